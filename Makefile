@@ -1,0 +1,114 @@
+# make            kernel, EFI file and its sizes        make run        ./run.sh
+# make image      build/sluice.img for a USB stick      make check      host tests (cmocka, ASan, UBSan)
+# make test       everything; installs what is missing  make boot-test  boot tests in QEMU (pytest)
+# make fuzz       short fuzzing run                     make lint       format, clang-tidy, include directions
+B    ?= build
+CC   := clang
+HOSTCC ?= gcc
+V    ?= 0
+Q    := $(if $(filter 0,$(V)),@,)
+say   = $(if $(filter 0,$(V)),@printf '  %-7s %s\n' '$(1)' '$(2)')
+
+MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null || echo x86_64-linux-gnu)
+WARN := -std=c11 -Wall -Wextra -Wconversion -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+        -Wno-unused-command-line-argument -Werror
+# Only self-contained headers are taken from the host: stb/stb_sprintf.h, sys/queue.h.
+LIBC := -idirafter /usr/include -idirafter /usr/include/$(MULTIARCH)
+COMMON := $(WARN) -O2 -g -ffreestanding -fno-common -fno-ident -mno-red-zone -mgeneral-regs-only -I. $(LIBC) \
+          -ffile-prefix-map=$(CURDIR)=. -MMD -MP
+KFLAGS := --target=x86_64-unknown-none-elf $(COMMON) -mcmodel=kernel -fno-pic -fno-omit-frame-pointer \
+          -fstack-protector-strong -mstack-protector-guard=global -ffunction-sections -fdata-sections -DSLUICE_KERNEL
+EFLAGS := --target=x86_64-unknown-windows $(COMMON) -fshort-wchar -mno-stack-arg-probe -DSLUICE_LOADER \
+          -isystem /usr/include/efi -isystem /usr/include/efi/x86_64
+HFLAGS := $(filter-out -Wno-unused-command-line-argument,$(WARN)) -Wno-unknown-pragmas -O1 -g -fno-omit-frame-pointer \
+          -fsanitize=address,undefined -fno-sanitize-recover=all -I. -MMD -MP -DSLUICE_HOST
+
+# What is built for what. *_hw.c touches hardware and is never built for the host; replay.c is only for the host.
+HOST_DIRS ?= boot kernel kernel/x86 pci iommu drivers drivers/nvme apps
+HOST_ONLY := pci/replay.c
+LOADER := $(wildcard boot/*.c) kernel/acpi.c kernel/err.c kernel/fmt.c kernel/str.c kernel/x86/pt.c iommu/dmar.c
+KERNEL := $(filter-out $(HOST_ONLY) apps/%_host.c,$(foreach d,kernel kernel/x86 pci iommu drivers drivers/nvme apps,$(wildcard $(d)/*.c $(d)/*.S)))
+HOST   := $(filter-out %_hw.c kernel/str.c,$(foreach d,$(HOST_DIRS),$(wildcard $(d)/*.c)))
+UNIT   := $(wildcard tests/unit/test_*.c)
+MODEL  := $(wildcard tests/model/*.c tests/unit/support*.c)
+FUZZ   := $(wildcard tests/fuzz/fuzz_*.c)
+
+KOBJ := $(KERNEL:%=$B/kernel/%.o)
+LOBJ := $(LOADER:%=$B/loader/%.o)
+HOBJ := $(HOST:%=$B/host/%.o) $(MODEL:%=$B/host/%.o)
+TBIN := $(UNIT:tests/unit/%.c=$B/host/%)
+
+all: $B/BOOTX64.EFI sizes
+.PHONY: all sizes image run test check boot-test fuzz lint clean setup
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+$B/kernel/%.c.o: %.c Makefile
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(CC) $(KFLAGS) -c -o $@ $<
+
+$B/kernel/%.S.o: %.S Makefile
+	$(call say,AS,$<)
+	$(Q)mkdir -p $(@D) && $(CC) --target=x86_64-unknown-none-elf -I. -MMD -MP -c -o $@ $<
+
+$B/kernel/pci/names.c.o: $B/pci.ids.txt
+$B/kernel/pci/names.c.o: KFLAGS += -I$B
+
+$B/kernel.elf: $(KOBJ) linker.ld
+	$(call say,LD,$@)
+	$(Q)ld.lld -nostdlib -static -z noexecstack -z max-page-size=4096 --gc-sections --build-id=none \
+		-T linker.ld -o $@.full $(KOBJ) && llvm-objcopy --strip-debug $@.full $@
+
+$B/loader/%.c.o: %.c Makefile
+	$(call say,CC,$< (loader))
+	$(Q)mkdir -p $(@D) && $(CC) $(EFLAGS) -c -o $@ $<
+
+$B/loader/%.S.o: %.S Makefile
+	$(call say,AS,$< (loader))
+	$(Q)mkdir -p $(@D) && $(CC) --target=x86_64-unknown-windows -I. -I$B -MMD -MP -c -o $@ $<
+
+$B/loader/boot/kernel_image.S.o: $B/kernel.elf
+LOBJ += $B/loader/boot/kernel_image.S.o
+
+$B/BOOTX64.EFI: $(LOBJ)
+	$(call say,LD,$@)
+	$(Q)lld-link /nologo /subsystem:efi_application /entry:efi_main /nodefaultlib /dynamicbase /nxcompat /Brepro \
+		/filealign:512 /out:$@ $(LOBJ)
+
+sizes: $B/BOOTX64.EFI
+	$(Q)tools/sizes.sh $B
+
+# Host tests: the kernel's own sources, built with ASan and UBSan, each test a program of its own.
+$B/host/%.c.o: %.c Makefile
+	$(call say,HOSTCC,$<)
+	$(Q)mkdir -p $(@D) && $(HOSTCC) $(HFLAGS) -c -o $@ $<
+
+$B/host/pci/names.c.o: $B/pci.ids.txt
+$B/host/pci/names.c.o: HFLAGS += -I$B
+
+$B/host/libsluice.a: $(HOBJ)
+	$(Q)rm -f $@ && ar rcsD $@ $^
+
+$B/host/test_%: $B/host/tests/unit/test_%.c.o $B/host/libsluice.a
+	$(call say,LINK,$@)
+	$(Q)$(HOSTCC) -fsanitize=address,undefined -o $@ $< $B/host/libsluice.a -lcmocka
+
+check: $(TBIN)
+	$(Q)tools/check.sh $(TBIN)
+
+# Fuzzers: clang's libFuzzer over the same sources.
+FUZZ_RUNS ?= 20000
+$B/fuzz/%.c.o: %.c Makefile
+	$(Q)mkdir -p $(@D) && $(CC) $(filter-out -Werror,$(WARN)) -w -O1 -g -I. -I$B -MMD -MP -DSLUICE_HOST \
+		-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -c -o $@ $<
+$B/fuzz/pci/names.c.o: $B/pci.ids.txt
+
+$B/fuzz/fuzz_%: $B/fuzz/tests/fuzz/fuzz_%.c.o $(HOST:%=$B/fuzz/%.o) $(MODEL:%=$B/fuzz/%.o)
+	$(call say,FUZZ,$@)
+	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^
+
+fuzz: $(FUZZ:tests/fuzz/%.c=$B/fuzz/%)
+	$(Q)for f in $^; do echo "  RUN     $$f"; mkdir -p $$f.corpus; \
+		$$f -runs=$(FUZZ_RUNS) -seed=1 -max_len=4096 -verbosity=0 -print_final_stats=0 $$f.corpus || exit 1; done
+
+-include $(shell find $B -name '*.d' 2>/dev/null)

@@ -1,0 +1,87 @@
+/* What a workload sees of a VF: a queue that takes operations and gives back results, whatever the device behind it.
+ *
+ * Use: submit() one or more batches, ring() once, poll() until all tags are back. One core owns an accel and everything
+ * it points to; nothing in it is shared and nothing in submit/ring/poll allocates, locks or formats. */
+#pragma once
+#include "kernel/addr.h"
+#include "kernel/err.h"
+
+enum accel_op {
+	ACCEL_READ,    /* medium -> memory */
+	ACCEL_WRITE,   /* memory -> medium */
+	ACCEL_COPY,    /* medium src_lba -> medium lba, no memory */
+	ACCEL_FILL,    /* zeros -> medium, no memory */
+	ACCEL_COMPARE, /* memory with medium; differing data is the error ACCEL_MISCOMPARE */
+	ACCEL_VERIFY,  /* medium checks itself (and its protection information), no memory */
+	ACCEL_OPS
+};
+
+/* Protection information (T10 DIF) on a store that has it. */
+enum accel_pi {
+	ACCEL_PI_INSERT = 1, /* write: the device makes guard and reference tag */
+	ACCEL_PI_CHECK = 2,  /* the device checks guard and reference tag */
+};
+
+struct accel_req {
+	uint8_t op; /* enum accel_op */
+	uint8_t pi; /* enum accel_pi bits */
+	uint16_t blocks;
+	uint32_t store; /* accel_store.id */
+	uint32_t tag;   /* any value below accel.depth that is not in flight; comes back in accel_done */
+	uint64_t lba;
+	uint64_t src_lba;
+	iova_t data; /* page-aligned; at most two pages long */
+	iova_t meta; /* store->meta bytes a block, when the store has them and PI_INSERT is off */
+};
+
+struct accel_done {
+	uint32_t tag;
+	uint16_t status; /* 0: done. Otherwise device-specific; status_text() has the words */
+};
+
+/* Blocks that this VF may use. */
+struct accel_store {
+	uint32_t id;
+	uint32_t block;     /* bytes */
+	uint64_t first_lba; /* of this VF's share; 0 when the store is its own */
+	uint64_t blocks;    /* of this VF's share */
+	uint16_t meta;      /* metadata bytes a block, in a buffer of its own; 0: none */
+	bool pi;            /* 16-bit guard protection information, type 1 */
+	bool shared;        /* other VFs see it too */
+};
+
+struct accel_stats {
+	uint64_t ops, doorbells, polls, empty_polls;
+	uint64_t bad; /* completions that can not be: unknown or idle tag, head out of range */
+};
+
+struct accel;
+
+struct accel_driver {
+	const char *name;
+	/* Puts up to n requests in the ring and returns how many went in; fewer only when the ring is full or a request
+	 * is malformed (accel.refused then says why). */
+	unsigned (*submit)(struct accel *a, const struct accel_req *req, unsigned n);
+	/* Tells the device of everything submitted since the last ring(): one MMIO write at most. */
+	void (*ring)(struct accel *a);
+	/* Takes up to max results; never waits. */
+	unsigned (*poll)(struct accel *a, struct accel_done *done, unsigned max);
+	/* "Compare Failure (2/85h)" in buf; returns buf. */
+	const char *(*status_text)(uint16_t status, char *buf, size_t n);
+	/* True for the status that says that compared data differ. */
+	bool (*is_miscompare)(uint16_t status);
+	/* True for the status that says that protection information is wrong. */
+	bool (*is_pi_error)(uint16_t status);
+	/* SL_OK while the device works; SL_DEVICE when it has stopped (fatal status, gone from the bus). */
+	enum sl_err (*health)(struct accel *a);
+};
+
+struct accel {
+	const struct accel_driver *drv;
+	uint32_t can;   /* BIT(enum accel_op) */
+	uint32_t depth; /* most requests in flight */
+	enum sl_err refused;
+	struct accel_stats stats;
+	struct accel_store store[4];
+	unsigned stores;
+};

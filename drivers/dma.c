@@ -1,0 +1,31 @@
+#include "drivers/dma.h"
+#include "kernel/pmm.h"
+
+enum sl_err dma_get(struct domain *dom, iova_t iova, uint64_t len, unsigned perm, struct dma_buf *out)
+{
+	uint64_t page = len >= PAGE_2M ? PAGE_2M : PAGE_SIZE;
+	len = ALIGN_UP(len, page);
+	phys_t phys;
+	enum sl_err e = pmm_alloc(len / PAGE_SIZE, page, &phys);
+	if (e)
+		return e;
+	e = domain_map(dom, iova, phys, len, perm);
+	if (e) {
+		pmm_free(phys, len / PAGE_SIZE);
+		return e;
+	}
+	*out = (struct dma_buf){phys_va(phys), iova, phys, len, dom};
+	return SL_OK;
+}
+
+enum sl_err dma_put(struct dma_buf *buf)
+{
+	if (!buf->va)
+		return SL_OK;
+	enum sl_err e = domain_unmap(buf->dom, buf->iova, buf->len);
+	if (e)
+		return e;
+	pmm_free(buf->phys, buf->len / PAGE_SIZE);
+	*buf = (struct dma_buf){0};
+	return SL_OK;
+}

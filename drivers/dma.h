@@ -1,0 +1,19 @@
+/* A buffer that the devices of exactly one domain can reach. No naked addresses in descriptors: what goes into one comes
+ * from a dma_buf. */
+#pragma once
+#include "iommu/domain.h"
+
+struct dma_buf {
+	void *va;
+	iova_t iova;
+	phys_t phys;
+	uint64_t len;
+	struct domain *dom;
+};
+
+/* Physically contiguous zeroed memory of len bytes (rounded up to PAGE_SIZE; from PAGE_2M up, to whole and aligned 2 MiB
+ * blocks), mapped at iova with perm. The caller owns it and ends it with dma_put(). */
+enum sl_err dma_get(struct domain *dom, iova_t iova, uint64_t len, unsigned perm, struct dma_buf *out) MUST_CHECK;
+
+/* Unmap, invalidate, wait, and only then free. When the unmap fails the memory is leaked on purpose and the error returned. */
+enum sl_err dma_put(struct dma_buf *buf) MUST_CHECK;

@@ -1,0 +1,24 @@
+#include "kernel/fmt.h"
+
+#define STB_SPRINTF_IMPLEMENTATION
+#define STB_SPRINTF_STATIC
+#define STB_SPRINTF_NOFLOAT
+#define STB_SPRINTF_NOUNALIGNED
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-function"
+#include <stb/stb_sprintf.h>
+#pragma GCC diagnostic pop
+
+int fmt_vprint(char *buf, size_t n, const char *fmt, va_list ap)
+{
+	return stbsp_vsnprintf(buf, (int)n, fmt, ap);
+}
+
+int fmt_print(char *buf, size_t n, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	int len = fmt_vprint(buf, n, fmt, ap);
+	va_end(ap);
+	return len;
+}

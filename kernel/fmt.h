@@ -1,0 +1,8 @@
+/* Formatting by stb_sprintf (no floating point). Never called from a polling loop. */
+#pragma once
+#include <stdarg.h>
+#include "kernel/bits.h"
+
+/* As snprintf: always ends buf with a NUL when n > 0; returns the length that was wanted. */
+int fmt_print(char *buf, size_t n, const char *fmt, ...) PRINTF_LIKE(3, 4);
+int fmt_vprint(char *buf, size_t n, const char *fmt, va_list ap) PRINTF_LIKE(3, 0);

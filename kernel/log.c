@@ -1,0 +1,87 @@
+#include <stdarg.h>
+#include "kernel/fmt.h"
+#include "kernel/log.h"
+#include "kernel/time.h"
+
+#define RING_SIZE 65536u
+#define LINE_MAX  512
+
+static char ring[RING_SIZE];
+static uint64_t ring_end; /* bytes ever written */
+static log_sink_fn *sinks[4];
+
+static void emit(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		ring[ring_end++ % RING_SIZE] = text[i];
+	for (size_t i = 0; i < ARRAY_LEN(sinks) && sinks[i]; i++)
+		sinks[i](text, len);
+}
+
+void log_sink_add(log_sink_fn *sink)
+{
+	for (size_t i = 0; i < ARRAY_LEN(sinks); i++) {
+		if (sinks[i])
+			continue;
+		sinks[i] = sink;
+		uint64_t start = ring_end > RING_SIZE ? ring_end - RING_SIZE : 0;
+		for (uint64_t at = start; at < ring_end; at++)
+			sink(&ring[at % RING_SIZE], 1);
+		return;
+	}
+}
+
+static size_t clip(int len, size_t max)
+{
+	return len < 0 ? 0 : (size_t)len >= max ? max - 1 : (size_t)len;
+}
+
+static void line(const char *mark, const char *subsystem, const char *fmt, va_list ap)
+{
+	char buf[LINE_MAX];
+	uint64_t us = now_us();
+	size_t n = clip(fmt_print(buf, sizeof buf, "[%5llu.%06llu] %s%s: ", (ull)(us / 1000000),
+	                          (ull)(us % 1000000), mark, subsystem),
+	                sizeof buf);
+	n += clip(fmt_vprint(buf + n, sizeof buf - n, fmt, ap), sizeof buf - n);
+	if (n > sizeof buf - 2)
+		n = sizeof buf - 2;
+	buf[n++] = '\n';
+	emit(buf, n);
+}
+
+void log_line(const char *subsystem, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	line("", subsystem, fmt, ap);
+	va_end(ap);
+}
+
+void log_warn(const char *subsystem, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	line("WARN ", subsystem, fmt, ap);
+	va_end(ap);
+}
+
+void log_fail(const char *subsystem, const char *advice, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	line("FAIL ", subsystem, fmt, ap);
+	va_end(ap);
+	if (advice)
+		log_text("               try: %s\n", advice);
+}
+
+void log_text(const char *fmt, ...)
+{
+	char buf[LINE_MAX];
+	va_list ap;
+	va_start(ap, fmt);
+	size_t n = clip(fmt_vprint(buf, sizeof buf, fmt, ap), sizeof buf);
+	va_end(ap);
+	emit(buf, n);
+}

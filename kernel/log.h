@@ -1,0 +1,21 @@
+/* The log: every line goes into a memory ring and from there to the sinks (serial line; others later). Lines read
+ * "[seconds.micros] subsystem: text". Not for polling loops: they count, and print afterwards. */
+#pragma once
+#include "kernel/bits.h"
+
+typedef void log_sink_fn(const char *text, size_t len);
+
+/* Adds a sink (at most 4) and gives it what the ring already holds. */
+void log_sink_add(log_sink_fn *sink);
+
+/* One line: "[    0.004211] pci: text". Longer than 512 characters is cut. */
+void log_line(const char *subsystem, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* A failure: "[..] FAIL subsystem: text" and, below it, "try: advice" (advice may be NULL). */
+void log_fail(const char *subsystem, const char *advice, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* Something odd that does not stop us: "[..] WARN subsystem: text". */
+void log_warn(const char *subsystem, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* Text as it is, without time or newline: tables, the RESULT line. */
+void log_text(const char *fmt, ...) PRINTF_LIKE(1, 2);

@@ -1,0 +1,7 @@
+/* The end of the road: a bug in Sluice, not a bad input. Prints the text, a backtrace and how to report it, and ends the
+ * run in the way that the configuration asks for. On the host it aborts. */
+#pragma once
+#include "kernel/bits.h"
+
+_Noreturn void panic(const char *fmt, ...) PRINTF_LIKE(1, 2);
+#define ASSERT(x) ((x) ? (void)0 : panic("%s:%d: %s", __FILE__, __LINE__, #x))

@@ -1,0 +1,169 @@
+#include "kernel/pmm.h"
+#include "kernel/panic.h"
+#include "kernel/str.h"
+
+struct extent {
+	struct extent *next; /* by rising address */
+	uint64_t pages;
+};
+
+static struct extent *free_list;
+static uint64_t free_pages, total_pages, peak_pages;
+
+static uint64_t ext_base(const struct extent *e)
+{
+	return va_phys(e).v;
+}
+
+static uint64_t ext_end(const struct extent *e)
+{
+	return ext_base(e) + e->pages * PAGE_SIZE;
+}
+
+/* Puts a run into the list and joins it with its neighbours. False when any of it is in the list already. */
+static bool insert(uint64_t base, uint64_t pages)
+{
+	struct extent **link = &free_list, *before = NULL;
+	uint64_t end = base + pages * PAGE_SIZE;
+	while (*link && ext_base(*link) < base) {
+		before = *link;
+		link = &before->next;
+	}
+	struct extent *after = *link;
+	if ((before && ext_end(before) > base) || (after && ext_base(after) < end))
+		return false;
+	free_pages += pages;
+	struct extent *e;
+	if (before && ext_end(before) == base) {
+		e = before;
+		e->pages += pages;
+	} else {
+		e = phys_va(PHYS(base));
+		*e = (struct extent){after, pages};
+		*link = e;
+	}
+	if (after && ext_end(e) == ext_base(after)) {
+		e->pages += after->pages;
+		e->next = after->next;
+	}
+	return true;
+}
+
+/* Cuts [base, base + pages), which lies wholly inside *link, out of it. */
+static void cut(struct extent **link, uint64_t base, uint64_t pages)
+{
+	struct extent *e = *link;
+	uint64_t start = ext_base(e), end = ext_end(e), cut_end = base + pages * PAGE_SIZE;
+	struct extent *rest = e->next;
+	if (cut_end < end) {
+		struct extent *tail = phys_va(PHYS(cut_end));
+		*tail = (struct extent){e->next, (end - cut_end) / PAGE_SIZE};
+		rest = tail;
+	}
+	if (base > start) {
+		e->pages = (base - start) / PAGE_SIZE;
+		e->next = rest;
+	} else {
+		*link = rest;
+	}
+	free_pages -= pages;
+}
+
+enum sl_err pmm_add(phys_t base, uint64_t pages)
+{
+	if (base.v == 0 && pages) {
+		base.v = PAGE_SIZE;
+		pages--;
+	}
+	if (!pages)
+		return SL_OK;
+	if (!insert(base.v, pages))
+		return SL_EXISTS;
+	total_pages += pages;
+	return SL_OK;
+}
+
+void pmm_reserve(phys_t base, uint64_t pages)
+{
+	uint64_t end = base.v + pages * PAGE_SIZE;
+	for (struct extent **link = &free_list; *link;) {
+		uint64_t from = ext_base(*link) > base.v ? ext_base(*link) : base.v;
+		uint64_t to = ext_end(*link) < end ? ext_end(*link) : end;
+		if (from >= to) {
+			link = &(*link)->next;
+			continue;
+		}
+		uint64_t n = (to - from) / PAGE_SIZE;
+		cut(link, from, n);
+		total_pages -= n;
+	}
+}
+
+enum sl_err pmm_alloc(uint64_t pages, uint64_t align, phys_t *out)
+{
+	if (!pages || align < PAGE_SIZE)
+		return SL_RANGE;
+	for (struct extent **link = &free_list; *link; link = &(*link)->next) {
+		uint64_t base = ALIGN_UP(ext_base(*link), align);
+		if (base >= ext_end(*link) || (ext_end(*link) - base) / PAGE_SIZE < pages)
+			continue;
+		cut(link, base, pages);
+		if (pmm_used_pages() > peak_pages)
+			peak_pages = pmm_used_pages();
+		*out = PHYS(base);
+		memset(phys_va(*out), 0, pages * PAGE_SIZE);
+		return SL_OK;
+	}
+	return SL_NOMEM;
+}
+
+void pmm_free(phys_t base, uint64_t pages)
+{
+	if (!insert(base.v, pages))
+		panic("pmm: %llu pages at 0x%llx freed twice", (ull)pages, (ull)base.v);
+}
+
+void *pmm_page(void)
+{
+	phys_t p;
+	return pmm_alloc(1, PAGE_SIZE, &p) == SL_OK ? phys_va(p) : NULL;
+}
+
+void pmm_page_free(void *page)
+{
+	pmm_free(va_phys(page), 1);
+}
+
+uint64_t pmm_free_pages(void)
+{
+	return free_pages;
+}
+
+uint64_t pmm_used_pages(void)
+{
+	return total_pages - free_pages;
+}
+
+uint64_t pmm_peak_pages(void)
+{
+	return peak_pages;
+}
+
+void *pmm_keep(size_t size)
+{
+	static uint8_t *at;
+	static size_t left;
+	size = ALIGN_UP(size, 16);
+	if (size > left) {
+		phys_t p;
+		size_t pages = size / PAGE_SIZE + 1;
+		if (pmm_alloc(pages, PAGE_SIZE, &p) != SL_OK)
+			return NULL;
+		at = phys_va(p);
+		left = pages * PAGE_SIZE;
+	}
+	void *got = at;
+	at += size;
+	left -= size;
+	return got;
+}

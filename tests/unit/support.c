@@ -1,0 +1,44 @@
+/* What the host lacks of the kernel: an arena that stands for RAM, a clock that moves when asked, panic. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "kernel/addr.h"
+#include "kernel/panic.h"
+#include "kernel/time.h"
+#include "tests/unit/support.h"
+
+uintptr_t phys_map_base;
+static uint64_t clock_us;
+
+uint64_t now_us(void)
+{
+	return ++clock_us;
+}
+
+void delay_us(uint64_t us)
+{
+	clock_us += us;
+}
+
+void panic(const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	fputs("panic: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+	abort();
+}
+
+phys_t support_ram(uint64_t bytes, uint64_t phys_base)
+{
+	static void *ram; /* for the whole run: pmm keeps its lists in it */
+	if (ram)
+		abort();
+	ram = aligned_alloc(PAGE_2M, ALIGN_UP(bytes, PAGE_2M));
+	if (!ram)
+		abort();
+	phys_map_base = (uintptr_t)ram - phys_base;
+	return PHYS(phys_base);
+}
