@@ -18,16 +18,17 @@ COMMON := $(WARN) -O2 -g -ffreestanding -fno-common -fno-ident -mno-red-zone -mg
           -ffile-prefix-map=$(CURDIR)=. -MMD -MP
 KFLAGS := --target=x86_64-unknown-none-elf $(COMMON) -mcmodel=kernel -fno-pic -fno-omit-frame-pointer \
           -fstack-protector-strong -mstack-protector-guard=global -ffunction-sections -fdata-sections -DSLUICE_KERNEL
-EFLAGS := --target=x86_64-unknown-windows $(COMMON) -fshort-wchar -mno-stack-arg-probe -DSLUICE_LOADER \
-          -isystem /usr/include/efi -isystem /usr/include/efi/x86_64
+EFI_H  := -isystem /usr/include/efi -isystem /usr/include/efi/x86_64
+EFLAGS := --target=x86_64-unknown-windows $(COMMON) -fshort-wchar -mno-stack-arg-probe -DSLUICE_LOADER $(EFI_H)
 HFLAGS := $(filter-out -Wno-unused-command-line-argument,$(WARN)) -Wno-unknown-pragmas -O1 -g -fno-omit-frame-pointer \
           -fsanitize=address,undefined -fno-sanitize-recover=all -I. -MMD -MP -DSLUICE_HOST
 
 # What is built for what. *_hw.c touches hardware and is never built for the host; replay.c is only for the host.
 HOST_DIRS ?= boot kernel kernel/x86 pci iommu drivers drivers/nvme apps
 HOST_ONLY := pci/replay.c
-LOADER := $(wildcard boot/*.c) kernel/acpi.c kernel/err.c kernel/fmt.c kernel/str.c kernel/x86/pt.c iommu/dmar.c
-KERNEL := $(filter-out $(HOST_ONLY) apps/%_host.c,$(foreach d,kernel kernel/x86 pci iommu drivers drivers/nvme apps,$(wildcard $(d)/*.c $(d)/*.S)))
+KERNEL_DIRS ?= kernel kernel/x86 pci iommu drivers drivers/nvme apps
+LOADER := $(wildcard boot/*.c) boot/jump.S kernel/acpi.c kernel/memmap.c kernel/err.c kernel/fmt.c kernel/str.c kernel/x86/pt.c $(wildcard iommu/dmar.c)
+KERNEL := $(filter-out $(HOST_ONLY) apps/%_host.c,$(foreach d,$(KERNEL_DIRS),$(wildcard $(d)/*.c $(d)/*.S)))
 HOST   := $(filter-out %_hw.c kernel/str.c,$(foreach d,$(HOST_DIRS),$(wildcard $(d)/*.c)))
 UNIT   := $(wildcard tests/unit/test_*.c)
 MODEL  := $(wildcard tests/model/*.c tests/unit/support*.c)
@@ -53,6 +54,8 @@ $B/kernel/%.S.o: %.S Makefile
 
 $B/kernel/pci/names.c.o: $B/pci.ids.txt
 $B/kernel/pci/names.c.o: KFLAGS += -I$B
+
+$B/kernel/kernel/power_hw.c.o: KFLAGS += $(EFI_H) -DGNU_EFI_USE_MS_ABI
 
 $B/kernel.elf: $(KOBJ) linker.ld
 	$(call say,LD,$@)

@@ -1,0 +1,86 @@
+/* The one thing that the loader hands to the kernel. All addresses are physical; everything pointed to lies in memory of
+ * type EfiLoaderData, which the kernel never reuses. */
+#pragma once
+#include "boot/config.h"
+#include "kernel/addr.h"
+
+#define BOOT_INFO_MAGIC   0x4f464e4945434c53ull /* "SLCEINFO" */
+#define BOOT_INFO_VERSION 1u
+
+/* UEFI §7.2.3, EFI_MEMORY_TYPE: the ones that we tell apart. */
+enum boot_mem {
+	MEM_RESERVED = 0,
+	MEM_LOADER_CODE = 1,
+	MEM_LOADER_DATA = 2,
+	MEM_BOOT_CODE = 3,
+	MEM_BOOT_DATA = 4,
+	MEM_RT_CODE = 5,
+	MEM_RT_DATA = 6,
+	MEM_FREE = 7,
+	MEM_UNUSABLE = 8,
+	MEM_ACPI_RECLAIM = 9,
+	MEM_ACPI_NVS = 10,
+	MEM_MMIO = 11,
+	MEM_MMIO_PORT = 12,
+};
+#define BOOT_MEM_RUNTIME BIT(63) /* EFI_MEMORY_RUNTIME */
+
+struct boot_region { /* sorted by base, no overlap between usable ones */
+	uint64_t base, pages, attr;
+	uint32_t type, pad;
+};
+
+struct boot_segment { /* one PT_LOAD of the kernel */
+	uint64_t va, pa, len;
+	uint32_t flags, pad; /* ELF p_flags: 1 X, 2 W, 4 R */
+};
+
+struct boot_unit { /* VT-d registers as found; VT-d §11.4 */
+	uint64_t base, cap, ecap, rtaddr, irta;
+	uint32_t ver, gsts, fsts, pmen;
+};
+
+struct boot_func { /* a PCI function's Command register as found */
+	uint16_t seg, rid, command, pad;
+};
+
+#define BOOT_MAX_UNITS 64
+#define BOOT_MAX_FUNCS 1024
+struct boot_snapshot {
+	uint32_t units, funcs;
+	uint32_t units_lost, funcs_lost; /* did not fit */
+	struct boot_unit unit[BOOT_MAX_UNITS];
+	struct boot_func func[BOOT_MAX_FUNCS];
+};
+
+enum boot_tristate { BOOT_NO, BOOT_YES, BOOT_UNKNOWN };
+
+struct boot_info {
+	uint64_t magic;
+	uint32_t version, size;
+
+	uint64_t tsc_start; /* TSC when the loader was entered: time zero of the log */
+	uint64_t root_table; /* CR3: kernel segments, direct map, one page of the loader */
+	uint64_t jump_page; /* the loader's page that is mapped one to one; to be unmapped */
+	uint64_t map_base; /* virtual address of the direct map of RAM */
+	uint32_t pages_1g, la57;
+
+	uint64_t regions; /* struct boot_region [region_count] */
+	uint64_t symtab, symtab_len, strtab, strtab_len; /* of the kernel's ELF file */
+	struct boot_segment segment[8];
+	uint32_t region_count, segment_count;
+
+	uint64_t rsdp;
+	uint64_t runtime; /* EFI_RUNTIME_SERVICES */
+	uint64_t at_entry, at_exit; /* struct boot_snapshot: in UEFI, and after ExitBootServices */
+	struct {
+		uint64_t base, size;
+		uint32_t width, height, stride, format; /* format: EFI_GRAPHICS_PIXEL_FORMAT */
+	} fb; /* base 0: none */
+	uint32_t secure_boot; /* enum boot_tristate */
+	uint32_t firmware_revision;
+	char firmware[40];
+	char config_from[24]; /* "sluice.cfg" or "built-in defaults" */
+	struct config cfg;
+};
+_Static_assert(sizeof(struct boot_region) == 32 && sizeof(struct boot_info) % 8 == 0, "hand-over layout");

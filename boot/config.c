@@ -1,0 +1,190 @@
+#include "boot/config.h"
+#include "kernel/fmt.h"
+#include "kernel/str.h"
+
+struct cursor {
+	const char *source;
+	uint32_t line, col;
+};
+
+struct word {
+	const char *p;
+	size_t n;
+	uint32_t col;
+};
+
+static void fail(struct config *cfg, const struct cursor *at, uint32_t col, const char *fmt, ...) PRINTF_LIKE(4, 5);
+
+static void fail(struct config *cfg, const struct cursor *at, uint32_t col, const char *fmt, ...)
+{
+	struct config_error *e = &cfg->error;
+	if (e->line)
+		return;
+	e->line = at->line;
+	e->col = col;
+	fmt_print(e->source, sizeof e->source, "%s", at->source);
+	va_list ap;
+	va_start(ap, fmt);
+	fmt_vprint(e->text, sizeof e->text, fmt, ap);
+	va_end(ap);
+}
+
+static bool is(struct word w, const char *s)
+{
+	return w.n == strlen(s) && memcmp(w.p, s, w.n) == 0;
+}
+
+/* For messages: a word as a C string, cut and with unprintable bytes as '?'. */
+struct shown {
+	char s[40];
+};
+
+static struct shown show(struct word w)
+{
+	struct shown r;
+	size_t n = w.n < sizeof r.s - 1 ? w.n : sizeof r.s - 1;
+	for (size_t i = 0; i < n; i++)
+		r.s[i] = w.p[i] > ' ' && w.p[i] < 0x7f ? w.p[i] : '?';
+	r.s[n] = 0;
+	return r;
+}
+
+static void number(struct config *cfg, const struct cursor *at, const char *key, struct word v, uint32_t min,
+                   uint32_t max, uint32_t *out)
+{
+	uint64_t x = 0;
+	bool good = v.n > 0 && v.n <= 10;
+	for (size_t i = 0; good && i < v.n; i++) {
+		good = v.p[i] >= '0' && v.p[i] <= '9';
+		x = x * 10 + (uint64_t)(v.p[i] - '0');
+	}
+	if (!good)
+		fail(cfg, at, v.col, "%s=%s is not a number (want %u to %u)", key, show(v).s, min, max);
+	else if (x < min || x > max)
+		fail(cfg, at, v.col, "%s=%s is out of range (want %u to %u)", key, show(v).s, min, max);
+	else
+		*out = (uint32_t)x;
+}
+
+static void choice(struct config *cfg, const struct cursor *at, const char *key, struct word v,
+                   const char *const *names, unsigned n, uint32_t *out)
+{
+	char list[64] = "";
+	for (unsigned i = 0; i < n; i++) {
+		if (is(v, names[i])) {
+			*out = i;
+			return;
+		}
+		size_t used = strlen(list);
+		fmt_print(list + used, sizeof list - used, "%s%s", i ? ", " : "", names[i]);
+	}
+	fail(cfg, at, v.col, "%s=%s is not known (want one of: %s)", key, show(v).s, list);
+}
+
+static void text(struct config *cfg, const struct cursor *at, const char *key, struct word v, char *out, size_t size)
+{
+	bool good = v.n < size;
+	for (size_t i = 0; good && i < v.n; i++)
+		good = v.p[i] > ' ' && v.p[i] < 0x7f;
+	if (!good) {
+		fail(cfg, at, v.col, "%s=%s is too long or not plain ASCII (at most %u characters)", key, show(v).s,
+		     (unsigned)size - 1);
+		return;
+	}
+	memcpy(out, v.p, v.n);
+	out[v.n] = 0;
+}
+
+static void option(struct config *cfg, const struct cursor *at, struct word k, struct word v)
+{
+	static const char *const apps[] = {"demo"};
+	static const char *const ends[] = {"halt", "reboot", "shutdown", "qemu"};
+	static const char *const bauds[] = {"9600", "19200", "38400", "57600", "115200"};
+	static const uint32_t baud[] = {9600, 19200, 38400, 57600, 115200};
+	uint32_t i = UINT32_MAX;
+	if (is(k, "app")) {
+		choice(cfg, at, "app", v, apps, ARRAY_LEN(apps), &i);
+		if (i < ARRAY_LEN(apps))
+			fmt_print(cfg->app, sizeof cfg->app, "%s", apps[i]);
+	} else if (is(k, "vfs")) {
+		number(cfg, at, "vfs", v, 1, 64, &cfg->vfs);
+	} else if (is(k, "qd")) {
+		number(cfg, at, "qd", v, 1, 256, &cfg->qd);
+	} else if (is(k, "seconds")) {
+		number(cfg, at, "seconds", v, 1, 86400, &cfg->seconds);
+	} else if (is(k, "scratch")) {
+		text(cfg, at, "scratch", v, cfg->scratch, sizeof cfg->scratch);
+	} else if (is(k, "baud")) {
+		choice(cfg, at, "baud", v, bauds, ARRAY_LEN(bauds), &i);
+		if (i < ARRAY_LEN(baud))
+			cfg->baud = baud[i];
+	} else if (is(k, "end")) {
+		choice(cfg, at, "end", v, ends, ARRAY_LEN(ends), &cfg->end);
+	} else {
+		fail(cfg, at, k.col, "%s is not a key (keys: app vfs qd seconds scratch baud end)", show(k).s);
+	}
+}
+
+/* One "key=value", blanks around it already gone. */
+static void entry(struct config *cfg, const struct cursor *at, struct word w)
+{
+	size_t eq = 0;
+	while (eq < w.n && w.p[eq] != '=')
+		eq++;
+	if (eq == w.n || eq == 0) {
+		fail(cfg, at, w.col, "%s: expected key=value", show(w).s);
+		return;
+	}
+	struct word k = {w.p, eq, w.col}, v = {w.p + eq + 1, w.n - eq - 1, w.col + (uint32_t)eq + 1};
+	while (k.n && (k.p[k.n - 1] == ' ' || k.p[k.n - 1] == '\t'))
+		k.n--;
+	while (v.n && (*v.p == ' ' || *v.p == '\t'))
+		v.p++, v.n--, v.col++;
+	option(cfg, at, k, v);
+}
+
+static bool blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == 0;
+}
+
+/* Where the text of a line ends: at '#' or at the newline. */
+static size_t line_length(const char *p, size_t n, size_t *next)
+{
+	size_t end = 0, len;
+	while (end < n && p[end] != '\n')
+		end++;
+	*next = end < n ? end + 1 : end;
+	for (len = 0; len < end && p[len] != '#'; len++)
+		;
+	return len;
+}
+
+void config_defaults(struct config *cfg)
+{
+	*cfg = (struct config){.app = "demo", .vfs = 4, .qd = 32, .seconds = 5, .baud = 115200, .end = END_HALT};
+}
+
+enum sl_err config_parse(struct config *cfg, const char *source, const char *p, size_t len, bool words)
+{
+	if (len >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) /* a byte order mark some editors leave */
+		p += 3, len -= 3;
+	struct cursor at = {source, 1, 1};
+	for (size_t next; len; p += next, len -= next, at.line++) {
+		size_t end = line_length(p, len, &next);
+		for (size_t i = 0; i < end;) {
+			while (i < end && blank(p[i]))
+				i++;
+			size_t from = i;
+			i = words ? i : end;
+			while (words && i < end && !blank(p[i]))
+				i++;
+			size_t to = i;
+			while (to > from && blank(p[to - 1]))
+				to--;
+			if (to > from)
+				entry(cfg, &at, (struct word){p + from, to - from, (uint32_t)from + 1});
+		}
+	}
+	return cfg->error.line ? SL_CONFIG : SL_OK;
+}

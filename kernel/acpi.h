@@ -1,0 +1,61 @@
+/* ACPI tables as firmware left them (ACPI 6.5 §5.2). Nothing in them is trusted: every length is checked, a wrong checksum
+ * is remembered (table.sum_ok) and left to the caller to report. */
+#pragma once
+#include "kernel/addr.h"
+#include "kernel/err.h"
+#include "kernel/span.h"
+
+#define ACPI_MAX_TABLES 96
+
+struct acpi_table {
+	char sig[5];
+	bool sum_ok;
+	uint64_t phys;
+	struct span data; /* the whole table, header included */
+};
+
+struct acpi {
+	struct acpi_table table[ACPI_MAX_TABLES];
+	unsigned count, lost; /* lost: tables that could not be read or did not fit */
+	uint8_t revision; /* of the RSDP: 0 is ACPI 1.0 */
+	bool xsdt;
+};
+
+/* Gives len bytes of physical memory to read; NULL when they can not be read. */
+typedef const uint8_t *acpi_map_fn(uint64_t phys, size_t len);
+
+/* Finds all tables from the RSDP: the XSDT of revision 2 and up when it is sound, else the RSDT. SL_BADVAL when rsdp is none,
+ * SL_CHECKSUM when its checksum is wrong, SL_NOTFOUND when it leads to no table. */
+enum sl_err acpi_init(struct acpi *acpi, uint64_t rsdp, acpi_map_fn *map) MUST_CHECK;
+
+/* The nth table (from 0) with a signature; NULL when there is none. */
+const struct acpi_table *acpi_find(const struct acpi *acpi, const char *sig, unsigned nth);
+
+struct acpi_ecam { /* MCFG, PCI Firmware 3.3 §4.1.2 */
+	uint64_t base; /* of bus 0, even where start is not 0 */
+	uint16_t seg;
+	uint8_t start, end;
+};
+/* The ith window; SL_END after the last, SL_BADVAL for one that makes no sense (go on with i + 1). */
+enum sl_err acpi_mcfg(struct span mcfg, unsigned i, struct acpi_ecam *out);
+
+/* Processors in the MADT that are enabled (type 0 and type 9; ACPI §5.2.12). */
+unsigned acpi_madt_cpus(struct span madt);
+
+struct acpi_timer {
+	uint64_t addr; /* 0: none */
+	bool mmio, wide; /* wide: 32 bits, else 24 */
+};
+/* The power management timer of the FADT (ACPI §5.2.9, §4.8.3.3), 3.579545 MHz. */
+struct acpi_timer acpi_fadt_timer(struct span fadt);
+
+/* Address of the HPET's registers; 0 when there is none. */
+uint64_t acpi_hpet(struct span hpet);
+
+struct acpi_uart {
+	uint64_t addr;
+	bool mmio;
+	uint8_t stride; /* bytes from register to register */
+};
+/* The console UART of the SPCR, when it is of a 16550 kind. */
+enum sl_err acpi_spcr(struct span spcr, struct acpi_uart *out) MUST_CHECK;

@@ -1,0 +1,30 @@
+#include <stdarg.h>
+#include "kernel/fmt.h"
+#include "kernel/log.h"
+#include "kernel/panic.h"
+#include "kernel/power.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/trap.h"
+
+void panic(const char *fmt, ...)
+{
+	static bool nested;
+	if (nested)
+		cpu_halt();
+	nested = true;
+	char text[256];
+	va_list ap;
+	va_start(ap, fmt);
+	fmt_vprint(text, sizeof text, fmt, ap);
+	va_end(ap);
+	log_fail("panic", "report this with the lines below: it is a bug in Sluice", "%s", text);
+	trap_backtrace((uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0));
+	power_crash();
+}
+
+_Noreturn void __stack_chk_fail(void);
+
+void __stack_chk_fail(void)
+{
+	panic("stack overrun: a function wrote past its local variables");
+}

@@ -1,0 +1,88 @@
+#include "kernel/mmio.h"
+#include "kernel/serial.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/paging.h"
+#include "kernel/x86/port.h"
+
+/* 16550 registers */
+#define THR 0
+#define DLL 0
+#define IER 1
+#define DLM 1
+#define FCR 2
+#define LCR 3
+#define MCR 4
+#define LSR 5
+#define SCR 7
+#define LSR_THRE  0x20
+#define FIFO_SIZE 16
+
+static uint16_t port;
+static volatile uint8_t *regs;
+static unsigned stride;
+
+static uint8_t rd(unsigned r)
+{
+	if (!regs)
+		return port_in8((uint16_t)(port + r));
+	return stride == 4 ? (uint8_t)mmio_rd32(regs + r * 4) : mmio_rd8(regs + r);
+}
+
+static void wr(unsigned r, uint8_t v)
+{
+	if (!regs)
+		port_out8((uint16_t)(port + r), v);
+	else if (stride == 4)
+		mmio_wr32(regs + r * 4, v);
+	else
+		mmio_wr8(regs + r, v);
+}
+
+enum sl_err serial_init(const struct acpi_uart *uart, uint32_t baud)
+{
+	port = (uint16_t)uart->addr;
+	stride = uart->stride;
+	regs = uart->mmio ? (volatile uint8_t *)mmio_map(PHYS(uart->addr), 8ull * stride) : NULL;
+	if (uart->mmio && !regs)
+		return SL_NOMEM;
+	wr(SCR, 0x5a);
+	if (rd(SCR) != 0x5a)
+		return SL_NOTFOUND;
+	uint32_t divisor = 115200 / baud;
+	wr(IER, 0);
+	wr(LCR, 0x80);
+	wr(DLL, (uint8_t)divisor);
+	wr(DLM, (uint8_t)(divisor >> 8));
+	wr(LCR, 3);
+	wr(FCR, 7);
+	wr(MCR, 3);
+	return SL_OK;
+}
+
+/* Room for a whole FIFO; false when the UART does not drain (a second's worth of polls: nobody listens, or it is gone). */
+static bool wait_empty(void)
+{
+	for (unsigned i = 0; i < 1000000; i++)
+		if (rd(LSR) & LSR_THRE)
+			return true;
+	return false;
+}
+
+void serial_write(const char *text, size_t len)
+{
+	static bool stuck;
+	unsigned room = 0;
+	for (size_t i = 0; i < len && !stuck;) {
+		bool cr = text[i] == '\n';
+		if (room < 2) {
+			stuck = !wait_empty();
+			room = FIFO_SIZE;
+		}
+		if (cr) {
+			wr(THR, '\r');
+			room--;
+		}
+		wr(THR, (uint8_t)text[i++]);
+		room--;
+	}
+}

@@ -1,0 +1,37 @@
+/* The kernel's first instructions: from the loader, on its page tables, with struct boot_info's physical address in RDI. */
+	.section .text.start, "ax"
+	.globl _start
+_start:
+	leaq	boot_stack_top(%rip), %rsp
+	xorl	%ebp, %ebp		/* ends every backtrace */
+	pushq	%rdi
+	rdtsc				/* the stack protector's canary differs from boot to boot */
+	shlq	$32, %rdx
+	orq	%rdx, %rax
+	movabsq	$0x9e3779b97f4a7c15, %rdx
+	imulq	%rdx, %rax
+	xorb	%al, %al		/* a zero byte stops string overruns */
+	movq	%rax, __stack_chk_guard(%rip)
+	popq	%rdi
+	call	kernel_main
+	ud2
+
+/* void cpu_run_on(void *stack_top rdi, void (*fn)(void) rsi): leaves the boot stack for good. */
+	.text
+	.globl cpu_run_on
+cpu_run_on:
+	movq	%rdi, %rsp
+	xorl	%ebp, %ebp
+	call	*%rsi
+	ud2
+
+	.bss
+	.balign 4096
+	.skip 16384
+boot_stack_top:
+
+	.data
+	.globl __stack_chk_guard
+	.balign 8
+__stack_chk_guard:
+	.quad 0

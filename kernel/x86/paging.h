@@ -1,0 +1,30 @@
+/* The kernel's address space:
+ *   0xffff800000000000  RAM, one to one (direct map): writable, never executable
+ *   0xffffc00000000000  device registers and odd tables, mapped on demand: uncached
+ *   0xffffe00000000000  stacks, each above an unmapped guard page
+ *   0xffffffff80000000  the kernel: text R X, constants R, data R W
+ * The lower half, page 0 with it, is empty. The tables are those the loader built, extended here. */
+#pragma once
+#include "boot/boot_info.h"
+#include "kernel/addr.h"
+
+/* Takes over the loader's tables and removes the page that led here. Needs pages in pmm. */
+void paging_init(const struct boot_info *bi);
+
+/* Maps device registers, uncached; never unmapped again. NULL when out of memory. */
+volatile void *mmio_map(phys_t phys, uint64_t len);
+
+/* Physical memory to read, for tables that may lie in reserved memory outside the direct map (an acpi_map_fn). */
+const uint8_t *paging_read_map(uint64_t phys, size_t len);
+
+/* A stack of that many pages with a guard page below; returns its upper end, 16-byte aligned. Panics when out of memory. */
+void *stack_make(unsigned pages);
+
+/* True when all of [va, va + len) is mapped. */
+bool paging_mapped(uint64_t va, uint64_t len);
+
+/* Maps what firmware needs at run time one to one, for the last call into it. */
+enum sl_err paging_map_runtime(void) MUST_CHECK;
+
+/* The direct map's view of RAM: is [phys, phys + len) in it? */
+bool paging_in_direct_map(uint64_t phys, uint64_t len);

@@ -1,0 +1,109 @@
+#include "kernel/memmap.h"
+#include "kernel/panic.h"
+#include "kernel/pmm.h"
+#include "kernel/x86/paging.h"
+#include "kernel/x86/pt.h"
+
+#define MMIO_BASE  0xffffc00000000000ull
+#define STACK_BASE 0xffffe00000000000ull
+
+uintptr_t phys_map_base = 0xffff800000000000ull;
+
+static const struct boot_info *boot;
+static struct pt pt;
+static uint64_t mmio_at = MMIO_BASE, stack_at = STACK_BASE;
+
+static const struct boot_region *regions(void)
+{
+	return phys_va(PHYS(boot->regions));
+}
+
+static void forget_translation(uint64_t va)
+{
+	__asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
+}
+
+void paging_init(const struct boot_info *bi)
+{
+	boot = bi;
+	uint64_t *root = phys_va(PHYS(bi->root_table));
+	if (bi->la57)
+		root = phys_va(PHYS(root[511] & BITS(51, 12)));
+	pt = (struct pt){.pml4 = root, .page = pmm_page, .pages_1g = bi->pages_1g};
+	if (pt_unmap_page(&pt, bi->jump_page))
+		panic("paging: the loader's page 0x%llx is not mapped", (ull)bi->jump_page);
+	forget_translation(bi->jump_page);
+}
+
+/* Maps whole pages around [phys, phys + len) at the next free address of the MMIO area, one unmapped page between two. */
+static volatile void *map_uncached(phys_t phys, uint64_t len, unsigned flags)
+{
+	uint64_t off = phys.v & (PAGE_SIZE - 1);
+	uint64_t size = ALIGN_UP(off + len, PAGE_SIZE);
+	uint64_t align = size >= PAGE_2M ? PAGE_2M : PAGE_SIZE;
+	uint64_t va = ALIGN_UP(mmio_at, align) + (ALIGN_DOWN(phys.v, PAGE_SIZE) & (align - 1));
+	if (!len || pt_map(&pt, va, PHYS(phys.v - off), size, flags | PT_UC))
+		return NULL;
+	mmio_at = va + size + PAGE_SIZE;
+	return (volatile void *)(uintptr_t)(va + off);
+}
+
+volatile void *mmio_map(phys_t phys, uint64_t len)
+{
+	return map_uncached(phys, len, PT_W);
+}
+
+bool paging_in_direct_map(uint64_t phys, uint64_t len)
+{
+	uint64_t base, size;
+	for (uint32_t i = 0; memmap_next_ram(regions(), boot->region_count, &i, &base, &size);)
+		if (phys >= base && phys - base < size && len <= size - (phys - base))
+			return phys_map_base + phys + len <= MMIO_BASE;
+	return false;
+}
+
+const uint8_t *paging_read_map(uint64_t phys, size_t len)
+{
+	if (paging_in_direct_map(phys, len))
+		return phys_va(PHYS(phys));
+	if (phys >= BIT(52) - len)
+		return NULL;
+	return (const uint8_t *)(uintptr_t)map_uncached(PHYS(phys), len, 0);
+}
+
+void *stack_make(unsigned pages)
+{
+	stack_at += PAGE_SIZE; /* the guard */
+	for (unsigned i = 0; i < pages; i++, stack_at += PAGE_SIZE) {
+		void *page = pmm_page();
+		if (!page || pt_map(&pt, stack_at, va_phys(page), PAGE_SIZE, PT_W))
+			panic("paging: no memory for a stack");
+	}
+	return (void *)(uintptr_t)stack_at;
+}
+
+bool paging_mapped(uint64_t va, uint64_t len)
+{
+	phys_t pa;
+	unsigned flags;
+	if (va + len < va)
+		return false;
+	for (uint64_t at = ALIGN_DOWN(va, PAGE_SIZE); at < va + len; at += PAGE_SIZE)
+		if ((at >> 47 && at >> 47 != 0x1ffff) || !pt_lookup(&pt, at, &pa, &flags))
+			return false;
+	return true;
+}
+
+enum sl_err paging_map_runtime(void)
+{
+	for (uint32_t i = 0; i < boot->region_count; i++) {
+		const struct boot_region *r = &regions()[i];
+		if (!(r->attr & BOOT_MEM_RUNTIME))
+			continue;
+		unsigned flags = r->type == MEM_RT_CODE ? PT_X : r->type == MEM_MMIO ? PT_W | PT_UC : PT_W;
+		enum sl_err e = pt_map(&pt, r->base, PHYS(r->base), r->pages * PAGE_SIZE, flags);
+		if (e)
+			return e;
+	}
+	return SL_OK;
+}

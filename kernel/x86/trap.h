@@ -1,0 +1,11 @@
+#pragma once
+#include <stdint.h>
+
+struct trap_frame {
+	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;
+	uint64_t vector, error;
+	uint64_t rip, cs, rflags, rsp, ss; /* pushed by the processor */
+};
+
+/* Prints "  at name+0x12 (0x...)" lines from a frame pointer up; stops at anything that is not mapped. */
+void trap_backtrace(uint64_t rip, uint64_t rbp);
