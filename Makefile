@@ -52,6 +52,13 @@ $B/kernel/%.S.o: %.S Makefile
 	$(call say,AS,$<)
 	$(Q)mkdir -p $(@D) && $(CC) --target=x86_64-unknown-none-elf -I. -MMD -MP -c -o $@ $<
 
+PCI_IDS := $(firstword $(wildcard /usr/share/misc/pci.ids /usr/share/hwdata/pci.ids))
+$B/pci.ids.txt: tools/pciids.awk $(PCI_IDS)
+	$(call say,IDS,$@)
+	$(Q)[ -n "$(PCI_IDS)" ] || { echo "no pci.ids: install the package pci.ids" >&2; exit 1; }
+	$(Q)mkdir -p $(@D) && LC_ALL=C awk -f $< $(PCI_IDS) >$@.unsorted && \
+		LC_ALL=C sort $@.unsorted | tr '\n' '\0' >$@ && rm $@.unsorted
+
 $B/kernel/pci/names.c.o: $B/pci.ids.txt
 $B/kernel/pci/names.c.o: KFLAGS += -I$B
 
@@ -97,7 +104,7 @@ $B/host/test_%: $B/host/tests/unit/test_%.c.o $B/host/libsluice.a
 	$(Q)$(HOSTCC) -fsanitize=address,undefined -o $@ $< $B/host/libsluice.a -lcmocka
 
 check: $(TBIN)
-	$(Q)tools/check.sh $(TBIN)
+	$(Q)tools/check.sh $(TBIN) >$B/check.log && s=0 || s=$$?; cat $B/check.log; exit $$s
 
 # Fuzzers: clang's libFuzzer over the same sources.
 FUZZ_RUNS ?= 20000
@@ -113,5 +120,39 @@ $B/fuzz/fuzz_%: $B/fuzz/tests/fuzz/fuzz_%.c.o $(HOST:%=$B/fuzz/%.o) $(MODEL:%=$B
 fuzz: $(FUZZ:tests/fuzz/%.c=$B/fuzz/%)
 	$(Q)for f in $^; do echo "  RUN     $$f"; mkdir -p $$f.corpus; \
 		$$f -runs=$(FUZZ_RUNS) -seed=1 -max_len=4096 -verbosity=0 -print_final_stats=0 $$f.corpus || exit 1; done
+
+# Boot tests: QEMU under OVMF, two machines at a time.
+boot-test: all
+	$(Q)python3 -m pytest -q -p no:cacheprovider -n 2 tests/boot
+
+# Everything. Its last lines are the counts of cmocka and of pytest.
+test:
+	$(Q)tools/setup.sh test
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) check
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) fuzz
+	$(Q)CMOCKA="$$(tail -n 1 $B/check.log)" $(MAKE) --no-print-directory -j$$(nproc) boot-test
+
+run:
+	$(Q)./run.sh
+
+setup:
+	$(Q)tools/setup.sh run
+
+image: $B/sluice.img
+$B/sluice.img: $B/BOOTX64.EFI tools/mkimage.sh
+	$(call say,IMAGE,$@)
+	$(Q)tools/mkimage.sh $@ $<
+
+TIDY := clang-tidy --quiet --warnings-as-errors='*' --checks='-*,bugprone-*,clang-analyzer-*,misc-redundant-expression,$\
+	-bugprone-easily-swappable-parameters'
+lint: $B/pci.ids.txt
+	$(Q)tools/setup.sh lint
+	$(Q)tools/check_deps.py
+	$(Q)clang-format --dry-run -Werror $$(find apps boot drivers iommu kernel pci tests -name '*.[ch]')
+	$(Q)$(TIDY) $(filter %.c,$(KERNEL)) -- $(KFLAGS) -I$B $(EFI_H) -DGNU_EFI_USE_MS_ABI
+	$(Q)$(TIDY) $(filter boot/%.c,$(LOADER)) -- $(EFLAGS)
+
+clean:
+	$(Q)rm -rf $B
 
 -include $(shell find $B -name '*.d' 2>/dev/null)

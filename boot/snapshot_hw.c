@@ -1,4 +1,5 @@
 #include "boot/snapshot.h"
+#include "iommu/dmar.h"
 #include "kernel/bdf.h"
 #include "kernel/mmio.h"
 
@@ -36,11 +37,46 @@ static void scan_window(struct boot_snapshot *out, const struct acpi_ecam *w)
 	}
 }
 
+/* VT-d §11.4: VER 0, CAP 8h, ECAP 10h, GSTS 1Ch, RTADDR 20h, FSTS 34h, PMEN 64h, IRTA B8h */
+static void add_unit(struct boot_snapshot *out, uint64_t base)
+{
+	if (out->units == BOOT_MAX_UNITS) {
+		out->units_lost++;
+		return;
+	}
+	const volatile uint8_t *r = (const volatile uint8_t *)base;
+	out->unit[out->units++] = (struct boot_unit){.base = base,
+	                                             .ver = mmio_rd32(r),
+	                                             .cap = mmio_rd64(r + 0x08),
+	                                             .ecap = mmio_rd64(r + 0x10),
+	                                             .gsts = mmio_rd32(r + 0x1c),
+	                                             .rtaddr = mmio_rd64(r + 0x20),
+	                                             .fsts = mmio_rd32(r + 0x34),
+	                                             .pmen = mmio_rd32(r + 0x64),
+	                                             .irta = mmio_rd64(r + 0xb8)};
+}
+
+static void scan_units(struct boot_snapshot *out, struct span table)
+{
+	struct dmar dmar;
+	struct dmar_entry e = {0};
+	struct dmar_drhd unit;
+	if (dmar_open(table, &dmar))
+		return;
+	while (dmar_next(&dmar, &e) == SL_OK)
+		if (e.type == DMAR_DRHD && dmar_drhd(&e, &unit) == SL_OK && unit.base &&
+		    IS_ALIGNED(unit.base, PAGE_SIZE) && unit.base < BIT(52))
+			add_unit(out, unit.base);
+}
+
 void snapshot_take(const struct acpi *acpi, struct boot_snapshot *out)
 {
 	const struct acpi_table *mcfg = acpi_find(acpi, "MCFG", 0);
+	const struct acpi_table *dmar = acpi_find(acpi, "DMAR", 0);
 	struct acpi_ecam w;
 	enum sl_err e;
+	if (dmar)
+		scan_units(out, dmar->data);
 	for (unsigned i = 0; mcfg && (e = acpi_mcfg(mcfg->data, i, &w)) != SL_END; i++)
 		if (e == SL_OK)
 			scan_window(out, &w);

@@ -16,10 +16,10 @@ enum accel_op {
 	ACCEL_OPS
 };
 
-/* Protection information (T10 DIF) on a store that has it. */
+/* Protection information (T10 DIF) on a store that has it. The application tag is 0 and never checked. */
 enum accel_pi {
-	ACCEL_PI_INSERT = 1, /* write: the device makes guard and reference tag */
-	ACCEL_PI_CHECK = 2,  /* the device checks guard and reference tag */
+	ACCEL_PI_INSERT = 1, /* write, fill: the device makes guard and reference tag */
+	ACCEL_PI_CHECK = 2,  /* all but fill: the device checks guard and reference tag; copy: those of its source */
 };
 
 struct accel_req {
@@ -30,8 +30,9 @@ struct accel_req {
 	uint32_t tag;   /* any value below accel.depth that is not in flight; comes back in accel_done */
 	uint64_t lba;
 	uint64_t src_lba;
-	iova_t data; /* page-aligned; at most two pages long */
-	iova_t meta; /* store->meta bytes a block, when the store has them and PI_INSERT is off */
+	iova_t data; /* read, write, compare: page-aligned; at most two pages long */
+	iova_t meta; /* the same, on a store with metadata: store->meta bytes a block, a multiple of 4. Not used by a write
+	              * with PI_INSERT where the metadata is the 8 bytes of protection information alone */
 };
 
 struct accel_done {
@@ -41,12 +42,13 @@ struct accel_done {
 
 /* Blocks that this VF may use. */
 struct accel_store {
-	uint32_t id;
+	uint32_t id;        /* its index in accel.store */
 	uint32_t block;     /* bytes */
 	uint64_t first_lba; /* of this VF's share; 0 when the store is its own */
 	uint64_t blocks;    /* of this VF's share */
 	uint16_t meta;      /* metadata bytes a block, in a buffer of its own; 0: none */
 	bool pi;            /* 16-bit guard protection information, type 1 */
+	uint16_t pi_off;    /* where in a block's metadata; the guard covers the block's data and the metadata before it */
 	bool shared;        /* other VFs see it too */
 };
 
@@ -59,8 +61,9 @@ struct accel;
 
 struct accel_driver {
 	const char *name;
-	/* Puts up to n requests in the ring and returns how many went in; fewer only when the ring is full or a request
-	 * is malformed (accel.refused then says why). */
+	/* Puts up to n requests in the ring and returns how many went in; fewer only when a request is refused, and
+	 * accel.refused then says why: SL_BUSY its tag is in flight, SL_UNSUPPORTED not in can, or not on this store,
+	 * SL_RANGE blocks, store or tag out of range, SL_BADVAL data or meta misaligned or missing, or pi not for it. */
 	unsigned (*submit)(struct accel *a, const struct accel_req *req, unsigned n);
 	/* Tells the device of everything submitted since the last ring(): one MMIO write at most. */
 	void (*ring)(struct accel *a);
@@ -78,7 +81,7 @@ struct accel_driver {
 
 struct accel {
 	const struct accel_driver *drv;
-	uint32_t can;   /* BIT(enum accel_op) */
+	uint32_t can;   /* BIT(enum accel_op): some store takes it */
 	uint32_t depth; /* most requests in flight */
 	enum sl_err refused;
 	struct accel_stats stats;

@@ -8,8 +8,11 @@
 #include "boot/boot_info.h"
 #include "kernel/addr.h"
 
-/* Takes over the loader's tables and removes the page that led here. Needs pages in pmm. */
+/* Takes over the loader's tables. New ones come from pmm. */
 void paging_init(const struct boot_info *bi);
+
+/* Removes the loader's page that led here; the lower half is empty from then on. */
+void paging_drop_loader(void);
 
 /* Maps device registers, uncached; never unmapped again. NULL when out of memory. */
 volatile void *mmio_map(phys_t phys, uint64_t len);
@@ -25,6 +28,9 @@ bool paging_mapped(uint64_t va, uint64_t len);
 
 /* Maps what firmware needs at run time one to one, for the last call into it. */
 enum sl_err paging_map_runtime(void) MUST_CHECK;
+
+/* Where something of the kernel's own lies in memory. */
+phys_t paging_phys(const void *va);
 
 /* The direct map's view of RAM: is [phys, phys + len) in it? */
 bool paging_in_direct_map(uint64_t phys, uint64_t len);

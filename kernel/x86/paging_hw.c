@@ -30,9 +30,13 @@ void paging_init(const struct boot_info *bi)
 	if (bi->la57)
 		root = phys_va(PHYS(root[511] & BITS(51, 12)));
 	pt = (struct pt){.pml4 = root, .page = pmm_page, .pages_1g = bi->pages_1g};
-	if (pt_unmap_page(&pt, bi->jump_page))
-		panic("paging: the loader's page 0x%llx is not mapped", (ull)bi->jump_page);
-	forget_translation(bi->jump_page);
+}
+
+void paging_drop_loader(void)
+{
+	if (pt_unmap_page(&pt, boot->jump_page))
+		panic("paging: the loader's page 0x%llx is not mapped", (ull)boot->jump_page);
+	forget_translation(boot->jump_page);
 }
 
 /* Maps whole pages around [phys, phys + len) at the next free address of the MMIO area, one unmapped page between two. */
@@ -92,6 +96,14 @@ bool paging_mapped(uint64_t va, uint64_t len)
 		if ((at >> 47 && at >> 47 != 0x1ffff) || !pt_lookup(&pt, at, &pa, &flags))
 			return false;
 	return true;
+}
+
+phys_t paging_phys(const void *va)
+{
+	phys_t pa;
+	unsigned flags;
+	ASSERT(pt_lookup(&pt, (uintptr_t)va, &pa, &flags));
+	return pa;
 }
 
 enum sl_err paging_map_runtime(void)

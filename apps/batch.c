@@ -1,0 +1,58 @@
+/* Requests that are waited for together, for the phases where correctness is shown and time does not matter. */
+#include "apps/machine.h"
+#include "kernel/log.h"
+#include "kernel/time.h"
+#include "pci/cfg.h"
+
+#define STALL_US 10000000u
+
+enum sl_err batch_start(struct vf *vf)
+{
+	struct batch *b = &vf->batch;
+	b->done = 0;
+	unsigned n = vf->accel->drv->submit(vf->accel, b->req, b->n);
+	vf->accel->drv->ring(vf->accel);
+	if (n == b->n)
+		return SL_OK;
+	log_fail("accel", "report this: it is a bug in Sluice", BDF_FMT " took %u of %u requests: %s", BDF_ARG(vf->fn->bdf), n,
+	         b->n, sl_err_text(vf->accel->refused));
+	b->n = n;
+	return vf->accel->refused ? vf->accel->refused : SL_NOSPACE;
+}
+
+/* True when something came back. */
+static bool collect(struct vf *vf)
+{
+	struct accel_done done[32];
+	unsigned n = vf->accel->drv->poll(vf->accel, done, ARRAY_LEN(done));
+	for (unsigned i = 0; i < n; i++)
+		if (done[i].tag < vf->batch.n)
+			vf->batch.status[done[i].tag] = done[i].status;
+	vf->batch.done += n;
+	return n > 0;
+}
+
+enum sl_err batch_finish(struct machine *m)
+{
+	uint64_t deadline = now_us() + STALL_US;
+	for (;;) {
+		bool late = now_us() > deadline, waiting = false;
+		for (unsigned i = 0; i < m->vfs; i++) {
+			struct vf *vf = &m->vf[i];
+			if (vf->batch.done >= vf->batch.n)
+				continue;
+			waiting = true;
+			if (collect(vf))
+				deadline = now_us() + STALL_US;
+			else if (late) {
+				enum sl_err e = vf->accel->drv->health(vf->accel) ? SL_DEVICE : SL_TIMEOUT;
+				log_fail("accel", "run again; if it stays, this VF's controller is stuck",
+				         BDF_FMT " holds %u of %u requests and is silent for 10 s: %s", BDF_ARG(vf->fn->bdf),
+				         vf->batch.n - vf->batch.done, vf->batch.n, sl_err_text(e));
+				return e;
+			}
+		}
+		if (!waiting)
+			return SL_OK;
+	}
+}

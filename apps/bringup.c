@@ -1,0 +1,163 @@
+/* Stages boot, acpi, pci: what machine this is. */
+#include "apps/machine.h"
+#include "kernel/fmt.h"
+#include "kernel/log.h"
+#include "kernel/memmap.h"
+#include "kernel/pmm.h"
+#include "kernel/start.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/paging.h"
+#include "kernel/x86/tsc.h"
+#include "pci/ecam.h"
+#include "pci/names.h"
+
+static uint64_t ram_bytes(const struct boot_info *boot)
+{
+	const struct boot_region *r = phys_va(PHYS(boot->regions));
+	uint64_t total = 0, base, len;
+	for (uint32_t i = 0; memmap_next_ram(r, boot->region_count, &i, &base, &len);)
+		total += len;
+	return total;
+}
+
+enum sl_err stage_boot(struct machine *m)
+{
+	static const char *const tristate[] = {"off", "on", "unknown"};
+	const struct boot_info *b = m->boot;
+	const struct cpu_info *cpu = cpu_info();
+	const struct config *cfg = &b->cfg;
+	log_text("\nSluice: PCIe, VT-d and SR-IOV on the bare machine\n");
+	enum sl_err clock = SL_OK, e = acpi_init(&m->acpi, b->rsdp, paging_read_map);
+	if (!e)
+		clock = tsc_init(&m->acpi, b->tsc_start);
+	log_line("boot", "UEFI firmware \"%s\" revision 0x%x, Secure Boot %s", b->firmware, b->firmware_revision,
+	         tristate[b->secure_boot % 3]);
+	log_line("boot", "%s; SMEP %s, SMAP %s, UMIP %s%s", cpu->brand, cpu->smep ? "on" : "absent",
+	         cpu->smap ? "on" : "absent", cpu->umip ? "on" : "absent",
+	         cpu->hypervisor ? "; under a hypervisor" : "");
+	log_line("boot", "%llu MiB of RAM, %llu MiB free; text read-only, data not executable, page 0 unmapped",
+	         (ull)(ram_bytes(b) >> 20), (ull)(pmm_free_pages() >> 8));
+	if (e) {
+		log_fail("boot", "update the firmware", "the ACPI root pointer at 0x%llx is not usable: %s", (ull)b->rsdp,
+		         sl_err_text(e));
+		return e;
+	}
+	log_line("boot", "TSC %llu.%03llu MHz, %s%s", (ull)(tsc_info()->hz / 1000000),
+	         (ull)(tsc_info()->hz / 1000 % 1000), tsc_info()->source,
+	         cpu->invariant_tsc ? ", invariant" : ", not marked invariant");
+	if (clock)
+		log_warn("boot", "no HPET, ACPI timer or CPUID 15h to take the TSC's rate from: times below are guesses");
+	if (cfg->error.line) {
+		log_fail("boot", "correct that line; README.md lists the keys", "%s:%u:%u: %s", cfg->error.source,
+		         cfg->error.line, cfg->error.col, cfg->error.text);
+		return SL_CONFIG;
+	}
+	log_line("boot", "options from %s: app=%s vfs=%u qd=%u seconds=%u scratch=%s", b->config_from, cfg->app, cfg->vfs,
+	         cfg->qd, cfg->seconds, cfg->scratch[0] ? cfg->scratch : "(none)");
+	return SL_OK;
+}
+
+/* The console that firmware names in the SPCR, where it is another than COM1. */
+static void report_spcr(const struct acpi *acpi)
+{
+	const struct acpi_table *t = acpi_find(acpi, "SPCR", 0);
+	struct acpi_uart uart;
+	if (t && acpi_spcr(t->data, &uart) == SL_OK)
+		log_line("acpi", "SPCR: console UART at %s 0x%llx", uart.mmio ? "memory" : "port", (ull)uart.addr);
+}
+
+enum sl_err stage_acpi(struct machine *m)
+{
+	const struct acpi *a = &m->acpi;
+	char list[ACPI_MAX_TABLES * 5 + 1];
+	size_t n = 0;
+	for (unsigned i = 0; i < a->count; i++) {
+		for (unsigned k = 0; k < 4; k++)
+			list[n++] = a->table[i].sig[k] > ' ' && a->table[i].sig[k] < 0x7f ? a->table[i].sig[k] : '?';
+		list[n++] = ' ';
+	}
+	list[n] = 0;
+	log_line("acpi", "RSDP revision %u, %s with %u tables: %s", a->revision, a->xsdt ? "XSDT" : "RSDT", a->count, list);
+	if (a->lost)
+		log_warn("acpi", "%u tables are unreadable and left out", a->lost);
+	for (unsigned i = 0; i < a->count; i++)
+		if (!a->table[i].sum_ok)
+			log_warn("acpi", "%s at 0x%llx has a wrong checksum (firmware bug); used with care", a->table[i].sig,
+			         (ull)a->table[i].phys);
+	const struct acpi_table *madt = acpi_find(a, "APIC", 0);
+	log_line("acpi", "%u processors; this one is used, the others stay parked (more than one core: not there yet)",
+	         madt ? acpi_madt_cpus(madt->data) : 1);
+	report_spcr(a);
+	if (!acpi_find(a, "MCFG", 0)) {
+		log_fail("acpi", "in QEMU use -machine q35; on a server switch PCIe memory-mapped configuration on",
+		         "there is no MCFG table, so PCIe's configuration space can not be reached");
+		return SL_NOTFOUND;
+	}
+	return SL_OK;
+}
+
+static enum sl_err add_windows(struct machine *m)
+{
+	struct span mcfg = acpi_find(&m->acpi, "MCFG", 0)->data;
+	struct acpi_ecam w;
+	enum sl_err e;
+	unsigned added = 0;
+	for (unsigned i = 0; (e = acpi_mcfg(mcfg, i, &w)) != SL_END; i++) {
+		volatile void *va =
+		        e ? NULL : mmio_map(PHYS(w.base + ((uint64_t)w.start << 20)), (w.end - w.start + 1ull) << 20);
+		if (!e && !va)
+			e = SL_NOMEM;
+		if (!e)
+			e = ecam_add(w.seg, w.start, w.end, va);
+		if (!e)
+			e = pci_scan(&m->pci, ecam_cfg(), w.seg, w.start, w.end);
+		if (e)
+			log_warn("pci", "MCFG entry %u (segment %u, buses %02x-%02x at 0x%llx) is left out: %s", i, w.seg, w.start,
+			         w.end, (ull)w.base, sl_err_text(e));
+		else
+			added++;
+	}
+	return added ? SL_OK : SL_NOTFOUND;
+}
+
+static unsigned depth_of(const struct pci_func *f)
+{
+	unsigned n = 0;
+	for (; f->parent && n < 16; f = f->parent)
+		n++;
+	return n;
+}
+
+static void print_func(const struct pci *pci, const struct pci_func *f)
+{
+	char tail[64] = "";
+	struct sriov s;
+	if (f->is_bridge)
+		fmt_print(tail, sizeof tail, " -> buses %02x-%02x%s", f->sec, f->sub, f->cap_acs ? ", ACS" : "");
+	else if (f->cap_sriov && sriov_read(pci, f, &s) == SL_OK)
+		fmt_print(tail, sizeof tail, ", SR-IOV: up to %u VFs", s.total_vfs);
+	const char *device = pci_device_name(f->vendor, f->device);
+	log_line("pci", "%*s" BDF_FMT " %s: %s %s [%04x:%04x]%s", (int)(2 * depth_of(f)), "", BDF_ARG(f->bdf),
+	         pci_class_name(f->class), pci_vendor_name(f->vendor), device ? device : "device", f->vendor, f->device,
+	         tail);
+}
+
+enum sl_err stage_pci(struct machine *m)
+{
+	enum sl_err e = add_windows(m);
+	if (e) {
+		log_fail("pci", "update the firmware", "no entry of the MCFG table is usable");
+		return e;
+	}
+	unsigned n = 0;
+	PCI_EACH(f, &m->pci) {
+		print_func(&m->pci, f);
+		n++;
+	}
+	unsigned stopped = pci_quiesce(&m->pci);
+	log_line("pci", "%u functions; bus mastering switched off on the %u that firmware had left it on", n, stopped);
+	log_line("pci", "IOMMU groups: not computed yet (each VF is treated as its own)");
+	uint64_t pages = start_reclaim();
+	log_line("pci", "no device can reach memory now: %llu MiB of firmware's boot memory taken back", (ull)(pages >> 8));
+	return SL_OK;
+}

@@ -1,0 +1,136 @@
+/* Everything that the stages build up and pass on. One of it, in apps/main.c; a stage reads what earlier ones made. */
+#pragma once
+#include "boot/boot_info.h"
+#include "drivers/accel.h"
+#include "drivers/dma.h"
+#include "drivers/nvme/pf.h"
+#include "drivers/nvme/vf.h"
+#include "apps/hist.h"
+#include "iommu/iommu.h"
+#include "kernel/acpi.h"
+#include "pci/pci.h"
+#include "pci/sriov.h"
+
+#define VFS_MAX 64
+
+/* The window that every domain sees, at one and the same device address: queues, buffers, a page that the device may only
+ * read, and then nothing. */
+#define WINDOW_QUEUES   0ull
+#define WINDOW_BUFFERS  PAGE_2M
+#define WINDOW_READONLY (2 * PAGE_2M)
+#define WINDOW_HOLE     (3 * PAGE_2M)
+#define WINDOW_SIZE     (4 * PAGE_2M)
+
+/* Buffers: one page for each request in flight, a page that the other VFs try to overwrite, and one for each request's
+ * metadata. */
+#define BUFFER_SLOTS  256u
+#define BUFFER_TARGET (BUFFER_SLOTS * PAGE_SIZE)
+#define BUFFER_META   ((BUFFER_SLOTS + 1) * PAGE_SIZE)
+#define META_SLOT     64u
+_Static_assert(BUFFER_META + BUFFER_SLOTS * META_SLOT <= PAGE_2M, "buffer layout");
+
+#define CHUNK     PAGE_SIZE /* what one request moves */
+#define DEPTH_MIN 32u       /* requests in flight that stage_verify needs */
+
+/* Requests of one VF that are in flight together: apps/batch.c. */
+struct batch {
+	struct accel_req req[BUFFER_SLOTS];
+	uint16_t status[BUFFER_SLOTS]; /* by tag */
+	unsigned n, done;
+};
+
+struct vf {
+	unsigned index;
+	struct pci_func *fn;
+	struct domain *dom;
+	struct nvme_vf nvme;
+	struct accel *accel; /* NULL until it is open */
+	struct accel_store *data, *pi; /* stores without and with protection information; pi may be NULL */
+	bool attached, online;
+	uint16_t cntlid;
+	uint32_t private_ns; /* namespace that was attached for it; 0: none */
+	struct dma_buf buffers, readonly;
+	struct batch batch;
+	struct hist latency; /* timed phase, TSC ticks */
+	uint64_t ops;
+	struct accel_stats timed; /* what accel.stats grew by in the timed phase */
+};
+
+struct machine {
+	const struct boot_info *boot;
+	struct acpi acpi;
+	struct pci pci;
+	struct iommu iommu;
+	iova_t window;
+	struct pci_func *pf;
+	struct domain *pf_dom;
+	bool pf_attached, pf_open, sriov_on;
+	struct nvme_pf nvme;
+	unsigned vfs;
+	struct vf vf[VFS_MAX];
+
+	/* Results, for the RESULT line. */
+	uint64_t verified, cases, refused, timed_ops, timed_us;
+	struct hist latency;
+};
+
+enum sl_err stage_boot(struct machine *m) MUST_CHECK;    /* who started us, on what */
+enum sl_err stage_acpi(struct machine *m) MUST_CHECK;    /* tables, clock */
+enum sl_err stage_pci(struct machine *m) MUST_CHECK;     /* the tree; nobody masters the bus any more */
+enum sl_err stage_iommu(struct machine *m) MUST_CHECK;   /* DMAR, our tables, translation on */
+enum sl_err stage_pf(struct machine *m) MUST_CHECK;      /* the scratch controller, in a domain of its own */
+enum sl_err stage_sriov(struct machine *m) MUST_CHECK;   /* its VFs */
+enum sl_err stage_domains(struct machine *m) MUST_CHECK; /* each in its own domain, online, rings up */
+enum sl_err stage_verify(struct machine *m) MUST_CHECK;  /* every result against the CPU */
+enum sl_err stage_timed(struct machine *m) MUST_CHECK;   /* speed */
+enum sl_err stage_refuse(struct machine *m) MUST_CHECK;  /* DMA that must not happen */
+
+/* Places of the window on this machine. */
+static inline iova_t window_at(const struct machine *m, uint64_t off)
+{
+	return IOVA(m->window.v + off);
+}
+
+static inline uint8_t *vf_buffer(const struct vf *vf, unsigned tag)
+{
+	return (uint8_t *)vf->buffers.va + tag * CHUNK;
+}
+
+static inline uint8_t *vf_meta(const struct vf *vf, unsigned tag)
+{
+	return (uint8_t *)vf->buffers.va + BUFFER_META + tag * META_SLOT;
+}
+
+/* A request for chunk number chunk of a store of the VF, with the tag's buffers. */
+static inline struct accel_req vf_request(const struct vf *vf, const struct accel_store *s, enum accel_op op,
+                                          uint64_t chunk, unsigned tag)
+{
+	uint32_t blocks = (uint32_t)(CHUNK / s->block);
+	return (struct accel_req){.op = (uint8_t)op,
+	                          .blocks = (uint16_t)blocks,
+	                          .store = s->id,
+	                          .tag = tag,
+	                          .lba = s->first_lba + chunk * blocks,
+	                          .data = IOVA(vf->buffers.iova.v + tag * CHUNK),
+	                          .meta = IOVA(vf->buffers.iova.v + BUFFER_META + tag * META_SLOT)};
+}
+
+/* Chunks that a store has room for. */
+static inline uint64_t store_chunks(const struct accel_store *s)
+{
+	return s->blocks / (CHUNK / s->block);
+}
+
+/* Submits vf->batch.req[0..n), tags 0..n-1, and rings once. */
+enum sl_err batch_start(struct vf *vf) MUST_CHECK;
+/* Waits until all that batch_start() began on any VF is back; SL_TIMEOUT when nothing moves for 10 s. */
+enum sl_err batch_finish(struct machine *m) MUST_CHECK;
+
+/* The timed phase's data: what chunk of a VF's data store holds after stage_timed has written it. */
+#define TIMED_CHUNKS 1024u
+uint64_t timed_seed(const struct vf *vf, uint64_t chunk);
+
+void undo_pf(struct machine *m);
+void undo_sriov(struct machine *m);
+void undo_domains(struct machine *m);
+

@@ -1,0 +1,9 @@
+/* The last line, for machines: key=value, stable keys. */
+#pragma once
+#include "apps/machine.h"
+
+/* TSC ticks in nanoseconds. */
+uint64_t report_ns(uint64_t ticks);
+
+/* failed: the stage that failed, NULL when all went well. */
+void report_result(const struct machine *m, const char *failed, enum sl_err e);

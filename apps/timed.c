@@ -1,0 +1,208 @@
+/* Stage timed: random 4 KiB reads at a fixed depth on every VF, polled by this one core in turn. What was read last is checked
+ * after the clock has stopped. */
+#include "apps/machine.h"
+#include "apps/pattern.h"
+#include "apps/report.h"
+#include "kernel/fmt.h"
+#include "kernel/log.h"
+#include "kernel/time.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/tsc.h"
+
+#define POLL_MAX   32u
+#define TIMED_MARK 0x7fffffffu /* a round that stage_verify never reaches */
+
+uint64_t timed_seed(const struct vf *vf, uint64_t chunk)
+{
+	return pattern_seed(vf->index, TIMED_MARK, chunk);
+}
+
+/* One VF's side of the loop, touched by its core alone. */
+struct poller {
+	struct vf *vf;
+	uint64_t random, chunks;
+	uint64_t started[BUFFER_SLOTS]; /* TSC by tag */
+	uint32_t chunk[BUFFER_SLOTS];   /* what is being read into the tag's buffer */
+};
+
+static struct poller poller[VFS_MAX];
+
+static struct accel_req next_request(struct poller *p, uint32_t tag)
+{
+	uint32_t chunk = (uint32_t)(pattern_random(&p->random) % p->chunks);
+	p->chunk[tag] = chunk;
+	return vf_request(p->vf, p->vf->data, ACCEL_READ, chunk, tag);
+}
+
+/* Takes what came back and, while the time runs, sends as many again: one doorbell for all of them. Returns the number of
+ * errors. */
+static unsigned turn(struct poller *p, bool again)
+{
+	struct accel_done done[POLL_MAX];
+	struct accel_req req[POLL_MAX];
+	struct accel *a = p->vf->accel;
+	unsigned errors = 0, n = a->drv->poll(a, done, POLL_MAX);
+	if (!n)
+		return 0;
+	uint64_t now = cpu_tsc();
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t tag = done[i].tag;
+		hist_add(&p->vf->latency, now - p->started[tag]);
+		errors += done[i].status != 0;
+		if (again) {
+			p->started[tag] = now;
+			req[i] = next_request(p, tag);
+		}
+	}
+	p->vf->ops += n;
+	if (again) {
+		errors += n - a->drv->submit(a, req, n);
+		a->drv->ring(a);
+	}
+	return errors;
+}
+
+/* Writes the data that is read later: TIMED_CHUNKS of each VF, or its whole store where that is smaller. */
+static enum sl_err prepare(struct machine *m)
+{
+	for (uint32_t first = 0; first < TIMED_CHUNKS; first += 32) {
+		for (unsigned v = 0; v < m->vfs; v++) {
+			struct vf *vf = &m->vf[v];
+			vf->batch.n = vf->batch.done = 0;
+			for (uint32_t i = 0; i < 32 && first + i < store_chunks(vf->data); i++) {
+				vf->batch.req[vf->batch.n++] = vf_request(vf, vf->data, ACCEL_WRITE, first + i, i);
+				pattern_fill(vf_buffer(vf, i), CHUNK, timed_seed(vf, first + i));
+			}
+			enum sl_err e = batch_start(vf);
+			if (e)
+				return e;
+		}
+		enum sl_err e = batch_finish(m);
+		if (e)
+			return e;
+	}
+	return SL_OK;
+}
+
+static enum sl_err fill_queues(struct machine *m, uint32_t qd)
+{
+	for (unsigned v = 0; v < m->vfs; v++) {
+		struct vf *vf = &m->vf[v];
+		uint64_t room = store_chunks(vf->data);
+		poller[v] = (struct poller){
+		        .vf = vf, .random = pattern_seed(v, 1, 1), .chunks = room < TIMED_CHUNKS ? room : TIMED_CHUNKS};
+		hist_reset(&vf->latency);
+		vf->ops = 0;
+		vf->timed = vf->accel->stats;
+		vf->batch.n = qd;
+		for (uint32_t tag = 0; tag < qd; tag++) {
+			poller[v].started[tag] = cpu_tsc();
+			vf->batch.req[tag] = next_request(&poller[v], tag);
+		}
+		enum sl_err e = batch_start(vf);
+		if (e)
+			return e;
+	}
+	return SL_OK;
+}
+
+/* Polls all VFs in turn until the time is over, then until the queues are empty. */
+static enum sl_err run(struct machine *m, uint32_t qd, uint64_t seconds)
+{
+	uint64_t start = now_us(), end = cpu_tsc() + seconds * tsc_info()->hz;
+	unsigned errors = 0;
+	while (cpu_tsc() < end)
+		for (unsigned v = 0; v < m->vfs; v++)
+			errors += turn(&poller[v], true);
+	m->timed_us = now_us() - start;
+	for (unsigned v = 0; v < m->vfs; v++)
+		m->timed_ops += m->vf[v].ops;
+	uint64_t deadline = now_us() + 10000000;
+	for (unsigned v = 0; v < m->vfs; v++) {
+		struct vf *vf = &m->vf[v];
+		struct accel_stats before = vf->timed;
+		vf->timed = vf->accel->stats;
+		vf->timed.doorbells -= before.doorbells;
+		vf->timed.polls -= before.polls;
+		vf->timed.empty_polls -= before.empty_polls;
+		for (uint64_t want = vf->ops + qd; vf->ops < want && now_us() < deadline;)
+			errors += turn(&poller[v], false);
+	}
+	return errors || now_us() >= deadline ? SL_DEVICE : SL_OK;
+}
+
+/* Every buffer holds what its last read under load brought. */
+static enum sl_err sample(struct machine *m, uint32_t qd)
+{
+	for (unsigned v = 0; v < m->vfs; v++)
+		for (uint32_t tag = 0; tag < qd; tag++)
+			if (!pattern_check(vf_buffer(&m->vf[v], tag), CHUNK, timed_seed(&m->vf[v], poller[v].chunk[tag])))
+				return SL_VERIFY;
+	return SL_OK;
+}
+
+static void print_us(const struct hist *h, unsigned part)
+{
+	uint64_t ns = report_ns(part ? hist_permille(h, part) : h->min);
+	log_text(" %8llu.%llu", (ull)(ns / 1000), (ull)(ns % 1000 / 100));
+}
+
+static void print_ratio(uint64_t a, uint64_t b)
+{
+	uint64_t x = b ? (a * 1000 + b / 2) / b : 0;
+	log_text(" %5llu.%03llu", (ull)(x / 1000), (ull)(x % 1000));
+}
+
+static void print_row(const char *name, const struct hist *h, const struct accel_stats *s, uint64_t ops, uint64_t us)
+{
+	log_text("  %-14s %8llu %7llu", name, (ull)(ops * 1000000 / us), (ull)(ops * CHUNK / us));
+	print_us(h, 0);
+	print_us(h, 500);
+	print_us(h, 990);
+	print_us(h, 999);
+	print_us(h, 1000);
+	print_ratio(s->doorbells, ops);
+	print_ratio(s->empty_polls, ops);
+	log_text("\n");
+}
+
+static void print_table(struct machine *m)
+{
+	struct accel_stats all = {0};
+	char name[24];
+	log_text("                    ops/s    MB/s  latency us:\n");
+	log_text("  VF                                 min     median        p99      p99.9        max "
+	         " bells/op empty/op\n");
+	for (unsigned v = 0; v < m->vfs; v++) {
+		struct vf *vf = &m->vf[v];
+		fmt_print(name, sizeof name, BDF_FMT, BDF_ARG(vf->fn->bdf));
+		print_row(name, &vf->latency, &vf->timed, vf->ops, m->timed_us);
+		hist_merge(&m->latency, &vf->latency);
+		all.doorbells += vf->timed.doorbells;
+		all.empty_polls += vf->timed.empty_polls;
+	}
+	print_row("all", &m->latency, &all, m->timed_ops, m->timed_us);
+}
+
+enum sl_err stage_timed(struct machine *m)
+{
+	uint32_t qd = m->boot->cfg.qd, seconds = m->boot->cfg.seconds;
+	enum sl_err e = prepare(m);
+	if (e)
+		return e;
+	log_line("timed", "random 4 KiB reads, %u in flight on each of %u VFs, one core, no interrupts, %u s", qd, m->vfs,
+	         seconds);
+	e = fill_queues(m, qd);
+	if (!e)
+		e = run(m, qd, seconds);
+	if (!e)
+		e = sample(m, qd);
+	if (e) {
+		log_fail("timed", "run again; if it stays, the device fails under load", "reads under load went wrong: %s",
+		         sl_err_text(e));
+		return e;
+	}
+	hist_reset(&m->latency);
+	print_table(m);
+	return SL_OK;
+}

@@ -1,0 +1,278 @@
+/* Stages pf, sriov, domains: from the physical function to VFs with rings of their own, each in a domain of its own. */
+#include "apps/machine.h"
+#include "kernel/fmt.h"
+#include "kernel/log.h"
+#include "kernel/str.h"
+#include "kernel/x86/paging.h"
+
+#define CLASS_NVME 0x010802
+
+/* Bus mastering goes on only with the domain in place. */
+static enum sl_err connect(struct pci_func *fn, struct domain *dom, struct nvme_io *io)
+{
+	const struct pci_bar *bar = &fn->bar[0];
+	volatile void *regs = bar->addr && bar->size ? mmio_map(PHYS(bar->addr), bar->size) : NULL;
+	if (!regs) {
+		log_fail("nvme", "switch above-4G decoding on in firmware setup", BDF_FMT " has no register address in BAR0",
+		         BDF_ARG(fn->bdf));
+		return SL_NOSPACE;
+	}
+	*io = nvme_io_mmio(regs, bar->size);
+	enum sl_err e = domain_attach(dom, fn->bdf);
+	if (e) {
+		log_fail("iommu", "a function outside every DMAR scope can not be held back, so it is not used",
+		         BDF_FMT " can not be put into a domain: %s", BDF_ARG(fn->bdf), sl_err_text(e));
+		return e;
+	}
+	pci_mem_enable(fn, true);
+	pci_bus_master(fn, true);
+	return SL_OK;
+}
+
+static void disconnect(struct pci_func *fn, struct domain *dom)
+{
+	pci_bus_master(fn, false);
+	if (domain_detach(dom, fn->bdf))
+		log_warn("iommu", BDF_FMT " could not be taken out of its domain", BDF_ARG(fn->bdf));
+}
+
+static void drop_domain(struct domain **dom)
+{
+	if (*dom && domain_destroy(*dom))
+		log_warn("iommu", "domain %s could not be destroyed", domain_name(*dom));
+	*dom = NULL;
+}
+
+static enum sl_err open_pf(struct machine *m, struct pci_func *fn)
+{
+	struct nvme_io io;
+	m->pf = fn;
+	enum sl_err e = domain_create(&m->iommu, "PF", &m->pf_dom);
+	if (!e)
+		e = connect(fn, m->pf_dom, &io);
+	if (e)
+		return e;
+	m->pf_attached = true;
+	e = nvme_pf_open(&m->nvme, &io, fn->bdf, m->pf_dom, window_at(m, WINDOW_QUEUES));
+	m->pf_open = !e;
+	return e;
+}
+
+void undo_pf(struct machine *m)
+{
+	if (m->pf_open && nvme_pf_close(&m->nvme))
+		log_warn("nvme", BDF_FMT " did not stop cleanly", BDF_ARG(m->pf->bdf));
+	if (m->pf_attached)
+		disconnect(m->pf, m->pf_dom);
+	drop_domain(&m->pf_dom);
+	m->pf_open = m->pf_attached = false;
+	m->pf = NULL;
+}
+
+/* Identify is all that a controller is asked before its serial number is known to be the scratch one. */
+enum sl_err stage_pf(struct machine *m)
+{
+	const char *scratch = m->boot->cfg.scratch;
+	unsigned seen = 0;
+	PCI_EACH(f, &m->pci) {
+		if (f->class != CLASS_NVME || f->pf || !f->cap_sriov)
+			continue;
+		seen++;
+		if (!scratch[0])
+			continue;
+		enum sl_err e = open_pf(m, f);
+		const struct nvme_id *id = &m->nvme.ctrl.id;
+		if (!e && strcmp(id->serial, scratch) == 0) {
+			log_line("nvme", BDF_FMT " \"%s\" serial %s is the scratch controller; domain %u, %u queue pairs and %u "
+			                 "interrupts to give to VFs",
+			         BDF_ARG(f->bdf), id->model, id->serial, domain_id(m->pf_dom), m->nvme.free_vq, m->nvme.free_vi);
+			return SL_OK;
+		}
+		log_line("nvme", BDF_FMT " %s%s: left alone", BDF_ARG(f->bdf),
+		         e ? "can not be used: " : "is not the scratch controller, serial ", e ? sl_err_text(e) : id->serial);
+		undo_pf(m);
+	}
+	if (!seen)
+		log_fail("nvme", "use an NVMe controller with SR-IOV; in QEMU: -device nvme,sriov_max_vfs=...",
+		         "no NVMe controller with SR-IOV among the functions above");
+	else if (!scratch[0])
+		log_fail("nvme", "set scratch= to the serial number of a controller whose contents may be overwritten",
+		         "scratch= is not set, so nothing is written and no controller is started");
+	else
+		log_fail("nvme", "set scratch= to the serial number of a controller whose contents may be overwritten",
+		         "none of %u controllers with SR-IOV has the serial number scratch=%s", seen, scratch);
+	return SL_NOTFOUND;
+}
+
+enum sl_err stage_sriov(struct machine *m)
+{
+	struct sriov s;
+	enum sl_err e = sriov_enable(&m->pci, m->pf, (uint16_t)m->boot->cfg.vfs, &s);
+	if (e)
+		return e;
+	m->sriov_on = true;
+	log_line("sriov", BDF_FMT " has %u of %u VFs on: first VF offset %u, stride %u, ARI %s, BAR0 0x%llx with 0x%llx bytes each",
+	         BDF_ARG(m->pf->bdf), s.num_vfs, s.total_vfs, s.offset, s.stride, s.ari ? "on" : "off", (ull)s.bar[0].addr,
+	         (ull)s.bar[0].size);
+	for (unsigned i = 0; i < s.num_vfs; i++)
+		m->vf[i] = (struct vf){.index = i, .fn = sriov_vf(&m->pci, m->pf, (uint16_t)i)};
+	m->vfs = s.num_vfs;
+	return SL_OK;
+}
+
+void undo_sriov(struct machine *m)
+{
+	if (!m->sriov_on)
+		return;
+	enum sl_err e = sriov_disable(&m->pci, m->pf);
+	if (e)
+		log_warn("sriov", BDF_FMT ": VFs could not be switched off: %s", BDF_ARG(m->pf->bdf), sl_err_text(e));
+	else
+		log_line("sriov", BDF_FMT ": VFs off, NumVFs and VF BARs put back", BDF_ARG(m->pf->bdf));
+	m->sriov_on = false;
+}
+
+/* A private namespace that no controller has yet; 0 when there is none left. */
+static uint32_t find_private_ns(struct machine *m)
+{
+	struct nvme_ctrl *c = &m->nvme.ctrl;
+	uint32_t nsid = 0;
+	if (!(c->id.oacs & OACS_NS_MGMT))
+		return 0;
+	while (nvme_ns_next(c, NVME_NS_ALLOCATED, nsid, &nsid) == SL_OK) {
+		struct nvme_ns ns;
+		uint16_t owner;
+		unsigned owners;
+		if (nvme_ns_get(c, NVME_NS_ALLOCATED, nsid, &ns) == SL_OK && !ns.shared && !ns.pi_type &&
+		    nvme_pf_ns_controllers(&m->nvme, nsid, &owner, 1, &owners) == SL_OK && !owners)
+			return nsid;
+	}
+	return 0;
+}
+
+static enum sl_err give_resources(struct machine *m, struct vf *vf)
+{
+	uint16_t vq, vi;
+	enum sl_err e = nvme_pf_share(&m->nvme, m->vfs, &vq, &vi);
+	if (!e)
+		e = nvme_pf_vf_online(&m->nvme, vf->index, vq, vi, &vf->cntlid);
+	if (e) {
+		log_fail("nvme", "ask for fewer VFs with vfs=", BDF_FMT " gets no queues from its PF: %s", BDF_ARG(vf->fn->bdf),
+		         sl_err_text(e));
+		return e;
+	}
+	vf->online = true;
+	uint32_t ns = find_private_ns(m);
+	if (ns && nvme_pf_ns_attach(&m->nvme, ns, vf->cntlid) == SL_OK)
+		vf->private_ns = ns;
+	return SL_OK;
+}
+
+/* A namespace of its own where it has one, else its range of a shared one; and one with protection information. */
+static enum sl_err choose_stores(struct vf *vf)
+{
+	for (unsigned i = 0; i < vf->accel->stores; i++) {
+		struct accel_store *s = &vf->accel->store[i];
+		if (s->block > CHUNK || CHUNK % s->block)
+			continue;
+		bool has_pi = s->pi && s->meta == 8 && CHUNK / s->block * s->meta <= META_SLOT;
+		if (has_pi && !vf->pi)
+			vf->pi = s;
+		else if (!s->meta && (!vf->data || (vf->data->shared && !s->shared)))
+			vf->data = s;
+	}
+	if (vf->data)
+		return SL_OK;
+	log_fail("nvme", "give the controller a namespace without metadata for each VF, or a shared one",
+	         BDF_FMT " sees no namespace that it could use", BDF_ARG(vf->fn->bdf));
+	return SL_NOTFOUND;
+}
+
+static void print_vf(const struct machine *m, const struct vf *vf)
+{
+	char pi[48] = "";
+	if (vf->pi)
+		fmt_print(pi, sizeof pi, ", namespace %u%s with guards", vf->nvme.store[vf->pi->id].nsid, vf->pi->shared ? " (its part)" : "");
+	log_line("vf", BDF_FMT " domain %u, controller %u: namespace %u%s, %llu MiB%s; 0x%llx is memory at 0x%llx",
+	         BDF_ARG(vf->fn->bdf), domain_id(vf->dom), vf->cntlid, vf->nvme.store[vf->data->id].nsid, vf->data->shared ? " (its part)" : "",
+	         (ull)(vf->data->blocks * vf->data->block >> 20), pi, (ull)window_at(m, WINDOW_BUFFERS).v,
+	         (ull)vf->buffers.phys.v);
+}
+
+static enum sl_err open_vf(struct machine *m, struct vf *vf)
+{
+	static const char *const names[] = {"VF 0", "VF 1", "VF 2", "VF 3", "VF 4", "VF 5", "VF 6", "VF 7"};
+	struct nvme_io io;
+	enum sl_err e = domain_create(&m->iommu, vf->index < ARRAY_LEN(names) ? names[vf->index] : "VF", &vf->dom);
+	if (!e)
+		e = dma_get(vf->dom, window_at(m, WINDOW_BUFFERS), PAGE_2M, DOMAIN_RW, &vf->buffers);
+	if (!e)
+		e = dma_get(vf->dom, window_at(m, WINDOW_READONLY), PAGE_SIZE, DOMAIN_R, &vf->readonly);
+	if (!e)
+		e = give_resources(m, vf);
+	if (!e)
+		e = connect(vf->fn, vf->dom, &io);
+	if (e)
+		return e;
+	vf->attached = true;
+	const struct nvme_vf_cfg cfg = {.io = io,
+	                                .fn = vf->fn->bdf,
+	                                .dom = vf->dom,
+	                                .iova = window_at(m, WINDOW_QUEUES),
+	                                .depth = m->boot->cfg.qd < DEPTH_MIN ? DEPTH_MIN : m->boot->cfg.qd,
+	                                .share = vf->index,
+	                                .shares = m->vfs};
+	e = nvme_vf_open(&vf->nvme, &cfg);
+	if (e)
+		return e;
+	vf->accel = &vf->nvme.accel;
+	if (vf->accel->depth < cfg.depth) {
+		log_fail("nvme", "lower qd=", BDF_FMT " allows %u requests in flight; %u are wanted", BDF_ARG(vf->fn->bdf),
+		         vf->accel->depth, cfg.depth);
+		return SL_NOSPACE;
+	}
+	e = choose_stores(vf);
+	if (!e)
+		print_vf(m, vf);
+	return e;
+}
+
+enum sl_err stage_domains(struct machine *m)
+{
+	for (unsigned i = 0; i < m->vfs; i++) {
+		enum sl_err e = open_vf(m, &m->vf[i]);
+		if (e) {
+			log_fail("vf", "see the lines above; fewer VFs (vfs=) need less", "VF %u could not be brought up: %s", i,
+			         sl_err_text(e));
+			return e;
+		}
+	}
+	log_line("vf", "%u VFs, each in a domain of its own: the same device addresses, different memory", m->vfs);
+	return SL_OK;
+}
+
+static void close_vf(struct machine *m, struct vf *vf)
+{
+	enum sl_err e = SL_OK;
+	if (vf->accel)
+		e = nvme_vf_close(&vf->nvme);
+	if (vf->attached)
+		disconnect(vf->fn, vf->dom);
+	if (vf->private_ns && nvme_pf_ns_detach(&m->nvme, vf->private_ns, vf->cntlid) && !e)
+		e = SL_DEVICE;
+	if (vf->online && nvme_pf_vf_offline(&m->nvme, vf->index) && !e)
+		e = SL_DEVICE;
+	if ((dma_put(&vf->buffers) || dma_put(&vf->readonly)) && !e)
+		e = SL_BUSY;
+	drop_domain(&vf->dom);
+	vf->accel = NULL;
+	vf->attached = vf->online = false;
+	if (e)
+		log_warn("vf", BDF_FMT " was not put back cleanly: %s", BDF_ARG(vf->fn->bdf), sl_err_text(e));
+}
+
+void undo_domains(struct machine *m)
+{
+	for (unsigned i = 0; i < m->vfs; i++)
+		close_vf(m, &m->vf[i]);
+}

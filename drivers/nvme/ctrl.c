@@ -1,0 +1,400 @@
+#include "drivers/nvme/ctrl.h"
+#include "drivers/nvme/status.h"
+#include "kernel/log.h"
+#include "kernel/str.h"
+#include "kernel/time.h"
+
+#define ADMIN_US      10000000u /* longest wait for an admin command */
+#define ADMIN_DEPTH   1u
+#define ADMIN_ENTRIES 64u
+#define ADMIN_LOOK    256u /* empty polls between two looks at CSTS */
+#define CQ_MIN        512u /* shortest completion ring of an I/O pair, where the controller allows it */
+#define ALL_ONES      0xffffffffu
+
+_Static_assert(ADMIN_ENTRIES * sizeof(struct nvme_sqe) <= NVME_MEM_ACQ - NVME_MEM_ASQ, "admin layout");
+
+static enum sl_err lost(struct nvme_ctrl *c, enum sl_err e, const char *what)
+{
+	c->dead = true;
+	log_fail("nvme", NULL, BDF_FMT ": %s (CSTS 0x%x)", BDF_ARG(c->fn), what, nvme_rd32(&c->io, NVME_CSTS));
+	return e;
+}
+
+/* Waits for CSTS.RDY to be as told. A fatal status ends the wait for 1; for 0 it may stay until the reset is through. */
+static enum sl_err wait_ready(struct nvme_ctrl *c, bool ready)
+{
+	uint64_t end = now_us() + c->ready_us;
+	for (;;) {
+		bool late = now_us() > end;
+		uint32_t csts = nvme_rd32(&c->io, NVME_CSTS);
+		if (csts == ALL_ONES)
+			return lost(c, SL_DEVICE, "gone from the bus");
+		if (!!(csts & CSTS_RDY) == ready)
+			return SL_OK;
+		if (ready && csts & CSTS_CFS)
+			return lost(c, SL_DEVICE, "controller fatal status");
+		if (late)
+			return lost(c, SL_TIMEOUT, ready ? "does not get ready" : "does not stop");
+		__builtin_ia32_pause();
+	}
+}
+
+/* Longest wait that the controller asks for: NVMe §3.1.3.1 TO, and CRTO where there is one. */
+static uint64_t ready_us(const struct nvme_ctrl *c)
+{
+	uint64_t units = FGET(c->cap, CAP_TO);
+	if (c->cap & CAP_CRMS) {
+		uint64_t crwmt = FGET(nvme_rd32(&c->io, NVME_CRTO), CRTO_CRWMT);
+		units = crwmt > units ? crwmt : units;
+	}
+	return (units + 1) * 500000;
+}
+
+static enum sl_err read_caps(struct nvme_ctrl *c)
+{
+	c->vs = nvme_rd32(&c->io, NVME_VS);
+	c->cap = nvme_rd64(&c->io, NVME_CAP);
+	if (c->vs == ALL_ONES || c->vs == 0 || c->cap == 0) {
+		log_fail("nvme", "a VF answers only when the PF gave it queues and brought it online",
+			 BDF_FMT ": no controller answers (VS 0x%x, CAP 0x%llx)", BDF_ARG(c->fn), c->vs, (ull)c->cap);
+		return SL_NOTFOUND;
+	}
+	/* The doorbells of the highest queue pair must be in the BAR. */
+	uint64_t end = NVME_CQHDBL((uint64_t)c->io_queues, (unsigned)FGET(c->cap, CAP_DSTRD)) + 4;
+	if (!(c->cap & CAP_CSS_NVM) || FGET(c->cap, CAP_MPSMIN) || !FGET(c->cap, CAP_MQES) || end > c->io.len) {
+		log_fail("nvme", NULL, BDF_FMT ": needs NVM command set, 4 KiB pages, doorbells inside BAR0 (CAP 0x%llx)",
+			 BDF_ARG(c->fn), (ull)c->cap);
+		return SL_UNSUPPORTED;
+	}
+	c->ready_us = ready_us(c);
+	return SL_OK;
+}
+
+/* CC.EN 1 -> 0 and wait. EN may not be cleared while it is set and RDY has not followed yet: NVMe §3.1.3.5. */
+static enum sl_err disable(struct nvme_ctrl *c)
+{
+	uint32_t cc = nvme_rd32(&c->io, NVME_CC);
+	if (cc == ALL_ONES)
+		return lost(c, SL_DEVICE, "gone from the bus");
+	if (cc & CC_EN && !(nvme_rd32(&c->io, NVME_CSTS) & (CSTS_RDY | CSTS_CFS)) && wait_ready(c, true))
+		log_warn("nvme", BDF_FMT ": stopped although it was still starting", BDF_ARG(c->fn));
+	nvme_wr32(&c->io, NVME_CC, cc & ~CC_EN);
+	return wait_ready(c, false);
+}
+
+static void *mem_at(const struct nvme_ctrl *c, uint64_t off)
+{
+	return (uint8_t *)c->mem.va + off;
+}
+
+static uint64_t iova_at(const struct nvme_ctrl *c, uint64_t off)
+{
+	return c->mem.iova.v + off;
+}
+
+static struct nvme_queue_mem queue_mem(const struct nvme_ctrl *c, uint16_t qid, uint64_t sq, uint64_t cq)
+{
+	unsigned dstrd = (unsigned)FGET(c->cap, CAP_DSTRD);
+	volatile uint8_t *regs = c->io.regs;
+	return (struct nvme_queue_mem){
+		.sq = mem_at(c, sq),
+		.cq = mem_at(c, cq),
+		.sq_doorbell = (volatile uint32_t *)(volatile void *)(regs + NVME_SQTDBL(qid, dstrd)),
+		.cq_doorbell = (volatile uint32_t *)(volatile void *)(regs + NVME_CQHDBL(qid, dstrd)),
+	};
+}
+
+static enum sl_err enable(struct nvme_ctrl *c)
+{
+	struct nvme_queue_mem mem = queue_mem(c, 0, NVME_MEM_ASQ, NVME_MEM_ACQ);
+	enum sl_err e = nvme_queue_init(&c->admin, 0, ADMIN_DEPTH, &mem, ADMIN_ENTRIES, ADMIN_ENTRIES);
+	if (e)
+		return e;
+	nvme_wr32(&c->io, NVME_AQA, FPUT(AQA_ASQS, ADMIN_ENTRIES - 1) | FPUT(AQA_ACQS, ADMIN_ENTRIES - 1));
+	nvme_wr64(&c->io, NVME_ASQ, iova_at(c, NVME_MEM_ASQ));
+	nvme_wr64(&c->io, NVME_ACQ, iova_at(c, NVME_MEM_ACQ));
+	/* CSS 0: NVM command set; MPS 0: 4 KiB; AMS 0: round robin */
+	nvme_wr32(&c->io, NVME_CC, FPUT(CC_IOSQES, NVME_SQES) | FPUT(CC_IOCQES, NVME_CQES) | CC_EN);
+	c->dead = false;
+	return wait_ready(c, true);
+}
+
+enum sl_err nvme_ctrl_health(const struct nvme_ctrl *c)
+{
+	uint32_t csts = nvme_rd32(&c->io, NVME_CSTS);
+	return csts != ALL_ONES && (csts & (CSTS_RDY | CSTS_CFS)) == CSTS_RDY ? SL_OK : SL_DEVICE;
+}
+
+enum sl_err nvme_admin_try(struct nvme_ctrl *c, struct nvme_sqe cmd, uint32_t *dw0)
+{
+	if (c->dead)
+		return SL_DEVICE;
+	struct nvme_queue *q = &c->admin;
+	uint32_t cid, got;
+	cmd.cid = 0;
+	*nvme_queue_slot(q) = cmd;
+	nvme_queue_push(q, cmd.cid);
+	nvme_queue_ring(q);
+	uint64_t end = now_us() + ADMIN_US;
+	for (unsigned polls = 1;; polls++) {
+		bool late = now_us() > end;
+		if (nvme_queue_take(q, &cid, &c->status, &got) == NVME_TOOK)
+			break;
+		if (polls % ADMIN_LOOK == 0 && nvme_ctrl_health(c))
+			return lost(c, SL_DEVICE, "stopped during an admin command");
+		/* The command may still be carried out, so its data page can not be used again. */
+		if (late)
+			return lost(c, SL_TIMEOUT, "admin command does not complete");
+		__builtin_ia32_pause();
+	}
+	nvme_queue_release(q);
+	if (dw0)
+		*dw0 = got;
+	return SL_OK;
+}
+
+enum sl_err nvme_admin(struct nvme_ctrl *c, const char *what, struct nvme_sqe cmd, uint32_t *dw0)
+{
+	char words[96];
+	enum sl_err e = nvme_admin_try(c, cmd, dw0);
+	if (e || !c->status)
+		return e;
+	log_fail("nvme", NULL, BDF_FMT ": %s: %s", BDF_ARG(c->fn), what, nvme_status_text(c->status, words, sizeof words));
+	return SL_DEVICE;
+}
+
+static struct nvme_sqe identify_cmd(enum nvme_cns cns, uint32_t nsid, uint16_t cntid, uint64_t to)
+{
+	return (struct nvme_sqe){
+		.opc = NVME_IDENTIFY,
+		.nsid = nsid,
+		.prp1 = to,
+		.cdw10 = (uint32_t)cntid << 16 | cns, /* CDW11.CSI 0: NVM command set */
+	};
+}
+
+enum sl_err nvme_identify(struct nvme_ctrl *c, enum nvme_cns cns, uint32_t nsid, uint16_t cdw10_cntid,
+			  const volatile void **page)
+{
+	memset(mem_at(c, NVME_MEM_DATA), 0, PAGE_SIZE);
+	*page = mem_at(c, NVME_MEM_DATA);
+	return nvme_admin(c, "Identify", identify_cmd(cns, nsid, cdw10_cntid, iova_at(c, NVME_MEM_DATA)), NULL);
+}
+
+enum sl_err nvme_identify_at(struct nvme_ctrl *c, iova_t to)
+{
+	return nvme_admin_try(c, identify_cmd(NVME_CNS_CTRL, 0, 0, to.v), NULL);
+}
+
+/* Identify that controllers of earlier revisions do not know: an error status means that the page is not there. */
+static bool identify_optional(struct nvme_ctrl *c, enum nvme_cns cns, uint32_t nsid)
+{
+	memset(mem_at(c, NVME_MEM_DATA), 0, PAGE_SIZE);
+	struct nvme_sqe cmd = identify_cmd(cns, nsid, 0, iova_at(c, NVME_MEM_DATA));
+	return nvme_admin_try(c, cmd, NULL) == SL_OK && c->status == 0;
+}
+
+static enum sl_err identify_ctrl(struct nvme_ctrl *c)
+{
+	const volatile void *page;
+	enum sl_err e = nvme_identify(c, NVME_CNS_CTRL, 0, 0, &page);
+	if (e)
+		return e;
+	e = nvme_id_parse(page, &c->id);
+	if (e) {
+		log_fail("nvme", NULL, BDF_FMT ": does not take entries of 64 and 16 bytes", BDF_ARG(c->fn));
+		return e;
+	}
+	if (identify_optional(c, NVME_CNS_CTRL_CSI, 0))
+		nvme_id_limits(mem_at(c, NVME_MEM_DATA), &c->id);
+	return c->dead ? SL_DEVICE : SL_OK;
+}
+
+/* Once after each reset, before the first queue: NVMe §5.27.1.5. */
+static enum sl_err ask_queues(struct nvme_ctrl *c)
+{
+	uint32_t got, n = c->io_queues - 1;
+	if (!c->io_queues)
+		return SL_OK;
+	enum sl_err e = nvme_admin(c, "Set Features, Number of Queues",
+				   (struct nvme_sqe){
+					   .opc = NVME_SET_FEATURES,
+					   .cdw10 = NVME_FEAT_QUEUES,
+					   .cdw11 = (uint32_t)(FPUT(FEAT_NSQ, n) | FPUT(FEAT_NCQ, n)),
+				   },
+				   &got);
+	if (e)
+		return e;
+	if (FGET(got, FEAT_NSQ) >= n && FGET(got, FEAT_NCQ) >= n)
+		return SL_OK;
+	log_fail("nvme", NULL, BDF_FMT ": wanted %u queue pairs, gives %u submission and %u completion queues",
+		 BDF_ARG(c->fn), n + 1, (unsigned)FGET(got, FEAT_NSQ) + 1, (unsigned)FGET(got, FEAT_NCQ) + 1);
+	return SL_NOSPACE;
+}
+
+static enum sl_err start(struct nvme_ctrl *c, struct domain *dom, iova_t iova)
+{
+	enum sl_err e = read_caps(c);
+	if (e)
+		return e;
+	e = disable(c);
+	if (e)
+		return e;
+	e = dma_get(dom, iova, c->io_queues ? PAGE_2M : NVME_MEM_ADMIN, DOMAIN_RW, &c->mem);
+	if (e) {
+		log_fail("nvme", NULL, BDF_FMT ": no queue memory at 0x%llx: %s", BDF_ARG(c->fn), (ull)iova.v,
+			 sl_err_text(e));
+		return e;
+	}
+	e = enable(c);
+	if (e)
+		return e;
+	e = identify_ctrl(c);
+	return e ? e : ask_queues(c);
+}
+
+enum sl_err nvme_ctrl_init(struct nvme_ctrl *c, const struct nvme_io *io, bdf_t fn, struct domain *dom, iova_t iova,
+			   unsigned io_queues)
+{
+	if (io_queues > NVME_IO_QUEUES)
+		return SL_RANGE;
+	memset(c, 0, sizeof *c);
+	c->io = *io;
+	c->fn = fn;
+	c->io_queues = io_queues;
+	enum sl_err e = start(c, dom, iova);
+	if (!e)
+		return SL_OK;
+	enum sl_err left = nvme_ctrl_fini(c);
+	return left ? left : e;
+}
+
+static void delete_queue(struct nvme_ctrl *c, enum nvme_admin_opc opc, unsigned qid)
+{
+	enum sl_err e = nvme_admin(c, opc == NVME_DELETE_SQ ? "Delete I/O Submission Queue" : "Delete I/O Completion Queue",
+				   (struct nvme_sqe){.opc = (uint8_t)opc, .cdw10 = qid}, NULL);
+	if (e) /* the reset that follows deletes it all the same */
+		log_warn("nvme", BDF_FMT ": queue %u not deleted: %s", BDF_ARG(c->fn), qid, sl_err_text(e));
+}
+
+enum sl_err nvme_ctrl_fini(struct nvme_ctrl *c)
+{
+	if (!c->mem.va)
+		return SL_OK;
+	if (!c->dead && nvme_ctrl_health(c) == SL_OK)
+		for (unsigned qid = 1; qid <= c->io_queues; qid++)
+			if (c->created & BIT(qid)) {
+				delete_queue(c, NVME_DELETE_SQ, qid);
+				delete_queue(c, NVME_DELETE_CQ, qid);
+			}
+	c->created = 0;
+	if (disable(c))
+		log_warn("nvme", BDF_FMT ": not stopped; its queue memory is taken away all the same", BDF_ARG(c->fn));
+	c->dead = true;
+	return dma_put(&c->mem);
+}
+
+static uint32_t pow2_at_least(uint32_t n)
+{
+	uint32_t p = 2;
+	while (p < n)
+		p *= 2;
+	return p;
+}
+
+/* The largest power of two that CAP.MQES allows, at most NVME_CQ_MAX. */
+static uint32_t ring_max(const struct nvme_ctrl *c)
+{
+	uint32_t entries = (uint32_t)FGET(c->cap, CAP_MQES) + 1, p = NVME_CQ_MAX;
+	while (p > entries)
+		p /= 2;
+	return p;
+}
+
+uint32_t nvme_ctrl_depth(const struct nvme_ctrl *c)
+{
+	uint32_t most = ring_max(c) - 1;
+	return most < NVME_DEPTH_MAX ? most : NVME_DEPTH_MAX;
+}
+
+static enum sl_err create_queues(struct nvme_ctrl *c, uint16_t qid, uint32_t sq_entries, uint32_t cq_entries)
+{
+	uint64_t slot = (uint64_t)qid * NVME_SLOT;
+	enum sl_err e = nvme_admin(c, "Create I/O Completion Queue",
+				   (struct nvme_sqe){
+					   .opc = NVME_CREATE_CQ,
+					   .prp1 = iova_at(c, slot + NVME_SLOT_CQ),
+					   .cdw10 = (uint32_t)FPUT(Q_CDW10_QSIZE, cq_entries - 1) | qid,
+					   .cdw11 = Q_CDW11_PC, /* no interrupt */
+				   },
+				   NULL);
+	if (e)
+		return e;
+	e = nvme_admin(c, "Create I/O Submission Queue",
+		       (struct nvme_sqe){
+			       .opc = NVME_CREATE_SQ,
+			       .prp1 = iova_at(c, slot + NVME_SLOT_SQ),
+			       .cdw10 = (uint32_t)FPUT(Q_CDW10_QSIZE, sq_entries - 1) | qid,
+			       .cdw11 = (uint32_t)(FPUT(SQ_CDW11_CQID, qid) | Q_CDW11_PC),
+		       },
+		       NULL);
+	if (e)
+		delete_queue(c, NVME_DELETE_CQ, qid);
+	else
+		c->created |= (uint32_t)BIT(qid);
+	return e;
+}
+
+enum sl_err nvme_ctrl_queue(struct nvme_ctrl *c, uint16_t qid, uint32_t depth, struct nvme_queue *out)
+{
+	if (!qid || qid > c->io_queues || !depth || depth > nvme_ctrl_depth(c))
+		return SL_RANGE;
+	if (c->created & BIT(qid))
+		return SL_EXISTS;
+	uint32_t sq_entries = pow2_at_least(depth + 1), cq_entries = pow2_at_least(2 * depth), most = ring_max(c);
+	if (cq_entries < CQ_MIN)
+		cq_entries = CQ_MIN;
+	if (cq_entries > most)
+		cq_entries = most;
+	uint64_t slot = (uint64_t)qid * NVME_SLOT;
+	struct nvme_queue_mem mem = queue_mem(c, qid, slot + NVME_SLOT_SQ, slot + NVME_SLOT_CQ);
+	enum sl_err e = nvme_queue_init(out, qid, depth, &mem, sq_entries, cq_entries);
+	return e ? e : create_queues(c, qid, sq_entries, cq_entries);
+}
+
+enum sl_err nvme_ns_next(struct nvme_ctrl *c, enum nvme_ns_list list, uint32_t after, uint32_t *nsid)
+{
+	const volatile void *page;
+	enum nvme_cns cns = list == NVME_NS_ACTIVE ? NVME_CNS_ACTIVE_LIST : NVME_CNS_ALLOCATED_LIST;
+	if (after >= NVME_NSID_LAST)
+		return SL_END;
+	enum sl_err e = nvme_identify(c, cns, after, 0, &page);
+	if (e)
+		return e;
+	uint32_t first = *(const volatile uint32_t *)page;
+	if (!first)
+		return SL_END;
+	if (first <= after || first > NVME_NSID_LAST) {
+		log_fail("nvme", NULL, BDF_FMT ": namespace list has 0x%x after 0x%x", BDF_ARG(c->fn), first, after);
+		return SL_BADVAL;
+	}
+	*nsid = first;
+	return SL_OK;
+}
+
+enum sl_err nvme_ns_get(struct nvme_ctrl *c, enum nvme_ns_list list, uint32_t nsid, struct nvme_ns *out)
+{
+	const volatile void *page;
+	unsigned format;
+	enum sl_err e = nvme_identify(c, list == NVME_NS_ACTIVE ? NVME_CNS_NS : NVME_CNS_ALLOCATED_NS, nsid, 0, &page);
+	if (e)
+		return e;
+	e = nvme_ns_parse(page, nsid, out, &format);
+	if (e) {
+		log_fail("nvme", NULL, BDF_FMT ": namespace %u describes itself impossibly", BDF_ARG(c->fn), nsid);
+		return e;
+	}
+	if (out->pi_type && c->id.ctratt & CTRATT_ELBAS && identify_optional(c, NVME_CNS_NS_CSI, nsid))
+		nvme_ns_pi_format(mem_at(c, NVME_MEM_DATA), format, out);
+	return c->dead ? SL_DEVICE : SL_OK;
+}

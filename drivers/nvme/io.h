@@ -1,0 +1,43 @@
+/* How a controller's registers are reached: real ones through MMIO, a model's through functions of its own. For set-up
+ * only. The doorbells of the data path are stored to directly and lie at regs + NVME_DOORBELLS in both cases. */
+#pragma once
+#include "drivers/nvme/regs.h"
+
+struct nvme_io;
+
+struct nvme_io_ops {
+	uint32_t (*rd32)(const struct nvme_io *io, uint32_t off);
+	uint64_t (*rd64)(const struct nvme_io *io, uint32_t off);
+	void (*wr32)(const struct nvme_io *io, uint32_t off, uint32_t v);
+	void (*wr64)(const struct nvme_io *io, uint32_t off, uint64_t v);
+};
+
+struct nvme_io {
+	const struct nvme_io_ops *ops;
+	volatile uint8_t *regs;
+	uint64_t len; /* bytes from regs on */
+	void *ctx;    /* the model's */
+};
+
+/* Registers in BAR0, mapped uncached: regs is what mmio_map() gave for it, len its length in bytes. */
+struct nvme_io nvme_io_mmio(volatile void *regs, uint64_t len);
+
+static inline uint32_t nvme_rd32(const struct nvme_io *io, nvme_reg32_t r)
+{
+	return io->ops->rd32(io, r.off);
+}
+
+static inline uint64_t nvme_rd64(const struct nvme_io *io, nvme_reg64_t r)
+{
+	return io->ops->rd64(io, r.off);
+}
+
+static inline void nvme_wr32(const struct nvme_io *io, nvme_reg32_t r, uint64_t v)
+{
+	io->ops->wr32(io, r.off, (uint32_t)v);
+}
+
+static inline void nvme_wr64(const struct nvme_io *io, nvme_reg64_t r, uint64_t v)
+{
+	io->ops->wr64(io, r.off, v);
+}

@@ -1,0 +1,26 @@
+#include "drivers/nvme/queue.h"
+#include "kernel/str.h"
+
+static bool good_size(uint32_t entries, uint32_t depth)
+{
+	return entries > depth && entries <= 0x10000 && (entries & (entries - 1)) == 0;
+}
+
+enum sl_err nvme_queue_init(struct nvme_queue *q, uint16_t qid, uint32_t depth, const struct nvme_queue_mem *mem,
+			    uint32_t sq_entries, uint32_t cq_entries)
+{
+	if (!depth || depth > NVME_DEPTH_MAX || !good_size(sq_entries, depth) || !good_size(cq_entries, depth))
+		return SL_RANGE;
+	memset(q, 0, sizeof *q);
+	memset(mem->cq, 0, cq_entries * sizeof *mem->cq);
+	q->sq = mem->sq;
+	q->cq = mem->cq;
+	q->sq_doorbell = mem->sq_doorbell;
+	q->cq_doorbell = mem->cq_doorbell;
+	q->sq_mask = sq_entries - 1;
+	q->cq_mask = cq_entries - 1;
+	q->cq_late = cq_entries - depth;
+	q->depth = depth;
+	q->sqid = (uint32_t)qid << 16;
+	return SL_OK;
+}

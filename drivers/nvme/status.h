@@ -1,0 +1,17 @@
+/* Status of a command in words. A status is bits 31:17 of a completion entry: SC 7:0, SCT 10:8, CRD, M, DNR (NVMe §3.3.3.2.1). */
+#pragma once
+#include "kernel/bits.h"
+
+#define NVME_STATUS(sct, sc) ((uint16_t)((sct) << 8 | (sc)))
+#define NVME_STATUS_CODE     BITS(10, 0) /* without CRD, M and DNR */
+
+#define NVME_INVALID_PI        NVME_STATUS(1, 0x81)
+#define NVME_GUARD_ERROR       NVME_STATUS(2, 0x82)
+#define NVME_APP_TAG_ERROR     NVME_STATUS(2, 0x83)
+#define NVME_REF_TAG_ERROR     NVME_STATUS(2, 0x84)
+#define NVME_COMPARE_FAILURE   NVME_STATUS(2, 0x85)
+#define NVME_STORAGE_TAG_ERROR NVME_STATUS(2, 0x88)
+
+/* "Compare Failure (2/85h)" in buf; returns buf. A code that has no name gives the kind of its type: "Vendor
+ * specific (7/01h)". */
+const char *nvme_status_text(uint16_t status, char *buf, size_t n);

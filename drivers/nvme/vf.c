@@ -1,0 +1,298 @@
+#include "drivers/nvme/vf.h"
+#include "drivers/nvme/status.h"
+#include "kernel/log.h"
+#include "kernel/str.h"
+
+#define IO_QUEUE   1
+#define DATA_MAX   (2 * PAGE_SIZE) /* PRP1 and PRP2, no list */
+#define META_ALIGN 4u              /* MPTR: NVMe §3.3.3.1 */
+
+static struct nvme_vf *of(struct accel *a)
+{
+	return (struct nvme_vf *)a;
+}
+
+/* enum accel_pi -> PRINFO of CDW12; a request without protection information is 0. NVM §5.2.2 */
+static const uint32_t prinfo[4] = {
+	[ACCEL_PI_INSERT] = RW_PRACT,
+	[ACCEL_PI_CHECK] = RW_PRCHK_GUARD | RW_PRCHK_REF,
+	[ACCEL_PI_INSERT | ACCEL_PI_CHECK] = RW_PRACT | RW_PRCHK_GUARD | RW_PRCHK_REF,
+};
+
+static bool in_share(const struct nvme_store *s, uint64_t lba, uint32_t blocks)
+{
+	return lba - s->first <= s->blocks - blocks; /* blocks is within the operation's limit, and that within s->blocks */
+}
+
+static bool needs_meta(const struct nvme_store *s, const struct nvme_op *op, const struct accel_req *r)
+{
+	return op->meta && !(s->pi_alone && r->pi & ACCEL_PI_INSERT);
+}
+
+/* SL_OK for a request that may go into the ring. */
+static enum sl_err check(const struct nvme_vf *vf, const struct accel_req *r)
+{
+	if (r->op >= ACCEL_OPS || r->store >= vf->accel.stores || r->tag >= vf->queue.depth)
+		return SL_RANGE;
+	const struct nvme_store *s = &vf->store[r->store];
+	const struct nvme_op *op = &s->op[r->op];
+	if (r->blocks - 1u >= op->limit)
+		return op->limit ? SL_RANGE : SL_UNSUPPORTED;
+	if (!in_share(s, r->lba, r->blocks) || (r->op == ACCEL_COPY && !in_share(s, r->src_lba, r->blocks)))
+		return SL_RANGE;
+	if (r->pi & ~op->pi || (op->data && (!r->data.v || !IS_ALIGNED(r->data.v, PAGE_SIZE))))
+		return SL_BADVAL;
+	if (needs_meta(s, op, r) && (!r->meta.v || !IS_ALIGNED(r->meta.v, META_ALIGN)))
+		return SL_BADVAL;
+	return nvme_queue_idle(&vf->queue, r->tag) ? SL_OK : SL_BUSY;
+}
+
+static void fill_rw(struct nvme_sqe *e, const struct nvme_store *s, const struct nvme_op *op, const struct accel_req *r)
+{
+	uint64_t bytes = (uint64_t)r->blocks << s->block_shift;
+	e->mptr = needs_meta(s, op, r) ? r->meta.v : 0;
+	e->prp1 = op->data ? r->data.v : 0;
+	e->prp2 = op->data && bytes > PAGE_SIZE ? r->data.v + PAGE_SIZE : 0;
+	e->slba = r->lba;
+	e->cdw12 = (r->blocks - 1u) | prinfo[r->pi];
+	e->cdw14 = (uint32_t)r->lba & s->ref_mask;
+}
+
+/* Moved blocks have other reference tags: with protection information the device takes the old off, checking it when asked,
+ * and makes new (PRACT on both sides). NVM §3.2.2 */
+static void fill_copy(struct nvme_vf *vf, struct nvme_sqe *e, const struct nvme_store *s, const struct accel_req *r)
+{
+	vf->copy[r->tag] = (struct nvme_copy_range){
+		.slba = r->src_lba,
+		.nlb = (uint16_t)(r->blocks - 1),
+		.elbrt = (uint32_t)r->src_lba & s->ref_mask,
+	};
+	uint32_t cdw12 = s->ref_mask ? COPY_R_PRACT | COPY_W_PRACT : 0;
+	if (r->pi & ACCEL_PI_CHECK)
+		cdw12 |= COPY_R_PRCHK_GUARD | COPY_R_PRCHK_REF;
+	e->mptr = 0;
+	e->prp1 = vf->copy_iova.v + r->tag * sizeof *vf->copy;
+	e->prp2 = 0;
+	e->slba = r->lba;
+	e->cdw12 = cdw12;
+	e->cdw14 = (uint32_t)r->lba & s->ref_mask;
+}
+
+static unsigned vf_submit(struct accel *a, const struct accel_req *req, unsigned n)
+{
+	struct nvme_vf *vf = of(a);
+	for (unsigned i = 0; i < n; i++) {
+		const struct accel_req *r = &req[i];
+		enum sl_err e = check(vf, r);
+		if (e) {
+			a->refused = e;
+			return i;
+		}
+		const struct nvme_store *s = &vf->store[r->store];
+		struct nvme_sqe *slot = nvme_queue_slot(&vf->queue);
+		slot->opc = s->op[r->op].opc;
+		slot->flags = 0;
+		slot->cid = (uint16_t)r->tag;
+		slot->nsid = s->nsid;
+		slot->cdw2 = slot->cdw3 = 0;
+		if (r->op == ACCEL_COPY)
+			fill_copy(vf, slot, s, r);
+		else
+			fill_rw(slot, s, &s->op[r->op], r);
+		slot->cdw13 = slot->cdw15 = 0;
+		nvme_queue_push(&vf->queue, r->tag);
+	}
+	return n;
+}
+
+static void vf_ring(struct accel *a)
+{
+	struct nvme_vf *vf = of(a);
+	nvme_queue_ring(&vf->queue);
+	a->stats.doorbells = vf->queue.doorbells;
+}
+
+static unsigned vf_poll(struct accel *a, struct accel_done *done, unsigned max)
+{
+	struct nvme_vf *vf = of(a);
+	struct nvme_queue *q = &vf->queue;
+	unsigned n = 0;
+	uint32_t dw0;
+	a->stats.polls++;
+	/* Dropped completions count against max too, so that a controller can not hold us here. */
+	for (unsigned seen = 0; seen < max; seen++) {
+		enum nvme_took took = nvme_queue_take(q, &done[n].tag, &done[n].status, &dw0);
+		if (took == NVME_NONE)
+			break;
+		n += took == NVME_TOOK;
+	}
+	if (!n)
+		a->stats.empty_polls++;
+	a->stats.ops += n;
+	nvme_queue_release(q);
+	a->stats.doorbells = q->doorbells;
+	a->stats.bad = q->bad;
+	return n;
+}
+
+static bool is_miscompare(uint16_t status)
+{
+	return (status & NVME_STATUS_CODE) == NVME_COMPARE_FAILURE;
+}
+
+static bool is_pi_error(uint16_t status)
+{
+	switch (status & NVME_STATUS_CODE) {
+	case NVME_GUARD_ERROR:
+	case NVME_APP_TAG_ERROR:
+	case NVME_REF_TAG_ERROR:
+	case NVME_STORAGE_TAG_ERROR:
+	case NVME_INVALID_PI:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static enum sl_err vf_health(struct accel *a)
+{
+	return nvme_ctrl_health(&of(a)->ctrl);
+}
+
+static const struct accel_driver driver = {
+	.name = "nvme",
+	.submit = vf_submit,
+	.ring = vf_ring,
+	.poll = vf_poll,
+	.status_text = nvme_status_text,
+	.is_miscompare = is_miscompare,
+	.is_pi_error = is_pi_error,
+	.health = vf_health,
+};
+
+static uint32_t least(uint64_t a, uint64_t b)
+{
+	uint64_t m = a < b ? a : b;
+	return m < UINT16_MAX ? (uint32_t)m : UINT16_MAX;
+}
+
+/* What the controller can do on this namespace, within s->blocks. */
+static void set_ops(struct nvme_store *s, const struct nvme_id *id, const struct nvme_ns *ns, bool pi)
+{
+	uint8_t check = pi ? ACCEL_PI_CHECK : 0, insert = pi ? ACCEL_PI_INSERT : 0;
+	bool meta = ns->meta != 0;
+	uint64_t data = id->max_transfer < DATA_MAX ? id->max_transfer : DATA_MAX;
+	uint32_t moved = least(data >> ns->block_shift, s->blocks);
+	uint32_t zeroed = least(id->max_zeroes >> ns->block_shift, s->blocks);
+	uint32_t verified = least(id->max_verify >> ns->block_shift, s->blocks);
+	/* Other kinds of protection information would be moved with tags that are wrong at the new place. */
+	bool copies = id->oncs & ONCS_COPY && id->ocfs & OCFS_FORMAT0 && (pi || !ns->pi_type);
+	s->op[ACCEL_READ] = (struct nvme_op){moved, NVME_READ, check, true, meta};
+	s->op[ACCEL_WRITE] = (struct nvme_op){moved, NVME_WRITE, check | insert, true, meta};
+	if (copies)
+		s->op[ACCEL_COPY] = (struct nvme_op){least(ns->copy_max, s->blocks), NVME_COPY, check, false, false};
+	if (id->oncs & ONCS_WRITE_ZEROES)
+		s->op[ACCEL_FILL] = (struct nvme_op){zeroed, NVME_WRITE_ZEROES, insert, false, false};
+	if (id->oncs & ONCS_COMPARE)
+		s->op[ACCEL_COMPARE] = (struct nvme_op){moved, NVME_COMPARE, check, true, meta};
+	if (id->oncs & ONCS_VERIFY)
+		s->op[ACCEL_VERIFY] = (struct nvme_op){verified, NVME_VERIFY, check, false, false};
+}
+
+static void add_store(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg, const struct nvme_ns *ns)
+{
+	uint64_t blocks = ns->shared ? ns->blocks / cfg->shares : ns->blocks;
+	if (ns->extended || ns->block > DATA_MAX || !blocks) {
+		log_line("nvme", BDF_FMT ": namespace %u not used: %u bytes a block, %s, %llu blocks for us", BDF_ARG(cfg->fn),
+			 ns->nsid, ns->block, ns->extended ? "metadata between the blocks" : "no metadata between them",
+			 (ull)blocks);
+		return;
+	}
+	bool pi = ns->pi_type == 1 && ns->pi_format == 0;
+	uint32_t id = vf->accel.stores++;
+	struct nvme_store *s = &vf->store[id];
+	*s = (struct nvme_store){
+		.nsid = ns->nsid,
+		.block_shift = ns->block_shift,
+		.pi_alone = pi && ns->meta == NVME_PI_BYTES,
+		.ref_mask = pi ? UINT32_MAX : 0,
+		.first = ns->shared ? blocks * cfg->share : 0,
+		.blocks = blocks,
+	};
+	set_ops(s, &vf->ctrl.id, ns, pi);
+	vf->accel.store[id] = (struct accel_store){
+		.id = id,
+		.block = ns->block,
+		.first_lba = s->first,
+		.blocks = blocks,
+		.meta = ns->meta,
+		.pi = pi,
+		.pi_off = ns->pi_off,
+		.shared = ns->shared,
+	};
+	for (unsigned op = 0; op < ACCEL_OPS; op++)
+		if (s->op[op].limit)
+			vf->accel.can |= (uint32_t)BIT(op);
+}
+
+/* Private namespaces first, then shared ones. */
+static enum sl_err find_stores(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg, bool shared)
+{
+	uint32_t nsid = 0;
+	while (vf->accel.stores < ARRAY_LEN(vf->store)) {
+		struct nvme_ns ns;
+		enum sl_err e = nvme_ns_next(&vf->ctrl, NVME_NS_ACTIVE, nsid, &nsid);
+		if (e == SL_END)
+			return SL_OK;
+		if (!e)
+			e = nvme_ns_get(&vf->ctrl, NVME_NS_ACTIVE, nsid, &ns);
+		if (e)
+			return e;
+		if (ns.shared == shared)
+			add_store(vf, cfg, &ns);
+	}
+	return SL_OK;
+}
+
+static enum sl_err start(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg)
+{
+	struct nvme_ctrl *c = &vf->ctrl;
+	enum sl_err e = nvme_ctrl_init(c, &cfg->io, cfg->fn, cfg->dom, cfg->iova, 1);
+	if (e)
+		return e;
+	uint32_t most = nvme_ctrl_depth(c);
+	vf->accel.depth = cfg->depth < most ? cfg->depth : most;
+	e = nvme_ctrl_queue(c, IO_QUEUE, vf->accel.depth, &vf->queue);
+	if (e)
+		return e;
+	vf->copy = (void *)((uint8_t *)c->mem.va + IO_QUEUE * NVME_SLOT + NVME_SLOT_COPY);
+	vf->copy_iova = IOVA(c->mem.iova.v + IO_QUEUE * NVME_SLOT + NVME_SLOT_COPY);
+	e = find_stores(vf, cfg, false);
+	if (!e)
+		e = find_stores(vf, cfg, true);
+	if (!e && !vf->accel.stores) {
+		log_fail("nvme", "attach a namespace to this controller", BDF_FMT ": no namespace that can be used",
+			 BDF_ARG(cfg->fn));
+		e = SL_NOTFOUND;
+	}
+	return e;
+}
+
+enum sl_err nvme_vf_open(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg)
+{
+	memset(vf, 0, sizeof *vf);
+	if (!cfg->shares || cfg->share >= cfg->shares || !cfg->depth)
+		return SL_RANGE;
+	vf->accel.drv = &driver;
+	enum sl_err e = start(vf, cfg);
+	if (!e)
+		return SL_OK;
+	enum sl_err left = nvme_vf_close(vf);
+	return left ? left : e;
+}
+
+enum sl_err nvme_vf_close(struct nvme_vf *vf)
+{
+	vf->accel.stores = 0;
+	return nvme_ctrl_fini(&vf->ctrl);
+}

@@ -1,0 +1,78 @@
+/* Every remapping unit of the machine, and what applications do with them. Order of life: iommu_init, (iommu_map_rmrrs,
+ * domains may be made and attached), iommu_enable, work, iommu_disable. Drivers include iommu/domain.h alone. The struct is the
+ * caller's; it and the DMAR table stay in place for as long as it is used. Not for several cores at once. */
+#pragma once
+#include "iommu/dmar.h"
+#include "iommu/domain.h"
+#include "iommu/vtd_fault.h"
+#include "iommu/vtd_walk.h"
+
+struct vtd_io;
+struct vtd_unit;
+
+struct iommu {
+	struct dmar table;
+	struct dmar_topo topo;
+	struct vtd_unit *unit;     /* unit_count of them, in the order of the table */
+	unsigned unit_count, usable;
+	unsigned levels;           /* of every second-stage table */
+	unsigned width;            /* device addresses are below 2^width */
+	unsigned large;            /* bit 0: 2 MiB pages, bit 1: 1 GiB, as all units have them */
+	uint32_t domain_limit;     /* domain ids are 1 to domain_limit - 1 */
+	const struct vtd_io *sync; /* flushes table stores; NULL when every unit snoops */
+	struct domain *domains;    /* by rising id */
+	struct domain *spare;      /* destroyed ones, to be used again */
+};
+
+/* Gives access to len bytes of registers at physical address base, uncached, until the machine ends. It may be called twice for one
+ * unit, the second time with a greater length. */
+struct iommu_regs {
+	void *ctx;
+	enum sl_err (*map)(void *ctx, phys_t base, uint64_t len, struct vtd_io *out);
+};
+
+struct iommu_unit_info {
+	uint16_t seg;
+	uint64_t base;
+	uint32_t ver;
+	uint64_t cap, ecap;
+	const char *unusable; /* why; NULL when it is usable */
+	bool on;
+	uint32_t found_gsts, found_fsts, found_pmen; /* as firmware left them */
+	uint64_t found_rtaddr, found_irta;
+	uint64_t descriptors, waits; /* invalidation queue */
+	uint64_t faults, overflows;
+};
+
+/* Reads the table and every unit; writes to none. Units that can not be used are logged and left alone: functions below them stay
+ * without a domain. SL_NOTFOUND when no unit is usable, SL_UNSUPPORTED when they have no table format in common, SL_NOMEM; SL_TRUNC or SL_BADVAL
+ * when the table is damaged. */
+enum sl_err iommu_init(struct iommu *mmu, struct span dmar_table, const struct dmar_topo *topo,
+                       const struct iommu_regs *regs) MUST_CHECK;
+
+/* Before iommu_enable(): gives each function that an RMRR names a domain of its own in which that memory is mapped one to one. Such a function
+ * counts as attached. What makes no sense (no such function, no memory) is logged and skipped. */
+enum sl_err iommu_map_rmrrs(struct iommu *mmu) MUST_CHECK;
+
+/* Turns translation on in every usable unit, one line each. At the first that fails it stops; those before it stay on. */
+enum sl_err iommu_enable(struct iommu *mmu) MUST_CHECK;
+/* Turns it off everywhere: all DMA passes again. */
+enum sl_err iommu_disable(struct iommu *mmu) MUST_CHECK;
+
+/* The number of the usable unit that a function's requests go through (VT-d §8.3); SL_NOTFOUND when there is none. */
+enum sl_err iommu_unit_of(struct iommu *mmu, bdf_t fn, unsigned *unit) MUST_CHECK;
+void iommu_unit_info(const struct iommu *mmu, unsigned unit, struct iommu_unit_info *out);
+
+/* The function's domain; NULL when it has none. */
+struct domain *iommu_domain_of(struct iommu *mmu, bdf_t fn);
+
+/* The next refused request that any unit has recorded; SL_END when there is none left. */
+enum sl_err iommu_fault_next(struct iommu *mmu, struct iommu_fault *out) MUST_CHECK;
+/* Drops all pending records and overflows. */
+void iommu_fault_clear(struct iommu *mmu);
+/* "3b:00.1 write 0x1000 refused: no mapping that may be written (reason 0x5); root ok, context ok (domain 3, 4-level), L4 ok, L3[0] empty",
+ * the table as it is now. */
+void iommu_fault_describe(struct iommu *mmu, const struct iommu_fault *f, char *buf, size_t n);
+
+/* Explains what the tables say about one address of one function. SL_NOTFOUND when no unit covers it. */
+enum sl_err iommu_walk(struct iommu *mmu, bdf_t fn, iova_t iova, struct vtd_walk *out) MUST_CHECK;

@@ -1,0 +1,109 @@
+/* Entries of the translation structures and of the invalidation queue, as they lie in memory: VT-d §9, §6.5.2. */
+#pragma once
+#include "kernel/addr.h"
+
+/* Root entry, legacy mode: one per bus. VT-d §9.1 */
+struct vtd_root {
+	uint64_t lo, hi;
+};
+#define ROOT_P   BIT(0)
+#define ROOT_CTP BITS(63, 12) /* context table */
+_Static_assert(sizeof(struct vtd_root) == 16, "VT-d 9.1");
+
+static inline struct vtd_root vtd_root_make(phys_t ctx_table)
+{
+	return (struct vtd_root){.lo = ROOT_P | (ctx_table.v & ROOT_CTP), .hi = 0};
+}
+
+/* Context entry, legacy mode: one per function of a bus. VT-d §9.3 */
+struct vtd_ctx {
+	uint64_t lo, hi;
+};
+#define CTX_P       BIT(0)
+#define CTX_FPD     BIT(1)       /* faults are not recorded */
+#define CTX_TT      BITS(3, 2)   /* 0: untranslated requests only, through the second stage */
+#define CTX_SSPTPTR BITS(63, 12) /* second-stage table */
+#define CTX_AW      BITS(2, 0)   /* hi: 1 for 3 levels, 2 for 4, 3 for 5 */
+#define CTX_DID     BITS(23, 8)  /* hi: domain id */
+_Static_assert(sizeof(struct vtd_ctx) == 16, "VT-d 9.3");
+
+static inline struct vtd_ctx vtd_ctx_make(phys_t table, unsigned levels, uint16_t did)
+{
+	return (struct vtd_ctx){.lo = CTX_P | (table.v & CTX_SSPTPTR),
+	                        .hi = FPUT(CTX_AW, levels - 2) | FPUT(CTX_DID, did)};
+}
+
+/* Second-stage paging entry. Neither R nor W: not present, the rest is ignored. VT-d §9.8 */
+#define SS_R    BIT(0)
+#define SS_W    BIT(1)
+#define SS_PS   BIT(7)       /* at levels 2 and 3: a page, not a table */
+#define SS_ADDR BITS(51, 12)
+#define SS_ENTRIES 512u
+
+/* Invalidation queue descriptor, 128 bits. VT-d §6.5.2 */
+struct vtd_desc {
+	uint64_t lo, hi;
+};
+_Static_assert(sizeof(struct vtd_desc) == 16, "VT-d 6.5.2");
+
+#define DESC_TYPE  BITS(3, 0) /* low four bits of the type; the others, 11:9, are 0 for all of ours */
+#define   DESC_CC    1
+#define   DESC_IOTLB 2
+#define   DESC_IEC   4
+#define   DESC_WAIT  5
+#define DESC_G     BITS(5, 4)
+#define   DESC_G_GLOBAL 1
+#define   DESC_G_DOMAIN 2
+#define   DESC_G_DEVICE 3 /* context cache */
+#define   DESC_G_PAGE   3 /* IOTLB */
+#define DESC_DID   BITS(31, 16)
+
+#define CC_SID     BITS(47, 32)
+#define CC_FM      BITS(49, 48)
+#define IOTLB_DESC_DW BIT(6)
+#define IOTLB_DESC_DR BIT(7)
+#define IOTLB_DESC_AM   BITS(5, 0)   /* hi */
+#define IOTLB_DESC_IH   BIT(6)       /* hi */
+#define IOTLB_DESC_ADDR BITS(63, 12) /* hi */
+#define WAIT_IF    BIT(4) /* never together with SW */
+#define WAIT_SW    BIT(5)
+#define WAIT_FN    BIT(6)
+#define WAIT_DATA  BITS(63, 32)
+#define WAIT_ADDR  BITS(63, 2) /* hi */
+
+/* Context cache, one function: VT-d §6.5.2.1. did: what its entry held. */
+static inline struct vtd_desc vtd_desc_cc(uint16_t did, uint16_t sid)
+{
+	return (struct vtd_desc){.lo = DESC_CC | FPUT(DESC_G, DESC_G_DEVICE) | FPUT(DESC_DID, did) | FPUT(CC_SID, sid)};
+}
+
+static inline struct vtd_desc vtd_desc_cc_all(void)
+{
+	return (struct vtd_desc){.lo = DESC_CC | FPUT(DESC_G, DESC_G_GLOBAL)};
+}
+
+/* IOTLB: VT-d §6.5.2.3. drain: IOTLB_DESC_DR and _DW as the unit has them. */
+static inline struct vtd_desc vtd_desc_iotlb_all(uint64_t drain)
+{
+	return (struct vtd_desc){.lo = DESC_IOTLB | FPUT(DESC_G, DESC_G_GLOBAL) | drain};
+}
+
+static inline struct vtd_desc vtd_desc_iotlb_domain(uint16_t did, uint64_t drain)
+{
+	return (struct vtd_desc){.lo = DESC_IOTLB | FPUT(DESC_G, DESC_G_DOMAIN) | FPUT(DESC_DID, did) | drain};
+}
+
+/* 2^am pages at iova, which is a multiple of that. leaf_only: no entry that points to a table has changed. */
+static inline struct vtd_desc vtd_desc_iotlb_page(uint16_t did, iova_t iova, unsigned am, bool leaf_only, uint64_t drain)
+{
+	return (struct vtd_desc){
+		.lo = DESC_IOTLB | FPUT(DESC_G, DESC_G_PAGE) | FPUT(DESC_DID, did) | drain,
+		.hi = (iova.v & IOTLB_DESC_ADDR) | FPUT(IOTLB_DESC_AM, am) | (leaf_only ? IOTLB_DESC_IH : 0),
+	};
+}
+
+/* Wait: when all before it is done, data is written to the dword at status. VT-d §6.5.2.9 */
+static inline struct vtd_desc vtd_desc_wait(phys_t status, uint32_t data)
+{
+	return (struct vtd_desc){.lo = DESC_WAIT | WAIT_SW | FPUT(WAIT_DATA, data), .hi = status.v & WAIT_ADDR};
+}

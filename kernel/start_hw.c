@@ -1,0 +1,67 @@
+#include "kernel/log.h"
+#include "kernel/panic.h"
+#include "kernel/pmm.h"
+#include "kernel/power.h"
+#include "kernel/serial.h"
+#include "kernel/start.h"
+#include "kernel/symbols.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/paging.h"
+
+#define LOW_MEMORY 0x100000ull /* left alone: real-mode start-up code will need some of it */
+
+static const struct boot_info *boot;
+
+void kernel_main(uint64_t boot_info);
+_Noreturn void cpu_run_on(void *stack_top, void (*fn)(void));
+
+/* Gives all RAM of one type to the page allocator. */
+static uint64_t add_memory(uint32_t type)
+{
+	const struct boot_region *r = phys_va(PHYS(boot->regions));
+	uint64_t pages = 0;
+	for (uint32_t i = 0; i < boot->region_count; i++) {
+		uint64_t base = r[i].base < LOW_MEMORY ? LOW_MEMORY : r[i].base;
+		uint64_t end = r[i].base + r[i].pages * PAGE_SIZE;
+		if (r[i].type != type || base >= end || !paging_in_direct_map(base, end - base))
+			continue;
+		if (pmm_add(PHYS(base), (end - base) / PAGE_SIZE))
+			panic("start: firmware's memory map has 0x%llx twice", (ull)base);
+		pages += (end - base) / PAGE_SIZE;
+	}
+	return pages;
+}
+
+uint64_t start_reclaim(void)
+{
+	return add_memory(MEM_BOOT_CODE) + add_memory(MEM_BOOT_DATA);
+}
+
+static void start_app(void)
+{
+	app_main(boot);
+}
+
+/* COM1 until the SPCR is read: the same on all but a few machines. */
+static void start_console(void)
+{
+	static const struct acpi_uart com1 = {.addr = 0x3f8, .stride = 1};
+	if (serial_init(&com1, boot->cfg.baud) == SL_OK)
+		log_sink_add(serial_write);
+}
+
+void kernel_main(uint64_t boot_info)
+{
+	boot = phys_va(PHYS(boot_info));
+	if (boot->magic != BOOT_INFO_MAGIC || boot->version != BOOT_INFO_VERSION || boot->size != sizeof *boot)
+		cpu_halt(); /* a loader of another build: nothing in it can be relied on, not even a console */
+	power_init(boot);
+	start_console();
+	symbols_init((struct span){phys_va(PHYS(boot->symtab)), boot->symtab_len},
+	             (struct span){phys_va(PHYS(boot->strtab)), boot->strtab_len});
+	paging_init(boot);
+	add_memory(MEM_FREE);
+	paging_drop_loader();
+	cpu_init();
+	cpu_run_on(stack_make(8), start_app);
+}

@@ -1,0 +1,191 @@
+#include "kernel/log.h"
+#include "pci/priv.h"
+#include "pci/regs.h"
+
+/* One pci_scan(). Buses are visited in ascending order: a bridge's secondary bus has a higher number than the bus it is on, so
+ * everything that claims a bus has been seen when its turn comes. */
+struct scan {
+	struct pci *pci;
+	uint16_t seg;
+	uint8_t first, last;
+	struct pci_func *above[256]; /* the lowest bridge that claims a bus */
+};
+
+static enum sl_err scan_fn(struct scan *s, struct pci_func *parent, unsigned bus, unsigned devfn, struct pci_func **out)
+{
+	bdf_t bdf = {s->seg, (uint16_t)(bus << 8 | devfn)};
+	uint32_t id = pci_rd32(s->pci->cfg, bdf, CFG_ID);
+	*out = NULL;
+	if ((id & 0xffff) == 0xffff || (id & 0xffff) == 0)
+		return SL_OK;
+	if (id == 0xffff0001) { /* Request Retry Status: PCIe §2.3.2 */
+		log_warn("pci", BDF_FMT " is not ready, left out", BDF_ARG(bdf));
+		return SL_OK;
+	}
+	struct pci_func *f = func_new(s->pci);
+	if (!f)
+		return SL_NOMEM;
+	f->bdf = bdf;
+	f->parent = parent;
+	f->vendor = (uint16_t)id;
+	f->device = (uint16_t)(id >> 16);
+	uint32_t class_rev = fn_rd32(f, CFG_CLASS_REV);
+	f->class = (uint32_t)FGET(class_rev, CLASS_CODE);
+	f->revision = (uint8_t)class_rev;
+	uint8_t hdr = fn_rd8(f, CFG_HDR_TYPE);
+	f->hdr_type = (uint8_t)FGET(hdr, HDR_LAYOUT);
+	f->multi_function = (hdr & HDR_MFD) != 0;
+	f->is_bridge = f->hdr_type == 1;
+	caps_read(f);
+	if (f->hdr_type == 0) {
+		uint32_t sub = fn_rd32(f, CFG_SUBSYS);
+		f->sub_vendor = (uint16_t)sub;
+		f->sub_device = (uint16_t)(sub >> 16);
+	}
+	bars_read(f);
+	if (f->is_bridge)
+		windows_read(f);
+	if (f->cap_sriov) {
+		f->vf_room = fn_rd16(f, f->cap_sriov + SRIOV_TOTAL);
+		if (!(fn_rd16(f, f->cap_sriov + SRIOV_CTL) & SRIOV_CTL_VFE))
+			vf_bars_read(f);
+	}
+	func_insert(s->pci, f);
+	*out = f;
+	return SL_OK;
+}
+
+/* Marks the buses below a bridge as its own when its numbers fit what is known; otherwise it is not descended. */
+static void claim(struct scan *s, struct pci_func *bridge)
+{
+	unsigned bus = bdf_bus(bridge->bdf), sec = fn_rd8(bridge, CFG_SEC), sub = fn_rd8(bridge, CFG_SUB);
+	unsigned last = bridge->parent ? bridge->parent->sub : s->last;
+	const char *why = NULL;
+	if (sec == 0 && sub == 0)
+		why = "firmware gave it no bus numbers";
+	else if (sec <= bus || sub < sec)
+		why = "bus numbers do not ascend";
+	else if (sub > last)
+		why = bridge->parent ? "runs past the bridge above" : "runs past the ECAM window";
+	for (unsigned b = sec; !why && b <= sub; b++)
+		if (s->above[b] != bridge->parent)
+			why = "overlaps another bridge";
+	if (why) {
+		log_warn("pci", BDF_FMT ": bridge to buses %02x-%02x not followed: %s", BDF_ARG(bridge->bdf), sec, sub, why);
+		return;
+	}
+	bridge->sec = (uint8_t)sec;
+	bridge->sub = (uint8_t)sub;
+	for (unsigned b = sec; b <= sub; b++)
+		s->above[b] = bridge;
+}
+
+static enum sl_err scan_device(struct scan *s, struct pci_func *parent, unsigned bus, unsigned dev)
+{
+	unsigned last = 0;
+	for (unsigned fn = 0; fn <= last; fn++) {
+		struct pci_func *f;
+		enum sl_err e = scan_fn(s, parent, bus, dev << 3 | fn, &f);
+		if (e != SL_OK)
+			return e;
+		if (f && f->is_bridge)
+			claim(s, f);
+		if (fn == 0 && f && f->multi_function)
+			last = 7;
+	}
+	return SL_OK;
+}
+
+/* Functions above 7 of an ARI device hang together by Next Function Number, ascending: PCIe §6.13. */
+static enum sl_err scan_ari(struct scan *s, struct pci_func *port, struct pci_func *fn0)
+{
+	unsigned bus = bdf_bus(fn0->bdf), at = 0;
+	for (struct pci_func *f = fn0; f && f->cap_ari;) {
+		unsigned next = (unsigned)FGET(fn_rd32(f, f->cap_ari + ARI_CAP), ARI_NEXT);
+		if (next <= at)
+			break;
+		at = next;
+		f = pci_find(s->pci, (bdf_t){s->seg, (uint16_t)(bus << 8 | at)});
+		if (at > 7) {
+			enum sl_err e = scan_fn(s, port, bus, at, &f);
+			if (e != SL_OK)
+				return e;
+		}
+	}
+	return SL_OK;
+}
+
+static bool port_leads_to_one_device(const struct pci_func *port)
+{
+	return port && (port->port_type == PCI_PORT_ROOT || port->port_type == PCI_PORT_DOWNSTREAM);
+}
+
+/* Below a root port or switch downstream port there is only device 0 (PCIe §7.3.1); an old device may answer to all numbers. */
+static enum sl_err scan_bus(struct scan *s, struct pci_func *parent, unsigned bus)
+{
+	bool one = port_leads_to_one_device(parent);
+	for (unsigned dev = 0; dev < (one ? 1u : 32u); dev++) {
+		enum sl_err e = scan_device(s, parent, bus, dev);
+		if (e != SL_OK)
+			return e;
+	}
+	struct pci_func *fn0 = one ? pci_find(s->pci, bdf_make(s->seg, bus, 0, 0)) : NULL;
+	if (fn0 && (fn_rd16(parent, parent->cap_pcie + PCIE_DEVCTL2) & DEVCTL2_ARI))
+		return scan_ari(s, parent, fn0);
+	return SL_OK;
+}
+
+static bool somebody_answers(const struct scan *s, unsigned bus)
+{
+	for (unsigned dev = 0; dev < 32; dev++) {
+		uint16_t vendor = pci_rd16(s->pci->cfg, bdf_make(s->seg, bus, dev, 0), CFG_ID);
+		if (vendor != 0xffff && vendor != 0)
+			return true;
+	}
+	return false;
+}
+
+static enum sl_err scan_all(struct scan *s)
+{
+	struct pci *pci = s->pci;
+	for (unsigned bus = s->first; bus <= s->last; bus++) {
+		struct pci_func *up = s->above[bus];
+		if (up && up->sec != bus)
+			continue; /* a spare bus of a bridge */
+		if (!up) {
+			if (bus != s->first && !somebody_answers(s, bus))
+				continue;
+			if (pci->n_roots == ARRAY_LEN(pci->root)) {
+				log_warn("pci", "%04x:%02x: too many root buses, left out", s->seg, bus);
+				continue;
+			}
+			pci->root[pci->n_roots].seg = s->seg;
+			pci->root[pci->n_roots++].bus = (uint8_t)bus;
+		}
+		enum sl_err e = scan_bus(s, up, bus);
+		if (e != SL_OK)
+			return e;
+	}
+	return SL_OK;
+}
+
+enum sl_err pci_scan(struct pci *pci, const struct pci_cfg *cfg, uint16_t seg, uint8_t bus_start, uint8_t bus_end)
+{
+	if (bus_end < bus_start)
+		return SL_RANGE;
+	if (!pci->cfg) {
+		pci->cfg = cfg;
+		TAILQ_INIT(&pci->funcs);
+		TAILQ_INIT(&pci->spare);
+	}
+	for (size_t i = 0; i < pci->n_ranges; i++)
+		if (pci->range[i].seg == seg && bus_start <= pci->range[i].bus_end && bus_end >= pci->range[i].bus_start)
+			return SL_EXISTS;
+	if (pci->n_ranges == ARRAY_LEN(pci->range))
+		return SL_NOSPACE;
+	pci->range[pci->n_ranges].seg = seg;
+	pci->range[pci->n_ranges].bus_start = bus_start;
+	pci->range[pci->n_ranges++].bus_end = bus_end;
+	struct scan s = {.pci = pci, .seg = seg, .first = bus_start, .last = bus_end};
+	return scan_all(&s);
+}

@@ -1,0 +1,214 @@
+#!/bin/bash
+# Builds Sluice, boots it in QEMU under OVMF, shows its serial console, and ends with its verdict.
+set -eu -o pipefail
+cd "$(dirname "$0")"
+
+usage() {
+	cat <<'END'
+usage: ./run.sh [key=value ...] [--usb] [--bare] [-- QEMU arguments ...]
+
+  key=value   goes into sluice.cfg as it is, one a line: vfs=8 qd=64 seconds=2 ...
+              scratch= (the disk made here) and end=qemu are added unless given
+  --usb       boot from an image on a USB stick, not from a folder
+  --bare      leave out the default devices: IOMMU, NVMe and igb come from the QEMU arguments, or not at all
+  --shell     the interactive console (not there yet)
+  --          what follows goes to QEMU, after the default arguments; a later value replaces an earlier one, and
+              -device intel-iommu... or -accel ... there replaces the default one: ./run.sh -- -device intel-iommu,aw-bits=39
+
+environment:
+  QEMU        the QEMU to use                            (qemu-system-x86_64)
+  OVMF        firmware code, a raw flash image           (looked for)
+  OVMF_VARS   its variables; each run gets a fresh copy  (looked for)
+  TIMEOUT     seconds until a run is given up            (180 + the value of seconds=)
+  RUN         folder for the files of a run              (build/run)
+
+exit status: 0 the guest says ok=1; 1 it says ok=0, or says nothing; 2 wrong arguments
+END
+}
+
+say() { printf 'run.sh: %s\n' "$*"; }
+die() { printf 'run.sh: %s\n' "$*" >&2; exit "${status:-1}"; }
+
+# --- arguments
+vfs=4 seconds=5 usb= bare= own_scratch=y own_end=y config=() extra=()
+while (($# > 0)); do
+	case $1 in
+	--help | -h) usage; exit 0 ;;
+	--shell) status=2 die "--shell: the interactive console is not there yet; without it the demo runs" ;;
+	--usb) usb=y ;;
+	--bare) bare=y own_scratch= ;;
+	--) shift; extra=("$@"); break ;;
+	-*) status=2 die "unknown option $1: QEMU's own options go after --, see ./run.sh --help" ;;
+	vfs=*) vfs=${1#*=}; config+=("$1") ;;
+	seconds=*) seconds=${1#*=}; config+=("$1") ;;
+	scratch=*) own_scratch=; config+=("$1") ;;
+	end=*) own_end=; config+=("$1") ;;
+	*=*) config+=("$1") ;;
+	*) status=2 die "what is $1? Options of the guest are key=value, see ./run.sh --help" ;;
+	esac
+	shift
+done
+# Numbers that make no sense are for the guest to refuse, with line and column; the machine is built as by default.
+[[ $vfs =~ ^[0-9]{1,3}$ ]] && ((10#$vfs >= 1 && 10#$vfs <= 64)) || vfs=4
+[[ $seconds =~ ^[0-9]{1,6}$ ]] || seconds=5
+vfs=$((10#$vfs)) seconds=$((10#$seconds))
+
+qemu=${QEMU:-qemu-system-x86_64}
+run=${RUN:-build/run}
+timeout=${TIMEOUT:-$((180 + seconds))}
+
+extra_has() { # extra_has -option prefix: is "-option prefix..." among the user's QEMU arguments?
+	local i
+	for ((i = 0; i + 1 < ${#extra[@]}; i++)); do
+		[[ ${extra[i]#-} == "$1" && ${extra[i + 1]} =~ ^"$2"(,|$) ]] && return 0
+	done
+	return 1
+}
+
+# --- what is needed, and the build
+tools/setup.sh run
+make -j"$(nproc)"
+command -v "$qemu" >/dev/null || die "no $qemu: install QEMU for x86_64, or name it: QEMU=/path/to/qemu-system-x86_64"
+
+# --- firmware: code and variables belong together
+find_ovmf() {
+	local pair
+	if [[ -n ${OVMF-} ]]; then
+		[[ -r $OVMF ]] || die "OVMF=$OVMF can not be read"
+		OVMF_VARS=${OVMF_VARS:-$(dirname "$OVMF")/$(basename "$OVMF" | sed 's/CODE/VARS/; s/\.secboot//')}
+		[[ -r $OVMF_VARS ]] || die "no variables for OVMF=$OVMF at $OVMF_VARS: name them with OVMF_VARS="
+		return
+	fi
+	for pair in \
+		OVMF/OVMF_CODE_4M.fd:OVMF/OVMF_VARS_4M.fd \
+		OVMF/OVMF_CODE.fd:OVMF/OVMF_VARS.fd \
+		edk2/ovmf/OVMF_CODE.fd:edk2/ovmf/OVMF_VARS.fd \
+		edk2/x64/OVMF_CODE.4m.fd:edk2/x64/OVMF_VARS.4m.fd \
+		edk2/x64/OVMF_CODE.fd:edk2/x64/OVMF_VARS.fd \
+		edk2-ovmf/x64/OVMF_CODE.fd:edk2-ovmf/x64/OVMF_VARS.fd; do # Debian, Ubuntu; Fedora; Arch
+		OVMF=/usr/share/${pair%:*}
+		[[ -r $OVMF ]] || continue
+		OVMF_VARS=${OVMF_VARS:-/usr/share/${pair#*:}}
+		[[ -r $OVMF_VARS ]] || die "found $OVMF but not $OVMF_VARS: name the variables with OVMF_VARS="
+		return
+	done
+	die "no UEFI firmware: OVMF_CODE*.fd is in none of the places of Debian, Ubuntu, Fedora or Arch below /usr/share.
+        Install the package ovmf (Fedora, Arch: edk2-ovmf), or name the files with OVMF= and OVMF_VARS="
+}
+
+# --- KVM or not: a /dev/kvm that is there may still refuse to run a guest, so let it run one
+kvm_works() {
+	# A 64 KiB firmware: from the reset vector to 0xff00, there fninit, CR4.OSFXSR, xorps, then out 0xf4, 0x15 (status 43).
+	{
+		head -c 65280 /dev/zero
+		printf '\333\343\017\040\340\146\015\000\002\000\000\017\042\340\017\127\300\260\025\346\364\353\376'
+		head -c 217 /dev/zero
+		printf '\351\015\377\000\000\000\000\000\000\000\000\000\000\000\000\000'
+	} >"$run/kvm-test.bin"
+	local got=0
+	(ulimit -c 0
+	 timeout -k 1 5 "$qemu" -nodefaults -no-user-config -display none -machine q35,kernel-irqchip=split -cpu max \
+		-accel kvm -device isa-debug-exit,iobase=0xf4,iosize=4 -bios "$run/kvm-test.bin") >"$run/kvm-test.log" 2>&1 </dev/null || got=$?
+	((got == 43))
+} 2>/dev/null
+
+choose_accel() {
+	if [[ ! -e /dev/kvm ]]; then
+		say "no /dev/kvm, so QEMU emulates the CPU (TCG): slower, else the same"; accel=tcg
+	elif [[ ! -r /dev/kvm || ! -w /dev/kvm ]]; then
+		say "no access to /dev/kvm, so QEMU emulates the CPU (TCG): slower; to change that, join the group kvm"; accel=tcg
+	elif ! kvm_works; then
+		say "/dev/kvm is there but does not run a test guest, so QEMU emulates the CPU (TCG): slower, else the same"; accel=tcg
+	else
+		accel=kvm
+	fi
+}
+
+# --- the files of this run
+find_ovmf
+rm -rf "$run"
+mkdir -p "$run/esp/EFI/BOOT"
+cp "$OVMF_VARS" "$run/vars.fd"
+chmod u+w "$run/vars.fd"
+cp build/BOOTX64.EFI "$run/esp/EFI/BOOT/BOOTX64.EFI"
+{
+	[[ -z $own_end ]] || echo "end=qemu"
+	[[ -z $own_scratch ]] || echo "scratch=sluice-scratch"
+	((${#config[@]} == 0)) || printf '%s\n' "${config[@]}"
+} >"$run/esp/sluice.cfg"
+
+# --- the machine
+line=("$qemu" -nodefaults -no-user-config -display none -no-reboot)
+line+=(-machine q35,kernel-irqchip=split -cpu max -m 1G -smp 1)
+accel=
+if ! printf '%s\n' "${extra[@]}" | grep -qxE -- '--?(accel|enable-kvm)'; then
+	choose_accel
+	line+=(-accel "$accel")
+fi
+line+=(-drive "if=pflash,unit=0,format=raw,readonly=on,file=$OVMF" -drive "if=pflash,unit=1,format=raw,file=$run/vars.fd")
+line+=(-serial stdio -device isa-debug-exit,iobase=0xf4,iosize=4)
+
+if [[ -n $usb ]]; then
+	tools/mkimage.sh "$run/usb.img" build/BOOTX64.EFI "$run/esp/sluice.cfg"
+	line+=(-drive "if=none,id=usb,format=raw,file=$run/usb.img" -device qemu-xhci -device usb-storage,drive=usb,bootindex=0)
+else
+	line+=(-drive "if=none,id=esp,format=raw,file=fat:rw:$run/esp" -device ide-hd,drive=esp,bootindex=0)
+fi
+
+if [[ -z $bare ]]; then
+	extra_has device intel-iommu || line+=(-device intel-iommu,intremap=on)
+
+	# One NVMe controller with SR-IOV: 3 queue pairs (1 admin) and 3 vectors for each VF, one private namespace each,
+	# and behind them one namespace that all share, formatted with protection information.
+	max=$((vfs > 8 ? vfs : 8))
+	line+=(-device pcie-root-port,id=rp0,chassis=1,slot=1 -device nvme-subsys,id=subsys0)
+	line+=(-device "nvme,id=nvme0,bus=rp0,subsys=subsys0,serial=sluice-scratch,max_ioqpairs=$((3 * max + 2)),msix_qsize=$((3 * max + 1)),sriov_max_vfs=$max,sriov_vq_flexible=$((3 * max)),sriov_vi_flexible=$((3 * max))")
+	for ((n = 1; n <= vfs + 1; n++)); do
+		truncate -s 64M "$run/ns$n.img"
+		line+=(-drive "if=none,id=ns$n,format=raw,file=$run/ns$n.img")
+		if ((n <= vfs)); then
+			line+=(-device "nvme-ns,bus=nvme0,drive=ns$n,nsid=$n,shared=off,detached=on")
+		else
+			line+=(-device "nvme-ns,bus=nvme0,drive=ns$n,nsid=$n,logical_block_size=4096,physical_block_size=4096,ms=8,pi=1")
+		fi
+	done
+
+	if "$qemu" -device help 2>&1 | grep -q '^name "igb"'; then # from QEMU 8.0 on
+		# Its network ends in a socket that nobody listens to; without one QEMU would print a warning.
+		line+=(-device pcie-root-port,id=rp1,chassis=2,slot=2,mem-reserve=16M)
+		line+=(-netdev "dgram,id=net0,local.type=unix,local.path=$run/net,remote.type=unix,remote.path=$run/nobody")
+		line+=(-device igb,bus=rp1,netdev=net0,romfile=)
+	fi
+fi
+line+=("${extra[@]}")
+
+# --- run it
+say "sluice.cfg: $(tr '\n' ' ' <"$run/esp/sluice.cfg")"
+say "the QEMU line, to copy and paste in this folder:"
+for word in "${line[@]}"; do
+	if [[ $word =~ ^[A-Za-z0-9_./:=,+@-]+$ ]]; then printf '%s ' "$word"; else printf '%q ' "$word"; fi
+done
+printf '\n'
+
+# The firmware's cursor and colour sequences would garble a terminal or a log.
+set +e
+timeout --foreground -k 5 "$timeout" "${line[@]}" </dev/null |
+	sed -u -e 's/\x1b[[(][0-9;=?]*[A-Za-z]//g' -e 's/\r//g' | tee "$run/serial.log"
+got=${PIPESTATUS[0]}
+set -e
+
+result=$(grep -a '^RESULT ' "$run/serial.log" | tail -n 1) || true
+hint=
+[[ $accel != kvm ]] || hint="; if it never started, try ./run.sh -- -accel tcg"
+case $got in
+33 | 35) ;; # isa-debug-exit: (0x10 << 1) + 1, (0x11 << 1) + 1
+0) ;;       # powered off or reset: end=shutdown, end=reboot
+124 | 137) die "no end within $timeout s${result:+, though the guest said its RESULT}: TIMEOUT= sets another limit$hint" ;;
+*) die "QEMU ended with status $got${result:+ after RESULT}; what it says about that is above$hint" ;;
+esac
+[[ -n $result ]] || die "the guest did not say RESULT; how far it came is above$hint"
+case $got:$result in
+33:*" ok=1"* | 0:*" ok=1"*) exit 0 ;;
+35:*" ok=0"* | 0:*" ok=0"*) exit 1 ;;
+*) die "the guest said $(grep -o 'ok=[^ ]*' <<<"$result" || echo nothing) but left with QEMU status $got" ;;
+esac

@@ -1,0 +1,109 @@
+"""Runs run.sh as a user does and gives back what the guest said."""
+import os
+import pathlib
+import re
+import shlex
+import signal
+import subprocess
+
+import pexpect
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+QEMU_72 = ROOT / "build/qemu-7.2/qemu-system-x86_64"
+SERIAL = "sluice-scratch"  # of the NVMe controller that run.sh makes
+
+
+class Run:
+    """One run that has ended: exit status, text, lines, and the RESULT line as a dict (None without one)."""
+
+    def __init__(self, status, text, folder):
+        self.status = status
+        self.text = text.replace("\r", "")
+        self.lines = self.text.splitlines()
+        self.folder = folder
+        found = [line for line in self.lines if line.startswith("RESULT ")]
+        self.results = len(found)
+        self.result = dict(word.partition("=")[::2] for word in found[-1].split()[1:]) if found else None
+
+    def number(self, key):
+        return int(self.result[key])
+
+    def assert_ok(self, vfs=4):
+        """The demo did all of its work: every result right, every forbidden DMA refused."""
+        assert self.result, "the guest did not say RESULT"
+        assert self.status == 0
+        assert self.results == 1
+        want = {"v": "1", "app": "demo", "ok": "1", "vfs": str(vfs)}
+        assert {key: self.result.get(key) for key in want} == want
+        assert self.number("verified") > 1000 * vfs
+        # Each VF against every other VF, kernel memory, a read-only page and an unmapped page.
+        assert self.number("cases") >= vfs * (vfs - 1 + 3)
+        assert self.number("refused") == self.number("cases")
+
+    def assert_not_ok(self, words, stage=None):
+        """The guest could not do it, ended by itself, and said why in a FAIL line that holds words (a pattern)."""
+        assert self.result, "the guest did not say RESULT"
+        assert self.status == 1
+        assert self.results == 1
+        assert self.result["ok"] == "0"
+        if stage:
+            assert self.result["stage"] == stage
+        assert self.result.get("stage") != "crash"
+        said = [line for line in self.lines if "] FAIL " in line]
+        assert any(re.search(words, line) for line in said), f"no FAIL line says {words}"
+
+
+def run_sh(folder, *words, qemu_args=("-accel", "tcg"), deadline=100, env=None):
+    """./run.sh WORDS -- QEMU_ARGS with its files in folder. It gives up by itself shortly before the deadline."""
+    command = ["./run.sh", *words, "--", *map(str, qemu_args)]
+    variables = {**os.environ, "RUN": os.path.relpath(folder, ROOT), "TIMEOUT": str(deadline - 15), "TERM": "dumb", **(env or {})}
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+        variables.pop(name, None)
+    print("$", shlex.join(command), flush=True)
+    child = pexpect.spawn(
+        command[0], command[1:], cwd=str(ROOT), env=variables, timeout=deadline, encoding="utf-8", codec_errors="replace"
+    )
+    late = False
+    try:
+        child.expect(pexpect.EOF)
+    except pexpect.TIMEOUT:
+        late = True
+    text = child.before
+    if late:
+        os.killpg(child.pid, signal.SIGKILL)  # run.sh leads its own session: QEMU goes with it
+    child.close()
+    print(text.replace("\r", ""))  # pytest shows it when the case fails
+    assert not late, f"no end within {deadline} s"
+    return Run(child.exitstatus, text, pathlib.Path(folder))
+
+
+def iommu(**options):
+    """QEMU arguments of a VT-d unit: iommu(aw_bits=39)."""
+    given = {"intremap": "on", **{key.replace("_", "-"): value for key, value in options.items()}}
+    return ["-device", ",".join(["intel-iommu", *(f"{key}={value}" for key, value in given.items())])]
+
+
+def root_port(name, chassis):
+    return ["-device", f"pcie-root-port,id={name},chassis={chassis},slot={chassis}"]
+
+
+def nvme_sriov(name, bus, serial, images, max_vfs=8):
+    """An NVMe controller with SR-IOV; each image is a namespace that waits to be attached to one VF."""
+    args = ["-device", f"nvme-subsys,id={name}-subsys"]
+    args += ["-device", f"nvme,id={name},bus={bus},subsys={name}-subsys,serial={serial},max_ioqpairs={3 * max_vfs + 2},"
+             f"msix_qsize={3 * max_vfs + 1},sriov_max_vfs={max_vfs},sriov_vq_flexible={3 * max_vfs},"
+             f"sriov_vi_flexible={3 * max_vfs}"]
+    for nsid, image in enumerate(images, 1):
+        args += ["-drive", f"if=none,id={name}-ns{nsid},format=raw,file={image}"]
+        args += ["-device", f"nvme-ns,bus={name},drive={name}-ns{nsid},nsid={nsid},shared=off,detached=on"]
+    return args
+
+
+def nvme_plain(name, serial, image):
+    """An NVMe controller without SR-IOV, one namespace."""
+    return ["-drive", f"if=none,id={name},format=raw,file={image}", "-device", f"nvme,serial={serial},drive={name}"]
+
+
+def has_device(name, qemu="qemu-system-x86_64"):
+    said = subprocess.run([qemu, "-device", "help"], capture_output=True, text=True, check=True)
+    return f'name "{name}"' in said.stdout + said.stderr

@@ -1,0 +1,84 @@
+"""Machines on which the demo has to work."""
+import re
+
+import pytest
+import sluice
+
+SWITCH = [
+    *sluice.root_port("rp0", 1),
+    "-device", "x3130-upstream,id=up0,bus=rp0",
+    "-device", "xio3130-downstream,id=dn0,bus=up0,chassis=2,slot=2",
+]
+
+
+def test_default(boot):
+    run = boot()
+    run.assert_ok()
+    assert run.number("verified") > 10000
+    assert run.lines[-1].startswith("RESULT ")
+
+
+@pytest.mark.parametrize("words, vfs", [(["vfs=1"], 1), (["vfs=8", "qd=64", "seconds=2"], 8)], ids=["1", "8-qd64"])
+def test_vfs(boot, words, vfs):
+    boot(*words).assert_ok(vfs=vfs)
+
+
+def test_usb_stick(boot):
+    boot("--usb").assert_ok()
+
+
+@pytest.mark.parametrize("option", ["aw-bits=39", "aw-bits=48", "caching-mode=on", "caching-mode=off", "intremap=off"])
+def test_iommu(boot, option):
+    key, _, value = option.partition("=")
+    boot(qemu=sluice.iommu(**{key: value})).assert_ok()
+
+
+@pytest.mark.parametrize("size", ["512M", "8G"])
+def test_memory(boot, size):
+    boot(qemu=["-m", size]).assert_ok()
+
+
+@pytest.mark.parametrize("cpus", ["1", "4"])
+def test_cpus(boot, cpus):
+    boot(qemu=["-smp", cpus]).assert_ok()
+
+
+def test_behind_switch(boot, images):
+    disks = images.make("a", "b", "c", "d")
+    nvme = sluice.nvme_sriov("nvme0", "dn0", sluice.SERIAL, disks)
+    boot("--bare", f"scratch={sluice.SERIAL}", qemu=[*sluice.iommu(), *SWITCH, *nvme]).assert_ok()
+
+
+def test_two_pfs(boot, images):
+    """Only the controller that scratch= names is worked on."""
+    ours, theirs = images.make("a", "b", "c", "d"), images.make("e", "f", "g", "h")
+    qemu = [
+        *sluice.iommu(),
+        *sluice.root_port("rp0", 1), *sluice.nvme_sriov("nvme0", "rp0", "not-scratch", theirs),
+        *sluice.root_port("rp1", 2), *sluice.nvme_sriov("nvme1", "rp1", sluice.SERIAL, ours),
+    ]
+    boot("--bare", f"scratch={sluice.SERIAL}", qemu=qemu).assert_ok()
+    images.assert_untouched(theirs)
+
+
+def test_other_disk_untouched(boot, images):
+    disks = images.make("keep")
+    boot(qemu=sluice.nvme_plain("keep", "keep", disks[0])).assert_ok()
+    images.assert_untouched(disks)
+
+
+def test_igb_unused(boot):
+    if not sluice.has_device("igb"):
+        pytest.skip("this QEMU has no igb")
+    run = boot()
+    run.assert_ok()
+    assert re.search(r"8086:10c9|82576", run.text), "igb is not in the list of functions"
+
+
+@pytest.mark.parametrize("words, vfs", [([], 4), (["vfs=1"], 1)], ids=["4", "1"])
+def test_stock_qemu_72(boot, qemu72, words, vfs):
+    boot(*words, env=qemu72).assert_ok(vfs=vfs)
+
+
+def test_stock_qemu_72_aw48(boot, qemu72):
+    boot(qemu=sluice.iommu(aw_bits=48), env=qemu72).assert_ok()

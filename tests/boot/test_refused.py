@@ -1,0 +1,61 @@
+"""Machines and options on which the demo can not work: it has to say why and end, and to write to no disk."""
+import pytest
+import sluice
+
+
+@pytest.fixture
+def four(images):
+    return images.make("a", "b", "c", "d")
+
+
+def test_no_iommu(boot, images, four):
+    qemu = [*sluice.root_port("rp0", 1), *sluice.nvme_sriov("nvme0", "rp0", sluice.SERIAL, four)]
+    run = boot("--bare", f"scratch={sluice.SERIAL}", qemu=qemu)
+    run.assert_not_ok(r"DMAR|IOMMU|VT-d", stage="iommu")
+    images.assert_untouched(four)
+
+
+def test_no_iommu_stock_qemu_72(boot, qemu72, four):
+    qemu = [*sluice.root_port("rp0", 1), *sluice.nvme_sriov("nvme0", "rp0", sluice.SERIAL, four)]
+    run = boot("--bare", f"scratch={sluice.SERIAL}", qemu=qemu, env=qemu72)
+    run.assert_not_ok(r"DMAR|IOMMU|VT-d", stage="iommu")
+
+
+def test_no_sriov(boot, images):
+    disks = images.make("a")
+    qemu = [*sluice.iommu(), *sluice.nvme_plain("nvme0", sluice.SERIAL, disks[0])]
+    boot("--bare", f"scratch={sluice.SERIAL}", qemu=qemu).assert_not_ok(r"SR-IOV")
+    images.assert_untouched(disks)
+
+
+def test_no_nvme(boot):
+    boot("--bare", f"scratch={sluice.SERIAL}", qemu=sluice.iommu()).assert_not_ok(r"NVMe")
+
+
+def test_too_few_vfs(boot):
+    """run.sh makes room for eight; a device that offers fewer than asked for is a sentence, not a hang."""
+    qemu = [*sluice.iommu(), *sluice.root_port("rp0", 1), *sluice.nvme_sriov("nvme0", "rp0", sluice.SERIAL, [], max_vfs=2)]
+    boot("--bare", "vfs=4", f"scratch={sluice.SERIAL}", qemu=qemu).assert_not_ok(r"VFs?\b")
+
+
+@pytest.mark.parametrize("words", [["scratch=another"], []], ids=["wrong-serial", "no-scratch"])
+def test_not_scratch(boot, images, four, words):
+    """Nothing is written to a controller that scratch= does not name."""
+    qemu = [*sluice.iommu(), *sluice.root_port("rp0", 1), *sluice.nvme_sriov("nvme0", "rp0", sluice.SERIAL, four)]
+    boot("--bare", *words, qemu=qemu).assert_not_ok(r"scratch=")
+    images.assert_untouched(four)
+
+
+# run.sh writes end= and scratch= on lines 1 and 2 of sluice.cfg; what the user gives starts on line 3.
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["vfs=abc"], r"sluice\.cfg:3:5: .*vfs=abc"),
+        (["qd=8", "vfs=0"], r"sluice\.cfg:4:5: .*vfs=0"),
+        (["colour=blue"], r"sluice\.cfg:3:1: .*colour"),
+    ],
+    ids=["not-a-number", "out-of-range", "unknown-key"],
+)
+def test_bad_config(boot, words, said):
+    run = boot(*words, "seconds=1")
+    run.assert_not_ok(said)

@@ -1,0 +1,105 @@
+"""run.sh, the image and the build themselves; no machine is booted unless it says so."""
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+import sluice
+
+
+def sh(*command, **env):
+    variables = {**os.environ, **{key: str(value) for key, value in env.items()}}
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+        variables.pop(name, None)
+    done = subprocess.run(
+        list(map(str, command)), cwd=sluice.ROOT, env=variables, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=300,
+    )
+    print(done.stdout)
+    return done.returncode, done.stdout
+
+
+def test_help():
+    status, text = sh("./run.sh", "--help")
+    assert status == 0 and "key=value" in text
+
+
+@pytest.mark.parametrize(
+    "word, said", [("--shell", "not there yet"), ("--frob", "unknown option --frob"), ("demo", "what is demo")]
+)
+def test_wrong_arguments(word, said):
+    status, text = sh("./run.sh", word)
+    assert status == 2 and said in text
+
+
+def test_missing_firmware(folder):
+    status, text = sh("./run.sh", OVMF="/nowhere/OVMF_CODE.fd", RUN=folder / "run")
+    assert status == 1 and "OVMF=/nowhere/OVMF_CODE.fd can not be read" in text
+    code = folder / "code.fd"
+    code.touch()
+    status, text = sh("./run.sh", OVMF=code, RUN=folder / "run")
+    assert status == 1 and "OVMF_VARS=" in text
+
+
+def test_time_limit(folder):
+    """A machine that does not get to its end in time; QEMU is gone afterwards."""
+    status, text = sh("./run.sh", "--", "-accel", "tcg", TIMEOUT=1, RUN=folder / "run")
+    assert status == 1 and "no end within 1 s" in text
+
+
+def test_silent_guest(folder):
+    """QEMU ends, the guest said nothing."""
+    qemu = folder / "qemu"
+    qemu.write_text("#!/bin/sh\nexit 33\n")
+    qemu.chmod(0o755)
+    status, text = sh("./run.sh", "--", "-accel", "tcg", QEMU=qemu, RUN=folder / "run")
+    assert status == 1 and "did not say RESULT" in text
+
+
+@pytest.mark.skipif(not os.access("/dev/kvm", os.R_OK | os.W_OK), reason="no /dev/kvm")
+def test_kvm_that_does_not_work(folder):
+    """A /dev/kvm that opens but runs no guest: emulation, and one line about it."""
+    qemu = folder / "qemu"
+    qemu.write_text('#!/bin/sh\ncase "$*" in *kvm-test.bin*) exit 1 ;; esac\n'
+                    'case "$*" in *"-accel tcg"*) echo RESULT v=1 ok=1; exit 33 ;; esac\n')
+    qemu.chmod(0o755)
+    status, text = sh("./run.sh", QEMU=qemu, RUN=folder / "run")
+    assert status == 0 and text.count("/dev/kvm is there but does not run a test guest") == 1
+
+
+def test_image(folder):
+    """Same bytes each time, a sound partition table, and the files where firmware looks for them."""
+    for name in ("a.img", "b.img"):
+        status, _ = sh("tools/mkimage.sh", folder / name, "build/BOOTX64.EFI")
+        assert status == 0
+    image = folder / "a.img"
+    assert image.read_bytes() == (folder / "b.img").read_bytes()
+    status, text = sh("sgdisk", "-v", image)
+    assert status == 0 and "No problems found" in text
+    efi = subprocess.run(["mtype", "-i", f"{image}@@1M", "::/EFI/BOOT/BOOTX64.EFI"], capture_output=True, check=True)
+    assert efi.stdout == (sluice.ROOT / "build/BOOTX64.EFI").read_bytes()
+    _, cfg = sh("mtype", "-i", f"{image}@@1M", "::/sluice.cfg")
+    assert "scratch" in cfg and all(line.startswith("#") for line in cfg.splitlines() if line), "safe by default"
+
+
+def test_same_sources_same_bytes(tmp_path):
+    """Built in another folder, the EFI file has the same bytes."""
+    tree = tmp_path / "elsewhere"
+    shutil.copytree(sluice.ROOT, tree, ignore=shutil.ignore_patterns("build", ".git"))
+    status, _ = sh("make", "-C", tree, "-j2")
+    assert status == 0
+    first, second = (
+        hashlib.sha256((root / "build/BOOTX64.EFI").read_bytes()).hexdigest() for root in (sluice.ROOT, tree)
+    )
+    assert first == second
+
+
+def test_sizes(folder):
+    status, text = sh("tools/sizes.sh", "build")
+    assert status == 0 and re.search(r"BOOTX64\.EFI +\d+", text)
+    shutil.copy(sluice.ROOT / "build/kernel.elf", folder)
+    (folder / "BOOTX64.EFI").write_bytes(bytes(512 * 1024))
+    status, text = sh("tools/sizes.sh", folder)
+    assert status == 1 and "512 KiB" in text
