@@ -121,9 +121,10 @@ fuzz: $(FUZZ:tests/fuzz/%.c=$B/fuzz/%)
 	$(Q)for f in $^; do echo "  RUN     $$f"; mkdir -p $$f.corpus; \
 		$$f -runs=$(FUZZ_RUNS) -seed=1 -max_len=4096 -verbosity=0 -print_final_stats=0 $$f.corpus || exit 1; done
 
-# Boot tests: QEMU under OVMF, two machines at a time.
+# Boot tests: QEMU under OVMF, two machines at a time. Debian's packages of pytest are for Debian's own Python.
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 boot-test: all
-	$(Q)python3 -m pytest -q -p no:cacheprovider -n 2 tests/boot
+	$(Q)$(PYTHON) -m pytest -q --tb=short -p no:cacheprovider -n 2 tests/boot
 
 # Everything. Its last lines are the counts of cmocka and of pytest.
 test:

@@ -76,7 +76,8 @@ find_ovmf() {
 	if [[ -n ${OVMF-} ]]; then
 		[[ -r $OVMF ]] || die "OVMF=$OVMF can not be read"
 		OVMF_VARS=${OVMF_VARS:-$(dirname "$OVMF")/$(basename "$OVMF" | sed 's/CODE/VARS/; s/\.secboot//')}
-		[[ -r $OVMF_VARS ]] || die "no variables for OVMF=$OVMF at $OVMF_VARS: name them with OVMF_VARS="
+		[[ -r $OVMF_VARS && ! $OVMF_VARS -ef $OVMF ]] ||
+			die "no variables for OVMF=$OVMF at $OVMF_VARS: name them with OVMF_VARS="
 		return
 	fi
 	for pair in \
@@ -139,7 +140,7 @@ cp build/BOOTX64.EFI "$run/esp/EFI/BOOT/BOOTX64.EFI"
 
 # --- the machine
 line=("$qemu" -nodefaults -no-user-config -display none -no-reboot)
-line+=(-machine q35,kernel-irqchip=split -cpu max -m 1G -smp 1)
+line+=(-machine q35,kernel-irqchip=split -cpu max -m 1G -smp 2)
 accel=
 if ! printf '%s\n' "${extra[@]}" | grep -qxE -- '--?(accel|enable-kvm)'; then
 	choose_accel

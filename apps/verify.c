@@ -116,6 +116,8 @@ static const struct step steps[] = {
 static uint64_t chunk_of(const struct step *st, const struct accel_store *s, const struct ctx *c, bool source)
 {
 	uint64_t half = store_chunks(s) / 2, chunk = ((uint64_t)c->round * SPAN + c->i) % half;
+	if (st->on_pi) /* QEMU 10.0 finds a wrong guard on LBA 0 and writes all the same */
+		return chunk + half;
 	bool copied = st->op == ACCEL_COPY || st->op == ACCEL_VERIFY || (st > steps && st[-1].op == ACCEL_COPY);
 	return copied && !source ? half + chunk : chunk;
 }

@@ -13,6 +13,9 @@ section() {
 		END { print sum + 0 }'
 }
 
+for f in kernel.elf BOOTX64.EFI; do
+	[ -r "$b/$f" ] || { echo "sizes: no $b/$f: run make first" >&2; exit 1; }
+done
 efi=$(wc -c <"$b/BOOTX64.EFI")
 row "kernel code" "$(section .text)"
 row "kernel constants" "$(section .rodata)"

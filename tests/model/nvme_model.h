@@ -1,0 +1,89 @@
+/* An NVMe controller as the specifications describe it (NVMe 2.0, NVM 1.0), for host tests: registers with behaviour, queues
+ * in memory, namespaces in memory, and a PF that hands out resources to secondary controllers. It shares no declaration of
+ * registers or descriptors with the driver. It works when nvme_model_step() is called or CSTS is read. */
+#pragma once
+#include "drivers/nvme/io.h"
+
+#define MODEL_QUEUES 4 /* admin and 3 I/O pairs */
+#define MODEL_NS     6
+#define MODEL_VFS    4
+#define MODEL_DEPTH  4096
+
+struct nvme_model_ns {
+	uint32_t nsid;
+	uint64_t blocks;
+	unsigned shift;
+	uint16_t ms;
+	uint8_t dps, nmic, pif;
+	bool extended;
+	uint32_t attached; /* BIT(controller id) */
+	uint8_t *data, *meta;
+};
+
+struct nvme_model_queue {
+	bool sq_on, cq_on;
+	uint64_t sq, cq;
+	uint32_t sq_entries, cq_entries;
+	uint32_t head, tail; /* submission head, completion tail */
+	bool phase;
+	struct {
+		uint32_t dw0;
+		uint16_t cid, status;
+	} pending[MODEL_DEPTH];
+	uint32_t npending;
+	uint32_t rung; /* submission doorbell when last looked at */
+	uint64_t rings;
+};
+
+struct nvme_model {
+	struct nvme_io io; /* what the driver is given */
+
+	/* What the controller is; set by nvme_model_init(), changed by a test before the driver starts. */
+	uint16_t cntlid;
+	uint64_t cap;
+	uint32_t vs, ctratt;
+	uint16_t oacs, oncs, ocfs, mssrl;
+	uint8_t mdts, vsl;
+	uint16_t max_queues;
+	bool has_virt;
+	struct nvme_model_ns *ns[MODEL_NS]; /* those of the subsystem */
+
+	/* Secondary controllers, on a PF. */
+	struct nvme_model *vf[MODEL_VFS];
+	bool online;      /* of this one; a PF always is */
+	uint16_t nvq, nvi; /* of this one */
+	uint16_t pool_vq, pool_vi, vf_max_vq;
+	uint16_t grant_less; /* how much less than asked an assignment gives */
+
+	/* Device address -> memory; NULL where it has no right. */
+	void *(*reach)(void *ctx, uint64_t iova, uint64_t len, bool write);
+	void *ctx;
+
+	/* Faults. */
+	bool gone;        /* every register reads all ones */
+	bool never_ready, never_stops, deaf; /* deaf: no admin command completes */
+	bool fatal;       /* CSTS.CFS */
+	bool fatal_at_admin; /* an admin command sets it */
+	bool shuffle;     /* completions out of order */
+	void (*spoil)(struct nvme_model *m, unsigned cns, uint8_t *page);      /* an Identify page before it goes out */
+	bool (*tamper)(struct nvme_model *m, unsigned qid, uint32_t cqe[4]); /* a completion; false: not posted */
+
+	/* State and what was seen. */
+	uint32_t cc, csts, aqa;
+	uint64_t asq, acq;
+	uint32_t seed;
+	uint64_t commands[256], admin_commands[256];
+	uint64_t enables;
+	uint64_t errors; /* things a driver must not do: a full queue overrun, a bad doorbell, EN cleared too early */
+	struct nvme_model_queue q[MODEL_QUEUES];
+	_Alignas(4096) uint8_t bar[0x2000];
+};
+
+/* A controller with every optional command, enabled by nobody. */
+void nvme_model_init(struct nvme_model *m, uint16_t cntlid, void *(*reach)(void *, uint64_t, uint64_t, bool), void *ctx);
+
+/* Fetches and carries out what the doorbells tell of, and posts what there is room for. */
+void nvme_model_step(struct nvme_model *m);
+
+/* Posts any entry to a completion queue. */
+void nvme_model_post(struct nvme_model *m, unsigned qid, uint16_t cid, uint16_t status, uint16_t sqhd, uint32_t dw0);

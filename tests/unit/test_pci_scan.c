@@ -1,0 +1,278 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+#include "kernel/log.h"
+#include "kernel/pmm.h"
+#include "pci/pci.h"
+#include "pci/replay.h"
+#include "tests/model/cfg_model.h"
+#include "tests/model/lspci_data.h"
+#include "tests/unit/support.h"
+
+#define NVME 0x00101b36
+
+static struct cm m;
+static struct pci pci;
+static char logged[4096];
+
+static void sink(const char *text, size_t len)
+{
+	size_t have = strlen(logged);
+	if (len < sizeof(logged) - have) {
+		memcpy(logged + have, text, len);
+		logged[have + len] = 0;
+	}
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	cm_init(&m);
+	memset(&pci, 0, sizeof(pci));
+	logged[0] = 0;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	if (m.violations)
+		fail_msg("%s", m.why);
+	cm_free(&m);
+	return 0;
+}
+
+/* The list as "rid<parent rid ..." in hexadecimal; - for none. */
+static const char *tree(void)
+{
+	static char out[1024];
+	out[0] = 0;
+	PCI_EACH(f, &pci) {
+		size_t n = strlen(out);
+		snprintf(out + n, sizeof(out) - n, "%s%x<", n ? " " : "", f->bdf.rid);
+		n = strlen(out);
+		if (f->parent)
+			snprintf(out + n, sizeof(out) - n, "%x", f->parent->bdf.rid);
+		else
+			snprintf(out + n, sizeof(out) - n, "-");
+	}
+	return out;
+}
+
+static void scan(void)
+{
+	assert_int_equal(pci_scan(&pci, &m.cfg, 0, 0, 255), SL_OK);
+}
+
+static void test_tree(void **state)
+{
+	(void)state;
+	cm_add(&m, NULL, 0, 0, 0, 0x29c08086, 0x060000);
+	struct cm_fn *rp = cm_bridge(&m, NULL, 0, 0, 0x18, 1, 5, 4);
+	struct cm_fn *up = cm_bridge(&m, rp, 0, 0, 0, 2, 4, 5);
+	struct cm_fn *d0 = cm_bridge(&m, up, 0, 0, 0x00, 3, 3, 6), *d1 = cm_bridge(&m, up, 0, 0, 0x08, 4, 4, 6);
+	struct cm_fn *e = cm_add(&m, d1, 0, 0, 0, NVME, 0x010802);
+	e->data[0x0e] = 0x80;
+	cm_put(e, 0x2c, 4, 0x11001af4);
+	cm_add(&m, d1, 0, 0, 3, NVME, 0x010802); /* function numbers may have gaps */
+	cm_add(&m, d0, 0, 0, 1, NVME, 0x010802); /* without function 0 there is no device */
+	struct cm_fn *single = cm_add(&m, NULL, 0, 0, 0x20, NVME, 0x020000);
+	cm_add(&m, NULL, 0, 0, 0x21, NVME, 0x020000); /* function 0 does not say multi-function */
+	struct cm_fn *pxb = cm_bridge(&m, NULL, 0, 0x40, 0, 0x41, 0x41, 4);
+	cm_add(&m, pxb, 0, 0, 0, NVME, 0x010802);
+	scan();
+	assert_string_equal(tree(), "0<- 18<- 20<- 100<18 200<100 208<100 400<208 403<208 4000<- 4100<4000");
+	assert_int_equal(pci.n_roots, 2);
+	assert_int_equal(pci.root[0].bus, 0);
+	assert_int_equal(pci.root[1].bus, 0x40);
+	const struct pci_func *f = pci_find(&pci, bdf_make(0, 4, 0, 0));
+	assert_true(f->multi_function);
+	assert_false(f->is_bridge);
+	assert_int_equal(f->vendor, 0x1b36);
+	assert_int_equal(f->device, 0x0010);
+	assert_int_equal(f->class, 0x010802);
+	assert_int_equal(f->revision, 3);
+	assert_int_equal(f->sub_vendor, 0x1af4);
+	assert_int_equal(f->sub_device, 0x1100);
+	f = pci_find(&pci, bdf_make(0, 1, 0, 0));
+	assert_true(f->is_bridge);
+	assert_int_equal(f->port_type, PCI_PORT_UPSTREAM);
+	assert_int_equal(f->sec, 2);
+	assert_int_equal(f->sub, 4);
+	assert_null(pci_find(&pci, bdf_make(1, 4, 0, 0)));
+	assert_string_equal(logged, "");
+	(void)single;
+}
+
+/* Each of these bridges would send the walk in a circle or out of its range. */
+static void test_broken_bridges(void **state)
+{
+	(void)state;
+	static const uint8_t numbers[][2] = {{0, 0}, {0, 5}, {1, 0}, {9, 8}, {2, 1}};
+	for (unsigned i = 0; i < 5; i++)
+		cm_bridge(&m, NULL, 0, 0, i << 3, numbers[i][0], numbers[i][1], 4);
+	struct cm_fn *good = cm_bridge(&m, NULL, 0, 0, 0x30, 0x10, 0x12, 4);
+	struct cm_fn *up = cm_bridge(&m, good, 0, 0, 0, 0x11, 0x13, 5);     /* runs past the port above */
+	cm_bridge(&m, NULL, 0, 0, 0x38, 0x12, 0x20, 4);                     /* overlaps it */
+	cm_bridge(&m, NULL, 0, 0, 0x40, 0xe0, 0xff, 4);                     /* past bus_end */
+	cm_bridge(&m, up, 0, 0, 0, 0x10, 0x10, 6);                          /* back up */
+	assert_int_equal(pci_scan(&pci, &m.cfg, 0, 0, 0xef), SL_OK);
+	assert_string_equal(tree(), "0<- 8<- 10<- 18<- 20<- 30<- 38<- 40<- 1000<30");
+	unsigned warnings = 0;
+	for (const char *p = logged; (p = strstr(p, "not followed")); p++)
+		warnings++;
+	assert_int_equal(warnings, 8);
+	PCI_EACH(f, &pci)
+		assert_int_equal(f->sub != 0, f->bdf.rid == 0x30);
+}
+
+/* An old device behind a port answers to every device number; it is there once. */
+static void test_one_device_below_a_port(void **state)
+{
+	(void)state;
+	struct cm_fn *rp = cm_bridge(&m, NULL, 0, 0, 0x18, 1, 1, 4), *pb = cm_bridge(&m, NULL, 0, 0, 0x20, 2, 2, -1);
+	cm_add(&m, rp, 0, 0, 0, NVME, 0x010802)->all_devices = true;
+	cm_add(&m, pb, 0, 0, 0x08, NVME, 0x020000);
+	cm_add(&m, pb, 0, 0, 0x10, NVME, 0x020000);
+	scan();
+	assert_string_equal(tree(), "18<- 20<- 100<18 208<20 210<20");
+}
+
+static void test_ari(void **state)
+{
+	(void)state;
+	struct cm_fn *rp = cm_bridge(&m, NULL, 0, 0, 0x18, 1, 1, 4), *f[4];
+	static const uint8_t devfn[4] = {0, 1, 0x20, 0xff}, next[4] = {1, 0x20, 0xff, 0x20};
+	for (unsigned i = 0; i < 4; i++) {
+		f[i] = cm_add(&m, rp, 0, 0, devfn[i], NVME, 0x010802);
+		cm_pcie(f[i], 0x40, 0);
+		cm_ecap(f[i], 0x100, 0x0e);
+		cm_put(f[i], 0x104, 2, next[i] << 8); /* the last one leads back */
+	}
+	f[0]->data[0x0e] = 0x80;
+	scan();
+	assert_string_equal(tree(), "18<- 100<18 101<18"); /* without ARI Forwarding the others can not be reached */
+	memset(&pci, 0, sizeof(pci));
+	rp->data[0x40 + 0x28] = 0x20;
+	scan();
+	assert_string_equal(tree(), "18<- 100<18 101<18 120<18 1ff<18");
+}
+
+static void test_segments(void **state)
+{
+	(void)state;
+	cm_add(&m, NULL, 1, 0x80, 0, NVME, 0x010802);
+	cm_add(&m, NULL, 0, 0x10, 0, NVME, 0x010802);
+	cm_add(&m, NULL, 0, 0x30, 0, NVME, 0x010802); /* outside of what is scanned */
+	assert_int_equal(pci_scan(&pci, &m.cfg, 1, 0x80, 0x8f), SL_OK);
+	assert_int_equal(pci_scan(&pci, &m.cfg, 0, 0x10, 0x1f), SL_OK);
+	assert_int_equal(pci_scan(&pci, &m.cfg, 0, 0x1f, 0x2f), SL_EXISTS);
+	assert_int_equal(pci_scan(&pci, &m.cfg, 1, 0x10, 0x1f), SL_OK);
+	assert_int_equal(pci_scan(&pci, &m.cfg, 2, 0x10, 0x0f), SL_RANGE);
+	assert_string_equal(tree(), "1000<- 8000<-");
+	assert_non_null(pci_find(&pci, bdf_make(1, 0x80, 0, 0)));
+	assert_non_null(pci_find(&pci, bdf_make(0, 0x10, 0, 0)));
+}
+
+static void test_not_ready(void **state)
+{
+	(void)state;
+	cm_add(&m, NULL, 0, 0, 0x08, 0xffff0001, 0xffffff);
+	cm_add(&m, NULL, 0, 0, 0x10, 0, 0);
+	scan();
+	assert_string_equal(tree(), "");
+	assert_non_null(strstr(logged, "0000:00:01.0 is not ready"));
+}
+
+static void test_quiesce(void **state)
+{
+	(void)state;
+	struct cm_fn *host = cm_add(&m, NULL, 0, 0, 0, 0x29c08086, 0x060000);
+	struct cm_fn *rp = cm_bridge(&m, NULL, 0, 0, 0x18, 1, 1, 4), *a = cm_add(&m, rp, 0, 0, 0, NVME, 0x010802);
+	struct cm_fn *b = cm_add(&m, NULL, 0, 0, 0x20, NVME, 0x020000), *stuck = cm_add(&m, NULL, 0, 0, 0x28, NVME, 0x060100);
+	cm_cap(a, 0x40, 0x11);
+	cm_put(a, 0x42, 2, 0xc003);
+	a->mask[0x43] = 0xc0;
+	cm_cap(b, 0x50, 0x05);
+	cm_put(b, 0x52, 2, 0x0081);
+	b->mask[0x52] = 0x71;
+	cm_put(host, 4, 2, 6);
+	cm_put(rp, 4, 2, 7);
+	cm_put(a, 4, 2, 0x406);
+	cm_put(b, 4, 2, 0x003);
+	cm_put(stuck, 4, 2, 7);
+	stuck->mask[4] = 3;
+	scan();
+	assert_int_equal(pci_quiesce(&pci), 2);
+	assert_int_equal(cm_get(host, 4, 2), 6);
+	assert_int_equal(cm_get(rp, 4, 2), 7);
+	assert_int_equal(cm_get(a, 4, 2), 0x402);
+	assert_int_equal(cm_get(b, 4, 2), 3);
+	assert_int_equal(cm_get(a, 0x42, 2), 0x4003);
+	assert_int_equal(cm_get(b, 0x52, 2), 0x0080);
+	assert_non_null(strstr(logged, "0000:00:05.0: Bus Master Enable does not clear"));
+	struct pci_func *f = pci_find(&pci, bdf_make(0, 1, 0, 0));
+	pci_bus_master(f, true);
+	pci_mem_enable(f, false);
+	assert_int_equal(cm_get(a, 4, 2), 0x404);
+	pci_mem_enable(f, true);
+	assert_int_equal(cm_get(a, 4, 2), 0x406);
+}
+
+/* Every machine that was dumped whole is found whole, each function behind the bridge that leads to it. */
+static void scan_dump(const char *name, unsigned segments)
+{
+	char path[512];
+	bdf_t bdf;
+	if (!lspci_data(name, path, sizeof(path)))
+		return;
+	struct replay *r = replay_load(path);
+	assert_non_null(r);
+	memset(&pci, 0, sizeof(pci));
+	for (unsigned seg = 0; seg < segments; seg++)
+		assert_int_equal(pci_scan(&pci, replay_cfg(r), (uint16_t)seg, 0, 255), SL_OK);
+	size_t n = 0, found = 0;
+	for (; replay_function(r, n, &bdf); n++) {
+		const struct pci_func *f = pci_find(&pci, bdf);
+		if (!f)
+			fail_msg("%s: " BDF_FMT " not found", name, BDF_ARG(bdf));
+		if (f->parent)
+			assert_true(f->parent->sec == bdf_bus(bdf) && f->parent->bdf.seg == bdf.seg);
+	}
+	PCI_EACH(f, &pci)
+		found++;
+	assert_int_equal(found, n);
+	replay_free(r);
+}
+
+static void test_real_machines(void **state)
+{
+	(void)state;
+	scan_dump("alder-lake-p-laptop-whole-machine.txt", 1);
+	scan_dump("asus-p6t6-tree.txt", 1);
+	scan_dump("pci-x-bridges-and-domains.txt", 5);
+	scan_dump("root-complex-link-declarations.txt", 1);
+}
+
+int main(void)
+{
+	phys_t ram = support_ram(16 << 20, 0x40000000);
+	if (pmm_add(ram, 16 << 8) != SL_OK)
+		return 1;
+	log_sink_add(sink);
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_tree, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_broken_bridges, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_one_device_below_a_port, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ari, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_segments, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_not_ready, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_quiesce, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_real_machines, setup, teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

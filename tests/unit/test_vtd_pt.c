@@ -1,0 +1,181 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include "iommu/vtd_pt.h"
+#include "iommu/vtd_walk.h"
+#include "kernel/pmm.h"
+#include "tests/unit/support.h"
+
+#define RAM_BASE  0x40000000ull
+#define RAM_BYTES (4 * PAGE_2M)
+#define W         0x4000000000ull /* device addresses start here */
+
+static uint64_t ctx_lo, ctx_hi; /* one context entry; the root entry leads to it */
+
+/* Memory as the walker sees it: a root and a context table at two addresses that are not RAM, then RAM. */
+static bool read64(void *ctx, uint64_t phys, uint64_t *v)
+{
+	(void)ctx;
+	if (phys < 0x2000)
+		*v = phys == 0 ? 0x2001 : 0;
+	else if (phys < 0x3000)
+		*v = phys == 0x2000 ? ctx_lo : ctx_hi;
+	else
+		*v = *(const uint64_t *)phys_va(PHYS(phys));
+	return true;
+}
+
+static struct vtd_walk walk(const struct vtd_pt *pt, uint64_t iova)
+{
+	struct vtd_walk_unit unit = {0, 0x3full << 16 | 0xeull << 8 | 3ull << 34, 0, 52};
+	struct vtd_walk_mem mem = {NULL, read64};
+	struct vtd_walk w;
+	ctx_lo = va_phys(pt->top).v | 1;
+	ctx_hi = 0x500 | (pt->levels - 2);
+	vtd_walk(&unit, &mem, (bdf_t){0, 0}, IOVA(iova), &w);
+	return w;
+}
+
+static void expect_page(const struct vtd_pt *pt, uint64_t iova, uint64_t phys, uint64_t size)
+{
+	struct vtd_walk w = walk(pt, iova);
+	assert_int_equal(w.stop, WALK_MAPPED);
+	assert_int_equal(w.phys.v, phys);
+	assert_int_equal(w.size, size);
+}
+
+static void map(struct vtd_pt *pt, uint64_t iova, uint64_t phys, uint64_t len)
+{
+	uint64_t mapped;
+	assert_false(vtd_pt_any(pt, IOVA(iova), len));
+	assert_int_equal(vtd_pt_map(pt, IOVA(iova), PHYS(phys), len, 3, &mapped), SL_OK);
+	assert_int_equal(mapped, len);
+	assert_true(vtd_pt_whole(pt, IOVA(iova), len));
+}
+
+static void unmap(struct vtd_pt *pt, uint64_t iova, uint64_t len)
+{
+	struct vtd_pt_dead dead = {0};
+	vtd_pt_unmap(pt, IOVA(iova), len, &dead);
+	assert_false(vtd_pt_any(pt, IOVA(iova), len));
+	vtd_pt_free(pt, &dead);
+}
+
+/* A page of every size in one mapping: small ones up to the first boundary, and down again behind the last. */
+static void test_sizes(void **state)
+{
+	(void)state;
+	for (unsigned levels = 3; levels <= 5; levels++) {
+		struct vtd_pt pt;
+		uint64_t base = 0x7f000000, used = pmm_used_pages();
+		uint64_t len = 0x1000000 + PAGE_1G + PAGE_2M + 2 * PAGE_SIZE;
+		assert_int_equal(vtd_pt_init(&pt, levels, VTD_PAGE_2M | VTD_PAGE_1G, NULL), SL_OK);
+		map(&pt, base - PAGE_SIZE, 0x10000000000 + base - PAGE_SIZE, len + PAGE_SIZE);
+		expect_page(&pt, base - 1, 0x10000000000 + base - 1, PAGE_SIZE);
+		expect_page(&pt, base, 0x10000000000 + base, PAGE_2M);
+		expect_page(&pt, 0x80000123, 0x10080000123, PAGE_1G);
+		expect_page(&pt, 0xc0000000, 0x100c0000000, PAGE_2M);
+		expect_page(&pt, 0xc0201000, 0x100c0201000, PAGE_SIZE);
+		assert_int_equal(walk(&pt, base + len).stop, WALK_EMPTY);
+		assert_int_equal(walk(&pt, base - PAGE_SIZE - 1).stop, WALK_EMPTY);
+		assert_int_equal(pmm_used_pages() - used, pt.pages);
+		unmap(&pt, base - PAGE_SIZE, len + PAGE_SIZE);
+		assert_int_equal(pt.pages, 1);
+		vtd_pt_fini(&pt);
+		assert_int_equal(pmm_used_pages(), used);
+	}
+}
+
+static void test_large_not_allowed(void **state)
+{
+	(void)state;
+	static const struct {
+		unsigned large;
+		uint64_t size;
+	} cases[] = {{0, PAGE_SIZE}, {VTD_PAGE_2M, PAGE_2M}, {VTD_PAGE_2M | VTD_PAGE_1G, PAGE_1G}};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct vtd_pt pt;
+		assert_int_equal(vtd_pt_init(&pt, 4, cases[i].large, NULL), SL_OK);
+		map(&pt, W, 0x8000000000, PAGE_1G);
+		expect_page(&pt, W + PAGE_1G - 1, 0x8000000000 + PAGE_1G - 1, cases[i].size);
+		/* a physical address that is not aligned forces small pages */
+		map(&pt, W + PAGE_1G, 0x9000000000 + PAGE_SIZE, PAGE_2M);
+		expect_page(&pt, W + PAGE_1G, 0x9000000000 + PAGE_SIZE, PAGE_SIZE);
+		vtd_pt_fini(&pt);
+	}
+}
+
+static void test_any_whole(void **state)
+{
+	(void)state;
+	struct vtd_pt pt;
+	assert_int_equal(vtd_pt_init(&pt, 4, VTD_PAGE_2M, NULL), SL_OK);
+	map(&pt, W + PAGE_2M, 0x80000000, 2 * PAGE_2M);
+	map(&pt, W, 0x90000000, PAGE_SIZE);
+	assert_true(vtd_pt_any(&pt, IOVA(0), W + PAGE_SIZE));
+	assert_false(vtd_pt_any(&pt, IOVA(0), W));
+	assert_false(vtd_pt_any(&pt, IOVA(W + PAGE_SIZE), PAGE_2M - PAGE_SIZE));
+	assert_true(vtd_pt_any(&pt, IOVA(W + PAGE_SIZE), PAGE_2M));
+	assert_true(vtd_pt_whole(&pt, IOVA(W + PAGE_2M), 2 * PAGE_2M));
+	assert_false(vtd_pt_whole(&pt, IOVA(W + PAGE_2M), 3 * PAGE_2M));         /* runs out */
+	assert_false(vtd_pt_whole(&pt, IOVA(W + PAGE_2M), PAGE_2M + PAGE_SIZE)); /* cuts the second */
+	assert_false(vtd_pt_whole(&pt, IOVA(W + PAGE_2M + PAGE_SIZE), PAGE_SIZE));
+	assert_false(vtd_pt_whole(&pt, IOVA(W), PAGE_2M)); /* a hole */
+	vtd_pt_fini(&pt);
+}
+
+static void test_permissions(void **state)
+{
+	(void)state;
+	struct vtd_pt pt;
+	uint64_t mapped;
+	assert_int_equal(vtd_pt_init(&pt, 4, 0, NULL), SL_OK);
+	for (unsigned perm = 1; perm <= 3; perm++) {
+		assert_int_equal(vtd_pt_map(&pt, IOVA(W + perm * PAGE_SIZE), PHYS(0x50000000), PAGE_SIZE, perm, &mapped), SL_OK);
+		struct vtd_walk w = walk(&pt, W + perm * PAGE_SIZE);
+		assert_int_equal(w.read, perm & 1);
+		assert_int_equal(w.write, perm >> 1);
+	}
+	vtd_pt_fini(&pt);
+}
+
+/* Out of memory at every point: what was mapped can be unmapped, and every table comes back. */
+static void test_no_memory(void **state)
+{
+	(void)state;
+	uint64_t used = pmm_used_pages();
+	for (uint64_t leave = 0; leave < 8; leave++) {
+		struct vtd_pt pt;
+		phys_t hog;
+		uint64_t mapped, len = 3 * PAGE_2M;
+		assert_int_equal(vtd_pt_init(&pt, 4, 0, NULL), SL_OK);
+		uint64_t pages = pmm_free_pages() - leave;
+		assert_int_equal(pmm_alloc(pages, PAGE_SIZE, &hog), SL_OK);
+		enum sl_err e = vtd_pt_map(&pt, IOVA(W - PAGE_SIZE), PHYS(0x50000000), len, 3, &mapped);
+		assert_int_equal(e, leave < 7 ? SL_NOMEM : SL_OK);
+		if (mapped)
+			unmap(&pt, W - PAGE_SIZE, mapped);
+		assert_int_equal(pt.pages, 1); /* no empty table stays behind */
+		vtd_pt_fini(&pt);
+		pmm_free(hog, pages);
+		assert_int_equal(pmm_used_pages(), used);
+	}
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	phys_t ram = support_ram(RAM_BYTES, RAM_BASE);
+	return pmm_add(ram, RAM_BYTES / PAGE_SIZE) != SL_OK;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sizes),      cmocka_unit_test(test_large_not_allowed), cmocka_unit_test(test_any_whole),
+		cmocka_unit_test(test_permissions), cmocka_unit_test(test_no_memory),
+	};
+	return cmocka_run_group_tests(tests, set_up, NULL);
+}
