@@ -1,4 +1,6 @@
 /* What the host lacks of the kernel: an arena that stands for RAM, a clock that moves when asked, panic. */
+#define _DEFAULT_SOURCE
+#include <dirent.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,4 +43,29 @@ phys_t support_ram(uint64_t bytes, uint64_t phys_base)
 		abort();
 	phys_map_base = (uintptr_t)ram - phys_base;
 	return PHYS(phys_base);
+}
+
+const char *support_data(const char *name)
+{
+	static char path[512];
+	const char *base = getenv("SLUICE_DATA");
+	snprintf(path, sizeof path, "%s/%s", base ? base : "../shared/data", name);
+	DIR *d = opendir(path);
+	if (d)
+		closedir(d);
+	return d ? path : NULL;
+}
+
+const char *support_next(const char *dir)
+{
+	static DIR *open_dir;
+	if (!open_dir)
+		open_dir = opendir(dir);
+	struct dirent *e = open_dir ? readdir(open_dir) : NULL;
+	if (e)
+		return e->d_name;
+	if (open_dir)
+		closedir(open_dir);
+	open_dir = NULL;
+	return NULL;
 }

@@ -1,0 +1,802 @@
+/* Controller, PF and VF against the model, in memory that each reaches through a domain of its own. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "drivers/crc16.h"
+#include "drivers/nvme/pf.h"
+#include "drivers/nvme/status.h"
+#include "drivers/nvme/vf.h"
+#include "kernel/pmm.h"
+#include "tests/model/nvme_model.h"
+#include "tests/unit/support.h"
+
+#define WINDOW   0x100000000ull
+#define BUFFERS  (WINDOW + PAGE_2M)
+#define SLOT     (2 * PAGE_SIZE)
+#define META     (BUFFERS + 200 * SLOT)
+#define NS_BLOCKS 256u
+
+/* A domain is the list of its mappings. Defined here, so that iommu/domain.c is not linked. */
+struct domain {
+	struct {
+		uint64_t iova, phys, len;
+		unsigned perm;
+	} map[4];
+	unsigned n;
+	enum sl_err stuck; /* what unmap says */
+};
+
+enum sl_err domain_map(struct domain *d, iova_t iova, phys_t phys, uint64_t len, unsigned perm)
+{
+	for (unsigned i = 0; i < d->n; i++)
+		if (d->map[i].iova == iova.v)
+			return SL_EXISTS;
+	d->map[d->n].iova = iova.v;
+	d->map[d->n].phys = phys.v;
+	d->map[d->n].len = len;
+	d->map[d->n++].perm = perm;
+	return SL_OK;
+}
+
+enum sl_err domain_unmap(struct domain *d, iova_t iova, uint64_t len)
+{
+	for (unsigned i = 0; i < d->n && !d->stuck; i++)
+		if (d->map[i].iova == iova.v && d->map[i].len == len) {
+			d->map[i] = d->map[--d->n];
+			return SL_OK;
+		}
+	return d->stuck ? d->stuck : SL_RANGE;
+}
+
+static void *reach(void *ctx, uint64_t iova, uint64_t len, bool write)
+{
+	const struct domain *d = ctx;
+	for (unsigned i = 0; i < d->n; i++)
+		if (iova - d->map[i].iova < d->map[i].len && len <= d->map[i].len - (iova - d->map[i].iova) &&
+		    d->map[i].perm & (write ? DOMAIN_W : DOMAIN_R))
+			return phys_va(PHYS(d->map[i].phys + iova - d->map[i].iova));
+	return NULL;
+}
+
+static struct nvme_model pf_model, vf_model[2];
+static struct domain pf_dom, vf_dom[2];
+static struct nvme_model_ns ns[3]; /* shared without metadata, private with protection information, private plain */
+static struct nvme_pf pf;
+static struct nvme_vf vf;
+static struct dma_buf buffers;
+static uint64_t pages_before;
+static const bdf_t pf_fn = {0, 0x100}, vf_fn = {0, 0x101};
+
+static void make_ns(struct nvme_model_ns *n, uint32_t nsid, unsigned shift, uint16_t ms, bool shared)
+{
+	free(n->data);
+	free(n->meta);
+	*n = (struct nvme_model_ns){.nsid = nsid, .blocks = NS_BLOCKS, .shift = shift, .ms = ms, .nmic = shared};
+	n->data = calloc(NS_BLOCKS, 1u << shift);
+	n->meta = calloc(NS_BLOCKS, ms ? ms : 1);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	static bool once;
+	if (!once) {
+		phys_t ram = support_ram(16 * PAGE_2M, 0x40000000);
+		assert_int_equal(pmm_add(ram, 16 * PAGE_2M / PAGE_SIZE), SL_OK);
+		once = true;
+	}
+	pages_before = pmm_used_pages();
+	memset(&pf_dom, 0, sizeof pf_dom);
+	memset(vf_dom, 0, sizeof vf_dom);
+	make_ns(&ns[0], 1, 9, 0, true);
+	make_ns(&ns[1], 5, 9, 8, false);
+	make_ns(&ns[2], 9, 12, 0, false);
+	ns[1].dps = 1;
+	ns[0].attached = 7;
+	nvme_model_init(&pf_model, 0, reach, &pf_dom);
+	pf_model.has_virt = true;
+	pf_model.pool_vq = 6;
+	pf_model.pool_vi = 4;
+	pf_model.vf_max_vq = 4;
+	for (unsigned i = 0; i < 2; i++) {
+		nvme_model_init(&vf_model[i], (uint16_t)(i + 1), reach, &vf_dom[i]);
+		pf_model.vf[i] = &vf_model[i];
+	}
+	for (unsigned i = 0; i < 3; i++)
+		pf_model.ns[i] = vf_model[0].ns[i] = vf_model[1].ns[i] = &ns[i];
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	assert_int_equal(dma_put(&buffers), SL_OK);
+	assert_int_equal(pmm_used_pages(), pages_before);
+	assert_int_equal(pf_model.errors + vf_model[0].errors + vf_model[1].errors, 0);
+	return 0;
+}
+
+/* ---- controller ---- */
+
+static enum sl_err ctrl_init(struct nvme_ctrl *c, unsigned io_queues)
+{
+	return nvme_ctrl_init(c, &pf_model.io, pf_fn, &pf_dom, IOVA(WINDOW), io_queues);
+}
+
+static void test_ctrl(void **state)
+{
+	struct nvme_ctrl c;
+	uint32_t nsid;
+	(void)state;
+	/* Firmware left it running with queues that are not reachable any more. */
+	pf_model.asq = 0x7000;
+	pf_model.cc = 0x460001;
+	pf_model.csts = 1;
+	assert_int_equal(ctrl_init(&c, 1), SL_OK);
+	assert_int_equal(pf_model.enables, 1);
+	assert_int_equal(pf_model.asq, WINDOW);
+	assert_string_equal(c.id.serial, "SN 42");
+	assert_string_equal(c.id.model, "Model of a controller");
+	assert_int_equal(c.id.max_transfer, 512 * 1024);
+	assert_int_equal(nvme_ctrl_depth(&c), NVME_DEPTH_MAX);
+	assert_int_equal(nvme_ctrl_health(&c), SL_OK);
+	assert_int_equal(nvme_ns_next(&c, NVME_NS_ACTIVE, 0, &nsid), SL_OK);
+	assert_int_equal(nsid, 1);
+	assert_int_equal(nvme_ns_next(&c, NVME_NS_ACTIVE, 1, &nsid), SL_END);
+	assert_int_equal(nvme_ns_next(&c, NVME_NS_ALLOCATED, 1, &nsid), SL_OK);
+	assert_int_equal(nsid, 5);
+	static struct nvme_queue q;
+	assert_int_equal(nvme_ctrl_queue(&c, 0, 8, &q), SL_RANGE);
+	assert_int_equal(nvme_ctrl_queue(&c, 2, 8, &q), SL_RANGE);
+	assert_int_equal(nvme_ctrl_queue(&c, 1, NVME_DEPTH_MAX + 1, &q), SL_RANGE);
+	assert_int_equal(nvme_ctrl_queue(&c, 1, 8, &q), SL_OK);
+	assert_int_equal(nvme_ctrl_queue(&c, 1, 8, &q), SL_EXISTS);
+	assert_int_equal(nvme_identify_at(&c, IOVA(0xdead000)), SL_OK); /* carried out, with an error status */
+	assert_int_equal(c.status, 0x004);
+	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
+	assert_int_equal(pf_model.admin_commands[0x00], 1);
+	assert_int_equal(pf_model.admin_commands[0x04], 1);
+	assert_int_equal(pf_model.cc & 1, 0);
+	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
+}
+
+static void test_small_queues(void **state)
+{
+	(void)state;
+	struct nvme_ctrl c;
+	static struct nvme_queue q;
+	pf_model.cap = (pf_model.cap & ~0xffffull) | 99; /* 100 entries: rings of 64 */
+	assert_int_equal(ctrl_init(&c, 1), SL_OK);
+	assert_int_equal(nvme_ctrl_depth(&c), 63);
+	assert_int_equal(nvme_ctrl_queue(&c, 1, 64, &q), SL_RANGE);
+	assert_int_equal(nvme_ctrl_queue(&c, 1, 63, &q), SL_OK);
+	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
+	pf_model.cap |= 3ull << 32; /* doorbells 32 bytes apart: still inside */
+	assert_int_equal(ctrl_init(&c, 3), SL_OK);
+	assert_int_equal(nvme_ctrl_queue(&c, 3, 1, &q), SL_OK);
+	assert_ptr_equal(q.sq_doorbell, pf_model.bar + 0x1000 + 6 * 32);
+	assert_ptr_equal(q.cq_doorbell, pf_model.bar + 0x1000 + 7 * 32);
+	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
+	assert_int_equal(ctrl_init(&c, 4), SL_NOSPACE); /* Number of Queues grants 3 */
+	assert_int_equal(ctrl_init(&c, NVME_IO_QUEUES + 1), SL_RANGE);
+	pf_model.cap |= 15ull << 32; /* outside of the BAR */
+	assert_int_equal(ctrl_init(&c, 1), SL_UNSUPPORTED);
+}
+
+static void test_dead_controllers(void **state)
+{
+	struct nvme_ctrl c;
+	uint64_t cap = pf_model.cap;
+	(void)state;
+	pf_model.gone = true;
+	assert_int_equal(ctrl_init(&c, 1), SL_NOTFOUND);
+	pf_model.gone = false;
+	pf_model.online = false;
+	assert_int_equal(ctrl_init(&c, 1), SL_NOTFOUND);
+	pf_model.online = true;
+	pf_model.cap = cap & ~(1ull << 37);
+	assert_int_equal(ctrl_init(&c, 1), SL_UNSUPPORTED);
+	pf_model.cap = cap | 1ull << 48;
+	assert_int_equal(ctrl_init(&c, 1), SL_UNSUPPORTED);
+	pf_model.cap = cap & ~0xffffull;
+	assert_int_equal(ctrl_init(&c, 1), SL_UNSUPPORTED);
+	pf_model.cap = cap;
+	assert_int_equal(pf_model.enables, 0);
+	pf_model.never_ready = true;
+	assert_int_equal(ctrl_init(&c, 1), SL_TIMEOUT);
+	pf_model.never_ready = false;
+	assert_int_equal(pf_dom.n, 0);
+	pf_model.never_stops = true;
+	pf_model.csts = pf_model.cc = 1;
+	assert_int_equal(ctrl_init(&c, 1), SL_TIMEOUT);
+	pf_model.never_stops = false;
+	pf_model.cc = 1; /* it is still on */
+	assert_int_equal(pf_model.enables, 1);
+	pf_model.deaf = true;
+	assert_int_equal(ctrl_init(&c, 1), SL_TIMEOUT);
+	assert_int_equal(pf_model.enables, 2);
+	pf_model.deaf = false;
+	pf_model.fatal_at_admin = true;
+	assert_int_equal(ctrl_init(&c, 1), SL_DEVICE);
+	pf_model.fatal_at_admin = false;
+	assert_int_equal(ctrl_init(&c, 1), SL_OK); /* nothing of that lasts */
+	pf_model.fatal = true;
+	assert_int_equal(nvme_ctrl_health(&c), SL_DEVICE);
+	pf_model.fatal = false;
+	pf_model.gone = true;
+	assert_int_equal(nvme_ctrl_health(&c), SL_DEVICE);
+	assert_int_equal(nvme_ctrl_fini(&c), SL_OK); /* memory comes back even so */
+	pf_model.gone = false;
+}
+
+static void test_silence_is_final(void **state)
+{
+	struct nvme_ctrl c;
+	uint32_t nsid;
+	(void)state;
+	assert_int_equal(ctrl_init(&c, 0), SL_OK);
+	pf_model.deaf = true;
+	assert_int_equal(nvme_ns_next(&c, NVME_NS_ACTIVE, 0, &nsid), SL_TIMEOUT);
+	uint64_t seen = pf_model.q[0].rings;
+	pf_model.deaf = false;
+	/* The lost command may still write to its page: nothing is sent after it. */
+	assert_int_equal(nvme_ns_next(&c, NVME_NS_ACTIVE, 0, &nsid), SL_DEVICE);
+	assert_int_equal(pf_model.q[0].rings, seen);
+	pf_dom.stuck = SL_TIMEOUT;
+	assert_int_equal(nvme_ctrl_fini(&c), SL_TIMEOUT);
+	assert_int_equal(pmm_used_pages(), pages_before + 3); /* not reused while the device may reach it */
+	pf_dom.stuck = SL_OK;
+	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
+}
+
+static unsigned spoil_cns, spoil_off;
+static uint64_t spoil_value;
+
+static void spoil(struct nvme_model *m, unsigned cns, uint8_t *page)
+{
+	(void)m;
+	if (cns == spoil_cns)
+		for (unsigned i = 0; i < 4; i++)
+			page[spoil_off + i] = (uint8_t)(spoil_value >> (8 * i));
+}
+
+static void test_wild_lists(void **state)
+{
+	struct nvme_ctrl c;
+	uint32_t nsid = 0;
+	struct nvme_ns got;
+	(void)state;
+	assert_int_equal(ctrl_init(&c, 0), SL_OK);
+	pf_model.spoil = spoil;
+	spoil_cns = 0x02;
+	spoil_off = 0;
+	for (spoil_value = 0; spoil_value < 4; spoil_value++) /* the list has to rise */
+		assert_int_equal(nvme_ns_next(&c, NVME_NS_ACTIVE, 3, &nsid), spoil_value ? SL_BADVAL : SL_END);
+	spoil_value = 0xffffffff;
+	assert_int_equal(nvme_ns_next(&c, NVME_NS_ACTIVE, 3, &nsid), SL_BADVAL);
+	assert_int_equal(nvme_ns_next(&c, NVME_NS_ACTIVE, 0xffffffff, &nsid), SL_END);
+	spoil_cns = 0x00;
+	spoil_off = 24;
+	spoil_value = 0x00ff0000; /* FLBAS */
+	assert_int_equal(nvme_ns_get(&c, NVME_NS_ACTIVE, 1, &got), SL_BADVAL);
+	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
+	spoil_cns = 0x01;
+	spoil_off = 512;
+	spoil_value = 0x5577; /* SQES, CQES */
+	assert_int_equal(ctrl_init(&c, 0), SL_BADVAL);
+	assert_int_equal(pf_dom.n, 0);
+}
+
+/* ---- PF ---- */
+
+static void open_pf(void)
+{
+	assert_int_equal(nvme_pf_open(&pf, &pf_model.io, pf_fn, &pf_dom, IOVA(WINDOW)), SL_OK);
+}
+
+static void test_pf_resources(void **state)
+{
+	uint16_t vq, vi, cntlid = 99;
+	(void)state;
+	vf_model[0].online = vf_model[1].online = false;
+	open_pf();
+	assert_int_equal(nvme_pf_share(&pf, 2, &vq, &vi), SL_OK);
+	assert_int_equal(vq, 3);
+	assert_int_equal(vi, 2);
+	assert_int_equal(nvme_pf_share(&pf, 1, &vq, &vi), SL_OK);
+	assert_int_equal(vq, 4); /* capped by what one may hold */
+	assert_int_equal(nvme_pf_share(&pf, 4, &vq, &vi), SL_NOSPACE);
+	assert_int_equal(nvme_pf_share(&pf, 0, &vq, &vi), SL_RANGE);
+	assert_int_equal(nvme_pf_vf_online(&pf, 1, 3, 2, &cntlid), SL_OK);
+	assert_int_equal(cntlid, 2);
+	assert_true(vf_model[1].online && vf_model[1].nvq == 3 && vf_model[1].nvi == 2);
+	assert_false(vf_model[0].online);
+	assert_int_equal(nvme_pf_vf_online(&pf, 1, 2, 1, &cntlid), SL_OK); /* online already: starts over */
+	assert_int_equal(vf_model[1].nvq, 2);
+	assert_int_equal(nvme_pf_vf_online(&pf, 2, 2, 1, &cntlid), SL_NOTFOUND);
+	assert_int_equal(nvme_pf_vf_online(&pf, 0, 1, 1, &cntlid), SL_RANGE);
+	assert_int_equal(nvme_pf_vf_online(&pf, 0, 5, 1, &cntlid), SL_DEVICE); /* 1/21h */
+	assert_int_equal(pf.ctrl.status, 0); /* of the offline that follows */
+	pf_model.grant_less = 1;
+	cntlid = 99;
+	assert_int_equal(nvme_pf_vf_online(&pf, 0, 3, 1, &cntlid), SL_NOSPACE);
+	assert_int_equal(cntlid, 99);
+	assert_false(vf_model[0].online);
+	assert_int_equal(vf_model[0].nvq, 0);
+	pf_model.grant_less = 0;
+	assert_int_equal(nvme_pf_vf_offline(&pf, 1), SL_OK);
+	assert_false(vf_model[1].online);
+	assert_int_equal(pf_model.pool_vq, 6);
+	assert_int_equal(nvme_pf_close(&pf), SL_OK);
+}
+
+static void test_pf_lies(void **state)
+{
+	uint16_t cntlid;
+	(void)state;
+	pf_model.spoil = spoil;
+	spoil_cns = 0x14;
+	spoil_off = 0;
+	spoil_value = 7; /* another controller's capabilities */
+	assert_int_equal(nvme_pf_open(&pf, &pf_model.io, pf_fn, &pf_dom, IOVA(WINDOW)), SL_BADVAL);
+	pf_model.has_virt = false;
+	assert_int_equal(nvme_pf_open(&pf, &pf_model.io, pf_fn, &pf_dom, IOVA(WINDOW)), SL_UNSUPPORTED);
+	pf_model.has_virt = true;
+	assert_int_equal(pf_dom.n, 0);
+	spoil_cns = 0x15;
+	open_pf();
+	spoil_value = 0xff; /* 255 entries; there is room for 127 */
+	assert_int_equal(nvme_pf_vf_online(&pf, 5, 2, 1, &cntlid), SL_NOTFOUND);
+	spoil_off = 32 + 4;
+	spoil_value = 0; /* the first stays offline, whatever it was told */
+	assert_int_equal(nvme_pf_vf_online(&pf, 0, 2, 1, &cntlid), SL_DEVICE);
+	assert_false(vf_model[0].online);
+	spoil_off = 32;
+	spoil_value = 0x00050001; /* belongs to another primary */
+	assert_int_equal(nvme_pf_vf_online(&pf, 0, 2, 1, &cntlid), SL_NOTFOUND);
+	spoil_cns = 0x12;
+	spoil_off = 0;
+	spoil_value = 0x0001ffff; /* 65535 ids in a page */
+	unsigned n;
+	assert_int_equal(nvme_pf_ns_controllers(&pf, 1, &cntlid, 1, &n), SL_BADVAL);
+	spoil_value = 0; /* attached without effect */
+	assert_int_equal(nvme_pf_ns_attach(&pf, 9, 1), SL_DEVICE);
+	assert_int_equal(nvme_pf_close(&pf), SL_OK);
+}
+
+static void test_pf_namespaces(void **state)
+{
+	struct nvme_ns got;
+	uint16_t id[4];
+	unsigned n;
+	(void)state;
+	open_pf();
+	assert_int_equal(nvme_ns_get(&pf.ctrl, NVME_NS_ALLOCATED, 5, &got), SL_OK);
+	assert_int_equal(got.blocks, NS_BLOCKS);
+	assert_int_equal(got.pi_type, 1);
+	assert_false(got.shared);
+	assert_int_equal(nvme_pf_ns_controllers(&pf, 1, id, 2, &n), SL_OK);
+	assert_int_equal(n, 3);
+	assert_true(id[0] == 0 && id[1] == 1);
+	assert_int_equal(nvme_pf_ns_detach(&pf, 9, 1), SL_NOTFOUND);
+	assert_int_equal(nvme_pf_ns_attach(&pf, 9, 1), SL_OK);
+	assert_int_equal(ns[2].attached, 2);
+	assert_int_equal(nvme_pf_ns_attach(&pf, 9, 1), SL_EXISTS);
+	assert_int_equal(nvme_pf_ns_attach(&pf, 9, 2), SL_BUSY);
+	assert_int_equal(nvme_pf_ns_attach(&pf, 77, 2), SL_DEVICE);
+	assert_int_equal(nvme_pf_ns_detach(&pf, 9, 1), SL_OK);
+	assert_int_equal(ns[2].attached, 0);
+	assert_int_equal(nvme_pf_close(&pf), SL_OK);
+}
+
+/* ---- VF ---- */
+
+static enum sl_err open_at(uint32_t depth, unsigned share, unsigned shares)
+{
+	struct nvme_vf_cfg cfg = {vf_model[0].io, vf_fn, &vf_dom[0], IOVA(WINDOW), depth, share, shares};
+	return nvme_vf_open(&vf, &cfg);
+}
+
+static void open_vf(uint32_t depth)
+{
+	ns[1].attached = ns[2].attached = 2;
+	assert_int_equal(open_at(depth, 1, 4), SL_OK);
+	if (!buffers.va)
+		assert_int_equal(dma_get(&vf_dom[0], IOVA(BUFFERS), PAGE_2M, DOMAIN_RW, &buffers), SL_OK);
+}
+
+static uint8_t *at(uint64_t iova)
+{
+	return (uint8_t *)buffers.va + (iova - BUFFERS);
+}
+
+static struct accel_req request(enum accel_op op, uint32_t store, uint64_t lba, uint16_t blocks, uint32_t tag)
+{
+	return (struct accel_req){.op = (uint8_t)op,
+				  .blocks = blocks,
+				  .store = store,
+				  .tag = tag,
+				  .lba = lba,
+				  .data = IOVA(BUFFERS + tag % 200 * SLOT),
+				  .meta = IOVA(META + tag % 200 * 256)};
+}
+
+/* One request, to its end. */
+static uint16_t run(struct accel_req r)
+{
+	struct accel *a = &vf.accel;
+	struct accel_done d;
+	assert_int_equal(a->drv->submit(a, &r, 1), 1);
+	assert_int_equal(a->drv->poll(a, &d, 1), 0);
+	a->drv->ring(a);
+	nvme_model_step(&vf_model[0]);
+	assert_int_equal(a->drv->poll(a, &d, 1), 1);
+	assert_int_equal(d.tag, r.tag);
+	return d.status;
+}
+
+static void refused(struct accel_req r, enum sl_err why)
+{
+	struct accel *a = &vf.accel;
+	uint64_t rings = a->stats.doorbells;
+	assert_int_equal(a->drv->submit(a, &r, 1), 0);
+	assert_int_equal(a->refused, why);
+	a->drv->ring(a);
+	assert_int_equal(a->stats.doorbells, rings);
+}
+
+/* Stores of open_vf(): private ones first. */
+enum { PI_STORE, PLAIN_STORE, SHARED_STORE };
+
+static void test_vf_stores(void **state)
+{
+	(void)state;
+	open_vf(8);
+	const struct accel_store *s = vf.accel.store;
+	assert_int_equal(vf.accel.stores, 3);
+	assert_int_equal(vf.accel.can, BIT(ACCEL_OPS) - 1);
+	assert_int_equal(vf.accel.depth, 8);
+	assert_true(s[PI_STORE].pi && s[PI_STORE].meta == 8 && s[PI_STORE].block == 512 && !s[PI_STORE].shared);
+	assert_true(!s[PLAIN_STORE].pi && s[PLAIN_STORE].block == 4096 && s[PLAIN_STORE].blocks == NS_BLOCKS);
+	assert_true(s[SHARED_STORE].shared && s[SHARED_STORE].first_lba == 64 && s[SHARED_STORE].blocks == 64);
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+	vf_model[0].oncs = 1 << 3;
+	open_vf(8);
+	assert_int_equal(vf.accel.can, BIT(ACCEL_READ) | BIT(ACCEL_WRITE) | BIT(ACCEL_FILL));
+	refused(request(ACCEL_COPY, PLAIN_STORE, 0, 1, 0), SL_UNSUPPORTED);
+	refused(request(ACCEL_COMPARE, PLAIN_STORE, 0, 1, 0), SL_UNSUPPORTED);
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+	assert_int_equal(open_at(8, 4, 4), SL_RANGE);
+	assert_int_equal(open_at(0, 0, 1), SL_RANGE);
+	ns[0].attached = ns[1].attached = ns[2].attached = 0;
+	assert_int_equal(open_at(8, 0, 1), SL_NOTFOUND);
+	ns[2].attached = 2;
+	ns[2].ms = 8;
+	ns[2].extended = true;
+	assert_int_equal(open_at(8, 0, 1), SL_NOTFOUND);
+	ns[2].ms = 0;
+	ns[2].extended = false;
+}
+
+static void test_vf_refuses(void **state)
+{
+	(void)state;
+	open_vf(8);
+	struct accel_req r = request(ACCEL_READ, PLAIN_STORE, 0, 1, 0);
+#define WITH(field, value, why) \
+	do { \
+		struct accel_req bad = r; \
+		bad.field = value; \
+		refused(bad, why); \
+	} while (0)
+	WITH(op, ACCEL_OPS, SL_RANGE);
+	WITH(op, 255, SL_RANGE);
+	WITH(store, 3, SL_RANGE);
+	WITH(store, UINT32_MAX, SL_RANGE);
+	WITH(tag, 8, SL_RANGE);
+	WITH(tag, UINT32_MAX, SL_RANGE);
+	WITH(blocks, 0, SL_RANGE);
+	WITH(blocks, 3, SL_RANGE); /* three pages */
+	WITH(lba, NS_BLOCKS, SL_RANGE);
+	WITH(lba, UINT64_MAX, SL_RANGE);
+	WITH(data.v, BUFFERS + 512, SL_BADVAL);
+	WITH(data.v, 0, SL_BADVAL);
+	WITH(pi, ACCEL_PI_CHECK, SL_BADVAL);
+	WITH(pi, 4, SL_BADVAL);
+	r = request(ACCEL_READ, PLAIN_STORE, NS_BLOCKS - 1, 2, 0);
+	refused(r, SL_RANGE);
+	r = request(ACCEL_READ, SHARED_STORE, 63, 1, 0);
+	refused(r, SL_RANGE); /* another VF's share, below and above */
+	r.lba = 128;
+	refused(r, SL_RANGE);
+	r = request(ACCEL_COPY, SHARED_STORE, 64, 8, 0);
+	r.src_lba = 60;
+	refused(r, SL_RANGE);
+	r.src_lba = 121;
+	refused(r, SL_RANGE);
+	r = request(ACCEL_COPY, PLAIN_STORE, 64, 33, 0); /* MSSRL */
+	refused(r, SL_RANGE);
+	r = request(ACCEL_READ, PI_STORE, 0, 1, 0);
+	WITH(meta.v, 0, SL_BADVAL);
+	WITH(meta.v, META + 2, SL_BADVAL);
+	WITH(pi, ACCEL_PI_INSERT, SL_BADVAL);
+	r.op = ACCEL_FILL;
+	WITH(pi, ACCEL_PI_CHECK, SL_BADVAL);
+	r.op = ACCEL_VERIFY;
+	WITH(pi, ACCEL_PI_INSERT, SL_BADVAL);
+	/* A tag in flight; the requests before the bad one have gone in. */
+	struct accel_req two[3] = {request(ACCEL_READ, PLAIN_STORE, 0, 1, 3), request(ACCEL_READ, PLAIN_STORE, 1, 1, 3),
+				   request(ACCEL_READ, PLAIN_STORE, 2, 1, 4)};
+	assert_int_equal(vf.accel.drv->submit(&vf.accel, two, 3), 1);
+	assert_int_equal(vf.accel.refused, SL_BUSY);
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+	for (unsigned opc = 0; opc < 256; opc++)
+		assert_int_equal(vf_model[0].commands[opc], 0);
+}
+
+static void pattern(uint8_t *p, size_t n, uint32_t seed)
+{
+	for (size_t i = 0; i < n; i++) {
+		seed = seed * 1664525 + 1013904223;
+		p[i] = (uint8_t)(seed >> 24);
+	}
+}
+
+static void test_vf_data(void **state)
+{
+	static uint8_t want[8192], zero[8192];
+	(void)state;
+	open_vf(16);
+	for (uint32_t i = 0; i < 16; i++) {
+		struct accel_req w = request(ACCEL_WRITE, PLAIN_STORE, 2 * i, 2, i); /* two pages: PRP2 */
+		pattern(want, sizeof want, i);
+		memcpy(at(w.data.v), want, sizeof want);
+		assert_int_equal(run(w), 0);
+		assert_memory_equal(ns[2].data + 8192 * i, want, sizeof want);
+		struct accel_req r = request(ACCEL_READ, PLAIN_STORE, 2 * i, 2, 15 - i);
+		memset(at(r.data.v), 0xee, sizeof want);
+		assert_int_equal(run(r), 0);
+		assert_memory_equal(at(r.data.v), want, sizeof want);
+		r.op = ACCEL_COMPARE;
+		assert_int_equal(run(r), 0);
+		at(r.data.v)[8191] ^= 1;
+		assert_true(vf.accel.drv->is_miscompare(run(r)));
+		struct accel_req c = request(ACCEL_COPY, PLAIN_STORE, 128 + 2 * i, 2, i);
+		c.src_lba = 2 * i;
+		assert_int_equal(run(c), 0);
+		assert_memory_equal(ns[2].data + 4096 * (128 + 2 * i), want, sizeof want);
+		assert_int_equal(run(request(ACCEL_VERIFY, PLAIN_STORE, 2 * i, 2, i)), 0);
+		assert_int_equal(run(request(ACCEL_FILL, PLAIN_STORE, 2 * i, 2, i)), 0);
+		assert_memory_equal(ns[2].data + 8192 * i, zero, sizeof zero);
+	}
+	struct accel_req last = request(ACCEL_READ, SHARED_STORE, 112, 16, 0); /* to the share's end */
+	assert_int_equal(run(last), 0);
+	last.data = IOVA(0x5000); /* reaches the device as it is; that the IOMMU refuses it is the model's status */
+	assert_int_equal(run(last), 0x004);
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+}
+
+/* The tuple that the CPU computes for block i at lba. */
+static void tuple(uint8_t *pi, const uint8_t *block, uint32_t lba)
+{
+	uint16_t g = crc16_t10dif(0, block, 512);
+	const uint8_t t[8] = {(uint8_t)(g >> 8), (uint8_t)g, 0, 0, (uint8_t)(lba >> 24), (uint8_t)(lba >> 16),
+			      (uint8_t)(lba >> 8), (uint8_t)lba};
+	memcpy(pi, t, sizeof t);
+}
+
+static void test_vf_pi(void **state)
+{
+	uint8_t want[16 * 8];
+	(void)state;
+	open_vf(8);
+	struct accel_req w = request(ACCEL_WRITE, PI_STORE, 32, 16, 0), r = request(ACCEL_READ, PI_STORE, 32, 16, 1);
+	pattern(at(w.data.v), 8192, 5);
+	for (uint32_t b = 0; b < 16; b++)
+		tuple(want + 8 * b, at(w.data.v) + 512 * b, 32 + b);
+	w.pi = ACCEL_PI_INSERT;
+	assert_int_equal(run(w), 0);
+	assert_memory_equal(ns[1].meta + 32 * 8, want, sizeof want);
+	r.pi = ACCEL_PI_CHECK;
+	assert_int_equal(run(r), 0);
+	assert_memory_equal(at(r.meta.v), want, sizeof want);
+	assert_memory_equal(at(r.data.v), at(w.data.v), 8192);
+	struct accel_req v = request(ACCEL_VERIFY, PI_STORE, 32, 16, 2);
+	v.pi = ACCEL_PI_CHECK;
+	assert_int_equal(run(v), 0);
+	struct accel_req c = r;
+	c.op = ACCEL_COMPARE;
+	assert_int_equal(run(c), 0);
+	/* Copied blocks carry the tags of their new place. */
+	struct accel_req cp = request(ACCEL_COPY, PI_STORE, 100, 16, 3);
+	cp.src_lba = 32;
+	cp.pi = ACCEL_PI_CHECK;
+	assert_int_equal(run(cp), 0);
+	v.lba = 100;
+	assert_int_equal(run(v), 0);
+	/* Damage on the medium is found by each that checks, and by none that does not. */
+	ns[1].data[33 * 512] ^= 1;
+	v.lba = 32;
+	assert_int_equal(run(v), 0x282);
+	assert_true(vf.accel.drv->is_pi_error(0x4282));
+	assert_int_equal(run(r), 0x282);
+	assert_int_equal(run(cp), 0x282);
+	v.pi = r.pi = cp.pi = 0;
+	assert_int_equal(run(v), 0);
+	assert_int_equal(run(r), 0);
+	assert_int_equal(run(cp), 0);
+	ns[1].data[33 * 512] ^= 1;
+	/* Tags that the host brings are checked when asked, and nothing is written when they are wrong. */
+	w.pi = ACCEL_PI_CHECK;
+	memcpy(at(w.meta.v), want, sizeof want);
+	assert_int_equal(run(w), 0);
+	at(w.meta.v)[1] ^= 1;
+	assert_int_equal(run(w), 0x282);
+	at(w.meta.v)[1] ^= 1;
+	at(w.meta.v)[7] ^= 1;
+	assert_int_equal(run(w), 0x284);
+	assert_false(vf.accel.drv->is_pi_error(0x285));
+	assert_false(vf.accel.drv->is_miscompare(0x284));
+	/* Write Zeroes with information, and without: all ones, which switches checking off. */
+	struct accel_req f = request(ACCEL_FILL, PI_STORE, 32, 16, 4);
+	f.pi = ACCEL_PI_INSERT;
+	assert_int_equal(run(f), 0);
+	assert_int_equal(ns[1].meta[32 * 8 + 7], 32);
+	v.pi = ACCEL_PI_CHECK;
+	assert_int_equal(run(v), 0);
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+}
+
+/* Protection information of other kinds: metadata moves, but nothing is checked and nothing copied. */
+static void test_vf_other_pi(void **state)
+{
+	(void)state;
+	make_ns(&ns[1], 5, 9, 16, false);
+	ns[1].dps = 1;
+	open_vf(4);
+	assert_int_equal(vf.accel.store[PI_STORE].pi_off, 8);
+	struct accel_req w = request(ACCEL_WRITE, PI_STORE, 7, 1, 0);
+	w.pi = ACCEL_PI_INSERT;
+	w.meta = IOVA(0);
+	refused(w, SL_BADVAL); /* the rest of the metadata comes from memory */
+	w.meta = IOVA(META);
+	memset(at(META), 0x5a, 16);
+	assert_int_equal(run(w), 0);
+	assert_int_equal(ns[1].meta[7 * 16 + 7], 0x5a);
+	struct accel_req v = request(ACCEL_VERIFY, PI_STORE, 7, 1, 0);
+	v.pi = ACCEL_PI_CHECK;
+	assert_int_equal(run(v), 0);
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+	ns[1].dps = 2;
+	for (unsigned wide = 0; wide < 2; wide++) {
+		open_vf(4);
+		assert_false(vf.accel.store[PI_STORE].pi);
+		assert_int_equal(vf.accel.store[PI_STORE].meta, 16);
+		refused(request(ACCEL_COPY, PI_STORE, 0, 1, 0), SL_UNSUPPORTED);
+		assert_int_equal(run(request(ACCEL_READ, PI_STORE, 7, 1, 0)), 0);
+		assert_int_equal(nvme_vf_close(&vf), SL_OK);
+		ns[1].dps = 1; /* type 1, with a 64-bit guard */
+		ns[1].pif = 2;
+		vf_model[0].ctratt = 1u << 15;
+	}
+}
+
+/* Many times around the rings with everything in flight and completions in any order. */
+static void flood(uint32_t depth, uint32_t batches)
+{
+	static struct accel_req req[NVME_DEPTH_MAX];
+	static struct accel_done done[NVME_DEPTH_MAX];
+	struct accel *a = &vf.accel;
+	uint64_t want = 0;
+	open_vf(depth);
+	assert_int_equal(a->depth, depth);
+	vf_model[0].shuffle = true;
+	for (uint32_t b = 0; b < batches; b++) {
+		for (uint32_t i = 0; i < depth; i++)
+			req[i] = request(ACCEL_READ, SHARED_STORE, 64 + (b + i) % 64, 1, i);
+		assert_int_equal(a->drv->submit(a, req, depth), depth);
+		a->drv->ring(a);
+		uint32_t got = 0, seen = 0;
+		for (unsigned idle = 0; got < depth && idle < 4; idle++) {
+			nvme_model_step(&vf_model[0]);
+			unsigned n = a->drv->poll(a, done, depth);
+			for (unsigned i = 0; i < n; i++) {
+				assert_int_equal(done[i].status, 0);
+				seen += done[i].tag;
+			}
+			got += n;
+		}
+		assert_int_equal(got, depth);
+		assert_int_equal(seen, depth * (depth - 1) / 2);
+		want += depth;
+	}
+	assert_int_equal(a->stats.ops, want);
+	assert_int_equal(a->stats.bad, 0);
+	assert_int_equal(vf_model[0].q[1].rings, batches);
+	/* One submission doorbell a batch; the others are rare. */
+	assert_true(a->stats.doorbells - batches <= want / 256 + 1 + (depth >= 512 ? batches : 0));
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+	vf_model[0].shuffle = false;
+}
+
+static void test_vf_flood(void **state)
+{
+	(void)state;
+	flood(1, 3000);
+	flood(2, 1500);
+	flood(31, 200);
+	flood(32, 200);
+	flood(128, 40);
+	flood(1023, 7);
+}
+
+static unsigned tampered;
+
+static bool tamper(struct nvme_model *m, unsigned qid, uint32_t cqe[4])
+{
+	if (qid != 1)
+		return true;
+	switch (tampered++ % 4) {
+	case 0:
+		cqe[3] = (cqe[3] & 0xffff0000) | 0xfff0; /* no such tag */
+		return true;
+	case 1:
+		cqe[3] ^= 4; /* an idle one */
+		return true;
+	case 2:
+		cqe[2] |= 0xffff; /* no such place */
+		return true;
+	default:
+		m->tamper = NULL;
+		return true;
+	}
+}
+
+static void test_vf_hostile(void **state)
+{
+	struct accel_done d[8];
+	struct accel *a = &vf.accel;
+	(void)state;
+	open_vf(8);
+	struct accel_req r[4];
+	for (uint32_t i = 0; i < 4; i++)
+		r[i] = request(ACCEL_READ, SHARED_STORE, 64, 1, i);
+	assert_int_equal(a->drv->submit(a, r, 4), 4);
+	a->drv->ring(a);
+	vf_model[0].tamper = tamper;
+	nvme_model_step(&vf_model[0]);
+	assert_int_equal(a->drv->poll(a, d, 2), 0); /* two dropped, and the call ends */
+	assert_int_equal(a->stats.bad, 2);
+	assert_int_equal(a->drv->poll(a, d, 8), 1);
+	assert_int_equal(d[0].tag, 3);
+	assert_int_equal(a->stats.bad, 3);
+	/* A controller that never stops posting does not hold poll() either. */
+	for (unsigned i = 0; i < 300; i++)
+		nvme_model_post(&vf_model[0], 1, 6, 0, 0, 0);
+	assert_int_equal(a->drv->poll(a, d, 8), 0);
+	assert_int_equal(a->stats.bad, 11);
+	assert_int_equal(a->drv->health(a), SL_OK);
+	vf_model[0].fatal = true;
+	assert_int_equal(a->drv->health(a), SL_DEVICE);
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+	open_vf(8); /* and starts again */
+	assert_int_equal(run(request(ACCEL_READ, SHARED_STORE, 64, 1, 0)), 0);
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_ctrl),       TEST(test_small_queues),  TEST(test_dead_controllers), TEST(test_silence_is_final),
+		TEST(test_wild_lists), TEST(test_pf_resources),  TEST(test_pf_lies),          TEST(test_pf_namespaces),
+		TEST(test_vf_stores),  TEST(test_vf_refuses),    TEST(test_vf_data),          TEST(test_vf_pi),
+		TEST(test_vf_other_pi), TEST(test_vf_flood),     TEST(test_vf_hostile),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
