@@ -4,6 +4,7 @@
 #include "kernel/log.h"
 #include "kernel/memmap.h"
 #include "kernel/pmm.h"
+#include "kernel/serial.h"
 #include "kernel/start.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/paging.h"
@@ -35,7 +36,8 @@ enum sl_err stage_boot(struct machine *m)
 	log_line("boot", "%s; SMEP %s, SMAP %s, UMIP %s%s", cpu->brand, cpu->smep ? "on" : "absent",
 	         cpu->smap ? "on" : "absent", cpu->umip ? "on" : "absent",
 	         cpu->hypervisor ? "; under a hypervisor" : "");
-	log_line("boot", "%llu MiB of RAM, %llu MiB free; text read-only, data not executable, page 0 unmapped",
+	paging_check();
+	log_line("boot", "%llu MiB of RAM, %llu MiB free; own page tables: text read-only, data not executable, page 0 unmapped",
 	         (ull)(ram_bytes(b) >> 20), (ull)(pmm_free_pages() >> 8));
 	if (e) {
 		log_fail("boot", "update the firmware", "the ACPI root pointer at 0x%llx is not usable: %s", (ull)b->rsdp,
@@ -57,13 +59,18 @@ enum sl_err stage_boot(struct machine *m)
 	return SL_OK;
 }
 
-/* The console that firmware names in the SPCR, where it is another than COM1. */
-static void report_spcr(const struct acpi *acpi)
+/* The console goes to the UART that firmware names in the SPCR, where that is another than COM1. */
+static void follow_spcr(const struct machine *m)
 {
-	const struct acpi_table *t = acpi_find(acpi, "SPCR", 0);
+	const struct acpi_table *t = acpi_find(&m->acpi, "SPCR", 0);
 	struct acpi_uart uart;
-	if (t && acpi_spcr(t->data, &uart) == SL_OK)
-		log_line("acpi", "SPCR: console UART at %s 0x%llx", uart.mmio ? "memory" : "port", (ull)uart.addr);
+	if (!t || acpi_spcr(t->data, &uart) || (!uart.mmio && uart.addr == SERIAL_COM1))
+		return;
+	enum sl_err e = serial_init(&uart, m->boot->cfg.baud);
+	if (!e)
+		log_sink_add(serial_write);
+	log_line("acpi", "SPCR names the UART at %s 0x%llx as console: %s", uart.mmio ? "memory" : "port", (ull)uart.addr,
+	         sl_err_text(e));
 }
 
 enum sl_err stage_acpi(struct machine *m)
@@ -87,7 +94,7 @@ enum sl_err stage_acpi(struct machine *m)
 	const struct acpi_table *madt = acpi_find(a, "APIC", 0);
 	log_line("acpi", "%u processors; this one is used, the others stay parked (more than one core: not there yet)",
 	         madt ? acpi_madt_cpus(madt->data) : 1);
-	report_spcr(a);
+	follow_spcr(m);
 	if (!acpi_find(a, "MCFG", 0)) {
 		log_fail("acpi", "in QEMU use -machine q35; on a server switch PCIe memory-mapped configuration on",
 		         "there is no MCFG table, so PCIe's configuration space can not be reached");

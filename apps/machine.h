@@ -41,6 +41,7 @@ struct batch {
 
 struct vf {
 	unsigned index;
+	char name[8]; /* of its domain */
 	struct pci_func *fn;
 	struct domain *dom;
 	struct nvme_vf nvme;

@@ -91,12 +91,18 @@ static bool fault_right(const struct attack *a, const struct iommu_fault *f)
 	return bdf_eq(f->bdf, a->by->fn->bdf) && f->iova.v == a->to.v && f->write && f->reason == REASON_WRITE;
 }
 
+/* The first VF's cases are explained in full; the others' faults have the same reasons. */
 static void print_case(struct machine *m, const struct attack *a, const struct iommu_fault *f, uint16_t status)
 {
-	char said[64], fault[256];
-	iommu_fault_describe(&m->iommu, f, fault, sizeof fault);
-	log_line("refuse", "VF %u -> %s: %s. Untouched; the device says: %s", a->by->index, a->name, fault,
+	char said[64], why[256], unit[16];
+	log_line("refuse", "VF %u -> %s: refused; fault: " BDF_FMT " %s 0x%llx, reason %u; the device says %s", a->by->index, a->name,
+	         BDF_ARG(f->bdf), f->write ? "write" : "read", (ull)f->iova.v, f->reason,
 	         status ? a->by->accel->drv->status_text(status, said, sizeof said) : "success");
+	if (a->by->index)
+		return;
+	iommu_fault_describe(&m->iommu, f, why, sizeof why);
+	fmt_print(unit, sizeof unit, "iommu%u", f->unit);
+	log_line(unit, "%s", why);
 }
 
 static void print_failure(const struct attack *a, const char *what)

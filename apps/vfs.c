@@ -201,9 +201,9 @@ static void print_vf(const struct machine *m, const struct vf *vf)
 
 static enum sl_err open_vf(struct machine *m, struct vf *vf)
 {
-	static const char *const names[] = {"VF 0", "VF 1", "VF 2", "VF 3", "VF 4", "VF 5", "VF 6", "VF 7"};
 	struct nvme_io io;
-	enum sl_err e = domain_create(&m->iommu, vf->index < ARRAY_LEN(names) ? names[vf->index] : "VF", &vf->dom);
+	fmt_print(vf->name, sizeof vf->name, "VF %u", vf->index);
+	enum sl_err e = domain_create(&m->iommu, vf->name, &vf->dom);
 	if (!e)
 		e = dma_get(vf->dom, window_at(m, WINDOW_BUFFERS), PAGE_2M, DOMAIN_RW, &vf->buffers);
 	if (!e)

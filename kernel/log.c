@@ -21,7 +21,7 @@ static void emit(const char *text, size_t len)
 void log_sink_add(log_sink_fn *sink)
 {
 	for (size_t i = 0; i < ARRAY_LEN(sinks); i++) {
-		if (sinks[i])
+		if (sinks[i] && sinks[i] != sink)
 			continue;
 		sinks[i] = sink;
 		uint64_t start = ring_end > RING_SIZE ? ring_end - RING_SIZE : 0;

@@ -5,7 +5,7 @@
 
 typedef void log_sink_fn(const char *text, size_t len);
 
-/* Adds a sink (at most 4) and gives it what the ring already holds. */
+/* Adds a sink (at most 4) and gives it what the ring already holds; one that was added before gets it again. */
 void log_sink_add(log_sink_fn *sink);
 
 /* One line: "[    0.004211] pci: text". Longer than 512 characters is cut. */

@@ -2,7 +2,10 @@
 #pragma once
 #include "kernel/acpi.h"
 
-/* 115200 baud clock, 8N1. SL_NOTFOUND when nothing answers there. */
+#define SERIAL_COM1 0x3f8
+
+/* 115200 baud clock, 8N1. SL_NOTFOUND when nothing answers there: the UART used before goes on
+ * being used. */
 enum sl_err serial_init(const struct acpi_uart *uart, uint32_t baud) MUST_CHECK;
 
 /* A log sink. */

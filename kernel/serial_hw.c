@@ -17,37 +17,43 @@
 #define LSR_THRE  0x20
 #define FIFO_SIZE 16
 
-static uint16_t port;
-static volatile uint8_t *regs;
-static unsigned stride;
+static struct uart {
+	uint16_t port;
+	volatile uint8_t *regs; /* NULL: on ports */
+	unsigned stride;
+} uart;
 
 static uint8_t rd(unsigned r)
 {
-	if (!regs)
-		return port_in8((uint16_t)(port + r));
-	return stride == 4 ? (uint8_t)mmio_rd32(regs + r * 4) : mmio_rd8(regs + r);
+	if (!uart.regs)
+		return port_in8((uint16_t)(uart.port + r));
+	return uart.stride == 4 ? (uint8_t)mmio_rd32(uart.regs + r * 4) : mmio_rd8(uart.regs + r);
 }
 
 static void wr(unsigned r, uint8_t v)
 {
-	if (!regs)
-		port_out8((uint16_t)(port + r), v);
-	else if (stride == 4)
-		mmio_wr32(regs + r * 4, v);
+	if (!uart.regs)
+		port_out8((uint16_t)(uart.port + r), v);
+	else if (uart.stride == 4)
+		mmio_wr32(uart.regs + r * 4, v);
 	else
-		mmio_wr8(regs + r, v);
+		mmio_wr8(uart.regs + r, v);
 }
 
-enum sl_err serial_init(const struct acpi_uart *uart, uint32_t baud)
+enum sl_err serial_init(const struct acpi_uart *at, uint32_t baud)
 {
-	port = (uint16_t)uart->addr;
-	stride = uart->stride;
-	regs = uart->mmio ? (volatile uint8_t *)mmio_map(PHYS(uart->addr), 8ull * stride) : NULL;
-	if (uart->mmio && !regs)
+	volatile uint8_t *regs = at->mmio ? (volatile uint8_t *)mmio_map(PHYS(at->addr), 8ull * at->stride) : NULL;
+	if (at->mmio && !regs)
 		return SL_NOMEM;
+	struct uart before = uart;
+	uart.port = (uint16_t)at->addr;
+	uart.regs = regs;
+	uart.stride = at->stride;
 	wr(SCR, 0x5a);
-	if (rd(SCR) != 0x5a)
+	if (rd(SCR) != 0x5a) {
+		uart = before;
 		return SL_NOTFOUND;
+	}
 	uint32_t divisor = 115200 / baud;
 	wr(IER, 0);
 	wr(LCR, 0x80);

@@ -45,7 +45,7 @@ static void start_app(void)
 /* COM1 until the SPCR is read: the same on all but a few machines. */
 static void start_console(void)
 {
-	static const struct acpi_uart com1 = {.addr = 0x3f8, .stride = 1};
+	static const struct acpi_uart com1 = {.addr = SERIAL_COM1, .stride = 1};
 	if (serial_init(&com1, boot->cfg.baud) == SL_OK)
 		log_sink_add(serial_write);
 }

@@ -9,12 +9,13 @@ static bool can_forward(const struct pci_func *port)
 	       (fn_rd32(port, port->cap_pcie + PCIE_DEVCAP2) & DEVCAP2_ARI);
 }
 
-/* ARI Forwarding may only be on above a device whose functions all have the ARI capability. *pf becomes the lowest-numbered PF,
- * the only one whose ARI Capable Hierarchy bit is writable. */
+/* ARI Forwarding may only be on above a device whose functions all have the ARI capability. *pf becomes the
+ * lowest-numbered PF, the only one whose ARI Capable Hierarchy bit is writable. */
 static bool device_ready(const struct pci *pci, const struct pci_func *port, struct pci_func **pf)
 {
 	*pf = NULL;
-	PCI_EACH(f, pci) {
+	PCI_EACH(f, pci)
+	{
 		if (f->parent != port)
 			continue;
 		if (f->pf || !f->cap_ari)
@@ -27,7 +28,8 @@ static bool device_ready(const struct pci *pci, const struct pci_func *port, str
 	return *pf != NULL;
 }
 
-static void ari_write(const struct pci_func *port, const struct pci_func *pf, bool port_bit, bool pf_bit, bool on)
+static void ari_write(const struct pci_func *port, const struct pci_func *pf, bool port_bit, bool pf_bit,
+		      bool on)
 {
 	unsigned devctl2 = port->cap_pcie + PCIE_DEVCTL2, ctl = pf->cap_sriov + SRIOV_CTL;
 	uint64_t v = fn_rd16(port, devctl2);

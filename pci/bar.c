@@ -11,15 +11,15 @@ static uint32_t probe(const struct pci_func *f, unsigned off, uint64_t ones)
 	return got;
 }
 
-/* The lowest bit that can be written is the size. This does not ask for the bits above it to be writable, because I/O BARs may
- * leave out the upper 16 and 64-bit ones some of the top. */
+/* The lowest bit that can be written is the size. This does not ask for the bits above it to be writable,
+ * because I/O BARs may leave out the upper 16 and 64-bit ones some of the top. */
 static uint64_t size_of(uint64_t mask)
 {
 	return mask & (0 - mask);
 }
 
-/* Reads the BAR at off, with decoding off: nothing may be logged here, the function could be the console. Returns how many
- * registers it takes. A BAR of an impossible type is no BAR. */
+/* Reads the BAR at off, with decoding off: nothing may be logged here, the function could be the console.
+ * Returns how many registers it takes. A BAR of an impossible type is no BAR. */
 static unsigned bar_read(const struct pci_func *f, unsigned off, unsigned registers_left, struct pci_bar *bar)
 {
 	uint32_t lo = fn_rd32(f, off);

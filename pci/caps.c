@@ -2,8 +2,14 @@
 #include "pci/priv.h"
 #include "pci/regs.h"
 
-/* Both areas end where no further header fits; a walk that takes more steps than there are places has met a loop. */
-enum { CAP_END = 0x100, CAP_MAX = (CAP_END - CAP_FIRST) / 4, ECAP_END = 0x1000, ECAP_MAX = (ECAP_END - ECAP_FIRST) / 4 };
+/* Both areas end where no further header fits; a walk that takes more steps than there are places has met a
+ * loop. */
+enum {
+	CAP_END = 0x100,
+	CAP_MAX = (CAP_END - CAP_FIRST) / 4,
+	ECAP_END = 0x1000,
+	ECAP_MAX = (ECAP_END - ECAP_FIRST) / 4
+};
 
 /* PCIe §7.5.1.1.11; the low two bits of a pointer are reserved and masked. */
 enum sl_err pci_cap_next(const struct pci_func *fn, struct pci_cap *cap)
@@ -18,12 +24,15 @@ enum sl_err pci_cap_next(const struct pci_func *fn, struct pci_cap *cap)
 	uint16_t header = fn_rd16(fn, at);
 	if (header == 0xffff)
 		return SL_BADVAL;
-	*cap = (struct pci_cap){.off = at, .id = header & 0xff, .next = header >> 8 & 0xfc, .seen = (uint16_t)(cap->seen + 1)};
+	*cap = (struct pci_cap){.off = at,
+				.id = header & 0xff,
+				.next = header >> 8 & 0xfc,
+				.seen = (uint16_t)(cap->seen + 1)};
 	return SL_OK;
 }
 
-/* PCIe §7.6.3. The list always starts at 100h; a first header of 0 is an empty list. Functions without a PCI Express
- * capability have no extended space, and some mirror their first 256 bytes there. */
+/* PCIe §7.6.3. The list always starts at 100h; a first header of 0 is an empty list. Functions without a PCI
+ * Express capability have no extended space, and some mirror their first 256 bytes there. */
 enum sl_err pci_ecap_next(const struct pci_func *fn, struct pci_cap *cap)
 {
 	uint16_t at = cap->seen == 0 ? ECAP_FIRST : cap->next;
@@ -37,10 +46,10 @@ enum sl_err pci_ecap_next(const struct pci_func *fn, struct pci_cap *cap)
 	if (header == UINT32_MAX)
 		return SL_BADVAL;
 	*cap = (struct pci_cap){.off = at,
-	                        .id = (uint16_t)FGET(header, ECAP_ID),
-	                        .version = (uint8_t)FGET(header, ECAP_VER),
-	                        .next = FGET(header, ECAP_NEXT) & 0xffc,
-	                        .seen = (uint16_t)(cap->seen + 1)};
+				.id = (uint16_t)FGET(header, ECAP_ID),
+				.version = (uint8_t)FGET(header, ECAP_VER),
+				.next = FGET(header, ECAP_NEXT) & 0xffc,
+				.seen = (uint16_t)(cap->seen + 1)};
 	return SL_OK;
 }
 
@@ -74,7 +83,8 @@ static void lists_check(const struct pci_func *f)
 	while ((e = pci_ecap_next(f, &ecap)) == SL_OK)
 		;
 	if (e != SL_END)
-		log_warn("pci", BDF_FMT ": extended capability list is broken after %03x", BDF_ARG(f->bdf), ecap.off);
+		log_warn("pci", BDF_FMT ": extended capability list is broken after %03x", BDF_ARG(f->bdf),
+			 ecap.off);
 }
 
 /* The lengths cover the registers that Sluice uses, so that none of them lies outside the area. */

@@ -1,6 +1,6 @@
-/* How configuration space is reached: ECAM on a machine (pci/ecam.h), a text dump or a model in tests. A function outside
- * every window reads all ones, as an absent one does (PCIe §2.3.2), and writes to it are dropped. Accesses are 1, 2 or 4 bytes
- * at an offset that is a multiple of their width. */
+/* How configuration space is reached: ECAM on a machine (pci/ecam.h), a text dump or a model in tests. A
+ * function outside every window reads all ones, as an absent one does (PCIe §2.3.2), and writes to it are
+ * dropped. Accesses are 1, 2 or 4 bytes at an offset that is a multiple of their width. */
 #pragma once
 #include "kernel/bdf.h"
 

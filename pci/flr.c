@@ -3,9 +3,10 @@
 #include "pci/pci.h"
 #include "pci/regs.h"
 
-#define PENDING_US 100000   /* longest usual Completion Timeout (PCIe §2.8); more is a device that has lost track */
-#define FLR_US     100000   /* PCIe §6.6.2 */
-#define READY_US   10000000 /* may be declared broken after 1 s (PCIe §6.6.1); real SSDs take longer */
+#define PENDING_US                                                                                           \
+	100000 /* longest usual Completion Timeout (PCIe §2.8); more is a device that has lost track */
+#define FLR_US   100000   /* PCIe §6.6.2 */
+#define READY_US 10000000 /* may be declared broken after 1 s (PCIe §6.6.1); real SSDs take longer */
 
 static bool transactions_end(const struct pci_func *fn)
 {
@@ -39,8 +40,8 @@ enum sl_err pci_flr(const struct pci *pci, struct pci_func *fn)
 	if (!fn->cap_pcie || !(fn_rd32(fn, fn->cap_pcie + PCIE_DEVCAP) & DEVCAP_FLR))
 		return SL_UNSUPPORTED;
 	PCI_EACH(f, pci)
-		if (f->pf == fn)
-			return SL_BUSY;
+	if (f->pf == fn)
+		return SL_BUSY;
 	pci_bus_master(fn, false);
 	uint64_t cmd = fn_rd16(fn, CFG_CMD);
 	uint32_t bar[PCI_BARS];
@@ -51,8 +52,8 @@ enum sl_err pci_flr(const struct pci *pci, struct pci_func *fn)
 	fn_wr16(fn, devctl, fn_rd16(fn, devctl) | DEVCTL_FLR);
 	delay_us(FLR_US);
 	if (!comes_back(fn)) {
-		log_fail("pci", "power the machine off and on", BDF_FMT " does not come back from a function level reset",
-		         BDF_ARG(fn->bdf));
+		log_fail("pci", "power the machine off and on",
+			 BDF_FMT " does not come back from a function level reset", BDF_ARG(fn->bdf));
 		return SL_TIMEOUT;
 	}
 	for (unsigned i = 0; i < PCI_BARS; i++)

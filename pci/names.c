@@ -1,13 +1,13 @@
 #include "pci/names.h"
 #include "kernel/str.h"
 
-/* Sorted entries "key name", a NUL after each. Keys: c and 2, 4 or 6 digits of the class code; v and 4 digits; d and vendor
- * and device, 8 digits. The assembler finds the file through -I. */
+/* Sorted entries "key name", a NUL after each. Keys: c and 2, 4 or 6 digits of the class code; v and 4
+ * digits; d and vendor and device, 8 digits. The assembler finds the file through -I. */
 __asm__(".pushsection .rodata.pci_ids,\"a\",@progbits\n"
-        ".globl pci_ids, pci_ids_end\n"
-        "pci_ids: .incbin \"pci.ids.txt\"\n"
-        "pci_ids_end: .byte 0\n"
-        ".popsection\n");
+	".globl pci_ids, pci_ids_end\n"
+	"pci_ids: .incbin \"pci.ids.txt\"\n"
+	"pci_ids_end: .byte 0\n"
+	".popsection\n");
 extern const char pci_ids[], pci_ids_end[];
 
 /* As strcmp of the key with the entry's key, which ends at its space. */

@@ -1,8 +1,8 @@
 /* The PCI functions of the machine as Sluice found them.
  *
- * Order of use: zero a struct pci, pci_scan() once for each MCFG window, then pci_quiesce(); after that VFs may come and go
- * (pci/sriov.h). Functions are kept for ever; the list is sorted by segment and routing id. A struct pci_func tells what was
- * read, and is not changed by the caller. */
+ * Order of use: zero a struct pci, pci_scan() once for each MCFG window, then pci_quiesce(); after that VFs
+ * may come and go (pci/sriov.h). Functions are kept for ever; the list is sorted by segment and routing id. A
+ * struct pci_func tells what was read, and is not changed by the caller. */
 #pragma once
 #include <sys/queue.h>
 #include "kernel/err.h"
@@ -43,11 +43,11 @@ struct pci_func {
 	uint16_t vendor, device, sub_vendor, sub_device;
 	uint32_t class; /* 24 bits: base class, sub-class, programming interface */
 	uint8_t revision, hdr_type;
-	bool multi_function;     /* function 0 says that its device has more functions */
-	bool is_bridge;          /* type 1 header */
-	uint8_t sec, sub;        /* bridge: buses below it; 0, 0 when it was not descended */
-	uint8_t port_type;       /* enum pci_port_type */
-	struct pci_func *parent; /* bridge above, NULL on a root bus */
+	bool multi_function;         /* function 0 says that its device has more functions */
+	bool is_bridge;              /* type 1 header */
+	uint8_t sec, sub;            /* bridge: buses below it; 0, 0 when it was not descended */
+	uint8_t port_type;           /* enum pci_port_type */
+	struct pci_func *parent;     /* bridge above, NULL on a root bus */
 	struct pci_window mem, pref; /* bridge: 32-bit memory; prefetchable, where the bridge has it 64-bit */
 	struct pci_bar bar[PCI_BARS], rom;
 
@@ -85,36 +85,39 @@ struct pci {
 /* PCI_EACH(f, pci) { ... }: every function in order. The body must not remove f. */
 #define PCI_EACH(f, pci) for (struct pci_func *f = TAILQ_FIRST(&(pci)->funcs); f; f = TAILQ_NEXT(f, link))
 
-/* Finds the functions on buses bus_start..bus_end of a segment: down from bus_start through every bridge, then on each bus that
- * no bridge claims and where a function answers, which is a further root bus. Reads capabilities and sizes BARs. A bridge
- * whose bus numbers can not be right is reported and not descended. cfg is kept and must be the same in all calls. SL_RANGE,
- * SL_EXISTS when a bus was scanned before, SL_NOSPACE after 64 windows, SL_NOMEM (what was found so far stays). */
-enum sl_err pci_scan(struct pci *pci, const struct pci_cfg *cfg, uint16_t seg, uint8_t bus_start, uint8_t bus_end) MUST_CHECK;
+/* Finds the functions on buses bus_start..bus_end of a segment: down from bus_start through every bridge,
+ * then on each bus that no bridge claims and where a function answers, which is a further root bus. Reads
+ * capabilities and sizes BARs. A bridge whose bus numbers can not be right is reported and not descended. cfg
+ * is kept and must be the same in all calls. SL_RANGE, SL_EXISTS when a bus was scanned before, SL_NOSPACE
+ * after 64 windows, SL_NOMEM (what was found so far stays). */
+enum sl_err pci_scan(struct pci *pci, const struct pci_cfg *cfg, uint16_t seg, uint8_t bus_start,
+		     uint8_t bus_end) MUST_CHECK;
 
 /* NULL when there is none. */
 struct pci_func *pci_find(const struct pci *pci, bdf_t bdf);
 
-/* Stops every function that is neither a host bridge nor a PCI-PCI bridge from mastering the bus, and switches its MSI and
- * MSI-X off. Returns how many had Bus Master Enable set. */
+/* Stops every function that is neither a host bridge nor a PCI-PCI bridge from mastering the bus, and
+ * switches its MSI and MSI-X off. Returns how many had Bus Master Enable set. */
 unsigned pci_quiesce(struct pci *pci);
 
 /* Bus Master Enable: PCIe §7.5.1.1.3. Set it only when the function's domain is in place. */
 void pci_bus_master(struct pci_func *fn, bool on);
-/* Memory Space Enable. A VF answers by VF MSE of its PF (PCIe §9.3.3.3.4), which sriov_enable() sets; some only by the bit in
- * their own Command register, so this sets that one too. */
+/* Memory Space Enable. A VF answers by VF MSE of its PF (PCIe §9.3.3.3.4), which sriov_enable() sets; some
+ * only by the bit in their own Command register, so this sets that one too. */
 void pci_mem_enable(struct pci_func *fn, bool on);
 
-/* Function Level Reset: PCIe §6.6.2. Bus mastering is stopped first and stays off; BARs and Memory Space Enable are put back.
- * Takes at least 100 ms. SL_UNSUPPORTED without FLR, SL_BUSY for a PF that has VFs on (they would be lost), SL_TIMEOUT when
- * transactions stay pending (the reset is done all the same) or the function does not come back. */
+/* Function Level Reset: PCIe §6.6.2. Bus mastering is stopped first and stays off; BARs and Memory Space
+ * Enable are put back. Takes at least 100 ms. SL_UNSUPPORTED without FLR, SL_BUSY for a PF that has VFs on
+ * (they would be lost), SL_TIMEOUT when transactions stay pending (the reset is done all the same) or the
+ * function does not come back. */
 enum sl_err pci_flr(const struct pci *pci, struct pci_func *fn) MUST_CHECK;
 
-/* The next entry of a capability list. Start with a zeroed struct; SL_END after the last one, SL_BADVAL when the list leaves
- * its area or has more entries than fit there. Extended capabilities: PCIe §7.6.3. */
+/* The next entry of a capability list. Start with a zeroed struct; SL_END after the last one, SL_BADVAL when
+ * the list leaves its area or has more entries than fit there. Extended capabilities: PCIe §7.6.3. */
 struct pci_cap {
 	uint16_t off, id;
-	uint8_t version;        /* extended capabilities only */
-	uint16_t next, seen;    /* position of the walk */
+	uint8_t version;     /* extended capabilities only */
+	uint16_t next, seen; /* position of the walk */
 };
 enum sl_err pci_cap_next(const struct pci_func *fn, struct pci_cap *cap) MUST_CHECK;
 enum sl_err pci_ecap_next(const struct pci_func *fn, struct pci_cap *cap) MUST_CHECK;
@@ -123,11 +126,11 @@ enum sl_err pci_ecap_next(const struct pci_func *fn, struct pci_cap *cap) MUST_C
 uint16_t pci_cap_find(const struct pci_func *fn, uint8_t id, uint16_t len);
 uint16_t pci_ecap_find(const struct pci_func *fn, uint16_t id, uint16_t len);
 
-/* A free range of size bytes (a multiple of align) at a multiple of align (a power of two), inside the bridge's prefetchable
- * or 32-bit window, where the bridges above it pass it down too and no BAR, VF BAR or bridge window on the bus below is.
- * SL_NOSPACE. */
-enum sl_err pci_gap_find(const struct pci *pci, const struct pci_func *bridge, bool prefetch, uint64_t size, uint64_t align,
-                         uint64_t *addr) MUST_CHECK;
+/* A free range of size bytes (a multiple of align) at a multiple of align (a power of two), inside the
+ * bridge's prefetchable or 32-bit window, where the bridges above it pass it down too and no BAR, VF BAR or
+ * bridge window on the bus below is. SL_NOSPACE. */
+enum sl_err pci_gap_find(const struct pci *pci, const struct pci_func *bridge, bool prefetch, uint64_t size,
+			 uint64_t align, uint64_t *addr) MUST_CHECK;
 
 /* Access to a function's own configuration space. */
 static inline uint8_t fn_rd8(const struct pci_func *f, unsigned off)

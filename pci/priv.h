@@ -17,12 +17,12 @@ void bars_read(struct pci_func *f);
 void vf_bars_read(struct pci_func *f);
 /* Fills mem and pref of a bridge. */
 void windows_read(struct pci_func *f);
-/* Whether [addr, addr + size) is passed down to the bridge's bus (always, when bridge is NULL: a root bus) and used by nobody
- * there. */
+/* Whether [addr, addr + size) is passed down to the bridge's bus (always, when bridge is NULL: a root bus)
+ * and used by nobody there. */
 bool range_free(const struct pci *pci, const struct pci_func *bridge, uint64_t addr, uint64_t size);
 
-/* ARI for the device of a PF, where the port above can forward it: PCIe §6.13, §9.3.3.3.5. Nothing happens while VFs are on
- * below that port. */
+/* ARI for the device of a PF, where the port above can forward it: PCIe §6.13, §9.3.3.3.5. Nothing happens
+ * while VFs are on below that port. */
 void ari_on(const struct pci *pci, struct pci_func *pf);
 /* Takes back what ari_on() set, once no VF is on below the port. */
 void ari_off(const struct pci *pci, struct pci_func *pf);

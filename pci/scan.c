@@ -2,8 +2,8 @@
 #include "pci/priv.h"
 #include "pci/regs.h"
 
-/* One pci_scan(). Buses are visited in ascending order: a bridge's secondary bus has a higher number than the bus it is on, so
- * everything that claims a bus has been seen when its turn comes. */
+/* One pci_scan(). Buses are visited in ascending order: a bridge's secondary bus has a higher number than the
+ * bus it is on, so everything that claims a bus has been seen when its turn comes. */
 struct scan {
 	struct pci *pci;
 	uint16_t seg;
@@ -11,7 +11,8 @@ struct scan {
 	struct pci_func *above[256]; /* the lowest bridge that claims a bus */
 };
 
-static enum sl_err scan_fn(struct scan *s, struct pci_func *parent, unsigned bus, unsigned devfn, struct pci_func **out)
+static enum sl_err scan_fn(struct scan *s, struct pci_func *parent, unsigned bus, unsigned devfn,
+			   struct pci_func **out)
 {
 	bdf_t bdf = {s->seg, (uint16_t)(bus << 8 | devfn)};
 	uint32_t id = pci_rd32(s->pci->cfg, bdf, CFG_ID);
@@ -55,7 +56,8 @@ static enum sl_err scan_fn(struct scan *s, struct pci_func *parent, unsigned bus
 	return SL_OK;
 }
 
-/* Marks the buses below a bridge as its own when its numbers fit what is known; otherwise it is not descended. */
+/* Marks the buses below a bridge as its own when its numbers fit what is known; otherwise it is not
+ * descended. */
 static void claim(struct scan *s, struct pci_func *bridge)
 {
 	unsigned bus = bdf_bus(bridge->bdf), sec = fn_rd8(bridge, CFG_SEC), sub = fn_rd8(bridge, CFG_SUB);
@@ -71,7 +73,8 @@ static void claim(struct scan *s, struct pci_func *bridge)
 		if (s->above[b] != bridge->parent)
 			why = "overlaps another bridge";
 	if (why) {
-		log_warn("pci", BDF_FMT ": bridge to buses %02x-%02x not followed: %s", BDF_ARG(bridge->bdf), sec, sub, why);
+		log_warn("pci", BDF_FMT ": bridge to buses %02x-%02x not followed: %s", BDF_ARG(bridge->bdf),
+			 sec, sub, why);
 		return;
 	}
 	bridge->sec = (uint8_t)sec;
@@ -120,7 +123,8 @@ static bool port_leads_to_one_device(const struct pci_func *port)
 	return port && (port->port_type == PCI_PORT_ROOT || port->port_type == PCI_PORT_DOWNSTREAM);
 }
 
-/* Below a root port or switch downstream port there is only device 0 (PCIe §7.3.1); an old device may answer to all numbers. */
+/* Below a root port or switch downstream port there is only device 0 (PCIe §7.3.1); an old device may answer
+ * to all numbers. */
 static enum sl_err scan_bus(struct scan *s, struct pci_func *parent, unsigned bus)
 {
 	bool one = port_leads_to_one_device(parent);
@@ -169,7 +173,8 @@ static enum sl_err scan_all(struct scan *s)
 	return SL_OK;
 }
 
-enum sl_err pci_scan(struct pci *pci, const struct pci_cfg *cfg, uint16_t seg, uint8_t bus_start, uint8_t bus_end)
+enum sl_err pci_scan(struct pci *pci, const struct pci_cfg *cfg, uint16_t seg, uint8_t bus_start,
+		     uint8_t bus_end)
 {
 	if (bus_end < bus_start)
 		return SL_RANGE;
@@ -179,7 +184,8 @@ enum sl_err pci_scan(struct pci *pci, const struct pci_cfg *cfg, uint16_t seg, u
 		TAILQ_INIT(&pci->spare);
 	}
 	for (size_t i = 0; i < pci->n_ranges; i++)
-		if (pci->range[i].seg == seg && bus_start <= pci->range[i].bus_end && bus_end >= pci->range[i].bus_start)
+		if (pci->range[i].seg == seg && bus_start <= pci->range[i].bus_end &&
+		    bus_end >= pci->range[i].bus_start)
 			return SL_EXISTS;
 	if (pci->n_ranges == ARRAY_LEN(pci->range))
 		return SL_NOSPACE;

@@ -47,7 +47,8 @@ static unsigned last_bus(const struct pci *pci, const struct pci_func *pf)
 /* A bus of another bridge, of which pf is not below. */
 static bool bus_is_taken(const struct pci *pci, const struct pci_func *pf, unsigned bus)
 {
-	PCI_EACH(f, pci) {
+	PCI_EACH(f, pci)
+	{
 		if (!f->is_bridge || f->sec == 0 || f->bdf.seg != pf->bdf.seg || bus < f->sec || bus > f->sub)
 			continue;
 		const struct pci_func *up = pf->parent;
@@ -103,14 +104,14 @@ enum sl_err sriov_read(const struct pci *pci, const struct pci_func *pf, struct 
 static enum sl_err check_request(const struct pci_func *pf, uint16_t numvfs)
 {
 	if (!pf->cap_sriov) {
-		log_fail("sriov", "name a function that has the SR-IOV capability", BDF_FMT " has no SR-IOV capability",
-		         BDF_ARG(pf->bdf));
+		log_fail("sriov", "name a function that has the SR-IOV capability",
+			 BDF_FMT " has no SR-IOV capability", BDF_ARG(pf->bdf));
 		return SL_UNSUPPORTED;
 	}
 	uint16_t most = rd16(pf, SRIOV_INITIAL);
 	if (numvfs == 0 || numvfs > most) {
-		log_fail("sriov", "set vfs= to a number the device has", BDF_FMT " has %u VFs (InitialVFs), %u asked for",
-		         BDF_ARG(pf->bdf), most, numvfs);
+		log_fail("sriov", "set vfs= to a number the device has",
+			 BDF_FMT " has %u VFs (InitialVFs), %u asked for", BDF_ARG(pf->bdf), most, numvfs);
 		return SL_RANGE;
 	}
 	if (pf->saved && pf->saved->active) {
@@ -118,8 +119,9 @@ static enum sl_err check_request(const struct pci_func *pf, uint16_t numvfs)
 		return SL_BUSY;
 	}
 	if (!(fn_rd32(pf, pf->cap_sriov + SRIOV_PGSIZES) & PGSIZE_4K)) {
-		log_fail("sriov", "update the device's firmware", BDF_FMT " does not support 4 KiB pages (Supported Page Sizes %08x)",
-		         BDF_ARG(pf->bdf), fn_rd32(pf, pf->cap_sriov + SRIOV_PGSIZES));
+		log_fail("sriov", "update the device's firmware",
+			 BDF_FMT " does not support 4 KiB pages (Supported Page Sizes %08x)",
+			 BDF_ARG(pf->bdf), fn_rd32(pf, pf->cap_sriov + SRIOV_PGSIZES));
 		return SL_UNSUPPORTED;
 	}
 	return SL_OK;
@@ -190,30 +192,34 @@ static enum sl_err number_vfs(const struct pci *pci, const struct pci_func *pf, 
 		return SL_DEVICE;
 	}
 	if (offset == 0 || (n > 1 && stride == 0)) {
-		log_fail("sriov", "update the device's firmware", BDF_FMT " gives its VFs no routing ids (First VF Offset %u, VF Stride %u)",
-		         BDF_ARG(pf->bdf), offset, stride);
+		log_fail("sriov", "update the device's firmware",
+			 BDF_FMT " gives its VFs no routing ids (First VF Offset %u, VF Stride %u)",
+			 BDF_ARG(pf->bdf), offset, stride);
 		return SL_BADVAL;
 	}
 	uint16_t most = reach(pci, pf, n);
 	if (most < n) {
-		log_fail("sriov", "let firmware reserve buses (SR-IOV or ARI support in its setup), or set vfs= lower",
-		         BDF_FMT ": VF %u would be on bus %02x, which does not lead to it (last bus is %02x): routing ids reach for %u of %u VFs",
-		         BDF_ARG(pf->bdf), most, vf_rid(pf, most) >> 8, last_bus(pci, pf), most, n);
+		log_fail("sriov",
+			 "let firmware reserve buses (SR-IOV or ARI support in its setup), or set vfs= lower",
+			 BDF_FMT ": VF %u would be on bus %02x, which does not lead to it (last bus is "
+				 "%02x): routing ids reach for %u of %u VFs",
+			 BDF_ARG(pf->bdf), most, vf_rid(pf, most) >> 8, last_bus(pci, pf), most, n);
 		return SL_RANGE;
 	}
 	for (unsigned i = 0; i < n; i++) {
 		bdf_t vf = {pf->bdf.seg, (uint16_t)vf_rid(pf, i)};
 		if (pci_find(pci, vf)) {
-			log_fail("sriov", "update the device's firmware", BDF_FMT ": VF %u would be " BDF_FMT ", which is another function",
-			         BDF_ARG(pf->bdf), i, BDF_ARG(vf));
+			log_fail("sriov", "update the device's firmware",
+				 BDF_FMT ": VF %u would be " BDF_FMT ", which is another function",
+				 BDF_ARG(pf->bdf), i, BDF_ARG(vf));
 			return SL_BADVAL;
 		}
 	}
 	return SL_OK;
 }
 
-/* An address for VF BAR i and n VFs. A 64-bit prefetchable one prefers the prefetchable window; everything may go to the 32-bit
- * one. */
+/* An address for VF BAR i and n VFs. A 64-bit prefetchable one prefers the prefetchable window; everything
+ * may go to the 32-bit one. */
 static enum sl_err vf_bar_place(const struct pci *pci, struct pci_func *pf, unsigned i, uint64_t need)
 {
 	struct pci_bar *b = &pf->vf_bar[i];
@@ -249,9 +255,10 @@ static enum sl_err vf_bar_settle(const struct pci *pci, struct pci_func *pf, uns
 	if (b->size <= UINT64_MAX >> 16 && vf_bar_place(pci, pf, i, need) == SL_OK)
 		return SL_OK;
 	log_fail("sriov", "turn on SR-IOV and above-4G decoding in firmware setup, or set vfs= lower",
-	         BDF_FMT ": VF BAR%u has no %s: %u VFs need %llu KiB %s", BDF_ARG(pf->bdf), i,
-	         was ? "usable address" : "address", n, (ull)(need >> 10),
-	         pf->parent ? "in the window of the bridge above" : "and there is no bridge above to take them from");
+		 BDF_FMT ": VF BAR%u has no %s: %u VFs need %llu KiB %s", BDF_ARG(pf->bdf), i,
+		 was ? "usable address" : "address", n, (ull)(need >> 10),
+		 pf->parent ? "in the window of the bridge above"
+			    : "and there is no bridge above to take them from");
 	return SL_NOSPACE;
 }
 
@@ -309,8 +316,8 @@ static enum sl_err vfs_on(struct pci *pci, struct pci_func *pf, uint16_t n)
 	wr16(pf, SRIOV_CTL, rd16(pf, SRIOV_CTL) | SRIOV_CTL_VFE | SRIOV_CTL_MSE);
 	delay_us(VF_SETTLE_US);
 	if (!(rd16(pf, SRIOV_CTL) & SRIOV_CTL_VFE)) {
-		log_fail("sriov", "set vfs= lower, or update the device's firmware", BDF_FMT " does not take VF Enable with %u VFs",
-		         BDF_ARG(pf->bdf), n);
+		log_fail("sriov", "set vfs= lower, or update the device's firmware",
+			 BDF_FMT " does not take VF Enable with %u VFs", BDF_ARG(pf->bdf), n);
 		return SL_DEVICE;
 	}
 	uint64_t deadline = now_us() + VF_ANSWER_US;
@@ -318,7 +325,8 @@ static enum sl_err vfs_on(struct pci *pci, struct pci_func *pf, uint16_t n)
 		bdf_t vf = {pf->bdf.seg, (uint16_t)vf_rid(pf, i)};
 		if (!vf_answers(pci->cfg, vf, deadline)) {
 			log_fail("sriov", "turn on ARI in firmware setup, or set vfs= lower",
-			         BDF_FMT ": VF %u does not answer at " BDF_FMT, BDF_ARG(pf->bdf), i, BDF_ARG(vf));
+				 BDF_FMT ": VF %u does not answer at " BDF_FMT, BDF_ARG(pf->bdf), i,
+				 BDF_ARG(vf));
 			return SL_TIMEOUT;
 		}
 		enum sl_err e = vf_add(pci, pf, i, vf);
@@ -361,7 +369,7 @@ enum sl_err sriov_disable(struct pci *pci, struct pci_func *pf)
 struct pci_func *sriov_vf(const struct pci *pci, const struct pci_func *pf, uint16_t index)
 {
 	PCI_EACH(f, pci)
-		if (f->pf == pf && f->vf_index == index)
-			return f;
+	if (f->pf == pf && f->vf_index == index)
+		return f;
 	return NULL;
 }

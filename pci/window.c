@@ -4,7 +4,8 @@
 static struct pci_window window(uint64_t base, uint64_t limit)
 {
 	/* Base 0 is a window that does not exist or was never set. */
-	return base == 0 || limit < base ? (struct pci_window){0} : (struct pci_window){base, limit - base + 1};
+	return base == 0 || limit < base ? (struct pci_window){0}
+					 : (struct pci_window){base, limit - base + 1};
 }
 
 /* PCIe §7.5.1.3.8 to §7.5.1.3.10 */
@@ -31,7 +32,8 @@ static struct pci_window reachable(const struct pci_func *bridge, bool prefetch)
 		if (o.size == 0)
 			return o;
 		uint64_t base = o.base > w.base ? o.base : w.base;
-		uint64_t end = o.base + (o.size - 1) < w.base + (w.size - 1) ? o.base + (o.size - 1) : w.base + (w.size - 1);
+		uint64_t end = o.base + (o.size - 1) < w.base + (w.size - 1) ? o.base + (o.size - 1)
+									     : w.base + (w.size - 1);
 		w = window(base, end);
 	}
 	return w;
@@ -42,7 +44,8 @@ static bool contains(struct pci_window w, uint64_t addr, uint64_t size)
 	return addr >= w.base && size <= w.size && addr - w.base <= w.size - size;
 }
 
-/* Whether [addr, addr + size) meets [base, base + len); if so *end is the last byte of the second. Sums may reach 2^64. */
+/* Whether [addr, addr + size) meets [base, base + len); if so *end is the last byte of the second. Sums may
+ * reach 2^64. */
 static bool meets(uint64_t addr, uint64_t size, uint64_t base, uint64_t len, uint64_t *end)
 {
 	if (len == 0 || base == 0)
@@ -64,16 +67,18 @@ static bool function_uses(const struct pci_func *f, uint64_t addr, uint64_t size
 		if (meets(addr, size, v->addr, room, end))
 			return true;
 	}
-	return meets(addr, size, f->rom.addr, f->rom.size, end) || meets(addr, size, f->mem.base, f->mem.size, end) ||
+	return meets(addr, size, f->rom.addr, f->rom.size, end) ||
+	       meets(addr, size, f->mem.base, f->mem.size, end) ||
 	       meets(addr, size, f->pref.base, f->pref.size, end);
 }
 
 /* The functions on a bridge's bus are its children; VFs are part of their PF's VF BARs. */
-static bool in_use(const struct pci *pci, const struct pci_func *bridge, uint64_t addr, uint64_t size, uint64_t *end)
+static bool in_use(const struct pci *pci, const struct pci_func *bridge, uint64_t addr, uint64_t size,
+		   uint64_t *end)
 {
 	PCI_EACH(f, pci)
-		if (f->parent == bridge && !f->pf && function_uses(f, addr, size, end))
-			return true;
+	if (f->parent == bridge && !f->pf && function_uses(f, addr, size, end))
+		return true;
 	return false;
 }
 
@@ -82,14 +87,15 @@ bool range_free(const struct pci *pci, const struct pci_func *bridge, uint64_t a
 	uint64_t end;
 	if (addr == 0 || size == 0 || size - 1 > UINT64_MAX - addr)
 		return false;
-	if (bridge && !contains(reachable(bridge, false), addr, size) && !contains(reachable(bridge, true), addr, size))
+	if (bridge && !contains(reachable(bridge, false), addr, size) &&
+	    !contains(reachable(bridge, true), addr, size))
 		return false;
 	return !in_use(pci, bridge, addr, size, &end);
 }
 
 /* Each step moves past one range that is in use, so there are no more steps than ranges. */
-enum sl_err pci_gap_find(const struct pci *pci, const struct pci_func *bridge, bool prefetch, uint64_t size, uint64_t align,
-                         uint64_t *addr)
+enum sl_err pci_gap_find(const struct pci *pci, const struct pci_func *bridge, bool prefetch, uint64_t size,
+			 uint64_t align, uint64_t *addr)
 {
 	struct pci_window w = reachable(bridge, prefetch);
 	uint64_t at = ALIGN_UP(w.base, align), end;

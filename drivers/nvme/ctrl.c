@@ -16,11 +16,13 @@ _Static_assert(ADMIN_ENTRIES * sizeof(struct nvme_sqe) <= NVME_MEM_ACQ - NVME_ME
 static enum sl_err lost(struct nvme_ctrl *c, enum sl_err e, const char *what)
 {
 	c->dead = true;
-	log_fail("nvme", NULL, BDF_FMT ": %s (CSTS 0x%x)", BDF_ARG(c->fn), what, nvme_rd32(&c->io, NVME_CSTS));
+	log_fail("nvme", NULL, BDF_FMT ": %s (CSTS 0x%x)", BDF_ARG(c->fn), what,
+		 nvme_rd32(&c->io, NVME_CSTS));
 	return e;
 }
 
-/* Waits for CSTS.RDY to be as told. A fatal status ends the wait for 1; for 0 it may stay until the reset is through. */
+/* Waits for CSTS.RDY to be as told. A fatal status ends the wait for 1; for 0 it may stay until the reset is
+ * through. */
 static enum sl_err wait_ready(struct nvme_ctrl *c, bool ready)
 {
 	uint64_t end = now_us() + c->ready_us;
@@ -29,10 +31,10 @@ static enum sl_err wait_ready(struct nvme_ctrl *c, bool ready)
 		uint32_t csts = nvme_rd32(&c->io, NVME_CSTS);
 		if (csts == ALL_ONES)
 			return lost(c, SL_DEVICE, "gone from the bus");
-		if (!!(csts & CSTS_RDY) == ready)
-			return SL_OK;
 		if (ready && csts & CSTS_CFS)
 			return lost(c, SL_DEVICE, "controller fatal status");
+		if (!!(csts & CSTS_RDY) == ready)
+			return SL_OK;
 		if (late)
 			return lost(c, SL_TIMEOUT, ready ? "does not get ready" : "does not stop");
 		__builtin_ia32_pause();
@@ -56,13 +58,16 @@ static enum sl_err read_caps(struct nvme_ctrl *c)
 	c->cap = nvme_rd64(&c->io, NVME_CAP);
 	if (c->vs == ALL_ONES || c->vs == 0 || c->cap == 0) {
 		log_fail("nvme", "a VF answers only when the PF gave it queues and brought it online",
-			 BDF_FMT ": no controller answers (VS 0x%x, CAP 0x%llx)", BDF_ARG(c->fn), c->vs, (ull)c->cap);
+			 BDF_FMT ": no controller answers (VS 0x%x, CAP 0x%llx)", BDF_ARG(c->fn), c->vs,
+			 (ull)c->cap);
 		return SL_NOTFOUND;
 	}
 	/* The doorbells of the highest queue pair must be in the BAR. */
 	uint64_t end = NVME_CQHDBL((uint64_t)c->io_queues, (unsigned)FGET(c->cap, CAP_DSTRD)) + 4;
-	if (!(c->cap & CAP_CSS_NVM) || FGET(c->cap, CAP_MPSMIN) || !FGET(c->cap, CAP_MQES) || end > c->io.len) {
-		log_fail("nvme", NULL, BDF_FMT ": needs NVM command set, 4 KiB pages, doorbells inside BAR0 (CAP 0x%llx)",
+	if (!(c->cap & CAP_CSS_NVM) || FGET(c->cap, CAP_MPSMIN) || !FGET(c->cap, CAP_MQES) ||
+	    end > c->io.len) {
+		log_fail("nvme", NULL,
+			 BDF_FMT ": needs NVM command set, 4 KiB pages, doorbells inside BAR0 (CAP 0x%llx)",
 			 BDF_ARG(c->fn), (ull)c->cap);
 		return SL_UNSUPPORTED;
 	}
@@ -70,7 +75,8 @@ static enum sl_err read_caps(struct nvme_ctrl *c)
 	return SL_OK;
 }
 
-/* CC.EN 1 -> 0 and wait. EN may not be cleared while it is set and RDY has not followed yet: NVMe §3.1.3.5. */
+/* CC.EN 1 -> 0 and wait. EN may not be cleared while it is set and RDY has not followed yet: NVMe §3.1.3.5.
+ */
 static enum sl_err disable(struct nvme_ctrl *c)
 {
 	uint32_t cc = nvme_rd32(&c->io, NVME_CC);
@@ -159,7 +165,8 @@ enum sl_err nvme_admin(struct nvme_ctrl *c, const char *what, struct nvme_sqe cm
 	enum sl_err e = nvme_admin_try(c, cmd, dw0);
 	if (e || !c->status)
 		return e;
-	log_fail("nvme", NULL, BDF_FMT ": %s: %s", BDF_ARG(c->fn), what, nvme_status_text(c->status, words, sizeof words));
+	log_fail("nvme", NULL, BDF_FMT ": %s: %s", BDF_ARG(c->fn), what,
+		 nvme_status_text(c->status, words, sizeof words));
 	return SL_DEVICE;
 }
 
@@ -178,7 +185,8 @@ enum sl_err nvme_identify(struct nvme_ctrl *c, enum nvme_cns cns, uint32_t nsid,
 {
 	memset(mem_at(c, NVME_MEM_DATA), 0, PAGE_SIZE);
 	*page = mem_at(c, NVME_MEM_DATA);
-	return nvme_admin(c, "Identify", identify_cmd(cns, nsid, cdw10_cntid, iova_at(c, NVME_MEM_DATA)), NULL);
+	return nvme_admin(c, "Identify", identify_cmd(cns, nsid, cdw10_cntid, iova_at(c, NVME_MEM_DATA)),
+			  NULL);
 }
 
 enum sl_err nvme_identify_at(struct nvme_ctrl *c, iova_t to)
@@ -186,7 +194,8 @@ enum sl_err nvme_identify_at(struct nvme_ctrl *c, iova_t to)
 	return nvme_admin_try(c, identify_cmd(NVME_CNS_CTRL, 0, 0, to.v), NULL);
 }
 
-/* Identify that controllers of earlier revisions do not know: an error status means that the page is not there. */
+/* Identify that controllers of earlier revisions do not know: an error status means that the page is not
+ * there. */
 static bool identify_optional(struct nvme_ctrl *c, enum nvme_cns cns, uint32_t nsid)
 {
 	memset(mem_at(c, NVME_MEM_DATA), 0, PAGE_SIZE);
@@ -227,7 +236,8 @@ static enum sl_err ask_queues(struct nvme_ctrl *c)
 		return e;
 	if (FGET(got, FEAT_NSQ) >= n && FGET(got, FEAT_NCQ) >= n)
 		return SL_OK;
-	log_fail("nvme", NULL, BDF_FMT ": wanted %u queue pairs, gives %u submission and %u completion queues",
+	log_fail("nvme", NULL,
+		 BDF_FMT ": wanted %u queue pairs, gives %u submission and %u completion queues",
 		 BDF_ARG(c->fn), n + 1, (unsigned)FGET(got, FEAT_NSQ) + 1, (unsigned)FGET(got, FEAT_NCQ) + 1);
 	return SL_NOSPACE;
 }
@@ -253,8 +263,8 @@ static enum sl_err start(struct nvme_ctrl *c, struct domain *dom, iova_t iova)
 	return e ? e : ask_queues(c);
 }
 
-enum sl_err nvme_ctrl_init(struct nvme_ctrl *c, const struct nvme_io *io, bdf_t fn, struct domain *dom, iova_t iova,
-			   unsigned io_queues)
+enum sl_err nvme_ctrl_init(struct nvme_ctrl *c, const struct nvme_io *io, bdf_t fn, struct domain *dom,
+			   iova_t iova, unsigned io_queues)
 {
 	if (io_queues > NVME_IO_QUEUES)
 		return SL_RANGE;
@@ -271,8 +281,9 @@ enum sl_err nvme_ctrl_init(struct nvme_ctrl *c, const struct nvme_io *io, bdf_t 
 
 static void delete_queue(struct nvme_ctrl *c, enum nvme_admin_opc opc, unsigned qid)
 {
-	enum sl_err e = nvme_admin(c, opc == NVME_DELETE_SQ ? "Delete I/O Submission Queue" : "Delete I/O Completion Queue",
-				   (struct nvme_sqe){.opc = (uint8_t)opc, .cdw10 = qid}, NULL);
+	enum sl_err e = nvme_admin(
+		c, opc == NVME_DELETE_SQ ? "Delete I/O Submission Queue" : "Delete I/O Completion Queue",
+		(struct nvme_sqe){.opc = (uint8_t)opc, .cdw10 = qid}, NULL);
 	if (e) /* the reset that follows deletes it all the same */
 		log_warn("nvme", BDF_FMT ": queue %u not deleted: %s", BDF_ARG(c->fn), qid, sl_err_text(e));
 }
@@ -289,7 +300,8 @@ enum sl_err nvme_ctrl_fini(struct nvme_ctrl *c)
 			}
 	c->created = 0;
 	if (disable(c))
-		log_warn("nvme", BDF_FMT ": not stopped; its queue memory is taken away all the same", BDF_ARG(c->fn));
+		log_warn("nvme", BDF_FMT ": not stopped; its queue memory is taken away all the same",
+			 BDF_ARG(c->fn));
 	c->dead = true;
 	return dma_put(&c->mem);
 }
@@ -351,7 +363,8 @@ enum sl_err nvme_ctrl_queue(struct nvme_ctrl *c, uint16_t qid, uint32_t depth, s
 		return SL_RANGE;
 	if (c->created & BIT(qid))
 		return SL_EXISTS;
-	uint32_t sq_entries = pow2_at_least(depth + 1), cq_entries = pow2_at_least(2 * depth), most = ring_max(c);
+	uint32_t sq_entries = pow2_at_least(depth + 1), cq_entries = pow2_at_least(2 * depth),
+		 most = ring_max(c);
 	if (cq_entries < CQ_MIN)
 		cq_entries = CQ_MIN;
 	if (cq_entries > most)
@@ -375,7 +388,8 @@ enum sl_err nvme_ns_next(struct nvme_ctrl *c, enum nvme_ns_list list, uint32_t a
 	if (!first)
 		return SL_END;
 	if (first <= after || first > NVME_NSID_LAST) {
-		log_fail("nvme", NULL, BDF_FMT ": namespace list has 0x%x after 0x%x", BDF_ARG(c->fn), first, after);
+		log_fail("nvme", NULL, BDF_FMT ": namespace list has 0x%x after 0x%x", BDF_ARG(c->fn), first,
+			 after);
 		return SL_BADVAL;
 	}
 	*nsid = first;
@@ -386,12 +400,14 @@ enum sl_err nvme_ns_get(struct nvme_ctrl *c, enum nvme_ns_list list, uint32_t ns
 {
 	const volatile void *page;
 	unsigned format;
-	enum sl_err e = nvme_identify(c, list == NVME_NS_ACTIVE ? NVME_CNS_NS : NVME_CNS_ALLOCATED_NS, nsid, 0, &page);
+	enum sl_err e = nvme_identify(c, list == NVME_NS_ACTIVE ? NVME_CNS_NS : NVME_CNS_ALLOCATED_NS, nsid,
+				      0, &page);
 	if (e)
 		return e;
 	e = nvme_ns_parse(page, nsid, out, &format);
 	if (e) {
-		log_fail("nvme", NULL, BDF_FMT ": namespace %u describes itself impossibly", BDF_ARG(c->fn), nsid);
+		log_fail("nvme", NULL, BDF_FMT ": namespace %u describes itself impossibly", BDF_ARG(c->fn),
+			 nsid);
 		return e;
 	}
 	if (out->pi_type && c->id.ctratt & CTRATT_ELBAS && identify_optional(c, NVME_CNS_NS_CSI, nsid))

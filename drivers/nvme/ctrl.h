@@ -1,8 +1,8 @@
 /* One NVMe controller, PF or VF: registers, admin queue, Identify, I/O queue pairs.
  *
- * Order: the function is attached to its domain, memory space and bus mastering are on; nvme_ctrl_init(); queue pairs by
- * nvme_ctrl_queue(); nvme_ctrl_fini(); then bus mastering off and detach. A controller belongs to one core at a time.
- * Nothing here writes to a namespace. */
+ * Order: the function is attached to its domain, memory space and bus mastering are on; nvme_ctrl_init();
+ * queue pairs by nvme_ctrl_queue(); nvme_ctrl_fini(); then bus mastering off and detach. A controller belongs
+ * to one core at a time. Nothing here writes to a namespace. */
 #pragma once
 #include "drivers/dma.h"
 #include "drivers/nvme/identify.h"
@@ -10,8 +10,8 @@
 #include "drivers/nvme/queue.h"
 #include "kernel/bdf.h"
 
-/* All memory of a controller, one block: slot 0 is the admin pair and the page that Identify fills, slot n is I/O queue
- * pair n. */
+/* All memory of a controller, one block: slot 0 is the admin pair and the page that Identify fills, slot n is
+ * I/O queue pair n. */
 #define NVME_SLOT      0x20000u
 #define NVME_MEM_ASQ   0x0000u
 #define NVME_MEM_ACQ   0x1000u
@@ -25,7 +25,8 @@
 #define NVME_CQ_MAX    2048u
 _Static_assert(NVME_SQ_MAX * sizeof(struct nvme_sqe) <= NVME_SLOT_CQ - NVME_SLOT_SQ, "slot layout");
 _Static_assert(NVME_CQ_MAX * sizeof(struct nvme_cqe) <= NVME_SLOT_COPY - NVME_SLOT_CQ, "slot layout");
-_Static_assert((NVME_DEPTH_MAX + 1) * sizeof(struct nvme_copy_range) <= NVME_SLOT - NVME_SLOT_COPY, "slot layout");
+_Static_assert((NVME_DEPTH_MAX + 1) * sizeof(struct nvme_copy_range) <= NVME_SLOT - NVME_SLOT_COPY,
+	       "slot layout");
 
 struct nvme_ctrl {
 	struct nvme_io io;
@@ -42,39 +43,42 @@ struct nvme_ctrl {
 	struct nvme_queue admin;
 };
 
-/* Stops what firmware left running, gives the controller an admin queue in memory of ours, starts and identifies it.
- * io_queues is the most I/O queue pairs that will be asked for, at most NVME_IO_QUEUES; with 0 the memory is 3 pages at
- * iova, else one 2 MiB block there (iova aligned to that). On an error everything is put back. SL_UNSUPPORTED for a
- * controller without the NVM command set or 4 KiB pages, SL_NOTFOUND when nothing answers (all ones, or a VF that is
- * offline), SL_TIMEOUT, SL_DEVICE, SL_NOSPACE when it gives fewer queues. NVMe §3.5.1 */
-enum sl_err nvme_ctrl_init(struct nvme_ctrl *c, const struct nvme_io *io, bdf_t fn, struct domain *dom, iova_t iova,
-			   unsigned io_queues) MUST_CHECK;
+/* Stops what firmware left running, gives the controller an admin queue in memory of ours, starts and
+ * identifies it. io_queues is the most I/O queue pairs that will be asked for, at most NVME_IO_QUEUES; with 0
+ * the memory is 3 pages at iova, else one 2 MiB block there (iova aligned to that). On an error everything is
+ * put back. SL_UNSUPPORTED for a controller without the NVM command set or 4 KiB pages, SL_NOTFOUND when
+ * nothing answers (all ones, or a VF that is offline), SL_TIMEOUT, SL_DEVICE, SL_NOSPACE when it gives fewer
+ * queues. NVMe §3.5.1 */
+enum sl_err nvme_ctrl_init(struct nvme_ctrl *c, const struct nvme_io *io, bdf_t fn, struct domain *dom,
+			   iova_t iova, unsigned io_queues) MUST_CHECK;
 
-/* Deletes the queue pairs, disables the controller and gives the memory back; also after a fatal status or a failed init.
- * When the IOMMU does not let go of the memory it is leaked and the error returned. Disabling a PF takes all its VFs
- * offline: end those first. */
+/* Deletes the queue pairs, disables the controller and gives the memory back; also after a fatal status or a
+ * failed init. When the IOMMU does not let go of the memory it is leaked and the error returned. Disabling a
+ * PF takes all its VFs offline: end those first. */
 enum sl_err nvme_ctrl_fini(struct nvme_ctrl *c) MUST_CHECK;
 
-/* SL_OK while the controller runs; SL_DEVICE after a fatal status, a reset by somebody else, or when it is gone. One
- * register read. */
+/* SL_OK while the controller runs; SL_DEVICE after a fatal status, a reset by somebody else, or when it is
+ * gone. One register read. */
 enum sl_err nvme_ctrl_health(const struct nvme_ctrl *c) MUST_CHECK;
 
 /* The largest depth that nvme_ctrl_queue() can give. */
 uint32_t nvme_ctrl_depth(const struct nvme_ctrl *c);
 
-/* Creates I/O queue pair qid (1..io_queues), polled, for depth commands in flight (1..nvme_ctrl_depth()). The completion
- * ring is much longer than that so that its doorbell is rare. NVMe §5.4, §5.5 */
-enum sl_err nvme_ctrl_queue(struct nvme_ctrl *c, uint16_t qid, uint32_t depth, struct nvme_queue *out) MUST_CHECK;
+/* Creates I/O queue pair qid (1..io_queues), polled, for depth commands in flight (1..nvme_ctrl_depth()). The
+ * completion ring is much longer than that so that its doorbell is rare. NVMe §5.4, §5.5 */
+enum sl_err nvme_ctrl_queue(struct nvme_ctrl *c, uint16_t qid, uint32_t depth,
+			    struct nvme_queue *out) MUST_CHECK;
 
-/* Sends an admin command (its cid is filled in) and waits for it: SL_OK when it completed, c->status says how, *dw0 (may
- * be NULL) is its result. SL_TIMEOUT or SL_DEVICE when the controller is lost. */
+/* Sends an admin command (its cid is filled in) and waits for it: SL_OK when it completed, c->status says
+ * how, *dw0 (may be NULL) is its result. SL_TIMEOUT or SL_DEVICE when the controller is lost. */
 enum sl_err nvme_admin_try(struct nvme_ctrl *c, struct nvme_sqe cmd, uint32_t *dw0) MUST_CHECK;
 
-/* The same for a command that has to succeed: an error status is logged under the name what and is SL_DEVICE. */
+/* The same for a command that has to succeed: an error status is logged under the name what and is SL_DEVICE.
+ */
 enum sl_err nvme_admin(struct nvme_ctrl *c, const char *what, struct nvme_sqe cmd, uint32_t *dw0) MUST_CHECK;
 
-/* Identify into the controller's own page, which is zeroed before; *page (valid until the next admin command that has
- * data) is memory that the controller can write to. cdw10_cntid is CDW10 31:16. */
+/* Identify into the controller's own page, which is zeroed before; *page (valid until the next admin command
+ * that has data) is memory that the controller can write to. cdw10_cntid is CDW10 31:16. */
 enum sl_err nvme_identify(struct nvme_ctrl *c, enum nvme_cns cns, uint32_t nsid, uint16_t cdw10_cntid,
 			  const volatile void **page) MUST_CHECK;
 
@@ -86,9 +90,11 @@ enum nvme_ns_list {
 	NVME_NS_ALLOCATED, /* all of the subsystem; needs namespace management (OACS) */
 };
 
-/* The first namespace of the list above id after (0: the first of all). SL_END when there is none, SL_BADVAL when the
- * list does not rise. */
-enum sl_err nvme_ns_next(struct nvme_ctrl *c, enum nvme_ns_list list, uint32_t after, uint32_t *nsid) MUST_CHECK;
+/* The first namespace of the list above id after (0: the first of all). SL_END when there is none, SL_BADVAL
+ * when the list does not rise. */
+enum sl_err nvme_ns_next(struct nvme_ctrl *c, enum nvme_ns_list list, uint32_t after,
+			 uint32_t *nsid) MUST_CHECK;
 
 /* Identifies one namespace. SL_BADVAL, with a line in the log, when it describes itself impossibly. */
-enum sl_err nvme_ns_get(struct nvme_ctrl *c, enum nvme_ns_list list, uint32_t nsid, struct nvme_ns *out) MUST_CHECK;
+enum sl_err nvme_ns_get(struct nvme_ctrl *c, enum nvme_ns_list list, uint32_t nsid,
+			struct nvme_ns *out) MUST_CHECK;

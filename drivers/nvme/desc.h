@@ -1,5 +1,5 @@
-/* What lies in memory between host and controller, one struct a descriptor, with only the fields that are used. Sections:
- * NVMe is the base specification 2.0, NVM the NVM command set specification 1.0. */
+/* What lies in memory between host and controller, one struct a descriptor, with only the fields that are
+ * used. Sections: NVMe is the base specification 2.0, NVM the NVM command set specification 1.0. */
 #pragma once
 #include "kernel/bits.h"
 
@@ -58,7 +58,8 @@ struct nvme_sqe {
 };
 #define NVME_SQES 6u /* log2 of its size */
 _Static_assert(sizeof(struct nvme_sqe) == 1u << NVME_SQES, "NVMe 3.3.3.1");
-_Static_assert(offsetof(struct nvme_sqe, prp1) == 24 && offsetof(struct nvme_sqe, cdw12) == 48, "NVMe 3.3.3.1");
+_Static_assert(offsetof(struct nvme_sqe, prp1) == 24 && offsetof(struct nvme_sqe, cdw12) == 48,
+	       "NVMe 3.3.3.1");
 
 /* Read, Write, Compare, Write Zeroes, Verify: CDW12. NVM §3.2.4 and §5.2.2 */
 #define RW_NLB         BITS(15, 0) /* blocks, minus one */
@@ -133,8 +134,11 @@ struct nvme_id_ctrl {
 };
 _Static_assert(sizeof(struct nvme_id_ctrl) == 4096, "NVMe 5.17.2.1");
 _Static_assert(offsetof(struct nvme_id_ctrl, mdts) == 77 && offsetof(struct nvme_id_ctrl, ctratt) == 96 &&
-	       offsetof(struct nvme_id_ctrl, oacs) == 256 && offsetof(struct nvme_id_ctrl, sqes) == 512 &&
-	       offsetof(struct nvme_id_ctrl, oncs) == 520 && offsetof(struct nvme_id_ctrl, ocfs) == 534, "NVMe 5.17.2.1");
+		       offsetof(struct nvme_id_ctrl, oacs) == 256 &&
+		       offsetof(struct nvme_id_ctrl, sqes) == 512 &&
+		       offsetof(struct nvme_id_ctrl, oncs) == 520 &&
+		       offsetof(struct nvme_id_ctrl, ocfs) == 534,
+	       "NVMe 5.17.2.1");
 #define CTRATT_ELBAS      BIT(15) /* extended LBA formats: guards of more than 16 bits exist */
 #define OACS_NS_MGMT      BIT(3)
 #define OACS_VIRT_MGMT    BIT(7)
@@ -166,12 +170,13 @@ struct nvme_id_ns {
 };
 _Static_assert(sizeof(struct nvme_id_ns) == 4096, "NVM 4.1.5.1");
 _Static_assert(offsetof(struct nvme_id_ns, flbas) == 26 && offsetof(struct nvme_id_ns, dps) == 29 &&
-	       offsetof(struct nvme_id_ns, mssrl) == 74 && offsetof(struct nvme_id_ns, lbaf) == 128, "NVM 4.1.5.1");
+		       offsetof(struct nvme_id_ns, mssrl) == 74 && offsetof(struct nvme_id_ns, lbaf) == 128,
+	       "NVM 4.1.5.1");
 #define FLBAS_LO    BITS(3, 0)
 #define FLBAS_EXT   BIT(4)     /* metadata follows each block's data, not in a buffer of its own */
 #define FLBAS_HI    BITS(6, 5) /* counts when there are more than 16 formats */
 #define DPS_TYPE    BITS(2, 0)
-#define DPS_FIRST   BIT(3)     /* protection information is the first part of the metadata, not the last */
+#define DPS_FIRST   BIT(3) /* protection information is the first part of the metadata, not the last */
 #define NMIC_SHARED BIT(0)
 #define LBAF_MS     BITS(15, 0)
 #define LBAF_LBADS  BITS(23, 16)
@@ -187,7 +192,8 @@ _Static_assert(sizeof(struct nvme_id_ns_nvm) == 4096, "NVM 4.1.5.2");
 #define ELBAF_PIF     BITS(8, 7) /* 0: 16-bit guard */
 #define NVME_PI_BYTES 8u         /* guard 2, application tag 2, reference tag 4: NVM §5.2.1.1 */
 
-/* Primary Controller Capabilities (CNS 14h): NVMe §5.17.2.14. VQ: queue pairs, the admin pair counted; VI: interrupts. */
+/* Primary Controller Capabilities (CNS 14h): NVMe §5.17.2.14. VQ: queue pairs, the admin pair counted; VI:
+ * interrupts. */
 struct nvme_primary_caps {
 	uint16_t cntlid, portid;
 	uint8_t crt;
@@ -204,7 +210,8 @@ struct nvme_primary_caps {
 	uint8_t rsvd80[4016];
 };
 _Static_assert(sizeof(struct nvme_primary_caps) == 4096, "NVMe 5.17.2.14");
-_Static_assert(offsetof(struct nvme_primary_caps, vqfrt) == 32 && offsetof(struct nvme_primary_caps, vifrt) == 64,
+_Static_assert(offsetof(struct nvme_primary_caps, vqfrt) == 32 &&
+		       offsetof(struct nvme_primary_caps, vifrt) == 64,
 	       "NVMe 5.17.2.14");
 #define CRT_VQ BIT(0) /* VQ resources are flexible */
 #define CRT_VI BIT(1)

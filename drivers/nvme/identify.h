@@ -1,5 +1,5 @@
-/* What Identify tells, checked and in our own words. The pages are memory that the controller can write to at any time, so
- * every field is read once and judged as read. */
+/* What Identify tells, checked and in our own words. The pages are memory that the controller can write to at
+ * any time, so every field is read once and judged as read. */
 #pragma once
 #include "drivers/nvme/desc.h"
 #include "kernel/err.h"
@@ -14,28 +14,28 @@ struct nvme_id {
 
 struct nvme_ns {
 	uint32_t nsid;
-	uint32_t block;      /* bytes of data in a block */
+	uint32_t block; /* bytes of data in a block */
 	uint8_t block_shift;
-	uint64_t blocks;     /* 0: the namespace is not active */
-	uint16_t meta;       /* metadata bytes a block */
-	bool extended;       /* metadata lies between the blocks' data */
-	bool shared;         /* may be attached to more than one controller */
-	uint8_t pi_type;     /* 0: no protection information */
-	uint8_t pi_format;   /* 0: 16-bit guard, 8 bytes */
-	uint16_t pi_off;     /* where in a block's metadata it starts; for pi_format 0 */
-	uint32_t copy_max;   /* blocks a Copy with one source range may move; 0: none */
+	uint64_t blocks;   /* 0: the namespace is not active */
+	uint16_t meta;     /* metadata bytes a block */
+	bool extended;     /* metadata lies between the blocks' data */
+	bool shared;       /* may be attached to more than one controller */
+	uint8_t pi_type;   /* 0: no protection information */
+	uint8_t pi_format; /* 0: 16-bit guard, 8 bytes */
+	uint16_t pi_off;   /* where in a block's metadata it starts; for pi_format 0 */
+	uint32_t copy_max; /* blocks a Copy with one source range may move; 0: none */
 };
 
-/* Identify Controller. SL_BADVAL when queue entries of 64 and 16 bytes are not possible. max_verify and max_zeroes are
- * left at no limit. */
+/* Identify Controller. SL_BADVAL when queue entries of 64 and 16 bytes are not possible. max_verify and
+ * max_zeroes are left at no limit. */
 enum sl_err nvme_id_parse(const volatile struct nvme_id_ctrl *page, struct nvme_id *out) MUST_CHECK;
 
 /* The limits of the NVM command set; page is that of CNS 06h. */
 void nvme_id_limits(const volatile struct nvme_id_ctrl_nvm *page, struct nvme_id *out);
 
-/* Identify Namespace. SL_BADVAL for a format index outside the table, a block below 512 bytes or above 64 KiB, a size past
- * 2^64 bytes, protection information of a reserved type or without room for it. *format is the index, for
- * nvme_ns_pi_format(). */
+/* Identify Namespace. SL_BADVAL for a format index outside the table, a block below 512 bytes or above 64
+ * KiB, a size past 2^64 bytes, protection information of a reserved type or without room for it. *format is
+ * the index, for nvme_ns_pi_format(). */
 enum sl_err nvme_ns_parse(const volatile struct nvme_id_ns *page, uint32_t nsid, struct nvme_ns *out,
 			  unsigned *format) MUST_CHECK;
 

@@ -1,5 +1,6 @@
-/* How a controller's registers are reached: real ones through MMIO, a model's through functions of its own. For set-up
- * only. The doorbells of the data path are stored to directly and lie at regs + NVME_DOORBELLS in both cases. */
+/* How a controller's registers are reached: real ones through MMIO, a model's through functions of its own.
+ * For set-up only. The doorbells of the data path are stored to directly and lie at regs + NVME_DOORBELLS in
+ * both cases. */
 #pragma once
 #include "drivers/nvme/regs.h"
 

@@ -20,7 +20,8 @@ static enum sl_err read_primary(struct nvme_pf *pf)
 	const volatile struct nvme_primary_caps *p = page;
 	uint16_t cntlid = p->cntlid;
 	if (cntlid != pf->ctrl.id.cntlid) {
-		log_fail("nvme", NULL, BDF_FMT ": primary controller capabilities name controller %u, this is %u",
+		log_fail("nvme", NULL,
+			 BDF_FMT ": primary controller capabilities name controller %u, this is %u",
 			 BDF_ARG(pf->ctrl.fn), cntlid, pf->ctrl.id.cntlid);
 		return SL_BADVAL;
 	}
@@ -34,7 +35,8 @@ static enum sl_err read_primary(struct nvme_pf *pf)
 	return SL_OK;
 }
 
-enum sl_err nvme_pf_open(struct nvme_pf *pf, const struct nvme_io *io, bdf_t fn, struct domain *dom, iova_t iova)
+enum sl_err nvme_pf_open(struct nvme_pf *pf, const struct nvme_io *io, bdf_t fn, struct domain *dom,
+			 iova_t iova)
 {
 	memset(pf, 0, sizeof *pf);
 	enum sl_err e = nvme_ctrl_init(&pf->ctrl, io, fn, dom, iova, 0);
@@ -43,7 +45,8 @@ enum sl_err nvme_pf_open(struct nvme_pf *pf, const struct nvme_io *io, bdf_t fn,
 	if (pf->ctrl.id.oacs & OACS_VIRT_MGMT) {
 		e = read_primary(pf);
 	} else {
-		log_fail("nvme", NULL, BDF_FMT ": no virtualization management (OACS 0x%x)", BDF_ARG(fn), pf->ctrl.id.oacs);
+		log_fail("nvme", NULL, BDF_FMT ": no virtualization management (OACS 0x%x)", BDF_ARG(fn),
+			 pf->ctrl.id.oacs);
 		e = SL_UNSUPPORTED;
 	}
 	if (!e)
@@ -67,8 +70,8 @@ enum sl_err nvme_pf_share(const struct nvme_pf *pf, unsigned vfs, uint16_t *vq, 
 	if ((*vq >= 2 || !pf->flexible_vq) && (*vi >= 1 || !pf->flexible_vi))
 		return SL_OK;
 	log_fail("nvme", "use fewer VFs",
-		 BDF_FMT ": %u queue pairs and %u interrupts for %u VFs; each needs 2 and 1", BDF_ARG(pf->ctrl.fn),
-		 pf->free_vq, pf->free_vi, vfs);
+		 BDF_FMT ": %u queue pairs and %u interrupts for %u VFs; each needs 2 and 1",
+		 BDF_ARG(pf->ctrl.fn), pf->free_vq, pf->free_vi, vfs);
 	return SL_NOSPACE;
 }
 
@@ -96,7 +99,8 @@ static enum sl_err find_secondary(struct nvme_pf *pf, unsigned vf_index, struct 
 			break;
 		from = last + 1;
 	}
-	log_fail("nvme", NULL, BDF_FMT ": no secondary controller for VF %u", BDF_ARG(pf->ctrl.fn), vf_index + 1);
+	log_fail("nvme", NULL, BDF_FMT ": no secondary controller for VF %u", BDF_ARG(pf->ctrl.fn),
+		 vf_index + 1);
 	return SL_NOTFOUND;
 }
 
@@ -104,19 +108,21 @@ static enum sl_err virt_mgmt(struct nvme_pf *pf, const char *what, uint16_t cntl
 			     enum nvme_virt_rt rt, uint16_t n)
 {
 	uint32_t got;
-	enum sl_err e = nvme_admin(&pf->ctrl, what,
-				   (struct nvme_sqe){
-					   .opc = NVME_VIRT_MGMT,
-					   .cdw10 = (uint32_t)(FPUT(VIRT_CDW10_ACT, act) | FPUT(VIRT_CDW10_RT, rt) |
-							       FPUT(VIRT_CDW10_CNTLID, cntlid)),
-					   .cdw11 = n,
-				   },
-				   &got);
+	enum sl_err e =
+		nvme_admin(&pf->ctrl, what,
+			   (struct nvme_sqe){
+				   .opc = NVME_VIRT_MGMT,
+				   .cdw10 = (uint32_t)(FPUT(VIRT_CDW10_ACT, act) | FPUT(VIRT_CDW10_RT, rt) |
+						       FPUT(VIRT_CDW10_CNTLID, cntlid)),
+				   .cdw11 = n,
+			   },
+			   &got);
 	if (e)
 		return e;
 	if (act == VIRT_ASSIGN && FGET(got, VIRT_NR) < n) {
-		log_fail("nvme", NULL, BDF_FMT ": controller %u wanted %u %s, got %u", BDF_ARG(pf->ctrl.fn), cntlid, n,
-			 rt == VIRT_VQ ? "queue pairs" : "interrupts", (unsigned)FGET(got, VIRT_NR));
+		log_fail("nvme", NULL, BDF_FMT ": controller %u wanted %u %s, got %u", BDF_ARG(pf->ctrl.fn),
+			 cntlid, n, rt == VIRT_VQ ? "queue pairs" : "interrupts",
+			 (unsigned)FGET(got, VIRT_NR));
 		return SL_NOSPACE;
 	}
 	return SL_OK;
@@ -131,9 +137,11 @@ static enum sl_err give_and_start(struct nvme_pf *pf, uint16_t cntlid, uint16_t 
 {
 	enum sl_err e = SL_OK;
 	if (pf->flexible_vq)
-		e = virt_mgmt(pf, "Virtualization Management, assign queues", cntlid, VIRT_ASSIGN, VIRT_VQ, vq);
+		e = virt_mgmt(pf, "Virtualization Management, assign queues", cntlid, VIRT_ASSIGN, VIRT_VQ,
+			      vq);
 	if (!e && pf->flexible_vi)
-		e = virt_mgmt(pf, "Virtualization Management, assign interrupts", cntlid, VIRT_ASSIGN, VIRT_VI, vi);
+		e = virt_mgmt(pf, "Virtualization Management, assign interrupts", cntlid, VIRT_ASSIGN,
+			      VIRT_VI, vi);
 	return e ? e : virt_mgmt(pf, "Virtualization Management, online", cntlid, VIRT_ONLINE, VIRT_VQ, 0);
 }
 
@@ -146,12 +154,13 @@ static enum sl_err check_online(struct nvme_pf *pf, unsigned vf_index, uint16_t 
 	bool enough = (s.nvq >= vq || !pf->flexible_vq) && (s.nvi >= vi || !pf->flexible_vi);
 	if (s.scs & SCS_ONLINE && enough)
 		return SL_OK;
-	log_fail("nvme", NULL, BDF_FMT ": VF %u is %s with %u queue pairs and %u interrupts", BDF_ARG(pf->ctrl.fn),
-		 vf_index + 1, s.scs & SCS_ONLINE ? "online" : "offline", s.nvq, s.nvi);
+	log_fail("nvme", NULL, BDF_FMT ": VF %u is %s with %u queue pairs and %u interrupts",
+		 BDF_ARG(pf->ctrl.fn), vf_index + 1, s.scs & SCS_ONLINE ? "online" : "offline", s.nvq, s.nvi);
 	return SL_DEVICE;
 }
 
-enum sl_err nvme_pf_vf_online(struct nvme_pf *pf, unsigned vf_index, uint16_t vq, uint16_t vi, uint16_t *cntlid)
+enum sl_err nvme_pf_vf_online(struct nvme_pf *pf, unsigned vf_index, uint16_t vq, uint16_t vi,
+			      uint16_t *cntlid)
 {
 	struct nvme_secondary s;
 	if (vq < 2 || !vi)
@@ -227,10 +236,12 @@ static enum sl_err attachment(struct nvme_pf *pf, uint32_t nsid, uint16_t cntlid
 			      NULL);
 }
 
-static enum sl_err refused(const struct nvme_pf *pf, const char *what, uint32_t nsid, uint16_t cntlid, enum sl_err e)
+static enum sl_err refused(const struct nvme_pf *pf, const char *what, uint32_t nsid, uint16_t cntlid,
+			   enum sl_err e)
 {
 	char words[96];
-	log_fail("nvme", NULL, BDF_FMT ": %s namespace %u, controller %u: %s", BDF_ARG(pf->ctrl.fn), what, nsid, cntlid,
+	log_fail("nvme", NULL, BDF_FMT ": %s namespace %u, controller %u: %s", BDF_ARG(pf->ctrl.fn), what,
+		 nsid, cntlid,
 		 pf->ctrl.status ? nvme_status_text(pf->ctrl.status, words, sizeof words) : sl_err_text(e));
 	return e;
 }

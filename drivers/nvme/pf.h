@@ -1,9 +1,9 @@
 /* What a PF does for its VFs: queue and interrupt resources, online and offline, namespaces.
  *
- * Order: nvme_pf_open(); VFs switched on in the PF's SR-IOV capability; nvme_pf_vf_online() for each; nvme_pf_ns_attach();
- * the VFs are opened (vf.h), used, closed; nvme_pf_ns_detach(), nvme_pf_vf_offline(); VFs switched off; nvme_pf_close().
- * A reset of the PF, nvme_pf_close() included, takes every VF offline. Namespaces are attached and detached, never created,
- * formatted or written. */
+ * Order: nvme_pf_open(); VFs switched on in the PF's SR-IOV capability; nvme_pf_vf_online() for each;
+ * nvme_pf_ns_attach(); the VFs are opened (vf.h), used, closed; nvme_pf_ns_detach(), nvme_pf_vf_offline();
+ * VFs switched off; nvme_pf_close(). A reset of the PF, nvme_pf_close() included, takes every VF offline.
+ * Namespaces are attached and detached, never created, formatted or written. */
 #pragma once
 #include "drivers/nvme/ctrl.h"
 
@@ -14,37 +14,38 @@ struct nvme_pf {
 	uint16_t max_vq, max_vi;       /* most for one VF */
 };
 
-/* Takes the PF over from firmware, with 3 pages of memory at iova, and reads what it can give to VFs. Errors of
- * nvme_ctrl_init(); SL_UNSUPPORTED without virtualization management (OACS), SL_BADVAL when the capabilities belong to
- * another controller. NVMe §5.17.2.14 */
+/* Takes the PF over from firmware, with 3 pages of memory at iova, and reads what it can give to VFs. Errors
+ * of nvme_ctrl_init(); SL_UNSUPPORTED without virtualization management (OACS), SL_BADVAL when the
+ * capabilities belong to another controller. NVMe §5.17.2.14 */
 enum sl_err nvme_pf_open(struct nvme_pf *pf, const struct nvme_io *io, bdf_t fn, struct domain *dom,
 			 iova_t iova) MUST_CHECK;
 
 /* Stops the PF and gives its memory back. Every VF must be closed. */
 enum sl_err nvme_pf_close(struct nvme_pf *pf) MUST_CHECK;
 
-/* The even share of vfs VFs, capped by what one may hold: queue pairs with the admin pair counted, and interrupts.
- * SL_NOSPACE when that is below 2 queue pairs and 1 interrupt. */
+/* The even share of vfs VFs, capped by what one may hold: queue pairs with the admin pair counted, and
+ * interrupts. SL_NOSPACE when that is below 2 queue pairs and 1 interrupt. */
 enum sl_err nvme_pf_share(const struct nvme_pf *pf, unsigned vfs, uint16_t *vq, uint16_t *vi) MUST_CHECK;
 
-/* Takes VF vf_index (0: the first) offline, assigns vq queue pairs (2 or more: admin and I/O) and vi interrupts, brings it
- * online and reads back that all of it is so. *cntlid is the VF's controller id. The VF must be enabled in PCIe.
- * SL_NOTFOUND when the PF has no such VF, SL_NOSPACE when it gives less than asked, SL_DEVICE. On an error the VF is
- * offline. NVMe §8.26 */
+/* Takes VF vf_index (0: the first) offline, assigns vq queue pairs (2 or more: admin and I/O) and vi
+ * interrupts, brings it online and reads back that all of it is so. *cntlid is the VF's controller id. The VF
+ * must be enabled in PCIe. SL_NOTFOUND when the PF has no such VF, SL_NOSPACE when it gives less than asked,
+ * SL_DEVICE. On an error the VF is offline. NVMe §8.26 */
 enum sl_err nvme_pf_vf_online(struct nvme_pf *pf, unsigned vf_index, uint16_t vq, uint16_t vi,
 			      uint16_t *cntlid) MUST_CHECK;
 
 /* Takes it offline; its resources are free again. The VF must be closed. */
 enum sl_err nvme_pf_vf_offline(struct nvme_pf *pf, unsigned vf_index) MUST_CHECK;
 
-/* Controllers that the namespace is attached to: up to max ids in id[], *n of them; *n is larger than max when there are
- * more. SL_BADVAL when the controller's list is impossible. */
+/* Controllers that the namespace is attached to: up to max ids in id[], *n of them; *n is larger than max
+ * when there are more. SL_BADVAL when the controller's list is impossible. */
 enum sl_err nvme_pf_ns_controllers(struct nvme_pf *pf, uint32_t nsid, uint16_t *id, unsigned max,
 				   unsigned *n) MUST_CHECK;
 
-/* Attaches the namespace to a controller and reads back that it is. SL_EXISTS when it is attached there already, SL_BUSY
- * when it is private and attached to another. Attach to VFs before the PF: there are controllers that refuse the second
- * attachment of a shared namespace because the PF that sends the command has it. */
+/* Attaches the namespace to a controller and reads back that it is. SL_EXISTS when it is attached there
+ * already, SL_BUSY when it is private and attached to another. Attach to VFs before the PF: there are
+ * controllers that refuse the second attachment of a shared namespace because the PF that sends the command
+ * has it. */
 enum sl_err nvme_pf_ns_attach(struct nvme_pf *pf, uint32_t nsid, uint16_t cntlid) MUST_CHECK;
 
 /* Detaches it and reads back that it is gone. SL_NOTFOUND when it is not attached there. */

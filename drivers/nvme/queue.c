@@ -6,10 +6,11 @@ static bool good_size(uint32_t entries, uint32_t depth)
 	return entries > depth && entries <= 0x10000 && (entries & (entries - 1)) == 0;
 }
 
-enum sl_err nvme_queue_init(struct nvme_queue *q, uint16_t qid, uint32_t depth, const struct nvme_queue_mem *mem,
-			    uint32_t sq_entries, uint32_t cq_entries)
+enum sl_err nvme_queue_init(struct nvme_queue *q, uint16_t qid, uint32_t depth,
+			    const struct nvme_queue_mem *mem, uint32_t sq_entries, uint32_t cq_entries)
 {
-	if (!depth || depth > NVME_DEPTH_MAX || !good_size(sq_entries, depth) || !good_size(cq_entries, depth))
+	if (!depth || depth > NVME_DEPTH_MAX || !good_size(sq_entries, depth) ||
+	    !good_size(cq_entries, depth))
 		return SL_RANGE;
 	memset(q, 0, sizeof *q);
 	memset(mem->cq, 0, cq_entries * sizeof *mem->cq);

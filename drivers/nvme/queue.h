@@ -1,12 +1,13 @@
 /* A submission and a completion queue, polled: NVMe §3.3.
  *
- * Fill slots and push them, ring once, take completions, release their room. The head and tail of both rings run freely;
- * entries are powers of two. What the controller writes is not believed: a completion whose queue, head or command id can
- * not be is counted in bad and dropped.
+ * Fill slots and push them, ring once, take completions, release their room. The head and tail of both rings
+ * run freely; entries are powers of two. What the controller writes is not believed: a completion whose
+ * queue, head or command id can not be is counted in bad and dropped.
  *
- * Room. A command that has not completed holds one entry of each ring, so depth commands in flight fit into a submission
- * ring of more than depth entries, whatever head the controller reports. The completion ring also holds entries that were
- * taken but not released: its doorbell may wait until their number and depth together would fill it. */
+ * Room. A command that has not completed holds one entry of each ring, so depth commands in flight fit into a
+ * submission ring of more than depth entries, whatever head the controller reports. The completion ring also
+ * holds entries that were taken but not released: its doorbell may wait until their number and depth together
+ * would fill it. */
 #pragma once
 #include "drivers/nvme/desc.h"
 #include "kernel/addr.h"
@@ -23,12 +24,11 @@ struct nvme_queue {
 	struct nvme_cqe *cq;
 	volatile uint32_t *cq_doorbell;
 	uint32_t cq_mask, cq_head, cq_rung;
-	uint32_t cq_late; /* taken entries that make the completion doorbell due */
-	uint32_t sqid;    /* as in CQE_SQID */
-	uint32_t inflight;
-	uint64_t doorbells; /* MMIO writes, both rings */
-	uint64_t bad;       /* completions that can not be */
-	uint8_t busy[NVME_DEPTH_MAX + 1];
+	uint32_t cq_late;                 /* taken entries that make the completion doorbell due */
+	uint32_t sqid;                    /* as in CQE_SQID */
+	uint64_t doorbells;               /* MMIO writes, both rings */
+	uint64_t bad;                     /* completions that can not be */
+	uint8_t busy[NVME_DEPTH_MAX + 1]; /* by command id: in flight */
 };
 
 /* Where a pair lives: memory that the controller reaches, and its two doorbells. */
@@ -38,11 +38,12 @@ struct nvme_queue_mem {
 	volatile uint32_t *sq_doorbell, *cq_doorbell;
 };
 
-/* A pair with id qid for depth commands in flight. Both entry counts are powers of two above depth (SL_RANGE otherwise);
- * depth is at most NVME_DEPTH_MAX. Zeroes the completion ring, so that no old phase bit is taken for a completion. The
- * memory stays the caller's. */
-enum sl_err nvme_queue_init(struct nvme_queue *q, uint16_t qid, uint32_t depth, const struct nvme_queue_mem *mem,
-			    uint32_t sq_entries, uint32_t cq_entries) MUST_CHECK;
+/* A pair with id qid for depth commands in flight. Both entry counts are powers of two above depth (SL_RANGE
+ * otherwise); depth is at most NVME_DEPTH_MAX. Zeroes the completion ring, so that no old phase bit is taken
+ * for a completion. The memory stays the caller's. */
+enum sl_err nvme_queue_init(struct nvme_queue *q, uint16_t qid, uint32_t depth,
+			    const struct nvme_queue_mem *mem, uint32_t sq_entries,
+			    uint32_t cq_entries) MUST_CHECK;
 
 /* True when a command with this id may be pushed. */
 static inline bool nvme_queue_idle(const struct nvme_queue *q, uint32_t cid)
@@ -56,11 +57,11 @@ static inline struct nvme_sqe *nvme_queue_slot(struct nvme_queue *q)
 	return &q->sq[q->sq_tail & q->sq_mask];
 }
 
-/* Queues the entry of nvme_queue_slot(), whose cid is idle. The controller learns of it by nvme_queue_ring(). */
+/* Queues the entry of nvme_queue_slot(), whose cid is idle. The controller learns of it by nvme_queue_ring().
+ */
 static inline void nvme_queue_push(struct nvme_queue *q, uint32_t cid)
 {
 	q->busy[cid] = 1;
-	q->inflight++;
 	q->sq_tail++;
 }
 
@@ -76,14 +77,16 @@ static inline void nvme_queue_ring(struct nvme_queue *q)
 
 enum nvme_took { NVME_NONE, NVME_TOOK, NVME_BAD };
 
-/* Takes the next completion: NVME_TOOK with its result (DW0), command id and status, NVME_NONE when there is none,
- * NVME_BAD for one that was counted and dropped. */
-static inline enum nvme_took nvme_queue_take(struct nvme_queue *q, uint32_t *cid, uint16_t *status, uint32_t *dw0)
+/* Takes the next completion: NVME_TOOK with its result (DW0), command id and status, NVME_NONE when there is
+ * none, NVME_BAD for one that was counted and dropped. */
+static inline enum nvme_took nvme_queue_take(struct nvme_queue *q, uint32_t *cid, uint16_t *status,
+					     uint32_t *dw0)
 {
 	const struct nvme_cqe *c = &q->cq[q->cq_head & q->cq_mask];
 	uint32_t dw3 = __atomic_load_n(&c->dw3, __ATOMIC_ACQUIRE); /* the rest is read after the phase */
 	bool phase = dw3 & CQE_PHASE;
-	if (phase == !!(q->cq_head & (q->cq_mask + 1))) /* 1 on the first pass, then flipping: NVMe §3.3.3.2.2 */
+	if (phase ==
+	    !!(q->cq_head & (q->cq_mask + 1))) /* 1 on the first pass, then flipping: NVMe §3.3.3.2.2 */
 		return NVME_NONE;
 	q->cq_head++;
 	uint32_t id = dw3 & CQE_CID;
@@ -94,7 +97,6 @@ static inline enum nvme_took nvme_queue_take(struct nvme_queue *q, uint32_t *cid
 		return NVME_BAD;
 	}
 	q->busy[id] = 0;
-	q->inflight--;
 	*cid = id;
 	*status = (uint16_t)(dw3 >> 17);
 	*dw0 = __atomic_load_n(&c->dw0, __ATOMIC_RELAXED);

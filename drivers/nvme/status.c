@@ -129,9 +129,14 @@ static const struct {
 static const char *find(uint16_t code)
 {
 	static const char *const type[8] = {
-		"Unknown generic status", "Unknown command specific status", "Unknown media error",
-		"Unknown path error",     "Unknown",                         "Unknown",
-		"Unknown",                "Vendor specific",
+		"Unknown generic status",
+		"Unknown command specific status",
+		"Unknown media error",
+		"Unknown path error",
+		"Unknown",
+		"Unknown",
+		"Unknown",
+		"Vendor specific",
 	};
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		if (words[i].code == code)

@@ -1,4 +1,5 @@
-/* Status of a command in words. A status is bits 31:17 of a completion entry: SC 7:0, SCT 10:8, CRD, M, DNR (NVMe §3.3.3.2.1). */
+/* Status of a command in words. A status is bits 31:17 of a completion entry: SC 7:0, SCT 10:8, CRD, M, DNR
+ * (NVMe §3.3.3.2.1). */
 #pragma once
 #include "kernel/bits.h"
 

@@ -21,7 +21,8 @@ static const uint32_t prinfo[4] = {
 
 static bool in_share(const struct nvme_store *s, uint64_t lba, uint32_t blocks)
 {
-	return lba - s->first <= s->blocks - blocks; /* blocks is within the operation's limit, and that within s->blocks */
+	return lba - s->first <=
+	       s->blocks - blocks; /* blocks is within the operation's limit, and that within s->blocks */
 }
 
 static bool needs_meta(const struct nvme_store *s, const struct nvme_op *op, const struct accel_req *r)
@@ -47,7 +48,8 @@ static enum sl_err check(const struct nvme_vf *vf, const struct accel_req *r)
 	return nvme_queue_idle(&vf->queue, r->tag) ? SL_OK : SL_BUSY;
 }
 
-static void fill_rw(struct nvme_sqe *e, const struct nvme_store *s, const struct nvme_op *op, const struct accel_req *r)
+static void fill_rw(struct nvme_sqe *e, const struct nvme_store *s, const struct nvme_op *op,
+		    const struct accel_req *r)
 {
 	uint64_t bytes = (uint64_t)r->blocks << s->block_shift;
 	e->mptr = needs_meta(s, op, r) ? r->meta.v : 0;
@@ -58,9 +60,10 @@ static void fill_rw(struct nvme_sqe *e, const struct nvme_store *s, const struct
 	e->cdw14 = (uint32_t)r->lba & s->ref_mask;
 }
 
-/* Moved blocks have other reference tags: with protection information the device takes the old off, checking it when asked,
- * and makes new (PRACT on both sides). NVM §3.2.2 */
-static void fill_copy(struct nvme_vf *vf, struct nvme_sqe *e, const struct nvme_store *s, const struct accel_req *r)
+/* Moved blocks have other reference tags: with protection information the device takes the old off, checking
+ * it when asked, and makes new (PRACT on both sides). NVM §3.2.2 */
+static void fill_copy(struct nvme_vf *vf, struct nvme_sqe *e, const struct nvme_store *s,
+		      const struct accel_req *r)
 {
 	vf->copy[r->tag] = (struct nvme_copy_range){
 		.slba = r->src_lba,
@@ -190,7 +193,8 @@ static void set_ops(struct nvme_store *s, const struct nvme_id *id, const struct
 	s->op[ACCEL_READ] = (struct nvme_op){moved, NVME_READ, check, true, meta};
 	s->op[ACCEL_WRITE] = (struct nvme_op){moved, NVME_WRITE, check | insert, true, meta};
 	if (copies)
-		s->op[ACCEL_COPY] = (struct nvme_op){least(ns->copy_max, s->blocks), NVME_COPY, check, false, false};
+		s->op[ACCEL_COPY] =
+			(struct nvme_op){least(ns->copy_max, s->blocks), NVME_COPY, check, false, false};
 	if (id->oncs & ONCS_WRITE_ZEROES)
 		s->op[ACCEL_FILL] = (struct nvme_op){zeroed, NVME_WRITE_ZEROES, insert, false, false};
 	if (id->oncs & ONCS_COMPARE)
@@ -203,8 +207,9 @@ static void add_store(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg, const s
 {
 	uint64_t blocks = ns->shared ? ns->blocks / cfg->shares : ns->blocks;
 	if (ns->extended || ns->block > DATA_MAX || !blocks) {
-		log_line("nvme", BDF_FMT ": namespace %u not used: %u bytes a block, %s, %llu blocks for us", BDF_ARG(cfg->fn),
-			 ns->nsid, ns->block, ns->extended ? "metadata between the blocks" : "no metadata between them",
+		log_line("nvme", BDF_FMT ": namespace %u not used: %u bytes a block, %s, %llu blocks for us",
+			 BDF_ARG(cfg->fn), ns->nsid, ns->block,
+			 ns->extended ? "metadata between the blocks" : "no metadata between them",
 			 (ull)blocks);
 		return;
 	}
@@ -271,8 +276,8 @@ static enum sl_err start(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg)
 	if (!e)
 		e = find_stores(vf, cfg, true);
 	if (!e && !vf->accel.stores) {
-		log_fail("nvme", "attach a namespace to this controller", BDF_FMT ": no namespace that can be used",
-			 BDF_ARG(cfg->fn));
+		log_fail("nvme", "attach a namespace to this controller",
+			 BDF_FMT ": no namespace that can be used", BDF_ARG(cfg->fn));
 		e = SL_NOTFOUND;
 	}
 	return e;

@@ -14,6 +14,10 @@ void paging_init(const struct boot_info *bi);
 /* Removes the loader's page that led here; the lower half is empty from then on. */
 void paging_drop_loader(void);
 
+/* Looks in the tables whether what is said of them is so: each segment of the kernel has the permissions of its ELF header, no
+ * stack or RAM is executable, page 0 is not there. Panics if not. */
+void paging_check(void);
+
 /* Maps device registers, uncached; never unmapped again. NULL when out of memory. */
 volatile void *mmio_map(phys_t phys, uint64_t len);
 

@@ -39,6 +39,32 @@ void paging_drop_loader(void)
 	forget_translation(boot->jump_page);
 }
 
+static unsigned flags_of(uint64_t va)
+{
+	phys_t pa;
+	unsigned flags;
+	ASSERT(pt_lookup(&pt, va, &pa, &flags));
+	return flags;
+}
+
+void paging_check(void)
+{
+	phys_t pa;
+	unsigned flags;
+	uint64_t base, len;
+	ASSERT(!pt_lookup(&pt, 0, &pa, &flags));
+	for (uint32_t i = 0; i < boot->segment_count; i++) {
+		const struct boot_segment *s = &boot->segment[i];
+		unsigned want = (s->flags & 2 ? PT_W : 0u) | (s->flags & 1 ? PT_X : 0u);
+		for (uint64_t off = 0; off < s->len; off += PAGE_SIZE)
+			ASSERT(flags_of(s->va + off) == want);
+	}
+	for (uint32_t i = 0; memmap_next_ram(regions(), boot->region_count, &i, &base, &len);)
+		ASSERT(base >= MMIO_BASE - phys_map_base || flags_of(phys_map_base + base) == PT_W);
+	for (uint64_t va = STACK_BASE; va < stack_at; va += PAGE_SIZE)
+		ASSERT(!pt_lookup(&pt, va, &pa, &flags) || flags == PT_W);
+}
+
 /* Maps whole pages around [phys, phys + len) at the next free address of the MMIO area, one unmapped page between two. */
 static volatile void *map_uncached(phys_t phys, uint64_t len, unsigned flags)
 {

@@ -5,7 +5,9 @@ import re
 import shutil
 
 import pytest
-import sluice
+
+pytest.register_assert_rewrite("sluice")
+import sluice  # noqa: E402
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	if (acpi_init(&a, RSDP, map) != SL_OK)
 		a.count = 0;
 	struct span s = {p, n};
-	for (unsigned i = 0; i <= a.count; s = a.table[i].data, i++) {
+	for (unsigned i = 0;; s = a.table[i++].data) {
 		for (unsigned k = 0; acpi_mcfg(s, k, &w) != SL_END; k++)
 			if (k > n)
 				__builtin_trap();
@@ -64,6 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		(void)acpi_hpet(s);
 		if (acpi_spcr(s, &u) == SL_OK && !u.addr)
 			__builtin_trap();
+		if (i == a.count)
+			return 0;
 	}
-	return 0;
 }

@@ -1,9 +1,10 @@
-/* A hostile configuration space: whatever it answers, the scan, the capability lists and SR-IOV end, stay inside the space, and
- * leave Command, BARs and the SR-IOV control as they were.
+/* A hostile configuration space: whatever it answers, the scan, the capability lists and SR-IOV end, stay
+ * inside the space, and leave Command, BARs and the SR-IOV control as they were.
  *
- * Input: 12 bytes that say where functions are, 4 whose bits give each function something plausible (a PCI Express capability
- * and an extended list that starts with ARI and SR-IOV; a bridge with bus numbers), so that the code behind is reached; then
- * registers, repeated as often as needed. A bit of every byte says whether it can be written. */
+ * Input: 12 bytes that say where functions are, 4 whose bits give each function something plausible (a PCI
+ * Express capability and an extended list that starts with ARI and SR-IOV; a bridge with bus numbers), so
+ * that the code behind is reached; then registers, repeated as often as needed. A bit of every byte says
+ * whether it can be written. */
 #include <stdlib.h>
 #include <string.h>
 #include "kernel/pmm.h"
@@ -19,29 +20,42 @@ static struct {
 	bdf_t bdf;
 	uint8_t data[0x1000], mask[0x1000];
 } fn[FUNCTIONS];
+static bool planted[FUNCTIONS];
 static unsigned accesses;
+
+/* The first at this address; two can be given the same. */
+static int find(bdf_t bdf, uint16_t off, unsigned bytes)
+{
+	if (off % bytes || off + bytes > 0x1000 || ++accesses > 10000000)
+		abort();
+	for (int i = 0; i < FUNCTIONS; i++)
+		if (bdf_eq(fn[i].bdf, bdf))
+			return i;
+	return -1;
+}
 
 static uint32_t rd(void *ctx, bdf_t bdf, uint16_t off, unsigned bytes)
 {
 	(void)ctx;
-	uint32_t v = UINT32_MAX;
-	if (off % bytes || off + bytes > 0x1000 || ++accesses > 10000000)
-		abort();
-	for (unsigned i = 0; i < FUNCTIONS; i++)
-		if (bdf_eq(fn[i].bdf, bdf))
-			memcpy(&v, fn[i].data + off, bytes);
+	uint32_t v = 0;
+	int i = find(bdf, off, bytes);
+	for (int pf = 0; i < 0 && pf < FUNCTIONS; pf++)
+		if (planted[pf] && fn[pf].data[0x120 + SRIOV_CTL] & 1)
+			i = FUNCTIONS - 1; /* VFs look like this one, wherever they are */
+	if (i < 0)
+		return UINT32_MAX;
+	memcpy(&v, fn[i].data + off, bytes);
 	return v;
 }
 
 static void wr(void *ctx, bdf_t bdf, uint16_t off, unsigned bytes, uint32_t v)
 {
 	(void)ctx;
-	if (off % bytes || off + bytes > 0x1000)
-		abort();
-	for (unsigned i = 0; i < FUNCTIONS; i++)
-		for (unsigned b = 0; bdf_eq(fn[i].bdf, bdf) && b < bytes; b++)
-			fn[i].data[off + b] = (uint8_t)((fn[i].data[off + b] & ~fn[i].mask[off + b]) |
-			                                (v >> 8 * b & fn[i].mask[off + b]));
+	int i = find(bdf, off, bytes);
+	for (unsigned b = 0; i >= 0 && b < bytes; b++) {
+		uint8_t mask = fn[i].mask[off + b];
+		fn[i].data[off + b] = (uint8_t)((fn[i].data[off + b] & ~mask) | (v >> 8 * b & mask));
+	}
 }
 
 static void put(unsigned i, unsigned off, uint32_t v)
@@ -55,7 +69,12 @@ static void plausible(unsigned i)
 	fn[i].data[0x34] = 0x40;
 	put(i, 0x40, 0x00020010 | (uint32_t)fn[i].data[0x50] << 16);
 	put(i, ECAP_FIRST, 0x12010000 | ECAP_ID_ARI);
+	planted[i] = true;
 	put(i, 0x120, 0x00010000 | ECAP_ID_SRIOV);
+	put(i, 0x120 + SRIOV_CTL, 0);
+	put(i, 0x120 + SRIOV_PGSIZES, 0x553);
+	fn[i].data[0x120 + SRIOV_OFFSET + 1] &= 1;
+	fn[i].data[0x120 + SRIOV_STRIDE + 1] = 0;
 	memset(fn[i].mask + 0x120 + SRIOV_CTL, 0x1f, 1);
 	memset(fn[i].mask + 0x120 + SRIOV_NUM, 0xff, 2);
 }
@@ -72,6 +91,7 @@ static void fill(const uint8_t *p, size_t n)
 		}
 		if (fn[i].data[0] == 0xff)
 			fn[i].data[0] = 0x86;
+		planted[i] = false;
 		if (p[12 + i % 4] >> i / 4 & 1)
 			plausible(i);
 		if (p[12 + i % 4] >> (3 + i / 4) & 1) {
@@ -117,10 +137,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	if (pci_scan(&pci, &cfg, 0, 0, BUSES - 1) != SL_OK)
 		abort();
 	for (unsigned i = 0; i < FUNCTIONS; i++)
-		if (memcmp(before[i], fn[i].data, 0x10) != 0)
+		if (memcmp(before[i], fn[i].data, 0x40) != 0)
 			abort();
 	PCI_EACH(f, &pci)
-		try_function(&pci, f);
+	try_function(&pci, f);
 	pci_quiesce(&pci);
 	TAILQ_CONCAT(&pci.spare, &pci.funcs, link); /* functions are kept for ever: use them again */
 	return 0;

@@ -53,8 +53,8 @@ static unsigned bus_of(const struct cm_fn *f)
 	return f->pf ? rid_of(f) >> 8 : f->parent ? f->parent->data[0x19] : f->bus;
 }
 
-/* Bridges pass on what lies within their bus numbers; a root or downstream port sends to its own link only device 0, unless ARI
- * Forwarding is on. */
+/* Bridges pass on what lies within their bus numbers; a root or downstream port sends to its own link only
+ * device 0, unless ARI Forwarding is on. */
 static bool routed(const struct cm_fn *f, uint32_t rid)
 {
 	unsigned bus = rid >> 8;
@@ -77,7 +77,8 @@ static struct cm_fn *find(struct cm *m, bdf_t bdf)
 		if (f->absent || f->seg != bdf.seg)
 			continue;
 		uint32_t rid = rid_of(f);
-		bool same = rid == bdf.rid || (f->all_devices && rid >> 8 == bdf.rid >> 8 && (rid & 7) == (bdf.rid & 7u));
+		bool same = rid == bdf.rid ||
+			    (f->all_devices && rid >> 8 == bdf.rid >> 8 && (rid & 7) == (bdf.rid & 7u));
 		if (f->pf && (!vfe(f->pf) || f->vf_index >= cm_get(f->pf, f->pf->sriov + 0x10, 2)))
 			continue;
 		if (same && (f->all_devices || routed(f, rid)))
@@ -208,7 +209,8 @@ void cm_free(struct cm *m)
 		free(m->fn[--m->n]);
 }
 
-struct cm_fn *cm_add(struct cm *m, struct cm_fn *parent, unsigned seg, unsigned bus, unsigned devfn, uint32_t id, uint32_t class)
+struct cm_fn *cm_add(struct cm *m, struct cm_fn *parent, unsigned seg, unsigned bus, unsigned devfn,
+		     uint32_t id, uint32_t class)
 {
 	struct cm_fn *f = calloc(1, sizeof(*f));
 	if (!f || m->n == sizeof(m->fn) / sizeof(m->fn[0]))
@@ -219,14 +221,14 @@ struct cm_fn *cm_add(struct cm *m, struct cm_fn *parent, unsigned seg, unsigned 
 	f->bus = (uint8_t)bus;
 	f->devfn = (uint8_t)devfn;
 	cm_put(f, 0, 4, id);
-	cm_put(f, 8, 4, (uint64_t)class << 8 | 0x03);
+	cm_put(f, 8, 4, (uint64_t) class << 8 | 0x03);
 	writable(f, 4, 2, 0x547);
 	writable(f, 0x3c, 1, 0xff);
 	return f;
 }
 
-struct cm_fn *cm_bridge(struct cm *m, struct cm_fn *parent, unsigned seg, unsigned bus, unsigned devfn, unsigned sec,
-                        unsigned sub, int type)
+struct cm_fn *cm_bridge(struct cm *m, struct cm_fn *parent, unsigned seg, unsigned bus, unsigned devfn,
+			unsigned sec, unsigned sub, int type)
 {
 	struct cm_fn *f = cm_add(m, parent, seg, bus, devfn, 0x000c1b36, 0x060400);
 	f->data[0x0e] = 1;

@@ -1,6 +1,7 @@
-/* A configuration space that behaves as the specification says, for tests: write masks, routing through bridges by their bus
- * numbers, ARI Forwarding, VFs that exist only while VF Enable is set, function level reset. Register numbers are typed here a
- * second time, from the specification, so that the code under test is checked against another reading of it.
+/* A configuration space that behaves as the specification says, for tests: write masks, routing through
+ * bridges by their bus numbers, ARI Forwarding, VFs that exist only while VF Enable is set, function level
+ * reset. Register numbers are typed here a second time, from the specification, so that the code under test
+ * is checked against another reading of it.
  *
  * What software must not do is counted in `violations`, with the last one in `why`. */
 #pragma once
@@ -11,17 +12,17 @@ struct cm_fn {
 	uint16_t seg;
 	uint8_t bus, devfn;
 	uint8_t data[0x1000], mask[0x1000];
-	bool absent;          /* never answers */
-	bool all_devices;     /* answers to every device number of its bus */
+	bool absent;      /* never answers */
+	bool all_devices; /* answers to every device number of its bus */
 
 	unsigned last_cap, last_ecap; /* ends of the lists */
-	unsigned pcie;        /* PCI Express capability */
-	uint64_t reset_at;    /* 100 ms after a function level reset may not be accessed */
-	uint64_t pending_until; /* Transactions Pending until then */
+	unsigned pcie;                /* PCI Express capability */
+	uint64_t reset_at;            /* 100 ms after a function level reset may not be accessed */
+	uint64_t pending_until;       /* Transactions Pending until then */
 
-	unsigned sriov;       /* SR-IOV capability of a PF */
+	unsigned sriov;                /* SR-IOV capability of a PF */
 	uint16_t offset[2], stride[2]; /* without and with ARI Capable Hierarchy */
-	uint16_t more_from, more; /* NumVFs from which on First VF Offset is larger, and by how much */
+	uint16_t more_from, more;      /* NumVFs from which on First VF Offset is larger, and by how much */
 	bool refuses_vfe;
 	uint64_t vfe_set_at, vfe_cleared_at;
 	struct cm_fn *pf;
@@ -40,11 +41,12 @@ void cm_init(struct cm *m);
 void cm_free(struct cm *m);
 
 /* A type 0 function. parent NULL: on a root bus. id: device << 16 | vendor. */
-struct cm_fn *cm_add(struct cm *m, struct cm_fn *parent, unsigned seg, unsigned bus, unsigned devfn, uint32_t id, uint32_t class);
-/* A type 1 function; type is the Device/Port Type of its PCI Express capability (at 40h, version 2, with ARI Forwarding
- * Supported), -1: a conventional bridge. */
-struct cm_fn *cm_bridge(struct cm *m, struct cm_fn *parent, unsigned seg, unsigned bus, unsigned devfn, unsigned sec,
-                        unsigned sub, int type);
+struct cm_fn *cm_add(struct cm *m, struct cm_fn *parent, unsigned seg, unsigned bus, unsigned devfn,
+		     uint32_t id, uint32_t class);
+/* A type 1 function; type is the Device/Port Type of its PCI Express capability (at 40h, version 2, with ARI
+ * Forwarding Supported), -1: a conventional bridge. */
+struct cm_fn *cm_bridge(struct cm *m, struct cm_fn *parent, unsigned seg, unsigned bus, unsigned devfn,
+			unsigned sec, unsigned sub, int type);
 /* An endpoint's PCI Express capability with FLR. */
 void cm_pcie(struct cm_fn *f, unsigned off, unsigned type);
 /* One capability more at the end of the list. */

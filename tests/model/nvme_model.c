@@ -44,7 +44,7 @@ static void write_cc(struct nvme_model *m, uint32_t v)
 		m->q[0].cq = m->acq;
 		m->q[0].sq_entries = (m->aqa & 0xfff) + 1;
 		m->q[0].cq_entries = (m->aqa >> 16 & 0xfff) + 1;
-		if ((v >> 16 & 0xf) != 6 || (v >> 20 & 0xf) != 4 || v & 0x7f0)
+		if ((v >> 16 & 0xf) != 6 || (v >> 20 & 0xf) != 4 || v & 0x7f0 || m->fatal_at_enable)
 			m->fatal = true;
 		if (!m->never_ready)
 			m->csts |= 1;
@@ -109,7 +109,8 @@ static void wr64(const struct nvme_io *io, uint32_t off, uint64_t v)
 		m->errors++;
 }
 
-void nvme_model_init(struct nvme_model *m, uint16_t cntlid, void *(*reach)(void *, uint64_t, uint64_t, bool), void *ctx)
+void nvme_model_init(struct nvme_model *m, uint16_t cntlid, void *(*reach)(void *, uint64_t, uint64_t, bool),
+		     void *ctx)
 {
 	static const struct nvme_io_ops ops = {rd32, rd64, wr32, wr64};
 	memset(m, 0, sizeof *m);
@@ -156,14 +157,14 @@ static void pi_make(const struct nvme_model_ns *ns, const uint8_t *data, uint8_t
 {
 	uint8_t *pi = meta + pi_at(ns);
 	uint16_t g = guard(ns, data, meta);
-	uint8_t tuple[8] = {(uint8_t)(g >> 8),    (uint8_t)g,           0, 0, (uint8_t)(ref >> 24),
+	uint8_t tuple[8] = {(uint8_t)(g >> 8),    (uint8_t)g,          0,           0, (uint8_t)(ref >> 24),
 			    (uint8_t)(ref >> 16), (uint8_t)(ref >> 8), (uint8_t)ref};
 	memcpy(pi, tuple, 8);
 }
 
 /* prchk: bit 2 guard, bit 0 reference tag. An application tag of all ones switches checking off. */
-static uint16_t pi_check(const struct nvme_model_ns *ns, const uint8_t *data, const uint8_t *meta, uint32_t ref,
-			 unsigned prchk)
+static uint16_t pi_check(const struct nvme_model_ns *ns, const uint8_t *data, const uint8_t *meta,
+			 uint32_t ref, unsigned prchk)
 {
 	const uint8_t *pi = meta + pi_at(ns);
 	if (pi[2] == 0xff && pi[3] == 0xff)
@@ -185,7 +186,8 @@ static struct nvme_model_ns *find_ns(struct nvme_model *m, uint32_t nsid)
 }
 
 /* Moves len bytes between a block and the place off bytes into PRP1/PRP2 memory. */
-static bool prp(struct nvme_model *m, const uint8_t *sqe, uint64_t off, uint8_t *block, size_t len, bool to_host)
+static bool prp(struct nvme_model *m, const uint8_t *sqe, uint64_t off, uint8_t *block, size_t len,
+		bool to_host)
 {
 	for (size_t i = 0; i < len; i++) {
 		uint64_t at = off + i, p1 = get(sqe, 24, 8), first = 4096 - p1 % 4096;
@@ -202,7 +204,8 @@ static bool prp(struct nvme_model *m, const uint8_t *sqe, uint64_t off, uint8_t 
 	return true;
 }
 
-static bool mptr(struct nvme_model *m, const uint8_t *sqe, uint64_t off, uint8_t *meta, size_t len, bool to_host)
+static bool mptr(struct nvme_model *m, const uint8_t *sqe, uint64_t off, uint8_t *meta, size_t len,
+		 bool to_host)
 {
 	uint8_t *host = m->reach(m->ctx, get(sqe, 16, 8) + off, len, to_host);
 	if (host)
@@ -210,8 +213,8 @@ static bool mptr(struct nvme_model *m, const uint8_t *sqe, uint64_t off, uint8_t
 	return host;
 }
 
-static uint16_t write_block(struct nvme_model *m, struct nvme_model_ns *ns, const uint8_t *sqe, uint64_t lba, uint32_t i,
-			    unsigned prinfo)
+static uint16_t write_block(struct nvme_model *m, struct nvme_model_ns *ns, const uint8_t *sqe, uint64_t lba,
+			    uint32_t i, unsigned prinfo)
 {
 	uint8_t data[8192], meta[256] = {0};
 	uint32_t ref = (uint32_t)get(sqe, 56, 4) + i;
@@ -235,8 +238,8 @@ static uint16_t write_block(struct nvme_model *m, struct nvme_model_ns *ns, cons
 	return 0;
 }
 
-static uint16_t read_block(struct nvme_model *m, struct nvme_model_ns *ns, const uint8_t *sqe, uint64_t lba, uint32_t i,
-			   unsigned prinfo)
+static uint16_t read_block(struct nvme_model *m, struct nvme_model_ns *ns, const uint8_t *sqe, uint64_t lba,
+			   uint32_t i, unsigned prinfo)
 {
 	uint8_t *data = ns->data + (lba << ns->shift), *meta = ns->meta + lba * ns->ms;
 	uint16_t s = ns->dps & 7 ? pi_check(ns, data, meta, (uint32_t)get(sqe, 56, 4) + i, prinfo) : 0;
@@ -247,7 +250,8 @@ static uint16_t read_block(struct nvme_model *m, struct nvme_model_ns *ns, const
 		if (!prp(m, sqe, (uint64_t)i << ns->shift, want, 1u << ns->shift, false) ||
 		    (ns->ms && !mptr(m, sqe, (uint64_t)i * ns->ms, want_meta, ns->ms, false)))
 			return 0x004;
-		bool same = !memcmp(want, data, 1u << ns->shift) && (!ns->ms || !memcmp(want_meta, meta, ns->ms));
+		bool same =
+			!memcmp(want, data, 1u << ns->shift) && (!ns->ms || !memcmp(want_meta, meta, ns->ms));
 		return same ? 0 : 0x285;
 	}
 	if (!prp(m, sqe, (uint64_t)i << ns->shift, data, 1u << ns->shift, true) ||
@@ -256,7 +260,8 @@ static uint16_t read_block(struct nvme_model *m, struct nvme_model_ns *ns, const
 	return 0;
 }
 
-static uint16_t zero_block(struct nvme_model_ns *ns, const uint8_t *sqe, uint64_t lba, uint32_t i, unsigned prinfo)
+static uint16_t zero_block(struct nvme_model_ns *ns, const uint8_t *sqe, uint64_t lba, uint32_t i,
+			   unsigned prinfo)
 {
 	uint8_t *data = ns->data + (lba << ns->shift), *meta = ns->meta + lba * ns->ms;
 	memset(data, 0, 1u << ns->shift);
@@ -281,13 +286,15 @@ static uint16_t copy(struct nvme_model *m, struct nvme_model_ns *ns, const uint8
 	if (cdw12 & 0xfff || (prinfor & 8) != (prinfow & 8))
 		return 0x002;
 	uint64_t from = get(range, 8, 8);
-	uint32_t n = (uint32_t)get(range, 16, 2) + 1, elbrt = (uint32_t)get(range, 24, 4), ilbrt = (uint32_t)get(sqe, 56, 4);
+	uint32_t n = (uint32_t)get(range, 16, 2) + 1, elbrt = (uint32_t)get(range, 24, 4),
+		 ilbrt = (uint32_t)get(sqe, 56, 4);
 	if (n > m->mssrl)
 		return 0x183;
 	if (from + n > ns->blocks || to + n > ns->blocks)
 		return 0x080;
 	for (uint32_t i = 0; i < n; i++) {
-		uint8_t *src = ns->data + ((from + i) << ns->shift), *dst = ns->data + ((to + i) << ns->shift);
+		uint8_t *src = ns->data + ((from + i) << ns->shift),
+			*dst = ns->data + ((to + i) << ns->shift);
 		uint8_t *src_meta = ns->meta + (from + i) * ns->ms, *dst_meta = ns->meta + (to + i) * ns->ms;
 		uint16_t s = ns->dps & 7 ? pi_check(ns, src, src_meta, elbrt + i, prinfor) : 0;
 		if (s)
@@ -627,7 +634,8 @@ static uint16_t admin_command(struct nvme_model *m, const uint8_t *sqe, uint32_t
 
 /* ---- queues ---- */
 
-void nvme_model_post(struct nvme_model *m, unsigned qid, uint16_t cid, uint16_t status, uint16_t sqhd, uint32_t dw0)
+void nvme_model_post(struct nvme_model *m, unsigned qid, uint16_t cid, uint16_t status, uint16_t sqhd,
+		     uint32_t dw0)
 {
 	struct nvme_model_queue *q = &m->q[qid];
 	uint32_t cqe[4] = {dw0, 0, qid << 16 | sqhd, (uint32_t)status << 17 | (uint32_t)q->phase << 16 | cid};
@@ -696,7 +704,8 @@ void nvme_model_step(struct nvme_model *m)
 		while (q->npending && cq_room(m, qid)) {
 			m->seed = m->seed * 1664525 + 1013904223;
 			uint32_t i = m->shuffle ? (m->seed >> 8) % q->npending : 0;
-			nvme_model_post(m, qid, q->pending[i].cid, q->pending[i].status, (uint16_t)q->head, q->pending[i].dw0);
+			nvme_model_post(m, qid, q->pending[i].cid, q->pending[i].status, (uint16_t)q->head,
+					q->pending[i].dw0);
 			q->npending--;
 			memmove(&q->pending[i], &q->pending[i + 1], (q->npending - i) * sizeof q->pending[0]);
 		}

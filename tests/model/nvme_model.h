@@ -1,6 +1,7 @@
-/* An NVMe controller as the specifications describe it (NVMe 2.0, NVM 1.0), for host tests: registers with behaviour, queues
- * in memory, namespaces in memory, and a PF that hands out resources to secondary controllers. It shares no declaration of
- * registers or descriptors with the driver. It works when nvme_model_step() is called or CSTS is read. */
+/* An NVMe controller as the specifications describe it (NVMe 2.0, NVM 1.0), for host tests: registers with
+ * behaviour, queues in memory, namespaces in memory, and a PF that hands out resources to secondary
+ * controllers. It shares no declaration of registers or descriptors with the driver. It works when
+ * nvme_model_step() is called or CSTS is read. */
 #pragma once
 #include "drivers/nvme/io.h"
 
@@ -50,7 +51,7 @@ struct nvme_model {
 
 	/* Secondary controllers, on a PF. */
 	struct nvme_model *vf[MODEL_VFS];
-	bool online;      /* of this one; a PF always is */
+	bool online;       /* of this one; a PF always is */
 	uint16_t nvq, nvi; /* of this one */
 	uint16_t pool_vq, pool_vi, vf_max_vq;
 	uint16_t grant_less; /* how much less than asked an assignment gives */
@@ -60,13 +61,15 @@ struct nvme_model {
 	void *ctx;
 
 	/* Faults. */
-	bool gone;        /* every register reads all ones */
-	bool never_ready, never_stops, deaf; /* deaf: no admin command completes */
-	bool fatal;       /* CSTS.CFS */
-	bool fatal_at_admin; /* an admin command sets it */
-	bool shuffle;     /* completions out of order */
-	void (*spoil)(struct nvme_model *m, unsigned cns, uint8_t *page);      /* an Identify page before it goes out */
-	bool (*tamper)(struct nvme_model *m, unsigned qid, uint32_t cqe[4]); /* a completion; false: not posted */
+	bool gone;                            /* every register reads all ones */
+	bool never_ready, never_stops, deaf;  /* deaf: no admin command completes */
+	bool fatal;                           /* CSTS.CFS */
+	bool fatal_at_admin, fatal_at_enable; /* it comes with an admin command, with CC.EN */
+	bool shuffle;                         /* completions out of order */
+	void (*spoil)(struct nvme_model *m, unsigned cns,
+		      uint8_t *page); /* an Identify page before it goes out */
+	bool (*tamper)(struct nvme_model *m, unsigned qid,
+		       uint32_t cqe[4]); /* a completion; false: not posted */
 
 	/* State and what was seen. */
 	uint32_t cc, csts, aqa;
@@ -74,16 +77,19 @@ struct nvme_model {
 	uint32_t seed;
 	uint64_t commands[256], admin_commands[256];
 	uint64_t enables;
-	uint64_t errors; /* things a driver must not do: a full queue overrun, a bad doorbell, EN cleared too early */
+	uint64_t errors; /* things a driver must not do: a full queue overrun, a bad doorbell, EN cleared too
+			    early */
 	struct nvme_model_queue q[MODEL_QUEUES];
 	_Alignas(4096) uint8_t bar[0x2000];
 };
 
 /* A controller with every optional command, enabled by nobody. */
-void nvme_model_init(struct nvme_model *m, uint16_t cntlid, void *(*reach)(void *, uint64_t, uint64_t, bool), void *ctx);
+void nvme_model_init(struct nvme_model *m, uint16_t cntlid, void *(*reach)(void *, uint64_t, uint64_t, bool),
+		     void *ctx);
 
 /* Fetches and carries out what the doorbells tell of, and posts what there is room for. */
 void nvme_model_step(struct nvme_model *m);
 
 /* Posts any entry to a completion queue. */
-void nvme_model_post(struct nvme_model *m, unsigned qid, uint16_t cid, uint16_t status, uint16_t sqhd, uint32_t dw0);
+void nvme_model_post(struct nvme_model *m, unsigned qid, uint16_t cid, uint16_t status, uint16_t sqhd,
+		     uint32_t dw0);

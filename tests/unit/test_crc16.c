@@ -48,12 +48,14 @@ static void test_against_division(void **state)
 	}
 	for (size_t n = 0; n <= sizeof b; n++) {
 		assert_int_equal(crc16_t10dif(0, b, n), bit_by_bit(b, n));
-		assert_int_equal(crc16_t10dif(crc16_t10dif(0, b, n / 3), b + n / 3, n - n / 3), bit_by_bit(b, n));
+		assert_int_equal(crc16_t10dif(crc16_t10dif(0, b, n / 3), b + n / 3, n - n / 3),
+				 bit_by_bit(b, n));
 	}
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_known_answers), cmocka_unit_test(test_against_division)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_known_answers),
+					   cmocka_unit_test(test_against_division)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

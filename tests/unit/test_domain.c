@@ -405,9 +405,20 @@ static uint64_t rnd(uint64_t n)
 	return rng % n;
 }
 
+/* Half of the requests repeat one of the last: those hit the caches. */
 static void check_dma(unsigned f, uint64_t page)
 {
-	unsigned unit;
+	static struct {
+		unsigned f;
+		uint64_t page;
+	} last[64];
+	unsigned unit, i = (unsigned)rnd(ARRAY_LEN(last));
+	if (rnd(2)) {
+		f = last[i].f;
+		page = last[i].page;
+	}
+	last[i].f = f;
+	last[i].page = page;
 	uint64_t phys = 0, off = rnd(PAGE_SIZE), iova = W + page * PAGE_SIZE + off;
 	bool write = rnd(2);
 	assert_int_equal(iommu_unit_of(&mmu, fns[f], &unit), SL_OK);

@@ -10,14 +10,15 @@
 #include "drivers/nvme/pf.h"
 #include "drivers/nvme/status.h"
 #include "drivers/nvme/vf.h"
+#include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "tests/model/nvme_model.h"
 #include "tests/unit/support.h"
 
-#define WINDOW   0x100000000ull
-#define BUFFERS  (WINDOW + PAGE_2M)
-#define SLOT     (2 * PAGE_SIZE)
-#define META     (BUFFERS + 200 * SLOT)
+#define WINDOW    0x100000000ull
+#define BUFFERS   (WINDOW + PAGE_2M)
+#define SLOT      (2 * PAGE_SIZE)
+#define META      (BUFFERS + 200 * SLOT)
 #define NS_BLOCKS 256u
 
 /* A domain is the list of its mappings. Defined here, so that iommu/domain.c is not linked. */
@@ -64,7 +65,8 @@ static void *reach(void *ctx, uint64_t iova, uint64_t len, bool write)
 
 static struct nvme_model pf_model, vf_model[2];
 static struct domain pf_dom, vf_dom[2];
-static struct nvme_model_ns ns[3]; /* shared without metadata, private with protection information, private plain */
+static struct nvme_model_ns
+	ns[3]; /* shared without metadata, private with protection information, private plain */
 static struct nvme_pf pf;
 static struct nvme_vf vf;
 static struct dma_buf buffers;
@@ -75,9 +77,31 @@ static void make_ns(struct nvme_model_ns *n, uint32_t nsid, unsigned shift, uint
 {
 	free(n->data);
 	free(n->meta);
-	*n = (struct nvme_model_ns){.nsid = nsid, .blocks = NS_BLOCKS, .shift = shift, .ms = ms, .nmic = shared};
+	*n = (struct nvme_model_ns){
+		.nsid = nsid, .blocks = NS_BLOCKS, .shift = shift, .ms = ms, .nmic = shared};
 	n->data = calloc(NS_BLOCKS, 1u << shift);
 	n->meta = calloc(NS_BLOCKS, ms ? ms : 1);
+}
+
+/* What the log said since the last assert_said(). */
+static char said[65536];
+static size_t said_len;
+
+static void sink(const char *text, size_t len)
+{
+	if (len >= sizeof said - said_len)
+		said_len = 0;
+	memcpy(said + said_len, text, len);
+	said_len += len;
+	said[said_len] = 0;
+}
+
+static void assert_said(const char *words)
+{
+	if (!strstr(said, words))
+		fail_msg("expected \"%s\" in: %s", words, said);
+	said_len = 0;
+	said[0] = 0;
 }
 
 static int set_up(void **state)
@@ -87,6 +111,7 @@ static int set_up(void **state)
 	if (!once) {
 		phys_t ram = support_ram(16 * PAGE_2M, 0x40000000);
 		assert_int_equal(pmm_add(ram, 16 * PAGE_2M / PAGE_SIZE), SL_OK);
+		log_sink_add(sink);
 		once = true;
 	}
 	pages_before = pmm_used_pages();
@@ -155,7 +180,8 @@ static void test_ctrl(void **state)
 	assert_int_equal(nvme_ctrl_queue(&c, 1, NVME_DEPTH_MAX + 1, &q), SL_RANGE);
 	assert_int_equal(nvme_ctrl_queue(&c, 1, 8, &q), SL_OK);
 	assert_int_equal(nvme_ctrl_queue(&c, 1, 8, &q), SL_EXISTS);
-	assert_int_equal(nvme_identify_at(&c, IOVA(0xdead000)), SL_OK); /* carried out, with an error status */
+	assert_int_equal(nvme_identify_at(&c, IOVA(0xdead000)),
+			 SL_OK); /* carried out, with an error status */
 	assert_int_equal(c.status, 0x004);
 	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
 	assert_int_equal(pf_model.admin_commands[0x00], 1);
@@ -194,6 +220,7 @@ static void test_dead_controllers(void **state)
 	(void)state;
 	pf_model.gone = true;
 	assert_int_equal(ctrl_init(&c, 1), SL_NOTFOUND);
+	assert_said("0000:01:00.0: no controller answers (VS 0xffffffff, CAP 0xffffffffffffffff)");
 	pf_model.gone = false;
 	pf_model.online = false;
 	assert_int_equal(ctrl_init(&c, 1), SL_NOTFOUND);
@@ -208,20 +235,27 @@ static void test_dead_controllers(void **state)
 	assert_int_equal(pf_model.enables, 0);
 	pf_model.never_ready = true;
 	assert_int_equal(ctrl_init(&c, 1), SL_TIMEOUT);
+	assert_said("does not get ready (CSTS 0x0)");
 	pf_model.never_ready = false;
 	assert_int_equal(pf_dom.n, 0);
+	pf_model.fatal_at_enable = true;
+	assert_int_equal(ctrl_init(&c, 1), SL_DEVICE);
+	assert_said("controller fatal status (CSTS 0x3)");
+	pf_model.fatal_at_enable = false;
 	pf_model.never_stops = true;
 	pf_model.csts = pf_model.cc = 1;
 	assert_int_equal(ctrl_init(&c, 1), SL_TIMEOUT);
 	pf_model.never_stops = false;
 	pf_model.cc = 1; /* it is still on */
-	assert_int_equal(pf_model.enables, 1);
+	assert_int_equal(pf_model.enables, 2);
 	pf_model.deaf = true;
 	assert_int_equal(ctrl_init(&c, 1), SL_TIMEOUT);
-	assert_int_equal(pf_model.enables, 2);
+	assert_int_equal(pf_model.enables, 3);
+	assert_said("admin command does not complete");
 	pf_model.deaf = false;
 	pf_model.fatal_at_admin = true;
 	assert_int_equal(ctrl_init(&c, 1), SL_DEVICE);
+	assert_said("stopped during an admin command (CSTS 0x3)");
 	pf_model.fatal_at_admin = false;
 	assert_int_equal(ctrl_init(&c, 1), SL_OK); /* nothing of that lasts */
 	pf_model.fatal = true;
@@ -275,7 +309,8 @@ static void test_wild_lists(void **state)
 	spoil_cns = 0x02;
 	spoil_off = 0;
 	for (spoil_value = 0; spoil_value < 4; spoil_value++) /* the list has to rise */
-		assert_int_equal(nvme_ns_next(&c, NVME_NS_ACTIVE, 3, &nsid), spoil_value ? SL_BADVAL : SL_END);
+		assert_int_equal(nvme_ns_next(&c, NVME_NS_ACTIVE, 3, &nsid),
+				 spoil_value ? SL_BADVAL : SL_END);
 	spoil_value = 0xffffffff;
 	assert_int_equal(nvme_ns_next(&c, NVME_NS_ACTIVE, 3, &nsid), SL_BADVAL);
 	assert_int_equal(nvme_ns_next(&c, NVME_NS_ACTIVE, 0xffffffff, &nsid), SL_END);
@@ -319,7 +354,8 @@ static void test_pf_resources(void **state)
 	assert_int_equal(vf_model[1].nvq, 2);
 	assert_int_equal(nvme_pf_vf_online(&pf, 2, 2, 1, &cntlid), SL_NOTFOUND);
 	assert_int_equal(nvme_pf_vf_online(&pf, 0, 1, 1, &cntlid), SL_RANGE);
-	assert_int_equal(nvme_pf_vf_online(&pf, 0, 5, 1, &cntlid), SL_DEVICE); /* 1/21h */
+	assert_int_equal(nvme_pf_vf_online(&pf, 0, 5, 1, &cntlid), SL_DEVICE);
+	assert_said("assign queues: Invalid Number of Controller Resources (1/21h)");
 	assert_int_equal(pf.ctrl.status, 0); /* of the offline that follows */
 	pf_model.grant_less = 1;
 	cntlid = 99;
@@ -387,6 +423,7 @@ static void test_pf_namespaces(void **state)
 	assert_int_equal(ns[2].attached, 2);
 	assert_int_equal(nvme_pf_ns_attach(&pf, 9, 1), SL_EXISTS);
 	assert_int_equal(nvme_pf_ns_attach(&pf, 9, 2), SL_BUSY);
+	assert_said("attach namespace 9, controller 2: Namespace Is Private (1/19h)");
 	assert_int_equal(nvme_pf_ns_attach(&pf, 77, 2), SL_DEVICE);
 	assert_int_equal(nvme_pf_ns_detach(&pf, 9, 1), SL_OK);
 	assert_int_equal(ns[2].attached, 0);
@@ -460,9 +497,11 @@ static void test_vf_stores(void **state)
 	assert_int_equal(vf.accel.stores, 3);
 	assert_int_equal(vf.accel.can, BIT(ACCEL_OPS) - 1);
 	assert_int_equal(vf.accel.depth, 8);
-	assert_true(s[PI_STORE].pi && s[PI_STORE].meta == 8 && s[PI_STORE].block == 512 && !s[PI_STORE].shared);
+	assert_true(s[PI_STORE].pi && s[PI_STORE].meta == 8 && s[PI_STORE].block == 512 &&
+		    !s[PI_STORE].shared);
 	assert_true(!s[PLAIN_STORE].pi && s[PLAIN_STORE].block == 4096 && s[PLAIN_STORE].blocks == NS_BLOCKS);
-	assert_true(s[SHARED_STORE].shared && s[SHARED_STORE].first_lba == 64 && s[SHARED_STORE].blocks == 64);
+	assert_true(s[SHARED_STORE].shared && s[SHARED_STORE].first_lba == 64 &&
+		    s[SHARED_STORE].blocks == 64);
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);
 	vf_model[0].oncs = 1 << 3;
 	open_vf(8);
@@ -487,11 +526,11 @@ static void test_vf_refuses(void **state)
 	(void)state;
 	open_vf(8);
 	struct accel_req r = request(ACCEL_READ, PLAIN_STORE, 0, 1, 0);
-#define WITH(field, value, why) \
-	do { \
-		struct accel_req bad = r; \
-		bad.field = value; \
-		refused(bad, why); \
+#define WITH(field, value, why)                                                                              \
+	do {                                                                                                 \
+		struct accel_req bad = r;                                                                    \
+		bad.field = value;                                                                           \
+		refused(bad, why);                                                                           \
 	} while (0)
 	WITH(op, ACCEL_OPS, SL_RANGE);
 	WITH(op, 255, SL_RANGE);
@@ -529,7 +568,8 @@ static void test_vf_refuses(void **state)
 	r.op = ACCEL_VERIFY;
 	WITH(pi, ACCEL_PI_INSERT, SL_BADVAL);
 	/* A tag in flight; the requests before the bad one have gone in. */
-	struct accel_req two[3] = {request(ACCEL_READ, PLAIN_STORE, 0, 1, 3), request(ACCEL_READ, PLAIN_STORE, 1, 1, 3),
+	struct accel_req two[3] = {request(ACCEL_READ, PLAIN_STORE, 0, 1, 3),
+				   request(ACCEL_READ, PLAIN_STORE, 1, 1, 3),
 				   request(ACCEL_READ, PLAIN_STORE, 2, 1, 4)};
 	assert_int_equal(vf.accel.drv->submit(&vf.accel, two, 3), 1);
 	assert_int_equal(vf.accel.refused, SL_BUSY);
@@ -575,7 +615,8 @@ static void test_vf_data(void **state)
 	}
 	struct accel_req last = request(ACCEL_READ, SHARED_STORE, 112, 16, 0); /* to the share's end */
 	assert_int_equal(run(last), 0);
-	last.data = IOVA(0x5000); /* reaches the device as it is; that the IOMMU refuses it is the model's status */
+	last.data = IOVA(
+		0x5000); /* reaches the device as it is; that the IOMMU refuses it is the model's status */
 	assert_int_equal(run(last), 0x004);
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);
 }
@@ -584,8 +625,8 @@ static void test_vf_data(void **state)
 static void tuple(uint8_t *pi, const uint8_t *block, uint32_t lba)
 {
 	uint16_t g = crc16_t10dif(0, block, 512);
-	const uint8_t t[8] = {(uint8_t)(g >> 8), (uint8_t)g, 0, 0, (uint8_t)(lba >> 24), (uint8_t)(lba >> 16),
-			      (uint8_t)(lba >> 8), (uint8_t)lba};
+	const uint8_t t[8] = {(uint8_t)(g >> 8),    (uint8_t)g,          0,           0, (uint8_t)(lba >> 24),
+			      (uint8_t)(lba >> 16), (uint8_t)(lba >> 8), (uint8_t)lba};
 	memcpy(pi, t, sizeof t);
 }
 
@@ -594,7 +635,8 @@ static void test_vf_pi(void **state)
 	uint8_t want[16 * 8];
 	(void)state;
 	open_vf(8);
-	struct accel_req w = request(ACCEL_WRITE, PI_STORE, 32, 16, 0), r = request(ACCEL_READ, PI_STORE, 32, 16, 1);
+	struct accel_req w = request(ACCEL_WRITE, PI_STORE, 32, 16, 0),
+			 r = request(ACCEL_READ, PI_STORE, 32, 16, 1);
 	pattern(at(w.data.v), 8192, 5);
 	for (uint32_t b = 0; b < 16; b++)
 		tuple(want + 8 * b, at(w.data.v) + 512 * b, 32 + b);
@@ -793,10 +835,21 @@ static void test_vf_hostile(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_ctrl),       TEST(test_small_queues),  TEST(test_dead_controllers), TEST(test_silence_is_final),
-		TEST(test_wild_lists), TEST(test_pf_resources),  TEST(test_pf_lies),          TEST(test_pf_namespaces),
-		TEST(test_vf_stores),  TEST(test_vf_refuses),    TEST(test_vf_data),          TEST(test_vf_pi),
-		TEST(test_vf_other_pi), TEST(test_vf_flood),     TEST(test_vf_hostile),
+		TEST(test_ctrl),
+		TEST(test_small_queues),
+		TEST(test_dead_controllers),
+		TEST(test_silence_is_final),
+		TEST(test_wild_lists),
+		TEST(test_pf_resources),
+		TEST(test_pf_lies),
+		TEST(test_pf_namespaces),
+		TEST(test_vf_stores),
+		TEST(test_vf_refuses),
+		TEST(test_vf_data),
+		TEST(test_vf_pi),
+		TEST(test_vf_other_pi),
+		TEST(test_vf_flood),
+		TEST(test_vf_hostile),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

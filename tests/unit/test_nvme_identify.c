@@ -50,7 +50,8 @@ static void test_ctrl(void **state)
 	assert_int_equal(strlen(id.serial), 20);
 	assert_int_equal(strlen(id.model), 40);
 	assert_int_equal(strlen(id.firmware), 8);
-	static const uint8_t sizes[][2] = {{0x77, 0x44}, {0x55, 0x44}, {0x66, 0x55}, {0x66, 0x33}, {0, 0}, {0xff, 0xff}};
+	static const uint8_t sizes[][2] = {{0x77, 0x44}, {0x55, 0x44}, {0x66, 0x55},
+					   {0x66, 0x33}, {0, 0},       {0xff, 0xff}};
 	for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
 		page[512] = sizes[i][0];
 		page[513] = sizes[i][1];
@@ -122,13 +123,13 @@ static void test_wild_ns(void **state)
 		unsigned off, bytes;
 		uint64_t v;
 	} wild[] = {
-		{26, 1, 3},                  /* format above NLBAF */
-		{132, 4, 8 << 16},           /* blocks of 256 bytes */
-		{132, 4, 17 << 16},          /* of 128 KiB */
-		{132, 4, 0xff << 16},        /* LBADS that shifts past everything */
-		{0, 8, UINT64_MAX},          /* 2^76 bytes */
-		{0, 8, (1ull << 52) + 1},    /* a little too much */
-		{29, 1, 4},                  /* reserved type */
+		{26, 1, 3},               /* format above NLBAF */
+		{132, 4, 8 << 16},        /* blocks of 256 bytes */
+		{132, 4, 17 << 16},       /* of 128 KiB */
+		{132, 4, 0xff << 16},     /* LBADS that shifts past everything */
+		{0, 8, UINT64_MAX},       /* 2^76 bytes */
+		{0, 8, (1ull << 52) + 1}, /* a little too much */
+		{29, 1, 4},               /* reserved type */
 		{29, 1, 7},
 	};
 	struct nvme_ns ns;

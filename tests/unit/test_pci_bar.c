@@ -54,12 +54,13 @@ static void test_kinds(void **state)
 {
 	(void)state;
 	struct cm_fn *a = cm_add(&m, NULL, 0, 0, 0x08, 0x00101b36, 0x010802);
-	cm_bar(a, 0x10, 0x4000, 0x4, 0x1234560000);        /* 64-bit */
-	cm_bar(a, 0x18, 0x1000, 0x0, 0xfe000000);          /* 32-bit */
-	cm_bar(a, 0x1c, 0x8000000000, 0xc, 0x20000000000); /* larger than 4 GiB: nothing writable below bit 39 */
-	cm_bar(a, 0x24, 32, 0x1, 0xc000);                  /* I/O */
-	a->mask[0x26] = a->mask[0x27] = 0;                 /* without its upper 16 bits */
-	cm_bar(a, 0x30, 0x10000, 0, 0xfd000001);           /* ROM, enabled */
+	cm_bar(a, 0x10, 0x4000, 0x4, 0x1234560000); /* 64-bit */
+	cm_bar(a, 0x18, 0x1000, 0x0, 0xfe000000);   /* 32-bit */
+	cm_bar(a, 0x1c, 0x8000000000, 0xc,
+	       0x20000000000);                   /* larger than 4 GiB: nothing writable below bit 39 */
+	cm_bar(a, 0x24, 32, 0x1, 0xc000);        /* I/O */
+	a->mask[0x26] = a->mask[0x27] = 0;       /* without its upper 16 bits */
+	cm_bar(a, 0x30, 0x10000, 0, 0xfd000001); /* ROM, enabled */
 	a->mask[0x30] = 1;
 	cm_put(a, 4, 2, 0x407);
 	struct cm_fn *b = cm_add(&m, NULL, 0, 0, 0x10, 0x00101b36, 0x010802);
@@ -102,11 +103,12 @@ static void test_host_bridge_left_alone(void **state)
 static void test_windows(void **state)
 {
 	(void)state;
-	struct cm_fn *a = cm_bridge(&m, NULL, 0, 0, 0x08, 1, 1, 4), *b = cm_bridge(&m, NULL, 0, 0, 0x10, 2, 2, 4);
+	struct cm_fn *a = cm_bridge(&m, NULL, 0, 0, 0x08, 1, 1, 4),
+		     *b = cm_bridge(&m, NULL, 0, 0, 0x10, 2, 2, 4);
 	cm_bar(a, 0x10, 0x1000, 0, 0xfe000000);
 	cm_window(a, 0xc0000000, 0xc01fffff);
 	cm_window_pref(a, 0x800000000, 0x87fffffff);
-	cm_put(b, 0x20, 4, 0); /* never set: not a window from 0 to 1 MiB */
+	cm_put(b, 0x20, 4, 0);          /* never set: not a window from 0 to 1 MiB */
 	cm_put(b, 0x24, 4, 0xe000d000); /* a 32-bit prefetchable window ... */
 	cm_put(b, 0x28, 4, 0x55);       /* ... has no upper half */
 	scan();
@@ -125,7 +127,8 @@ static void test_gap(void **state)
 {
 	(void)state;
 	uint64_t addr = 0;
-	struct cm_fn *rp = cm_bridge(&m, NULL, 0, 0, 0x08, 1, 4, 4), *up = cm_bridge(&m, rp, 0, 0, 0, 2, 4, 5);
+	struct cm_fn *rp = cm_bridge(&m, NULL, 0, 0, 0x08, 1, 4, 4),
+		     *up = cm_bridge(&m, rp, 0, 0, 0, 2, 4, 5);
 	struct cm_fn *down = cm_bridge(&m, up, 0, 0, 0x08, 3, 4, 6);
 	cm_window(rp, 0xc0000000, 0xc0ffffff);
 	cm_window(up, 0xc0000000, 0xc07fffff);
@@ -137,7 +140,7 @@ static void test_gap(void **state)
 	cm_pcie(on_up, 0x40, 0);
 	cm_sriov(&m, on_up, 0x100, 8, 8, 1);
 	cm_bar(on_up, 0x124, 0x4000, 4, 0xc0610000); /* 8 VFs: to 0xc062ffff */
-	cm_bar(on_up, 0x12c, 0x10, 1, 0x1000);      /* VF BARs are never I/O */
+	cm_bar(on_up, 0x12c, 0x10, 1, 0x1000);       /* VF BARs are never I/O */
 	scan();
 	const struct pci_func *bridge = at(1, 0);
 	assert_int_equal(at(2, 2)->vf_bar[0].size, 0x4000);

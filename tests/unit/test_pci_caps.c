@@ -36,7 +36,8 @@ static int teardown(void **state)
 }
 
 /* Walks a list and returns how it ended; n: entries, last: offset of the last one. */
-static enum sl_err walk(enum sl_err (*next)(const struct pci_func *, struct pci_cap *), unsigned *n, unsigned *last)
+static enum sl_err walk(enum sl_err (*next)(const struct pci_func *, struct pci_cap *), unsigned *n,
+			unsigned *last)
 {
 	struct pci_cap cap = {0};
 	enum sl_err e;
@@ -92,7 +93,8 @@ static void test_extended_list(void **state)
 	unsigned n, last = 0;
 	cm_ecap(dev, 0x100, 0x01);
 	cm_ecap(dev, 0xfc0, 0x10);
-	assert_int_equal(walk(pci_ecap_next, &n, &last), SL_END); /* no PCI Express capability: no extended space */
+	assert_int_equal(walk(pci_ecap_next, &n, &last),
+			 SL_END); /* no PCI Express capability: no extended space */
 	assert_int_equal(n, 0);
 	fn.cap_pcie = 0x40;
 	assert_int_equal(walk(pci_ecap_next, &n, &last), SL_END);
@@ -165,9 +167,9 @@ static void test_msix(void **state)
 	cm_cap(dev, 0x90, 0x11);
 	caps_read(&fn);
 	fn.bar[4] = (struct pci_bar){.addr = 0x1000, .size = 0x4000};
-	cm_put(dev, 0x92, 2, 0x8040);          /* 65 vectors */
-	cm_put(dev, 0x94, 4, 0x00002004);      /* BAR 4, 2000h */
-	cm_put(dev, 0x98, 4, 0x00003ff4 - 4);  /* 3ff0h: 16 bytes for 65 bits */
+	cm_put(dev, 0x92, 2, 0x8040);         /* 65 vectors */
+	cm_put(dev, 0x94, 4, 0x00002004);     /* BAR 4, 2000h */
+	cm_put(dev, 0x98, 4, 0x00003ff4 - 4); /* 3ff0h: 16 bytes for 65 bits */
 	cm_put(dev, 0x98, 1, 0xf4);
 	assert_int_equal(msix_read(&fn, &x), SL_OK);
 	assert_int_equal(x.vectors, 65);
@@ -259,7 +261,8 @@ static size_t decoded_lists(FILE *in, char ids[][10], char lists[][1024], size_t
 	while (fgets(line, sizeof(line), in)) {
 		unsigned off, ver;
 		if (line[0] != '\t' && line[0] != '\n' && n < most) {
-			const char *at = NULL; /* "... [8086:10c9] (rev 01)": the last such pair, the class before it has no colon */
+			const char *at = NULL; /* "... [8086:10c9] (rev 01)": the last such pair, the class
+						  before it has no colon */
 			for (const char *p = line; (p = strchr(p, '[')); p++)
 				if (p[5] == ':' && p[10] == ']')
 					at = p + 1;

@@ -51,7 +51,8 @@ static const char *tree(void)
 {
 	static char out[1024];
 	out[0] = 0;
-	PCI_EACH(f, &pci) {
+	PCI_EACH(f, &pci)
+	{
 		size_t n = strlen(out);
 		snprintf(out + n, sizeof(out) - n, "%s%x<", n ? " " : "", f->bdf.rid);
 		n = strlen(out);
@@ -74,7 +75,8 @@ static void test_tree(void **state)
 	cm_add(&m, NULL, 0, 0, 0, 0x29c08086, 0x060000);
 	struct cm_fn *rp = cm_bridge(&m, NULL, 0, 0, 0x18, 1, 5, 4);
 	struct cm_fn *up = cm_bridge(&m, rp, 0, 0, 0, 2, 4, 5);
-	struct cm_fn *d0 = cm_bridge(&m, up, 0, 0, 0x00, 3, 3, 6), *d1 = cm_bridge(&m, up, 0, 0, 0x08, 4, 4, 6);
+	struct cm_fn *d0 = cm_bridge(&m, up, 0, 0, 0x00, 3, 3, 6),
+		     *d1 = cm_bridge(&m, up, 0, 0, 0x08, 4, 4, 6);
 	struct cm_fn *e = cm_add(&m, d1, 0, 0, 0, NVME, 0x010802);
 	e->data[0x0e] = 0x80;
 	cm_put(e, 0x2c, 4, 0x11001af4);
@@ -116,10 +118,10 @@ static void test_broken_bridges(void **state)
 	for (unsigned i = 0; i < 5; i++)
 		cm_bridge(&m, NULL, 0, 0, i << 3, numbers[i][0], numbers[i][1], 4);
 	struct cm_fn *good = cm_bridge(&m, NULL, 0, 0, 0x30, 0x10, 0x12, 4);
-	struct cm_fn *up = cm_bridge(&m, good, 0, 0, 0, 0x11, 0x13, 5);     /* runs past the port above */
-	cm_bridge(&m, NULL, 0, 0, 0x38, 0x12, 0x20, 4);                     /* overlaps it */
-	cm_bridge(&m, NULL, 0, 0, 0x40, 0xe0, 0xff, 4);                     /* past bus_end */
-	cm_bridge(&m, up, 0, 0, 0, 0x10, 0x10, 6);                          /* back up */
+	struct cm_fn *up = cm_bridge(&m, good, 0, 0, 0, 0x11, 0x13, 5); /* runs past the port above */
+	cm_bridge(&m, NULL, 0, 0, 0x38, 0x12, 0x20, 4);                 /* overlaps it */
+	cm_bridge(&m, NULL, 0, 0, 0x40, 0xe0, 0xff, 4);                 /* past bus_end */
+	cm_bridge(&m, up, 0, 0, 0, 0x10, 0x10, 6);                      /* back up */
 	assert_int_equal(pci_scan(&pci, &m.cfg, 0, 0, 0xef), SL_OK);
 	assert_string_equal(tree(), "0<- 8<- 10<- 18<- 20<- 30<- 38<- 40<- 1000<30");
 	unsigned warnings = 0;
@@ -127,14 +129,15 @@ static void test_broken_bridges(void **state)
 		warnings++;
 	assert_int_equal(warnings, 8);
 	PCI_EACH(f, &pci)
-		assert_int_equal(f->sub != 0, f->bdf.rid == 0x30);
+	assert_int_equal(f->sub != 0, f->bdf.rid == 0x30);
 }
 
 /* An old device behind a port answers to every device number; it is there once. */
 static void test_one_device_below_a_port(void **state)
 {
 	(void)state;
-	struct cm_fn *rp = cm_bridge(&m, NULL, 0, 0, 0x18, 1, 1, 4), *pb = cm_bridge(&m, NULL, 0, 0, 0x20, 2, 2, -1);
+	struct cm_fn *rp = cm_bridge(&m, NULL, 0, 0, 0x18, 1, 1, 4),
+		     *pb = cm_bridge(&m, NULL, 0, 0, 0x20, 2, 2, -1);
 	cm_add(&m, rp, 0, 0, 0, NVME, 0x010802)->all_devices = true;
 	cm_add(&m, pb, 0, 0, 0x08, NVME, 0x020000);
 	cm_add(&m, pb, 0, 0, 0x10, NVME, 0x020000);
@@ -155,7 +158,8 @@ static void test_ari(void **state)
 	}
 	f[0]->data[0x0e] = 0x80;
 	scan();
-	assert_string_equal(tree(), "18<- 100<18 101<18"); /* without ARI Forwarding the others can not be reached */
+	assert_string_equal(tree(),
+			    "18<- 100<18 101<18"); /* without ARI Forwarding the others can not be reached */
 	memset(&pci, 0, sizeof(pci));
 	rp->data[0x40 + 0x28] = 0x20;
 	scan();
@@ -192,8 +196,10 @@ static void test_quiesce(void **state)
 {
 	(void)state;
 	struct cm_fn *host = cm_add(&m, NULL, 0, 0, 0, 0x29c08086, 0x060000);
-	struct cm_fn *rp = cm_bridge(&m, NULL, 0, 0, 0x18, 1, 1, 4), *a = cm_add(&m, rp, 0, 0, 0, NVME, 0x010802);
-	struct cm_fn *b = cm_add(&m, NULL, 0, 0, 0x20, NVME, 0x020000), *stuck = cm_add(&m, NULL, 0, 0, 0x28, NVME, 0x060100);
+	struct cm_fn *rp = cm_bridge(&m, NULL, 0, 0, 0x18, 1, 1, 4),
+		     *a = cm_add(&m, rp, 0, 0, 0, NVME, 0x010802);
+	struct cm_fn *b = cm_add(&m, NULL, 0, 0, 0x20, NVME, 0x020000),
+		     *stuck = cm_add(&m, NULL, 0, 0, 0x28, NVME, 0x060100);
 	cm_cap(a, 0x40, 0x11);
 	cm_put(a, 0x42, 2, 0xc003);
 	a->mask[0x43] = 0xc0;
@@ -247,7 +253,7 @@ static void scan_dump(const char *name, unsigned segments)
 			assert_true(f->parent->sec == bdf_bus(bdf) && f->parent->bdf.seg == bdf.seg);
 	}
 	PCI_EACH(f, &pci)
-		found++;
+	found++;
 	assert_int_equal(found, n);
 	replay_free(r);
 }

@@ -86,7 +86,7 @@ static unsigned count_vfs(void)
 {
 	unsigned n = 0;
 	PCI_EACH(f, &pci)
-		n += f->pf != NULL;
+	n += f->pf != NULL;
 	return n;
 }
 
@@ -194,7 +194,8 @@ static void test_without_ari(void **state)
 	nothing_changed();
 }
 
-/* DevCtl2 is only there in version 2 of the capability; an ARI bit on a device without ARI would lead astray. */
+/* DevCtl2 is only there in version 2 of the capability; an ARI bit on a device without ARI would lead astray.
+ */
 static void test_ari_conditions(void **state)
 {
 	(void)state;
@@ -383,7 +384,8 @@ static void test_bars_one_window(void **state)
 static void test_bars_collide(void **state)
 {
 	(void)state;
-	cm_put(dev, CAP + 0x24, 4, (WINDOW + 0x8000) | 4); /* the third VF would be on top of the PF's BAR 0 */
+	cm_put(dev, CAP + 0x24, 4,
+	       (WINDOW + 0x8000) | 4); /* the third VF would be on top of the PF's BAR 0 */
 	scan();
 	assert_int_equal(sriov_enable(&pci, pf, 2, &s), SL_OK);
 	assert_int_equal(s.bar[0].addr, WINDOW + 0x8000);
@@ -406,7 +408,8 @@ static void test_no_room(void **state)
 	(void)state;
 	cm_bar(dev, CAP + 0x24, 0x200000, 0x4, 0);
 	scan();
-	refused(2, SL_NOSPACE, "VF BAR0 has no address: 2 VFs need 4096 KiB in the window of the bridge above");
+	refused(2, SL_NOSPACE,
+		"VF BAR0 has no address: 2 VFs need 4096 KiB in the window of the bridge above");
 	cm_bar(dev, CAP + 0x24, 1ull << 63, 0x4, 0); /* the product would not fit in 64 bits */
 	memset(&pci, 0, sizeof(pci));
 	scan();
@@ -452,7 +455,8 @@ static void test_device_refuses(void **state)
 }
 
 /* Numbers that lspci decodes from the same bytes. */
-static void read_dump(const char *name, unsigned bus, unsigned total, unsigned num, unsigned offset, unsigned stride, unsigned vf)
+static void read_dump(const char *name, unsigned bus, unsigned total, unsigned num, unsigned offset,
+		      unsigned stride, unsigned vf)
 {
 	char path[512];
 	if (!lspci_data(name, path, sizeof(path)))

@@ -1,0 +1,190 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <string.h>
+#include "kernel/pmm.h"
+#include "tests/model/vtd_model.h"
+#include "tests/unit/support.h"
+
+#define RAM_BASE  0x40000000ull
+#define RAM_BYTES (4 * PAGE_2M)
+#define RECORDS   4
+
+static phys_t ram;
+static struct model_machine mc;
+static struct iommu mmu;
+static struct model_unit *m;
+
+static void start(unsigned records, unsigned fro)
+{
+	uint64_t cap = (MODEL_CAP & ~(0x3ffull << 24 | 0xffull << 40)) | (uint64_t)fro << 24 | (uint64_t)(records - 1) << 40;
+	model_machine_init(&mc, ram, RAM_BYTES);
+	m = model_machine_unit(&mc, MODEL_VER, cap, MODEL_ECAP, MODEL_ALL);
+	struct dmar_topo topo = model_machine_topo(&mc);
+	struct iommu_regs regs = model_machine_regs(&mc);
+	assert_int_equal(iommu_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
+	assert_int_equal(iommu_enable(&mmu), SL_OK);
+}
+
+static void end(void)
+{
+	assert_int_equal(model_machine_complaints(&mc), 0);
+	model_machine_fini(&mc);
+}
+
+static void expect(uint16_t rid, uint64_t iova, bool write, uint8_t reason)
+{
+	struct iommu_fault f;
+	assert_int_equal(iommu_fault_next(&mmu, &f), SL_OK);
+	assert_int_equal(f.unit, 0);
+	assert_int_equal(f.bdf.rid, rid);
+	assert_int_equal(f.iova.v, iova);
+	assert_int_equal(f.write, write);
+	assert_int_equal(f.reason, reason);
+}
+
+static void expect_none(void)
+{
+	struct iommu_fault f;
+	assert_int_equal(iommu_fault_next(&mmu, &f), SL_END);
+}
+
+/* In the order in which they came, also around the end of the records. */
+static void test_order(void **state)
+{
+	(void)state;
+	start(RECORDS, 0x22);
+	expect_none();
+	for (unsigned round = 0; round < 3 * RECORDS; round++) {
+		model_fault(m, 0x100, 0x1000, true, 5);
+		model_fault(m, 0xffff, 0xfffffffff000, false, 6);
+		model_fault(m, 0x208, 0, true, 0xc);
+		expect(0x100, 0x1000, true, 5);
+		expect(0xffff, 0xfffffffff000, false, 6);
+		expect(0x208, 0, true, 0xc);
+		expect_none();
+	}
+	struct iommu_unit_info info;
+	iommu_unit_info(&mmu, 0, &info);
+	assert_int_equal(info.faults, 9 * RECORDS);
+	assert_int_equal(info.overflows, 0);
+	end();
+}
+
+/* More than there are records: what is there comes out, the loss is counted, and then faults are recorded again. */
+static void test_overflow(void **state)
+{
+	(void)state;
+	for (unsigned records = 1; records <= RECORDS; records++) {
+		start(records, 0x3ff);
+		for (unsigned i = 0; i < records + 2; i++)
+			model_fault(m, (uint16_t)(0x100 + i), i * PAGE_SIZE, false, 6);
+		for (unsigned i = 0; i < records; i++)
+			expect((uint16_t)(0x100 + i), i * PAGE_SIZE, false, 6);
+		expect_none();
+		struct iommu_unit_info info;
+		iommu_unit_info(&mmu, 0, &info);
+		assert_int_equal(info.overflows, 1);
+		assert_int_equal(m->fsts & 3, 0);
+		model_fault(m, 0x300, 0x5000, true, 5);
+		expect(0x300, 0x5000, true, 5);
+		end();
+	}
+}
+
+static void test_clear(void **state)
+{
+	(void)state;
+	start(2, 0x40);
+	for (unsigned i = 0; i < 3; i++)
+		model_fault(m, (uint16_t)i, 0, true, 5);
+	iommu_fault_clear(&mmu);
+	assert_int_equal(m->fsts & 3, 0);
+	expect_none();
+	model_fault(m, 7, 0x7000, true, 5);
+	expect(7, 0x7000, true, 5);
+	end();
+}
+
+/* Fields keep their values when F is cleared: only F says that a record is one. */
+static void test_f_first(void **state)
+{
+	(void)state;
+	start(2, 0x22);
+	m->frcd[0][0] = 0x123000;
+	m->frcd[0][1] = 5ull << 32 | 0x100;
+	expect_none();
+	m->fsts |= 2; /* PPF, and the record is the second */
+	m->frcd[1][0] = 0x456000;
+	m->frcd[1][1] = 1ull << 63 | 1ull << 62 | 1ull << 28 | 6ull << 32 | 0x200; /* AtomicOp */
+	expect(0x200, 0x456000, true, 6);
+	expect_none();
+	end();
+}
+
+static void test_describe(void **state)
+{
+	(void)state;
+	start(1, 0x22);
+	struct domain *d;
+	struct iommu_fault f;
+	uint64_t phys;
+	char text[256];
+	const bdf_t fn = {0, 0x3b01};
+	assert_int_equal(domain_create(&mmu, "d", &d), SL_OK);
+	assert_int_equal(domain_attach(d, fn), SL_OK);
+	assert_int_equal(domain_map(d, IOVA(0x1000000000), PHYS(0x2000000000), PAGE_SIZE, DOMAIN_R), SL_OK);
+	assert_int_equal(model_dma(m, fn.rid, 0x1234, true, &phys), 5);
+	assert_int_equal(iommu_fault_next(&mmu, &f), SL_OK);
+	iommu_fault_describe(&mmu, &f, text, sizeof(text));
+	assert_string_equal(text, "0000:3b:00.1 write 0x1000 refused: no mapping that may be written (reason 0x5); "
+	                          "root ok, context ok (domain 1, 4-level), L4 ok, L3[0] empty");
+	assert_int_equal(model_dma(m, fn.rid, 0x1000000008, true, &phys), 5);
+	assert_int_equal(iommu_fault_next(&mmu, &f), SL_OK);
+	iommu_fault_describe(&mmu, &f, text, sizeof(text));
+	assert_non_null(strstr(text, "L2 ok, L1[0] page of 4 KiB at 0x2000000000, read only"));
+	f = (struct iommu_fault){.bdf = fn, .iova = IOVA(17ull << 48), .write = true, .reason = 0x22};
+	iommu_fault_describe(&mmu, &f, text, sizeof(text));
+	assert_string_equal(text, "0000:3b:00.1 interrupt 17 refused: interrupt entry is not present (reason 0x22)");
+	iommu_fault_describe(&mmu, &f, text, 8); /* cut, not overrun */
+	assert_string_equal(text, "0000:3b");
+	end();
+}
+
+/* The reasons that VT-d tables 15 and 30 define, typed a second time as ranges. */
+static void test_reasons(void **state)
+{
+	(void)state;
+	static const uint8_t defined[][2] = {
+		{0x01, 0x0e}, {0x20, 0x2b}, {0x30, 0x34}, {0x38, 0x3a}, {0x40, 0x49}, {0x50, 0x52}, {0x58, 0x5d}, {0x60, 0x60},
+		{0x70, 0x7d}, {0x80, 0x81}, {0x83, 0x87}, {0x89, 0x89}, {0x90, 0x91}, {0xa0, 0xa5},
+	};
+	bool known[256] = {false};
+	for (size_t i = 0; i < ARRAY_LEN(defined); i++)
+		for (unsigned r = defined[i][0]; r <= defined[i][1]; r++)
+			known[r] = true;
+	for (unsigned r = 0; r < 256; r++) {
+		assert_int_equal(strcmp(vtd_fault_text((uint8_t)r), "reserved reason") != 0, known[r]);
+		for (unsigned k = 0; known[r] && k < r; k++)
+			if (known[k])
+				assert_string_not_equal(vtd_fault_text((uint8_t)r), vtd_fault_text((uint8_t)k));
+	}
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	ram = support_ram(RAM_BYTES, RAM_BASE);
+	return pmm_add(ram, RAM_BYTES / PAGE_SIZE) != SL_OK;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_order),    cmocka_unit_test(test_overflow), cmocka_unit_test(test_clear),
+		cmocka_unit_test(test_f_first),  cmocka_unit_test(test_describe), cmocka_unit_test(test_reasons),
+	};
+	return cmocka_run_group_tests(tests, set_up, NULL);
+}
