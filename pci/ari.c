@@ -14,8 +14,7 @@ static bool can_forward(const struct pci_func *port)
 static bool device_ready(const struct pci *pci, const struct pci_func *port, struct pci_func **pf)
 {
 	*pf = NULL;
-	PCI_EACH(f, pci)
-	{
+	PCI_EACH(f, pci) {
 		if (f->parent != port)
 			continue;
 		if (f->pf || !f->cap_ari)

@@ -40,8 +40,8 @@ enum sl_err pci_flr(const struct pci *pci, struct pci_func *fn)
 	if (!fn->cap_pcie || !(fn_rd32(fn, fn->cap_pcie + PCIE_DEVCAP) & DEVCAP_FLR))
 		return SL_UNSUPPORTED;
 	PCI_EACH(f, pci)
-	if (f->pf == fn)
-		return SL_BUSY;
+		if (f->pf == fn)
+			return SL_BUSY;
 	pci_bus_master(fn, false);
 	uint64_t cmd = fn_rd16(fn, CFG_CMD);
 	uint32_t bar[PCI_BARS];

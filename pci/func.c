@@ -44,8 +44,8 @@ void func_drop(struct pci *pci, struct pci_func *f)
 struct pci_func *pci_find(const struct pci *pci, bdf_t bdf)
 {
 	PCI_EACH(f, pci)
-	if (bdf_eq(f->bdf, bdf))
-		return f;
+		if (bdf_eq(f->bdf, bdf))
+			return f;
 	return NULL;
 }
 
@@ -75,8 +75,7 @@ static void flag_clear(struct pci_func *f, unsigned off, uint64_t bit)
 unsigned pci_quiesce(struct pci *pci)
 {
 	unsigned masters = 0;
-	PCI_EACH(f, pci)
-	{
+	PCI_EACH(f, pci) {
 		if (f->is_bridge || f->class >> 8 == PCI_CLASS_HOST_BRIDGE)
 			continue;
 		masters += (fn_rd16(f, CFG_CMD) & CMD_BME) != 0;

@@ -2,118 +2,119 @@
 #pragma once
 #include "kernel/bits.h"
 
-/* clang-format off: a field stands indented below its register */
+/* A field stands indented below its register. */
+/* clang-format off */
 
 /* Common header: PCIe §7.5.1.1 */
-#define CFG_ID                0x00
-#define CFG_CMD               0x04
-#define CMD_IOSE              BIT(0) /* I/O Space Enable */
-#define CMD_MSE               BIT(1) /* Memory Space Enable */
-#define CMD_BME               BIT(2) /* Bus Master Enable */
-#define CFG_STATUS            0x06
-#define STATUS_CAP            BIT(4) /* a capability list is there */
-#define CFG_CLASS_REV         0x08
-#define CLASS_CODE            BITS(31, 8)
-#define PCI_CLASS_HOST_BRIDGE 0x0600 /* base class and sub-class */
-#define CFG_HDR_TYPE          0x0e
-#define HDR_LAYOUT            BITS(6, 0)
-#define HDR_MFD               BIT(7) /* Multi-Function Device */
-#define CFG_CAP_PTR           0x34
+#define CFG_ID         0x00
+#define CFG_CMD        0x04
+#define   CMD_IOSE     BIT(0)        /* I/O Space Enable */
+#define   CMD_MSE      BIT(1)        /* Memory Space Enable */
+#define   CMD_BME      BIT(2)        /* Bus Master Enable */
+#define CFG_STATUS     0x06
+#define   STATUS_CAP   BIT(4)        /* a capability list is there */
+#define CFG_CLASS_REV  0x08
+#define   CLASS_CODE   BITS(31, 8)
+#define     PCI_CLASS_HOST_BRIDGE 0x0600 /* base class and sub-class */
+#define CFG_HDR_TYPE   0x0e
+#define   HDR_LAYOUT   BITS(6, 0)
+#define   HDR_MFD      BIT(7)        /* Multi-Function Device */
+#define CFG_CAP_PTR    0x34
 
 /* Type 0 header: PCIe §7.5.1.2 */
-#define CFG_BAR      0x10
-#define BAR_IO       BIT(0)
-#define BAR_TYPE     BITS(2, 1)
-#define BAR_TYPE_64  2
-#define BAR_TYPE_RSV 3
-#define BAR_PREF     BIT(3)
-#define BAR_IO_ADDR  BITS(31, 2)
-#define BAR_MEM_ADDR BITS(31, 4)
-#define CFG_SUBSYS   0x2c
-#define CFG_ROM0     0x30 /* Expansion ROM, type 0 */
-#define ROM_ADDR     BITS(31, 11)
+#define CFG_BAR        0x10
+#define   BAR_IO       BIT(0)
+#define   BAR_TYPE     BITS(2, 1)
+#define     BAR_TYPE_64  2
+#define     BAR_TYPE_RSV 3
+#define   BAR_PREF     BIT(3)
+#define   BAR_IO_ADDR  BITS(31, 2)
+#define   BAR_MEM_ADDR BITS(31, 4)
+#define CFG_SUBSYS     0x2c
+#define CFG_ROM0       0x30          /* Expansion ROM, type 0 */
+#define   ROM_ADDR     BITS(31, 11)
 
 /* Type 1 header: PCIe §7.5.1.3 */
-#define CFG_SEC           0x19 /* Secondary Bus Number */
-#define CFG_SUB           0x1a /* Subordinate Bus Number */
-#define CFG_MEM_BASE      0x20
-#define CFG_MEM_LIMIT     0x22
-#define CFG_PREF_BASE     0x24
-#define CFG_PREF_LIMIT    0x26
-#define WIN_TYPE          BITS(3, 0)  /* 1: 64-bit addresses */
-#define WIN_ADDR          BITS(15, 4) /* address bits 31:20 */
+#define CFG_SEC        0x19          /* Secondary Bus Number */
+#define CFG_SUB        0x1a          /* Subordinate Bus Number */
+#define CFG_MEM_BASE   0x20
+#define CFG_MEM_LIMIT  0x22
+#define CFG_PREF_BASE  0x24
+#define CFG_PREF_LIMIT 0x26
+#define   WIN_TYPE     BITS(3, 0)    /* 1: 64-bit addresses */
+#define   WIN_ADDR     BITS(15, 4)   /* address bits 31:20 */
 #define CFG_PREF_BASE_HI  0x28
 #define CFG_PREF_LIMIT_HI 0x2c
-#define CFG_ROM1          0x38 /* Expansion ROM, type 1 */
+#define CFG_ROM1       0x38          /* Expansion ROM, type 1 */
 
 /* Capability lists: PCIe §7.5.1.1.11, §7.6.3 */
-#define CAP_FIRST     0x40
-#define CAP_ID_PM     0x01
-#define CAP_ID_MSI    0x05
-#define CAP_ID_PCIE   0x10
-#define CAP_ID_MSIX   0x11
-#define ECAP_FIRST    0x100
-#define ECAP_ID       BITS(15, 0)
-#define ECAP_VER      BITS(19, 16)
-#define ECAP_NEXT     BITS(31, 20)
-#define ECAP_ID_AER   0x01
-#define ECAP_ID_ACS   0x0d
-#define ECAP_ID_ARI   0x0e
-#define ECAP_ID_ATS   0x0f
-#define ECAP_ID_SRIOV 0x10
-#define ECAP_ID_PRI   0x13
-#define ECAP_ID_PASID 0x1b
+#define CAP_FIRST      0x40
+#define CAP_ID_PM      0x01
+#define CAP_ID_MSI     0x05
+#define CAP_ID_PCIE    0x10
+#define CAP_ID_MSIX    0x11
+#define ECAP_FIRST     0x100
+#define   ECAP_ID      BITS(15, 0)
+#define   ECAP_VER     BITS(19, 16)
+#define   ECAP_NEXT    BITS(31, 20)
+#define ECAP_ID_AER    0x01
+#define ECAP_ID_ACS    0x0d
+#define ECAP_ID_ARI    0x0e
+#define ECAP_ID_ATS    0x0f
+#define ECAP_ID_SRIOV  0x10
+#define ECAP_ID_PRI    0x13
+#define ECAP_ID_PASID  0x1b
 
 /* PCI Express capability: PCIe §7.5.3 */
-#define PCIE_CAP     0x02
-#define PCIE_VER     BITS(3, 0)
-#define PCIE_TYPE    BITS(7, 4) /* Device/Port Type */
-#define PCIE_DEVCAP  0x04
-#define DEVCAP_FLR   BIT(28)
-#define PCIE_DEVCTL  0x08
-#define DEVCTL_FLR   BIT(15) /* Initiate Function Level Reset; reads 0 */
-#define PCIE_DEVSTA  0x0a
-#define DEVSTA_TP    BIT(5) /* Transactions Pending */
-#define PCIE_DEVCAP2 0x24
-#define DEVCAP2_ARI  BIT(5) /* ARI Forwarding Supported */
-#define PCIE_DEVCTL2 0x28
-#define DEVCTL2_ARI  BIT(5) /* ARI Forwarding Enable */
+#define PCIE_CAP       0x02
+#define   PCIE_VER     BITS(3, 0)
+#define   PCIE_TYPE    BITS(7, 4)    /* Device/Port Type */
+#define PCIE_DEVCAP    0x04
+#define   DEVCAP_FLR   BIT(28)
+#define PCIE_DEVCTL    0x08
+#define   DEVCTL_FLR   BIT(15)       /* Initiate Function Level Reset; reads 0 */
+#define PCIE_DEVSTA    0x0a
+#define   DEVSTA_TP    BIT(5)        /* Transactions Pending */
+#define PCIE_DEVCAP2   0x24
+#define   DEVCAP2_ARI  BIT(5)        /* ARI Forwarding Supported */
+#define PCIE_DEVCTL2   0x28
+#define   DEVCTL2_ARI  BIT(5)        /* ARI Forwarding Enable */
 
 /* MSI and MSI-X: PCIe §7.7.1, §7.7.2 */
-#define MSI_CTL       0x02
-#define MSI_CTL_EN    BIT(0)
-#define MSIX_CTL      0x02
-#define MSIX_CTL_EN   BIT(15)
-#define MSIX_CTL_SIZE BITS(10, 0) /* minus one */
-#define MSIX_TABLE    0x04
-#define MSIX_PBA      0x08
-#define MSIX_BIR      BITS(2, 0)
-#define MSIX_OFFSET   BITS(31, 3) /* bytes, with bits 2:0 zero */
+#define MSI_CTL        0x02
+#define   MSI_CTL_EN   BIT(0)
+#define MSIX_CTL       0x02
+#define   MSIX_CTL_EN  BIT(15)
+#define   MSIX_CTL_SIZE BITS(10, 0)  /* minus one */
+#define MSIX_TABLE     0x04
+#define MSIX_PBA       0x08
+#define   MSIX_BIR     BITS(2, 0)
+#define   MSIX_OFFSET  BITS(31, 3)   /* bytes, with bits 2:0 zero */
 
 /* Alternative Routing-ID Interpretation: PCIe §6.13 */
-#define ARI_CAP  0x04
-#define ARI_NEXT BITS(15, 8) /* Next Function Number, 0 ends the list */
+#define ARI_CAP        0x04
+#define   ARI_NEXT     BITS(15, 8)   /* Next Function Number, 0 ends the list */
 
 /* Access Control Services: PCIe §6.12 */
-#define ACS_CAP 0x04
-#define ACS_CTL 0x06
-#define ACS_SV  BIT(0) /* Source Validation */
-#define ACS_RR  BIT(2) /* P2P Request Redirect */
-#define ACS_CR  BIT(3) /* P2P Completion Redirect */
-#define ACS_UF  BIT(4) /* Upstream Forwarding */
+#define ACS_CAP        0x04
+#define ACS_CTL        0x06
+#define   ACS_SV       BIT(0)        /* Source Validation */
+#define   ACS_RR       BIT(2)        /* P2P Request Redirect */
+#define   ACS_CR       BIT(3)        /* P2P Completion Redirect */
+#define   ACS_UF       BIT(4)        /* Upstream Forwarding */
 
 /* Single Root I/O Virtualization: PCIe §9.3.3 */
-#define SRIOV_CTL     0x08   /* PCIe §9.3.3.3 */
-#define SRIOV_CTL_VFE BIT(0) /* VF Enable */
-#define SRIOV_CTL_MSE BIT(3) /* VF Memory Space Enable */
-#define SRIOV_CTL_ARI BIT(4) /* ARI Capable Hierarchy */
-#define SRIOV_INITIAL 0x0c   /* InitialVFs */
-#define SRIOV_TOTAL   0x0e   /* TotalVFs */
-#define SRIOV_NUM     0x10   /* NumVFs */
-#define SRIOV_OFFSET  0x14   /* First VF Offset */
-#define SRIOV_STRIDE  0x16   /* VF Stride */
-#define SRIOV_VF_DEV  0x1a   /* VF Device ID */
-#define SRIOV_PGSIZES 0x1c   /* Supported Page Sizes */
-#define SRIOV_PGSIZE  0x20   /* System Page Size */
-#define PGSIZE_4K     BIT(0) /* bit n: 2^(n + 12) bytes */
-#define SRIOV_BAR     0x24   /* VF BAR0 */
+#define SRIOV_CTL      0x08          /* PCIe §9.3.3.3 */
+#define   SRIOV_CTL_VFE BIT(0)       /* VF Enable */
+#define   SRIOV_CTL_MSE BIT(3)       /* VF Memory Space Enable */
+#define   SRIOV_CTL_ARI BIT(4)       /* ARI Capable Hierarchy */
+#define SRIOV_INITIAL  0x0c          /* InitialVFs */
+#define SRIOV_TOTAL    0x0e          /* TotalVFs */
+#define SRIOV_NUM      0x10          /* NumVFs */
+#define SRIOV_OFFSET   0x14          /* First VF Offset */
+#define SRIOV_STRIDE   0x16          /* VF Stride */
+#define SRIOV_VF_DEV   0x1a          /* VF Device ID */
+#define SRIOV_PGSIZES  0x1c          /* Supported Page Sizes */
+#define SRIOV_PGSIZE   0x20          /* System Page Size */
+#define   PGSIZE_4K    BIT(0)        /* bit n: 2^(n + 12) bytes */
+#define SRIOV_BAR      0x24          /* VF BAR0 */

@@ -47,8 +47,7 @@ static unsigned last_bus(const struct pci *pci, const struct pci_func *pf)
 /* A bus of another bridge, of which pf is not below. */
 static bool bus_is_taken(const struct pci *pci, const struct pci_func *pf, unsigned bus)
 {
-	PCI_EACH(f, pci)
-	{
+	PCI_EACH(f, pci) {
 		if (!f->is_bridge || f->sec == 0 || f->bdf.seg != pf->bdf.seg || bus < f->sec || bus > f->sub)
 			continue;
 		const struct pci_func *up = pf->parent;
@@ -369,7 +368,7 @@ enum sl_err sriov_disable(struct pci *pci, struct pci_func *pf)
 struct pci_func *sriov_vf(const struct pci *pci, const struct pci_func *pf, uint16_t index)
 {
 	PCI_EACH(f, pci)
-	if (f->pf == pf && f->vf_index == index)
-		return f;
+		if (f->pf == pf && f->vf_index == index)
+			return f;
 	return NULL;
 }

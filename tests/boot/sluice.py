@@ -25,13 +25,18 @@ class Run:
         self.results = len(found)
         self.result = dict(word.partition("=")[::2] for word in found[-1].split()[1:]) if found else None
 
+    def summary(self):
+        """For the message of a case that fails: what went wrong in the guest's own words."""
+        said = [line for line in self.lines if "] FAIL " in line or line.startswith("RESULT ")]
+        return "\n".join([f"exit status {self.status}", *said])
+
     def number(self, key):
         return int(self.result[key])
 
     def assert_ok(self, vfs=4):
         """The demo did all of its work: every result right, every forbidden DMA refused."""
-        assert self.result, "the guest did not say RESULT"
-        assert self.status == 0
+        assert self.result, f"the guest did not say RESULT; {self.summary()}"
+        assert self.status == 0, self.summary()
         assert self.results == 1
         want = {"v": "1", "app": "demo", "ok": "1", "vfs": str(vfs)}
         assert {key: self.result.get(key) for key in want} == want
@@ -42,15 +47,15 @@ class Run:
 
     def assert_not_ok(self, words, stage=None):
         """The guest could not do it, ended by itself, and said why in a FAIL line that holds words (a pattern)."""
-        assert self.result, "the guest did not say RESULT"
-        assert self.status == 1
+        assert self.result, f"the guest did not say RESULT; {self.summary()}"
+        assert self.status == 1, self.summary()
         assert self.results == 1
         assert self.result["ok"] == "0"
         if stage:
             assert self.result["stage"] == stage
         assert self.result.get("stage") != "crash"
         said = [line for line in self.lines if "] FAIL " in line]
-        assert any(re.search(words, line) for line in said), f"no FAIL line says {words}"
+        assert any(re.search(words, line) for line in said), f"no FAIL line says {words}; {self.summary()}"
 
 
 def run_sh(folder, *words, qemu_args=("-accel", "tcg"), deadline=100, env=None):

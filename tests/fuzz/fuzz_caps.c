@@ -140,7 +140,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		if (memcmp(before[i], fn[i].data, 0x40) != 0)
 			abort();
 	PCI_EACH(f, &pci)
-	try_function(&pci, f);
+		try_function(&pci, f);
 	pci_quiesce(&pci);
 	TAILQ_CONCAT(&pci.spare, &pci.funcs, link); /* functions are kept for ever: use them again */
 	return 0;

@@ -51,8 +51,7 @@ static const char *tree(void)
 {
 	static char out[1024];
 	out[0] = 0;
-	PCI_EACH(f, &pci)
-	{
+	PCI_EACH(f, &pci) {
 		size_t n = strlen(out);
 		snprintf(out + n, sizeof(out) - n, "%s%x<", n ? " " : "", f->bdf.rid);
 		n = strlen(out);
@@ -129,7 +128,7 @@ static void test_broken_bridges(void **state)
 		warnings++;
 	assert_int_equal(warnings, 8);
 	PCI_EACH(f, &pci)
-	assert_int_equal(f->sub != 0, f->bdf.rid == 0x30);
+		assert_int_equal(f->sub != 0, f->bdf.rid == 0x30);
 }
 
 /* An old device behind a port answers to every device number; it is there once. */
@@ -253,7 +252,7 @@ static void scan_dump(const char *name, unsigned segments)
 			assert_true(f->parent->sec == bdf_bus(bdf) && f->parent->bdf.seg == bdf.seg);
 	}
 	PCI_EACH(f, &pci)
-	found++;
+		found++;
 	assert_int_equal(found, n);
 	replay_free(r);
 }

@@ -86,7 +86,7 @@ static unsigned count_vfs(void)
 {
 	unsigned n = 0;
 	PCI_EACH(f, &pci)
-	n += f->pf != NULL;
+		n += f->pf != NULL;
 	return n;
 }
 
