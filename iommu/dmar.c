@@ -1,6 +1,7 @@
 #include "iommu/dmar.h"
 
-/* VT-d §8.1: an ACPI header of 36 bytes, host address width, flags, 10 reserved bytes, then the structures. */
+/* VT-d §8.1: an ACPI header of 36 bytes, host address width, flags, 10 reserved bytes, then the structures.
+ */
 #define OFF_LENGTH     4
 #define OFF_HAW        36
 #define OFF_FLAGS      37
@@ -113,7 +114,8 @@ enum sl_err dmar_scope_next(struct span scopes, struct dmar_scope *s)
 
 const char *dmar_scope_name(uint8_t type)
 {
-	static const char *const names[] = {"reserved", "endpoint", "bridge", "ioapic", "hpet", "acpi_namespace"};
+	static const char *const names[] = {"reserved", "endpoint", "bridge",
+					    "ioapic",   "hpet",     "acpi_namespace"};
 	return type < ARRAY_LEN(names) ? names[type] : names[0];
 }
 
@@ -134,7 +136,8 @@ static bool buses_below(const struct dmar_topo *topo, bdf_t fn, uint8_t *sec, ui
 	return topo->bridge(topo->ctx, fn, sec, sub) && *sec > bdf_bus(fn) && *sub >= *sec;
 }
 
-enum sl_err dmar_scope_resolve(const struct dmar_topo *topo, uint16_t seg, const struct dmar_scope *s, bdf_t *out)
+enum sl_err dmar_scope_resolve(const struct dmar_topo *topo, uint16_t seg, const struct dmar_scope *s,
+			       bdf_t *out)
 {
 	unsigned hops = dmar_scope_hops(s);
 	if (!hops)
@@ -165,7 +168,8 @@ static int scope_fit(const struct dmar_topo *topo, uint16_t seg, const struct dm
 		return FIT_NONE;
 	if (bdf_eq(at, fn))
 		return FIT_EXACT;
-	if (s->type == DMAR_SCOPE_BRIDGE && buses_below(topo, at, &sec, &sub) && bdf_bus(fn) >= sec && bdf_bus(fn) <= sub)
+	if (s->type == DMAR_SCOPE_BRIDGE && buses_below(topo, at, &sec, &sub) && bdf_bus(fn) >= sec &&
+	    bdf_bus(fn) <= sub)
 		return FIT_BUS + sec;
 	return FIT_NONE;
 }

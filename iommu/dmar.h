@@ -1,24 +1,25 @@
-/* The DMAR table: which VT-d units there are and which functions each of them covers (VT-d §8). Firmware wrote it, so
- * every length is checked and a walk always makes progress. Nothing is copied: all structs point into the table, which
- * must stay readable. The loader uses this too, so it depends on span, bits, bdf and err alone. */
+/* The DMAR table: which VT-d units there are and which functions each of them covers (VT-d §8). Firmware
+ * wrote it, so every length is checked and a walk always makes progress. Nothing is copied: all structs point
+ * into the table, which must stay readable. The loader uses this too, so it depends on span, bits, bdf and
+ * err alone. */
 #pragma once
 #include "kernel/bdf.h"
 #include "kernel/err.h"
 #include "kernel/span.h"
 
-enum dmar_type { /* VT-d §8.2 */
-	DMAR_DRHD = 0, /* a remapping unit */
-	DMAR_RMRR = 1, /* memory that a function must go on reaching */
-	DMAR_ATSR = 2, /* root ports with ATS */
-	DMAR_RHSA = 3, /* proximity domain of a unit */
-	DMAR_ANDD = 4, /* name of a device without PCI address */
-	DMAR_SATC = 5, /* integrated devices with an address translation cache */
-	DMAR_SIDP = 6, /* properties of integrated devices */
+enum dmar_type {                /* VT-d §8.2 */
+		 DMAR_DRHD = 0, /* a remapping unit */
+		 DMAR_RMRR = 1, /* memory that a function must go on reaching */
+		 DMAR_ATSR = 2, /* root ports with ATS */
+		 DMAR_RHSA = 3, /* proximity domain of a unit */
+		 DMAR_ANDD = 4, /* name of a device without PCI address */
+		 DMAR_SATC = 5, /* integrated devices with an address translation cache */
+		 DMAR_SIDP = 6, /* properties of integrated devices */
 };
 
-#define DMAR_INTR_REMAP      BIT(0) /* table flags: interrupt remapping is supported, VT-d §8.1 */
-#define DMAR_X2APIC_OPT_OUT  BIT(1) /* firmware asks the system not to turn x2APIC on */
-#define DMAR_DMA_OPT_IN      BIT(2) /* firmware keeps DMA off until the system allows it */
+#define DMAR_INTR_REMAP     BIT(0) /* table flags: interrupt remapping is supported, VT-d §8.1 */
+#define DMAR_X2APIC_OPT_OUT BIT(1) /* firmware asks the system not to turn x2APIC on */
+#define DMAR_DMA_OPT_IN     BIT(2) /* firmware keeps DMA off until the system allows it */
 
 struct dmar {
 	struct span bytes; /* exactly the table, header included */
@@ -35,11 +36,11 @@ struct dmar_entry {
 };
 
 enum dmar_scope_type { /* VT-d §8.3.1 */
-	DMAR_SCOPE_ENDPOINT = 1,
-	DMAR_SCOPE_BRIDGE = 2, /* the bridge and all that is below it */
-	DMAR_SCOPE_IOAPIC = 3,
-	DMAR_SCOPE_HPET = 4,
-	DMAR_SCOPE_NAMESPACE = 5,
+		       DMAR_SCOPE_ENDPOINT = 1,
+		       DMAR_SCOPE_BRIDGE = 2, /* the bridge and all that is below it */
+		       DMAR_SCOPE_IOAPIC = 3,
+		       DMAR_SCOPE_HPET = 4,
+		       DMAR_SCOPE_NAMESPACE = 5,
 };
 
 struct dmar_scope {
@@ -48,36 +49,38 @@ struct dmar_scope {
 	size_t next;      /* where the walk goes on; 0 starts it */
 };
 
-struct dmar_drhd { /* VT-d §8.3 */
-	size_t off;       /* of its structure in the table: its identity */
-	uint64_t base;    /* of the registers */
-	uint64_t size;    /* of the register window in bytes, by the table; at least 4 KiB */
+struct dmar_drhd {     /* VT-d §8.3 */
+	size_t off;    /* of its structure in the table: its identity */
+	uint64_t base; /* of the registers */
+	uint64_t size; /* of the register window in bytes, by the table; at least 4 KiB */
 	uint16_t seg;
 	bool include_all; /* covers what no other unit of its segment does */
 	struct span scopes;
 };
 
-struct dmar_rmrr { /* VT-d §8.4 */
+struct dmar_rmrr {            /* VT-d §8.4 */
 	uint64_t base, limit; /* first and last byte, as firmware wrote them */
 	uint16_t seg;
 	struct span scopes;
 };
 
-/* How the table's paths are resolved and functions are looked up: what firmware and the scan put into the bridges. */
+/* How the table's paths are resolved and functions are looked up: what firmware and the scan put into the
+ * bridges. */
 struct dmar_topo {
 	void *ctx;
-	/* True when fn is a bridge with bus numbers; *sec and *sub are then its secondary and subordinate bus. */
+	/* True when fn is a bridge with bus numbers; *sec and *sub are then its secondary and subordinate
+	 * bus. */
 	bool (*bridge)(void *ctx, bdf_t fn, uint8_t *sec, uint8_t *sub);
 	/* The physical function of a virtual one, fn itself for any other. */
 	bdf_t (*pf_of)(void *ctx, bdf_t fn);
 };
 
-/* Checks the header. Of table, the length that it states is used; SL_BADVAL when it is no DMAR table, SL_TRUNC when it is
- * shorter than it says. The checksum is the business of whoever finds tables. */
+/* Checks the header. Of table, the length that it states is used; SL_BADVAL when it is no DMAR table,
+ * SL_TRUNC when it is shorter than it says. The checksum is the business of whoever finds tables. */
 enum sl_err dmar_open(struct span table, struct dmar *out) MUST_CHECK;
 
-/* The next structure after *e (zero it to start). SL_END after the last; SL_TRUNC or SL_BADVAL where a length can not be
- * true, and there the walk is over. Types that are not known are returned like the others. */
+/* The next structure after *e (zero it to start). SL_END after the last; SL_TRUNC or SL_BADVAL where a length
+ * can not be true, and there the walk is over. Types that are not known are returned like the others. */
 enum sl_err dmar_next(const struct dmar *t, struct dmar_entry *e) MUST_CHECK;
 /* "DRHD"; "reserved" for a type outside enum dmar_type. */
 const char *dmar_type_name(uint16_t type);
@@ -93,11 +96,14 @@ const char *dmar_scope_name(uint8_t type);
 unsigned dmar_scope_hops(const struct dmar_scope *s);
 void dmar_scope_hop(const struct dmar_scope *s, unsigned hop, uint8_t *dev, uint8_t *fn);
 
-/* The function that a scope's path leads to, through as many bridges as it has hops but one. SL_NOTFOUND when one of them is
- * no bridge. */
-enum sl_err dmar_scope_resolve(const struct dmar_topo *topo, uint16_t seg, const struct dmar_scope *s, bdf_t *out) MUST_CHECK;
+/* The function that a scope's path leads to, through as many bridges as it has hops but one. SL_NOTFOUND when
+ * one of them is no bridge. */
+enum sl_err dmar_scope_resolve(const struct dmar_topo *topo, uint16_t seg, const struct dmar_scope *s,
+			       bdf_t *out) MUST_CHECK;
 
-/* The unit that a function's requests go through: by exact scope; else by the nearest bridge above it that is in a scope; else
- * the segment's INCLUDE_PCI_ALL unit (VT-d §8.3). A virtual function goes with its physical one (VT-d §8.3.3). SL_NOTFOUND when
- * no unit covers it: it must not be used then. SL_TRUNC, SL_BADVAL when the table is damaged. */
-enum sl_err dmar_unit_of(const struct dmar *t, const struct dmar_topo *topo, bdf_t fn, struct dmar_drhd *out) MUST_CHECK;
+/* The unit that a function's requests go through: by exact scope; else by the nearest bridge above it that is
+ * in a scope; else the segment's INCLUDE_PCI_ALL unit (VT-d §8.3). A virtual function goes with its physical
+ * one (VT-d §8.3.3). SL_NOTFOUND when no unit covers it: it must not be used then. SL_TRUNC, SL_BADVAL when
+ * the table is damaged. */
+enum sl_err dmar_unit_of(const struct dmar *t, const struct dmar_topo *topo, bdf_t fn,
+			 struct dmar_drhd *out) MUST_CHECK;

@@ -77,9 +77,10 @@ static uint64_t aperture(const struct domain *dom)
 	return BIT(dom->mmu->width);
 }
 
-/* One page-selective descriptor over the smallest block of 2^am pages around the range where the unit has that, else the
- * whole domain: VT-d §6.5.2.3. leaf_only: no table has been added or taken out. */
-static struct vtd_desc range_desc(const struct vtd_unit *u, const struct domain *dom, uint64_t iova, uint64_t len, bool leaf_only)
+/* One page-selective descriptor over the smallest block of 2^am pages around the range where the unit has
+ * that, else the whole domain: VT-d §6.5.2.3. leaf_only: no table has been added or taken out. */
+static struct vtd_desc range_desc(const struct vtd_unit *u, const struct domain *dom, uint64_t iova,
+				  uint64_t len, bool leaf_only)
 {
 	uint64_t last = iova + len - 1;
 	unsigned am = 0;
@@ -87,10 +88,12 @@ static struct vtd_desc range_desc(const struct vtd_unit *u, const struct domain 
 		am++;
 	if (!(u->cap & CAP_PSI) || am > FGET(u->cap, CAP_MAMV) || len == aperture(dom))
 		return vtd_desc_iotlb_domain(dom->id, vtd_drain(u));
-	return vtd_desc_iotlb_page(dom->id, IOVA(ALIGN_DOWN(iova, PAGE_SIZE << am)), am, leaf_only, vtd_drain(u));
+	return vtd_desc_iotlb_page(dom->id, IOVA(ALIGN_DOWN(iova, PAGE_SIZE << am)), am, leaf_only,
+				   vtd_drain(u));
 }
 
-/* In every unit that may have something of the domain in its caches; all are tried, the first error counts. */
+/* In every unit that may have something of the domain in its caches; all are tried, the first error counts.
+ */
 static enum sl_err invalidate(struct domain *dom, uint64_t iova, uint64_t len, bool leaf_only)
 {
 	enum sl_err first = SL_OK;
@@ -106,8 +109,8 @@ static enum sl_err invalidate(struct domain *dom, uint64_t iova, uint64_t len, b
 	return first;
 }
 
-/* After entries went from not present to present: caching mode wants an invalidation (VT-d §6.1), a write buffer a flush (§6.8), any other
- * unit nothing. */
+/* After entries went from not present to present: caching mode wants an invalidation (VT-d §6.1), a write
+ * buffer a flush (§6.8), any other unit nothing. */
 static enum sl_err announce(struct domain *dom, uint64_t iova, uint64_t len)
 {
 	for (unsigned i = 0; i < dom->mmu->unit_count; i++) {
@@ -164,8 +167,9 @@ enum sl_err domain_attach(struct domain *dom, bdf_t fn)
 	unsigned unit;
 	enum sl_err e = iommu_unit_of(mmu, fn, &unit);
 	if (e) {
-		log_warn("iommu", BDF_FMT " is under no unit that can be used (%s): it must not get bus mastering", BDF_ARG(fn),
-		         sl_err_text(e));
+		log_warn("iommu",
+			 BDF_FMT " is under no unit that can be used (%s): it must not get bus mastering",
+			 BDF_ARG(fn), sl_err_text(e));
 		return e;
 	}
 	e = vtd_ctx_attach(&mmu->unit[unit], fn.rid, va_phys(dom->pt.top), mmu->levels, dom->id);

@@ -15,13 +15,13 @@ static enum sl_err survey(struct iommu *mmu)
 		if (e.type == DMAR_DRHD)
 			mmu->unit_count++;
 		else if (e.type != DMAR_RMRR)
-			log_line("iommu", "DMAR has %s at 0x%zx (type %u, %u bytes): not needed", dmar_type_name(e.type), e.off,
-			         e.type, e.len);
+			log_line("iommu", "DMAR has %s at 0x%zx (type %u, %u bytes): not needed",
+				 dmar_type_name(e.type), e.off, e.type, e.len);
 	}
 	if (err == SL_END)
 		return SL_OK;
-	log_fail("iommu", "ask the maker of the firmware for a newer one", "DMAR table is damaged after offset 0x%zx: %s", e.off,
-	         sl_err_text(err));
+	log_fail("iommu", "ask the maker of the firmware for a newer one",
+		 "DMAR table is damaged after offset 0x%zx: %s", e.off, sl_err_text(err));
 	return err;
 }
 
@@ -103,7 +103,7 @@ static enum sl_err common_format(struct iommu *mmu)
 }
 
 enum sl_err iommu_init(struct iommu *mmu, struct span dmar_table, const struct dmar_topo *topo,
-                       const struct iommu_regs *regs)
+		       const struct iommu_regs *regs)
 {
 	*mmu = (struct iommu){.topo = *topo};
 	enum sl_err e = dmar_open(dmar_table, &mmu->table);
@@ -125,12 +125,14 @@ enum sl_err iommu_init(struct iommu *mmu, struct span dmar_table, const struct d
 static void log_unit(const struct iommu *mmu, const struct vtd_unit *u)
 {
 	const struct vtd_found *f = &u->found;
-	log_line(u->name, "VT-d %u.%u at 0x%llx, %u-level, 4K%s%s pages, queued invalidation%s; firmware left %s%s%s%s",
-	         (unsigned)FGET(u->ver, VER_MAX), (unsigned)FGET(u->ver, VER_MIN), (ull)u->base, mmu->levels,
-	         mmu->large & VTD_PAGE_2M ? " 2M" : "", mmu->large & VTD_PAGE_1G ? " 1G" : "",
-	         u->ecap & ECAP_C ? "" : ", tables flushed", f->gsts & GCMD_TE ? "translation on" : "it off",
-	         f->gsts & GCMD_QIE ? ", queue on" : "", f->gsts & GCMD_IRE ? ", interrupt remapping on" : "",
-	         f->pmen & PMEN_PRS ? ", protected regions on" : "");
+	log_line(
+		u->name,
+		"VT-d %u.%u at 0x%llx, %u-level, 4K%s%s pages, queued invalidation%s; firmware left %s%s%s%s",
+		(unsigned)FGET(u->ver, VER_MAX), (unsigned)FGET(u->ver, VER_MIN), (ull)u->base, mmu->levels,
+		mmu->large & VTD_PAGE_2M ? " 2M" : "", mmu->large & VTD_PAGE_1G ? " 1G" : "",
+		u->ecap & ECAP_C ? "" : ", tables flushed", f->gsts & GCMD_TE ? "translation on" : "it off",
+		f->gsts & GCMD_QIE ? ", queue on" : "", f->gsts & GCMD_IRE ? ", interrupt remapping on" : "",
+		f->pmen & PMEN_PRS ? ", protected regions on" : "");
 }
 
 enum sl_err iommu_enable(struct iommu *mmu)
@@ -222,7 +224,8 @@ static bool read_ram(void *ctx, uint64_t phys, uint64_t *v)
 	return true;
 }
 
-static void walk_unit(struct iommu *mmu, const struct vtd_unit *u, bdf_t fn, iova_t iova, struct vtd_walk *out)
+static void walk_unit(struct iommu *mmu, const struct vtd_unit *u, bdf_t fn, iova_t iova,
+		      struct vtd_walk *out)
 {
 	struct vtd_walk_unit from = {va_phys(u->root).v, u->cap, u->ecap, mmu->table.haw};
 	struct vtd_walk_mem mem = {NULL, read_ram};
@@ -242,14 +245,14 @@ enum sl_err iommu_walk(struct iommu *mmu, bdf_t fn, iova_t iova, struct vtd_walk
 void iommu_fault_describe(struct iommu *mmu, const struct iommu_fault *f, char *buf, size_t n)
 {
 	if (vtd_fault_is_interrupt(f->reason)) {
-		fmt_print(buf, n, BDF_FMT " interrupt %u refused: %s (reason 0x%x)", BDF_ARG(f->bdf), (unsigned)(f->iova.v >> 48),
-		          vtd_fault_text(f->reason), f->reason);
+		fmt_print(buf, n, BDF_FMT " interrupt %u refused: %s (reason 0x%x)", BDF_ARG(f->bdf),
+			  (unsigned)(f->iova.v >> 48), vtd_fault_text(f->reason), f->reason);
 		return;
 	}
 	struct vtd_walk w;
 	char walk[160];
 	walk_unit(mmu, &mmu->unit[f->unit], f->bdf, f->iova, &w);
 	vtd_walk_text(&w, walk, sizeof(walk));
-	fmt_print(buf, n, BDF_FMT " %s 0x%llx refused: %s (reason 0x%x); %s", BDF_ARG(f->bdf), f->write ? "write" : "read",
-	          (ull)f->iova.v, vtd_fault_text(f->reason), f->reason, walk);
+	fmt_print(buf, n, BDF_FMT " %s 0x%llx refused: %s (reason 0x%x); %s", BDF_ARG(f->bdf),
+		  f->write ? "write" : "read", (ull)f->iova.v, vtd_fault_text(f->reason), f->reason, walk);
 }

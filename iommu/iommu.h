@@ -1,6 +1,7 @@
-/* Every remapping unit of the machine, and what applications do with them. Order of life: iommu_init, (iommu_map_rmrrs,
- * domains may be made and attached), iommu_enable, work, iommu_disable. Drivers include iommu/domain.h alone. The struct is the
- * caller's; it and the DMAR table stay in place for as long as it is used. Not for several cores at once. */
+/* Every remapping unit of the machine, and what applications do with them. Order of life: iommu_init,
+ * (iommu_map_rmrrs, domains may be made and attached), iommu_enable, work, iommu_disable. Drivers include
+ * iommu/domain.h alone. The struct is the caller's; it and the DMAR table stay in place for as long as it is
+ * used. Not for several cores at once. */
 #pragma once
 #include "iommu/dmar.h"
 #include "iommu/domain.h"
@@ -13,7 +14,7 @@ struct vtd_unit;
 struct iommu {
 	struct dmar table;
 	struct dmar_topo topo;
-	struct vtd_unit *unit;     /* unit_count of them, in the order of the table */
+	struct vtd_unit *unit; /* unit_count of them, in the order of the table */
 	unsigned unit_count, usable;
 	unsigned levels;           /* of every second-stage table */
 	unsigned width;            /* device addresses are below 2^width */
@@ -24,8 +25,8 @@ struct iommu {
 	struct domain *spare;      /* destroyed ones, to be used again */
 };
 
-/* Gives access to len bytes of registers at physical address base, uncached, until the machine ends. It may be called twice for one
- * unit, the second time with a greater length. */
+/* Gives access to len bytes of registers at physical address base, uncached, until the machine ends. It may
+ * be called twice for one unit, the second time with a greater length. */
 struct iommu_regs {
 	void *ctx;
 	enum sl_err (*map)(void *ctx, phys_t base, uint64_t len, struct vtd_io *out);
@@ -44,22 +45,25 @@ struct iommu_unit_info {
 	uint64_t faults, overflows;
 };
 
-/* Reads the table and every unit; writes to none. Units that can not be used are logged and left alone: functions below them stay
- * without a domain. SL_NOTFOUND when no unit is usable, SL_UNSUPPORTED when they have no table format in common, SL_NOMEM; SL_TRUNC or SL_BADVAL
- * when the table is damaged. */
+/* Reads the table and every unit; writes to none. Units that can not be used are logged and left alone:
+ * functions below them stay without a domain. SL_NOTFOUND when no unit is usable, SL_UNSUPPORTED when they
+ * have no table format in common, SL_NOMEM; SL_TRUNC or SL_BADVAL when the table is damaged. */
 enum sl_err iommu_init(struct iommu *mmu, struct span dmar_table, const struct dmar_topo *topo,
-                       const struct iommu_regs *regs) MUST_CHECK;
+		       const struct iommu_regs *regs) MUST_CHECK;
 
-/* Before iommu_enable(): gives each function that an RMRR names a domain of its own in which that memory is mapped one to one. Such a function
- * counts as attached. What makes no sense (no such function, no memory) is logged and skipped. */
+/* Before iommu_enable(): gives each function that an RMRR names a domain of its own in which that memory is
+ * mapped one to one. Such a function counts as attached. What makes no sense (no such function, no memory) is
+ * logged and skipped. */
 enum sl_err iommu_map_rmrrs(struct iommu *mmu) MUST_CHECK;
 
-/* Turns translation on in every usable unit, one line each. At the first that fails it stops; those before it stay on. */
+/* Turns translation on in every usable unit, one line each. At the first that fails it stops; those before it
+ * stay on. */
 enum sl_err iommu_enable(struct iommu *mmu) MUST_CHECK;
 /* Turns it off everywhere: all DMA passes again. */
 enum sl_err iommu_disable(struct iommu *mmu) MUST_CHECK;
 
-/* The number of the usable unit that a function's requests go through (VT-d §8.3); SL_NOTFOUND when there is none. */
+/* The number of the usable unit that a function's requests go through (VT-d §8.3); SL_NOTFOUND when there is
+ * none. */
 enum sl_err iommu_unit_of(struct iommu *mmu, bdf_t fn, unsigned *unit) MUST_CHECK;
 void iommu_unit_info(const struct iommu *mmu, unsigned unit, struct iommu_unit_info *out);
 
@@ -70,8 +74,8 @@ struct domain *iommu_domain_of(struct iommu *mmu, bdf_t fn);
 enum sl_err iommu_fault_next(struct iommu *mmu, struct iommu_fault *out) MUST_CHECK;
 /* Drops all pending records and overflows. */
 void iommu_fault_clear(struct iommu *mmu);
-/* "3b:00.1 write 0x1000 refused: no mapping that may be written (reason 0x5); root ok, context ok (domain 3, 4-level), L4 ok, L3[0] empty",
- * the table as it is now. */
+/* "3b:00.1 write 0x1000 refused: no mapping that may be written (reason 0x5); root ok, context ok (domain 3,
+ * 4-level), L4 ok, L3[0] empty", the table as it is now. */
 void iommu_fault_describe(struct iommu *mmu, const struct iommu_fault *f, char *buf, size_t n);
 
 /* Explains what the tables say about one address of one function. SL_NOTFOUND when no unit covers it. */

@@ -55,20 +55,24 @@ static enum sl_err map_scope(struct iommu *mmu, const struct dmar_rmrr *r, const
 	if (!e)
 		e = iommu_unit_of(mmu, fn, &unit);
 	if (e || s->type != DMAR_SCOPE_ENDPOINT || !pages_of(r, &base, &len)) {
-		log_warn("iommu", "RMRR 0x%llx..0x%llx for %s on bus 0x%x is left out: no such memory, function or unit", (ull)r->base,
-		         (ull)r->limit, dmar_scope_name(s->type), s->bus);
+		log_warn("iommu",
+			 "RMRR 0x%llx..0x%llx for %s on bus 0x%x is left out: no such memory, function or "
+			 "unit",
+			 (ull)r->base, (ull)r->limit, dmar_scope_name(s->type), s->bus);
 		return SL_OK;
 	}
 	e = domain_for(mmu, fn, &dom);
 	if (!e)
 		e = map_identity(dom, base, len);
 	if (e == SL_RANGE) {
-		log_warn("iommu", "RMRR 0x%llx..0x%llx for " BDF_FMT " is left out: no device address can be that", (ull)r->base,
-		         (ull)r->limit, BDF_ARG(fn));
+		log_warn("iommu",
+			 "RMRR 0x%llx..0x%llx for " BDF_FMT " is left out: no device address can be that",
+			 (ull)r->base, (ull)r->limit, BDF_ARG(fn));
 		return SL_OK;
 	}
 	if (!e)
-		log_line("iommu", "RMRR 0x%llx..0x%llx: one to one for " BDF_FMT, (ull)r->base, (ull)r->limit, BDF_ARG(fn));
+		log_line("iommu", "RMRR 0x%llx..0x%llx: one to one for " BDF_FMT, (ull)r->base, (ull)r->limit,
+			 BDF_ARG(fn));
 	return e;
 }
 

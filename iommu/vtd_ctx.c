@@ -42,8 +42,9 @@ bool vtd_ctx_find(const struct vtd_unit *u, uint16_t rid, uint16_t *did)
 	return true;
 }
 
-/* From not present to present. With caching mode the unit may hold that root or context entry were not present, tagged with domain
- * id 0 (VT-d §6.1), so everything goes; otherwise there is nothing to invalidate. */
+/* From not present to present. With caching mode the unit may hold that root or context entry were not
+ * present, tagged with domain id 0 (VT-d §6.1), so everything goes; otherwise there is nothing to invalidate.
+ */
 static enum sl_err announce(struct vtd_unit *u)
 {
 	if (!u->on)

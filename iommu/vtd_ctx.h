@@ -1,13 +1,16 @@
-/* Root and context tables of one unit, legacy mode (VT-d §9.1, §9.3). A function without a present entry can not do DMA. */
+/* Root and context tables of one unit, legacy mode (VT-d §9.1, §9.3). A function without a present entry can
+ * not do DMA. */
 #pragma once
 #include "iommu/vtd_unit.h"
 
 /* The domain id in the function's entry; false when the entry is not present. */
 bool vtd_ctx_find(const struct vtd_unit *u, uint16_t rid, uint16_t *did);
 
-/* Fills the function's empty entry. SL_BUSY when it is not empty, SL_NOMEM. When the unit is on, the change is visible to it on return. */
-enum sl_err vtd_ctx_attach(struct vtd_unit *u, uint16_t rid, phys_t table, unsigned levels, uint16_t did) MUST_CHECK;
+/* Fills the function's empty entry. SL_BUSY when it is not empty, SL_NOMEM. When the unit is on, the change
+ * is visible to it on return. */
+enum sl_err vtd_ctx_attach(struct vtd_unit *u, uint16_t rid, phys_t table, unsigned levels,
+			   uint16_t did) MUST_CHECK;
 
-/* Empties it, invalidates context and IOTLB by the domain id that it held, waits. SL_NOTFOUND when it is not present; on SL_TIMEOUT or
- * SL_DEVICE the unit may still use the domain's tables. */
+/* Empties it, invalidates context and IOTLB by the domain id that it held, waits. SL_NOTFOUND when it is not
+ * present; on SL_TIMEOUT or SL_DEVICE the unit may still use the domain's tables. */
 enum sl_err vtd_ctx_detach(struct vtd_unit *u, uint16_t rid) MUST_CHECK;

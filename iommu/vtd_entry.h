@@ -1,4 +1,5 @@
-/* Entries of the translation structures and of the invalidation queue, as they lie in memory: VT-d §9, §6.5.2. */
+/* Entries of the translation structures and of the invalidation queue, as they lie in memory: VT-d §9,
+ * §6.5.2. */
 #pragma once
 #include "kernel/addr.h"
 
@@ -30,14 +31,14 @@ _Static_assert(sizeof(struct vtd_ctx) == 16, "VT-d 9.3");
 static inline struct vtd_ctx vtd_ctx_make(phys_t table, unsigned levels, uint16_t did)
 {
 	return (struct vtd_ctx){.lo = CTX_P | (table.v & CTX_SSPTPTR),
-	                        .hi = FPUT(CTX_AW, levels - 2) | FPUT(CTX_DID, did)};
+				.hi = FPUT(CTX_AW, levels - 2) | FPUT(CTX_DID, did)};
 }
 
 /* Second-stage paging entry. Neither R nor W: not present, the rest is ignored. VT-d §9.8 */
-#define SS_R    BIT(0)
-#define SS_W    BIT(1)
-#define SS_PS   BIT(7)       /* at levels 2 and 3: a page, not a table */
-#define SS_ADDR BITS(51, 12)
+#define SS_R       BIT(0)
+#define SS_W       BIT(1)
+#define SS_PS      BIT(7) /* at levels 2 and 3: a page, not a table */
+#define SS_ADDR    BITS(51, 12)
 #define SS_ENTRIES 512u
 
 /* Invalidation queue descriptor, 128 bits. VT-d §6.5.2 */
@@ -46,6 +47,7 @@ struct vtd_desc {
 };
 _Static_assert(sizeof(struct vtd_desc) == 16, "VT-d 6.5.2");
 
+/* clang-format off */
 #define DESC_TYPE  BITS(3, 0) /* low four bits of the type; the others, 11:9, are 0 for all of ours */
 #define   DESC_CC    1
 #define   DESC_IOTLB 2
@@ -70,11 +72,13 @@ _Static_assert(sizeof(struct vtd_desc) == 16, "VT-d 6.5.2");
 #define WAIT_FN    BIT(6)
 #define WAIT_DATA  BITS(63, 32)
 #define WAIT_ADDR  BITS(63, 2) /* hi */
+/* clang-format on */
 
 /* Context cache, one function: VT-d §6.5.2.1. did: what its entry held. */
 static inline struct vtd_desc vtd_desc_cc(uint16_t did, uint16_t sid)
 {
-	return (struct vtd_desc){.lo = DESC_CC | FPUT(DESC_G, DESC_G_DEVICE) | FPUT(DESC_DID, did) | FPUT(CC_SID, sid)};
+	return (struct vtd_desc){.lo = DESC_CC | FPUT(DESC_G, DESC_G_DEVICE) | FPUT(DESC_DID, did) |
+				       FPUT(CC_SID, sid)};
 }
 
 static inline struct vtd_desc vtd_desc_cc_all(void)
@@ -90,11 +94,13 @@ static inline struct vtd_desc vtd_desc_iotlb_all(uint64_t drain)
 
 static inline struct vtd_desc vtd_desc_iotlb_domain(uint16_t did, uint64_t drain)
 {
-	return (struct vtd_desc){.lo = DESC_IOTLB | FPUT(DESC_G, DESC_G_DOMAIN) | FPUT(DESC_DID, did) | drain};
+	return (struct vtd_desc){.lo = DESC_IOTLB | FPUT(DESC_G, DESC_G_DOMAIN) | FPUT(DESC_DID, did) |
+				       drain};
 }
 
 /* 2^am pages at iova, which is a multiple of that. leaf_only: no entry that points to a table has changed. */
-static inline struct vtd_desc vtd_desc_iotlb_page(uint16_t did, iova_t iova, unsigned am, bool leaf_only, uint64_t drain)
+static inline struct vtd_desc vtd_desc_iotlb_page(uint16_t did, iova_t iova, unsigned am, bool leaf_only,
+						  uint64_t drain)
 {
 	return (struct vtd_desc){
 		.lo = DESC_IOTLB | FPUT(DESC_G, DESC_G_PAGE) | FPUT(DESC_DID, did) | drain,
@@ -105,5 +111,6 @@ static inline struct vtd_desc vtd_desc_iotlb_page(uint16_t did, iova_t iova, uns
 /* Wait: when all before it is done, data is written to the dword at status. VT-d §6.5.2.9 */
 static inline struct vtd_desc vtd_desc_wait(phys_t status, uint32_t data)
 {
-	return (struct vtd_desc){.lo = DESC_WAIT | WAIT_SW | FPUT(WAIT_DATA, data), .hi = status.v & WAIT_ADDR};
+	return (struct vtd_desc){.lo = DESC_WAIT | WAIT_SW | FPUT(WAIT_DATA, data),
+				 .hi = status.v & WAIT_ADDR};
 }

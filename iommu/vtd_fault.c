@@ -116,7 +116,8 @@ static void frcd_ack(const struct vtd_unit *u, unsigned i)
 	vtd_w1c_ack(&u->io, top, FRCD_F >> 32);
 }
 
-/* The record that the unit filled first and that is still pending; -1 when there is none. VT-d §7.2.1: circular from FRI on. */
+/* The record that the unit filled first and that is still pending; -1 when there is none. VT-d §7.2.1:
+ * circular from FRI on. */
 static int pending(const struct vtd_unit *u, uint32_t fsts)
 {
 	unsigned n = vtd_fault_records(u), first = (unsigned)FGET(fsts, FSTS_FRI) % n;
@@ -140,7 +141,8 @@ enum sl_err vtd_fault_next(struct vtd_unit *u, struct iommu_fault *out)
 		return SL_END;
 	}
 	/* F was seen set, so the other fields are complete: VT-d §11.4.7.6, note 1 */
-	uint64_t hi = vtd_rd64(&u->io, frcd_hi(u, (unsigned)i)), lo = vtd_rd64(&u->io, frcd_lo(u, (unsigned)i));
+	uint64_t hi = vtd_rd64(&u->io, frcd_hi(u, (unsigned)i)),
+		 lo = vtd_rd64(&u->io, frcd_lo(u, (unsigned)i));
 	frcd_ack(u, (unsigned)i);
 	*out = (struct iommu_fault){
 		.bdf = {u->seg, (uint16_t)FGET(hi, FRCD_SID)},

@@ -9,20 +9,21 @@ struct vtd_unit;
 struct iommu_fault {
 	unsigned unit; /* iommu0, iommu1, ...; set by iommu_fault_next() */
 	bdf_t bdf;     /* who asked */
-	iova_t iova;   /* page of the request; for an interrupt (reasons 0x20 to 0x2b) its index in bits 63:48 */
+	iova_t iova;   /* page of the request; for an interrupt (reasons 0x20 to 0x2b) its index in bits 63:48
+			*/
 	bool write;    /* an AtomicOp counts as a write */
 	uint8_t reason;
 };
 
-/* The next pending record of a unit, taken out of it. SL_END when there is none; an overflow is then noted in the unit's counts and
- * cleared, so that faults are recorded again. */
+/* The next pending record of a unit, taken out of it. SL_END when there is none; an overflow is then noted in
+ * the unit's counts and cleared, so that faults are recorded again. */
 enum sl_err vtd_fault_next(struct vtd_unit *u, struct iommu_fault *out) MUST_CHECK;
 
 /* Drops every pending record and the overflow. */
 void vtd_fault_clear(struct vtd_unit *u);
 
-/* A fault reason in words: legacy mode, scalable mode (VT-d §7.1.3, table 30) and interrupt remapping (§5.1.4.1, table 15). "reserved reason"
- * for what the specification does not define. */
+/* A fault reason in words: legacy mode, scalable mode (VT-d §7.1.3, table 30) and interrupt remapping
+ * (§5.1.4.1, table 15). "reserved reason" for what the specification does not define. */
 const char *vtd_fault_text(uint8_t reason);
 
 static inline bool vtd_fault_is_interrupt(uint8_t reason)

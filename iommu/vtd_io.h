@@ -9,7 +9,8 @@ struct vtd_io {
 	uint64_t (*rd64)(void *ctx, uint32_t off);
 	void (*wr32)(void *ctx, uint32_t off, uint32_t v);
 	void (*wr64)(void *ctx, uint32_t off, uint64_t v);
-	/* Makes n bytes at p visible to a unit that does not snoop (ECAP.C clear), and orders what follows behind it. */
+	/* Makes n bytes at p visible to a unit that does not snoop (ECAP.C clear), and orders what follows
+	 * behind it. */
 	void (*flush)(void *ctx, const void *p, size_t n);
 	uint64_t (*now_us)(void *ctx);
 };

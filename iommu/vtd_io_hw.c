@@ -21,7 +21,8 @@ static uint64_t hw_rd64(void *ctx, uint32_t off)
 
 static void hw_wr32(void *ctx, uint32_t off, uint32_t v)
 {
-	__atomic_thread_fence(__ATOMIC_RELEASE); /* tables and descriptors are in memory before the unit is told */
+	__atomic_thread_fence(
+		__ATOMIC_RELEASE); /* tables and descriptors are in memory before the unit is told */
 	mmio_wr32(reg(ctx, off), v);
 }
 

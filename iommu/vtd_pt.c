@@ -26,7 +26,8 @@ static uint64_t *child_of(uint64_t entry)
 
 static bool page_allowed(const struct vtd_pt *pt, unsigned level)
 {
-	return level == 1 || (level == 2 && pt->large & VTD_PAGE_2M) || (level == 3 && pt->large & VTD_PAGE_1G);
+	return level == 1 || (level == 2 && pt->large & VTD_PAGE_2M) ||
+	       (level == 3 && pt->large & VTD_PAGE_1G);
 }
 
 static void flush(const struct vtd_pt *pt, const void *p, size_t n)
@@ -132,8 +133,8 @@ static void range_advance(struct range *r, uint64_t n)
 
 static enum sl_err map_level(struct vtd_pt *pt, uint64_t *table, unsigned level, struct range *r);
 
-/* The part of r that lies under one entry, in a table below it. A new table is filled first and becomes reachable by one store; when
- * nothing came into it, it is not put in place. */
+/* The part of r that lies under one entry, in a table below it. A new table is filled first and becomes
+ * reachable by one store; when nothing came into it, it is not put in place. */
 static enum sl_err map_below(struct vtd_pt *pt, uint64_t *entry, unsigned level, struct range *r)
 {
 	if (*entry)
@@ -158,7 +159,8 @@ static enum sl_err map_level(struct vtd_pt *pt, uint64_t *table, unsigned level,
 	unsigned first = entry_index(r->iova, level), i = first;
 	enum sl_err e = SL_OK;
 	while (!e && r->left && i < SS_ENTRIES) {
-		if (page_allowed(pt, level) && !table[i] && IS_ALIGNED(r->iova | r->phys, size) && r->left >= size) {
+		if (page_allowed(pt, level) && !table[i] && IS_ALIGNED(r->iova | r->phys, size) &&
+		    r->left >= size) {
 			store(&table[i], (r->phys & SS_ADDR) | r->perm | (level > 1 ? SS_PS : 0));
 			range_advance(r, size);
 			i++;
@@ -171,7 +173,8 @@ static enum sl_err map_level(struct vtd_pt *pt, uint64_t *table, unsigned level,
 	return e;
 }
 
-enum sl_err vtd_pt_map(struct vtd_pt *pt, iova_t iova, phys_t phys, uint64_t len, unsigned perm, uint64_t *mapped)
+enum sl_err vtd_pt_map(struct vtd_pt *pt, iova_t iova, phys_t phys, uint64_t len, unsigned perm,
+		       uint64_t *mapped)
 {
 	struct range r = {.iova = iova.v, .phys = phys.v, .left = len, .perm = perm & (SS_R | SS_W)};
 	enum sl_err e = map_level(pt, pt->top, pt->levels, &r);
@@ -181,12 +184,14 @@ enum sl_err vtd_pt_map(struct vtd_pt *pt, iova_t iova, phys_t phys, uint64_t len
 
 static void bury(uint64_t *table, struct vtd_pt_dead *dead)
 {
-	/* A unit may go on walking it until it is invalidated: a page address has R and W clear, so the chain maps nothing. */
+	/* A unit may go on walking it until it is invalidated: a page address has R and W clear, so the chain
+	 * maps nothing. */
 	store(&table[0], dead->first ? va_phys(dead->first).v : 0);
 	dead->first = table;
 }
 
-static void unmap_level(struct vtd_pt *pt, uint64_t *table, unsigned level, struct range *r, struct vtd_pt_dead *dead)
+static void unmap_level(struct vtd_pt *pt, uint64_t *table, unsigned level, struct range *r,
+			struct vtd_pt_dead *dead)
 {
 	uint64_t size = entry_size(level);
 	unsigned first = entry_index(r->iova, level), i = first;

@@ -1,6 +1,6 @@
-/* Second-stage tables of one domain (VT-d §3.7, §9.8). This is memory only: who changes a table that a unit uses must invalidate, and
- * free what vtd_pt_unmap() took out only after that. Addresses and lengths are multiples of PAGE_SIZE and lie below the width of the
- * table. No table but the top one is ever empty. */
+/* Second-stage tables of one domain (VT-d §3.7, §9.8). This is memory only: who changes a table that a unit
+ * uses must invalidate, and free what vtd_pt_unmap() took out only after that. Addresses and lengths are
+ * multiples of PAGE_SIZE and lie below the width of the table. No table but the top one is ever empty. */
 #pragma once
 #include "iommu/vtd_entry.h"
 #include "iommu/vtd_io.h"
@@ -22,7 +22,8 @@ struct vtd_pt_dead {
 	uint64_t *first;
 };
 
-enum sl_err vtd_pt_init(struct vtd_pt *pt, unsigned levels, unsigned large, const struct vtd_io *sync) MUST_CHECK;
+enum sl_err vtd_pt_init(struct vtd_pt *pt, unsigned levels, unsigned large,
+			const struct vtd_io *sync) MUST_CHECK;
 /* Frees every table. No unit may use them any more. */
 void vtd_pt_fini(struct vtd_pt *pt);
 
@@ -33,8 +34,10 @@ bool vtd_pt_any(const struct vtd_pt *pt, iova_t iova, uint64_t len);
 /* Is all of it mapped, by pages that do not reach out of it? */
 bool vtd_pt_whole(const struct vtd_pt *pt, iova_t iova, uint64_t len);
 
-/* Maps a range of which nothing is mapped. SL_NOMEM: then the first *mapped bytes are and must be unmapped by the caller. */
-enum sl_err vtd_pt_map(struct vtd_pt *pt, iova_t iova, phys_t phys, uint64_t len, unsigned perm, uint64_t *mapped) MUST_CHECK;
+/* Maps a range of which nothing is mapped. SL_NOMEM: then the first *mapped bytes are and must be unmapped by
+ * the caller. */
+enum sl_err vtd_pt_map(struct vtd_pt *pt, iova_t iova, phys_t phys, uint64_t len, unsigned perm,
+		       uint64_t *mapped) MUST_CHECK;
 
 /* Clears a range for which vtd_pt_whole() holds. Tables that become empty go to *dead. */
 void vtd_pt_unmap(struct vtd_pt *pt, iova_t iova, uint64_t len, struct vtd_pt_dead *dead);

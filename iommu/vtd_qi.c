@@ -1,8 +1,8 @@
 #include "iommu/vtd_qi.h"
 #include "kernel/log.h"
 
-#define QUEUE_LEN (unsigned)(PAGE_SIZE / sizeof(struct vtd_desc)) /* IQA.QS = 0 */
-#define BATCH_MAX (QUEUE_LEN - 3) /* with two wait descriptors and the slot that tells full from empty */
+#define QUEUE_LEN  (unsigned)(PAGE_SIZE / sizeof(struct vtd_desc)) /* IQA.QS = 0 */
+#define BATCH_MAX  (QUEUE_LEN - 3) /* with two wait descriptors and the slot that tells full from empty */
 #define FSTS_QUEUE (FSTS_IQE | FSTS_ICE | FSTS_ITE)
 
 void vtd_qi_reset(struct vtd_unit *u)
@@ -23,8 +23,9 @@ enum sl_err vtd_qi_drain(struct vtd_unit *u)
 		if (head == tail)
 			return SL_OK;
 		if (late) {
-			log_fail(u->name, NULL, "invalidation queue is not empty after %u ms (IQH 0x%llx, IQT 0x%llx)",
-			         VTD_DEADLINE_US / 1000, (ull)head, (ull)tail);
+			log_fail(u->name, NULL,
+				 "invalidation queue is not empty after %u ms (IQH 0x%llx, IQT 0x%llx)",
+				 VTD_DEADLINE_US / 1000, (ull)head, (ull)tail);
 			return SL_TIMEOUT;
 		}
 	}
@@ -50,28 +51,31 @@ static void ring(struct vtd_unit *u)
 	vtd_wr64(&u->io, VTD_IQT, (uint64_t)u->tail * sizeof(struct vtd_desc));
 }
 
-/* VT-d §6.5.2.11. IQE: the head stands on the bad descriptor and nothing moves; it is made harmless. ITE: wait descriptors may have been
- * dropped, so there is a new one. Then the bits are cleared, and the tail is written again to go on. */
+/* VT-d §6.5.2.11. IQE: the head stands on the bad descriptor and nothing moves; it is made harmless. ITE:
+ * wait descriptors may have been dropped, so there is a new one. Then the bits are cleared, and the tail is
+ * written again to go on. */
 static void recover(struct vtd_unit *u, uint32_t fsts, bool *rewait)
 {
 	uint64_t record = vtd_rd64(&u->io, VTD_IQERCD);
 	if (fsts & FSTS_IQE) {
 		uint64_t head = (vtd_rd64(&u->io, VTD_IQH) & IQH_QH) / sizeof(struct vtd_desc) % QUEUE_LEN;
 		struct vtd_desc *bad = &u->queue[head];
-		log_fail(u->name, NULL, "invalidation queue error (FSTS.IQE, IQEI %u) at descriptor %u: 0x%llx 0x%llx",
-		         (unsigned)FGET(record, IQERCD_IQEI), (unsigned)head, (ull)bad->lo, (ull)bad->hi);
+		log_fail(u->name, NULL,
+			 "invalidation queue error (FSTS.IQE, IQEI %u) at descriptor %u: 0x%llx 0x%llx",
+			 (unsigned)FGET(record, IQERCD_IQEI), (unsigned)head, (ull)bad->lo, (ull)bad->hi);
 		*bad = vtd_desc_wait(va_phys(u->status + 1), 0);
 	}
 	if (fsts & FSTS_ITE) {
 		log_fail(u->name, NULL, "a device did not answer an invalidation (FSTS.ITE, requester 0x%x)",
-		         (unsigned)FGET(record, IQERCD_ITESID));
+			 (unsigned)FGET(record, IQERCD_ITESID));
 		if (!*rewait)
 			put_wait(u);
 		*rewait = true;
 	}
 	if (fsts & FSTS_ICE)
-		log_fail(u->name, NULL, "a device answered an invalidation that it was not asked (FSTS.ICE, requester 0x%x)",
-		         (unsigned)FGET(record, IQERCD_ICESID));
+		log_fail(u->name, NULL,
+			 "a device answered an invalidation that it was not asked (FSTS.ICE, requester 0x%x)",
+			 (unsigned)FGET(record, IQERCD_ICESID));
 	vtd_w1c_ack(&u->io, VTD_FSTS, fsts & FSTS_QUEUE);
 	ring(u);
 }
@@ -96,7 +100,8 @@ static enum sl_err await(struct vtd_unit *u, unsigned limit)
 			recover(u, fsts, &rewait);
 		} else if (now > end && !done(u)) {
 			log_fail(u->name, "the memory concerned is not used again; restart the machine",
-			         "no answer to an invalidation in %u ms (FSTS 0x%x)", VTD_DEADLINE_US / 1000, fsts);
+				 "no answer to an invalidation in %u ms (FSTS 0x%x)", VTD_DEADLINE_US / 1000,
+				 fsts);
 			u->dead = true;
 			return SL_TIMEOUT;
 		}

@@ -1,4 +1,5 @@
-/* VT-d registers (VT-d §11.4): offsets and fields by the specification's names, one type per width and access kind. */
+/* VT-d registers (VT-d §11.4): offsets and fields by the specification's names, one type per width and access
+ * kind. Fields stand indented below their register. */
 #pragma once
 #include "kernel/bits.h"
 
@@ -12,6 +13,7 @@ typedef struct {
 	uint16_t off;
 } w1c32_t; /* has bits that a 1 clears: never written with what was read */
 
+/* clang-format off */
 #define VTD_VER   ((const reg32_t){0x00}) /* §11.4.1, version */
 #define   VER_MAX BITS(7, 4)
 #define   VER_MIN BITS(3, 0)
@@ -150,3 +152,4 @@ typedef struct {
 #define   IRTA_S     BITS(3, 0)
 
 #define VTD_FIXED_END 0x100 /* what this driver uses at fixed offsets lies below */
+/* clang-format on */

@@ -7,8 +7,8 @@
 static enum sl_err unusable(struct vtd_unit *u, enum sl_err e, const char *why)
 {
 	u->unusable = why;
-	log_warn(u->name, "unit at 0x%llx is not used: %s (VER 0x%x, CAP 0x%llx, ECAP 0x%llx)", (ull)u->base, why, u->ver,
-	         (ull)u->cap, (ull)u->ecap);
+	log_warn(u->name, "unit at 0x%llx is not used: %s (VER 0x%x, CAP 0x%llx, ECAP 0x%llx)", (ull)u->base,
+		 why, u->ver, (ull)u->cap, (ull)u->ecap);
 	return e;
 }
 
@@ -58,8 +58,8 @@ enum sl_err vtd_unit_init(struct vtd_unit *u)
 	return SL_OK;
 }
 
-/* Polls r until the bits of mask read want. The clock is read before the register, so that a pause between the two can not fake
- * a timeout. */
+/* Polls r until the bits of mask read want. The clock is read before the register, so that a pause between
+ * the two can not fake a timeout. */
 static enum sl_err wait32(struct vtd_unit *u, reg32_t r, uint32_t mask, uint32_t want, const char *what)
 {
 	uint64_t end = u->io.now_us(u->io.ctx) + VTD_DEADLINE_US;
@@ -70,13 +70,14 @@ static enum sl_err wait32(struct vtd_unit *u, reg32_t r, uint32_t mask, uint32_t
 			return SL_OK;
 		if (late) {
 			log_fail(u->name, NULL, "%s was not done in %u ms (register 0x%x reads 0x%x)", what,
-			         VTD_DEADLINE_US / 1000, r.off, v);
+				 VTD_DEADLINE_US / 1000, r.off, v);
 			return SL_TIMEOUT;
 		}
 	}
 }
 
-/* One command: the status bits are written back but for the one-shot ones, which would run again. VT-d §11.4.4.1 */
+/* One command: the status bits are written back but for the one-shot ones, which would run again. VT-d
+ * §11.4.4.1 */
 static enum sl_err command(struct vtd_unit *u, uint64_t bit, bool set, const char *what)
 {
 	uint32_t b = (uint32_t)bit;
@@ -90,8 +91,8 @@ enum sl_err vtd_unit_write_flush(struct vtd_unit *u)
 	return u->cap & CAP_RWBF ? command(u, GCMD_WBF, true, "write-buffer flush") : SL_OK;
 }
 
-/* The order matters: translation goes off before the table mode may change (VT-d §6.6), the queue last because it must be empty
- * (VT-d §6.5.2). Protected memory regions stay until our translation protects. */
+/* The order matters: translation goes off before the table mode may change (VT-d §6.6), the queue last
+ * because it must be empty (VT-d §6.5.2). Protected memory regions stay until our translation protects. */
 static enum sl_err take_over(struct vtd_unit *u)
 {
 	uint32_t gsts = vtd_rd32(&u->io, VTD_GSTS);
@@ -158,7 +159,8 @@ enum sl_err vtd_unit_enable(struct vtd_unit *u)
 	if (e)
 		return e;
 	start_faults(u);
-	u->on = true; /* even if it does not answer in time: from now on it may use the tables, and is told of changes */
+	u->on = true; /* even if it does not answer in time: from now on it may use the tables, and is told of
+			 changes */
 	e = command(u, GCMD_TE, true, "turning on translation");
 	return e ? e : regions_off(u);
 }

@@ -1,5 +1,5 @@
-/* One remapping unit: what it can do, how it is turned on and off. Owned by struct iommu; life: probe, init, (context
- * entries), enable, disable. */
+/* One remapping unit: what it can do, how it is turned on and off. Owned by struct iommu; life: probe, init,
+ * (context entries), enable, disable. */
 #pragma once
 #include "iommu/vtd_entry.h"
 #include "iommu/vtd_io.h"
@@ -30,12 +30,12 @@ struct vtd_unit {
 	struct vtd_found found;
 	bool on; /* translates, with our tables */
 
-	struct vtd_root *root; /* one page */
+	struct vtd_root *root;  /* one page */
 	struct vtd_desc *queue; /* one page */
 	uint32_t tail;          /* index of the next descriptor */
 	uint32_t seq;           /* of the last wait descriptor */
-	uint32_t *status;       /* [0] hardware writes seq here, [1] here for descriptors that do not matter */
-	bool dead;              /* the queue did not answer: nothing can be invalidated any more */
+	uint32_t *status; /* [0] hardware writes seq here, [1] here for descriptors that do not matter */
+	bool dead;        /* the queue did not answer: nothing can be invalidated any more */
 	struct vtd_count count;
 };
 
@@ -67,19 +67,22 @@ static inline uint64_t vtd_drain(const struct vtd_unit *u)
 	return (u->cap & CAP_DRD ? IOTLB_DESC_DR : 0) | (u->cap & CAP_DWD ? IOTLB_DESC_DW : 0);
 }
 
-/* Reads VER, CAP, ECAP and what firmware left; writes nothing. u->io is set. SL_DEVICE when there is no unit behind the address,
- * SL_UNSUPPORTED when it lacks what we need; u->unusable then says what, and a line is logged. */
+/* Reads VER, CAP, ECAP and what firmware left; writes nothing. u->io is set. SL_DEVICE when there is no unit
+ * behind the address, SL_UNSUPPORTED when it lacks what we need; u->unusable then says what, and a line is
+ * logged. */
 enum sl_err vtd_unit_probe(struct vtd_unit *u) MUST_CHECK;
 
-/* Bytes of registers from the base on, for fault records and IOTLB registers wherever they are; a multiple of 4 KiB. */
+/* Bytes of registers from the base on, for fault records and IOTLB registers wherever they are; a multiple of
+ * 4 KiB. */
 uint64_t vtd_unit_window(const struct vtd_unit *u);
 
 /* Memory for root table, queue and status. SL_NOMEM. */
 enum sl_err vtd_unit_init(struct vtd_unit *u) MUST_CHECK;
 
-/* Turns translation on with our root table, in the order of VT-d §6.6 and §11.4.4: what firmware left on is turned off, root
- * pointer, invalidation queue, global invalidation through it (registers would not do: VT-d §6.5.1, from version 6 on), fault
- * records, translation, protected memory regions off. SL_TIMEOUT with a logged line when a step is not answered. */
+/* Turns translation on with our root table, in the order of VT-d §6.6 and §11.4.4: what firmware left on is
+ * turned off, root pointer, invalidation queue, global invalidation through it (registers would not do: VT-d
+ * §6.5.1, from version 6 on), fault records, translation, protected memory regions off. SL_TIMEOUT with a
+ * logged line when a step is not answered. */
 enum sl_err vtd_unit_enable(struct vtd_unit *u) MUST_CHECK;
 
 /* Turns translation and the queue off: all DMA then passes. */

@@ -35,8 +35,8 @@ static bool walk_root(const struct vtd_walk_unit *unit, const struct vtd_walk_me
 	return true;
 }
 
-/* VT-d §9.3. Low: 0 present, 1 fault processing disable, 3:2 translation type, 63:12 table. High: 2:0 address width, 6:3 ignored, 23:8 domain
- * id. */
+/* VT-d §9.3. Low: 0 present, 1 fault processing disable, 3:2 translation type, 63:12 table. High: 2:0 address
+ * width, 6:3 ignored, 23:8 domain id. */
 static bool walk_context(const struct vtd_walk_unit *unit, const struct vtd_walk_mem *mem, struct vtd_walk *w)
 {
 	uint64_t at = (w->root_lo & ~0xfffull) + 16ull * bdf_devfn(w->fn);
@@ -44,7 +44,8 @@ static bool walk_context(const struct vtd_walk_unit *unit, const struct vtd_walk
 		return refuse(w, WALK_CTX_READ, 0x9);
 	if (!(w->ctx_lo & 1))
 		return refuse(w, WALK_CTX_EMPTY, 0x2);
-	if (bits(w->ctx_lo, 11, 4) || bits(w->ctx_hi, 7, 7) || w->ctx_hi >> 24 || beyond_host(unit, w->ctx_lo, 63))
+	if (bits(w->ctx_lo, 11, 4) || bits(w->ctx_hi, 7, 7) || w->ctx_hi >> 24 ||
+	    beyond_host(unit, w->ctx_lo, 63))
 		return refuse(w, WALK_CTX_BAD, 0xb);
 	unsigned aw = bits(w->ctx_hi, 2, 0), tt = bits(w->ctx_lo, 3, 2);
 	bool width_ok = aw >= 1 && aw <= 3 && bits(unit->cap, 12, 8) >> aw & 1;
@@ -56,8 +57,8 @@ static bool walk_context(const struct vtd_walk_unit *unit, const struct vtd_walk
 	return true;
 }
 
-/* VT-d §9.8: what may not be set in an entry that is present. Bit 11 (SNP) is reserved without snoop control, and wherever a table is pointed to;
- * bit 7 is a page at levels 2 and 3 where the unit has such pages. */
+/* VT-d §9.8: what may not be set in an entry that is present. Bit 11 (SNP) is reserved without snoop control,
+ * and wherever a table is pointed to; bit 7 is a page at levels 2 and 3 where the unit has such pages. */
 static bool entry_bad(const struct vtd_walk_unit *unit, uint64_t entry, unsigned level, bool leaf)
 {
 	bool snoop = bits(unit->ecap, 7, 7);
@@ -105,7 +106,8 @@ static void walk_table(const struct vtd_walk_unit *unit, const struct vtd_walk_m
 		w->write = w->write && entry & 2;
 		if (leaf) {
 			w->size = 1ull << shift;
-			w->phys = PHYS((entry & 0xffffffffff000ull & ~(w->size - 1)) | (w->iova.v & (w->size - 1)));
+			w->phys = PHYS((entry & 0xffffffffff000ull & ~(w->size - 1)) |
+				       (w->iova.v & (w->size - 1)));
 			w->stop = WALK_MAPPED;
 			w->reason_read = w->read ? 0 : 0x6;
 			w->reason_write = w->write ? 0 : 0x5;
@@ -116,7 +118,8 @@ static void walk_table(const struct vtd_walk_unit *unit, const struct vtd_walk_m
 	w->read = w->write = false;
 }
 
-void vtd_walk(const struct vtd_walk_unit *unit, const struct vtd_walk_mem *mem, bdf_t fn, iova_t iova, struct vtd_walk *out)
+void vtd_walk(const struct vtd_walk_unit *unit, const struct vtd_walk_mem *mem, bdf_t fn, iova_t iova,
+	      struct vtd_walk *out)
 {
 	*out = (struct vtd_walk){.fn = fn, .iova = iova};
 	if (!walk_root(unit, mem, out) || !walk_context(unit, mem, out))
@@ -177,8 +180,8 @@ static void add_result(struct text *t, const struct vtd_walk *w)
 	const struct vtd_walk_step *last = &w->step[w->steps ? w->steps - 1 : 0];
 	switch (w->stop) {
 	case WALK_MAPPED:
-		add(t, ", L%u[%u] page of %llu KiB at 0x%llx, %s", last->level, last->index, (ull)(w->size / 1024),
-		    (ull)w->phys.v, perm[(w->read ? 1 : 0) + (w->write ? 2 : 0)]);
+		add(t, ", L%u[%u] page of %llu KiB at 0x%llx, %s", last->level, last->index,
+		    (ull)(w->size / 1024), (ull)w->phys.v, perm[(w->read ? 1 : 0) + (w->write ? 2 : 0)]);
 		break;
 	case WALK_EMPTY:
 		add(t, ", L%u[%u] empty", last->level, last->index);

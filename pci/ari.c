@@ -15,12 +15,12 @@ static bool device_ready(const struct pci *pci, const struct pci_func *port, str
 {
 	*pf = NULL;
 	PCI_EACH(f, pci) {
-		if (f->parent != port)
+		if (f->parent != port || f->pf)
 			continue;
-		if (f->pf || !f->cap_ari)
-			return false; /* VFs are on: neither bit may change under them */
-		if (f->cap_sriov && (fn_rd16(f, f->cap_sriov + SRIOV_CTL) & SRIOV_CTL_VFE))
+		if (!f->cap_ari)
 			return false;
+		if (f->cap_sriov && (fn_rd16(f, f->cap_sriov + SRIOV_CTL) & SRIOV_CTL_VFE))
+			return false; /* neither bit may change under VFs */
 		if (f->cap_sriov && !*pf)
 			*pf = f;
 	}

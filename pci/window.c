@@ -72,12 +72,12 @@ static bool function_uses(const struct pci_func *f, uint64_t addr, uint64_t size
 	       meets(addr, size, f->pref.base, f->pref.size, end);
 }
 
-/* The functions on a bridge's bus are its children; VFs are part of their PF's VF BARs. */
+/* The functions on a bridge's bus are its children; VFs lie within their PF's VF BARs. */
 static bool in_use(const struct pci *pci, const struct pci_func *bridge, uint64_t addr, uint64_t size,
 		   uint64_t *end)
 {
 	PCI_EACH(f, pci)
-		if (f->parent == bridge && !f->pf && function_uses(f, addr, size, end))
+		if (f->parent == bridge && function_uses(f, addr, size, end))
 			return true;
 	return false;
 }
@@ -93,7 +93,8 @@ bool range_free(const struct pci *pci, const struct pci_func *bridge, uint64_t a
 	return !in_use(pci, bridge, addr, size, &end);
 }
 
-/* Each step moves past one range that is in use, so there are no more steps than ranges. */
+/* Each step moves past one range that is in use, so there are no more steps than ranges. A sum that wraps is
+ * below the window. */
 enum sl_err pci_gap_find(const struct pci *pci, const struct pci_func *bridge, bool prefetch, uint64_t size,
 			 uint64_t align, uint64_t *addr)
 {
@@ -104,8 +105,6 @@ enum sl_err pci_gap_find(const struct pci *pci, const struct pci_func *bridge, b
 			*addr = at;
 			return SL_OK;
 		}
-		if (end > UINT64_MAX - align)
-			break;
 		at = ALIGN_UP(end + 1, align);
 	}
 	return SL_NOSPACE;

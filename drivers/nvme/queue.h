@@ -85,8 +85,8 @@ static inline enum nvme_took nvme_queue_take(struct nvme_queue *q, uint32_t *cid
 	const struct nvme_cqe *c = &q->cq[q->cq_head & q->cq_mask];
 	uint32_t dw3 = __atomic_load_n(&c->dw3, __ATOMIC_ACQUIRE); /* the rest is read after the phase */
 	bool phase = dw3 & CQE_PHASE;
-	if (phase ==
-	    !!(q->cq_head & (q->cq_mask + 1))) /* 1 on the first pass, then flipping: NVMe §3.3.3.2.2 */
+	/* 1 on the first pass, then flipping: NVMe §3.3.3.2.2 */
+	if (phase == !!(q->cq_head & (q->cq_mask + 1)))
 		return NVME_NONE;
 	q->cq_head++;
 	uint32_t id = dw3 & CQE_CID;

@@ -19,10 +19,10 @@ static const uint32_t prinfo[4] = {
 	[ACCEL_PI_INSERT | ACCEL_PI_CHECK] = RW_PRACT | RW_PRCHK_GUARD | RW_PRCHK_REF,
 };
 
+/* blocks is within the operation's limit, and that within s->blocks. */
 static bool in_share(const struct nvme_store *s, uint64_t lba, uint32_t blocks)
 {
-	return lba - s->first <=
-	       s->blocks - blocks; /* blocks is within the operation's limit, and that within s->blocks */
+	return lba - s->first <= s->blocks - blocks;
 }
 
 static bool needs_meta(const struct nvme_store *s, const struct nvme_op *op, const struct accel_req *r)

@@ -1,4 +1,5 @@
-/* The DMAR table as firmware could have damaged it: every walk ends, every read is inside, a unit is found only where there is one. */
+/* The DMAR table as firmware could have damaged it: every walk ends, every read is inside, a unit is found
+ * only where there is one. */
 #include "iommu/dmar.h"
 
 /* The input's first bytes decide which functions are bridges. */
@@ -55,7 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 			walk_scopes(&topo, r.scopes);
 	}
 	for (unsigned rid = 0; rid < 0x10000; rid += 0x1111)
-		if (dmar_unit_of(&t, &topo, (bdf_t){0, (uint16_t)rid}, &found) == SL_OK && found.off >= t.bytes.n)
+		if (dmar_unit_of(&t, &topo, (bdf_t){0, (uint16_t)rid}, &found) == SL_OK &&
+		    found.off >= t.bytes.n)
 			__builtin_trap();
 	return 0;
 }

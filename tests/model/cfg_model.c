@@ -172,6 +172,16 @@ static void reset(struct cm *m, struct cm_fn *f)
 		f->data[off] &= (uint8_t)~f->mask[off];
 }
 
+/* What can be written. A VF BAR decodes at least one page of System Page Size. */
+static uint8_t writable_bits(const struct cm_fn *f, unsigned off)
+{
+	unsigned c = f->sriov;
+	uint64_t page = c ? (uint64_t)cm_get(f, c + 0x20, 4) << 12 : 0;
+	if (c && off >= c + 0x24 && off < c + 0x3c && off % 4 < 4 && (off - c - 0x24) % 8 / 4 == 0)
+		return f->mask[off] & (uint8_t)((0 - page) >> off % 4 * 8);
+	return f->mask[off];
+}
+
 static void cm_wr(void *ctx, bdf_t bdf, uint16_t off, unsigned bytes, uint32_t v)
 {
 	struct cm *m = ctx;
@@ -188,7 +198,7 @@ static void cm_wr(void *ctx, bdf_t bdf, uint16_t off, unsigned bytes, uint32_t v
 		violation(m, "BAR written while it is decoded");
 	uint16_t old_ctl = f->sriov ? (uint16_t)cm_get(f, f->sriov + 8, 2) : 0;
 	for (unsigned i = 0; i < bytes; i++) {
-		uint8_t mask = f->mask[off + i];
+		uint8_t mask = writable_bits(f, off + i);
 		f->data[off + i] = (uint8_t)((f->data[off + i] & ~mask) | ((v >> 8 * i) & mask));
 	}
 	if (in_sriov(f, off))

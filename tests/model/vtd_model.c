@@ -17,11 +17,11 @@
 #define LASTING (B_TE | B_QIE | B_IRE | B_CFI)
 #define SHOTS   (B_RTP | B_WBF | B_IRTP)
 /* VT-d §11.4.7.1 */
-#define S_PFO 1u
-#define S_PPF 2u
-#define S_IQE 16u
-#define S_ICE 32u
-#define S_ITE 64u
+#define S_PFO   1u
+#define S_PPF   2u
+#define S_IQE   16u
+#define S_ICE   32u
+#define S_ITE   64u
 
 static uint64_t field(uint64_t v, unsigned hi, unsigned lo)
 {
@@ -43,7 +43,8 @@ __attribute__((format(printf, 2, 3))) static void complain(struct model_unit *m,
 
 void model_mem_init(struct model_mem *mem, phys_t base, uint64_t bytes)
 {
-	*mem = (struct model_mem){.base = base.v, .bytes = bytes, .seen = malloc(bytes), .buffered = calloc(1, bytes / LINE)};
+	*mem = (struct model_mem){
+		.base = base.v, .bytes = bytes, .seen = malloc(bytes), .buffered = calloc(1, bytes / LINE)};
 	if (!mem->seen || !mem->buffered)
 		abort();
 	memset(mem->seen, 0xa5, bytes); /* looks present, with reserved bits set */
@@ -104,8 +105,9 @@ static void context_drop(struct model_unit *m, unsigned g, uint16_t did, uint16_
 	m->cc[g]++;
 	for (unsigned i = 0; i < 65536; i++) {
 		struct model_context *c = &m->context[i];
-		bool hit = g == 1 || (g == 2 && c->did == did) ||
-		           (g == 3 && c->did == did && (i & ~(unsigned)mask[fm]) == (sid & ~(unsigned)mask[fm]));
+		bool hit =
+			g == 1 || (g == 2 && c->did == did) ||
+			(g == 3 && c->did == did && (i & ~(unsigned)mask[fm]) == (sid & ~(unsigned)mask[fm]));
 		if (hit)
 			c->valid = false;
 	}
@@ -118,7 +120,8 @@ static bool overlap(uint64_t a, uint64_t an, uint64_t b, uint64_t bn)
 	return a < b + bn && b < a + an;
 }
 
-static void tlb_drop(struct model_unit *m, unsigned g, uint16_t did, uint64_t iova, uint64_t size, bool leaf_only)
+static void tlb_drop(struct model_unit *m, unsigned g, uint16_t did, uint64_t iova, uint64_t size,
+		     bool leaf_only)
 {
 	drain_write_buffer(m->mem);
 	m->iotlb_inv[g]++;
@@ -129,7 +132,8 @@ static void tlb_drop(struct model_unit *m, unsigned g, uint16_t did, uint64_t io
 	}
 	for (unsigned i = 0; i < MODEL_PSC; i++) {
 		struct model_walk *w = &m->psc[i];
-		if (g == 1 || (w->did == did && (g == 2 || (!leaf_only && overlap(w->iova, w->size, iova, size)))))
+		if (g == 1 ||
+		    (w->did == did && (g == 2 || (!leaf_only && overlap(w->iova, w->size, iova, size)))))
 			w->valid = false;
 	}
 	if (g == 1 && !m->need_cc)
@@ -158,7 +162,8 @@ static bool run_cc(struct model_unit *m, uint64_t lo, uint64_t hi)
 	unsigned g = (unsigned)field(lo, 5, 4);
 	if (!g || hi || field(lo, 8, 6) || field(lo, 15, 12) || field(lo, 63, 50))
 		return false;
-	context_drop(m, g, (uint16_t)field(lo, 31, 16), (uint16_t)field(lo, 47, 32), (unsigned)field(lo, 49, 48));
+	context_drop(m, g, (uint16_t)field(lo, 31, 16), (uint16_t)field(lo, 47, 32),
+		     (unsigned)field(lo, 49, 48));
 	return true;
 }
 
@@ -185,7 +190,8 @@ static bool run_wait(struct model_unit *m, uint64_t lo, uint64_t hi)
 	bool status = lo & 0x20, interrupt = lo & 0x10;
 	if (status && interrupt)
 		complain(m, "wait descriptor with SW and IF");
-	if (status == interrupt || field(lo, 8, 7) || field(lo, 31, 12) || hi & 3 || !in_ram(m->mem, hi & ~7ull))
+	if (status == interrupt || field(lo, 8, 7) || field(lo, 31, 12) || hi & 3 ||
+	    !in_ram(m->mem, hi & ~7ull))
 		return false;
 	if (m->on_wait)
 		m->on_wait(m->on_wait_ctx);
@@ -298,7 +304,8 @@ static void write_gcmd(struct model_unit *m, uint32_t v)
 	if (v & ~(LASTING | SHOTS))
 		complain(m, "GCMD 0x%x has reserved bits set", v);
 	if (__builtin_popcount(todo) != 1) {
-		complain(m, "GCMD 0x%x with GSTS 0x%x is %d commands, not one", v, m->gsts, __builtin_popcount(todo));
+		complain(m, "GCMD 0x%x with GSTS 0x%x is %d commands, not one", v, m->gsts,
+			 __builtin_popcount(todo));
 		return;
 	}
 	check_command(m, v, todo);
@@ -356,7 +363,8 @@ static void update_ppf(struct model_unit *m)
 static void check_window(struct model_unit *m, uint32_t off, unsigned width)
 {
 	if (m->window && off + width > m->window)
-		complain(m, "register 0x%x is outside the %llu bytes mapped", off, (unsigned long long)m->window);
+		complain(m, "register 0x%x is outside the %llu bytes mapped", off,
+			 (unsigned long long)m->window);
 }
 
 static uint32_t io_rd32(void *ctx, uint32_t off)
@@ -456,7 +464,8 @@ static void io_wr32(void *ctx, uint32_t off, uint32_t v)
 /* §11.4.6: not while the queue is on, nothing from version 6 on. */
 static void register_invalidation(struct model_unit *m, uint32_t off)
 {
-	complain(m, "register-based invalidation at 0x%x (queue %s, version %u)", off, m->gsts & B_QIE ? "on" : "off", m->ver >> 4);
+	complain(m, "register-based invalidation at 0x%x (queue %s, version %u)", off,
+		 m->gsts & B_QIE ? "on" : "off", m->ver >> 4);
 }
 
 static void io_wr64(void *ctx, uint32_t off, uint64_t v)
@@ -635,8 +644,8 @@ static struct model_tlb walk(struct model_unit *m, const struct model_context *c
 			t.reason = at.level == c->levels ? 0x3 : 0x7;
 			return t;
 		}
-		bool page = at.level == 1 ||
-		            (e & 0x80 && (at.level == 2 || at.level == 3) && field(m->cap, 37, 34) >> (at.level - 2) & 1);
+		bool page = at.level == 1 || (e & 0x80 && (at.level == 2 || at.level == 3) &&
+					      field(m->cap, 37, 34) >> (at.level - 2) & 1);
 		if (!(e & 3))
 			return t;
 		if (entry_reserved(m, e, at.level, page)) {
@@ -653,12 +662,14 @@ static struct model_tlb walk(struct model_unit *m, const struct model_context *c
 				t.reason = 0xe;
 			return t;
 		}
-		at = (struct model_walk){true, at.r, at.w, c->did, at.level - 1, t.iova, size, e & 0xffffffffff000ull};
+		at = (struct model_walk){true,         at.r,   at.w, c->did,
+					 at.level - 1, t.iova, size, e & 0xffffffffff000ull};
 		*psc_slot(m, c->did, iova, at.level) = at;
 	}
 }
 
-static uint8_t translate(struct model_unit *m, uint16_t rid, uint64_t iova, bool write, uint64_t *phys, bool *quiet)
+static uint8_t translate(struct model_unit *m, uint16_t rid, uint64_t iova, bool write, uint64_t *phys,
+			 bool *quiet)
 {
 	struct model_context fresh, *c = get_context(m, rid, &fresh);
 	*quiet = c->fpd;
@@ -701,9 +712,11 @@ unsigned model_dma(struct model_unit *m, uint16_t rid, uint64_t iova, bool write
 
 /* ---- set-up ---- */
 
-void model_init(struct model_unit *m, struct model_mem *mem, uint32_t ver, uint64_t cap, uint64_t ecap, unsigned haw)
+void model_init(struct model_unit *m, struct model_mem *mem, uint32_t ver, uint64_t cap, uint64_t ecap,
+		unsigned haw)
 {
-	*m = (struct model_unit){.mem = mem, .ver = ver, .cap = cap, .ecap = ecap, .haw = haw, .fectl = 1u << 31, .lag = 3};
+	*m = (struct model_unit){
+		.mem = mem, .ver = ver, .cap = cap, .ecap = ecap, .haw = haw, .fectl = 1u << 31, .lag = 3};
 	m->context = calloc(65536, sizeof(*m->context));
 	if (!m->context)
 		abort();
@@ -765,7 +778,8 @@ static void put_scope(uint8_t *p, bool bridge, uint16_t rid)
 	memcpy(p, scope, sizeof(scope));
 }
 
-struct model_unit *model_machine_unit(struct model_machine *mc, uint32_t ver, uint64_t cap, uint64_t ecap, int scope)
+struct model_unit *model_machine_unit(struct model_machine *mc, uint32_t ver, uint64_t cap, uint64_t ecap,
+				      int scope)
 {
 	struct model_unit *m = malloc(sizeof(*m));
 	if (!m || mc->units == MODEL_UNITS)

@@ -1,27 +1,29 @@
-/* A VT-d unit for host tests, written from the specification and not from iommu/: registers with their access kinds, commands that take time,
- * caches that really cache (what is not invalidated is used), memory that is seen only when it was flushed. It checks the driver as well: a step
- * that the specification forbids is counted as a complaint and printed, and the test has to fail on it. */
+/* A VT-d unit for host tests, written from the specification and not from iommu/: registers with their access
+ * kinds, commands that take time, caches that really cache (what is not invalidated is used), memory that is
+ * seen only when it was flushed. It checks the driver as well: a step that the specification forbids is
+ * counted as a complaint and printed, and the test has to fail on it. */
 #pragma once
 #include "iommu/iommu.h"
 #include "iommu/vtd_io.h"
 
 /* QEMU's q35 unit, and variations of it. */
-#define MODEL_VER  0x10u
-#define MODEL_CAP  0x00d2008c222f0606ull
-#define MODEL_ECAP 0x0000000000f00f4aull
-#define MODEL_COHERENT 1ull                  /* ECAP.C */
-#define MODEL_CM   0x80ull                   /* CAP.CM */
-#define MODEL_RWBF 0x10ull                   /* CAP.RWBF */
-#define MODEL_PMR  0x60ull                   /* CAP.PLMR and PHMR */
-#define MODEL_PSI  (1ull << 39)              /* CAP.PSI */
-#define MODEL_ESRTPS (1ull << 63)            /* CAP.ESRTPS */
+#define MODEL_VER      0x10u
+#define MODEL_CAP      0x00d2008c222f0606ull
+#define MODEL_ECAP     0x0000000000f00f4aull
+#define MODEL_COHERENT 1ull         /* ECAP.C */
+#define MODEL_CM       0x80ull      /* CAP.CM */
+#define MODEL_RWBF     0x10ull      /* CAP.RWBF */
+#define MODEL_PMR      0x60ull      /* CAP.PLMR and PHMR */
+#define MODEL_PSI      (1ull << 39) /* CAP.PSI */
+#define MODEL_ESRTPS   (1ull << 63) /* CAP.ESRTPS */
 
 #define MODEL_INTERRUPT 0x100u /* result of model_dma(): the request is an interrupt, not DMA */
 
-/* RAM as the CPU has it (through phys_va) and as a unit that does not snoop sees it. Shared by the units of a machine. */
+/* RAM as the CPU has it (through phys_va) and as a unit that does not snoop sees it. Shared by the units of a
+ * machine. */
 struct model_mem {
 	uint64_t base, bytes;
-	uint8_t *seen;    /* what was flushed; poison before */
+	uint8_t *seen;     /* what was flushed; poison before */
 	uint8_t *buffered; /* a byte a line: flushed, but still in a write buffer (CAP.RWBF) */
 	bool write_buffer;
 };
@@ -70,7 +72,7 @@ struct model_unit {
 	uint32_t pending;      /* command bit that is being worked on */
 	unsigned pending_left; /* ticks */
 	unsigned queue_left;
-	uint64_t root; /* latched by SRTP */
+	uint64_t root;            /* latched by SRTP */
 	bool need_cc, need_iotlb; /* since SRTP */
 
 	struct model_context *context; /* by requester id */
@@ -78,36 +80,40 @@ struct model_unit {
 	struct model_walk psc[MODEL_PSC];
 
 	/* for tests */
-	unsigned lag;      /* ticks (calls of now_us) that a command or a batch takes; 3 */
-	uint32_t stuck;    /* commands that never finish */
+	unsigned lag;   /* ticks (calls of now_us) that a command or a batch takes; 3 */
+	uint32_t stuck; /* commands that never finish */
 	bool queue_stuck;
-	bool time_out;     /* the next wait descriptor ends in FSTS.ITE */
-	bool compress;     /* one pending fault record a requester */
+	bool time_out; /* the next wait descriptor ends in FSTS.ITE */
+	bool compress; /* one pending fault record a requester */
 	unsigned complaints;
 	unsigned waits, cc[4], iotlb_inv[4], commands; /* what was done; by granularity */
 	uint32_t command[64];                          /* the first GCMD values written */
-	void (*on_wait)(void *ctx);                    /* called before a wait descriptor's status is written */
+	void (*on_wait)(void *ctx); /* called before a wait descriptor's status is written */
 	void *on_wait_ctx;
 };
 
 void model_mem_init(struct model_mem *mem, phys_t base, uint64_t bytes);
-void model_init(struct model_unit *m, struct model_mem *mem, uint32_t ver, uint64_t cap, uint64_t ecap, unsigned haw);
+void model_init(struct model_unit *m, struct model_mem *mem, uint32_t ver, uint64_t cap, uint64_t ecap,
+		unsigned haw);
 void model_fini(struct model_unit *m);
 struct vtd_io model_io(struct model_unit *m);
 
-/* A request of one function for one address: 0 and where it goes; or the fault reason, and the fault is recorded as the unit would. */
+/* A request of one function for one address: 0 and where it goes; or the fault reason, and the fault is
+ * recorded as the unit would. */
 unsigned model_dma(struct model_unit *m, uint16_t rid, uint64_t iova, bool write, uint64_t *phys);
 
 /* Notes a fault as if the unit had met it. */
 void model_fault(struct model_unit *m, uint16_t rid, uint64_t info, bool write, uint8_t reason);
 
-/* The state that firmware may leave behind: translation, queue and interrupt remapping on, protected regions on. */
+/* The state that firmware may leave behind: translation, queue and interrupt remapping on, protected regions
+ * on. */
 void model_firmware(struct model_unit *m, bool te, bool qi, bool ir, bool pmr);
 
 /* A whole machine for iommu_init(): units, a DMAR table, bridges, virtual functions. */
-#define MODEL_UNITS  8u
-#define MODEL_ALL    (-1)     /* scope: INCLUDE_PCI_ALL */
-#define MODEL_BRIDGE 0x10000  /* scope: requester id of a bridge and all below it; without it, of one function */
+#define MODEL_UNITS 8u
+#define MODEL_ALL   (-1) /* scope: INCLUDE_PCI_ALL */
+#define MODEL_BRIDGE                                                                                         \
+	0x10000 /* scope: requester id of a bridge and all below it; without it, of one function */
 
 struct model_machine {
 	struct model_mem mem;
@@ -128,7 +134,8 @@ struct model_machine {
 
 void model_machine_init(struct model_machine *mc, phys_t ram, uint64_t bytes);
 /* Adds a unit and its DRHD. */
-struct model_unit *model_machine_unit(struct model_machine *mc, uint32_t ver, uint64_t cap, uint64_t ecap, int scope);
+struct model_unit *model_machine_unit(struct model_machine *mc, uint32_t ver, uint64_t cap, uint64_t ecap,
+				      int scope);
 void model_machine_rmrr(struct model_machine *mc, uint64_t base, uint64_t limit, uint16_t rid);
 struct dmar_topo model_machine_topo(struct model_machine *mc);
 struct iommu_regs model_machine_regs(struct model_machine *mc);

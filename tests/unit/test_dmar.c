@@ -167,7 +167,8 @@ static bdf_t itself(void *ctx, bdf_t fn)
 	return fn;
 }
 
-/* Everything that reads a table, on a copy that ends where the table ends, so that the sanitizer sees one byte too many. */
+/* Everything that reads a table, on a copy that ends where the table ends, so that the sanitizer sees one
+ * byte too many. */
 static enum sl_err read_all(const uint8_t *bytes, size_t n)
 {
 	uint8_t *copy = malloc(n ? n : 1);
@@ -242,12 +243,10 @@ static void test_bad_lengths(void **state)
 		unsigned value, bytes;
 		enum sl_err want;
 	} cases[] = {
-		{0, 0x43495041, 4, SL_BADVAL},  /* another table */
-		{4, 47, 4, SL_BADVAL},          /* shorter than its header */
-		{4, 5000, 4, SL_TRUNC},
-		{50, 0, 2, SL_BADVAL},          /* structure of length 0 */
-		{50, 3, 2, SL_BADVAL},
-		{50, 0xffff, 2, SL_TRUNC},
+		{0, 0x43495041, 4, SL_BADVAL},                        /* another table */
+		{4, 47, 4, SL_BADVAL},                                /* shorter than its header */
+		{4, 5000, 4, SL_TRUNC},        {50, 0, 2, SL_BADVAL}, /* structure of length 0 */
+		{50, 3, 2, SL_BADVAL},         {50, 0xffff, 2, SL_TRUNC},
 	};
 	struct table t;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -259,7 +258,11 @@ static void test_bad_lengths(void **state)
 	static const struct {
 		unsigned len;
 		enum sl_err want;
-	} scopes[] = {{0, SL_BADVAL}, {5, SL_BADVAL}, {7, SL_BADVAL}, {10, SL_TRUNC}, {6, SL_TRUNC /* of what then follows */}};
+	} scopes[] = {{0, SL_BADVAL},
+		      {5, SL_BADVAL},
+		      {7, SL_BADVAL},
+		      {10, SL_TRUNC},
+		      {6, SL_TRUNC /* of what then follows */}};
 	for (size_t i = 0; i < ARRAY_LEN(scopes); i++) {
 		struct dmar_drhd u;
 		struct dmar_topo topo = {NULL, no_bridge, itself};
@@ -379,7 +382,8 @@ static void test_unit_of(void **state)
 		expect_unit(&t, 0, 0x0200, 0x2000);
 		expect_unit(&t, 0, 0x0310, 0x3000);
 		expect_unit(&t, 0, 0x0500, 0x3000); /* the nearer of two bridges */
-		expect_unit(&t, 0, 0x0a01, 0x1000); /* a virtual function on another bus: with its physical one */
+		expect_unit(&t, 0, 0x0a01,
+			    0x1000); /* a virtual function on another bus: with its physical one */
 		expect_unit(&t, 0, 0x0600, rest);
 		expect_unit(&t, 0, 0x0011, rest);
 		expect_unit(&t, 0, 0x00e8, 0x4000); /* named by a scope, although nothing can be below it */
@@ -415,7 +419,8 @@ struct expected {
 	unsigned n;
 };
 
-/* The files have one value a line and a space of indentation a level: 1 table, 3 structure, 5 scope, 8 and more number of a path. */
+/* The files have one value a line and a space of indentation a level: 1 table, 3 structure, 5 scope, 8 and
+ * more number of a path. */
 static void read_line(struct expected *x, const char *line)
 {
 	size_t indent = strspn(line, " ");
@@ -565,8 +570,9 @@ static void test_real_tables(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_decode),      cmocka_unit_test(test_cut_everywhere), cmocka_unit_test(test_flip_everything),
-		cmocka_unit_test(test_bad_lengths), cmocka_unit_test(test_unit_of),        cmocka_unit_test(test_real_tables),
+		cmocka_unit_test(test_decode),          cmocka_unit_test(test_cut_everywhere),
+		cmocka_unit_test(test_flip_everything), cmocka_unit_test(test_bad_lengths),
+		cmocka_unit_test(test_unit_of),         cmocka_unit_test(test_real_tables),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

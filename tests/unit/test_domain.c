@@ -1,5 +1,5 @@
-/* Domains against two oracles: the walker, which explains the tables, and the model of a unit, which uses them through caches that keep whatever was
- * not invalidated. */
+/* Domains against two oracles: the walker, which explains the tables, and the model of a unit, which uses
+ * them through caches that keep whatever was not invalidated. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -122,8 +122,10 @@ static void test_errors(void **state)
 	/* overlap by one page at either end, and inside: nothing changes */
 	assert_int_equal(iommu_walk(&mmu, FN, IOVA(W), &before), SL_OK);
 	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_2M + PAGE_SIZE, DOMAIN_RW), SL_EXISTS);
-	assert_int_equal(domain_map(d, IOVA(W + 2 * PAGE_2M - PAGE_SIZE), PHYS(P), PAGE_2M, DOMAIN_RW), SL_EXISTS);
-	assert_int_equal(domain_map(d, IOVA(W + PAGE_2M + PAGE_SIZE), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_EXISTS);
+	assert_int_equal(domain_map(d, IOVA(W + 2 * PAGE_2M - PAGE_SIZE), PHYS(P), PAGE_2M, DOMAIN_RW),
+			 SL_EXISTS);
+	assert_int_equal(domain_map(d, IOVA(W + PAGE_2M + PAGE_SIZE), PHYS(P), PAGE_SIZE, DOMAIN_RW),
+			 SL_EXISTS);
 	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_1G, DOMAIN_RW), SL_EXISTS);
 	assert_int_equal(iommu_walk(&mmu, FN, IOVA(W), &after), SL_OK);
 	assert_memory_equal(&before, &after, sizeof(before));
@@ -137,9 +139,11 @@ static void test_errors(void **state)
 	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_SIZE, 4), SL_BADVAL);
 	/* aperture: 48 bits; lengths that wrap */
 	assert_int_equal(domain_map(d, IOVA(BIT(48)), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_RANGE);
-	assert_int_equal(domain_map(d, IOVA(BIT(48) - PAGE_SIZE), PHYS(P), 2 * PAGE_SIZE, DOMAIN_RW), SL_RANGE);
+	assert_int_equal(domain_map(d, IOVA(BIT(48) - PAGE_SIZE), PHYS(P), 2 * PAGE_SIZE, DOMAIN_RW),
+			 SL_RANGE);
 	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), 0 - PAGE_SIZE, DOMAIN_RW), SL_RANGE);
-	assert_int_equal(domain_map(d, IOVA(W), PHYS(BIT(52) - PAGE_SIZE), 2 * PAGE_SIZE, DOMAIN_RW), SL_RANGE);
+	assert_int_equal(domain_map(d, IOVA(W), PHYS(BIT(52) - PAGE_SIZE), 2 * PAGE_SIZE, DOMAIN_RW),
+			 SL_RANGE);
 	assert_int_equal(domain_map(d, IOVA(BIT(48) - PAGE_SIZE), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
 	/* the interrupt window, as device address and as memory */
 	assert_int_equal(domain_map(d, IOVA(0xfee00000), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_RANGE);
@@ -193,7 +197,8 @@ static void test_stale(void **state)
 	machine_end();
 }
 
-/* A table that was freed and used for something else must not be walked: the whole path goes and comes back elsewhere. */
+/* A table that was freed and used for something else must not be walked: the whole path goes and comes back
+ * elsewhere. */
 static void test_tables_replaced(void **state)
 {
 	(void)state;
@@ -201,10 +206,12 @@ static void test_tables_replaced(void **state)
 	struct domain *d = make();
 	assert_int_equal(domain_attach(d, FN), SL_OK);
 	for (unsigned i = 0; i < 20; i++) {
-		assert_int_equal(domain_map(d, IOVA(W), PHYS(P + i * PAGE_SIZE), PAGE_SIZE, DOMAIN_RW), SL_OK);
+		assert_int_equal(domain_map(d, IOVA(W), PHYS(P + i * PAGE_SIZE), PAGE_SIZE, DOMAIN_RW),
+				 SL_OK);
 		goes_to(m, FN, W, P + i * PAGE_SIZE);
 		assert_int_equal(domain_unmap(d, IOVA(W), PAGE_SIZE), SL_OK);
-		uint64_t *page = pmm_page(); /* one of the tables, now somebody's data that looks like entries */
+		uint64_t *page =
+			pmm_page(); /* one of the tables, now somebody's data that looks like entries */
 		for (unsigned k = 0; k < 512; k++)
 			page[k] = 0x666000 | 3;
 		refused(m, FN, W, false, 6);
@@ -260,7 +267,8 @@ static void test_no_answer(void **state)
 	machine_end();
 }
 
-/* How many descriptors it takes: one for a range, whatever its pages; the domain where the unit lacks page-selective invalidation. */
+/* How many descriptors it takes: one for a range, whatever its pages; the domain where the unit lacks
+ * page-selective invalidation. */
 static void test_counts(void **state)
 {
 	(void)state;
@@ -284,14 +292,17 @@ static void test_counts(void **state)
 	}
 }
 
-/* Unit 0 has one function, unit 1 one bridge with a virtual function whose bus lies elsewhere, unit 2 the rest. */
+/* Unit 0 has one function, unit 1 one bridge with a virtual function whose bus lies elsewhere, unit 2 the
+ * rest. */
 static void test_units(void **state)
 {
 	(void)state;
 	model_machine_init(&mc, ram, RAM_BYTES);
 	struct model_unit *m0 = model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, 0x0010);
-	struct model_unit *m1 = model_machine_unit(&mc, MODEL_VER, MODEL_CAP | MODEL_CM, MODEL_ECAP | MODEL_COHERENT, 0x00e0 | MODEL_BRIDGE);
-	struct model_unit *m2 = model_machine_unit(&mc, MODEL_VER, MODEL_CAP & ~MODEL_PSI, MODEL_ECAP, MODEL_ALL);
+	struct model_unit *m1 = model_machine_unit(&mc, MODEL_VER, MODEL_CAP | MODEL_CM,
+						   MODEL_ECAP | MODEL_COHERENT, 0x00e0 | MODEL_BRIDGE);
+	struct model_unit *m2 =
+		model_machine_unit(&mc, MODEL_VER, MODEL_CAP & ~MODEL_PSI, MODEL_ECAP, MODEL_ALL);
 	mc.bridge[0].rid = 0x00e0;
 	mc.bridge[0].sec = mc.bridge[0].sub = 3;
 	mc.bridges = 1;
@@ -454,7 +465,8 @@ static void check_walk(unsigned f, uint64_t page)
 static void random_map(struct plain *p)
 {
 	uint64_t at = rnd(PAGES), n = 1 + (rnd(4) ? rnd(16) : rnd(1500)), align = rnd(2) ? at : rnd(512);
-	uint64_t phys = P + (rnd(1 << 16) << 21) + (align % 512) * PAGE_SIZE; /* often aligned like the device address */
+	uint64_t phys = P + (rnd(1 << 16) << 21) +
+			(align % 512) * PAGE_SIZE; /* often aligned like the device address */
 	unsigned perm = 1 + (unsigned)rnd(3);
 	if (at + n > PAGES)
 		n = PAGES - at;
@@ -469,8 +481,8 @@ static void random_map(struct plain *p)
 	}
 }
 
-/* The run of mapped pages around a random one, or a random piece of it; whether a piece cuts a large page only the function knows, and then it must say
- * so and change nothing. */
+/* The run of mapped pages around a random one, or a random piece of it; whether a piece cuts a large page
+ * only the function knows, and then it must say so and change nothing. */
 static void random_unmap(struct plain *p)
 {
 	uint64_t at = rnd(PAGES), end = at;
@@ -569,13 +581,15 @@ static void test_random(void **state)
 		{"coherent, 57 bits, no 1 GiB pages", 0x00d2008439390806, MODEL_ECAP | MODEL_COHERENT},
 		{"39 bits, caching mode", 0x00d2008c22260206 | MODEL_CM, MODEL_ECAP},
 		{"no page-selective invalidation, no large pages", 0x00c0000022260206, MODEL_ECAP},
-		{"write buffer, MAMV 4", (MODEL_CAP & ~(0x3full << 48)) | MODEL_RWBF | 4ull << 48, MODEL_ECAP},
+		{"write buffer, MAMV 4", (MODEL_CAP & ~(0x3full << 48)) | MODEL_RWBF | 4ull << 48,
+		 MODEL_ECAP},
 		{"SRTP invalidates, 2 MiB pages", (MODEL_CAP & ~(2ull << 34)) | MODEL_ESRTPS, MODEL_ECAP},
 		{"caching mode, coherent", MODEL_CAP | MODEL_CM, MODEL_ECAP | MODEL_COHERENT},
 	};
 	const char *seed = getenv("SLUICE_SEED");
 	rng = seed && *seed ? strtoull(seed, NULL, 0) | 1 : 0x5eed0001;
-	printf("random: SLUICE_SEED=0x%llx, %d operations in each of %zu machines\n", (unsigned long long)rng, OPS, ARRAY_LEN(units));
+	printf("random: SLUICE_SEED=0x%llx, %d operations in each of %zu machines\n", (unsigned long long)rng,
+	       OPS, ARRAY_LEN(units));
 	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
 		model_machine_init(&mc, ram, RAM_BYTES);
 		model_machine_unit(&mc, MODEL_VER, units[i].cap, units[i].ecap, MODEL_ALL);

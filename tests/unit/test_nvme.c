@@ -385,8 +385,14 @@ static void test_pf_lies(void **state)
 	assert_int_equal(pf_dom.n, 0);
 	spoil_cns = 0x15;
 	open_pf();
-	spoil_value = 0xff; /* 255 entries; there is room for 127 */
+	/* 255 entries; there is room for 127. What lies behind the page is none. */
+	struct nvme_secondary *behind = pmm_page();
+	assert_ptr_equal(behind, (uint8_t *)pf.ctrl.mem.va + NVME_MEM_ADMIN);
+	behind[0] = (struct nvme_secondary){.scid = 1, .vfn = 6};
+	spoil_value = 0xff;
 	assert_int_equal(nvme_pf_vf_online(&pf, 5, 2, 1, &cntlid), SL_NOTFOUND);
+	assert_said("no secondary controller for VF 6");
+	pmm_page_free(behind);
 	spoil_off = 32 + 4;
 	spoil_value = 0; /* the first stays offline, whatever it was told */
 	assert_int_equal(nvme_pf_vf_online(&pf, 0, 2, 1, &cntlid), SL_DEVICE);

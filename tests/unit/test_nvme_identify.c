@@ -73,6 +73,7 @@ static void good_ns(void)
 	put(76, 4, 8);
 	put(128, 4, 9 << 16);
 	put(132, 4, 12 << 16 | 16);
+	put(140, 4, 9 << 16); /* format 3, which NLBAF does not count */
 }
 
 static void test_ns(void **state)

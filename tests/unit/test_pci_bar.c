@@ -134,6 +134,7 @@ static void test_gap(void **state)
 	cm_window(up, 0xc0000000, 0xc07fffff);
 	cm_window(down, 0xc0000000, 0xc04fffff);
 	cm_window_pref(up, 0x800000000, 0x8ffffffff); /* the root port does not pass it down */
+	cm_window_pref(down, 0x800000000, 0x8ffffffff);
 	struct cm_fn *on_up = cm_add(&m, up, 0, 0, 0x10, 0x00101b36, 0x010802);
 	cm_bar(on_up, 0x10, 0x100000, 0, 0xc0500000);
 	cm_bar(on_up, 0x30, 0x10000, 0, 0xc0600000);
@@ -160,6 +161,7 @@ static void test_gap(void **state)
 	assert_false(range_free(&pci, bridge, 0xbfff0000, 0x1000));
 	assert_false(range_free(&pci, bridge, 0xfffffffffffff000, 0x2000));
 	assert_false(range_free(&pci, bridge, 0, 0x1000));
+	assert_int_equal(pci_gap_find(&pci, at(2, 1), true, 0x1000, 0x1000, &addr), SL_NOSPACE);
 	const struct pci_func *port = at(0, 1); /* nothing but the upstream port's own window is on its bus */
 	assert_int_equal(pci_gap_find(&pci, port, false, 0x800000, 0x800000, &addr), SL_OK);
 	assert_int_equal(addr, 0xc0800000);

@@ -156,6 +156,7 @@ static void test_ari(void **state)
 		cm_put(f[i], 0x104, 2, next[i] << 8); /* the last one leads back */
 	}
 	f[0]->data[0x0e] = 0x80;
+	cm_put(rp, 0x40 + 0x28, 2, 0x0400); /* another bit of Device Control 2 */
 	scan();
 	assert_string_equal(tree(),
 			    "18<- 100<18 101<18"); /* without ARI Forwarding the others can not be reached */

@@ -220,13 +220,29 @@ static void test_ari_by_firmware(void **state)
 {
 	(void)state;
 	cm_put(port, 0x40 + 0x28, 2, 0x20);
-	cm_put(dev, CAP + 8, 2, 0x10);
+	cm_put(dev, CAP + 8, 2, 0x18); /* and VF MSE, without VFs */
 	scan();
+	assert_int_equal(pf->vf_bar[0].size, 0x4000);
 	assert_int_equal(sriov_enable(&pci, pf, 2, &s), SL_OK);
 	assert_int_equal(s.offset, 0x80);
 	assert_int_equal(sriov_disable(&pci, pf), SL_OK);
-	assert_int_equal(cm_get(dev, CAP + 8, 2), 0x10);
+	assert_int_equal(cm_get(dev, CAP + 8, 2), 0x18);
 	assert_int_equal(cm_get(port, 0x40 + 0x28, 2), 0x20);
+}
+
+/* A VF BAR is at least as large as a page. */
+static void test_page_size(void **state)
+{
+	(void)state;
+	cm_put(dev, CAP + 0x20, 4, 0x10);
+	scan();
+	assert_int_equal(pf->vf_bar[0].size, 0x10000);
+	assert_int_equal(sriov_enable(&pci, pf, 2, &s), SL_OK);
+	assert_int_equal(s.bar[0].size, 0x4000);
+	assert_int_equal(sriov_vf(&pci, pf, 1)->bar[0].addr, WINDOW + 0x204000);
+	assert_int_equal(sriov_disable(&pci, pf), SL_OK);
+	assert_int_equal(pf->vf_bar[0].size, 0x10000);
+	nothing_changed();
 }
 
 /* First VF Offset depends on NumVFs, so it means nothing before NumVFs is written. */
@@ -410,10 +426,11 @@ static void test_no_room(void **state)
 	scan();
 	refused(2, SL_NOSPACE,
 		"VF BAR0 has no address: 2 VFs need 4096 KiB in the window of the bridge above");
-	cm_bar(dev, CAP + 0x24, 1ull << 63, 0x4, 0); /* the product would not fit in 64 bits */
+	cm_bar(dev, CAP + 0x24, 1ull << 63, 0xc, 0); /* three of these do not fit in 64 bits */
+	cm_window_pref(port, 1ull << 63, UINT64_MAX);
 	memset(&pci, 0, sizeof(pci));
 	scan();
-	refused(2, SL_NOSPACE, "VF BAR0 has no address");
+	refused(3, SL_NOSPACE, "VF BAR0 has no address");
 }
 
 /* Firmware left VFs on: they go first, with the second that takes. */
@@ -498,6 +515,7 @@ int main(void)
 		TEST(test_without_ari),
 		TEST(test_ari_conditions),
 		TEST(test_ari_by_firmware),
+		TEST(test_page_size),
 		TEST(test_offset_follows_numvfs),
 		TEST(test_two_pfs),
 		TEST(test_wrong_numbers),

@@ -19,7 +19,8 @@ static struct model_unit *m;
 
 static void start(unsigned records, unsigned fro)
 {
-	uint64_t cap = (MODEL_CAP & ~(0x3ffull << 24 | 0xffull << 40)) | (uint64_t)fro << 24 | (uint64_t)(records - 1) << 40;
+	uint64_t cap = (MODEL_CAP & ~(0x3ffull << 24 | 0xffull << 40)) | (uint64_t)fro << 24 |
+		       (uint64_t)(records - 1) << 40;
 	model_machine_init(&mc, ram, RAM_BYTES);
 	m = model_machine_unit(&mc, MODEL_VER, cap, MODEL_ECAP, MODEL_ALL);
 	struct dmar_topo topo = model_machine_topo(&mc);
@@ -73,7 +74,8 @@ static void test_order(void **state)
 	end();
 }
 
-/* More than there are records: what is there comes out, the loss is counted, and then faults are recorded again. */
+/* More than there are records: what is there comes out, the loss is counted, and then faults are recorded
+ * again. */
 static void test_overflow(void **state)
 {
 	(void)state;
@@ -139,15 +141,17 @@ static void test_describe(void **state)
 	assert_int_equal(model_dma(m, fn.rid, 0x1234, true, &phys), 5);
 	assert_int_equal(iommu_fault_next(&mmu, &f), SL_OK);
 	iommu_fault_describe(&mmu, &f, text, sizeof(text));
-	assert_string_equal(text, "0000:3b:00.1 write 0x1000 refused: no mapping that may be written (reason 0x5); "
-	                          "root ok, context ok (domain 1, 4-level), L4 ok, L3[0] empty");
+	assert_string_equal(text,
+			    "0000:3b:00.1 write 0x1000 refused: no mapping that may be written (reason 0x5); "
+			    "root ok, context ok (domain 1, 4-level), L4 ok, L3[0] empty");
 	assert_int_equal(model_dma(m, fn.rid, 0x1000000008, true, &phys), 5);
 	assert_int_equal(iommu_fault_next(&mmu, &f), SL_OK);
 	iommu_fault_describe(&mmu, &f, text, sizeof(text));
 	assert_non_null(strstr(text, "L2 ok, L1[0] page of 4 KiB at 0x2000000000, read only"));
 	f = (struct iommu_fault){.bdf = fn, .iova = IOVA(17ull << 48), .write = true, .reason = 0x22};
 	iommu_fault_describe(&mmu, &f, text, sizeof(text));
-	assert_string_equal(text, "0000:3b:00.1 interrupt 17 refused: interrupt entry is not present (reason 0x22)");
+	assert_string_equal(
+		text, "0000:3b:00.1 interrupt 17 refused: interrupt entry is not present (reason 0x22)");
 	iommu_fault_describe(&mmu, &f, text, 8); /* cut, not overrun */
 	assert_string_equal(text, "0000:3b");
 	end();
@@ -158,8 +162,9 @@ static void test_reasons(void **state)
 {
 	(void)state;
 	static const uint8_t defined[][2] = {
-		{0x01, 0x0e}, {0x20, 0x2b}, {0x30, 0x34}, {0x38, 0x3a}, {0x40, 0x49}, {0x50, 0x52}, {0x58, 0x5d}, {0x60, 0x60},
-		{0x70, 0x7d}, {0x80, 0x81}, {0x83, 0x87}, {0x89, 0x89}, {0x90, 0x91}, {0xa0, 0xa5},
+		{0x01, 0x0e}, {0x20, 0x2b}, {0x30, 0x34}, {0x38, 0x3a}, {0x40, 0x49},
+		{0x50, 0x52}, {0x58, 0x5d}, {0x60, 0x60}, {0x70, 0x7d}, {0x80, 0x81},
+		{0x83, 0x87}, {0x89, 0x89}, {0x90, 0x91}, {0xa0, 0xa5},
 	};
 	bool known[256] = {false};
 	for (size_t i = 0; i < ARRAY_LEN(defined); i++)
@@ -169,7 +174,8 @@ static void test_reasons(void **state)
 		assert_int_equal(strcmp(vtd_fault_text((uint8_t)r), "reserved reason") != 0, known[r]);
 		for (unsigned k = 0; known[r] && k < r; k++)
 			if (known[k])
-				assert_string_not_equal(vtd_fault_text((uint8_t)r), vtd_fault_text((uint8_t)k));
+				assert_string_not_equal(vtd_fault_text((uint8_t)r),
+							vtd_fault_text((uint8_t)k));
 	}
 }
 
@@ -183,8 +189,9 @@ static int set_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order),    cmocka_unit_test(test_overflow), cmocka_unit_test(test_clear),
-		cmocka_unit_test(test_f_first),  cmocka_unit_test(test_describe), cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_order),    cmocka_unit_test(test_overflow),
+		cmocka_unit_test(test_clear),    cmocka_unit_test(test_f_first),
+		cmocka_unit_test(test_describe), cmocka_unit_test(test_reasons),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);
 }

@@ -63,7 +63,8 @@ static void unmap(struct vtd_pt *pt, uint64_t iova, uint64_t len)
 	vtd_pt_free(pt, &dead);
 }
 
-/* A page of every size in one mapping: small ones up to the first boundary, and down again behind the last. */
+/* A page of every size in one mapping: small ones up to the first boundary, and down again behind the last.
+ */
 static void test_sizes(void **state)
 {
 	(void)state;
@@ -133,7 +134,9 @@ static void test_permissions(void **state)
 	uint64_t mapped;
 	assert_int_equal(vtd_pt_init(&pt, 4, 0, NULL), SL_OK);
 	for (unsigned perm = 1; perm <= 3; perm++) {
-		assert_int_equal(vtd_pt_map(&pt, IOVA(W + perm * PAGE_SIZE), PHYS(0x50000000), PAGE_SIZE, perm, &mapped), SL_OK);
+		assert_int_equal(vtd_pt_map(&pt, IOVA(W + perm * PAGE_SIZE), PHYS(0x50000000), PAGE_SIZE,
+					    perm, &mapped),
+				 SL_OK);
 		struct vtd_walk w = walk(&pt, W + perm * PAGE_SIZE);
 		assert_int_equal(w.read, perm & 1);
 		assert_int_equal(w.write, perm >> 1);
@@ -174,8 +177,9 @@ static int set_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sizes),      cmocka_unit_test(test_large_not_allowed), cmocka_unit_test(test_any_whole),
-		cmocka_unit_test(test_permissions), cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_sizes),     cmocka_unit_test(test_large_not_allowed),
+		cmocka_unit_test(test_any_whole), cmocka_unit_test(test_permissions),
+		cmocka_unit_test(test_no_memory),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);
 }

@@ -1,4 +1,5 @@
-/* Each field typed a second time as (high, low) from VT-d §11.4, §9 and §6.5.2, and compared with the masks that the driver uses. */
+/* Each field typed a second time as (high, low) from VT-d §11.4, §9 and §6.5.2, and compared with the masks
+ * that the driver uses. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,8 +12,12 @@ struct golden {
 	uint64_t mask;
 	unsigned hi, lo;
 };
-#define G(f, hi, lo) {#f, f, hi, lo}
+#define G(f, hi, lo)                                                                                         \
+	{                                                                                                    \
+#f, f, hi, lo                                                                                \
+	}
 
+/* clang-format off */
 static const struct golden fields[] = {
 	G(VER_MAX, 7, 4), G(VER_MIN, 3, 0),
 	G(CAP_ND, 2, 0), G(CAP_RWBF, 4, 4), G(CAP_PLMR, 5, 5), G(CAP_PHMR, 6, 6), G(CAP_CM, 7, 7), G(CAP_SAGAW, 12, 8),
@@ -46,6 +51,7 @@ static const struct golden fields[] = {
 	G(IOTLB_DESC_ADDR, 63, 12),
 	G(WAIT_IF, 4, 4), G(WAIT_SW, 5, 5), G(WAIT_FN, 6, 6), G(WAIT_DATA, 63, 32), G(WAIT_ADDR, 63, 2),
 };
+/* clang-format on */
 
 static void test_fields(void **state)
 {
@@ -55,8 +61,8 @@ static void test_fields(void **state)
 		for (unsigned b = fields[i].lo; b <= fields[i].hi; b++)
 			want |= 1ull << b;
 		if (fields[i].mask != want)
-			fail_msg("%s is 0x%llx, the specification has bits %u:%u", fields[i].name, (ull)fields[i].mask, fields[i].hi,
-			         fields[i].lo);
+			fail_msg("%s is 0x%llx, the specification has bits %u:%u", fields[i].name,
+				 (ull)fields[i].mask, fields[i].hi, fields[i].lo);
 	}
 	assert_int_equal(GCMD_ONESHOT, (uint32_t)~0x96ffffffu); /* the constant of VT-d §11.4.4.1 */
 }
@@ -67,10 +73,12 @@ static void test_offsets(void **state)
 	const struct {
 		unsigned have, want;
 	} r[] = {
-		{VTD_VER.off, 0x00}, {VTD_CAP.off, 0x08}, {VTD_ECAP.off, 0x10}, {VTD_GCMD.off, 0x18}, {VTD_GSTS.off, 0x1c},
-		{VTD_RTADDR.off, 0x20}, {VTD_CCMD.off, 0x28}, {VTD_FSTS.off, 0x34}, {VTD_FECTL.off, 0x38}, {VTD_FEDATA.off, 0x3c},
-		{VTD_FEADDR.off, 0x40}, {VTD_FEUADDR.off, 0x44}, {VTD_PMEN.off, 0x64}, {VTD_IQH.off, 0x80}, {VTD_IQT.off, 0x88},
-		{VTD_IQA.off, 0x90}, {VTD_IQERCD.off, 0xb0}, {VTD_IRTA.off, 0xb8},
+		{VTD_VER.off, 0x00},    {VTD_CAP.off, 0x08},    {VTD_ECAP.off, 0x10},
+		{VTD_GCMD.off, 0x18},   {VTD_GSTS.off, 0x1c},   {VTD_RTADDR.off, 0x20},
+		{VTD_CCMD.off, 0x28},   {VTD_FSTS.off, 0x34},   {VTD_FECTL.off, 0x38},
+		{VTD_FEDATA.off, 0x3c}, {VTD_FEADDR.off, 0x40}, {VTD_FEUADDR.off, 0x44},
+		{VTD_PMEN.off, 0x64},   {VTD_IQH.off, 0x80},    {VTD_IQT.off, 0x88},
+		{VTD_IQA.off, 0x90},    {VTD_IQERCD.off, 0xb0}, {VTD_IRTA.off, 0xb8},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(r); i++)
 		assert_int_equal(r[i].have, r[i].want);
@@ -80,7 +88,8 @@ static void test_offsets(void **state)
 static void test_extremes(void **state)
 {
 	(void)state;
-	struct vtd_unit u = {.cap = 0x3ffull << 24 | 0xffull << 40 | 0x3full << 16 | 6, .ecap = 0x3ffull << 8};
+	struct vtd_unit u = {.cap = 0x3ffull << 24 | 0xffull << 40 | 0x3full << 16 | 6,
+			     .ecap = 0x3ffull << 8};
 	assert_int_equal(vtd_fault_offset(&u), 0x3ff0);
 	assert_int_equal(vtd_fault_records(&u), 256);
 	assert_int_equal(vtd_mgaw(&u), 64);

@@ -83,7 +83,8 @@ static void test_implicit_invalidation(void **state)
 	end();
 }
 
-/* Every combination of what firmware may leave on; it is recorded, turned off, and then comes the usual order. */
+/* Every combination of what firmware may leave on; it is recorded, turned off, and then comes the usual
+ * order. */
 static void test_firmware_leftovers(void **state)
 {
 	(void)state;
@@ -149,7 +150,8 @@ static void test_deadlines(void **state)
 	end();
 }
 
-/* A descriptor that the unit rejects stops the queue; it is taken out, the error reported, and the next batch works. */
+/* A descriptor that the unit rejects stops the queue; it is taken out, the error reported, and the next batch
+ * works. */
 static void test_queue_errors(void **state)
 {
 	(void)state;
@@ -157,7 +159,8 @@ static void test_queue_errors(void **state)
 	assert_int_equal(start(), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	struct vtd_unit *u = &mmu.unit[0];
-	struct vtd_desc bad[] = {vtd_desc_cc_all(), {0xf, 0}, vtd_desc_iotlb_all(vtd_drain(u)), {0xffffff02, ~0ull}};
+	struct vtd_desc bad[] = {
+		vtd_desc_cc_all(), {0xf, 0}, vtd_desc_iotlb_all(vtd_drain(u)), {0xffffff02, ~0ull}};
 	unsigned done = m->iotlb_inv[1];
 	assert_int_equal(vtd_qi_run(u, bad, ARRAY_LEN(bad)), SL_DEVICE);
 	assert_int_equal(m->fsts, 0);
@@ -254,8 +257,9 @@ static void test_common_format(void **state)
 		{0x00d2008c22380c06, 0x00d2008c22380806, 5, 57, 3}, /* one has 5 only */
 		{0x00d2008c222f0606, 0x00d20084222f0606, 4, 48, 1}, /* one has no 1 GiB pages */
 		{0x00d2008c222f0606, 0x00d20080222f0606, 4, 48, 0},
-		{0x00d2008c222f0606, 0x00d2008822290606, 4, 42, 0}, /* 1 GiB without 2 MiB is not a valid SSLPS: none */
-		{0x00d2008c22260206, 0x00d2008c22380806, 0, 0, 0},  /* 3 only and 5 only */
+		{0x00d2008c222f0606, 0x00d2008822290606, 4, 42,
+		 0}, /* 1 GiB without 2 MiB is not a valid SSLPS: none */
+		{0x00d2008c22260206, 0x00d2008c22380806, 0, 0, 0}, /* 3 only and 5 only */
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		model_machine_init(&mc, ram, RAM_BYTES);
@@ -396,16 +400,11 @@ static int set_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_enable_order),
-		cmocka_unit_test(test_implicit_invalidation),
-		cmocka_unit_test(test_firmware_leftovers),
-		cmocka_unit_test(test_deadlines),
-		cmocka_unit_test(test_queue_errors),
-		cmocka_unit_test(test_queue_wrap),
-		cmocka_unit_test(test_unusable),
-		cmocka_unit_test(test_register_address),
-		cmocka_unit_test(test_common_format),
-		cmocka_unit_test(test_offsets),
+		cmocka_unit_test(test_enable_order),       cmocka_unit_test(test_implicit_invalidation),
+		cmocka_unit_test(test_firmware_leftovers), cmocka_unit_test(test_deadlines),
+		cmocka_unit_test(test_queue_errors),       cmocka_unit_test(test_queue_wrap),
+		cmocka_unit_test(test_unusable),           cmocka_unit_test(test_register_address),
+		cmocka_unit_test(test_common_format),      cmocka_unit_test(test_offsets),
 		cmocka_unit_test(test_real_units),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);

@@ -9,7 +9,7 @@
 
 /* Six pages of memory at 0x10000: root, context, L4, L3, L2, L1. */
 static uint64_t mem[6][512];
-#define AT(page) (0x10000ull + (page) * 0x1000ull)
+#define AT(page) (0x10000ull + (page)*0x1000ull)
 
 static bool read64(void *ctx, uint64_t phys, uint64_t *v)
 {
@@ -64,16 +64,19 @@ static void test_mapped(void **state)
 {
 	(void)state;
 	build();
-	expect(ADDRESS, WALK_MAPPED, 0, 0, OK4 ", L4 ok, L3 ok, L2 ok, L1[4] page of 4 KiB at 0x7654321567, read and write");
+	expect(ADDRESS, WALK_MAPPED, 0, 0,
+	       OK4 ", L4 ok, L3 ok, L2 ok, L1[4] page of 4 KiB at 0x7654321567, read and write");
 	struct vtd_walk w = walk_with(&qemu, ADDRESS);
 	assert_int_equal(w.steps, 4);
 	assert_int_equal(w.step[1].level, 3);
 	assert_int_equal(w.step[1].entry, AT(4) | 3);
 	assert_int_equal(w.domain, 3);
 	mem[4][3] = 0x7600000000 | 0x83;
-	expect(ADDRESS, WALK_MAPPED, 0, 0, OK4 ", L4 ok, L3 ok, L2[3] page of 2048 KiB at 0x7600004567, read and write");
+	expect(ADDRESS, WALK_MAPPED, 0, 0,
+	       OK4 ", L4 ok, L3 ok, L2[3] page of 2048 KiB at 0x7600004567, read and write");
 	mem[3][2] = 0x7600000000 | 0x81;
-	expect(ADDRESS, WALK_MAPPED, 0, 5, OK4 ", L4 ok, L3[2] page of 1048576 KiB at 0x7600604567, read only");
+	expect(ADDRESS, WALK_MAPPED, 0, 5,
+	       OK4 ", L4 ok, L3[2] page of 1048576 KiB at 0x7600604567, read only");
 }
 
 static void test_permissions(void **state)
@@ -81,7 +84,10 @@ static void test_permissions(void **state)
 	(void)state;
 	for (unsigned level = 0; level < 4; level++) {
 		build();
-		uint64_t *e = level == 0 ? &mem[2][1] : level == 1 ? &mem[3][2] : level == 2 ? &mem[4][3] : &mem[5][4];
+		uint64_t *e = level == 0   ? &mem[2][1]
+			      : level == 1 ? &mem[3][2]
+			      : level == 2 ? &mem[4][3]
+					   : &mem[5][4];
 		*e &= ~1ull;
 		struct vtd_walk w = walk_with(&qemu, ADDRESS);
 		assert_int_equal(w.reason_read, 6);
@@ -94,7 +100,8 @@ static void test_permissions(void **state)
 	build();
 	mem[2][1] ^= 1; /* write only above, */
 	mem[3][2] ^= 2; /* read only below */
-	expect(ADDRESS, WALK_MAPPED, 6, 5, OK4 ", L4 ok, L3 ok, L2 ok, L1[4] page of 4 KiB at 0x7654321567, no access");
+	expect(ADDRESS, WALK_MAPPED, 6, 5,
+	       OK4 ", L4 ok, L3 ok, L2 ok, L1[4] page of 4 KiB at 0x7654321567, no access");
 }
 
 static void test_stops(void **state)
@@ -116,14 +123,15 @@ static void test_stops(void **state)
 	expect(ADDRESS, WALK_CTX_READ, 9, 9, "root ok, context can not be read");
 	mem[0][0x76] = 0;
 	expect(ADDRESS, WALK_ROOT_EMPTY, 1, 1, "root empty");
-	struct vtd_walk_unit nowhere = {AT(9), qemu.cap, qemu.ecap, 39}, scalable = {AT(0) | 0x400, qemu.cap, qemu.ecap, 39};
+	struct vtd_walk_unit nowhere = {AT(9), qemu.cap, qemu.ecap, 39},
+			     scalable = {AT(0) | 0x400, qemu.cap, qemu.ecap, 39};
 	assert_int_equal(walk_with(&nowhere, ADDRESS).reason_read, 8);
 	assert_int_equal(walk_with(&scalable, ADDRESS).stop, WALK_MODE);
 }
 
-#define HIGH        (~0ull << 39)                    /* beyond the host address width */
-#define HIGH_PAGING (HIGH & ~0ull >> 12)             /* in second-stage entries only up to bit 51 */
-#define IGNORED     (0x77cull | ~0ull << 52)         /* bits 10:8, 6:2 and 63:52 of those */
+#define HIGH        (~0ull << 39)            /* beyond the host address width */
+#define HIGH_PAGING (HIGH & ~0ull >> 12)     /* in second-stage entries only up to bit 51 */
+#define IGNORED     (0x77cull | ~0ull << 52) /* bits 10:8, 6:2 and 63:52 of those */
 
 /* Each bit of each word that must be 0, one at a time; and those that are ignored. */
 static void test_reserved(void **state)
@@ -188,7 +196,8 @@ static void test_interrupt_range(void **state)
 	(void)state;
 	build();
 	mem[5][4] = 0xfee01000 | 3;
-	expect(ADDRESS, WALK_INTERRUPT, 0xe, 0xe, OK4 ", L4 ok, L3 ok, L2 ok, L1[4] lies in the interrupt range");
+	expect(ADDRESS, WALK_INTERRUPT, 0xe, 0xe,
+	       OK4 ", L4 ok, L3 ok, L2 ok, L1[4] lies in the interrupt range");
 	mem[4][3] = 0xfee00000 | 0x83; /* a large page that only overlaps it */
 	assert_int_equal(walk_with(&qemu, ADDRESS).reason_read, 0xe);
 	mem[4][3] = 0xfec00000 | 0x83;
@@ -211,8 +220,9 @@ static void test_text_is_cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_mapped),          cmocka_unit_test(test_permissions), cmocka_unit_test(test_stops),
-		cmocka_unit_test(test_reserved),        cmocka_unit_test(test_context),     cmocka_unit_test(test_interrupt_range),
+		cmocka_unit_test(test_mapped),      cmocka_unit_test(test_permissions),
+		cmocka_unit_test(test_stops),       cmocka_unit_test(test_reserved),
+		cmocka_unit_test(test_context),     cmocka_unit_test(test_interrupt_range),
 		cmocka_unit_test(test_text_is_cut),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

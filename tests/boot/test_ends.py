@@ -1,0 +1,55 @@
+"""How a run ends: by itself in each way that end= names, and by an exception."""
+import json
+import re
+import socket
+import threading
+import time
+
+import pytest
+import sluice
+
+
+@pytest.mark.parametrize("end", ["shutdown", "reboot"])
+def test_through_firmware(boot, end):
+    """UEFI's runtime services are called with the kernel's own page tables: QEMU ends with status 0."""
+    run = boot("vfs=1", f"end={end}")
+    run.assert_ok(vfs=1)
+    assert "System halted" not in run.text
+
+
+def test_exception(boot, folder):
+    """A non-maskable interrupt in the timed phase: registers, a backtrace with names, a RESULT line, no hang."""
+    path = f"/tmp/sluice-qmp-{folder.name}-{time.monotonic_ns()}"
+    log = folder / "run/serial.log"
+
+    def inject():
+        for _ in range(900):
+            if log.exists() and "timed: random" in log.read_text(errors="replace"):
+                break
+            time.sleep(0.1)
+        with socket.socket(socket.AF_UNIX) as qmp:
+            qmp.connect(path)
+            for command in ("qmp_capabilities", "inject-nmi"):
+                qmp.sendall(json.dumps({"execute": command}).encode())
+                time.sleep(0.3)
+
+    thread = threading.Thread(target=inject, daemon=True)
+    thread.start()
+    run = boot("vfs=1", "seconds=60", qemu=["-qmp", f"unix:{path},server=on,wait=off"])
+    assert run.status == 1
+    assert "exception 2 NMI" in run.text
+    assert re.search(r"rip ffffffff8\w{7}  cs 0008", run.text)
+    assert re.search(r"  at stage_timed\+0x\w+", run.text), "the backtrace names functions"
+    assert re.search(r"  at app_main\+0x\w+", run.text)
+    assert run.result["ok"] == "0" and run.result["stage"] == "crash"
+
+
+def test_only_shared_namespace(boot, images):
+    """No private namespaces: each VF gets its own range of blocks of the one that all see."""
+    disk = images.make("shared", mib=64)[0]
+    qemu = [*sluice.iommu(), *sluice.root_port("rp0", 1), *sluice.nvme_sriov("nvme0", "rp0", sluice.SERIAL, [])]
+    qemu += ["-drive", f"if=none,id=d,format=raw,file={disk}", "-device", "nvme-ns,bus=nvme0,drive=d,nsid=1"]
+    run = boot("--bare", f"scratch={sluice.SERIAL}", qemu=qemu)
+    run.assert_ok()
+    assert "namespace 1 (its part)" in run.text
+
