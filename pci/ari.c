@@ -1,11 +1,9 @@
 #include "pci/priv.h"
 #include "pci/regs.h"
 
-/* DevCtl2 lies in the PCI Express capability from version 2 on: PCIe §7.5.3.16. */
 static bool can_forward(const struct pci_func *port)
 {
-	return port && (port->port_type == PCI_PORT_ROOT || port->port_type == PCI_PORT_DOWNSTREAM) &&
-	       FGET(fn_rd16(port, port->cap_pcie + PCIE_CAP), PCIE_VER) >= 2 &&
+	return caps_is_downstream(port) && caps_has_devctl2(port) &&
 	       (fn_rd32(port, port->cap_pcie + PCIE_DEVCAP2) & DEVCAP2_ARI);
 }
 

@@ -106,3 +106,14 @@ void caps_read(struct pci_func *f)
 	f->cap_pasid = pci_ecap_find(f, ECAP_ID_PASID, 8);
 	lists_check(f);
 }
+
+bool caps_is_downstream(const struct pci_func *f)
+{
+	return f && (f->port_type == PCI_PORT_ROOT || f->port_type == PCI_PORT_DOWNSTREAM);
+}
+
+bool caps_has_devctl2(const struct pci_func *f)
+{
+	return f->cap_pcie && f->cap_pcie + PCIE_DEVCTL2 + 2 <= CAP_END &&
+	       FGET(fn_rd16(f, f->cap_pcie + PCIE_CAP), PCIE_VER) >= 2;
+}

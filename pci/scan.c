@@ -118,23 +118,19 @@ static enum sl_err scan_ari(struct scan *s, struct pci_func *port, struct pci_fu
 	return SL_OK;
 }
 
-static bool port_leads_to_one_device(const struct pci_func *port)
-{
-	return port && (port->port_type == PCI_PORT_ROOT || port->port_type == PCI_PORT_DOWNSTREAM);
-}
-
 /* Below a root port or switch downstream port there is only device 0 (PCIe §7.3.1); an old device may answer
  * to all numbers. */
 static enum sl_err scan_bus(struct scan *s, struct pci_func *parent, unsigned bus)
 {
-	bool one = port_leads_to_one_device(parent);
+	bool one = caps_is_downstream(parent);
 	for (unsigned dev = 0; dev < (one ? 1u : 32u); dev++) {
 		enum sl_err e = scan_device(s, parent, bus, dev);
 		if (e != SL_OK)
 			return e;
 	}
 	struct pci_func *fn0 = one ? pci_find(s->pci, bdf_make(s->seg, bus, 0, 0)) : NULL;
-	if (fn0 && (fn_rd16(parent, parent->cap_pcie + PCIE_DEVCTL2) & DEVCTL2_ARI))
+	if (fn0 && caps_has_devctl2(parent) &&
+	    (fn_rd16(parent, parent->cap_pcie + PCIE_DEVCTL2) & DEVCTL2_ARI))
 		return scan_ari(s, parent, fn0);
 	return SL_OK;
 }

@@ -154,8 +154,12 @@ static void sriov_rules(struct cm *m, struct cm_fn *f, unsigned off, uint16_t ol
 			if (m->fn[i]->pf == f)
 				cm_put(m->fn[i], 4, 2, 0);
 	}
-	if ((old_ctl & 1) && !(ctl & 1))
+	if ((old_ctl & 1) && !(ctl & 1)) {
 		f->vfe_cleared_at = now_us();
+		for (size_t i = 0; i < m->n; i++)
+			if (m->fn[i]->pf == f && m->fn[i]->data[4] & 4)
+				violation(m, "VF Enable cleared while a VF masters the bus");
+	}
 	shape(f);
 }
 
@@ -177,7 +181,7 @@ static uint8_t writable_bits(const struct cm_fn *f, unsigned off)
 {
 	unsigned c = f->sriov;
 	uint64_t page = c ? (uint64_t)cm_get(f, c + 0x20, 4) << 12 : 0;
-	if (c && off >= c + 0x24 && off < c + 0x3c && off % 4 < 4 && (off - c - 0x24) % 8 / 4 == 0)
+	if (c && off >= c + 0x24 && off < c + 0x3c && f->mask[off & ~3u] == 0) /* not an upper half */
 		return f->mask[off] & (uint8_t)((0 - page) >> off % 4 * 8);
 	return f->mask[off];
 }

@@ -59,6 +59,7 @@ static void test_legacy_list(void **state)
 	assert_int_equal(n, 3);
 	assert_int_equal(last, 0xf4);
 	dev->data[0x34] = 0x63; /* reserved low bits */
+	dev->data[0x61] = 0x42;
 	assert_int_equal(pci_cap_find(&fn, 0x11, 12), 0x40);
 	assert_int_equal(pci_cap_find(&fn, 0x05, 12), 0xf4);
 	assert_int_equal(pci_cap_find(&fn, 0x05, 13), 0); /* would run past the area */

@@ -164,6 +164,10 @@ static void test_ari(void **state)
 	rp->data[0x40 + 0x28] = 0x20;
 	scan();
 	assert_string_equal(tree(), "18<- 100<18 101<18 120<18 1ff<18");
+	memset(&pci, 0, sizeof(pci));
+	rp->data[0x42] = 0x41; /* version 1: there is no Device Control 2, whatever stands there */
+	scan();
+	assert_string_equal(tree(), "18<- 100<18 101<18");
 }
 
 static void test_segments(void **state)
@@ -255,6 +259,8 @@ static void scan_dump(const char *name, unsigned segments)
 	PCI_EACH(f, &pci)
 		found++;
 	assert_int_equal(found, n);
+	assert_true(pci_quiesce(&pci) > 0);
+	assert_int_equal(pci_quiesce(&pci), 0);
 	replay_free(r);
 }
 

@@ -206,6 +206,17 @@ static void test_ari_conditions(void **state)
 	assert_int_equal(sriov_disable(&pci, pf), SL_OK);
 	nothing_changed();
 	cm_put(port, 0x42, 2, 0x42);
+	memmove(port->data + 0xe0, port->data + 0x40,
+		12); /* its Device Control 2 would lie past the list's area */
+	port->data[0x34] = 0xe0;
+	cm_put(port, 0xe0 + 0x24, 4, 0x20);
+	memset(&pci, 0, sizeof(pci));
+	scan();
+	assert_int_equal(sriov_enable(&pci, pf, 1, &s), SL_OK);
+	assert_int_equal(s.offset, 0x180);
+	assert_int_equal(sriov_disable(&pci, pf), SL_OK);
+	nothing_changed();
+	port->data[0x34] = 0x40;
 	cm_add(&m, port, 0, 0, 1, 0x12348086, 0x020000); /* function 1 has no ARI capability */
 	dev->data[0x0e] = 0x80;
 	memset(&pci, 0, sizeof(pci));
@@ -426,11 +437,11 @@ static void test_no_room(void **state)
 	scan();
 	refused(2, SL_NOSPACE,
 		"VF BAR0 has no address: 2 VFs need 4096 KiB in the window of the bridge above");
-	cm_bar(dev, CAP + 0x24, 1ull << 63, 0xc, 0); /* three of these do not fit in 64 bits */
+	cm_bar(dev, CAP + 0x24, 1ull << 63, 0xc, 1ull << 63); /* three of these do not fit in 64 bits */
 	cm_window_pref(port, 1ull << 63, UINT64_MAX);
 	memset(&pci, 0, sizeof(pci));
 	scan();
-	refused(3, SL_NOSPACE, "VF BAR0 has no address");
+	refused(3, SL_NOSPACE, "VF BAR0 has no usable address");
 }
 
 /* Firmware left VFs on: they go first, with the second that takes. */

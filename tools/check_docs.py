@@ -1,0 +1,44 @@
+#!/usr/bin/env python3
+"""Every failure that Sluice can print stands in docs/troubleshooting.md, by its text; prints those that do not.
+
+A message is found by its fixed words: the format string with every conversion taken as "..."."""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+STRING = r'(?:"(?:[^"\\]|\\.)*"|BDF_FMT|\s)+'
+CALL = re.compile(r"\blog_fail\(\s*([^,]+),\s*(NULL|" + STRING + r"),\s*(" + STRING + r")[,)]")
+CONVERSION = re.compile(r"%[-+ #0]*[\d*]*(?:\.\d+)?(?:ll|l|z)?[a-zA-Z]")
+
+
+def text(c_string):
+    """A C string literal, joined, with every conversion as "..."."""
+    parts = [part[1:-1] if part.startswith('"') else "%s" for part in re.findall(r'"(?:[^"\\]|\\.)*"|BDF_FMT', c_string)]
+    return CONVERSION.sub("...", "".join(parts)).replace('\\"', '"')
+
+
+def messages():
+    for folder in ("apps", "boot", "drivers", "iommu", "kernel", "pci"):
+        for path in sorted((ROOT / folder).rglob("*.c")):
+            source = path.read_text()
+            for call in CALL.finditer(source):
+                line = source.count("\n", 0, call.start()) + 1
+                yield f"{path.relative_to(ROOT)}:{line}", call[2], text(call[3])
+
+
+def main():
+    doc = " ".join((ROOT / "docs/troubleshooting.md").read_text().split())
+    bad = 0
+    for place, advice, message in messages():
+        if message not in doc and not re.fullmatch(r"[.: ]*", message):
+            print(f"{place}: not in docs/troubleshooting.md: {message}")
+            bad += 1
+        if advice == "NULL" and not place.startswith("kernel/x86/trap_hw.c"):
+            print(f"{place}: no advice: {message}")
+            bad += 1
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
