@@ -143,9 +143,10 @@ static void print_func(const struct pci *pci, const struct pci_func *f)
 		fmt_print(tail, sizeof tail, " -> buses %02x-%02x%s", f->sec, f->sub, f->cap_acs ? ", ACS" : "");
 	else if (f->cap_sriov && sriov_read(pci, f, &s) == SL_OK)
 		fmt_print(tail, sizeof tail, ", SR-IOV: up to %u VFs", s.total_vfs);
+	const char *class = pci_class_name(f->class), *vendor = pci_vendor_name(f->vendor);
 	const char *device = pci_device_name(f->vendor, f->device);
 	log_line("pci", "%*s" BDF_FMT " %s: %s %s [%04x:%04x]%s", (int)(2 * depth_of(f)), "", BDF_ARG(f->bdf),
-	         pci_class_name(f->class), pci_vendor_name(f->vendor), device ? device : "device", f->vendor, f->device,
+	         class ? class : "unknown class", vendor ? vendor : "unknown vendor", device ? device : "device", f->vendor, f->device,
 	         tail);
 }
 

@@ -1,7 +1,7 @@
 #include "pci/names.h"
 #include "kernel/str.h"
 
-/* Sorted entries "key name", a NUL after each. Keys: c and 2, 4 or 6 digits of the class code; v and 4
+/* Sorted entries "key name", a NUL after each. Keys: c and 2 or 4 digits of the class code; v and 4
  * digits; d and vendor and device, 8 digits. The assembler finds the file through -I. */
 __asm__(".pushsection .rodata.pci_ids,\"a\",@progbits\n"
 	".globl pci_ids, pci_ids_end\n"
@@ -46,9 +46,7 @@ static const char *find_number(char kind, uint32_t number, unsigned digits)
 
 const char *pci_class_name(uint32_t class)
 {
-	const char *name = find_number('c', class & 0xffffff, 6);
-	if (!name)
-		name = find_number('c', class >> 8 & 0xffff, 4);
+	const char *name = find_number('c', class >> 8 & 0xffff, 4);
 	return name ? name : find_number('c', class >> 16 & 0xff, 2);
 }
 

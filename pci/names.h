@@ -3,7 +3,7 @@
 #pragma once
 #include "kernel/bits.h"
 
-/* Of the 24-bit class code, as exactly as known: programming interface, else sub-class, else base class. */
+/* Of a 24-bit class code: its sub-class, else its base class. */
 const char *pci_class_name(uint32_t class);
 const char *pci_vendor_name(uint16_t vendor);
 const char *pci_device_name(uint16_t vendor, uint16_t device);

@@ -50,12 +50,11 @@ function emit(line) {
 }
 
 in_classes && /^\t[0-9a-f]/ {
-	sub_class = $1
-	emit("c" base sub_class " " shorten(substr($0, 6), 48))
+	emit("c" base $1 " " shorten(substr($0, 6), 48))
 	next
 }
 
-in_classes && /^\t\t/ { emit("c" base sub_class $1 " " shorten(substr($0, 7), 48)); next }
+in_classes && /^\t/ { next } # programming interfaces
 
 /^[0-9a-f][0-9a-f][0-9a-f][0-9a-f]  / {
 	in_classes = 0

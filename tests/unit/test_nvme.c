@@ -597,6 +597,7 @@ static void test_vf_data(void **state)
 	static uint8_t want[8192], zero[8192];
 	(void)state;
 	open_vf(16);
+	memset(vf.queue.sq, 0xff, (vf.queue.sq_mask + 1) * sizeof *vf.queue.sq); /* old commands */
 	for (uint32_t i = 0; i < 16; i++) {
 		struct accel_req w = request(ACCEL_WRITE, PLAIN_STORE, 2 * i, 2, i); /* two pages: PRP2 */
 		pattern(want, sizeof want, i);
