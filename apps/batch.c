@@ -1,4 +1,5 @@
-/* Requests that are waited for together, for the phases where correctness is shown and time does not matter. */
+/* Requests that are waited for together, for the phases where correctness is shown and time does not matter.
+ */
 #include "apps/machine.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
@@ -14,8 +15,8 @@ enum sl_err batch_start(struct vf *vf)
 	vf->accel->drv->ring(vf->accel);
 	if (n == b->n)
 		return SL_OK;
-	log_fail("accel", "report this: it is a bug in Sluice", BDF_FMT " took %u of %u requests: %s", BDF_ARG(vf->fn->bdf), n,
-	         b->n, sl_err_text(vf->accel->refused));
+	log_fail("accel", "report this: it is a bug in Sluice", BDF_FMT " took %u of %u requests: %s",
+		 BDF_ARG(vf->fn->bdf), n, b->n, sl_err_text(vf->accel->refused));
 	b->n = n;
 	return vf->accel->refused ? vf->accel->refused : SL_NOSPACE;
 }
@@ -47,8 +48,9 @@ enum sl_err batch_finish(struct machine *m)
 			else if (late) {
 				enum sl_err e = vf->accel->drv->health(vf->accel) ? SL_DEVICE : SL_TIMEOUT;
 				log_fail("accel", "run again; if it stays, this VF's controller is stuck",
-				         BDF_FMT " holds %u of %u requests and is silent for 10 s: %s", BDF_ARG(vf->fn->bdf),
-				         vf->batch.n - vf->batch.done, vf->batch.n, sl_err_text(e));
+					 BDF_FMT " holds %u of %u requests and is silent for 10 s: %s",
+					 BDF_ARG(vf->fn->bdf), vf->batch.n - vf->batch.done, vf->batch.n,
+					 sl_err_text(e));
 				return e;
 			}
 		}

@@ -31,31 +31,34 @@ enum sl_err stage_boot(struct machine *m)
 	enum sl_err clock = SL_OK, e = acpi_init(&m->acpi, b->rsdp, paging_read_map);
 	if (!e)
 		clock = tsc_init(&m->acpi, b->tsc_start);
-	log_line("boot", "UEFI firmware \"%s\" revision 0x%x, Secure Boot %s", b->firmware, b->firmware_revision,
-	         tristate[b->secure_boot % 3]);
+	log_line("boot", "UEFI firmware \"%s\" revision 0x%x, Secure Boot %s", b->firmware,
+		 b->firmware_revision, tristate[b->secure_boot % 3]);
 	log_line("boot", "%s; SMEP %s, SMAP %s, UMIP %s%s", cpu->brand, cpu->smep ? "on" : "absent",
-	         cpu->smap ? "on" : "absent", cpu->umip ? "on" : "absent",
-	         cpu->hypervisor ? "; under a hypervisor" : "");
+		 cpu->smap ? "on" : "absent", cpu->umip ? "on" : "absent",
+		 cpu->hypervisor ? "; under a hypervisor" : "");
 	paging_check();
-	log_line("boot", "%llu MiB of RAM, %llu MiB free; own page tables: text read-only, data not executable, page 0 unmapped",
-	         (ull)(ram_bytes(b) >> 20), (ull)(pmm_free_pages() >> 8));
+	log_line("boot",
+		 "%llu MiB of RAM, %llu MiB free; own page tables: text read-only, data not executable, page "
+		 "0 unmapped",
+		 (ull)(ram_bytes(b) >> 20), (ull)(pmm_free_pages() >> 8));
 	if (e) {
-		log_fail("boot", "update the firmware", "the ACPI root pointer at 0x%llx is not usable: %s", (ull)b->rsdp,
-		         sl_err_text(e));
+		log_fail("boot", "update the firmware", "the ACPI root pointer at 0x%llx is not usable: %s",
+			 (ull)b->rsdp, sl_err_text(e));
 		return e;
 	}
 	log_line("boot", "TSC %llu.%03llu MHz, %s%s", (ull)(tsc_info()->hz / 1000000),
-	         (ull)(tsc_info()->hz / 1000 % 1000), tsc_info()->source,
-	         cpu->invariant_tsc ? ", invariant" : ", not marked invariant");
+		 (ull)(tsc_info()->hz / 1000 % 1000), tsc_info()->source,
+		 cpu->invariant_tsc ? ", invariant" : ", not marked invariant");
 	if (clock)
-		log_warn("boot", "no HPET, ACPI timer or CPUID 15h to take the TSC's rate from: times below are guesses");
+		log_warn("boot", "no HPET, ACPI timer or CPUID 15h to take the TSC's rate from: times below "
+				 "are guesses");
 	if (cfg->error.line) {
-		log_fail("boot", "correct that line; README.md lists the keys", "%s:%u:%u: %s", cfg->error.source,
-		         cfg->error.line, cfg->error.col, cfg->error.text);
+		log_fail("boot", "correct that line; README.md lists the keys", "%s:%u:%u: %s",
+			 cfg->error.source, cfg->error.line, cfg->error.col, cfg->error.text);
 		return SL_CONFIG;
 	}
-	log_line("boot", "options from %s: app=%s vfs=%u qd=%u seconds=%u scratch=%s", b->config_from, cfg->app, cfg->vfs,
-	         cfg->qd, cfg->seconds, cfg->scratch[0] ? cfg->scratch : "(none)");
+	log_line("boot", "options from %s: app=%s vfs=%u qd=%u seconds=%u scratch=%s", b->config_from,
+		 cfg->app, cfg->vfs, cfg->qd, cfg->seconds, cfg->scratch[0] ? cfg->scratch : "(none)");
 	return SL_OK;
 }
 
@@ -69,8 +72,8 @@ static void follow_spcr(const struct machine *m)
 	enum sl_err e = serial_init(&uart, m->boot->cfg.baud);
 	if (!e)
 		log_sink_add(serial_write);
-	log_line("acpi", "SPCR names the UART at %s 0x%llx as console: %s", uart.mmio ? "memory" : "port", (ull)uart.addr,
-	         sl_err_text(e));
+	log_line("acpi", "SPCR names the UART at %s 0x%llx as console: %s", uart.mmio ? "memory" : "port",
+		 (ull)uart.addr, sl_err_text(e));
 }
 
 enum sl_err stage_acpi(struct machine *m)
@@ -80,24 +83,29 @@ enum sl_err stage_acpi(struct machine *m)
 	size_t n = 0;
 	for (unsigned i = 0; i < a->count; i++) {
 		for (unsigned k = 0; k < 4; k++)
-			list[n++] = a->table[i].sig[k] > ' ' && a->table[i].sig[k] < 0x7f ? a->table[i].sig[k] : '?';
+			list[n++] = a->table[i].sig[k] > ' ' && a->table[i].sig[k] < 0x7f ? a->table[i].sig[k]
+											  : '?';
 		list[n++] = ' ';
 	}
 	list[n] = 0;
-	log_line("acpi", "RSDP revision %u, %s with %u tables: %s", a->revision, a->xsdt ? "XSDT" : "RSDT", a->count, list);
+	log_line("acpi", "RSDP revision %u, %s with %u tables: %s", a->revision, a->xsdt ? "XSDT" : "RSDT",
+		 a->count, list);
 	if (a->lost)
 		log_warn("acpi", "%u tables are unreadable and left out", a->lost);
 	for (unsigned i = 0; i < a->count; i++)
 		if (!a->table[i].sum_ok)
-			log_warn("acpi", "%s at 0x%llx has a wrong checksum (firmware bug); used with care", a->table[i].sig,
-			         (ull)a->table[i].phys);
+			log_warn("acpi", "%s at 0x%llx has a wrong checksum (firmware bug); used with care",
+				 a->table[i].sig, (ull)a->table[i].phys);
 	const struct acpi_table *madt = acpi_find(a, "APIC", 0);
-	log_line("acpi", "%u processors; this one is used, the others stay parked (more than one core: not there yet)",
-	         madt ? acpi_madt_cpus(madt->data) : 1);
+	log_line(
+		"acpi",
+		"%u processors; this one is used, the others stay parked (more than one core: not there yet)",
+		madt ? acpi_madt_cpus(madt->data) : 1);
 	follow_spcr(m);
 	if (!acpi_find(a, "MCFG", 0)) {
-		log_fail("acpi", "in QEMU use -machine q35; on a server switch PCIe memory-mapped configuration on",
-		         "there is no MCFG table, so PCIe's configuration space can not be reached");
+		log_fail("acpi",
+			 "in QEMU use -machine q35; on a server switch PCIe memory-mapped configuration on",
+			 "there is no MCFG table, so PCIe's configuration space can not be reached");
 		return SL_NOTFOUND;
 	}
 	return SL_OK;
@@ -110,8 +118,9 @@ static enum sl_err add_windows(struct machine *m)
 	enum sl_err e;
 	unsigned added = 0;
 	for (unsigned i = 0; (e = acpi_mcfg(mcfg, i, &w)) != SL_END; i++) {
-		volatile void *va =
-		        e ? NULL : mmio_map(PHYS(w.base + ((uint64_t)w.start << 20)), (w.end - w.start + 1ull) << 20);
+		volatile void *va = e ? NULL
+				      : mmio_map(PHYS(w.base + ((uint64_t)w.start << 20)),
+						 (w.end - w.start + 1ull) << 20);
 		if (!e && !va)
 			e = SL_NOMEM;
 		if (!e)
@@ -119,8 +128,9 @@ static enum sl_err add_windows(struct machine *m)
 		if (!e)
 			e = pci_scan(&m->pci, ecam_cfg(), w.seg, w.start, w.end);
 		if (e)
-			log_warn("pci", "MCFG entry %u (segment %u, buses %02x-%02x at 0x%llx) is left out: %s", i, w.seg, w.start,
-			         w.end, (ull)w.base, sl_err_text(e));
+			log_warn("pci",
+				 "MCFG entry %u (segment %u, buses %02x-%02x at 0x%llx) is left out: %s", i,
+				 w.seg, w.start, w.end, (ull)w.base, sl_err_text(e));
 		else
 			added++;
 	}
@@ -140,14 +150,15 @@ static void print_func(const struct pci *pci, const struct pci_func *f)
 	char tail[64] = "";
 	struct sriov s;
 	if (f->is_bridge)
-		fmt_print(tail, sizeof tail, " -> buses %02x-%02x%s", f->sec, f->sub, f->cap_acs ? ", ACS" : "");
+		fmt_print(tail, sizeof tail, " -> buses %02x-%02x%s", f->sec, f->sub,
+			  f->cap_acs ? ", ACS" : "");
 	else if (f->cap_sriov && sriov_read(pci, f, &s) == SL_OK)
 		fmt_print(tail, sizeof tail, ", SR-IOV: up to %u VFs", s.total_vfs);
 	const char *class = pci_class_name(f->class), *vendor = pci_vendor_name(f->vendor);
 	const char *device = pci_device_name(f->vendor, f->device);
 	log_line("pci", "%*s" BDF_FMT " %s: %s %s [%04x:%04x]%s", (int)(2 * depth_of(f)), "", BDF_ARG(f->bdf),
-	         class ? class : "unknown class", vendor ? vendor : "unknown vendor", device ? device : "device", f->vendor, f->device,
-	         tail);
+		 class ? class : "unknown class", vendor ? vendor : "unknown vendor",
+		 device ? device : "device", f->vendor, f->device, tail);
 }
 
 enum sl_err stage_pci(struct machine *m)
@@ -163,9 +174,11 @@ enum sl_err stage_pci(struct machine *m)
 		n++;
 	}
 	unsigned stopped = pci_quiesce(&m->pci);
-	log_line("pci", "%u functions; bus mastering switched off on the %u that firmware had left it on", n, stopped);
+	log_line("pci", "%u functions; bus mastering switched off on the %u that firmware had left it on", n,
+		 stopped);
 	log_line("pci", "IOMMU groups: not computed yet (each VF is treated as its own)");
 	uint64_t pages = start_reclaim();
-	log_line("pci", "no device can reach memory now: %llu MiB of firmware's boot memory taken back", (ull)(pages >> 8));
+	log_line("pci", "no device can reach memory now: %llu MiB of firmware's boot memory taken back",
+		 (ull)(pages >> 8));
 	return SL_OK;
 }

@@ -1,5 +1,6 @@
-/* A latency histogram with logarithmic buckets: 16 to each power of two, so a value read back is at most 6.3 % low. Adding
- * costs a handful of instructions and never allocates. Unit-free: the workloads add TSC ticks. */
+/* A latency histogram with logarithmic buckets: 16 to each power of two, so a value read back is at most 6.3
+ * % low. Adding costs a handful of instructions and never allocates. Unit-free: the workloads add TSC ticks.
+ */
 #pragma once
 #include "kernel/bits.h"
 
@@ -16,6 +17,6 @@ void hist_add(struct hist *h, uint64_t value);
 /* Adds all of from to h. */
 void hist_merge(struct hist *h, const struct hist *from);
 
-/* The value that part of 1000 values are at or below: part=500 is the median, 999 is p99.9. Never outside min..max; 0 for
- * an empty histogram. */
+/* The value that part of 1000 values are at or below: part=500 is the median, 999 is p99.9. Never outside
+ * min..max; 0 for an empty histogram. */
 uint64_t hist_permille(const struct hist *h, unsigned part);

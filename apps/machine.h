@@ -1,4 +1,5 @@
-/* Everything that the stages build up and pass on. One of it, in apps/main.c; a stage reads what earlier ones made. */
+/* Everything that the stages build up and pass on. One of it, in apps/main.c; a stage reads what earlier ones
+ * made. */
 #pragma once
 #include "boot/boot_info.h"
 #include "drivers/accel.h"
@@ -13,16 +14,16 @@
 
 #define VFS_MAX 64
 
-/* The window that every domain sees, at one and the same device address: queues, buffers, a page that the device may only
- * read, and then nothing. */
+/* The window that every domain sees, at one and the same device address: queues, buffers, a page that the
+ * device may only read, and then nothing. */
 #define WINDOW_QUEUES   0ull
 #define WINDOW_BUFFERS  PAGE_2M
 #define WINDOW_READONLY (2 * PAGE_2M)
 #define WINDOW_HOLE     (3 * PAGE_2M)
 #define WINDOW_SIZE     (4 * PAGE_2M)
 
-/* Buffers: one page for each request in flight, a page that the other VFs try to overwrite, and one for each request's
- * metadata. */
+/* Buffers: one page for each request in flight, a page that the other VFs try to overwrite, and one for each
+ * request's metadata. */
 #define BUFFER_SLOTS  256u
 #define BUFFER_TARGET (BUFFER_SLOTS * PAGE_SIZE)
 #define BUFFER_META   ((BUFFER_SLOTS + 1) * PAGE_SIZE)
@@ -45,7 +46,7 @@ struct vf {
 	struct pci_func *fn;
 	struct domain *dom;
 	struct nvme_vf nvme;
-	struct accel *accel; /* NULL until it is open */
+	struct accel *accel;           /* NULL until it is open */
 	struct accel_store *data, *pi; /* stores without and with protection information; pi may be NULL */
 	bool attached, online;
 	uint16_t cntlid;
@@ -104,16 +105,16 @@ static inline uint8_t *vf_meta(const struct vf *vf, unsigned tag)
 
 /* A request for chunk number chunk of a store of the VF, with the tag's buffers. */
 static inline struct accel_req vf_request(const struct vf *vf, const struct accel_store *s, enum accel_op op,
-                                          uint64_t chunk, unsigned tag)
+					  uint64_t chunk, unsigned tag)
 {
 	uint32_t blocks = (uint32_t)(CHUNK / s->block);
 	return (struct accel_req){.op = (uint8_t)op,
-	                          .blocks = (uint16_t)blocks,
-	                          .store = s->id,
-	                          .tag = tag,
-	                          .lba = s->first_lba + chunk * blocks,
-	                          .data = IOVA(vf->buffers.iova.v + tag * CHUNK),
-	                          .meta = IOVA(vf->buffers.iova.v + BUFFER_META + tag * META_SLOT)};
+				  .blocks = (uint16_t)blocks,
+				  .store = s->id,
+				  .tag = tag,
+				  .lba = s->first_lba + chunk * blocks,
+				  .data = IOVA(vf->buffers.iova.v + tag * CHUNK),
+				  .meta = IOVA(vf->buffers.iova.v + BUFFER_META + tag * META_SLOT)};
 }
 
 /* Chunks that a store has room for. */
@@ -134,4 +135,3 @@ uint64_t timed_seed(const struct vf *vf, uint64_t chunk);
 void undo_pf(struct machine *m);
 void undo_sriov(struct machine *m);
 void undo_domains(struct machine *m);
-

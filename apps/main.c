@@ -1,5 +1,5 @@
-/* The boot as a table of contents. A stage that fails has said why and what to try; what the stages before it set up is put
- * back in reverse order, whatever happened. */
+/* The boot as a table of contents. A stage that fails has said why and what to try; what the stages before it
+ * set up is put back in reverse order, whatever happened. */
 #include "apps/machine.h"
 #include "apps/report.h"
 #include "kernel/log.h"
@@ -11,16 +11,16 @@ static const struct stage {
 	enum sl_err (*run)(struct machine *m);
 	void (*undo)(struct machine *m); /* puts back what run did, also when it did only half of it */
 } stages[] = {
-        {"boot", stage_boot, NULL},
-        {"acpi", stage_acpi, NULL},
-        {"pci", stage_pci, NULL},
-        {"iommu", stage_iommu, NULL},
-        {"pf", stage_pf, undo_pf},
-        {"sriov", stage_sriov, undo_sriov},
-        {"domains", stage_domains, undo_domains},
-        {"verify", stage_verify, NULL},
-        {"timed", stage_timed, NULL},
-        {"refuse", stage_refuse, NULL},
+	{"boot", stage_boot, NULL},
+	{"acpi", stage_acpi, NULL},
+	{"pci", stage_pci, NULL},
+	{"iommu", stage_iommu, NULL},
+	{"pf", stage_pf, undo_pf},
+	{"sriov", stage_sriov, undo_sriov},
+	{"domains", stage_domains, undo_domains},
+	{"verify", stage_verify, NULL},
+	{"timed", stage_timed, NULL},
+	{"refuse", stage_refuse, NULL},
 };
 
 static struct machine machine;

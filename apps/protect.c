@@ -31,10 +31,13 @@ static void report_snapshot(const char *when, uint64_t at)
 		masters += s->func[i].command >> 2 & 1;
 	for (uint32_t i = 0; i < s->units; i++) {
 		const struct boot_unit *u = &s->unit[i];
-		log_line("iommu", "%s: unit at 0x%llx translation %s, remapping %s, protected regions %s (GSTS %08x PMEN %08x "
-		                  "FSTS %08x RTADDR %llx IRTA %llx)",
-		         when, (ull)u->base, u->gsts >> 31 & 1 ? "on" : "off", u->gsts >> 25 & 1 ? "on" : "off",
-		         u->pmen & 1 ? "on" : "off", u->gsts, u->pmen, u->fsts, (ull)u->rtaddr, (ull)u->irta);
+		log_line("iommu",
+			 "%s: unit at 0x%llx translation %s, remapping %s, protected regions %s (GSTS %08x "
+			 "PMEN %08x "
+			 "FSTS %08x RTADDR %llx IRTA %llx)",
+			 when, (ull)u->base, u->gsts >> 31 & 1 ? "on" : "off",
+			 u->gsts >> 25 & 1 ? "on" : "off", u->pmen & 1 ? "on" : "off", u->gsts, u->pmen,
+			 u->fsts, (ull)u->rtaddr, (ull)u->irta);
 	}
 	log_line("iommu", "%s: %u of %u functions could do DMA", when, masters, s->funcs);
 }
@@ -47,15 +50,16 @@ static bool overlaps(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
 static bool hits_bar(const struct pci *pci, uint64_t base)
 {
 	PCI_EACH(f, pci)
-	for (unsigned i = 0; i < PCI_BARS; i++)
-		if ((f->bar[i].size && overlaps(base, WINDOW_SIZE, f->bar[i].addr, f->bar[i].size)) ||
-		    (f->vf_bar[i].size && overlaps(base, WINDOW_SIZE, f->vf_bar[i].addr, f->vf_bar[i].size * f->vf_room)))
-			return true;
+		for (unsigned i = 0; i < PCI_BARS; i++)
+			if ((f->bar[i].size && overlaps(base, WINDOW_SIZE, f->bar[i].addr, f->bar[i].size)) ||
+			    (f->vf_bar[i].size &&
+			     overlaps(base, WINDOW_SIZE, f->vf_bar[i].addr, f->vf_bar[i].size * f->vf_room)))
+				return true;
 	return false;
 }
 
-/* The same window for every domain: below 2^38, where no function has registers, and where memory is ours to leave alone, so
- * that a device address is never the physical address of anything. */
+/* The same window for every domain: below 2^38, where no function has registers, and where memory is ours to
+ * leave alone, so that a device address is never the physical address of anything. */
 static enum sl_err choose_window(struct machine *m)
 {
 	for (uint64_t base = BIT(37); base < BIT(38); base += PAGE_1G) {
@@ -66,7 +70,7 @@ static enum sl_err choose_window(struct machine *m)
 		return SL_OK;
 	}
 	log_fail("iommu", "move 64-bit device addresses in firmware setup (MMIO high base)",
-	         "no device address range below 2^38 is free of device registers");
+		 "no device address range below 2^38 is free of device registers");
 	return SL_NOSPACE;
 }
 
@@ -74,12 +78,15 @@ static enum sl_err no_unit(const struct machine *m)
 {
 	if (acpi_find(&m->acpi, "IVRS", 0))
 		log_fail("iommu", "use a machine with Intel VT-d",
-		         "this is an AMD machine (IVRS table found, no DMAR): AMD's IOMMU is not supported");
+			 "this is an AMD machine (IVRS table found, no DMAR): AMD's IOMMU is not supported");
 	else
-		log_fail("iommu", "switch VT-d (Intel VT for Directed I/O, IOMMU) on in firmware setup; in QEMU add -device "
-		                  "intel-iommu",
-		         "there is no DMAR table among %u ACPI tables: no IOMMU, so nothing holds a device back",
-		         m->acpi.count);
+		log_fail("iommu",
+			 "switch VT-d (Intel VT for Directed I/O, IOMMU) on in firmware setup; in QEMU add "
+			 "-device "
+			 "intel-iommu",
+			 "there is no DMAR table among %u ACPI tables: no IOMMU, so nothing holds a device "
+			 "back",
+			 m->acpi.count);
 	return SL_NOTFOUND;
 }
 
@@ -104,8 +111,10 @@ enum sl_err stage_iommu(struct machine *m)
 	const struct iommu_regs regs = {NULL, map_unit};
 	enum sl_err e = iommu_init(&m->iommu, table->data, &topo, &regs);
 	if (e) {
-		log_fail("iommu", "update the firmware; if VT-d can be switched in its setup, switch it off and on once",
-		         "the DMAR table leads to no usable unit: %s", sl_err_text(e));
+		log_fail("iommu",
+			 "update the firmware; if VT-d can be switched in its setup, switch it off and on "
+			 "once",
+			 "the DMAR table leads to no usable unit: %s", sl_err_text(e));
 		return e;
 	}
 	e = choose_window(m);
@@ -115,7 +124,8 @@ enum sl_err stage_iommu(struct machine *m)
 		e = iommu_enable(&m->iommu);
 	if (e)
 		return e;
-	log_line("iommu", "translation is on: no function has a context entry, so no device reaches anything");
+	log_line("iommu",
+		 "translation is on: no function has a context entry, so no device reaches anything");
 	log_line("iommu", "interrupt remapping: not there yet (no function may send interrupts)");
 	return SL_OK;
 }

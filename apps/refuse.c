@@ -1,5 +1,5 @@
-/* Stage refuse: each VF is told to write where it must not. The verdict is memory, medium and fault record; what the device
- * says of it is shown and not believed. */
+/* Stage refuse: each VF is told to write where it must not. The verdict is memory, medium and fault record;
+ * what the device says of it is shown and not believed. */
 #include "apps/machine.h"
 #include "apps/pattern.h"
 #include "kernel/fmt.h"
@@ -35,7 +35,8 @@ static void fill_targets(const struct machine *m)
 	pattern_fill(kernel_page, sizeof kernel_page, pattern_seed(1000, 1, 1));
 	for (unsigned i = 0; i < m->vfs; i++) {
 		pattern_fill(m->vf[i].readonly.va, PAGE_SIZE, pattern_seed(i, 2, 2));
-		pattern_fill((uint8_t *)m->vf[i].buffers.va + BUFFER_TARGET, PAGE_SIZE, pattern_seed(i, 3, 3));
+		pattern_fill((uint8_t *)m->vf[i].buffers.va + BUFFER_TARGET, PAGE_SIZE,
+			     pattern_seed(i, 3, 3));
 	}
 }
 
@@ -55,7 +56,7 @@ static bool all_work(struct machine *m, uint64_t chunk)
 		return false;
 	for (unsigned i = 0; i < m->vfs; i++)
 		right &= m->vf[i].batch.status[0] == 0 &&
-		         pattern_check(vf_buffer(&m->vf[i], 0), CHUNK, timed_seed(&m->vf[i], chunk));
+			 pattern_check(vf_buffer(&m->vf[i], 0), CHUNK, timed_seed(&m->vf[i], chunk));
 	return right;
 }
 
@@ -88,16 +89,19 @@ static enum sl_err wait_fault(struct machine *m, struct iommu_fault *f)
 
 static bool fault_right(const struct attack *a, const struct iommu_fault *f)
 {
-	return bdf_eq(f->bdf, a->by->fn->bdf) && f->iova.v == a->to.v && f->write && f->reason == REASON_WRITE;
+	return bdf_eq(f->bdf, a->by->fn->bdf) && f->iova.v == a->to.v && f->write &&
+	       f->reason == REASON_WRITE;
 }
 
 /* The first VF's cases are explained in full; the others' faults have the same reasons. */
-static void print_case(struct machine *m, const struct attack *a, const struct iommu_fault *f, uint16_t status)
+static void print_case(struct machine *m, const struct attack *a, const struct iommu_fault *f,
+		       uint16_t status)
 {
 	char said[64], why[256], unit[16];
-	log_line("refuse", "VF %u -> %s: refused; fault: " BDF_FMT " %s 0x%llx, reason %u; the device says %s", a->by->index, a->name,
-	         BDF_ARG(f->bdf), f->write ? "write" : "read", (ull)f->iova.v, f->reason,
-	         status ? a->by->accel->drv->status_text(status, said, sizeof said) : "success");
+	log_line("refuse",
+		 "VF %u -> %s: refused; fault: " BDF_FMT " %s 0x%llx, reason %u; the device says %s",
+		 a->by->index, a->name, BDF_ARG(f->bdf), f->write ? "write" : "read", (ull)f->iova.v,
+		 f->reason, status ? a->by->accel->drv->status_text(status, said, sizeof said) : "success");
 	if (a->by->index)
 		return;
 	iommu_fault_describe(&m->iommu, f, why, sizeof why);
@@ -108,10 +112,11 @@ static void print_case(struct machine *m, const struct attack *a, const struct i
 static void print_failure(const struct attack *a, const char *what)
 {
 	log_fail("refuse", "do not give this machine's functions to anyone you do not trust",
-	         BDF_FMT " -> %s at 0x%llx: %s", BDF_ARG(a->by->fn->bdf), a->name, (ull)a->to.v, what);
+		 BDF_FMT " -> %s at 0x%llx: %s", BDF_ARG(a->by->fn->bdf), a->name, (ull)a->to.v, what);
 }
 
-/* Records are cleared and cached translations dropped first: a refusal out of the IOTLB may leave no record. */
+/* Records are cleared and cached translations dropped first: a refusal out of the IOTLB may leave no record.
+ */
 static bool run_attack(struct machine *m, const struct attack *a, uint64_t chunk)
 {
 	struct iommu_fault f;
@@ -133,8 +138,9 @@ static bool run_attack(struct machine *m, const struct attack *a, uint64_t chunk
 		return false;
 	}
 	if (!fault_right(a, &f)) {
-		fmt_print(text, sizeof text, "a fault was recorded, but not the right one: " BDF_FMT " %s 0x%llx, reason %u", BDF_ARG(f.bdf),
-		          f.write ? "write" : "read", (ull)f.iova.v, f.reason);
+		fmt_print(text, sizeof text,
+			  "a fault was recorded, but not the right one: " BDF_FMT " %s 0x%llx, reason %u",
+			  BDF_ARG(f.bdf), f.write ? "write" : "read", (ull)f.iova.v, f.reason);
 		print_failure(a, text);
 		return false;
 	}
@@ -198,12 +204,15 @@ enum sl_err stage_refuse(struct machine *m)
 {
 	static bool ok[VFS_MAX][VFS_MAX + OTHERS];
 	fill_targets(m);
-	log_line("refuse", "each of %u VFs is told to write to memory of every other VF, of the kernel, to a page that it may only "
-	                   "read and to an unmapped one",
-	         m->vfs);
+	log_line("refuse",
+		 "each of %u VFs is told to write to memory of every other VF, of the kernel, to a page that "
+		 "it may only "
+		 "read and to an unmapped one",
+		 m->vfs);
 	for (unsigned v = 0; v < m->vfs; v++)
 		run_vf(m, &m->vf[v], ok[v]);
 	print_verdicts(m, ok);
-	log_line("refuse", "%llu of %llu refused, recorded and without effect", (ull)m->refused, (ull)m->cases);
+	log_line("refuse", "%llu of %llu refused, recorded and without effect", (ull)m->refused,
+		 (ull)m->cases);
 	return m->refused == m->cases ? SL_OK : SL_VERIFY;
 }

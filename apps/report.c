@@ -12,14 +12,15 @@ uint64_t report_ns(uint64_t ticks)
 void report_result(const struct machine *m, const char *failed, enum sl_err e)
 {
 	const struct config *cfg = &m->boot->cfg;
-	log_line("verdict", "%s", failed ? "FAILED: see the FAIL line above"
-	                                 : "every result was right, and every DMA that must be refused was refused");
-	log_text("RESULT v=1 app=%s ok=%d vfs=%u verified=%llu cases=%llu refused=%llu", cfg->app, failed ? 0 : 1, m->vfs,
-	         (ull)m->verified, (ull)m->cases, (ull)m->refused);
+	log_line("verdict", "%s",
+		 failed ? "FAILED: see the FAIL line above"
+			: "every result was right, and every DMA that must be refused was refused");
+	log_text("RESULT v=1 app=%s ok=%d vfs=%u verified=%llu cases=%llu refused=%llu", cfg->app,
+		 failed ? 0 : 1, m->vfs, (ull)m->verified, (ull)m->cases, (ull)m->refused);
 	log_text(" ops=%llu us=%llu iops=%llu", (ull)m->timed_ops, (ull)m->timed_us,
-	         (ull)(m->timed_us ? m->timed_ops * 1000000 / m->timed_us : 0));
+		 (ull)(m->timed_us ? m->timed_ops * 1000000 / m->timed_us : 0));
 	log_text(" p50_ns=%llu p99_ns=%llu max_ns=%llu", (ull)report_ns(hist_permille(&m->latency, 500)),
-	         (ull)report_ns(hist_permille(&m->latency, 990)), (ull)report_ns(m->latency.max));
+		 (ull)report_ns(hist_permille(&m->latency, 990)), (ull)report_ns(m->latency.max));
 	log_text(" mem_kib=%llu", (ull)(pmm_peak_pages() * PAGE_SIZE / 1024));
 	if (failed)
 		log_text(" stage=%s err=%s", failed, sl_err_name(e));

@@ -1,5 +1,5 @@
-/* Stage timed: random 4 KiB reads at a fixed depth on every VF, polled by this one core in turn. What was read last is checked
- * after the clock has stopped. */
+/* Stage timed: random 4 KiB reads at a fixed depth on every VF, polled by this one core in turn. What was
+ * read last is checked after the clock has stopped. */
 #include "apps/machine.h"
 #include "apps/pattern.h"
 #include "apps/report.h"
@@ -34,8 +34,8 @@ static struct accel_req next_request(struct poller *p, uint32_t tag)
 	return vf_request(p->vf, p->vf->data, ACCEL_READ, chunk, tag);
 }
 
-/* Takes what came back and, while the time runs, sends as many again: one doorbell for all of them. Returns the number of
- * errors. */
+/* Takes what came back and, while the time runs, sends as many again: one doorbell for all of them. Returns
+ * the number of errors. */
 static unsigned turn(struct poller *p, bool again)
 {
 	struct accel_done done[POLL_MAX];
@@ -70,7 +70,8 @@ static enum sl_err prepare(struct machine *m)
 			struct vf *vf = &m->vf[v];
 			vf->batch.n = vf->batch.done = 0;
 			for (uint32_t i = 0; i < 32 && first + i < store_chunks(vf->data); i++) {
-				vf->batch.req[vf->batch.n++] = vf_request(vf, vf->data, ACCEL_WRITE, first + i, i);
+				vf->batch.req[vf->batch.n++] =
+					vf_request(vf, vf->data, ACCEL_WRITE, first + i, i);
 				pattern_fill(vf_buffer(vf, i), CHUNK, timed_seed(vf, first + i));
 			}
 			enum sl_err e = batch_start(vf);
@@ -89,8 +90,9 @@ static enum sl_err fill_queues(struct machine *m, uint32_t qd)
 	for (unsigned v = 0; v < m->vfs; v++) {
 		struct vf *vf = &m->vf[v];
 		uint64_t room = store_chunks(vf->data);
-		poller[v] = (struct poller){
-		        .vf = vf, .random = pattern_seed(v, 1, 1), .chunks = room < TIMED_CHUNKS ? room : TIMED_CHUNKS};
+		poller[v] = (struct poller){.vf = vf,
+					    .random = pattern_seed(v, 1, 1),
+					    .chunks = room < TIMED_CHUNKS ? room : TIMED_CHUNKS};
 		hist_reset(&vf->latency);
 		vf->ops = 0;
 		vf->timed = vf->accel->stats;
@@ -136,7 +138,8 @@ static enum sl_err sample(struct machine *m, uint32_t qd)
 {
 	for (unsigned v = 0; v < m->vfs; v++)
 		for (uint32_t tag = 0; tag < qd; tag++)
-			if (!pattern_check(vf_buffer(&m->vf[v], tag), CHUNK, timed_seed(&m->vf[v], poller[v].chunk[tag])))
+			if (!pattern_check(vf_buffer(&m->vf[v], tag), CHUNK,
+					   timed_seed(&m->vf[v], poller[v].chunk[tag])))
 				return SL_VERIFY;
 	return SL_OK;
 }
@@ -153,7 +156,8 @@ static void print_ratio(uint64_t a, uint64_t b)
 	log_text(" %5llu.%03llu", (ull)(x / 1000), (ull)(x % 1000));
 }
 
-static void print_row(const char *name, const struct hist *h, const struct accel_stats *s, uint64_t ops, uint64_t us)
+static void print_row(const char *name, const struct hist *h, const struct accel_stats *s, uint64_t ops,
+		      uint64_t us)
 {
 	log_text("  %-14s %8llu %7llu", name, (ull)(ops * 1000000 / us), (ull)(ops * CHUNK / us));
 	print_us(h, 0);
@@ -172,7 +176,7 @@ static void print_table(struct machine *m)
 	char name[24];
 	log_text("                    ops/s    MB/s  latency us:\n");
 	log_text("  VF                                 min     median        p99      p99.9        max "
-	         " bells/op empty/op\n");
+		 " bells/op empty/op\n");
 	for (unsigned v = 0; v < m->vfs; v++) {
 		struct vf *vf = &m->vf[v];
 		fmt_print(name, sizeof name, BDF_FMT, BDF_ARG(vf->fn->bdf));
@@ -190,16 +194,16 @@ enum sl_err stage_timed(struct machine *m)
 	enum sl_err e = prepare(m);
 	if (e)
 		return e;
-	log_line("timed", "random 4 KiB reads, %u in flight on each of %u VFs, one core, no interrupts, %u s", qd, m->vfs,
-	         seconds);
+	log_line("timed", "random 4 KiB reads, %u in flight on each of %u VFs, one core, no interrupts, %u s",
+		 qd, m->vfs, seconds);
 	e = fill_queues(m, qd);
 	if (!e)
 		e = run(m, qd, seconds);
 	if (!e)
 		e = sample(m, qd);
 	if (e) {
-		log_fail("timed", "run again; if it stays, the device fails under load", "reads under load went wrong: %s",
-		         sl_err_text(e));
+		log_fail("timed", "run again; if it stays, the device fails under load",
+			 "reads under load went wrong: %s", sl_err_text(e));
 		return e;
 	}
 	hist_reset(&m->latency);

@@ -1,5 +1,5 @@
-/* Stage verify: every operation that the VFs offer, on all VFs at once, each result checked against the CPU. A step is one
- * request for each of SPAN chunks; the next step checks on what the last one did. */
+/* Stage verify: every operation that the VFs offer, on all VFs at once, each result checked against the CPU.
+ * A step is one request for each of SPAN chunks; the next step checks on what the last one did. */
 #include "apps/machine.h"
 #include "apps/pattern.h"
 #include "drivers/crc16.h"
@@ -7,7 +7,7 @@
 #include "kernel/str.h"
 
 #define SPAN       DEPTH_MIN /* chunks that a round works on */
-#define WANT       12000u /* operations, over all VFs */
+#define WANT       12000u    /* operations, over all VFs */
 #define ROUNDS_MAX 64u
 
 enum outcome { DONE, MISCOMPARE, PI_ERROR };
@@ -62,7 +62,8 @@ static bool is_pattern(const struct ctx *c)
 	return pattern_check(vf_buffer(c->vf, c->i), CHUNK, seed(c));
 }
 
-/* T10 protection information type 1: guard, application tag, reference tag, big-endian. NVM command set §5.2 */
+/* T10 protection information type 1: guard, application tag, reference tag, big-endian. NVM command set §5.2
+ */
 static bool is_pattern_with_pi(const struct ctx *c)
 {
 	const struct accel_store *s = c->vf->pi;
@@ -90,26 +91,28 @@ static void wrong_guard(const struct ctx *c)
 		uint16_t guard = crc16_t10dif(0, vf_buffer(c->vf, c->i) + b * s->block, s->block);
 		uint32_t ref = (uint32_t)(r->lba + b);
 		guard ^= (uint16_t)(1u << (c->i % 16));
-		uint8_t tuple[8] = {(uint8_t)(guard >> 8), (uint8_t)guard, 0, 0, (uint8_t)(ref >> 24), (uint8_t)(ref >> 16),
-		                    (uint8_t)(ref >> 8), (uint8_t)ref};
+		uint8_t tuple[8] = {
+			(uint8_t)(guard >> 8), (uint8_t)guard,      0,           0, (uint8_t)(ref >> 24),
+			(uint8_t)(ref >> 16),  (uint8_t)(ref >> 8), (uint8_t)ref};
 		memcpy(pi, tuple, sizeof tuple);
 	}
 }
 
 static const struct step steps[] = {
-        {"fill", ACCEL_FILL, DONE, false, 0, poison, NULL},
-        {"read zeros back", ACCEL_READ, DONE, false, 0, poison, is_zero},
-        {"write", ACCEL_WRITE, DONE, false, 0, pattern, NULL},
-        {"read back", ACCEL_READ, DONE, false, 0, poison, is_pattern},
-        {"compare", ACCEL_COMPARE, DONE, false, 0, pattern, NULL},
-        {"compare with one byte off", ACCEL_COMPARE, MISCOMPARE, false, 0, altered, NULL},
-        {"copy", ACCEL_COPY, DONE, false, 0, poison, NULL},
-        {"read the copy back", ACCEL_READ, DONE, false, 0, poison, is_pattern},
-        {"verify", ACCEL_VERIFY, DONE, false, 0, poison, NULL},
-        {"write with guard made by the VF", ACCEL_WRITE, DONE, true, ACCEL_PI_INSERT, pattern, NULL},
-        {"read back with guard", ACCEL_READ, DONE, true, ACCEL_PI_CHECK, poison, is_pattern_with_pi},
-        {"write with a wrong guard", ACCEL_WRITE, PI_ERROR, true, ACCEL_PI_CHECK, wrong_guard, NULL},
-        {"read back with guard, unchanged", ACCEL_READ, DONE, true, ACCEL_PI_CHECK, poison, is_pattern_with_pi},
+	{"fill", ACCEL_FILL, DONE, false, 0, poison, NULL},
+	{"read zeros back", ACCEL_READ, DONE, false, 0, poison, is_zero},
+	{"write", ACCEL_WRITE, DONE, false, 0, pattern, NULL},
+	{"read back", ACCEL_READ, DONE, false, 0, poison, is_pattern},
+	{"compare", ACCEL_COMPARE, DONE, false, 0, pattern, NULL},
+	{"compare with one byte off", ACCEL_COMPARE, MISCOMPARE, false, 0, altered, NULL},
+	{"copy", ACCEL_COPY, DONE, false, 0, poison, NULL},
+	{"read the copy back", ACCEL_READ, DONE, false, 0, poison, is_pattern},
+	{"verify", ACCEL_VERIFY, DONE, false, 0, poison, NULL},
+	{"write with guard made by the VF", ACCEL_WRITE, DONE, true, ACCEL_PI_INSERT, pattern, NULL},
+	{"read back with guard", ACCEL_READ, DONE, true, ACCEL_PI_CHECK, poison, is_pattern_with_pi},
+	{"write with a wrong guard", ACCEL_WRITE, PI_ERROR, true, ACCEL_PI_CHECK, wrong_guard, NULL},
+	{"read back with guard, unchanged", ACCEL_READ, DONE, true, ACCEL_PI_CHECK, poison,
+	 is_pattern_with_pi},
 };
 
 /* Copies go from the first half of the store to the second, and what was copied is read there. */
@@ -118,7 +121,8 @@ static uint64_t chunk_of(const struct step *st, const struct accel_store *s, con
 	uint64_t half = store_chunks(s) / 2, chunk = ((uint64_t)c->round * SPAN + c->i) % half;
 	if (st->on_pi) /* QEMU 10.0 finds a wrong guard on LBA 0 and writes all the same */
 		return chunk + half;
-	bool copied = st->op == ACCEL_COPY || st->op == ACCEL_VERIFY || (st > steps && st[-1].op == ACCEL_COPY);
+	bool copied =
+		st->op == ACCEL_COPY || st->op == ACCEL_VERIFY || (st > steps && st[-1].op == ACCEL_COPY);
 	return copied && !source ? half + chunk : chunk;
 }
 
@@ -131,7 +135,8 @@ static bool offered(const struct step *st, const struct vf *vf)
 {
 	bool after_copy = st > steps && st[-1].op == ACCEL_COPY;
 	bool after_fill = st > steps && st[-1].op == ACCEL_FILL;
-	return store_of(st, vf) && (vf->accel->can & BIT(st->op)) && (!after_copy || (vf->accel->can & BIT(ACCEL_COPY))) &&
+	return store_of(st, vf) && (vf->accel->can & BIT(st->op)) &&
+	       (!after_copy || (vf->accel->can & BIT(ACCEL_COPY))) &&
 	       (!after_fill || (vf->accel->can & BIT(ACCEL_FILL)));
 }
 
@@ -173,9 +178,10 @@ static enum sl_err check_step(const struct step *st, struct vf *vf, uint32_t rou
 		if (right && (!st->check || st->check(&c)))
 			continue;
 		log_fail("verify", "run again; if it stays, the device or the path to memory damages data",
-		         BDF_FMT " %s, round %u, LBA 0x%llx: %s (status: %s)", BDF_ARG(vf->fn->bdf), st->name, round,
-		         (ull)vf->batch.req[i].lba, right ? "data is not what the CPU computed" : "wrong outcome",
-		         status ? vf->accel->drv->status_text(status, text, sizeof text) : "success");
+			 BDF_FMT " %s, round %u, LBA 0x%llx: %s (status: %s)", BDF_ARG(vf->fn->bdf), st->name,
+			 round, (ull)vf->batch.req[i].lba,
+			 right ? "data is not what the CPU computed" : "wrong outcome",
+			 status ? vf->accel->drv->status_text(status, text, sizeof text) : "success");
 		return SL_VERIFY;
 	}
 	return SL_OK;
@@ -205,9 +211,9 @@ static enum sl_err check_room(const struct vf *vf)
 	for (unsigned i = 0; i < ARRAY_LEN(s); i++) {
 		if (!s[i] || store_chunks(s[i]) >= 2 * SPAN)
 			continue;
-		log_fail("verify", "give it a larger namespace", BDF_FMT " has %llu KiB in store %u; at least %llu are needed",
-		         BDF_ARG(vf->fn->bdf), (ull)(store_chunks(s[i]) * CHUNK / 1024), s[i]->id,
-		         (ull)(2 * SPAN * CHUNK / 1024));
+		log_fail("verify", "give it a larger namespace",
+			 BDF_FMT " has %llu KiB in store %u; at least %llu are needed", BDF_ARG(vf->fn->bdf),
+			 (ull)(store_chunks(s[i]) * CHUNK / 1024), s[i]->id, (ull)(2 * SPAN * CHUNK / 1024));
 		return SL_NOSPACE;
 	}
 	return SL_OK;
@@ -228,8 +234,9 @@ enum sl_err stage_verify(struct machine *m)
 	m->verified = ops;
 	for (unsigned s = 0; s < ARRAY_LEN(steps); s++)
 		log_line("verify", "%s: %s", steps[s].name,
-		         offered(&steps[s], &m->vf[0]) ? "right" : "not offered by this controller");
-	log_line("verify", "%llu operations in %u rounds on %u VFs at once, every result as the CPU computed it",
-	         (ull)ops, round, m->vfs);
+			 offered(&steps[s], &m->vf[0]) ? "right" : "not offered by this controller");
+	log_line("verify",
+		 "%llu operations in %u rounds on %u VFs at once, every result as the CPU computed it",
+		 (ull)ops, round, m->vfs);
 	return SL_OK;
 }

@@ -1,4 +1,5 @@
-/* Stages pf, sriov, domains: from the physical function to VFs with rings of their own, each in a domain of its own. */
+/* Stages pf, sriov, domains: from the physical function to VFs with rings of their own, each in a domain of
+ * its own. */
 #include "apps/machine.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
@@ -13,15 +14,16 @@ static enum sl_err connect(struct pci_func *fn, struct domain *dom, struct nvme_
 	const struct pci_bar *bar = &fn->bar[0];
 	volatile void *regs = bar->addr && bar->size ? mmio_map(PHYS(bar->addr), bar->size) : NULL;
 	if (!regs) {
-		log_fail("nvme", "switch above-4G decoding on in firmware setup", BDF_FMT " has no register address in BAR0",
-		         BDF_ARG(fn->bdf));
+		log_fail("nvme", "switch above-4G decoding on in firmware setup",
+			 BDF_FMT " has no register address in BAR0", BDF_ARG(fn->bdf));
 		return SL_NOSPACE;
 	}
 	*io = nvme_io_mmio(regs, bar->size);
 	enum sl_err e = domain_attach(dom, fn->bdf);
 	if (e) {
-		log_fail("iommu", "a function outside every DMAR scope can not be held back, so it is not used",
-		         BDF_FMT " can not be put into a domain: %s", BDF_ARG(fn->bdf), sl_err_text(e));
+		log_fail("iommu",
+			 "a function outside every DMAR scope can not be held back, so it is not used",
+			 BDF_FMT " can not be put into a domain: %s", BDF_ARG(fn->bdf), sl_err_text(e));
 		return e;
 	}
 	pci_mem_enable(fn, true);
@@ -83,24 +85,33 @@ enum sl_err stage_pf(struct machine *m)
 		enum sl_err e = open_pf(m, f);
 		const struct nvme_id *id = &m->nvme.ctrl.id;
 		if (!e && strcmp(id->serial, scratch) == 0) {
-			log_line("nvme", BDF_FMT " \"%s\" serial %s is the scratch controller; domain %u, %u queue pairs and %u "
-			                 "interrupts to give to VFs",
-			         BDF_ARG(f->bdf), id->model, id->serial, domain_id(m->pf_dom), m->nvme.free_vq, m->nvme.free_vi);
+			log_line("nvme",
+				 BDF_FMT " \"%s\" serial %s is the scratch controller; domain %u, %u queue "
+					 "pairs and %u "
+					 "interrupts to give to VFs",
+				 BDF_ARG(f->bdf), id->model, id->serial, domain_id(m->pf_dom),
+				 m->nvme.free_vq, m->nvme.free_vi);
 			return SL_OK;
 		}
 		log_line("nvme", BDF_FMT " %s%s: left alone", BDF_ARG(f->bdf),
-		         e ? "can not be used: " : "is not the scratch controller, serial ", e ? sl_err_text(e) : id->serial);
+			 e ? "can not be used: " : "is not the scratch controller, serial ",
+			 e ? sl_err_text(e) : id->serial);
 		undo_pf(m);
 	}
 	if (!seen)
-		log_fail("nvme", "use an NVMe controller with SR-IOV; in QEMU: -device nvme,sriov_max_vfs=...",
-		         "no NVMe controller with SR-IOV among the functions above");
+		log_fail("nvme",
+			 "use an NVMe controller with SR-IOV; in QEMU: -device nvme,sriov_max_vfs=...",
+			 "no NVMe controller with SR-IOV among the functions above");
 	else if (!scratch[0])
-		log_fail("nvme", "set scratch= to the serial number of a controller whose contents may be overwritten",
-		         "scratch= is not set, so nothing is written and no controller is started");
+		log_fail(
+			"nvme",
+			"set scratch= to the serial number of a controller whose contents may be overwritten",
+			"scratch= is not set, so nothing is written and no controller is started");
 	else
-		log_fail("nvme", "set scratch= to the serial number of a controller whose contents may be overwritten",
-		         "none of %u controllers with SR-IOV has the serial number scratch=%s", seen, scratch);
+		log_fail(
+			"nvme",
+			"set scratch= to the serial number of a controller whose contents may be overwritten",
+			"none of %u controllers with SR-IOV has the serial number scratch=%s", seen, scratch);
 	return SL_NOTFOUND;
 }
 
@@ -111,9 +122,11 @@ enum sl_err stage_sriov(struct machine *m)
 	if (e)
 		return e;
 	m->sriov_on = true;
-	log_line("sriov", BDF_FMT " has %u of %u VFs on: first VF offset %u, stride %u, ARI %s, BAR0 0x%llx with 0x%llx bytes each",
-	         BDF_ARG(m->pf->bdf), s.num_vfs, s.total_vfs, s.offset, s.stride, s.ari ? "on" : "off", (ull)s.bar[0].addr,
-	         (ull)s.bar[0].size);
+	log_line("sriov",
+		 BDF_FMT " has %u of %u VFs on: first VF offset %u, stride %u, ARI %s, BAR0 0x%llx with "
+			 "0x%llx bytes each",
+		 BDF_ARG(m->pf->bdf), s.num_vfs, s.total_vfs, s.offset, s.stride, s.ari ? "on" : "off",
+		 (ull)s.bar[0].addr, (ull)s.bar[0].size);
 	for (unsigned i = 0; i < s.num_vfs; i++)
 		m->vf[i] = (struct vf){.index = i, .fn = sriov_vf(&m->pci, m->pf, (uint16_t)i)};
 	m->vfs = s.num_vfs;
@@ -126,7 +139,8 @@ void undo_sriov(struct machine *m)
 		return;
 	enum sl_err e = sriov_disable(&m->pci, m->pf);
 	if (e)
-		log_warn("sriov", BDF_FMT ": VFs could not be switched off: %s", BDF_ARG(m->pf->bdf), sl_err_text(e));
+		log_warn("sriov", BDF_FMT ": VFs could not be switched off: %s", BDF_ARG(m->pf->bdf),
+			 sl_err_text(e));
 	else
 		log_line("sriov", BDF_FMT ": VFs off, NumVFs and VF BARs put back", BDF_ARG(m->pf->bdf));
 	m->sriov_on = false;
@@ -157,8 +171,8 @@ static enum sl_err give_resources(struct machine *m, struct vf *vf)
 	if (!e)
 		e = nvme_pf_vf_online(&m->nvme, vf->index, vq, vi, &vf->cntlid);
 	if (e) {
-		log_fail("nvme", "ask for fewer VFs with vfs=", BDF_FMT " gets no queues from its PF: %s", BDF_ARG(vf->fn->bdf),
-		         sl_err_text(e));
+		log_fail("nvme", "ask for fewer VFs with vfs=", BDF_FMT " gets no queues from its PF: %s",
+			 BDF_ARG(vf->fn->bdf), sl_err_text(e));
 		return e;
 	}
 	vf->online = true;
@@ -168,7 +182,8 @@ static enum sl_err give_resources(struct machine *m, struct vf *vf)
 	return SL_OK;
 }
 
-/* A namespace of its own where it has one, else its range of a shared one; and one with protection information. */
+/* A namespace of its own where it has one, else its range of a shared one; and one with protection
+ * information. */
 static enum sl_err choose_stores(struct vf *vf)
 {
 	for (unsigned i = 0; i < vf->accel->stores; i++) {
@@ -184,7 +199,7 @@ static enum sl_err choose_stores(struct vf *vf)
 	if (vf->data)
 		return SL_OK;
 	log_fail("nvme", "give the controller a namespace without metadata for each VF, or a shared one",
-	         BDF_FMT " sees no namespace that it could use", BDF_ARG(vf->fn->bdf));
+		 BDF_FMT " sees no namespace that it could use", BDF_ARG(vf->fn->bdf));
 	return SL_NOTFOUND;
 }
 
@@ -192,11 +207,13 @@ static void print_vf(const struct machine *m, const struct vf *vf)
 {
 	char pi[48] = "";
 	if (vf->pi)
-		fmt_print(pi, sizeof pi, ", namespace %u%s with guards", vf->nvme.store[vf->pi->id].nsid, vf->pi->shared ? " (its part)" : "");
-	log_line("vf", BDF_FMT " domain %u, controller %u: namespace %u%s, %llu MiB%s; 0x%llx is memory at 0x%llx",
-	         BDF_ARG(vf->fn->bdf), domain_id(vf->dom), vf->cntlid, vf->nvme.store[vf->data->id].nsid, vf->data->shared ? " (its part)" : "",
-	         (ull)(vf->data->blocks * vf->data->block >> 20), pi, (ull)window_at(m, WINDOW_BUFFERS).v,
-	         (ull)vf->buffers.phys.v);
+		fmt_print(pi, sizeof pi, ", namespace %u%s with guards", vf->nvme.store[vf->pi->id].nsid,
+			  vf->pi->shared ? " (its part)" : "");
+	log_line("vf",
+		 BDF_FMT " domain %u, controller %u: namespace %u%s, %llu MiB%s; 0x%llx is memory at 0x%llx",
+		 BDF_ARG(vf->fn->bdf), domain_id(vf->dom), vf->cntlid, vf->nvme.store[vf->data->id].nsid,
+		 vf->data->shared ? " (its part)" : "", (ull)(vf->data->blocks * vf->data->block >> 20), pi,
+		 (ull)window_at(m, WINDOW_BUFFERS).v, (ull)vf->buffers.phys.v);
 }
 
 static enum sl_err open_vf(struct machine *m, struct vf *vf)
@@ -216,19 +233,19 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 		return e;
 	vf->attached = true;
 	const struct nvme_vf_cfg cfg = {.io = io,
-	                                .fn = vf->fn->bdf,
-	                                .dom = vf->dom,
-	                                .iova = window_at(m, WINDOW_QUEUES),
-	                                .depth = m->boot->cfg.qd < DEPTH_MIN ? DEPTH_MIN : m->boot->cfg.qd,
-	                                .share = vf->index,
-	                                .shares = m->vfs};
+					.fn = vf->fn->bdf,
+					.dom = vf->dom,
+					.iova = window_at(m, WINDOW_QUEUES),
+					.depth = m->boot->cfg.qd < DEPTH_MIN ? DEPTH_MIN : m->boot->cfg.qd,
+					.share = vf->index,
+					.shares = m->vfs};
 	e = nvme_vf_open(&vf->nvme, &cfg);
 	if (e)
 		return e;
 	vf->accel = &vf->nvme.accel;
 	if (vf->accel->depth < cfg.depth) {
-		log_fail("nvme", "lower qd=", BDF_FMT " allows %u requests in flight; %u are wanted", BDF_ARG(vf->fn->bdf),
-		         vf->accel->depth, cfg.depth);
+		log_fail("nvme", "lower qd=", BDF_FMT " allows %u requests in flight; %u are wanted",
+			 BDF_ARG(vf->fn->bdf), vf->accel->depth, cfg.depth);
 		return SL_NOSPACE;
 	}
 	e = choose_stores(vf);
@@ -242,12 +259,13 @@ enum sl_err stage_domains(struct machine *m)
 	for (unsigned i = 0; i < m->vfs; i++) {
 		enum sl_err e = open_vf(m, &m->vf[i]);
 		if (e) {
-			log_fail("vf", "see the lines above; fewer VFs (vfs=) need less", "VF %u could not be brought up: %s", i,
-			         sl_err_text(e));
+			log_fail("vf", "see the lines above; fewer VFs (vfs=) need less",
+				 "VF %u could not be brought up: %s", i, sl_err_text(e));
 			return e;
 		}
 	}
-	log_line("vf", "%u VFs, each in a domain of its own: the same device addresses, different memory", m->vfs);
+	log_line("vf", "%u VFs, each in a domain of its own: the same device addresses, different memory",
+		 m->vfs);
 	return SL_OK;
 }
 

@@ -1,5 +1,5 @@
-/* The one thing that the loader hands to the kernel. All addresses are physical; everything pointed to lies in memory of
- * type EfiLoaderData, which the kernel never reuses. */
+/* The one thing that the loader hands to the kernel. All addresses are physical; everything pointed to lies
+ * in memory of type EfiLoaderData, which the kernel never reuses. */
 #pragma once
 #include "boot/config.h"
 #include "kernel/addr.h"
@@ -59,25 +59,25 @@ struct boot_info {
 	uint64_t magic;
 	uint32_t version, size;
 
-	uint64_t tsc_start; /* TSC when the loader was entered: time zero of the log */
+	uint64_t tsc_start;  /* TSC when the loader was entered: time zero of the log */
 	uint64_t root_table; /* CR3: kernel segments, direct map, one page of the loader */
-	uint64_t jump_page; /* the loader's page that is mapped one to one; to be unmapped */
-	uint64_t map_base; /* virtual address of the direct map of RAM */
+	uint64_t jump_page;  /* the loader's page that is mapped one to one; to be unmapped */
+	uint64_t map_base;   /* virtual address of the direct map of RAM */
 	uint32_t pages_1g, la57;
 
-	uint64_t regions; /* struct boot_region [region_count] */
+	uint64_t regions;                                /* struct boot_region [region_count] */
 	uint64_t symtab, symtab_len, strtab, strtab_len; /* of the kernel's ELF file */
 	struct boot_segment segment[8];
 	uint32_t region_count, segment_count;
 
 	uint64_t rsdp;
-	uint64_t runtime; /* EFI_RUNTIME_SERVICES */
+	uint64_t runtime;           /* EFI_RUNTIME_SERVICES */
 	uint64_t at_entry, at_exit; /* struct boot_snapshot: in UEFI, and after ExitBootServices */
 	struct {
 		uint64_t base, size;
 		uint32_t width, height, stride, format; /* format: EFI_GRAPHICS_PIXEL_FORMAT */
-	} fb; /* base 0: none */
-	uint32_t secure_boot; /* enum boot_tristate */
+	} fb;                                           /* base 0: none */
+	uint32_t secure_boot;                           /* enum boot_tristate */
 	uint32_t firmware_revision;
 	char firmware[40];
 	char config_from[24]; /* "sluice.cfg" or "built-in defaults" */

@@ -13,7 +13,8 @@ struct word {
 	uint32_t col;
 };
 
-static void fail(struct config *cfg, const struct cursor *at, uint32_t col, const char *fmt, ...) PRINTF_LIKE(4, 5);
+static void fail(struct config *cfg, const struct cursor *at, uint32_t col, const char *fmt, ...)
+	PRINTF_LIKE(4, 5);
 
 static void fail(struct config *cfg, const struct cursor *at, uint32_t col, const char *fmt, ...)
 {
@@ -50,7 +51,7 @@ static struct shown show(struct word w)
 }
 
 static void number(struct config *cfg, const struct cursor *at, const char *key, struct word v, uint32_t min,
-                   uint32_t max, uint32_t *out)
+		   uint32_t max, uint32_t *out)
 {
 	uint64_t x = 0;
 	bool good = v.n > 0 && v.n <= 10;
@@ -67,7 +68,7 @@ static void number(struct config *cfg, const struct cursor *at, const char *key,
 }
 
 static void choice(struct config *cfg, const struct cursor *at, const char *key, struct word v,
-                   const char *const *names, unsigned n, uint32_t *out)
+		   const char *const *names, unsigned n, uint32_t *out)
 {
 	char list[64] = "";
 	for (unsigned i = 0; i < n; i++) {
@@ -81,14 +82,15 @@ static void choice(struct config *cfg, const struct cursor *at, const char *key,
 	fail(cfg, at, v.col, "%s=%s is not known (want one of: %s)", key, show(v).s, list);
 }
 
-static void text(struct config *cfg, const struct cursor *at, const char *key, struct word v, char *out, size_t size)
+static void text(struct config *cfg, const struct cursor *at, const char *key, struct word v, char *out,
+		 size_t size)
 {
 	bool good = v.n < size;
 	for (size_t i = 0; good && i < v.n; i++)
 		good = v.p[i] > ' ' && v.p[i] < 0x7f;
 	if (!good) {
-		fail(cfg, at, v.col, "%s=%s is too long or not plain ASCII (at most %u characters)", key, show(v).s,
-		     (unsigned)size - 1);
+		fail(cfg, at, v.col, "%s=%s is too long or not plain ASCII (at most %u characters)", key,
+		     show(v).s, (unsigned)size - 1);
 		return;
 	}
 	memcpy(out, v.p, v.n);
@@ -121,7 +123,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 	} else if (is(k, "end")) {
 		choice(cfg, at, "end", v, ends, ARRAY_LEN(ends), &cfg->end);
 	} else {
-		fail(cfg, at, k.col, "%s is not a key (keys: app vfs qd seconds scratch baud end)", show(k).s);
+		fail(cfg, at, k.col, "%s is not a key (keys: app vfs qd seconds scratch baud end)",
+		     show(k).s);
 	}
 }
 
@@ -162,7 +165,8 @@ static size_t line_length(const char *p, size_t n, size_t *next)
 
 void config_defaults(struct config *cfg)
 {
-	*cfg = (struct config){.app = "demo", .vfs = 4, .qd = 32, .seconds = 5, .baud = 115200, .end = END_HALT};
+	*cfg = (struct config){
+		.app = "demo", .vfs = 4, .qd = 32, .seconds = 5, .baud = 115200, .end = END_HALT};
 }
 
 enum sl_err config_parse(struct config *cfg, const char *source, const char *p, size_t len, bool words)

@@ -1,11 +1,12 @@
-/* Options: sluice.cfg on the boot volume ("key=value" a line, '#' starts a comment) and, after it, the words of the
- * loader's command line. A later value replaces an earlier one. */
+/* Options: sluice.cfg on the boot volume ("key=value" a line, '#' starts a comment) and, after it, the words
+ * of the loader's command line. A later value replaces an earlier one. */
 #pragma once
 #include "kernel/err.h"
 
 enum config_end { END_HALT, END_REBOOT, END_SHUTDOWN, END_QEMU };
 
-/* The first thing wrong, for a person: "sluice.cfg:3:5: vfs=abc is not a number". line 0: nothing is wrong. */
+/* The first thing wrong, for a person: "sluice.cfg:3:5: vfs=abc is not a number". line 0: nothing is wrong.
+ */
 struct config_error {
 	char source[16];
 	uint32_t line, col; /* from 1 */
@@ -18,14 +19,15 @@ struct config {
 	uint32_t qd;      /* requests in flight on each VF in the timed phase */
 	uint32_t seconds; /* length of the timed phase */
 	uint32_t baud;
-	uint32_t end; /* enum config_end */
-	char scratch[24]; /* serial number of the NVMe controller whose namespaces may be overwritten; "" for none */
+	uint32_t end;     /* enum config_end */
+	char scratch[24]; /* serial number of the NVMe controller whose namespaces may be overwritten; "" for
+			     none */
 	struct config_error error;
 };
 
 void config_defaults(struct config *cfg);
 
-/* Reads text into cfg. Goes on after an error, so that what else is said (end=, baud=) still holds, and keeps the first
- * error in cfg->error. SL_CONFIG when there was one. source names the text in messages. With words set, blanks separate
- * options as newlines do: a command line. */
+/* Reads text into cfg. Goes on after an error, so that what else is said (end=, baud=) still holds, and keeps
+ * the first error in cfg->error. SL_CONFIG when there was one. source names the text in messages. With words
+ * set, blanks separate options as newlines do: a command line. */
 enum sl_err config_parse(struct config *cfg, const char *source, const char *text, size_t len, bool words);

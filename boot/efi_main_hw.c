@@ -1,5 +1,5 @@
-/* The loader: collects what firmware knows, leaves it, and enters the kernel with struct boot_info (UEFI 2.10).
- * Everything that it keeps is allocated as EfiLoaderData, which the kernel never reuses. */
+/* The loader: collects what firmware knows, leaves it, and enters the kernel with struct boot_info
+ * (UEFI 2.10). Everything that it keeps is allocated as EfiLoaderData, which the kernel never reuses. */
 #include <efi.h>
 #include <x86intrin.h>
 #include "boot/boot_info.h"
@@ -108,7 +108,8 @@ static void check_cpu(struct boot_info *bi)
 	cpuid(0x80000001, r);
 	bi->pages_1g = r[3] >> 26 & 1;
 	if (!(r[3] >> 20 & 1))
-		refuse("this processor has no NX (execute disable) bit, or it is off (CPUID 80000001h EDX bit 20 is 0)",
+		refuse("this processor has no NX (execute disable) bit, or it is off (CPUID 80000001h EDX "
+		       "bit 20 is 0)",
 		       "switch Execute Disable on in firmware setup");
 	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
 	bi->la57 = cr4 >> 12 & 1;
@@ -133,7 +134,7 @@ static char *read_config(EFI_LOADED_IMAGE *image, UINTN *len)
 	    fs->OpenVolume(fs, &root) != EFI_SUCCESS)
 		return NULL;
 	if (root->Open(root, &file, (CHAR16[]){'\\', 's', 'l', 'u', 'i', 'c', 'e', '.', 'c', 'f', 'g', 0},
-	               EFI_FILE_MODE_READ, 0) != EFI_SUCCESS) {
+		       EFI_FILE_MODE_READ, 0) != EFI_SUCCESS) {
 		root->Close(root);
 		return NULL;
 	}
@@ -179,7 +180,7 @@ static uint32_t read_secure_boot(void)
 	UINT8 on = 0;
 	UINTN size = 1;
 	EFI_STATUS s = st->RuntimeServices->GetVariable(
-	        (CHAR16[]){'S', 'e', 'c', 'u', 'r', 'e', 'B', 'o', 'o', 't', 0}, &global, NULL, &size, &on);
+		(CHAR16[]){'S', 'e', 'c', 'u', 'r', 'e', 'B', 'o', 'o', 't', 0}, &global, NULL, &size, &on);
 	if (s == EFI_NOT_FOUND)
 		return BOOT_NO;
 	return s != EFI_SUCCESS ? BOOT_UNKNOWN : on ? BOOT_YES : BOOT_NO;
@@ -214,7 +215,8 @@ static void find_framebuffer(struct boot_info *bi)
 {
 	static EFI_GUID gop_guid = EFI_GRAPHICS_OUTPUT_PROTOCOL_GUID;
 	EFI_GRAPHICS_OUTPUT_PROTOCOL *gop;
-	if (bs->LocateProtocol(&gop_guid, NULL, (void **)&gop) != EFI_SUCCESS || !gop->Mode || !gop->Mode->Info)
+	if (bs->LocateProtocol(&gop_guid, NULL, (void **)&gop) != EFI_SUCCESS || !gop->Mode ||
+	    !gop->Mode->Info)
 		return;
 	bi->fb.base = gop->Mode->FrameBufferBase;
 	bi->fb.size = gop->Mode->FrameBufferSize;
@@ -234,9 +236,9 @@ static void load_kernel(struct boot_info *bi, struct elf *elf)
 		uint64_t off = elf->segment[i].va - elf->base;
 		memcpy(at + off, elf->segment[i].file.p, elf->segment[i].file.n);
 		bi->segment[i] = (struct boot_segment){.va = elf->segment[i].va,
-		                                       .pa = (uint64_t)at + off,
-		                                       .len = ALIGN_UP(elf->segment[i].memsz, PAGE_SIZE),
-		                                       .flags = elf->segment[i].flags};
+						       .pa = (uint64_t)at + off,
+						       .len = ALIGN_UP(elf->segment[i].memsz, PAGE_SIZE),
+						       .flags = elf->segment[i].flags};
 	}
 	bi->segment_count = elf->segments;
 	bi->symtab_len = elf->symtab.n;
@@ -262,7 +264,7 @@ static EFI_STATUS get_map(void)
 static uint32_t decode_map(struct boot_info *bi)
 {
 	bi->region_count = memmap_decode((struct span){map.buf, map.size}, map.stride,
-	                                 (struct boot_region *)bi->regions, MAX_REGIONS);
+					 (struct boot_region *)bi->regions, MAX_REGIONS);
 	return bi->region_count;
 }
 
@@ -277,7 +279,8 @@ static void lay_in_stock(struct boot_info *bi)
 	if (get_map() != EFI_SUCCESS || !decode_map(bi))
 		refuse("firmware's memory map makes no sense", "update the firmware");
 	uint64_t need = 64, base, len;
-	for (uint32_t i = 0; memmap_next_ram((struct boot_region *)bi->regions, bi->region_count, &i, &base, &len);)
+	for (uint32_t i = 0;
+	     memmap_next_ram((struct boot_region *)bi->regions, bi->region_count, &i, &base, &len);)
 		need += 8 + (bi->pages_1g ? 0 : len / PAGE_1G);
 	table_stock = pages(need);
 	table_stock_end = table_stock + need * PAGE_SIZE;
@@ -291,21 +294,23 @@ static void leave_firmware(void)
 	refuse("ExitBootServices failed 8 times", "update the firmware");
 }
 
-/* W^X from here on: kernel segments with the permissions of their ELF headers, RAM writable and not executable, one page of
- * the loader executable. */
+/* W^X from here on: kernel segments with the permissions of their ELF headers, RAM writable and not
+ * executable, one page of the loader executable. */
 static enum sl_err build_tables(struct boot_info *bi)
 {
 	struct pt pt = {.pml4 = table_page(), .page = table_page, .pages_1g = bi->pages_1g};
 	enum sl_err e = SL_OK;
 	for (uint32_t i = 0; i < bi->segment_count && !e; i++) {
 		const struct boot_segment *s = &bi->segment[i];
-		e = pt_map(&pt, s->va, PHYS(s->pa), s->len, (s->flags & 2 ? PT_W : 0u) | (s->flags & 1 ? PT_X : 0u));
+		e = pt_map(&pt, s->va, PHYS(s->pa), s->len,
+			   (s->flags & 2 ? PT_W : 0u) | (s->flags & 1 ? PT_X : 0u));
 	}
 	uint64_t base, len;
 	for (uint32_t i = 0;
 	     !e && memmap_next_ram((struct boot_region *)bi->regions, bi->region_count, &i, &base, &len);)
 		if (base < MAP_LIMIT)
-			e = pt_map(&pt, MAP_BASE + base, PHYS(base), len < MAP_LIMIT - base ? len : MAP_LIMIT - base, PT_W);
+			e = pt_map(&pt, MAP_BASE + base, PHYS(base),
+				   len < MAP_LIMIT - base ? len : MAP_LIMIT - base, PT_W);
 	bi->jump_page = ALIGN_DOWN((uint64_t)boot_jump, PAGE_SIZE);
 	if (!e)
 		e = pt_map(&pt, bi->jump_page, PHYS(bi->jump_page), PAGE_SIZE, PT_X);
@@ -329,8 +334,10 @@ EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *system)
 	say("sluice: loading\n");
 
 	struct boot_info *bi = bytes(sizeof *bi);
-	*bi = (struct boot_info){
-	        .magic = BOOT_INFO_MAGIC, .version = BOOT_INFO_VERSION, .size = sizeof *bi, .tsc_start = start};
+	*bi = (struct boot_info){.magic = BOOT_INFO_MAGIC,
+				 .version = BOOT_INFO_VERSION,
+				 .size = sizeof *bi,
+				 .tsc_start = start};
 	bi->at_entry = (uint64_t)bytes(sizeof(struct boot_snapshot));
 	bi->at_exit = (uint64_t)bytes(sizeof(struct boot_snapshot));
 	check_cpu(bi);

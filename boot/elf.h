@@ -15,6 +15,6 @@ struct elf {
 	struct span symtab, strtab; /* empty when the file has none */
 };
 
-/* SL_BADVAL when the file is not an x86-64 executable, has a segment that is writable and executable, or is not page-aligned;
- * SL_TRUNC when a part lies outside the file. */
+/* SL_BADVAL when the file is not an x86-64 executable, has a segment that is writable and executable, or is
+ * not page-aligned; SL_TRUNC when a part lies outside the file. */
 enum sl_err elf_read(struct span file, struct elf *out) MUST_CHECK;

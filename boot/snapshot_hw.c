@@ -15,16 +15,18 @@ static void add_func(struct boot_snapshot *out, bdf_t fn, const volatile uint8_t
 		return;
 	}
 	out->func[out->funcs++] =
-	        (struct boot_func){.seg = fn.seg, .rid = fn.rid, .command = mmio_rd16(cfg + PCI_COMMAND)};
+		(struct boot_func){.seg = fn.seg, .rid = fn.rid, .command = mmio_rd16(cfg + PCI_COMMAND)};
 }
 
-/* Every function that answers in one ECAM window: function 0 of each device, the others where it says that there are. */
+/* Every function that answers in one ECAM window: function 0 of each device, the others where it says that
+ * there are. */
 static void scan_window(struct boot_snapshot *out, const struct acpi_ecam *w)
 {
 	for (unsigned slot = w->start * 32u; slot < (w->end + 1u) * 32; slot++) {
 		for (unsigned f = 0; f < 8; f++) {
 			bdf_t fn = bdf_make(w->seg, slot / 32, slot % 32, f);
-			const volatile uint8_t *cfg = (const volatile uint8_t *)(w->base + ((uint64_t)fn.rid << 12));
+			const volatile uint8_t *cfg =
+				(const volatile uint8_t *)(w->base + ((uint64_t)fn.rid << 12));
 			if ((mmio_rd32(cfg + PCI_ID) & 0xffff) == 0xffff) {
 				if (f == 0)
 					break;
@@ -46,14 +48,14 @@ static void add_unit(struct boot_snapshot *out, uint64_t base)
 	}
 	const volatile uint8_t *r = (const volatile uint8_t *)base;
 	out->unit[out->units++] = (struct boot_unit){.base = base,
-	                                             .ver = mmio_rd32(r),
-	                                             .cap = mmio_rd64(r + 0x08),
-	                                             .ecap = mmio_rd64(r + 0x10),
-	                                             .gsts = mmio_rd32(r + 0x1c),
-	                                             .rtaddr = mmio_rd64(r + 0x20),
-	                                             .fsts = mmio_rd32(r + 0x34),
-	                                             .pmen = mmio_rd32(r + 0x64),
-	                                             .irta = mmio_rd64(r + 0xb8)};
+						     .ver = mmio_rd32(r),
+						     .cap = mmio_rd64(r + 0x08),
+						     .ecap = mmio_rd64(r + 0x10),
+						     .gsts = mmio_rd32(r + 0x1c),
+						     .rtaddr = mmio_rd64(r + 0x20),
+						     .fsts = mmio_rd32(r + 0x34),
+						     .pmen = mmio_rd32(r + 0x64),
+						     .irta = mmio_rd64(r + 0xb8)};
 }
 
 static void scan_units(struct boot_snapshot *out, struct span table)

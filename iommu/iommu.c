@@ -139,7 +139,7 @@ enum sl_err iommu_enable(struct iommu *mmu)
 {
 	for (unsigned i = 0; i < mmu->unit_count; i++) {
 		struct vtd_unit *u = &mmu->unit[i];
-		if (u->unusable || u->on)
+		if (u->unusable)
 			continue;
 		enum sl_err e = vtd_unit_enable(u);
 		if (e)

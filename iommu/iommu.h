@@ -56,7 +56,8 @@ enum sl_err iommu_init(struct iommu *mmu, struct span dmar_table, const struct d
  * logged and skipped. */
 enum sl_err iommu_map_rmrrs(struct iommu *mmu) MUST_CHECK;
 
-/* Turns translation on in every usable unit, one line each. At the first that fails it stops; those before it
+/* Turns translation on in every usable unit, one line each; called again, it starts over. At the first that
+ * fails it stops; those before it
  * stay on. */
 enum sl_err iommu_enable(struct iommu *mmu) MUST_CHECK;
 /* Turns it off everywhere: all DMA passes again. */

@@ -1,7 +1,7 @@
 #include "iommu/vtd_qi.h"
 #include "kernel/log.h"
 
-#define QUEUE_LEN  (unsigned)(PAGE_SIZE / sizeof(struct vtd_desc)) /* IQA.QS = 0 */
+#define QUEUE_LEN  ((unsigned)(PAGE_SIZE / sizeof(struct vtd_desc))) /* IQA.QS = 0 */
 #define BATCH_MAX  (QUEUE_LEN - 3) /* with two wait descriptors and the slot that tells full from empty */
 #define FSTS_QUEUE (FSTS_IQE | FSTS_ICE | FSTS_ITE)
 

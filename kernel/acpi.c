@@ -84,10 +84,11 @@ enum sl_err acpi_mcfg(struct span mcfg, unsigned i, struct acpi_ecam *out)
 	if (!span_has(mcfg, off, 16))
 		return SL_END;
 	*out = (struct acpi_ecam){.base = span_u64(mcfg, off),
-	                          .seg = span_u16(mcfg, off + 8),
-	                          .start = span_u8(mcfg, off + 10),
-	                          .end = span_u8(mcfg, off + 11)};
-	if (!out->base || !IS_ALIGNED(out->base, 1u << 20) || out->base > BITS(51, 0) || out->start > out->end)
+				  .seg = span_u16(mcfg, off + 8),
+				  .start = span_u8(mcfg, off + 10),
+				  .end = span_u8(mcfg, off + 11)};
+	if (!out->base || !IS_ALIGNED(out->base, 1u << 20) || out->base > BITS(51, 0) ||
+	    out->start > out->end)
 		return SL_BADVAL;
 	return SL_OK;
 }

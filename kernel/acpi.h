@@ -1,5 +1,5 @@
-/* ACPI tables as firmware left them (ACPI 6.5 §5.2). Nothing in them is trusted: every length is checked, a wrong checksum
- * is remembered (table.sum_ok) and left to the caller to report. */
+/* ACPI tables as firmware left them (ACPI 6.5 §5.2). Nothing in them is trusted: every length is checked, a
+ * wrong checksum is remembered (table.sum_ok) and left to the caller to report. */
 #pragma once
 #include "kernel/addr.h"
 #include "kernel/err.h"
@@ -17,21 +17,21 @@ struct acpi_table {
 struct acpi {
 	struct acpi_table table[ACPI_MAX_TABLES];
 	unsigned count, lost; /* lost: tables that could not be read or did not fit */
-	uint8_t revision; /* of the RSDP: 0 is ACPI 1.0 */
+	uint8_t revision;     /* of the RSDP: 0 is ACPI 1.0 */
 	bool xsdt;
 };
 
 /* Gives len bytes of physical memory to read; NULL when they can not be read. */
 typedef const uint8_t *acpi_map_fn(uint64_t phys, size_t len);
 
-/* Finds all tables from the RSDP: the XSDT of revision 2 and up when it is sound, else the RSDT. SL_BADVAL when rsdp is none,
- * SL_CHECKSUM when its checksum is wrong, SL_NOTFOUND when it leads to no table. */
+/* Finds all tables from the RSDP: the XSDT of revision 2 and up when it is sound, else the RSDT. SL_BADVAL
+ * when rsdp is none, SL_CHECKSUM when its checksum is wrong, SL_NOTFOUND when it leads to no table. */
 enum sl_err acpi_init(struct acpi *acpi, uint64_t rsdp, acpi_map_fn *map) MUST_CHECK;
 
 /* The nth table (from 0) with a signature; NULL when there is none. */
 const struct acpi_table *acpi_find(const struct acpi *acpi, const char *sig, unsigned nth);
 
-struct acpi_ecam { /* MCFG, PCI Firmware 3.3 §4.1.2 */
+struct acpi_ecam {     /* MCFG, PCI Firmware 3.3 §4.1.2 */
 	uint64_t base; /* of bus 0, even where start is not 0 */
 	uint16_t seg;
 	uint8_t start, end;
@@ -43,7 +43,7 @@ enum sl_err acpi_mcfg(struct span mcfg, unsigned i, struct acpi_ecam *out);
 unsigned acpi_madt_cpus(struct span madt);
 
 struct acpi_timer {
-	uint64_t addr; /* 0: none */
+	uint64_t addr;   /* 0: none */
 	bool mmio, wide; /* wide: 32 bits, else 24 */
 };
 /* The power management timer of the FADT (ACPI §5.2.9, §4.8.3.3), 3.579545 MHz. */

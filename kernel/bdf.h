@@ -1,5 +1,5 @@
-/* The name of a PCI function: segment and requester id (bus 15:8, device 7:3, function 2:0; with ARI the low byte is
- * one function number, PCIe §6.13). Printed as 0000:3b:00.1 everywhere. */
+/* The name of a PCI function: segment and requester id (bus 15:8, device 7:3, function 2:0; with ARI the low
+ * byte is one function number, PCIe §6.13). Printed as 0000:3b:00.1 everywhere. */
 #pragma once
 #include "kernel/bits.h"
 

@@ -6,14 +6,14 @@
 
 typedef unsigned long long ull; /* what %llx takes; cast to it in format arguments */
 
-#define BIT(n)        (1ull << (n))
-#define BITS(hi, lo)  ((~0ull >> (63 - (hi))) & (~0ull << (lo)))
-#define FGET(v, f)    (((v) & (f)) / ((f) & (0 - (f))))
-#define FPUT(f, x)    (((uint64_t)(x) * ((f) & (0 - (f)))) & (f))
+#define BIT(n)       (1ull << (n))
+#define BITS(hi, lo) ((~0ull >> (63 - (hi))) & (~0ull << (lo)))
+#define FGET(v, f)   (((v) & (f)) / ((f) & (0 - (f))))
+#define FPUT(f, x)   (((uint64_t)(x) * ((f) & (0 - (f)))) & (f))
 
-#define ALIGN_DOWN(x, a) ((x) & ~((uint64_t)(a) - 1)) /* a: a power of two */
-#define ALIGN_UP(x, a)   ALIGN_DOWN((x) + ((uint64_t)(a) - 1), a)
-#define IS_ALIGNED(x, a) (((uint64_t)(x) & ((uint64_t)(a) - 1)) == 0)
-#define ARRAY_LEN(a)     (sizeof(a) / sizeof((a)[0]))
-#define MUST_CHECK       __attribute__((warn_unused_result))
+#define ALIGN_DOWN(x, a)        ((x) & ~((uint64_t)(a)-1)) /* a: a power of two */
+#define ALIGN_UP(x, a)          ALIGN_DOWN((x) + ((uint64_t)(a)-1), a)
+#define IS_ALIGNED(x, a)        (((uint64_t)(x) & ((uint64_t)(a)-1)) == 0)
+#define ARRAY_LEN(a)            (sizeof(a) / sizeof((a)[0]))
+#define MUST_CHECK              __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, first) __attribute__((format(printf, fmt, first)))

@@ -41,8 +41,8 @@ static void line(const char *mark, const char *subsystem, const char *fmt, va_li
 	char buf[LINE_MAX];
 	uint64_t us = now_us();
 	size_t n = clip(fmt_print(buf, sizeof buf, "[%5llu.%06llu] %s%s: ", (ull)(us / 1000000),
-	                          (ull)(us % 1000000), mark, subsystem),
-	                sizeof buf);
+				  (ull)(us % 1000000), mark, subsystem),
+			sizeof buf);
 	n += clip(fmt_vprint(buf + n, sizeof buf - n, fmt, ap), sizeof buf - n);
 	if (n > sizeof buf - 2)
 		n = sizeof buf - 2;

@@ -1,11 +1,13 @@
-/* The log: every line goes into a memory ring and from there to the sinks (serial line; others later). Lines read
+/* The log: every line goes into a memory ring and from there to the sinks (serial line; others later). Lines
+ * read
  * "[seconds.micros] subsystem: text". Not for polling loops: they count, and print afterwards. */
 #pragma once
 #include "kernel/bits.h"
 
 typedef void log_sink_fn(const char *text, size_t len);
 
-/* Adds a sink (at most 4) and gives it what the ring already holds; one that was added before gets it again. */
+/* Adds a sink (at most 4) and gives it what the ring already holds; one that was added before gets it again.
+ */
 void log_sink_add(log_sink_fn *sink);
 
 /* One line: "[    0.004211] pci: text". Longer than 512 characters is cut. */

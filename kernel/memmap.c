@@ -43,9 +43,9 @@ uint32_t memmap_decode(struct span map, size_t stride, struct boot_region *out, 
 		return 0;
 	for (size_t off = 0; span_has(map, off, 40); off += stride) {
 		struct boot_region r = {.type = span_u32(map, off),
-		                        .base = span_u64(map, off + 8),
-		                        .pages = span_u64(map, off + 24),
-		                        .attr = span_u64(map, off + 32)};
+					.base = span_u64(map, off + 8),
+					.pages = span_u64(map, off + 24),
+					.attr = span_u64(map, off + 32)};
 		if (!r.pages)
 			continue;
 		if (!IS_ALIGNED(r.base, PAGE_SIZE) || r.pages > BIT(52 - 12) || r.base > BIT(52) || n == max)
@@ -69,7 +69,8 @@ uint32_t memmap_decode(struct span map, size_t stride, struct boot_region *out, 
 
 bool memmap_is_ram(uint32_t type)
 {
-	return (type >= MEM_LOADER_CODE && type <= MEM_FREE) || type == MEM_ACPI_RECLAIM || type == MEM_ACPI_NVS;
+	return (type >= MEM_LOADER_CODE && type <= MEM_FREE) || type == MEM_ACPI_RECLAIM ||
+	       type == MEM_ACPI_NVS;
 }
 
 bool memmap_next_ram(const struct boot_region *r, uint32_t n, uint32_t *i, uint64_t *base, uint64_t *len)

@@ -3,9 +3,9 @@
 #include "boot/boot_info.h"
 #include "kernel/span.h"
 
-/* Decodes an EFI_MEMORY_DESCRIPTOR array (UEFI §7.2.3; stride bytes apart) into out, sorted by address, neighbours of one
- * kind joined. Where two overlap, the usable one is cut back. Returns how many; 0 when the map makes no sense or has more
- * than max regions. */
+/* Decodes an EFI_MEMORY_DESCRIPTOR array (UEFI §7.2.3; stride bytes apart) into out, sorted by address,
+ * neighbours of one kind joined. Where two overlap, the usable one is cut back. Returns how many; 0 when the
+ * map makes no sense or has more than max regions. */
 uint32_t memmap_decode(struct span map, size_t stride, struct boot_region *out, uint32_t max);
 
 /* RAM that may be read through the direct map: everything that is memory and not reserved. */

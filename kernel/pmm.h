@@ -1,19 +1,21 @@
-/* Physical pages. Free memory is a list of extents in address order, each described by a header in its own first page,
- * so it needs no memory of its own and has no upper limit. Allocation is for set-up, never for a polling loop. Memory
- * handed to a device must come from here and go back only after the IOMMU has been told (iommu/domain.h). */
+/* Physical pages. Free memory is a list of extents in address order, each described by a header in its own
+ * first page, so it needs no memory of its own and has no upper limit. Allocation is for set-up, never for a
+ * polling loop. Memory handed to a device must come from here and go back only after the IOMMU has been told
+ * (iommu/domain.h). */
 #pragma once
 #include "kernel/addr.h"
 #include "kernel/err.h"
 
-/* Gives a range of RAM to the allocator. It must be in the direct map, unused, and not overlap what was given before
- * (an overlap is refused with SL_EXISTS). Page 0 is never used. */
+/* Gives a range of RAM to the allocator. It must be in the direct map, unused, and not overlap what was given
+ * before (an overlap is refused with SL_EXISTS). Page 0 is never used. */
 enum sl_err pmm_add(phys_t base, uint64_t pages) MUST_CHECK;
 
 /* Takes whatever of [base, base + pages) is free out of the allocator for good. */
 void pmm_reserve(phys_t base, uint64_t pages);
 
-/* Physically contiguous pages at an address that is a multiple of align bytes (a power of two, at least PAGE_SIZE),
- * zeroed. SL_NOMEM when there is no such run. The caller owns them and ends that with pmm_free(). */
+/* Physically contiguous pages at an address that is a multiple of align bytes (a power of two, at least
+ * PAGE_SIZE), zeroed. SL_NOMEM when there is no such run. The caller owns them and ends that with pmm_free().
+ */
 enum sl_err pmm_alloc(uint64_t pages, uint64_t align, phys_t *out) MUST_CHECK;
 /* Gives pages back. A double free is a bug and panics. */
 void pmm_free(phys_t base, uint64_t pages);
@@ -27,5 +29,6 @@ uint64_t pmm_free_pages(void);
 uint64_t pmm_used_pages(void);
 uint64_t pmm_peak_pages(void);
 
-/* Memory for an object that lives for ever (lists of functions, units). Zeroed, aligned to 16; NULL when out of memory. */
+/* Memory for an object that lives for ever (lists of functions, units). Zeroed, aligned to 16; NULL when out
+ * of memory. */
 void *pmm_keep(size_t size);

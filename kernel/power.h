@@ -4,8 +4,8 @@
 
 void power_init(const struct boot_info *bi);
 
-/* Ends the run as end= in the configuration says: halt, reboot and shutdown through UEFI runtime services, or QEMU's
- * isa-debug-exit device with a status that tells whether ok (that port is not touched otherwise). */
+/* Ends the run as end= in the configuration says: halt, reboot and shutdown through UEFI runtime services, or
+ * QEMU's isa-debug-exit device with a status that tells whether ok (that port is not touched otherwise). */
 _Noreturn void power_end(bool ok);
 
 /* After a panic or an exception: prints the RESULT line for it and ends the run. */

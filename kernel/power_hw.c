@@ -17,8 +17,8 @@ void power_init(const struct boot_info *bi)
 	boot = bi;
 }
 
-/* UEFI §8.5.1. Firmware runs at its physical addresses, mapped for this last call. Its code pages hold its data too, so
- * write protection is off from here on. */
+/* UEFI §8.5.1. Firmware runs at its physical addresses, mapped for this last call. Its code pages hold its
+ * data too, so write protection is off from here on. */
 static void firmware_reset(EFI_RESET_TYPE type)
 {
 	if (!boot->runtime || paging_map_runtime()) {

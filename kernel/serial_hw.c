@@ -5,15 +5,15 @@
 #include "kernel/x86/port.h"
 
 /* 16550 registers */
-#define THR 0
-#define DLL 0
-#define IER 1
-#define DLM 1
-#define FCR 2
-#define LCR 3
-#define MCR 4
-#define LSR 5
-#define SCR 7
+#define THR       0
+#define DLL       0
+#define IER       1
+#define DLM       1
+#define FCR       2
+#define LCR       3
+#define MCR       4
+#define LSR       5
+#define SCR       7
 #define LSR_THRE  0x20
 #define FIFO_SIZE 16
 
@@ -42,7 +42,8 @@ static void wr(unsigned r, uint8_t v)
 
 enum sl_err serial_init(const struct acpi_uart *at, uint32_t baud)
 {
-	volatile uint8_t *regs = at->mmio ? (volatile uint8_t *)mmio_map(PHYS(at->addr), 8ull * at->stride) : NULL;
+	volatile uint8_t *regs =
+		at->mmio ? (volatile uint8_t *)mmio_map(PHYS(at->addr), 8ull * at->stride) : NULL;
 	if (at->mmio && !regs)
 		return SL_NOMEM;
 	struct uart before = uart;
@@ -65,7 +66,8 @@ enum sl_err serial_init(const struct acpi_uart *at, uint32_t baud)
 	return SL_OK;
 }
 
-/* Room for a whole FIFO; false when the UART does not drain (a second's worth of polls: nobody listens, or it is gone). */
+/* Room for a whole FIFO; false when the UART does not drain (a second's worth of polls: nobody listens, or it
+ * is gone). */
 static bool wait_empty(void)
 {
 	for (unsigned i = 0; i < 1000000; i++)

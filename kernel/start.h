@@ -5,6 +5,6 @@
 /* The application, apps/main.c. Does not return. */
 void app_main(const struct boot_info *boot);
 
-/* Gives memory that belonged to firmware's boot services to the page allocator. Only when no device can write to it any more:
- * bus mastering is off everywhere. Returns the number of pages. */
+/* Gives memory that belonged to firmware's boot services to the page allocator. Only when no device can write
+ * to it any more: bus mastering is off everywhere. Returns the number of pages. */
 uint64_t start_reclaim(void);

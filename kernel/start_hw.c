@@ -53,12 +53,14 @@ static void start_console(void)
 void kernel_main(uint64_t boot_info)
 {
 	boot = phys_va(PHYS(boot_info));
-	if (boot->magic != BOOT_INFO_MAGIC || boot->version != BOOT_INFO_VERSION || boot->size != sizeof *boot)
-		cpu_halt(); /* a loader of another build: nothing in it can be relied on, not even a console */
+	if (boot->magic != BOOT_INFO_MAGIC || boot->version != BOOT_INFO_VERSION ||
+	    boot->size != sizeof *boot)
+		cpu_halt(); /* a loader of another build: nothing in it can be relied on, not even a console
+			     */
 	power_init(boot);
 	start_console();
 	symbols_init((struct span){phys_va(PHYS(boot->symtab)), boot->symtab_len},
-	             (struct span){phys_va(PHYS(boot->strtab)), boot->strtab_len});
+		     (struct span){phys_va(PHYS(boot->strtab)), boot->strtab_len});
 	paging_init(boot);
 	add_memory(MEM_FREE);
 	paging_drop_loader();

@@ -20,8 +20,8 @@ const char *symbols_find(uint64_t addr, uint64_t *offset)
 		uint64_t value = span_u64(symtab, at + 8), size = span_u64(symtab, at + 16);
 		uint32_t str = span_u32(symtab, at);
 		bool code = type == 2 || type == 0; /* STT_FUNC, or a label in assembly */
-		if (!code || value > addr || value < best || (size && addr - value >= size) || str >= strtab.n ||
-		    !strtab.p[str])
+		if (!code || value > addr || value < best || (size && addr - value >= size) ||
+		    str >= strtab.n || !strtab.p[str])
 			continue;
 		best = value;
 		name = (const char *)strtab.p + str;

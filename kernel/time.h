@@ -1,4 +1,5 @@
-/* Time since the firmware handed over. In the kernel it is the TSC (kernel/x86/tsc_hw.c); a host test brings its own. */
+/* Time since the firmware handed over. In the kernel it is the TSC (kernel/x86/tsc_hw.c); a host test brings
+ * its own. */
 #pragma once
 #include <stdint.h>
 

@@ -16,8 +16,8 @@ _Static_assert(ADMIN_ENTRIES * sizeof(struct nvme_sqe) <= NVME_MEM_ACQ - NVME_ME
 static enum sl_err lost(struct nvme_ctrl *c, enum sl_err e, const char *what)
 {
 	c->dead = true;
-	log_fail("nvme", NULL, BDF_FMT ": %s (CSTS 0x%x)", BDF_ARG(c->fn), what,
-		 nvme_rd32(&c->io, NVME_CSTS));
+	log_fail("nvme", "power the machine off and on; if it stays, the controller is broken",
+		 BDF_FMT ": %s (CSTS 0x%x)", BDF_ARG(c->fn), what, nvme_rd32(&c->io, NVME_CSTS));
 	return e;
 }
 
@@ -66,7 +66,7 @@ static enum sl_err read_caps(struct nvme_ctrl *c)
 	uint64_t end = NVME_CQHDBL((uint64_t)c->io_queues, (unsigned)FGET(c->cap, CAP_DSTRD)) + 4;
 	if (!(c->cap & CAP_CSS_NVM) || FGET(c->cap, CAP_MPSMIN) || !FGET(c->cap, CAP_MQES) ||
 	    end > c->io.len) {
-		log_fail("nvme", NULL,
+		log_fail("nvme", "use another controller",
 			 BDF_FMT ": needs NVM command set, 4 KiB pages, doorbells inside BAR0 (CAP 0x%llx)",
 			 BDF_ARG(c->fn), (ull)c->cap);
 		return SL_UNSUPPORTED;
@@ -75,8 +75,7 @@ static enum sl_err read_caps(struct nvme_ctrl *c)
 	return SL_OK;
 }
 
-/* CC.EN 1 -> 0 and wait. EN may not be cleared while it is set and RDY has not followed yet: NVMe §3.1.3.5.
- */
+/* CC.EN 1 -> 0 and wait. EN may not be cleared while it is set and RDY has not followed: NVMe §3.1.3.5. */
 static enum sl_err disable(struct nvme_ctrl *c)
 {
 	uint32_t cc = nvme_rd32(&c->io, NVME_CC);
@@ -165,7 +164,7 @@ enum sl_err nvme_admin(struct nvme_ctrl *c, const char *what, struct nvme_sqe cm
 	enum sl_err e = nvme_admin_try(c, cmd, dw0);
 	if (e || !c->status)
 		return e;
-	log_fail("nvme", NULL, BDF_FMT ": %s: %s", BDF_ARG(c->fn), what,
+	log_fail("nvme", "update the controller's firmware", BDF_FMT ": %s: %s", BDF_ARG(c->fn), what,
 		 nvme_status_text(c->status, words, sizeof words));
 	return SL_DEVICE;
 }
@@ -203,6 +202,18 @@ static bool identify_optional(struct nvme_ctrl *c, enum nvme_cns cns, uint32_t n
 	return nvme_admin_try(c, cmd, NULL) == SL_OK && c->status == 0;
 }
 
+/* NVMe §5.16 */
+static bool read_effects(struct nvme_ctrl *c)
+{
+	memset(mem_at(c, NVME_MEM_DATA), 0, PAGE_SIZE);
+	struct nvme_sqe cmd = {
+		.opc = NVME_GET_LOG,
+		.prp1 = iova_at(c, NVME_MEM_DATA),
+		.cdw10 = (uint32_t)FPUT(LOG_NUMDL, PAGE_SIZE / 4 - 1) | NVME_LOG_EFFECTS,
+	};
+	return nvme_admin_try(c, cmd, NULL) == SL_OK && c->status == 0;
+}
+
 static enum sl_err identify_ctrl(struct nvme_ctrl *c)
 {
 	const volatile void *page;
@@ -211,9 +222,12 @@ static enum sl_err identify_ctrl(struct nvme_ctrl *c)
 		return e;
 	e = nvme_id_parse(page, &c->id);
 	if (e) {
-		log_fail("nvme", NULL, BDF_FMT ": does not take entries of 64 and 16 bytes", BDF_ARG(c->fn));
+		log_fail("nvme", "update the controller's firmware",
+			 BDF_FMT ": does not take entries of 64 and 16 bytes", BDF_ARG(c->fn));
 		return e;
 	}
+	if (c->id.lpa & LPA_EFFECTS && read_effects(c))
+		nvme_id_effects(mem_at(c, NVME_MEM_DATA), &c->id);
 	if (identify_optional(c, NVME_CNS_CTRL_CSI, 0))
 		nvme_id_limits(mem_at(c, NVME_MEM_DATA), &c->id);
 	return c->dead ? SL_DEVICE : SL_OK;
@@ -236,7 +250,7 @@ static enum sl_err ask_queues(struct nvme_ctrl *c)
 		return e;
 	if (FGET(got, FEAT_NSQ) >= n && FGET(got, FEAT_NCQ) >= n)
 		return SL_OK;
-	log_fail("nvme", NULL,
+	log_fail("nvme", "use fewer VFs",
 		 BDF_FMT ": wanted %u queue pairs, gives %u submission and %u completion queues",
 		 BDF_ARG(c->fn), n + 1, (unsigned)FGET(got, FEAT_NSQ) + 1, (unsigned)FGET(got, FEAT_NCQ) + 1);
 	return SL_NOSPACE;
@@ -252,8 +266,8 @@ static enum sl_err start(struct nvme_ctrl *c, struct domain *dom, iova_t iova)
 		return e;
 	e = dma_get(dom, iova, c->io_queues ? PAGE_2M : NVME_MEM_ADMIN, DOMAIN_RW, &c->mem);
 	if (e) {
-		log_fail("nvme", NULL, BDF_FMT ": no queue memory at 0x%llx: %s", BDF_ARG(c->fn), (ull)iova.v,
-			 sl_err_text(e));
+		log_fail("nvme", "give the machine more memory", BDF_FMT ": no queue memory at 0x%llx: %s",
+			 BDF_ARG(c->fn), (ull)iova.v, sl_err_text(e));
 		return e;
 	}
 	e = enable(c);
@@ -388,8 +402,8 @@ enum sl_err nvme_ns_next(struct nvme_ctrl *c, enum nvme_ns_list list, uint32_t a
 	if (!first)
 		return SL_END;
 	if (first <= after || first > NVME_NSID_LAST) {
-		log_fail("nvme", NULL, BDF_FMT ": namespace list has 0x%x after 0x%x", BDF_ARG(c->fn), first,
-			 after);
+		log_fail("nvme", "update the controller's firmware",
+			 BDF_FMT ": namespace list has 0x%x after 0x%x", BDF_ARG(c->fn), first, after);
 		return SL_BADVAL;
 	}
 	*nsid = first;
@@ -406,8 +420,8 @@ enum sl_err nvme_ns_get(struct nvme_ctrl *c, enum nvme_ns_list list, uint32_t ns
 		return e;
 	e = nvme_ns_parse(page, nsid, out, &format);
 	if (e) {
-		log_fail("nvme", NULL, BDF_FMT ": namespace %u describes itself impossibly", BDF_ARG(c->fn),
-			 nsid);
+		log_fail("nvme", "update the controller's firmware",
+			 BDF_FMT ": namespace %u describes itself impossibly", BDF_ARG(c->fn), nsid);
 		return e;
 	}
 	if (out->pi_type && c->id.ctratt & CTRATT_ELBAS && identify_optional(c, NVME_CNS_NS_CSI, nsid))

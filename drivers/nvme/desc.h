@@ -6,6 +6,7 @@
 enum nvme_admin_opc {
 	NVME_DELETE_SQ = 0x00,
 	NVME_CREATE_SQ = 0x01,
+	NVME_GET_LOG = 0x02,
 	NVME_DELETE_CQ = 0x04,
 	NVME_CREATE_CQ = 0x05,
 	NVME_IDENTIFY = 0x06,
@@ -124,7 +125,9 @@ struct nvme_id_ctrl {
 	uint32_t ctratt;
 	uint8_t rsvd100[156];
 	uint16_t oacs;
-	uint8_t rsvd258[254];
+	uint8_t rsvd258[3];
+	uint8_t lpa;
+	uint8_t rsvd262[250];
 	uint8_t sqes, cqes; /* log2 of the entry size: smallest 3:0, largest 7:4 */
 	uint8_t rsvd514[6];
 	uint16_t oncs;
@@ -135,10 +138,12 @@ struct nvme_id_ctrl {
 _Static_assert(sizeof(struct nvme_id_ctrl) == 4096, "NVMe 5.17.2.1");
 _Static_assert(offsetof(struct nvme_id_ctrl, mdts) == 77 && offsetof(struct nvme_id_ctrl, ctratt) == 96 &&
 		       offsetof(struct nvme_id_ctrl, oacs) == 256 &&
+		       offsetof(struct nvme_id_ctrl, lpa) == 261 &&
 		       offsetof(struct nvme_id_ctrl, sqes) == 512 &&
 		       offsetof(struct nvme_id_ctrl, oncs) == 520 &&
 		       offsetof(struct nvme_id_ctrl, ocfs) == 534,
 	       "NVMe 5.17.2.1");
+#define LPA_EFFECTS       BIT(1)  /* Commands Supported and Effects log */
 #define CTRATT_ELBAS      BIT(15) /* extended LBA formats: guards of more than 16 bits exist */
 #define OACS_NS_MGMT      BIT(3)
 #define OACS_VIRT_MGMT    BIT(7)
@@ -147,6 +152,16 @@ _Static_assert(offsetof(struct nvme_id_ctrl, mdts) == 77 && offsetof(struct nvme
 #define ONCS_VERIFY       BIT(7)
 #define ONCS_COPY         BIT(8)
 #define OCFS_FORMAT0      BIT(0)
+
+/* Commands Supported and Effects log: NVMe §5.16.1.6. An entry for each opcode. */
+#define NVME_LOG_EFFECTS 0x05u
+struct nvme_effects {
+	uint32_t admin[256], io[256];
+	uint8_t rsvd2048[2048];
+};
+_Static_assert(sizeof(struct nvme_effects) == 4096, "NVMe 5.16.1.6");
+#define EFFECTS_CSUPP BIT(0)
+#define LOG_NUMDL     BITS(31, 16) /* CDW10: dwords, minus one */
 
 /* Identify Controller of the NVM command set (CNS 06h): NVM §4.1.5.3. Units and meaning of 0 as MDTS. */
 struct nvme_id_ctrl_nvm {

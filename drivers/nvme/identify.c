@@ -27,6 +27,7 @@ enum sl_err nvme_id_parse(const volatile struct nvme_id_ctrl *page, struct nvme_
 		.oacs = page->oacs,
 		.oncs = page->oncs,
 		.ocfs = page->ocfs,
+		.lpa = page->lpa,
 		.ctratt = page->ctratt,
 		.max_transfer = limit(page->mdts),
 		.max_verify = UINT64_MAX,
@@ -39,6 +40,14 @@ enum sl_err nvme_id_parse(const volatile struct nvme_id_ctrl *page, struct nvme_
 	bool sq_fits = (sqes & 0xf) <= NVME_SQES && sqes >> 4 >= NVME_SQES;
 	bool cq_fits = (cqes & 0xf) <= NVME_CQES && cqes >> 4 >= NVME_CQES;
 	return sq_fits && cq_fits ? SL_OK : SL_BADVAL;
+}
+
+void nvme_id_effects(const volatile struct nvme_effects *page, struct nvme_id *out)
+{
+	if (page->admin[NVME_VIRT_MGMT] & EFFECTS_CSUPP)
+		out->oacs |= OACS_VIRT_MGMT;
+	if (page->io[NVME_VERIFY] & EFFECTS_CSUPP)
+		out->oncs |= ONCS_VERIFY;
 }
 
 void nvme_id_limits(const volatile struct nvme_id_ctrl_nvm *page, struct nvme_id *out)

@@ -8,6 +8,7 @@ struct nvme_id {
 	char serial[21], model[41], firmware[9]; /* printable, without trailing spaces */
 	uint16_t cntlid;
 	uint16_t oacs, oncs, ocfs;
+	uint8_t lpa;
 	uint32_t ctratt;
 	uint64_t max_transfer, max_verify, max_zeroes; /* bytes a command; UINT64_MAX: no limit */
 };
@@ -29,6 +30,11 @@ struct nvme_ns {
 /* Identify Controller. SL_BADVAL when queue entries of 64 and 16 bytes are not possible. max_verify and
  * max_zeroes are left at no limit. */
 enum sl_err nvme_id_parse(const volatile struct nvme_id_ctrl *page, struct nvme_id *out) MUST_CHECK;
+
+/* The log may list commands that Identify's bits leave out, and says which ones work: adds Virtualization
+ * Management to out->oacs and Verify to out->oncs. QEMU lists the one (7.2) and the other (10.0) here only.
+ */
+void nvme_id_effects(const volatile struct nvme_effects *page, struct nvme_id *out);
 
 /* The limits of the NVM command set; page is that of CNS 06h. */
 void nvme_id_limits(const volatile struct nvme_id_ctrl_nvm *page, struct nvme_id *out);

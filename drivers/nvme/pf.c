@@ -20,7 +20,7 @@ static enum sl_err read_primary(struct nvme_pf *pf)
 	const volatile struct nvme_primary_caps *p = page;
 	uint16_t cntlid = p->cntlid;
 	if (cntlid != pf->ctrl.id.cntlid) {
-		log_fail("nvme", NULL,
+		log_fail("nvme", "update the controller's firmware",
 			 BDF_FMT ": primary controller capabilities name controller %u, this is %u",
 			 BDF_ARG(pf->ctrl.fn), cntlid, pf->ctrl.id.cntlid);
 		return SL_BADVAL;
@@ -45,8 +45,8 @@ enum sl_err nvme_pf_open(struct nvme_pf *pf, const struct nvme_io *io, bdf_t fn,
 	if (pf->ctrl.id.oacs & OACS_VIRT_MGMT) {
 		e = read_primary(pf);
 	} else {
-		log_fail("nvme", NULL, BDF_FMT ": no virtualization management (OACS 0x%x)", BDF_ARG(fn),
-			 pf->ctrl.id.oacs);
+		log_fail("nvme", "use a controller that can give queues to its VFs",
+			 BDF_FMT ": no virtualization management (OACS 0x%x)", BDF_ARG(fn), pf->ctrl.id.oacs);
 		e = SL_UNSUPPORTED;
 	}
 	if (!e)
@@ -99,7 +99,7 @@ static enum sl_err find_secondary(struct nvme_pf *pf, unsigned vf_index, struct 
 			break;
 		from = last + 1;
 	}
-	log_fail("nvme", NULL, BDF_FMT ": no secondary controller for VF %u", BDF_ARG(pf->ctrl.fn),
+	log_fail("nvme", "use fewer VFs", BDF_FMT ": no secondary controller for VF %u", BDF_ARG(pf->ctrl.fn),
 		 vf_index + 1);
 	return SL_NOTFOUND;
 }
@@ -120,8 +120,8 @@ static enum sl_err virt_mgmt(struct nvme_pf *pf, const char *what, uint16_t cntl
 	if (e)
 		return e;
 	if (act == VIRT_ASSIGN && FGET(got, VIRT_NR) < n) {
-		log_fail("nvme", NULL, BDF_FMT ": controller %u wanted %u %s, got %u", BDF_ARG(pf->ctrl.fn),
-			 cntlid, n, rt == VIRT_VQ ? "queue pairs" : "interrupts",
+		log_fail("nvme", "use fewer VFs", BDF_FMT ": controller %u wanted %u %s, got %u",
+			 BDF_ARG(pf->ctrl.fn), cntlid, n, rt == VIRT_VQ ? "queue pairs" : "interrupts",
 			 (unsigned)FGET(got, VIRT_NR));
 		return SL_NOSPACE;
 	}
@@ -154,8 +154,9 @@ static enum sl_err check_online(struct nvme_pf *pf, unsigned vf_index, uint16_t 
 	bool enough = (s.nvq >= vq || !pf->flexible_vq) && (s.nvi >= vi || !pf->flexible_vi);
 	if (s.scs & SCS_ONLINE && enough)
 		return SL_OK;
-	log_fail("nvme", NULL, BDF_FMT ": VF %u is %s with %u queue pairs and %u interrupts",
-		 BDF_ARG(pf->ctrl.fn), vf_index + 1, s.scs & SCS_ONLINE ? "online" : "offline", s.nvq, s.nvi);
+	log_fail("nvme", "use fewer VFs; if it stays, power the machine off and on",
+		 BDF_FMT ": VF %u is %s with %u queue pairs and %u interrupts", BDF_ARG(pf->ctrl.fn),
+		 vf_index + 1, s.scs & SCS_ONLINE ? "online" : "offline", s.nvq, s.nvi);
 	return SL_DEVICE;
 }
 
@@ -197,8 +198,9 @@ enum sl_err nvme_pf_ns_controllers(struct nvme_pf *pf, uint32_t nsid, uint16_t *
 	const volatile struct nvme_ctrl_list *list = page;
 	*n = list->num;
 	if (*n > NVME_CTRL_LIST_MAX) {
-		log_fail("nvme", NULL, BDF_FMT ": controller list of namespace %u claims %u entries",
-			 BDF_ARG(pf->ctrl.fn), nsid, *n);
+		log_fail("nvme", "update the controller's firmware",
+			 BDF_FMT ": controller list of namespace %u claims %u entries", BDF_ARG(pf->ctrl.fn),
+			 nsid, *n);
 		return SL_BADVAL;
 	}
 	for (unsigned i = 0; i < *n && i < max; i++)
@@ -240,8 +242,8 @@ static enum sl_err refused(const struct nvme_pf *pf, const char *what, uint32_t 
 			   enum sl_err e)
 {
 	char words[96];
-	log_fail("nvme", NULL, BDF_FMT ": %s namespace %u, controller %u: %s", BDF_ARG(pf->ctrl.fn), what,
-		 nsid, cntlid,
+	log_fail("nvme", "detach it elsewhere first (nvme detach-ns), or use another",
+		 BDF_FMT ": %s namespace %u, controller %u: %s", BDF_ARG(pf->ctrl.fn), what, nsid, cntlid,
 		 pf->ctrl.status ? nvme_status_text(pf->ctrl.status, words, sizeof words) : sl_err_text(e));
 	return e;
 }

@@ -7,8 +7,8 @@ struct cpu_info {
 	bool smep, smap, umip, invariant_tsc, hypervisor;
 };
 
-/* GDT, TSS and IDT with stacks of their own for double fault, NMI and machine check; WP, NXE and whatever of SMEP, SMAP and
- * UMIP the processor has; PAT as after reset. Needs paging_init(). */
+/* GDT, TSS and IDT with stacks of their own for double fault, NMI and machine check; WP, NXE and whatever of
+ * SMEP, SMAP and UMIP the processor has; PAT as after reset. Needs paging_init(). */
 void cpu_init(void);
 const struct cpu_info *cpu_info(void);
 

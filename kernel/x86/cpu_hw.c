@@ -73,20 +73,20 @@ static void load_gdt(void)
 	gdt[TR / 8 + 1] = base >> 32;
 	struct table_pointer p = {.limit = sizeof gdt - 1, .base = (uintptr_t)gdt};
 	__asm__ volatile("lgdt %0\n\t"
-	                 "pushq %1\n\t"
-	                 "leaq 1f(%%rip), %%rax\n\t"
-	                 "pushq %%rax\n\t"
-	                 "lretq\n"
-	                 "1:\n\t"
-	                 "mov %2, %%ds\n\t"
-	                 "mov %2, %%es\n\t"
-	                 "mov %2, %%ss\n\t"
-	                 "mov %3, %%fs\n\t"
-	                 "mov %3, %%gs\n\t"
-	                 "ltr %w4"
-	                 :
-	                 : "m"(p), "i"(CS), "r"(DS), "r"(0), "r"(TR)
-	                 : "rax", "memory");
+			 "pushq %1\n\t"
+			 "leaq 1f(%%rip), %%rax\n\t"
+			 "pushq %%rax\n\t"
+			 "lretq\n"
+			 "1:\n\t"
+			 "mov %2, %%ds\n\t"
+			 "mov %2, %%es\n\t"
+			 "mov %2, %%ss\n\t"
+			 "mov %3, %%fs\n\t"
+			 "mov %3, %%gs\n\t"
+			 "ltr %w4"
+			 :
+			 : "m"(p), "i"(CS), "r"(DS), "r"(0), "r"(TR)
+			 : "rax", "memory");
 }
 
 static void load_idt(void)
@@ -94,7 +94,8 @@ static void load_idt(void)
 	for (unsigned i = 0; i < 256; i++) {
 		uint64_t at = i < 32 ? (uintptr_t)trap_stubs[i] : (uintptr_t)trap_ignore;
 		uint8_t ist = i == 8 ? 1 : i == 2 ? 2 : i == 18 ? 3 : 0; /* #DF, NMI, #MC */
-		idt[i] = (struct gate){(uint16_t)at, CS, ist, 0x8e, (uint16_t)(at >> 16), (uint32_t)(at >> 32), 0};
+		idt[i] = (struct gate){(uint16_t)at,         CS, ist, 0x8e, (uint16_t)(at >> 16),
+				       (uint32_t)(at >> 32), 0};
 	}
 	struct table_pointer p = {.limit = sizeof idt - 1, .base = (uintptr_t)idt};
 	__asm__ volatile("lidt %0" : : "m"(p));

@@ -14,17 +14,19 @@ void paging_init(const struct boot_info *bi);
 /* Removes the loader's page that led here; the lower half is empty from then on. */
 void paging_drop_loader(void);
 
-/* Looks in the tables whether what is said of them is so: each segment of the kernel has the permissions of its ELF header, no
- * stack or RAM is executable, page 0 is not there. Panics if not. */
+/* Looks in the tables whether what is said of them is so: each segment of the kernel has the permissions of
+ * its ELF header, no stack or RAM is executable, page 0 is not there. Panics if not. */
 void paging_check(void);
 
 /* Maps device registers, uncached; never unmapped again. NULL when out of memory. */
 volatile void *mmio_map(phys_t phys, uint64_t len);
 
-/* Physical memory to read, for tables that may lie in reserved memory outside the direct map (an acpi_map_fn). */
+/* Physical memory to read, for tables that may lie in reserved memory outside the direct map (an
+ * acpi_map_fn). */
 const uint8_t *paging_read_map(uint64_t phys, size_t len);
 
-/* A stack of that many pages with a guard page below; returns its upper end, 16-byte aligned. Panics when out of memory. */
+/* A stack of that many pages with a guard page below; returns its upper end, 16-byte aligned. Panics when out
+ * of memory. */
 void *stack_make(unsigned pages);
 
 /* True when all of [va, va + len) is mapped. */

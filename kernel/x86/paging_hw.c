@@ -65,7 +65,8 @@ void paging_check(void)
 		ASSERT(!pt_lookup(&pt, va, &pa, &flags) || flags == PT_W);
 }
 
-/* Maps whole pages around [phys, phys + len) at the next free address of the MMIO area, one unmapped page between two. */
+/* Maps whole pages around [phys, phys + len) at the next free address of the MMIO area, one unmapped page
+ * between two. */
 static volatile void *map_uncached(phys_t phys, uint64_t len, unsigned flags)
 {
 	uint64_t off = phys.v & (PAGE_SIZE - 1);

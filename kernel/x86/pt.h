@@ -1,5 +1,5 @@
-/* x86-64 page tables, as data: built by the loader, extended by the kernel (Intel SDM vol. 3 §4.5). Nothing here touches
- * CR3 or the TLB; kernel/x86/paging_hw.c does. */
+/* x86-64 page tables, as data: built by the loader, extended by the kernel (Intel SDM vol. 3 §4.5). Nothing
+ * here touches CR3 or the TLB; kernel/x86/paging_hw.c does. */
 #pragma once
 #include "kernel/addr.h"
 #include "kernel/err.h"
@@ -9,11 +9,11 @@ enum pt_flags { PT_W = 1, PT_X = 2, PT_UC = 4 };
 struct pt {
 	uint64_t *pml4;
 	void *(*page)(void); /* one zeroed page in the direct map; NULL when there is none */
-	bool pages_1g; /* CPUID 80000001h EDX bit 26 */
+	bool pages_1g;       /* CPUID 80000001h EDX bit 26 */
 };
 
-/* Maps [va, va + len) to [pa, pa + len) by the largest pages that fit. All are multiples of PAGE_SIZE. Asking for PT_W and
- * PT_X at once is SL_BADVAL; SL_EXISTS where something is mapped already; SL_NOMEM. */
+/* Maps [va, va + len) to [pa, pa + len) by the largest pages that fit. All are multiples of PAGE_SIZE. Asking
+ * for PT_W and PT_X at once is SL_BADVAL; SL_EXISTS where something is mapped already; SL_NOMEM. */
 enum sl_err pt_map(struct pt *pt, uint64_t va, phys_t pa, uint64_t len, unsigned flags) MUST_CHECK;
 
 /* Unmaps one page of 4 KiB; SL_NOTFOUND when there is none. */

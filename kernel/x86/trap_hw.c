@@ -6,13 +6,38 @@
 #include "kernel/x86/paging.h"
 #include "kernel/x86/trap.h"
 
-static const char *const names[32] = {
-        "#DE divide error", "#DB debug", "NMI", "#BP breakpoint", "#OF overflow", "#BR bound range", "#UD invalid opcode",
-        "#NM no FPU", "#DF double fault", "coprocessor overrun", "#TS invalid TSS", "#NP segment not present",
-        "#SS stack fault", "#GP general protection", "#PF page fault", "reserved", "#MF x87", "#AC alignment check",
-        "#MC machine check", "#XM SIMD", "#VE virtualization", "#CP control protection", "reserved", "reserved", "reserved",
-        "reserved", "reserved", "reserved", "#HV hypervisor injection", "#VC VMM communication", "#SX security",
-        "reserved"};
+static const char *const names[32] = {"#DE divide error",
+				      "#DB debug",
+				      "NMI",
+				      "#BP breakpoint",
+				      "#OF overflow",
+				      "#BR bound range",
+				      "#UD invalid opcode",
+				      "#NM no FPU",
+				      "#DF double fault",
+				      "coprocessor overrun",
+				      "#TS invalid TSS",
+				      "#NP segment not present",
+				      "#SS stack fault",
+				      "#GP general protection",
+				      "#PF page fault",
+				      "reserved",
+				      "#MF x87",
+				      "#AC alignment check",
+				      "#MC machine check",
+				      "#XM SIMD",
+				      "#VE virtualization",
+				      "#CP control protection",
+				      "reserved",
+				      "reserved",
+				      "reserved",
+				      "reserved",
+				      "reserved",
+				      "reserved",
+				      "#HV hypervisor injection",
+				      "#VC VMM communication",
+				      "#SX security",
+				      "reserved"};
 
 static void print_address(uint64_t addr)
 {
@@ -39,9 +64,15 @@ static void print_page_fault(uint64_t error)
 {
 	uint64_t cr2;
 	__asm__ volatile("mov %%cr2, %0" : "=r"(cr2));
-	log_text("  %s of 0x%llx: %s%s\n", error & 16 ? "fetch" : error & 2 ? "write" : "read", (ull)cr2,
-	         error & 8 ? "reserved bit in a page table" : error & 1 ? "not permitted" : "not mapped",
-	         cr2 < PAGE_SIZE ? " (null pointer)" : "");
+	log_text("  %s of 0x%llx: %s%s\n",
+		 error & 16  ? "fetch"
+		 : error & 2 ? "write"
+			     : "read",
+		 (ull)cr2,
+		 error & 8   ? "reserved bit in a page table"
+		 : error & 1 ? "not permitted"
+			     : "not mapped",
+		 cr2 < PAGE_SIZE ? " (null pointer)" : "");
 }
 
 void trap_handle(const struct trap_frame *f);
@@ -53,7 +84,7 @@ void trap_handle(const struct trap_frame *f)
 		cpu_halt();
 	nested = true;
 	log_fail("cpu", NULL, "exception %llu %s, error code 0x%llx", (ull)f->vector, names[f->vector & 31],
-	         (ull)f->error);
+		 (ull)f->error);
 	if (f->vector == 14)
 		print_page_fault(f->error);
 	log_text("  rip %016llx  cs %04llx  rflags %016llx\n", (ull)f->rip, (ull)f->cs, (ull)f->rflags);

@@ -38,8 +38,8 @@ static uint32_t read_counter(const struct reference *r)
 	return r->mmio ? mmio_rd32(r->mmio) : port_in32(r->port);
 }
 
-/* One look at both clocks: of several the one with the least TSC time around the read, so that an interruption by firmware or
- * by a hypervisor falls out. */
+/* One look at both clocks: of several the one with the least TSC time around the read, so that an
+ * interruption by firmware or by a hypervisor falls out. */
 static void look(const struct reference *r, uint64_t *tsc, uint32_t *count)
 {
 	uint64_t best = UINT64_MAX;
@@ -94,7 +94,7 @@ static bool find_acpi_timer(const struct acpi *acpi, struct reference *r)
 	if (!timer.addr)
 		return false;
 	*r = (struct reference){"ACPI timer", ACPI_TIMER_HZ, timer.wide ? UINT32_MAX : 0xffffff, NULL,
-	                        (uint16_t)timer.addr};
+				(uint16_t)timer.addr};
 	if (timer.mmio)
 		r->mmio = (volatile uint8_t *)mmio_map(PHYS(timer.addr), 4);
 	return true;

@@ -124,6 +124,7 @@ void nvme_model_init(struct nvme_model *m, uint16_t cntlid, void *(*reach)(void 
 	m->mssrl = 32;
 	m->mdts = 7;
 	m->vsl = 7;
+	m->lpa = 2;
 	m->max_queues = MODEL_QUEUES - 1;
 	m->online = true;
 	m->reach = reach;
@@ -366,10 +367,11 @@ static void id_ctrl(struct nvme_model *m, uint8_t *p)
 	put(p, 78, 2, m->cntlid);
 	put(p, 80, 4, m->vs);
 	put(p, 96, 4, m->ctratt);
-	put(p, 256, 2, m->oacs | (m->has_virt ? 1u << 7 : 0));
+	put(p, 256, 2, m->oacs | (m->has_virt && !m->log_only ? 1u << 7 : 0));
+	p[261] = m->lpa;
 	p[512] = 0x66;
 	p[513] = 0x44;
-	put(p, 520, 2, m->oncs);
+	put(p, 520, 2, m->log_only ? m->oncs & ~(1u << 7) : m->oncs);
 	put(p, 534, 2, m->ocfs);
 }
 
@@ -483,6 +485,21 @@ static uint16_t identify(struct nvme_model *m, const uint8_t *sqe)
 		return s;
 	if (m->spoil)
 		m->spoil(m, sqe[40], page);
+	uint8_t *host = m->reach(m->ctx, get(sqe, 24, 8), sizeof page, true);
+	if (!host)
+		return 0x004;
+	memcpy(host, page, sizeof page);
+	return 0;
+}
+
+/* Get Log Page, Commands Supported and Effects: NVMe §5.16.1.6 */
+static uint16_t get_log(struct nvme_model *m, const uint8_t *sqe)
+{
+	uint8_t page[4096] = {0};
+	if (sqe[40] != 5 || !(m->lpa & 2) || get(sqe, 42, 2) != sizeof page / 4 - 1)
+		return 0x109;
+	page[4 * 0x1c] = m->has_virt;
+	page[1024 + 4 * 0x0c] = m->oncs >> 7 & 1;
 	uint8_t *host = m->reach(m->ctx, get(sqe, 24, 8), sizeof page, true);
 	if (!host)
 		return 0x004;
@@ -614,6 +631,8 @@ static uint16_t admin_command(struct nvme_model *m, const uint8_t *sqe, uint32_t
 		return delete_queue(m, sqe, false);
 	case 0x01:
 		return create_sq(m, sqe);
+	case 0x02:
+		return get_log(m, sqe);
 	case 0x04:
 		return delete_queue(m, sqe, true);
 	case 0x05:

@@ -44,7 +44,8 @@ struct nvme_model {
 	uint64_t cap;
 	uint32_t vs, ctratt;
 	uint16_t oacs, oncs, ocfs, mssrl;
-	uint8_t mdts, vsl;
+	uint8_t mdts, vsl, lpa;
+	bool log_only; /* Verify and Virtualization Management: in the effects log, not in Identify's bits */
 	uint16_t max_queues;
 	bool has_virt;
 	struct nvme_model_ns *ns[MODEL_NS]; /* those of the subsystem */

@@ -382,6 +382,7 @@ static void test_pf_lies(void **state)
 	pf_model.has_virt = false;
 	assert_int_equal(nvme_pf_open(&pf, &pf_model.io, pf_fn, &pf_dom, IOVA(WINDOW)), SL_UNSUPPORTED);
 	pf_model.has_virt = true;
+	pf_model.log_only = true; /* found in the effects log */
 	assert_int_equal(pf_dom.n, 0);
 	spoil_cns = 0x15;
 	open_pf();
@@ -508,6 +509,14 @@ static void test_vf_stores(void **state)
 	assert_true(!s[PLAIN_STORE].pi && s[PLAIN_STORE].block == 4096 && s[PLAIN_STORE].blocks == NS_BLOCKS);
 	assert_true(s[SHARED_STORE].shared && s[SHARED_STORE].first_lba == 64 &&
 		    s[SHARED_STORE].blocks == 64);
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+	vf_model[0].log_only = true; /* Verify is found in the effects log, when there is one */
+	open_vf(8);
+	assert_int_equal(vf.accel.can, BIT(ACCEL_OPS) - 1);
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+	vf_model[0].lpa = 0;
+	open_vf(8);
+	assert_int_equal(vf.accel.can, (BIT(ACCEL_OPS) - 1) & ~BIT(ACCEL_VERIFY));
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);
 	vf_model[0].oncs = 1 << 3;
 	open_vf(8);
