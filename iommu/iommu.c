@@ -93,7 +93,8 @@ static enum sl_err common_format(struct iommu *mmu)
 		if (sagaw & BIT(preferred[i] - 2))
 			mmu->levels = preferred[i];
 	if (!mmu->levels) {
-		log_fail("iommu", NULL, "the units have no number of table levels in common (CAP.SAGAW)");
+		log_fail("iommu", "this machine's units can not be used together; report it with this log",
+			 "the units have no number of table levels in common (CAP.SAGAW)");
 		return SL_UNSUPPORTED;
 	}
 	unsigned agaw = 12 + 9 * mmu->levels;

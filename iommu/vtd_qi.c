@@ -23,7 +23,9 @@ enum sl_err vtd_qi_drain(struct vtd_unit *u)
 		if (head == tail)
 			return SL_OK;
 		if (late) {
-			log_fail(u->name, NULL,
+			log_fail(u->name,
+				 "restart the machine; if it stays, the unit is broken or the hypervisor's "
+				 "model of it is",
 				 "invalidation queue is not empty after %u ms (IQH 0x%llx, IQT 0x%llx)",
 				 VTD_DEADLINE_US / 1000, (ull)head, (ull)tail);
 			return SL_TIMEOUT;
@@ -60,20 +62,23 @@ static void recover(struct vtd_unit *u, uint32_t fsts, bool *rewait)
 	if (fsts & FSTS_IQE) {
 		uint64_t head = (vtd_rd64(&u->io, VTD_IQH) & IQH_QH) / sizeof(struct vtd_desc) % QUEUE_LEN;
 		struct vtd_desc *bad = &u->queue[head];
-		log_fail(u->name, NULL,
+		log_fail(u->name,
+			 "restart the machine; if it stays, the unit is broken or the hypervisor's model of "
+			 "it is",
 			 "invalidation queue error (FSTS.IQE, IQEI %u) at descriptor %u: 0x%llx 0x%llx",
 			 (unsigned)FGET(record, IQERCD_IQEI), (unsigned)head, (ull)bad->lo, (ull)bad->hi);
 		*bad = vtd_desc_wait(va_phys(u->status + 1), 0);
 	}
 	if (fsts & FSTS_ITE) {
-		log_fail(u->name, NULL, "a device did not answer an invalidation (FSTS.ITE, requester 0x%x)",
+		log_fail(u->name, "update the firmware of that device, or take it out",
+			 "a device did not answer an invalidation (FSTS.ITE, requester 0x%x)",
 			 (unsigned)FGET(record, IQERCD_ITESID));
 		if (!*rewait)
 			put_wait(u);
 		*rewait = true;
 	}
 	if (fsts & FSTS_ICE)
-		log_fail(u->name, NULL,
+		log_fail(u->name, "update the firmware of that device, or take it out",
 			 "a device answered an invalidation that it was not asked (FSTS.ICE, requester 0x%x)",
 			 (unsigned)FGET(record, IQERCD_ICESID));
 	vtd_w1c_ack(&u->io, VTD_FSTS, fsts & FSTS_QUEUE);

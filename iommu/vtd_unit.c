@@ -69,7 +69,10 @@ static enum sl_err wait32(struct vtd_unit *u, reg32_t r, uint32_t mask, uint32_t
 		if ((v & mask) == want)
 			return SL_OK;
 		if (late) {
-			log_fail(u->name, NULL, "%s was not done in %u ms (register 0x%x reads 0x%x)", what,
+			log_fail(u->name,
+				 "restart the machine; if it stays, the unit is broken or the hypervisor's "
+				 "model of it is",
+				 "%s was not done in %u ms (register 0x%x reads 0x%x)", what,
 				 VTD_DEADLINE_US / 1000, r.off, v);
 			return SL_TIMEOUT;
 		}
