@@ -1,7 +1,6 @@
 /* The loader: collects what firmware knows, leaves it, and enters the kernel with struct boot_info
  * (UEFI 2.10). Everything that it keeps is allocated as EfiLoaderData, which the kernel never reuses. */
 #include <efi.h>
-#include <x86intrin.h>
 #include "boot/boot_info.h"
 #include "boot/elf.h"
 #include "kernel/memmap.h"
@@ -10,6 +9,7 @@
 #include "kernel/fmt.h"
 #include "kernel/panic.h"
 #include "kernel/str.h"
+#include "kernel/x86/cpu.h"
 #include "kernel/x86/pt.h"
 
 #define MAP_BASE    0xffff800000000000ull /* direct map of RAM */
@@ -326,7 +326,7 @@ static enum sl_err build_tables(struct boot_info *bi)
 
 EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *system)
 {
-	uint64_t start = __rdtsc();
+	uint64_t start = cpu_tsc();
 	self = handle;
 	st = system;
 	bs = system->BootServices;
