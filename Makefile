@@ -113,13 +113,21 @@ $B/fuzz/%.c.o: %.c Makefile
 		-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -c -o $@ $<
 $B/fuzz/pci/names.c.o: $B/pci.ids.txt
 
-$B/fuzz/fuzz_%: $B/fuzz/tests/fuzz/fuzz_%.c.o $(HOST:%=$B/fuzz/%.o) $(MODEL:%=$B/fuzz/%.o)
+$B/fuzz/libsluice.a: $(HOST:%=$B/fuzz/%.o) $(MODEL:%=$B/fuzz/%.o)
+	$(Q)rm -f $@ && ar rcsD $@ $^
+
+$B/fuzz/libsluice.a: $(HOST:%=$B/fuzz/%.o) $(MODEL:%=$B/fuzz/%.o)
+	$(Q)rm -f $@ && ar rcsD $@ $^
+
+$B/fuzz/fuzz_%: $B/fuzz/tests/fuzz/fuzz_%.c.o $B/fuzz/libsluice.a
 	$(call say,FUZZ,$@)
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^
 
 fuzz: $(FUZZ:tests/fuzz/%.c=$B/fuzz/%)
-	$(Q)for f in $^; do echo "  RUN     $$f"; mkdir -p $$f.corpus; \
-		$$f -runs=$(FUZZ_RUNS) -seed=1 -max_len=4096 -verbosity=0 -print_final_stats=0 $$f.corpus || exit 1; done
+	$(Q)for f in $^; do mkdir -p $$f.corpus; \
+		$$f -runs=$(FUZZ_RUNS) -seed=1 -max_len=4096 -artifact_prefix=$$f. $$f.corpus >$$f.log 2>&1 || \
+			{ tail -n 60 $$f.log; exit 1; }; \
+		echo "  FUZZ    $${f##*/}: $(FUZZ_RUNS) inputs, no finding"; done
 
 # Boot tests: QEMU under OVMF, two machines at a time. Debian's packages of pytest are for Debian's own Python.
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
