@@ -116,9 +116,6 @@ $B/fuzz/pci/names.c.o: $B/pci.ids.txt
 $B/fuzz/libsluice.a: $(HOST:%=$B/fuzz/%.o) $(MODEL:%=$B/fuzz/%.o)
 	$(Q)rm -f $@ && ar rcsD $@ $^
 
-$B/fuzz/libsluice.a: $(HOST:%=$B/fuzz/%.o) $(MODEL:%=$B/fuzz/%.o)
-	$(Q)rm -f $@ && ar rcsD $@ $^
-
 $B/fuzz/fuzz_%: $B/fuzz/tests/fuzz/fuzz_%.c.o $B/fuzz/libsluice.a
 	$(call say,FUZZ,$@)
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^
@@ -160,6 +157,7 @@ TIDY := clang-tidy --quiet --warnings-as-errors='*' --checks='-*,bugprone-*,clan
 lint: $B/pci.ids.txt
 	$(Q)tools/setup.sh lint
 	$(Q)tools/check_deps.py
+	$(Q)tools/check_docs.py
 	$(Q)clang-format --dry-run -Werror $$(find apps boot drivers iommu kernel pci tests \
 		-name '*.[ch]' ! -name '*regs.h' ! -name '*_entry.h')
 	$(Q)$(TIDY) $(filter %.c,$(KERNEL)) -- $(KFLAGS) -I$B $(EFI_H) -DGNU_EFI_USE_MS_ABI

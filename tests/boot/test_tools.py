@@ -103,3 +103,13 @@ def test_sizes(folder):
     (folder / "BOOTX64.EFI").write_bytes(bytes(512 * 1024))
     status, text = sh("tools/sizes.sh", folder)
     assert status == 1 and "512 KiB" in text
+
+
+def test_every_failure_is_documented():
+    status, text = sh("tools/check_docs.py")
+    assert status == 0, text
+
+
+def test_include_directions():
+    status, text = sh("tools/check_deps.py")
+    assert status == 0, text
