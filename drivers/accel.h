@@ -1,7 +1,9 @@
-/* What a workload sees of a VF: a queue that takes operations and gives back results, whatever the device behind it.
+/* What a workload sees of a VF: a queue that takes operations and gives back results, whatever the device
+ * behind it.
  *
- * Use: submit() one or more batches, ring() once, poll() until all tags are back. One core owns an accel and everything
- * it points to; nothing in it is shared and nothing in submit/ring/poll allocates, locks or formats. */
+ * Use: submit() one or more batches, ring() once, poll() until all tags are back. One core owns an accel and
+ * everything it points to; nothing in it is shared and nothing in submit/ring/poll allocates, locks or
+ * formats. */
 #pragma once
 #include "kernel/addr.h"
 #include "kernel/err.h"
@@ -19,7 +21,8 @@ enum accel_op {
 /* Protection information (T10 DIF) on a store that has it. The application tag is 0 and never checked. */
 enum accel_pi {
 	ACCEL_PI_INSERT = 1, /* write, fill: the device makes guard and reference tag */
-	ACCEL_PI_CHECK = 2,  /* all but fill: the device checks guard and reference tag; copy: those of its source */
+	ACCEL_PI_CHECK =
+		2, /* all but fill: the device checks guard and reference tag; copy: those of its source */
 };
 
 struct accel_req {
@@ -31,8 +34,9 @@ struct accel_req {
 	uint64_t lba;
 	uint64_t src_lba;
 	iova_t data; /* read, write, compare: page-aligned; at most two pages long */
-	iova_t meta; /* the same, on a store with metadata: store->meta bytes a block, a multiple of 4. Not used by a write
-	              * with PI_INSERT where the metadata is the 8 bytes of protection information alone */
+	iova_t meta; /* the same, on a store with metadata: store->meta bytes a block, a multiple of 4. Not
+		      * used by a write with PI_INSERT where the metadata is the 8 bytes of protection
+		      * information alone */
 };
 
 struct accel_done {
@@ -48,7 +52,8 @@ struct accel_store {
 	uint64_t blocks;    /* of this VF's share */
 	uint16_t meta;      /* metadata bytes a block, in a buffer of its own; 0: none */
 	bool pi;            /* 16-bit guard protection information, type 1 */
-	uint16_t pi_off;    /* where in a block's metadata; the guard covers the block's data and the metadata before it */
+	uint16_t pi_off;    /* where in a block's metadata; the guard covers the block's data and the metadata
+			       before it */
 	bool shared;        /* other VFs see it too */
 };
 
@@ -61,9 +66,10 @@ struct accel;
 
 struct accel_driver {
 	const char *name;
-	/* Puts up to n requests in the ring and returns how many went in; fewer only when a request is refused, and
-	 * accel.refused then says why: SL_BUSY its tag is in flight, SL_UNSUPPORTED not in can, or not on this store,
-	 * SL_RANGE blocks, store or tag out of range, SL_BADVAL data or meta misaligned or missing, or pi not for it. */
+	/* Puts up to n requests in the ring and returns how many went in; fewer only when a request is
+	 * refused, and accel.refused then says why: SL_BUSY its tag is in flight, SL_UNSUPPORTED not in can,
+	 * or not on this store, SL_RANGE blocks, store or tag out of range, SL_BADVAL data or meta misaligned
+	 * or missing, or pi not for it. */
 	unsigned (*submit)(struct accel *a, const struct accel_req *req, unsigned n);
 	/* Tells the device of everything submitted since the last ring(): one MMIO write at most. */
 	void (*ring)(struct accel *a);

@@ -1,5 +1,5 @@
-/* A buffer that the devices of exactly one domain can reach. No naked addresses in descriptors: what goes into one comes
- * from a dma_buf. */
+/* A buffer that the devices of exactly one domain can reach. No naked addresses in descriptors: what goes
+ * into one comes from a dma_buf. */
 #pragma once
 #include "iommu/domain.h"
 
@@ -11,9 +11,11 @@ struct dma_buf {
 	struct domain *dom;
 };
 
-/* Physically contiguous zeroed memory of len bytes (rounded up to PAGE_SIZE; from PAGE_2M up, to whole and aligned 2 MiB
- * blocks), mapped at iova with perm. The caller owns it and ends it with dma_put(). */
-enum sl_err dma_get(struct domain *dom, iova_t iova, uint64_t len, unsigned perm, struct dma_buf *out) MUST_CHECK;
+/* Physically contiguous zeroed memory of len bytes (rounded up to PAGE_SIZE; from PAGE_2M up, to whole and
+ * aligned 2 MiB blocks), mapped at iova with perm. The caller owns it and ends it with dma_put(). */
+enum sl_err dma_get(struct domain *dom, iova_t iova, uint64_t len, unsigned perm,
+		    struct dma_buf *out) MUST_CHECK;
 
-/* Unmap, invalidate, wait, and only then free. When the unmap fails the memory is leaked on purpose and the error returned. */
+/* Unmap, invalidate, wait, and only then free. When the unmap fails the memory is leaked on purpose and the
+ * error returned. */
 enum sl_err dma_put(struct dma_buf *buf) MUST_CHECK;

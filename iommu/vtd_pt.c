@@ -1,4 +1,5 @@
 #include "iommu/vtd_pt.h"
+#include "kernel/panic.h"
 #include "kernel/pmm.h"
 
 #define LEVEL_BITS 9
@@ -137,6 +138,7 @@ static enum sl_err map_level(struct vtd_pt *pt, uint64_t *table, unsigned level,
  * reachable by one store; when nothing came into it, it is not put in place. */
 static enum sl_err map_below(struct vtd_pt *pt, uint64_t *entry, unsigned level, struct range *r)
 {
+	ASSERT(level > 1); /* a page of 4 KiB always fits: domain_map() has seen that nothing is there */
 	if (*entry)
 		return map_level(pt, child_of(*entry), level - 1, r);
 	uint64_t *child = table_make(pt), before = r->done;

@@ -129,7 +129,7 @@ static enum sl_err scan_bus(struct scan *s, struct pci_func *parent, unsigned bu
 			return e;
 	}
 	struct pci_func *fn0 = one ? pci_find(s->pci, bdf_make(s->seg, bus, 0, 0)) : NULL;
-	if (fn0 && caps_has_devctl2(parent) &&
+	if (parent && fn0 && caps_has_devctl2(parent) &&
 	    (fn_rd16(parent, parent->cap_pcie + PCIE_DEVCTL2) & DEVCTL2_ARI))
 		return scan_ari(s, parent, fn0);
 	return SL_OK;

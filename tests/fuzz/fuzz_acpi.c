@@ -1,5 +1,5 @@
-/* ACPI from the RSDP down: the input is what lies behind the RSDP, the XSDT first. The checksums of these two are made right,
- * so that the rest is reached. */
+/* ACPI from the RSDP down: the input is what lies behind the RSDP, the XSDT first. The checksums of these two
+ * are made right, so that the rest is reached. */
 #include <string.h>
 #include "kernel/acpi.h"
 

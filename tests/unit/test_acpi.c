@@ -99,7 +99,8 @@ static void test_bad_root(void **state)
 	mem[RSDP + 9] ^= 1;
 	assert_int_equal(acpi_init(&a, RSDP, map), SL_CHECKSUM);
 	build();
-	put(T1 + 4, 0xffffffff, 4); /* tables that run out of memory, or are no tables, are counted and left out */
+	put(T1 + 4, 0xffffffff,
+	    4); /* tables that run out of memory, or are no tables, are counted and left out */
 	put(XSDT + 44, sizeof mem - 8, 8);
 	table(XSDT, "XSDT", 52);
 	put(RSDT + 36, 0, 4);
@@ -225,8 +226,8 @@ static void test_real(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_root),    cmocka_unit_test(test_bad_root),
-	                                   cmocka_unit_test(test_hostile), cmocka_unit_test(test_mcfg),
-	                                   cmocka_unit_test(test_madt),    cmocka_unit_test(test_devices),
-	                                   cmocka_unit_test(test_real)};
+					   cmocka_unit_test(test_hostile), cmocka_unit_test(test_mcfg),
+					   cmocka_unit_test(test_madt),    cmocka_unit_test(test_devices),
+					   cmocka_unit_test(test_real)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,9 +30,10 @@ static void test_defaults(void **state)
 static void test_values(void **state)
 {
 	(void)state;
-	assert_int_equal(parse("\xef\xbb\xbf# a comment\r\n  vfs = 8  # eight\r\n\nqd=64\nseconds=2\nscratch=S/N-1_x\n"
-	                       "baud=9600\nend=shutdown\napp=demo\nvfs=7"),
-	                 SL_OK);
+	assert_int_equal(
+		parse("\xef\xbb\xbf# a comment\r\n  vfs = 8  # eight\r\n\nqd=64\nseconds=2\nscratch=S/N-1_x\n"
+		      "baud=9600\nend=shutdown\napp=demo\nvfs=7"),
+		SL_OK);
 	assert_int_equal(cfg.vfs, 7); /* the later one counts */
 	assert_int_equal(cfg.qd, 64);
 	assert_int_equal(cfg.seconds, 2);
@@ -60,23 +61,23 @@ static void test_errors(void **state)
 		uint32_t line, col;
 		const char *says;
 	} bad[] = {
-	        {"vfs=abc", 1, 5, "vfs=abc is not a number"},
-	        {"\n\n  vfs =  12x", 3, 10, "vfs=12x is not a number"},
-	        {"vfs=0", 1, 5, "out of range"},
-	        {"vfs=65", 1, 5, "out of range"},
-	        {"vfs=99999999999", 1, 5, "not a number"},
-	        {"vfs=", 1, 5, "not a number"},
-	        {"qd=257", 1, 4, "out of range"},
-	        {"seconds=-1", 1, 9, "not a number"},
-	        {"end=explode", 1, 5, "want one of: halt, reboot, shutdown, qemu"},
-	        {"app=bench", 1, 5, "want one of: demo"},
-	        {"baud=1200", 1, 6, "9600"},
-	        {"vf=1", 1, 1, "vf is not a key"},
-	        {"just words", 1, 1, "expected key=value"},
-	        {"=3", 1, 1, "expected key=value"},
-	        {"scratch=a b", 1, 9, "not plain ASCII"},
-	        {"scratch=0123456789012345678901234567", 1, 9, "at most 23"},
-	        {"scratch=\x1b[2J", 1, 9, "scratch=?[2J"},
+		{"vfs=abc", 1, 5, "vfs=abc is not a number"},
+		{"\n\n  vfs =  12x", 3, 10, "vfs=12x is not a number"},
+		{"vfs=0", 1, 5, "out of range"},
+		{"vfs=65", 1, 5, "out of range"},
+		{"vfs=99999999999", 1, 5, "not a number"},
+		{"vfs=", 1, 5, "not a number"},
+		{"qd=257", 1, 4, "out of range"},
+		{"seconds=-1", 1, 9, "not a number"},
+		{"end=explode", 1, 5, "want one of: halt, reboot, shutdown, qemu"},
+		{"app=bench", 1, 5, "want one of: demo"},
+		{"baud=1200", 1, 6, "9600"},
+		{"vf=1", 1, 1, "vf is not a key"},
+		{"just words", 1, 1, "expected key=value"},
+		{"=3", 1, 1, "expected key=value"},
+		{"scratch=a b", 1, 9, "not plain ASCII"},
+		{"scratch=0123456789012345678901234567", 1, 9, "at most 23"},
+		{"scratch=\x1b[2J", 1, 9, "scratch=?[2J"},
 	};
 	for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
 		assert_int_equal(parse(bad[i].text), SL_CONFIG);
@@ -99,7 +100,7 @@ static void test_goes_on(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_defaults), cmocka_unit_test(test_values),
-	                                   cmocka_unit_test(test_words), cmocka_unit_test(test_errors),
-	                                   cmocka_unit_test(test_goes_on)};
+					   cmocka_unit_test(test_words), cmocka_unit_test(test_errors),
+					   cmocka_unit_test(test_goes_on)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,12 +36,12 @@ static void test_memmap(void **state)
 	struct boot_region r[8];
 	struct span s = {map, sizeof map};
 	descriptor(map, MEM_FREE, 0x200000, 0x100);
-	descriptor(map + 48, MEM_FREE, 0x100000, 0x100); /* out of order; the two join */
+	descriptor(map + 48, MEM_FREE, 0x100000, 0x100);    /* out of order; the two join */
 	descriptor(map + 96, MEM_RESERVED, 0x2f0000, 0x20); /* over the end of free memory: that gives way */
 	descriptor(map + 144, MEM_MMIO, 0xfec00000, 1);
 	descriptor(map + 192, MEM_ACPI_NVS, 0x310000, 0x10);
 	descriptor(map + 240, MEM_BOOT_DATA, 0x318000, 0x10); /* starts inside the one before */
-	descriptor(map + 288, MEM_FREE, 0x500000, 0); /* empty */
+	descriptor(map + 288, MEM_FREE, 0x500000, 0);         /* empty */
 	assert_int_equal(memmap_decode(s, 48, r, 8), 5);
 	assert_true(r[0].base == 0x100000 && r[0].pages == 0x1f0 && r[0].type == MEM_FREE);
 	assert_true(r[1].type == MEM_RESERVED && r[1].base == 0x2f0000);
@@ -117,10 +117,11 @@ static void test_elf(void **state)
 	symbols_init(e.symtab, e.strtab);
 	assert_string_equal(symbols_find(0xffffffff80000018, &off), "main");
 	assert_int_equal(off, 8);
-	assert_string_equal(symbols_find(0xffffffff80000030, &off), "?"); /* past its end */
+	assert_string_equal(symbols_find(0xffffffff80000030, &off), "?");     /* past its end */
 	assert_string_equal(symbols_find(0xffffffff80000104, &off), "other"); /* no size: up to the next */
 	assert_string_equal(symbols_find(0, &off), "?");
-	symbols_init(e.symtab, (struct span){e.strtab.p, 3}); /* strings cut short: no name is read past the end */
+	symbols_init(e.symtab,
+		     (struct span){e.strtab.p, 3}); /* strings cut short: no name is read past the end */
 	assert_string_equal(symbols_find(0xffffffff80000018, &off), "?");
 
 	put(elf + 64 + 4, 7, 4); /* writable and executable */
@@ -134,7 +135,8 @@ static void test_elf(void **state)
 	build_elf();
 	put(elf + 64 + 8, sizeof elf - 4, 8);
 	assert_int_equal(elf_read(s, &e), SL_TRUNC);
-	for (size_t n = 0; n < sizeof elf; n += 7) { /* cut anywhere: an error or a sound result, never a read outside */
+	for (size_t n = 0; n < sizeof elf;
+	     n += 7) { /* cut anywhere: an error or a sound result, never a read outside */
 		build_elf();
 		uint8_t *copy = malloc(n + 1);
 		memcpy(copy, elf, n);
@@ -163,9 +165,9 @@ static void test_page_tables(void **state)
 	unsigned flags;
 
 	/* 1 GiB, 2 MiB and 4 KiB pages as they fit */
-	assert_int_equal(pt_map(&pt, 0xffff800000000000 + PAGE_1G - PAGE_2M - PAGE_SIZE, PHYS(PAGE_1G - PAGE_2M - PAGE_SIZE),
-	                        2 * PAGE_1G + PAGE_2M + PAGE_SIZE, PT_W),
-	                 SL_OK);
+	assert_int_equal(pt_map(&pt, 0xffff800000000000 + PAGE_1G - PAGE_2M - PAGE_SIZE,
+				PHYS(PAGE_1G - PAGE_2M - PAGE_SIZE), 2 * PAGE_1G + PAGE_2M + PAGE_SIZE, PT_W),
+			 SL_OK);
 	assert_int_equal(tables, 3); /* PDPT, PD, PT: the two GiB need no table */
 	assert_true(pt_lookup(&pt, 0xffff800000000000 + PAGE_1G - PAGE_2M - 1, &pa, &flags));
 	assert_int_equal(pa.v, PAGE_1G - PAGE_2M - 1);
@@ -185,7 +187,8 @@ static void test_page_tables(void **state)
 	assert_int_equal(pt_unmap_page(&pt, 0x7000), SL_OK);
 	assert_false(pt_lookup(&pt, 0x7010, &pa, &flags));
 	assert_int_equal(pt_unmap_page(&pt, 0x7000), SL_NOTFOUND);
-	assert_int_equal(pt_unmap_page(&pt, 0xffff800000000000 + PAGE_1G), SL_NOTFOUND); /* a large page is not cut */
+	assert_int_equal(pt_unmap_page(&pt, 0xffff800000000000 + PAGE_1G),
+			 SL_NOTFOUND); /* a large page is not cut */
 }
 
 static char seen[4096];
@@ -206,7 +209,8 @@ static void test_log(void **state)
 	log_sink_add(sink);
 	assert_non_null(strstr(seen, "first: before any sink\n")); /* the ring gives a new sink what was */
 	log_fail("iommu", "switch it on", "%s at 0x%llx", "nothing", (ull)0xfed90000);
-	assert_non_null(strstr(seen, "] FAIL iommu: nothing at 0xfed90000\n               try: switch it on\n"));
+	assert_non_null(
+		strstr(seen, "] FAIL iommu: nothing at 0xfed90000\n               try: switch it on\n"));
 	seen[0] = 0;
 	char longer[2000];
 	memset(longer, 'x', sizeof longer);
@@ -227,8 +231,8 @@ static void test_errors(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_memmap),      cmocka_unit_test(test_elf),
-	                                   cmocka_unit_test(test_page_tables), cmocka_unit_test(test_log),
-	                                   cmocka_unit_test(test_errors)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_memmap), cmocka_unit_test(test_elf),
+					   cmocka_unit_test(test_page_tables), cmocka_unit_test(test_log),
+					   cmocka_unit_test(test_errors)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
