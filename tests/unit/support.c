@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include "kernel/addr.h"
 #include "kernel/panic.h"
 #include "kernel/time.h"
@@ -45,15 +46,18 @@ phys_t support_ram(uint64_t bytes, uint64_t phys_base)
 	return PHYS(phys_base);
 }
 
-const char *support_data(const char *name)
+const char *support_data(const char *folder)
 {
 	static char path[512];
 	const char *base = getenv("SLUICE_DATA");
-	snprintf(path, sizeof path, "%s/%s", base ? base : "../shared/data", name);
+	snprintf(path, sizeof path, "%s/%s", base ? base : "../shared/data", folder);
 	DIR *d = opendir(path);
-	if (d)
-		closedir(d);
-	return d ? path : NULL;
+	if (!d) {
+		printf("SKIP recorded tables: %s is not there\n", path);
+		return NULL;
+	}
+	closedir(d);
+	return path;
 }
 
 const char *support_next(const char *dir)
@@ -68,4 +72,25 @@ const char *support_next(const char *dir)
 		closedir(open_dir);
 	open_dir = NULL;
 	return NULL;
+}
+
+bool support_file(const char *folder, const char *name, char *path, size_t n)
+{
+	const char *dir = support_data(folder);
+	if (!dir)
+		return false;
+	snprintf(path, n, "%s/%s", dir, name);
+	FILE *f = fopen(path, "r");
+	if (!f) {
+		printf("SKIP recorded tables: %s is not there\n", path);
+		return false;
+	}
+	fclose(f);
+	return true;
+}
+
+bool support_ends(const char *name, const char *end)
+{
+	size_t n = strlen(name), e = strlen(end);
+	return n >= e && strcmp(name + n - e, end) == 0;
 }

@@ -5,9 +5,12 @@
  * caller gives it to pmm_add(). Once in a test program. */
 phys_t support_ram(uint64_t bytes, uint64_t phys_base);
 
-/* The folder of recorded tables of real machines, which is not part of the source: $SLUICE_DATA/name, else
- * ../shared/data/name as seen from the top of the source. NULL when it is not there; the test then prints a
- * line that begins with SKIP. */
-const char *support_data(const char *name);
+/* Recorded tables of real machines, which are not part of the source: $SLUICE_DATA/folder, else ../shared/data/folder
+ * as seen from the top of the source. NULL when it is not there, and a line that begins with SKIP says so. */
+const char *support_data(const char *folder);
 /* The names of the files in a folder, one a call; NULL at the end, and the next call starts again. */
 const char *support_next(const char *dir);
+/* The path of one recorded file; false and a SKIP line when it is not there. */
+bool support_file(const char *folder, const char *name, char *path, size_t n);
+/* True when name ends with end. */
+bool support_ends(const char *name, const char *end);

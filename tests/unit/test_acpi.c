@@ -197,10 +197,8 @@ static void test_real(void **state)
 {
 	(void)state;
 	const char *dir = support_data("acpi");
-	if (!dir) {
-		printf("SKIP test_real: no recorded ACPI tables\n");
+	if (!dir)
 		return;
-	}
 	static uint8_t buf[1 << 20];
 	unsigned madts = 0, mcfgs = 0;
 	char path[512];
@@ -210,11 +208,11 @@ static void test_real(void **state)
 		struct span s = {buf, f ? fread(buf, 1, sizeof buf, f) : 0};
 		if (f)
 			fclose(f);
-		if (strstr(name, ".APIC.dat")) {
+		if (support_ends(name, ".APIC.dat")) {
 			unsigned n = acpi_madt_cpus(s);
 			assert_true(n >= 1 && n <= 1024);
 			madts++;
-		} else if (strstr(name, ".MCFG.dat")) {
+		} else if (support_ends(name, ".MCFG.dat")) {
 			struct acpi_ecam w;
 			assert_int_equal(acpi_mcfg(s, 0, &w), SL_OK);
 			mcfgs++;

@@ -4,11 +4,11 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "iommu/dmar.h"
+#include "tests/unit/support.h"
 
 /* ---- tables made by hand ---- */
 
@@ -546,23 +546,16 @@ static void compare_file(const char *dir, const char *name)
 static void test_real_tables(void **state)
 {
 	(void)state;
-	const char *data = getenv("SLUICE_DATA");
-	char dir[512];
-	snprintf(dir, sizeof(dir), "%s/dmar", data ? data : "../shared/data");
-	DIR *d = opendir(dir);
+	const char *dir = support_data("dmar");
 	unsigned tables = 0;
-	if (!d) {
-		printf("SKIP real DMAR tables: %s is not there\n", dir);
+	if (!dir)
 		return;
-	}
-	for (struct dirent *e; (e = readdir(d)) != NULL;) {
-		size_t len = strlen(e->d_name);
-		if (len < 5 || strcmp(e->d_name + len - 4, ".dat") != 0)
+	for (const char *name; (name = support_next(dir));) {
+		if (!support_ends(name, ".dat"))
 			continue;
-		compare_file(dir, e->d_name);
+		compare_file(dir, name);
 		tables++;
 	}
-	closedir(d);
 	printf("real DMAR tables: %u compared\n", tables);
 	assert_true(tables > 0);
 }

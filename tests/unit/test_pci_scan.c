@@ -10,7 +10,6 @@
 #include "pci/pci.h"
 #include "pci/replay.h"
 #include "tests/model/cfg_model.h"
-#include "tests/model/lspci_data.h"
 #include "tests/unit/support.h"
 
 #define NVME 0x00101b36
@@ -238,7 +237,7 @@ static void scan_dump(const char *name, unsigned segments)
 {
 	char path[512];
 	bdf_t bdf;
-	if (!lspci_data(name, path, sizeof(path)))
+	if (!support_file("lspci", name, path, sizeof(path)))
 		return;
 	struct replay *r = replay_load(path);
 	assert_non_null(r);

@@ -11,7 +11,6 @@
 #include "pci/replay.h"
 #include "pci/sriov.h"
 #include "tests/model/cfg_model.h"
-#include "tests/model/lspci_data.h"
 #include "tests/unit/support.h"
 
 #define CAP    0x120 /* of every PF here */
@@ -487,7 +486,7 @@ static void read_dump(const char *name, unsigned bus, unsigned total, unsigned n
 		      unsigned stride, unsigned vf)
 {
 	char path[512];
-	if (!lspci_data(name, path, sizeof(path)))
+	if (!support_file("lspci", name, path, sizeof(path)))
 		return;
 	struct replay *r = replay_load(path);
 	assert_non_null(r);

@@ -361,15 +361,11 @@ static bool parse_real(char *line, struct real *r)
 static void test_real_units(void **state)
 {
 	(void)state;
-	const char *data = getenv("SLUICE_DATA");
 	char path[512], line[1024];
 	unsigned n = 0;
-	snprintf(path, sizeof(path), "%s/dmar/cap-ecap.tsv", data ? data : "../shared/data");
-	FILE *file = fopen(path, "r");
-	if (!file) {
-		printf("SKIP real units: %s is not there\n", path);
+	if (!support_file("dmar", "cap-ecap.tsv", path, sizeof(path)))
 		return;
-	}
+	FILE *file = fopen(path, "r");
 	while (fgets(line, sizeof(line), file)) {
 		struct real r;
 		if (line[0] == '#' || !parse_real(line, &r))
