@@ -142,7 +142,7 @@ cp build/BOOTX64.EFI "$run/esp/EFI/BOOT/BOOTX64.EFI"
 line=("$qemu" -nodefaults -no-user-config -display none -no-reboot)
 line+=(-machine q35,kernel-irqchip=split -cpu max -m 1G -smp 2)
 accel=
-if ! printf '%s\n' "${extra[@]}" | grep -qxE -- '--?(accel|enable-kvm)'; then
+if ! grep -qxE -- '--?(accel|enable-kvm)' < <(printf '%s\n' "${extra[@]}"); then
 	choose_accel
 	line+=(-accel "$accel")
 fi
@@ -174,7 +174,7 @@ if [[ -z $bare ]]; then
 		fi
 	done
 
-	if "$qemu" -device help 2>&1 | grep -q '^name "igb"'; then # from QEMU 8.0 on
+	if grep -q '^name "igb"' < <("$qemu" -device help 2>&1); then # from QEMU 8.0 on
 		# Its network ends in a socket that nobody listens to; without one QEMU would print a warning.
 		line+=(-device pcie-root-port,id=rp1,chassis=2,slot=2,mem-reserve=16M)
 		line+=(-netdev "dgram,id=net0,local.type=unix,local.path=$run/net,remote.type=unix,remote.path=$run/nobody")

@@ -54,7 +54,7 @@ update() { # package lists, when there are none or they are older than a day
 	apt update
 }
 
-is_known() { apt-cache show "$1" 2>/dev/null | grep -q .; }
+is_known() { [[ -n $(apt-cache show "$1" 2>/dev/null) ]]; } # no pipe into grep -q: under pipefail its early end is a failure
 installed() { dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null | sed -n 's/ installed$//p'; }
 
 install() { # install PACKAGE...: those of them that are missing
@@ -69,7 +69,7 @@ install() { # install PACKAGE...: those of them that are missing
 
 # --- Debian 12 has QEMU 7.2: enough for the demo; the tests want igb and what was mended since
 enable_backports() {
-	! apt-cache madison qemu-system-x86 | grep -q 'bookworm-backports' || return 0
+	[[ $(apt-cache madison qemu-system-x86) != *bookworm-backports* ]] || return 0
 	local mirror
 	update
 	mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' | head -n 1)
