@@ -71,6 +71,11 @@ def qemu72():
     return {"QEMU": str(sluice.QEMU_72.relative_to(sluice.ROOT))}
 
 
+def pytest_configure(config):
+    # pexpect forks beside the threads of pytest-xdist; the child only goes on to exec.
+    config.addinivalue_line("filterwarnings", "ignore:This process .* is multi-threaded:DeprecationWarning")
+
+
 def pytest_terminal_summary(terminalreporter):
     """make test ends with both counts: cmocka's, then pytest's own."""
     if os.environ.get("CMOCKA"):
