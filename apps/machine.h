@@ -72,19 +72,21 @@ struct machine {
 	struct vf vf[VFS_MAX];
 
 	/* Results, for the RESULT line. */
-	uint64_t verified, cases, refused, timed_ops, timed_us;
+	uint64_t verified, cases, refused, not_enforced, timed_ops, timed_us;
 	struct hist latency;
 };
 
 enum sl_err stage_boot(struct machine *m) MUST_CHECK;    /* who started us, on what */
 enum sl_err stage_acpi(struct machine *m) MUST_CHECK;    /* tables, clock */
 enum sl_err stage_pci(struct machine *m) MUST_CHECK;     /* the tree; nobody masters the bus any more */
+enum sl_err stage_groups(struct machine *m) MUST_CHECK;  /* which functions belong together, and why */
 enum sl_err stage_iommu(struct machine *m) MUST_CHECK;   /* DMAR, our tables, translation on */
 enum sl_err stage_pf(struct machine *m) MUST_CHECK;      /* the scratch controller, in a domain of its own */
 enum sl_err stage_sriov(struct machine *m) MUST_CHECK;   /* its VFs */
 enum sl_err stage_domains(struct machine *m) MUST_CHECK; /* each in its own domain, online, rings up */
 enum sl_err stage_verify(struct machine *m) MUST_CHECK;  /* every result against the CPU */
 enum sl_err stage_timed(struct machine *m) MUST_CHECK;   /* speed */
+enum sl_err stage_isolate(struct machine *m) MUST_CHECK; /* every attack by everyone */
 enum sl_err stage_refuse(struct machine *m) MUST_CHECK;  /* DMA that must not happen */
 
 /* Places of the window on this machine. */
@@ -123,6 +125,16 @@ static inline uint64_t store_chunks(const struct accel_store *s)
 	return s->blocks / (CHUNK / s->block);
 }
 
+/* A domain; none (NULL) while translation is off, and memory is then reached at its physical address. */
+enum sl_err make_domain(struct machine *m, const char *name, struct domain **dom) MUST_CHECK;
+void drop_domain(struct domain **dom);
+/* Puts a function into its domain, then switches its registers and bus mastering on; *regs is its BAR0. */
+enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile void **regs) MUST_CHECK;
+/* Bus mastering off, out of the domain. */
+void function_disconnect(struct pci_func *fn, struct domain *dom);
+/* QEMU's educational device; NULL when there is none. */
+struct pci_func *find_edu(const struct machine *m);
+
 /* Submits vf->batch.req[0..n), tags 0..n-1, and rings once. */
 enum sl_err batch_start(struct vf *vf) MUST_CHECK;
 /* Waits until all that batch_start() began on any VF is back; SL_TIMEOUT when nothing moves for 10 s. */
@@ -131,6 +143,7 @@ enum sl_err batch_finish(struct machine *m) MUST_CHECK;
 /* The timed phase's data: what chunk of a VF's data store holds after stage_timed has written it. */
 #define TIMED_CHUNKS 1024u
 uint64_t timed_seed(const struct vf *vf, uint64_t chunk);
+enum sl_err timed_prepare(struct machine *m) MUST_CHECK;
 
 void undo_pf(struct machine *m);
 void undo_sriov(struct machine *m);

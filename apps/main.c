@@ -5,22 +5,27 @@
 #include "kernel/log.h"
 #include "kernel/power.h"
 #include "kernel/start.h"
+#include "kernel/str.h"
+
+enum { DEMO = 1, ISOLATE = 2, BOTH = 3 }; /* app= */
 
 static const struct stage {
 	const char *name;
+	unsigned apps;
 	enum sl_err (*run)(struct machine *m);
 	void (*undo)(struct machine *m); /* puts back what run did, also when it did only half of it */
 } stages[] = {
-	{"boot", stage_boot, NULL},
-	{"acpi", stage_acpi, NULL},
-	{"pci", stage_pci, NULL},
-	{"iommu", stage_iommu, NULL},
-	{"pf", stage_pf, undo_pf},
-	{"sriov", stage_sriov, undo_sriov},
-	{"domains", stage_domains, undo_domains},
-	{"verify", stage_verify, NULL},
-	{"timed", stage_timed, NULL},
-	{"refuse", stage_refuse, NULL},
+	{"boot", BOTH, stage_boot, NULL},
+	{"acpi", BOTH, stage_acpi, NULL},
+	{"pci", BOTH, stage_pci, NULL},
+	{"iommu", BOTH, stage_iommu, NULL},
+	{"pf", BOTH, stage_pf, undo_pf},
+	{"sriov", BOTH, stage_sriov, undo_sriov},
+	{"domains", BOTH, stage_domains, undo_domains},
+	{"verify", DEMO, stage_verify, NULL},
+	{"timed", DEMO, stage_timed, NULL},
+	{"refuse", DEMO, stage_refuse, NULL},
+	{"isolate", ISOLATE, stage_isolate, NULL},
 };
 
 static struct machine machine;
@@ -32,8 +37,9 @@ void app_main(const struct boot_info *boot)
 	enum sl_err e = SL_OK;
 	size_t i = 0;
 	m->boot = boot;
+	unsigned app = strcmp(boot->cfg.app, "isolate") == 0 ? ISOLATE : DEMO;
 	for (; i < ARRAY_LEN(stages); i++) {
-		e = stages[i].run(m);
+		e = stages[i].apps & app ? stages[i].run(m) : SL_OK;
 		if (e)
 			break;
 	}

@@ -103,13 +103,19 @@ static enum sl_err map_unit(void *ctx, phys_t base, uint64_t len, struct vtd_io 
 enum sl_err stage_iommu(struct machine *m)
 {
 	const struct acpi_table *table = acpi_find(&m->acpi, "DMAR", 0);
+	bool off = !m->boot->cfg.iommu;
+	enum sl_err e = choose_window(m);
+	if (e)
+		return e;
+	if (off)
+		log_warn("iommu", "iommu=off: translation stays off, and every function that is used reaches all memory");
 	if (!table)
-		return no_unit(m);
+		return off ? SL_OK : no_unit(m);
 	report_snapshot("in UEFI", m->boot->at_entry);
 	report_snapshot("after ExitBootServices", m->boot->at_exit);
 	const struct dmar_topo topo = {&m->pci, topo_bridge, topo_pf_of};
 	const struct iommu_regs regs = {NULL, map_unit};
-	enum sl_err e = iommu_init(&m->iommu, table->data, &topo, &regs);
+	e = iommu_init(&m->iommu, table->data, &topo, &regs);
 	if (e) {
 		log_fail("iommu",
 			 "update the firmware; if VT-d can be switched in its setup, switch it off and on "
@@ -117,9 +123,9 @@ enum sl_err stage_iommu(struct machine *m)
 			 "the DMAR table leads to no usable unit: %s", sl_err_text(e));
 		return e;
 	}
-	e = choose_window(m);
-	if (!e)
-		e = iommu_map_rmrrs(&m->iommu);
+	if (off)
+		return SL_OK;
+	e = iommu_map_rmrrs(&m->iommu);
 	if (!e)
 		e = iommu_enable(&m->iommu);
 	if (e)

@@ -1,183 +1,94 @@
-/* Stage refuse: each VF is told to write where it must not. The verdict is memory, medium and fault record;
- * what the device says of it is shown and not believed. */
-#include "apps/machine.h"
+/* Stage refuse: each VF is told to write where it must not. The short proof of the demo; apps/isolate.c has the
+ * long one. */
+#include "apps/attack.h"
 #include "apps/pattern.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
-#include "kernel/time.h"
 #include "kernel/x86/paging.h"
 
-#define FAULT_WAIT_US 200000u
-#define REASON_WRITE  5 /* no write permission: VT-d, fault reasons of legacy mode */
+#define REASON_WRITE 5 /* no write permission: VT-d §7.1.3 */
+#define OTHERS       3 /* targets that are not another VF */
 
-/* The kernel's own memory that is attacked: a page of its data, so that a success is seen and not felt. */
-static _Alignas(PAGE_SIZE) uint8_t kernel_page[PAGE_SIZE];
-
-struct attack {
-	struct vf *by;
-	const char *name;
-	iova_t to;
-};
-
-/* Everything that no VF may change, summed up. */
-static uint64_t guarded_sum(const struct machine *m)
+static uint8_t *target_of(const struct vf *vf)
 {
-	uint64_t sum = pattern_sum(kernel_page, sizeof kernel_page);
-	for (unsigned i = 0; i < m->vfs; i++) {
-		sum = sum * 31 + pattern_sum(m->vf[i].readonly.va, PAGE_SIZE);
-		sum = sum * 31 + pattern_sum((uint8_t *)m->vf[i].buffers.va + BUFFER_TARGET, PAGE_SIZE);
-	}
-	return sum;
+	return (uint8_t *)vf->buffers.va + BUFFER_TARGET;
 }
 
 static void fill_targets(const struct machine *m)
 {
-	pattern_fill(kernel_page, sizeof kernel_page, pattern_seed(1000, 1, 1));
+	attack_guard_none();
+	pattern_fill(attack_kernel_data(), PAGE_SIZE, pattern_seed(1000, 1, 1));
+	attack_guard(attack_kernel_data(), PAGE_SIZE);
 	for (unsigned i = 0; i < m->vfs; i++) {
 		pattern_fill(m->vf[i].readonly.va, PAGE_SIZE, pattern_seed(i, 2, 2));
-		pattern_fill((uint8_t *)m->vf[i].buffers.va + BUFFER_TARGET, PAGE_SIZE,
-			     pattern_seed(i, 3, 3));
+		pattern_fill(target_of(&m->vf[i]), PAGE_SIZE, pattern_seed(i, 3, 3));
 	}
 }
 
-/* One chunk read by every VF, the attacker too: rings go on, data and medium are what they were. */
-static bool all_work(struct machine *m, uint64_t chunk)
+/* The pages in question: those of both VFs. */
+static void guard(const struct vf *by, const struct vf *victim)
 {
-	bool right = true;
-	for (unsigned i = 0; i < m->vfs; i++) {
-		struct vf *vf = &m->vf[i];
-		vf->batch.n = 1;
-		vf->batch.req[0] = vf_request(vf, vf->data, ACCEL_READ, chunk, 0);
-		pattern_fill(vf_buffer(vf, 0), CHUNK, 1);
-		if (batch_start(vf))
-			return false;
-	}
-	if (batch_finish(m))
-		return false;
-	for (unsigned i = 0; i < m->vfs; i++)
-		right &= m->vf[i].batch.status[0] == 0 &&
-			 pattern_check(vf_buffer(&m->vf[i], 0), CHUNK, timed_seed(&m->vf[i], chunk));
-	return right;
-}
-
-/* The attack itself: a read of the medium whose data the device is to write to a->to. */
-static enum sl_err strike(struct machine *m, const struct attack *a, uint64_t chunk, uint16_t *status)
-{
-	for (unsigned i = 0; i < m->vfs; i++)
-		m->vf[i].batch.n = m->vf[i].batch.done = 0;
-	a->by->batch.n = 1;
-	a->by->batch.req[0] = vf_request(a->by, a->by->data, ACCEL_READ, chunk, 0);
-	a->by->batch.req[0].data = a->to;
-	enum sl_err e = batch_start(a->by);
-	if (!e)
-		e = batch_finish(m);
-	*status = a->by->batch.status[0];
-	return e;
-}
-
-/* The first fault recorded since iommu_fault_clear(). */
-static enum sl_err wait_fault(struct machine *m, struct iommu_fault *f)
-{
-	uint64_t deadline = now_us() + FAULT_WAIT_US;
-	for (;;) {
-		bool late = now_us() > deadline;
-		enum sl_err e = iommu_fault_next(&m->iommu, f);
-		if (e != SL_END || late)
-			return e;
-	}
-}
-
-static bool fault_right(const struct attack *a, const struct iommu_fault *f)
-{
-	return bdf_eq(f->bdf, a->by->fn->bdf) && f->iova.v == a->to.v && f->write &&
-	       f->reason == REASON_WRITE;
+	attack_guard_none();
+	attack_guard(attack_kernel_data(), PAGE_SIZE);
+	attack_guard(by->readonly.va, PAGE_SIZE);
+	attack_guard(target_of(by), PAGE_SIZE);
+	if (victim)
+		attack_guard(target_of(victim), PAGE_SIZE);
 }
 
 /* The first VF's cases are explained in full; the others' faults have the same reasons. */
-static void print_case(struct machine *m, const struct attack *a, const struct iommu_fault *f,
-		       uint16_t status)
+static void print_case(struct machine *m, const struct vf *by, const struct attack *a, const struct attack_result *r)
 {
-	char said[64], why[256], unit[16];
-	log_line("refuse",
-		 "VF %u -> %s: refused; fault: " BDF_FMT " %s 0x%llx, reason %u; the device says %s",
-		 a->by->index, a->name, BDF_ARG(f->bdf), f->write ? "write" : "read", (ull)f->iova.v,
-		 f->reason, status ? a->by->accel->drv->status_text(status, said, sizeof said) : "success");
-	if (a->by->index)
+	char why[256], unit[16];
+	const struct iommu_fault *f = &r->fault;
+	log_line("refuse", "VF %u -> %s: refused; fault: " BDF_FMT " %s 0x%llx, reason %u; the device says %s", by->index,
+		 a->name, BDF_ARG(f->bdf), f->write ? "write" : "read", (ull)f->iova.v, f->reason, r->said);
+	if (by->index)
 		return;
 	iommu_fault_describe(&m->iommu, f, why, sizeof why);
 	fmt_print(unit, sizeof unit, "iommu%u", f->unit);
 	log_line(unit, "%s", why);
 }
 
-static void print_failure(const struct attack *a, const char *what)
+static bool run_case(struct machine *m, struct attacker *by, const struct attack *a)
 {
+	struct attack_result r;
+	attack_run(m, by, a, &r);
+	m->cases++;
+	if (r.outcome == ATTACK_REFUSED) {
+		print_case(m, by->vf, a, &r);
+		m->refused++;
+		return true;
+	}
 	log_fail("refuse", "do not give this machine's functions to anyone you do not trust",
-		 BDF_FMT " -> %s at 0x%llx: %s", BDF_ARG(a->by->fn->bdf), a->name, (ull)a->to.v, what);
+		 BDF_FMT " -> %s at 0x%llx: %s", BDF_ARG(by->fn), a->name, (ull)a->to, attack_outcome_text(r.outcome));
+	return false;
 }
 
-/* Records are cleared and cached translations dropped first: a refusal out of the IOTLB may leave no record.
- */
-static bool run_attack(struct machine *m, const struct attack *a, uint64_t chunk)
+static void run_vf(struct machine *m, struct vf *vf, bool *ok)
 {
-	struct iommu_fault f;
-	char text[160];
-	uint16_t status;
-	if (domain_flush(a->by->dom)) {
-		print_failure(a, "the IOMMU does not answer an invalidation");
-		return false;
-	}
-	iommu_fault_clear(&m->iommu);
-	uint64_t before = guarded_sum(m);
-	enum sl_err e = strike(m, a, chunk, &status), got = wait_fault(m, &f);
-	if (guarded_sum(m) != before) {
-		print_failure(a, "MEMORY WAS CHANGED");
-		return false;
-	}
-	if (got) {
-		print_failure(a, "memory is unchanged, but no fault was recorded");
-		return false;
-	}
-	if (!fault_right(a, &f)) {
-		fmt_print(text, sizeof text,
-			  "a fault was recorded, but not the right one: " BDF_FMT " %s 0x%llx, reason %u",
-			  BDF_ARG(f.bdf), f.write ? "write" : "read", (ull)f.iova.v, f.reason);
-		print_failure(a, text);
-		return false;
-	}
-	iommu_fault_clear(&m->iommu);
-	if (e || !all_work(m, chunk)) {
-		print_failure(a, "refused, but not all VFs work as before");
-		return false;
-	}
-	print_case(m, a, &f, status);
-	return true;
-}
-
-#define OTHERS 3 /* targets that are not another VF */
-
-static void run_vf(struct machine *m, struct vf *by, bool *ok)
-{
+	struct attacker by = {.fn = vf->fn->bdf, .dom = &vf->dom, .vf = vf};
 	for (unsigned t = 0; t < m->vfs + OTHERS; t++) {
 		char name[32];
-		struct attack a = {.by = by, .name = name};
-		if (t == by->index)
+		struct attack a = {.name = name, .write = true, .len = CHUNK, .reason = REASON_WRITE};
+		if (t == vf->index)
 			continue;
+		guard(vf, t < m->vfs ? &m->vf[t] : NULL);
 		if (t < m->vfs) {
 			fmt_print(name, sizeof name, "memory of VF %u", t);
-			a.to = IOVA(m->vf[t].buffers.phys.v + BUFFER_TARGET);
+			a.to = m->vf[t].buffers.phys.v + BUFFER_TARGET;
 		} else if (t == m->vfs) {
 			a.name = "kernel memory";
-			a.to = IOVA(paging_phys(kernel_page).v);
+			a.to = paging_phys(attack_kernel_data()).v;
 		} else if (t == m->vfs + 1) {
 			a.name = "its read-only page";
-			a.to = by->readonly.iova;
+			a.to = vf->readonly.iova.v;
 		} else {
 			a.name = "an unmapped page";
-			a.to = window_at(m, WINDOW_HOLE);
+			a.to = window_at(m, WINDOW_HOLE).v;
 		}
-		ok[t] = run_attack(m, &a, (by->index * 37 + t) % store_chunks(by->data) % TIMED_CHUNKS);
-		m->cases++;
-		m->refused += ok[t];
+		a.fault_at = a.to;
+		ok[t] = run_case(m, &by, &a);
 	}
 }
 
@@ -205,14 +116,12 @@ enum sl_err stage_refuse(struct machine *m)
 	static bool ok[VFS_MAX][VFS_MAX + OTHERS];
 	fill_targets(m);
 	log_line("refuse",
-		 "each of %u VFs is told to write to memory of every other VF, of the kernel, to a page that "
-		 "it may only "
+		 "each of %u VFs is told to write to memory of every other VF, of the kernel, to a page that it may only "
 		 "read and to an unmapped one",
 		 m->vfs);
 	for (unsigned v = 0; v < m->vfs; v++)
 		run_vf(m, &m->vf[v], ok[v]);
 	print_verdicts(m, ok);
-	log_line("refuse", "%llu of %llu refused, recorded and without effect", (ull)m->refused,
-		 (ull)m->cases);
+	log_line("refuse", "%llu of %llu refused, recorded and without effect", (ull)m->refused, (ull)m->cases);
 	return m->refused == m->cases ? SL_OK : SL_VERIFY;
 }

@@ -63,7 +63,7 @@ static unsigned turn(struct poller *p, bool again)
 }
 
 /* Writes the data that is read later: TIMED_CHUNKS of each VF, or its whole store where that is smaller. */
-static enum sl_err prepare(struct machine *m)
+enum sl_err timed_prepare(struct machine *m)
 {
 	for (uint32_t first = 0; first < TIMED_CHUNKS; first += 32) {
 		for (unsigned v = 0; v < m->vfs; v++) {
@@ -191,7 +191,7 @@ static void print_table(struct machine *m)
 enum sl_err stage_timed(struct machine *m)
 {
 	uint32_t qd = m->boot->cfg.qd, seconds = m->boot->cfg.seconds;
-	enum sl_err e = prepare(m);
+	enum sl_err e = timed_prepare(m);
 	if (e)
 		return e;
 	log_line("timed", "random 4 KiB reads, %u in flight on each of %u VFs, one core, no interrupts, %u s",

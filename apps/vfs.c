@@ -1,6 +1,7 @@
 /* Stages pf, sriov, domains: from the physical function to VFs with rings of their own, each in a domain of
  * its own. */
 #include "apps/machine.h"
+#include "drivers/edu/edu.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
@@ -8,18 +9,24 @@
 
 #define CLASS_NVME 0x010802
 
+/* None while translation is off: memory is then reached at its physical address. */
+enum sl_err make_domain(struct machine *m, const char *name, struct domain **dom)
+{
+	*dom = NULL;
+	return m->boot->cfg.iommu ? domain_create(&m->iommu, name, dom) : SL_OK;
+}
+
 /* Bus mastering goes on only with the domain in place. */
-static enum sl_err connect(struct pci_func *fn, struct domain *dom, struct nvme_io *io)
+enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile void **regs)
 {
 	const struct pci_bar *bar = &fn->bar[0];
-	volatile void *regs = bar->addr && bar->size ? mmio_map(PHYS(bar->addr), bar->size) : NULL;
-	if (!regs) {
-		log_fail("nvme", "switch above-4G decoding on in firmware setup",
+	*regs = bar->addr && bar->size ? mmio_map(PHYS(bar->addr), bar->size) : NULL;
+	if (!*regs) {
+		log_fail("pci", "switch above-4G decoding on in firmware setup",
 			 BDF_FMT " has no register address in BAR0", BDF_ARG(fn->bdf));
 		return SL_NOSPACE;
 	}
-	*io = nvme_io_mmio(regs, bar->size);
-	enum sl_err e = domain_attach(dom, fn->bdf);
+	enum sl_err e = dom ? domain_attach(dom, fn->bdf) : SL_OK;
 	if (e) {
 		log_fail("iommu",
 			 "a function outside every DMAR scope can not be held back, so it is not used",
@@ -31,31 +38,40 @@ static enum sl_err connect(struct pci_func *fn, struct domain *dom, struct nvme_
 	return SL_OK;
 }
 
-static void disconnect(struct pci_func *fn, struct domain *dom)
+void function_disconnect(struct pci_func *fn, struct domain *dom)
 {
 	pci_bus_master(fn, false);
-	if (domain_detach(dom, fn->bdf))
+	if (dom && domain_detach(dom, fn->bdf))
 		log_warn("iommu", BDF_FMT " could not be taken out of its domain", BDF_ARG(fn->bdf));
 }
 
-static void drop_domain(struct domain **dom)
+void drop_domain(struct domain **dom)
 {
 	if (*dom && domain_destroy(*dom))
 		log_warn("iommu", "domain %s could not be destroyed", domain_name(*dom));
 	*dom = NULL;
 }
 
+static unsigned number_of(const struct domain *dom)
+{
+	return dom ? domain_id(dom) : 0;
+}
+
 static enum sl_err open_pf(struct machine *m, struct pci_func *fn)
 {
-	struct nvme_io io;
+	volatile void *regs;
 	m->pf = fn;
-	enum sl_err e = domain_create(&m->iommu, "PF", &m->pf_dom);
+	enum sl_err e = make_domain(m, "PF", &m->pf_dom);
 	if (!e)
-		e = connect(fn, m->pf_dom, &io);
+		e = function_connect(fn, m->pf_dom, &regs);
 	if (e)
 		return e;
 	m->pf_attached = true;
-	e = nvme_pf_open(&m->nvme, &io, fn->bdf, m->pf_dom, window_at(m, WINDOW_QUEUES));
+	struct nvme_io io = nvme_io_mmio(regs, fn->bar[0].size);
+	if (fn->cap_sriov)
+		e = nvme_pf_open(&m->nvme, &io, fn->bdf, m->pf_dom, window_at(m, WINDOW_QUEUES));
+	else
+		e = nvme_ctrl_init(&m->nvme.ctrl, &io, fn->bdf, m->pf_dom, window_at(m, WINDOW_QUEUES), 0);
 	m->pf_open = !e;
 	return e;
 }
@@ -65,19 +81,33 @@ void undo_pf(struct machine *m)
 	if (m->pf_open && nvme_pf_close(&m->nvme))
 		log_warn("nvme", BDF_FMT " did not stop cleanly", BDF_ARG(m->pf->bdf));
 	if (m->pf_attached)
-		disconnect(m->pf, m->pf_dom);
+		function_disconnect(m->pf, m->pf_dom);
 	drop_domain(&m->pf_dom);
 	m->pf_open = m->pf_attached = false;
 	m->pf = NULL;
+}
+
+static bool isolating(const struct machine *m)
+{
+	return strcmp(m->boot->cfg.app, "isolate") == 0;
+}
+
+struct pci_func *find_edu(const struct machine *m)
+{
+	PCI_EACH(f, &m->pci)
+		if (f->vendor == EDU_VENDOR && f->device == EDU_DEVICE)
+			return f;
+	return NULL;
 }
 
 /* Identify is all that a controller is asked before its serial number is known to be the scratch one. */
 enum sl_err stage_pf(struct machine *m)
 {
 	const char *scratch = m->boot->cfg.scratch;
+	bool plain = isolating(m); /* Identify alone is an attack, so a controller without SR-IOV serves too */
 	unsigned seen = 0;
 	PCI_EACH(f, &m->pci) {
-		if (f->class != CLASS_NVME || f->pf || !f->cap_sriov)
+		if (f->class != CLASS_NVME || f->pf || (!f->cap_sriov && !plain))
 			continue;
 		seen++;
 		if (!scratch[0])
@@ -89,7 +119,7 @@ enum sl_err stage_pf(struct machine *m)
 				 BDF_FMT " \"%s\" serial %s is the scratch controller; domain %u, %u queue "
 					 "pairs and %u "
 					 "interrupts to give to VFs",
-				 BDF_ARG(f->bdf), id->model, id->serial, domain_id(m->pf_dom),
+				 BDF_ARG(f->bdf), id->model, id->serial, number_of(m->pf_dom),
 				 m->nvme.free_vq, m->nvme.free_vi);
 			return SL_OK;
 		}
@@ -98,6 +128,8 @@ enum sl_err stage_pf(struct machine *m)
 			 e ? sl_err_text(e) : id->serial);
 		undo_pf(m);
 	}
+	if (plain && find_edu(m))
+		return SL_OK;
 	if (!seen)
 		log_fail("nvme",
 			 "use an NVMe controller with SR-IOV; in QEMU: -device nvme,sriov_max_vfs=...",
@@ -118,6 +150,10 @@ enum sl_err stage_pf(struct machine *m)
 enum sl_err stage_sriov(struct machine *m)
 {
 	struct sriov s;
+	if (!m->pf || !m->pf->cap_sriov) {
+		log_line("sriov", "no controller with SR-IOV: no VFs");
+		return SL_OK;
+	}
 	enum sl_err e = sriov_enable(&m->pci, m->pf, (uint16_t)m->boot->cfg.vfs, &s);
 	if (e)
 		return e;
@@ -211,16 +247,16 @@ static void print_vf(const struct machine *m, const struct vf *vf)
 			  vf->pi->shared ? " (its part)" : "");
 	log_line("vf",
 		 BDF_FMT " domain %u, controller %u: namespace %u%s, %llu MiB%s; 0x%llx is memory at 0x%llx",
-		 BDF_ARG(vf->fn->bdf), domain_id(vf->dom), vf->cntlid, vf->nvme.store[vf->data->id].nsid,
+		 BDF_ARG(vf->fn->bdf), number_of(vf->dom), vf->cntlid, vf->nvme.store[vf->data->id].nsid,
 		 vf->data->shared ? " (its part)" : "", (ull)(vf->data->blocks * vf->data->block >> 20), pi,
 		 (ull)window_at(m, WINDOW_BUFFERS).v, (ull)vf->buffers.phys.v);
 }
 
 static enum sl_err open_vf(struct machine *m, struct vf *vf)
 {
-	struct nvme_io io;
+	volatile void *regs;
 	fmt_print(vf->name, sizeof vf->name, "VF %u", vf->index);
-	enum sl_err e = domain_create(&m->iommu, vf->name, &vf->dom);
+	enum sl_err e = make_domain(m, vf->name, &vf->dom);
 	if (!e)
 		e = dma_get(vf->dom, window_at(m, WINDOW_BUFFERS), PAGE_2M, DOMAIN_RW, &vf->buffers);
 	if (!e)
@@ -228,11 +264,11 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	if (!e)
 		e = give_resources(m, vf);
 	if (!e)
-		e = connect(vf->fn, vf->dom, &io);
+		e = function_connect(vf->fn, vf->dom, &regs);
 	if (e)
 		return e;
 	vf->attached = true;
-	const struct nvme_vf_cfg cfg = {.io = io,
+	const struct nvme_vf_cfg cfg = {.io = nvme_io_mmio(regs, vf->fn->bar[0].size),
 					.fn = vf->fn->bdf,
 					.dom = vf->dom,
 					.iova = window_at(m, WINDOW_QUEUES),
@@ -264,8 +300,9 @@ enum sl_err stage_domains(struct machine *m)
 			return e;
 		}
 	}
-	log_line("vf", "%u VFs, each in a domain of its own: the same device addresses, different memory",
-		 m->vfs);
+	if (m->boot->cfg.iommu)
+		log_line("vf", "%u VFs, each in a domain of its own: the same device addresses, different memory",
+			 m->vfs);
 	return SL_OK;
 }
 
@@ -275,7 +312,7 @@ static void close_vf(struct machine *m, struct vf *vf)
 	if (vf->accel)
 		e = nvme_vf_close(&vf->nvme);
 	if (vf->attached)
-		disconnect(vf->fn, vf->dom);
+		function_disconnect(vf->fn, vf->dom);
 	if (vf->private_ns && nvme_pf_ns_detach(&m->nvme, vf->private_ns, vf->cntlid) && !e)
 		e = SL_DEVICE;
 	if (vf->online && nvme_pf_vf_offline(&m->nvme, vf->index) && !e)

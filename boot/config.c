@@ -99,7 +99,8 @@ static void text(struct config *cfg, const struct cursor *at, const char *key, s
 
 static void option(struct config *cfg, const struct cursor *at, struct word k, struct word v)
 {
-	static const char *const apps[] = {"demo"};
+	static const char *const apps[] = {"demo", "isolate"};
+	static const char *const switches[] = {"off", "on"};
 	static const char *const ends[] = {"halt", "reboot", "shutdown", "qemu"};
 	static const char *const bauds[] = {"9600", "19200", "38400", "57600", "115200"};
 	static const uint32_t baud[] = {9600, 19200, 38400, 57600, 115200};
@@ -114,6 +115,10 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		number(cfg, at, "qd", v, 1, 256, &cfg->qd);
 	} else if (is(k, "seconds")) {
 		number(cfg, at, "seconds", v, 1, 86400, &cfg->seconds);
+	} else if (is(k, "passes")) {
+		number(cfg, at, "passes", v, 1, 1000000, &cfg->passes);
+	} else if (is(k, "iommu")) {
+		choice(cfg, at, "iommu", v, switches, ARRAY_LEN(switches), &cfg->iommu);
 	} else if (is(k, "scratch")) {
 		text(cfg, at, "scratch", v, cfg->scratch, sizeof cfg->scratch);
 	} else if (is(k, "baud")) {
@@ -123,7 +128,7 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 	} else if (is(k, "end")) {
 		choice(cfg, at, "end", v, ends, ARRAY_LEN(ends), &cfg->end);
 	} else {
-		fail(cfg, at, k.col, "%s is not a key (keys: app vfs qd seconds scratch baud end)",
+		fail(cfg, at, k.col, "%s is not a key (keys: app vfs qd seconds passes iommu scratch baud end)",
 		     show(k).s);
 	}
 }
@@ -166,7 +171,7 @@ static size_t line_length(const char *p, size_t n, size_t *next)
 void config_defaults(struct config *cfg)
 {
 	*cfg = (struct config){
-		.app = "demo", .vfs = 4, .qd = 32, .seconds = 5, .baud = 115200, .end = END_HALT};
+		.app = "demo", .vfs = 4, .qd = 32, .seconds = 5, .baud = 115200, .passes = 1, .iommu = 1, .end = END_HALT};
 }
 
 enum sl_err config_parse(struct config *cfg, const char *source, const char *p, size_t len, bool words)

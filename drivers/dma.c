@@ -9,7 +9,10 @@ enum sl_err dma_get(struct domain *dom, iova_t iova, uint64_t len, unsigned perm
 	enum sl_err e = pmm_alloc(len / PAGE_SIZE, page, &phys);
 	if (e)
 		return e;
-	e = domain_map(dom, iova, phys, len, perm);
+	if (!dom)
+		iova = IOVA(phys.v);
+	else
+		e = domain_map(dom, iova, phys, len, perm);
 	if (e) {
 		pmm_free(phys, len / PAGE_SIZE);
 		return e;
@@ -22,7 +25,7 @@ enum sl_err dma_put(struct dma_buf *buf)
 {
 	if (!buf->va)
 		return SL_OK;
-	enum sl_err e = domain_unmap(buf->dom, buf->iova, buf->len);
+	enum sl_err e = buf->dom ? domain_unmap(buf->dom, buf->iova, buf->len) : SL_OK;
 	if (e)
 		return e;
 	pmm_free(buf->phys, buf->len / PAGE_SIZE);

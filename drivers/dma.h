@@ -11,7 +11,9 @@ struct dma_buf {
 	struct domain *dom;
 };
 
-/* Physically contiguous zeroed memory of len bytes (rounded up to PAGE_SIZE; from PAGE_2M up, to whole and
+/* Without a domain (dom NULL: translation is off) the device reaches the memory at its physical address, and
+ * out->iova is that; iova and perm mean nothing then.
+ * Physically contiguous zeroed memory of len bytes (rounded up to PAGE_SIZE; from PAGE_2M up, to whole and
  * aligned 2 MiB blocks), mapped at iova with perm. The caller owns it and ends it with dma_put(). */
 enum sl_err dma_get(struct domain *dom, iova_t iova, uint64_t len, unsigned perm,
 		    struct dma_buf *out) MUST_CHECK;

@@ -38,5 +38,8 @@ enum sl_err paging_map_runtime(void) MUST_CHECK;
 /* Where something of the kernel's own lies in memory. */
 phys_t paging_phys(const void *va);
 
+/* A page table of our own, in use, that maps one page which nobody uses: something to attack. */
+phys_t paging_decoy_table(void);
+
 /* The direct map's view of RAM: is [phys, phys + len) in it? */
 bool paging_in_direct_map(uint64_t phys, uint64_t len);

@@ -133,6 +133,17 @@ phys_t paging_phys(const void *va)
 	return pa;
 }
 
+phys_t paging_decoy_table(void)
+{
+	mmio_at = ALIGN_UP(mmio_at, PAGE_1G);
+	uint64_t va = mmio_at;
+	void *page = pmm_page();
+	if (!page || pt_map(&pt, va, va_phys(page), PAGE_SIZE, PT_W))
+		panic("paging: no memory for a decoy");
+	mmio_at += PAGE_1G;
+	return pt_table_of(&pt, va);
+}
+
 enum sl_err paging_map_runtime(void)
 {
 	for (uint32_t i = 0; i < boot->region_count; i++) {

@@ -108,3 +108,10 @@ bool pt_lookup(const struct pt *pt, uint64_t va, phys_t *pa, unsigned *flags)
 	*flags = (*e & PTE_W ? PT_W : 0u) | (*e & PTE_NX ? 0u : PT_X) | (*e & PTE_PCD ? PT_UC : 0u);
 	return true;
 }
+
+phys_t pt_table_of(const struct pt *pt, uint64_t va)
+{
+	unsigned level;
+	const uint64_t *e = find_leaf(pt, va, &level);
+	return PHYS(ALIGN_DOWN(va_phys(e).v, PAGE_SIZE));
+}

@@ -21,3 +21,6 @@ enum sl_err pt_unmap_page(struct pt *pt, uint64_t va) MUST_CHECK;
 
 /* What va maps to. False when nothing. */
 bool pt_lookup(const struct pt *pt, uint64_t va, phys_t *pa, unsigned *flags);
+
+/* The last-level table through which va, a page of 4 KiB that is mapped, is translated. */
+phys_t pt_table_of(const struct pt *pt, uint64_t va);
