@@ -2,6 +2,7 @@
 # make image      build/sluice.img for a USB stick      make check      host tests (cmocka, ASan, UBSan)
 # make test       everything; installs what is missing  make boot-test  boot tests in QEMU (pytest)
 # make fuzz       short fuzzing run                     make lint       format, clang-tidy, include directions
+# make coverage   branches that the host tests reach    make bench-iommu  cost of map and unmap, in instructions
 B    ?= build
 CC   := clang
 HOSTCC ?= gcc
@@ -40,7 +41,7 @@ HOBJ := $(HOST:%=$B/host/%.o) $(MODEL:%=$B/host/%.o)
 TBIN := $(UNIT:tests/unit/%.c=$B/host/%)
 
 all: $B/BOOTX64.EFI sizes
-.PHONY: all sizes image run test check boot-test fuzz lint clean setup
+.PHONY: coverage all sizes image run test check boot-test fuzz lint clean setup
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -125,6 +126,24 @@ fuzz: $(FUZZ:tests/fuzz/%.c=$B/fuzz/%)
 		$$f -runs=$(FUZZ_RUNS) -seed=1 -max_len=4096 -artifact_prefix=$$f. $$f.corpus >$$f.log 2>&1 || \
 			{ tail -n 60 $$f.log; exit 1; }; \
 		echo "  FUZZ    $${f##*/}: $(FUZZ_RUNS) inputs, no finding"; done
+
+# Branch coverage of pci/ and iommu/ by the host tests, with a floor.
+COVER_FLOOR ?= 90
+$B/cov/%.c.o: %.c Makefile
+	$(Q)mkdir -p $(@D) && $(CC) $(filter-out -Werror,$(WARN)) -w -O1 -g -I. -I$B -MMD -MP -DSLUICE_HOST \
+		-fprofile-instr-generate -fcoverage-mapping -c -o $@ $<
+$B/cov/pci/names.c.o: $B/pci.ids.txt
+
+$B/cov/libsluice.a: $(HOST:%=$B/cov/%.o) $(MODEL:%=$B/cov/%.o)
+	$(Q)rm -f $@ && ar rcsD $@ $^
+
+$B/cov/test_%: $B/cov/tests/unit/test_%.c.o $B/cov/libsluice.a
+	$(Q)$(CC) -fprofile-instr-generate -o $@ $^ -lcmocka
+
+coverage: $(UNIT:tests/unit/%.c=$B/cov/%)
+	$(Q)rm -f $B/cov/*.profraw
+	$(Q)LLVM_PROFILE_FILE=$B/cov/%p.profraw tools/check.sh $^ | tail -n 1
+	$(Q)tools/coverage.sh $B/cov $(COVER_FLOOR)
 
 # Boot tests: QEMU under OVMF, two machines at a time. Debian's packages of pytest are for Debian's own Python.
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
