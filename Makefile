@@ -41,7 +41,7 @@ HOBJ := $(HOST:%=$B/host/%.o) $(MODEL:%=$B/host/%.o)
 TBIN := $(UNIT:tests/unit/%.c=$B/host/%)
 
 all: $B/BOOTX64.EFI sizes
-.PHONY: coverage all sizes image run test check boot-test fuzz lint clean setup
+.PHONY: coverage bench-iommu all sizes image run test check boot-test fuzz lint clean setup
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -159,6 +159,9 @@ test:
 
 run:
 	$(Q)./run.sh
+
+bench-iommu: all
+	$(Q)tools/bench-iommu
 
 setup:
 	$(Q)tools/setup.sh run

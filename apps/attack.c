@@ -151,8 +151,7 @@ static bool leaked(struct machine *m, struct attacker *by, const struct attack *
 	return one_request(m, by->vf, &r, &status) == SL_OK && memcmp(vf_buffer(by->vf, 1), a->secret, CHUNK) == 0;
 }
 
-/* The first fault recorded since iommu_fault_clear(). */
-static bool wait_fault(struct machine *m, struct iommu_fault *f)
+bool attack_fault(struct machine *m, struct iommu_fault *f)
 {
 	uint64_t deadline = now_us() + FAULT_WAIT_US;
 	for (;;) {
@@ -191,7 +190,7 @@ void attack_run(struct machine *m, struct attacker *by, const struct attack *a, 
 	iommu_fault_clear(&m->iommu);
 	uint64_t before = guarded_sum();
 	e = attack_strike(m, by, a, out->said, sizeof out->said);
-	out->recorded = wait_fault(m, &out->fault);
+	out->recorded = attack_fault(m, &out->fault);
 	bool changed = guarded_sum() != before;
 	if (changed || (!a->write && leaked(m, by, a)))
 		out->outcome = ATTACK_SUCCEEDED;

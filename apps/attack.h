@@ -54,6 +54,9 @@ bool attack_possible(const struct attacker *by, const struct attack *a);
  * VF read and check a chunk that stage_timed or timed_prepare() wrote. */
 void attack_run(struct machine *m, struct attacker *by, const struct attack *a, struct attack_result *out);
 
+/* The first fault recorded since iommu_fault_clear(); waits a fifth of a second for it. */
+bool attack_fault(struct machine *m, struct iommu_fault *f);
+
 /* The strike alone, for accesses that are allowed. */
 enum sl_err attack_strike(struct machine *m, struct attacker *by, const struct attack *a, char *said, size_t n) MUST_CHECK;
 

@@ -176,7 +176,6 @@ enum sl_err stage_pci(struct machine *m)
 	unsigned stopped = pci_quiesce(&m->pci);
 	log_line("pci", "%u functions; bus mastering switched off on the %u that firmware had left it on", n,
 		 stopped);
-	log_line("pci", "IOMMU groups: not computed yet (each VF is treated as its own)");
 	uint64_t pages = start_reclaim();
 	log_line("pci", "no device can reach memory now: %llu MiB of firmware's boot memory taken back",
 		 (ull)(pages >> 8));

@@ -87,6 +87,7 @@ enum sl_err stage_domains(struct machine *m) MUST_CHECK; /* each in its own doma
 enum sl_err stage_verify(struct machine *m) MUST_CHECK;  /* every result against the CPU */
 enum sl_err stage_timed(struct machine *m) MUST_CHECK;   /* speed */
 enum sl_err stage_isolate(struct machine *m) MUST_CHECK; /* every attack by everyone */
+enum sl_err stage_mapcost(struct machine *m) MUST_CHECK; /* what map and unmap cost */
 enum sl_err stage_refuse(struct machine *m) MUST_CHECK;  /* DMA that must not happen */
 
 /* Places of the window on this machine. */
@@ -132,6 +133,8 @@ void drop_domain(struct domain **dom);
 enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile void **regs) MUST_CHECK;
 /* Bus mastering off, out of the domain. */
 void function_disconnect(struct pci_func *fn, struct domain *dom);
+/* Queue resources from the PF, and online. */
+enum sl_err vf_give_queues(struct machine *m, struct vf *vf) MUST_CHECK;
 /* QEMU's educational device; NULL when there is none. */
 struct pci_func *find_edu(const struct machine *m);
 

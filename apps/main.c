@@ -7,7 +7,7 @@
 #include "kernel/start.h"
 #include "kernel/str.h"
 
-enum { DEMO = 1, ISOLATE = 2, BOTH = 3 }; /* app= */
+enum { DEMO = 1, ISOLATE = 2, MAPCOST = 4, VFS = DEMO | ISOLATE, ALL = VFS | MAPCOST }; /* app= */
 
 static const struct stage {
 	const char *name;
@@ -15,20 +15,28 @@ static const struct stage {
 	enum sl_err (*run)(struct machine *m);
 	void (*undo)(struct machine *m); /* puts back what run did, also when it did only half of it */
 } stages[] = {
-	{"boot", BOTH, stage_boot, NULL},
-	{"acpi", BOTH, stage_acpi, NULL},
-	{"pci", BOTH, stage_pci, NULL},
-	{"iommu", BOTH, stage_iommu, NULL},
-	{"pf", BOTH, stage_pf, undo_pf},
-	{"sriov", BOTH, stage_sriov, undo_sriov},
-	{"domains", BOTH, stage_domains, undo_domains},
+	{"boot", ALL, stage_boot, NULL},
+	{"acpi", ALL, stage_acpi, NULL},
+	{"pci", ALL, stage_pci, NULL},
+	{"groups", ALL, stage_groups, NULL},
+	{"iommu", ALL, stage_iommu, NULL},
+	{"pf", VFS, stage_pf, undo_pf},
+	{"sriov", VFS, stage_sriov, undo_sriov},
+	{"groups", VFS, stage_groups, NULL}, /* again, with the VFs */
+	{"domains", VFS, stage_domains, undo_domains},
 	{"verify", DEMO, stage_verify, NULL},
 	{"timed", DEMO, stage_timed, NULL},
 	{"refuse", DEMO, stage_refuse, NULL},
 	{"isolate", ISOLATE, stage_isolate, NULL},
+	{"mapcost", MAPCOST, stage_mapcost, NULL},
 };
 
 static struct machine machine;
+
+static unsigned app_named(const char *name)
+{
+	return strcmp(name, "isolate") == 0 ? ISOLATE : strcmp(name, "mapcost") == 0 ? MAPCOST : DEMO;
+}
 
 /* Called by kernel/start_hw.c with memory, exceptions and the console working. */
 void app_main(const struct boot_info *boot)
@@ -37,7 +45,7 @@ void app_main(const struct boot_info *boot)
 	enum sl_err e = SL_OK;
 	size_t i = 0;
 	m->boot = boot;
-	unsigned app = strcmp(boot->cfg.app, "isolate") == 0 ? ISOLATE : DEMO;
+	unsigned app = app_named(boot->cfg.app);
 	for (; i < ARRAY_LEN(stages); i++) {
 		e = stages[i].apps & app ? stages[i].run(m) : SL_OK;
 		if (e)

@@ -200,7 +200,7 @@ static uint32_t find_private_ns(struct machine *m)
 	return 0;
 }
 
-static enum sl_err give_resources(struct machine *m, struct vf *vf)
+enum sl_err vf_give_queues(struct machine *m, struct vf *vf)
 {
 	uint16_t vq, vi;
 	enum sl_err e = nvme_pf_share(&m->nvme, m->vfs, &vq, &vi);
@@ -212,10 +212,14 @@ static enum sl_err give_resources(struct machine *m, struct vf *vf)
 		return e;
 	}
 	vf->online = true;
+	return SL_OK;
+}
+
+static void give_namespace(struct machine *m, struct vf *vf)
+{
 	uint32_t ns = find_private_ns(m);
 	if (ns && nvme_pf_ns_attach(&m->nvme, ns, vf->cntlid) == SL_OK)
 		vf->private_ns = ns;
-	return SL_OK;
 }
 
 /* A namespace of its own where it has one, else its range of a shared one; and one with protection
@@ -262,7 +266,9 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	if (!e)
 		e = dma_get(vf->dom, window_at(m, WINDOW_READONLY), PAGE_SIZE, DOMAIN_R, &vf->readonly);
 	if (!e)
-		e = give_resources(m, vf);
+		e = vf_give_queues(m, vf);
+	if (!e)
+		give_namespace(m, vf);
 	if (!e)
 		e = function_connect(vf->fn, vf->dom, &regs);
 	if (e)

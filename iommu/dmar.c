@@ -10,9 +10,14 @@
 #define ENTRY_HEADER 4 /* type and length, 16 bits each */
 #define DRHD_SCOPES  16
 #define RMRR_SCOPES  24
+#define RHSA_END     20
+#define ANDD_NAME    8
+#define SCOPES       8 /* of ATSR, SATC and SIDP */
 #define SCOPE_PATH   6
 
 #define DRHD_INCLUDE_PCI_ALL BIT(0)
+#define ATSR_ALL_PORTS       BIT(0)
+#define SATC_ATC_REQUIRED    BIT(0)
 #define DRHD_SIZE            BITS(3, 0) /* the window has 2^N pages of 4 KiB */
 
 enum sl_err dmar_open(struct span table, struct dmar *out)
@@ -88,6 +93,79 @@ enum sl_err dmar_rmrr(const struct dmar_entry *e, struct dmar_rmrr *out)
 	return SL_OK;
 }
 
+enum sl_err dmar_atsr(const struct dmar_entry *e, struct dmar_atsr *out)
+{
+	if (!span_has(e->bytes, 0, SCOPES))
+		return SL_TRUNC;
+	*out = (struct dmar_atsr){
+		.seg = span_u16(e->bytes, 6),
+		.all_ports = (span_u8(e->bytes, 4) & ATSR_ALL_PORTS) != 0,
+		.scopes = span_sub(e->bytes, SCOPES, SIZE_MAX),
+	};
+	return SL_OK;
+}
+
+enum sl_err dmar_rhsa(const struct dmar_entry *e, struct dmar_rhsa *out)
+{
+	if (!span_has(e->bytes, 0, RHSA_END))
+		return SL_TRUNC;
+	*out = (struct dmar_rhsa){.base = span_u64(e->bytes, 8), .domain = span_u32(e->bytes, 16)};
+	return SL_OK;
+}
+
+enum sl_err dmar_andd(const struct dmar_entry *e, struct dmar_andd *out)
+{
+	if (!span_has(e->bytes, 0, ANDD_NAME))
+		return SL_TRUNC;
+	struct span name = span_sub(e->bytes, ANDD_NAME, SIZE_MAX);
+	size_t n = 0;
+	while (n < name.n && name.p[n])
+		n++;
+	*out = (struct dmar_andd){
+		.number = span_u8(e->bytes, 7),
+		.name = span_sub(name, 0, n < name.n ? n : 0),
+	};
+	return SL_OK;
+}
+
+enum sl_err dmar_satc(const struct dmar_entry *e, struct dmar_satc *out)
+{
+	if (!span_has(e->bytes, 0, SCOPES))
+		return SL_TRUNC;
+	*out = (struct dmar_satc){
+		.seg = span_u16(e->bytes, 6),
+		.atc_required = (span_u8(e->bytes, 4) & SATC_ATC_REQUIRED) != 0,
+		.scopes = span_sub(e->bytes, SCOPES, SIZE_MAX),
+	};
+	return SL_OK;
+}
+
+enum sl_err dmar_sidp(const struct dmar_entry *e, struct dmar_sidp *out)
+{
+	if (!span_has(e->bytes, 0, SCOPES))
+		return SL_TRUNC;
+	*out = (struct dmar_sidp){
+		.seg = span_u16(e->bytes, 6),
+		.scopes = span_sub(e->bytes, SCOPES, SIZE_MAX),
+	};
+	return SL_OK;
+}
+
+enum sl_err dmar_scopes(const struct dmar_entry *e, uint16_t *seg, struct span *scopes)
+{
+	static const uint8_t first[] = {
+		[DMAR_DRHD] = DRHD_SCOPES, [DMAR_RMRR] = RMRR_SCOPES, [DMAR_ATSR] = SCOPES,
+		[DMAR_SATC] = SCOPES,      [DMAR_SIDP] = SCOPES,
+	};
+	if (e->type >= ARRAY_LEN(first) || !first[e->type])
+		return SL_NOTFOUND;
+	if (!span_has(e->bytes, 0, first[e->type]))
+		return SL_TRUNC;
+	*seg = span_u16(e->bytes, 6);
+	*scopes = span_sub(e->bytes, first[e->type], SIZE_MAX);
+	return SL_OK;
+}
+
 enum sl_err dmar_scope_next(struct span scopes, struct dmar_scope *s)
 {
 	size_t off = s->next;
@@ -104,6 +182,8 @@ enum sl_err dmar_scope_next(struct span scopes, struct dmar_scope *s)
 		.type = span_u8(scopes, off),
 		.len = len,
 		.flags = span_u8(scopes, off + 2),
+		.reserved = span_u8(scopes, off + 3),
+		.off = off,
 		.enum_id = span_u8(scopes, off + 4),
 		.bus = span_u8(scopes, off + 5),
 		.path = span_sub(scopes, off + SCOPE_PATH, (size_t)len - SCOPE_PATH),
@@ -172,6 +252,25 @@ static int scope_fit(const struct dmar_topo *topo, uint16_t seg, const struct dm
 	    bdf_bus(fn) <= sub)
 		return FIT_BUS + sec;
 	return FIT_NONE;
+}
+
+bool dmar_scope_covers(const struct dmar_topo *topo, uint16_t seg, const struct dmar_scope *s, bdf_t fn)
+{
+	return fn.seg == seg && scope_fit(topo, seg, s, fn) != FIT_NONE;
+}
+
+bool dmar_functions_find(const struct dmar_functions *fns, bdf_t fn, uint32_t *class)
+{
+	bdf_t at;
+	uint32_t c;
+	for (unsigned i = 0; fns->get(fns->ctx, i, &at, &c); i++) {
+		if (!bdf_eq(at, fn))
+			continue;
+		if (class)
+			*class = c;
+		return true;
+	}
+	return false;
 }
 
 static enum sl_err unit_fit(const struct dmar_topo *topo, const struct dmar_drhd *unit, bdf_t fn, int *fit)

@@ -44,7 +44,10 @@ enum dmar_scope_type { /* VT-d §8.3.1 */
 };
 
 struct dmar_scope {
-	uint8_t type, len, flags, enum_id, bus;
+	uint8_t type, len, enum_id, bus;
+	uint8_t flags;    /* of a SIDP: DMAR_SIDP_*; elsewhere reserved */
+	uint8_t reserved; /* should be 0 */
+	size_t off;       /* of its first byte in the list */
 	struct span path; /* hops of two bytes each: device, function */
 	size_t next;      /* where the walk goes on; 0 starts it */
 };
@@ -64,6 +67,39 @@ struct dmar_rmrr {            /* VT-d §8.4 */
 	struct span scopes;
 };
 
+struct dmar_atsr { /* VT-d §8.5 */
+	uint16_t seg;
+	bool all_ports;     /* every root port of the segment; else those that the scopes name */
+	struct span scopes; /* root ports below which devices may have address translation caches */
+};
+
+struct dmar_rhsa {       /* VT-d §8.6 */
+	uint64_t base;   /* of the unit's registers, as its DRHD gives it */
+	uint32_t domain; /* proximity domain, as in the SRAT */
+};
+
+struct dmar_andd {        /* VT-d §8.7 */
+	uint8_t number;   /* namespace scopes have it as their enumeration id */
+	struct span name; /* of the ACPI object, without the NUL; empty when no NUL ends it */
+};
+
+struct dmar_satc { /* VT-d §8.8 */
+	uint16_t seg;
+	bool atc_required; /* the devices work only with their address translation caches on */
+	struct span scopes;
+};
+
+struct dmar_sidp { /* VT-d §8.9; each scope's flags have the properties */
+	uint16_t seg;
+	struct span scopes;
+};
+
+#define DMAR_SIDP_NO_NESTED  BIT(0) /* requests without PASID: nested translation is not allowed, */
+#define DMAR_SIDP_NO_PWSNP   BIT(1) /* snooped page walks are not, */
+#define DMAR_SIDP_NO_PGSNP   BIT(2) /* forced page snoop is not */
+#define DMAR_SIDP_HARDENED   BIT(3) /* its address translation cache may be trusted */
+#define DMAR_SIDP_ATC_NEEDED BIT(4) /* it works only with that cache on */
+
 /* How the table's paths are resolved and functions are looked up: what firmware and the scan put into the
  * bridges. */
 struct dmar_topo {
@@ -73,6 +109,14 @@ struct dmar_topo {
 	bool (*bridge)(void *ctx, bdf_t fn, uint8_t *sec, uint8_t *sub);
 	/* The physical function of a virtual one, fn itself for any other. */
 	bdf_t (*pf_of)(void *ctx, bdf_t fn);
+};
+
+/* Which functions there are: what the scan found. */
+struct dmar_functions {
+	void *ctx;
+	/* The function with number i, from 0 and in any order; false after the last. class is its class code:
+	 * base class, sub-class and interface in bits 23:0. */
+	bool (*get)(void *ctx, unsigned i, bdf_t *fn, uint32_t *class);
 };
 
 /* Checks the header. Of table, the length that it states is used; SL_BADVAL when it is no DMAR table,
@@ -89,6 +133,14 @@ const char *dmar_type_name(uint16_t type);
 enum sl_err dmar_drhd(const struct dmar_entry *e, struct dmar_drhd *out) MUST_CHECK;
 enum sl_err dmar_rmrr(const struct dmar_entry *e, struct dmar_rmrr *out) MUST_CHECK;
 
+enum sl_err dmar_atsr(const struct dmar_entry *e, struct dmar_atsr *out) MUST_CHECK;
+enum sl_err dmar_rhsa(const struct dmar_entry *e, struct dmar_rhsa *out) MUST_CHECK;
+enum sl_err dmar_andd(const struct dmar_entry *e, struct dmar_andd *out) MUST_CHECK;
+enum sl_err dmar_satc(const struct dmar_entry *e, struct dmar_satc *out) MUST_CHECK;
+enum sl_err dmar_sidp(const struct dmar_entry *e, struct dmar_sidp *out) MUST_CHECK;
+/* Segment and scopes of any structure that has them; SL_NOTFOUND for a type that has none. */
+enum sl_err dmar_scopes(const struct dmar_entry *e, uint16_t *seg, struct span *scopes) MUST_CHECK;
+
 /* The next scope of a structure's list after *s (zero it to start); errors as dmar_next(). */
 enum sl_err dmar_scope_next(struct span scopes, struct dmar_scope *s) MUST_CHECK;
 /* "endpoint"; "reserved" outside enum dmar_scope_type. */
@@ -100,6 +152,12 @@ void dmar_scope_hop(const struct dmar_scope *s, unsigned hop, uint8_t *dev, uint
  * one of them is no bridge. */
 enum sl_err dmar_scope_resolve(const struct dmar_topo *topo, uint16_t seg, const struct dmar_scope *s,
 			       bdf_t *out) MUST_CHECK;
+
+/* True when the scope is for the function: its path leads to it, or (a bridge) to a bridge above it. */
+bool dmar_scope_covers(const struct dmar_topo *topo, uint16_t seg, const struct dmar_scope *s, bdf_t fn);
+
+/* True when fn is among them; *class (may be NULL) is then its class code. */
+bool dmar_functions_find(const struct dmar_functions *fns, bdf_t fn, uint32_t *class);
 
 /* The unit that a function's requests go through: by exact scope; else by the nearest bridge above it that is
  * in a scope; else the segment's INCLUDE_PCI_ALL unit (VT-d §8.3). A virtual function goes with its physical

@@ -1,15 +1,15 @@
 #include "iommu/domain.h"
 #include "iommu/iommu.h"
+#include "iommu/iova.h"
 #include "iommu/vtd_ctx.h"
+#include "iommu/vtd_inv.h"
 #include "iommu/vtd_pt.h"
-#include "iommu/vtd_qi.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 
-/* Writes here are interrupts, whatever a table says, and a page that leads here faults: VT-d §3.14, LGN.4 */
-#define MSI_BASE 0xfee00000ull
-#define MSI_END  0xfef00000ull
-#define PHYS_END BIT(52) /* what an entry can hold */
+#define PHYS_END  BIT(52) /* what an entry can hold */
+#define NOINLINE  __attribute__((noinline))
+#define EMPTY_MAX 16 /* empty tables that a domain keeps */
 
 struct domain {
 	struct domain *next; /* by rising id */
@@ -17,7 +17,11 @@ struct domain {
 	const char *name;
 	uint16_t id;
 	unsigned attached; /* functions */
+	bool pass;         /* no tables: everything passes */
+	bool batch;        /* between domain_unmap_begin() and _end() */
 	struct vtd_pt pt;
+	struct vtd_pt_dead dead; /* cleared, not yet invalidated */
+	struct iova_list iova;
 	uint16_t refs[]; /* functions attached under each unit */
 };
 
@@ -36,7 +40,7 @@ static enum sl_err domain_new(struct iommu *mmu, struct domain **out)
 		return SL_NOMEM;
 	if (mmu->spare)
 		mmu->spare = dom->next;
-	*dom = (struct domain){.next = *link, .mmu = mmu, .id = (uint16_t)id};
+	*dom = (struct domain){.next = *link, .mmu = mmu, .id = (uint16_t)id, .iova.spare = &mmu->spare_iova};
 	*link = dom;
 	*out = dom;
 	return SL_OK;
@@ -64,45 +68,57 @@ enum sl_err domain_create(struct iommu *mmu, const char *name, struct domain **o
 	return e;
 }
 
+enum sl_err domain_create_passthrough(struct iommu *mmu, const char *name, struct domain **out)
+{
+	for (unsigned i = 0; i < mmu->unit_count; i++)
+		if (!mmu->unit[i].unusable && !(mmu->unit[i].ecap & ECAP_PT))
+			return SL_UNSUPPORTED;
+	enum sl_err e = domain_new(mmu, out);
+	if (e)
+		return e;
+	(*out)->name = name;
+	(*out)->pass = true;
+	(*out)->pt.leaf_at = UINT64_MAX;
+	return SL_OK;
+}
+
 /* In device addresses and in memory the same lengths, apart from the interrupt window. */
 static bool range_ok(uint64_t base, uint64_t len, uint64_t limit)
 {
 	if (!len || !IS_ALIGNED(base | len, PAGE_SIZE) || base >= limit || len > limit - base)
 		return false;
-	return base >= MSI_END || base + len <= MSI_BASE;
+	return base >= IOMMU_MSI_END || base + len <= IOMMU_MSI_BASE;
 }
 
-static uint64_t aperture(const struct domain *dom)
+uint64_t domain_aperture(const struct domain *dom)
 {
 	return BIT(dom->mmu->width);
 }
 
 /* One page-selective descriptor over the smallest block of 2^am pages around the range where the unit has
  * that, else the whole domain: VT-d §6.5.2.3. leaf_only: no table has been added or taken out. */
-static struct vtd_desc range_desc(const struct vtd_unit *u, const struct domain *dom, uint64_t iova,
-				  uint64_t len, bool leaf_only)
+static struct vtd_desc range_desc(const struct vtd_unit *u, const struct domain *dom, uint64_t from,
+				  uint64_t end, bool leaf_only)
 {
-	uint64_t last = iova + len - 1;
-	unsigned am = 0;
-	while ((iova ^ last) >> 12 >> am)
-		am++;
-	if (!(u->cap & CAP_PSI) || am > FGET(u->cap, CAP_MAMV) || len == aperture(dom))
+	uint64_t differ = (from ^ (end - 1)) / PAGE_SIZE;
+	unsigned am = differ ? 64 - (unsigned)__builtin_clzll(differ) : 0;
+	if (!(u->cap & CAP_PSI) || am > FGET(u->cap, CAP_MAMV))
 		return vtd_desc_iotlb_domain(dom->id, vtd_drain(u));
-	return vtd_desc_iotlb_page(dom->id, IOVA(ALIGN_DOWN(iova, PAGE_SIZE << am)), am, leaf_only,
+	return vtd_desc_iotlb_page(dom->id, IOVA(ALIGN_DOWN(from, PAGE_SIZE << am)), am, leaf_only,
 				   vtd_drain(u));
 }
 
 /* In every unit that may have something of the domain in its caches; all are tried, the first error counts.
  */
-static enum sl_err invalidate(struct domain *dom, uint64_t iova, uint64_t len, bool leaf_only)
+static enum sl_err invalidate(struct domain *dom, uint64_t from, uint64_t end, bool leaf_only)
 {
 	enum sl_err first = SL_OK;
 	for (unsigned i = 0; i < dom->mmu->unit_count; i++) {
 		struct vtd_unit *u = &dom->mmu->unit[i];
 		if (!dom->refs[i] || !u->on)
 			continue;
-		struct vtd_desc d = range_desc(u, dom, iova, len, leaf_only);
-		enum sl_err e = vtd_qi_run(u, &d, 1);
+		struct vtd_desc d = range_desc(u, dom, from, end, leaf_only);
+		enum sl_err e = vtd_inv_run(u, &d, 1);
 		if (e && !first)
 			first = e;
 	}
@@ -115,50 +131,197 @@ static enum sl_err announce(struct domain *dom, uint64_t iova, uint64_t len)
 {
 	for (unsigned i = 0; i < dom->mmu->unit_count; i++) {
 		struct vtd_unit *u = &dom->mmu->unit[i];
-		if (!dom->refs[i] || !u->on)
+		if (!dom->refs[i] || !u->on || !(u->cap & (CAP_CM | CAP_RWBF)))
 			continue;
-		struct vtd_desc d = range_desc(u, dom, iova, len, false);
-		enum sl_err e = u->cap & CAP_CM ? vtd_qi_run(u, &d, 1) : vtd_unit_write_flush(u);
+		struct vtd_desc d = range_desc(u, dom, iova, iova + len, false);
+		enum sl_err e = u->cap & CAP_CM ? vtd_inv_run(u, &d, 1) : vtd_unit_write_flush(u);
 		if (e)
 			return e;
 	}
 	return SL_OK;
 }
 
-/* Clear, (flush,) invalidate, wait, and only then free. When that fails, the tables are lost on purpose. */
-static enum sl_err unmap(struct domain *dom, uint64_t iova, uint64_t len)
+/* What was cleared and flushed is invalidated, waited for, and only then freed. When that fails, the tables
+ * are lost on purpose. */
+NOINLINE static enum sl_err settle(struct domain *dom)
 {
-	struct vtd_pt_dead dead = {0};
-	vtd_pt_unmap(&dom->pt, IOVA(iova), len, &dead);
-	enum sl_err e = invalidate(dom, iova, len, !dead.first);
-	if (!e)
-		vtd_pt_free(&dom->pt, &dead);
+	if (dom->pt.empty > EMPTY_MAX)
+		vtd_pt_prune(&dom->pt, &dom->dead);
+	vtd_pt_sync(&dom->pt);
+	if (!dom->dead.end)
+		return SL_OK;
+	enum sl_err e = invalidate(dom, dom->dead.from, dom->dead.end, !dom->dead.tables);
+	if (e)
+		dom->dead.first = NULL;
+	vtd_pt_free(&dom->pt, &dom->dead);
 	return e;
 }
 
-enum sl_err domain_map(struct domain *dom, iova_t iova, phys_t phys, uint64_t len, unsigned perm)
+enum sl_err domain_trim(struct domain *dom)
 {
+	if (dom->pt.empty)
+		vtd_pt_prune(&dom->pt, &dom->dead);
+	return settle(dom);
+}
+
+/* Before a range is mapped: what a unit may still have cached of it goes, and empty tables that stand where
+ * a large page could. */
+static enum sl_err make_way(struct domain *dom, uint64_t iova, uint64_t len)
+{
+	if (dom->pt.empty && dom->mmu->large && len >= PAGE_2M)
+		return domain_trim(dom);
+	if (dom->dead.end && iova < dom->dead.end && dom->dead.from < iova + len)
+		return settle(dom);
+	return SL_OK;
+}
+
+/* Whatever it is, checked from the start. Apart from domain_map() so that the way for single pages is short.
+ */
+NOINLINE static enum sl_err map_any(struct domain *dom, iova_t iova, phys_t phys, uint64_t len, unsigned perm)
+{
+	if (dom->pass)
+		return SL_UNSUPPORTED;
 	if (!perm || perm & ~(unsigned)DOMAIN_RW)
 		return SL_BADVAL;
-	if (!range_ok(iova.v, len, aperture(dom)) || !range_ok(phys.v, len, PHYS_END))
+	if (!range_ok(iova.v, len, domain_aperture(dom)) || !range_ok(phys.v, len, PHYS_END))
 		return SL_RANGE;
-	if (vtd_pt_any(&dom->pt, iova, len))
-		return SL_EXISTS;
 	uint64_t mapped;
-	enum sl_err e = vtd_pt_map(&dom->pt, iova, phys, len, perm, &mapped);
+	enum sl_err e = make_way(dom, iova.v, len);
+	if (e)
+		return e;
+	e = vtd_pt_map(&dom->pt, iova, phys, len, perm, &mapped);
 	if (!e)
 		e = announce(dom, iova.v, len);
-	if (!e)
-		return SL_OK;
-	enum sl_err undo = mapped ? unmap(dom, iova.v, mapped) : SL_OK;
+	if (!e || !mapped)
+		return e;
+	enum sl_err undo = vtd_pt_unmap(&dom->pt, iova, mapped, &dom->dead);
+	if (!undo)
+		undo = settle(dom);
 	return undo ? undo : e;
+}
+
+/* That there is a table for a device address says that it lies in the aperture. */
+enum sl_err domain_map(struct domain *dom, iova_t iova, phys_t phys, uint64_t len, unsigned perm)
+{
+	if (len == PAGE_SIZE && IS_ALIGNED(iova.v, PAGE_SIZE) && !(phys.v & ~SS_ADDR) &&
+	    phys.v - IOMMU_MSI_BASE >= IOMMU_MSI_END - IOMMU_MSI_BASE && perm - 1 < DOMAIN_RW &&
+	    !dom->dead.end && !dom->mmu->announce && vtd_pt_map_page(&dom->pt, iova.v, phys.v, perm)) {
+		if (!dom->batch)
+			vtd_pt_sync(&dom->pt);
+		return SL_OK;
+	}
+	return map_any(dom, iova, phys, len, perm);
+}
+
+NOINLINE static enum sl_err unmap_any(struct domain *dom, iova_t iova, uint64_t len)
+{
+	if (dom->pass || !range_ok(iova.v, len, domain_aperture(dom)))
+		return SL_RANGE;
+	enum sl_err e = vtd_pt_unmap(&dom->pt, iova, len, &dom->dead);
+	if (dom->batch)
+		return e;
+	enum sl_err done = settle(dom);
+	return e ? e : done;
 }
 
 enum sl_err domain_unmap(struct domain *dom, iova_t iova, uint64_t len)
 {
-	if (!range_ok(iova.v, len, aperture(dom)) || !vtd_pt_whole(&dom->pt, iova, len))
-		return SL_RANGE;
-	return unmap(dom, iova.v, len);
+	if (len != PAGE_SIZE || !IS_ALIGNED(iova.v, PAGE_SIZE) || !vtd_pt_unmap_page(&dom->pt, iova.v))
+		return unmap_any(dom, iova, len);
+	vtd_pt_owe(&dom->dead, iova.v, iova.v + PAGE_SIZE);
+	return dom->batch ? SL_OK : settle(dom);
+}
+
+void domain_unmap_begin(struct domain *dom)
+{
+	dom->batch = true;
+}
+
+enum sl_err domain_unmap_end(struct domain *dom)
+{
+	dom->batch = false;
+	return settle(dom);
+}
+
+/* Not into the interrupt window, and not where somebody chose to map by hand. */
+static uint64_t skip(void *ctx, uint64_t from, uint64_t len)
+{
+	const struct domain *dom = ctx;
+	if (!range_ok(from, len, domain_aperture(dom)))
+		return IOMMU_MSI_END;
+	uint64_t end = from + len, size;
+	for (uint64_t at = from; at < end; at = ALIGN_DOWN(at, size) + size)
+		if (vtd_pt_find(&dom->pt, IOVA(at), &size))
+			return ALIGN_DOWN(at, size) + size;
+	return from;
+}
+
+enum sl_err domain_iova_alloc(struct domain *dom, uint64_t len, uint64_t align, iova_t *out)
+{
+	uint64_t high = domain_aperture(dom), low = high > 8 * PAGE_1G ? 4 * PAGE_1G : PAGE_2M;
+	if (dom->pass)
+		return SL_UNSUPPORTED;
+	if (!len || !IS_ALIGNED(len, PAGE_SIZE) || align < PAGE_SIZE || align & (align - 1))
+		return SL_BADVAL;
+	return iova_take(&dom->iova, low, high, len, align, skip, dom, out);
+}
+
+enum sl_err domain_iova_free(struct domain *dom, iova_t iova, uint64_t len)
+{
+	if (!dom->pass && range_ok(iova.v, len, domain_aperture(dom)) && vtd_pt_any(&dom->pt, iova, len))
+		return SL_BUSY;
+	return iova_give(&dom->iova, iova, len);
+}
+
+/* Does another function of the same group do DMA through another domain? */
+static bool group_taken(const struct domain *dom, bdf_t fn)
+{
+	const struct iommu_groups *groups = dom->mmu->groups;
+	unsigned group = groups ? groups->group_of(groups->ctx, fn) : 0;
+	for (unsigned i = 0; group && i < dom->mmu->unit_count; i++) {
+		const struct vtd_unit *u = &dom->mmu->unit[i];
+		uint16_t did;
+		for (uint32_t rid = 0; !u->unusable && vtd_ctx_next(u, &rid, &did); rid++) {
+			bdf_t other = {u->seg, (uint16_t)rid};
+			if (did == dom->id || groups->group_of(groups->ctx, other) != group)
+				continue;
+			const struct domain *its = iommu_domain_of(dom->mmu, other);
+			log_warn("iommu",
+				 BDF_FMT " can not be given to domain %u (%s): " BDF_FMT
+					 " of the same group %u is in domain %u (%s)",
+				 BDF_ARG(fn), dom->id, dom->name, BDF_ARG(other), group, did,
+				 its ? its->name : "?");
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Is all of it mapped to the same address, to be read and written? */
+static bool identity(const struct domain *dom, uint64_t base, uint64_t len)
+{
+	uint64_t size;
+	for (uint64_t at = base; at < base + len; at = ALIGN_DOWN(at, size) + size) {
+		uint64_t entry = vtd_pt_find(&dom->pt, IOVA(at), &size);
+		if ((entry & (SS_R | SS_W)) != (SS_R | SS_W) || (entry & SS_ADDR) != ALIGN_DOWN(at, size))
+			return false;
+	}
+	return true;
+}
+
+static bool rmrrs_mapped(const struct domain *dom, bdf_t fn)
+{
+	struct iommu_reserved r = {0};
+	while (!dom->pass && iommu_reserved_next(dom->mmu, fn, &r) == SL_OK) {
+		if (r.interrupts || identity(dom, r.base, r.len))
+			continue;
+		log_warn("iommu",
+			 BDF_FMT " can not be given to domain %u (%s): firmware wants it to reach "
+				 "0x%llx..0x%llx (RMRR), which is not mapped one to one there",
+			 BDF_ARG(fn), dom->id, dom->name, (ull)r.base, (ull)(r.base + r.len - 1));
+		return false;
+	}
+	return true;
 }
 
 enum sl_err domain_attach(struct domain *dom, bdf_t fn)
@@ -172,8 +335,16 @@ enum sl_err domain_attach(struct domain *dom, bdf_t fn)
 			 BDF_ARG(fn), sl_err_text(e));
 		return e;
 	}
-	e = vtd_ctx_attach(&mmu->unit[unit], fn.rid, va_phys(dom->pt.top), mmu->levels, dom->id);
-	if (e == SL_BUSY || e == SL_NOMEM)
+	struct vtd_unit *u = &mmu->unit[unit];
+	uint16_t did;
+	if (vtd_ctx_find(u, fn.rid, &did) || group_taken(dom, fn))
+		return SL_BUSY;
+	if (u->on && !rmrrs_mapped(dom, fn))
+		return SL_VERIFY;
+	struct vtd_ctx made = dom->pass ? vtd_ctx_make_pass(vtd_max_levels(u), dom->id)
+					: vtd_ctx_make(va_phys(dom->pt.top), mmu->levels, dom->id);
+	e = vtd_ctx_attach(u, fn.rid, made);
+	if (e == SL_NOMEM)
 		return e;
 	/* Also when the unit did not answer: the entry is there, and so the tables must stay. */
 	dom->refs[unit]++;
@@ -201,14 +372,20 @@ enum sl_err domain_detach(struct domain *dom, bdf_t fn)
 
 enum sl_err domain_flush(struct domain *dom)
 {
-	return invalidate(dom, 0, aperture(dom), false);
+	enum sl_err e = settle(dom);
+	return e ? e : invalidate(dom, 0, UINT64_MAX, false);
 }
 
 enum sl_err domain_destroy(struct domain *dom)
 {
 	if (dom->attached)
 		return SL_BUSY;
-	vtd_pt_fini(&dom->pt);
+	enum sl_err e = settle(dom); /* no unit knows it any more: this only frees */
+	if (e)
+		return e;
+	iova_give_all(&dom->iova);
+	if (!dom->pass)
+		vtd_pt_fini(&dom->pt);
 	domain_drop(dom);
 	return SL_OK;
 }
@@ -221,6 +398,11 @@ uint16_t domain_id(const struct domain *dom)
 const char *domain_name(const struct domain *dom)
 {
 	return dom->name;
+}
+
+void iommu_set_groups(struct iommu *mmu, const struct iommu_groups *groups)
+{
+	mmu->groups = groups;
 }
 
 struct domain *iommu_domain_of(struct iommu *mmu, bdf_t fn)

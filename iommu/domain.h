@@ -18,6 +18,10 @@ enum domain_perm { DOMAIN_R = 1, DOMAIN_W = 2, DOMAIN_RW = 3 };
  * when the units (CAP.ND) have no id left, SL_NOMEM. */
 enum sl_err domain_create(struct iommu *mmu, const char *name, struct domain **out) MUST_CHECK;
 
+/* A domain in which every address passes untranslated, for comparison only: its functions reach all memory.
+ * Nothing can be mapped in it. SL_UNSUPPORTED when not every unit has that type (ECAP.PT). */
+enum sl_err domain_create_passthrough(struct iommu *mmu, const char *name, struct domain **out) MUST_CHECK;
+
 /* Lets device address [iova, iova + len) reach memory [phys, phys + len) with perm, by the largest pages that
  * the units, the alignment and the length allow. All three are multiples of PAGE_SIZE. SL_RANGE outside the
  * aperture or inside the interrupt window 0xfee00000..0xfeefffff, SL_EXISTS when any page of it is mapped
@@ -25,12 +29,32 @@ enum sl_err domain_create(struct iommu *mmu, const char *name, struct domain **o
 enum sl_err domain_map(struct domain *dom, iova_t iova, phys_t phys, uint64_t len, unsigned perm) MUST_CHECK;
 
 /* Clears the mapping, then invalidates and waits: when it returns SL_OK no device can reach the memory any
- * more and it may be reused. On any other result the memory must not be reused. SL_RANGE when [iova, iova +
- * len) is not wholly mapped, or cuts a larger page in two. */
+ * more and it may be reused. On any other result the memory must not be reused. A larger page that reaches
+ * out of the range is cut, the rest of it stays mapped. SL_RANGE when [iova, iova + len) is not wholly
+ * mapped, SL_NOMEM when a page can not be cut; nothing is unmapped then. */
 enum sl_err domain_unmap(struct domain *dom, iova_t iova, uint64_t len) MUST_CHECK;
 
+/* Between these two, domain_unmap() clears without invalidating; then one invalidation and one wait do for
+ * all of it. What was unmapped may be reused, and what was mapped may be used by a device, when
+ * domain_unmap_end() has returned SL_OK, and not before. Device addresses may be mapped again at once. */
+void domain_unmap_begin(struct domain *dom);
+enum sl_err domain_unmap_end(struct domain *dom) MUST_CHECK;
+
+/* Device addresses are below this. */
+uint64_t domain_aperture(const struct domain *dom);
+
+/* Device addresses for a mapping of len bytes (a multiple of PAGE_SIZE), aligned to align, a power of two of
+ * at least PAGE_SIZE: above 4 GiB where the aperture goes beyond 8 GiB, never where something is mapped. They
+ * are the caller's until domain_iova_free() with the same length, or domain_destroy(). SL_NOSPACE, SL_NOMEM,
+ * SL_BADVAL for a length or alignment that can not be. */
+enum sl_err domain_iova_alloc(struct domain *dom, uint64_t len, uint64_t align, iova_t *out) MUST_CHECK;
+/* SL_NOTFOUND when that range was not given out, SL_BUSY when some of it is still mapped. */
+enum sl_err domain_iova_free(struct domain *dom, iova_t iova, uint64_t len) MUST_CHECK;
+
 /* Puts the function's context entry in place. SL_NOTFOUND when no unit covers it (it then stays blocked and
- * must not get bus mastering), SL_BUSY when it is attached to a domain already. */
+ * must not get bus mastering), SL_BUSY when it is attached to a domain already, or another function of its
+ * group to another domain (iommu_set_groups()). While the unit translates, SL_VERIFY when an RMRR names the
+ * function and the domain does not map it one to one. Each refusal but "attached already" is logged. */
 enum sl_err domain_attach(struct domain *dom, bdf_t fn) MUST_CHECK;
 /* Takes it away, invalidates context and IOTLB by the old domain id, and waits. */
 enum sl_err domain_detach(struct domain *dom, bdf_t fn) MUST_CHECK;
@@ -38,7 +62,10 @@ enum sl_err domain_detach(struct domain *dom, bdf_t fn) MUST_CHECK;
 /* Drops every cached translation of the domain in every unit it is attached under, and waits. */
 enum sl_err domain_flush(struct domain *dom) MUST_CHECK;
 
-/* Frees the tables and the id. SL_BUSY while a function is attached. */
+/* Gives tables that hold nothing any more back to the page allocator. */
+enum sl_err domain_trim(struct domain *dom) MUST_CHECK;
+
+/* Frees the tables, the device addresses given out and the id. SL_BUSY while a function is attached. */
 enum sl_err domain_destroy(struct domain *dom) MUST_CHECK;
 
 uint16_t domain_id(const struct domain *dom);

@@ -86,6 +86,7 @@ static enum sl_err common_format(struct iommu *mmu)
 		large &= FGET(u->cap, CAP_SSLPS);
 		mgaw = vtd_mgaw(u) < mgaw ? vtd_mgaw(u) : mgaw;
 		mmu->domain_limit = vtd_domains(u) < mmu->domain_limit ? vtd_domains(u) : mmu->domain_limit;
+		mmu->announce = mmu->announce || u->cap & (CAP_CM | CAP_RWBF);
 		if (!(u->ecap & ECAP_C))
 			mmu->sync = &u->io;
 	}
@@ -126,14 +127,14 @@ enum sl_err iommu_init(struct iommu *mmu, struct span dmar_table, const struct d
 static void log_unit(const struct iommu *mmu, const struct vtd_unit *u)
 {
 	const struct vtd_found *f = &u->found;
-	log_line(
-		u->name,
-		"VT-d %u.%u at 0x%llx, %u-level, 4K%s%s pages, queued invalidation%s; firmware left %s%s%s%s",
-		(unsigned)FGET(u->ver, VER_MAX), (unsigned)FGET(u->ver, VER_MIN), (ull)u->base, mmu->levels,
-		mmu->large & VTD_PAGE_2M ? " 2M" : "", mmu->large & VTD_PAGE_1G ? " 1G" : "",
-		u->ecap & ECAP_C ? "" : ", tables flushed", f->gsts & GCMD_TE ? "translation on" : "it off",
-		f->gsts & GCMD_QIE ? ", queue on" : "", f->gsts & GCMD_IRE ? ", interrupt remapping on" : "",
-		f->pmen & PMEN_PRS ? ", protected regions on" : "");
+	log_line(u->name,
+		 "VT-d %u.%u at 0x%llx, %u-level, 4K%s%s pages, %s invalidation%s; firmware left %s%s%s%s",
+		 (unsigned)FGET(u->ver, VER_MAX), (unsigned)FGET(u->ver, VER_MIN), (ull)u->base, mmu->levels,
+		 mmu->large & VTD_PAGE_2M ? " 2M" : "", mmu->large & VTD_PAGE_1G ? " 1G" : "",
+		 u->ecap & ECAP_QI ? "queued" : "register", u->ecap & ECAP_C ? "" : ", tables flushed",
+		 f->gsts & GCMD_TE ? "translation on" : "it off", f->gsts & GCMD_QIE ? ", queue on" : "",
+		 f->gsts & GCMD_IRE ? ", interrupt remapping on" : "",
+		 f->pmen & PMEN_PRS ? ", protected regions on" : "");
 }
 
 enum sl_err iommu_enable(struct iommu *mmu)

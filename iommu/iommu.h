@@ -10,6 +10,14 @@
 
 struct vtd_io;
 struct vtd_unit;
+struct iova_range;
+struct fault_log;
+
+/* Which functions can not be told apart, or reach each other without a unit seeing it. */
+struct iommu_groups {
+	void *ctx;
+	unsigned (*group_of)(void *ctx, bdf_t fn); /* 0: no group is known */
+};
 
 struct iommu {
 	struct dmar table;
@@ -20,9 +28,13 @@ struct iommu {
 	unsigned width;            /* device addresses are below 2^width */
 	unsigned large;            /* bit 0: 2 MiB pages, bit 1: 1 GiB, as all units have them */
 	uint32_t domain_limit;     /* domain ids are 1 to domain_limit - 1 */
+	bool announce;             /* some unit must be told of new mappings: CAP.CM, CAP.RWBF */
 	const struct vtd_io *sync; /* flushes table stores; NULL when every unit snoops */
 	struct domain *domains;    /* by rising id */
 	struct domain *spare;      /* destroyed ones, to be used again */
+	struct iova_range *spare_iova;
+	const struct iommu_groups *groups; /* NULL: every function is taken as a group of its own */
+	struct fault_log *faults;          /* where iommu_fault_poll() copies to; NULL: nowhere */
 };
 
 /* Gives access to len bytes of registers at physical address base, uncached, until the machine ends. It may
@@ -41,7 +53,7 @@ struct iommu_unit_info {
 	bool on;
 	uint32_t found_gsts, found_fsts, found_pmen; /* as firmware left them */
 	uint64_t found_rtaddr, found_irta;
-	uint64_t descriptors, waits; /* invalidation queue */
+	uint64_t descriptors, waits; /* invalidation queue; commands to registers count as both */
 	uint64_t faults, overflows;
 };
 
@@ -68,8 +80,24 @@ enum sl_err iommu_disable(struct iommu *mmu) MUST_CHECK;
 enum sl_err iommu_unit_of(struct iommu *mmu, bdf_t fn, unsigned *unit) MUST_CHECK;
 void iommu_unit_info(const struct iommu *mmu, unsigned unit, struct iommu_unit_info *out);
 
+/* From now on domain_attach() keeps each group in one domain. groups stays in place; NULL ends it. */
+void iommu_set_groups(struct iommu *mmu, const struct iommu_groups *groups);
+
 /* The function's domain; NULL when it has none. */
 struct domain *iommu_domain_of(struct iommu *mmu, bdf_t fn);
+
+#define IOMMU_MSI_BASE 0xfee00000ull /* writes here are interrupts, whatever a table says, and a page that   \
+				      */
+#define IOMMU_MSI_END  0xfef00000ull /* leads here faults: VT-d §3.14, LGN.4 */
+
+/* Device addresses that are not free for a function's buffers. */
+struct iommu_reserved {
+	uint64_t base, len;
+	bool interrupts; /* the interrupt window: can not be mapped. Else an RMRR: must be, one to one */
+	size_t next;     /* where the walk goes on */
+};
+/* The next one after *at (zero it to start). SL_END after the last. */
+enum sl_err iommu_reserved_next(struct iommu *mmu, bdf_t fn, struct iommu_reserved *at) MUST_CHECK;
 
 /* The next refused request that any unit has recorded; SL_END when there is none left. */
 enum sl_err iommu_fault_next(struct iommu *mmu, struct iommu_fault *out) MUST_CHECK;

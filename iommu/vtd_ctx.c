@@ -1,5 +1,5 @@
 #include "iommu/vtd_ctx.h"
-#include "iommu/vtd_qi.h"
+#include "iommu/vtd_inv.h"
 #include "kernel/pmm.h"
 
 static struct vtd_ctx *entry_of(const struct vtd_unit *u, uint16_t rid)
@@ -42,6 +42,14 @@ bool vtd_ctx_find(const struct vtd_unit *u, uint16_t rid, uint16_t *did)
 	return true;
 }
 
+bool vtd_ctx_next(const struct vtd_unit *u, uint32_t *rid, uint16_t *did)
+{
+	for (; *rid <= UINT16_MAX; ++*rid)
+		if (vtd_ctx_find(u, (uint16_t)*rid, did))
+			return true;
+	return false;
+}
+
 /* From not present to present. With caching mode the unit may hold that root or context entry were not
  * present, tagged with domain id 0 (VT-d §6.1), so everything goes; otherwise there is nothing to invalidate.
  */
@@ -52,18 +60,15 @@ static enum sl_err announce(struct vtd_unit *u)
 	if (!(u->cap & CAP_CM))
 		return vtd_unit_write_flush(u);
 	struct vtd_desc d[] = {vtd_desc_cc_all(), vtd_desc_iotlb_all(vtd_drain(u))};
-	return vtd_qi_run(u, d, ARRAY_LEN(d));
+	return vtd_inv_run(u, d, ARRAY_LEN(d));
 }
 
-enum sl_err vtd_ctx_attach(struct vtd_unit *u, uint16_t rid, phys_t table, unsigned levels, uint16_t did)
+enum sl_err vtd_ctx_attach(struct vtd_unit *u, uint16_t rid, struct vtd_ctx made)
 {
-	uint16_t was;
-	if (vtd_ctx_find(u, rid, &was))
-		return SL_BUSY;
 	enum sl_err e = table_make(u, rid);
 	if (e)
 		return e;
-	struct vtd_ctx *entry = entry_of(u, rid), made = vtd_ctx_make(table, levels, did);
+	struct vtd_ctx *entry = entry_of(u, rid);
 	entry_store(u, &entry->lo, made.lo, made.hi);
 	return announce(u);
 }
@@ -78,5 +83,5 @@ enum sl_err vtd_ctx_detach(struct vtd_unit *u, uint16_t rid)
 	if (!u->on)
 		return SL_OK;
 	struct vtd_desc d[] = {vtd_desc_cc(did, rid), vtd_desc_iotlb_domain(did, vtd_drain(u))};
-	return vtd_qi_run(u, d, ARRAY_LEN(d));
+	return vtd_inv_run(u, d, ARRAY_LEN(d));
 }

@@ -23,6 +23,7 @@ struct vtd_ctx {
 #define CTX_P       BIT(0)
 #define CTX_FPD     BIT(1)       /* faults are not recorded */
 #define CTX_TT      BITS(3, 2)   /* 0: untranslated requests only, through the second stage */
+#define CTX_TT_PASS 2            /* untranslated requests pass; only with ECAP.PT */
 #define CTX_SSPTPTR BITS(63, 12) /* second-stage table */
 #define CTX_AW      BITS(2, 0)   /* hi: 1 for 3 levels, 2 for 4, 3 for 5 */
 #define CTX_DID     BITS(23, 8)  /* hi: domain id */
@@ -34,11 +35,20 @@ static inline struct vtd_ctx vtd_ctx_make(phys_t table, unsigned levels, uint16_
 				.hi = FPUT(CTX_AW, levels - 2) | FPUT(CTX_DID, did)};
 }
 
+/* Pass-through: no table; levels is the greatest number that the unit has (CAP.SAGAW). VT-d §9.3, AW */
+static inline struct vtd_ctx vtd_ctx_make_pass(unsigned levels, uint16_t did)
+{
+	return (struct vtd_ctx){.lo = CTX_P | FPUT(CTX_TT, CTX_TT_PASS),
+				.hi = FPUT(CTX_AW, levels - 2) | FPUT(CTX_DID, did)};
+}
+
 /* Second-stage paging entry. Neither R nor W: not present, the rest is ignored. VT-d §9.8 */
 #define SS_R       BIT(0)
 #define SS_W       BIT(1)
 #define SS_PS      BIT(7) /* at levels 2 and 3: a page, not a table */
 #define SS_ADDR    BITS(51, 12)
+#define SS_LIVE    BITS(61, 52) /* ignored by hardware: how many entries of the table pointed to are in use */
+#define SS_LIVE_ONE BIT(52)
 #define SS_ENTRIES 512u
 
 /* Invalidation queue descriptor, 128 bits. VT-d §6.5.2 */

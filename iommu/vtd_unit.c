@@ -1,5 +1,6 @@
 #include "iommu/vtd_unit.h"
 #include "iommu/vtd_fault.h"
+#include "iommu/vtd_inv.h"
 #include "iommu/vtd_qi.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
@@ -23,8 +24,8 @@ enum sl_err vtd_unit_probe(struct vtd_unit *u)
 		return unusable(u, SL_DEVICE, "its registers read zero");
 	if (!(FGET(u->cap, CAP_SAGAW) & 0xe))
 		return unusable(u, SL_UNSUPPORTED, "CAP.SAGAW offers no second-stage tables");
-	if (!(u->ecap & ECAP_QI))
-		return unusable(u, SL_UNSUPPORTED, "ECAP.QI is clear: no queued invalidation");
+	if (!vtd_has_queue(u) && FGET(u->ver, VER_MAX) >= 6) /* then there are no registers either: §6.5.1 */
+		return unusable(u, SL_UNSUPPORTED, "ECAP.QI is clear: no invalidation at all");
 	u->found = (struct vtd_found){
 		.gsts = vtd_rd32(&u->io, VTD_GSTS),
 		.fsts = vtd_w1c_rd(&u->io, VTD_FSTS),
@@ -118,19 +119,22 @@ static enum sl_err set_root(struct vtd_unit *u)
 	return e ? e : vtd_unit_write_flush(u);
 }
 
-static enum sl_err start_queue(struct vtd_unit *u)
+static enum sl_err start_invalidation(struct vtd_unit *u)
 {
-	vtd_qi_reset(u);
+	enum sl_err e = vtd_inv_reset(u);
+	if (e || !vtd_has_queue(u))
+		return e;
 	return command(u, GCMD_QIE, true, "turning on the invalidation queue");
 }
 
-/* VT-d §6.6: context cache, then IOTLB; one queue keeps that order (VT-d §6.5.2.12). */
+/* VT-d §6.6: context cache, then IOTLB; one queue keeps that order (VT-d §6.5.2.12), and so do registers,
+ * which are waited for one by one. */
 static enum sl_err invalidate_all(struct vtd_unit *u)
 {
 	if (u->cap & CAP_ESRTPS)
 		return SL_OK;
 	struct vtd_desc d[] = {vtd_desc_cc_all(), vtd_desc_iotlb_all(vtd_drain(u))};
-	return vtd_qi_run(u, d, ARRAY_LEN(d));
+	return vtd_inv_run(u, d, ARRAY_LEN(d));
 }
 
 /* Records are polled: the interrupt stays masked, what is pending belongs to the time before us. */
@@ -156,7 +160,7 @@ enum sl_err vtd_unit_enable(struct vtd_unit *u)
 	if (!e)
 		e = set_root(u);
 	if (!e)
-		e = start_queue(u);
+		e = start_invalidation(u);
 	if (!e)
 		e = invalidate_all(u);
 	if (e)
@@ -174,6 +178,8 @@ enum sl_err vtd_unit_disable(struct vtd_unit *u)
 	if (e)
 		return e;
 	u->on = false;
+	if (!vtd_has_queue(u))
+		return SL_OK;
 	e = vtd_qi_drain(u);
 	return e ? e : command(u, GCMD_QIE, false, "turning off the invalidation queue");
 }

@@ -13,8 +13,9 @@ struct vtd_found { /* as firmware left it, read by vtd_unit_probe() */
 };
 
 struct vtd_count {
-	uint64_t descriptors, waits; /* put into the invalidation queue */
-	uint64_t faults, overflows;  /* records read; times that records were lost */
+	uint64_t descriptors,
+		waits;              /* put into the invalidation queue; commands to registers count as both */
+	uint64_t faults, overflows; /* records read; times that records were lost */
 };
 
 struct vtd_unit {
@@ -35,7 +36,7 @@ struct vtd_unit {
 	uint32_t tail;          /* index of the next descriptor */
 	uint32_t seq;           /* of the last wait descriptor */
 	uint32_t *status; /* [0] hardware writes seq here, [1] here for descriptors that do not matter */
-	bool dead;        /* the queue did not answer: nothing can be invalidated any more */
+	bool dead;        /* an invalidation was not answered: nothing can be invalidated any more */
 	struct vtd_count count;
 };
 
@@ -52,6 +53,12 @@ static inline unsigned vtd_fault_records(const struct vtd_unit *u)
 static inline uint32_t vtd_fault_offset(const struct vtd_unit *u)
 {
 	return (uint32_t)FGET(u->cap, CAP_FRO) * 16;
+}
+
+/* The most levels of second-stage tables that there are: 3, 4 or 5. */
+static inline unsigned vtd_max_levels(const struct vtd_unit *u)
+{
+	return u->cap & FPUT(CAP_SAGAW, 8) ? 5 : u->cap & FPUT(CAP_SAGAW, 4) ? 4 : 3;
 }
 
 /* How many domain ids there are, 0 included. Encoding 7 is reserved and taken as 6. */
@@ -80,8 +87,8 @@ uint64_t vtd_unit_window(const struct vtd_unit *u);
 enum sl_err vtd_unit_init(struct vtd_unit *u) MUST_CHECK;
 
 /* Turns translation on with our root table, in the order of VT-d §6.6 and §11.4.4: what firmware left on is
- * turned off, root pointer, invalidation queue, global invalidation through it (registers would not do: VT-d
- * §6.5.1, from version 6 on), fault records, translation, protected memory regions off. SL_TIMEOUT with a
+ * turned off, root pointer, invalidation queue where there is one (from version 6 on always: VT-d §6.5.1),
+ * global invalidation, fault records, translation, protected memory regions off. SL_TIMEOUT with a
  * logged line when a step is not answered. */
 enum sl_err vtd_unit_enable(struct vtd_unit *u) MUST_CHECK;
 

@@ -3,6 +3,13 @@
 #pragma once
 #include "pci/pci.h"
 
+/* What keeps requests from going across. The numbers are those of the Capability and Control registers. */
+#define ACS_SV      0x01u /* Source Validation */
+#define ACS_RR      0x04u /* P2P Request Redirect */
+#define ACS_CR      0x08u /* P2P Completion Redirect */
+#define ACS_UF      0x10u /* Upstream Forwarding */
+#define ACS_ISOLATE (ACS_SV | ACS_RR | ACS_CR | ACS_UF)
+
 /* Sets Source Validation, P2P Request Redirect, P2P Completion Redirect and Upstream Forwarding, each where
  * the function has it. SL_UNSUPPORTED when it has no ACS capability or too little of it to isolate. */
 enum sl_err acs_enable(struct pci_func *fn) MUST_CHECK;
@@ -11,3 +18,11 @@ enum sl_err acs_enable(struct pci_func *fn) MUST_CHECK;
  * port; of any other function, those it has, because a bit that it lacks stands for traffic that it can not
  * send across (PCIe §6.12.1). A root port must have Source Validation. */
 bool acs_isolates(const struct pci_func *fn);
+
+/* The bits of ACS_ISOLATE for which acs_isolates() says no; all four when there is no ACS capability. */
+unsigned acs_missing(const struct pci_func *fn);
+
+/* Intel's 100 and 200 series PCH root ports have the ACS registers as 32-bit ones, Control at 8 instead of 6
+ * (100 Series Specification Update, erratum 23; 200 Series, document 335194, erratum 22). The functions above
+ * know them. */
+bool acs_is_wide(const struct pci_func *fn);

@@ -64,6 +64,11 @@ struct pci_func {
 	struct sriov_saved *saved; /* sriov_enable(): what sriov_disable() puts back */
 	bool ari_forward_set;      /* port: Sluice switched ARI Forwarding on */
 	bool ari_hierarchy_set;    /* PF: Sluice set ARI Capable Hierarchy */
+
+	/* pci/groups.h */
+	unsigned group;         /* from 1; 0: not computed yet */
+	bool several, isolates; /* one of several functions of its device; keeps requests from going across */
+	struct pci_func *group_up; /* only while groups_compute() runs */
 };
 
 TAILQ_HEAD(pci_list, pci_func);

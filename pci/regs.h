@@ -7,6 +7,8 @@
 
 /* Common header: PCIe §7.5.1.1 */
 #define CFG_ID         0x00
+#define   PCI_VENDOR_INTEL   0x8086
+#define   PCI_VENDOR_MARVELL 0x1b4b
 #define CFG_CMD        0x04
 #define   CMD_IOSE     BIT(0)        /* I/O Space Enable */
 #define   CMD_MSE      BIT(1)        /* Memory Space Enable */
@@ -51,6 +53,7 @@
 #define CAP_FIRST      0x40
 #define CAP_ID_PM      0x01
 #define CAP_ID_MSI     0x05
+#define CAP_ID_PCIX    0x07
 #define CAP_ID_PCIE    0x10
 #define CAP_ID_MSIX    0x11
 #define ECAP_FIRST     0x100
@@ -70,8 +73,10 @@
 #define   PCIE_VER     BITS(3, 0)
 #define   PCIE_TYPE    BITS(7, 4)    /* Device/Port Type */
 #define PCIE_DEVCAP    0x04
+#define   DEVCAP_PFS   BITS(4, 3)    /* Phantom Functions Supported */
 #define   DEVCAP_FLR   BIT(28)
 #define PCIE_DEVCTL    0x08
+#define   DEVCTL_PFE   BIT(9)        /* Phantom Functions Enable */
 #define   DEVCTL_FLR   BIT(15)       /* Initiate Function Level Reset; reads 0 */
 #define PCIE_DEVSTA    0x0a
 #define   DEVSTA_TP    BIT(5)        /* Transactions Pending */
@@ -97,11 +102,8 @@
 
 /* Access Control Services: PCIe §6.12 */
 #define ACS_CAP        0x04
-#define ACS_CTL        0x06
-#define   ACS_SV       BIT(0)        /* Source Validation */
-#define   ACS_RR       BIT(2)        /* P2P Request Redirect */
-#define   ACS_CR       BIT(3)        /* P2P Completion Redirect */
-#define   ACS_UF       BIT(4)        /* Upstream Forwarding */
+#define ACS_CTL        0x06          /* the bits of both stand in acs.h */
+#define ACS_CTL_WIDE   0x08          /* of some Intel root ports, see acs.h */
 
 /* Single Root I/O Virtualization: PCIe §9.3.3 */
 #define SRIOV_CTL      0x08          /* PCIe §9.3.3.3 */

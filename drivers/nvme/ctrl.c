@@ -124,6 +124,24 @@ static enum sl_err enable(struct nvme_ctrl *c)
 	return wait_ready(c, true);
 }
 
+enum sl_err nvme_ctrl_provoke(const struct nvme_io *io, iova_t asq)
+{
+	struct nvme_ctrl c = {.io = *io, .cap = nvme_rd64(io, NVME_CAP)};
+	enum sl_err e = disable(&c);
+	if (e)
+		return e;
+	nvme_wr32(io, NVME_AQA, FPUT(AQA_ASQS, 1) | FPUT(AQA_ACQS, 1));
+	nvme_wr64(io, NVME_ASQ, asq.v);
+	nvme_wr64(io, NVME_ACQ, asq.v + PAGE_SIZE);
+	nvme_wr32(io, NVME_CC, FPUT(CC_IOSQES, NVME_SQES) | FPUT(CC_IOCQES, NVME_CQES) | CC_EN);
+	e = wait_ready(&c, true);
+	if (e)
+		return e;
+	struct nvme_queue_mem mem = queue_mem(&c, 0, 0, 0);
+	mmio_doorbell32(mem.sq_doorbell, 1);
+	return SL_OK;
+}
+
 enum sl_err nvme_ctrl_health(const struct nvme_ctrl *c)
 {
 	uint32_t csts = nvme_rd32(&c->io, NVME_CSTS);

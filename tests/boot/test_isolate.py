@@ -32,6 +32,7 @@ def test_vfs_pf_edu(boot):
             assert ("write", case) in mine
         assert ("read", "page it may only write") in mine
         assert {("write", f"memory of {other}") for other in ("VF0", "VF1", "VF2", "PF", "edu") if other != name} <= mine
+    assert ("VF0", "read", "VF off and on, not attached", "refused") in seen
     edu = {case for who, _, case, _ in seen if who == "edu"}
     assert {"last 4 bytes before it", "first 4 bytes after it", "after detach", "after its domain is gone"} <= edu
     # QEMU passes DMA writes into the interrupt window on.

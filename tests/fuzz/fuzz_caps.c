@@ -9,6 +9,7 @@
 #include <string.h>
 #include "kernel/pmm.h"
 #include "pci/acs.h"
+#include "pci/groups.h"
 #include "pci/msix.h"
 #include "pci/regs.h"
 #include "pci/sriov.h"
@@ -118,6 +119,30 @@ static void try_function(struct pci *pci, struct pci_func *f)
 		abort();
 }
 
+/* Every function is in a group, and every group of more than one has a reason with a text and a remedy. */
+static void try_groups(struct pci *pci)
+{
+	struct group_reason r;
+	bdf_t alias[GROUPS_ALIASES];
+	char text[320];
+	unsigned n = groups_compute(pci);
+	PCI_EACH(f, pci) {
+		size_t ids = groups_alias(f, alias);
+		if (groups_of(f) == 0 || groups_of(f) > n || ids == 0 || ids > GROUPS_ALIASES)
+			abort();
+	}
+	for (unsigned id = 1; id <= n; id++) {
+		unsigned reasons = 0;
+		for (; groups_reason(pci, id, reasons, &r) == SL_OK; reasons++) {
+			groups_reason_text(&r, text, sizeof(text));
+			if (!text[0] || !groups_remedy(&r)[0])
+				abort();
+		}
+		if ((reasons > 0) != (groups_next(pci, id, groups_next(pci, id, NULL)) != NULL))
+			abort();
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	static const struct pci_cfg cfg = {.rd = rd, .wr = wr};
@@ -141,6 +166,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 			abort();
 	PCI_EACH(f, &pci)
 		try_function(&pci, f);
+	try_groups(&pci);
 	pci_quiesce(&pci);
 	TAILQ_CONCAT(&pci.spare, &pci.funcs, link); /* functions are kept for ever: use them again */
 	return 0;

@@ -1,6 +1,6 @@
 /* The DMAR table as firmware could have damaged it: every walk ends, every read is inside, a unit is found
- * only where there is one. */
-#include "iommu/dmar.h"
+ * only where there is one; findings and the RMRR ledger point into the table. */
+#include "iommu/rmrr.h"
 
 /* The input's first bytes decide which functions are bridges. */
 struct bridges {
@@ -35,6 +35,58 @@ static void walk_scopes(const struct dmar_topo *topo, struct span scopes)
 	}
 }
 
+/* And which functions there are: two in three of those on the first buses. */
+static bool get(void *ctx, unsigned i, bdf_t *fn, uint32_t *class)
+{
+	const struct bridges *b = ctx;
+	*fn = (bdf_t){0, (uint16_t)(i * 3 / 2)};
+	*class = b->n ? (uint32_t)b->p[i % b->n] << 16 : 0;
+	return i < 48;
+}
+
+/* Memory in runs of 16 MiB up to 4 GiB. */
+static uint32_t memory(void *ctx, uint64_t addr, uint64_t *last)
+{
+	(void)ctx;
+	*last = addr < BIT(32) ? addr | 0xffffff : UINT64_MAX;
+	return addr < BIT(32) ? (uint32_t)(addr >> 24) % 16 : DMAR_MEM_HOLE;
+}
+
+static void finding(void *ctx, const struct dmar_finding *f)
+{
+	const struct span *table = ctx;
+	char text[256], report[512];
+	if (f->off > table->n || !span_has(*table, f->off, f->bytes.n) || f->rule >= DMAR_RULE_COUNT)
+		__builtin_trap();
+	dmar_finding_text(f, text, sizeof(text));
+	dmar_finding_report(*table, f, report, sizeof(report));
+}
+
+static void lint(const struct dmar_topo *topo, struct bridges *b, struct span table)
+{
+	static const struct boot_region region[] = {{.base = 0x1000, .pages = 0x100000, .type = MEM_FREE}};
+	const struct dmar_functions functions = {b, get};
+	struct dmar_lint_context known = {.topo = topo, .functions = &functions, .memory = memory};
+	const struct rmrr_context ledger = {topo, &functions, {region, 1}, NULL, NULL};
+	struct rmrr_owner o[8];
+	struct dmar t;
+	char text[256];
+	if (b->n > 40 && b->p[40] & 1)
+		dmar_lint_madt(&known, table);
+	if (b->n > 40 && b->p[40] & 2)
+		known.phys_bits = 39;
+	dmar_lint(table, &known, finding, &table);
+	if (dmar_open(table, &t) != SL_OK)
+		return;
+	unsigned owners = rmrr_ledger(&t, &ledger, o, ARRAY_LEN(o));
+	for (unsigned i = 0; i < owners && i < ARRAY_LEN(o); i++) {
+		if (o[i].off >= t.bytes.n)
+			__builtin_trap();
+		rmrr_text(&o[i], text, sizeof(text));
+		(void)rmrr_can_give(o, i, o[i].fn, NULL);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
@@ -45,6 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	struct dmar_entry e = {0};
 	struct dmar_drhd d, found;
 	struct dmar_rmrr r;
+	lint(&topo, &b, (struct span){p, n});
 	if (dmar_open((struct span){p, n}, &t) != SL_OK)
 		return 0;
 	for (size_t seen = 0; dmar_next(&t, &e) == SL_OK; seen++) {
@@ -54,6 +107,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 			walk_scopes(&topo, d.scopes);
 		if (e.type == DMAR_RMRR && dmar_rmrr(&e, &r) == SL_OK)
 			walk_scopes(&topo, r.scopes);
+		uint16_t seg;
+		struct span scopes;
+		if (dmar_scopes(&e, &seg, &scopes) == SL_OK)
+			walk_scopes(&topo, scopes);
 	}
 	for (unsigned rid = 0; rid < 0x10000; rid += 0x1111)
 		if (dmar_unit_of(&t, &topo, (bdf_t){0, (uint16_t)rid}, &found) == SL_OK &&

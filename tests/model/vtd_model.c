@@ -283,6 +283,8 @@ static void check_command(struct model_unit *m, uint32_t v, uint32_t bit)
 		complain(m, "TE set without a root table pointer");
 	if (bit == B_TE && set && (m->need_cc || m->need_iotlb))
 		complain(m, "TE set before context cache and IOTLB were invalidated globally, in that order");
+	if (bit == B_QIE && !(m->ecap & MODEL_QI))
+		complain(m, "QIE on a unit without a queue");
 	if (bit == B_QIE && set && m->iqt)
 		complain(m, "QIE set with IQT 0x%llx", (unsigned long long)m->iqt);
 	if (bit == B_QIE && !set && m->iqh != m->iqt)
@@ -461,11 +463,74 @@ static void io_wr32(void *ctx, uint32_t off, uint32_t v)
 	}
 }
 
-/* §11.4.6: not while the queue is on, nothing from version 6 on. */
-static void register_invalidation(struct model_unit *m, uint32_t off)
+/* §11.4.6: not while the queue is on, nothing from version 6 on; one command at a time. */
+static bool register_allowed(struct model_unit *m, uint32_t off, uint64_t was)
 {
-	complain(m, "register-based invalidation at 0x%x (queue %s, version %u)", off,
-		 m->gsts & B_QIE ? "on" : "off", m->ver >> 4);
+	if (m->gsts & B_QIE || m->ver >= 0x60)
+		complain(m, "register-based invalidation at 0x%x (queue %s, version %u)", off,
+			 m->gsts & B_QIE ? "on" : "off", m->ver >> 4);
+	else if (was >> 63)
+		complain(m, "register 0x%x written while its command is pending", off);
+	else
+		return true;
+	return false;
+}
+
+static void write_ccmd(struct model_unit *m, uint64_t v)
+{
+	if (!register_allowed(m, 0x28, m->ccmd))
+		return;
+	if (field(v, 60, 34))
+		complain(m, "CCMD written with reserved bits: 0x%llx", (unsigned long long)v);
+	m->ccmd = v;
+	m->ccmd_left = m->lag;
+}
+
+static void write_iotlb(struct model_unit *m, uint64_t v)
+{
+	if (!register_allowed(m, iva_base(m) + 8, m->iotlb))
+		return;
+	if (field(v, 62, 62) || field(v, 59, 50) || field(v, 31, 0))
+		complain(m, "IOTLB register written with reserved bits: 0x%llx", (unsigned long long)v);
+	if ((field(m->cap, 54, 54) && !field(v, 48, 48)) || (field(m->cap, 55, 55) && !field(v, 49, 49)))
+		complain(m, "invalidation without the draining that the unit has");
+	m->iotlb = v;
+	m->iotlb_left = m->lag;
+}
+
+/* CAIG: what was done; 0 when it was refused. */
+static void run_ccmd(struct model_unit *m)
+{
+	unsigned g = (unsigned)field(m->ccmd, 62, 61);
+	if (g && !m->refuse)
+		context_drop(m, g, (uint16_t)m->ccmd, (uint16_t)field(m->ccmd, 31, 16),
+			     (unsigned)field(m->ccmd, 33, 32));
+	m->ccmd = (m->ccmd & ~(1ull << 63 | 3ull << 59)) | (uint64_t)(m->refuse ? 0 : g) << 59;
+}
+
+static void run_iotlb_register(struct model_unit *m)
+{
+	unsigned g = (unsigned)field(m->iotlb, 61, 60), am = (unsigned)field(m->iva, 5, 0);
+	uint64_t size = 4096ull << am, iova = m->iva & ~0xfffull;
+	bool bad = m->refuse || !g;
+	if (g == 3 && (!(m->cap & MODEL_PSI) || am > field(m->cap, 53, 48) || iova & (size - 1))) {
+		complain(m, "page-selective invalidation by register of 0x%llx with mask %u",
+			 (unsigned long long)iova, am);
+		bad = true;
+	}
+	if (!bad)
+		tlb_drop(m, g, (uint16_t)field(m->iotlb, 47, 32), iova, size, m->iva & 0x40);
+	m->iotlb = (m->iotlb & ~(1ull << 63 | 3ull << 57)) | (uint64_t)(bad ? 0 : g) << 57;
+}
+
+static void tick_registers(struct model_unit *m)
+{
+	if (m->queue_stuck)
+		return;
+	if (m->ccmd >> 63 && (m->ccmd_left == 0 || --m->ccmd_left == 0))
+		run_ccmd(m);
+	if (m->iotlb >> 63 && (m->iotlb_left == 0 || --m->iotlb_left == 0))
+		run_iotlb_register(m);
 }
 
 static void io_wr64(void *ctx, uint32_t off, uint64_t v)
@@ -485,6 +550,8 @@ static void io_wr64(void *ctx, uint32_t off, uint64_t v)
 		m->queue_left = m->lag;
 		break;
 	case 0x90:
+		if (!(m->ecap & MODEL_QI))
+			complain(m, "IQA written on a unit without a queue");
 		if (m->gsts & B_QIE)
 			complain(m, "IQA written while the queue is on");
 		m->iqa = v & ~0x7f8ull;
@@ -493,8 +560,12 @@ static void io_wr64(void *ctx, uint32_t off, uint64_t v)
 		m->irta = v;
 		break;
 	default:
-		if (off == 0x28 || off == iva_base(m) || off == iva_base(m) + 8)
-			register_invalidation(m, off);
+		if (off == 0x28)
+			write_ccmd(m, v);
+		else if (off == iva_base(m) && register_allowed(m, off, m->iotlb))
+			m->iva = v;
+		else if (off == iva_base(m) + 8)
+			write_iotlb(m, v);
 		else
 			complain(m, "8-byte write of 0x%llx at 0x%x", (unsigned long long)v, off);
 	}
@@ -504,6 +575,7 @@ static uint64_t io_now(void *ctx)
 {
 	struct model_unit *m = ctx;
 	tick(m);
+	tick_registers(m);
 	if (m->pending & m->stuck || m->queue_stuck || m->stuck & 1)
 		m->clock += 100000; /* so that deadlines pass soon */
 	return m->clock;
@@ -556,8 +628,11 @@ static uint8_t read_context(const struct model_unit *m, uint16_t rid, struct mod
 		return 0x2;
 	if (field(clo, 11, 4) || field(chi, 7, 7) || field(chi, 63, 24) || beyond(m, clo, 63))
 		return 0xb;
-	unsigned aw = (unsigned)field(chi, 2, 0);
-	if (field(clo, 3, 2) || aw < 1 || aw > 3 || !(field(m->cap, 12, 8) >> aw & 1))
+	unsigned aw = (unsigned)field(chi, 2, 0), type = (unsigned)field(clo, 3, 2);
+	c->pass = type == 2 && m->ecap & MODEL_PT;
+	if (c->pass && field(m->cap, 12, 8) >> aw != 1) /* §9.3: the greatest that the unit has */
+		return 0x3;
+	if ((type && !c->pass) || aw < 1 || aw > 3 || !(field(m->cap, 12, 8) >> aw & 1))
 		return 0x3;
 	c->levels = aw + 2;
 	c->did = (uint16_t)field(chi, 23, 8);
@@ -678,6 +753,10 @@ static uint8_t translate(struct model_unit *m, uint16_t rid, uint64_t iova, bool
 	uint64_t width = 12 + 9 * c->levels, mgaw = field(m->cap, 21, 16) + 1;
 	if (iova >> (width < mgaw ? width : mgaw))
 		return 0x4;
+	if (c->pass) {
+		*phys = iova;
+		return 0;
+	}
 	const struct model_tlb *hit = tlb_find(m, c->did, iova);
 	struct model_tlb t = hit ? *hit : walk(m, c, iova);
 	bool faulty = t.reason || !(t.r || t.w);

@@ -11,6 +11,8 @@
 #define MODEL_CAP      0x00d2008c222f0606ull
 #define MODEL_ECAP     0x0000000000f00f4aull
 #define MODEL_COHERENT 1ull         /* ECAP.C */
+#define MODEL_QI       2ull         /* ECAP.QI */
+#define MODEL_PT       0x40ull      /* ECAP.PT */
 #define MODEL_CM       0x80ull      /* CAP.CM */
 #define MODEL_RWBF     0x10ull      /* CAP.RWBF */
 #define MODEL_PMR      0x60ull      /* CAP.PLMR and PHMR */
@@ -34,7 +36,7 @@ struct model_context {
 	uint16_t did;
 	uint64_t table;
 	unsigned levels;
-	bool fpd;
+	bool fpd, pass;
 };
 
 struct model_tlb {
@@ -71,7 +73,7 @@ struct model_unit {
 	uint64_t clock;
 	uint32_t pending;      /* command bit that is being worked on */
 	unsigned pending_left; /* ticks */
-	unsigned queue_left;
+	unsigned queue_left, ccmd_left, iotlb_left;
 	uint64_t root;            /* latched by SRTP */
 	bool need_cc, need_iotlb; /* since SRTP */
 
@@ -80,11 +82,12 @@ struct model_unit {
 	struct model_walk psc[MODEL_PSC];
 
 	/* for tests */
-	unsigned lag;   /* ticks (calls of now_us) that a command or a batch takes; 3 */
-	uint32_t stuck; /* commands that never finish */
-	bool queue_stuck;
-	bool time_out; /* the next wait descriptor ends in FSTS.ITE */
-	bool compress; /* one pending fault record a requester */
+	unsigned lag;     /* ticks (calls of now_us) that a command or a batch takes; 3 */
+	uint32_t stuck;   /* commands that never finish */
+	bool queue_stuck; /* no invalidation is ever done */
+	bool refuse;      /* invalidation registers report that nothing was done */
+	bool time_out;    /* the next wait descriptor ends in FSTS.ITE */
+	bool compress;    /* one pending fault record a requester */
 	unsigned complaints;
 	unsigned waits, cc[4], iotlb_inv[4], commands; /* what was done; by granularity */
 	uint32_t command[64];                          /* the first GCMD values written */

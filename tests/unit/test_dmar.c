@@ -155,6 +155,67 @@ static void test_decode(void **state)
 	assert_string_equal(dmar_scope_name(6), "reserved");
 }
 
+static struct dmar_entry entry_of(const uint8_t *p, size_t n)
+{
+	return (struct dmar_entry){.type = (uint16_t)(p[0] | p[1] << 8), .len = (uint16_t)n, .bytes = {p, n}};
+}
+
+/* Bytes typed from the specification; shorter ones are refused. */
+static void test_other_structures(void **state)
+{
+	(void)state;
+	static const uint8_t atsr[] = {2, 0, 16, 0, 1, 0, 5, 1, 2, 8, 0, 0, 0, 0, 3, 0};
+	static const uint8_t rhsa[] = {3, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0xd9, 0xfe, 1, 0, 0, 0, 7, 0, 1, 0};
+	static const uint8_t andd[] = {4, 0, 12, 0, 0, 0, 0, 9, 'A', 'B', 0, 'x'};
+	static const uint8_t satc[] = {5, 0, 8, 0, 1, 0, 2, 0};
+	static const uint8_t sidp[] = {6, 0, 16, 0, 0, 0, 3, 0, 1, 8, 0x1c, 2, 0, 0, 3, 0};
+	static const uint8_t odd[] = {7, 0, 16, 0, 0, 0, 3, 0, 1, 8, 0x1c, 2, 0, 0, 3, 0};
+	struct dmar_entry e = entry_of(atsr, sizeof(atsr));
+	struct dmar_atsr a;
+	struct dmar_rhsa r;
+	struct dmar_andd n;
+	struct dmar_satc c;
+	struct dmar_sidp i;
+	struct dmar_scope s = {0};
+	struct span scopes;
+	uint16_t seg;
+	assert_int_equal(dmar_atsr(&e, &a), SL_OK);
+	assert_true(a.all_ports && a.seg == 0x105 && a.scopes.n == 8);
+	assert_int_equal(dmar_scopes(&e, &seg, &scopes), SL_OK);
+	assert_true(seg == 0x105 && scopes.p == atsr + 8);
+	e = entry_of(atsr, 7);
+	assert_int_equal(dmar_atsr(&e, &a), SL_TRUNC);
+	assert_int_equal(dmar_scopes(&e, &seg, &scopes), SL_TRUNC);
+	e = entry_of(rhsa, sizeof(rhsa));
+	assert_int_equal(dmar_rhsa(&e, &r), SL_OK);
+	assert_true(r.base == 0x1fed90000 && r.domain == 0x10007);
+	assert_int_equal(dmar_scopes(&e, &seg, &scopes), SL_NOTFOUND);
+	e = entry_of(rhsa, 19);
+	assert_int_equal(dmar_rhsa(&e, &r), SL_TRUNC);
+	e = entry_of(andd, sizeof(andd));
+	assert_int_equal(dmar_andd(&e, &n), SL_OK);
+	assert_true(n.number == 9 && n.name.n == 2 && n.name.p == andd + 8);
+	e = entry_of(andd, 10); /* no NUL */
+	assert_int_equal(dmar_andd(&e, &n), SL_OK);
+	assert_int_equal(n.name.n, 0);
+	e = entry_of(andd, 7);
+	assert_int_equal(dmar_andd(&e, &n), SL_TRUNC);
+	e = entry_of(satc, sizeof(satc));
+	assert_int_equal(dmar_satc(&e, &c), SL_OK);
+	assert_true(c.atc_required && c.seg == 2 && !c.scopes.n);
+	e = entry_of(satc, 6);
+	assert_int_equal(dmar_satc(&e, &c), SL_TRUNC);
+	e = entry_of(sidp, sizeof(sidp));
+	assert_int_equal(dmar_sidp(&e, &i), SL_OK);
+	assert_int_equal(dmar_scope_next(i.scopes, &s), SL_OK);
+	assert_int_equal(s.flags, DMAR_SIDP_NO_PGSNP | DMAR_SIDP_HARDENED | DMAR_SIDP_ATC_NEEDED);
+	assert_int_equal(s.reserved, 2);
+	e = entry_of(sidp, 7);
+	assert_int_equal(dmar_sidp(&e, &i), SL_TRUNC);
+	e = entry_of(odd, sizeof(odd));
+	assert_int_equal(dmar_scopes(&e, &seg, &scopes), SL_NOTFOUND);
+}
+
 static bool no_bridge(void *ctx, bdf_t fn, uint8_t *sec, uint8_t *sub)
 {
 	(void)ctx, (void)fn, (void)sec, (void)sub;
@@ -399,17 +460,38 @@ static void test_unit_of(void **state)
 	assert_int_equal(unit_base(&t, 0, 0x0010, &base), SL_BADVAL);
 }
 
+static void test_covers(void **state)
+{
+	(void)state;
+	static const uint8_t port[] = {2, 8, 0, 0, 0, 0, 0x1c, 0}, same[] = {1, 8, 0, 0, 0, 0, 0x1c, 0};
+	struct dmar_topo topo = {&bridges, find_bridge, pf_of};
+	struct dmar_scope s = {0};
+	assert_int_equal(dmar_scope_next((struct span){port, sizeof(port)}, &s), SL_OK);
+	assert_true(dmar_scope_covers(&topo, 0, &s, (bdf_t){0, 0x00e0}));
+	assert_true(dmar_scope_covers(&topo, 0, &s, (bdf_t){0, 0x0200}));
+	assert_true(dmar_scope_covers(&topo, 0, &s, (bdf_t){0, 0x05ff}));
+	assert_false(dmar_scope_covers(&topo, 0, &s, (bdf_t){0, 0x0600}));
+	assert_false(dmar_scope_covers(&topo, 0, &s, (bdf_t){0, 0x01ff}));
+	assert_false(dmar_scope_covers(&topo, 0, &s, (bdf_t){1, 0x0200}));
+	s = (struct dmar_scope){0};
+	assert_int_equal(dmar_scope_next((struct span){same, sizeof(same)}, &s), SL_OK);
+	assert_true(dmar_scope_covers(&topo, 0, &s, (bdf_t){0, 0x00e0}));
+	assert_false(dmar_scope_covers(&topo, 0, &s, (bdf_t){0, 0x0200}));
+}
+
 /* ---- real tables, against a decoding made by others ---- */
 
 #define MAX_SCOPES 64
 
 struct want_scope {
-	unsigned long type, enum_id, bus, hops[16];
+	unsigned long type, enum_id, bus, flags, reserved, hops[16];
 	unsigned hop_count;
 };
 struct want {
 	unsigned long long offset, type, length, segment, base, limit, size_field;
-	bool include_all, malformed;
+	unsigned long long number; /* proximity domain, ACPI device number */
+	char name[64];
+	bool include_all, flag, malformed;
 	struct want_scope scope[MAX_SCOPES];
 	unsigned scopes;
 };
@@ -453,11 +535,18 @@ static void read_line(struct expected *x, const char *line)
 		s->limit = !strcmp(key, "limit") ? v : s->limit;
 		s->size_field = !strcmp(key, "size_field") ? v : s->size_field;
 		s->include_all = !strcmp(key, "include_pci_all") ? yes : s->include_all;
+		s->flag = !strcmp(key, "all_ports") || !strcmp(key, "atc_required") ? yes : s->flag;
+		if (!strcmp(key, "proximity_domain") || !strcmp(key, "acpi_device_number"))
+			s->number = v;
+		if (!strcmp(key, "object_name")) /* a backslash stands there twice */
+			snprintf(s->name, sizeof(s->name), "%.*s", (int)strcspn(value + 1, "\""), value + 1);
 		s->malformed = !strcmp(key, "malformed") || s->malformed;
 	}
 	if (indent == 5 && sc) {
 		sc->type = !strcmp(key, "type") ? (unsigned long)v : sc->type;
 		sc->enum_id = !strcmp(key, "enum_id") ? (unsigned long)v : sc->enum_id;
+		sc->flags = !strcmp(key, "flags") ? (unsigned long)v : sc->flags;
+		sc->reserved = !strcmp(key, "reserved") ? (unsigned long)v : sc->reserved;
 		sc->bus = !strcmp(key, "bus") ? (unsigned long)v : sc->bus;
 	}
 }
@@ -470,6 +559,8 @@ static void compare_scopes(const struct want *w, struct span scopes)
 		assert_int_equal(s.type, w->scope[i].type);
 		assert_int_equal(s.enum_id, w->scope[i].enum_id);
 		assert_int_equal(s.bus, w->scope[i].bus);
+		assert_int_equal(s.flags, w->scope[i].flags);
+		assert_int_equal(s.reserved, w->scope[i].reserved);
 		assert_int_equal(2 * dmar_scope_hops(&s), w->scope[i].hop_count);
 		for (unsigned k = 0; k < dmar_scope_hops(&s); k++) {
 			uint8_t dev, fn;
@@ -479,6 +570,50 @@ static void compare_scopes(const struct want *w, struct span scopes)
 		}
 	}
 	assert_int_equal(dmar_scope_next(scopes, &s), SL_END);
+}
+
+static void compare_others(const struct want *w, const struct dmar_entry *e)
+{
+	struct dmar_atsr atsr;
+	struct dmar_rhsa rhsa;
+	struct dmar_andd andd;
+	struct dmar_satc satc;
+	struct dmar_sidp sidp;
+	uint16_t seg;
+	struct span scopes;
+	if (dmar_atsr(e, &atsr) == SL_OK && e->type == DMAR_ATSR) {
+		assert_int_equal(atsr.seg, w->segment);
+		assert_int_equal(atsr.all_ports, w->flag);
+		compare_scopes(w, atsr.scopes);
+	}
+	if (e->type == DMAR_RHSA) {
+		assert_int_equal(dmar_rhsa(e, &rhsa), SL_OK);
+		assert_int_equal(rhsa.base, w->base);
+		assert_int_equal(rhsa.domain, w->number);
+	}
+	if (e->type == DMAR_ANDD) {
+		assert_int_equal(dmar_andd(e, &andd), SL_OK);
+		assert_int_equal(andd.number, w->number);
+		assert_int_equal(andd.name.n, strlen(w->name));
+		assert_memory_equal(andd.name.p, w->name, andd.name.n);
+	}
+	if (e->type == DMAR_SATC) {
+		assert_int_equal(dmar_satc(e, &satc), SL_OK);
+		assert_int_equal(satc.seg, w->segment);
+		assert_int_equal(satc.atc_required, w->flag);
+		compare_scopes(w, satc.scopes);
+	}
+	if (e->type == DMAR_SIDP) {
+		assert_int_equal(dmar_sidp(e, &sidp), SL_OK);
+		assert_int_equal(sidp.seg, w->segment);
+		compare_scopes(w, sidp.scopes);
+	}
+	enum sl_err err = dmar_scopes(e, &seg, &scopes);
+	assert_int_equal(err, e->type == DMAR_RHSA || e->type == DMAR_ANDD ? SL_NOTFOUND : SL_OK);
+	if (!err) {
+		assert_int_equal(seg, w->segment);
+		compare_scopes(w, scopes);
+	}
 }
 
 static void compare(const struct expected *x, struct span table)
@@ -516,6 +651,7 @@ static void compare(const struct expected *x, struct span table)
 			assert_int_equal(r.seg, w->segment);
 			compare_scopes(w, r.scopes);
 		}
+		compare_others(w, &e);
 	}
 	assert_int_equal(dmar_next(&d, &e), SL_END);
 }
@@ -563,9 +699,10 @@ static void test_real_tables(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_decode),          cmocka_unit_test(test_cut_everywhere),
-		cmocka_unit_test(test_flip_everything), cmocka_unit_test(test_bad_lengths),
-		cmocka_unit_test(test_unit_of),         cmocka_unit_test(test_real_tables),
+		cmocka_unit_test(test_decode),           cmocka_unit_test(test_cut_everywhere),
+		cmocka_unit_test(test_flip_everything),  cmocka_unit_test(test_bad_lengths),
+		cmocka_unit_test(test_unit_of),          cmocka_unit_test(test_real_tables),
+		cmocka_unit_test(test_other_structures), cmocka_unit_test(test_covers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -511,6 +511,44 @@ static void test_real_pfs(void **state)
 	read_dump("intel-0d93-cxl-accelerator-sriov-ats-pasid.txt", 0x6b, 6, 0, 16, 2, 0x0d52);
 }
 
+/* A PF on a root bus whose VFs would be on the next buses: those of another bridge are not theirs. */
+static void test_bus_of_a_bridge(void **state)
+{
+	(void)state;
+	struct cm_fn *on_root = cm_add(&m, NULL, 0, 0, 0x10, 0x10c98086, 0x020000);
+	cm_pcie(on_root, 0x40, 9);
+	cm_ecap(on_root, 0x100, 0x0e);
+	cm_sriov(&m, on_root, CAP, 2, 0xf0, 0x200);
+	cm_bridge(&m, NULL, 0, 0, 0x18, 4, 5, 4);
+	scan();
+	struct pci_func *f = pci_find(&pci, bdf_make(0, 0, 2, 0));
+	assert_int_equal(sriov_read(&pci, f, &s), SL_OK);
+	assert_int_equal(s.reach, 0); /* bus 1 is the port's */
+	cm_put(on_root, CAP + 0x14, 2, 0x2f0);
+	assert_int_equal(sriov_read(&pci, f, &s), SL_OK);
+	assert_int_equal(s.reach, 1); /* bus 3 is nobody's, bus 5 the other bridge's */
+	cm_put(on_root, CAP + 0x14, 2, 0);
+	assert_int_equal(sriov_read(&pci, f, &s), SL_OK);
+	assert_int_equal(s.reach, 0);
+}
+
+/* The last test: what was taken does not come back. */
+static void test_out_of_memory(void **state)
+{
+	(void)state;
+	struct pci other;
+	phys_t page;
+	memset(&other, 0, sizeof(other));
+	scan();
+	while (pmm_alloc(1, PAGE_SIZE, &page) == SL_OK)
+		;
+	while (pmm_keep(16))
+		;
+	assert_int_equal(sriov_enable(&pci, pf, 2, &s), SL_NOMEM);
+	assert_int_equal(count_vfs(), 0);
+	assert_int_equal(pci_scan(&other, &m.cfg, 0, 0, 0x1f), SL_NOMEM);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -538,7 +576,9 @@ int main(void)
 		TEST(test_no_room),
 		TEST(test_vfs_left_on),
 		TEST(test_device_refuses),
+		TEST(test_bus_of_a_bridge),
 		TEST(test_real_pfs),
+		TEST(test_out_of_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

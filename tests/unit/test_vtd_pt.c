@@ -46,20 +46,49 @@ static void expect_page(const struct vtd_pt *pt, uint64_t iova, uint64_t phys, u
 	assert_int_equal(w.size, size);
 }
 
+/* Every count that an entry keeps is that of its table; returns the entries in use. */
+static unsigned check_table(const uint64_t *table, unsigned level, uint64_t *pages, uint64_t *empty)
+{
+	unsigned used = 0;
+	++*pages;
+	for (unsigned i = 0; i < SS_ENTRIES; i++) {
+		used += table[i] != 0;
+		if (!table[i] || level == 1 || table[i] & SS_PS)
+			continue;
+		unsigned n = check_table(phys_va(PHYS(table[i] & SS_ADDR)), level - 1, pages, empty);
+		assert_int_equal(FGET(table[i], SS_LIVE), n);
+		*empty += n == 0;
+	}
+	return used;
+}
+
+static void check_live(const struct vtd_pt *pt)
+{
+	uint64_t pages = 0, empty = 0;
+	check_table(pt->top, pt->levels, &pages, &empty);
+	assert_int_equal(pt->empty, empty);
+	assert_true(pages <= pt->pages);
+}
+
 static void map(struct vtd_pt *pt, uint64_t iova, uint64_t phys, uint64_t len)
 {
 	uint64_t mapped;
 	assert_false(vtd_pt_any(pt, IOVA(iova), len));
 	assert_int_equal(vtd_pt_map(pt, IOVA(iova), PHYS(phys), len, 3, &mapped), SL_OK);
 	assert_int_equal(mapped, len);
-	assert_true(vtd_pt_whole(pt, IOVA(iova), len));
+	assert_true(vtd_pt_all(pt, IOVA(iova), len));
+	check_live(pt);
 }
 
 static void unmap(struct vtd_pt *pt, uint64_t iova, uint64_t len)
 {
 	struct vtd_pt_dead dead = {0};
-	vtd_pt_unmap(pt, IOVA(iova), len, &dead);
+	assert_int_equal(vtd_pt_unmap(pt, IOVA(iova), len, &dead), SL_OK);
 	assert_false(vtd_pt_any(pt, IOVA(iova), len));
+	assert_true(dead.from <= iova && dead.end >= iova + len);
+	check_live(pt);
+	vtd_pt_prune(pt, &dead);
+	check_live(pt);
 	vtd_pt_free(pt, &dead);
 }
 
@@ -119,11 +148,11 @@ static void test_any_whole(void **state)
 	assert_false(vtd_pt_any(&pt, IOVA(0), W));
 	assert_false(vtd_pt_any(&pt, IOVA(W + PAGE_SIZE), PAGE_2M - PAGE_SIZE));
 	assert_true(vtd_pt_any(&pt, IOVA(W + PAGE_SIZE), PAGE_2M));
-	assert_true(vtd_pt_whole(&pt, IOVA(W + PAGE_2M), 2 * PAGE_2M));
-	assert_false(vtd_pt_whole(&pt, IOVA(W + PAGE_2M), 3 * PAGE_2M));         /* runs out */
-	assert_false(vtd_pt_whole(&pt, IOVA(W + PAGE_2M), PAGE_2M + PAGE_SIZE)); /* cuts the second */
-	assert_false(vtd_pt_whole(&pt, IOVA(W + PAGE_2M + PAGE_SIZE), PAGE_SIZE));
-	assert_false(vtd_pt_whole(&pt, IOVA(W), PAGE_2M)); /* a hole */
+	assert_true(vtd_pt_all(&pt, IOVA(W + PAGE_2M), 2 * PAGE_2M));
+	assert_false(vtd_pt_all(&pt, IOVA(W + PAGE_2M), 3 * PAGE_2M));        /* runs out */
+	assert_true(vtd_pt_all(&pt, IOVA(W + PAGE_2M), PAGE_2M + PAGE_SIZE)); /* part of the second */
+	assert_true(vtd_pt_all(&pt, IOVA(W + PAGE_2M + PAGE_SIZE), PAGE_SIZE));
+	assert_false(vtd_pt_all(&pt, IOVA(W), PAGE_2M)); /* a hole */
 	vtd_pt_fini(&pt);
 }
 
@@ -160,11 +189,99 @@ static void test_no_memory(void **state)
 		assert_int_equal(e, leave < 7 ? SL_NOMEM : SL_OK);
 		if (mapped)
 			unmap(&pt, W - PAGE_SIZE, mapped);
-		assert_int_equal(pt.pages, 1); /* no empty table stays behind */
+		check_live(&pt);
+		assert_int_equal(pt.pages, 1); /* no table stays behind */
 		vtd_pt_fini(&pt);
 		pmm_free(hog, pages);
 		assert_int_equal(pmm_used_pages(), used);
 	}
+}
+
+/* A 1 GiB page with holes of one page at its start, in the middle and at its end; then everything else goes.
+ */
+static void test_cut(void **state)
+{
+	(void)state;
+	static const uint64_t holes[] = {0, PAGE_1G / 2 + 7 * PAGE_SIZE, PAGE_1G - PAGE_SIZE};
+	for (unsigned levels = 3; levels <= 5; levels++) {
+		struct vtd_pt pt;
+		struct vtd_pt_dead dead = {0};
+		uint64_t used = pmm_used_pages();
+		assert_int_equal(vtd_pt_init(&pt, levels, VTD_PAGE_2M | VTD_PAGE_1G, NULL), SL_OK);
+		map(&pt, W, 0x8000000000, PAGE_1G);
+		uint64_t before = pt.pages;
+		for (size_t i = 0; i < ARRAY_LEN(holes); i++) {
+			assert_int_equal(vtd_pt_unmap(&pt, IOVA(W + holes[i]), PAGE_SIZE, &dead), SL_OK);
+			check_live(&pt);
+		}
+		assert_true(dead.tables);
+		assert_int_equal(dead.from, W); /* what was cached of the large page */
+		assert_int_equal(dead.end, W + PAGE_1G);
+		assert_int_equal(pt.pages, before + 4); /* one of 2 MiB pages, three of 4 KiB */
+		for (size_t i = 0; i < ARRAY_LEN(holes); i++)
+			assert_int_equal(walk(&pt, W + holes[i]).stop, WALK_EMPTY);
+		expect_page(&pt, W + PAGE_SIZE, 0x8000000000 + PAGE_SIZE, PAGE_SIZE);
+		expect_page(&pt, W + PAGE_2M, 0x8000000000 + PAGE_2M, PAGE_2M);
+		expect_page(&pt, W + holes[1] - 1, 0x8000000000 + holes[1] - 1, PAGE_SIZE);
+		expect_page(&pt, W + holes[2] - 1, 0x8000000000 + holes[2] - 1, PAGE_SIZE);
+		assert_int_equal(vtd_pt_unmap(&pt, IOVA(W), PAGE_1G, &dead), SL_RANGE);
+		for (size_t i = 0; i < ARRAY_LEN(holes); i++)
+			map(&pt, W + holes[i], 0x8000000000 + holes[i], PAGE_SIZE);
+		unmap(&pt, W, PAGE_1G);
+		assert_int_equal(pt.pages, 1);
+		vtd_pt_fini(&pt);
+		assert_int_equal(pmm_used_pages(), used);
+	}
+}
+
+/* No memory for the lower table: nothing changes. */
+static void test_cut_no_memory(void **state)
+{
+	(void)state;
+	for (uint64_t leave = 0; leave < 3; leave++) {
+		struct vtd_pt pt;
+		struct vtd_pt_dead dead = {0};
+		phys_t hog;
+		assert_int_equal(vtd_pt_init(&pt, 4, VTD_PAGE_2M, NULL), SL_OK);
+		map(&pt, W, 0x8000000000, 2 * PAGE_2M);
+		uint64_t pages = pmm_free_pages() - leave;
+		assert_int_equal(pmm_alloc(pages, PAGE_SIZE, &hog), SL_OK);
+		enum sl_err e = vtd_pt_unmap(&pt, IOVA(W + PAGE_SIZE), PAGE_2M, &dead);
+		assert_int_equal(e, leave < 2 ? SL_NOMEM : SL_OK);
+		assert_int_equal(vtd_pt_all(&pt, IOVA(W), 2 * PAGE_2M), leave < 2);
+		assert_int_equal(dead.end != 0, leave > 0);
+		check_live(&pt);
+		pmm_free(hog, pages);
+		vtd_pt_fini(&pt);
+	}
+}
+
+/* An empty table is kept and filled again; what was all of a table goes at once. */
+static void test_kept(void **state)
+{
+	(void)state;
+	struct vtd_pt pt;
+	struct vtd_pt_dead dead = {0};
+	assert_int_equal(vtd_pt_init(&pt, 4, 0, NULL), SL_OK);
+	map(&pt, W, 0x50000000, PAGE_SIZE);
+	assert_int_equal(vtd_pt_unmap(&pt, IOVA(W), PAGE_SIZE, &dead), SL_OK);
+	assert_null(dead.first);
+	assert_false(dead.tables);
+	assert_int_equal(pt.pages, 4);
+	assert_int_equal(pt.empty, 1);
+	map(&pt, W, 0x60000000, 2 * PAGE_SIZE);
+	assert_int_equal(pt.pages, 4);
+	assert_int_equal(pt.empty, 0);
+	map(&pt, W + PAGE_2M, 0x70000000, PAGE_2M);
+	assert_int_equal(vtd_pt_unmap(&pt, IOVA(W + PAGE_2M), PAGE_2M, &dead), SL_OK);
+	assert_non_null(dead.first);
+	assert_true(dead.tables);
+	vtd_pt_free(&pt, &dead);
+	assert_int_equal(dead.end, 0);
+	assert_int_equal(pt.pages, 4);
+	vtd_pt_prune(&pt, &dead); /* nothing is empty */
+	assert_int_equal(dead.end, 0);
+	vtd_pt_fini(&pt);
 }
 
 static int set_up(void **state)
@@ -177,9 +294,10 @@ static int set_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sizes),     cmocka_unit_test(test_large_not_allowed),
-		cmocka_unit_test(test_any_whole), cmocka_unit_test(test_permissions),
-		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_sizes),         cmocka_unit_test(test_large_not_allowed),
+		cmocka_unit_test(test_any_whole),     cmocka_unit_test(test_permissions),
+		cmocka_unit_test(test_no_memory),     cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_cut_no_memory), cmocka_unit_test(test_kept),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);
 }

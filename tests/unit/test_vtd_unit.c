@@ -207,7 +207,7 @@ static void test_unusable(void **state)
 		{0, 0, 0},
 		{MODEL_VER, 0, MODEL_ECAP},
 		{MODEL_VER, MODEL_CAP & ~0x1f00ull, MODEL_ECAP}, /* SAGAW 0 */
-		{MODEL_VER, MODEL_CAP, MODEL_ECAP & ~2ull},      /* no queue */
+		{0x60, MODEL_CAP, MODEL_ECAP & ~MODEL_QI},       /* no queue, and no registers either */
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct iommu_unit_info info;

@@ -1,0 +1,165 @@
+#include "iommu/fault_log.h"
+#include "iommu/iommu.h"
+#include "iommu/vtd_unit.h"
+#include "kernel/log.h"
+
+#define SECOND_US 1000000ull
+
+void iommu_fault_log(struct iommu *mmu, struct fault_log *log)
+{
+	mmu->faults = log;
+	if (!log)
+		return;
+	log->full = log->full ? log->full : 4;
+	log->interval_us = log->interval_us ? log->interval_us : 10 * SECOND_US;
+	log->flood = log->flood ? log->flood : 1000;
+}
+
+/* iommu_init() has found one that is usable. */
+static uint64_t now(const struct iommu *mmu)
+{
+	const struct vtd_unit *u = mmu->unit;
+	while (u->unusable)
+		u++;
+	return u->io.now_us(u->io.ctx);
+}
+
+static struct fault_function *find(const struct fault_log *log, bdf_t fn)
+{
+	for (unsigned i = 0; i < log->functions; i++)
+		if (bdf_eq(log->fn[i].fn, fn))
+			return (struct fault_function *)&log->fn[i];
+	return NULL;
+}
+
+/* The counts of a function; the last place has those that come when all others are taken. */
+static struct fault_function *counts_of(struct fault_log *log, bdf_t fn)
+{
+	struct fault_function *f = find(log, fn);
+	if (f)
+		return f;
+	if (log->functions == FAULT_FUNCTIONS)
+		return &log->fn[FAULT_FUNCTIONS];
+	f = &log->fn[log->functions++];
+	f->fn = fn;
+	return f;
+}
+
+static void keep(struct fault_log *log, const struct iommu_fault *fault)
+{
+	if (log->head - log->tail == FAULT_RING) {
+		log->lost_ring++;
+		return;
+	}
+	log->ring[log->head++ % FAULT_RING] = *fault;
+}
+
+/* True when this record makes it a flood. */
+static bool floods(const struct fault_log *log, struct fault_function *f, uint64_t at)
+{
+	if (at - f->window_from >= SECOND_US) {
+		f->window_from = at;
+		f->in_window = 0;
+	}
+	if (++f->in_window < log->flood || f->flooding || f == &log->fn[FAULT_FUNCTIONS])
+		return false;
+	f->flooding = true;
+	return true;
+}
+
+static uint64_t overflows(const struct iommu *mmu)
+{
+	uint64_t n = 0;
+	for (unsigned i = 0; i < mmu->unit_count; i++)
+		n += mmu->unit[i].count.overflows;
+	return n;
+}
+
+unsigned iommu_fault_poll(struct iommu *mmu)
+{
+	struct fault_log *log = mmu->faults;
+	struct iommu_fault fault;
+	uint64_t before = overflows(mmu), at = 0;
+	unsigned n = 0;
+	while (log && n < FAULT_POLL_MAX && iommu_fault_next(mmu, &fault) == SL_OK) {
+		struct fault_function *f = counts_of(log, fault.bdf);
+		at = n++ ? at : now(mmu);
+		f->count++;
+		keep(log, &fault);
+		if (floods(log, f, at) && log->on_flood)
+			log->on_flood(log->ctx, f->fn);
+	}
+	if (log)
+		log->lost_units += overflows(mmu) - before;
+	return n;
+}
+
+static void print_count(struct fault_function *f, bool others, uint64_t at)
+{
+	if (others)
+		log_warn("iommu",
+			 "further functions: %llu more requests refused, the last " BDF_FMT " %s 0x%llx",
+			 (ull)f->unprinted, BDF_ARG(f->last.bdf), f->last.write ? "write" : "read",
+			 (ull)f->last.iova.v);
+	else
+		log_warn("iommu",
+			 BDF_FMT ": %llu more requests refused (%llu in all), the last %s 0x%llx: %s",
+			 BDF_ARG(f->fn), (ull)f->unprinted, (ull)f->count, f->last.write ? "write" : "read",
+			 (ull)f->last.iova.v, vtd_fault_text(f->last.reason));
+	f->unprinted = 0;
+	f->line_at = at;
+}
+
+static void print_lost(struct fault_log *log)
+{
+	if (log->lost_units != log->said_units)
+		log_warn("iommu",
+			 "a unit had no fault record free, %llu times (FSTS.PFO): some refused requests are "
+			 "not known",
+			 (ull)(log->lost_units - log->said_units));
+	if (log->lost_ring != log->said_ring)
+		log_warn("iommu", "%llu refused requests were counted, but not kept",
+			 (ull)(log->lost_ring - log->said_ring));
+	log->said_units = log->lost_units;
+	log->said_ring = log->lost_ring;
+}
+
+void iommu_fault_report(struct iommu *mmu)
+{
+	struct fault_log *log = mmu->faults;
+	if (!log)
+		return;
+	uint64_t at = now(mmu);
+	for (; log->tail != log->head; log->tail++) {
+		const struct iommu_fault *fault = &log->ring[log->tail % FAULT_RING];
+		struct fault_function *f = counts_of(log, fault->bdf);
+		if (f->printed < log->full) {
+			char text[256];
+			iommu_fault_describe(mmu, fault, text, sizeof(text));
+			log_warn(mmu->unit[fault->unit].name, "%s", text);
+			f->printed++;
+			f->line_at = at;
+			continue;
+		}
+		f->unprinted++;
+		f->last = *fault;
+	}
+	for (unsigned i = 0; i <= FAULT_FUNCTIONS; i++)
+		if (log->fn[i].unprinted && at - log->fn[i].line_at >= log->interval_us)
+			print_count(&log->fn[i], i == FAULT_FUNCTIONS, at);
+	print_lost(log);
+}
+
+const struct fault_function *iommu_fault_count(const struct iommu *mmu, bdf_t fn)
+{
+	return mmu->faults ? find(mmu->faults, fn) : NULL;
+}
+
+void iommu_fault_rearm(struct iommu *mmu, bdf_t fn)
+{
+	struct fault_function *f = mmu->faults ? find(mmu->faults, fn) : NULL;
+	if (!f)
+		return;
+	f->flooding = false;
+	f->in_window = 0;
+}

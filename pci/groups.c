@@ -1,0 +1,407 @@
+#include "pci/groups.h"
+#include "kernel/fmt.h"
+#include "kernel/str.h"
+#include "pci/acs.h"
+#include "pci/priv.h"
+#include "pci/regs.h"
+
+/* Whether two functions are of one device: the same device number, or any function number below a port whose
+ * device has the ARI capability (PCIe §6.13). VFs count as devices of their own. */
+static bool same_device(const struct pci_func *a, const struct pci_func *b)
+{
+	if (a->pf || b->pf || a->bdf.seg != b->bdf.seg || bdf_bus(a->bdf) != bdf_bus(b->bdf))
+		return false;
+	return bdf_dev(a->bdf) == bdf_dev(b->bdf) ||
+	       (caps_is_downstream(a->parent) && a->cap_ari && b->cap_ari);
+}
+
+static bool is_one_of_several(const struct pci *pci, const struct pci_func *f)
+{
+	PCI_EACH(g, pci)
+		if (same_device(f, g) && (g != f || f->multi_function))
+			return true;
+	return false;
+}
+
+/* A bridge with a conventional bus on one side. One without PCI Express capability has it on both. */
+static bool is_conventional_bridge(const struct pci_func *f)
+{
+	return f->is_bridge && (f->port_type == PCI_PORT_CONVENTIONAL ||
+				f->port_type == PCI_PORT_PCIE_TO_PCI || f->port_type == PCI_PORT_PCI_TO_PCIE);
+}
+
+/* VT-d §3.16: integrated endpoints of a machine with VT-d send untranslated requests nowhere but to the
+ * IOMMU.
+ */
+static bool is_intel_integrated(const struct pci_func *f)
+{
+	return f->vendor == PCI_VENDOR_INTEL && f->port_type == PCI_PORT_RC_ENDPOINT;
+}
+
+/* PCIe §6.12.1: ports isolate by their ACS bits; of other functions only those of a multi-function device
+ * could reach each other. */
+static bool isolates(const struct pci_func *f)
+{
+	switch (f->port_type) {
+	case PCI_PORT_ROOT:
+	case PCI_PORT_DOWNSTREAM:
+		return acs_isolates(f);
+	case PCI_PORT_ENDPOINT:
+	case PCI_PORT_LEGACY_ENDPOINT:
+	case PCI_PORT_RC_ENDPOINT:
+		return !f->is_bridge && (!f->several || is_intel_integrated(f) || acs_isolates(f));
+	case PCI_PORT_UPSTREAM:
+		return !f->several || acs_isolates(f);
+	default:
+		return false;
+	}
+}
+
+/* Downstream ports of one switch. */
+static bool same_switch(const struct pci_func *a, const struct pci_func *b)
+{
+	return a->parent && a->parent == b->parent && a->port_type == PCI_PORT_DOWNSTREAM &&
+	       b->port_type == PCI_PORT_DOWNSTREAM;
+}
+
+/* The first downstream port without ACS of the switch of f. */
+static const struct pci_func *leak_of_switch(const struct pci *pci, const struct pci_func *f)
+{
+	PCI_EACH(g, pci)
+		if (same_switch(f, g) && !g->isolates)
+			return g;
+	return NULL;
+}
+
+static struct pci_func *top(struct pci_func *f)
+{
+	while (f->group_up != f)
+		f = f->group_up = f->group_up->group_up;
+	return f;
+}
+
+static void join(struct pci_func *a, struct pci_func *b)
+{
+	top(b)->group_up = top(a);
+}
+
+/* The other function whose requester id f uses as well; NULL when there is none. */
+static struct pci_func *alias_of(const struct pci *pci, const struct pci_func *f)
+{
+	bdf_t id[GROUPS_ALIASES];
+	size_t n = groups_alias(f, id);
+	for (size_t i = 0; i < n; i++) {
+		struct pci_func *g = pci_find(pci, id[i]);
+		if (g && g != f && !is_conventional_bridge(g))
+			return g;
+	}
+	return NULL;
+}
+
+static void joins_of(const struct pci *pci, struct pci_func *f)
+{
+	for (struct pci_func *up = f->parent; up; up = up->parent)
+		if (!up->isolates || leak_of_switch(pci, up))
+			join(up, f);
+	bool leaks = leak_of_switch(pci, f) != NULL;
+	PCI_EACH(g, pci) {
+		if (g == f)
+			break;
+		if (leaks && same_switch(f, g))
+			join(g, f);
+		if (!f->isolates && !g->isolates && same_device(f, g))
+			join(g, f);
+	}
+	struct pci_func *other = alias_of(pci, f);
+	if (other)
+		join(other, f);
+}
+
+unsigned groups_compute(struct pci *pci)
+{
+	unsigned n = 0;
+	PCI_EACH(f, pci) {
+		if (f->cap_acs && !f->pf)
+			f->isolates = acs_enable(f) == SL_OK; /* isolates() decides */
+		f->group = 0;
+		f->group_up = f;
+		f->several = is_one_of_several(pci, f);
+		f->isolates = isolates(f);
+	}
+	PCI_EACH(f, pci)
+		joins_of(pci, f);
+	PCI_EACH(f, pci) {
+		struct pci_func *t = top(f);
+		if (t->group == 0)
+			t->group = ++n;
+		f->group = t->group;
+	}
+	return n;
+}
+
+struct pci_func *groups_next(const struct pci *pci, unsigned id, const struct pci_func *prev)
+{
+	struct pci_func *f = prev ? TAILQ_NEXT(prev, link) : TAILQ_FIRST(&pci->funcs);
+	while (f && f->group != id)
+		f = TAILQ_NEXT(f, link);
+	return f;
+}
+
+static bool leads_anywhere(const struct pci *pci, const struct pci_func *bridge)
+{
+	PCI_EACH(f, pci)
+		if (f->parent == bridge)
+			return true;
+	return false;
+}
+
+/* Linux joins the downstream ports of a switch only where they are functions of one device without ACS, or
+ * where something above joins them. */
+static bool linux_splits(const struct pci *pci, const struct pci_func *leak)
+{
+	for (const struct pci_func *up = leak->parent; up; up = up->parent)
+		if (!up->isolates)
+			return false;
+	PCI_EACH(f, pci)
+		if (same_switch(f, leak) && (f->isolates || !same_device(f, leak)))
+			return true;
+	return false;
+}
+
+/* Whether the switch of f, which has a port without ACS, is a reason: it has several ports. */
+static bool switch_reason(const struct pci *pci, const struct pci_func *f, struct group_reason *r)
+{
+	*r = (struct group_reason){.why = GROUP_SWITCH, .at = f, .missing = acs_missing(f)};
+	PCI_EACH(g, pci) {
+		if (!same_switch(f, g))
+			continue;
+		r->of++;
+		r->count += !g->isolates;
+	}
+	r->stricter = linux_splits(pci, f);
+	return r->of > 1;
+}
+
+static bool port_reason(const struct pci *pci, const struct pci_func *f, struct group_reason *r)
+{
+	const struct pci_func *leak = leak_of_switch(pci, f);
+	if (leak && switch_reason(pci, leak, r))
+		return leak == f;
+	if (!f->is_bridge || f->isolates || !leads_anywhere(pci, f))
+		return false;
+	*r = (struct group_reason){.why = GROUP_PORT, .at = f, .missing = acs_missing(f)};
+	if (!caps_is_downstream(f) && f->port_type != PCI_PORT_UPSTREAM)
+		r->why = GROUP_BRIDGE;
+	return true;
+}
+
+static bool multi_reason(const struct pci *pci, const struct pci_func *f, struct group_reason *r)
+{
+	bool one_switch = true; /* then GROUP_SWITCH says it */
+	*r = (struct group_reason){.why = GROUP_MULTI, .at = f, .missing = acs_missing(f)};
+	if (f->isolates)
+		return false;
+	PCI_EACH(g, pci) {
+		if (g->isolates || !same_device(f, g))
+			continue;
+		if (r->count == 0 && g != f)
+			return false; /* said for the first one */
+		r->count++;
+		one_switch = one_switch && same_switch(f, g);
+	}
+	return r->count > 1 && !one_switch;
+}
+
+static bool alias_reason(const struct pci *pci, const struct pci_func *f, struct group_reason *r)
+{
+	for (const struct pci_func *up = f->parent; up; up = up->parent)
+		if (is_conventional_bridge(up))
+			return false; /* GROUP_BRIDGE says it */
+	*r = (struct group_reason){.why = GROUP_ALIAS, .at = f, .other = alias_of(pci, f)};
+	return r->other != NULL;
+}
+
+enum sl_err groups_reason(const struct pci *pci, unsigned id, unsigned n, struct group_reason *out)
+{
+	static bool (*const kinds[])(const struct pci *, const struct pci_func *,
+				     struct group_reason *) = {port_reason, multi_reason, alias_reason};
+	for (const struct pci_func *f = NULL; (f = groups_next(pci, id, f));)
+		for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
+			if (kinds[k](pci, f, out) && n-- == 0)
+				return SL_OK;
+	return SL_END;
+}
+
+static const char *port_name(const struct pci_func *f)
+{
+	return f->port_type == PCI_PORT_ROOT       ? "root port"
+	       : f->port_type == PCI_PORT_UPSTREAM ? "switch upstream port"
+						   : "switch downstream port";
+}
+
+/* "has no ACS" or "lacks ACS SV, UF". */
+static void missing_text(const struct group_reason *r, char *buf, size_t n)
+{
+	static const char *const names[] = {"SV", "", "RR", "CR", "UF"};
+	size_t at = (size_t)fmt_print(buf, n, r->at->cap_acs ? "lacks ACS" : "has no ACS (SV, RR, CR, UF)");
+	const char *between = " ";
+	for (unsigned i = 0; r->at->cap_acs && i < ARRAY_LEN(names); i++) {
+		if (!(r->missing & 1u << i) || at >= n)
+			continue;
+		at += (size_t)fmt_print(buf + at, n - at, "%s%s", between, names[i]);
+		between = ", ";
+	}
+}
+
+/* Root ports of Intel's PCHs before the 100 series (5 to 9 series, X79, X99) have registers of their own
+ * instead of ACS, UPDCR and BSPR in the chipset's register block (Red Hat bugzilla 1037684). */
+static bool is_old_pch_port(const struct pci_func *f)
+{
+	static const uint16_t first[] = {0x3b42, 0x1c10, 0x1d10, 0x1e10, 0x8c10,
+					 0x9c10, 0x8c90, 0x8d10, 0x9c90};
+	for (size_t i = 0; i < ARRAY_LEN(first); i++)
+		if (f->vendor == PCI_VENDOR_INTEL && f->port_type == PCI_PORT_ROOT && !f->cap_acs &&
+		    f->device >= first[i] && f->device <= first[i] + 15)
+			return true;
+	return false;
+}
+
+void groups_reason_text(const struct group_reason *r, char *buf, size_t n)
+{
+	char lacks[48];
+	missing_text(r, lacks, sizeof lacks);
+	switch (r->why) {
+	case GROUP_PORT:
+		fmt_print(buf, n,
+			  "%s " BDF_FMT " %s: what is below it is not held apart from it and each other",
+			  port_name(r->at), BDF_ARG(r->at->bdf), lacks);
+		break;
+	case GROUP_SWITCH:
+		fmt_print(buf, n,
+			  "switch below " BDF_FMT ": downstream port " BDF_FMT
+			  " %s (%u of %u ports are so): requests "
+			  "may go from port to port past the IOMMU%s",
+			  BDF_ARG(r->at->parent->bdf), BDF_ARG(r->at->bdf), lacks, r->count, r->of,
+			  r->stricter ? "; stricter than Linux, which does not see that path" : "");
+		break;
+	case GROUP_BRIDGE:
+		fmt_print(buf, n,
+			  "bridge " BDF_FMT
+			  " leads to or from a conventional bus: requests carry the bridge's "
+			  "requester id, not the sender's",
+			  BDF_ARG(r->at->bdf));
+		break;
+	case GROUP_MULTI:
+		fmt_print(buf, n, "%u functions of the device of " BDF_FMT " are not held apart: it %s",
+			  r->count, BDF_ARG(r->at->bdf), lacks);
+		break;
+	case GROUP_ALIAS:
+		fmt_print(buf, n, BDF_FMT " also sends requests in the name of " BDF_FMT, BDF_ARG(r->at->bdf),
+			  BDF_ARG(r->other->bdf));
+		break;
+	}
+}
+
+const char *groups_remedy(const struct group_reason *r)
+{
+	switch (r->why) {
+	case GROUP_PORT:
+		if (is_old_pch_port(r->at))
+			return "this chipset isolates by registers of its own, which Sluice does not set: "
+			       "use a slot "
+			       "that hangs on the processor";
+		return r->at->port_type == PCI_PORT_ROOT
+			       ? "switch ACS on in firmware setup if it has such an entry, else use another "
+				 "slot"
+			       : "a limit of this switch: use a slot below another root port";
+	case GROUP_SWITCH:
+		return "a limit of this switch: put what must be held apart below different root ports";
+	case GROUP_BRIDGE:
+		return "a limit of conventional PCI: put what must be held apart into PCI Express slots";
+	case GROUP_MULTI:
+		if (caps_is_downstream(r->at))
+			return "switch ACS on in firmware setup if it has such an entry, else use a slot of "
+			       "another "
+			       "device number";
+		return r->at->parent ? "a limit of this device: its functions go to one owner; or use "
+				       "another device"
+				     : "a limit of the chipset: these functions go to one owner";
+	case GROUP_ALIAS:
+		break;
+	}
+	return "a limit of this device: both functions go to one owner";
+}
+
+const char *groups_quirk(const struct pci_func *fn)
+{
+	if (acs_is_wide(fn) && fn->isolates)
+		return "Intel 100/200 series root port: isolated by ACS registers in a form of its own, a "
+		       "known quirk";
+	if (is_intel_integrated(fn) && fn->several && !acs_isolates(fn))
+		return "Intel integrated endpoint: isolated by VT-d's rule for these, a known quirk, without "
+		       "ACS";
+	return NULL;
+}
+
+static void add(bdf_t *out, size_t *n, bdf_t id)
+{
+	for (size_t i = 0; i < *n; i++)
+		if (bdf_eq(out[i], id))
+			return;
+	if (*n < GROUPS_ALIASES)
+		out[(*n)++] = id;
+}
+
+/* Marvell 88SE9xxx storage controllers send part of their requests as function 1 (kernel.org bugzilla 42679).
+ */
+static bool sends_as_function_1(const struct pci_func *f)
+{
+	static const uint16_t devices[] = {0x9120, 0x9123, 0x9128, 0x9130, 0x9172, 0x917a,
+					   0x9182, 0x91a0, 0x9215, 0x9220, 0x9230, 0x9235};
+	for (size_t i = 0; i < ARRAY_LEN(devices); i++)
+		if (f->vendor == PCI_VENDOR_MARVELL && f->device == devices[i])
+			return true;
+	return false;
+}
+
+/* Its own id, those of its phantom functions (upper bits of the function number, PCIe §7.5.3.3) where these
+ * are on, and known wrong ones. */
+static void own_ids(const struct pci_func *f, bdf_t *out, size_t *n)
+{
+	add(out, n, f->bdf);
+	if (f->cap_pcie && !f->pf && fn_rd16(f, f->cap_pcie + PCIE_DEVCTL) & DEVCTL_PFE) {
+		static const uint8_t upper[] = {0, 4, 6, 7};
+		unsigned mask = upper[FGET(fn_rd32(f, f->cap_pcie + PCIE_DEVCAP), DEVCAP_PFS)];
+		for (unsigned i = 1; i < 8; i++)
+			if (!(i & ~mask))
+				add(out, n, (bdf_t){f->bdf.seg, (uint16_t)((f->bdf.rid & ~mask) | i)});
+	}
+	if (sends_as_function_1(f))
+		add(out, n, (bdf_t){f->bdf.seg, f->bdf.rid | 1});
+}
+
+/* PCI Express to PCI/PCI-X Bridge Specification §2.3: such a bridge takes over requests as device 0, function
+ * 0 of its secondary bus, those of PCI-X devices mostly as they are. Other bridges of a conventional bus use
+ * their own id; one right below a PCI Express port lacks the capability that would tell what it is, and may
+ * do either. */
+size_t groups_alias(const struct pci_func *fn, bdf_t out[GROUPS_ALIASES])
+{
+	const struct pci_func *bridge = NULL;
+	size_t n = 0;
+	for (const struct pci_func *up = fn->parent; up; up = up->parent)
+		if (is_conventional_bridge(up))
+			bridge = up;
+	if (!bridge) {
+		own_ids(fn, out, &n);
+		return n;
+	}
+	bdf_t below = {bridge->bdf.seg, (uint16_t)(bridge->sec << 8)};
+	if (bridge->port_type != PCI_PORT_PCIE_TO_PCI)
+		add(out, &n, bridge->bdf);
+	if (bridge->port_type == PCI_PORT_PCIE_TO_PCI ||
+	    (bridge->port_type == PCI_PORT_CONVENTIONAL && bridge->parent))
+		add(out, &n, below);
+	if (pci_cap_find(bridge, CAP_ID_PCIX, 8))
+		own_ids(fn, out, &n);
+	return n;
+}

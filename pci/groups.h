@@ -1,0 +1,57 @@
+/* IOMMU groups: functions that can reach each other, or be taken for each other, without the IOMMU noticing.
+ * A group belongs to one domain. The rules are Linux's, but stricter inside a switch: docs/groups.md. */
+#pragma once
+#include "pci/pci.h"
+
+/* Switches ACS on wherever it is, and numbers the groups of all functions from 1, in the order of their
+ * lowest functions. Again after VFs came or went: numbers change. Takes no memory. Returns how many groups
+ * there are.
+ */
+unsigned groups_compute(struct pci *pci);
+
+/* The group of a function, 0 for one that came after groups_compute(). */
+static inline unsigned groups_of(const struct pci_func *fn)
+{
+	return fn->group;
+}
+
+/* The members of a group in order: the one after prev, the first for NULL; NULL at the end. */
+struct pci_func *groups_next(const struct pci *pci, unsigned id, const struct pci_func *prev);
+
+enum group_why {
+	GROUP_PORT,   /* at: a port that lets requests across below it */
+	GROUP_SWITCH, /* at: the first downstream port without all of ACS, of a switch that has several ports
+		       */
+	GROUP_BRIDGE, /* at: a bridge to or from a conventional bus, where requests have no sender of their
+			 own */
+	GROUP_MULTI,  /* at: the first of the functions of one device that have no ACS between them */
+	GROUP_ALIAS,  /* at: a function that also sends requests in the name of another */
+};
+
+/* Why functions are together. */
+struct group_reason {
+	enum group_why why;
+	const struct pci_func *at;
+	const struct pci_func *other; /* GROUP_ALIAS: that other function */
+	unsigned missing;             /* PORT, SWITCH, MULTI: ACS_ bits (pci/acs.h) */
+	unsigned count, of;           /* SWITCH: so many of its downstream ports lack ACS; MULTI: functions */
+	bool stricter;                /* SWITCH: Linux has some of these functions in different groups */
+};
+
+/* Reason number n (from 0) of a group; SL_END after the last. A group of more than one has at least one. */
+enum sl_err groups_reason(const struct pci *pci, unsigned id, unsigned n,
+			  struct group_reason *out) MUST_CHECK;
+
+/* What it is, in a sentence. As snprintf. */
+void groups_reason_text(const struct group_reason *r, char *buf, size_t n);
+/* What can be done about it. */
+const char *groups_remedy(const struct group_reason *r);
+
+/* Why a function is taken as isolated although it does not say so by itself: a known vendor quirk; NULL when
+ * it is not. */
+const char *groups_quirk(const struct pci_func *fn);
+
+/* The requester ids that the IOMMU sees in a function's DMA, the usual one first; returns how many. More than
+ * one where a bridge may or may not put in its own, and with phantom functions (PCIe §2.2.6.2). */
+#define GROUPS_ALIASES 10
+size_t groups_alias(const struct pci_func *fn, bdf_t out[GROUPS_ALIASES]);

@@ -1,0 +1,590 @@
+/* What domains promise beyond single mappings: groups, regions that firmware reserved, pass-through,
+ * addresses given out, batches, units without a queue. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <string.h>
+#include "kernel/log.h"
+#include "kernel/pmm.h"
+#include "tests/model/vtd_model.h"
+#include "tests/unit/support.h"
+
+#define RAM_BASE  0x40000000ull
+#define RAM_BYTES (8 * PAGE_2M)
+#define W         0x1000000000ull /* device addresses start here */
+#define P         0x2000000000ull /* memory that they lead to; nothing reads it */
+#define FN        ((bdf_t){0, 0x0100})
+#define FN2       ((bdf_t){0, 0x0208})
+
+static phys_t ram;
+static struct model_machine mc;
+static struct iommu mmu;
+static char text[4096];
+
+static void sink(const char *line, size_t len)
+{
+	len = len < sizeof(text) ? len : sizeof(text) - 1;
+	memcpy(text, line, len);
+	text[len] = 0;
+}
+
+static void machine_start(void)
+{
+	struct dmar_topo topo = model_machine_topo(&mc);
+	struct iommu_regs regs = model_machine_regs(&mc);
+	assert_int_equal(iommu_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
+}
+
+static struct model_unit *one_unit(uint64_t cap, uint64_t ecap)
+{
+	model_machine_init(&mc, ram, RAM_BYTES);
+	struct model_unit *m = model_machine_unit(&mc, MODEL_VER, cap, ecap, MODEL_ALL);
+	machine_start();
+	assert_int_equal(iommu_enable(&mmu), SL_OK);
+	return m;
+}
+
+static void machine_end(void)
+{
+	assert_int_equal(model_machine_complaints(&mc), 0);
+	model_machine_fini(&mc);
+}
+
+static struct domain *make(const char *name)
+{
+	struct domain *d;
+	assert_int_equal(domain_create(&mmu, name, &d), SL_OK);
+	return d;
+}
+
+static unsigned dma(struct model_unit *m, bdf_t fn, uint64_t iova, uint64_t want)
+{
+	uint64_t phys = 0;
+	unsigned reason = model_dma(m, fn.rid, iova, true, &phys);
+	if (!reason)
+		assert_int_equal(phys, want);
+	return reason;
+}
+
+/* Bus 1 is group 7, bus 2 has none. */
+static unsigned group_of(void *ctx, bdf_t fn)
+{
+	assert_ptr_equal(ctx, &mc);
+	return fn.rid >> 8 == 1 ? 7 : 0;
+}
+
+static void test_groups(void **state)
+{
+	(void)state;
+	static const struct iommu_groups groups = {&mc, group_of};
+	one_unit(MODEL_CAP, MODEL_ECAP);
+	struct domain *a = make("a"), *b = make("b");
+	assert_int_equal(domain_attach(a, (bdf_t){0, 0x0100}), SL_OK);
+	assert_int_equal(domain_attach(b, (bdf_t){0, 0x0101}), SL_OK); /* nobody knows of groups yet */
+	assert_int_equal(domain_detach(b, (bdf_t){0, 0x0101}), SL_OK);
+	iommu_set_groups(&mmu, &groups);
+	text[0] = 0;
+	assert_int_equal(domain_attach(b, (bdf_t){0, 0x01ff}), SL_BUSY);
+	assert_non_null(strstr(text,
+			       "0000:01:1f.7 can not be given to domain 2 (b): 0000:01:00.0 of the same "
+			       "group 7 is in domain 1 (a)"));
+	assert_null(iommu_domain_of(&mmu, (bdf_t){0, 0x01ff}));
+	assert_int_equal(domain_attach(a, (bdf_t){0, 0x01ff}), SL_OK); /* the same domain */
+	assert_int_equal(domain_attach(b, (bdf_t){0, 0x0200}), SL_OK); /* no group is known */
+	assert_int_equal(domain_attach(a, (bdf_t){0, 0x0201}), SL_OK);
+	assert_int_equal(domain_detach(a, (bdf_t){0, 0x0100}), SL_OK);
+	assert_int_equal(domain_attach(b, (bdf_t){0, 0x0100}), SL_BUSY); /* 01:1f.7 is still there */
+	assert_int_equal(domain_detach(a, (bdf_t){0, 0x01ff}), SL_OK);
+	assert_int_equal(domain_attach(b, (bdf_t){0, 0x0100}), SL_OK);
+	iommu_set_groups(&mmu, NULL);
+	assert_int_equal(domain_attach(a, (bdf_t){0, 0x0101}), SL_OK);
+	machine_end();
+}
+
+/* The group's other function may be under another unit, and a unit may be missing. */
+static void test_groups_units(void **state)
+{
+	(void)state;
+	static const struct iommu_groups groups = {&mc, group_of};
+	model_machine_init(&mc, ram, RAM_BYTES);
+	model_machine_unit(&mc, ~0u, ~0ull, ~0ull, 0x0018);
+	model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, 0x0100);
+	model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, MODEL_ALL);
+	machine_start();
+	iommu_set_groups(&mmu, &groups);
+	struct domain *a = make("a"), *b = make("b");
+	assert_int_equal(domain_attach(a, (bdf_t){0, 0x0100}), SL_OK);
+	assert_int_equal(domain_attach(b, (bdf_t){0, 0x0101}), SL_BUSY);
+	machine_end();
+}
+
+static void test_reserved(void **state)
+{
+	(void)state;
+	model_machine_init(&mc, ram, RAM_BYTES);
+	struct model_unit *m = model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, MODEL_ALL);
+	model_machine_rmrr(&mc, 0x7a000800, 0x7a0107ff, FN.rid);
+	model_machine_rmrr(&mc, 0x7b000000, 0x7b000fff, FN2.rid);
+	model_machine_rmrr(&mc, 0x7c000000, 0x7c000fff, FN.rid);
+	model_machine_rmrr(&mc, 0, 0, FN.rid); /* these make no sense */
+	model_machine_rmrr(&mc, 0xfee00000, 0xfee00fff, FN.rid);
+	model_machine_rmrr(&mc, 0x1000, BIT(50), FN.rid);
+	machine_start();
+	struct iommu_reserved r = {0};
+	assert_int_equal(iommu_reserved_next(&mmu, FN, &r), SL_OK);
+	assert_true(r.interrupts);
+	assert_int_equal(r.base, 0xfee00000);
+	assert_int_equal(r.len, 0x100000);
+	assert_int_equal(iommu_reserved_next(&mmu, FN, &r), SL_OK);
+	assert_false(r.interrupts);
+	assert_int_equal(r.base, 0x7a000000);
+	assert_int_equal(r.len, 0x11000);
+	assert_int_equal(iommu_reserved_next(&mmu, FN, &r), SL_OK);
+	assert_int_equal(r.base, 0x7c000000);
+	assert_int_equal(iommu_reserved_next(&mmu, FN, &r), SL_END);
+	assert_int_equal(iommu_reserved_next(&mmu, FN, &r), SL_END);
+
+	/* while the unit translates, the function keeps what firmware wants it to reach */
+	assert_int_equal(iommu_enable(&mmu), SL_OK);
+	struct domain *d = make("d");
+	assert_int_equal(domain_attach(d, FN), SL_VERIFY);
+	assert_non_null(strstr(text,
+			       "0000:01:00.0 can not be given to domain 1 (d): firmware wants it to reach "
+			       "0x7a000000..0x7a010fff (RMRR), which is not mapped one to one there"));
+	assert_int_equal(domain_map(d, IOVA(0x7a000000), PHYS(0x7a000000), 0x10000, DOMAIN_RW), SL_OK);
+	assert_int_equal(domain_attach(d, FN), SL_VERIFY); /* a page is missing */
+	assert_int_equal(domain_map(d, IOVA(0x7a010000), PHYS(0x7a010000), PAGE_SIZE, DOMAIN_R), SL_OK);
+	assert_int_equal(domain_attach(d, FN), SL_VERIFY); /* not to be written */
+	assert_int_equal(domain_unmap(d, IOVA(0x7a010000), PAGE_SIZE), SL_OK);
+	assert_int_equal(domain_map(d, IOVA(0x7a010000), PHYS(0x7a011000), PAGE_SIZE, DOMAIN_RW), SL_OK);
+	assert_int_equal(domain_attach(d, FN), SL_VERIFY); /* not one to one */
+	assert_int_equal(domain_unmap(d, IOVA(0x7a010000), PAGE_SIZE), SL_OK);
+	assert_int_equal(domain_map(d, IOVA(0x7a010000), PHYS(0x7a010000), PAGE_SIZE, DOMAIN_RW), SL_OK);
+	assert_int_equal(domain_attach(d, FN), SL_VERIFY); /* the other region */
+	assert_int_equal(domain_map(d, IOVA(0x7c000000), PHYS(0x7c000000), PAGE_2M, DOMAIN_RW), SL_OK);
+	assert_int_equal(dma(m, FN, 0x7c000000, 0), 1);
+	assert_int_equal(domain_attach(d, FN), SL_OK);
+	assert_int_equal(dma(m, FN, 0x7c000000, 0x7c000000), 0);
+	assert_int_equal(dma(m, FN, 0x7a010123, 0x7a010123), 0);
+	machine_end();
+}
+
+static void test_passthrough(void **state)
+{
+	(void)state;
+	struct domain *d, *t;
+	struct vtd_walk w;
+	iova_t at;
+	static const uint64_t sagaw[] = {0x200, 0x600, 0xe00, 0x800};
+	for (size_t i = 0; i < ARRAY_LEN(sagaw); i++) {
+		struct model_unit *m = one_unit((MODEL_CAP & ~0x1f00ull) | sagaw[i], MODEL_ECAP);
+		assert_int_equal(domain_create_passthrough(&mmu, "pass", &d), SL_OK);
+		t = make("t");
+		assert_int_equal(domain_map(t, IOVA(W), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
+		assert_int_equal(domain_attach(d, FN), SL_OK);
+		assert_int_equal(dma(m, FN, 0x12345678, 0x12345678), 0);
+		assert_int_equal(dma(m, FN2, 0x12345678, 0), 1);
+		assert_int_equal(iommu_walk(&mmu, FN, IOVA(W), &w), SL_OK);
+		assert_int_equal(w.stop, WALK_PASS);
+		assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_UNSUPPORTED);
+		assert_int_equal(domain_unmap(d, IOVA(W), PAGE_SIZE), SL_RANGE);
+		assert_int_equal(domain_unmap(d, IOVA(W), 2 * PAGE_SIZE), SL_RANGE);
+		assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, PAGE_SIZE, &at), SL_UNSUPPORTED);
+		assert_int_equal(domain_iova_free(d, IOVA(W), PAGE_SIZE), SL_NOTFOUND);
+		assert_int_equal(domain_trim(d), SL_OK);
+		assert_int_equal(domain_flush(d), SL_OK);
+		assert_int_equal(domain_detach(d, FN), SL_OK);
+		assert_int_equal(dma(m, FN, 0x12345678, 0), 2);
+		assert_int_equal(domain_attach(t, FN), SL_OK);
+		assert_int_equal(dma(m, FN, W, P), 0);
+		assert_int_equal(dma(m, FN, 0x12345678, 0), 5);
+		assert_int_equal(domain_destroy(d), SL_OK);
+		machine_end();
+	}
+	/* one of the units lacks the type; one that is not used does not count */
+	for (unsigned i = 0; i < 2; i++) {
+		model_machine_init(&mc, ram, RAM_BYTES);
+		model_machine_unit(&mc, i ? 0 : MODEL_VER, MODEL_CAP, MODEL_ECAP & ~MODEL_PT, 0x0010);
+		model_machine_unit(&mc, MODEL_VER, MODEL_CAP & ~7ull, MODEL_ECAP, MODEL_ALL);
+		machine_start();
+		assert_int_equal(domain_create_passthrough(&mmu, "pass", &d), i ? SL_OK : SL_UNSUPPORTED);
+		for (unsigned k = 2; i && k < 16; k++)
+			(void)make("filler");
+		assert_int_equal(domain_create_passthrough(&mmu, "pass", &d),
+				 i ? SL_NOSPACE : SL_UNSUPPORTED);
+		machine_end();
+	}
+}
+
+/* Never twice, never where something is mapped, never in the interrupt window, aligned, in the aperture. */
+static void test_iova(void **state)
+{
+	(void)state;
+	struct {
+		uint64_t at, len;
+	} got[64];
+	uint64_t aligns[] = {PAGE_SIZE, PAGE_2M, PAGE_1G};
+	iova_t at;
+	one_unit((MODEL_CAP & ~0x3f1f00ull) | 0x200 | 31ull << 16, MODEL_ECAP); /* 4 GiB in all */
+	struct domain *d = make("d");
+	assert_int_equal(domain_aperture(d), 4 * PAGE_1G);
+	assert_int_equal(domain_iova_alloc(d, 0, PAGE_SIZE, &at), SL_BADVAL);
+	assert_int_equal(domain_iova_alloc(d, 100, PAGE_SIZE, &at), SL_BADVAL);
+	assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, 16, &at), SL_BADVAL);
+	assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, 3 * PAGE_SIZE, &at), SL_BADVAL);
+	assert_int_equal(domain_iova_alloc(d, 8 * PAGE_1G, PAGE_SIZE, &at), SL_NOSPACE);
+	assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, BIT(63), &at), SL_NOSPACE);
+	assert_int_equal(domain_map(d, IOVA(PAGE_2M), PHYS(P), 3 * PAGE_2M, DOMAIN_RW), SL_OK);
+	for (unsigned i = 0; i < ARRAY_LEN(got); i++) {
+		got[i].len = (1 + i * 7 % 5) * (i % 4 ? PAGE_SIZE : PAGE_2M);
+		uint64_t align = aligns[i % 9 ? i % 2 : i == 9 ? 2 : 0];
+		assert_int_equal(domain_iova_alloc(d, got[i].len, align, &at), SL_OK);
+		got[i].at = at.v;
+		assert_true(IS_ALIGNED(at.v, align));
+		assert_true(at.v >= 4 * PAGE_2M);
+		assert_true(at.v + got[i].len <= domain_aperture(d));
+		for (unsigned k = 0; k < i; k++)
+			assert_true(at.v >= got[k].at + got[k].len || got[k].at >= at.v + got[i].len);
+	}
+	/* the rest, by GiB pieces: none goes over the window */
+	unsigned big = 0;
+	while (domain_iova_alloc(d, 0x1000000, 0x1000000, &at) == SL_OK) {
+		assert_true(at.v + 0x1000000 <= 0xfee00000 || at.v >= 0xfef00000);
+		big++;
+	}
+	assert_true(big > 200 && big < 256);
+	assert_int_equal(domain_iova_free(d, IOVA(got[5].at), got[5].len + PAGE_SIZE), SL_NOTFOUND);
+	assert_int_equal(domain_map(d, IOVA(got[5].at), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
+	assert_int_equal(domain_iova_free(d, IOVA(got[5].at), got[5].len), SL_BUSY);
+	assert_int_equal(domain_unmap(d, IOVA(got[5].at), PAGE_SIZE), SL_OK);
+	assert_int_equal(domain_iova_free(d, IOVA(got[5].at), got[5].len), SL_OK);
+	assert_int_equal(domain_iova_free(d, IOVA(got[5].at), got[5].len), SL_NOTFOUND);
+	assert_int_equal(domain_iova_alloc(d, got[5].len, PAGE_SIZE, &at), SL_OK);
+	assert_int_equal(domain_destroy(d), SL_OK);
+	/* the nodes are used again */
+	uint64_t used = pmm_used_pages();
+	d = make("d");
+	for (unsigned i = 0; i < 200; i++)
+		assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, PAGE_SIZE, &at), SL_OK);
+	assert_int_equal(at.v, PAGE_2M + 199 * PAGE_SIZE);
+	assert_int_equal(pmm_used_pages(), used + 1);
+	assert_int_equal(domain_destroy(d), SL_OK);
+	machine_end();
+	/* a wide aperture: not below 4 GiB, where registers and firmware's memory are */
+	one_unit(MODEL_CAP, MODEL_ECAP);
+	d = make("d");
+	assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, PAGE_SIZE, &at), SL_OK);
+	assert_int_equal(at.v, 4 * PAGE_1G);
+	machine_end();
+}
+
+/* 64 pages: one descriptor, one wait; nothing is freed and nothing is let through after the end. Also in
+ * memory that the unit does not snoop. */
+static void test_batch(void **state)
+{
+	(void)state;
+	for (unsigned coherent = 0; coherent < 2; coherent++) {
+		struct model_unit *m = one_unit(MODEL_CAP, MODEL_ECAP | coherent);
+		struct domain *d = make("d");
+		struct iommu_unit_info a, b;
+		assert_int_equal(domain_attach(d, FN), SL_OK);
+		for (unsigned round = 0; round < 3; round++) {
+			domain_unmap_begin(d);
+			for (unsigned i = 0; i < 64; i++)
+				assert_int_equal(domain_map(d, IOVA(W + i * PAGE_SIZE),
+							    PHYS(P + 2 * i * PAGE_SIZE), PAGE_SIZE,
+							    DOMAIN_RW),
+						 SL_OK);
+			assert_int_equal(domain_unmap_end(d), SL_OK);
+			for (unsigned i = 0; i < 64; i++)
+				assert_int_equal(dma(m, FN, W + i * PAGE_SIZE, P + 2 * i * PAGE_SIZE), 0);
+			iommu_unit_info(&mmu, 0, &a);
+			domain_unmap_begin(d);
+			for (unsigned i = 0; i < 64; i++)
+				assert_int_equal(domain_unmap(d, IOVA(W + i * PAGE_SIZE), PAGE_SIZE), SL_OK);
+			assert_int_equal(domain_unmap(d, IOVA(W), PAGE_SIZE), SL_RANGE);
+			assert_int_equal(domain_unmap_end(d), SL_OK);
+			iommu_unit_info(&mmu, 0, &b);
+			assert_int_equal(b.descriptors - a.descriptors, 2);
+			assert_int_equal(b.waits - a.waits, 1);
+			for (unsigned i = 0; i < 64; i++)
+				assert_int_equal(dma(m, FN, W + i * PAGE_SIZE, 0), 5);
+			domain_unmap_begin(d); /* nothing to do: nothing is done */
+			assert_int_equal(domain_unmap_end(d), SL_OK);
+			iommu_unit_info(&mmu, 0, &a);
+			assert_int_equal(a.descriptors, b.descriptors);
+		}
+		/* mapped again within the batch: what was cached of the old mapping may not be used */
+		assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
+		assert_int_equal(dma(m, FN, W, P), 0);
+		domain_unmap_begin(d);
+		assert_int_equal(domain_unmap(d, IOVA(W), PAGE_SIZE), SL_OK);
+		assert_int_equal(domain_map(d, IOVA(W), PHYS(P + PAGE_SIZE), PAGE_SIZE, DOMAIN_RW), SL_OK);
+		assert_int_equal(domain_map(d, IOVA(W + PAGE_1G), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
+		assert_int_equal(domain_unmap_end(d), SL_OK);
+		assert_int_equal(dma(m, FN, W, P + PAGE_SIZE), 0);
+		/* a whole table goes in a batch, and only at its end */
+		assert_int_equal(domain_map(d, IOVA(W + PAGE_2M), PHYS(P + PAGE_SIZE), PAGE_2M, DOMAIN_RW),
+				 SL_OK);
+		uint64_t used = pmm_used_pages();
+		domain_unmap_begin(d);
+		assert_int_equal(domain_unmap(d, IOVA(W + PAGE_2M), PAGE_2M), SL_OK);
+		assert_int_equal(pmm_used_pages(), used);
+		assert_int_equal(domain_unmap_end(d), SL_OK);
+		assert_int_equal(pmm_used_pages(), used - 1);
+		/* a batch that is never ended */
+		domain_unmap_begin(d);
+		assert_int_equal(domain_unmap(d, IOVA(W), PAGE_SIZE), SL_OK);
+		assert_int_equal(domain_detach(d, FN), SL_OK);
+		assert_int_equal(domain_destroy(d), SL_OK);
+		machine_end();
+	}
+}
+
+/* A page out of a large one: what the unit has cached of the large page goes as well. */
+static void test_cut(void **state)
+{
+	(void)state;
+	struct model_unit *m = one_unit(MODEL_CAP, MODEL_ECAP);
+	struct domain *d = make("d");
+	struct vtd_walk w;
+	assert_int_equal(domain_attach(d, FN), SL_OK);
+	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_1G, DOMAIN_RW), SL_OK);
+	assert_int_equal(iommu_walk(&mmu, FN, IOVA(W), &w), SL_OK);
+	assert_int_equal(w.size, PAGE_1G);
+	assert_int_equal(dma(m, FN, W + 5 * PAGE_SIZE, P + 5 * PAGE_SIZE), 0);
+	assert_int_equal(domain_unmap(d, IOVA(W + 5 * PAGE_SIZE), PAGE_SIZE), SL_OK);
+	assert_int_equal(dma(m, FN, W + 5 * PAGE_SIZE, 0), 5);
+	assert_int_equal(dma(m, FN, W + 6 * PAGE_SIZE, P + 6 * PAGE_SIZE), 0);
+	assert_int_equal(dma(m, FN, W + PAGE_1G - 1, P + PAGE_1G - 1), 0);
+	assert_int_equal(iommu_walk(&mmu, FN, IOVA(W + PAGE_2M), &w), SL_OK);
+	assert_int_equal(w.size, PAGE_2M);
+	/* the hole is filled, all goes, and a 1 GiB page fits again: the tables are out of its way */
+	assert_int_equal(domain_map(d, IOVA(W + 5 * PAGE_SIZE), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
+	assert_int_equal(domain_unmap(d, IOVA(W), PAGE_SIZE), SL_OK);
+	for (uint64_t at = PAGE_SIZE; at < PAGE_2M; at += PAGE_SIZE)
+		assert_int_equal(domain_unmap(d, IOVA(W + at), PAGE_SIZE), SL_OK);
+	assert_int_equal(domain_unmap(d, IOVA(W + PAGE_2M), PAGE_1G - PAGE_2M), SL_OK);
+	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_1G, DOMAIN_RW), SL_OK);
+	assert_int_equal(iommu_walk(&mmu, FN, IOVA(W), &w), SL_OK);
+	assert_int_equal(w.size, PAGE_1G);
+	assert_int_equal(dma(m, FN, W + 5 * PAGE_SIZE, P + 5 * PAGE_SIZE), 0);
+	/* no memory for the lower table */
+	phys_t hog;
+	uint64_t pages = pmm_free_pages();
+	assert_int_equal(pmm_alloc(pages, PAGE_SIZE, &hog), SL_OK);
+	assert_int_equal(domain_unmap(d, IOVA(W), PAGE_SIZE), SL_NOMEM);
+	assert_int_equal(domain_map(d, IOVA(2 * W), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_NOMEM);
+	assert_int_equal(dma(m, FN, W, P), 0);
+	pmm_free(hog, pages);
+	machine_end();
+}
+
+/* Tables that hold nothing are kept, but not without end. */
+static void test_kept_tables(void **state)
+{
+	(void)state;
+	struct model_unit *m = one_unit(MODEL_CAP, MODEL_ECAP);
+	struct domain *d = make("d");
+	assert_int_equal(domain_attach(d, FN), SL_OK);
+	uint64_t used = pmm_used_pages();
+	for (unsigned i = 0; i < 200; i++) {
+		uint64_t at = W + i * PAGE_2M;
+		assert_int_equal(domain_map(d, IOVA(at), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
+		assert_int_equal(dma(m, FN, at, P), 0);
+		assert_int_equal(domain_unmap(d, IOVA(at), PAGE_SIZE), SL_OK);
+		assert_int_equal(dma(m, FN, at, 0), 5);
+		assert_true(pmm_used_pages() - used <= 20);
+	}
+	assert_int_equal(domain_trim(d), SL_OK);
+	assert_int_equal(pmm_used_pages(), used);
+	machine_end();
+}
+
+/* The same work without a queue. */
+static void test_registers(void **state)
+{
+	(void)state;
+	static const uint64_t caps[] = {MODEL_CAP, MODEL_CAP & ~MODEL_PSI, MODEL_CAP | MODEL_CM,
+					MODEL_CAP | MODEL_RWBF, MODEL_CAP | MODEL_ESRTPS};
+	for (size_t i = 0; i < ARRAY_LEN(caps); i++) {
+		struct model_unit *m = one_unit(caps[i], MODEL_ECAP & ~MODEL_QI);
+		struct domain *d = make("d");
+		struct iommu_unit_info a, b;
+		assert_int_equal(m->gsts & 1u << 26, 0);
+		assert_int_equal(domain_attach(d, FN), SL_OK);
+		for (unsigned k = 0; k < 4; k++) {
+			assert_int_equal(dma(m, FN, W, 0), 5);
+			assert_int_equal(domain_map(d, IOVA(W), PHYS(P + k * PAGE_SIZE), PAGE_2M, DOMAIN_RW),
+					 SL_OK);
+			assert_int_equal(dma(m, FN, W, P + k * PAGE_SIZE), 0);
+			assert_int_equal(dma(m, FN, W + PAGE_2M - 1, P + PAGE_2M + k * PAGE_SIZE - 1), 0);
+			iommu_unit_info(&mmu, 0, &a);
+			unsigned wide = m->iotlb_inv[2], pages = m->iotlb_inv[3];
+			assert_int_equal(domain_unmap(d, IOVA(W), PAGE_2M), SL_OK);
+			iommu_unit_info(&mmu, 0, &b);
+			assert_int_equal(b.waits - a.waits, 1);
+			assert_int_equal(m->iotlb_inv[2] - wide, !(caps[i] & MODEL_PSI));
+			assert_int_equal(m->iotlb_inv[3] - pages, !!(caps[i] & MODEL_PSI));
+		}
+		assert_int_equal(domain_detach(d, FN), SL_OK);
+		assert_int_equal(dma(m, FN, W, 0), 2);
+		assert_int_equal(m->waits, 0);
+		assert_int_equal(iommu_disable(&mmu), SL_OK);
+		assert_int_equal(iommu_enable(&mmu), SL_OK);
+		machine_end();
+	}
+}
+
+static void test_registers_fail(void **state)
+{
+	(void)state;
+	/* refused: nothing may be taken as invalidated, but the next one works */
+	struct model_unit *m = one_unit(MODEL_CAP, MODEL_ECAP & ~MODEL_QI);
+	struct domain *d = make("d");
+	assert_int_equal(domain_attach(d, FN), SL_OK);
+	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), 3 * PAGE_SIZE, DOMAIN_RW), SL_OK);
+	m->refuse = true;
+	assert_int_equal(domain_unmap(d, IOVA(W), PAGE_SIZE), SL_DEVICE);
+	assert_non_null(strstr(text, "try: restart the machine"));
+	m->refuse = false;
+	assert_int_equal(domain_unmap(d, IOVA(W + PAGE_SIZE), PAGE_SIZE), SL_OK);
+	/* no answer: the unit is not asked again */
+	m->queue_stuck = true;
+	assert_int_equal(domain_unmap(d, IOVA(W + 2 * PAGE_SIZE), PAGE_SIZE), SL_TIMEOUT);
+	uint64_t clock = m->clock;
+	assert_int_equal(domain_flush(d), SL_DEVICE);
+	assert_int_equal(domain_detach(d, FN), SL_DEVICE);
+	assert_int_equal(m->clock, clock);
+	machine_end();
+	/* firmware left a command that never ends, in either register */
+	for (unsigned i = 0; i < 2; i++) {
+		model_machine_init(&mc, ram, RAM_BYTES);
+		m = model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP & ~MODEL_QI, MODEL_ALL);
+		*(i ? &m->iotlb : &m->ccmd) = 1ull << 63;
+		m->queue_stuck = true;
+		machine_start();
+		assert_int_equal(iommu_enable(&mmu), SL_TIMEOUT);
+		assert_int_equal(m->gsts >> 31, 0);
+		machine_end();
+	}
+}
+
+/* Takes all pages but some; when it is all of them, also what small things could still have. */
+static uint64_t hog(uint64_t leave, phys_t *at)
+{
+	uint64_t pages = pmm_free_pages() - leave;
+	assert_int_equal(pmm_alloc(pages, PAGE_SIZE, at), SL_OK);
+	while (!leave && pmm_keep(16))
+		;
+	return pages;
+}
+
+/* Out of memory at each step: an error, never half a thing, and afterwards all works. */
+static void test_no_memory(void **state)
+{
+	(void)state;
+	phys_t at;
+	struct domain *d;
+	iova_t iova;
+	bool worked = false;
+	for (uint64_t leave = 0; leave < 8 && !worked; leave++) {
+		model_machine_init(&mc, ram, RAM_BYTES);
+		model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, MODEL_ALL);
+		struct dmar_topo topo = model_machine_topo(&mc);
+		struct iommu_regs regs = model_machine_regs(&mc);
+		uint64_t pages = hog(leave, &at);
+		enum sl_err e = iommu_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs);
+		worked = !e;
+		assert_true(worked || e == SL_NOMEM);
+		pmm_free(at, pages);
+		machine_end();
+	}
+	assert_true(worked);
+	struct model_unit *m = one_unit(MODEL_CAP & ~(3ull << 54), MODEL_ECAP); /* no draining either */
+	uint64_t pages = hog(0, &at);
+	assert_int_equal(domain_create(&mmu, "d", &d), SL_NOMEM);
+	pmm_free(at, pages);
+	d = make("d");
+	assert_int_equal(domain_destroy(d), SL_OK);
+	pages = hog(0, &at);
+	assert_int_equal(domain_create(&mmu, "d", &d), SL_NOMEM); /* the struct is there, the table is not */
+	pmm_free(at, pages);
+	d = make("d");
+	pages = hog(0, &at);
+	assert_int_equal(domain_attach(d, FN), SL_NOMEM);
+	assert_null(iommu_domain_of(&mmu, FN));
+	assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, PAGE_SIZE, &iova), SL_NOMEM);
+	pmm_free(at, pages);
+	assert_int_equal(domain_attach(d, FN), SL_OK);
+	/* a mapping that gets half way is taken back, and nothing of it stays in the caches */
+	pages = hog(4, &at);
+	assert_int_equal(domain_map(d, IOVA(W), PHYS(P + PAGE_SIZE), 4 * PAGE_2M, DOMAIN_RW), SL_NOMEM);
+	assert_int_equal(dma(m, FN, W, 0), 5);
+	assert_int_equal(domain_trim(d), SL_OK);
+	assert_int_equal(pmm_free_pages(), 4);
+	pmm_free(at, pages);
+	assert_int_equal(domain_map(d, IOVA(W), PHYS(P + PAGE_SIZE), 4 * PAGE_2M, DOMAIN_RW), SL_OK);
+	assert_int_equal(dma(m, FN, W + 4 * PAGE_2M - 1, P + PAGE_SIZE + 4 * PAGE_2M - 1), 0);
+	machine_end();
+}
+
+/* A unit that stops answering: every call says so, nothing is taken as done. */
+static void test_dead_unit(void **state)
+{
+	(void)state;
+	struct model_unit *m = one_unit(MODEL_CAP, MODEL_ECAP);
+	struct domain *d = make("d");
+	assert_int_equal(domain_attach(d, FN), SL_OK);
+	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
+	assert_int_equal(domain_unmap(d, IOVA(W), PAGE_SIZE), SL_OK);
+	m->queue_stuck = true;
+	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_2M, DOMAIN_RW),
+			 SL_TIMEOUT); /* a table is in its way */
+	assert_int_equal(domain_flush(d), SL_DEVICE);
+	assert_int_equal(iommu_disable(&mmu), SL_TIMEOUT);
+	machine_end();
+	/* the write buffer is never flushed: the mapping is taken back */
+	m = one_unit(MODEL_CAP | MODEL_RWBF, MODEL_ECAP);
+	d = make("d");
+	assert_int_equal(domain_attach(d, FN), SL_OK);
+	m->stuck = 1u << 27;
+	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_TIMEOUT);
+	assert_int_equal(dma(m, FN, W, 0), 5);
+	machine_end();
+	/* caching mode: the same by the queue; then neither is done */
+	m = one_unit(MODEL_CAP | MODEL_CM, MODEL_ECAP);
+	d = make("d");
+	assert_int_equal(domain_attach(d, FN), SL_OK);
+	m->queue_stuck = true;
+	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_DEVICE);
+	machine_end();
+	/* translation can not be turned off */
+	m = one_unit(MODEL_CAP, MODEL_ECAP);
+	m->stuck = 1u << 31;
+	assert_int_equal(iommu_disable(&mmu), SL_TIMEOUT);
+	machine_end();
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	ram = support_ram(RAM_BYTES, RAM_BASE);
+	log_sink_add(sink);
+	return pmm_add(ram, RAM_BYTES / PAGE_SIZE) != SL_OK;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_groups),    cmocka_unit_test(test_groups_units),
+		cmocka_unit_test(test_reserved),  cmocka_unit_test(test_passthrough),
+		cmocka_unit_test(test_iova),      cmocka_unit_test(test_batch),
+		cmocka_unit_test(test_cut),       cmocka_unit_test(test_kept_tables),
+		cmocka_unit_test(test_registers), cmocka_unit_test(test_registers_fail),
+		cmocka_unit_test(test_no_memory), cmocka_unit_test(test_dead_unit),
+	};
+	return cmocka_run_group_tests(tests, set_up, NULL);
+}

@@ -1,0 +1,254 @@
+/* Faults from the unit's records to the lines that a user reads: nothing is printed by the poll, nothing is
+ * lost without being said. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+#include "iommu/fault_log.h"
+#include "kernel/log.h"
+#include "kernel/pmm.h"
+#include "tests/model/vtd_model.h"
+#include "tests/unit/support.h"
+
+#define RAM_BASE  0x40000000ull
+#define RAM_BYTES (4 * PAGE_2M)
+
+static phys_t ram;
+static struct model_machine mc;
+static struct iommu mmu;
+static struct model_unit *m;
+static struct fault_log faults;
+static char text[64 * 1024];
+static size_t text_len;
+static bdf_t flooded;
+static unsigned floods;
+
+static void sink(const char *line, size_t len)
+{
+	if (len > sizeof(text) - 1 - text_len)
+		text_len = 0;
+	memcpy(text + text_len, line, len);
+	text_len += len;
+	text[text_len] = 0;
+}
+
+static void clear_text(void)
+{
+	text_len = 0;
+	text[0] = 0;
+}
+
+static unsigned count(const char *what)
+{
+	unsigned n = 0;
+	for (const char *at = text; (at = strstr(at, what)); at++)
+		n++;
+	return n;
+}
+
+static void on_flood(void *ctx, bdf_t fn)
+{
+	assert_ptr_equal(ctx, &mmu);
+	flooded = fn;
+	floods++;
+}
+
+static void start(unsigned records)
+{
+	uint64_t cap = (MODEL_CAP & ~(0xffull << 40)) | (uint64_t)(records - 1) << 40;
+	model_machine_init(&mc, ram, RAM_BYTES);
+	model_machine_unit(&mc, ~0u, ~0ull, ~0ull, 0x0010); /* one that is not there */
+	m = model_machine_unit(&mc, MODEL_VER, cap, MODEL_ECAP, MODEL_ALL);
+	struct dmar_topo topo = model_machine_topo(&mc);
+	struct iommu_regs regs = model_machine_regs(&mc);
+	assert_int_equal(iommu_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
+	assert_int_equal(iommu_enable(&mmu), SL_OK);
+	faults = (struct fault_log){
+		.full = 2, .interval_us = 1000, .flood = 50, .on_flood = on_flood, .ctx = &mmu};
+	iommu_fault_log(&mmu, &faults);
+	floods = 0;
+	clear_text();
+}
+
+static void end(void)
+{
+	assert_int_equal(model_machine_complaints(&mc), 0);
+	model_machine_fini(&mc);
+}
+
+static void refused(uint16_t rid, uint64_t iova)
+{
+	uint64_t phys;
+	assert_int_not_equal(model_dma(m, rid, iova, true, &phys), 0);
+}
+
+/* The first in full with the walk, then counts; nothing between the intervals; nothing from the poll. */
+static void test_print(void **state)
+{
+	(void)state;
+	start(8);
+	for (unsigned i = 0; i < 5; i++)
+		refused(0x3b01, 0x1000 + i * PAGE_SIZE);
+	assert_int_equal(iommu_fault_poll(&mmu), 5);
+	assert_int_equal(iommu_fault_poll(&mmu), 0);
+	assert_int_equal(text_len, 0);
+	iommu_fault_report(&mmu);
+	assert_int_equal(count("WARN iommu1: 0000:3b:00.1 write 0x1000 refused: bus has no root entry "
+			       "(reason 0x1); root "
+			       "empty"),
+			 1);
+	assert_int_equal(count("refused"), 2);
+	iommu_fault_report(&mmu);
+	assert_int_equal(count("refused"), 2);
+	m->clock += 1000;
+	iommu_fault_report(&mmu);
+	assert_int_equal(count("0000:3b:00.1: 3 more requests refused (5 in all), the last write 0x5000: bus "
+			       "has no root "
+			       "entry"),
+			 1);
+	m->clock += 1000;
+	iommu_fault_report(&mmu);
+	assert_int_equal(count("refused"), 3);
+	assert_int_equal(iommu_fault_count(&mmu, (bdf_t){0, 0x3b01})->count, 5);
+	assert_null(iommu_fault_count(&mmu, (bdf_t){0, 0x3b02}));
+	end();
+}
+
+/* More than the unit has records for, more than the ring has room for. */
+static void test_lost(void **state)
+{
+	(void)state;
+	start(2);
+	for (unsigned i = 0; i < 3; i++)
+		refused(0x100, 0x1000);
+	assert_int_equal(iommu_fault_poll(&mmu), 2);
+	assert_int_equal(faults.lost_units, 1);
+	iommu_fault_report(&mmu);
+	assert_int_equal(count("no fault record free, 1 times (FSTS.PFO)"), 1);
+	iommu_fault_report(&mmu);
+	assert_int_equal(count("FSTS.PFO"), 1);
+	for (unsigned i = 0; i < FAULT_RING + 3; i++) {
+		refused(0x100, 0x1000);
+		assert_int_equal(iommu_fault_poll(&mmu), 1);
+	}
+	iommu_fault_report(&mmu);
+	assert_int_equal(count("3 refused requests were counted, but not kept"), 1);
+	assert_int_equal(iommu_fault_count(&mmu, (bdf_t){0, 0x100})->count, FAULT_RING + 5);
+	end();
+}
+
+/* One poll takes a bounded number, the next goes on. */
+static void test_bounded(void **state)
+{
+	(void)state;
+	start(200);
+	for (unsigned i = 0; i < 150; i++)
+		refused(0x100, i * PAGE_SIZE);
+	assert_int_equal(iommu_fault_poll(&mmu), FAULT_POLL_MAX);
+	assert_int_equal(iommu_fault_poll(&mmu), FAULT_POLL_MAX);
+	assert_int_equal(iommu_fault_poll(&mmu), 150 - 2 * FAULT_POLL_MAX);
+	for (unsigned i = 0; i < 150; i++)
+		assert_int_equal(faults.ring[i].iova.v, i * PAGE_SIZE);
+	end();
+}
+
+/* A function that floods is reported once, one that only goes on slowly is not, and others go on. */
+static void test_flood(void **state)
+{
+	(void)state;
+	start(1);
+	for (unsigned i = 0; i < 200; i++) {
+		refused(0x100, 0x1000);
+		iommu_fault_poll(&mmu);
+		m->clock += 25000; /* 40 in a second */
+	}
+	assert_int_equal(floods, 0);
+	for (unsigned i = 0; i < 49; i++) {
+		refused(0x208, 0x1000);
+		iommu_fault_poll(&mmu);
+	}
+	assert_int_equal(floods, 0);
+	refused(0x208, 0x1000);
+	iommu_fault_poll(&mmu);
+	assert_int_equal(floods, 1);
+	assert_int_equal(flooded.rid, 0x208);
+	for (unsigned i = 0; i < 100; i++) {
+		refused(0x208, 0x1000);
+		iommu_fault_poll(&mmu);
+	}
+	assert_int_equal(floods, 1);
+	iommu_fault_rearm(&mmu, (bdf_t){0, 0x208});
+	iommu_fault_rearm(&mmu, (bdf_t){0, 0x999});
+	for (unsigned i = 0; i < 100; i++) {
+		refused(0x208, 0x1000);
+		iommu_fault_poll(&mmu);
+	}
+	assert_int_equal(floods, 2);
+	end();
+}
+
+/* More functions than have a place of their own. */
+static void test_many(void **state)
+{
+	(void)state;
+	start(1);
+	for (unsigned round = 0; round < 3; round++)
+		for (uint16_t i = 0; i < FAULT_FUNCTIONS + 5; i++) {
+			refused((uint16_t)(0x100 + i), 0x1000);
+			iommu_fault_poll(&mmu);
+		}
+	assert_non_null(iommu_fault_count(&mmu, (bdf_t){0, 0x100 + FAULT_FUNCTIONS - 1}));
+	assert_null(iommu_fault_count(&mmu, (bdf_t){0, 0x100 + FAULT_FUNCTIONS}));
+	assert_int_equal(faults.fn[FAULT_FUNCTIONS].count, 15);
+	m->clock += 2000;
+	iommu_fault_report(&mmu);
+	m->clock += 2000;
+	iommu_fault_report(&mmu);
+	assert_int_equal(count("further functions: "), 1);
+	end();
+}
+
+/* Without a log nothing is taken; with the defaults it works; iommu_fault_next() goes on working. */
+static void test_no_log(void **state)
+{
+	(void)state;
+	struct iommu_fault f;
+	start(2);
+	iommu_fault_log(&mmu, NULL);
+	refused(0x100, 0x1000);
+	assert_int_equal(iommu_fault_poll(&mmu), 0);
+	iommu_fault_report(&mmu);
+	iommu_fault_rearm(&mmu, (bdf_t){0, 0x100});
+	assert_null(iommu_fault_count(&mmu, (bdf_t){0, 0x100}));
+	assert_int_equal(iommu_fault_next(&mmu, &f), SL_OK);
+	faults = (struct fault_log){0};
+	iommu_fault_log(&mmu, &faults);
+	assert_int_equal(faults.full, 4);
+	assert_int_equal(faults.flood, 1000);
+	for (unsigned i = 0; i < 1001; i++) { /* no one to be told */
+		refused(0x100, 0x1000);
+		iommu_fault_poll(&mmu);
+	}
+	assert_true(faults.fn[0].flooding);
+	end();
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	ram = support_ram(RAM_BYTES, RAM_BASE);
+	log_sink_add(sink);
+	return pmm_add(ram, RAM_BYTES / PAGE_SIZE) != SL_OK;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_print), cmocka_unit_test(test_lost), cmocka_unit_test(test_bounded),
+		cmocka_unit_test(test_flood), cmocka_unit_test(test_many), cmocka_unit_test(test_no_log),
+	};
+	return cmocka_run_group_tests(tests, set_up, NULL);
+}
