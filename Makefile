@@ -123,7 +123,8 @@ $B/fuzz/fuzz_%: $B/fuzz/tests/fuzz/fuzz_%.c.o $B/fuzz/libsluice.a
 
 fuzz: $(FUZZ:tests/fuzz/%.c=$B/fuzz/%)
 	$(Q)for f in $^; do mkdir -p $$f.corpus; \
-		$$f -runs=$(FUZZ_RUNS) -seed=1 -max_len=4096 -artifact_prefix=$$f. $$f.corpus >$$f.log 2>&1 || \
+		$$f -runs=$(FUZZ_RUNS) -seed=1 -max_len=4096 -artifact_prefix=$$f. $$f.corpus \
+			$$(ls -d tests/fuzz/corpus/$${f##*fuzz_} 2>/dev/null) >$$f.log 2>&1 || \
 			{ tail -n 60 $$f.log; exit 1; }; \
 		echo "  FUZZ    $${f##*/}: $(FUZZ_RUNS) inputs, no finding"; done
 
@@ -180,6 +181,7 @@ lint: $B/pci.ids.txt
 	$(Q)tools/setup.sh lint
 	$(Q)tools/check_deps.py
 	$(Q)tools/check_docs.py
+	$(Q)tools/mktable.py --check tests/data/dmar/*.txt
 	$(Q)clang-format --dry-run -Werror $$(find apps boot drivers iommu kernel pci tests \
 		-name '*.[ch]' ! -name '*regs.h' ! -name '*_entry.h')
 	$(Q)$(TIDY) $(filter %.c,$(KERNEL)) -- $(KFLAGS) -I$B $(EFI_H) -DGNU_EFI_USE_MS_ABI

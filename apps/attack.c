@@ -120,7 +120,8 @@ static uint32_t edu_len(const struct attack *a)
 	return a->len < EDU_BUFFER ? a->len : EDU_BUFFER;
 }
 
-enum sl_err attack_strike(struct machine *m, struct attacker *by, const struct attack *a, char *said, size_t n)
+enum sl_err attack_strike(struct machine *m, struct attacker *by, const struct attack *a, char *said,
+			  size_t n)
 {
 	fmt_print(said, n, "%s", by->edu ? "nothing" : "success");
 	if (by->vf)
@@ -148,7 +149,8 @@ static bool leaked(struct machine *m, struct attacker *by, const struct attack *
 	struct accel_req r = vf_request(by->vf, by->vf->data, ACCEL_READ, leak_chunk(by->vf), 1);
 	uint16_t status;
 	r.tag = 0;
-	return one_request(m, by->vf, &r, &status) == SL_OK && memcmp(vf_buffer(by->vf, 1), a->secret, CHUNK) == 0;
+	return one_request(m, by->vf, &r, &status) == SL_OK &&
+	       memcmp(vf_buffer(by->vf, 1), a->secret, CHUNK) == 0;
 }
 
 bool attack_fault(struct machine *m, struct iommu_fault *f)
@@ -165,8 +167,8 @@ bool attack_fault(struct machine *m, struct iommu_fault *f)
 
 static bool fault_right(const struct attacker *by, const struct attack *a, const struct iommu_fault *f)
 {
-	return bdf_eq(f->bdf, by->fn) && f->iova.v == ALIGN_DOWN(a->fault_at, PAGE_SIZE) && f->write == a->write &&
-	       f->reason == a->reason;
+	return bdf_eq(f->bdf, by->fn) && f->iova.v == ALIGN_DOWN(a->fault_at, PAGE_SIZE) &&
+	       f->write == a->write && f->reason == a->reason;
 }
 
 bool attack_possible(const struct attacker *by, const struct attack *a)
@@ -205,8 +207,8 @@ void attack_run(struct machine *m, struct attacker *by, const struct attack *a, 
 
 const char *attack_outcome_text(enum attack_outcome o)
 {
-	static const char *const text[] = {"refused", "SUCCEEDED: memory was reached", "no effect, but nothing was recorded",
-					   "no effect, but the wrong fault was recorded",
-					   "refused, but not everything works as before"};
+	static const char *const text[] = {
+		"refused", "SUCCEEDED: memory was reached", "no effect, but nothing was recorded",
+		"no effect, but the wrong fault was recorded", "refused, but not everything works as before"};
 	return text[o];
 }

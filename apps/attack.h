@@ -1,5 +1,5 @@
-/* One forbidden DMA and what came of it. The verdict is memory, medium and fault record; what the device says is
- * shown and not believed. */
+/* One forbidden DMA and what came of it. The verdict is memory, medium and fault record; what the device says
+ * is shown and not believed. */
 #pragma once
 #include "apps/machine.h"
 
@@ -17,11 +17,11 @@ struct attacker {
 
 struct attack {
 	const char *name;
-	bool write;        /* the device writes to memory; else it reads */
-	uint64_t to;       /* device address */
-	uint32_t len;      /* CHUNK, or 2 * CHUNK for an NVMe VF; anything up to CHUNK for edu */
-	uint64_t fault_at; /* page at which it has to be refused */
-	uint8_t reason;    /* fault reason that is right */
+	bool write;         /* the device writes to memory; else it reads */
+	uint64_t to;        /* device address */
+	uint32_t len;       /* CHUNK, or 2 * CHUNK for an NVMe VF; anything up to CHUNK for edu */
+	uint64_t fault_at;  /* page at which it has to be refused */
+	uint8_t reason;     /* fault reason that is right */
 	const void *secret; /* CHUNK bytes that a read must not get; NULL when there is no memory there */
 };
 
@@ -30,7 +30,7 @@ enum attack_outcome {
 	ATTACK_SUCCEEDED, /* memory was changed, or what must not be read was */
 	ATTACK_SILENT,    /* no effect seen, and no fault recorded */
 	ATTACK_MISTOLD,   /* no effect, but the fault record is wrong */
-	ATTACK_HARMED,    /* refused, but somebody does not work as before, or the device could not be driven */
+	ATTACK_HARMED, /* refused, but somebody does not work as before, or the device could not be driven */
 };
 
 struct attack_result {
@@ -50,15 +50,16 @@ const uint8_t *attack_kernel_text(void);
 /* True when this attacker can do it at all. */
 bool attack_possible(const struct attacker *by, const struct attack *a);
 
-/* Drops cached translations and fault records (a refusal out of the IOTLB may leave none), strikes, looks, and lets every
- * VF read and check a chunk that stage_timed or timed_prepare() wrote. */
+/* Drops cached translations and fault records (a refusal out of the IOTLB may leave none), strikes, looks,
+ * and lets every VF read and check a chunk that stage_timed or timed_prepare() wrote. */
 void attack_run(struct machine *m, struct attacker *by, const struct attack *a, struct attack_result *out);
 
 /* The first fault recorded since iommu_fault_clear(); waits a fifth of a second for it. */
 bool attack_fault(struct machine *m, struct iommu_fault *f);
 
 /* The strike alone, for accesses that are allowed. */
-enum sl_err attack_strike(struct machine *m, struct attacker *by, const struct attack *a, char *said, size_t n) MUST_CHECK;
+enum sl_err attack_strike(struct machine *m, struct attacker *by, const struct attack *a, char *said,
+			  size_t n) MUST_CHECK;
 
 /* "refused", "SUCCEEDED", ... */
 const char *attack_outcome_text(enum attack_outcome o);

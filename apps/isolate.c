@@ -1,5 +1,6 @@
-/* Stage isolate: the proof as a program of its own. Everyone who can do DMA tries everything that must not work; one
- * line a case, passes= times over. What the platform can not refuse is counted apart and explained. */
+/* Stage isolate: the proof as a program of its own. Everyone who can do DMA tries everything that must not
+ * work; one line a case, passes= times over. What the platform can not refuse is counted apart and explained.
+ */
 #include "apps/attack.h"
 #include "apps/pattern.h"
 #include "drivers/edu/edu.h"
@@ -65,12 +66,12 @@ static void print_result(const struct attacker *by, const struct attack *a, cons
 	if (r->recorded)
 		fmt_print(fault, sizeof fault, "fault " BDF_FMT " %s 0x%llx reason %u", BDF_ARG(r->fault.bdf),
 			  r->fault.write ? "write" : "read", (ull)r->fault.iova.v, r->fault.reason);
-	log_text("  %-5s %-5s %-28s %-12s %s; it says %s\n", by->name, a->write ? "write" : "read", a->name, verdict, fault,
-		 r->said);
+	log_text("  %-5s %-5s %-28s %-12s %s; it says %s\n", by->name, a->write ? "write" : "read", a->name,
+		 verdict, fault, r->said);
 }
 
-/* Runs one case and counts it. enforceable: the platform is able to refuse it; when it is known not to be and does not,
- * that is said and counted apart. */
+/* Runs one case and counts it. enforceable: the platform is able to refuse it; when it is known not to be and
+ * does not, that is said and counted apart. */
 static void try(struct machine *m, struct party *p, struct attack a, bool enforceable)
 {
 	struct attack_result r;
@@ -98,7 +99,9 @@ static void try_own(struct machine *m, struct party *p)
 	uint64_t empty = window_at(m, PAGE_EMPTY).v, target = p->target.iova.v;
 	try(m, p, (struct attack){.name = "unmapped page", .write = true, .to = empty, .len = CHUNK}, true);
 	try(m, p, (struct attack){.name = "unmapped page", .to = empty, .len = CHUNK}, true);
-	try(m, p, (struct attack){.name = "page it may only read", .write = true, .to = p->readonly.iova.v, .len = CHUNK},
+	try(m, p,
+	    (struct attack){
+		    .name = "page it may only read", .write = true, .to = p->readonly.iova.v, .len = CHUNK},
 	    true);
 	try(m, p,
 	    (struct attack){.name = "page it may only write",
@@ -107,12 +110,27 @@ static void try_own(struct machine *m, struct party *p)
 			    .secret = p->writeonly.va},
 	    true);
 	if (p->by.dom && *p->by.dom) { /* without a domain, its neighbours in memory are anybody's */
-		try(m, p, (struct attack){.name = "page before its mapping", .write = true, .to = target - PAGE_SIZE, .len = CHUNK},
+		try(m, p,
+		    (struct attack){.name = "page before its mapping",
+				    .write = true,
+				    .to = target - PAGE_SIZE,
+				    .len = CHUNK},
 		    true);
-		try(m, p, (struct attack){.name = "page after its mapping", .write = true, .to = target + PAGE_SIZE, .len = CHUNK},
+		try(m, p,
+		    (struct attack){.name = "page after its mapping",
+				    .write = true,
+				    .to = target + PAGE_SIZE,
+				    .len = CHUNK},
 		    true);
-		try(m, p, (struct attack){.name = "last 4 bytes before it", .write = true, .to = target - 4, .len = 4}, true);
-		try(m, p, (struct attack){.name = "first 4 bytes after it", .write = true, .to = target + PAGE_SIZE, .len = 4},
+		try(m, p,
+		    (struct attack){
+			    .name = "last 4 bytes before it", .write = true, .to = target - 4, .len = 4},
+		    true);
+		try(m, p,
+		    (struct attack){.name = "first 4 bytes after it",
+				    .write = true,
+				    .to = target + PAGE_SIZE,
+				    .len = 4},
 		    true);
 	}
 }
@@ -125,9 +143,14 @@ static void try_others(struct machine *m, struct party *p)
 		if (victim == p)
 			continue;
 		fmt_print(name, sizeof name, "memory of %s", victim->by.name);
-		try(m, p, (struct attack){.name = name, .write = true, .to = victim->target.phys.v, .len = CHUNK}, true);
 		try(m, p,
-		    (struct attack){.name = name, .to = victim->target.phys.v, .len = CHUNK, .secret = victim->target.va},
+		    (struct attack){.name = name, .write = true, .to = victim->target.phys.v, .len = CHUNK},
+		    true);
+		try(m, p,
+		    (struct attack){.name = name,
+				    .to = victim->target.phys.v,
+				    .len = CHUNK,
+				    .secret = victim->target.va},
 		    true);
 	}
 }
@@ -135,15 +158,26 @@ static void try_others(struct machine *m, struct party *p)
 static void try_kernel(struct machine *m, struct party *p)
 {
 	try(m, p,
-	    (struct attack){.name = "kernel data", .write = true, .to = paging_phys(attack_kernel_data()).v, .len = CHUNK},
+	    (struct attack){.name = "kernel data",
+			    .write = true,
+			    .to = paging_phys(attack_kernel_data()).v,
+			    .len = CHUNK},
 	    true);
 	try(m, p,
-	    (struct attack){.name = "kernel text", .write = true, .to = paging_phys(attack_kernel_text()).v, .len = CHUNK},
+	    (struct attack){.name = "kernel text",
+			    .write = true,
+			    .to = paging_phys(attack_kernel_text()).v,
+			    .len = CHUNK},
 	    true);
-	try(m, p, (struct attack){.name = "kernel page table", .write = true, .to = iso.decoy.v, .len = CHUNK}, true);
+	try(m, p,
+	    (struct attack){.name = "kernel page table", .write = true, .to = iso.decoy.v, .len = CHUNK},
+	    true);
 	if (p->table)
 		try(m, p,
-		    (struct attack){.name = "its own VT-d table", .write = true, .to = va_phys(p->table).v, .len = CHUNK},
+		    (struct attack){.name = "its own VT-d table",
+				    .write = true,
+				    .to = va_phys(p->table).v,
+				    .len = CHUNK},
 		    true);
 }
 
@@ -160,8 +194,8 @@ static void try_width(struct machine *m, struct party *p)
 		    true);
 }
 
-/* A write that ends in the first unmapped page behind a mapping, and writes to a buffer after it was unmapped: with the
- * translation in the unit's cache before. */
+/* A write that ends in the first unmapped page behind a mapping, and writes to a buffer after it was
+ * unmapped: with the translation in the unit's cache before. */
 static void try_passing(struct machine *m, struct party *p)
 {
 	struct dma_buf b;
@@ -203,27 +237,34 @@ static void try_platform(struct machine *m, struct party *p)
 	if (words && (*words = MSI_HARMLESS, edu_dma(p->by.edu, p->by.edu_page, 4, false)))
 		return;
 	if (words)
-		try(m, p, (struct attack){.name = "interrupt window", .write = true, .to = MSI_WINDOW, .len = 4}, false);
+		try(m, p,
+		    (struct attack){.name = "interrupt window", .write = true, .to = MSI_WINDOW, .len = 4},
+		    false);
 }
 
 /* Another function's registers, by their address on the bus. */
 static void try_bar(struct machine *m, struct party *p)
 {
 	PCI_EACH(f, &m->pci)
-	for (unsigned i = 0; i < PCI_BARS; i++) {
-		const struct pci_bar *bar = &f->bar[i];
-		if (f->pf || f == m->pf || f == iso.edu_fn || bar->io || !bar->addr || bar->size < CHUNK)
-			continue;
-		char name[32];
-		fmt_print(name, sizeof name, "registers of %02x:%02x.%x", bdf_bus(f->bdf), bdf_dev(f->bdf), bdf_fn(f->bdf));
-		if (*p->by.dom)
-			try(m, p, (struct attack){.name = name, .write = true, .to = bar->addr, .len = CHUNK}, true);
-		return;
-	}
+		for (unsigned i = 0; i < PCI_BARS; i++) {
+			const struct pci_bar *bar = &f->bar[i];
+			if (f->pf || f == m->pf || f == iso.edu_fn || bar->io || !bar->addr ||
+			    bar->size < CHUNK)
+				continue;
+			char name[32];
+			fmt_print(name, sizeof name, "registers of %02x:%02x.%x", bdf_bus(f->bdf),
+				  bdf_dev(f->bdf), bdf_fn(f->bdf));
+			if (*p->by.dom)
+				try(m, p,
+				    (struct attack){
+					    .name = name, .write = true, .to = bar->addr, .len = CHUNK},
+				    true);
+			return;
+		}
 }
 
-/* Out of the domain, and after the domain is gone: not even a context entry. Bus mastering stays on, so that it is the
- * IOMMU that refuses. Only for edu: an NVMe controller stops at its first refused queue fetch. */
+/* Out of the domain, and after the domain is gone: not even a context entry. Bus mastering stays on, so that
+ * it is the IOMMU that refuses. Only for edu: an NVMe controller stops at its first refused queue fetch. */
 static void try_detached(struct machine *m, struct party *p)
 {
 	struct attack a = {.name = "after detach",
@@ -288,7 +329,8 @@ static void drop_parties(void)
 	iso.parties = 0;
 }
 
-/* edu wraps addresses at its dma_mask, 28 bits unless told otherwise: it is used when it reaches its own page. */
+/* edu wraps addresses at its dma_mask, 28 bits unless told otherwise: it is used when it reaches its own
+ * page. */
 static enum sl_err add_edu(struct machine *m)
 {
 	volatile void *regs;
@@ -311,7 +353,9 @@ static enum sl_err add_edu(struct machine *m)
 	if (e)
 		return e;
 	if (pattern_is_zero(iso.edu_page.va, PAGE_SIZE)) {
-		log_line("isolate", BDF_FMT " edu does not reach its own page: give it dma_mask=0xffffffffffffffff; left out",
+		log_line("isolate",
+			 BDF_FMT
+			 " edu does not reach its own page: give it dma_mask=0xffffffffffffffff; left out",
 			 BDF_ARG(iso.edu_fn->bdf));
 		return SL_OK;
 	}
@@ -342,8 +386,9 @@ static enum sl_err gather(struct machine *m)
 		e = add_party(m, by);
 	}
 	if (!e && m->pf)
-		e = add_party(m, (struct attacker){
-					 .name = "PF", .fn = m->pf->bdf, .dom = &m->pf_dom, .pf = &m->nvme.ctrl});
+		e = add_party(
+			m, (struct attacker){
+				   .name = "PF", .fn = m->pf->bdf, .dom = &m->pf_dom, .pf = &m->nvme.ctrl});
 	if (!e)
 		e = add_edu(m);
 	return e;
@@ -365,7 +410,8 @@ static void run_pass(struct machine *m)
 	}
 }
 
-/* VFs switched off and on again: VF 0 has its old requester id, queues and bus mastering, but nobody has attached it. */
+/* VFs switched off and on again: VF 0 has its old requester id, queues and bus mastering, but nobody has
+ * attached it. */
 static void try_enabled_again(struct machine *m)
 {
 	struct attacker by = {.name = "VF0"};
@@ -383,8 +429,8 @@ static void try_enabled_again(struct machine *m)
 	if (nvme_ctrl_provoke(&io, IOVA(a.to)) == SL_OK)
 		r.recorded = attack_fault(m, &r.fault);
 	if (r.recorded)
-		r.outcome = bdf_eq(r.fault.bdf, m->vf[0].fn->bdf) && !r.fault.write && r.fault.iova.v == a.to &&
-					    r.fault.reason == REASON_CONTEXT
+		r.outcome = bdf_eq(r.fault.bdf, m->vf[0].fn->bdf) && !r.fault.write &&
+					    r.fault.iova.v == a.to && r.fault.reason == REASON_CONTEXT
 				    ? ATTACK_REFUSED
 				    : ATTACK_MISTOLD;
 	function_disconnect(m->vf[0].fn, NULL);
@@ -401,12 +447,16 @@ enum sl_err stage_isolate(struct machine *m)
 	if (!e)
 		e = gather(m);
 	if (e)
-		log_fail("isolate", "see the lines above", "the attackers could not be set up: %s", sl_err_text(e));
+		log_fail("isolate", "see the lines above", "the attackers could not be set up: %s",
+			 sl_err_text(e));
 	for (uint32_t pass = 1; !e && pass <= m->boot->cfg.passes; pass++) {
-		log_line("isolate", "pass %u of %u: %u attackers; each line one forbidden DMA, everyone else working meanwhile",
+		log_line("isolate",
+			 "pass %u of %u: %u attackers; each line one forbidden DMA, everyone else working "
+			 "meanwhile",
 			 pass, m->boot->cfg.passes, iso.parties);
 		run_pass(m);
-		log_line("isolate", "%llu of %llu refused, recorded and without effect; %llu not enforced here",
+		log_line("isolate",
+			 "%llu of %llu refused, recorded and without effect; %llu not enforced here",
 			 (ull)m->refused, (ull)m->cases, (ull)m->not_enforced);
 	}
 	drop_parties();
@@ -414,12 +464,13 @@ enum sl_err stage_isolate(struct machine *m)
 	if (!e)
 		try_enabled_again(m);
 	if (m->not_enforced)
-		log_line("isolate", "not enforced here: a DMA write to 0xfee00000 is an interrupt, and only interrupt remapping "
+		log_line("isolate", "not enforced here: a DMA write to 0xfee00000 is an interrupt, and only "
+				    "interrupt remapping "
 				    "could refuse it: not there yet");
 	if (!e && m->refused != m->cases)
 		log_fail("isolate", "do not give this machine's functions to anyone you do not trust",
-			 "%llu of %llu forbidden accesses were not refused as they should be", (ull)(m->cases - m->refused),
-			 (ull)m->cases);
+			 "%llu of %llu forbidden accesses were not refused as they should be",
+			 (ull)(m->cases - m->refused), (ull)m->cases);
 	if (e)
 		return e;
 	return m->cases && m->refused == m->cases ? SL_OK : SL_VERIFY;

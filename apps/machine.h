@@ -63,6 +63,7 @@ struct machine {
 	struct acpi acpi;
 	struct pci pci;
 	struct iommu iommu;
+	struct iommu_groups groups;
 	iova_t window;
 	struct pci_func *pf;
 	struct domain *pf_dom;

@@ -1,5 +1,6 @@
-/* Stage mapcost: what mapping and unmapping costs, by the TSC. Under QEMU's -icount the TSC counts guest instructions
- * exactly: tools/bench-iommu runs it so. The function that is attached masters nothing meanwhile. */
+/* Stage mapcost: what mapping and unmapping costs, by the TSC. Under QEMU's -icount the TSC counts guest
+ * instructions exactly: tools/bench-iommu runs it so. The function that is attached masters nothing
+ * meanwhile. */
 #include "apps/machine.h"
 #include "kernel/log.h"
 #include "kernel/x86/cpu.h"
@@ -60,9 +61,9 @@ static enum sl_err strict(struct domain *dom, uint64_t size)
 static enum sl_err batched(struct domain *dom, uint64_t size)
 {
 	enum sl_err e = SL_OK;
+	domain_unmap_begin(dom);
 	for (unsigned i = 0; i < ROUNDS && !e; i++)
 		e = domain_map(dom, window(size, i), memory(size, i), size, DOMAIN_RW);
-	domain_unmap_begin(dom);
 	for (unsigned i = 0; i < ROUNDS && !e; i++)
 		e = domain_unmap(dom, window(size, i), size);
 	enum sl_err end = domain_unmap_end(dom);
@@ -80,8 +81,11 @@ static enum sl_err measure(struct machine *m, struct domain *dom, const char *wh
 	struct cost b = now(m);
 	if (!e)
 		log_text("COST page=%s mode=%s rounds=%u ticks=%llu descriptors=%llu waits=%llu\n",
-			 names[size == PAGE_2M ? 1 : size == PAGE_1G ? 2 : 0], what, ROUNDS, (ull)(b.ticks - a.ticks),
-			 (ull)(b.descriptors - a.descriptors), (ull)(b.waits - a.waits));
+			 names[size == PAGE_2M   ? 1
+			       : size == PAGE_1G ? 2
+						 : 0],
+			 what, ROUNDS, (ull)(b.ticks - a.ticks), (ull)(b.descriptors - a.descriptors),
+			 (ull)(b.waits - a.waits));
 	return e;
 }
 
@@ -99,7 +103,8 @@ enum sl_err stage_mapcost(struct machine *m)
 			e = measure(m, dom, "batched", batched, sizes[i]);
 	}
 	if (e) {
-		log_fail("mapcost", "see the lines above", "the cost could not be measured: %s", sl_err_text(e));
+		log_fail("mapcost", "see the lines above", "the cost could not be measured: %s",
+			 sl_err_text(e));
 		return e;
 	}
 	e = domain_detach(dom, fn);

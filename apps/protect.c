@@ -1,10 +1,13 @@
 /* Stage iommu: what firmware left, our own tables, translation on. */
 #include "apps/machine.h"
-#include "iommu/dmar.h"
+#include "iommu/dmar_lint.h"
+#include "iommu/rmrr.h"
 #include "iommu/vtd_io_hw.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "kernel/x86/paging.h"
+#include "pci/groups.h"
+#include "pci/names.h"
 
 /* How DMAR paths are followed and VFs found: through the functions that the scan found. */
 static bool topo_bridge(void *ctx, bdf_t fn, uint8_t *sec, uint8_t *sub)
@@ -21,6 +24,65 @@ static bdf_t topo_pf_of(void *ctx, bdf_t fn)
 {
 	const struct pci_func *f = pci_find(ctx, fn);
 	return f && f->pf ? f->pf->bdf : fn;
+}
+
+static bool function_at(void *ctx, unsigned i, bdf_t *fn, uint32_t *class)
+{
+	const struct pci *pci = ctx;
+	PCI_EACH(f, pci) {
+		if (i--)
+			continue;
+		*fn = f->bdf;
+		*class = f->class;
+		return true;
+	}
+	return false;
+}
+
+static const char *name_of(void *ctx, bdf_t fn)
+{
+	const struct pci_func *f = pci_find(ctx, fn);
+	return f ? pci_class_name(f->class) : NULL;
+}
+
+static void print_finding(void *ctx, const struct dmar_finding *f)
+{
+	char text[200];
+	(void)ctx;
+	dmar_finding_text(f, text, sizeof text);
+	log_line("dmar", "%s", text);
+	log_line("dmar", "  an operating system: %s", dmar_rule_text(f->rule)->os);
+}
+
+/* What is odd in firmware's table, and the memory that it wants to go on sharing with functions. */
+static void report_table(struct machine *m, struct span table, const struct dmar_topo *topo,
+			 const struct dmar_functions *functions)
+{
+	static struct dmar_lint_context known;
+	static struct rmrr_owner ledger[64];
+	const struct acpi_table *madt = acpi_find(&m->acpi, "APIC", 0);
+	struct dmar_memory_map map = {phys_va(PHYS(m->boot->regions)), m->boot->region_count};
+	char text[200];
+	known = (struct dmar_lint_context){
+		.topo = topo, .functions = functions, .memory = dmar_lint_memory, .memory_ctx = &map};
+	if (madt)
+		dmar_lint_madt(&known, madt->data);
+	unsigned n = dmar_lint(table, &known, print_finding, NULL);
+	log_line("dmar", "%u findings in firmware's table (docs/dmar.md explains each)", n);
+	struct rmrr_context owners = {topo, functions, map, name_of, &m->pci};
+	struct dmar dmar;
+	n = dmar_open(table, &dmar) == SL_OK ? rmrr_ledger(&dmar, &owners, ledger, ARRAY_LEN(ledger)) : 0;
+	for (unsigned i = 0; i < n && i < ARRAY_LEN(ledger); i++) {
+		rmrr_text(&ledger[i], text, sizeof text);
+		log_line("dmar", "%s", text);
+	}
+}
+
+/* Functions of one group go to one domain: the IOMMU can not hold them apart. */
+static unsigned group_of(void *ctx, bdf_t fn)
+{
+	const struct pci_func *f = pci_find(ctx, fn);
+	return f ? groups_of(f) : 0;
 }
 
 static void report_snapshot(const char *when, uint64_t at)
@@ -108,12 +170,15 @@ enum sl_err stage_iommu(struct machine *m)
 	if (e)
 		return e;
 	if (off)
-		log_warn("iommu", "iommu=off: translation stays off, and every function that is used reaches all memory");
+		log_warn("iommu", "iommu=off: translation stays off, and every function that is used reaches "
+				  "all memory");
 	if (!table)
 		return off ? SL_OK : no_unit(m);
 	report_snapshot("in UEFI", m->boot->at_entry);
 	report_snapshot("after ExitBootServices", m->boot->at_exit);
 	const struct dmar_topo topo = {&m->pci, topo_bridge, topo_pf_of};
+	const struct dmar_functions functions = {&m->pci, function_at};
+	report_table(m, table->data, &topo, &functions);
 	const struct iommu_regs regs = {NULL, map_unit};
 	e = iommu_init(&m->iommu, table->data, &topo, &regs);
 	if (e) {
@@ -125,7 +190,9 @@ enum sl_err stage_iommu(struct machine *m)
 	}
 	if (off)
 		return SL_OK;
-	e = iommu_map_rmrrs(&m->iommu);
+	e = iommu_map_rmrrs_below(&m->iommu, &functions);
+	m->groups = (struct iommu_groups){&m->pci, group_of};
+	iommu_set_groups(&m->iommu, &m->groups); /* after the RMRRs, each of which has a domain of its own */
 	if (!e)
 		e = iommu_enable(&m->iommu);
 	if (e)

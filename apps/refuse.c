@@ -1,5 +1,5 @@
-/* Stage refuse: each VF is told to write where it must not. The short proof of the demo; apps/isolate.c has the
- * long one. */
+/* Stage refuse: each VF is told to write where it must not. The short proof of the demo; apps/isolate.c has
+ * the long one. */
 #include "apps/attack.h"
 #include "apps/pattern.h"
 #include "kernel/fmt.h"
@@ -37,12 +37,15 @@ static void guard(const struct vf *by, const struct vf *victim)
 }
 
 /* The first VF's cases are explained in full; the others' faults have the same reasons. */
-static void print_case(struct machine *m, const struct vf *by, const struct attack *a, const struct attack_result *r)
+static void print_case(struct machine *m, const struct vf *by, const struct attack *a,
+		       const struct attack_result *r)
 {
 	char why[256], unit[16];
 	const struct iommu_fault *f = &r->fault;
-	log_line("refuse", "VF %u -> %s: refused; fault: " BDF_FMT " %s 0x%llx, reason %u; the device says %s", by->index,
-		 a->name, BDF_ARG(f->bdf), f->write ? "write" : "read", (ull)f->iova.v, f->reason, r->said);
+	log_line("refuse",
+		 "VF %u -> %s: refused; fault: " BDF_FMT " %s 0x%llx, reason %u; the device says %s",
+		 by->index, a->name, BDF_ARG(f->bdf), f->write ? "write" : "read", (ull)f->iova.v, f->reason,
+		 r->said);
 	if (by->index)
 		return;
 	iommu_fault_describe(&m->iommu, f, why, sizeof why);
@@ -61,7 +64,8 @@ static bool run_case(struct machine *m, struct attacker *by, const struct attack
 		return true;
 	}
 	log_fail("refuse", "do not give this machine's functions to anyone you do not trust",
-		 BDF_FMT " -> %s at 0x%llx: %s", BDF_ARG(by->fn), a->name, (ull)a->to, attack_outcome_text(r.outcome));
+		 BDF_FMT " -> %s at 0x%llx: %s", BDF_ARG(by->fn), a->name, (ull)a->to,
+		 attack_outcome_text(r.outcome));
 	return false;
 }
 
@@ -116,12 +120,14 @@ enum sl_err stage_refuse(struct machine *m)
 	static bool ok[VFS_MAX][VFS_MAX + OTHERS];
 	fill_targets(m);
 	log_line("refuse",
-		 "each of %u VFs is told to write to memory of every other VF, of the kernel, to a page that it may only "
+		 "each of %u VFs is told to write to memory of every other VF, of the kernel, to a page that "
+		 "it may only "
 		 "read and to an unmapped one",
 		 m->vfs);
 	for (unsigned v = 0; v < m->vfs; v++)
 		run_vf(m, &m->vf[v], ok[v]);
 	print_verdicts(m, ok);
-	log_line("refuse", "%llu of %llu refused, recorded and without effect", (ull)m->refused, (ull)m->cases);
+	log_line("refuse", "%llu of %llu refused, recorded and without effect", (ull)m->refused,
+		 (ull)m->cases);
 	return m->refused == m->cases ? SL_OK : SL_VERIFY;
 }

@@ -29,7 +29,8 @@ enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile v
 	enum sl_err e = dom ? domain_attach(dom, fn->bdf) : SL_OK;
 	if (e) {
 		log_fail("iommu",
-			 "a function outside every DMAR scope can not be held back, so it is not used",
+			 "another slot, or ACS in firmware setup: the lines above name the port or the "
+			 "missing unit",
 			 BDF_FMT " can not be put into a domain: %s", BDF_ARG(fn->bdf), sl_err_text(e));
 		return e;
 	}
@@ -104,7 +105,8 @@ struct pci_func *find_edu(const struct machine *m)
 enum sl_err stage_pf(struct machine *m)
 {
 	const char *scratch = m->boot->cfg.scratch;
-	bool plain = isolating(m); /* Identify alone is an attack, so a controller without SR-IOV serves too */
+	bool plain =
+		isolating(m); /* Identify alone is an attack, so a controller without SR-IOV serves too */
 	unsigned seen = 0;
 	PCI_EACH(f, &m->pci) {
 		if (f->class != CLASS_NVME || f->pf || (!f->cap_sriov && !plain))
@@ -307,7 +309,8 @@ enum sl_err stage_domains(struct machine *m)
 		}
 	}
 	if (m->boot->cfg.iommu)
-		log_line("vf", "%u VFs, each in a domain of its own: the same device addresses, different memory",
+		log_line("vf",
+			 "%u VFs, each in a domain of its own: the same device addresses, different memory",
 			 m->vfs);
 	return SL_OK;
 }

@@ -128,8 +128,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 	} else if (is(k, "end")) {
 		choice(cfg, at, "end", v, ends, ARRAY_LEN(ends), &cfg->end);
 	} else {
-		fail(cfg, at, k.col, "%s is not a key (keys: app vfs qd seconds passes iommu scratch baud end)",
-		     show(k).s);
+		fail(cfg, at, k.col,
+		     "%s is not a key (keys: app vfs qd seconds passes iommu scratch baud end)", show(k).s);
 	}
 }
 
@@ -170,8 +170,14 @@ static size_t line_length(const char *p, size_t n, size_t *next)
 
 void config_defaults(struct config *cfg)
 {
-	*cfg = (struct config){
-		.app = "demo", .vfs = 4, .qd = 32, .seconds = 5, .baud = 115200, .passes = 1, .iommu = 1, .end = END_HALT};
+	*cfg = (struct config){.app = "demo",
+			       .vfs = 4,
+			       .qd = 32,
+			       .seconds = 5,
+			       .baud = 115200,
+			       .passes = 1,
+			       .iommu = 1,
+			       .end = END_HALT};
 }
 
 enum sl_err config_parse(struct config *cfg, const char *source, const char *p, size_t len, bool words)

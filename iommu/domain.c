@@ -164,17 +164,6 @@ enum sl_err domain_trim(struct domain *dom)
 	return settle(dom);
 }
 
-/* Before a range is mapped: what a unit may still have cached of it goes, and empty tables that stand where
- * a large page could. */
-static enum sl_err make_way(struct domain *dom, uint64_t iova, uint64_t len)
-{
-	if (dom->pt.empty && dom->mmu->large && len >= PAGE_2M)
-		return domain_trim(dom);
-	if (dom->dead.end && iova < dom->dead.end && dom->dead.from < iova + len)
-		return settle(dom);
-	return SL_OK;
-}
-
 /* Whatever it is, checked from the start. Apart from domain_map() so that the way for single pages is short.
  */
 NOINLINE static enum sl_err map_any(struct domain *dom, iova_t iova, phys_t phys, uint64_t len, unsigned perm)
@@ -186,7 +175,9 @@ NOINLINE static enum sl_err map_any(struct domain *dom, iova_t iova, phys_t phys
 	if (!range_ok(iova.v, len, domain_aperture(dom)) || !range_ok(phys.v, len, PHYS_END))
 		return SL_RANGE;
 	uint64_t mapped;
-	enum sl_err e = make_way(dom, iova.v, len);
+	enum sl_err e = SL_OK;
+	if (dom->pt.empty && dom->mmu->large && len >= PAGE_2M)
+		e = domain_trim(dom); /* empty tables may stand where a large page could */
 	if (e)
 		return e;
 	e = vtd_pt_map(&dom->pt, iova, phys, len, perm, &mapped);
@@ -205,7 +196,7 @@ enum sl_err domain_map(struct domain *dom, iova_t iova, phys_t phys, uint64_t le
 {
 	if (len == PAGE_SIZE && IS_ALIGNED(iova.v, PAGE_SIZE) && !(phys.v & ~SS_ADDR) &&
 	    phys.v - IOMMU_MSI_BASE >= IOMMU_MSI_END - IOMMU_MSI_BASE && perm - 1 < DOMAIN_RW &&
-	    !dom->dead.end && !dom->mmu->announce && vtd_pt_map_page(&dom->pt, iova.v, phys.v, perm)) {
+	    !dom->mmu->announce && vtd_pt_map_page(&dom->pt, iova.v, phys.v, perm)) {
 		if (!dom->batch)
 			vtd_pt_sync(&dom->pt);
 		return SL_OK;

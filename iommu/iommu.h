@@ -86,9 +86,9 @@ void iommu_set_groups(struct iommu *mmu, const struct iommu_groups *groups);
 /* The function's domain; NULL when it has none. */
 struct domain *iommu_domain_of(struct iommu *mmu, bdf_t fn);
 
-#define IOMMU_MSI_BASE 0xfee00000ull /* writes here are interrupts, whatever a table says, and a page that   \
-				      */
-#define IOMMU_MSI_END  0xfef00000ull /* leads here faults: VT-d §3.14, LGN.4 */
+/* Writes here are interrupts, whatever a table says, and a page that leads here faults: VT-d §3.14, LGN.4 */
+#define IOMMU_MSI_BASE 0xfee00000ull
+#define IOMMU_MSI_END  0xfef00000ull
 
 /* Device addresses that are not free for a function's buffers. */
 struct iommu_reserved {

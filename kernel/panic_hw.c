@@ -18,7 +18,7 @@ void panic(const char *fmt, ...)
 	fmt_vprint(text, sizeof text, fmt, ap);
 	va_end(ap);
 	log_fail("panic", "report this with the lines below: it is a bug in Sluice", "%s", text);
-	trap_backtrace((uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0));
+	trap_backtrace((uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0), 0);
 	power_crash();
 }
 

@@ -1,12 +1,14 @@
-/* QEMU's educational device (1234:11e8): a function that copies between memory and a buffer of its own, at any
- * address it is told, and says nothing of errors. The simplest DMA attacker there is. QEMU docs/specs/edu.rst */
+/* QEMU's educational device (1234:11e8): a function that copies between memory and a buffer of its own, at
+ * any address it is told, and says nothing of errors. The simplest DMA attacker there is. QEMU
+ * docs/specs/edu.rst */
 #pragma once
 #include "kernel/addr.h"
 #include "kernel/err.h"
 
 #define EDU_VENDOR 0x1234u
 #define EDU_DEVICE 0x11e8u
-#define EDU_BUFFER 0x800u /* bytes at most; there are twice as many, but QEMU 7.2 stops when all are asked for */
+#define EDU_BUFFER                                                                                           \
+	0x800u /* bytes at most; there are twice as many, but QEMU 7.2 stops when all are asked for */
 
 struct edu {
 	volatile uint8_t *regs;
@@ -15,6 +17,6 @@ struct edu {
 /* regs: BAR0, mapped uncached. SL_NOTFOUND when the identification register is not this device's. */
 enum sl_err edu_open(struct edu *edu, volatile void *regs) MUST_CHECK;
 
-/* Copies len bytes (at most EDU_BUFFER) between device address at and the start of the device's buffer, and waits
- * until it is done: about 100 ms. SL_TIMEOUT after 2 s. A DMA that was refused ends like any other. */
+/* Copies len bytes (at most EDU_BUFFER) between device address at and the start of the device's buffer, and
+ * waits until it is done: about 100 ms. SL_TIMEOUT after 2 s. A DMA that was refused ends like any other. */
 enum sl_err edu_dma(struct edu *edu, uint64_t at, uint32_t len, bool to_memory) MUST_CHECK;

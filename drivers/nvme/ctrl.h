@@ -85,8 +85,9 @@ enum sl_err nvme_identify(struct nvme_ctrl *c, enum nvme_cns cns, uint32_t nsid,
 /* Identify Controller into any device address at all: for showing that the IOMMU refuses it. */
 enum sl_err nvme_identify_at(struct nvme_ctrl *c, iova_t to) MUST_CHECK;
 
-/* Starts a controller that nobody has opened on an admin queue at any device address, and rings for one command, whose
- * fetch the IOMMU is to refuse: only for showing that. The caller resets the controller afterwards. SL_TIMEOUT. */
+/* Starts a controller that nobody has opened on an admin queue at any device address, and rings for one
+ * command, whose fetch the IOMMU is to refuse: only for showing that. The caller resets the controller
+ * afterwards. SL_TIMEOUT. */
 enum sl_err nvme_ctrl_provoke(const struct nvme_io *io, iova_t asq) MUST_CHECK;
 
 enum nvme_ns_list {

@@ -7,5 +7,7 @@ struct trap_frame {
 	uint64_t rip, cs, rflags, rsp, ss; /* pushed by the processor */
 };
 
-/* Prints "  at name+0x12 (0x...)" lines from a frame pointer up; stops at anything that is not mapped. */
-void trap_backtrace(uint64_t rip, uint64_t rbp);
+/* Prints "  at name+0x12 (0x...)" lines from a frame pointer up; stops at anything that is not mapped. rsp,
+ * where rip was interrupted (0: it was not): in a function's first two instructions its caller is still on
+ * the stack alone. */
+void trap_backtrace(uint64_t rip, uint64_t rbp, uint64_t rsp);

@@ -46,9 +46,13 @@ static void print_address(uint64_t addr)
 	log_text("  at %s+0x%llx (0x%llx)\n", name, (ull)off, (ull)addr);
 }
 
-void trap_backtrace(uint64_t rip, uint64_t rbp)
+void trap_backtrace(uint64_t rip, uint64_t rbp, uint64_t rsp)
 {
+	uint64_t off;
 	print_address(rip);
+	symbols_find(rip, &off);
+	if (rsp && off <= 1 && paging_mapped(rsp, 16)) /* push %rbp is one byte long */
+		print_address(((const uint64_t *)(uintptr_t)rsp)[off] - 1);
 	for (int depth = 0; depth < 32 && IS_ALIGNED(rbp, 8) && rbp && paging_mapped(rbp, 16); depth++) {
 		const uint64_t *frame = (const uint64_t *)(uintptr_t)rbp;
 		if (!frame[1])
@@ -94,6 +98,6 @@ void trap_handle(const struct trap_frame *f)
 	log_text("  r8  %016llx  r9  %016llx  r10 %016llx\n", (ull)f->r8, (ull)f->r9, (ull)f->r10);
 	log_text("  r11 %016llx  r12 %016llx  r13 %016llx\n", (ull)f->r11, (ull)f->r12, (ull)f->r13);
 	log_text("  r14 %016llx  r15 %016llx\n", (ull)f->r14, (ull)f->r15);
-	trap_backtrace(f->rip, f->rbp);
+	trap_backtrace(f->rip, f->rbp, f->rsp);
 	power_crash();
 }

@@ -43,10 +43,17 @@ def test_cpus(boot, cpus):
     boot(qemu=["-smp", cpus]).assert_ok()
 
 
-def test_behind_switch(boot, images):
+@pytest.mark.parametrize("port", ["switch", "root-port"])
+def test_without_acs(boot, images, port):
+    """QEMU's switch has no ACS, a root port can be without: PF and VFs are one group, and a group can not be split."""
     disks = images.make("a", "b", "c", "d")
+    above = SWITCH if port == "switch" else ["-device", "pcie-root-port,id=dn0,chassis=1,slot=1,disable-acs=on"]
     nvme = sluice.nvme_sriov("nvme0", "dn0", sluice.SERIAL, disks)
-    boot("--bare", f"scratch={sluice.SERIAL}", qemu=[*sluice.iommu(), *SWITCH, *nvme]).assert_ok()
+    run = boot("--bare", f"scratch={sluice.SERIAL}", qemu=[*sluice.iommu(), *above, *nvme])
+    run.assert_not_ok("can not be put into a domain", stage="domains")
+    assert "has no ACS (SV, RR, CR, UF)" in run.text
+    assert "of the same group" in run.text
+    images.assert_untouched(disks)
 
 
 def test_two_pfs(boot, images):

@@ -152,6 +152,22 @@ static void test_errors(void **state)
 	assert_int_equal(domain_map(d, IOVA(W), PHYS(0xfee00000), PAGE_SIZE, DOMAIN_RW), SL_RANGE);
 	assert_int_equal(domain_map(d, IOVA(0xfec00000), PHYS(P), 0x200000, DOMAIN_RW), SL_OK);
 	assert_int_equal(domain_map(d, IOVA(0xfef00000), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
+	/* a page beside the window has a table that covers the window as well */
+	assert_int_equal(domain_unmap(d, IOVA(0xfef00000), PAGE_SIZE), SL_OK);
+	assert_int_equal(domain_map(d, IOVA(0xfeeff000), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_RANGE);
+	assert_int_equal(domain_map(d, IOVA(0xfef00000), PHYS(0xfee00000), PAGE_SIZE, DOMAIN_RW), SL_RANGE);
+	assert_int_equal(domain_map(d, IOVA(0xfef00000), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
+	/* the same with the table at hand: every argument is checked */
+	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
+	assert_int_equal(domain_unmap(d, IOVA(W), PAGE_SIZE), SL_OK);
+	assert_int_equal(domain_map(d, IOVA(W), PHYS(0xfeeff000), PAGE_SIZE, DOMAIN_RW), SL_RANGE);
+	assert_int_equal(domain_map(d, IOVA(W), PHYS(BIT(52)), PAGE_SIZE, DOMAIN_RW), SL_RANGE);
+	assert_int_equal(domain_map(d, IOVA(W), PHYS(P + 1), PAGE_SIZE, DOMAIN_RW), SL_RANGE);
+	assert_int_equal(domain_map(d, IOVA(W + 1), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_RANGE);
+	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_SIZE, 0), SL_BADVAL);
+	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_SIZE, 4), SL_BADVAL);
+	assert_int_equal(domain_unmap(d, IOVA(W), PAGE_SIZE), SL_RANGE);
+	assert_int_equal(domain_unmap(d, IOVA(W + 1), PAGE_SIZE), SL_RANGE);
 	/* unmap: not mapped, partly mapped, nothing */
 	assert_int_equal(domain_unmap(d, IOVA(W), PAGE_SIZE), SL_RANGE);
 	assert_int_equal(domain_unmap(d, IOVA(W), 2 * PAGE_2M), SL_RANGE);
@@ -263,11 +279,11 @@ static void test_no_answer(void **state)
 	(void)state;
 	struct model_unit *m = one_unit(MODEL_CAP, MODEL_ECAP);
 	struct domain *d = make();
-	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), 2 * PAGE_SIZE, DOMAIN_RW), SL_OK);
+	assert_int_equal(domain_map(d, IOVA(W), PHYS(P + PAGE_SIZE), PAGE_2M, DOMAIN_RW), SL_OK);
 	assert_int_equal(domain_attach(d, FN), SL_OK);
 	uint64_t before = pmm_free_pages();
 	m->queue_stuck = true;
-	assert_int_equal(domain_unmap(d, IOVA(W), 2 * PAGE_SIZE), SL_TIMEOUT);
+	assert_int_equal(domain_unmap(d, IOVA(W), PAGE_2M), SL_TIMEOUT); /* a whole table is out of use */
 	assert_int_equal(pmm_free_pages(), before);
 	assert_int_equal(domain_flush(d), SL_DEVICE);
 	assert_int_equal(domain_detach(d, FN), SL_DEVICE);
