@@ -130,8 +130,8 @@ bool vtd_pt_all(const struct vtd_pt *pt, iova_t iova, uint64_t len)
 }
 
 /* The level-1 table that has the entries of a range, when it is there and has all of them, and the entry that
- * points to it. It is remembered for vtd_pt_page(), which
- * checks no address: so not the one around the interrupt window. */
+ * points to it. It is remembered for vtd_pt_page(), which checks no address: so not the one around the
+ * interrupt window. */
 static uint64_t *leaf_table(struct vtd_pt *pt, uint64_t iova, uint64_t len, uint64_t **parent)
 {
 	uint64_t *table = pt->top;
@@ -321,6 +321,7 @@ static void unmap_level(struct vtd_pt *pt, uint64_t *parent, uint64_t *table, un
 
 enum sl_err vtd_pt_unmap(struct vtd_pt *pt, iova_t iova, uint64_t len, struct vtd_pt_dead *dead)
 {
+	ASSERT(pt->top); /* gone only after vtd_pt_fini() */
 	struct range r = {.iova = iova.v, .left = len};
 	uint64_t *parent = NULL, *entry = leaf_table(pt, iova.v, len, &parent), n = len / PAGE_SIZE;
 	if (entry ? !all_set(entry, n) : !vtd_pt_all(pt, iova, len))
