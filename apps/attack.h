@@ -40,7 +40,7 @@ struct attack_result {
 	char said[48]; /* by the device */
 };
 
-/* Memory that no device may change in any attack: summed before and after each. At most 64 places. */
+/* Memory that no device may change in any attack: summed before and after each. */
 void attack_guard(const void *va, size_t len);
 void attack_guard_none(void);
 /* Pages of the kernel that stand for the rest of it: a success is seen and not felt. */

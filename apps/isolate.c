@@ -50,7 +50,7 @@ static void guard_all(void)
 	attack_guard(attack_kernel_data(), PAGE_SIZE);
 	attack_guard(attack_kernel_text(), PAGE_SIZE);
 	attack_guard(phys_va(iso.decoy), PAGE_SIZE);
-	for (unsigned i = 0; i < iso.parties && i < 12; i++) {
+	for (unsigned i = 0; i < iso.parties; i++) {
 		const struct party *p = &iso.party[i];
 		attack_guard(p->target.va, PAGE_SIZE);
 		attack_guard(p->readonly.va, PAGE_SIZE);
@@ -92,6 +92,14 @@ static void try(struct machine *m, struct party *p, struct attack a, bool enforc
 	print_result(&p->by, &a, r.outcome == ATTACK_REFUSED ? "refused" : "NOT REFUSED", &r);
 	if (r.outcome != ATTACK_REFUSED)
 		log_text("        ^ %s\n", attack_outcome_text(r.outcome));
+}
+
+/* A case that could not be set up proves nothing: it counts as one that was not refused. */
+static void not_tried(struct machine *m, const struct party *p, const char *what)
+{
+	m->cases++;
+	log_fail("isolate", "run again; if it stays, this attacker's other cases mean little",
+		 "%s: %s could not be tried", p->by.name, what);
 }
 
 static void try_own(struct machine *m, struct party *p)
@@ -202,8 +210,10 @@ static void try_passing(struct machine *m, struct party *p)
 	char said[48];
 	if (!*p->by.dom)
 		return;
-	if (dma_get(*p->by.dom, window_at(m, PAGE_PASSING), PAGE_SIZE, DOMAIN_RW, &b))
+	if (dma_get(*p->by.dom, window_at(m, PAGE_PASSING), PAGE_SIZE, DOMAIN_RW, &b)) {
+		not_tried(m, p, "buffer after unmap");
 		return;
+	}
 	try(m, p,
 	    (struct attack){.name = "runs out of its mapping",
 			    .write = true,
@@ -220,8 +230,7 @@ static void try_passing(struct machine *m, struct party *p)
 	if (landed && !e)
 		try(m, p, a, true);
 	else
-		log_fail("isolate", "run again; if it stays, this attacker's other cases mean nothing",
-			 "%s can not write to its own buffer", p->by.name);
+		not_tried(m, p, a.name);
 	guard_all();
 	if (!e)
 		pmm_free(b.phys, b.len / PAGE_SIZE);
@@ -229,17 +238,15 @@ static void try_passing(struct machine *m, struct party *p)
 
 static void try_platform(struct machine *m, struct party *p)
 {
-	if (p->by.pf) /* what Identify would send as interrupts can not be chosen */
+	if (!p->by.edu) /* only with edu is it ours to choose what would be sent as an interrupt */
 		return;
-	if (p->by.edu)
-		memset(p->by.edu_va, MSI_HARMLESS, 4);
-	uint32_t *words = p->by.edu ? (uint32_t *)p->by.edu_va : NULL;
-	if (words && (*words = MSI_HARMLESS, edu_dma(p->by.edu, p->by.edu_page, 4, false)))
+	*(uint32_t *)(void *)p->by.edu_va = MSI_HARMLESS;
+	if (edu_dma(p->by.edu, p->by.edu_page, 4, false)) {
+		not_tried(m, p, "interrupt window");
 		return;
-	if (words)
-		try(m, p,
-		    (struct attack){.name = "interrupt window", .write = true, .to = MSI_WINDOW, .len = 4},
-		    false);
+	}
+	try(m, p, (struct attack){.name = "interrupt window", .write = true, .to = MSI_WINDOW, .len = 4},
+	    false);
 }
 
 /* Another function's registers, by their address on the bus. */
@@ -275,8 +282,13 @@ static void try_detached(struct machine *m, struct party *p)
 	struct domain *own = iso.edu_dom, *brief;
 	struct dma_buf b;
 	char said[48];
-	if (!p->by.edu || !own || domain_detach(own, p->by.fn))
+	bool brief_gone = false;
+	if (!p->by.edu || !own)
 		return;
+	if (domain_detach(own, p->by.fn)) {
+		not_tried(m, p, a.name);
+		return;
+	}
 	iso.edu_dom = NULL; /* nothing of it is flushed for these attacks */
 	try(m, p, a, true);
 	if (!make_domain(m, "brief", &brief) && !dma_get(brief, p->target.iova, PAGE_SIZE, DOMAIN_RW, &b) &&
@@ -286,11 +298,14 @@ static void try_detached(struct machine *m, struct party *p)
 		a.name = "after its domain is gone";
 		if (!e && !domain_detach(brief, p->by.fn) && !domain_unmap(brief, b.iova, b.len) &&
 		    !domain_destroy(brief)) {
+			brief_gone = true;
 			try(m, p, a, true);
 			guard_all();
 			pmm_free(b.phys, b.len / PAGE_SIZE);
 		}
 	}
+	if (!brief_gone)
+		not_tried(m, p, "after its domain is gone");
 	iso.edu_dom = own;
 	if (domain_attach(own, p->by.fn))
 		log_warn("isolate", "edu could not be attached again");
@@ -422,8 +437,10 @@ static void try_enabled_again(struct machine *m)
 		return;
 	undo_domains(m);
 	undo_sriov(m);
-	if (stage_sriov(m) || vf_give_queues(m, &m->vf[0]) || function_connect(m->vf[0].fn, NULL, &regs))
+	if (stage_sriov(m) || vf_give_queues(m, &m->vf[0]) || function_connect(m->vf[0].fn, NULL, &regs)) {
+		not_tried(m, &(struct party){.by = by}, a.name);
 		return;
+	}
 	iommu_fault_clear(&m->iommu);
 	struct nvme_io io = nvme_io_mmio(regs, m->vf[0].fn->bar[0].size);
 	if (nvme_ctrl_provoke(&io, IOVA(a.to)) == SL_OK)
@@ -451,8 +468,8 @@ enum sl_err stage_isolate(struct machine *m)
 			 sl_err_text(e));
 	for (uint32_t pass = 1; !e && pass <= m->boot->cfg.passes; pass++) {
 		log_line("isolate",
-			 "pass %u of %u: %u attackers; each line one forbidden DMA, everyone else working "
-			 "meanwhile",
+			 "pass %u of %u: %u attackers; each line one forbidden DMA, after which every VF's "
+			 "work is checked",
 			 pass, m->boot->cfg.passes, iso.parties);
 		run_pass(m);
 		log_line("isolate",
