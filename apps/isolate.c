@@ -226,6 +226,7 @@ static void try_passing(struct machine *m, struct party *p)
 	enum sl_err e = attack_strike(m, &p->by, &a, said, sizeof said);
 	bool landed = !e && !pattern_is_zero(b.va, PAGE_SIZE);
 	e = domain_unmap(*p->by.dom, b.iova, b.len);
+	memset(b.va, 0, PAGE_SIZE); /* or the same data again would pass for no change */
 	attack_guard(b.va, PAGE_SIZE);
 	if (landed && !e)
 		try(m, p, a, true);
@@ -294,6 +295,7 @@ static void try_detached(struct machine *m, struct party *p)
 	if (!make_domain(m, "brief", &brief) && !dma_get(brief, p->target.iova, PAGE_SIZE, DOMAIN_RW, &b) &&
 	    !domain_attach(brief, p->by.fn)) {
 		enum sl_err e = attack_strike(m, &p->by, &a, said, sizeof said);
+		memset(b.va, 0, PAGE_SIZE); /* or the same data again would pass for no change */
 		attack_guard(b.va, PAGE_SIZE);
 		a.name = "after its domain is gone";
 		if (!e && !domain_detach(brief, p->by.fn) && !domain_unmap(brief, b.iova, b.len) &&
