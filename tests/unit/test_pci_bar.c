@@ -6,33 +6,8 @@
 #include <string.h>
 #include "kernel/pmm.h"
 #include "pci/priv.h"
-#include "tests/model/cfg_model.h"
 #include "tests/unit/support.h"
-
-static struct cm m;
-static struct pci pci;
-
-static int setup(void **state)
-{
-	(void)state;
-	cm_init(&m);
-	memset(&pci, 0, sizeof(pci));
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	if (m.violations)
-		fail_msg("%s", m.why);
-	cm_free(&m);
-	return 0;
-}
-
-static void scan(void)
-{
-	assert_int_equal(pci_scan(&pci, &m.cfg, 0, 0, 255), SL_OK);
-}
+#include "tests/unit/support_pci.h"
 
 static struct pci_func *at(unsigned bus, unsigned dev)
 {
@@ -72,7 +47,7 @@ static void test_kinds(void **state)
 	uint8_t before[2][64];
 	memcpy(before[0], a->data, 64);
 	memcpy(before[1], b->data, 64);
-	scan();
+	scan_all();
 	bar_is(&at(0, 1)->bar[0], 0x1234560000, 0x4000, "6");
 	bar_is(&at(0, 1)->bar[1], 0, 0, "");
 	bar_is(&at(0, 1)->bar[2], 0xfe000000, 0x1000, "");
@@ -95,7 +70,7 @@ static void test_host_bridge_left_alone(void **state)
 	struct cm_fn *a = cm_add(&m, NULL, 0, 0, 0, 0x29c08086, 0x060000);
 	cm_bar(a, 0x10, 0x1000, 0, 0xfe000000);
 	cm_put(a, 4, 2, 6);
-	scan();
+	scan_all();
 	assert_int_equal(m.writes, 0);
 	assert_int_equal(at(0, 0)->bar[0].size, 0);
 }
@@ -111,7 +86,7 @@ static void test_windows(void **state)
 	cm_put(b, 0x20, 4, 0);          /* never set: not a window from 0 to 1 MiB */
 	cm_put(b, 0x24, 4, 0xe000d000); /* a 32-bit prefetchable window ... */
 	cm_put(b, 0x28, 4, 0x55);       /* ... has no upper half */
-	scan();
+	scan_all();
 	assert_int_equal(at(0, 1)->mem.base, 0xc0000000);
 	assert_int_equal(at(0, 1)->mem.size, 0x200000);
 	assert_int_equal(at(0, 1)->pref.base, 0x800000000);
@@ -142,7 +117,7 @@ static void test_gap(void **state)
 	cm_sriov(&m, on_up, 0x100, 8, 8, 1);
 	cm_bar(on_up, 0x124, 0x4000, 4, 0xc0610000); /* 8 VFs: to 0xc062ffff */
 	cm_bar(on_up, 0x12c, 0x10, 1, 0x1000);       /* VF BARs are never I/O */
-	scan();
+	scan_all();
 	const struct pci_func *bridge = at(1, 0);
 	assert_int_equal(at(2, 2)->vf_bar[0].size, 0x4000);
 	assert_int_equal(at(2, 2)->vf_bar[2].size, 0);
@@ -176,7 +151,7 @@ static void test_gap_at_the_end(void **state)
 	cm_window_pref(rp, 0xffffffff00000000, 0xffffffffffffffff);
 	struct cm_fn *d = cm_add(&m, rp, 0, 0, 0, 0x00101b36, 0x010802);
 	cm_bar(d, 0x10, 0x80000000, 0xc, 0xffffffff80000000);
-	scan();
+	scan_all();
 	assert_int_equal(at(0, 1)->pref.size, 0x100000000);
 	assert_int_equal(pci_gap_find(&pci, at(0, 1), true, 0x80000000, 0x80000000, &addr), SL_OK);
 	assert_int_equal(addr, 0xffffffff00000000);
@@ -191,11 +166,11 @@ int main(void)
 	if (pmm_add(ram, 16 << 8) != SL_OK)
 		return 1;
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_kinds, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_host_bridge_left_alone, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_windows, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_gap, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_gap_at_the_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_kinds, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_host_bridge_left_alone, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_windows, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_gap, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_gap_at_the_end, pci_setup, pci_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

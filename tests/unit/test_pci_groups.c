@@ -11,31 +11,11 @@
 #include "pci/groups.h"
 #include "pci/replay.h"
 #include "pci/sriov.h"
-#include "tests/model/cfg_model.h"
 #include "tests/unit/support.h"
+#include "tests/unit/support_pci.h"
 
 #define NVME 0x00101b36
 #define ALL  0x5f /* what a full ACS capability offers */
-
-static struct cm m;
-static struct pci pci;
-
-static int setup(void **state)
-{
-	(void)state;
-	cm_init(&m);
-	memset(&pci, 0, sizeof(pci));
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	if (m.violations)
-		fail_msg("%s", m.why);
-	cm_free(&m);
-	return 0;
-}
 
 /* An ACS capability at 148h, all of its control bits writable that it has. */
 static struct cm_fn *acs(struct cm_fn *f, unsigned cap)
@@ -554,16 +534,11 @@ static void test_whole_path(void **state)
 	assert_string_equal(why(0x300, 1), "");
 }
 
-static void test_dump(const char *name, const char *want, unsigned last)
+static void test_dump(const char *name, const char *want, uint16_t last)
 {
-	char path[512];
-	if (!support_file("lspci", name, path, sizeof(path)))
+	struct replay *r;
+	if (!scan_recorded(name, last, &r))
 		return;
-	struct replay *r = replay_load(path);
-	assert_non_null(r);
-	memset(&pci, 0, sizeof(pci));
-	for (uint16_t seg = 0; seg <= last; seg++)
-		assert_int_equal(pci_scan(&pci, replay_cfg(r), seg, 0, 255), SL_OK);
 	const char *got = text();
 	if (want)
 		assert_string_equal(got, want);
@@ -704,26 +679,26 @@ int main(void)
 	if (pmm_add(ram, 16 << 8) != SL_OK)
 		return 1;
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_root_ports, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_stuck_bits, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_ports_of_one_slot, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_multi_function, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_root_bus, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_switch, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_switch_of_one_slot, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_upstream_with_functions, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_conventional_bridges, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_aliases, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_alias_room, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_vfs, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_ari, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_wide_acs, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_wide_acs_at_end, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_old_pch, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_odd_bridges, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_whole_path, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_real_machines, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_recorded_machines, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_root_ports, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_stuck_bits, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_ports_of_one_slot, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_multi_function, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_root_bus, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_switch, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_switch_of_one_slot, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_upstream_with_functions, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_conventional_bridges, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_aliases, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_alias_room, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_vfs, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_ari, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_wide_acs, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_wide_acs_at_end, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_old_pch, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_odd_bridges, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_whole_path, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_real_machines, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_recorded_machines, pci_setup, pci_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,36 +10,21 @@
 #include "kernel/time.h"
 #include "pci/replay.h"
 #include "pci/sriov.h"
-#include "tests/model/cfg_model.h"
 #include "tests/unit/support.h"
+#include "tests/unit/support_pci.h"
 
 #define CAP    0x120 /* of every PF here */
 #define WINDOW 0xc0000000u
 
-static struct cm m;
-static struct pci pci;
 static struct cm_fn *port, *dev;
 static struct pci_func *pf;
 static struct sriov s;
-static char logged[4096];
 static uint8_t port_before[0x1000], dev_before[0x1000];
-
-static void sink(const char *text, size_t len)
-{
-	size_t have = strlen(logged);
-	if (len < sizeof(logged) - have) {
-		memcpy(logged + have, text, len);
-		logged[have + len] = 0;
-	}
-}
 
 /* A root port with buses 1-2 and a 4 MiB window, and below it a PF with 8 VFs of 16 KiB. */
 static int setup(void **state)
 {
-	(void)state;
-	cm_init(&m);
-	memset(&pci, 0, sizeof(pci));
-	logged[0] = 0;
+	pci_setup(state);
 	port = cm_bridge(&m, NULL, 0, 0, 0x08, 1, 2, 4);
 	cm_window(port, WINDOW, WINDOW + 0x3fffff);
 	dev = cm_add(&m, port, 0, 0, 0, 0x10c98086, 0x020000);
@@ -51,16 +36,6 @@ static int setup(void **state)
 	dev->offset[1] = 0x80;
 	cm_bar(dev, CAP + 0x24, 0x4000, 0x4, WINDOW + 0x200000);
 	cm_bar(dev, CAP + 0x30, 0x4000, 0xc, WINDOW + 0x220000);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	unsigned violations = m.violations;
-	cm_free(&m);
-	if (violations)
-		fail_msg("%u violations, the last: %s", violations, m.why);
 	return 0;
 }
 
@@ -485,13 +460,9 @@ static void test_device_refuses(void **state)
 static void read_dump(const char *name, unsigned bus, unsigned total, unsigned num, unsigned offset,
 		      unsigned stride, unsigned vf)
 {
-	char path[512];
-	if (!support_file("lspci", name, path, sizeof(path)))
+	struct replay *r;
+	if (!scan_recorded(name, 0, &r))
 		return;
-	struct replay *r = replay_load(path);
-	assert_non_null(r);
-	memset(&pci, 0, sizeof(pci));
-	assert_int_equal(pci_scan(&pci, replay_cfg(r), 0, 0, 255), SL_OK);
 	pf = pci_find(&pci, bdf_make(0, bus, 0, 0));
 	assert_non_null(pf);
 	assert_int_equal(sriov_read(&pci, pf, &s), SL_OK);
@@ -549,14 +520,14 @@ static void test_out_of_memory(void **state)
 	assert_int_equal(pci_scan(&other, &m.cfg, 0, 0, 0x1f), SL_NOMEM);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, pci_teardown)
 
 int main(void)
 {
 	phys_t ram = support_ram(16 << 20, 0x40000000);
 	if (pmm_add(ram, 16 << 8) != SL_OK)
 		return 1;
-	log_sink_add(sink);
+	log_sink_add(logged_sink);
 	const struct CMUnitTest tests[] = {
 		TEST(test_read),
 		TEST(test_with_ari),
