@@ -14,7 +14,8 @@ enum sl_err dma_get(struct domain *dom, iova_t iova, uint64_t len, unsigned perm
 	else
 		e = domain_map(dom, iova, phys, len, perm);
 	if (e) {
-		pmm_free(phys, len / PAGE_SIZE);
+		if (e != SL_TIMEOUT && e != SL_DEVICE) /* then a device may still reach it: domain_map() */
+			pmm_free(phys, len / PAGE_SIZE);
 		return e;
 	}
 	*out = (struct dma_buf){phys_va(phys), iova, phys, len, dom};

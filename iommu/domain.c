@@ -9,6 +9,8 @@
 
 #define PHYS_END  BIT(52) /* what an entry can hold */
 #define NOINLINE  __attribute__((noinline))
+#define INLINE    inline __attribute__((always_inline))
+#define LIKELY(x) __builtin_expect((x), 1)
 #define EMPTY_MAX 16 /* empty tables that a domain keeps */
 
 struct domain {
@@ -78,7 +80,7 @@ enum sl_err domain_create_passthrough(struct iommu *mmu, const char *name, struc
 		return e;
 	(*out)->name = name;
 	(*out)->pass = true;
-	(*out)->pt.leaf_at = UINT64_MAX;
+	vtd_pt_none(&(*out)->pt);
 	return SL_OK;
 }
 
@@ -95,29 +97,36 @@ uint64_t domain_aperture(const struct domain *dom)
 	return BIT(dom->mmu->width);
 }
 
-/* One page-selective descriptor over the smallest block of 2^am pages around the range where the unit has
- * that, else the whole domain: VT-d §6.5.2.3. leaf_only: no table has been added or taken out. */
-static struct vtd_desc range_desc(const struct vtd_unit *u, const struct domain *dom, uint64_t from,
-				  uint64_t end, bool leaf_only)
+/* In which bits the addresses of a range differ from the first. */
+static uint64_t differ(uint64_t from, uint64_t len)
 {
-	uint64_t differ = (from ^ (end - 1)) / PAGE_SIZE;
-	unsigned am = differ ? 64 - (unsigned)__builtin_clzll(differ) : 0;
+	return from ^ (from + len - 1);
+}
+
+/* One page-selective descriptor over the smallest block of 2^am pages that has the address and all that
+ * differ from it in those bits, where the unit has that, else the whole domain: VT-d §6.5.2.3. leaf_only: no
+ * table has been added or taken out. */
+static struct vtd_desc range_desc(const struct vtd_unit *u, const struct domain *dom, uint64_t at,
+				  uint64_t bits, bool leaf_only)
+{
+	bits /= PAGE_SIZE;
+	unsigned am = bits ? 64 - (unsigned)__builtin_clzll(bits) : 0;
 	if (!(u->cap & CAP_PSI) || am > FGET(u->cap, CAP_MAMV))
 		return vtd_desc_iotlb_domain(dom->id, vtd_drain(u));
-	return vtd_desc_iotlb_page(dom->id, IOVA(ALIGN_DOWN(from, PAGE_SIZE << am)), am, leaf_only,
+	return vtd_desc_iotlb_page(dom->id, IOVA(ALIGN_DOWN(at, PAGE_SIZE << am)), am, leaf_only,
 				   vtd_drain(u));
 }
 
 /* In every unit that may have something of the domain in its caches; all are tried, the first error counts.
  */
-static enum sl_err invalidate(struct domain *dom, uint64_t from, uint64_t end, bool leaf_only)
+static enum sl_err invalidate(struct domain *dom, uint64_t at, uint64_t bits, bool leaf_only)
 {
 	enum sl_err first = SL_OK;
 	for (unsigned i = 0; i < dom->mmu->unit_count; i++) {
 		struct vtd_unit *u = &dom->mmu->unit[i];
 		if (!dom->refs[i] || !u->on)
 			continue;
-		struct vtd_desc d = range_desc(u, dom, from, end, leaf_only);
+		struct vtd_desc d = range_desc(u, dom, at, bits, leaf_only);
 		enum sl_err e = vtd_inv_run(u, &d, 1);
 		if (e && !first)
 			first = e;
@@ -133,7 +142,7 @@ static enum sl_err announce(struct domain *dom, uint64_t iova, uint64_t len)
 		struct vtd_unit *u = &dom->mmu->unit[i];
 		if (!dom->refs[i] || !u->on || !(u->cap & (CAP_CM | CAP_RWBF)))
 			continue;
-		struct vtd_desc d = range_desc(u, dom, iova, iova + len, false);
+		struct vtd_desc d = range_desc(u, dom, iova, differ(iova, len), false);
 		enum sl_err e = u->cap & CAP_CM ? vtd_inv_run(u, &d, 1) : vtd_unit_write_flush(u);
 		if (e)
 			return e;
@@ -145,22 +154,22 @@ static enum sl_err announce(struct domain *dom, uint64_t iova, uint64_t len)
  * are lost on purpose. */
 NOINLINE static enum sl_err settle(struct domain *dom)
 {
-	if (dom->pt.empty > EMPTY_MAX)
-		vtd_pt_prune(&dom->pt, &dom->dead);
+	struct vtd_pt_dead *dead = &dom->dead;
 	vtd_pt_sync(&dom->pt);
-	if (!dom->dead.end)
+	if (dom->pt.empty > EMPTY_MAX)
+		vtd_pt_prune(&dom->pt, dead);
+	if (!dead->differ)
 		return SL_OK;
-	enum sl_err e = invalidate(dom, dom->dead.from, dom->dead.end, !dom->dead.tables);
-	if (e)
-		dom->dead.first = NULL;
-	vtd_pt_free(&dom->pt, &dom->dead);
+	enum sl_err e = invalidate(dom, dead->at, dead->differ, !dead->tables);
+	if (dead->first && !e)
+		vtd_pt_free(&dom->pt, dead);
+	*dead = (struct vtd_pt_dead){0};
 	return e;
 }
 
 enum sl_err domain_trim(struct domain *dom)
 {
-	if (dom->pt.empty)
-		vtd_pt_prune(&dom->pt, &dom->dead);
+	vtd_pt_prune(&dom->pt, &dom->dead);
 	return settle(dom);
 }
 
@@ -175,12 +184,9 @@ NOINLINE static enum sl_err map_any(struct domain *dom, iova_t iova, phys_t phys
 	if (!range_ok(iova.v, len, domain_aperture(dom)) || !range_ok(phys.v, len, PHYS_END))
 		return SL_RANGE;
 	uint64_t mapped;
-	enum sl_err e = SL_OK;
-	if (dom->pt.empty && dom->mmu->large && len >= PAGE_2M)
-		e = domain_trim(dom); /* empty tables may stand where a large page could */
-	if (e)
-		return e;
-	e = vtd_pt_map(&dom->pt, iova, phys, len, perm, &mapped);
+	enum sl_err e = vtd_pt_map(&dom->pt, iova, phys, len, perm, &mapped, &dom->dead);
+	if (!e && !dom->batch)
+		e = settle(dom); /* empty tables may have stood where a large page went */
 	if (!e)
 		e = announce(dom, iova.v, len);
 	if (!e || !mapped)
@@ -191,17 +197,69 @@ NOINLINE static enum sl_err map_any(struct domain *dom, iova_t iova, phys_t phys
 	return undo ? undo : e;
 }
 
-/* That there is a table for a device address says that it lies in the aperture. */
+/* Does a page of this size, which lies on a multiple of it, reach into the interrupt window? */
+static inline bool in_window(uint64_t page, uint64_t size)
+{
+	uint64_t window = IOMMU_MSI_END - IOMMU_MSI_BASE, block = size > window ? size : window;
+	return ALIGN_DOWN(page, block) == ALIGN_DOWN(IOMMU_MSI_BASE, block);
+}
+
+NOINLINE static enum sl_err wrote(struct domain *dom, const uint64_t *entry)
+{
+	vtd_pt_wrote(&dom->pt, entry);
+	return dom->batch ? SL_OK : settle(dom);
+}
+
+/* After a page came or went. In a batch there is most often nothing to do; else no line is ever left dirty.
+ */
+static inline enum sl_err finish(struct domain *dom, const uint64_t *entry)
+{
+	return vtd_pt_line(entry) == dom->pt.dirty ? SL_OK : wrote(dom, entry);
+}
+
+/* One page in the table that was used last; false when it does not belong there, or anything is wrong. That
+ * there is a table of small pages for a device address says that it lies in the aperture. */
+static INLINE bool map_page(struct domain *dom, unsigned level, uint64_t iova, uint64_t phys, unsigned perm,
+			    uint64_t **entry)
+{
+	uint64_t size = vtd_pt_size(level), low = size - 1;
+	if ((iova & low) | (phys & (low | ~SS_ADDR)) || in_window(iova, size) || in_window(phys, size) ||
+	    perm - 1 >= DOMAIN_RW || dom->mmu->announce || (level > 1 && iova >= domain_aperture(dom)))
+		return false;
+	return vtd_pt_map_page(&dom->pt, level, iova, phys, perm, entry);
+}
+
+static INLINE bool map_single(struct domain *dom, iova_t iova, phys_t phys, uint64_t len, unsigned perm,
+			      uint64_t **entry)
+{
+	return LIKELY(len == PAGE_SIZE) ? map_page(dom, 1, iova.v, phys.v, perm, entry)
+	       : len == PAGE_2M         ? map_page(dom, 2, iova.v, phys.v, perm, entry)
+	       : len == PAGE_1G         ? map_page(dom, 3, iova.v, phys.v, perm, entry)
+					: false;
+}
+
+/* Is the table for a single page there? Then it is now the one that was used last. */
+static bool look(struct domain *dom, iova_t iova, uint64_t len)
+{
+	unsigned level = len == PAGE_SIZE ? 1 : len == PAGE_2M ? 2 : len == PAGE_1G ? 3 : 0;
+	return level && !dom->pass && iova.v < domain_aperture(dom) && vtd_pt_look(&dom->pt, level, iova);
+}
+
+NOINLINE static enum sl_err map_elsewhere(struct domain *dom, iova_t iova, phys_t phys, uint64_t len,
+					  unsigned perm)
+{
+	uint64_t *entry;
+	if (look(dom, iova, len) && map_single(dom, iova, phys, len, perm, &entry))
+		return finish(dom, entry);
+	return map_any(dom, iova, phys, len, perm);
+}
+
 enum sl_err domain_map(struct domain *dom, iova_t iova, phys_t phys, uint64_t len, unsigned perm)
 {
-	if (len == PAGE_SIZE && IS_ALIGNED(iova.v, PAGE_SIZE) && !(phys.v & ~SS_ADDR) &&
-	    phys.v - IOMMU_MSI_BASE >= IOMMU_MSI_END - IOMMU_MSI_BASE && perm - 1 < DOMAIN_RW &&
-	    !dom->mmu->announce && vtd_pt_map_page(&dom->pt, iova.v, phys.v, perm)) {
-		if (!dom->batch)
-			vtd_pt_sync(&dom->pt);
-		return SL_OK;
-	}
-	return map_any(dom, iova, phys, len, perm);
+	uint64_t *entry;
+	if (map_single(dom, iova, phys, len, perm, &entry))
+		return finish(dom, entry);
+	return map_elsewhere(dom, iova, phys, len, perm);
 }
 
 NOINLINE static enum sl_err unmap_any(struct domain *dom, iova_t iova, uint64_t len)
@@ -215,12 +273,37 @@ NOINLINE static enum sl_err unmap_any(struct domain *dom, iova_t iova, uint64_t 
 	return e ? e : done;
 }
 
+static INLINE bool unmap_page(struct domain *dom, unsigned level, uint64_t iova, uint64_t **entry)
+{
+	uint64_t low = vtd_pt_size(level) - 1;
+	if (iova & low || !vtd_pt_unmap_page(&dom->pt, level, iova, entry))
+		return false;
+	vtd_pt_owe(&dom->dead, iova, low);
+	return true;
+}
+
+static INLINE bool unmap_single(struct domain *dom, iova_t iova, uint64_t len, uint64_t **entry)
+{
+	return LIKELY(len == PAGE_SIZE) ? unmap_page(dom, 1, iova.v, entry)
+	       : len == PAGE_2M         ? unmap_page(dom, 2, iova.v, entry)
+	       : len == PAGE_1G         ? unmap_page(dom, 3, iova.v, entry)
+					: false;
+}
+
+NOINLINE static enum sl_err unmap_elsewhere(struct domain *dom, iova_t iova, uint64_t len)
+{
+	uint64_t *entry;
+	if (look(dom, iova, len) && unmap_single(dom, iova, len, &entry))
+		return finish(dom, entry);
+	return unmap_any(dom, iova, len);
+}
+
 enum sl_err domain_unmap(struct domain *dom, iova_t iova, uint64_t len)
 {
-	if (len != PAGE_SIZE || !IS_ALIGNED(iova.v, PAGE_SIZE) || !vtd_pt_unmap_page(&dom->pt, iova.v))
-		return unmap_any(dom, iova, len);
-	vtd_pt_owe(&dom->dead, iova.v, iova.v + PAGE_SIZE);
-	return dom->batch ? SL_OK : settle(dom);
+	uint64_t *entry;
+	if (unmap_single(dom, iova, len, &entry))
+		return finish(dom, entry);
+	return unmap_elsewhere(dom, iova, len);
 }
 
 void domain_unmap_begin(struct domain *dom)

@@ -25,7 +25,8 @@ enum sl_err domain_create_passthrough(struct iommu *mmu, const char *name, struc
 /* Lets device address [iova, iova + len) reach memory [phys, phys + len) with perm, by the largest pages that
  * the units, the alignment and the length allow. All three are multiples of PAGE_SIZE. SL_RANGE outside the
  * aperture or inside the interrupt window 0xfee00000..0xfeefffff, SL_EXISTS when any page of it is mapped
- * already (nothing is changed then), SL_NOMEM. */
+ * already (nothing is changed then), SL_NOMEM. SL_TIMEOUT or SL_DEVICE when a unit did not answer: nothing is
+ * mapped, but the memory must not be reused. */
 enum sl_err domain_map(struct domain *dom, iova_t iova, phys_t phys, uint64_t len, unsigned perm) MUST_CHECK;
 
 /* Clears the mapping, then invalidates and waits: when it returns SL_OK no device can reach the memory any
@@ -62,7 +63,8 @@ enum sl_err domain_detach(struct domain *dom, bdf_t fn) MUST_CHECK;
 /* Drops every cached translation of the domain in every unit it is attached under, and waits. */
 enum sl_err domain_flush(struct domain *dom) MUST_CHECK;
 
-/* Gives tables that hold nothing any more back to the page allocator. */
+/* Gives tables that hold nothing any more back to the page allocator. A few are kept else, until a larger
+ * page takes their place or there are too many. */
 enum sl_err domain_trim(struct domain *dom) MUST_CHECK;
 
 /* Frees the tables, the device addresses given out and the id. SL_BUSY while a function is attached. */

@@ -2,18 +2,9 @@
 #include "kernel/panic.h"
 #include "kernel/pmm.h"
 
-#define LEVEL_BITS 9
-#define MSI_WINDOW 0xfee00000ull /* VT-d §3.14 */
-
-/* Bytes that one entry of a table at this level decides on: level 1 has 4 KiB pages. */
-static uint64_t entry_size(unsigned level)
-{
-	return PAGE_SIZE << (LEVEL_BITS * (level - 1));
-}
-
 static unsigned entry_index(uint64_t iova, unsigned level)
 {
-	return (unsigned)(iova / entry_size(level)) % SS_ENTRIES;
+	return (unsigned)(iova >> vtd_pt_shift(level)) % SS_ENTRIES;
 }
 
 static bool is_leaf(uint64_t entry, unsigned level)
@@ -62,22 +53,43 @@ static unsigned live(uint64_t entry)
 	return (unsigned)FGET(entry, SS_LIVE);
 }
 
-/* n more entries are in use, or less, of the table that *entry points to. Hardware ignores the count, so the
- * store needs no flush. entry: NULL for the top table, which nothing counts. */
+/* n more entries are in use, or less, of the table that *entry points to, which is not remembered. */
 static void live_add(struct vtd_pt *pt, uint64_t *entry, int n)
 {
-	if (!entry || !n)
+	if (!n)
 		return;
 	if (!live(*entry))
 		pt->empty--;
-	store(entry, *entry + (uint64_t)(n * (int64_t)SS_LIVE_ONE));
+	vtd_pt_count(entry, n);
 	if (!live(*entry))
 		pt->empty++;
 }
 
+/* While a table is remembered its count changes without a look at pt->empty: that is done here. */
+static void forget(struct vtd_pt *pt, unsigned level)
+{
+	struct vtd_pt_near *near = &pt->near[level - 1];
+	if (near->table && !live(*near->parent))
+		pt->empty++;
+	*near = (struct vtd_pt_near){.at = UINT64_MAX};
+}
+
+static void forget_all(struct vtd_pt *pt)
+{
+	for (unsigned level = 1; level <= VTD_PAGE_KINDS; level++)
+		forget(pt, level);
+}
+
+void vtd_pt_none(struct vtd_pt *pt)
+{
+	*pt = (struct vtd_pt){0};
+	forget_all(pt);
+}
+
 enum sl_err vtd_pt_init(struct vtd_pt *pt, unsigned levels, unsigned large, const struct vtd_io *sync)
 {
-	*pt = (struct vtd_pt){.levels = levels, .large = large, .sync = sync, .leaf_at = UINT64_MAX};
+	*pt = (struct vtd_pt){.levels = levels, .large = large, .sync = sync, .root = SS_LIVE_ONE};
+	forget_all(pt);
 	pt->top = table_make(pt);
 	if (!pt->top)
 		return SL_NOMEM;
@@ -104,52 +116,73 @@ uint64_t vtd_pt_find(const struct vtd_pt *pt, iova_t iova, uint64_t *size)
 	const uint64_t *table = pt->top;
 	for (unsigned level = pt->levels;; level--) {
 		uint64_t entry = table[entry_index(iova.v, level)];
-		*size = entry_size(level);
+		*size = vtd_pt_size(level);
 		if (!entry || is_leaf(entry, level))
 			return entry;
 		table = child_of(entry);
 	}
 }
 
+/* Is there a place in [from, end), which lies under the table, that is mapped, or that is not? */
+static bool has(const uint64_t *table, unsigned level, uint64_t from, uint64_t end, bool mapped)
+{
+	uint64_t size = vtd_pt_size(level);
+	for (uint64_t at = from, next; at < end; at = next) {
+		uint64_t entry = table[entry_index(at, level)];
+		next = ALIGN_DOWN(at, size) + size;
+		bool page = entry && is_leaf(entry, level);
+		if (page || !live(entry)) {
+			if (page == mapped)
+				return true;
+		} else if (has(child_of(entry), level - 1, at, next < end ? next : end, mapped)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 bool vtd_pt_any(const struct vtd_pt *pt, iova_t iova, uint64_t len)
 {
-	uint64_t end = iova.v + len, size;
-	for (uint64_t at = iova.v; at < end; at = ALIGN_DOWN(at, size) + size)
-		if (vtd_pt_find(pt, IOVA(at), &size))
-			return true;
-	return false;
+	return has(pt->top, pt->levels, iova.v, iova.v + len, true);
 }
 
 bool vtd_pt_all(const struct vtd_pt *pt, iova_t iova, uint64_t len)
 {
-	uint64_t end = iova.v + len, size;
-	for (uint64_t at = iova.v; at < end; at = ALIGN_DOWN(at, size) + size)
-		if (!vtd_pt_find(pt, IOVA(at), &size))
+	return !has(pt->top, pt->levels, iova.v, iova.v + len, false);
+}
+
+/* The level of the largest pages whose size divides all that is set in bits. */
+static unsigned page_level(const struct vtd_pt *pt, uint64_t bits)
+{
+	if (pt->large & VTD_PAGE_1G && IS_ALIGNED(bits, PAGE_1G))
+		return 3;
+	return pt->large & VTD_PAGE_2M && IS_ALIGNED(bits, PAGE_2M) ? 2 : 1;
+}
+
+bool vtd_pt_look(struct vtd_pt *pt, unsigned level, iova_t iova)
+{
+	uint64_t *table = pt->top, *parent = &pt->root;
+	if (!page_allowed(pt, level))
+		return false;
+	for (unsigned l = pt->levels; l > level; l--) {
+		parent = &table[entry_index(iova.v, l)];
+		if (!*parent || *parent & SS_PS)
 			return false;
+		table = child_of(*parent);
+	}
+	forget(pt, level);
+	pt->near[level - 1] = (struct vtd_pt_near){iova.v >> vtd_pt_shift(level + 1), table, parent};
+	if (!live(*parent))
+		pt->empty--;
 	return true;
 }
 
-/* The level-1 table that has the entries of a range, when it is there and has all of them, and the entry that
- * points to it. It is remembered for vtd_pt_page(), which checks no address: so not the one around the
- * interrupt window. */
-static uint64_t *leaf_table(struct vtd_pt *pt, uint64_t iova, uint64_t len, uint64_t **parent)
+/* The entries of a range, when one table of the level is there that has all of them. It is remembered. */
+static uint64_t *entries_of(struct vtd_pt *pt, unsigned level, iova_t iova, uint64_t len)
 {
-	uint64_t *table = pt->top;
-	if ((iova ^ (iova + len - 1)) >= PAGE_2M)
+	if ((iova.v ^ (iova.v + len - 1)) >> vtd_pt_shift(level + 1) || !vtd_pt_look(pt, level, iova))
 		return NULL;
-	for (unsigned shift = 12 + LEVEL_BITS * (pt->levels - 1); shift > 12; shift -= LEVEL_BITS) {
-		uint64_t *entry = &table[iova >> shift & (SS_ENTRIES - 1)];
-		if (!*entry || *entry & SS_PS)
-			return NULL;
-		*parent = entry;
-		table = child_of(*entry);
-	}
-	if (iova / PAGE_2M != MSI_WINDOW / PAGE_2M) {
-		pt->leaf_at = iova / PAGE_2M;
-		pt->leaf = table;
-		pt->leaf_parent = *parent;
-	}
-	return table + (iova >> 12 & (SS_ENTRIES - 1));
+	return &pt->near[level - 1].table[entry_index(iova.v, level)];
 }
 
 /* One step of a mapping: where it goes, what is left, what is done. */
@@ -166,23 +199,44 @@ static void range_advance(struct range *r, uint64_t n)
 	r->done += n;
 }
 
+/* Takes a table with no page in it, and those below it, out of the tree: the entry that points to it is
+ * cleared. A unit may go on walking it until it is invalidated: a page address has R and W clear, so the
+ * chain maps nothing. */
+static void bury(struct vtd_pt *pt, uint64_t *entry, struct vtd_pt_dead *dead)
+{
+	uint64_t *table = child_of(*entry);
+	for (unsigned i = 0; live(*entry) && i < SS_ENTRIES; i++) {
+		if (!table[i])
+			continue;
+		bury(pt, &table[i], dead);
+		live_add(pt, entry, -1);
+	}
+	store(entry, 0);
+	flush(pt, entry, sizeof(*entry));
+	store(&table[0], dead->first ? va_phys(dead->first).v : 0);
+	dead->first = table;
+	dead->tables = true;
+	pt->empty--;
+}
+
 static enum sl_err map_level(struct vtd_pt *pt, uint64_t *parent, uint64_t *table, unsigned level,
-			     struct range *r);
+			     struct range *r, struct vtd_pt_dead *dead);
 
 /* The part of r that lies under one entry, in a table below it. A new table is filled first and becomes
  * reachable by one store; when nothing came into it, it is not put in place. *added: an entry is in use that
  * was not. */
-static enum sl_err map_below(struct vtd_pt *pt, uint64_t *entry, unsigned level, struct range *r, int *added)
+static enum sl_err map_below(struct vtd_pt *pt, uint64_t *entry, unsigned level, struct range *r, int *added,
+			     struct vtd_pt_dead *dead)
 {
 	ASSERT(level > 1); /* a page of 4 KiB always fits: vtd_pt_map() has seen that nothing is there */
 	if (*entry)
-		return map_level(pt, entry, child_of(*entry), level - 1, r);
+		return map_level(pt, entry, child_of(*entry), level - 1, r, dead);
 	uint64_t *child = table_make(pt), before = r->done;
 	if (!child)
 		return SL_NOMEM;
 	uint64_t made = (va_phys(child).v & SS_ADDR) | SS_R | SS_W;
 	pt->empty++;
-	enum sl_err e = map_level(pt, &made, child, level - 1, r);
+	enum sl_err e = map_level(pt, &made, child, level - 1, r, dead);
 	if (r->done == before) {
 		pt->empty--;
 		table_free(pt, child);
@@ -197,76 +251,69 @@ static enum sl_err map_below(struct vtd_pt *pt, uint64_t *entry, unsigned level,
 
 /* As much of r as one table covers. parent: the entry that points to it. */
 static enum sl_err map_level(struct vtd_pt *pt, uint64_t *parent, uint64_t *table, unsigned level,
-			     struct range *r)
+			     struct range *r, struct vtd_pt_dead *dead)
 {
-	uint64_t size = entry_size(level);
+	uint64_t size = vtd_pt_size(level);
 	unsigned first = entry_index(r->iova, level), i = first;
 	int added = 0;
 	enum sl_err e = SL_OK;
 	for (; !e && r->left && i < SS_ENTRIES; i++) {
-		if (page_allowed(pt, level) && !table[i] && IS_ALIGNED(r->iova | r->phys, size) &&
-		    r->left >= size) {
+		if (page_allowed(pt, level) && IS_ALIGNED(r->iova | r->phys, size) && r->left >= size) {
+			if (table[i]) {
+				bury(pt, &table[i], dead);
+				vtd_pt_owe(dead, r->iova, size - 1);
+				added--;
+			}
 			store(&table[i], (r->phys & SS_ADDR) | r->perm | (level > 1 ? SS_PS : 0));
 			range_advance(r, size);
 			added++;
 			continue;
 		}
-		e = map_below(pt, &table[i], level, r, &added);
+		e = map_below(pt, &table[i], level, r, &added, dead);
 	}
 	flush(pt, &table[first], (i - first) * sizeof(*table));
 	live_add(pt, parent, added);
 	return e;
 }
 
-static bool any_set(const uint64_t *entry, uint64_t n)
+static bool all_free(const uint64_t *entry, uint64_t n)
 {
 	for (uint64_t i = 0; i < n; i++)
 		if (entry[i])
-			return true;
-	return false;
+			return false;
+	return true;
 }
 
-static bool all_set(const uint64_t *entry, uint64_t n)
+static bool all_pages(const uint64_t *entry, uint64_t n, unsigned level)
 {
 	for (uint64_t i = 0; i < n; i++)
-		if (!entry[i])
+		if (!entry[i] || !is_leaf(entry[i], level))
 			return false;
 	return true;
 }
 
 enum sl_err vtd_pt_map(struct vtd_pt *pt, iova_t iova, phys_t phys, uint64_t len, unsigned perm,
-		       uint64_t *mapped)
+		       uint64_t *mapped, struct vtd_pt_dead *dead)
 {
 	struct range r = {.iova = iova.v, .phys = phys.v, .left = len, .perm = perm & (SS_R | SS_W)};
-	uint64_t *parent = NULL, *entry = leaf_table(pt, iova.v, len, &parent), n = len / PAGE_SIZE;
+	unsigned level = page_level(pt, iova.v | phys.v | len);
+	uint64_t *entry = entries_of(pt, level, iova, len), size = vtd_pt_size(level),
+		 n = len >> vtd_pt_shift(level);
 	*mapped = 0;
-	if (entry ? any_set(entry, n) : vtd_pt_any(pt, iova, len))
-		return SL_EXISTS;
-	if (entry) {
+	if (entry && all_free(entry, n)) {
 		for (uint64_t i = 0; i < n; i++)
-			store(&entry[i], ((phys.v + i * PAGE_SIZE) & SS_ADDR) | r.perm);
+			store(&entry[i], ((phys.v + i * size) & SS_ADDR) | r.perm | (level > 1 ? SS_PS : 0));
 		flush(pt, entry, n * sizeof(*entry));
-		live_add(pt, parent, (int)n);
+		vtd_pt_count(pt->near[level - 1].parent, (int64_t)n);
 		*mapped = len;
 		return SL_OK;
 	}
-	enum sl_err e = map_level(pt, NULL, pt->top, pt->levels, &r);
+	if (vtd_pt_any(pt, iova, len))
+		return SL_EXISTS;
+	forget_all(pt);
+	enum sl_err e = map_level(pt, &pt->root, pt->top, pt->levels, &r, dead);
 	*mapped = r.done;
 	return e;
-}
-
-/* Takes a table out of the tree: the entry that points to it is cleared. A unit may go on walking it until it
- * is invalidated: a page address has R and W clear, so the chain maps nothing. */
-static void bury(struct vtd_pt *pt, uint64_t *entry, struct vtd_pt_dead *dead)
-{
-	uint64_t *table = child_of(*entry);
-	store(entry, 0);
-	flush(pt, entry, sizeof(*entry));
-	store(&table[0], dead->first ? va_phys(dead->first).v : 0);
-	dead->first = table;
-	dead->tables = true;
-	pt->empty--;
-	pt->leaf_at = UINT64_MAX; /* it may be that one, or its parent */
 }
 
 /* A large page becomes a table of the next smaller ones, until a page begins at the address. */
@@ -274,11 +321,11 @@ static enum sl_err cut(struct vtd_pt *pt, uint64_t at, struct vtd_pt_dead *dead)
 {
 	uint64_t *entry = &pt->top[entry_index(at, pt->levels)];
 	for (unsigned level = pt->levels; level > 1 && *entry; level--) {
-		uint64_t size = entry_size(level);
+		uint64_t size = vtd_pt_size(level);
 		if (IS_ALIGNED(at, size))
 			return SL_OK;
 		if (is_leaf(*entry, level)) {
-			uint64_t *child = table_make(pt), sub = entry_size(level - 1);
+			uint64_t *child = table_make(pt), sub = vtd_pt_size(level - 1);
 			uint64_t low = *entry & (level > 2 ? SS_R | SS_W | SS_PS : SS_R | SS_W);
 			if (!child)
 				return SL_NOMEM;
@@ -287,7 +334,7 @@ static enum sl_err cut(struct vtd_pt *pt, uint64_t at, struct vtd_pt_dead *dead)
 			flush(pt, child, PAGE_SIZE);
 			store(entry, (va_phys(child).v & SS_ADDR) | SS_R | SS_W | FPUT(SS_LIVE, SS_ENTRIES));
 			flush(pt, entry, sizeof(*entry));
-			vtd_pt_owe(dead, ALIGN_DOWN(at, size), ALIGN_DOWN(at, size) + size);
+			vtd_pt_owe(dead, ALIGN_DOWN(at, size), size - 1);
 			dead->tables = true;
 		}
 		entry = child_of(*entry) + entry_index(at, level - 1);
@@ -298,7 +345,7 @@ static enum sl_err cut(struct vtd_pt *pt, uint64_t at, struct vtd_pt_dead *dead)
 static void unmap_level(struct vtd_pt *pt, uint64_t *parent, uint64_t *table, unsigned level, struct range *r,
 			struct vtd_pt_dead *dead)
 {
-	uint64_t size = entry_size(level);
+	uint64_t size = vtd_pt_size(level);
 	unsigned first = entry_index(r->iova, level), i = first;
 	int gone = 0;
 	for (; r->left && i < SS_ENTRIES; i++) {
@@ -323,24 +370,26 @@ enum sl_err vtd_pt_unmap(struct vtd_pt *pt, iova_t iova, uint64_t len, struct vt
 {
 	ASSERT(pt->top); /* gone only after vtd_pt_fini() */
 	struct range r = {.iova = iova.v, .left = len};
-	uint64_t *parent = NULL, *entry = leaf_table(pt, iova.v, len, &parent), n = len / PAGE_SIZE;
-	if (entry ? !all_set(entry, n) : !vtd_pt_all(pt, iova, len))
-		return SL_RANGE;
-	if (entry && n < SS_ENTRIES) {
+	unsigned level = page_level(pt, iova.v | len);
+	uint64_t *entry = entries_of(pt, level, iova, len), n = len >> vtd_pt_shift(level);
+	if (entry && n < SS_ENTRIES && all_pages(entry, n, level)) {
 		for (uint64_t i = 0; i < n; i++)
 			store(&entry[i], 0);
 		flush(pt, entry, n * sizeof(*entry));
-		live_add(pt, parent, -(int)n);
-		vtd_pt_owe(dead, iova.v, iova.v + len);
+		vtd_pt_count(pt->near[level - 1].parent, -(int64_t)n);
+		vtd_pt_owe(dead, iova.v, iova.v ^ (iova.v + len - 1));
 		return SL_OK;
 	}
+	if (!vtd_pt_all(pt, iova, len))
+		return SL_RANGE;
+	forget_all(pt);
 	enum sl_err e = cut(pt, iova.v, dead);
 	if (!e)
 		e = cut(pt, iova.v + len, dead);
 	if (e)
 		return e;
-	unmap_level(pt, NULL, pt->top, pt->levels, &r, dead);
-	vtd_pt_owe(dead, iova.v, iova.v + len);
+	unmap_level(pt, &pt->root, pt->top, pt->levels, &r, dead);
+	vtd_pt_owe(dead, iova.v, iova.v ^ (iova.v + len - 1));
 	return SL_OK;
 }
 
@@ -363,17 +412,11 @@ static void prune_level(struct vtd_pt *pt, uint64_t *parent, uint64_t *table, un
 
 void vtd_pt_prune(struct vtd_pt *pt, struct vtd_pt_dead *dead)
 {
+	forget_all(pt);
 	if (!pt->empty)
 		return;
-	prune_level(pt, NULL, pt->top, pt->levels, dead);
+	prune_level(pt, &pt->root, pt->top, pt->levels, dead);
 	vtd_pt_owe(dead, 0, UINT64_MAX);
-}
-
-void vtd_pt_sync(struct vtd_pt *pt)
-{
-	if (pt->dirty)
-		flush(pt, (const void *)pt->dirty, VTD_LINE);
-	pt->dirty = 0;
 }
 
 void vtd_pt_free(struct vtd_pt *pt, struct vtd_pt_dead *dead)

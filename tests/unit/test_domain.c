@@ -544,6 +544,29 @@ static void random_page(struct plain *p, unsigned f)
 	check_dma(f, page);
 }
 
+/* A large page where nothing is mapped, though there may be tables; or one that goes. */
+static void random_large(struct plain *p, unsigned f)
+{
+	uint64_t page = ALIGN_DOWN(rnd(PAGES), 512), at = W + page * PAGE_SIZE,
+		 phys = P + (rnd(1 << 16) << 21);
+	unsigned used = 0;
+	check_dma(f, page + rnd(512));
+	for (unsigned i = 0; i < 512; i++)
+		used += p->phys[page + i] != 0;
+	enum sl_err e = domain_unmap(p->dom, IOVA(at), PAGE_2M);
+	assert_int_equal(e, used == 512 ? SL_OK : SL_RANGE);
+	if (!e)
+		memset(&p->phys[page], 0, 512 * sizeof(p->phys[0]));
+	check_dma(f, page + rnd(512));
+	e = domain_map(p->dom, IOVA(at), PHYS(phys), PAGE_2M, DOMAIN_RW);
+	assert_int_equal(e, used && used < 512 ? SL_EXISTS : SL_OK);
+	for (unsigned i = 0; !e && i < 512; i++) {
+		p->phys[page + i] = phys + i * PAGE_SIZE;
+		p->perm[page + i] = DOMAIN_RW;
+	}
+	check_dma(f, page + rnd(512));
+}
+
 /* Several unmappings, and mappings among them, with one invalidation at the end. */
 static void random_batch(struct plain *p)
 {
@@ -607,11 +630,13 @@ static void random_run(unsigned ops)
 			random_unmap(&plain[rnd(DOMAINS)]);
 		else if (what < 20)
 			random_page(&plain[rnd(DOMAINS)], (unsigned)rnd(FNS));
-		else if (what < 22)
+		else if (what < 21)
+			random_large(&plain[rnd(DOMAINS)], (unsigned)rnd(FNS));
+		else if (what < 23)
 			random_batch(&plain[rnd(DOMAINS)]);
-		else if (what < 25)
+		else if (what < 26)
 			random_attach();
-		else if (what < 26 && rnd(4) == 0)
+		else if (what < 27 && rnd(4) == 0)
 			random_destroy();
 		else if (what < 94)
 			check_dma((unsigned)rnd(FNS), rnd(PAGES));

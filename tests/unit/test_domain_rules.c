@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <string.h>
+#include "drivers/dma.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "tests/model/vtd_model.h"
@@ -552,7 +553,7 @@ static void test_dead_unit(void **state)
 	assert_int_equal(domain_unmap(d, IOVA(W), PAGE_SIZE), SL_OK);
 	m->queue_stuck = true;
 	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_2M, DOMAIN_RW),
-			 SL_TIMEOUT); /* a table is in its way */
+			 SL_DEVICE); /* a table was in its way: can be taken out, not be waited for */
 	assert_int_equal(domain_flush(d), SL_DEVICE);
 	assert_int_equal(iommu_disable(&mmu), SL_TIMEOUT);
 	machine_end();
@@ -578,6 +579,260 @@ static void test_dead_unit(void **state)
 	machine_end();
 }
 
+/* Free pages before the first wait descriptor was done. */
+static uint64_t free_at_wait;
+
+static void note_free_pages(void *ctx)
+{
+	(void)ctx;
+	if (!free_at_wait)
+		free_at_wait = pmm_free_pages();
+}
+
+/* Maps and unmaps one page at each address: a table is left that holds nothing, and the unit knows of it. */
+static void leave_tables(struct model_unit *m, struct domain *d, uint64_t at, uint64_t step, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++, at += step) {
+		assert_int_equal(domain_map(d, IOVA(at), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
+		assert_int_equal(dma(m, FN, at, P), 0);
+		assert_int_equal(domain_unmap(d, IOVA(at), PAGE_SIZE), SL_OK);
+		assert_int_equal(dma(m, FN, at, 0), 5);
+	}
+}
+
+/* A large page where empty tables stood: they are freed after the wait, and the unit walks them no more. */
+static void test_large_over_empty(void **state)
+{
+	(void)state;
+	static const uint64_t sizes[] = {PAGE_2M, PAGE_1G};
+	static const uint64_t caps[] = {MODEL_CAP, MODEL_CAP & ~MODEL_PSI, MODEL_CAP | MODEL_CM,
+					MODEL_CAP | MODEL_RWBF};
+	for (size_t i = 0; i < 2 * ARRAY_LEN(sizes) * ARRAY_LEN(caps); i++) {
+		uint64_t size = sizes[i % 2], gone = i % 2 ? 4 : 1;
+		struct model_unit *m = one_unit(caps[i / 4], MODEL_ECAP | (i / 2 % 2));
+		struct domain *d = make("d");
+		struct vtd_walk w;
+		struct iommu_unit_info a, b;
+		assert_int_equal(domain_attach(d, FN), SL_OK);
+		leave_tables(m, d, W, PAGE_2M, i % 2 ? 3 : 1);
+		uint64_t before = pmm_free_pages();
+		free_at_wait = 0;
+		m->on_wait = note_free_pages;
+		assert_int_equal(domain_map(d, IOVA(W), PHYS(P), size, DOMAIN_RW), SL_OK);
+		assert_int_equal(free_at_wait, before);
+		assert_int_equal(pmm_free_pages(), before + gone);
+		uint64_t *page[4]; /* the tables, now somebody's data that looks like entries */
+		for (unsigned k = 0; k < gone; k++) {
+			page[k] = pmm_page();
+			for (unsigned e = 0; e < 512; e++)
+				page[k][e] = 0x666000 | 3;
+		}
+		assert_int_equal(dma(m, FN, W, P), 0);
+		assert_int_equal(dma(m, FN, W + size - 1, P + size - 1), 0);
+		assert_int_equal(iommu_walk(&mmu, FN, IOVA(W), &w), SL_OK);
+		assert_int_equal(w.size, size);
+		for (unsigned k = 0; k < gone; k++)
+			pmm_page_free(page[k]);
+		/* from now on it is like a page of 4 KiB: one invalidation, one wait */
+		iommu_unit_info(&mmu, 0, &a);
+		assert_int_equal(domain_unmap(d, IOVA(W), size), SL_OK);
+		assert_int_equal(dma(m, FN, W, 0), 5);
+		assert_int_equal(domain_map(d, IOVA(W), PHYS(P + size), size, DOMAIN_RW), SL_OK);
+		iommu_unit_info(&mmu, 0, &b);
+		assert_int_equal(b.waits - a.waits, caps[i / 4] & MODEL_CM ? 2 : 1);
+		assert_int_equal(dma(m, FN, W, P + size), 0);
+		machine_end();
+	}
+	/* in a batch they are freed at its end */
+	struct model_unit *m = one_unit(MODEL_CAP, MODEL_ECAP);
+	struct domain *d = make("d");
+	assert_int_equal(domain_attach(d, FN), SL_OK);
+	leave_tables(m, d, W, PAGE_2M, 2);
+	uint64_t before = pmm_free_pages();
+	free_at_wait = 0;
+	m->on_wait = note_free_pages;
+	domain_unmap_begin(d);
+	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_2M, DOMAIN_RW), SL_OK);
+	assert_int_equal(domain_map(d, IOVA(W + PAGE_2M), PHYS(P), PAGE_2M, DOMAIN_RW), SL_OK);
+	assert_int_equal(pmm_free_pages(), before);
+	assert_int_equal(domain_unmap_end(d), SL_OK);
+	assert_int_equal(free_at_wait, before);
+	assert_int_equal(pmm_free_pages(), before + 2);
+	assert_int_equal(dma(m, FN, W + PAGE_2M, P), 0);
+	machine_end();
+}
+
+/* How a table goes out of use, in a unit that does not answer. */
+static enum sl_err lose_by_unmap(struct domain *d)
+{
+	return domain_unmap(d, IOVA(W + PAGE_2M), PAGE_2M);
+}
+
+static enum sl_err lose_by_trim(struct domain *d)
+{
+	return domain_trim(d);
+}
+
+static enum sl_err lose_by_large_page(struct domain *d)
+{
+	return domain_map(d, IOVA(W), PHYS(P), PAGE_2M, DOMAIN_RW);
+}
+
+static enum sl_err lose_in_batch(struct domain *d)
+{
+	domain_unmap_begin(d);
+	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_2M, DOMAIN_RW), SL_OK);
+	assert_int_equal(domain_unmap(d, IOVA(W + PAGE_2M), PAGE_2M), SL_OK);
+	return domain_unmap_end(d);
+}
+
+/* The seventeenth empty table makes the others go. */
+static enum sl_err lose_by_many(struct domain *d)
+{
+	enum sl_err e = SL_OK;
+	for (unsigned i = 2; i < 64 && !e; i++) {
+		domain_unmap_begin(d);
+		assert_int_equal(domain_map(d, IOVA(W + i * PAGE_2M), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
+		assert_int_equal(domain_unmap(d, IOVA(W + i * PAGE_2M), PAGE_SIZE), SL_OK);
+		e = domain_unmap_end(d);
+	}
+	return e;
+}
+
+/* A table whose invalidation was not answered may still be walked: it never goes back to the allocator, also
+ * not when the next calls come. */
+static void test_tables_lost(void **state)
+{
+	(void)state;
+	static enum sl_err (*const lose[])(struct domain * d) = {
+		lose_by_unmap, lose_by_trim, lose_by_large_page, lose_in_batch, lose_by_many};
+	for (size_t i = 0; i < 2 * ARRAY_LEN(lose); i++) {
+		struct model_unit *m = one_unit(MODEL_CAP, i % 2 ? MODEL_ECAP & ~MODEL_QI : MODEL_ECAP);
+		struct domain *d = make("d");
+		assert_int_equal(domain_attach(d, FN), SL_OK);
+		leave_tables(m, d, W, PAGE_2M, 1);
+		assert_int_equal(domain_map(d, IOVA(W + PAGE_2M), PHYS(P + PAGE_SIZE), PAGE_2M, DOMAIN_RW),
+				 SL_OK);
+		assert_int_equal(dma(m, FN, W + PAGE_2M, P + PAGE_SIZE), 0);
+		uint64_t before = pmm_free_pages();
+		m->queue_stuck = true;
+		assert_int_not_equal(lose[i / 2](d), SL_OK);
+		assert_true(pmm_free_pages() <= before);
+		before = pmm_free_pages();
+		assert_int_equal(domain_flush(d), SL_DEVICE);
+		(void)!domain_trim(d); /* SL_OK when there is none left to take out */
+		assert_int_equal(domain_detach(d, FN), SL_DEVICE);
+		assert_int_equal(domain_destroy(d), SL_BUSY);
+		assert_true(pmm_free_pages() <= before);
+		machine_end();
+	}
+}
+
+/* A buffer that could not be mapped goes back to the allocator, unless a unit did not answer meanwhile. */
+static void test_buffer_lost(void **state)
+{
+	(void)state;
+	struct model_unit *m = one_unit(MODEL_CAP, MODEL_ECAP);
+	struct domain *d = make("d");
+	struct dma_buf buf;
+	assert_int_equal(domain_attach(d, FN), SL_OK);
+	leave_tables(m, d, W, PAGE_2M, 1);
+	uint64_t before = pmm_free_pages();
+	assert_int_equal(dma_get(d, IOVA(BIT(48)), PAGE_2M, DOMAIN_RW, &buf), SL_RANGE);
+	assert_int_equal(pmm_free_pages(), before);
+	m->queue_stuck = true;
+	assert_int_equal(dma_get(d, IOVA(W), PAGE_2M, DOMAIN_RW, &buf), SL_DEVICE);
+	assert_int_equal(pmm_free_pages(), before - PAGE_2M / PAGE_SIZE);
+	machine_end();
+}
+
+/* Nothing reaches into the interrupt window, by pages of any size, also when the table is at hand that has
+ * its entries. Nothing that is wrong passes there. */
+static void test_single_page_rules(void **state)
+{
+	(void)state;
+	static const struct {
+		uint64_t size, beside, window; /* window: the page in it, or with it in it */
+	} cases[] = {{PAGE_SIZE, 0xfef00000, 0xfee00000}, {PAGE_SIZE, 0xfeff0000, 0xfeeff000},
+		     {PAGE_2M, 0xfec00000, 0xfee00000},   {PAGE_2M, 0xff000000, 0xfee00000},
+		     {PAGE_1G, 0x80000000, 0xc0000000},   {PAGE_1G, 0x100000000, 0xc0000000}};
+	struct model_unit *m = one_unit(MODEL_CAP, MODEL_ECAP);
+	struct domain *d = make("d");
+	struct vtd_walk w;
+	assert_int_equal(domain_attach(d, FN), SL_OK);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		uint64_t size = cases[i].size, at = cases[i].beside, bad = cases[i].window;
+		for (unsigned k = 0; k < 2; k++) { /* the second time with the table at hand */
+			assert_int_equal(domain_map(d, IOVA(at), PHYS(at), size, DOMAIN_RW), SL_OK);
+			assert_int_equal(dma(m, FN, at, at), 0);
+			assert_int_equal(domain_unmap(d, IOVA(at), size), SL_OK);
+			assert_int_equal(domain_map(d, IOVA(bad), PHYS(P), size, DOMAIN_RW), SL_RANGE);
+			assert_int_equal(domain_unmap(d, IOVA(bad), size), SL_RANGE);
+			assert_int_equal(iommu_walk(&mmu, FN, IOVA(bad), &w), SL_OK);
+			assert_int_not_equal(w.stop, WALK_MAPPED);
+			assert_int_equal(domain_map(d, IOVA(at), PHYS(bad), size, DOMAIN_RW), SL_RANGE);
+			assert_int_equal(domain_map(d, IOVA(at), PHYS(BIT(52)), size, DOMAIN_RW), SL_RANGE);
+			assert_int_equal(domain_map(d, IOVA(at), PHYS(P + 1), size, DOMAIN_RW), SL_RANGE);
+			assert_int_equal(domain_map(d, IOVA(at + 8), PHYS(P), size, DOMAIN_RW), SL_RANGE);
+			assert_int_equal(domain_map(d, IOVA(at), PHYS(P), size, 0), SL_BADVAL);
+			assert_int_equal(domain_map(d, IOVA(at), PHYS(P), size, 4), SL_BADVAL);
+			assert_int_equal(domain_unmap(d, IOVA(at + 8), size), SL_RANGE);
+			assert_int_equal(domain_unmap(d, IOVA(at), size), SL_RANGE);
+			assert_int_equal(dma(m, FN, at, 0), 5);
+		}
+	}
+	/* the pages right before and behind the window */
+	static const uint64_t edges[] = {0xfedff000, 0xfef00000};
+	for (size_t i = 0; i < ARRAY_LEN(edges); i++) {
+		assert_int_equal(domain_map(d, IOVA(edges[i]), PHYS(edges[i]), PAGE_SIZE, DOMAIN_RW), SL_OK);
+		assert_int_equal(domain_unmap(d, IOVA(edges[i]), PAGE_SIZE), SL_OK);
+		assert_int_equal(domain_map(d, IOVA(edges[i]), PHYS(edges[i]), PAGE_SIZE, DOMAIN_RW), SL_OK);
+	}
+	/* a length of 2 MiB where the addresses do not allow a large page */
+	static const uint64_t off[][2] = {{PAGE_SIZE, PAGE_SIZE}, {0, PAGE_SIZE}, {PAGE_SIZE, 0}};
+	for (size_t i = 0; i < ARRAY_LEN(off); i++) {
+		assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_2M, DOMAIN_RW), SL_OK);
+		assert_int_equal(domain_unmap(d, IOVA(W), PAGE_2M), SL_OK);
+		assert_int_equal(domain_map(d, IOVA(W + off[i][0]), PHYS(P + off[i][1]), PAGE_2M, DOMAIN_RW),
+				 SL_OK);
+		assert_int_equal(dma(m, FN, W + off[i][0], P + off[i][1]), 0);
+		assert_int_equal(dma(m, FN, W + off[i][0] + PAGE_2M - 1, P + off[i][1] + PAGE_2M - 1), 0);
+		assert_int_equal(dma(m, FN, W + off[i][0] - 1, 0), 5);
+		assert_int_equal(domain_unmap(d, IOVA(W + off[i][0]), PAGE_2M), SL_OK);
+		assert_int_equal(dma(m, FN, W + PAGE_2M - 1, 0), 5);
+	}
+	machine_end();
+}
+
+/* A table that maps more than the unit's addresses: what lies behind their end is refused. */
+static void test_aperture(void **state)
+{
+	(void)state;
+	static const struct {
+		unsigned width;
+		uint64_t size;
+	} cases[] = {{36, PAGE_1G}, {29, PAGE_2M}, {36, PAGE_SIZE}};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		uint64_t size = cases[i].size, end = BIT(cases[i].width);
+		one_unit((MODEL_CAP & ~0x3f1f00ull) | 0x200 | (uint64_t)(cases[i].width - 1) << 16,
+			 MODEL_ECAP);
+		struct domain *d = make("d");
+		assert_int_equal(domain_aperture(d), end);
+		for (unsigned k = 0; k < 2; k++) {
+			assert_int_equal(domain_map(d, IOVA(end - size), PHYS(P), size, DOMAIN_RW), SL_OK);
+			assert_int_equal(domain_unmap(d, IOVA(end - size), size), SL_OK);
+			assert_int_equal(domain_map(d, IOVA(end), PHYS(P), size, DOMAIN_RW), SL_RANGE);
+			assert_int_equal(domain_unmap(d, IOVA(end), size), SL_RANGE);
+			assert_int_equal(domain_map(d, IOVA(BIT(39)), PHYS(P), size, DOMAIN_RW), SL_RANGE);
+			/* the top table has the same entry for this one */
+			assert_int_equal(domain_map(d, IOVA(BIT(39) + end - size), PHYS(P), size, DOMAIN_RW),
+					 SL_RANGE);
+		}
+		assert_int_equal(domain_destroy(d), SL_OK);
+		machine_end();
+	}
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -589,12 +844,23 @@ static int set_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_groups),    cmocka_unit_test(test_groups_units),
-		cmocka_unit_test(test_reserved),  cmocka_unit_test(test_passthrough),
-		cmocka_unit_test(test_iova),      cmocka_unit_test(test_batch),
-		cmocka_unit_test(test_cut),       cmocka_unit_test(test_kept_tables),
-		cmocka_unit_test(test_registers), cmocka_unit_test(test_registers_fail),
-		cmocka_unit_test(test_no_memory), cmocka_unit_test(test_dead_unit),
+		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_groups_units),
+		cmocka_unit_test(test_reserved),
+		cmocka_unit_test(test_passthrough),
+		cmocka_unit_test(test_iova),
+		cmocka_unit_test(test_batch),
+		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_kept_tables),
+		cmocka_unit_test(test_registers),
+		cmocka_unit_test(test_registers_fail),
+		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_dead_unit),
+		cmocka_unit_test(test_large_over_empty),
+		cmocka_unit_test(test_tables_lost),
+		cmocka_unit_test(test_buffer_lost),
+		cmocka_unit_test(test_single_page_rules),
+		cmocka_unit_test(test_aperture),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);
 }
