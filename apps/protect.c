@@ -190,15 +190,16 @@ enum sl_err stage_iommu(struct machine *m)
 	}
 	if (off)
 		return SL_OK;
-	e = iommu_map_rmrrs_below(&m->iommu, &functions);
 	m->groups = (struct iommu_groups){&m->pci, group_of};
-	iommu_set_groups(&m->iommu, &m->groups); /* after the RMRRs, each of which has a domain of its own */
+	iommu_set_groups(&m->iommu, &m->groups); /* before the RMRRs: functions of one group share a domain */
+	e = iommu_map_rmrrs_below(&m->iommu, &functions);
 	if (!e)
 		e = iommu_enable(&m->iommu);
 	if (e)
 		return e;
-	log_line("iommu",
-		 "translation is on: no function has a context entry, so no device reaches anything");
+	log_line("iommu", "translation is on: %s",
+		 m->iommu.domains ? "devices reach only what the RMRR lines above name"
+				  : "no function has a context entry, so no device reaches anything");
 	log_line("iommu", "interrupt remapping: not there yet (no function may send interrupts)");
 	return SL_OK;
 }

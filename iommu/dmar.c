@@ -210,8 +210,8 @@ void dmar_scope_hop(const struct dmar_scope *s, unsigned hop, uint8_t *dev, uint
 	*fn = span_u8(s->path, 2 * (size_t)hop + 1);
 }
 
-/* A bridge without numbers (all 0) or one that leads back up would claim what is not below it. */
-static bool buses_below(const struct dmar_topo *topo, bdf_t fn, uint8_t *sec, uint8_t *sub)
+/* Numbers that are all 0, or that lead back up, are no bridge's. */
+bool dmar_bridge_buses(const struct dmar_topo *topo, bdf_t fn, uint8_t *sec, uint8_t *sub)
 {
 	return topo->bridge(topo->ctx, fn, sec, sub) && *sec > bdf_bus(fn) && *sub >= *sec;
 }
@@ -230,7 +230,7 @@ enum sl_err dmar_scope_resolve(const struct dmar_topo *topo, uint16_t seg, const
 		*out = bdf_make(seg, bus, dev, fn);
 		if (i == hops - 1)
 			return SL_OK;
-		if (!buses_below(topo, *out, &bus, &sub))
+		if (!dmar_bridge_buses(topo, *out, &bus, &sub))
 			return SL_NOTFOUND;
 	}
 }
@@ -248,7 +248,7 @@ static int scope_fit(const struct dmar_topo *topo, uint16_t seg, const struct dm
 		return FIT_NONE;
 	if (bdf_eq(at, fn))
 		return FIT_EXACT;
-	if (s->type == DMAR_SCOPE_BRIDGE && buses_below(topo, at, &sec, &sub) && bdf_bus(fn) >= sec &&
+	if (s->type == DMAR_SCOPE_BRIDGE && dmar_bridge_buses(topo, at, &sec, &sub) && bdf_bus(fn) >= sec &&
 	    bdf_bus(fn) <= sub)
 		return FIT_BUS + sec;
 	return FIT_NONE;

@@ -153,6 +153,9 @@ void dmar_scope_hop(const struct dmar_scope *s, unsigned hop, uint8_t *dev, uint
 enum sl_err dmar_scope_resolve(const struct dmar_topo *topo, uint16_t seg, const struct dmar_scope *s,
 			       bdf_t *out) MUST_CHECK;
 
+/* The buses below a bridge. False when fn is no bridge, or its numbers would claim what is not below it. */
+bool dmar_bridge_buses(const struct dmar_topo *topo, bdf_t fn, uint8_t *sec, uint8_t *sub);
+
 /* True when the scope is for the function: its path leads to it, or (a bridge) to a bridge above it. */
 bool dmar_scope_covers(const struct dmar_topo *topo, uint16_t seg, const struct dmar_scope *s, bdf_t fn);
 

@@ -63,9 +63,9 @@ struct iommu_unit_info {
 enum sl_err iommu_init(struct iommu *mmu, struct span dmar_table, const struct dmar_topo *topo,
 		       const struct iommu_regs *regs) MUST_CHECK;
 
-/* Before iommu_enable(): gives each function that an RMRR names a domain of its own in which that memory is
- * mapped one to one. Such a function counts as attached. What makes no sense (no such function, no memory) is
- * logged and skipped. */
+/* Before iommu_enable() and after iommu_set_groups(): gives each function that an RMRR names a domain in which
+ * that memory is mapped one to one; functions of one group share it. Such a function counts as attached. What
+ * makes no sense (no such function, no memory) is logged and skipped. */
 enum sl_err iommu_map_rmrrs(struct iommu *mmu) MUST_CHECK;
 
 /* Turns translation on in every usable unit, one line each; called again, it starts over. At the first that
@@ -96,7 +96,9 @@ struct iommu_reserved {
 	bool interrupts; /* the interrupt window: can not be mapped. Else an RMRR: must be, one to one */
 	size_t next;     /* where the walk goes on */
 };
-/* The next one after *at (zero it to start). SL_END after the last. */
+/* The next one after *at (zero it to start). SL_END after the last. An RMRR is for the functions that its
+ * scopes name and, where that is a bridge, for all below it, VFs included; not for the VFs of a physical
+ * function that is named. */
 enum sl_err iommu_reserved_next(struct iommu *mmu, bdf_t fn, struct iommu_reserved *at) MUST_CHECK;
 
 /* The next refused request that any unit has recorded; SL_END when there is none left. */

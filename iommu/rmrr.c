@@ -1,6 +1,7 @@
 /* Memory that firmware wants functions to go on reaching: VT-d §8.4. */
 #include "iommu/rmrr.h"
 #include "iommu/iommu.h"
+#include "iommu/vtd_ctx.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
@@ -22,23 +23,48 @@ static bool pages_of(const struct dmar_rmrr *r, uint64_t *base, uint64_t *len)
 	return true;
 }
 
-/* The function's domain, made and attached when it has none. */
+bool rmrr_can_map(const struct iommu *mmu, const struct dmar_rmrr *r, uint64_t *base, uint64_t *len)
+{
+	return pages_of(r, base, len) && r->limit < BIT(mmu->width) &&
+	       (r->limit < IOMMU_MSI_BASE || r->base >= IOMMU_MSI_END);
+}
+
+/* The domain of another function of the same group; NULL when there is none. */
+static struct domain *group_domain(struct iommu *mmu, bdf_t fn)
+{
+	const struct iommu_groups *groups = mmu->groups;
+	unsigned group = groups ? groups->group_of(groups->ctx, fn) : 0;
+	for (unsigned i = 0; group && i < mmu->unit_count; i++) {
+		const struct vtd_unit *u = &mmu->unit[i];
+		uint16_t did;
+		for (uint32_t rid = 0; !u->unusable && vtd_ctx_next(u, &rid, &did); rid++) {
+			bdf_t other = {u->seg, (uint16_t)rid};
+			if (groups->group_of(groups->ctx, other) == group)
+				return iommu_domain_of(mmu, other);
+		}
+	}
+	return NULL;
+}
+
+static enum sl_err domain_new(struct iommu *mmu, bdf_t fn, struct domain **out)
+{
+	char *name = pmm_keep(NAME_SIZE);
+	if (!name)
+		return SL_NOMEM;
+	fmt_print(name, NAME_SIZE, "rmrr " BDF_FMT, BDF_ARG(fn));
+	return domain_create(mmu, name, out);
+}
+
+/* The function's domain. It has none: that of its group, which can only be in one; no function of the group
+ * has one: a new one. */
 static enum sl_err domain_for(struct iommu *mmu, bdf_t fn, struct domain **out)
 {
 	*out = iommu_domain_of(mmu, fn);
 	if (*out)
 		return SL_OK;
-	char *name = pmm_keep(NAME_SIZE);
-	if (!name)
-		return SL_NOMEM;
-	fmt_print(name, NAME_SIZE, "rmrr " BDF_FMT, BDF_ARG(fn));
-	enum sl_err e = domain_create(mmu, name, out);
-	if (e)
-		return e;
-	e = domain_attach(*out, fn);
-	if (e == SL_BUSY) /* its group is in another domain; the empty one goes back */
-		(void)!domain_destroy(*out);
-	return e;
+	*out = group_domain(mmu, fn);
+	enum sl_err e = *out ? SL_OK : domain_new(mmu, fn, out);
+	return e ? e : domain_attach(*out, fn);
 }
 
 /* One to one. Regions of one function may overlap: then page by page what is not there yet. */
@@ -62,6 +88,12 @@ static void left_out(const struct dmar_rmrr *r, const struct dmar_scope *s)
 		 (ull)r->base, (ull)r->limit, dmar_scope_name(s->type), s->bus);
 }
 
+static void not_mapped(const struct dmar_rmrr *r, bdf_t fn, const char *why)
+{
+	log_warn("iommu", "RMRR 0x%llx..0x%llx for " BDF_FMT " is left out: %s", (ull)r->base, (ull)r->limit,
+		 BDF_ARG(fn), why);
+}
+
 /* Errors that end it are ours (no memory, no domain id); what firmware got wrong is logged and left out. */
 static enum sl_err map_function(struct iommu *mmu, const struct dmar_rmrr *r, const struct dmar_scope *s,
 				bdf_t fn)
@@ -73,18 +105,20 @@ static enum sl_err map_function(struct iommu *mmu, const struct dmar_rmrr *r, co
 		left_out(r, s);
 		return SL_OK;
 	}
+	if (!rmrr_can_map(mmu, r, &base, &len)) {
+		not_mapped(r, fn, "no device address can be that");
+		return SL_OK;
+	}
 	enum sl_err e = domain_for(mmu, fn, &dom);
-	if (!e)
-		e = map_identity(dom, base, len);
-	if (e == SL_RANGE || e == SL_BUSY) {
-		log_warn("iommu", "RMRR 0x%llx..0x%llx for " BDF_FMT " is left out: %s", (ull)r->base,
-			 (ull)r->limit, BDF_ARG(fn),
-			 e == SL_RANGE ? "no device address can be that" : "its group is in another domain");
+	if (e == SL_BUSY) {
+		not_mapped(r, fn, "its group is in several domains");
 		return SL_OK;
 	}
 	if (!e)
-		log_line("iommu", "RMRR 0x%llx..0x%llx: one to one for " BDF_FMT, (ull)r->base, (ull)r->limit,
-			 BDF_ARG(fn));
+		e = map_identity(dom, base, len);
+	if (!e)
+		log_line("iommu", "RMRR 0x%llx..0x%llx: one to one for " BDF_FMT " in domain %u",
+			 (ull)r->base, (ull)r->limit, BDF_ARG(fn), domain_id(dom));
 	return e;
 }
 
@@ -210,6 +244,9 @@ static void enter(struct ledger *l, const struct rmrr_owner *like, uint8_t scope
 	o.scope = scope;
 	o.below = below;
 	o.resolved = fn != NULL;
+	if (fn && scope == DMAR_SCOPE_BRIDGE && !below &&
+	    !dmar_bridge_buses(l->known->topo, *fn, &o.sec, &o.sub))
+		o.sec = o.sub = 0;
 	if (fn) {
 		o.fn = *fn;
 		o.present = dmar_functions_find(l->known->functions, o.fn, &o.class);
@@ -275,12 +312,23 @@ unsigned rmrr_ledger(const struct dmar *t, const struct rmrr_context *known, str
 	return l.count;
 }
 
+/* Below a bridge that the RMRR names, and not there when the ledger was made. */
+static bool came_later(const struct rmrr_owner *ledger, unsigned n, const struct rmrr_owner *o, bdf_t fn)
+{
+	if (!o->sec || !o->bytes || fn.seg != o->fn.seg || bdf_bus(fn) < o->sec || bdf_bus(fn) > o->sub)
+		return false;
+	for (unsigned i = 0; i < n; i++)
+		if (ledger[i].number == o->number && ledger[i].resolved && bdf_eq(ledger[i].fn, fn))
+			return false;
+	return true;
+}
+
 bool rmrr_can_give(const struct rmrr_owner *ledger, unsigned n, bdf_t fn, const struct rmrr_owner **why)
 {
 	for (unsigned i = 0; i < n; i++) {
 		const struct rmrr_owner *o = &ledger[i];
-		bool no = o->verdict == RMRR_KEPT || o->verdict == RMRR_SYSTEM_RAM;
-		if (!no || !bdf_eq(o->fn, fn))
+		bool no = (o->verdict == RMRR_KEPT || o->verdict == RMRR_SYSTEM_RAM) && bdf_eq(o->fn, fn);
+		if (!no && !came_later(ledger, n, o, fn))
 			continue;
 		if (why)
 			*why = o;

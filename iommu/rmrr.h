@@ -27,6 +27,7 @@ struct rmrr_owner {
 	bool resolved;        /* fn is valid */
 	bool present;         /* there is such a function */
 	bool below;           /* it is not named itself, but below a bridge that is */
+	uint8_t sec, sub;     /* of a bridge that is named with all below it: the buses there; else 0 */
 	bdf_t fn;
 	uint32_t class;
 	const char *name;  /* NULL when nobody knows */
@@ -51,7 +52,8 @@ unsigned rmrr_ledger(const struct dmar *t, const struct rmrr_context *known, str
 		     unsigned max);
 
 /* True when the function can be given to another domain as far as n entries of a ledger tell; else *why (may
- * be NULL) is the entry that forbids it. */
+ * be NULL) is the entry that forbids it. A function that came later (a VF) below a bridge that is named is
+ * among those that the RMRR is for, and nothing is known of it that would allow it. */
 bool rmrr_can_give(const struct rmrr_owner *ledger, unsigned n, bdf_t fn, const struct rmrr_owner **why);
 
 /* "can not be given away: ...". */
@@ -59,6 +61,10 @@ const char *rmrr_verdict_text(enum rmrr_verdict v);
 /* "RMRR 0 0x7a000000..0x7a00ffff (64 KiB, reserved) for 0000:00:14.0 USB controller: can be given away ...";
  * as snprintf. */
 int rmrr_text(const struct rmrr_owner *o, char *buf, size_t n);
+
+/* The whole pages of an RMRR. False when it describes no memory, or memory that no device address can be:
+ * beyond the width of the tables, or in the interrupt window. */
+bool rmrr_can_map(const struct iommu *mmu, const struct dmar_rmrr *r, uint64_t *base, uint64_t *len);
 
 /* iommu_map_rmrrs() that also knows which functions there are: for a scope that names a bridge, the bridge
  * and each function below it get the memory. Without functions (NULL) such a scope is logged and left out. */

@@ -1,5 +1,7 @@
 /* The DMAR table as firmware could have damaged it: every walk ends, every read is inside, a unit is found
- * only where there is one; findings and the RMRR ledger point into the table. */
+ * only where there is one; findings and the RMRR ledger point into the table, and the ledger says the same of
+ * a function as the list of what is reserved for it. */
+#include "iommu/iommu.h"
 #include "iommu/rmrr.h"
 
 /* The input's first bytes decide which functions are bridges. */
@@ -62,13 +64,47 @@ static void finding(void *ctx, const struct dmar_finding *f)
 	dmar_finding_report(*table, f, report, sizeof(report));
 }
 
+/* How many RMRRs that can be mapped the ledger has for a function. */
+static unsigned in_ledger(const struct iommu *mmu, const struct rmrr_owner *o, unsigned n, bdf_t fn)
+{
+	unsigned found = 0;
+	for (unsigned i = 0, last = ~0u; i < n; i++) {
+		struct dmar_rmrr r = {.base = o[i].base, .limit = o[i].limit};
+		uint64_t base, len;
+		if (!o[i].resolved || !bdf_eq(o[i].fn, fn) || o[i].number == last ||
+		    !rmrr_can_map(mmu, &r, &base, &len))
+			continue;
+		last = o[i].number;
+		found++;
+	}
+	return found;
+}
+
+static void reserved(const struct dmar *t, const struct dmar_topo *topo,
+		     const struct dmar_functions *functions, const struct rmrr_owner *o, unsigned n)
+{
+	struct iommu mmu = {.table = *t, .topo = *topo, .width = 39 + 9 * (t->haw % 3)};
+	bdf_t fn;
+	uint32_t class;
+	for (unsigned i = 0; functions->get(functions->ctx, i, &fn, &class); i += 5) {
+		struct iommu_reserved r = {0};
+		unsigned found = 0;
+		for (; iommu_reserved_next(&mmu, fn, &r) == SL_OK; found += !r.interrupts)
+			if (!r.len || r.base + r.len > BIT(mmu.width) || found > t->bytes.n ||
+			    (!r.interrupts && r.base < IOMMU_MSI_END && r.base + r.len > IOMMU_MSI_BASE))
+				__builtin_trap();
+		if (found != in_ledger(&mmu, o, n, fn))
+			__builtin_trap();
+	}
+}
+
 static void lint(const struct dmar_topo *topo, struct bridges *b, struct span table)
 {
 	static const struct boot_region region[] = {{.base = 0x1000, .pages = 0x100000, .type = MEM_FREE}};
 	const struct dmar_functions functions = {b, get};
 	struct dmar_lint_context known = {.topo = topo, .functions = &functions, .memory = memory};
 	const struct rmrr_context ledger = {topo, &functions, {region, 1}, NULL, NULL};
-	struct rmrr_owner o[8];
+	static struct rmrr_owner o[256];
 	struct dmar t;
 	char text[256];
 	if (b->n > 40 && b->p[40] & 1)
@@ -79,12 +115,14 @@ static void lint(const struct dmar_topo *topo, struct bridges *b, struct span ta
 	if (dmar_open(table, &t) != SL_OK)
 		return;
 	unsigned owners = rmrr_ledger(&t, &ledger, o, ARRAY_LEN(o));
-	for (unsigned i = 0; i < owners && i < ARRAY_LEN(o); i++) {
+	for (unsigned i = 0; i < owners && i < 8; i++) {
 		if (o[i].off >= t.bytes.n)
 			__builtin_trap();
 		rmrr_text(&o[i], text, sizeof(text));
 		(void)rmrr_can_give(o, i, o[i].fn, NULL);
 	}
+	if (owners <= ARRAY_LEN(o))
+		reserved(&t, topo, &functions, o, owners);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);

@@ -520,6 +520,8 @@ static void run_iotlb_register(struct model_unit *m)
 	}
 	if (!bad)
 		tlb_drop(m, g, (uint16_t)field(m->iotlb, 47, 32), iova, size, m->iva & 0x40);
+	if (m->on_wait)
+		m->on_wait(m->on_wait_ctx);
 	m->iotlb = (m->iotlb & ~(1ull << 63 | 3ull << 57)) | (uint64_t)(bad ? 0 : g) << 57;
 }
 
@@ -774,6 +776,13 @@ static uint8_t translate(struct model_unit *m, uint16_t rid, uint64_t iova, bool
 	return 0;
 }
 
+bool model_cached(struct model_unit *m, uint16_t rid, uint64_t iova)
+{
+	const struct model_context *c = &m->context[rid];
+	const struct model_tlb *t = c->valid && !c->reason ? tlb_find(m, c->did, iova) : NULL;
+	return t && !t->reason && (t->r || t->w);
+}
+
 unsigned model_dma(struct model_unit *m, uint16_t rid, uint64_t iova, bool write, uint64_t *phys)
 {
 	bool quiet = false;
@@ -799,7 +808,7 @@ void model_init(struct model_unit *m, struct model_mem *mem, uint32_t ver, uint6
 	m->context = calloc(65536, sizeof(*m->context));
 	if (!m->context)
 		abort();
-	if (cap & MODEL_RWBF)
+	if (cap & MODEL_RWBF && cap != ~0ull) /* all ones: there is no unit */
 		mem->write_buffer = true;
 }
 

@@ -91,7 +91,8 @@ struct model_unit {
 	unsigned complaints;
 	unsigned waits, cc[4], iotlb_inv[4], commands; /* what was done; by granularity */
 	uint32_t command[64];                          /* the first GCMD values written */
-	void (*on_wait)(void *ctx); /* called before a wait descriptor's status is written */
+	void (*on_wait)(void *ctx); /* called before an invalidation reads as done: before a wait
+				       descriptor's status is written, or before IVT is cleared */
 	void *on_wait_ctx;
 };
 
@@ -104,6 +105,9 @@ struct vtd_io model_io(struct model_unit *m);
 /* A request of one function for one address: 0 and where it goes; or the fault reason, and the fault is
  * recorded as the unit would. */
 unsigned model_dma(struct model_unit *m, uint16_t rid, uint64_t iova, bool write, uint64_t *phys);
+
+/* Is there a translation for the address in the IOTLB? The function's context entry must be in the cache. */
+bool model_cached(struct model_unit *m, uint16_t rid, uint64_t iova);
 
 /* Notes a fault as if the unit had met it. */
 void model_fault(struct model_unit *m, uint16_t rid, uint64_t info, bool write, uint8_t reason);

@@ -288,6 +288,225 @@ static void test_damaged(void **state)
 	model_machine_fini(&mc);
 }
 
+/* ---- for whom: tests/data/dmar/reserved.txt ---- */
+
+#define BASE 0x7a000000ull /* region n of the table is the page n from here */
+
+/* Bit n: region n is for the function. VFs and functions that come later count too. */
+static const struct {
+	bdf_t fn;
+	bool later;
+	unsigned regions;
+} meant[] = {
+	{{0, 0x0010}, false, 0x001}, /* 00:02.0, named beside a bridge */
+	{{0, 0x0011}, false, 0},     /* 00:02.1: somebody else */
+	{{0, 0x0018}, false, 0},     /* 00:03.0: no bridge, though a path goes through it */
+	{{0, 0x00a0}, false, 0},     /* 00:14.0: what is named is an I/O APIC */
+	{{0, 0x00e0}, false, 0x012}, /* 00:1c.0: bridge, buses 2 to 5; named by an endpoint's scope too */
+	{{0, 0x00e8}, false, 0x001}, /* 00:1d.0: bridge without buses */
+	{{0, 0x0200}, false, 0x006}, /* 02:00.0: bridge, buses 3 to 4 */
+	{{0, 0x0208}, false, 0x002}, /* 02:01.0 */
+	{{0, 0x0300}, false, 0x20e}, /* 03:00.0: by three paths, and by its bus */
+	{{0, 0x0400}, false, 0x006}, /* 04:00.0 */
+	{{0, 0x0501}, false, 0x002}, /* 05:00.1 */
+	{{0, 0x0600}, false, 0x080}, /* 06:00.0: physical function, named itself */
+	{{1, 0x0010}, false, 0},     /* the same in another segment */
+	{{1, 0x00e0}, false, 0x020}, {{1, 0x0300}, false, 0x020},
+	{{0, 0x0513}, true, 0x002}, /* VF of 05:00.1 below the bridge */
+	{{0, 0x0601}, true, 0},     /* VF of 06:00.0: not meant */
+	{{1, 0x0480}, true, 0x020},
+};
+
+static bool get_meant(void *ctx, unsigned i, bdf_t *fn, uint32_t *class)
+{
+	(void)ctx;
+	if (i >= ARRAY_LEN(meant) || meant[i].later)
+		return false;
+	*fn = meant[i].fn;
+	*class = bdf_eq(*fn, (bdf_t){0, 0x00e0}) || bdf_eq(*fn, (bdf_t){1, 0x00e0}) ? 0x060400 : 0x010400;
+	return true;
+}
+
+static const struct dmar_functions all_meant = {NULL, get_meant};
+
+static void bridge_add(uint16_t rid, uint8_t sec, uint8_t sub)
+{
+	mc.bridge[mc.bridges].rid = rid;
+	mc.bridge[mc.bridges].sec = sec;
+	mc.bridge[mc.bridges++].sub = sub;
+}
+
+/* A machine with that table instead of the one that it makes. */
+static void machine_reserved(void)
+{
+	model_machine_init(&mc, ram, RAM_BYTES);
+	(void)model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, MODEL_ALL);
+	(void)model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, MODEL_ALL);
+	bridge_add(0x00e0, 2, 5);
+	bridge_add(0x0200, 3, 4);
+	bridge_add(0x00e8, 0, 0);
+	mc.vf[0].rid = 0x0513;
+	mc.vf[0].pf = 0x0501;
+	mc.vf[1].rid = 0x0601;
+	mc.vf[1].pf = 0x0600;
+	mc.vfs = 2;
+	FILE *f = fopen("tests/data/dmar/reserved.bin", "rb");
+	assert_non_null(f);
+	mc.len = fread(mc.dmar, 1, sizeof(mc.dmar), f);
+	fclose(f);
+	start();
+}
+
+static unsigned reserved_for(bdf_t fn)
+{
+	struct iommu_reserved r = {0};
+	unsigned found = 0;
+	assert_int_equal(iommu_reserved_next(&mmu, fn, &r), SL_OK);
+	assert_true(r.interrupts);
+	while (iommu_reserved_next(&mmu, fn, &r) == SL_OK) {
+		assert_false(r.interrupts);
+		assert_int_equal(r.len, PAGE_SIZE);
+		found |= 1u << (r.base - BASE) / PAGE_SIZE;
+	}
+	return found;
+}
+
+/* Which of the regions a function reaches. */
+static unsigned reached(bdf_t fn)
+{
+	unsigned unit, found = 0;
+	assert_int_equal(iommu_unit_of(&mmu, fn, &unit), SL_OK);
+	for (unsigned i = 0; i < 16; i++) {
+		uint64_t phys, at = BASE + i * PAGE_SIZE;
+		if (model_dma(mc.unit[unit], fn.rid, at, true, &phys))
+			continue;
+		assert_int_equal(phys, at);
+		found |= 1u << i;
+	}
+	return found;
+}
+
+/* Each function that is meant reaches its regions and nothing else; nobody else reaches any. What comes later
+ * gets a domain only when that has them. */
+static void test_meant(void **state)
+{
+	(void)state;
+	machine_reserved();
+	assert_int_equal(iommu_map_rmrrs_below(&mmu, &all_meant), SL_OK);
+	assert_int_equal(iommu_enable(&mmu), SL_OK);
+	for (size_t i = 0; i < ARRAY_LEN(meant); i++) {
+		bdf_t fn = meant[i].fn;
+		assert_int_equal(reserved_for(fn), meant[i].regions);
+		assert_int_equal(reached(fn), meant[i].later ? 0 : meant[i].regions);
+		struct domain *d = iommu_domain_of(&mmu, fn);
+		assert_int_equal(d != NULL, !meant[i].later && meant[i].regions);
+		if (d)
+			continue;
+		assert_int_equal(domain_create(&mmu, "d", &d), SL_OK);
+		assert_int_equal(domain_attach(d, fn), meant[i].regions ? SL_VERIFY : SL_OK);
+		for (unsigned k = 0; meant[i].regions >> k; k++)
+			if (meant[i].regions >> k & 1)
+				assert_int_equal(domain_map(d, IOVA(BASE + k * PAGE_SIZE),
+							    PHYS(BASE + k * PAGE_SIZE), PAGE_SIZE, DOMAIN_RW),
+						 SL_OK);
+		assert_int_equal(domain_attach(d, fn), meant[i].regions ? SL_OK : SL_BUSY);
+		assert_int_equal(reached(fn), meant[i].regions);
+	}
+	assert_int_equal(model_machine_complaints(&mc), 0);
+	model_machine_fini(&mc);
+}
+
+/* What the ledger says of giving them away. */
+static void test_meant_ledger(void **state)
+{
+	(void)state;
+	static struct rmrr_owner o[64];
+	machine_reserved();
+	struct rmrr_context known = {&mmu.topo, &all_meant, {NULL, 0}, NULL, NULL};
+	unsigned n = rmrr_ledger(&mmu.table, &known, o, ARRAY_LEN(o));
+	for (unsigned i = 0; i < n; i++) {
+		bool bridge = o[i].scope == DMAR_SCOPE_BRIDGE && !o[i].below && o[i].fn.rid != 0x00e8;
+		assert_int_equal(o[i].sec != 0, bridge);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(meant); i++) {
+		const struct rmrr_owner *why = NULL;
+		if (meant[i].fn.rid == 0x00e0) /* a bridge: what is below it stands apart */
+			continue;
+		assert_int_equal(rmrr_can_give(o, n, meant[i].fn, &why), !meant[i].regions);
+		assert_int_equal(why != NULL, meant[i].regions != 0);
+	}
+	model_machine_fini(&mc);
+}
+
+/* ---- groups ---- */
+
+/* Bus 2 is group 1, bus 3 is group 2; nothing is known of the rest. */
+static unsigned group_of(void *ctx, bdf_t fn)
+{
+	(void)ctx;
+	return fn.seg == 0 && bdf_bus(fn) >= 2 && bdf_bus(fn) <= 3 ? bdf_bus(fn) - 1u : 0;
+}
+
+static const struct iommu_groups groups = {NULL, group_of};
+
+/* Functions of one group are in one domain, under whatever unit each is; the others are not. */
+static void test_group(void **state)
+{
+	(void)state;
+	static const uint16_t rid[] = {0x0200, 0x0208, 0x0300, 0x0400, 0x0401};
+	machine();
+	struct model_unit *m[2];
+	m[0] = model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, 0x0208);
+	m[1] = model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, MODEL_ALL);
+	for (unsigned i = 0; i < ARRAY_LEN(rid); i++)
+		model_machine_rmrr(&mc, BASE + i * PAGE_SIZE, BASE + i * PAGE_SIZE + 0xfff, rid[i]);
+	model_machine_rmrr(&mc, BASE, BASE + 0x1fff, 0x0201); /* overlaps what the domain has already */
+	start();
+	iommu_set_groups(&mmu, &groups);
+	assert_int_equal(iommu_map_rmrrs_below(&mmu, &functions), SL_OK);
+	assert_int_equal(iommu_enable(&mmu), SL_OK);
+	struct domain *first = iommu_domain_of(&mmu, (bdf_t){0, 0x0200}), *d;
+	assert_non_null(first);
+	assert_ptr_equal(iommu_domain_of(&mmu, (bdf_t){0, 0x0208}), first);
+	assert_ptr_equal(iommu_domain_of(&mmu, (bdf_t){0, 0x0201}), first);
+	assert_int_equal(reached((bdf_t){0, 0x0200}), 3);
+	assert_int_equal(reached((bdf_t){0, 0x0208}), 3);
+	assert_int_equal(reached((bdf_t){0, 0x0300}), 4);
+	assert_int_equal(reached((bdf_t){0, 0x0400}), 8);
+	assert_int_equal(reached((bdf_t){0, 0x0401}), 16);
+	goes(m[0], 0x0208, BASE);
+	refused(m[1], 0x0208, BASE);
+	/* the rest of the group has to follow */
+	assert_int_equal(domain_create(&mmu, "d", &d), SL_OK);
+	assert_int_equal(domain_attach(d, (bdf_t){0, 0x0202}), SL_BUSY);
+	assert_int_equal(domain_attach(first, (bdf_t){0, 0x0202}), SL_OK);
+	assert_int_equal(model_machine_complaints(&mc), 0);
+	model_machine_fini(&mc);
+}
+
+/* Too late: the group is in two domains already, and the function would be in either at the other's cost. */
+static void test_group_split(void **state)
+{
+	(void)state;
+	struct domain *d[2];
+	machine();
+	struct model_unit *m = model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, MODEL_ALL);
+	model_machine_rmrr(&mc, BASE, BASE + 0xfff, 0x0200);
+	model_machine_rmrr(&mc, 0xfed00000, 0xfeefffff, 0x0400); /* can not be mapped: no domain for it */
+	start();
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(domain_create(&mmu, "d", &d[i]), SL_OK);
+		assert_int_equal(domain_attach(d[i], (bdf_t){0, (uint16_t)(0x0201 + i)}), SL_OK);
+	}
+	iommu_set_groups(&mmu, &groups);
+	assert_int_equal(iommu_map_rmrrs_below(&mmu, &functions), SL_OK);
+	assert_int_equal(iommu_enable(&mmu), SL_OK);
+	assert_null(iommu_domain_of(&mmu, (bdf_t){0, 0x0200}));
+	assert_null(iommu_domain_of(&mmu, (bdf_t){0, 0x0400}));
+	refused(m, 0x0200, BASE);
+	model_machine_fini(&mc);
+}
+
 static int ram_once(void **state)
 {
 	(void)state;
@@ -298,10 +517,10 @@ static int ram_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ledger),
-		cmocka_unit_test(test_below_bridge),
-		cmocka_unit_test(test_left_out),
-		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_ledger),   cmocka_unit_test(test_below_bridge),
+		cmocka_unit_test(test_left_out), cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_meant),    cmocka_unit_test(test_meant_ledger),
+		cmocka_unit_test(test_group),    cmocka_unit_test(test_group_split),
 	};
 	return cmocka_run_group_tests(tests, ram_once, NULL);
 }

@@ -385,6 +385,27 @@ static void test_cut(void **state)
 	machine_end();
 }
 
+/* Two pages to be cut, memory for one table: nothing is unmapped, and the unit has seen the cut that was
+ * made: what is unmapped of it later is out of its reach. */
+static void test_cut_no_memory(void **state)
+{
+	(void)state;
+	struct model_unit *m = one_unit(MODEL_CAP, MODEL_ECAP);
+	struct domain *d = make("d");
+	phys_t hog;
+	assert_int_equal(domain_attach(d, FN), SL_OK);
+	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), 2 * PAGE_2M, DOMAIN_RW), SL_OK);
+	uint64_t pages = pmm_free_pages() - 1;
+	assert_int_equal(pmm_alloc(pages, PAGE_SIZE, &hog), SL_OK);
+	assert_int_equal(domain_unmap(d, IOVA(W + PAGE_SIZE), PAGE_2M), SL_NOMEM);
+	pmm_free(hog, pages);
+	assert_int_equal(dma(m, FN, W + PAGE_SIZE, P + PAGE_SIZE), 0);
+	assert_int_equal(dma(m, FN, W + PAGE_2M, P + PAGE_2M), 0);
+	assert_int_equal(domain_unmap(d, IOVA(W + PAGE_SIZE), PAGE_SIZE), SL_OK);
+	assert_int_equal(dma(m, FN, W + PAGE_SIZE, 0), 5);
+	machine_end();
+}
+
 /* Tables that hold nothing are kept, but not without end. */
 static void test_kept_tables(void **state)
 {
@@ -852,6 +873,7 @@ int main(void)
 		cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_kept_tables),
+		cmocka_unit_test(test_cut_no_memory),
 		cmocka_unit_test(test_registers),
 		cmocka_unit_test(test_registers_fail),
 		cmocka_unit_test(test_no_memory),
