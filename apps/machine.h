@@ -89,6 +89,7 @@ enum sl_err stage_verify(struct machine *m) MUST_CHECK;  /* every result against
 enum sl_err stage_timed(struct machine *m) MUST_CHECK;   /* speed */
 enum sl_err stage_isolate(struct machine *m) MUST_CHECK; /* every attack by everyone */
 enum sl_err stage_mapcost(struct machine *m) MUST_CHECK; /* what map and unmap cost */
+enum sl_err stage_bench(struct machine *m) MUST_CHECK;   /* rows of a workload, to be counted and timed */
 enum sl_err stage_refuse(struct machine *m) MUST_CHECK;  /* DMA that must not happen */
 
 /* Places of the window on this machine. */

@@ -5,6 +5,8 @@
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
+#include "kernel/time.h"
+#include "kernel/x86/marker.h"
 #include "kernel/x86/paging.h"
 
 #define CLASS_NVME 0x010802
@@ -298,10 +300,30 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	return e;
 }
 
+/* One read: how long it takes from the hand-over to the first completion on a VF. */
+static enum sl_err first_read(struct machine *m, struct vf *vf)
+{
+	vf->batch.n = 1;
+	vf->batch.req[0] = vf_request(vf, vf->data, ACCEL_READ, 0, 0);
+	enum sl_err e = batch_start(vf);
+	if (!e)
+		e = batch_finish(m);
+	MARKER(MARK_FIRST);
+	uint64_t us = now_us();
+	if (!e)
+		log_line("vf",
+			 BDF_FMT ": the first completion, %llu.%03llu s after the kernel began, status 0x%x",
+			 BDF_ARG(vf->fn->bdf), (ull)(us / 1000000), (ull)(us % 1000000 / 1000),
+			 vf->batch.status[0]);
+	return e;
+}
+
 enum sl_err stage_domains(struct machine *m)
 {
 	for (unsigned i = 0; i < m->vfs; i++) {
 		enum sl_err e = open_vf(m, &m->vf[i]);
+		if (!e && !i)
+			e = first_read(m, &m->vf[0]);
 		if (e) {
 			log_fail("vf", "see the lines above; fewer VFs (vfs=) need less",
 				 "VF %u could not be brought up: %s", i, sl_err_text(e));
