@@ -13,7 +13,7 @@
 struct row {
 	uint32_t depth; /* requests in flight */
 	uint32_t batch; /* requests a doorbell tells of */
-	uint32_t ops;   /* a multiple of batch, at least depth */
+	uint32_t ops;   /* depth and any number of batches */
 };
 
 static const struct row rows[] = {
@@ -25,102 +25,132 @@ static const struct row rows[] = {
 
 /* One row while it runs; its core's own. */
 struct run {
-	struct vf *vf;
-	uint64_t random, chunks, empty;
-	uint32_t chunk[BUFFER_SLOTS]; /* what is being read into the tag's buffer */
+	struct nvme_plan plan;
+	struct random {
+		uint64_t state, factor;
+	} random;
+	uint64_t chunks, blocks;
+	iova_t buffers;
+	uint64_t empty, waits; /* polls that found nothing, and how often they began */
 	unsigned errors;
-	bool stalled;
+	uint16_t chunk[BUFFER_SLOTS]; /* what is being read into the tag's buffer */
 };
+
+_Static_assert(TIMED_CHUNKS <= UINT16_MAX, "run.chunk");
 
 static struct run run;
 
-static struct accel_req next_request(struct run *r, uint32_t tag)
+__extension__ typedef unsigned __int128 u128;
+
+/* The top bits of a linear congruential generator (the factor is Knuth's, of MMIX), scaled to below n. */
+FAST_INLINE uint64_t random_below(struct random *r, uint64_t n)
 {
-	uint32_t chunk = (uint32_t)(pattern_random(&r->random) % r->chunks);
-	r->chunk[tag] = chunk;
-	return vf_request(r->vf, r->vf->data, ACCEL_READ, chunk, tag);
+	r->state = r->state * r->factor + 0x3c6ef35f;
+	return (uint64_t)((u128)r->state * n >> 64);
 }
 
-/* Up to n results; waits for the first. 0 when the device is silent. */
-static unsigned collect(struct run *r, struct accel_done *done, unsigned n)
+/* A random chunk into the tag's buffer. */
+FAST_INLINE void send(struct run *r, struct nvme_vf *vf, struct random *random, uint32_t tag)
 {
-	struct accel *a = r->vf->accel;
-	unsigned got = a->drv->poll(a, done, n);
-	if (got)
-		return got;
-	MARKER(MARK_WAIT);
+	uint64_t chunk = random_below(random, r->chunks);
+	r->chunk[tag] = (uint16_t)chunk;
+	if (UNLIKELY(nvme_vf_put(vf, &r->plan, tag, chunk * r->blocks, IOVA(r->buffers.v + tag * CHUNK))))
+		r->errors++;
+}
+
+/* Waits for a completion; false when the device is silent. */
+static __attribute__((noinline)) bool wait(struct run *r, const struct nvme_queue *q)
+{
 	uint64_t end = now_us() + STALL_US;
-	for (uint32_t polls = 1; !(got = a->drv->poll(a, done, n)); polls++) {
-		r->empty++;
-		if (polls % LOOK == 0 && now_us() > end) {
-			r->stalled = true;
-			break;
-		}
-	}
-	MARKER(MARK_GO_ON);
-	return got;
+	uint32_t left;
+	r->waits++;
+	do {
+		left = nvme_queue_spin(q, LOOK);
+		r->empty += LOOK - left;
+	} while (!left && now_us() < end);
+	return left;
 }
 
-/* Keeps row->depth in flight until ops requests are through. */
-static void loop(struct run *r, const struct row *row, uint32_t ops)
+/* Takes n completions (1 or more) and, with again set, sends another request with the tag of each. */
+FAST_INLINE bool turn(struct run *r, struct nvme_vf *vf, struct random *random, uint32_t n, bool again)
 {
-	struct accel_req req[BUFFER_SLOTS];
-	struct accel_done done[BUFFER_SLOTS];
-	struct accel *a = r->vf->accel;
-	uint32_t flying = row->depth, left = ops - row->depth;
-	for (uint32_t tag = 0; tag < flying; tag++)
-		req[tag] = next_request(r, tag);
-	r->errors += flying - a->drv->submit(a, req, flying);
-	a->drv->ring(a);
-	while (flying && !r->stalled) {
-		uint32_t got = 0;
-		while (got < row->batch && !r->stalled)
-			got += collect(r, done + got, row->batch - got);
-		for (uint32_t i = 0; i < got; i++)
-			r->errors += done[i].status != 0;
-		if (!left) {
-			flying -= got;
-			continue;
+	do {
+		uint32_t tag;
+		uint16_t status;
+		enum nvme_took took;
+		while (UNLIKELY((took = nvme_queue_take(&vf->queue, &tag, &status, NULL)) != NVME_TOOK)) {
+			if (took != NVME_NONE)
+				continue;
+			MARKER(MARK_WAIT);
+			bool ready = wait(r, &vf->queue);
+			MARKER(MARK_GO_ON);
+			if (!ready)
+				return false;
 		}
-		for (uint32_t i = 0; i < got; i++)
-			req[i] = next_request(r, done[i].tag);
-		r->errors += got - a->drv->submit(a, req, got);
-		a->drv->ring(a);
-		left -= got;
+		if (UNLIKELY(status))
+			r->errors++;
+		if (again)
+			send(r, vf, random, tag);
+	} while (--n);
+	return true;
+}
+
+/* Keeps row->depth in flight until ops requests are through. False when the device fell silent. */
+static bool loop(struct run *r, struct nvme_vf *vf, const struct row *row, uint32_t ops)
+{
+	struct nvme_queue *q = &vf->queue;
+	struct random random = r->random;
+	for (uint32_t tag = 0; tag < row->depth; tag++)
+		send(r, vf, &random, tag);
+	nvme_queue_ring(q);
+	for (uint32_t left = ops - row->depth; left; left -= row->batch) {
+		if (!turn(r, vf, &random, row->batch, true))
+			return false;
+		nvme_queue_ring(q);
+		nvme_queue_release(q);
 	}
+	bool done = turn(r, vf, &random, row->depth, false);
+	nvme_queue_release(q);
+	return done;
 }
 
 /* A medium without memory (QEMU's null-co) reads as zeros, whatever was written. */
-static bool buffer_right(const struct run *r, uint32_t tag)
+static bool buffer_right(const struct vf *vf, uint32_t tag, uint32_t chunk)
 {
-	const uint8_t *p = vf_buffer(r->vf, tag);
-	return pattern_check(p, CHUNK, timed_seed(r->vf, r->chunk[tag])) || pattern_is_zero(p, CHUNK);
+	const uint8_t *p = vf_buffer(vf, tag);
+	return pattern_check(p, CHUNK, timed_seed(vf, chunk)) || pattern_is_zero(p, CHUNK);
 }
 
 static enum sl_err run_row(struct vf *vf, const struct row *row)
 {
 	struct run *r = &run;
+	struct nvme_queue *q = &vf->nvme.queue;
 	uint64_t room = store_chunks(vf->data);
-	*r = (struct run){.vf = vf,
-			  .random = pattern_seed(row->depth, 1, 1),
-			  .chunks = room < TIMED_CHUNKS ? room : TIMED_CHUNKS};
-	loop(r, row, row->depth); /* once before: code and tables have been used */
+	struct accel_req like = vf_request(vf, vf->data, ACCEL_READ, 0, 0);
+	*r = (struct run){.random = {pattern_seed(row->depth, 1, 1), 6364136223846793005u},
+			  .chunks = room < TIMED_CHUNKS ? room : TIMED_CHUNKS,
+			  .blocks = like.blocks,
+			  .buffers = vf->buffers.iova};
+	enum sl_err e = nvme_vf_plan(&vf->nvme, &like, &r->plan);
+	if (e)
+		return e;
+	bool done = loop(r, &vf->nvme, row, row->depth); /* once before: code and tables have been used */
 	for (uint32_t tag = 0; tag < row->depth; tag++)
 		pattern_fill(vf_buffer(vf, tag), CHUNK, ~timed_seed(vf, 0));
-	struct accel_stats before = vf->accel->stats;
-	uint64_t start = now_us();
-	r->empty = 0;
+	uint64_t start = now_us(), doorbells = q->doorbells;
+	r->empty = r->waits = 0;
 	MARKER(MARK_BEGIN);
-	loop(r, row, row->ops);
+	done = done && loop(r, &vf->nvme, row, row->ops);
 	MARKER(MARK_END);
 	uint64_t us = now_us() - start;
-	if (r->errors || r->stalled)
+	if (!done || r->errors || q->bad)
 		return SL_DEVICE;
 	for (uint32_t tag = 0; tag < row->depth; tag++)
-		if (!buffer_right(r, tag))
+		if (!buffer_right(vf, tag, r->chunk[tag]))
 			return SL_VERIFY;
-	log_text("BENCH depth=%u batch=%u ops=%u us=%llu doorbells=%llu empty=%llu\n", row->depth, row->batch,
-		 row->ops, (ull)us, (ull)(vf->accel->stats.doorbells - before.doorbells), (ull)r->empty);
+	log_text("BENCH depth=%u batch=%u ops=%u us=%llu doorbells=%llu empty=%llu waits=%llu\n", row->depth,
+		 row->batch, row->ops, (ull)us, (ull)(q->doorbells - doorbells), (ull)r->empty,
+		 (ull)r->waits);
 	return SL_OK;
 }
 
