@@ -3,6 +3,7 @@
 #include "kernel/log.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
+#include "kernel/x86/marker.h"
 
 #define ADMIN_US      10000000u /* longest wait for an admin command */
 #define ADMIN_DEPTH   1u
@@ -23,7 +24,7 @@ static enum sl_err lost(struct nvme_ctrl *c, enum sl_err e, const char *what)
 
 /* Waits for CSTS.RDY to be as told. A fatal status ends the wait for 1; for 0 it may stay until the reset is
  * through. */
-static enum sl_err wait_ready(struct nvme_ctrl *c, bool ready)
+static enum sl_err poll_ready(struct nvme_ctrl *c, bool ready)
 {
 	uint64_t end = now_us() + c->ready_us;
 	for (;;) {
@@ -39,6 +40,14 @@ static enum sl_err wait_ready(struct nvme_ctrl *c, bool ready)
 			return lost(c, SL_TIMEOUT, ready ? "does not get ready" : "does not stop");
 		__builtin_ia32_pause();
 	}
+}
+
+static enum sl_err wait_ready(struct nvme_ctrl *c, bool ready)
+{
+	MARKER(MARK_WAIT);
+	enum sl_err e = poll_ready(c, ready);
+	MARKER(MARK_GO_ON);
+	return e;
 }
 
 /* Longest wait that the controller asks for: NVMe §3.1.3.1 TO, and CRTO where there is one. */
@@ -148,21 +157,16 @@ enum sl_err nvme_ctrl_health(const struct nvme_ctrl *c)
 	return csts != ALL_ONES && (csts & (CSTS_RDY | CSTS_CFS)) == CSTS_RDY ? SL_OK : SL_DEVICE;
 }
 
-enum sl_err nvme_admin_try(struct nvme_ctrl *c, struct nvme_sqe cmd, uint32_t *dw0)
+/* The result of the one admin command in flight. */
+static enum sl_err wait_admin(struct nvme_ctrl *c, uint32_t *got)
 {
-	if (c->dead)
-		return SL_DEVICE;
 	struct nvme_queue *q = &c->admin;
-	uint32_t cid, got;
-	cmd.cid = 0;
-	*nvme_queue_slot(q) = cmd;
-	nvme_queue_push(q, cmd.cid);
-	nvme_queue_ring(q);
+	uint32_t cid;
 	uint64_t end = now_us() + ADMIN_US;
 	for (unsigned polls = 1;; polls++) {
 		bool late = now_us() > end;
-		if (nvme_queue_take(q, &cid, &c->status, &got) == NVME_TOOK)
-			break;
+		if (nvme_queue_take(q, &cid, &c->status, got) == NVME_TOOK)
+			return SL_OK;
 		if (polls % ADMIN_LOOK == 0 && nvme_ctrl_health(c))
 			return lost(c, SL_DEVICE, "stopped during an admin command");
 		/* The command may still be carried out, so its data page can not be used again. */
@@ -170,6 +174,23 @@ enum sl_err nvme_admin_try(struct nvme_ctrl *c, struct nvme_sqe cmd, uint32_t *d
 			return lost(c, SL_TIMEOUT, "admin command does not complete");
 		__builtin_ia32_pause();
 	}
+}
+
+enum sl_err nvme_admin_try(struct nvme_ctrl *c, struct nvme_sqe cmd, uint32_t *dw0)
+{
+	if (c->dead)
+		return SL_DEVICE;
+	struct nvme_queue *q = &c->admin;
+	uint32_t got;
+	cmd.cid = 0;
+	*nvme_queue_slot(q) = cmd;
+	nvme_queue_push(q, cmd.cid);
+	nvme_queue_ring(q);
+	MARKER(MARK_WAIT);
+	enum sl_err e = wait_admin(c, &got);
+	MARKER(MARK_GO_ON);
+	if (e)
+		return e;
 	nvme_queue_release(q);
 	if (dw0)
 		*dw0 = got;
