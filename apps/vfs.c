@@ -266,7 +266,7 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	fmt_print(vf->name, sizeof vf->name, "VF %u", vf->index);
 	enum sl_err e = make_domain(m, vf->name, &vf->dom);
 	if (!e)
-		e = dma_get(vf->dom, window_at(m, WINDOW_BUFFERS), PAGE_2M, DOMAIN_RW, &vf->buffers);
+		e = dma_get(vf->dom, window_at(m, WINDOW_QUEUES), PAGE_2M, DOMAIN_RW, &vf->block);
 	if (!e)
 		e = dma_get(vf->dom, window_at(m, WINDOW_READONLY), PAGE_SIZE, DOMAIN_R, &vf->readonly);
 	if (!e)
@@ -278,10 +278,11 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	if (e)
 		return e;
 	vf->attached = true;
+	vf->queues = dma_part(&vf->block, WINDOW_QUEUES, WINDOW_BUFFERS);
+	vf->buffers = dma_part(&vf->block, WINDOW_BUFFERS, PAGE_2M - WINDOW_BUFFERS);
 	const struct nvme_vf_cfg cfg = {.io = nvme_io_mmio(regs, vf->fn->bar[0].size),
 					.fn = vf->fn->bdf,
-					.dom = vf->dom,
-					.iova = window_at(m, WINDOW_QUEUES),
+					.mem = &vf->queues,
 					.depth = m->boot->cfg.qd < DEPTH_MIN ? DEPTH_MIN : m->boot->cfg.qd,
 					.share = vf->index,
 					.shares = m->vfs};
@@ -348,7 +349,7 @@ static void close_vf(struct machine *m, struct vf *vf)
 		e = SL_DEVICE;
 	if (vf->online && nvme_pf_vf_offline(&m->nvme, vf->index) && !e)
 		e = SL_DEVICE;
-	if ((dma_put(&vf->buffers) || dma_put(&vf->readonly)) && !e)
+	if ((dma_put(&vf->block) || dma_put(&vf->readonly)) && !e)
 		e = SL_BUSY;
 	drop_domain(&vf->dom);
 	vf->accel = NULL;

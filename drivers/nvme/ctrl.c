@@ -295,6 +295,7 @@ static enum sl_err ask_queues(struct nvme_ctrl *c)
 	return SL_NOSPACE;
 }
 
+/* With memory lent already, dom and iova mean nothing. */
 static enum sl_err start(struct nvme_ctrl *c, struct domain *dom, iova_t iova)
 {
 	enum sl_err e = read_caps(c);
@@ -303,7 +304,8 @@ static enum sl_err start(struct nvme_ctrl *c, struct domain *dom, iova_t iova)
 	e = disable(c);
 	if (e)
 		return e;
-	e = dma_get(dom, iova, c->io_queues ? PAGE_2M : NVME_MEM_ADMIN, DOMAIN_RW, &c->mem);
+	if (!c->mem_lent)
+		e = dma_get(dom, iova, c->io_queues ? PAGE_2M : NVME_MEM_ADMIN, DOMAIN_RW, &c->mem);
 	if (e) {
 		log_fail("nvme", "give the machine more memory", BDF_FMT ": no queue memory at 0x%llx: %s",
 			 BDF_ARG(c->fn), (ull)iova.v, sl_err_text(e));
@@ -316,12 +318,11 @@ static enum sl_err start(struct nvme_ctrl *c, struct domain *dom, iova_t iova)
 	return e ? e : ask_queues(c);
 }
 
-enum sl_err nvme_ctrl_init(struct nvme_ctrl *c, const struct nvme_io *io, bdf_t fn, struct domain *dom,
-			   iova_t iova, unsigned io_queues)
+static enum sl_err init(struct nvme_ctrl *c, const struct nvme_io *io, bdf_t fn, struct domain *dom,
+			iova_t iova, unsigned io_queues)
 {
 	if (io_queues > NVME_IO_QUEUES)
 		return SL_RANGE;
-	memset(c, 0, sizeof *c);
 	c->io = *io;
 	c->fn = fn;
 	c->io_queues = io_queues;
@@ -330,6 +331,24 @@ enum sl_err nvme_ctrl_init(struct nvme_ctrl *c, const struct nvme_io *io, bdf_t 
 		return SL_OK;
 	enum sl_err left = nvme_ctrl_fini(c);
 	return left ? left : e;
+}
+
+enum sl_err nvme_ctrl_init(struct nvme_ctrl *c, const struct nvme_io *io, bdf_t fn, struct domain *dom,
+			   iova_t iova, unsigned io_queues)
+{
+	memset(c, 0, sizeof *c);
+	return init(c, io, fn, dom, iova, io_queues);
+}
+
+enum sl_err nvme_ctrl_init_in(struct nvme_ctrl *c, const struct nvme_io *io, bdf_t fn,
+			      const struct dma_buf *mem, unsigned io_queues)
+{
+	memset(c, 0, sizeof *c);
+	if (mem->len < NVME_MEM_SIZE(io_queues) || !IS_ALIGNED(mem->phys.v, PAGE_SIZE))
+		return SL_RANGE;
+	c->mem = *mem;
+	c->mem_lent = true;
+	return init(c, io, fn, mem->dom, mem->iova, io_queues);
 }
 
 static void delete_queue(struct nvme_ctrl *c, enum nvme_admin_opc opc, unsigned qid)
@@ -356,7 +375,10 @@ enum sl_err nvme_ctrl_fini(struct nvme_ctrl *c)
 		log_warn("nvme", BDF_FMT ": not stopped; its queue memory is taken away all the same",
 			 BDF_ARG(c->fn));
 	c->dead = true;
-	return dma_put(&c->mem);
+	if (!c->mem_lent)
+		return dma_put(&c->mem);
+	c->mem = (struct dma_buf){0};
+	return SL_OK;
 }
 
 static uint32_t pow2_at_least(uint32_t n)

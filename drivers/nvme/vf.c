@@ -288,7 +288,8 @@ static enum sl_err find_stores(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg
 static enum sl_err start(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg)
 {
 	struct nvme_ctrl *c = &vf->ctrl;
-	enum sl_err e = nvme_ctrl_init(c, &cfg->io, cfg->fn, cfg->dom, cfg->iova, 1);
+	enum sl_err e = cfg->mem ? nvme_ctrl_init_in(c, &cfg->io, cfg->fn, cfg->mem, 1)
+				 : nvme_ctrl_init(c, &cfg->io, cfg->fn, cfg->dom, cfg->iova, 1);
 	if (e)
 		return e;
 	uint32_t most = nvme_ctrl_depth(c);

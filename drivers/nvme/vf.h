@@ -2,7 +2,7 @@
  * domain. Any other controller that is not a PF with VFs will do as well.
  *
  * Order: nvme_vf_open() on a VF that is online and attached to its domain; the accel is worked;
- * nvme_vf_close(). All its queue memory is one 2 MiB block at cfg.iova. Data and metadata buffers are the
+ * nvme_vf_close(). All its queue memory lies in one 2 MiB page. Data and metadata buffers are the
  * caller's: device addresses in requests are passed on as they are, and it is the IOMMU that keeps them
  * inside the domain. */
 #pragma once
@@ -17,6 +17,9 @@ struct nvme_vf_cfg {
 	uint32_t depth;
 	/* Of a namespace that others see too this VF uses part number share (from 0) of shares equal ones. */
 	unsigned share, shares;
+	/* Memory for the queues, as nvme_ctrl_init_in() wants it for one pair; dom and iova mean nothing
+	 * then. NULL: a 2 MiB block of the driver's own at iova. */
+	const struct dma_buf *mem;
 };
 
 /* How one operation goes to one store. */

@@ -441,7 +441,8 @@ static void test_pf_namespaces(void **state)
 
 static enum sl_err open_at(uint32_t depth, unsigned share, unsigned shares)
 {
-	struct nvme_vf_cfg cfg = {vf_model[0].io, vf_fn, &vf_dom[0], IOVA(WINDOW), depth, share, shares};
+	struct nvme_vf_cfg cfg = {vf_model[0].io, vf_fn, &vf_dom[0], IOVA(WINDOW),
+				  depth,          share, shares,     NULL};
 	return nvme_vf_open(&vf, &cfg);
 }
 
@@ -534,6 +535,37 @@ static void test_vf_stores(void **state)
 	assert_int_equal(open_at(8, 0, 1), SL_NOTFOUND);
 	ns[2].ms = 0;
 	ns[2].extended = false;
+}
+
+/* Queues in a part of a block that the caller has mapped: nothing else is mapped, and it stays the caller's.
+ */
+static void test_vf_lent_memory(void **state)
+{
+	struct dma_buf block;
+	(void)state;
+	ns[1].attached = ns[2].attached = 2;
+	assert_int_equal(dma_get(&vf_dom[0], IOVA(BUFFERS), PAGE_2M, DOMAIN_RW, &block), SL_OK);
+	struct dma_buf part = dma_part(&block, 0x40000, NVME_MEM_SIZE(1));
+	assert_int_equal(part.iova.v, BUFFERS + 0x40000);
+	assert_int_equal(part.phys.v, block.phys.v + 0x40000);
+	assert_ptr_equal(part.va, (uint8_t *)block.va + 0x40000);
+	struct nvme_vf_cfg cfg = {.io = vf_model[0].io, .fn = vf_fn, .depth = 8, .shares = 1, .mem = &part};
+	part.len -= PAGE_SIZE;
+	assert_int_equal(nvme_vf_open(&vf, &cfg), SL_RANGE);
+	part.len += PAGE_SIZE;
+	uint64_t pages = pmm_used_pages();
+	assert_int_equal(nvme_vf_open(&vf, &cfg), SL_OK);
+	assert_int_equal(pmm_used_pages(), pages);
+	assert_int_equal(vf_dom[0].n, 1);
+	assert_int_equal(vf_model[0].asq, BUFFERS + 0x40000);
+	assert_ptr_equal(vf.queue.sq, (uint8_t *)block.va + 0x40000 + NVME_SLOT);
+	buffers = dma_part(&block, 0, 0x40000);
+	assert_int_equal(run(request(ACCEL_READ, PLAIN_STORE, 0, 1, 3)), 0);
+	buffers = (struct dma_buf){0};
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+	assert_int_equal(pmm_used_pages(), pages);
+	assert_int_equal(vf_dom[0].n, 1);
+	assert_int_equal(dma_put(&block), SL_OK);
 }
 
 static void test_vf_refuses(void **state)
@@ -933,6 +965,7 @@ int main(void)
 		TEST(test_pf_lies),
 		TEST(test_pf_namespaces),
 		TEST(test_vf_stores),
+		TEST(test_vf_lent_memory),
 		TEST(test_vf_refuses),
 		TEST(test_vf_data),
 		TEST(test_vf_plan),
