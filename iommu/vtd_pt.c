@@ -131,7 +131,7 @@ static bool has(const uint64_t *table, unsigned level, uint64_t from, uint64_t e
 		uint64_t entry = table[entry_index(at, level)];
 		next = ALIGN_DOWN(at, size) + size;
 		bool page = entry && is_leaf(entry, level);
-		if (page || !live(entry)) {
+		if (page || level < 2 || !live(entry)) {
 			if (page == mapped)
 				return true;
 		} else if (has(child_of(entry), level - 1, at, next < end ? next : end, mapped)) {
