@@ -9,7 +9,7 @@ static unsigned entry_index(uint64_t iova, unsigned level)
 
 static bool is_leaf(uint64_t entry, unsigned level)
 {
-	return level == 1 || (entry & SS_PS);
+	return level < 2 || (entry & SS_PS);
 }
 
 static uint64_t *child_of(uint64_t entry)
@@ -131,7 +131,7 @@ static bool has(const uint64_t *table, unsigned level, uint64_t from, uint64_t e
 		uint64_t entry = table[entry_index(at, level)];
 		next = ALIGN_DOWN(at, size) + size;
 		bool page = entry && is_leaf(entry, level);
-		if (page || level < 2 || !live(entry)) {
+		if (page || !live(entry)) {
 			if (page == mapped)
 				return true;
 		} else if (has(child_of(entry), level - 1, at, next < end ? next : end, mapped)) {
