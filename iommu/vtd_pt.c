@@ -9,7 +9,7 @@ static unsigned entry_index(uint64_t iova, unsigned level)
 
 static bool is_leaf(uint64_t entry, unsigned level)
 {
-	return level == 1 || (entry & SS_PS);
+	return level < 2 || (entry & SS_PS);
 }
 
 static uint64_t *child_of(uint64_t entry)

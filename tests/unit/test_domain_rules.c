@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 #include "drivers/dma.h"
+#include "iommu/vtd_unit.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "tests/model/vtd_model.h"
@@ -194,6 +195,10 @@ static void test_passthrough(void **state)
 		assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_UNSUPPORTED);
 		assert_int_equal(domain_unmap(d, IOVA(W), PAGE_SIZE), SL_RANGE);
 		assert_int_equal(domain_unmap(d, IOVA(W), 2 * PAGE_SIZE), SL_RANGE);
+		for (uint64_t size = PAGE_SIZE; size <= PAGE_1G; size *= 512) { /* the first page of all */
+			assert_int_equal(domain_map(d, IOVA(0), PHYS(P), size, DOMAIN_RW), SL_UNSUPPORTED);
+			assert_int_equal(domain_unmap(d, IOVA(0), size), SL_RANGE);
+		}
 		assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, PAGE_SIZE, &at), SL_UNSUPPORTED);
 		assert_int_equal(domain_iova_free(d, IOVA(W), PAGE_SIZE), SL_NOTFOUND);
 		assert_int_equal(domain_trim(d), SL_OK);
@@ -785,6 +790,7 @@ static void test_single_page_rules(void **state)
 		uint64_t size = cases[i].size, at = cases[i].beside, bad = cases[i].window;
 		for (unsigned k = 0; k < 2; k++) { /* the second time with the table at hand */
 			assert_int_equal(domain_map(d, IOVA(at), PHYS(at), size, DOMAIN_RW), SL_OK);
+			assert_int_equal(domain_unmap(d, IOVA(at + 8), size), SL_RANGE);
 			assert_int_equal(dma(m, FN, at, at), 0);
 			assert_int_equal(domain_unmap(d, IOVA(at), size), SL_OK);
 			assert_int_equal(domain_map(d, IOVA(bad), PHYS(P), size, DOMAIN_RW), SL_RANGE);
@@ -809,6 +815,16 @@ static void test_single_page_rules(void **state)
 		assert_int_equal(domain_unmap(d, IOVA(edges[i]), PAGE_SIZE), SL_OK);
 		assert_int_equal(domain_map(d, IOVA(edges[i]), PHYS(edges[i]), PAGE_SIZE, DOMAIN_RW), SL_OK);
 	}
+	/* a length of 2 MiB out of two large pages */
+	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_2M, DOMAIN_RW), SL_OK);
+	assert_int_equal(domain_map(d, IOVA(W + PAGE_2M), PHYS(P), PAGE_2M, DOMAIN_RW), SL_OK);
+	assert_int_equal(domain_unmap(d, IOVA(W + PAGE_SIZE), PAGE_2M), SL_OK);
+	assert_int_equal(dma(m, FN, W, P), 0);
+	assert_int_equal(dma(m, FN, W + PAGE_SIZE, 0), 5);
+	assert_int_equal(dma(m, FN, W + PAGE_2M, 0), 5);
+	assert_int_equal(dma(m, FN, W + PAGE_2M + PAGE_SIZE, P + PAGE_SIZE), 0);
+	assert_int_equal(domain_unmap(d, IOVA(W), PAGE_SIZE), SL_OK);
+	assert_int_equal(domain_unmap(d, IOVA(W + PAGE_2M + PAGE_SIZE), PAGE_2M - PAGE_SIZE), SL_OK);
 	/* a length of 2 MiB where the addresses do not allow a large page */
 	static const uint64_t off[][2] = {{PAGE_SIZE, PAGE_SIZE}, {0, PAGE_SIZE}, {PAGE_SIZE, 0}};
 	for (size_t i = 0; i < ARRAY_LEN(off); i++) {
@@ -822,6 +838,49 @@ static void test_single_page_rules(void **state)
 		assert_int_equal(domain_unmap(d, IOVA(W + off[i][0]), PAGE_2M), SL_OK);
 		assert_int_equal(dma(m, FN, W + PAGE_2M - 1, 0), 5);
 	}
+	machine_end();
+}
+
+/* What the unit is told: the page that went, of its size; or, in a batch, the smallest block with all of
+ * them.
+ */
+static void check_told(uint64_t iova, unsigned am, bool leaf_only)
+{
+	const struct vtd_unit *u = &mmu.unit[0];
+	const struct vtd_desc *d = &u->queue[(u->tail + 254) % 256]; /* before the wait descriptor */
+	assert_int_equal(FGET(d->lo, DESC_TYPE), DESC_IOTLB);
+	assert_int_equal(FGET(d->lo, DESC_G), DESC_G_PAGE);
+	assert_int_equal(FGET(d->hi, IOTLB_DESC_AM), am);
+	assert_int_equal(d->hi & IOTLB_DESC_ADDR, iova);
+	assert_int_equal(!!(d->hi & IOTLB_DESC_IH), leaf_only);
+}
+
+static void test_told(void **state)
+{
+	(void)state;
+	one_unit(MODEL_CAP, MODEL_ECAP);
+	struct domain *d = make("d");
+	assert_int_equal(domain_attach(d, FN), SL_OK);
+	for (unsigned am = 0; am <= 18; am += 9) {
+		uint64_t size = PAGE_SIZE << am;
+		for (unsigned k = 0; k < 3; k++) {
+			uint64_t at = W + k * size;
+			assert_int_equal(domain_map(d, IOVA(at), PHYS(P), size, DOMAIN_RW), SL_OK);
+			if (am && !k) /* an empty table stood there */
+				check_told(at, am, false);
+			assert_int_equal(domain_unmap(d, IOVA(at), size), SL_OK);
+			check_told(at, am, true);
+		}
+	}
+	static const unsigned order[] = {6, 5, 7, 6};
+	domain_unmap_begin(d);
+	for (unsigned i = 0; i < ARRAY_LEN(order); i++) {
+		uint64_t at = W + order[i] * PAGE_SIZE;
+		assert_int_equal(domain_map(d, IOVA(at), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
+		assert_int_equal(domain_unmap(d, IOVA(at), PAGE_SIZE), SL_OK);
+	}
+	assert_int_equal(domain_unmap_end(d), SL_OK);
+	check_told(W + 4 * PAGE_SIZE, 2, true);
 	machine_end();
 }
 
@@ -883,6 +942,7 @@ int main(void)
 		cmocka_unit_test(test_buffer_lost),
 		cmocka_unit_test(test_single_page_rules),
 		cmocka_unit_test(test_aperture),
+		cmocka_unit_test(test_told),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);
 }

@@ -365,6 +365,15 @@ static void test_large_over_empty(void **state)
 		check_live(&pt);
 		vtd_pt_free(&pt, &dead);
 		assert_int_equal(pt.pages, levels); /* the way to the neighbour */
+		/* a table of 2 MiB pages that is empty: its entries would do, one entry is better */
+		unmap_keep(&pt, W, PAGE_1G);
+		map(&pt, W + PAGE_2M, 0x8000200000, PAGE_2M);
+		unmap_keep(&pt, W + PAGE_2M, PAGE_2M);
+		assert_int_equal(vtd_pt_map(&pt, IOVA(W), PHYS(0x9000000000), PAGE_1G, 3, &mapped, &dead),
+				 SL_OK);
+		expect_page(&pt, W, 0x9000000000, PAGE_1G);
+		vtd_pt_free(&pt, &dead);
+		assert_int_equal(pt.pages, levels);
 		unmap(&pt, W, PAGE_1G + PAGE_SIZE);
 		assert_int_equal(pt.pages, 1);
 		vtd_pt_fini(&pt);
