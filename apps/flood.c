@@ -7,7 +7,7 @@
 #include "kernel/time.h"
 #include "kernel/x86/paging.h"
 
-#define THRESHOLD   100u /* refused requests in a second, here: an emulated machine may be slow */
+#define THRESHOLD   50u /* refused requests in a second, here: an emulated machine may be slow */
 #define DEADLINE_US 20000000u
 #define SETTLE_US   50000u          /* for what was on its way at the cut-off */
 #define QUIET_US    200000u         /* in which nothing may come */
@@ -116,14 +116,18 @@ static enum sl_err flood(struct machine *m, uint64_t *requests)
 	return e;
 }
 
-/* Polls for a while; what the units recorded, and what the VF brought to its completion queue. */
-static unsigned listen(struct machine *m, struct vf *vf, uint64_t us)
+/* Polls for a while. How many requests of the VF the units recorded meanwhile, and how many completions it
+ * brought. */
+static uint64_t listen(struct machine *m, struct vf *vf, uint64_t us)
 {
 	struct accel_done done[IN_FLIGHT];
-	unsigned n = 0;
-	for (uint64_t end = now_us() + us; now_us() < end;)
-		n += faults_poll(m) + vf->accel->drv->poll(vf->accel, done, IN_FLIGHT);
-	return n;
+	const struct fault_function *f = iommu_fault_count(&m->iommu, vf->fn->bdf);
+	uint64_t before = f ? f->count : 0, n = 0;
+	for (uint64_t end = now_us() + us; now_us() < end;) {
+		faults_say(m);
+		n += vf->accel->drv->poll(vf->accel, done, IN_FLIGHT);
+	}
+	return n + (f ? f->count - before : 0);
 }
 
 /* It is told again, by its doorbell. Its own queues are out of reach with bus mastering on, too, but then its
@@ -140,14 +144,14 @@ static bool silent(struct machine *m, struct vf *vf)
 	struct accel_req r = vf_request(vf, vf->data, ACCEL_READ, CHECKED, IN_FLIGHT);
 	bool told = vf->accel->drv->submit(vf->accel, &r, 1) == 1;
 	vf->accel->drv->ring(vf->accel);
-	unsigned seen = listen(m, vf, QUIET_US);
+	uint64_t seen = listen(m, vf, QUIET_US);
 	if (!told)
 		log_fail("flood", "report this: it is a bug in Sluice", BDF_FMT " takes no request: %s",
 			 BDF_ARG(vf->fn->bdf), sl_err_text(vf->accel->refused));
 	if (seen)
 		log_fail("flood", "do not give this machine's functions to anyone you do not trust",
-			 BDF_FMT " goes on after the cut-off: %u fault records and completions",
-			 BDF_ARG(vf->fn->bdf), seen);
+			 BDF_FMT " goes on after the cut-off: %llu fault records and completions",
+			 BDF_ARG(vf->fn->bdf), (ull)seen);
 	return told && !seen;
 }
 

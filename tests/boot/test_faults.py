@@ -21,14 +21,14 @@ def test_flood_is_cut_off(boot):
     assert run.status == 0, run.summary()
     assert run.result["ok"] == "1" and run.result["faults"] == "0"
     for name in ("0000:01:00.2", "0000:01:00.3"):
-        cut = lines_with(run, rf"WARN faults: {name} floods: 100 refused requests in a second\. "
+        cut = lines_with(run, rf"WARN faults: {name} floods: 50 refused requests in a second\. "
                               "Cut off: bus mastering off, context entry removed$")
         explained = lines_with(run, rf"WARN iommu0: {name} write 0x\w+ {WALK}, .*L\d\[\d+\] empty$")
         counted = lines_with(run, rf"WARN iommu: {name}: \d+ more requests refused \(\d+ in all\), the last write 0x")
         assert len(cut) == 1 and len(explained) == 4 and counted
         assert max(map(run.lines.index, explained)) < run.lines.index(counted[0]) < run.lines.index(cut[0])
     # One fault record for two VFs. Said, and no oftener than the requests themselves.
-    assert 1 <= len(lines_with(run, r"WARN iommu: a unit had no fault record free, \d+ times \(FSTS\.PFO\)")) <= 5
+    assert 1 <= len(lines_with(run, r"WARN iommu: a unit had no fault record free, \d+ times \(FSTS\.PFO\)")) <= 8
     assert lines_with(run, "flood: cut off after .* neither completion nor fault record; memory is untouched, the other VFs "
                            r"\(1\) work on")
     assert not lines_with(run, "could not be taken out of its domain|was not put back cleanly")
