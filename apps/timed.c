@@ -110,7 +110,7 @@ static enum sl_err fill_queues(struct machine *m, uint32_t qd)
 }
 
 /* Polls all VFs in turn until the time is over, then until the queues are empty. The looks at the fault
- * records are in the measured time: a register read each, some ten a second. */
+ * records, a register read for each unit, are in the measured time. */
 static enum sl_err run(struct machine *m, uint32_t qd, uint64_t seconds)
 {
 	uint64_t start = now_us(), end = cpu_tsc() + seconds * tsc_info()->hz;

@@ -221,6 +221,34 @@ static void test_list_full(void **state)
 	end();
 }
 
+/* A device that never answers and asks for what is not its own at each poll. */
+static unsigned poll_flooding(struct accel *a, struct accel_done *done, unsigned max)
+{
+	uint64_t phys;
+	(void)a;
+	(void)done;
+	(void)max;
+	(void)model_dma(unit, VF1, 0x1000, true, &phys);
+	return 0;
+}
+
+/* Who waits for it is told when it is cut off, and does not wait until it has been silent for long. */
+static void test_wait_ends(void **state)
+{
+	(void)state;
+	static const struct accel_driver driver = {.poll = poll_flooding};
+	struct accel accel = {.drv = &driver};
+	start();
+	m.fault_log.flood = 10;
+	m.vf[1].accel = &accel;
+	m.vf[1].batch.n = 3;
+	assert_int_equal(batch_finish(&m), SL_DEVICE);
+	assert_true(m.vf[1].cut);
+	assert_non_null(strstr(text, "FAIL accel: 0000:01:00.2 was cut off with 3 of 3 requests in flight"));
+	assert_null(strstr(text, "silent"));
+	end();
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -235,7 +263,7 @@ int main(void)
 		cmocka_unit_test(test_nothing),    cmocka_unit_test(test_stray),
 		cmocka_unit_test(test_unexpected), cmocka_unit_test(test_claimed),
 		cmocka_unit_test(test_cut_off),    cmocka_unit_test(test_hidden_floods),
-		cmocka_unit_test(test_list_full),
+		cmocka_unit_test(test_list_full),  cmocka_unit_test(test_wait_ends),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);
 }
