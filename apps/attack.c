@@ -159,7 +159,7 @@ bool attack_fault(struct machine *m, struct iommu_fault *f)
 	uint64_t deadline = now_us() + FAULT_WAIT_US;
 	for (;;) {
 		bool late = now_us() > deadline;
-		if (iommu_fault_next(&m->iommu, f) == SL_OK)
+		if (iommu_fault_claimed(&m->iommu, f) == SL_OK)
 			return true;
 		if (late)
 			return false;
@@ -190,7 +190,7 @@ void attack_run(struct machine *m, struct attacker *by, const struct attack *a, 
 		e = domain_flush(*by->dom);
 	if (e)
 		return;
-	iommu_fault_clear(&m->iommu);
+	iommu_fault_claim(&m->iommu, by->fn);
 	uint64_t before = guarded_sum();
 	e = attack_strike(m, by, a, out->said, sizeof out->said);
 	out->recorded = attack_fault(m, &out->fault);
@@ -201,7 +201,7 @@ void attack_run(struct machine *m, struct attacker *by, const struct attack *a, 
 		out->outcome = ATTACK_SILENT;
 	else if (!fault_right(by, a, &out->fault))
 		out->outcome = ATTACK_MISTOLD;
-	iommu_fault_clear(&m->iommu);
+	iommu_fault_unclaim(&m->iommu);
 	if (out->outcome == ATTACK_HARMED && !e && all_work(m))
 		out->outcome = ATTACK_REFUSED;
 }

@@ -54,7 +54,7 @@ bool attack_possible(const struct attacker *by, const struct attack *a);
  * and lets every VF read and check a chunk that stage_timed or timed_prepare() wrote. */
 void attack_run(struct machine *m, struct attacker *by, const struct attack *a, struct attack_result *out);
 
-/* The first fault recorded since iommu_fault_clear(); waits a fifth of a second for it. */
+/* The attacker's first fault since iommu_fault_claim(); waits a fifth of a second for it. */
 bool attack_fault(struct machine *m, struct iommu_fault *f);
 
 /* The strike alone, for accesses that are allowed. */

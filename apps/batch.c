@@ -5,7 +5,8 @@
 #include "kernel/time.h"
 #include "pci/cfg.h"
 
-#define STALL_US 10000000u
+#define STALL_US  10000000u
+#define LOOK_EACH 1024u /* turns between two looks at the fault records */
 
 enum sl_err batch_start(struct vf *vf)
 {
@@ -33,16 +34,27 @@ static bool collect(struct vf *vf)
 	return n > 0;
 }
 
-enum sl_err batch_finish(struct machine *m)
+/* Said once, for the VF that will never answer. */
+static enum sl_err say_cut(const struct vf *vf)
+{
+	log_fail("accel", "the lines \"refused\" above say what it asked for",
+		 BDF_FMT " was cut off with %u of %u requests in flight", BDF_ARG(vf->fn->bdf),
+		 vf->batch.n - vf->batch.done, vf->batch.n);
+	return SL_DEVICE;
+}
+
+static enum sl_err wait_all(struct machine *m)
 {
 	uint64_t deadline = now_us() + STALL_US;
-	for (;;) {
+	for (unsigned turn = 1;; turn++) {
 		bool late = now_us() > deadline, waiting = false;
 		for (unsigned i = 0; i < m->vfs; i++) {
 			struct vf *vf = &m->vf[i];
 			if (vf->batch.done >= vf->batch.n)
 				continue;
 			waiting = true;
+			if (vf->cut)
+				return say_cut(vf);
 			if (collect(vf))
 				deadline = now_us() + STALL_US;
 			else if (late) {
@@ -56,5 +68,14 @@ enum sl_err batch_finish(struct machine *m)
 		}
 		if (!waiting)
 			return SL_OK;
+		if (turn % LOOK_EACH == 0)
+			faults_say(m);
 	}
+}
+
+enum sl_err batch_finish(struct machine *m)
+{
+	enum sl_err e = wait_all(m);
+	faults_say(m);
+	return e;
 }

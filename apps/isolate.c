@@ -361,12 +361,15 @@ static enum sl_err add_edu(struct machine *m)
 		e = function_connect(iso.edu_fn, iso.edu_dom, &regs);
 	if (!e)
 		e = edu_open(&iso.edu, regs);
+	faults_watch(m, iso.edu_fn->bdf);
+	iommu_fault_claim(&m->iommu, iso.edu_fn->bdf); /* it may miss its page */
 	memset(iso.edu_page.va, 0x33, PAGE_SIZE);
 	if (!e)
 		e = edu_dma(&iso.edu, iso.edu_page.iova.v, EDU_BUFFER, false);
 	memset(iso.edu_page.va, 0, PAGE_SIZE);
 	if (!e)
 		e = edu_dma(&iso.edu, iso.edu_page.iova.v, EDU_BUFFER, true);
+	iommu_fault_unclaim(&m->iommu);
 	if (e)
 		return e;
 	if (pattern_is_zero(iso.edu_page.va, PAGE_SIZE)) {
@@ -443,10 +446,11 @@ static void try_enabled_again(struct machine *m)
 		not_tried(m, &(struct party){.by = by}, a.name);
 		return;
 	}
-	iommu_fault_clear(&m->iommu);
+	iommu_fault_claim(&m->iommu, m->vf[0].fn->bdf);
 	struct nvme_io io = nvme_io_mmio(regs, m->vf[0].fn->bar[0].size);
 	if (nvme_ctrl_provoke(&io, IOVA(a.to)) == SL_OK)
 		r.recorded = attack_fault(m, &r.fault);
+	iommu_fault_unclaim(&m->iommu);
 	if (r.recorded)
 		r.outcome = bdf_eq(r.fault.bdf, m->vf[0].fn->bdf) && !r.fault.write &&
 					    r.fault.iova.v == a.to && r.fault.reason == REASON_CONTEXT

@@ -7,6 +7,7 @@
 #include "drivers/nvme/pf.h"
 #include "drivers/nvme/vf.h"
 #include "apps/hist.h"
+#include "iommu/fault_log.h"
 #include "iommu/iommu.h"
 #include "kernel/acpi.h"
 #include "pci/pci.h"
@@ -50,6 +51,8 @@ struct vf {
 	struct accel *accel;           /* NULL until it is open */
 	struct accel_store *data, *pi; /* stores without and with protection information; pi may be NULL */
 	bool attached, online;
+	bool cut;      /* it flooded with refused requests and was cut off: apps/faults.c */
+	bool provoked; /* its refused requests are asked for */
 	uint16_t cntlid;
 	uint32_t private_ns; /* namespace that was attached for it; 0: none */
 	struct dma_buf block, readonly;
@@ -74,7 +77,13 @@ struct machine {
 	unsigned vfs;
 	struct vf vf[VFS_MAX];
 
+	struct fault_log fault_log;
+	bdf_t driven[VFS_MAX + 16]; /* functions that have been told to do DMA */
+	unsigned n_driven;
+
 	/* Results, for the RESULT line. */
+	uint64_t faults,
+		stray_faults; /* requests refused that nobody provoked: of those functions; of others */
 	uint64_t verified, cases, refused, not_enforced, timed_ops, timed_us;
 	struct hist latency;
 };
@@ -84,12 +93,14 @@ enum sl_err stage_acpi(struct machine *m) MUST_CHECK;    /* tables, clock */
 enum sl_err stage_pci(struct machine *m) MUST_CHECK;     /* the tree; nobody masters the bus any more */
 enum sl_err stage_groups(struct machine *m) MUST_CHECK;  /* which functions belong together, and why */
 enum sl_err stage_iommu(struct machine *m) MUST_CHECK;   /* DMAR, our tables, translation on */
+enum sl_err stage_faults(struct machine *m) MUST_CHECK;  /* what is refused from now on is explained */
 enum sl_err stage_pf(struct machine *m) MUST_CHECK;      /* the scratch controller, in a domain of its own */
 enum sl_err stage_sriov(struct machine *m) MUST_CHECK;   /* its VFs */
 enum sl_err stage_domains(struct machine *m) MUST_CHECK; /* each in its own domain, online, rings up */
 enum sl_err stage_verify(struct machine *m) MUST_CHECK;  /* every result against the CPU */
 enum sl_err stage_timed(struct machine *m) MUST_CHECK;   /* speed */
 enum sl_err stage_isolate(struct machine *m) MUST_CHECK; /* every attack by everyone */
+enum sl_err stage_flood(struct machine *m) MUST_CHECK;   /* VFs that flood are cut off */
 enum sl_err stage_mapcost(struct machine *m) MUST_CHECK; /* what map and unmap cost */
 enum sl_err stage_bench(struct machine *m) MUST_CHECK;   /* rows of a workload, to be counted and timed */
 enum sl_err stage_refuse(struct machine *m) MUST_CHECK;  /* DMA that must not happen */
@@ -151,6 +162,17 @@ enum sl_err batch_finish(struct machine *m) MUST_CHECK;
 #define TIMED_CHUNKS 1024u
 uint64_t timed_seed(const struct vf *vf, uint64_t chunk);
 enum sl_err timed_prepare(struct machine *m) MUST_CHECK;
+
+/* Poll points for refused requests; one core calls them. faults_poll() takes what the units recorded, with
+ * one register read for each unit when that is nothing, and says how many there were; it prints nothing
+ * unless a function is cut off. faults_say() prints too. Both leave alone what an attack has claimed
+ * (iommu_fault_claim()). */
+unsigned faults_poll(struct machine *m);
+void faults_say(struct machine *m);
+/* From now on a refused request of this function that nobody provoked breaks the proof. */
+void faults_watch(struct machine *m, bdf_t fn);
+/* Prints what is left; SL_VERIFY when there was such a request. */
+enum sl_err faults_verdict(struct machine *m) MUST_CHECK;
 
 void undo_pf(struct machine *m);
 void undo_sriov(struct machine *m);

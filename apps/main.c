@@ -22,6 +22,7 @@ static const struct stage {
 	{"pci", ALL, stage_pci, NULL},
 	{"groups", ALL, stage_groups, NULL},
 	{"iommu", ALL, stage_iommu, NULL},
+	{"faults", ALL, stage_faults, NULL},
 	{"pf", VFS, stage_pf, undo_pf},
 	{"sriov", VFS, stage_sriov, undo_sriov},
 	{"groups", VFS, stage_groups, NULL}, /* again, with the VFs */
@@ -30,6 +31,7 @@ static const struct stage {
 	{"timed", DEMO, stage_timed, NULL},
 	{"refuse", DEMO, stage_refuse, NULL},
 	{"isolate", ISOLATE, stage_isolate, NULL},
+	{"flood", ISOLATE, stage_flood, NULL},
 	{"mapcost", MAPCOST, stage_mapcost, NULL},
 	{"bench", BENCH, stage_bench, NULL},
 };
@@ -54,6 +56,7 @@ void app_main(const struct boot_info *boot)
 	unsigned app = app_named(boot->cfg.app);
 	for (; i < ARRAY_LEN(stages); i++) {
 		e = stages[i].apps & app ? stages[i].run(m) : SL_OK;
+		faults_say(m);
 		if (e)
 			break;
 	}
@@ -61,6 +64,11 @@ void app_main(const struct boot_info *boot)
 	for (size_t j = e ? i + 1 : i; j-- > 0;)
 		if (stages[j].undo)
 			stages[j].undo(m);
+	enum sl_err refused = faults_verdict(m); /* what came while things were put back counts too */
+	if (refused && !e) {
+		failed = "faults";
+		e = refused;
+	}
 	report_result(m, failed, e);
 	power_end(e == SL_OK);
 }

@@ -24,6 +24,9 @@ void report_result(const struct machine *m, const char *failed, enum sl_err e)
 	log_text(" p50_ns=%llu p99_ns=%llu max_ns=%llu", (ull)report_ns(hist_permille(&m->latency, 500)),
 		 (ull)report_ns(hist_permille(&m->latency, 990)), (ull)report_ns(m->latency.max));
 	log_text(" mem_kib=%llu", (ull)(pmm_peak_pages() * PAGE_SIZE / 1024));
+	log_text(" faults=%llu", (ull)m->faults);
+	if (m->stray_faults)
+		log_text(" stray_faults=%llu", (ull)m->stray_faults);
 	if (failed)
 		log_text(" stage=%s err=%s", failed, sl_err_name(e));
 	log_text("\n");

@@ -44,7 +44,8 @@ enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile v
 void function_disconnect(struct pci_func *fn, struct domain *dom)
 {
 	pci_bus_master(fn, false);
-	if (dom && domain_detach(dom, fn->bdf))
+	enum sl_err e = dom ? domain_detach(dom, fn->bdf) : SL_OK;
+	if (e && e != SL_NOTFOUND) /* it may have been cut off: apps/faults.c */
 		log_warn("iommu", BDF_FMT " could not be taken out of its domain", BDF_ARG(fn->bdf));
 }
 
@@ -64,6 +65,7 @@ static enum sl_err open_pf(struct machine *m, struct pci_func *fn)
 {
 	volatile void *regs;
 	m->pf = fn;
+	faults_watch(m, fn->bdf);
 	enum sl_err e = make_domain(m, "PF", &m->pf_dom);
 	if (!e)
 		e = function_connect(fn, m->pf_dom, &regs);
@@ -264,6 +266,7 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 {
 	volatile void *regs;
 	fmt_print(vf->name, sizeof vf->name, "VF %u", vf->index);
+	faults_watch(m, vf->fn->bdf);
 	enum sl_err e = make_domain(m, vf->name, &vf->dom);
 	if (!e)
 		e = dma_get(vf->dom, window_at(m, WINDOW_QUEUES), PAGE_2M, DOMAIN_RW, &vf->block);
@@ -353,7 +356,7 @@ static void close_vf(struct machine *m, struct vf *vf)
 		e = SL_BUSY;
 	drop_domain(&vf->dom);
 	vf->accel = NULL;
-	vf->attached = vf->online = false;
+	vf->attached = vf->online = vf->cut = false;
 	if (e)
 		log_warn("vf", BDF_FMT " was not put back cleanly: %s", BDF_ARG(vf->fn->bdf), sl_err_text(e));
 }

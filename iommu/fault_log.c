@@ -4,6 +4,7 @@
 #include "kernel/log.h"
 
 #define SECOND_US 1000000ull
+#define DRAIN     16u /* polls that empty all units, unless a function floods */
 
 void iommu_fault_log(struct iommu *mmu, struct fault_log *log)
 {
@@ -48,7 +49,7 @@ static struct fault_function *counts_of(struct fault_log *log, bdf_t fn)
 static void keep(struct fault_log *log, const struct iommu_fault *fault)
 {
 	if (log->head - log->tail == FAULT_RING) {
-		log->lost_ring++;
+		log->lost_ring.count++;
 		return;
 	}
 	log->ring[log->head++ % FAULT_RING] = *fault;
@@ -75,6 +76,28 @@ static uint64_t overflows(const struct iommu *mmu)
 	return n;
 }
 
+/* True for a record that is not the log's. */
+static bool claims(struct fault_log *log, const struct iommu_fault *fault)
+{
+	if (!log->claiming || !bdf_eq(fault->bdf, log->claim))
+		return false;
+	if (!log->claimed)
+		log->of_claim = *fault;
+	log->claimed = true;
+	return true;
+}
+
+static void take(struct fault_log *log, const struct iommu_fault *fault, uint64_t at)
+{
+	struct fault_function *f = counts_of(log, fault->bdf);
+	f->count++;
+	keep(log, fault);
+	if (log->on_fault)
+		log->on_fault(log->ctx, fault);
+	if (floods(log, f, at) && log->on_flood)
+		log->on_flood(log->ctx, f->fn);
+}
+
 unsigned iommu_fault_poll(struct iommu *mmu)
 {
 	struct fault_log *log = mmu->faults;
@@ -82,15 +105,12 @@ unsigned iommu_fault_poll(struct iommu *mmu)
 	uint64_t before = overflows(mmu), at = 0;
 	unsigned n = 0;
 	while (log && n < FAULT_POLL_MAX && iommu_fault_next(mmu, &fault) == SL_OK) {
-		struct fault_function *f = counts_of(log, fault.bdf);
 		at = n++ ? at : now(mmu);
-		f->count++;
-		keep(log, &fault);
-		if (floods(log, f, at) && log->on_flood)
-			log->on_flood(log->ctx, f->fn);
+		if (!claims(log, &fault))
+			take(log, &fault, at);
 	}
 	if (log)
-		log->lost_units += overflows(mmu) - before;
+		log->lost_units.count += overflows(mmu) - before;
 	return n;
 }
 
@@ -110,21 +130,31 @@ static void print_count(struct fault_function *f, bool others, uint64_t at)
 	f->line_at = at;
 }
 
-static void print_lost(struct fault_log *log)
+/* What was lost since the last line; 0 while that line is too fresh. */
+static uint64_t lost_since(struct fault_log *log, struct fault_lost *lost, uint64_t at, bool all)
 {
-	if (log->lost_units != log->said_units)
+	uint64_t more = lost->count - lost->said;
+	if (!more || (lost->said && !all && at - lost->line_at < log->interval_us))
+		return 0;
+	lost->said = lost->count;
+	lost->line_at = at;
+	return more;
+}
+
+static void print_lost(struct fault_log *log, uint64_t at, bool all)
+{
+	uint64_t units = lost_since(log, &log->lost_units, at, all),
+		 ring = lost_since(log, &log->lost_ring, at, all);
+	if (units)
 		log_warn("iommu",
 			 "a unit had no fault record free, %llu times (FSTS.PFO): some refused requests are "
 			 "not known",
-			 (ull)(log->lost_units - log->said_units));
-	if (log->lost_ring != log->said_ring)
-		log_warn("iommu", "%llu refused requests were counted, but not kept",
-			 (ull)(log->lost_ring - log->said_ring));
-	log->said_units = log->lost_units;
-	log->said_ring = log->lost_ring;
+			 (ull)units);
+	if (ring)
+		log_warn("iommu", "%llu refused requests were counted, but not kept", (ull)ring);
 }
 
-void iommu_fault_report(struct iommu *mmu)
+static void report(struct iommu *mmu, bool all)
 {
 	struct fault_log *log = mmu->faults;
 	if (!log)
@@ -145,9 +175,60 @@ void iommu_fault_report(struct iommu *mmu)
 		f->last = *fault;
 	}
 	for (unsigned i = 0; i <= FAULT_FUNCTIONS; i++)
-		if (log->fn[i].unprinted && at - log->fn[i].line_at >= log->interval_us)
+		if (log->fn[i].unprinted && (all || at - log->fn[i].line_at >= log->interval_us))
 			print_count(&log->fn[i], i == FAULT_FUNCTIONS, at);
-	print_lost(log);
+	print_lost(log, at, all);
+}
+
+void iommu_fault_report(struct iommu *mmu)
+{
+	report(mmu, false);
+}
+
+void iommu_fault_report_all(struct iommu *mmu)
+{
+	report(mmu, true);
+}
+
+static void drain(struct iommu *mmu)
+{
+	for (unsigned i = 0; i < DRAIN && iommu_fault_poll(mmu); i++)
+		;
+}
+
+void iommu_fault_claim(struct iommu *mmu, bdf_t fn)
+{
+	if (!mmu->faults) {
+		iommu_fault_clear(mmu);
+		return;
+	}
+	drain(mmu);
+	mmu->faults->claiming = true;
+	mmu->faults->claim = fn;
+	mmu->faults->claimed = false;
+}
+
+enum sl_err iommu_fault_claimed(struct iommu *mmu, struct iommu_fault *out)
+{
+	struct fault_log *log = mmu->faults;
+	if (!log)
+		return iommu_fault_next(mmu, out);
+	(void)iommu_fault_poll(mmu);
+	if (!log->claimed)
+		return SL_END;
+	*out = log->of_claim;
+	log->claimed = false;
+	return SL_OK;
+}
+
+void iommu_fault_unclaim(struct iommu *mmu)
+{
+	if (!mmu->faults) {
+		iommu_fault_clear(mmu);
+		return;
+	}
+	drain(mmu);
+	mmu->faults->claiming = false;
 }
 
 const struct fault_function *iommu_fault_count(const struct iommu *mmu, bdf_t fn)

@@ -22,35 +22,59 @@ struct fault_function {
 	bool flooding;           /* has been reported */
 };
 
+struct fault_lost {
+	uint64_t count, said; /* all, and those that a line has told of */
+	uint64_t line_at;     /* when that was; us */
+};
+
 struct fault_log {
 	/* To be set by the caller; 0 takes the default in brackets. */
 	uint32_t full;        /* lines in full for each function (4) */
 	uint64_t interval_us; /* between two lines with a count for one function (10 s) */
 	uint32_t flood;       /* records of one function in one second that are a flood (1000) */
+	/* Called for each record that comes into the log, from iommu_fault_poll(): for counting, not for
+	 * printing. May be NULL. */
+	void (*on_fault)(void *ctx, const struct iommu_fault *f);
 	/* Called once for a function that floods, from iommu_fault_poll(): clear bus mastering, detach. May
 	 * be NULL. */
 	void (*on_flood)(void *ctx, bdf_t fn);
 	void *ctx;
 
 	struct iommu_fault ring[FAULT_RING];
-	uint32_t head, tail; /* free-running: put at head, printed from tail */
-	uint64_t lost_units; /* times that a unit had no record free: faults that nobody has seen */
-	uint64_t lost_ring;  /* records that the ring had no room for; they are counted */
-	uint64_t said_units, said_ring;
+	uint32_t head, tail;          /* free-running: put at head, printed from tail */
+	struct fault_lost lost_units; /* times that a unit had no record free: faults that nobody has seen */
+	struct fault_lost lost_ring;  /* records that the ring had no room for; they are counted */
 	struct fault_function fn[FAULT_FUNCTIONS + 1]; /* the last: all others */
 	unsigned functions;
+
+	bool claiming;               /* iommu_fault_claim() is in force, */
+	bdf_t claim;                 /* for this function, */
+	bool claimed;                /* which has been refused: */
+	struct iommu_fault of_claim; /* the first time */
 };
 
-/* Sets where iommu_fault_poll() copies to; NULL ends it. Whoever calls iommu_fault_next() instead takes
- * records away from the log. */
+/* Sets where iommu_fault_poll() copies to; NULL ends it. Whoever calls iommu_fault_next() or
+ * iommu_fault_clear() instead takes records away from the log: see iommu_fault_claim(). */
 void iommu_fault_log(struct iommu *mmu, struct fault_log *log);
 
 /* The poll point: at most FAULT_POLL_MAX records are taken. How many there were. */
 unsigned iommu_fault_poll(struct iommu *mmu);
 
 /* Prints what came since the last call: the first records of each function in full, with the walk as the
- * tables are now; then one line with a count for each interval; and what was lost. */
+ * tables are now; then one line with a count for each interval; what was lost, likewise. */
 void iommu_fault_report(struct iommu *mmu);
+
+/* The same, without waiting for the interval: at the end, or before a function's tables are taken away. */
+void iommu_fault_report_all(struct iommu *mmu);
+
+/* Somebody provokes refusals of fn and wants to see them. What is pending goes to the log; from then on
+ * records of fn do not, until iommu_fault_unclaim(), and those of all others still do, whoever polls. One
+ * claim at a time. Without a log what is pending is dropped, and everybody's records are the claimer's. */
+void iommu_fault_claim(struct iommu *mmu, bdf_t fn);
+/* The first record of the claimed function since the claim or the last call; SL_END when there is none. */
+enum sl_err iommu_fault_claimed(struct iommu *mmu, struct iommu_fault *out) MUST_CHECK;
+/* Further records of the function that are pending are dropped. */
+void iommu_fault_unclaim(struct iommu *mmu);
 
 /* What is known of a function; NULL when it never had a record (or was one too many). */
 const struct fault_function *iommu_fault_count(const struct iommu *mmu, bdf_t fn);

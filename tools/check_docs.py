@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Every failure that Sluice can print stands in docs/troubleshooting.md, by its text; prints those that do not.
+"""Every failure that Sluice can print stands in docs/troubleshooting.md, by its text, and every fault reason in
+docs/faults.md; prints those that do not.
 
 A message is found by its fixed words: the format string with every conversion taken as "..."."""
 import pathlib
@@ -36,6 +37,11 @@ def main():
             bad += 1
         if advice == "NULL" and not place.startswith("kernel/x86/trap_hw.c"):
             print(f"{place}: no advice: {message}")
+            bad += 1
+    faults = (ROOT / "docs/faults.md").read_text()
+    for reason, words in re.findall(r'\[(0x\w\w)\] = "([^"]*)"', (ROOT / "iommu/vtd_fault.c").read_text()):
+        if f"| {reason} | {words} |" not in faults:
+            print(f"iommu/vtd_fault.c: not in docs/faults.md: {reason} {words}")
             bad += 1
     return 1 if bad else 0
 

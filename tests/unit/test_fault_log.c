@@ -125,7 +125,7 @@ static void test_lost(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		refused(0x100, 0x1000);
 	assert_int_equal(iommu_fault_poll(&mmu), 2);
-	assert_int_equal(faults.lost_units, 1);
+	assert_int_equal(faults.lost_units.count, 1);
 	iommu_fault_report(&mmu);
 	assert_int_equal(count("no fault record free, 1 times (FSTS.PFO)"), 1);
 	iommu_fault_report(&mmu);
@@ -137,6 +137,112 @@ static void test_lost(void **state)
 	iommu_fault_report(&mmu);
 	assert_int_equal(count("3 refused requests were counted, but not kept"), 1);
 	assert_int_equal(iommu_fault_count(&mmu, (bdf_t){0, 0x100})->count, FAULT_RING + 5);
+	end();
+}
+
+/* A unit that loses faults again and again is a line for each interval, not for each report. */
+static void test_lost_limited(void **state)
+{
+	(void)state;
+	start(1);
+	for (unsigned i = 0; i < 20; i++) {
+		refused(0x100, 0x1000);
+		refused(0x208, 0x1000);
+		iommu_fault_poll(&mmu);
+		iommu_fault_report(&mmu);
+	}
+	assert_int_equal(count("FSTS.PFO"), 1);
+	assert_int_equal(count("no fault record free, 1 times"), 1);
+	m->clock += 1000;
+	iommu_fault_report(&mmu);
+	assert_int_equal(count("no fault record free, 19 times"), 1);
+	assert_int_equal(count("FSTS.PFO"), 2);
+	end();
+}
+
+/* At the end nothing stays unsaid because its interval is not over. */
+static void test_report_all(void **state)
+{
+	(void)state;
+	start(2);
+	for (unsigned i = 0; i < 3; i++) {
+		refused(0x100, i * PAGE_SIZE);
+		refused(0x100, i * PAGE_SIZE);
+		refused(0x100, i * PAGE_SIZE);
+		iommu_fault_poll(&mmu);
+		iommu_fault_report(&mmu);
+	}
+	clear_text();
+	iommu_fault_report(&mmu);
+	assert_int_equal(text_len, 0);
+	iommu_fault_report_all(&mmu);
+	assert_int_equal(count("0000:01:00.0: 4 more requests refused (6 in all), the last write 0x2000"), 1);
+	assert_int_equal(count("no fault record free, 2 times"), 1);
+	clear_text();
+	iommu_fault_report_all(&mmu);
+	assert_int_equal(text_len, 0);
+	end();
+}
+
+static void on_fault(void *ctx, const struct iommu_fault *f)
+{
+	*(uint64_t *)ctx += f->bdf.rid;
+}
+
+/* Records of a function that somebody provokes are the provoker's, whoever polls, and nobody else's are. */
+static void test_claim(void **state)
+{
+	(void)state;
+	struct iommu_fault f;
+	uint64_t rids = 0;
+	const bdf_t fn = {0, 0x100};
+	start(8);
+	faults.on_fault = on_fault;
+	faults.ctx = &rids;
+	refused(0x100, 0x1000); /* before: the log's */
+	iommu_fault_claim(&mmu, fn);
+	assert_int_equal(rids, 0x100);
+	assert_int_equal(iommu_fault_claimed(&mmu, &f), SL_END);
+	refused(0x208, 0x2000);
+	refused(0x100, 0x3000);
+	refused(0x100, 0x4000);
+	assert_int_equal(iommu_fault_poll(&mmu), 3); /* by somebody else */
+	refused(0x100, 0x5000);
+	assert_int_equal(iommu_fault_claimed(&mmu, &f), SL_OK);
+	assert_int_equal(f.bdf.rid, 0x100);
+	assert_int_equal(f.iova.v, 0x3000);
+	assert_int_equal(iommu_fault_claimed(&mmu, &f), SL_END);
+	refused(0x100, 0x6000);
+	assert_int_equal(iommu_fault_claimed(&mmu, &f), SL_OK);
+	assert_int_equal(f.iova.v, 0x6000);
+	assert_int_equal(rids, 0x308);
+	refused(0x100, 0x7000);
+	refused(0x209, 0x7000);
+	iommu_fault_unclaim(&mmu); /* what is pending is still sorted */
+	assert_int_equal(rids, 0x511);
+	refused(0x100, 0x8000); /* after: the log's */
+	assert_int_equal(iommu_fault_poll(&mmu), 1);
+	assert_int_equal(rids, 0x611);
+	assert_int_equal(iommu_fault_count(&mmu, fn)->count, 2);
+	iommu_fault_claim(&mmu, fn); /* nothing is left over from the last time */
+	assert_int_equal(iommu_fault_claimed(&mmu, &f), SL_END);
+	iommu_fault_unclaim(&mmu);
+	end();
+}
+
+/* A function that was provoked does not flood, however often. */
+static void test_claim_no_flood(void **state)
+{
+	(void)state;
+	start(1);
+	iommu_fault_claim(&mmu, (bdf_t){0, 0x100});
+	for (unsigned i = 0; i < 200; i++) {
+		refused(0x100, 0x1000);
+		iommu_fault_poll(&mmu);
+	}
+	assert_int_equal(floods, 0);
+	assert_null(iommu_fault_count(&mmu, (bdf_t){0, 0x100}));
+	iommu_fault_unclaim(&mmu);
 	end();
 }
 
@@ -224,6 +330,15 @@ static void test_no_log(void **state)
 	iommu_fault_rearm(&mmu, (bdf_t){0, 0x100});
 	assert_null(iommu_fault_count(&mmu, (bdf_t){0, 0x100}));
 	assert_int_equal(iommu_fault_next(&mmu, &f), SL_OK);
+	refused(0x100, 0x1000);
+	iommu_fault_claim(&mmu, (bdf_t){0, 0x100}); /* without a log: cleared, taken, cleared */
+	assert_int_equal(iommu_fault_claimed(&mmu, &f), SL_END);
+	refused(0x100, 0x2000);
+	refused(0x100, 0x3000);
+	assert_int_equal(iommu_fault_claimed(&mmu, &f), SL_OK);
+	assert_int_equal(f.iova.v, 0x2000);
+	iommu_fault_unclaim(&mmu);
+	assert_int_equal(iommu_fault_next(&mmu, &f), SL_END);
 	faults = (struct fault_log){0};
 	iommu_fault_log(&mmu, &faults);
 	assert_int_equal(faults.full, 4);
@@ -247,8 +362,11 @@ static int set_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_print), cmocka_unit_test(test_lost), cmocka_unit_test(test_bounded),
-		cmocka_unit_test(test_flood), cmocka_unit_test(test_many), cmocka_unit_test(test_no_log),
+		cmocka_unit_test(test_print),        cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_lost_limited), cmocka_unit_test(test_report_all),
+		cmocka_unit_test(test_claim),        cmocka_unit_test(test_claim_no_flood),
+		cmocka_unit_test(test_bounded),      cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_many),         cmocka_unit_test(test_no_log),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);
 }

@@ -1,0 +1,269 @@
+/* The machine's side of the fault log: whose refused requests break the proof, and what is done to a function
+ * that floods. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <string.h>
+#include "apps/machine.h"
+#include "kernel/log.h"
+#include "kernel/pmm.h"
+#include "tests/model/vtd_model.h"
+#include "tests/unit/support.h"
+
+#define RAM_BASE  0x40000000ull
+#define RAM_BYTES (4 * PAGE_2M)
+#define MASTER    0x0004 /* of the Command register */
+#define VF0       0x101
+#define VF1       0x102
+#define HIDDEN    0x9
+
+static phys_t ram;
+static struct model_machine mc;
+static struct model_unit *unit;
+static struct machine m;
+static struct boot_info boot;
+static struct pci_func vf[2];
+static uint16_t command[2];
+static char text[64 * 1024];
+static size_t text_len;
+
+static void sink(const char *line, size_t len)
+{
+	if (len > sizeof(text) - 1 - text_len)
+		text_len = 0;
+	memcpy(text + text_len, line, len);
+	text_len += len;
+	text[text_len] = 0;
+}
+
+/* Configuration space with nothing but the Command register. */
+static uint32_t cfg_rd(void *ctx, bdf_t fn, uint16_t off, unsigned bytes)
+{
+	(void)ctx;
+	return off == 4 && bytes == 2 ? command[fn.rid - VF0] : 0;
+}
+
+static void cfg_wr(void *ctx, bdf_t fn, uint16_t off, unsigned bytes, uint32_t v)
+{
+	(void)ctx;
+	assert_int_equal(off, 4);
+	assert_int_equal(bytes, 2);
+	command[fn.rid - VF0] = (uint16_t)v;
+}
+
+static const struct pci_cfg cfg = {NULL, cfg_rd, cfg_wr};
+
+static void start(void)
+{
+	model_machine_init(&mc, ram, RAM_BYTES);
+	unit = model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, MODEL_ALL);
+	struct dmar_topo topo = model_machine_topo(&mc);
+	struct iommu_regs regs = model_machine_regs(&mc);
+	memset(&m, 0, sizeof m);
+	m.boot = &boot;
+	boot.cfg.iommu = true;
+	TAILQ_INIT(&m.pci.funcs);
+	assert_int_equal(iommu_init(&m.iommu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
+	assert_int_equal(iommu_enable(&m.iommu), SL_OK);
+	assert_int_equal(stage_faults(&m), SL_OK);
+	m.vfs = 2;
+	for (unsigned i = 0; i < 2; i++) {
+		vf[i] = (struct pci_func){.cfg = &cfg, .bdf = {0, (uint16_t)(VF0 + i)}};
+		TAILQ_INSERT_TAIL(&m.pci.funcs, &vf[i], link);
+		m.vf[i].fn = &vf[i];
+		m.vf[i].attached = true;
+		command[i] = MASTER | 2;
+		assert_int_equal(domain_create(&m.iommu, "VF", &m.vf[i].dom), SL_OK);
+		assert_int_equal(domain_attach(m.vf[i].dom, vf[i].bdf), SL_OK);
+		faults_watch(&m, vf[i].bdf);
+	}
+	text_len = 0;
+	text[0] = 0;
+}
+
+static void end(void)
+{
+	assert_int_equal(model_machine_complaints(&mc), 0);
+	model_machine_fini(&mc);
+}
+
+static void refused(uint16_t rid, unsigned n)
+{
+	uint64_t phys;
+	for (unsigned i = 0; i < n; i++) {
+		assert_int_not_equal(model_dma(unit, rid, 0x1000, true, &phys), 0);
+		assert_int_equal(faults_poll(&m), 1);
+	}
+}
+
+static void test_nothing(void **state)
+{
+	(void)state;
+	start();
+	faults_say(&m);
+	assert_int_equal(faults_verdict(&m), SL_OK);
+	assert_int_equal(text_len, 0);
+	end();
+}
+
+/* Not of ours: said and counted apart. */
+static void test_stray(void **state)
+{
+	(void)state;
+	start();
+	refused(HIDDEN, 3);
+	assert_int_equal(faults_verdict(&m), SL_OK);
+	assert_int_equal(m.faults, 0);
+	assert_int_equal(m.stray_faults, 3);
+	assert_non_null(strstr(text, "0000:00:01.1 write 0x1000 refused: bus has no root entry"));
+	assert_non_null(strstr(text, "refused requests of functions that nothing here drives: 3;"));
+	end();
+}
+
+/* Of ours, and nobody asked for it. */
+static void test_unexpected(void **state)
+{
+	(void)state;
+	start();
+	m.vf[1].provoked = true;
+	refused(VF1, 5);
+	assert_int_equal(faults_verdict(&m), SL_OK);
+	refused(VF0, 1);
+	m.vf[1].provoked = false;
+	refused(VF1, 1);
+	assert_int_equal(faults_verdict(&m), SL_VERIFY);
+	assert_int_equal(m.faults, 2);
+	assert_int_equal(m.stray_faults, 0);
+	assert_non_null(strstr(
+		text,
+		"FAIL faults: requests of functions in use that were refused while nobody attacked: 2\n"));
+	assert_non_null(strstr(text, "0000:01:00.1 write 0x1000 refused: no mapping that may be written"));
+	end();
+}
+
+/* A claim of one does not hide the other. */
+static void test_claimed(void **state)
+{
+	(void)state;
+	struct iommu_fault f;
+	start();
+	iommu_fault_claim(&m.iommu, vf[0].bdf);
+	refused(VF0, 2);
+	refused(VF1, 1);
+	assert_int_equal(iommu_fault_claimed(&m.iommu, &f), SL_OK);
+	iommu_fault_unclaim(&m.iommu);
+	assert_int_equal(m.faults, 1);
+	end();
+}
+
+/* Bus mastering off and nothing else of the Command register, context entry gone, explained before that; the
+ * others stay; not twice, but again when it was attached again. */
+static void test_cut_off(void **state)
+{
+	(void)state;
+	struct vtd_walk w;
+	start();
+	refused(VF1, m.fault_log.flood - 1);
+	assert_int_equal(command[1], MASTER | 2);
+	assert_false(m.vf[1].cut);
+	refused(VF1, 1);
+	assert_int_equal(command[1], 2);
+	assert_true(m.vf[1].cut);
+	assert_false(m.vf[1].attached);
+	assert_null(iommu_domain_of(&m.iommu, vf[1].bdf));
+	assert_int_equal(iommu_walk(&m.iommu, vf[1].bdf, IOVA(0x1000), &w), SL_OK);
+	assert_int_equal(w.stop, WALK_CTX_EMPTY);
+	assert_int_equal(command[0], MASTER | 2);
+	assert_true(m.vf[0].attached && !m.vf[0].cut);
+	assert_ptr_equal(iommu_domain_of(&m.iommu, vf[0].bdf), m.vf[0].dom);
+	const char *walk = strstr(text, "context ok"),
+		   *cut = strstr(text, "0000:01:00.2 floods: 1000 refused");
+	assert_true(walk && cut && walk < cut);
+	assert_null(strstr(text, "context empty"));
+	refused(VF1, 2 * m.fault_log.flood);
+	assert_null(strstr(cut + 20, "floods")); /* behind this one */
+	assert_int_equal(domain_attach(m.vf[1].dom, vf[1].bdf), SL_OK);
+	m.vf[1].attached = true;
+	pci_bus_master(&vf[1], true);
+	faults_watch(&m, vf[1].bdf);
+	refused(VF1, m.fault_log.flood);
+	assert_non_null(strstr(cut + 20, "floods"));
+	assert_int_equal(command[1], 2);
+	assert_int_equal(m.n_driven, 2);
+	end();
+}
+
+/* Nothing to switch off: it is said, and nothing happens to others. */
+static void test_hidden_floods(void **state)
+{
+	(void)state;
+	start();
+	refused(HIDDEN, m.fault_log.flood);
+	assert_non_null(
+		strstr(text, "0000:00:01.1 floods: 1000 refused requests in a second. Cut off: bus "
+			     "mastering as it is (no such function was found on the bus), no context entry"));
+	assert_true(m.vf[0].attached && m.vf[1].attached);
+	assert_int_equal(m.faults, 0);
+	end();
+}
+
+/* More functions than there is room to remember: then every refusal counts. */
+static void test_list_full(void **state)
+{
+	(void)state;
+	start();
+	for (unsigned i = 0; i < 2 * ARRAY_LEN(m.driven); i++)
+		faults_watch(&m, (bdf_t){0, (uint16_t)(0x1000 + i)});
+	refused(HIDDEN, 1);
+	assert_int_equal(m.faults, 1);
+	end();
+}
+
+/* A device that never answers and asks for what is not its own at each poll. */
+static unsigned poll_flooding(struct accel *a, struct accel_done *done, unsigned max)
+{
+	uint64_t phys;
+	(void)a;
+	(void)done;
+	(void)max;
+	(void)model_dma(unit, VF1, 0x1000, true, &phys);
+	return 0;
+}
+
+/* Who waits for it is told when it is cut off, and does not wait until it has been silent for long. */
+static void test_wait_ends(void **state)
+{
+	(void)state;
+	static const struct accel_driver driver = {.poll = poll_flooding};
+	struct accel accel = {.drv = &driver};
+	start();
+	m.fault_log.flood = 10;
+	m.vf[1].accel = &accel;
+	m.vf[1].batch.n = 3;
+	assert_int_equal(batch_finish(&m), SL_DEVICE);
+	assert_true(m.vf[1].cut);
+	assert_non_null(strstr(text, "FAIL accel: 0000:01:00.2 was cut off with 3 of 3 requests in flight"));
+	assert_null(strstr(text, "silent"));
+	end();
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	ram = support_ram(RAM_BYTES, RAM_BASE);
+	log_sink_add(sink);
+	return pmm_add(ram, RAM_BYTES / PAGE_SIZE) != SL_OK;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nothing),    cmocka_unit_test(test_stray),
+		cmocka_unit_test(test_unexpected), cmocka_unit_test(test_claimed),
+		cmocka_unit_test(test_cut_off),    cmocka_unit_test(test_hidden_floods),
+		cmocka_unit_test(test_list_full),  cmocka_unit_test(test_wait_ends),
+	};
+	return cmocka_run_group_tests(tests, set_up, NULL);
+}
