@@ -120,7 +120,8 @@ enum sl_err iommu_irq_alloc(struct iommu *mmu, bdf_t fn, unsigned count, uint8_t
 }
 
 /* The requester id that this unit's DRHD gives an I/O APIC. */
-static enum sl_err ioapic_scope(const struct iommu *mmu, const struct dmar_drhd *d, uint8_t ioapic, bdf_t *rid)
+static enum sl_err ioapic_scope(const struct iommu *mmu, const struct dmar_drhd *d, uint8_t ioapic,
+				bdf_t *rid)
 {
 	struct dmar_scope s = {0};
 	enum sl_err e;

@@ -41,11 +41,11 @@ const char *iommu_irq_x2apic_objection(const struct iommu *mmu);
 enum sl_err iommu_irq_enable(struct iommu *mmu, unsigned entries, bool x2apic) MUST_CHECK;
 void iommu_irq_info(const struct iommu *mmu, unsigned unit, struct iommu_irq_info *out);
 
-/* count interrupts (a power of two up to 32) of a function: vector, vector + 1, ... to the processor with that
- * APIC id, edge triggered. They pass only when they carry the requester id of fn: for a function behind a
- * conventional bridge give the bridge's. SL_NOTFOUND when no unit covers it, SL_UNSUPPORTED when its unit does
- * not remap, SL_RANGE for vectors outside 32 to 254 or an id that the format has no room for, SL_NOSPACE,
- * SL_BADVAL for the count. */
+/* count interrupts (a power of two up to 32) of a function: vector, vector + 1, ... to the processor with
+ * that APIC id, edge triggered. They pass only when they carry the requester id of fn: for a function behind
+ * a conventional bridge give the bridge's. SL_NOTFOUND when no unit covers it, SL_UNSUPPORTED when its unit
+ * does not remap, SL_RANGE for vectors outside 32 to 254 or an id that the format has no room for,
+ * SL_NOSPACE, SL_BADVAL for the count. */
 enum sl_err iommu_irq_alloc(struct iommu *mmu, bdf_t fn, unsigned count, uint8_t vector, uint32_t apic,
 			    struct iommu_irq *out) MUST_CHECK;
 /* One pin of the I/O APIC with that APIC id. DMAR says which unit it is below and which requester id it has

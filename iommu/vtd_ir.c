@@ -12,7 +12,8 @@ const char *vtd_ir_lacks(const struct vtd_unit *u, bool x2apic)
 	if (!(u->ecap & ECAP_IR))
 		return "the unit has no interrupt remapping (ECAP.IR)";
 	if (!vtd_has_queue(u)) /* registers have no command for it: VT-d §6.5.1 */
-		return "the unit has no invalidation queue (ECAP.QI), so a changed entry could not be announced";
+		return "the unit has no invalidation queue (ECAP.QI), so a changed entry could not be "
+		       "announced";
 	if (x2apic && !(u->ecap & ECAP_EIM))
 		return "the unit has no x2APIC destinations (ECAP.EIM)";
 	return NULL;
@@ -78,7 +79,8 @@ enum sl_err vtd_ir_enable(struct vtd_unit *u, unsigned entries, bool x2apic)
 		e = block_compat(u);
 	if (e)
 		return e;
-	u->ir->on = true; /* even if it does not answer in time: it may use the table, and is told of changes */
+	u->ir->on =
+		true; /* even if it does not answer in time: it may use the table, and is told of changes */
 	return vtd_unit_command(u, GCMD_IRE, true, "turning on interrupt remapping");
 }
 

@@ -52,7 +52,8 @@ static void destination(const struct vtd_irwalk_unit *unit, struct vtd_irwalk *w
 	w->dest = bits(unit->irta, 11, 11) ? bits(w->lo, 63, 32) : bits(w->lo, 47, 40);
 }
 
-static void walk_entry(const struct vtd_irwalk_unit *unit, const struct vtd_walk_mem *mem, struct vtd_irwalk *w)
+static void walk_entry(const struct vtd_irwalk_unit *unit, const struct vtd_walk_mem *mem,
+		       struct vtd_irwalk *w)
 {
 	uint64_t at = (unit->irta & ~0xfffull) + 16ull * w->index;
 	w->has_index = true;
@@ -126,8 +127,8 @@ void vtd_irwalk_index(const struct vtd_irwalk_unit *unit, const struct vtd_walk_
 
 static void target_text(const struct vtd_irwalk *w, char *buf, size_t n)
 {
-	static const char *const mode[] = {"", ", lowest priority", ", SMI",  "",
-					   ", NMI", ", INIT",          "", ", ExtINT"};
+	static const char *const mode[] = {"", ", lowest priority", ", SMI", "", ", NMI", ", INIT",
+					   "", ", ExtINT"};
 	fmt_print(buf, n, "vector 0x%x to %s %u%s", w->vector, w->logical ? "logical APIC" : "APIC", w->dest,
 		  mode[w->delivery & 7]);
 }

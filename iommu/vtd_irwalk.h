@@ -11,7 +11,7 @@ struct vtd_irwalk_unit {
 
 enum vtd_irwalk_stop {
 	IRWALK_DELIVERED, /* remapped: vector, dest and the rest are valid */
-	IRWALK_PASSED,    /* as the device wrote it: remapping is off, or compatibility format is let through */
+	IRWALK_PASSED, /* as the device wrote it: remapping is off, or compatibility format is let through */
 	IRWALK_NO_MESSAGE, /* the address is no interrupt's */
 	IRWALK_COMPAT,     /* compatibility format, refused */
 	IRWALK_REQUEST,    /* reserved bits in the message */

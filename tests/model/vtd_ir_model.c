@@ -70,7 +70,8 @@ bool model_ir_invalidate(struct model_unit *m, uint64_t lo, uint64_t hi)
 		return true;
 	}
 	if (im > cut(m->ecap, 23, 20))
-		model_complain(m, "interrupt entry cache invalidation with mask %u, which the unit lacks", im);
+		model_complain(m, "interrupt entry cache invalidation with mask %u, which the unit lacks",
+			       im);
 	if (index & ((1u << im) - 1))
 		model_complain(m, "invalidation of entry %u with mask %u: not aligned", index, im);
 	m->ir.iec_index++;
