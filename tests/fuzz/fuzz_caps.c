@@ -107,8 +107,11 @@ static void try_function(struct pci *pci, struct pci_func *f)
 {
 	struct sriov s;
 	struct msix x;
+	struct msi y;
 	uint64_t addr = 0;
 	(void)!msix_read(f, &x);
+	if (msi_read(f, &y) == SL_OK)
+		(void)!msi_open(f, y.messages, 0xfee00018, 0);
 	(void)!acs_isolates(f);
 	if (sriov_read(pci, f, &s) == SL_OK && s.reach > s.total_vfs)
 		abort();

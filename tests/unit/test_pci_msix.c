@@ -5,15 +5,30 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <string.h>
-#include "pci/msix.h"
+#include "kernel/mmio.h"
 #include "pci/priv.h"
 #include "tests/model/cfg_model.h"
+
+/* The code under test is compiled here once more, with its stores to the table watched. */
+static void watched_wr32(volatile void *p, uint32_t v);
+#define mmio_wr32 watched_wr32
+#include "pci/msix.c"
+#undef mmio_wr32
 
 static struct cm model;
 static struct cm_fn *dev;
 static struct pci_func fn;
 static uint32_t bar[0x1000]; /* 16 KiB */
 #define TABLE (0x2000 / 4)
+
+/* A message may change only while its vector is masked: PCIe §6.1.4.2. */
+static void watched_wr32(volatile void *p, uint32_t v)
+{
+	size_t word = (size_t)((volatile uint32_t *)p - bar) - TABLE;
+	if (word % 4 != 3)
+		assert_int_equal(bar[TABLE + (word | 3)] & 1, 1);
+	mmio_wr32(p, v);
+}
 
 static void allow(unsigned off, unsigned bytes, uint32_t mask)
 {
@@ -79,6 +94,8 @@ static void test_msix(void **state)
 	assert_int_equal(entry(4, 0), 0xfee12348);
 	assert_int_equal(entry(4, 1), 1);
 	assert_int_equal(entry(4, 2), 0x99);
+	assert_int_equal(entry(4, 3), 0xabcd0000);
+	assert_int_equal(msix_set(&t, 4, 0x1fee12348, 0x99), SL_OK); /* also when it is not masked before */
 	assert_int_equal(entry(4, 3), 0xabcd0000);
 	assert_int_equal(entry(3, 3), 0xabcd0001);
 	assert_int_equal(msix_mask(&t, 4, true), SL_OK);
