@@ -79,6 +79,7 @@ struct machine {
 
 enum sl_err stage_boot(struct machine *m) MUST_CHECK;    /* who started us, on what */
 enum sl_err stage_acpi(struct machine *m) MUST_CHECK;    /* tables, clock */
+enum sl_err stage_cores(struct machine *m) MUST_CHECK;   /* every processor that firmware names */
 enum sl_err stage_pci(struct machine *m) MUST_CHECK;     /* the tree; nobody masters the bus any more */
 enum sl_err stage_groups(struct machine *m) MUST_CHECK;  /* which functions belong together, and why */
 enum sl_err stage_iommu(struct machine *m) MUST_CHECK;   /* DMAR, our tables, translation on */
@@ -149,6 +150,7 @@ enum sl_err batch_finish(struct machine *m) MUST_CHECK;
 uint64_t timed_seed(const struct vf *vf, uint64_t chunk);
 enum sl_err timed_prepare(struct machine *m) MUST_CHECK;
 
+void undo_cores(struct machine *m);
 void undo_pf(struct machine *m);
 void undo_sriov(struct machine *m);
 void undo_domains(struct machine *m);

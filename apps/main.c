@@ -17,6 +17,7 @@ static const struct stage {
 } stages[] = {
 	{"boot", ALL, stage_boot, NULL},
 	{"acpi", ALL, stage_acpi, NULL},
+	{"cores", ALL, stage_cores, undo_cores},
 	{"pci", ALL, stage_pci, NULL},
 	{"groups", ALL, stage_groups, NULL},
 	{"iommu", ALL, stage_iommu, NULL},
