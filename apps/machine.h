@@ -8,7 +8,9 @@
 #include "drivers/nvme/vf.h"
 #include "apps/hist.h"
 #include "iommu/iommu.h"
+#include "iommu/irq.h"
 #include "kernel/acpi.h"
+#include "pci/msix.h"
 #include "pci/pci.h"
 #include "pci/sriov.h"
 
@@ -52,6 +54,10 @@ struct vf {
 	uint16_t cntlid;
 	uint32_t private_ns; /* namespace that was attached for it; 0: none */
 	struct dma_buf buffers, readonly;
+	struct msix_table msix; /* on, every vector masked; no vectors: it has none */
+	struct iommu_irq irq;   /* stage irqs: of its vector 0 */
+	uint8_t vector;
+	uint64_t irqs; /* that arrived on that vector */
 	struct batch batch;
 	struct hist latency; /* timed phase, TSC ticks */
 	uint64_t ops;
@@ -71,8 +77,12 @@ struct machine {
 	struct nvme_pf nvme;
 	unsigned vfs;
 	struct vf vf[VFS_MAX];
+	bool irqs_remapped;      /* functions may be given interrupts */
+	struct iommu_irq pf_irq; /* stage irqs */
+	uint64_t fault_events;   /* interrupts of VT-d units: when it moves, there are fault records */
 
 	/* Results, for the RESULT line. */
+	unsigned irqs_checked; /* VFs whose interrupts arrive and are held back as they should */
 	uint64_t verified, cases, refused, not_enforced, timed_ops, timed_us;
 	struct hist latency;
 };
@@ -91,6 +101,7 @@ enum sl_err stage_timed(struct machine *m) MUST_CHECK;   /* speed */
 enum sl_err stage_isolate(struct machine *m) MUST_CHECK; /* every attack by everyone */
 enum sl_err stage_mapcost(struct machine *m) MUST_CHECK; /* what map and unmap cost */
 enum sl_err stage_refuse(struct machine *m) MUST_CHECK;  /* DMA that must not happen */
+enum sl_err stage_irqs(struct machine *m) MUST_CHECK;    /* interrupts that must, and that must not */
 
 /* Places of the window on this machine. */
 static inline iova_t window_at(const struct machine *m, uint64_t off)
@@ -151,6 +162,14 @@ uint64_t timed_seed(const struct vf *vf, uint64_t chunk);
 enum sl_err timed_prepare(struct machine *m) MUST_CHECK;
 
 void undo_cores(struct machine *m);
+/* Stage iommu: faults are reported by interrupt, and interrupts are remapped where a unit can. */
+enum sl_err irqs_start(struct machine *m) MUST_CHECK;
+/* MSI-X of a VF on, with every vector masked. Before its controller is started: QEMU's NVMe sends nothing for
+ * a queue that was made while MSI-X was off. */
+enum sl_err vf_msix_open(struct vf *vf) MUST_CHECK;
+void vf_msix_close(struct vf *vf);
+
+void undo_irqs(struct machine *m);
 void undo_pf(struct machine *m);
 void undo_sriov(struct machine *m);
 void undo_domains(struct machine *m);

@@ -28,6 +28,7 @@ static const struct stage {
 	{"verify", DEMO, stage_verify, NULL},
 	{"timed", DEMO, stage_timed, NULL},
 	{"refuse", DEMO, stage_refuse, NULL},
+	{"irqs", DEMO, stage_irqs, undo_irqs},
 	{"isolate", ISOLATE, stage_isolate, NULL},
 	{"mapcost", MAPCOST, stage_mapcost, NULL},
 };

@@ -199,6 +199,5 @@ enum sl_err stage_iommu(struct machine *m)
 		return e;
 	log_line("iommu",
 		 "translation is on: no function has a context entry, so no device reaches anything");
-	log_line("iommu", "interrupt remapping: not there yet (no function may send interrupts)");
-	return SL_OK;
+	return irqs_start(m);
 }

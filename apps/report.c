@@ -19,6 +19,8 @@ void report_result(const struct machine *m, const char *failed, enum sl_err e)
 		 failed ? 0 : 1, m->vfs, (ull)m->verified, (ull)m->cases, (ull)m->refused);
 	if (m->not_enforced)
 		log_text(" not_enforced=%llu", (ull)m->not_enforced);
+	if (m->irqs_checked)
+		log_text(" irqs=%u", m->irqs_checked);
 	log_text(" ops=%llu us=%llu iops=%llu", (ull)m->timed_ops, (ull)m->timed_us,
 		 (ull)(m->timed_us ? m->timed_ops * 1000000 / m->timed_us : 0));
 	log_text(" p50_ns=%llu p99_ns=%llu max_ns=%llu", (ull)report_ns(hist_permille(&m->latency, 500)),
