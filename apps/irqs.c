@@ -16,14 +16,21 @@
 #define RFLAGS_IF    BIT(9)
 #define COMPAT(apic) (0xfee00000ull | (uint64_t)(apic) << 12)
 
-static void count_irq(void *ctx)
+static void on_fault_event(void *ctx)
 {
 	__atomic_fetch_add((uint64_t *)ctx, 1, __ATOMIC_RELAXED);
 }
 
+static void on_vf_irq(void *ctx)
+{
+	struct vf *vf = ctx;
+	__atomic_store_n(&vf->irq_core, core_index(), __ATOMIC_RELAXED);
+	__atomic_fetch_add(&vf->irqs, 1, __ATOMIC_RELEASE);
+}
+
 static uint64_t count_of(const uint64_t *n)
 {
-	return __atomic_load_n(n, __ATOMIC_RELAXED);
+	return __atomic_load_n(n, __ATOMIC_ACQUIRE);
 }
 
 /* Without a MADT or a local APIC core 0 takes none. */
@@ -68,7 +75,7 @@ enum sl_err irqs_start(struct machine *m)
 		return SL_OK;
 	}
 	uint8_t vector;
-	enum sl_err e = irq_alloc(count_irq, &m->fault_events, &vector);
+	enum sl_err e = irq_alloc(on_fault_event, &m->fault_events, &vector);
 	if (e)
 		return no_irqs(e);
 	iommu_fault_event(mmu, vector, core_apic_id(0));
@@ -197,6 +204,21 @@ static bool stray_is_dropped(struct machine *m, struct vf *vf)
 	       iommu_irq_move(&m->iommu, &vf->irq, 0, vf->vector, core_apic_id(0)) == SL_OK;
 }
 
+/* To the last core and back: only the entry changes, the message in the device stays. */
+static bool follows(struct machine *m, struct vf *vf)
+{
+	unsigned last = core_count() - 1;
+	struct iommu_msi own = iommu_irq_message(&vf->irq, 0);
+	if (!last)
+		return true;
+	if (iommu_irq_move(&m->iommu, &vf->irq, 0, vf->vector, core_apic_id(last)) || !arrives(m, vf, own) ||
+	    vf->irq_core != last)
+		return false;
+	log_line("irqs", "VF %u, its entry moved: arrived on core %u (APIC id %u)", vf->index, vf->irq_core,
+		 core_apic_id(last));
+	return iommu_irq_move(&m->iommu, &vf->irq, 0, vf->vector, core_apic_id(0)) == SL_OK;
+}
+
 static enum sl_err failed(const struct vf *vf, const char *what)
 {
 	log_fail("irqs", "poll, and do not give this machine's functions to anyone you do not trust",
@@ -221,7 +243,9 @@ static enum sl_err try_vf(struct machine *m, struct vf *vf, const struct iommu_i
 		if (!stray_is_dropped(m, vf))
 			return failed(vf, "an interrupt without a handler was not counted");
 	}
-	if (!arrives(m, vf, own))
+	if (vf->index == 0 && !follows(m, vf))
+		return failed(vf, "its interrupt does not go where its entry is moved to");
+	if (!arrives(m, vf, own) || vf->irq_core)
 		return failed(vf, "its interrupt does not arrive any more");
 	if (iommu_irq_free(&m->iommu, &vf->irq) ||
 	    !is_refused(m, vf, "its entry after it was freed", own, 0x22))
@@ -232,7 +256,7 @@ static enum sl_err try_vf(struct machine *m, struct vf *vf, const struct iommu_i
 
 static enum sl_err give_entry(struct machine *m, struct vf *vf)
 {
-	enum sl_err e = irq_alloc(count_irq, &vf->irqs, &vf->vector);
+	enum sl_err e = irq_alloc(on_vf_irq, vf, &vf->vector);
 	return e ? e : iommu_irq_alloc(&m->iommu, vf->fn->bdf, 1, vf->vector, core_apic_id(0), &vf->irq);
 }
 

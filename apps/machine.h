@@ -57,7 +57,8 @@ struct vf {
 	struct msix_table msix; /* on, every vector masked; no vectors: it has none */
 	struct iommu_irq irq;   /* stage irqs: of its vector 0 */
 	uint8_t vector;
-	uint64_t irqs; /* that arrived on that vector */
+	uint64_t irqs;     /* that arrived on that vector, */
+	unsigned irq_core; /* the last one on this core */
 	struct batch batch;
 	struct hist latency; /* timed phase, TSC ticks */
 	uint64_t ops;
