@@ -158,7 +158,7 @@ static void timed_lane(void *arg)
 static enum sl_err run(struct machine *m)
 {
 	uint64_t ticks = 0;
-	enum sl_err e = lanes_run(m, timed_lane, m->boot->cfg.seconds * 1000000ull + 3 * DRAIN_US);
+	enum sl_err e = lanes_run(m, timed_lane, m->boot->cfg.seconds * 1000000ull + 2 * DRAIN_US);
 	for (unsigned i = 0; i < core_count(); i++) {
 		const struct lane *l = lanes_of(i);
 		m->timed_ops += l->ops;

@@ -85,7 +85,7 @@ void apic_on(void)
 	wr(APIC_SVR, SVR_ENABLE | IRQ_SPURIOUS);
 	wr(APIC_TIMER, LVT_MASKED);
 	wr(APIC_LINT0, LVT_MASKED); /* the 8259 */
-	wr(APIC_TPR, 0);
+	wr(APIC_TPR, 0x10); /* vectors 10h to 1Fh are for exceptions alone */
 	for (unsigned bit = 0; bit < 256; bit++) /* firmware may have left us inside its handler */
 		if (apic_in_service(bit))
 			apic_eoi();
