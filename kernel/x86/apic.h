@@ -12,7 +12,8 @@ enum sl_err apic_init(uint32_t highest) MUST_CHECK;
  * masked and nothing of firmware's left in service. */
 void apic_on(void);
 
-bool apic_is_x2(void);
+/* In words, with why. */
+const char *apic_mode(void);
 uint32_t apic_id(void);
 
 /* The highest APIC id that interrupts can be sent to. */

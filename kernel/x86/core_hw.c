@@ -59,6 +59,7 @@ static uint32_t state_of(const struct core *c)
 
 static void work(struct core *c)
 {
+	core_progress(); /* its time begins */
 	c->fn(c->arg);
 	__atomic_store_n(&c->state, CORE_IDLE, __ATOMIC_RELEASE);
 }
