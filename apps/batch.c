@@ -3,6 +3,7 @@
 #include "apps/machine.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
+#include "kernel/x86/cpu.h"
 #include "pci/cfg.h"
 
 #define STALL_US 10000000u
@@ -35,10 +36,15 @@ static bool collect(struct vf *vf)
 
 enum sl_err batch_finish(struct machine *m)
 {
+	return batch_finish_some(m, 0, m->vfs);
+}
+
+enum sl_err batch_finish_some(struct machine *m, unsigned first, unsigned n)
+{
 	uint64_t deadline = now_us() + STALL_US;
 	for (;;) {
 		bool late = now_us() > deadline, waiting = false;
-		for (unsigned i = 0; i < m->vfs; i++) {
+		for (unsigned i = first; i < first + n; i++) {
 			struct vf *vf = &m->vf[i];
 			if (vf->batch.done >= vf->batch.n)
 				continue;
@@ -56,5 +62,6 @@ enum sl_err batch_finish(struct machine *m)
 		}
 		if (!waiting)
 			return SL_OK;
+		cpu_pause();
 	}
 }

@@ -34,7 +34,7 @@ static void print_started(const struct cores_started *s)
 	log_line("cores",
 		 "%u run (%s), with stacks, exception stacks and protections of their own; those without "
 		 "work are halted",
-		 s->running, apic_is_x2() ? "x2APIC" : "xAPIC");
+		 s->running, apic_mode());
 	if (s->too_many)
 		log_warn("cores", "%u more are not started: %u is the most that Sluice uses", s->too_many,
 			 CORES_MAX);

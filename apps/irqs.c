@@ -66,10 +66,10 @@ static enum sl_err no_irqs(enum sl_err e)
 enum sl_err irqs_start(struct machine *m)
 {
 	struct iommu *mmu = &m->iommu;
-	bool x2apic = apic_is_x2();
+	bool x2apic = apic_reach() > 254; /* SDM §11.12 */
 	const char *objection = iommu_irq_x2apic_objection(mmu);
-	log_line("iommu", "processors are in %s mode; against x2APIC mode speaks: %s",
-		 x2apic ? "x2APIC" : "xAPIC", objection ? objection : "nothing");
+	log_line("iommu", "local APICs: %s; against x2APIC mode speaks: %s", apic_mode(),
+		 objection ? objection : "nothing");
 	if (!taking_irqs()) {
 		log_line("iommu", "this processor takes no interrupts: none are remapped, faults are polled");
 		return SL_OK;

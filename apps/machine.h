@@ -42,9 +42,10 @@ struct batch {
 	unsigned n, done;
 };
 
-struct vf {
+struct vf { /* on the data path the core that works it writes it, no other */
 	unsigned index;
-	char name[8]; /* of its domain */
+	unsigned core; /* that works it */
+	char name[8];  /* of its domain */
 	struct pci_func *fn;
 	struct domain *dom;
 	struct nvme_vf nvme;
@@ -63,7 +64,7 @@ struct vf {
 	struct hist latency; /* timed phase, TSC ticks */
 	uint64_t ops;
 	struct accel_stats timed; /* what accel.stats grew by in the timed phase */
-};
+} __attribute__((aligned(64)));
 
 struct machine {
 	const struct boot_info *boot;
@@ -85,6 +86,7 @@ struct machine {
 	/* Results, for the RESULT line. */
 	unsigned irqs_checked; /* VFs whose interrupts arrive and are held back as they should */
 	uint64_t verified, cases, refused, not_enforced, timed_ops, timed_us;
+	unsigned fair_permille; /* operations of the slowest VF against those of the fastest */
 	struct hist latency;
 };
 
@@ -156,6 +158,8 @@ struct pci_func *find_edu(const struct machine *m);
 enum sl_err batch_start(struct vf *vf) MUST_CHECK;
 /* Waits until all that batch_start() began on any VF is back; SL_TIMEOUT when nothing moves for 10 s. */
 enum sl_err batch_finish(struct machine *m) MUST_CHECK;
+/* The same for n VFs from first on: those of one core. */
+enum sl_err batch_finish_some(struct machine *m, unsigned first, unsigned n) MUST_CHECK;
 
 /* The timed phase's data: what chunk of a VF's data store holds after stage_timed has written it. */
 #define TIMED_CHUNKS 1024u

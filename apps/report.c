@@ -1,4 +1,5 @@
 #include "apps/report.h"
+#include "kernel/core.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "kernel/x86/tsc.h"
@@ -23,6 +24,7 @@ void report_result(const struct machine *m, const char *failed, enum sl_err e)
 		log_text(" irqs=%u", m->irqs_checked);
 	log_text(" ops=%llu us=%llu iops=%llu", (ull)m->timed_ops, (ull)m->timed_us,
 		 (ull)(m->timed_us ? m->timed_ops * 1000000 / m->timed_us : 0));
+	log_text(" cores=%u fair_permille=%u", core_count(), m->fair_permille);
 	log_text(" p50_ns=%llu p99_ns=%llu max_ns=%llu", (ull)report_ns(hist_permille(&m->latency, 500)),
 		 (ull)report_ns(hist_permille(&m->latency, 990)), (ull)report_ns(m->latency.max));
 	log_text(" mem_kib=%llu", (ull)(pmm_peak_pages() * PAGE_SIZE / 1024));

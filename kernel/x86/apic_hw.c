@@ -46,7 +46,7 @@
 #define IOAPIC_TABLE   0x10
 
 static volatile uint8_t *regs; /* NULL in x2APIC mode */
-static bool x2;
+static bool x2, was_x2;
 
 static uint32_t rd(uint32_t reg)
 {
@@ -68,7 +68,8 @@ enum sl_err apic_init(uint32_t highest)
 	if (!(r[3] >> 9 & 1))
 		return SL_UNSUPPORTED;
 	uint64_t base = cpu_rdmsr(APIC_BASE);
-	x2 = (base & BASE_EXTD) || (highest > XAPIC_HIGHEST && (r[2] >> 21 & 1));
+	was_x2 = base & BASE_EXTD;
+	x2 = was_x2 || (highest > XAPIC_HIGHEST && (r[2] >> 21 & 1));
 	if (x2)
 		return SL_OK;
 	regs = mmio_map(PHYS(base & BASE_ADDR), PAGE_SIZE);
@@ -84,16 +85,18 @@ void apic_on(void)
 		cpu_wrmsr(APIC_BASE, base | BASE_EXTD);
 	wr(APIC_SVR, SVR_ENABLE | IRQ_SPURIOUS);
 	wr(APIC_TIMER, LVT_MASKED);
-	wr(APIC_LINT0, LVT_MASKED); /* the 8259 */
-	wr(APIC_TPR, 0);
+	wr(APIC_LINT0, LVT_MASKED);              /* the 8259 */
+	wr(APIC_TPR, 0x10);                      /* vectors 10h to 1Fh are for exceptions alone */
 	for (unsigned bit = 0; bit < 256; bit++) /* firmware may have left us inside its handler */
 		if (apic_in_service(bit))
 			apic_eoi();
 }
 
-bool apic_is_x2(void)
+const char *apic_mode(void)
 {
-	return x2;
+	return !x2      ? "xAPIC"
+	       : was_x2 ? "x2APIC, as firmware left it"
+			: "x2APIC, switched on for ids above 254";
 }
 
 uint32_t apic_id(void)

@@ -59,6 +59,7 @@ static uint32_t state_of(const struct core *c)
 
 static void work(struct core *c)
 {
+	core_progress(); /* its time begins */
 	c->fn(c->arg);
 	__atomic_store_n(&c->state, CORE_IDLE, __ATOMIC_RELEASE);
 }
@@ -85,6 +86,10 @@ bool core_on_nmi(const struct trap_frame *f)
 {
 	struct core *c = core_self();
 	uint32_t what = __atomic_load_n(&c->nmi, __ATOMIC_ACQUIRE);
+	if (what == NMI_LATE) {
+		__atomic_store_n(&c->nmi, NMI_NONE, __ATOMIC_RELEASE);
+		return true;
+	}
 	if (what != NMI_WHERE && what != NMI_STOP)
 		return false;
 	c->frame = f;
@@ -117,22 +122,30 @@ static const char *doing(const struct core *c)
 	}
 }
 
+/* Sends the NMI and waits until the core stands still. One NMI at a time: a second one, of a core that
+ * answers the first late, would be taken for somebody else's. */
+static bool halt_for_a_look(struct core *c, uint32_t what)
+{
+	uint32_t before = __atomic_exchange_n(&c->nmi, what, __ATOMIC_SEQ_CST);
+	if (before == NMI_NONE && apic_send_nmi(c->apic_id))
+		return false;
+	uint64_t end = now_us() + ANSWER_US;
+	while (__atomic_load_n(&c->nmi, __ATOMIC_ACQUIRE) != NMI_HERE && now_us() < end)
+		cpu_pause();
+	if (what == NMI_WHERE) /* one that is to stop still does when it comes late */
+		__atomic_compare_exchange_n(&c->nmi, &what, NMI_LATE, false, __ATOMIC_SEQ_CST,
+					    __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&c->nmi, __ATOMIC_ACQUIRE) == NMI_HERE;
+}
+
 /* Prints where another core is. It waits meanwhile, so that its stack stands still; with NMI_STOP for ever.
  */
 static void show(struct core *c, enum core_nmi what)
 {
-	__atomic_store_n(&c->nmi, what, __ATOMIC_RELEASE);
-	enum sl_err e = apic_send_nmi(c->apic_id);
-	uint64_t end = now_us() + ANSWER_US;
-	while (!e && __atomic_load_n(&c->nmi, __ATOMIC_ACQUIRE) != NMI_HERE)
-		if (now_us() >= end)
-			e = SL_TIMEOUT;
-		else
-			cpu_pause();
-	if (e) {
+	if (!halt_for_a_look(c, what)) {
 		log_text("core %u (APIC id %u), %s: does not answer a non-maskable interrupt\n", c->index,
 			 c->apic_id, doing(c));
-		return; /* the request stays: should it come later, it stops or goes on by itself */
+		return;
 	}
 	log_text("core %u (APIC id %u), %s:\n", c->index, c->apic_id, doing(c));
 	trap_backtrace(c->frame->rip, c->frame->rbp, c->frame->rsp);

@@ -6,7 +6,7 @@
 #include "kernel/x86/trap.h"
 
 enum core_state { CORE_OFF, CORE_IDLE, CORE_BUSY, CORE_GIVEN_UP };
-enum core_nmi { NMI_NONE, NMI_WHERE, NMI_STOP, NMI_HERE };
+enum core_nmi { NMI_NONE, NMI_WHERE, NMI_STOP, NMI_HERE, NMI_LATE };
 
 struct core {
 	struct core *self; /* GS:0 */
@@ -27,7 +27,8 @@ struct core {
 	uint8_t stray_vector;
 	const struct trap_frame *interrupted; /* by an interrupt whose handler runs now */
 
-	/* An NMI that another core sends: it writes what for, the core answers NMI_HERE with its frame. */
+	/* An NMI that another core sends: it writes what for, the core answers NMI_HERE with its frame.
+	 * NMI_LATE: nobody waits for the answer any more, but the NMI may still come. */
 	uint32_t nmi __attribute__((aligned(64))); /* enum core_nmi */
 	const struct trap_frame *frame;
 };
