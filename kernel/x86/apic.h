@@ -8,8 +8,8 @@
  * it and the processor has it; else as firmware left it. SL_NOMEM; SL_UNSUPPORTED without a local APIC. */
 enum sl_err apic_init(uint32_t highest) MUST_CHECK;
 
-/* On each core, core 0 too: in the same mode, accepting all vectors above those of exceptions, with the timer and the line of the 8259
- * masked and nothing of firmware's left in service. */
+/* On each core, core 0 too: in the same mode, accepting all vectors above those of exceptions, with the timer
+ * and the line of the 8259 masked and nothing of firmware's left in service. */
 void apic_on(void);
 
 /* In words, with why. */

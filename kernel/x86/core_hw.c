@@ -6,7 +6,7 @@
 #include "kernel/x86/percore.h"
 
 #define GS_BASE   0xc0000101
-#define ANSWER_US 500000u   /* for an NMI to be answered */
+#define ANSWER_US 1000000u  /* for an NMI to be answered */
 #define SHOW_US   20000000u /* and then for its asker to be done */
 
 struct core cores[CORES_MAX];

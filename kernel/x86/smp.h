@@ -4,7 +4,7 @@
 
 struct cores_started {
 	unsigned running;   /* core 0 included */
-	unsigned silent;    /* did not start within a second each */
+	unsigned silent;    /* did not start within two seconds each */
 	unsigned too_many;  /* above CORES_MAX */
 	unsigned too_far;   /* their APIC ids need x2APIC, which this processor does not have */
 	enum sl_err failed; /* SL_OK; else why no other core could be started, or no further one */

@@ -11,10 +11,10 @@
 
 #define INIT_US     10000u   /* SDM §9.4.4.1 */
 #define STARTUP_US  200u     /* between the two STARTUPs */
-#define COME_US     1000000u /* until a core is taken for silent */
+#define COME_US     2000000u /* until a core is taken for silent */
 #define STACK_PAGES 4u
 #define ROUNDS      64u
-#define SKEW_US     100000u /* for all rounds with one core */
+#define SKEW_US     100000u /* for all rounds with one core; COME_US for the first */
 
 #define CR4_PAE  BIT(5)
 #define CR4_LA57 BIT(12)
@@ -68,14 +68,14 @@ static void answer(void *arg)
 
 static void measure(struct core *c)
 {
-	uint64_t end = now_us() + SKEW_US;
+	uint64_t now = now_us(), end = now + SKEW_US, last = now + COME_US;
 	ping = (struct ping){0};
 	if (core_run(c->index, answer, NULL))
 		return;
-	for (uint32_t round = 1; round <= ROUNDS && now_us() < end; round++) {
+	for (uint32_t round = 1; round <= ROUNDS && now_us() < (c->skew.rounds ? end : last); round++) {
 		uint64_t before = tsc_now();
 		__atomic_store_n(&ping.ask, round, __ATOMIC_RELEASE);
-		while (__atomic_load_n(&ping.answer, __ATOMIC_ACQUIRE) != round && now_us() < end)
+		while (__atomic_load_n(&ping.answer, __ATOMIC_ACQUIRE) != round && now_us() < last)
 			cpu_pause();
 		uint64_t after = tsc_now();
 		if (__atomic_load_n(&ping.answer, __ATOMIC_ACQUIRE) == round)
