@@ -101,9 +101,8 @@ enum sl_err stage_cores(struct machine *m)
 
 void undo_cores(struct machine *m)
 {
-	(void)m;
 	uint8_t last = 0;
-	uint64_t n = irq_strays(&last);
+	uint64_t n = irq_strays(&last) - m->strays_made;
 	if (n)
 		log_line("cores",
 			 "%llu interrupts that nobody had asked for were dropped, one of them on vector 0x%x",

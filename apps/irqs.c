@@ -198,10 +198,10 @@ static bool stray_is_dropped(struct machine *m, struct vf *vf)
 	    load(vf, iommu_irq_message(&vf->irq, 0)) || provoke(vf))
 		return false;
 	delay_us(QUIET_US);
+	m->strays_made = strays() - before;
 	log_line("irqs", "VF %u, a vector without a handler: %llu dropped, the core goes on", vf->index,
-		 (ull)(strays() - before));
-	return strays() > before &&
-	       iommu_irq_move(&m->iommu, &vf->irq, 0, vf->vector, core_apic_id(0)) == SL_OK;
+		 (ull)m->strays_made);
+	return m->strays_made && iommu_irq_move(&m->iommu, &vf->irq, 0, vf->vector, core_apic_id(0)) == SL_OK;
 }
 
 /* To the last core and back: only the entry changes, the message in the device stays. */

@@ -81,6 +81,7 @@ struct machine {
 	struct vf vf[VFS_MAX];
 	bool irqs_remapped;      /* functions may be given interrupts */
 	struct iommu_irq pf_irq; /* stage irqs */
+	uint64_t strays_made;    /* stage irqs: interrupts without a handler, on purpose */
 	uint64_t fault_events;   /* interrupts of VT-d units: when it moves, there are fault records */
 
 	/* Results, for the RESULT line. */
