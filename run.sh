@@ -138,9 +138,12 @@ cp build/BOOTX64.EFI "$run/esp/EFI/BOOT/BOOTX64.EFI"
 	((${#config[@]} == 0)) || printf '%s\n' "${config[@]}"
 } >"$run/esp/sluice.cfg"
 
-# --- the machine
+# --- the machine: a processor for each VF, but no more than the host has
+cpus=$(nproc)
+((cpus <= vfs)) || cpus=$vfs
+((cpus <= 4)) || cpus=4
 line=("$qemu" -nodefaults -no-user-config -display none -no-reboot)
-line+=(-machine q35,kernel-irqchip=split -cpu max -m 1G -smp 2)
+line+=(-machine q35,kernel-irqchip=split -cpu max -m 1G -smp "$cpus")
 accel=
 if ! grep -qxE -- '--?(accel|enable-kvm)' < <(printf '%s\n' "${extra[@]}"); then
 	choose_accel

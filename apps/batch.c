@@ -1,8 +1,10 @@
 /* Requests that are waited for together, for the phases where correctness is shown and time does not matter.
  */
 #include "apps/machine.h"
+#include "kernel/core.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
+#include "kernel/x86/cpu.h"
 #include "pci/cfg.h"
 
 #define STALL_US  10000000u
@@ -45,10 +47,15 @@ static enum sl_err say_cut(const struct vf *vf)
 
 static enum sl_err wait_all(struct machine *m)
 {
+	return batch_finish_some(m, 0, m->vfs);
+}
+
+enum sl_err batch_finish_some(struct machine *m, unsigned first, unsigned n)
+{
 	uint64_t deadline = now_us() + STALL_US;
 	for (unsigned turn = 1;; turn++) {
 		bool late = now_us() > deadline, waiting = false;
-		for (unsigned i = 0; i < m->vfs; i++) {
+		for (unsigned i = first; i < first + n; i++) {
 			struct vf *vf = &m->vf[i];
 			if (vf->batch.done >= vf->batch.n)
 				continue;
@@ -68,8 +75,9 @@ static enum sl_err wait_all(struct machine *m)
 		}
 		if (!waiting)
 			return SL_OK;
-		if (turn % LOOK_EACH == 0)
+		if (turn % LOOK_EACH == 0 && core_index() == 0)
 			faults_say(m);
+		cpu_pause();
 	}
 }
 

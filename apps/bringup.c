@@ -96,11 +96,6 @@ enum sl_err stage_acpi(struct machine *m)
 		if (!a->table[i].sum_ok)
 			log_warn("acpi", "%s at 0x%llx has a wrong checksum (firmware bug); used with care",
 				 a->table[i].sig, (ull)a->table[i].phys);
-	const struct acpi_table *madt = acpi_find(a, "APIC", 0);
-	log_line(
-		"acpi",
-		"%u processors; this one is used, the others stay parked (more than one core: not there yet)",
-		madt ? acpi_madt_cpus(madt->data) : 1);
 	follow_spcr(m);
 	if (!acpi_find(a, "MCFG", 0)) {
 		log_fail("acpi",

@@ -9,7 +9,9 @@
 #include "apps/hist.h"
 #include "iommu/fault_log.h"
 #include "iommu/iommu.h"
+#include "iommu/irq.h"
 #include "kernel/acpi.h"
+#include "pci/msix.h"
 #include "pci/pci.h"
 #include "pci/sriov.h"
 
@@ -42,26 +44,33 @@ struct batch {
 	unsigned n, done;
 };
 
-struct vf {
+struct vf { /* on the data path the core that works it writes it, no other */
 	unsigned index;
-	char name[8]; /* of its domain */
+	unsigned core; /* that works it */
+	char name[8];  /* of its domain */
 	struct pci_func *fn;
 	struct domain *dom;
 	struct nvme_vf nvme;
 	struct accel *accel;           /* NULL until it is open */
 	struct accel_store *data, *pi; /* stores without and with protection information; pi may be NULL */
 	bool attached, online;
-	bool cut;      /* it flooded with refused requests and was cut off: apps/faults.c */
-	bool provoked; /* its refused requests are asked for */
+	volatile bool cut; /* set by core 0 while the VF's core runs: it flooded with refused requests and was
+			      cut off: apps/faults.c */
+	bool provoked;     /* its refused requests are asked for */
 	uint16_t cntlid;
 	uint32_t private_ns; /* namespace that was attached for it; 0: none */
 	struct dma_buf block, readonly;
 	struct dma_buf queues, buffers; /* parts of block */
+	struct msix_table msix;         /* on, every vector masked; no vectors: it has none */
+	struct iommu_irq irq;           /* stage irqs: of its vector 0 */
+	uint8_t vector;
+	uint64_t irqs;     /* that arrived on that vector, */
+	unsigned irq_core; /* the last one on this core */
 	struct batch batch;
 	struct hist latency; /* timed phase, TSC ticks */
 	uint64_t ops;
 	struct accel_stats timed; /* what accel.stats grew by in the timed phase */
-};
+} __attribute__((aligned(64)));
 
 struct machine {
 	const struct boot_info *boot;
@@ -76,20 +85,27 @@ struct machine {
 	struct nvme_pf nvme;
 	unsigned vfs;
 	struct vf vf[VFS_MAX];
+	bool irqs_remapped;      /* functions may be given interrupts */
+	struct iommu_irq pf_irq; /* stage irqs */
+	uint64_t strays_made;    /* stage irqs: interrupts without a handler, on purpose */
+	uint64_t fault_events;   /* interrupts of VT-d units: when it moves, there are fault records */
 
 	struct fault_log fault_log;
 	bdf_t driven[VFS_MAX + 16]; /* functions that have been told to do DMA */
 	unsigned n_driven;
 
 	/* Results, for the RESULT line. */
+	unsigned irqs_checked; /* VFs whose interrupts arrive and are held back as they should */
 	uint64_t faults,
 		stray_faults; /* requests refused that nobody provoked: of those functions; of others */
 	uint64_t verified, cases, refused, not_enforced, timed_ops, timed_us;
+	unsigned fair_permille; /* operations of the slowest VF against those of the fastest */
 	struct hist latency;
 };
 
 enum sl_err stage_boot(struct machine *m) MUST_CHECK;    /* who started us, on what */
 enum sl_err stage_acpi(struct machine *m) MUST_CHECK;    /* tables, clock */
+enum sl_err stage_cores(struct machine *m) MUST_CHECK;   /* every processor that firmware names */
 enum sl_err stage_pci(struct machine *m) MUST_CHECK;     /* the tree; nobody masters the bus any more */
 enum sl_err stage_groups(struct machine *m) MUST_CHECK;  /* which functions belong together, and why */
 enum sl_err stage_iommu(struct machine *m) MUST_CHECK;   /* DMAR, our tables, translation on */
@@ -104,6 +120,7 @@ enum sl_err stage_flood(struct machine *m) MUST_CHECK;   /* VFs that flood are c
 enum sl_err stage_mapcost(struct machine *m) MUST_CHECK; /* what map and unmap cost */
 enum sl_err stage_bench(struct machine *m) MUST_CHECK;   /* rows of a workload, to be counted and timed */
 enum sl_err stage_refuse(struct machine *m) MUST_CHECK;  /* DMA that must not happen */
+enum sl_err stage_irqs(struct machine *m) MUST_CHECK;    /* interrupts that must, and that must not */
 
 /* Places of the window on this machine. */
 static inline iova_t window_at(const struct machine *m, uint64_t off)
@@ -157,12 +174,23 @@ struct pci_func *find_edu(const struct machine *m);
 enum sl_err batch_start(struct vf *vf) MUST_CHECK;
 /* Waits until all that batch_start() began on any VF is back; SL_TIMEOUT when nothing moves for 10 s. */
 enum sl_err batch_finish(struct machine *m) MUST_CHECK;
+/* The same for n VFs from first on: those of one core. */
+enum sl_err batch_finish_some(struct machine *m, unsigned first, unsigned n) MUST_CHECK;
 
 /* The timed phase's data: what chunk of a VF's data store holds after stage_timed has written it. */
 #define TIMED_CHUNKS 1024u
 uint64_t timed_seed(const struct vf *vf, uint64_t chunk);
 enum sl_err timed_prepare(struct machine *m) MUST_CHECK;
 
+void undo_cores(struct machine *m);
+/* Stage iommu: faults are reported by interrupt, and interrupts are remapped where a unit can. */
+enum sl_err irqs_start(struct machine *m) MUST_CHECK;
+/* MSI-X of a VF on, with every vector masked. Before its controller is started: QEMU's NVMe sends nothing for
+ * a queue that was made while MSI-X was off. */
+enum sl_err vf_msix_open(struct vf *vf) MUST_CHECK;
+void vf_msix_close(struct vf *vf);
+
+void undo_irqs(struct machine *m);
 /* Poll points for refused requests; one core calls them. faults_poll() takes what the units recorded, with
  * one register read for each unit when that is nothing, and says how many there were; it prints nothing
  * unless a function is cut off. faults_say() prints too. Both leave alone what an attack has claimed

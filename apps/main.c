@@ -19,6 +19,7 @@ static const struct stage {
 } stages[] = {
 	{"boot", ALL, stage_boot, NULL},
 	{"acpi", ALL, stage_acpi, NULL},
+	{"cores", ALL, stage_cores, undo_cores},
 	{"pci", ALL, stage_pci, NULL},
 	{"groups", ALL, stage_groups, NULL},
 	{"iommu", ALL, stage_iommu, NULL},
@@ -30,6 +31,7 @@ static const struct stage {
 	{"verify", DEMO, stage_verify, NULL},
 	{"timed", DEMO, stage_timed, NULL},
 	{"refuse", DEMO, stage_refuse, NULL},
+	{"irqs", DEMO, stage_irqs, undo_irqs},
 	{"isolate", ISOLATE, stage_isolate, NULL},
 	{"flood", ISOLATE, stage_flood, NULL},
 	{"mapcost", MAPCOST, stage_mapcost, NULL},

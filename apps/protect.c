@@ -200,6 +200,5 @@ enum sl_err stage_iommu(struct machine *m)
 	log_line("iommu", "translation is on: %s",
 		 m->iommu.domains ? "devices reach only what the RMRR lines above name"
 				  : "no function has a context entry, so no device reaches anything");
-	log_line("iommu", "interrupt remapping: not there yet (no function may send interrupts)");
-	return SL_OK;
+	return irqs_start(m);
 }

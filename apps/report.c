@@ -1,4 +1,5 @@
 #include "apps/report.h"
+#include "kernel/core.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "kernel/x86/tsc.h"
@@ -19,8 +20,11 @@ void report_result(const struct machine *m, const char *failed, enum sl_err e)
 		 failed ? 0 : 1, m->vfs, (ull)m->verified, (ull)m->cases, (ull)m->refused);
 	if (m->not_enforced)
 		log_text(" not_enforced=%llu", (ull)m->not_enforced);
+	if (m->irqs_checked)
+		log_text(" irqs=%u", m->irqs_checked);
 	log_text(" ops=%llu us=%llu iops=%llu", (ull)m->timed_ops, (ull)m->timed_us,
 		 (ull)(m->timed_us ? m->timed_ops * 1000000 / m->timed_us : 0));
+	log_text(" cores=%u fair_permille=%u", core_count(), m->fair_permille);
 	log_text(" p50_ns=%llu p99_ns=%llu max_ns=%llu", (ull)report_ns(hist_permille(&m->latency, 500)),
 		 (ull)report_ns(hist_permille(&m->latency, 990)), (ull)report_ns(m->latency.max));
 	log_text(" mem_kib=%llu", (ull)(pmm_peak_pages() * PAGE_SIZE / 1024));

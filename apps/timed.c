@@ -1,6 +1,7 @@
-/* Stage timed: random 4 KiB reads at a fixed depth on every VF, polled by this one core in turn. What was
- * read last is checked after the clock has stopped. */
-#include "apps/machine.h"
+/* Stage timed: random 4 KiB reads at a fixed depth on every VF, each polled by its own core, or by a core
+ * that goes round its VFs in turn, at most POLL_MAX operations of one before the next. What was read last is
+ * checked after the clock has stopped. */
+#include "apps/lanes.h"
 #include "apps/pattern.h"
 #include "apps/report.h"
 #include "kernel/fmt.h"
@@ -10,7 +11,8 @@
 #include "kernel/x86/tsc.h"
 
 #define POLL_MAX   32u
-#define LOOK_EACH  65536u      /* turns of the loop between two looks at the fault records */
+#define LOOK_EACH  65536u /* turns of the loop between two looks at the fault records */
+#define DRAIN_US   10000000u
 #define TIMED_MARK 0x7fffffffu /* a round that stage_verify never reaches */
 
 uint64_t timed_seed(const struct vf *vf, uint64_t chunk)
@@ -24,7 +26,7 @@ struct poller {
 	uint64_t random, chunks;
 	uint64_t started[BUFFER_SLOTS]; /* TSC by tag */
 	uint32_t chunk[BUFFER_SLOTS];   /* what is being read into the tag's buffer */
-};
+} __attribute__((aligned(64)));
 
 static struct poller poller[VFS_MAX];
 
@@ -36,20 +38,20 @@ static struct accel_req next_request(struct poller *p, uint32_t tag)
 }
 
 /* Takes what came back and, while the time runs, sends as many again: one doorbell for all of them. Returns
- * the number of errors. */
-static unsigned turn(struct poller *p, bool again)
+ * how many came back; adds errors to *errors. */
+static unsigned turn(struct poller *p, bool again, unsigned *errors)
 {
 	struct accel_done done[POLL_MAX];
 	struct accel_req req[POLL_MAX];
 	struct accel *a = p->vf->accel;
-	unsigned errors = 0, n = a->drv->poll(a, done, POLL_MAX);
+	unsigned n = a->drv->poll(a, done, POLL_MAX);
 	if (!n)
 		return 0;
 	uint64_t now = cpu_tsc();
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t tag = done[i].tag;
 		hist_add(&p->vf->latency, now - p->started[tag]);
-		errors += done[i].status != 0;
+		*errors += done[i].status != 0;
 		if (again) {
 			p->started[tag] = now;
 			req[i] = next_request(p, tag);
@@ -57,10 +59,10 @@ static unsigned turn(struct poller *p, bool again)
 	}
 	p->vf->ops += n;
 	if (again) {
-		errors += n - a->drv->submit(a, req, n);
+		*errors += n - a->drv->submit(a, req, n);
 		a->drv->ring(a);
 	}
-	return errors;
+	return n;
 }
 
 /* Writes the data that is read later: TIMED_CHUNKS of each VF, or its whole store where that is smaller. */
@@ -86,57 +88,89 @@ enum sl_err timed_prepare(struct machine *m)
 	return SL_OK;
 }
 
-static enum sl_err fill_queues(struct machine *m, uint32_t qd)
+/* On the VF's core: its queue filled for the first time. */
+static enum sl_err start_poller(struct lane *l, unsigned v, uint32_t qd)
 {
-	for (unsigned v = 0; v < m->vfs; v++) {
-		struct vf *vf = &m->vf[v];
-		uint64_t room = store_chunks(vf->data);
-		poller[v] = (struct poller){.vf = vf,
-					    .random = pattern_seed(v, 1, 1),
-					    .chunks = room < TIMED_CHUNKS ? room : TIMED_CHUNKS};
-		hist_reset(&vf->latency);
-		vf->ops = 0;
-		vf->timed = vf->accel->stats;
-		vf->batch.n = qd;
-		for (uint32_t tag = 0; tag < qd; tag++) {
-			poller[v].started[tag] = cpu_tsc();
-			vf->batch.req[tag] = next_request(&poller[v], tag);
-		}
-		enum sl_err e = batch_start(vf);
-		if (e)
-			return e;
+	struct vf *vf = &l->m->vf[v];
+	uint64_t room = store_chunks(vf->data);
+	poller[v] = (struct poller){.vf = vf,
+				    .random = pattern_seed(v, 1, 1),
+				    .chunks = room < TIMED_CHUNKS ? room : TIMED_CHUNKS};
+	hist_reset(&vf->latency);
+	vf->core = l->core;
+	vf->ops = 0;
+	vf->timed = vf->accel->stats;
+	vf->batch.n = qd;
+	for (uint32_t tag = 0; tag < qd; tag++) {
+		poller[v].started[tag] = cpu_tsc();
+		vf->batch.req[tag] = next_request(&poller[v], tag);
 	}
-	return SL_OK;
+	return batch_start(vf);
 }
 
-/* Polls all VFs in turn until the time is over, then until the queues are empty. The looks at the fault
- * records, a register read for each unit, are in the measured time. */
-static enum sl_err run(struct machine *m, uint32_t qd, uint64_t seconds)
+/* The clock has stopped: what the VF's counters grew by, and its queue emptied. */
+static enum sl_err stop_poller(struct poller *p, uint32_t qd, uint64_t deadline, unsigned *errors)
 {
-	uint64_t start = now_us(), end = cpu_tsc() + seconds * tsc_info()->hz;
-	unsigned errors = 0;
-	for (uint32_t turns = 1; cpu_tsc() < end; turns++) {
-		for (unsigned v = 0; v < m->vfs; v++)
-			errors += turn(&poller[v], true);
-		if (turns % LOOK_EACH == 0)
-			(void)faults_poll(m);
+	struct vf *vf = p->vf;
+	struct accel_stats before = vf->timed;
+	vf->timed = vf->accel->stats;
+	vf->timed.doorbells -= before.doorbells;
+	vf->timed.polls -= before.polls;
+	vf->timed.empty_polls -= before.empty_polls;
+	uint64_t counted = vf->ops;
+	while (vf->ops < counted + qd && !vf->cut && now_us() < deadline)
+		(void)turn(p, false, errors);
+	*errors += vf->cut;
+	bool empty = vf->cut || vf->ops == counted + qd;
+	vf->ops = counted;
+	return empty ? SL_OK : SL_TIMEOUT;
+}
+
+/* On each core: polls its VFs in turn until the time is over, then until their queues are empty. Core 0 comes
+ * here even without a VF. */
+static void timed_lane(void *arg)
+{
+	struct lane *l = arg;
+	const struct config *cfg = &l->m->boot->cfg;
+	unsigned errors = 0, end_vf = l->first + l->n;
+	for (unsigned v = l->first; v < end_vf && !l->err; v++)
+		l->err = start_poller(l, v, cfg->qd);
+	if (l->err)
+		return;
+	uint64_t start = cpu_tsc(), end = start + cfg->seconds * tsc_info()->hz, now = start;
+	uint32_t turns = 0;
+	for (; now < end; now = cpu_tsc()) {
+		unsigned n = 0;
+		for (unsigned v = l->first; v < end_vf; v++)
+			n += turn(&poller[v], true, &errors);
+		if (!n)
+			cpu_pause();
+		core_progress();
+		if (l->core == 0 && ++turns % LOOK_EACH == 0)
+			(void)faults_poll(l->m);
 	}
-	m->timed_us = now_us() - start;
-	for (unsigned v = 0; v < m->vfs; v++)
-		m->timed_ops += m->vf[v].ops;
-	uint64_t deadline = now_us() + 10000000;
-	for (unsigned v = 0; v < m->vfs; v++) {
-		struct vf *vf = &m->vf[v];
-		struct accel_stats before = vf->timed;
-		vf->timed = vf->accel->stats;
-		vf->timed.doorbells -= before.doorbells;
-		vf->timed.polls -= before.polls;
-		vf->timed.empty_polls -= before.empty_polls;
-		for (uint64_t want = vf->ops + qd; vf->ops < want && !vf->cut && now_us() < deadline;)
-			errors += turn(&poller[v], false);
-		errors += vf->cut;
+	l->ticks = now - start;
+	uint64_t deadline = now_us() + DRAIN_US;
+	for (unsigned v = l->first; v < end_vf; v++) {
+		l->ops += poller[v].vf->ops;
+		enum sl_err e = stop_poller(&poller[v], cfg->qd, deadline, &errors);
+		l->err = l->err ? l->err : e;
 	}
-	return errors || now_us() >= deadline ? SL_DEVICE : SL_OK;
+	if (!l->err && errors)
+		l->err = SL_DEVICE;
+}
+
+static enum sl_err run(struct machine *m)
+{
+	uint64_t ticks = 0;
+	enum sl_err e = lanes_run(m, timed_lane, m->boot->cfg.seconds * 1000000ull + 2 * DRAIN_US);
+	for (unsigned i = 0; i < core_count(); i++) {
+		const struct lane *l = lanes_of(i);
+		m->timed_ops += l->ops;
+		ticks = l->ticks > ticks ? l->ticks : ticks;
+	}
+	m->timed_us = report_ns(ticks) / 1000;
+	return e;
 }
 
 /* Every buffer holds what its last read under load brought. */
@@ -162,10 +196,10 @@ static void print_ratio(uint64_t a, uint64_t b)
 	log_text(" %5llu.%03llu", (ull)(x / 1000), (ull)(x % 1000));
 }
 
-static void print_row(const char *name, const struct hist *h, const struct accel_stats *s, uint64_t ops,
-		      uint64_t us)
+static void print_row(const char *name, const char *core, const struct hist *h, const struct accel_stats *s,
+		      uint64_t ops, uint64_t us)
 {
-	log_text("  %-14s %8llu %7llu", name, (ull)(ops * 1000000 / us), (ull)(ops * CHUNK / us));
+	log_text("  %-14s %4s %8llu %7llu", name, core, (ull)(ops * 1000000 / us), (ull)(ops * CHUNK / us));
 	print_us(h, 0);
 	print_us(h, 500);
 	print_us(h, 990);
@@ -179,19 +213,26 @@ static void print_row(const char *name, const struct hist *h, const struct accel
 static void print_table(struct machine *m)
 {
 	struct accel_stats all = {0};
-	char name[24];
-	log_text("                    ops/s    MB/s  latency us:\n");
-	log_text("  VF                                 min     median        p99      p99.9        max "
+	char name[24], core[8];
+	uint64_t least = UINT64_MAX, most = 0;
+	log_text("                 core    ops/s    MB/s  latency us:\n");
+	log_text("  VF                                      min     median        p99      p99.9        max "
 		 " bells/op empty/op\n");
 	for (unsigned v = 0; v < m->vfs; v++) {
 		struct vf *vf = &m->vf[v];
 		fmt_print(name, sizeof name, BDF_FMT, BDF_ARG(vf->fn->bdf));
-		print_row(name, &vf->latency, &vf->timed, vf->ops, m->timed_us);
+		fmt_print(core, sizeof core, "%u", vf->core);
+		print_row(name, core, &vf->latency, &vf->timed, vf->ops, m->timed_us);
 		hist_merge(&m->latency, &vf->latency);
 		all.doorbells += vf->timed.doorbells;
 		all.empty_polls += vf->timed.empty_polls;
+		least = vf->ops < least ? vf->ops : least;
+		most = vf->ops > most ? vf->ops : most;
 	}
-	print_row("all", &m->latency, &all, m->timed_ops, m->timed_us);
+	print_row("all", "", &m->latency, &all, m->timed_ops, m->timed_us);
+	m->fair_permille = most ? (unsigned)(least * 1000 / most) : 0;
+	log_line("timed", "the slowest VF did %u.%u %% of the operations of the fastest",
+		 m->fair_permille / 10, m->fair_permille % 10);
 }
 
 enum sl_err stage_timed(struct machine *m)
@@ -200,11 +241,11 @@ enum sl_err stage_timed(struct machine *m)
 	enum sl_err e = timed_prepare(m);
 	if (e)
 		return e;
-	log_line("timed", "random 4 KiB reads, %u in flight on each of %u VFs, one core, no interrupts, %u s",
-		 qd, m->vfs, seconds);
-	e = fill_queues(m, qd);
-	if (!e)
-		e = run(m, qd, seconds);
+	log_line("timed",
+		 "random 4 KiB reads, %u in flight on each of %u VFs, polled by %u cores, no interrupts from "
+		 "devices, %u s",
+		 qd, m->vfs, m->vfs < core_count() ? m->vfs : core_count(), seconds);
+	e = run(m);
 	if (!e)
 		e = sample(m, qd);
 	if (e) {

@@ -1,6 +1,7 @@
-/* Stage verify: every operation that the VFs offer, on all VFs at once, each result checked against the CPU.
- * A step is one request for each of SPAN chunks; the next step checks on what the last one did. */
-#include "apps/machine.h"
+/* Stage verify: every operation that the VFs offer, on all VFs at once, each result checked against the CPU
+ * by the core that works the VF. A step is one request for each of SPAN chunks; the next step checks on what
+ * the last one did. */
+#include "apps/lanes.h"
 #include "apps/pattern.h"
 #include "drivers/crc16.h"
 #include "kernel/log.h"
@@ -9,6 +10,7 @@
 #define SPAN       DEPTH_MIN /* chunks that a round works on */
 #define WANT       12000u    /* operations, over all VFs */
 #define ROUNDS_MAX 64u
+#define LIMIT_US   600000000u /* every batch has its own, far shorter limit */
 
 enum outcome { DONE, MISCOMPARE, PI_ERROR };
 
@@ -187,22 +189,35 @@ static enum sl_err check_step(const struct step *st, struct vf *vf, uint32_t rou
 	return SL_OK;
 }
 
-/* One step on all VFs at once. */
-static enum sl_err run_step(struct machine *m, const struct step *st, uint32_t round, uint64_t *ops)
+/* One step on all VFs of a core at once. */
+static enum sl_err run_step(struct lane *l, const struct step *st)
 {
+	struct vf *vf = &l->m->vf[l->first];
 	enum sl_err e = SL_OK;
-	for (unsigned i = 0; i < m->vfs && !e; i++) {
-		m->vf[i].batch.n = m->vf[i].batch.done = 0;
-		if (offered(st, &m->vf[i]))
-			e = start_step(st, &m->vf[i], round);
+	for (unsigned i = 0; i < l->n && !e; i++) {
+		vf[i].batch.n = vf[i].batch.done = 0;
+		if (offered(st, &vf[i]))
+			e = start_step(st, &vf[i], l->rounds);
 	}
 	if (!e)
-		e = batch_finish(m);
-	for (unsigned i = 0; i < m->vfs && !e; i++) {
-		e = check_step(st, &m->vf[i], round);
-		*ops += m->vf[i].batch.n;
+		e = batch_finish_some(l->m, l->first, l->n);
+	for (unsigned i = 0; i < l->n && !e; i++) {
+		e = check_step(st, &vf[i], l->rounds);
+		l->ops += vf[i].batch.n;
 	}
+	core_progress();
 	return e;
+}
+
+/* On each core: its part of WANT. */
+static void verify_lane(void *arg)
+{
+	struct lane *l = arg;
+	while (l->ops * l->m->vfs < WANT * l->n && l->rounds < ROUNDS_MAX && !l->err) {
+		for (unsigned s = 0; s < ARRAY_LEN(steps) && !l->err; s++)
+			l->err = run_step(l, &steps[s]);
+		l->rounds++;
+	}
 }
 
 static enum sl_err check_room(const struct vf *vf)
@@ -224,19 +239,24 @@ enum sl_err stage_verify(struct machine *m)
 	enum sl_err e = SL_OK;
 	for (unsigned i = 0; i < m->vfs && !e; i++)
 		e = check_room(&m->vf[i]);
-	uint64_t ops = 0;
-	uint32_t round = 0;
-	for (; !e && ops < WANT && round < ROUNDS_MAX; round++)
-		for (unsigned s = 0; s < ARRAY_LEN(steps) && !e; s++)
-			e = run_step(m, &steps[s], round, &ops);
+	if (!e)
+		e = lanes_run(m, verify_lane, LIMIT_US);
 	if (e)
 		return e;
-	m->verified = ops;
+	uint32_t rounds = 0;
+	unsigned cores = 0;
+	for (unsigned i = 0; i < core_count(); i++) {
+		const struct lane *l = lanes_of(i);
+		m->verified += l->ops;
+		rounds = l->rounds > rounds ? l->rounds : rounds;
+		cores += l->n > 0;
+	}
 	for (unsigned s = 0; s < ARRAY_LEN(steps); s++)
 		log_line("verify", "%s: %s", steps[s].name,
 			 offered(&steps[s], &m->vf[0]) ? "right" : "not offered by this controller");
 	log_line("verify",
-		 "%llu operations in %u rounds on %u VFs at once, every result as the CPU computed it",
-		 (ull)ops, round, m->vfs);
+		 "%llu operations in %u rounds on %u VFs and %u cores at once, every result as the CPU "
+		 "computed it",
+		 (ull)m->verified, rounds, m->vfs, cores);
 	return SL_OK;
 }

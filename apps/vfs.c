@@ -283,6 +283,9 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	vf->attached = true;
 	vf->queues = dma_part(&vf->block, WINDOW_QUEUES, WINDOW_BUFFERS);
 	vf->buffers = dma_part(&vf->block, WINDOW_BUFFERS, PAGE_2M - WINDOW_BUFFERS);
+	e = m->irqs_remapped ? vf_msix_open(vf) : SL_OK;
+	if (e)
+		return e;
 	const struct nvme_vf_cfg cfg = {.io = nvme_io_mmio(regs, vf->fn->bar[0].size),
 					.fn = vf->fn->bdf,
 					.mem = &vf->queues,
@@ -346,6 +349,7 @@ static void close_vf(struct machine *m, struct vf *vf)
 	enum sl_err e = SL_OK;
 	if (vf->accel)
 		e = nvme_vf_close(&vf->nvme);
+	vf_msix_close(vf);
 	if (vf->attached)
 		function_disconnect(vf->fn, vf->dom);
 	if (vf->private_ns && nvme_pf_ns_detach(&m->nvme, vf->private_ns, vf->cntlid) && !e)

@@ -1,5 +1,7 @@
 #include "iommu/iommu.h"
 #include "iommu/vtd_ctx.h"
+#include "iommu/vtd_ir.h"
+#include "iommu/vtd_irwalk.h"
 #include "iommu/vtd_pt.h"
 #include "iommu/vtd_unit.h"
 #include "kernel/fmt.h"
@@ -244,11 +246,35 @@ enum sl_err iommu_walk(struct iommu *mmu, bdf_t fn, iova_t iova, struct vtd_walk
 	return SL_OK;
 }
 
+static void walk_interrupt(const struct vtd_unit *u, bdf_t fn, unsigned index, struct vtd_irwalk *out)
+{
+	struct vtd_irwalk_unit from = {vtd_rd32(&u->io, VTD_GSTS), vtd_rd64(&u->io, VTD_IRTA), u->cap};
+	struct vtd_walk_mem mem = {NULL, read_ram};
+	vtd_irwalk_index(&from, &mem, fn.rid, index, out);
+}
+
+/* VT-d §5.1.4.1: reasons up to 0x24 and from 0x26 to 0x28 come with the index of an entry. */
+static void describe_interrupt(const struct vtd_unit *u, const struct iommu_fault *f, char *buf, size_t n)
+{
+	unsigned index = (unsigned)(f->iova.v >> 48);
+	struct vtd_irwalk w;
+	char number[8] = "", walk[128] = "";
+	if (f->reason != 0x25 && f->reason <= 0x28) {
+		fmt_print(number, sizeof(number), " %u", index);
+		if (f->reason >= 0x22 && u->ir && u->ir->on) {
+			fmt_print(walk, sizeof(walk), "; ");
+			walk_interrupt(u, f->bdf, index, &w);
+			vtd_irwalk_text(&w, walk + 2, sizeof(walk) - 2);
+		}
+	}
+	fmt_print(buf, n, BDF_FMT " interrupt%s refused: %s (reason 0x%x)%s", BDF_ARG(f->bdf), number,
+		  vtd_fault_text(f->reason), f->reason, walk);
+}
+
 void iommu_fault_describe(struct iommu *mmu, const struct iommu_fault *f, char *buf, size_t n)
 {
 	if (vtd_fault_is_interrupt(f->reason)) {
-		fmt_print(buf, n, BDF_FMT " interrupt %u refused: %s (reason 0x%x)", BDF_ARG(f->bdf),
-			  (unsigned)(f->iova.v >> 48), vtd_fault_text(f->reason), f->reason);
+		describe_interrupt(&mmu->unit[f->unit], f, buf, n);
 		return;
 	}
 	struct vtd_walk w;

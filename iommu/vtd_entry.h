@@ -77,6 +77,9 @@ _Static_assert(sizeof(struct vtd_desc) == 16, "VT-d 6.5.2");
 #define IOTLB_DESC_AM   BITS(5, 0)   /* hi */
 #define IOTLB_DESC_IH   BIT(6)       /* hi */
 #define IOTLB_DESC_ADDR BITS(63, 12) /* hi */
+#define IEC_INDEX  BIT(4)       /* index-selective; else everything */
+#define IEC_IM     BITS(31, 27) /* so many low bits of the index do not matter: at most ECAP.MHMV */
+#define IEC_IIDX   BITS(47, 32)
 #define WAIT_IF    BIT(4) /* never together with SW */
 #define WAIT_SW    BIT(5)
 #define WAIT_FN    BIT(6)
@@ -123,4 +126,49 @@ static inline struct vtd_desc vtd_desc_wait(phys_t status, uint32_t data)
 {
 	return (struct vtd_desc){.lo = DESC_WAIT | WAIT_SW | FPUT(WAIT_DATA, data),
 				 .hi = status.v & WAIT_ADDR};
+}
+
+/* Interrupt entry cache: VT-d §6.5.2.7. 2^im entries from index on, which is a multiple of that. */
+static inline struct vtd_desc vtd_desc_iec(uint16_t index, unsigned im)
+{
+	return (struct vtd_desc){.lo = DESC_IEC | IEC_INDEX | FPUT(IEC_IM, im) | FPUT(IEC_IIDX, index)};
+}
+
+static inline struct vtd_desc vtd_desc_iec_all(void)
+{
+	return (struct vtd_desc){.lo = DESC_IEC};
+}
+
+/* Interrupt remapping table entry, remapped format. VT-d §9.10 */
+struct vtd_irte {
+	uint64_t lo, hi;
+};
+_Static_assert(sizeof(struct vtd_irte) == 16, "VT-d 9.10");
+
+/* clang-format off */
+#define IRTE_P     BIT(0)
+#define IRTE_FPD   BIT(1)       /* faults are not recorded */
+#define IRTE_DM    BIT(2)       /* logical destination */
+#define IRTE_RH    BIT(3)       /* redirection hint */
+#define IRTE_TM    BIT(4)       /* level triggered */
+#define IRTE_DLM   BITS(7, 5)   /* delivery mode; 0: fixed */
+#define IRTE_AVAIL BITS(11, 8)  /* ignored by hardware */
+#define IRTE_IM    BIT(15)      /* posted interrupt: another format */
+#define IRTE_V     BITS(23, 16) /* vector */
+#define IRTE_DST   BITS(63, 32) /* x2APIC id; with xAPIC: */
+#define IRTE_DST8  BITS(47, 40)
+#define IRTE_SID   BITS(15, 0)  /* hi: requester id */
+#define IRTE_SQ    BITS(17, 16) /* hi: 0: all bits of it are compared */
+#define IRTE_SVT   BITS(19, 18) /* hi: */
+#define   IRTE_SVT_SID 1        /*     requester id against SID by SQ */
+/* clang-format on */
+
+/* Fixed delivery of vector to one processor, only for messages of exactly this requester id. */
+static inline struct vtd_irte vtd_irte_make(uint16_t sid, uint8_t vector, uint32_t apic, bool x2apic, bool level)
+{
+	return (struct vtd_irte){
+		.lo = IRTE_P | (level ? IRTE_TM : 0) | FPUT(IRTE_V, vector) |
+		      (x2apic ? FPUT(IRTE_DST, apic) : FPUT(IRTE_DST8, apic)),
+		.hi = FPUT(IRTE_SID, sid) | FPUT(IRTE_SVT, IRTE_SVT_SID),
+	};
 }

@@ -1,6 +1,7 @@
 #include "iommu/vtd_unit.h"
 #include "iommu/vtd_fault.h"
 #include "iommu/vtd_inv.h"
+#include "iommu/vtd_ir.h"
 #include "iommu/vtd_qi.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
@@ -82,7 +83,7 @@ static enum sl_err wait32(struct vtd_unit *u, reg32_t r, uint32_t mask, uint32_t
 
 /* One command: the status bits are written back but for the one-shot ones, which would run again. VT-d
  * §11.4.4.1 */
-static enum sl_err command(struct vtd_unit *u, uint64_t bit, bool set, const char *what)
+enum sl_err vtd_unit_command(struct vtd_unit *u, uint64_t bit, bool set, const char *what)
 {
 	uint32_t b = (uint32_t)bit;
 	uint32_t keep = vtd_rd32(&u->io, VTD_GSTS) & (uint32_t)~GCMD_ONESHOT;
@@ -92,7 +93,7 @@ static enum sl_err command(struct vtd_unit *u, uint64_t bit, bool set, const cha
 
 enum sl_err vtd_unit_write_flush(struct vtd_unit *u)
 {
-	return u->cap & CAP_RWBF ? command(u, GCMD_WBF, true, "write-buffer flush") : SL_OK;
+	return u->cap & CAP_RWBF ? vtd_unit_command(u, GCMD_WBF, true, "write-buffer flush") : SL_OK;
 }
 
 /* The order matters: translation goes off before the table mode may change (VT-d §6.6), the queue last
@@ -102,20 +103,20 @@ static enum sl_err take_over(struct vtd_unit *u)
 	uint32_t gsts = vtd_rd32(&u->io, VTD_GSTS);
 	enum sl_err e = SL_OK;
 	if (gsts & GCMD_TE)
-		e = command(u, GCMD_TE, false, "turning off firmware's translation");
+		e = vtd_unit_command(u, GCMD_TE, false, "turning off firmware's translation");
 	if (!e && gsts & GCMD_IRE)
-		e = command(u, GCMD_IRE, false, "turning off firmware's interrupt remapping");
+		e = vtd_ir_disable(u);
 	if (!e && gsts & GCMD_QIE)
 		e = vtd_qi_drain(u);
 	if (!e && gsts & GCMD_QIE)
-		e = command(u, GCMD_QIE, false, "turning off firmware's invalidation queue");
+		e = vtd_unit_command(u, GCMD_QIE, false, "turning off firmware's invalidation queue");
 	return e;
 }
 
 static enum sl_err set_root(struct vtd_unit *u)
 {
 	vtd_wr64(&u->io, VTD_RTADDR, va_phys(u->root).v & RTADDR_RTA);
-	enum sl_err e = command(u, GCMD_SRTP, true, "setting the root table pointer");
+	enum sl_err e = vtd_unit_command(u, GCMD_SRTP, true, "setting the root table pointer");
 	return e ? e : vtd_unit_write_flush(u);
 }
 
@@ -124,7 +125,7 @@ static enum sl_err start_invalidation(struct vtd_unit *u)
 	enum sl_err e = vtd_inv_reset(u);
 	if (e || !vtd_has_queue(u))
 		return e;
-	return command(u, GCMD_QIE, true, "turning on the invalidation queue");
+	return vtd_unit_command(u, GCMD_QIE, true, "turning on the invalidation queue");
 }
 
 /* VT-d §6.6: context cache, then IOTLB; one queue keeps that order (VT-d §6.5.2.12), and so do registers,
@@ -168,18 +169,20 @@ enum sl_err vtd_unit_enable(struct vtd_unit *u)
 	start_faults(u);
 	u->on = true; /* even if it does not answer in time: from now on it may use the tables, and is told of
 			 changes */
-	e = command(u, GCMD_TE, true, "turning on translation");
+	e = vtd_unit_command(u, GCMD_TE, true, "turning on translation");
 	return e ? e : regions_off(u);
 }
 
 enum sl_err vtd_unit_disable(struct vtd_unit *u)
 {
-	enum sl_err e = command(u, GCMD_TE, false, "turning off translation");
+	enum sl_err e = vtd_ir_disable(u);
+	if (!e)
+		e = vtd_unit_command(u, GCMD_TE, false, "turning off translation");
 	if (e)
 		return e;
 	u->on = false;
 	if (!vtd_has_queue(u))
 		return SL_OK;
 	e = vtd_qi_drain(u);
-	return e ? e : command(u, GCMD_QIE, false, "turning off the invalidation queue");
+	return e ? e : vtd_unit_command(u, GCMD_QIE, false, "turning off the invalidation queue");
 }

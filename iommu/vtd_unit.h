@@ -18,6 +18,8 @@ struct vtd_count {
 	uint64_t faults, overflows; /* records read; times that records were lost */
 };
 
+struct vtd_ir;
+
 struct vtd_unit {
 	char name[12]; /* "iommu0", in messages */
 	uint16_t seg;
@@ -38,6 +40,7 @@ struct vtd_unit {
 	uint32_t *status; /* [0] hardware writes seq here, [1] here for descriptors that do not matter */
 	bool dead;        /* an invalidation was not answered: nothing can be invalidated any more */
 	struct vtd_count count;
+	struct vtd_ir *ir; /* interrupt remapping: iommu/vtd_ir.h; NULL: was never on */
 };
 
 static inline unsigned vtd_mgaw(const struct vtd_unit *u)
@@ -92,8 +95,12 @@ enum sl_err vtd_unit_init(struct vtd_unit *u) MUST_CHECK;
  * logged line when a step is not answered. */
 enum sl_err vtd_unit_enable(struct vtd_unit *u) MUST_CHECK;
 
-/* Turns translation and the queue off: all DMA then passes. */
+/* Turns interrupt remapping, translation and the queue off: all DMA then passes. */
 enum sl_err vtd_unit_disable(struct vtd_unit *u) MUST_CHECK;
+
+/* One command bit of GCMD (VT-d §11.4.4), waited for; what names it in the message. SL_TIMEOUT with a logged
+ * line. */
+enum sl_err vtd_unit_command(struct vtd_unit *u, uint64_t bit, bool set, const char *what) MUST_CHECK;
 
 /* Makes table changes visible that no invalidation follows, where CAP.RWBF asks for it. VT-d §6.8 */
 enum sl_err vtd_unit_write_flush(struct vtd_unit *u) MUST_CHECK;

@@ -93,22 +93,6 @@ enum sl_err acpi_mcfg(struct span mcfg, unsigned i, struct acpi_ecam *out)
 	return SL_OK;
 }
 
-unsigned acpi_madt_cpus(struct span madt)
-{
-	unsigned n = 0;
-	for (size_t off = SDT_HEADER + 8; span_has(madt, off, 2);) {
-		uint8_t type = span_u8(madt, off), len = span_u8(madt, off + 1);
-		if (len < 2 || !span_has(madt, off, len))
-			break;
-		if (type == 0 && len >= 8)
-			n += span_u32(madt, off + 4) & 1;
-		if (type == 9 && len >= 16)
-			n += span_u32(madt, off + 8) & 1;
-		off += len;
-	}
-	return n;
-}
-
 struct acpi_timer acpi_fadt_timer(struct span fadt)
 {
 	struct acpi_timer t = {.addr = span_u32(fadt, 76), .wide = span_u32(fadt, 112) >> 8 & 1};

@@ -39,9 +39,6 @@ struct acpi_ecam {     /* MCFG, PCI Firmware 3.3 §4.1.2 */
 /* The ith window; SL_END after the last, SL_BADVAL for one that makes no sense (go on with i + 1). */
 enum sl_err acpi_mcfg(struct span mcfg, unsigned i, struct acpi_ecam *out);
 
-/* Processors in the MADT that are enabled (type 0 and type 9; ACPI §5.2.12). */
-unsigned acpi_madt_cpus(struct span madt);
-
 struct acpi_timer {
 	uint64_t addr;   /* 0: none */
 	bool mmio, wide; /* wide: 32 bits, else 24 */

@@ -1,21 +1,43 @@
 #include <stdarg.h>
 #include "kernel/fmt.h"
+#include "kernel/lock.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
 
 #define RING_SIZE 65536u
 #define LINE_MAX  512
+#define LOCK_US   2000000u /* a core that prints longer than this has stopped */
 
 static char ring[RING_SIZE];
 static uint64_t ring_end; /* bytes ever written */
 static log_sink_fn *sinks[4];
+static struct lock lock;
+static bool alone;
+
+static bool take(void)
+{
+	return !alone && lock_take(&lock, LOCK_US);
+}
+
+static void give(bool taken)
+{
+	if (taken)
+		lock_give(&lock);
+}
+
+void log_alone(void)
+{
+	alone = true;
+}
 
 static void emit(const char *text, size_t len)
 {
+	bool taken = take();
 	for (size_t i = 0; i < len; i++)
 		ring[ring_end++ % RING_SIZE] = text[i];
 	for (size_t i = 0; i < ARRAY_LEN(sinks) && sinks[i]; i++)
 		sinks[i](text, len);
+	give(taken);
 }
 
 void log_sink_add(log_sink_fn *sink)
@@ -68,12 +90,14 @@ void log_warn(const char *subsystem, const char *fmt, ...)
 
 void log_fail(const char *subsystem, const char *advice, const char *fmt, ...)
 {
+	bool taken = take();
 	va_list ap;
 	va_start(ap, fmt);
 	line("FAIL ", subsystem, fmt, ap);
 	va_end(ap);
 	if (advice)
 		log_text("               try: %s\n", advice);
+	give(taken);
 }
 
 void log_text(const char *fmt, ...)

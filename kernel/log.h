@@ -1,6 +1,7 @@
 /* The log: every line goes into a memory ring and from there to the sinks (serial line; others later). Lines
  * read
- * "[seconds.micros] subsystem: text". Not for polling loops: they count, and print afterwards. */
+ * "[seconds.micros] subsystem: text". Not for polling loops: they count, and print afterwards. Any core may
+ * print: lines do not mix. */
 #pragma once
 #include "kernel/bits.h"
 
@@ -18,6 +19,9 @@ void log_fail(const char *subsystem, const char *advice, const char *fmt, ...) P
 
 /* Something odd that does not stop us: "[..] WARN subsystem: text". */
 void log_warn(const char *subsystem, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* From now on one core alone prints, however the others were stopped: a panic. */
+void log_alone(void);
 
 /* Text as it is, without time or newline: tables, the RESULT line. */
 void log_text(const char *fmt, ...) PRINTF_LIKE(1, 2);

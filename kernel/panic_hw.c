@@ -3,22 +3,21 @@
 #include "kernel/log.h"
 #include "kernel/panic.h"
 #include "kernel/power.h"
-#include "kernel/x86/cpu.h"
-#include "kernel/x86/trap.h"
+#include "kernel/x86/percore.h"
 
 void panic(const char *fmt, ...)
 {
-	static bool nested;
-	if (nested)
-		cpu_halt();
-	nested = true;
+	const struct trap_frame here = {.rip = (uintptr_t)__builtin_return_address(0),
+					.rbp = (uintptr_t)__builtin_frame_address(0)};
+	trap_end_begin(&here);
 	char text[256];
 	va_list ap;
 	va_start(ap, fmt);
 	fmt_vprint(text, sizeof text, fmt, ap);
 	va_end(ap);
 	log_fail("panic", "report this with the lines below: it is a bug in Sluice", "%s", text);
-	trap_backtrace((uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0), 0);
+	trap_backtrace(here.rip, here.rbp, 0);
+	core_stop_others();
 	power_crash();
 }
 

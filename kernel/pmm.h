@@ -1,7 +1,7 @@
 /* Physical pages. Free memory is a list of extents in address order, each described by a header in its own
- * first page, so it needs no memory of its own and has no upper limit. Allocation is for set-up, never for a
- * polling loop. Memory handed to a device must come from here and go back only after the IOMMU has been told
- * (iommu/domain.h). */
+ * first page, so it needs no memory of its own and has no upper limit. Allocation is for set-up, on core 0,
+ * never for a polling loop or another core. Memory handed to a device must come from here and go back only
+ * after the IOMMU has been told (iommu/domain.h). */
 #pragma once
 #include "kernel/addr.h"
 #include "kernel/err.h"

@@ -53,6 +53,10 @@ void power_end(bool ok)
 
 void power_crash(void)
 {
+	static bool again; /* an exception in what follows */
+	if (again)
+		cpu_halt();
+	again = true;
 	log_text("RESULT v=1 app=%s ok=0 stage=crash err=BUG\n", boot ? boot->cfg.app : "?");
 	power_end(false);
 }

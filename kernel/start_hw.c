@@ -4,11 +4,14 @@
 #include "kernel/power.h"
 #include "kernel/serial.h"
 #include "kernel/start.h"
+#include "kernel/str.h"
 #include "kernel/symbols.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/paging.h"
+#include "kernel/x86/percore.h"
 
-#define LOW_MEMORY 0x100000ull /* left alone: real-mode start-up code will need some of it */
+#define LOW_MEMORY 0x100000ull /* left alone, but for start_low_memory() */
+#define LOW_END    0xa0000ull
 
 static const struct boot_info *boot;
 
@@ -37,6 +40,29 @@ uint64_t start_reclaim(void)
 	return add_memory(MEM_BOOT_CODE) + add_memory(MEM_BOOT_DATA);
 }
 
+/* The highest that fits: firmware is known to write to the first 64 KiB at times. */
+enum sl_err start_low_memory(uint64_t pages, phys_t *out)
+{
+	static const uint32_t types[] = {MEM_FREE, MEM_BOOT_CODE, MEM_BOOT_DATA};
+	const struct boot_region *r = phys_va(PHYS(boot->regions));
+	for (unsigned t = 0; t < ARRAY_LEN(types); t++) {
+		uint64_t best = 0;
+		for (uint32_t i = 0; i < boot->region_count; i++) {
+			uint64_t end = r[i].base + r[i].pages * PAGE_SIZE;
+			end = end < LOW_END ? end : LOW_END;
+			if (r[i].type == types[t] && end >= r[i].base + pages * PAGE_SIZE &&
+			    end - pages * PAGE_SIZE > best)
+				best = end - pages * PAGE_SIZE;
+		}
+		if (best) {
+			*out = PHYS(best);
+			memset(phys_va(*out), 0, pages * PAGE_SIZE);
+			return SL_OK;
+		}
+	}
+	return SL_NOTFOUND;
+}
+
 static void start_app(void)
 {
 	app_main(boot);
@@ -52,6 +78,7 @@ static void start_console(void)
 
 void kernel_main(uint64_t boot_info)
 {
+	core_init_first();
 	boot = phys_va(PHYS(boot_info));
 	if (boot->magic != BOOT_INFO_MAGIC || boot->version != BOOT_INFO_VERSION ||
 	    boot->size != sizeof *boot)

@@ -1,4 +1,6 @@
-/* The MSI-X capability: PCIe §7.7.2. */
+/* Message signalled interrupts: MSI-X (PCIe §7.7.2) and MSI (§7.7.1). What is written into them comes from
+ * iommu/irq.h. Life of either: the function's memory space is on; open, set, close. Bus Master Enable lets
+ * messages out, as any other write of the function. */
 #pragma once
 #include "pci/pci.h"
 
@@ -8,6 +10,40 @@ struct msix {
 	uint32_t table_off, pba_off; /* bytes into that BAR */
 };
 
+/* An MSI-X capability that is on. */
+struct msix_table {
+	const struct pci_func *fn;
+	volatile uint8_t *entry; /* the first */
+	uint16_t vectors;
+};
+
+struct msi {
+	unsigned messages; /* that it can have: 1 to 32 */
+	bool wide;         /* 64-bit addresses */
+	bool masks;        /* a mask bit a message */
+};
+
 /* SL_NOTFOUND without the capability; SL_BADVAL when table or Pending Bit Array lie in no memory BAR or past
  * its end. */
 enum sl_err msix_read(const struct pci_func *fn, struct msix *out) MUST_CHECK;
+
+/* Turns MSI-X on with every vector masked. bar: the registers of BAR x->table_bar, mapped as long as the
+ * table is open. SL_DEVICE when the function does not take it. */
+enum sl_err msix_open(const struct pci_func *fn, const struct msix *x, volatile void *bar,
+		      struct msix_table *out) MUST_CHECK;
+/* Writes a vector's message and unmasks it; it is masked meanwhile, because half of a message must not be
+ * sent (PCIe §6.1.4.2). addr is a multiple of 4. SL_RANGE for a vector that is not there. */
+enum sl_err msix_set(const struct msix_table *t, unsigned vector, uint64_t addr, uint32_t data) MUST_CHECK;
+/* A masked vector's interrupt waits in the function. SL_RANGE. */
+enum sl_err msix_mask(const struct msix_table *t, unsigned vector, bool masked) MUST_CHECK;
+/* All vectors masked, MSI-X off. */
+void msix_close(struct msix_table *t);
+
+/* SL_NOTFOUND without the capability; SL_BADVAL when it does not fit into its area, or asks for more messages
+ * than there can be. */
+enum sl_err msi_read(const struct pci_func *fn, struct msi *out) MUST_CHECK;
+/* Turns MSI on with count messages (a power of two). The function puts a message's number into the low bits
+ * of data, which are 0. SL_RANGE for a count that it can not have, or an address beyond its width; SL_BUSY
+ * while its MSI-X is on; SL_DEVICE when it does not take it. */
+enum sl_err msi_open(const struct pci_func *fn, unsigned count, uint64_t addr, uint32_t data) MUST_CHECK;
+void msi_close(const struct pci_func *fn);

@@ -88,13 +88,31 @@
 /* MSI and MSI-X: PCIe §7.7.1, §7.7.2 */
 #define MSI_CTL        0x02
 #define   MSI_CTL_EN   BIT(0)
+#define   MSI_CTL_MMC  BITS(3, 1)    /* Multiple Message Capable: 2^n */
+#define   MSI_CTL_MME  BITS(6, 4)    /* Multiple Message Enable: 2^n */
+#define   MSI_CTL_64   BIT(7)        /* 64-bit address; Data and Mask lie further on */
+#define   MSI_CTL_PVM  BIT(8)        /* Per-Vector Masking Capable */
+#define MSI_ADDR       0x04
+#define MSI_ADDR_HI    0x08
+#define MSI_DATA_32    0x08
+#define MSI_DATA_64    0x0c
+#define MSI_MASK_32    0x0c
+#define MSI_MASK_64    0x10
 #define MSIX_CTL       0x02
 #define   MSIX_CTL_EN  BIT(15)
+#define   MSIX_CTL_FM  BIT(14)       /* Function Mask */
 #define   MSIX_CTL_SIZE BITS(10, 0)  /* minus one */
 #define MSIX_TABLE     0x04
 #define MSIX_PBA       0x08
 #define   MSIX_BIR     BITS(2, 0)
 #define   MSIX_OFFSET  BITS(31, 3)   /* bytes, with bits 2:0 zero */
+/* An entry of the MSI-X table: PCIe §7.7.2.5 to §7.7.2.8 */
+#define MSIX_ENTRY      16u
+#define MSIX_ENTRY_ADDR    0x0
+#define MSIX_ENTRY_ADDR_HI 0x4
+#define MSIX_ENTRY_DATA    0x8
+#define MSIX_ENTRY_CTL     0xc       /* Vector Control */
+#define   MSIX_ENTRY_MASK BIT(0)
 
 /* Alternative Routing-ID Interpretation: PCIe §6.13 */
 #define ARI_CAP        0x04

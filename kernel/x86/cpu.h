@@ -7,9 +7,13 @@ struct cpu_info {
 	bool smep, smap, umip, invariant_tsc, hypervisor;
 };
 
-/* GDT, TSS and IDT with stacks of their own for double fault, NMI and machine check; WP, NXE and whatever of
- * SMEP, SMAP and UMIP the processor has; PAT as after reset. Needs paging_init(). */
+/* On core 0: GDT, TSS and IDT with stacks of their own for double fault, NMI and machine check; WP, NXE and
+ * whatever of SMEP, SMAP and UMIP the processor has; PAT as after reset. Needs paging_init(). */
 void cpu_init(void);
+/* On core 0, for another one: its GDT, TSS and those stacks. */
+void cpu_prepare(unsigned core);
+/* On that core itself: loads them, core 0's IDT, page tables and protections, and its GS. */
+void cpu_load(unsigned core);
 const struct cpu_info *cpu_info(void);
 
 /* CPUID with subleaf 0; all zero for a leaf above the highest. */
@@ -25,6 +29,47 @@ static inline uint64_t cpu_tsc(void)
 static inline void cpu_pause(void)
 {
 	__asm__ volatile("pause");
+}
+
+/* Returns a while later, or sooner when *word is no longer value: by umwait where the processor has it
+ * (CPUID 7 ECX bit 5), else by one pause. */
+void cpu_wait(const uint32_t *word, uint32_t value);
+
+static inline uint64_t cpu_rdmsr(uint32_t msr)
+{
+	uint32_t lo, hi;
+	__asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
+	return (uint64_t)hi << 32 | lo;
+}
+
+static inline void cpu_wrmsr(uint32_t msr, uint64_t v)
+{
+	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
+}
+
+/* Interrupts off; what cpu_irqs_restore() takes. */
+static inline uint64_t cpu_irqs_off(void)
+{
+	uint64_t flags;
+	__asm__ volatile("pushfq\n\tpopq %0\n\tcli" : "=r"(flags) : : "memory");
+	return flags;
+}
+
+static inline void cpu_irqs_on(void)
+{
+	__asm__ volatile("sti" : : : "memory");
+}
+
+static inline void cpu_irqs_restore(uint64_t flags)
+{
+	if (flags & 0x200)
+		cpu_irqs_on();
+}
+
+/* Interrupts on and halted until one comes: with interrupts off before, one that is pending is not missed. */
+static inline void cpu_sleep(void)
+{
+	__asm__ volatile("sti\n\thlt" : : : "memory");
 }
 
 /* Stops for good with interrupts off. */

@@ -1,11 +1,18 @@
-#include "kernel/panic.h"
 #include "kernel/str.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/paging.h"
+#include "kernel/x86/percore.h"
 
 #define CS 0x08
 #define DS 0x10
 #define TR 0x18
+
+#define PAT     0x277 /* MSRs */
+#define GS_BASE 0xc0000101
+#define EFER    0xc0000080
+#define CR4_PGE BIT(7)
+
+#define WAIT_TICKS 100000u /* umwait's longest */
 
 struct tss { /* Intel SDM vol. 3 §8.7 */
 	uint32_t reserved0;
@@ -29,12 +36,17 @@ struct __attribute__((packed)) table_pointer {
 	uint64_t base;
 };
 
-extern const uint8_t trap_stubs[][16], trap_ignore[];
+extern const uint8_t trap_stubs[256][16];
 
-static struct tss tss;
-static uint64_t gdt[5];
+/* A line of its own for each core: the processor reads and writes these. */
+static struct tables {
+	uint64_t gdt[5];
+	struct tss tss;
+} tables[CORES_MAX] __attribute__((aligned(64)));
 static struct gate idt[256];
 static struct cpu_info info;
+static uint64_t cr0, cr3, cr4, efer; /* core 0's, for the others */
+static bool waitpkg;
 
 void cpu_id(uint32_t leaf, uint32_t r[4])
 {
@@ -52,26 +64,30 @@ static uint64_t rd_cr4(void)
 	return v;
 }
 
-static void wrmsr(uint32_t msr, uint64_t v)
-{
-	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)));
-}
-
-static void set_ist(unsigned n)
+static void set_ist(struct tss *tss, unsigned n)
 {
 	uint64_t top = (uintptr_t)stack_make(2);
-	tss.ist[2 * (n - 1)] = (uint32_t)top;
-	tss.ist[2 * (n - 1) + 1] = (uint32_t)(top >> 32);
+	tss->ist[2 * (n - 1)] = (uint32_t)top;
+	tss->ist[2 * (n - 1) + 1] = (uint32_t)(top >> 32);
 }
 
-static void load_gdt(void)
+void cpu_prepare(unsigned core)
 {
-	uint64_t base = (uintptr_t)&tss;
-	gdt[CS / 8] = 0x00209b0000000000; /* 64-bit code, present, accessed */
-	gdt[DS / 8] = 0x0000930000000000;
-	gdt[TR / 8] = (sizeof tss - 1) | (base & 0xffffff) << 16 | 0x89ull << 40 | (base >> 24 & 0xff) << 56;
-	gdt[TR / 8 + 1] = base >> 32;
-	struct table_pointer p = {.limit = sizeof gdt - 1, .base = (uintptr_t)gdt};
+	struct tables *t = &tables[core];
+	uint64_t base = (uintptr_t)&t->tss;
+	for (unsigned i = 1; i <= 3; i++)
+		set_ist(&t->tss, i);
+	t->tss.iomap = sizeof t->tss;
+	t->gdt[CS / 8] = 0x00209b0000000000; /* 64-bit code, present, accessed */
+	t->gdt[DS / 8] = 0x0000930000000000;
+	t->gdt[TR / 8] =
+		(sizeof t->tss - 1) | (base & 0xffffff) << 16 | 0x89ull << 40 | (base >> 24 & 0xff) << 56;
+	t->gdt[TR / 8 + 1] = base >> 32;
+}
+
+static void load_gdt(struct tables *t)
+{
+	struct table_pointer p = {.limit = sizeof t->gdt - 1, .base = (uintptr_t)t->gdt};
 	__asm__ volatile("lgdt %0\n\t"
 			 "pushq %1\n\t"
 			 "leaq 1f(%%rip), %%rax\n\t"
@@ -89,14 +105,18 @@ static void load_gdt(void)
 			 : "rax", "memory");
 }
 
-static void load_idt(void)
+static void make_idt(void)
 {
 	for (unsigned i = 0; i < 256; i++) {
-		uint64_t at = i < 32 ? (uintptr_t)trap_stubs[i] : (uintptr_t)trap_ignore;
+		uint64_t at = (uintptr_t)trap_stubs[i];
 		uint8_t ist = i == 8 ? 1 : i == 2 ? 2 : i == 18 ? 3 : 0; /* #DF, NMI, #MC */
 		idt[i] = (struct gate){(uint16_t)at,         CS, ist, 0x8e, (uint16_t)(at >> 16),
 				       (uint32_t)(at >> 32), 0};
 	}
+}
+
+static void load_idt(void)
+{
 	struct table_pointer p = {.limit = sizeof idt - 1, .base = (uintptr_t)idt};
 	__asm__ volatile("lidt %0" : : "m"(p));
 }
@@ -108,6 +128,7 @@ static void read_info(void)
 	info.smep = r[1] >> 7 & 1;
 	info.smap = r[1] >> 20 & 1;
 	info.umip = r[2] >> 2 & 1;
+	waitpkg = r[2] >> 5 & 1;
 	cpu_id(0x80000007, r);
 	info.invariant_tsc = r[3] >> 8 & 1;
 	cpu_id(1, r);
@@ -118,18 +139,47 @@ static void read_info(void)
 	}
 }
 
+/* PGE off and on drops what came by global entries of other tables: the loader's, the start-up code's. */
+void cpu_load(unsigned core)
+{
+	cpu_wrmsr(EFER, efer);
+	__asm__ volatile("mov %0, %%cr0" : : "r"(cr0) : "memory");
+	__asm__ volatile("mov %0, %%cr4" : : "r"(cr4 & ~CR4_PGE) : "memory");
+	__asm__ volatile("mov %0, %%cr3" : : "r"(cr3) : "memory");
+	__asm__ volatile("mov %0, %%cr4" : : "r"(cr4) : "memory");
+	cpu_wrmsr(PAT, 0x0007040600070406); /* as after reset: entry 3 is UC */
+	load_gdt(&tables[core]);
+	load_idt();
+	cpu_wrmsr(GS_BASE, (uintptr_t)&cores[core]); /* loading GS has cleared it */
+}
+
 void cpu_init(void)
 {
-	for (unsigned i = 1; i <= 3; i++)
-		set_ist(i);
-	tss.iomap = sizeof tss;
-	load_gdt();
-	load_idt();
+	cpu_prepare(0);
+	make_idt();
 	read_info();
-	uint64_t cr4 = rd_cr4();
+	cr4 = rd_cr4() | CR4_PGE;
 	cr4 |= (info.smep ? BIT(20) : 0) | (info.smap ? BIT(21) : 0) | (info.umip ? BIT(11) : 0);
-	__asm__ volatile("mov %0, %%cr4" : : "r"(cr4));
-	wrmsr(0x277, 0x0007040600070406); /* IA32_PAT as after reset: entry 3 is UC */
+	__asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
+	__asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
+	efer = cpu_rdmsr(EFER);
+	cpu_load(0);
+}
+
+void cpu_wait(const uint32_t *word, uint32_t value)
+{
+	if (!waitpkg) {
+		cpu_pause();
+		return;
+	}
+	__asm__ volatile("umonitor %0" : : "r"(word) : "memory");
+	if (__atomic_load_n(word, __ATOMIC_ACQUIRE) != value)
+		return;
+	uint64_t until = cpu_tsc() + WAIT_TICKS;
+	__asm__ volatile("umwait %0"
+			 :
+			 : "r"(0), "a"((uint32_t)until), "d"((uint32_t)(until >> 32))
+			 : "cc", "memory");
 }
 
 const struct cpu_info *cpu_info(void)

@@ -41,5 +41,10 @@ phys_t paging_phys(const void *va);
 /* A page table of our own, in use, that maps one page which nobody uses: something to attack. */
 phys_t paging_decoy_table(void);
 
+/* A top table that lies where 32-bit code can load it: the kernel's half of the address space, and one page,
+ * code, mapped one to one and executable. It is made anew in PAGING_LOW_PAGES pages below 4 GiB. */
+#define PAGING_LOW_PAGES 5u
+enum sl_err paging_low_root(phys_t low, phys_t code) MUST_CHECK;
+
 /* The direct map's view of RAM: is [phys, phys + len) in it? */
 bool paging_in_direct_map(uint64_t phys, uint64_t len);

@@ -1,6 +1,7 @@
 #include "kernel/memmap.h"
 #include "kernel/panic.h"
 #include "kernel/pmm.h"
+#include "kernel/str.h"
 #include "kernel/x86/paging.h"
 #include "kernel/x86/pt.h"
 
@@ -111,6 +112,28 @@ void *stack_make(unsigned pages)
 			panic("paging: no memory for a stack");
 	}
 	return (void *)(uintptr_t)stack_at;
+}
+
+static uint8_t *low_at;
+
+static void *low_page(void)
+{
+	void *page = low_at;
+	low_at += PAGE_SIZE;
+	return page;
+}
+
+/* The top table first; with 5 levels, the same PML4 serves both halves of the address space. */
+enum sl_err paging_low_root(phys_t low, phys_t code)
+{
+	low_at = phys_va(low);
+	memset(low_at, 0, PAGING_LOW_PAGES * PAGE_SIZE);
+	uint64_t *top = low_page(), *pml4 = boot->la57 ? low_page() : top;
+	struct pt low_pt = {.pml4 = pml4, .page = low_page};
+	if (boot->la57)
+		top[0] = top[511] = va_phys(pml4).v | 3;
+	memcpy(pml4 + 256, pt.pml4 + 256, 256 * sizeof *pml4);
+	return pt_map(&low_pt, code.v, code, PAGE_SIZE, PT_X);
 }
 
 bool paging_mapped(uint64_t va, uint64_t len)

@@ -20,8 +20,24 @@ trap_common:
 	cld
 	movq	%rsp, %rdi
 	xorl	%ebp, %ebp
-	call	trap_handle
-	ud2				/* exceptions are final */
+	call	trap_handle		/* comes back from interrupts and from an NMI that another core asked for */
+	popq	%rax
+	popq	%rbx
+	popq	%rcx
+	popq	%rdx
+	popq	%rsi
+	popq	%rdi
+	popq	%rbp
+	popq	%r8
+	popq	%r9
+	popq	%r10
+	popq	%r11
+	popq	%r12
+	popq	%r13
+	popq	%r14
+	popq	%r15
+	addq	$16, %rsp
+	iretq
 
 	.macro stub vector
 	.balign 16
@@ -46,8 +62,12 @@ trap_stubs:
 	stubs 0, 15
 	stubs 16, 31
 
-/* Interrupts that nobody asked for (a line the firmware left on): dropped. */
-	.globl trap_ignore
-	.balign 16
-trap_ignore:
-	iretq
+/* External interrupts, 32 to 255 */
+	.set	vector, 32
+	.rept	224
+	.balign	16
+	pushq	$0
+	pushq	$vector
+	jmp	trap_common
+	.set	vector, vector + 1
+	.endr

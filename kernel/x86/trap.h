@@ -11,3 +11,7 @@ struct trap_frame {
  * where rip was interrupted (0: it was not): in a function's first two instructions its caller is still on
  * the stack alone. */
 void trap_backtrace(uint64_t rip, uint64_t rbp, uint64_t rsp);
+
+/* The run is going to end badly on this core: returns on the first core that asks. A core that comes second
+ * stays here and shows f, where it was, to the first. */
+void trap_end_begin(const struct trap_frame *f);

@@ -2,8 +2,9 @@
 #include "kernel/panic.h"
 #include "kernel/power.h"
 #include "kernel/symbols.h"
-#include "kernel/x86/cpu.h"
+#include "kernel/x86/irq.h"
 #include "kernel/x86/paging.h"
+#include "kernel/x86/percore.h"
 #include "kernel/x86/trap.h"
 
 static const char *const names[32] = {"#DE divide error",
@@ -81,12 +82,10 @@ static void print_page_fault(uint64_t error)
 
 void trap_handle(const struct trap_frame *f);
 
-void trap_handle(const struct trap_frame *f)
+/* The run ends here, on the first core that gets here; the others wait for it to show where they are. */
+static void final(const struct trap_frame *f)
 {
-	static bool nested;
-	if (nested)
-		cpu_halt();
-	nested = true;
+	trap_end_begin(f);
 	log_fail("cpu", NULL, "exception %llu %s, error code 0x%llx", (ull)f->vector, names[f->vector & 31],
 		 (ull)f->error);
 	if (f->vector == 14)
@@ -99,5 +98,27 @@ void trap_handle(const struct trap_frame *f)
 	log_text("  r11 %016llx  r12 %016llx  r13 %016llx\n", (ull)f->r11, (ull)f->r12, (ull)f->r13);
 	log_text("  r14 %016llx  r15 %016llx\n", (ull)f->r14, (ull)f->r15);
 	trap_backtrace(f->rip, f->rbp, f->rsp);
+	core_stop_others();
 	power_crash();
+}
+
+void trap_end_begin(const struct trap_frame *f)
+{
+	static uint32_t ender; /* index + 1 of the core that ends the run */
+	uint32_t me = core_index() + 1, nobody = 0;
+	if (__atomic_compare_exchange_n(&ender, &nobody, me, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+		log_alone();
+		return;
+	}
+	if (nobody == me) /* while it was being told: once more would be for ever */
+		power_crash();
+	core_park(f);
+}
+
+void trap_handle(const struct trap_frame *f)
+{
+	if (f->vector >= 32)
+		irq_handle(f);
+	else if (f->vector != 2 || !core_on_nmi(f))
+		final(f);
 }

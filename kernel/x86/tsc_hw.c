@@ -3,6 +3,7 @@
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/marker.h"
 #include "kernel/x86/paging.h"
+#include "kernel/x86/percore.h"
 #include "kernel/x86/port.h"
 #include "kernel/x86/tsc.h"
 
@@ -15,7 +16,8 @@ static uint64_t start, mult; /* microseconds = ticks * mult >> 32; 0 until the r
 
 uint64_t now_us(void)
 {
-	return (uint64_t)((unsigned __int128)(cpu_tsc() - start) * mult >> 32);
+	uint64_t tsc = cpu_tsc() - (uint64_t)core_self()->tsc_offset;
+	return (uint64_t)((unsigned __int128)(tsc - start) * mult >> 32);
 }
 
 void delay_us(uint64_t us)

@@ -2,6 +2,7 @@
  * are made right, so that the rest is reached. */
 #include <string.h>
 #include "kernel/acpi.h"
+#include "kernel/madt.h"
 
 enum { RSDP = 16, XSDT = 64 };
 
@@ -46,6 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	static struct acpi a;
+	static struct madt m;
 	struct acpi_ecam w;
 	struct acpi_uart u;
 	if (n > sizeof mem - XSDT)
@@ -58,7 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		for (unsigned k = 0; acpi_mcfg(s, k, &w) != SL_END; k++)
 			if (k > n)
 				__builtin_trap();
-		if (acpi_madt_cpus(s) > n)
+		madt_read(s, &m);
+		if (m.cpus * 8 > n || madt_enabled(&m) > m.cpus || m.ioapics * 12 > n)
 			__builtin_trap();
 		(void)acpi_fadt_timer(s);
 		(void)acpi_hpet(s);

@@ -278,9 +278,12 @@ static void try_msix(const struct pci_func *f)
 static void try_function(struct pci *pci, struct pci_func *f)
 {
 	struct sriov s;
+	struct msi msi;
 	uint64_t addr = 0;
 	try_lists(f);
 	try_msix(f);
+	if (msi_read(f, &msi) == SL_OK)
+		(void)!msi_open(f, msi.messages, 0xfee00018, 0);
 	(void)!acs_isolates(f);
 	(void)groups_quirk(f);
 	if (sriov_read(pci, f, &s) == SL_OK && s.reach > s.total_vfs)

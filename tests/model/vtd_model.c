@@ -28,7 +28,9 @@ static uint64_t field(uint64_t v, unsigned hi, unsigned lo)
 	return v >> lo & (~0ull >> (63 - (hi - lo)));
 }
 
-__attribute__((format(printf, 2, 3))) static void complain(struct model_unit *m, const char *fmt, ...)
+#define complain model_complain
+
+void model_complain(struct model_unit *m, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
@@ -63,13 +65,19 @@ static void drain_write_buffer(struct model_mem *mem)
 			see_line(mem, i);
 }
 
+void model_drain(struct model_unit *m)
+{
+	drain_write_buffer(m->mem);
+}
+
 static bool in_ram(const struct model_mem *mem, uint64_t phys)
 {
 	return phys >= mem->base && phys - mem->base <= mem->bytes - 8;
 }
 
-/* What a walk of the unit reads. */
-static bool fetch(const struct model_unit *m, uint64_t phys, uint64_t *v)
+#define fetch model_fetch
+
+bool model_fetch(const struct model_unit *m, uint64_t phys, uint64_t *v)
 {
 	if (!in_ram(m->mem, phys))
 		return false;
@@ -225,7 +233,7 @@ static void queue_run(struct model_unit *m)
 			ok = run_iotlb(m, d[0], d[1]);
 			break;
 		case 4:
-			ok = true;
+			ok = model_ir_invalidate(m, d[0], d[1]);
 			break;
 		case 5:
 			if (m->time_out) { /* §6.5.2.11: waits are aborted */
@@ -267,6 +275,7 @@ static void command_done(struct model_unit *m, uint32_t bit)
 		break;
 	case B_IRTP:
 		m->gsts |= B_IRTP;
+		model_ir_latch(m);
 		break;
 	default:
 		m->gsts ^= bit;
@@ -291,6 +300,7 @@ static void check_command(struct model_unit *m, uint32_t v, uint32_t bit)
 		complain(m, "QIE cleared while the queue is not empty");
 	if (bit == B_IRE && set && !(m->gsts & B_IRTP))
 		complain(m, "IRE set without a table pointer");
+	model_ir_check_command(m, bit, set);
 	if (bit == B_WBF && !(m->cap & MODEL_RWBF))
 		complain(m, "WBF on a unit without CAP.RWBF");
 }
@@ -360,6 +370,7 @@ static void update_ppf(struct model_unit *m)
 	for (uint32_t i = 0; i < frcd_bytes(m) / 16; i++)
 		if (m->frcd[i][1] >> 63)
 			m->fsts |= S_PPF;
+	model_event_check(m);
 }
 
 static void check_window(struct model_unit *m, uint32_t off, unsigned width)
@@ -444,9 +455,11 @@ static void io_wr32(void *ctx, uint32_t off, uint32_t v)
 		break;
 	case 0x34:
 		m->fsts &= ~(v & (S_PFO | S_IQE | S_ICE | S_ITE));
+		model_event_check(m);
 		break;
 	case 0x38:
 		m->fectl = (m->fectl & ~(1u << 31)) | (v & 1u << 31);
+		model_event_unmask(m);
 		break;
 	case 0x3c:
 	case 0x40:
@@ -559,7 +572,7 @@ static void io_wr64(void *ctx, uint32_t off, uint64_t v)
 		m->iqa = v & ~0x7f8ull;
 		break;
 	case 0xb8:
-		m->irta = v;
+		model_ir_write_irta(m, v);
 		break;
 	default:
 		if (off == 0x28)
@@ -595,6 +608,7 @@ void model_fault(struct model_unit *m, uint16_t rid, uint64_t info, bool write, 
 			return;
 	if (m->frcd[m->frcd_next][1] >> 63) {
 		m->fsts |= S_PFO;
+		model_event_check(m);
 		return;
 	}
 	if (!(m->fsts & S_PPF))
@@ -603,6 +617,7 @@ void model_fault(struct model_unit *m, uint16_t rid, uint64_t info, bool write, 
 	m->frcd[m->frcd_next][1] = 1ull << 63 | (write ? 0 : 1ull << 62) | (uint64_t)reason << 32 | rid;
 	m->frcd_next = (m->frcd_next + 1) % n;
 	m->fsts |= S_PPF;
+	model_event_check(m);
 }
 
 /* ---- translation: §3.4, §3.7, §6.2 ---- */
@@ -816,6 +831,7 @@ void model_fini(struct model_unit *m)
 {
 	free(m->context);
 	m->context = NULL;
+	model_ir_fini(m);
 }
 
 void model_firmware(struct model_unit *m, bool te, bool qi, bool ir, bool pmr)

@@ -5,6 +5,7 @@
 #pragma once
 #include "iommu/iommu.h"
 #include "iommu/vtd_io.h"
+#include "tests/model/vtd_ir_model.h"
 
 /* QEMU's q35 unit, and variations of it. */
 #define MODEL_VER      0x10u
@@ -78,6 +79,7 @@ struct model_unit {
 	bool need_cc, need_iotlb; /* since SRTP */
 
 	struct model_context *context; /* by requester id */
+	struct model_ir ir;
 	struct model_tlb tlb[MODEL_TLB];
 	struct model_walk psc[MODEL_PSC];
 
@@ -95,6 +97,13 @@ struct model_unit {
 				       descriptor's status is written, or before IVT is cleared */
 	void *on_wait_ctx;
 };
+
+/* Counts and prints a step that the specification forbids. */
+__attribute__((format(printf, 2, 3))) void model_complain(struct model_unit *m, const char *fmt, ...);
+/* What the unit itself reads from memory: what was flushed, where it does not snoop. */
+bool model_fetch(const struct model_unit *m, uint64_t phys, uint64_t *v);
+/* What was flushed leaves the write buffer: VT-d §6.8. */
+void model_drain(struct model_unit *m);
 
 void model_mem_init(struct model_mem *mem, phys_t base, uint64_t bytes);
 void model_init(struct model_unit *m, struct model_mem *mem, uint32_t ver, uint64_t cap, uint64_t ecap,

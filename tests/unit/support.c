@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "kernel/addr.h"
+#include "kernel/core.h"
 #include "kernel/panic.h"
 #include "kernel/time.h"
 #include "tests/unit/support.h"
@@ -21,6 +22,13 @@ uint64_t now_us(void)
 void delay_us(uint64_t us)
 {
 	clock_us += us;
+}
+
+unsigned support_core;
+
+unsigned core_index(void)
+{
+	return support_core;
 }
 
 void panic(const char *fmt, ...)

@@ -5,6 +5,9 @@
  * caller gives it to pmm_add(). Once in a test program. */
 phys_t support_ram(uint64_t bytes, uint64_t phys_base);
 
+/* What core_index() says. */
+extern unsigned support_core;
+
 /* Recorded tables of real machines, which are not part of the source: $SLUICE_DATA/folder, else
  * ../shared/data/folder as seen from the top of the source. NULL when it is not there, and a line that begins
  * with SKIP says so. */

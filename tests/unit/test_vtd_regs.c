@@ -49,6 +49,10 @@ static const struct golden fields[] = {
 	G(DESC_TYPE, 3, 0), G(DESC_G, 5, 4), G(DESC_DID, 31, 16), G(CC_SID, 47, 32), G(CC_FM, 49, 48),
 	G(IOTLB_DESC_DW, 6, 6), G(IOTLB_DESC_DR, 7, 7), G(IOTLB_DESC_AM, 5, 0), G(IOTLB_DESC_IH, 6, 6),
 	G(IOTLB_DESC_ADDR, 63, 12),
+	G(IEC_INDEX, 4, 4), G(IEC_IM, 31, 27), G(IEC_IIDX, 47, 32),
+	G(IRTE_P, 0, 0), G(IRTE_FPD, 1, 1), G(IRTE_DM, 2, 2), G(IRTE_RH, 3, 3), G(IRTE_TM, 4, 4), G(IRTE_DLM, 7, 5),
+	G(IRTE_AVAIL, 11, 8), G(IRTE_IM, 15, 15), G(IRTE_V, 23, 16), G(IRTE_DST, 63, 32), G(IRTE_DST8, 47, 40),
+	G(IRTE_SID, 15, 0), G(IRTE_SQ, 17, 16), G(IRTE_SVT, 19, 18),
 	G(WAIT_IF, 4, 4), G(WAIT_SW, 5, 5), G(WAIT_FN, 6, 6), G(WAIT_DATA, 63, 32), G(WAIT_ADDR, 63, 2),
 };
 /* clang-format on */
@@ -117,6 +121,17 @@ static void test_entries(void **state)
 	d = vtd_desc_iotlb_page(0x1234, IOVA(0x40001000), 0, true, IOTLB_DESC_DR | IOTLB_DESC_DW);
 	assert_int_equal(d.lo, 0x123400f2);
 	assert_int_equal(d.hi, 0x40001040);
+	d = vtd_desc_iec(0x1230, 4);
+	assert_int_equal(d.lo, 0x123020000014);
+	assert_int_equal(d.hi, 0);
+	d = vtd_desc_iec_all();
+	assert_int_equal(d.lo, 4);
+	assert_int_equal(d.hi, 0);
+	struct vtd_irte i = vtd_irte_make(0x3b01, 0x41, 0x12, false, false);
+	assert_int_equal(i.lo, 0x120000410001);
+	assert_int_equal(i.hi, 0x43b01);
+	i = vtd_irte_make(0x3b01, 0x41, 0x12345678, true, true);
+	assert_int_equal(i.lo, 0x1234567800410011);
 	d = vtd_desc_wait(PHYS(0x12340), 7);
 	assert_int_equal(d.lo, 0x700000025);
 	assert_int_equal(d.hi, 0x12340);

@@ -1,0 +1,24 @@
+/* Work on VFs, shared out to the cores: one VF a core where there are enough cores, evenly where not. Each VF
+ * belongs to one core for the whole run, so nothing on the data path is shared. */
+#pragma once
+#include "apps/machine.h"
+#include "kernel/core.h"
+
+/* One core's part. The function that runs on the core writes what stands below the line. */
+struct lane {
+	struct machine *m;
+	unsigned core, first, n; /* VFs first .. first + n - 1 */
+	enum sl_err err;
+	uint64_t ops, ticks;
+	uint32_t rounds;
+} __attribute__((aligned(64)));
+
+/* The number of VFs that a core gets, from *first on. Core 0, which has other duties too, is the last to get
+ * one. */
+unsigned lanes_share(unsigned vfs, unsigned cores, unsigned core, unsigned *first);
+
+/* Runs fn, with a struct lane as its argument, on every core that has VFs and in any case on core 0, at the
+ * same time, and waits for all of them, limit_us at the most. The first error among them. The lanes stay
+ * readable, lanes_of(core), until the next run. */
+enum sl_err lanes_run(struct machine *m, core_fn *fn, uint64_t limit_us) MUST_CHECK;
+const struct lane *lanes_of(unsigned core);

@@ -1,0 +1,204 @@
+#include "iommu/irq.h"
+#include "iommu/iommu.h"
+#include "iommu/vtd_ir.h"
+#include "kernel/log.h"
+
+#define VECTOR_MIN 32u
+#define VECTOR_MAX 254u /* 255 is the spurious interrupt's */
+
+/* Remappable format: VT-d §5.1.2.2 */
+#define MSI_ADDR    0xfee00000ull
+#define MSI_INDEX   BITS(19, 5)
+#define MSI_FORMAT  BIT(4)
+#define MSI_SHV     BIT(3) /* the data holds a number to be added to the index */
+#define MSI_INDEX15 BIT(2)
+/* of an I/O APIC: VT-d §5.1.5.1 */
+#define RTE_INDEX   BITS(63, 49)
+#define RTE_FORMAT  BIT(48)
+#define RTE_LEVEL   BIT(15)
+#define RTE_LOW     BIT(13)
+#define RTE_INDEX15 BIT(11)
+#define RTE_VECTOR  BITS(7, 0)
+
+static const char *lacks(const struct iommu *mmu, const struct vtd_unit *u, bool x2apic)
+{
+	if (!(mmu->table.flags & DMAR_INTR_REMAP))
+		return "firmware says that the platform does not remap interrupts (DMAR flags)";
+	return vtd_ir_lacks(u, x2apic);
+}
+
+const char *iommu_irq_x2apic_objection(const struct iommu *mmu)
+{
+	if (mmu->table.flags & DMAR_INTR_REMAP && mmu->table.flags & DMAR_X2APIC_OPT_OUT)
+		return "firmware asks not to use it (DMAR x2APIC opt-out)";
+	for (unsigned i = 0; i < mmu->unit_count; i++) {
+		const char *why = lacks(mmu, &mmu->unit[i], true);
+		if (why)
+			return why;
+	}
+	return mmu->unit_count ? NULL : "there is no unit";
+}
+
+enum sl_err iommu_irq_enable(struct iommu *mmu, unsigned entries, bool x2apic)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < mmu->unit_count; i++) {
+		struct vtd_unit *u = &mmu->unit[i];
+		const char *why = lacks(mmu, u, x2apic);
+		if (why) {
+			log_line(u->name, "interrupts are not remapped: %s", why);
+			continue;
+		}
+		enum sl_err e = vtd_ir_enable(u, entries, x2apic);
+		if (e)
+			return e;
+		n++;
+	}
+	return n ? SL_OK : SL_UNSUPPORTED;
+}
+
+void iommu_irq_info(const struct iommu *mmu, unsigned unit, struct iommu_irq_info *out)
+{
+	const struct vtd_unit *u = &mmu->unit[unit];
+	*out = (struct iommu_irq_info){.lacks = lacks(mmu, u, false),
+				       .firmware_had_on = (u->found.gsts & GCMD_IRE) != 0};
+	if (!out->lacks && !(u->ir && u->ir->on))
+		out->lacks = "it is off";
+	if (out->lacks)
+		return;
+	out->entries = u->ir->entries;
+	for (unsigned i = 0; i < u->ir->entries / 64; i++)
+		out->used += (unsigned)__builtin_popcountll(u->ir->taken[i]);
+	out->x2apic = u->ir->x2apic;
+	out->compat_blocked = vtd_ir_blocks_compat(u);
+}
+
+static enum sl_err usable(const struct vtd_unit *u, unsigned count, unsigned vector, uint32_t apic)
+{
+	if (!u->ir || !u->ir->on)
+		return SL_UNSUPPORTED;
+	/* All ones is a broadcast in either format, and processors have no such id. */
+	if (vector < VECTOR_MIN || vector + count - 1 > VECTOR_MAX ||
+	    apic >= (u->ir->x2apic ? UINT32_MAX : 0xffu))
+		return SL_RANGE;
+	return SL_OK;
+}
+
+static enum sl_err write_entry(struct vtd_unit *u, const struct iommu_irq *irq, unsigned i, unsigned vector,
+			       uint32_t apic)
+{
+	return vtd_ir_set(u, (uint16_t)(irq->index + i),
+			  vtd_irte_make(irq->from.rid, (uint8_t)vector, apic, u->ir->x2apic, irq->level));
+}
+
+static enum sl_err alloc(struct iommu *mmu, struct iommu_irq irq, unsigned vector, uint32_t apic,
+			 struct iommu_irq *out)
+{
+	struct vtd_unit *u = &mmu->unit[irq.unit];
+	enum sl_err e = usable(u, irq.count, vector, apic);
+	if (!e)
+		e = vtd_ir_take(u, irq.count, &irq.index);
+	if (e)
+		return e;
+	for (unsigned i = 0; !e && i < irq.count; i++)
+		e = write_entry(u, &irq, i, vector + i, apic);
+	if (!e)
+		*out = irq;
+	else if (vtd_ir_clear(u, irq.index, irq.count) == SL_OK)
+		vtd_ir_give(u, irq.index, irq.count);
+	return e;
+}
+
+enum sl_err iommu_irq_alloc(struct iommu *mmu, bdf_t fn, unsigned count, uint8_t vector, uint32_t apic,
+			    struct iommu_irq *out)
+{
+	struct iommu_irq irq = {.from = fn, .count = (uint16_t)count};
+	if (count == 0 || count > 32 || count & (count - 1))
+		return SL_BADVAL;
+	enum sl_err e = iommu_unit_of(mmu, fn, &irq.unit);
+	return e ? e : alloc(mmu, irq, vector, apic, out);
+}
+
+/* The requester id that this unit's DRHD gives an I/O APIC. */
+static enum sl_err ioapic_scope(const struct iommu *mmu, const struct dmar_drhd *d, uint8_t ioapic,
+				bdf_t *rid)
+{
+	struct dmar_scope s = {0};
+	enum sl_err e;
+	while ((e = dmar_scope_next(d->scopes, &s)) == SL_OK)
+		if (s.type == DMAR_SCOPE_IOAPIC && s.enum_id == ioapic &&
+		    dmar_scope_resolve(&mmu->topo, d->seg, &s, rid) == SL_OK)
+			return SL_OK;
+	return e == SL_END ? SL_NOTFOUND : e;
+}
+
+static enum sl_err ioapic_find(const struct iommu *mmu, uint8_t ioapic, unsigned *unit, bdf_t *rid)
+{
+	struct dmar_entry entry = {0};
+	struct dmar_drhd d;
+	while (dmar_next(&mmu->table, &entry) == SL_OK) {
+		if (entry.type != DMAR_DRHD || dmar_drhd(&entry, &d) || ioapic_scope(mmu, &d, ioapic, rid))
+			continue;
+		for (*unit = 0; *unit < mmu->unit_count; ++*unit)
+			if (mmu->unit[*unit].dmar_off == d.off)
+				return SL_OK;
+	}
+	return SL_NOTFOUND;
+}
+
+enum sl_err iommu_irq_alloc_ioapic(struct iommu *mmu, uint8_t ioapic, bool level, uint8_t vector,
+				   uint32_t apic, struct iommu_irq *out)
+{
+	struct iommu_irq irq = {.count = 1, .level = level};
+	enum sl_err e = ioapic_find(mmu, ioapic, &irq.unit, &irq.from);
+	return e ? e : alloc(mmu, irq, vector, apic, out);
+}
+
+enum sl_err iommu_irq_move(struct iommu *mmu, const struct iommu_irq *irq, unsigned i, uint8_t vector,
+			   uint32_t apic)
+{
+	struct vtd_unit *u = &mmu->unit[irq->unit];
+	enum sl_err e = i < irq->count ? usable(u, 1, vector, apic) : SL_RANGE;
+	return e ? e : write_entry(u, irq, i, vector, apic);
+}
+
+enum sl_err iommu_irq_free(struct iommu *mmu, struct iommu_irq *irq)
+{
+	struct vtd_unit *u = &mmu->unit[irq->unit];
+	if (!irq->count)
+		return SL_OK;
+	enum sl_err e = vtd_ir_clear(u, irq->index, irq->count);
+	if (!e)
+		vtd_ir_give(u, irq->index, irq->count);
+	irq->count = 0;
+	return e;
+}
+
+static uint64_t address(unsigned index)
+{
+	return MSI_ADDR | MSI_FORMAT | FPUT(MSI_INDEX, index & 0x7fff) | FPUT(MSI_INDEX15, index >> 15);
+}
+
+struct iommu_msi iommu_irq_message(const struct iommu_irq *irq, unsigned i)
+{
+	return (struct iommu_msi){.addr = address(irq->index + i), .data = 0};
+}
+
+struct iommu_msi iommu_irq_message_block(const struct iommu_irq *irq)
+{
+	return (struct iommu_msi){.addr = address(irq->index) | MSI_SHV, .data = 0};
+}
+
+/* The vector is also here because an end of interrupt names the pin by it: VT-d §5.1.5.1. */
+uint64_t iommu_irq_ioapic_entry(const struct iommu_irq *irq, uint8_t vector, bool low)
+{
+	return RTE_FORMAT | FPUT(RTE_INDEX, irq->index & 0x7fff) | FPUT(RTE_INDEX15, irq->index >> 15) |
+	       (irq->level ? RTE_LEVEL : 0) | (low ? RTE_LOW : 0) | FPUT(RTE_VECTOR, vector);
+}
+
+void iommu_fault_event(struct iommu *mmu, uint8_t vector, uint32_t apic)
+{
+	for (unsigned i = 0; i < mmu->unit_count; i++)
+		if (!mmu->unit[i].unusable)
+			vtd_fault_event(&mmu->unit[i], vector, apic);
+}

@@ -1,0 +1,40 @@
+/* Cores: core 0 is the one that firmware started us on, the others run what core 0 gives them and halt in
+ * between. There is no scheduler: one function on one core until it returns.
+ *
+ * Set-up belongs to core 0: nothing that allocates, maps or configures (pmm, paging, domains, pci) may be
+ * called on another core, and core_run() and core_join() are core 0's. The log may be used everywhere.
+ *
+ * Order: core_init_first() (kernel/start_hw.c), cores_start(), then core_run() and core_join() as often as
+ * wanted. */
+#pragma once
+#include "kernel/err.h"
+#include "kernel/skew.h"
+
+#define CORES_MAX 64u
+
+typedef void core_fn(void *arg);
+
+/* Cores that run, core 0 included; their indexes are below it. */
+unsigned core_count(void);
+
+/* The index of the core that asks. */
+unsigned core_index(void);
+
+/* The id of a core's local APIC: where interrupts are sent. */
+uint32_t core_apic_id(unsigned core);
+
+/* The time stamp counter of a core against core 0's, as measured by cores_start(). */
+const struct skew *core_skew(unsigned core);
+
+/* Starts fn(arg) on an idle core; core_join() tells when it is done. On core 0 it runs at once and is done
+ * when core_run() returns. fn calls core_progress() at least once in WATCH_SECONDS, or the watchdog prints
+ * where each core is. SL_RANGE: no such core; SL_BUSY: it is at work, or was given up. */
+enum sl_err core_run(unsigned core, core_fn *fn, void *arg) MUST_CHECK;
+#define WATCH_SECONDS 5u
+
+/* Waits until the core is idle. SL_TIMEOUT when it is not by deadline (now_us()): where it is has been
+ * printed then, and it is stopped for good, so that it touches nothing any more. */
+enum sl_err core_join(unsigned core, uint64_t deadline) MUST_CHECK;
+
+/* The running function is alive. Touches this core's memory alone. */
+void core_progress(void);

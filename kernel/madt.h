@@ -1,0 +1,48 @@
+/* The MADT: which processors and I/O APICs there are, and how they are wired (ACPI 6.5 §5.2.12). Firmware
+ * wrote it, so every length is checked and nothing in it is taken for certain. */
+#pragma once
+#include "kernel/span.h"
+
+#define MADT_MAX_CPUS      1024u
+#define MADT_MAX_IOAPICS   64u
+#define MADT_MAX_OVERRIDES 32u
+
+struct madt_cpu {
+	uint32_t apic_id;
+	bool enabled; /* else: may be switched on while the system runs (online capable) */
+};
+
+struct madt_ioapic {
+	uint64_t base;
+	uint32_t gsi; /* of its first pin */
+	uint8_t id;
+};
+
+struct madt_override { /* an ISA interrupt that is wired elsewhere, or otherwise */
+	uint32_t gsi;
+	uint16_t flags; /* MPS INTI: polarity in bits 1:0, trigger mode in bits 3:2 */
+	uint8_t irq;
+};
+
+struct madt {
+	uint64_t lapic;  /* registers of the local APIC, the same for each processor */
+	bool has_8259;   /* PCAT_COMPAT */
+	bool damaged;    /* an entry runs past the end, or has a length that can not be */
+	unsigned cpus;   /* each APIC id once */
+	unsigned absent; /* entries of processors that are not there: neither enabled nor online capable */
+	unsigned twice;  /* entries with an APIC id that an earlier one has */
+	unsigned lost;   /* entries that did not fit */
+	unsigned ioapics, overrides;
+	struct madt_cpu cpu[MADT_MAX_CPUS];
+	struct madt_ioapic ioapic[MADT_MAX_IOAPICS];
+	struct madt_override override[MADT_MAX_OVERRIDES];
+};
+
+/* Reads the whole table, header included, into out. A damaged table gives what stands before the damage. */
+void madt_read(struct span table, struct madt *out);
+
+/* Enabled processors. */
+unsigned madt_enabled(const struct madt *m);
+
+/* The highest APIC id of an enabled processor; 0 when there is none. */
+uint32_t madt_highest(const struct madt *m);

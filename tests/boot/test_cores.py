@@ -1,0 +1,205 @@
+"""Several cores: started, put to work, watched, and shown when the run ends badly."""
+import json
+import re
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+import sluice
+
+
+def socket_path(folder, what):
+    return f"/tmp/sluice-{what}-{folder.name}-{time.monotonic_ns()}"
+
+
+def wait_for(log, words, seconds=80):
+    for _ in range(seconds * 10):
+        if log.exists() and re.search(words, log.read_text(errors="replace")):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def during(boot, job, *words, **more):
+    """Boots, with job() in another thread; what went wrong there fails the case here."""
+    wrong = []
+
+    def guarded():
+        try:
+            job()
+        except Exception as e:  # pylint: disable=broad-except
+            wrong.append(e)
+
+    thread = threading.Thread(target=guarded, daemon=True)
+    thread.start()
+    run = boot(*words, **more)
+    thread.join(5)
+    assert not wrong, wrong
+    return run
+
+
+class Gdb:
+    """The few words of GDB's remote protocol that hold a processor fast."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(20)
+        self.socket.connect(path)
+        self.pending = b""
+
+    def send(self, text):
+        self.socket.sendall(b"$%s#%02x" % (text.encode(), sum(text.encode()) & 255))
+
+    def answer(self):
+        while not (match := re.search(rb"\$([^#]*)#..", self.pending)):
+            self.pending += self.socket.recv(65536)
+        self.pending = self.pending[match.end():]
+        self.socket.sendall(b"+")
+        return match[1].decode()
+
+    def ask(self, text):
+        self.send(text)
+        return self.answer()
+
+
+def table(run):
+    """VF -> (core, operations a second) of the timed phase."""
+    rows = re.findall(r"^  (\w{4}:\w\w:\w\w\.\w) +(\d+) +(\d+) +\d+  ", run.text, re.M)
+    return {vf: (int(core), int(ops)) for vf, core, ops in rows}
+
+
+@pytest.mark.parametrize("cpus, cores", [(1, [0] * 4), (2, [0, 0, 1, 1]), (3, [0, 1, 1, 2]), (4, [0, 1, 2, 3])], ids="1234")
+def test_share(boot, cpus, cores):
+    """Four VFs on one to four cores: each on one core, shared out evenly, all of them at work."""
+    run = boot(qemu=["-smp", cpus])
+    run.assert_ok()
+    assert run.number("cores") == cpus
+    assert f"cores: {cpus} run (" in run.text
+    rows = table(run)
+    assert sorted(core for core, _ in rows.values()) == cores
+    assert all(ops > 0 for _, ops in rows.values())
+    assert 0 < run.number("fair_permille") <= 1000
+    assert re.search(rf"operations in \d+ rounds on 4 VFs and {cpus} cores", run.text)
+    assert "WARN cores" not in run.text
+    if cpus > 1:
+        assert re.search(rf"time stamp counters: the farthest is core \d, -?\d+ ns .*; 0 of {cpus - 1} are", run.text)
+
+
+def test_more_cores_than_vfs(boot):
+    run = boot("vfs=2", qemu=["-smp", 4])
+    run.assert_ok(vfs=2)
+    assert sorted(core for core, _ in table(run).values()) == [1, 2], "core 0 is the last to get a VF"
+
+
+@pytest.mark.parametrize("words", [["vfs=1"], ["app=isolate", "vfs=2"]], ids=["demo", "isolate"])
+def test_no_x2apic(boot, words):
+    run = boot(*words, qemu=["-cpu", "max,-x2apic", "-smp", 2])
+    assert run.status == 0, run.summary()
+    assert "2 run (xAPIC)" in run.text
+
+
+def test_ids_above_255(boot):
+    """APIC id 256 can be reached with x2APIC alone."""
+    said = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=True).stdout
+    if int(re.search(r"version (\d+)", said)[1]) < 9:
+        pytest.skip("emulated x2APIC came with QEMU 9")
+    run = boot("vfs=3", qemu=[
+        "-smp", "2,sockets=3,cores=129,threads=1,maxcpus=387", *sluice.iommu(eim="on"),
+        "-device", "max-x86_64-cpu,socket-id=1,core-id=0,thread-id=0",
+    ])
+    run.assert_ok(vfs=3)
+    assert "the highest APIC id is 256" in run.text
+    assert "cores: 3 run (x2APIC, " in run.text
+    assert sorted(core for core, _ in table(run).values()) == [0, 1, 2]
+
+
+def test_memory_above_4g(boot):
+    """The kernel's own top table may lie above 4 GiB; the start-up code's may not."""
+    run = boot("vfs=2", qemu=["-m", "6G", "-smp", 3])
+    run.assert_ok(vfs=2)
+    assert "cores: 3 run" in run.text
+
+
+def test_backtrace_of_all(boot, folder):
+    """A non-maskable interrupt ends the run: registers of the core that got it, and where every other core was."""
+    path, log = socket_path(folder, "qmp"), folder / "run/serial.log"
+
+    def inject():
+        assert wait_for(log, "timed: random")
+        time.sleep(1)
+        with socket.socket(socket.AF_UNIX) as qmp:
+            qmp.connect(path)
+            for command in ("qmp_capabilities", "inject-nmi"):
+                qmp.sendall(json.dumps({"execute": command}).encode())
+                time.sleep(0.3)
+
+    run = during(boot, inject, "vfs=3", "seconds=60", qemu=["-smp", 4, "-qmp", f"unix:{path},server=on,wait=off"])
+    assert run.status == 1
+    assert run.results == 1 and run.result["stage"] == "crash"
+    assert run.text.count("exception 2 NMI") == 1
+    for core in (1, 2, 3):
+        assert re.search(rf"^core {core} \(APIC id {core}\), at work:\n(  at .*\n)*  at timed_lane\+0x\w+", run.text, re.M)
+
+
+def test_stuck(boot, folder):
+    """A core that is made to stand in a halt with interrupts off: the watchdog shows where each core is, the run goes on
+    without it, and ends with a sentence."""
+    path, log = socket_path(folder, "gdb"), folder / "run/serial.log"
+    names = subprocess.run(["llvm-nm", str(sluice.ROOT / "build/kernel.elf")], capture_output=True, text=True, check=True).stdout
+    halt = int(re.search(r"^(\w+) T cpu_halt$", names, re.M)[1], 16)
+
+    def hold():
+        assert wait_for(log, "timed: random")
+        gdb = Gdb(path)
+        assert gdb.ask("Hg2") == "OK"
+        assert gdb.ask(f"P10={halt.to_bytes(8, 'little').hex()}") == "OK"  # rip
+        assert gdb.ask("D") == "OK"
+
+    run = during(boot, hold, "vfs=2", "seconds=12", qemu=["-smp", 2, "-gdb", f"unix:{path},server=on,wait=off"], deadline=150)
+    run.assert_not_ok("core 1 is not back from its work", stage="timed")
+    assert "WARN cores: core 1 has made no progress for 5 s; where each core is:" in run.text
+    assert re.search(r"^core 1 \(APIC id 1\), at work:\n  at cpu_halt\+0x", run.text, re.M)
+    assert re.search(r"^core 0, at work:\n(  at .*\n)*  at timed_lane\+0x", run.text, re.M)
+    assert "core 0 has made no progress" not in run.text
+    assert run.lines[-1].startswith("RESULT ")
+
+
+def test_frozen(boot, folder):
+    """A core that nothing reaches, not even an NMI: said, and not waited for. It comes back and its NMI comes late."""
+    path, log = socket_path(folder, "gdb"), folder / "run/serial.log"
+
+    def freeze():
+        assert wait_for(log, "timed: random")
+        gdb = Gdb(path)
+        assert gdb.ask("vCont?").startswith("vCont;")
+        gdb.send("vCont;c:1")  # the others stay stopped
+        assert wait_for(log, "does not answer a non-maskable interrupt")
+        gdb.socket.sendall(b"\x03")
+        gdb.answer()
+        assert gdb.ask("D") == "OK"
+
+    run = during(boot, freeze, "vfs=2", "seconds=15", qemu=["-smp", 2, "-gdb", f"unix:{path},server=on,wait=off"], deadline=150)
+    run.assert_ok(vfs=2)
+    assert "core 1 (APIC id 1), at work: does not answer a non-maskable interrupt" in run.text
+    assert "cores: core 1 goes on" in run.text
+    assert "FAIL cpu" not in run.text
+
+
+def test_stray_interrupts(boot, folder):
+    """Messages that nobody asked for, to both cores: dropped, counted and acknowledged, so that the one that brings work
+    still arrives. One on a vector of an exception is not taken."""
+    path, log = socket_path(folder, "gdb"), folder / "run/serial.log"
+
+    def inject():
+        assert wait_for(log, "sriov: .* VFs on")
+        gdb = Gdb(path)
+        assert gdb.ask("Qqemu.PhyMemMode:1") == "OK"
+        for core, vector in ((0, 0x51), (1, 0x51), (1, 0xEE), (1, 0x14)):
+            assert gdb.ask(f"Mfee0{core}000,4:{vector.to_bytes(4, 'little').hex()}") == "OK"
+        assert gdb.ask("D") == "OK"
+
+    run = during(boot, inject, "vfs=2", "seconds=3", qemu=["-smp", 2, "-gdb", f"unix:{path},server=on,wait=off"])
+    run.assert_ok(vfs=2)
+    assert re.search("cores: 3 interrupts that nobody had asked for were dropped, one of them on vector 0x(51|ee)", run.text)
