@@ -109,6 +109,21 @@ unsigned acpi_madt_cpus(struct span madt)
 	return n;
 }
 
+bool acpi_madt_has(struct span madt, uint32_t apic_id)
+{
+	for (size_t off = SDT_HEADER + 8; span_has(madt, off, 2);) {
+		uint8_t type = span_u8(madt, off), len = span_u8(madt, off + 1);
+		if (len < 2 || !span_has(madt, off, len))
+			break;
+		if (type == 0 && len >= 8 && span_u8(madt, off + 3) == apic_id)
+			return true;
+		if (type == 9 && len >= 16 && span_u32(madt, off + 4) == apic_id)
+			return true;
+		off += len;
+	}
+	return false;
+}
+
 struct acpi_timer acpi_fadt_timer(struct span fadt)
 {
 	struct acpi_timer t = {.addr = span_u32(fadt, 76), .wide = span_u32(fadt, 112) >> 8 & 1};

@@ -41,6 +41,8 @@ enum sl_err acpi_mcfg(struct span mcfg, unsigned i, struct acpi_ecam *out);
 
 /* Processors in the MADT that are enabled (type 0 and type 9; ACPI §5.2.12). */
 unsigned acpi_madt_cpus(struct span madt);
+/* True when some processor of the table, enabled or not, has this local APIC id. */
+bool acpi_madt_has(struct span madt, uint32_t apic_id);
 
 struct acpi_timer {
 	uint64_t addr;   /* 0: none */

@@ -159,8 +159,13 @@ static void test_madt(void **state)
 	p += 8;
 	p[0] = 9, p[1] = 16, p[8] = 1;
 	p += 16;
+	t[44 + 3] = 7, t[44 + 8 + 3] = 9, t[44 + 16 + 4] = 0x12, t[44 + 16 + 5] = 3;
 	p[0] = 77, p[1] = 0; /* length 0 would loop for ever */
 	assert_int_equal(acpi_madt_cpus((struct span){t, sizeof t}), 2);
+	struct span all = {t, sizeof t};
+	assert_true(acpi_madt_has(all, 7) && acpi_madt_has(all, 9) && acpi_madt_has(all, 0x312));
+	assert_false(acpi_madt_has(all, 0) || acpi_madt_has(all, 8) || acpi_madt_has(all, 0x12));
+	assert_false(acpi_madt_has((struct span){t, 44 + 8 + 4}, 9));
 	assert_int_equal(acpi_madt_cpus((struct span){t, 44 + 8 + 4}), 1);
 	assert_int_equal(acpi_madt_cpus((struct span){t, 10}), 0);
 }
