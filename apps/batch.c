@@ -21,8 +21,7 @@ enum sl_err batch_start(struct vf *vf)
 	return vf->accel->refused ? vf->accel->refused : SL_NOSPACE;
 }
 
-/* True when something came back. */
-static bool collect(struct vf *vf)
+bool batch_poll(struct vf *vf)
 {
 	struct accel_done done[32];
 	unsigned n = vf->accel->drv->poll(vf->accel, done, ARRAY_LEN(done));
@@ -43,7 +42,7 @@ enum sl_err batch_finish(struct machine *m)
 			if (vf->batch.done >= vf->batch.n)
 				continue;
 			waiting = true;
-			if (collect(vf))
+			if (batch_poll(vf))
 				deadline = now_us() + STALL_US;
 			else if (late) {
 				enum sl_err e = vf->accel->drv->health(vf->accel) ? SL_DEVICE : SL_TIMEOUT;
