@@ -8,8 +8,8 @@
 #include "kernel/time.h"
 
 #define FAULT_WAIT_US 200000u
-#define GUARDS_MAX    (3 * (VFS_MAX + 2) + 8) /* three pages an attacker, the kernel's, passing ones */
-#define HEALTH_CHUNK  7u                      /* read by everyone after each attack */
+#define GUARDS_MAX    (4 * (VFS_MAX + 2) + 8) /* four things an attacker, the kernel's, passing ones */
+#define HEALTH_CHUNK  7u                      /* read by the attacker, as data and for its health */
 
 static _Alignas(PAGE_SIZE) uint8_t kernel_data[PAGE_SIZE];
 
@@ -21,10 +21,20 @@ __asm__(".pushsection .text, \"ax\", @progbits\n"
 extern const uint8_t kernel_text_page[PAGE_SIZE];
 
 static struct {
-	const void *va;
+	const void *va; /* NULL: registers */
+	const struct nvme_io *regs;
 	size_t len;
 } guard[GUARDS_MAX];
 static unsigned guards;
+
+/* What VFs do while another one attacks. */
+static struct {
+	bool on, right;
+	unsigned each; /* operations of one VF in flight: reads first, then writes */
+	uint64_t ops;
+	bool active[VFS_MAX];
+	uint32_t chunk[VFS_MAX];
+} work;
 
 uint8_t *attack_kernel_data(void)
 {
@@ -48,32 +58,100 @@ void attack_guard(const void *va, size_t len)
 	guard[guards++].len = len;
 }
 
+void attack_guard_regs(const struct nvme_io *io)
+{
+	ASSERT(guards < ARRAY_LEN(guard));
+	guard[guards].va = NULL;
+	guard[guards++].regs = io;
+}
+
 static uint64_t guarded_sum(void)
 {
 	uint64_t sum = 0;
 	for (unsigned i = 0; i < guards; i++)
-		sum = sum * 31 + pattern_sum(guard[i].va, guard[i].len);
+		sum = sum * 31 +
+		      (guard[i].va ? pattern_sum(guard[i].va, guard[i].len) : nvme_ctrl_sum(guard[i].regs));
 	return sum;
 }
 
-/* One chunk read by every VF, the attacker too: rings go on, data and medium are what they were. */
-static bool all_work(struct machine *m)
+static unsigned reads(void)
 {
-	for (unsigned i = 0; i < m->vfs; i++) {
-		struct vf *vf = &m->vf[i];
-		vf->batch.n = 1;
-		vf->batch.req[0] = vf_request(vf, vf->data, ACCEL_READ, HEALTH_CHUNK, 0);
-		pattern_fill(vf_buffer(vf, 0), CHUNK, 1);
-		if (batch_start(vf))
-			return false;
+	return (work.each + 1) / 2;
+}
+
+/* Reads of chunks that are known, and writes of the same data again to the ones after them; the next round
+ * reads those. */
+static void work_start(struct vf *vf)
+{
+	uint64_t room = store_chunks(vf->data) - 1;
+	struct batch *b = &vf->batch;
+	b->n = work.each;
+	for (unsigned i = 0; i < b->n; i++) {
+		bool read = i < reads();
+		uint64_t chunk = (work.chunk[vf->index] + i) % (room < TIMED_CHUNKS ? room : TIMED_CHUNKS);
+		b->req[i] = vf_request(vf, vf->data, read ? ACCEL_READ : ACCEL_WRITE, chunk, i);
+		pattern_fill(vf_buffer(vf, i), CHUNK, read ? 1 : timed_seed(vf, chunk));
 	}
+	work.active[vf->index] = batch_start(vf) == SL_OK;
+	work.right &= work.active[vf->index];
+}
+
+static void work_check(struct vf *vf)
+{
+	const struct batch *b = &vf->batch;
+	uint32_t blocks = (uint32_t)(CHUNK / vf->data->block);
+	work.active[vf->index] = false;
+	for (unsigned i = 0; i < b->n; i++) {
+		uint64_t chunk = (b->req[i].lba - vf->data->first_lba) / blocks;
+		work.right &=
+			b->status[i] == 0 && pattern_check(vf_buffer(vf, i), CHUNK, timed_seed(vf, chunk));
+	}
+	work.ops += b->n;
+	work.chunk[vf->index] += reads();
+}
+
+static void work_begin(struct machine *m, const struct vf *except)
+{
+	unsigned others = 0;
+	for (unsigned i = 0; i < m->vfs; i++)
+		others += m->vf[i].accel && &m->vf[i] != except;
+	work.each = others > 16 ? 1 : others > 4 ? 4 : 8;
+	work.on = work.right = true;
+	for (unsigned i = 0; i < m->vfs; i++)
+		if (m->vf[i].accel && &m->vf[i] != except)
+			work_start(&m->vf[i]);
+}
+
+/* While an attack takes long: whoever is through begins again. */
+static void work_turn(struct machine *m)
+{
+	for (unsigned i = 0; work.on && i < m->vfs; i++) {
+		struct vf *vf = &m->vf[i];
+		if (!work.active[i])
+			continue;
+		batch_poll(vf);
+		if (vf->batch.done < vf->batch.n)
+			continue;
+		work_check(vf);
+		work_start(vf);
+	}
+}
+
+/* True when all of it was right. */
+static bool work_end(struct machine *m)
+{
+	work.on = false;
 	if (batch_finish(m))
 		return false;
-	bool right = true;
 	for (unsigned i = 0; i < m->vfs; i++)
-		right &= m->vf[i].batch.status[0] == 0 &&
-			 pattern_check(vf_buffer(&m->vf[i], 0), CHUNK, timed_seed(&m->vf[i], HEALTH_CHUNK));
-	return right;
+		if (work.active[i])
+			work_check(&m->vf[i]);
+	return work.right;
+}
+
+uint64_t attack_verified(void)
+{
+	return work.ops;
 }
 
 /* A chunk that no other phase uses: what a VF read from memory goes there, and is looked at. */
@@ -84,8 +162,6 @@ static uint64_t leak_chunk(const struct vf *vf)
 
 static enum sl_err one_request(struct machine *m, struct vf *vf, const struct accel_req *r, uint16_t *status)
 {
-	for (unsigned i = 0; i < m->vfs; i++)
-		m->vf[i].batch.n = m->vf[i].batch.done = 0;
 	vf->batch.n = 1;
 	vf->batch.req[0] = *r;
 	enum sl_err e = batch_start(vf);
@@ -93,6 +169,16 @@ static enum sl_err one_request(struct machine *m, struct vf *vf, const struct ac
 		e = batch_finish(m);
 	*status = vf->batch.status[0];
 	return e;
+}
+
+/* The attacker's own ring goes on. */
+static bool works(struct machine *m, struct vf *vf)
+{
+	struct accel_req r = vf_request(vf, vf->data, ACCEL_READ, HEALTH_CHUNK, 0);
+	uint16_t status;
+	pattern_fill(vf_buffer(vf, 0), CHUNK, 1);
+	return one_request(m, vf, &r, &status) == SL_OK && !status &&
+	       pattern_check(vf_buffer(vf, 0), CHUNK, timed_seed(vf, HEALTH_CHUNK));
 }
 
 static enum sl_err strike_vf(struct machine *m, struct vf *vf, const struct attack *a, char *said, size_t n)
@@ -108,12 +194,18 @@ static enum sl_err strike_vf(struct machine *m, struct vf *vf, const struct atta
 	return e;
 }
 
-static enum sl_err strike_pf(struct nvme_ctrl *c, const struct attack *a, char *said, size_t n)
+static enum sl_err strike_admin(struct nvme_ctrl *c, const struct attack *a, char *said, size_t n)
 {
-	enum sl_err e = nvme_identify_at(c, IOVA(a->to));
+	enum sl_err e = a->len == 4 ? nvme_dword_at(c, IOVA(a->to)) : nvme_identify_at(c, IOVA(a->to));
 	if (!e && c->status)
 		nvme_status_text(c->status, said, n);
 	return e;
+}
+
+/* It stops at the first queue access that is refused, and says so in its status register. */
+static enum sl_err strike_fetch(const struct nvme_io *io, const struct attack *a)
+{
+	return nvme_ctrl_provoke(io, IOVA(a->to));
 }
 
 static uint32_t edu_len(const struct attack *a)
@@ -121,15 +213,29 @@ static uint32_t edu_len(const struct attack *a)
 	return a->len < EDU_BUFFER ? a->len : EDU_BUFFER;
 }
 
+static enum sl_err strike_edu(struct machine *m, struct edu *edu, const struct attack *a)
+{
+	enum sl_err e = edu_start(edu, a->to, edu_len(a), a->write);
+	if (e)
+		return e;
+	while ((e = edu_poll(edu)) == SL_BUSY)
+		work_turn(m);
+	return e;
+}
+
 enum sl_err attack_strike(struct machine *m, struct attacker *by, const struct attack *a, char *said,
 			  size_t n)
 {
-	fmt_print(said, n, "%s", by->edu ? "nothing" : "success");
+	fmt_print(said, n, "%s", by->edu || by->fetch ? "nothing" : "success");
+	if (by->fetch)
+		return strike_fetch(by->fetch, a);
+	if (by->pf)
+		return strike_admin(by->pf, a, said, n);
+	if (by->vf && a->len == 4)
+		return strike_admin(&by->vf->nvme.ctrl, a, said, n);
 	if (by->vf)
 		return strike_vf(m, by->vf, a, said, n);
-	if (by->pf)
-		return strike_pf(by->pf, a, said, n);
-	return edu_dma(by->edu, a->to, edu_len(a), a->write);
+	return strike_edu(m, by->edu, a);
 }
 
 /* Before a read by edu: its buffer holds something else than the secret. */
@@ -174,12 +280,24 @@ static bool fault_right(const struct attacker *by, const struct attack *a, const
 
 bool attack_possible(const struct attacker *by, const struct attack *a)
 {
-	if (by->vf)
-		return IS_ALIGNED(a->to, CHUNK) && IS_ALIGNED(a->len, CHUNK) &&
-		       (a->write || by->vf->accel->can & BIT(ACCEL_WRITE));
+	bool admin = a->write && IS_ALIGNED(a->to, 4) && (a->len == 4 || a->len == CHUNK);
+	if (by->fetch)
+		return !a->write && IS_ALIGNED(a->to, CHUNK);
 	if (by->pf)
-		return a->write && a->len == CHUNK && IS_ALIGNED(a->to, CHUNK);
+		return admin;
+	if (by->vf)
+		return (admin && a->len == 4) || (IS_ALIGNED(a->to, CHUNK) && IS_ALIGNED(a->len, CHUNK) &&
+						  (a->write || by->vf->accel->can & BIT(ACCEL_WRITE)));
 	return a->len <= CHUNK;
+}
+
+/* The tables in memory, read from the root by code that did not build them, refuse it for the same reason. */
+static bool tables_refuse(struct machine *m, const struct attacker *by, const struct attack *a)
+{
+	struct vtd_walk w;
+	return !m->boot->cfg.iommu ||
+	       (iommu_walk(&m->iommu, by->fn, IOVA(ALIGN_DOWN(a->fault_at, PAGE_SIZE)), &w) == SL_OK &&
+		(a->write ? w.reason_write : w.reason_read) == a->reason);
 }
 
 void attack_run(struct machine *m, struct attacker *by, const struct attack *a, struct attack_result *out)
@@ -192,24 +310,32 @@ void attack_run(struct machine *m, struct attacker *by, const struct attack *a, 
 		return;
 	iommu_fault_claim(&m->iommu, by->fn);
 	uint64_t before = guarded_sum();
+	work_begin(m, by->vf);
 	e = attack_strike(m, by, a, out->said, sizeof out->said);
 	out->recorded = attack_fault(m, &out->fault);
-	bool changed = guarded_sum() != before;
+	if (by->fetch)
+		fmt_print(out->said, sizeof out->said, "CSTS %x", nvme_ctrl_csts(by->fetch));
+	bool others = work_end(m), changed = guarded_sum() != before;
 	if (changed || (!a->write && leaked(m, by, a)))
 		out->outcome = ATTACK_SUCCEEDED;
 	else if (!out->recorded)
 		out->outcome = ATTACK_SILENT;
 	else if (!fault_right(by, a, &out->fault))
 		out->outcome = ATTACK_MISTOLD;
-	iommu_fault_unclaim(&m->iommu);
-	if (out->outcome == ATTACK_HARMED && !e && all_work(m))
+	else if (!tables_refuse(m, by, a))
+		out->outcome = ATTACK_OTHERWISE;
+	else if (!e && others && (!by->vf || works(m, by->vf)))
 		out->outcome = ATTACK_REFUSED;
+	iommu_fault_unclaim(&m->iommu);
 }
 
 const char *attack_outcome_text(enum attack_outcome o)
 {
-	static const char *const text[] = {
-		"refused", "SUCCEEDED: memory was reached", "no effect, but nothing was recorded",
-		"no effect, but the wrong fault was recorded", "refused, but not everything works as before"};
+	static const char *const text[] = {"refused",
+					   "SUCCEEDED: memory was reached",
+					   "no effect, but nothing was recorded",
+					   "no effect, but the wrong fault was recorded",
+					   "refused, but the tables in memory say otherwise",
+					   "refused, but not everything works as before"};
 	return text[o];
 }

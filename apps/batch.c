@@ -24,8 +24,7 @@ enum sl_err batch_start(struct vf *vf)
 	return vf->accel->refused ? vf->accel->refused : SL_NOSPACE;
 }
 
-/* True when something came back. */
-static bool collect(struct vf *vf)
+bool batch_poll(struct vf *vf)
 {
 	struct accel_done done[32];
 	unsigned n = vf->accel->drv->poll(vf->accel, done, ARRAY_LEN(done));
@@ -62,7 +61,7 @@ enum sl_err batch_finish_some(struct machine *m, unsigned first, unsigned n)
 			waiting = true;
 			if (vf->cut)
 				return say_cut(vf);
-			if (collect(vf))
+			if (batch_poll(vf))
 				deadline = now_us() + STALL_US;
 			else if (late) {
 				enum sl_err e = vf->accel->drv->health(vf->accel) ? SL_DEVICE : SL_TIMEOUT;

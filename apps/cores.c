@@ -8,11 +8,8 @@
 #include "kernel/x86/irq.h"
 #include "kernel/x86/smp.h"
 
-static struct madt madt;
-
-static void print_madt(void)
+static void print_madt(const struct madt *m)
 {
-	const struct madt *m = &madt;
 	char more[96] = "";
 	size_t n = 0;
 	unsigned off = m->cpus - madt_enabled(m);
@@ -91,9 +88,9 @@ enum sl_err stage_cores(struct machine *m)
 		log_warn("cores", "there is no MADT table: one core, no interrupts");
 		return SL_OK;
 	}
-	madt_read(t->data, &madt);
-	print_madt();
-	struct cores_started s = cores_start(&madt);
+	madt_read(t->data, &m->madt);
+	print_madt(&m->madt);
+	struct cores_started s = cores_start(&m->madt);
 	print_started(&s);
 	print_skew();
 	return SL_OK;

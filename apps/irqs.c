@@ -160,14 +160,17 @@ static bool is_refused(struct machine *m, struct vf *vf, const char *name, struc
 	char text[256];
 	struct iommu_fault f;
 	uint64_t all = all_irqs(m);
-	iommu_fault_clear(&m->iommu);
 	uint64_t events = count_of(&m->fault_events);
-	if (load(vf, message) || provoke(vf))
-		return false;
+	iommu_fault_claim(&m->iommu, vf->fn->bdf);
+	enum sl_err e = load(vf, message);
+	if (!e)
+		e = provoke(vf);
 	delay_us(QUIET_US);
-	if (all_irqs(m) != all)
+	enum sl_err recorded = iommu_fault_claimed(&m->iommu, &f);
+	iommu_fault_unclaim(&m->iommu);
+	if (e || all_irqs(m) != all)
 		return false;
-	if (iommu_fault_next(&m->iommu, &f)) {
+	if (recorded) {
 		log_line("irqs", "VF %u, %s: refused; this unit makes no record of it", vf->index, name);
 		return true;
 	}
@@ -184,10 +187,11 @@ static void try_compat(struct machine *m, struct vf *vf)
 	struct iommu_msi message = {COMPAT(core_apic_id(0)), vf->vector};
 	if (core_apic_id(0) > 254)
 		return;
+	iommu_fault_claim(&m->iommu, vf->fn->bdf);
 	bool passed = arrives(m, vf, message);
+	iommu_fault_unclaim(&m->iommu);
 	log_line("irqs", "VF %u, compatibility format: %s", vf->index,
 		 passed ? "ARRIVED, whatever the unit's registers say: not enforced here" : "refused");
-	iommu_fault_clear(&m->iommu);
 }
 
 /* A vector that nobody handles stops nothing: the core goes on and counts it. */

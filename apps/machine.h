@@ -11,6 +11,7 @@
 #include "iommu/iommu.h"
 #include "iommu/irq.h"
 #include "kernel/acpi.h"
+#include "kernel/madt.h"
 #include "pci/msix.h"
 #include "pci/pci.h"
 #include "pci/sriov.h"
@@ -75,6 +76,7 @@ struct vf { /* on the data path the core that works it writes it, no other */
 struct machine {
 	const struct boot_info *boot;
 	struct acpi acpi;
+	struct madt madt;
 	struct pci pci;
 	struct iommu iommu;
 	struct iommu_groups groups;
@@ -165,6 +167,8 @@ void drop_domain(struct domain **dom);
 enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile void **regs) MUST_CHECK;
 /* Bus mastering off, out of the domain. */
 void function_disconnect(struct pci_func *fn, struct domain *dom);
+/* Reads from the IOMMU's tables that functions without a domain reach nothing. SL_VERIFY. */
+enum sl_err domains_check(struct machine *m) MUST_CHECK;
 /* Queue resources from the PF, and online. */
 enum sl_err vf_give_queues(struct machine *m, struct vf *vf) MUST_CHECK;
 /* QEMU's educational device; NULL when there is none. */
@@ -172,6 +176,8 @@ struct pci_func *find_edu(const struct machine *m);
 
 /* Submits vf->batch.req[0..n), tags 0..n-1, and rings once. */
 enum sl_err batch_start(struct vf *vf) MUST_CHECK;
+/* Takes what came back, without waiting; true when something did. */
+bool batch_poll(struct vf *vf);
 /* Waits until all that batch_start() began on any VF is back; SL_TIMEOUT when nothing moves for 10 s. */
 enum sl_err batch_finish(struct machine *m) MUST_CHECK;
 /* The same for n VFs from first on: those of one core. */

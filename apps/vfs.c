@@ -1,6 +1,7 @@
 /* Stages pf, sriov, domains: from the physical function to VFs with rings of their own, each in a domain of
  * its own. */
 #include "apps/machine.h"
+#include "apps/tables.h"
 #include "drivers/edu/edu.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
@@ -105,6 +106,13 @@ struct pci_func *find_edu(const struct machine *m)
 	return NULL;
 }
 
+/* A controller without SR-IOV serves for app=isolate also when it is not named: it is told to Identify and
+ * nothing else, so its medium is not touched. */
+static bool serves_unnamed(const struct machine *m)
+{
+	return isolating(m) && !m->boot->cfg.scratch[0] && !m->pf->cap_sriov;
+}
+
 /* Identify is all that a controller is asked before its serial number is known to be the scratch one. */
 enum sl_err stage_pf(struct machine *m)
 {
@@ -116,10 +124,17 @@ enum sl_err stage_pf(struct machine *m)
 		if (f->class != CLASS_NVME || f->pf || (!f->cap_sriov && !plain))
 			continue;
 		seen++;
-		if (!scratch[0])
+		if (!scratch[0] && (!plain || f->cap_sriov))
 			continue;
 		enum sl_err e = open_pf(m, f);
 		const struct nvme_id *id = &m->nvme.ctrl.id;
+		if (!e && serves_unnamed(m)) {
+			log_line("nvme",
+				 BDF_FMT " \"%s\" serial %s is used for Identify alone: its medium is not "
+					 "touched",
+				 BDF_ARG(f->bdf), id->model, id->serial);
+			return SL_OK;
+		}
 		if (!e && strcmp(id->serial, scratch) == 0) {
 			log_line("nvme",
 				 BDF_FMT " \"%s\" serial %s is the scratch controller; domain %u, %u queue "
@@ -325,6 +340,30 @@ static enum sl_err first_read(struct machine *m, struct vf *vf)
 	return e;
 }
 
+/* Each VF's table, and the PF's, as they are in memory. */
+static enum sl_err check_tables(struct machine *m)
+{
+	enum sl_err e = SL_OK;
+	for (unsigned i = 0; i < m->vfs && !e; i++) {
+		const struct vf *vf = &m->vf[i];
+		const struct table_range want[] = {{&vf->block, DOMAIN_RW}, {&vf->readonly, DOMAIN_R}};
+		e = tables_exact(&m->iommu, vf->fn->bdf, want, ARRAY_LEN(want));
+	}
+	if (!e && m->pf)
+		e = tables_exact(&m->iommu, m->pf->bdf, &(struct table_range){&m->nvme.ctrl.mem, DOMAIN_RW},
+				 1);
+	return e ? e : domains_check(m);
+}
+
+enum sl_err domains_check(struct machine *m)
+{
+	enum sl_err e = SL_OK;
+	PCI_EACH(f, &m->pci)
+		if (!e && m->boot->cfg.iommu && !iommu_domain_of(&m->iommu, f->bdf))
+			e = tables_absent(&m->iommu, f->bdf);
+	return e;
+}
+
 enum sl_err stage_domains(struct machine *m)
 {
 	for (unsigned i = 0; i < m->vfs; i++) {
@@ -337,10 +376,15 @@ enum sl_err stage_domains(struct machine *m)
 			return e;
 		}
 	}
-	if (m->boot->cfg.iommu)
-		log_line("vf",
-			 "%u VFs, each in a domain of its own: the same device addresses, different memory",
-			 m->vfs);
+	if (!m->boot->cfg.iommu)
+		return SL_OK;
+	enum sl_err e = check_tables(m);
+	if (e || !m->vfs)
+		return e;
+	log_line("vf", "%u VFs, each in a domain of its own: the same device addresses, different memory",
+		 m->vfs);
+	log_line("vf", "every table walked from the root: each function that is in use reaches its own "
+		       "memory and nothing else, all others nothing");
 	return SL_OK;
 }
 

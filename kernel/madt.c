@@ -108,6 +108,14 @@ void madt_read(struct span t, struct madt *m)
 	m->damaged |= off != t.n;
 }
 
+bool madt_has(const struct madt *m, uint32_t apic_id)
+{
+	for (unsigned i = 0; i < m->cpus; i++)
+		if (m->cpu[i].apic_id == apic_id)
+			return true;
+	return false;
+}
+
 unsigned madt_enabled(const struct madt *m)
 {
 	unsigned n = 0;

@@ -41,6 +41,9 @@ struct madt {
 /* Reads the whole table, header included, into out. A damaged table gives what stands before the damage. */
 void madt_read(struct span table, struct madt *out);
 
+/* True when some processor, enabled or online capable, has this APIC id. */
+bool madt_has(const struct madt *m, uint32_t apic_id);
+
 /* Enabled processors. */
 unsigned madt_enabled(const struct madt *m);
 

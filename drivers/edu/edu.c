@@ -18,28 +18,35 @@ enum sl_err edu_open(struct edu *edu, volatile void *regs)
 	return (mmio_rd32(edu->regs + EDU_ID) & 0xffff) == 0x00ed ? SL_OK : SL_NOTFOUND;
 }
 
-static enum sl_err wait_idle(const struct edu *edu)
+enum sl_err edu_poll(const struct edu *edu)
 {
-	uint64_t end = now_us() + DEADLINE_US;
-	for (;;) {
-		bool late = now_us() > end;
-		if (!(mmio_rd32(edu->regs + EDU_CMD) & CMD_RUN))
-			return SL_OK;
-		if (late)
-			return SL_TIMEOUT;
-	}
+	bool late = now_us() > edu->deadline;
+	if (!(mmio_rd32(edu->regs + EDU_CMD) & CMD_RUN))
+		return SL_OK;
+	return late ? SL_TIMEOUT : SL_BUSY;
+}
+
+enum sl_err edu_start(struct edu *edu, uint64_t at, uint32_t len, bool to_memory)
+{
+	if (!len || len > EDU_BUFFER) /* QEMU goes on past the buffer's end */
+		return SL_RANGE;
+	if (mmio_rd32(edu->regs + EDU_CMD) & CMD_RUN)
+		return SL_BUSY;
+	mmio_wr64(edu->regs + EDU_SRC, to_memory ? BUFFER_AT : at);
+	mmio_wr64(edu->regs + EDU_DST, to_memory ? at : BUFFER_AT);
+	mmio_wr64(edu->regs + EDU_COUNT, len);
+	edu->deadline = now_us() + DEADLINE_US;
+	mmio_wr32(edu->regs + EDU_CMD, CMD_RUN | (to_memory ? CMD_TO_RAM : 0));
+	return SL_OK;
 }
 
 enum sl_err edu_dma(struct edu *edu, uint64_t at, uint32_t len, bool to_memory)
 {
-	if (!len || len > EDU_BUFFER) /* QEMU goes on past the buffer's end */
-		return SL_RANGE;
-	enum sl_err e = wait_idle(edu);
+	enum sl_err e = edu_start(edu, at, len, to_memory);
 	if (e)
 		return e;
-	mmio_wr64(edu->regs + EDU_SRC, to_memory ? BUFFER_AT : at);
-	mmio_wr64(edu->regs + EDU_DST, to_memory ? at : BUFFER_AT);
-	mmio_wr64(edu->regs + EDU_COUNT, len);
-	mmio_wr32(edu->regs + EDU_CMD, CMD_RUN | (to_memory ? CMD_TO_RAM : 0));
-	return wait_idle(edu);
+	do
+		e = edu_poll(edu);
+	while (e == SL_BUSY);
+	return e;
 }

@@ -12,11 +12,17 @@
 
 struct edu {
 	volatile uint8_t *regs;
+	uint64_t deadline; /* of the copy that runs */
 };
 
 /* regs: BAR0, mapped uncached. SL_NOTFOUND when the identification register is not this device's. */
 enum sl_err edu_open(struct edu *edu, volatile void *regs) MUST_CHECK;
 
-/* Copies len bytes (at most EDU_BUFFER) between device address at and the start of the device's buffer, and
- * waits until it is done: about 100 ms. SL_TIMEOUT after 2 s. A DMA that was refused ends like any other. */
+/* Tells the device to copy len bytes (1 to EDU_BUFFER) between device address at and the start of its buffer,
+ * and comes back at once; it takes about 100 ms. SL_RANGE, SL_BUSY while an earlier copy runs. */
+enum sl_err edu_start(struct edu *edu, uint64_t at, uint32_t len, bool to_memory) MUST_CHECK;
+/* SL_BUSY while it runs, SL_TIMEOUT after 2 s, else SL_OK: also when the DMA was refused. */
+enum sl_err edu_poll(const struct edu *edu) MUST_CHECK;
+
+/* Both in one: starts, and waits until it is over. */
 enum sl_err edu_dma(struct edu *edu, uint64_t at, uint32_t len, bool to_memory) MUST_CHECK;

@@ -136,6 +136,7 @@ static enum sl_err enable(struct nvme_ctrl *c)
 enum sl_err nvme_ctrl_provoke(const struct nvme_io *io, iova_t asq)
 {
 	struct nvme_ctrl c = {.io = *io, .cap = nvme_rd64(io, NVME_CAP)};
+	c.ready_us = ready_us(&c);
 	enum sl_err e = disable(&c);
 	if (e)
 		return e;
@@ -155,6 +156,23 @@ enum sl_err nvme_ctrl_health(const struct nvme_ctrl *c)
 {
 	uint32_t csts = nvme_rd32(&c->io, NVME_CSTS);
 	return csts != ALL_ONES && (csts & (CSTS_RDY | CSTS_CFS)) == CSTS_RDY ? SL_OK : SL_DEVICE;
+}
+
+uint32_t nvme_ctrl_csts(const struct nvme_io *io)
+{
+	return nvme_rd32(io, NVME_CSTS);
+}
+
+uint64_t nvme_ctrl_sum(const struct nvme_io *io)
+{
+	const nvme_reg32_t small[] = {NVME_VS, NVME_CC, NVME_CSTS, NVME_AQA};
+	const nvme_reg64_t large[] = {NVME_CAP, NVME_ASQ, NVME_ACQ};
+	uint64_t sum = 0;
+	for (unsigned i = 0; i < ARRAY_LEN(small); i++)
+		sum = sum * 31 + nvme_rd32(io, small[i]);
+	for (unsigned i = 0; i < ARRAY_LEN(large); i++)
+		sum = sum * 31 + nvme_rd64(io, large[i]);
+	return sum;
 }
 
 /* The result of the one admin command in flight. */
@@ -229,7 +247,18 @@ enum sl_err nvme_identify(struct nvme_ctrl *c, enum nvme_cns cns, uint32_t nsid,
 
 enum sl_err nvme_identify_at(struct nvme_ctrl *c, iova_t to)
 {
-	return nvme_admin_try(c, identify_cmd(NVME_CNS_CTRL, 0, 0, to.v), NULL);
+	struct nvme_sqe cmd = identify_cmd(NVME_CNS_CTRL, 0, 0, to.v);
+	if (!IS_ALIGNED(to.v, PAGE_SIZE)) /* the rest goes to the start of the next page: NVMe §4.1.1 */
+		cmd.prp2 = ALIGN_UP(to.v, PAGE_SIZE);
+	return nvme_admin_try(c, cmd, NULL);
+}
+
+enum sl_err nvme_dword_at(struct nvme_ctrl *c, iova_t to)
+{
+	struct nvme_sqe cmd = {
+		.opc = NVME_GET_LOG, .prp1 = to.v, .cdw10 = NVME_LOG_FIRMWARE, /* NUMD 0: one dword */
+	};
+	return nvme_admin_try(c, cmd, NULL);
 }
 
 /* Identify that controllers of earlier revisions do not know: an error status means that the page is not

@@ -69,6 +69,12 @@ enum sl_err nvme_ctrl_fini(struct nvme_ctrl *c) MUST_CHECK;
  * gone. One register read. */
 enum sl_err nvme_ctrl_health(const struct nvme_ctrl *c) MUST_CHECK;
 
+/* CSTS as it is: bit 0 ready, bit 1 stopped for ever (until a reset). */
+uint32_t nvme_ctrl_csts(const struct nvme_io *io);
+/* A sum of the registers up to ACQ, for seeing whether somebody has written to them. Reading changes nothing.
+ */
+uint64_t nvme_ctrl_sum(const struct nvme_io *io);
+
 /* The largest depth that nvme_ctrl_queue() can give. */
 uint32_t nvme_ctrl_depth(const struct nvme_ctrl *c);
 
@@ -90,8 +96,12 @@ enum sl_err nvme_admin(struct nvme_ctrl *c, const char *what, struct nvme_sqe cm
 enum sl_err nvme_identify(struct nvme_ctrl *c, enum nvme_cns cns, uint32_t nsid, uint16_t cdw10_cntid,
 			  const volatile void **page) MUST_CHECK;
 
-/* Identify Controller into any device address at all: for showing that the IOMMU refuses it. */
+/* Identify Controller into any device address at all, a multiple of 4: for showing that the IOMMU refuses it.
+ */
 enum sl_err nvme_identify_at(struct nvme_ctrl *c, iova_t to) MUST_CHECK;
+/* The same with 4 bytes alone: the first of the Firmware Slot log, of which the upper three are zero. NVMe
+ * §5.16.1.4 */
+enum sl_err nvme_dword_at(struct nvme_ctrl *c, iova_t to) MUST_CHECK;
 
 /* Starts a controller that nobody has opened on an admin queue at any device address, and rings for one
  * command, whose fetch the IOMMU is to refuse: only for showing that. The caller resets the controller

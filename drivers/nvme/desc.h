@@ -175,6 +175,8 @@ _Static_assert(offsetof(struct nvme_id_ctrl, mdts) == 77 && offsetof(struct nvme
 #define ONCS_COPY         BIT(8)
 #define OCFS_FORMAT0      BIT(0)
 
+#define NVME_LOG_FIRMWARE 0x03u
+
 /* Commands Supported and Effects log: NVMe §5.16.1.6. An entry for each opcode. */
 #define NVME_LOG_EFFECTS 0x05u
 struct nvme_effects {

@@ -7,6 +7,7 @@
 
 #define MMIO_BASE  0xffffc00000000000ull
 #define STACK_BASE 0xffffe00000000000ull
+#define MMIO_KNOWN 256u /* mappings that mmio_map() remembers */
 
 uintptr_t phys_map_base = 0xffff800000000000ull;
 
@@ -80,9 +81,24 @@ static volatile void *map_uncached(phys_t phys, uint64_t len, unsigned flags)
 	return (volatile void *)(uintptr_t)(va + off);
 }
 
+/* A function that goes and comes back has the same registers, and gets the same address. */
 volatile void *mmio_map(phys_t phys, uint64_t len)
 {
-	return map_uncached(phys, len, PT_W);
+	static struct {
+		uint64_t phys, len;
+		volatile void *va;
+	} made[MMIO_KNOWN];
+	unsigned i = 0;
+	for (; i < MMIO_KNOWN && made[i].va; i++)
+		if (made[i].phys == phys.v && made[i].len == len)
+			return made[i].va;
+	volatile void *va = map_uncached(phys, len, PT_W);
+	if (i < MMIO_KNOWN && va) {
+		made[i].phys = phys.v;
+		made[i].len = len;
+		made[i].va = va;
+	}
+	return va;
 }
 
 bool paging_in_direct_map(uint64_t phys, uint64_t len)

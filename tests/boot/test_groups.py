@@ -117,6 +117,7 @@ TOPOLOGIES = {
          *port("rp1", "1", "bus=pxb", "disable-acs=on"), *nvme("rp1")],
         ["00:03.0", "40:00.0", "41:00.0", "40:01.0 42:00.0"], r"root port 0000:40:01\.0 has no ACS",
     ),
+    # Its VFs stay off: only those of the scratch controller are switched on. tests/unit/test_pci_groups.c has their groups.
     "igb": (
         [*port("rp0", "3"), *device("igb", "bus=rp0", "romfile="), *port("rp1", "4", "disable-acs=on"),
          *device("igb", "bus=rp1", "romfile=")],

@@ -485,17 +485,17 @@ static uint16_t identify(struct nvme_model *m, const uint8_t *sqe)
 		return s;
 	if (m->spoil)
 		m->spoil(m, sqe[40], page);
-	uint8_t *host = m->reach(m->ctx, get(sqe, 24, 8), sizeof page, true);
-	if (!host)
-		return 0x004;
-	memcpy(host, page, sizeof page);
-	return 0;
+	return prp(m, sqe, 0, page, sizeof page, true) ? 0 : 0x004;
 }
 
-/* Get Log Page, Commands Supported and Effects: NVMe §5.16.1.6 */
+/* Get Log Page, Firmware Slot and Commands Supported and Effects: NVMe §5.16.1.4, §5.16.1.6 */
 static uint16_t get_log(struct nvme_model *m, const uint8_t *sqe)
 {
 	uint8_t page[4096] = {0};
+	if (sqe[40] == 3) {
+		page[0] = 1;
+		return prp(m, sqe, 0, page, 4 * (get(sqe, 42, 2) + 1), true) ? 0 : 0x004;
+	}
 	if (sqe[40] != 5 || !(m->lpa & 2) || get(sqe, 42, 2) != sizeof page / 4 - 1)
 		return 0x109;
 	page[4 * 0x1c] = m->has_virt;

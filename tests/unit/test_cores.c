@@ -68,6 +68,8 @@ static void test_madt(void **state)
 	assert_true(m.cpu[2].apic_id == 6 && m.cpu[2].enabled);
 	assert_int_equal(madt_enabled(&m), 4);
 	assert_int_equal(madt_highest(&m), 300);
+	assert_true(madt_has(&m, 300));
+	assert_false(madt_has(&m, 301) || madt_has(&m, 44));
 	assert_int_equal(m.absent, 3);
 	assert_int_equal(m.twice, 3);
 	assert_int_equal(m.ioapics, 2);

@@ -183,6 +183,22 @@ static void test_ctrl(void **state)
 	assert_int_equal(nvme_identify_at(&c, IOVA(0xdead000)),
 			 SL_OK); /* carried out, with an error status */
 	assert_int_equal(c.status, 0x004);
+	/* Over the end of a page, and 4 bytes alone. */
+	uint8_t *slot = (uint8_t *)c.mem.va + NVME_SLOT;
+	assert_int_equal(nvme_identify_at(&c, IOVA(c.mem.iova.v + NVME_SLOT + PAGE_SIZE - 32)), SL_OK);
+	assert_int_equal(c.status, 0);
+	assert_memory_equal(slot + PAGE_SIZE - 32 + 4, "SN 42 ", 6);
+	assert_memory_equal(slot + PAGE_SIZE - 32 + 24, "Model of a controller", 21);
+	memset(slot, 0xa5, 2 * PAGE_SIZE);
+	assert_int_equal(nvme_dword_at(&c, IOVA(c.mem.iova.v + NVME_SLOT + PAGE_SIZE - 4)), SL_OK);
+	assert_int_equal(c.status, 0);
+	assert_memory_equal(slot + PAGE_SIZE - 5, "\xa5\x01\0\0\0\xa5", 6);
+	assert_int_equal(nvme_ctrl_csts(&c.io), 1);
+	uint64_t sum = nvme_ctrl_sum(&c.io);
+	assert_true(nvme_ctrl_sum(&c.io) == sum);
+	pf_model.asq += PAGE_SIZE;
+	assert_true(nvme_ctrl_sum(&c.io) != sum);
+	pf_model.asq -= PAGE_SIZE;
 	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
 	assert_int_equal(pf_model.admin_commands[0x00], 1);
 	assert_int_equal(pf_model.admin_commands[0x04], 1);

@@ -443,6 +443,26 @@ static void test_vfs(void **state)
 	assert_string_equal(text(), "18 | 20 200 | 28 | 100 | 300 301");
 }
 
+/* VFs as the Intel 82576 has them, far from their PF. Linux 6.12 has the same groups. */
+static void test_vfs_far(void **state)
+{
+	(void)state;
+	struct sriov s;
+	for (unsigned i = 0; i < 2; i++) {
+		struct cm_fn *pf = endpoint(root_port(0x18 + 8 * i, 1 + i, 1 + i, i ? 0 : ALL), 0);
+		cm_ecap(pf, 0x100, 0x0e);
+		cm_sriov(&m, pf, 0x140, 8, 128, 2);
+	}
+	assert_string_equal(scan(), "18 | 20 200 | 100");
+	for (unsigned i = 1; i <= 2; i++)
+		assert_int_equal(sriov_enable(&pci, fn(i << 8), 2, &s), SL_OK);
+	groups_compute(&pci);
+	assert_string_equal(text(), "18 | 20 200 280 282 | 100 | 180 | 182");
+	assert_explained();
+	for (unsigned i = 1; i <= 2; i++)
+		assert_int_equal(sriov_disable(&pci, fn(i << 8)), SL_OK);
+}
+
 /* Functions above 7 belong to the same device as function 0. */
 static void test_ari(void **state)
 {
@@ -691,6 +711,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_aliases, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_alias_room, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_vfs, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_vfs_far, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_ari, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_wide_acs, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_wide_acs_at_end, pci_setup, pci_teardown),
