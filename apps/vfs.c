@@ -332,6 +332,7 @@ static enum sl_err first_read(struct machine *m, struct vf *vf)
 		e = batch_finish(m);
 	MARKER(MARK_FIRST);
 	uint64_t us = now_us();
+	m->first_done = true;
 	if (!e)
 		log_line("vf",
 			 BDF_FMT ": the first completion, %llu.%03llu s after the kernel began, status 0x%x",
@@ -368,7 +369,7 @@ enum sl_err stage_domains(struct machine *m)
 {
 	for (unsigned i = 0; i < m->vfs; i++) {
 		enum sl_err e = open_vf(m, &m->vf[i]);
-		if (!e && !i)
+		if (!e && !m->first_done)
 			e = first_read(m, &m->vf[0]);
 		if (e) {
 			log_fail("vf", "see the lines above; fewer VFs (vfs=) need less",

@@ -145,7 +145,10 @@ enum sl_err iommu_enable(struct iommu *mmu)
 		struct vtd_unit *u = &mmu->unit[i];
 		if (u->unusable)
 			continue;
+		bool remapped = u->ir && u->ir->on;
 		enum sl_err e = vtd_unit_enable(u);
+		if (!e && remapped) /* starting over turned it off */
+			e = vtd_ir_enable(u, u->ir->entries, u->ir->x2apic);
 		if (e)
 			return e;
 		log_unit(mmu, u);

@@ -165,6 +165,7 @@ void vtd_fault_clear(struct vtd_unit *u)
 /* VT-d §11.4.7.3 to §11.4.7.5, then §11.4.7.2: unmasked last; what is pending by then is sent at once. */
 void vtd_fault_event(struct vtd_unit *u, uint8_t vector, uint32_t apic)
 {
+	u->event = true;
 	vtd_wr32(&u->io, VTD_FECTL, vtd_rd32(&u->io, VTD_FECTL) | (uint32_t)FECTL_IM);
 	vtd_wr32(&u->io, VTD_FEDATA, vector);
 	vtd_wr32(&u->io, VTD_FEADDR, 0xfee00000u | (apic & 0xff) << 12);

@@ -24,7 +24,7 @@ void vtd_fault_clear(struct vtd_unit *u);
 
 /* From now on the unit sends vector to the processor with that APIC id when it has recorded something and
  * nothing was pending before; it goes on doing so only after everything pending has been taken (VT-d §7.3).
- * The message is the unit's own and is not remapped. Until vtd_unit_enable(), which masks it. */
+ * The message is the unit's own and is not remapped. */
 void vtd_fault_event(struct vtd_unit *u, uint8_t vector, uint32_t apic);
 
 /* A fault reason in words: legacy mode, scalable mode (VT-d §7.1.3, table 30) and interrupt remapping

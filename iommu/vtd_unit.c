@@ -138,10 +138,11 @@ static enum sl_err invalidate_all(struct vtd_unit *u)
 	return vtd_inv_run(u, d, ARRAY_LEN(d));
 }
 
-/* Records are polled: the interrupt stays masked, what is pending belongs to the time before us. */
+/* No interrupt but ours; what is pending belongs to the time before us. */
 static void start_faults(struct vtd_unit *u)
 {
-	vtd_wr32(&u->io, VTD_FECTL, vtd_rd32(&u->io, VTD_FECTL) | (uint32_t)FECTL_IM);
+	if (!u->event)
+		vtd_wr32(&u->io, VTD_FECTL, vtd_rd32(&u->io, VTD_FECTL) | (uint32_t)FECTL_IM);
 	vtd_fault_clear(u);
 }
 

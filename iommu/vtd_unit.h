@@ -40,6 +40,7 @@ struct vtd_unit {
 	uint32_t *status; /* [0] hardware writes seq here, [1] here for descriptors that do not matter */
 	bool dead;        /* an invalidation was not answered: nothing can be invalidated any more */
 	struct vtd_count count;
+	bool event;        /* faults are reported by our interrupt: vtd_fault_event() */
 	struct vtd_ir *ir; /* interrupt remapping: iommu/vtd_ir.h; NULL: was never on */
 };
 

@@ -146,7 +146,13 @@ static void test_twice(void **state)
 	start(MODEL_CAP, MODEL_ECAP, 1, false);
 	assert_int_equal(iommu_irq_alloc(&mmu, fn, 1, 0x41, 3, &irq), SL_OK);
 	struct iommu_msi msg = iommu_irq_message(&irq, 0);
-	assert_int_equal(iommu_enable(&mmu), SL_OK); /* turns it off */
+	assert_int_equal(iommu_enable(&mmu), SL_OK); /* starts over, and so does remapping */
+	assert_int_equal(m->gsts, 0xc7000000);
+	delivered(fn.rid, msg.addr, msg.data, 0x41, 3);
+	refused(fn.rid, 0xfee00000, 0x41, 0x25, 0);
+	assert_int_equal(iommu_disable(&mmu), SL_OK);
+	assert_int_equal(iommu_enable(&mmu), SL_OK); /* what was turned off stays off */
+	assert_int_equal(m->gsts >> 25 & 1, 0);
 	assert_int_equal(iommu_irq_alloc(&mmu, fn, 1, 0x42, 3, &irq), SL_UNSUPPORTED);
 	assert_int_equal(iommu_irq_enable(&mmu, 1, true), SL_UNSUPPORTED);
 	assert_int_equal(iommu_irq_enable(&mmu, 1, false), SL_OK);
@@ -588,9 +594,9 @@ static void test_event(void **state)
 	assert_int_equal(model_interrupt(m, fn.rid, 0xfee00010, 0, &d), 0x22);
 	assert_int_equal(m->ir.events, 3);
 	iommu_fault_clear(&mmu);
-	assert_int_equal(iommu_enable(&mmu), SL_OK); /* masks it again */
+	assert_int_equal(iommu_enable(&mmu), SL_OK); /* goes on after starting over */
 	model_fault(m, 4, 0x1000, true, 5);
-	assert_int_equal(m->ir.events, 3);
+	assert_int_equal(m->ir.events, 4);
 	end();
 }
 
