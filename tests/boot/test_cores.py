@@ -148,6 +148,27 @@ def test_backtrace_of_all(boot, folder):
         assert re.search(rf"^core {core} \(APIC id {core}\), at work:\n(  at .*\n)*  at timed_lane\+0x\w+", run.text, re.M)
 
 
+@pytest.mark.parametrize("register, value, words", [
+    (16, 0, "exception 14 #PF page fault"),  # rip: a jump to address 0
+    (7, 0xFFFFE00000000000, "exception 8 #DF double fault"),  # rsp: the page below a stack, so that nothing can be pushed
+], ids=["jump", "stack"])
+def test_exception_elsewhere(boot, folder, register, value, words):
+    """An exception on another core than the first, on that core's own exception stacks: the run ends, and core 0 is shown."""
+    path, log = socket_path(folder, "gdb"), folder / "run/serial.log"
+
+    def spoil():
+        assert wait_for(log, "timed: random")
+        gdb = Gdb(path)
+        assert gdb.ask("Hg2") == "OK"
+        assert gdb.ask(f"P{register:x}={value.to_bytes(8, 'little').hex()}") == "OK"
+        assert gdb.ask("D") == "OK"
+
+    run = during(boot, spoil, "vfs=2", "seconds=60", qemu=["-smp", 2, "-gdb", f"unix:{path},server=on,wait=off"])
+    assert run.status == 1 and run.result["stage"] == "crash" and run.results == 1
+    assert words in run.text
+    assert re.search(r"^core 0 \(APIC id 0\), at work:\n(  at .*\n)*  at timed_lane\+0x\w+", run.text, re.M)
+
+
 def test_stuck(boot, folder):
     """A core that is made to stand in a halt with interrupts off: the watchdog shows where each core is, the run goes on
     without it, and ends with a sentence."""
