@@ -98,6 +98,13 @@ def test_more_cores_than_vfs(boot):
     assert sorted(core for core, _ in table(run).values()) == [1, 2], "core 0 is the last to get a VF"
 
 
+def test_more_cores_than_used(boot):
+    run = boot("vfs=1", qemu=["-smp", 66], deadline=240)
+    run.assert_ok(vfs=1)
+    assert run.number("cores") == 64
+    assert "WARN cores: 2 more are not started: 64 is the most that Sluice uses" in run.text
+
+
 @pytest.mark.parametrize("words", [["vfs=1"], ["app=isolate", "vfs=2"]], ids=["demo", "isolate"])
 def test_no_x2apic(boot, words):
     run = boot(*words, qemu=["-cpu", "max,-x2apic", "-smp", 2])
