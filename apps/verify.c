@@ -10,7 +10,7 @@
 #define SPAN       DEPTH_MIN /* chunks that a round works on */
 #define WANT       12000u    /* operations, over all VFs */
 #define ROUNDS_MAX 64u
-#define LIMIT_US   600000000u /* every batch has its own, far shorter limit */
+#define LIMIT_US   180000000u /* every batch has its own, far shorter limit */
 
 enum outcome { DONE, MISCOMPARE, PI_ERROR };
 

@@ -64,6 +64,11 @@ class Gdb:
         return self.answer()
 
 
+def symbol(name):
+    said = subprocess.run(["llvm-nm", str(sluice.ROOT / "build/kernel.elf")], capture_output=True, text=True, check=True).stdout
+    return int(re.search(rf"^(\w+) [Tt] {name}$", said, re.M)[1], 16)
+
+
 def table(run):
     """VF -> (core, operations a second) of the timed phase."""
     rows = re.findall(r"^  (\w{4}:\w\w:\w\w\.\w) +(\d+) +(\d+) +\d+  ", run.text, re.M)
@@ -91,6 +96,13 @@ def test_more_cores_than_vfs(boot):
     run = boot("vfs=2", qemu=["-smp", 4])
     run.assert_ok(vfs=2)
     assert sorted(core for core, _ in table(run).values()) == [1, 2], "core 0 is the last to get a VF"
+
+
+def test_more_cores_than_used(boot):
+    run = boot("vfs=1", qemu=["-smp", 66], deadline=240)
+    run.assert_ok(vfs=1)
+    assert run.number("cores") == 64
+    assert "WARN cores: 2 more are not started: 64 is the most that Sluice uses" in run.text
 
 
 @pytest.mark.parametrize("words", [["vfs=1"], ["app=isolate", "vfs=2"]], ids=["demo", "isolate"])
@@ -143,18 +155,37 @@ def test_backtrace_of_all(boot, folder):
         assert re.search(rf"^core {core} \(APIC id {core}\), at work:\n(  at .*\n)*  at timed_lane\+0x\w+", run.text, re.M)
 
 
+@pytest.mark.parametrize("register, value, words", [
+    (16, 0, "exception 14 #PF page fault"),  # rip: a jump to address 0
+    (7, 0xFFFFE00000000000, "exception 8 #DF double fault"),  # rsp: the page below a stack, so that nothing can be pushed
+], ids=["jump", "stack"])
+def test_exception_elsewhere(boot, folder, register, value, words):
+    """An exception on another core than the first, on that core's own exception stacks: the run ends, and core 0 is shown."""
+    path, log = socket_path(folder, "gdb"), folder / "run/serial.log"
+
+    def spoil():
+        assert wait_for(log, "timed: random")
+        gdb = Gdb(path)
+        assert gdb.ask("Hg2") == "OK"
+        assert gdb.ask(f"P{register:x}={value.to_bytes(8, 'little').hex()}") == "OK"
+        assert gdb.ask("D") == "OK"
+
+    run = during(boot, spoil, "vfs=2", "seconds=60", qemu=["-smp", 2, "-gdb", f"unix:{path},server=on,wait=off"])
+    assert run.status == 1 and run.result["stage"] == "crash" and run.results == 1
+    assert words in run.text
+    assert re.search(r"^core 0 \(APIC id 0\), at work:\n(  at .*\n)*  at timed_lane\+0x\w+", run.text, re.M)
+
+
 def test_stuck(boot, folder):
     """A core that is made to stand in a halt with interrupts off: the watchdog shows where each core is, the run goes on
     without it, and ends with a sentence."""
     path, log = socket_path(folder, "gdb"), folder / "run/serial.log"
-    names = subprocess.run(["llvm-nm", str(sluice.ROOT / "build/kernel.elf")], capture_output=True, text=True, check=True).stdout
-    halt = int(re.search(r"^(\w+) T cpu_halt$", names, re.M)[1], 16)
 
     def hold():
         assert wait_for(log, "timed: random")
         gdb = Gdb(path)
         assert gdb.ask("Hg2") == "OK"
-        assert gdb.ask(f"P10={halt.to_bytes(8, 'little').hex()}") == "OK"  # rip
+        assert gdb.ask(f"P10={symbol('cpu_halt').to_bytes(8, 'little').hex()}") == "OK"  # rip
         assert gdb.ask("D") == "OK"
 
     run = during(boot, hold, "vfs=2", "seconds=12", qemu=["-smp", 2, "-gdb", f"unix:{path},server=on,wait=off"], deadline=150)
@@ -185,6 +216,38 @@ def test_frozen(boot, folder):
     assert "core 1 (APIC id 1), at work: does not answer a non-maskable interrupt" in run.text
     assert "cores: core 1 goes on" in run.text
     assert "FAIL cpu" not in run.text
+
+
+def test_late(boot, folder):
+    """A core that does not come when it is called, and comes later: left alone, and it gets no farther than the page where
+    cores start."""
+    path, log = socket_path(folder, "gdb"), folder / "run/serial.log"
+    rips = []
+
+    def hold():
+        assert wait_for(log, "sluice: loading")
+        gdb = Gdb(path)
+        start = f"{symbol('stage_cores'):x},1"
+        assert gdb.ask(f"Z0,{start}") == "OK"
+        assert gdb.ask("c").startswith("T05")
+        assert gdb.ask(f"z0,{start}") == "OK"
+        gdb.send("vCont;c:1")
+        assert wait_for(log, "does not start")
+        gdb.socket.sendall(b"\x03")
+        gdb.answer()
+        gdb.send("c")
+        time.sleep(1)
+        gdb.socket.sendall(b"\x03")
+        gdb.answer()
+        assert gdb.ask("Hg2") == "OK"
+        rips.append(int.from_bytes(bytes.fromhex(gdb.ask("p10")), "little"))
+        assert gdb.ask("D") == "OK"
+
+    run = during(boot, hold, "vfs=2", "seconds=3", qemu=["-smp", 2, "-gdb", f"unix:{path},server=on,wait=off"])
+    run.assert_ok(vfs=2)
+    assert "WARN cores: the processor with APIC id 1 does not start: hardware did not answer in time" in run.text
+    assert "cores: 1 run (" in run.text and run.number("cores") == 1
+    assert 0x1000 < rips[0] < 0xA0000, f"the late core is at {rips[0]:#x}"
 
 
 def test_stray_interrupts(boot, folder):
