@@ -63,9 +63,9 @@ struct iommu_unit_info {
 enum sl_err iommu_init(struct iommu *mmu, struct span dmar_table, const struct dmar_topo *topo,
 		       const struct iommu_regs *regs) MUST_CHECK;
 
-/* Before iommu_enable() and after iommu_set_groups(): gives each function that an RMRR names a domain in which
- * that memory is mapped one to one; functions of one group share it. Such a function counts as attached. What
- * makes no sense (no such function, no memory) is logged and skipped. */
+/* Before iommu_enable() and after iommu_set_groups(): gives each function that an RMRR names a domain in
+ * which that memory is mapped one to one; functions of one group share it. Such a function counts as
+ * attached. What makes no sense (no such function, no memory) is logged and skipped. */
 enum sl_err iommu_map_rmrrs(struct iommu *mmu) MUST_CHECK;
 
 /* Turns translation on in every usable unit, one line each; called again, it starts over. At the first that
