@@ -154,12 +154,11 @@ static void vf_ring(struct accel *a)
 	a->stats.doorbells = vf->queue.doorbells;
 }
 
-static unsigned vf_poll(struct accel *a, struct accel_done *done, unsigned max)
+static __attribute__((noinline)) unsigned take_some(struct nvme_vf *vf, struct accel_done *done, unsigned max)
 {
-	struct nvme_vf *vf = of(a);
 	struct nvme_queue *q = &vf->queue;
+	struct accel_stats *stats = &vf->accel.stats;
 	unsigned n = 0;
-	a->stats.polls++;
 	/* Dropped completions count against max too, so that a controller can not hold us here. */
 	for (unsigned seen = 0; seen < max; seen++) {
 		enum nvme_took took = nvme_queue_take(q, &done[n].tag, &done[n].status, NULL);
@@ -168,12 +167,21 @@ static unsigned vf_poll(struct accel *a, struct accel_done *done, unsigned max)
 		n += took == NVME_TOOK;
 	}
 	if (!n)
-		a->stats.empty_polls++;
-	a->stats.ops += n;
+		stats->empty_polls++;
+	stats->ops += n;
 	nvme_queue_release(q);
-	a->stats.doorbells = q->doorbells;
-	a->stats.bad = q->bad;
+	stats->doorbells = q->doorbells;
+	stats->bad = q->bad;
 	return n;
+}
+
+static unsigned vf_poll(struct accel *a, struct accel_done *done, unsigned max)
+{
+	a->stats.polls++;
+	if (nvme_queue_ready(&of(a)->queue))
+		return take_some(of(a), done, max);
+	a->stats.empty_polls++;
+	return 0;
 }
 
 static bool is_miscompare(uint16_t status)
