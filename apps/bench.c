@@ -14,13 +14,18 @@ struct row {
 	uint32_t depth; /* requests in flight */
 	uint32_t batch; /* requests a doorbell tells of */
 	uint32_t ops;   /* depth and any number of batches */
+	uint32_t bytes; /* of a request, a multiple of CHUNK; depth of them fit into the buffers */
+	bool strict;    /* each request's buffer is mapped for it, and unmapped when it is through */
 };
 
 static const struct row rows[] = {
-	{.depth = 1, .batch = 1, .ops = 8192},
-	{.depth = 8, .batch = 8, .ops = 8192},
-	{.depth = 32, .batch = 32, .ops = 32768},
-	{.depth = 128, .batch = 128, .ops = 32768},
+	{.depth = 1, .batch = 1, .ops = 8192, .bytes = CHUNK},
+	{.depth = 8, .batch = 8, .ops = 8192, .bytes = CHUNK},
+	{.depth = 32, .batch = 32, .ops = 32768, .bytes = CHUNK},
+	{.depth = 128, .batch = 128, .ops = 32768, .bytes = CHUNK},
+	{.depth = 8, .batch = 8, .ops = 1024, .bytes = 32 * CHUNK},
+	{.depth = 1, .batch = 1, .ops = 2048, .bytes = CHUNK, .strict = true},
+	{.depth = 32, .batch = 32, .ops = 4096, .bytes = CHUNK, .strict = true},
 };
 
 /* One row while it runs; its core's own. */
@@ -29,14 +34,17 @@ struct run {
 	struct random {
 		uint64_t state, factor;
 	} random;
-	uint64_t chunks, blocks;
-	iova_t buffers;
+	uint64_t places; /* where on the medium a request may start, bytes apart */
+	uint64_t blocks, bytes;
+	iova_t buffers; /* what the device is told */
+	struct domain *dom;
+	phys_t memory;         /* behind buffers, with strict set */
 	uint64_t empty, waits; /* polls that found nothing, and how often they began */
 	unsigned errors;
-	uint16_t chunk[BUFFER_SLOTS]; /* what is being read into the tag's buffer */
+	uint16_t place[BUFFER_SLOTS]; /* of what is being read into the tag's buffer */
 };
 
-_Static_assert(TIMED_CHUNKS <= UINT16_MAX, "run.chunk");
+_Static_assert(TIMED_CHUNKS <= UINT16_MAX, "run.place");
 
 static struct run run;
 
@@ -49,12 +57,14 @@ FAST_INLINE uint64_t random_below(struct random *r, uint64_t n)
 	return (uint64_t)((u128)r->state * n >> 64);
 }
 
-/* A random chunk into the tag's buffer. */
-FAST_INLINE void send(struct run *r, struct nvme_vf *vf, struct random *random, uint32_t tag)
+/* Reads from a random place into the tag's buffer. */
+FAST_INLINE void send(struct run *r, struct nvme_vf *vf, struct random *random, uint32_t tag, bool strict)
 {
-	uint64_t chunk = random_below(random, r->chunks);
-	r->chunk[tag] = (uint16_t)chunk;
-	if (UNLIKELY(nvme_vf_put(vf, &r->plan, tag, chunk * r->blocks, IOVA(r->buffers.v + tag * CHUNK))))
+	uint64_t place = random_below(random, r->places), at = tag * r->bytes;
+	r->place[tag] = (uint16_t)place;
+	if (strict && domain_map(r->dom, IOVA(r->buffers.v + at), PHYS(r->memory.v + at), r->bytes, DOMAIN_W))
+		r->errors++;
+	if (UNLIKELY(nvme_vf_put(vf, &r->plan, tag, place * r->blocks, IOVA(r->buffers.v + at))))
 		r->errors++;
 }
 
@@ -72,7 +82,8 @@ static __attribute__((noinline)) bool wait(struct run *r, const struct nvme_queu
 }
 
 /* Takes n completions (1 or more) and, with again set, sends another request with the tag of each. */
-FAST_INLINE bool turn(struct run *r, struct nvme_vf *vf, struct random *random, uint32_t n, bool again)
+FAST_INLINE bool turn(struct run *r, struct nvme_vf *vf, struct random *random, uint32_t n, bool again,
+		      bool strict)
 {
 	do {
 		uint32_t tag;
@@ -89,78 +100,147 @@ FAST_INLINE bool turn(struct run *r, struct nvme_vf *vf, struct random *random, 
 		}
 		if (UNLIKELY(status))
 			r->errors++;
+		if (strict && domain_unmap(r->dom, IOVA(r->buffers.v + tag * r->bytes), r->bytes))
+			r->errors++;
 		if (again)
-			send(r, vf, random, tag);
+			send(r, vf, random, tag, strict);
 	} while (--n);
 	return true;
 }
 
 /* Keeps row->depth in flight until ops requests are through. False when the device fell silent. */
-static bool loop(struct run *r, struct nvme_vf *vf, const struct row *row, uint32_t ops)
+FAST_INLINE bool loop(struct run *r, struct nvme_vf *vf, const struct row *row, uint32_t ops, bool strict)
 {
 	struct nvme_queue *q = &vf->queue;
 	struct random random = r->random;
 	for (uint32_t tag = 0; tag < row->depth; tag++)
-		send(r, vf, &random, tag);
+		send(r, vf, &random, tag, strict);
 	nvme_queue_ring(q);
 	for (uint32_t left = ops - row->depth; left; left -= row->batch) {
-		if (!turn(r, vf, &random, row->batch, true))
+		if (!turn(r, vf, &random, row->batch, true, strict))
 			return false;
 		nvme_queue_ring(q);
 		nvme_queue_release(q);
 	}
-	bool done = turn(r, vf, &random, row->depth, false);
+	bool done = turn(r, vf, &random, row->depth, false, strict);
 	nvme_queue_release(q);
 	return done;
 }
 
-/* A medium without memory (QEMU's null-co) reads as zeros, whatever was written. */
-static bool buffer_right(const struct vf *vf, uint32_t tag, uint32_t chunk)
+static bool loop_plain(struct run *r, struct nvme_vf *vf, const struct row *row, uint32_t ops)
 {
-	const uint8_t *p = vf_buffer(vf, tag);
-	return pattern_check(p, CHUNK, timed_seed(vf, chunk)) || pattern_is_zero(p, CHUNK);
+	return loop(r, vf, row, ops, false);
 }
 
-static enum sl_err run_row(struct vf *vf, const struct row *row)
+static bool loop_strict(struct run *r, struct nvme_vf *vf, const struct row *row, uint32_t ops)
+{
+	return loop(r, vf, row, ops, true);
+}
+
+static uint64_t iommu_waits(const struct machine *m)
+{
+	struct iommu_unit_info u;
+	uint64_t n = 0;
+	for (unsigned i = 0; i < m->iommu.unit_count; i++) {
+		iommu_unit_info(&m->iommu, i, &u);
+		n += u.waits;
+	}
+	return n;
+}
+
+/* A medium without memory (QEMU's null-co) reads as zeros, whatever was written; any other has what
+ * timed_prepare() wrote. */
+static bool medium_keeps;
+
+static bool chunk_right(const struct vf *vf, const uint8_t *p, uint64_t chunk)
+{
+	return medium_keeps ? pattern_check(p, CHUNK, timed_seed(vf, chunk)) : pattern_is_zero(p, CHUNK);
+}
+
+static enum sl_err look_at_medium(struct machine *m, struct vf *vf)
+{
+	vf->batch.n = 1;
+	vf->batch.req[0] = vf_request(vf, vf->data, ACCEL_READ, 0, 0);
+	pattern_fill(vf_buffer(vf, 0), CHUNK, ~timed_seed(vf, 0));
+	enum sl_err e = batch_start(vf);
+	if (!e)
+		e = batch_finish(m);
+	if (e)
+		return e;
+	medium_keeps = !pattern_is_zero(vf_buffer(vf, 0), CHUNK);
+	return chunk_right(vf, vf_buffer(vf, 0), 0) ? SL_OK : SL_VERIFY;
+}
+
+/* What the tag's request brought. */
+static bool buffer_right(const struct run *r, const struct vf *vf, uint32_t tag)
+{
+	uint64_t chunks = r->bytes / CHUNK;
+	for (uint64_t i = 0; i < chunks; i++) {
+		const uint8_t *p = (const uint8_t *)vf->buffers.va + tag * r->bytes + i * CHUNK;
+		if (!chunk_right(vf, p, r->place[tag] * chunks + i))
+			return false;
+	}
+	return true;
+}
+
+static enum sl_err run_row(struct machine *m, struct vf *vf, const struct row *row)
 {
 	struct run *r = &run;
 	struct nvme_queue *q = &vf->nvme.queue;
 	uint64_t room = store_chunks(vf->data);
 	struct accel_req like = vf_request(vf, vf->data, ACCEL_READ, 0, 0);
+	like.blocks = (uint16_t)(row->bytes / vf->data->block);
 	*r = (struct run){.random = {pattern_seed(row->depth, 1, 1), 6364136223846793005u},
-			  .chunks = room < TIMED_CHUNKS ? room : TIMED_CHUNKS,
+			  .places = (room < TIMED_CHUNKS ? room : TIMED_CHUNKS) * CHUNK / row->bytes,
 			  .blocks = like.blocks,
-			  .buffers = vf->buffers.iova};
+			  .bytes = row->bytes,
+			  .buffers = row->strict ? window_at(m, WINDOW_HOLE) : vf->buffers.iova,
+			  .dom = vf->dom,
+			  .memory = vf->buffers.phys};
+	bool (*run_loop)(struct run * r, struct nvme_vf * vf, const struct row *row, uint32_t ops) =
+		row->strict ? loop_strict : loop_plain;
 	enum sl_err e = nvme_vf_plan(&vf->nvme, &like, &r->plan);
 	if (e)
 		return e;
-	bool done = loop(r, &vf->nvme, row, row->depth); /* once before: code and tables have been used */
+	bool done = run_loop(r, &vf->nvme, row, row->depth); /* once before: code and tables have been used */
 	for (uint32_t tag = 0; tag < row->depth; tag++)
-		pattern_fill(vf_buffer(vf, tag), CHUNK, ~timed_seed(vf, 0));
-	uint64_t start = now_us(), doorbells = q->doorbells;
+		pattern_fill((uint8_t *)vf->buffers.va + tag * r->bytes, r->bytes, ~timed_seed(vf, 0));
+	uint64_t start = now_us(), doorbells = q->doorbells, waits = iommu_waits(m);
 	r->empty = r->waits = 0;
 	MARKER(MARK_BEGIN);
-	done = done && loop(r, &vf->nvme, row, row->ops);
+	done = done && run_loop(r, &vf->nvme, row, row->ops);
 	MARKER(MARK_END);
 	uint64_t us = now_us() - start;
 	if (!done || r->errors || q->bad)
 		return SL_DEVICE;
 	for (uint32_t tag = 0; tag < row->depth; tag++)
-		if (!buffer_right(vf, tag, r->chunk[tag]))
+		if (!buffer_right(r, vf, tag))
 			return SL_VERIFY;
-	log_text("BENCH depth=%u batch=%u ops=%u us=%llu doorbells=%llu empty=%llu waits=%llu\n", row->depth,
-		 row->batch, row->ops, (ull)us, (ull)(q->doorbells - doorbells), (ull)r->empty,
-		 (ull)r->waits);
+	log_text("BENCH strict=%u bytes=%u depth=%u batch=%u ops=%u us=%llu doorbells=%llu empty=%llu "
+		 "waits=%llu "
+		 "iommu_waits=%llu\n",
+		 row->strict, row->bytes, row->depth, row->batch, row->ops, (ull)us,
+		 (ull)(q->doorbells - doorbells), (ull)r->empty, (ull)r->waits,
+		 (ull)(iommu_waits(m) - waits));
 	return SL_OK;
+}
+
+/* What the row needs, this VF has. */
+static bool possible(const struct vf *vf, const struct row *row)
+{
+	return row->depth <= vf->accel->depth && row->bytes <= (uint64_t)vf->data->most * vf->data->block &&
+	       row->bytes <= store_chunks(vf->data) * CHUNK && (vf->dom || !row->strict);
 }
 
 enum sl_err stage_bench(struct machine *m)
 {
 	struct vf *vf = &m->vf[0];
 	enum sl_err e = timed_prepare(m);
+	if (!e)
+		e = look_at_medium(m, vf);
 	for (unsigned i = 0; i < ARRAY_LEN(rows) && !e; i++)
-		if (rows[i].depth <= vf->accel->depth)
-			e = run_row(vf, &rows[i]);
+		if (possible(vf, &rows[i]))
+			e = run_row(m, vf, &rows[i]);
 	if (e)
 		log_fail("bench", "run again; if it stays, the device fails under load",
 			 "reads under load went wrong: %s", sl_err_text(e));
