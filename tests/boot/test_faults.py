@@ -41,6 +41,13 @@ def test_only_vf_floods(boot):
     assert lines_with(run, r"flood: cut off after .*the other VFs \(0\) work on")
 
 
+def test_edu_that_misses_its_page(boot):
+    """With its default mask edu wraps addresses. Finding that out is refused, and is nobody's fault."""
+    run = boot("app=isolate", "vfs=1", qemu=["-device", "edu"])
+    assert run.status == 0, run.summary()
+    assert "edu does not reach its own page" in run.text and run.result["faults"] == "0"
+
+
 def test_none_in_the_demo(boot):
     run = boot()
     run.assert_ok()
