@@ -87,7 +87,7 @@ struct machine {
 	struct nvme_pf nvme;
 	unsigned vfs;
 	struct vf vf[VFS_MAX];
-	bool first_done; /* some VF has completed a request in this run */
+	bool first_done;         /* some VF has completed a request in this run */
 	bool irqs_remapped;      /* functions may be given interrupts */
 	struct iommu_irq pf_irq; /* stage irqs */
 	uint64_t strays_made;    /* stage irqs: interrupts without a handler, on purpose */
