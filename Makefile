@@ -3,6 +3,7 @@
 # make test       everything; installs what is missing  make boot-test  boot tests in QEMU (pytest)
 # make fuzz       short fuzzing run                     make lint       format, clang-tidy, include directions
 # make coverage   branches that the host tests reach    make bench-iommu  cost of map and unmap, in instructions
+# make bench-insn instructions and MMIO accesses of each operation
 B    ?= build
 CC   := clang
 HOSTCC ?= gcc
@@ -41,7 +42,7 @@ HOBJ := $(HOST:%=$B/host/%.o) $(MODEL:%=$B/host/%.o)
 TBIN := $(UNIT:tests/unit/%.c=$B/host/%)
 
 all: $B/BOOTX64.EFI sizes
-.PHONY: coverage bench-iommu all sizes image run test check boot-test fuzz lint clean setup
+.PHONY: coverage bench-iommu bench-insn all sizes image run test check boot-test fuzz lint clean setup
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -163,6 +164,14 @@ run:
 
 bench-iommu: all
 	$(Q)tools/bench-iommu
+
+# A plugin for QEMU that counts instructions; it needs nothing of QEMU to be built.
+$B/insncount.so: tools/insncount/insncount.c tools/insncount/qemu_api.h Makefile
+	$(call say,PLUGIN,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(WARN) -std=gnu11 -O2 -fPIC -shared -fvisibility=hidden -o $@ $<
+
+bench-insn: all $B/insncount.so
+	$(Q)tools/bench-insn
 
 setup:
 	$(Q)tools/setup.sh run

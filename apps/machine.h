@@ -14,10 +14,10 @@
 
 #define VFS_MAX 64
 
-/* The window that every domain sees, at one and the same device address: queues, buffers, a page that the
- * device may only read, and then nothing. */
+/* The window that every domain sees, at one and the same device address: a block of 2 MiB with queues and
+ * buffers, mapped by one page, a page that the device may only read, and then nothing. */
 #define WINDOW_QUEUES   0ull
-#define WINDOW_BUFFERS  PAGE_2M
+#define WINDOW_BUFFERS  (PAGE_2M / 4)
 #define WINDOW_READONLY (2 * PAGE_2M)
 #define WINDOW_HOLE     (3 * PAGE_2M)
 #define WINDOW_SIZE     (4 * PAGE_2M)
@@ -28,7 +28,8 @@
 #define BUFFER_TARGET (BUFFER_SLOTS * PAGE_SIZE)
 #define BUFFER_META   ((BUFFER_SLOTS + 1) * PAGE_SIZE)
 #define META_SLOT     64u
-_Static_assert(BUFFER_META + BUFFER_SLOTS * META_SLOT <= PAGE_2M, "buffer layout");
+_Static_assert(WINDOW_BUFFERS + BUFFER_META + BUFFER_SLOTS * META_SLOT <= PAGE_2M, "buffer layout");
+_Static_assert(NVME_MEM_SIZE(1) <= WINDOW_BUFFERS - WINDOW_QUEUES, "queues");
 
 #define CHUNK     PAGE_SIZE /* what one request moves */
 #define DEPTH_MIN 32u       /* requests in flight that stage_verify needs */
@@ -51,7 +52,8 @@ struct vf {
 	bool attached, online;
 	uint16_t cntlid;
 	uint32_t private_ns; /* namespace that was attached for it; 0: none */
-	struct dma_buf buffers, readonly;
+	struct dma_buf block, readonly;
+	struct dma_buf queues, buffers; /* parts of block */
 	struct batch batch;
 	struct hist latency; /* timed phase, TSC ticks */
 	uint64_t ops;
@@ -89,6 +91,7 @@ enum sl_err stage_verify(struct machine *m) MUST_CHECK;  /* every result against
 enum sl_err stage_timed(struct machine *m) MUST_CHECK;   /* speed */
 enum sl_err stage_isolate(struct machine *m) MUST_CHECK; /* every attack by everyone */
 enum sl_err stage_mapcost(struct machine *m) MUST_CHECK; /* what map and unmap cost */
+enum sl_err stage_bench(struct machine *m) MUST_CHECK;   /* rows of a workload, to be counted and timed */
 enum sl_err stage_refuse(struct machine *m) MUST_CHECK;  /* DMA that must not happen */
 
 /* Places of the window on this machine. */

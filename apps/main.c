@@ -7,7 +7,9 @@
 #include "kernel/start.h"
 #include "kernel/str.h"
 
-enum { DEMO = 1, ISOLATE = 2, MAPCOST = 4, VFS = DEMO | ISOLATE, ALL = VFS | MAPCOST }; /* app= */
+/* app= */
+enum { DEMO = 1, ISOLATE = 2, MAPCOST = 4, BENCH = 8 };
+enum { VFS = DEMO | ISOLATE | BENCH, ALL = VFS | MAPCOST };
 
 static const struct stage {
 	const char *name;
@@ -29,13 +31,17 @@ static const struct stage {
 	{"refuse", DEMO, stage_refuse, NULL},
 	{"isolate", ISOLATE, stage_isolate, NULL},
 	{"mapcost", MAPCOST, stage_mapcost, NULL},
+	{"bench", BENCH, stage_bench, NULL},
 };
 
 static struct machine machine;
 
 static unsigned app_named(const char *name)
 {
-	return strcmp(name, "isolate") == 0 ? ISOLATE : strcmp(name, "mapcost") == 0 ? MAPCOST : DEMO;
+	return strcmp(name, "isolate") == 0   ? ISOLATE
+	       : strcmp(name, "mapcost") == 0 ? MAPCOST
+	       : strcmp(name, "bench") == 0   ? BENCH
+					      : DEMO;
 }
 
 /* Called by kernel/start_hw.c with memory, exceptions and the console working. */

@@ -5,6 +5,8 @@
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
+#include "kernel/time.h"
+#include "kernel/x86/marker.h"
 #include "kernel/x86/paging.h"
 
 #define CLASS_NVME 0x010802
@@ -264,7 +266,7 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	fmt_print(vf->name, sizeof vf->name, "VF %u", vf->index);
 	enum sl_err e = make_domain(m, vf->name, &vf->dom);
 	if (!e)
-		e = dma_get(vf->dom, window_at(m, WINDOW_BUFFERS), PAGE_2M, DOMAIN_RW, &vf->buffers);
+		e = dma_get(vf->dom, window_at(m, WINDOW_QUEUES), PAGE_2M, DOMAIN_RW, &vf->block);
 	if (!e)
 		e = dma_get(vf->dom, window_at(m, WINDOW_READONLY), PAGE_SIZE, DOMAIN_R, &vf->readonly);
 	if (!e)
@@ -276,10 +278,11 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	if (e)
 		return e;
 	vf->attached = true;
+	vf->queues = dma_part(&vf->block, WINDOW_QUEUES, WINDOW_BUFFERS);
+	vf->buffers = dma_part(&vf->block, WINDOW_BUFFERS, PAGE_2M - WINDOW_BUFFERS);
 	const struct nvme_vf_cfg cfg = {.io = nvme_io_mmio(regs, vf->fn->bar[0].size),
 					.fn = vf->fn->bdf,
-					.dom = vf->dom,
-					.iova = window_at(m, WINDOW_QUEUES),
+					.mem = &vf->queues,
 					.depth = m->boot->cfg.qd < DEPTH_MIN ? DEPTH_MIN : m->boot->cfg.qd,
 					.share = vf->index,
 					.shares = m->vfs};
@@ -298,10 +301,30 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	return e;
 }
 
+/* One read: how long it takes from the hand-over to the first completion on a VF. */
+static enum sl_err first_read(struct machine *m, struct vf *vf)
+{
+	vf->batch.n = 1;
+	vf->batch.req[0] = vf_request(vf, vf->data, ACCEL_READ, 0, 0);
+	enum sl_err e = batch_start(vf);
+	if (!e)
+		e = batch_finish(m);
+	MARKER(MARK_FIRST);
+	uint64_t us = now_us();
+	if (!e)
+		log_line("vf",
+			 BDF_FMT ": the first completion, %llu.%03llu s after the kernel began, status 0x%x",
+			 BDF_ARG(vf->fn->bdf), (ull)(us / 1000000), (ull)(us % 1000000 / 1000),
+			 vf->batch.status[0]);
+	return e;
+}
+
 enum sl_err stage_domains(struct machine *m)
 {
 	for (unsigned i = 0; i < m->vfs; i++) {
 		enum sl_err e = open_vf(m, &m->vf[i]);
+		if (!e && !i)
+			e = first_read(m, &m->vf[0]);
 		if (e) {
 			log_fail("vf", "see the lines above; fewer VFs (vfs=) need less",
 				 "VF %u could not be brought up: %s", i, sl_err_text(e));
@@ -326,7 +349,7 @@ static void close_vf(struct machine *m, struct vf *vf)
 		e = SL_DEVICE;
 	if (vf->online && nvme_pf_vf_offline(&m->nvme, vf->index) && !e)
 		e = SL_DEVICE;
-	if ((dma_put(&vf->buffers) || dma_put(&vf->readonly)) && !e)
+	if ((dma_put(&vf->block) || dma_put(&vf->readonly)) && !e)
 		e = SL_BUSY;
 	drop_domain(&vf->dom);
 	vf->accel = NULL;

@@ -18,6 +18,13 @@ struct dma_buf {
 enum sl_err dma_get(struct domain *dom, iova_t iova, uint64_t len, unsigned perm,
 		    struct dma_buf *out) MUST_CHECK;
 
+/* A part of a buffer, which stays what has to be put: off and len lie inside of it. */
+static inline struct dma_buf dma_part(const struct dma_buf *b, uint64_t off, uint64_t len)
+{
+	return (struct dma_buf){(uint8_t *)b->va + off, IOVA(b->iova.v + off), PHYS(b->phys.v + off), len,
+				b->dom};
+}
+
 /* Unmap, invalidate, wait, and only then free. When the unmap fails the memory is leaked on purpose and the
  * error returned. */
 enum sl_err dma_put(struct dma_buf *buf) MUST_CHECK;

@@ -3,6 +3,7 @@
 #include "kernel/log.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
+#include "kernel/x86/marker.h"
 
 #define ADMIN_US      10000000u /* longest wait for an admin command */
 #define ADMIN_DEPTH   1u
@@ -23,7 +24,7 @@ static enum sl_err lost(struct nvme_ctrl *c, enum sl_err e, const char *what)
 
 /* Waits for CSTS.RDY to be as told. A fatal status ends the wait for 1; for 0 it may stay until the reset is
  * through. */
-static enum sl_err wait_ready(struct nvme_ctrl *c, bool ready)
+static enum sl_err poll_ready(struct nvme_ctrl *c, bool ready)
 {
 	uint64_t end = now_us() + c->ready_us;
 	for (;;) {
@@ -39,6 +40,14 @@ static enum sl_err wait_ready(struct nvme_ctrl *c, bool ready)
 			return lost(c, SL_TIMEOUT, ready ? "does not get ready" : "does not stop");
 		__builtin_ia32_pause();
 	}
+}
+
+static enum sl_err wait_ready(struct nvme_ctrl *c, bool ready)
+{
+	MARKER(MARK_WAIT);
+	enum sl_err e = poll_ready(c, ready);
+	MARKER(MARK_GO_ON);
+	return e;
 }
 
 /* Longest wait that the controller asks for: NVMe §3.1.3.1 TO, and CRTO where there is one. */
@@ -148,21 +157,16 @@ enum sl_err nvme_ctrl_health(const struct nvme_ctrl *c)
 	return csts != ALL_ONES && (csts & (CSTS_RDY | CSTS_CFS)) == CSTS_RDY ? SL_OK : SL_DEVICE;
 }
 
-enum sl_err nvme_admin_try(struct nvme_ctrl *c, struct nvme_sqe cmd, uint32_t *dw0)
+/* The result of the one admin command in flight. */
+static enum sl_err wait_admin(struct nvme_ctrl *c, uint32_t *got)
 {
-	if (c->dead)
-		return SL_DEVICE;
 	struct nvme_queue *q = &c->admin;
-	uint32_t cid, got;
-	cmd.cid = 0;
-	*nvme_queue_slot(q) = cmd;
-	nvme_queue_push(q, cmd.cid);
-	nvme_queue_ring(q);
+	uint32_t cid;
 	uint64_t end = now_us() + ADMIN_US;
 	for (unsigned polls = 1;; polls++) {
 		bool late = now_us() > end;
-		if (nvme_queue_take(q, &cid, &c->status, &got) == NVME_TOOK)
-			break;
+		if (nvme_queue_take(q, &cid, &c->status, got) == NVME_TOOK)
+			return SL_OK;
 		if (polls % ADMIN_LOOK == 0 && nvme_ctrl_health(c))
 			return lost(c, SL_DEVICE, "stopped during an admin command");
 		/* The command may still be carried out, so its data page can not be used again. */
@@ -170,6 +174,23 @@ enum sl_err nvme_admin_try(struct nvme_ctrl *c, struct nvme_sqe cmd, uint32_t *d
 			return lost(c, SL_TIMEOUT, "admin command does not complete");
 		__builtin_ia32_pause();
 	}
+}
+
+enum sl_err nvme_admin_try(struct nvme_ctrl *c, struct nvme_sqe cmd, uint32_t *dw0)
+{
+	if (c->dead)
+		return SL_DEVICE;
+	struct nvme_queue *q = &c->admin;
+	uint32_t got;
+	cmd.cid = 0;
+	*nvme_queue_slot(q) = cmd;
+	nvme_queue_push(q, cmd.cid);
+	nvme_queue_ring(q);
+	MARKER(MARK_WAIT);
+	enum sl_err e = wait_admin(c, &got);
+	MARKER(MARK_GO_ON);
+	if (e)
+		return e;
 	nvme_queue_release(q);
 	if (dw0)
 		*dw0 = got;
@@ -274,6 +295,7 @@ static enum sl_err ask_queues(struct nvme_ctrl *c)
 	return SL_NOSPACE;
 }
 
+/* With memory lent already, dom and iova mean nothing. */
 static enum sl_err start(struct nvme_ctrl *c, struct domain *dom, iova_t iova)
 {
 	enum sl_err e = read_caps(c);
@@ -282,7 +304,8 @@ static enum sl_err start(struct nvme_ctrl *c, struct domain *dom, iova_t iova)
 	e = disable(c);
 	if (e)
 		return e;
-	e = dma_get(dom, iova, c->io_queues ? PAGE_2M : NVME_MEM_ADMIN, DOMAIN_RW, &c->mem);
+	if (!c->mem_lent)
+		e = dma_get(dom, iova, c->io_queues ? PAGE_2M : NVME_MEM_ADMIN, DOMAIN_RW, &c->mem);
 	if (e) {
 		log_fail("nvme", "give the machine more memory", BDF_FMT ": no queue memory at 0x%llx: %s",
 			 BDF_ARG(c->fn), (ull)iova.v, sl_err_text(e));
@@ -295,12 +318,11 @@ static enum sl_err start(struct nvme_ctrl *c, struct domain *dom, iova_t iova)
 	return e ? e : ask_queues(c);
 }
 
-enum sl_err nvme_ctrl_init(struct nvme_ctrl *c, const struct nvme_io *io, bdf_t fn, struct domain *dom,
-			   iova_t iova, unsigned io_queues)
+static enum sl_err init(struct nvme_ctrl *c, const struct nvme_io *io, bdf_t fn, struct domain *dom,
+			iova_t iova, unsigned io_queues)
 {
 	if (io_queues > NVME_IO_QUEUES)
 		return SL_RANGE;
-	memset(c, 0, sizeof *c);
 	c->io = *io;
 	c->fn = fn;
 	c->io_queues = io_queues;
@@ -309,6 +331,24 @@ enum sl_err nvme_ctrl_init(struct nvme_ctrl *c, const struct nvme_io *io, bdf_t 
 		return SL_OK;
 	enum sl_err left = nvme_ctrl_fini(c);
 	return left ? left : e;
+}
+
+enum sl_err nvme_ctrl_init(struct nvme_ctrl *c, const struct nvme_io *io, bdf_t fn, struct domain *dom,
+			   iova_t iova, unsigned io_queues)
+{
+	memset(c, 0, sizeof *c);
+	return init(c, io, fn, dom, iova, io_queues);
+}
+
+enum sl_err nvme_ctrl_init_in(struct nvme_ctrl *c, const struct nvme_io *io, bdf_t fn,
+			      const struct dma_buf *mem, unsigned io_queues)
+{
+	memset(c, 0, sizeof *c);
+	if (mem->len < NVME_MEM_SIZE(io_queues) || !IS_ALIGNED(mem->phys.v, PAGE_SIZE))
+		return SL_RANGE;
+	c->mem = *mem;
+	c->mem_lent = true;
+	return init(c, io, fn, mem->dom, mem->iova, io_queues);
 }
 
 static void delete_queue(struct nvme_ctrl *c, enum nvme_admin_opc opc, unsigned qid)
@@ -335,7 +375,10 @@ enum sl_err nvme_ctrl_fini(struct nvme_ctrl *c)
 		log_warn("nvme", BDF_FMT ": not stopped; its queue memory is taken away all the same",
 			 BDF_ARG(c->fn));
 	c->dead = true;
-	return dma_put(&c->mem);
+	if (!c->mem_lent)
+		return dma_put(&c->mem);
+	c->mem = (struct dma_buf){0};
+	return SL_OK;
 }
 
 static uint32_t pow2_at_least(uint32_t n)

@@ -12,17 +12,18 @@
 
 /* All memory of a controller, one block: slot 0 is the admin pair and the page that Identify fills, slot n is
  * I/O queue pair n. */
-#define NVME_SLOT      0x20000u
-#define NVME_MEM_ASQ   0x0000u
-#define NVME_MEM_ACQ   0x1000u
-#define NVME_MEM_DATA  0x2000u
-#define NVME_MEM_ADMIN 0x3000u /* end of slot 0 */
-#define NVME_SLOT_SQ   0x00000u
-#define NVME_SLOT_CQ   0x10000u
-#define NVME_SLOT_COPY 0x18000u /* a struct nvme_copy_range for each command id */
-#define NVME_IO_QUEUES ((unsigned)(PAGE_2M / NVME_SLOT) - 1)
-#define NVME_SQ_MAX    1024u
-#define NVME_CQ_MAX    2048u
+#define NVME_SLOT                0x20000u
+#define NVME_MEM_ASQ             0x0000u
+#define NVME_MEM_ACQ             0x1000u
+#define NVME_MEM_DATA            0x2000u
+#define NVME_MEM_ADMIN           0x3000u /* end of slot 0 */
+#define NVME_SLOT_SQ             0x00000u
+#define NVME_SLOT_CQ             0x10000u
+#define NVME_SLOT_COPY           0x18000u /* a struct nvme_copy_range for each command id */
+#define NVME_IO_QUEUES           ((unsigned)(PAGE_2M / NVME_SLOT) - 1)
+#define NVME_MEM_SIZE(io_queues) ((1 + (uint64_t)(io_queues)) * NVME_SLOT)
+#define NVME_SQ_MAX              1024u
+#define NVME_CQ_MAX              2048u
 _Static_assert(NVME_SQ_MAX * sizeof(struct nvme_sqe) <= NVME_SLOT_CQ - NVME_SLOT_SQ, "slot layout");
 _Static_assert(NVME_CQ_MAX * sizeof(struct nvme_cqe) <= NVME_SLOT_COPY - NVME_SLOT_CQ, "slot layout");
 _Static_assert((NVME_DEPTH_MAX + 1) * sizeof(struct nvme_copy_range) <= NVME_SLOT - NVME_SLOT_COPY,
@@ -32,6 +33,7 @@ struct nvme_ctrl {
 	struct nvme_io io;
 	bdf_t fn;
 	struct dma_buf mem;
+	bool mem_lent; /* it stays the caller's */
 	uint64_t cap;
 	uint32_t vs;
 	uint64_t ready_us; /* longest wait for CSTS.RDY */
@@ -51,6 +53,12 @@ struct nvme_ctrl {
  * queues. NVMe §3.5.1 */
 enum sl_err nvme_ctrl_init(struct nvme_ctrl *c, const struct nvme_io *io, bdf_t fn, struct domain *dom,
 			   iova_t iova, unsigned io_queues) MUST_CHECK;
+
+/* The same in memory of the caller's that the controller reaches for reading and writing, NVME_MEM_SIZE()
+ * bytes or more from a multiple of 4 KiB on, zeroed, inside of one 2 MiB page. It stays the caller's and may
+ * go when nvme_ctrl_fini() has returned and the function is detached. */
+enum sl_err nvme_ctrl_init_in(struct nvme_ctrl *c, const struct nvme_io *io, bdf_t fn,
+			      const struct dma_buf *mem, unsigned io_queues) MUST_CHECK;
 
 /* Deletes the queue pairs, disables the controller and gives the memory back; also after a fatal status or a
  * failed init. When the IOMMU does not let go of the memory it is leaked and the error returned. Disabling a

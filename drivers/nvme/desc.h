@@ -42,11 +42,21 @@ enum nvme_cns {
 
 /* Submission queue entry: NVMe §3.3.3.1 */
 struct nvme_sqe {
-	uint8_t opc;
-	uint8_t flags; /* FUSE, PSDT: 0, PRPs */
-	uint16_t cid;
-	uint32_t nsid;
-	uint32_t cdw2, cdw3;
+	union {
+		struct {
+			uint8_t opc;
+			uint8_t flags; /* FUSE, PSDT: 0, PRPs */
+			uint16_t cid;
+			uint32_t nsid;
+		};
+		uint64_t cdw0_1;
+	};
+	union {
+		struct {
+			uint32_t cdw2, cdw3;
+		};
+		uint64_t cdw2_3;
+	};
 	uint64_t mptr;
 	uint64_t prp1, prp2;
 	union {
@@ -55,9 +65,21 @@ struct nvme_sqe {
 		};
 		uint64_t slba;
 	};
-	uint32_t cdw12, cdw13, cdw14, cdw15;
+	union {
+		struct {
+			uint32_t cdw12, cdw13;
+		};
+		uint64_t cdw12_13;
+	};
+	union {
+		struct {
+			uint32_t cdw14, cdw15;
+		};
+		uint64_t cdw14_15;
+	};
 };
-#define NVME_SQES 6u /* log2 of its size */
+#define SQE_CID   BITS(31, 16) /* of cdw0_1 */
+#define NVME_SQES 6u           /* log2 of its size */
 _Static_assert(sizeof(struct nvme_sqe) == 1u << NVME_SQES, "NVMe 3.3.3.1");
 _Static_assert(offsetof(struct nvme_sqe, prp1) == 24 && offsetof(struct nvme_sqe, cdw12) == 48,
 	       "NVMe 3.3.3.1");

@@ -16,6 +16,9 @@ enum sl_err nvme_queue_init(struct nvme_queue *q, uint16_t qid, uint32_t depth,
 	memset(mem->cq, 0, cq_entries * sizeof *mem->cq);
 	q->sq = mem->sq;
 	q->cq = mem->cq;
+	q->cq_at = mem->cq;
+	q->cq_end = mem->cq + cq_entries;
+	q->cq_flip = (uint32_t)CQE_PHASE;
 	q->sq_doorbell = mem->sq_doorbell;
 	q->cq_doorbell = mem->cq_doorbell;
 	q->sq_mask = sq_entries - 1;

@@ -1,13 +1,13 @@
 /* A submission and a completion queue, polled: NVMe §3.3.
  *
- * Fill slots and push them, ring once, take completions, release their room. The head and tail of both rings
- * run freely; entries are powers of two. What the controller writes is not believed: a completion whose
- * queue, head or command id can not be is counted in bad and dropped.
+ * Fill slots and push them, ring once, take completions, release their room. Ring sizes are powers of two.
+ * What the controller writes is not believed: a completion whose queue, head or command id can not be is
+ * counted in bad and dropped.
  *
  * Room. A command that has not completed holds one entry of each ring, so depth commands in flight fit into a
  * submission ring of more than depth entries, whatever head the controller reports. The completion ring also
  * holds entries that were taken but not released: its doorbell may wait until their number and depth together
- * would fill it. */
+ * would fill it. So nvme_queue_release() is due after at most depth takes. */
 #pragma once
 #include "drivers/nvme/desc.h"
 #include "kernel/addr.h"
@@ -18,17 +18,19 @@
 
 struct nvme_queue {
 	struct nvme_sqe *sq;
-	volatile uint32_t *sq_doorbell;
-	uint32_t sq_mask, sq_tail, sq_rung; /* sq_rung: the tail that the controller knows */
+	uint32_t sq_mask, sq_tail, sq_rung; /* entries; sq_rung: the tail that the controller knows */
 	uint32_t depth;                     /* command ids are below it; at most that many in flight */
+	const struct nvme_cqe *cq_at;       /* the next completion will be here, */
+	uint32_t cq_flip;                   /* with this phase bit (CQE_PHASE or 0) */
+	uint32_t sqid;                      /* as in CQE_SQID */
+	const struct nvme_cqe *cq_end;
 	struct nvme_cqe *cq;
-	volatile uint32_t *cq_doorbell;
-	uint32_t cq_mask, cq_head, cq_rung;
-	uint32_t cq_late;                 /* taken entries that make the completion doorbell due */
-	uint32_t sqid;                    /* as in CQE_SQID */
-	uint64_t doorbells;               /* MMIO writes, both rings */
-	uint64_t bad;                     /* completions that can not be */
-	uint8_t busy[NVME_DEPTH_MAX + 1]; /* by command id: in flight */
+	uint32_t cq_mask, cq_rung; /* cq_rung: the head that the controller knows */
+	uint32_t cq_late;          /* taken entries that make the completion doorbell due */
+	volatile uint32_t *sq_doorbell, *cq_doorbell;
+	bool busy[NVME_DEPTH_MAX + 1]; /* by command id: in flight */
+	uint64_t doorbells;            /* MMIO writes, both rings */
+	uint64_t bad;                  /* completions that can not be */
 };
 
 /* Where a pair lives: memory that the controller reaches, and its two doorbells. */
@@ -45,24 +47,30 @@ enum sl_err nvme_queue_init(struct nvme_queue *q, uint16_t qid, uint32_t depth,
 			    const struct nvme_queue_mem *mem, uint32_t sq_entries,
 			    uint32_t cq_entries) MUST_CHECK;
 
+/* For what runs once an operation. */
+#define LIKELY(x)   __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define FAST_INLINE static inline __attribute__((always_inline))
+
 /* True when a command with this id may be pushed. */
 static inline bool nvme_queue_idle(const struct nvme_queue *q, uint32_t cid)
 {
 	return cid < q->depth && !q->busy[cid];
 }
 
-/* The entry that the next push gives to the controller. It holds an old command: fill all of it. */
+/* The entry that the next push gives to the controller. It holds an old command: fill all of it, before
+ * nvme_queue_ring(). */
 static inline struct nvme_sqe *nvme_queue_slot(struct nvme_queue *q)
 {
-	return &q->sq[q->sq_tail & q->sq_mask];
+	return &q->sq[q->sq_tail];
 }
 
 /* Queues the entry of nvme_queue_slot(), whose cid is idle. The controller learns of it by nvme_queue_ring().
  */
 static inline void nvme_queue_push(struct nvme_queue *q, uint32_t cid)
 {
-	q->busy[cid] = 1;
-	q->sq_tail++;
+	q->busy[cid] = true;
+	q->sq_tail = (q->sq_tail + 1) & q->sq_mask;
 }
 
 /* One doorbell for everything pushed since the last; none when there is nothing. */
@@ -70,45 +78,69 @@ static inline void nvme_queue_ring(struct nvme_queue *q)
 {
 	if (q->sq_tail == q->sq_rung)
 		return;
-	mmio_doorbell32(q->sq_doorbell, q->sq_tail & q->sq_mask);
+	mmio_doorbell32(q->sq_doorbell, q->sq_tail);
 	q->sq_rung = q->sq_tail;
 	q->doorbells++;
 }
 
+/* True when there is a completion to take: a look at memory, nothing else. */
+static inline bool nvme_queue_ready(const struct nvme_queue *q)
+{
+	return !((__atomic_load_n(&q->cq_at->dw3, __ATOMIC_ACQUIRE) ^ q->cq_flip) & CQE_PHASE);
+}
+
+/* Looks until there is one, at most max times, which is not 0. Returns how many looks are left: 0 when all
+ * found nothing. */
+static inline uint32_t nvme_queue_spin(const struct nvme_queue *q, uint32_t max)
+{
+	const uint32_t *dw3 = &q->cq_at->dw3;
+	uint32_t flip = q->cq_flip;
+	while ((__atomic_load_n(dw3, __ATOMIC_ACQUIRE) ^ flip) & CQE_PHASE)
+		if (--max == 0)
+			break;
+	return max;
+}
+
 enum nvme_took { NVME_NONE, NVME_TOOK, NVME_BAD };
 
-/* Takes the next completion: NVME_TOOK with its result (DW0), command id and status, NVME_NONE when there is
- * none, NVME_BAD for one that was counted and dropped. */
-static inline enum nvme_took nvme_queue_take(struct nvme_queue *q, uint32_t *cid, uint16_t *status,
-					     uint32_t *dw0)
+/* Takes the next completion: NVME_TOOK with its command id, status and result (DW0; dw0 may be NULL),
+ * NVME_NONE when there is none, NVME_BAD for one that was counted and dropped. */
+FAST_INLINE enum nvme_took nvme_queue_take(struct nvme_queue *q, uint32_t *cid, uint16_t *status,
+					   uint32_t *dw0)
 {
-	const struct nvme_cqe *c = &q->cq[q->cq_head & q->cq_mask];
-	uint32_t dw3 = __atomic_load_n(&c->dw3, __ATOMIC_ACQUIRE); /* the rest is read after the phase */
-	bool phase = dw3 & CQE_PHASE;
-	/* 1 on the first pass, then flipping: NVMe §3.3.3.2.2 */
-	if (phase == !!(q->cq_head & (q->cq_mask + 1)))
+	const struct nvme_cqe *c = q->cq_at;
+	/* The rest of the entry is read after its phase. */
+	uint32_t dw3 = __atomic_load_n(&c->dw3, __ATOMIC_ACQUIRE) ^ q->cq_flip;
+	if (dw3 & CQE_PHASE)
 		return NVME_NONE;
-	q->cq_head++;
+	q->cq_at = c + 1;
+	/* The phase bit is 1 on the first pass, then flips with each: NVMe §3.3.3.2.2 */
+	if (UNLIKELY(c + 1 == q->cq_end)) {
+		q->cq_at = q->cq;
+		q->cq_flip ^= (uint32_t)CQE_PHASE;
+	}
 	uint32_t id = dw3 & CQE_CID;
 	/* One comparison for both: another queue's id is far outside. */
 	uint32_t sqhd = __atomic_load_n(&c->dw2, __ATOMIC_RELAXED) - q->sqid;
-	if (sqhd > q->sq_mask || id >= q->depth || !q->busy[id]) {
+	if (UNLIKELY(sqhd > q->sq_mask || !(id < q->depth) || !q->busy[id])) {
 		q->bad++;
 		return NVME_BAD;
 	}
-	q->busy[id] = 0;
+	q->busy[id] = false;
 	*cid = id;
 	*status = (uint16_t)(dw3 >> 17);
-	*dw0 = __atomic_load_n(&c->dw0, __ATOMIC_RELAXED);
+	if (dw0)
+		*dw0 = __atomic_load_n(&c->dw0, __ATOMIC_RELAXED);
 	return NVME_TOOK;
 }
 
-/* Returns the room of taken completions when that is due. After a batch, not after each. */
+/* Returns the room of taken completions when that is due: their number and depth would fill the ring. */
 static inline void nvme_queue_release(struct nvme_queue *q)
 {
-	if (q->cq_head - q->cq_rung < q->cq_late)
+	uint32_t head = (uint32_t)(q->cq_at - q->cq);
+	if (LIKELY(((head - q->cq_rung) & q->cq_mask) < q->cq_late))
 		return;
-	mmio_doorbell32(q->cq_doorbell, q->cq_head & q->cq_mask);
-	q->cq_rung = q->cq_head;
+	mmio_doorbell32(q->cq_doorbell, head);
+	q->cq_rung = head;
 	q->doorbells++;
 }

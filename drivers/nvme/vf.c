@@ -19,91 +19,118 @@ static const uint32_t prinfo[4] = {
 	[ACCEL_PI_INSERT | ACCEL_PI_CHECK] = RW_PRACT | RW_PRCHK_GUARD | RW_PRCHK_REF,
 };
 
-/* blocks is within the operation's limit, and that within s->blocks. */
-static bool in_share(const struct nvme_store *s, uint64_t lba, uint32_t blocks)
+static bool two_pages(const struct nvme_plan *p)
 {
-	return lba - s->first <= s->blocks - blocks;
+	return p->data && p->bytes > PAGE_SIZE;
 }
 
-static bool needs_meta(const struct nvme_store *s, const struct nvme_op *op, const struct accel_req *r)
+enum sl_err nvme_vf_plan(const struct nvme_vf *vf, const struct accel_req *r, struct nvme_plan *out)
 {
-	return op->meta && !(s->pi_alone && r->pi & ACCEL_PI_INSERT);
-}
-
-/* SL_OK for a request that may go into the ring. */
-static enum sl_err check(const struct nvme_vf *vf, const struct accel_req *r)
-{
-	if (r->op >= ACCEL_OPS || r->store >= vf->accel.stores || r->tag >= vf->queue.depth)
+	if (r->op >= ACCEL_OPS || r->store >= vf->accel.stores)
 		return SL_RANGE;
 	const struct nvme_store *s = &vf->store[r->store];
 	const struct nvme_op *op = &s->op[r->op];
 	if (r->blocks - 1u >= op->limit)
 		return op->limit ? SL_RANGE : SL_UNSUPPORTED;
-	if (!in_share(s, r->lba, r->blocks) || (r->op == ACCEL_COPY && !in_share(s, r->src_lba, r->blocks)))
-		return SL_RANGE;
-	if (r->pi & ~op->pi || (op->data && (!r->data.v || !IS_ALIGNED(r->data.v, PAGE_SIZE))))
+	if (r->pi & ~op->pi)
 		return SL_BADVAL;
-	if (needs_meta(s, op, r) && (!r->meta.v || !IS_ALIGNED(r->meta.v, META_ALIGN)))
-		return SL_BADVAL;
-	return nvme_queue_idle(&vf->queue, r->tag) ? SL_OK : SL_BUSY;
+	*out = (struct nvme_plan){
+		.cdw0_1 = (uint64_t)s->nsid << 32 | op->opc,
+		.first = s->first,
+		.room = s->blocks - r->blocks, /* not below 0: limit is at most s->blocks */
+		.cdw12_13 = (r->blocks - 1u) | prinfo[r->pi],
+		.data = op->data,
+		.meta = op->meta && !(s->pi_alone && r->pi & ACCEL_PI_INSERT),
+		.bytes = (uint32_t)r->blocks << s->block_shift,
+		.ref_mask = s->ref_mask,
+	};
+	if (!two_pages(out) && !out->ref_mask)
+		out->plain = out->room + 1;
+	return SL_OK;
 }
 
-static void fill_rw(struct nvme_sqe *e, const struct nvme_store *s, const struct nvme_op *op,
-		    const struct accel_req *r)
+enum sl_err nvme_vf_put_other(struct nvme_vf *vf, const struct nvme_plan *p, uint32_t tag, uint64_t at,
+			      iova_t data)
 {
-	uint64_t bytes = (uint64_t)r->blocks << s->block_shift;
-	e->mptr = needs_meta(s, op, r) ? r->meta.v : 0;
-	e->prp1 = op->data ? r->data.v : 0;
-	e->prp2 = op->data && bytes > PAGE_SIZE ? r->data.v + PAGE_SIZE : 0;
-	e->slba = r->lba;
-	e->cdw12 = (r->blocks - 1u) | prinfo[r->pi];
-	e->cdw14 = (uint32_t)r->lba & s->ref_mask;
+	struct nvme_queue *q = &vf->queue;
+	struct nvme_sqe *e = nvme_queue_slot(q);
+	if (at > p->room || tag >= q->depth)
+		return SL_RANGE;
+	if (!nvme_queue_idle(q, tag))
+		return SL_BUSY;
+	nvme_vf_fill(q, p, tag, at, data);
+	if (two_pages(p))
+		e->prp2 = e->prp1 + PAGE_SIZE;
+	e->cdw14 = (uint32_t)e->slba & p->ref_mask;
+	return SL_OK;
 }
 
 /* Moved blocks have other reference tags: with protection information the device takes the old off, checking
  * it when asked, and makes new (PRACT on both sides). NVM §3.2.2 */
-static void fill_copy(struct nvme_vf *vf, struct nvme_sqe *e, const struct nvme_store *s,
-		      const struct accel_req *r)
+static void fill_copy(struct nvme_vf *vf, struct nvme_sqe *e, const struct accel_req *r)
 {
+	uint32_t ref_mask = vf->plan.ref_mask;
 	vf->copy[r->tag] = (struct nvme_copy_range){
 		.slba = r->src_lba,
 		.nlb = (uint16_t)(r->blocks - 1),
-		.elbrt = (uint32_t)r->src_lba & s->ref_mask,
+		.elbrt = (uint32_t)r->src_lba & ref_mask,
 	};
-	uint32_t cdw12 = s->ref_mask ? COPY_R_PRACT | COPY_W_PRACT : 0;
+	uint32_t cdw12 = ref_mask ? COPY_R_PRACT | COPY_W_PRACT : 0;
 	if (r->pi & ACCEL_PI_CHECK)
 		cdw12 |= COPY_R_PRCHK_GUARD | COPY_R_PRCHK_REF;
-	e->mptr = 0;
 	e->prp1 = vf->copy_iova.v + r->tag * sizeof *vf->copy;
-	e->prp2 = 0;
-	e->slba = r->lba;
 	e->cdw12 = cdw12;
-	e->cdw14 = (uint32_t)r->lba & s->ref_mask;
+}
+
+/* What nvme_vf_put() does not know of. */
+static enum sl_err put_other(struct nvme_vf *vf, const struct accel_req *r)
+{
+	const struct nvme_plan *p = &vf->plan;
+	struct nvme_sqe *e = nvme_queue_slot(&vf->queue);
+	if (!r->blocks) /* there was no plan yet, and this request is like none */
+		return SL_RANGE;
+	if (p->data && !r->data.v)
+		return SL_BADVAL;
+	if (p->meta && (!r->meta.v || !IS_ALIGNED(r->meta.v, META_ALIGN)))
+		return SL_BADVAL;
+	if (r->op == ACCEL_COPY && r->src_lba - p->first > p->room)
+		return SL_RANGE;
+	enum sl_err err = nvme_vf_put(vf, p, r->tag, r->lba - p->first, p->data ? r->data : IOVA(0));
+	if (err)
+		return err;
+	if (p->meta)
+		e->mptr = r->meta.v;
+	if (r->op == ACCEL_COPY)
+		fill_copy(vf, e, r);
+	return SL_OK;
+}
+
+/* Requests of one kind tend to come together, so the plan of the last one mostly serves. */
+static enum sl_err put(struct nvme_vf *vf, const struct accel_req *r)
+{
+	uint64_t kind;
+	_Static_assert(offsetof(struct accel_req, tag) == sizeof kind, "op, pi, blocks, store");
+	memcpy(&kind, r, sizeof kind);
+	if (kind != vf->planned) {
+		enum sl_err e = nvme_vf_plan(vf, r, &vf->plan);
+		if (e)
+			return e;
+		vf->planned = kind;
+	}
+	if (LIKELY(vf->plan.data && !vf->plan.meta && r->data.v))
+		return nvme_vf_put(vf, &vf->plan, r->tag, r->lba - vf->plan.first, r->data);
+	return put_other(vf, r);
 }
 
 static unsigned vf_submit(struct accel *a, const struct accel_req *req, unsigned n)
 {
 	struct nvme_vf *vf = of(a);
 	for (unsigned i = 0; i < n; i++) {
-		const struct accel_req *r = &req[i];
-		enum sl_err e = check(vf, r);
-		if (e) {
+		enum sl_err e = put(vf, &req[i]);
+		if (UNLIKELY(e)) {
 			a->refused = e;
 			return i;
 		}
-		const struct nvme_store *s = &vf->store[r->store];
-		struct nvme_sqe *slot = nvme_queue_slot(&vf->queue);
-		slot->opc = s->op[r->op].opc;
-		slot->flags = 0;
-		slot->cid = (uint16_t)r->tag;
-		slot->nsid = s->nsid;
-		slot->cdw2 = slot->cdw3 = 0;
-		if (r->op == ACCEL_COPY)
-			fill_copy(vf, slot, s, r);
-		else
-			fill_rw(slot, s, &s->op[r->op], r);
-		slot->cdw13 = slot->cdw15 = 0;
-		nvme_queue_push(&vf->queue, r->tag);
 	}
 	return n;
 }
@@ -120,11 +147,10 @@ static unsigned vf_poll(struct accel *a, struct accel_done *done, unsigned max)
 	struct nvme_vf *vf = of(a);
 	struct nvme_queue *q = &vf->queue;
 	unsigned n = 0;
-	uint32_t dw0;
 	a->stats.polls++;
 	/* Dropped completions count against max too, so that a controller can not hold us here. */
 	for (unsigned seen = 0; seen < max; seen++) {
-		enum nvme_took took = nvme_queue_take(q, &done[n].tag, &done[n].status, &dw0);
+		enum nvme_took took = nvme_queue_take(q, &done[n].tag, &done[n].status, NULL);
 		if (took == NVME_NONE)
 			break;
 		n += took == NVME_TOOK;
@@ -262,7 +288,8 @@ static enum sl_err find_stores(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg
 static enum sl_err start(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg)
 {
 	struct nvme_ctrl *c = &vf->ctrl;
-	enum sl_err e = nvme_ctrl_init(c, &cfg->io, cfg->fn, cfg->dom, cfg->iova, 1);
+	enum sl_err e = cfg->mem ? nvme_ctrl_init_in(c, &cfg->io, cfg->fn, cfg->mem, 1)
+				 : nvme_ctrl_init(c, &cfg->io, cfg->fn, cfg->dom, cfg->iova, 1);
 	if (e)
 		return e;
 	uint32_t most = nvme_ctrl_depth(c);

@@ -2,7 +2,7 @@
  * domain. Any other controller that is not a PF with VFs will do as well.
  *
  * Order: nvme_vf_open() on a VF that is online and attached to its domain; the accel is worked;
- * nvme_vf_close(). All its queue memory is one 2 MiB block at cfg.iova. Data and metadata buffers are the
+ * nvme_vf_close(). All its queue memory lies in one 2 MiB page. Data and metadata buffers are the
  * caller's: device addresses in requests are passed on as they are, and it is the IOMMU that keeps them
  * inside the domain. */
 #pragma once
@@ -17,6 +17,9 @@ struct nvme_vf_cfg {
 	uint32_t depth;
 	/* Of a namespace that others see too this VF uses part number share (from 0) of shares equal ones. */
 	unsigned share, shares;
+	/* Memory for the queues, as nvme_ctrl_init_in() wants it for one pair; dom and iova mean nothing
+	 * then. NULL: a 2 MiB block of the driver's own at iova. */
+	const struct dma_buf *mem;
 };
 
 /* How one operation goes to one store. */
@@ -36,9 +39,22 @@ struct nvme_store {
 	struct nvme_op op[ACCEL_OPS];
 };
 
+/* A kind of request, checked once: what is left to say of each is its tag, where on the medium and where in
+ * memory. */
+struct nvme_plan {
+	uint64_t cdw0_1;      /* opcode and namespace, command id 0 */
+	uint64_t first, room; /* LBA of the share's start, and how far from there it may start */
+	uint64_t plain;       /* room + 1 when nvme_vf_fill() fills all of the command, else 0 */
+	uint64_t cdw12_13;
+	bool data, meta;
+	uint32_t bytes, ref_mask;
+};
+
 struct nvme_vf {
 	struct accel accel; /* first: what the driver's functions get */
 	struct nvme_queue queue;
+	uint64_t planned;             /* the first 8 bytes of the request that plan was made for */
+	struct nvme_plan plan;        /* of the last request */
 	struct nvme_store store[4];   /* as accel.store */
 	struct nvme_copy_range *copy; /* one for each tag */
 	iova_t copy_iova;
@@ -54,3 +70,46 @@ enum sl_err nvme_vf_open(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg) MUST
 
 /* Stops the controller and gives its memory back; requests in flight are lost. Also after a failed open. */
 enum sl_err nvme_vf_close(struct nvme_vf *vf) MUST_CHECK;
+
+/* Plans requests like r: its operation, store, number of blocks and protection information count, the rest is
+ * not looked at. The plan is good until the VF is closed. SL_RANGE for an operation, a store or a number of
+ * blocks that can not be, SL_UNSUPPORTED for an operation that the store does not take, SL_BADVAL for pi. */
+enum sl_err nvme_vf_plan(const struct nvme_vf *vf, const struct accel_req *r,
+			 struct nvme_plan *out) MUST_CHECK;
+
+/* What nvme_vf_put() leaves to it: requests that are not plain, and those that are refused. */
+enum sl_err nvme_vf_put_other(struct nvme_vf *vf, const struct nvme_plan *p, uint32_t tag, uint64_t at,
+			      iova_t data);
+
+/* Fills an entry as planned. For nvme_vf_put(). */
+FAST_INLINE void nvme_vf_fill(struct nvme_queue *q, const struct nvme_plan *p, uint32_t tag, uint64_t at,
+			      iova_t data)
+{
+	struct nvme_sqe *e = nvme_queue_slot(q);
+	nvme_queue_push(q, tag);
+	e->cdw0_1 = p->cdw0_1 | (uint64_t)tag << 16;
+	e->cdw2_3 = 0;
+	e->mptr = 0;
+	e->prp1 = data.v;
+	e->prp2 = 0;
+	e->slba = p->first + at;
+	e->cdw12_13 = p->cdw12_13;
+	e->cdw14_15 = 0;
+}
+
+/* The data path. Puts a planned request into the ring: read, write, compare (data: page-aligned, as long as
+ * planned; it is the IOMMU that keeps it inside the domain), fill or verify (data 0), on a store without
+ * metadata. at counts blocks from the start of this VF's share. SL_RANGE when the blocks are not all in the
+ * share or the tag is not below the depth, SL_BUSY when the tag is in flight, SL_BADVAL for data. The device
+ * learns of it by nvme_queue_ring(). */
+FAST_INLINE enum sl_err nvme_vf_put(struct nvme_vf *vf, const struct nvme_plan *p, uint32_t tag, uint64_t at,
+				    iova_t data)
+{
+	struct nvme_queue *q = &vf->queue;
+	if (UNLIKELY(!IS_ALIGNED(data.v, PAGE_SIZE)))
+		return SL_BADVAL;
+	if (UNLIKELY(at >= p->plain || !nvme_queue_idle(q, tag)))
+		return nvme_vf_put_other(vf, p, tag, at, data);
+	nvme_vf_fill(q, p, tag, at, data);
+	return SL_OK;
+}

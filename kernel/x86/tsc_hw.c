@@ -1,6 +1,7 @@
 #include "kernel/mmio.h"
 #include "kernel/time.h"
 #include "kernel/x86/cpu.h"
+#include "kernel/x86/marker.h"
 #include "kernel/x86/paging.h"
 #include "kernel/x86/port.h"
 #include "kernel/x86/tsc.h"
@@ -20,8 +21,10 @@ uint64_t now_us(void)
 void delay_us(uint64_t us)
 {
 	uint64_t end = now_us() + us;
+	MARKER(MARK_WAIT);
 	while (mult && now_us() < end)
 		cpu_pause();
+	MARKER(MARK_GO_ON);
 }
 
 /* A counter to measure against. */
@@ -60,9 +63,12 @@ static uint64_t measure(const struct reference *r)
 	uint64_t t0, t1, spins = 0;
 	uint32_t c0, c1, want = (uint32_t)(r->hz / 50); /* 20 ms */
 	look(r, &t0, &c0);
-	while (((read_counter(r) - c0) & r->mask) < want)
-		if (++spins > 10000000)
-			return 0; /* it stands still */
+	MARKER(MARK_WAIT);
+	while (((read_counter(r) - c0) & r->mask) < want && spins < 10000000)
+		spins++;
+	MARKER(MARK_GO_ON);
+	if (spins == 10000000)
+		return 0; /* it stands still */
 	look(r, &t1, &c1);
 	return (t1 - t0) * r->hz / ((c1 - c0) & r->mask);
 }

@@ -70,7 +70,7 @@ static void test_errors(void **state)
 		{"qd=257", 1, 4, "out of range"},
 		{"seconds=-1", 1, 9, "not a number"},
 		{"end=explode", 1, 5, "want one of: halt, reboot, shutdown, qemu"},
-		{"app=bench", 1, 5, "want one of: demo, isolate, mapcost"},
+		{"app=tetris", 1, 5, "want one of: demo, isolate, mapcost, bench"},
 		{"iommu=maybe", 1, 7, "want one of: off, on"},
 		{"passes=0", 1, 8, "out of range"},
 		{"baud=1200", 1, 6, "9600"},

@@ -441,7 +441,8 @@ static void test_pf_namespaces(void **state)
 
 static enum sl_err open_at(uint32_t depth, unsigned share, unsigned shares)
 {
-	struct nvme_vf_cfg cfg = {vf_model[0].io, vf_fn, &vf_dom[0], IOVA(WINDOW), depth, share, shares};
+	struct nvme_vf_cfg cfg = {vf_model[0].io, vf_fn, &vf_dom[0], IOVA(WINDOW),
+				  depth,          share, shares,     NULL};
 	return nvme_vf_open(&vf, &cfg);
 }
 
@@ -536,11 +537,44 @@ static void test_vf_stores(void **state)
 	ns[2].extended = false;
 }
 
+/* Queues in a part of a block that the caller has mapped: nothing else is mapped, and it stays the caller's.
+ */
+static void test_vf_lent_memory(void **state)
+{
+	struct dma_buf block;
+	(void)state;
+	ns[1].attached = ns[2].attached = 2;
+	assert_int_equal(dma_get(&vf_dom[0], IOVA(BUFFERS), PAGE_2M, DOMAIN_RW, &block), SL_OK);
+	struct dma_buf part = dma_part(&block, 0x40000, NVME_MEM_SIZE(1));
+	assert_int_equal(part.iova.v, BUFFERS + 0x40000);
+	assert_int_equal(part.phys.v, block.phys.v + 0x40000);
+	assert_ptr_equal(part.va, (uint8_t *)block.va + 0x40000);
+	struct nvme_vf_cfg cfg = {.io = vf_model[0].io, .fn = vf_fn, .depth = 8, .shares = 1, .mem = &part};
+	part.len -= PAGE_SIZE;
+	assert_int_equal(nvme_vf_open(&vf, &cfg), SL_RANGE);
+	part.len += PAGE_SIZE;
+	uint64_t pages = pmm_used_pages();
+	assert_int_equal(nvme_vf_open(&vf, &cfg), SL_OK);
+	assert_int_equal(pmm_used_pages(), pages);
+	assert_int_equal(vf_dom[0].n, 1);
+	assert_int_equal(vf_model[0].asq, BUFFERS + 0x40000);
+	assert_ptr_equal(vf.queue.sq, (uint8_t *)block.va + 0x40000 + NVME_SLOT);
+	buffers = dma_part(&block, 0, 0x40000);
+	assert_int_equal(run(request(ACCEL_READ, PLAIN_STORE, 0, 1, 3)), 0);
+	buffers = (struct dma_buf){0};
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+	assert_int_equal(pmm_used_pages(), pages);
+	assert_int_equal(vf_dom[0].n, 1);
+	assert_int_equal(dma_put(&block), SL_OK);
+}
+
 static void test_vf_refuses(void **state)
 {
 	(void)state;
 	open_vf(8);
-	struct accel_req r = request(ACCEL_READ, PLAIN_STORE, 0, 1, 0);
+	struct accel_req r = request(ACCEL_READ, PI_STORE, 0, 0, 0);
+	refused(r, SL_RANGE); /* no blocks, before anything else was asked for */
+	r = request(ACCEL_READ, PLAIN_STORE, 0, 1, 0);
 #define WITH(field, value, why)                                                                              \
 	do {                                                                                                 \
 		struct accel_req bad = r;                                                                    \
@@ -634,6 +668,77 @@ static void test_vf_data(void **state)
 	last.data = IOVA(
 		0x5000); /* reaches the device as it is; that the IOMMU refuses it is the model's status */
 	assert_int_equal(run(last), 0x004);
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+}
+
+/* Requests planned once, where only place and buffer change: the same outcome as through submit(), and the
+ * same refusals. */
+static void test_vf_plan(void **state)
+{
+	struct nvme_plan p;
+	struct accel_req r = request(ACCEL_READ, SHARED_STORE, 0, 8, 0);
+	struct accel_done d;
+	iova_t data = IOVA(BUFFERS);
+	(void)state;
+	open_vf(4);
+	memset(vf.queue.sq, 0xff, (vf.queue.sq_mask + 1) * sizeof *vf.queue.sq);
+#define NO_PLAN(field, value, why)                                                                           \
+	do {                                                                                                 \
+		struct accel_req bad = r;                                                                    \
+		bad.field = value;                                                                           \
+		assert_int_equal(nvme_vf_plan(&vf, &bad, &p), why);                                          \
+	} while (0)
+	NO_PLAN(op, ACCEL_OPS, SL_RANGE);
+	NO_PLAN(store, 3, SL_RANGE);
+	NO_PLAN(blocks, 0, SL_RANGE);
+	NO_PLAN(blocks, 17, SL_RANGE);
+	NO_PLAN(pi, ACCEL_PI_CHECK, SL_BADVAL);
+	for (unsigned pages = 1; pages <= 2; pages++) {
+		r.blocks = (uint16_t)(8 * pages);
+		assert_int_equal(nvme_vf_plan(&vf, &r, &p), SL_OK);
+		uint64_t last = 64 - r.blocks; /* of the share, which starts at LBA 64 */
+		assert_int_equal(nvme_vf_put(&vf, &p, 0, last + 1, data), SL_RANGE);
+		assert_int_equal(nvme_vf_put(&vf, &p, 0, UINT64_MAX, data), SL_RANGE);
+		assert_int_equal(nvme_vf_put(&vf, &p, 0, 0 - (uint64_t)1, data), SL_RANGE);
+		assert_int_equal(nvme_vf_put(&vf, &p, 4, 0, data), SL_RANGE);
+		assert_int_equal(nvme_vf_put(&vf, &p, 0, 0, IOVA(data.v + 512)), SL_BADVAL);
+		assert_int_equal(vf.queue.sq_tail, vf.queue.sq_rung);
+		uint8_t *want = ns[0].data + (64 + last) * 512;
+		pattern(want, pages * PAGE_SIZE, pages);
+		memset(at(data.v), 0xee, 3 * PAGE_SIZE);
+		const struct nvme_sqe *e = nvme_queue_slot(&vf.queue);
+		assert_int_equal(nvme_vf_put(&vf, &p, 3, last, data), SL_OK);
+		assert_true(e->flags == 0 && e->cid == 3 && e->mptr == 0 && e->prp1 == data.v &&
+			    e->cdw13 == 0 && e->prp2 == (pages == 2 ? data.v + PAGE_SIZE : 0) &&
+			    e->cdw12 == r.blocks - 1u);
+		assert_int_equal(nvme_vf_put(&vf, &p, 3, 0, IOVA(data.v + 2 * PAGE_SIZE)), SL_BUSY);
+		nvme_queue_ring(&vf.queue);
+		assert_false(nvme_queue_ready(&vf.queue));
+		nvme_model_step(&vf_model[0]);
+		assert_true(nvme_queue_ready(&vf.queue));
+		assert_int_equal(vf.accel.drv->poll(&vf.accel, &d, 1), 1);
+		assert_false(nvme_queue_ready(&vf.queue));
+		assert_true(d.tag == 3 && d.status == 0);
+		assert_memory_equal(at(data.v), want, pages * PAGE_SIZE);
+		assert_int_equal(at(data.v)[pages * PAGE_SIZE], 0xee);
+	}
+	/* submit() with requests of other kinds in turn: each goes out as what it is. */
+	for (uint32_t i = 0; i < 12; i++) {
+		static const uint32_t store[] = {PLAIN_STORE, SHARED_STORE, PI_STORE};
+		r = request(i / 3 % 2 ? ACCEL_READ : ACCEL_WRITE, store[i % 3], 64 + i, (uint16_t)(1 + i % 2),
+			    i % 4);
+		uint64_t reads = vf_model[0].commands[0x02], writes = vf_model[0].commands[0x01];
+		assert_int_equal(run(r), 0);
+		assert_int_equal(vf_model[0].commands[0x02] - reads, i / 3 % 2);
+		assert_int_equal(vf_model[0].commands[0x01] - writes, 1 - i / 3 % 2);
+		assert_memory_equal(at(r.data.v),
+				    ns[i % 3 == 0   ? 2
+				       : i % 3 == 1 ? 0
+						    : 1]
+						    .data +
+					    r.lba * (i % 3 ? 512 : 4096),
+				    r.blocks * (i % 3 ? 512u : 4096u));
+	}
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);
 }
 
@@ -860,8 +965,10 @@ int main(void)
 		TEST(test_pf_lies),
 		TEST(test_pf_namespaces),
 		TEST(test_vf_stores),
+		TEST(test_vf_lent_memory),
 		TEST(test_vf_refuses),
 		TEST(test_vf_data),
+		TEST(test_vf_plan),
 		TEST(test_vf_pi),
 		TEST(test_vf_other_pi),
 		TEST(test_vf_flood),

@@ -80,6 +80,8 @@ static void wrap(uint32_t depth, uint32_t sq_entries, uint32_t cq_entries)
 		nvme_queue_ring(&q); /* nothing new: no second doorbell */
 		assert_int_equal(q.doorbells - cq_rings, b + 1);
 		assert_int_equal(take(&cid, &status), NVME_NONE);
+		assert_false(nvme_queue_ready(&q));
+		assert_int_equal(nvme_queue_spin(&q, 3), 0);
 		for (uint32_t i = 0; sq_head != doorbell[0]; i++) {
 			assert_int_equal(sq[sq_head].cid, i);
 			sq_head = (sq_head + 1) % sq_entries;
@@ -87,6 +89,8 @@ static void wrap(uint32_t depth, uint32_t sq_entries, uint32_t cq_entries)
 			post(QID, depth - 1 - i, sq_head, (next + i) & 0x7fff);
 		}
 		for (uint32_t i = 0; i < depth; i++) {
+			assert_true(nvme_queue_ready(&q));
+			assert_int_equal(nvme_queue_spin(&q, 3), 3);
 			assert_int_equal(take(&cid, &status), NVME_TOOK);
 			assert_int_equal(cid, depth - 1 - i);
 			assert_int_equal(status, (next + i) & 0x7fff);

@@ -1,0 +1,168 @@
+/* Stage bench: rows of a workload on one VF, each run by the same loop. tools/insncount counts the loop's
+ * instructions between the markers; what it needs besides stands in a BENCH line. What was read last is
+ * checked after each row. */
+#include "apps/machine.h"
+#include "apps/pattern.h"
+#include "kernel/log.h"
+#include "kernel/time.h"
+#include "kernel/x86/marker.h"
+
+#define STALL_US 10000000u
+#define LOOK     (1u << 16) /* empty polls between two looks at the clock */
+
+struct row {
+	uint32_t depth; /* requests in flight */
+	uint32_t batch; /* requests a doorbell tells of */
+	uint32_t ops;   /* depth and any number of batches */
+};
+
+static const struct row rows[] = {
+	{.depth = 1, .batch = 1, .ops = 8192},
+	{.depth = 8, .batch = 8, .ops = 8192},
+	{.depth = 32, .batch = 32, .ops = 32768},
+	{.depth = 128, .batch = 128, .ops = 32768},
+};
+
+/* One row while it runs; its core's own. */
+struct run {
+	struct nvme_plan plan;
+	struct random {
+		uint64_t state, factor;
+	} random;
+	uint64_t chunks, blocks;
+	iova_t buffers;
+	uint64_t empty, waits; /* polls that found nothing, and how often they began */
+	unsigned errors;
+	uint16_t chunk[BUFFER_SLOTS]; /* what is being read into the tag's buffer */
+};
+
+_Static_assert(TIMED_CHUNKS <= UINT16_MAX, "run.chunk");
+
+static struct run run;
+
+__extension__ typedef unsigned __int128 u128;
+
+/* The top bits of a linear congruential generator (the factor is Knuth's, of MMIX), scaled to below n. */
+FAST_INLINE uint64_t random_below(struct random *r, uint64_t n)
+{
+	r->state = r->state * r->factor + 0x3c6ef35f;
+	return (uint64_t)((u128)r->state * n >> 64);
+}
+
+/* A random chunk into the tag's buffer. */
+FAST_INLINE void send(struct run *r, struct nvme_vf *vf, struct random *random, uint32_t tag)
+{
+	uint64_t chunk = random_below(random, r->chunks);
+	r->chunk[tag] = (uint16_t)chunk;
+	if (UNLIKELY(nvme_vf_put(vf, &r->plan, tag, chunk * r->blocks, IOVA(r->buffers.v + tag * CHUNK))))
+		r->errors++;
+}
+
+/* Waits for a completion; false when the device is silent. */
+static __attribute__((noinline)) bool wait(struct run *r, const struct nvme_queue *q)
+{
+	uint64_t end = now_us() + STALL_US;
+	uint32_t left;
+	r->waits++;
+	do {
+		left = nvme_queue_spin(q, LOOK);
+		r->empty += LOOK - left;
+	} while (!left && now_us() < end);
+	return left;
+}
+
+/* Takes n completions (1 or more) and, with again set, sends another request with the tag of each. */
+FAST_INLINE bool turn(struct run *r, struct nvme_vf *vf, struct random *random, uint32_t n, bool again)
+{
+	do {
+		uint32_t tag;
+		uint16_t status;
+		enum nvme_took took;
+		while (UNLIKELY((took = nvme_queue_take(&vf->queue, &tag, &status, NULL)) != NVME_TOOK)) {
+			if (took != NVME_NONE)
+				continue;
+			MARKER(MARK_WAIT);
+			bool ready = wait(r, &vf->queue);
+			MARKER(MARK_GO_ON);
+			if (!ready)
+				return false;
+		}
+		if (UNLIKELY(status))
+			r->errors++;
+		if (again)
+			send(r, vf, random, tag);
+	} while (--n);
+	return true;
+}
+
+/* Keeps row->depth in flight until ops requests are through. False when the device fell silent. */
+static bool loop(struct run *r, struct nvme_vf *vf, const struct row *row, uint32_t ops)
+{
+	struct nvme_queue *q = &vf->queue;
+	struct random random = r->random;
+	for (uint32_t tag = 0; tag < row->depth; tag++)
+		send(r, vf, &random, tag);
+	nvme_queue_ring(q);
+	for (uint32_t left = ops - row->depth; left; left -= row->batch) {
+		if (!turn(r, vf, &random, row->batch, true))
+			return false;
+		nvme_queue_ring(q);
+		nvme_queue_release(q);
+	}
+	bool done = turn(r, vf, &random, row->depth, false);
+	nvme_queue_release(q);
+	return done;
+}
+
+/* A medium without memory (QEMU's null-co) reads as zeros, whatever was written. */
+static bool buffer_right(const struct vf *vf, uint32_t tag, uint32_t chunk)
+{
+	const uint8_t *p = vf_buffer(vf, tag);
+	return pattern_check(p, CHUNK, timed_seed(vf, chunk)) || pattern_is_zero(p, CHUNK);
+}
+
+static enum sl_err run_row(struct vf *vf, const struct row *row)
+{
+	struct run *r = &run;
+	struct nvme_queue *q = &vf->nvme.queue;
+	uint64_t room = store_chunks(vf->data);
+	struct accel_req like = vf_request(vf, vf->data, ACCEL_READ, 0, 0);
+	*r = (struct run){.random = {pattern_seed(row->depth, 1, 1), 6364136223846793005u},
+			  .chunks = room < TIMED_CHUNKS ? room : TIMED_CHUNKS,
+			  .blocks = like.blocks,
+			  .buffers = vf->buffers.iova};
+	enum sl_err e = nvme_vf_plan(&vf->nvme, &like, &r->plan);
+	if (e)
+		return e;
+	bool done = loop(r, &vf->nvme, row, row->depth); /* once before: code and tables have been used */
+	for (uint32_t tag = 0; tag < row->depth; tag++)
+		pattern_fill(vf_buffer(vf, tag), CHUNK, ~timed_seed(vf, 0));
+	uint64_t start = now_us(), doorbells = q->doorbells;
+	r->empty = r->waits = 0;
+	MARKER(MARK_BEGIN);
+	done = done && loop(r, &vf->nvme, row, row->ops);
+	MARKER(MARK_END);
+	uint64_t us = now_us() - start;
+	if (!done || r->errors || q->bad)
+		return SL_DEVICE;
+	for (uint32_t tag = 0; tag < row->depth; tag++)
+		if (!buffer_right(vf, tag, r->chunk[tag]))
+			return SL_VERIFY;
+	log_text("BENCH depth=%u batch=%u ops=%u us=%llu doorbells=%llu empty=%llu waits=%llu\n", row->depth,
+		 row->batch, row->ops, (ull)us, (ull)(q->doorbells - doorbells), (ull)r->empty,
+		 (ull)r->waits);
+	return SL_OK;
+}
+
+enum sl_err stage_bench(struct machine *m)
+{
+	struct vf *vf = &m->vf[0];
+	enum sl_err e = timed_prepare(m);
+	for (unsigned i = 0; i < ARRAY_LEN(rows) && !e; i++)
+		if (rows[i].depth <= vf->accel->depth)
+			e = run_row(vf, &rows[i]);
+	if (e)
+		log_fail("bench", "run again; if it stays, the device fails under load",
+			 "reads under load went wrong: %s", sl_err_text(e));
+	return e;
+}

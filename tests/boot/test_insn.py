@@ -1,0 +1,71 @@
+"""tools/insncount counts exactly, and make bench-insn does not count more than what was recorded."""
+import os
+import re
+import subprocess
+
+import pytest
+import sluice
+
+PLUGIN = sluice.ROOT / "build/insncount.so"
+
+
+@pytest.fixture
+def plugin():
+    subprocess.run(["make", "-C", sluice.ROOT, "build/insncount.so"], check=True, capture_output=True)
+    return PLUGIN
+
+
+def count(folder, plugin, qemu):
+    """Runs insn.S as firmware; what the plugin wrote, as {first word: [numbers by name]}, in order."""
+    obj, rom = folder / "insn.o", folder / "insn.bin"
+    source = sluice.ROOT / "tests/boot/insn.S"
+    subprocess.run(["clang", "--target=i386-unknown-none-elf", "-c", "-o", obj, source], check=True)
+    subprocess.run(["llvm-objcopy", "-O", "binary", "-j", ".text", obj, rom], check=True)
+    out = folder / "counts"
+    done = subprocess.run(
+        [qemu, "-nodefaults", "-no-user-config", "-display", "none", "-machine", "q35", "-cpu", "max", "-accel", "tcg",
+         "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-bios", rom, "-plugin", f"{plugin},out={out},from=0"],
+        timeout=60, capture_output=True, text=True)
+    assert done.returncode == 65, done.stderr
+    lines = [line.split() for line in out.read_text().splitlines()]
+    return [(words[0], {k: int(v) for k, v in (w.split("=") for w in words[1:])}) for words in lines]
+
+
+def assert_exact(lines):
+    assert [name for name, _ in lines] == ["section", "section", "first", "exit"]
+    assert lines[0][1] == {"cpu": 0, "insn": 3001, "mmio": 0, "wait_insn": 0, "wait_mmio": 0}
+    assert lines[1][1] == {"cpu": 0, "insn": 6, "mmio": 2, "wait_insn": 22, "wait_mmio": 7}
+    # From the reset vector: jmp, 6 to protected mode, 3 for segments, and the two sections.
+    assert lines[2][1] == {"cpu": 0, "insn": 1 + 6 + 3 + 3007, "mmio": 2, "wait_insn": 22, "wait_mmio": 7}
+    assert lines[3][1]["insn"] == 3007
+
+
+def test_counts_are_exact(folder, plugin):
+    assert_exact(count(folder, plugin, os.environ.get("QEMU", "qemu-system-x86_64")))
+
+
+def test_counts_are_exact_stock_qemu_72(folder, plugin, qemu72):
+    assert_exact(count(folder, plugin, qemu72["QEMU"]))
+
+
+def rows(text):
+    found = re.findall(r"^depth=(\d+) insn_per_op=([\d.]+) mmio_per_op=([\d.]+) empty_poll=([\d.]+)$", text, re.M)
+    return {int(depth): tuple(map(float, rest)) for depth, *rest in found}
+
+
+def test_no_more_instructions_than_recorded(plugin):
+    """One in a hundred more at most; and each time that the loop begins to wait, the look that found nothing."""
+    done = subprocess.run(["tools/bench-insn"], cwd=sluice.ROOT, capture_output=True, text=True, timeout=200)
+    print(done.stdout, done.stderr)
+    assert done.returncode == 0
+    log = (sluice.ROOT / "build/bench-insn/log").read_text()
+    waits = {int(d): int(w) / int(n) for d, n, w in re.findall(r"^BENCH depth=(\d+) .* ops=(\d+) .* waits=(\d+)", log, re.M)}
+    recorded, now = rows((sluice.ROOT / "tests/insn.txt").read_text()), rows(done.stdout)
+    assert sorted(now) == sorted(recorded) == sorted(waits) == [1, 8, 32, 128]
+    for depth, (insn, mmio, empty) in recorded.items():
+        assert now[depth][0] <= insn * 1.01 + 9 * waits[depth]
+        assert now[depth][1] <= mmio * 1.01
+        assert now[depth][2] <= empty * 1.02
+    first = re.compile(r"^first_completion minsn=([\d.]+)$", re.M)
+    recorded = (sluice.ROOT / "tests/insn.txt").read_text()
+    assert float(first.search(done.stdout)[1]) <= 1.1 * float(first.search(recorded)[1])
