@@ -14,6 +14,7 @@ struct row {
 	uint32_t depth; /* requests in flight */
 	uint32_t batch; /* requests a doorbell tells of */
 	uint32_t ops;   /* depth and any number of batches */
+	bool strict;    /* each request's buffer is mapped for it, and unmapped when it is through */
 };
 
 static const struct row rows[] = {
@@ -21,6 +22,8 @@ static const struct row rows[] = {
 	{.depth = 8, .batch = 8, .ops = 8192},
 	{.depth = 32, .batch = 32, .ops = 32768},
 	{.depth = 128, .batch = 128, .ops = 32768},
+	{.depth = 1, .batch = 1, .ops = 2048, .strict = true},
+	{.depth = 32, .batch = 32, .ops = 4096, .strict = true},
 };
 
 /* One row while it runs; its core's own. */
@@ -30,7 +33,9 @@ struct run {
 		uint64_t state, factor;
 	} random;
 	uint64_t chunks, blocks;
-	iova_t buffers;
+	iova_t buffers; /* what the device is told */
+	struct domain *dom;
+	phys_t memory;         /* behind buffers, with strict set */
 	uint64_t empty, waits; /* polls that found nothing, and how often they began */
 	unsigned errors;
 	uint16_t chunk[BUFFER_SLOTS]; /* what is being read into the tag's buffer */
@@ -50,11 +55,13 @@ FAST_INLINE uint64_t random_below(struct random *r, uint64_t n)
 }
 
 /* A random chunk into the tag's buffer. */
-FAST_INLINE void send(struct run *r, struct nvme_vf *vf, struct random *random, uint32_t tag)
+FAST_INLINE void send(struct run *r, struct nvme_vf *vf, struct random *random, uint32_t tag, bool strict)
 {
-	uint64_t chunk = random_below(random, r->chunks);
+	uint64_t chunk = random_below(random, r->chunks), at = tag * CHUNK;
 	r->chunk[tag] = (uint16_t)chunk;
-	if (UNLIKELY(nvme_vf_put(vf, &r->plan, tag, chunk * r->blocks, IOVA(r->buffers.v + tag * CHUNK))))
+	if (strict && domain_map(r->dom, IOVA(r->buffers.v + at), PHYS(r->memory.v + at), CHUNK, DOMAIN_W))
+		r->errors++;
+	if (UNLIKELY(nvme_vf_put(vf, &r->plan, tag, chunk * r->blocks, IOVA(r->buffers.v + at))))
 		r->errors++;
 }
 
@@ -72,7 +79,8 @@ static __attribute__((noinline)) bool wait(struct run *r, const struct nvme_queu
 }
 
 /* Takes n completions (1 or more) and, with again set, sends another request with the tag of each. */
-FAST_INLINE bool turn(struct run *r, struct nvme_vf *vf, struct random *random, uint32_t n, bool again)
+FAST_INLINE bool turn(struct run *r, struct nvme_vf *vf, struct random *random, uint32_t n, bool again,
+		      bool strict)
 {
 	do {
 		uint32_t tag;
@@ -89,29 +97,52 @@ FAST_INLINE bool turn(struct run *r, struct nvme_vf *vf, struct random *random, 
 		}
 		if (UNLIKELY(status))
 			r->errors++;
+		if (strict && domain_unmap(r->dom, IOVA(r->buffers.v + tag * CHUNK), CHUNK))
+			r->errors++;
 		if (again)
-			send(r, vf, random, tag);
+			send(r, vf, random, tag, strict);
 	} while (--n);
 	return true;
 }
 
 /* Keeps row->depth in flight until ops requests are through. False when the device fell silent. */
-static bool loop(struct run *r, struct nvme_vf *vf, const struct row *row, uint32_t ops)
+FAST_INLINE bool loop(struct run *r, struct nvme_vf *vf, const struct row *row, uint32_t ops, bool strict)
 {
 	struct nvme_queue *q = &vf->queue;
 	struct random random = r->random;
 	for (uint32_t tag = 0; tag < row->depth; tag++)
-		send(r, vf, &random, tag);
+		send(r, vf, &random, tag, strict);
 	nvme_queue_ring(q);
 	for (uint32_t left = ops - row->depth; left; left -= row->batch) {
-		if (!turn(r, vf, &random, row->batch, true))
+		if (!turn(r, vf, &random, row->batch, true, strict))
 			return false;
 		nvme_queue_ring(q);
 		nvme_queue_release(q);
 	}
-	bool done = turn(r, vf, &random, row->depth, false);
+	bool done = turn(r, vf, &random, row->depth, false, strict);
 	nvme_queue_release(q);
 	return done;
+}
+
+static bool loop_plain(struct run *r, struct nvme_vf *vf, const struct row *row, uint32_t ops)
+{
+	return loop(r, vf, row, ops, false);
+}
+
+static bool loop_strict(struct run *r, struct nvme_vf *vf, const struct row *row, uint32_t ops)
+{
+	return loop(r, vf, row, ops, true);
+}
+
+static uint64_t iommu_waits(const struct machine *m)
+{
+	struct iommu_unit_info u;
+	uint64_t n = 0;
+	for (unsigned i = 0; i < m->iommu.unit_count; i++) {
+		iommu_unit_info(&m->iommu, i, &u);
+		n += u.waits;
+	}
+	return n;
 }
 
 /* A medium without memory (QEMU's null-co) reads as zeros, whatever was written. */
@@ -121,7 +152,7 @@ static bool buffer_right(const struct vf *vf, uint32_t tag, uint32_t chunk)
 	return pattern_check(p, CHUNK, timed_seed(vf, chunk)) || pattern_is_zero(p, CHUNK);
 }
 
-static enum sl_err run_row(struct vf *vf, const struct row *row)
+static enum sl_err run_row(struct machine *m, struct vf *vf, const struct row *row)
 {
 	struct run *r = &run;
 	struct nvme_queue *q = &vf->nvme.queue;
@@ -130,17 +161,21 @@ static enum sl_err run_row(struct vf *vf, const struct row *row)
 	*r = (struct run){.random = {pattern_seed(row->depth, 1, 1), 6364136223846793005u},
 			  .chunks = room < TIMED_CHUNKS ? room : TIMED_CHUNKS,
 			  .blocks = like.blocks,
-			  .buffers = vf->buffers.iova};
+			  .buffers = row->strict ? window_at(m, WINDOW_HOLE) : vf->buffers.iova,
+			  .dom = vf->dom,
+			  .memory = vf->buffers.phys};
+	bool (*run_loop)(struct run * r, struct nvme_vf * vf, const struct row *row, uint32_t ops) =
+		row->strict ? loop_strict : loop_plain;
 	enum sl_err e = nvme_vf_plan(&vf->nvme, &like, &r->plan);
 	if (e)
 		return e;
-	bool done = loop(r, &vf->nvme, row, row->depth); /* once before: code and tables have been used */
+	bool done = run_loop(r, &vf->nvme, row, row->depth); /* once before: code and tables have been used */
 	for (uint32_t tag = 0; tag < row->depth; tag++)
 		pattern_fill(vf_buffer(vf, tag), CHUNK, ~timed_seed(vf, 0));
-	uint64_t start = now_us(), doorbells = q->doorbells;
+	uint64_t start = now_us(), doorbells = q->doorbells, waits = iommu_waits(m);
 	r->empty = r->waits = 0;
 	MARKER(MARK_BEGIN);
-	done = done && loop(r, &vf->nvme, row, row->ops);
+	done = done && run_loop(r, &vf->nvme, row, row->ops);
 	MARKER(MARK_END);
 	uint64_t us = now_us() - start;
 	if (!done || r->errors || q->bad)
@@ -148,9 +183,10 @@ static enum sl_err run_row(struct vf *vf, const struct row *row)
 	for (uint32_t tag = 0; tag < row->depth; tag++)
 		if (!buffer_right(vf, tag, r->chunk[tag]))
 			return SL_VERIFY;
-	log_text("BENCH depth=%u batch=%u ops=%u us=%llu doorbells=%llu empty=%llu waits=%llu\n", row->depth,
-		 row->batch, row->ops, (ull)us, (ull)(q->doorbells - doorbells), (ull)r->empty,
-		 (ull)r->waits);
+	log_text("BENCH strict=%u depth=%u batch=%u ops=%u us=%llu doorbells=%llu empty=%llu waits=%llu "
+		 "iommu_waits=%llu\n",
+		 row->strict, row->depth, row->batch, row->ops, (ull)us, (ull)(q->doorbells - doorbells),
+		 (ull)r->empty, (ull)r->waits, (ull)(iommu_waits(m) - waits));
 	return SL_OK;
 }
 
@@ -160,8 +196,8 @@ enum sl_err stage_bench(struct machine *m)
 	enum sl_err e = timed_prepare(m);
 	for (uint32_t pass = 0; pass < m->boot->cfg.passes; pass++)
 		for (unsigned i = 0; i < ARRAY_LEN(rows) && !e; i++)
-			if (rows[i].depth <= vf->accel->depth)
-				e = run_row(vf, &rows[i]);
+			if (rows[i].depth <= vf->accel->depth && (!rows[i].strict || vf->dom))
+				e = run_row(m, vf, &rows[i]);
 	if (e)
 		log_fail("bench", "run again; if it stays, the device fails under load",
 			 "reads under load went wrong: %s", sl_err_text(e));

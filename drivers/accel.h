@@ -33,7 +33,7 @@ struct accel_req {
 	uint32_t tag;   /* any value below accel.depth that is not in flight; comes back in accel_done */
 	uint64_t lba;
 	uint64_t src_lba;
-	iova_t data; /* read, write, compare: page-aligned; at most two pages long */
+	iova_t data; /* read, write, compare: page-aligned, as long as the blocks */
 	iova_t meta; /* the same, on a store with metadata: store->meta bytes a block, a multiple of 4. Not
 		      * used by a write with PI_INSERT where the metadata is the 8 bytes of protection
 		      * information alone */
@@ -50,6 +50,7 @@ struct accel_store {
 	uint32_t block;     /* bytes */
 	uint64_t first_lba; /* of this VF's share; 0 when the store is its own */
 	uint64_t blocks;    /* of this VF's share */
+	uint32_t most;      /* blocks that one read, write or compare can move */
 	uint16_t meta;      /* metadata bytes a block, in a buffer of its own; 0: none */
 	bool pi;            /* 16-bit guard protection information, type 1 */
 	uint16_t pi_off;    /* where in a block's metadata; the guard covers the block's data and the metadata

@@ -45,7 +45,7 @@ struct nvme_sqe {
 	union {
 		struct {
 			uint8_t opc;
-			uint8_t flags; /* FUSE, PSDT: 0, PRPs */
+			uint8_t flags; /* FUSE, PSDT */
 			uint16_t cid;
 			uint32_t nsid;
 		};
@@ -78,8 +78,11 @@ struct nvme_sqe {
 		uint64_t cdw14_15;
 	};
 };
-#define SQE_CID   BITS(31, 16) /* of cdw0_1 */
-#define NVME_SQES 6u           /* log2 of its size */
+/* Of cdw0_1: PSDT. An SGL descriptor stands in place of PRP1 (its address) and PRP2 (length 31:0, type 63:56,
+ * which is 0 for a data block); metadata stays one buffer at MPTR. NVMe §3.3.3.1, §4.1.2 */
+#define SQE_PSDT BITS(15, 14)
+enum nvme_psdt { PSDT_PRP = 0, PSDT_SGL = 1 };
+#define NVME_SQES 6u /* log2 of its size */
 _Static_assert(sizeof(struct nvme_sqe) == 1u << NVME_SQES, "NVMe 3.3.3.1");
 _Static_assert(offsetof(struct nvme_sqe, prp1) == 24 && offsetof(struct nvme_sqe, cdw12) == 48,
 	       "NVMe 3.3.3.1");
@@ -155,7 +158,8 @@ struct nvme_id_ctrl {
 	uint16_t oncs;
 	uint8_t rsvd522[12];
 	uint16_t ocfs; /* Copy descriptor formats */
-	uint8_t rsvd536[3560];
+	uint32_t sgls;
+	uint8_t rsvd540[3556];
 };
 _Static_assert(sizeof(struct nvme_id_ctrl) == 4096, "NVMe 5.17.2.1");
 _Static_assert(offsetof(struct nvme_id_ctrl, mdts) == 77 && offsetof(struct nvme_id_ctrl, ctratt) == 96 &&
@@ -163,7 +167,8 @@ _Static_assert(offsetof(struct nvme_id_ctrl, mdts) == 77 && offsetof(struct nvme
 		       offsetof(struct nvme_id_ctrl, lpa) == 261 &&
 		       offsetof(struct nvme_id_ctrl, sqes) == 512 &&
 		       offsetof(struct nvme_id_ctrl, oncs) == 520 &&
-		       offsetof(struct nvme_id_ctrl, ocfs) == 534,
+		       offsetof(struct nvme_id_ctrl, ocfs) == 534 &&
+		       offsetof(struct nvme_id_ctrl, sgls) == 536,
 	       "NVMe 5.17.2.1");
 #define LPA_EFFECTS       BIT(1)  /* Commands Supported and Effects log */
 #define CTRATT_ELBAS      BIT(15) /* extended LBA formats: guards of more than 16 bits exist */
@@ -174,6 +179,7 @@ _Static_assert(offsetof(struct nvme_id_ctrl, mdts) == 77 && offsetof(struct nvme
 #define ONCS_VERIFY       BIT(7)
 #define ONCS_COPY         BIT(8)
 #define OCFS_FORMAT0      BIT(0)
+#define SGLS_SUPPORT      BITS(1, 0) /* 0: none; else at least data blocks aligned to 4 bytes */
 
 /* Commands Supported and Effects log: NVMe §5.16.1.6. An entry for each opcode. */
 #define NVME_LOG_EFFECTS 0x05u

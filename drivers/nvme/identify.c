@@ -29,6 +29,7 @@ enum sl_err nvme_id_parse(const volatile struct nvme_id_ctrl *page, struct nvme_
 		.ocfs = page->ocfs,
 		.lpa = page->lpa,
 		.ctratt = page->ctratt,
+		.sgls = (page->sgls & SGLS_SUPPORT) != 0,
 		.max_transfer = limit(page->mdts),
 		.max_verify = UINT64_MAX,
 		.max_zeroes = UINT64_MAX,

@@ -10,6 +10,7 @@ struct nvme_id {
 	uint16_t oacs, oncs, ocfs;
 	uint8_t lpa;
 	uint32_t ctratt;
+	bool sgls;                                     /* I/O commands may describe their data by SGLs */
 	uint64_t max_transfer, max_verify, max_zeroes; /* bytes a command; UINT64_MAX: no limit */
 };
 

@@ -4,8 +4,8 @@
 #include "kernel/str.h"
 
 #define IO_QUEUE   1
-#define DATA_MAX   (2 * PAGE_SIZE) /* PRP1 and PRP2, no list */
-#define META_ALIGN 4u              /* MPTR: NVMe §3.3.3.1 */
+#define LIST_MAX   (NVME_LIST / sizeof(uint64_t) * PAGE_SIZE)
+#define META_ALIGN 4u /* MPTR: NVMe §3.3.3.1 */
 
 static struct nvme_vf *of(struct accel *a)
 {
@@ -19,11 +19,6 @@ static const uint32_t prinfo[4] = {
 	[ACCEL_PI_INSERT | ACCEL_PI_CHECK] = RW_PRACT | RW_PRCHK_GUARD | RW_PRCHK_REF,
 };
 
-static bool two_pages(const struct nvme_plan *p)
-{
-	return p->data && p->bytes > PAGE_SIZE;
-}
-
 enum sl_err nvme_vf_plan(const struct nvme_vf *vf, const struct accel_req *r, struct nvme_plan *out)
 {
 	if (r->op >= ACCEL_OPS || r->store >= vf->accel.stores)
@@ -34,19 +29,36 @@ enum sl_err nvme_vf_plan(const struct nvme_vf *vf, const struct accel_req *r, st
 		return op->limit ? SL_RANGE : SL_UNSUPPORTED;
 	if (r->pi & ~op->pi)
 		return SL_BADVAL;
+	uint32_t bytes = (uint32_t)r->blocks << s->block_shift;
+	bool sgl = op->data && bytes > PAGE_SIZE && vf->ctrl.id.sgls;
 	*out = (struct nvme_plan){
-		.cdw0_1 = (uint64_t)s->nsid << 32 | op->opc,
+		.cdw0_1 = (uint64_t)s->nsid << 32 | FPUT(SQE_PSDT, sgl ? PSDT_SGL : PSDT_PRP) | op->opc,
 		.first = s->first,
 		.room = s->blocks - r->blocks, /* not below 0: limit is at most s->blocks */
 		.cdw12_13 = (r->blocks - 1u) | prinfo[r->pi],
 		.data = op->data,
 		.meta = op->meta && !(s->pi_alone && r->pi & ACCEL_PI_INSERT),
-		.bytes = (uint32_t)r->blocks << s->block_shift,
+		.sgl = sgl,
+		.bytes = bytes,
 		.ref_mask = s->ref_mask,
 	};
-	if (!two_pages(out) && !out->ref_mask)
+	if (!(out->data && bytes > PAGE_SIZE) && !out->ref_mask)
 		out->plain = out->room + 1;
 	return SL_OK;
+}
+
+/* What goes with the address of data that is longer than a page: its length as an SGL data block, the second
+ * page's address, or that of a list of all pages after the first. NVMe §4.1.1 */
+static uint64_t second_pointer(struct nvme_vf *vf, const struct nvme_plan *p, uint32_t tag, iova_t data)
+{
+	if (p->sgl)
+		return p->bytes;
+	if (p->bytes <= 2 * PAGE_SIZE)
+		return data.v + PAGE_SIZE;
+	uint64_t *list = vf->lists + tag * (NVME_LIST / sizeof *list);
+	for (uint64_t off = PAGE_SIZE; off < p->bytes; off += PAGE_SIZE)
+		*list++ = data.v + off;
+	return vf->lists_iova.v + tag * NVME_LIST;
 }
 
 enum sl_err nvme_vf_put_other(struct nvme_vf *vf, const struct nvme_plan *p, uint32_t tag, uint64_t at,
@@ -59,8 +71,8 @@ enum sl_err nvme_vf_put_other(struct nvme_vf *vf, const struct nvme_plan *p, uin
 	if (!nvme_queue_idle(q, tag))
 		return SL_BUSY;
 	nvme_vf_fill(q, p, tag, at, data);
-	if (two_pages(p))
-		e->prp2 = e->prp1 + PAGE_SIZE;
+	if (p->data && p->bytes > PAGE_SIZE)
+		e->prp2 = second_pointer(vf, p, tag, data);
 	e->cdw14 = (uint32_t)e->slba & p->ref_mask;
 	return SL_OK;
 }
@@ -205,13 +217,20 @@ static uint32_t least(uint64_t a, uint64_t b)
 	return m < UINT16_MAX ? (uint32_t)m : UINT16_MAX;
 }
 
-/* What the controller can do on this namespace, within s->blocks. */
-static void set_ops(struct nvme_store *s, const struct nvme_id *id, const struct nvme_ns *ns, bool pi)
+/* The longest transfer, in bytes. */
+static uint64_t data_max(const struct nvme_vf *vf)
 {
+	uint64_t most = vf->ctrl.id.sgls ? UINT32_MAX : vf->lists ? LIST_MAX : 2 * PAGE_SIZE;
+	return vf->ctrl.id.max_transfer < most ? vf->ctrl.id.max_transfer : most;
+}
+
+/* What the controller can do on this namespace, within s->blocks. */
+static void set_ops(const struct nvme_vf *vf, struct nvme_store *s, const struct nvme_ns *ns, bool pi)
+{
+	const struct nvme_id *id = &vf->ctrl.id;
 	uint8_t check = pi ? ACCEL_PI_CHECK : 0, insert = pi ? ACCEL_PI_INSERT : 0;
 	bool meta = ns->meta != 0;
-	uint64_t data = id->max_transfer < DATA_MAX ? id->max_transfer : DATA_MAX;
-	uint32_t moved = least(data >> ns->block_shift, s->blocks);
+	uint32_t moved = least(data_max(vf) >> ns->block_shift, s->blocks);
 	uint32_t zeroed = least(id->max_zeroes >> ns->block_shift, s->blocks);
 	uint32_t verified = least(id->max_verify >> ns->block_shift, s->blocks);
 	/* Other kinds of protection information would be moved with tags that are wrong at the new place. */
@@ -232,7 +251,7 @@ static void set_ops(struct nvme_store *s, const struct nvme_id *id, const struct
 static void add_store(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg, const struct nvme_ns *ns)
 {
 	uint64_t blocks = ns->shared ? ns->blocks / cfg->shares : ns->blocks;
-	if (ns->extended || ns->block > DATA_MAX || !blocks) {
+	if (ns->extended || ns->block > data_max(vf) || !blocks) {
 		log_line("nvme", BDF_FMT ": namespace %u not used: %u bytes a block, %s, %llu blocks for us",
 			 BDF_ARG(cfg->fn), ns->nsid, ns->block,
 			 ns->extended ? "metadata between the blocks" : "no metadata between them",
@@ -250,12 +269,13 @@ static void add_store(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg, const s
 		.first = ns->shared ? blocks * cfg->share : 0,
 		.blocks = blocks,
 	};
-	set_ops(s, &vf->ctrl.id, ns, pi);
+	set_ops(vf, s, ns, pi);
 	vf->accel.store[id] = (struct accel_store){
 		.id = id,
 		.block = ns->block,
 		.first_lba = s->first,
 		.blocks = blocks,
+		.most = s->op[ACCEL_READ].limit,
 		.meta = ns->meta,
 		.pi = pi,
 		.pi_off = ns->pi_off,
@@ -299,6 +319,11 @@ static enum sl_err start(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg)
 		return e;
 	vf->copy = (void *)((uint8_t *)c->mem.va + IO_QUEUE * NVME_SLOT + NVME_SLOT_COPY);
 	vf->copy_iova = IOVA(c->mem.iova.v + IO_QUEUE * NVME_SLOT + NVME_SLOT_COPY);
+	uint64_t lists = NVME_MEM_SIZE(1);
+	if (!c->id.sgls && c->mem.len >= lists + (uint64_t)vf->accel.depth * NVME_LIST) {
+		vf->lists = (void *)((uint8_t *)c->mem.va + lists);
+		vf->lists_iova = IOVA(c->mem.iova.v + lists);
+	}
 	e = find_stores(vf, cfg, false);
 	if (!e)
 		e = find_stores(vf, cfg, true);

@@ -9,6 +9,8 @@
 #include "drivers/accel.h"
 #include "drivers/nvme/ctrl.h"
 
+#define NVME_LIST 1024u /* bytes of a PRP list: 128 entries */
+
 struct nvme_vf_cfg {
 	struct nvme_io io;
 	bdf_t fn;
@@ -46,7 +48,7 @@ struct nvme_plan {
 	uint64_t first, room; /* LBA of the share's start, and how far from there it may start */
 	uint64_t plain;       /* room + 1 when nvme_vf_fill() fills all of the command, else 0 */
 	uint64_t cdw12_13;
-	bool data, meta;
+	bool data, meta, sgl;
 	uint32_t bytes, ref_mask;
 };
 
@@ -58,13 +60,15 @@ struct nvme_vf {
 	struct nvme_store store[4];   /* as accel.store */
 	struct nvme_copy_range *copy; /* one for each tag */
 	iova_t copy_iova;
+	uint64_t *lists; /* a PRP list of NVME_LIST bytes for each tag; NULL: none */
+	iova_t lists_iova;
 	struct nvme_ctrl ctrl;
 };
 
 /* Starts the VF's controller, creates a queue pair for cfg->depth requests in flight (less when the
  * controller's queues are shorter; accel.depth says) and lists up to 4 attached namespaces as stores, private
- * ones before shared ones. Namespaces with metadata between the blocks, or blocks larger than two pages, are
- * left out with a line in the log. Errors of nvme_ctrl_init() and nvme_ctrl_queue(); SL_NOTFOUND when no
+ * ones before shared ones. Namespaces with metadata between the blocks, or blocks that no transfer can hold,
+ * are left out with a line in the log. Errors of nvme_ctrl_init() and nvme_ctrl_queue(); SL_NOTFOUND when no
  * store is left, SL_RANGE for shares. On an error everything is put back. */
 enum sl_err nvme_vf_open(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg) MUST_CHECK;
 

@@ -125,6 +125,7 @@ void nvme_model_init(struct nvme_model *m, uint16_t cntlid, void *(*reach)(void 
 	m->mdts = 7;
 	m->vsl = 7;
 	m->lpa = 2;
+	m->sgls = 1;
 	m->max_queues = MODEL_QUEUES - 1;
 	m->online = true;
 	m->reach = reach;
@@ -186,15 +187,38 @@ static struct nvme_model_ns *find_ns(struct nvme_model *m, uint32_t nsid)
 	return NULL;
 }
 
-/* Moves len bytes between a block and the place off bytes into PRP1/PRP2 memory. */
-static bool prp(struct nvme_model *m, const uint8_t *sqe, uint64_t off, uint8_t *block, size_t len,
-		bool to_host)
+/* Device address of byte at of a command's data: NVMe §4.1.1 (PRPs), §4.1.2 (an SGL of one data block). 0:
+ * none. */
+static uint64_t data_address(struct nvme_model *m, const struct nvme_model_ns *ns, const uint8_t *sqe,
+			     uint64_t at)
+{
+	uint64_t p1 = get(sqe, 24, 8), p2 = get(sqe, 32, 8), first = 4096 - p1 % 4096;
+	uint64_t len = (get(sqe, 48, 2) + 1) << ns->shift;
+	if (sqe[1] >> 6) {
+		bool block = sqe[1] >> 6 == 1 && m->sgls & 3 && sqe[39] == 0 && get(sqe, 36, 3) == 0;
+		return block && (uint32_t)p2 == len ? p1 + at : 0;
+	}
+	if (at < first)
+		return p1 + at;
+	at -= first;
+	if (len <= first + 4096)
+		return p2 + at;
+	uint64_t entry =
+		p2 + at / 4096 * 8; /* a list that goes on in another page is not part of this model */
+	const uint8_t *list =
+		p2 % 8 == 0 && entry / 4096 == p2 / 4096 ? m->reach(m->ctx, entry, 8, false) : NULL;
+	if (list && get(list, 0, 8) % 4096)
+		m->errors++; /* only PRP1 may have an offset */
+	return list ? get(list, 0, 8) + at % 4096 : 0;
+}
+
+/* Moves len bytes between a block and the place off bytes into the command's memory. */
+static bool move(struct nvme_model *m, const struct nvme_model_ns *ns, const uint8_t *sqe, uint64_t off,
+		 uint8_t *block, size_t len, bool to_host)
 {
 	for (size_t i = 0; i < len; i++) {
-		uint64_t at = off + i, p1 = get(sqe, 24, 8), first = 4096 - p1 % 4096;
-		uint64_t addr = at < first ? p1 + at : get(sqe, 32, 8) + at - first;
-		/* A PRP list is not part of this model. */
-		uint8_t *host = at < first + 4096 ? m->reach(m->ctx, addr, 1, to_host) : NULL;
+		uint64_t addr = data_address(m, ns, sqe, off + i);
+		uint8_t *host = addr ? m->reach(m->ctx, addr, 1, to_host) : NULL;
 		if (!host)
 			return false;
 		if (to_host)
@@ -220,7 +244,7 @@ static uint16_t write_block(struct nvme_model *m, struct nvme_model_ns *ns, cons
 	uint8_t data[8192], meta[256] = {0};
 	uint32_t ref = (uint32_t)get(sqe, 56, 4) + i;
 	bool strip = prinfo & 8 && ns->ms == 8;
-	if (!prp(m, sqe, (uint64_t)i << ns->shift, data, 1u << ns->shift, false))
+	if (!move(m, ns, sqe, (uint64_t)i << ns->shift, data, 1u << ns->shift, false))
 		return 0x004;
 	if (ns->ms && !strip && !mptr(m, sqe, (uint64_t)i * ns->ms, meta, ns->ms, false))
 		return 0x004;
@@ -248,14 +272,14 @@ static uint16_t read_block(struct nvme_model *m, struct nvme_model_ns *ns, const
 		return s;
 	if (sqe[0] == 0x05) {
 		uint8_t want[8192], want_meta[256];
-		if (!prp(m, sqe, (uint64_t)i << ns->shift, want, 1u << ns->shift, false) ||
+		if (!move(m, ns, sqe, (uint64_t)i << ns->shift, want, 1u << ns->shift, false) ||
 		    (ns->ms && !mptr(m, sqe, (uint64_t)i * ns->ms, want_meta, ns->ms, false)))
 			return 0x004;
 		bool same =
 			!memcmp(want, data, 1u << ns->shift) && (!ns->ms || !memcmp(want_meta, meta, ns->ms));
 		return same ? 0 : 0x285;
 	}
-	if (!prp(m, sqe, (uint64_t)i << ns->shift, data, 1u << ns->shift, true) ||
+	if (!move(m, ns, sqe, (uint64_t)i << ns->shift, data, 1u << ns->shift, true) ||
 	    (ns->ms && !(prinfo & 8) && !mptr(m, sqe, (uint64_t)i * ns->ms, meta, ns->ms, true)))
 		return 0x004;
 	return 0;
@@ -317,7 +341,7 @@ static uint16_t io_command(struct nvme_model *m, const uint8_t *sqe)
 	unsigned prinfo = (unsigned)(get(sqe, 48, 4) >> 26 & 0xf);
 	m->commands[sqe[0]]++;
 	/* What this driver has no reason to set: reserved fields, expected tags, storage tags. */
-	if (sqe[1] || get(sqe, 8, 8) || get(sqe, 52, 4) || get(sqe, 60, 4))
+	if (sqe[1] & 0xbf || get(sqe, 8, 8) || get(sqe, 52, 4) || get(sqe, 60, 4))
 		return 0x002;
 	if (!ns || !(ns->attached & BIT(m->cntlid)))
 		return 0x002;
@@ -373,6 +397,7 @@ static void id_ctrl(struct nvme_model *m, uint8_t *p)
 	p[513] = 0x44;
 	put(p, 520, 2, m->log_only ? m->oncs & ~(1u << 7) : m->oncs);
 	put(p, 534, 2, m->ocfs);
+	put(p, 536, 4, m->sgls);
 }
 
 static void id_ns(const struct nvme_model *m, const struct nvme_model_ns *ns, uint8_t *p)

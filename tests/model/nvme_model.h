@@ -45,6 +45,7 @@ struct nvme_model {
 	uint32_t vs, ctratt;
 	uint16_t oacs, oncs, ocfs, mssrl;
 	uint8_t mdts, vsl, lpa;
+	uint32_t sgls;
 	bool log_only; /* Verify and Virtualization Management: in the effects log, not in Identify's bits */
 	uint16_t max_queues;
 	bool has_virt;

@@ -588,7 +588,7 @@ static void test_vf_refuses(void **state)
 	WITH(tag, 8, SL_RANGE);
 	WITH(tag, UINT32_MAX, SL_RANGE);
 	WITH(blocks, 0, SL_RANGE);
-	WITH(blocks, 3, SL_RANGE); /* three pages */
+	WITH(blocks, 129, SL_RANGE); /* MDTS */
 	WITH(lba, NS_BLOCKS, SL_RANGE);
 	WITH(lba, UINT64_MAX, SL_RANGE);
 	WITH(data.v, BUFFERS + 512, SL_BADVAL);
@@ -639,6 +639,7 @@ static void test_vf_data(void **state)
 {
 	static uint8_t want[8192], zero[8192];
 	(void)state;
+	vf_model[0].sgls = 0;
 	open_vf(16);
 	memset(vf.queue.sq, 0xff, (vf.queue.sq_mask + 1) * sizeof *vf.queue.sq); /* old commands */
 	for (uint32_t i = 0; i < 16; i++) {
@@ -680,6 +681,7 @@ static void test_vf_plan(void **state)
 	struct accel_done d;
 	iova_t data = IOVA(BUFFERS);
 	(void)state;
+	vf_model[0].sgls = 0;
 	open_vf(4);
 	memset(vf.queue.sq, 0xff, (vf.queue.sq_mask + 1) * sizeof *vf.queue.sq);
 #define NO_PLAN(field, value, why)                                                                           \
@@ -691,7 +693,7 @@ static void test_vf_plan(void **state)
 	NO_PLAN(op, ACCEL_OPS, SL_RANGE);
 	NO_PLAN(store, 3, SL_RANGE);
 	NO_PLAN(blocks, 0, SL_RANGE);
-	NO_PLAN(blocks, 17, SL_RANGE);
+	NO_PLAN(blocks, 65, SL_RANGE);
 	NO_PLAN(pi, ACCEL_PI_CHECK, SL_BADVAL);
 	for (unsigned pages = 1; pages <= 2; pages++) {
 		r.blocks = (uint16_t)(8 * pages);
@@ -740,6 +742,59 @@ static void test_vf_plan(void **state)
 				    r.blocks * (i % 3 ? 512u : 4096u));
 	}
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+}
+
+/* Transfers of every length up to the longest: by SGL, by PRP list where there is room for one, and at most
+ * two pages with neither. */
+static void long_transfers(uint32_t sgls, const struct dma_buf *mem, uint32_t most)
+{
+	static uint8_t want[NS_BLOCKS * PAGE_SIZE];
+	struct nvme_vf_cfg cfg = {
+		.io = vf_model[0].io, .fn = vf_fn, .dom = &vf_dom[0], .depth = 4, .shares = 1};
+	cfg.mem = mem;
+	vf_model[0].sgls = sgls;
+	assert_int_equal(nvme_vf_open(&vf, &cfg), SL_OK);
+	assert_int_equal(vf.accel.store[PLAIN_STORE].most, most);
+	for (uint32_t n = 1; n <= most; n += n < 4 ? 1 : 31) {
+		struct accel_req w = request(ACCEL_WRITE, PLAIN_STORE, 3, (uint16_t)n, 1);
+		w.data = IOVA(BUFFERS);
+		pattern(want, n * PAGE_SIZE, n);
+		memcpy(at(BUFFERS), want, n * PAGE_SIZE);
+		memset(ns[2].data, 0xaa, NS_BLOCKS * PAGE_SIZE);
+		const struct nvme_sqe *e = nvme_queue_slot(&vf.queue);
+		assert_int_equal(run(w), 0);
+		assert_int_equal(e->flags, sgls && n > 1 ? 0x40 : 0);
+		assert_memory_equal(ns[2].data + 3 * PAGE_SIZE, want, n * PAGE_SIZE);
+		assert_int_equal(ns[2].data[(3 + n) * PAGE_SIZE], 0xaa);
+		struct accel_req r = request(ACCEL_READ, PLAIN_STORE, 3, (uint16_t)n, 3);
+		r.data = IOVA(BUFFERS);
+		memset(at(BUFFERS), 0xee, (n + 1) * PAGE_SIZE);
+		assert_int_equal(run(r), 0);
+		assert_memory_equal(at(BUFFERS), want, n * PAGE_SIZE);
+		assert_int_equal(at(BUFFERS)[n * PAGE_SIZE], 0xee);
+	}
+	refused(request(ACCEL_READ, PLAIN_STORE, 0, (uint16_t)(most + 1), 0), SL_RANGE);
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+	vf_model[0].sgls = 1;
+}
+
+static void test_vf_long(void **state)
+{
+	(void)state;
+	struct dma_buf block, part;
+	ns[1].attached = ns[2].attached = 2;
+	assert_int_equal(dma_get(&vf_dom[0], IOVA(BUFFERS), PAGE_2M, DOMAIN_RW, &buffers), SL_OK);
+	assert_int_equal(dma_get(&vf_dom[0], IOVA(BUFFERS + PAGE_2M), PAGE_2M, DOMAIN_RW, &block), SL_OK);
+	part = dma_part(&block, 0, NVME_MEM_SIZE(1) + 4 * NVME_LIST);
+	long_transfers(1, &part, 128);
+	long_transfers(0, &part, 128);
+	long_transfers(0, NULL, 128);
+	vf_model[0].mdts = 0; /* no limit, but that of a list */
+	long_transfers(0, &part, 128);
+	part.len--;
+	long_transfers(0, &part, 2);
+	long_transfers(2, &part, NS_BLOCKS);
+	assert_int_equal(dma_put(&block), SL_OK);
 }
 
 /* The tuple that the CPU computes for block i at lba. */
@@ -969,6 +1024,7 @@ int main(void)
 		TEST(test_vf_refuses),
 		TEST(test_vf_data),
 		TEST(test_vf_plan),
+		TEST(test_vf_long),
 		TEST(test_vf_pi),
 		TEST(test_vf_other_pi),
 		TEST(test_vf_flood),
