@@ -14,16 +14,18 @@ struct row {
 	uint32_t depth; /* requests in flight */
 	uint32_t batch; /* requests a doorbell tells of */
 	uint32_t ops;   /* depth and any number of batches */
+	uint32_t bytes; /* of a request, a multiple of CHUNK; depth of them fit into the buffers */
 	bool strict;    /* each request's buffer is mapped for it, and unmapped when it is through */
 };
 
 static const struct row rows[] = {
-	{.depth = 1, .batch = 1, .ops = 8192},
-	{.depth = 8, .batch = 8, .ops = 8192},
-	{.depth = 32, .batch = 32, .ops = 32768},
-	{.depth = 128, .batch = 128, .ops = 32768},
-	{.depth = 1, .batch = 1, .ops = 2048, .strict = true},
-	{.depth = 32, .batch = 32, .ops = 4096, .strict = true},
+	{.depth = 1, .batch = 1, .ops = 8192, .bytes = CHUNK},
+	{.depth = 8, .batch = 8, .ops = 8192, .bytes = CHUNK},
+	{.depth = 32, .batch = 32, .ops = 32768, .bytes = CHUNK},
+	{.depth = 128, .batch = 128, .ops = 32768, .bytes = CHUNK},
+	{.depth = 8, .batch = 8, .ops = 1024, .bytes = 32 * CHUNK},
+	{.depth = 1, .batch = 1, .ops = 2048, .bytes = CHUNK, .strict = true},
+	{.depth = 32, .batch = 32, .ops = 4096, .bytes = CHUNK, .strict = true},
 };
 
 /* One row while it runs; its core's own. */
@@ -32,16 +34,17 @@ struct run {
 	struct random {
 		uint64_t state, factor;
 	} random;
-	uint64_t chunks, blocks;
+	uint64_t places; /* where on the medium a request may start, bytes apart */
+	uint64_t blocks, bytes;
 	iova_t buffers; /* what the device is told */
 	struct domain *dom;
 	phys_t memory;         /* behind buffers, with strict set */
 	uint64_t empty, waits; /* polls that found nothing, and how often they began */
 	unsigned errors;
-	uint16_t chunk[BUFFER_SLOTS]; /* what is being read into the tag's buffer */
+	uint16_t place[BUFFER_SLOTS]; /* of what is being read into the tag's buffer */
 };
 
-_Static_assert(TIMED_CHUNKS <= UINT16_MAX, "run.chunk");
+_Static_assert(TIMED_CHUNKS <= UINT16_MAX, "run.place");
 
 static struct run run;
 
@@ -54,14 +57,14 @@ FAST_INLINE uint64_t random_below(struct random *r, uint64_t n)
 	return (uint64_t)((u128)r->state * n >> 64);
 }
 
-/* A random chunk into the tag's buffer. */
+/* Reads from a random place into the tag's buffer. */
 FAST_INLINE void send(struct run *r, struct nvme_vf *vf, struct random *random, uint32_t tag, bool strict)
 {
-	uint64_t chunk = random_below(random, r->chunks), at = tag * CHUNK;
-	r->chunk[tag] = (uint16_t)chunk;
-	if (strict && domain_map(r->dom, IOVA(r->buffers.v + at), PHYS(r->memory.v + at), CHUNK, DOMAIN_W))
+	uint64_t place = random_below(random, r->places), at = tag * r->bytes;
+	r->place[tag] = (uint16_t)place;
+	if (strict && domain_map(r->dom, IOVA(r->buffers.v + at), PHYS(r->memory.v + at), r->bytes, DOMAIN_W))
 		r->errors++;
-	if (UNLIKELY(nvme_vf_put(vf, &r->plan, tag, chunk * r->blocks, IOVA(r->buffers.v + at))))
+	if (UNLIKELY(nvme_vf_put(vf, &r->plan, tag, place * r->blocks, IOVA(r->buffers.v + at))))
 		r->errors++;
 }
 
@@ -97,7 +100,7 @@ FAST_INLINE bool turn(struct run *r, struct nvme_vf *vf, struct random *random, 
 		}
 		if (UNLIKELY(status))
 			r->errors++;
-		if (strict && domain_unmap(r->dom, IOVA(r->buffers.v + tag * CHUNK), CHUNK))
+		if (strict && domain_unmap(r->dom, IOVA(r->buffers.v + tag * r->bytes), r->bytes))
 			r->errors++;
 		if (again)
 			send(r, vf, random, tag, strict);
@@ -145,11 +148,39 @@ static uint64_t iommu_waits(const struct machine *m)
 	return n;
 }
 
-/* A medium without memory (QEMU's null-co) reads as zeros, whatever was written. */
-static bool buffer_right(const struct vf *vf, uint32_t tag, uint32_t chunk)
+/* A medium without memory (QEMU's null-co) reads as zeros, whatever was written; any other has what
+ * timed_prepare() wrote. */
+static bool medium_keeps;
+
+static bool chunk_right(const struct vf *vf, const uint8_t *p, uint64_t chunk)
 {
-	const uint8_t *p = vf_buffer(vf, tag);
-	return pattern_check(p, CHUNK, timed_seed(vf, chunk)) || pattern_is_zero(p, CHUNK);
+	return medium_keeps ? pattern_check(p, CHUNK, timed_seed(vf, chunk)) : pattern_is_zero(p, CHUNK);
+}
+
+static enum sl_err look_at_medium(struct machine *m, struct vf *vf)
+{
+	vf->batch.n = 1;
+	vf->batch.req[0] = vf_request(vf, vf->data, ACCEL_READ, 0, 0);
+	pattern_fill(vf_buffer(vf, 0), CHUNK, ~timed_seed(vf, 0));
+	enum sl_err e = batch_start(vf);
+	if (!e)
+		e = batch_finish(m);
+	if (e)
+		return e;
+	medium_keeps = !pattern_is_zero(vf_buffer(vf, 0), CHUNK);
+	return chunk_right(vf, vf_buffer(vf, 0), 0) ? SL_OK : SL_VERIFY;
+}
+
+/* What the tag's request brought. */
+static bool buffer_right(const struct run *r, const struct vf *vf, uint32_t tag)
+{
+	uint64_t chunks = r->bytes / CHUNK;
+	for (uint64_t i = 0; i < chunks; i++) {
+		const uint8_t *p = (const uint8_t *)vf->buffers.va + tag * r->bytes + i * CHUNK;
+		if (!chunk_right(vf, p, r->place[tag] * chunks + i))
+			return false;
+	}
+	return true;
 }
 
 static enum sl_err run_row(struct machine *m, struct vf *vf, const struct row *row)
@@ -158,9 +189,11 @@ static enum sl_err run_row(struct machine *m, struct vf *vf, const struct row *r
 	struct nvme_queue *q = &vf->nvme.queue;
 	uint64_t room = store_chunks(vf->data);
 	struct accel_req like = vf_request(vf, vf->data, ACCEL_READ, 0, 0);
+	like.blocks = (uint16_t)(row->bytes / vf->data->block);
 	*r = (struct run){.random = {pattern_seed(row->depth, 1, 1), 6364136223846793005u},
-			  .chunks = room < TIMED_CHUNKS ? room : TIMED_CHUNKS,
+			  .places = (room < TIMED_CHUNKS ? room : TIMED_CHUNKS) * CHUNK / row->bytes,
 			  .blocks = like.blocks,
+			  .bytes = row->bytes,
 			  .buffers = row->strict ? window_at(m, WINDOW_HOLE) : vf->buffers.iova,
 			  .dom = vf->dom,
 			  .memory = vf->buffers.phys};
@@ -171,7 +204,7 @@ static enum sl_err run_row(struct machine *m, struct vf *vf, const struct row *r
 		return e;
 	bool done = run_loop(r, &vf->nvme, row, row->depth); /* once before: code and tables have been used */
 	for (uint32_t tag = 0; tag < row->depth; tag++)
-		pattern_fill(vf_buffer(vf, tag), CHUNK, ~timed_seed(vf, 0));
+		pattern_fill((uint8_t *)vf->buffers.va + tag * r->bytes, r->bytes, ~timed_seed(vf, 0));
 	uint64_t start = now_us(), doorbells = q->doorbells, waits = iommu_waits(m);
 	r->empty = r->waits = 0;
 	MARKER(MARK_BEGIN);
@@ -181,13 +214,22 @@ static enum sl_err run_row(struct machine *m, struct vf *vf, const struct row *r
 	if (!done || r->errors || q->bad)
 		return SL_DEVICE;
 	for (uint32_t tag = 0; tag < row->depth; tag++)
-		if (!buffer_right(vf, tag, r->chunk[tag]))
+		if (!buffer_right(r, vf, tag))
 			return SL_VERIFY;
-	log_text("BENCH strict=%u depth=%u batch=%u ops=%u us=%llu doorbells=%llu empty=%llu waits=%llu "
+	log_text("BENCH strict=%u bytes=%u depth=%u batch=%u ops=%u us=%llu doorbells=%llu empty=%llu "
+		 "waits=%llu "
 		 "iommu_waits=%llu\n",
-		 row->strict, row->depth, row->batch, row->ops, (ull)us, (ull)(q->doorbells - doorbells),
-		 (ull)r->empty, (ull)r->waits, (ull)(iommu_waits(m) - waits));
+		 row->strict, row->bytes, row->depth, row->batch, row->ops, (ull)us,
+		 (ull)(q->doorbells - doorbells), (ull)r->empty, (ull)r->waits,
+		 (ull)(iommu_waits(m) - waits));
 	return SL_OK;
+}
+
+/* What the row needs, this VF has. */
+static bool possible(const struct vf *vf, const struct row *row)
+{
+	return row->depth <= vf->accel->depth && row->bytes <= (uint64_t)vf->data->most * vf->data->block &&
+	       row->bytes <= store_chunks(vf->data) * CHUNK && (vf->dom || !row->strict);
 }
 
 enum sl_err stage_bench(struct machine *m)
@@ -196,7 +238,7 @@ enum sl_err stage_bench(struct machine *m)
 	enum sl_err e = timed_prepare(m);
 	for (uint32_t pass = 0; pass < m->boot->cfg.passes; pass++)
 		for (unsigned i = 0; i < ARRAY_LEN(rows) && !e; i++)
-			if (rows[i].depth <= vf->accel->depth && (!rows[i].strict || vf->dom))
+			if (possible(vf, &rows[i]))
 				e = run_row(m, vf, &rows[i]);
 	if (e)
 		log_fail("bench", "run again; if it stays, the device fails under load",
