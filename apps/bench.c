@@ -236,6 +236,8 @@ enum sl_err stage_bench(struct machine *m)
 {
 	struct vf *vf = &m->vf[0];
 	enum sl_err e = timed_prepare(m);
+	if (!e)
+		e = look_at_medium(m, vf);
 	for (uint32_t pass = 0; pass < m->boot->cfg.passes; pass++)
 		for (unsigned i = 0; i < ARRAY_LEN(rows) && !e; i++)
 			if (possible(vf, &rows[i]))
