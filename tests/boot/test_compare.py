@@ -3,8 +3,10 @@ import importlib.machinery
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 import sluice
@@ -197,3 +199,26 @@ def test_the_init_says_what_is_read():
     """Each word that the tool waits for stands in the init."""
     text = linux_guest.INIT.read_text()
     assert compare.FIRST["linux"] in text and "BENCH %s ops=%d us=%d" in text and "mem_kib=" in text
+
+
+def test_ended_from_outside(folder):
+    """A signal ends the tool, and the machine that runs with it."""
+    tree = folder / "tree"
+    (tree / "tools").mkdir(parents=True)
+    for name in ("compare-linux", "linux_guest.py", "linux_guest_init.sh"):
+        shutil.copy(sluice.ROOT / "tools" / name, tree / "tools")
+    # A guest that is made already, and a machine that never ends.
+    (tree / "tools/linux_guest.py").write_text("class Failure(Exception): pass\ndef make(folder): return folder, folder\n")
+    for name, text in (("tools/setup.sh", "exit 0"), ("run.sh", "echo $$ >pid; exec sleep 100"), ("qemu", "echo sriov_max_vfs")):
+        (tree / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tree / name).chmod(0o755)
+    child = subprocess.Popen(["tools/compare-linux"], cwd=tree, env={**os.environ, "QEMU": str(tree / "qemu")})
+    for _ in range(300):
+        if (tree / "pid").exists() and (tree / "pid").read_text():
+            break
+        time.sleep(0.1)
+    pid = int((tree / "pid").read_text())
+    child.terminate()
+    assert child.wait(30) == 143
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
