@@ -3,7 +3,7 @@
 # make test       everything; installs what is missing  make boot-test  boot tests in QEMU (pytest)
 # make fuzz       short fuzzing run                     make lint       format, clang-tidy, include directions
 # make coverage   branches that the host tests reach    make bench-iommu  cost of map and unmap, in instructions
-# make bench-insn instructions and MMIO accesses of each operation
+# make bench-insn instructions and MMIO accesses of each operation  make compare  Sluice and Debian's Linux in turn
 B    ?= build
 CC   := clang
 HOSTCC ?= gcc
@@ -42,7 +42,7 @@ HOBJ := $(HOST:%=$B/host/%.o) $(MODEL:%=$B/host/%.o)
 TBIN := $(UNIT:tests/unit/%.c=$B/host/%)
 
 all: $B/BOOTX64.EFI sizes
-.PHONY: coverage bench-iommu bench-insn all sizes image run test check boot-test fuzz lint clean setup
+.PHONY: compare coverage bench-iommu bench-insn all sizes image run test check boot-test fuzz lint clean setup
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -172,6 +172,11 @@ $B/insncount.so: tools/insncount/insncount.c tools/insncount/qemu_api.h Makefile
 
 bench-insn: all $B/insncount.so
 	$(Q)tools/bench-insn
+
+# Sluice and Linux on the same machine, the same VF and the same work.
+compare:
+	$(Q)tools/setup.sh compare
+	$(Q)tools/compare-linux
 
 setup:
 	$(Q)tools/setup.sh run

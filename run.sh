@@ -152,11 +152,13 @@ fi
 line+=(-drive "if=pflash,unit=0,format=raw,readonly=on,file=$OVMF" -drive "if=pflash,unit=1,format=raw,file=$run/vars.fd")
 line+=(-serial stdio -device isa-debug-exit,iobase=0xf4,iosize=4)
 
+first=,bootindex=0
+! grep -qxE -- '--?kernel' < <(printf '%s\n' "${extra[@]}") || first= # firmware starts that file instead
 if [[ -n $usb ]]; then
 	tools/mkimage.sh "$run/usb.img" build/BOOTX64.EFI "$run/esp/sluice.cfg"
-	line+=(-drive "if=none,id=usb,format=raw,file=$run/usb.img" -device qemu-xhci -device usb-storage,drive=usb,bootindex=0)
+	line+=(-drive "if=none,id=usb,format=raw,file=$run/usb.img" -device qemu-xhci -device "usb-storage,drive=usb$first")
 else
-	line+=(-drive "if=none,id=esp,format=raw,file=fat:rw:$run/esp" -device ide-hd,drive=esp,bootindex=0)
+	line+=(-drive "if=none,id=esp,format=raw,file=fat:rw:$run/esp" -device "ide-hd,drive=esp$first")
 fi
 
 if [[ -z $bare ]]; then

@@ -1,6 +1,6 @@
-/* Stage bench: rows of a workload on one VF, each run by the same loop. tools/insncount counts the loop's
- * instructions between the markers; what it needs besides stands in a BENCH line. What was read last is
- * checked after each row. */
+/* Stage bench: rows of a workload on one VF, passes= times over, each run by the same loop. tools/insncount
+ * counts the loop's instructions between the markers; what it needs besides stands in a BENCH line. What was
+ * read last is checked after each row. */
 #include "apps/machine.h"
 #include "apps/pattern.h"
 #include "kernel/log.h"
@@ -238,9 +238,10 @@ enum sl_err stage_bench(struct machine *m)
 	enum sl_err e = timed_prepare(m);
 	if (!e)
 		e = look_at_medium(m, vf);
-	for (unsigned i = 0; i < ARRAY_LEN(rows) && !e; i++)
-		if (possible(vf, &rows[i]))
-			e = run_row(m, vf, &rows[i]);
+	for (uint32_t pass = 0; pass < m->boot->cfg.passes; pass++)
+		for (unsigned i = 0; i < ARRAY_LEN(rows) && !e; i++)
+			if (possible(vf, &rows[i]))
+				e = run_row(m, vf, &rows[i]);
 	if (e)
 		log_fail("bench", "run again; if it stays, the device fails under load",
 			 "reads under load went wrong: %s", sl_err_text(e));

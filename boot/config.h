@@ -18,7 +18,7 @@ struct config {
 	uint32_t vfs;     /* VFs to bring up */
 	uint32_t qd;      /* requests in flight on each VF in the timed phase */
 	uint32_t seconds; /* length of the timed phase */
-	uint32_t passes;  /* app=isolate: how often */
+	uint32_t passes;  /* app=isolate, app=bench: how often */
 	uint32_t iommu;   /* 0: translation stays off, to show what happens then */
 	uint32_t baud;
 	uint32_t end;     /* enum config_end */

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Installs the Debian or Ubuntu packages that are missing, and says which.
 #   tools/setup.sh run    to build and to run      tools/setup.sh test   and for make test      tools/setup.sh lint   and for make lint
+#   tools/setup.sh compare  to run, and for tools/compare-linux, which downloads Debian's packages for a Linux guest by itself
 # On Debian 12, "test" takes QEMU from the backports suite and unpacks the stock QEMU 7.2 below build/qemu-7.2.
 set -eu -o pipefail
 cd "$(dirname "$0")/.."
@@ -9,7 +10,7 @@ say() { printf 'setup: %s\n' "$*"; }
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
 mode=${1-}
-case $mode in run | test | lint) ;; *) sed -n '2,4s/^# //p' "$0"; exit 2 ;; esac
+case $mode in run | test | lint | compare) ;; *) sed -n '2,5s/^# //p' "$0"; exit 2 ;; esac
 
 # --- not Debian: say what it takes and let the build show what is missing
 if ! command -v apt-get >/dev/null; then
@@ -149,4 +150,8 @@ test)
 	fi
 	;;
 lint) install clang-format clang-tidy python3 ;;
+compare)
+	install python3
+	[[ -n $(find /var/lib/apt/lists -maxdepth 1 -name '*Release' 2>/dev/null) ]] || update
+	;;
 esac
