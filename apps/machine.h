@@ -172,6 +172,8 @@ void function_disconnect(struct pci_func *fn, struct domain *dom);
 enum sl_err domains_check(struct machine *m) MUST_CHECK;
 /* Queue resources from the PF, and online. */
 enum sl_err vf_give_queues(struct machine *m, struct vf *vf) MUST_CHECK;
+/* The requester id that the IOMMU sees in a function's requests: behind a conventional bridge the bridge's. */
+bdf_t function_requester(const struct machine *m, bdf_t fn);
 /* QEMU's educational device; NULL when there is none. */
 struct pci_func *find_edu(const struct machine *m);
 
