@@ -1,4 +1,4 @@
-#include "apps/attack.h"
+#include "apps/party.h"
 #include "apps/pattern.h"
 #include "drivers/edu/edu.h"
 #include "drivers/nvme/status.h"
@@ -6,8 +6,10 @@
 #include "kernel/panic.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
+#include "kernel/x86/irq.h"
 
 #define FAULT_WAIT_US 200000u
+#define MSIX_US       5000u                   /* until an interrupt is out of the function */
 #define GUARDS_MAX    (4 * (VFS_MAX + 2) + 8) /* four things an attacker, the kernel's, passing ones */
 #define HEALTH_CHUNK  7u                      /* read by the attacker, as data and for its health */
 
@@ -223,6 +225,18 @@ static enum sl_err strike_edu(struct machine *m, struct edu *edu, const struct a
 	return e;
 }
 
+/* Any admin command makes an interrupt on vector 0; one may be waiting behind the mask already. */
+static enum sl_err strike_msix(struct vf *vf, const struct attack *a)
+{
+	const volatile void *page;
+	enum sl_err e = msix_set(&vf->msix, 0, a->to, a->data);
+	if (!e)
+		e = nvme_identify(&vf->nvme.ctrl, NVME_CNS_CTRL, 0, 0, &page);
+	delay_us(MSIX_US);
+	enum sl_err masked = msix_mask(&vf->msix, 0, true);
+	return e ? e : masked;
+}
+
 enum sl_err attack_strike(struct machine *m, struct attacker *by, const struct attack *a, char *said,
 			  size_t n)
 {
@@ -231,6 +245,8 @@ enum sl_err attack_strike(struct machine *m, struct attacker *by, const struct a
 		return strike_fetch(by->fetch, a);
 	if (by->pf)
 		return strike_admin(by->pf, a, said, n);
+	if (a->msix)
+		return strike_msix(by->vf, a);
 	if (by->vf && a->len == 4)
 		return strike_admin(&by->vf->nvme.ctrl, a, said, n);
 	if (by->vf)
@@ -238,11 +254,21 @@ enum sl_err attack_strike(struct machine *m, struct attacker *by, const struct a
 	return strike_edu(m, by->edu, a);
 }
 
-/* Before a read by edu: its buffer holds something else than the secret. */
-static enum sl_err wipe(struct attacker *by)
+/* What edu has in its buffer before: the message of an interrupt, or something else than the secret that it
+ * is to read. */
+static enum sl_err load(struct attacker *by, const struct attack *a)
 {
 	memset(by->edu_va, 0x5a, CHUNK);
+	if (a->interrupt)
+		memcpy(by->edu_va, &a->data, sizeof a->data);
 	return edu_dma(by->edu, by->edu_page, EDU_BUFFER, false);
+}
+
+/* Interrupts that got through: those that are waited for, and those that nobody handles. */
+static uint64_t arrivals(const struct attack *a)
+{
+	uint8_t last;
+	return a->arrived ? __atomic_load_n(a->arrived, __ATOMIC_ACQUIRE) + irq_strays(&last) : 0;
 }
 
 /* Did a read get the secret? Looks at the medium, or into edu's buffer. */
@@ -272,14 +298,19 @@ bool attack_fault(struct machine *m, struct iommu_fault *f)
 	}
 }
 
-static bool fault_right(const struct attacker *by, const struct attack *a, const struct iommu_fault *f)
+static bool fault_right(bdf_t from, const struct attack *a, const struct iommu_fault *f)
 {
-	return bdf_eq(f->bdf, by->fn) && f->iova.v == ALIGN_DOWN(a->fault_at, PAGE_SIZE) &&
+	if (a->interrupt)
+		return (bdf_eq(f->bdf, from) || (!a->msix && f->bdf.rid == FAULT_NAMELESS)) &&
+		       f->reason == a->reason && (a->reason == REASON_COMPAT || f->iova.v >> 48 == a->index);
+	return bdf_eq(f->bdf, from) && f->iova.v == ALIGN_DOWN(a->fault_at, PAGE_SIZE) &&
 	       f->write == a->write && f->reason == a->reason;
 }
 
 bool attack_possible(const struct attacker *by, const struct attack *a)
 {
+	if (a->msix)
+		return by->vf && by->vf->msix.vectors;
 	bool admin = a->write && IS_ALIGNED(a->to, 4) && (a->len == 4 || a->len == CHUNK);
 	if (by->fetch)
 		return !a->write && IS_ALIGNED(a->to, CHUNK);
@@ -292,24 +323,28 @@ bool attack_possible(const struct attacker *by, const struct attack *a)
 }
 
 /* The tables in memory, read from the root by code that did not build them, refuse it for the same reason. */
-static bool tables_refuse(struct machine *m, const struct attacker *by, const struct attack *a)
+static bool tables_refuse(struct machine *m, bdf_t from, const struct attack *a)
 {
 	struct vtd_walk w;
-	return !m->boot->cfg.iommu ||
-	       (iommu_walk(&m->iommu, by->fn, IOVA(ALIGN_DOWN(a->fault_at, PAGE_SIZE)), &w) == SL_OK &&
+	return !m->boot->cfg.iommu || a->interrupt ||
+	       (iommu_walk(&m->iommu, from, IOVA(ALIGN_DOWN(a->fault_at, PAGE_SIZE)), &w) == SL_OK &&
 		(a->write ? w.reason_write : w.reason_read) == a->reason);
 }
 
 void attack_run(struct machine *m, struct attacker *by, const struct attack *a, struct attack_result *out)
 {
+	bdf_t from = function_requester(m, by->fn);
 	*out = (struct attack_result){.outcome = ATTACK_HARMED};
-	enum sl_err e = by->edu && !a->write ? wipe(by) : SL_OK;
+	enum sl_err e = by->edu && (!a->write || a->interrupt) ? load(by, a) : SL_OK;
 	if (!e && *by->dom)
 		e = domain_flush(*by->dom);
 	if (e)
 		return;
-	iommu_fault_claim(&m->iommu, by->fn);
-	uint64_t before = guarded_sum();
+	if (a->interrupt)
+		iommu_fault_claim_interrupts(&m->iommu, from);
+	else
+		iommu_fault_claim(&m->iommu, from);
+	uint64_t before = guarded_sum(), arrived = arrivals(a);
 	work_begin(m, by->vf);
 	e = attack_strike(m, by, a, out->said, sizeof out->said);
 	out->recorded = attack_fault(m, &out->fault);
@@ -318,11 +353,13 @@ void attack_run(struct machine *m, struct attacker *by, const struct attack *a, 
 	bool others = work_end(m), changed = guarded_sum() != before;
 	if (changed || (!a->write && leaked(m, by, a)))
 		out->outcome = ATTACK_SUCCEEDED;
-	else if (!out->recorded)
+	else if (arrivals(a) != arrived)
+		out->outcome = ATTACK_ARRIVED;
+	else if (!out->recorded && !a->arrived)
 		out->outcome = ATTACK_SILENT;
-	else if (!fault_right(by, a, &out->fault))
+	else if (out->recorded && !fault_right(from, a, &out->fault))
 		out->outcome = ATTACK_MISTOLD;
-	else if (!tables_refuse(m, by, a))
+	else if (!tables_refuse(m, from, a))
 		out->outcome = ATTACK_OTHERWISE;
 	else if (!e && others && (!by->vf || works(m, by->vf)))
 		out->outcome = ATTACK_REFUSED;
@@ -333,6 +370,7 @@ const char *attack_outcome_text(enum attack_outcome o)
 {
 	static const char *const text[] = {"refused",
 					   "SUCCEEDED: memory was reached",
+					   "the interrupt arrived",
 					   "no effect, but nothing was recorded",
 					   "no effect, but the wrong fault was recorded",
 					   "refused, but the tables in memory say otherwise",

@@ -20,17 +20,26 @@ struct attacker {
 
 struct attack {
 	const char *name;
-	bool write;         /* the device writes to memory; else it reads */
-	uint64_t to;        /* device address */
-	uint32_t len;       /* CHUNK, or 2 * CHUNK for an NVMe VF, or 4; anything up to CHUNK for edu */
-	uint64_t fault_at;  /* page at which it has to be refused */
-	uint8_t reason;     /* fault reason that is right */
+	bool write;        /* the device writes to memory; else it reads */
+	uint64_t to;       /* device address */
+	uint32_t len;      /* CHUNK, or 2 * CHUNK for an NVMe VF, or 4; anything up to CHUNK for edu */
+	uint64_t fault_at; /* page at which it has to be refused */
+	uint8_t reason;    /* fault reason that is right */
+	/* An interrupt: to is where its message goes. */
+	bool interrupt;
+	bool msix;               /* sent as MSI-X vector 0 of a VF; else a DMA write of four bytes, */
+	uint32_t data;           /* which these are, by who can choose them */
+	uint16_t index;          /* entry that a record has to name; not by REASON_COMPAT */
+	const uint64_t *arrived; /* counts what gets through; NULL: nobody would see it */
 	const void *secret; /* CHUNK bytes that a read must not get; NULL when there is no memory there */
 };
 
 enum attack_outcome {
-	ATTACK_REFUSED,   /* no effect, recorded rightly, everyone works on */
+	/* no effect, recorded rightly, everyone works on; of an interrupt that would be seen if it arrived a
+	 * unit may keep no record */
+	ATTACK_REFUSED,
 	ATTACK_SUCCEEDED, /* memory was changed, or what must not be read was */
+	ATTACK_ARRIVED,   /* an interrupt got through */
 	ATTACK_SILENT,    /* no effect seen, and no fault recorded */
 	ATTACK_MISTOLD,   /* no effect, but the fault record is wrong */
 	ATTACK_OTHERWISE, /* refused, but the tables in memory, walked from the root, say something else */

@@ -1,14 +1,11 @@
 /* Attacks on addresses: everything that a function must not reach while it has a domain. */
 #include "apps/party.h"
 #include "apps/pattern.h"
-#include "kernel/acpi.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "kernel/str.h"
 #include "kernel/x86/paging.h"
-
-#define MSI_HARMLESS 0x40u /* fixed delivery, a vector that nobody uses */
 
 static void write_to(struct machine *m, struct party *p, const char *name, uint64_t to, uint32_t len)
 {
@@ -119,33 +116,6 @@ static void try_bar(struct machine *m, const struct parties *all, struct party *
 	write_to(m, p, name, bar->addr, CHUNK);
 }
 
-/* A write to a processor that is not there, so that nobody is interrupted where nothing refuses it: physical
- * destination mode, fixed delivery. edu sends MSI_HARMLESS, NVMe controllers the first dword of the Firmware
- * Slot log, which is below 80h. Intel SDM 3A §11.11 */
-static void try_interrupt(struct machine *m, struct party *p)
-{
-	uint32_t id = 0xfe;
-	while (id && madt_has(&m->madt, id))
-		id--;
-	if (!id || !m->madt.cpus) {
-		log_line("isolate", "interrupt window left out: no processor number is known to be free");
-		return;
-	}
-	if (p->by.edu) {
-		memset(p->by.edu_va, 0, CHUNK);
-		*(uint32_t *)(void *)p->by.edu_va = MSI_HARMLESS;
-		if (edu_dma(p->by.edu, p->by.edu_page, EDU_BUFFER, false)) {
-			party_not_tried(m, p, "interrupt window");
-			return;
-		}
-	}
-	party_try(
-		m, p,
-		(struct attack){
-			.name = "interrupt window", .write = true, .to = IOMMU_MSI_BASE | id << 12, .len = 4},
-		false);
-}
-
 /* A write that ends in the first unmapped page behind a mapping, and writes to a buffer after it was
  * unmapped: with the translation in the unit's cache before. */
 static void try_passing(struct machine *m, const struct parties *all, struct party *p)
@@ -189,6 +159,6 @@ void attempts_run(struct machine *m, struct parties *all, struct party *p)
 	try_kernel(m, all, p);
 	try_width(m, p);
 	try_bar(m, all, p);
-	try_interrupt(m, p);
+	forged_run(m, all, p);
 	try_passing(m, all, p);
 }

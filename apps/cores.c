@@ -92,6 +92,13 @@ enum sl_err stage_cores(struct machine *m)
 	print_madt(&m->madt);
 	struct cores_started s = cores_start(&m->madt);
 	print_started(&s);
+	return SL_OK;
+}
+
+enum sl_err stage_clocks(struct machine *m)
+{
+	(void)m;
+	cores_compare();
 	print_skew();
 	return SL_OK;
 }

@@ -2,6 +2,24 @@
  * is done to a function that floods. */
 #include "apps/machine.h"
 #include "kernel/log.h"
+#include "pci/groups.h"
+
+bdf_t function_requester(const struct machine *m, bdf_t fn)
+{
+	const struct pci_func *f = pci_find(&m->pci, fn);
+	bdf_t id[GROUPS_ALIASES];
+	return f && groups_alias(f, id) ? id[0] : fn;
+}
+
+/* Does this function, or its bridge for it, send requests with that id? */
+static bool sends_as(const struct pci_func *f, bdf_t id)
+{
+	bdf_t own[GROUPS_ALIASES];
+	for (size_t i = groups_alias(f, own); i-- > 0;)
+		if (bdf_eq(own[i], id))
+			return true;
+	return false;
+}
 
 static bool driven(const struct machine *m, bdf_t fn)
 {
@@ -36,25 +54,46 @@ static void mark_cut(struct machine *m, const struct pci_func *fn, bool detached
 		m->pf_attached = !detached;
 }
 
+/* Out of its domain, if it is in one. True when it was; *e is the first error. */
+static bool cut(struct machine *m, bdf_t fn, enum sl_err *e)
+{
+	struct domain *dom = iommu_domain_of(&m->iommu, fn);
+	enum sl_err now = dom ? domain_detach(dom, fn) : SL_NOTFOUND;
+	if (now == SL_NOTFOUND)
+		return false;
+	if (now && !*e)
+		*e = now;
+	return true;
+}
+
 /* Bus mastering first: from then on it sends nothing. The explanations are printed while the tables that they
- * walk are still there. */
-static void on_flood(void *ctx, bdf_t bdf)
+ * walk are still there. Behind a bridge it is one of several, and nobody can say which. */
+static void on_flood(void *ctx, bdf_t id)
 {
 	struct machine *m = ctx;
-	struct pci_func *fn = pci_find(&m->pci, bdf);
-	if (fn)
-		pci_bus_master(fn, false);
+	unsigned known = 0, attached = 0;
+	enum sl_err e = SL_OK;
+	PCI_EACH(f, &m->pci)
+		if (sends_as(f, id)) {
+			pci_bus_master(f, false);
+			known++;
+		}
 	iommu_fault_report_all(&m->iommu);
-	struct domain *dom = iommu_domain_of(&m->iommu, bdf);
-	enum sl_err e = dom ? domain_detach(dom, bdf) : SL_OK;
-	if (fn)
-		mark_cut(m, fn, !e);
+	PCI_EACH(f, &m->pci)
+		if (sends_as(f, id)) {
+			enum sl_err mine = SL_OK;
+			attached += cut(m, f->bdf, &mine);
+			mark_cut(m, f, !mine);
+			e = e ? e : mine;
+		}
+	if (!known)
+		attached += cut(m, id, &e);
 	log_warn("faults", BDF_FMT " floods: %u refused requests in a second. Cut off: bus mastering %s, %s",
-		 BDF_ARG(bdf), m->fault_log.flood,
-		 fn ? "off" : "as it is (no such function was found on the bus)",
-		 e     ? sl_err_text(e)
-		 : dom ? "context entry removed"
-		       : "no context entry");
+		 BDF_ARG(id), m->fault_log.flood,
+		 known ? "off" : "as it is (no such function was found on the bus)",
+		 e          ? sl_err_text(e)
+		 : attached ? "context entry removed"
+			    : "no context entry");
 }
 
 enum sl_err stage_faults(struct machine *m)
@@ -71,9 +110,10 @@ enum sl_err stage_faults(struct machine *m)
 
 void faults_watch(struct machine *m, bdf_t fn)
 {
-	if (!driven(m, fn))
-		m->driven[m->n_driven++] = fn;
-	iommu_fault_rearm(&m->iommu, fn);
+	bdf_t id = function_requester(m, fn);
+	if (!driven(m, id))
+		m->driven[m->n_driven++] = id;
+	iommu_fault_rearm(&m->iommu, id);
 }
 
 unsigned faults_poll(struct machine *m)

@@ -41,17 +41,47 @@ static void print_head(void)
 		 "  who  does  to what             verdict who     did   at            why device\n");
 }
 
+/* QEMU says FFFF for an interrupt that was written by DMA. */
+static void print_record(const struct iommu_fault *f)
+{
+	char fn[16], at[16];
+	bool interrupt = vtd_fault_is_interrupt(f->reason);
+	fmt_print(fn, sizeof fn, BDF_FMT, BDF_ARG(f->bdf));
+	fmt_print(at, sizeof at, interrupt ? "entry %llu" : "%llx",
+		  (ull)(interrupt ? f->iova.v >> 48 : f->iova.v));
+	log_text("%-7s %-5s %-13s %-3x ",
+		 f->bdf.rid == FAULT_NAMELESS ? "FFFF"
+		 : f->bdf.seg                 ? fn
+					      : fn + 5,
+		 interrupt  ? "intr"
+		 : f->write ? "write"
+			    : "read",
+		 f->reason == REASON_COMPAT ? "-" : at, f->reason);
+}
+
 static void print_result(const struct attacker *by, const struct attack *a, const char *verdict,
 			 const struct attack_result *r)
 {
-	char fn[16];
-	fmt_print(fn, sizeof fn, BDF_FMT, BDF_ARG(r->fault.bdf));
 	log_text("  %-4s %-5s %-19s ", by->name, a->write ? "write" : "read", a->name);
+	log_text(r->recorded ? "%-7s " : "%-17s ", verdict);
 	if (r->recorded)
-		log_text("%-7s %-7s %-5s %-13llx %-3u %s\n", verdict, r->fault.bdf.seg ? fn : fn + 5,
-			 r->fault.write ? "write" : "read", (ull)r->fault.iova.v, r->fault.reason, r->said);
+		print_record(&r->fault);
 	else
-		log_text("%-17s %-21s %s\n", verdict, "no fault recorded", r->said);
+		log_text("%-21s ", "no fault recorded");
+	log_text("%s\n", r->outcome == ATTACK_ARRIVED ? "arrived" : r->said);
+}
+
+/* Interrupts of which more is to be said at the end than that they were refused. */
+static struct {
+	uint64_t arrived, nameless, unrecorded;
+} forged;
+
+static void count_forged(const struct attack_result *r)
+{
+	bool refused = r->outcome == ATTACK_REFUSED;
+	forged.arrived += r->outcome == ATTACK_ARRIVED;
+	forged.unrecorded += refused && !r->recorded;
+	forged.nameless += refused && r->recorded && r->fault.bdf.rid == FAULT_NAMELESS;
 }
 
 void party_try(struct machine *m, struct party *p, struct attack a, bool enforceable)
@@ -64,7 +94,10 @@ void party_try(struct machine *m, struct party *p, struct attack a, bool enforce
 	if (!attack_possible(&p->by, &a))
 		return;
 	attack_run(m, &p->by, &a, &r);
-	if (r.outcome == ATTACK_SILENT && !enforceable && m->boot->cfg.iommu) {
+	if (a.interrupt)
+		count_forged(&r);
+	if ((r.outcome == ATTACK_SILENT || r.outcome == ATTACK_ARRIVED) && !enforceable &&
+	    m->boot->cfg.iommu) {
 		m->not_enforced++;
 		print_result(&p->by, &a, "not enforced here", &r);
 		return;
@@ -134,7 +167,7 @@ static enum sl_err add_edu(struct machine *m)
 	if (!e)
 		e = edu_open(&iso.edu, regs);
 	faults_watch(m, iso.edu_fn->bdf);
-	iommu_fault_claim(&m->iommu, iso.edu_fn->bdf); /* it may miss its page */
+	iommu_fault_claim(&m->iommu, function_requester(m, iso.edu_fn->bdf)); /* it may miss its page */
 	memset(iso.edu_page.va, 0x33, PAGE_SIZE);
 	if (!e)
 		e = edu_dma(&iso.edu, iso.edu_page.iova.v, EDU_BUFFER, false);
@@ -226,19 +259,26 @@ static void introduce(const struct machine *m, uint32_t pass)
 {
 	if (pass > 1)
 		return;
-	for (unsigned i = 0; i < iso.n; i++)
-		log_line("isolate", "attacker %s is " BDF_FMT ": %s", iso.party[i].by.name,
-			 BDF_ARG(iso.party[i].by.fn),
-			 iso.party[i].by.vf   ? "reads and writes on its ring, 4 bytes by Get Log Page"
-			 : iso.party[i].by.pf ? "Identify and Get Log Page, which write to no medium"
-					      : "copies of any length");
+	for (unsigned i = 0; i < iso.n; i++) {
+		const struct attacker *by = &iso.party[i].by;
+		bdf_t from = function_requester(m, by->fn);
+		char as[48] = "";
+		if (!bdf_eq(from, by->fn))
+			fmt_print(as, sizeof as, ", behind a bridge that says " BDF_FMT, BDF_ARG(from));
+		log_line("isolate", "attacker %s is " BDF_FMT "%s: %s", by->name, BDF_ARG(by->fn), as,
+			 by->vf   ? "reads and writes on its ring, 4 bytes by Get Log Page"
+			 : by->pf ? "Identify and Get Log Page, which write to no medium"
+				  : "copies of any length");
+	}
 	log_line("isolate", "during each line %s",
 		 m->vfs > 1 ? "every other VF reads and writes, all data checked"
 			    : "nobody else works: there is no other VF");
 	log_text("  refused: no target changed, the IOMMU recorded it rightly, the tables in memory\n"
 		 "  say the same, and everyone works on. What the device says counts for nothing.\n"
-		 "  why: 2 no context entry, 4 beyond the width, 5 may not write, 6 may not read\n"
-		 "  (fault reasons of VT-d 7.1.3)\n");
+		 "  why: 2 no context entry, 4 beyond the width, 5 may not write, 6 may not read; of\n"
+		 "  interrupts 21 beyond the table, 25 compatibility format, 26 another's entry\n"
+		 "  (fault reasons of VT-d 7.1.3 and 5.1.4.1, hexadecimal). An interrupt counts as\n"
+		 "  arrived when its handler ran; who FFFF: the unit names no sender.\n");
 }
 
 static enum sl_err run_pass(struct machine *m, uint32_t pass)
@@ -280,6 +320,31 @@ static enum sl_err check_memory(uint32_t pass)
 	return SL_VERIFY;
 }
 
+static void print_forged(void)
+{
+	if (forged.nameless)
+		log_line("isolate",
+			 "       (%llu of them interrupts written by DMA, for which the unit names FFFF as "
+			 "sender)",
+			 (ull)forged.nameless);
+	if (forged.unrecorded)
+		log_line("isolate",
+			 "       (%llu of them interrupts that did not arrive, and of which the unit keeps "
+			 "no record)",
+			 (ull)forged.unrecorded);
+}
+
+static void print_not_enforced(const struct machine *m)
+{
+	if (!m->not_enforced)
+		return;
+	log_line("isolate", "not shown: %llu forged interrupts: not enforced here; %llu of them were seen to",
+		 (ull)m->not_enforced, (ull)forged.arrived);
+	log_line("isolate", "       arrive. Compatibility format, and entries of others when the message is");
+	log_line("isolate", "       a DMA write, pass on this machine; interrupt remapping is %s",
+		 m->irqs_remapped ? "on" : "off");
+}
+
 static void print_sum(const struct machine *m)
 {
 	log_line("isolate",
@@ -287,21 +352,14 @@ static void print_sum(const struct machine *m)
 		 "sender,",
 		 (ull)m->refused, (ull)m->cases);
 	log_line("isolate", "       address, direction and reason, for which the tables in memory stand too");
+	print_forged();
 	if (m->verified)
 		log_line("isolate",
 			 "shown: %llu reads and writes of other VFs in the meantime were all right",
 			 (ull)m->verified);
 	if (m->boot->cfg.passes > 1)
 		log_line("isolate", "shown: after each pass as much memory was free as after the first");
-	if (m->not_enforced) {
-		log_line("isolate",
-			 "not shown: %llu writes to the interrupt window: not enforced here. Such a write",
-			 (ull)m->not_enforced);
-		log_line("isolate",
-			 "       is an interrupt in compatibility format, whatever the tables of DMA");
-		log_line("isolate", "       say; interrupt remapping is %s",
-			 m->irqs_remapped ? "on and lets it pass on this machine" : "off");
-	}
+	print_not_enforced(m);
 	log_line("isolate", "not tried: DMA of functions other than the attackers above; by the tables they");
 	log_line("isolate", "       reach nothing");
 }

@@ -109,6 +109,7 @@ struct machine {
 enum sl_err stage_boot(struct machine *m) MUST_CHECK;    /* who started us, on what */
 enum sl_err stage_acpi(struct machine *m) MUST_CHECK;    /* tables, clock */
 enum sl_err stage_cores(struct machine *m) MUST_CHECK;   /* every processor that firmware names */
+enum sl_err stage_clocks(struct machine *m) MUST_CHECK;  /* their time stamp counters, before they work */
 enum sl_err stage_pci(struct machine *m) MUST_CHECK;     /* the tree; nobody masters the bus any more */
 enum sl_err stage_groups(struct machine *m) MUST_CHECK;  /* which functions belong together, and why */
 enum sl_err stage_iommu(struct machine *m) MUST_CHECK;   /* DMAR, our tables, translation on */
@@ -172,6 +173,9 @@ void function_disconnect(struct pci_func *fn, struct domain *dom);
 enum sl_err domains_check(struct machine *m) MUST_CHECK;
 /* Queue resources from the PF, and online. */
 enum sl_err vf_give_queues(struct machine *m, struct vf *vf) MUST_CHECK;
+/* The requester id that the IOMMU sees in a function's requests: behind a conventional bridge the bridge's.
+ */
+bdf_t function_requester(const struct machine *m, bdf_t fn);
 /* QEMU's educational device; NULL when there is none. */
 struct pci_func *find_edu(const struct machine *m);
 

@@ -1,5 +1,5 @@
-/* Stage isolate, in three files: apps/isolate.c who attacks and how often, apps/attempts.c attacks on
- * addresses, apps/gone.c attacks by functions that have lost their domain. */
+/* Stage isolate, in four files: apps/isolate.c who attacks and how often, apps/attempts.c attacks on
+ * addresses, apps/forged.c interrupts, apps/gone.c attacks by functions that have lost their domain. */
 #pragma once
 #include "apps/attack.h"
 #include "drivers/edu/edu.h"
@@ -9,6 +9,10 @@
 #define REASON_WIDTH   4
 #define REASON_WRITE   5
 #define REASON_READ    6
+/* and of interrupts: VT-d §5.1.4.1 */
+#define REASON_INDEX   0x21
+#define REASON_COMPAT  0x25
+#define REASON_SOURCE  0x26
 
 /* Pages of each attacker, in its own domain; between any two nothing is mapped. */
 #define PAGE_TARGET    WINDOW_HOLE
@@ -47,6 +51,9 @@ void party_not_tried(struct machine *m, const struct party *p, const char *what)
 
 /* All cases of addresses. */
 void attempts_run(struct machine *m, struct parties *all, struct party *p);
+
+/* Interrupts that the function must not send. */
+void forged_run(struct machine *m, const struct parties *all, struct party *p);
 
 /* After detach and after the domain is gone, of edu and of VFs; they are as before when it returns SL_OK. */
 enum sl_err gone_run(struct machine *m, struct parties *all, struct party *p) MUST_CHECK;

@@ -85,6 +85,17 @@ static unsigned group_of(void *ctx, bdf_t fn)
 	return f ? groups_of(f) : 0;
 }
 
+/* Behind a conventional bridge requests arrive in the bridge's name. */
+static unsigned ids_of(void *ctx, bdf_t fn, uint16_t *out, unsigned max)
+{
+	const struct pci_func *f = pci_find(ctx, fn);
+	bdf_t id[GROUPS_ALIASES];
+	unsigned n = f ? (unsigned)groups_alias(f, id) : 0;
+	for (unsigned i = 0; i < n && i < max; i++)
+		out[i] = id[i].rid;
+	return n < max ? n : max;
+}
+
 static void report_snapshot(const char *when, uint64_t at)
 {
 	const struct boot_snapshot *s = phys_va(PHYS(at));
@@ -190,7 +201,7 @@ enum sl_err stage_iommu(struct machine *m)
 	}
 	if (off)
 		return SL_OK;
-	m->groups = (struct iommu_groups){&m->pci, group_of};
+	m->groups = (struct iommu_groups){&m->pci, group_of, ids_of};
 	iommu_set_groups(&m->iommu, &m->groups); /* before the RMRRs: functions of one group share a domain */
 	e = iommu_map_rmrrs_below(&m->iommu, &functions);
 	if (!e)

@@ -1,4 +1,5 @@
 #include "iommu/domain.h"
+#include "iommu/attached.h"
 #include "iommu/iommu.h"
 #include "iommu/iova.h"
 #include "iommu/vtd_ctx.h"
@@ -352,23 +353,14 @@ static bool group_taken(const struct domain *dom, bdf_t fn)
 {
 	const struct iommu_groups *groups = dom->mmu->groups;
 	unsigned group = groups ? groups->group_of(groups->ctx, fn) : 0;
-	for (unsigned i = 0; group && i < dom->mmu->unit_count; i++) {
-		const struct vtd_unit *u = &dom->mmu->unit[i];
-		uint16_t did;
-		for (uint32_t rid = 0; !u->unusable && vtd_ctx_next(u, &rid, &did); rid++) {
-			bdf_t other = {u->seg, (uint16_t)rid};
-			if (did == dom->id || groups->group_of(groups->ctx, other) != group)
-				continue;
-			const struct domain *its = iommu_domain_of(dom->mmu, other);
-			log_warn("iommu",
-				 BDF_FMT " can not be given to domain %u (%s): " BDF_FMT
-					 " of the same group %u is in domain %u (%s)",
-				 BDF_ARG(fn), dom->id, dom->name, BDF_ARG(other), group, did,
-				 its ? its->name : "?");
-			return true;
-		}
-	}
-	return false;
+	const struct attached *other = group ? attached_group(dom->mmu, group, dom) : NULL;
+	if (other)
+		log_warn("iommu",
+			 BDF_FMT " can not be given to domain %u (%s): " BDF_FMT
+				 " of the same group %u is in domain %u (%s)",
+			 BDF_ARG(fn), dom->id, dom->name, BDF_ARG(other->fn), group, other->dom->id,
+			 other->dom->name);
+	return other != NULL;
 }
 
 /* Is all of it mapped to the same address, to be read and written? */
@@ -398,9 +390,55 @@ static bool rmrrs_mapped(const struct domain *dom, bdf_t fn)
 	return true;
 }
 
+/* Does one of the function's requester ids go through another domain? Of one group that can not be. */
+static bool id_taken(const struct domain *dom, const struct attached *a)
+{
+	uint16_t did;
+	for (unsigned i = 0; i < a->n; i++) {
+		if (!vtd_ctx_find(&dom->mmu->unit[a->unit], a->id[i], &did) || did == dom->id)
+			continue;
+		log_warn("iommu",
+			 BDF_FMT " can not be given to domain %u (%s): its requests may arrive as " BDF_FMT
+				 ", which is in domain %u",
+			 BDF_ARG(a->fn), dom->id, dom->name, BDF_ARG(((bdf_t){a->fn.seg, a->id[i]})), did);
+		return true;
+	}
+	return false;
+}
+
+/* Entries that no other function needs go. */
+static enum sl_err ids_detach(struct domain *dom, const struct attached *a)
+{
+	for (unsigned i = 0; i < a->n; i++) {
+		enum sl_err e = attached_shared(dom->mmu, a, a->id[i])
+					? SL_OK
+					: vtd_ctx_detach(&dom->mmu->unit[a->unit], a->id[i]);
+		if (e && e != SL_NOTFOUND)
+			return e;
+	}
+	return SL_OK;
+}
+
+/* An entry for each requester id; all are tried, the first error counts, but without memory it ends. */
+static enum sl_err ids_attach(struct domain *dom, const struct attached *a)
+{
+	struct vtd_unit *u = &dom->mmu->unit[a->unit];
+	struct vtd_ctx made = dom->pass ? vtd_ctx_make_pass(vtd_max_levels(u), dom->id)
+					: vtd_ctx_make(va_phys(dom->pt.top), dom->mmu->levels, dom->id);
+	enum sl_err first = SL_OK;
+	uint16_t did;
+	for (unsigned i = 0; i < a->n && first != SL_NOMEM; i++) {
+		enum sl_err e = vtd_ctx_find(u, a->id[i], &did) ? SL_OK : vtd_ctx_attach(u, a->id[i], made);
+		if (!first || e == SL_NOMEM)
+			first = e;
+	}
+	return first;
+}
+
 enum sl_err domain_attach(struct domain *dom, bdf_t fn)
 {
 	struct iommu *mmu = dom->mmu;
+	struct attached *a;
 	unsigned unit;
 	enum sl_err e = iommu_unit_of(mmu, fn, &unit);
 	if (e) {
@@ -409,18 +447,19 @@ enum sl_err domain_attach(struct domain *dom, bdf_t fn)
 			 BDF_ARG(fn), sl_err_text(e));
 		return e;
 	}
-	struct vtd_unit *u = &mmu->unit[unit];
-	uint16_t did;
-	if (vtd_ctx_find(u, fn.rid, &did) || group_taken(dom, fn))
+	if (attached_find(mmu, fn) || group_taken(dom, fn))
 		return SL_BUSY;
-	if (u->on && !rmrrs_mapped(dom, fn))
+	if (mmu->unit[unit].on && !rmrrs_mapped(dom, fn))
 		return SL_VERIFY;
-	struct vtd_ctx made = dom->pass ? vtd_ctx_make_pass(vtd_max_levels(u), dom->id)
-					: vtd_ctx_make(va_phys(dom->pt.top), mmu->levels, dom->id);
-	e = vtd_ctx_attach(u, fn.rid, made);
-	if (e == SL_NOMEM)
+	e = attached_add(mmu, dom, fn, unit, &a);
+	if (e)
 		return e;
-	/* Also when the unit did not answer: the entry is there, and so the tables must stay. */
+	e = id_taken(dom, a) ? SL_BUSY : ids_attach(dom, a);
+	if (e == SL_BUSY || (e == SL_NOMEM && ids_detach(dom, a) == SL_OK)) {
+		attached_drop(mmu, a);
+		return e;
+	}
+	/* Also when the unit did not answer: the entries are there, and so the tables must stay. */
 	dom->refs[unit]++;
 	dom->attached++;
 	return e;
@@ -428,19 +467,15 @@ enum sl_err domain_attach(struct domain *dom, bdf_t fn)
 
 enum sl_err domain_detach(struct domain *dom, bdf_t fn)
 {
-	unsigned unit;
-	uint16_t did;
-	enum sl_err e = iommu_unit_of(dom->mmu, fn, &unit);
-	if (e)
-		return e;
-	struct vtd_unit *u = &dom->mmu->unit[unit];
-	if (!vtd_ctx_find(u, fn.rid, &did) || did != dom->id)
+	struct attached *a = attached_find(dom->mmu, fn);
+	if (!a || a->dom != dom)
 		return SL_NOTFOUND;
-	e = vtd_ctx_detach(u, fn.rid);
+	enum sl_err e = ids_detach(dom, a);
 	if (e)
 		return e;
-	dom->refs[unit]--;
+	dom->refs[a->unit]--;
 	dom->attached--;
+	attached_drop(dom->mmu, a);
 	return SL_OK;
 }
 

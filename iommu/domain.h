@@ -52,12 +52,15 @@ enum sl_err domain_iova_alloc(struct domain *dom, uint64_t len, uint64_t align, 
 /* SL_NOTFOUND when that range was not given out, SL_BUSY when some of it is still mapped. */
 enum sl_err domain_iova_free(struct domain *dom, iova_t iova, uint64_t len) MUST_CHECK;
 
-/* Puts the function's context entry in place. SL_NOTFOUND when no unit covers it (it then stays blocked and
- * must not get bus mastering), SL_BUSY when it is attached to a domain already, or another function of its
- * group to another domain (iommu_set_groups()). While the unit translates, SL_VERIFY when an RMRR names the
- * function and the domain does not map it one to one. Each refusal but "attached already" is logged. */
+/* Puts the function's context entry in place, and one for each other requester id that its requests may carry
+ * (iommu_set_groups()): those behind one conventional bridge share them. SL_NOTFOUND when no unit covers it
+ * (it then stays blocked and must not get bus mastering), SL_BUSY when it is attached to a domain already, or
+ * another function of its group to another domain (iommu_set_groups()). While the unit translates, SL_VERIFY
+ * when an RMRR names the function and the domain does not map it one to one. Each refusal but "attached
+ * already" is logged. */
 enum sl_err domain_attach(struct domain *dom, bdf_t fn) MUST_CHECK;
-/* Takes it away, invalidates context and IOTLB by the old domain id, and waits. */
+/* Takes away what no other function of the domain needs, invalidates context and IOTLB by the old domain id,
+ * and waits. SL_NOTFOUND when it is not attached to this domain. On any other error it is still attached. */
 enum sl_err domain_detach(struct domain *dom, bdf_t fn) MUST_CHECK;
 
 /* Drops every cached translation of the domain in every unit it is attached under, and waits. */

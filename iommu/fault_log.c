@@ -79,7 +79,9 @@ static uint64_t overflows(const struct iommu *mmu)
 /* True for a record that is not the log's. */
 static bool claims(struct fault_log *log, const struct iommu_fault *fault)
 {
-	if (!log->claiming || !bdf_eq(fault->bdf, log->claim))
+	bool nameless = log->claim_nameless && fault->bdf.rid == FAULT_NAMELESS &&
+			vtd_fault_is_interrupt(fault->reason);
+	if (!log->claiming || (!bdf_eq(fault->bdf, log->claim) && !nameless))
 		return false;
 	if (!log->claimed)
 		log->of_claim = *fault;
@@ -206,6 +208,14 @@ void iommu_fault_claim(struct iommu *mmu, bdf_t fn)
 	mmu->faults->claiming = true;
 	mmu->faults->claim = fn;
 	mmu->faults->claimed = false;
+	mmu->faults->claim_nameless = false;
+}
+
+void iommu_fault_claim_interrupts(struct iommu *mmu, bdf_t fn)
+{
+	iommu_fault_claim(mmu, fn);
+	if (mmu->faults)
+		mmu->faults->claim_nameless = true;
 }
 
 enum sl_err iommu_fault_claimed(struct iommu *mmu, struct iommu_fault *out)

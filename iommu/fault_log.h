@@ -10,6 +10,9 @@ struct iommu;
 #define FAULT_FUNCTIONS 64u  /* counted one by one; further ones together */
 #define FAULT_POLL_MAX  64u  /* records that one poll takes at most */
 
+/* Requester id that QEMU's unit records for an interrupt that came as a DMA write: it is not told whose. */
+#define FAULT_NAMELESS 0xffffu
+
 struct fault_function {
 	bdf_t fn;
 	uint64_t count;       /* all records of it */
@@ -49,6 +52,7 @@ struct fault_log {
 
 	bool claiming;               /* iommu_fault_claim() is in force, */
 	bdf_t claim;                 /* for this function, */
+	bool claim_nameless;         /* and for interrupts without a sender, */
 	bool claimed;                /* which has been refused: */
 	struct iommu_fault of_claim; /* the first time */
 };
@@ -71,6 +75,8 @@ void iommu_fault_report_all(struct iommu *mmu);
  * records of fn do not, until iommu_fault_unclaim(), and those of all others still do, whoever polls. One
  * claim at a time. Without a log what is pending is dropped, and everybody's records are the claimer's. */
 void iommu_fault_claim(struct iommu *mmu, bdf_t fn);
+/* The same for a function that is to forge interrupts: also those that are recorded with FAULT_NAMELESS. */
+void iommu_fault_claim_interrupts(struct iommu *mmu, bdf_t fn);
 /* The first record of the claimed function since the claim or the last call; SL_END when there is none. */
 enum sl_err iommu_fault_claimed(struct iommu *mmu, struct iommu_fault *out) MUST_CHECK;
 /* Further records of the function that are pending are dropped. */

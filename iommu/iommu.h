@@ -12,11 +12,15 @@ struct vtd_io;
 struct vtd_unit;
 struct iova_range;
 struct fault_log;
+struct attached;
 
 /* Which functions can not be told apart, or reach each other without a unit seeing it. */
 struct iommu_groups {
 	void *ctx;
 	unsigned (*group_of)(void *ctx, bdf_t fn); /* 0: no group is known */
+	/* The requester ids that the units may see in the function's requests, the usual one first, at most
+	 * max; how many. A bridge to a conventional bus puts in its own. NULL: every function has one id. */
+	unsigned (*ids)(void *ctx, bdf_t fn, uint16_t *out, unsigned max);
 };
 
 struct iommu {
@@ -33,6 +37,8 @@ struct iommu {
 	struct domain *domains;    /* by rising id */
 	struct domain *spare;      /* destroyed ones, to be used again */
 	struct iova_range *spare_iova;
+	struct attached *attached; /* every function that has a domain: iommu/attached.h */
+	struct attached *spare_attached;
 	const struct iommu_groups *groups; /* NULL: every function is taken as a group of its own */
 	struct fault_log *faults;          /* where iommu_fault_poll() copies to; NULL: nowhere */
 };
@@ -80,10 +86,12 @@ enum sl_err iommu_disable(struct iommu *mmu) MUST_CHECK;
 enum sl_err iommu_unit_of(struct iommu *mmu, bdf_t fn, unsigned *unit) MUST_CHECK;
 void iommu_unit_info(const struct iommu *mmu, unsigned unit, struct iommu_unit_info *out);
 
-/* From now on domain_attach() keeps each group in one domain. groups stays in place; NULL ends it. */
+/* From now on domain_attach() keeps each group in one domain, and puts a function's other requester ids into
+ * it too. groups stays in place; NULL ends it. */
 void iommu_set_groups(struct iommu *mmu, const struct iommu_groups *groups);
 
-/* The function's domain; NULL when it has none. */
+/* The domain that requests with this requester id go through: a function's, or that of functions behind a
+ * bridge whose id it is. NULL when they are refused. */
 struct domain *iommu_domain_of(struct iommu *mmu, bdf_t fn);
 
 /* Writes here are interrupts, whatever a table says, and a page that leads here faults: VT-d §3.14, LGN.4 */

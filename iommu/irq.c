@@ -4,6 +4,7 @@
 #include "kernel/log.h"
 
 #define VECTOR_MIN 32u
+#define IRQ_IDS    12u  /* requester ids of a function that are looked at */
 #define VECTOR_MAX 254u /* 255 is the spurious interrupt's */
 
 /* Remappable format: VT-d §5.1.2.2 */
@@ -87,8 +88,10 @@ static enum sl_err usable(const struct vtd_unit *u, unsigned count, unsigned vec
 static enum sl_err write_entry(struct vtd_unit *u, const struct iommu_irq *irq, unsigned i, unsigned vector,
 			       uint32_t apic)
 {
-	return vtd_ir_set(u, (uint16_t)(irq->index + i),
-			  vtd_irte_make(irq->from.rid, (uint8_t)vector, apic, u->ir->x2apic, irq->level));
+	struct vtd_irte made = vtd_irte_make(irq->from.rid, (uint8_t)vector, apic, u->ir->x2apic, irq->level);
+	if (irq->last)
+		made = vtd_irte_buses(made, irq->first, irq->last);
+	return vtd_ir_set(u, (uint16_t)(irq->index + i), made);
 }
 
 static enum sl_err alloc(struct iommu *mmu, struct iommu_irq irq, unsigned vector, uint32_t apic,
@@ -109,12 +112,36 @@ static enum sl_err alloc(struct iommu *mmu, struct iommu_irq irq, unsigned vecto
 	return e;
 }
 
+/* The id that a function's messages carry. Several on one bus are those of its phantom functions, which send
+ * none (PCIe §2.2.6.2); on several buses they are a bridge's, which may put in either. */
+static void source_of(const struct iommu *mmu, bdf_t fn, struct iommu_irq *irq)
+{
+	const struct iommu_groups *groups = mmu->groups;
+	uint16_t id[IRQ_IDS];
+	unsigned n = groups && groups->ids ? groups->ids(groups->ctx, fn, id, IRQ_IDS) : 0;
+	irq->from = fn;
+	if (!n)
+		return;
+	irq->from.rid = id[0];
+	uint8_t first = (uint8_t)(id[0] >> 8), last = first;
+	for (unsigned i = 1; i < n; i++) {
+		uint8_t bus = (uint8_t)(id[i] >> 8);
+		first = bus < first ? bus : first;
+		last = bus > last ? bus : last;
+	}
+	if (first != last) {
+		irq->first = first;
+		irq->last = last;
+	}
+}
+
 enum sl_err iommu_irq_alloc(struct iommu *mmu, bdf_t fn, unsigned count, uint8_t vector, uint32_t apic,
 			    struct iommu_irq *out)
 {
-	struct iommu_irq irq = {.from = fn, .count = (uint16_t)count};
+	struct iommu_irq irq = {.count = (uint16_t)count};
 	if (count == 0 || count > 32 || count & (count - 1))
 		return SL_BADVAL;
+	source_of(mmu, fn, &irq);
 	enum sl_err e = iommu_unit_of(mmu, fn, &irq.unit);
 	return e ? e : alloc(mmu, irq, vector, apic, out);
 }

@@ -10,7 +10,8 @@ struct iommu;
 
 struct iommu_irq {
 	unsigned unit;
-	bdf_t from;            /* requester id that its entries are tied to */
+	bdf_t from;          /* requester id that its entries are tied to; or, where these are not both 0, */
+	uint8_t first, last; /* all on these buses */
 	uint16_t index, count; /* entries; count 0: none */
 	bool level;            /* I/O APIC pin that is level triggered */
 };
@@ -43,10 +44,11 @@ enum sl_err iommu_irq_enable(struct iommu *mmu, unsigned entries, bool x2apic) M
 void iommu_irq_info(const struct iommu *mmu, unsigned unit, struct iommu_irq_info *out);
 
 /* count interrupts (a power of two up to 32) of a function: vector, vector + 1, ... to the processor with
- * that APIC id, edge triggered. They pass only when they carry the requester id of fn: for a function behind
- * a conventional bridge give the bridge's. SL_NOTFOUND when no unit covers it, SL_UNSUPPORTED when its unit
- * does not remap, SL_RANGE for vectors outside 32 to 254 or an id that the format has no room for,
- * SL_NOSPACE, SL_BADVAL for the count. */
+ * that APIC id, edge triggered. They pass only when they carry its requester id: behind a conventional
+ * bridge the bridge's (iommu_set_groups()), where that may be one or another of several buses any on these,
+ * as Linux has it. SL_NOTFOUND when no unit covers it, SL_UNSUPPORTED when its unit does not remap, SL_RANGE
+ * for vectors outside 32 to 254 or an id that the format has no room for, SL_NOSPACE, SL_BADVAL for the
+ * count. */
 enum sl_err iommu_irq_alloc(struct iommu *mmu, bdf_t fn, unsigned count, uint8_t vector, uint32_t apic,
 			    struct iommu_irq *out) MUST_CHECK;
 /* One pin of the I/O APIC with that APIC id. DMAR says which unit it is below and which requester id it has

@@ -1,7 +1,7 @@
 /* Memory that firmware wants functions to go on reaching: VT-d §8.4. */
 #include "iommu/rmrr.h"
+#include "iommu/attached.h"
 #include "iommu/iommu.h"
-#include "iommu/vtd_ctx.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
@@ -29,23 +29,6 @@ bool rmrr_can_map(const struct iommu *mmu, const struct dmar_rmrr *r, uint64_t *
 	       (r->limit < IOMMU_MSI_BASE || r->base >= IOMMU_MSI_END);
 }
 
-/* The domain of another function of the same group; NULL when there is none. */
-static struct domain *group_domain(struct iommu *mmu, bdf_t fn)
-{
-	const struct iommu_groups *groups = mmu->groups;
-	unsigned group = groups ? groups->group_of(groups->ctx, fn) : 0;
-	for (unsigned i = 0; group && i < mmu->unit_count; i++) {
-		const struct vtd_unit *u = &mmu->unit[i];
-		uint16_t did;
-		for (uint32_t rid = 0; !u->unusable && vtd_ctx_next(u, &rid, &did); rid++) {
-			bdf_t other = {u->seg, (uint16_t)rid};
-			if (groups->group_of(groups->ctx, other) == group)
-				return iommu_domain_of(mmu, other);
-		}
-	}
-	return NULL;
-}
-
 static enum sl_err domain_new(struct iommu *mmu, bdf_t fn, struct domain **out)
 {
 	char *name = pmm_keep(NAME_SIZE);
@@ -59,10 +42,15 @@ static enum sl_err domain_new(struct iommu *mmu, bdf_t fn, struct domain **out)
  * has one: a new one. */
 static enum sl_err domain_for(struct iommu *mmu, bdf_t fn, struct domain **out)
 {
-	*out = iommu_domain_of(mmu, fn);
-	if (*out)
+	const struct iommu_groups *groups = mmu->groups;
+	unsigned group = groups ? groups->group_of(groups->ctx, fn) : 0;
+	const struct attached *own = attached_find(mmu, fn),
+			      *other = group ? attached_group(mmu, group, NULL) : NULL;
+	if (own) {
+		*out = own->dom;
 		return SL_OK;
-	*out = group_domain(mmu, fn);
+	}
+	*out = other ? other->dom : NULL;
 	enum sl_err e = *out ? SL_OK : domain_new(mmu, fn, out);
 	return e ? e : domain_attach(*out, fn);
 }

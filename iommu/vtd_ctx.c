@@ -42,14 +42,6 @@ bool vtd_ctx_find(const struct vtd_unit *u, uint16_t rid, uint16_t *did)
 	return true;
 }
 
-bool vtd_ctx_next(const struct vtd_unit *u, uint32_t *rid, uint16_t *did)
-{
-	for (; *rid <= UINT16_MAX; ++*rid)
-		if (vtd_ctx_find(u, (uint16_t)*rid, did))
-			return true;
-	return false;
-}
-
 /* From not present to present. With caching mode the unit may hold that root or context entry were not
  * present, tagged with domain id 0 (VT-d §6.1), so everything goes; otherwise there is nothing to invalidate.
  */

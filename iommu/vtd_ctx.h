@@ -6,10 +6,6 @@
 /* The domain id in the function's entry; false when the entry is not present. */
 bool vtd_ctx_find(const struct vtd_unit *u, uint16_t rid, uint16_t *did);
 
-/* The present entries in turn: of *rid or, when that has none, the next function; *rid is then that one.
- * Start with 0, go on with one more. False after the last. */
-bool vtd_ctx_next(const struct vtd_unit *u, uint32_t *rid, uint16_t *did);
-
 /* Fills the function's entry, which must not be present. SL_NOMEM. When the unit is on, the change
  * is visible to it on return. */
 enum sl_err vtd_ctx_attach(struct vtd_unit *u, uint16_t rid, struct vtd_ctx made) MUST_CHECK;

@@ -161,6 +161,7 @@ _Static_assert(sizeof(struct vtd_irte) == 16, "VT-d 9.10");
 #define IRTE_SQ    BITS(17, 16) /* hi: 0: all bits of it are compared */
 #define IRTE_SVT   BITS(19, 18) /* hi: */
 #define   IRTE_SVT_SID 1        /*     requester id against SID by SQ */
+#define   IRTE_SVT_BUS 2        /*     its bus against the range SID 15:8 to SID 7:0 */
 /* clang-format on */
 
 /* Fixed delivery of vector to one processor, only for messages of exactly this requester id. */
@@ -171,4 +172,11 @@ static inline struct vtd_irte vtd_irte_make(uint16_t sid, uint8_t vector, uint32
 		      (x2apic ? FPUT(IRTE_DST, apic) : FPUT(IRTE_DST8, apic)),
 		.hi = FPUT(IRTE_SID, sid) | FPUT(IRTE_SVT, IRTE_SVT_SID),
 	};
+}
+
+/* The same entry for messages of every requester id on these buses. */
+static inline struct vtd_irte vtd_irte_buses(struct vtd_irte made, uint8_t first, uint8_t last)
+{
+	made.hi = FPUT(IRTE_SID, (unsigned)first << 8 | last) | FPUT(IRTE_SVT, IRTE_SVT_BUS);
+	return made;
 }

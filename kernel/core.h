@@ -4,8 +4,8 @@
  * Set-up belongs to core 0: nothing that allocates, maps or configures (pmm, paging, domains, pci) may be
  * called on another core, and core_run() and core_join() are core 0's. The log may be used everywhere.
  *
- * Order: core_init_first() (kernel/start_hw.c), cores_start(), then core_run() and core_join() as often as
- * wanted. */
+ * Order: core_init_first() (kernel/start_hw.c), cores_start(), cores_compare(), then core_run() and
+ * core_join() as often as wanted. */
 #pragma once
 #include "kernel/err.h"
 #include "kernel/skew.h"
@@ -23,7 +23,7 @@ unsigned core_index(void);
 /* The id of a core's local APIC: where interrupts are sent. */
 uint32_t core_apic_id(unsigned core);
 
-/* The time stamp counter of a core against core 0's, as measured by cores_start(). */
+/* The time stamp counter of a core against core 0's, as measured by cores_compare(). */
 const struct skew *core_skew(unsigned core);
 
 /* Starts fn(arg) on an idle core; core_join() tells when it is done. On core 0 it runs at once and is done

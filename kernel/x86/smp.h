@@ -10,8 +10,13 @@ struct cores_started {
 	enum sl_err failed; /* SL_OK; else why no other core could be started, or no further one */
 };
 
-/* Sets up interrupts on core 0 and starts every enabled processor of the MADT, one after another (INIT,
- * STARTUP, STARTUP; SDM vol. 3 §9.4), each with stacks, descriptor tables and protections as core 0 has them,
- * and measures its time stamp counter. One that does not come is counted and left; it can do nothing if it
+/* Sets up interrupts on core 0 and starts every enabled processor of the MADT (INIT to all, then STARTUP,
+ * STARTUP one after another; SDM vol. 3 §9.4), each with stacks, descriptor tables and protections as core 0
+ * has them. One that does not come is counted and left; it can do nothing if it
  * comes later. Once, after tsc_init(). */
 struct cores_started cores_start(const struct madt *m);
+
+/* Measures the time stamp counter of each core that runs, while they are idle: once, before they are given
+ * work, since it says what their times are worth. Apart from cores_start() because it takes long where cores
+ * share a processor of the host. */
+void cores_compare(void);

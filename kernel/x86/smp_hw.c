@@ -137,10 +137,7 @@ static enum sl_err start_one(struct core *c, struct ap_data *d, phys_t page)
 	if (e)
 		return e;
 	__atomic_store_n(&d->claim, c->apic_id, __ATOMIC_SEQ_CST);
-	e = apic_send_init(c->apic_id);
-	delay_us(INIT_US);
-	if (!e)
-		e = apic_send_startup(c->apic_id, (uint32_t)page.v);
+	e = apic_send_startup(c->apic_id, (uint32_t)page.v);
 	if (!e && !came(c, now_us() + STARTUP_US) &&
 	    __atomic_load_n(&d->claim, __ATOMIC_SEQ_CST) == c->apic_id)
 		e = apic_send_startup(c->apic_id, (uint32_t)page.v);
@@ -155,6 +152,21 @@ static enum sl_err start_one(struct core *c, struct ap_data *d, phys_t page)
 		       : SL_DEVICE;
 }
 
+static bool wanted(const struct madt_cpu *cpu)
+{
+	return cpu->enabled && cpu->apic_id != cores[0].apic_id;
+}
+
+/* All at once, so that there is one wait; also those that are not started then, which so leave firmware's
+ * code. An INIT that can not be sent shows as a core that does not come. */
+static void init_all(const struct madt *m)
+{
+	for (unsigned i = 0; i < m->cpus; i++)
+		if (wanted(&m->cpu[i]) && m->cpu[i].apic_id <= apic_reach())
+			(void)apic_send_init(m->cpu[i].apic_id);
+	delay_us(INIT_US);
+}
+
 static void start_all(const struct madt *m, struct cores_started *s)
 {
 	phys_t page;
@@ -163,9 +175,10 @@ static void start_all(const struct madt *m, struct cores_started *s)
 		s->failed = SL_NOSPACE;
 		return;
 	}
+	init_all(m);
 	for (unsigned i = 0; i < m->cpus && !s->failed; i++) {
 		const struct madt_cpu *cpu = &m->cpu[i];
-		if (!cpu->enabled || cpu->apic_id == cores[0].apic_id)
+		if (!wanted(cpu))
 			continue;
 		if (cpu->apic_id > apic_reach()) {
 			s->too_far++;
@@ -178,15 +191,19 @@ static void start_all(const struct madt *m, struct cores_started *s)
 		struct core *c = &cores[core_count()];
 		*c = (struct core){.apic_id = cpu->apic_id};
 		enum sl_err e = start_one(c, d, page);
-		if (!e) {
-			measure(c);
+		if (!e)
 			continue;
-		}
 		log_warn("cores", "the processor with APIC id %u does not start: %s", cpu->apic_id,
 			 sl_err_text(e));
 		s->silent++;
 		s->failed = e == SL_TIMEOUT ? SL_OK : e;
 	}
+}
+
+void cores_compare(void)
+{
+	for (unsigned i = 1; i < core_count(); i++)
+		measure(&cores[i]);
 }
 
 struct cores_started cores_start(const struct madt *m)

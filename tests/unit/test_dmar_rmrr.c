@@ -447,7 +447,7 @@ static unsigned group_of(void *ctx, bdf_t fn)
 	return fn.seg == 0 && bdf_bus(fn) >= 2 && bdf_bus(fn) <= 3 ? bdf_bus(fn) - 1u : 0;
 }
 
-static const struct iommu_groups groups = {NULL, group_of};
+static const struct iommu_groups groups = {NULL, group_of, NULL};
 
 /* Functions of one group are in one domain, under whatever unit each is; the others are not. */
 static void test_group(void **state)

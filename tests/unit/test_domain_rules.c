@@ -80,7 +80,7 @@ static unsigned group_of(void *ctx, bdf_t fn)
 static void test_groups(void **state)
 {
 	(void)state;
-	static const struct iommu_groups groups = {&mc, group_of};
+	static const struct iommu_groups groups = {&mc, group_of, NULL};
 	one_unit(MODEL_CAP, MODEL_ECAP);
 	struct domain *a = make("a"), *b = make("b");
 	assert_int_equal(domain_attach(a, (bdf_t){0, 0x0100}), SL_OK);
@@ -109,7 +109,7 @@ static void test_groups(void **state)
 static void test_groups_units(void **state)
 {
 	(void)state;
-	static const struct iommu_groups groups = {&mc, group_of};
+	static const struct iommu_groups groups = {&mc, group_of, NULL};
 	model_machine_init(&mc, ram, RAM_BYTES);
 	model_machine_unit(&mc, ~0u, ~0ull, ~0ull, 0x0018);
 	model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, 0x0100);
@@ -119,6 +119,111 @@ static void test_groups_units(void **state)
 	struct domain *a = make("a"), *b = make("b");
 	assert_int_equal(domain_attach(a, (bdf_t){0, 0x0100}), SL_OK);
 	assert_int_equal(domain_attach(b, (bdf_t){0, 0x0101}), SL_BUSY);
+	machine_end();
+}
+
+/* Bus 2 is behind a bridge: its functions' requests arrive as 02:00.0 too. */
+static unsigned ids_behind(void *ctx, bdf_t fn, uint16_t *out, unsigned max)
+{
+	assert_ptr_equal(ctx, &mc);
+	assert_true(max >= 2);
+	out[0] = 0x0200;
+	out[1] = fn.rid; /* said once more */
+	return fn.rid >> 8 == 2 ? 2 : 0;
+}
+
+static unsigned group_of_bus(void *ctx, bdf_t fn)
+{
+	(void)ctx;
+	return fn.rid >> 8;
+}
+
+#define BRIDGE ((bdf_t){0, 0x0200})
+#define FN3    ((bdf_t){0, 0x0210})
+
+/* Functions behind a bridge share its requester id, until the last of them is gone. */
+static void test_ids(void **state)
+{
+	(void)state;
+	static const struct iommu_groups groups = {&mc, group_of_bus, ids_behind};
+	struct model_unit *m = one_unit(MODEL_CAP, MODEL_ECAP);
+	iommu_set_groups(&mmu, &groups);
+	struct domain *a = make("a"), *b = make("b");
+	assert_int_equal(domain_map(a, IOVA(W), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
+	assert_int_equal(dma(m, BRIDGE, W, P), 1);
+	assert_int_equal(domain_attach(a, FN2), SL_OK);
+	assert_int_equal(dma(m, BRIDGE, W, P), 0);
+	assert_int_equal(dma(m, FN2, W, P), 0);
+	assert_int_equal(dma(m, FN3, W, P), 2);
+	assert_ptr_equal(iommu_domain_of(&mmu, BRIDGE), a);
+	assert_int_equal(domain_attach(b, FN3), SL_BUSY); /* its requests could not be told from FN2's */
+	assert_int_equal(domain_attach(a, FN3), SL_OK);
+	assert_int_equal(domain_attach(a, BRIDGE), SL_OK); /* a function of that number, too */
+	assert_int_equal(domain_attach(a, BRIDGE), SL_BUSY);
+	assert_int_equal(domain_detach(a, FN2), SL_OK);
+	assert_int_equal(domain_detach(a, FN2), SL_NOTFOUND);
+	assert_int_equal(dma(m, FN2, W, P), 2);
+	assert_int_equal(dma(m, BRIDGE, W, P), 0);
+	assert_int_equal(domain_detach(a, BRIDGE), SL_OK);
+	assert_int_equal(dma(m, BRIDGE, W, P), 0); /* FN3 has it too */
+	assert_int_equal(domain_destroy(a), SL_BUSY);
+	assert_int_equal(domain_detach(b, FN3), SL_NOTFOUND);
+	assert_int_equal(domain_detach(a, FN3), SL_OK);
+	assert_int_equal(dma(m, BRIDGE, W, P), 2);
+	assert_null(iommu_domain_of(&mmu, BRIDGE));
+	assert_int_equal(domain_attach(b, FN3), SL_OK);
+	assert_int_equal(domain_destroy(a), SL_OK);
+	machine_end();
+}
+
+static unsigned no_group(void *ctx, bdf_t fn)
+{
+	(void)ctx;
+	(void)fn;
+	return 0;
+}
+
+/* Also when groups are not known, an id is never in two domains. */
+static void test_id_taken(void **state)
+{
+	(void)state;
+	static const struct iommu_groups groups = {&mc, no_group, ids_behind};
+	struct model_unit *m = one_unit(MODEL_CAP, MODEL_ECAP);
+	iommu_set_groups(&mmu, &groups);
+	struct domain *a = make("a"), *b = make("b");
+	assert_int_equal(domain_attach(a, FN2), SL_OK);
+	text[0] = 0;
+	assert_int_equal(domain_attach(b, FN3), SL_BUSY);
+	assert_non_null(strstr(text,
+			       "0000:02:02.0 can not be given to domain 2 (b): its requests may arrive as "
+			       "0000:02:00.0, which is in domain 1"));
+	assert_int_equal(dma(m, FN3, W, P), 2);
+	assert_int_equal(domain_attach(b, BRIDGE), SL_BUSY);
+	assert_int_equal(domain_detach(a, FN2), SL_OK);
+	assert_int_equal(domain_attach(b, FN3), SL_OK);
+	assert_int_equal(domain_detach(b, FN3), SL_OK);
+	assert_int_equal(domain_destroy(b), SL_OK);
+	machine_end();
+}
+
+/* Firmware's memory for one function behind a bridge: reached under the bridge's id, one domain for all. */
+static void test_ids_rmrr(void **state)
+{
+	(void)state;
+	static const struct iommu_groups groups = {&mc, group_of_bus, ids_behind};
+	model_machine_init(&mc, ram, RAM_BYTES);
+	struct model_unit *m = model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, MODEL_ALL);
+	model_machine_rmrr(&mc, 0x7a000000, 0x7a000fff, FN2.rid);
+	model_machine_rmrr(&mc, 0x7b000000, 0x7b000fff, BRIDGE.rid);
+	machine_start();
+	iommu_set_groups(&mmu, &groups);
+	assert_int_equal(iommu_map_rmrrs(&mmu), SL_OK);
+	assert_int_equal(iommu_enable(&mmu), SL_OK);
+	assert_int_equal(dma(m, BRIDGE, 0x7a000000, 0x7a000000), 0);
+	assert_int_equal(dma(m, FN2, 0x7b000000, 0x7b000000), 0);
+	struct domain *dom = iommu_domain_of(&mmu, FN2);
+	assert_int_equal(domain_detach(dom, FN2), SL_OK);
+	assert_int_equal(dma(m, BRIDGE, 0x7b000000, 0x7b000000), 0); /* it is attached itself */
 	machine_end();
 }
 
@@ -926,6 +1031,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_groups_units),
+		cmocka_unit_test(test_ids),
+		cmocka_unit_test(test_id_taken),
+		cmocka_unit_test(test_ids_rmrr),
 		cmocka_unit_test(test_reserved),
 		cmocka_unit_test(test_passthrough),
 		cmocka_unit_test(test_iova),

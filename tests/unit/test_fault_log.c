@@ -231,6 +231,39 @@ static void test_claim(void **state)
 }
 
 /* A function that was provoked does not flood, however often. */
+static void forged(uint16_t rid)
+{
+	model_fault(m, rid, 5ull << 48, true, 0x21);
+}
+
+/* An interrupt that is recorded without a sender is the claimer's when that is asked for; nothing else is. */
+static void test_claim_interrupts(void **state)
+{
+	(void)state;
+	bdf_t fn = {0, 0x100};
+	struct iommu_fault f;
+	start(8);
+	iommu_fault_claim_interrupts(&mmu, fn);
+	forged(FAULT_NAMELESS);
+	assert_int_equal(iommu_fault_claimed(&mmu, &f), SL_OK);
+	assert_int_equal(f.reason, 0x21);
+	assert_int_equal(f.bdf.rid, FAULT_NAMELESS);
+	refused(FAULT_NAMELESS, 0x1000); /* no interrupt */
+	forged(0x208);                   /* of somebody else */
+	assert_int_equal(iommu_fault_claimed(&mmu, &f), SL_END);
+	refused(0x100, 0x1000);
+	assert_int_equal(iommu_fault_claimed(&mmu, &f), SL_OK);
+	iommu_fault_unclaim(&mmu);
+	assert_int_equal(iommu_fault_count(&mmu, (bdf_t){0, FAULT_NAMELESS})->count, 1);
+	assert_int_equal(iommu_fault_count(&mmu, (bdf_t){0, 0x208})->count, 1);
+	iommu_fault_claim(&mmu, fn); /* not asked for */
+	forged(FAULT_NAMELESS);
+	assert_int_equal(iommu_fault_claimed(&mmu, &f), SL_END);
+	iommu_fault_unclaim(&mmu);
+	assert_int_equal(iommu_fault_count(&mmu, (bdf_t){0, FAULT_NAMELESS})->count, 2);
+	end();
+}
+
 static void test_claim_no_flood(void **state)
 {
 	(void)state;
@@ -362,11 +395,12 @@ static int set_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_print),        cmocka_unit_test(test_lost),
-		cmocka_unit_test(test_lost_limited), cmocka_unit_test(test_report_all),
-		cmocka_unit_test(test_claim),        cmocka_unit_test(test_claim_no_flood),
-		cmocka_unit_test(test_bounded),      cmocka_unit_test(test_flood),
-		cmocka_unit_test(test_many),         cmocka_unit_test(test_no_log),
+		cmocka_unit_test(test_print),          cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_lost_limited),   cmocka_unit_test(test_report_all),
+		cmocka_unit_test(test_claim),          cmocka_unit_test(test_claim_interrupts),
+		cmocka_unit_test(test_claim_no_flood), cmocka_unit_test(test_bounded),
+		cmocka_unit_test(test_flood),          cmocka_unit_test(test_many),
+		cmocka_unit_test(test_no_log),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);
 }

@@ -735,6 +735,41 @@ static void test_units(void **state)
 	end();
 }
 
+/* fn is behind a bridge that puts in 02:00.0, other behind one that may say 00:1e.0 or 02:00.0 for it. */
+static unsigned ids_behind(void *ctx, bdf_t f, uint16_t *out, unsigned max)
+{
+	(void)ctx;
+	assert_true(max >= 2);
+	out[0] = bdf_eq(f, fn) ? 0x0200 : 0x00f0;
+	out[1] = bdf_eq(f, fn) ? 0x0201 : 0x0200;
+	return bdf_eq(f, fn) || bdf_eq(f, other) ? 2 : 0;
+}
+
+/* Their interrupts carry the bridge's id, as their DMA does. */
+static void test_behind_bridge(void **state)
+{
+	(void)state;
+	static const struct iommu_groups groups = {NULL, NULL, ids_behind};
+	struct iommu_irq a, b, c;
+	start(MODEL_CAP, MODEL_ECAP, 256, false);
+	iommu_set_groups(&mmu, &groups);
+	assert_int_equal(iommu_irq_alloc(&mmu, fn, 1, 0x41, 3, &a), SL_OK);
+	assert_int_equal(iommu_irq_alloc(&mmu, other, 1, 0x42, 4, &b), SL_OK);
+	assert_int_equal(iommu_irq_alloc(&mmu, (bdf_t){0, NOBODY}, 1, 0x43, 5, &c), SL_OK);
+	uint64_t at = iommu_irq_message(&a, 0).addr;
+	delivered(0x0200, at, 0, 0x41, 3);
+	refused(fn.rid, at, 0, 0x26, a.index);
+	refused(0x0201, at, 0, 0x26, a.index); /* on one bus: the usual one alone */
+	at = iommu_irq_message(&b, 0).addr;
+	delivered(0x00f0, at, 0, 0x42, 4);
+	delivered(0x0200, at, 0, 0x42, 4);
+	refused(0x0300, at, 0, 0x26, b.index);
+	delivered(NOBODY, iommu_irq_message(&c, 0).addr, 0, 0x43, 5);
+	assert_int_equal(iommu_irq_move(&mmu, &b, 0, 0x44, 4), SL_OK);
+	delivered(0x0200, at, 0, 0x44, 4);
+	end();
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -745,16 +780,27 @@ static int set_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_enable_order),  cmocka_unit_test(test_twice),
-		cmocka_unit_test(test_table_size),    cmocka_unit_test(test_firmware_leftovers),
-		cmocka_unit_test(test_deadlines),     cmocka_unit_test(test_lacking),
-		cmocka_unit_test(test_opt_out),       cmocka_unit_test(test_source),
-		cmocka_unit_test(test_move_and_free), cmocka_unit_test(test_store_order),
-		cmocka_unit_test(test_block),         cmocka_unit_test(test_small_masks),
-		cmocka_unit_test(test_full),          cmocka_unit_test(test_x2apic),
-		cmocka_unit_test(test_flush),         cmocka_unit_test(test_dead),
-		cmocka_unit_test(test_ioapic),        cmocka_unit_test(test_event),
-		cmocka_unit_test(test_oracle),        cmocka_unit_test(test_words),
+		cmocka_unit_test(test_behind_bridge),
+		cmocka_unit_test(test_enable_order),
+		cmocka_unit_test(test_twice),
+		cmocka_unit_test(test_table_size),
+		cmocka_unit_test(test_firmware_leftovers),
+		cmocka_unit_test(test_deadlines),
+		cmocka_unit_test(test_lacking),
+		cmocka_unit_test(test_opt_out),
+		cmocka_unit_test(test_source),
+		cmocka_unit_test(test_move_and_free),
+		cmocka_unit_test(test_store_order),
+		cmocka_unit_test(test_block),
+		cmocka_unit_test(test_small_masks),
+		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_x2apic),
+		cmocka_unit_test(test_flush),
+		cmocka_unit_test(test_dead),
+		cmocka_unit_test(test_ioapic),
+		cmocka_unit_test(test_event),
+		cmocka_unit_test(test_oracle),
+		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_units),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);

@@ -1,0 +1,29 @@
+/* Who is attached to which domain, and under which requester ids its requests may arrive. Functions behind a
+ * conventional bridge share one: its context entry stays until the last of them is detached. */
+#pragma once
+#include "iommu/iommu.h"
+
+#define ATTACHED_IDS 12u /* its own and those of struct iommu_groups */
+
+struct attached {
+	struct attached *next;
+	struct domain *dom;
+	bdf_t fn;
+	unsigned unit;
+	unsigned n;
+	uint16_t id[ATTACHED_IDS]; /* the function's own first; all under one unit, as in Linux */
+};
+
+/* The function's record; NULL when it is attached nowhere. */
+struct attached *attached_find(const struct iommu *mmu, bdf_t fn);
+
+/* A function of that group (not 0) that is attached to another domain than dom; NULL when there is none. */
+struct attached *attached_group(const struct iommu *mmu, unsigned group, const struct domain *dom);
+
+/* Makes a record with the ids that the function has now; it changes no table. SL_NOMEM. */
+enum sl_err attached_add(struct iommu *mmu, struct domain *dom, bdf_t fn, unsigned unit,
+			 struct attached **out) MUST_CHECK;
+void attached_drop(struct iommu *mmu, struct attached *a);
+
+/* True when another function under the same unit has this id too. */
+bool attached_shared(const struct iommu *mmu, const struct attached *a, uint16_t id);
