@@ -295,7 +295,7 @@ bool attack_possible(const struct attacker *by, const struct attack *a)
 static bool tables_refuse(struct machine *m, const struct attacker *by, const struct attack *a)
 {
 	struct vtd_walk w;
-	return !m->boot->cfg.iommu ||
+	return !translated(m) ||
 	       (iommu_walk(&m->iommu, by->fn, IOVA(ALIGN_DOWN(a->fault_at, PAGE_SIZE)), &w) == SL_OK &&
 		(a->write ? w.reason_write : w.reason_read) == a->reason);
 }

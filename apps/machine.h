@@ -121,9 +121,18 @@ enum sl_err stage_timed(struct machine *m) MUST_CHECK;   /* speed */
 enum sl_err stage_isolate(struct machine *m) MUST_CHECK; /* every attack by everyone */
 enum sl_err stage_flood(struct machine *m) MUST_CHECK;   /* VFs that flood are cut off */
 enum sl_err stage_mapcost(struct machine *m) MUST_CHECK; /* what map and unmap cost */
-enum sl_err stage_bench(struct machine *m) MUST_CHECK;   /* rows of a workload, to be counted and timed */
+enum sl_err stage_bench(struct machine *m) MUST_CHECK;   /* the benchmark on its VFs: one table */
 enum sl_err stage_refuse(struct machine *m) MUST_CHECK;  /* DMA that must not happen */
 enum sl_err stage_irqs(struct machine *m) MUST_CHECK;    /* interrupts that must, and that must not */
+
+enum sl_err stage_insn(struct machine *m) MUST_CHECK;     /* rows of a workload, to be counted */
+enum sl_err stage_bench_pf(struct machine *m) MUST_CHECK; /* the benchmark on the PF itself */
+
+/* Devices are held to what is mapped for them: iommu=on. */
+static inline bool translated(const struct machine *m)
+{
+	return m->boot->cfg.iommu == CONFIG_IOMMU_ON;
+}
 
 /* Places of the window on this machine. */
 static inline iova_t window_at(const struct machine *m, uint64_t off)
@@ -161,7 +170,8 @@ static inline uint64_t store_chunks(const struct accel_store *s)
 	return s->blocks / (CHUNK / s->block);
 }
 
-/* A domain; none (NULL) while translation is off, and memory is then reached at its physical address. */
+/* A domain; with iommu=pt a pass-through one; none (NULL) while translation is off. In the last two memory
+ * is reached at its physical address. */
 enum sl_err make_domain(struct machine *m, const char *name, struct domain **dom) MUST_CHECK;
 void drop_domain(struct domain **dom);
 /* Puts a function into its domain, then switches its registers and bus mastering on; *regs is its BAR0. */
@@ -170,6 +180,11 @@ enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile v
 void function_disconnect(struct pci_func *fn, struct domain *dom);
 /* Reads from the IOMMU's tables that functions without a domain reach nothing. SL_VERIFY. */
 enum sl_err domains_check(struct machine *m) MUST_CHECK;
+/* A private namespace that no controller has yet; 0 when there is none left. */
+uint32_t find_private_ns(struct machine *m);
+/* vf->data, vf->pi: a namespace of its own where it has one, else its range of a shared one; and one with
+ * protection information. SL_NOTFOUND. */
+enum sl_err choose_stores(struct vf *vf) MUST_CHECK;
 /* Queue resources from the PF, and online. */
 enum sl_err vf_give_queues(struct machine *m, struct vf *vf) MUST_CHECK;
 /* QEMU's educational device; NULL when there is none. */

@@ -11,7 +11,7 @@ struct dma_buf {
 	struct domain *dom;
 };
 
-/* Without a domain (dom NULL: translation is off) the device reaches the memory at its physical address, and
+/* Without a domain (dom NULL: translation is off), and in a pass-through domain, the device reaches the memory at its physical address, and
  * out->iova is that; iova and perm mean nothing then.
  * Physically contiguous zeroed memory of len bytes (rounded up to PAGE_SIZE; from PAGE_2M up, to whole and
  * aligned 2 MiB blocks), mapped at iova with perm. The caller owns it and ends it with dma_put(). */
