@@ -134,6 +134,7 @@ static enum sl_err stop_side(struct side *s, uint64_t deadline)
 	const struct accel_stats *now = &s->vf->accel->stats;
 	s->stats = (struct accel_stats){.doorbells = now->doorbells - s->stats.doorbells,
 					.empty_polls = now->empty_polls - s->stats.empty_polls};
+	send(s); /* their places count as theirs already */
 	while (s->flying && !s->vf->cut && now_us() < deadline)
 		(void)turn(s, false);
 	s->all_ops += s->ops;

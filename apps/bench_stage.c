@@ -7,7 +7,6 @@
 
 static struct bench_result pf_result[8];
 static unsigned n_pf;
-static unsigned rows_done, rows_noisy;
 
 static enum sl_err failed(enum sl_err e, const struct bench_row *row)
 {
@@ -25,11 +24,11 @@ static bool all_can(const struct machine *m, const struct bench_row *row)
 	return true;
 }
 
-static void show(const struct machine *m, const struct bench_result *r)
+static void show(struct machine *m, const struct bench_result *r)
 {
 	bench_print_row(r);
-	rows_done++;
-	rows_noisy += bench_noisy(r);
+	m->rows++;
+	m->noisy += bench_noisy(r);
 	if (m->boot->cfg.json)
 		bench_print_json(r, &m->boot->cfg);
 }
@@ -169,7 +168,7 @@ enum sl_err stage_bench(struct machine *m)
 	log_line("bench",
 		 "%u rows; noisy, too much so to be compared: %u (repeats more than %u %% of the median "
 		 "apart)",
-		 rows_done, rows_noisy, BENCH_SPREAD / 10);
+		 m->rows, m->noisy, BENCH_SPREAD / 10);
 	if (!has_huge && translated(m))
 		log_line("bench", "no rows with a page of 1 GiB: this machine has not that much memory in "
 				  "one piece, or no "

@@ -102,6 +102,7 @@ struct machine {
 	uint64_t faults,
 		stray_faults; /* requests refused that nobody provoked: of those functions; of others */
 	uint64_t verified, cases, refused, not_enforced, timed_ops, timed_us;
+	unsigned rows, noisy;   /* of the benchmark */
 	unsigned fair_permille; /* operations of the slowest VF against those of the fastest */
 	struct hist latency;
 };

@@ -21,6 +21,8 @@ void report_result(const struct machine *m, const char *failed, enum sl_err e)
 		 failed ? 0 : 1, m->vfs, (ull)m->verified, (ull)m->cases, (ull)m->refused);
 	if (m->not_enforced)
 		log_text(" not_enforced=%llu", (ull)m->not_enforced);
+	if (m->rows)
+		log_text(" rows=%u noisy=%u", m->rows, m->noisy);
 	if (m->irqs_checked)
 		log_text(" irqs=%u", m->irqs_checked);
 	log_text(" ops=%llu us=%llu iops=%llu", (ull)m->timed_ops, (ull)m->timed_us,
