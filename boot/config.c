@@ -99,7 +99,8 @@ static void text(struct config *cfg, const struct cursor *at, const char *key, s
 
 static void option(struct config *cfg, const struct cursor *at, struct word k, struct word v)
 {
-	static const char *const apps[] = {"demo", "isolate", "mapcost", "bench"};
+	static const char *const apps[] = {"demo", "isolate", "mapcost", "bench", "bursts"};
+	static const char *const modes[] = {"poll", "irq", "adaptive"};
 	static const char *const switches[] = {"off", "on"};
 	static const char *const ends[] = {"halt", "reboot", "shutdown", "qemu"};
 	static const char *const bauds[] = {"9600", "19200", "38400", "57600", "115200"};
@@ -115,6 +116,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		number(cfg, at, "qd", v, 1, 256, &cfg->qd);
 	} else if (is(k, "seconds")) {
 		number(cfg, at, "seconds", v, 1, 86400, &cfg->seconds);
+	} else if (is(k, "mode")) {
+		choice(cfg, at, "mode", v, modes, ARRAY_LEN(modes), &cfg->mode);
 	} else if (is(k, "passes")) {
 		number(cfg, at, "passes", v, 1, 1000000, &cfg->passes);
 	} else if (is(k, "iommu")) {
@@ -129,7 +132,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "end", v, ends, ARRAY_LEN(ends), &cfg->end);
 	} else {
 		fail(cfg, at, k.col,
-		     "%s is not a key (keys: app vfs qd seconds passes iommu scratch baud end)", show(k).s);
+		     "%s is not a key (keys: app vfs qd seconds mode passes iommu scratch baud end)",
+		     show(k).s);
 	}
 }
 
@@ -174,6 +178,7 @@ void config_defaults(struct config *cfg)
 			       .vfs = 4,
 			       .qd = 32,
 			       .seconds = 5,
+			       .mode = RING_POLL,
 			       .baud = 115200,
 			       .passes = 1,
 			       .iommu = 1,

@@ -3,6 +3,9 @@
 #pragma once
 #include "kernel/err.h"
 
+/* How rings are waited for: apps/rings.h */
+enum ring_mode { RING_POLL, RING_IRQ, RING_ADAPTIVE };
+
 enum config_end { END_HALT, END_REBOOT, END_SHUTDOWN, END_QEMU };
 
 /* The first thing wrong, for a person: "sluice.cfg:3:5: vfs=abc is not a number". line 0: nothing is wrong.
@@ -18,6 +21,7 @@ struct config {
 	uint32_t vfs;     /* VFs to bring up */
 	uint32_t qd;      /* requests in flight on each VF in the timed phase */
 	uint32_t seconds; /* length of the timed phase */
+	uint32_t mode;    /* enum ring_mode, of the timed phase and app=bursts */
 	uint32_t passes;  /* app=isolate: how often */
 	uint32_t iommu;   /* 0: translation stays off, to show what happens then */
 	uint32_t baud;
