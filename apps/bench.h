@@ -26,13 +26,14 @@ struct bench_row {
 	uint32_t writes; /* of 100 requests */
 	bool seq;
 	enum bench_map map;
+	enum ring_mode mode;
 };
 
 struct bench_result {
 	struct bench_row row;
 	uint64_t iops[BENCH_REPEATS], median; /* operations a second, all VFs together */
 	unsigned spread;                      /* (most - least) of them against the median, in a thousand */
-	uint64_t ops, doorbells, empty, invals;
+	uint64_t ops, doorbells, empty, invals, irqs;
 	unsigned fair;       /* operations of the slowest VF against the fastest, in a thousand */
 	struct hist latency; /* TSC ticks */
 };
@@ -47,7 +48,7 @@ struct bench_scene {
 
 /* The rows of a machine, max at the most; how many. Depths 1, 8, 32, 128 as far as qd= allows, and qd=
  * itself; every kind of mapping with one VF; 2, 4, ... vfs= VFs; and, with a workload as by default, a few
- * others. */
+ * others. With interrupts: one VF and all. */
 unsigned bench_rows(const struct bench_scene *s, struct bench_row *out, unsigned max);
 
 /* Can this VF do that? */

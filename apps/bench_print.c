@@ -30,10 +30,10 @@ static void print_permille(unsigned x)
 
 void bench_print_head(void)
 {
-	log_text("  function                                   iommu                      latency us:\n"
-		 "     VFs depth batch  KiB wr%% order  mode       pages    ops/s    MB/s        min     "
-		 "median        "
-		 "p99      p99.9        max bells/op empty/op inval/op  fair%% spread%%\n");
+	log_text("                                                            latency us:\n");
+	log_text("     VFs depth batch  KiB wr%% order  mode     iommu        ops/s    MB/s        min     "
+		 "median");
+	log_text("        p99      p99.9        max bells/op empty/op inval/op  irqs/op  fair%% spread%%\n");
 }
 
 void bench_print_row(const struct bench_result *r)
@@ -42,9 +42,9 @@ void bench_print_row(const struct bench_result *r)
 	char batch[12] = "-";
 	if (w->batch)
 		fmt_print(batch, sizeof batch, "%u", w->batch);
-	log_text("  %s %3u %5u %5s %4u %3u %-6s poll  %-10s %8llu %7llu", w->pf ? "PF" : "VF", w->vfs,
-		 w->depth, batch, w->bytes / 1024, w->writes, w->seq ? "seq" : "random", map_names[w->map],
-		 (ull)r->median, (ull)(r->median * w->bytes / 1000000));
+	log_text("  %s %3u %5u %5s %4u %3u %-6s %-8s %-9s %8llu %7llu", w->pf ? "PF" : "VF", w->vfs, w->depth,
+		 batch, w->bytes / 1024, w->writes, w->seq ? "seq" : "random", ring_mode_name(w->mode),
+		 map_names[w->map], (ull)r->median, (ull)(r->median * w->bytes / 1000000));
 	print_us(&r->latency, 0);
 	print_us(&r->latency, 500);
 	print_us(&r->latency, 990);
@@ -53,6 +53,7 @@ void bench_print_row(const struct bench_result *r)
 	print_ratio(r->doorbells, r->ops);
 	print_ratio(r->empty, r->ops);
 	print_ratio(r->invals, r->ops);
+	print_ratio(r->irqs, r->ops);
 	print_permille(r->fair);
 	print_permille(r->spread);
 	log_text("%s\n", bench_noisy(r) ? " noisy" : "");
@@ -123,15 +124,15 @@ void bench_print_json(const struct bench_result *r, const struct config *cfg)
 	log_text("{\"t\":\"bench\",\"who\":\"%s\",\"vfs\":%u,\"depth\":%u,\"batch\":%u,\"bytes\":%u,"
 		 "\"writes\":%u",
 		 w->pf ? "pf" : "vf", w->vfs, w->depth, w->batch, w->bytes, w->writes);
-	log_text(",\"order\":\"%s\",\"mode\":\"poll\",\"iommu\":\"%s\",\"pages\":\"%s\",\"repeats\":[",
-		 w->seq ? "seq" : "random", iommus[cfg->iommu], pages[w->map]);
+	log_text(",\"order\":\"%s\",\"mode\":\"%s\",\"iommu\":\"%s\",\"pages\":\"%s\",\"repeats\":[",
+		 w->seq ? "seq" : "random", ring_mode_name(w->mode), iommus[cfg->iommu], pages[w->map]);
 	for (unsigned i = 0; i < BENCH_REPEATS; i++)
 		log_text("%s%llu", i ? "," : "", (ull)r->iops[i]);
 	log_text("],\"iops\":%llu,\"spread_permille\":%u,\"noisy\":%s,\"ops\":%llu,\"doorbells\":%llu",
 		 (ull)r->median, r->spread, bench_noisy(r) ? "true" : "false", (ull)r->ops,
 		 (ull)r->doorbells);
-	log_text(",\"empty\":%llu,\"invals\":%llu,\"fair_permille\":%u", (ull)r->empty, (ull)r->invals,
-		 r->fair);
+	log_text(",\"empty\":%llu,\"invals\":%llu,\"irqs\":%llu,\"fair_permille\":%u", (ull)r->empty,
+		 (ull)r->invals, (ull)r->irqs, r->fair);
 	log_text(",\"ns\":{\"min\":%llu,\"p50\":%llu,\"p99\":%llu,\"p999\":%llu,\"max\":%llu}",
 		 (ull)report_ns(h->min), (ull)report_ns(hist_permille(h, 500)),
 		 (ull)report_ns(hist_permille(h, 990)), (ull)report_ns(hist_permille(h, 999)),

@@ -53,7 +53,7 @@ unsigned bench_rows(const struct bench_scene *s, struct bench_row *out, unsigned
 {
 	static const enum bench_map maps[] = {BENCH_1G, BENCH_2M, BENCH_4K, BENCH_STRICT};
 	const struct config *cfg = s->cfg;
-	bool on = cfg->iommu == CONFIG_IOMMU_ON;
+	bool on = cfg->iommu == CONFIG_IOMMU_ON, polled = cfg->mode == RING_POLL;
 	struct list l = {out, 0, max};
 	struct bench_row row = {.pf = s->pf,
 				.vfs = 1,
@@ -61,11 +61,12 @@ unsigned bench_rows(const struct bench_scene *s, struct bench_row *out, unsigned
 				.bytes = cfg->block,
 				.writes = cfg->writes,
 				.seq = cfg->order == ORDER_SEQ,
+				.mode = (enum ring_mode)cfg->mode,
 				.map = on                              ? BENCH_2M
 				       : cfg->iommu == CONFIG_IOMMU_PT ? BENCH_PT
 								       : BENCH_OFF};
 	bool usual = !row.batch && row.bytes == CHUNK && !row.writes && !row.seq;
-	if (!on || s->pf) {
+	if (!on || s->pf || !polled) {
 		add_depths(&l, cfg->qd, row);
 	} else {
 		for (unsigned i = 0; i < ARRAY_LEN(maps); i++) {
@@ -77,13 +78,13 @@ unsigned bench_rows(const struct bench_scene *s, struct bench_row *out, unsigned
 	}
 	if (s->pf)
 		return l.n;
-	for (row.vfs = 2; row.vfs < s->vfs; row.vfs *= 2)
+	for (row.vfs = 2; row.vfs < s->vfs && polled; row.vfs *= 2)
 		add_depths(&l, cfg->qd, row);
 	row.vfs = s->vfs;
 	if (s->vfs > 1)
 		add_depths(&l, cfg->qd, row);
 	row.vfs = 1;
-	if (on && usual)
+	if (on && usual && polled)
 		add_others(&l, cfg->qd, row);
 	return l.n;
 }

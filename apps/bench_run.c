@@ -143,21 +143,31 @@ static enum sl_err stop_side(struct side *s, uint64_t deadline)
 	return s->flying ? SL_TIMEOUT : SL_OK;
 }
 
+/* VFs of the row that runs. With interrupts a core is given VFs of which the row has none. */
+static unsigned rows_vfs;
+
 static void bench_lane(void *arg)
 {
 	struct lane *l = arg;
-	unsigned end = l->first + l->n;
+	struct rings rings;
+	unsigned end = l->first + l->n < rows_vfs ? l->first + l->n : rows_vfs;
+	if (l->first >= end)
+		return;
+	rings_of(l->m, l->first, end - l->first, &rings);
 	for (unsigned v = l->first; v < end; v++)
 		start_side(&side[v]);
 	uint64_t start = cpu_tsc(), now = start;
 	uint64_t stop = start + l->m->boot->cfg.ms * (tsc_info()->hz / 1000);
+	uint64_t stop_us = now_us() + l->m->boot->cfg.ms * 1000ull;
 	for (; now < stop; now = cpu_tsc()) {
 		unsigned n = 0;
 		for (unsigned v = l->first; v < end; v++)
 			n += turn(&side[v], true);
-		if (!n)
-			cpu_pause();
 		core_progress();
+		if (rings.mode != RING_POLL)
+			rings_turn(&rings, n, stop_us);
+		else if (!n)
+			cpu_pause();
 	}
 	l->ticks = now - start;
 	uint64_t deadline = now_us() + DRAIN_US;
@@ -242,6 +252,14 @@ static uint64_t iommu_waits(const struct machine *m)
 	return n;
 }
 
+static uint64_t irqs_of(const struct machine *m, unsigned vfs)
+{
+	uint64_t n = 0;
+	for (unsigned v = 0; v < vfs; v++)
+		n += m->vf[v].ring.irqs;
+	return n;
+}
+
 /* Once for all of a row's time. Nothing but BENCH_STRICT invalidates while it runs, what comes before and
  * after the clock included, and there each request does. */
 static enum sl_err repeat(struct machine *m, struct bench_result *out, unsigned turn_no)
@@ -253,11 +271,16 @@ static enum sl_err repeat(struct machine *m, struct bench_result *out, unsigned 
 		fill_buffers(&side[v]);
 	}
 	waits = iommu_waits(m);
-	enum sl_err e = lanes_run_first(m, vfs, bench_lane, m->boot->cfg.ms * 1000ull + 2 * DRAIN_US);
+	uint64_t limit_us = m->boot->cfg.ms * 1000ull + 2 * DRAIN_US, irqs = irqs_of(m, vfs);
+	rows_vfs = vfs;
+	/* An interrupt goes to the core that lanes_run() gives the VF to. */
+	enum sl_err e = out->row.mode == RING_POLL ? lanes_run_first(m, vfs, bench_lane, limit_us)
+						   : lanes_run(m, bench_lane, limit_us);
+	irqs = irqs_of(m, vfs) - irqs;
 	waits = iommu_waits(m) - waits;
 	faults_say(m);
 	for (unsigned v = 0; v < vfs && !e; v++)
-		e = look(m, &side[v]);
+		e = m->vf[v].ring.lost ? SL_TIMEOUT : look(m, &side[v]);
 	if (e || !turn_no) /* the first is to warm up */
 		return e;
 	for (unsigned i = 0; i < core_count(); i++) {
@@ -267,6 +290,7 @@ static enum sl_err repeat(struct machine *m, struct bench_result *out, unsigned 
 	uint64_t us = report_ns(ticks) / 1000;
 	out->iops[turn_no - 1] = us ? ops * 1000000 / us : 0;
 	out->ops += ops;
+	out->irqs += irqs;
 	uint64_t sent = ops + (uint64_t)vfs * out->row.depth; /* those that were in flight at the end too */
 	out->invals += sent ? waits * ops / sent : 0;
 	for (unsigned v = 0; v < vfs; v++) {
@@ -340,7 +364,9 @@ enum sl_err bench_run(struct machine *m, const struct bench_row *row, const phys
 	memset(out, 0, sizeof *out);
 	out->row = *row;
 	hist_reset(&out->latency);
-	enum sl_err e = prepare(m, row, huge);
+	enum sl_err e = rings_open(m);
+	if (!e)
+		e = prepare(m, row, huge);
 	for (unsigned i = 0; i <= BENCH_REPEATS && !e; i++) {
 		e = repeat(m, out, i);
 		for (unsigned v = 0; v < row->vfs && !i; v++) {
@@ -355,6 +381,7 @@ enum sl_err bench_run(struct machine *m, const struct bench_row *row, const phys
 		hist_merge(&out->latency, &side[v].vf->latency);
 		e = unmap_buffers(&side[v]);
 	}
+	rings_close(m);
 	out->fair = most ? (unsigned)(least * 1000 / most) : 0;
 	bench_sum(out);
 	return e;

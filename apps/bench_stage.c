@@ -76,6 +76,8 @@ static enum sl_err open_queue(struct machine *m, struct vf *pf, const struct nvm
 enum sl_err stage_bench_pf(struct machine *m)
 {
 	struct vf *pf = &m->vf[0];
+	if (m->boot->cfg.mode != RING_POLL) /* it has no interrupt here */
+		return SL_OK;
 	struct nvme_io io = m->nvme.ctrl.io;
 	uint16_t cntlid = m->nvme.ctrl.id.cntlid;
 	uint32_t ns = find_private_ns(m);

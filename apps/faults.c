@@ -78,7 +78,11 @@ void faults_watch(struct machine *m, bdf_t fn)
 
 unsigned faults_poll(struct machine *m)
 {
-	return iommu_fault_poll(&m->iommu);
+	uint64_t events = __atomic_load_n(&m->fault_events, __ATOMIC_ACQUIRE);
+	unsigned n = iommu_fault_poll(&m->iommu);
+	if (!n) /* a unit sends the next event only when it has no record left */
+		m->fault_events_seen = events;
+	return n;
 }
 
 void faults_say(struct machine *m)

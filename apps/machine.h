@@ -7,6 +7,7 @@
 #include "drivers/nvme/pf.h"
 #include "drivers/nvme/vf.h"
 #include "apps/hist.h"
+#include "apps/rings.h"
 #include "iommu/fault_log.h"
 #include "iommu/iommu.h"
 #include "iommu/irq.h"
@@ -67,6 +68,7 @@ struct vf { /* on the data path the core that works it writes it, no other */
 	uint8_t vector;
 	uint64_t irqs;     /* that arrived on that vector, */
 	unsigned irq_core; /* the last one on this core */
+	struct ring ring;  /* how it is waited for */
 	struct batch batch;
 	struct hist latency; /* timed phase, TSC ticks */
 	uint64_t ops;
@@ -87,11 +89,12 @@ struct machine {
 	struct nvme_pf nvme;
 	unsigned vfs;
 	struct vf vf[VFS_MAX];
-	bool first_done; /* some VF has completed a request in this run */
-	bool irqs_remapped;      /* functions may be given interrupts */
-	struct iommu_irq pf_irq; /* stage irqs */
-	uint64_t strays_made;    /* stage irqs: interrupts without a handler, on purpose */
-	uint64_t fault_events;   /* interrupts of VT-d units: when it moves, there are fault records */
+	bool first_done;            /* some VF has completed a request in this run */
+	bool irqs_remapped;         /* functions may be given interrupts */
+	struct iommu_irq pf_irq;    /* stage irqs */
+	uint64_t strays_made;       /* stage irqs: interrupts without a handler, on purpose */
+	uint64_t fault_events;      /* interrupts of VT-d units: when it moves, there are fault records */
+	uint64_t fault_events_seen; /* of them, when the records were last all taken */
 
 	struct fault_log fault_log;
 	bdf_t driven[VFS_MAX + 16]; /* functions that have been told to do DMA */
@@ -119,6 +122,7 @@ enum sl_err stage_sriov(struct machine *m) MUST_CHECK;   /* its VFs */
 enum sl_err stage_domains(struct machine *m) MUST_CHECK; /* each in its own domain, online, rings up */
 enum sl_err stage_verify(struct machine *m) MUST_CHECK;  /* every result against the CPU */
 enum sl_err stage_timed(struct machine *m) MUST_CHECK;   /* speed */
+enum sl_err stage_bursts(struct machine *m) MUST_CHECK;  /* load that stops and starts */
 enum sl_err stage_isolate(struct machine *m) MUST_CHECK; /* every attack by everyone */
 enum sl_err stage_flood(struct machine *m) MUST_CHECK;   /* VFs that flood are cut off */
 enum sl_err stage_mapcost(struct machine *m) MUST_CHECK; /* what map and unmap cost */
@@ -219,6 +223,12 @@ void undo_irqs(struct machine *m);
  * unless a function is cut off. faults_say() prints too. Both leave alone what an attack has claimed
  * (iommu_fault_claim()). */
 unsigned faults_poll(struct machine *m);
+/* True when a unit has sent a fault event since the records were last all taken: a look at memory, for loops
+ * that call faults_poll() then, and now and then without it. */
+static inline bool faults_waiting(const struct machine *m)
+{
+	return __atomic_load_n(&m->fault_events, __ATOMIC_RELAXED) != m->fault_events_seen;
+}
 void faults_say(struct machine *m);
 /* From now on a refused request of this function that nobody provoked breaks the proof. */
 void faults_watch(struct machine *m, bdf_t fn);

@@ -306,8 +306,13 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	e = m->irqs_remapped ? vf_msix_open(vf) : SL_OK;
 	if (e)
 		return e;
+	bool irqs;
+	e = rings_check(m, &irqs);
+	if (e)
+		return e;
 	const struct nvme_vf_cfg cfg = {.io = nvme_io_mmio(regs, vf->fn->bar[0].size),
 					.fn = vf->fn->bdf,
+					.irq = irqs && vf->msix.vectors,
 					.mem = &vf->queues,
 					.depth = m->boot->cfg.qd < DEPTH_MIN ? DEPTH_MIN : m->boot->cfg.qd,
 					.share = vf->index,

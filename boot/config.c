@@ -110,9 +110,10 @@ static void block(struct config *cfg, const struct cursor *at, struct word v)
 
 static void option(struct config *cfg, const struct cursor *at, struct word k, struct word v)
 {
-	static const char *const apps[] = {"demo", "isolate", "mapcost", "bench", "insn"};
+	static const char *const apps[] = {"demo", "isolate", "mapcost", "bench", "bursts", "insn"};
 	static const char *const iommus[] = {"off", "on", "pt"};
 	static const char *const orders[] = {"random", "seq"};
+	static const char *const modes[] = {"poll", "irq", "adaptive"};
 	static const char *const ends[] = {"halt", "reboot", "shutdown", "qemu"};
 	static const char *const bauds[] = {"9600", "19200", "38400", "57600", "115200"};
 	static const uint32_t baud[] = {9600, 19200, 38400, 57600, 115200};
@@ -127,6 +128,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		number(cfg, at, "qd", v, 1, 256, &cfg->qd);
 	} else if (is(k, "seconds")) {
 		number(cfg, at, "seconds", v, 1, 86400, &cfg->seconds);
+	} else if (is(k, "mode")) {
+		choice(cfg, at, "mode", v, modes, ARRAY_LEN(modes), &cfg->mode);
 	} else if (is(k, "passes")) {
 		number(cfg, at, "passes", v, 1, 1000000, &cfg->passes);
 	} else if (is(k, "iommu")) {
@@ -155,9 +158,9 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "end", v, ends, ARRAY_LEN(ends), &cfg->end);
 	} else {
 		fail(cfg, at, k.col,
-		     "%s is not a key (keys: app vfs qd seconds passes iommu json ms batch block writes "
-		     "order seed scratch "
-		     "baud end)",
+		     "%s is not a key (keys: app vfs qd seconds mode passes iommu json ms batch block writes "
+		     "order seed "
+		     "scratch baud end)",
 		     show(k).s);
 	}
 }
@@ -203,6 +206,7 @@ void config_defaults(struct config *cfg)
 			       .vfs = 4,
 			       .qd = 32,
 			       .seconds = 5,
+			       .mode = RING_POLL,
 			       .baud = 115200,
 			       .passes = 1,
 			       .iommu = CONFIG_IOMMU_ON,

@@ -3,7 +3,11 @@
 #pragma once
 #include "kernel/err.h"
 
+/* How rings are waited for: apps/rings.h */
+enum ring_mode { RING_POLL, RING_IRQ, RING_ADAPTIVE };
+
 enum config_iommu { CONFIG_IOMMU_OFF, CONFIG_IOMMU_ON, CONFIG_IOMMU_PT };
+
 enum config_end { END_HALT, END_REBOOT, END_SHUTDOWN, END_QEMU };
 
 enum config_order { ORDER_RANDOM, ORDER_SEQ };
@@ -21,6 +25,7 @@ struct config {
 	uint32_t vfs;     /* VFs to bring up */
 	uint32_t qd;      /* requests in flight on each VF in the timed phase */
 	uint32_t seconds; /* length of the timed phase */
+	uint32_t mode;    /* enum ring_mode, of the timed phase, app=bursts and app=bench */
 	uint32_t passes;  /* app=isolate: how often */
 	uint32_t iommu;   /* enum config_iommu; off: translation stays off; pt: functions are attached to
 			     pass-through domains. Both only to compare with */

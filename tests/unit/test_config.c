@@ -70,7 +70,7 @@ static void test_errors(void **state)
 		{"qd=257", 1, 4, "out of range"},
 		{"seconds=-1", 1, 9, "not a number"},
 		{"end=explode", 1, 5, "want one of: halt, reboot, shutdown, qemu"},
-		{"app=tetris", 1, 5, "want one of: demo, isolate, mapcost, bench, insn"},
+		{"app=tetris", 1, 5, "want one of: demo, isolate, mapcost, bench, bursts, insn"},
 		{"iommu=maybe", 1, 7, "want one of: off, on, pt"},
 		{"passes=0", 1, 8, "out of range"},
 		{"block=5000", 1, 7, "not a multiple of 4096"},
