@@ -8,6 +8,7 @@
 
 #define BARS 40u /* of the longest line of a drawn histogram */
 
+static const char *const mode_names[] = {"poll", "irq", "adaptive"};
 static const char *const map_names[] = {"off -", "pt  -", "on  1G", "on  2M", "on  4K", "on  strict"};
 
 static void print_us(const struct hist *h, unsigned part)
@@ -30,10 +31,10 @@ static void print_permille(unsigned x)
 
 void bench_print_head(void)
 {
-	log_text("                                                            latency us:\n");
-	log_text("     VFs depth batch  KiB wr%% order  mode     iommu        ops/s    MB/s        min     "
-		 "median");
-	log_text("        p99      p99.9        max bells/op empty/op inval/op  irqs/op  fair%% spread%%\n");
+	log_text("%*s\n", 84, "latency us:");
+	log_text("     VFs depth batch  KiB wr%% order  mode     iommu         ops/s    MB/s");
+	log_text("        min     median        p99      p99.9        max");
+	log_text(" bells/op empty/op inval/op  irqs/op   fair%% spread%%\n");
 }
 
 void bench_print_row(const struct bench_result *r)
@@ -42,8 +43,8 @@ void bench_print_row(const struct bench_result *r)
 	char batch[12] = "-";
 	if (w->batch)
 		fmt_print(batch, sizeof batch, "%u", w->batch);
-	log_text("  %s %3u %5u %5s %4u %3u %-6s %-8s %-9s %8llu %7llu", w->pf ? "PF" : "VF", w->vfs, w->depth,
-		 batch, w->bytes / 1024, w->writes, w->seq ? "seq" : "random", ring_mode_name(w->mode),
+	log_text("  %s %3u %5u %5s %4u %3u %-6s %-8s %-10s %8llu %7llu", w->pf ? "PF" : "VF", w->vfs,
+		 w->depth, batch, w->bytes / 1024, w->writes, w->seq ? "seq" : "random", mode_names[w->mode],
 		 map_names[w->map], (ull)r->median, (ull)(r->median * w->bytes / 1000000));
 	print_us(&r->latency, 0);
 	print_us(&r->latency, 500);
@@ -125,7 +126,7 @@ void bench_print_json(const struct bench_result *r, const struct config *cfg)
 		 "\"writes\":%u",
 		 w->pf ? "pf" : "vf", w->vfs, w->depth, w->batch, w->bytes, w->writes);
 	log_text(",\"order\":\"%s\",\"mode\":\"%s\",\"iommu\":\"%s\",\"pages\":\"%s\",\"repeats\":[",
-		 w->seq ? "seq" : "random", ring_mode_name(w->mode), iommus[cfg->iommu], pages[w->map]);
+		 w->seq ? "seq" : "random", mode_names[w->mode], iommus[cfg->iommu], pages[w->map]);
 	for (unsigned i = 0; i < BENCH_REPEATS; i++)
 		log_text("%s%llu", i ? "," : "", (ull)r->iops[i]);
 	log_text("],\"iops\":%llu,\"spread_permille\":%u,\"noisy\":%s,\"ops\":%llu,\"doorbells\":%llu",

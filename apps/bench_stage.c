@@ -154,7 +154,7 @@ enum sl_err stage_bench(struct machine *m)
 	enum sl_err e = timed_prepare(m);
 	if (e)
 		return e;
-	bool has_huge = find_huge(m, &huge);
+	bool has_huge = cfg->mode == RING_POLL && find_huge(m, &huge);
 	if (cfg->json)
 		bench_print_json_run(m);
 	log_line("bench", "each row: warm-up, then %u times %u ms; operations a second are the median",
@@ -171,7 +171,7 @@ enum sl_err stage_bench(struct machine *m)
 		 "%u rows; noisy, too much so to be compared: %u (repeats more than %u %% of the median "
 		 "apart)",
 		 m->rows, m->noisy, BENCH_SPREAD / 10);
-	if (!has_huge && translated(m))
+	if (!has_huge && translated(m) && cfg->mode == RING_POLL)
 		log_line("bench", "no rows with a page of 1 GiB: this machine has not that much memory in "
 				  "one piece, or no "
 				  "such pages");
