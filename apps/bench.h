@@ -31,11 +31,13 @@ struct bench_row {
 
 struct bench_result {
 	struct bench_row row;
+	unsigned repeats;                     /* done so far */
 	uint64_t iops[BENCH_REPEATS], median; /* operations a second, all VFs together */
 	unsigned spread;                      /* (most - least) of them against the median, in a thousand */
 	uint64_t ops, doorbells, empty, invals, irqs;
-	unsigned fair;       /* operations of the slowest VF against the fastest, in a thousand */
-	struct hist latency; /* TSC ticks */
+	uint64_t slowest, fastest; /* operations of the slowest VF of each repeat, of the fastest */
+	unsigned fair;             /* operations of the slowest VF against the fastest, in a thousand */
+	struct hist latency;       /* TSC ticks */
 };
 
 /* What rows are made for. */
@@ -54,17 +56,17 @@ unsigned bench_rows(const struct bench_scene *s, struct bench_row *out, unsigned
 /* Can this VF do that? */
 bool bench_possible(const struct vf *vf, const struct bench_row *row);
 
-/* Median and spread from iops[]. */
+/* Median and spread from iops[], fair. */
 void bench_sum(struct bench_result *r);
 static inline bool bench_noisy(const struct bench_result *r)
 {
 	return r->spread > BENCH_SPREAD;
 }
 
-/* Runs one row on m->vf[0..vfs), whose media timed_prepare() has written. huge: memory of 1 GiB, aligned to
- * that, for BENCH_1G. SL_DEVICE, SL_VERIFY: a request failed, or brought wrong data. */
-enum sl_err bench_run(struct machine *m, const struct bench_row *row, const phys_t *huge,
-		      struct bench_result *out) MUST_CHECK;
+/* Runs out->row once more, after a short warm-up, on m->vf[0..vfs), whose media timed_prepare() has written,
+ * and adds it up; out is zeroed before the first. huge: memory of 1 GiB, aligned to that, for BENCH_1G.
+ * SL_DEVICE, SL_VERIFY, SL_TIMEOUT: a request failed, brought wrong data, or nothing. */
+enum sl_err bench_repeat(struct machine *m, struct bench_result *out, const phys_t *huge) MUST_CHECK;
 
 /* The console's table, a histogram drawn in text, and lines of JSON. */
 void bench_print_head(void);

@@ -110,6 +110,7 @@ void bench_sum(struct bench_result *r)
 			v[j] = v[j - 1];
 		v[j] = r->iops[i];
 	}
+	r->fair = r->fastest ? (unsigned)(r->slowest * 1000 / r->fastest) : 0;
 	r->median = v[BENCH_REPEATS / 2];
 	uint64_t wide = v[BENCH_REPEATS - 1] - v[0];
 	uint64_t spread = r->median ? wide * 1000 / r->median : wide ? UINT32_MAX : 0;

@@ -1,5 +1,5 @@
-/* One row of the benchmark: its VFs polled by their cores for a fixed time, once to warm up and then
- * BENCH_REPEATS times. Buffers are prepared before the clock starts, and looked at after it has stopped. */
+/* One row of the benchmark, once: its VFs worked by their cores for a fixed time. Buffers are prepared before
+ * the clock starts, and looked at after it has stopped. */
 #include "apps/bench.h"
 #include "apps/lanes.h"
 #include "apps/pattern.h"
@@ -30,8 +30,7 @@ struct side {
 	unsigned n_waiting, flying;
 	unsigned errors;
 	struct accel_stats stats; /* what accel.stats grew by while the clock ran */
-	uint64_t ops;             /* while the clock ran, */
-	uint64_t all_ops;         /* of all repeats */
+	uint64_t ops;             /* while the clock ran */
 } __attribute__((aligned(64)));
 
 static struct side side[VFS_MAX];
@@ -137,14 +136,14 @@ static enum sl_err stop_side(struct side *s, uint64_t deadline)
 	send(s); /* their places count as theirs already */
 	while (s->flying && !s->vf->cut && now_us() < deadline)
 		(void)turn(s, false);
-	s->all_ops += s->ops;
 	if (s->vf->cut || s->errors || s->vf->accel->stats.bad)
 		return SL_DEVICE;
 	return s->flying ? SL_TIMEOUT : SL_OK;
 }
 
-/* VFs of the row that runs. With interrupts a core is given VFs of which the row has none. */
+/* Of what runs: VFs, as with interrupts a core is given some of which the row has none; and how long. */
 static unsigned rows_vfs;
+static uint32_t rows_ms;
 
 static void bench_lane(void *arg)
 {
@@ -157,8 +156,8 @@ static void bench_lane(void *arg)
 	for (unsigned v = l->first; v < end; v++)
 		start_side(&side[v]);
 	uint64_t start = cpu_tsc(), now = start;
-	uint64_t stop = start + l->m->boot->cfg.ms * (tsc_info()->hz / 1000);
-	uint64_t stop_us = now_us() + l->m->boot->cfg.ms * 1000ull;
+	uint64_t stop = start + rows_ms * (tsc_info()->hz / 1000);
+	uint64_t stop_us = now_us() + rows_ms * 1000ull;
 	for (; now < stop; now = cpu_tsc()) {
 		unsigned n = 0;
 		for (unsigned v = l->first; v < end; v++)
@@ -260,44 +259,56 @@ static uint64_t irqs_of(const struct machine *m, unsigned vfs)
 	return n;
 }
 
-/* Once for all of a row's time. Nothing but BENCH_STRICT invalidates while it runs, what comes before and
- * after the clock included, and there each request does. */
-static enum sl_err repeat(struct machine *m, struct bench_result *out, unsigned turn_no)
+static void add_up(struct bench_result *out, uint64_t waits, uint64_t irqs)
+{
+	const struct bench_row *row = &out->row;
+	uint64_t ops = 0, ticks = 0, least = UINT64_MAX, most = 0;
+	for (unsigned i = 0; i < core_count(); i++)
+		ticks = lanes_of(i)->ticks > ticks ? lanes_of(i)->ticks : ticks;
+	for (unsigned v = 0; v < row->vfs; v++) {
+		const struct side *s = &side[v];
+		ops += s->ops;
+		least = s->ops < least ? s->ops : least;
+		most = s->ops > most ? s->ops : most;
+		out->doorbells += s->stats.doorbells;
+		out->empty += s->stats.empty_polls;
+		hist_merge(&out->latency, &s->vf->latency);
+	}
+	uint64_t us = report_ns(ticks) / 1000;
+	out->iops[out->repeats++] = us ? ops * 1000000 / us : 0;
+	out->slowest += least;
+	out->fastest += most;
+	out->ops += ops;
+	out->irqs += irqs;
+	uint64_t sent = ops + (uint64_t)row->vfs * row->depth; /* those that were in flight at the end too */
+	out->invals += waits * ops / sent;
+}
+
+/* Nothing but BENCH_STRICT invalidates while this runs, and there each request does, those that are in flight
+ * when the clock stops too. */
+static enum sl_err run_once(struct machine *m, struct bench_result *out, bool warm_up)
 {
 	unsigned vfs = out->row.vfs;
-	uint64_t ops = 0, ticks = 0, waits;
+	uint32_t ms = m->boot->cfg.ms;
+	rows_vfs = vfs;
+	rows_ms = warm_up ? (ms + 3) / 4 : ms;
 	for (unsigned v = 0; v < vfs; v++) {
-		side[v].repeat = turn_no;
+		side[v].repeat = 2 * out->repeats + warm_up;
+		hist_reset(&side[v].vf->latency);
 		fill_buffers(&side[v]);
 	}
-	waits = iommu_waits(m);
-	uint64_t limit_us = m->boot->cfg.ms * 1000ull + 2 * DRAIN_US, irqs = irqs_of(m, vfs);
-	rows_vfs = vfs;
+	uint64_t limit_us = rows_ms * 1000ull + 2 * DRAIN_US, irqs = irqs_of(m, vfs), waits = iommu_waits(m);
 	/* An interrupt goes to the core that lanes_run() gives the VF to. */
 	enum sl_err e = out->row.mode == RING_POLL ? lanes_run_first(m, vfs, bench_lane, limit_us)
 						   : lanes_run(m, bench_lane, limit_us);
-	irqs = irqs_of(m, vfs) - irqs;
 	waits = iommu_waits(m) - waits;
+	irqs = irqs_of(m, vfs) - irqs;
 	faults_say(m);
 	for (unsigned v = 0; v < vfs && !e; v++)
 		e = m->vf[v].ring.lost ? SL_TIMEOUT : look(m, &side[v]);
-	if (e || !turn_no) /* the first is to warm up */
-		return e;
-	for (unsigned i = 0; i < core_count(); i++) {
-		ops += lanes_of(i)->ops;
-		ticks = lanes_of(i)->ticks > ticks ? lanes_of(i)->ticks : ticks;
-	}
-	uint64_t us = report_ns(ticks) / 1000;
-	out->iops[turn_no - 1] = us ? ops * 1000000 / us : 0;
-	out->ops += ops;
-	out->irqs += irqs;
-	uint64_t sent = ops + (uint64_t)vfs * out->row.depth; /* those that were in flight at the end too */
-	out->invals += sent ? waits * ops / sent : 0;
-	for (unsigned v = 0; v < vfs; v++) {
-		out->doorbells += side[v].stats.doorbells;
-		out->empty += side[v].stats.empty_polls;
-	}
-	return SL_OK;
+	if (!e && !warm_up)
+		add_up(out, waits, irqs);
+	return e;
 }
 
 /* The side's buffers, mapped as the row wants them. */
@@ -339,7 +350,8 @@ static enum sl_err unmap_buffers(struct side *s)
 	return e;
 }
 
-static enum sl_err prepare(struct machine *m, const struct bench_row *row, const phys_t *huge)
+static enum sl_err prepare(struct machine *m, const struct bench_row *row, unsigned repeat,
+			   const phys_t *huge)
 {
 	enum sl_err e = SL_OK;
 	for (unsigned v = 0; v < row->vfs && !e; v++) {
@@ -349,40 +361,27 @@ static enum sl_err prepare(struct machine *m, const struct bench_row *row, const
 		s->vf = vf;
 		s->row = *row;
 		s->waiting = vf->batch.req;
-		s->random = pattern_seed(v, 1, m->boot->cfg.seed);
+		s->random = pattern_seed(v, repeat + 1, m->boot->cfg.seed);
 		s->places = (uint32_t)(TIMED_CHUNKS * CHUNK / row->bytes);
 		vf->batch.n = vf->batch.done = 0;
-		hist_reset(&vf->latency);
 		e = map_buffers(m, s, huge);
 	}
 	return e;
 }
 
-enum sl_err bench_run(struct machine *m, const struct bench_row *row, const phys_t *huge,
-		      struct bench_result *out)
+enum sl_err bench_repeat(struct machine *m, struct bench_result *out, const phys_t *huge)
 {
-	memset(out, 0, sizeof *out);
-	out->row = *row;
-	hist_reset(&out->latency);
+	if (!out->repeats)
+		hist_reset(&out->latency);
 	enum sl_err e = rings_open(m);
 	if (!e)
-		e = prepare(m, row, huge);
-	for (unsigned i = 0; i <= BENCH_REPEATS && !e; i++) {
-		e = repeat(m, out, i);
-		for (unsigned v = 0; v < row->vfs && !i; v++) {
-			hist_reset(&m->vf[v].latency);
-			side[v].all_ops = 0;
-		}
-	}
-	uint64_t least = UINT64_MAX, most = 0;
-	for (unsigned v = 0; v < row->vfs && !e; v++) {
-		least = side[v].all_ops < least ? side[v].all_ops : least;
-		most = side[v].all_ops > most ? side[v].all_ops : most;
-		hist_merge(&out->latency, &side[v].vf->latency);
+		e = prepare(m, &out->row, out->repeats, huge);
+	if (!e)
+		e = run_once(m, out, true);
+	if (!e)
+		e = run_once(m, out, false);
+	for (unsigned v = 0; v < out->row.vfs && !e; v++)
 		e = unmap_buffers(&side[v]);
-	}
 	rings_close(m);
-	out->fair = most ? (unsigned)(least * 1000 / most) : 0;
-	bench_sum(out);
 	return e;
 }

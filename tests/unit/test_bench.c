@@ -177,7 +177,8 @@ static void test_print(void **state)
 					.ops = 1000,
 					.doorbells = 130,
 					.invals = 1000,
-					.fair = 987};
+					.slowest = 987,
+					.fastest = 1000};
 	log_sink_add(sink);
 	hist_reset(&r.latency);
 	for (unsigned i = 0; i < 100; i++)
