@@ -1,24 +1,27 @@
-/* Stage bursts: load that stops and starts, BURSTS times on each VF. How long a VF rests between two bursts,
- * and when its core begins to wait for the results of one, is random around the times at which waiting turns
- * critical: how long a burst takes, and when mode=adaptive arms. Every result is compared. */
+/* Stage bursts: load that stops and starts, BURSTS times on each VF. How long a VF rests between two bursts
+ * is random around the time after which mode=adaptive arms; when its core begins to wait for the results of
+ * one, random around the time at which they come: then a result comes just before the interrupt is armed,
+ * while it is, and just after. Every result is compared. */
 #include "apps/lanes.h"
 #include "apps/pattern.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
 #include "kernel/x86/cpu.h"
 
-#define BURSTS    10000u
-#define BURST_MAX 8u
-#define STALL_US  10000000u
-#define LIMIT_US  1800000000ull /* of the whole stage: for an emulated machine on a busy host */
+#define BURSTS       10000u
+#define BURST_MAX    8u
+#define DELAY_MAX_US 20000u
+#define STALL_US     10000000u
+#define LIMIT_US     1800000000ull /* of the whole stage: for an emulated machine on a busy host */
 
 /* One VF's load, its core's own. */
 struct load {
 	struct vf *vf;
 	uint64_t random, chunks;
-	uint64_t start_at;         /* us; the next burst's */
-	uint64_t sent_at, look_at; /* the burst in flight: when it was sent, and when it is looked after */
-	uint64_t takes;            /* how long bursts took lately */
+	uint64_t start_at; /* us; the next burst's */
+	uint64_t look_at;  /* us; when the burst in flight is looked after */
+	uint64_t delay;    /* us; how long after it was sent, about */
+	uint64_t armed;    /* the ring's arms when it was sent */
 	uint64_t ops, polls;
 	uint32_t bursts, flying;
 	uint32_t chunk[BURST_MAX]; /* what is being read into the tag's buffer */
@@ -50,9 +53,19 @@ static bool send(struct load *b)
 		return false;
 	a->drv->ring(a);
 	b->bursts++;
-	b->sent_at = now_us();
-	b->look_at = b->sent_at + below(b, 2 * b->takes + 1);
+	b->armed = b->vf->ring.arms;
+	b->look_at = now_us() + b->delay * 3 / 4 + below(b, b->delay / 2 + 1);
 	return true;
+}
+
+/* Looked after later when this burst had to be waited for with interrupts, and sooner when not: so that
+ * arming stays about where the last result comes. */
+static void aim(struct load *b)
+{
+	if (b->vf->ring.arms == b->armed)
+		b->delay -= b->delay / 8;
+	else if (b->delay < DELAY_MAX_US)
+		b->delay += b->delay / 8 + 1;
 }
 
 /* Takes what came; the number of results, or UINT32_MAX when one is wrong. */
@@ -70,9 +83,8 @@ static unsigned take(struct load *b, struct rings *r)
 	b->ops += n;
 	b->flying -= n;
 	if (n && !b->flying) {
-		uint64_t now = now_us();
-		b->takes = (7 * b->takes + (now - b->sent_at)) / 8;
-		b->start_at = now + below(b, 4 * RINGS_IDLE_US);
+		aim(b);
+		b->start_at = now_us() + below(b, 4 * RINGS_IDLE_US);
 		if (below(b, 4) == 0) /* the next one starts while interrupts are on */
 			(void)rings_arm(r);
 	}
@@ -118,7 +130,7 @@ static void bursts_lane(void *arg)
 	bool halts;
 	rings_of(l->m, l->first, l->n, &rings);
 	uint64_t moved = now_us();
-	while (left && !l->err) {
+	while (left && !l->err && !rings.lost) {
 		l->err = turn(l, &rings, &results, &halts, &left);
 		core_progress();
 		if (l->core == 0 && faults_waiting(l->m))
@@ -154,7 +166,7 @@ enum sl_err stage_bursts(struct machine *m)
 		loads[v] = (struct load){.vf = &m->vf[v],
 					 .random = pattern_seed(v, 1, 2),
 					 .chunks = room < TIMED_CHUNKS ? room : TIMED_CHUNKS,
-					 .takes = RINGS_IDLE_US};
+					 .delay = RINGS_IDLE_US};
 	}
 	if (!e)
 		e = lanes_run(m, bursts_lane, LIMIT_US);

@@ -72,12 +72,14 @@ static bool need_not_halt(void *ctx)
 }
 
 /* Somebody else woke us, and here is a result. Its interrupt may be on its way. */
-static void wait_for_irq(struct ring *r)
+static bool is_lost(struct ring *r)
 {
 	uint64_t end = now_us() + RINGS_LATE_US;
 	while (irqs_of(r) == r->irqs_seen && now_us() < end)
 		cpu_pause();
-	r->lost += irqs_of(r) == r->irqs_seen;
+	bool lost = irqs_of(r) == r->irqs_seen;
+	r->lost += lost;
+	return lost;
 }
 
 static bool halt(struct rings *r)
@@ -91,7 +93,7 @@ static bool halt(struct rings *r)
 			continue;
 		any = true;
 		if (halted && irqs_of(r->ring[i]) == r->ring[i]->irqs_seen)
-			wait_for_irq(r->ring[i]);
+			r->lost |= is_lost(r->ring[i]);
 	}
 	return any;
 }

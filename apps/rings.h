@@ -44,6 +44,7 @@ struct rings {
 	unsigned n;
 	struct ring *ring[RINGS_MAX];
 	uint64_t idle_from;       /* us; 0: the last turn brought something */
+	bool lost;                /* one of them lost a wake-up: see rings_print() */
 	bool (*other)(void *ctx); /* something else that ends a wait; NULL: nothing */
 	void *ctx;
 };

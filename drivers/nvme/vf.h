@@ -19,11 +19,11 @@ struct nvme_vf_cfg {
 	uint32_t depth;
 	/* Of a namespace that others see too this VF uses part number share (from 0) of shares equal ones. */
 	unsigned share, shares;
-	/* Completions raise vector 0 of the function's MSI-X, as nvme_ctrl_queue_irq() wants it. */
-	bool irq;
 	/* Memory for the queues, as nvme_ctrl_init_in() wants it for one pair; dom and iova mean nothing
 	 * then. NULL: a 2 MiB block of the driver's own at iova. */
 	const struct dma_buf *mem;
+	/* Completions raise vector 0 of the function's MSI-X, as nvme_ctrl_queue_irq() wants it. */
+	bool irq;
 };
 
 /* How one operation goes to one store. */
