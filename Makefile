@@ -4,6 +4,7 @@
 # make fuzz       short fuzzing run                     make lint       format, clang-tidy, include directions
 # make coverage   branches that the host tests reach    make bench-iommu  cost of map and unmap, in instructions
 # make bench-insn instructions and MMIO accesses of each operation  make compare  Sluice and Debian's Linux in turn
+# make bench      one table: VFs, depth, kinds of isolation, PF against VF; build/bench/*.svg
 B    ?= build
 CC   := clang
 HOSTCC ?= gcc
@@ -42,7 +43,7 @@ HOBJ := $(HOST:%=$B/host/%.o) $(MODEL:%=$B/host/%.o)
 TBIN := $(UNIT:tests/unit/%.c=$B/host/%)
 
 all: $B/BOOTX64.EFI sizes
-.PHONY: compare coverage bench-iommu bench-insn all sizes image run test check boot-test fuzz lint clean setup
+.PHONY: compare bench coverage bench-iommu bench-insn all sizes image run test check boot-test fuzz lint clean setup
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -161,6 +162,9 @@ test:
 
 run:
 	$(Q)./run.sh
+
+bench: all
+	$(Q)tools/bench
 
 bench-iommu: all
 	$(Q)tools/bench-iommu

@@ -326,7 +326,7 @@ bool attack_possible(const struct attacker *by, const struct attack *a)
 static bool tables_refuse(struct machine *m, bdf_t from, const struct attack *a)
 {
 	struct vtd_walk w;
-	return !m->boot->cfg.iommu || a->interrupt ||
+	return !translated(m) || a->interrupt ||
 	       (iommu_walk(&m->iommu, from, IOVA(ALIGN_DOWN(a->fault_at, PAGE_SIZE)), &w) == SL_OK &&
 		(a->write ? w.reason_write : w.reason_read) == a->reason);
 }

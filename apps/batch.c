@@ -74,7 +74,7 @@ enum sl_err batch_finish_some(struct machine *m, unsigned first, unsigned n)
 		}
 		if (!waiting)
 			return SL_OK;
-		if (turn % LOOK_EACH == 0 && core_index() == 0)
+		if (core_index() == 0 && (turn % LOOK_EACH == 0 || faults_waiting(m)))
 			faults_say(m);
 		cpu_pause();
 	}

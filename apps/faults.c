@@ -98,7 +98,7 @@ static void on_flood(void *ctx, bdf_t id)
 
 enum sl_err stage_faults(struct machine *m)
 {
-	if (!m->boot->cfg.iommu)
+	if (m->boot->cfg.iommu == CONFIG_IOMMU_OFF)
 		return SL_OK;
 	m->fault_log = (struct fault_log){.on_fault = on_fault, .on_flood = on_flood, .ctx = m};
 	iommu_fault_log(&m->iommu, &m->fault_log);
@@ -118,7 +118,11 @@ void faults_watch(struct machine *m, bdf_t fn)
 
 unsigned faults_poll(struct machine *m)
 {
-	return iommu_fault_poll(&m->iommu);
+	uint64_t events = __atomic_load_n(&m->fault_events, __ATOMIC_ACQUIRE);
+	unsigned n = iommu_fault_poll(&m->iommu);
+	if (!n) /* a unit sends the next event only when it has no record left */
+		m->fault_events_seen = events;
+	return n;
 }
 
 void faults_say(struct machine *m)

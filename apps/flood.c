@@ -211,7 +211,7 @@ static enum sl_err run(struct machine *m)
 
 enum sl_err stage_flood(struct machine *m)
 {
-	if (!m->vfs || !m->boot->cfg.iommu) {
+	if (!m->vfs || !translated(m)) {
 		log_line("flood", "no VF that could flood: left out");
 		return SL_OK;
 	}

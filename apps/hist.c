@@ -9,8 +9,7 @@ static unsigned bucket_of(uint64_t v)
 	return shift * HIST_SUB + (unsigned)(v >> shift);
 }
 
-/* The smallest value that falls into a bucket. */
-static uint64_t bucket_low(unsigned b)
+uint64_t hist_low(unsigned b)
 {
 	if (b < 2 * HIST_SUB)
 		return b;
@@ -53,7 +52,7 @@ uint64_t hist_permille(const struct hist *h, unsigned part)
 	for (unsigned i = 0; i < HIST_BUCKETS; i++) {
 		seen += h->bucket[i];
 		if (seen >= want && seen) {
-			uint64_t v = bucket_low(i);
+			uint64_t v = hist_low(i);
 			return v < h->min ? h->min : v > h->max ? h->max : v;
 		}
 	}

@@ -17,6 +17,9 @@ void hist_add(struct hist *h, uint64_t value);
 /* Adds all of from to h. */
 void hist_merge(struct hist *h, const struct hist *from);
 
+/* The smallest value of a bucket. */
+uint64_t hist_low(unsigned bucket);
+
 /* The value that part of 1000 values are at or below: part=500 is the median, 999 is p99.9. Never outside
  * min..max; 0 for an empty histogram. */
 uint64_t hist_permille(const struct hist *h, unsigned part);

@@ -96,8 +96,7 @@ void party_try(struct machine *m, struct party *p, struct attack a, bool enforce
 	attack_run(m, &p->by, &a, &r);
 	if (a.interrupt)
 		count_forged(&r);
-	if ((r.outcome == ATTACK_SILENT || r.outcome == ATTACK_ARRIVED) && !enforceable &&
-	    m->boot->cfg.iommu) {
+	if ((r.outcome == ATTACK_SILENT || r.outcome == ATTACK_ARRIVED) && !enforceable && translated(m)) {
 		m->not_enforced++;
 		print_result(&p->by, &a, "not enforced here", &r);
 		return;
@@ -223,7 +222,7 @@ static enum sl_err gather(struct machine *m)
 static enum sl_err check_tables(struct machine *m)
 {
 	enum sl_err e = SL_OK;
-	for (unsigned i = 0; i < iso.n && !e && m->boot->cfg.iommu; i++) {
+	for (unsigned i = 0; i < iso.n && !e && translated(m); i++) {
 		const struct party *p = &iso.party[i];
 		const struct vf *vf = p->by.vf;
 		struct table_range want[5] = {{&p->target, DOMAIN_RW},
@@ -300,7 +299,7 @@ static enum sl_err run_pass(struct machine *m, uint32_t pass)
 	}
 	drop_parties();
 	drop_edu();
-	if (!e && m->boot->cfg.iommu)
+	if (!e && translated(m))
 		e = gone_functions(m, iso.decoy);
 	return e;
 }
@@ -370,7 +369,7 @@ enum sl_err stage_isolate(struct machine *m)
 	pattern_fill(attack_kernel_data(), PAGE_SIZE, pattern_seed(1000, 1, 1));
 	iso.decoy = paging_decoy_table();
 	for (uint32_t pass = 1; !e && pass <= m->boot->cfg.passes; pass++) {
-		if (pass > 1 && m->boot->cfg.iommu)
+		if (pass > 1 && translated(m))
 			e = stage_domains(m);
 		if (!e)
 			e = run_pass(m, pass);
@@ -382,7 +381,7 @@ enum sl_err stage_isolate(struct machine *m)
 	m->verified = attack_verified();
 	if (e)
 		log_fail("isolate", "see the lines above", "not all cases could be run: %s", sl_err_text(e));
-	else if (m->boot->cfg.iommu)
+	else if (translated(m))
 		print_sum(m);
 	if (!e && m->refused != m->cases)
 		log_fail("isolate", "do not give this machine's functions to anyone you do not trust",

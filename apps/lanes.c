@@ -15,11 +15,11 @@ unsigned lanes_share(unsigned vfs, unsigned cores, unsigned core, unsigned *firs
 	return each + (i < more);
 }
 
-static enum sl_err start(struct machine *m, unsigned core, core_fn *fn)
+static enum sl_err start(struct machine *m, unsigned vfs, unsigned cores, unsigned core, core_fn *fn)
 {
 	struct lane *l = &lanes[core];
 	*l = (struct lane){.m = m, .core = core};
-	l->n = lanes_share(m->vfs, core_count(), core, &l->first);
+	l->n = core < cores ? lanes_share(vfs, cores, core, &l->first) : 0;
 	if (!l->n && core)
 		return SL_OK;
 	enum sl_err e = core_run(core, fn, l);
@@ -30,13 +30,13 @@ static enum sl_err start(struct machine *m, unsigned core, core_fn *fn)
 }
 
 /* Core 0 last: its part runs inside core_run(). */
-enum sl_err lanes_run(struct machine *m, core_fn *fn, uint64_t limit_us)
+static enum sl_err run(struct machine *m, unsigned vfs, unsigned cores, core_fn *fn, uint64_t limit_us)
 {
 	uint64_t deadline = now_us() + limit_us;
 	unsigned n = core_count();
 	enum sl_err first = SL_OK;
 	for (unsigned i = n; i-- > 0 && !first;)
-		first = start(m, i, fn);
+		first = start(m, vfs, cores, i, fn);
 	for (unsigned i = 0; i < n; i++) {
 		enum sl_err e = core_join(i, deadline);
 		if (!e)
@@ -45,6 +45,16 @@ enum sl_err lanes_run(struct machine *m, core_fn *fn, uint64_t limit_us)
 			first = e;
 	}
 	return first;
+}
+
+enum sl_err lanes_run(struct machine *m, core_fn *fn, uint64_t limit_us)
+{
+	return run(m, m->vfs, core_count(), fn, limit_us);
+}
+
+enum sl_err lanes_run_first(struct machine *m, unsigned vfs, core_fn *fn, uint64_t limit_us)
+{
+	return run(m, vfs, vfs < core_count() ? vfs : core_count(), fn, limit_us);
 }
 
 const struct lane *lanes_of(unsigned core)

@@ -7,6 +7,7 @@
 #include "drivers/nvme/pf.h"
 #include "drivers/nvme/vf.h"
 #include "apps/hist.h"
+#include "apps/rings.h"
 #include "iommu/fault_log.h"
 #include "iommu/iommu.h"
 #include "iommu/irq.h"
@@ -67,6 +68,7 @@ struct vf { /* on the data path the core that works it writes it, no other */
 	uint8_t vector;
 	uint64_t irqs;     /* that arrived on that vector, */
 	unsigned irq_core; /* the last one on this core */
+	struct ring ring;  /* how it is waited for */
 	struct batch batch;
 	struct hist latency; /* timed phase, TSC ticks */
 	uint64_t ops;
@@ -87,11 +89,12 @@ struct machine {
 	struct nvme_pf nvme;
 	unsigned vfs;
 	struct vf vf[VFS_MAX];
-	bool first_done;         /* some VF has completed a request in this run */
-	bool irqs_remapped;      /* functions may be given interrupts */
-	struct iommu_irq pf_irq; /* stage irqs */
-	uint64_t strays_made;    /* stage irqs: interrupts without a handler, on purpose */
-	uint64_t fault_events;   /* interrupts of VT-d units: when it moves, there are fault records */
+	bool first_done;            /* some VF has completed a request in this run */
+	bool irqs_remapped;         /* functions may be given interrupts */
+	struct iommu_irq pf_irq;    /* stage irqs */
+	uint64_t strays_made;       /* stage irqs: interrupts without a handler, on purpose */
+	uint64_t fault_events;      /* interrupts of VT-d units: when it moves, there are fault records */
+	uint64_t fault_events_seen; /* of them, when the records were last all taken */
 
 	struct fault_log fault_log;
 	bdf_t driven[VFS_MAX + 16]; /* functions that have been told to do DMA */
@@ -102,6 +105,7 @@ struct machine {
 	uint64_t faults,
 		stray_faults; /* requests refused that nobody provoked: of those functions; of others */
 	uint64_t verified, cases, refused, not_enforced, timed_ops, timed_us;
+	unsigned rows, noisy;   /* of the benchmark */
 	unsigned fair_permille; /* operations of the slowest VF against those of the fastest */
 	struct hist latency;
 };
@@ -119,12 +123,22 @@ enum sl_err stage_sriov(struct machine *m) MUST_CHECK;   /* its VFs */
 enum sl_err stage_domains(struct machine *m) MUST_CHECK; /* each in its own domain, online, rings up */
 enum sl_err stage_verify(struct machine *m) MUST_CHECK;  /* every result against the CPU */
 enum sl_err stage_timed(struct machine *m) MUST_CHECK;   /* speed */
+enum sl_err stage_bursts(struct machine *m) MUST_CHECK;  /* load that stops and starts */
 enum sl_err stage_isolate(struct machine *m) MUST_CHECK; /* every attack by everyone */
 enum sl_err stage_flood(struct machine *m) MUST_CHECK;   /* VFs that flood are cut off */
 enum sl_err stage_mapcost(struct machine *m) MUST_CHECK; /* what map and unmap cost */
-enum sl_err stage_bench(struct machine *m) MUST_CHECK;   /* rows of a workload, to be counted and timed */
+enum sl_err stage_bench(struct machine *m) MUST_CHECK;   /* the benchmark on its VFs: one table */
 enum sl_err stage_refuse(struct machine *m) MUST_CHECK;  /* DMA that must not happen */
 enum sl_err stage_irqs(struct machine *m) MUST_CHECK;    /* interrupts that must, and that must not */
+
+enum sl_err stage_insn(struct machine *m) MUST_CHECK;     /* rows of a workload, to be counted */
+enum sl_err stage_bench_pf(struct machine *m) MUST_CHECK; /* the benchmark on the PF itself */
+
+/* Devices are held to what is mapped for them: iommu=on. */
+static inline bool translated(const struct machine *m)
+{
+	return m->boot->cfg.iommu == CONFIG_IOMMU_ON;
+}
 
 /* Places of the window on this machine. */
 static inline iova_t window_at(const struct machine *m, uint64_t off)
@@ -162,7 +176,8 @@ static inline uint64_t store_chunks(const struct accel_store *s)
 	return s->blocks / (CHUNK / s->block);
 }
 
-/* A domain; none (NULL) while translation is off, and memory is then reached at its physical address. */
+/* A domain; with iommu=pt a pass-through one; none (NULL) while translation is off. In the last two memory
+ * is reached at its physical address. */
 enum sl_err make_domain(struct machine *m, const char *name, struct domain **dom) MUST_CHECK;
 void drop_domain(struct domain **dom);
 /* Puts a function into its domain, then switches its registers and bus mastering on; *regs is its BAR0. */
@@ -171,6 +186,11 @@ enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile v
 void function_disconnect(struct pci_func *fn, struct domain *dom);
 /* Reads from the IOMMU's tables that functions without a domain reach nothing. SL_VERIFY. */
 enum sl_err domains_check(struct machine *m) MUST_CHECK;
+/* A private namespace that no controller has yet; 0 when there is none left. */
+uint32_t find_private_ns(struct machine *m);
+/* vf->data, vf->pi: a namespace of its own where it has one, else its range of a shared one; and one with
+ * protection information. SL_NOTFOUND. */
+enum sl_err choose_stores(struct vf *vf) MUST_CHECK;
 /* Queue resources from the PF, and online. */
 enum sl_err vf_give_queues(struct machine *m, struct vf *vf) MUST_CHECK;
 /* The requester id that the IOMMU sees in a function's requests: behind a conventional bridge the bridge's.
@@ -207,6 +227,12 @@ void undo_irqs(struct machine *m);
  * unless a function is cut off. faults_say() prints too. Both leave alone what an attack has claimed
  * (iommu_fault_claim()). */
 unsigned faults_poll(struct machine *m);
+/* True when a unit has sent a fault event since the records were last all taken: a look at memory, for loops
+ * that call faults_poll() then, and now and then without it. */
+static inline bool faults_waiting(const struct machine *m)
+{
+	return __atomic_load_n(&m->fault_events, __ATOMIC_RELAXED) != m->fault_events_seen;
+}
 void faults_say(struct machine *m);
 /* From now on a refused request of this function that nobody provoked breaks the proof. */
 void faults_watch(struct machine *m, bdf_t fn);

@@ -8,8 +8,8 @@
 #include "kernel/str.h"
 
 /* app= */
-enum { DEMO = 1, ISOLATE = 2, MAPCOST = 4, BENCH = 8 };
-enum { VFS = DEMO | ISOLATE | BENCH, ALL = VFS | MAPCOST };
+enum { DEMO = 1, ISOLATE = 2, MAPCOST = 4, BENCH = 8, BURSTS = 16, INSN = 32 };
+enum { VFS = DEMO | ISOLATE | BENCH | BURSTS | INSN, ALL = VFS | MAPCOST };
 
 static const struct stage {
 	const char *name;
@@ -25,6 +25,7 @@ static const struct stage {
 	{"iommu", ALL, stage_iommu, NULL},
 	{"faults", ALL, stage_faults, NULL},
 	{"pf", VFS, stage_pf, undo_pf},
+	{"bench-pf", BENCH, stage_bench_pf, NULL},
 	{"sriov", VFS, stage_sriov, undo_sriov},
 	{"groups", VFS, stage_groups, NULL}, /* again, with the VFs */
 	{"domains", VFS, stage_domains, undo_domains},
@@ -37,6 +38,8 @@ static const struct stage {
 	{"isolate", ISOLATE, stage_isolate, NULL},
 	{"flood", ISOLATE, stage_flood, NULL},
 	{"mapcost", MAPCOST, stage_mapcost, NULL},
+	{"bursts", BURSTS, stage_bursts, NULL},
+	{"insn", INSN, stage_insn, NULL},
 	{"bench", BENCH, stage_bench, NULL},
 };
 
@@ -47,6 +50,8 @@ static unsigned app_named(const char *name)
 	return strcmp(name, "isolate") == 0   ? ISOLATE
 	       : strcmp(name, "mapcost") == 0 ? MAPCOST
 	       : strcmp(name, "bench") == 0   ? BENCH
+	       : strcmp(name, "bursts") == 0  ? BURSTS
+	       : strcmp(name, "insn") == 0    ? INSN
 					      : DEMO;
 }
 

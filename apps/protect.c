@@ -176,13 +176,17 @@ static enum sl_err map_unit(void *ctx, phys_t base, uint64_t len, struct vtd_io 
 enum sl_err stage_iommu(struct machine *m)
 {
 	const struct acpi_table *table = acpi_find(&m->acpi, "DMAR", 0);
-	bool off = !m->boot->cfg.iommu;
+	bool off = m->boot->cfg.iommu == CONFIG_IOMMU_OFF;
 	enum sl_err e = choose_window(m);
 	if (e)
 		return e;
 	if (off)
 		log_warn("iommu", "iommu=off: translation stays off, and every function that is used reaches "
 				  "all memory");
+	if (m->boot->cfg.iommu == CONFIG_IOMMU_PT)
+		log_warn("iommu",
+			 "iommu=pt: every function that is used is in a pass-through domain and reaches "
+			 "all memory: nothing is proved");
 	if (!table)
 		return off ? SL_OK : no_unit(m);
 	report_snapshot("in UEFI", m->boot->at_entry);

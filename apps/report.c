@@ -14,12 +14,15 @@ void report_result(const struct machine *m, const char *failed, enum sl_err e)
 {
 	const struct config *cfg = &m->boot->cfg;
 	log_line("verdict", "%s",
-		 failed ? "FAILED: see the FAIL line above"
-			: "every result was right, and every DMA that must be refused was refused");
+		 failed     ? "FAILED: see the FAIL line above"
+		 : m->cases ? "every result was right, and every DMA that must be refused was refused"
+			    : "every result was right; nothing was tried that must be refused");
 	log_text("RESULT v=1 app=%s ok=%d vfs=%u verified=%llu cases=%llu refused=%llu", cfg->app,
 		 failed ? 0 : 1, m->vfs, (ull)m->verified, (ull)m->cases, (ull)m->refused);
 	if (m->not_enforced)
 		log_text(" not_enforced=%llu", (ull)m->not_enforced);
+	if (m->rows)
+		log_text(" rows=%u noisy=%u", m->rows, m->noisy);
 	if (m->irqs_checked)
 		log_text(" irqs=%u", m->irqs_checked);
 	log_text(" ops=%llu us=%llu iops=%llu", (ull)m->timed_ops, (ull)m->timed_us,

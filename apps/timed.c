@@ -1,5 +1,6 @@
-/* Stage timed: random 4 KiB reads at a fixed depth on every VF, each polled by its own core, or by a core
- * that goes round its VFs in turn, at most POLL_MAX operations of one before the next. What was read last is
+/* Stage timed: random 4 KiB reads at a fixed depth on every VF, each worked by its own core, or by a core
+ * that goes round its VFs in turn, at most POLL_MAX operations of one before the next. What a core does when
+ * there is nothing to take is mode='s: apps/rings.h. What was read last is
  * checked after the clock has stopped. */
 #include "apps/lanes.h"
 #include "apps/pattern.h"
@@ -11,7 +12,8 @@
 #include "kernel/x86/tsc.h"
 
 #define POLL_MAX   32u
-#define LOOK_EACH  65536u /* turns of the loop between two looks at the fault records */
+#define LOOK_EACH  65536u   /* turns of the loop between two looks at the fault records, */
+#define LOOK_US    1000000u /* and time between two where a turn may halt */
 #define DRAIN_US   10000000u
 #define TIMED_MARK 0x7fffffffu /* a round that stage_verify never reaches */
 
@@ -126,7 +128,47 @@ static enum sl_err stop_poller(struct poller *p, uint32_t qd, uint64_t deadline,
 	return empty ? SL_OK : SL_TIMEOUT;
 }
 
-/* On each core: polls its VFs in turn until the time is over, then until their queues are empty. Core 0 comes
+/* mode=poll. Returns the time at which it ended, TSC ticks as end is. */
+static uint64_t poll_until(struct lane *l, uint64_t end, unsigned *errors)
+{
+	unsigned end_vf = l->first + l->n;
+	uint64_t now = cpu_tsc();
+	uint32_t turns = 0;
+	for (; now < end; now = cpu_tsc()) {
+		unsigned n = 0;
+		for (unsigned v = l->first; v < end_vf; v++)
+			n += turn(&poller[v], true, errors);
+		if (!n)
+			cpu_pause();
+		core_progress();
+		if (l->core == 0 && (++turns % LOOK_EACH == 0 || faults_waiting(l->m)))
+			(void)faults_poll(l->m);
+	}
+	return now;
+}
+
+/* The other modes. */
+static uint64_t wait_until(struct lane *l, uint64_t end, unsigned *errors)
+{
+	struct rings rings;
+	uint64_t now = cpu_tsc(), left_us = report_ns(end - now) / 1000, end_us = now_us() + left_us;
+	uint64_t look_at = 0;
+	rings_of(l->m, l->first, l->n, &rings);
+	for (; now < end; now = cpu_tsc()) {
+		unsigned n = 0;
+		for (unsigned v = l->first; v < l->first + l->n; v++)
+			n += turn(&poller[v], true, errors);
+		core_progress();
+		if (l->core == 0 && (faults_waiting(l->m) || now_us() >= look_at)) {
+			(void)faults_poll(l->m);
+			look_at = now_us() + LOOK_US;
+		}
+		rings_turn(&rings, n, end_us);
+	}
+	return now;
+}
+
+/* On each core: works its VFs in turn until the time is over, then until their queues are empty. Core 0 comes
  * here even without a VF. */
 static void timed_lane(void *arg)
 {
@@ -137,19 +179,8 @@ static void timed_lane(void *arg)
 		l->err = start_poller(l, v, cfg->qd);
 	if (l->err)
 		return;
-	uint64_t start = cpu_tsc(), end = start + cfg->seconds * tsc_info()->hz, now = start;
-	uint32_t turns = 0;
-	for (; now < end; now = cpu_tsc()) {
-		unsigned n = 0;
-		for (unsigned v = l->first; v < end_vf; v++)
-			n += turn(&poller[v], true, &errors);
-		if (!n)
-			cpu_pause();
-		core_progress();
-		if (l->core == 0 && ++turns % LOOK_EACH == 0)
-			(void)faults_poll(l->m);
-	}
-	l->ticks = now - start;
+	uint64_t start = cpu_tsc(), end = start + cfg->seconds * tsc_info()->hz;
+	l->ticks = (cfg->mode == RING_POLL ? poll_until : wait_until)(l, end, &errors) - start;
 	uint64_t deadline = now_us() + DRAIN_US;
 	for (unsigned v = l->first; v < end_vf; v++) {
 		l->ops += poller[v].vf->ops;
@@ -241,13 +272,18 @@ enum sl_err stage_timed(struct machine *m)
 	enum sl_err e = timed_prepare(m);
 	if (e)
 		return e;
-	log_line("timed",
-		 "random 4 KiB reads, %u in flight on each of %u VFs, polled by %u cores, no interrupts from "
-		 "devices, %u s",
-		 qd, m->vfs, m->vfs < core_count() ? m->vfs : core_count(), seconds);
-	e = run(m);
+	bool polled = m->boot->cfg.mode == RING_POLL;
+	log_line("timed", "random 4 KiB reads, %u in flight on each of %u VFs, %s by %u cores, %s, %u s", qd,
+		 m->vfs, polled ? "polled" : "worked", m->vfs < core_count() ? m->vfs : core_count(),
+		 polled ? "no interrupts from devices" : ring_mode_name((enum ring_mode)m->boot->cfg.mode),
+		 seconds);
+	e = rings_open(m);
+	if (!e)
+		e = run(m);
 	if (!e)
 		e = sample(m, qd);
+	enum sl_err lost = rings_print(m, "timed");
+	rings_close(m);
 	if (e) {
 		log_fail("timed", "run again; if it stays, the device fails under load",
 			 "reads under load went wrong: %s", sl_err_text(e));
@@ -255,5 +291,5 @@ enum sl_err stage_timed(struct machine *m)
 	}
 	hist_reset(&m->latency);
 	print_table(m);
-	return SL_OK;
+	return lost;
 }

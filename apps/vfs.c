@@ -16,7 +16,15 @@
 enum sl_err make_domain(struct machine *m, const char *name, struct domain **dom)
 {
 	*dom = NULL;
-	return m->boot->cfg.iommu ? domain_create(&m->iommu, name, dom) : SL_OK;
+	if (m->boot->cfg.iommu == CONFIG_IOMMU_OFF)
+		return SL_OK;
+	if (translated(m))
+		return domain_create(&m->iommu, name, dom);
+	enum sl_err e = domain_create_passthrough(&m->iommu, name, dom);
+	if (e == SL_UNSUPPORTED)
+		log_fail("iommu", "use iommu=on or iommu=off",
+			 "iommu=pt: a unit can not pass requests through (ECAP.PT is 0)");
+	return e;
 }
 
 /* Bus mastering goes on only with the domain in place. */
@@ -203,8 +211,7 @@ void undo_sriov(struct machine *m)
 	m->sriov_on = false;
 }
 
-/* A private namespace that no controller has yet; 0 when there is none left. */
-static uint32_t find_private_ns(struct machine *m)
+uint32_t find_private_ns(struct machine *m)
 {
 	struct nvme_ctrl *c = &m->nvme.ctrl;
 	uint32_t nsid = 0;
@@ -243,9 +250,7 @@ static void give_namespace(struct machine *m, struct vf *vf)
 		vf->private_ns = ns;
 }
 
-/* A namespace of its own where it has one, else its range of a shared one; and one with protection
- * information. */
-static enum sl_err choose_stores(struct vf *vf)
+enum sl_err choose_stores(struct vf *vf)
 {
 	for (unsigned i = 0; i < vf->accel->stores; i++) {
 		struct accel_store *s = &vf->accel->store[i];
@@ -301,8 +306,13 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	e = m->irqs_remapped ? vf_msix_open(vf) : SL_OK;
 	if (e)
 		return e;
+	bool irqs;
+	e = rings_check(m, &irqs);
+	if (e)
+		return e;
 	const struct nvme_vf_cfg cfg = {.io = nvme_io_mmio(regs, vf->fn->bar[0].size),
 					.fn = vf->fn->bdf,
+					.irq = irqs && vf->msix.vectors,
 					.mem = &vf->queues,
 					.depth = m->boot->cfg.qd < DEPTH_MIN ? DEPTH_MIN : m->boot->cfg.qd,
 					.share = vf->index,
@@ -360,7 +370,7 @@ enum sl_err domains_check(struct machine *m)
 {
 	enum sl_err e = SL_OK;
 	PCI_EACH(f, &m->pci)
-		if (!e && m->boot->cfg.iommu && !iommu_domain_of(&m->iommu, f->bdf))
+		if (!e && translated(m) && !iommu_domain_of(&m->iommu, f->bdf))
 			e = tables_absent(&m->iommu, f->bdf);
 	return e;
 }
@@ -377,7 +387,7 @@ enum sl_err stage_domains(struct machine *m)
 			return e;
 		}
 	}
-	if (!m->boot->cfg.iommu)
+	if (!translated(m))
 		return SL_OK;
 	enum sl_err e = check_tables(m);
 	if (e || !m->vfs)

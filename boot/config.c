@@ -1,4 +1,5 @@
 #include "boot/config.h"
+#include "kernel/addr.h"
 #include "kernel/fmt.h"
 #include "kernel/str.h"
 
@@ -97,10 +98,22 @@ static void text(struct config *cfg, const struct cursor *at, const char *key, s
 	out[v.n] = 0;
 }
 
+/* Whole pages: a request's buffer begins on one. */
+static void block(struct config *cfg, const struct cursor *at, struct word v)
+{
+	number(cfg, at, "block", v, PAGE_SIZE, 32 * PAGE_SIZE, &cfg->block);
+	if (!IS_ALIGNED(cfg->block, PAGE_SIZE)) {
+		fail(cfg, at, v.col, "block=%s is not a multiple of 4096", show(v).s);
+		cfg->block = PAGE_SIZE;
+	}
+}
+
 static void option(struct config *cfg, const struct cursor *at, struct word k, struct word v)
 {
-	static const char *const apps[] = {"demo", "isolate", "mapcost", "bench"};
-	static const char *const switches[] = {"off", "on"};
+	static const char *const apps[] = {"demo", "isolate", "mapcost", "bench", "bursts", "insn"};
+	static const char *const iommus[] = {"off", "on", "pt"};
+	static const char *const orders[] = {"random", "seq"};
+	static const char *const modes[] = {"poll", "irq", "adaptive"};
 	static const char *const ends[] = {"halt", "reboot", "shutdown", "qemu"};
 	static const char *const bauds[] = {"9600", "19200", "38400", "57600", "115200"};
 	static const uint32_t baud[] = {9600, 19200, 38400, 57600, 115200};
@@ -115,10 +128,26 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		number(cfg, at, "qd", v, 1, 256, &cfg->qd);
 	} else if (is(k, "seconds")) {
 		number(cfg, at, "seconds", v, 1, 86400, &cfg->seconds);
+	} else if (is(k, "mode")) {
+		choice(cfg, at, "mode", v, modes, ARRAY_LEN(modes), &cfg->mode);
 	} else if (is(k, "passes")) {
 		number(cfg, at, "passes", v, 1, 1000000, &cfg->passes);
 	} else if (is(k, "iommu")) {
-		choice(cfg, at, "iommu", v, switches, ARRAY_LEN(switches), &cfg->iommu);
+		choice(cfg, at, "iommu", v, iommus, ARRAY_LEN(iommus), &cfg->iommu);
+	} else if (is(k, "json")) {
+		number(cfg, at, "json", v, 0, 1, &cfg->json);
+	} else if (is(k, "ms")) {
+		number(cfg, at, "ms", v, 1, 60000, &cfg->ms);
+	} else if (is(k, "batch")) {
+		number(cfg, at, "batch", v, 0, 256, &cfg->batch);
+	} else if (is(k, "block")) {
+		block(cfg, at, v);
+	} else if (is(k, "writes")) {
+		number(cfg, at, "writes", v, 0, 100, &cfg->writes);
+	} else if (is(k, "order")) {
+		choice(cfg, at, "order", v, orders, ARRAY_LEN(orders), &cfg->order);
+	} else if (is(k, "seed")) {
+		number(cfg, at, "seed", v, 1, UINT32_MAX, &cfg->seed);
 	} else if (is(k, "scratch")) {
 		text(cfg, at, "scratch", v, cfg->scratch, sizeof cfg->scratch);
 	} else if (is(k, "baud")) {
@@ -129,7 +158,10 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "end", v, ends, ARRAY_LEN(ends), &cfg->end);
 	} else {
 		fail(cfg, at, k.col,
-		     "%s is not a key (keys: app vfs qd seconds passes iommu scratch baud end)", show(k).s);
+		     "%s is not a key (keys: app vfs qd seconds mode passes iommu json ms batch block writes "
+		     "order seed "
+		     "scratch baud end)",
+		     show(k).s);
 	}
 }
 
@@ -174,9 +206,13 @@ void config_defaults(struct config *cfg)
 			       .vfs = 4,
 			       .qd = 32,
 			       .seconds = 5,
+			       .mode = RING_POLL,
 			       .baud = 115200,
 			       .passes = 1,
-			       .iommu = 1,
+			       .iommu = CONFIG_IOMMU_ON,
+			       .ms = 100,
+			       .block = PAGE_SIZE,
+			       .seed = 1,
 			       .end = END_HALT};
 }
 

@@ -3,7 +3,14 @@
 #pragma once
 #include "kernel/err.h"
 
+/* How rings are waited for: apps/rings.h */
+enum ring_mode { RING_POLL, RING_IRQ, RING_ADAPTIVE };
+
+enum config_iommu { CONFIG_IOMMU_OFF, CONFIG_IOMMU_ON, CONFIG_IOMMU_PT };
+
 enum config_end { END_HALT, END_REBOOT, END_SHUTDOWN, END_QEMU };
+
+enum config_order { ORDER_RANDOM, ORDER_SEQ };
 
 /* The first thing wrong, for a person: "sluice.cfg:3:5: vfs=abc is not a number". line 0: nothing is wrong.
  */
@@ -18,8 +25,17 @@ struct config {
 	uint32_t vfs;     /* VFs to bring up */
 	uint32_t qd;      /* requests in flight on each VF in the timed phase */
 	uint32_t seconds; /* length of the timed phase */
-	uint32_t passes;  /* app=isolate, app=bench: how often */
-	uint32_t iommu;   /* 0: translation stays off, to show what happens then */
+	uint32_t mode;    /* enum ring_mode, of the timed phase, app=bursts and app=bench */
+	uint32_t passes;  /* app=isolate, app=insn: how often */
+	uint32_t iommu;   /* enum config_iommu; off: translation stays off; pt: functions are attached to
+			     pass-through domains. Both only to compare with */
+	uint32_t json;    /* lines of JSON between the stages too */
+	uint32_t ms;      /* app=bench, this and the next: length of one repeat */
+	uint32_t batch;   /* completions that are waited for before as many are sent; 0: whatever has come */
+	uint32_t block;   /* bytes of a request */
+	uint32_t writes;  /* of 100 requests */
+	uint32_t order;   /* enum config_order */
+	uint32_t seed;
 	uint32_t baud;
 	uint32_t end;     /* enum config_end */
 	char scratch[24]; /* serial number of the NVMe controller whose namespaces may be overwritten; "" for

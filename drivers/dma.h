@@ -11,10 +11,10 @@ struct dma_buf {
 	struct domain *dom;
 };
 
-/* Without a domain (dom NULL: translation is off) the device reaches the memory at its physical address, and
- * out->iova is that; iova and perm mean nothing then.
- * Physically contiguous zeroed memory of len bytes (rounded up to PAGE_SIZE; from PAGE_2M up, to whole and
- * aligned 2 MiB blocks), mapped at iova with perm. The caller owns it and ends it with dma_put(). */
+/* Without a domain (dom NULL: translation is off), and in a pass-through domain, the device reaches the
+ * memory at its physical address, and out->iova is that; iova and perm mean nothing then. Physically
+ * contiguous zeroed memory of len bytes (rounded up to PAGE_SIZE; from PAGE_2M up, to whole and aligned 2 MiB
+ * blocks), mapped at iova with perm. The caller owns it and ends it with dma_put(). */
 enum sl_err dma_get(struct domain *dom, iova_t iova, uint64_t len, unsigned perm,
 		    struct dma_buf *out) MUST_CHECK;
 

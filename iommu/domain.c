@@ -499,6 +499,11 @@ enum sl_err domain_destroy(struct domain *dom)
 	return SL_OK;
 }
 
+bool domain_passes(const struct domain *dom)
+{
+	return dom->pass;
+}
+
 uint16_t domain_id(const struct domain *dom)
 {
 	return dom->id;

@@ -73,5 +73,8 @@ enum sl_err domain_trim(struct domain *dom) MUST_CHECK;
 /* Frees the tables, the device addresses given out and the id. SL_BUSY while a function is attached. */
 enum sl_err domain_destroy(struct domain *dom) MUST_CHECK;
 
+/* Made by domain_create_passthrough(). */
+bool domain_passes(const struct domain *dom);
+
 uint16_t domain_id(const struct domain *dom);
 const char *domain_name(const struct domain *dom);

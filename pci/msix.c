@@ -89,6 +89,17 @@ enum sl_err msix_set(const struct msix_table *t, unsigned vector, uint64_t addr,
 	return SL_OK;
 }
 
+struct msix_vector msix_vector(const struct msix_table *t, unsigned vector)
+{
+	volatile uint8_t *r = field(t, vector, MSIX_ENTRY_CTL);
+	return (struct msix_vector){r, mmio_rd32(r) & (uint32_t)~MSIX_ENTRY_MASK};
+}
+
+void msix_vector_mask(const struct msix_vector *v, bool masked)
+{
+	mmio_wr32(v->ctl, masked ? v->rest | (uint32_t)MSIX_ENTRY_MASK : v->rest);
+}
+
 void msix_close(struct msix_table *t)
 {
 	control(t->fn, MSIX_CTL_EN | MSIX_CTL_FM);

@@ -36,6 +36,15 @@ enum sl_err msix_open(const struct pci_func *fn, const struct msix *x, volatile 
 enum sl_err msix_set(const struct msix_table *t, unsigned vector, uint64_t addr, uint32_t data) MUST_CHECK;
 /* A masked vector's interrupt waits in the function. SL_RANGE. */
 enum sl_err msix_mask(const struct msix_table *t, unsigned vector, bool masked) MUST_CHECK;
+/* A vector for whoever masks and unmasks it often. */
+struct msix_vector {
+	volatile uint8_t *ctl;
+	uint32_t rest; /* of its Vector Control */
+};
+/* vector is one of the table's. */
+struct msix_vector msix_vector(const struct msix_table *t, unsigned vector);
+/* One store: the function has it when the next read of one of its registers has come back. */
+void msix_vector_mask(const struct msix_vector *v, bool masked);
 /* All vectors masked, MSI-X off. */
 void msix_close(struct msix_table *t);
 

@@ -433,7 +433,8 @@ uint32_t nvme_ctrl_depth(const struct nvme_ctrl *c)
 	return most < NVME_DEPTH_MAX ? most : NVME_DEPTH_MAX;
 }
 
-static enum sl_err create_queues(struct nvme_ctrl *c, uint16_t qid, uint32_t sq_entries, uint32_t cq_entries)
+static enum sl_err create_queues(struct nvme_ctrl *c, uint16_t qid, uint32_t irq, uint32_t sq_entries,
+				 uint32_t cq_entries)
 {
 	uint64_t slot = (uint64_t)qid * NVME_SLOT;
 	enum sl_err e = nvme_admin(c, "Create I/O Completion Queue",
@@ -441,7 +442,7 @@ static enum sl_err create_queues(struct nvme_ctrl *c, uint16_t qid, uint32_t sq_
 					   .opc = NVME_CREATE_CQ,
 					   .prp1 = iova_at(c, slot + NVME_SLOT_CQ),
 					   .cdw10 = (uint32_t)FPUT(Q_CDW10_QSIZE, cq_entries - 1) | qid,
-					   .cdw11 = Q_CDW11_PC, /* no interrupt */
+					   .cdw11 = (uint32_t)Q_CDW11_PC | irq,
 				   },
 				   NULL);
 	if (e)
@@ -461,7 +462,9 @@ static enum sl_err create_queues(struct nvme_ctrl *c, uint16_t qid, uint32_t sq_
 	return e;
 }
 
-enum sl_err nvme_ctrl_queue(struct nvme_ctrl *c, uint16_t qid, uint32_t depth, struct nvme_queue *out)
+/* irq: CQ_CDW11_IEN and CQ_CDW11_IV */
+static enum sl_err make_queue(struct nvme_ctrl *c, uint16_t qid, uint32_t depth, uint32_t irq,
+			      struct nvme_queue *out)
 {
 	if (!qid || qid > c->io_queues || !depth || depth > nvme_ctrl_depth(c))
 		return SL_RANGE;
@@ -476,7 +479,18 @@ enum sl_err nvme_ctrl_queue(struct nvme_ctrl *c, uint16_t qid, uint32_t depth, s
 	uint64_t slot = (uint64_t)qid * NVME_SLOT;
 	struct nvme_queue_mem mem = queue_mem(c, qid, slot + NVME_SLOT_SQ, slot + NVME_SLOT_CQ);
 	enum sl_err e = nvme_queue_init(out, qid, depth, &mem, sq_entries, cq_entries);
-	return e ? e : create_queues(c, qid, sq_entries, cq_entries);
+	return e ? e : create_queues(c, qid, irq, sq_entries, cq_entries);
+}
+
+enum sl_err nvme_ctrl_queue(struct nvme_ctrl *c, uint16_t qid, uint32_t depth, struct nvme_queue *out)
+{
+	return make_queue(c, qid, depth, 0, out);
+}
+
+enum sl_err nvme_ctrl_queue_irq(struct nvme_ctrl *c, uint16_t qid, uint32_t depth, uint16_t vector,
+				struct nvme_queue *out)
+{
+	return make_queue(c, qid, depth, (uint32_t)(CQ_CDW11_IEN | FPUT(CQ_CDW11_IV, vector)), out);
 }
 
 enum sl_err nvme_ns_next(struct nvme_ctrl *c, enum nvme_ns_list list, uint32_t after, uint32_t *nsid)

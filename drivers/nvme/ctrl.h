@@ -82,6 +82,10 @@ uint32_t nvme_ctrl_depth(const struct nvme_ctrl *c);
  * completion ring is much longer than that so that its doorbell is rare. NVMe §5.4, §5.5 */
 enum sl_err nvme_ctrl_queue(struct nvme_ctrl *c, uint16_t qid, uint32_t depth,
 			    struct nvme_queue *out) MUST_CHECK;
+/* The same, and completions raise that vector of the function's MSI-X, which is on already and stays so: some
+ * controllers look at it only when a queue is made. */
+enum sl_err nvme_ctrl_queue_irq(struct nvme_ctrl *c, uint16_t qid, uint32_t depth, uint16_t vector,
+				struct nvme_queue *out) MUST_CHECK;
 
 /* Sends an admin command (its cid is filled in) and waits for it: SL_OK when it completed, c->status says
  * how, *dw0 (may be NULL) is its result. SL_TIMEOUT or SL_DEVICE when the controller is lost. */

@@ -116,6 +116,8 @@ _Static_assert(offsetof(struct nvme_copy_range, elbrt) == 24, "NVM 3.2.2");
 #define Q_CDW10_QSIZE BITS(31, 16) /* minus one */
 #define Q_CDW11_PC    BIT(0)       /* physically contiguous */
 #define SQ_CDW11_CQID BITS(31, 16)
+#define CQ_CDW11_IEN  BIT(1)
+#define CQ_CDW11_IV   BITS(31, 16)
 
 /* Set Features, Number of Queues: CDW11 asked, DW0 granted, both minus one. NVMe §5.27.1.5 */
 #define FEAT_NSQ BITS(15, 0)

@@ -134,6 +134,18 @@ FAST_INLINE enum nvme_took nvme_queue_take(struct nvme_queue *q, uint32_t *cid, 
 	return NVME_TOOK;
 }
 
+/* Tells the controller of everything taken. Some raise an interrupt only for a completion that comes when the
+ * ones before it are known to be taken. */
+static inline void nvme_queue_ack(struct nvme_queue *q)
+{
+	uint32_t head = (uint32_t)(q->cq_at - q->cq);
+	if (head == q->cq_rung)
+		return;
+	mmio_doorbell32(q->cq_doorbell, head);
+	q->cq_rung = head;
+	q->doorbells++;
+}
+
 /* Returns the room of taken completions when that is due: their number and depth would fill the ring. */
 static inline void nvme_queue_release(struct nvme_queue *q)
 {

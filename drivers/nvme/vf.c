@@ -184,6 +184,21 @@ static unsigned vf_poll(struct accel *a, struct accel_done *done, unsigned max)
 	return 0;
 }
 
+static bool vf_ready(const struct accel *a)
+{
+	return nvme_queue_ready(&((const struct nvme_vf *)a)->queue);
+}
+
+/* The read is behind the doorbell on the bus, and the look behind the read. */
+static bool vf_arm(struct accel *a)
+{
+	struct nvme_vf *vf = of(a);
+	nvme_queue_ack(&vf->queue);
+	a->stats.doorbells = vf->queue.doorbells;
+	(void)nvme_ctrl_csts(&vf->ctrl.io);
+	return nvme_queue_ready(&vf->queue);
+}
+
 static bool is_miscompare(uint16_t status)
 {
 	return (status & NVME_STATUS_CODE) == NVME_COMPARE_FAILURE;
@@ -213,6 +228,8 @@ static const struct accel_driver driver = {
 	.submit = vf_submit,
 	.ring = vf_ring,
 	.poll = vf_poll,
+	.ready = vf_ready,
+	.arm = vf_arm,
 	.status_text = nvme_status_text,
 	.is_miscompare = is_miscompare,
 	.is_pi_error = is_pi_error,
@@ -322,7 +339,8 @@ static enum sl_err start(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg)
 		return e;
 	uint32_t most = nvme_ctrl_depth(c);
 	vf->accel.depth = cfg->depth < most ? cfg->depth : most;
-	e = nvme_ctrl_queue(c, IO_QUEUE, vf->accel.depth, &vf->queue);
+	e = cfg->irq ? nvme_ctrl_queue_irq(c, IO_QUEUE, vf->accel.depth, 0, &vf->queue)
+		     : nvme_ctrl_queue(c, IO_QUEUE, vf->accel.depth, &vf->queue);
 	if (e)
 		return e;
 	vf->copy = (void *)((uint8_t *)c->mem.va + IO_QUEUE * NVME_SLOT + NVME_SLOT_COPY);

@@ -22,6 +22,8 @@ struct nvme_vf_cfg {
 	/* Memory for the queues, as nvme_ctrl_init_in() wants it for one pair; dom and iova mean nothing
 	 * then. NULL: a 2 MiB block of the driver's own at iova. */
 	const struct dma_buf *mem;
+	/* Completions raise vector 0 of the function's MSI-X, as nvme_ctrl_queue_irq() wants it. */
+	bool irq;
 };
 
 /* How one operation goes to one store. */

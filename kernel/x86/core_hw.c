@@ -12,7 +12,7 @@
 struct core cores[CORES_MAX];
 static unsigned count = 1;
 static uint8_t wake_vector, watch_vector;
-static bool watching;
+static bool watching, ticks;
 
 void core_init_first(void)
 {
@@ -78,6 +78,28 @@ void core_idle(void)
 		cpu_irqs_on();
 		work(c);
 	}
+}
+
+bool core_can_halt(void)
+{
+	return ticks;
+}
+
+/* Interrupts are off between the look and the halt, as in core_idle(). */
+void core_halt_unless(bool (*look)(void *ctx), void *ctx)
+{
+	struct core *c = core_self();
+	if (!watching)
+		return;
+	(void)cpu_irqs_off();
+	if (look(ctx)) {
+		cpu_irqs_on();
+		return;
+	}
+	__atomic_store_n(&c->halted, true, __ATOMIC_RELAXED);
+	cpu_sleep();
+	__atomic_store_n(&c->halted, false, __ATOMIC_RELAXED);
+	core_progress();
 }
 
 /* --- where a core is */
@@ -173,6 +195,15 @@ static void show_busy(void)
 	trap_backtrace(f->rip, f->rbp, f->rsp);
 }
 
+/* Cores that are halted in their work: those that are alive wake and count. Core 0 has been woken by the
+ * timer. */
+static void wake_halted(struct core *c)
+{
+	if (c != core_self() && __atomic_load_n(&c->halted, __ATOMIC_RELAXED) &&
+	    apic_send(c->apic_id, wake_vector))
+		log_warn("cores", "core %u is halted and can not be woken", c->index);
+}
+
 static void watch(void *ctx)
 {
 	(void)ctx;
@@ -188,6 +219,7 @@ static void watch(void *ctx)
 		if (says == WATCH_AGAIN)
 			log_line("cores", "core %u goes on", i);
 		stuck |= says == WATCH_STUCK;
+		wake_halted(c);
 	}
 	if (stuck)
 		show_busy();
@@ -221,7 +253,8 @@ enum sl_err core_init_irqs(void)
 		e = irq_alloc(watch, NULL, &watch_vector);
 	if (e)
 		return e;
-	if (apic_tick(watch_vector))
+	ticks = apic_tick(watch_vector) == SL_OK;
+	if (!ticks)
 		log_warn("cores", "the local APIC's timer does not count: no watchdog");
 	return apic_tick(0);
 }

@@ -23,6 +23,7 @@ struct core {
 
 	/* The core's alone. */
 	uint64_t progress __attribute__((aligned(64)));
+	bool halted;     /* in the middle of its work, until an interrupt comes */
 	uint64_t strays; /* interrupts that nobody had asked for */
 	uint8_t stray_vector;
 	const struct trap_frame *interrupted; /* by an interrupt whose handler runs now */

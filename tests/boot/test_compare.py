@@ -30,7 +30,7 @@ def said(kind, scale=1, leave_out=None, result="ok=1 mem_kib=2048"):
         for ops in (1000, 3000):  # two passes
             lines.append((2, f"BENCH strict=0 bytes=4096 depth={depth} batch={batch} ops={ops * depth * scale} us=500000"))
     lines.append((3, "BENCH strict=0 bytes=131072 depth=8 batch=8 ops=1 us=1"))
-    lines.append((3, f"RESULT v=1 app=bench {result}"))
+    lines.append((3, f"RESULT v=1 app=insn {result}"))
     return [(when, text) for when, text in lines if not leave_out or leave_out not in text]
 
 
@@ -78,7 +78,7 @@ def test_table():
 
 def test_same_machine():
     """What may differ between the sides is the kernel, its words and its initramfs, nothing else."""
-    ours = LINE + r" -kernel build/BOOTX64.EFI -append app=bench\ vfs=1"
+    ours = LINE + r" -kernel build/BOOTX64.EFI -append app=insn\ vfs=1"
     linux = LINE + r" -kernel build/vmlinuz -append console=ttyS0\ loglevel=3 -initrd build/initrd"
     assert compare.machine_of(ours) == compare.machine_of(linux) == LINE
     assert compare.machine_of(linux + " -smp 8") != LINE

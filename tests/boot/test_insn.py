@@ -74,10 +74,10 @@ def test_no_more_instructions_than_recorded(plugin):
     assert float(first.search(done.stdout)[1]) <= 1.1 * float(first.search(recorded)[1])
 
 
-def test_bench_on_a_medium_that_keeps(boot):
+def test_insn_on_a_medium_that_keeps(boot):
     """The same rows on images: what is read is what was written."""
-    run = boot("app=bench", "vfs=1", "qd=128")
+    run = boot("app=insn", "vfs=1", "qd=128")
     assert run.status == 0, run.summary()
-    assert run.result["app"] == "bench" and run.result["ok"] == "1"
+    assert run.result["app"] == "insn" and run.result["ok"] == "1"
     assert len(re.findall(r"^BENCH .* doorbells=[1-9]", run.text, re.M)) >= 6
     assert int(run.result["mem_kib"]) <= 16 * 1024

@@ -545,8 +545,12 @@ static uint16_t create_cq(struct nvme_model *m, const uint8_t *sqe)
 		return 0x101;
 	if (!size || size > (m->cap & 0xffff))
 		return 0x102;
-	if (!(sqe[44] & 1) || get(sqe, 44, 4) & 0xfffffffe)
+	if (!(sqe[44] & 1) || sqe[44] & 0xfc || sqe[45] || (!(sqe[44] & 2) && get(sqe, 46, 2)))
 		return 0x002;
+	if (get(sqe, 46, 2) >= 4)
+		return 0x108;
+	m->q[qid].ien = sqe[44] & 2;
+	m->q[qid].iv = (uint16_t)get(sqe, 46, 2);
 	m->q[qid].cq_on = m->q[qid].phase = true;
 	m->q[qid].cq = get(sqe, 24, 8);
 	m->q[qid].cq_entries = size + 1;
@@ -696,6 +700,8 @@ void nvme_model_post(struct nvme_model *m, unsigned qid, uint16_t cid, uint16_t 
 		return;
 	}
 	memcpy(host, cqe, 16);
+	if (q->ien && q->tail == doorbell(m, qid, true))
+		m->irqs[q->iv]++;
 	if (++q->tail == q->cq_entries) {
 		q->tail = 0;
 		q->phase = !q->phase;

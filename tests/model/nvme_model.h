@@ -33,6 +33,8 @@ struct nvme_model_queue {
 	} pending[MODEL_DEPTH];
 	uint32_t npending;
 	uint32_t rung; /* submission doorbell when last looked at */
+	bool ien;      /* completions interrupt, */
+	uint16_t iv;   /* on this vector */
 	uint64_t rings;
 };
 
@@ -72,6 +74,10 @@ struct nvme_model {
 		      uint8_t *page); /* an Identify page before it goes out */
 	bool (*tamper)(struct nvme_model *m, unsigned qid,
 		       uint32_t cqe[4]); /* a completion; false: not posted */
+
+	/* Interrupts of vectors 0 to 3: raised by a completion that comes when every one before it is known
+	 * to be taken. */
+	uint64_t irqs[4];
 
 	/* State and what was seen. */
 	uint32_t cc, csts, aqa;

@@ -24,6 +24,7 @@ static void test_defaults(void **state)
 	assert_int_equal(cfg.seconds, 5);
 	assert_int_equal(cfg.baud, 115200);
 	assert_int_equal(cfg.end, END_HALT);
+	assert_int_equal(cfg.mode, RING_POLL);
 	assert_string_equal(cfg.scratch, ""); /* nothing may be written unless somebody says so */
 }
 
@@ -32,13 +33,19 @@ static void test_values(void **state)
 	(void)state;
 	assert_int_equal(
 		parse("\xef\xbb\xbf# a comment\r\n  vfs = 8  # eight\r\n\nqd=64\nseconds=2\nscratch=S/N-1_x\n"
-		      "baud=9600\nend=shutdown\napp=demo\nvfs=7"),
+		      "baud=9600\nend=shutdown\napp=bursts\nmode=adaptive\nvfs=7\n"
+		      "iommu=pt\njson=1\nms=50\nblock=8192\nwrites=30\norder=seq\nseed=9\nbatch=4"),
 		SL_OK);
 	assert_int_equal(cfg.vfs, 7); /* the later one counts */
 	assert_int_equal(cfg.qd, 64);
 	assert_int_equal(cfg.seconds, 2);
 	assert_int_equal(cfg.baud, 9600);
 	assert_int_equal(cfg.end, END_SHUTDOWN);
+	assert_int_equal(cfg.mode, RING_ADAPTIVE);
+	assert_int_equal(cfg.iommu, CONFIG_IOMMU_PT);
+	assert_true(cfg.json && cfg.ms == 50 && cfg.block == 8192 && cfg.writes == 30);
+	assert_true(cfg.order == ORDER_SEQ && cfg.seed == 9 && cfg.batch == 4);
+	assert_string_equal(cfg.app, "bursts");
 	assert_string_equal(cfg.scratch, "S/N-1_x");
 }
 
@@ -70,9 +77,14 @@ static void test_errors(void **state)
 		{"qd=257", 1, 4, "out of range"},
 		{"seconds=-1", 1, 9, "not a number"},
 		{"end=explode", 1, 5, "want one of: halt, reboot, shutdown, qemu"},
-		{"app=tetris", 1, 5, "want one of: demo, isolate, mapcost, bench"},
-		{"iommu=maybe", 1, 7, "want one of: off, on"},
+		{"app=tetris", 1, 5, "want one of: demo, isolate, mapcost, bench, bursts, insn"},
+		{"iommu=maybe", 1, 7, "want one of: off, on, pt"},
+		{"mode=sleep", 1, 6, "want one of: poll, irq, adaptive"},
 		{"passes=0", 1, 8, "out of range"},
+		{"block=5000", 1, 7, "not a multiple of 4096"},
+		{"block=262144", 1, 7, "out of range"},
+		{"order=up", 1, 7, "want one of: random, seq"},
+		{"writes=101", 1, 8, "out of range"},
 		{"baud=1200", 1, 6, "9600"},
 		{"vf=1", 1, 1, "vf is not a key"},
 		{"just words", 1, 1, "expected key=value"},

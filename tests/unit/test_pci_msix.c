@@ -102,6 +102,13 @@ static void test_msix(void **state)
 	assert_int_equal(entry(4, 3), 0xabcd0001);
 	assert_int_equal(msix_mask(&t, 4, false), SL_OK);
 	assert_int_equal(entry(4, 3), 0xabcd0000);
+	struct msix_vector v = msix_vector(&t, 4);
+	msix_vector_mask(&v, true);
+	assert_int_equal(entry(4, 3), 0xabcd0001);
+	v = msix_vector(&t, 4); /* of one that is masked */
+	msix_vector_mask(&v, false);
+	assert_int_equal(entry(4, 3), 0xabcd0000);
+	assert_int_equal(entry(3, 3), 0xabcd0001);
 	assert_int_equal(msix_set(&t, 5, 0xfee00000, 0), SL_RANGE);
 	assert_int_equal(msix_mask(&t, 5, true), SL_RANGE);
 	assert_int_equal(msix_set(&t, 0, 0xfee00002, 0), SL_RANGE);

@@ -1,4 +1,4 @@
-/* Stage bench: rows of a workload on one VF, passes= times over, each run by the same loop. tools/insncount
+/* Stage insn: rows of a workload on one VF, passes= times over, each run by the same loop. tools/insncount
  * counts the loop's instructions between the markers; what it needs besides stands in a BENCH line. What was
  * read last is checked after each row. */
 #include "apps/machine.h"
@@ -232,7 +232,7 @@ static bool possible(const struct vf *vf, const struct row *row)
 	       row->bytes <= store_chunks(vf->data) * CHUNK && (vf->dom || !row->strict);
 }
 
-enum sl_err stage_bench(struct machine *m)
+enum sl_err stage_insn(struct machine *m)
 {
 	struct vf *vf = &m->vf[0];
 	enum sl_err e = timed_prepare(m);
@@ -243,7 +243,7 @@ enum sl_err stage_bench(struct machine *m)
 			if (possible(vf, &rows[i]))
 				e = run_row(m, vf, &rows[i]);
 	if (e)
-		log_fail("bench", "run again; if it stays, the device fails under load",
+		log_fail("insn", "run again; if it stays, the device fails under load",
 			 "reads under load went wrong: %s", sl_err_text(e));
 	return e;
 }

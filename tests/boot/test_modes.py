@@ -1,0 +1,78 @@
+"""mode=poll, irq and adaptive: load that stops and starts, and the timed phase, on one core and on two."""
+import re
+
+import pytest
+import sluice
+
+BURSTS = 10000
+
+
+def counts(run, stage):
+    """{VF: {"interrupts": n, ...}} of the lines that tell how each ring was waited for."""
+    lines = re.findall(
+        rf"\] {stage}: VF (\d+) on core (\d+), mode=(\w+): interrupts (\d+), armed (\d+), results there when armed (\d+), "
+        r"halted (\d+), wake-ups lost (\d+)", run.text)
+    names = ("core", "mode", "interrupts", "armed", "caught", "halted", "lost")
+    return {int(vf): dict(zip(names, [int(core), mode, *map(int, rest)])) for vf, core, mode, *rest in lines}
+
+
+def assert_bursts(run, mode, vfs, cores):
+    assert run.status == 0, run.summary()
+    assert run.result["app"] == "bursts" and run.result["ok"] == "1" and run.number("cores") == cores
+    done = re.findall(r"\] bursts: VF (\d+): (\d+) bursts, (\d+) operations", run.text)
+    assert [(int(vf), int(bursts)) for vf, bursts, _ in done] == [(vf, BURSTS) for vf in range(vfs)]
+    assert sum(int(ops) for _, _, ops in done) == run.number("ops") > 3 * BURSTS * vfs
+    seen = counts(run, "bursts")
+    assert sorted(seen) == list(range(vfs))
+    for vf in seen.values():
+        assert vf["mode"] == mode and vf["lost"] == 0
+        assert vf["interrupts"] > 0 and vf["halted"] > 0 and vf["armed"] > 0
+    # With two cores core 1 works the first VF and core 0 the second: interrupts go where the ring is.
+    assert {vf["core"] for vf in seen.values()} == ({0} if cores == 1 else {0, 1})
+    return seen
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+@pytest.mark.parametrize("mode", ["irq", "adaptive"])
+def test_no_wake_up_is_lost(boot, mode, cores):
+    assert_bursts(boot("app=bursts", "vfs=2", f"mode={mode}", qemu=["-smp", str(cores)]), mode, 2, cores)
+
+
+def test_polled(boot):
+    """The same load without interrupts."""
+    run = boot("app=bursts", "vfs=1")
+    assert run.status == 0, run.summary()
+    assert f"bursts: VF 0: {BURSTS} bursts" in run.text and not counts(run, "bursts")
+
+
+@pytest.mark.parametrize("mode", ["irq", "adaptive"])
+def test_demo(boot, mode):
+    """The timed phase in that mode, three VFs on two cores; then each VF's own interrupt is tried as ever."""
+    run = boot(f"mode={mode}", "vfs=3", "qd=4")
+    run.assert_ok(vfs=3)
+    assert run.number("irqs") == 3 and run.number("ops") > 0
+    seen = counts(run, "timed")
+    assert sorted(seen) == [0, 1, 2]
+    for vf in seen.values():
+        assert vf["mode"] == mode and vf["lost"] == 0 and vf["halted"] > 0
+    assert f"3 VFs, worked by 2 cores, {mode}, 1 s" in run.text
+
+
+def test_one_vf_more_cores(boot):
+    """Core 0 has no ring then, and goes on looking after faults."""
+    run = boot("mode=adaptive", "vfs=1", "qd=1", qemu=["-smp", "2"])
+    run.assert_ok(vfs=1)
+    assert counts(run, "timed")[0]["core"] == 1
+
+
+@pytest.mark.parametrize("words, qemu, why", [
+    (["mode=irq"], sluice.iommu(intremap="off"), "mode=irq needs interrupts, and there are none: no unit remaps them"),
+    (["mode=adaptive", "iommu=off"], [], "mode=adaptive needs interrupts, and there are none: with iommu=off"),
+])
+def test_no_interrupts_to_be_had(boot, words, qemu, why):
+    boot("app=bursts", "vfs=1", *words, qemu=qemu).assert_not_ok(why)
+
+
+@pytest.mark.parametrize("mode", ["irq", "adaptive"])
+def test_stock_qemu_72(boot, qemu72, mode):
+    assert_bursts(boot("app=bursts", "vfs=1", f"mode={mode}", qemu=["-smp", "1"], env=qemu72), mode, 1, 1)
