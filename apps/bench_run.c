@@ -281,7 +281,7 @@ static void add_up(struct bench_result *out, uint64_t waits, uint64_t irqs)
 	out->ops += ops;
 	out->irqs += irqs;
 	uint64_t sent = ops + (uint64_t)row->vfs * row->depth; /* those that were in flight at the end too */
-	out->invals += waits * ops / sent;
+	out->invals += sent ? waits * ops / sent : 0;
 }
 
 /* Nothing but BENCH_STRICT invalidates while this runs, and there each request does, those that are in flight
