@@ -86,7 +86,7 @@ static unsigned take(struct load *b, struct rings *r)
 		aim(b);
 		b->start_at = now_us() + below(b, 4 * RINGS_IDLE_US);
 		if (below(b, 4) == 0) /* the next one starts while interrupts are on */
-			(void)rings_arm(r);
+			rings_arm(r);
 	}
 	return n;
 }

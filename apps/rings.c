@@ -28,19 +28,15 @@ static bool ready(const struct ring *r)
 	return r->a->drv->ready(r->a);
 }
 
-bool rings_arm(struct rings *r)
+void rings_arm(struct rings *r)
 {
-	bool any = false;
 	for (unsigned i = 0; i < r->n && r->mode != RING_POLL; i++) {
 		struct ring *ring = r->ring[i];
 		if (r->mode == RING_ADAPTIVE)
 			msix_vector_mask(&ring->vector, false);
-		bool caught = ring->a->drv->arm(ring->a);
+		ring->a->drv->arm(ring->a);
 		ring->arms++;
-		ring->caught += caught;
-		any |= caught;
 	}
-	return any;
 }
 
 void rings_disarm(struct rings *r)
@@ -66,8 +62,6 @@ static bool need_not_halt(void *ctx)
 		ring->caught += caught;
 		any |= caught;
 	}
-	for (unsigned i = 0; i < r->n; i++)
-		r->ring[i]->halts += !any;
 	return any;
 }
 
@@ -85,10 +79,9 @@ static bool is_lost(struct ring *r)
 static bool halt(struct rings *r)
 {
 	bool any = false;
-	uint64_t before = r->ring[0]->halts;
-	core_halt_unless(need_not_halt, r);
-	bool halted = r->ring[0]->halts != before;
+	bool halted = core_halt_unless(need_not_halt, r);
 	for (unsigned i = 0; i < r->n; i++) {
+		r->ring[i]->halts += halted;
 		if (!ready(r->ring[i]))
 			continue;
 		any = true;
@@ -109,7 +102,8 @@ static bool look(struct rings *r)
 
 bool rings_wait(struct rings *r, uint64_t until)
 {
-	bool any = rings_arm(r);
+	bool any = false;
+	rings_arm(r);
 	while (!any && now_us() < until && !other(r))
 		any = r->mode == RING_POLL || !r->n ? look(r) : halt(r);
 	rings_disarm(r);

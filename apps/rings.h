@@ -5,7 +5,7 @@
  * it is busy no interrupt comes.
  *
  * No wake-up is lost: first the device is told that its results interrupt from now on, then the rings are
- * looked at once more with interrupts off, and the halt begins with interrupts on.
+ * looked at once more, with interrupts off, and the halt begins with interrupts on.
  *
  * Order, on core 0: rings_open(); in the function that lanes_run() runs: rings_of(), then rings_turn() after
  * each turn of the loop, or rings_wait(); on core 0 again rings_print() and rings_close(). */
@@ -16,8 +16,8 @@
 #include "pci/msix.h"
 
 #define RINGS_MAX     64u
-/* About what it costs to halt and be woken on a machine of today: to look for that long is at most twice as
- * dear as the better of the two. */
+/* A choice that no measurement is behind yet. The best is what halting and being woken cost on the machine:
+ * looking for that long is never more than twice as dear as the better of the two. */
 #define RINGS_IDLE_US 50u
 /* A result whose interrupt has not come by then has lost it. */
 #define RINGS_LATE_US 2000000u
@@ -33,7 +33,7 @@ struct ring {
 	uint64_t irqs;      /* interrupts that came */
 	uint64_t irqs_seen; /* of them, when it was looked at for the last time before a halt */
 	uint64_t arms;      /* times that the device was told */
-	uint64_t caught;    /* times that the look after that found a result, so that nobody halted */
+	uint64_t caught;    /* times that the look after that found a result, so that the core did not halt */
 	uint64_t halts;
 	uint64_t lost; /* results that were there without an interrupt, RINGS_LATE_US long */
 } __attribute__((aligned(64)));
@@ -72,7 +72,6 @@ void rings_turn(struct rings *r, unsigned results, uint64_t until);
  * mode irq and adaptive the core is halted meanwhile, and until may pass by a second. */
 bool rings_wait(struct rings *r, uint64_t until);
 
-/* What rings_wait() begins and ends with. Between the two every result interrupts. True when there is one
- * already. */
-bool rings_arm(struct rings *r);
+/* What rings_wait() begins and ends with. Between the two every result interrupts. */
+void rings_arm(struct rings *r);
 void rings_disarm(struct rings *r);

@@ -78,11 +78,10 @@ struct accel_driver {
 	unsigned (*poll)(struct accel *a, struct accel_done *done, unsigned max);
 	/* True when poll() would find something: a look at memory, nothing else. */
 	bool (*ready)(const struct accel *a);
-	/* For an accelerator that was opened with an interrupt: each result that comes after the look that
-	 * this call ends with raises it. True when the look found one, which then may or may not have raised
-	 * it. One MMIO write at most and one read, which also makes sure that the device has had every write
-	 * before it, an unmasked vector's too. */
-	bool (*arm)(struct accel *a);
+	/* For an accelerator that was opened with an interrupt: each result that ready() does not see after
+	 * this call raises it. One MMIO write at most and one read, which also makes sure that the device
+	 * has had every write before it, an unmasked vector's too. */
+	void (*arm)(struct accel *a);
 	/* "Compare Failure (2/85h)" in buf; returns buf. */
 	const char *(*status_text)(uint16_t status, char *buf, size_t n);
 	/* True for the status that says that compared data differ. */

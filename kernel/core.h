@@ -39,8 +39,8 @@ enum sl_err core_join(unsigned core, uint64_t deadline) MUST_CHECK;
 /* Halts this core until an interrupt comes, unless look(ctx) is true: it is asked once, with interrupts off,
  * and an interrupt that comes after it ends the halt. In a function that core_run() runs; the watchdog ends
  * the halt once a second, so that who waits can look at a clock, and a core that wakes makes progress. Where
- * core_can_halt() is false it asks nothing and returns. */
-void core_halt_unless(bool (*look)(void *ctx), void *ctx);
+ * core_can_halt() is false it asks nothing and returns. True when it halted. */
+bool core_halt_unless(bool (*look)(void *ctx), void *ctx);
 /* True when somebody wakes halted cores: there are interrupts and a timer. */
 bool core_can_halt(void);
 

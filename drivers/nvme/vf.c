@@ -189,14 +189,13 @@ static bool vf_ready(const struct accel *a)
 	return nvme_queue_ready(&((const struct nvme_vf *)a)->queue);
 }
 
-/* The read is behind the doorbell on the bus, and the look behind the read. */
-static bool vf_arm(struct accel *a)
+/* The read is behind the doorbell on the bus. */
+static void vf_arm(struct accel *a)
 {
 	struct nvme_vf *vf = of(a);
 	nvme_queue_ack(&vf->queue);
 	a->stats.doorbells = vf->queue.doorbells;
 	(void)nvme_ctrl_csts(&vf->ctrl.io);
-	return nvme_queue_ready(&vf->queue);
 }
 
 static bool is_miscompare(uint16_t status)

@@ -86,20 +86,21 @@ bool core_can_halt(void)
 }
 
 /* Interrupts are off between the look and the halt, as in core_idle(). */
-void core_halt_unless(bool (*look)(void *ctx), void *ctx)
+bool core_halt_unless(bool (*look)(void *ctx), void *ctx)
 {
 	struct core *c = core_self();
 	if (!watching)
-		return;
+		return false;
 	(void)cpu_irqs_off();
 	if (look(ctx)) {
 		cpu_irqs_on();
-		return;
+		return false;
 	}
 	__atomic_store_n(&c->halted, true, __ATOMIC_RELAXED);
 	cpu_sleep();
 	__atomic_store_n(&c->halted, false, __ATOMIC_RELAXED);
 	core_progress();
+	return true;
 }
 
 /* --- where a core is */

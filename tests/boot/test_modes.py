@@ -68,7 +68,7 @@ def test_one_vf_more_cores(boot):
 @pytest.mark.parametrize("words, qemu, why", [
     (["mode=irq"], sluice.iommu(intremap="off"), "mode=irq needs interrupts, and there are none: no unit remaps them"),
     (["mode=adaptive", "iommu=off"], [], "mode=adaptive needs interrupts, and there are none: with iommu=off"),
-])
+], ids=["no-remapping", "iommu-off"])
 def test_no_interrupts_to_be_had(boot, words, qemu, why):
     boot("app=bursts", "vfs=1", *words, qemu=qemu).assert_not_ok(why)
 

@@ -986,9 +986,9 @@ static void test_vf_irq(void **state)
 	assert_int_equal(vf_model[0].irqs[0], 1);
 	for (unsigned i = 0; i < 3; i++) {
 		uint64_t bells = a->stats.doorbells;
-		assert_false(a->drv->arm(a));
+		a->drv->arm(a);
 		assert_int_equal(a->stats.doorbells, bells + 1);
-		assert_false(a->drv->arm(a));
+		a->drv->arm(a);
 		assert_int_equal(a->stats.doorbells, bells + 1); /* nothing new to tell */
 		(void)run(r[0]);
 		assert_int_equal(vf_model[0].irqs[0], 2 + i);
@@ -997,8 +997,8 @@ static void test_vf_irq(void **state)
 	assert_int_equal(a->drv->submit(a, r, 1), 1);
 	a->drv->ring(a);
 	nvme_model_step(&vf_model[0]);
+	a->drv->arm(a);
 	assert_true(a->drv->ready(a));
-	assert_true(a->drv->arm(a));
 	assert_int_equal(a->drv->poll(a, d, 4), 1);
 	assert_false(a->drv->ready(a));
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);

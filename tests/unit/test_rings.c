@@ -62,7 +62,7 @@ static void point(void)
 		post(&dev[post_to]);
 }
 
-void core_halt_unless(bool (*look)(void *ctx), void *ctx)
+bool core_halt_unless(bool (*look)(void *ctx), void *ctx)
 {
 	irqs_on = false;
 	point();
@@ -78,6 +78,7 @@ void core_halt_unless(bool (*look)(void *ctx), void *ctx)
 	}
 	irqs_on = true;
 	deliver();
+	return !stays;
 }
 
 bool core_can_halt(void)
@@ -195,15 +196,12 @@ static bool dev_ready(const struct accel *a)
 	return d->posted != d->taken;
 }
 
-static bool dev_arm(struct accel *a)
+static void dev_arm(struct accel *a)
 {
 	struct dev *d = (struct dev *)a;
 	point();
 	d->acked = d->taken;
 	point();
-	bool ready = dev_ready(a);
-	point();
-	return ready;
 }
 
 static const struct accel_driver driver = {.name = "strict", .ready = dev_ready, .arm = dev_arm};
