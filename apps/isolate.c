@@ -7,6 +7,7 @@
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
+#include "kernel/serial.h"
 #include "kernel/x86/paging.h"
 #include "kernel/str.h"
 
@@ -57,6 +58,8 @@ static void print_result(const struct attacker *by, const struct attack *a, cons
 void party_try(struct machine *m, struct party *p, struct attack a, bool enforceable)
 {
 	struct attack_result r;
+	if (serial_stop())
+		return;
 	if (!a.fault_at)
 		a.fault_at = a.to;
 	if (!a.reason)
@@ -257,6 +260,8 @@ static enum sl_err run_pass(struct machine *m, uint32_t pass)
 	for (unsigned i = 0; i < iso.n && !e; i++) {
 		attempts_run(m, &iso, &iso.party[i]);
 		e = gone_run(m, &iso, &iso.party[i]);
+		if (!e && serial_stop())
+			e = SL_STOPPED;
 	}
 	drop_parties();
 	drop_edu();
@@ -322,7 +327,9 @@ enum sl_err stage_isolate(struct machine *m)
 			 pass, m->boot->cfg.passes, (ull)m->refused, (ull)m->cases, (ull)m->not_enforced);
 	}
 	m->verified = attack_verified();
-	if (e)
+	if (e == SL_STOPPED)
+		log_line("isolate", "stopped by Ctrl-C: what was not tried is not shown");
+	else if (e)
 		log_fail("isolate", "see the lines above", "not all cases could be run: %s", sl_err_text(e));
 	else if (m->boot->cfg.iommu)
 		print_sum(m);

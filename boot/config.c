@@ -99,7 +99,7 @@ static void text(struct config *cfg, const struct cursor *at, const char *key, s
 
 static void option(struct config *cfg, const struct cursor *at, struct word k, struct word v)
 {
-	static const char *const apps[] = {"demo", "isolate", "mapcost", "bench"};
+	static const char *const apps[] = {"demo", "isolate", "mapcost", "bench", "shell"};
 	static const char *const switches[] = {"off", "on"};
 	static const char *const ends[] = {"halt", "reboot", "shutdown", "qemu"};
 	static const char *const bauds[] = {"9600", "19200", "38400", "57600", "115200"};

@@ -464,6 +464,11 @@ enum sl_err domain_destroy(struct domain *dom)
 	return SL_OK;
 }
 
+const struct domain *domain_next(const struct iommu *mmu, const struct domain *prev)
+{
+	return prev ? prev->next : mmu->domains;
+}
+
 uint16_t domain_id(const struct domain *dom)
 {
 	return dom->id;

@@ -70,5 +70,8 @@ enum sl_err domain_trim(struct domain *dom) MUST_CHECK;
 /* Frees the tables, the device addresses given out and the id. SL_BUSY while a function is attached. */
 enum sl_err domain_destroy(struct domain *dom) MUST_CHECK;
 
+/* The domains of the machine by rising id: the one after prev, the first for NULL; NULL at the end. */
+const struct domain *domain_next(const struct iommu *mmu, const struct domain *prev);
+
 uint16_t domain_id(const struct domain *dom);
 const char *domain_name(const struct domain *dom);
