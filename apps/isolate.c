@@ -315,7 +315,8 @@ enum sl_err stage_isolate(struct machine *m)
 {
 	enum sl_err e = SL_OK;
 	pattern_fill(attack_kernel_data(), PAGE_SIZE, pattern_seed(1000, 1, 1));
-	iso.decoy = paging_decoy_table();
+	if (!iso.decoy.v) /* once, however often the console runs this */
+		iso.decoy = paging_decoy_table();
 	for (uint32_t pass = 1; !e && pass <= m->boot->cfg.passes; pass++) {
 		if (pass > 1 && m->boot->cfg.iommu)
 			e = stage_domains(m);

@@ -48,10 +48,10 @@ void show_names(uint16_t vendor, uint16_t device, const struct show *how)
 
 static void show_class(uint32_t class, const struct show *how)
 {
-	const char *name = pci_class_name(class);
+	const char *name = pci_class_name(class), *base = pci_class_name((class & 0xff0000) | 0xfe00);
 	if (how->numbers == 1)
 		log_text("%04x", class >> 8);
-	else if (how->numbers == 2)
+	else if (how->numbers == 2 || name == base) /* no name for the sub-class */
 		log_text("%s [%04x]", name ? name : "Class", class >> 8);
 	else if (name)
 		log_text("%s", name);
@@ -311,16 +311,16 @@ static void tree_bus(struct tree *t, const struct pci_func *parent, int bus, uns
 	}
 }
 
-/* The highest bus (with its segment above it) below a bridge, or among the roots, that is below end; -1 when
+/* The lowest bus (with its segment above it) below a bridge, or among the roots, that is above from; -1 when
  * there is none. */
-static int bus_before(const struct tree *t, const struct pci_func *bridge, int end)
+static int bus_after(const struct tree *t, const struct pci_func *bridge, int from)
 {
 	int found = bridge ? bridge->bdf.seg << 8 | fn_rd8(bridge, CFG_SEC) : -1;
-	if (found >= end)
+	if (found <= from)
 		found = -1;
 	PCI_EACH(f, t->pci) {
 		int bus = f->bdf.seg << 8 | bdf_bus(f->bdf);
-		if (f->parent == bridge && bus < end && bus > found)
+		if (f->parent == bridge && bus > from && (found < 0 || bus < found))
 			found = bus;
 	}
 	return found;
@@ -328,17 +328,16 @@ static int bus_before(const struct tree *t, const struct pci_func *bridge, int e
 
 static void tree_below(struct tree *t, const struct pci_func *bridge, unsigned at)
 {
-	int bus = bus_before(t, bridge, INT32_MAX);
+	int bus = bus_after(t, bridge, -1);
 	at = add(t, at, "-");
-	if (bus_before(t, bridge, bus) < 0) {
+	if (bus_after(t, bridge, bus) < 0) {
 		tree_bus(t, bridge, bus, bridge ? at : add(t, at, "[%04x:%02x]-", bus >> 8, bus & 0xff));
 		return;
 	}
-	while (bus >= 0) {
-		int next = bus_before(t, bridge, bus);
+	for (int next; bus >= 0; bus = next) {
+		next = bus_after(t, bridge, bus);
 		unsigned k = add(t, at, "%c-[%04x:%02x]-", next < 0 ? '\\' : '+', bus >> 8, bus & 0xff);
 		tree_bus(t, bridge, bus, k);
-		bus = next;
 	}
 }
 

@@ -230,6 +230,12 @@ static void capability(const struct pci_func *f, const struct pci_cap *c, const 
 		show_names(r16(f, c->off + 4u), r16(f, c->off + 6u), how);
 		log_text("\n");
 		break;
+	case 0x03:
+		log_text("Vital Product Data\n");
+		break;
+	case 0x0c:
+		log_text("Hot-plug capable\n");
+		break;
 	case CAP_ID_PCIE:
 		express(f, c->off, deep);
 		break;

@@ -167,6 +167,10 @@ bool cmd_walk(struct machine *m, unsigned n, char **word)
 	char text[320], name[NAME_SIZE];
 	if (n != 3 || !word_bdf(word[1], &fn) || !word_hex(word[2], &at))
 		return false;
+	if (!m->iommu.unit_count) {
+		log_text("there is no unit, so nothing is translated\n");
+		return true;
+	}
 	if (!pci_find(&m->pci, fn))
 		log_text("note: the scan found no such function\n");
 	enum sl_err e = iommu_walk(&m->iommu, fn, IOVA(at), &w);
@@ -205,7 +209,7 @@ bool cmd_faults(struct machine *m, unsigned n, char **word)
 	if (l->fn[FAULT_FUNCTIONS].count)
 		log_text("others   %llu\n", (ull)l->fn[FAULT_FUNCTIONS].count);
 	if (!l->functions)
-		log_text("no request was refused\n");
+		log_text("no request was refused but those that were asked for\n");
 	if (l->lost_units.count)
 		log_text("a unit had no record free %llu times: there were more\n", (ull)l->lost_units.count);
 	return true;
