@@ -84,6 +84,12 @@ static void watts(uint32_t value, uint32_t scale)
 	log_text("W");
 }
 
+/* A port may well have less below it than it can. */
+static const char *against(unsigned is, unsigned can, bool port)
+{
+	return is > can ? " (overdriven)" : is == can || port ? "" : " (downgraded)";
+}
+
 static void link(const struct pci_func *f, unsigned c, unsigned type)
 {
 	static const char *const aspm[] = {"not supported", "L0s", "L1", "L0s L1"};
@@ -108,14 +114,8 @@ static void link(const struct pci_func *f, unsigned c, unsigned type)
 			"\t\t\tExtSynch#7 ClockPM#8 AutWidDis#9 BWInt#a AutBWInt#b\n");
 	unsigned s = st & 0xf, w = st >> 4 & 0x3f, sc = cap & 0xf, wc = cap >> 4 & 0x3f;
 	bool port = type == PCI_PORT_ROOT || type == PCI_PORT_DOWNSTREAM || type == PCI_PORT_PCI_TO_PCIE;
-	log_text("\t\tLnkSta:\tSpeed %s%s, Width x%u%s\n", speed(s),
-		 port || s == sc ? ""
-		 : s < sc        ? " (downgraded)"
-				 : " (overdriven)",
-		 w,
-		 port || w == wc ? ""
-		 : w < wc        ? " (downgraded)"
-				 : " (overdriven)");
+	log_text("\t\tLnkSta:\tSpeed %s%s, Width x%u%s\n", speed(s), against(s, sc, port), w,
+		 against(w, wc, port));
 	show_flags(st, "\t\t\tTrErr#a Train#b SlotClk#c DLActive#d BWMgmt#e ABWMgmt#f\n");
 }
 
