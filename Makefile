@@ -27,9 +27,9 @@ HFLAGS := $(filter-out -Wno-unused-command-line-argument,$(WARN)) -Wno-unknown-p
           -fsanitize=address,undefined -fno-sanitize-recover=all -I. -MMD -MP -DSLUICE_HOST
 
 # What is built for what. *_hw.c touches hardware and is never built for the host; replay.c is only for the host.
-HOST_DIRS ?= boot kernel kernel/x86 pci iommu drivers drivers/nvme drivers/edu apps
+HOST_DIRS ?= boot kernel kernel/x86 pci iommu drivers drivers/nvme drivers/edu apps apps/shell
 HOST_ONLY := pci/replay.c
-KERNEL_DIRS ?= kernel kernel/x86 pci iommu drivers drivers/nvme drivers/edu apps
+KERNEL_DIRS ?= kernel kernel/x86 pci iommu drivers drivers/nvme drivers/edu apps apps/shell
 LOADER := $(wildcard boot/*.c) boot/jump.S kernel/acpi.c kernel/memmap.c kernel/err.c kernel/fmt.c kernel/str.c kernel/x86/pt.c $(wildcard iommu/dmar.c)
 KERNEL := $(filter-out $(HOST_ONLY) apps/%_host.c,$(foreach d,$(KERNEL_DIRS),$(wildcard $(d)/*.c $(d)/*.S)))
 HOST   := $(filter-out %_hw.c kernel/str.c,$(foreach d,$(HOST_DIRS),$(wildcard $(d)/*.c)))
@@ -66,6 +66,9 @@ $B/kernel/pci/names.c.o: $B/pci.ids.txt
 $B/kernel/pci/names.c.o: KFLAGS += -I$B
 
 $B/kernel/kernel/power_hw.c.o: KFLAGS += $(EFI_H) -DGNU_EFI_USE_MS_ABI
+
+# What answers a person is to be small.
+$B/kernel/apps/shell/%.c.o $B/kernel/pci/show.c.o $B/kernel/pci/show_caps.c.o: KFLAGS += -Oz
 
 $B/kernel.elf: $(KOBJ) linker.ld
 	$(call say,LD,$@)

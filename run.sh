@@ -5,13 +5,13 @@ cd "$(dirname "$0")"
 
 usage() {
 	cat <<'END'
-usage: ./run.sh [key=value ...] [--usb] [--bare] [-- QEMU arguments ...]
+usage: ./run.sh [key=value ...] [--usb] [--bare] [--shell] [-- QEMU arguments ...]
 
   key=value   goes into sluice.cfg as it is, one a line: vfs=8 qd=64 seconds=2 ...
               scratch= (the disk made here) and end=qemu are added unless given
   --usb       boot from an image on a USB stick, not from a folder
   --bare      leave out the default devices: IOMMU, NVMe and igb come from the QEMU arguments, or not at all
-  --shell     the interactive console (not there yet)
+  --shell     the interactive console, on this terminal: app=shell; poweroff ends it, and so does Ctrl-] x
   --          what follows goes to QEMU, after the default arguments; a later value replaces an earlier one, and
               -device intel-iommu... or -accel ... there replaces the default one: ./run.sh -- -device intel-iommu,aw-bits=39
 
@@ -30,11 +30,11 @@ say() { printf 'run.sh: %s\n' "$*"; }
 die() { printf 'run.sh: %s\n' "$*" >&2; exit "${status:-1}"; }
 
 # --- arguments
-vfs=4 seconds=5 usb= bare= own_scratch=y own_end=y config=() extra=()
+vfs=4 seconds=5 usb= bare= shell= own_scratch=y own_end=y config=() extra=()
 while (($# > 0)); do
 	case $1 in
 	--help | -h) usage; exit 0 ;;
-	--shell) status=2 die "--shell: the interactive console is not there yet; without it the demo runs" ;;
+	--shell) shell=y; config+=("app=shell") ;;
 	--usb) usb=y ;;
 	--bare) bare=y own_scratch= ;;
 	--) shift; extra=("$@"); break ;;
@@ -150,7 +150,12 @@ if ! grep -qxE -- '--?(accel|enable-kvm)' < <(printf '%s\n' "${extra[@]}"); then
 	line+=(-accel "$accel")
 fi
 line+=(-drive "if=pflash,unit=0,format=raw,readonly=on,file=$OVMF" -drive "if=pflash,unit=1,format=raw,file=$run/vars.fd")
-line+=(-serial stdio -device isa-debug-exit,iobase=0xf4,iosize=4)
+if [[ -n $shell ]]; then # Ctrl-C goes to the guest
+	line+=(-echr 0x1d -chardev "stdio,id=console,mux=on,signal=off,logfile=$run/serial.log" -serial chardev:console -mon chardev=console)
+else
+	line+=(-serial stdio)
+fi
+line+=(-device isa-debug-exit,iobase=0xf4,iosize=4)
 
 first=,bootindex=0
 ! grep -qxE -- '--?kernel' < <(printf '%s\n' "${extra[@]}") || first= # firmware starts that file instead
@@ -195,6 +200,14 @@ for word in "${line[@]}"; do
 	if [[ $word =~ ^[A-Za-z0-9_./:=,+@-]+$ ]]; then printf '%s ' "$word"; else printf '%q ' "$word"; fi
 done
 printf '\n'
+
+# A person ends it, so there is no time limit unless TIMEOUT= sets one.
+if [[ -n $shell ]]; then
+	got=0
+	timeout --foreground -k 5 "${TIMEOUT:-0}" "${line[@]}" || got=$?
+	((got == 0)) || die "QEMU ended with status $got"
+	exit 0
+fi
 
 # The firmware's cursor and colour sequences would garble a terminal or a log.
 set +e

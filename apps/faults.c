@@ -98,7 +98,7 @@ static void on_flood(void *ctx, bdf_t id)
 
 enum sl_err stage_faults(struct machine *m)
 {
-	if (m->boot->cfg.iommu == CONFIG_IOMMU_OFF)
+	if (!m->translating)
 		return SL_OK;
 	m->fault_log = (struct fault_log){.on_fault = on_fault, .on_flood = on_flood, .ctx = m};
 	iommu_fault_log(&m->iommu, &m->fault_log);

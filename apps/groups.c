@@ -72,13 +72,9 @@ static void print_vfs(const struct machine *m)
 			 "without passing the IOMMU");
 }
 
-enum sl_err stage_groups(struct machine *m)
+void groups_print(struct machine *m)
 {
 	unsigned n = groups_compute(&m->pci), functions = 0, together = 0;
-	if (m->vfs) {
-		print_vfs(m);
-		return SL_OK;
-	}
 	for (unsigned id = 1; id <= n; id++) {
 		unsigned size = members(&m->pci, id);
 		functions += size;
@@ -90,5 +86,21 @@ enum sl_err stage_groups(struct machine *m)
 		n, functions, together);
 	for (unsigned id = 1; id <= n; id++)
 		print_group(&m->pci, id);
+}
+
+void groups_print_of(struct machine *m, const struct pci_func *fn)
+{
+	groups_compute(&m->pci);
+	print_group(&m->pci, groups_of(fn));
+}
+
+enum sl_err stage_groups(struct machine *m)
+{
+	if (m->vfs) {
+		groups_compute(&m->pci);
+		print_vfs(m);
+	} else {
+		groups_print(m);
+	}
 	return SL_OK;
 }

@@ -7,6 +7,7 @@
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
+#include "kernel/serial.h"
 #include "kernel/x86/paging.h"
 #include "kernel/str.h"
 
@@ -87,6 +88,8 @@ static void count_forged(const struct attack_result *r)
 void party_try(struct machine *m, struct party *p, struct attack a, bool enforceable)
 {
 	struct attack_result r;
+	if (serial_stop())
+		return;
 	if (!a.fault_at)
 		a.fault_at = a.to;
 	if (!a.reason)
@@ -296,6 +299,8 @@ static enum sl_err run_pass(struct machine *m, uint32_t pass)
 	for (unsigned i = 0; i < iso.n && !e; i++) {
 		attempts_run(m, &iso, &iso.party[i]);
 		e = gone_run(m, &iso, &iso.party[i]);
+		if (!e && serial_stop())
+			e = SL_STOPPED;
 	}
 	drop_parties();
 	drop_edu();
@@ -367,7 +372,8 @@ enum sl_err stage_isolate(struct machine *m)
 {
 	enum sl_err e = SL_OK;
 	pattern_fill(attack_kernel_data(), PAGE_SIZE, pattern_seed(1000, 1, 1));
-	iso.decoy = paging_decoy_table();
+	if (!iso.decoy.v) /* once, however often the console runs this */
+		iso.decoy = paging_decoy_table();
 	for (uint32_t pass = 1; !e && pass <= m->boot->cfg.passes; pass++) {
 		if (pass > 1 && translated(m))
 			e = stage_domains(m);
@@ -379,7 +385,9 @@ enum sl_err stage_isolate(struct machine *m)
 			 pass, m->boot->cfg.passes, (ull)m->refused, (ull)m->cases, (ull)m->not_enforced);
 	}
 	m->verified = attack_verified();
-	if (e)
+	if (e == SL_STOPPED)
+		log_line("isolate", "stopped by Ctrl-C: what was not tried is not shown");
+	else if (e)
 		log_fail("isolate", "see the lines above", "not all cases could be run: %s", sl_err_text(e));
 	else if (translated(m))
 		print_sum(m);

@@ -90,6 +90,8 @@ struct machine {
 	unsigned vfs;
 	struct vf vf[VFS_MAX];
 	bool first_done;            /* some VF has completed a request in this run */
+	bool translating;           /* stage iommu is done: functions without a domain reach nothing */
+	bool attacking;             /* the console runs isolate */
 	bool irqs_remapped;         /* functions may be given interrupts */
 	struct iommu_irq pf_irq;    /* stage irqs */
 	uint64_t strays_made;       /* stage irqs: interrupts without a handler, on purpose */
@@ -128,6 +130,7 @@ enum sl_err stage_isolate(struct machine *m) MUST_CHECK; /* every attack by ever
 enum sl_err stage_flood(struct machine *m) MUST_CHECK;   /* VFs that flood are cut off */
 enum sl_err stage_mapcost(struct machine *m) MUST_CHECK; /* what map and unmap cost */
 enum sl_err stage_bench(struct machine *m) MUST_CHECK;   /* the benchmark on its VFs: one table */
+enum sl_err stage_shell(struct machine *m) MUST_CHECK;   /* the console */
 enum sl_err stage_refuse(struct machine *m) MUST_CHECK;  /* DMA that must not happen */
 enum sl_err stage_irqs(struct machine *m) MUST_CHECK;    /* interrupts that must, and that must not */
 
@@ -239,6 +242,15 @@ void faults_watch(struct machine *m, bdf_t fn);
 /* Prints what is left; SL_VERIFY when there was such a request. */
 enum sl_err faults_verdict(struct machine *m) MUST_CHECK;
 
+/* What is odd in firmware's DMAR table, and who owns its RMRRs. */
+void dmar_print_findings(struct machine *m, struct span table);
+/* What a struct boot_snapshot at that physical address says of the units and of bus mastering. */
+void snapshot_print(const char *when, uint64_t at);
+/* Computes the groups anew and prints all of them; that of one function. */
+void groups_print(struct machine *m);
+void groups_print_of(struct machine *m, const struct pci_func *fn);
+
+void undo_shell(struct machine *m);
 void undo_pf(struct machine *m);
 void undo_sriov(struct machine *m);
 void undo_domains(struct machine *m);

@@ -55,9 +55,10 @@ static void print_finding(void *ctx, const struct dmar_finding *f)
 }
 
 /* What is odd in firmware's table, and the memory that it wants to go on sharing with functions. */
-static void report_table(struct machine *m, struct span table, const struct dmar_topo *topo,
-			 const struct dmar_functions *functions)
+void dmar_print_findings(struct machine *m, struct span table)
 {
+	const struct dmar_topo machine_topo = {&m->pci, topo_bridge, topo_pf_of}, *topo = &machine_topo;
+	const struct dmar_functions all = {&m->pci, function_at}, *functions = &all;
 	static struct dmar_lint_context known;
 	static struct rmrr_owner ledger[64];
 	const struct acpi_table *madt = acpi_find(&m->acpi, "APIC", 0);
@@ -96,7 +97,7 @@ static unsigned ids_of(void *ctx, bdf_t fn, uint16_t *out, unsigned max)
 	return n < max ? n : max;
 }
 
-static void report_snapshot(const char *when, uint64_t at)
+void snapshot_print(const char *when, uint64_t at)
 {
 	const struct boot_snapshot *s = phys_va(PHYS(at));
 	unsigned masters = 0;
@@ -189,11 +190,11 @@ enum sl_err stage_iommu(struct machine *m)
 			 "all memory: nothing is proved");
 	if (!table)
 		return off ? SL_OK : no_unit(m);
-	report_snapshot("in UEFI", m->boot->at_entry);
-	report_snapshot("after ExitBootServices", m->boot->at_exit);
+	snapshot_print("in UEFI", m->boot->at_entry);
+	snapshot_print("after ExitBootServices", m->boot->at_exit);
 	const struct dmar_topo topo = {&m->pci, topo_bridge, topo_pf_of};
 	const struct dmar_functions functions = {&m->pci, function_at};
-	report_table(m, table->data, &topo, &functions);
+	dmar_print_findings(m, table->data);
 	const struct iommu_regs regs = {NULL, map_unit};
 	e = iommu_init(&m->iommu, table->data, &topo, &regs);
 	if (e) {
@@ -215,5 +216,6 @@ enum sl_err stage_iommu(struct machine *m)
 	log_line("iommu", "translation is on: %s",
 		 m->iommu.domains ? "devices reach only what the RMRR lines above name"
 				  : "no function has a context entry, so no device reaches anything");
+	m->translating = true;
 	return irqs_start(m);
 }

@@ -2,6 +2,7 @@
 #include "kernel/core.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
+#include "kernel/str.h"
 #include "kernel/x86/tsc.h"
 
 uint64_t report_ns(uint64_t ticks)
@@ -14,7 +15,8 @@ void report_result(const struct machine *m, const char *failed, enum sl_err e)
 {
 	const struct config *cfg = &m->boot->cfg;
 	log_line("verdict", "%s",
-		 failed     ? "FAILED: see the FAIL line above"
+		 strcmp(cfg->app, "shell") == 0 && !failed ? "the console was left"
+		 : failed                                  ? "FAILED: see the FAIL line above"
 		 : m->cases ? "every result was right, and every DMA that must be refused was refused"
 			    : "every result was right; nothing was tried that must be refused");
 	log_text("RESULT v=1 app=%s ok=%d vfs=%u verified=%llu cases=%llu refused=%llu", cfg->app,

@@ -103,7 +103,7 @@ void undo_pf(struct machine *m)
 
 static bool isolating(const struct machine *m)
 {
-	return strcmp(m->boot->cfg.app, "isolate") == 0;
+	return m->attacking || strcmp(m->boot->cfg.app, "isolate") == 0;
 }
 
 struct pci_func *find_edu(const struct machine *m)

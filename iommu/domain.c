@@ -504,6 +504,11 @@ bool domain_passes(const struct domain *dom)
 	return dom->pass;
 }
 
+const struct domain *domain_next(const struct iommu *mmu, const struct domain *prev)
+{
+	return prev ? prev->next : mmu->domains;
+}
+
 uint16_t domain_id(const struct domain *dom)
 {
 	return dom->id;

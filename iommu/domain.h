@@ -76,5 +76,8 @@ enum sl_err domain_destroy(struct domain *dom) MUST_CHECK;
 /* Made by domain_create_passthrough(). */
 bool domain_passes(const struct domain *dom);
 
+/* The domains of the machine by rising id: the one after prev, the first for NULL; NULL at the end. */
+const struct domain *domain_next(const struct iommu *mmu, const struct domain *prev);
+
 uint16_t domain_id(const struct domain *dom);
 const char *domain_name(const struct domain *dom);

@@ -20,7 +20,8 @@
 	X(TIMEOUT, "hardware did not answer in time")                                                        \
 	X(DEVICE, "device reported an error")                                                                \
 	X(VERIFY, "data is not what was expected")                                                           \
-	X(CONFIG, "configuration is wrong")
+	X(CONFIG, "configuration is wrong")                                                                  \
+	X(STOPPED, "stopped by Ctrl-C")
 
 #define SL_ERR_ENUM(n, text) SL_##n,
 enum sl_err { SL_ERRORS(SL_ERR_ENUM) SL_ERR_COUNT };

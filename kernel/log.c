@@ -12,7 +12,7 @@ static char ring[RING_SIZE];
 static uint64_t ring_end; /* bytes ever written */
 static log_sink_fn *sinks[4];
 static struct lock lock;
-static bool alone;
+static bool alone, plain;
 
 static bool take(void)
 {
@@ -53,6 +53,18 @@ void log_sink_add(log_sink_fn *sink)
 	}
 }
 
+void log_sink_replace(log_sink_fn *old, log_sink_fn *sink)
+{
+	for (size_t i = 0; i < ARRAY_LEN(sinks); i++)
+		if (sinks[i] == old)
+			sinks[i] = sink;
+}
+
+void log_plain(bool on)
+{
+	plain = on;
+}
+
 static size_t clip(int len, size_t max)
 {
 	return len < 0 ? 0 : (size_t)len >= max ? max - 1 : (size_t)len;
@@ -62,9 +74,10 @@ static void line(const char *mark, const char *subsystem, const char *fmt, va_li
 {
 	char buf[LINE_MAX];
 	uint64_t us = now_us();
-	size_t n = clip(fmt_print(buf, sizeof buf, "[%5llu.%06llu] %s%s: ", (ull)(us / 1000000),
-				  (ull)(us % 1000000), mark, subsystem),
-			sizeof buf);
+	int head = plain ? fmt_print(buf, sizeof buf, "%s", mark)
+			 : fmt_print(buf, sizeof buf, "[%5llu.%06llu] %s%s: ", (ull)(us / 1000000),
+				     (ull)(us % 1000000), mark, subsystem);
+	size_t n = clip(head, sizeof buf);
 	n += clip(fmt_vprint(buf + n, sizeof buf - n, fmt, ap), sizeof buf - n);
 	if (n > sizeof buf - 2)
 		n = sizeof buf - 2;

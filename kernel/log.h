@@ -11,6 +11,12 @@ typedef void log_sink_fn(const char *text, size_t len);
  */
 void log_sink_add(log_sink_fn *sink);
 
+/* One sink in the place of another; what the ring holds is not given again. */
+void log_sink_replace(log_sink_fn *old, log_sink_fn *sink);
+
+/* Lines without time and name, while a command of the console answers. */
+void log_plain(bool plain);
+
 /* One line: "[    0.004211] pci: text". Longer than 512 characters is cut. */
 void log_line(const char *subsystem, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

@@ -11,10 +11,17 @@
 #define QEMU_EXIT_FAIL 0x11
 
 static const struct boot_info *boot;
+static uint32_t chosen = END_HALT;
 
 void power_init(const struct boot_info *bi)
 {
 	boot = bi;
+	chosen = bi->cfg.end;
+}
+
+void power_choose(enum config_end end)
+{
+	chosen = end;
 }
 
 /* UEFI §8.5.1. Firmware runs at its physical addresses, mapped for this last call. Its code pages hold its
@@ -34,7 +41,7 @@ static void firmware_reset(EFI_RESET_TYPE type)
 
 void power_end(bool ok)
 {
-	switch (boot ? boot->cfg.end : END_HALT) {
+	switch (chosen) {
 	case END_QEMU:
 		port_out32(QEMU_EXIT, ok ? QEMU_EXIT_OK : QEMU_EXIT_FAIL);
 		delay_us(1000000);

@@ -1,3 +1,4 @@
+#include "kernel/core.h"
 #include "kernel/mmio.h"
 #include "kernel/serial.h"
 #include "kernel/x86/cpu.h"
@@ -5,6 +6,7 @@
 #include "kernel/x86/port.h"
 
 /* 16550 registers */
+#define RBR       0
 #define THR       0
 #define DLL       0
 #define IER       1
@@ -14,8 +16,10 @@
 #define MCR       4
 #define LSR       5
 #define SCR       7
+#define LSR_DR    0x01
 #define LSR_THRE  0x20
 #define FIFO_SIZE 16
+#define CTRL_C    3
 
 static struct uart {
 	uint16_t port;
@@ -66,6 +70,48 @@ enum sl_err serial_init(const struct acpi_uart *at, uint32_t baud)
 	return SL_OK;
 }
 
+static struct {
+	uint8_t byte[256];
+	unsigned head, tail; /* free-running */
+	bool stop;
+} typed;
+
+/* At most a FIFO a time; a UART that is gone reads all ones. */
+static void receive(void)
+{
+	if (core_index() != 0)
+		return;
+	for (unsigned i = 0; i < FIFO_SIZE; i++) {
+		uint8_t lsr = rd(LSR);
+		if (lsr == 0xff || !(lsr & LSR_DR))
+			return;
+		uint8_t c = rd(RBR);
+		if (c == CTRL_C)
+			typed.stop = true;
+		if (typed.head - typed.tail < sizeof typed.byte)
+			typed.byte[typed.head++ % sizeof typed.byte] = c;
+	}
+}
+
+int serial_read(void)
+{
+	receive();
+	return typed.head == typed.tail ? -1 : typed.byte[typed.tail++ % sizeof typed.byte];
+}
+
+bool serial_stop(void)
+{
+	receive();
+	return typed.stop;
+}
+
+void serial_stop_clear(void)
+{
+	if (typed.stop)
+		typed.tail = typed.head;
+	typed.stop = false;
+}
+
 /* Room for a whole FIFO; false when the UART does not drain (a second's worth of polls: nobody listens, or it
  * is gone). */
 static bool wait_empty(void)
@@ -83,6 +129,7 @@ void serial_write(const char *text, size_t len)
 	for (size_t i = 0; i < len && !stuck;) {
 		bool cr = text[i] == '\n';
 		if (room < 2) {
+			receive();
 			stuck = !wait_empty();
 			room = FIFO_SIZE;
 		}

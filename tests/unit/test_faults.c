@@ -64,6 +64,7 @@ static void start(void)
 	memset(&m, 0, sizeof m);
 	m.boot = &boot;
 	boot.cfg.iommu = true;
+	m.translating = true;
 	TAILQ_INIT(&m.pci.funcs);
 	assert_int_equal(iommu_init(&m.iommu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
 	assert_int_equal(iommu_enable(&m.iommu), SL_OK);

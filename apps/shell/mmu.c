@@ -1,0 +1,252 @@
+/* Commands about the IOMMU: its table, its units, what they refuse. */
+#include "apps/shell/dump.h"
+#include "apps/shell/shell.h"
+#include "kernel/fmt.h"
+#include "kernel/log.h"
+#include "kernel/serial.h"
+#include "kernel/str.h"
+
+bool need_translation(const struct machine *m)
+{
+	if (!m->translating)
+		log_text("translation is not on: %s\n",
+			 m->boot->cfg.iommu ? "the lines before the first prompt say why" : "iommu=off");
+	return m->translating;
+}
+
+static void print_unit(const struct machine *m, unsigned i)
+{
+	struct iommu_unit_info u;
+	struct iommu_irq_info irq;
+	iommu_unit_info(&m->iommu, i, &u);
+	log_text("unit %u at 0x%llx, segment %u, VT-d %u.%u: %s%s\n", i, (ull)u.base, u.seg, u.ver >> 4 & 0xf,
+		 u.ver & 0xf,
+		 u.unusable ? "not usable: "
+		 : u.on     ? "translates"
+			    : "is off",
+		 u.unusable ? u.unusable : "");
+	log_text("   CAP %016llx  ECAP %016llx\n", (ull)u.cap, (ull)u.ecap);
+	log_text("   found: GSTS %08x FSTS %08x PMEN %08x RTADDR %llx IRTA %llx\n", u.found_gsts,
+		 u.found_fsts, u.found_pmen, (ull)u.found_rtaddr, (ull)u.found_irta);
+	log_text("   invalidations %llu, waits %llu, refused requests %llu, overflows %llu\n",
+		 (ull)u.descriptors, (ull)u.waits, (ull)u.faults, (ull)u.overflows);
+	if (u.unusable)
+		return;
+	iommu_irq_info(&m->iommu, i, &irq);
+	if (irq.lacks)
+		log_text("   interrupts are not remapped: %s\n", irq.lacks);
+	else
+		log_text("   interrupts are remapped: %u of %u entries used, %s, compatibility format %s\n",
+			 irq.used, irq.entries, irq.x2apic ? "x2APIC" : "xAPIC",
+			 irq.compat_blocked ? "refused" : "passes");
+}
+
+static void print_domain(struct machine *m, const struct domain *d)
+{
+	char name[NAME_SIZE];
+	log_text("domain %u \"%s\", %llu-bit addresses:", domain_id(d), domain_name(d),
+		 (ull)(64 - (unsigned)__builtin_clzll(domain_aperture(d) - 1)));
+	PCI_EACH(f, &m->pci)
+		if (iommu_domain_of(&m->iommu, f->bdf) == d)
+			log_text(" %s", function_name(f->bdf, name));
+	log_text("\n");
+}
+
+bool cmd_iommu(struct machine *m, unsigned n, char **word)
+{
+	(void)word;
+	if (n > 1)
+		return false;
+	for (unsigned i = 0; i < m->iommu.unit_count; i++)
+		print_unit(m, i);
+	if (!need_translation(m))
+		return true;
+	unsigned without = 0;
+	for (const struct domain *d = NULL; (d = domain_next(&m->iommu, d));)
+		print_domain(m, d);
+	PCI_EACH(f, &m->pci)
+		without += !iommu_domain_of(&m->iommu, f->bdf);
+	log_text("%u functions are in no domain and reach nothing\n", without);
+	return true;
+}
+
+static void print_scopes(const struct dmar_entry *e)
+{
+	struct dmar_scope s = {0};
+	struct span list;
+	uint16_t seg;
+	if (dmar_scopes(e, &seg, &list))
+		return;
+	enum sl_err err;
+	while (!(err = dmar_scope_next(list, &s))) {
+		char path[80] = "";
+		size_t at = 0;
+		for (unsigned i = 0; i < dmar_scope_hops(&s) && at < sizeof path - 6; i++) {
+			uint8_t dev, fn;
+			dmar_scope_hop(&s, i, &dev, &fn);
+			at += (size_t)fmt_print(path + at, sizeof path - at, "%s%02x.%x", i ? " " : "", dev,
+						fn);
+		}
+		log_text("      %s, id %u: bus %02x, path %s\n", dmar_scope_name(s.type), s.enum_id, s.bus,
+			 path);
+	}
+	if (err != SL_END)
+		log_text("      the list is damaged: %s\n", sl_err_text(err));
+}
+
+static void print_entry(const struct dmar_entry *e)
+{
+	struct dmar_drhd d;
+	struct dmar_rmrr r;
+	struct dmar_atsr a;
+	struct dmar_rhsa h;
+	struct dmar_andd x;
+	struct dmar_satc t;
+	log_text("  %03llx %s, %u bytes", (ull)e->off, dmar_type_name(e->type), e->len);
+	if (e->type == DMAR_DRHD && !dmar_drhd(e, &d))
+		log_text(": unit at 0x%llx, segment %u, %s", (ull)d.base, d.seg,
+			 d.include_all ? "all functions that no other unit covers" : "the functions below");
+	else if (e->type == DMAR_RMRR && !dmar_rmrr(e, &r))
+		log_text(": memory 0x%llx-0x%llx, segment %u", (ull)r.base, (ull)r.limit, r.seg);
+	else if (e->type == DMAR_ATSR && !dmar_atsr(e, &a))
+		log_text(": segment %u, %s", a.seg, a.all_ports ? "all root ports" : "these root ports");
+	else if (e->type == DMAR_RHSA && !dmar_rhsa(e, &h))
+		log_text(": unit at 0x%llx is in proximity domain %u", (ull)h.base, h.domain);
+	else if (e->type == DMAR_SATC && !dmar_satc(e, &t))
+		log_text(": segment %u, caches %s", t.seg, t.atc_required ? "required" : "optional");
+	else if (e->type == DMAR_ANDD && !dmar_andd(e, &x)) {
+		char name[32];
+		dump_name(span_sub(x.name, 0, x.name.n < sizeof name ? x.name.n : sizeof name - 1), name);
+		log_text(": device %u is %s", x.number, name);
+	}
+	log_text("\n");
+	print_scopes(e);
+}
+
+bool cmd_dmar(struct machine *m, unsigned n, char **word)
+{
+	const struct acpi_table *t = acpi_find(&m->acpi, "DMAR", 0);
+	struct dmar dmar;
+	if (n > 2 || (n == 2 && strcmp(word[1], "raw") != 0))
+		return false;
+	if (!t) {
+		log_text("there is no DMAR table\n");
+		return true;
+	}
+	if (n == 2) {
+		dump_bytes(t->data);
+		return true;
+	}
+	enum sl_err e = dmar_open(t->data, &dmar);
+	if (e) {
+		log_text("the table is damaged: %s; dmar raw shows its bytes\n", sl_err_text(e));
+		return true;
+	}
+	log_text("DMAR at 0x%llx, %llu bytes, checksum %s: addresses of %u bits, flags 0x%x\n", (ull)t->phys,
+		 (ull)dmar.bytes.n, t->sum_ok ? "right" : "WRONG", dmar.haw, dmar.flags);
+	log_text("  interrupt remapping %s, x2APIC %s, DMA protection opt-in %s\n",
+		 dmar.flags & DMAR_INTR_REMAP ? "supported" : "not supported",
+		 dmar.flags & DMAR_X2APIC_OPT_OUT ? "opted out" : "allowed",
+		 dmar.flags & DMAR_DMA_OPT_IN ? "set" : "not set");
+	struct dmar_entry entry = {0};
+	while (!(e = dmar_next(&dmar, &entry)))
+		print_entry(&entry);
+	if (e != SL_END)
+		log_text("  the rest is damaged: %s\n", sl_err_text(e));
+	dmar_print_findings(m, t->data);
+	snapshot_print("in UEFI", m->boot->at_entry);
+	snapshot_print("after ExitBootServices", m->boot->at_exit);
+	return true;
+}
+
+bool cmd_walk(struct machine *m, unsigned n, char **word)
+{
+	struct vtd_walk w;
+	uint64_t at;
+	bdf_t fn;
+	char text[320], name[NAME_SIZE];
+	if (n != 3 || !word_bdf(word[1], &fn) || !word_hex(word[2], &at))
+		return false;
+	if (!m->iommu.unit_count) {
+		log_text("there is no unit, so nothing is translated\n");
+		return true;
+	}
+	if (!pci_find(&m->pci, fn))
+		log_text("note: the scan found no such function\n");
+	enum sl_err e = iommu_walk(&m->iommu, fn, IOVA(at), &w);
+	if (e) {
+		log_text("%s: no unit covers it: %s\n", function_name(fn, name), sl_err_text(e));
+		return true;
+	}
+	vtd_walk_text(&w, text, sizeof text);
+	log_text("%s 0x%llx: %s\n", function_name(fn, name), (ull)at, text);
+	if (w.root_lo)
+		log_text("   root    %016llx %016llx\n", (ull)w.root_hi, (ull)w.root_lo);
+	if (w.ctx_lo)
+		log_text("   context %016llx %016llx\n", (ull)w.ctx_hi, (ull)w.ctx_lo);
+	for (unsigned i = 0; i < w.steps; i++)
+		log_text("   L%u[%3u] %16s %016llx\n", w.step[i].level, w.step[i].index, "",
+			 (ull)w.step[i].entry);
+	if (w.reason_read || w.reason_write)
+		log_text("   a read would be refused for reason 0x%x, a write for 0x%x (0: it passes)\n",
+			 w.reason_read, w.reason_write);
+	return true;
+}
+
+bool cmd_faults(struct machine *m, unsigned n, char **word)
+{
+	const struct fault_log *l = &m->fault_log;
+	char name[NAME_SIZE];
+	(void)word;
+	if (n > 1)
+		return false;
+	if (!need_translation(m))
+		return true;
+	iommu_fault_report_all(&m->iommu);
+	for (unsigned i = 0; i < l->functions; i++)
+		log_text("%-8s %llu refused requests%s\n", function_name(l->fn[i].fn, name),
+			 (ull)l->fn[i].count, l->fn[i].flooding ? ", was cut off" : "");
+	if (l->fn[FAULT_FUNCTIONS].count)
+		log_text("others   %llu\n", (ull)l->fn[FAULT_FUNCTIONS].count);
+	if (!l->functions)
+		log_text("no request was refused but those that were asked for\n");
+	if (l->lost_units.count)
+		log_text("a unit had no record free %llu times: there were more\n", (ull)l->lost_units.count);
+	return true;
+}
+
+static enum sl_err attack(struct machine *m)
+{
+	static enum sl_err (*const stage[])(struct machine *) = {stage_pf, stage_sriov, stage_groups,
+								 stage_domains, stage_isolate};
+	enum sl_err e = SL_OK;
+	for (unsigned i = 0; i < ARRAY_LEN(stage) && !e; i++) {
+		e = serial_stop() ? SL_STOPPED : stage[i](m);
+		faults_say(m);
+	}
+	return e;
+}
+
+bool cmd_isolate(struct machine *m, unsigned n, char **word)
+{
+	(void)word;
+	if (n > 1)
+		return false;
+	if (!need_translation(m))
+		return true;
+	if (pf_with_vfs(m)) {
+		log_text("VFs are on: switch them off first (sriov)\n");
+		return true;
+	}
+	m->cases = m->refused = m->not_enforced = 0;
+	m->attacking = true;
+	enum sl_err e = attack(m);
+	undo_domains(m);
+	undo_sriov(m);
+	undo_pf(m);
+	m->vfs = 0;
+	m->attacking = false;
+	faults_say(m);
+	log_text("isolate: %s\n", e ? sl_err_text(e) : "every forbidden DMA was refused");
+	return true;
+}

@@ -1,0 +1,185 @@
+/* Commands about PCI functions. */
+#include "apps/shell/shell.h"
+#include "kernel/log.h"
+#include "kernel/str.h"
+#include "pci/groups.h"
+#include "pci/show.h"
+#include "pci/sriov.h"
+
+struct pci_func *function_named(const struct machine *m, const char *word)
+{
+	bdf_t fn;
+	struct pci_func *f = word_bdf(word, &fn) ? pci_find(&m->pci, fn) : NULL;
+	if (!f)
+		log_text("%s: there is no such function; lspci lists all\n", word);
+	return f;
+}
+
+struct pci_func *pf_with_vfs(const struct machine *m)
+{
+	PCI_EACH(f, &m->pci)
+		if (f->pf)
+			return f->pf;
+	return NULL;
+}
+
+struct lspci {
+	struct show how;
+	bool tree;
+	struct word_slot slot;
+	struct word_id id;
+};
+
+/* An option that is not the value of another. */
+static bool option(struct lspci *l, const char *w)
+{
+	struct show *h = &l->how;
+	if (strcmp(w, "-t") == 0)
+		l->tree = true;
+	else if (strcmp(w, "-n") == 0)
+		h->numbers = 1;
+	else if (strcmp(w, "-nn") == 0)
+		h->numbers = 2;
+	else if (strcmp(w, "-v") == 0)
+		h->verbose = 1;
+	else if (strcmp(w, "-vv") == 0)
+		h->verbose = 2;
+	else if (strcmp(w, "-x") == 0)
+		h->bytes = 64;
+	else if (strcmp(w, "-xxx") == 0)
+		h->bytes = 256;
+	else if (strcmp(w, "-xxxx") == 0)
+		h->bytes = 4096;
+	else
+		return word_slot(w, &l->slot);
+	return true;
+}
+
+static bool options(struct lspci *l, unsigned n, char **word)
+{
+	for (unsigned i = 1; i < n; i++) {
+		bool slot = strcmp(word[i], "-s") == 0, id = strcmp(word[i], "-d") == 0;
+		if ((slot || id) && ++i == n)
+			return false;
+		if (!(slot ? word_slot(word[i], &l->slot)
+		      : id ? word_id(word[i], &l->id)
+			   : option(l, word[i])))
+			return false;
+	}
+	return true;
+}
+
+static bool wanted(const struct lspci *l, const struct pci_func *f)
+{
+	return word_slot_has(&l->slot, f->bdf) && (l->id.vendor < 0 || l->id.vendor == f->vendor) &&
+	       (l->id.device < 0 || l->id.device == f->device);
+}
+
+bool cmd_lspci(struct machine *m, unsigned n, char **word)
+{
+	struct lspci l = {.slot = {-1, -1, -1, -1}, .id = {-1, -1}};
+	if (!options(&l, n, word))
+		return false;
+	if (l.tree) {
+		show_tree(&m->pci);
+		return true;
+	}
+	PCI_EACH(f, &m->pci)
+		l.how.segments |= f->bdf.seg != 0;
+	PCI_EACH(f, &m->pci)
+		if (wanted(&l, f))
+			show_function(f, &l.how);
+	return true;
+}
+
+bool cmd_groups(struct machine *m, unsigned n, char **word)
+{
+	const struct pci_func *f = n == 2 ? function_named(m, word[1]) : NULL;
+	if (n > 2)
+		return false;
+	if (f)
+		groups_print_of(m, f);
+	else if (n == 1)
+		groups_print(m);
+	return true;
+}
+
+static void print_pf(const struct machine *m, const struct pci_func *pf)
+{
+	struct sriov s;
+	char name[NAME_SIZE];
+	if (sriov_read(&m->pci, pf, &s))
+		return;
+	log_text("%s: %u of %u VFs on; offset %u, stride %u; bus numbers reach for %u, addresses for %u\n",
+		 function_name(pf->bdf, name), s.vf_enable ? s.num_vfs : 0, s.total_vfs, s.offset, s.stride,
+		 s.reach, pf->vf_room);
+}
+
+static void switch_on(struct machine *m, struct pci_func *pf, const char *number)
+{
+	struct sriov s;
+	uint32_t vfs;
+	char name[NAME_SIZE];
+	if (!word_decimal(number, 0xffff, &vfs)) {
+		log_text("numvfs=%s is not a number\n", number);
+		return;
+	}
+	if (!vfs) {
+		log_text("numvfs=0: say off instead\n");
+		return;
+	}
+	enum sl_err e = sriov_enable(&m->pci, pf, (uint16_t)vfs, &s);
+	if (e) {
+		log_text("no VFs: %s\n", sl_err_text(e));
+		return;
+	}
+	groups_compute(&m->pci);
+	print_pf(m, pf);
+	for (uint16_t i = 0; i < s.num_vfs; i++) {
+		const struct pci_func *vf = sriov_vf(&m->pci, pf, i);
+		log_text("   VF %u: %s, group %u, in no domain: it reaches nothing\n", i,
+			 function_name(vf->bdf, name), groups_of(vf));
+	}
+}
+
+static void switch_off(struct machine *m, struct pci_func *pf)
+{
+	char name[NAME_SIZE];
+	enum sl_err e = sriov_disable(&m->pci, pf);
+	if (e == SL_NOTFOUND)
+		log_text("%s has no VFs on\n", function_name(pf->bdf, name));
+	else if (e)
+		log_text("%s: %s\n", function_name(pf->bdf, name), sl_err_text(e));
+	else
+		log_text("%s: VFs off, NumVFs and VF BARs put back\n", function_name(pf->bdf, name));
+	groups_compute(&m->pci);
+}
+
+bool cmd_sriov(struct machine *m, unsigned n, char **word)
+{
+	unsigned pfs = 0;
+	if (n == 1) {
+		PCI_EACH(f, &m->pci)
+			if (f->cap_sriov) {
+				print_pf(m, f);
+				pfs++;
+			}
+		if (!pfs)
+			log_text("no function has SR-IOV\n");
+		return true;
+	}
+	const char *number = n == 3 ? word_after(word[2], "numvfs=") : NULL;
+	bool off = n == 3 && strcmp(word[2], "off") == 0;
+	if (n != 3 || (!number && !off))
+		return false;
+	struct pci_func *pf = function_named(m, word[1]);
+	if (!pf)
+		return true;
+	if (!pf->cap_sriov)
+		log_text("%s has no SR-IOV\n", word[1]);
+	else if (off)
+		switch_off(m, pf);
+	else if (need_translation(m)) /* else VFs could do DMA to anywhere */
+		switch_on(m, pf, number);
+	return true;
+}

@@ -1,0 +1,118 @@
+/* Commands about the machine besides PCI and the IOMMU. */
+#include "apps/shell/shell.h"
+#include "kernel/core.h"
+#include "kernel/log.h"
+#include "kernel/memmap.h"
+#include "kernel/pmm.h"
+#include "kernel/power.h"
+#include "kernel/str.h"
+#include "kernel/time.h"
+#include "kernel/x86/apic.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/tsc.h"
+#include "iommu/dmar_lint.h"
+#include "apps/shell/dump.h"
+
+bool cmd_acpi(struct machine *m, unsigned n, char **word)
+{
+	const struct acpi *a = &m->acpi;
+	if (n > 2)
+		return false;
+	if (n == 2) {
+		const struct acpi_table *t;
+		unsigned i = 0;
+		for (; (t = acpi_find(a, word[1], i)); i++) {
+			log_text("%s at 0x%llx, %llu bytes\n", word[1], (ull)t->phys, (ull)t->data.n);
+			dump_bytes(t->data);
+		}
+		if (!i)
+			log_text("there is no table %s; acpi lists all\n", word[1]);
+		return true;
+	}
+	log_text("RSDP revision %u, %s, %u tables\n", a->revision, a->xsdt ? "XSDT" : "RSDT", a->count);
+	for (unsigned i = 0; i < a->count; i++) {
+		char sig[5], oem[7], name[9];
+		struct span d = a->table[i].data;
+		dump_name(span_sub(d, 0, 4), sig);
+		dump_name(span_sub(d, 10, 6), oem);
+		dump_name(span_sub(d, 16, 8), name);
+		log_text("  %s  0x%-12llx %7llu bytes  revision %-3u %-6s %-8s%s\n", sig,
+			 (ull)a->table[i].phys, (ull)d.n, span_u8(d, 8), oem, name,
+			 a->table[i].sum_ok ? "" : "  WRONG CHECKSUM");
+	}
+	return true;
+}
+
+bool cmd_cpus(struct machine *m, unsigned n, char **word)
+{
+	(void)word;
+	if (n > 1)
+		return false;
+	log_text("%s\n", cpu_info()->brand);
+	log_text("%u of %u processors that firmware names run, %s; %u I/O APICs\n", core_count(),
+		 madt_enabled(&m->madt), apic_mode(), m->madt.ioapics);
+	for (unsigned i = 0; i < core_count(); i++)
+		log_text("  core %-2u APIC id %-4u %s\n", i, core_apic_id(i),
+			 i ? "waits for work" : "runs this console");
+	return true;
+}
+
+bool cmd_mem(struct machine *m, unsigned n, char **word)
+{
+	const struct boot_region *r = phys_va(PHYS(m->boot->regions));
+	(void)word;
+	if (n > 1)
+		return false;
+	log_text("firmware's map, as it was when Sluice took over:\n");
+	for (uint32_t i = 0, next; i < m->boot->region_count; i = next) {
+		const char *name = dmar_memory_name(r[i].type);
+		uint64_t end = r[i].base + r[i].pages * PAGE_SIZE;
+		for (next = i + 1; next < m->boot->region_count && r[next].base == end &&
+				   strcmp(dmar_memory_name(r[next].type), name) == 0;
+		     next++)
+			end += r[next].pages * PAGE_SIZE;
+		log_text("  %012llx-%012llx %9llu KiB  %s\n", (ull)r[i].base, (ull)(end - 1),
+			 (ull)((end - r[i].base) / 1024), name);
+	}
+	log_text("pages of 4 KiB: %llu free, %llu used, %llu at most\n", (ull)pmm_free_pages(),
+		 (ull)pmm_used_pages(), (ull)pmm_peak_pages());
+	return true;
+}
+
+bool cmd_time(struct machine *m, unsigned n, char **word)
+{
+	const struct tsc_info *t = tsc_info();
+	uint64_t us = now_us();
+	(void)m;
+	(void)word;
+	if (n > 1)
+		return false;
+	log_text("%llu.%06llu s since firmware handed over\n", (ull)(us / 1000000), (ull)(us % 1000000));
+	log_text("counted by the TSC: %llu.%03llu MHz, %s%s\n", (ull)(t->hz / 1000000),
+		 (ull)(t->hz / 1000 % 1000), t->source ? t->source : "a guess",
+		 cpu_info()->invariant_tsc ? ", invariant" : ", not marked invariant");
+	return true;
+}
+
+static bool leave(unsigned n, enum config_end end)
+{
+	if (n > 1)
+		return false;
+	power_choose(end);
+	shell_leave();
+	return true;
+}
+
+bool cmd_reboot(struct machine *m, unsigned n, char **word)
+{
+	(void)m;
+	(void)word;
+	return leave(n, END_REBOOT);
+}
+
+bool cmd_poweroff(struct machine *m, unsigned n, char **word)
+{
+	(void)m;
+	(void)word;
+	return leave(n, END_SHUTDOWN);
+}

@@ -1,0 +1,348 @@
+#include "pci/show.h"
+#include "kernel/fmt.h"
+#include "kernel/log.h"
+#include "kernel/str.h"
+#include "pci/names.h"
+#include "pci/regs.h"
+
+#define CFG_CACHE_LINE 0x0c
+#define CFG_LATENCY    0x0d
+#define CFG_INT_LINE   0x3c
+#define CFG_INT_PIN    0x3d
+#define CFG_IO_BASE    0x1c
+#define CFG_IO_LIMIT   0x1d
+#define CFG_SEC_STATUS 0x1e
+#define CFG_IO_BASE_HI 0x30
+#define CFG_BRIDGE_CTL 0x3e
+
+void show_flags(uint32_t v, const char *text)
+{
+	char out[200];
+	size_t n = 0;
+	for (; *text && n < sizeof out - 1; text++) {
+		if (*text != '#') {
+			out[n++] = *text;
+			continue;
+		}
+		char c = *++text;
+		out[n++] = v >> (c <= '9' ? c - '0' : c - 'a' + 10) & 1 ? '+' : '-';
+	}
+	out[n] = 0;
+	log_text("%s", out);
+}
+
+void show_names(uint16_t vendor, uint16_t device, const struct show *how)
+{
+	const char *v = pci_vendor_name(vendor), *d = pci_device_name(vendor, device);
+	if (how->numbers == 1)
+		log_text("%04x:%04x", vendor, device);
+	else if (how->numbers == 2)
+		log_text("%s%s%s [%04x:%04x]", v ? v : "", v ? " " : "", d ? d : "Device", vendor, device);
+	else if (d)
+		log_text("%s %s", v ? v : "", d);
+	else if (v)
+		log_text("%s Device %04x", v, device);
+	else
+		log_text("Device %04x:%04x", vendor, device);
+}
+
+static void show_class(uint32_t class, const struct show *how)
+{
+	const char *name = pci_class_name(class), *base = pci_class_name((class & 0xff0000) | 0xfe00);
+	if (how->numbers == 1)
+		log_text("%04x", class >> 8);
+	else if (how->numbers == 2 || name == base) /* no name for the sub-class */
+		log_text("%s [%04x]", name ? name : "Class", class >> 8);
+	else if (name)
+		log_text("%s", name);
+	else
+		log_text("Class %04x", class >> 8);
+}
+
+/* Of the few that everybody knows. */
+static const char *interface_name(uint32_t class)
+{
+	return class == 0x060400   ? "Normal decode"
+	       : class == 0x010802 ? "NVM Express"
+	       : class == 0x010601 ? "AHCI 1.0"
+				   : NULL;
+}
+
+static void show_line(const struct pci_func *f, const struct show *how)
+{
+	char name[16];
+	fmt_print(name, sizeof name, BDF_FMT, BDF_ARG(f->bdf));
+	log_text("%s ", how->segments ? name : name + 5);
+	show_class(f->class, how);
+	log_text(": ");
+	show_names(f->vendor, f->device, how);
+	if (f->revision)
+		log_text(" (rev %02x)", f->revision);
+	const char *interface = interface_name(f->class);
+	if (how->verbose && ((f->class & 0xff) || interface)) {
+		log_text(" (prog-if %02x", f->class & 0xff);
+		if (interface)
+			log_text(" [%s]", interface);
+		log_text(")");
+	}
+	log_text("\n");
+}
+
+static void show_size(uint64_t size)
+{
+	static const char unit[] = "\0KMGT";
+	unsigned i = 0;
+	for (; i < 4 && size && size % 1024 == 0; i++)
+		size /= 1024;
+	log_text(" [size=%llu%.1s]", (ull)size, &unit[i]);
+}
+
+static void show_bar(const struct pci_func *f, unsigned i, const struct show *how)
+{
+	const struct pci_bar *b = &f->bar[i];
+	uint16_t cmd = f->pf ? CMD_MSE : fn_rd16(f, CFG_CMD);
+	if (!b->size)
+		return;
+	log_text("\t");
+	if (how->verbose > 1)
+		log_text("Region %u: ", i);
+	log_text(b->io ? "I/O ports at " : "Memory at ");
+	if (!b->addr)
+		log_text("<unassigned>");
+	else if (b->io)
+		log_text("%04llx", (ull)b->addr);
+	else
+		log_text("%08llx", (ull)b->addr);
+	if (!b->io)
+		log_text(" (%s-bit, %sprefetchable)", b->mem64 ? "64" : "32", b->prefetch ? "" : "non-");
+	if (f->pf)
+		log_text(" [virtual]");
+	if (!(cmd & (b->io ? CMD_IOSE : CMD_MSE)))
+		log_text(" [disabled]");
+	show_size(b->size);
+	log_text("\n");
+}
+
+static void show_rom(const struct pci_func *f)
+{
+	unsigned at = f->is_bridge ? CFG_ROM1 : CFG_ROM0;
+	uint32_t rom = f->rom.size ? fn_rd32(f, at) : 0;
+	if (!(rom & ROM_ADDR))
+		return;
+	log_text("\tExpansion ROM at %08llx%s", (ull)(rom & ROM_ADDR),
+		 !(rom & 1)                         ? " [disabled]"
+		 : !(fn_rd16(f, CFG_CMD) & CMD_MSE) ? " [disabled by cmd]"
+						    : "");
+	show_size(f->rom.size);
+	log_text("\n");
+}
+
+/* A window of a bridge: base and first byte beyond it, as 12- or 20-bit granules say. */
+static void show_window(const char *name, uint64_t base, uint64_t limit, unsigned digits, const char *bits)
+{
+	if (base > limit) {
+		log_text("\t%s behind bridge: [disabled] [%s-bit]\n", name, bits);
+		return;
+	}
+	log_text("\t%s behind bridge: %0*llx-%0*llx", name, (int)digits, (ull)base, (int)digits, (ull)limit);
+	show_size(limit - base + 1);
+	log_text(" [%s-bit]\n", bits);
+}
+
+static void show_bridge(const struct pci_func *f, const struct show *how)
+{
+	unsigned b = fn_rd8(f, CFG_IO_BASE), l = fn_rd8(f, CFG_IO_LIMIT);
+	bool wide = (b & 0xf) == 1;
+	uint64_t hi = fn_rd32(f, CFG_IO_BASE_HI);
+	log_text("\tBus: primary=%02x, secondary=%02x, subordinate=%02x, sec-latency=%u\n", fn_rd8(f, 0x18),
+		 fn_rd8(f, CFG_SEC), fn_rd8(f, CFG_SUB), fn_rd8(f, 0x1b));
+	show_window("I/O", (b & 0xf0) << 8 | (wide ? (hi & 0xffff) << 16 : 0),
+		    (l & 0xf0) << 8 | 0xfff | (wide ? hi >> 16 << 16 : 0), wide ? 8 : 4, wide ? "32" : "16");
+	uint64_t mb = fn_rd16(f, CFG_MEM_BASE) & WIN_ADDR, ml = fn_rd16(f, CFG_MEM_LIMIT) & WIN_ADDR;
+	show_window("Memory", mb << 16, ml << 16 | 0xfffff, 8, "32");
+	uint64_t pb = fn_rd16(f, CFG_PREF_BASE), pl = fn_rd16(f, CFG_PREF_LIMIT) & WIN_ADDR;
+	bool pref64 = (pb & WIN_TYPE) == 1;
+	uint64_t pb_hi = pref64 ? fn_rd32(f, CFG_PREF_BASE_HI) : 0;
+	uint64_t pl_hi = pref64 ? fn_rd32(f, CFG_PREF_LIMIT_HI) : 0;
+	show_window("Prefetchable memory", (pb & WIN_ADDR) << 16 | pb_hi << 32,
+		    pl << 16 | 0xfffff | pl_hi << 32, pref64 ? 16 : 8, pref64 ? "64" : "32");
+	if (how->verbose < 2)
+		return;
+	static const char *const devsel[] = {"fast", "medium", "slow", "??"};
+	uint16_t s = fn_rd16(f, CFG_SEC_STATUS);
+	show_flags(s, "\tSecondary status: 66MHz#5 FastB2B#7 ParErr#8 DEVSEL=");
+	log_text("%s", devsel[s >> 9 & 3]);
+	show_flags(s, " >TAbort#b <TAbort#c <MAbort#d <SERR#e <PERR#f\n");
+	show_flags(fn_rd16(f, CFG_BRIDGE_CTL),
+		   "\tBridgeCtl: Parity#0 SERR#1 NoISA#2 VGA#3 VGA16#4 MAbort#5 >Reset#6 FastB2B#7\n"
+		   "\t\tPriDiscTmr#8 SecDiscTmr#9 DiscTmrStat#a DiscTmrSERREn#b\n");
+}
+
+static void show_registers(const struct pci_func *f, const struct show *how)
+{
+	static const char *const devsel[] = {"fast", "medium", "slow", "??"};
+	uint16_t cmd = fn_rd16(f, CFG_CMD), st = fn_rd16(f, CFG_STATUS);
+	uint8_t pin = fn_rd8(f, CFG_INT_PIN), irq = fn_rd8(f, CFG_INT_LINE);
+	unsigned latency = fn_rd8(f, CFG_LATENCY), line = fn_rd8(f, CFG_CACHE_LINE) * 4u;
+	if (!f->is_bridge && (f->sub_vendor || f->sub_device)) {
+		log_text("\tSubsystem: ");
+		show_names(f->sub_vendor, f->sub_device, how);
+		log_text("\n");
+	}
+	if (how->verbose < 2) {
+		log_text("\tFlags: %s%s%s devsel", cmd & CMD_BME ? "bus master, " : "",
+			 st & BIT(5) ? "66MHz, " : "", devsel[st >> 9 & 3]);
+		if (cmd & CMD_BME)
+			log_text(", latency %u", latency);
+		if (pin && irq && irq != 0xff)
+			log_text(", IRQ %u", irq);
+		log_text("%s%.0u\n", f->group ? ", IOMMU group " : "", f->group);
+		return;
+	}
+	show_flags(cmd, "\tControl: I/O#0 Mem#1 BusMaster#2 SpecCycle#3 MemWINV#4 VGASnoop#5 ParErr#6 "
+			"Stepping#7 SERR#8 FastB2B#9 DisINTx#a\n");
+	show_flags(st, "\tStatus: Cap#4 66MHz#5 UDF#6 FastB2B#7 ParErr#8 DEVSEL=");
+	log_text("%s", devsel[st >> 9 & 3]);
+	show_flags(st, " >TAbort#b <TAbort#c <MAbort#d >SERR#e <PERR#f INTx#3\n");
+	if (cmd & CMD_BME) {
+		log_text("\tLatency: %u", latency);
+		if (line)
+			log_text(", Cache Line Size: %u bytes", line);
+		log_text("\n");
+	}
+	if (pin)
+		log_text("\tInterrupt: pin %c routed to IRQ %u\n", (pin <= 4 ? 'A' + pin - 1 : '?'), irq);
+	if (f->group)
+		log_text("\tIOMMU group: %u\n", f->group);
+}
+
+static void show_bytes(const struct pci_func *f, unsigned bytes)
+{
+	for (unsigned off = 0; off < bytes; off += 16) {
+		char hex[16 * 3 + 1];
+		for (unsigned i = 0; i < 16; i++)
+			fmt_print(hex + 3 * i, 4, " %02x", fn_rd8(f, off + i));
+		log_text("%02x:%s\n", off, hex);
+	}
+}
+
+void show_function(const struct pci_func *f, const struct show *how)
+{
+	show_line(f, how);
+	if (how->verbose) {
+		show_registers(f, how);
+		for (unsigned i = 0; i < PCI_BARS; i++)
+			show_bar(f, i, how);
+		if (f->is_bridge)
+			show_bridge(f, how);
+		show_rom(f);
+		show_capabilities(f, how, how->verbose > 1);
+	}
+	show_bytes(f, how->bytes);
+	if (how->verbose || how->bytes)
+		log_text("\n");
+}
+
+/* ---- the tree ---- */
+
+#define TREE_WIDTH 160u
+#define TREE_DEPTH 24u
+
+struct tree {
+	const struct pci *pci;
+	char line[TREE_WIDTH + 1];
+	unsigned depth;
+};
+
+static unsigned PRINTF_LIKE(3, 4) add(struct tree *t, unsigned at, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	int n = fmt_vprint(t->line + at, TREE_WIDTH + 1 - at, fmt, ap);
+	va_end(ap);
+	return n < 0 ? at : at + (unsigned)n > TREE_WIDTH ? TREE_WIDTH : at + (unsigned)n;
+}
+
+/* The line is done; what goes on below it stays as a bar. */
+static void flush(struct tree *t, unsigned at)
+{
+	t->line[at] = 0;
+	log_text("%s\n", t->line);
+	for (unsigned i = 0; i < at; i++)
+		t->line[i] = t->line[i] == '+' || t->line[i] == '|' ? '|' : ' ';
+}
+
+static void tree_below(struct tree *t, const struct pci_func *bridge, unsigned at);
+
+static void tree_function(struct tree *t, const struct pci_func *f, unsigned at)
+{
+	at = add(t, at, "%02x.%x", bdf_dev(f->bdf), bdf_fn(f->bdf));
+	if (!f->is_bridge || t->depth >= TREE_DEPTH) {
+		flush(t, at);
+		return;
+	}
+	uint8_t sec = fn_rd8(f, CFG_SEC), sub = fn_rd8(f, CFG_SUB);
+	at = sec == sub ? add(t, at, "-[%02x]-", sec) : add(t, at, "-[%02x-%02x]-", sec, sub);
+	t->depth++;
+	tree_below(t, f, at);
+	t->depth--;
+}
+
+static const struct pci_func *next_on(const struct tree *t, const struct pci_func *parent, int bus,
+				      const struct pci_func *f)
+{
+	for (f = f ? TAILQ_NEXT(f, link) : TAILQ_FIRST(&t->pci->funcs); f; f = TAILQ_NEXT(f, link))
+		if (f->parent == parent && (f->bdf.seg << 8 | bdf_bus(f->bdf)) == bus)
+			return f;
+	return NULL;
+}
+
+static void tree_bus(struct tree *t, const struct pci_func *parent, int bus, unsigned at)
+{
+	const struct pci_func *f = next_on(t, parent, bus, NULL), *next;
+	if (!f) {
+		flush(t, at);
+		return;
+	}
+	bool only = !next_on(t, parent, bus, f);
+	for (; f; f = next) {
+		next = next_on(t, parent, bus, f);
+		tree_function(t, f, add(t, at, only ? "--" : next ? "+-" : "\\-"));
+	}
+}
+
+/* The lowest bus (with its segment above it) below a bridge, or among the roots, that is above from; -1 when
+ * there is none. */
+static int bus_after(const struct tree *t, const struct pci_func *bridge, int from)
+{
+	int found = bridge ? bridge->bdf.seg << 8 | fn_rd8(bridge, CFG_SEC) : -1;
+	if (found <= from)
+		found = -1;
+	PCI_EACH(f, t->pci) {
+		int bus = f->bdf.seg << 8 | bdf_bus(f->bdf);
+		if (f->parent == bridge && bus > from && (found < 0 || bus < found))
+			found = bus;
+	}
+	return found;
+}
+
+static void tree_below(struct tree *t, const struct pci_func *bridge, unsigned at)
+{
+	int bus = bus_after(t, bridge, -1);
+	at = add(t, at, "-");
+	if (bus_after(t, bridge, bus) < 0) {
+		tree_bus(t, bridge, bus, bridge ? at : add(t, at, "[%04x:%02x]-", bus >> 8, bus & 0xff));
+		return;
+	}
+	for (int next; bus >= 0; bus = next) {
+		next = bus_after(t, bridge, bus);
+		unsigned k = add(t, at, "%c-[%04x:%02x]-", next < 0 ? '\\' : '+', bus >> 8, bus & 0xff);
+		tree_bus(t, bridge, bus, k);
+	}
+}
+
+void show_tree(const struct pci *pci)
+{
+	struct tree t = {.pci = pci};
+	tree_below(&t, NULL, 0);
+}

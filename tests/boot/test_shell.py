@@ -1,0 +1,268 @@
+"""The console as a person uses it: 80 columns, 24 rows, keys and what is seen. What lspci says is held against
+pciutils, which decodes the bytes of configuration space by itself."""
+import os
+import re
+import shutil
+import signal
+import subprocess
+
+import pexpect
+import pytest
+import sluice
+
+PROMPT = "sluice> "
+MORE = "q quit --"
+EDU = ["-device", "edu,dma_mask=0xffffffffffffffff"]
+
+
+class Console:
+    """./run.sh --shell on a terminal of 80x24; seen is all that came, without carriage returns."""
+
+    def __init__(self, folder, *words, qemu=(), deadline=100):
+        command = ["./run.sh", "--shell", *words, "--", "-accel", "tcg", *qemu]
+        variables = {**os.environ, "RUN": os.path.relpath(folder, sluice.ROOT), "TIMEOUT": str(deadline), "TERM": "dumb"}
+        for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+            variables.pop(name, None)
+        self.child = pexpect.spawn(command[0], command[1:], cwd=str(sluice.ROOT), env=variables, timeout=40,
+                                   encoding="utf-8", codec_errors="replace", dimensions=(24, 80))
+        self.log = folder.parent / "console.log"
+        self.child.logfile_read = self.log.open("w")
+        self.expect(PROMPT)
+
+    def expect(self, what, timeout=-1):
+        return self.child.expect_exact(what, timeout=timeout)
+
+    def keys(self, text):
+        self.child.send(text)
+
+    def __call__(self, line):
+        """Types a line, takes all its pages, and gives back what it printed."""
+        self.keys(line + "\r")
+        self.expect(line)
+        text = ""
+        while self.expect([PROMPT, MORE]) == 1:
+            text += self.child.before.rsplit("-- more", 1)[0]
+            self.keys("a")
+            self.child.expect(r"\r +\r")
+        text += self.child.before
+        return text.replace("\r", "").lstrip("\n")
+
+    def poweroff(self):
+        self.keys("poweroff\r")
+        self.expect(pexpect.EOF)
+        self.child.close()
+        return self.child.exitstatus
+
+    def end(self):
+        if self.child.isalive():
+            os.killpg(self.child.pid, signal.SIGKILL)  # run.sh leads its own session: QEMU goes with it
+        self.child.close()
+        self.child.logfile_read.close()
+
+
+@pytest.fixture
+def console(folder):
+    started = []
+
+    def console(*words, **more):
+        started.append(Console(folder / "run", *words, **more))
+        return started[-1]
+
+    yield console
+    for one in started:
+        one.end()
+
+
+def test_person(console):
+    """Help, editing, history, completion, paging."""
+    c = console()
+    help_text = c("help")
+    for name in ("lspci", "groups", "sriov", "iommu", "dmar", "walk", "faults", "isolate", "acpi", "cpus", "mem",
+                 "time", "reboot", "poweroff"):
+        assert re.search(rf"^  {name} ", help_text, re.M), name
+        one = c(f"help {name}")
+        assert one.startswith(name) and "eg: " + name in one
+    assert "no such command" in c("help frob") and "no such command" in c("frob")
+    assert "usage: walk BDF ADDRESS" in c("walk")
+    assert "usage" in c("a b c d e f g h i") or "no such command" in c("a b c d e f g h i")
+    assert all(len(line) <= 80 for line in help_text.splitlines())
+
+    c.keys("tim\t")  # one thing that it could be: it, and a blank
+    c.expect("time ")
+    c.keys("\r")
+    c.expect("since firmware handed over")
+    c.expect(PROMPT)
+    c.keys("i\t")
+    c.expect("iommu  isolate")
+    c.expect(PROMPT + "i")
+    c.keys("o\t\x03")
+    c.expect("ommu ^C")
+    c.expect(PROMPT)
+    c.keys("lspci -s 01:\t")
+    c.expect("01:00.0 ")
+    c.keys("\r")
+    c.expect("Non-Volatile memory controller")
+    c.expect(PROMPT)
+    c.keys("sriov 01:00.0 n\t")
+    c.expect("numvfs=")
+    c.keys("\x15acpi MC\t\r")
+    c.expect("MCFG at 0x")
+    c.expect(PROMPT)
+
+    c.keys("\x1b[A\x1b[A")  # two back
+    c.expect("lspci -s 01:00.0 ")
+    c.keys("\x15tXime\x1b[D\x1b[D\x1b[D\x1b[D\x1b[3~\x1b[C\x1b[C\x1b[C")
+    c.keys("\x7f\x05\x01\x05\r")  # t i m: not a command
+    c.expect("no such command")
+    c.expect(PROMPT)
+
+    c.keys("mem\r")  # more than a screen
+    c.expect(MORE)
+    shown = c.child.before.replace("\r", "").split("mem\n", 1)[1].splitlines()
+    assert len(shown) == 24 and shown[-1].startswith("-- more")
+    c.keys("z\r")  # z means nothing; Enter is one line
+    c.expect(MORE)
+    assert c.child.before.count("\n") == 1
+    c.keys("q")
+    c.expect(PROMPT)
+    assert "KiB" not in c.child.before
+    c.keys("lspci -xxxx\r")
+    c.expect(MORE)
+    c.keys("\x03")
+    c.expect(PROMPT)
+    c.keys("x" * 200 + "\x03")
+    c.expect("^C")
+    c.expect(PROMPT)
+    c.keys("\x00\x80\xff\x1b[999;999Z\x1bO\x1b\x1b[\x15")
+    assert "since firmware" in c("time")
+    assert c.poweroff() == 0
+    seen = c.log.read_text()
+    assert "RESULT v=1 app=shell ok=1" in seen
+    assert "\x1b" not in seen[seen.index("Sluice: PCIe"):], "an escape sequence was sent"
+
+
+def test_look(console):
+    """What the commands say about the machine that run.sh makes."""
+    c = console("vfs=4", qemu=EDU)
+    assert "7 IOMMU groups" in c("groups") or "groups of" in c("groups")
+    assert re.search(r"why: 3 functions of the device of 0000:00:1f\.0", c("groups 00:1f.2"))
+    assert "there is no such function" in c("groups 05:00.0")
+    iommu = c("iommu")
+    assert re.search(r"unit 0 at 0xfed90000.*translates", iommu) and "interrupts are remapped" in iommu
+    assert "in no domain and reach nothing" in iommu
+    dmar = c("dmar")
+    assert "unit at 0xfed90000" in dmar and "no-include-all" in dmar and "could do DMA" in dmar
+    assert "0000: 44 4d 41 52 " in c("dmar raw")
+    assert "MCFG" in c("acpi") and "no table" in c("acpi NOPE")
+    assert "runs this console" in c("cpus") and "free memory" in c("mem")
+    assert "root empty" in c("walk 01:00.0 2000000000")
+    assert "usage" in c("walk 01:00.0 xyz") and "usage" in c("walk 1 2")
+    assert "no request was refused" in c("faults")
+
+    assert "0 of 8 VFs on" in c("sriov")
+    for bad, said in (("99", "99 asked for"), ("0", "say off"), ("-1", "is not a number"), ("65536", "is not a number")):
+        assert said in c(f"sriov 01:00.0 numvfs={bad}")
+    assert "has no SR-IOV" in c("sriov 00:1f.2 off") and "has no VFs on" in c("sriov 01:00.0 off")
+    on = c("sriov 01:00.0 numvfs=2")
+    assert "2 of 8 VFs on" in on and "VF 1: 01:00.2" in on
+    assert re.search(r"-\[01\]--\+-00\.0\n.*\+-00\.1\n.*\\-00\.2\n", c("lspci -t"))
+    assert "in use" in c("sriov 01:00.0 numvfs=1") and "VFs are on" in c("isolate")
+    assert "Number of VFs: 2" in c("lspci -vv 01:00.0")
+    assert "context" in c("walk 01:00.1 0") or "root" in c("walk 01:00.1 0")
+    assert "VFs off" in c("sriov 01:00.0 off")
+    assert "00.1" not in c("lspci -t").split("[01]")[1].split("\n")[0]
+    assert c("sriov 01:00.0 numvfs=3")
+    assert c.poweroff() == 0
+    assert "0000:01:00.0: VFs off" in c.log.read_text(), "what was switched on by hand is put back at the end"
+
+
+def test_isolate(console):
+    """Ctrl-C in the middle, then all of it, and the console goes on."""
+    c = console("vfs=2", qemu=EDU, deadline=160)
+    c.keys("isolate\r")
+    c.expect("refused")
+    c.keys("\x03")
+    c.expect("isolate: stopped by Ctrl-C")
+    c.expect(PROMPT)
+    assert "every forbidden DMA" not in c.log.read_text()
+    assert "0 of 8 VFs on" in c("sriov") and "domain" not in c("iommu").replace("in no domain", "")
+    whole = c("isolate")
+    assert "isolate: every forbidden DMA was refused" in whole and "NOT REFUSED" not in whole
+    free = re.search(r"(\d+) free", c("mem"))[1]
+    assert "isolate: every forbidden DMA was refused" in c("isolate")
+    assert re.search(r"(\d+) free", c("mem"))[1] == free
+    assert "but those that were asked for" in c("faults")
+    assert c.poweroff() == 0
+
+
+def test_no_iommu(console):
+    """A machine without: the console comes up and says so."""
+    c = console("--bare", qemu=["-device", "pcie-root-port,id=rp0,chassis=1,slot=1", "-device", "igb,bus=rp0,romfile="]
+                if sluice.has_device("igb") else [])
+    assert "there is no DMAR table" in c("dmar") and "translation is not on" in c("iommu")
+    assert "translation is not on" in c("faults") and "translation is not on" in c("isolate")
+    assert "there is no unit" in c("walk 00:1f.2 0")
+    if sluice.has_device("igb"):
+        assert "translation is not on" in c("sriov 01:00.0 numvfs=1")
+    assert c.poweroff() == 0
+
+
+SWITCH = ["-device", "pcie-root-port,id=a,chassis=11,slot=11", "-device", "x3130-upstream,id=b,bus=a",
+          "-device", "xio3130-downstream,id=c,bus=b,chassis=12,slot=12", "-device", "nvme,serial=x,bus=c",
+          "-device", "xio3130-downstream,id=d,bus=b,chassis=13,slot=13", "-device", "e1000e,bus=d,romfile=",
+          "-device", "pcie-pci-bridge,id=e", "-device", "edu,bus=e,addr=3", "-device", "edu,bus=e,addr=5"]
+PXB = ["-device", "pxb-pcie,id=p,bus_nr=128", "-device", "pcie-root-port,id=q,bus=p,chassis=9,slot=9",
+       "-device", "nvme,serial=y,bus=q", "-device", "ioh3420,id=i,chassis=14,slot=14"]
+
+
+def same_name(ours, theirs):
+    """The names that fit into the EFI file: shortened by tools/pciids.awk."""
+    theirs = re.sub(r",? (Inc\.|Corporation)", "", theirs)
+    theirs = theirs.replace("PCI Express", "PCIe").replace(" Family", "").replace(" Series", "").replace(" Processor", "")
+    ours, tail = re.fullmatch(r"(.*?)((?: \(rev ..\))?)", ours).groups()
+    if re.search(r" Device [0-9a-f]{4}$", ours):  # the name did not fit at all
+        return theirs.startswith(ours.rsplit(" Device ", 1)[0])
+    return theirs == ours + tail or (len(ours) > 44 and theirs.startswith(ours)) and theirs.endswith(tail)
+
+
+def registers(text):
+    """lspci -n -vv as {function: lines}, without what only a machine has: sizes, groups, VFs' addresses."""
+    functions = {}
+    for block in text.strip().split("\n\n"):
+        head, *lines = block.splitlines()
+        lines = [re.sub(r" \[size=\w+\]| \[virtual\]", "", line) for line in lines]
+        functions[head.split()[0]] = [line for line in lines if not line.startswith("\tIOMMU group")]
+    return functions
+
+
+@pytest.mark.skipif(not shutil.which("lspci"), reason="no pciutils")
+@pytest.mark.parametrize("extra", [EDU, SWITCH, PXB], ids=["default", "switch", "pxb"])
+def test_lspci(console, folder, extra):
+    c = console(qemu=extra)
+    assert "2 of 8 VFs on" in c("sriov 01:00.0 numvfs=2")
+    dump = folder / "config.txt"
+    # A VF's ids read ffff (PCIe 9.3.4.1.1); pciutils would have them from its operating system.
+    dump.write_text(re.sub(r"^00: ff ff ff ff", "00: 36 1b 10 00", c("lspci -xxxx"), flags=re.M))
+    plain, ids, both, tree, deep = (c(f"lspci {o}") for o in ("", "-n", "-nn", "-t", "-n -vv"))
+    assert c.poweroff() == 0
+
+    def pciutils(*words):
+        return subprocess.run(["lspci", "-F", dump, *words], capture_output=True, text=True, check=True).stdout
+
+    assert ids == pciutils("-n")
+    assert tree == pciutils("-t")
+    theirs = pciutils().splitlines()
+    assert len(plain.splitlines()) == len(theirs)
+    for ours, other in zip(plain.splitlines(), theirs):
+        assert same_name(ours, other), f"{ours} / {other}"
+    assert [re.findall(r"\[[0-9a-f:]{4,9}\]", line) for line in both.splitlines()] == \
+        [re.findall(r"\[[0-9a-f:]{4,9}\]", line) for line in pciutils("-nn").splitlines()]
+    want = registers(pciutils("-n", "-vv"))
+    have = registers(deep)
+    assert have.keys() == want.keys()
+    for name, lines in have.items():
+        vf = name in ("01:00.1", "01:00.2")
+        for line in lines:
+            assert line in want[name] or (vf and line.startswith("\tRegion")), f"{name}: {line!r}"
+        capabilities = [line for line in want[name] if line.startswith("\tCapabilities")]
+        assert [line for line in lines if line.startswith("\tCapabilities")] == capabilities
