@@ -67,8 +67,10 @@ $B/kernel/pci/names.c.o: KFLAGS += -I$B
 
 $B/kernel/kernel/power_hw.c.o: KFLAGS += $(EFI_H) -DGNU_EFI_USE_MS_ABI
 
-# What answers a person is to be small.
-$B/kernel/apps/shell/%.c.o $B/kernel/pci/show.c.o $B/kernel/pci/show_caps.c.o: KFLAGS += -Oz
+# What runs once or answers a person is to be small; rings, tables and the loops that are timed are to be fast.
+FAST := drivers/nvme/% iommu/domain.c iommu/iova.c iommu/vtd_% apps/bench_run.c apps/bursts.c apps/insn.c apps/lanes.c \
+        apps/mapcost.c apps/pattern.c apps/rings.c apps/timed.c kernel/str.c kernel/pmm.c drivers/crc16.c
+$(patsubst %,$B/kernel/%.o,$(filter-out $(FAST),$(filter %.c,$(KERNEL)))): KFLAGS += -Oz
 
 $B/kernel.elf: $(KOBJ) linker.ld
 	$(call say,LD,$@)
