@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <string.h>
 #include <cmocka.h>
+#include "apps/jobs.h"
 #include "apps/kat.h"
 #include "drivers/crypto/aes.h"
 #include "drivers/qat/vf.h"
@@ -429,13 +430,78 @@ static void test_open(void **state)
 	assert_ptr_equal(qat_gen_of_pf(0x37c8), qat_gen_of_vf(0x37c9));
 }
 
+static struct jobs jobs;
+
+static enum sl_err run_known(void *ctx, const struct accel_job *j, uint16_t *status)
+{
+	(void)ctx;
+	*status = run(j);
+	return SL_OK;
+}
+
+/* Rounds of mixed jobs until one is not right. */
+static unsigned mixed(unsigned rounds)
+{
+	struct accel_done done[JOB_TAGS];
+	for (unsigned round = 0; round < rounds; round++) {
+		for (uint32_t tag = 0; tag < JOB_TAGS; tag++) {
+			struct accel_job j;
+			jobs_prepare(&jobs, round, tag, &j);
+			assert_int_equal(a->drv->submit_jobs(a, &j, 1), 1);
+		}
+		a->drv->ring(a);
+		qat_model_step(&model);
+		assert_int_equal(a->drv->poll(a, done, JOB_TAGS), JOB_TAGS);
+		for (unsigned i = 0; i < JOB_TAGS; i++)
+			if (jobs_check(&jobs, done[i].tag, done[i].status))
+				return round;
+	}
+	return rounds;
+}
+
+static void open_jobs(unsigned gen)
+{
+	start(gen);
+	memset(&jobs, 0, sizeof jobs);
+	jobs.a = a;
+	jobs.va = memory + 0x40000; /* behind QAT_MEM_SIZE */
+	jobs.iova = IOVA(BASE + 0x40000);
+	jobs.owner = gen;
+	assert_int_equal(jobs_open(&jobs), SL_OK);
+}
+
+static void run_jobs(unsigned gen)
+{
+	unsigned n;
+	open_jobs(gen);
+	assert_int_equal(jobs_known(&jobs, run_known, NULL, &n), SL_OK);
+	assert_int_equal(n, kat_count + 9); /* those that go both ways */
+	assert_int_equal(mixed(100), 100);
+	assert_true(jobs_least(&jobs) > 200);
+	assert_true(jobs.noticed > 20);
+	model.flip = true;
+	assert_int_equal(mixed(10), 0);
+	assert_int_equal(jobs_known(&jobs, run_known, NULL, &n), SL_VERIFY);
+	model.flip = false;
+	finish();
+}
+
+static void test_jobs(void **state)
+{
+	(void)state;
+	_Static_assert(QAT_MEM_SIZE <= 0x40000 && 0x40000 + JOB_TAGS * JOB_BYTES <= SIZE, "room");
+	run_jobs(2);
+	run_jobs(4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_known_answers), cmocka_unit_test(test_chain),
 		cmocka_unit_test(test_deflate),       cmocka_unit_test(test_wrap),
 		cmocka_unit_test(test_refused),       cmocka_unit_test(test_lies),
-		cmocka_unit_test(test_too_much),      cmocka_unit_test(test_open),
+		cmocka_unit_test(test_jobs),          cmocka_unit_test(test_too_much),
+		cmocka_unit_test(test_open),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
