@@ -99,7 +99,8 @@ static void text(struct config *cfg, const struct cursor *at, const char *key, s
 
 static void option(struct config *cfg, const struct cursor *at, struct word k, struct word v)
 {
-	static const char *const apps[] = {"demo", "isolate", "mapcost", "bench"};
+	static const char *const apps[] = {"demo", "isolate", "mapcost", "bench", "accel"};
+	static const char *const devices[] = {"nvme", "qat"};
 	static const char *const switches[] = {"off", "on"};
 	static const char *const ends[] = {"halt", "reboot", "shutdown", "qemu"};
 	static const char *const bauds[] = {"9600", "19200", "38400", "57600", "115200"};
@@ -109,6 +110,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "app", v, apps, ARRAY_LEN(apps), &i);
 		if (i < ARRAY_LEN(apps))
 			fmt_print(cfg->app, sizeof cfg->app, "%s", apps[i]);
+	} else if (is(k, "device")) {
+		choice(cfg, at, "device", v, devices, ARRAY_LEN(devices), &cfg->device);
 	} else if (is(k, "vfs")) {
 		number(cfg, at, "vfs", v, 1, 64, &cfg->vfs);
 	} else if (is(k, "qd")) {
@@ -129,7 +132,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "end", v, ends, ARRAY_LEN(ends), &cfg->end);
 	} else {
 		fail(cfg, at, k.col,
-		     "%s is not a key (keys: app vfs qd seconds passes iommu scratch baud end)", show(k).s);
+		     "%s is not a key (keys: app device vfs qd seconds passes iommu scratch baud end)",
+		     show(k).s);
 	}
 }
 
