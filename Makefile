@@ -4,6 +4,7 @@
 # make fuzz       short fuzzing run                     make lint       format, clang-tidy, include directions
 # make coverage   branches that the host tests reach    make bench-iommu  cost of map and unmap, in instructions
 # make bench-insn instructions and MMIO accesses of each operation
+# make qat-model  build/qat-model.so, a QAT card for QEMU 10.0
 B    ?= build
 CC   := clang
 HOSTCC ?= gcc
@@ -42,7 +43,7 @@ HOBJ := $(HOST:%=$B/host/%.o) $(MODEL:%=$B/host/%.o)
 TBIN := $(UNIT:tests/unit/%.c=$B/host/%)
 
 all: $B/BOOTX64.EFI sizes
-.PHONY: coverage bench-iommu bench-insn all sizes image run test check boot-test fuzz lint clean setup
+.PHONY: qat-model coverage bench-iommu bench-insn all sizes image run test check boot-test fuzz lint clean setup
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -169,6 +170,28 @@ bench-iommu: all
 $B/insncount.so: tools/insncount/insncount.c tools/insncount/qemu_api.h Makefile
 	$(call say,PLUGIN,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(WARN) -std=gnu11 -O2 -fPIC -shared -fvisibility=hidden -o $@ $<
+
+# A QAT card for stock QEMU 10.0: tools/qat-model/README.md. Apart from the kernel, under the GPL.
+QAT_H   := $B/qat-model/headers
+QAT_C   := $(wildcard tools/qat-model/*.c)
+QAT_INC := -isystem $(QAT_H)/gen -isystem $(QAT_H)/qemu/include -isystem $(QAT_H)/qemu/host/include/x86_64 \
+           -isystem $(QAT_H)/qemu/host/include/generic -isystem $(firstword $(wildcard /usr/include/glib-2.0) \
+           $(QAT_H)/glib/usr/include/glib-2.0) -isystem $(firstword $(wildcard /usr/lib/$(MULTIARCH)/glib-2.0/include) \
+           $(QAT_H)/glib/usr/lib/$(MULTIARCH)/glib-2.0/include)
+$(QAT_H)/ready: tools/qat-model/headers.sh
+	$(call say,HEADERS,QEMU 10.0)
+	$(Q)tools/qat-model/headers.sh $(QAT_H)
+
+$B/qat-model/%.o: tools/qat-model/%.c $(QAT_H)/ready Makefile
+	$(call say,PLUGIN,$<)
+	$(Q)$(HOSTCC) -std=gnu11 -Wall -Wextra -Werror -O2 -g -fPIC -fvisibility=hidden -fno-strict-aliasing -MMD -MP \
+		$(QAT_INC) -c -o $@ $<
+
+$B/qat-model.so: $(QAT_C:tools/qat-model/%.c=$B/qat-model/%.o)
+	$(call say,LD,$@)
+	$(Q)$(HOSTCC) -shared -o $@ $^ -lnettle -lgmp -lz
+
+qat-model: $B/qat-model.so
 
 bench-insn: all $B/insncount.so
 	$(Q)tools/bench-insn
