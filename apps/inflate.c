@@ -20,7 +20,8 @@
 #pragma GCC diagnostic ignored "-Wunused-function"
 #include <stb/stb_image.h>
 
-int inflate(const void *in, size_t len, void *out, size_t room)
+int inflate(uint8_t *in, size_t len, void *out, size_t room)
 {
-	return stbi_zlib_decode_noheader_buffer(out, (int)room, in, (int)len);
+	memset(in + len, 0xff, INFLATE_PAD); /* ones, as zeros would end a block of fixed tables */
+	return stbi_zlib_decode_noheader_buffer(out, (int)room, (const char *)in, (int)(len + INFLATE_PAD));
 }

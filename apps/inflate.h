@@ -2,5 +2,8 @@
 #pragma once
 #include "kernel/bits.h"
 
-/* Bytes written to out, at most room; -1 when the stream is not whole and right, or does not fit. */
-int inflate(const void *in, size_t len, void *out, size_t room);
+#define INFLATE_PAD 4u
+
+/* Bytes written to out, at most room; -1 when the stream is not right or does not fit. The decoder wants
+ * bytes behind a stream, as a zlib wrapper has them: INFLATE_PAD bytes after in + len are overwritten. */
+int inflate(uint8_t *in, size_t len, void *out, size_t room);

@@ -169,7 +169,7 @@ void jobs_prepare(struct jobs *j, uint32_t round, uint32_t tag, struct accel_job
 				  .tag = tag,
 				  .src = address(j, tag, JOB_SRC),
 				  .dst = address(j, tag, JOB_DST),
-				  .room = JOB_AAD - JOB_DST,
+				  .room = JOB_AAD - JOB_DST - INFLATE_PAD,
 				  .digest = address(j, tag, JOB_DIGEST),
 				  .aad = address(j, tag, JOB_AAD)};
 	if (s->service == ACCEL_INFLATE) { /* what this tag deflated last */
@@ -211,7 +211,7 @@ static enum sl_err check_comp(struct jobs *j, uint32_t tag)
 	const struct accel_session *s = &j->spec[st->kind];
 	uint32_t n = j->a->drv->produced(j->a, tag);
 	uint8_t *src = at(j, tag, JOB_SRC);
-	const uint8_t *dst = at(j, tag, JOB_DST);
+	uint8_t *dst = at(j, tag, JOB_DST);
 	if (s->service == ACCEL_INFLATE) {
 		st->stream = 0;
 		fill_data(st, s, src);

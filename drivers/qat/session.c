@@ -104,8 +104,8 @@ static enum sl_err add_galois(struct build *b, unsigned next)
 	uint64_t config = FPUT(AUTH_ALGO, AUTH_GALOIS) | FPUT(AUTH_MODE, AUTH_HMAC);
 	uint8_t *state2 =
 		add_auth(b, config, AES_BLOCK, HASH_TAG, AES_BLOCK, 2 * AES_BLOCK + 8, next) + AES_BLOCK;
-	aes_block(&aes, state2, state2); /* of zeros */
-	state2[AES_BLOCK + 7] = b->s->aad_len;
+	aes_block(&aes, state2, state2);       /* of zeros */
+	state2[AES_BLOCK + 3] = b->s->aad_len; /* big-endian, 4 bytes of 8 */
 	return SL_OK;
 }
 

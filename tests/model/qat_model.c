@@ -168,7 +168,7 @@ static unsigned auth(struct work *w, const uint8_t *text, uint8_t *digest)
 	unsigned algo = config & 15, mode = config >> 4 & 15;
 	const uint8_t *state2 = w->cd + 8 * q[0x7a];
 	if (algo == 10 && mode == 1 && (get(q, 4, 2) >> 7 & 7) == 2) {
-		uint32_t aad_len = __builtin_bswap32((uint32_t)get(state2, 20, 4));
+		uint32_t aad_len = __builtin_bswap32((uint32_t)get(state2, 16, 4));
 		const uint8_t *aad = at(w, get(q, 0x58, 8), aad_len, false);
 		const uint8_t *key = w->cd + 8 * q[0x6e];
 		unsigned a = get(key, 0, 4) & 15, bytes = a == 3 ? 16 : a == 4 ? 24 : 32;
