@@ -43,6 +43,8 @@ bool service_answer(enum ring_service s, const struct mem *m, const uint8_t *req
 		v = sym_run(m, req, &differs);
 	else if (s == RING_COMP && req[REQ_SERVICE] == SERVICE_COMP)
 		v = comp_run(m, req, resp);
+	else if (s == RING_ASYM && req[REQ_SERVICE] == SERVICE_PKE)
+		v = pke_run(m, req);
 	if (v == DONE && differs)
 		resp[RESP_STATUS] = STATUS_CRYPTO;
 	if (v == REFUSED && !resp[RESP_STATUS])

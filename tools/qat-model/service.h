@@ -18,3 +18,4 @@ void service_fail(enum ring_service s, const uint8_t *req, uint8_t *resp);
 /* The services themselves. REFUSED becomes an error status. */
 enum verdict sym_run(const struct mem *m, const uint8_t *req, bool *digest_differs);
 enum verdict comp_run(const struct mem *m, const uint8_t *req, uint8_t *resp);
+enum verdict pke_run(const struct mem *m, const uint8_t *req);
