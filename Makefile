@@ -67,6 +67,10 @@ $B/kernel/pci/names.c.o: KFLAGS += -I$B
 
 $B/kernel/kernel/power_hw.c.o: KFLAGS += $(EFI_H) -DGNU_EFI_USE_MS_ABI
 
+# For checks and for set-up: small is better than fast.
+$B/kernel/drivers/crypto/%.c.o: KFLAGS += -Os
+$B/kernel/apps/inflate.c.o $B/kernel/apps/jobs.c.o: KFLAGS += -Os
+
 $B/kernel.elf: $(KOBJ) linker.ld
 	$(call say,LD,$@)
 	$(Q)ld.lld -nostdlib -static -z noexecstack -z max-page-size=4096 --gc-sections --build-id=none \

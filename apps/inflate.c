@@ -20,8 +20,16 @@
 #pragma GCC diagnostic ignored "-Wunused-function"
 #include <stb/stb_image.h>
 
+static int with_pad(uint8_t *in, size_t len, int pad, void *out, size_t room)
+{
+	memset(in + len, pad, INFLATE_PAD);
+	return stbi_zlib_decode_noheader_buffer(out, (int)room, (const char *)in, (int)(len + INFLATE_PAD));
+}
+
+/* A stream that was cut off must not be completed by what stands behind it: it ends the same way before zeros
+ * and before ones. */
 int inflate(uint8_t *in, size_t len, void *out, size_t room)
 {
-	memset(in + len, 0xff, INFLATE_PAD); /* ones, as zeros would end a block of fixed tables */
-	return stbi_zlib_decode_noheader_buffer(out, (int)room, (const char *)in, (int)(len + INFLATE_PAD));
+	int n = with_pad(in, len, 0, out, room);
+	return n >= 0 && with_pad(in, len, 0xff, out, room) == n ? n : -1;
 }

@@ -237,6 +237,8 @@ enum sl_err qat_vf_open(struct qat_vf *vf, const struct qat_vf_cfg *cfg)
 	const struct qat_pair *pair = g->pair_is_fixed ? g->pair : cfg->pair;
 	enum sl_err e = SL_OK;
 	memset(vf, 0, sizeof *vf);
+	if (!pair)
+		return SL_NOTFOUND;
 	if (cfg->mem.len < QAT_MEM_SIZE || cfg->regs_len < (uint64_t)g->banks * g->stride)
 		return SL_NOSPACE;
 	vf->accel.drv = &driver;

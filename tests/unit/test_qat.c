@@ -421,6 +421,7 @@ static void test_open(void **state)
 	OPEN(4, regs_len, 0x7fff, SL_NOSPACE);
 	OPEN(2, mem.len, QAT_MEM_SIZE - 1, SL_NOSPACE);
 	OPEN(2, mem.iova, IOVA(BASE + 0x1000), SL_BADVAL);
+	OPEN(4, pair, NULL, SL_NOTFOUND);
 	OPEN(4, pair, none, SL_NOTFOUND);
 	OPEN(4, pair, far, SL_RANGE);
 	OPEN(2, depth, QAT_DEPTH_MAX, SL_OK);
