@@ -24,6 +24,7 @@ static void test_defaults(void **state)
 	assert_int_equal(cfg.seconds, 5);
 	assert_int_equal(cfg.baud, 115200);
 	assert_int_equal(cfg.end, END_HALT);
+	assert_int_equal(cfg.device, DEVICE_NVME);
 	assert_string_equal(cfg.scratch, ""); /* nothing may be written unless somebody says so */
 }
 
@@ -32,13 +33,14 @@ static void test_values(void **state)
 	(void)state;
 	assert_int_equal(
 		parse("\xef\xbb\xbf# a comment\r\n  vfs = 8  # eight\r\n\nqd=64\nseconds=2\nscratch=S/N-1_x\n"
-		      "baud=9600\nend=shutdown\napp=demo\nvfs=7"),
+		      "baud=9600\nend=shutdown\napp=demo\ndevice=qat\nvfs=7"),
 		SL_OK);
 	assert_int_equal(cfg.vfs, 7); /* the later one counts */
 	assert_int_equal(cfg.qd, 64);
 	assert_int_equal(cfg.seconds, 2);
 	assert_int_equal(cfg.baud, 9600);
 	assert_int_equal(cfg.end, END_SHUTDOWN);
+	assert_int_equal(cfg.device, DEVICE_QAT);
 	assert_string_equal(cfg.scratch, "S/N-1_x");
 }
 
@@ -70,7 +72,8 @@ static void test_errors(void **state)
 		{"qd=257", 1, 4, "out of range"},
 		{"seconds=-1", 1, 9, "not a number"},
 		{"end=explode", 1, 5, "want one of: halt, reboot, shutdown, qemu"},
-		{"app=tetris", 1, 5, "want one of: demo, isolate, mapcost, bench"},
+		{"device=abacus", 1, 8, "want one of: nvme, qat"},
+		{"app=tetris", 1, 5, "want one of: demo, isolate, mapcost, bench, accel"},
 		{"iommu=maybe", 1, 7, "want one of: off, on"},
 		{"passes=0", 1, 8, "out of range"},
 		{"baud=1200", 1, 6, "9600"},

@@ -92,7 +92,12 @@ static void check(const uint8_t *stream, size_t len)
 
 static void test_blocks(void **state)
 {
+	/* "a": the last two bits of it are the end of its block, and are zeros. */
+	uint8_t a[] = {0x4b, 0x04, 0x00, 0, 0, 0, 0}, out[4];
 	(void)state;
+	assert_int_equal(inflate(a, 3, out, sizeof out), 1);
+	assert_int_equal(out[0], 'a');
+	assert_int_equal(inflate(a, 2, out, sizeof out), -1);
 	check(stored, sizeof stored);
 	check(fixed, sizeof fixed);
 	check(dynamic, sizeof dynamic);
