@@ -5,6 +5,7 @@
 # make coverage   branches that the host tests reach    make bench-iommu  cost of map and unmap, in instructions
 # make bench-insn instructions and MMIO accesses of each operation  make compare  Sluice and Debian's Linux in turn
 # make bench      one table: VFs, depth, kinds of isolation, PF against VF; build/bench/*.svg
+# make qat-model  build/qat-model.so, a QAT card for QEMU 10.0
 B    ?= build
 CC   := clang
 HOSTCC ?= gcc
@@ -27,9 +28,9 @@ HFLAGS := $(filter-out -Wno-unused-command-line-argument,$(WARN)) -Wno-unknown-p
           -fsanitize=address,undefined -fno-sanitize-recover=all -I. -MMD -MP -DSLUICE_HOST
 
 # What is built for what. *_hw.c touches hardware and is never built for the host; replay.c is only for the host.
-HOST_DIRS ?= boot kernel kernel/x86 pci iommu drivers drivers/nvme drivers/edu apps apps/shell
+HOST_DIRS ?= boot kernel kernel/x86 pci iommu drivers drivers/nvme drivers/edu drivers/crypto drivers/qat apps apps/shell
 HOST_ONLY := pci/replay.c
-KERNEL_DIRS ?= kernel kernel/x86 pci iommu drivers drivers/nvme drivers/edu apps apps/shell
+KERNEL_DIRS ?= kernel kernel/x86 pci iommu drivers drivers/nvme drivers/edu drivers/crypto drivers/qat apps apps/shell
 LOADER := $(wildcard boot/*.c) boot/jump.S kernel/acpi.c kernel/memmap.c kernel/err.c kernel/fmt.c kernel/str.c kernel/x86/pt.c $(wildcard iommu/dmar.c)
 KERNEL := $(filter-out $(HOST_ONLY) apps/%_host.c,$(foreach d,$(KERNEL_DIRS),$(wildcard $(d)/*.c $(d)/*.S)))
 HOST   := $(filter-out %_hw.c kernel/str.c,$(foreach d,$(HOST_DIRS),$(wildcard $(d)/*.c)))
@@ -43,7 +44,7 @@ HOBJ := $(HOST:%=$B/host/%.o) $(MODEL:%=$B/host/%.o)
 TBIN := $(UNIT:tests/unit/%.c=$B/host/%)
 
 all: $B/BOOTX64.EFI sizes
-.PHONY: compare bench coverage bench-iommu bench-insn all sizes image run test check boot-test fuzz lint clean setup
+.PHONY: qat-model compare bench coverage bench-iommu bench-insn all sizes image run test check boot-test fuzz lint clean setup
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -68,7 +69,7 @@ $B/kernel/pci/names.c.o: KFLAGS += -I$B
 $B/kernel/kernel/power_hw.c.o: KFLAGS += $(EFI_H) -DGNU_EFI_USE_MS_ABI
 
 # What runs once or answers a person is to be small; rings, tables and the loops that are timed are to be fast.
-FAST := drivers/nvme/% iommu/domain.c iommu/iova.c iommu/vtd_% apps/bench_run.c apps/bursts.c apps/insn.c apps/lanes.c \
+FAST := drivers/nvme/% drivers/qat/ring.c drivers/qat/vf.c drivers/qat/desc.c iommu/domain.c iommu/iova.c iommu/vtd_% apps/bench_run.c apps/bursts.c apps/insn.c apps/lanes.c \
         apps/mapcost.c apps/pattern.c apps/rings.c apps/timed.c kernel/str.c kernel/pmm.c drivers/crc16.c
 $(patsubst %,$B/kernel/%.o,$(filter-out $(FAST),$(filter %.c,$(KERNEL)))): KFLAGS += -Oz
 
@@ -178,6 +179,28 @@ bench-iommu: all
 $B/insncount.so: tools/insncount/insncount.c tools/insncount/qemu_api.h Makefile
 	$(call say,PLUGIN,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(WARN) -std=gnu11 -O2 -fPIC -shared -fvisibility=hidden -o $@ $<
+
+# A QAT card for stock QEMU 10.0: tools/qat-model/README.md. Apart from the kernel, under the GPL.
+QAT_H   := $B/qat-model/headers
+QAT_C   := $(wildcard tools/qat-model/*.c)
+QAT_INC := -isystem $(QAT_H)/gen -isystem $(QAT_H)/qemu/include -isystem $(QAT_H)/qemu/host/include/x86_64 \
+           -isystem $(QAT_H)/qemu/host/include/generic -isystem $(firstword $(wildcard /usr/include/glib-2.0) \
+           $(QAT_H)/glib/usr/include/glib-2.0) -isystem $(firstword $(wildcard /usr/lib/$(MULTIARCH)/glib-2.0/include) \
+           $(QAT_H)/glib/usr/lib/$(MULTIARCH)/glib-2.0/include)
+$(QAT_H)/ready: tools/qat-model/headers.sh
+	$(call say,HEADERS,QEMU 10.0)
+	$(Q)tools/qat-model/headers.sh $(QAT_H)
+
+$B/qat-model/%.o: tools/qat-model/%.c $(QAT_H)/ready Makefile
+	$(call say,PLUGIN,$<)
+	$(Q)$(HOSTCC) -std=gnu11 -Wall -Wextra -Werror -O2 -g -fPIC -fvisibility=hidden -fno-strict-aliasing -MMD -MP \
+		$(QAT_INC) -c -o $@ $<
+
+$B/qat-model.so: $(QAT_C:tools/qat-model/%.c=$B/qat-model/%.o)
+	$(call say,LD,$@)
+	$(Q)$(HOSTCC) -shared -o $@ $^ -lnettle -lgmp -lz
+
+qat-model: $B/qat-model.so
 
 bench-insn: all $B/insncount.so
 	$(Q)tools/bench-insn

@@ -30,7 +30,7 @@ say() { printf 'run.sh: %s\n' "$*"; }
 die() { printf 'run.sh: %s\n' "$*" >&2; exit "${status:-1}"; }
 
 # --- arguments
-vfs=4 seconds=5 usb= bare= shell= own_scratch=y own_end=y config=() extra=()
+vfs=4 seconds=5 device=nvme usb= bare= shell= own_scratch=y own_end=y config=() extra=()
 while (($# > 0)); do
 	case $1 in
 	--help | -h) usage; exit 0 ;;
@@ -39,6 +39,7 @@ while (($# > 0)); do
 	--bare) bare=y own_scratch= ;;
 	--) shift; extra=("$@"); break ;;
 	-*) status=2 die "unknown option $1: QEMU's own options go after --, see ./run.sh --help" ;;
+	device=qat | app=accel) device=qat own_scratch=; config+=("$1") ;;
 	vfs=*) vfs=${1#*=}; config+=("$1") ;;
 	seconds=*) seconds=${1#*=}; config+=("$1") ;;
 	scratch=*) own_scratch=; config+=("$1") ;;
@@ -56,6 +57,7 @@ vfs=$((10#$vfs)) seconds=$((10#$seconds))
 qemu=${QEMU:-qemu-system-x86_64}
 run=${RUN:-build/run}
 timeout=${TIMEOUT:-$((180 + seconds))}
+[[ $device != qat ]] || timeout=${TIMEOUT:-900}
 
 extra_has() { # extra_has -option prefix: is "-option prefix..." among the user's QEMU arguments?
 	local i
@@ -68,6 +70,7 @@ extra_has() { # extra_has -option prefix: is "-option prefix..." among the user'
 # --- what is needed, and the build
 tools/setup.sh run
 make -j"$(nproc)"
+[[ $device != qat || -n $bare ]] || make -j"$(nproc)" qat-model # a QAT card for QEMU 10.0
 command -v "$qemu" >/dev/null || die "no $qemu: install QEMU for x86_64, or name it: QEMU=/path/to/qemu-system-x86_64"
 
 # --- firmware: code and variables belong together
@@ -169,6 +172,11 @@ fi
 if [[ -z $bare ]]; then
 	extra_has device intel-iommu || line+=(-device intel-iommu,intremap=on)
 
+	if [[ $device == qat ]]; then
+		line+=(-plugin "$PWD/build/qat-model.so" -device pcie-root-port,id=rp2,chassis=3,slot=3 -device qat-c62x-pf,bus=rp2)
+	fi
+fi
+if [[ -z $bare && $device == nvme ]]; then
 	# One NVMe controller with SR-IOV: 3 queue pairs (1 admin) and 3 vectors for each VF, one private namespace each,
 	# and behind them one namespace that all share, formatted with protection information.
 	max=$((vfs > 8 ? vfs : 8))

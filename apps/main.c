@@ -1,5 +1,6 @@
 /* The boot as a table of contents. A stage that fails has said why and what to try; what the stages before it
  * set up is put back in reverse order, whatever happened. */
+#include "apps/accel.h"
 #include "apps/machine.h"
 #include "apps/report.h"
 #include "kernel/log.h"
@@ -8,8 +9,8 @@
 #include "kernel/str.h"
 
 /* app= */
-enum { DEMO = 1, ISOLATE = 2, MAPCOST = 4, BENCH = 8, BURSTS = 16, INSN = 32, SHELL = 64 };
-enum { VFS = DEMO | ISOLATE | BENCH | BURSTS | INSN, ALL = VFS | MAPCOST | SHELL };
+enum { DEMO = 1, ISOLATE = 2, MAPCOST = 4, BENCH = 8, BURSTS = 16, INSN = 32, SHELL = 64, ACCEL = 128 };
+enum { VFS = DEMO | ISOLATE | BENCH | BURSTS | INSN, ALL = VFS | MAPCOST | SHELL | ACCEL };
 
 static const struct stage {
 	const char *name;
@@ -26,9 +27,14 @@ static const struct stage {
 	{"faults", ALL, stage_faults, NULL},
 	{"pf", VFS, stage_pf, undo_pf},
 	{"bench-pf", BENCH, stage_bench_pf, NULL},
+	{"pf", ACCEL, stage_accel_pf, undo_accel_pf},
 	{"sriov", VFS, stage_sriov, undo_sriov},
-	{"groups", VFS, stage_groups, NULL}, /* again, with the VFs */
+	{"sriov", ACCEL, stage_accel_sriov, undo_sriov},
+	{"groups", VFS | ACCEL, stage_groups, NULL}, /* again, with the VFs */
 	{"domains", VFS, stage_domains, undo_domains},
+	{"domains", ACCEL, stage_accel_domains, undo_accel_domains},
+	{"accel", ACCEL, stage_accel, NULL},
+	{"refuse", ACCEL, stage_accel_refuse, NULL},
 	{"clocks", ALL, stage_clocks,
 	 NULL}, /* not before the first completion: it takes long in an emulator */
 	{"verify", DEMO, stage_verify, NULL},
@@ -46,14 +52,18 @@ static const struct stage {
 
 static struct machine machine;
 
-static unsigned app_named(const char *name)
+static unsigned app_of(const struct config *cfg)
 {
+	const char *name = cfg->app;
+	if (cfg->device == DEVICE_QAT)
+		return ACCEL; /* the only thing that QAT VFs are for, whatever it is called */
 	return strcmp(name, "isolate") == 0   ? ISOLATE
 	       : strcmp(name, "mapcost") == 0 ? MAPCOST
 	       : strcmp(name, "bench") == 0   ? BENCH
 	       : strcmp(name, "bursts") == 0  ? BURSTS
 	       : strcmp(name, "insn") == 0    ? INSN
 	       : strcmp(name, "shell") == 0   ? SHELL
+	       : strcmp(name, "accel") == 0   ? ACCEL
 					      : DEMO;
 }
 
@@ -64,7 +74,7 @@ void app_main(const struct boot_info *boot)
 	enum sl_err e = SL_OK;
 	size_t i = 0;
 	m->boot = boot;
-	unsigned app = app_named(boot->cfg.app);
+	unsigned app = app_of(&boot->cfg);
 	for (; i < ARRAY_LEN(stages); i++) {
 		e = stages[i].apps & app ? stages[i].run(m) : SL_OK;
 		if (app == SHELL && stages[i].run == stage_iommu)
@@ -75,7 +85,7 @@ void app_main(const struct boot_info *boot)
 	}
 	const char *failed = e ? stages[i].name : NULL;
 	for (size_t j = e ? i + 1 : i; j-- > 0;)
-		if (stages[j].undo)
+		if (stages[j].undo && stages[j].apps & app)
 			stages[j].undo(m);
 	enum sl_err refused = faults_verdict(m); /* what came while things were put back counts too */
 	if (refused && !e) {

@@ -110,10 +110,12 @@ static void block(struct config *cfg, const struct cursor *at, struct word v)
 
 static void option(struct config *cfg, const struct cursor *at, struct word k, struct word v)
 {
-	static const char *const apps[] = {"demo", "isolate", "mapcost", "bench", "bursts", "insn", "shell"};
+	static const char *const apps[] = {"demo",   "isolate", "mapcost", "bench",
+					   "bursts", "insn",    "shell",   "accel"};
 	static const char *const iommus[] = {"off", "on", "pt"};
 	static const char *const orders[] = {"random", "seq"};
 	static const char *const modes[] = {"poll", "irq", "adaptive"};
+	static const char *const devices[] = {"nvme", "qat"};
 	static const char *const ends[] = {"halt", "reboot", "shutdown", "qemu"};
 	static const char *const bauds[] = {"9600", "19200", "38400", "57600", "115200"};
 	static const uint32_t baud[] = {9600, 19200, 38400, 57600, 115200};
@@ -122,6 +124,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "app", v, apps, ARRAY_LEN(apps), &i);
 		if (i < ARRAY_LEN(apps))
 			fmt_print(cfg->app, sizeof cfg->app, "%s", apps[i]);
+	} else if (is(k, "device")) {
+		choice(cfg, at, "device", v, devices, ARRAY_LEN(devices), &cfg->device);
 	} else if (is(k, "vfs")) {
 		number(cfg, at, "vfs", v, 1, 64, &cfg->vfs);
 	} else if (is(k, "qd")) {
@@ -158,7 +162,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "end", v, ends, ARRAY_LEN(ends), &cfg->end);
 	} else {
 		fail(cfg, at, k.col,
-		     "%s is not a key (keys: app vfs qd seconds mode passes iommu json ms batch block writes "
+		     "%s is not a key (keys: app device vfs qd seconds mode passes iommu json ms batch block "
+		     "writes "
 		     "order seed "
 		     "scratch baud end)",
 		     show(k).s);

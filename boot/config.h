@@ -20,8 +20,11 @@ struct config_error {
 	char text[160];
 };
 
+enum config_device { DEVICE_NVME, DEVICE_QAT };
+
 struct config {
 	char app[12];
+	uint32_t device;  /* enum config_device: whose VFs; app=accel is for QAT alone */
 	uint32_t vfs;     /* VFs to bring up */
 	uint32_t qd;      /* requests in flight on each VF in the timed phase */
 	uint32_t seconds; /* length of the timed phase */

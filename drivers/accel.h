@@ -5,6 +5,7 @@
  * everything it points to; nothing in it is shared and nothing in submit/ring/poll allocates, locks or
  * formats. */
 #pragma once
+#include "drivers/crypto/sha.h"
 #include "kernel/addr.h"
 #include "kernel/err.h"
 
@@ -58,6 +59,44 @@ struct accel_store {
 	bool shared;        /* other VFs see it too */
 };
 
+/* What a device without a medium computes: sessions are made once, and jobs refer to them. */
+enum accel_service {
+	ACCEL_CIPHER,  /* AES in CBC or CTR mode */
+	ACCEL_HASH,    /* a digest of the data */
+	ACCEL_HMAC,    /* the same with a key */
+	ACCEL_CHAIN,   /* encrypt, then HMAC of what came out; or check the HMAC, then decrypt */
+	ACCEL_AEAD,    /* AES-GCM */
+	ACCEL_DEFLATE, /* RFC 1951, without a wrapper */
+	ACCEL_INFLATE,
+	ACCEL_SERVICES
+};
+
+enum accel_cipher { ACCEL_AES_CBC, ACCEL_AES_CTR };
+
+struct accel_session {
+	uint8_t service; /* enum accel_service */
+	uint8_t cipher;  /* enum accel_cipher: cipher, chain */
+	uint8_t hash;    /* enum sha: hash, HMAC, chain */
+	bool decrypt;    /* cipher, chain, AEAD */
+	bool check;   /* hash, HMAC: the device compares the digest. Chain, AEAD: it does when decrypting */
+	bool dynamic; /* deflate: Huffman tables of its own, else the fixed ones */
+	uint8_t key_len; /* 16, 24 or 32: cipher, chain, AEAD */
+	uint8_t aad_len; /* AEAD */
+	uint8_t mac_len; /* HMAC, chain: bytes of mac_key */
+	uint8_t key[32], mac_key[SHA_BLOCK_MAX];
+};
+
+struct accel_job {
+	uint32_t session; /* what session() gave */
+	uint32_t tag;     /* as in accel_req */
+	iova_t src, dst;  /* may be the same but for deflate and inflate; hash and HMAC have no dst */
+	uint32_t len;     /* bytes at src; CBC: a multiple of 16 */
+	uint32_t room;    /* deflate, inflate: bytes at dst */
+	iova_t digest;    /* hash, HMAC, chain, AEAD: where it goes, or what it is compared with */
+	iova_t aad;       /* AEAD: zero-padded to a multiple of 16 bytes */
+	uint64_t iv[2];   /* cipher, chain: 16 bytes as they are; AEAD: the first 12 of them */
+};
+
 struct accel_stats {
 	uint64_t ops, doorbells, polls, empty_polls;
 	uint64_t bad; /* completions that can not be: unknown or idle tag, head out of range */
@@ -90,6 +129,18 @@ struct accel_driver {
 	bool (*is_pi_error)(uint16_t status);
 	/* SL_OK while the device works; SL_DEVICE when it has stopped (fatal status, gone from the bus). */
 	enum sl_err (*health)(struct accel *a);
+
+	/* The following are NULL without services. */
+	/* Makes a session; *id is good until the device is closed. Not for the data path. SL_UNSUPPORTED when
+	 * the service is not in services, SL_BADVAL for lengths or algorithms that can not be, SL_NOSPACE. */
+	enum sl_err (*session)(struct accel *a, const struct accel_session *s, uint32_t *id);
+	/* As submit(). SL_BUSY the tag is in flight, SL_RANGE no such session or tag, SL_BADVAL len. */
+	unsigned (*submit_jobs)(struct accel *a, const struct accel_job *job, unsigned n);
+	/* Bytes that the last deflate or inflate with this tag wrote to dst, when it was done without an
+	 * error; never more than its room. */
+	uint32_t (*produced)(const struct accel *a, uint32_t tag);
+	/* True for the status that says that a digest is not the one it was compared with. */
+	bool (*is_mismatch)(uint16_t status);
 };
 
 struct accel {
@@ -100,4 +151,5 @@ struct accel {
 	struct accel_stats stats;
 	struct accel_store store[4];
 	unsigned stores;
+	uint32_t services; /* BIT(enum accel_service) */
 };

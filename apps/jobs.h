@@ -1,0 +1,56 @@
+/* Mixed jobs for an accelerator that computes (accel.h: services), each result checked against the CPU: what
+ * goes in, what has to come out. It knows the accelerator interface alone, no device. */
+#pragma once
+#include "drivers/accel.h"
+
+/* Memory of one job. */
+#define JOB_SRC    0x0000u
+#define JOB_DST    0x2000u
+#define JOB_AAD    0x5000u
+#define JOB_DIGEST 0x5100u
+#define JOB_BYTES  0x6000u
+#define JOB_MAX    4096u /* bytes of data */
+#define JOB_TAGS   32u   /* jobs in flight */
+#define JOB_KINDS  20u
+
+struct job_state {
+	uint8_t kind;
+	bool spoilt;     /* its digest was altered on purpose: a mismatch is the right answer */
+	uint32_t len;    /* of the data; of an inflate job: of what has to come out */
+	uint32_t stream; /* bytes that a deflate job left at JOB_DST, for inflate; 0: none */
+	uint64_t seed;
+};
+
+struct jobs {
+	struct accel *a;
+	uint8_t *va; /* JOB_TAGS * JOB_BYTES */
+	iova_t iova;
+	unsigned owner; /* whose: keys and data depend on it */
+	uint32_t session[JOB_KINDS];
+	bool has[JOB_KINDS];
+	struct accel_session spec[JOB_KINDS];
+	struct job_state state[JOB_TAGS];
+	uint64_t done[ACCEL_SERVICES]; /* checked and right */
+	uint64_t noticed;              /* digests spoilt on purpose that the device noticed, of those */
+	_Alignas(8) uint8_t want[JOB_MAX];
+	char why[96]; /* of the last check that failed */
+};
+
+/* Makes a session for every kind of job that the device offers; owner, a, va, iova are set by the caller, the
+ * rest is zero. Errors of session(). */
+enum sl_err jobs_open(struct jobs *j) MUST_CHECK;
+
+/* Prepares the job of a tag in a round, and what lies in its memory. Rounds count up from 0. */
+void jobs_prepare(struct jobs *j, uint32_t round, uint32_t tag, struct accel_job *out);
+
+/* Looks at what came of it: SL_VERIFY, and why, when that is not what the CPU computes. */
+enum sl_err jobs_check(struct jobs *j, uint32_t tag, uint16_t status) MUST_CHECK;
+
+/* The fewest that were done of any service that the device has. */
+uint64_t jobs_least(const struct jobs *j);
+
+/* The known answers of kat.h one after another, forth and, where there is a way, back. run() carries out one
+ * job with tag 0 and gives its status. n counts them. */
+enum sl_err jobs_known(struct jobs *j,
+		       enum sl_err (*run)(void *ctx, const struct accel_job *job, uint16_t *status),
+		       void *ctx, unsigned *n) MUST_CHECK;

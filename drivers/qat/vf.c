@@ -1,0 +1,264 @@
+#include "drivers/qat/vf.h"
+#include "kernel/fmt.h"
+#include "kernel/str.h"
+
+static struct qat_vf *of(struct accel *a)
+{
+	return (struct qat_vf *)a;
+}
+
+static enum sl_err vf_session(struct accel *a, const struct accel_session *s, uint32_t *id)
+{
+	struct qat_vf *vf = of(a);
+	if (vf->sessions == QAT_SESSIONS)
+		return SL_NOSPACE;
+	if (s->service >= ACCEL_SERVICES)
+		return SL_BADVAL;
+	if (!(a->services & BIT(s->service)))
+		return SL_UNSUPPORTED;
+	uint32_t off = QAT_MEM_CD + vf->sessions * QAT_CD_BYTES;
+	enum sl_err e = qat_session_make(vf->gen, s, (uint8_t *)vf->mem.va + off, IOVA(vf->mem.iova.v + off),
+					 &vf->session[vf->sessions]);
+	if (!e)
+		*id = vf->sessions++;
+	return e;
+}
+
+/* A request as the session has it, with what is the job's own. */
+FAST_INLINE void fill(uint64_t *m, const struct qat_session *s, const struct accel_job *j)
+{
+	uint64_t len = (uint64_t)j->len << 32;
+	const uint64_t *t = s->request;
+	m[0] = t[0];
+	m[1] = t[1];
+	m[2] = t[2];
+	m[4] = j->src.v;
+	m[5] = s->in_place ? j->src.v : j->dst.v;
+	if (s->ring == QAT_SYM) {
+		m[6] = len | j->len;
+		m[7] = len & s->cipher_len;
+		m[8] = j->iv[0];
+		m[9] = j->iv[1];
+		m[10] = t[10] | (len & s->auth_len);
+		m[11] = j->aad.v;
+		m[12] = j->digest.v;
+	} else {
+		m[6] = m[7] = (uint64_t)j->room << 32 | j->len;
+		for (unsigned i = 8; i < 13; i++)
+			m[i] = t[i];
+	}
+	m[13] = t[13];
+	m[14] = t[14];
+	m[15] = t[15];
+}
+
+FAST_INLINE enum sl_err put(struct qat_vf *vf, const struct accel_job *j)
+{
+	if (UNLIKELY(j->session >= vf->sessions || j->tag >= vf->accel.depth))
+		return SL_RANGE;
+	if (UNLIKELY(vf->flight[j->tag]))
+		return SL_BUSY;
+	const struct qat_session *s = &vf->session[j->session];
+	if (UNLIKELY(!j->len || j->len & s->odd))
+		return SL_BADVAL;
+	struct qat_ring *r = &vf->ring[s->ring];
+	fill(qat_ring_slot(r), s, j);
+	vf->room[j->tag] = j->room;
+	qat_ring_push(r, j->tag);
+	return SL_OK;
+}
+
+static unsigned vf_submit_jobs(struct accel *a, const struct accel_job *job, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		enum sl_err e = put(of(a), &job[i]);
+		if (UNLIKELY(e)) {
+			a->refused = e;
+			return i;
+		}
+	}
+	return n;
+}
+
+/* There is no medium. */
+static unsigned vf_submit(struct accel *a, const struct accel_req *req, unsigned n)
+{
+	(void)req;
+	(void)n;
+	a->refused = SL_UNSUPPORTED;
+	return 0;
+}
+
+static void vf_ring(struct accel *a)
+{
+	struct qat_vf *vf = of(a);
+	qat_ring_ring(&vf->ring[QAT_SYM]);
+	qat_ring_ring(&vf->ring[QAT_DC]);
+	a->stats.doorbells = vf->ring[QAT_SYM].doorbells + vf->ring[QAT_DC].doorbells;
+}
+
+static uint16_t status_of(uint64_t word)
+{
+	uint64_t bits = FGET(word, RSP_STATUS) & QAT_STATUS_BITS;
+	if (LIKELY(!bits))
+		return 0;
+	uint64_t code = bits & STATUS_COMP   ? FGET(word, RSP_COMP_ERROR)
+			: bits & STATUS_XLAT ? FGET(word, RSP_XLAT_ERROR)
+					     : 0;
+	return (uint16_t)(bits | FPUT(QAT_STATUS_CODE, code));
+}
+
+static __attribute__((noinline)) unsigned take_some(struct qat_vf *vf, unsigned service,
+						    struct accel_done *done, unsigned max)
+{
+	struct qat_ring *r = &vf->ring[service];
+	uint64_t answer[4];
+	unsigned n = 0;
+	/* Dropped responses count against max too, so that a device can not hold us here. */
+	for (unsigned seen = 0; seen < max; seen++) {
+		enum qat_took took = qat_ring_take(r, &done[n].tag, answer);
+		if (took == QAT_NONE)
+			break;
+		if (UNLIKELY(took == QAT_BAD))
+			continue;
+		uint32_t tag = done[n].tag;
+		uint16_t status = status_of(answer[0]);
+		if (service == QAT_DC) {
+			vf->made[tag] = status ? 0 : (uint32_t)FGET(answer[2], RSP_PRODUCED);
+			if (vf->made[tag] > vf->room[tag]) {
+				vf->made[tag] = 0;
+				status = QAT_STATUS_LENGTH;
+			}
+		}
+		done[n++].status = status;
+	}
+	qat_ring_release(r);
+	return n;
+}
+
+static unsigned vf_poll(struct accel *a, struct accel_done *done, unsigned max)
+{
+	struct qat_vf *vf = of(a);
+	struct qat_ring *sym = &vf->ring[QAT_SYM], *dc = &vf->ring[QAT_DC];
+	unsigned n = 0;
+	a->stats.polls++;
+	if (sym->bank && qat_ring_ready(sym))
+		n = take_some(vf, QAT_SYM, done, max);
+	if (dc->bank && n < max && qat_ring_ready(dc))
+		n += take_some(vf, QAT_DC, done + n, max - n);
+	a->stats.empty_polls += !n;
+	a->stats.ops += n;
+	a->stats.bad = sym->bad + dc->bad;
+	a->stats.doorbells = sym->doorbells + dc->doorbells;
+	return n;
+}
+
+static uint32_t vf_produced(const struct accel *a, uint32_t tag)
+{
+	const struct qat_vf *vf = (const struct qat_vf *)a;
+	return tag < a->depth ? vf->made[tag] : 0;
+}
+
+static const char *status_text(uint16_t status, char *buf, size_t n)
+{
+	const char *what = status & STATUS_CRYPTO       ? "crypto error, or a digest that differs"
+			   : status & STATUS_COMP       ? "compression error"
+			   : status & STATUS_XLAT       ? "translation error"
+			   : status & STATUS_PKE        ? "public key error"
+			   : status & QAT_STATUS_LENGTH ? "device claims more bytes than there is room for"
+							: "success";
+	fmt_print(buf, n, "%s (status %02x, code %d)", what, (unsigned)(status & 0xff),
+		  (int)(int8_t)FGET(status, QAT_STATUS_CODE));
+	return buf;
+}
+
+/* The device has one bit for all that goes wrong in crypto. */
+static bool is_mismatch(uint16_t status)
+{
+	return (status & QAT_STATUS_BITS) == STATUS_CRYPTO;
+}
+
+static bool never(uint16_t status)
+{
+	(void)status;
+	return false;
+}
+
+/* A function that is gone from the bus reads all ones. */
+static enum sl_err vf_health(struct accel *a)
+{
+	const struct qat_vf *vf = of(a);
+	for (unsigned i = 0; i < QAT_SERVICES; i++)
+		if (vf->ring[i].bank && !qat_ring_is_open(&vf->ring[i]))
+			return SL_DEVICE;
+	return SL_OK;
+}
+
+static const struct accel_driver driver = {
+	.name = "qat",
+	.submit = vf_submit,
+	.ring = vf_ring,
+	.poll = vf_poll,
+	.status_text = status_text,
+	.is_miscompare = never,
+	.is_pi_error = never,
+	.health = vf_health,
+	.session = vf_session,
+	.submit_jobs = vf_submit_jobs,
+	.produced = vf_produced,
+	.is_mismatch = is_mismatch,
+};
+
+static enum sl_err open_pair(struct qat_vf *vf, const struct qat_vf_cfg *cfg, unsigned service,
+			     struct qat_pair pair)
+{
+	uint64_t tx = QAT_MEM_TX + service * QAT_TX_BYTES, rx = QAT_MEM_RX + service * QAT_RX_BYTES;
+	uint8_t *va = cfg->mem.va;
+	enum sl_err e = qat_ring_open(&vf->ring[service],
+				      &(struct qat_ring_cfg){.gen = cfg->gen,
+							     .pair = pair,
+							     .number = (uint8_t)service,
+							     .regs = cfg->regs,
+							     .tx = va + tx,
+							     .rx = va + rx,
+							     .tx_iova = IOVA(cfg->mem.iova.v + tx),
+							     .rx_iova = IOVA(cfg->mem.iova.v + rx),
+							     .depth = cfg->depth,
+							     .flight = vf->flight});
+	if (e)
+		return e;
+	vf->accel.services |= qat_services((enum qat_service)service);
+	return qat_ring_is_open(&vf->ring[service]) ? SL_OK : SL_DEVICE;
+}
+
+enum sl_err qat_vf_open(struct qat_vf *vf, const struct qat_vf_cfg *cfg)
+{
+	const struct qat_gen *g = cfg->gen;
+	const struct qat_pair *pair = g->pair_is_fixed ? g->pair : cfg->pair;
+	enum sl_err e = SL_OK;
+	memset(vf, 0, sizeof *vf);
+	if (!pair)
+		return SL_NOTFOUND;
+	if (cfg->mem.len < QAT_MEM_SIZE || cfg->regs_len < (uint64_t)g->banks * g->stride)
+		return SL_NOSPACE;
+	vf->accel.drv = &driver;
+	vf->accel.depth = cfg->depth;
+	vf->gen = g;
+	vf->mem = cfg->mem;
+	for (unsigned i = 0; i < QAT_SERVICES && !e; i++)
+		if (pair[i].there)
+			e = open_pair(vf, cfg, i, pair[i]);
+	if (!e && !vf->accel.services)
+		e = SL_NOTFOUND;
+	if (e)
+		qat_vf_close(vf);
+	return e;
+}
+
+void qat_vf_close(struct qat_vf *vf)
+{
+	for (unsigned i = 0; i < QAT_SERVICES; i++)
+		qat_ring_close(&vf->ring[i]);
+	vf->accel.services = 0;
+	vf->sessions = 0;
+}

@@ -1,0 +1,341 @@
+"""The model of a QAT card (tools/qat-model) against known-good libraries, without a guest."""
+import hashlib
+import hmac
+import struct
+import subprocess
+import time
+import zlib
+
+import pytest
+import sluice
+from qat_card import ASYM_RING, COMP, COMP_RING, LA, SYM_RING, Card, pke, request
+
+cryptography = pytest.importorskip("cryptography", reason="no python3-cryptography")
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: E402
+
+KEY = bytes(range(32))
+IV = bytes(range(100, 116))
+DATA = bytes(i * 7 & 255 for i in range(1024))
+CBC, CTR, XTS = 1, 2, 6
+IV_INLINE, RETURN, COMPARE, GCM, IN_BUFFER, IV_12 = 1 << 2, 1 << 5, 1 << 6, 2 << 7, 1 << 10, 1 << 11
+DECRYPT = 3 << 8
+CRYPTO_ERROR, COMP_ERROR = 0x80, 0x20
+
+
+@pytest.fixture(scope="module", autouse=True)
+def built():
+    version = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True).stdout
+    if "version 10.0" not in version:
+        pytest.skip("the model is for QEMU 10.0")
+    subprocess.run(["make", "-s", "qat-model"], cwd=sluice.ROOT, check=True)
+
+
+@pytest.fixture
+def card(folder):
+    made = []
+
+    def card(properties="", **more):
+        made.append(Card(folder, properties, **more))
+        return made[-1]
+
+    yield card
+    for one in made:
+        one.close()
+
+
+def aes(mode, key_len=16, decrypt=False):
+    return 3 + (key_len - 16) // 8 | mode << 4 | (DECRYPT if decrypt else 0)
+
+
+def cipher_cd(card, config, key):
+    block = struct.pack("<II", config, 0) + key
+    return card.place(block), len(block)
+
+
+def cipher(card, config, key, data, iv=IV, flags=0, command=0, opaque=1, place=True):
+    cd, size = cipher_cd(card, config, key)
+    src = card.place(data)
+    return src, request(LA, command, IV_INLINE | flags, cd, size, opaque, src, src, len(data), len(data),
+                        parameters=struct.pack("<II16s", 0, len(data), iv), control=bytes([2, len(key) // 8, 0, 1]))
+
+
+def status(response):
+    return response[6]
+
+
+def by_library(mode, key, data, decrypt=False):
+    run = Cipher(algorithms.AES(key), mode)
+    run = run.decryptor() if decrypt else run.encryptor()
+    return run.update(data) + run.finalize()
+
+
+@pytest.mark.parametrize("decrypt", [False, True])
+@pytest.mark.parametrize("mode, key_len", [(m, k) for m in (CBC, CTR, XTS) for k in (16, 24, 32) if (m, k) != (XTS, 24)])
+def test_ciphers(card, mode, key_len, decrypt):
+    ring = (c := card()).vfs[3].ring(SYM_RING)
+    key = (KEY + KEY[::-1])[: key_len * (2 if mode == XTS else 1)]
+    src, req = cipher(c, aes(mode, key_len, decrypt and mode != CTR), key, DATA, opaque=0x1122334455667788)
+    response = ring.call(req)
+    assert status(response) == 0 and response[8:16] == (0x1122334455667788).to_bytes(8, "little")
+    library = {CBC: modes.CBC, CTR: modes.CTR, XTS: modes.XTS}[mode](IV)
+    assert c.read(src, len(DATA)) == by_library(library, key, DATA, decrypt)
+
+
+def rol(x, n, bits=32):
+    return (x << n | x >> bits - n) & (1 << bits) - 1
+
+
+def sha1_block(block):
+    """The state after one block: the libraries do not give theirs away."""
+    h = [0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476, 0xC3D2E1F0]
+    w = list(struct.unpack(">16I", block))
+    for i in range(16, 80):
+        w.append(rol(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1))
+    a, b, c, d, e = h
+    for i in range(80):
+        f, k = [((b & c) | (~b & d), 0x5A827999), (b ^ c ^ d, 0x6ED9EBA1), ((b & c) | (b & d) | (c & d), 0x8F1BBCDC),
+                (b ^ c ^ d, 0xCA62C1D6)][i // 20]
+        a, b, c, d, e = (rol(a, 5) + (f & 0xFFFFFFFF) + e + k + w[i]) & 0xFFFFFFFF, a, rol(b, 30), c, d
+    return struct.pack(">5I", *((x + y) & 0xFFFFFFFF for x, y in zip(h, (a, b, c, d, e))))
+
+
+def sha1_cd(key):
+    inner, outer = (sha1_block(bytes(k ^ pad for k in key.ljust(64, b"\0"))) for pad in (0x36, 0x5C))
+    return (struct.pack("<II", 1 | 1 << 4, 0) + struct.pack(">II", 64, 0) + inner.ljust(24, b"\0") +
+            outer.ljust(24, b"\0"))
+
+
+def hash_control(cfg, state1, state2_at, final, cipher_at=0, cipher_next=0):
+    return bytes([2, 2, cipher_at // 8, cipher_next, 0, 1, cfg // 8, 0, 0, 0, final, final, 0, state1, state2_at // 8, state1])
+
+
+def test_hmac_sha1(card):
+    ring = (c := card()).vfs[0].ring(SYM_RING)
+    cd = sha1_cd(b"key")
+    src, digest = c.place(DATA), c.place(bytes(20))
+    assert status(ring.call(request(LA, 1, RETURN, c.place(cd), len(cd), 5, src, src, len(DATA), len(DATA),
+                  parameters=bytes(24) + struct.pack("<IIQQ", 0, len(DATA), 0, digest),
+                  control=hash_control(0, 20, 40, 20)))) == 0
+    assert c.read(digest, 20) == hmac.digest(b"key", DATA, "sha1")
+
+
+@pytest.mark.parametrize("alg, name", [(1, "sha1"), (4, "sha256"), (6, "sha512")])
+def test_plain_hash(card, alg, name):
+    start = {"sha1": "67452301efcdab8998badcfe10325476c3d2e1f0",
+             "sha256": "6a09e667bb67ae853c6ef372a54ff53a510e527f9b05688c1f83d9ab5be0cd19",
+             "sha512": "6a09e667f3bcc908bb67ae8584caa73b3c6ef372fe94f82ba54ff53a5f1d36f1"
+                       "510e527fade682d19b05688c2b3e6c1f1f83d9abfb41bd6b5be0cd19137e2179"}[name]
+    ring = (c := card()).vfs[0].ring(SYM_RING)
+    n = len(bytes.fromhex(start))
+    cd = struct.pack("<II", alg, 0) + bytes(8) + bytes.fromhex(start).ljust(64, b"\0")
+    src, digest = c.place(DATA), c.place(bytes(n))
+    assert status(ring.call(request(LA, 1, RETURN, c.place(cd), len(cd), 5, src, src, len(DATA), len(DATA),
+                  parameters=bytes(24) + struct.pack("<IIQQ", 0, len(DATA), 0, digest),
+                  control=hash_control(0, n, 0, n)))) == 0
+    assert c.read(digest, n) == hashlib.new(name, DATA).digest()
+
+
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_chain_both_ways(card, wrong):
+    """CBC then HMAC with the digest behind the data; then the way back, which must notice one wrong bit."""
+    ring = (c := card()).vfs[15].ring(SYM_RING)
+    block = struct.pack("<II", aes(CBC), 0) + KEY[:16]
+    cd = block + sha1_cd(b"key")
+    src = c.place(DATA + bytes(20))
+    size = len(DATA) + 20
+
+    def chain(command, flags, cd, digest_len):
+        return status(ring.call(request(
+            LA, command, IV_INLINE | IN_BUFFER | flags, c.place(cd), len(cd), 5, src, src, size, size,
+            parameters=struct.pack("<II16s", 16, len(DATA) - 16, IV) + struct.pack("<IIQQBBBB", 0, len(DATA), 0, 0, 0, 0, 0,
+                                                                               digest_len),
+            control=hash_control(24, 20, 64, 20))))
+
+    assert chain(2, RETURN, cd, 0) == 0
+    crypted = DATA[:16] + by_library(modes.CBC(IV), KEY[:16], DATA[16:])
+    assert c.read(src, size) == crypted + hmac.digest(b"key", crypted, "sha1")
+    c.write(src + size - 1, bytes([c.read(src + size - 1, 1)[0] ^ wrong]))
+    back = struct.pack("<II", aes(CBC, decrypt=True), 0) + cd[8:]
+    assert chain(3, COMPARE, back, 20) == (CRYPTO_ERROR if wrong else 0)
+    assert c.read(src, len(DATA)) == DATA
+
+
+@pytest.mark.parametrize("aad", [b"", b"associated", bytes(33)])
+def test_gcm(card, aad):
+    ring = (c := card()).vfs[1].ring(SYM_RING)
+    hash_key = by_library(modes.ECB(), KEY[:16], bytes(16))
+    cd = (struct.pack("<II", aes(CTR), 0) + KEY[:16] + struct.pack("<II", 10, 0) + bytes(8) + bytes(16) + hash_key +
+          struct.pack(">I", len(aad)) + bytes(4 + 16))
+    src, digest = c.place(DATA), c.place(bytes(16))
+
+    def run(command, flags):
+        return status(ring.call(request(
+            LA, command, IV_INLINE | GCM | IV_12 | flags, c.place(cd), len(cd), 5, src, src, len(DATA), len(DATA),
+            parameters=struct.pack("<II16s", 0, len(DATA), IV[:12]) +
+            struct.pack("<IIQQBBBB", 0, len(DATA), c.place(aad.ljust(48, b"\0")), digest, 0, 0, 0, 16),
+            control=hash_control(24, 16, 56, 16))))
+
+    assert run(2, RETURN) == 0
+    library = Cipher(algorithms.AES(KEY[:16]), modes.GCM(IV[:12])).encryptor()
+    library.authenticate_additional_data(aad)
+    assert c.read(src, len(DATA)) == library.update(DATA) + library.finalize()
+    assert c.read(digest, 16) == library.tag
+    assert run(3, COMPARE) == 0
+    assert c.read(src, len(DATA)) == DATA
+
+
+def deflate(card, command, data, room, flags=0x43):
+    src, dst = card.place(data), card.place(bytes(room + 16))
+    return dst, request(COMP, command, 0, common=2, opaque=9, src=src, dst=dst, src_len=len(data), dst_len=room, cd=(
+        1 << 4 if command == 2 else 0), parameters=struct.pack("<IIIII", len(data), room, 0, 1, flags))
+
+
+@pytest.mark.parametrize("command", [0, 1])
+def test_deflate(card, command):
+    ring = (c := card()).vfs[2].ring(COMP_RING)
+    text = DATA * 20
+    dst, req = deflate(c, command, text, 40000)
+    response = ring.call(req)
+    consumed, produced, crc, adler = struct.unpack("<4I", response[16:])
+    assert (status(response), consumed, crc, adler) == (0, len(text), zlib.crc32(text), zlib.adler32(text))
+    packed = c.read(dst, produced)
+    assert zlib.decompress(packed, -15) == text
+    assert packed[0] >> 1 & 3 == command + 1, "the type of the first block"
+    dst, req = deflate(c, 2, packed, len(text))
+    response = ring.call(req)
+    assert struct.unpack("<4I", response[16:]) == (produced, len(text), crc, adler)
+    assert c.read(dst, len(text)) == text
+    dst, req = deflate(c, 2, packed, len(text) - 1)
+    response = ring.call(req)
+    assert (status(response), response[5]) == (COMP_ERROR, 256 - 11), "one byte of room too few"
+    assert status(ring.call(deflate(c, 2, b"\xff" * 64, 4096)[1])) == COMP_ERROR
+    assert status(ring.call(deflate(c, 0, text, 40000, flags=0x41)[1])) == COMP_ERROR, "stateful"
+
+
+def test_rsa_and_dh(card):
+    ring = (c := card()).vfs[4].ring(ASYM_RING, 64)
+
+    def run(function, width, *numbers):
+        inputs = [c.place(n.to_bytes(w, "big")) for n, w in numbers]
+        out = c.place(bytes(width))
+        response = ring.call(pke(function, c.place(struct.pack(f"<{len(inputs)}Q", *inputs)), c.place(struct.pack("<Q", out)),
+                                 len(inputs), opaque=3))
+        assert response[8] == 3
+        return response[5], int.from_bytes(c.read(out, width), "big")
+
+    p, q = 2**521 - 1, 2**607 - 1  # primes, below 1024 bits each
+    n, e = p * q, 65537
+    d = pow(e, -1, (p - 1) * (q - 1))
+    message, whole, half = 0x1234567890 ** 20, 256, 128
+    crypted = pow(message, e, n)
+    assert run(0x6E111DBA, whole, (message, whole), (e, whole), (n, whole)) == (0, crypted)
+    assert run(0x6E111DDA, whole, (crypted, whole), (d, whole), (n, whole)) == (0, message)
+    assert run(0x59121DFA, whole, (crypted, whole), (p, half), (q, half), (d % (p - 1), half), (d % (q - 1), half),
+               (pow(q, -1, p), half)) == (0, message)
+    assert run(0x4D0C1A60, whole, (5, whole), (d, whole), (n, whole)) == (0, pow(5, d, n))
+    assert run(0x3E0B1A55, whole, (d, whole), (n, whole)) == (0, pow(2, d, n))
+    assert run(0x12345678, whole, (d, whole), (n, whole)) == (0x40, 0), "a function that is not there"
+    assert run(0x6E111DBA, whole, (d, whole), (n, whole)) == (0x40, 0), "an input too few"
+    assert run(0x6E111DBA, whole, (5, whole), (d, whole), (0, whole)) == (0x40, 0)
+
+
+def test_unknown_is_refused(card):
+    """Whatever is not in the model is answered with an error status, and the data is left as it was."""
+    ring = (c := card()).vfs[0].ring(SYM_RING)
+    good = aes(CBC)
+    odd = [dict(config=good & ~15 | alg) for alg in (0, 1, 2, 6, 7, 8, 15)]
+    odd += [dict(config=good & ~0xF0 | mode << 4) for mode in (0, 3, 4, 5, 7, 15)]
+    odd += [dict(config=good | 1 << 8), dict(config=good | 1 << 20)]
+    odd += [dict(flags=proto << 7) for proto in (1, 2, 3, 4, 5, 6, 7)]
+    odd += [dict(flags=f) for f in (1, 2, 3, 1 << 4, 1 << 13, 2 << 14, 3 << 14)]
+    odd += [dict(command=n) for n in (4, 5, 6, 19, 255)]
+    odd += [dict(data=DATA[:-1])]
+    for case in odd:
+        words = dict(config=good, key=KEY[:16], data=DATA) | case
+        src, req = cipher(c, words["config"], words["key"], words["data"], flags=words.get("flags", 0),
+                          command=words.get("command", 0))
+        assert status(ring.call(req)) == CRYPTO_ERROR, case
+        assert c.read(src, len(words["data"])) == words["data"], case
+    for service in (1, 3, 5, 9, 12):
+        src, req = cipher(c, good, KEY[:16], DATA)
+        assert status(ring.call(req[:2] + bytes([service]) + req[3:])) == CRYPTO_ERROR
+    src, req = cipher(c, good, KEY[:16], DATA)
+    assert status(ring.call(req)) == 0
+
+
+def test_mailbox(card):
+    """As a VF's driver does it: version, then capabilities byte by byte with their CRC."""
+    vf = (c := card()).vfs[7]
+
+    def ask(kind, data):
+        c.write32(vf.pmisc + 0x200, (data << 6 | kind << 2 | 3) << 16 | 0x6AC2)
+        assert not c.read32(vf.pmisc + 0x200) >> 16 & 1, "taken"
+        end = time.monotonic() + 5
+        while not c.read32(vf.pmisc + 0x204) & 2:
+            assert time.monotonic() < end, "no answer"
+        reply = c.read32(vf.pmisc + 0x200)
+        c.write32(vf.pmisc + 0x200, reply & 0xFFFE)
+        return reply >> 2 & 15, reply >> 6 & 1023
+
+    assert ask(6, 5) == (2, 5 | 1 << 8)
+    payload = bytes(ask(9, 2 | n << 4)[1] >> 2 for n in range(14))
+    assert payload[:2] == b"\x03\x0c" and struct.unpack_from("<I", payload, 6)[0] & 0x2B == 0x2B
+    crc = 0xFF
+    for byte in payload:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc << 1 ^ (0x97 if crc & 0x80 else 0)) & 255
+    assert ask(9, 2 | 13 << 4 | 1 << 9) == (3, crc << 2 | 1)
+    assert ask(9, 9)[1] & 3 == 2, "a block that is not there"
+
+
+@pytest.mark.parametrize("fault", ["dma", "status", "stuck", "late", "extra", "opaque", "pointer"])
+def test_faults(card, fault):
+    """The fault hits the VF that was named, once; the others work on; an FLR brings the VF back."""
+    c = card(f",fault={fault},fault-vf=2,fault-after=1,fault-ms=2000")
+    other, ring = c.vfs[1].ring(SYM_RING), c.vfs[2].ring(SYM_RING)
+    if fault != "late":
+        assert status(ring.call(cipher(c, aes(CBC), KEY[:16], DATA)[1])) == 0
+    src, req = cipher(c, aes(CBC), KEY[:16], DATA, opaque=77)
+    ring.send(req)
+    if fault in ("dma", "stuck", "late"):
+        assert ring.poll(0.3) is None
+    if fault in ("late", "extra", "status", "opaque", "pointer"):
+        first = ring.poll()
+        assert status(first) == (CRYPTO_ERROR if fault == "status" else 0)
+        assert (first[8] == 77) == (fault != "opaque")
+    if fault == "extra":
+        assert ring.poll() == first
+    if fault == "status":
+        assert c.read(src, len(DATA)) == DATA
+    if fault == "pointer":
+        assert c.read32(c.vfs[2].etr + 0x100 + 4 * 10) > 4096
+    assert status(other.call(cipher(c, aes(CBC), KEY[:16], DATA)[1])) == 0
+    if fault != "late":
+        c.vfs[2].flr()
+        assert c.read32(c.vfs[2].etr + 0x19C) == 0
+        assert status(c.vfs[2].ring(SYM_RING).call(cipher(c, aes(CBC), KEY[:16], DATA)[1])) == 0
+
+
+def test_a_full_response_ring_is_never_overrun(card):
+    ring = (c := card()).vfs[0].ring(SYM_RING)
+    rx = ring.vf.etr + 0x100 + 4 * 10
+    _, req = cipher(c, aes(CBC), KEY[:16], DATA)
+    for _ in range(10):
+        ring.send(*[req] * 15)
+        while c.read32(ring.vf.etr + 0xC0 + 4 * ring.tx) != ring.sent % 4096 and c.read32(rx) != 127 * 32:
+            pass
+    assert c.read32(rx) == 127 * 32, "127 of 128 places"
+    for _ in range(150):
+        assert status(ring.poll()) == 0
+
+
+def test_a_refused_access_stops_the_ring_without_a_response(card):
+    ring = (c := card()).vfs[0].ring(SYM_RING)
+    src, req = cipher(c, aes(CBC), KEY[:16], DATA)
+    beyond = (1 << 40).to_bytes(8, "little")
+    ring.send(req[:0x20] + beyond * 2 + req[0x30:])
+    assert ring.poll(0.3) is None
+    assert status(c.vfs[1].ring(SYM_RING).call(req)) == 0
+    c.vfs[0].flr()
+    assert status(c.vfs[0].ring(SYM_RING).call(req)) == 0

@@ -1,0 +1,508 @@
+/* The QAT VF driver against a model of its rings: every service on both generations, around the rings many
+ * times, and a device that lies. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <string.h>
+#include <cmocka.h>
+#include "apps/jobs.h"
+#include "apps/kat.h"
+#include "drivers/crypto/aes.h"
+#include "drivers/qat/vf.h"
+#include "tests/model/qat_model.h"
+
+#define BASE  0x2000000000ull
+#define DEPTH 32u
+#define DATA  0x80000u /* behind the driver's memory */
+#define SIZE  0x100000u
+
+static _Alignas(0x10000) uint8_t memory[SIZE];
+static struct qat_model model;
+static struct qat_vf vf;
+static struct accel *const a = &vf.accel;
+
+static void *reach(void *ctx, uint64_t iova, uint64_t len, bool write)
+{
+	(void)ctx;
+	(void)write;
+	return iova >= BASE && len <= SIZE && iova - BASE <= SIZE - len ? memory + (iova - BASE) : NULL;
+}
+
+static struct qat_vf_cfg config(unsigned gen)
+{
+	static const struct qat_pair gen4[QAT_SERVICES] = {
+		[QAT_SYM] = {true, 1, 0, 1}, [QAT_DC] = {true, 3, 0, 1}};
+	return (struct qat_vf_cfg){.gen = qat_gen_of_vf(gen == 2 ? 0x37c9 : 0x4941),
+				   .regs = model.bar,
+				   .regs_len = sizeof model.bar,
+				   .pair = gen4,
+				   .mem = {.va = memory, .iova = IOVA(BASE), .len = DATA},
+				   .depth = DEPTH};
+}
+
+static void start(unsigned gen)
+{
+	qat_model_init(&model, gen, reach, NULL);
+	memset(memory, 0xee, sizeof memory);
+	struct qat_vf_cfg cfg = config(gen);
+	assert_int_equal(qat_vf_open(&vf, &cfg), SL_OK);
+	assert_int_equal(a->services, BIT(ACCEL_SERVICES) - 1);
+	assert_int_equal(a->drv->health(a), SL_OK);
+}
+
+static void finish(void)
+{
+	assert_int_equal(model.errors, 0);
+	assert_int_equal(a->stats.bad, 0);
+	qat_vf_close(&vf);
+	for (unsigned i = 0; i < sizeof model.bar; i += 4) {
+		uint32_t v;
+		memcpy(&v, model.bar + i, 4);
+		if (i % 0x1000 < 0xc0 || i % 0x1000 == 0x19c)
+			assert_int_equal(v, 0); /* no base, nothing served */
+	}
+}
+
+static uint8_t *place(unsigned off)
+{
+	return memory + DATA + off;
+}
+
+static iova_t addr(unsigned off)
+{
+	return IOVA(BASE + DATA + off);
+}
+
+enum { SRC = 0, DST = 0x10000, DIGEST = 0x20000, AAD = 0x21000 };
+
+static uint32_t session(struct accel_session s)
+{
+	uint32_t id;
+	assert_int_equal(a->drv->session(a, &s, &id), SL_OK);
+	return id;
+}
+
+static struct accel_job job(uint32_t id, uint32_t tag, uint32_t len)
+{
+	return (struct accel_job){.session = id,
+				  .tag = tag,
+				  .src = addr(SRC),
+				  .dst = addr(DST),
+				  .len = len,
+				  .room = 0x10000,
+				  .digest = addr(DIGEST),
+				  .aad = addr(AAD)};
+}
+
+static uint16_t run(const struct accel_job *j)
+{
+	struct accel_done done = {.tag = 99};
+	assert_int_equal(a->drv->submit_jobs(a, j, 1), 1);
+	assert_int_equal(a->drv->poll(a, &done, 1), 0);
+	a->drv->ring(a);
+	qat_model_step(&model);
+	assert_int_equal(a->drv->poll(a, &done, 1), 1);
+	assert_int_equal(done.tag, j->tag);
+	return done.status;
+}
+
+static struct accel_session session_of(const struct kat *k)
+{
+	struct accel_session s = {.service = k->service, .cipher = k->cipher, .hash = k->hash};
+	uint8_t key[KAT_MAX], aad[KAT_MAX];
+	unsigned n = kat_bytes(k->key, key);
+	if (k->service == ACCEL_HMAC) {
+		memcpy(s.mac_key, key, n);
+		s.mac_len = (uint8_t)n;
+	} else {
+		memcpy(s.key, key, n);
+		s.key_len = (uint8_t)n;
+	}
+	s.aad_len = (uint8_t)kat_bytes(k->aad, aad);
+	return s;
+}
+
+/* Forth and back; then with a wrong digest. */
+static void run_kat(const struct kat *k)
+{
+	uint8_t in[KAT_MAX], out[KAT_MAX], digest[KAT_MAX], iv[KAT_MAX] = {0};
+	unsigned len = kat_bytes(k->in, in), digest_len = kat_bytes(k->digest, digest);
+	unsigned out_len = kat_bytes(k->out, out);
+	struct accel_session s = session_of(k);
+	struct accel_job j = job(session(s), 7, len);
+	kat_bytes(k->iv, iv);
+	memcpy(j.iv, iv, sizeof j.iv);
+	memset(place(AAD), 0, 256);
+	kat_bytes(k->aad, place(AAD));
+	memcpy(place(SRC), in, len);
+	assert_int_equal(run(&j), 0);
+	assert_memory_equal(place(DST), out, out_len);
+	assert_memory_equal(place(DIGEST), digest, digest_len);
+	s.decrypt = s.check = true;
+	j.session = session(s);
+	memcpy(place(SRC), out_len ? out : in, len);
+	assert_int_equal(run(&j), 0);
+	if (out_len)
+		assert_memory_equal(place(DST), in, len);
+	if (!digest_len)
+		return;
+	place(DIGEST)[digest_len - 1] ^= 1;
+	uint16_t status = run(&j);
+	assert_int_not_equal(status, 0);
+	assert_true(a->drv->is_mismatch(status));
+}
+
+static void known_answers(unsigned gen)
+{
+	start(gen);
+	for (unsigned i = 0; i < kat_count; i++)
+		run_kat(&kats[i]);
+	finish();
+}
+
+static void test_known_answers(void **state)
+{
+	(void)state;
+	known_answers(2);
+	known_answers(4);
+}
+
+static void chain(unsigned gen, enum sha kind)
+{
+	uint8_t want[4096], mac[64];
+	struct accel_session s = {
+		.service = ACCEL_CHAIN, .hash = (uint8_t)kind, .key_len = 32, .mac_len = 20};
+	struct aes aes;
+	struct sha_state inner, outer;
+	start(gen);
+	for (unsigned i = 0; i < 32; i++)
+		s.key[i] = s.mac_key[i] = (uint8_t)(i * 7);
+	uint32_t enc = session(s);
+	s.decrypt = true;
+	uint32_t dec = session(s);
+	for (unsigned i = 0; i < sizeof want; i++)
+		place(SRC)[i] = (uint8_t)(i * i >> 3);
+	struct accel_job j = job(enc, 3, sizeof want);
+	j.iv[0] = 0x0123456789abcdef;
+	assert_int_equal(aes_init(&aes, s.key, 32), SL_OK);
+	aes_cbc(&aes, (const uint8_t *)j.iv, place(SRC), sizeof want, want);
+	hmac_begin(kind, s.mac_key, s.mac_len, &inner, &outer);
+	hmac(&inner, &outer, want, sizeof want, mac);
+	assert_int_equal(run(&j), 0);
+	assert_memory_equal(place(DST), want, sizeof want);
+	assert_memory_equal(place(DIGEST), mac, sha_size(kind));
+	j.session = dec;
+	j.src = addr(DST);
+	assert_int_equal(run(&j), 0);
+	assert_memory_equal(place(DST), place(SRC), sizeof want);
+	memcpy(place(DST), want, sizeof want);
+	place(DST)[1000] ^= 4;
+	assert_true(a->drv->is_mismatch(run(&j)));
+	finish();
+}
+
+static void test_chain(void **state)
+{
+	(void)state;
+	for (unsigned kind = 0; kind < SHA_KINDS; kind++) {
+		chain(2, (enum sha)kind);
+		chain(4, (enum sha)kind);
+	}
+}
+
+static void deflate(unsigned gen)
+{
+	char text[96];
+	start(gen);
+	uint32_t pack = session((struct accel_session){.service = ACCEL_DEFLATE});
+	uint32_t unpack = session((struct accel_session){.service = ACCEL_INFLATE});
+	memset(place(SRC), 0x42, 1000);
+	struct accel_job j = job(pack, 1, 1000);
+	assert_int_equal(run(&j), 0);
+	assert_int_equal(a->drv->produced(a, 1), 1005);
+	j.session = unpack;
+	j.len = 1005;
+	j.src = addr(DST);
+	j.dst = addr(SRC + 0x4000);
+	assert_int_equal(run(&j), 0);
+	assert_int_equal(a->drv->produced(a, 1), 1000);
+	assert_memory_equal(place(SRC), place(SRC + 0x4000), 1000);
+	j.room = 999;
+	uint16_t status = run(&j);
+	assert_int_equal(a->drv->produced(a, 1), 0);
+	assert_string_equal(a->drv->status_text(status, text, sizeof text),
+			    "compression error (status 20, code -11)");
+	assert_false(a->drv->is_mismatch(status));
+	uint32_t id;
+	struct accel_session dynamic = {.service = ACCEL_DEFLATE, .dynamic = true};
+	assert_int_equal(a->drv->session(a, &dynamic, &id), gen == 2 ? SL_UNSUPPORTED : SL_OK);
+	finish();
+}
+
+static void test_deflate(void **state)
+{
+	(void)state;
+	deflate(2);
+	deflate(4);
+}
+
+/* Around both rings several times, in batches, on both services: one doorbell for each ring and batch. */
+static void wrap(unsigned gen, uint32_t batch)
+{
+	struct accel_done done[DEPTH];
+	struct accel_job jobs[DEPTH];
+	uint64_t answered = 0, tells = 0;
+	start(gen);
+	uint32_t hash = session((struct accel_session){.service = ACCEL_HASH, .hash = SHA_1});
+	uint32_t pack = session((struct accel_session){.service = ACCEL_DEFLATE});
+	unsigned rounds = 5000 / batch + 10;
+	for (unsigned round = 0; round < rounds; round++) {
+		for (uint32_t i = 0; i < batch; i++)
+			jobs[i] = job(i % 2 ? pack : hash, i, 16);
+		assert_int_equal(a->drv->submit_jobs(a, jobs, batch), batch);
+		if (batch == DEPTH)
+			assert_int_equal(a->drv->submit_jobs(a, jobs, 1), 0);
+		a->drv->ring(a);
+		a->drv->ring(a);
+		qat_model_step(&model);
+		unsigned n = a->drv->poll(a, done, DEPTH), seen = 0;
+		assert_int_equal(n, batch);
+		for (unsigned i = 0; i < n; i++) {
+			assert_int_equal(done[i].status, 0);
+			seen += done[i].tag;
+		}
+		assert_int_equal(seen, batch * (batch - 1) / 2);
+		answered += batch;
+	}
+	tells = a->stats.doorbells - rounds * (batch > 1 ? 2u : 1u);
+	assert_true(tells <= answered / (QAT_RX_BYTES / QAT_RESPONSE - DEPTH) + 1);
+	assert_int_equal(model.answered, answered);
+	assert_int_equal(a->stats.ops, answered);
+	finish();
+}
+
+static void test_wrap(void **state)
+{
+	(void)state;
+	wrap(2, 1);
+	wrap(2, 8);
+	wrap(2, DEPTH);
+	wrap(4, 8);
+}
+
+static void test_refused(void **state)
+{
+	(void)state;
+	start(2);
+	uint32_t id = session((struct accel_session){.service = ACCEL_CIPHER, .key_len = 16});
+	struct accel_job j = job(id, 0, 16);
+#define REFUSED(field, value, err)                                                                           \
+	do {                                                                                                 \
+		struct accel_job bad = j;                                                                    \
+		bad.field = value;                                                                           \
+		assert_int_equal(a->drv->submit_jobs(a, &bad, 1), 0);                                        \
+		assert_int_equal(a->refused, err);                                                           \
+	} while (0)
+	REFUSED(session, id + 1, SL_RANGE);
+	REFUSED(tag, DEPTH, SL_RANGE);
+	REFUSED(len, 0, SL_BADVAL);
+	REFUSED(len, 17, SL_BADVAL);
+	assert_int_equal(a->drv->submit_jobs(a, &j, 1), 1);
+	REFUSED(len, 16, SL_BUSY);
+	static const struct accel_session bad[] = {
+		{.service = ACCEL_SERVICES},
+		{.service = ACCEL_CIPHER, .key_len = 15},
+		{.service = ACCEL_CIPHER, .key_len = 16, .cipher = ACCEL_AES_CTR + 1},
+		{.service = ACCEL_HASH, .hash = SHA_KINDS},
+		{.service = ACCEL_HMAC, .mac_len = SHA_BLOCK_MAX + 1},
+		{.service = ACCEL_AEAD, .key_len = 33},
+		{.service = ACCEL_AEAD, .key_len = 32, .aad_len = 241},
+	};
+	for (unsigned i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(a->drv->session(a, &bad[i], &id), SL_BADVAL);
+	for (unsigned i = vf.sessions; i < QAT_SESSIONS; i++)
+		session((struct accel_session){.service = ACCEL_INFLATE});
+	struct accel_session one = {.service = ACCEL_INFLATE};
+	assert_int_equal(a->drv->session(a, &one, &id), SL_NOSPACE);
+	struct accel_req req = {.op = ACCEL_READ};
+	assert_int_equal(a->drv->submit(a, &req, 1), 0);
+	assert_int_equal(a->refused, SL_UNSUPPORTED);
+}
+
+/* A device that lies. */
+static uint64_t wrong;
+static bool opaque(struct qat_model *m, uint8_t answer[32])
+{
+	(void)m;
+	for (unsigned i = 0; i < 8; i++)
+		answer[8 + i] ^= (uint8_t)(wrong >> 8 * i);
+	return true;
+}
+
+static bool too_much(struct qat_model *m, uint8_t answer[32])
+{
+	(void)m;
+	memset(answer + 20, 0xff, 4);
+	return true;
+}
+
+static void test_lies(void **state)
+{
+	struct accel_done done[4];
+	uint8_t twice[32] = {1};
+	(void)state;
+	for (unsigned bit = 0; bit < 64; bit++) { /* any bit of the opaque value */
+		start(2);
+		uint32_t id = session((struct accel_session){.service = ACCEL_HASH});
+		struct accel_job j[2] = {job(id, 4, 8), job(id, 5, 8)};
+		wrong = BIT(bit);
+		model.tamper = opaque;
+		assert_int_equal(a->drv->submit_jobs(a, j, 2), 2);
+		a->drv->ring(a);
+		qat_model_step(&model);
+		assert_int_equal(a->drv->poll(a, done, 4), 0);
+		assert_int_equal(a->stats.bad, 2);
+		assert_int_equal(a->drv->submit_jobs(a, j, 1), 0); /* still in flight */
+	}
+	/* The right answer once is right, a second time it is not; nor is one to a later request. */
+	start(2);
+	uint32_t id = session((struct accel_session){.service = ACCEL_HASH});
+	struct accel_job j = job(id, 4, 8);
+	assert_int_equal(run(&j), 0);
+	memcpy(twice, memory + QAT_MEM_RX, 32);
+	twice[0] = 0;
+	twice[1] = 1;
+	twice[2] = twice[3] = 0;
+	qat_model_post(&model, 0, 10, twice);
+	assert_int_equal(a->drv->poll(a, done, 4), 0);
+	assert_int_equal(a->drv->submit_jobs(a, &j, 1), 1);
+	qat_model_post(&model, 0, 10, twice);
+	assert_int_equal(a->drv->poll(a, done, 4), 0);
+	assert_int_equal(a->stats.bad, 2);
+	/* An answer on the wrong ring. */
+	uint64_t flight = vf.flight[4];
+	memcpy(twice + 8, &flight, 8);
+	qat_model_post(&model, 0, 14, twice);
+	assert_int_equal(a->drv->poll(a, done, 4), 0);
+	assert_int_equal(a->stats.bad, 3);
+	/* A ring full of nonsense does not hold us longer than asked for. */
+	for (unsigned i = 0; i < 100; i++)
+		qat_model_post(&model, 0, 10, twice);
+	assert_int_equal(a->drv->poll(a, done, 4), 1); /* the one in flight */
+	assert_int_equal(a->stats.bad, 6);
+}
+
+static void test_too_much(void **state)
+{
+	(void)state;
+	start(4);
+	model.tamper = too_much;
+	struct accel_job j = job(session((struct accel_session){.service = ACCEL_DEFLATE}), 0, 64);
+	assert_int_equal(run(&j), QAT_STATUS_LENGTH);
+	assert_int_equal(a->drv->produced(a, 0), 0);
+}
+
+static void test_open(void **state)
+{
+	(void)state;
+	struct qat_vf_cfg cfg;
+	qat_model_init(&model, 2, reach, NULL);
+#define OPEN(gen, field, value, err)                                                                         \
+	do {                                                                                                 \
+		cfg = config(gen);                                                                           \
+		cfg.field = value;                                                                           \
+		assert_int_equal(qat_vf_open(&vf, &cfg), err);                                               \
+	} while (0)
+	static const struct qat_pair none[QAT_SERVICES], far[QAT_SERVICES] = {{true, 4, 0, 1}};
+	OPEN(2, depth, 0, SL_RANGE);
+	OPEN(2, depth, QAT_DEPTH_MAX + 1, SL_RANGE);
+	OPEN(2, regs_len, 0xfff, SL_NOSPACE);
+	OPEN(4, regs_len, 0x7fff, SL_NOSPACE);
+	OPEN(2, mem.len, QAT_MEM_SIZE - 1, SL_NOSPACE);
+	OPEN(2, mem.iova, IOVA(BASE + 0x1000), SL_BADVAL);
+	OPEN(4, pair, NULL, SL_NOTFOUND);
+	OPEN(4, pair, none, SL_NOTFOUND);
+	OPEN(4, pair, far, SL_RANGE);
+	OPEN(2, depth, QAT_DEPTH_MAX, SL_OK);
+	memset(model.bar, 0xff, sizeof model.bar); /* gone from the bus */
+	assert_int_equal(a->drv->health(a), SL_DEVICE);
+	assert_null(qat_gen_of_vf(0x37c8));
+	assert_ptr_equal(qat_gen_of_pf(0x37c8), qat_gen_of_vf(0x37c9));
+}
+
+static struct jobs jobs;
+
+static enum sl_err run_known(void *ctx, const struct accel_job *j, uint16_t *status)
+{
+	(void)ctx;
+	*status = run(j);
+	return SL_OK;
+}
+
+/* Rounds of mixed jobs until one is not right. */
+static unsigned mixed(unsigned rounds)
+{
+	struct accel_done done[JOB_TAGS];
+	for (unsigned round = 0; round < rounds; round++) {
+		for (uint32_t tag = 0; tag < JOB_TAGS; tag++) {
+			struct accel_job j;
+			jobs_prepare(&jobs, round, tag, &j);
+			assert_int_equal(a->drv->submit_jobs(a, &j, 1), 1);
+		}
+		a->drv->ring(a);
+		qat_model_step(&model);
+		assert_int_equal(a->drv->poll(a, done, JOB_TAGS), JOB_TAGS);
+		for (unsigned i = 0; i < JOB_TAGS; i++)
+			if (jobs_check(&jobs, done[i].tag, done[i].status))
+				return round;
+	}
+	return rounds;
+}
+
+static void open_jobs(unsigned gen)
+{
+	start(gen);
+	memset(&jobs, 0, sizeof jobs);
+	jobs.a = a;
+	jobs.va = memory + 0x40000; /* behind QAT_MEM_SIZE */
+	jobs.iova = IOVA(BASE + 0x40000);
+	jobs.owner = gen;
+	assert_int_equal(jobs_open(&jobs), SL_OK);
+}
+
+static void run_jobs(unsigned gen)
+{
+	unsigned n;
+	open_jobs(gen);
+	assert_int_equal(jobs_known(&jobs, run_known, NULL, &n), SL_OK);
+	assert_int_equal(n, kat_count + 9); /* those that go both ways */
+	assert_int_equal(mixed(100), 100);
+	assert_true(jobs_least(&jobs) > 200);
+	assert_true(jobs.noticed > 20);
+	model.flip = true;
+	assert_int_equal(mixed(10), 0);
+	assert_int_equal(jobs_known(&jobs, run_known, NULL, &n), SL_VERIFY);
+	model.flip = false;
+	finish();
+}
+
+static void test_jobs(void **state)
+{
+	(void)state;
+	_Static_assert(QAT_MEM_SIZE <= 0x40000 && 0x40000 + JOB_TAGS * JOB_BYTES <= SIZE, "room");
+	run_jobs(2);
+	run_jobs(4);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_known_answers), cmocka_unit_test(test_chain),
+		cmocka_unit_test(test_deflate),       cmocka_unit_test(test_wrap),
+		cmocka_unit_test(test_refused),       cmocka_unit_test(test_lies),
+		cmocka_unit_test(test_jobs),          cmocka_unit_test(test_too_much),
+		cmocka_unit_test(test_open),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

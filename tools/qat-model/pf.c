@@ -1,0 +1,145 @@
+// The physical function: SR-IOV, the PF's view of the banks and of the mailboxes.
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "qat.h"
+
+enum { SRAM_BYTES = 0x80000, PMISC_BYTES = 0x40000, ETR_BYTES = 0x40000, BANK_BYTES = 0x1000 };
+enum { ERRMSK3 = 0x3a01c, MAILBOXES = 0x3a280, ERRMSK3_RESET = ~0 };
+
+static struct qat_vf *vf(struct qat_pf *pf, uint64_t n)
+{
+	return n < QAT_VFS ? vf_of(pcie_sriov_get_vf_at_index(&pf->dev, (int)n)) : NULL;
+}
+
+static uint64_t etr_read(void *opaque, hwaddr off, unsigned size)
+{
+	struct qat_vf *v = vf(opaque, off / BANK_BYTES);
+	(void)size;
+	return v ? bank_read(&v->bank, off % BANK_BYTES) : 0;
+}
+
+static void etr_write(void *opaque, hwaddr off, uint64_t value, unsigned size)
+{
+	struct qat_vf *v = vf(opaque, off / BANK_BYTES);
+	(void)size;
+	if (v)
+		bank_write(&v->bank, off % BANK_BYTES, (uint32_t)value);
+}
+
+static uint64_t pmisc_read(void *opaque, hwaddr off, unsigned size)
+{
+	struct qat_pf *pf = opaque;
+	(void)size;
+	if (off == ERRMSK3)
+		return pf->vf_mask;
+	struct qat_vf *v = off >= MAILBOXES ? vf(pf, (off - MAILBOXES) / 4) : NULL;
+	return v ? v->mailbox.reg : 0;
+}
+
+static void pmisc_write(void *opaque, hwaddr off, uint64_t value, unsigned size)
+{
+	struct qat_pf *pf = opaque;
+	(void)size;
+	if (off == ERRMSK3)
+		pf->vf_mask = (uint32_t)value;
+	struct qat_vf *v = off >= MAILBOXES ? vf(pf, (off - MAILBOXES) / 4) : NULL;
+	if (v)
+		mailbox_write(v, (uint32_t)value, false);
+}
+
+static uint64_t sram_read(void *opaque, hwaddr off, unsigned size)
+{
+	(void)opaque, (void)off, (void)size;
+	return 0;
+}
+
+static void sram_write(void *opaque, hwaddr off, uint64_t value, unsigned size)
+{
+	(void)opaque, (void)off, (void)value, (void)size;
+}
+
+static const MemoryRegionOps sram_ops = { .read = sram_read, .write = sram_write, .endianness = DEVICE_LITTLE_ENDIAN,
+	                                  .impl = { 4, 4, false } };
+static const MemoryRegionOps pmisc_ops = { .read = pmisc_read, .write = pmisc_write, .endianness = DEVICE_LITTLE_ENDIAN,
+	                                   .impl = { 4, 4, false } };
+static const MemoryRegionOps etr_ops = { .read = etr_read, .write = etr_write, .endianness = DEVICE_LITTLE_ENDIAN,
+	                                 .impl = { 4, 4, false } };
+
+static void reset(DeviceState *d)
+{
+	((struct qat_pf *)d)->vf_mask = (uint32_t)ERRMSK3_RESET;
+}
+
+static void realize(PCIDevice *dev, Error **errp)
+{
+	struct qat_pf *pf = (struct qat_pf *)dev;
+	uint8_t type = PCI_BASE_ADDRESS_SPACE_MEMORY | PCI_BASE_ADDRESS_MEM_TYPE_64;
+	if (!fault_parse(&pf->fault)) {
+		error_setg(errp, "fault=%s: known are none, dma, status, stuck, late, extra, opaque, pointer", pf->fault.name);
+		return;
+	}
+	memory_region_init_io(&pf->sram, OBJECT(pf), &sram_ops, pf, "qat-sram", SRAM_BYTES);
+	memory_region_init_io(&pf->pmisc, OBJECT(pf), &pmisc_ops, pf, "qat-pmisc", PMISC_BYTES);
+	memory_region_init_io(&pf->etr, OBJECT(pf), &etr_ops, pf, "qat-etr", ETR_BYTES);
+	pci_register_bar(dev, 0, type | PCI_BASE_ADDRESS_MEM_PREFETCH, &pf->sram);
+	pci_register_bar(dev, 2, type, &pf->pmisc);
+	pci_register_bar(dev, 4, type, &pf->etr);
+	if (pcie_endpoint_cap_init(dev, CAP_EXPRESS) < 0) {
+		error_setg(errp, TYPE_PF " wants a PCI Express port: bus=<a pcie-root-port>");
+		return;
+	}
+	pcie_cap_flr_init(dev);
+	pcie_ari_init(dev, CAP_ARI);
+	if (!pcie_sriov_pf_init(dev, CAP_SRIOV, TYPE_VF, 0x37c9, QAT_VFS, QAT_VFS, 8, 1, errp))
+		return;
+	pcie_sriov_pf_init_vf_bar(dev, 0, type, BANK_BYTES);
+	pcie_sriov_pf_init_vf_bar(dev, 2, type, BANK_BYTES);
+}
+
+static void leave(PCIDevice *dev)
+{
+	pcie_sriov_pf_exit(dev);
+	pcie_cap_exit(dev);
+}
+
+// A VF that is not there has no state: its reset comes with the change of NumVFs or of VF Enable.
+static void config_write(PCIDevice *dev, uint32_t addr, uint32_t value, int len)
+{
+	unsigned before = pcie_sriov_num_vfs(dev);
+	pci_default_write_config(dev, addr, value, len);
+	pcie_cap_flr_write_config(dev, addr, value, len);
+	unsigned after = pcie_sriov_num_vfs(dev);
+	for (unsigned i = 0; before != after && i < QAT_VFS; i++)
+		device_cold_reset(DEVICE(pcie_sriov_get_vf_at_index(dev, (int)i)));
+}
+
+static const Property properties[] = {
+	DEFINE_PROP_STRING("fault", struct qat_pf, fault.name),
+	DEFINE_PROP_UINT32("fault-vf", struct qat_pf, fault.vf, FAULT_ALL_VFS),
+	DEFINE_PROP_UINT32("fault-after", struct qat_pf, fault.after, 0),
+	DEFINE_PROP_UINT32("fault-count", struct qat_pf, fault.count, 1),
+	DEFINE_PROP_UINT32("fault-ms", struct qat_pf, fault.ms, 100),
+};
+
+static void class_init(ObjectClass *klass, void *data)
+{
+	DeviceClass *dc = (DeviceClass *)klass;
+	PCIDeviceClass *pc = (PCIDeviceClass *)klass;
+	(void)data;
+	pc->realize = realize;
+	pc->exit = leave;
+	pc->config_write = config_write;
+	pc->vendor_id = 0x8086;
+	pc->device_id = 0x37c8;
+	pc->class_id = 0x0b40;
+	dc->desc = "Intel QuickAssist C62x (model)";
+	device_class_set_legacy_reset(dc, reset);
+	device_class_set_props(dc, properties);
+}
+
+void pf_register(void)
+{
+	static const InterfaceInfo interfaces[] = { { INTERFACE_PCIE_DEVICE }, { 0 } };
+	static const TypeInfo info = { .name = TYPE_PF, .parent = TYPE_PCI_DEVICE, .instance_size = sizeof(struct qat_pf),
+		                       .class_init = class_init, .interfaces = (InterfaceInfo *)interfaces };
+	type_register_static(&info);
+}

@@ -1,0 +1,21 @@
+/* What the engines do with one request. Knows nothing of rings or of QEMU.
+ * SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+#include "mem.h"
+
+/* The service of a ring pair, as in the ring map. */
+enum ring_service { RING_UNUSED = 0, RING_COMP = 2, RING_SYM = 3, RING_ASYM = 4 };
+
+unsigned service_req_bytes(enum ring_service s);
+
+/* Answers req with resp (RESP_BYTES). True: resp is to be written, with an error status for what was refused.
+ * False: a memory access was refused; there is no response. */
+bool service_answer(enum ring_service s, const struct mem *m, const uint8_t *req, uint8_t *resp);
+
+/* A response to req with the given error status and nothing done. */
+void service_fail(enum ring_service s, const uint8_t *req, uint8_t *resp);
+
+/* The services themselves. REFUSED becomes an error status. */
+enum verdict sym_run(const struct mem *m, const uint8_t *req, bool *digest_differs);
+enum verdict comp_run(const struct mem *m, const uint8_t *req, uint8_t *resp);
+enum verdict pke_run(const struct mem *m, const uint8_t *req);
