@@ -43,7 +43,7 @@ HOBJ := $(HOST:%=$B/host/%.o) $(MODEL:%=$B/host/%.o)
 TBIN := $(UNIT:tests/unit/%.c=$B/host/%)
 
 all: $B/BOOTX64.EFI sizes
-.PHONY: qat-model coverage bench-iommu bench-insn all sizes image run test check boot-test fuzz lint clean setup
+.PHONY: qat-model model-test coverage bench-iommu bench-insn all sizes image run test check boot-test fuzz lint clean setup
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -192,6 +192,9 @@ $B/qat-model.so: $(QAT_C:tools/qat-model/%.c=$B/qat-model/%.o)
 	$(Q)$(HOSTCC) -shared -o $@ $^ -lnettle -lgmp -lz
 
 qat-model: $B/qat-model.so
+
+model-test: qat-model
+	$(Q)tools/qat-model/linux-test
 
 bench-insn: all $B/insncount.so
 	$(Q)tools/bench-insn

@@ -56,8 +56,14 @@ void mailbox_write(struct qat_vf *v, uint32_t value, bool by_vf)
 	unsigned n = v->bank.vf;
 	v->mailbox.reg = value;
 	vf_irq(v);
-	if (!by_vf || !(value >> 16 & INT) || !(pf->vf_mask >> (9 + n) & 1))
+	if (!by_vf || !(pf->vf_mask >> (9 + n) & 1))
 		return;
+	if (!(value >> 16 & INT)) {
+		/* An acknowledgement. A VF that does not know our version yet leaves our pattern; the sender gives it up then. */
+		if (!(value & INT) && (value >> 16 & IN_USE_MASK) == IN_USE)
+			v->mailbox.reg &= 0xffffu;
+		return;
+	}
 	/* Taken: INT goes, and the pattern too unless the message is a notification. */
 	v->mailbox.message = value >> 16;
 	unsigned type = v->mailbox.message >> 2 & 15;

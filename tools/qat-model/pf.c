@@ -101,15 +101,22 @@ static void leave(PCIDevice *dev)
 	pcie_cap_exit(dev);
 }
 
-// A VF that is not there has no state: its reset comes with the change of NumVFs or of VF Enable.
+// The VFs that come or go start anew. QEMU gives away only those that are there, so: before and after.
 static void config_write(PCIDevice *dev, uint32_t addr, uint32_t value, int len)
 {
+	PCIDevice *vfs[QAT_VFS];
 	unsigned before = pcie_sriov_num_vfs(dev);
+	for (unsigned i = 0; i < QAT_VFS; i++)
+		vfs[i] = pcie_sriov_get_vf_at_index(dev, (int)i);
 	pci_default_write_config(dev, addr, value, len);
 	pcie_cap_flr_write_config(dev, addr, value, len);
-	unsigned after = pcie_sriov_num_vfs(dev);
-	for (unsigned i = 0; before != after && i < QAT_VFS; i++)
-		device_cold_reset(DEVICE(pcie_sriov_get_vf_at_index(dev, (int)i)));
+	if (pcie_sriov_num_vfs(dev) == before)
+		return;
+	for (unsigned i = 0; i < QAT_VFS; i++) {
+		PCIDevice *vf = vfs[i] ? vfs[i] : pcie_sriov_get_vf_at_index(dev, (int)i);
+		if (vf)
+			device_cold_reset(DEVICE(vf));
+	}
 }
 
 static const Property properties[] = {
