@@ -44,7 +44,7 @@ HOBJ := $(HOST:%=$B/host/%.o) $(MODEL:%=$B/host/%.o)
 TBIN := $(UNIT:tests/unit/%.c=$B/host/%)
 
 all: $B/BOOTX64.EFI sizes
-.PHONY: qat-model compare bench coverage bench-iommu bench-insn all sizes image run test check boot-test fuzz lint clean setup
+.PHONY: qat-model model-test compare bench coverage bench-iommu bench-insn all sizes image run test check boot-test fuzz lint clean setup
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -202,6 +202,9 @@ $B/qat-model.so: $(QAT_C:tools/qat-model/%.c=$B/qat-model/%.o)
 
 qat-model: $B/qat-model.so
 
+model-test: qat-model
+	$(Q)tools/qat-model/linux-test
+
 bench-insn: all $B/insncount.so
 	$(Q)tools/bench-insn
 
@@ -236,4 +239,4 @@ lint: $B/pci.ids.txt
 clean:
 	$(Q)rm -rf $B
 
--include $(shell find $B -name '*.d' 2>/dev/null)
+-include $(shell find $B -type f -name '*.d' 2>/dev/null)

@@ -27,7 +27,9 @@ def built():
     version = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True).stdout
     if "version 10.0" not in version:
         pytest.skip("the model is for QEMU 10.0")
-    subprocess.run(["make", "-s", "qat-model"], cwd=sluice.ROOT, check=True)
+    built = subprocess.run(["make", "-s", "qat-model"], cwd=sluice.ROOT, capture_output=True, text=True)
+    if built.returncode:
+        pytest.skip(f"the QAT model can not be built here: {built.stderr[-200:]}")
 
 
 @pytest.fixture
@@ -274,7 +276,8 @@ def test_mailbox(card):
         while not c.read32(vf.pmisc + 0x204) & 2:
             assert time.monotonic() < end, "no answer"
         reply = c.read32(vf.pmisc + 0x200)
-        c.write32(vf.pmisc + 0x200, reply & 0xFFFE)
+        c.write32(vf.pmisc + 0x200, reply & ~1)  # the pattern stays, as from a driver that knows no version yet
+        assert c.read32(vf.pmisc + 0x200) >> 16 == 0, "the sender has given up its pattern"
         return reply >> 2 & 15, reply >> 6 & 1023
 
     assert ask(6, 5) == (2, 5 | 1 << 8)
@@ -339,3 +342,15 @@ def test_a_refused_access_stops_the_ring_without_a_response(card):
     assert status(c.vfs[1].ring(SYM_RING).call(req)) == 0
     c.vfs[0].flr()
     assert status(c.vfs[0].ring(SYM_RING).call(req)) == 0
+
+
+def test_vfs_come_and_go(card):
+    """Fewer VFs than there could be; a VF that went and came back has lost its rings."""
+    c = card(vfs=4)
+    _, req = cipher(c, aes(CBC), KEY[:16], DATA)
+    assert status(c.vfs[3].ring(SYM_RING).call(req)) == 0
+    for control in (0, 9):
+        c.config(0, 0x148, control, size=2)
+    c.vfs[3].enable()
+    assert c.read32(c.vfs[3].etr + 0x19C) == 0
+    assert status(c.vfs[3].ring(SYM_RING).call(req)) == 0

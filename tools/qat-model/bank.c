@@ -3,12 +3,21 @@
 #include "bank.h"
 #include "fw.h"
 
-enum { HEAD = 0x0c0, TAIL = 0x100, E_STAT = 0x14c, INT_SRCSEL = 0x174, INT_SRCSEL_2 = 0x178, INT_COL_EN = 0x17c,
-       INT_COL_CTL = 0x180, INT_FLAG_AND_COL = 0x184, ARBITER = 0x19c };
+enum {
+	HEAD = 0x0c0,
+	TAIL = 0x100,
+	E_STAT = 0x14c,
+	INT_SRCSEL = 0x174,
+	INT_SRCSEL_2 = 0x178,
+	INT_COL_EN = 0x17c,
+	INT_COL_CTL = 0x180,
+	INT_FLAG_AND_COL = 0x184,
+	ARBITER = 0x19c
+};
 enum { SIZE_CODE_MAX = 0x10, ROUNDS = 32 };
 
-const struct bank_kind bank_gen2 = { .rings = 16, .rx_gap = 8, .config = 0x000, .lbase = 0x040, .ubase = 0x080,
-	                             .base_shift = 6 };
+const struct bank_kind bank_gen2 = {
+	.rings = 16, .rx_gap = 8, .config = 0x000, .lbase = 0x040, .ubase = 0x080, .base_shift = 6};
 
 static uint32_t ring_bytes(const struct ring *r)
 {
@@ -78,7 +87,7 @@ static bool ready(const struct bank *b, unsigned n)
 static void take(struct bank *b, unsigned n)
 {
 	struct ring *tx = &b->ring[n];
-	uint8_t req[REQ_BYTES] = { 0 }, resp[RESP_BYTES];
+	uint8_t req[REQ_BYTES] = {0}, resp[RESP_BYTES];
 	enum ring_service s = b->service[n];
 	unsigned bytes = service_req_bytes(s), size = ring_bytes(tx);
 	enum fault_kind fault = fault_next(b->fault, b->vf);
@@ -103,7 +112,8 @@ static void take(struct bank *b, unsigned n)
 	if (fault == FAULT_OPAQUE)
 		put64(resp + RESP_OPAQUE, get64(resp + RESP_OPAQUE) ^ 0x5a5a5a5a5a5a5a5aull);
 	tx->head = (tx->head + bytes) % size;
-	if (!respond(b, n, resp) || (fault == FAULT_EXTRA && has_room(&b->ring[n + b->kind->rx_gap]) && !respond(b, n, resp)))
+	if (!respond(b, n, resp) ||
+	    (fault == FAULT_EXTRA && has_room(&b->ring[n + b->kind->rx_gap]) && !respond(b, n, resp)))
 		stop(b, n, "the response cannot be written");
 	if (fault == FAULT_POINTER) {
 		tx->head = 0x7fffffc0;
@@ -185,14 +195,21 @@ uint32_t bank_read(struct bank *b, uint32_t off)
 	if ((r = at(b, off, TAIL, &n)))
 		return r->tail;
 	switch (off) {
-	case E_STAT: return empty_rings(b);
-	case INT_SRCSEL: return b->int_source[0];
-	case INT_SRCSEL_2: return b->int_source[1];
+	case E_STAT:
+		return empty_rings(b);
+	case INT_SRCSEL:
+		return b->int_source[0];
+	case INT_SRCSEL_2:
+		return b->int_source[1];
 	case INT_COL_EN:
-	case INT_FLAG_AND_COL: return b->int_enable;
-	case INT_COL_CTL: return b->int_control;
-	case ARBITER: return b->arbiter;
-	default: return 0;
+	case INT_FLAG_AND_COL:
+		return b->int_enable;
+	case INT_COL_CTL:
+		return b->int_control;
+	case ARBITER:
+		return b->arbiter;
+	default:
+		return 0;
 	}
 }
 
@@ -226,16 +243,25 @@ void bank_write(struct bank *b, uint32_t off, uint32_t v)
 		kick(b);
 	} else {
 		switch (off) {
-		case INT_SRCSEL: b->int_source[0] = v; break;
-		case INT_SRCSEL_2: b->int_source[1] = v; break;
+		case INT_SRCSEL:
+			b->int_source[0] = v;
+			break;
+		case INT_SRCSEL_2:
+			b->int_source[1] = v;
+			break;
 		case INT_COL_EN:
-		case INT_FLAG_AND_COL: b->int_enable = v; break;
-		case INT_COL_CTL: b->int_control = v; break;
+		case INT_FLAG_AND_COL:
+			b->int_enable = v;
+			break;
+		case INT_COL_CTL:
+			b->int_control = v;
+			break;
 		case ARBITER:
 			b->arbiter = v;
 			kick(b);
 			break;
-		default: return;
+		default:
+			return;
 		}
 		b->irq(b->mem.fn);
 	}

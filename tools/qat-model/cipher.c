@@ -9,7 +9,8 @@
 #include "cipher.h"
 #include "fw.h"
 
-// Configuration word: 0..3 algorithm, 4..7 mode, 8 decrypt, 9 key convert (the key is the forward one), 10..14 tag length.
+// Configuration word: 0..3 algorithm, 4..7 mode, 8 decrypt, 9 key convert (the key is the forward
+// one), 10..14 tag length.
 bool cipher_parse(struct cipher *c, const uint8_t *block, size_t len, bool ucs)
 {
 	size_t key_at = ucs ? 16 : 8;
@@ -17,7 +18,8 @@ bool cipher_parse(struct cipher *c, const uint8_t *block, size_t len, bool ucs)
 		return false;
 	uint32_t config = get32(block);
 	unsigned alg = config & 15;
-	*c = (struct cipher){ .mode = config >> 4 & 15, .decrypt = config >> 8 & 1, .tag_len = config >> 10 & 31 };
+	*c = (struct cipher){
+		.mode = config >> 4 & 15, .decrypt = config >> 8 & 1, .tag_len = config >> 10 & 31};
 	bool convert = config >> 9 & 1;
 	if (alg < 3 || alg > 5 || config >> 15)
 		return false;
@@ -107,13 +109,13 @@ bool cipher_run(const struct cipher *c, const uint8_t iv[16], uint8_t *data, siz
 void gcm_hash_key(const struct cipher *c, uint8_t h[16])
 {
 	struct aes a;
-	uint8_t zero[16] = { 0 };
+	uint8_t zero[16] = {0};
 	aes_key(&a, c->key, c->key_len, false);
 	a.run(&a, 16, h, zero);
 }
 
-void gcm_run(const struct cipher *c, bool decrypt, const uint8_t *iv, bool iv_is_12, const uint8_t *aad, size_t aad_len,
-             uint8_t *data, size_t len, uint8_t tag[16])
+void gcm_run(const struct cipher *c, bool decrypt, const uint8_t *iv, bool iv_is_12, const uint8_t *aad,
+	     size_t aad_len, uint8_t *data, size_t len, uint8_t tag[16])
 {
 	struct aes a;
 	struct gcm_key k;

@@ -7,7 +7,12 @@
 
 enum { COMP_STATIC = 0, COMP_DYNAMIC = 1, COMP_DECOMPRESS = 2 };
 enum {
-	COMP_CONFIG = 0x08, COMP_LEN = 0x38, COMP_ROOM = 0x3c, COMP_CRC = 0x40, COMP_ADLER = 0x44, COMP_FLAGS = 0x48,
+	COMP_CONFIG = 0x08,
+	COMP_LEN = 0x38,
+	COMP_ROOM = 0x3c,
+	COMP_CRC = 0x40,
+	COMP_ADLER = 0x44,
+	COMP_FLAGS = 0x48,
 };
 enum { CONFIG_DIRECTION = 7u << 4, CONFIG_DECOMPRESS = 1u << 4, CONFIG_ALGORITHM = 1u << 31 };
 enum { FLAG_SOP = 1u << 0, FLAG_EOP = 1u << 1, FLAG_BFINAL = 1u << 6 };
@@ -22,7 +27,7 @@ struct comp {
 // 0 or one of ERROR_*.
 static int run(struct comp *c, unsigned command, bool final)
 {
-	z_stream z = { .next_in = c->in, .avail_in = c->in_len, .next_out = c->out, .avail_out = c->room };
+	z_stream z = {.next_in = c->in, .avail_in = c->in_len, .next_out = c->out, .avail_out = c->room};
 	int r, error = 0;
 	if (command == COMP_DECOMPRESS) {
 		if (inflateInit2(&z, -15) != Z_OK)
@@ -46,8 +51,8 @@ static int run(struct comp *c, unsigned command, bool final)
 	return error;
 }
 
-static enum verdict buffers_run(const struct mem *m, const struct sgl *src, const struct sgl *dst, const uint8_t *req,
-                                struct comp *c, uint8_t *resp)
+static enum verdict buffers_run(const struct mem *m, const struct sgl *src, const struct sgl *dst,
+				const uint8_t *req, struct comp *c, uint8_t *resp)
 {
 	unsigned command = req[REQ_COMMAND];
 	uint32_t flags = get32(req + COMP_FLAGS);
@@ -81,10 +86,11 @@ enum verdict comp_run(const struct mem *m, const uint8_t *req, uint8_t *resp)
 	unsigned command = req[REQ_COMMAND];
 	uint32_t config = get32(req + COMP_CONFIG), flags = get32(req + COMP_FLAGS);
 	bool list = get16(req + REQ_FLAGS) & FLAG_SGL;
-	struct comp c = { .in_len = get32(req + COMP_LEN), .room = get32(req + COMP_ROOM) };
-	struct sgl src = { 0 }, dst = { 0 };
+	struct comp c = {.in_len = get32(req + COMP_LEN), .room = get32(req + COMP_ROOM)};
+	struct sgl src = {0}, dst = {0};
 	bool inflates = command == COMP_DECOMPRESS;
-	if (command > COMP_DECOMPRESS || (config & CONFIG_ALGORITHM) || !(get16(req + REQ_FLAGS) & FLAG_CD_INLINE) ||
+	if (command > COMP_DECOMPRESS || (config & CONFIG_ALGORITHM) ||
+	    !(get16(req + REQ_FLAGS) & FLAG_CD_INLINE) ||
 	    (config & CONFIG_DIRECTION) != (inflates ? CONFIG_DECOMPRESS : 0) ||
 	    (flags & (FLAG_SOP | FLAG_EOP)) != (FLAG_SOP | FLAG_EOP) || c.in_len > BYTES_MAX)
 		return REFUSED;

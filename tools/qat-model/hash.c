@@ -1,5 +1,5 @@
-// SHA and HMAC by nettle. A hash state is big-endian words in guest memory and host words in nettle's contexts.
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SHA and HMAC by nettle. A hash state is big-endian words in guest memory and host words in nettle's
+// contexts. SPDX-License-Identifier: GPL-2.0-or-later
 #include <string.h>
 #include <nettle/sha1.h>
 #include <nettle/sha2.h>
@@ -23,13 +23,19 @@ bool hash_parse(struct hash *h, const uint8_t *cd, size_t len, size_t at, size_t
 		return false;
 	uint32_t config = get32(cd + at);
 	unsigned mode = config >> 4 & 15;
-	*h = (struct hash){ .alg = config & 15, .hmac = mode == 1 };
+	*h = (struct hash){.alg = config & 15, .hmac = mode == 1};
 	if (mode > 1 || config >> 15)
 		return false;
 	switch (h->alg) {
-	case HASH_SHA1: h->digest_len = 20; break;
-	case HASH_SHA256: h->digest_len = 32; break;
-	case HASH_SHA512: h->digest_len = 64; break;
+	case HASH_SHA1:
+		h->digest_len = 20;
+		break;
+	case HASH_SHA256:
+		h->digest_len = 32;
+		break;
+	case HASH_SHA512:
+		h->digest_len = 64;
+		break;
 	case HASH_GALOIS_128:
 		if (state2 > len || len - state2 < 24)
 			return false;
@@ -37,7 +43,8 @@ bool hash_parse(struct hash *h, const uint8_t *cd, size_t len, size_t at, size_t
 		memcpy(h->state[1], cd + state2, 16);
 		h->aad_len = (uint32_t)be(cd + state2 + 16, 4);
 		return true;
-	default: return false;
+	default:
+		return false;
 	}
 	if (len - at - 16 < h->digest_len || (h->hmac && (state2 > len || len - state2 < h->digest_len)))
 		return false;
@@ -48,7 +55,8 @@ bool hash_parse(struct hash *h, const uint8_t *cd, size_t len, size_t at, size_t
 }
 
 // One hash that goes on from a state; blocks: how many are in that state already.
-static void sha(const struct hash *h, const uint8_t *state, unsigned blocks, const uint8_t *data, size_t len, uint8_t *digest)
+static void sha(const struct hash *h, const uint8_t *state, unsigned blocks, const uint8_t *data, size_t len,
+		uint8_t *digest)
 {
 	struct sha1_ctx s1;
 	struct sha256_ctx s256;

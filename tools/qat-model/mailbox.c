@@ -1,10 +1,18 @@
-// PFVF messages of gen2. Where no PF driver takes them the model answers as one would: version, capabilities, ring map.
-// One register: low half PF->VF, high half VF->PF. In a half: bit 0 INT, 1 origin, 2..5 type, 6..15 data.
-// SPDX-License-Identifier: GPL-2.0-or-later
+// PFVF messages of gen2. Where no PF driver takes them the model answers as one would: version, capabilities,
+// ring map. One register: low half PF->VF, high half VF->PF. In a half: bit 0 INT, 1 origin, 2..5 type, 6..15
+// data. SPDX-License-Identifier: GPL-2.0-or-later
 #include "qat.h"
 
 enum { INT = 1u << 0, ORIGIN = 1u << 1, IN_USE = 0x6ac2, IN_USE_MASK = 0xfffe };
-enum { VF_INIT = 3, VF_SHUTDOWN = 4, VF_VERSION = 5, VF_COMPAT = 6, VF_BLOCK_L = 7, VF_BLOCK_M = 8, VF_BLOCK_S = 9 };
+enum {
+	VF_INIT = 3,
+	VF_SHUTDOWN = 4,
+	VF_VERSION = 5,
+	VF_COMPAT = 6,
+	VF_BLOCK_L = 7,
+	VF_BLOCK_M = 8,
+	VF_BLOCK_S = 9
+};
 enum { PF_VERSION = 2, PF_BLOCK = 3 };
 enum { BLOCK_CAPABILITIES = 2, BLOCK_RING_MAP = 3, BLOCK_DATA = 0, BLOCK_CRC = 1, BLOCK_ERROR = 2 };
 enum { VERSION = 5, ANSWER_NS = 200000 };
@@ -23,8 +31,8 @@ static uint8_t crc8(const uint8_t *p, unsigned len)
 // One byte of a block: version, payload length, payload; or the CRC of bytes 0..n.
 static uint32_t block(unsigned type, unsigned n, bool crc)
 {
-	static const uint8_t capabilities[] = { 3, 12, 0, 0, 0, 0, 0x2f, 0, 0, 0, 0x2f, 0x68, 0x59, 0x29 };
-	static const uint8_t ring_map[] = { 1, 2, 0x09, 0x04 };
+	static const uint8_t capabilities[] = {3, 12, 0, 0, 0, 0, 0x2f, 0, 0, 0, 0x2f, 0x68, 0x59, 0x29};
+	static const uint8_t ring_map[] = {1, 2, 0x09, 0x04};
 	const uint8_t *b = type == BLOCK_CAPABILITIES ? capabilities : ring_map;
 	unsigned len = type == BLOCK_CAPABILITIES ? sizeof capabilities : sizeof ring_map;
 	if ((type != BLOCK_CAPABILITIES && type != BLOCK_RING_MAP) || n >= len)
@@ -41,10 +49,15 @@ static void answer(void *opaque)
 	case VF_COMPAT:
 		reply = PF_VERSION << 2 | (VERSION | 1u << 8) << 6;
 		break;
-	case VF_BLOCK_S: reply = PF_BLOCK << 2 | block(data & 15, data >> 4 & 31, data >> 9) << 6; break;
+	case VF_BLOCK_S:
+		reply = PF_BLOCK << 2 | block(data & 15, data >> 4 & 31, data >> 9) << 6;
+		break;
 	case VF_BLOCK_M:
-	case VF_BLOCK_L: reply = PF_BLOCK << 2 | BLOCK_ERROR << 6; break;
-	default: return; /* INIT, SHUTDOWN and what is not known: no reply */
+	case VF_BLOCK_L:
+		reply = PF_BLOCK << 2 | BLOCK_ERROR << 6;
+		break;
+	default:
+		return; /* INIT, SHUTDOWN and what is not known: no reply */
 	}
 	v->mailbox.reg = reply | INT | ORIGIN | IN_USE << 16;
 	vf_irq(v);
@@ -56,8 +69,15 @@ void mailbox_write(struct qat_vf *v, uint32_t value, bool by_vf)
 	unsigned n = v->bank.vf;
 	v->mailbox.reg = value;
 	vf_irq(v);
-	if (!by_vf || !(value >> 16 & INT) || !(pf->vf_mask >> (9 + n) & 1))
+	if (!by_vf || !(pf->vf_mask >> (9 + n) & 1))
 		return;
+	if (!(value >> 16 & INT)) {
+		/* An acknowledgement. A VF that does not know our version yet leaves our pattern; the sender
+		 * gives it up then. */
+		if (!(value & INT) && (value >> 16 & IN_USE_MASK) == IN_USE)
+			v->mailbox.reg &= 0xffffu;
+		return;
+	}
 	/* Taken: INT goes, and the pattern too unless the message is a notification. */
 	v->mailbox.message = value >> 16;
 	unsigned type = v->mailbox.message >> 2 & 15;

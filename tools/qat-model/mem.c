@@ -17,7 +17,7 @@ enum verdict mem_write(const struct mem *m, uint64_t addr, const void *from, siz
 // A list: 16 bytes of header with the count at 8, then 16 bytes each: length, reserved, address.
 enum verdict sgl_get(const struct mem *m, struct sgl *s, uint64_t addr, uint32_t len, bool is_list)
 {
-	*s = (struct sgl){ 0 };
+	*s = (struct sgl){0};
 	unsigned n = 1;
 	if (is_list) {
 		uint8_t head[16];
@@ -32,13 +32,13 @@ enum verdict sgl_get(const struct mem *m, struct sgl *s, uint64_t addr, uint32_t
 		return REFUSED;
 	s->n = n;
 	if (!is_list)
-		s->seg[0] = (struct seg){ addr, len };
+		s->seg[0] = (struct seg){addr, len};
 	for (unsigned i = 0; i < n; i++) {
 		uint8_t entry[16];
 		if (is_list) {
 			if (mem_read(m, addr + 16 + 16 * (uint64_t)i, entry, sizeof entry) != DONE)
 				return DMA;
-			s->seg[i] = (struct seg){ get64(entry + 8), get32(entry) };
+			s->seg[i] = (struct seg){get64(entry + 8), get32(entry)};
 		}
 		s->bytes += s->seg[i].len;
 	}
@@ -48,10 +48,11 @@ enum verdict sgl_get(const struct mem *m, struct sgl *s, uint64_t addr, uint32_t
 void sgl_put(struct sgl *s)
 {
 	free(s->seg);
-	*s = (struct sgl){ 0 };
+	*s = (struct sgl){0};
 }
 
-static enum verdict sgl_rw(const struct mem *m, const struct sgl *s, uint64_t off, uint8_t *buf, size_t len, bool write)
+static enum verdict sgl_rw(const struct mem *m, const struct sgl *s, uint64_t off, uint8_t *buf, size_t len,
+			   bool write)
 {
 	if (off > s->bytes || len > s->bytes - off)
 		return REFUSED;

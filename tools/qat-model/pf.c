@@ -57,12 +57,12 @@ static void sram_write(void *opaque, hwaddr off, uint64_t value, unsigned size)
 	(void)opaque, (void)off, (void)value, (void)size;
 }
 
-static const MemoryRegionOps sram_ops = { .read = sram_read, .write = sram_write, .endianness = DEVICE_LITTLE_ENDIAN,
-	                                  .impl = { 4, 4, false } };
-static const MemoryRegionOps pmisc_ops = { .read = pmisc_read, .write = pmisc_write, .endianness = DEVICE_LITTLE_ENDIAN,
-	                                   .impl = { 4, 4, false } };
-static const MemoryRegionOps etr_ops = { .read = etr_read, .write = etr_write, .endianness = DEVICE_LITTLE_ENDIAN,
-	                                 .impl = { 4, 4, false } };
+static const MemoryRegionOps sram_ops = {
+	.read = sram_read, .write = sram_write, .endianness = DEVICE_LITTLE_ENDIAN, .impl = {4, 4, false}};
+static const MemoryRegionOps pmisc_ops = {
+	.read = pmisc_read, .write = pmisc_write, .endianness = DEVICE_LITTLE_ENDIAN, .impl = {4, 4, false}};
+static const MemoryRegionOps etr_ops = {
+	.read = etr_read, .write = etr_write, .endianness = DEVICE_LITTLE_ENDIAN, .impl = {4, 4, false}};
 
 static void reset(DeviceState *d)
 {
@@ -74,7 +74,8 @@ static void realize(PCIDevice *dev, Error **errp)
 	struct qat_pf *pf = (struct qat_pf *)dev;
 	uint8_t type = PCI_BASE_ADDRESS_SPACE_MEMORY | PCI_BASE_ADDRESS_MEM_TYPE_64;
 	if (!fault_parse(&pf->fault)) {
-		error_setg(errp, "fault=%s: known are none, dma, status, stuck, late, extra, opaque, pointer", pf->fault.name);
+		error_setg(errp, "fault=%s: known are none, dma, status, stuck, late, extra, opaque, pointer",
+			   pf->fault.name);
 		return;
 	}
 	memory_region_init_io(&pf->sram, OBJECT(pf), &sram_ops, pf, "qat-sram", SRAM_BYTES);
@@ -101,15 +102,22 @@ static void leave(PCIDevice *dev)
 	pcie_cap_exit(dev);
 }
 
-// A VF that is not there has no state: its reset comes with the change of NumVFs or of VF Enable.
+// The VFs that come or go start anew. QEMU gives away only those that are there, so: before and after.
 static void config_write(PCIDevice *dev, uint32_t addr, uint32_t value, int len)
 {
+	PCIDevice *vfs[QAT_VFS];
 	unsigned before = pcie_sriov_num_vfs(dev);
+	for (unsigned i = 0; i < QAT_VFS; i++)
+		vfs[i] = pcie_sriov_get_vf_at_index(dev, (int)i);
 	pci_default_write_config(dev, addr, value, len);
 	pcie_cap_flr_write_config(dev, addr, value, len);
-	unsigned after = pcie_sriov_num_vfs(dev);
-	for (unsigned i = 0; before != after && i < QAT_VFS; i++)
-		device_cold_reset(DEVICE(pcie_sriov_get_vf_at_index(dev, (int)i)));
+	if (pcie_sriov_num_vfs(dev) == before)
+		return;
+	for (unsigned i = 0; i < QAT_VFS; i++) {
+		PCIDevice *vf = vfs[i] ? vfs[i] : pcie_sriov_get_vf_at_index(dev, (int)i);
+		if (vf)
+			device_cold_reset(DEVICE(vf));
+	}
 }
 
 static const Property properties[] = {
@@ -138,8 +146,11 @@ static void class_init(ObjectClass *klass, void *data)
 
 void pf_register(void)
 {
-	static const InterfaceInfo interfaces[] = { { INTERFACE_PCIE_DEVICE }, { 0 } };
-	static const TypeInfo info = { .name = TYPE_PF, .parent = TYPE_PCI_DEVICE, .instance_size = sizeof(struct qat_pf),
-		                       .class_init = class_init, .interfaces = (InterfaceInfo *)interfaces };
+	static const InterfaceInfo interfaces[] = {{INTERFACE_PCIE_DEVICE}, {0}};
+	static const TypeInfo info = {.name = TYPE_PF,
+				      .parent = TYPE_PCI_DEVICE,
+				      .instance_size = sizeof(struct qat_pf),
+				      .class_init = class_init,
+				      .interfaces = (InterfaceInfo *)interfaces};
 	type_register_static(&info);
 }

@@ -4,7 +4,13 @@
 #include "fw.h"
 #include "service.h"
 
-enum { PKE_FUNCTION = 0x14, PKE_INPUTS = 0x20, PKE_OUTPUTS = 0x28, PKE_OUTPUT_COUNT = 0x30, PKE_INPUT_COUNT = 0x31 };
+enum {
+	PKE_FUNCTION = 0x14,
+	PKE_INPUTS = 0x20,
+	PKE_OUTPUTS = 0x28,
+	PKE_OUTPUT_COUNT = 0x30,
+	PKE_INPUT_COUNT = 0x31
+};
 enum { WIDTH_MAX = 512, INPUTS_MAX = 6 };
 enum kind { POWER, POWER_OF_2, CRT };
 
@@ -14,19 +20,36 @@ static const struct function {
 	uint8_t kind;
 } functions[] = {
 	/* RSA public: m, e, n */
-	{ 0x1c161b21, 512, POWER }, { 0x35111bf7, 1024, POWER }, { 0x4d111cdc, 1536, POWER },
-	{ 0x6e111dba, 2048, POWER }, { 0x7d111ea3, 3072, POWER }, { 0xa5101f7e, 4096, POWER },
+	{0x1c161b21, 512, POWER},
+	{0x35111bf7, 1024, POWER},
+	{0x4d111cdc, 1536, POWER},
+	{0x6e111dba, 2048, POWER},
+	{0x7d111ea3, 3072, POWER},
+	{0xa5101f7e, 4096, POWER},
 	/* RSA private: c, d, n */
-	{ 0x1c161b3c, 512, POWER }, { 0x35111c12, 1024, POWER }, { 0x4d111cf7, 1536, POWER },
-	{ 0x6e111dda, 2048, POWER }, { 0x7d111ebe, 3072, POWER }, { 0xa5101f98, 4096, POWER },
+	{0x1c161b3c, 512, POWER},
+	{0x35111c12, 1024, POWER},
+	{0x4d111cf7, 1536, POWER},
+	{0x6e111dda, 2048, POWER},
+	{0x7d111ebe, 3072, POWER},
+	{0xa5101f98, 4096, POWER},
 	/* RSA private: c, p, q, dp, dq, qinv */
-	{ 0x1c131b57, 512, CRT }, { 0x26131c2d, 1024, CRT }, { 0x45111d12, 1536, CRT },
-	{ 0x59121dfa, 2048, CRT }, { 0x81121ed9, 3072, CRT }, { 0xb1111fb2, 4096, CRT },
+	{0x1c131b57, 512, CRT},
+	{0x26131c2d, 1024, CRT},
+	{0x45111d12, 1536, CRT},
+	{0x59121dfa, 2048, CRT},
+	{0x81121ed9, 3072, CRT},
+	{0xb1111fb2, 4096, CRT},
 	/* DH: b, x, p */
-	{ 0x390c1a49, 1536, POWER }, { 0x4d0c1a60, 2048, POWER }, { 0x510c1a77, 3072, POWER }, { 0x690c1a8e, 4096, POWER },
+	{0x390c1a49, 1536, POWER},
+	{0x4d0c1a60, 2048, POWER},
+	{0x510c1a77, 3072, POWER},
+	{0x690c1a8e, 4096, POWER},
 	/* DH with base 2: x, p */
-	{ 0x2e0b1a3e, 1536, POWER_OF_2 }, { 0x3e0b1a55, 2048, POWER_OF_2 }, { 0x3a0b1a6c, 3072, POWER_OF_2 },
-	{ 0x4a0b1a83, 4096, POWER_OF_2 },
+	{0x2e0b1a3e, 1536, POWER_OF_2},
+	{0x3e0b1a55, 2048, POWER_OF_2},
+	{0x3a0b1a6c, 3072, POWER_OF_2},
+	{0x4a0b1a83, 4096, POWER_OF_2},
 };
 
 // base^exponent mod modulus; false for an even modulus.
@@ -56,7 +79,7 @@ static bool crt(mpz_t r, mpz_t *in)
 
 static enum verdict result(const struct mem *m, uint64_t to, const mpz_t r, size_t width)
 {
-	uint8_t number[WIDTH_MAX] = { 0 };
+	uint8_t number[WIDTH_MAX] = {0};
 	size_t bytes = (mpz_sizeinbase(r, 2) + 7) / 8;
 	if (bytes > width)
 		return REFUSED;
@@ -72,7 +95,7 @@ enum verdict pke_run(const struct mem *m, const uint8_t *req)
 		f++;
 	if (f == end)
 		return REFUSED;
-	static const uint8_t counts[] = { [POWER] = 3, [POWER_OF_2] = 2, [CRT] = 6 };
+	static const uint8_t counts[] = {[POWER] = 3, [POWER_OF_2] = 2, [CRT] = 6};
 	unsigned n = counts[f->kind];
 	size_t width = f->bits / 8;
 	uint8_t addrs[INPUTS_MAX * 8], to[8], number[WIDTH_MAX];

@@ -1,5 +1,5 @@
-// What QEMU calls when it loads the plugin, and the guard: the model is compiled for one layout of QEMU's structs.
-// SPDX-License-Identifier: GPL-2.0-or-later
+// What QEMU calls when it loads the plugin, and the guard: the model is compiled for one layout of QEMU's
+// structs. SPDX-License-Identifier: GPL-2.0-or-later
 #include "qat.h"
 #include "qapi/qapi-commands-machine-common.h"
 #include "qapi/qapi-commands-control.h"
@@ -11,21 +11,25 @@ EXPORT int qemu_plugin_install(plugin_id id, const void *info, int argc, char **
 
 static bool refuse(const char *what)
 {
-	fprintf(stderr, "qat-model: this QEMU is not the one the model was compiled for (10.0): %s; use QEMU 10.0.x\n", what);
+	fprintf(stderr,
+		"qat-model: this QEMU is not the one the model was compiled for (10.0): %s; use QEMU "
+		"10.0.x\n",
+		what);
 	return false;
 }
 
-// The version first: the property table is only read when it says 10.0. Then the fields of PCIDevice by their own names.
+// The version first: the property table is only read when it says 10.0. Then the fields of PCIDevice by their
+// own names.
 static bool layout_fits(void)
 {
 	static const struct {
 		const char *name;
 		size_t off;
 	} want[] = {
-		{ "addr", offsetof(PCIDevice, devfn) },
-		{ "romfile", offsetof(PCIDevice, romfile) },
-		{ "acpi-index", offsetof(PCIDevice, acpi_index) },
-		{ "x-max-bounce-buffer-size", offsetof(PCIDevice, max_bounce_buffer_size) },
+		{"addr", offsetof(PCIDevice, devfn)},
+		{"romfile", offsetof(PCIDevice, romfile)},
+		{"acpi-index", offsetof(PCIDevice, acpi_index)},
+		{"x-max-bounce-buffer-size", offsetof(PCIDevice, max_bounce_buffer_size)},
 	};
 	VersionInfo *v = qmp_query_version(NULL);
 	bool version = v->qemu->major == 10 && v->qemu->minor == 0;

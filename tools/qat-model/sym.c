@@ -68,7 +68,8 @@ static enum verdict descriptor(struct job *j)
 	if (r[LA_OUTER_PREFIX] || !hash_parse(&j->hash, cd, len, at, state2))
 		return REFUSED;
 	bool galois = j->hash.alg == HASH_GALOIS_128;
-	if (galois != j->gcm || (galois && j->cipher.mode != CIPHER_CTR) || (j->ciphers && j->cipher.mode == CIPHER_AEAD))
+	if (galois != j->gcm || (galois && j->cipher.mode != CIPHER_CTR) ||
+	    (j->ciphers && j->cipher.mode == CIPHER_AEAD))
 		return REFUSED;
 	if (galois) {
 		uint8_t h[16];
@@ -84,14 +85,14 @@ static enum verdict parameters(struct job *j)
 	const uint8_t *r = j->req;
 	bool spc = j->flags & LA_SINGLE_PASS;
 	if (j->ciphers) {
-		j->crypt = (struct region){ get32(r + LA_CIPHER_OFF), get32(r + LA_CIPHER_LEN) };
+		j->crypt = (struct region){get32(r + LA_CIPHER_OFF), get32(r + LA_CIPHER_LEN)};
 		if (j->flags & LA_IV_INLINE)
 			memcpy(j->iv, r + LA_IV, sizeof j->iv);
 		else if (mem_read(j->m, get64(r + LA_IV), j->iv, sizeof j->iv) != DONE)
 			return DMA;
 	}
 	if (j->hashes && !j->gcm)
-		j->auth = (struct region){ get32(r + LA_AUTH_OFF), get32(r + LA_AUTH_LEN) };
+		j->auth = (struct region){get32(r + LA_AUTH_OFF), get32(r + LA_AUTH_LEN)};
 	if (j->gcm)
 		j->auth = j->crypt;
 	if (j->hashes || spc) {
@@ -102,7 +103,8 @@ static enum verdict parameters(struct job *j)
 			j->digest_len = r[LA_FINAL_LEN];
 		if (!j->digest_len || j->digest_len > most)
 			return REFUSED;
-		j->digest_at = j->flags & LA_DIGEST_IN_BUFFER ? j->auth.off + j->auth.len : get64(r + LA_DIGEST);
+		j->digest_at =
+			j->flags & LA_DIGEST_IN_BUFFER ? j->auth.off + j->auth.len : get64(r + LA_DIGEST);
 	}
 	if (j->gcm) {
 		j->aad_len = spc ? get32(r + LA_SPC_AAD_LEN) : j->hash.aad_len;
@@ -125,11 +127,13 @@ static enum verdict buffers(struct job *j)
 	bool list = get16(r + REQ_FLAGS) & FLAG_SGL;
 	uint64_t src = get64(r + REQ_SRC), dst = get64(r + REQ_DST);
 	uint64_t need = end(&j->crypt) > end(&j->auth) ? end(&j->crypt) : end(&j->auth);
-	if ((j->flags & LA_DIGEST_IN_BUFFER) && (j->flags & LA_COMPARE_DIGEST) && end(&j->auth) + j->digest_len > need)
+	if ((j->flags & LA_DIGEST_IN_BUFFER) && (j->flags & LA_COMPARE_DIGEST) &&
+	    end(&j->auth) + j->digest_len > need)
 		need = end(&j->auth) + j->digest_len;
 	enum verdict v = sgl_get(j->m, &j->src, src, get32(r + REQ_SRC_LEN), list);
 	if (v == DONE)
-		v = sgl_get(j->m, &j->dst, dst ? dst : src, get32(r + (dst ? REQ_DST_LEN : REQ_SRC_LEN)), list);
+		v = sgl_get(j->m, &j->dst, dst ? dst : src, get32(r + (dst ? REQ_DST_LEN : REQ_SRC_LEN)),
+			    list);
 	if (v != DONE)
 		return v;
 	if (need > BYTES_MAX || !(j->data = calloc(1, need + 64)))
@@ -164,7 +168,8 @@ static enum verdict work(struct job *j, bool *differs)
 	enum verdict v;
 	if (j->gcm) {
 		bool decrypt = j->command == LA_CIPHER ? j->cipher.decrypt : j->command == LA_HASH_CIPHER;
-		gcm_run(&j->cipher, decrypt, j->iv, j->flags & LA_GCM_IV_12, j->aad, j->aad_len, data, j->crypt.len, d);
+		gcm_run(&j->cipher, decrypt, j->iv, j->flags & LA_GCM_IV_12, j->aad, j->aad_len, data,
+			j->crypt.len, d);
 	} else if (j->command == LA_HASH_CIPHER || j->command == LA_AUTH) {
 		hash_run(&j->hash, j->data + j->auth.off, j->auth.len, d);
 	}
@@ -183,7 +188,8 @@ static enum verdict work(struct job *j, bool *differs)
 
 enum verdict sym_run(const struct mem *m, const uint8_t *req, bool *digest_differs)
 {
-	struct job j = { .m = m, .req = req, .command = req[REQ_COMMAND], .flags = get16(req + REQ_SERV_FLAGS) };
+	struct job j = {
+		.m = m, .req = req, .command = req[REQ_COMMAND], .flags = get16(req + REQ_SERV_FLAGS)};
 	enum verdict v = what(&j) ? descriptor(&j) : REFUSED;
 	if (v == DONE)
 		v = parameters(&j);

@@ -2,7 +2,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "qat.h"
 
-enum { MAILBOX = 0x200, VINTSOU = 0x204, VINTMSK = 0x208, SOURCE_BUNDLE = 1, SOURCE_PF = 2, BAR_BYTES = 0x1000 };
+enum {
+	MAILBOX = 0x200,
+	VINTSOU = 0x204,
+	VINTMSK = 0x208,
+	SOURCE_BUNDLE = 1,
+	SOURCE_PF = 2,
+	BAR_BYTES = 0x1000
+};
 
 struct qat_vf *vf_of(PCIDevice *dev)
 {
@@ -31,8 +38,9 @@ static void bank_irq(void *fn)
 static bool dma(void *fn, uint64_t addr, void *buf, size_t len, bool write)
 {
 	struct qat_vf *v = fn;
-	return pci_dma_rw(&v->dev, addr, buf, len, write ? DMA_DIRECTION_FROM_DEVICE : DMA_DIRECTION_TO_DEVICE,
-	                  MEMTXATTRS_UNSPECIFIED) == MEMTX_OK;
+	return pci_dma_rw(&v->dev, addr, buf, len,
+			  write ? DMA_DIRECTION_FROM_DEVICE : DMA_DIRECTION_TO_DEVICE,
+			  MEMTXATTRS_UNSPECIFIED) == MEMTX_OK;
 }
 
 static uint64_t etr_read(void *opaque, hwaddr off, unsigned size)
@@ -52,10 +60,14 @@ static uint64_t pmisc_read(void *opaque, hwaddr off, unsigned size)
 	struct qat_vf *v = opaque;
 	(void)size;
 	switch (off) {
-	case MAILBOX: return v->mailbox.reg;
-	case VINTSOU: return sources(v);
-	case VINTMSK: return v->int_mask;
-	default: return 0;
+	case MAILBOX:
+		return v->mailbox.reg;
+	case VINTSOU:
+		return sources(v);
+	case VINTMSK:
+		return v->int_mask;
+	default:
+		return 0;
 	}
 }
 
@@ -71,10 +83,10 @@ static void pmisc_write(void *opaque, hwaddr off, uint64_t value, unsigned size)
 	}
 }
 
-static const MemoryRegionOps etr_ops = { .read = etr_read, .write = etr_write, .endianness = DEVICE_LITTLE_ENDIAN,
-	                                 .impl = { 4, 4, false } };
-static const MemoryRegionOps pmisc_ops = { .read = pmisc_read, .write = pmisc_write, .endianness = DEVICE_LITTLE_ENDIAN,
-	                                   .impl = { 4, 4, false } };
+static const MemoryRegionOps etr_ops = {
+	.read = etr_read, .write = etr_write, .endianness = DEVICE_LITTLE_ENDIAN, .impl = {4, 4, false}};
+static const MemoryRegionOps pmisc_ops = {
+	.read = pmisc_read, .write = pmisc_write, .endianness = DEVICE_LITTLE_ENDIAN, .impl = {4, 4, false}};
 
 static void reset(DeviceState *d)
 {
@@ -88,7 +100,8 @@ static void reset(DeviceState *d)
 static void realize(PCIDevice *dev, Error **errp)
 {
 	/* Ring pairs of two rings: asym, sym, none, compression. */
-	static const uint8_t services[8] = { RING_ASYM, RING_ASYM, RING_SYM, RING_SYM, 0, 0, RING_COMP, RING_COMP };
+	static const uint8_t services[8] = {RING_ASYM, RING_ASYM, RING_SYM,  RING_SYM,
+					    0,         0,         RING_COMP, RING_COMP};
 	struct qat_vf *v = vf_of(dev);
 	struct qat_pf *pf = (struct qat_pf *)pcie_sriov_get_pf(dev);
 	if (!pf) {
@@ -103,7 +116,7 @@ static void realize(PCIDevice *dev, Error **errp)
 		return;
 	pcie_cap_flr_init(dev);
 	pcie_ari_init(dev, CAP_ARI);
-	v->bank.mem = (struct mem){ v, dma };
+	v->bank.mem = (struct mem){v, dma};
 	v->bank.irq = bank_irq;
 	v->bank.fault = &pf->fault;
 	v->bank.vf = pcie_sriov_vf_number(dev);
@@ -145,8 +158,11 @@ static void class_init(ObjectClass *klass, void *data)
 
 void vf_register(void)
 {
-	static const InterfaceInfo interfaces[] = { { INTERFACE_PCIE_DEVICE }, { 0 } };
-	static const TypeInfo info = { .name = TYPE_VF, .parent = TYPE_PCI_DEVICE, .instance_size = sizeof(struct qat_vf),
-		                       .class_init = class_init, .interfaces = (InterfaceInfo *)interfaces };
+	static const InterfaceInfo interfaces[] = {{INTERFACE_PCIE_DEVICE}, {0}};
+	static const TypeInfo info = {.name = TYPE_VF,
+				      .parent = TYPE_PCI_DEVICE,
+				      .instance_size = sizeof(struct qat_vf),
+				      .class_init = class_init,
+				      .interfaces = (InterfaceInfo *)interfaces};
 	type_register_static(&info);
 }
