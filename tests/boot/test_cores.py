@@ -225,7 +225,7 @@ def test_late(boot, folder):
     rips = []
 
     def hold():
-        assert wait_for(log, "sluice: loading")
+        assert wait_for(log, "BdsDxe: ")
         gdb = Gdb(path)
         start = f"{symbol('stage_cores'):x},1"
         assert gdb.ask(f"Z0,{start}") == "OK"
