@@ -15,7 +15,7 @@ BEGIN {
 	rank[1] = "QAT|QuickAssist|Data Streaming|DSA|In-Memory Analytics|Virtual Function|NVMe|NVM Express|SSD|" \
 	          "Optane|VMD|Volume Management|IOMMU|VT-d|Non-Transparent|NTB|QuickData|CBDMA|Load Balancer|Switch|Crypto|CCP|" \
 	          "I350|I21[0-9]|I22[0-9]|8254[05]|8257[0-9]|8259[0-9]|X5[0-9][0-9]|X7[0-9][0-9]|E8[0-9][0-9]|MegaRAID|SAS3|" \
-	          "NetXtreme-E|StrataGX|BCM5[67][0-9]|RTL81|82801I|82G33"
+	          "NetXtreme-E|StrataGX|BCM5[67][0-9]|RTL81"
 	rank[2] = "Root Port|Root Complex|PCIe|PCI Express|PCI Bridge|Host [Bb]ridge"
 	rank[3] = "Ethernet|SATA|LPC|eSPI|xHCI|PMC|SMBus|UART"
 }
@@ -65,6 +65,10 @@ in_classes && /^\t/ { next } # programming interfaces
 
 !in_classes && /^\t[0-9a-f][0-9a-f][0-9a-f][0-9a-f]  / {
 	name = substr($0, 8)
+	if (vendor == "8086" && name ~ /82801I|82G33/) { # QEMU's q35
+		emit("d" vendor $1 " " shorten(name, 44))
+		next
+	}
 	for (r = 1; !(vendor in whole) && r <= 3 && name !~ rank[r]; r++)
 		;
 	if (vendor in whole)
