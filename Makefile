@@ -69,7 +69,7 @@ $B/kernel/pci/names.c.o: KFLAGS += -I$B
 $B/kernel/kernel/power_hw.c.o: KFLAGS += $(EFI_H) -DGNU_EFI_USE_MS_ABI
 
 # What runs once or answers a person is to be small; rings, tables and the loops that are timed are to be fast.
-FAST := drivers/nvme/% drivers/qat/ring.c drivers/qat/vf.c drivers/qat/desc.c iommu/domain.c iommu/iova.c iommu/vtd_% apps/bench_run.c apps/bursts.c apps/insn.c apps/lanes.c \
+FAST := drivers/nvme/% drivers/qat/ring.c drivers/qat/vf.c drivers/qat/desc.c iommu/domain.c iommu/iova.c iommu/vtd_% apps/accel_insn.c apps/accel_timed.c apps/bench_run.c apps/bursts.c apps/insn.c apps/lanes.c \
         apps/mapcost.c apps/pattern.c apps/rings.c apps/timed.c kernel/str.c kernel/pmm.c drivers/crc16.c
 $(patsubst %,$B/kernel/%.o,$(filter-out $(FAST),$(filter %.c,$(KERNEL)))): KFLAGS += -Oz
 

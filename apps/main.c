@@ -9,8 +9,14 @@
 #include "kernel/str.h"
 
 /* app= */
-enum { DEMO = 1, ISOLATE = 2, MAPCOST = 4, BENCH = 8, BURSTS = 16, INSN = 32, SHELL = 64, ACCEL = 128 };
-enum { VFS = DEMO | ISOLATE | BENCH | BURSTS | INSN, ALL = VFS | MAPCOST | SHELL | ACCEL };
+enum { DEMO = 1, ISOLATE = 2, MAPCOST = 4, BENCH = 8, BURSTS = 16, INSN = 32, SHELL = 64 };
+enum {
+	ACCEL = 128,
+	ACCEL_DEMO = 256,
+	ACCEL_INSN = 512,
+	QAT = ACCEL | ACCEL_DEMO | ACCEL_INSN
+}; /* device=qat */
+enum { VFS = DEMO | ISOLATE | BENCH | BURSTS | INSN, ALL = VFS | MAPCOST | SHELL | QAT };
 
 static const struct stage {
 	const char *name;
@@ -27,19 +33,21 @@ static const struct stage {
 	{"faults", ALL, stage_faults, NULL},
 	{"pf", VFS, stage_pf, undo_pf},
 	{"bench-pf", BENCH, stage_bench_pf, NULL},
-	{"pf", ACCEL, stage_accel_pf, undo_accel_pf},
+	{"pf", QAT, stage_accel_pf, undo_accel_pf},
 	{"sriov", VFS, stage_sriov, undo_sriov},
-	{"sriov", ACCEL, stage_accel_sriov, undo_sriov},
-	{"groups", VFS | ACCEL, stage_groups, NULL}, /* again, with the VFs */
+	{"sriov", QAT, stage_accel_sriov, undo_sriov},
+	{"groups", VFS | QAT, stage_groups, NULL}, /* again, with the VFs */
 	{"domains", VFS, stage_domains, undo_domains},
-	{"domains", ACCEL, stage_accel_domains, undo_accel_domains},
-	{"accel", ACCEL, stage_accel, NULL},
-	{"refuse", ACCEL, stage_accel_refuse, NULL},
+	{"domains", QAT, stage_accel_domains, undo_accel_domains},
+	{"accel", ACCEL | ACCEL_DEMO, stage_accel, NULL},
 	{"clocks", ALL, stage_clocks,
 	 NULL}, /* not before the first completion: it takes long in an emulator */
 	{"verify", DEMO, stage_verify, NULL},
 	{"timed", DEMO, stage_timed, NULL},
 	{"refuse", DEMO, stage_refuse, NULL},
+	{"timed", ACCEL | ACCEL_DEMO, stage_accel_timed, NULL},
+	{"refuse", ACCEL_DEMO, stage_accel_refuse, NULL},
+	{"insn", ACCEL_INSN, stage_accel_insn, NULL},
 	{"irqs", DEMO, stage_irqs, undo_irqs},
 	{"isolate", ISOLATE, stage_isolate, NULL},
 	{"flood", ISOLATE, stage_flood, NULL},
@@ -55,8 +63,10 @@ static struct machine machine;
 static unsigned app_of(const struct config *cfg)
 {
 	const char *name = cfg->app;
-	if (cfg->device == DEVICE_QAT)
-		return ACCEL; /* the only thing that QAT VFs are for, whatever it is called */
+	if (cfg->device == DEVICE_QAT) /* what QAT VFs are for; whatever else it is called, it is the demo */
+		return strcmp(name, "accel") == 0  ? ACCEL
+		       : strcmp(name, "insn") == 0 ? ACCEL_INSN
+						   : ACCEL_DEMO;
 	return strcmp(name, "isolate") == 0   ? ISOLATE
 	       : strcmp(name, "mapcost") == 0 ? MAPCOST
 	       : strcmp(name, "bench") == 0   ? BENCH

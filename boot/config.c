@@ -136,6 +136,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "mode", v, modes, ARRAY_LEN(modes), &cfg->mode);
 	} else if (is(k, "passes")) {
 		number(cfg, at, "passes", v, 1, 1000000, &cfg->passes);
+	} else if (is(k, "ops")) {
+		number(cfg, at, "ops", v, 1, 1000000000, &cfg->ops);
 	} else if (is(k, "iommu")) {
 		choice(cfg, at, "iommu", v, iommus, ARRAY_LEN(iommus), &cfg->iommu);
 	} else if (is(k, "json")) {
@@ -162,7 +164,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "end", v, ends, ARRAY_LEN(ends), &cfg->end);
 	} else {
 		fail(cfg, at, k.col,
-		     "%s is not a key (keys: app device vfs qd seconds mode passes iommu json ms batch block "
+		     "%s is not a key (keys: app device vfs qd seconds mode passes ops iommu json ms batch "
+		     "block "
 		     "writes "
 		     "order seed "
 		     "scratch baud end)",
@@ -214,6 +217,7 @@ void config_defaults(struct config *cfg)
 			       .mode = RING_POLL,
 			       .baud = 115200,
 			       .passes = 1,
+			       .ops = 10000,
 			       .iommu = CONFIG_IOMMU_ON,
 			       .ms = 100,
 			       .block = PAGE_SIZE,

@@ -121,6 +121,23 @@ void aes_ctr(const struct aes *a, const uint8_t iv[AES_BLOCK], const uint8_t *in
 	}
 }
 
+/* The tweak goes through powers of x, its first byte lowest: IEEE 1619 §5.2 */
+void aes_xts(const struct aes *a, const struct aes *tweak, const uint8_t iv[AES_BLOCK], const uint8_t *in,
+	     size_t len, uint8_t *out)
+{
+	uint8_t t[AES_BLOCK], b[AES_BLOCK];
+	aes_block(tweak, iv, t);
+	for (size_t i = 0; i + AES_BLOCK <= len; i += AES_BLOCK) {
+		xor_block(b, in + i, t, AES_BLOCK);
+		aes_block(a, b, b);
+		xor_block(out + i, b, t, AES_BLOCK);
+		uint8_t carry = t[AES_BLOCK - 1] >> 7;
+		for (unsigned k = AES_BLOCK; k-- > 1;)
+			t[k] = (uint8_t)(t[k] << 1 | t[k - 1] >> 7);
+		t[0] = (uint8_t)(t[0] << 1 ^ carry * 0x87);
+	}
+}
+
 static uint64_t get_be64(const uint8_t *p)
 {
 	uint64_t v = 0;

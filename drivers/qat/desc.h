@@ -82,7 +82,7 @@ _Static_assert(sizeof(struct qat_request) == 128 && offsetof(struct qat_request,
 #define CIPHER_ALGO BITS(3, 0)
 enum { CIPHER_AES128 = 3, CIPHER_AES192 = 4, CIPHER_AES256 = 5 };
 #define CIPHER_MODE BITS(7, 4)
-enum { CIPHER_CBC = 1, CIPHER_CTR = 2, CIPHER_AEAD = 4 };
+enum { CIPHER_CBC = 1, CIPHER_CTR = 2, CIPHER_AEAD = 4, CIPHER_XTS = 6 };
 #define CIPHER_DECRYPT    BIT(8)
 #define CIPHER_CONVERT    BIT(9) /* the key is that of encryption; decrypting needs the last round key */
 #define CIPHER_DIGEST_LEN BITS(14, 10)

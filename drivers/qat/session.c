@@ -33,13 +33,14 @@ static void add_cipher(struct build *b, unsigned mode, unsigned next)
 {
 	const struct accel_session *s = b->s;
 	uint8_t *at = b->cd + b->len;
-	unsigned algo = s->key_len == 16 ? CIPHER_AES128 : s->key_len == 24 ? CIPHER_AES192 : CIPHER_AES256;
+	unsigned bytes = mode == CIPHER_XTS ? s->key_len / 2 : s->key_len; /* XTS: key 1, key 2 */
+	unsigned algo = bytes == 16 ? CIPHER_AES128 : bytes == 24 ? CIPHER_AES192 : CIPHER_AES256;
 	bool ucs = is_gen4(b) && mode != CIPHER_CBC, aead = mode == CIPHER_AEAD;
 	unsigned head = ucs ? CIPHER_BLOCK_UCS : CIPHER_BLOCK, key = s->key_len;
 	uint64_t config = FPUT(CIPHER_ALGO, algo) | FPUT(CIPHER_MODE, mode);
 	if (s->decrypt && mode != CIPHER_CTR) /* CTR is the same both ways */
 		config |= CIPHER_DECRYPT;
-	if (s->decrypt && mode == CIPHER_CBC)
+	if (s->decrypt && (mode == CIPHER_CBC || mode == CIPHER_XTS))
 		config |= CIPHER_CONVERT;
 	if (aead)
 		config |= FPUT(CIPHER_DIGEST_LEN, HASH_TAG);
@@ -146,7 +147,9 @@ static enum sl_err make_la(struct build *b, struct qat_session *out)
 {
 	struct qat_request *r = b->r;
 	const struct accel_session *s = b->s;
-	unsigned mode = s->cipher == ACCEL_AES_CBC ? CIPHER_CBC : CIPHER_CTR;
+	unsigned mode = s->cipher == ACCEL_AES_CBC   ? CIPHER_CBC
+			: s->cipher == ACCEL_AES_CTR ? CIPHER_CTR
+						     : CIPHER_XTS;
 	enum sl_err e = SL_OK;
 	r->service = FW_LA;
 	switch (s->service) {
@@ -181,7 +184,7 @@ static enum sl_err make_la(struct build *b, struct qat_session *out)
 	}
 	if (s->service != ACCEL_CIPHER && !(s->service == ACCEL_AEAD && is_gen4(b)))
 		out->auth_len = BITS(63, 32);
-	if (mode == CIPHER_CBC && (s->service == ACCEL_CIPHER || s->service == ACCEL_CHAIN))
+	if (mode != CIPHER_CTR && (s->service == ACCEL_CIPHER || s->service == ACCEL_CHAIN))
 		out->odd = AES_BLOCK - 1;
 	r->cd_words = (uint8_t)(b->len / 8);
 	out->ring = QAT_SYM;
@@ -210,8 +213,11 @@ static void make_comp(struct build *b, struct qat_session *out)
 	out->ring = QAT_DC;
 }
 
-static bool key_is_good(unsigned len)
+static bool key_is_good(const struct accel_session *s)
 {
+	unsigned len = s->key_len;
+	if (s->service == ACCEL_CIPHER && s->cipher == ACCEL_AES_XTS)
+		return len == 32 || len == 64;
 	return len == 16 || len == 24 || len == 32;
 }
 
@@ -221,10 +227,14 @@ static enum sl_err check(const struct qat_gen *gen, const struct accel_session *
 	bool hashes = s->service == ACCEL_HASH || s->service == ACCEL_HMAC || s->service == ACCEL_CHAIN;
 	if (s->service >= ACCEL_SERVICES)
 		return SL_BADVAL;
-	if ((ciphers || s->service == ACCEL_AEAD) && !key_is_good(s->key_len))
+	if ((ciphers || s->service == ACCEL_AEAD) && !key_is_good(s))
 		return SL_BADVAL;
-	if ((ciphers && s->cipher > ACCEL_AES_CTR) || (hashes && s->hash >= SHA_KINDS))
+	if ((ciphers && s->cipher > (s->service == ACCEL_CIPHER ? ACCEL_AES_XTS : ACCEL_AES_CTR)) ||
+	    (hashes && s->hash >= SHA_KINDS))
 		return SL_BADVAL;
+	/* Gen4 would want each request's tweak encrypted by the CPU. */
+	if (s->service == ACCEL_CIPHER && s->cipher == ACCEL_AES_XTS && gen->number != 2)
+		return SL_UNSUPPORTED;
 	if (hashes && s->service != ACCEL_HASH && s->mac_len > sizeof s->mac_key)
 		return SL_BADVAL;
 	/* Rounded up to blocks it must fit a byte of the request. */

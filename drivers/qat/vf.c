@@ -194,11 +194,56 @@ static enum sl_err vf_health(struct accel *a)
 	return SL_OK;
 }
 
+static const char *const ring_names[QAT_SERVICES] = {[QAT_SYM] = "crypto", [QAT_DC] = "compression"};
+
+/* One ring's part of vf_explain(); true when it is the reason. */
+static bool explain_ring(const struct qat_ring *r, const char *name, char *buf, size_t n)
+{
+	struct qat_ring_seen seen;
+	unsigned flight = qat_ring_in_flight(r);
+	qat_ring_look(r, &seen);
+	if (r->bad)
+		fmt_print(buf, n,
+			  "%s ring: responses that belong to no request: %llu, the last with opaque value "
+			  "%016llx; %u in flight",
+			  name, (unsigned long long)r->bad, (unsigned long long)r->odd, flight);
+	else if (!seen.there)
+		fmt_print(buf, n, "%s ring: its registers do not have it any more", name);
+	else if (!seen.sane)
+		fmt_print(buf, n,
+			  "%s ring: registers out of range: fetched %x, told %x of %x, answered %x of %x; %u "
+			  "in "
+			  "flight",
+			  name, seen.head, seen.tail, QAT_TX_BYTES, seen.answers, QAT_RX_BYTES, flight);
+	else if (flight)
+		fmt_print(buf, n, "%s ring: %u in flight, fetched up to %x of %x, answered up to %x", name,
+			  flight, seen.head, seen.tail, seen.answers);
+	return r->bad || !seen.there || !seen.sane || flight;
+}
+
+static const char *vf_explain(struct accel *a, char *buf, size_t n)
+{
+	const struct qat_vf *vf = of(a);
+	fmt_print(buf, n, "nothing is in flight, and the rings are as they were set up");
+	for (unsigned i = 0; i < QAT_SERVICES; i++)
+		if (vf->ring[i].bank && explain_ring(&vf->ring[i], ring_names[i], buf, n))
+			break;
+	return buf;
+}
+
+static bool vf_ready(const struct accel *a)
+{
+	const struct qat_vf *vf = (const struct qat_vf *)a;
+	const struct qat_ring *sym = &vf->ring[QAT_SYM], *dc = &vf->ring[QAT_DC];
+	return (sym->bank && qat_ring_ready(sym)) || (dc->bank && qat_ring_ready(dc));
+}
+
 static const struct accel_driver driver = {
 	.name = "qat",
 	.submit = vf_submit,
 	.ring = vf_ring,
 	.poll = vf_poll,
+	.ready = vf_ready,
 	.status_text = status_text,
 	.is_miscompare = never,
 	.is_pi_error = never,
@@ -207,6 +252,7 @@ static const struct accel_driver driver = {
 	.submit_jobs = vf_submit_jobs,
 	.produced = vf_produced,
 	.is_mismatch = is_mismatch,
+	.explain = vf_explain,
 };
 
 static enum sl_err open_pair(struct qat_vf *vf, const struct qat_vf_cfg *cfg, unsigned service,
@@ -224,7 +270,8 @@ static enum sl_err open_pair(struct qat_vf *vf, const struct qat_vf_cfg *cfg, un
 							     .tx_iova = IOVA(cfg->mem.iova.v + tx),
 							     .rx_iova = IOVA(cfg->mem.iova.v + rx),
 							     .depth = cfg->depth,
-							     .flight = vf->flight});
+							     .flight = vf->flight,
+							     .serial = vf->ring[service].serial});
 	if (e)
 		return e;
 	vf->accel.services |= qat_services((enum qat_service)service);
@@ -236,7 +283,12 @@ enum sl_err qat_vf_open(struct qat_vf *vf, const struct qat_vf_cfg *cfg)
 	const struct qat_gen *g = cfg->gen;
 	const struct qat_pair *pair = g->pair_is_fixed ? g->pair : cfg->pair;
 	enum sl_err e = SL_OK;
+	uint64_t serial[QAT_SERVICES];
+	for (unsigned i = 0; i < QAT_SERVICES; i++)
+		serial[i] = vf->ring[i].serial;
 	memset(vf, 0, sizeof *vf);
+	for (unsigned i = 0; i < QAT_SERVICES; i++)
+		vf->ring[i].serial = serial[i];
 	if (!pair)
 		return SL_NOTFOUND;
 	if (cfg->mem.len < QAT_MEM_SIZE || cfg->regs_len < (uint64_t)g->banks * g->stride)

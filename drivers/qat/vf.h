@@ -11,7 +11,7 @@
 #include "drivers/qat/ring.h"
 #include "drivers/qat/session.h"
 
-#define QAT_SESSIONS 64u
+#define QAT_SESSIONS 80u
 
 /* Layout of a VF's memory. */
 #define QAT_MEM_TX   0x00000u
@@ -40,9 +40,11 @@ struct qat_vf {
 	struct dma_buf mem;
 };
 
-/* Puts the ring pairs in place; accel.services says what they do. SL_RANGE for depth or for a pair that is
- * not there, SL_NOSPACE when registers or memory are too short, SL_NOTFOUND when no pair has a service that
- * is of use, SL_BADVAL for an alignment, SL_DEVICE when the registers do not keep what is written. */
+/* Puts the ring pairs in place; accel.services says what they do. *vf is zero before the first time; sessions
+ * and what was in flight are gone each time, and an answer to that is none to anything new. SL_RANGE for
+ * depth or for a pair that is not there, SL_NOSPACE when registers or memory are too short, SL_NOTFOUND when
+ * no pair has a service that is of use, SL_BADVAL for an alignment, SL_DEVICE when the registers do not keep
+ * what is written. */
 enum sl_err qat_vf_open(struct qat_vf *vf, const struct qat_vf_cfg *cfg) MUST_CHECK;
 
 /* Takes the rings away from the device. Also after a failed open. */

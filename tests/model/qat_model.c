@@ -1,5 +1,6 @@
 #include <assert.h>
 #include <string.h>
+#include "apps/inflate.h"
 #include "drivers/crypto/aes.h"
 #include "drivers/crypto/sha.h"
 #include "tests/model/qat_model.h"
@@ -85,6 +86,36 @@ static void refuse(struct work *w)
 	w->status = 0x80;
 }
 
+/* Both keys stand one after another at key; decrypting is told by the forward key. */
+static void xts(struct work *w, const uint8_t *key, unsigned key_len, bool back, const uint8_t *from,
+		uint32_t len)
+{
+	struct aes a, b;
+	uint8_t t[16], x[16];
+	if (aes_init(&a, key, key_len) || aes_init(&b, key + key_len, key_len) || len % 16 || key_len == 24 ||
+	    w->q[0x6d] * 8u != 2 * key_len) {
+		refuse(w);
+		return;
+	}
+	aes_block(&b, w->q + 0x40, t);
+	for (uint32_t i = 0; i < len; i += 16) {
+		for (unsigned k = 0; k < 16; k++)
+			x[k] = from[i + k] ^ t[k];
+		if (back)
+			decrypt_block(&a, x, x);
+		else
+			aes_block(&a, x, x);
+		unsigned carry = 0;
+		for (unsigned k = 0; k < 16; k++) {
+			w->dst[i + k] = x[k] ^ t[k];
+			carry |= (unsigned)t[k] << 1;
+			t[k] = (uint8_t)carry;
+			carry >>= 8;
+		}
+		t[0] ^= carry ? 0x87 : 0;
+	}
+}
+
 static void cipher(struct work *w, uint8_t tag[16], bool *has_tag, const uint8_t *from)
 {
 	const uint8_t *q = w->q, *block = w->cd + 8 * q[0x6e];
@@ -98,7 +129,9 @@ static void cipher(struct work *w, uint8_t tag[16], bool *has_tag, const uint8_t
 		refuse(w);
 		return;
 	}
-	if (mode == 2) {
+	if (mode == 6 && !ucs && !(config & 0x100) == !(config & 0x200)) {
+		xts(w, block + 8, key, config & 0x100, from, len);
+	} else if (mode == 2) {
 		uint8_t counter[16] = {0};
 		memcpy(counter, iv, 16);
 		if ((get(q, 4, 2) >> 7 & 7) == 2) { /* GCM: 12 bytes, the data begin at 2 */
@@ -258,14 +291,17 @@ static void run_comp(struct work *w)
 		w->error = 0xff;
 		return;
 	}
-	uint32_t want = q[1] == 2 ? (uint32_t)get(w->src, 1, 2) : len + 5;
-	if (want > room || (q[1] == 2 && (w->src[0] != 1 || want + 5 > len))) {
+	static uint8_t stream[65536 + INFLATE_PAD], plain[65536];
+	memcpy(stream, w->src, len);
+	int n = q[1] == 2 ? inflate(stream, len, plain, sizeof plain) : (int)len + 5;
+	uint32_t want = (uint32_t)n;
+	if (n < 0 || want > room) {
 		w->status = 0x20;
-		w->error = 0xf5; /* -11 */
+		w->error = n < 0 ? 0xf7 : 0xf5; /* -9, -11 */
 		return;
 	}
 	if (q[1] == 2) {
-		memcpy(w->dst, w->src + 5, want);
+		memcpy(w->dst, plain, want);
 	} else {
 		w->dst[0] = 1;
 		put(w->dst, 1, 2, len);
@@ -335,6 +371,7 @@ void qat_model_post(struct qat_model *m, unsigned bank, unsigned ring, const uin
 	}
 	memcpy(slot, answer, 32);
 	*tail = (*tail + 32) % bytes;
+	put(bank_of(m, bank), 0x100 + 4 * ring, 4, *tail);
 }
 
 static void step_ring(struct qat_model *m, unsigned bank, unsigned ring)
@@ -346,7 +383,7 @@ static void step_ring(struct qat_model *m, unsigned bank, unsigned ring)
 		m->errors++;
 		return;
 	}
-	while (*head != tail) {
+	while (*head != tail && !m->stuck) {
 		uint8_t answer[32];
 		const uint8_t *q = m->reach(m->ctx, base + *head, 128, false);
 		if (!q || !run(m, q, answer)) {
@@ -354,6 +391,7 @@ static void step_ring(struct qat_model *m, unsigned bank, unsigned ring)
 			return;
 		}
 		*head = (*head + 128) % bytes;
+		put(bank_of(m, bank), 0xc0 + 4 * ring, 4, *head);
 		m->answered++;
 		if (!m->tamper || m->tamper(m, answer))
 			qat_model_post(m, bank, ring + (m->gen == 2 ? 8 : 1), answer);
@@ -366,6 +404,13 @@ void qat_model_step(struct qat_model *m)
 		for (unsigned r = 0; r < (m->gen == 2 ? 8 : 1); r++)
 			if (get(bank_of(m, b), 0x19c, 4) & BIT(r))
 				step_ring(m, b, r);
+}
+
+void qat_model_reset(struct qat_model *m)
+{
+	memset(m->head, 0, sizeof m->head);
+	memset(m->tail, 0, sizeof m->tail);
+	memset(m->bar, 0, sizeof m->bar);
 }
 
 void qat_model_init(struct qat_model *m, unsigned gen, void *(*reach)(void *, uint64_t, uint64_t, bool),

@@ -95,6 +95,11 @@ static void take(struct bank *b, unsigned n)
 		stop(b, n, "the tail is not at a message");
 		return;
 	}
+	if (fault == FAULT_LATE) {
+		b->asleep = true;
+		timer_mod(b->later, qemu_clock_get_ms(QEMU_CLOCK_VIRTUAL) + b->fault->ms);
+		return;
+	}
 	if (fault == FAULT_STUCK) {
 		stop(b, n, "as ordered (fault=stuck)");
 		return;
@@ -129,7 +134,7 @@ static void work(void *opaque)
 	for (unsigned round = 0; more && round < ROUNDS; round++) {
 		more = false;
 		for (unsigned n = 0; n < b->kind->rx_gap; n++) {
-			if (!ready(b, n))
+			if (b->asleep || !ready(b, n))
 				continue;
 			take(b, n);
 			more = true;
@@ -140,12 +145,16 @@ static void work(void *opaque)
 		qemu_bh_schedule(b->work);
 }
 
+static void wake(void *opaque)
+{
+	struct bank *b = opaque;
+	b->asleep = false;
+	work(b);
+}
+
 static void kick(struct bank *b)
 {
-	uint32_t ms = fault_delay_ms(b->fault, b->vf);
-	if (ms)
-		timer_mod(b->later, qemu_clock_get_ms(QEMU_CLOCK_VIRTUAL) + ms);
-	else
+	if (!b->asleep)
 		qemu_bh_schedule(b->work);
 }
 
@@ -153,7 +162,7 @@ void bank_init(struct bank *b, const struct bank_kind *kind, DeviceState *dev)
 {
 	b->kind = kind;
 	b->work = qemu_bh_new_guarded(work, b, &dev->mem_reentrancy_guard);
-	b->later = timer_new_ms(QEMU_CLOCK_VIRTUAL, work, b);
+	b->later = timer_new_ms(QEMU_CLOCK_VIRTUAL, wake, b);
 	bank_reset(b);
 }
 
@@ -168,6 +177,7 @@ void bank_reset(struct bank *b)
 	memset(b->ring, 0, sizeof b->ring);
 	b->arbiter = b->int_enable = b->int_control = 0;
 	b->int_source[0] = b->int_source[1] = 0;
+	b->asleep = false;
 	if (b->later)
 		timer_del(b->later);
 }

@@ -31,6 +31,7 @@ struct bank {
 	unsigned vf;
 	QEMUBH *work;
 	QEMUTimer *later;
+	bool asleep; /* as ordered, until later */
 	void (*irq)(void *fn); /* after every change of bank_pending(); fn is mem.fn */
 };
 
