@@ -106,7 +106,8 @@ static void test_blocks(void **state)
 /* As gzip -n writes "a\n": header, stream, CRC32, ISIZE. */
 static void test_gunzip(void **state)
 {
-	uint8_t gz[] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 3, 0x4b, 0xe4, 0x02, 0x00, 0x07, 0xa1, 0xea, 0xdd, 2, 0, 0, 0};
+	uint8_t gz[] = {0x1f, 0x8b, 8,    0,    0,    0,    0,    0, 2, 3, 0x4b,
+			0xe4, 0x02, 0x00, 0x07, 0xa1, 0xea, 0xdd, 2, 0, 0, 0};
 	uint8_t out[8];
 	(void)state;
 	assert_int_equal(gunzip_size(gz, sizeof gz), 2);
