@@ -2,7 +2,7 @@
  * tools/insncount counts the loop's instructions between the markers; what it needs besides stands in a BENCH
  * line. What each tag did last is checked after each row. */
 #include "apps/accel.h"
-#include "apps/inflate.h"
+#include "kernel/inflate.h"
 #include "apps/pattern.h"
 #include "drivers/crypto/aes.h"
 #include "kernel/log.h"

@@ -1,6 +1,6 @@
 #include <assert.h>
 #include <string.h>
-#include "apps/inflate.h"
+#include "kernel/inflate.h"
 #include "drivers/crypto/aes.h"
 #include "drivers/crypto/sha.h"
 #include "tests/model/qat_model.h"

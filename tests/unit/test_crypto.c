@@ -5,7 +5,7 @@
 #include <setjmp.h>
 #include <string.h>
 #include <cmocka.h>
-#include "apps/inflate.h"
+#include "kernel/inflate.h"
 #include "apps/kat.h"
 #include "drivers/crypto/aes.h"
 #include "drivers/crypto/sha.h"
