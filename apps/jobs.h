@@ -11,7 +11,7 @@
 #define JOB_BYTES  0x6000u
 #define JOB_MAX    4096u /* bytes of data */
 #define JOB_TAGS   32u   /* jobs in flight */
-#define JOB_KINDS  20u
+#define JOB_KINDS  24u
 
 #define JOBS_SILENT_US 2000000u /* a device that answers nothing for so long will not */
 

@@ -93,7 +93,7 @@ enum { CIPHER_CBC = 1, CIPHER_CTR = 2, CIPHER_AEAD = 4, CIPHER_XTS = 6 };
 /* Configuration word of a hash block; at 8 the bytes that its state already holds, big-endian; at 16 state1
  * and, rounded up to 8, state2. */
 #define AUTH_ALGO BITS(3, 0)
-enum { AUTH_SHA1 = 1, AUTH_SHA256 = 4, AUTH_SHA512 = 6, AUTH_GALOIS = 10 };
+enum { AUTH_SHA1 = 1, AUTH_SHA224 = 3, AUTH_SHA256, AUTH_SHA384, AUTH_SHA512, AUTH_GALOIS = 10 };
 #define AUTH_MODE BITS(7, 4)
 enum { AUTH_PLAIN = 0, AUTH_HMAC = 1 };
 #define AUTH_COMPARE_LEN BITS(14, 8)

@@ -78,13 +78,15 @@ static uint8_t *add_auth(struct build *b, uint64_t config, unsigned counted, uns
 /* The device goes on from states; it never gets the key of an HMAC. */
 static void add_hash(struct build *b, bool keyed, unsigned next)
 {
-	static const uint8_t algo[SHA_KINDS] = {AUTH_SHA1, AUTH_SHA256, AUTH_SHA512};
+	static const uint8_t algo[SHA_KINDS] = {AUTH_SHA1, AUTH_SHA224, AUTH_SHA256, AUTH_SHA384,
+						AUTH_SHA512};
 	const struct accel_session *s = b->s;
 	enum sha kind = (enum sha)s->hash;
-	unsigned size = sha_size(kind);
+	unsigned size = sha_size(kind), state_size = sha_state_size(kind);
 	struct sha_state inner, outer;
 	uint64_t config = FPUT(AUTH_ALGO, algo[kind]) | FPUT(AUTH_MODE, keyed ? AUTH_HMAC : AUTH_PLAIN);
-	uint8_t *state = add_auth(b, config, keyed ? sha_block_size(kind) : 0, size, size, size, next);
+	uint8_t *state =
+		add_auth(b, config, keyed ? sha_block_size(kind) : 0, size, state_size, state_size, next);
 	if (!keyed) {
 		sha_init(&inner, kind);
 		sha_save(&inner, state);
@@ -92,7 +94,7 @@ static void add_hash(struct build *b, bool keyed, unsigned next)
 	}
 	hmac_begin(kind, s->mac_key, s->mac_len, &inner, &outer);
 	sha_save(&inner, state);
-	sha_save(&outer, state + up8(size));
+	sha_save(&outer, state + up8(state_size));
 }
 
 /* H, the length of the AAD, and room for the first counter block encrypted. */

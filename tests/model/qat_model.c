@@ -182,7 +182,7 @@ static void cipher(struct work *w, uint8_t tag[16], bool *has_tag, const uint8_t
 
 static unsigned load_state(struct sha_state *s, enum sha kind, const uint8_t *p, uint32_t counted)
 {
-	unsigned size = sha_size(kind), word = kind == SHA_512 ? 8 : 4;
+	unsigned size = kind == SHA_1 ? 20 : kind >= SHA_384 ? 64 : 32, word = kind >= SHA_384 ? 8 : 4;
 	sha_init(s, kind);
 	for (unsigned i = 0; i < size / word; i++) {
 		s->h[i] = 0;
@@ -190,7 +190,7 @@ static unsigned load_state(struct sha_state *s, enum sha kind, const uint8_t *p,
 			s->h[i] = s->h[i] << 8 | p[i * word + b];
 	}
 	s->bytes = counted;
-	return size;
+	return sha_size(kind);
 }
 
 static unsigned auth(struct work *w, const uint8_t *text, uint8_t *digest)
@@ -222,10 +222,14 @@ static unsigned auth(struct work *w, const uint8_t *text, uint8_t *digest)
 		gcm_encrypt(&g, q + 0x40, aad, aad_len, plain, len, again, digest);
 		return 16;
 	}
-	enum sha kind = algo == 1 ? SHA_1 : algo == 4 ? SHA_256 : SHA_512;
+	enum sha kind = algo == 1   ? SHA_1
+			: algo == 3 ? SHA_224
+			: algo == 4 ? SHA_256
+			: algo == 5 ? SHA_384
+				    : SHA_512;
 	struct sha_state s;
 	uint8_t inner[64];
-	if ((algo != 1 && algo != 4 && algo != 6) || mode > 1 ||
+	if ((algo != 1 && (algo < 3 || algo > 6)) || mode > 1 ||
 	    counted != (mode ? sha_block_size(kind) : 0) || (config >> 8 & 127) != sha_size(kind) ||
 	    q[0x7a] * 8u != q[0x72] * 8u + 16 + q[0x79]) {
 		refuse(w);
