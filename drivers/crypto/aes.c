@@ -92,6 +92,14 @@ void aes_block(const struct aes *a, const uint8_t in[AES_BLOCK], uint8_t out[AES
 		out[i] = (uint8_t)(s[i / 4] >> 8 * (i % 4));
 }
 
+void aes_last_key(const struct aes *a, size_t key_len, uint8_t *out)
+{
+	for (size_t i = 0; i < key_len; i++) {
+		size_t block = a->rounds - i / AES_BLOCK;
+		out[i] = (uint8_t)(a->round_key[4 * block + i % AES_BLOCK / 4] >> 8 * (i % 4));
+	}
+}
+
 static void xor_block(uint8_t *out, const uint8_t *a, const uint8_t *b, size_t n)
 {
 	for (size_t i = 0; i < n; i++)

@@ -1,5 +1,4 @@
 #include "drivers/qat/session.h"
-#include "drivers/crypto/aes.h"
 #include "kernel/str.h"
 
 #define HASH_TAG 16u /* GCM */
@@ -40,13 +39,20 @@ static void add_cipher(struct build *b, unsigned mode, unsigned next)
 	uint64_t config = FPUT(CIPHER_ALGO, algo) | FPUT(CIPHER_MODE, mode);
 	if (s->decrypt && mode != CIPHER_CTR) /* CTR is the same both ways */
 		config |= CIPHER_DECRYPT;
-	if (s->decrypt && (mode == CIPHER_CBC || mode == CIPHER_XTS))
+	if (s->decrypt && (mode == CIPHER_CBC || mode == CIPHER_XTS) && !ucs)
 		config |= CIPHER_CONVERT;
 	if (aead)
 		config |= FPUT(CIPHER_DIGEST_LEN, HASH_TAG);
 	put32(at, config);
 	put32(at + 4, aead ? FPUT(CIPHER_AAD_LEN, s->aad_len) : 0);
+	if (mode == CIPHER_XTS && ucs)
+		key = bytes; /* the CPU keeps key 2 */
 	memcpy(at + head, s->key, key);
+	if (mode == CIPHER_XTS && ucs && s->decrypt) {
+		struct aes forward; /* this slice does not convert it */
+		if (aes_init(&forward, s->key, key) == SL_OK)
+			aes_last_key(&forward, key, at + head);
+	}
 	if (ucs)
 		key = (unsigned)ALIGN_UP(key, 16);
 	b->r->iv_words = AES_BLOCK / 8;
@@ -158,6 +164,9 @@ static enum sl_err make_la(struct build *b, struct qat_session *out)
 	case ACCEL_CIPHER:
 		r->command = LA_CIPHER;
 		add_cipher(b, mode, SLICE_DRAM_WR);
+		out->tweaks = mode == CIPHER_XTS && is_gen4(b);
+		if (out->tweaks)
+			e = aes_init(&out->tweak, s->key + s->key_len / 2, s->key_len / 2);
 		break;
 	case ACCEL_HASH:
 	case ACCEL_HMAC:
@@ -234,9 +243,6 @@ static enum sl_err check(const struct qat_gen *gen, const struct accel_session *
 	if ((ciphers && s->cipher > (s->service == ACCEL_CIPHER ? ACCEL_AES_XTS : ACCEL_AES_CTR)) ||
 	    (hashes && s->hash >= SHA_KINDS))
 		return SL_BADVAL;
-	/* Gen4 would want each request's tweak encrypted by the CPU. */
-	if (s->service == ACCEL_CIPHER && s->cipher == ACCEL_AES_XTS && gen->number != 2)
-		return SL_UNSUPPORTED;
 	if (hashes && s->service != ACCEL_HASH && s->mac_len > sizeof s->mac_key)
 		return SL_BADVAL;
 	/* Rounded up to blocks it must fit a byte of the request. */

@@ -24,6 +24,14 @@ static enum sl_err vf_session(struct accel *a, const struct accel_session *s, ui
 	return e;
 }
 
+void qat_vf_tweak(uint64_t *m, const struct qat_session *s)
+{
+	uint8_t t[AES_BLOCK];
+	memcpy(t, m + 8, sizeof t);
+	aes_block(&s->tweak, t, t);
+	memcpy(m + 8, t, sizeof t);
+}
+
 static unsigned vf_submit_jobs(struct accel *a, const struct accel_job *job, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {

@@ -83,6 +83,9 @@ FAST_INLINE void qat_vf_fill(uint64_t *m, const struct qat_session *s, const str
 	m[15] = t[15];
 }
 
+/* Encrypts the tweak that stands in a request. */
+void qat_vf_tweak(uint64_t *m, const struct qat_session *s);
+
 /* What submit_jobs() and poll() do for each job, for a loop that wants each instruction: such a loop rings
  * and releases the ring itself, and looks after accel.stats. */
 FAST_INLINE enum sl_err qat_vf_put(struct qat_vf *vf, const struct accel_job *j)
@@ -96,6 +99,8 @@ FAST_INLINE enum sl_err qat_vf_put(struct qat_vf *vf, const struct accel_job *j)
 		return SL_BADVAL;
 	struct qat_ring *r = &vf->ring[s->ring];
 	qat_vf_fill(qat_ring_slot(r), s, j);
+	if (UNLIKELY(s->tweaks))
+		qat_vf_tweak(qat_ring_slot(r), s);
 	vf->room[j->tag] = j->room;
 	qat_ring_push(r, j->tag);
 	return SL_OK;

@@ -86,18 +86,57 @@ static void refuse(struct work *w)
 	w->status = 0x80;
 }
 
-/* Both keys stand one after another at key; decrypting is told by the forward key. */
-static void xts(struct work *w, const uint8_t *key, unsigned key_len, bool back, const uint8_t *from,
-		uint32_t len)
+static uint8_t sbox(uint8_t v)
+{
+	for (unsigned x = 0; x < 256; x++)
+		if (inverse_sbox((uint8_t)x) == v)
+			return (uint8_t)x;
+	return 0;
+}
+
+/* The key whose schedule ends in last: FIPS 197 §5.2 backwards, each word from the one that is nk before it.
+ */
+static void first_key(const uint8_t *last, unsigned key_len, uint8_t *key)
+{
+	uint8_t w[60][4];
+	unsigned nk = key_len / 4, end = 4 * (nk + 7);
+	memcpy(w[end - 4], last, 16);
+	if (nk == 8)
+		memcpy(w[end - 8], last + 16, 16);
+	for (unsigned i = end; i-- > nk;)
+		for (unsigned b = 0; b < 4; b++) {
+			uint8_t t = w[i - 1][b], rcon = 1;
+			for (unsigned n = 1; n < i / nk; n++)
+				rcon = times(rcon, 2);
+			if (i % nk == 0)
+				t = sbox(w[i - 1][(b + 1) % 4]) ^ (b ? 0 : rcon);
+			else if (nk == 8 && i % 8 == 4)
+				t = sbox(t);
+			w[i - nk][b] = w[i][b] ^ t;
+		}
+	memcpy(key, w, key_len);
+}
+
+/* Gen2: both keys stand one after another, and decrypting is told by the forward key. UCS: one key, to
+ * decrypt the last of its schedule, and a tweak that is encrypted already. */
+static void xts(struct work *w, const uint8_t *given, unsigned key_len, bool back, bool ucs,
+		const uint8_t *from, uint32_t len)
 {
 	struct aes a, b;
-	uint8_t t[16], x[16];
-	if (aes_init(&a, key, key_len) || aes_init(&b, key + key_len, key_len) || len % 16 || key_len == 24 ||
-	    w->q[0x6d] * 8u != 2 * key_len) {
+	uint8_t t[16], x[16], key[32];
+	if (len % 16 || key_len == 24 || w->q[0x6d] * 8u != (ucs ? 1 : 2) * key_len) {
 		refuse(w);
 		return;
 	}
-	aes_block(&b, w->q + 0x40, t);
+	memcpy(key, given, key_len);
+	if (ucs && back)
+		first_key(given, key_len, key);
+	memcpy(t, w->q + 0x40, 16);
+	assert(aes_init(&a, key, key_len) == SL_OK);
+	if (!ucs) {
+		assert(aes_init(&b, given + key_len, key_len) == SL_OK);
+		aes_block(&b, t, t);
+	}
 	for (uint32_t i = 0; i < len; i += 16) {
 		for (unsigned k = 0; k < 16; k++)
 			x[k] = from[i + k] ^ t[k];
@@ -129,8 +168,8 @@ static void cipher(struct work *w, uint8_t tag[16], bool *has_tag, const uint8_t
 		refuse(w);
 		return;
 	}
-	if (mode == 6 && !ucs && !(config & 0x100) == !(config & 0x200)) {
-		xts(w, block + 8, key, config & 0x100, from, len);
+	if (mode == 6 && !(config & 0x200) == (ucs || !(config & 0x100))) {
+		xts(w, block + (ucs ? 16 : 8), key, config & 0x100, ucs, from, len);
 	} else if (mode == 2) {
 		uint8_t counter[16] = {0};
 		memcpy(counter, iv, 16);
