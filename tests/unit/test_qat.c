@@ -398,11 +398,24 @@ static void test_lies(void **state)
 	qat_model_post(&model, 0, 14, twice);
 	assert_int_equal(a->drv->poll(a, done, 4), 0);
 	assert_int_equal(a->stats.bad, 3);
+	/* Zeros, to tags that are idle: on no ring. */
+	memset(twice + 8, 0, 8);
+	for (unsigned ring = 10; ring <= 14; ring += 4)
+		qat_model_post(&model, 0, ring, twice);
+	assert_int_equal(a->drv->poll(a, done, 4), 0);
+	assert_int_equal(a->stats.bad, 5);
+	/* A tag beyond those in use, whatever lies behind them. */
+	vf.flight[DEPTH] = (flight & ~OPAQUE_TAG) | DEPTH;
+	memcpy(twice + 8, &vf.flight[DEPTH], 8);
+	qat_model_post(&model, 0, 10, twice);
+	assert_int_equal(a->drv->poll(a, done, 4), 0);
+	assert_int_equal(a->stats.bad, 6);
+	memcpy(twice + 8, &flight, 8);
 	/* A ring full of nonsense does not hold us longer than asked for. */
 	for (unsigned i = 0; i < 100; i++)
 		qat_model_post(&model, 0, 10, twice);
 	assert_int_equal(a->drv->poll(a, done, 4), 1); /* the one in flight */
-	assert_int_equal(a->stats.bad, 6);
+	assert_int_equal(a->stats.bad, 9);
 }
 
 static void test_too_much(void **state)
