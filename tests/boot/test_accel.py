@@ -105,6 +105,18 @@ def test_every_fault_is_recovered_from(folder):
         assert least and int(least[1]) >= 400, service
 
 
+def test_faults_under_load(folder):
+    """The same while the time runs, where nobody compares at once."""
+    run = sluice.run_sh(folder, "app=accel", "vfs=4", "ops=50", "seconds=1", deadline=120, qemu_args=(
+        "-accel", "tcg", *ordered(fault="stuck+extra+pointer", fault_vf=0, fault_after=1000)))
+    assert run.status == 0, run.summary()
+    timed = run.text[run.text.index("timed: mixed operations"):]
+    for vf, fault in enumerate(["stuck", "extra", "pointer"]):
+        assert re.search(rf"WARN accel: VF {vf} \S+: {FAULTS[fault]}", timed), fault
+        assert re.search(rf"accel: VF {vf} \S+ is back after", timed), fault
+    assert run.number("vf_faults") == run.number("recovered") == 3
+
+
 def test_a_vf_that_fails_for_good(folder):
     """It is given up, with bus mastering off; the other is verified to the end; and the run says that it is not all right."""
     run = sluice.run_sh(folder, "app=accel", "vfs=2", "ops=300", "seconds=1", deadline=120, qemu_args=(
