@@ -5,6 +5,7 @@
  * has it give the known answers, and hands it back. */
 #include "apps/accel.h"
 #include "apps/lanes.h"
+#include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
 #include "kernel/x86/cpu.h"
@@ -127,12 +128,14 @@ static void recover(struct machine *m, struct vf *vf)
 	}
 	m->vf_recovered += v->faults - v->recovered;
 	v->recovered = v->faults;
+	others = checked_by_others(m, vf) - others;
+	char meanwhile[64] = "";
+	if (others)
+		fmt_print(meanwhile, sizeof meanwhile, "; others did %llu operations meanwhile", (ull)others);
 	log_line("accel",
 		 "VF %u " BDF_FMT
-		 " is back after %llu ms: FLR, the same domain, rings anew, %u known answers; "
-		 "others did %llu operations meanwhile",
-		 vf->index, BDF_ARG(vf->fn->bdf), (ull)((now_us() - begin) / 1000), v->known,
-		 (ull)(checked_by_others(m, vf) - others));
+		 " is back after %llu ms: FLR, the same domain, rings anew, %u known answers%s",
+		 vf->index, BDF_ARG(vf->fn->bdf), (ull)((now_us() - begin) / 1000), v->known, meanwhile);
 	set_state(v, ACCEL_WORKS);
 }
 
