@@ -136,38 +136,57 @@ static enum sl_err vf_health(struct accel *a)
 
 static const char *const ring_names[QAT_SERVICES] = {[QAT_SYM] = "crypto", [QAT_DC] = "compression"};
 
-/* One ring's part of vf_explain(); true when it is the reason. */
-static bool explain_ring(const struct qat_ring *r, const char *name, char *buf, size_t n)
+/* How much a ring has to do with it: what came that can not be before what stays away. */
+enum guilt { NONE, WAITS, POINTS_OUTSIDE, GONE, ANSWERS_NOBODY };
+
+static enum guilt guilt_of(const struct qat_ring *r)
+{
+	struct qat_ring_seen seen;
+	if (!r->bank)
+		return NONE;
+	qat_ring_look(r, &seen);
+	return r->bad                  ? ANSWERS_NOBODY
+	       : !seen.there           ? GONE
+	       : !seen.sane            ? POINTS_OUTSIDE
+	       : qat_ring_in_flight(r) ? WAITS
+				       : NONE;
+}
+
+static void explain_ring(const struct qat_ring *r, enum guilt guilt, const char *name, char *buf, size_t n)
 {
 	struct qat_ring_seen seen;
 	unsigned flight = qat_ring_in_flight(r);
 	qat_ring_look(r, &seen);
-	if (r->bad)
+	if (guilt == ANSWERS_NOBODY)
 		fmt_print(buf, n,
 			  "%s ring: responses that belong to no request: %llu, the last with opaque value "
 			  "%016llx; %u in flight",
 			  name, (unsigned long long)r->bad, (unsigned long long)r->odd, flight);
-	else if (!seen.there)
+	else if (guilt == GONE)
 		fmt_print(buf, n, "%s ring: its registers do not have it any more", name);
-	else if (!seen.sane)
+	else if (guilt == POINTS_OUTSIDE)
 		fmt_print(buf, n,
 			  "%s ring: registers out of range: fetched %x, told %x of %x, answered %x of %x; %u "
 			  "in "
 			  "flight",
 			  name, seen.head, seen.tail, QAT_TX_BYTES, seen.answers, QAT_RX_BYTES, flight);
-	else if (flight)
+	else
 		fmt_print(buf, n, "%s ring: %u in flight, fetched up to %x of %x, answered up to %x", name,
 			  flight, seen.head, seen.tail, seen.answers);
-	return r->bad || !seen.there || !seen.sane || flight;
 }
 
 static const char *vf_explain(struct accel *a, char *buf, size_t n)
 {
 	const struct qat_vf *vf = of(a);
+	enum guilt most = NONE;
 	fmt_print(buf, n, "nothing is in flight, and the rings are as they were set up");
-	for (unsigned i = 0; i < QAT_SERVICES; i++)
-		if (vf->ring[i].bank && explain_ring(&vf->ring[i], ring_names[i], buf, n))
-			break;
+	for (unsigned i = 0; i < QAT_SERVICES; i++) {
+		enum guilt guilt = guilt_of(&vf->ring[i]);
+		if (guilt <= most)
+			continue;
+		explain_ring(&vf->ring[i], guilt, ring_names[i], buf, n);
+		most = guilt;
+	}
 	return buf;
 }
 

@@ -706,6 +706,34 @@ static void test_silence(void **state)
 	assert_string_equal(jobs.why, "crypto ring: its registers do not have it any more");
 }
 
+/* The ring that is told of is the one that answered nobody, not the one that waits. */
+static void test_which_ring(void **state)
+{
+	uint8_t answer[32] = {0, 1};
+	char text[192];
+	(void)state;
+	for (unsigned bad = 0; bad < QAT_SERVICES; bad++) {
+		struct accel_done done[2];
+		start(2);
+		assert_string_equal(a->drv->explain(a, text, sizeof text),
+				    "nothing is in flight, and the rings are as they were set up");
+		uint8_t other = bad == QAT_SYM ? ACCEL_DEFLATE : ACCEL_HASH;
+		struct accel_job j = job(session((struct accel_session){.service = other}), 0, 8);
+		assert_int_equal(a->drv->submit_jobs(a, &j, 1), 1);
+		a->drv->ring(a);
+		assert_non_null(strstr(a->drv->explain(a, text, sizeof text),
+				       "ring: 1 in flight, fetched up to 0 of 80"));
+		qat_model_post(&model, 0, bad == QAT_SYM ? 10 : 14, answer);
+		assert_int_equal(a->drv->poll(a, done, 2), 0);
+		assert_string_equal(
+			a->drv->explain(a, text, sizeof text),
+			bad == QAT_SYM ? "crypto ring: responses that belong to no request: 1, the last with "
+					 "opaque value 0000000000000000; 0 in flight"
+				       : "compression ring: responses that belong to no request: 1, the last "
+					 "with opaque value 0000000000000000; 0 in flight");
+	}
+}
+
 /* Anything at all on the response rings: nothing is done that was not asked for, and nothing is reached by
  * what is written there. */
 static void test_noise(void **state)
@@ -753,7 +781,7 @@ int main(void)
 		cmocka_unit_test(test_jobs),          cmocka_unit_test(test_too_much),
 		cmocka_unit_test(test_open),          cmocka_unit_test(test_recovery),
 		cmocka_unit_test(test_silence),       cmocka_unit_test(test_noise),
-		cmocka_unit_test(test_late),
+		cmocka_unit_test(test_late),          cmocka_unit_test(test_which_ring),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
