@@ -107,7 +107,7 @@ def test_every_fault_is_recovered_from(folder):
 def test_faults_under_load(folder):
     """The same while the time runs, where nobody compares at once."""
     run = sluice.run_sh(folder, "app=accel", "vfs=4", "ops=50", "seconds=1", deadline=120, qemu_args=(
-        "-accel", "tcg", *ordered(fault="stuck+extra+pointer", fault_vf=0, fault_after=1000)))
+        "-accel", "tcg", *ordered(fault="stuck+extra+pointer", fault_vf=0, fault_after=700)))
     assert run.status == 0, run.summary()
     timed = run.text[run.text.index("timed: mixed operations"):]
     for vf, fault in enumerate(["stuck", "extra", "pointer"]):
