@@ -313,6 +313,7 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	const struct nvme_vf_cfg cfg = {.io = nvme_io_mmio(regs, vf->fn->bar[0].size),
 					.fn = vf->fn->bdf,
 					.irq = irqs && vf->msix.vectors,
+					.shadow = m->boot->cfg.doorbell == DOORBELL_SHADOW,
 					.mem = &vf->queues,
 					.depth = m->boot->cfg.qd < DEPTH_MIN ? DEPTH_MIN : m->boot->cfg.qd,
 					.share = vf->index,
@@ -321,6 +322,9 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	if (e)
 		return e;
 	vf->accel = &vf->nvme.accel;
+	if (cfg.shadow && !vf->nvme.ctrl.shadow)
+		log_warn("nvme", BDF_FMT ": no shadow doorbells (OACS 0x%x, bit 8): registers are written",
+			 BDF_ARG(vf->fn->bdf), vf->nvme.ctrl.id.oacs);
 	if (vf->accel->depth < cfg.depth) {
 		log_fail("nvme", "lower qd=", BDF_FMT " allows %u requests in flight; %u are wanted",
 			 BDF_ARG(vf->fn->bdf), vf->accel->depth, cfg.depth);

@@ -115,6 +115,7 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 	static const char *const iommus[] = {"off", "on", "pt"};
 	static const char *const orders[] = {"random", "seq"};
 	static const char *const modes[] = {"poll", "irq", "adaptive"};
+	static const char *const doorbells[] = {"mmio", "shadow"};
 	static const char *const devices[] = {"nvme", "qat"};
 	static const char *const ends[] = {"halt", "reboot", "shutdown", "qemu"};
 	static const char *const bauds[] = {"9600", "19200", "38400", "57600", "115200"};
@@ -138,6 +139,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		number(cfg, at, "passes", v, 1, 1000000, &cfg->passes);
 	} else if (is(k, "iommu")) {
 		choice(cfg, at, "iommu", v, iommus, ARRAY_LEN(iommus), &cfg->iommu);
+	} else if (is(k, "doorbell")) {
+		choice(cfg, at, "doorbell", v, doorbells, ARRAY_LEN(doorbells), &cfg->doorbell);
 	} else if (is(k, "json")) {
 		number(cfg, at, "json", v, 0, 1, &cfg->json);
 	} else if (is(k, "ms")) {
@@ -162,10 +165,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "end", v, ends, ARRAY_LEN(ends), &cfg->end);
 	} else {
 		fail(cfg, at, k.col,
-		     "%s is not a key (keys: app device vfs qd seconds mode passes iommu json ms batch block "
-		     "writes "
-		     "order seed "
-		     "scratch baud end)",
+		     "%s is not a key (keys: app device vfs qd seconds mode passes iommu doorbell json ms "
+		     "batch block writes order seed scratch baud end)",
 		     show(k).s);
 	}
 }

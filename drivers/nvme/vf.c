@@ -336,6 +336,11 @@ static enum sl_err start(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg)
 				 : nvme_ctrl_init(c, &cfg->io, cfg->fn, cfg->dom, cfg->iova, 1);
 	if (e)
 		return e;
+	if (cfg->shadow) {
+		e = nvme_ctrl_shadow(c);
+		if (e && e != SL_UNSUPPORTED)
+			return e;
+	}
 	uint32_t most = nvme_ctrl_depth(c);
 	vf->accel.depth = cfg->depth < most ? cfg->depth : most;
 	e = cfg->irq ? nvme_ctrl_queue_irq(c, IO_QUEUE, vf->accel.depth, 0, &vf->queue)

@@ -24,6 +24,7 @@ struct nvme_vf_cfg {
 	const struct dma_buf *mem;
 	/* Completions raise vector 0 of the function's MSI-X, as nvme_ctrl_queue_irq() wants it. */
 	bool irq;
+	bool shadow; /* shadow doorbells, where the controller has them */
 };
 
 /* How one operation goes to one store. */
