@@ -129,6 +129,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "device", v, devices, ARRAY_LEN(devices), &cfg->device);
 	} else if (is(k, "vfs")) {
 		number(cfg, at, "vfs", v, 1, 64, &cfg->vfs);
+	} else if (is(k, "queues")) {
+		number(cfg, at, "queues", v, 1, 3, &cfg->queues);
 	} else if (is(k, "qd")) {
 		number(cfg, at, "qd", v, 1, 256, &cfg->qd);
 	} else if (is(k, "seconds")) {
@@ -165,7 +167,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "end", v, ends, ARRAY_LEN(ends), &cfg->end);
 	} else {
 		fail(cfg, at, k.col,
-		     "%s is not a key (keys: app device vfs qd seconds mode passes iommu doorbell json ms "
+		     "%s is not a key (keys: app device vfs queues qd seconds mode passes iommu doorbell "
+		     "json ms "
 		     "batch block writes order seed scratch baud end)",
 		     show(k).s);
 	}
@@ -210,6 +213,7 @@ void config_defaults(struct config *cfg)
 {
 	*cfg = (struct config){.app = "demo",
 			       .vfs = 4,
+			       .queues = 1,
 			       .qd = 32,
 			       .seconds = 5,
 			       .mode = RING_POLL,

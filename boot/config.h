@@ -29,6 +29,7 @@ struct config {
 	char app[12];
 	uint32_t device;   /* enum config_device: whose VFs; app=accel is for QAT alone */
 	uint32_t vfs;      /* VFs to bring up */
+	uint32_t queues;   /* queue pairs of each VF in the timed phase */
 	uint32_t qd;       /* requests in flight on each VF in the timed phase */
 	uint32_t seconds;  /* length of the timed phase */
 	uint32_t mode;     /* enum ring_mode, of the timed phase, app=bursts and app=bench */

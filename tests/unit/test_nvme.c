@@ -462,12 +462,13 @@ static void test_pf_namespaces(void **state)
 /* ---- VF ---- */
 
 static bool with_shadow;
+static unsigned with_queues;
 static bool with_irq;
 
 static enum sl_err open_at(uint32_t depth, unsigned share, unsigned shares)
 {
-	struct nvme_vf_cfg cfg = {vf_model[0].io, vf_fn,  &vf_dom[0], IOVA(WINDOW), depth,
-				  share,          shares, NULL,       with_irq,     with_shadow};
+	struct nvme_vf_cfg cfg = {vf_model[0].io, vf_fn, &vf_dom[0], IOVA(WINDOW), depth,      share,
+				  shares,         NULL,  with_irq,   with_queues,  with_shadow};
 	return nvme_vf_open(&vf, &cfg);
 }
 
@@ -975,7 +976,7 @@ static void test_vf_shadow(void **state)
 	(void)state;
 	with_shadow = true;
 	open_vf(4); /* it has none: registers alone */
-	assert_false(vf.ctrl.shadow);
+	assert_false(vf.ctrl->shadow);
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);
 	vf_model[0].oacs |= 0x100;
 	for (unsigned sleeps = 0; sleeps < 2; sleeps++) {
@@ -984,11 +985,44 @@ static void test_vf_shadow(void **state)
 		flood(7, 1000);
 		flood(63, 100);
 	}
-	assert_true(vf.ctrl.shadow);
+	assert_true(vf.ctrl->shadow);
 	assert_int_equal(vf_model[0].admin_commands[0x7c], 6);
 	assert_int_equal(vf_model[0].errors, 0);
 	vf_model[0].oacs &= 0xfeff;
 	with_shadow = false;
+}
+
+/* Two queue pairs of one VF: the same tags in flight in both, and each takes its own. */
+static void test_vf_more(void **state)
+{
+	static struct nvme_vf more;
+	struct accel_done d;
+	(void)state;
+	with_queues = 2;
+	open_vf(4);
+	with_queues = 0;
+	assert_int_equal(nvme_vf_more(&more, &vf, 3, 4), SL_RANGE);
+	assert_int_equal(nvme_vf_more(&more, &vf, 1, 4), SL_EXISTS);
+	assert_int_equal(nvme_vf_more(&more, &vf, 2, 4), SL_OK);
+	assert_int_equal(more.accel.stores, vf.accel.stores);
+	assert_true(vf_model[0].q[2].sq_on);
+	struct accel *a = &vf.accel, *b = &more.accel;
+	struct accel_req r = request(ACCEL_READ, PLAIN_STORE, 1, 1, 3);
+	assert_int_equal(a->drv->submit(a, &r, 1), 1);
+	assert_int_equal(b->drv->submit(b, &r, 1), 1);
+	b->drv->ring(b);
+	nvme_model_step(&vf_model[0]);
+	assert_int_equal(a->drv->poll(a, &d, 1), 0);
+	assert_int_equal(b->drv->poll(b, &d, 1), 1);
+	assert_int_equal(d.tag, 3);
+	a->drv->ring(a);
+	nvme_model_step(&vf_model[0]);
+	assert_int_equal(a->drv->poll(a, &d, 1), 1);
+	assert_int_equal(b->drv->poll(b, &d, 1), 0);
+	assert_int_equal(a->stats.ops + b->stats.ops, 2);
+	assert_int_equal(vf_model[0].errors, 0);
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+	assert_int_equal(vf_model[0].admin_commands[0x00], vf_model[0].admin_commands[0x01]);
 }
 
 /* A queue with an interrupt: an armed one interrupts for the next result, whatever was taken before. */
@@ -1125,6 +1159,7 @@ int main(void)
 		TEST(test_vf_long),
 		TEST(test_vf_pi),
 		TEST(test_vf_other_pi),
+		TEST(test_vf_more),
 		TEST(test_vf_shadow),
 		TEST(test_vf_irq),
 		TEST(test_vf_flood),
