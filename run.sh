@@ -54,6 +54,7 @@ done
 [[ $vfs =~ ^[0-9]{1,3}$ ]] && ((10#$vfs >= 1 && 10#$vfs <= 64)) || vfs=4
 [[ $seconds =~ ^[0-9]{1,6}$ ]] || seconds=5
 vfs=$((10#$vfs)) seconds=$((10#$seconds))
+[[ $device != qat || " ${config[*]}" == *" vfs="* ]] || vfs=16 config+=(vfs=16) # a QAT card's VFs are switched on all together
 
 qemu=${QEMU:-qemu-system-x86_64}
 run=${RUN:-build/run}
