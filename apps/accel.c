@@ -64,6 +64,7 @@ static enum sl_err run_known(void *ctx, const struct accel_job *job, uint16_t *s
 static enum sl_err know(struct vf *vf)
 {
 	struct accel_vf *v = &accel_vf[vf->index];
+	v->services = vf->accel->services;
 	return jobs_known(&v->jobs, run_known, vf, &v->known);
 }
 
@@ -258,6 +259,10 @@ static void print_sums(struct machine *m)
 	uint64_t noticed = 0, doorbells = 0, ops = 0, bad = 0;
 	for (unsigned s = 0; s < ACCEL_SERVICES; s++) {
 		uint64_t all = 0, least = UINT64_MAX;
+		if (!(m->vf[0].accel->services & BIT(s))) {
+			log_line("accel", "%s: no ring pair of these VFs has it", names[s]);
+			continue;
+		}
 		for (unsigned i = 0; i < m->vfs; i++) {
 			uint64_t n = accel_vf[i].jobs.done[s];
 			all += n;

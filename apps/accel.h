@@ -2,6 +2,7 @@
 #pragma once
 #include "apps/jobs.h"
 #include "apps/machine.h"
+#include "drivers/qat/mailbox.h"
 #include "drivers/qat/vf.h"
 
 #define ACCEL_VFS 16u
@@ -18,10 +19,12 @@ struct accel_vf {
 	struct qat_vf qat;
 	struct jobs jobs;
 	volatile uint8_t *regs;
+	struct qat_pair pair[QAT_SERVICES]; /* gen4 */
 	enum accel_state state;
 	enum sl_err err;              /* of its last fault; jobs.why has the words */
 	unsigned faults, recovered;   /* faults, and those of them after which it worked again */
 	unsigned known;               /* known answers that it gave */
+	uint32_t services;            /* of its accelerator, also when that is closed */
 	uint64_t checked;             /* operations, for other cores to see */
 	uint64_t ops, doorbells, bad; /* from before it was reset */
 } __attribute__((aligned(64)));
