@@ -129,6 +129,21 @@ struct replay *replay_new(uint8_t rest, bool sizes)
 	return r;
 }
 
+struct replay *replay_copy(const struct replay *r)
+{
+	struct replay *c = replay_new(r->rest, r->sizes);
+	struct replay_fn *fn = c ? calloc(r->n ? r->n : 1, sizeof(*fn)) : NULL;
+	if (!fn) {
+		free(c);
+		return NULL;
+	}
+	if (r->n)
+		memcpy(fn, r->fn, r->n * sizeof(*fn));
+	c->fn = fn;
+	c->n = c->room = r->n;
+	return c;
+}
+
 static struct replay_fn *fn_add(struct replay *r, bdf_t bdf)
 {
 	if (r->n == r->room) {

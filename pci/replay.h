@@ -25,6 +25,8 @@ size_t replay_bytes(const struct replay *r, size_t i);
  * when out of memory. Bytes that nobody puts in read as rest. With sizes a function has the BARs that
  * replay_bar() names; without, sizes are guessed as for a dump. */
 struct replay *replay_new(uint8_t rest, bool sizes);
+/* A copy, as it is now; NULL when out of memory. */
+struct replay *replay_copy(const struct replay *r);
 /* n bytes of a function from off on. False when they do not fit into 4096, or out of memory. */
 bool replay_put(struct replay *r, bdf_t fn, size_t off, const uint8_t *p, size_t n);
 /* BAR n (0 to 5) is size bytes, a power of two; vf: that of one VF in the SR-IOV capability. False when that
