@@ -183,7 +183,10 @@ enum sl_err stage_sriov(struct machine *m)
 		log_line("sriov", "no controller with SR-IOV: no VFs");
 		return SL_OK;
 	}
-	enum sl_err e = sriov_enable(&m->pci, m->pf, (uint16_t)m->boot->cfg.vfs, &s);
+	unsigned vfs = m->boot->cfg.vfs;
+	if (m->vfs_most && m->vfs_most < vfs)
+		vfs = m->vfs_most;
+	enum sl_err e = sriov_enable(&m->pci, m->pf, (uint16_t)vfs, &s);
 	if (e)
 		return e;
 	m->sriov_on = true;

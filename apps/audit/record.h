@@ -71,7 +71,9 @@ struct audit_sriov { /* of a PF; VF BARs stand in its struct pci_func */
 	int32_t backed;                  /* VFs that the controller has queues for; -1: not asked */
 };
 
-enum audit_outcome { AUDIT_REFUSED, AUDIT_SUCCEEDED, AUDIT_NOT_ENFORCED };
+/* As "verdict" of a case line: "refused", "SUCCEEDED", "not enforced", and "not proved" where it had no effect
+ * but was not refused as it should be (no record, a wrong one, or somebody was disturbed). */
+enum audit_outcome { AUDIT_REFUSED, AUDIT_SUCCEEDED, AUDIT_NOT_ENFORCED, AUDIT_NOT_PROVED };
 
 struct audit_case { /* one forbidden access that was tried: apps/isolate.c */
 	char who[12], what[24];
@@ -130,6 +132,8 @@ struct audit_in {
 const struct audit_table *audit_table(const struct audit_in *in, const char *sig);
 /* "no device" of enum audit_proof, as it stands in the report; "?" outside it. */
 const char *audit_proof_name(unsigned proof);
+/* "not enforced" of enum audit_outcome. */
+const char *audit_outcome_name(unsigned outcome);
 /* "x2APIC"; "on" of enum audit_secure. */
 const char *audit_apic_name(unsigned apic);
 const char *audit_secure_name(unsigned secure);
