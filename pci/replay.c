@@ -204,7 +204,7 @@ static bool is_header(const char *line, unsigned *seg, bdf_t *bdf)
 	return true;
 }
 
-/* "1f0: 00 11 22 ..." */
+/* "1f0: 00 11 22 ...", always 16 bytes. */
 static bool data_line(struct replay *r, bdf_t bdf, const char *line)
 {
 	uint8_t bytes[16];
@@ -215,7 +215,7 @@ static bool data_line(struct replay *r, bdf_t bdf, const char *line)
 		return true;
 	for (line += n; count < sizeof(bytes) && sscanf(line, " %2x%n", &byte, &n) == 1; line += n)
 		bytes[count++] = (uint8_t)byte;
-	return count == 0 || at + count > 0x1000 || replay_put(r, bdf, at, bytes, count);
+	return count < sizeof(bytes) || at > 0x1000 - sizeof(bytes) || replay_put(r, bdf, at, bytes, count);
 }
 
 static bool read_all(struct replay *r, FILE *in)

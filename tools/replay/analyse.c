@@ -1,12 +1,12 @@
 #include "analyse.h"
 #include <stdio.h>
 #include <string.h>
+#include "apps/topo.h"
 #include "iommu/rmrr.h"
 #include "iommu/vtd_unit.h"
 #include "machine.h"
 #include "pci/fit.h"
 #include "pci/groups.h"
-#include "pci/names.h"
 #include "pci/sriov.h"
 
 /* ---- functions ---- */
@@ -88,7 +88,7 @@ static void print_unreached(const struct pci *pci, const struct replay *dump)
 {
 	bdf_t bdf;
 	for (size_t i = 0; replay_function(dump, i, &bdf); i++) {
-		bdf_t first = {bdf.seg, bdf.rid & ~7u};
+		bdf_t first = {bdf.seg, (uint16_t)(bdf.rid & 0xfff8)};
 		const struct pci_func *f = pci_find(pci, first);
 		if (pci_find(pci, bdf))
 			continue;
@@ -115,40 +115,6 @@ enum sl_err analyse_dump(struct pci *pci, struct replay *dump, struct span mcfg)
 }
 
 /* ---- a DMAR table ---- */
-
-static bool topo_bridge(void *ctx, bdf_t fn, uint8_t *sec, uint8_t *sub)
-{
-	const struct pci_func *f = pci_find(ctx, fn);
-	if (!f || !f->is_bridge || !f->sec)
-		return false;
-	*sec = f->sec;
-	*sub = f->sub;
-	return true;
-}
-
-static bdf_t topo_pf_of(void *ctx, bdf_t fn)
-{
-	const struct pci_func *f = pci_find(ctx, fn);
-	return f && f->pf ? f->pf->bdf : fn;
-}
-
-static bool function_at(void *ctx, unsigned i, bdf_t *fn, uint32_t *class)
-{
-	PCI_EACH(f, (const struct pci *)ctx) {
-		if (i--)
-			continue;
-		*fn = f->bdf;
-		*class = f->class;
-		return true;
-	}
-	return false;
-}
-
-static const char *name_of(void *ctx, bdf_t fn)
-{
-	const struct pci_func *f = pci_find(ctx, fn);
-	return f ? pci_class_name(f->class) : NULL;
-}
 
 static void print_finding(void *ctx, const struct dmar_finding *f)
 {
@@ -192,9 +158,9 @@ static void print_units_of(const struct dmar *t, const struct dmar_topo *topo, c
 void analyse_dmar(struct pci *pci, struct span table, struct span madt)
 {
 	static struct dmar_lint_context known;
-	const struct dmar_topo topo = {pci, topo_bridge, topo_pf_of};
-	const struct dmar_functions functions = {pci, function_at};
-	const struct rmrr_context owners = {&topo, &functions, {NULL, 0}, name_of, pci};
+	const struct dmar_topo topo = topo_of(pci);
+	const struct dmar_functions functions = topo_functions(pci);
+	const struct rmrr_context owners = {&topo, &functions, {NULL, 0}, topo_name, pci};
 	struct dmar t;
 	memset(&known, 0, sizeof(known));
 	if (pci) {
@@ -218,7 +184,7 @@ void analyse_unit(uint64_t base, uint64_t cap, uint64_t ecap)
 	       "pages, page tables %s, %s, interrupt remapping %s%s, pass-through %s, %u fault records at "
 	       "0x%x\n",
 	       (ull)base, (ull)cap, (ull)ecap, vtd_mgaw(&u), vtd_max_levels(&u), vtd_domains(&u),
-	       FGET(cap, CAP_SLLPS) & 1 ? " 2M" : "", FGET(cap, CAP_SLLPS) & 2 ? " 1G" : "",
+	       FGET(cap, CAP_SSLPS) & 1 ? " 2M" : "", FGET(cap, CAP_SSLPS) & 2 ? " 1G" : "",
 	       ecap & ECAP_C ? "snooped" : "to be flushed", ecap & ECAP_QI ? "queued invalidation" : "registers only",
 	       ecap & ECAP_IR ? "yes" : "no", ecap & ECAP_EIM ? " (x2APIC)" : "", ecap & ECAP_PT ? "yes" : "no",
 	       vtd_fault_records(&u), vtd_fault_offset(&u));

@@ -2,40 +2,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "machine.h"
-#include "pci/groups.h"
 
-/* One finding, as the log has it or as it was found here. */
-struct found {
-	const char *id, *who;
-	const char *field[6];
-	bool matched;
-};
+/* ---- what is found here ---- */
 
-static const char *const fields[] = {"severity", "kind", "read", "means", "os", "remedy"};
-
-struct list {
-	struct finding *f;
-	size_t n, room;
-};
-
-static void collect(void *ctx, const struct finding *f)
+static void print(void *ctx, const struct finding *f)
 {
-	struct list *l = ctx;
-	if (l->n == l->room) {
-		l->room = l->room ? 2 * l->room : 64;
-		struct finding *more = realloc(l->f, l->room * sizeof(*more));
-		if (!more) {
-			fputs("replay: out of memory\n", stderr);
-			exit(2);
-		}
-		l->f = more;
-	}
-	l->f[l->n++] = *f;
-}
-
-static void print(const struct finding *f)
-{
+	(void)ctx;
 	printf("%s (%s) %s %s\n  read: %s\n  means: %s\n", audit_severity_name(f->severity),
 	       audit_kind_name(f->kind), f->id, f->who, f->read, f->means);
 	if (f->os[0])
@@ -44,165 +16,129 @@ static void print(const struct finding *f)
 		printf("  try: %s\n", f->remedy);
 }
 
-static struct found of_audit(const struct finding *f)
+/* Lines of the report that a machine with this record would write. */
+static void collect(void *ctx, const char *line, size_t n)
 {
-	return (struct found){f->id, f->who,
-			      {audit_severity_name(f->severity), audit_kind_name(f->kind), f->read, f->means,
-			       f->os, f->remedy},
-			      false};
+	json_error_t error;
+	json_t *o = json_loadb(line, n, JSON_REJECT_DUPLICATES, &error);
+	if (!o || !record_keep(ctx, o)) {
+		fprintf(stderr, "replay: a line made here is no JSON: %s: %.*s\n", error.text, (int)n, line);
+		exit(2);
+	}
+	json_decref(o);
 }
 
-static struct found of_log(const json_t *o)
+/* ---- against the log ---- */
+
+/* What a line is about: "finding DMAR-RMRR-ZERO DMAR+0x78". */
+static const char *about(const json_t *o, char *buf, size_t n)
 {
-	struct found f = {json_string_value(json_object_get(o, "id")),
-			  json_string_value(json_object_get(o, "who")),
-			  {0},
-			  false};
-	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
-		f.field[i] = json_string_value(json_object_get(o, fields[i]));
-	return f;
+	static const char *const keys[] = {"id", "bdf", "who"};
+	int at = snprintf(buf, n, "%s", json_string_value(json_object_get(o, "t")));
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		const json_t *v = json_object_get(o, keys[i]);
+		if (json_is_integer(v))
+			at += snprintf(buf + at, n - (size_t)at, " %lld", (long long)json_integer_value(v));
+		else if (v)
+			at += snprintf(buf + at, n - (size_t)at, " %.60s", json_string_value(v));
+	}
+	return buf;
 }
 
-/* How many fields are the same; -1: another id, or about something else. */
-static int likeness(const struct found *a, const struct found *b)
+/* How many fields are the same; -1: about something else. */
+static int likeness(const json_t *a, const json_t *b)
 {
+	char of_a[256], of_b[256];
 	int n = 0;
-	if (strcmp(a->id, b->id) != 0 || strcmp(a->who, b->who) != 0)
+	const char *key;
+	json_t *v;
+	if (strcmp(about(a, of_a, sizeof(of_a)), about(b, of_b, sizeof(of_b))) != 0)
 		return -1;
-	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
-		n += !strcmp(a->field[i], b->field[i]);
+	json_object_foreach((json_t *)(uintptr_t)a, key, v)
+		n += json_equal(v, json_object_get(b, key));
 	return n;
 }
 
-/* The log's finding that is most like one of ours and not taken yet; NULL. */
-static struct found *best(struct found *log, size_t n, const struct found *ours)
+static void print_field(const char *whose, const json_t *v)
 {
-	struct found *b = NULL;
-	int most = -1;
-	for (size_t i = 0; i < n; i++) {
-		int like = log[i].matched ? -1 : likeness(&log[i], ours);
-		if (like > most) {
-			most = like;
-			b = &log[i];
+	char *text = v ? json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+	printf("  %s %s\n", whose, text ? text : "(nothing)");
+	free(text);
+}
+
+/* Fields of ours that the log has otherwise; with both ways round, each that differs is seen. */
+static void print_fields(const json_t *log, const json_t *ours)
+{
+	const char *key;
+	json_t *v;
+	json_object_foreach((json_t *)(uintptr_t)ours, key, v) {
+		if (json_equal(v, json_object_get(log, key)))
+			continue;
+		printf("  \"%s\"\n", key);
+		print_field("log: ", json_object_get(log, key));
+		print_field("here:", v);
+	}
+	json_object_foreach((json_t *)(uintptr_t)log, key, v)
+		if (!json_object_get(ours, key)) {
+			printf("  \"%s\"\n", key);
+			print_field("log: ", v);
+			print_field("here:", NULL);
 		}
-	}
-	return b;
 }
 
-static unsigned compare_one(struct found *log, size_t n, struct found *ours)
+/* Takes the lines of the log that are the same, or most alike, out of it; what is left was not found here. */
+static unsigned compare(json_t *log, const json_t *ours)
 {
 	unsigned bad = 0;
-	struct found *was = best(log, n, ours);
-	if (!was) {
-		printf("+ %s %s: found here, not in the log\n", ours->id, ours->who);
-		return 1;
-	}
-	was->matched = true;
-	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-		if (!strcmp(was->field[i], ours->field[i]))
+	char what[256];
+	for (size_t i = 0; i < json_array_size(ours); i++) {
+		const json_t *o = json_array_get(ours, i);
+		size_t best = 0;
+		int most = -1;
+		for (size_t k = 0; k < json_array_size(log); k++) {
+			int like = likeness(json_array_get(log, k), o);
+			if (like > most) {
+				most = like;
+				best = k;
+			}
+		}
+		if (most < 0) {
+			printf("+ %s: found here, not in the log\n", about(o, what, sizeof(what)));
+			bad++;
 			continue;
-		printf("! %s %s: %s differs\n  log:  %s\n  here: %s\n", ours->id, ours->who, fields[i],
-		       was->field[i], ours->field[i]);
-		bad = 1;
+		}
+		if (!json_equal(json_array_get(log, best), o)) {
+			printf("! %s: not as in the log\n", about(o, what, sizeof(what)));
+			print_fields(json_array_get(log, best), o);
+			bad++;
+		}
+		json_array_remove(log, best);
 	}
+	for (size_t k = 0; k < json_array_size(log); k++, bad++)
+		printf("- %s: in the log, not found here\n", about(json_array_get(log, k), what, sizeof(what)));
 	return bad;
-}
-
-static unsigned compare_findings(const struct record *r, const struct list *l)
-{
-	size_t n = json_array_size(r->findings);
-	struct found *log = calloc(n + 1, sizeof(*log));
-	unsigned bad = 0;
-	if (!log) {
-		fputs("replay: out of memory\n", stderr);
-		exit(2);
-	}
-	for (size_t i = 0; i < n; i++)
-		log[i] = of_log(json_array_get(r->findings, i));
-	for (size_t i = 0; i < l->n; i++) {
-		struct found ours = of_audit(&l->f[i]);
-		bad += compare_one(log, n, &ours);
-	}
-	for (size_t i = 0; i < n; i++) {
-		if (log[i].matched)
-			continue;
-		printf("- %s %s: in the log, not found here\n", log[i].id, log[i].who);
-		bad++;
-	}
-	free(log);
-	return bad;
-}
-
-/* Functions of a group of the log that are not together here, or not alone. */
-static unsigned compare_group(const struct record *r, const struct record_group *g)
-{
-	const struct pci_func *first = pci_find(r->in->pci, g->member[0]);
-	unsigned here = first ? groups_of(first) : 0;
-	for (unsigned i = 0; i < g->members; i++) {
-		const struct pci_func *f = pci_find(r->in->pci, g->member[i]);
-		if (f && groups_of(f) == here)
-			continue;
-		printf("- group %u: " BDF_FMT " %s\n", g->id, BDF_ARG(g->member[i]),
-		       f ? "is in another group here" : "was not found here");
-		return 1;
-	}
-	unsigned members = machine_members(r->in->pci, here);
-	if (members == g->members)
-		return 0;
-	printf("+ group %u: %u functions in the log, %u here\n", g->id, g->members, members);
-	return 1;
-}
-
-static unsigned compare_groups(const struct record *r)
-{
-	unsigned bad = 0, functions = 0;
-	for (unsigned i = 0; i < r->groups; i++) {
-		bad += compare_group(r, &r->group[i]);
-		functions += r->group[i].members;
-	}
-	unsigned here = machine_functions(r->in->pci);
-	if (here != functions) {
-		printf("! groups: %u functions in the log, %u here\n", functions, here);
-		bad++;
-	}
-	return bad;
-}
-
-static unsigned compare_verdict(const struct record *r)
-{
-	struct audit_verdict v;
-	audit_verdict(r->in, &v);
-	printf("verdict: %s\n", v.text);
-	if (!r->verdict) {
-		printf("- verdict: there is none in the log\n");
-		return 1;
-	}
-	const char *text = json_string_value(json_object_get(r->verdict, "text"));
-	const char *proof = json_string_value(json_object_get(r->verdict, "proof"));
-	if (json_integer_value(json_object_get(r->verdict, "ok")) == v.ok &&
-	    json_integer_value(json_object_get(r->verdict, "errors")) == v.errors &&
-	    json_integer_value(json_object_get(r->verdict, "warnings")) == v.warnings &&
-	    !strcmp(text, v.text) && !strcmp(proof, audit_proof_verdict(r->in)))
-		return 0;
-	printf("! verdict: the log says: %s\n", text);
-	return 1;
 }
 
 unsigned findings_replay(const struct record *r)
 {
-	struct list l = {0};
-	unsigned n = audit_run(r->in, collect, &l);
-	if (n != l.n) {
-		fprintf(stderr, "replay: the audit counts %u findings and gave %zu\n", n, l.n);
-		exit(2);
-	}
-	for (size_t i = 0; i < l.n; i++)
-		print(&l.f[i]);
-	unsigned bad = compare_findings(r, &l);
-	bad += compare_groups(r) + compare_verdict(r);
-	printf(bad ? "against the log: %zu findings and %zu in the log, %u groups: %u differences\n"
-		   : "against the log: %zu findings and %zu in the log, %u groups: the same\n",
-	       l.n, json_array_size(r->findings), r->groups, bad);
-	free(l.f);
+	json_t *ours[RECORD_SAID];
+	unsigned bad = 0;
+	uint32_t crc;
+	size_t findings = json_array_size(r->said[RECORD_FINDING]), groups = json_array_size(r->said[RECORD_GROUP]);
+	for (unsigned i = 0; i < RECORD_SAID; i++)
+		ours[i] = json_array();
+	(void)audit_run(r->in, print, NULL);
+	(void)report_json(r->in, NULL, collect, ours, &crc);
+	for (unsigned i = 0; i < RECORD_SAID; i++)
+		bad += compare(r->said[i], ours[i]);
+	printf("against the log: %zu findings, %zu groups, %zu with SR-IOV; the log has %zu, %zu, %zu: ",
+	       json_array_size(ours[RECORD_FINDING]), json_array_size(ours[RECORD_GROUP]),
+	       json_array_size(ours[RECORD_SRIOV]), findings, groups, (size_t)r->in->pfs);
+	if (bad)
+		printf("%u differences\n", bad);
+	else
+		printf("the same\n");
+	for (unsigned i = 0; i < RECORD_SAID; i++)
+		json_decref(ours[i]);
 	return bad;
 }

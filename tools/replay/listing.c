@@ -1,4 +1,5 @@
 #include "listing.h"
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -440,9 +441,11 @@ static void print_names(struct view v, const struct pci *pci, unsigned linux_gro
 		bool in = linux_group != NO_GROUP
 				  ? group_in(v, e) == linux_group
 				  : compared(v, pci, e) && found(pci, e)->group == ours;
-		if (in)
-			printf("%s%s%04x:%02x:%02x.%x", n++ ? " " : "  ", n % 6 == 1 && n > 1 ? "\n  " : "",
-			       e->domain, bdf_bus(e->bdf), bdf_dev(e->bdf), bdf_fn(e->bdf));
+		if (!in)
+			continue;
+		printf("%s%04x:%02x:%02x.%x", n % 6 ? " " : n ? "\n  " : "  ", e->domain, bdf_bus(e->bdf),
+		       bdf_dev(e->bdf), bdf_fn(e->bdf));
+		n++;
 	}
 	printf("\n");
 }
@@ -543,25 +546,31 @@ static unsigned compare_linux(struct view v, struct pci *pci, unsigned *n)
 }
 
 /* Why a function is in Linux's list alone: none when there is no rule, NULL when it is here too. */
-static const char *absent_rule(struct view v, const struct pci *pci, const struct entry *e, const char *none,
-			       const char *no_bytes)
+static const char *absent_rule(struct view v, const struct pci *pci, const struct entry *e, const char *none)
 {
+	static const char no_bytes[] = "nothing is recorded of it, and the listing does not describe it";
+	static const char no_first[] = "the listing does not have function 0 of its device, without which a bus "
+				       "walk does not look for others";
 	if (group_in(v, e) == NO_GROUP || compared(v, pci, e))
 		return NULL;
 	const char *rule = left_out(v, e);
-	return rule ? rule : e->described ? none : no_bytes;
+	if (rule)
+		return rule;
+	if (!e->described)
+		return no_bytes;
+	return pci_find(pci, (bdf_t){e->bdf.seg, (uint16_t)(e->bdf.rid & 0xfff8)}) ? none : no_first;
 }
 
 /* Functions that only Linux's list has; those with the same rule are one difference. */
 static unsigned compare_sets(struct view v, const struct pci *pci, unsigned *n)
 {
-	static const char none[] = "", bytes[] = "nothing is recorded of it, and the listing does not describe it";
+	static const char none[] = "";
 	const char *said[8] = {NULL}, *rule;
 	unsigned bad = 0, rules = 0;
 	for (size_t i = 0; i < v.l->n; i++) {
 		const struct entry *e = &v.l->e[i];
 		unsigned k = 0, count = 0;
-		if (!(rule = absent_rule(v, pci, e, none, bytes)))
+		if (!(rule = absent_rule(v, pci, e, none)))
 			continue;
 		while (k < rules && said[k] != rule)
 			k++;
@@ -569,7 +578,7 @@ static unsigned compare_sets(struct view v, const struct pci *pci, unsigned *n)
 			continue;
 		said[rules++] = rule;
 		for (k = 0; k < v.l->n; k++)
-			count += absent_rule(v, pci, &v.l->e[k], none, bytes) == rule;
+			count += absent_rule(v, pci, &v.l->e[k], none) == rule;
 		char what[96];
 		snprintf(what, sizeof(what), "%u functions in Linux's list alone, the first %04x:%02x:%02x.%x",
 			 count, e->domain, bdf_bus(e->bdf), bdf_dev(e->bdf), bdf_fn(e->bdf));

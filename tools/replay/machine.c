@@ -31,17 +31,20 @@ static void keep(const char *text, size_t n)
 	}
 }
 
+/* As stage pci does it: a window that can not be is left out. */
 static enum sl_err scan_windows(struct pci *pci, const struct pci_cfg *cfg, struct span mcfg)
 {
 	struct acpi_ecam w;
-	enum sl_err e, bad = SL_NOTFOUND;
+	enum sl_err e, all = SL_NOTFOUND;
 	for (unsigned i = 0; (e = acpi_mcfg(mcfg, i, &w)) != SL_END; i++) {
 		if (e == SL_OK)
-			e = bad = pci_scan(pci, cfg, w.seg, w.start, w.end);
-		if (e != SL_OK && e != SL_BADVAL)
-			return e;
+			e = pci_scan(pci, cfg, w.seg, w.start, w.end);
+		if (e == SL_OK)
+			all = SL_OK;
+		else
+			log_warn("pci", "MCFG entry %u is left out: %s", i, sl_err_text(e));
 	}
-	return bad;
+	return all;
 }
 
 /* The lowest segment from `from` on that there are bytes of; above 0xffff: none. */

@@ -123,22 +123,20 @@ static bool get_bytes(struct record *r, const json_t *o, const char *key, uint8_
 	return true;
 }
 
-/* A word out of a list that ends with NULL. */
-static bool get_word(struct record *r, const json_t *o, const char *key, const char *const *words, uint8_t *out)
+/* A word that name() gives for one of 0..n-1. */
+static bool get_name(struct record *r, const json_t *o, const char *key, const char *name(unsigned), unsigned n,
+		     uint8_t *out)
 {
 	const char *text = json_string_value(json_object_get(o, key));
-	for (uint8_t i = 0; text && words[i]; i++)
-		if (!strcmp(words[i], text)) {
-			*out = i;
+	for (unsigned i = 0; text && i < n; i++)
+		if (!strcmp(name(i), text)) {
+			*out = (uint8_t)i;
 			return true;
 		}
 	return wrong(r, "\"%s\" is not a word that is known here", key);
 }
 
 /* ---- lines by kind ---- */
-
-static const char *const secure_words[] = {"off", "on", "unknown", "setup", NULL};
-static const char *const phase_words[] = {"entry", "left", "now", NULL};
 
 /* What came with version 1 only later may be missing. */
 static bool has(const json_t *o, const char *key)
@@ -150,7 +148,6 @@ static bool on_run(struct record *r, const json_t *o)
 {
 	struct audit_in *in = r->in;
 	uint64_t v, apicids, hz, phys = 0, max = 0;
-	char word[24] = "";
 	if (r->run)
 		return wrong(r, "a second \"run\" line");
 	r->run = true;
@@ -158,7 +155,7 @@ static bool on_run(struct record *r, const json_t *o)
 	    !get_text(r, o, "vendor", in->vendor, sizeof(in->vendor)) ||
 	    !get_text(r, o, "firmware", in->firmware, sizeof(in->firmware)) ||
 	    !get_count(r, o, "apicids", 1u << 20, &apicids) ||
-	    !get_word(r, o, "secure_boot", secure_words, &in->secure_boot) ||
+	    !get_name(r, o, "secure_boot", audit_secure_name, AUDIT_SECURE_SETUP + 1, &in->secure_boot) ||
 	    !get_count(r, o, "tsc_hz", 1ull << 40, &hz))
 		return false;
 	if (has(o, "phys_bits") && !get_count(r, o, "phys_bits", 64, &phys))
@@ -170,20 +167,10 @@ static bool on_run(struct record *r, const json_t *o)
 	in->tsc_hz = hz;
 	in->phys_bits = (uint8_t)phys;
 	in->proof = AUDIT_PROOF_NOT_ASKED;
-	if (has(o, "apic")) {
-		if (!get_text(r, o, "apic", word, sizeof(word)))
-			return false;
-		for (in->apic = AUDIT_APIC_X2APIC; in->apic && strcmp(audit_apic_name(in->apic), word);)
-			in->apic--;
-	}
-	if (has(o, "proof")) {
-		if (!get_text(r, o, "proof", word, sizeof(word)))
-			return false;
-		for (in->proof = 0; strcmp(audit_proof_name(in->proof), word); in->proof++)
-			if (in->proof + 1 == AUDIT_PROOFS)
-				return wrong(r, "\"proof\" is not a word that is known here");
-	}
-	return true;
+	if (has(o, "apic") && !get_name(r, o, "apic", audit_apic_name, AUDIT_APIC_X2APIC + 1, &in->apic))
+		return false;
+	return !has(o, "proof") ||
+	       get_name(r, o, "proof", audit_proof_name, AUDIT_PROOFS, &in->proof);
 }
 
 /* The table with that signature and address; a new one where there is none yet. */
@@ -286,23 +273,27 @@ static bool get_regs(struct record *r, const json_t *o, struct audit_regs *at)
 	return get_faults(r, o, at);
 }
 
+static const char *phase_name(unsigned phase)
+{
+	static const char *const names[AUDIT_PHASES] = {"entry", "left", "now"};
+	return names[phase];
+}
+
 static bool on_unit(struct record *r, const json_t *o)
 {
 	uint64_t i, seg, base;
 	uint8_t phase;
 	if (!get_count(r, o, "i", AUDIT_UNITS - 1, &i) || !get_count(r, o, "seg", 0xffff, &seg) ||
-	    !get_hex(r, o, "base", UINT64_MAX, &base) || !get_word(r, o, "phase", phase_words, &phase))
+	    !get_hex(r, o, "base", UINT64_MAX, &base) || !get_name(r, o, "phase", phase_name, AUDIT_PHASES, &phase))
 		return false;
-	if (i > r->in->units)
-		return wrong(r, "unit %llu comes after unit %u", (ull)i, r->in->units);
 	struct audit_unit *u = &r->in->unit[i];
-	if (i == r->in->units) {
-		r->in->units++;
-		u->base = base;
-		u->seg = (uint16_t)seg;
-	}
-	if (u->base != base || u->seg != seg || u->at[phase].read)
+	bool known = u->at[AUDIT_ENTRY].read || u->at[AUDIT_LEFT].read || u->at[AUDIT_NOW].read;
+	if (u->at[phase].read || (known && (u->base != base || u->seg != seg)))
 		return wrong(r, "unit %llu is there twice", (ull)i);
+	u->base = base;
+	u->seg = (uint16_t)seg;
+	if (i >= r->in->units) /* a unit that was not read has no line */
+		r->in->units = (unsigned)i + 1;
 	return get_regs(r, o, &u->at[phase]);
 }
 
@@ -382,24 +373,15 @@ static bool on_group(struct record *r, const json_t *o)
 {
 	const json_t *list = json_object_get(o, "members");
 	uint64_t id;
-	if (r->groups == RECORD_GROUPS)
-		return wrong(r, "more than %u groups", RECORD_GROUPS);
+	bdf_t bdf;
 	if (!get_count(r, o, "id", UINT32_MAX, &id))
 		return false;
-	if (!json_is_array(list) || !json_array_size(list) || json_array_size(list) > AUDIT_FUNCS)
-		return wrong(r, "\"members\" is not a list of functions");
-	struct record_group *g = &r->group[r->groups];
-	g->id = (unsigned)id;
-	g->member = calloc(json_array_size(list), sizeof(*g->member));
-	if (!g->member)
-		return wrong(r, "out of memory");
-	r->groups++;
-	for (; g->members < json_array_size(list); g->members++) {
-		const char *text = json_string_value(json_array_get(list, g->members));
-		if (!text || !record_bdf(text, &g->member[g->members]))
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *text = json_string_value(json_array_get(list, i));
+		if (!text || !record_bdf(text, &bdf))
 			return wrong(r, "\"members\" has something that is not a function's name");
 	}
-	return true;
+	return json_array_size(list) || wrong(r, "\"members\" is not a list of functions");
 }
 
 static bool get_route(struct record *r, const json_t *o, const char *offset, const char *stride,
@@ -414,41 +396,57 @@ static bool get_route(struct record *r, const json_t *o, const char *offset, con
 	return true;
 }
 
-/* What stands in the capability itself comes from there: machine.c. */
 static bool on_sriov(struct record *r, const json_t *o)
 {
 	struct audit_sriov *s = &r->in->pf[r->in->pfs];
 	const json_t *backed = json_object_get(o, "backed");
+	uint64_t total, initial, enabled, num, ari, forwards, pages;
 	if (r->in->pfs == AUDIT_PFS)
 		return wrong(r, "more than %u functions with SR-IOV", AUDIT_PFS);
-	if (!get_bdf(r, o, "bdf", &s->pf) || !get_route(r, o, "offset", "stride", &s->routing[0]) ||
+	if (!get_bdf(r, o, "bdf", &s->pf) || !get_count(r, o, "total", 0xffff, &total) ||
+	    !get_count(r, o, "initial", 0xffff, &initial) || !get_count(r, o, "enabled", 0xffff, &enabled) ||
+	    !get_count(r, o, "num", 0xffff, &num) || !get_count(r, o, "ari", 1, &ari) ||
+	    !get_count(r, o, "ari_forwards", 1, &forwards) || !get_hex(r, o, "pages", UINT32_MAX, &pages) ||
+	    !get_route(r, o, "offset", "stride", &s->routing[0]) ||
 	    !get_route(r, o, "ari_offset", "ari_stride", &s->routing[1]))
 		return false;
-	if (backed && (!json_is_integer(backed) || json_integer_value(backed) < -1 ||
-		       json_integer_value(backed) > 0xffff))
+	if (!json_is_integer(backed) || json_integer_value(backed) < -1 || json_integer_value(backed) > 0xffff)
 		return wrong(r, "\"backed\" is not a number of VFs");
-	s->backed = backed ? (int32_t)json_integer_value(backed) : -1;
+	s->total = (uint16_t)total;
+	s->initial = (uint16_t)initial;
+	s->num = (uint16_t)num;
+	s->enabled = enabled != 0;
+	s->ari = ari;
+	s->ari_forwards = forwards;
+	s->page_sizes = (uint32_t)pages;
+	s->backed = (int32_t)json_integer_value(backed);
 	r->in->pfs++;
 	return true;
 }
 
+static const char *dir_name(unsigned dir)
+{
+	return dir ? "write" : "read";
+}
+
 static bool on_case(struct record *r, const json_t *o)
 {
-	static const char *const dirs[] = {"read", "write", NULL};
-	static const char *const outcomes[] = {"refused", "SUCCEEDED", "not enforced", NULL};
 	struct audit_case *c = &r->in->tried[r->in->cases];
 	uint8_t dir;
-	uint64_t reason = 0;
+	uint64_t reason = 0, recorded;
 	if (r->in->cases == AUDIT_CASES)
 		return wrong(r, "more than %u cases", AUDIT_CASES);
 	if (!get_text(r, o, "who", c->who, sizeof(c->who)) ||
-	    !get_text(r, o, "what", c->what, sizeof(c->what)) || !get_word(r, o, "dir", dirs, &dir) ||
-	    !get_word(r, o, "verdict", outcomes, &c->outcome) || !get_bdf(r, o, "bdf", &c->bdf) ||
-	    !get_hex(r, o, "iova", UINT64_MAX, &c->iova) ||
-	    (has(o, "reason") && !get_count(r, o, "reason", 255, &reason)))
+	    !get_text(r, o, "what", c->what, sizeof(c->what)) ||
+	    !get_name(r, o, "dir", dir_name, 2, &dir) ||
+	    !get_name(r, o, "verdict", audit_outcome_name, AUDIT_NOT_PROVED + 1, &c->outcome) ||
+	    !get_count(r, o, "recorded", 1, &recorded))
+		return false;
+	if (recorded && (!get_bdf(r, o, "bdf", &c->bdf) || !get_hex(r, o, "iova", UINT64_MAX, &c->iova) ||
+			 !get_count(r, o, "reason", 255, &reason)))
 		return false;
 	c->write = dir;
-	c->recorded = has(o, "reason");
+	c->recorded = (uint8_t)recorded;
 	c->reason = (uint8_t)reason;
 	r->in->cases++;
 	return true;
@@ -460,7 +458,7 @@ static bool on_finding(struct record *r, const json_t *o)
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
 		if (!json_is_string(json_object_get(o, keys[i])))
 			return wrong(r, "\"%s\" is not a text", keys[i]);
-	return json_array_append(r->findings, (json_t *)(uintptr_t)o) == 0 || wrong(r, "out of memory");
+	return true;
 }
 
 static bool on_verdict(struct record *r, const json_t *o)
@@ -471,9 +469,6 @@ static bool on_verdict(struct record *r, const json_t *o)
 		return false;
 	if (!json_is_string(json_object_get(o, "proof")) || !json_is_string(json_object_get(o, "text")))
 		return wrong(r, "\"proof\" or \"text\" is not a text");
-	if (r->verdict)
-		return wrong(r, "a second verdict");
-	r->verdict = json_incref((json_t *)(uintptr_t)o);
 	return true;
 }
 
@@ -495,11 +490,21 @@ static const struct {
 	{"window", on_other},    {"attach", on_other},    {"domain", on_other},  {"lat", on_other},
 };
 
+bool record_keep(json_t *said[RECORD_SAID], json_t *line)
+{
+	static const char *const names[RECORD_SAID] = {"group", "sriov", "finding", "verdict"};
+	const char *kind = json_string_value(json_object_get(line, "t"));
+	for (unsigned i = 0; kind && i < RECORD_SAID; i++)
+		if (!strcmp(names[i], kind))
+			return json_array_append(said[i], line) == 0;
+	return true;
+}
+
 static bool on_line(struct record *r, const char *line, size_t n)
 {
 	json_error_t error;
-	if (n > RECORD_LINE)
-		return wrong(r, "%zu characters; a report has at most %u in a line", n, RECORD_LINE);
+	if (n > REPORT_LINE)
+		return wrong(r, "%zu characters; a report has at most %u in a line", n, REPORT_LINE);
 	json_t *o = json_loadb(line, n, JSON_REJECT_DUPLICATES, &error);
 	if (!o)
 		return wrong(r, "not JSON: %s (column %d)", error.text, error.column);
@@ -510,6 +515,8 @@ static bool on_line(struct record *r, const char *line, size_t n)
 			known = true;
 			ok = kinds[i].take(r, o);
 		}
+	if (ok && !record_keep(r->said, o))
+		ok = wrong(r, "out of memory");
 	r->unknown += kind && !known;
 	json_decref(o);
 	return ok;
@@ -657,8 +664,10 @@ bool record_read(struct record *r, const char *log, size_t n)
 	r->in = calloc(1, sizeof(*r->in));
 	r->mem = calloc(RECORD_MEMS, sizeof(*r->mem));
 	r->cfg = replay_new(0, true);
-	r->findings = json_array();
-	if (!r->in || !r->mem || !r->cfg || !r->findings)
+	bool ok = r->in && r->mem && r->cfg;
+	for (unsigned i = 0; i < RECORD_SAID; i++)
+		ok = (r->said[i] = json_array()) && ok;
+	if (!ok)
 		return wrong(r, "out of memory");
 	r->in->mem = r->mem;
 	if (!frame_find(r, log, n, &f) || !frame_check(r, &f))
@@ -676,10 +685,8 @@ void record_free(struct record *r)
 {
 	for (unsigned i = 0; r->in && i < r->in->tables; i++)
 		free((void *)(uintptr_t)r->in->table[i].data.p);
-	for (unsigned i = 0; i < r->groups; i++)
-		free(r->group[i].member);
-	json_decref(r->findings);
-	json_decref(r->verdict);
+	for (unsigned i = 0; i < RECORD_SAID; i++)
+		json_decref(r->said[i]);
 	replay_free(r->cfg);
 	free(r->mem);
 	free(r->in);
