@@ -185,8 +185,12 @@ bool replay_bar(struct replay *r, bdf_t fn, unsigned n, bool vf, uint64_t size)
 
 void replay_ready(struct replay *r)
 {
-	for (size_t i = 0; i < r->n; i++)
-		allow_known(r, &r->fn[i]);
+	for (size_t i = 0; i < r->n; i++) {
+		struct replay_fn *f = &r->fn[i];
+		if (r->rest && f->have <= CAP_FIRST)
+			f->data[CFG_STATUS] &= (uint8_t)~STATUS_CAP;
+		allow_known(r, f);
+	}
 }
 
 /* "0000:3b:00.1 text" or "3b:00.1 text" opens a function; *seg is its domain, which may be too large. */

@@ -209,8 +209,14 @@ static int compare_list(struct given *g, unsigned i)
 	const struct replay *base = g->record ? g->record->cfg : g->dump;
 	struct replay *cfg = base ? replay_copy(base) : replay_new(0, false);
 	int status = BROKEN;
+	bdf_t any;
 	if (cfg && listing_fill(g->linux, i, cfg)) {
 		replay_ready(cfg);
+		if (!replay_function(cfg, 0, &any)) {
+			replay_free(cfg);
+			return broken("groups", "nothing to hold them against: give the dump too (sudo lspci -D "
+						"-xxxx)");
+		}
 		enum sl_err e = machine_scan(&pci, cfg, (struct span){NULL, 0}, &said);
 		if (e == SL_OK) {
 			analyse_groups(&pci);
