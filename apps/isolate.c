@@ -103,9 +103,9 @@ static void keep(const struct attacker *by, const struct attack *a, enum audit_o
 
 static enum audit_outcome outcome_of(const struct attack_result *r)
 {
-	return r->outcome == ATTACK_REFUSED					     ? AUDIT_REFUSED
+	return r->outcome == ATTACK_REFUSED                                     ? AUDIT_REFUSED
 	       : r->outcome == ATTACK_SUCCEEDED || r->outcome == ATTACK_ARRIVED ? AUDIT_SUCCEEDED
-										     : AUDIT_NOT_PROVED;
+										: AUDIT_NOT_PROVED;
 }
 
 void party_try(struct machine *m, struct party *p, struct attack a, bool enforceable)

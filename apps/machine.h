@@ -89,12 +89,13 @@ struct machine {
 	struct nvme_pf nvme;
 	unsigned vfs;
 	struct vf vf[VFS_MAX];
-	bool first_done;            /* some VF has completed a request in this run */
-	bool translating;           /* stage iommu is done: functions without a domain reach nothing */
-	bool attacking;             /* isolate runs in the console or for the audit */
-	unsigned vfs_most;          /* more VFs are not switched on, whatever vfs= says; 0: no limit */
-	uint8_t audit_proof;        /* enum audit_proof: whether isolate has run, and why not */
-	bool audited;               /* the audit has printed its verdict: */
+	bool first_done;     /* some VF has completed a request in this run */
+	bool translating;    /* stage iommu is done: functions without a domain reach nothing */
+	bool attacking;      /* isolate runs in the console or for the audit */
+	unsigned vfs_most;   /* more VFs are not switched on, whatever vfs= says; 0: no limit */
+	bool no_vfs;         /* none are */
+	uint8_t audit_proof; /* enum audit_proof: whether isolate has run, and why not */
+	bool audited;        /* the audit has printed its verdict: */
 	unsigned audit_errors, audit_warnings;
 	bool irqs_remapped;         /* functions may be given interrupts */
 	struct iommu_irq pf_irq;    /* stage irqs */

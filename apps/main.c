@@ -9,8 +9,22 @@
 #include "kernel/str.h"
 
 /* app= */
-enum { DEMO = 1, ISOLATE = 2, MAPCOST = 4, BENCH = 8, BURSTS = 16, INSN = 32, SHELL = 64, ACCEL = 128, AUDIT = 256 };
-enum { VFS = DEMO | ISOLATE | BENCH | BURSTS | INSN, WORK = VFS | MAPCOST | SHELL | ACCEL, ALL = WORK | AUDIT };
+enum {
+	DEMO = 1,
+	ISOLATE = 2,
+	MAPCOST = 4,
+	BENCH = 8,
+	BURSTS = 16,
+	INSN = 32,
+	SHELL = 64,
+	ACCEL = 128,
+	AUDIT = 256
+};
+enum {
+	VFS = DEMO | ISOLATE | BENCH | BURSTS | INSN,
+	WORK = VFS | MAPCOST | SHELL | ACCEL,
+	ALL = WORK | AUDIT
+};
 
 static const struct stage {
 	const char *name;

@@ -18,8 +18,8 @@ void report_result(const struct machine *m, const char *failed, enum sl_err e)
 		 strcmp(cfg->app, "shell") == 0 && !failed ? "the console was left"
 		 : failed                                  ? "FAILED: see the FAIL line above"
 		 : m->audited ? "the audit is done, and nothing in it forbids giving functions away"
-		 : m->cases ? "every result was right, and every DMA that must be refused was refused"
-			    : "every result was right; nothing was tried that must be refused");
+		 : m->cases   ? "every result was right, and every DMA that must be refused was refused"
+			      : "every result was right; nothing was tried that must be refused");
 	log_text("RESULT v=1 app=%s ok=%d vfs=%u verified=%llu cases=%llu refused=%llu", cfg->app,
 		 failed ? 0 : 1, m->vfs, (ull)m->verified, (ull)m->cases, (ull)m->refused);
 	if (m->not_enforced)

@@ -179,8 +179,9 @@ enum sl_err stage_pf(struct machine *m)
 enum sl_err stage_sriov(struct machine *m)
 {
 	struct sriov s;
-	if (!m->pf || !m->pf->cap_sriov) {
-		log_line("sriov", "no controller with SR-IOV: no VFs");
+	if (!m->pf || !m->pf->cap_sriov || m->no_vfs) {
+		log_line("sriov", m->no_vfs ? "no room for VFs: none are switched on"
+					    : "no controller with SR-IOV: no VFs");
 		return SL_OK;
 	}
 	unsigned vfs = m->boot->cfg.vfs;

@@ -39,7 +39,7 @@ struct boot_segment { /* one PT_LOAD of the kernel */
 struct boot_unit { /* VT-d registers as found; VT-d §11.4 */
 	uint64_t base, cap, ecap, rtaddr, irta, phmbase, phmlimit;
 	uint32_t ver, gsts, fsts, pmen, plmbase, plmlimit;
-	uint32_t frcds, pad;            /* fault records that were read */
+	uint32_t frcds, pad;          /* fault records that were read */
 	uint64_t frcd[BOOT_FRCDS][2]; /* low half, high half */
 };
 

@@ -110,8 +110,8 @@ static void block(struct config *cfg, const struct cursor *at, struct word v)
 
 static void option(struct config *cfg, const struct cursor *at, struct word k, struct word v)
 {
-	static const char *const apps[] = {"demo",   "isolate", "mapcost", "bench",
-					   "bursts", "insn",    "shell",   "accel", "audit"};
+	static const char *const apps[] = {"demo", "isolate", "mapcost", "bench", "bursts",
+					   "insn", "shell",   "accel",   "audit"};
 	static const char *const iommus[] = {"off", "on", "pt"};
 	static const char *const orders[] = {"random", "seq"};
 	static const char *const modes[] = {"poll", "irq", "adaptive"};

@@ -39,8 +39,8 @@ static void scan_window(struct boot_snapshot *out, const struct acpi_ecam *w)
 	}
 }
 
-/* Fault records (VT-d §11.4.7.6) lie where CAP.FRO says, NFR + 1 of them: only those inside the registers that
- * the table gives the unit. */
+/* Fault records (VT-d §11.4.7.6) lie where CAP.FRO says, NFR + 1 of them: only those inside the registers
+ * that the table gives the unit. */
 static void read_faults(const volatile uint8_t *r, uint64_t size, struct boot_unit *u)
 {
 	uint64_t at = (u->cap >> 24 & 0x3ff) * 16;

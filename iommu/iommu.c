@@ -233,7 +233,8 @@ enum sl_err iommu_unit_read(const struct iommu *mmu, unsigned unit, struct iommu
 	}
 	for (unsigned i = 0; !u->unusable && i < vtd_fault_records(u) && i < IOMMU_FRCDS; i++, out->frcds++) {
 		out->frcd[i].lo = vtd_rd64(io, (reg64_t){(uint16_t)(vtd_fault_offset(u) + i * FRCD_BYTES)});
-		out->frcd[i].hi = vtd_rd64(io, (reg64_t){(uint16_t)(vtd_fault_offset(u) + i * FRCD_BYTES + 8)});
+		out->frcd[i].hi =
+			vtd_rd64(io, (reg64_t){(uint16_t)(vtd_fault_offset(u) + i * FRCD_BYTES + 8)});
 	}
 	return SL_OK;
 }

@@ -15,7 +15,8 @@ struct vtd_state vtd_state_of(uint32_t gsts, uint32_t pmen, uint32_t fsts)
 struct vtd_ability vtd_ability_of(uint32_t ver, uint64_t cap, uint64_t ecap)
 {
 	uint64_t sagaw = FGET(cap, CAP_SAGAW);
-	struct vtd_ability a = {.levels3 = sagaw >> 1 & 1, .levels4 = sagaw >> 2 & 1, .levels5 = sagaw >> 3 & 1};
+	struct vtd_ability a = {
+		.levels3 = sagaw >> 1 & 1, .levels4 = sagaw >> 2 & 1, .levels5 = sagaw >> 3 & 1};
 	if (ver == UINT32_MAX || cap == UINT64_MAX || ecap == UINT64_MAX)
 		a.unusable = "its registers read all ones";
 	else if (ver == 0 || cap == 0)

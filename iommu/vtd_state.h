@@ -1,4 +1,5 @@
-/* What register values of a unit say, for whoever has values alone: a snapshot, a recorded report. VT-d §11.4 */
+/* What register values of a unit say, for whoever has values alone: a snapshot, a recorded report. VT-d §11.4
+ */
 #pragma once
 #include "iommu/vtd_fault.h"
 
@@ -10,7 +11,7 @@ struct vtd_state { /* GSTS, PMEN, FSTS */
 };
 struct vtd_state vtd_state_of(uint32_t gsts, uint32_t pmen, uint32_t fsts);
 
-struct vtd_ability { /* VER, CAP, ECAP */
+struct vtd_ability {          /* VER, CAP, ECAP */
 	const char *unusable; /* why, and then nothing else is valid; NULL */
 	bool levels3, levels4, levels5;
 	unsigned width; /* bits of a device address: MGAW */

@@ -87,11 +87,10 @@ static enum sl_err prove(struct machine *m)
 	enum sl_err e = stage_pf(m);
 	if (e)
 		return e;
-	m->vfs_most = room_for_vfs(m);
-	if (m->vfs_most > PROOF_VFS)
-		m->vfs_most = PROOF_VFS;
-	if (m->vfs_most)
-		e = stage_sriov(m);
+	unsigned room = room_for_vfs(m);
+	m->no_vfs = !room;
+	m->vfs_most = room < PROOF_VFS ? room : PROOF_VFS;
+	e = stage_sriov(m);
 	if (!e && m->vfs)
 		e = stage_groups(m);
 	if (!e)
@@ -126,6 +125,6 @@ void undo_audit(struct machine *m)
 	undo_domains(m);
 	undo_sriov(m);
 	undo_pf(m);
-	m->vfs = 0;
-	m->attacking = false;
+	m->attacking = m->no_vfs = false;
+	m->vfs_most = 0;
 }

@@ -20,6 +20,6 @@ const struct audit_live *audit_live(void);
 
 /* Takes, judges and prints: the functions, the findings, with json=1 the report between its markers, and the
  * verdict page. Whichever stages have run, for app=audit and the console alike; the proof is what was tried
- * last, if anything (stage_audit(), isolate). Fills m->audit_errors and m->audit_warnings; returns whether the
- * verdict is good. */
+ * last, if anything (stage_audit(), isolate). Fills m->audit_errors and m->audit_warnings; returns whether
+ * the verdict is good. */
 bool audit_print(struct machine *m);

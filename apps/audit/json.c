@@ -205,8 +205,8 @@ static void put_window(struct json *j, const struct pci_func *f, struct pci_wind
 	if (!w.size)
 		return;
 	start(j, "window");
-	add(j, ",\"bdf\":\"" BDF_FMT "\",\"base\":\"0x%llx\",\"limit\":\"0x%llx\",\"pref\":%u", BDF_ARG(f->bdf),
-	    (ull)w.base, (ull)(w.base + (w.size - 1)), pref);
+	add(j, ",\"bdf\":\"" BDF_FMT "\",\"base\":\"0x%llx\",\"limit\":\"0x%llx\",\"pref\":%u",
+	    BDF_ARG(f->bdf), (ull)w.base, (ull)(w.base + (w.size - 1)), pref);
 	end(j);
 }
 
@@ -262,8 +262,8 @@ static void put_live(struct json *j, const struct audit_live *live)
 		start(j, "attach");
 		add(j, ",\"bdf\":\"" BDF_FMT "\",\"unit\":%d,\"domain\":%u,\"mode\":\"%s\"",
 		    BDF_ARG(live->attach[i].bdf),
-		    live->attach[i].unit == LIVE_NONE ? -1 : (int)live->attach[i].unit, live->attach[i].domain,
-		    modes[live->attach[i].mode % 4]);
+		    live->attach[i].unit == LIVE_NONE ? -1 : (int)live->attach[i].unit,
+		    live->attach[i].domain, modes[live->attach[i].mode % 4]);
 		end(j);
 	}
 	for (unsigned i = 0; i < live->domains; i++) {

@@ -48,7 +48,8 @@ static void say_wrapped(const char *label, const char *text)
 		}
 		if (n > COLUMNS - INDENT)
 			n = COLUMNS - INDENT;
-		at += (size_t)fmt_print(line + at, sizeof line - at, "%s%.*s", first ? "" : " ", (int)n, text);
+		at += (size_t)fmt_print(line + at, sizeof line - at, "%s%.*s", first ? "" : " ", (int)n,
+					text);
 		first = false;
 		text += n;
 		while (*text == ' ')
@@ -220,37 +221,34 @@ static void page_iommu(const struct judge *j)
 			  : audit_table(in, "DMAR") ? "the DMAR table is damaged"
 						    : "none: there is no DMAR table");
 	else
-		fmt_print(text, sizeof text, "%u of %u units usable, %u-bit addresses; %u can remap interrupts%s",
-			  usable, in->units, usable ? width : 0, remap,
+		fmt_print(text, sizeof text,
+			  "%u of %u units usable, %u-bit addresses; %u can remap interrupts%s", usable,
+			  in->units, usable ? width : 0, remap,
 			  j->dmar.flags & DMAR_INTR_REMAP ? "" : ", the table says no");
 	row("iommu", text);
 }
 
+/* While firmware ran, and as it left it: units that protect memory, functions that may do DMA. */
 static void page_state(const struct judge *j)
 {
-	static const char *const when[] = {"ran", "left"};
 	const struct audit_in *in = j->in;
-	char text[160];
-	size_t n = 0;
+	unsigned units[2] = {0}, on[2] = {0}, masters[2] = {0}, known[2] = {0};
+	char text[100];
 	for (unsigned p = AUDIT_ENTRY; p <= AUDIT_LEFT; p++) {
-		unsigned units = 0, on = 0, masters = 0, known = 0;
 		for (unsigned i = 0; i < in->units; i++) {
 			const struct audit_regs *r = &in->unit[i].at[p];
 			struct vtd_state s = vtd_state_of(r->gsts, r->pmen, r->fsts);
-			units += r->read;
-			on += r->read && (s.translates || s.regions);
+			units[p] += r->read;
+			on[p] += r->read && (s.translates || s.regions);
 		}
 		for (unsigned i = 0; i < in->fns; i++) {
 			int8_t v = p == AUDIT_ENTRY ? in->fn[i].entry : in->fn[i].left;
-			known += v >= 0;
-			masters += v == 1;
+			known[p] += v >= 0;
+			masters[p] += v == 1;
 		}
-		n += (size_t)fmt_print(text + n, sizeof text - n, "%s%s: %u/%u units on, %u/%u masters",
-				       p ? "; " : "", when[p], on, units, masters, known);
 	}
-	if (n < sizeof text)
-		fmt_print(text + n, sizeof text - n, "; opt-in %s",
-			  j->has_dmar && (j->dmar.flags & DMAR_DMA_OPT_IN) ? "set" : "clear");
+	fmt_print(text, sizeof text, "units on: %u of %u, left %u of %u; masters: %u of %u, left %u of %u",
+		  on[0], units[0], on[1], units[1], masters[0], known[0], masters[1], known[1]);
 	row("firmware", text);
 }
 
@@ -271,9 +269,11 @@ static void page_groups(const struct judge *j)
 		outside += slot.thunderbolt;
 		hotplug += slot.hotplug;
 	}
-	fmt_print(text, sizeof text, "%u of %u functions; %u have more than one", j->groups, functions, several);
+	fmt_print(text, sizeof text, "%u of %u functions; %u have more than one", j->groups, functions,
+		  several);
 	row("groups", text);
-	fmt_print(text, sizeof text, "%u hot-plug, %u Thunderbolt; %u functions have ATS", hotplug, outside, ats);
+	fmt_print(text, sizeof text, "%u hot-plug, %u Thunderbolt; %u functions have ATS", hotplug, outside,
+		  ats);
 	row("ports", text);
 }
 

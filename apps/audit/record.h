@@ -4,8 +4,8 @@
  * was not read), and the rules then say nothing about it.
  *
  * Where it stands in a report (json=1): table, mem, unit and fn lines are the arrays of the same name; pci is
- * made from cfg, bar and window lines; the rest stands in run ("apic", "phys_bits", "proof"), sriov ("offset",
- * "stride", "ari_offset", "ari_stride", "backed") and case. */
+ * made from cfg, bar and window lines; the rest stands in run ("apic", "phys_bits", "proof"), sriov
+ * ("offset", "stride", "ari_offset", "ari_stride", "backed") and case. */
 #pragma once
 #include "boot/boot_info.h"
 #include "kernel/span.h"
@@ -62,17 +62,17 @@ struct audit_routing {
 
 struct audit_sriov { /* of a PF; VF BARs stand in its struct pci_func */
 	bdf_t pf;
-	uint16_t total, initial, num; /* TotalVFs, InitialVFs, NumVFs */
-	bool enabled;                 /* VF Enable */
-	bool ari;                     /* ARI Capable Hierarchy as it is */
-	bool ari_forwards;            /* the port above can forward ARI requests */
-	uint32_t page_sizes;          /* Supported Page Sizes */
+	uint16_t total, initial, num;    /* TotalVFs, InitialVFs, NumVFs */
+	bool enabled;                    /* VF Enable */
+	bool ari;                        /* ARI Capable Hierarchy as it is */
+	bool ari_forwards;               /* the port above can forward ARI requests */
+	uint32_t page_sizes;             /* Supported Page Sizes */
 	struct audit_routing routing[2]; /* [0] with ARI Capable Hierarchy off, [1] on */
 	int32_t backed;                  /* VFs that the controller has queues for; -1: not asked */
 };
 
-/* As "verdict" of a case line: "refused", "SUCCEEDED", "not enforced", and "not proved" where it had no effect
- * but was not refused as it should be (no record, a wrong one, or somebody was disturbed). */
+/* As "verdict" of a case line: "refused", "SUCCEEDED", "not enforced", and "not proved" where it had no
+ * effect but was not refused as it should be (no record, a wrong one, or somebody was disturbed). */
 enum audit_outcome { AUDIT_REFUSED, AUDIT_SUCCEEDED, AUDIT_NOT_ENFORCED, AUDIT_NOT_PROVED };
 
 struct audit_case { /* one forbidden access that was tried: apps/isolate.c */
@@ -85,15 +85,15 @@ struct audit_case { /* one forbidden access that was tried: apps/isolate.c */
 	uint64_t iova;
 };
 
-enum audit_proof { /* names in "run": */
-	AUDIT_PROOF_DONE,      /* "done": case[] says how it went */
-	AUDIT_PROOF_NO_UNIT,   /* "no unit": nothing translates */
-	AUDIT_PROOF_OFF,       /* "off": iommu=off or iommu=pt */
-	AUDIT_PROOF_NO_DEVICE, /* "no device": none that can be told what to access */
-	AUDIT_PROOF_NOT_NAMED, /* "not named": a controller is there; scratch= does not name it */
-	AUDIT_PROOF_BROKEN,    /* "broken": the device could not be set up, or the run did not end */
-	AUDIT_PROOF_NOT_ASKED, /* "not asked": the console's audit does not attack; isolate does */
-	AUDIT_PROOFS
+enum audit_proof {                        /* names in "run": */
+		   AUDIT_PROOF_DONE,      /* "done": case[] says how it went */
+		   AUDIT_PROOF_NO_UNIT,   /* "no unit": nothing translates */
+		   AUDIT_PROOF_OFF,       /* "off": iommu=off or iommu=pt */
+		   AUDIT_PROOF_NO_DEVICE, /* "no device": none that can be told what to access */
+		   AUDIT_PROOF_NOT_NAMED, /* "not named": a controller is there; scratch= does not name it */
+		   AUDIT_PROOF_BROKEN, /* "broken": the device could not be set up, or the run did not end */
+		   AUDIT_PROOF_NOT_ASKED, /* "not asked": the console's audit does not attack; isolate does */
+		   AUDIT_PROOFS
 };
 
 enum audit_secure { AUDIT_SECURE_OFF, AUDIT_SECURE_ON, AUDIT_SECURE_UNKNOWN, AUDIT_SECURE_SETUP };
@@ -101,14 +101,14 @@ enum audit_secure { AUDIT_SECURE_OFF, AUDIT_SECURE_ON, AUDIT_SECURE_UNKNOWN, AUD
 enum audit_apic { AUDIT_APIC_UNKNOWN, AUDIT_APIC_OFF, AUDIT_APIC_XAPIC, AUDIT_APIC_X2APIC };
 
 struct audit_in {
-	char cpu[49];         /* brand string */
-	char vendor[13];      /* CPUID 0: "GenuineIntel" */
-	char firmware[40];    /* vendor of the UEFI firmware */
-	unsigned apicids;     /* enabled processors in the MADT */
-	uint32_t apicid_max;  /* the highest APIC id among them */
-	uint8_t phys_bits;    /* CPUID 80000008h; 0: not read */
-	uint8_t apic;         /* enum audit_apic, of the first processor */
-	uint8_t secure_boot;  /* enum audit_secure */
+	char cpu[49];        /* brand string */
+	char vendor[13];     /* CPUID 0: "GenuineIntel" */
+	char firmware[40];   /* vendor of the UEFI firmware */
+	unsigned apicids;    /* enabled processors in the MADT */
+	uint32_t apicid_max; /* the highest APIC id among them */
+	uint8_t phys_bits;   /* CPUID 80000008h; 0: not read */
+	uint8_t apic;        /* enum audit_apic, of the first processor */
+	uint8_t secure_boot; /* enum audit_secure */
 	uint64_t tsc_hz;
 
 	struct audit_table table[AUDIT_TABLES];

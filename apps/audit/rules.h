@@ -110,6 +110,6 @@ void rules_groups(struct judge *j); /* who can not be held apart */
 void rules_rmrr(struct judge *j);
 void rules_sriov(struct judge *j);
 void rules_irq(struct judge *j);
-void rules_ports(struct judge *j);  /* ATS, slots, VMD */
+void rules_ports(struct judge *j);    /* ATS, slots, VMD */
 void rules_firmware(struct judge *j); /* Secure Boot */
 void rules_proof(struct judge *j);

@@ -31,7 +31,7 @@ static bool is_chipset(const struct judge *j, unsigned id)
 static void judge_group(struct judge *j, unsigned id)
 {
 	static const enum audit_rule rules[] = {
-		[GROUP_PORT] = RULE_GROUP_PORT,	  [GROUP_SWITCH] = RULE_GROUP_SWITCH,
+		[GROUP_PORT] = RULE_GROUP_PORT,     [GROUP_SWITCH] = RULE_GROUP_SWITCH,
 		[GROUP_BRIDGE] = RULE_GROUP_BRIDGE, [GROUP_MULTI] = RULE_GROUP_MULTI,
 		[GROUP_ALIAS] = RULE_GROUP_ALIAS,
 	};

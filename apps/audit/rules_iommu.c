@@ -111,7 +111,8 @@ static void judge_unit(struct judge *j, unsigned i)
 		return; /* a base that can not be: dmar_lint has said so */
 	fmt_print(name, sizeof name, "iommu%u", i);
 	struct vtd_ability a = unit_ability(u);
-	bool answers = r->ver && r->ver != UINT32_MAX && r->cap && r->cap != UINT64_MAX && r->ecap != UINT64_MAX;
+	bool answers =
+		r->ver && r->ver != UINT32_MAX && r->cap && r->cap != UINT64_MAX && r->ecap != UINT64_MAX;
 	if (a.unusable)
 		finding_of(j, answers ? RULE_UNIT_NO_TABLES : RULE_UNIT_DEAD, name,
 			   "VER=0x%x CAP=0x%llx ECAP=0x%llx at 0x%llx: %s", r->ver, (ull)r->cap, (ull)r->ecap,
@@ -141,8 +142,7 @@ static bool is_bypassed(const void *ctx, const struct pci_func *f)
 {
 	const struct bus *b = ctx;
 	unsigned unit;
-	return f->bdf.seg == b->seg && root_bus(f) == b->top && does_dma(f) &&
-	       !unit_of(b->j, f->bdf, &unit);
+	return f->bdf.seg == b->seg && root_bus(f) == b->top && does_dma(f) && !unit_of(b->j, f->bdf, &unit);
 }
 
 static void judge_bypass(struct judge *j)
@@ -159,7 +159,8 @@ static void judge_bypass(struct judge *j)
 		}
 		if (first && function_list(pci, is_bypassed, &b, list, sizeof list))
 			finding_of(j, RULE_BYPASS, "machine",
-				   "no scope of DMAR and no INCLUDE_PCI_ALL unit covers, below root bus %02x: %s",
+				   "no scope of DMAR and no INCLUDE_PCI_ALL unit covers, below root bus "
+				   "%02x: %s",
 				   b.top, list);
 	}
 }

@@ -4,7 +4,7 @@
 #include "pci/posture.h"
 
 #define IRTA_EIME_BIT BIT(11)
-#define APIC_REACH 254u /* highest id of an 8-bit destination: 255 is all processors */
+#define APIC_REACH    254u /* highest id of an 8-bit destination: 255 is all processors */
 
 static void judge_units(struct judge *j, bool promised, unsigned *units, unsigned *able)
 {
@@ -23,11 +23,13 @@ static void judge_units(struct judge *j, bool promised, unsigned *units, unsigne
 			finding_of(j, promised ? RULE_IR_FLAG_FALSE : RULE_IR_UNIT, name,
 				   "ECAP.IR is 0 at 0x%llx (ECAP=0x%llx); DMAR flags 0x%x at 0x25",
 				   (ull)u->base + 0x10, ecap, j->dmar.flags);
-		if (a.remaps && !a.x2apic && (j->in->apic == AUDIT_APIC_X2APIC || j->in->apicid_max > APIC_REACH))
-			finding_of(j, RULE_IR_EIM, name,
-				   "ECAP.EIM is 0 at 0x%llx (ECAP=0x%llx); local APIC in %s mode, highest APIC "
-				   "id %u",
-				   (ull)u->base + 0x10, ecap, audit_apic_name(j->in->apic), j->in->apicid_max);
+		if (a.remaps && !a.x2apic &&
+		    (j->in->apic == AUDIT_APIC_X2APIC || j->in->apicid_max > APIC_REACH))
+			finding_of(
+				j, RULE_IR_EIM, name,
+				"ECAP.EIM is 0 at 0x%llx (ECAP=0x%llx); local APIC in %s mode, highest APIC "
+				"id %u",
+				(ull)u->base + 0x10, ecap, audit_apic_name(j->in->apic), j->in->apicid_max);
 	}
 }
 

@@ -77,8 +77,8 @@ static void judge_slot(struct judge *j, const struct pci_func *f)
 		fmt_print(cover, sizeof cover, "iommu%u translates", unit);
 	if (slot.thunderbolt)
 		finding_fn(j, RULE_PORT_THUNDERBOLT, f->bdf,
-			   "Intel's Thunderbolt capability (VSEC 0x1234) here or above; %s; DMAR opt-in %s", cover,
-			   j->has_dmar && (j->dmar.flags & DMAR_DMA_OPT_IN) ? "set" : "not set");
+			   "Intel's Thunderbolt capability (VSEC 0x1234) here or above; %s; DMAR opt-in %s",
+			   cover, j->has_dmar && (j->dmar.flags & DMAR_DMA_OPT_IN) ? "set" : "not set");
 	else if (slot.hotplug)
 		finding_fn(j, RULE_PORT_HOTPLUG, f->bdf, "Slot Capabilities 0x%x at 0x%x: bit 6 is 1; %s",
 			   slot.slot_cap, slot.at, cover);
@@ -90,6 +90,7 @@ void rules_ports(struct judge *j)
 		judge_caches(j, f);
 		judge_slot(j, f);
 		if (pci_is_vmd(f))
-			finding_fn(j, RULE_VMD, f->bdf, "%04x:%04x, class %06x", f->vendor, f->device, f->class);
+			finding_fn(j, RULE_VMD, f->bdf, "%04x:%04x, class %06x", f->vendor, f->device,
+				   f->class);
 	}
 }

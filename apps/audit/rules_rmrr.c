@@ -13,7 +13,8 @@ void rules_rmrr(struct judge *j)
 	} rules[] = {{RMRR_KEPT, RULE_RMRR_KEPT},
 		     {RMRR_SYSTEM_RAM, RULE_RMRR_RAM},
 		     {RMRR_RELAXED, RULE_RMRR_RELAXED}};
-	struct rmrr_context known = {&j->topo, &j->functions, {j->in->mem, j->in->mems}, topo_name, j->in->pci};
+	struct rmrr_context known = {
+		&j->topo, &j->functions, {j->in->mem, j->in->mems}, topo_name, j->in->pci};
 	unsigned n = j->has_dmar ? rmrr_ledger(&j->dmar, &known, ledger, ARRAY_LEN(ledger)) : 0;
 	for (unsigned i = 0; i < n && i < ARRAY_LEN(ledger); i++)
 		for (unsigned k = 0; k < ARRAY_LEN(rules); k++) {

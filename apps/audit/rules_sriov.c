@@ -23,9 +23,10 @@ void audit_room(const struct audit_in *in, const struct audit_sriov *s, struct a
 	out->ari = ari;
 	out->best = &out->fit[ari];
 	out->vfs = out->best->by_bus < out->best->by_bars ? out->best->by_bus : out->best->by_bars;
-	out->limit = out->best->by_bus < s->total && out->best->by_bus <= out->best->by_bars ? AUDIT_LIMIT_BUSES
-		     : out->best->by_bars < s->total					     ? AUDIT_LIMIT_WINDOW
-											     : AUDIT_LIMIT_NONE;
+	out->limit = out->best->by_bus < s->total && out->best->by_bus <= out->best->by_bars
+			     ? AUDIT_LIMIT_BUSES
+		     : out->best->by_bars < s->total ? AUDIT_LIMIT_WINDOW
+						     : AUDIT_LIMIT_NONE;
 	if (s->backed >= 0 && (uint32_t)s->backed < out->vfs) {
 		out->vfs = (uint16_t)s->backed;
 		out->limit = AUDIT_LIMIT_QUEUES;
@@ -44,8 +45,9 @@ static void bars_text(const struct pci_func *pf, char *buf, size_t n)
 	buf[0] = 0;
 	for (unsigned i = 0; i < PCI_BARS; i++)
 		if (pf->vf_bar[i].size && at < n)
-			at += (size_t)fmt_print(buf + at, n - at, "%sVF BAR%u 0x%llx at 0x%llx", at ? ", " : "", i,
-						(ull)pf->vf_bar[i].size, (ull)pf->vf_bar[i].addr);
+			at += (size_t)fmt_print(buf + at, n - at, "%sVF BAR%u 0x%llx at 0x%llx",
+						at ? ", " : "", i, (ull)pf->vf_bar[i].size,
+						(ull)pf->vf_bar[i].addr);
 }
 
 static void judge_pf(struct judge *j, const struct audit_sriov *s, const struct pci_func *pf)
@@ -66,11 +68,12 @@ static void judge_pf(struct judge *j, const struct audit_sriov *s, const struct 
 			   "%u of %u VFs without ARI, %u with; the port above does not forward ARI requests",
 			   fit->by_bus, s->total, r.fit[1].by_bus);
 	else if (fit->by_bus < s->total)
-		finding_fn(j, RULE_SRIOV_BUSES, s->pf,
-			   "%u of %u VFs (TotalVFs at 0x%x): First VF Offset %u, VF Stride %u%s; last bus %02x, "
-			   "%u bus numbers missing",
-			   fit->by_bus, s->total, at + 0xe, route->offset, route->stride,
-			   r.ari ? " with ARI" : "", fit->last_bus, fit->missing_buses);
+		finding_fn(
+			j, RULE_SRIOV_BUSES, s->pf,
+			"%u of %u VFs (TotalVFs at 0x%x): First VF Offset %u, VF Stride %u%s; last bus %02x, "
+			"%u bus numbers missing",
+			fit->by_bus, s->total, at + 0xe, route->offset, route->stride,
+			r.ari ? " with ARI" : "", fit->last_bus, fit->missing_buses);
 	if (fit->by_bars < s->total) {
 		char above[32] = "on a root bus";
 		if (pf->parent)

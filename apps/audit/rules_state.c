@@ -59,8 +59,8 @@ static void judge_promise(struct judge *j)
 	open_unit(j, AUDIT_ENTRY, who, sizeof who, read, sizeof read);
 	if (entry < units && promised)
 		finding_of(j, RULE_STATE_OPT_IN_FALSE, who,
-			   "DMAR flags 0x%x at 0x25; while firmware ran %s (%u of %u units open)", j->dmar.flags,
-			   read, units - entry, units);
+			   "DMAR flags 0x%x at 0x25; while firmware ran %s (%u of %u units open)",
+			   j->dmar.flags, read, units - entry, units);
 	else if (entry < units)
 		finding_of(j, RULE_STATE_OPEN, who,
 			   "while firmware ran %s (%u of %u units open); DMAR flags 0x%x at 0x25", read,
@@ -86,11 +86,12 @@ static void judge_left(struct judge *j, unsigned i)
 	struct vtd_state s = state(u, AUDIT_LEFT);
 	fmt_print(name, sizeof name, "iommu%u", i);
 	if (s.translates || s.remaps || s.queue)
-		finding_of(j, RULE_STATE_LEFT_ON, name,
-			   "after ExitBootServices GSTS=0x%x at 0x%llx: translation %s, interrupt remapping %s, "
-			   "queue %s; RTADDR=0x%llx IRTA=0x%llx",
-			   r->gsts, (ull)u->base + GSTS, s.translates ? "on" : "off", s.remaps ? "on" : "off",
-			   s.queue ? "on" : "off", (ull)r->rtaddr, (ull)r->irta);
+		finding_of(
+			j, RULE_STATE_LEFT_ON, name,
+			"after ExitBootServices GSTS=0x%x at 0x%llx: translation %s, interrupt remapping %s, "
+			"queue %s; RTADDR=0x%llx IRTA=0x%llx",
+			r->gsts, (ull)u->base + GSTS, s.translates ? "on" : "off", s.remaps ? "on" : "off",
+			s.queue ? "on" : "off", (ull)r->rtaddr, (ull)r->irta);
 	if (s.regions)
 		finding_of(j, RULE_STATE_REGIONS, name,
 			   "after ExitBootServices PMEN=0x%x at 0x%llx; low 0x%x..0x%x, high 0x%llx..0x%llx",
@@ -139,7 +140,8 @@ static void judge_masters(struct judge *j)
 		if (m->left != 1 || !f || !does_dma(f) || !was_open(j, m->bdf))
 			continue;
 		finding_fn(j, RULE_STATE_BME, m->bdf,
-			   "Command bit 2 is 1 at 0x4 after ExitBootServices (%s while firmware ran); class %06x",
+			   "Command bit 2 is 1 at 0x4 after ExitBootServices (%s while firmware ran); class "
+			   "%06x",
 			   m->entry == 1   ? "1"
 			   : m->entry == 0 ? "0"
 					   : "not read",

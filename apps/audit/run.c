@@ -63,7 +63,8 @@ unsigned function_list(const struct pci *pci, bool (*want)(const void *ctx, cons
 		if (!want(ctx, f))
 			continue;
 		if (count++ < LISTED && at < n)
-			at += (size_t)fmt_print(buf + at, n - at, "%s" BDF_FMT, at ? " " : "", BDF_ARG(f->bdf));
+			at += (size_t)fmt_print(buf + at, n - at, "%s" BDF_FMT, at ? " " : "",
+						BDF_ARG(f->bdf));
 	}
 	if (count > LISTED && at < n)
 		fmt_print(buf + at, n - at, " and %u more", count - LISTED);
@@ -179,7 +180,7 @@ void audit_verdict(struct audit_in *in, struct audit_verdict *out)
 	}
 	out->ok = !out->errors && audit_proof_verdict(in)[0] != 'f';
 	fmt_print(out->text, sizeof out->text, "%s; %s",
-		  !out->ok	  ? "not safe to give devices away"
+		  !out->ok        ? "not safe to give devices away"
 		  : out->warnings ? "usable, with the warnings above"
 				  : "fit to give devices away",
 		  proof_words(in));
@@ -204,7 +205,7 @@ const char *audit_kind_name(enum audit_kind k)
 
 const char *audit_proof_name(unsigned proof)
 {
-	static const char *const names[] = {"done",   "no unit", "off",	    "no device",
+	static const char *const names[] = {"done",      "no unit", "off",      "no device",
 					    "not named", "broken",  "not asked"};
 	return name_in(names, ARRAY_LEN(names), proof);
 }

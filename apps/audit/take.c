@@ -43,7 +43,7 @@ static void take_cpu(struct machine *m)
 	fmt_print(in.firmware, sizeof in.firmware, "%s", m->boot->firmware);
 	in.apicids = madt_enabled(&m->madt);
 	in.apicid_max = madt_highest(&m->madt);
-	in.apic = !in.apicids ? AUDIT_APIC_UNKNOWN
+	in.apic = !in.apicids          ? AUDIT_APIC_UNKNOWN
 		  : apic_reach() > 254 ? AUDIT_APIC_X2APIC
 				       : AUDIT_APIC_XAPIC;
 	in.tsc_hz = tsc_info()->hz;
@@ -164,7 +164,8 @@ static void take_functions(struct machine *m, const struct boot_snapshot *entry,
 	PCI_EACH(f, &m->pci) {
 		if (in.fns == AUDIT_FUNCS)
 			return;
-		in.fn[in.fns++] = (struct audit_master){f->bdf, master_in(entry, f->bdf), master_in(left, f->bdf)};
+		in.fn[in.fns++] =
+			(struct audit_master){f->bdf, master_in(entry, f->bdf), master_in(left, f->bdf)};
 	}
 }
 
@@ -218,8 +219,8 @@ static unsigned live_domain(const struct domain *d)
 static void add_page(const struct vtd_walk *w, uint64_t at, uint64_t size, unsigned first)
 {
 	unsigned n = live.runs;
-	if (n > first && live.run[n - 1].iova + live.run[n - 1].len == at && live.run[n - 1].read == w->read &&
-	    live.run[n - 1].write == w->write) {
+	if (n > first && live.run[n - 1].iova + live.run[n - 1].len == at &&
+	    live.run[n - 1].read == w->read && live.run[n - 1].write == w->write) {
 		live.run[n - 1].len += size;
 		return;
 	}
@@ -242,7 +243,8 @@ static void add_domain(struct machine *m, const struct domain *d, bdf_t fn)
 	unsigned n = live.domains++, first = live.runs;
 	live.domain[n].id = domain_id(d);
 	fmt_print(live.domain[n].name, sizeof live.domain[n].name, "%s", domain_name(d));
-	for (uint64_t at = 0; !domain_passes(d) && at < BIT(m->iommu.width); at = ALIGN_DOWN(at, size) + size) {
+	for (uint64_t at = 0; !domain_passes(d) && at < BIT(m->iommu.width);
+	     at = ALIGN_DOWN(at, size) + size) {
 		if (iommu_walk(&m->iommu, fn, IOVA(at), &w))
 			break;
 		if (w.stop == WALK_MAPPED)
@@ -271,9 +273,9 @@ void audit_take_live(struct machine *m)
 		live.attach[live.attached].unit = has ? (uint16_t)unit : LIVE_NONE;
 		live.attach[live.attached].domain = d ? domain_id(d) : 0;
 		live.attach[live.attached++].mode = !m->translating || !has ? LIVE_OFF
-						    : !d		     ? LIVE_BLOCKED
-						    : domain_passes(d)	     ? LIVE_PASS_THROUGH
-									     : LIVE_DOMAIN;
+						    : !d                    ? LIVE_BLOCKED
+						    : domain_passes(d)      ? LIVE_PASS_THROUGH
+									    : LIVE_DOMAIN;
 	}
 }
 
@@ -297,7 +299,7 @@ struct audit_in *audit_take(struct machine *m)
 	in.proof = m->audit_proof;
 	if (in.proof == AUDIT_PROOF_DONE && !in.cases)
 		in.proof = m->boot->cfg.iommu != CONFIG_IOMMU_ON ? AUDIT_PROOF_OFF
-			   : !m->translating			 ? AUDIT_PROOF_NO_UNIT
+			   : !m->translating                     ? AUDIT_PROOF_NO_UNIT
 								 : AUDIT_PROOF_NOT_ASKED;
 	return &in;
 }
