@@ -233,6 +233,130 @@ def test_linux_groups_that_can_not_be(tmp_path):
     assert status == 0 and "1 functions compared, 0 differences" in text
 
 
+# ---- reports ----
+
+
+class Report:
+    """A serial log with one report, to be changed."""
+
+    def __init__(self, text):
+        lines = text.splitlines()
+        begin = next(i for i, line in enumerate(lines) if line.startswith("BEGIN SLUICE REPORT"))
+        end = next(i for i, line in enumerate(lines) if line.startswith("END SLUICE REPORT"))
+        self.before, self.end, self.after = lines[: begin + 1], lines[end], lines[end + 1 :]
+        self.lines = lines[begin + 1 : end]
+
+    def of(self, **want):
+        """The lines with these values."""
+        return [line for line in self.lines if all(json.loads(line).get(key) == value for key, value in want.items())]
+
+    def without(self, **want):
+        gone = self.of(**want)
+        assert gone
+        return [line for line in self.lines if line not in gone]
+
+    def changed(self, old, new, **want):
+        """The first line with these values, with a part of its text put in place of another."""
+        first = self.of(**want)[0]
+        assert old in first
+        return [line.replace(old, new, 1) if line is first else line for line in self.lines]
+
+    def log(self, lines, end=None, begin=None):
+        """As a machine would have sent these lines; end and begin take the place of the markers."""
+        body = "".join(f"{line}\n" for line in lines if line.startswith("{"))
+        end = end or f"END SLUICE REPORT lines={body.count(chr(10))} crc32={zlib.crc32(body.encode()):08x}"
+        return "\r\n".join([*self.before[:-1], begin or self.before[-1], *lines, end, *self.after]) + "\r\n"
+
+
+def try_log(folder, text):
+    path = folder / "serial.log"
+    path.write_text(text)
+    return replay(path)
+
+
+def broken_logs(report):
+    """(log, what has to be said of it): nothing is judged then."""
+    one = report.lines[5]
+    yield report.log(report.lines[:-1], end=report.end), "lines, "
+    yield report.log([line for line in report.lines if line is not one], end=report.end), "are here"
+    yield report.log(report.changed("intel", "INTEL", t="run") if "intel" in report.lines[0] else
+                     report.changed("UEFI", "uefi", t="run") if "UEFI" in report.lines[0] else
+                     report.changed('"v":1', '"v": 1', t="run"), end=report.end), "some byte is not as it was sent"
+    yield report.log(report.lines).replace("END SLUICE", "end sluice"), "has no end: the log is cut"
+    yield report.log(report.lines, begin="BEGIN SLUICE REPORT v=2"), "version 2 of the report is not known"
+    yield report.log(report.lines, end="END SLUICE REPORT lines=many"), "does not say lines="
+    yield report.log([one[: len(one) // 2] if line is one else line for line in report.lines]), "not JSON"
+    pages = json.loads(report.of(t="mem")[0])["pages"]
+    number = f'"pages":{pages},'
+    yield report.log(report.changed(number, '"pages":99999999999999999999,', t="mem")), "not JSON: too big integer"
+    yield report.log(report.changed(number, '"pages":9007199254740992,', t="mem")), "which is not in 0.."
+    yield report.log(report.changed(number, '"pages":-1,', t="mem")), "which is not in 0.."
+    yield report.log(report.changed(number, '"pages":"1",', t="mem")), "is not a whole number"
+    yield report.log(report.changed('"start":"0x', '"start":"0xz', t="mem")), "is not a hexadecimal number"
+    yield report.log(report.changed('"len":', '"len":1', t="table", sig="DMAR")), "table DMAR: "
+    yield report.log(report.changed('"off":0', '"off":1', t="table", sig="DMAR")), "table DMAR goes on at 1"
+    yield report.log(report.without(t="table", sig="DMAR")), "no DMAR table that names them"
+    yield report.log(report.without(t="table", sig="MCFG")), "no MCFG table"
+    yield report.log(report.without(t="run")), 'there is no "run" line'
+    yield report.log([*report.lines, report.lines[0]]), 'a second "run" line'
+    yield report.log(report.without(t="cfg", bdf="0000:00:00.0")), "0000:00:00.0 has no configuration space"
+    yield report.log(report.without(t="fn", bdf="0000:00:00.0")), 'no "fn" line for 0000:00:00.0'
+    yield report.log(report.changed('"bdf":"0000:00:00.0"', '"bdf":"0000:00:20.0"', t="fn")), "is not a function's name"
+    yield report.log(report.changed('"off":0', '"off":4095', t="cfg")), "do not fit into a configuration space"
+    yield report.log(report.changed('"hex":"', '"hex":"x', t="cfg")), "is not bytes in hexadecimal"
+    size = json.loads(report.of(t="bar")[0])["size"]
+    yield report.log(report.changed(f'"size":"{size}"', '"size":"0x3001"', t="bar")), "can not have 0x3001 bytes"
+    yield report.log(report.changed('"phase":"entry"', '"phase":"left"', t="unit")), "is there twice"
+    yield report.log(report.changed('"t":"mem"', '"t":"mem","t":"mem"', t="mem")), "not JSON: duplicate"
+    yield report.log([*report.lines, "{" + " " * 1200 + "}"]), "a report has at most"
+    yield report.log([*report.lines, '{"t":7}']), 'no "t" says'
+
+
+def other_logs(report):
+    """(log, what has to be said of it): other findings than the log's."""
+    finding = json.loads(report.of(t="finding")[0])
+    name = f"finding {finding['id']} {finding['who']}"
+    yield report.log(report.changed('"severity":"', '"severity":"not ', t="finding")), f"! {name}: not as in the log"
+    yield report.log([line for line in report.lines if line != report.of(t="finding")[0]]), f"+ {name}: found here, not in the log"
+    yield (report.log(report.changed('"id":"', '"id":"NEVER-', t="finding")),
+           f"- {name.replace('finding ', 'finding NEVER-')}: in the log, not found here")
+    # What was read is another: so is what is found.
+    gsts = json.loads(report.of(t="unit", phase="left")[0])["gsts"]
+    yield (report.log(report.changed(f'"gsts":"{gsts}"', '"gsts":"0xc0000000"', t="unit", phase="left")),
+           "+ finding STATE-LEFT-ON iommu0: found here, not in the log")
+    yield report.log(report.changed('"0000:00:1f.2",', "", t="group", id=4)), "! group 4: not as in the log"
+    yield report.log(report.changed('"errors":', '"errors":1', t="verdict")), "! verdict: not as in the log"
+
+
+def test_round_trip(boot, tmp_path):
+    """What the audit finds on a machine, the same code finds in the record on a host; and a log that was cut or changed
+    is never taken for a whole one."""
+    run = boot("app=audit", "json=1")
+    assert run.result and run.result["app"] == "audit", run.summary()
+    report = Report(run.text)
+    status, text, error = try_log(tmp_path, run.text)
+    assert status == 0, error
+    findings = len(report.of(t="finding"))
+    assert findings and f"against the log: {findings} findings" in text and text.endswith(": the same\n")
+    assert len(re.findall(r"^(?:info|warning|error) \(", text, re.M)) == findings
+    for line in report.of(t="finding"):
+        assert f" {json.loads(line)['id']} {json.loads(line)['who']}\n" in text
+    assert report.of(t="sriov") and "\ncomplaint" not in text
+    # The frame of these tests, other lines between those of the report, and a report before it that was cut.
+    cut = report.log(report.lines).split("END SLUICE")[0]
+    noise = [*report.lines[:3], "[    1.000000] pci: something", '{"t":"new","v":9}', *report.lines[3:]]
+    status, text, error = try_log(tmp_path, cut + report.log(noise))
+    assert status == 0, error
+    assert "the log has 2; this is the last that is whole" in text
+    assert "1 other lines between" in text and "1 lines of kinds that are not known" in text
+    for log, said in broken_logs(report):
+        status, text, error = try_log(tmp_path, log)
+        assert status == 2 and not text and said in error, said
+    for log, said in other_logs(report):
+        status, text, error = try_log(tmp_path, log)
+        assert status == 1 and f"\n{said}" in text, said
+
+
 # ---- what can not be used ----
 
 
