@@ -7,7 +7,7 @@
 #include "pci/replay.h"
 
 #define RECORD_TABLE (1u << 20) /* the longest ACPI table */
-#define RECORD_MEMS  16384u
+#define RECORD_MEMS  4096u
 
 /* Lines that say what was found, and not what was read. */
 enum record_said { RECORD_GROUP, RECORD_SRIOV, RECORD_FINDING, RECORD_VERDICT, RECORD_SAID };
