@@ -242,7 +242,7 @@ lint: $B/pci.ids.txt
 	$(Q)tools/check_deps.py
 	$(Q)tools/check_docs.py
 	$(Q)tools/mktable.py --check tests/data/dmar/*.txt
-	$(Q)clang-format --dry-run -Werror $$(find apps boot drivers iommu kernel pci tests \
+	$(Q)clang-format --dry-run -Werror $$(find apps boot drivers iommu kernel pci tests tools/replay \
 		-name '*.[ch]' ! -name '*regs.h' ! -name '*_entry.h')
 	$(Q)$(TIDY) $(filter %.c,$(KERNEL)) -- $(KFLAGS) -I$B $(EFI_H) -DGNU_EFI_USE_MS_ABI
 	$(Q)$(TIDY) $(filter boot/%.c,$(LOADER)) -- $(EFLAGS)

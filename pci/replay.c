@@ -8,8 +8,8 @@
 
 struct replay_fn {
 	bdf_t bdf;
-	size_t have;                 /* bytes that were put in, from 0 to the last */
-	uint64_t size[2][PCI_BARS];  /* of BARs, and of VF BARs */
+	size_t have;                /* bytes that were put in, from 0 to the last */
+	uint64_t size[2][PCI_BARS]; /* of BARs, and of VF BARs */
 	uint8_t data[0x1000], writable[0x1000];
 };
 
@@ -229,7 +229,8 @@ static bool read_all(struct replay *r, FILE *in)
 	unsigned seg = UINT_MAX; /* none is open */
 	while (fgets(line, sizeof(line), in)) {
 		bool header = is_header(line, &seg, &bdf);
-		bool ok = seg > 0xffff || (header ? fn_of(r, bdf) || fn_add(r, bdf) : data_line(r, bdf, line));
+		bool ok =
+			seg > 0xffff || (header ? fn_of(r, bdf) || fn_add(r, bdf) : data_line(r, bdf, line));
 		if (!ok)
 			return false;
 	}

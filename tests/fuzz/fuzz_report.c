@@ -1,5 +1,5 @@
-/* A serial log with a report, as a broken line or a stranger could have made it: it is refused with a sentence,
- * or the audit comes to an end over it. */
+/* A serial log with a report, as a broken line or a stranger could have made it: it is refused with a
+ * sentence, or the audit comes to an end over it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,7 +70,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		}
 		p += len;
 	}
-	at += (size_t)snprintf(text + at, sizeof(text) - at, "END SLUICE REPORT lines=%u crc32=%08x\n", lines, crc);
+	at += (size_t)snprintf(text + at, sizeof(text) - at, "END SLUICE REPORT lines=%u crc32=%08x\n", lines,
+			       crc);
 	try_log(text, at);
 	return 0;
 }

@@ -94,7 +94,7 @@ static void print_unreached(const struct pci *pci, const struct replay *dump)
 			continue;
 		printf("not found: " BDF_FMT ": %s\n", BDF_ARG(bdf),
 		       pci_rd16(replay_cfg(dump), bdf, 0) == 0xffff ? "its bytes read all ones"
-		       : !f                                         ? "the dump does not have function 0 of its device"
+		       : !f                 ? "the dump does not have function 0 of its device"
 		       : !f->multi_function ? "function 0 of its device says that there is no other"
 					    : "no bus walk leads to it");
 	}
@@ -148,7 +148,8 @@ static void print_units_of(const struct dmar *t, const struct dmar_topo *topo, c
 			continue;
 		PCI_EACH(f, pci)
 			n += dmar_unit_of(t, topo, f->bdf, &of) == SL_OK && of.off == d.off;
-		printf("iommu%u: unit at 0x%llx of segment %u covers %u functions\n", i++, (ull)d.base, d.seg, n);
+		printf("iommu%u: unit at 0x%llx of segment %u covers %u functions\n", i++, (ull)d.base, d.seg,
+		       n);
 	}
 	PCI_EACH(f, pci)
 		if (dmar_unit_of(t, topo, f->bdf, &of) != SL_OK)
@@ -180,13 +181,14 @@ void analyse_dmar(struct pci *pci, struct span table, struct span madt)
 void analyse_unit(uint64_t base, uint64_t cap, uint64_t ecap)
 {
 	const struct vtd_unit u = {.base = base, .cap = cap, .ecap = ecap};
-	printf("unit at 0x%llx: CAP 0x%llx, ECAP 0x%llx: %u-bit addresses, %u-level tables, %u domains, 4K%s%s "
+	printf("unit at 0x%llx: CAP 0x%llx, ECAP 0x%llx: %u-bit addresses, %u-level tables, %u domains, "
+	       "4K%s%s "
 	       "pages, page tables %s, %s, interrupt remapping %s%s, pass-through %s, %u fault records at "
 	       "0x%x\n",
 	       (ull)base, (ull)cap, (ull)ecap, vtd_mgaw(&u), vtd_max_levels(&u), vtd_domains(&u),
 	       FGET(cap, CAP_SSLPS) & 1 ? " 2M" : "", FGET(cap, CAP_SSLPS) & 2 ? " 1G" : "",
-	       ecap & ECAP_C ? "snooped" : "to be flushed", ecap & ECAP_QI ? "queued invalidation" : "registers only",
-	       ecap & ECAP_IR ? "yes" : "no", ecap & ECAP_EIM ? " (x2APIC)" : "", ecap & ECAP_PT ? "yes" : "no",
-	       vtd_fault_records(&u), vtd_fault_offset(&u));
+	       ecap & ECAP_C ? "snooped" : "to be flushed",
+	       ecap & ECAP_QI ? "queued invalidation" : "registers only", ecap & ECAP_IR ? "yes" : "no",
+	       ecap & ECAP_EIM ? " (x2APIC)" : "", ecap & ECAP_PT ? "yes" : "no", vtd_fault_records(&u),
+	       vtd_fault_offset(&u));
 }
-

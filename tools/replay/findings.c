@@ -54,8 +54,7 @@ static int likeness(const json_t *a, const json_t *b)
 	json_t *v;
 	if (strcmp(about(a, of_a, sizeof(of_a)), about(b, of_b, sizeof(of_b))) != 0)
 		return -1;
-	json_object_foreach((json_t *)(uintptr_t)a, key, v)
-		n += json_equal(v, json_object_get(b, key));
+	json_object_foreach((json_t *)(uintptr_t)a, key, v) n += json_equal(v, json_object_get(b, key));
 	return n;
 }
 
@@ -71,19 +70,20 @@ static void print_fields(const json_t *log, const json_t *ours)
 {
 	const char *key;
 	json_t *v;
-	json_object_foreach((json_t *)(uintptr_t)ours, key, v) {
+	json_object_foreach((json_t *)(uintptr_t)ours, key, v)
+	{
 		if (json_equal(v, json_object_get(log, key)))
 			continue;
 		printf("  \"%s\"\n", key);
 		print_field("log: ", json_object_get(log, key));
 		print_field("here:", v);
 	}
-	json_object_foreach((json_t *)(uintptr_t)log, key, v)
-		if (!json_object_get(ours, key)) {
-			printf("  \"%s\"\n", key);
-			print_field("log: ", v);
-			print_field("here:", NULL);
-		}
+	json_object_foreach((json_t *)(uintptr_t)log, key, v) if (!json_object_get(ours, key))
+	{
+		printf("  \"%s\"\n", key);
+		print_field("log: ", v);
+		print_field("here:", NULL);
+	}
 }
 
 /* Takes the lines of the log that are the same, or most alike, out of it; what is left was not found here. */
@@ -115,7 +115,8 @@ static unsigned compare(json_t *log, const json_t *ours)
 		json_array_remove(log, best);
 	}
 	for (size_t k = 0; k < json_array_size(log); k++, bad++)
-		printf("- %s: in the log, not found here\n", about(json_array_get(log, k), what, sizeof(what)));
+		printf("- %s: in the log, not found here\n",
+		       about(json_array_get(log, k), what, sizeof(what)));
 	return bad;
 }
 
@@ -124,7 +125,8 @@ unsigned findings_replay(const struct record *r)
 	json_t *ours[RECORD_SAID];
 	unsigned bad = 0;
 	uint32_t crc;
-	size_t findings = json_array_size(r->said[RECORD_FINDING]), groups = json_array_size(r->said[RECORD_GROUP]);
+	size_t findings = json_array_size(r->said[RECORD_FINDING]),
+	       groups = json_array_size(r->said[RECORD_GROUP]);
 	for (unsigned i = 0; i < RECORD_SAID; i++)
 		ours[i] = json_array();
 	(void)audit_run(r->in, print, NULL);

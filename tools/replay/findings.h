@@ -2,7 +2,7 @@
 #pragma once
 #include "record.h"
 
-/* Runs the audit over r->in, prints each finding, and then each difference between the group, sriov, finding and
- * verdict lines of the log and those that follow from its record. Returns how many differences there are.
+/* Runs the audit over r->in, prints each finding, and then each difference between the group, sriov, finding
+ * and verdict lines of the log and those that follow from its record. Returns how many differences there are.
  * r->in->pci is set; r->said is used up. */
 unsigned findings_replay(const struct record *r);

@@ -438,13 +438,15 @@ static void print_names(struct view v, const struct pci *pci, unsigned linux_gro
 	unsigned n = 0;
 	for (size_t i = 0; i < v.l->n; i++) {
 		const struct entry *e = &v.l->e[i];
-		bool in = linux_group != NO_GROUP
-				  ? group_in(v, e) == linux_group
-				  : compared(v, pci, e) && found(pci, e)->group == ours;
+		bool in = linux_group != NO_GROUP ? group_in(v, e) == linux_group
+						  : compared(v, pci, e) && found(pci, e)->group == ours;
 		if (!in)
 			continue;
-		printf("%s%04x:%02x:%02x.%x", n % 6 ? " " : n ? "\n  " : "  ", e->domain, bdf_bus(e->bdf),
-		       bdf_dev(e->bdf), bdf_fn(e->bdf));
+		printf("%s%04x:%02x:%02x.%x",
+		       n % 6 ? " "
+		       : n   ? "\n  "
+			     : "  ",
+		       e->domain, bdf_bus(e->bdf), bdf_dev(e->bdf), bdf_fn(e->bdf));
 		n++;
 	}
 	printf("\n");
@@ -549,8 +551,9 @@ static unsigned compare_linux(struct view v, struct pci *pci, unsigned *n)
 static const char *absent_rule(struct view v, const struct pci *pci, const struct entry *e, const char *none)
 {
 	static const char no_bytes[] = "nothing is recorded of it, and the listing does not describe it";
-	static const char no_first[] = "the listing does not have function 0 of its device, without which a bus "
-				       "walk does not look for others";
+	static const char no_first[] =
+		"the listing does not have function 0 of its device, without which a bus "
+		"walk does not look for others";
 	if (group_in(v, e) == NO_GROUP || compared(v, pci, e))
 		return NULL;
 	const char *rule = left_out(v, e);
@@ -580,8 +583,9 @@ static unsigned compare_sets(struct view v, const struct pci *pci, unsigned *n)
 		for (k = 0; k < v.l->n; k++)
 			count += absent_rule(v, pci, &v.l->e[k], none) == rule;
 		char what[96];
-		snprintf(what, sizeof(what), "%u functions in Linux's list alone, the first %04x:%02x:%02x.%x",
-			 count, e->domain, bdf_bus(e->bdf), bdf_dev(e->bdf), bdf_fn(e->bdf));
+		snprintf(what, sizeof(what),
+			 "%u functions in Linux's list alone, the first %04x:%02x:%02x.%x", count, e->domain,
+			 bdf_bus(e->bdf), bdf_dev(e->bdf), bdf_fn(e->bdf));
 		bad += differs(++*n, what, rule == none ? NULL : rule);
 	}
 	return bad;

@@ -21,7 +21,8 @@ static void keep(const char *text, size_t n)
 		}
 		line[at] = 0;
 		at = 0;
-		const char *what = strstr(line, "] WARN ") ? strstr(line, "] WARN ") : strstr(line, "] FAIL ");
+		const char *what =
+			strstr(line, "] WARN ") ? strstr(line, "] WARN ") : strstr(line, "] FAIL ");
 		if (!what || !complaints)
 			continue;
 		if (complaints->n < MACHINE_COMPLAINTS)

@@ -14,9 +14,9 @@ struct machine_complaints {
 
 /* Scans the windows of a MCFG table; without one (mcfg.n 0) every segment that the recorded bytes have a
  * function in, all buses. Then VFs: those of PFs that have VF Enable set, where there are bytes of the VFs;
- * they are added as sriov_enable() adds them. pci is zeroed the first time; another walk ends what the one before
- * found. It is valid as long as cfg. Errors are those of pci_scan() and sriov_enable(), or SL_NOTFOUND when there
- * is no window. */
+ * they are added as sriov_enable() adds them. pci is zeroed the first time; another walk ends what the one
+ * before found. It is valid as long as cfg. Errors are those of pci_scan() and sriov_enable(), or SL_NOTFOUND
+ * when there is no window. */
 enum sl_err machine_scan(struct pci *pci, struct replay *cfg, struct span mcfg,
 			 struct machine_complaints *out) MUST_CHECK;
 

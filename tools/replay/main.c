@@ -40,9 +40,11 @@ static const char usage[] =
 	"       replay --each FILE...  each file is a machine\n"
 	"       replay --unit BASE:CAP:ECAP FILE...  registers of a remapping unit, in hexadecimal\n"
 	"\n"
-	"FILE is the serial log of a run with json=1; or an ACPI table (/sys/firmware/acpi/tables/DMAR, APIC);\n"
+	"FILE is the serial log of a run with json=1; or an ACPI table (/sys/firmware/acpi/tables/DMAR, "
+	"APIC);\n"
 	"or a dump (sudo lspci -D -xxxx); or Linux's groups (find /sys/kernel/iommu_groups -type l).\n"
-	"Exit status: 0 as recorded, or every difference explained; 1 not so; 2 a file that can not be used.\n";
+	"Exit status: 0 as recorded, or every difference explained; 1 not so; 2 a file that can not be "
+	"used.\n";
 
 static int broken(const char *path, const char *why)
 {
@@ -79,7 +81,8 @@ static bool is_table(struct bytes b)
 {
 	static const char *const names[] = {"DMAR", "MCFG", "APIC", "IVRS", "SRAT", "HPET", "SPCR", "SLIT"};
 	for (size_t i = 0; b.n >= 8 && i < ARRAY_LEN(names); i++)
-		if (!memcmp(b.p, names[i], 4) && span_u32((struct span){(const uint8_t *)b.p, b.n}, 4) < FILE_MAX)
+		if (!memcmp(b.p, names[i], 4) &&
+		    span_u32((struct span){(const uint8_t *)b.p, b.n}, 4) < FILE_MAX)
 			return true; /* and no text that begins with that word */
 	return false;
 }
@@ -138,8 +141,9 @@ static int take_text(struct given *g, const char *path, struct bytes b)
 	if (bytes)
 		return broken(path, "a second dump; with --each every file is a machine");
 	if (!l)
-		return broken(path, "neither a log with a report (json=1), nor an ACPI table, nor lspci -xxxx, nor "
-				    "Linux's groups");
+		return broken(path,
+			      "neither a log with a report (json=1), nor an ACPI table, nor lspci -xxxx, nor "
+			      "Linux's groups");
 	if (g->linux) {
 		listing_free(l);
 		return broken(path, "a second listing of groups; with --each every file is a machine");
@@ -214,8 +218,9 @@ static int compare_list(struct given *g, unsigned i)
 		replay_ready(cfg);
 		if (!replay_function(cfg, 0, &any)) {
 			replay_free(cfg);
-			return broken("groups", "nothing to hold them against: give the dump too (sudo lspci -D "
-						"-xxxx)");
+			return broken("groups",
+				      "nothing to hold them against: give the dump too (sudo lspci -D "
+				      "-xxxx)");
 		}
 		enum sl_err e = machine_scan(&pci, cfg, (struct span){NULL, 0}, &said);
 		if (e == SL_OK) {

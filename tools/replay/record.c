@@ -124,8 +124,8 @@ static bool get_bytes(struct record *r, const json_t *o, const char *key, uint8_
 }
 
 /* A word that name() gives for one of 0..n-1. */
-static bool get_name(struct record *r, const json_t *o, const char *key, const char *name(unsigned), unsigned n,
-		     uint8_t *out)
+static bool get_name(struct record *r, const json_t *o, const char *key, const char *name(unsigned),
+		     unsigned n, uint8_t *out)
 {
 	const char *text = json_string_value(json_object_get(o, key));
 	for (unsigned i = 0; text && i < n; i++)
@@ -169,8 +169,7 @@ static bool on_run(struct record *r, const json_t *o)
 	in->proof = AUDIT_PROOF_NOT_ASKED;
 	if (has(o, "apic") && !get_name(r, o, "apic", audit_apic_name, AUDIT_APIC_X2APIC + 1, &in->apic))
 		return false;
-	return !has(o, "proof") ||
-	       get_name(r, o, "proof", audit_proof_name, AUDIT_PROOFS, &in->proof);
+	return !has(o, "proof") || get_name(r, o, "proof", audit_proof_name, AUDIT_PROOFS, &in->proof);
 }
 
 /* The table with that signature and address; a new one where there is none yet. */
@@ -209,7 +208,8 @@ static bool on_table(struct record *r, const json_t *o)
 		return wrong(r, "table %s goes on at %llu of %llu bytes, after %zu of %zu", sig, (ull)off,
 			     (ull)len, *have, t->data.n);
 	if (n > len - off)
-		return wrong(r, "table %s: %llu + %zu bytes are more than its %llu", sig, (ull)off, n, (ull)len);
+		return wrong(r, "table %s: %llu + %zu bytes are more than its %llu", sig, (ull)off, n,
+			     (ull)len);
 	memcpy((uint8_t *)(uintptr_t)t->data.p + off, bytes, n);
 	*have += n;
 	return true;
@@ -265,10 +265,10 @@ static bool get_regs(struct record *r, const json_t *o, struct audit_regs *at)
 	    !get_hex(r, o, "irta", UINT64_MAX, &at->irta) || !get_hex32(r, o, "pmen", &at->pmen) ||
 	    !get_hex32(r, o, "fsts", &at->fsts))
 		return false;
-	if (has(o, "plmbase") && (!get_hex32(r, o, "plmbase", &at->plmbase) ||
-				  !get_hex32(r, o, "plmlimit", &at->plmlimit) ||
-				  !get_hex(r, o, "phmbase", UINT64_MAX, &at->phmbase) ||
-				  !get_hex(r, o, "phmlimit", UINT64_MAX, &at->phmlimit)))
+	if (has(o, "plmbase") &&
+	    (!get_hex32(r, o, "plmbase", &at->plmbase) || !get_hex32(r, o, "plmlimit", &at->plmlimit) ||
+	     !get_hex(r, o, "phmbase", UINT64_MAX, &at->phmbase) ||
+	     !get_hex(r, o, "phmlimit", UINT64_MAX, &at->phmlimit)))
 		return false;
 	return get_faults(r, o, at);
 }
@@ -284,7 +284,8 @@ static bool on_unit(struct record *r, const json_t *o)
 	uint64_t i, seg, base;
 	uint8_t phase;
 	if (!get_count(r, o, "i", AUDIT_UNITS - 1, &i) || !get_count(r, o, "seg", 0xffff, &seg) ||
-	    !get_hex(r, o, "base", UINT64_MAX, &base) || !get_name(r, o, "phase", phase_name, AUDIT_PHASES, &phase))
+	    !get_hex(r, o, "base", UINT64_MAX, &base) ||
+	    !get_name(r, o, "phase", phase_name, AUDIT_PHASES, &phase))
 		return false;
 	struct audit_unit *u = &r->in->unit[i];
 	bool known = u->at[AUDIT_ENTRY].read || u->at[AUDIT_LEFT].read || u->at[AUDIT_NOW].read;
@@ -410,7 +411,8 @@ static bool on_sriov(struct record *r, const json_t *o)
 	    !get_route(r, o, "offset", "stride", &s->routing[0]) ||
 	    !get_route(r, o, "ari_offset", "ari_stride", &s->routing[1]))
 		return false;
-	if (!json_is_integer(backed) || json_integer_value(backed) < -1 || json_integer_value(backed) > 0xffff)
+	if (!json_is_integer(backed) || json_integer_value(backed) < -1 ||
+	    json_integer_value(backed) > 0xffff)
 		return wrong(r, "\"backed\" is not a number of VFs");
 	s->total = (uint16_t)total;
 	s->initial = (uint16_t)initial;
@@ -437,8 +439,7 @@ static bool on_case(struct record *r, const json_t *o)
 	if (r->in->cases == AUDIT_CASES)
 		return wrong(r, "more than %u cases", AUDIT_CASES);
 	if (!get_text(r, o, "who", c->who, sizeof(c->who)) ||
-	    !get_text(r, o, "what", c->what, sizeof(c->what)) ||
-	    !get_name(r, o, "dir", dir_name, 2, &dir) ||
+	    !get_text(r, o, "what", c->what, sizeof(c->what)) || !get_name(r, o, "dir", dir_name, 2, &dir) ||
 	    !get_name(r, o, "verdict", audit_outcome_name, AUDIT_NOT_PROVED + 1, &c->outcome) ||
 	    !get_count(r, o, "recorded", 1, &recorded))
 		return false;
@@ -484,10 +485,10 @@ static const struct {
 	const char *name;
 	bool (*take)(struct record *r, const json_t *o);
 } kinds[] = {
-	{"run", on_run},         {"table", on_table},     {"mem", on_mem},       {"unit", on_unit},
-	{"fn", on_fn},           {"cfg", on_cfg},         {"bar", on_bar},       {"group", on_group},
-	{"sriov", on_sriov},     {"case", on_case},       {"finding", on_finding}, {"verdict", on_verdict},
-	{"window", on_other},    {"attach", on_other},    {"domain", on_other},  {"lat", on_other},
+	{"run", on_run},      {"table", on_table},  {"mem", on_mem},         {"unit", on_unit},
+	{"fn", on_fn},        {"cfg", on_cfg},      {"bar", on_bar},         {"group", on_group},
+	{"sriov", on_sriov},  {"case", on_case},    {"finding", on_finding}, {"verdict", on_verdict},
+	{"window", on_other}, {"attach", on_other}, {"domain", on_other},    {"lat", on_other},
 };
 
 bool record_keep(json_t *said[RECORD_SAID], json_t *line)
@@ -550,10 +551,10 @@ static bool starts(struct text line, const char *with)
 }
 
 struct frame {
-	struct text body, end;      /* from the line after BEGIN on; the END line */
-	unsigned at, end_at;        /* lines of both */
+	struct text body, end; /* from the line after BEGIN on; the END line */
+	unsigned at, end_at;   /* lines of both */
 	bool closed;
-	unsigned begins;            /* BEGIN lines in the log */
+	unsigned begins; /* BEGIN lines in the log */
 	struct text begin;
 };
 
@@ -623,13 +624,15 @@ static bool frame_check(struct record *r, const struct frame *f)
 	}
 	r->at = f->end_at;
 	end = 0;
-	if (sscanf(line_text(f->end, buf, sizeof(buf)), END "lines=%u crc32=%8x%n", &lines, &want, &end) != 2 ||
+	if (sscanf(line_text(f->end, buf, sizeof(buf)), END "lines=%u crc32=%8x%n", &lines, &want, &end) !=
+		    2 ||
 	    buf[end])
 		return wrong(r, "\"%s\" does not say lines= and crc32=", buf);
 	if (lines != r->lines)
 		return wrong(r, "the report had %u lines, %u are here", lines, r->lines);
 	if (want != crc)
-		return wrong(r, "crc32 is %08x, the report had %08x: some byte is not as it was sent", crc, want);
+		return wrong(r, "crc32 is %08x, the report had %08x: some byte is not as it was sent", crc,
+			     want);
 	return true;
 }
 
@@ -642,8 +645,8 @@ static bool complete(struct record *r)
 		return wrong(r, "there is no \"run\" line");
 	for (unsigned i = 0; i < r->in->tables; i++)
 		if (r->have[i] != r->in->table[i].data.n)
-			return wrong(r, "table %s: %zu of %zu bytes are there", r->in->table[i].sig, r->have[i],
-				     r->in->table[i].data.n);
+			return wrong(r, "table %s: %zu of %zu bytes are there", r->in->table[i].sig,
+				     r->have[i], r->in->table[i].data.n);
 	if (r->in->units && !audit_table(r->in, "DMAR"))
 		return wrong(r, "there are registers of %u units, and no DMAR table that names them",
 			     r->in->units);
