@@ -4,7 +4,10 @@ import re
 import struct
 import zlib
 
+import pytest
 import sluice
+
+pytestmark = pytest.mark.usefixtures("replay_tool")
 
 PORT = ["-device", "pcie-root-port,id=rp0,chassis=1,slot=1,hotplug=off"]
 NIC = ["-device", "e1000e,bus=rp0,romfile="]
@@ -41,6 +44,7 @@ def audit(boot, *words, ok=True, **more):
         assert sum(item["severity"] == severity for items in found.values() for item in items) == run.number(key)
     page = run.text[run.text.index("--- audit: verdict ---"):].splitlines()
     assert [line for line in page if line.startswith(" PASS " if ok else " FAIL ")]
+    assert sluice.replay(run.folder / "serial.log")[0] == 0, "from the record alone the same is found"
     assert page.index("-" * 79) <= 24 and all(len(line) < 80 for line in page[1:24] if not line.startswith("["))
     return run, objects, found
 

@@ -1,34 +1,18 @@
 """tools/replay: the analysis that runs on the machine, on a host, over reports, tables, dumps and groups that were
 recorded. What is recorded of real machines is looked for in $SLUICE_DATA, else ../shared/data."""
-import fcntl
 import json
 import os
 import pathlib
 import re
-import subprocess
 import zlib
 
 import pytest
 import sluice
+from sluice import replay
+
+pytestmark = pytest.mark.usefixtures("replay_tool")
 
 DATA = pathlib.Path(os.environ.get("SLUICE_DATA", sluice.ROOT / "../shared/data")).resolve()
-TOOL = sluice.ROOT / "build/replay"
-
-
-@pytest.fixture(scope="session", autouse=True)
-def tool():
-    with open(sluice.ROOT / "build/replay.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        variables = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
-        subprocess.run(["make", "-s", "replay"], cwd=sluice.ROOT, env=variables, check=True)
-
-
-def replay(*words):
-    done = subprocess.run([TOOL, *map(str, words)], capture_output=True, text=True, errors="replace", timeout=300)
-    print("$ build/replay", *words, f"-> {done.returncode}\n{done.stdout}{done.stderr}")
-    assert "Sanitizer" not in done.stderr
-    return done.returncode, done.stdout, done.stderr
-
 
 def recorded(folder, pattern="*"):
     paths = sorted((DATA / folder).glob(pattern)) if (DATA / folder).is_dir() else []
