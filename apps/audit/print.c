@@ -94,7 +94,7 @@ void report_functions(struct audit_in *in, report_text *out)
 			say_function(&j, f);
 		for (unsigned i = 0; groups_reason(in->pci, id, i, &r) == SL_OK; i++) {
 			groups_reason_text(&r, why, sizeof why);
-			say_wrapped("     why", why);
+			say_wrapped("why", why);
 		}
 	}
 }
@@ -220,10 +220,12 @@ static void page_iommu(const struct judge *j)
 			  audit_table(in, "IVRS")   ? "AMD (IVRS): not audited"
 			  : audit_table(in, "DMAR") ? "the DMAR table is damaged"
 						    : "none: there is no DMAR table");
+	else if (!usable)
+		fmt_print(text, sizeof text, "none of %u units is usable", in->units);
 	else
 		fmt_print(text, sizeof text,
 			  "%u of %u units usable, %u-bit addresses; %u can remap interrupts%s", usable,
-			  in->units, usable ? width : 0, remap,
+			  in->units, width, remap,
 			  j->dmar.flags & DMAR_INTR_REMAP ? "" : ", the table says no");
 	row("iommu", text);
 }
@@ -313,7 +315,7 @@ static void page_proof(struct audit_in *in, const struct audit_verdict *v)
 	if (proof[0] == 'n')
 		fmt_print(text, sizeof text, "not run (%s)", audit_proof_name(in->proof));
 	else
-		fmt_print(text, sizeof text, "%s: %u of %u forbidden DMAs refused, %u not enforced here",
+		fmt_print(text, sizeof text, "%s: %u of %u forbidden accesses refused, %u not enforced here",
 			  proof[0] == 'p' ? "PASS" : "FAIL", v->refused, v->tried, v->not_enforced);
 	row("proof", text);
 }

@@ -2,7 +2,6 @@
 #include "apps/audit/rules.h"
 #include "iommu/dmar_lint.h"
 #include "kernel/fmt.h"
-#include "kernel/str.h"
 
 static enum audit_severity lint_severity(const struct dmar_finding *f)
 {
@@ -66,11 +65,6 @@ static void lint(struct judge *j, const struct audit_table *table)
 	if (madt)
 		dmar_lint_madt(&known, madt->data);
 	dmar_lint(table->data, &known, on_lint, j);
-}
-
-static bool is_amd(const struct judge *j)
-{
-	return strcmp(j->in->vendor, "AuthenticAMD") == 0 || strcmp(j->in->vendor, "HygonGenuine") == 0;
 }
 
 static uint64_t highest_ram(const struct audit_in *in)
@@ -172,9 +166,9 @@ void rules_iommu(struct judge *j)
 		finding_of(j, RULE_NO_ECAM, "machine", "%s",
 			   audit_table(j->in, "MCFG") ? "MCFG: no window of it is usable"
 						      : "no MCFG among the ACPI tables");
-	if (!dmar && (is_amd(j) || ivrs))
-		finding_of(j, RULE_IOMMU_AMD, "machine", "CPUID vendor \"%s\", IVRS %s", j->in->vendor,
-			   ivrs ? "found" : "not found");
+	if (!dmar && ivrs)
+		finding_of(j, RULE_IOMMU_AMD, "machine", "IVRS at 0x%llx, no DMAR; CPUID vendor \"%s\"",
+			   (ull)ivrs->addr, j->in->vendor);
 	else if (!dmar)
 		finding_of(j, RULE_IOMMU_NONE, "machine",
 			   "neither DMAR nor IVRS among the ACPI tables; CPUID vendor \"%s\"", j->in->vendor);

@@ -157,11 +157,12 @@ const char *audit_proof_verdict(const struct audit_in *in)
 	return in->proof == AUDIT_PROOF_DONE && in->cases ? "pass" : "not run";
 }
 
-static const char *proof_words(const struct audit_in *in)
+static const char *proof_words(const struct audit_in *in, const struct audit_verdict *v)
 {
 	switch (audit_proof_verdict(in)[0]) {
 	case 'p':
-		return "every forbidden DMA was refused";
+		return v->not_enforced ? "DMA refused, forged interrupts not"
+				       : "every forbidden DMA was refused";
 	case 'f':
 		return "forbidden DMA was NOT refused";
 	default:
@@ -179,11 +180,13 @@ void audit_verdict(struct audit_in *in, struct audit_verdict *out)
 		out->not_enforced += in->tried[i].outcome == AUDIT_NOT_ENFORCED;
 	}
 	out->ok = !out->errors && audit_proof_verdict(in)[0] != 'f';
+	bool amd = !audit_table(in, "DMAR") && audit_table(in, "IVRS");
 	fmt_print(out->text, sizeof out->text, "%s; %s",
-		  !out->ok        ? "not safe to give devices away"
+		  amd             ? "AMD's IOMMU is not audited"
+		  : !out->ok      ? "not safe to give devices away"
 		  : out->warnings ? "usable, with the warnings above"
 				  : "fit to give devices away",
-		  proof_words(in));
+		  proof_words(in, out));
 }
 
 static const char *name_in(const char *const *names, unsigned n, unsigned i)

@@ -15,21 +15,21 @@ const struct rule_text rule_texts[RULE_COUNT] = {
 		 "Linux goes on with 256 bytes for each function: no ACS, ATS or SR-IOV",
 		 "Switch memory-mapped PCIe configuration (MMCFG, ECAM) on in firmware setup, or update the "
 		 "firmware."},
-	[RULE_IOMMU_AMD] = {"IOMMU-AMD", AUDIT_WARNING, AUDIT_NOTE,
-			    "an AMD machine: its IOMMU is described by IVRS, which is recognised and not "
-			    "audited; what is "
-			    "said of groups, ports and SR-IOV holds all the same",
-			    "Linux uses it by amd_iommu when IVRS is there",
-			    "Without IVRS: switch IOMMU and SVM on in firmware setup. The rest of its audit "
-			    "is not in this "
-			    "program."},
+	[RULE_IOMMU_AMD] = {"IOMMU-AMD", AUDIT_ERROR, AUDIT_NOTE,
+			    "an AMD machine: IVRS describes its IOMMU. It is recognised and not audited: "
+			    "nothing is said of what "
+			    "it holds back; groups, ports and SR-IOV hold all the same",
+			    "Linux uses it (amd_iommu)",
+			    "Use another tool for this machine's IOMMU: this program has none."},
 	[RULE_IOMMU_NONE] =
 		{"IOMMU-NONE", AUDIT_ERROR, AUDIT_SETUP_CHOICE,
 		 "there is no DMAR table: no IOMMU, and every function that may master the bus reaches all "
 		 "memory",
 		 "Linux has no IOMMU groups and no VFIO (but unsafe no-IOMMU mode); a hypervisor can pass "
 		 "nothing through",
-		 SEE_SETUP "if it is on, update the firmware. In QEMU: -device intel-iommu,intremap=on."},
+		 SEE_SETUP
+		 "on an AMD machine AMD-Vi or IOMMU, and SVM. If it is on, update the firmware. In QEMU: "
+		 "-device intel-iommu,intremap=on."},
 	[RULE_DMAR] = {"DMAR", AUDIT_WARNING, AUDIT_FIRMWARE_BUG, "", "", ""},
 	[RULE_UNIT_DEAD] =
 		{"UNIT-DEAD", AUDIT_ERROR, AUDIT_FIRMWARE_BUG,

@@ -272,13 +272,20 @@ static void test_no_iommu(void **state)
 static void test_amd(void **state)
 {
 	static const uint8_t ivrs[48] = "IVRS";
+	struct audit_verdict v;
 	(void)state;
-	in->tables = in->units = 0;
+	in->units = 0;
+	in->table[0] = (struct audit_table){"IVRS", 0x7f001000, {ivrs, sizeof ivrs}};
 	snprintf(in->vendor, sizeof in->vendor, "AuthenticAMD");
-	only("IOMMU-AMD", "machine", "IVRS not found");
-	snprintf(in->vendor, sizeof in->vendor, "?");
-	in->table[in->tables++] = (struct audit_table){"IVRS", 0, {ivrs, sizeof ivrs}};
-	only("IOMMU-AMD", "machine", "IVRS found");
+	only("IOMMU-AMD", "machine", "IVRS at 0x7f001000, no DMAR; CPUID vendor \"AuthenticAMD\"");
+	in->cases = 0;
+	in->proof = AUDIT_PROOF_NO_UNIT;
+	audit_verdict(in, &v);
+	assert_false(v.ok);
+	assert_string_equal(v.text, "AMD's IOMMU is not audited; no DMA was tried");
+	in->tables = 0; /* an AMD processor alone tells of no IOMMU */
+	run();
+	also("IOMMU-NONE", "machine", "CPUID vendor \"AuthenticAMD\"");
 }
 
 static void test_no_ecam(void **state)
@@ -700,6 +707,8 @@ static void test_proof(void **state)
 		.who = "VF0", .what = "MSI", .write = true, .outcome = AUDIT_NOT_ENFORCED};
 	only("PROOF-NOT-ENFORCED", "machine", "1 of 2: the first was VF0, write MSI: not enforced");
 	assert_string_equal(audit_proof_verdict(in), "pass");
+	audit_verdict(in, &v);
+	assert_string_equal(v.text, "usable, with the warnings above; DMA refused, forged interrupts not");
 	for (unsigned o = AUDIT_SUCCEEDED; o <= AUDIT_NOT_PROVED; o += 2) {
 		in->tried[1].outcome = (uint8_t)o;
 		only("PROOF-FAILED", "machine", o == AUDIT_SUCCEEDED ? "write MSI: SUCCEEDED" : "not proved");
@@ -851,7 +860,7 @@ static void test_page(void **state)
 		" iommu      1 of 1 units usable, 48-bit addresses; 1 can remap interrupts\n",
 		" firmware   units on: 0 of 1, left 0 of 1; masters: 2 of 3, left 2 of 3\n",
 		" sr-iov     0000:01:00.0 63 of 100 VFs\n",
-		" proof      PASS: 1 of 1 forbidden DMAs refused, 0 not enforced here\n",
+		" proof      PASS: 1 of 1 forbidden accesses refused, 0 not enforced here\n",
 		"  W STATE-BME                            0000:01:00.0\n",
 		" PASS       usable, with the warnings above; every forbidden DMA was refused\n",
 		" report     163 lines, crc32 1234abcd (json=1 prints them)\n"};
