@@ -207,11 +207,20 @@ def test_linux_groups_that_can_not_be(tmp_path):
     listing.write_text("\n".join(rows + ["## groups", "0: 0000:00:00.0 0000:00:02.0", *good[2:]]) + "\n")
     status, text, _ = replay(listing)
     assert status == 1 and "NONE: this is not explained" in text
+    # The other way round: functions of one device without ACS, which Linux has apart.
+    path = tmp_path / "dump"
+    first, second = header(1), header(2)
+    first[0x0E] = 0x80
+    path.write_text(dump({"00:03.0": first, "00:03.1": second}))
+    listing.write_text("1: 0000:00:03.0 0000:00:03.1\n")
+    assert replay(path, listing)[0] == 0
+    listing.write_text("1: 0000:00:03.0\n2: 0000:00:03.1\n")
+    status, text, _ = replay(path, listing)
+    assert status == 1 and "one group here, several in Linux:\n  rule: NONE" in text
     # As `find /sys/kernel/iommu_groups -type l` has it, with nothing to compare with.
     listing.write_text("/sys/kernel/iommu_groups/0/devices/0000:00:00.0\n")
     status, _, error = replay(listing)
     assert status == 2 and "give the dump too" in error
-    path = tmp_path / "dump"
     path.write_text(dump({"00:00.0": header(1)}))
     status, text, _ = replay(path, listing)
     assert status == 0 and "1 functions compared, 0 differences" in text
