@@ -206,7 +206,7 @@ static void put_window(struct json *j, const struct pci_func *f, struct pci_wind
 		return;
 	start(j, "window");
 	add(j, ",\"bdf\":\"" BDF_FMT "\",\"base\":\"0x%llx\",\"limit\":\"0x%llx\",\"pref\":%u",
-	    BDF_ARG(f->bdf), (ull)w.base, (ull)(w.base + (w.size - 1)), pref);
+	    BDF_ARG(f->bdf), (ull)w.base, (ull)w.base + (w.size - 1), pref);
 	end(j);
 }
 
@@ -291,8 +291,6 @@ static void put_sriov(struct json *j, const struct audit_in *in, const struct au
 {
 	struct audit_room r;
 	audit_room(in, s, &r);
-	if (!r.best)
-		return;
 	start(j, "sriov");
 	add(j, ",\"bdf\":\"" BDF_FMT "\",\"total\":%u,\"initial\":%u,\"fit\":%u", BDF_ARG(s->pf), s->total,
 	    s->initial, r.vfs);
