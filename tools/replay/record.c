@@ -7,20 +7,20 @@
 #define BEGIN "BEGIN SLUICE REPORT "
 #define END   "END SLUICE REPORT "
 
-static bool wrong(struct record *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void blame(struct record *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Remembers the first thing that is wrong, and where. */
-static bool wrong(struct record *r, const char *fmt, ...)
+static void blame(struct record *r, const char *fmt, ...)
 {
 	va_list ap;
 	if (r->error[0])
-		return false;
+		return;
 	int n = r->at ? snprintf(r->error, sizeof(r->error), "line %u: ", r->at) : 0;
 	va_start(ap, fmt);
 	vsnprintf(r->error + n, sizeof(r->error) - (size_t)n, fmt, ap);
 	va_end(ap);
-	return false;
 }
+#define wrong(...) (blame(__VA_ARGS__), false)
 
 uint32_t record_crc32(uint32_t crc, const void *p, size_t n)
 {
@@ -331,7 +331,7 @@ static struct record_fn *fn_of(struct record *r, bdf_t bdf)
 	for (unsigned i = 0; i < r->in->fns; i++)
 		if (bdf_eq(r->fn[i].bdf, bdf))
 			return &r->fn[i];
-	wrong(r, "there was no \"fn\" line for " BDF_FMT, BDF_ARG(bdf));
+	blame(r, "there was no \"fn\" line for " BDF_FMT, BDF_ARG(bdf));
 	return NULL;
 }
 
