@@ -170,6 +170,28 @@ def test_broken_dump(tmp_path):
     assert "pci: 4 functions, 2 root buses" in text
 
 
+def test_audit_of_a_dump(tmp_path):
+    """A dump and the DMAR table of one machine: the audit, as far as it goes without the machine."""
+    port, inside = header(1, bridge=(1, 1)), header(2)
+    path = tmp_path / "dump"
+    path.write_text(dump({"00:01.0": port, "00:02.0": header(3), "01:00.0": inside, "01:00.1": inside}))
+    units = bytes([0, 0, 16, 0, 0, 0, 0, 0]) + 0xFED90000.to_bytes(8, "little")
+    rmrr = bytes([1, 0, 32, 0, 0, 0, 0, 0]) + 0x7A000000.to_bytes(8, "little") + 0x7A00FFFF.to_bytes(8, "little") + bytes(
+        [1, 8, 0, 0, 0, 0, 2, 0])
+    body = bytes([38, 1]) + bytes(10) + units + rmrr
+    table = bytearray(b"DMAR" + (36 + len(body)).to_bytes(4, "little") + bytes([1, 0]) + b"OEMOEMTABLETAB" + bytes(12) + body)
+    table[9] = -sum(table) & 255
+    (tmp_path / "DMAR").write_bytes(table)
+    status, text, _ = replay("--unit", "fed90000:d2008c40660462:f050d2", path, tmp_path / "DMAR")
+    assert status == 0
+    assert "(hardware limit) GROUP-BRIDGE 0000:00:01.0" in text
+    assert re.search(r"IR-FLAG-FALSE iommu0\n  read: ECAP.IR is 0 at 0xfed90010 \(ECAP=0xf050d2\)", text)
+    assert "RMRR 0 0x7a000000..0x7a00ffff (64 KiB, memory type not known) for 0000:00:02.0" in text
+    assert "NO-INCLUDE-ALL DMAR+" in text and "BYPASS machine" in text, "the unit has neither a scope nor INCLUDE_PCI_ALL"
+    assert "iommu0: unit at 0xfed90000 of segment 0 covers 0 functions" in text and "no unit covers 0000:01:00.0" in text
+    assert not re.search(r"\) (SECURE|STATE|IOMMU-NONE|PCIE)", text), "what was not read is not judged"
+
+
 # ---- Linux's groups ----
 
 

@@ -156,23 +156,22 @@ static void print_units_of(const struct dmar *t, const struct dmar_topo *topo, c
 			printf("no unit covers " BDF_FMT "\n", BDF_ARG(f->bdf));
 }
 
-void analyse_dmar(struct pci *pci, struct span table, struct span madt)
+void analyse_dmar(struct span table, struct span madt)
 {
 	static struct dmar_lint_context known;
+	memset(&known, 0, sizeof(known));
+	if (madt.n)
+		dmar_lint_madt(&known, madt);
+	printf("dmar: %u findings\n", dmar_lint(table, &known, print_finding, NULL));
+}
+
+void analyse_units(struct pci *pci, struct span table)
+{
 	const struct dmar_topo topo = topo_of(pci);
 	const struct dmar_functions functions = topo_functions(pci);
 	const struct rmrr_context owners = {&topo, &functions, {NULL, 0}, topo_name, pci};
 	struct dmar t;
-	memset(&known, 0, sizeof(known));
-	if (pci) {
-		known.topo = &topo;
-		known.functions = &functions;
-	}
-	if (madt.n)
-		dmar_lint_madt(&known, madt);
-	unsigned n = dmar_lint(table, &known, print_finding, NULL);
-	printf("dmar: %u findings\n", n);
-	if (dmar_open(table, &t) != SL_OK || !pci)
+	if (dmar_open(table, &t) != SL_OK)
 		return;
 	print_owners(&t, &owners);
 	print_units_of(&t, &topo, pci);

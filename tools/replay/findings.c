@@ -16,6 +16,11 @@ static void print(void *ctx, const struct finding *f)
 		printf("  try: %s\n", f->remedy);
 }
 
+void findings_print(struct audit_in *in)
+{
+	printf("audit: %u findings\n", audit_run(in, print, NULL));
+}
+
 /* Lines of the report that a machine with this record would write. */
 static void collect(void *ctx, const char *line, size_t n)
 {
@@ -129,7 +134,7 @@ unsigned findings_replay(const struct record *r)
 	       groups = json_array_size(r->said[RECORD_GROUP]);
 	for (unsigned i = 0; i < RECORD_SAID; i++)
 		ours[i] = json_array();
-	(void)audit_run(r->in, print, NULL);
+	findings_print(r->in);
 	(void)report_json(r->in, NULL, collect, ours, &crc);
 	for (unsigned i = 0; i < RECORD_SAID; i++)
 		bad += compare(r->said[i], ours[i]);

@@ -5,11 +5,12 @@
 #include "analyse.h"
 #include "findings.h"
 #include "host.h"
+#include "iommu/dmar.h"
 #include "listing.h"
 #include "machine.h"
 
 #define FILE_MAX (64u << 20)
-#define TABLES   16u
+#define TABLES   AUDIT_TABLES
 #define UNITS    64u
 
 enum { SAME = 0, DIFFERENT = 1, BROKEN = 2 };
@@ -206,6 +207,49 @@ static int analyse_log(struct given *g, const char *path)
 	return findings_replay(r) ? DIFFERENT : SAME;
 }
 
+/* Registers that were given for the units of a table; of the others nothing is known. VER is not asked for:
+ * it matters for units without an invalidation queue alone. */
+static void take_registers(const struct given *g, struct span table, struct audit_in *in)
+{
+	struct dmar t;
+	struct dmar_entry e = {0};
+	struct dmar_drhd d;
+	if (dmar_open(table, &t) != SL_OK)
+		return;
+	while (in->units < AUDIT_UNITS && dmar_next(&t, &e) == SL_OK) {
+		if (e.type != DMAR_DRHD || dmar_drhd(&e, &d) != SL_OK)
+			continue;
+		struct audit_unit *u = &in->unit[in->units++];
+		u->base = d.base;
+		u->seg = d.seg;
+		for (unsigned i = 0; i < g->units; i++)
+			if (g->unit[i].base == d.base)
+				u->at[AUDIT_NOW] = (struct audit_regs){.read = true,
+								       .ver = 0x10,
+								       .cap = g->unit[i].cap,
+								       .ecap = g->unit[i].ecap};
+	}
+}
+
+/* A dump and the DMAR table of one machine: the audit, as far as it goes without registers, memory map and
+ * what firmware left. Rules say nothing of what was not read; Secure Boot has no such state. */
+static void audit_dump(struct given *g, struct span table)
+{
+	static struct audit_in in;
+	memset(&in, 0, sizeof(in));
+	in.secure_boot = AUDIT_SECURE_ON;
+	in.proof = AUDIT_PROOF_NOT_ASKED;
+	in.pci = &pci;
+	for (; in.tables < g->tables; in.tables++) {
+		struct audit_table *t = &in.table[in.tables];
+		memcpy(t->sig, g->table[in.tables].p, 4);
+		t->data = g->table[in.tables];
+	}
+	take_registers(g, table, &in);
+	findings_print(&in);
+	analyse_units(&pci, table);
+}
+
 /* Each list is a state of the machine of its own: what its description leaves open is filled in anew. */
 static int compare_list(struct given *g, unsigned i)
 {
@@ -257,8 +301,10 @@ static int analyse(struct given *g, const char *path)
 	for (unsigned i = 0; i < g->tables && status != BROKEN; i++) {
 		bool dmar = !memcmp(g->table[i].p, "DMAR", 4), ivrs = !memcmp(g->table[i].p, "IVRS", 4);
 		any = any || dmar || ivrs;
-		if (dmar)
-			analyse_dmar(g->dump ? &pci : NULL, g->table[i], table_named(g, "APIC"));
+		if (dmar && g->dump)
+			audit_dump(g, g->table[i]);
+		else if (dmar)
+			analyse_dmar(g->table[i], table_named(g, "APIC"));
 		if (ivrs)
 			printf("ivrs: a machine with AMD's IOMMU, which is not analysed\n");
 	}
