@@ -215,6 +215,43 @@ def test_linux_groups_with_dump():
     assert re.search(r"one group here, several in Linux:\n  rule: the chipset's ports isolate by registers of their own", text)
 
 
+def express(data, kind, acs=None):
+    """With a PCI Express capability of that kind, and ACS with these bits."""
+    data = data + bytearray(0x110 - len(data))
+    data[0x40], data[0x42] = 0x10, 2 | kind << 4
+    if acs is not None:
+        data[0x100:0x106] = bytes([0x0D, 0, 1, 0, acs, 0])
+    return data
+
+
+@pytest.mark.parametrize("functions, linux, rule", [
+    # Intel's integrated endpoints without ACS, on a kernel that does not know of them.
+    ({"00:05.0": (0x8086, 9, None), "00:05.1": (0x8086, 9, None)}, ["00:05.0 00:05.1"], "Linux has that since 5.8"),
+    ({"00:05.0": (0x1B36, 9, None), "00:05.1": (0x1B36, 9, None)}, ["00:05.0 00:05.1"], None),
+    ({"00:05.0": (0x1B36, 9, 0x1D), "00:05.1": (0x1B36, 9, 0x1D)}, ["00:05.0 00:05.1"], "NONE"),
+    # A root port whose ACS is all there but for Source Validation.
+    ({"00:01.0": (0x1B36, 4, 0x1C), "01:00.0": (0x1B36, 0, None)}, ["00:01.0", "01:00.0"], "lacks Source Validation"),
+    ({"00:01.0": (0x1B36, 4, 0x1D), "01:00.0": (0x1B36, 0, None)}, ["00:01.0", "01:00.0"], None),
+    ({"00:01.0": (0x1B36, 4, None), "01:00.0": (0x1B36, 0, None)}, ["00:01.0", "01:00.0"], "NONE"),
+    # Registers of the chipset that Linux sets: Intel's ports of that time (8d10) have them, not others.
+    ({"00:1c.0": (0x8086, 4, None), "01:00.0": (0x1B36, 0, None)}, ["00:1c.0", "01:00.0"], "registers of their own"),
+    ({"00:01.0": (0x8086, 4, None), "01:00.0": (0x1B36, 0, None)}, ["00:01.0", "01:00.0"], "NONE"),
+])
+def test_linux_rules(tmp_path, functions, linux, rule):
+    spaces = {}
+    for name, (vendor, kind, acs) in functions.items():
+        data = express(header(0x8D10 if name == "00:1c.0" else 0x1234, bridge=(1, 1) if kind == 4 else None), kind, acs)
+        data[0:2] = vendor.to_bytes(2, "little")
+        data[0x0E] |= 0x80 if name.startswith("00:05") else 0
+        spaces[name] = data
+    (tmp_path / "dump").write_text(dump(spaces))
+    (tmp_path / "groups").write_text("".join(f"{i}: 0000:{line.replace(' ', ' 0000:')}\n" for i, line in enumerate(linux)))
+    status, text, _ = replay(tmp_path / "dump", tmp_path / "groups")
+    assert status == (1 if rule == "NONE" else 0)
+    assert f"2 functions compared, {0 if rule is None else 1} differences" in text
+    assert rule is None or re.search(f"rule: .*{rule}", text)
+
+
 def test_linux_groups_that_can_not_be(tmp_path):
     """Two functions of different devices on a root bus in one group: no rule gives that."""
     listing = tmp_path / "groups.txt"

@@ -469,7 +469,7 @@ static const char *rule_joined(const struct pci *pci, unsigned ours)
 		if (r.why == GROUP_PORT && r.at->port_type == PCI_PORT_ROOT && r.at->cap_acs &&
 		    r.missing == ACS_SV)
 			return "the root port's ACS lacks Source Validation, which Linux does not ask for";
-		if (r.why == GROUP_PORT && r.at->vendor == PCI_VENDOR_INTEL && !r.at->cap_acs)
+		if (r.why == GROUP_PORT && groups_old_pch_port(r.at))
 			return "the chipset's ports isolate by registers of their own, which Linux sets and "
 			       "Sluice does not (docs/groups.md, Quirks)";
 	}

@@ -33,7 +33,8 @@ uint32_t record_crc32(uint32_t crc, const void *p, size_t n)
 	return ~crc;
 }
 
-bool record_bdf(const char *text, bdf_t *out)
+/* "0000:3b:00.1" */
+static bool read_bdf(const char *text, bdf_t *out)
 {
 	unsigned seg, bus, dev, fn;
 	int end = 0;
@@ -104,7 +105,7 @@ static bool get_text(struct record *r, const json_t *o, const char *key, char *o
 static bool get_bdf(struct record *r, const json_t *o, const char *key, bdf_t *out)
 {
 	const char *text = json_string_value(json_object_get(o, key));
-	return (text && record_bdf(text, out)) || wrong(r, "\"%s\" is not a function's name", key);
+	return (text && read_bdf(text, out)) || wrong(r, "\"%s\" is not a function's name", key);
 }
 
 /* At most max bytes, two digits each. */
@@ -379,7 +380,7 @@ static bool on_group(struct record *r, const json_t *o)
 		return false;
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const char *text = json_string_value(json_array_get(list, i));
-		if (!text || !record_bdf(text, &bdf))
+		if (!text || !read_bdf(text, &bdf))
 			return wrong(r, "\"members\" has something that is not a function's name");
 	}
 	return json_array_size(list) || wrong(r, "\"members\" is not a list of functions");

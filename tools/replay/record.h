@@ -37,8 +37,6 @@ struct record {
 bool record_read(struct record *r, const char *log, size_t n);
 void record_free(struct record *r);
 
-/* "0000:3b:00.1". */
-bool record_bdf(const char *text, bdf_t *out);
 /* A JSON line into one of said's arrays, if it is of such a kind. False when out of memory. */
 bool record_keep(json_t *said[RECORD_SAID], json_t *line);
 /* CRC-32 of IEEE 802.3, as zlib's crc32(); crc is 0 at the start. */
