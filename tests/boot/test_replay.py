@@ -205,6 +205,9 @@ def test_linux_groups():
         for compared, rules in re.findall(r"(\d+) functions compared, \d+ differences, (\d+) without a rule", said[path.name]):
             assert int(compared) > 20 and rules == "0", path.name
         assert "without a rule" in said[path.name]
+    for rule in ("Volume Management Device", "firmware hides it", "a VF: ", "port to port inside this switch",
+                 "function 0 of its device", "which buses are behind the bridges"):
+        assert rule in text
 
 
 def test_linux_groups_with_dump():
@@ -372,6 +375,8 @@ def other_logs(report):
     yield report.log([line for line in report.lines if line != report.of(t="finding")[0]]), f"+ {name}: found here, not in the log"
     yield (report.log(report.changed('"id":"', '"id":"NEVER-', t="finding")),
            f"- {name.replace('finding ', 'finding NEVER-')}: in the log, not found here")
+    extra = report.of(t="finding")[0].replace('"id":"', '"id":"NEVER-')
+    yield report.log([*report.lines, extra]), f"- {name.replace('finding ', 'finding NEVER-')}: in the log, not found here"
     # What was read is another: so is what is found.
     gsts = json.loads(report.of(t="unit", phase="left")[0])["gsts"]
     yield (report.log(report.changed(f'"gsts":"{gsts}"', '"gsts":"0xc0000000"', t="unit", phase="left")),

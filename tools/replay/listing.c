@@ -552,7 +552,7 @@ static const char *absent_rule(struct view v, const struct pci *pci, const struc
 {
 	static const char no_bytes[] = "nothing is recorded of it, and the listing does not describe it";
 	static const char no_first[] =
-		"the listing does not have function 0 of its device, without which a bus "
+		"the listing does not describe function 0 of its device, without which a bus "
 		"walk does not look for others";
 	if (group_in(v, e) == NO_GROUP || compared(v, pci, e))
 		return NULL;
@@ -561,7 +561,10 @@ static const char *absent_rule(struct view v, const struct pci *pci, const struc
 		return rule;
 	if (!e->described)
 		return no_bytes;
-	return pci_find(pci, (bdf_t){e->bdf.seg, (uint16_t)(e->bdf.rid & 0xfff8)}) ? none : no_first;
+	for (size_t i = 0; i < v.l->n; i++)
+		if (same_slot(&v.l->e[i], e) && bdf_fn(v.l->e[i].bdf) == 0 && v.l->e[i].described)
+			return none;
+	return no_first;
 }
 
 /* Functions that only Linux's list has; those with the same rule are one difference. */
