@@ -10,7 +10,7 @@
 #include "host.h"
 
 #define ARENA_BASE 0x40000000ull
-#define ARENA_SIZE (256ull << 20)
+#define ARENA_SIZE (32ull << 20)
 
 uintptr_t phys_map_base;
 static uint64_t clock_us;
