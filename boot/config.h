@@ -17,7 +17,7 @@ enum config_order { ORDER_RANDOM, ORDER_SEQ };
 struct config_error {
 	char source[16];
 	uint32_t line, col; /* from 1 */
-	char text[160];
+	char text[200];
 };
 
 /* Where rings are told of: registers, or memory where the controller has that. */
