@@ -179,11 +179,15 @@ enum sl_err stage_pf(struct machine *m)
 enum sl_err stage_sriov(struct machine *m)
 {
 	struct sriov s;
-	if (!m->pf || !m->pf->cap_sriov) {
-		log_line("sriov", "no controller with SR-IOV: no VFs");
+	if (!m->pf || !m->pf->cap_sriov || m->no_vfs) {
+		log_line("sriov", m->no_vfs ? "no room for VFs: none are switched on"
+					    : "no controller with SR-IOV: no VFs");
 		return SL_OK;
 	}
-	enum sl_err e = sriov_enable(&m->pci, m->pf, (uint16_t)m->boot->cfg.vfs, &s);
+	unsigned vfs = m->boot->cfg.vfs;
+	if (m->vfs_most && m->vfs_most < vfs)
+		vfs = m->vfs_most;
+	enum sl_err e = sriov_enable(&m->pci, m->pf, (uint16_t)vfs, &s);
 	if (e)
 		return e;
 	m->sriov_on = true;

@@ -71,7 +71,7 @@ static void number(struct config *cfg, const struct cursor *at, const char *key,
 static void choice(struct config *cfg, const struct cursor *at, const char *key, struct word v,
 		   const char *const *names, unsigned n, uint32_t *out)
 {
-	char list[64] = "";
+	char list[80] = "";
 	for (unsigned i = 0; i < n; i++) {
 		if (is(v, names[i])) {
 			*out = i;
@@ -110,8 +110,8 @@ static void block(struct config *cfg, const struct cursor *at, struct word v)
 
 static void option(struct config *cfg, const struct cursor *at, struct word k, struct word v)
 {
-	static const char *const apps[] = {"demo",   "isolate", "mapcost", "bench",
-					   "bursts", "insn",    "shell",   "accel"};
+	static const char *const apps[] = {"demo", "isolate", "mapcost", "bench", "bursts",
+					   "insn", "shell",   "accel",   "audit"};
 	static const char *const iommus[] = {"off", "on", "pt"};
 	static const char *const orders[] = {"random", "seq"};
 	static const char *const modes[] = {"poll", "irq", "adaptive"};

@@ -7,6 +7,7 @@
 #include "boot/snapshot.h"
 #include "kernel/acpi.h"
 #include "kernel/fmt.h"
+#include "kernel/inflate.h"
 #include "kernel/panic.h"
 #include "kernel/str.h"
 #include "kernel/x86/cpu.h"
@@ -174,16 +175,25 @@ static void load_config(struct boot_info *bi)
 		}
 }
 
-static uint32_t read_secure_boot(void)
+/* A variable of one byte: UEFI §3.3, table 3-1. */
+static EFI_STATUS read_flag(CHAR16 *name, UINT8 *value)
 {
 	static EFI_GUID global = EFI_GLOBAL_VARIABLE;
-	UINT8 on = 0;
 	UINTN size = 1;
-	EFI_STATUS s = st->RuntimeServices->GetVariable(
-		(CHAR16[]){'S', 'e', 'c', 'u', 'r', 'e', 'B', 'o', 'o', 't', 0}, &global, NULL, &size, &on);
+	*value = 0;
+	return st->RuntimeServices->GetVariable(name, &global, NULL, &size, value);
+}
+
+static uint32_t read_secure_boot(void)
+{
+	UINT8 on, setup;
+	EFI_STATUS s = read_flag((CHAR16[]){'S', 'e', 'c', 'u', 'r', 'e', 'B', 'o', 'o', 't', 0}, &on);
+	EFI_STATUS t = read_flag((CHAR16[]){'S', 'e', 't', 'u', 'p', 'M', 'o', 'd', 'e', 0}, &setup);
 	if (s == EFI_NOT_FOUND)
 		return BOOT_NO;
-	return s != EFI_SUCCESS ? BOOT_UNKNOWN : on ? BOOT_YES : BOOT_NO;
+	if (s != EFI_SUCCESS)
+		return BOOT_UNKNOWN;
+	return on ? BOOT_YES : t == EFI_SUCCESS && setup ? BOOT_SETUP : BOOT_NO;
 }
 
 static const uint8_t *map_identity(uint64_t phys, size_t len)
@@ -228,8 +238,11 @@ static void find_framebuffer(struct boot_info *bi)
 
 static void load_kernel(struct boot_info *bi, struct elf *elf)
 {
-	struct span file = {kernel_image, (size_t)(kernel_image_end - kernel_image)};
-	if (elf_read(file, elf))
+	size_t packed = (size_t)(kernel_image_end - kernel_image);
+	struct span file = {.n = gunzip_size(kernel_image, packed)};
+	uint8_t *elf_file = bytes(file.n + 1);
+	file.p = elf_file;
+	if (gunzip(kernel_image, packed, elf_file, file.n) < 0 || elf_read(file, elf))
 		refuse("the kernel inside this file is damaged", "write the stick again");
 	uint8_t *at = bytes(elf->span);
 	for (unsigned i = 0; i < elf->segments; i++) {
