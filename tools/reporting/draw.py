@@ -5,9 +5,9 @@ import svg
 from reporting.markup import Html, escaped, tag
 
 SERIES = 8
-ROW, STEP, LEFT = 40, 22, 8
-MONO, SANS = 7.3, 6.1  # about the width of a character in the tree's two lines
-LABEL = 50
+ROW, STEP, LEFT = 38, 19, 4
+MONO, SANS = 7.3, 7.0  # about the width of a character in the tree's two lines
+LABEL = 48
 FOLD = 8  # VFs of one PF that are drawn one by one
 
 
@@ -70,7 +70,7 @@ class Tree:
         machine = self.machine
         self.badge(x, f.group)
         name = machine.name(f)
-        mark = f"{cut(name, 36)} {machine.id_words(f)}".strip()
+        mark = f"{machine.id_words(f)} {cut(name, 38)}".strip()
         self.label(x + LABEL, f.bdf, cut(machine.role(f), 40), mark,
                    f"{f.bdf} {machine.role(f)}: {name} {machine.id_words(f)}")
         below = [g for g in f.below if not g.pf]

@@ -46,6 +46,11 @@ def count(value):
     return value
 
 
+def index(value):
+    """A number of something, or None where -1 stands for none."""
+    return None if value == -1 and not isinstance(value, bool) else count(value)
+
+
 def flag(value):
     if value not in (0, 1):
         raise Wrong
@@ -103,7 +108,7 @@ def value_of(kind, value):
 
 
 KINDS = {
-    "run": {"v": count, "app": text, "cpu": text, "vendor": text, "apicids": count, "secure_boot": text, "firmware": text,
+    "run": {"v": count, "app": text, "cpu": text, "vendor": text, "apicids": count, "apic": text, "phys_bits": count, "secure_boot": text, "firmware": text,
             "tsc_hz": count},
     "table": {"sig": text, "addr": hexa, "len": count, "off": count, "hex": data},
     "mem": {"start": hexa, "pages": count, "type": count, "attr": hexa},
@@ -115,7 +120,7 @@ KINDS = {
     "bar": {"bdf": text, "n": count, "vf": flag, "base": hexa, "size": hexa, "io": flag, "pref": flag, "w64": flag},
     "window": {"bdf": text, "base": hexa, "limit": hexa, "pref": flag},
     "group": {"id": count, "members": [text], "why": text, "port": text, "missing": [text], "remedy": text},
-    "attach": {"bdf": text, "unit": count, "domain": count, "mode": text},
+    "attach": {"bdf": text, "unit": index, "domain": count, "mode": text},
     "domain": {"id": count, "name": text, "iova": [run_of_iova]},
     "sriov": {"bdf": text, "total": count, "initial": count, "fit": count, "limit": text, "missing_bytes": hexa,
               "missing_buses": count, "enabled": count},

@@ -36,7 +36,7 @@ ACS = {"SV": "Source Validation", "TB": "Translation Blocking", "RR": "P2P Reque
        "UF": "Upstream Forwarding", "EC": "P2P Egress Control", "DT": "Direct Translated P2P"}
 
 # PCIe §7.5.3.2, Device/Port Type
-PORTS = {0: "endpoint", 1: "legacy endpoint", 4: "root port", 5: "switch upstream port", 6: "switch downstream port",
+PORTS = {0: "endpoint", 1: "legacy endpoint", 4: "root port", 5: "switch up", 6: "switch down",
          7: "PCIe to PCI bridge", 8: "PCI to PCIe bridge", 9: "integrated endpoint", 10: "root complex event collector"}
 
 # UEFI §7.2.3
@@ -70,6 +70,16 @@ def size_words(size):
 
 def plural(n, one, many=None):
     return f"{n} {one if n == 1 else many or one + 's'}"
+
+
+def unit_words(cap, ecap):
+    """What a unit can do, in the words of the console"""
+    levels = [str(n + 2) for n in (1, 2, 3) if field(cap, 8 + n, 8 + n)]
+    pages = ["4K"] + [words for n, words in ((0, "2M"), (1, "1G")) if field(cap, 34 + n, 34 + n)]
+    has = [words if field(ecap, bit, bit) else f"no {words}" for bit, words in ((1, "queued invalidation"), (3, "interrupt remapping"),
+                                                                               (6, "pass-through"), (0, "coherent table walks"))]
+    return (f"Device addresses of {field(cap, 21, 16) + 1} bits, tables of {' or '.join(levels) or 'no'} levels, pages of {' '.join(pages)}, "
+            f"{plural(field(cap, 47, 40) + 1, 'fault record')}; {', '.join(has)}")
 
 
 def fault_reasons():
@@ -202,7 +212,7 @@ class Machine:
             if at is not None and at + len(row.hex) <= CFG_BYTES:
                 function.cfg[at:at + len(row.hex)] = row.hex
                 function.read = max(function.read, at + len(row.hex))
-        self.groups = sorted((g for g in report["group"] if g.id is not None), key=lambda g: g.id)
+        self.groups = self.joined_groups(report)
         for group in self.groups:
             for bdf in group.members:
                 self.function(bdf).group = group
@@ -217,6 +227,18 @@ class Machine:
 
     def function(self, bdf):
         return self.functions.setdefault(bdf, Function(bdf))
+
+    @staticmethod
+    def joined_groups(report):
+        """A group of many members comes in several lines of one id."""
+        groups = {}
+        for row in report["group"]:
+            if row.id is None:
+                continue
+            first = groups.setdefault(row.id, row)
+            if first is not row:
+                first.members = first.members + row.members
+        return [groups[n] for n in sorted(groups)]
 
     def placed(self):
         return sorted((f for f in self.functions.values() if f.place), key=lambda f: f.place)
@@ -252,9 +274,9 @@ class Machine:
         if f.pf:
             return f"VF {f.vf_index} of {f.pf.bdf}"
         if f.is_bridge:
-            last = f" to bus {f.secondary[1]:02x}" if f.secondary[1] == f.subordinate else \
-                f" to buses {f.secondary[1]:02x}-{f.subordinate:02x}"
-            return (f.port() or "bridge") + last
+            last = f", bus {f.secondary[1]:02x}" if f.secondary[1] == f.subordinate else \
+                f", buses {f.secondary[1]:02x}-{f.subordinate:02x}"
+            return f"{f.port() or 'bridge'}{last}"
         return self.names.kind(f.class_code()) if f.read else "configuration space is not in the report"
 
     def name(self, f):

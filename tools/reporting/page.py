@@ -3,7 +3,7 @@ import pathlib
 
 from reporting import draw
 from reporting.machine import (ACS, CAP, ECAP, FSTS, GSTS, MEMORY, PMEN, bits_set, fault_reasons, field, percentile, plural,
-                               size_words, tables)
+                               size_words, tables, unit_words)
 from reporting.markup import Html, escaped, folded, table, tag, together
 
 STYLE = pathlib.Path(__file__).with_name("style.css")
@@ -11,7 +11,6 @@ PHASES = {"entry": "at hand-over by UEFI", "left": "after ExitBootServices", "no
 SEVERITIES = {"error": "Error", "warning": "Warning", "info": "Note"}
 MODES = {"domain": "a domain", "passthrough": "all memory, untranslated", "off": "all memory: translation is off",
          "none": "nothing: every request is refused"}
-CASES_SHOWN = 60
 
 
 def page(title, *inside):
@@ -40,6 +39,11 @@ def code(words):
 
 def address(value):
     return "" if value is None else f"{value:#x}"
+
+
+def sentence(words):
+    """With a capital letter and a full stop"""
+    return words and words[0].upper() + words[1:] + ("" if words[-1] in ".!?" else ".")
 
 
 def number(value):
@@ -78,7 +82,7 @@ def in_short(report, machine):
         told = [f for f in functions if getattr(f, attribute) is not None]
         able = sum(getattr(f, attribute) for f in told)
         if told:
-            words = f"{PHASES[phase][0].upper()}{PHASES[phase][1:]}, {able} of {plural(len(told), 'function')} could do DMA"
+            words = f"{sentence(PHASES[phase])[:-1]}, {able} of {plural(len(told), 'function')} could do DMA"
             said.append(words + (f", and {on} of {plural(read, 'IOMMU unit')} translated" if read else ""))
     on, read = translation(machine, "now")
     if read:
@@ -113,8 +117,12 @@ def verdict(report):
         return tag("div", tag("strong", "The report has no verdict"), cls="verdict warn")
     errors, warnings = row.errors or 0, row.warnings or 0
     counts = " and ".join(words for n, words in ((errors, plural(errors, "error")), (warnings, plural(warnings, "warning"))) if n)
-    return tag("div", tag("strong", row.text or ("Nothing is wrong" if row.ok else "Something is wrong")),
-               tag("p", f"{counts or 'No error, no warning'}. Proof: {PROOF.get(row.proof, row.proof or 'not in the report')}."),
+    proof = PROOF.get(row.proof, row.proof or "not in the report")
+    passed = sum(case_class(each) == "warn" for each in report["case"])
+    if passed and row.proof == "pass":
+        proof = f"forbidden requests were refused when they were tried, but {passed} are not enforced on this machine"
+    return tag("div", tag("strong", sentence(row.text) or ("Nothing is wrong" if row.ok else "Something is wrong")),
+               tag("p", f"{counts or 'No error, no warning'}. Proof: {proof}."),
                cls=f"verdict {verdict_class(row)}")
 
 
@@ -122,7 +130,7 @@ def banners(report):
     parts = []
     if report.broken:
         parts.append(tag("div", tag("strong", "This report is not whole"),
-                         tag("p", f"{report.broken[0].upper()}{report.broken[1:]}. What is missing is not shown, and what is shown may be wrong."),
+                         tag("p", f"{sentence(report.broken)} What is missing is not shown, and what is shown may be wrong."),
                          cls="verdict bad"))
     if report.notes:
         parts.append(tag("p", "About the log: " + "; ".join(report.notes) + ".", cls="soft small"))
@@ -141,26 +149,34 @@ def machine_section(report):
     if row is None:
         return ""
     return section("machine", "The machine", description([
-        ("processor", row.cpu), ("vendor", row.vendor), ("APIC ids", number(row.apicids)), ("firmware", row.firmware),
+        ("processor", row.cpu), ("vendor", row.vendor), ("APIC ids", " ".join(part for part in (number(row.apicids), row.apic) if part)),
+        ("physical addresses", f"{row.phys_bits} bits" if row.phys_bits else ""), ("firmware", row.firmware),
         ("Secure Boot", SECURE_BOOT.get(row.secure_boot, row.secure_boot)),
         ("TSC", f"{row.tsc_hz / 1e6:,.3f} MHz".replace(",", "\u202f") if row.tsc_hz else ""), ("run as", f"app={row.app}" if row.app else "")]))
 
 
-def finding_card(row):
+def finding_card(rows):
+    """One card for all places that the same is said of"""
+    row = rows[0]
     severity = row.severity if row.severity in SEVERITIES else "info"
+    pill = tag("span", row.kind, cls="pill") if row.kind and row.kind != "note" else ""
+    where = together([" at ", code(row.who)]) if len(rows) == 1 else f", {len(rows)} times"
+    read = code(row.read) if len(rows) == 1 else tag("ul", *(tag("li", code(each.who), ": ", code(each.read)) for each in rows), cls="plain")
     return tag("article",
-               tag("h3", tag("span", SEVERITIES.get(row.severity, row.severity or "?"), cls="sev"), " ",
-                   tag("span", row.kind, cls="pill") if row.kind and row.kind != "note" else "", " ", code(row.id), " at ", code(row.who)),
-               description([("read", code(row.read) if row.read else ""), ("means", row.means),
-                            ("an operating system", row.os), ("remedy", row.remedy)]), cls=f"finding {severity}")
+               tag("h3", tag("span", SEVERITIES.get(row.severity, row.severity or "?"), cls="sev"), " ", pill, " ", code(row.id), where),
+               description([("means", sentence(row.means)), ("read", read), ("an operating system", sentence(row.os)),
+                            ("remedy", sentence(row.remedy))]), cls=f"finding {severity}")
 
 
 def findings_section(report):
     if not report["finding"]:
         return section("findings", "Findings", tag("p", "None."))
+    cards = {}
+    for row in report["finding"]:
+        cards.setdefault((row.id, row.severity, row.kind, row.means, row.os, row.remedy), []).append(row)
     order = list(SEVERITIES)
-    rows = sorted(report["finding"], key=lambda row: order.index(row.severity) if row.severity in order else len(order))
-    return section("findings", "Findings", *(finding_card(row) for row in rows))
+    rows = sorted(cards.values(), key=lambda each: order.index(each[0].severity) if each[0].severity in order else len(order))
+    return section("findings", "Findings", *(finding_card(each) for each in rows))
 
 
 # --- tree and groups
@@ -169,8 +185,8 @@ def group_card(tree, machine, group):
     missing = [f"{name} ({ACS[name]})" if name in ACS else name for name in group.missing]
     members = together(part for bdf in group.members for part in (code(bdf), " " + machine.name(machine.functions[bdf]), Html("<br>")))
     return tag("div", description([
-        (draw.group_badge(tree, group), members), ("why", group.why), ("port", code(group.port) if group.port else ""),
-        ("ACS bits missing", ", ".join(missing)), ("remedy", group.remedy)]), cls="group")
+        (draw.group_badge(tree, group), members), ("why", sentence(group.why)), ("port", code(group.port) if group.port else ""),
+        ("ACS bits missing", ", ".join(missing)), ("remedy", sentence(group.remedy))]), cls="group")
 
 
 def tree_section(machine):
@@ -219,12 +235,19 @@ def fault_words(reasons, high, low):
     bdf = f"{source >> 8:02x}:{source >> 3 & 31:02x}.{source & 7}"
     reason = field(high, 39, 32)
     what = "read" if high >> 62 & 1 else "write"
-    state = "" if high >> 63 else "not pending; "
-    if 0x20 <= reason < 0x30:
-        what, where = "interrupt", f"index {low >> 48}"
-    else:
-        where = f"{low & ~0xfff:#x}"
-    return f"{state}{bdf} {what} {where}: {reasons.get(reason, 'reason')} ({reason:#x})"
+    what = "interrupt" if is_interrupt(reason) else what
+    return f"{bdf} {what} {where_words(reason, low & ~0xfff)}: {reasons.get(reason, 'reason')} ({reason:#x})"
+
+
+def is_interrupt(reason):
+    return reason is not None and 0x20 <= reason < 0x30
+
+
+def where_words(reason, address_of_fault):
+    """The device address of a fault, or the index of a refused interrupt: its field is bits 63:48 (VT-d §11.4.7.6)"""
+    if address_of_fault is None:
+        return ""
+    return f"index {address_of_fault >> 48}" if is_interrupt(reason) else f"{address_of_fault:#x}"
 
 
 def register_table(phases):
@@ -249,7 +272,7 @@ def register_table(phases):
     return table(["register", *(PHASES.get(phase, phase) for phase in shown)], rows, row_classes=classes)
 
 
-def unit_words(phases):
+def state_words(phases):
     said = []
     for phase in PHASES:
         row = phases.get(phase)
@@ -265,7 +288,9 @@ def unit_part(reasons, i, phases):
     any_row = phases.get("now") or next(iter(phases.values()))
     parts = [tag("h3", f"Unit {i} at ", code(address(any_row.base)), f", segment {any_row.seg if any_row.seg is not None else '?'}"
                  + (f", VT-d {field(any_row.ver, 7, 4)}.{field(any_row.ver, 3, 0)}" if any_row.ver is not None else "")),
-             tag("p", unit_words(phases).capitalize() + "." if unit_words(phases) else ""), register_table(phases)]
+             tag("p", sentence(state_words(phases))), register_table(phases)]
+    if None not in (any_row.cap, any_row.ecap):
+        parts.append(tag("p", sentence(unit_words(any_row.cap, any_row.ecap))))
     for name, names in (("CAP", CAP), ("ECAP", ECAP)):
         values = {getattr(row, name.lower()) for row in phases.values()} - {None}
         for value in sorted(values):
@@ -293,7 +318,7 @@ def domain_title(machine, row):
     members = [f.bdf for f in machine.placed() if f.attach and f.attach.mode == "domain" and f.attach.domain == row.id]
     return together([tag("b", f"Domain {row.id}"), f" {row.name} " if row.name else " ", tag("span", " ".join(members) or "no function in it",
                                                                                             cls="soft m"),
-                     tag("span", f" {size_words(sum(size for _, size, _ in row.iova))} in {plural(len(row.iova), 'run')}", cls="soft small")])
+                     " · ", tag("span", f"{size_words(sum(size for _, size, _ in row.iova))} in {plural(len(row.iova), 'run')}", cls="soft small")])
 
 
 def domains_section(report, machine):
@@ -370,24 +395,33 @@ def cases_words(report):
         f"{n} {verdict_words}" for verdict_words, n in tried.items())
 
 
+def worst(rows):
+    return min(rows, key=lambda row: ["bad", "warn", "good"].index(case_class(row)))
+
+
 def proof_section(report):
     if not report["case"]:
         return ""
     reasons = fault_reasons()
-    order = ["bad", "warn", "good"]
-    cases = sorted(report["case"], key=lambda row: order.index(case_class(row)))
-    rows = []
-    for row in cases:
-        recorded = " ".join(part for part in (row.bdf, address(row.iova)) if part)
-        why = "" if row.reason is None else f"{reasons.get(row.reason, 'reason')} ({row.reason:#x})"
-        rows.append([row.who, row.dir, row.what, tag("b", row.verdict, cls=case_class(row)), code(recorded), why])
+    cases, who = {}, list(dict.fromkeys(row.who for row in report["case"]))
+    for row in report["case"]:
+        cases.setdefault((row.what, row.dir), {}).setdefault(row.who, []).append(row)
+    body = []
+    for (what, direction), each in cases.items():
+        found = [worst(each[name]) if name in each else None for name in who]
+        cells = [tag("span", row.verdict or "?", cls=case_class(row), title=reason_words(reasons, row)) if row else "" for row in found]
+        body.append((min((case_class(row) for row in found if row), key=["bad", "warn", "good"].index), [f"{direction} {what}", *cells]))
+    body.sort(key=lambda line: ["bad", "warn", "good"].index(line[0]))
+    every = [[row.who, row.dir, row.what, row.verdict, together([code(row.bdf), " ", code(where_words(row.reason, row.iova))]),
+              reason_words(reasons, row)] for row in report["case"]]
     heads = ["who", "does", "to what", "verdict", "recorded by the IOMMU", "why it was refused"]
-    marks = ["bad" if case_class(row) == "bad" else None for row in cases]
-    shown = max(CASES_SHOWN, sum(case_class(row) != "good" for row in cases))
-    parts = [tag("p", cases_words(report) + ".", cls="small"), table(heads, rows[:shown], row_classes=marks[:shown])]
-    if rows[shown:]:
-        parts.append(folded(f"{len(rows) - shown} more, all refused", table(heads, rows[shown:])))
-    return section("proof", "Proof: forbidden DMA, tried", *parts)
+    return section("proof", "Proof: forbidden DMA, tried", tag("p", sentence(cases_words(report)), cls="small"),
+                   table(["", *who], [cells for _, cells in body], cls="cases", row_classes=[mark if mark == "bad" else None for mark, _ in body]),
+                   folded("Each with what was recorded", table(heads, every)))
+
+
+def reason_words(reasons, row):
+    return "" if row.reason is None else f"{reasons.get(row.reason, 'reason')} ({row.reason:#x})"
 
 
 # --- latencies
