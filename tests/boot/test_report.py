@@ -96,23 +96,23 @@ def test_report(folder):
     assert "3 findings" in done.stdout and not done.stderr
     seen = asks_for_nothing(source)
     assert 'content="default-src \'none\'' in source
-    verdict = objects[-1]
-    assert seen.text.index(verdict["text"]) < seen.text.index("QEMU TCG CPU version 2.5+")
+    assert seen.text.index("This machine holds its functions apart") < seen.text.index("QEMU TCG CPU version 2.5+")
     assert "1 error and 1 warning" in seen.text
     for row in report_log.FINDINGS:
         for name in FINDING:
-            assert row[name] in seen.text, f"{row['id']}.{name}"
+            assert row[name].lower() in seen.text.lower(), f"{row['id']}.{name}"
     order = [seen.text.index(name) for name in ("TRANSLATION-OFF", "GROUP-SHARED", "BME-AT-HANDOVER")]
     assert order == sorted(order), "errors first"
     for words in ("At hand-over by UEFI, 12 of 16 functions could do DMA, and 0 of 1 IOMMU unit translated",
                   "At the end of the run, 1 of 1 IOMMU unit translated", "16 functions in 11 IOMMU groups; 2 of them have more than one",
-                  "0000:01:00.0: 6 of 8 VFs can be had, the limit is BAR window (32 KiB missing)",
-                  "25 forbidden requests were tried: 24 refused, 1 not enforced", "no mapping that may be written (0x5)",
+                  "0000:01:00.0: 6 of 8 VFs can be had, limited by BAR window (32 KiB missing)",
+                  "25 forbidden requests were tried: 24 refused, 1 not enforced", "but 1 are not enforced on this machine",
+                  "Device addresses of 48 bits, tables of 3 or 4 levels, pages of 4K 2M 1G, 1 fault record; queued invalidation", "no mapping that may be written (0x5)",
                   "01:00.1 write 0x2000600000", "checksum right"):
         assert words in seen.text, words
     for row in objects:
         if row["t"] == "group" and len(row["members"]) > 1:
-            assert row["why"] in seen.text and row["remedy"] in seen.text
+            assert row["why"][1:] in seen.text and row["remedy"][1:] in seen.text
 
 
 def test_tree(folder):
@@ -124,14 +124,43 @@ def test_tree(folder):
     assert order == ["0000:00:00.0", "0000:00:01.0", "0000:01:00.0", "0000:01:00.1", "0000:01:00.2", "0000:01:00.3", "0000:01:00.4",
                      "0000:00:02.0", "0000:02:00.0", "0000:03:00.0", "0000:04:00.0", "0000:03:01.0", "0000:05:00.0", "0000:00:1f.0",
                      "0000:00:1f.2", "0000:00:1f.3"]
-    depth = {bdf: (x - places["0000:00:00.0"]) // 22 for bdf, x in places.items()}
+    depth = {bdf: (x - places["0000:00:00.0"]) // 19 for bdf, x in places.items()}
     assert [depth[bdf] for bdf in order] == [0, 0, 1, 2, 2, 2, 2, 0, 1, 2, 3, 2, 3, 0, 0, 0]
-    for words in ("VF 3 of 0000:01:00.0", "root port to bus 01", "root port to buses 02-05", "switch upstream port to buses 03-05",
-                  "switch downstream port to bus 04", "[1b36:0010]", "[8086:10c9]"):
+    for words in ("VF 3 of 0000:01:00.0", "root port, bus 01", "root port, buses 02-05", "switch up, buses 03-05", "switch down, bus 04",
+                  "[1b36:0010]", "[8086:10c9]"):
         assert words in tree, words
     colours = re.findall(r'fill="(var\(--c\d\))"', tree)
     assert sorted(colours) == sorted(["var(--c0)"] * 3 + ["var(--c1)"] * 4)  # chipset and switch
     assert tree.count('class="alone"') == 16 - 7
+
+
+def test_lines_that_belong_together(folder):
+    """A group of many members comes in several lines; what is found at several places is one card."""
+    objects = report_log.lines()
+    at = next(i for i, row in enumerate(objects) if row["t"] == "group" and row["id"] == 7)
+    objects.insert(at + 1, {**objects[at], "members": objects[at]["members"][2:]})
+    objects[at] = {**objects[at], "members": objects[at]["members"][:2]}
+    objects.insert(-1, {**report_log.FINDINGS[0], "who": "0000:04:00.0", "read": "another register"})
+    _, source = page_of(folder, objects)
+    assert source.count('class="group"') == 2 and len(re.findall('class="finding ', source)) == 3
+    cards = re.findall('<div class="group">.*?</div>', source, re.S)
+    assert [all(bdf in cards[1] for bdf in ("0000:03:00.0", "0000:03:01.0", "0000:04:00.0", "0000:05:00.0"))] == [True]
+    seen = Page(source).text
+    assert "BME-AT-HANDOVER, 2 times" in seen and "another register" in seen and report_log.FINDINGS[0]["read"] in seen
+
+
+def test_proof(folder):
+    """One line for each kind of attack; what was not refused stands first, and of several tries the worst counts."""
+    objects = report_log.lines()
+    bad = next(row for row in objects if row["t"] == "case" and row["who"] == "VF2" and row["what"] == "kernel data")
+    objects.insert(objects.index(bad), {**bad, "verdict": "SUCCEEDED"})
+    _, source = page_of(folder, objects)
+    part = source[source.index('id="proof"'):]
+    rows = [re.sub("<.*?>", "|", row) for row in re.findall("<tr.*?</tr>", part[:part.index("</table>")], re.S)]
+    words = [[cell for cell in row.split("|") if cell] for row in rows]
+    assert words[:3] == [["VF0", "VF1", "VF2", "VF3"], ["write kernel data", "refused", "refused", "SUCCEEDED", "refused"],
+                         ["write compatibility interrupt", "not enforced"]]
+    assert '<tr class="bad">' in part and "write memory of VF0" in part
 
 
 def test_many_vfs(folder):
@@ -430,6 +459,35 @@ def test_recorded_machines():
         for f in seen.placed():
             if f.above and not f.pf:
                 assert f.above.is_bridge and f.above.secondary == f.bus, f.bdf
+
+
+# --- a machine that was booted
+
+SWITCH = ["-device", "pcie-root-port,id=rps,chassis=7,slot=7", "-device", "x3130-upstream,id=up,bus=rps",
+          "-device", "xio3130-downstream,id=d0,bus=up,chassis=8,slot=8", "-device", "xio3130-downstream,id=d1,bus=up,chassis=9,slot=9",
+          "-device", "e1000e,bus=d0,romfile=", "-device", "e1000e,bus=d1,romfile="]
+
+
+def test_of_a_boot(boot, folder):
+    """The whole way: the serial log of a run, its page, and a comparison of the run with itself."""
+    run = boot("app=audit", "json=1", "vfs=2", qemu=SWITCH)
+    assert run.result and run.result["ok"] == "1", run.summary()
+    source, target = folder / "serial.log", folder / "serial.html"
+    source.write_text(run.text)
+    done = tool(source)
+    assert done.returncode == 0, done.stderr
+    assert "not of their kind" not in done.stderr and "does not know" not in done.stderr
+    seen = asks_for_nothing(target.read_text())
+    report = log.read(run.text.encode())
+    tree = re.search(r'<svg class="tree".*?</svg>', target.read_text(), re.S)[0]
+    drawn = re.findall(r'class="m">([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])<', tree)
+    assert sorted(drawn) == sorted(row.bdf for row in report["fn"]) and len(drawn) >= 14
+    assert "VF 1 of 0000:01:00.0" in tree and "switch down, bus 05" in tree
+    assert f"{run.number('cases') + run.number('not_enforced')} forbidden requests were tried: {run.number('refused')} refused" in seen.text
+    assert all(row.id in seen.text and row.remedy[1:-1] in seen.text for row in report["finding"]) and report["finding"]
+    assert "At the end of the run, 1 of 1 IOMMU unit translated" in seen.text and "checksum right" in seen.text
+    assert target.read_text().count('<svg class="strip" role') == len(report["domain"]) >= 3
+    assert tool("--compare", source, source).stdout.endswith("\nno difference\n")
 
 
 # --- in a browser

@@ -70,7 +70,7 @@ class Tree:
         machine = self.machine
         self.badge(x, f.group)
         name = machine.name(f)
-        mark = f"{machine.id_words(f)} {cut(name, 38)}".strip()
+        mark = f"{machine.id_words(f)} {cut(name, 44)}".strip()
         self.label(x + LABEL, f.bdf, cut(machine.role(f), 40), mark,
                    f"{f.bdf} {machine.role(f)}: {name} {machine.id_words(f)}")
         below = [g for g in f.below if not g.pf]

@@ -273,6 +273,8 @@ class Machine:
     def role(self, f):
         if f.pf:
             return f"VF {f.vf_index} of {f.pf.bdf}"
+        if f.read and f.word(0) == 0xffff:
+            return "does not answer"
         if f.is_bridge:
             last = f", bus {f.secondary[1]:02x}" if f.secondary[1] == f.subordinate else \
                 f", buses {f.secondary[1]:02x}-{f.subordinate:02x}"

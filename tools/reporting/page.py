@@ -170,7 +170,7 @@ def finding_card(rows):
 
 def findings_section(report):
     if not report["finding"]:
-        return section("findings", "Findings", tag("p", "None."))
+        return section("findings", "Findings", tag("p", "The report has none."))
     cards = {}
     for row in report["finding"]:
         cards.setdefault((row.id, row.severity, row.kind, row.means, row.os, row.remedy), []).append(row)
@@ -333,8 +333,8 @@ def domains_section(report, machine):
     runs = [run for row in rows for run in row.iova]
     if runs:
         scale = draw.Scale(runs)
-        sample = together(together([Html(f'<svg class="sample {kind}" aria-hidden="true"><rect width="14" height="11" class="{kind}"/></svg>'),
-                                    words]) for kind, words in (("rw", "read and write"), ("ro", "read only"), ("wo", "write only"),
+        sample = together(tag("span", Html(f'<svg class="sample {kind}" aria-hidden="true"><rect width="14" height="11" class="{kind}"/></svg>'),
+                              words, cls="key") for kind, words in (("rw", "read and write"), ("ro", "read only"), ("wo", "write only"),
                                                                 ("none", "nothing: refused")))
         parts.append(tag("p", "What each domain's functions reach, by device address. Coloured parts are to scale; what no domain maps is cut out "
                          "(dotted), and its size is in the table.", cls="small"))
@@ -346,7 +346,7 @@ def domains_section(report, machine):
             gap = scale.parts[i + 1][0] - end if i + 1 < len(scale.parts) else None
             legend.append([tag("b", chr(65 + i)), code(f"{start:#x}"), code(f"{end - 1:#x}"), size_words(end - start),
                            "" if gap is None else size_words(gap)])
-        parts.append(table(["part", "from", "to", "size", "gap behind it"], legend))
+        parts.append(table(["part", "from", "to", "size", "gap behind it"], legend, cls="tight"))
     for mode, members in others.items():
         parts.append(tag("p", f"In no domain, and reach {MODES.get(mode, mode)}: ", tag("span", " ".join(members), cls="m")))
     if runs:
@@ -361,7 +361,7 @@ def domains_section(report, machine):
 def sriov_words(row):
     words = f"{row.bdf}: {number(row.fit) or '?'} of {plural(row.total, 'VF') if row.total is not None else '? VFs'} can be had"
     if row.limit and row.limit != "none":
-        words += f", the limit is {row.limit}"
+        words += f", limited by {row.limit}"
     missing = [size_words(row.missing_bytes)] if row.missing_bytes else []
     missing += [plural(row.missing_buses, "bus number")] if row.missing_buses else []
     return words + (f" ({' and '.join(missing)} missing)" if missing else "")
