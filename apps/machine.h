@@ -94,6 +94,7 @@ struct machine {
 	bool attacking;      /* isolate runs in the console or for the audit */
 	unsigned vfs_most;   /* more VFs are not switched on, whatever vfs= says; 0: no limit */
 	bool no_vfs;         /* none are */
+	bool only_named;     /* no controller is started that scratch= does not name */
 	uint8_t audit_proof; /* enum audit_proof: whether isolate has run, and why not */
 	bool audited;        /* the audit has printed its verdict: */
 	unsigned audit_errors, audit_warnings;

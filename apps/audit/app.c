@@ -54,19 +54,16 @@ bool audit_print(struct machine *m)
 /* What there is to do DMA with, as stage_pf() chooses it. */
 static enum audit_proof can_prove(const struct machine *m)
 {
-	bool sriov = false, plain = false;
+	bool nvme = false;
 	if (m->boot->cfg.iommu != CONFIG_IOMMU_ON)
 		return AUDIT_PROOF_OFF;
 	if (!m->translating)
 		return AUDIT_PROOF_NO_UNIT;
-	PCI_EACH(f, &m->pci) {
-		bool nvme = f->class == CLASS_NVME && !f->pf;
-		sriov |= nvme && f->cap_sriov;
-		plain |= nvme && !f->cap_sriov;
-	}
-	if ((sriov && m->boot->cfg.scratch[0]) || plain || find_edu(m))
+	PCI_EACH(f, &m->pci)
+		nvme |= f->class == CLASS_NVME && !f->pf;
+	if ((nvme && m->boot->cfg.scratch[0]) || find_edu(m))
 		return AUDIT_PROOF_DONE;
-	return sriov ? AUDIT_PROOF_NOT_NAMED : AUDIT_PROOF_NO_DEVICE;
+	return nvme ? AUDIT_PROOF_NOT_NAMED : AUDIT_PROOF_NO_DEVICE;
 }
 
 /* VFs that the PF has room for; asking for more would end the proof. */
@@ -104,7 +101,7 @@ enum sl_err stage_audit(struct machine *m)
 {
 	m->audit_proof = (uint8_t)can_prove(m);
 	if (m->audit_proof == AUDIT_PROOF_DONE) {
-		m->attacking = true;
+		m->attacking = m->only_named = true;
 		enum sl_err e = prove(m);
 		if (e && e != SL_VERIFY) /* which the cases tell */
 			m->audit_proof = AUDIT_PROOF_BROKEN;
@@ -125,6 +122,6 @@ void undo_audit(struct machine *m)
 	undo_domains(m);
 	undo_sriov(m);
 	undo_pf(m);
-	m->attacking = m->no_vfs = false;
+	m->attacking = m->only_named = m->no_vfs = false;
 	m->vfs_most = 0;
 }

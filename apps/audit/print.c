@@ -220,10 +220,12 @@ static void page_iommu(const struct judge *j)
 			  audit_table(in, "IVRS")   ? "AMD (IVRS): not audited"
 			  : audit_table(in, "DMAR") ? "the DMAR table is damaged"
 						    : "none: there is no DMAR table");
+	else if (!usable)
+		fmt_print(text, sizeof text, "none of %u units is usable", in->units);
 	else
 		fmt_print(text, sizeof text,
 			  "%u of %u units usable, %u-bit addresses; %u can remap interrupts%s", usable,
-			  in->units, usable ? width : 0, remap,
+			  in->units, width, remap,
 			  j->dmar.flags & DMAR_INTR_REMAP ? "" : ", the table says no");
 	row("iommu", text);
 }

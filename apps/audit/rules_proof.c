@@ -45,13 +45,11 @@ static const char *why_not(unsigned proof)
 	case AUDIT_PROOF_OFF:
 		return "Leave out iommu=off or iommu=pt.";
 	case AUDIT_PROOF_NO_DEVICE:
-		return "It needs an NVMe controller (or QEMU's edu device): without SR-IOV it is told to "
-		       "Identify "
-		       "and nothing else.";
+		return "It needs an NVMe controller that scratch= names, or QEMU's edu device.";
 	case AUDIT_PROOF_NOT_NAMED:
-		return "Set scratch= to the serial number of an NVMe controller with SR-IOV whose contents "
-		       "may be "
-		       "overwritten.";
+		return "Set scratch= to the serial number of an NVMe controller: one with SR-IOV, whose "
+		       "contents may "
+		       "be overwritten, or one without, which is told to Identify and nothing else.";
 	case AUDIT_PROOF_NOT_ASKED:
 		return "Run app=audit, or isolate in the console.";
 	default:

@@ -43,11 +43,15 @@ static void bars_text(const struct pci_func *pf, char *buf, size_t n)
 {
 	size_t at = 0;
 	buf[0] = 0;
-	for (unsigned i = 0; i < PCI_BARS; i++)
-		if (pf->vf_bar[i].size && at < n)
-			at += (size_t)fmt_print(buf + at, n - at, "%sVF BAR%u 0x%llx at 0x%llx",
-						at ? ", " : "", i, (ull)pf->vf_bar[i].size,
-						(ull)pf->vf_bar[i].addr);
+	for (unsigned i = 0; i < PCI_BARS; i++) {
+		const struct pci_bar *b = &pf->vf_bar[i];
+		char where[24] = "no address";
+		if (b->addr)
+			fmt_print(where, sizeof where, "0x%llx", (ull)b->addr);
+		if (b->size && at < n)
+			at += (size_t)fmt_print(buf + at, n - at, "%sVF BAR%u 0x%llx at %s", at ? ", " : "",
+						i, (ull)b->size, where);
+	}
 }
 
 static void judge_pf(struct judge *j, const struct audit_sriov *s, const struct pci_func *pf)
