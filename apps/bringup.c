@@ -57,6 +57,11 @@ enum sl_err stage_boot(struct machine *m)
 			 cfg->error.source, cfg->error.line, cfg->error.col, cfg->error.text);
 		return SL_CONFIG;
 	}
+	if (cfg->keep)
+		log_line(
+			"boot",
+			"keep=1: \\EFI\\sluice\\report.txt on the volume of sluice.cfg: %u lines, crc32 %08x",
+			b->kept_lines, b->kept_crc);
 	log_line("boot", "options from %s: app=%s vfs=%u qd=%u seconds=%u scratch=%s", b->config_from,
 		 cfg->app, cfg->vfs, cfg->qd, cfg->seconds, cfg->scratch[0] ? cfg->scratch : "(none)");
 	return SL_OK;

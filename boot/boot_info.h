@@ -83,7 +83,8 @@ struct boot_info {
 	uint32_t secure_boot;                           /* enum boot_secure */
 	uint32_t firmware_revision;
 	char firmware[40];
-	char config_from[24]; /* "sluice.cfg" or "built-in defaults" */
+	uint32_t kept_lines, kept_crc; /* keep=1: of the file that was written; no lines: none was */
+	char config_from[24];          /* "sluice.cfg" or "built-in defaults" */
 	struct config cfg;
 };
 _Static_assert(sizeof(struct boot_region) == 32 && sizeof(struct boot_info) % 8 == 0, "hand-over layout");

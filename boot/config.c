@@ -140,6 +140,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "iommu", v, iommus, ARRAY_LEN(iommus), &cfg->iommu);
 	} else if (is(k, "json")) {
 		number(cfg, at, "json", v, 0, 1, &cfg->json);
+	} else if (is(k, "keep")) {
+		number(cfg, at, "keep", v, 0, 1, &cfg->keep);
 	} else if (is(k, "ms")) {
 		number(cfg, at, "ms", v, 1, 60000, &cfg->ms);
 	} else if (is(k, "batch")) {
@@ -162,7 +164,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "end", v, ends, ARRAY_LEN(ends), &cfg->end);
 	} else {
 		fail(cfg, at, k.col,
-		     "%s is not a key (keys: app device vfs qd seconds mode passes iommu json ms batch block "
+		     "%s is not a key (keys: app device vfs qd seconds mode passes iommu json keep ms batch "
+		     "block "
 		     "writes "
 		     "order seed "
 		     "scratch baud end)",

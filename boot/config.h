@@ -33,6 +33,7 @@ struct config {
 	uint32_t iommu;   /* enum config_iommu; off: translation stays off; pt: functions are attached to
 			     pass-through domains. Both only to compare with */
 	uint32_t json;    /* lines of JSON between the stages too */
+	uint32_t keep;    /* what is known before the hand-over goes into a file beside sluice.cfg */
 	uint32_t ms;      /* app=bench, this and the next: length of one repeat */
 	uint32_t batch;   /* completions that are waited for before as many are sent; 0: whatever has come */
 	uint32_t block;   /* bytes of a request */

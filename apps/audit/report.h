@@ -2,8 +2,9 @@
  * whoever takes them. */
 #pragma once
 #include "apps/audit/audit.h"
+#include "kernel/jsonl.h"
 
-#define REPORT_LINE 1100u /* no line is longer */
+#define REPORT_LINE JSONL_LINE
 
 /* What the units' tables say at one moment: shown, not judged. */
 #define LIVE_DOMAINS 80u
@@ -29,12 +30,9 @@ struct audit_live {
 	} run[LIVE_RUNS];
 };
 
-/* Takes one line, its newline included. */
-typedef void report_put(void *ctx, const char *line, size_t n);
-
 /* All lines of the report, without the markers; live and put may be NULL. Returns how many there are; *crc is
  * the CRC-32 (IEEE 802.3) of all of them. Reads the configuration space of every function. */
-unsigned report_json(struct audit_in *in, const struct audit_live *live, report_put *put, void *ctx,
+unsigned report_json(struct audit_in *in, const struct audit_live *live, jsonl_put *put, void *ctx,
 		     uint32_t *crc);
 
 /* Text, in pieces of at most 500 characters. */

@@ -6,7 +6,7 @@
 void audit_room(const struct audit_in *in, const struct audit_sriov *s, struct audit_room *out)
 {
 	struct pci_func *pf = pci_find(in->pci, s->pf);
-	*out = (struct audit_room){0};
+	*out = (struct audit_room){.best = &out->fit[0]};
 	if (!pf)
 		return;
 	for (unsigned ari = 0; ari < 2; ari++)

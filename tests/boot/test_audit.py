@@ -2,6 +2,7 @@
 import json
 import re
 import struct
+import subprocess
 import zlib
 
 import sluice
@@ -61,19 +62,37 @@ def test_no_iommu(boot):
     assert of(objects, "verdict", ok=0, proof="not run")
 
 
+def assert_kept(run, objects):
+    """The stick has what was known before the hand-over: the same tables, memory map aside, and what firmware left."""
+    start = 2048 * 512  # of the image's one partition
+    image = f"{run.folder / 'usb.img'}@@{start}"
+    kept = subprocess.run(["mtype", "-i", image, "::/EFI/sluice/report.txt"], capture_output=True, text=True, check=True).stdout
+    begin, *lines, end = kept.splitlines()
+    body = "".join(line + "\n" for line in lines)
+    assert begin == "BEGIN SLUICE REPORT v=1"
+    assert end == f"END SLUICE REPORT lines={len(lines)} crc32={zlib.crc32(body.encode()):08x}"
+    assert f"report.txt on the volume of sluice.cfg: {len(lines)} lines, crc32 {end[-8:]}" in run.text
+    kept = [json.loads(line) for line in lines]
+    assert of(kept, "table") == of(objects, "table")
+    assert of(kept, "unit") == of(objects, "unit", phase="entry")
+    assert [item["bme_entry"] for item in of(kept, "fn")] == [item["bme_entry"] for item in of(objects, "fn")]
+    assert {item["bdf"] for item in of(kept, "cfg")} == {item["bdf"] for item in of(objects, "cfg")}
+
+
 def test_no_remapping_no_acs(boot):
-    qemu = [*sluice.iommu(intremap="off"), "-device", "pcie-root-port,id=rp0,chassis=1,slot=1,disable-acs=on", *NIC,
-            "-device", "ioh3420,id=rp1,chassis=2,slot=2"]
-    _, objects, found = audit(boot, "--bare", qemu=qemu)
+    qemu = [*sluice.iommu(intremap="off"), "-device", "pcie-root-port,id=rp0,addr=4,chassis=1,slot=1,disable-acs=on", *NIC,
+            "-device", "ioh3420,id=rp1,addr=5,chassis=2,slot=2"]
+    run, objects, found = audit(boot, "--bare", "--usb", "keep=1", qemu=qemu)
+    assert_kept(run, objects)
     assert found["DMAR-INTR-REMAP-OFF"][0]["kind"] == "setup choice"
     assert "ECAP.IR is 0 at 0xfed90010" in found["IR-UNIT"][0]["read"] and "intremap=on" in found["IR-UNIT"][0]["remedy"]
     port = found["GROUP-PORT"][0]
-    assert port["who"] == "0000:00:01.0" and "no ACS capability" in port["read"] and "0000:01:00.0" in port["read"]
+    assert port["who"] == "0000:00:04.0" and "no ACS capability" in port["read"] and "0000:01:00.0" in port["read"]
     assert "another slot" in port["remedy"]
-    assert [item["who"] for item in found["ACS-NONE"]] == ["0000:00:02.0"]
+    assert [item["who"] for item in found["ACS-NONE"]] == ["0000:00:05.0"]
     assert found["PORT-HOTPLUG"]
-    group = of(objects, "group", members=["0000:00:01.0", "0000:01:00.0"])[0]
-    assert group["port"] == "0000:00:01.0" and group["missing"] == ["SV", "RR", "CR", "UF"]
+    group = of(objects, "group", members=["0000:00:04.0", "0000:01:00.0"])[0]
+    assert group["port"] == "0000:00:04.0" and group["missing"] == ["SV", "RR", "CR", "UF"]
     assert found["PROOF-NOT-RUN"][0]["read"] == "proof: no device"
 
 

@@ -732,7 +732,7 @@ static size_t lines_len;
 static void take_line(void *ctx, const char *line, size_t n)
 {
 	(void)ctx;
-	assert_true(n <= REPORT_LINE && line[0] == '{' && line[n - 1] == '\n' && line[n - 2] == '}');
+	assert_true(n <= JSONL_LINE && line[0] == '{' && line[n - 1] == '\n' && line[n - 2] == '}');
 	for (size_t i = 0; i + 1 < n; i++)
 		assert_true(line[i] >= ' ' && line[i] < 0x7f && line[i] != '\\');
 	assert_true(lines_len + n < sizeof lines);
