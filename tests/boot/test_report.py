@@ -142,8 +142,8 @@ def test_lines_that_belong_together(folder):
     objects[at] = {**objects[at], "members": objects[at]["members"][:2]}
     objects.insert(-1, {**report_log.FINDINGS[0], "who": "0000:04:00.0", "read": "another register"})
     _, source = page_of(folder, objects)
-    assert source.count('class="group"') == 2 and len(re.findall('class="finding ', source)) == 3
-    cards = re.findall('<div class="group">.*?</div>', source, re.S)
+    assert source.count('<div class="group"') == 2 and len(re.findall('class="finding ', source)) == 3
+    cards = re.findall('<div class="group".*?</div>', source, re.S)
     assert [all(bdf in cards[1] for bdf in ("0000:03:00.0", "0000:03:01.0", "0000:04:00.0", "0000:05:00.0"))] == [True]
     seen = Page(source).text
     assert "BME-AT-HANDOVER, 2 times" in seen and "another register" in seen and report_log.FINDINGS[0]["read"] in seen
@@ -499,8 +499,8 @@ SWITCH = ["-device", "pcie-root-port,id=rps,chassis=7,slot=7", "-device", "x3130
 
 
 def test_of_a_boot(boot, folder):
-    """The whole way: the serial log of a run, its page, and a comparison of the run with itself."""
-    run = boot("app=audit", "json=1", "vfs=2", qemu=SWITCH)
+    """The whole way: the serial log of a run, its page, a comparison of the run with itself, and what was kept on the stick."""
+    run = boot("app=audit", "json=1", "vfs=2", "--usb", "keep=1", qemu=SWITCH)
     assert run.result and run.result["ok"] == "1", run.summary()
     source, target = folder / "serial.log", folder / "serial.html"
     source.write_text(run.text)
@@ -518,6 +518,12 @@ def test_of_a_boot(boot, folder):
     assert "At the end of the run, 1 of 1 IOMMU unit translated" in seen.text and "checksum right" in seen.text
     assert target.read_text().count('<svg class="strip" role') == len(report["domain"]) >= 3
     assert tool("--compare", source, source).stdout.endswith("\nno difference\n")
+    image = f"{run.folder / 'usb.img'}@@1M"
+    source.write_bytes(subprocess.run(["mtype", "-i", image, "::/EFI/sluice/report.txt"], capture_output=True, check=True).stdout)
+    done = tool(source)
+    assert done.returncode == 0, done.stderr
+    kept = target.read_text()
+    assert "Kept by the loader" in kept and all(f">{bdf}</text>" in kept for bdf in drawn if bdf not in ("0000:01:00.1", "0000:01:00.2"))
 
 
 # --- in a browser

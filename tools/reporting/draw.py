@@ -96,6 +96,10 @@ class Tree:
                     f'viewBox="0 0 {width} {height}">' + "".join(self.parts) + "</svg>")
 
 
+def group_colour(tree, group):
+    return colour(tree.colours[id(group)])
+
+
 def group_badge(tree, group):
     """A group's number as in the tree, for use in text."""
     shared = tree.colours.get(id(group))

@@ -112,7 +112,11 @@ PROOF = {"pass": "what must be refused was refused when it was tried", "fail": "
 
 
 def verdict(report):
-    row = report.one("verdict")
+    row, run = report.one("verdict"), report.one("run")
+    if row is None and run and run.app == "keep":
+        return tag("div", tag("strong", "What was known before firmware was left"),
+                   tag("p", "Kept by the loader (keep=1). Groups, findings and proof came later: they are in the report on the serial line."),
+                   cls="verdict plain")
     if row is None:
         return tag("div", tag("strong", "The report has no verdict"), cls="verdict warn")
     errors, warnings = row.errors or 0, row.warnings or 0
@@ -186,7 +190,7 @@ def group_card(tree, machine, group):
     members = together(part for bdf in group.members for part in (code(bdf), " " + machine.name(machine.functions[bdf]), Html("<br>")))
     return tag("div", description([
         (draw.group_badge(tree, group), members), ("why", sentence(group.why)), ("port", code(group.port) if group.port else ""),
-        ("ACS bits missing", ", ".join(missing)), ("remedy", sentence(group.remedy))]), cls="group")
+        ("ACS bits missing", ", ".join(missing)), ("remedy", sentence(group.remedy))]), cls="group", style=f"border-left-color:{draw.group_colour(tree, group)}")
 
 
 def tree_section(machine):
