@@ -82,7 +82,7 @@ static void test_errors(void **state)
 		{"end=explode", 1, 5, "want one of: halt, reboot, shutdown, qemu"},
 		{"device=abacus", 1, 8, "want one of: nvme, qat"},
 		{"app=tetris", 1, 5,
-		 "want one of: demo, isolate, mapcost, bench, bursts, insn, shell, accel"},
+		 "want one of: demo, isolate, mapcost, bench, bursts, insn, shell, accel, audit"},
 		{"iommu=maybe", 1, 7, "want one of: off, on, pt"},
 		{"mode=sleep", 1, 6, "want one of: poll, irq, adaptive"},
 		{"passes=0", 1, 8, "out of range"},
