@@ -4,7 +4,9 @@ import copy
 import json
 import zlib
 
-NOISE_BEFORE = "\x1b[2J\x1b[01;01HBdsDxe: loading Boot0001\r\nsluice: loading\r\n[    0.057582] boot: UEFI firmware \"EDK II\"\r\n"
+NOISE_BEFORE = (
+    '\x1b[2J\x1b[01;01HBdsDxe: loading Boot0001\r\nsluice: loading\r\n[    0.057582] boot: UEFI firmware "EDK II"\r\n'
+)
 NOISE_AFTER = "[    6.978040] verdict: every result was right\r\nRESULT v=1 app=audit ok=1\r\n"
 
 
@@ -75,7 +77,9 @@ def unit(phase, gsts, rtaddr=0, irta=0):
 
 
 def dmar():
-    body = bytearray(b"DMAR" + le(0x50, 4) + b"\x01\0" + b"BOCHS BXPC    " + le(1, 4) + b"BXPC" + le(1, 4) + b"\x2f\x01" + bytes(10))
+    body = bytearray(
+        b"DMAR" + le(0x50, 4) + b"\x01\0" + b"BOCHS BXPC    " + le(1, 4) + b"BXPC" + le(1, 4) + b"\x2f\x01" + bytes(10)
+    )
     body += le(0, 2) + le(0x20, 2) + b"\x01\0\0\0" + le(0xfed90000, 8) + bytes(16)
     body[9] = -sum(body) % 256
     return bytes(body)
@@ -90,8 +94,16 @@ def groups(vfs=4):
     chipset = ["0000:00:1f.0", "0000:00:1f.2", "0000:00:1f.3"]
     alone = ["0000:00:00.0", "0000:00:01.0", "0000:00:02.0"]
     found = [group(i, [bdf]) for i, bdf in enumerate(alone, 1)]
-    found.append(group(4, chipset, "3 functions of the device of 0000:00:1f.0 are not held apart: it has no ACS (SV, RR, CR, UF)", "0000:00:1f.0",
-                       ["SV", "RR", "CR", "UF"], "a limit of the chipset: these functions go to one owner"))
+    found.append(
+        group(
+            4,
+            chipset,
+            "3 functions of the device of 0000:00:1f.0 are not held apart: it has no ACS (SV, RR, CR, UF)",
+            "0000:00:1f.0",
+            ["SV", "RR", "CR", "UF"],
+            "a limit of the chipset: these functions go to one owner",
+        )
+    )
     found.append(group(5, ["0000:01:00.0"]))
     found.append(group(6, ["0000:02:00.0"]))
     found.append(group(7, switch, "switch downstream port 0000:03:00.0 has no ACS (SV, RR, CR, UF): its ports are not held apart",
@@ -100,19 +112,50 @@ def groups(vfs=4):
 
 
 def finding(name, severity, kind, who, read, means, system, remedy):
-    return {"t": "finding", "id": name, "severity": severity, "kind": kind, "who": who, "read": read, "means": means, "os": system,
-            "remedy": remedy}
+    return {
+        "t": "finding",
+        "id": name,
+        "severity": severity,
+        "kind": kind,
+        "who": who,
+        "read": read,
+        "means": means,
+        "os": system,
+        "remedy": remedy,
+    }
 
 
 FINDINGS = [
-    finding("BME-AT-HANDOVER", "info", "note", "machine", "Command.BME=1 on 12 of 12 functions", "every function could do DMA while firmware ran",
-            "Linux leaves bus mastering as it finds it until a driver binds", ""),
-    finding("TRANSLATION-OFF", "error", "setup choice", "iommu0", "GSTS=0x00000000 at 0xfed9001c",
-            "translation was off when firmware handed over: until the operating system switches it on, a device reaches all memory",
-            "Linux switches it on late in its start; Windows only with Kernel DMA Protection", "switch on \"pre-boot DMA protection\" in setup"),
-    finding("GROUP-SHARED", "warning", "hardware limit", "0000:03:00.0", "no ACS capability in 0000:03:00.0 (extended list 0x100: 0x00000000)",
-            "both network controllers behind the switch are in one group", "VFIO gives them to one virtual machine only",
-            "another slot, below a root port of its own"),
+    finding(
+        "BME-AT-HANDOVER",
+        "info",
+        "note",
+        "machine",
+        "Command.BME=1 on 12 of 12 functions",
+        "every function could do DMA while firmware ran",
+        "Linux leaves bus mastering as it finds it until a driver binds",
+        "",
+    ),
+    finding(
+        "TRANSLATION-OFF",
+        "error",
+        "setup choice",
+        "iommu0",
+        "GSTS=0x00000000 at 0xfed9001c",
+        "translation was off when firmware handed over: until the operating system switches it on, a device reaches all memory",
+        "Linux switches it on late in its start; Windows only with Kernel DMA Protection",
+        'switch on "pre-boot DMA protection" in setup',
+    ),
+    finding(
+        "GROUP-SHARED",
+        "warning",
+        "hardware limit",
+        "0000:03:00.0",
+        "no ACS capability in 0000:03:00.0 (extended list 0x100: 0x00000000)",
+        "both network controllers behind the switch are in one group",
+        "VFIO gives them to one virtual machine only",
+        "another slot, below a root port of its own",
+    ),
 ]
 
 
@@ -137,8 +180,32 @@ def lines(vfs=4):
             chunk = bytes(space.bytes[off:off + 256]).rstrip(b"\0")
             if chunk:
                 out.append({"t": "cfg", "bdf": bdf, "off": off, "hex": chunk.hex()})
-    out.append({"t": "bar", "bdf": "0000:01:00.0", "n": 0, "vf": 0, "base": "0xc1000000", "size": "0x4000", "io": 0, "pref": 0, "w64": 1})
-    out.append({"t": "bar", "bdf": "0000:01:00.0", "n": 0, "vf": 1, "base": "0xc1004000", "size": "0x4000", "io": 0, "pref": 0, "w64": 1})
+    out.append(
+        {
+            "t": "bar",
+            "bdf": "0000:01:00.0",
+            "n": 0,
+            "vf": 0,
+            "base": "0xc1000000",
+            "size": "0x4000",
+            "io": 0,
+            "pref": 0,
+            "w64": 1,
+        }
+    )
+    out.append(
+        {
+            "t": "bar",
+            "bdf": "0000:01:00.0",
+            "n": 0,
+            "vf": 1,
+            "base": "0xc1004000",
+            "size": "0x4000",
+            "io": 0,
+            "pref": 0,
+            "w64": 1,
+        }
+    )
     out.append({"t": "window", "bdf": "host", "base": "0xc0000000", "limit": "0xfebfffff", "pref": 0})
     out.append({"t": "window", "bdf": "0000:00:01.0", "base": "0xc1000000", "limit": "0xc11fffff", "pref": 0})
     out += groups(vfs)
@@ -153,17 +220,31 @@ def lines(vfs=4):
     for i in range(vfs):
         out.append({"t": "domain", "id": 2 + i, "name": f"VF{i}",
                     "iova": ["0x2000000000:0x200000:rw", "0x2000400000:0x1000:r", f"0x2000800000:{0x80000 * (1 + i):#x}:rw"]})
-    out.append({"t": "sriov", "bdf": "0000:01:00.0", "total": 8, "initial": 8, "fit": 6, "limit": "BAR window", "missing_bytes": "0x8000",
-                "missing_buses": 0, "enabled": vfs})
+    out.append(
+        {
+            "t": "sriov",
+            "bdf": "0000:01:00.0",
+            "total": 8,
+            "initial": 8,
+            "fit": 6,
+            "limit": "BAR window",
+            "missing_bytes": "0x8000",
+            "missing_buses": 0,
+            "enabled": vfs,
+        }
+    )
     for i in range(vfs):
-        for what, direction in [(f"memory of VF{j}", "write") for j in range(vfs) if j != i] + [("kernel data", "write"), ("unmapped page", "write"),
-                                                                                                ("unmapped page", "read")]:
+        targets = [(f"memory of VF{j}", "write") for j in range(vfs) if j != i]
+        for what, direction in [*targets, ("kernel data", "write"), ("unmapped page", "write"), ("unmapped page", "read")]:
             out.append({"t": "case", "who": f"VF{i}", "dir": direction, "what": what, "verdict": "refused", "bdf": vf_names[i],
                         "iova": "0x2000600000", "reason": 6 if direction == "read" else 5})
     if vfs:
         out.append({"t": "case", "who": "VF0", "dir": "write", "what": "compatibility interrupt", "verdict": "not enforced"})
     for i in range(vfs):
-        hist = [[1000 * (8 + i) * 2 ** (k // 2) // (1 + k % 2) + 500 * k, count] for k, count in enumerate([3, 40, 200, 90, 30, 8, 2, 1])]
+        hist = [
+            [1000 * (8 + i) * 2 ** (k // 2) // (1 + k % 2) + 500 * k, count]
+            for k, count in enumerate([3, 40, 200, 90, 30, 8, 2, 1])
+        ]
         out.append({"t": "lat", "who": f"VF{i}", "mode": "poll", "iommu": "on", "qd": 32, "unit": "ns",
                     "count": sum(n for _, n in hist), "hist": sorted(hist)})
     out += copy.deepcopy(FINDINGS)

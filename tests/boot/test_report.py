@@ -1,5 +1,5 @@
-"""tools/report: what the page says of logs made by report_log.py, of a machine that was booted, of logs that are damaged or want to do
-harm; and how the page comes out in Chromium where that is installed."""
+"""tools/report: what the page says of logs made by report_log.py, of a machine that was booted, of logs that are damaged or want
+to do harm; and how the page comes out in Chromium where that is installed."""
 import copy
 import html.parser
 import os
@@ -59,7 +59,21 @@ def asks_for_nothing(source):
     """No script, no address, nothing that a browser would fetch."""
     seen = Page(source)
     tags = {tag for tag, _ in seen.starts}
-    assert not tags & {"script", "link", "img", "iframe", "object", "embed", "image", "use", "form", "base", "audio", "video", "foreignobject"}
+    assert not tags & {
+        "script",
+        "link",
+        "img",
+        "iframe",
+        "object",
+        "embed",
+        "image",
+        "use",
+        "form",
+        "base",
+        "audio",
+        "video",
+        "foreignobject",
+    }
     for _, attributes in seen.starts:
         assert not set(attributes) & {"src", "srcset", "action", "data", "xlink:href", "ping", "background"}
         assert not any(name.startswith("on") for name in attributes)
@@ -104,11 +118,12 @@ def test_report(folder):
     order = [seen.text.index(name) for name in ("TRANSLATION-OFF", "GROUP-SHARED", "BME-AT-HANDOVER")]
     assert order == sorted(order), "errors first"
     for words in ("At hand-over by UEFI, 12 of 16 functions could do DMA, and 0 of 1 IOMMU unit translated",
-                  "At the end of the run, 1 of 1 IOMMU unit translated", "16 functions in 11 IOMMU groups; 2 of them have more than one",
+                  "At the end of the run, 1 of 1 IOMMU unit translated",
+                  "16 functions in 11 IOMMU groups; 2 of them have more than one",
                   "0000:01:00.0: 6 of 8 VFs can be had, limited by BAR window (32 KiB missing)",
                   "25 forbidden requests were tried: 24 refused, 1 not enforced", "but 1 are not enforced on this machine",
-                  "Device addresses of 48 bits, tables of 3 or 4 levels, pages of 4K 2M 1G, 1 fault record; queued invalidation", "no mapping that may be written (0x5)",
-                  "01:00.1 write 0x2000600000", "checksum right"):
+                  "Device addresses of 48 bits, tables of 3 or 4 levels, pages of 4K 2M 1G, 1 fault record; queued invalidation",
+                  "no mapping that may be written (0x5)", "01:00.1 write 0x2000600000", "checksum right"):
         assert words in seen.text, words
     for row in objects:
         if row["t"] == "group" and len(row["members"]) > 1:
@@ -121,13 +136,28 @@ def test_tree(folder):
     tree = re.search(r'<svg class="tree".*?</svg>', source, re.S)[0]
     places = {bdf: int(x) for x, bdf in re.findall(r'<text x="(\d+)" y="\d+" class="m">(0000:\w\w:\w\w\.\w)</text>', tree)}
     order = [bdf for bdf in re.findall(r'class="m">(0000:\w\w:\w\w\.\w)</text>', tree)]
-    assert order == ["0000:00:00.0", "0000:00:01.0", "0000:01:00.0", "0000:01:00.1", "0000:01:00.2", "0000:01:00.3", "0000:01:00.4",
-                     "0000:00:02.0", "0000:02:00.0", "0000:03:00.0", "0000:04:00.0", "0000:03:01.0", "0000:05:00.0", "0000:00:1f.0",
-                     "0000:00:1f.2", "0000:00:1f.3"]
+    assert order == [
+        "0000:00:00.0",
+        "0000:00:01.0",
+        "0000:01:00.0",
+        "0000:01:00.1",
+        "0000:01:00.2",
+        "0000:01:00.3",
+        "0000:01:00.4",
+        "0000:00:02.0",
+        "0000:02:00.0",
+        "0000:03:00.0",
+        "0000:04:00.0",
+        "0000:03:01.0",
+        "0000:05:00.0",
+        "0000:00:1f.0",
+        "0000:00:1f.2",
+        "0000:00:1f.3",
+    ]
     depth = {bdf: (x - places["0000:00:00.0"]) // 19 for bdf, x in places.items()}
     assert [depth[bdf] for bdf in order] == [0, 0, 1, 2, 2, 2, 2, 0, 1, 2, 3, 2, 3, 0, 0, 0]
-    for words in ("VF 3 of 0000:01:00.0", "root port, bus 01", "root port, buses 02-05", "switch up, buses 03-05", "switch down, bus 04",
-                  "[1b36:0010]", "[8086:10c9]"):
+    for words in ("VF 3 of 0000:01:00.0", "root port, bus 01", "root port, buses 02-05", "switch up, buses 03-05",
+                  "switch down, bus 04", "[1b36:0010]", "[8086:10c9]"):
         assert words in tree, words
     colours = re.findall(r'fill="(var\(--c\d\))"', tree)
     assert sorted(colours) == sorted(["var(--c0)"] * 3 + ["var(--c1)"] * 4)  # chipset and switch
@@ -177,8 +207,13 @@ def test_domains_to_scale(folder):
     part = source[source.index('id="domains"'):]
     strips = re.findall(r'<svg class="strip" role.*?</svg>', part, re.S)
     assert len(strips) == 5
-    runs = [[(float(x), float(w), kind) for x, w, kind in re.findall(r'x="([\d.]+)%" y="2" width="([\d.]+)%" height="18" class="(\w+)"', strip)]
-            for strip in strips]
+    runs = [
+        [
+            (float(x), float(w), kind)
+            for x, w, kind in re.findall(r'x="([\d.]+)%" y="2" width="([\d.]+)%" height="18" class="(\w+)"', strip)
+        ]
+        for strip in strips
+    ]
     assert [len(each) for each in runs] == [2, 3, 3, 3, 3]
     vfs = runs[1:]
     assert all(each[0] == vfs[0][0] and each[1] == vfs[0][1] for each in vfs), "the same addresses at the same place"
@@ -248,8 +283,28 @@ def report_other(folder):
     return path
 
 
-WRONG = [None, True, -1, 0, 1 << 70, 1.5, float("inf"), "", "x", "0x", "0x" + "f" * 16, "0xffffffffffffffff:0x2:rw", [], [[]], [[5]], {},
-         [1, "0x0:0x0:rw"], [[1 << 63, 1 << 63]], "zz", "ffffffff:ff:ff.f"]
+WRONG = [
+    None,
+    True,
+    -1,
+    0,
+    1 << 70,
+    1.5,
+    float("inf"),
+    "",
+    "x",
+    "0x",
+    "0x" + "f" * 16,
+    "0xffffffffffffffff:0x2:rw",
+    [],
+    [[]],
+    [[5]],
+    {},
+    [1, "0x0:0x0:rw"],
+    [[1 << 63, 1 << 63]],
+    "zz",
+    "ffffffff:ff:ff.f",
+]
 
 
 def test_values_of_the_wrong_kind():
@@ -276,8 +331,8 @@ def test_values_of_the_wrong_kind():
 
 
 def test_values_that_can_not_be():
-    """Of their kind each, but not together: a bridge to its own bus and two that lead to each other, bytes beyond configuration space,
-    mappings of nothing and past the end, far apart and many; everything done in no time."""
+    """Of their kind each, but not together: a bridge to its own bus and two that lead to each other, bytes beyond configuration
+    space, mappings of nothing and past the end, far apart and many; everything done in no time."""
     objects = report_log.lines()
     ports = {"0000:06:00.0": (6, 7, 7), "0000:07:00.0": (7, 6, 6), "0000:00:08.0": (0, 0, 255)}
     for bdf, buses in ports.items():
@@ -288,7 +343,9 @@ def test_values_that_can_not_be():
     runs = [f"{n << 40:#x}:0x1000:rw" for n in range(1, 60)]
     objects.append({"t": "domain", "id": 9, "name": "far", "iova": runs})
     objects.append({"t": "domain", "id": 10, "name": "odd", "iova": ["0xfffffffffffff000:0x1000:rw"]})
-    objects += [{"t": "domain", "id": 11, "name": "no", "iova": [run]} for run in ("0x1000:0x0:rw", "0xfffffffffffff000:0x2000:rw")]
+    objects += [
+        {"t": "domain", "id": 11, "name": "no", "iova": [run]} for run in ("0x1000:0x0:rw", "0xfffffffffffff000:0x2000:rw")
+    ]
     objects.append({"t": "lat", "who": "VF9", "mode": "none", "iommu": "on", "qd": 1, "unit": "ns", "count": 5, "hist": [[0, 5]]})
     data = report_log.log(objects)
     source, text = shown(data)
@@ -359,7 +416,9 @@ def test_noise_in_between(folder):
     """What firmware or QEMU said in between is left out, and that it is there is said. The last report of a log counts."""
     objects = report_log.lines()
     objects.insert(7, "x")
-    text = report_log.between(objects[:7] + objects[8:]).replace('{"t":"fn"', "qemu-system-x86_64: vtd_iova_to_slpte: error\r\n\r\n" + '{"t":"fn"', 2)
+    text = report_log.between(objects[:7] + objects[8:]).replace(
+        '{"t":"fn"', "qemu-system-x86_64: vtd_iova_to_slpte: error\r\n\r\n" + '{"t":"fn"', 2
+    )
     first = report_log.between(report_log.lines(vfs=1))
     source, target = folder / "serial.log", folder / "serial.html"
     source.write_text(report_log.NOISE_BEFORE + first + "[ 0.5] again\r\n" + text, newline="")
@@ -405,7 +464,9 @@ def test_compare(folder):
     kind["lat"][2]["hist"] = [[2 * lower, n] for lower, n in kind["lat"][2]["hist"]]
     kind["window"][1]["limit"] = "0xc13fffff"
     after.remove(next(row for row in after if row.get("id") == "TRANSLATION-OFF"))
-    after.insert(0, report_log.finding("RMRR-OVERLAP", "warning", "firmware bug", "DMAR+0x48", "x", "two RMRRs overlap", "y", "z"))
+    after.insert(
+        0, report_log.finding("RMRR-OVERLAP", "warning", "firmware bug", "DMAR+0x48", "x", "two RMRRs overlap", "y", "z")
+    )
     next(row for row in after if row.get("id") == "GROUP-SHARED").update(severity="info")
     kind["verdict"][0].update(errors=0, warnings=1)
     kind["run"][0]["firmware"] = "EDK II 2"
@@ -418,16 +479,28 @@ def test_compare(folder):
     want = {
         "verdict": ["  ~ errors: 1 -> 0"],
         "machine": ["  ~ firmware: EDK II -> EDK II 2"],
-        "findings": ["  - error: TRANSLATION-OFF at iommu0: translation was off", "  + warning: RMRR-OVERLAP at DMAR+0x48: two RMRRs overlap",
-                     "  ~ GROUP-SHARED at 0000:03:00.0 severity: warning -> info"],
+        "findings": [
+            "  - error: TRANSLATION-OFF at iommu0: translation was off",
+            "  + warning: RMRR-OVERLAP at DMAR+0x48: two RMRRs overlap",
+            "  ~ GROUP-SHARED at 0000:03:00.0 severity: warning -> info",
+        ],
         "functions": ["  - 0000:05:00.0", "  + 0000:06:00.0", "  ~ 0000:04:00.0 DMA on after ExitBootServices: yes -> no"],
-        "groups": ["  - 0000:03:00.0 0000:03:01.0 0000:04:00.0 0000:05:00.0 (switch", "  + 0000:03:00.0 0000:04:00.0 (switch", "  + 0000:03:01.0"],
-        "IOMMU units": ["  ~ unit 0xfed90000, at hand-over by UEFI: GSTS TES 0 -> 1 (translation)",
-                        "  ~ unit 0xfed90000, at hand-over by UEFI: GSTS RTPS 0 -> 1 (root table set)",
-                        "  ~ unit 0xfed90000, at the end of the run: ECAP EIM 0 -> 1 (x2APIC destinations)"],
+        "groups": [
+            "  - 0000:03:00.0 0000:03:01.0 0000:04:00.0 0000:05:00.0 (switch",
+            "  + 0000:03:00.0 0000:04:00.0 (switch",
+            "  + 0000:03:01.0",
+        ],
+        "IOMMU units": [
+            "  ~ unit 0xfed90000, at hand-over by UEFI: GSTS TES 0 -> 1 (translation)",
+            "  ~ unit 0xfed90000, at hand-over by UEFI: GSTS RTPS 0 -> 1 (root table set)",
+            "  ~ unit 0xfed90000, at the end of the run: ECAP EIM 0 -> 1 (x2APIC destinations)",
+        ],
         "windows": ["  ~ 0000:00:01.0: 0xc1000000 to 0xc11fffff (2 MiB) -> 0xc1000000 to 0xc13fffff (4 MiB)"],
-        "SR-IOV": ["  ~ 0000:01:00.0 VFs that can be had: 6 -> 8", "  ~ 0000:01:00.0 limit: BAR window -> none",
-                   "  ~ 0000:01:00.0 missing: 32 KiB -> 0 bytes"],
+        "SR-IOV": [
+            "  ~ 0000:01:00.0 VFs that can be had: 6 -> 8",
+            "  ~ 0000:01:00.0 limit: BAR window -> none",
+            "  ~ 0000:01:00.0 missing: 32 KiB -> 0 bytes",
+        ],
         "proof": ["  ~ VF1 read unmapped page: refused -> SUCCEEDED"],
         "latency": [r"  ~ VF2, 32 in flight, mode=poll, iommu=on: median "],
     }
@@ -493,9 +566,20 @@ def test_recorded_machines():
 
 # --- a machine that was booted
 
-SWITCH = ["-device", "pcie-root-port,id=rps,chassis=7,slot=7", "-device", "x3130-upstream,id=up,bus=rps",
-          "-device", "xio3130-downstream,id=d0,bus=up,chassis=8,slot=8", "-device", "xio3130-downstream,id=d1,bus=up,chassis=9,slot=9",
-          "-device", "e1000e,bus=d0,romfile=", "-device", "e1000e,bus=d1,romfile="]
+SWITCH = [
+    "-device",
+    "pcie-root-port,id=rps,chassis=7,slot=7",
+    "-device",
+    "x3130-upstream,id=up,bus=rps",
+    "-device",
+    "xio3130-downstream,id=d0,bus=up,chassis=8,slot=8",
+    "-device",
+    "xio3130-downstream,id=d1,bus=up,chassis=9,slot=9",
+    "-device",
+    "e1000e,bus=d0,romfile=",
+    "-device",
+    "e1000e,bus=d1,romfile=",
+]
 
 
 def test_of_a_boot(boot, folder):
@@ -513,7 +597,10 @@ def test_of_a_boot(boot, folder):
     drawn = re.findall(r'class="m">([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])<', tree)
     assert sorted(drawn) == sorted(row.bdf for row in report["fn"]) and len(drawn) >= 14
     assert "VF 1 of 0000:01:00.0" in tree and "switch down, bus 05" in tree
-    assert f"{run.number('cases') + run.number('not_enforced')} forbidden requests were tried: {run.number('refused')} refused" in seen.text
+    assert (
+        f"{run.number('cases') + run.number('not_enforced')} forbidden requests were tried: {run.number('refused')} refused"
+        in seen.text
+    )
     assert all(row.id in seen.text and row.remedy[1:-1] in seen.text for row in report["finding"]) and report["finding"]
     assert "At the end of the run, 1 of 1 IOMMU unit translated" in seen.text and "checksum right" in seen.text
     assert target.read_text().count('<svg class="strip" role') == len(report["domain"]) >= 3
@@ -523,7 +610,9 @@ def test_of_a_boot(boot, folder):
     done = tool(source)
     assert done.returncode == 0, done.stderr
     kept = target.read_text()
-    assert "Kept by the loader" in kept and all(f">{bdf}</text>" in kept for bdf in drawn if bdf not in ("0000:01:00.1", "0000:01:00.2"))
+    assert "Kept by the loader" in kept and all(
+        f">{bdf}</text>" in kept for bdf in drawn if bdf not in ("0000:01:00.1", "0000:01:00.2")
+    )
 
 
 # --- in a browser
@@ -561,11 +650,26 @@ class Proxy(socketserver.ThreadingTCPServer):
 
 
 def chromium(folder, proxy, *words):
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", f"--user-data-dir={folder / 'profile'}",
-               "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run", "--disable-extensions",
-               "--disable-features=OptimizationHints,MediaRouter,Translate", "--no-default-browser-check", "--disable-domain-reliability",
-               f"--proxy-server=http://127.0.0.1:{proxy.server_address[1]}", "--proxy-bypass-list=<-loopback>",
-               "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1", *map(str, words)]
+    command = [
+        CHROMIUM,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        f"--user-data-dir={folder / 'profile'}",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+        "--disable-extensions",
+        "--disable-features=OptimizationHints,MediaRouter,Translate",
+        "--no-default-browser-check",
+        "--disable-domain-reliability",
+        f"--proxy-server=http://127.0.0.1:{proxy.server_address[1]}",
+        "--proxy-bypass-list=<-loopback>",
+        "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+        *map(str, words),
+    ]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
         text, _ = child.communicate(timeout=120)

@@ -5,7 +5,7 @@ from reporting.markup import tag, together
 
 
 def differ(before, after, words, changed):
-    """Changes of two dicts: words(value) of what is only in one, changed(key, before, after) of what is in both: a list of texts."""
+    """Changes of two dicts: words(value) of what is only in one, changed(key, before, after) gives texts of what is in both."""
     lines = [("-", words(before[key])) for key in before if key not in after]
     lines += [("+", words(after[key])) for key in after if key not in before]
     for key in before:
@@ -15,8 +15,11 @@ def differ(before, after, words, changed):
 
 
 def said(value):
-    return {None: "nothing", "": "nothing", True: "yes", False: "no"}.get(value, value) if not isinstance(value, int) or isinstance(value, bool) \
+    return (
+        {None: "nothing", "": "nothing", True: "yes", False: "no"}.get(value, value)
+        if not isinstance(value, int) or isinstance(value, bool)
         else value
+    )
 
 
 def arrow(name, before, after):
@@ -38,8 +41,17 @@ def runs(a, b):
     rows = a[0].one("run"), b[0].one("run")
     if None in rows:
         return []
-    return [("~", line) for name, words in (("app", "app"), ("cpu", "processor"), ("apicids", "APIC ids"), ("firmware", "firmware"),
-                                            ("secure_boot", "Secure Boot")) for line in arrow(words, getattr(rows[0], name), getattr(rows[1], name))]
+    return [
+        ("~", line)
+        for name, words in (
+            ("app", "app"),
+            ("cpu", "processor"),
+            ("apicids", "APIC ids"),
+            ("firmware", "firmware"),
+            ("secure_boot", "Secure Boot"),
+        )
+        for line in arrow(words, getattr(rows[0], name), getattr(rows[1], name))
+    ]
 
 
 def acpi(a, b):
@@ -98,7 +110,11 @@ def findings(a, b):
         return f"{row.severity}: {row.id} at {row.who}: {row.means}"
 
     def changed(key, x, y):
-        return [f"{key[0]} at {key[1]} {line}" for name in ("severity", "read") for line in arrow(name, getattr(x, name), getattr(y, name))]
+        return [
+            f"{key[0]} at {key[1]} {line}"
+            for name in ("severity", "read")
+            for line in arrow(name, getattr(x, name), getattr(y, name))
+        ]
 
     return differ(*({(row.id, row.who): row for row in report["finding"]} for report, _ in (a, b)), words, changed)
 
@@ -151,7 +167,9 @@ def sriov(a, b):
         return f"{row.bdf}: {row.fit} of {row.total} VFs can be had, limit: {row.limit}"
 
     def changed(bdf, x, y):
-        lines = arrow("VFs that can be had", x.fit, y.fit) + arrow("TotalVFs", x.total, y.total) + arrow("limit", x.limit, y.limit)
+        lines = (
+            arrow("VFs that can be had", x.fit, y.fit) + arrow("TotalVFs", x.total, y.total) + arrow("limit", x.limit, y.limit)
+        )
         lines += arrow("missing", size_words(x.missing_bytes or 0), size_words(y.missing_bytes or 0))
         lines += arrow("missing bus numbers", x.missing_buses, y.missing_buses) + arrow("VFs on", x.enabled, y.enabled)
         return [f"{bdf} {line}" for line in lines]
@@ -187,8 +205,19 @@ def latency(a, b):
                   lambda row: f"{name(row)}: median {time_words(median(row), row.unit)}", changed)
 
 
-SECTIONS = (("verdict", verdicts), ("machine", runs), ("findings", findings), ("functions", functions), ("groups", groups),
-            ("ACPI tables", acpi), ("IOMMU units", units), ("windows", windows), ("SR-IOV", sriov), ("proof", proof), ("latency", latency))
+SECTIONS = (
+    ("verdict", verdicts),
+    ("machine", runs),
+    ("findings", findings),
+    ("functions", functions),
+    ("groups", groups),
+    ("ACPI tables", acpi),
+    ("IOMMU units", units),
+    ("windows", windows),
+    ("SR-IOV", sriov),
+    ("proof", proof),
+    ("latency", latency),
+)
 
 
 def changes(a, b):
@@ -208,8 +237,15 @@ def as_text(names, found):
 
 def as_page(names, found):
     signs = {"+": "plus", "-": "minus", "~": None}
-    parts = [tag("h1", "Sluice reports compared"), tag("p", "before: ", tag("b", names[0]), ", after: ", tag("b", names[1])),
-             tag("p", together([tag("b", "- "), "only before ", tag("b", "+ "), "only after ", tag("b", "~ "), "changed"]), cls="soft")]
+    parts = [
+        tag("h1", "Sluice reports compared"),
+        tag("p", "before: ", tag("b", names[0]), ", after: ", tag("b", names[1])),
+        tag(
+            "p",
+            together([tag("b", "- "), "only before ", tag("b", "+ "), "only after ", tag("b", "~ "), "changed"]),
+            cls="soft",
+        ),
+    ]
     for title, lines in found:
         items = [tag("li", tag("span", sign, cls=f"sign {signs[sign] or ''}".strip()), words) for sign, words in lines]
         parts.append(tag("section", tag("h2", title[0].upper() + title[1:]), tag("ul", *items, cls="changes")))

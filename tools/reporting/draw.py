@@ -54,8 +54,14 @@ class Tree:
         dashes = ' stroke-dasharray="4 2"' if shared // SERIES % 2 else ""
         fill = "var(--paper)" if dashes else colour(shared)
         ink = colour(shared) if dashes else "var(--badge)"
-        self.add(f'<rect x="{x}" y="{y}" width="40" height="22" rx="5" fill="{fill}" stroke="{colour(shared)}" stroke-width="2"{dashes}/>')
-        self.add(f'<text x="{x + 20}" y="{y + 15.5}" text-anchor="middle" font-weight="700" fill="{ink}">{escaped(cut(words, 5))}</text>')
+        self.add(
+            f'<rect x="{x}" y="{y}" width="40" height="22" rx="5" fill="{fill}" '
+            f'stroke="{colour(shared)}" stroke-width="2"{dashes}/>'
+        )
+        self.add(
+            f'<text x="{x + 20}" y="{y + 15.5}" text-anchor="middle" font-weight="700" fill="{ink}">'
+            f"{escaped(cut(words, 5))}</text>"
+        )
 
     def branch(self, functions, depth, top):
         x = LEFT + 6 + depth * STEP
@@ -103,8 +109,16 @@ def group_colour(tree, group):
 def group_badge(tree, group):
     """A group's number as in the tree, for use in text."""
     shared = tree.colours.get(id(group))
-    style = None if shared is None else f"border-color:{colour(shared)};" + (
-        f"border-style:dashed;color:{colour(shared)}" if shared // SERIES % 2 else f"background:{colour(shared)};color:var(--badge)")
+    style = (
+        None
+        if shared is None
+        else f"border-color:{colour(shared)};"
+        + (
+            f"border-style:dashed;color:{colour(shared)}"
+            if shared // SERIES % 2
+            else f"background:{colour(shared)};color:var(--badge)"
+        )
+    )
     return tag("span", str(group.id), cls="badge", style=style)
 
 

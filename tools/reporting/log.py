@@ -108,13 +108,39 @@ def value_of(kind, value):
 
 
 KINDS = {
-    "run": {"v": count, "app": text, "cpu": text, "vendor": text, "apicids": count, "apic": text, "phys_bits": count, "secure_boot": text, "firmware": text,
-            "tsc_hz": count},
+    "run": {
+        "v": count,
+        "app": text,
+        "cpu": text,
+        "vendor": text,
+        "apicids": count,
+        "apic": text,
+        "phys_bits": count,
+        "secure_boot": text,
+        "firmware": text,
+        "tsc_hz": count,
+    },
     "table": {"sig": text, "addr": hexa, "len": count, "off": count, "hex": data},
     "mem": {"start": hexa, "pages": count, "type": count, "attr": hexa},
-    "unit": {"i": count, "base": hexa, "seg": count, "phase": text, "ver": hexa, "cap": hexa, "ecap": hexa, "gsts": hexa,
-             "rtaddr": hexa, "irta": hexa, "pmen": hexa, "fsts": hexa, "plmbase": hexa, "plmlimit": hexa, "phmbase": hexa,
-             "phmlimit": hexa, "frcd": [pair_of_hexa]},
+    "unit": {
+        "i": count,
+        "base": hexa,
+        "seg": count,
+        "phase": text,
+        "ver": hexa,
+        "cap": hexa,
+        "ecap": hexa,
+        "gsts": hexa,
+        "rtaddr": hexa,
+        "irta": hexa,
+        "pmen": hexa,
+        "fsts": hexa,
+        "plmbase": hexa,
+        "plmlimit": hexa,
+        "phmbase": hexa,
+        "phmlimit": hexa,
+        "frcd": [pair_of_hexa],
+    },
     "fn": {"bdf": text, "bme_entry": flag, "bme_left": flag},
     "cfg": {"bdf": text, "off": count, "hex": data},
     "bar": {"bdf": text, "n": count, "vf": flag, "base": hexa, "size": hexa, "io": flag, "pref": flag, "w64": flag},
@@ -122,11 +148,28 @@ KINDS = {
     "group": {"id": count, "members": [text], "why": text, "port": text, "missing": [text], "remedy": text},
     "attach": {"bdf": text, "unit": index, "domain": count, "mode": text},
     "domain": {"id": count, "name": text, "iova": [run_of_iova]},
-    "sriov": {"bdf": text, "total": count, "initial": count, "fit": count, "limit": text, "missing_bytes": hexa,
-              "missing_buses": count, "enabled": count},
+    "sriov": {
+        "bdf": text,
+        "total": count,
+        "initial": count,
+        "fit": count,
+        "limit": text,
+        "missing_bytes": hexa,
+        "missing_buses": count,
+        "enabled": count,
+    },
     "case": {"who": text, "dir": text, "what": text, "verdict": text, "bdf": text, "iova": hexa, "reason": count},
     "lat": {"who": text, "mode": text, "iommu": text, "qd": count, "unit": text, "count": count, "hist": [bucket]},
-    "finding": {"id": text, "severity": text, "kind": text, "who": text, "read": text, "means": text, "os": text, "remedy": text},
+    "finding": {
+        "id": text,
+        "severity": text,
+        "kind": text,
+        "who": text,
+        "read": text,
+        "means": text,
+        "os": text,
+        "remedy": text,
+    },
     "verdict": {"ok": flag, "errors": count, "warnings": count, "proof": text, "text": text},
 }
 
@@ -185,7 +228,9 @@ def add(report, line):
 
 def between_markers(lines):
     """(lines after the last BEGIN up to its END or the end of the log, END's match or None, how many BEGINs)"""
-    begins = [(i, BEGIN.fullmatch(line.strip())) for i, line in enumerate(lines) if line.strip().startswith(b"BEGIN SLUICE REPORT")]
+    begins = [
+        (i, BEGIN.fullmatch(line.strip())) for i, line in enumerate(lines) if line.strip().startswith(b"BEGIN SLUICE REPORT")
+    ]
     begins = [(i, found) for i, found in begins if found]
     if not begins:
         raise Broken("no report in it: no line \"BEGIN SLUICE REPORT\" (json=1 makes one; is it the log of the whole run?)")
@@ -234,7 +279,9 @@ def read(log, partial=False):
     if noise:
         report.notes.append(f"{noise} lines of other output stood between the report's lines and were left out")
     if report.unknown:
-        report.notes.append(f"{report.unknown} lines are of kinds that this tool does not know; they stand below \"raw data\" only")
+        report.notes.append(
+            f'{report.unknown} lines are of kinds that this tool does not know; they stand below "raw data" only'
+        )
     if report.wrong:
         names = ", ".join(sorted(set(report.wrong))[:8])
         report.notes.append(f"{len(report.wrong)} values are not of their kind and were left out: {names}")

@@ -9,14 +9,29 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PCI_IDS = ("/usr/share/misc/pci.ids", "/usr/share/hwdata/pci.ids")
 
 # Bits and fields (name, high bit, low bit, meaning): VT-d §11.4, names as in iommu/vtd_regs.h.
-CAP = [("ND", 2, 0, "domain ids: 4 + 2N bits"), ("RWBF", 4, 4, "write buffer must be flushed"), ("PLMR", 5, 5, "protected low memory"),
-       ("PHMR", 6, 6, "protected high memory"), ("CM", 7, 7, "caching mode"), ("SAGAW", 12, 8, "levels of tables"),
-       ("MGAW", 21, 16, "address width, minus one"), ("ZLR", 22, 22, "zero-length reads"), ("FRO", 33, 24, "fault record offset"),
-       ("SSLPS", 37, 34, "large pages"), ("PSI", 39, 39, "page-selective invalidation"), ("NFR", 47, 40, "fault records, minus one"),
-       ("MAMV", 53, 48, "greatest address mask"), ("DWD", 54, 54, "write draining"), ("DRD", 55, 55, "read draining"),
-       ("FS1GP", 56, 56, "first-stage 1 GiB pages"), ("PI", 59, 59, "posted interrupts"), ("FS5LP", 60, 60, "first-stage 5 levels"),
-       ("ECMDS", 61, 61, "enhanced commands"), ("ESIRTPS", 62, 62, "SIRTP invalidates by itself"),
-       ("ESRTPS", 63, 63, "SRTP invalidates by itself")]
+CAP = [
+    ("ND", 2, 0, "domain ids: 4 + 2N bits"),
+    ("RWBF", 4, 4, "write buffer must be flushed"),
+    ("PLMR", 5, 5, "protected low memory"),
+    ("PHMR", 6, 6, "protected high memory"),
+    ("CM", 7, 7, "caching mode"),
+    ("SAGAW", 12, 8, "levels of tables"),
+    ("MGAW", 21, 16, "address width, minus one"),
+    ("ZLR", 22, 22, "zero-length reads"),
+    ("FRO", 33, 24, "fault record offset"),
+    ("SSLPS", 37, 34, "large pages"),
+    ("PSI", 39, 39, "page-selective invalidation"),
+    ("NFR", 47, 40, "fault records, minus one"),
+    ("MAMV", 53, 48, "greatest address mask"),
+    ("DWD", 54, 54, "write draining"),
+    ("DRD", 55, 55, "read draining"),
+    ("FS1GP", 56, 56, "first-stage 1 GiB pages"),
+    ("PI", 59, 59, "posted interrupts"),
+    ("FS5LP", 60, 60, "first-stage 5 levels"),
+    ("ECMDS", 61, 61, "enhanced commands"),
+    ("ESIRTPS", 62, 62, "SIRTP invalidates by itself"),
+    ("ESRTPS", 63, 63, "SRTP invalidates by itself"),
+]
 ECAP = [("C", 0, 0, "table walks snoop caches"), ("QI", 1, 1, "queued invalidation"), ("DT", 2, 2, "device TLBs"),
         ("IR", 3, 3, "interrupt remapping"), ("EIM", 4, 4, "x2APIC destinations"), ("PT", 6, 6, "pass-through"),
         ("SC", 7, 7, "snoop control"), ("IRO", 17, 8, "IOTLB register offset"), ("MHMV", 23, 20, "greatest interrupt mask"),
@@ -25,12 +40,24 @@ ECAP = [("C", 0, 0, "table walks snoop caches"), ("QI", 1, 1, "queued invalidati
         ("SSADS", 45, 45, "second-stage A/D bits"), ("SSTS", 46, 46, "second stage in scalable mode"),
         ("FSTS", 47, 47, "first stage in scalable mode"), ("SMPWCS", 48, 48, "scalable-mode walk coherency"),
         ("ADMS", 52, 52, "abort-DMA mode")]
-GSTS = [("TES", 31, 31, "translation"), ("RTPS", 30, 30, "root table set"), ("WBFS", 27, 27, "write buffer flush under way"),
-        ("QIES", 26, 26, "queued invalidation"), ("IRES", 25, 25, "interrupt remapping"), ("IRTPS", 24, 24, "interrupt table set"),
-        ("CFIS", 23, 23, "compatibility format interrupts pass")]
+GSTS = [
+    ("TES", 31, 31, "translation"),
+    ("RTPS", 30, 30, "root table set"),
+    ("WBFS", 27, 27, "write buffer flush under way"),
+    ("QIES", 26, 26, "queued invalidation"),
+    ("IRES", 25, 25, "interrupt remapping"),
+    ("IRTPS", 24, 24, "interrupt table set"),
+    ("CFIS", 23, 23, "compatibility format interrupts pass"),
+]
 PMEN = [("EPM", 31, 31, "protected memory enabled"), ("PRS", 0, 0, "protected memory in force")]
-FSTS = [("PFO", 0, 0, "fault records overflowed"), ("PPF", 1, 1, "a fault is recorded"), ("IQE", 4, 4, "invalidation queue error"),
-        ("ICE", 5, 5, "invalidation completion error"), ("ITE", 6, 6, "invalidation time-out"), ("FRI", 15, 8, "first record")]
+FSTS = [
+    ("PFO", 0, 0, "fault records overflowed"),
+    ("PPF", 1, 1, "a fault is recorded"),
+    ("IQE", 4, 4, "invalidation queue error"),
+    ("ICE", 5, 5, "invalidation completion error"),
+    ("ITE", 6, 6, "invalidation time-out"),
+    ("FRI", 15, 8, "first record"),
+]
 
 ACS = {"SV": "Source Validation", "TB": "Translation Blocking", "RR": "P2P Request Redirect", "CR": "P2P Completion Redirect",
        "UF": "Upstream Forwarding", "EC": "P2P Egress Control", "DT": "Direct Translated P2P"}
@@ -76,10 +103,20 @@ def unit_words(cap, ecap):
     """What a unit can do, in the words of the console"""
     levels = [str(n + 2) for n in (1, 2, 3) if field(cap, 8 + n, 8 + n)]
     pages = ["4K"] + [words for n, words in ((0, "2M"), (1, "1G")) if field(cap, 34 + n, 34 + n)]
-    has = [words if field(ecap, bit, bit) else f"no {words}" for bit, words in ((1, "queued invalidation"), (3, "interrupt remapping"),
-                                                                               (6, "pass-through"), (0, "coherent table walks"))]
-    return (f"Device addresses of {field(cap, 21, 16) + 1} bits, tables of {' or '.join(levels) or 'no'} levels, pages of {' '.join(pages)}, "
-            f"{plural(field(cap, 47, 40) + 1, 'fault record')}; {', '.join(has)}")
+    has = [
+        words if field(ecap, bit, bit) else f"no {words}"
+        for bit, words in (
+            (1, "queued invalidation"),
+            (3, "interrupt remapping"),
+            (6, "pass-through"),
+            (0, "coherent table walks"),
+        )
+    ]
+    return (
+        f"Device addresses of {field(cap, 21, 16) + 1} bits, tables of {' or '.join(levels) or 'no'} levels, "
+        f"pages of {' '.join(pages)}, "
+        f"{plural(field(cap, 47, 40) + 1, 'fault record')}; {', '.join(has)}"
+    )
 
 
 def fault_reasons():
@@ -115,7 +152,9 @@ class Names:
                 table[major + minor] = clean(words)
 
     def device(self, vendor, device):
-        maker = re.sub(r",? (Inc\.?|Corporation|Corp\.?|Co\.?,? Ltd\.?|Ltd\.?|Limited|GmbH|LLC)(?=,|$)", "", self.vendors.get(vendor, ""))
+        maker = re.sub(
+            r",? (Inc\.?|Corporation|Corp\.?|Co\.?,? Ltd\.?|Ltd\.?|Limited|GmbH|LLC)(?=,|$)", "", self.vendors.get(vendor, "")
+        )
         return f"{maker} {self.devices.get(vendor + device, '')}".strip()
 
     def kind(self, code):

@@ -31,8 +31,14 @@ def tag(name, *inside, **attributes):
 
 def table(heads, rows, cls=None, row_classes=None):
     """In a box of its own that scrolls sideways, so that the page does not."""
-    body = [tag("tr", *(tag("td", cell) for cell in row), cls=row_classes[i] if row_classes else None) for i, row in enumerate(rows)]
-    return tag("div", tag("table", tag("thead", tag("tr", *(tag("th", head) for head in heads))), tag("tbody", *body), cls=cls), cls="wide")
+    body = [
+        tag("tr", *(tag("td", cell) for cell in row), cls=row_classes[i] if row_classes else None) for i, row in enumerate(rows)
+    ]
+    return tag(
+        "div",
+        tag("table", tag("thead", tag("tr", *(tag("th", head) for head in heads))), tag("tbody", *body), cls=cls),
+        cls="wide",
+    )
 
 
 def folded(title, *inside, opened=False):

@@ -89,9 +89,14 @@ def in_short(report, machine):
         said.append(f"At the end of the run, {on} of {plural(read, 'IOMMU unit')} translated")
     if machine.groups:
         shared = machine.shared_groups()
-        said.append(f"{plural(sum(len(g.members) for g in machine.groups), 'function')} in {plural(len(machine.groups), 'IOMMU group')}; "
-                    + (f"{len(shared)} of them {'has' if len(shared) == 1 else 'have'} more than one function" if shared
-                       else "each function is alone in its group"))
+        said.append(
+            f"{plural(sum(len(g.members) for g in machine.groups), 'function')} in {plural(len(machine.groups), 'IOMMU group')}; "
+            + (
+                f"{len(shared)} of them {'has' if len(shared) == 1 else 'have'} more than one function"
+                if shared
+                else "each function is alone in its group"
+            )
+        )
     for row in report["sriov"]:
         said.append(sriov_words(row))
     if report["case"]:
@@ -114,9 +119,15 @@ PROOF = {"pass": "what must be refused was refused when it was tried", "fail": "
 def verdict(report):
     row, run = report.one("verdict"), report.one("run")
     if row is None and run and run.app == "keep":
-        return tag("div", tag("strong", "What was known before firmware was left"),
-                   tag("p", "Kept by the loader (keep=1). Groups, findings and proof came later: they are in the report on the serial line."),
-                   cls="verdict plain")
+        return tag(
+            "div",
+            tag("strong", "What was known before firmware was left"),
+            tag(
+                "p",
+                "Kept by the loader (keep=1). Groups, findings and proof came later: they are in the report on the serial line.",
+            ),
+            cls="verdict plain",
+        )
     if row is None:
         return tag("div", tag("strong", "The report has no verdict"), cls="verdict warn")
     errors, warnings = row.errors or 0, row.warnings or 0
@@ -152,11 +163,22 @@ def machine_section(report):
     row = report.one("run")
     if row is None:
         return ""
-    return section("machine", "The machine", description([
-        ("processor", row.cpu), ("vendor", row.vendor), ("APIC ids", " ".join(part for part in (number(row.apicids), row.apic) if part)),
-        ("physical addresses", f"{row.phys_bits} bits" if row.phys_bits else ""), ("firmware", row.firmware),
-        ("Secure Boot", SECURE_BOOT.get(row.secure_boot, row.secure_boot)),
-        ("TSC", f"{row.tsc_hz / 1e6:,.3f} MHz".replace(",", "\u202f") if row.tsc_hz else ""), ("run as", f"app={row.app}" if row.app else "")]))
+    return section(
+        "machine",
+        "The machine",
+        description(
+            [
+                ("processor", row.cpu),
+                ("vendor", row.vendor),
+                ("APIC ids", " ".join(part for part in (number(row.apicids), row.apic) if part)),
+                ("physical addresses", f"{row.phys_bits} bits" if row.phys_bits else ""),
+                ("firmware", row.firmware),
+                ("Secure Boot", SECURE_BOOT.get(row.secure_boot, row.secure_boot)),
+                ("TSC", f"{row.tsc_hz / 1e6:,.3f} MHz".replace(",", "\u202f") if row.tsc_hz else ""),
+                ("run as", f"app={row.app}" if row.app else ""),
+            ]
+        ),
+    )
 
 
 def finding_card(rows):
@@ -165,11 +187,26 @@ def finding_card(rows):
     severity = row.severity if row.severity in SEVERITIES else "info"
     pill = tag("span", row.kind, cls="pill") if row.kind and row.kind != "note" else ""
     where = together([" at ", code(row.who)]) if len(rows) == 1 else f", {len(rows)} times"
-    read = code(row.read) if len(rows) == 1 else tag("ul", *(tag("li", code(each.who), ": ", code(each.read)) for each in rows), cls="plain")
-    return tag("article",
-               tag("h3", tag("span", SEVERITIES.get(row.severity, row.severity or "?"), cls="sev"), " ", pill, " ", code(row.id), where),
-               description([("means", sentence(row.means)), ("read", read), ("an operating system", sentence(row.os)),
-                            ("remedy", sentence(row.remedy))]), cls=f"finding {severity}")
+    read = (
+        code(row.read)
+        if len(rows) == 1
+        else tag("ul", *(tag("li", code(each.who), ": ", code(each.read)) for each in rows), cls="plain")
+    )
+    return tag(
+        "article",
+        tag(
+            "h3", tag("span", SEVERITIES.get(row.severity, row.severity or "?"), cls="sev"), " ", pill, " ", code(row.id), where
+        ),
+        description(
+            [
+                ("means", sentence(row.means)),
+                ("read", read),
+                ("an operating system", sentence(row.os)),
+                ("remedy", sentence(row.remedy)),
+            ]
+        ),
+        cls=f"finding {severity}",
+    )
 
 
 def findings_section(report):
@@ -187,10 +224,23 @@ def findings_section(report):
 
 def group_card(tree, machine, group):
     missing = [f"{name} ({ACS[name]})" if name in ACS else name for name in group.missing]
-    members = together(part for bdf in group.members for part in (code(bdf), " " + machine.name(machine.functions[bdf]), Html("<br>")))
-    return tag("div", description([
-        (draw.group_badge(tree, group), members), ("why", sentence(group.why)), ("port", code(group.port) if group.port else ""),
-        ("ACS bits missing", ", ".join(missing)), ("remedy", sentence(group.remedy))]), cls="group", style=f"border-left-color:{draw.group_colour(tree, group)}")
+    members = together(
+        part for bdf in group.members for part in (code(bdf), " " + machine.name(machine.functions[bdf]), Html("<br>"))
+    )
+    return tag(
+        "div",
+        description(
+            [
+                (draw.group_badge(tree, group), members),
+                ("why", sentence(group.why)),
+                ("port", code(group.port) if group.port else ""),
+                ("ACS bits missing", ", ".join(missing)),
+                ("remedy", sentence(group.remedy)),
+            ]
+        ),
+        cls="group",
+        style=f"border-left-color:{draw.group_colour(tree, group)}",
+    )
 
 
 def tree_section(machine):
@@ -205,12 +255,22 @@ def tree_section(machine):
                          "Groups of more than one function have a colour:", cls="small"))
         parts += [group_card(tree, machine, group) for group in shared]
     if alone:
-        parts.append(tag("p", f"{plural(len(alone), 'function is', 'functions are')} each alone in a group, with an outlined number in "
-                         "the tree: they can be given to different owners.", cls="small"))
+        parts.append(
+            tag(
+                "p",
+                f"{plural(len(alone), 'function is', 'functions are')} each alone in a group, with an outlined number in "
+                "the tree: they can be given to different owners.",
+                cls="small",
+            )
+        )
     if not machine.groups:
         parts.append(tag("p", "The report has no groups.", cls="small"))
-    return section("tree", "PCIe tree and IOMMU groups", tag("div", tag("div", tree.svg(), cls="wide"), tag("div", *parts), cls="columns"),
-                   folded("All functions as a table", functions_table(machine)))
+    return section(
+        "tree",
+        "PCIe tree and IOMMU groups",
+        tag("div", tag("div", tree.svg(), cls="wide"), tag("div", *parts), cls="columns"),
+        folded("All functions as a table", functions_table(machine)),
+    )
 
 
 def attach_words(machine, f):
@@ -264,8 +324,18 @@ def register_table(phases):
             continue
         cells = []
         for value in values:
-            words = "" if value is None else " ".join(w for w in bits_set(value, decode) if not w.endswith("=0")) if decode else ""
-            cells.append(together([code(address(value)), Html("<br>"), tag("span", words or ("no bit set" if decode else ""), cls="soft small")]))
+            words = (
+                "" if value is None else " ".join(w for w in bits_set(value, decode) if not w.endswith("=0")) if decode else ""
+            )
+            cells.append(
+                together(
+                    [
+                        code(address(value)),
+                        Html("<br>"),
+                        tag("span", words or ("no bit set" if decode else ""), cls="soft small"),
+                    ]
+                )
+            )
         rows.append([tag("b", name), *cells])
         classes.append("changed" if len(set(values)) > 1 else None)
     for name, low, high in (("protected low", "plmbase", "plmlimit"), ("protected high", "phmbase", "phmlimit")):
@@ -281,7 +351,11 @@ def state_words(phases):
     for phase in PHASES:
         row = phases.get(phase)
         if row and row.gsts is not None:
-            words = [name for bit, name in ((31, "translation"), (25, "interrupt remapping"), (26, "queued invalidation")) if row.gsts >> bit & 1]
+            words = [
+                name
+                for bit, name in ((31, "translation"), (25, "interrupt remapping"), (26, "queued invalidation"))
+                if row.gsts >> bit & 1
+            ]
             if row.pmen is not None and row.pmen & 1:
                 words.append("protected memory")
             said.append(f"{PHASES[phase]}: {', '.join(words) or 'everything off'}")
@@ -290,9 +364,17 @@ def state_words(phases):
 
 def unit_part(reasons, i, phases):
     any_row = phases.get("now") or next(iter(phases.values()))
-    parts = [tag("h3", f"Unit {i} at ", code(address(any_row.base)), f", segment {any_row.seg if any_row.seg is not None else '?'}"
-                 + (f", VT-d {field(any_row.ver, 7, 4)}.{field(any_row.ver, 3, 0)}" if any_row.ver is not None else "")),
-             tag("p", sentence(state_words(phases))), register_table(phases)]
+    parts = [
+        tag(
+            "h3",
+            f"Unit {i} at ",
+            code(address(any_row.base)),
+            f", segment {any_row.seg if any_row.seg is not None else '?'}"
+            + (f", VT-d {field(any_row.ver, 7, 4)}.{field(any_row.ver, 3, 0)}" if any_row.ver is not None else ""),
+        ),
+        tag("p", sentence(state_words(phases))),
+        register_table(phases),
+    ]
     if None not in (any_row.cap, any_row.ecap):
         parts.append(tag("p", sentence(unit_words(any_row.cap, any_row.ecap))))
     for name, names in (("CAP", CAP), ("ECAP", ECAP)):
@@ -304,7 +386,12 @@ def unit_part(reasons, i, phases):
     records = [(phase, high, low) for phase, row in phases.items() for high, low in row.frcd if high >> 63]
     if records:
         parts.append(tag("p", "Fault records:"))
-        parts.append(tag("ul", *(tag("li", f"{PHASES.get(phase, phase)}: {fault_words(reasons, high, low)}") for phase, high, low in records)))
+        parts.append(
+            tag(
+                "ul",
+                *(tag("li", f"{PHASES.get(phase, phase)}: {fault_words(reasons, high, low)}") for phase, high, low in records),
+            )
+        )
     return together(parts)
 
 
@@ -312,17 +399,31 @@ def units_section(machine):
     if not machine.units:
         return section("units", "IOMMU units", tag("p", "The report has no VT-d unit."))
     reasons = fault_reasons()
-    return section("units", "IOMMU units", tag("p", "Registers as firmware left them, and as they were at the end. Marked lines changed.", cls="small"),
-                   *(unit_part(reasons, i, phases) for i, phases in sorted(machine.units.items())))
+    return section(
+        "units",
+        "IOMMU units",
+        tag("p", "Registers as firmware left them, and as they were at the end. Marked lines changed.", cls="small"),
+        *(unit_part(reasons, i, phases) for i, phases in sorted(machine.units.items()))
+    )
 
 
 # --- domains
 
 def domain_title(machine, row):
     members = [f.bdf for f in machine.placed() if f.attach and f.attach.mode == "domain" and f.attach.domain == row.id]
-    return together([tag("b", f"Domain {row.id}"), f" {row.name} " if row.name else " ", tag("span", " ".join(members) or "no function in it",
-                                                                                            cls="soft m"),
-                     " · ", tag("span", f"{size_words(sum(size for _, size, _ in row.iova))} in {plural(len(row.iova), 'run')}", cls="soft small")])
+    return together(
+        [
+            tag("b", f"Domain {row.id}"),
+            f" {row.name} " if row.name else " ",
+            tag("span", " ".join(members) or "no function in it", cls="soft m"),
+            " · ",
+            tag(
+                "span",
+                f"{size_words(sum(size for _, size, _ in row.iova))} in {plural(len(row.iova), 'run')}",
+                cls="soft small",
+            ),
+        ]
+    )
 
 
 def domains_section(report, machine):
@@ -337,13 +438,33 @@ def domains_section(report, machine):
     runs = [run for row in rows for run in row.iova]
     if runs:
         scale = draw.Scale(runs)
-        sample = together(tag("span", Html(f'<svg class="sample {kind}" aria-hidden="true"><rect width="14" height="11" class="{kind}"/></svg>'),
-                              words, cls="key") for kind, words in (("rw", "read and write"), ("ro", "read only"), ("wo", "write only"),
-                                                                ("none", "nothing: refused")))
-        parts.append(tag("p", "What each domain's functions reach, by device address. Coloured parts are to scale; what no domain maps is cut out "
-                         "(dotted), and its size is in the table.", cls="small"))
+        sample = together(
+            tag(
+                "span",
+                Html(f'<svg class="sample {kind}" aria-hidden="true"><rect width="14" height="11" class="{kind}"/></svg>'),
+                words,
+                cls="key",
+            )
+            for kind, words in (
+                ("rw", "read and write"),
+                ("ro", "read only"),
+                ("wo", "write only"),
+                ("none", "nothing: refused"),
+            )
+        )
+        parts.append(
+            tag(
+                "p",
+                "What each domain's functions reach, by device address. Coloured parts are to scale; what no domain maps is cut out "
+                "(dotted), and its size is in the table.",
+                cls="small",
+            )
+        )
         parts.append(tag("p", sample, cls="small"))
-        strips = [tag("div", domain_title(machine, row), draw.strip(scale, row.iova) if row.iova else tag("p", "empty", cls="soft")) for row in rows]
+        strips = [
+            tag("div", domain_title(machine, row), draw.strip(scale, row.iova) if row.iova else tag("p", "empty", cls="soft"))
+            for row in rows
+        ]
         parts.append(tag("div", draw.letters(scale), *strips, cls="strips"))
         legend = []
         for i, (start, end) in enumerate(scale.parts):
@@ -378,10 +499,21 @@ def sriov_section(report, machine):
     for row in report["sriov"]:
         f = machine.functions.get(row.bdf)
         part = 100 * min(row.fit, row.total) / row.total if row.fit is not None and row.total else 0
-        parts.append(tag("div", tag("h3", code(row.bdf), f" {machine.name(f)}" if f else ""),
-                         tag("div", tag("div", style=f"width:{part:.1f}%"), cls="bar"), tag("p", sriov_words(row) + "."),
-                         tag("p", f"InitialVFs {number(row.initial)}; {number(row.enabled)} were on when the report was written.", cls="soft small")
-                         if row.initial is not None and row.enabled is not None else ""))
+        parts.append(
+            tag(
+                "div",
+                tag("h3", code(row.bdf), f" {machine.name(f)}" if f else ""),
+                tag("div", tag("div", style=f"width:{part:.1f}%"), cls="bar"),
+                tag("p", sriov_words(row) + "."),
+                tag(
+                    "p",
+                    f"InitialVFs {number(row.initial)}; {number(row.enabled)} were on when the report was written.",
+                    cls="soft small",
+                )
+                if row.initial is not None and row.enabled is not None
+                else "",
+            )
+        )
     return section("sriov", "SR-IOV", *parts)
 
 
@@ -413,15 +545,29 @@ def proof_section(report):
     body = []
     for (what, direction), each in cases.items():
         found = [worst(each[name]) if name in each else None for name in who]
-        cells = [tag("span", row.verdict or "?", cls=case_class(row), title=reason_words(reasons, row)) if row else "" for row in found]
-        body.append((min((case_class(row) for row in found if row), key=["bad", "warn", "good"].index), [f"{direction} {what}", *cells]))
+        cells = [
+            tag("span", row.verdict or "?", cls=case_class(row), title=reason_words(reasons, row)) if row else ""
+            for row in found
+        ]
+        body.append(
+            (min((case_class(row) for row in found if row), key=["bad", "warn", "good"].index), [f"{direction} {what}", *cells])
+        )
     body.sort(key=lambda line: ["bad", "warn", "good"].index(line[0]))
     every = [[row.who, row.dir, row.what, row.verdict, together([code(row.bdf), " ", code(where_words(row.reason, row.iova))]),
               reason_words(reasons, row)] for row in report["case"]]
     heads = ["who", "does", "to what", "verdict", "recorded by the IOMMU", "why it was refused"]
-    return section("proof", "Proof: forbidden DMA, tried", tag("p", sentence(cases_words(report)), cls="small"),
-                   table(["", *who], [cells for _, cells in body], cls="cases", row_classes=[mark if mark == "bad" else None for mark, _ in body]),
-                   folded("Each with what was recorded", table(heads, every)))
+    return section(
+        "proof",
+        "Proof: forbidden DMA, tried",
+        tag("p", sentence(cases_words(report)), cls="small"),
+        table(
+            ["", *who],
+            [cells for _, cells in body],
+            cls="cases",
+            row_classes=[mark if mark == "bad" else None for mark, _ in body],
+        ),
+        folded("Each with what was recorded", table(heads, every)),
+    )
 
 
 def reason_words(reasons, row):
@@ -482,18 +628,42 @@ def raw_section(report, machine):
         good = "right" if sum(body) % 256 == 0 else "WRONG"
         parts.append(folded(f"{name}, {plural(len(body), 'byte')}, checksum {good}", hexdump(body)))
     if report["window"]:
-        rows = [[code(row.bdf), code(address(row.base)), code(address(row.limit)),
-                 size_words(row.limit - row.base + 1) if None not in (row.base, row.limit) and row.limit >= row.base else "closed",
-                 "prefetchable" if row.pref else ""] for row in report["window"]]
+        rows = [
+            [
+                code(row.bdf),
+                code(address(row.base)),
+                code(address(row.limit)),
+                size_words(row.limit - row.base + 1)
+                if None not in (row.base, row.limit) and row.limit >= row.base
+                else "closed",
+                "prefetchable" if row.pref else "",
+            ]
+            for row in report["window"]
+        ]
         parts.append(folded("Windows of bridges", table(["bridge", "from", "to", "size", ""], rows)))
     if report["bar"]:
-        rows = [[code(row.bdf), f"{'VF ' if row.vf else ''}BAR{row.n}", code(address(row.base)), size_words(row.size) if row.size else "",
-                 " ".join(words for on, words in ((row.io, "I/O"), (row.pref, "prefetchable"), (row.w64, "64-bit")) if on)]
-                for row in report["bar"]]
+        rows = [
+            [
+                code(row.bdf),
+                f"{'VF ' if row.vf else ''}BAR{row.n}",
+                code(address(row.base)),
+                size_words(row.size) if row.size else "",
+                " ".join(words for on, words in ((row.io, "I/O"), (row.pref, "prefetchable"), (row.w64, "64-bit")) if on),
+            ]
+            for row in report["bar"]
+        ]
         parts.append(folded("BARs", table(["function", "BAR", "address", "size", ""], rows)))
     if report["mem"]:
-        rows = [[code(f"{row.start:#x}"), size_words(row.pages * 4096), MEMORY[row.type] if row.type is not None and row.type < len(MEMORY)
-                 else f"type {row.type}", code(address(row.attr))] for row in report["mem"] if None not in (row.start, row.pages)]
+        rows = [
+            [
+                code(f"{row.start:#x}"),
+                size_words(row.pages * 4096),
+                MEMORY[row.type] if row.type is not None and row.type < len(MEMORY) else f"type {row.type}",
+                code(address(row.attr)),
+            ]
+            for row in report["mem"]
+            if None not in (row.start, row.pages)
+        ]
         parts.append(folded("Firmware's memory map", table(["from", "size", "what", "attributes"], rows)))
     spaces = [folded(together([code(f.bdf), f" {machine.name(f)}"]), hexdump(f.cfg[:f.read])) for f in machine.placed() if f.read]
     if spaces:
@@ -511,4 +681,12 @@ def report_page(name, report, machine):
                          domains_section(report, machine), sriov_section(report, machine), proof_section(report),
                          latency_section(report), raw_section(report, machine)])
     nav = tag("nav", *(tag("a", words, href=f"#{anchor}") for anchor, words in NAV if f'id="{anchor}"' in sections))
-    return page(f"Sluice: {name}", tag("h1", f"Sluice report, {name}"), banners(report), verdict(report), in_short(report, machine), nav, sections)
+    return page(
+        f"Sluice: {name}",
+        tag("h1", f"Sluice report, {name}"),
+        banners(report),
+        verdict(report),
+        in_short(report, machine),
+        nav,
+        sections,
+    )
