@@ -28,6 +28,7 @@ struct bank {
 	uint32_t arbiter, int_enable, int_control, int_source[2];
 	struct mem mem;
 	struct fault *fault; /* of the PF */
+	bool log;
 	unsigned vf;
 	QEMUBH *work;
 	QEMUTimer *later;

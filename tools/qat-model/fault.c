@@ -3,8 +3,8 @@
 #include <string.h>
 #include "fault.h"
 
-static const char *const names[FAULT_KINDS] = {"none", "dma",   "status", "stuck",
-					       "late", "extra", "opaque", "pointer"};
+static const char *const names[FAULT_KINDS] = {"none",  "dma",    "status",  "stuck", "late",
+					       "extra", "opaque", "pointer", "flip"};
 
 bool fault_parse(struct fault *f)
 {

@@ -32,6 +32,7 @@ struct qat_pf {
 	PCIDevice dev;
 	MemoryRegion sram, pmisc, etr;
 	struct fault fault;
+	bool log; /* each answer, set-up of a ring and reset of a VF to stderr */
 	uint32_t vf_mask; /* ERRMSK3: while a VF's bit is clear the PF's driver answers its messages */
 };
 

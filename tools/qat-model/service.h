@@ -15,6 +15,9 @@ bool service_answer(enum ring_service s, const struct mem *m, const uint8_t *req
 /* A response to req with the given error status and nothing done. */
 void service_fail(enum ring_service s, const uint8_t *req, uint8_t *resp);
 
+/* fault=flip: the last bit that the cipher of a request has written is the wrong one. */
+void sym_flip(const struct mem *m, const uint8_t *req);
+
 /* The services themselves. REFUSED becomes an error status. */
 enum verdict sym_run(const struct mem *m, const uint8_t *req, bool *digest_differs);
 enum verdict comp_run(const struct mem *m, const uint8_t *req, uint8_t *resp);

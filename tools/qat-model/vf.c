@@ -119,6 +119,7 @@ static void realize(PCIDevice *dev, Error **errp)
 	v->bank.mem = (struct mem){v, dma};
 	v->bank.irq = bank_irq;
 	v->bank.fault = &pf->fault;
+	v->bank.log = pf->log;
 	v->bank.vf = pcie_sriov_vf_number(dev);
 	memcpy(v->bank.service, services, sizeof services);
 	mailbox_init(v);
