@@ -18,6 +18,9 @@ SET_UP = ["qat: VF 0 ring 2 set up", "qat: VF 0 ring 2 service 0 command 1 flags
           "qat: VF 0 ring 3 set up", "qat: VF 0 ring 3 service 0 command 1 flags 0000 status 00"]
 
 
+ASYM_REFUSED = "qat: VF 0 ring 0 service 3 command 0 flags 0000 status 40"
+
+
 def answer(status):
     return f"qat: VF 0 ring 2 service 4 command 0 flags 0004 status {status:02x}"
 
@@ -30,9 +33,9 @@ def dpdk(verdicts, crash=False):
         for n, (case, verdict) in enumerate(verdicts.items()):
             lines.append(f" + TestCase [{n:2}] : {case} {verdict}")
     lines += ["Segmentation fault", "RAN sym 139"] if crash else ["RAN sym 0"]
-    lines += ["RUN asym", "  10) TestCase RSA Encryption PASS", "  11) TestCase RSA Sign PASS", "RAN asym 255"]
+    lines += ["RUN asym", "  10) TestCase RSA Encryption PASS", "  11) TestCase RSA Sign PASS", "  12) TestCase Modular Inverse FAILED: Verification failed ", "RAN asym 255"]
     for coding in ("fixed", "dynamic"):
-        lines += [f"RUN compress-{coding}", "           1     1      311111            59.34", "           1     9      300000            57.22",
+        lines += [f"RUN compress-{coding}", *(f"           1     {n}      311111            59.34" for n in range(9)),
                   f"RAN compress-{coding} 0"]
     return lines
 
@@ -42,7 +45,7 @@ def log(*per_case):
     lines = ["qat: VF 0 reset", *SET_UP]
     for statuses in per_case * len(model.AES_SUITES):
         lines += SET_UP + [answer(status) for status in statuses]
-    return lines + ["qat: VF 0 reset", *SET_UP, answer(0)]
+    return lines + ["qat: VF 0 reset", *SET_UP, ASYM_REFUSED]
 
 
 CASES = {"AES-128-CBC Encryption": "succeeded", "CMAC Digest 12B": "failed", "AES-128-ECB Encryption": "skipped"}
@@ -51,16 +54,16 @@ CASES = {"AES-128-CBC Encryption": "succeeded", "CMAC Digest 12B": "failed", "AE
 def test_what_passes():
     counts, complaints = model.judge_dpdk("dpdk", dpdk(CASES), log([0], [0x80], []))
     assert complaints == []
-    assert counts["AES Chain"] == (1, 2) and counts["RSA"] == (2, 2) and counts["compress-perf verify, dynamic"] == (2, 2)
+    assert counts["AES Chain"] == (1, 2) and counts["RSA"] == (2, 2) and counts["compress-perf verify, dynamic"] == (9, 9)
 
 
 @pytest.mark.parametrize("console, answers, why", [
     (dpdk(CASES | {"AES-128-CBC Encryption": "failed"}), log([0x80], [0x80], []), "AES Chain: AES-128-CBC Encryption failed"),
     (dpdk(CASES), log([0], [0], []), "CMAC Digest 12B failed, but its requests were answered with success"),
-    (dpdk(CASES, crash=True), log([0], [0x80], [])[:-6] + SET_UP + [answer(0)], "crashed failed, but its requests"),
+    (dpdk(CASES, crash=True), log([0], [0x80], [])[:-6] + SET_UP + [answer(0), ASYM_REFUSED], "crashed failed, but its requests"),
     ([line for line in dpdk(CASES) if "AES Chain" not in line], log([0], [0x80], []), "AES Chain was not run"),
     ([line.replace("Sign PASS", "Sign FAILED") for line in dpdk(CASES)], log([0], [0x80], []), "RSA: 1 of 2 passed"),
-    ([line.replace("compress-fixed 0", "compress-fixed 1") for line in dpdk(CASES)], log([0], [0x80], []), "fixed: 0 of 2"),
+    ([line.replace("compress-fixed 0", "compress-fixed 1") for line in dpdk(CASES)], log([0], [0x80], []), "fixed: 0 of 9"),
 ])
 def test_what_does_not(console, answers, why):
     assert why in "\n".join(model.judge_dpdk("dpdk", console, answers)[1])

@@ -197,10 +197,10 @@ def test_gcm(card, aad):
           struct.pack(">I", len(aad)) + bytes(4 + 16))
     src, digest = c.place(DATA), c.place(bytes(16))
 
-    def run(command, flags):
+    def run(command, flags, cipher=len(DATA)):
         return status(ring.call(request(
             LA, command, IV_INLINE | GCM | IV_12 | flags, c.place(cd), len(cd), 5, src, src, len(DATA), len(DATA),
-            parameters=struct.pack("<II16s", 0, len(DATA), IV[:12]) +
+            parameters=struct.pack("<II16s", 0, cipher, IV[:12]) +
             struct.pack("<IIQQBBBB", 0, len(DATA), c.place(aad.ljust(48, b"\0")), digest, 0, 0, 0, 16),
             control=hash_control(24, 16, 56, 16))))
 
@@ -211,6 +211,7 @@ def test_gcm(card, aad):
     assert c.read(digest, 16) == library.tag
     assert run(3, COMPARE) == 0
     assert c.read(src, len(DATA)) == DATA
+    assert run(2, RETURN, cipher=0) == CRYPTO_ERROR, "that is GMAC"
 
 
 def deflate(card, command, data, room, flags=0x43):

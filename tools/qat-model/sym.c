@@ -93,8 +93,12 @@ static enum verdict parameters(struct job *j)
 	}
 	if (j->hashes && !j->gcm)
 		j->auth = (struct region){get32(r + LA_AUTH_OFF), get32(r + LA_AUTH_LEN)};
-	if (j->gcm)
+	if (j->gcm) {
+		/* A hash over other bytes than the cipher's is GMAC, which is not known here. */
+		if (!spc && (get32(r + LA_AUTH_OFF) != j->crypt.off || get32(r + LA_AUTH_LEN) != j->crypt.len))
+			return REFUSED;
 		j->auth = j->crypt;
+	}
 	if (j->hashes || spc) {
 		bool cmp = j->flags & LA_COMPARE_DIGEST;
 		unsigned most = j->gcm ? 16 : j->hash.digest_len;
