@@ -14,15 +14,15 @@ model = importlib.util.module_from_spec(importlib.util.spec_from_loader("model_t
 loader.exec_module(model)
 sys.dont_write_bytecode = before
 
-SET_UP = ["qat: VF 0 ring 2 set up", "qat: VF 0 ring 2 service 0 command 1 flags 0000 status 00",
-          "qat: VF 0 ring 3 set up", "qat: VF 0 ring 3 service 0 command 1 flags 0000 status 00"]
+SET_UP = ["qat: VF 0 bank 0 ring 2 set up", "qat: VF 0 bank 0 ring 2 service 0 command 1 flags 0000 status 00",
+          "qat: VF 0 bank 0 ring 3 set up", "qat: VF 0 bank 0 ring 3 service 0 command 1 flags 0000 status 00"]
 
 
-ASYM_REFUSED = "qat: VF 0 ring 0 service 3 command 0 flags 0000 status 40"
+ASYM_REFUSED = "qat: VF 0 bank 0 ring 0 service 3 command 0 flags 0000 status 40"
 
 
 def answer(status):
-    return f"qat: VF 0 ring 2 service 4 command 0 flags 0004 status {status:02x}"
+    return f"qat: VF 0 bank 0 ring 2 service 4 command 0 flags 0004 status {status:02x}"
 
 
 def dpdk(verdicts, crash=False):
@@ -42,10 +42,10 @@ def dpdk(verdicts, crash=False):
 
 def log(*per_case):
     """The model's log: rings set up once before the first case and once for each."""
-    lines = ["qat: VF 0 reset", *SET_UP]
+    lines = ["qat: VF 0 bank 0 reset", *SET_UP]
     for statuses in per_case * len(model.AES_SUITES):
         lines += SET_UP + [answer(status) for status in statuses]
-    return lines + ["qat: VF 0 reset", *SET_UP, ASYM_REFUSED]
+    return lines + ["qat: VF 0 bank 0 reset", *SET_UP, ASYM_REFUSED]
 
 
 CASES = {"AES-128-CBC Encryption": "succeeded", "CMAC Digest 12B": "failed", "AES-128-ECB Encryption": "skipped"}

@@ -17,7 +17,14 @@ enum {
 enum { SIZE_CODE_MAX = 0x10, ROUNDS = 32 };
 
 const struct bank_kind bank_gen2 = {
-	.rings = 16, .rx_gap = 8, .config = 0x000, .lbase = 0x040, .ubase = 0x080, .base_shift = 6};
+	.gen = 2, .rings = 16, .rx_gap = 8, .config = 0x000, .lbase = 0x040, .ubase = 0x080, .base_shift = 6};
+const struct bank_kind bank_gen4 = {.gen = 4,
+				    .rings = 2,
+				    .rx_gap = 1,
+				    .config = 0x1000,
+				    .lbase = 0x1040,
+				    .ubase = 0x1080,
+				    .base_shift = 0};
 
 static uint32_t ring_bytes(const struct ring *r)
 {
@@ -88,8 +95,9 @@ static void say_answer(const struct bank *b, unsigned n, const uint8_t *req, con
 {
 	unsigned status = resp[b->service[n] == RING_ASYM ? PKE_RESP_STATUS : RESP_STATUS];
 	if (b->log)
-		fprintf(stderr, "qat: VF %u ring %u service %u command %u flags %04x status %02x\n", b->vf, n,
-			req[REQ_SERVICE], req[REQ_COMMAND], get16(req + REQ_SERV_FLAGS), status);
+		fprintf(stderr, "qat: VF %u bank %u ring %u service %u command %u flags %04x status %02x\n",
+			b->vf, b->number, n, req[REQ_SERVICE], req[REQ_COMMAND], get16(req + REQ_SERV_FLAGS),
+			status);
 }
 
 static void take(struct bank *b, unsigned n)
@@ -113,7 +121,7 @@ static void take(struct bank *b, unsigned n)
 	}
 	if (fault == FAULT_STATUS)
 		service_fail(s, req, resp);
-	else if (!service_answer(s, &b->mem, req, resp)) {
+	else if (!service_answer(b->kind->gen, s, &b->mem, req, resp)) {
 		stop(b, n, "an access of the request was refused");
 		return;
 	}
@@ -177,7 +185,7 @@ void bank_exit(struct bank *b)
 void bank_reset(struct bank *b)
 {
 	if (b->log)
-		fprintf(stderr, "qat: VF %u reset\n", b->vf);
+		fprintf(stderr, "qat: VF %u bank %u reset\n", b->vf, b->number);
 	memset(b->ring, 0, sizeof b->ring);
 	b->arbiter = b->int_enable = b->int_control = 0;
 	b->int_source[0] = b->int_source[1] = 0;
@@ -242,7 +250,7 @@ void bank_write(struct bank *b, uint32_t off, uint32_t v)
 		r->config = v;
 		restart(r);
 		if (b->log && is_tx(b, n))
-			fprintf(stderr, "qat: VF %u ring %u set up\n", b->vf, n);
+			fprintf(stderr, "qat: VF %u bank %u ring %u set up\n", b->vf, b->number, n);
 	} else if ((r = at(b, off, k->lbase, &n))) {
 		r->lbase = v;
 		restart(r);
