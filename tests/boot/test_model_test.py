@@ -14,6 +14,7 @@ model = importlib.util.module_from_spec(importlib.util.spec_from_loader("model_t
 loader.exec_module(model)
 sys.dont_write_bytecode = before
 
+SUITES = ("AES Chain", "AES Cipher Only", "Auth Only", model.GCM)
 SET_UP = ["qat: VF 0 bank 0 ring 2 set up", "qat: VF 0 bank 0 ring 2 service 0 command 1 flags 0000 status 00",
           "qat: VF 0 bank 0 ring 3 set up", "qat: VF 0 bank 0 ring 3 service 0 command 1 flags 0000 status 00"]
 
@@ -28,7 +29,7 @@ def answer(status):
 def dpdk(verdicts, crash=False):
     """What the guest says when the cases of AES Cipher Only and the like end as given: {case: verdict}."""
     lines = ["RUN sym"]
-    for suite in model.AES_SUITES:
+    for suite in SUITES:
         lines.append(f" + Test Suite : {suite}")
         for n, (case, verdict) in enumerate(verdicts.items()):
             lines.append(f" + TestCase [{n:2}] : {case} {verdict}")
@@ -43,7 +44,7 @@ def dpdk(verdicts, crash=False):
 def log(*per_case):
     """The model's log: rings set up once before the first case and once for each."""
     lines = ["qat: VF 0 bank 0 reset", *SET_UP]
-    for statuses in per_case * len(model.AES_SUITES):
+    for statuses in per_case * len(SUITES):
         lines += SET_UP + [answer(status) for status in statuses]
     return lines + ["qat: VF 0 bank 0 reset", *SET_UP, ASYM_REFUSED]
 
@@ -75,8 +76,11 @@ def test_a_log_that_is_too_short_is_an_error():
 
 
 def test_a_wrong_bit_has_to_be_noticed():
-    assert model.judge_dpdk("dpdk-flip", dpdk(CASES | {"AES-128-CBC Encryption": "failed"}), [])[1] == []
-    assert "passed, with a bit wrong" in model.judge_dpdk("dpdk-flip", dpdk(CASES), [])[1][0]
+    noticed = dpdk(CASES | {"AES-128-CBC Encryption": "failed"})
+    assert model.judge_dpdk("dpdk-flip", noticed, log([0], [0x80], [])) == ({"AES Chain": (0, 2), "AES Cipher Only": (0, 2)}, [])
+    assert "not because of the wrong bit" in model.judge_dpdk("dpdk-flip", noticed, log([0x80], [0x80], []))[1][0]
+    assert "passed, with a bit wrong" in model.judge_dpdk("dpdk-flip", dpdk(CASES), log([0], [0x80], []))[1][0]
+    assert model.answers_before(model.GCM, noticed, log([0], [0x80], [])) == 2 + 3 * (3 * 2 + 2), "rings' own included"
     every = [f"SELFTEST {algorithm} qat_x passed" for algorithm in model.SELFTESTS]
     assert model.judge_linux("linux", every, []) == ({algorithm: (1, 1) for algorithm in model.SELFTESTS}, [])
     assert len(model.judge_linux("linux-flip", every, [])[1]) == 6

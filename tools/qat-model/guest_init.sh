@@ -50,12 +50,14 @@ linux() {
 	echo "MSI $(grep -i qat /proc/interrupts | awk '{ n += $2 } END { print n }')"
 }
 
-run() { # run NAME SECONDS COMMAND...: what it says between two lines
+run() { # run NAME SECONDS COMMAND...: what it says between two lines, line by line even if it crashes, without dumps of buffers
 	local name=$1 seconds=$2
 	shift 2
 	echo "RUN $name"
-	timeout -s KILL "$seconds" "$@"
-	echo "RAN $name $?"
+	{
+		LD_PRELOAD=/lib/libstdbuf.so _STDBUF_O=L timeout -s KILL "$seconds" "$@"
+		echo "RAN $name $?"
+	} 2>&1 | grep -vE '^[0-9A-F]{8}: |: at \[0x'
 }
 
 compress() { # compress CODING
