@@ -33,7 +33,7 @@ selftests() {
 # Linux: the VF driver registers its algorithms, the kernel tests each. Done when nothing has changed for 3 s.
 linux() {
 	echo 4 >"$pf/sriov_numvfs" || end sriov
-	last= same=0 left=120
+	last= same=0 left=300
 	while [ $same -lt 3 ] && [ $left -gt 0 ]; do
 		sleep 1
 		left=$((left - 1))
@@ -61,7 +61,7 @@ run() { # run NAME SECONDS COMMAND...: what it says between two lines, line by l
 }
 
 compress() { # compress CODING
-	run "compress-$1" 120 dpdk-test-compress-perf --lcores=0@0,1@0 $eal -- --driver-name compress_qat --ptest verify \
+	run "compress-$1" 300 dpdk-test-compress-perf --lcores=0@0,1@0 $eal -- --driver-name compress_qat --ptest verify \
 		--operation comp_and_decomp --huffman-enc "$1" --input-file /tmp/input --pool-sz 1024
 }
 
@@ -78,10 +78,10 @@ dpdk() {
 	echo 320 >/proc/sys/vm/nr_hugepages
 	eal="-n 1 --iova-mode=va --no-telemetry -a $vf -d /pmds"
 	export DPDK_TEST=cryptodev_qat_autotest
-	run sym 400 dpdk-test -l 0 $eal
+	run sym 1200 dpdk-test -l 0 $eal
 	[ "$(option suites)" = all ] || return
 	export DPDK_TEST=cryptodev_qat_asym_autotest
-	run asym 120 dpdk-test -l 0 $eal
+	run asym 300 dpdk-test -l 0 $eal
 	head -c 524288 /bin/busybox >/tmp/input
 	compress fixed
 	compress dynamic
