@@ -62,7 +62,7 @@ run() { # run NAME SECONDS COMMAND...: what it says between two lines, line by l
 
 compress() { # compress CODING
 	run "compress-$1" 300 dpdk-test-compress-perf --lcores=0@0,1@0 $eal -- --driver-name compress_qat --ptest verify \
-		--operation comp_and_decomp --huffman-enc "$1" --max-num-sgl-segs 64 --input-file /tmp/input --pool-sz 1024
+		--operation comp_and_decomp --huffman-enc "$1" --input-file /tmp/input --pool-sz 1024
 }
 
 # DPDK: one VF on vfio-pci, behind the IOMMU, polled.
