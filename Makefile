@@ -5,7 +5,8 @@
 # make coverage   branches that the host tests reach    make bench-iommu  cost of map and unmap, in instructions
 # make bench-insn instructions and MMIO accesses of each operation  make compare  Sluice and Debian's Linux in turn
 # make bench      one table: VFs, depth, kinds of isolation, PF against VF; build/bench/*.svg
-# make qat-model  build/qat-model.so, a QAT card for QEMU 10.0  make replay     build/replay: a recorded report, judged on the host
+# make qat-model  build/qat-model.so, a QAT card for QEMU 10.0; make model-test  Linux's and DPDK's drivers judge it
+# make replay     build/replay: a recorded report, judged on the host
 B    ?= build
 CC   := clang
 HOSTCC ?= gcc
@@ -213,8 +214,9 @@ $B/qat-model.so: $(QAT_C:tools/qat-model/%.c=$B/qat-model/%.o)
 
 qat-model: $B/qat-model.so
 
+# Linux's and DPDK's drivers as judges of that card.
 model-test: qat-model
-	$(Q)tools/qat-model/linux-test
+	$(Q)tools/qat-model/model-test
 
 bench-insn: all $B/insncount.so
 	$(Q)tools/bench-insn

@@ -91,6 +91,15 @@ static bool ready(const struct bank *b, unsigned n)
 	return b->arbiter >> n & 1 && !tx->stopped && tx->head != tx->tail && ring_bytes(tx) && has_room(rx);
 }
 
+static void say_answer(const struct bank *b, unsigned n, const uint8_t *req, const uint8_t *resp)
+{
+	unsigned status = resp[b->service[n] == RING_ASYM ? PKE_RESP_STATUS : RESP_STATUS];
+	if (b->log)
+		fprintf(stderr, "qat: VF %u bank %u ring %u service %u command %u flags %04x status %02x\n",
+			b->vf, b->number, n, req[REQ_SERVICE], req[REQ_COMMAND], get16(req + REQ_SERV_FLAGS),
+			status);
+}
+
 static void take(struct bank *b, unsigned n)
 {
 	struct ring *tx = &b->ring[n];
@@ -121,6 +130,9 @@ static void take(struct bank *b, unsigned n)
 		stop(b, n, "an access of the request was refused");
 		return;
 	}
+	say_answer(b, n, req, resp);
+	if (fault == FAULT_FLIP)
+		sym_flip(&b->mem, req);
 	if (fault == FAULT_OPAQUE)
 		put64(resp + RESP_OPAQUE, get64(resp + RESP_OPAQUE) ^ 0x5a5a5a5a5a5a5a5aull);
 	tx->head = (tx->head + bytes) % size;
@@ -181,6 +193,8 @@ void bank_exit(struct bank *b)
 
 void bank_reset(struct bank *b)
 {
+	if (b->log)
+		fprintf(stderr, "qat: VF %u bank %u reset\n", b->vf, b->number);
 	memset(b->ring, 0, sizeof b->ring);
 	b->arbiter = b->int_enable = b->int_control = 0;
 	b->int_source[0] = b->int_source[1] = 0;
@@ -245,6 +259,8 @@ void bank_write(struct bank *b, uint32_t off, uint32_t v)
 	if ((r = at(b, off, k->config, &n))) {
 		r->config = v;
 		restart(r);
+		if (b->log && is_tx(b, n))
+			fprintf(stderr, "qat: VF %u bank %u ring %u set up\n", b->vf, b->number, n);
 	} else if ((r = at(b, off, k->lbase, &n))) {
 		r->lbase = v;
 		restart(r);

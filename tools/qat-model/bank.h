@@ -29,7 +29,8 @@ struct bank {
 	uint32_t arbiter, int_enable, int_control, int_source[2];
 	struct mem mem;
 	struct fault *fault; /* of the PF */
-	unsigned vf;
+	bool log;
+	unsigned vf, number; /* the bank's in the VF */
 	QEMUBH *work;
 	QEMUTimer *later;
 	bool asleep; /* as ordered, until later */

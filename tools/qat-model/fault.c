@@ -3,8 +3,8 @@
 #include <string.h>
 #include "fault.h"
 
-static const char *const names[FAULT_KINDS] = {"none", "dma",   "status", "stuck",
-					       "late", "extra", "opaque", "pointer"};
+static const char *const names[FAULT_KINDS] = {"none",  "dma",    "status",  "stuck", "late",
+					       "extra", "opaque", "pointer", "flip"};
 
 static bool parse_one(struct fault *f, const char *name, size_t len)
 {

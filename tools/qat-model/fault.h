@@ -18,6 +18,7 @@ enum fault_kind {
 	FAULT_EXTRA,   /* extra: a second completion nobody asked for */
 	FAULT_OPAQUE,  /* opaque: a wrong opaque value */
 	FAULT_POINTER, /* pointer: ring pointers out of range */
+	FAULT_FLIP,    /* flip: one bit of the cipher's result is wrong, status ok */
 	FAULT_KINDS,
 };
 

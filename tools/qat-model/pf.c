@@ -93,7 +93,8 @@ static void realize(PCIDevice *dev, Error **errp)
 	struct qat_pf *pf = (struct qat_pf *)dev;
 	uint8_t type = PCI_BASE_ADDRESS_SPACE_MEMORY | PCI_BASE_ADDRESS_MEM_TYPE_64;
 	if (!fault_parse(&pf->fault)) {
-		error_setg(errp, "fault=%s: known are none, dma, status, stuck, late, extra, opaque, pointer",
+		error_setg(errp,
+			   "fault=%s: known are none, dma, status, stuck, late, extra, opaque, pointer, flip",
 			   pf->fault.name);
 		return;
 	}
@@ -155,6 +156,7 @@ static const Property properties[] = {
 	DEFINE_PROP_UINT32("fault-after", struct qat_pf, fault.after, 0),
 	DEFINE_PROP_UINT32("fault-count", struct qat_pf, fault.count, 1),
 	DEFINE_PROP_UINT32("fault-ms", struct qat_pf, fault.ms, 100),
+	DEFINE_PROP_BOOL("log", struct qat_pf, log, false),
 	DEFINE_PROP_UINT16("ring-map", struct qat_pf, ring_map, 0),
 };
 
