@@ -42,9 +42,6 @@ enum sl_err stage_accel_pf(struct machine *m)
 		return e;
 	log_line("qat", BDF_FMT " QAT %s (gen%u)%s; this driver was never run on silicon",
 		 BDF_ARG(m->pf->bdf), gen_of(m->pf)->name, gen_of(m->pf)->number, e ? "" : " was reset");
-	log_line("qat",
-		 "the PF is not given firmware: VFs work where something else has loaded it, or none is "
-		 "needed");
 	return SL_OK;
 }
 

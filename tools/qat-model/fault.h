@@ -16,6 +16,7 @@ enum fault_kind {
 	FAULT_EXTRA,   /* extra: a second completion nobody asked for */
 	FAULT_OPAQUE,  /* opaque: a wrong opaque value */
 	FAULT_POINTER, /* pointer: ring pointers out of range */
+	FAULT_VERIFY,  /* verify: no firmware is found authentic; of the PF, whatever fault-vf says */
 	FAULT_KINDS,
 };
 

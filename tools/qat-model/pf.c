@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "qat.h"
 
-enum { SRAM_BYTES = 0x80000, PMISC_BYTES = 0x40000, ETR_BYTES = 0x40000, BANK_BYTES = 0x1000 };
-enum { ERRMSK3 = 0x3a01c, MAILBOXES = 0x3a280, ERRMSK3_RESET = ~0 };
+enum { SRAM_BYTES = 0x80000, PMISC_BYTES = BOOT_PMISC_BYTES, ETR_BYTES = 0x40000, BANK_BYTES = 0x1000 };
+enum { ERRMSK3 = 0x3a01c, MAILBOXES = 0x3a280, MAILBOXES_END = MAILBOXES + 4 * QAT_VFS, ERRMSK3_RESET = ~0 };
+enum { ARBITER = 0x30000 }; /* in the ETR BAR */
 
 static struct qat_vf *vf(struct qat_pf *pf, uint64_t n)
 {
@@ -14,6 +15,8 @@ static uint64_t etr_read(void *opaque, hwaddr off, unsigned size)
 {
 	struct qat_vf *v = vf(opaque, off / BANK_BYTES);
 	(void)size;
+	if (off >= ARBITER)
+		return boot_arbiter_read(opaque, (uint32_t)off - ARBITER);
 	return v ? bank_read(&v->bank, off % BANK_BYTES) : 0;
 }
 
@@ -21,7 +24,9 @@ static void etr_write(void *opaque, hwaddr off, uint64_t value, unsigned size)
 {
 	struct qat_vf *v = vf(opaque, off / BANK_BYTES);
 	(void)size;
-	if (v)
+	if (off >= ARBITER)
+		boot_arbiter_write(opaque, (uint32_t)off - ARBITER, (uint32_t)value);
+	else if (v)
 		bank_write(&v->bank, off % BANK_BYTES, (uint32_t)value);
 }
 
@@ -31,7 +36,9 @@ static uint64_t pmisc_read(void *opaque, hwaddr off, unsigned size)
 	(void)size;
 	if (off == ERRMSK3)
 		return pf->vf_mask;
-	struct qat_vf *v = off >= MAILBOXES ? vf(pf, (off - MAILBOXES) / 4) : NULL;
+	if (off < MAILBOXES || off >= MAILBOXES_END)
+		return boot_read(pf, (uint32_t)off);
+	struct qat_vf *v = vf(pf, (off - MAILBOXES) / 4);
 	return v ? v->mailbox.reg : 0;
 }
 
@@ -39,9 +46,15 @@ static void pmisc_write(void *opaque, hwaddr off, uint64_t value, unsigned size)
 {
 	struct qat_pf *pf = opaque;
 	(void)size;
-	if (off == ERRMSK3)
+	if (off == ERRMSK3) {
 		pf->vf_mask = (uint32_t)value;
-	struct qat_vf *v = off >= MAILBOXES ? vf(pf, (off - MAILBOXES) / 4) : NULL;
+		return;
+	}
+	if (off < MAILBOXES || off >= MAILBOXES_END) {
+		boot_write(pf, (uint32_t)off, (uint32_t)value);
+		return;
+	}
+	struct qat_vf *v = vf(pf, (off - MAILBOXES) / 4);
 	if (v)
 		mailbox_write(v, (uint32_t)value, false);
 }
@@ -66,7 +79,9 @@ static const MemoryRegionOps etr_ops = {
 
 static void reset(DeviceState *d)
 {
-	((struct qat_pf *)d)->vf_mask = (uint32_t)ERRMSK3_RESET;
+	struct qat_pf *pf = (struct qat_pf *)d;
+	pf->vf_mask = (uint32_t)ERRMSK3_RESET;
+	boot_reset(pf);
 }
 
 static void realize(PCIDevice *dev, Error **errp)
@@ -74,7 +89,7 @@ static void realize(PCIDevice *dev, Error **errp)
 	struct qat_pf *pf = (struct qat_pf *)dev;
 	uint8_t type = PCI_BASE_ADDRESS_SPACE_MEMORY | PCI_BASE_ADDRESS_MEM_TYPE_64;
 	if (!fault_parse(&pf->fault)) {
-		error_setg(errp, "fault=%s: known are none, dma, status, stuck, late, extra, opaque, pointer",
+		error_setg(errp, "fault=%s: known are none, dma, status, stuck, late, extra, opaque, pointer, verify",
 			   pf->fault.name);
 		return;
 	}
@@ -90,6 +105,7 @@ static void realize(PCIDevice *dev, Error **errp)
 	}
 	pcie_cap_flr_init(dev);
 	pcie_ari_init(dev, CAP_ARI);
+	boot_init(pf);
 	if (!pcie_sriov_pf_init(dev, CAP_SRIOV, TYPE_VF, 0x37c9, QAT_VFS, QAT_VFS, 8, 1, errp))
 		return;
 	pcie_sriov_pf_init_vf_bar(dev, 0, type, BANK_BYTES);
@@ -98,6 +114,7 @@ static void realize(PCIDevice *dev, Error **errp)
 
 static void leave(PCIDevice *dev)
 {
+	boot_exit((struct qat_pf *)dev);
 	pcie_sriov_pf_exit(dev);
 	pcie_cap_exit(dev);
 }
@@ -121,6 +138,9 @@ static void config_write(PCIDevice *dev, uint32_t addr, uint32_t value, int len)
 }
 
 static const Property properties[] = {
+	DEFINE_PROP_BOOL("booted", struct qat_pf, boot.booted, true),
+	DEFINE_PROP_UINT32("fuses", struct qat_pf, boot.fuses, 0),
+	DEFINE_PROP_UINT32("straps", struct qat_pf, boot.straps, 0),
 	DEFINE_PROP_STRING("fault", struct qat_pf, fault.name),
 	DEFINE_PROP_UINT32("fault-vf", struct qat_pf, fault.vf, FAULT_ALL_VFS),
 	DEFINE_PROP_UINT32("fault-after", struct qat_pf, fault.after, 0),

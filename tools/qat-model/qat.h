@@ -3,6 +3,7 @@
 #pragma once
 #include "bank.h"
 #include "fault.h"
+#include "pf_boot.h"
 #include "qemu.h"
 
 #define QAT_VFS    16u
@@ -32,6 +33,7 @@ struct qat_pf {
 	PCIDevice dev;
 	MemoryRegion sram, pmisc, etr;
 	struct fault fault;
+	struct pf_boot boot;
 	uint32_t vf_mask; /* ERRMSK3: while a VF's bit is clear the PF's driver answers its messages */
 };
 

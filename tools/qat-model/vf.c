@@ -35,6 +35,12 @@ static void bank_irq(void *fn)
 	vf_irq(fn);
 }
 
+static bool served(void *fn, unsigned ring)
+{
+	struct qat_vf *v = fn;
+	return boot_serves((struct qat_pf *)pcie_sriov_get_pf(&v->dev), ring);
+}
+
 static bool dma(void *fn, uint64_t addr, void *buf, size_t len, bool write)
 {
 	struct qat_vf *v = fn;
@@ -118,6 +124,7 @@ static void realize(PCIDevice *dev, Error **errp)
 	pcie_ari_init(dev, CAP_ARI);
 	v->bank.mem = (struct mem){v, dma};
 	v->bank.irq = bank_irq;
+	v->bank.served = served;
 	v->bank.fault = &pf->fault;
 	v->bank.vf = pcie_sriov_vf_number(dev);
 	memcpy(v->bank.service, services, sizeof services);
