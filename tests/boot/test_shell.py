@@ -215,15 +215,6 @@ PXB = ["-device", "pxb-pcie,id=p,bus_nr=128", "-device", "pcie-root-port,id=q,bu
        "-device", "nvme,serial=y,bus=q", "-device", "ioh3420,id=i,chassis=14,slot=14"]
 
 
-def same_name(ours, theirs):
-    """The names that fit into the EFI file: shortened by tools/pciids.awk."""
-    theirs = re.sub(r",? (Inc\.|Corporation)", "", theirs)
-    theirs = theirs.replace("PCI Express", "PCIe").replace(" Family", "").replace(" Series", "").replace(" Processor", "")
-    ours, tail = re.fullmatch(r"(.*?)((?: \(rev ..\))?)", ours).groups()
-    if re.search(r" Device [0-9a-f]{4}$", ours):  # the name did not fit at all
-        return theirs.startswith(ours.rsplit(" Device ", 1)[0])
-    return theirs == ours + tail or (len(ours) > 44 and theirs.startswith(ours)) and theirs.endswith(tail)
-
 
 def registers(text):
     """lspci -n -vv as {function: lines}, without what only a machine has: sizes, groups, VFs' addresses."""
@@ -251,12 +242,8 @@ def test_lspci(console, folder, extra):
 
     assert ids == pciutils("-n")
     assert tree == pciutils("-t")
-    theirs = pciutils().splitlines()
-    assert len(plain.splitlines()) == len(theirs)
-    for ours, other in zip(plain.splitlines(), theirs):
-        assert same_name(ours, other), f"{ours} / {other}"
-    assert [re.findall(r"\[[0-9a-f:]{4,9}\]", line) for line in both.splitlines()] == \
-        [re.findall(r"\[[0-9a-f:]{4,9}\]", line) for line in pciutils("-nn").splitlines()]
+    assert plain == pciutils()
+    assert both == pciutils("-nn")
     want = registers(pciutils("-n", "-vv"))
     have = registers(deep)
     assert have.keys() == want.keys()

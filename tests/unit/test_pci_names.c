@@ -12,8 +12,8 @@ extern const char pci_ids[], pci_ids_end[];
 static void test_known(void **state)
 {
 	(void)state;
-	assert_string_equal(pci_vendor_name(0x8086), "Intel");
-	assert_string_equal(pci_vendor_name(0x1b36), "Red Hat");
+	assert_string_equal(pci_vendor_name(0x8086), "Intel Corporation");
+	assert_string_equal(pci_vendor_name(0x1b36), "Red Hat, Inc.");
 	assert_string_equal(pci_device_name(0x1b36, 0x0010), "QEMU NVM Express Controller");
 	assert_string_equal(pci_device_name(0x8086, 0x10c9), "82576 Gigabit Network Connection");
 	assert_string_equal(pci_device_name(0x8086, 0x10ca), "82576 Virtual Function");
@@ -34,7 +34,6 @@ static void test_all(void **state)
 	(void)state;
 	const char *before = NULL;
 	unsigned n = 0;
-	assert_true(pci_ids_end - pci_ids <= 160 * 1024);
 	for (const char *p = pci_ids; p < pci_ids_end; p += strlen(p) + 1, n++) {
 		uint32_t key = (uint32_t)strtoul(p + 1, NULL, 16);
 		const char *name = strchr(p, ' ') + 1, *got = NULL;
@@ -51,7 +50,7 @@ static void test_all(void **state)
 		assert_int_not_equal(*name, 0);
 		before = p;
 	}
-	assert_true(n > 3000);
+	assert_true(n > 15000);
 }
 
 int main(void)
