@@ -1,7 +1,6 @@
 /* Stage accel_firmware: the PF of a QAT card with its firmware running, so that its VFs are served. */
 #include "apps/accel.h"
 #include "drivers/qat/pf.h"
-#include "drivers/qat/pf_regs.h"
 #include "kernel/log.h"
 #include "kernel/mmio.h"
 #include "kernel/str.h"
@@ -78,15 +77,14 @@ static enum sl_err read_files(const struct machine *m, struct files *f)
 /* Registers, as far as they are wanted. SL_NOTFOUND, SL_NOSPACE. */
 static enum sl_err map_bars(const struct pci_func *fn, uint32_t fuses)
 {
-	bool memory[PCI_BARS];
-	unsigned n[2] = {0};
+	uint64_t bytes[PCI_BARS];
+	unsigned n[2];
 	for (unsigned i = 0; i < PCI_BARS; i++)
-		memory[i] = fn->bar[i].size && !fn->bar[i].io;
-	enum sl_err e = qat_pf_bars(fuses, memory, &n[QAT_PF_MISC], &n[QAT_PF_RINGS]);
+		bytes[i] = fn->bar[i].io ? 0 : fn->bar[i].size;
+	enum sl_err e = qat_pf_bars(fuses, bytes, &n[QAT_PF_MISC], &n[QAT_PF_RINGS]);
 	for (unsigned i = 0; i < 2 && !e; i++) {
 		const struct pci_bar *bar = &fn->bar[n[i]];
-		uint64_t least = i == QAT_PF_MISC ? QAT_MISC_BYTES : QAT_RINGS_BYTES;
-		card.bar[i] = bar->addr && bar->size >= least ? mmio_map(PHYS(bar->addr), bar->size) : NULL;
+		card.bar[i] = bar->addr ? mmio_map(PHYS(bar->addr), bar->size) : NULL;
 		e = card.bar[i] ? SL_OK : SL_NOSPACE;
 	}
 	return e;

@@ -12,11 +12,11 @@ enum sl_err qat_pf_masks(uint32_t fuses, uint32_t straps, uint32_t *accels, uint
 	return *engines & 1 ? SL_OK : SL_NOTFOUND;
 }
 
-enum sl_err qat_pf_bars(uint32_t fuses, const bool memory[6], unsigned *misc, unsigned *rings)
+enum sl_err qat_pf_bars(uint32_t fuses, const uint64_t bytes[6], unsigned *misc, unsigned *rings)
 {
 	unsigned n = fuses & FUSE_NO_SRAM ? 1u : 0u;
 	for (unsigned i = 0; i < 6; i++) {
-		if (!memory[i])
+		if (!bytes[i])
 			continue;
 		if (n == 1)
 			*misc = i;
@@ -24,7 +24,9 @@ enum sl_err qat_pf_bars(uint32_t fuses, const bool memory[6], unsigned *misc, un
 			*rings = i;
 		n++;
 	}
-	return n > 2 ? SL_OK : SL_NOTFOUND;
+	if (n < 3)
+		return SL_NOTFOUND;
+	return bytes[*misc] >= QAT_MISC_BYTES && bytes[*rings] >= QAT_RINGS_BYTES ? SL_OK : SL_NOSPACE;
 }
 
 bool qat_pf_runs(const struct qat_pf *pf)

@@ -33,12 +33,17 @@ struct qat_pf {
 #define QAT_PF_CHUNK 0x41000u
 #define QAT_PF_ADMIN 0x2000u
 
-/* Which accelerators and engines there are, from QAT_CFG_FUSES and QAT_CFG_STRAPS. SL_NOTFOUND when engine 0
+/* In configuration space. */
+#define QAT_CFG_FUSES  0x040u
+#define QAT_CFG_STRAPS 0x2ecu
+
+/* Which accelerators and engines there are, from these two registers. SL_NOTFOUND when engine 0
  * is not among them: then there is no way to use it. */
 enum sl_err qat_pf_masks(uint32_t fuses, uint32_t straps, uint32_t *accels, uint32_t *engines) MUST_CHECK;
 
-/* The indices of the BARs that rd and wr are about, by which of the six have memory. SL_NOTFOUND. */
-enum sl_err qat_pf_bars(uint32_t fuses, const bool memory[6], unsigned *misc, unsigned *rings) MUST_CHECK;
+/* The indices of the BARs that rd and wr are about, from how many bytes of memory each of the six has.
+ * SL_NOTFOUND, SL_NOSPACE when they are too short. */
+enum sl_err qat_pf_bars(uint32_t fuses, const uint64_t bytes[6], unsigned *misc, unsigned *rings) MUST_CHECK;
 
 /* True when firmware runs already, loaded by someone else. */
 bool qat_pf_runs(const struct qat_pf *pf);

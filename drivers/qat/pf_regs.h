@@ -3,12 +3,10 @@
 #pragma once
 #include "kernel/bits.h"
 
-/* Configuration space. A set bit is something that is off: engines from bit 0, accelerators from bit 16. */
-#define QAT_CFG_FUSES   0x040u
+/* QAT_CFG_FUSES and QAT_CFG_STRAPS in pf.h. A set bit is something that is off. */
 #define   FUSE_NO_SRAM  BIT(31)   /* the first memory BAR is missing */
 #define   FUSE_ACCELS   BITS(20, 16)
 #define   FUSE_ENGINES  BITS(9, 0)
-#define QAT_CFG_STRAPS  0x2ecu    /* the same bits */
 
 /* The second memory BAR. An engine has 4 KiB of it: transfer registers, and control registers behind them. */
 #define QAT_XFER(ae, n)      (0x20000u + 0x1000u * (ae) + 4u * (n))

@@ -363,14 +363,17 @@ static void test_fused(void **state)
 static void test_bars(void **state)
 {
 	(void)state;
+	enum { K = 0x40000 };
 	unsigned misc = 9, rings = 9;
-	assert_int_equal(qat_pf_bars(0, (bool[6]){1, 0, 1, 0, 1, 0}, &misc, &rings), SL_OK);
+	assert_int_equal(qat_pf_bars(0, (uint64_t[6]){K, 0, K, 0, K, 0}, &misc, &rings), SL_OK);
 	assert_int_equal(misc, 2);
 	assert_int_equal(rings, 4);
-	assert_int_equal(qat_pf_bars(1u << 31, (bool[6]){1, 0, 1, 0, 0, 0}, &misc, &rings), SL_OK);
+	assert_int_equal(qat_pf_bars(1u << 31, (uint64_t[6]){K, 0, K, 0, 0, 0}, &misc, &rings), SL_OK);
 	assert_int_equal(misc, 0);
 	assert_int_equal(rings, 2);
-	assert_int_equal(qat_pf_bars(0, (bool[6]){1, 0, 1, 0, 0, 0}, &misc, &rings), SL_NOTFOUND);
+	assert_int_equal(qat_pf_bars(0, (uint64_t[6]){K, 0, K, 0, 0, 0}, &misc, &rings), SL_NOTFOUND);
+	assert_int_equal(qat_pf_bars(0, (uint64_t[6]){K, 0, 0x3a734, 0, K, 0}, &misc, &rings), SL_NOSPACE);
+	assert_int_equal(qat_pf_bars(0, (uint64_t[6]){K, 0, K, 0, 0x30000, 0}, &misc, &rings), SL_NOSPACE);
 }
 
 static void test_not_genuine(void **state)
