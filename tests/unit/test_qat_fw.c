@@ -409,6 +409,7 @@ static void test_card_fails(void **state)
 	fresh();
 	model.load_fails = true;
 	start(SL_DEVICE, "engine 3 can not be loaded (status");
+	assert_true(model.now < 1000000);
 	fresh();
 	model.never_starts = true;
 	start(SL_TIMEOUT, "firmware is loaded but does not start");
