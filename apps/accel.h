@@ -2,6 +2,7 @@
 #pragma once
 #include "apps/jobs.h"
 #include "apps/machine.h"
+#include "drivers/qat/mailbox.h"
 #include "drivers/qat/vf.h"
 
 #define ACCEL_VFS 16u
@@ -10,6 +11,7 @@ struct accel_vf {
 	struct qat_vf qat;
 	struct jobs jobs;
 	volatile uint8_t *regs;
+	struct qat_pair pair[QAT_SERVICES]; /* gen4 */
 	uint32_t round;
 } __attribute__((aligned(64)));
 
@@ -36,4 +38,7 @@ enum sl_err stage_accel(struct machine *m) MUST_CHECK;          /* every result 
 enum sl_err stage_accel_refuse(struct machine *m) MUST_CHECK;   /* DMA that must not happen */
 void undo_accel_pf(struct machine *m);
 void undo_accel_firmware(struct machine *m);
+/* Gen4, with firmware that stage_accel_firmware() has loaded: which bank has which service follows from what
+ * was loaded. False: somebody else knows. */
+bool accel_firmware_pairs(struct qat_pair pair[QAT_SERVICES]);
 void undo_accel_domains(struct machine *m);

@@ -1,14 +1,12 @@
 /* Stage accel_firmware: the PF of a QAT card with its firmware running, so that its VFs are served. */
 #include "apps/accel.h"
+#include "drivers/qat/gen.h"
 #include "drivers/qat/pf.h"
 #include "kernel/log.h"
 #include "kernel/mmio.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
 #include "kernel/x86/paging.h"
-
-#define C62X_DEVICE 0x01000000u
-#define C62X_RSA    256u
 
 /* Where a PF sees its memory, in its own domain. */
 #define PF_CHUNK (4 * PAGE_SIZE)
@@ -37,39 +35,42 @@ static uint64_t now(void *ctx)
 	return now_us();
 }
 
-/* What a file has to be for it is not known before it is read; why not is in it. */
 struct files {
 	struct qat_fw fw;
 	struct qat_image mmp;
 	uint64_t bytes;
 };
 
-static struct span file(const struct machine *m, enum boot_file_name name)
+static enum boot_file_name first_file(void)
 {
-	const struct boot_file *f = &m->boot->file[name];
-	return (struct span){f->len ? phys_va(PHYS(f->at)) : NULL, f->len};
+	return card.pf.chip->gen == 2 ? BOOT_QAT_C62X : BOOT_QAT_4XXX;
 }
 
+/* The engines' file and the public key unit's. */
 static enum sl_err read_files(const struct machine *m, struct files *f)
 {
 	static const char *const names[BOOT_FILES] = BOOT_FILE_NAMES;
-	struct span s[BOOT_FILES];
 	const char *why = "it is not there, or can not be read";
-	struct qat_fw_chip chip = {C62X_DEVICE, m->pf->revision, C62X_RSA};
+	struct qat_fw_chip chip = card.pf.chip->fw;
 	enum sl_err e = SL_OK;
-	unsigned i = 0;
-	for (; i < BOOT_FILES && !e; i++) {
-		s[i] = file(m, i);
-		e = !s[i].n                  ? SL_NOTFOUND
-		    : i == BOOT_QAT_FIRMWARE ? qat_fw_read(s[i], &chip, &f->fw, &why)
-					     : qat_fw_read_mmp(s[i], &chip, &f->mmp, &why);
-		f->bytes += s[i].n;
+	unsigned first = first_file(), i = first;
+	chip.revision = m->pf->revision;
+	for (; i < first + 2 && !e; i++) {
+		const struct boot_file *file = &m->boot->file[i];
+		struct span s = {phys_va(PHYS(file->at)), file->len};
+		if (!s.n)
+			e = SL_NOTFOUND;
+		else if (i == first)
+			e = qat_fw_read(s, &chip, &f->fw, &why);
+		else
+			e = qat_fw_read_mmp(s, &chip, &f->mmp, &why);
+		f->bytes += s.n;
 	}
 	if (e)
 		log_fail("qat",
-			 "the card wants its vendor's firmware: copy qat_c62x.bin and qat_c62x_mmp.bin to "
-			 "EFI/sluice on the "
-			 "boot volume (docs/qat.md)",
+			 "the card wants its vendor's firmware: copy the two files to EFI/sluice on the boot "
+			 "volume "
+			 "(docs/qat.md)",
 			 "the firmware file " BOOT_FILES_FOLDER "/%s is of no use: %s", names[i - 1], why);
 	return e;
 }
@@ -81,7 +82,7 @@ static enum sl_err map_bars(const struct pci_func *fn, uint32_t fuses)
 	unsigned n[2];
 	for (unsigned i = 0; i < PCI_BARS; i++)
 		bytes[i] = fn->bar[i].io ? 0 : fn->bar[i].size;
-	enum sl_err e = qat_pf_bars(fuses, bytes, &n[QAT_PF_MISC], &n[QAT_PF_RINGS]);
+	enum sl_err e = qat_pf_bars(card.pf.chip, fuses, bytes, &n[QAT_PF_MISC], &n[QAT_PF_RINGS]);
 	for (unsigned i = 0; i < 2 && !e; i++) {
 		const struct pci_bar *bar = &fn->bar[n[i]];
 		card.bar[i] = bar->addr ? mmio_map(PHYS(bar->addr), bar->size) : NULL;
@@ -95,9 +96,11 @@ static enum sl_err open_card(struct machine *m)
 {
 	struct pci_func *fn = m->pf;
 	volatile void *first;
-	uint32_t fuses = fn_rd32(fn, QAT_CFG_FUSES), straps = fn_rd32(fn, QAT_CFG_STRAPS);
+	const struct qat_pf_chip *chip = qat_gen_of_pf(fn->device)->number == 2 ? &qat_pf_c62x : &qat_pf_4xxx;
+	uint32_t fuses = fn_rd32(fn, chip->fuses), straps = chip->straps ? fn_rd32(fn, chip->straps) : 0;
+	card.pf.chip = chip;
 	faults_watch(m, fn->bdf);
-	enum sl_err e = qat_pf_masks(fuses, straps, &card.pf.accels, &card.pf.engines);
+	enum sl_err e = qat_pf_masks(chip, fuses, straps, &card.pf.accels, &card.pf.engines);
 	if (!e)
 		e = map_bars(fn, fuses);
 	if (e) {
@@ -129,7 +132,7 @@ enum sl_err stage_accel_firmware(struct machine *m)
 	enum sl_err e = open_card(m);
 	if (e)
 		return e;
-	if (!m->boot->file[BOOT_QAT_FIRMWARE].len && qat_pf_runs(&card.pf)) {
+	if (!m->boot->file[first_file()].len && qat_pf_runs(&card.pf)) {
 		log_line("qat",
 			 "no firmware file on the boot volume, but firmware runs already: it is left alone");
 		return SL_OK;
@@ -152,6 +155,16 @@ enum sl_err stage_accel_firmware(struct machine *m)
 		 BDF_ARG(m->pf->bdf), f.fw.images + 1, (ull)f.bytes, (ull)((now_us() - start) / 1000),
 		 card.pf.engines, card.pf.accels);
 	return dma_put(&card.pf.chunk);
+}
+
+bool accel_firmware_pairs(struct qat_pair pair[QAT_SERVICES])
+{
+	static const struct qat_pair pairs[QAT_SERVICES] = {
+		[QAT_SYM] = {true, 1, 0, 1}, [QAT_DC] = {true, 0, 0, 1}};
+	if (!card.ours || card.pf.chip->gen != 4)
+		return false;
+	memcpy(pair, pairs, sizeof pairs);
+	return true;
 }
 
 void undo_accel_firmware(struct machine *m)

@@ -116,6 +116,7 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 	static const char *const orders[] = {"random", "seq"};
 	static const char *const modes[] = {"poll", "irq", "adaptive"};
 	static const char *const devices[] = {"nvme", "qat"};
+	static const char *const gens[] = {"2", "4"};
 	static const char *const ends[] = {"halt", "reboot", "shutdown", "qemu"};
 	static const char *const bauds[] = {"9600", "19200", "38400", "57600", "115200"};
 	static const uint32_t baud[] = {9600, 19200, 38400, 57600, 115200};
@@ -126,6 +127,10 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 			fmt_print(cfg->app, sizeof cfg->app, "%s", apps[i]);
 	} else if (is(k, "device")) {
 		choice(cfg, at, "device", v, devices, ARRAY_LEN(devices), &cfg->device);
+	} else if (is(k, "gen")) {
+		choice(cfg, at, "gen", v, gens, ARRAY_LEN(gens), &i);
+		if (i < ARRAY_LEN(gens))
+			cfg->gen = 2 + 2 * i;
 	} else if (is(k, "vfs")) {
 		number(cfg, at, "vfs", v, 1, 64, &cfg->vfs);
 	} else if (is(k, "qd")) {
@@ -162,8 +167,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "end", v, ends, ARRAY_LEN(ends), &cfg->end);
 	} else {
 		fail(cfg, at, k.col,
-		     "%s is not a key (keys: app device vfs qd seconds mode passes iommu json ms batch block "
-		     "writes "
+		     "%s is not a key (keys: app device gen vfs qd seconds mode passes iommu json ms batch "
+		     "block writes "
 		     "order seed "
 		     "scratch baud end)",
 		     show(k).s);

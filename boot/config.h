@@ -25,6 +25,7 @@ enum config_device { DEVICE_NVME, DEVICE_QAT };
 struct config {
 	char app[12];
 	uint32_t device;  /* enum config_device: whose VFs; app=accel is for QAT alone */
+	uint32_t gen;     /* device=qat: the generation that the card must have, 2 or 4; 0: any */
 	uint32_t vfs;     /* VFs to bring up */
 	uint32_t qd;      /* requests in flight on each VF in the timed phase */
 	uint32_t seconds; /* length of the timed phase */

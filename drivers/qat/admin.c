@@ -26,14 +26,14 @@ static void put(uint8_t *p, uint64_t v, unsigned bytes)
 
 void qat_admin_open(struct qat_pf *pf)
 {
-	pf_wr(pf, QAT_ADMIN_HIGH, pf->admin.iova.v >> 32);
-	pf_wr(pf, QAT_ADMIN_LOW, pf->admin.iova.v);
+	pf_wr(pf, pf->chip->admin_high, pf->admin.iova.v >> 32);
+	pf_wr(pf, pf->chip->admin_low, pf->admin.iova.v);
 }
 
 void qat_admin_close(struct qat_pf *pf)
 {
-	pf_wr(pf, QAT_ADMIN_HIGH, 0);
-	pf_wr(pf, QAT_ADMIN_LOW, 0);
+	pf_wr(pf, pf->chip->admin_high, 0);
+	pf_wr(pf, pf->chip->admin_low, 0);
 }
 
 static enum sl_err send(struct qat_pf *pf, unsigned ae, enum command command, uint8_t reply[MESSAGE])
@@ -47,8 +47,8 @@ static enum sl_err send(struct qat_pf *pf, unsigned ae, enum command command, ui
 		put(req + REQ_POINTER, pf->admin.iova.v + PAGE_SIZE, 8);
 	}
 	__atomic_thread_fence(__ATOMIC_RELEASE);
-	pf_wr(pf, QAT_AE(ae, AE_ADMIN), 1);
-	enum sl_err e = pf_wait(pf, QAT_AE(ae, AE_ADMIN), UINT32_MAX, 0, ADMIN_US, &bell);
+	pf_wr(pf, pf_csr(pf, ae, AE_ADMIN), 1);
+	enum sl_err e = pf_wait(pf, pf_csr(pf, ae, AE_ADMIN), UINT32_MAX, 0, ADMIN_US, &bell);
 	if (e) {
 		fmt_print(pf->why, sizeof pf->why, "firmware of engine %u does not answer (message %u)", ae,
 			  (unsigned)command);
@@ -65,15 +65,22 @@ static enum sl_err send(struct qat_pf *pf, unsigned ae, enum command command, ui
 
 enum sl_err qat_admin_start(struct qat_pf *pf)
 {
-	static const enum command order[] = {CONSTANTS_CFG, COMP_CAPABILITY_GET, INIT_AE};
+	/* Where engines are for messages alone they know the constants, and the others what they can do. */
+	uint32_t admin = pf->chip->admin, all = pf->engines;
+	const struct {
+		enum command command;
+		uint32_t engines;
+	} order[] = {{CONSTANTS_CFG, all & admin},
+		     {COMP_CAPABILITY_GET, all & ~admin ? all & ~admin : all},
+		     {INIT_AE, all}};
 	uint8_t reply[MESSAGE];
 	enum sl_err e = SL_OK;
 	qat_constants((uint8_t *)pf->admin.va + PAGE_SIZE);
 	pf->capabilities = 0;
 	for (unsigned i = 0; i < ARRAY_LEN(order); i++)
-		for (unsigned ae = 0; !e && pf_next(pf->engines, &ae); ae++) {
-			e = send(pf, ae, order[i], reply);
-			if (!e && order[i] == COMP_CAPABILITY_GET)
+		for (unsigned ae = 0; !e && pf_next(order[i].engines, &ae); ae++) {
+			e = send(pf, ae, order[i].command, reply);
+			if (!e && order[i].command == COMP_CAPABILITY_GET)
 				pf->capabilities |= span_u32((struct span){reply, MESSAGE}, RSP_FEATURES);
 		}
 	return e;

@@ -3,9 +3,6 @@
  * to be valid while VFs are on. */
 #include "drivers/qat/pf_io.h"
 
-/* Engines of even and of odd number. */
-static const uint32_t threads[2] = {0x12222aaa, 0x11222aaa};
-
 static void arb_wr(const struct qat_pf *pf, uint32_t off, uint32_t v)
 {
 	pf->io.wr(pf->io.ctx, QAT_PF_RINGS, off, v);
@@ -14,17 +11,17 @@ static void arb_wr(const struct qat_pf *pf, uint32_t off, uint32_t v)
 void qat_arb_open(struct qat_pf *pf)
 {
 	for (unsigned i = 0; i < QAT_ARBS; i++)
-		arb_wr(pf, QAT_ARB(i), ARB_ON);
+		arb_wr(pf, pf->chip->arb + 4 * i, ARB_ON);
 	for (unsigned ae = 0; pf_next(pf->engines, &ae); ae++)
-		arb_wr(pf, QAT_ARB_THREADS(ae), threads[ae % 2]);
+		arb_wr(pf, pf->chip->threads + 4 * ae, pf->chip->thread[ae]);
 }
 
 void qat_arb_close(struct qat_pf *pf)
 {
-	for (unsigned ae = 0; pf_next((uint32_t)RESET_ENGINES, &ae); ae++)
-		arb_wr(pf, QAT_ARB_THREADS(ae), 0);
+	for (unsigned ae = 0; ae < pf->chip->engines; ae++)
+		arb_wr(pf, pf->chip->threads + 4 * ae, 0);
 	for (unsigned i = 0; i < QAT_ARBS; i++)
-		arb_wr(pf, QAT_ARB(i), 0);
+		arb_wr(pf, pf->chip->arb + 4 * i, 0);
 }
 
 static void map_set(const struct qat_pf *pf, uint32_t off, bool valid)
@@ -35,6 +32,8 @@ static void map_set(const struct qat_pf *pf, uint32_t off, bool valid)
 
 void qat_arb_map(struct qat_pf *pf, bool valid)
 {
+	if (!pf->chip->maps)
+		return;
 	for (unsigned i = 0; i < QAT_MAPS_A; i++)
 		map_set(pf, QAT_MAP_A(i), valid);
 	for (unsigned i = 0; i < QAT_MAPS_B; i++)

@@ -14,6 +14,15 @@
 #define CHUNK_HEADER  24u
 #define OBJECT_HEADER 8u /* in front of an image: its length, reserved */
 
+/* A file of files: the header is the same, the first chunk that is named so holds strings, another one
+ * objects. */
+#define MOF_ID             0x00666f6du
+#define MOF_OBJECTS        2u /* how many */
+#define MOF_OBJECTS_HEADER 8u
+#define MOF_OBJECT         32u
+#define MOF_SIZE           16u
+#define MOF_NAME           24u /* offset of the object's name in the strings */
+
 /* Image: header, modulus, exponent, signature, body. Lengths in the header are in words of 4 bytes. */
 #define CSS_HEADER_WORDS 4u
 #define CSS_FILE_WORDS   24u
@@ -131,10 +140,10 @@ static void engine_0_last(struct qat_fw *fw)
 		}
 }
 
-enum sl_err qat_fw_read(struct span file, const struct qat_fw_chip *chip, struct qat_fw *fw, const char **why)
+/* Adds the images of one file, as far as they are for these engines. */
+static enum sl_err read_suof(struct span file, const struct qat_fw_chip *chip, uint32_t engines,
+			     struct qat_fw *fw, const char **why)
 {
-	fw->images = 0;
-	fw->engines = 0;
 	if (!span_has(file, 0, SUOF_HEADER) || span_u32(file, 0) != SUOF_ID)
 		return bad(why, "it is no firmware file for engines (SUOF)", SL_BADVAL);
 	if (span_u8(file, SUOF_MAJOR) != 0 || span_u8(file, SUOF_MINOR) != 1 || span_u8(file, SUOF_TYPE) != 0)
@@ -144,7 +153,7 @@ enum sl_err qat_fw_read(struct span file, const struct qat_fw_chip *chip, struct
 	unsigned chunks = span_u16(file, SUOF_CHUNKS);
 	if (chunks < 2)
 		return bad(why, "there is no image in it", SL_BADVAL);
-	if (chunks - 1 > QAT_FW_IMAGES)
+	if (chunks - 1 > QAT_FW_IMAGES - fw->images)
 		return bad(why, "there are more images in it than engines", SL_NOSPACE);
 	for (unsigned i = 1; i < chunks; i++) {
 		size_t header = SUOF_HEADER + CHUNK_HEADER * (size_t)i;
@@ -154,15 +163,84 @@ enum sl_err qat_fw_read(struct span file, const struct qat_fw_chip *chip, struct
 		uint32_t len = span_u32(file, at);
 		if (!span_has(file, at + OBJECT_HEADER, len))
 			return bad(why, "an image lies outside of the file", SL_TRUNC);
-		struct qat_image *image = &fw->image[i - 1];
+		struct qat_image *image = &fw->image[fw->images];
 		enum sl_err e = read_engine_image(span_sub(file, at + OBJECT_HEADER, len), chip, image, why);
 		if (e)
 			return e;
+		image->engines &= engines;
 		fw->engines |= image->engines;
+		fw->images += image->engines != 0;
 	}
-	fw->images = chunks - 1;
-	engine_0_last(fw);
 	return SL_OK;
+}
+
+/* A string of the table at off, which ends inside of it. */
+static bool is_named(struct span strings, uint32_t off, const char *name)
+{
+	size_t n = strlen(name) + 1;
+	return span_has(strings, off, n) && memcmp(strings.p + off, name, n) == 0;
+}
+
+/* Where strings and objects are, each from there to the end of the file. */
+static enum sl_err read_mof(struct span file, struct span *strings, struct span *objects, const char **why)
+{
+	*strings = *objects = (struct span){NULL, 0};
+	if (!span_has(file, 0, SUOF_HEADER) || span_u32(file, 0) != MOF_ID)
+		return bad(why, "it is no firmware file for engines (MOF)", SL_BADVAL);
+	if (span_u8(file, SUOF_MAJOR) != 0 || span_u8(file, SUOF_MINOR) != 1)
+		return bad(why, "it is of a version that is not known", SL_UNSUPPORTED);
+	if (span_u32(file, 4) != checksum(span_sub(file, SUOF_CHECKED, file.n)))
+		return bad(why, "its checksum does not match: copy it again", SL_CHECKSUM);
+	for (unsigned i = 0; i < span_u16(file, SUOF_CHUNKS); i++) {
+		size_t header = SUOF_HEADER + CHUNK_HEADER * (size_t)i;
+		uint64_t at = span_u64(file, header + CHUNK_OFFSET);
+		if (!span_has(file, header, CHUNK_HEADER) || at > file.n)
+			return bad(why, "a part of it lies outside of the file", SL_TRUNC);
+		if (memcmp(file.p + header, "SYM_OBJS", 8) == 0)
+			*strings = span_sub(file, at + 4, span_u32(file, at));
+		else if (memcmp(file.p + header, "SUF_OBJS", 8) == 0)
+			*objects = span_sub(file, at, file.n);
+	}
+	return objects->n ? SL_OK : bad(why, "there is no image in it", SL_BADVAL);
+}
+
+/* An object by its name. */
+static enum sl_err find_object(struct span strings, struct span objects, const char *name,
+			       struct span *object, const char **why)
+{
+	for (unsigned i = 0; i < span_u16(objects, MOF_OBJECTS); i++) {
+		size_t header = MOF_OBJECTS_HEADER + MOF_OBJECT * (size_t)i;
+		uint64_t at = span_u64(objects, header + CHUNK_OFFSET),
+			 n = span_u64(objects, header + MOF_SIZE);
+		if (!span_has(objects, header, MOF_OBJECT) || at > objects.n || n > objects.n - at)
+			return bad(why, "a part of it lies outside of the file", SL_TRUNC);
+		if (is_named(strings, span_u32(objects, header + MOF_NAME), name)) {
+			*object = span_sub(objects, at, n);
+			return SL_OK;
+		}
+	}
+	return bad(why, "it has nothing for one of the services", SL_NOTFOUND);
+}
+
+enum sl_err qat_fw_read(struct span file, const struct qat_fw_chip *chip, struct qat_fw *fw, const char **why)
+{
+	struct span strings, objects, object;
+	fw->images = 0;
+	fw->engines = 0;
+	enum sl_err e;
+	if (!chip->objects) {
+		e = read_suof(file, chip, UINT32_MAX, fw, why);
+		if (!e)
+			engine_0_last(fw);
+		return e;
+	}
+	e = read_mof(file, &strings, &objects, why);
+	for (unsigned i = 0; i < chip->objects && !e; i++) {
+		e = find_object(strings, objects, chip->object[i].name, &object, why);
+		if (!e)
+			e = read_suof(object, chip, chip->object[i].engines, fw, why);
+	}
+	return e;
 }
 
 enum sl_err qat_fw_read_mmp(struct span file, const struct qat_fw_chip *chip, struct qat_image *image,

@@ -7,11 +7,19 @@
 
 #define QAT_FW_IMAGES 32u
 
+/* One of several files in a file (MOF), and the engines that it is used for. */
+struct qat_fw_object {
+	const char *name;
+	uint32_t engines;
+};
+
 /* What files have to be for. */
 struct qat_fw_chip {
-	uint32_t device;  /* as in the images */
-	uint8_t revision; /* PCI Revision ID */
-	uint16_t rsa;     /* bytes of modulus and signature */
+	uint32_t device;                    /* as in the images */
+	uint8_t revision;                   /* PCI Revision ID */
+	uint16_t rsa;                       /* bytes of modulus and signature */
+	const struct qat_fw_object *object; /* those that a file must have, n of them; 0: it is one itself */
+	unsigned objects;
 };
 
 /* One image: parts of the file, which has to stay. */
@@ -21,13 +29,14 @@ struct qat_image {
 };
 
 struct qat_fw {
-	struct qat_image image[QAT_FW_IMAGES]; /* the one with engine 0 last: the order of loading */
+	struct qat_image image[QAT_FW_IMAGES]; /* in the order of loading; without objects, engine 0's last */
 	unsigned images;
 	uint32_t engines; /* of all */
 };
 
-/* The engines' file (SUOF). Otherwise *why has half a sentence: SL_BADVAL is no such file, SL_CHECKSUM,
- * SL_TRUNC runs past its end, SL_UNSUPPORTED is for another card, SL_NOSPACE more images than fit. */
+/* The engines' file (SUOF, or MOF with objects). Otherwise *why has half a sentence: SL_BADVAL is no such
+ * file, SL_CHECKSUM, SL_TRUNC runs past its end, SL_UNSUPPORTED is for another card, SL_NOSPACE more images
+ * than fit. */
 enum sl_err qat_fw_read(struct span file, const struct qat_fw_chip *chip, struct qat_fw *fw,
 			const char **why) MUST_CHECK;
 

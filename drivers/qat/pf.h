@@ -1,4 +1,4 @@
-/* The PF of a C62x, brought up as far as its VFs need it: engines out of reset, firmware authenticated,
+/* The PF of a card, brought up as far as its VFs need it: engines out of reset, firmware authenticated,
  * loaded and started, told what it needs to know, the arbiter on, threads mapped to functions. Run against
  * the model in tools/qat-model alone, never on silicon.
  *
@@ -19,7 +19,28 @@ struct qat_pf_io {
 	uint64_t (*now_us)(void *ctx);
 };
 
+/* What differs between generations. Offsets are in the two BARs. */
+struct qat_pf_chip {
+	uint8_t gen;
+	struct qat_fw_chip fw;
+	uint8_t engines, accels; /* most that there are */
+	uint32_t admin;          /* engines that are told the constants */
+	uint32_t ae;             /* registers of engine 0: transfer, 800 further control */
+	uint32_t reset, clocks, misc;
+	uint32_t fcu_control, fcu_status, fcu_low, fcu_high; /* the unit that loads firmware */
+	uint32_t fcu_loaded, fcu_shift;                      /* engines that are loaded */
+	uint32_t fcu_mask; /* engines to be loaded together; 0: one by one */
+	uint32_t admin_high, admin_low, arb, threads;
+	bool maps;              /* threads are mapped to functions */
+	bool power;             /* it has to be powered up */
+	uint32_t thread[10];    /* of engines: which arbiters each of its threads serves */
+	uint16_t fuses, straps; /* in configuration space */
+	uint32_t misc_bytes, rings_bytes;
+};
+extern const struct qat_pf_chip qat_pf_c62x, qat_pf_4xxx;
+
 struct qat_pf {
+	const struct qat_pf_chip *chip;
 	struct qat_pf_io io;
 	uint32_t accels, engines; /* that this card has: bit each */
 	struct dma_buf chunk;     /* for an image while it is loaded: QAT_PF_CHUNK bytes */
@@ -33,24 +54,22 @@ struct qat_pf {
 #define QAT_PF_CHUNK 0x41000u
 #define QAT_PF_ADMIN 0x2000u
 
-/* In configuration space. */
-#define QAT_CFG_FUSES  0x040u
-#define QAT_CFG_STRAPS 0x2ecu
-
-/* Which accelerators and engines there are, from these two registers. SL_NOTFOUND when engine 0
- * is not among them: then there is no way to use it. */
-enum sl_err qat_pf_masks(uint32_t fuses, uint32_t straps, uint32_t *accels, uint32_t *engines) MUST_CHECK;
+/* Which accelerators and engines there are, from chip->fuses and chip->straps in configuration space.
+ * SL_NOTFOUND when engine 0 is not among them: then there is no way to use it. */
+enum sl_err qat_pf_masks(const struct qat_pf_chip *chip, uint32_t fuses, uint32_t straps, uint32_t *accels,
+			 uint32_t *engines) MUST_CHECK;
 
 /* The indices of the BARs that rd and wr are about, from how many bytes of memory each of the six has.
  * SL_NOTFOUND, SL_NOSPACE when they are too short. */
-enum sl_err qat_pf_bars(uint32_t fuses, const uint64_t bytes[6], unsigned *misc, unsigned *rings) MUST_CHECK;
+enum sl_err qat_pf_bars(const struct qat_pf_chip *chip, uint32_t fuses, const uint64_t bytes[6],
+			unsigned *misc, unsigned *rings) MUST_CHECK;
 
 /* True when firmware runs already, loaded by someone else. */
 bool qat_pf_runs(const struct qat_pf *pf);
 
-/* All of it. Zeroed memory, io, accels and engines are the caller's. SL_UNSUPPORTED when fw has nothing for
- * an engine of this card, SL_VERIFY when the card does not take an image for genuine, SL_DEVICE, SL_TIMEOUT.
- * On an error the engines are in reset again. */
+/* All of it. Zeroed memory, chip, io, accels and engines are the caller's. SL_UNSUPPORTED when fw has nothing
+ * for an engine of this card, SL_VERIFY when the card does not take an image for genuine, SL_DEVICE,
+ * SL_TIMEOUT. On an error the engines are in reset again. */
 enum sl_err qat_pf_start(struct qat_pf *pf, const struct qat_fw *fw, const struct qat_image *mmp) MUST_CHECK;
 
 /* Arbiter off, maps off, engines in reset: nothing of the card does DMA any more. */
@@ -58,7 +77,8 @@ void qat_pf_stop(struct qat_pf *pf);
 
 /* --- Steps of qat_pf_start(), each in a file of its own. */
 
-/* pf_boot.c: engines through reset, clocks on, registers as firmware wants to find them. */
+/* pf_boot.c: powered up, where that is needed; engines through reset, clocks on, registers as firmware wants
+ * to find them. */
 enum sl_err qat_boot_reset(struct qat_pf *pf) MUST_CHECK;
 /* Authenticates an image and loads it into those of its engines that the card has. */
 enum sl_err qat_boot_image(struct qat_pf *pf, const struct qat_image *image) MUST_CHECK;

@@ -13,6 +13,17 @@ static inline void pf_wr(const struct qat_pf *pf, uint32_t off, uint64_t v)
 	pf->io.wr(pf->io.ctx, QAT_PF_MISC, off, (uint32_t)v);
 }
 
+/* Offsets of an engine's registers. */
+static inline uint32_t pf_csr(const struct qat_pf *pf, unsigned ae, uint32_t csr)
+{
+	return pf->chip->ae + QAT_AE_STRIDE * ae + QAT_AE_CSR + csr;
+}
+
+static inline uint32_t pf_xfer(const struct qat_pf *pf, unsigned ae, unsigned n)
+{
+	return pf->chip->ae + QAT_AE_STRIDE * ae + 4 * n;
+}
+
 static inline uint64_t pf_now(const struct qat_pf *pf)
 {
 	return pf->io.now_us(pf->io.ctx);

@@ -3,15 +3,15 @@
 #pragma once
 #include "kernel/bits.h"
 
-/* QAT_CFG_FUSES and QAT_CFG_STRAPS in pf.h. A set bit is something that is off. */
+/* Fuses and straps of C62x. A set bit is something that is off. Of 4xxx: engines from bit 0. */
 #define   FUSE_NO_SRAM  BIT(31)   /* the first memory BAR is missing */
 #define   FUSE_ACCELS   BITS(20, 16)
-#define   FUSE_ENGINES  BITS(9, 0)
 
-/* The second memory BAR. An engine has 4 KiB of it: transfer registers, and control registers behind them. */
-#define QAT_XFER(ae, n)      (0x20000u + 0x1000u * (ae) + 4u * (n))
+/* The second memory BAR. An engine has 4 KiB of it from chip->ae on: transfer registers, and behind them control
+ * registers. */
+#define QAT_AE_STRIDE        0x1000u
+#define QAT_AE_CSR           0x800u
 #define   QAT_XFERS          256u
-#define QAT_AE(ae, csr)      (0x20800u + 0x1000u * (ae) + (csr))
 #define   AE_CTX_ARB         0x014u
 #define   AE_CTX_ENABLES     0x018u
 #define     CTX_ENABLED      BITS(15, 8)
@@ -35,13 +35,12 @@
 #define     CSR_BUSY         BIT(0)
 #define QAT_CONTEXTS         8u
 
-/* CAP block. */
-#define QAT_FCU_CONTROL      0x308c0u
+/* The unit that loads firmware: chip->fcu_control, chip->fcu_status. */
 #define   FCU_AUTHENTICATE   1u
-#define   FCU_LOAD           (2u | BIT(4))
+#define   FCU_LOAD           2u      /* into the engines of chip->fcu_mask */
+#define   FCU_LOAD_ONE       (2u | BIT(4))
 #define   FCU_START          3u
 #define   FCU_ENGINE         BITS(12, 8)
-#define QAT_FCU_STATUS       0x308c4u
 #define   FCU_STATE          BITS(2, 0)
 #define     FCU_VERIFIED     1u
 #define     FCU_LOADED       2u
@@ -49,17 +48,13 @@
 #define     FCU_LOAD_FAIL    4u
 #define   FCU_AUTHENTIC      BIT(8)
 #define   FCU_STARTED        BIT(9)
-#define   FCU_LOADED_ENGINES BITS(31, 22)
-#define QAT_FCU_ADDR_LOW     0x308ccu
-#define QAT_FCU_ADDR_HIGH    0x308d0u
-#define QAT_MISC             0x30a04u
-#define   MISC_TIMESTAMP     BIT(7)
-#define QAT_RESET            0x30a0cu /* engines from bit 0, accelerators from bit 20 */
-#define QAT_CLOCKS           0x30a50u /* the same bits */
-#define   RESET_ACCELS       BITS(24, 20)
-#define   RESET_ENGINES      BITS(9, 0)
 
-/* Accelerators: watchdogs in cycles, and reporting of errors in shared memory. */
+/* chip->misc; chip->reset and chip->clocks: the same bits in both. */
+#define   MISC_TIMESTAMP     BIT(7)
+#define   RESET_ACCELS       BITS(24, 20) /* C62x; engines from bit 0 */
+#define   RESET_4XXX         0x100015u    /* 4xxx: groups of engines, accelerators */
+
+/* C62x: of an accelerator, watchdogs in cycles, and reporting of errors in shared memory. */
 #define QAT_WATCHDOG(n)      (0x54u + 0x4000u * (n))
 #define   WATCHDOG_CYCLES    0x200000u
 #define QAT_WATCHDOG_PKE(n)  (0x58u + 0x4000u * (n))
@@ -67,19 +62,26 @@
 #define QAT_CERRSSMSH(n)     (0x10u + 0x4000u * (n))
 #define QAT_UERRSSMSH(n)     (0x18u + 0x4000u * (n))
 #define   ERRSSMSH_ENABLE    BIT(3)
-
-#define QAT_ADMIN_HIGH       0x3a574u /* where admin messages are */
-#define QAT_ADMIN_LOW        0x3a578u
 #define QAT_MAP_A(n)         (0x3a590u + 4u * (n)) /* of an engine's thread to functions */
 #define   QAT_MAPS_A         80u
 #define QAT_MAP_B(n)         (0x3a710u + 4u * (n)) /* of an engine */
 #define   QAT_MAPS_B         10u
 #define   MAP_VALID          BIT(7)
-#define QAT_MISC_BYTES       0x3a738u
 
-/* The third memory BAR, behind the rings. */
-#define QAT_ARB(n)           (0x30000u + 4u * (n))
+/* 4xxx: the watchdogs of all, 64 bits in two halves; power. */
+#define QAT_4_WATCHDOG       0x54u
+#define QAT_4_WATCHDOG_HIGH  0x5cu
+#define   WATCHDOG_4_CYCLES  0x7000000u
+#define QAT_4_WATCHDOG_PKE   0x58u
+#define QAT_4_WATCHDOG_PKE_HIGH 0x60u
+#define   WATCHDOG_4_PKE_CYCLES 0x8000000u
+#define QAT_4_ERRMSK2        0x41a218u
+#define   ERRMSK2_PM         BIT(18)
+#define QAT_4_PM_STATUS      0x50a00cu
+#define   PM_STATUS_UP       BIT(21)
+#define QAT_4_PM_INTERRUPT   0x50a028u
+#define   PM_DRIVER_ACTIVE   BIT(20)
+
+/* The third memory BAR: chip->arb. */
 #define   QAT_ARBS           4u
 #define   ARB_ON             0x80000041u /* responses of 32 bytes, ring flow control */
-#define QAT_ARB_THREADS(ae)  (0x30180u + 4u * (ae)) /* which arbiters each thread serves */
-#define QAT_RINGS_BYTES      0x301a8u

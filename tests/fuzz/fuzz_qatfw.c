@@ -43,7 +43,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	static const struct qat_fw_chip chips[] = {{0x01000000, 0, 256}, {0x01000000, 0, 1}};
+	static const struct qat_fw_object objects[] = {{"a", 1}, {"b", 6}};
+	static const struct qat_fw_chip chips[] = {
+		{0x01000000, 0, 256, NULL, 0}, {0x01000000, 0, 1, NULL, 0}, {0x08000000, 0, 2, objects, 2}};
 	static struct qat_fw fw;
 	struct qat_image mmp;
 	uint8_t *copy = malloc(n + 1);

@@ -14,7 +14,7 @@
 #define BEFORE 644u
 #define BASE   0x2000000000ull
 
-static const struct qat_fw_chip chip = {DEVICE, 4, 256};
+static const struct qat_fw_chip chip = {DEVICE, 4, 256, NULL, 0};
 
 /* --- files */
 
@@ -267,7 +267,8 @@ static void fresh(void)
 	qat_pf_model_init(&model, reach, NULL);
 	memset(chunk_memory, 0xee, sizeof chunk_memory);
 	memset(admin_memory, 0xee, sizeof admin_memory);
-	pf = (struct qat_pf){.io = {&model, rd, wr, now},
+	pf = (struct qat_pf){.chip = &qat_pf_c62x,
+			     .io = {&model, rd, wr, now},
 			     .accels = 0x1f,
 			     .engines = 0x3ff,
 			     .chunk = {chunk_memory, IOVA(BASE + 0x10000), PHYS(0), QAT_PF_CHUNK, NULL},
@@ -331,15 +332,15 @@ static void test_fused(void **state)
 {
 	(void)state;
 	uint32_t accels, engines;
-	assert_int_equal(qat_pf_masks(0, 0, &accels, &engines), SL_OK);
+	assert_int_equal(qat_pf_masks(&qat_pf_c62x, 0, 0, &accels, &engines), SL_OK);
 	assert_int_equal(accels, 0x1f);
 	assert_int_equal(engines, 0x3ff);
-	assert_int_equal(qat_pf_masks(BIT(18) | BIT(9), BIT(1), &accels, &engines), SL_OK);
+	assert_int_equal(qat_pf_masks(&qat_pf_c62x, BIT(18) | BIT(9), BIT(1), &accels, &engines), SL_OK);
 	assert_int_equal(accels, 0x1b);
 	assert_int_equal(engines, 0x3ff & ~(3u << 4) & ~(1u << 9) & ~2u);
-	assert_int_equal(qat_pf_masks(BIT(0), 0, &accels, &engines), SL_NOTFOUND);
-	assert_int_equal(qat_pf_masks(0, BIT(16), &accels, &engines), SL_NOTFOUND);
-	assert_int_equal(qat_pf_masks(UINT32_MAX, UINT32_MAX, &accels, &engines), SL_NOTFOUND);
+	assert_int_equal(qat_pf_masks(&qat_pf_c62x, BIT(0), 0, &accels, &engines), SL_NOTFOUND);
+	assert_int_equal(qat_pf_masks(&qat_pf_c62x, 0, BIT(16), &accels, &engines), SL_NOTFOUND);
+	assert_int_equal(qat_pf_masks(&qat_pf_c62x, UINT32_MAX, UINT32_MAX, &accels, &engines), SL_NOTFOUND);
 	fresh();
 	pf.accels = 0x1b;
 	pf.engines = 0x1cd;
@@ -365,15 +366,19 @@ static void test_bars(void **state)
 	(void)state;
 	enum { K = 0x40000 };
 	unsigned misc = 9, rings = 9;
-	assert_int_equal(qat_pf_bars(0, (uint64_t[6]){K, 0, K, 0, K, 0}, &misc, &rings), SL_OK);
+	assert_int_equal(qat_pf_bars(&qat_pf_c62x, 0, (uint64_t[6]){K, 0, K, 0, K, 0}, &misc, &rings), SL_OK);
 	assert_int_equal(misc, 2);
 	assert_int_equal(rings, 4);
-	assert_int_equal(qat_pf_bars(1u << 31, (uint64_t[6]){K, 0, K, 0, 0, 0}, &misc, &rings), SL_OK);
+	assert_int_equal(qat_pf_bars(&qat_pf_c62x, 1u << 31, (uint64_t[6]){K, 0, K, 0, 0, 0}, &misc, &rings),
+			 SL_OK);
 	assert_int_equal(misc, 0);
 	assert_int_equal(rings, 2);
-	assert_int_equal(qat_pf_bars(0, (uint64_t[6]){K, 0, K, 0, 0, 0}, &misc, &rings), SL_NOTFOUND);
-	assert_int_equal(qat_pf_bars(0, (uint64_t[6]){K, 0, 0x3a734, 0, K, 0}, &misc, &rings), SL_NOSPACE);
-	assert_int_equal(qat_pf_bars(0, (uint64_t[6]){K, 0, K, 0, 0x30000, 0}, &misc, &rings), SL_NOSPACE);
+	assert_int_equal(qat_pf_bars(&qat_pf_c62x, 0, (uint64_t[6]){K, 0, K, 0, 0, 0}, &misc, &rings),
+			 SL_NOTFOUND);
+	assert_int_equal(qat_pf_bars(&qat_pf_c62x, 0, (uint64_t[6]){K, 0, 0x3a734, 0, K, 0}, &misc, &rings),
+			 SL_NOSPACE);
+	assert_int_equal(qat_pf_bars(&qat_pf_c62x, 0, (uint64_t[6]){K, 0, K, 0, 0x30000, 0}, &misc, &rings),
+			 SL_NOSPACE);
 }
 
 static void test_not_genuine(void **state)
@@ -408,7 +413,7 @@ static void test_card_fails(void **state)
 	start(SL_TIMEOUT, "does not say whether firmware for the public key unit is genuine");
 	fresh();
 	model.load_fails = true;
-	start(SL_DEVICE, "engine 3 can not be loaded (status");
+	start(SL_DEVICE, "engines 8 can not be loaded (status");
 	assert_true(model.now < 1000000);
 	fresh();
 	model.never_starts = true;

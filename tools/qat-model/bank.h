@@ -10,11 +10,12 @@
 
 /* Where a generation has its ring registers, and how it writes a base. */
 struct bank_kind {
+	unsigned gen; /* 2, 4 */
 	unsigned rings, rx_gap; /* the response ring of ring t is t + rx_gap */
 	uint32_t config, lbase, ubase;
 	unsigned base_shift;
 };
-extern const struct bank_kind bank_gen2;
+extern const struct bank_kind bank_gen2, bank_gen4;
 
 struct ring {
 	uint32_t config, lbase, ubase, head, tail;
@@ -32,7 +33,7 @@ struct bank {
 	QEMUBH *work;
 	QEMUTimer *later;
 	void (*irq)(void *fn); /* after every change of bank_pending(); fn is mem.fn */
-	bool (*served)(void *fn, unsigned ring); /* there are engines for this request ring */
+	bool (*served)(const struct bank *b, unsigned ring); /* there are engines for this request ring */
 };
 
 void bank_init(struct bank *b, const struct bank_kind *kind, DeviceState *dev);

@@ -1,14 +1,23 @@
-/* The key that firmware for this model is signed with, RSA-2048, exponent 65537: its public half, big-endian. The other
- * half is in mkfw for everyone to see; it signs nothing that a real card takes.
+/* The keys that firmware for this model is signed with, RSA-2048 for C62x and RSA-3072 for 4xxx, exponent 65537: their
+ * public halves, big-endian. The others are in mkfw for everyone to see; they sign nothing that a real card takes.
  * SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
 #define FW_KEY_EXPONENT 65537u
-#define FW_KEY_BYTES    256u
-#define FW_KEY_MODULUS \
+#define FW_KEY_MAX      384u
+#define FW_KEY_2 \
 	"dcd609cf4d0d01405f8a4f7231703cec0547614d878178470acd096b8c2325ee1f3febf3596927f8b997ff7d0eda077e" \
 	"34f64a2178fbc1bf5b911441a0ec4a5b9f840c512feec4eaf453c7c943b6b4f3e167f3cf828044ced50f2b9395eb7d3a" \
 	"a2e53a6a00cbccb0664287b5fe5d2d45cef9d22c87a6c228e81592ea32735815e928716bb775ce71b619e5420c3fcd5d" \
 	"68c64d2389da4eeeb76d44a3096054a9e68b380fd6ceff47e7f39c46f5527ff9555867d354b87edca0f835846593b616" \
 	"16e6d008186b72257d75efc16f23af5c807cfe8ec1b3b7ad9977690d054de6e50f3398c91ac26bfb81dc9da9cc1c0254" \
 	"f0455c59686bb3e388860d2b26dfe491"
+#define FW_KEY_4 \
+	"a1f1d4a44921819c24a976b2a57869533fb9f17f6fc07e75ef811107f937c8fe3619e3da6e93d647455a2b194b8ad2db" \
+	"db3a2d5568790998b0309a9e43400bbcfd1a4ff736bfb6ab188d0934c467b27aa8e4514bed421218683653614f2063d9" \
+	"ddd347c3a74462b6b439e0ba7e5902578c9120b5a58c2ad5d6f760fee83894bf22c33b0d6a0b01b1bb780a3fa644c8eb" \
+	"552de26bb02f21bf77c6b3688b592ffdfff3af90ba9e482e9ecfe2a2dc1adcde15e372b3ea32ba31b8fed9cc36f6c817" \
+	"605d22ea4f47f64c05c4daaeb15d770adefc3754bd71a2f9318b1f82ed9b45d34604ad1201bee9c816c9c8534c29df34" \
+	"5ed0cbe067e368e1b334d461887fb87b4106fc3f6d55fb8d5dd4eb66596ec058bcb0baa73b53e6dae6f222de2205658e" \
+	"dfcedc170c7e4c15a67b8d499c53b18248d67eee66a57fc3111b9ef0443a392949cd2d982580d3fc4ef7a0af0faedfe1" \
+	"91706d5fdacb357b239147ce3e2fd4a9b67d38a8243fc69d1d6b76d09b7c6f0a71990d2c9a7daf5a95807c1f5a3797b7"

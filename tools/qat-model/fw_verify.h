@@ -4,10 +4,18 @@
 #pragma once
 #include "mem.h"
 
+/* What a generation's firmware has to be. */
+struct fw_rules {
+	uint32_t device;     /* in an image of engines */
+	unsigned key_bytes;  /* of modulus and signature */
+	const char *modulus; /* fw_key.h */
+};
+
 struct fw_image {
 	bool mmp;         /* of the PKE unit; else of engines: */
 	uint32_t engines; /* bit each */
+	char name[8];     /* begins so */
 };
 
 /* NULL when the descriptor at addr and all that it points to is good; else what is not. */
-const char *fw_verify(const struct mem *m, uint64_t addr, struct fw_image *image);
+const char *fw_verify(const struct mem *m, uint64_t addr, const struct fw_rules *rules, struct fw_image *image);
