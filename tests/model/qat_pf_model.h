@@ -1,11 +1,13 @@
-/* The PF of a C62x for host tests: engines, the unit that loads firmware, admin messages, arbiter and maps,
- * by byte offsets and without a declaration of the driver's. What it takes for a signature is a sum. */
+/* The PF of a card for host tests, of C62x and of 4xxx: engines, the unit that loads firmware, admin
+ * messages, arbiter and maps, by byte offsets and without a declaration of the driver's. What it takes for a
+ * signature is a sum. */
 #pragma once
 #include "kernel/bits.h"
 
 #define QAT_PF_MODEL_ENGINES 10
 
 struct qat_pf_model {
+	unsigned gen; /* 2, 4 */
 	/* Device address -> memory; NULL where there is none. */
 	void *(*reach)(void *ctx, uint64_t iova, uint64_t len);
 	void *ctx;
@@ -20,11 +22,12 @@ struct qat_pf_model {
 	bool never_starts;     /* */
 	uint32_t silent, sick; /* engines that answer no message, or with an error */
 	bool gone;             /* from the bus */
+	bool asleep;           /* 4xxx: does not power up */
 
 	/* State and what was seen. */
 	uint32_t reset, clocks, fcu, authentic, loaded, running, contexts[QAT_PF_MODEL_ENGINES];
 	uint32_t constants, ready, command, cycles;
-	bool mmp;
+	bool mmp, powered;
 	unsigned wait;
 	uint64_t now;
 	uint64_t errors;  /* things that a driver must not do */
@@ -33,7 +36,8 @@ struct qat_pf_model {
 	uint8_t misc[0x40000], rings[0x40000];
 };
 
-void qat_pf_model_init(struct qat_pf_model *m, void *(*reach)(void *, uint64_t, uint64_t), void *ctx);
+void qat_pf_model_init(struct qat_pf_model *m, unsigned gen, void *(*reach)(void *, uint64_t, uint64_t),
+		       void *ctx);
 uint32_t qat_pf_model_rd(struct qat_pf_model *m, bool rings, uint32_t off);
 void qat_pf_model_wr(struct qat_pf_model *m, bool rings, uint32_t off, uint32_t v);
 

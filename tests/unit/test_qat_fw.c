@@ -11,7 +11,6 @@
 #include "tests/model/qat_pf_model.h"
 
 #define DEVICE 0x01000000u
-#define BEFORE 644u
 #define BASE   0x2000000000ull
 
 static const struct qat_fw_chip chip = {DEVICE, 4, 256, NULL, 0};
@@ -40,6 +39,10 @@ static uint32_t crc16(const uint8_t *p, size_t n)
 	return c;
 }
 
+static unsigned rsa = 256;
+static uint32_t device = DEVICE;
+#define BEFORE (132 + 2 * rsa)
+
 /* An image with a body of so many bytes, signed as the model wants it. */
 static size_t make_image(uint8_t *to, uint32_t engines, size_t body)
 {
@@ -47,19 +50,19 @@ static size_t make_image(uint8_t *to, uint32_t engines, size_t body)
 	put(to + 4, BEFORE / 4, 4);
 	put(to + 24, (BEFORE + body) / 4, 4);
 	put(to + 40, engines ? 0 : 1, 4);
-	memset(to + 128, 0x5a, 256);
-	put(to + 384, 3, 4);
+	memset(to + 128, 0x5a, rsa);
+	put(to + 128 + rsa, 3, 4);
 	uint8_t *b = to + BEFORE;
 	for (size_t i = 0; i < body; i++)
 		b[i] = (uint8_t)(i * 7 + engines);
 	if (engines) {
-		put(b + 8, DEVICE, 4);
+		put(b + 8, device, 4);
 		put(b + 12, 0xff, 2);
 		put(b + 14, 0, 2);
 		put(b + 16, engines, 4);
 	}
 	uint64_t sum = qat_pf_model_sum(qat_pf_model_sum(0, to, 128), b, body);
-	memcpy(to + 388, &sum, sizeof sum);
+	memcpy(to + 132 + rsa, &sum, sizeof sum);
 	return BEFORE + body;
 }
 
@@ -107,10 +110,125 @@ static const uint32_t three[] = {0x001, 0x154, 0x2aa};
 
 static void make_files(void)
 {
+	rsa = 256;
+	device = DEVICE;
 	make_file(&file, three, 3);
 	mmp_file.n = make_image(mmp_file.b, 0, 4096);
 	assert_int_equal(qat_fw_read(span_of(&file), &chip, &fw, &why), SL_OK);
 	assert_int_equal(qat_fw_read_mmp(span_of(&mmp_file), &chip, &mmp, &why), SL_OK);
+}
+
+/* 4xxx: a file with an object for each service, whose names are behind each other in a table. */
+static const struct {
+	const char *name;
+	uint32_t engines;
+} objects[] = {{"qat_4xxx_asym.bin", 0xff},
+	       {"qat_4xxx_dc.bin", 0xff},
+	       {"qat_4xxx_sym.bin", 0xff},
+	       {"qat_4xxx_admin.bin", 0x100}};
+#define OBJECTS ARRAY_LEN(objects)
+#define STRINGS (16u + 24u * 2)
+
+static void make_mof(void)
+{
+	static struct file part;
+	size_t table = STRINGS + 4 + 80, at = table + 8 + 32 * OBJECTS, name = 0;
+	rsa = 384;
+	device = 0x08000000;
+	memset(&file, 0, sizeof file);
+	put(file.b, 0x666f6d, 4);
+	file.b[8] = 1;
+	put(file.b + 14, 2, 2);
+	memcpy(file.b + 16, "SYM_OBJS", 8);
+	put(file.b + 24, STRINGS, 8);
+	put(file.b + STRINGS, 80, 4);
+	memcpy(file.b + 40, "SUF_OBJS", 8);
+	put(file.b + 48, table, 8);
+	put(file.b + table + 2, OBJECTS, 2);
+	for (unsigned i = 0; i < OBJECTS; i++) {
+		uint8_t *header = file.b + table + 8 + 32 * i;
+		make_file(&part, &objects[i].engines, 1);
+		memcpy(file.b + at, part.b, part.n);
+		put(header + 8, at - table, 8);
+		put(header + 16, part.n, 8);
+		put(header + 24, name, 4);
+		memcpy(file.b + STRINGS + 4 + name, objects[i].name, strlen(objects[i].name));
+		name += strlen(objects[i].name) + 1;
+		at += part.n;
+	}
+	file.n = at;
+	seal(&file);
+	mmp_file.n = make_image(mmp_file.b, 0, 4096);
+}
+
+static const struct qat_fw_chip *gen4(void)
+{
+	return &qat_pf_4xxx.fw;
+}
+
+static void test_mof(void **state)
+{
+	(void)state;
+	make_mof();
+	assert_int_equal(qat_fw_read(span_of(&file), gen4(), &fw, &why), SL_OK);
+	assert_int_equal(fw.images, 3);
+	assert_int_equal(fw.image[0].engines, 0xf0); /* sym, as the table of the card has it */
+	assert_int_equal(fw.image[1].engines, 0x0f);
+	assert_int_equal(fw.image[2].engines, 0x100);
+	assert_int_equal(fw.engines, 0x1ff);
+	assert_int_equal(qat_fw_read_mmp(span_of(&mmp_file), gen4(), &mmp, &why), SL_OK);
+	assert_int_equal(qat_fw_read(span_of(&file), &chip, &fw, &why), SL_BADVAL);
+	assert_int_equal(qat_fw_read_mmp(span_of(&mmp_file), &chip, &mmp, &why), SL_UNSUPPORTED);
+}
+
+static void test_damaged_mof(void **state)
+{
+	(void)state;
+	size_t table = STRINGS + 4 + 80, dc = table + 8 + 32;
+	static const struct {
+		size_t off;
+		uint64_t v;
+		unsigned bytes;
+		enum sl_err e;
+	} cases[] = {
+		{0, 0x53554f46, 4, SL_BADVAL}, {8, 2, 1, SL_UNSUPPORTED},
+		{9, 1, 1, SL_UNSUPPORTED},     {14, 1, 2, SL_BADVAL}, /* no objects */
+		{40, 'X', 1, SL_BADVAL},       {48, 1u << 20, 8, SL_TRUNC},
+		{48, UINT64_MAX, 8, SL_TRUNC}, {24, UINT64_MAX, 8, SL_TRUNC},
+		{STRINGS, 0, 4, SL_NOTFOUND}, /* no names */
+		{STRINGS, 20, 4, SL_NOTFOUND}, {STRINGS + 4 + 18, 'X', 1, SL_NOTFOUND},
+	};
+	for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+		make_mof();
+		put(file.b + cases[i].off, cases[i].v, cases[i].bytes);
+		seal(&file);
+		assert_int_equal(qat_fw_read(span_of(&file), gen4(), &fw, &why), cases[i].e);
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		make_mof();
+		put(i < 2 ? file.b + dc + 8 : file.b + dc + 16, i % 2 ? UINT64_MAX : 1u << 20, 8);
+		seal(&file);
+		assert_int_equal(qat_fw_read(span_of(&file), gen4(), &fw, &why), SL_TRUNC);
+	}
+	make_mof();
+	put(file.b + dc + 24, UINT32_MAX, 4);
+	seal(&file);
+	assert_int_equal(qat_fw_read(span_of(&file), gen4(), &fw, &why), SL_NOTFOUND);
+	make_mof();
+	put(file.b + table + 2, 3, 2); /* the admin's is beyond the end */
+	seal(&file);
+	assert_int_equal(qat_fw_read(span_of(&file), gen4(), &fw, &why), SL_NOTFOUND);
+	make_mof();
+	file.b[file.n - 1] ^= 1;
+	assert_int_equal(qat_fw_read(span_of(&file), gen4(), &fw, &why), SL_CHECKSUM);
+	make_mof();
+	for (size_t n = 0, whole = file.n; n < whole; n += n < 400 ? 1 : 97) {
+		file.n = n;
+		if (n > 8)
+			seal(&file);
+		assert_int_not_equal(qat_fw_read(span_of(&file), gen4(), &fw, &why), SL_OK);
+		make_mof();
+	}
 }
 
 static void test_file(void **state)
@@ -264,7 +382,7 @@ static uint64_t now(void *ctx)
 static void fresh(void)
 {
 	make_files();
-	qat_pf_model_init(&model, reach, NULL);
+	qat_pf_model_init(&model, 2, reach, NULL);
 	memset(chunk_memory, 0xee, sizeof chunk_memory);
 	memset(admin_memory, 0xee, sizeof admin_memory);
 	pf = (struct qat_pf){.chip = &qat_pf_c62x,
@@ -284,10 +402,12 @@ static void start(enum sl_err want, const char *text)
 	if (text && !strstr(pf.why, text))
 		fail_msg("\"%s\" does not say \"%s\"", pf.why, text);
 	for (unsigned i = 0; i < 4; i++)
-		assert_int_equal(qat_pf_model_serves(&model, i), !want && i != 2);
+		assert_int_equal(qat_pf_model_serves(&model, i), !want && (i != 2 || model.gen == 4));
 	assert_int_equal(qat_pf_runs(&pf), !want);
 	if (want)
-		assert_true(model.gone || (model.reset & 0x3ff) == (model.stuck ? 0x3ff : pf.engines));
+		assert_true((model.reset & 0x3ff) == (model.gen == 4 ? 0x15
+						      : model.stuck  ? 0x3ff
+								     : pf.engines));
 }
 
 static void test_bring_up(void **state)
@@ -429,6 +549,57 @@ static void test_card_fails(void **state)
 	start(SL_NOSPACE, "does not fit");
 }
 
+static void fresh_gen4(void)
+{
+	fresh();
+	make_mof();
+	assert_int_equal(qat_fw_read(span_of(&file), gen4(), &fw, &why), SL_OK);
+	assert_int_equal(qat_fw_read_mmp(span_of(&mmp_file), gen4(), &mmp, &why), SL_OK);
+	qat_pf_model_init(&model, 4, reach, NULL);
+	pf.chip = &qat_pf_4xxx;
+	pf.accels = 1;
+	pf.engines = 0x1ff;
+}
+
+static void test_gen4(void **state)
+{
+	(void)state;
+	uint32_t accels, engines;
+	fresh_gen4();
+	start(SL_OK, NULL);
+	assert_string_equal(model.order, "aproMALALALScfi");
+	assert_int_equal(model.ready, 0x1ff);
+	assert_int_equal(model.constants, 0x100);
+	assert_int_equal(qat_pf_model_rd(&model, false, 0x54), 0x7000000);
+	assert_int_equal(qat_pf_model_rd(&model, false, 0x41a218), BIT(18)); /* no interrupt about power */
+	qat_pf_stop(&pf);
+	assert_int_equal(model.reset, 0x100015);
+	for (uint32_t off = 0x400; off < 0x424; off += 4)
+		assert_int_equal(qat_pf_model_rd(&model, true, off), 0);
+	assert_int_equal(model.errors, 0);
+	fresh_gen4();
+	pf.engines = 0x1f3;
+	start(SL_OK, NULL);
+	assert_int_equal(model.loaded, 0x1f3);
+	fresh_gen4();
+	model.asleep = true;
+	start(SL_TIMEOUT, "the card does not power up");
+	fresh_gen4();
+	model.load_fails = true;
+	start(SL_DEVICE, "engines f can not be loaded");
+	fresh_gen4();
+	mmp_file.b[132 + 384] ^= 1;
+	start(SL_VERIFY, "public key unit as genuine");
+	fresh_gen4();
+	model.silent = 1u << 8;
+	start(SL_TIMEOUT, "firmware of engine 8 does not answer (message 3)");
+	assert_int_equal(qat_pf_masks(&qat_pf_4xxx, 0x3, 0xff, &accels, &engines), SL_OK);
+	assert_int_equal(engines, 0x1fc);
+	assert_int_equal(accels, 1);
+	assert_int_equal(qat_pf_masks(&qat_pf_4xxx, 0x100, 0, &accels, &engines), SL_NOTFOUND);
+	assert_int_equal(qat_pf_masks(&qat_pf_4xxx, 0xff, 0, &accels, &engines), SL_NOTFOUND);
+}
+
 /* A card that is gone from the bus reads all ones; nothing waits for ever. */
 static void test_gone(void **state)
 {
@@ -462,7 +633,9 @@ int main(void)
 		cmocka_unit_test(test_bring_up),    cmocka_unit_test(test_slow),
 		cmocka_unit_test(test_fused),       cmocka_unit_test(test_bars),
 		cmocka_unit_test(test_not_genuine), cmocka_unit_test(test_card_fails),
-		cmocka_unit_test(test_gone),        cmocka_unit_test(test_constants),
+		cmocka_unit_test(test_gone),        cmocka_unit_test(test_mof),
+		cmocka_unit_test(test_damaged_mof), cmocka_unit_test(test_gen4),
+		cmocka_unit_test(test_constants),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
