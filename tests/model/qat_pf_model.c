@@ -114,7 +114,7 @@ static void load(struct qat_pf_model *m)
 	bool one = m->command & 0x10;
 	uint32_t these = one ? 1u << (m->command >> 8 & 31) : m->gen == 4 ? get(m->misc + 0x3f008, 4) : 0;
 	if (!these || these & ~m->authentic || these & ~awake(m) || these & m->running ||
-	    (m->gen == 4 && one && these != 0x100))
+	    (m->gen == 4 && one != (these == 0x100)))
 		wrong(m, "load");
 	for (unsigned ae = 0; ae < QAT_PF_MODEL_ENGINES; ae++)
 		if (these >> ae & 1 && m->contexts[ae] != 0xff)

@@ -119,13 +119,14 @@ static void make_files(void)
 }
 
 /* 4xxx: a file with an object for each service, whose names are behind each other in a table. */
-static const struct {
+static struct {
 	const char *name;
 	uint32_t engines;
-} objects[] = {{"qat_4xxx_asym.bin", 0xff},
+} objects[] = {{"qat_4xxx_dc.bin.old", 0xf0},
 	       {"qat_4xxx_dc.bin", 0xff},
 	       {"qat_4xxx_sym.bin", 0xff},
 	       {"qat_4xxx_admin.bin", 0x100}};
+static unsigned images_each = 1;
 #define OBJECTS ARRAY_LEN(objects)
 #define STRINGS (16u + 24u * 2)
 
@@ -147,7 +148,10 @@ static void make_mof(void)
 	put(file.b + table + 2, OBJECTS, 2);
 	for (unsigned i = 0; i < OBJECTS; i++) {
 		uint8_t *header = file.b + table + 8 + 32 * i;
-		make_file(&part, &objects[i].engines, 1);
+		uint32_t engines[16];
+		for (unsigned k = 0; k < images_each; k++)
+			engines[k] = objects[i].engines;
+		make_file(&part, engines, images_each);
 		memcpy(file.b + at, part.b, part.n);
 		put(header + 8, at - table, 8);
 		put(header + 16, part.n, 8);
@@ -176,6 +180,18 @@ static void test_mof(void **state)
 	assert_int_equal(fw.image[1].engines, 0x0f);
 	assert_int_equal(fw.image[2].engines, 0x100);
 	assert_int_equal(fw.engines, 0x1ff);
+	/* What is for engines of another service alone is left out. */
+	objects[2].engines = 0x0f;
+	make_mof();
+	objects[2].engines = 0xff;
+	assert_int_equal(qat_fw_read(span_of(&file), gen4(), &fw, &why), SL_OK);
+	assert_int_equal(fw.images, 2);
+	assert_int_equal(fw.engines, 0x10f);
+	images_each = 12;
+	make_mof();
+	images_each = 1;
+	assert_int_equal(qat_fw_read(span_of(&file), gen4(), &fw, &why), SL_NOSPACE);
+	make_mof();
 	assert_int_equal(qat_fw_read_mmp(span_of(&mmp_file), gen4(), &mmp, &why), SL_OK);
 	assert_int_equal(qat_fw_read(span_of(&file), &chip, &fw, &why), SL_BADVAL);
 	assert_int_equal(qat_fw_read_mmp(span_of(&mmp_file), &chip, &mmp, &why), SL_UNSUPPORTED);
@@ -196,7 +212,7 @@ static void test_damaged_mof(void **state)
 		{40, 'X', 1, SL_BADVAL},       {48, 1u << 20, 8, SL_TRUNC},
 		{48, UINT64_MAX, 8, SL_TRUNC}, {24, UINT64_MAX, 8, SL_TRUNC},
 		{STRINGS, 0, 4, SL_NOTFOUND}, /* no names */
-		{STRINGS, 20, 4, SL_NOTFOUND}, {STRINGS + 4 + 18, 'X', 1, SL_NOTFOUND},
+		{STRINGS, 20, 4, SL_NOTFOUND}, {STRINGS + 4 + 20, 'X', 1, SL_NOTFOUND},
 	};
 	for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
 		make_mof();
