@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 import sluice
-from qat_card import ASYM_RING, COMP, COMP_BANK, COMP_RING, LA, SYM_BANK, SYM_RING, Boot, Card, pke, request
+from qat_card import ASYM_RING, COMP, COMP_BANK, COMP_RING, LA, SYM_BANK, SYM_RING, Boot, Boot4, Card, pke, request
 
 cryptography = pytest.importorskip("cryptography", reason="no python3-cryptography")
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: E402
@@ -760,3 +760,52 @@ def test_firmware_refused_to_order(card, folder):
     assert boot.authenticate(boot.mmp) & 0x107 == Boot.VERIFY_FAILED
     assert c.config(0, 0x40) == 0x40200, "engine 9 and accelerator 2 are off"
     assert [engine for engine in range(10) if boot.rd(0x20944 + 0x1000 * engine) == 0] == [4, 5, 9]
+
+
+def test_gen4_bring_up(card, folder):
+    """Power first; services where their firmware is; one engine for messages; no maps."""
+    c = card(",booted=off", gen=4)
+    boot = Boot4(c, folder)
+    table = c.place(constants(), 4096)
+    _, req = ucs(c, aes(CTR), KEY[:16], DATA)
+    boot.awake()
+    assert boot.rd(0x30A0C) == 0x100015 and boot.rd(boot.PM_STATUS) == 0 and boot.rd(0x20944) == 0, "no power"
+    boot.wr(boot.PM_INTERRUPT, 1 << 20)
+    boot.wait(boot.PM_STATUS, lambda v: v >> 21 & 1)
+    boot.awake()
+    assert boot.wait(0x20944, lambda v: v) < 0x10000
+    flipped = bytearray(boot.images["sym"])
+    flipped[600] ^= 1
+    assert boot.authenticate(bytes(flipped)) & 0x107 == Boot.VERIFY_FAILED
+    assert boot.authenticate(boot.mmp) & 0x107 == 0x101
+    assert boot.authenticate(boot.images["sym"], engines=0x1F0) & 0x107 == Boot.VERIFY_FAILED, "not for engine 8"
+    for name, mask in (("sym", 0xF0), ("dc", 0x0F)):
+        assert boot.authenticate(boot.images[name], engines=mask) & 0x107 == 0x101
+        assert boot.load_group(0x100) & 7 == Boot.LOAD_FAILED
+        assert boot.load_group(mask) & 7 == Boot.LOADED
+    assert boot.authenticate(boot.images["admin"]) & 0x107 == 0x101
+    assert boot.load(8) & 7 == Boot.LOADED and boot.rd(boot.LOADED_ENGINES) == 0x1FF
+    boot.start()
+    assert boot.ask(0, Boot.INIT) == 1 and boot.ask(0, Boot.CONSTANTS, 1024, table) == 1, "engine 8 is to be told"
+    assert boot.ask(8, Boot.CONSTANTS, 1024, table) == 0
+    for engine in range(9):
+        assert boot.ask(engine, Boot.INIT) == 0
+    boot.arbiter(words=boot.WORDS)
+    for control, vfs in ((0, 16), (9, 16)):  # services are settled when VFs come
+        c.config(0, 0x150, vfs, size=2)
+        c.config(0, 0x148, control, size=2)
+    for vf in (c.vfs[0], c.vfs[15]):
+        vf.enable()
+        assert status(vf.ring(1).call(req)) == 0
+        assert status(vf.ring(2).call(comp(c, 0, STATIC, DATA, 4096)[1])) == 0, "pairs 0 and 2 compress"
+    boot.arbiter(words=(0x55,) * 9)
+    ring = c.vfs[3]
+    ring.enable()
+    ring = ring.ring(1)
+    ring.send(req)
+    assert ring.poll(0.1) is None, "no thread for it"
+    boot.arbiter(words=(0xAA,) * 9)
+    assert status(ring.poll()) == 0
+    boot.wr(0x30A0C, 0x4)
+    ring.send(req)
+    assert ring.poll(0.1) is None, "the crypto engines are in reset; those for compression are not asked"
