@@ -88,8 +88,8 @@ static bool has_room(const struct ring *rx)
 static bool ready(const struct bank *b, unsigned n)
 {
 	const struct ring *tx = &b->ring[n], *rx = &b->ring[n + b->kind->rx_gap];
-	return b->arbiter >> n & 1 && !tx->stopped && tx->head != tx->tail && ring_bytes(tx) && has_room(rx) &&
-	       b->served(b, n);
+	return b->arbiter >> n & 1 && !tx->stopped && tx->head != tx->tail && ring_bytes(tx) &&
+	       has_room(rx) && b->served(b, n);
 }
 
 static void take(struct bank *b, unsigned n)

@@ -3,8 +3,8 @@
 #include <string.h>
 #include "fault.h"
 
-static const char *const names[FAULT_KINDS] = {"none", "dma",   "status", "stuck",
-					       "late", "extra", "opaque", "pointer", "verify"};
+static const char *const names[FAULT_KINDS] = {"none",  "dma",    "status",  "stuck", "late",
+					       "extra", "opaque", "pointer", "verify"};
 
 bool fault_parse(struct fault *f)
 {
@@ -26,8 +26,8 @@ static bool meant(const struct fault *f, unsigned vf)
 
 enum fault_kind fault_next(struct fault *f, unsigned vf)
 {
-	if (f->kind == FAULT_NONE || f->kind == FAULT_LATE || f->kind == FAULT_VERIFY || !meant(f, vf) || f->seen++ < f->after ||
-	    f->done >= f->count)
+	if (f->kind == FAULT_NONE || f->kind == FAULT_LATE || f->kind == FAULT_VERIFY || !meant(f, vf) ||
+	    f->seen++ < f->after || f->done >= f->count)
 		return FAULT_NONE;
 	f->done++;
 	return f->kind;

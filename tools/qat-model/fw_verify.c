@@ -1,5 +1,5 @@
-// Authentication of firmware. RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017 §8.2) over header and image; what a real card
-// signs, and how, is not public. SPDX-License-Identifier: GPL-2.0-or-later
+// Authentication of firmware. RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017 §8.2) over header and image; what a
+// real card signs, and how, is not public. SPDX-License-Identifier: GPL-2.0-or-later
 #include <gmp.h>
 #include <nettle/sha2.h>
 #include <stdlib.h>
@@ -8,7 +8,18 @@
 #include "fw_verify.h"
 
 /* The descriptor: 16 words; an address is a high word and a low one. */
-enum { DESC_BYTES = 64, LENGTH = 0, ENGINES = 1, HEADER = 2, IMAGE = 4, SIGNATURE = 6, KEY = 8, MODE = 10, INIT = 12, CODE = 14 };
+enum {
+	DESC_BYTES = 64,
+	LENGTH = 0,
+	ENGINES = 1,
+	HEADER = 2,
+	IMAGE = 4,
+	SIGNATURE = 6,
+	KEY = 8,
+	MODE = 10,
+	INIT = 12,
+	CODE = 14
+};
 /* The header in words. */
 enum { HEADER_BYTES = 128, HEADER_WORDS = 1, FILE_WORDS = 6, KEY_WORDS = 7, TYPE = 10 };
 /* An image of engines: mode, start-up sequence, instructions. */
@@ -57,8 +68,8 @@ static bool is_signed(const struct fw_rules *r, const uint8_t *signature, const 
 	return good;
 }
 
-static const char *check_engine_image(const struct fw_rules *r, const uint8_t *desc, const uint8_t *body, uint32_t len,
-				      struct fw_image *image)
+static const char *check_engine_image(const struct fw_rules *r, const uint8_t *desc, const uint8_t *body,
+				      uint32_t len, struct fw_image *image)
 {
 	uint64_t at = address(desc, IMAGE);
 	if (len < MODE_BYTES + INIT_BYTES)
@@ -75,14 +86,16 @@ static const char *check_engine_image(const struct fw_rules *r, const uint8_t *d
 	return NULL;
 }
 
-static const char *check(const struct fw_rules *r, const uint8_t *desc, const uint8_t *header, const uint8_t *key, const uint8_t *signature,
-			 const uint8_t *body, uint32_t len, struct fw_image *image)
+static const char *check(const struct fw_rules *r, const uint8_t *desc, const uint8_t *header,
+			 const uint8_t *key, const uint8_t *signature, const uint8_t *body, uint32_t len,
+			 struct fw_image *image)
 {
 	uint8_t hash[32];
 	struct sha256_ctx sha;
 	uint32_t type = get32(header + 4 * TYPE);
 	uint32_t before = HEADER_BYTES + r->key_bytes + 4 + r->key_bytes;
-	if (get32(header + 4 * HEADER_WORDS) * 4 != before || get32(header + 4 * KEY_WORDS) * 4 != r->key_bytes)
+	if (get32(header + 4 * HEADER_WORDS) * 4 != before ||
+	    get32(header + 4 * KEY_WORDS) * 4 != r->key_bytes)
 		return "the header is not one of this generation";
 	if (get32(header + 4 * FILE_WORDS) * 4 != before + len)
 		return "the image is not as long as its header says";
@@ -100,7 +113,8 @@ static const char *check(const struct fw_rules *r, const uint8_t *desc, const ui
 	return image->mmp ? NULL : check_engine_image(r, desc, body, len, image);
 }
 
-const char *fw_verify(const struct mem *m, uint64_t addr, const struct fw_rules *rules, struct fw_image *image)
+const char *fw_verify(const struct mem *m, uint64_t addr, const struct fw_rules *rules,
+		      struct fw_image *image)
 {
 	uint8_t desc[DESC_BYTES], header[HEADER_BYTES], key[2 * FW_KEY_MAX], signature[FW_KEY_MAX];
 	if (mem_read(m, addr, desc, sizeof desc) != DONE)

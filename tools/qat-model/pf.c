@@ -108,8 +108,10 @@ static void realize(PCIDevice *dev, Error **errp)
 	struct qat_pf *pf = (struct qat_pf *)dev;
 	uint8_t type = PCI_BASE_ADDRESS_SPACE_MEMORY | PCI_BASE_ADDRESS_MEM_TYPE_64;
 	if (!fault_parse(&pf->fault)) {
-		error_setg(errp, "fault=%s: known are none, dma, status, stuck, late, extra, opaque, pointer, verify",
-			   pf->fault.name);
+		error_setg(
+			errp,
+			"fault=%s: known are none, dma, status, stuck, late, extra, opaque, pointer, verify",
+			pf->fault.name);
 		return;
 	}
 	const struct pf_kind *k = pf->kind = kind_of(dev);

@@ -63,13 +63,27 @@ const struct boot_kind boot_gen4 = {.engines = 9,
 
 /* Engines: 4 KiB each; transfer registers, and from 800 on control registers. */
 enum { ENGINE_STRIDE = 0x1000, ENGINE_CSR = 0x800 };
-enum { CTX_ENABLES = 0x018, ACTIVE_CTX_STATUS = 0x044, PROFILE_COUNT = 0x144, DOORBELL = 0x170, CSR_STATUS = 0x180 };
+enum {
+	CTX_ENABLES = 0x018,
+	ACTIVE_CTX_STATUS = 0x044,
+	PROFILE_COUNT = 0x144,
+	DOORBELL = 0x170,
+	CSR_STATUS = 0x180
+};
 enum { CTX_ALL = 0xff << 8, ACTIVE = 1u << 31 };
 
 /* The unit that authenticates and loads firmware. */
 enum { AUTHENTICATE = 1, LOAD = 2, START = 3, ONE_ENGINE = 1u << 4 };
-enum { VERIFIED = 1, LOADED = 2, VERIFY_FAILED = 3, LOAD_FAILED = 4, BUSY = 5, STATUS = 7, AUTHENTICATED = 1u << 8,
-       STARTED = 1u << 9 };
+enum {
+	VERIFIED = 1,
+	LOADED = 2,
+	VERIFY_FAILED = 3,
+	LOAD_FAILED = 4,
+	BUSY = 5,
+	STATUS = 7,
+	AUTHENTICATED = 1u << 8,
+	STARTED = 1u << 9
+};
 #define FCU_NS   2000000 /* an authentication takes a card some milliseconds */
 #define ADMIN_NS 20000
 #define MHZ      685
@@ -78,7 +92,14 @@ enum { PM_STATUS = 0x50a00c, PM_INTERRUPT = 0x50a028, DRIVER_ACTIVE = 1u << 20, 
 
 enum { ADMIN_BYTES = 32 };
 enum { INIT_AE = 0, CONSTANTS = 3, STATUS_GET = 4, COMP_CAPABILITY = 9, CAPABILITIES = 10, TIMER_GET = 19 };
-enum { ADMIN_COMMAND = 3, ADMIN_SIZE = 0, ADMIN_POINTER = 16, ADMIN_STATUS = 2, ADMIN_OPAQUE = 8, ADMIN_DATA = 16 };
+enum {
+	ADMIN_COMMAND = 3,
+	ADMIN_SIZE = 0,
+	ADMIN_POINTER = 16,
+	ADMIN_STATUS = 2,
+	ADMIN_OPAQUE = 8,
+	ADMIN_DATA = 16
+};
 enum { CONSTANTS_BYTES = 1024 };
 
 enum { MAP_A = 0x3a590, MAP_B = 0x3a710, THREADS = 8, MAP_VALID = 1u << 7 };
@@ -92,7 +113,8 @@ static struct pf_boot *of(struct qat_pf *pf)
 static bool dma(void *fn, uint64_t addr, void *buf, size_t len, bool write)
 {
 	struct qat_pf *pf = fn;
-	return pci_dma_rw(&pf->dev, addr, buf, len, write ? DMA_DIRECTION_FROM_DEVICE : DMA_DIRECTION_TO_DEVICE,
+	return pci_dma_rw(&pf->dev, addr, buf, len,
+			  write ? DMA_DIRECTION_FROM_DEVICE : DMA_DIRECTION_TO_DEVICE,
 			  MEMTXATTRS_UNSPECIFIED) == MEMTX_OK;
 }
 
@@ -171,7 +193,8 @@ static void authenticate(struct qat_pf *pf)
 	uint64_t at = (uint64_t)b->plain[k->fcu_high / 4] << 32 | b->plain[k->fcu_low / 4];
 	b->authenticated = 0;
 	b->fcu_status &= ~(uint32_t)AUTHENTICATED;
-	const char *why = pf->fault.kind == FAULT_VERIFY ? "as ordered (fault=verify)" : fw_verify(&m, at, &k->firmware, &image);
+	const char *why = pf->fault.kind == FAULT_VERIFY ? "as ordered (fault=verify)"
+							 : fw_verify(&m, at, &k->firmware, &image);
 	if (why) {
 		fail(b, VERIFY_FAILED, why);
 		return;
@@ -181,7 +204,7 @@ static void authenticate(struct qat_pf *pf)
 	b->service_of_image = !strcmp(image.name, "sym")    ? RING_SYM
 			      : !strcmp(image.name, "asym") ? RING_ASYM
 			      : !strcmp(image.name, "dc")   ? RING_COMP
-							     : RING_UNUSED;
+							    : RING_UNUSED;
 	b->fcu_status = (b->fcu_status & ~(uint32_t)STATUS) | AUTHENTICATED | VERIFIED;
 }
 
@@ -212,7 +235,7 @@ static void fcu_done(void *opaque)
 		authenticate(pf);
 		break;
 	case LOAD:
-		load(pf, command & ONE_ENGINE	? 1u << (command >> 8 & 31)
+		load(pf, command & ONE_ENGINE ? 1u << (command >> 8 & 31)
 			 : kind(pf)->fcu_mask ? b->plain[kind(pf)->fcu_mask / 4]
 					      : 0);
 		break;
@@ -291,7 +314,8 @@ static void admin_done(void *opaque)
 	struct qat_pf *pf = opaque;
 	struct pf_boot *b = of(pf);
 	struct mem m = memory(pf);
-	uint64_t area = (uint64_t)b->plain[kind(pf)->admin_high / 4] << 32 | b->plain[kind(pf)->admin_low / 4];
+	uint64_t area =
+		(uint64_t)b->plain[kind(pf)->admin_high / 4] << 32 | b->plain[kind(pf)->admin_low / 4];
 	for (unsigned i = 0; i < kind(pf)->engines; i++) {
 		uint8_t req[ADMIN_BYTES], resp[ADMIN_BYTES] = {0};
 		if (!(b->asked & b->running & 1u << i))
@@ -325,7 +349,7 @@ static void set_reset(struct qat_pf *pf, uint32_t v)
 	uint32_t left = 0;
 	b->reset = v;
 	for (unsigned i = 0; i < kind(pf)->engines; i++)
-		left |= (uint32_t)!(v & unit_of(pf, i)) << i;
+		left |= (uint32_t) !(v & unit_of(pf, i)) << i;
 	b->loaded &= left;
 	b->running &= left;
 	b->asked &= left;
@@ -358,8 +382,9 @@ static uint32_t engine_read(const struct qat_pf *pf, unsigned engine, uint32_t o
 static int engine_of(const struct qat_pf *pf, uint32_t off)
 {
 	uint32_t base = kind(pf)->engine_base;
-	return off >= base && off < base + kind(pf)->engines * ENGINE_STRIDE ? (int)((off - base) / ENGINE_STRIDE)
-									     : -1;
+	return off >= base && off < base + kind(pf)->engines * ENGINE_STRIDE
+		       ? (int)((off - base) / ENGINE_STRIDE)
+		       : -1;
 }
 
 static uint32_t loaded_bits(const struct qat_pf *pf)
@@ -435,8 +460,9 @@ void boot_arbiter_write(struct qat_pf *pf, uint32_t off, uint32_t v)
 
 /* --- what comes of it */
 
-// A thread of this engine serves the arbiter of the ring pair, and is mapped to functions. That nibble n of an
-// engine's word is thread n and bit p of it arbiter and ring pair p is read out of the words that drivers write.
+// A thread of this engine serves the arbiter of the ring pair, and is mapped to functions. That nibble n of
+// an engine's word is thread n and bit p of it arbiter and ring pair p is read out of the words that drivers
+// write.
 static bool engine_serves(const struct qat_pf *pf, unsigned engine, unsigned pair)
 {
 	const struct pf_boot *b = &pf->boot;
@@ -455,7 +481,8 @@ bool boot_serves(struct qat_pf *pf, unsigned pair, unsigned service)
 	struct pf_boot *b = of(pf);
 	if (b->booted)
 		return true;
-	if (pcie_sriov_num_vfs(&pf->dev) != QAT_VFS || pair >= ARRAY_SIZE(b->arbiter) || b->arbiter[pair] != ARBITER_ON)
+	if (pcie_sriov_num_vfs(&pf->dev) != QAT_VFS || pair >= ARRAY_SIZE(b->arbiter) ||
+	    b->arbiter[pair] != ARBITER_ON)
 		return false;
 	if (service == RING_ASYM && !b->mmp)
 		return false; /* public keys are for the PKE unit */
