@@ -205,6 +205,7 @@ qat-model: $B/qat-model.so
 
 model-test: qat-model
 	$(Q)tools/qat-model/linux-test
+	$(Q)tools/qat-model/linux-test --pf
 
 bench-insn: all $B/insncount.so
 	$(Q)tools/bench-insn

@@ -290,6 +290,13 @@ def test_mailbox(card):
             crc = (crc << 1 ^ (0x97 if crc & 0x80 else 0)) & 255
     assert ask(9, 2 | 13 << 4 | 1 << 9) == (3, crc << 2 | 1)
     assert ask(9, 9)[1] & 3 == 2, "a block that is not there"
+    # A PF driver that has taken the VF's messages over is not answered for, not even while it masks them.
+    c.write32(c.pmisc + 0x3A01C, 0xFFFFFFFF & ~(1 << 16))
+    c.write32(c.pmisc + 0x3A01C, 0xFFFFFFFF)
+    c.write32(vf.pmisc + 0x200, (5 << 6 | 6 << 2 | 3) << 16 | 0x6AC2)
+    time.sleep(0.05)
+    assert c.read32(vf.pmisc + 0x200) >> 16 & 1 and c.read32(c.pmisc + 0x3A00C) == 1 << 16
+    assert c.read32(c.pmisc + 0x3A280 + 4 * 7) == c.read32(vf.pmisc + 0x200)
 
 
 @pytest.mark.parametrize("fault, gen", [("dma", 2), ("status", 2), ("stuck", 2), ("late", 2), ("extra", 2), ("opaque", 2),

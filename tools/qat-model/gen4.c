@@ -55,7 +55,7 @@ static void block_write(struct qat_vf *v, enum reg r, uint32_t value, bool by_vf
 		break;
 	case VM2PF:
 		v->mailbox.reg = value;
-		if (by_vf && value & INT && pf->vf_mask >> v->bank[0].vf & 1) {
+		if (by_vf && value & INT && !(pf->vf_taken >> v->bank[0].vf & 1)) {
 			v->mailbox.message = value;
 			timer_mod(v->mailbox.answer, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + ANSWER_NS);
 		}
@@ -132,7 +132,7 @@ static void pmisc_write(void *opaque, hwaddr off, uint64_t value, unsigned size)
 	struct qat_vf *v = pf_block(pf, off);
 	(void)size;
 	if (off == PF_VM2PF_MSK)
-		pf->vf_mask = value & 0xffff;
+		pf->vf_taken |= ~(pf->vf_mask = value & 0xffff);
 	else if (off < PF_BLOCKS || off >= PF_BLOCKS_END)
 		boot_write(pf, (uint32_t)off, (uint32_t)value);
 	if (v)

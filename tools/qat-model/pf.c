@@ -3,12 +3,37 @@
 #include "qat.h"
 
 enum { SRAM_BYTES = 0x80000, PMISC_BYTES = 0x40000, ETR_BYTES = 0x40000, BANK_BYTES = 0x1000 };
+enum { ERRSOU3 = 0x3a00c, FIRST_VF = 9 }; /* from that bit on, messages of VFs */
+enum { VECTORS = 17, VECTOR_MESSAGES = 16, MSIX_TABLE = 0x3e000, MSIX_PBA = 0x3f000 };
 enum { ERRMSK3 = 0x3a01c, MAILBOXES = 0x3a280, MAILBOXES_END = MAILBOXES + 4 * QAT_VFS, ERRMSK3_RESET = ~0 };
 enum { ARBITER = 0x30000 }; /* in the ETR BAR */
 
 static struct qat_vf *vf(struct qat_pf *pf, uint64_t n)
 {
 	return n < QAT_VFS ? vf_of(pcie_sriov_get_vf_at_index(&pf->dev, (int)n)) : NULL;
+}
+
+// VFs whose message has not been taken.
+static uint32_t messages(struct qat_pf *pf)
+{
+	uint32_t mask = 0;
+	for (unsigned n = 0; n < QAT_VFS; n++) {
+		struct qat_vf *v = vf(pf, n);
+		mask |= (uint32_t)(v && v->mailbox.reg >> 16 & 1) << (FIRST_VF + n);
+	}
+	return mask;
+}
+
+static const struct pf_kind pf_gen2;
+
+void pf_irq(struct qat_pf *pf)
+{
+	if (pf->kind != &pf_gen2)
+		return;
+	uint32_t now = messages(pf) & ~pf->vf_mask;
+	if (now & ~pf->irq && msix_enabled(&pf->dev))
+		msix_notify(&pf->dev, VECTOR_MESSAGES);
+	pf->irq = now;
 }
 
 static uint64_t etr_read(void *opaque, hwaddr off, unsigned size)
@@ -36,6 +61,8 @@ static uint64_t pmisc_read(void *opaque, hwaddr off, unsigned size)
 	(void)size;
 	if (off == ERRMSK3)
 		return pf->vf_mask;
+	if (off == ERRSOU3)
+		return messages(pf);
 	if (off < MAILBOXES || off >= MAILBOXES_END)
 		return boot_read(pf, (uint32_t)off);
 	struct qat_vf *v = vf(pf, (off - MAILBOXES) / 4);
@@ -48,6 +75,8 @@ static void pmisc_write(void *opaque, hwaddr off, uint64_t value, unsigned size)
 	(void)size;
 	if (off == ERRMSK3) {
 		pf->vf_mask = (uint32_t)value;
+		pf->vf_taken |= ~pf->vf_mask;
+		pf_irq(pf);
 		return;
 	}
 	if (off < MAILBOXES || off >= MAILBOXES_END) {
@@ -100,6 +129,7 @@ static void reset(DeviceState *d)
 {
 	struct qat_pf *pf = (struct qat_pf *)d;
 	pf->vf_mask = pf->kind->vf_mask;
+	pf->irq = pf->vf_taken = 0;
 	boot_reset(pf);
 }
 
@@ -136,6 +166,13 @@ static void realize(PCIDevice *dev, Error **errp)
 	}
 	pcie_cap_flr_init(dev);
 	pcie_ari_init(dev, CAP_ARI);
+	if (k == &pf_gen2) {
+		if (msix_init(dev, VECTORS, &pf->pmisc, 2, MSIX_TABLE, &pf->pmisc, 2, MSIX_PBA, CAP_MSIX,
+			      errp) < 0)
+			return;
+		for (unsigned i = 0; i < VECTORS; i++)
+			msix_vector_use(dev, i);
+	}
 	boot_init(pf);
 	if (!pcie_sriov_pf_init(dev, CAP_SRIOV, k->vf->type, k->vf->id, QAT_VFS, QAT_VFS, 8, 1, errp))
 		return;
@@ -145,7 +182,10 @@ static void realize(PCIDevice *dev, Error **errp)
 
 static void leave(PCIDevice *dev)
 {
-	boot_exit((struct qat_pf *)dev);
+	struct qat_pf *pf = (struct qat_pf *)dev;
+	boot_exit(pf);
+	if (pf->kind == &pf_gen2)
+		msix_uninit(dev, &pf->pmisc, &pf->pmisc);
 	pcie_sriov_pf_exit(dev);
 	pcie_cap_exit(dev);
 }
