@@ -139,7 +139,11 @@ static enum sl_err ask_pairs(struct vf *vf)
 			"a card whose firmware something else has loaded; in QEMU: ./run.sh device=qat gen=4",
 			BDF_FMT ": its PF does not tell which bank has which service: %s",
 			BDF_ARG(vf->fn->bdf), sl_err_text(e));
-	return e;
+	if (e || accel_vf[vf->index].pair[QAT_SYM].there)
+		return e;
+	log_fail("qat", "have the PF's driver give a service \"sym\"",
+		 BDF_FMT ": none of its banks has symmetric crypto", BDF_ARG(vf->fn->bdf));
+	return SL_NOTFOUND;
 }
 
 static enum sl_err open_vf(struct machine *m, struct vf *vf)

@@ -66,10 +66,16 @@ def test_firmware_of_someone_else(folder):
                      "as genuine: its signature is wrong")
 
 
-def test_no_card_that_fits(folder):
+@pytest.mark.parametrize("card, stage, why", [
+    ("qat-c62x-pf", "pf", "QAT C62x can not be used: gen= asks for another generation"),
+    ("qat-4xxx-pf,ring-map=0x492", "domains", "none of its banks has symmetric crypto"),
+])
+def test_no_card_that_fits(folder, card, stage, why):
     run = sluice.run_sh(folder, "app=accel", "gen=4", "--bare", qemu_args=(
         "-accel", "tcg", "-device", "intel-iommu,intremap=on", "-plugin", str(sluice.ROOT / "build/qat-model.so"),
-        "-device", "pcie-root-port,id=rp0", "-device", "qat-c62x-pf,bus=rp0"))
-    assert run.result["ok"] == "0" and run.result["stage"] == "pf"
-    assert "no QAT function that can be used" in run.text
-    assert "QAT C62x can not be used: gen= asks for another generation" in run.text
+        "-device", "pcie-root-port,id=rp0", "-device", f"{card},bus=rp0"), env={"FIRMWARE": str(folder / "none")})
+    assert run.result["ok"] == "0" and run.result["stage"] == stage
+    assert why in run.text
+    # The model's firmware runs unless booted=off says otherwise: then no file is wanted.
+    assert (stage == "pf") != ("firmware runs already: it is left alone" in run.text)
+    assert (stage == "pf") == ("no QAT function that can be used" in run.text)

@@ -584,7 +584,14 @@ def test_gen4_banks_and_messages(card):
     assert c.read32(vf.pmisc) == 2, "bank 1"
     c.write32(vf.pmisc + 4, 0xD)
     assert interrupted()
-    assert status(ring.poll()) == 0 and c.read32(vf.pmisc) == 0
+    other = vf.ring(2, 64)
+    c.write32(vf.etr + 0x4000 + 0x17C, 2)
+    c.write32(vf.etr + 0x4000 + 0x180, 0x800001FF)
+    c.write32(vf.pmisc + 4, 0x9)
+    other.send(pke(1, 0, 0, 0))
+    assert interrupted(), "a second bank, while the first still waits"
+    assert status(ring.poll()) == 0 and c.read32(vf.pmisc) == 4
+    assert other.poll()[5] == 0x40 and c.read32(vf.pmisc) == 0
     c.write32(vf.pmisc + 0x1004, 0)
     ask(6, 5)
     assert interrupted()

@@ -8,13 +8,14 @@
 #include "drivers/qat/mailbox.h"
 
 static struct pf {
+	uint8_t version, bytes; /* of the block, as it says */
 	uint8_t block[4];
 	uint32_t to_vf, to_pf, reply;
 	unsigned take_after, reply_after; /* reads of a register */
 	unsigned acks, asked;
 	uint32_t spoil;    /* bits of replies that are wrong, */
 	unsigned spoil_at; /* from this question on */
-} pf;
+} pf = {.version = 1, .bytes = 2};
 
 static uint8_t crc_of(const uint8_t *p, unsigned n)
 {
@@ -66,7 +67,9 @@ static const struct qat_mailbox_io io = {.rd = rd, .wr = wr};
 
 static enum sl_err ask(unsigned map, struct qat_pair pair[QAT_SERVICES])
 {
-	pf = (struct pf){.block = {1, 2, (uint8_t)map, (uint8_t)(map >> 8)},
+	pf = (struct pf){.version = pf.version,
+			 .bytes = pf.bytes,
+			 .block = {pf.version, pf.bytes, (uint8_t)map, (uint8_t)(map >> 8)},
 			 .spoil = pf.spoil,
 			 .spoil_at = pf.spoil_at};
 	pf.to_vf = 1 << 2 | 3; /* something that came earlier */
@@ -102,6 +105,13 @@ static void test_wrong(void **state)
 	}
 	pf.spoil = 0;
 	pf.spoil_at = 0;
+	pf.version = 0; /* no version, and a payload that is too short */
+	pf.bytes = 2;
+	assert_int_equal(ask(0x4d3, p), SL_BADVAL);
+	pf.version = 1;
+	pf.bytes = 1;
+	assert_int_equal(ask(0x4d3, p), SL_BADVAL);
+	pf.bytes = 2;
 	assert_int_equal(ask(0x4d3, p), SL_OK);
 }
 
