@@ -68,9 +68,8 @@ static enum sl_err read_files(const struct machine *m, struct files *f)
 	}
 	if (e)
 		log_fail("qat",
-			 "the card wants its vendor's firmware: copy the two files to EFI/sluice on the boot "
-			 "volume "
-			 "(docs/qat.md)",
+			 "copy the two files of the card's vendor to EFI/sluice on the boot volume: "
+			 "docs/qat.md",
 			 "the firmware file " BOOT_FILES_FOLDER "/%s is of no use: %s", names[i - 1], why);
 	return e;
 }

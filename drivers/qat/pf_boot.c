@@ -7,7 +7,8 @@
 #define RESET_US    100000u
 #define CSR_US      10000u
 #define FIRMWARE_US 3000000u
-#define RAM_CYCLES  2060u /* shared memory is cleared after reset */
+#define SETTLE_US   10000u /* before that, status may still be that of the command before */
+#define RAM_CYCLES  2060u  /* shared memory is cleared after reset */
 
 #define SAY(pf, ...) fmt_print((pf)->why, sizeof(pf)->why, __VA_ARGS__)
 
@@ -147,13 +148,21 @@ enum sl_err qat_boot_reset(struct qat_pf *pf)
 	for (unsigned ae = 0; !e && pf_next(pf->engines, &ae); ae++)
 		e = set_defaults(pf, ae);
 	if (!e)
-		e = wait_cycles(pf, 0, RAM_CYCLES);
+		e = wait_cycles(pf, (unsigned)__builtin_ctz(pf->engines), RAM_CYCLES);
 	if (!e)
 		e = reset_timestamps(pf);
 	for (unsigned ae = 0; !e && pf_next(pf->engines, &ae); ae++)
 		for (unsigned n = 0; n < QAT_XFERS; n++)
 			pf_wr(pf, pf_xfer(pf, ae, n), 0);
 	return e;
+}
+
+/* Gives the unit that loads firmware a command. */
+static void command(const struct qat_pf *pf, uint64_t v)
+{
+	pf_wr(pf, pf->chip->fcu_control, v);
+	for (uint64_t end = pf_now(pf) + SETTLE_US; pf_now(pf) < end;)
+		;
 }
 
 static const char *what(const struct qat_image *image)
@@ -173,7 +182,7 @@ static enum sl_err authenticate(struct qat_pf *pf, const struct qat_image *image
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	pf_wr(pf, pf->chip->fcu_high, at >> 32);
 	pf_wr(pf, pf->chip->fcu_low, at);
-	pf_wr(pf, pf->chip->fcu_control, FCU_AUTHENTICATE);
+	command(pf, FCU_AUTHENTICATE);
 	for (uint64_t deadline = pf_now(pf) + FIRMWARE_US;;) {
 		bool late = pf_now(pf) > deadline;
 		status = pf_rd(pf, pf->chip->fcu_status);
@@ -204,11 +213,11 @@ static enum sl_err check_idle(struct qat_pf *pf, uint32_t engines)
 }
 
 /* Gives the command and waits until these engines are loaded. */
-static enum sl_err load(struct qat_pf *pf, uint32_t engines, uint64_t command)
+static enum sl_err load(struct qat_pf *pf, uint32_t engines, uint64_t how)
 {
 	const struct qat_pf_chip *c = pf->chip;
 	uint32_t status, loaded = 0;
-	pf_wr(pf, c->fcu_control, command);
+	command(pf, how);
 	for (uint64_t deadline = pf_now(pf) + FIRMWARE_US;;) {
 		bool late = pf_now(pf) > deadline;
 		status = pf_rd(pf, c->fcu_status);
@@ -246,7 +255,7 @@ enum sl_err qat_boot_image(struct qat_pf *pf, const struct qat_image *image)
 enum sl_err qat_boot_start(struct qat_pf *pf)
 {
 	uint32_t status;
-	pf_wr(pf, pf->chip->fcu_control, FCU_START);
+	command(pf, FCU_START);
 	enum sl_err e = pf_wait(pf, pf->chip->fcu_status, FCU_STARTED, FCU_STARTED, FIRMWARE_US, &status);
 	if (e)
 		SAY(pf, "firmware is loaded but does not start (status %08x)", status);

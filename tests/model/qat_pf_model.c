@@ -202,6 +202,8 @@ uint32_t qat_pf_model_rd(struct qat_pf_model *m, bool rings, uint32_t off)
 	if (off == 0x30a50)
 		return m->clocks;
 	if (off == 0x308c4) {
+		if (m->command && m->now < m->since + 5000)
+			return m->fcu; /* it has not got round to it */
 		if (m->command && !m->mute && ++m->wait > 3)
 			fcu(m);
 		return m->command && (m->command & 15) != 3 ? (m->fcu & ~7u) | 5 : m->fcu;
@@ -266,6 +268,7 @@ void qat_pf_model_wr(struct qat_pf_model *m, bool rings, uint32_t off, uint32_t 
 			wrong(m, "a command while one is under way");
 		m->command = v;
 		m->wait = 0;
+		m->since = m->now;
 	} else if (off == 0x3a734 && v & 0x80) {
 		note(m, 'm');
 	} else if (off >= 0x20000 && ae < QAT_PF_MODEL_ENGINES && off % 0x1000 != 0x970) {

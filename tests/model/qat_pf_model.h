@@ -29,10 +29,10 @@ struct qat_pf_model {
 	uint32_t constants, ready, command, cycles;
 	bool mmp, powered;
 	unsigned wait;
-	uint64_t now;
-	uint64_t errors;  /* things that a driver must not do */
-	const char *last; /* the last of them */
-	char order[64];   /* what was done, a letter each: see qat_pf_model.c */
+	uint64_t now, since; /* since: when the command was given */
+	uint64_t errors;     /* things that a driver must not do */
+	const char *last;    /* the last of them */
+	char order[64];      /* what was done, a letter each: see qat_pf_model.c */
 	uint8_t misc[0x40000], rings[0x40000];
 };
 

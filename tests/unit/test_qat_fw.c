@@ -598,6 +598,10 @@ static void test_gen4(void **state)
 	start(SL_OK, NULL);
 	assert_int_equal(model.loaded, 0x1f3);
 	fresh_gen4();
+	pf.engines = 0x1fe;
+	model.dead = 1;
+	start(SL_OK, NULL);
+	fresh_gen4();
 	model.asleep = true;
 	start(SL_TIMEOUT, "the card does not power up");
 	fresh_gen4();
