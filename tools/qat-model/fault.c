@@ -37,3 +37,8 @@ uint32_t fault_delay_ms(const struct fault *f, unsigned vf)
 {
 	return f->kind == FAULT_LATE && meant(f, vf) ? f->ms : 0;
 }
+
+bool fault_verify(const struct fault *f)
+{
+	return f->kind == FAULT_VERIFY;
+}

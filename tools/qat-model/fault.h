@@ -31,4 +31,6 @@ struct fault {
 bool fault_parse(struct fault *f);
 /* What is ordered for this request of VF vf; counts it. */
 enum fault_kind fault_next(struct fault *f, unsigned vf);
+/* Firmware of the PF is to be found not genuine. */
+bool fault_verify(const struct fault *f);
 uint32_t fault_delay_ms(const struct fault *f, unsigned vf);

@@ -193,8 +193,8 @@ static void authenticate(struct qat_pf *pf)
 	uint64_t at = (uint64_t)b->plain[k->fcu_high / 4] << 32 | b->plain[k->fcu_low / 4];
 	b->authenticated = 0;
 	b->fcu_status &= ~(uint32_t)AUTHENTICATED;
-	const char *why = pf->fault.kind == FAULT_VERIFY ? "as ordered (fault=verify)"
-							 : fw_verify(&m, at, &k->firmware, &image);
+	const char *why = fault_verify(&pf->fault) ? "as ordered (fault=verify)"
+						   : fw_verify(&m, at, &k->firmware, &image);
 	if (why) {
 		fail(b, VERIFY_FAILED, why);
 		return;
