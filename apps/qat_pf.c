@@ -148,11 +148,13 @@ enum sl_err stage_accel_firmware(struct machine *m)
 		return e;
 	}
 	log_line("qat",
-		 BDF_FMT " firmware: %u images of %llu bytes authenticated by the card and started in %llu "
-			 "ms: engines "
-			 "%x, accelerators %x; this way of loading was never run on silicon",
-		 BDF_ARG(m->pf->bdf), f.fw.images + 1, (ull)f.bytes, (ull)((now_us() - start) / 1000),
-		 card.pf.engines, card.pf.accels);
+		 BDF_FMT
+		 " firmware: %u images of %llu bytes authenticated by the card and started in %llu ms",
+		 BDF_ARG(m->pf->bdf), f.fw.images + 1, (ull)f.bytes, (ull)((now_us() - start) / 1000));
+	log_line("qat",
+		 "engines %x, accelerators %x, compression features %x; this way of loading was never run on "
+		 "silicon",
+		 card.pf.engines, card.pf.accels, card.pf.capabilities);
 	return dma_put(&card.pf.chunk);
 }
 

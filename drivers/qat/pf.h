@@ -55,7 +55,8 @@ struct qat_pf {
 #define QAT_PF_ADMIN 0x2000u
 
 /* Which accelerators and engines there are, from chip->fuses and chip->straps in configuration space.
- * SL_NOTFOUND when engine 0 is not among them: then there is no way to use it. */
+ * SL_NOTFOUND when C62x's engine 0 is not among them, or 4xxx's for messages: then there is no way to use it.
+ */
 enum sl_err qat_pf_masks(const struct qat_pf_chip *chip, uint32_t fuses, uint32_t straps, uint32_t *accels,
 			 uint32_t *engines) MUST_CHECK;
 
