@@ -48,12 +48,17 @@ enum sl_err accel_round_end(struct machine *m, struct vf *vf) MUST_CHECK;
 /* One job with tag 0 that is waited for, at most us. SL_TIMEOUT: no answer, and it stays in flight. */
 enum sl_err accel_one(struct vf *vf, const struct accel_job *job, uint64_t us, uint16_t *status) MUST_CHECK;
 
-enum sl_err stage_accel_pf(struct machine *m) MUST_CHECK;      /* a QAT PF, reset */
-enum sl_err stage_accel_sriov(struct machine *m) MUST_CHECK;   /* all of its VFs on */
-enum sl_err stage_accel_domains(struct machine *m) MUST_CHECK; /* each in its own domain, rings up */
-enum sl_err stage_accel(struct machine *m) MUST_CHECK;         /* every result against the CPU */
-enum sl_err stage_accel_timed(struct machine *m) MUST_CHECK;   /* speed */
-enum sl_err stage_accel_refuse(struct machine *m) MUST_CHECK;  /* DMA that must not happen */
-enum sl_err stage_accel_insn(struct machine *m) MUST_CHECK;    /* rows of operations, to be counted */
+enum sl_err stage_accel_pf(struct machine *m) MUST_CHECK;       /* a QAT PF, reset */
+enum sl_err stage_accel_firmware(struct machine *m) MUST_CHECK; /* its firmware runs */
+enum sl_err stage_accel_sriov(struct machine *m) MUST_CHECK;    /* all of its VFs on */
+enum sl_err stage_accel_domains(struct machine *m) MUST_CHECK;  /* each in its own domain, rings up */
+enum sl_err stage_accel(struct machine *m) MUST_CHECK;          /* every result against the CPU */
+enum sl_err stage_accel_timed(struct machine *m) MUST_CHECK;    /* speed */
+enum sl_err stage_accel_refuse(struct machine *m) MUST_CHECK;   /* DMA that must not happen */
+enum sl_err stage_accel_insn(struct machine *m) MUST_CHECK;     /* rows of operations, to be counted */
 void undo_accel_pf(struct machine *m);
+void undo_accel_firmware(struct machine *m);
+/* Gen4, with firmware that stage_accel_firmware() has loaded: which bank has which service follows from what
+ * was loaded. False: somebody else knows. */
+bool accel_firmware_pairs(struct qat_pair pair[QAT_SERVICES]);
 void undo_accel_domains(struct machine *m);

@@ -45,6 +45,7 @@ static const struct stage {
 	{"pf", VFS, stage_pf, undo_pf},
 	{"bench-pf", BENCH, stage_bench_pf, NULL},
 	{"pf", QAT, stage_accel_pf, undo_accel_pf},
+	{"firmware", QAT, stage_accel_firmware, undo_accel_firmware},
 	{"sriov", VFS, stage_sriov, undo_sriov},
 	{"sriov", QAT, stage_accel_sriov, undo_sriov},
 	{"groups", VFS | QAT, stage_groups, NULL}, /* again, with the VFs */

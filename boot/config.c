@@ -236,6 +236,11 @@ void config_defaults(struct config *cfg)
 			       .end = END_HALT};
 }
 
+bool config_wants_qat(const struct config *cfg)
+{
+	return cfg->device == DEVICE_QAT || strcmp(cfg->app, "accel") == 0;
+}
+
 enum sl_err config_parse(struct config *cfg, const char *source, const char *p, size_t len, bool words)
 {
 	if (len >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) /* a byte order mark some editors leave */

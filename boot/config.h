@@ -56,6 +56,9 @@ struct config {
 
 void config_defaults(struct config *cfg);
 
+/* It is for QAT VFs: device=qat, or app=accel, which nothing else is for. */
+bool config_wants_qat(const struct config *cfg);
+
 /* Reads text into cfg. Goes on after an error, so that what else is said (end=, baud=) still holds, and keeps
  * the first error in cfg->error. SL_CONFIG when there was one. source names the text in messages. With words
  * set, blanks separate options as newlines do: a command line. */

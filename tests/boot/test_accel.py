@@ -43,6 +43,12 @@ def test_verified_and_refused(folder, gen):
     for vf in (0, 1):
         assert len(re.findall(rf"refuse: VF {vf}, .*: refused; fault: 0000:\w\w:01\.{vf} ", run.text)) == 9
     assert "never run on silicon" in run.text and f"(gen{gen})" in run.text
+    # Firmware first, then VFs, all of them; at the end the other way round.
+    loaded = {2: "4 images of 34256 bytes", 4: "4 images of 45800 bytes"}[gen]
+    firmware = run.text.index(f"qat: 0000:01:00.0 firmware: {loaded} authenticated by the card and started")
+    engines = {2: "engines 3ff, accelerators 1f, compression features 0", 4: "engines 1ff, accelerators 1, compression features 0"}[gen]
+    assert f"{engines}; this way of loading was never run on silicon" in run.text
+    assert firmware < run.text.index("sriov: 0000:01:00.0 has 16 of 16 VFs on, 2 to be used") < run.text.index(": VFs off")
     doorbells, ops = map(int, re.search(r"(\d+) doorbells for (\d+) operations", run.text).groups())
     assert doorbells * 3 < ops  # one for each ring of a batch of 8, and a few for the heads
     check_streams(run, ["deflate, fixed tables", "deflate, own tables"][:gen // 2])
@@ -151,6 +157,29 @@ def test_instructions_of_an_operation():
             assert float(insn) <= 200
 
 
+def firmware_refused(folder, firmware, words):
+    """It ends at once, says so in one sentence, and no VF was switched on."""
+    run = sluice.run_sh(folder / "run", "device=qat", "vfs=2", env={"FIRMWARE": str(firmware)})
+    run.assert_not_ok(words, stage="firmware")
+    assert len([line for line in run.lines if "] FAIL " in line]) == 1
+    assert "VFs on" not in run.text and run.result["faults"] == "0"
+
+
+def test_no_firmware(folder):
+    firmware_refused(folder, folder, "the firmware file EFI/sluice/qat_c62x.bin is of no use: it is not there, or can not be read")
+
+
+def test_firmware_of_someone_else(folder):
+    """A file with one bit wrong in a signature, whole as far as a program can tell: the card has to notice."""
+    subprocess.run([sluice.ROOT / "tools/qat-model/mkfw", folder], check=True)
+    path = folder / "qat_c62x_mmp.bin"
+    data = bytearray(path.read_bytes())
+    data[500] ^= 1
+    path.write_bytes(data)
+    firmware_refused(folder, folder, "0000:01:00.0 does not come up: the card does not take the firmware for the public key unit "
+                     "as genuine: its signature is wrong")
+
+
 @pytest.mark.parametrize("card, stage, why", [
     ("qat-c62x-pf", "pf", "QAT C62x can not be used: gen= asks for another generation"),
     ("qat-4xxx-pf,ring-map=0x492", "domains", "none of its banks has symmetric crypto"),
@@ -158,7 +187,9 @@ def test_instructions_of_an_operation():
 def test_no_card_that_fits(folder, card, stage, why):
     run = sluice.run_sh(folder, "app=accel", "gen=4", "--bare", qemu_args=(
         "-accel", "tcg", "-device", "intel-iommu,intremap=on", "-plugin", str(sluice.ROOT / "build/qat-model.so"),
-        "-device", "pcie-root-port,id=rp0", "-device", f"{card},bus=rp0"))
+        "-device", "pcie-root-port,id=rp0", "-device", f"{card},bus=rp0"), env={"FIRMWARE": str(folder / "none")})
     assert run.result["ok"] == "0" and run.result["stage"] == stage
     assert why in run.text
+    # The model's firmware runs unless booted=off says otherwise: then no file is wanted.
+    assert (stage == "pf") != ("firmware runs already: it is left alone" in run.text)
     assert (stage == "pf") == ("no QAT function that can be used" in run.text)

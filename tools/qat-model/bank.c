@@ -88,7 +88,8 @@ static bool has_room(const struct ring *rx)
 static bool ready(const struct bank *b, unsigned n)
 {
 	const struct ring *tx = &b->ring[n], *rx = &b->ring[n + b->kind->rx_gap];
-	return b->arbiter >> n & 1 && !tx->stopped && tx->head != tx->tail && ring_bytes(tx) && has_room(rx);
+	return b->arbiter >> n & 1 && !tx->stopped && tx->head != tx->tail && ring_bytes(tx) &&
+	       has_room(rx) && b->served(b, n);
 }
 
 static void say_answer(const struct bank *b, unsigned n, const uint8_t *req, const uint8_t *resp)
@@ -171,7 +172,7 @@ static void wake(void *opaque)
 	work(b);
 }
 
-static void kick(struct bank *b)
+void bank_kick(struct bank *b)
 {
 	if (!b->asleep)
 		qemu_bh_schedule(b->work);
@@ -270,10 +271,10 @@ void bank_write(struct bank *b, uint32_t off, uint32_t v)
 	} else if ((r = at(b, off, HEAD, &n)) && !is_tx(b, n)) {
 		r->head = v & (ring_bytes(r) ? ring_bytes(r) - 1 : 0);
 		b->irq(b->mem.fn);
-		kick(b); /* there may be room again */
+		bank_kick(b); /* there may be room again */
 	} else if ((r = at(b, off, TAIL, &n)) && is_tx(b, n)) {
 		r->tail = v;
-		kick(b);
+		bank_kick(b);
 	} else {
 		switch (off) {
 		case INT_SRCSEL:
@@ -291,7 +292,7 @@ void bank_write(struct bank *b, uint32_t off, uint32_t v)
 			break;
 		case ARBITER:
 			b->arbiter = v;
-			kick(b);
+			bank_kick(b);
 			break;
 		default:
 			return;

@@ -4,7 +4,7 @@
 #include "fault.h"
 
 static const char *const names[FAULT_KINDS] = {"none",  "dma",    "status",  "stuck", "late",
-					       "extra", "opaque", "pointer", "flip"};
+					       "extra", "opaque", "pointer", "flip", "verify"};
 
 static bool parse_one(struct fault *f, const char *name, size_t len)
 {
@@ -39,8 +39,16 @@ static enum fault_kind kind_of(const struct fault *f, unsigned vf)
 enum fault_kind fault_next(struct fault *f, unsigned vf)
 {
 	enum fault_kind kind = kind_of(f, vf);
-	if (kind == FAULT_NONE || f->seen[vf]++ < f->after || f->done[vf] >= f->count)
+	if (kind == FAULT_NONE || kind == FAULT_VERIFY || f->seen[vf]++ < f->after || f->done[vf] >= f->count)
 		return FAULT_NONE;
 	f->done[vf]++;
 	return kind;
+}
+
+bool fault_verify(const struct fault *f)
+{
+	for (unsigned i = 0; i < f->kinds; i++)
+		if (f->kind[i] == FAULT_VERIFY)
+			return true;
+	return false;
 }

@@ -19,6 +19,7 @@ enum fault_kind {
 	FAULT_OPAQUE,  /* opaque: a wrong opaque value */
 	FAULT_POINTER, /* pointer: ring pointers out of range */
 	FAULT_FLIP,    /* flip: one bit of the cipher's result is wrong, status ok */
+	FAULT_VERIFY,  /* verify: no firmware is found authentic; of the PF, whatever fault-vf says */
 	FAULT_KINDS,
 };
 
@@ -34,3 +35,5 @@ struct fault {
 bool fault_parse(struct fault *f);
 /* What is ordered for this request of VF vf; counts it. */
 enum fault_kind fault_next(struct fault *f, unsigned vf);
+/* Firmware of the PF is to be found not genuine. */
+bool fault_verify(const struct fault *f);

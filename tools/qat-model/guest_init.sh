@@ -1,6 +1,6 @@
 #!/bin/busybox sh
 # The init of the guests of tools/qat-model/model-test: it brings VFs of the card up, hands them to a driver of somebody
-# else's and prints what that says. Kernel command line: judge.driver=linux|dpdk judge.pf=DEVICE (of the PF, in hex)
+# else's and prints what that says. Kernel command line: judge.driver=linux|linux_pf|dpdk judge.pf=DEVICE (of the PF, in hex)
 # judge.suites=all|sym (of DPDK)
 /bin/busybox --install -s /bin
 export PATH=/bin LD_LIBRARY_PATH=/lib
@@ -15,15 +15,22 @@ end() { # end WORD: the last line; anything but "ok" is where it went wrong
 	poweroff -f
 }
 
+load() { # load FOLDER: its modules
+	for module in /modules/"$1"/*; do
+		parameters=
+		case $module in *-vfio-pci.ko) parameters=disable_denylist=1 ;; esac
+		insmod "$module" $parameters || end insmod
+	done
+}
+
 driver=$(option driver)
-for module in /modules/"$driver"/*; do
-	parameters=
-	case $module in *-vfio-pci.ko) parameters=disable_denylist=1 ;; esac
-	insmod "$module" $parameters || end insmod
-done
+load "$driver"
 echo "KERNEL $(uname -r)"
-echo "8086 $(option pf)" >/sys/bus/pci/drivers/pci-pf-stub/new_id
-for pf in /sys/bus/pci/drivers/pci-pf-stub/0000:*; do :; done
+stub=/sys/bus/pci/drivers/pci-pf-stub
+[ ! -e $stub ] || echo "8086 $(option pf)" >$stub/new_id
+for pf in /sys/bus/pci/devices/*; do
+	[ "$(cat "$pf/device")" != "0x$(option pf)" ] || break
+done
 [ -e "$pf/sriov_numvfs" ] || end card
 
 selftests() {
@@ -33,6 +40,19 @@ selftests() {
 # Linux: the VF driver registers its algorithms, the kernel tests each. Done when nothing has changed for 3 s.
 linux() {
 	echo 4 >"$pf/sriov_numvfs" || end sriov
+	selftest
+}
+
+# The same with Linux's driver for the PF, whose own algorithms are not tested: the VFs' are.
+linux_pf() {
+	echo 16 >"$pf/sriov_numvfs" || end sriov
+	echo N >/sys/module/cryptomgr/parameters/notests
+	load linux_pf_vfs
+	selftest
+	echo "VFS $(ls -d /sys/bus/pci/drivers/c6xxvf/0000:* | wc -l)"
+}
+
+selftest() {
 	last= same=0 left=300
 	while [ $same -lt 3 ] && [ $left -gt 0 ]; do
 		sleep 1
