@@ -9,8 +9,25 @@
 #include "kernel/str.h"
 
 /* app= */
-enum { DEMO = 1, ISOLATE = 2, MAPCOST = 4, BENCH = 8, BURSTS = 16, INSN = 32, SHELL = 64, ACCEL = 128 };
-enum { VFS = DEMO | ISOLATE | BENCH | BURSTS | INSN, ALL = VFS | MAPCOST | SHELL | ACCEL };
+enum {
+	DEMO = 1,
+	ISOLATE = 2,
+	MAPCOST = 4,
+	BENCH = 8,
+	BURSTS = 16,
+	INSN = 32,
+	SHELL = 64,
+	AUDIT = 128,
+	ACCEL = 256, /* from here on device=qat */
+	ACCEL_DEMO = 512,
+	ACCEL_INSN = 1024
+};
+enum {
+	VFS = DEMO | ISOLATE | BENCH | BURSTS | INSN,
+	QAT = ACCEL | ACCEL_DEMO | ACCEL_INSN,
+	WORK = VFS | MAPCOST | SHELL | QAT,
+	ALL = WORK | AUDIT
+};
 
 static const struct stage {
 	const char *name;
@@ -27,20 +44,22 @@ static const struct stage {
 	{"faults", ALL, stage_faults, NULL},
 	{"pf", VFS, stage_pf, undo_pf},
 	{"bench-pf", BENCH, stage_bench_pf, NULL},
-	{"pf", ACCEL, stage_accel_pf, undo_accel_pf},
-	{"firmware", ACCEL, stage_accel_firmware, undo_accel_firmware},
+	{"pf", QAT, stage_accel_pf, undo_accel_pf},
+	{"firmware", QAT, stage_accel_firmware, undo_accel_firmware},
 	{"sriov", VFS, stage_sriov, undo_sriov},
-	{"sriov", ACCEL, stage_accel_sriov, undo_sriov},
-	{"groups", VFS | ACCEL, stage_groups, NULL}, /* again, with the VFs */
+	{"sriov", QAT, stage_accel_sriov, undo_sriov},
+	{"groups", VFS | QAT, stage_groups, NULL}, /* again, with the VFs */
 	{"domains", VFS, stage_domains, undo_domains},
-	{"domains", ACCEL, stage_accel_domains, undo_accel_domains},
-	{"accel", ACCEL, stage_accel, NULL},
-	{"refuse", ACCEL, stage_accel_refuse, NULL},
-	{"clocks", ALL, stage_clocks,
+	{"domains", QAT, stage_accel_domains, undo_accel_domains},
+	{"accel", ACCEL | ACCEL_DEMO, stage_accel, NULL},
+	{"clocks", WORK, stage_clocks,
 	 NULL}, /* not before the first completion: it takes long in an emulator */
 	{"verify", DEMO, stage_verify, NULL},
 	{"timed", DEMO, stage_timed, NULL},
 	{"refuse", DEMO, stage_refuse, NULL},
+	{"timed", ACCEL | ACCEL_DEMO, stage_accel_timed, NULL},
+	{"refuse", ACCEL_DEMO, stage_accel_refuse, NULL},
+	{"insn", ACCEL_INSN, stage_accel_insn, NULL},
 	{"irqs", DEMO, stage_irqs, undo_irqs},
 	{"isolate", ISOLATE, stage_isolate, NULL},
 	{"flood", ISOLATE, stage_flood, NULL},
@@ -49,6 +68,7 @@ static const struct stage {
 	{"insn", INSN, stage_insn, NULL},
 	{"bench", BENCH, stage_bench, NULL},
 	{"shell", SHELL, stage_shell, undo_shell},
+	{"audit", AUDIT, stage_audit, undo_audit},
 };
 
 static struct machine machine;
@@ -56,8 +76,10 @@ static struct machine machine;
 static unsigned app_of(const struct config *cfg)
 {
 	const char *name = cfg->app;
-	if (cfg->device == DEVICE_QAT)
-		return ACCEL; /* the only thing that QAT VFs are for, whatever it is called */
+	if (cfg->device == DEVICE_QAT) /* what QAT VFs are for; whatever else it is called, it is the demo */
+		return strcmp(name, "accel") == 0  ? ACCEL
+		       : strcmp(name, "insn") == 0 ? ACCEL_INSN
+						   : ACCEL_DEMO;
 	return strcmp(name, "isolate") == 0   ? ISOLATE
 	       : strcmp(name, "mapcost") == 0 ? MAPCOST
 	       : strcmp(name, "bench") == 0   ? BENCH
@@ -65,6 +87,7 @@ static unsigned app_of(const struct config *cfg)
 	       : strcmp(name, "insn") == 0    ? INSN
 	       : strcmp(name, "shell") == 0   ? SHELL
 	       : strcmp(name, "accel") == 0   ? ACCEL
+	       : strcmp(name, "audit") == 0   ? AUDIT
 					      : DEMO;
 }
 
@@ -78,8 +101,14 @@ void app_main(const struct boot_info *boot)
 	unsigned app = app_of(&boot->cfg);
 	for (; i < ARRAY_LEN(stages); i++) {
 		e = stages[i].apps & app ? stages[i].run(m) : SL_OK;
-		if (app == SHELL && stages[i].run == stage_iommu)
-			e = SL_OK; /* the console tells of a machine without, too */
+		if ((app == SHELL || app == AUDIT) && stages[i].run == stage_iommu)
+			e = SL_OK; /* the console and the audit tell of a machine without, too */
+		if (app == AUDIT && e && stages[i].run != stage_boot && stages[i].run != stage_audit) {
+			log_line("audit", "stage %s: %s; what it would have found is not in the report",
+				 stages[i].name, sl_err_text(e));
+			for (e = SL_OK; stages[i + 1].run != stage_audit;)
+				i++;
+		}
 		faults_say(m);
 		if (e)
 			break;

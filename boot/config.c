@@ -71,7 +71,7 @@ static void number(struct config *cfg, const struct cursor *at, const char *key,
 static void choice(struct config *cfg, const struct cursor *at, const char *key, struct word v,
 		   const char *const *names, unsigned n, uint32_t *out)
 {
-	char list[64] = "";
+	char list[80] = "";
 	for (unsigned i = 0; i < n; i++) {
 		if (is(v, names[i])) {
 			*out = i;
@@ -110,8 +110,8 @@ static void block(struct config *cfg, const struct cursor *at, struct word v)
 
 static void option(struct config *cfg, const struct cursor *at, struct word k, struct word v)
 {
-	static const char *const apps[] = {"demo",   "isolate", "mapcost", "bench",
-					   "bursts", "insn",    "shell",   "accel"};
+	static const char *const apps[] = {"demo", "isolate", "mapcost", "bench", "bursts",
+					   "insn", "shell",   "accel",   "audit"};
 	static const char *const iommus[] = {"off", "on", "pt"};
 	static const char *const orders[] = {"random", "seq"};
 	static const char *const modes[] = {"poll", "irq", "adaptive"};
@@ -144,12 +144,16 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "mode", v, modes, ARRAY_LEN(modes), &cfg->mode);
 	} else if (is(k, "passes")) {
 		number(cfg, at, "passes", v, 1, 1000000, &cfg->passes);
+	} else if (is(k, "ops")) {
+		number(cfg, at, "ops", v, 1, 1000000000, &cfg->ops);
 	} else if (is(k, "iommu")) {
 		choice(cfg, at, "iommu", v, iommus, ARRAY_LEN(iommus), &cfg->iommu);
 	} else if (is(k, "doorbell")) {
 		choice(cfg, at, "doorbell", v, doorbells, ARRAY_LEN(doorbells), &cfg->doorbell);
 	} else if (is(k, "json")) {
 		number(cfg, at, "json", v, 0, 1, &cfg->json);
+	} else if (is(k, "keep")) {
+		number(cfg, at, "keep", v, 0, 1, &cfg->keep);
 	} else if (is(k, "ms")) {
 		number(cfg, at, "ms", v, 1, 60000, &cfg->ms);
 	} else if (is(k, "batch")) {
@@ -172,8 +176,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "end", v, ends, ARRAY_LEN(ends), &cfg->end);
 	} else {
 		fail(cfg, at, k.col,
-		     "%s is not a key (keys: app device gen vfs queues qd seconds mode passes iommu doorbell "
-		     "json ms "
+		     "%s is not a key (keys: app device gen vfs queues qd seconds mode passes ops iommu "
+		     "doorbell json keep ms "
 		     "batch block writes order seed scratch baud end)",
 		     show(k).s);
 	}
@@ -224,6 +228,7 @@ void config_defaults(struct config *cfg)
 			       .mode = RING_POLL,
 			       .baud = 115200,
 			       .passes = 1,
+			       .ops = 10000,
 			       .iommu = CONFIG_IOMMU_ON,
 			       .ms = 100,
 			       .block = PAGE_SIZE,

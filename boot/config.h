@@ -17,7 +17,7 @@ enum config_order { ORDER_RANDOM, ORDER_SEQ };
 struct config_error {
 	char source[16];
 	uint32_t line, col; /* from 1 */
-	char text[160];
+	char text[200];
 };
 
 /* Where rings are told of: registers, or memory where the controller has that. */
@@ -35,10 +35,12 @@ struct config {
 	uint32_t seconds;  /* length of the timed phase */
 	uint32_t mode;     /* enum ring_mode, of the timed phase, app=bursts and app=bench */
 	uint32_t passes;   /* app=isolate, app=insn: how often */
+	uint32_t ops;      /* device=qat: operations of each service on each VF that are checked */
 	uint32_t iommu;    /* enum config_iommu; off: translation stays off; pt: functions are attached to
 			      pass-through domains. Both only to compare with */
 	uint32_t doorbell; /* enum config_doorbell, of the VFs' rings */
 	uint32_t json;     /* lines of JSON between the stages too */
+	uint32_t keep;     /* what is known before the hand-over goes into a file beside sluice.cfg */
 	uint32_t ms;       /* app=bench, this and the next: length of one repeat */
 	uint32_t batch;    /* completions that are waited for before as many are sent; 0: whatever has come */
 	uint32_t block;    /* bytes of a request */

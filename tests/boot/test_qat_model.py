@@ -121,19 +121,23 @@ def test_hmac_sha1(card):
     assert c.read(digest, 20) == hmac.digest(b"key", DATA, "sha1")
 
 
-@pytest.mark.parametrize("alg, name", [(1, "sha1"), (4, "sha256"), (6, "sha512")])
+@pytest.mark.parametrize("alg, name", [(1, "sha1"), (3, "sha224"), (4, "sha256"), (5, "sha384"), (6, "sha512")])
 def test_plain_hash(card, alg, name):
     start = {"sha1": "67452301efcdab8998badcfe10325476c3d2e1f0",
+             "sha224": "c1059ed8367cd5073070dd17f70e5939ffc00b316858151164f98fa7befa4fa4",
              "sha256": "6a09e667bb67ae853c6ef372a54ff53a510e527f9b05688c1f83d9ab5be0cd19",
+             "sha384": "cbbb9d5dc1059ed8629a292a367cd5079159015a3070dd17152fecd8f70e5939"
+                       "67332667ffc00b318eb44a8768581511db0c2e0d64f98fa747b5481dbefa4fa4",
              "sha512": "6a09e667f3bcc908bb67ae8584caa73b3c6ef372fe94f82ba54ff53a5f1d36f1"
                        "510e527fade682d19b05688c2b3e6c1f1f83d9abfb41bd6b5be0cd19137e2179"}[name]
     ring = (c := card()).vfs[0].ring(SYM_RING)
-    n = len(bytes.fromhex(start))
+    n = hashlib.new(name).digest_size
     cd = struct.pack("<II", alg, 0) + bytes(8) + bytes.fromhex(start).ljust(64, b"\0")
     src, digest = c.place(DATA), c.place(bytes(n))
-    assert status(ring.call(request(LA, 1, RETURN, c.place(cd), len(cd), 5, src, src, len(DATA), len(DATA),
-                  parameters=bytes(24) + struct.pack("<IIQQ", 0, len(DATA), 0, digest),
-                  control=hash_control(0, n, 0, n)))) == 0
+    for wanted in (n + 1, n):
+        assert status(ring.call(request(LA, 1, RETURN, c.place(cd), len(cd), 5, src, src, len(DATA), len(DATA),
+                      parameters=bytes(24) + struct.pack("<IIQQ", 0, len(DATA), 0, digest),
+                      control=hash_control(0, len(start) // 2, 0, wanted)))) == (0 if wanted == n else CRYPTO_ERROR)
     assert c.read(digest, n) == hashlib.new(name, DATA).digest()
 
 
@@ -162,6 +166,30 @@ def test_chain_both_ways(card, wrong):
     assert c.read(src, len(DATA)) == DATA
 
 
+@pytest.mark.parametrize("covered", [32, 16])
+def test_a_digest_that_is_ciphered_too(card, covered):
+    """Hash, then cipher over the data and the digest behind it, all of it or a part; then the way back."""
+    ring = (c := card()).vfs[6].ring(SYM_RING)
+    cd = sha1_cd(b"key") + struct.pack("<II", aes(CBC), 0) + KEY[:16]
+    plain = DATA + hmac.digest(b"key", DATA, "sha1") + bytes(12)
+    src = c.place(DATA + b"?" * 20 + bytes(12))
+
+    def chain(command, flags, cd, size):
+        return status(ring.call(request(
+            LA, command, IV_INLINE | IN_BUFFER | flags, c.place(cd), len(cd), 5, src, src, len(plain), len(plain),
+            parameters=struct.pack("<II16s", 0, size, IV) + struct.pack("<IIQQBBBB", 0, len(DATA), 0, 0, 0, 0, 0, 20),
+            control=hash_control(0, 20, 40, 20, 64))))
+
+    size = len(DATA) + covered
+    assert chain(3, RETURN, cd, size) == 0
+    assert c.read(src, len(plain)) == by_library(modes.CBC(IV), KEY[:16], plain[:size]) + plain[size:]
+    assert chain(2, COMPARE, cd[:64] + struct.pack("<II", aes(CBC, decrypt=True), 0) + KEY[:16], size) == 0
+    assert c.read(src, len(plain)) == plain
+    assert chain(3, RETURN, cd, size) == 0
+    c.write(src + size - 1, bytes([c.read(src + size - 1, 1)[0] ^ 1]))
+    assert chain(2, COMPARE, cd[:64] + struct.pack("<II", aes(CBC, decrypt=True), 0) + KEY[:16], size) == CRYPTO_ERROR
+
+
 @pytest.mark.parametrize("aad", [b"", b"associated", bytes(33)])
 def test_gcm(card, aad):
     ring = (c := card()).vfs[1].ring(SYM_RING)
@@ -170,10 +198,10 @@ def test_gcm(card, aad):
           struct.pack(">I", len(aad)) + bytes(4 + 16))
     src, digest = c.place(DATA), c.place(bytes(16))
 
-    def run(command, flags):
+    def run(command, flags, cipher=len(DATA)):
         return status(ring.call(request(
             LA, command, IV_INLINE | GCM | IV_12 | flags, c.place(cd), len(cd), 5, src, src, len(DATA), len(DATA),
-            parameters=struct.pack("<II16s", 0, len(DATA), IV[:12]) +
+            parameters=struct.pack("<II16s", 0, cipher, IV[:12]) +
             struct.pack("<IIQQBBBB", 0, len(DATA), c.place(aad.ljust(48, b"\0")), digest, 0, 0, 0, 16),
             control=hash_control(24, 16, 56, 16))))
 
@@ -184,6 +212,7 @@ def test_gcm(card, aad):
     assert c.read(digest, 16) == library.tag
     assert run(3, COMPARE) == 0
     assert c.read(src, len(DATA)) == DATA
+    assert run(2, RETURN, cipher=0) == CRYPTO_ERROR, "that is GMAC"
 
 
 def deflate(card, command, data, room, flags=0x43):
@@ -306,8 +335,7 @@ def test_faults(card, fault, gen):
     c = card(f",fault={fault},fault-vf=2,fault-after=1,fault-ms=2000", gen=gen)
     sym = SYM_RING if gen == 2 else SYM_BANK
     other, ring = c.vfs[1].ring(sym), c.vfs[2].ring(sym)
-    if fault != "late":
-        assert status(ring.call(cipher(c, aes(CBC), KEY[:16], DATA)[1])) == 0
+    assert status(ring.call(cipher(c, aes(CBC), KEY[:16], DATA)[1])) == 0
     src, req = cipher(c, aes(CBC), KEY[:16], DATA, opaque=77)
     ring.send(req)
     if fault in ("dma", "stuck", "late"):
@@ -323,10 +351,23 @@ def test_faults(card, fault, gen):
     if fault == "pointer":
         assert c.read32(c.vfs[2].etr + 0x100 + 4 * 10) > 4096
     assert status(other.call(cipher(c, aes(CBC), KEY[:16], DATA)[1])) == 0
-    if fault != "late":
-        c.vfs[2].flr()
-        assert c.read32(c.vfs[2].etr + 0x19C) == 0
-        assert status(c.vfs[2].ring(sym).call(cipher(c, aes(CBC), KEY[:16], DATA)[1])) == 0
+    c.vfs[2].flr()
+    assert c.read32(c.vfs[2].etr + 0x19C) == 0
+    assert status(c.vfs[2].ring(sym).call(cipher(c, aes(CBC), KEY[:16], DATA)[1])) == 0
+
+
+def test_one_wrong_bit(card, folder):
+    """fault=flip: status ok, and the last bit of the first block of the cipher's result is wrong. log=on tells of each answer."""
+    ring = (c := card(",fault=flip,log=on")).vfs[3].ring(SYM_RING)
+    right = by_library(modes.CBC(IV), KEY[:16], DATA)
+    for wrong in (1, 0):
+        src, req = cipher(c, aes(CBC), KEY[:16], DATA)
+        assert status(ring.call(req)) == 0
+        assert c.read(src, len(DATA)) == right[:15] + bytes([right[15] ^ wrong]) + right[16:]
+    assert status(ring.call(cipher(c, aes(CBC), KEY[:16], DATA[:-1])[1])) == CRYPTO_ERROR
+    said = [line for line in (folder / "stderr").read_text().splitlines() if "VF 3 " in line]
+    answered = "qat: VF 3 bank 0 ring 2 service 4 command 0 flags 0004 status "
+    assert said[-4:] == ["qat: VF 3 bank 0 ring 2 set up", answered + "00", answered + "00", answered + "80"]
 
 
 def test_a_full_response_ring_is_never_overrun(card):

@@ -29,9 +29,11 @@ struct bank {
 	uint32_t arbiter, int_enable, int_control, int_source[2];
 	struct mem mem;
 	struct fault *fault; /* of the PF */
-	unsigned vf;
+	bool log;
+	unsigned vf, number; /* the bank's in the VF */
 	QEMUBH *work;
 	QEMUTimer *later;
+	bool asleep; /* as ordered, until later */
 	void (*irq)(void *fn); /* after every change of bank_pending(); fn is mem.fn */
 	bool (*served)(const struct bank *b, unsigned ring); /* there are engines for this request ring */
 };

@@ -140,7 +140,8 @@ static void realize(PCIDevice *dev, Error **errp)
 	if (!fault_parse(&pf->fault)) {
 		error_setg(
 			errp,
-			"fault=%s: known are none, dma, status, stuck, late, extra, opaque, pointer, verify",
+			"fault=%s: known are none, dma, status, stuck, late, extra, opaque, pointer, flip, "
+			"verify",
 			pf->fault.name);
 		return;
 	}
@@ -217,6 +218,7 @@ static const Property properties[] = {
 	DEFINE_PROP_UINT32("fault-after", struct qat_pf, fault.after, 0),
 	DEFINE_PROP_UINT32("fault-count", struct qat_pf, fault.count, 1),
 	DEFINE_PROP_UINT32("fault-ms", struct qat_pf, fault.ms, 100),
+	DEFINE_PROP_BOOL("log", struct qat_pf, log, false),
 	DEFINE_PROP_UINT16("ring-map", struct qat_pf, ring_map, 0),
 };
 

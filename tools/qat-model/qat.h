@@ -71,6 +71,7 @@ struct qat_pf {
 	MemoryRegion sram, pmisc, etr;
 	struct fault fault;
 	struct pf_boot boot;
+	bool log; /* each answer, set-up of a ring and reset of a VF to stderr */
 	const struct pf_kind *kind;
 	uint16_t ring_map;
 	uint64_t reset_done; /* gen4: ring pairs whose reset is over, a bit each */

@@ -184,7 +184,9 @@ static void realize(PCIDevice *dev, Error **errp)
 		b->irq = bank_irq;
 		b->served = served;
 		b->fault = &pf->fault;
+		b->log = pf->log;
 		b->vf = pcie_sriov_vf_number(dev);
+		b->number = i;
 		if (k->services)
 			memcpy(b->service, k->services, k->bank->rx_gap);
 		else
