@@ -45,6 +45,7 @@ while (($# > 0)); do
 	vfs=*) vfs=${1#*=}; config+=("$1") ;;
 	seconds=*) seconds=${1#*=}; config+=("$1") ;;
 	scratch=*) own_scratch=; config+=("$1") ;;
+	keep=1) usb=y; config+=("$1") ;; # QEMU does not write large files into a folder as they are
 	end=*) own_end=; config+=("$1") ;;
 	*=*) config+=("$1") ;;
 	*) status=2 die "what is $1? Options of the guest are key=value, see ./run.sh --help" ;;

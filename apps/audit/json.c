@@ -185,6 +185,24 @@ static void put_group(struct jsonl *j, const struct pci *pci, unsigned id)
 	}
 }
 
+/* One line of domain i, with its runs from k on as far as they fit; a further line has the same id. Returns
+ * the first that did not. */
+static unsigned put_domain(struct jsonl *j, const struct audit_live *live, unsigned i, unsigned k,
+			   unsigned to)
+{
+	const char *comma = "";
+	jsonl_start(j, "domain");
+	jsonl_add(j, ",\"id\":%u", live->domain[i].id);
+	jsonl_text(j, "name", live->domain[i].name);
+	jsonl_add(j, ",\"iova\":[");
+	for (; k < to && j->n < JSONL_LINE - 64; k++, comma = ",")
+		jsonl_add(j, "%s\"0x%llx:0x%llx:%s%s\"", comma, (ull)live->run[k].iova, (ull)live->run[k].len,
+			  live->run[k].read ? "r" : "", live->run[k].write ? "w" : "");
+	jsonl_add(j, "]");
+	jsonl_end(j);
+	return k;
+}
+
 static void put_live(struct jsonl *j, const struct audit_live *live)
 {
 	static const char *const modes[] = {"domain", "passthrough", "off", "none"};
@@ -197,17 +215,10 @@ static void put_live(struct jsonl *j, const struct audit_live *live)
 		jsonl_end(j);
 	}
 	for (unsigned i = 0; i < live->domains; i++) {
-		unsigned to = live->domain[i].first + live->domain[i].runs;
-		jsonl_start(j, "domain");
-		jsonl_add(j, ",\"id\":%u", live->domain[i].id);
-		jsonl_text(j, "name", live->domain[i].name);
-		jsonl_add(j, ",\"iova\":[");
-		for (unsigned k = live->domain[i].first; k < to && j->n < JSONL_LINE - 64; k++)
-			jsonl_add(j, "%s\"0x%llx:0x%llx:%s%s\"", k > live->domain[i].first ? "," : "",
-				  (ull)live->run[k].iova, (ull)live->run[k].len, live->run[k].read ? "r" : "",
-				  live->run[k].write ? "w" : "");
-		jsonl_add(j, "]");
-		jsonl_end(j);
+		unsigned k = live->domain[i].first, to = k + live->domain[i].runs;
+		do
+			k = put_domain(j, live, i, k, to);
+		while (k < to);
 	}
 }
 

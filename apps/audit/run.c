@@ -184,7 +184,7 @@ void audit_verdict(struct audit_in *in, struct audit_verdict *out)
 	fmt_print(out->text, sizeof out->text, "%s; %s",
 		  amd             ? "AMD's IOMMU is not audited"
 		  : !out->ok      ? "not safe to give devices away"
-		  : out->warnings ? "usable, with the warnings above"
+		  : out->warnings ? "usable, with its warnings"
 				  : "fit to give devices away",
 		  proof_words(in, out));
 }

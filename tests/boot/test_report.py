@@ -233,6 +233,32 @@ def test_latency_curves(folder):
         assert ys == sorted(ys, reverse=True) and ys[0] > ys[-1]
 
 
+def test_rows_of_the_benchmark(folder):
+    """They come from another run and stand beside the report: anywhere in the log."""
+    row = ('{"t":"bench","who":"vf","vfs":2,"depth":8,"batch":0,"bytes":4096,"writes":30,"order":"random","mode":"irq","iommu":"on",'
+           '"pages":"2m","ops":3,"hist":[[1000,2],[2000,1]]}')
+    source, target = folder / "serial.log", folder / "out.html"
+    wrong = [row.replace("[2000,1]", "[2000]"), row[:60], row.replace("4096", "-1")]
+    source.write_bytes("\r\n".join([row, *wrong, ""]).encode() + report_log.log(report_log.lines()))
+    done = tool(source, "-o", target)
+    assert done.returncode == 0, done.stderr
+    page_text = target.read_text()
+    assert "VF, 2 at once, 4096 bytes, 30 % writes, random" in page_text and "iommu=on 2m" in page_text
+    assert len(re.findall(r'<polyline points="([^"]*)"', page_text)) == 5
+    assert "1 rows of the benchmark stand in the log" in page_text
+
+
+def test_long_domain_is_one(folder):
+    """Its runs come in two lines of one id."""
+    objects = report_log.lines()
+    at = next(i for i, row in enumerate(objects) if row["t"] == "domain")
+    more = {**objects[at], "iova": ["0x3000000000:0x1000:r"]}
+    done, source = page_of(folder, objects)
+    _, both = page_of(folder, [*objects[:at + 1], more, *objects[at + 1:]])
+    assert both.count("0x3000000000") > 0 and source.count("0x3000000000") == 0
+    assert both.count("<figure") == source.count("<figure")
+
+
 def test_registers_of_all_phases(folder):
     _, source = page_of(folder, report_log.lines())
     part = source[source.index('id="units"'):source.index('id="domains"')]

@@ -754,7 +754,7 @@ static void test_proof(void **state)
 	only("PROOF-NOT-ENFORCED", "machine", "1 of 2: the first was VF0, write MSI: not enforced");
 	assert_string_equal(audit_proof_verdict(in), "pass");
 	audit_verdict(in, &v);
-	assert_string_equal(v.text, "usable, with the warnings above; DMA refused, forged interrupts not");
+	assert_string_equal(v.text, "usable, with its warnings; DMA refused, forged interrupts not");
 	for (unsigned o = AUDIT_SUCCEEDED; o <= AUDIT_NOT_PROVED; o += 2) {
 		in->tried[1].outcome = (uint8_t)o;
 		only("PROOF-FAILED", "machine", o == AUDIT_SUCCEEDED ? "write MSI: SUCCEEDED" : "not proved");
@@ -810,9 +810,18 @@ static void test_json(void **state)
 	live.attached = 1;
 	live.attach[0].bdf = (bdf_t){0, 0x100};
 	live.attach[0].domain = 3;
-	live.domains = 1;
+	live.domains = 2;
 	live.domain[0].id = 3;
-	live.domain[0].runs = live.runs = 1;
+	live.domain[0].runs = 1;
+	live.domain[1].id = 4; /* its runs take several lines */
+	live.domain[1].first = 1;
+	live.domain[1].runs = 100;
+	live.runs = 101;
+	for (unsigned i = 1; i < live.runs; i++) {
+		live.run[i].iova = 0x4000000000 + i * 0x2000;
+		live.run[i].len = 0x1000;
+		live.run[i].read = true;
+	}
 	snprintf(live.domain[0].name, sizeof live.domain[0].name, "VF0");
 	live.run[0].iova = 0x2000000000;
 	live.run[0].len = 0x200000;
@@ -822,6 +831,13 @@ static void test_json(void **state)
 	for (const char *p = lines; (p = strchr(p, '\n')); p++)
 		seen++;
 	assert_int_equal(n, seen);
+	for (unsigned i = 1; i < live.runs; i++) {
+		char run[64];
+		snprintf(run, sizeof run, "\"0x%llx:0x1000:r\"", (ull)live.run[i].iova);
+		assert_non_null(strstr(lines, run));
+	}
+	for (const char *p = lines, *end; (end = strchr(p, '\n')); p = end + 1)
+		assert_true(end - p < 1100);
 	assert_int_equal(report_json(in, &live, NULL, NULL, &again), n);
 	assert_int_equal(crc, again);
 	static const char *const want[] = {
@@ -908,7 +924,7 @@ static void test_page(void **state)
 		" sr-iov     0000:01:00.0 63 of 100 VFs\n",
 		" proof      PASS: 1 of 1 forbidden accesses refused, 0 not enforced here\n",
 		"  W STATE-BME                            0000:01:00.0\n",
-		" PASS       usable, with the warnings above; every forbidden DMA was refused\n",
+		" PASS       usable, with its warnings; every forbidden DMA was refused\n",
 		" report     163 lines, crc32 1234abcd (json=1 prints them)\n"};
 	for (size_t i = 0; i < ARRAY_LEN(want); i++)
 		if (!strstr(said, want[i]))

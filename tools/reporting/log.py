@@ -256,9 +256,43 @@ def fault_of(lines, end):
     return ""
 
 
+def join_domains(rows):
+    """A domain of many runs comes in several lines of one id."""
+    first = {}
+    for row in rows:
+        if first.setdefault(row.id, row) is not row and row.id is not None:
+            first[row.id].iova += row.iova
+    return [row for row in rows if row.id is None or first[row.id] is row]
+
+
+def add_benchmark(report, lines):
+    """Rows of app=bench with json=1, which stand anywhere in the log and have no checksum, as latencies."""
+    found = 0
+    for line in lines:
+        if not line.startswith(b'{"t":"bench",'):
+            continue
+        try:
+            raw = json.loads(line, parse_constant=no_constant)
+            who = f"{text(raw['who']).upper()}, {count(raw['vfs'])} at once, {count(raw['bytes'])} bytes"
+            if count(raw["batch"]):
+                who += f", batches of {raw['batch']}"
+            if count(raw["writes"]):
+                who += f", {raw['writes']} % writes"
+            iommu = " ".join(filter(None, (text(raw["iommu"]), text(raw["pages"]))))
+            row = {"who": f"{who}, {text(raw['order'])}", "mode": text(raw["mode"]), "iommu": iommu, "qd": count(raw["depth"]),
+                   "unit": "ns", "count": count(raw["ops"]), "hist": [bucket(pair) for pair in raw["hist"]]}
+        except (ValueError, RecursionError, KeyError, TypeError, Wrong):
+            continue
+        report.rows["lat"].append(Row(row))
+        found += 1
+    if found:
+        report.notes.append(f"{found} rows of the benchmark stand in the log beside the report; no checksum covers them")
+
+
 def read(log, partial=False):
     """The last report in a log (bytes). Raises Broken; with partial, only when there is nothing at all to show."""
-    lines, end, reports = between_markers(log.replace(b"\r", b"").split(b"\n"))
+    every = log.replace(b"\r", b"").split(b"\n")
+    lines, end, reports = between_markers(every)
     sent = [line for line in lines if line.startswith(b"{")]
     noise = sum(1 for line in lines if line.strip() and not line.startswith(b"{"))
     report = Report()
@@ -272,6 +306,8 @@ def read(log, partial=False):
         raise Broken(report.broken, bool(report.lines))
     if not report.lines:
         raise Broken("the report in it is empty")
+    report.rows["domain"] = join_domains(report.rows["domain"])
+    add_benchmark(report, every)
     if bad:
         report.notes.append(f"{bad} lines that are no JSON were left out")
     if reports > 1:
