@@ -128,6 +128,9 @@ choose_accel() {
 	fi
 }
 
+# A terminal that can not take a line back, or none: the console is told so.
+[[ -z $shell || (-t 0 && -t 1 && -n ${TERM-} && $TERM != dumb && $TERM != unknown) ]] || config=("term=dumb" ${config[@]+"${config[@]}"})
+
 # --- the files of this run
 find_ovmf
 rm -rf "$run"

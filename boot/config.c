@@ -71,7 +71,7 @@ static void number(struct config *cfg, const struct cursor *at, const char *key,
 static void choice(struct config *cfg, const struct cursor *at, const char *key, struct word v,
 		   const char *const *names, unsigned n, uint32_t *out)
 {
-	char list[64] = "";
+	char list[96] = "";
 	for (unsigned i = 0; i < n; i++) {
 		if (is(v, names[i])) {
 			*out = i;
@@ -110,12 +110,13 @@ static void block(struct config *cfg, const struct cursor *at, struct word v)
 
 static void option(struct config *cfg, const struct cursor *at, struct word k, struct word v)
 {
-	static const char *const apps[] = {"demo",   "isolate", "mapcost", "bench",
-					   "bursts", "insn",    "shell",   "accel"};
+	static const char *const apps[] = {"demo", "isolate", "mapcost", "bench", "bursts",
+					   "insn", "shell",   "accel",   "tour"};
 	static const char *const iommus[] = {"off", "on", "pt"};
 	static const char *const orders[] = {"random", "seq"};
 	static const char *const modes[] = {"poll", "irq", "adaptive"};
 	static const char *const devices[] = {"nvme", "qat"};
+	static const char *const terms[] = {"screen", "dumb"};
 	static const char *const ends[] = {"halt", "reboot", "shutdown", "qemu"};
 	static const char *const bauds[] = {"9600", "19200", "38400", "57600", "115200"};
 	static const uint32_t baud[] = {9600, 19200, 38400, 57600, 115200};
@@ -126,6 +127,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 			fmt_print(cfg->app, sizeof cfg->app, "%s", apps[i]);
 	} else if (is(k, "device")) {
 		choice(cfg, at, "device", v, devices, ARRAY_LEN(devices), &cfg->device);
+	} else if (is(k, "term")) {
+		choice(cfg, at, "term", v, terms, ARRAY_LEN(terms), &cfg->term);
 	} else if (is(k, "vfs")) {
 		number(cfg, at, "vfs", v, 1, 64, &cfg->vfs);
 	} else if (is(k, "qd")) {
@@ -165,7 +168,7 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		     "%s is not a key (keys: app device vfs qd seconds mode passes iommu json ms batch block "
 		     "writes "
 		     "order seed "
-		     "scratch baud end)",
+		     "scratch baud term end)",
 		     show(k).s);
 	}
 }

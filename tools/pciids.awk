@@ -1,11 +1,11 @@
-# Reduces pci.ids to what pci/names.c carries: all classes, all vendors, the devices of vendors whose parts Sluice meets. Prints
-# "key name" lines, unsorted. What does not fit in `limit` bytes is left out, the highest rank first.
+# Reduces pci.ids to what pci/names.c carries: all classes and vendors, the devices of vendors whose parts Sluice meets, each name
+# as it stands there. Prints "key name" lines, unsorted. What does not fit in `limit` bytes is left out, the highest rank first.
 #   awk -f tools/pciids.awk pci.ids | LC_ALL=C sort | tr '\n' '\0'
 BEGIN {
-	limit = 104 * 1024
+	limit = 192 * 1024
 	# Every device: Red Hat, QEMU, virtio; SSDs; network; switches; accelerators; server graphics.
 	split("1b36 1234 1af4 144d 1344 c0a9 15b7 1e0f 025e 1c5c 1c58 1cc4 126f 1987 1e49 1cc1 1d97 15b3 1924 177d 10b5 11f8 " \
-	      "1dd8 10ee 1d0f 1912 1a03 1b21", list, " ")
+	      "1dd8 10ee 1d0f 1912 1a03 1b21 104c", list, " ")
 	for (i in list)
 		whole[list[i]] = 1
 	# Those that a rank below names: Intel, AMD, Broadcom, LSI, Huawei, Toshiba, Marvell, Realtek.
@@ -20,21 +20,9 @@ BEGIN {
 	rank[3] = "Ethernet|SATA|LPC|eSPI|xHCI|PMC|SMBus|UART"
 }
 
-function clean(s, most) {
-	gsub(/[^ -~]/, "", s)
-	sub(/,? (Incorporated|Inc\.?|Corporation|Corp\.?|Company|Technology Co\.?,? ?Ltd\.?|Co\.?,? ?Ltd\.?|Ltd\.?|Limited|GmbH|AG|LLC|S\.?A\.?|B\.?V\.?).*$/, "", s)
-	return shorten(s, most)
-}
-
-function shorten(s, most) {
-	gsub(/[^ -~]/, "", s)
-	s = substr(s, 1, most)
-	sub(/[ ,(\[\/-]+$/, "", s)
-	return s
-}
-
+# What a serial line shows: a name with other characters is left out whole, so that none is printed that is not in pci.ids.
 function emit(line) {
-	if (used + length(line) + 1 > limit)
+	if (line ~ /[^ -~]/ || used + length(line) + 1 > limit)
 		return
 	used += length(line) + 1
 	print line
@@ -45,28 +33,41 @@ function emit(line) {
 /^C [0-9a-f][0-9a-f]  / {
 	in_classes = 1
 	base = $2
-	emit("c" base " " shorten(substr($0, 7), 48))
+	emit("c" base " " substr($0, 7))
 	next
 }
 
 in_classes && /^\t[0-9a-f]/ {
-	emit("c" base $1 " " shorten(substr($0, 6), 48))
+	class = base $1
+	emit("c" class " " substr($0, 6))
 	next
 }
 
-in_classes && /^\t/ { next } # programming interfaces
+in_classes && /^\t\t[0-9a-f]/ { # programming interfaces
+	emit("c" class $1 " " substr($0, 7))
+	next
+}
 
 /^[0-9a-f][0-9a-f][0-9a-f][0-9a-f]  / {
 	in_classes = 0
 	vendor = $1
-	emit("v" vendor " " clean(substr($0, 7), 28))
+	emit("v" vendor " " substr($0, 7))
+	next
+}
+
+# QEMU's subsystem of a device that is there by itself.
+!in_classes && /^\t\t1af4 1100  / {
+	if (device != "")
+		emit("s" device "1af41100 " substr($0, 14))
 	next
 }
 
 !in_classes && /^\t[0-9a-f][0-9a-f][0-9a-f][0-9a-f]  / {
 	name = substr($0, 8)
-	if (vendor == "8086" && name ~ /82801I|82G33/) { # QEMU's q35
-		emit("d" vendor $1 " " shorten(name, 44))
+	device = vendor == "1b36" ? vendor $1 : ""
+	if (vendor == "8086" && name ~ /82801I|82G33|82801 Mobile/) { # QEMU's q35
+		device = vendor $1
+		emit("d" device " " name)
 		next
 	}
 	for (r = 1; !(vendor in whole) && r <= 3 && name !~ rank[r]; r++)
@@ -75,9 +76,7 @@ in_classes && /^\t/ { next } # programming interfaces
 		r = 0
 	else if (!(vendor in part) || r > 3)
 		next
-	gsub(/PCI Express/, "PCIe", name)
-	gsub(/ (Family|Series|Processor)/, "", name)
-	kept[r, ++n[r]] = "d" vendor $1 " " shorten(name, 44)
+	kept[r, ++n[r]] = "d" vendor $1 " " name
 }
 
 END {

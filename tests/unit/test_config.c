@@ -26,6 +26,7 @@ static void test_defaults(void **state)
 	assert_int_equal(cfg.end, END_HALT);
 	assert_int_equal(cfg.mode, RING_POLL);
 	assert_int_equal(cfg.device, DEVICE_NVME);
+	assert_int_equal(cfg.term, TERM_SCREEN);
 	assert_string_equal(cfg.scratch, ""); /* nothing may be written unless somebody says so */
 }
 
@@ -35,7 +36,7 @@ static void test_values(void **state)
 	assert_int_equal(
 		parse("\xef\xbb\xbf# a comment\r\n  vfs = 8  # eight\r\n\nqd=64\nseconds=2\nscratch=S/N-1_x\n"
 		      "baud=9600\nend=shutdown\napp=bursts\nmode=adaptive\ndevice=qat\nvfs=7\n"
-		      "iommu=pt\njson=1\nms=50\nblock=8192\nwrites=30\norder=seq\nseed=9\nbatch=4"),
+		      "iommu=pt\nterm=dumb\njson=1\nms=50\nblock=8192\nwrites=30\norder=seq\nseed=9\nbatch=4"),
 		SL_OK);
 	assert_int_equal(cfg.vfs, 7); /* the later one counts */
 	assert_int_equal(cfg.qd, 64);
@@ -48,6 +49,7 @@ static void test_values(void **state)
 	assert_true(cfg.order == ORDER_SEQ && cfg.seed == 9 && cfg.batch == 4);
 	assert_string_equal(cfg.app, "bursts");
 	assert_int_equal(cfg.device, DEVICE_QAT);
+	assert_int_equal(cfg.term, TERM_DUMB);
 	assert_string_equal(cfg.scratch, "S/N-1_x");
 }
 
