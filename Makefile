@@ -31,7 +31,7 @@ HFLAGS := $(filter-out -Wno-unused-command-line-argument,$(WARN)) -Wno-unknown-p
 HOST_DIRS ?= boot kernel kernel/x86 pci iommu drivers drivers/nvme drivers/edu drivers/crypto drivers/qat apps apps/shell
 HOST_ONLY := pci/replay.c
 KERNEL_DIRS ?= kernel kernel/x86 pci iommu drivers drivers/nvme drivers/edu drivers/crypto drivers/qat apps apps/shell
-LOADER := $(wildcard boot/*.c) boot/jump.S kernel/acpi.c kernel/memmap.c kernel/err.c kernel/fmt.c kernel/str.c kernel/x86/pt.c $(wildcard iommu/dmar.c)
+LOADER := $(wildcard boot/*.c) boot/jump.S kernel/acpi.c kernel/memmap.c kernel/err.c kernel/fmt.c kernel/inflate.c kernel/str.c kernel/x86/pt.c $(wildcard iommu/dmar.c)
 KERNEL := $(filter-out $(HOST_ONLY) apps/%_host.c,$(foreach d,$(KERNEL_DIRS),$(wildcard $(d)/*.c $(d)/*.S)))
 HOST   := $(filter-out %_hw.c kernel/str.c,$(foreach d,$(HOST_DIRS),$(wildcard $(d)/*.c)))
 UNIT   := $(wildcard tests/unit/test_*.c)
@@ -68,11 +68,6 @@ $B/kernel/pci/names.c.o: KFLAGS += -I$B
 
 $B/kernel/kernel/power_hw.c.o: KFLAGS += $(EFI_H) -DGNU_EFI_USE_MS_ABI
 
-# What runs once or answers a person is to be small; rings, tables and the loops that are timed are to be fast.
-FAST := drivers/nvme/% drivers/qat/ring.c drivers/qat/vf.c drivers/qat/desc.c iommu/domain.c iommu/iova.c iommu/vtd_% apps/bench_run.c apps/bursts.c apps/insn.c apps/lanes.c \
-        apps/mapcost.c apps/pattern.c apps/rings.c apps/timed.c kernel/str.c kernel/pmm.c drivers/crc16.c
-$(patsubst %,$B/kernel/%.o,$(filter-out $(FAST),$(filter %.c,$(KERNEL)))): KFLAGS += -Oz
-
 $B/kernel.elf: $(KOBJ) linker.ld
 	$(call say,LD,$@)
 	$(Q)ld.lld -nostdlib -static -z noexecstack -z max-page-size=4096 --gc-sections --build-id=none \
@@ -86,7 +81,13 @@ $B/loader/%.S.o: %.S Makefile
 	$(call say,AS,$< (loader))
 	$(Q)mkdir -p $(@D) && $(CC) --target=x86_64-unknown-windows -I. -I$B -MMD -MP -c -o $@ $<
 
-$B/loader/boot/kernel_image.S.o: $B/kernel.elf
+# stb_image.h asks for stdlib.h, which Debian has for ELF systems only (long is 64 bits); nothing of it is used.
+$B/loader/kernel/inflate.c.o: EFLAGS += -D_STDLIB_H
+
+$B/kernel.elf.gz: $B/kernel.elf
+	$(Q)gzip -9nc $< >$@
+
+$B/loader/boot/kernel_image.S.o: $B/kernel.elf.gz
 LOBJ += $B/loader/boot/kernel_image.S.o
 
 $B/BOOTX64.EFI: $(LOBJ)

@@ -1,5 +1,5 @@
 #include "apps/jobs.h"
-#include "apps/inflate.h"
+#include "kernel/inflate.h"
 #include "apps/kat.h"
 #include "apps/pattern.h"
 #include "drivers/crypto/aes.h"

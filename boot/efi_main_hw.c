@@ -7,6 +7,7 @@
 #include "boot/snapshot.h"
 #include "kernel/acpi.h"
 #include "kernel/fmt.h"
+#include "kernel/inflate.h"
 #include "kernel/panic.h"
 #include "kernel/str.h"
 #include "kernel/x86/cpu.h"
@@ -228,8 +229,11 @@ static void find_framebuffer(struct boot_info *bi)
 
 static void load_kernel(struct boot_info *bi, struct elf *elf)
 {
-	struct span file = {kernel_image, (size_t)(kernel_image_end - kernel_image)};
-	if (elf_read(file, elf))
+	size_t packed = (size_t)(kernel_image_end - kernel_image);
+	struct span file = {.n = gunzip_size(kernel_image, packed)};
+	uint8_t *elf_file = bytes(file.n + 1);
+	file.p = elf_file;
+	if (gunzip(kernel_image, packed, elf_file, file.n) < 0 || elf_read(file, elf))
 		refuse("the kernel inside this file is damaged", "write the stick again");
 	uint8_t *at = bytes(elf->span);
 	for (unsigned i = 0; i < elf->segments; i++) {

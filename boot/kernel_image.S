@@ -1,9 +1,9 @@
-/* The kernel's ELF file inside the loader's read-only data. */
+/* The kernel's ELF file, by gzip, inside the loader's read-only data. */
 	.section .rdata,"dr"
 	.globl kernel_image, kernel_image_end
 	.balign 4096
 kernel_image:
-	.incbin "kernel.elf"
+	.incbin "kernel.elf.gz"
 kernel_image_end:
 
 /* What Secure Boot's shim wants to know of an image (SBAT); a signature can be added to the file. */

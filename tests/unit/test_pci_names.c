@@ -39,7 +39,6 @@ static void test_all(void **state)
 	(void)state;
 	const char *before = NULL;
 	unsigned n = 0;
-	assert_true(pci_ids_end - pci_ids <= 192 * 1024);
 	for (const char *p = pci_ids; p < pci_ids_end; p += strlen(p) + 1, n++) {
 		uint64_t key = strtoull(p + 1, NULL, 16);
 		const char *name = strchr(p, ' ') + 1, *got = NULL;
@@ -61,7 +60,7 @@ static void test_all(void **state)
 		assert_int_not_equal(*name, 0);
 		before = p;
 	}
-	assert_true(n > 3000);
+	assert_true(n > 15000);
 }
 
 int main(void)
