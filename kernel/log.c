@@ -39,15 +39,16 @@ void log_alone(void)
 	plain = false;
 }
 
-/* To the ring, and, unless its level is too low, to the sinks. Answers of the console are not recorded. */
-static void emit(const char *text, size_t len, bool shown)
+static void keep(const char *text, size_t len)
 {
-	bool taken = take();
-	for (size_t i = 0; i < len && !plain; i++)
+	for (size_t i = 0; i < len; i++)
 		ring[ring_end++ % RING_SIZE] = text[i];
-	for (size_t i = 0; i < ARRAY_LEN(sinks) && sinks[i] && shown; i++)
+}
+
+static void show(const char *text, size_t len)
+{
+	for (size_t i = 0; i < ARRAY_LEN(sinks) && sinks[i]; i++)
 		sinks[i](text, len);
-	give(taken);
 }
 
 /* The name without the number of a unit: "iommu0" is iommu. */
@@ -70,21 +71,28 @@ static struct subsystem *find(const char *name)
 	return NULL;
 }
 
-/* The level of a subsystem; one that has not spoken before becomes known. */
-static enum log_level level_of(const char *name)
+/* Of a subsystem; one that was not known becomes so. NULL: there are too many. */
+static struct subsystem *get(const char *name)
 {
 	struct subsystem *s = find(name);
 	if (s)
-		return (enum log_level)s->level;
+		return s;
 	bool taken = take();
 	s = find(name);
 	if (!s && subsystems < LOG_SUBSYSTEMS) {
-		name_of(name, subsystem[subsystems].name);
-		subsystem[subsystems].level = LOG_INFO;
+		s = &subsystem[subsystems];
+		name_of(name, s->name);
+		s->level = LOG_INFO;
 		__atomic_store_n(&subsystems, subsystems + 1, __ATOMIC_RELEASE);
 	}
 	give(taken);
-	return LOG_INFO;
+	return s;
+}
+
+static enum log_level level_of(const char *name)
+{
+	const struct subsystem *s = get(name);
+	return s ? (enum log_level)s->level : LOG_INFO;
 }
 
 const char *log_level_name(enum log_level level)
@@ -103,7 +111,7 @@ const char *log_subsystem(unsigned i, enum log_level *level)
 
 bool log_level_set(const char *name, enum log_level level)
 {
-	struct subsystem *s = find(name);
+	struct subsystem *s = get(name);
 	if (!s)
 		return false;
 	s->level = (uint8_t)level;
@@ -164,19 +172,25 @@ static size_t clip(int len, size_t max)
 static void line(enum log_level level, const char *name, const char *fmt, va_list ap)
 {
 	static const char *const marks[] = {"FAIL ", "WARN ", "", ""};
-	const char *mark = marks[level];
-	bool shown = level <= level_of(name) || alone;
 	char buf[LINE_MAX];
 	uint64_t us = now_us();
-	int head = plain ? fmt_print(buf, sizeof buf, "%s", mark)
-			 : fmt_print(buf, sizeof buf, "[%5llu.%06llu] %s%s: ", (ull)(us / 1000000),
-				     (ull)(us % 1000000), mark, name);
-	size_t n = clip(head, sizeof buf);
-	n += clip(fmt_vprint(buf + n, sizeof buf - n, fmt, ap), sizeof buf - n);
+	bool shown = level <= level_of(name) || alone;
+	size_t head = clip(fmt_print(buf, sizeof buf, "[%5llu.%06llu] %s%s: ", (ull)(us / 1000000),
+				     (ull)(us % 1000000), marks[level], name),
+			   sizeof buf);
+	size_t n = head + clip(fmt_vprint(buf + head, sizeof buf - head, fmt, ap), sizeof buf - head);
 	if (n > sizeof buf - 2)
 		n = sizeof buf - 2;
 	buf[n++] = '\n';
-	emit(buf, n, shown);
+	bool taken = take();
+	keep(buf, n);
+	if (shown && plain) {
+		show(marks[level], strlen(marks[level]));
+		show(buf + head, n - head);
+	} else if (shown) {
+		show(buf, n);
+	}
+	give(taken);
 }
 
 void log_line(const char *name, const char *fmt, ...)
@@ -224,5 +238,9 @@ void log_text(const char *fmt, ...)
 	va_start(ap, fmt);
 	size_t n = clip(fmt_vprint(buf, sizeof buf, fmt, ap), sizeof buf);
 	va_end(ap);
-	emit(buf, n, true);
+	bool taken = take();
+	if (!plain)
+		keep(buf, n);
+	show(buf, n);
+	give(taken);
 }

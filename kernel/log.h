@@ -14,7 +14,8 @@ void log_sink_add(log_sink_fn *sink);
 /* One sink in the place of another; what the ring holds is not given again. */
 void log_sink_replace(log_sink_fn *old, log_sink_fn *sink);
 
-/* Lines without time and name, which the ring does not keep, while a command of the console answers. */
+/* While a command of the console answers, lines are shown without time and name, and the ring does not keep
+ * log_text(). */
 void log_plain(bool plain);
 
 /* What a subsystem says reaches the sinks up to its level, which is LOG_INFO unless it is set. What is above
@@ -24,9 +25,9 @@ enum log_level { LOG_FAIL, LOG_WARN, LOG_INFO, LOG_DEBUG };
 #define LOG_SUBSYSTEMS 32u
 #define LOG_NAME       12u
 const char *log_level_name(enum log_level level); /* NULL: there is no such level */
-/* Subsystems that have said something, i from 0 on; NULL when there are no more. */
+/* Subsystems that have said something or were given a level, i from 0 on; NULL when there are no more. */
 const char *log_subsystem(unsigned i, enum log_level *level);
-/* False when the subsystem has not said anything yet. */
+/* False when there are more than LOG_SUBSYSTEMS of them. */
 bool log_level_set(const char *subsystem, enum log_level level);
 
 /* Lines that the ring still has: the one at *at, 0 to start with the oldest, without its newline; *at then is

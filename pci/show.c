@@ -7,8 +7,11 @@
 
 #define CFG_CACHE_LINE 0x0c
 #define CFG_LATENCY    0x0d
+#define CFG_BIST       0x0f
 #define CFG_INT_LINE   0x3c
 #define CFG_INT_PIN    0x3d
+#define CFG_MIN_GNT    0x3e
+#define CFG_MAX_LAT    0x3f
 #define CFG_IO_BASE    0x1c
 #define CFG_IO_LIMIT   0x1d
 #define CFG_SEC_STATUS 0x1e
@@ -183,6 +186,19 @@ static void show_bridge(const struct pci_func *f, const struct show *how)
 		   "\t\tPriDiscTmr#8 SecDiscTmr#9 DiscTmrStat#a DiscTmrSERREn#b\n");
 }
 
+/* In quarters of a microsecond. */
+static void show_grant(unsigned least, unsigned most)
+{
+	if (!least && !most)
+		return;
+	log_text(" (");
+	if (least)
+		log_text("%uns min%s", least * 250, most ? ", " : "");
+	if (most)
+		log_text("%uns max", most * 250);
+	log_text(")");
+}
+
 static void show_registers(const struct pci_func *f, const struct show *how)
 {
 	static const char *const devsel[] = {"fast", "medium", "slow", "??"};
@@ -211,14 +227,27 @@ static void show_registers(const struct pci_func *f, const struct show *how)
 	show_flags(st, " >TAbort#b <TAbort#c <MAbort#d >SERR#e <PERR#f INTx#3\n");
 	if (cmd & CMD_BME) {
 		log_text("\tLatency: %u", latency);
+		if (!f->is_bridge)
+			show_grant(fn_rd8(f, CFG_MIN_GNT), fn_rd8(f, CFG_MAX_LAT));
 		if (line)
 			log_text(", Cache Line Size: %u bytes", line);
 		log_text("\n");
 	}
-	if (pin)
-		log_text("\tInterrupt: pin %c routed to IRQ %u\n", (pin <= 4 ? 'A' + pin - 1 : '?'), irq);
+	if (pin || irq)
+		log_text("\tInterrupt: pin %c routed to IRQ %u\n", pin && pin <= 26 ? 'A' + pin - 1 : '?',
+			 irq);
 	if (f->group)
 		log_text("\tIOMMU group: %u\n", f->group);
+}
+
+/* PCIe §7.5.1.1.10 */
+static void show_self_test(const struct pci_func *f)
+{
+	uint8_t bist = fn_rd8(f, CFG_BIST);
+	if (bist & 0x40 && bist & 0x80)
+		log_text("\tBIST is running\n");
+	else if (bist & 0x80)
+		log_text("\tBIST result: %02x\n", bist & 0xf);
 }
 
 static void show_bytes(const struct pci_func *f, unsigned bytes)
@@ -236,6 +265,7 @@ void show_function(const struct pci_func *f, const struct show *how)
 	show_line(f, how);
 	if (how->verbose) {
 		show_registers(f, how);
+		show_self_test(f);
 		for (unsigned i = 0; i < PCI_BARS; i++)
 			show_bar(f, i, how);
 		if (f->is_bridge)

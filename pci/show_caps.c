@@ -7,7 +7,7 @@
 static void power(const struct pci_func *f, unsigned c, bool deep)
 {
 	static const uint16_t milliamps[] = {0, 55, 100, 160, 220, 270, 320, 375};
-	uint16_t cap = show_r16(f, c + 2), st = show_r16(f, c + 4);
+	uint16_t cap = show_r16(f, c + 2), st = show_r16(f, c + 4), bridge = show_r16(f, c + 6) & 0xff;
 	log_text("Power Management version %u\n", cap & 7);
 	if (!deep)
 		return;
@@ -18,6 +18,8 @@ static void power(const struct pci_func *f, unsigned c, bool deep)
 	show_flags(st, " NoSoftRst#3 PME-Enable#8");
 	log_text(" DSel=%u DScale=%u", st >> 9 & 0xf, st >> 13 & 3);
 	show_flags(st, " PME#f\n");
+	if (bridge) /* BPCC_En; whether the bus below loses its power, which is the reverse of B2_B3# */
+		show_flags(bridge ^ 0x40u, "\t\tBridge: PM#7 B3#6\n");
 }
 
 static void msi(const struct pci_func *f, unsigned c, bool deep)

@@ -139,7 +139,7 @@ bool cmd_log(struct machine *m, unsigned n, char **word)
 	if (log_level_set(word[1], level))
 		log_text("%s: up to %s from now on\n", word[1], word[2]);
 	else
-		log_text("%s: no such subsystem has said anything; Tab after log lists all\n", word[1]);
+		log_text("%s: there are more subsystems than levels are kept for\n", word[1]);
 	return true;
 }
 
