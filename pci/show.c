@@ -205,9 +205,11 @@ static void show_registers(const struct pci_func *f, const struct show *how)
 	uint16_t cmd = fn_rd16(f, CFG_CMD), st = fn_rd16(f, CFG_STATUS);
 	uint8_t pin = fn_rd8(f, CFG_INT_PIN), irq = fn_rd8(f, CFG_INT_LINE);
 	unsigned latency = fn_rd8(f, CFG_LATENCY), line = fn_rd8(f, CFG_CACHE_LINE) * 4u;
-	if (!f->is_bridge && f->sub_vendor && f->sub_vendor != 0xffff) {
+	unsigned at = f->is_bridge ? pci_cap_find(f, CAP_ID_SSVID, 8) : 0; /* bridges have it there */
+	uint16_t vendor = at ? fn_rd16(f, at + 4) : f->is_bridge ? 0 : f->sub_vendor;
+	if (vendor && vendor != 0xffff) {
 		log_text("\tSubsystem: ");
-		show_subsystem(f, f->sub_vendor, f->sub_device, how);
+		show_subsystem(f, vendor, at ? fn_rd16(f, at + 6) : f->sub_device, how);
 		log_text("\n");
 	}
 	if (how->verbose < 2) {
@@ -215,9 +217,11 @@ static void show_registers(const struct pci_func *f, const struct show *how)
 			 st & BIT(5) ? "66MHz, " : "", devsel[st >> 9 & 3]);
 		if (cmd & CMD_BME)
 			log_text(", latency %u", latency);
-		if (pin && irq && irq != 0xff)
+		if (irq)
 			log_text(", IRQ %u", irq);
-		log_text("%s%.0u\n", f->group ? ", IOMMU group " : "", f->group);
+		if (f->group)
+			log_text(", IOMMU group %u", f->group);
+		log_text("\n");
 		return;
 	}
 	show_flags(cmd, "\tControl: I/O#0 Mem#1 BusMaster#2 SpecCycle#3 MemWINV#4 VGASnoop#5 ParErr#6 "

@@ -185,6 +185,32 @@ static void advanced(const struct pci_func *f, unsigned c, bool deep)
 	show_flags(show_r16(f, c + 4), "\t\tAFCtrl: FLR#0\n\t\tAFStatus: TP#8\n");
 }
 
+#define VIRTIO_VENDOR 0x1af4
+#define VIRTIO_FIRST  0x1000 /* device ids */
+#define VIRTIO_LAST   0x107f
+
+/* Virtual I/O Device §4.1.4: where in which BAR a structure lies. */
+static bool is_virtio(const struct pci_func *f, const struct pci_cap *c)
+{
+	return c->id == CAP_ID_VENDOR && f->vendor == VIRTIO_VENDOR && f->device >= VIRTIO_FIRST &&
+	       f->device <= VIRTIO_LAST && (show_r16(f, c->off + 2u) & 0xff) >= 16;
+}
+
+static void virtio(const struct pci_func *f, unsigned c, bool deep)
+{
+	static const char *const types[] = {"<unknown>", "CommonCfg", "Notify", "ISR", "DeviceCfg"};
+	uint16_t head = show_r16(f, c + 2);
+	unsigned type = head >> 8;
+	log_text("Vendor Specific Information: VirtIO: %s\n", types[type < ARRAY_LEN(types) ? type : 0]);
+	if (!deep)
+		return;
+	log_text("\t\tBAR=%u offset=%08x size=%08x", show_r16(f, c + 4) & 0xff, show_r32(f, c + 8),
+		 show_r32(f, c + 12));
+	if (type == 2 && (head & 0xff) >= 20)
+		log_text(" multiplier=%08x", show_r32(f, c + 16));
+	log_text("\n");
+}
+
 static void named(const struct pci_func *f, const struct pci_cap *c, const struct show *how)
 {
 	static const char *const names[0x15] = {[0x03] = "Vital Product Data",
@@ -203,13 +229,13 @@ static void named(const struct pci_func *f, const struct pci_cap *c, const struc
 		show_flags(v, " First#5");
 		log_text(", chassis %02x\n", v >> 8);
 		break;
-	case 0x09:
+	case CAP_ID_VENDOR:
 		log_text("Vendor Specific Information: Len=%02x <?>\n", v & 0xff);
 		break;
 	case 0x0a:
 		log_text("Debug port: BAR=%u offset=%04x\n", v >> 13, v & 0x1fff);
 		break;
-	case 0x0d:
+	case CAP_ID_SSVID:
 		log_text("Subsystem: ");
 		show_subsystem(f, show_r16(f, c->off + 4u), show_r16(f, c->off + 6u), how);
 		log_text("\n");
@@ -226,6 +252,10 @@ static void named(const struct pci_func *f, const struct pci_cap *c, const struc
 static void capability(const struct pci_func *f, const struct pci_cap *c, const struct show *how, bool deep)
 {
 	log_text("\tCapabilities: [%02x] ", c->off);
+	if (is_virtio(f, c)) {
+		virtio(f, c->off, deep);
+		return;
+	}
 	switch (c->id) {
 	case CAP_ID_PM:
 		power(f, c->off, deep);

@@ -473,7 +473,10 @@ void show_extended(const struct pci_func *f, const struct pci_cap *cap, const st
 {
 	bool deep = how->verbose > 1;
 	const char *name = cap->id < ARRAY_LEN(known) ? known[cap->id].name : NULL;
-	log_text("\tCapabilities: [%03x v%u] ", cap->off, cap->version);
+	log_text("\tCapabilities: [%03x", cap->off);
+	if (deep)
+		log_text(" v%u", cap->version);
+	log_text("] ");
 	if (cap->id == ECAP_DSN)
 		serial_number(f, cap->off);
 	else if (cap->id == ECAP_VSEC)

@@ -272,7 +272,9 @@ void show_express(const struct pci_func *f, unsigned c, bool deep)
 	uint16_t cap = show_r16(f, c + PCIE_CAP);
 	unsigned type = cap >> 4 & 0xf;
 	bool port = type == PCI_PORT_ROOT || type == PCI_PORT_DOWNSTREAM || type == PCI_PORT_PCI_TO_PCIE;
-	log_text("Express (v%u) ", cap & 0xf);
+	log_text("Express ");
+	if (deep)
+		log_text("(v%u) ", cap & 0xf);
 	if (name[type])
 		log_text("%s", name[type]);
 	else

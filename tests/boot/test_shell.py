@@ -288,10 +288,11 @@ SWITCH = [*port("a", 11), "-device", "x3130-upstream,id=b,bus=a", *port("c", 12,
           "-device", "pcie-pci-bridge,id=e", "-device", "edu,bus=e,addr=3", "-device", "edu,bus=e,addr=5",
           "-device", "pci-bridge,id=f,bus=e,addr=6,chassis_nr=9", "-device", "edu,bus=f,addr=1"]
 PXB = ["-device", "pxb-pcie,id=p,bus_nr=128", *port("q", 9, "bus=p"), "-device", "nvme,serial=y,bus=q",
-       *port("i", 14, kind="ioh3420"), "-device", "nvme,serial=z,bus=i",
-       *port("j", 15, "addr=9.0", "multifunction=on", "disable-acs=on"), *port("k", 16, "addr=9.1"),
-       "-device", "i82801b11-bridge,id=m", "-device", "edu,bus=m,addr=1", "-device", "pci-bridge,id=n,chassis_nr=8",
-       "-device", "virtio-net-pci,romfile=", "-device", "qemu-xhci"]
+       *port("i", 14, "bus=pcie.0", kind="ioh3420"), "-device", "nvme,serial=z,bus=i",
+       *port("j", 15, "bus=pcie.0,addr=9.0", "multifunction=on", "disable-acs=on"), *port("k", 16, "bus=pcie.0,addr=9.1"),
+       "-device", "i82801b11-bridge,id=m,bus=pcie.0", "-device", "edu,bus=m,addr=1",
+       "-device", "pci-bridge,id=n,chassis_nr=8,bus=pcie.0", "-device", "virtio-net-pci,romfile=,bus=pcie.0",
+       "-device", "qemu-xhci,bus=pcie.0"]
 
 
 def functions(text):
