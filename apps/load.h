@@ -14,6 +14,7 @@ void load_turn(void);
 /* So far: operations of all VFs, and time. */
 uint64_t load_ops(const struct machine *m);
 uint64_t load_us(void);
-/* Ends it: queues emptied, the VFs' counters as timed_print() wants them, what was read last compared with
- * what was written. SL_DEVICE when requests failed or a VF was cut off, SL_TIMEOUT, SL_VERIFY. */
+/* Ends it: queues emptied; the VFs' ops, latency and timed are those of the load, m->timed_ops and timed_us
+ * their sum and the time. What was read last is compared with what was written. SL_DEVICE when requests
+ * failed or a VF was cut off, SL_TIMEOUT, SL_VERIFY. */
 enum sl_err load_stop(struct machine *m) MUST_CHECK;

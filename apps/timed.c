@@ -228,12 +228,11 @@ static void print_row(const char *name, const char *core, const struct hist *h, 
 	log_text("\n");
 }
 
-void timed_print(struct machine *m)
+static void print_table(struct machine *m)
 {
 	struct accel_stats all = {0};
 	char name[24], core[8];
 	uint64_t least = UINT64_MAX, most = 0;
-	hist_reset(&m->latency);
 	log_text("                 core    ops/s    MB/s  latency us:\n");
 	log_text("  VF                                      min     median        p99      p99.9        max "
 		 " bells/op empty/op\n");
@@ -277,6 +276,7 @@ enum sl_err stage_timed(struct machine *m)
 			 "reads under load went wrong: %s", sl_err_text(e));
 		return e;
 	}
-	timed_print(m);
+	hist_reset(&m->latency);
+	print_table(m);
 	return lost;
 }

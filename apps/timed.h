@@ -1,6 +1,6 @@
 /* Random 4 KiB reads at a fixed depth, one VF's side of it: what stage timed and the console's load share.
  * The core that works a VF calls poller_start(), poller_turn() again and again, poller_stop(); core 0 before
- * that timed_prepare(), and after it timed_sample() and timed_print(). */
+ * that timed_prepare(), and after it timed_sample(). */
 #pragma once
 #include "apps/lanes.h"
 
@@ -25,6 +25,3 @@ enum sl_err poller_stop(struct poller *p, uint32_t qd, uint64_t deadline, unsign
 
 /* Every buffer holds what its last read under load brought; else SL_VERIFY. */
 enum sl_err timed_sample(struct machine *m, uint32_t qd) MUST_CHECK;
-/* The table, from the VFs' counters and m->timed_ops and timed_us; fills in m->latency and m->fair_permille.
- */
-void timed_print(struct machine *m);

@@ -1,6 +1,7 @@
 /* Commands that put VFs to work. */
 #include "apps/shell/work.h"
 #include "apps/load.h"
+#include "apps/report.h"
 #include "apps/shell/shell.h"
 #include "apps/timed.h"
 #include "kernel/log.h"
@@ -87,12 +88,46 @@ static enum sl_err start(struct machine *m, bool here)
 	return e;
 }
 
+static void print_us(const struct hist *h, unsigned permille)
+{
+	uint64_t ns = report_ns(hist_permille(h, permille));
+	log_text(" %7llu.%llu", (ull)(ns / 1000), (ull)(ns % 1000 / 100));
+}
+
+static void print_row(const char *name, const struct hist *h, uint64_t ops, uint64_t doorbells, uint64_t us)
+{
+	uint64_t bells = ops ? (doorbells * 1000 + ops / 2) / ops : 0;
+	log_text("  %-12s %8llu %6llu", name, (ull)(ops * 1000000 / us), (ull)(ops * CHUNK / us));
+	print_us(h, 500);
+	print_us(h, 990);
+	print_us(h, 999);
+	print_us(h, 1000);
+	log_text(" %6llu.%03llu\n", (ull)(bells / 1000), (ull)(bells % 1000));
+}
+
+/* As stage timed's, for 80 columns. */
+static void print_table(struct machine *m)
+{
+	char name[NAME_SIZE];
+	uint64_t doorbells = 0;
+	hist_reset(&m->latency);
+	log_text("  VF              ops/s   MB/s median us       p99     p99.9       max   bells/op\n");
+	for (unsigned v = 0; v < m->vfs; v++) {
+		const struct vf *vf = &m->vf[v];
+		hist_merge(&m->latency, &vf->latency);
+		doorbells += vf->timed.doorbells;
+		print_row(function_name(vf->fn->bdf, name), &vf->latency, vf->ops, vf->timed.doorbells,
+			  m->timed_us);
+	}
+	print_row("all", &m->latency, m->timed_ops, doorbells, m->timed_us);
+}
+
 static enum sl_err stop(struct machine *m)
 {
 	enum sl_err e = load_stop(m);
 	faults_say(m);
 	if (m->timed_us && !e)
-		timed_print(m);
+		print_table(m);
 	else if (e)
 		log_fail("load", "see the lines above; vf shows which VF", "reads under load went wrong: %s",
 			 sl_err_text(e));

@@ -1,76 +1,12 @@
 """The console as a person uses it: 80 columns, 24 rows, keys and what is seen. What lspci says is held against
 pciutils, which decodes the bytes of configuration space by itself."""
-import os
 import re
 import shutil
-import signal
-import subprocess
 
-import pexpect
 import pytest
 import sluice
 
-PROMPT = "sluice> "
-MORE = "q quit --"
 EDU = ["-device", "edu,dma_mask=0xffffffffffffffff"]
-
-
-class Console:
-    """./run.sh --shell on a terminal of 80x24; seen is all that came, without carriage returns."""
-
-    def __init__(self, folder, *words, qemu=(), deadline=100, term="vt100"):
-        command = ["./run.sh", "--shell", *words, "--", "-accel", "tcg", *qemu]
-        variables = {**os.environ, "RUN": os.path.relpath(folder, sluice.ROOT), "TIMEOUT": str(deadline), "TERM": term}
-        for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
-            variables.pop(name, None)
-        self.child = pexpect.spawn(command[0], command[1:], cwd=str(sluice.ROOT), env=variables, timeout=100,
-                                   encoding="utf-8", codec_errors="replace", dimensions=(24, 80))
-        self.log = folder.parent / "console.log"
-        self.child.logfile_read = self.log.open("w")
-        self.expect(PROMPT)
-
-    def expect(self, what, timeout=-1):
-        return self.child.expect_exact(what, timeout=timeout)
-
-    def keys(self, text):
-        self.child.send(text)
-
-    def __call__(self, line):
-        """Types a line, takes all its pages, and gives back what it printed."""
-        self.keys(line + "\r")
-        self.expect(line)
-        text = ""
-        while self.expect([PROMPT, MORE]) == 1:
-            text += self.child.before.rsplit("-- more", 1)[0]
-            self.keys("a")
-            self.child.expect(r"\r +\r")
-        text += self.child.before
-        return text.replace("\r", "").lstrip("\n")
-
-    def poweroff(self):
-        self.keys("poweroff\r")
-        self.expect(pexpect.EOF)
-        self.child.close()
-        return self.child.exitstatus
-
-    def end(self):
-        if self.child.isalive():
-            os.killpg(self.child.pid, signal.SIGKILL)  # run.sh leads its own session: QEMU goes with it
-        self.child.close()
-        self.child.logfile_read.close()
-
-
-@pytest.fixture
-def console(folder):
-    started = []
-
-    def console(*words, **more):
-        started.append(Console(folder / "run", *words, **more))
-        return started[-1]
-
-    yield console
-    for one in started:
-        one.end()
 
 
 def test_person(console):
@@ -92,49 +28,49 @@ def test_person(console):
     c.expect("time ")
     c.keys("\r")
     c.expect("since firmware handed over")
-    c.expect(PROMPT)
+    c.expect(sluice.PROMPT)
     c.keys("i\t")
     c.expect("iommu  isolate")
-    c.expect(PROMPT + "i")
+    c.expect(sluice.PROMPT + "i")
     c.keys("o\t\x03")
     c.expect("ommu ^C")
-    c.expect(PROMPT)
+    c.expect(sluice.PROMPT)
     c.keys("lspci -s 01:\t")
     c.expect("01:00.0 ")
     c.keys("\r")
     c.expect("Non-Volatile memory controller")
-    c.expect(PROMPT)
+    c.expect(sluice.PROMPT)
     c.keys("sriov 01:00.0 n\t")
     c.expect("numvfs=")
     c.keys("\x15log iom\tde\t\x15acpi MC\t\r")
     c.expect("log iommu debug ")
     c.expect("MCFG at 0x")
-    c.expect(PROMPT)
+    c.expect(sluice.PROMPT)
 
     c.keys("\x1b[A\x1b[A")  # two back
     c.expect("lspci -s 01:00.0 ")
     c.keys("\x15tXime\x1b[D\x1b[D\x1b[D\x1b[D\x1b[3~\x1b[C\x1b[C\x1b[C")
     c.keys("\x7f\x05\x01\x05\r")  # t i m: not a command
     c.expect("no such command")
-    c.expect(PROMPT)
+    c.expect(sluice.PROMPT)
 
     c.keys("mem\r")  # more than a screen
-    c.expect(MORE)
+    c.expect(sluice.MORE)
     shown = c.child.before.replace("\r", "").split("mem\n", 1)[1].splitlines()
     assert len(shown) == 24 and shown[-1].startswith("-- more")
     c.keys("z\r")  # z means nothing; Enter is one line
-    c.expect(MORE)
+    c.expect(sluice.MORE)
     assert c.child.before.count("\n") == 1
     c.keys("q")
-    c.expect(PROMPT)
+    c.expect(sluice.PROMPT)
     assert "KiB" not in c.child.before
     c.keys("lspci -xxxx\r")
-    c.expect(MORE)
+    c.expect(sluice.MORE)
     c.keys("\x03")
-    c.expect(PROMPT)
+    c.expect(sluice.PROMPT)
     c.keys("x" * 200 + "\x03")
     c.expect("^C")
-    c.expect(PROMPT)
+    c.expect(sluice.PROMPT)
     c.keys("\x00\x80\xff\x1b[999;999Z\x1bO\x1b\x1b[\x15")
 
     assert re.search(r"^-\[0000:00\]-\+-00\.0$.*^ +\+-01\.0-\[01\]----00\.0$", c("lspci -t"), re.M | re.S)
@@ -161,9 +97,10 @@ def test_person(console):
     c.expect("operations/s; Ctrl-C stops")
     c.expect("\rbench: ")  # the line is written again
     c.keys("\x03")
-    c.expect(PROMPT)
+    c.expect(sluice.PROMPT)
     bench = c.child.before.replace("\r", "")
-    assert re.search(r"^  0000:01:00\.4 .*\n  all  ", bench, re.M), "what was measured so far"
+    assert re.search(r"^  01:00\.4 .*\n  all  ", bench, re.M), "what was measured so far"
+    assert all(len(line) <= 80 for line in bench.split("  VF  ")[1].splitlines() if line[:1] != "[")
     assert "VFs off, NumVFs and VF BARs put back" not in bench.splitlines()[-1]
     assert "bench: stopped by Ctrl-C" in bench
     assert "0 of 8 VFs on" in c("sriov") and "domain" not in c("iommu").replace("in no domain", "")
@@ -195,7 +132,7 @@ def under_load(c, vfs):
         c.keys(key)
         c.expect(key)
     c.keys("\r")
-    c.expect(PROMPT)
+    c.expect(sluice.PROMPT)
     assert "load runs" in c("isolate") and "load runs" in c("sriov 01:00.0 off") and "load runs" in c("bench")
     assert "L1[" in c("walk 01:00.1 2000000000") or "L2[" in c("walk 01:00.1 2000000000")
     after = operations(c)
@@ -242,7 +179,7 @@ def test_look(console):
     assert c.poweroff() == 0
     seen = c.log.read_text().replace("\r\n", "\n")
     assert "0000:01:00.0: VFs off" in seen, "what was switched on by hand is put back at the end"
-    assert "-- more" not in seen and "\r" not in seen[seen.index(PROMPT):]
+    assert "-- more" not in seen and "\r" not in seen[seen.index(sluice.PROMPT):]
 
 
 def test_isolate(console):
@@ -252,7 +189,7 @@ def test_isolate(console):
     c.expect("refused")
     c.keys("\x03")
     c.expect("isolate: stopped by Ctrl-C")
-    c.expect(PROMPT)
+    c.expect(sluice.PROMPT)
     assert "every forbidden DMA" not in c.log.read_text()
     assert "0 of 8 VFs on" in c("sriov") and "domain" not in c("iommu").replace("in no domain", "")
     whole = c("isolate")
@@ -304,10 +241,6 @@ def functions(text):
     return found
 
 
-def pciutils(dump, *words):
-    return subprocess.run(["lspci", "-F", dump, *words], capture_output=True, text=True, check=True).stdout
-
-
 def same_text(ours, theirs):
     """Every line of every function. A VF has addresses by its PF, which a dump of the VF does not say."""
     have, want = functions(ours), functions(theirs)
@@ -329,8 +262,8 @@ def test_lspci(console, folder, extra):
     # A VF's ids read ffff (PCIe 9.3.4.1.1); pciutils would have them from its operating system.
     dump.write_text(re.sub(r"^00: ff ff ff ff", "00: 36 1b 10 00", c("lspci -xxxx"), flags=re.M))
     for words in ("", "-n", "-nn", "-t", "-tv", "-tnv", "-s .1", "-d 1b36:", "-d ::0604", "-s 1:", "-D"):
-        assert c(f"lspci {words}") == pciutils(dump, *words.split()), words
+        assert c(f"lspci {words}") == sluice.pciutils(dump, *words.split()), words
     for words in ("-v", "-vv", "-n -vvv"):
-        same_text(c(f"lspci {words}"), pciutils(dump, *words.split()))
+        same_text(c(f"lspci {words}"), sluice.pciutils(dump, *words.split()))
     assert "usage" in c("lspci -t -s 1:") and "usage" in c("lspci -q")
     assert c.poweroff() == 0
