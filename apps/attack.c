@@ -231,7 +231,7 @@ static enum sl_err strike_msix(struct vf *vf, const struct attack *a)
 	const volatile void *page;
 	enum sl_err e = msix_set(&vf->msix, 0, a->to, a->data);
 	if (!e)
-		e = nvme_identify(&vf->nvme.ctrl, NVME_CNS_CTRL, 0, 0, &page);
+		e = nvme_identify(vf->nvme.ctrl, NVME_CNS_CTRL, 0, 0, &page);
 	delay_us(MSIX_US);
 	enum sl_err masked = msix_mask(&vf->msix, 0, true);
 	return e ? e : masked;
@@ -248,7 +248,7 @@ enum sl_err attack_strike(struct machine *m, struct attacker *by, const struct a
 	if (a->msix)
 		return strike_msix(by->vf, a);
 	if (by->vf && a->len == 4)
-		return strike_admin(&by->vf->nvme.ctrl, a, said, n);
+		return strike_admin(by->vf->nvme.ctrl, a, said, n);
 	if (by->vf)
 		return strike_vf(m, by->vf, a, said, n);
 	return strike_edu(m, by->edu, a);

@@ -50,6 +50,9 @@ static void mark_cut(struct machine *m, const struct pci_func *fn, bool detached
 			m->vf[i].attached = !detached;
 			m->vf[i].cut = true;
 		}
+	for (unsigned i = 0; i < m->pairs; i++)
+		if (m->vf[i].first)
+			m->vf[i].cut = m->vf[i].first->cut;
 	if (fn == m->pf)
 		m->pf_attached = !detached;
 }

@@ -107,7 +107,7 @@ static enum sl_err back(struct pci_func *fn, struct domain *own)
 static enum sl_err vf_gone(struct machine *m, struct parties *all, struct party *p)
 {
 	struct vf *vf = p->by.vf;
-	struct nvme_io io = vf->nvme.ctrl.io;
+	struct nvme_io io = vf->nvme.ctrl->io;
 	struct nvme_vf_cfg cfg = {.io = io,
 				  .fn = vf->fn->bdf,
 				  .mem = &vf->queues,

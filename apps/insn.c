@@ -4,6 +4,7 @@
 #include "apps/machine.h"
 #include "apps/pattern.h"
 #include "kernel/log.h"
+#include "kernel/str.h"
 #include "kernel/time.h"
 #include "kernel/x86/marker.h"
 
@@ -16,6 +17,7 @@ struct row {
 	uint32_t ops;   /* depth and any number of batches */
 	uint32_t bytes; /* of a request, a multiple of CHUNK; depth of them fit into the buffers */
 	bool strict;    /* each request's buffer is mapped for it, and unmapped when it is through */
+	bool checked;   /* all that a request brought is looked at before the next is sent */
 };
 
 static const struct row rows[] = {
@@ -23,6 +25,7 @@ static const struct row rows[] = {
 	{.depth = 8, .batch = 8, .ops = 8192, .bytes = CHUNK},
 	{.depth = 32, .batch = 32, .ops = 32768, .bytes = CHUNK},
 	{.depth = 128, .batch = 128, .ops = 32768, .bytes = CHUNK},
+	{.depth = 1, .batch = 1, .ops = 8192, .bytes = CHUNK, .checked = true},
 	{.depth = 8, .batch = 8, .ops = 1024, .bytes = 32 * CHUNK},
 	{.depth = 1, .batch = 1, .ops = 2048, .bytes = CHUNK, .strict = true},
 	{.depth = 32, .batch = 32, .ops = 4096, .bytes = CHUNK, .strict = true},
@@ -37,6 +40,7 @@ struct run {
 	uint64_t places; /* where on the medium a request may start, bytes apart */
 	uint64_t blocks, bytes;
 	iova_t buffers; /* what the device is told */
+	const struct vf *vf;
 	struct domain *dom;
 	phys_t memory;         /* behind buffers, with strict set */
 	uint64_t empty, waits; /* polls that found nothing, and how often they began */
@@ -81,9 +85,38 @@ static __attribute__((noinline)) bool wait(struct run *r, const struct nvme_queu
 	return left;
 }
 
+/* A medium without memory (QEMU's null-co) reads as zeros, whatever was written; any other has what
+ * timed_prepare() wrote. */
+static bool medium_keeps;
+
+static bool chunk_right(const struct vf *vf, const uint8_t *p, uint64_t chunk)
+{
+	return medium_keeps ? pattern_check(p, CHUNK, timed_seed(vf, chunk)) : pattern_is_zero(p, CHUNK);
+}
+
+/* What the tag's request brought. */
+static bool buffer_right(const struct run *r, uint32_t tag)
+{
+	uint64_t chunks = r->bytes / CHUNK;
+	for (uint64_t i = 0; i < chunks; i++) {
+		const uint8_t *p = (const uint8_t *)r->vf->buffers.va + tag * r->bytes + i * CHUNK;
+		if (!chunk_right(r->vf, p, r->place[tag] * chunks + i))
+			return false;
+	}
+	return true;
+}
+
+/* The same, and spoils the buffer for a request that brings nothing. */
+static bool buffer_right_once(const struct run *r, uint32_t tag)
+{
+	bool right = buffer_right(r, tag);
+	memset((uint8_t *)r->vf->buffers.va + tag * r->bytes, 0x5a, 8);
+	return right;
+}
+
 /* Takes n completions (1 or more) and, with again set, sends another request with the tag of each. */
 FAST_INLINE bool turn(struct run *r, struct nvme_vf *vf, struct random *random, uint32_t n, bool again,
-		      bool strict)
+		      bool strict, bool checked)
 {
 	do {
 		uint32_t tag;
@@ -102,6 +135,8 @@ FAST_INLINE bool turn(struct run *r, struct nvme_vf *vf, struct random *random, 
 			r->errors++;
 		if (strict && domain_unmap(r->dom, IOVA(r->buffers.v + tag * r->bytes), r->bytes))
 			r->errors++;
+		if (checked && !buffer_right_once(r, tag))
+			r->errors++;
 		if (again)
 			send(r, vf, random, tag, strict);
 	} while (--n);
@@ -109,7 +144,8 @@ FAST_INLINE bool turn(struct run *r, struct nvme_vf *vf, struct random *random, 
 }
 
 /* Keeps row->depth in flight until ops requests are through. False when the device fell silent. */
-FAST_INLINE bool loop(struct run *r, struct nvme_vf *vf, const struct row *row, uint32_t ops, bool strict)
+FAST_INLINE bool loop(struct run *r, struct nvme_vf *vf, const struct row *row, uint32_t ops, bool strict,
+		      bool checked)
 {
 	struct nvme_queue *q = &vf->queue;
 	struct random random = r->random;
@@ -117,24 +153,29 @@ FAST_INLINE bool loop(struct run *r, struct nvme_vf *vf, const struct row *row, 
 		send(r, vf, &random, tag, strict);
 	nvme_queue_ring(q);
 	for (uint32_t left = ops - row->depth; left; left -= row->batch) {
-		if (!turn(r, vf, &random, row->batch, true, strict))
+		if (!turn(r, vf, &random, row->batch, true, strict, checked))
 			return false;
 		nvme_queue_ring(q);
 		nvme_queue_release(q);
 	}
-	bool done = turn(r, vf, &random, row->depth, false, strict);
+	bool done = turn(r, vf, &random, row->depth, false, strict, checked);
 	nvme_queue_release(q);
 	return done;
 }
 
 static bool loop_plain(struct run *r, struct nvme_vf *vf, const struct row *row, uint32_t ops)
 {
-	return loop(r, vf, row, ops, false);
+	return loop(r, vf, row, ops, false, false);
 }
 
 static bool loop_strict(struct run *r, struct nvme_vf *vf, const struct row *row, uint32_t ops)
 {
-	return loop(r, vf, row, ops, true);
+	return loop(r, vf, row, ops, true, false);
+}
+
+static bool loop_checked(struct run *r, struct nvme_vf *vf, const struct row *row, uint32_t ops)
+{
+	return loop(r, vf, row, ops, false, true);
 }
 
 static uint64_t iommu_waits(const struct machine *m)
@@ -146,15 +187,6 @@ static uint64_t iommu_waits(const struct machine *m)
 		n += u.waits;
 	}
 	return n;
-}
-
-/* A medium without memory (QEMU's null-co) reads as zeros, whatever was written; any other has what
- * timed_prepare() wrote. */
-static bool medium_keeps;
-
-static bool chunk_right(const struct vf *vf, const uint8_t *p, uint64_t chunk)
-{
-	return medium_keeps ? pattern_check(p, CHUNK, timed_seed(vf, chunk)) : pattern_is_zero(p, CHUNK);
 }
 
 static enum sl_err look_at_medium(struct machine *m, struct vf *vf)
@@ -171,18 +203,6 @@ static enum sl_err look_at_medium(struct machine *m, struct vf *vf)
 	return chunk_right(vf, vf_buffer(vf, 0), 0) ? SL_OK : SL_VERIFY;
 }
 
-/* What the tag's request brought. */
-static bool buffer_right(const struct run *r, const struct vf *vf, uint32_t tag)
-{
-	uint64_t chunks = r->bytes / CHUNK;
-	for (uint64_t i = 0; i < chunks; i++) {
-		const uint8_t *p = (const uint8_t *)vf->buffers.va + tag * r->bytes + i * CHUNK;
-		if (!chunk_right(vf, p, r->place[tag] * chunks + i))
-			return false;
-	}
-	return true;
-}
-
 static enum sl_err run_row(struct machine *m, struct vf *vf, const struct row *row)
 {
 	struct run *r = &run;
@@ -195,10 +215,13 @@ static enum sl_err run_row(struct machine *m, struct vf *vf, const struct row *r
 			  .blocks = like.blocks,
 			  .bytes = row->bytes,
 			  .buffers = row->strict ? window_at(m, WINDOW_HOLE) : vf->buffers.iova,
+			  .vf = vf,
 			  .dom = vf->dom,
 			  .memory = vf->buffers.phys};
 	bool (*run_loop)(struct run * r, struct nvme_vf * vf, const struct row *row, uint32_t ops) =
-		row->strict ? loop_strict : loop_plain;
+		row->strict    ? loop_strict
+		: row->checked ? loop_checked
+			       : loop_plain;
 	enum sl_err e = nvme_vf_plan(&vf->nvme, &like, &r->plan);
 	if (e)
 		return e;
@@ -213,13 +236,14 @@ static enum sl_err run_row(struct machine *m, struct vf *vf, const struct row *r
 	uint64_t us = now_us() - start;
 	if (!done || r->errors || q->bad)
 		return SL_DEVICE;
-	for (uint32_t tag = 0; tag < row->depth; tag++)
-		if (!buffer_right(r, vf, tag))
+	for (uint32_t tag = 0; tag < row->depth && !row->checked; tag++)
+		if (!buffer_right(r, tag))
 			return SL_VERIFY;
-	log_text("BENCH strict=%u bytes=%u depth=%u batch=%u ops=%u us=%llu doorbells=%llu empty=%llu "
+	log_text("BENCH strict=%u checked=%u bytes=%u depth=%u batch=%u ops=%u us=%llu doorbells=%llu "
+		 "empty=%llu "
 		 "waits=%llu "
 		 "iommu_waits=%llu\n",
-		 row->strict, row->bytes, row->depth, row->batch, row->ops, (ull)us,
+		 row->strict, row->checked, row->bytes, row->depth, row->batch, row->ops, (ull)us,
 		 (ull)(q->doorbells - doorbells), (ull)r->empty, (ull)r->waits,
 		 (ull)(iommu_waits(m) - waits));
 	return SL_OK;

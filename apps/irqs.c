@@ -109,7 +109,7 @@ void vf_msix_close(struct vf *vf)
 static enum sl_err provoke(struct vf *vf)
 {
 	const volatile void *page;
-	return nvme_identify(&vf->nvme.ctrl, NVME_CNS_CTRL, 0, 0, &page);
+	return nvme_identify(vf->nvme.ctrl, NVME_CNS_CTRL, 0, 0, &page);
 }
 
 static uint64_t strays(void)

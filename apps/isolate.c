@@ -30,7 +30,7 @@ void parties_guard(struct machine *m, const struct parties *all)
 	}
 	for (unsigned i = 0; i < m->vfs; i++)
 		if (m->vf[i].accel)
-			attack_guard_regs(&m->vf[i].nvme.ctrl.io);
+			attack_guard_regs(&m->vf[i].nvme.ctrl->io);
 	if (m->pf_open)
 		attack_guard_regs(&m->nvme.ctrl.io);
 }

@@ -57,6 +57,11 @@ enum sl_err lanes_run_first(struct machine *m, unsigned vfs, core_fn *fn, uint64
 	return run(m, vfs, vfs < core_count() ? vfs : core_count(), fn, limit_us);
 }
 
+enum sl_err lanes_run_pairs(struct machine *m, core_fn *fn, uint64_t limit_us)
+{
+	return run(m, m->pairs, core_count(), fn, limit_us);
+}
+
 const struct lane *lanes_of(unsigned core)
 {
 	return &lanes[core];

@@ -21,6 +21,8 @@ unsigned lanes_share(unsigned vfs, unsigned cores, unsigned core, unsigned *firs
  * same time, and waits for all of them, limit_us at the most. The first error among them. The lanes stay
  * readable, lanes_of(core), until the next run. */
 enum sl_err lanes_run(struct machine *m, core_fn *fn, uint64_t limit_us) MUST_CHECK;
+/* The same with every queue pair instead of every VF: first and n of the lanes count vf[0 .. pairs - 1]. */
+enum sl_err lanes_run_pairs(struct machine *m, core_fn *fn, uint64_t limit_us) MUST_CHECK;
 /* The same for VFs 0 .. vfs - 1 on as many cores as that needs, core 0 among them, so that no core waits
  * busily while the others work. */
 enum sl_err lanes_run_first(struct machine *m, unsigned vfs, core_fn *fn, uint64_t limit_us) MUST_CHECK;

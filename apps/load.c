@@ -74,15 +74,15 @@ enum sl_err load_start(struct machine *m, bool here)
 	load.here = here || cores == 1;
 	load.started = now_us();
 	__atomic_store_n(&load.stop, false, __ATOMIC_RELEASE);
-	for (unsigned v = 0; v < m->vfs; v++)
+	for (unsigned v = 0; v < m->pairs; v++)
 		poller[v].vf = NULL;
 	for (unsigned i = cores; i-- > 0;) {
 		struct lane *l = &load.lane[i];
 		*l = (struct lane){.m = m, .core = i};
 		if (load.here)
-			l->n = lanes_share(m->vfs, cores, i, &l->first);
+			l->n = lanes_share(m->pairs, cores, i, &l->first);
 		else if (i)
-			l->n = lanes_share(m->vfs, cores - 1, i - 1, &l->first);
+			l->n = lanes_share(m->pairs, cores - 1, i - 1, &l->first);
 		if (l->n && i && !e)
 			e = core_run(i, lane_run, l);
 		if (e)
@@ -107,7 +107,7 @@ void load_turn(void)
 uint64_t load_ops(const struct machine *m)
 {
 	uint64_t n = 0;
-	for (unsigned v = 0; v < m->vfs; v++)
+	for (unsigned v = 0; v < m->pairs; v++)
 		n += __atomic_load_n(&m->vf[v].ops, __ATOMIC_RELAXED);
 	return n;
 }

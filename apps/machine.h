@@ -52,6 +52,7 @@ struct vf { /* on the data path the core that works it writes it, no other */
 	char name[8];  /* of its domain */
 	struct pci_func *fn;
 	struct domain *dom;
+	struct vf *first; /* this is another queue pair of that VF; NULL: the VF itself */
 	struct nvme_vf nvme;
 	struct accel *accel;           /* NULL until it is open */
 	struct accel_store *data, *pi; /* stores without and with protection information; pi may be NULL */
@@ -88,6 +89,7 @@ struct machine {
 	bool pf_attached, pf_open, sriov_on;
 	struct nvme_pf nvme;
 	unsigned vfs;
+	unsigned pairs; /* queue pairs of the timed phase: from vf[vfs] on further ones of VFs 0, 1, ... */
 	struct vf vf[VFS_MAX];
 	bool first_done;            /* some VF has completed a request in this run */
 	bool translating;           /* stage iommu is done: functions without a domain reach nothing */

@@ -165,6 +165,8 @@ enum sl_err rings_check(const struct machine *m, bool *irqs)
 	*irqs = mode_of(m) != RING_POLL;
 	if (!*irqs)
 		return SL_OK;
+	if (m->boot->cfg.queues > 1)
+		return can_not(m, "queues= has polled queues alone");
 	if (!m->boot->cfg.iommu)
 		return can_not(m, "with iommu=off they are not remapped");
 	if (!core_can_halt())

@@ -182,7 +182,7 @@ static void timed_lane(void *arg)
 static enum sl_err run(struct machine *m)
 {
 	uint64_t ticks = 0;
-	enum sl_err e = lanes_run(m, timed_lane, m->boot->cfg.seconds * 1000000ull + 2 * DRAIN_US);
+	enum sl_err e = lanes_run_pairs(m, timed_lane, m->boot->cfg.seconds * 1000000ull + 2 * DRAIN_US);
 	for (unsigned i = 0; i < core_count(); i++) {
 		const struct lane *l = lanes_of(i);
 		m->timed_ops += l->ops;
@@ -194,7 +194,7 @@ static enum sl_err run(struct machine *m)
 
 enum sl_err timed_sample(struct machine *m, uint32_t qd)
 {
-	for (unsigned v = 0; v < m->vfs; v++)
+	for (unsigned v = 0; v < m->pairs; v++)
 		for (uint32_t tag = 0; tag < qd; tag++)
 			if (!pattern_check(vf_buffer(&m->vf[v], tag), CHUNK,
 					   timed_seed(&m->vf[v], poller[v].chunk[tag])))
@@ -236,9 +236,12 @@ static void print_table(struct machine *m)
 	log_text("                 core    ops/s    MB/s  latency us:\n");
 	log_text("  VF                                      min     median        p99      p99.9        max "
 		 " bells/op empty/op\n");
-	for (unsigned v = 0; v < m->vfs; v++) {
+	for (unsigned v = 0; v < m->pairs; v++) {
 		struct vf *vf = &m->vf[v];
 		fmt_print(name, sizeof name, BDF_FMT, BDF_ARG(vf->fn->bdf));
+		if (vf->first)
+			fmt_print(name, sizeof name, BDF_FMT "/%u", BDF_ARG(vf->fn->bdf),
+				  vf->nvme.queue.sqid >> 16);
 		fmt_print(core, sizeof core, "%u", vf->core);
 		print_row(name, core, &vf->latency, &vf->timed, vf->ops, m->timed_us);
 		hist_merge(&m->latency, &vf->latency);
@@ -260,8 +263,10 @@ enum sl_err stage_timed(struct machine *m)
 	if (e)
 		return e;
 	bool polled = m->boot->cfg.mode == RING_POLL;
-	log_line("timed", "random 4 KiB reads, %u in flight on each of %u VFs, %s by %u cores, %s, %u s", qd,
-		 m->vfs, polled ? "polled" : "worked", m->vfs < core_count() ? m->vfs : core_count(),
+	log_line("timed",
+		 "random 4 KiB reads, %u in flight on each of %u queues of %u VFs, %s by %u cores, %s, %u s",
+		 qd, m->pairs, m->vfs, polled ? "polled" : "worked",
+		 m->pairs < core_count() ? m->pairs : core_count(),
 		 polled ? "no interrupts from devices" : ring_mode_name((enum ring_mode)m->boot->cfg.mode),
 		 seconds);
 	e = rings_open(m);

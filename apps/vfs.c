@@ -282,6 +282,36 @@ static void print_vf(const struct machine *m, const struct vf *vf)
 		 (ull)window_at(m, WINDOW_BUFFERS).v, (ull)vf->buffers.phys.v);
 }
 
+/* All pairs of a VF share its buffers, and each needs a place in the list. */
+static enum sl_err queues_check(const struct machine *m)
+{
+	const struct config *cfg = &m->boot->cfg;
+	if (cfg->queues * m->vfs <= VFS_MAX && cfg->queues * cfg->qd <= BUFFER_SLOTS)
+		return SL_OK;
+	log_fail("nvme", "lower queues=, qd= or vfs=",
+		 "queues=%u: at most %u requests in flight on a VF, and %u queue pairs in all", cfg->queues,
+		 BUFFER_SLOTS, VFS_MAX);
+	return SL_RANGE;
+}
+
+/* Queue pair qid of a VF that is open: worked by a core of its own, in its part of the VF's buffers. */
+static enum sl_err open_pair(struct machine *m, struct vf *first, uint16_t qid)
+{
+	struct vf *vf = &m->vf[m->pairs];
+	uint32_t qd = m->boot->cfg.qd;
+	*vf = (struct vf){.index = first->index,
+			  .first = first,
+			  .fn = first->fn,
+			  .buffers = dma_part(&first->buffers, (qid - 1) * qd * PAGE_SIZE, qd * PAGE_SIZE)};
+	enum sl_err e = nvme_vf_more(&vf->nvme, &first->nvme, qid, qd);
+	if (e)
+		return e;
+	vf->accel = &vf->nvme.accel;
+	vf->data = &vf->accel->store[first->data->id];
+	m->pairs++;
+	return SL_OK;
+}
+
 static enum sl_err open_vf(struct machine *m, struct vf *vf)
 {
 	volatile void *regs;
@@ -310,10 +340,15 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	e = rings_check(m, &irqs);
 	if (e)
 		return e;
+	e = queues_check(m);
+	if (e)
+		return e;
 	const struct nvme_vf_cfg cfg = {.io = nvme_io_mmio(regs, vf->fn->bar[0].size),
 					.fn = vf->fn->bdf,
 					.irq = irqs && vf->msix.vectors,
+					.shadow = m->boot->cfg.doorbell == DOORBELL_SHADOW,
 					.mem = &vf->queues,
+					.queues = m->boot->cfg.queues,
 					.depth = m->boot->cfg.qd < DEPTH_MIN ? DEPTH_MIN : m->boot->cfg.qd,
 					.share = vf->index,
 					.shares = m->vfs};
@@ -321,6 +356,9 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	if (e)
 		return e;
 	vf->accel = &vf->nvme.accel;
+	if (cfg.shadow && !vf->nvme.ctrl->shadow)
+		log_warn("nvme", BDF_FMT ": no shadow doorbells (OACS 0x%x, bit 8): registers are written",
+			 BDF_ARG(vf->fn->bdf), vf->nvme.ctrl->id.oacs);
 	if (vf->accel->depth < cfg.depth) {
 		log_fail("nvme", "lower qd=", BDF_FMT " allows %u requests in flight; %u are wanted",
 			 BDF_ARG(vf->fn->bdf), vf->accel->depth, cfg.depth);
@@ -375,6 +413,23 @@ enum sl_err domains_check(struct machine *m)
 	return e;
 }
 
+/* queues= of each VF. */
+static enum sl_err open_pairs(struct machine *m)
+{
+	uint32_t queues = m->boot->cfg.queues;
+	m->pairs = m->vfs;
+	for (unsigned i = 0; i < m->vfs; i++)
+		for (uint16_t qid = 2; qid <= queues; qid++) {
+			enum sl_err e = open_pair(m, &m->vf[i], qid);
+			if (e) {
+				log_fail("nvme", "lower queues= or vfs=", BDF_FMT ": no queue pair %u: %s",
+					 BDF_ARG(m->vf[i].fn->bdf), qid, sl_err_text(e));
+				return e;
+			}
+		}
+	return SL_OK;
+}
+
 enum sl_err stage_domains(struct machine *m)
 {
 	for (unsigned i = 0; i < m->vfs; i++) {
@@ -387,9 +442,10 @@ enum sl_err stage_domains(struct machine *m)
 			return e;
 		}
 	}
-	if (!translated(m))
-		return SL_OK;
-	enum sl_err e = check_tables(m);
+	enum sl_err e = open_pairs(m);
+	if (e || !translated(m))
+		return e;
+	e = check_tables(m);
 	if (e || !m->vfs)
 		return e;
 	log_line("vf", "%u VFs, each in a domain of its own: the same device addresses, different memory",
@@ -422,6 +478,7 @@ static void close_vf(struct machine *m, struct vf *vf)
 
 void undo_domains(struct machine *m)
 {
+	m->pairs = 0;
 	for (unsigned i = 0; i < m->vfs; i++)
 		close_vf(m, &m->vf[i]);
 }

@@ -115,6 +115,7 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 	static const char *const iommus[] = {"off", "on", "pt"};
 	static const char *const orders[] = {"random", "seq"};
 	static const char *const modes[] = {"poll", "irq", "adaptive"};
+	static const char *const doorbells[] = {"mmio", "shadow"};
 	static const char *const devices[] = {"nvme", "qat"};
 	static const char *const terms[] = {"screen", "dumb"};
 	static const char *const ends[] = {"halt", "reboot", "shutdown", "qemu"};
@@ -131,6 +132,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "term", v, terms, ARRAY_LEN(terms), &cfg->term);
 	} else if (is(k, "vfs")) {
 		number(cfg, at, "vfs", v, 1, 64, &cfg->vfs);
+	} else if (is(k, "queues")) {
+		number(cfg, at, "queues", v, 1, 3, &cfg->queues);
 	} else if (is(k, "qd")) {
 		number(cfg, at, "qd", v, 1, 256, &cfg->qd);
 	} else if (is(k, "seconds")) {
@@ -141,6 +144,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		number(cfg, at, "passes", v, 1, 1000000, &cfg->passes);
 	} else if (is(k, "iommu")) {
 		choice(cfg, at, "iommu", v, iommus, ARRAY_LEN(iommus), &cfg->iommu);
+	} else if (is(k, "doorbell")) {
+		choice(cfg, at, "doorbell", v, doorbells, ARRAY_LEN(doorbells), &cfg->doorbell);
 	} else if (is(k, "json")) {
 		number(cfg, at, "json", v, 0, 1, &cfg->json);
 	} else if (is(k, "ms")) {
@@ -165,10 +170,9 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "end", v, ends, ARRAY_LEN(ends), &cfg->end);
 	} else {
 		fail(cfg, at, k.col,
-		     "%s is not a key (keys: app device vfs qd seconds mode passes iommu json ms batch block "
-		     "writes "
-		     "order seed "
-		     "scratch baud term end)",
+		     "%s is not a key (keys: app device vfs queues qd seconds mode passes iommu doorbell "
+		     "json ms "
+		     "batch block writes order seed scratch baud term end)",
 		     show(k).s);
 	}
 }
@@ -212,6 +216,7 @@ void config_defaults(struct config *cfg)
 {
 	*cfg = (struct config){.app = "demo",
 			       .vfs = 4,
+			       .queues = 1,
 			       .qd = 32,
 			       .seconds = 5,
 			       .mode = RING_POLL,

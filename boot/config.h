@@ -20,6 +20,9 @@ struct config_error {
 	char text[160];
 };
 
+/* Where rings are told of: registers, or memory where the controller has that. */
+enum config_doorbell { DOORBELL_MMIO, DOORBELL_SHADOW };
+
 enum config_device { DEVICE_NVME, DEVICE_QAT };
 
 /* Who is at the serial line: a terminal of 80x24 that knows carriage return and backspace, or anything. */
@@ -27,20 +30,22 @@ enum config_term { TERM_SCREEN, TERM_DUMB };
 
 struct config {
 	char app[12];
-	uint32_t device;  /* enum config_device: whose VFs; app=accel is for QAT alone */
-	uint32_t vfs;     /* VFs to bring up */
-	uint32_t qd;      /* requests in flight on each VF in the timed phase */
-	uint32_t seconds; /* length of the timed phase */
-	uint32_t mode;    /* enum ring_mode, of the timed phase, app=bursts and app=bench */
-	uint32_t passes;  /* app=isolate, app=insn: how often */
-	uint32_t iommu;   /* enum config_iommu; off: translation stays off; pt: functions are attached to
-			     pass-through domains. Both only to compare with */
-	uint32_t json;    /* lines of JSON between the stages too */
-	uint32_t ms;      /* app=bench, this and the next: length of one repeat */
-	uint32_t batch;   /* completions that are waited for before as many are sent; 0: whatever has come */
-	uint32_t block;   /* bytes of a request */
-	uint32_t writes;  /* of 100 requests */
-	uint32_t order;   /* enum config_order */
+	uint32_t device;   /* enum config_device: whose VFs; app=accel is for QAT alone */
+	uint32_t vfs;      /* VFs to bring up */
+	uint32_t queues;   /* queue pairs of each VF in the timed phase */
+	uint32_t qd;       /* requests in flight on each VF in the timed phase */
+	uint32_t seconds;  /* length of the timed phase */
+	uint32_t mode;     /* enum ring_mode, of the timed phase, app=bursts and app=bench */
+	uint32_t passes;   /* app=isolate, app=insn: how often */
+	uint32_t iommu;    /* enum config_iommu; off: translation stays off; pt: functions are attached to
+			      pass-through domains. Both only to compare with */
+	uint32_t doorbell; /* enum config_doorbell, of the VFs' rings */
+	uint32_t json;     /* lines of JSON between the stages too */
+	uint32_t ms;       /* app=bench, this and the next: length of one repeat */
+	uint32_t batch;    /* completions that are waited for before as many are sent; 0: whatever has come */
+	uint32_t block;    /* bytes of a request */
+	uint32_t writes;   /* of 100 requests */
+	uint32_t order;    /* enum config_order */
 	uint32_t seed;
 	uint32_t baud;
 	uint32_t term;    /* enum config_term */

@@ -8,12 +8,14 @@ static uint64_t look(const uint64_t *counter) /* another core may be counting */
 	return __atomic_load_n(counter, __ATOMIC_RELAXED);
 }
 
+/* One queue pair of it. */
 static void print_driven(const struct machine *m, const struct vf *vf)
 {
 	const struct fault_function *faults = iommu_fault_count(&m->iommu, vf->fn->bdf);
 	const struct accel_stats *s = &vf->accel->stats;
 	const struct accel_store *store = vf->data;
-	log_text("   controller %u, one queue pair of depth %u", vf->cntlid, vf->accel->depth);
+	log_text("   controller %u, queue pair %u of depth %u", (vf->first ? vf->first : vf)->cntlid,
+		 vf->nvme.queue.sqid >> 16, vf->accel->depth);
 	if (store)
 		log_text(", namespace %u: %llu MiB%s", vf->nvme.store[store->id].nsid,
 			 (ull)(store->blocks * store->block >> 20), store->shared ? " (its part)" : "");
@@ -22,14 +24,6 @@ static void print_driven(const struct machine *m, const struct vf *vf)
 		 (ull)look(&s->empty_polls), (ull)look(&vf->ring.irqs));
 	log_text("   worked by core %u, refused requests %llu%s\n", vf->core,
 		 (ull)(faults ? faults->count : 0), vf->cut ? ", CUT OFF: it flooded" : "");
-}
-
-static const struct vf *worked(const struct machine *m, const struct pci_func *f)
-{
-	for (unsigned i = 0; i < m->vfs; i++)
-		if (m->vf[i].fn == f && m->vf[i].accel)
-			return &m->vf[i];
-	return NULL;
 }
 
 bool cmd_vf(struct machine *m, unsigned n, char **word)
@@ -43,7 +37,6 @@ bool cmd_vf(struct machine *m, unsigned n, char **word)
 		if (!f->pf)
 			continue;
 		struct domain *dom = iommu_domain_of(&m->iommu, f->bdf);
-		const struct vf *vf = worked(m, f);
 		vfs++;
 		log_text("%s  VF %u of %s, group %u, ", function_name(f->bdf, name), f->vf_index,
 			 function_name(f->pf->bdf, pf), groups_of(f));
@@ -51,8 +44,9 @@ bool cmd_vf(struct machine *m, unsigned n, char **word)
 			log_text("domain %u \"%s\"\n", domain_id(dom), domain_name(dom));
 		else
 			log_text("in no domain: it reaches nothing\n");
-		if (vf)
-			print_driven(m, vf);
+		for (unsigned i = 0; i < m->pairs; i++)
+			if (m->vf[i].fn == f && m->vf[i].accel)
+				print_driven(m, &m->vf[i]);
 	}
 	if (!vfs)
 		log_text(

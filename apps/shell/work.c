@@ -4,6 +4,7 @@
 #include "apps/report.h"
 #include "apps/shell/shell.h"
 #include "apps/timed.h"
+#include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/serial.h"
 #include "kernel/str.h"
@@ -108,16 +109,18 @@ static void print_row(const char *name, const struct hist *h, uint64_t ops, uint
 /* As stage timed's, for 80 columns. */
 static void print_table(struct machine *m)
 {
-	char name[NAME_SIZE];
+	char fn[NAME_SIZE], name[NAME_SIZE + 8];
 	uint64_t doorbells = 0;
 	hist_reset(&m->latency);
 	log_text("  VF              ops/s   MB/s median us       p99     p99.9       max   bells/op\n");
-	for (unsigned v = 0; v < m->vfs; v++) {
+	for (unsigned v = 0; v < m->pairs; v++) {
 		const struct vf *vf = &m->vf[v];
 		hist_merge(&m->latency, &vf->latency);
 		doorbells += vf->timed.doorbells;
-		print_row(function_name(vf->fn->bdf, name), &vf->latency, vf->ops, vf->timed.doorbells,
-			  m->timed_us);
+		int n = fmt_print(name, sizeof name, "%s", function_name(vf->fn->bdf, fn));
+		if (vf->first) /* a further queue pair of the VF */
+			fmt_print(name + n, sizeof name - (size_t)n, "/%u", vf->nvme.queue.sqid >> 16);
+		print_row(name, &vf->latency, vf->ops, vf->timed.doorbells, m->timed_us);
 	}
 	print_row("all", &m->latency, m->timed_ops, doorbells, m->timed_us);
 }

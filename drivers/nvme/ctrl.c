@@ -106,15 +106,26 @@ static uint64_t iova_at(const struct nvme_ctrl *c, uint64_t off)
 	return c->mem.iova.v + off;
 }
 
+/* off: of the register */
+static struct nvme_bell bell_at(const struct nvme_ctrl *c, uint32_t off)
+{
+	volatile uint8_t *regs = c->io.regs;
+	struct nvme_bell b = {.reg = (volatile uint32_t *)(volatile void *)(regs + off)};
+	if (c->shadow) {
+		b.shadow = mem_at(c, NVME_MEM_SHADOW + off - NVME_DOORBELLS);
+		b.event = mem_at(c, NVME_MEM_EVENT + off - NVME_DOORBELLS);
+	}
+	return b;
+}
+
 static struct nvme_queue_mem queue_mem(const struct nvme_ctrl *c, uint16_t qid, uint64_t sq, uint64_t cq)
 {
 	unsigned dstrd = (unsigned)FGET(c->cap, CAP_DSTRD);
-	volatile uint8_t *regs = c->io.regs;
 	return (struct nvme_queue_mem){
 		.sq = mem_at(c, sq),
 		.cq = mem_at(c, cq),
-		.sq_doorbell = (volatile uint32_t *)(volatile void *)(regs + NVME_SQTDBL(qid, dstrd)),
-		.cq_doorbell = (volatile uint32_t *)(volatile void *)(regs + NVME_CQHDBL(qid, dstrd)),
+		.sq_bell = bell_at(c, NVME_SQTDBL(qid, dstrd)),
+		.cq_bell = bell_at(c, NVME_CQHDBL(qid, dstrd)),
 	};
 }
 
@@ -148,7 +159,7 @@ enum sl_err nvme_ctrl_provoke(const struct nvme_io *io, iova_t asq)
 	if (e)
 		return e;
 	struct nvme_queue_mem mem = queue_mem(&c, 0, 0, 0);
-	mmio_doorbell32(mem.sq_doorbell, 1);
+	mmio_doorbell32(mem.sq_bell.reg, 1);
 	return SL_OK;
 }
 
@@ -410,6 +421,23 @@ enum sl_err nvme_ctrl_fini(struct nvme_ctrl *c)
 		return dma_put(&c->mem);
 	c->mem = (struct dma_buf){0};
 	return SL_OK;
+}
+
+enum sl_err nvme_ctrl_shadow(struct nvme_ctrl *c)
+{
+	uint32_t end = NVME_CQHDBL(c->io_queues, (unsigned)FGET(c->cap, CAP_DSTRD)) + 4;
+	if (!(c->id.oacs & OACS_DBBUF) || !c->io_queues || end - NVME_DOORBELLS > PAGE_SIZE)
+		return SL_UNSUPPORTED;
+	memset(mem_at(c, NVME_MEM_SHADOW), 0, 2 * PAGE_SIZE);
+	enum sl_err e = nvme_admin(c, "Doorbell Buffer Config",
+				   (struct nvme_sqe){
+					   .opc = NVME_DOORBELL_BUFFER,
+					   .prp1 = iova_at(c, NVME_MEM_SHADOW),
+					   .prp2 = iova_at(c, NVME_MEM_EVENT),
+				   },
+				   NULL);
+	c->shadow = !e;
+	return e;
 }
 
 static uint32_t pow2_at_least(uint32_t n)

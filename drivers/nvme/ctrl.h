@@ -16,7 +16,9 @@
 #define NVME_MEM_ASQ             0x0000u
 #define NVME_MEM_ACQ             0x1000u
 #define NVME_MEM_DATA            0x2000u
-#define NVME_MEM_ADMIN           0x3000u /* end of slot 0 */
+#define NVME_MEM_ADMIN           0x3000u /* end of slot 0 without I/O queues */
+#define NVME_MEM_SHADOW          0x3000u /* shadow doorbells, laid out as the registers from 1000h on are, */
+#define NVME_MEM_EVENT           0x4000u /* and their event indexes */
 #define NVME_SLOT_SQ             0x00000u
 #define NVME_SLOT_CQ             0x10000u
 #define NVME_SLOT_COPY           0x18000u /* a struct nvme_copy_range for each command id */
@@ -39,6 +41,7 @@ struct nvme_ctrl {
 	uint64_t ready_us; /* longest wait for CSTS.RDY */
 	unsigned io_queues;
 	uint32_t created; /* BIT(queue id) of each I/O queue pair that the controller knows */
+	bool shadow;      /* I/O queues have shadow doorbells */
 	bool dead;        /* it stopped answering; no admin command is sent any more */
 	uint16_t status;  /* of the last admin command that completed */
 	struct nvme_id id;
@@ -77,6 +80,10 @@ uint64_t nvme_ctrl_sum(const struct nvme_io *io);
 
 /* The largest depth that nvme_ctrl_queue() can give. */
 uint32_t nvme_ctrl_depth(const struct nvme_ctrl *c);
+
+/* Shadow doorbells for the I/O queues that are created from now on: Doorbell Buffer Config, NVMe §5.8.
+ * SL_UNSUPPORTED when the controller has none (OACS bit 8) or there is no memory for I/O queues. */
+enum sl_err nvme_ctrl_shadow(struct nvme_ctrl *c) MUST_CHECK;
 
 /* Creates I/O queue pair qid (1..io_queues), polled, for depth commands in flight (1..nvme_ctrl_depth()). The
  * completion ring is much longer than that so that its doorbell is rare. NVMe §5.4, §5.5 */

@@ -13,6 +13,7 @@ enum nvme_admin_opc {
 	NVME_SET_FEATURES = 0x09,
 	NVME_NS_ATTACHMENT = 0x15,
 	NVME_VIRT_MGMT = 0x1c,
+	NVME_DOORBELL_BUFFER = 0x7c,
 };
 
 enum nvme_io_opc {
@@ -176,6 +177,7 @@ _Static_assert(offsetof(struct nvme_id_ctrl, mdts) == 77 && offsetof(struct nvme
 #define CTRATT_ELBAS      BIT(15) /* extended LBA formats: guards of more than 16 bits exist */
 #define OACS_NS_MGMT      BIT(3)
 #define OACS_VIRT_MGMT    BIT(7)
+#define OACS_DBBUF        BIT(8)
 #define ONCS_COMPARE      BIT(0)
 #define ONCS_WRITE_ZEROES BIT(3)
 #define ONCS_VERIFY       BIT(7)

@@ -7,7 +7,10 @@
  * Room. A command that has not completed holds one entry of each ring, so depth commands in flight fit into a
  * submission ring of more than depth entries, whatever head the controller reports. The completion ring also
  * holds entries that were taken but not released: its doorbell may wait until their number and depth together
- * would fill it. So nvme_queue_release() is due after at most depth takes. */
+ * would fill it. So nvme_queue_release() is due after at most depth takes.
+ *
+ * Shadow doorbells (NVMe §5.8): a doorbell is written to memory, and the register only where the event index
+ * that the controller keeps says that it would not look there by itself. */
 #pragma once
 #include "drivers/nvme/desc.h"
 #include "kernel/addr.h"
@@ -15,6 +18,12 @@
 #include "kernel/mmio.h"
 
 #define NVME_DEPTH_MAX 1023u
+
+struct nvme_bell {
+	volatile uint32_t *reg;
+	uint32_t *shadow;      /* NULL: the register alone */
+	const uint32_t *event; /* the controller wants the register written when shadow passes it */
+};
 
 struct nvme_queue {
 	struct nvme_sqe *sq;
@@ -27,7 +36,7 @@ struct nvme_queue {
 	struct nvme_cqe *cq;
 	uint32_t cq_mask, cq_rung; /* cq_rung: the head that the controller knows */
 	uint32_t cq_late;          /* taken entries that make the completion doorbell due */
-	volatile uint32_t *sq_doorbell, *cq_doorbell;
+	struct nvme_bell sq_bell, cq_bell;
 	bool busy[NVME_DEPTH_MAX + 1]; /* by command id: in flight */
 	uint64_t doorbells;            /* MMIO writes, both rings */
 	uint64_t bad;                  /* completions that can not be */
@@ -37,7 +46,7 @@ struct nvme_queue {
 struct nvme_queue_mem {
 	struct nvme_sqe *sq;
 	struct nvme_cqe *cq;
-	volatile uint32_t *sq_doorbell, *cq_doorbell;
+	struct nvme_bell sq_bell, cq_bell;
 };
 
 /* A pair with id qid for depth commands in flight. Both entry counts are powers of two above depth (SL_RANGE
@@ -73,14 +82,25 @@ static inline void nvme_queue_push(struct nvme_queue *q, uint32_t cid)
 	q->sq_tail = (q->sq_tail + 1) & q->sq_mask;
 }
 
+/* Puts a new index, old before, into a shadow doorbell; true when the register has to be written too. */
+bool nvme_bell_due(const struct nvme_bell *b, uint32_t old, uint32_t index);
+
+static inline void nvme_queue_tell(struct nvme_queue *q, const struct nvme_bell *b, uint32_t old,
+				   uint32_t index)
+{
+	if (UNLIKELY(b->shadow) && !nvme_bell_due(b, old, index))
+		return;
+	mmio_doorbell32(b->reg, index);
+	q->doorbells++;
+}
+
 /* One doorbell for everything pushed since the last; none when there is nothing. */
 static inline void nvme_queue_ring(struct nvme_queue *q)
 {
 	if (q->sq_tail == q->sq_rung)
 		return;
-	mmio_doorbell32(q->sq_doorbell, q->sq_tail);
+	nvme_queue_tell(q, &q->sq_bell, q->sq_rung, q->sq_tail);
 	q->sq_rung = q->sq_tail;
-	q->doorbells++;
 }
 
 /* True when there is a completion to take: a look at memory, nothing else. */
@@ -141,9 +161,8 @@ static inline void nvme_queue_ack(struct nvme_queue *q)
 	uint32_t head = (uint32_t)(q->cq_at - q->cq);
 	if (head == q->cq_rung)
 		return;
-	mmio_doorbell32(q->cq_doorbell, head);
+	nvme_queue_tell(q, &q->cq_bell, q->cq_rung, head);
 	q->cq_rung = head;
-	q->doorbells++;
 }
 
 /* Returns the room of taken completions when that is due: their number and depth would fill the ring. */
@@ -152,7 +171,6 @@ static inline void nvme_queue_release(struct nvme_queue *q)
 	uint32_t head = (uint32_t)(q->cq_at - q->cq);
 	if (LIKELY(((head - q->cq_rung) & q->cq_mask) < q->cq_late))
 		return;
-	mmio_doorbell32(q->cq_doorbell, head);
+	nvme_queue_tell(q, &q->cq_bell, q->cq_rung, head);
 	q->cq_rung = head;
-	q->doorbells++;
 }

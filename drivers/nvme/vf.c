@@ -30,7 +30,7 @@ enum sl_err nvme_vf_plan(const struct nvme_vf *vf, const struct accel_req *r, st
 	if (r->pi & ~op->pi)
 		return SL_BADVAL;
 	uint32_t bytes = (uint32_t)r->blocks << s->block_shift;
-	bool sgl = op->data && bytes > PAGE_SIZE && vf->ctrl.id.sgls;
+	bool sgl = op->data && bytes > PAGE_SIZE && vf->ctrl->id.sgls;
 	*out = (struct nvme_plan){
 		.cdw0_1 = (uint64_t)s->nsid << 32 | FPUT(SQE_PSDT, sgl ? PSDT_SGL : PSDT_PRP) | op->opc,
 		.first = s->first,
@@ -195,7 +195,7 @@ static void vf_arm(struct accel *a)
 	struct nvme_vf *vf = of(a);
 	nvme_queue_ack(&vf->queue);
 	a->stats.doorbells = vf->queue.doorbells;
-	(void)nvme_ctrl_csts(&vf->ctrl.io);
+	(void)nvme_ctrl_csts(&vf->ctrl->io);
 }
 
 static bool is_miscompare(uint16_t status)
@@ -219,7 +219,7 @@ static bool is_pi_error(uint16_t status)
 
 static enum sl_err vf_health(struct accel *a)
 {
-	return nvme_ctrl_health(&of(a)->ctrl);
+	return nvme_ctrl_health(of(a)->ctrl);
 }
 
 static const struct accel_driver driver = {
@@ -244,14 +244,14 @@ static uint32_t least(uint64_t a, uint64_t b)
 /* The longest transfer, in bytes. */
 static uint64_t data_max(const struct nvme_vf *vf)
 {
-	uint64_t most = vf->ctrl.id.sgls ? UINT32_MAX : vf->lists ? LIST_MAX : 2 * PAGE_SIZE;
-	return vf->ctrl.id.max_transfer < most ? vf->ctrl.id.max_transfer : most;
+	uint64_t most = vf->ctrl->id.sgls ? UINT32_MAX : vf->lists ? LIST_MAX : 2 * PAGE_SIZE;
+	return vf->ctrl->id.max_transfer < most ? vf->ctrl->id.max_transfer : most;
 }
 
 /* What the controller can do on this namespace, within s->blocks. */
 static void set_ops(const struct nvme_vf *vf, struct nvme_store *s, const struct nvme_ns *ns, bool pi)
 {
-	const struct nvme_id *id = &vf->ctrl.id;
+	const struct nvme_id *id = &vf->ctrl->id;
 	uint8_t check = pi ? ACCEL_PI_CHECK : 0, insert = pi ? ACCEL_PI_INSERT : 0;
 	bool meta = ns->meta != 0;
 	uint32_t moved = least(data_max(vf) >> ns->block_shift, s->blocks);
@@ -316,11 +316,11 @@ static enum sl_err find_stores(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg
 	uint32_t nsid = 0;
 	while (vf->accel.stores < ARRAY_LEN(vf->store)) {
 		struct nvme_ns ns;
-		enum sl_err e = nvme_ns_next(&vf->ctrl, NVME_NS_ACTIVE, nsid, &nsid);
+		enum sl_err e = nvme_ns_next(vf->ctrl, NVME_NS_ACTIVE, nsid, &nsid);
 		if (e == SL_END)
 			return SL_OK;
 		if (!e)
-			e = nvme_ns_get(&vf->ctrl, NVME_NS_ACTIVE, nsid, &ns);
+			e = nvme_ns_get(vf->ctrl, NVME_NS_ACTIVE, nsid, &ns);
 		if (e)
 			return e;
 		if (ns.shared == shared)
@@ -329,22 +329,34 @@ static enum sl_err find_stores(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg
 	return SL_OK;
 }
 
+static void set_copy(struct nvme_vf *vf, uint16_t qid)
+{
+	uint64_t at = qid * (uint64_t)NVME_SLOT + NVME_SLOT_COPY;
+	vf->copy = (void *)((uint8_t *)vf->ctrl->mem.va + at);
+	vf->copy_iova = IOVA(vf->ctrl->mem.iova.v + at);
+}
+
 static enum sl_err start(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg)
 {
-	struct nvme_ctrl *c = &vf->ctrl;
-	enum sl_err e = cfg->mem ? nvme_ctrl_init_in(c, &cfg->io, cfg->fn, cfg->mem, 1)
-				 : nvme_ctrl_init(c, &cfg->io, cfg->fn, cfg->dom, cfg->iova, 1);
+	struct nvme_ctrl *c = vf->ctrl;
+	unsigned queues = cfg->queues ? cfg->queues : 1;
+	enum sl_err e = cfg->mem ? nvme_ctrl_init_in(c, &cfg->io, cfg->fn, cfg->mem, queues)
+				 : nvme_ctrl_init(c, &cfg->io, cfg->fn, cfg->dom, cfg->iova, queues);
 	if (e)
 		return e;
+	if (cfg->shadow) {
+		e = nvme_ctrl_shadow(c);
+		if (e && e != SL_UNSUPPORTED)
+			return e;
+	}
 	uint32_t most = nvme_ctrl_depth(c);
 	vf->accel.depth = cfg->depth < most ? cfg->depth : most;
 	e = cfg->irq ? nvme_ctrl_queue_irq(c, IO_QUEUE, vf->accel.depth, 0, &vf->queue)
 		     : nvme_ctrl_queue(c, IO_QUEUE, vf->accel.depth, &vf->queue);
 	if (e)
 		return e;
-	vf->copy = (void *)((uint8_t *)c->mem.va + IO_QUEUE * NVME_SLOT + NVME_SLOT_COPY);
-	vf->copy_iova = IOVA(c->mem.iova.v + IO_QUEUE * NVME_SLOT + NVME_SLOT_COPY);
-	uint64_t lists = NVME_MEM_SIZE(1);
+	set_copy(vf, IO_QUEUE);
+	uint64_t lists = NVME_MEM_SIZE(queues);
 	if (!c->id.sgls && c->mem.len >= lists + (uint64_t)vf->accel.depth * NVME_LIST) {
 		vf->lists = (void *)((uint8_t *)c->mem.va + lists);
 		vf->lists_iova = IOVA(c->mem.iova.v + lists);
@@ -366,6 +378,7 @@ enum sl_err nvme_vf_open(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg)
 	if (!cfg->shares || cfg->share >= cfg->shares || !cfg->depth)
 		return SL_RANGE;
 	vf->accel.drv = &driver;
+	vf->ctrl = &vf->own;
 	enum sl_err e = start(vf, cfg);
 	if (!e)
 		return SL_OK;
@@ -373,8 +386,27 @@ enum sl_err nvme_vf_open(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg)
 	return left ? left : e;
 }
 
+enum sl_err nvme_vf_more(struct nvme_vf *more, const struct nvme_vf *vf, uint16_t qid, uint32_t depth)
+{
+	memset(more, 0, sizeof *more);
+	more->accel = vf->accel;
+	more->accel.stats = (struct accel_stats){0};
+	more->accel.depth = depth;
+	more->ctrl = vf->ctrl;
+	set_copy(more, qid);
+	for (unsigned i = 0; i < more->accel.stores; i++) {
+		struct nvme_store *s = &more->store[i];
+		*s = vf->store[i];
+		for (unsigned op = 0; op < ACCEL_OPS; op++)
+			if (s->op[op].data)
+				s->op[op].limit = least(s->op[op].limit, data_max(more) >> s->block_shift);
+		more->accel.store[i].most = s->op[ACCEL_READ].limit;
+	}
+	return nvme_ctrl_queue(more->ctrl, qid, depth, &more->queue);
+}
+
 enum sl_err nvme_vf_close(struct nvme_vf *vf)
 {
 	vf->accel.stores = 0;
-	return nvme_ctrl_fini(&vf->ctrl);
+	return nvme_ctrl_fini(vf->ctrl);
 }

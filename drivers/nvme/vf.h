@@ -1,5 +1,6 @@
-/* An NVMe VF as an accelerator (drivers/accel.h): its controller with one I/O queue pair, in the VF's own
- * domain. Any other controller that is not a PF with VFs will do as well.
+/* An NVMe VF as an accelerator (drivers/accel.h): its controller with an I/O queue pair, in the VF's own
+ * domain. Further pairs are accelerators of their own (nvme_vf_more()), so that cores can share a VF and
+ * nothing else. Any other controller that is not a PF with VFs will do as well.
  *
  * Order: nvme_vf_open() on a VF that is online and attached to its domain; the accel is worked;
  * nvme_vf_close(). All its queue memory lies in one 2 MiB page. Data and metadata buffers are the
@@ -24,6 +25,8 @@ struct nvme_vf_cfg {
 	const struct dma_buf *mem;
 	/* Completions raise vector 0 of the function's MSI-X, as nvme_ctrl_queue_irq() wants it. */
 	bool irq;
+	unsigned queues; /* pairs that will be asked for, this one included; 0: 1 */
+	bool shadow;     /* shadow doorbells, where the controller has them */
 };
 
 /* How one operation goes to one store. */
@@ -64,7 +67,8 @@ struct nvme_vf {
 	iova_t copy_iova;
 	uint64_t *lists; /* a PRP list of NVME_LIST bytes for each tag; NULL: none */
 	iova_t lists_iova;
-	struct nvme_ctrl ctrl;
+	struct nvme_ctrl *ctrl; /* own, or that of the VF's first queue pair */
+	struct nvme_ctrl own;
 };
 
 /* Starts the VF's controller, creates a queue pair for cfg->depth requests in flight (less when the
@@ -73,6 +77,12 @@ struct nvme_vf {
  * are left out with a line in the log. Errors of nvme_ctrl_init() and nvme_ctrl_queue(); SL_NOTFOUND when no
  * store is left, SL_RANGE for shares. On an error everything is put back. */
 enum sl_err nvme_vf_open(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg) MUST_CHECK;
+
+/* One more queue pair of an open VF, qid from 2 to cfg.queues, for depth requests in flight, with the same
+ * stores. It stays good until vf is closed, and is not closed itself. Transfers are of two pages at most
+ * where the controller takes no SGLs. Errors of nvme_ctrl_queue(). */
+enum sl_err nvme_vf_more(struct nvme_vf *more, const struct nvme_vf *vf, uint16_t qid,
+			 uint32_t depth) MUST_CHECK;
 
 /* Stops the controller and gives its memory back; requests in flight are lost. Also after a failed open. */
 enum sl_err nvme_vf_close(struct nvme_vf *vf) MUST_CHECK;

@@ -36,14 +36,14 @@ def said(kind, scale=1, leave_out=None, result="ok=1 mem_kib=2048"):
 
 def test_run_is_read():
     run = compare.Run("sluice", said("sluice"))
-    assert run.rate == {(depth, False): 4000 * depth for depth, _ in compare.ROWS}
+    assert run.rate == {(depth, ""): 4000 * depth for depth, _ in compare.ROWS}
     assert run.start == 0.25 and run.memory == 2 and run.line == LINE
     assert compare.Run("linux-pt", said("linux")).start == 0.25
 
 
 def test_strict_rows_are_apart():
     run = compare.Run("sluice", [(2, "BENCH strict=1 bytes=4096 depth=32 batch=32 ops=5 us=1000000")] + said("sluice"))
-    assert run.rate[32, True] == 5 and run.rate[32, False] == 4000 * 32
+    assert run.rate[32, "each mapped"] == 5 and run.rate[32, ""] == 4000 * 32
 
 
 @pytest.mark.parametrize("left_out, result, why", [

@@ -72,7 +72,7 @@ def symbol(name):
 
 def table(run):
     """VF -> (core, operations a second) of the timed phase."""
-    rows = re.findall(r"^  (\w{4}:\w\w:\w\w\.\w) +(\d+) +(\d+) +\d+  ", run.text, re.M)
+    rows = re.findall(r"^  (\w{4}:\w\w:\w\w\.\w(?:/\d)?) +(\d+) +(\d+) +\d+  ", run.text, re.M)
     return {vf: (int(core), int(ops)) for vf, core, ops in rows}
 
 
@@ -97,6 +97,17 @@ def test_more_cores_than_vfs(boot):
     run = boot("vfs=2", qemu=["-smp", 4])
     run.assert_ok(vfs=2)
     assert sorted(core for core, _ in table(run).values()) == [1, 2], "core 0 is the last to get a VF"
+
+
+def test_queues(boot):
+    """Two queue pairs of one VF, each worked by a core of its own."""
+    run = boot("vfs=1", "queues=2", "doorbell=shadow", qemu=["-smp", 2])
+    run.assert_ok(vfs=1)
+    rows = table(run)
+    assert sorted(rows) == ["0000:01:00.1", "0000:01:00.1/2"]
+    assert sorted(core for core, _ in rows.values()) == [0, 1]
+    assert all(ops > 0 for _, ops in rows.values())
+    assert "no shadow doorbells" not in run.text
 
 
 def test_more_cores_than_used(boot):

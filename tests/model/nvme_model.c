@@ -17,8 +17,29 @@ static void put(void *p, unsigned off, unsigned bytes, uint64_t v)
 
 static uint32_t doorbell(const struct nvme_model *m, unsigned qid, bool cq)
 {
-	unsigned stride = 4u << (m->cap >> 32 & 0xf);
-	return (uint32_t)get(m->bar, 0x1000 + (2 * qid + cq) * stride, 4);
+	unsigned at = (2 * qid + cq) * (4u << (m->cap >> 32 & 0xf));
+	const uint8_t *shadow = m->shadow && qid ? m->reach(m->ctx, m->shadow + at, 4, false) : NULL;
+	return (uint32_t)(shadow ? get(shadow, 0, 4) : get(m->bar, 0x1000 + at, 4));
+}
+
+/* The controller has looked as far as index. One that sleeps wants the register written from there on, one
+ * that never does has an event index that the driver does not pass. */
+static void set_event(struct nvme_model *m, unsigned qid, bool cq, uint32_t index)
+{
+	unsigned at = (2 * qid + cq) * (4u << (m->cap >> 32 & 0xf));
+	uint8_t *event = m->event && qid ? m->reach(m->ctx, m->event + at, 4, true) : NULL;
+	if (event)
+		put(event, 0, 4, m->sleeps ? index : (index - 1) & 0xffff);
+}
+
+/* A controller that sleeps looks at its registers alone. */
+static bool woken(struct nvme_model *m, unsigned qid)
+{
+	unsigned at = 0x1000 + 2 * qid * (4u << (m->cap >> 32 & 0xf));
+	uint32_t reg = (uint32_t)get(m->bar, at, 4);
+	bool is = !m->shadow || !qid || !m->sleeps || reg != m->q[qid].seen;
+	m->q[qid].seen = reg;
+	return is;
 }
 
 static void reset(struct nvme_model *m)
@@ -26,6 +47,7 @@ static void reset(struct nvme_model *m)
 	memset(m->q, 0, sizeof m->q);
 	memset(m->bar, 0, sizeof m->bar);
 	m->csts = 0;
+	m->shadow = m->event = 0;
 	m->fatal = false;
 }
 
@@ -678,6 +700,12 @@ static uint16_t admin_command(struct nvme_model *m, const uint8_t *sqe, uint32_t
 		return sqe[40] == 7 ? 0 : 0x002;
 	case 0x15:
 		return ns_attachment(m, sqe);
+	case 0x7c:
+		if (!(m->oacs & 0x100) || get(sqe, 24, 8) % 4096 || get(sqe, 32, 8) % 4096)
+			return 0x002;
+		m->shadow = get(sqe, 24, 8);
+		m->event = get(sqe, 32, 8);
+		return 0;
 	case 0x1c:
 		return m->has_virt ? virt_mgmt(m, sqe, dw0) : 0x001;
 	default:
@@ -717,7 +745,10 @@ static bool cq_room(const struct nvme_model *m, unsigned qid)
 static void fetch(struct nvme_model *m, unsigned qid)
 {
 	struct nvme_model_queue *q = &m->q[qid];
+	if (!woken(m, qid))
+		return;
 	uint32_t tail = doorbell(m, qid, false);
+	set_event(m, qid, false, tail);
 	if (tail >= q->sq_entries) {
 		m->errors++;
 		return;
@@ -756,6 +787,7 @@ void nvme_model_step(struct nvme_model *m)
 		if (!q->sq_on || !q->cq_on)
 			continue;
 		fetch(m, qid);
+		set_event(m, qid, true, doorbell(m, qid, true));
 		while (q->npending && cq_room(m, qid)) {
 			m->seed = m->seed * 1664525 + 1013904223;
 			uint32_t i = m->shuffle ? (m->seed >> 8) % q->npending : 0;

@@ -32,6 +32,7 @@ struct nvme_model_queue {
 		uint16_t cid, status;
 	} pending[MODEL_DEPTH];
 	uint32_t npending;
+	uint32_t seen; /* submission register when last looked at */
 	uint32_t rung; /* submission doorbell when last looked at */
 	bool ien;      /* completions interrupt, */
 	uint16_t iv;   /* on this vector */
@@ -70,6 +71,7 @@ struct nvme_model {
 	bool fatal;                           /* CSTS.CFS */
 	bool fatal_at_admin, fatal_at_enable; /* it comes with an admin command, with CC.EN */
 	bool shuffle;                         /* completions out of order */
+	bool sleeps; /* with shadow doorbells, it looks there only when the register was written */
 	void (*spoil)(struct nvme_model *m, unsigned cns,
 		      uint8_t *page); /* an Identify page before it goes out */
 	bool (*tamper)(struct nvme_model *m, unsigned qid,
@@ -82,6 +84,7 @@ struct nvme_model {
 	/* State and what was seen. */
 	uint32_t cc, csts, aqa;
 	uint64_t asq, acq;
+	uint64_t shadow, event; /* Doorbell Buffer Config; 0: none */
 	uint32_t seed;
 	uint64_t commands[256], admin_commands[256];
 	uint64_t enables;

@@ -226,8 +226,8 @@ static void test_small_queues(void **state)
 	pf_model.cap |= 3ull << 32; /* doorbells 32 bytes apart: still inside */
 	assert_int_equal(ctrl_init(&c, 3), SL_OK);
 	assert_int_equal(nvme_ctrl_queue(&c, 3, 1, &q), SL_OK);
-	assert_ptr_equal(q.sq_doorbell, pf_model.bar + 0x1000 + 6 * 32);
-	assert_ptr_equal(q.cq_doorbell, pf_model.bar + 0x1000 + 7 * 32);
+	assert_ptr_equal(q.sq_bell.reg, pf_model.bar + 0x1000 + 6 * 32);
+	assert_ptr_equal(q.cq_bell.reg, pf_model.bar + 0x1000 + 7 * 32);
 	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
 	assert_int_equal(ctrl_init(&c, 4), SL_NOSPACE); /* Number of Queues grants 3 */
 	assert_int_equal(ctrl_init(&c, NVME_IO_QUEUES + 1), SL_RANGE);
@@ -461,12 +461,14 @@ static void test_pf_namespaces(void **state)
 
 /* ---- VF ---- */
 
+static bool with_shadow;
+static unsigned with_queues;
 static bool with_irq;
 
 static enum sl_err open_at(uint32_t depth, unsigned share, unsigned shares)
 {
-	struct nvme_vf_cfg cfg = {vf_model[0].io, vf_fn,  &vf_dom[0], IOVA(WINDOW), depth,
-				  share,          shares, NULL,       with_irq};
+	struct nvme_vf_cfg cfg = {vf_model[0].io, vf_fn, &vf_dom[0], IOVA(WINDOW), depth,      share,
+				  shares,         NULL,  with_irq,   with_queues,  with_shadow};
 	return nvme_vf_open(&vf, &cfg);
 }
 
@@ -960,9 +962,67 @@ static void flood(uint32_t depth, uint32_t batches)
 	assert_int_equal(a->stats.bad, 0);
 	assert_int_equal(vf_model[0].q[1].rings, batches);
 	/* One submission doorbell a batch; the others are rare. */
-	assert_true(a->stats.doorbells - batches <= want / 256 + 1 + (depth >= 512 ? batches : 0));
+	if (with_shadow && !vf_model[0].sleeps) /* a controller that looks by itself needs none */
+		assert_int_equal(a->stats.doorbells, 0);
+	else
+		assert_true(a->stats.doorbells - batches <= want / 256 + 1 + (depth >= 512 ? batches : 0));
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);
 	vf_model[0].shuffle = false;
+}
+
+/* Doorbells in memory: the register is written for a controller that sleeps, and for no other. */
+static void test_vf_shadow(void **state)
+{
+	(void)state;
+	with_shadow = true;
+	open_vf(4); /* it has none: registers alone */
+	assert_false(vf.ctrl->shadow);
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+	vf_model[0].oacs |= 0x100;
+	for (unsigned sleeps = 0; sleeps < 2; sleeps++) {
+		vf_model[0].sleeps = sleeps;
+		flood(1, 5000);
+		flood(7, 1000);
+		flood(63, 100);
+	}
+	assert_true(vf.ctrl->shadow);
+	assert_int_equal(vf_model[0].admin_commands[0x7c], 6);
+	assert_int_equal(vf_model[0].errors, 0);
+	vf_model[0].oacs &= 0xfeff;
+	with_shadow = false;
+}
+
+/* Two queue pairs of one VF: the same tags in flight in both, and each takes its own. */
+static void test_vf_more(void **state)
+{
+	static struct nvme_vf more;
+	struct accel_done d;
+	(void)state;
+	with_queues = 2;
+	open_vf(4);
+	with_queues = 0;
+	assert_int_equal(nvme_vf_more(&more, &vf, 3, 4), SL_RANGE);
+	assert_int_equal(nvme_vf_more(&more, &vf, 1, 4), SL_EXISTS);
+	assert_int_equal(nvme_vf_more(&more, &vf, 2, 4), SL_OK);
+	assert_int_equal(more.accel.stores, vf.accel.stores);
+	assert_true(vf_model[0].q[2].sq_on);
+	struct accel *a = &vf.accel, *b = &more.accel;
+	struct accel_req r = request(ACCEL_READ, PLAIN_STORE, 1, 1, 3);
+	assert_int_equal(a->drv->submit(a, &r, 1), 1);
+	assert_int_equal(b->drv->submit(b, &r, 1), 1);
+	b->drv->ring(b);
+	nvme_model_step(&vf_model[0]);
+	assert_int_equal(a->drv->poll(a, &d, 1), 0);
+	assert_int_equal(b->drv->poll(b, &d, 1), 1);
+	assert_int_equal(d.tag, 3);
+	a->drv->ring(a);
+	nvme_model_step(&vf_model[0]);
+	assert_int_equal(a->drv->poll(a, &d, 1), 1);
+	assert_int_equal(b->drv->poll(b, &d, 1), 0);
+	assert_int_equal(a->stats.ops + b->stats.ops, 2);
+	assert_int_equal(vf_model[0].errors, 0);
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+	assert_int_equal(vf_model[0].admin_commands[0x00], vf_model[0].admin_commands[0x01]);
 }
 
 /* A queue with an interrupt: an armed one interrupts for the next result, whatever was taken before. */
@@ -1099,6 +1159,8 @@ int main(void)
 		TEST(test_vf_long),
 		TEST(test_vf_pi),
 		TEST(test_vf_other_pi),
+		TEST(test_vf_more),
+		TEST(test_vf_shadow),
 		TEST(test_vf_irq),
 		TEST(test_vf_flood),
 		TEST(test_vf_hostile),

@@ -19,7 +19,7 @@ static uint32_t tail, passes, sq_head;
 
 static void start(uint32_t depth, uint32_t sq_entries, uint32_t cq_entries)
 {
-	struct nvme_queue_mem mem = {sq, cq, &doorbell[0], &doorbell[1]};
+	struct nvme_queue_mem mem = {sq, cq, {.reg = &doorbell[0]}, {.reg = &doorbell[1]}};
 	memset(cq, 0xff, sizeof cq); /* what was there before must not count */
 	doorbell[0] = doorbell[1] = tail = passes = sq_head = 0;
 	assert_int_equal(nvme_queue_init(&q, QID, depth, &mem, sq_entries, cq_entries), SL_OK);
@@ -54,7 +54,7 @@ static enum nvme_took take(uint32_t *cid, uint16_t *status)
 
 static void test_sizes(void **state)
 {
-	struct nvme_queue_mem mem = {sq, cq, &doorbell[0], &doorbell[1]};
+	struct nvme_queue_mem mem = {sq, cq, {.reg = &doorbell[0]}, {.reg = &doorbell[1]}};
 	(void)state;
 	assert_int_equal(nvme_queue_init(&q, 1, 0, &mem, 64, 64), SL_RANGE);
 	assert_int_equal(nvme_queue_init(&q, 1, 64, &mem, 64, 128), SL_RANGE);
