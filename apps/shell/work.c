@@ -103,7 +103,7 @@ static void print_row(const char *name, const struct hist *h, uint64_t ops, uint
 	print_us(h, 990);
 	print_us(h, 999);
 	print_us(h, 1000);
-	log_text(" %6llu.%03llu\n", (ull)(bells / 1000), (ull)(bells % 1000));
+	log_text(" %4llu.%03llu\n", (ull)(bells / 1000), (ull)(bells % 1000));
 }
 
 /* As stage timed's, for 80 columns. */
@@ -112,7 +112,7 @@ static void print_table(struct machine *m)
 	char fn[NAME_SIZE], name[NAME_SIZE + 8];
 	uint64_t doorbells = 0;
 	hist_reset(&m->latency);
-	log_text("  VF              ops/s   MB/s median us       p99     p99.9       max   bells/op\n");
+	log_text("  VF              ops/s   MB/s median us       p99     p99.9       max bells/op\n");
 	for (unsigned v = 0; v < m->pairs; v++) {
 		const struct vf *vf = &m->vf[v];
 		hist_merge(&m->latency, &vf->latency);

@@ -121,7 +121,7 @@ MORE = "q quit --"
 class Console:
     """./run.sh --shell on a terminal of 80x24; seen is all that came, without carriage returns."""
 
-    def __init__(self, folder, *words, qemu=(), deadline=100, term="vt100"):
+    def __init__(self, folder, *words, qemu=(), deadline=100, term="vt100", until=PROMPT):
         command = ["./run.sh", "--shell", *words, "--", "-accel", "tcg", *qemu]
         variables = {**os.environ, "RUN": os.path.relpath(folder, ROOT), "TIMEOUT": str(deadline), "TERM": term}
         for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
@@ -130,7 +130,7 @@ class Console:
                                    encoding="utf-8", codec_errors="replace", dimensions=(24, 80))
         self.log = folder.parent / "console.log"
         self.child.logfile_read = self.log.open("w")
-        self.expect(PROMPT)
+        self.expect(until)
 
     def expect(self, what, timeout=-1):
         return self.child.expect_exact(what, timeout=timeout)
