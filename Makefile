@@ -28,10 +28,10 @@ HFLAGS := $(filter-out -Wno-unused-command-line-argument,$(WARN)) -Wno-unknown-p
           -fsanitize=address,undefined -fno-sanitize-recover=all -I. -MMD -MP -DSLUICE_HOST
 
 # What is built for what. *_hw.c touches hardware and is never built for the host; replay.c is only for the host.
-HOST_DIRS ?= boot kernel kernel/x86 pci iommu drivers drivers/nvme drivers/edu drivers/crypto drivers/qat apps apps/shell
+HOST_DIRS ?= boot kernel kernel/x86 pci iommu drivers drivers/nvme drivers/edu drivers/crypto drivers/qat apps apps/shell apps/audit
 HOST_ONLY := pci/replay.c
-KERNEL_DIRS ?= kernel kernel/x86 pci iommu drivers drivers/nvme drivers/edu drivers/crypto drivers/qat apps apps/shell
-LOADER := $(wildcard boot/*.c) boot/jump.S kernel/acpi.c kernel/memmap.c kernel/err.c kernel/fmt.c kernel/inflate.c kernel/str.c kernel/x86/pt.c $(wildcard iommu/dmar.c)
+KERNEL_DIRS ?= kernel kernel/x86 pci iommu drivers drivers/nvme drivers/edu drivers/crypto drivers/qat apps apps/shell apps/audit
+LOADER := $(wildcard boot/*.c) boot/jump.S kernel/acpi.c kernel/memmap.c kernel/err.c kernel/fmt.c kernel/inflate.c kernel/jsonl.c kernel/str.c kernel/x86/pt.c $(wildcard iommu/dmar.c)
 KERNEL := $(filter-out $(HOST_ONLY) apps/%_host.c,$(foreach d,$(KERNEL_DIRS),$(wildcard $(d)/*.c $(d)/*.S)))
 HOST   := $(filter-out %_hw.c kernel/str.c,$(foreach d,$(HOST_DIRS),$(wildcard $(d)/*.c)))
 UNIT   := $(wildcard tests/unit/test_*.c)

@@ -23,7 +23,7 @@ static uint64_t ram_bytes(const struct boot_info *boot)
 
 enum sl_err stage_boot(struct machine *m)
 {
-	static const char *const tristate[] = {"off", "on", "unknown"};
+	static const char *const secure[] = {"off", "on", "unknown", "in setup mode"};
 	const struct boot_info *b = m->boot;
 	const struct cpu_info *cpu = cpu_info();
 	const struct config *cfg = &b->cfg;
@@ -32,7 +32,7 @@ enum sl_err stage_boot(struct machine *m)
 	if (!e)
 		clock = tsc_init(&m->acpi, b->tsc_start);
 	log_line("boot", "UEFI firmware \"%s\" revision 0x%x, Secure Boot %s", b->firmware,
-		 b->firmware_revision, tristate[b->secure_boot % 3]);
+		 b->firmware_revision, secure[b->secure_boot % 4]);
 	log_line("boot", "%s; SMEP %s, SMAP %s, UMIP %s%s", cpu->brand, cpu->smep ? "on" : "absent",
 		 cpu->smap ? "on" : "absent", cpu->umip ? "on" : "absent",
 		 cpu->hypervisor ? "; under a hypervisor" : "");
@@ -57,6 +57,11 @@ enum sl_err stage_boot(struct machine *m)
 			 cfg->error.source, cfg->error.line, cfg->error.col, cfg->error.text);
 		return SL_CONFIG;
 	}
+	if (cfg->keep)
+		log_line(
+			"boot",
+			"keep=1: \\EFI\\sluice\\report.txt on the volume of sluice.cfg: %u lines, crc32 %08x",
+			b->kept_lines, b->kept_crc);
 	log_line("boot", "options from %s: app=%s vfs=%u qd=%u seconds=%u scratch=%s", b->config_from,
 		 cfg->app, cfg->vfs, cfg->qd, cfg->seconds, cfg->scratch[0] ? cfg->scratch : "(none)");
 	return SL_OK;

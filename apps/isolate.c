@@ -1,6 +1,7 @@
 /* Stage isolate: the proof as a program of its own. Everyone who can do DMA tries everything that must not
  * work; one line a case, passes= times over. What the platform can not refuse is counted apart and explained.
  */
+#include "apps/audit/app.h"
 #include "apps/party.h"
 #include "apps/pattern.h"
 #include "apps/tables.h"
@@ -85,6 +86,28 @@ static void count_forged(const struct attack_result *r)
 	forged.nameless += refused && r->recorded && r->fault.bdf.rid == FAULT_NAMELESS;
 }
 
+/* For the audit's report. */
+static void keep(const struct attacker *by, const struct attack *a, enum audit_outcome outcome,
+		 const struct attack_result *r)
+{
+	struct audit_case c = {.write = a->write, .outcome = (uint8_t)outcome, .recorded = r->recorded};
+	fmt_print(c.who, sizeof c.who, "%s", by->name);
+	fmt_print(c.what, sizeof c.what, "%s", a->name);
+	if (r->recorded) {
+		c.bdf = r->fault.bdf;
+		c.iova = r->fault.iova.v;
+		c.reason = r->fault.reason;
+	}
+	audit_case(&c);
+}
+
+static enum audit_outcome outcome_of(const struct attack_result *r)
+{
+	return r->outcome == ATTACK_REFUSED                                     ? AUDIT_REFUSED
+	       : r->outcome == ATTACK_SUCCEEDED || r->outcome == ATTACK_ARRIVED ? AUDIT_SUCCEEDED
+										: AUDIT_NOT_PROVED;
+}
+
 void party_try(struct machine *m, struct party *p, struct attack a, bool enforceable)
 {
 	struct attack_result r;
@@ -101,11 +124,13 @@ void party_try(struct machine *m, struct party *p, struct attack a, bool enforce
 		count_forged(&r);
 	if ((r.outcome == ATTACK_SILENT || r.outcome == ATTACK_ARRIVED) && !enforceable && translated(m)) {
 		m->not_enforced++;
+		keep(&p->by, &a, AUDIT_NOT_ENFORCED, &r);
 		print_result(&p->by, &a, "not enforced here", &r);
 		return;
 	}
 	m->cases++;
 	m->refused += r.outcome == ATTACK_REFUSED;
+	keep(&p->by, &a, outcome_of(&r), &r);
 	print_result(&p->by, &a, r.outcome == ATTACK_REFUSED ? "refused" : "NOT REFUSED", &r);
 	if (r.outcome != ATTACK_REFUSED)
 		log_text("       ^ %s\n", attack_outcome_text(r.outcome));
@@ -113,6 +138,10 @@ void party_try(struct machine *m, struct party *p, struct attack a, bool enforce
 
 void party_not_tried(struct machine *m, const struct party *p, const char *what)
 {
+	struct audit_case c = {.outcome = AUDIT_NOT_PROVED};
+	fmt_print(c.who, sizeof c.who, "%s", p->by.name);
+	fmt_print(c.what, sizeof c.what, "%s", what);
+	audit_case(&c);
 	m->cases++;
 	log_fail("isolate", "run again; if it stays, this attacker's other cases mean little",
 		 "%s: %s could not be tried", p->by.name, what);
@@ -371,6 +400,7 @@ static void print_sum(const struct machine *m)
 enum sl_err stage_isolate(struct machine *m)
 {
 	enum sl_err e = SL_OK;
+	audit_cases_forget();
 	pattern_fill(attack_kernel_data(), PAGE_SIZE, pattern_seed(1000, 1, 1));
 	if (!iso.decoy.v) /* once, however often the console runs this */
 		iso.decoy = paging_decoy_table();

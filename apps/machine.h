@@ -91,9 +91,15 @@ struct machine {
 	unsigned vfs;
 	unsigned pairs; /* queue pairs of the timed phase: from vf[vfs] on further ones of VFs 0, 1, ... */
 	struct vf vf[VFS_MAX];
-	bool first_done;            /* some VF has completed a request in this run */
-	bool translating;           /* stage iommu is done: functions without a domain reach nothing */
-	bool attacking;             /* the console runs isolate */
+	bool first_done;     /* some VF has completed a request in this run */
+	bool translating;    /* stage iommu is done: functions without a domain reach nothing */
+	bool attacking;      /* isolate runs in the console or for the audit */
+	unsigned vfs_most;   /* more VFs are not switched on, whatever vfs= says; 0: no limit */
+	bool no_vfs;         /* none are */
+	bool only_named;     /* no controller is started that scratch= does not name */
+	uint8_t audit_proof; /* enum audit_proof: whether isolate has run, and why not */
+	bool audited;        /* the audit has printed its verdict: */
+	unsigned audit_errors, audit_warnings;
 	bool irqs_remapped;         /* functions may be given interrupts */
 	struct iommu_irq pf_irq;    /* stage irqs */
 	uint64_t strays_made;       /* stage irqs: interrupts without a handler, on purpose */
@@ -133,6 +139,7 @@ enum sl_err stage_flood(struct machine *m) MUST_CHECK;   /* VFs that flood are c
 enum sl_err stage_mapcost(struct machine *m) MUST_CHECK; /* what map and unmap cost */
 enum sl_err stage_bench(struct machine *m) MUST_CHECK;   /* the benchmark on its VFs: one table */
 enum sl_err stage_shell(struct machine *m) MUST_CHECK;   /* the console */
+enum sl_err stage_audit(struct machine *m) MUST_CHECK;   /* what is wrong with this machine */
 enum sl_err stage_refuse(struct machine *m) MUST_CHECK;  /* DMA that must not happen */
 enum sl_err stage_irqs(struct machine *m) MUST_CHECK;    /* interrupts that must, and that must not */
 
@@ -253,6 +260,7 @@ void groups_print(struct machine *m);
 void groups_print_of(struct machine *m, const struct pci_func *fn);
 
 void undo_shell(struct machine *m);
+void undo_audit(struct machine *m);
 void undo_pf(struct machine *m);
 void undo_sriov(struct machine *m);
 void undo_domains(struct machine *m);

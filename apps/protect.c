@@ -1,5 +1,6 @@
 /* Stage iommu: what firmware left, our own tables, translation on. */
 #include "apps/machine.h"
+#include "apps/topo.h"
 #include "iommu/dmar_lint.h"
 #include "iommu/rmrr.h"
 #include "iommu/vtd_io_hw.h"
@@ -7,43 +8,6 @@
 #include "kernel/pmm.h"
 #include "kernel/x86/paging.h"
 #include "pci/groups.h"
-#include "pci/names.h"
-
-/* How DMAR paths are followed and VFs found: through the functions that the scan found. */
-static bool topo_bridge(void *ctx, bdf_t fn, uint8_t *sec, uint8_t *sub)
-{
-	const struct pci_func *f = pci_find(ctx, fn);
-	if (!f || !f->is_bridge || !f->sec)
-		return false;
-	*sec = f->sec;
-	*sub = f->sub;
-	return true;
-}
-
-static bdf_t topo_pf_of(void *ctx, bdf_t fn)
-{
-	const struct pci_func *f = pci_find(ctx, fn);
-	return f && f->pf ? f->pf->bdf : fn;
-}
-
-static bool function_at(void *ctx, unsigned i, bdf_t *fn, uint32_t *class)
-{
-	const struct pci *pci = ctx;
-	PCI_EACH(f, pci) {
-		if (i--)
-			continue;
-		*fn = f->bdf;
-		*class = f->class;
-		return true;
-	}
-	return false;
-}
-
-static const char *name_of(void *ctx, bdf_t fn)
-{
-	const struct pci_func *f = pci_find(ctx, fn);
-	return f ? pci_class_name(f->class) : NULL;
-}
 
 static void print_finding(void *ctx, const struct dmar_finding *f)
 {
@@ -57,20 +21,20 @@ static void print_finding(void *ctx, const struct dmar_finding *f)
 /* What is odd in firmware's table, and the memory that it wants to go on sharing with functions. */
 void dmar_print_findings(struct machine *m, struct span table)
 {
-	const struct dmar_topo machine_topo = {&m->pci, topo_bridge, topo_pf_of}, *topo = &machine_topo;
-	const struct dmar_functions all = {&m->pci, function_at}, *functions = &all;
+	const struct dmar_topo topo = topo_of(&m->pci);
+	const struct dmar_functions functions = topo_functions(&m->pci);
 	static struct dmar_lint_context known;
 	static struct rmrr_owner ledger[64];
 	const struct acpi_table *madt = acpi_find(&m->acpi, "APIC", 0);
 	struct dmar_memory_map map = {phys_va(PHYS(m->boot->regions)), m->boot->region_count};
 	char text[200];
 	known = (struct dmar_lint_context){
-		.topo = topo, .functions = functions, .memory = dmar_lint_memory, .memory_ctx = &map};
+		.topo = &topo, .functions = &functions, .memory = dmar_lint_memory, .memory_ctx = &map};
 	if (madt)
 		dmar_lint_madt(&known, madt->data);
 	unsigned n = dmar_lint(table, &known, print_finding, NULL);
 	log_line("dmar", "%u findings in firmware's table (docs/dmar.md explains each)", n);
-	struct rmrr_context owners = {topo, functions, map, name_of, &m->pci};
+	struct rmrr_context owners = {&topo, &functions, map, topo_name, &m->pci};
 	struct dmar dmar;
 	n = dmar_open(table, &dmar) == SL_OK ? rmrr_ledger(&dmar, &owners, ledger, ARRAY_LEN(ledger)) : 0;
 	for (unsigned i = 0; i < n && i < ARRAY_LEN(ledger); i++) {
@@ -192,8 +156,8 @@ enum sl_err stage_iommu(struct machine *m)
 		return off ? SL_OK : no_unit(m);
 	snapshot_print("in UEFI", m->boot->at_entry);
 	snapshot_print("after ExitBootServices", m->boot->at_exit);
-	const struct dmar_topo topo = {&m->pci, topo_bridge, topo_pf_of};
-	const struct dmar_functions functions = {&m->pci, function_at};
+	const struct dmar_topo topo = topo_of(&m->pci);
+	const struct dmar_functions functions = topo_functions(&m->pci);
 	dmar_print_findings(m, table->data);
 	const struct iommu_regs regs = {NULL, map_unit};
 	e = iommu_init(&m->iommu, table->data, &topo, &regs);

@@ -17,14 +17,17 @@ void report_result(const struct machine *m, const char *failed, enum sl_err e)
 	log_line("verdict", "%s",
 		 strcmp(cfg->app, "shell") == 0 && !failed ? "the console was left"
 		 : failed                                  ? "FAILED: see the FAIL line above"
-		 : m->cases ? "every result was right, and every DMA that must be refused was refused"
-			    : "every result was right; nothing was tried that must be refused");
+		 : m->audited ? "the audit is done, and nothing in it forbids giving functions away"
+		 : m->cases   ? "every result was right, and every DMA that must be refused was refused"
+			      : "every result was right; nothing was tried that must be refused");
 	log_text("RESULT v=1 app=%s ok=%d vfs=%u verified=%llu cases=%llu refused=%llu", cfg->app,
 		 failed ? 0 : 1, m->vfs, (ull)m->verified, (ull)m->cases, (ull)m->refused);
 	if (m->not_enforced)
 		log_text(" not_enforced=%llu", (ull)m->not_enforced);
 	if (m->rows)
 		log_text(" rows=%u noisy=%u", m->rows, m->noisy);
+	if (m->audited)
+		log_text(" errors=%u warnings=%u", m->audit_errors, m->audit_warnings);
 	if (m->irqs_checked)
 		log_text(" irqs=%u", m->irqs_checked);
 	log_text(" ops=%llu us=%llu iops=%llu", (ull)m->timed_ops, (ull)m->timed_us,

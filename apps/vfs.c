@@ -118,7 +118,7 @@ struct pci_func *find_edu(const struct machine *m)
  * nothing else, so its medium is not touched. */
 static bool serves_unnamed(const struct machine *m)
 {
-	return isolating(m) && !m->boot->cfg.scratch[0] && !m->pf->cap_sriov;
+	return isolating(m) && !m->only_named && !m->boot->cfg.scratch[0] && !m->pf->cap_sriov;
 }
 
 /* Identify is all that a controller is asked before its serial number is known to be the scratch one. */
@@ -132,7 +132,7 @@ enum sl_err stage_pf(struct machine *m)
 		if (f->class != CLASS_NVME || f->pf || (!f->cap_sriov && !plain))
 			continue;
 		seen++;
-		if (!scratch[0] && (!plain || f->cap_sriov))
+		if (!scratch[0] && (!plain || m->only_named || f->cap_sriov))
 			continue;
 		enum sl_err e = open_pf(m, f);
 		const struct nvme_id *id = &m->nvme.ctrl.id;
@@ -179,11 +179,15 @@ enum sl_err stage_pf(struct machine *m)
 enum sl_err stage_sriov(struct machine *m)
 {
 	struct sriov s;
-	if (!m->pf || !m->pf->cap_sriov) {
-		log_line("sriov", "no controller with SR-IOV: no VFs");
+	if (!m->pf || !m->pf->cap_sriov || m->no_vfs) {
+		log_line("sriov", m->no_vfs ? "no room for VFs: none are switched on"
+					    : "no controller with SR-IOV: no VFs");
 		return SL_OK;
 	}
-	enum sl_err e = sriov_enable(&m->pci, m->pf, (uint16_t)m->boot->cfg.vfs, &s);
+	unsigned vfs = m->boot->cfg.vfs;
+	if (m->vfs_most && m->vfs_most < vfs)
+		vfs = m->vfs_most;
+	enum sl_err e = sriov_enable(&m->pci, m->pf, (uint16_t)vfs, &s);
 	if (e)
 		return e;
 	m->sriov_on = true;

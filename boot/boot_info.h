@@ -35,9 +35,12 @@ struct boot_segment { /* one PT_LOAD of the kernel */
 	uint32_t flags, pad; /* ELF p_flags: 1 X, 2 W, 4 R */
 };
 
+#define BOOT_FRCDS 8
 struct boot_unit { /* VT-d registers as found; VT-d §11.4 */
-	uint64_t base, cap, ecap, rtaddr, irta;
-	uint32_t ver, gsts, fsts, pmen;
+	uint64_t base, cap, ecap, rtaddr, irta, phmbase, phmlimit;
+	uint32_t ver, gsts, fsts, pmen, plmbase, plmlimit;
+	uint32_t frcds, pad;          /* fault records that were read */
+	uint64_t frcd[BOOT_FRCDS][2]; /* low half, high half */
 };
 
 struct boot_func { /* a PCI function's Command register as found */
@@ -53,7 +56,7 @@ struct boot_snapshot {
 	struct boot_func func[BOOT_MAX_FUNCS];
 };
 
-enum boot_tristate { BOOT_NO, BOOT_YES, BOOT_UNKNOWN };
+enum boot_secure { BOOT_NO, BOOT_YES, BOOT_UNKNOWN, BOOT_SETUP }; /* setup mode: anybody may enrol keys */
 
 struct boot_info {
 	uint64_t magic;
@@ -77,10 +80,11 @@ struct boot_info {
 		uint64_t base, size;
 		uint32_t width, height, stride, format; /* format: EFI_GRAPHICS_PIXEL_FORMAT */
 	} fb;                                           /* base 0: none */
-	uint32_t secure_boot;                           /* enum boot_tristate */
+	uint32_t secure_boot;                           /* enum boot_secure */
 	uint32_t firmware_revision;
 	char firmware[40];
-	char config_from[24]; /* "sluice.cfg" or "built-in defaults" */
+	uint32_t kept_lines, kept_crc; /* keep=1: of the file that was written; no lines: none was */
+	char config_from[24];          /* "sluice.cfg" or "built-in defaults" */
 	struct config cfg;
 };
 _Static_assert(sizeof(struct boot_region) == 32 && sizeof(struct boot_info) % 8 == 0, "hand-over layout");

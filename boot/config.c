@@ -111,7 +111,7 @@ static void block(struct config *cfg, const struct cursor *at, struct word v)
 static void option(struct config *cfg, const struct cursor *at, struct word k, struct word v)
 {
 	static const char *const apps[] = {"demo", "isolate", "mapcost", "bench", "bursts",
-					   "insn", "shell",   "accel",   "tour"};
+					   "insn", "shell",   "accel",   "audit", "tour"};
 	static const char *const iommus[] = {"off", "on", "pt"};
 	static const char *const orders[] = {"random", "seq"};
 	static const char *const modes[] = {"poll", "irq", "adaptive"};
@@ -148,6 +148,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "doorbell", v, doorbells, ARRAY_LEN(doorbells), &cfg->doorbell);
 	} else if (is(k, "json")) {
 		number(cfg, at, "json", v, 0, 1, &cfg->json);
+	} else if (is(k, "keep")) {
+		number(cfg, at, "keep", v, 0, 1, &cfg->keep);
 	} else if (is(k, "ms")) {
 		number(cfg, at, "ms", v, 1, 60000, &cfg->ms);
 	} else if (is(k, "batch")) {
@@ -171,7 +173,7 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 	} else {
 		fail(cfg, at, k.col,
 		     "%s is not a key (keys: app device vfs queues qd seconds mode passes iommu doorbell "
-		     "json ms "
+		     "json keep ms "
 		     "batch block writes order seed scratch baud term end)",
 		     show(k).s);
 	}

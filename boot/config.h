@@ -41,6 +41,7 @@ struct config {
 			      pass-through domains. Both only to compare with */
 	uint32_t doorbell; /* enum config_doorbell, of the VFs' rings */
 	uint32_t json;     /* lines of JSON between the stages too */
+	uint32_t keep;     /* what is known before the hand-over goes into a file beside sluice.cfg */
 	uint32_t ms;       /* app=bench, this and the next: length of one repeat */
 	uint32_t batch;    /* completions that are waited for before as many are sent; 0: whatever has come */
 	uint32_t block;    /* bytes of a request */

@@ -3,10 +3,12 @@
 #include <efi.h>
 #include "boot/boot_info.h"
 #include "boot/elf.h"
+#include "boot/keep.h"
 #include "kernel/memmap.h"
 #include "boot/snapshot.h"
 #include "kernel/acpi.h"
 #include "kernel/fmt.h"
+#include "kernel/mmio.h"
 #include "kernel/inflate.h"
 #include "kernel/panic.h"
 #include "kernel/str.h"
@@ -124,6 +126,8 @@ static void ascii(char *to, size_t size, const CHAR16 *from)
 	to[n] = 0;
 }
 
+static EFI_FILE_IO_INTERFACE *volume; /* that sluice.cfg was read from; NULL: there was none */
+
 /* sluice.cfg of the volume that the loader was started from; NULL when there is none. */
 static char *read_config(EFI_LOADED_IMAGE *image, UINTN *len)
 {
@@ -145,6 +149,7 @@ static char *read_config(EFI_LOADED_IMAGE *image, UINTN *len)
 		refuse("sluice.cfg can not be read", "write the stick again");
 	file->Close(file);
 	root->Close(root);
+	volume = fs;
 	return text;
 }
 
@@ -175,16 +180,25 @@ static void load_config(struct boot_info *bi)
 		}
 }
 
-static uint32_t read_secure_boot(void)
+/* A variable of one byte: UEFI §3.3, table 3-1. */
+static EFI_STATUS read_flag(CHAR16 *name, UINT8 *value)
 {
 	static EFI_GUID global = EFI_GLOBAL_VARIABLE;
-	UINT8 on = 0;
 	UINTN size = 1;
-	EFI_STATUS s = st->RuntimeServices->GetVariable(
-		(CHAR16[]){'S', 'e', 'c', 'u', 'r', 'e', 'B', 'o', 'o', 't', 0}, &global, NULL, &size, &on);
+	*value = 0;
+	return st->RuntimeServices->GetVariable(name, &global, NULL, &size, value);
+}
+
+static uint32_t read_secure_boot(void)
+{
+	UINT8 on, setup;
+	EFI_STATUS s = read_flag((CHAR16[]){'S', 'e', 'c', 'u', 'r', 'e', 'B', 'o', 'o', 't', 0}, &on);
+	EFI_STATUS t = read_flag((CHAR16[]){'S', 'e', 't', 'u', 'p', 'M', 'o', 'd', 'e', 0}, &setup);
 	if (s == EFI_NOT_FOUND)
 		return BOOT_NO;
-	return s != EFI_SUCCESS ? BOOT_UNKNOWN : on ? BOOT_YES : BOOT_NO;
+	if (s != EFI_SUCCESS)
+		return BOOT_UNKNOWN;
+	return on ? BOOT_YES : t == EFI_SUCCESS && setup ? BOOT_SETUP : BOOT_NO;
 }
 
 static const uint8_t *map_identity(uint64_t phys, size_t len)
@@ -251,6 +265,112 @@ static void load_kernel(struct boot_info *bi, struct elf *elf)
 	bi->strtab = (uint64_t)bytes(elf->strtab.n + 1);
 	memcpy((void *)bi->symtab, elf->symtab.p, elf->symtab.n);
 	memcpy((void *)bi->strtab, elf->strtab.p, elf->strtab.n);
+}
+
+/* ---- keep=1 ---- */
+
+#define KEEP_BUFFER 65536u
+
+static struct {
+	EFI_FILE_HANDLE file;
+	char *buf;
+	UINTN used;
+	EFI_STATUS status; /* the first that was no success */
+} kept;
+
+static void kept_flush(void)
+{
+	UINTN n = kept.used;
+	if (kept.status == EFI_SUCCESS && n)
+		kept.status = kept.file->Write(kept.file, &n, kept.buf);
+	if (kept.status == EFI_SUCCESS && n != kept.used)
+		kept.status = EFI_VOLUME_FULL;
+	kept.used = 0;
+}
+
+static void kept_put(void *ctx, const char *line, size_t n)
+{
+	(void)ctx;
+	if (kept.used + n > KEEP_BUFFER)
+		kept_flush();
+	memcpy(kept.buf + kept.used, line, n);
+	kept.used += n;
+}
+
+static uint32_t kept_read(const struct acpi *a, uint16_t seg, uint16_t rid, unsigned off)
+{
+	const struct acpi_table *mcfg = acpi_find(a, "MCFG", 0);
+	struct acpi_ecam w;
+	enum sl_err e;
+	for (unsigned i = 0; mcfg && (e = acpi_mcfg(mcfg->data, i, &w)) != SL_END; i++)
+		if (e == SL_OK && w.seg == seg && rid >> 8 >= w.start && rid >> 8 <= w.end)
+			return mmio_rd32((const volatile uint8_t *)(w.base + ((uint64_t)rid << 12) + off));
+	return UINT32_MAX;
+}
+
+/* \EFI\sluice\report.txt, a new one each time. */
+static EFI_STATUS kept_open(EFI_FILE_HANDLE root)
+{
+	static CHAR16 folder[] = {'\\', 'E', 'F', 'I', '\\', 's', 'l', 'u', 'i', 'c', 'e', 0};
+	static CHAR16 name[] = {'r', 'e', 'p', 'o', 'r', 't', '.', 't', 'x', 't', 0};
+	UINT64 mode = EFI_FILE_MODE_READ | EFI_FILE_MODE_WRITE;
+	EFI_FILE_HANDLE dir, old;
+	EFI_STATUS s = root->Open(root, &dir, folder, mode | EFI_FILE_MODE_CREATE, EFI_FILE_DIRECTORY);
+	if (s != EFI_SUCCESS)
+		return s;
+	if (dir->Open(dir, &old, name, mode, 0) == EFI_SUCCESS)
+		old->Delete(old);
+	s = dir->Open(dir, &kept.file, name, mode | EFI_FILE_MODE_CREATE, 0);
+	dir->Close(dir);
+	return s;
+}
+
+static void cpu_names(char brand[49], char vendor[13])
+{
+	uint32_t r[4];
+	cpuid(0, r);
+	memcpy(vendor, &r[1], 4);
+	memcpy(vendor + 4, &r[3], 4);
+	memcpy(vendor + 8, &r[2], 4);
+	vendor[12] = 0;
+	for (uint32_t i = 0; i < 3; i++) {
+		cpuid(0x80000002 + i, r);
+		memcpy(brand + 16 * i, r, 16);
+	}
+	brand[48] = 0;
+}
+
+/* Only what the volume of sluice.cfg itself asks for, and before firmware is left. */
+static void keep(struct boot_info *bi)
+{
+	EFI_FILE_HANDLE root;
+	char brand[49], vendor[13];
+	if (!bi->cfg.keep || !volume)
+		return;
+	cpu_names(brand, vendor);
+	const struct keep k = {brand,
+			       vendor,
+			       bi,
+			       &acpi,
+			       (const struct boot_region *)bi->regions,
+			       (const struct boot_snapshot *)bi->at_entry,
+			       kept_read};
+	kept.buf = bytes(KEEP_BUFFER);
+	kept.status = volume->OpenVolume(volume, &root);
+	if (kept.status == EFI_SUCCESS) {
+		kept.status = kept_open(root);
+		root->Close(root);
+	}
+	if (kept.status == EFI_SUCCESS) {
+		bi->kept_lines = keep_report(&k, kept_put, NULL, &bi->kept_crc);
+		kept_flush();
+		EFI_STATUS s = kept.file->Close(kept.file);
+		kept.status = kept.status == EFI_SUCCESS ? s : kept.status;
+	}
+	if (kept.status == EFI_SUCCESS)
+		return;
+	bi->kept_lines = 0;
+	say("sluice: keep=1: report.txt could not be written (EFI status 0x%llx)\n", (ull)kept.status);
 }
 
 static struct {
@@ -356,6 +476,7 @@ EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *system)
 	struct elf elf;
 	load_kernel(bi, &elf);
 	lay_in_stock(bi);
+	keep(bi);
 	if (build_tables(bi))
 		refuse("the firmware's memory map can not be mapped", "update the firmware");
 	say("sluice: leaving firmware\n");

@@ -39,23 +39,44 @@ static void scan_window(struct boot_snapshot *out, const struct acpi_ecam *w)
 	}
 }
 
-/* VT-d §11.4: VER 0, CAP 8h, ECAP 10h, GSTS 1Ch, RTADDR 20h, FSTS 34h, PMEN 64h, IRTA B8h */
-static void add_unit(struct boot_snapshot *out, uint64_t base)
+/* Fault records (VT-d §11.4.7.6) lie where CAP.FRO says, NFR + 1 of them: only those inside the registers
+ * that the table gives the unit. */
+static void read_faults(const volatile uint8_t *r, uint64_t size, struct boot_unit *u)
+{
+	uint64_t at = (u->cap >> 24 & 0x3ff) * 16;
+	unsigned records = (u->cap >> 40 & 0xff) + 1;
+	if (!u->cap || u->cap == UINT64_MAX || at < 0x100)
+		return;
+	for (; u->frcds < BOOT_FRCDS && u->frcds < records && at + 16 <= size; at += 16, u->frcds++) {
+		u->frcd[u->frcds][0] = mmio_rd64(r + at);
+		u->frcd[u->frcds][1] = mmio_rd64(r + at + 8);
+	}
+}
+
+/* VT-d §11.4: VER 0, CAP 8h, ECAP 10h, GSTS 1Ch, RTADDR 20h, FSTS 34h, PMEN 64h, PLMBASE 68h, PLMLIMIT 6Ch,
+ * PHMBASE 70h, PHMLIMIT 78h, IRTA B8h */
+static void add_unit(struct boot_snapshot *out, uint64_t base, uint64_t size)
 {
 	if (out->units == BOOT_MAX_UNITS) {
 		out->units_lost++;
 		return;
 	}
 	const volatile uint8_t *r = (const volatile uint8_t *)base;
-	out->unit[out->units++] = (struct boot_unit){.base = base,
-						     .ver = mmio_rd32(r),
-						     .cap = mmio_rd64(r + 0x08),
-						     .ecap = mmio_rd64(r + 0x10),
-						     .gsts = mmio_rd32(r + 0x1c),
-						     .rtaddr = mmio_rd64(r + 0x20),
-						     .fsts = mmio_rd32(r + 0x34),
-						     .pmen = mmio_rd32(r + 0x64),
-						     .irta = mmio_rd64(r + 0xb8)};
+	struct boot_unit *u = &out->unit[out->units++];
+	*u = (struct boot_unit){.base = base,
+				.ver = mmio_rd32(r),
+				.cap = mmio_rd64(r + 0x08),
+				.ecap = mmio_rd64(r + 0x10),
+				.gsts = mmio_rd32(r + 0x1c),
+				.rtaddr = mmio_rd64(r + 0x20),
+				.fsts = mmio_rd32(r + 0x34),
+				.pmen = mmio_rd32(r + 0x64),
+				.plmbase = mmio_rd32(r + 0x68),
+				.plmlimit = mmio_rd32(r + 0x6c),
+				.phmbase = mmio_rd64(r + 0x70),
+				.phmlimit = mmio_rd64(r + 0x78),
+				.irta = mmio_rd64(r + 0xb8)};
+	read_faults(r, size, u);
 }
 
 static void scan_units(struct boot_snapshot *out, struct span table)
@@ -68,7 +89,7 @@ static void scan_units(struct boot_snapshot *out, struct span table)
 	while (dmar_next(&dmar, &e) == SL_OK)
 		if (e.type == DMAR_DRHD && dmar_drhd(&e, &unit) == SL_OK && unit.base &&
 		    IS_ALIGNED(unit.base, PAGE_SIZE) && unit.base < BIT(52))
-			add_unit(out, unit.base);
+			add_unit(out, unit.base, unit.size);
 }
 
 void snapshot_take(const struct acpi *acpi, struct boot_snapshot *out)

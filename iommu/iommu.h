@@ -86,6 +86,18 @@ enum sl_err iommu_disable(struct iommu *mmu) MUST_CHECK;
 enum sl_err iommu_unit_of(struct iommu *mmu, bdf_t fn, unsigned *unit) MUST_CHECK;
 void iommu_unit_info(const struct iommu *mmu, unsigned unit, struct iommu_unit_info *out);
 
+#define IOMMU_FRCDS 8u
+struct iommu_unit_raw { /* VT-d §11.4 */
+	uint32_t ver, gsts, fsts, pmen, plmbase, plmlimit;
+	uint64_t cap, ecap, rtaddr, irta, phmbase, phmlimit;
+	unsigned frcds; /* fault records that were read */
+	struct {
+		uint64_t lo, hi;
+	} frcd[IOMMU_FRCDS];
+};
+/* Registers as they are now; reading changes none. SL_DEVICE when the unit's are not mapped. */
+enum sl_err iommu_unit_read(const struct iommu *mmu, unsigned unit, struct iommu_unit_raw *out) MUST_CHECK;
+
 /* From now on domain_attach() keeps each group in one domain, and puts a function's other requester ids into
  * it too. groups stays in place; NULL ends it. */
 void iommu_set_groups(struct iommu *mmu, const struct iommu_groups *groups);

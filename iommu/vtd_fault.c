@@ -1,4 +1,5 @@
 #include "iommu/vtd_fault.h"
+#include "iommu/vtd_state.h"
 #include "iommu/vtd_unit.h"
 
 static const char *const reasons[256] = {
@@ -144,12 +145,7 @@ enum sl_err vtd_fault_next(struct vtd_unit *u, struct iommu_fault *out)
 	uint64_t hi = vtd_rd64(&u->io, frcd_hi(u, (unsigned)i)),
 		 lo = vtd_rd64(&u->io, frcd_lo(u, (unsigned)i));
 	frcd_ack(u, (unsigned)i);
-	*out = (struct iommu_fault){
-		.bdf = {u->seg, (uint16_t)FGET(hi, FRCD_SID)},
-		.iova = IOVA(lo & FRCD_FI),
-		.write = !(hi & FRCD_T1) || (hi & FRCD_T2),
-		.reason = (uint8_t)FGET(hi, FRCD_FR),
-	};
+	(void)vtd_state_fault(lo, hi, u->seg, out);
 	u->count.faults++;
 	return SL_OK;
 }

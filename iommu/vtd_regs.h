@@ -133,6 +133,11 @@ typedef struct {
 #define   PMEN_EPM   BIT(31)
 #define   PMEN_PRS   BIT(0)       /*   status of EPM */
 
+#define VTD_PLMBASE  ((const reg32_t){0x68}) /* §11.4.8.2 to §11.4.8.5, the regions themselves */
+#define VTD_PLMLIMIT ((const reg32_t){0x6c})
+#define VTD_PHMBASE  ((const reg64_t){0x70})
+#define VTD_PHMLIMIT ((const reg64_t){0x78})
+
 #define VTD_IQH      ((const reg64_t){0x80}) /* §11.4.9.1, invalidation queue head */
 #define   IQH_QH     BITS(18, 4)
 #define VTD_IQT      ((const reg64_t){0x88}) /* §11.4.9.2, tail */

@@ -1,7 +1,7 @@
 #include "pci/priv.h"
 #include "pci/regs.h"
 
-static bool can_forward(const struct pci_func *port)
+bool ari_can_forward(const struct pci_func *port)
 {
 	return caps_is_downstream(port) && caps_has_devctl2(port) &&
 	       (fn_rd32(port, port->cap_pcie + PCIE_DEVCAP2) & DEVCAP2_ARI);
@@ -40,7 +40,7 @@ static void ari_write(const struct pci_func *port, const struct pci_func *pf, bo
 void ari_on(const struct pci *pci, struct pci_func *pf)
 {
 	struct pci_func *port = pf->parent, *first;
-	if (!can_forward(port) || !device_ready(pci, port, &first))
+	if (!ari_can_forward(port) || !device_ready(pci, port, &first))
 		return;
 	bool port_bit = !(fn_rd16(port, port->cap_pcie + PCIE_DEVCTL2) & DEVCTL2_ARI);
 	bool pf_bit = !(fn_rd16(first, first->cap_sriov + SRIOV_CTL) & SRIOV_CTL_ARI);
@@ -52,7 +52,7 @@ void ari_on(const struct pci *pci, struct pci_func *pf)
 void ari_off(const struct pci *pci, struct pci_func *pf)
 {
 	struct pci_func *port = pf->parent, *first;
-	if (!can_forward(port) || !device_ready(pci, port, &first))
+	if (!ari_can_forward(port) || !device_ready(pci, port, &first))
 		return;
 	ari_write(port, first, port->ari_forward_set, first->ari_hierarchy_set, false);
 	port->ari_forward_set = first->ari_hierarchy_set = false;

@@ -63,6 +63,7 @@
 #define   ECAP_VER     BITS(19, 16)
 #define   ECAP_NEXT    BITS(31, 20)
 #define ECAP_ID_AER    0x01
+#define ECAP_ID_VSEC   0x0b
 #define ECAP_ID_ACS    0x0d
 #define ECAP_ID_ARI    0x0e
 #define ECAP_ID_ATS    0x0f
@@ -74,6 +75,7 @@
 #define PCIE_CAP       0x02
 #define   PCIE_VER     BITS(3, 0)
 #define   PCIE_TYPE    BITS(7, 4)    /* Device/Port Type */
+#define   PCIE_SLOT    BIT(8)        /* Slot Implemented */
 #define PCIE_DEVCAP    0x04
 #define   DEVCAP_PFS   BITS(4, 3)    /* Phantom Functions Supported */
 #define   DEVCAP_FLR   BIT(28)
@@ -82,6 +84,8 @@
 #define   DEVCTL_FLR   BIT(15)       /* Initiate Function Level Reset; reads 0 */
 #define PCIE_DEVSTA    0x0a
 #define   DEVSTA_TP    BIT(5)        /* Transactions Pending */
+#define PCIE_SLTCAP    0x14
+#define   SLTCAP_HPC   BIT(6)        /* Hot-Plug Capable */
 #define PCIE_DEVCAP2   0x24
 #define   DEVCAP2_ARI  BIT(5)        /* ARI Forwarding Supported */
 #define PCIE_DEVCTL2   0x28
@@ -119,6 +123,19 @@
 /* Alternative Routing-ID Interpretation: PCIe §6.13 */
 #define ARI_CAP        0x04
 #define   ARI_NEXT     BITS(15, 8)   /* Next Function Number, 0 ends the list */
+
+/* Vendor-Specific Extended Capability: PCIe §7.9.5 */
+#define VSEC_HEADER    0x04
+#define   VSEC_ID      BITS(15, 0)
+#define     VSEC_ID_THUNDERBOLT 0x1234 /* of Intel: a function of a Thunderbolt controller */
+
+/* Address Translation Services, Page Requests, PASID: PCIe §10.5.1, §10.5.2, §7.8.9 */
+#define ATS_CTL        0x06
+#define   ATS_CTL_EN   BIT(15)
+#define PRI_CTL        0x04
+#define   PRI_CTL_EN   BIT(0)
+#define PASID_CTL      0x06
+#define   PASID_CTL_EN BIT(0)
 
 /* Access Control Services: PCIe §6.12 */
 #define ACS_CAP        0x04

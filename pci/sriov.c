@@ -33,7 +33,7 @@ static uint32_t vf_rid(const struct pci_func *pf, unsigned index)
 }
 
 /* The highest bus number that requests to this function's link reach. */
-static unsigned last_bus(const struct pci *pci, const struct pci_func *pf)
+unsigned sriov_last_bus(const struct pci *pci, const struct pci_func *pf)
 {
 	if (pf->parent)
 		return pf->parent->sub;
@@ -59,24 +59,29 @@ static bool bus_is_taken(const struct pci *pci, const struct pci_func *pf, unsig
 	return false;
 }
 
-/* Whether VF index has a routing id of its own that is routed to this PF's device: PCIe §9.2.1.2. */
-static bool vf_reachable(const struct pci *pci, const struct pci_func *pf, unsigned index)
+/* Whether a VF with this routing id has it for itself and is routed to the PF's device: PCIe §9.2.1.2. */
+static bool vf_reachable(const struct pci *pci, const struct pci_func *pf, uint32_t rid)
 {
-	uint32_t rid = vf_rid(pf, index);
 	unsigned bus = rid >> 8;
-	if (bus > last_bus(pci, pf))
+	if (bus > sriov_last_bus(pci, pf))
 		return false;
 	return bus == bdf_bus(pf->bdf) || !bus_is_taken(pci, pf, bus);
 }
 
-static uint16_t reach(const struct pci *pci, const struct pci_func *pf, uint16_t total)
+uint16_t sriov_reach(const struct pci *pci, const struct pci_func *pf, uint16_t total, uint16_t offset,
+		     uint16_t stride)
 {
-	uint16_t n = 0, most = rd16(pf, SRIOV_STRIDE) != 0 || total == 0 ? total : 1;
-	if (rd16(pf, SRIOV_OFFSET) == 0)
+	uint16_t n = 0, most = stride != 0 || total == 0 ? total : 1;
+	if (offset == 0)
 		return 0;
-	while (n < most && vf_reachable(pci, pf, n))
+	while (n < most && vf_reachable(pci, pf, pf->bdf.rid + (uint32_t)offset + n * (uint32_t)stride))
 		n++;
 	return n;
+}
+
+static uint16_t reach(const struct pci *pci, const struct pci_func *pf, uint16_t total)
+{
+	return sriov_reach(pci, pf, total, rd16(pf, SRIOV_OFFSET), rd16(pf, SRIOV_STRIDE));
 }
 
 enum sl_err sriov_read(const struct pci *pci, const struct pci_func *pf, struct sriov *out)
@@ -206,7 +211,7 @@ static enum sl_err number_vfs(const struct pci *pci, const struct pci_func *pf, 
 			 "let firmware reserve buses (SR-IOV or ARI support in its setup), or set vfs= lower",
 			 BDF_FMT ": VF %u would be on bus %02x, which does not lead to it (last bus is "
 				 "%02x): routing ids reach for %u of %u VFs",
-			 BDF_ARG(pf->bdf), most, vf_rid(pf, most) >> 8, last_bus(pci, pf), most, n);
+			 BDF_ARG(pf->bdf), most, vf_rid(pf, most) >> 8, sriov_last_bus(pci, pf), most, n);
 		return SL_RANGE;
 	}
 	for (unsigned i = 0; i < n; i++) {

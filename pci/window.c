@@ -77,7 +77,7 @@ static bool in_use(const struct pci *pci, const struct pci_func *bridge, uint64_
 		   uint64_t *end)
 {
 	PCI_EACH(f, pci)
-		if (f->parent == bridge && function_uses(f, addr, size, end))
+		if (f->parent == bridge && !f->pf && function_uses(f, addr, size, end))
 			return true;
 	return false;
 }

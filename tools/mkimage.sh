@@ -32,6 +32,12 @@ else
 # Serial console: 9600, 19200, 38400, 57600 or 115200.
 #baud=115200
 
+# The audit: what stands against giving this machine's devices away (docs/audit.md). It writes to no disk, but keep=1
+# puts what is known early into EFI/sluice/report.txt on this stick.
+#app=audit
+#json=1
+#keep=1
+
 # When done: halt, reboot or shutdown.
 #end=halt
 END

@@ -24,6 +24,8 @@ static const struct command commands[] = {
 	{"faults", "", "refused requests, by function", "faults", NULL, TAKES_NOTHING, false, cmd_faults},
 	{"isolate", "", "every forbidden DMA is tried (as app=isolate); Ctrl-C stops it", "isolate", NULL,
 	 TAKES_NOTHING, true, cmd_isolate},
+	{"audit", "", "what stands against giving this machine's devices away", "audit", NULL, TAKES_NOTHING,
+	 false, cmd_audit},
 	{"bench", "[SECONDS]", "reads by vfs= VFs at once, timed and verified; Ctrl-C stops it", "bench 2",
 	 NULL, TAKES_NOTHING, true, cmd_bench},
 	{"load", "[start | stop]", "the same in the background, while the console goes on", "load start",

@@ -52,6 +52,7 @@ bool cmd_dmar(struct machine *m, unsigned n, char **word);
 bool cmd_walk(struct machine *m, unsigned n, char **word);
 bool cmd_faults(struct machine *m, unsigned n, char **word);
 bool cmd_isolate(struct machine *m, unsigned n, char **word);
+bool cmd_audit(struct machine *m, unsigned n, char **word);
 bool cmd_bench(struct machine *m, unsigned n, char **word);
 bool cmd_load(struct machine *m, unsigned n, char **word);
 bool cmd_vf(struct machine *m, unsigned n, char **word);

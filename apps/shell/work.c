@@ -1,5 +1,6 @@
 /* Commands that put VFs to work. */
 #include "apps/shell/work.h"
+#include "apps/audit/record.h"
 #include "apps/load.h"
 #include "apps/report.h"
 #include "apps/shell/shell.h"
@@ -68,6 +69,7 @@ bool cmd_isolate(struct machine *m, unsigned n, char **word)
 		e = serial_stop() ? SL_STOPPED : stage_isolate(m);
 	work_end(m);
 	m->attacking = false;
+	m->audit_proof = !e || e == SL_VERIFY ? AUDIT_PROOF_DONE : AUDIT_PROOF_BROKEN; /* for audit */
 	log_text("isolate: %s\n", e ? sl_err_text(e) : "every forbidden DMA was refused");
 	return true;
 }

@@ -15,7 +15,7 @@ def test_person(console):
     around, VFs, the proof, a benchmark that is stopped, load, and the end."""
     c = console("vfs=4", deadline=300)
     help_text = c("help")
-    for name in ("lspci", "groups", "sriov", "vf", "iommu", "dmar", "walk", "faults", "isolate", "bench", "load", "log",
+    for name in ("lspci", "groups", "sriov", "vf", "iommu", "dmar", "walk", "faults", "isolate", "audit", "bench", "load", "log",
                  "acpi", "cpus", "mem", "time", "reboot", "poweroff"):
         assert re.search(rf"^  {name} ", help_text, re.M), name
         one = c(f"help {name}")
@@ -93,6 +93,9 @@ def test_person(console):
     assert "isolate: every forbidden DMA was refused" in whole and "NOT REFUSED" not in whole
     assert "attached to domain" in whole  # log iommu debug
     assert "up to info from now on" in c("log iommu info")
+    audit = c("audit")
+    assert re.search(r"proof.*pass", audit) and "STATE-BME" in audit
+    assert all(len(line) <= 80 for line in audit.splitlines()[-24:]), "the verdict page"
 
     c.keys("bench 60\r")
     c.expect("operations/s; Ctrl-C stops")

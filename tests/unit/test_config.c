@@ -27,6 +27,7 @@ static void test_defaults(void **state)
 	assert_int_equal(cfg.mode, RING_POLL);
 	assert_int_equal(cfg.device, DEVICE_NVME);
 	assert_int_equal(cfg.term, TERM_SCREEN);
+	assert_true(!cfg.keep && !cfg.json);
 	assert_string_equal(cfg.scratch, ""); /* nothing may be written unless somebody says so */
 }
 
@@ -36,7 +37,8 @@ static void test_values(void **state)
 	assert_int_equal(
 		parse("\xef\xbb\xbf# a comment\r\n  vfs = 8  # eight\r\n\nqd=64\nseconds=2\nscratch=S/N-1_x\n"
 		      "baud=9600\nend=shutdown\napp=bursts\nmode=adaptive\ndevice=qat\nvfs=7\n"
-		      "iommu=pt\nterm=dumb\njson=1\nms=50\nblock=8192\nwrites=30\norder=seq\nseed=9\nbatch=4"),
+		      "iommu=pt\nterm=dumb\njson=1\nkeep=1\nms=50\nblock=8192\nwrites=30\norder=seq\nseed="
+		      "9\nbatch=4"),
 		SL_OK);
 	assert_int_equal(cfg.vfs, 7); /* the later one counts */
 	assert_int_equal(cfg.qd, 64);
@@ -45,7 +47,7 @@ static void test_values(void **state)
 	assert_int_equal(cfg.end, END_SHUTDOWN);
 	assert_int_equal(cfg.mode, RING_ADAPTIVE);
 	assert_int_equal(cfg.iommu, CONFIG_IOMMU_PT);
-	assert_true(cfg.json && cfg.ms == 50 && cfg.block == 8192 && cfg.writes == 30);
+	assert_true(cfg.json && cfg.keep && cfg.ms == 50 && cfg.block == 8192 && cfg.writes == 30);
 	assert_true(cfg.order == ORDER_SEQ && cfg.seed == 9 && cfg.batch == 4);
 	assert_string_equal(cfg.app, "bursts");
 	assert_int_equal(cfg.device, DEVICE_QAT);
@@ -82,7 +84,8 @@ static void test_errors(void **state)
 		{"seconds=-1", 1, 9, "not a number"},
 		{"end=explode", 1, 5, "want one of: halt, reboot, shutdown, qemu"},
 		{"device=abacus", 1, 8, "want one of: nvme, qat"},
-		{"app=tetris", 1, 5, "want one of: demo, isolate, mapcost, bench, bursts, insn, shell, accel"},
+		{"app=tetris", 1, 5,
+		 "want one of: demo, isolate, mapcost, bench, bursts, insn, shell, accel"},
 		{"iommu=maybe", 1, 7, "want one of: off, on, pt"},
 		{"mode=sleep", 1, 6, "want one of: poll, irq, adaptive"},
 		{"passes=0", 1, 8, "out of range"},

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 #include "drivers/dma.h"
+#include "iommu/vtd_state.h"
 #include "iommu/vtd_unit.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
@@ -390,6 +391,33 @@ static void test_iova(void **state)
 	d = make("d");
 	assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, PAGE_SIZE, &at), SL_OK);
 	assert_int_equal(at.v, 4 * PAGE_1G);
+	machine_end();
+}
+
+/* Registers as they are; what was recorded is read and stays. */
+static void test_unit_read(void **state)
+{
+	(void)state;
+	struct model_unit *m = one_unit(MODEL_CAP, MODEL_ECAP);
+	struct iommu_unit_raw raw;
+	struct iommu_fault f, again;
+	assert_int_equal(iommu_unit_read(&mmu, 0, &raw), SL_OK);
+	assert_true(raw.cap == MODEL_CAP && raw.ecap == MODEL_ECAP && raw.ver == MODEL_VER);
+	struct vtd_state s = vtd_state_of(raw.gsts, raw.pmen, raw.fsts);
+	assert_true(s.translates && !s.pending && !s.regions);
+	assert_int_equal(dma(m, FN, W, 0), 1);
+	assert_int_equal(iommu_unit_read(&mmu, 0, &raw), SL_OK);
+	assert_true(vtd_state_of(raw.gsts, raw.pmen, raw.fsts).pending);
+	struct vtd_ability a = vtd_ability_of(raw.ver, raw.cap, raw.ecap);
+	assert_int_equal(raw.frcds, a.fault_records < IOMMU_FRCDS ? a.fault_records : IOMMU_FRCDS);
+	assert_true(vtd_state_fault(raw.frcd[0].lo, raw.frcd[0].hi, 0, &f));
+	assert_true(bdf_eq(f.bdf, FN) && f.iova.v == W && f.reason == 1);
+	assert_int_equal(iommu_fault_next(&mmu, &again), SL_OK);
+	assert_true(bdf_eq(again.bdf, f.bdf) && again.write == f.write && again.reason == f.reason);
+	uint32_t (*was)(void *, uint32_t) = mmu.unit[0].io.rd32;
+	mmu.unit[0].io.rd32 = NULL;
+	assert_int_equal(iommu_unit_read(&mmu, 0, &raw), SL_DEVICE);
+	mmu.unit[0].io.rd32 = was;
 	machine_end();
 }
 
@@ -1037,6 +1065,7 @@ int main(void)
 		cmocka_unit_test(test_reserved),
 		cmocka_unit_test(test_passthrough),
 		cmocka_unit_test(test_iova),
+		cmocka_unit_test(test_unit_read),
 		cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_kept_tables),

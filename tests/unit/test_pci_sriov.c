@@ -8,6 +8,7 @@
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "kernel/time.h"
+#include "pci/fit.h"
 #include "pci/replay.h"
 #include "pci/sriov.h"
 #include "tests/unit/support.h"
@@ -504,6 +505,83 @@ static void test_bus_of_a_bridge(void **state)
 }
 
 /* The last test: what was taken does not come back. */
+/* First VF Offset in both ARI states, read without switching VFs on; everything is as before. */
+static void test_routes(void **state)
+{
+	struct sriov_route route[2];
+	bool known[2];
+	(void)state;
+	scan();
+	sriov_routes(&pci, pf, route, known);
+	assert_true(known[0] && known[1]);
+	assert_int_equal(route[0].offset, 0x180);
+	assert_int_equal(route[1].offset, 0x80);
+	assert_int_equal(route[1].stride, 2);
+	assert_true(sriov_ari_forwards(pf));
+	nothing_changed();
+	dev->mask[CAP + 8] &= (uint8_t)~0x10; /* the bit does not take the other value */
+	sriov_routes(&pci, pf, route, known);
+	assert_true(known[0] && !known[1]);
+	nothing_changed();
+	dev->mask[CAP + 8] |= 0x10;
+	assert_int_equal(sriov_enable(&pci, pf, 4, &s), SL_OK);
+	unsigned writes = m.writes;
+	sriov_routes(&pci, pf, route, known); /* it may not change under VFs: only the state that is */
+	assert_int_equal(m.writes, writes);
+	assert_true(!known[0] && known[1]);
+	assert_int_equal(route[1].offset, 0x80);
+	assert_int_equal(sriov_disable(&pci, pf), SL_OK);
+}
+
+/* What fits is what can be switched on, and one more can not; VFs that are on change nothing. */
+static void test_fit(void **state)
+{
+	const struct sriov_route ari = {0x80, 2}, plain = {0x180, 2};
+	struct sriov_fit fit;
+	(void)state;
+	scan();
+	sriov_fit(&pci, pf, 8, ari, &fit);
+	assert_true(fit.by_bus == 8 && fit.by_bars == 8 && !fit.missing_bytes && !fit.missing_buses);
+	assert_true(fit.each == 0x8000 && fit.last_bus == 2);
+	sriov_fit(&pci, pf, 200, plain,
+		  &fit); /* 0x280 to 0x2fe is bus 2; then come buses that do not lead there */
+	assert_int_equal(fit.by_bus, 64);
+	assert_int_equal(fit.missing_buses, 2);
+	assert_true(fit.by_bars > 8 && fit.by_bars < 200);
+	assert_int_equal(fit.missing_bytes, 0x8000ull * (200 - fit.by_bars));
+	uint16_t most = fit.by_bars;
+	sriov_fit(&pci, pf, most, plain, &fit);
+	assert_int_equal(fit.missing_bytes, 0);
+	nothing_changed();
+	assert_true(pf->vf_bar[0].addr == WINDOW + 0x200000 && pf->vf_bar[3].addr == WINDOW + 0x220000);
+	assert_int_equal(sriov_enable(&pci, pf, 8, &s), SL_OK);
+	sriov_fit(&pci, pf, 200, plain, &fit);
+	assert_int_equal(fit.by_bars, most);
+	assert_int_equal(sriov_disable(&pci, pf), SL_OK);
+	sriov_fit(&pci, pf, 0, ari, &fit);
+	assert_true(!fit.by_bus && !fit.by_bars && !fit.missing_bytes);
+}
+
+/* On a root bus addresses are those that firmware gave, or none. */
+static void test_fit_root_bus(void **state)
+{
+	struct sriov_fit fit;
+	(void)state;
+	struct cm_fn *f = cm_add(&m, NULL, 0, 0, 0x40, 0x00101b36, 0x010802);
+	cm_pcie(f, 0x40, 9);
+	cm_ecap(f, 0x100, 0x0e);
+	cm_sriov(&m, f, CAP, 4, 1, 1);
+	cm_bar(f, CAP + 0x24, 0x4000, 4, 0);
+	scan();
+	struct pci_func *root = pci_find(&pci, bdf_make(0, 0, 8, 0));
+	sriov_fit(&pci, root, 4, (struct sriov_route){1, 1}, &fit);
+	assert_true(fit.no_window && fit.by_bus == 4 && !fit.by_bars && fit.missing_bytes == 0x10000);
+	root->vf_bar[0].addr = 0xd0000000;
+	sriov_fit(&pci, root, 4, (struct sriov_route){1, 1}, &fit);
+	assert_int_equal(fit.by_bars, 4);
+	assert_false(sriov_ari_forwards(root));
+}
+
 static void test_out_of_memory(void **state)
 {
 	(void)state;
@@ -549,6 +627,9 @@ int main(void)
 		TEST(test_device_refuses),
 		TEST(test_bus_of_a_bridge),
 		TEST(test_real_pfs),
+		TEST(test_routes),
+		TEST(test_fit),
+		TEST(test_fit_root_bus),
 		TEST(test_out_of_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,127 @@
+/* Stage audit: the proof where a device can be had for it, then the report. */
+#include "apps/audit/app.h"
+#include "apps/audit/report.h"
+#include "apps/audit/room.h"
+#include "apps/machine.h"
+#include "kernel/log.h"
+#include "kernel/str.h"
+
+#define CLASS_NVME 0x010802
+#define PROOF_VFS  2u /* enough: each attacks the other */
+#define PIECE      400u
+
+static void put_text(const char *text)
+{
+	log_text("%s", text);
+}
+
+/* Lines are longer than the log takes at once. */
+static void put_line(void *ctx, const char *line, size_t n)
+{
+	(void)ctx;
+	for (size_t at = 0; at < n; at += PIECE)
+		log_text("%.*s", (int)(n - at < PIECE ? n - at : PIECE), line + at);
+}
+
+bool audit_print(struct machine *m)
+{
+	struct audit_in *in = audit_take(m);
+	struct audit_verdict v;
+	uint32_t crc;
+	if (!m->attacking || !audit_live()->attached) /* else: as it was during the proof */
+		audit_take_live(m);
+	log_text("\n");
+	report_functions(in, put_text);
+	report_findings(in, put_text);
+	unsigned lines;
+	if (m->boot->cfg.json) {
+		log_text("\nBEGIN SLUICE REPORT v=1\n");
+		lines = report_json(in, audit_live(), put_line, NULL, &crc);
+		log_text("END SLUICE REPORT lines=%u crc32=%08x\n\n", lines, crc);
+	} else {
+		lines = report_json(in, audit_live(), NULL, NULL, &crc);
+	}
+	report_page(in, lines, crc, put_text);
+	audit_verdict(in, &v);
+	m->audited = true;
+	m->audit_errors = v.errors;
+	m->audit_warnings = v.warnings;
+	return v.ok;
+}
+
+/* ---- the proof ---- */
+
+/* What there is to do DMA with, as stage_pf() chooses it. */
+static enum audit_proof can_prove(const struct machine *m)
+{
+	bool nvme = false;
+	if (m->boot->cfg.iommu != CONFIG_IOMMU_ON)
+		return AUDIT_PROOF_OFF;
+	if (!m->translating)
+		return AUDIT_PROOF_NO_UNIT;
+	PCI_EACH(f, &m->pci)
+		nvme |= f->class == CLASS_NVME && !f->pf;
+	if ((nvme && m->boot->cfg.scratch[0]) || find_edu(m))
+		return AUDIT_PROOF_DONE;
+	return nvme ? AUDIT_PROOF_NOT_NAMED : AUDIT_PROOF_NO_DEVICE;
+}
+
+/* VFs that the PF has room for; asking for more would end the proof. */
+static unsigned room_for_vfs(struct machine *m)
+{
+	const struct audit_in *in = audit_take(m);
+	for (unsigned i = 0; m->pf && i < in->pfs; i++)
+		if (bdf_eq(in->pf[i].pf, m->pf->bdf)) {
+			struct audit_room r;
+			audit_room(in, &in->pf[i], &r);
+			return r.vfs;
+		}
+	return 0;
+}
+
+static enum sl_err prove(struct machine *m)
+{
+	enum sl_err e = stage_pf(m);
+	if (e)
+		return e;
+	unsigned room = room_for_vfs(m);
+	m->no_vfs = !room;
+	m->vfs_most = room < PROOF_VFS ? room : PROOF_VFS;
+	e = stage_sriov(m);
+	if (!e && m->vfs)
+		e = stage_groups(m);
+	if (!e)
+		e = stage_domains(m);
+	if (!e)
+		audit_take_live(m);
+	return e ? e : stage_isolate(m);
+}
+
+enum sl_err stage_audit(struct machine *m)
+{
+	m->audit_proof = (uint8_t)can_prove(m);
+	if (m->audit_proof == AUDIT_PROOF_DONE) {
+		m->attacking = m->only_named = true;
+		enum sl_err e = prove(m);
+		if (e && e != SL_VERIFY) /* which the cases tell */
+			m->audit_proof = AUDIT_PROOF_BROKEN;
+		faults_say(m);
+	}
+	bool ok = audit_print(m);
+	if (ok)
+		return SL_OK;
+	log_fail("audit", "the findings marked E above have a remedy each",
+		 "functions of this machine should not be given to anyone: %u errors", m->audit_errors);
+	return SL_VERIFY;
+}
+
+void undo_audit(struct machine *m)
+{
+	if (!m->attacking)
+		return;
+	undo_domains(m);
+	undo_sriov(m);
+	undo_pf(m);
+	m->attacking = m->only_named = m->no_vfs = false;
+	m->vfs_most = 0;
+}

@@ -1,0 +1,25 @@
+/* The audit on the machine itself. */
+#pragma once
+#include "apps/audit/audit.h"
+
+struct machine;
+struct audit_live;
+
+/* Fills what the machine's stages found; reads registers and configuration spaces, and writes nothing but ARI
+ * Capable Hierarchy of PFs without VFs on, which is put back: First VF Offset follows it. The struct is one
+ * and the same each time; the cases stay in it. m->audit_proof says how the proof went. */
+struct audit_in *audit_take(struct machine *m);
+
+/* One case of the proof; audit_cases_forget() before a new one. */
+void audit_case(const struct audit_case *c);
+void audit_cases_forget(void);
+
+/* What the units' tables let through now: kept until the next call, shown in the report. */
+void audit_take_live(struct machine *m);
+const struct audit_live *audit_live(void);
+
+/* Takes, judges and prints: the functions, the findings, with json=1 the report between its markers, and the
+ * verdict page. Whichever stages have run, for app=audit and the console alike; the proof is what was tried
+ * last, if anything (stage_audit(), isolate). Fills m->audit_errors and m->audit_warnings; returns whether
+ * the verdict is good. */
+bool audit_print(struct machine *m);

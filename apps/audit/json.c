@@ -1,0 +1,309 @@
+/* The report as JSON lines. docs/audit.md has the format. */
+#include "apps/audit/report.h"
+#include "apps/audit/room.h"
+#include "kernel/jsonl.h"
+#include "pci/acs.h"
+#include "pci/groups.h"
+
+#define TABLE_CHUNK 480u
+#define CFG_CHUNK   256u
+
+/* ---- what was read ---- */
+
+static void put_run(struct jsonl *j, const struct audit_in *in)
+{
+	jsonl_start(j, "run");
+	jsonl_add(j, ",\"v\":1,\"app\":\"audit\"");
+	jsonl_text(j, "cpu", in->cpu);
+	jsonl_text(j, "vendor", in->vendor);
+	jsonl_add(j, ",\"apicids\":%u,\"apicid_max\":%u,\"apic\":\"%s\",\"phys_bits\":%u", in->apicids,
+		  in->apicid_max, audit_apic_name(in->apic), in->phys_bits);
+	jsonl_text(j, "secure_boot", audit_secure_name(in->secure_boot));
+	jsonl_text(j, "firmware", in->firmware);
+	jsonl_add(j, ",\"tsc_hz\":%llu,\"proof\":\"%s\"", (ull)in->tsc_hz, audit_proof_name(in->proof));
+	jsonl_end(j);
+}
+
+static void put_table(struct jsonl *j, const struct audit_table *t)
+{
+	for (size_t off = 0; off < t->data.n; off += TABLE_CHUNK) {
+		struct span chunk = span_sub(t->data, off, TABLE_CHUNK);
+		jsonl_start(j, "table");
+		jsonl_add(j, ",\"sig\":\"%s\",\"addr\":\"0x%llx\",\"len\":%zu,\"off\":%zu", t->sig,
+			  (ull)t->addr, t->data.n, off);
+		jsonl_bytes(j, chunk.p, chunk.n);
+		jsonl_end(j);
+	}
+}
+
+static void put_memory(struct jsonl *j, const struct audit_in *in)
+{
+	for (uint32_t i = 0; i < in->mems;) {
+		const struct boot_region *r = &in->mem[i];
+		uint64_t pages = r->pages;
+		for (i++; i < in->mems && in->mem[i].type == r->type && in->mem[i].attr == r->attr &&
+			  in->mem[i].base == r->base + pages * 4096;
+		     i++)
+			pages += in->mem[i].pages;
+		jsonl_start(j, "mem");
+		jsonl_add(j, ",\"start\":\"0x%llx\",\"pages\":%llu,\"type\":%u,\"attr\":\"0x%llx\"",
+			  (ull)r->base, (ull)pages, r->type, (ull)r->attr);
+		jsonl_end(j);
+	}
+}
+
+static void put_unit(struct jsonl *j, const struct audit_unit *u, unsigned i)
+{
+	static const char *const phases[] = {"entry", "left", "now"};
+	for (unsigned p = 0; p < AUDIT_PHASES; p++) {
+		const struct audit_regs *r = &u->at[p];
+		if (!r->read)
+			continue;
+		jsonl_start(j, "unit");
+		jsonl_add(j, ",\"i\":%u,\"base\":\"0x%llx\",\"seg\":%u,\"phase\":\"%s\",\"ver\":\"0x%x\"", i,
+			  (ull)u->base, u->seg, phases[p], r->ver);
+		jsonl_add(j,
+			  ",\"cap\":\"0x%llx\",\"ecap\":\"0x%llx\",\"gsts\":\"0x%x\",\"rtaddr\":\"0x%llx\"",
+			  (ull)r->cap, (ull)r->ecap, r->gsts, (ull)r->rtaddr);
+		jsonl_add(j, ",\"irta\":\"0x%llx\",\"pmen\":\"0x%x\",\"fsts\":\"0x%x\"", (ull)r->irta,
+			  r->pmen, r->fsts);
+		jsonl_add(j, ",\"plmbase\":\"0x%x\",\"plmlimit\":\"0x%x\"", r->plmbase, r->plmlimit);
+		jsonl_add(j, ",\"phmbase\":\"0x%llx\",\"phmlimit\":\"0x%llx\",\"frcd\":[", (ull)r->phmbase,
+			  (ull)r->phmlimit);
+		for (unsigned k = 0; k < r->frcds; k++)
+			jsonl_add(j, "%s\"0x%llx:0x%llx\"", k ? "," : "", (ull)r->frcd[k].hi,
+				  (ull)r->frcd[k].lo);
+		jsonl_add(j, "]");
+		jsonl_end(j);
+	}
+}
+
+static void put_masters(struct jsonl *j, const struct audit_in *in)
+{
+	for (unsigned i = 0; i < in->fns; i++) {
+		jsonl_start(j, "fn");
+		jsonl_add(j, ",\"bdf\":\"" BDF_FMT "\"", BDF_ARG(in->fn[i].bdf));
+		if (in->fn[i].entry >= 0)
+			jsonl_add(j, ",\"bme_entry\":%d", in->fn[i].entry);
+		if (in->fn[i].left >= 0)
+			jsonl_add(j, ",\"bme_left\":%d", in->fn[i].left);
+		jsonl_end(j);
+	}
+}
+
+static void put_space(struct jsonl *j, const struct pci_func *f)
+{
+	unsigned size = f->cap_pcie ? 0x1000 : 0x100;
+	for (unsigned off = 0; off < size; off += CFG_CHUNK) {
+		uint8_t bytes[CFG_CHUNK];
+		size_t n = 0;
+		for (unsigned i = 0; i < CFG_CHUNK; i += 4) {
+			uint32_t v = fn_rd32(f, off + i);
+			for (unsigned k = 0; k < 4; k++) {
+				bytes[i + k] = (uint8_t)(v >> 8 * k);
+				if (bytes[i + k])
+					n = i + k + 1;
+			}
+		}
+		if (!n)
+			continue;
+		jsonl_start(j, "cfg");
+		jsonl_add(j, ",\"bdf\":\"" BDF_FMT "\",\"off\":%u", BDF_ARG(f->bdf), off);
+		jsonl_bytes(j, bytes, n);
+		jsonl_end(j);
+	}
+}
+
+static void put_bars(struct jsonl *j, const struct pci_func *f, const struct pci_bar *bars, unsigned vf)
+{
+	for (unsigned i = 0; i < PCI_BARS; i++) {
+		const struct pci_bar *b = &bars[i];
+		if (!b->size)
+			continue;
+		jsonl_start(j, "bar");
+		jsonl_add(j,
+			  ",\"bdf\":\"" BDF_FMT
+			  "\",\"n\":%u,\"vf\":%u,\"base\":\"0x%llx\",\"size\":\"0x%llx\"",
+			  BDF_ARG(f->bdf), i, vf, (ull)b->addr, (ull)b->size);
+		jsonl_add(j, ",\"io\":%u,\"pref\":%u,\"w64\":%u", b->io, b->prefetch, b->mem64);
+		jsonl_end(j);
+	}
+}
+
+static void put_window(struct jsonl *j, const struct pci_func *f, struct pci_window w, unsigned pref)
+{
+	if (!w.size)
+		return;
+	jsonl_start(j, "window");
+	jsonl_add(j, ",\"bdf\":\"" BDF_FMT "\",\"base\":\"0x%llx\",\"limit\":\"0x%llx\",\"pref\":%u",
+		  BDF_ARG(f->bdf), (ull)w.base, (ull)w.base + (w.size - 1), pref);
+	jsonl_end(j);
+}
+
+/* ---- what follows from it ---- */
+
+static void put_missing(struct jsonl *j, unsigned missing)
+{
+	static const struct {
+		unsigned bit;
+		const char *name;
+	} bits[] = {{ACS_SV, "SV"}, {ACS_RR, "RR"}, {ACS_CR, "CR"}, {ACS_UF, "UF"}};
+	const char *comma = "";
+	jsonl_add(j, ",\"missing\":[");
+	for (size_t i = 0; i < ARRAY_LEN(bits); i++)
+		if (missing & bits[i].bit) {
+			jsonl_add(j, "%s\"%s\"", comma, bits[i].name);
+			comma = ",";
+		}
+	jsonl_add(j, "]");
+}
+
+/* Members beyond those that a line has room for come in further lines of the same id. */
+#define MEMBERS 24u
+
+static void put_group(struct jsonl *j, const struct pci *pci, unsigned id)
+{
+	const struct pci_func *f = groups_next(pci, id, NULL);
+	struct group_reason r;
+	bool several = groups_next(pci, id, f) && groups_reason(pci, id, 0, &r) == SL_OK;
+	char why[320] = "";
+	if (several)
+		groups_reason_text(&r, why, sizeof why);
+	while (f) {
+		jsonl_start(j, "group");
+		jsonl_add(j, ",\"id\":%u,\"members\":[", id);
+		for (unsigned n = 0; f && n < MEMBERS; n++, f = groups_next(pci, id, f))
+			jsonl_add(j, "%s\"" BDF_FMT "\"", n ? "," : "", BDF_ARG(f->bdf));
+		jsonl_add(j, "]");
+		if (several) {
+			jsonl_text(j, "why", why);
+			jsonl_add(j, ",\"port\":\"" BDF_FMT "\"", BDF_ARG(r.at->bdf));
+			put_missing(j, r.missing);
+			jsonl_text(j, "remedy", groups_remedy(&r));
+		}
+		jsonl_end(j);
+	}
+}
+
+static void put_live(struct jsonl *j, const struct audit_live *live)
+{
+	static const char *const modes[] = {"domain", "passthrough", "off", "none"};
+	for (unsigned i = 0; i < live->attached; i++) {
+		jsonl_start(j, "attach");
+		jsonl_add(j, ",\"bdf\":\"" BDF_FMT "\",\"unit\":%d,\"domain\":%u,\"mode\":\"%s\"",
+			  BDF_ARG(live->attach[i].bdf),
+			  live->attach[i].unit == LIVE_NONE ? -1 : (int)live->attach[i].unit,
+			  live->attach[i].domain, modes[live->attach[i].mode % 4]);
+		jsonl_end(j);
+	}
+	for (unsigned i = 0; i < live->domains; i++) {
+		unsigned to = live->domain[i].first + live->domain[i].runs;
+		jsonl_start(j, "domain");
+		jsonl_add(j, ",\"id\":%u", live->domain[i].id);
+		jsonl_text(j, "name", live->domain[i].name);
+		jsonl_add(j, ",\"iova\":[");
+		for (unsigned k = live->domain[i].first; k < to && j->n < JSONL_LINE - 64; k++)
+			jsonl_add(j, "%s\"0x%llx:0x%llx:%s%s\"", k > live->domain[i].first ? "," : "",
+				  (ull)live->run[k].iova, (ull)live->run[k].len, live->run[k].read ? "r" : "",
+				  live->run[k].write ? "w" : "");
+		jsonl_add(j, "]");
+		jsonl_end(j);
+	}
+}
+
+static void put_route(struct jsonl *j, const char *prefix, const struct audit_routing *r)
+{
+	if (r->known)
+		jsonl_add(j, ",\"%soffset\":%u,\"%sstride\":%u", prefix, r->offset, prefix, r->stride);
+}
+
+static void put_sriov(struct jsonl *j, const struct audit_in *in, const struct audit_sriov *s)
+{
+	struct audit_room r;
+	audit_room(in, s, &r);
+	jsonl_start(j, "sriov");
+	jsonl_add(j, ",\"bdf\":\"" BDF_FMT "\",\"total\":%u,\"initial\":%u,\"fit\":%u", BDF_ARG(s->pf),
+		  s->total, s->initial, r.vfs);
+	jsonl_text(j, "limit", audit_limit_name(r.limit));
+	jsonl_add(j, ",\"missing_bytes\":\"0x%llx\",\"missing_buses\":%u,\"enabled\":%u,\"num\":%u",
+		  (ull)r.best->missing_bytes, r.best->missing_buses, s->enabled ? s->num : 0, s->num);
+	jsonl_add(j, ",\"ari\":%u,\"ari_forwards\":%u,\"pages\":\"0x%x\",\"backed\":%d", s->ari,
+		  s->ari_forwards, s->page_sizes, (int)s->backed);
+	put_route(j, "", &s->routing[0]);
+	put_route(j, "ari_", &s->routing[1]);
+	jsonl_end(j);
+}
+
+static void put_case(struct jsonl *j, const struct audit_case *c)
+{
+	jsonl_start(j, "case");
+	jsonl_text(j, "who", c->who);
+	jsonl_add(j, ",\"dir\":\"%s\"", c->write ? "write" : "read");
+	jsonl_text(j, "what", c->what);
+	jsonl_add(j, ",\"verdict\":\"%s\",\"recorded\":%u", audit_outcome_name(c->outcome), c->recorded);
+	if (c->recorded)
+		jsonl_add(j, ",\"bdf\":\"" BDF_FMT "\",\"iova\":\"0x%llx\",\"reason\":%u", BDF_ARG(c->bdf),
+			  (ull)c->iova, c->reason);
+	jsonl_end(j);
+}
+
+/* The remedy is last and gives way where a line would be too long. */
+static void put_finding(void *ctx, const struct finding *f)
+{
+	struct jsonl *j = ctx;
+	jsonl_start(j, "finding");
+	jsonl_text(j, "id", f->id);
+	jsonl_text(j, "severity", audit_severity_name(f->severity));
+	jsonl_text(j, "kind", audit_kind_name(f->kind));
+	jsonl_text(j, "who", f->who);
+	jsonl_text(j, "read", f->read);
+	jsonl_text(j, "means", f->means);
+	jsonl_text(j, "os", f->os);
+	jsonl_text(j, "remedy", f->remedy);
+	jsonl_end(j);
+}
+
+static void put_verdict(struct jsonl *j, struct audit_in *in)
+{
+	struct audit_verdict v;
+	audit_verdict(in, &v);
+	jsonl_start(j, "verdict");
+	jsonl_add(j, ",\"ok\":%u,\"errors\":%u,\"warnings\":%u,\"proof\":\"%s\"", v.ok, v.errors, v.warnings,
+		  audit_proof_verdict(in));
+	jsonl_text(j, "text", v.text);
+	jsonl_end(j);
+}
+
+unsigned report_json(struct audit_in *in, const struct audit_live *live, jsonl_put *put, void *ctx,
+		     uint32_t *crc)
+{
+	static struct jsonl j;
+	unsigned groups = groups_compute(in->pci);
+	j = (struct jsonl){.put = put, .ctx = ctx};
+	put_run(&j, in);
+	for (unsigned i = 0; i < in->tables; i++)
+		put_table(&j, &in->table[i]);
+	put_memory(&j, in);
+	for (unsigned i = 0; i < in->units; i++)
+		put_unit(&j, &in->unit[i], i);
+	put_masters(&j, in);
+	PCI_EACH(f, in->pci) {
+		put_space(&j, f);
+		put_bars(&j, f, f->bar, 0);
+		put_bars(&j, f, f->vf_bar, 1);
+		put_window(&j, f, f->mem, 0);
+		put_window(&j, f, f->pref, 1);
+	}
+	for (unsigned id = 1; id <= groups; id++)
+		put_group(&j, in->pci, id);
+	if (live)
+		put_live(&j, live);
+	for (unsigned i = 0; i < in->pfs; i++)
+		put_sriov(&j, in, &in->pf[i]);
+	for (unsigned i = 0; i < in->cases; i++)
+		put_case(&j, &in->tried[i]);
+	audit_run(in, put_finding, &j);
+	put_verdict(&j, in);
+	*crc = j.crc;
+	return j.lines;
+}

@@ -1,0 +1,139 @@
+/* Everything that the audit judges, as it was read from a machine: by apps/audit/take.c on the machine
+ * itself, from a recorded report on a host. The rules (audit.h) are functions of this and of nothing else, so
+ * both give the same findings. Whoever fills it zeroes it first; what was not read stays 0 (or says that it
+ * was not read), and the rules then say nothing about it.
+ *
+ * Where it stands in a report (json=1): table, mem, unit and fn lines are the arrays of the same name; pci is
+ * made from cfg, bar and window lines; the rest stands in run ("apic", "phys_bits", "proof"), sriov
+ * ("offset", "stride", "ari_offset", "ari_stride", "backed") and case. */
+#pragma once
+#include "boot/boot_info.h"
+#include "kernel/span.h"
+#include "pci/pci.h"
+
+#define AUDIT_TABLES 16u
+#define AUDIT_UNITS  BOOT_MAX_UNITS
+#define AUDIT_FUNCS  2048u
+#define AUDIT_PFS    64u
+#define AUDIT_CASES  1024u
+#define AUDIT_FRCDS  8u /* fault records of a unit that are kept */
+
+enum audit_phase {
+	AUDIT_ENTRY, /* as UEFI had it when it started the loader */
+	AUDIT_LEFT,  /* right after ExitBootServices */
+	AUDIT_NOW,   /* when the report was made: Sluice's own doing */
+	AUDIT_PHASES
+};
+
+struct audit_frcd { /* VT-d §11.4.7.6 */
+	uint64_t lo, hi;
+};
+
+struct audit_regs { /* of a unit: VT-d §11.4 */
+	bool read;  /* false: nothing is known of this phase */
+	uint32_t ver, gsts, fsts, pmen, plmbase, plmlimit;
+	uint64_t cap, ecap, rtaddr, irta, phmbase, phmlimit;
+	unsigned frcds; /* records that were read, at most AUDIT_FRCDS */
+	struct audit_frcd frcd[AUDIT_FRCDS];
+};
+
+struct audit_unit { /* in the order of the table: iommu0, iommu1, ... */
+	uint64_t base;
+	uint16_t seg;
+	struct audit_regs at[AUDIT_PHASES];
+};
+
+struct audit_table { /* DMAR, MCFG, APIC, IVRS, SRAT, HPET, SPCR */
+	char sig[5];
+	uint64_t addr;
+	struct span data; /* the whole table */
+};
+
+struct audit_master { /* Bus Master Enable of a function: 0, 1, or -1 where it was not read */
+	bdf_t bdf;
+	int8_t entry, left;
+};
+
+/* Routing of VFs: First VF Offset and VF Stride, which may differ with ARI Capable Hierarchy. */
+struct audit_routing {
+	bool known;
+	uint16_t offset, stride;
+};
+
+struct audit_sriov { /* of a PF; VF BARs stand in its struct pci_func */
+	bdf_t pf;
+	uint16_t total, initial, num;    /* TotalVFs, InitialVFs, NumVFs */
+	bool enabled;                    /* VF Enable */
+	bool ari;                        /* ARI Capable Hierarchy as it is */
+	bool ari_forwards;               /* the port above can forward ARI requests */
+	uint32_t page_sizes;             /* Supported Page Sizes */
+	struct audit_routing routing[2]; /* [0] with ARI Capable Hierarchy off, [1] on */
+	int32_t backed;                  /* VFs that the controller has queues for; -1: not asked */
+};
+
+/* As "verdict" of a case line: "refused", "SUCCEEDED", "not enforced", and "not proved" where it had no
+ * effect but was not refused as it should be (no record, a wrong one, or somebody was disturbed). */
+enum audit_outcome { AUDIT_REFUSED, AUDIT_SUCCEEDED, AUDIT_NOT_ENFORCED, AUDIT_NOT_PROVED };
+
+struct audit_case { /* one forbidden access that was tried: apps/isolate.c */
+	char who[12], what[24];
+	bool write;
+	uint8_t outcome;  /* enum audit_outcome */
+	uint8_t recorded; /* the IOMMU made a fault record */
+	uint8_t reason;   /* of it */
+	bdf_t bdf;
+	uint64_t iova;
+};
+
+enum audit_proof {                        /* names in "run": */
+		   AUDIT_PROOF_DONE,      /* "done": case[] says how it went */
+		   AUDIT_PROOF_NO_UNIT,   /* "no unit": nothing translates */
+		   AUDIT_PROOF_OFF,       /* "off": iommu=off or iommu=pt */
+		   AUDIT_PROOF_NO_DEVICE, /* "no device": none that can be told what to access */
+		   AUDIT_PROOF_NOT_NAMED, /* "not named": a controller is there; scratch= does not name it */
+		   AUDIT_PROOF_BROKEN, /* "broken": the device could not be set up, or the run did not end */
+		   AUDIT_PROOF_NOT_ASKED, /* "not asked": the console's audit does not attack; isolate does */
+		   AUDIT_PROOFS
+};
+
+enum audit_secure { AUDIT_SECURE_OFF, AUDIT_SECURE_ON, AUDIT_SECURE_UNKNOWN, AUDIT_SECURE_SETUP };
+
+enum audit_apic { AUDIT_APIC_UNKNOWN, AUDIT_APIC_OFF, AUDIT_APIC_XAPIC, AUDIT_APIC_X2APIC };
+
+struct audit_in {
+	char cpu[49];        /* brand string */
+	char vendor[13];     /* CPUID 0: "GenuineIntel" */
+	char firmware[40];   /* vendor of the UEFI firmware */
+	unsigned apicids;    /* enabled processors in the MADT */
+	uint32_t apicid_max; /* the highest APIC id among them */
+	uint8_t phys_bits;   /* CPUID 80000008h; 0: not read */
+	uint8_t apic;        /* enum audit_apic, of the first processor */
+	uint8_t secure_boot; /* enum audit_secure */
+	uint64_t tsc_hz;
+
+	struct audit_table table[AUDIT_TABLES];
+	unsigned tables;
+	const struct boot_region *mem; /* UEFI's memory map, sorted; may be NULL */
+	uint32_t mems;
+	struct audit_unit unit[AUDIT_UNITS];
+	unsigned units;
+	struct audit_master fn[AUDIT_FUNCS];
+	unsigned fns;
+	struct pci *pci; /* all functions; audit_run() numbers its groups anew */
+	struct audit_sriov pf[AUDIT_PFS];
+	unsigned pfs;
+	uint8_t proof; /* enum audit_proof */
+	struct audit_case tried[AUDIT_CASES];
+	unsigned cases;
+	unsigned cases_lost; /* that did not fit */
+};
+
+/* The table with that signature; NULL when there is none. */
+const struct audit_table *audit_table(const struct audit_in *in, const char *sig);
+/* "no device" of enum audit_proof, as it stands in the report; "?" outside it. */
+const char *audit_proof_name(unsigned proof);
+/* "not enforced" of enum audit_outcome. */
+const char *audit_outcome_name(unsigned outcome);
+/* "x2APIC"; "on" of enum audit_secure. */
+const char *audit_apic_name(unsigned apic);
+const char *audit_secure_name(unsigned secure);

@@ -1,0 +1,115 @@
+/* Inside apps/audit/: what the rules share. Each rules_*.c looks at one topic of struct audit_in and tells
+ * what it finds; texts.c has the words. */
+#pragma once
+#include "apps/audit/audit.h"
+#include "iommu/dmar.h"
+#include "iommu/vtd_state.h"
+
+enum audit_rule {
+	RULE_NO_ECAM,
+	RULE_IOMMU_AMD,
+	RULE_IOMMU_NONE,
+	RULE_DMAR, /* one of iommu/dmar_lint.h */
+	RULE_UNIT_DEAD,
+	RULE_UNIT_NO_TABLES,
+	RULE_UNIT_WIDTH,
+	RULE_UNIT_NO_SUPERPAGES,
+	RULE_UNIT_VIRTUAL,
+	RULE_UNIT_NO_PASS_THROUGH,
+	RULE_BYPASS,
+	RULE_STATE_OPT_IN_FALSE,
+	RULE_STATE_OPEN,
+	RULE_STATE_GAP,
+	RULE_STATE_NO_FLAG,
+	RULE_STATE_LEFT_ON,
+	RULE_STATE_REGIONS,
+	RULE_STATE_FAULT,
+	RULE_STATE_BME,
+	RULE_GROUP_PORT,
+	RULE_GROUP_SWITCH,
+	RULE_GROUP_BRIDGE,
+	RULE_GROUP_MULTI,
+	RULE_GROUP_ALIAS,
+	RULE_ACS_NONE,
+	RULE_ACS_QUIRK,
+	RULE_RMRR_KEPT,
+	RULE_RMRR_RAM,
+	RULE_RMRR_RELAXED,
+	RULE_SRIOV_READY,
+	RULE_SRIOV_BUSES,
+	RULE_SRIOV_WINDOW,
+	RULE_SRIOV_ARI,
+	RULE_SRIOV_PAGES,
+	RULE_SRIOV_QUEUES,
+	RULE_IR_UNIT,
+	RULE_IR_FLAG_FALSE,
+	RULE_IR_FLAG_MISSING,
+	RULE_IR_EIM,
+	RULE_IR_COMPAT,
+	RULE_IR_ERRATA,
+	RULE_ATS_CAPABLE,
+	RULE_ATS_ON,
+	RULE_ATS_OUTSIDE,
+	RULE_ATS_UNCOVERED,
+	RULE_PORT_THUNDERBOLT,
+	RULE_PORT_HOTPLUG,
+	RULE_VMD,
+	RULE_SECURE_BOOT_OFF,
+	RULE_SECURE_BOOT_SETUP,
+	RULE_SECURE_BOOT_UNKNOWN,
+	RULE_PROOF_FAILED,
+	RULE_PROOF_NOT_ENFORCED,
+	RULE_PROOF_NOT_RUN,
+	RULE_COUNT
+};
+
+struct rule_text {
+	const char *id;
+	enum audit_severity severity;
+	enum audit_kind kind;
+	const char *means, *os, *remedy;
+};
+extern const struct rule_text rule_texts[RULE_COUNT];
+
+struct judge {
+	struct audit_in *in;
+	audit_each_fn *each;
+	void *ctx;
+	unsigned n;
+	bool has_dmar; /* dmar is valid */
+	struct dmar dmar;
+	struct dmar_topo topo;
+	struct dmar_functions functions;
+	unsigned groups;
+	struct finding f; /* that is being made */
+};
+
+/* A finding with the words of its rule; who as printf. The caller fills read, may change the rest, and then
+ * tells it. */
+struct finding *finding_new(struct judge *j, enum audit_rule rule, const char *who, ...) PRINTF_LIKE(3, 4);
+void finding_tell(struct judge *j);
+/* Both, with read as printf. */
+void finding_fn(struct judge *j, enum audit_rule rule, bdf_t fn, const char *read, ...) PRINTF_LIKE(4, 5);
+void finding_of(struct judge *j, enum audit_rule rule, const char *who, const char *read, ...)
+	PRINTF_LIKE(4, 5);
+/* "0000:01:00.0 0000:01:00.1 and 3 more", of those functions of which want says so. Returns how many. */
+unsigned function_list(const struct pci *pci, bool (*want)(const void *ctx, const struct pci_func *f),
+		       const void *ctx, char *buf, size_t n);
+
+/* True when a unit translates for the function; *unit is then its number. */
+bool unit_of(struct judge *j, bdf_t fn, unsigned *unit);
+struct vtd_ability unit_ability(const struct audit_unit *u);
+/* The registers of the latest phase in which they were read; NULL when never. */
+const struct audit_regs *unit_regs(const struct audit_unit *u);
+/* A function that could do DMA: no bridge, no host bridge. */
+bool does_dma(const struct pci_func *f);
+
+void rules_iommu(struct judge *j);  /* is there one, the table, the units, who has none */
+void rules_state(struct judge *j);  /* what firmware left */
+void rules_groups(struct judge *j); /* who can not be held apart */
+void rules_rmrr(struct judge *j);
+void rules_sriov(struct judge *j);
+void rules_irq(struct judge *j);
+void rules_ports(struct judge *j);    /* ATS, slots, VMD */
+void rules_firmware(struct judge *j); /* Secure Boot */
+void rules_proof(struct judge *j);

@@ -1,0 +1,75 @@
+/* Which functions can only be given away together, and which ports will make it so. */
+#include "apps/audit/rules.h"
+#include "kernel/fmt.h"
+#include "pci/acs.h"
+#include "pci/groups.h"
+#include "pci/posture.h"
+
+static bool is_member(const void *ctx, const struct pci_func *f)
+{
+	return f->group == *(const unsigned *)ctx;
+}
+
+/* "ACS Capability 0x5f, Control 0x0 at 0x14e", or that there is none. */
+static void acs_text(const struct pci_func *f, char *buf, size_t n)
+{
+	uint16_t at, cap, control;
+	if (pci_acs_read(f, &at, &cap, &control))
+		fmt_print(buf, n, "ACS Capability 0x%x, Control 0x%x at 0x%x", cap, control, at);
+	else
+		fmt_print(buf, n, "no ACS capability");
+}
+
+static bool is_chipset(const struct judge *j, unsigned id)
+{
+	for (const struct pci_func *f = NULL; (f = groups_next(j->in->pci, id, f));)
+		if (f->parent)
+			return false;
+	return true;
+}
+
+static void judge_group(struct judge *j, unsigned id)
+{
+	static const enum audit_rule rules[] = {
+		[GROUP_PORT] = RULE_GROUP_PORT,     [GROUP_SWITCH] = RULE_GROUP_SWITCH,
+		[GROUP_BRIDGE] = RULE_GROUP_BRIDGE, [GROUP_MULTI] = RULE_GROUP_MULTI,
+		[GROUP_ALIAS] = RULE_GROUP_ALIAS,
+	};
+	struct group_reason r;
+	char list[150], acs[64];
+	unsigned n = function_list(j->in->pci, is_member, &id, list, sizeof list);
+	for (unsigned i = 0; n > 1 && groups_reason(j->in->pci, id, i, &r) == SL_OK; i++) {
+		struct finding *f = finding_new(j, rules[r.why], BDF_FMT, BDF_ARG(r.at->bdf));
+		if (r.why == GROUP_MULTI && !is_chipset(j, id))
+			f->severity = AUDIT_WARNING;
+		acs_text(r.at, acs, sizeof acs);
+		fmt_print(f->read, sizeof f->read, "%s; group %u: %s", acs, id, list);
+		groups_reason_text(&r, f->means, sizeof f->means);
+		fmt_print(f->remedy, sizeof f->remedy, "%s", groups_remedy(&r));
+		finding_tell(j);
+	}
+}
+
+static bool has_children(const struct pci *pci, const struct pci_func *port)
+{
+	PCI_EACH(f, pci)
+		if (f->parent == port)
+			return true;
+	return false;
+}
+
+void rules_groups(struct judge *j)
+{
+	for (unsigned id = 1; id <= j->groups; id++)
+		judge_group(j, id);
+	PCI_EACH(f, j->in->pci) {
+		const char *quirk = groups_quirk(f);
+		char acs[64];
+		bool port = f->port_type == PCI_PORT_ROOT || f->port_type == PCI_PORT_DOWNSTREAM;
+		acs_text(f, acs, sizeof acs);
+		if (port && !acs_isolates(f) && !quirk && !has_children(j->in->pci, f))
+			finding_fn(j, RULE_ACS_NONE, f->bdf, "%s; no function below", acs);
+		if (quirk)
+			finding_fn(j, RULE_ACS_QUIRK, f->bdf, "%s; %s", acs, quirk);
+	}
+}

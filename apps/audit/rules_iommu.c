@@ -1,0 +1,182 @@
+/* Is there an IOMMU, is its table sound, do its units work, and who is left without one. */
+#include "apps/audit/rules.h"
+#include "iommu/dmar_lint.h"
+#include "kernel/fmt.h"
+
+static enum audit_severity lint_severity(const struct dmar_finding *f)
+{
+	switch (f->rule) {
+	case DMAR_RULE_TABLE_HEADER:
+	case DMAR_RULE_STRUCT_LENGTH:
+	case DMAR_RULE_NO_DRHD:
+	case DMAR_RULE_DRHD_BASE_INVALID:
+	case DMAR_RULE_DRHD_IN_RAM:
+	case DMAR_RULE_RMRR_IN_RAM:
+		return AUDIT_ERROR;
+	default:
+		return dmar_rule_severity(f->rule) == DMAR_NOTE ? AUDIT_INFO : AUDIT_WARNING;
+	}
+}
+
+static void upper(char *s)
+{
+	for (; *s; s++)
+		if (*s >= 'a' && *s <= 'z')
+			*s = (char)(*s - 'a' + 'A');
+}
+
+static void on_lint(void *ctx, const struct dmar_finding *d)
+{
+	static const enum audit_kind kinds[] = {AUDIT_FIRMWARE_BUG, AUDIT_SETUP_CHOICE, AUDIT_NOTE};
+	struct judge *j = ctx;
+	const struct dmar_rule_text *t = dmar_rule_text(d->rule);
+	struct finding *f = finding_new(j, RULE_DMAR, "DMAR+0x%zx", d->off);
+	char key[96];
+	f->severity = lint_severity(d);
+	f->kind = kinds[dmar_rule_severity(d->rule)];
+	fmt_print(f->id, sizeof f->id, "DMAR-%s", dmar_rule_name(d->rule));
+	upper(f->id);
+	dmar_finding_key(d, key, sizeof key);
+	size_t n = (size_t)fmt_print(f->read, sizeof f->read, "%s: bytes", key);
+	for (size_t i = 0; i < d->bytes.n && i < 16 && n < sizeof f->read; i++)
+		n += (size_t)fmt_print(f->read + n, sizeof f->read - n, " %02x", d->bytes.p[i]);
+	if (d->has_fn && n < sizeof f->read)
+		fmt_print(f->read + n, sizeof f->read - n, " (" BDF_FMT ")", BDF_ARG(d->fn));
+	fmt_print(f->means, sizeof f->means, "%s", t->what);
+	fmt_print(f->os, sizeof f->os, "%s", t->os);
+	if (f->kind == AUDIT_FIRMWARE_BUG)
+		dmar_finding_report(audit_table(j->in, "DMAR")->data, d, f->remedy, sizeof f->remedy);
+	else
+		fmt_print(f->remedy, sizeof f->remedy, "%s", t->ask);
+	finding_tell(j);
+}
+
+static void lint(struct judge *j, const struct audit_table *table)
+{
+	static struct dmar_lint_context known;
+	const struct audit_table *madt = audit_table(j->in, "APIC");
+	struct dmar_memory_map map = {j->in->mem, j->in->mems};
+	known = (struct dmar_lint_context){.topo = &j->topo, .functions = &j->functions};
+	known.phys_bits = j->in->phys_bits;
+	if (map.count) {
+		known.memory = dmar_lint_memory;
+		known.memory_ctx = &map;
+	}
+	if (madt)
+		dmar_lint_madt(&known, madt->data);
+	dmar_lint(table->data, &known, on_lint, j);
+}
+
+static uint64_t highest_ram(const struct audit_in *in)
+{
+	uint64_t end = 0;
+	for (uint32_t i = 0; i < in->mems; i++)
+		if (dmar_memory_is_ram(in->mem[i].type))
+			end = in->mem[i].base + in->mem[i].pages * 4096;
+	return end;
+}
+
+static void judge_ability(struct judge *j, const struct audit_unit *u, const struct audit_regs *r,
+			  const char *name)
+{
+	struct vtd_ability a = vtd_ability_of(r->ver, r->cap, r->ecap);
+	uint64_t ram = highest_ram(j->in);
+	if (a.width < 64 && ram > BIT(a.width))
+		finding_of(j, RULE_UNIT_WIDTH, name,
+			   "CAP.MGAW at 0x%llx: %u bits (CAP=0x%llx); memory ends at 0x%llx",
+			   (ull)u->base + 8, a.width, (ull)r->cap, (ull)ram);
+	if (!a.pages_2m)
+		finding_of(j, RULE_UNIT_NO_SUPERPAGES, name, "CAP.SSLPS is 0 at 0x%llx (CAP=0x%llx)",
+			   (ull)u->base + 8, (ull)r->cap);
+	if (a.caching_mode)
+		finding_of(j, RULE_UNIT_VIRTUAL, name, "CAP.CM is 1 at 0x%llx (CAP=0x%llx)", (ull)u->base + 8,
+			   (ull)r->cap);
+	if (!a.pass_through)
+		finding_of(j, RULE_UNIT_NO_PASS_THROUGH, name, "ECAP.PT is 0 at 0x%llx (ECAP=0x%llx)",
+			   (ull)u->base + 0x10, (ull)r->ecap);
+}
+
+static void judge_unit(struct judge *j, unsigned i)
+{
+	const struct audit_unit *u = &j->in->unit[i];
+	const struct audit_regs *r = unit_regs(u);
+	char name[16];
+	if (!r)
+		return; /* a base that can not be: dmar_lint has said so */
+	fmt_print(name, sizeof name, "iommu%u", i);
+	struct vtd_ability a = unit_ability(u);
+	bool answers =
+		r->ver && r->ver != UINT32_MAX && r->cap && r->cap != UINT64_MAX && r->ecap != UINT64_MAX;
+	if (a.unusable)
+		finding_of(j, answers ? RULE_UNIT_NO_TABLES : RULE_UNIT_DEAD, name,
+			   "VER=0x%x CAP=0x%llx ECAP=0x%llx at 0x%llx: %s", r->ver, (ull)r->cap, (ull)r->ecap,
+			   (ull)u->base, a.unusable);
+	else
+		judge_ability(j, u, r, name);
+}
+
+/* ---- who has no unit ---- */
+
+struct bus {
+	struct judge *j;
+	uint16_t seg;
+	uint8_t top; /* the root bus */
+};
+
+static uint8_t root_bus(const struct pci_func *f)
+{
+	if (f->pf)
+		f = f->pf;
+	while (f->parent)
+		f = f->parent;
+	return bdf_bus(f->bdf);
+}
+
+static bool is_bypassed(const void *ctx, const struct pci_func *f)
+{
+	const struct bus *b = ctx;
+	unsigned unit;
+	return f->bdf.seg == b->seg && root_bus(f) == b->top && does_dma(f) && !unit_of(b->j, f->bdf, &unit);
+}
+
+static void judge_bypass(struct judge *j)
+{
+	const struct pci *pci = j->in->pci;
+	PCI_EACH(f, pci) {
+		struct bus b = {j, f->bdf.seg, root_bus(f)};
+		bool first = true;
+		char list[140];
+		PCI_EACH(o, pci) {
+			if (o == f)
+				break;
+			first &= o->bdf.seg != b.seg || root_bus(o) != b.top;
+		}
+		if (first && function_list(pci, is_bypassed, &b, list, sizeof list))
+			finding_of(j, RULE_BYPASS, "machine",
+				   "no scope of DMAR and no INCLUDE_PCI_ALL unit covers, below root bus "
+				   "%02x: %s",
+				   b.top, list);
+	}
+}
+
+void rules_iommu(struct judge *j)
+{
+	const struct audit_table *dmar = audit_table(j->in, "DMAR"), *ivrs = audit_table(j->in, "IVRS");
+	if (!j->in->pci->n_ranges && !TAILQ_FIRST(&j->in->pci->funcs))
+		finding_of(j, RULE_NO_ECAM, "machine", "%s",
+			   audit_table(j->in, "MCFG") ? "MCFG: no window of it is usable"
+						      : "no MCFG among the ACPI tables");
+	if (!dmar && ivrs)
+		finding_of(j, RULE_IOMMU_AMD, "machine", "IVRS at 0x%llx, no DMAR; CPUID vendor \"%s\"",
+			   (ull)ivrs->addr, j->in->vendor);
+	else if (!dmar)
+		finding_of(j, RULE_IOMMU_NONE, "machine",
+			   "neither DMAR nor IVRS among the ACPI tables; CPUID vendor \"%s\"", j->in->vendor);
+	if (!dmar)
+		return;
+	lint(j, dmar);
+	for (unsigned i = 0; i < j->in->units; i++)
+		judge_unit(j, i);
+	if (j->has_dmar)
+		judge_bypass(j);
+}

@@ -1,0 +1,66 @@
+/* Interrupt remapping: can it be on, is it whole, does it hold. */
+#include "apps/audit/rules.h"
+#include "kernel/fmt.h"
+#include "pci/posture.h"
+
+#define IRTA_EIME_BIT BIT(11)
+#define APIC_REACH    254u /* highest id of an 8-bit destination: 255 is all processors */
+
+static void judge_units(struct judge *j, bool promised, unsigned *units, unsigned *able)
+{
+	*units = *able = 0;
+	for (unsigned i = 0; i < j->in->units; i++) {
+		const struct audit_unit *u = &j->in->unit[i];
+		struct vtd_ability a = unit_ability(u);
+		char name[16];
+		if (a.unusable)
+			continue;
+		(*units)++;
+		*able += a.remaps;
+		ull ecap = unit_regs(u)->ecap;
+		fmt_print(name, sizeof name, "iommu%u", i);
+		if (!a.remaps)
+			finding_of(j, promised ? RULE_IR_FLAG_FALSE : RULE_IR_UNIT, name,
+				   "ECAP.IR is 0 at 0x%llx (ECAP=0x%llx); DMAR flags 0x%x at 0x25",
+				   (ull)u->base + 0x10, ecap, j->dmar.flags);
+		if (a.remaps && !a.x2apic &&
+		    (j->in->apic == AUDIT_APIC_X2APIC || j->in->apicid_max > APIC_REACH))
+			finding_of(
+				j, RULE_IR_EIM, name,
+				"ECAP.EIM is 0 at 0x%llx (ECAP=0x%llx); local APIC in %s mode, highest APIC "
+				"id %u",
+				(ull)u->base + 0x10, ecap, audit_apic_name(j->in->apic), j->in->apicid_max);
+	}
+}
+
+static void judge_compat(struct judge *j)
+{
+	for (unsigned i = 0; i < j->in->units; i++) {
+		const struct audit_regs *r = &j->in->unit[i].at[AUDIT_NOW];
+		struct vtd_state s = vtd_state_of(r->gsts, r->pmen, r->fsts);
+		char name[16];
+		if (!r->read || unit_ability(&j->in->unit[i]).unusable || !s.remaps || !s.compat_passes ||
+		    (r->irta & IRTA_EIME_BIT)) /* then it is blocked whatever CFIS says: VT-d §5.1.4 */
+			continue;
+		fmt_print(name, sizeof name, "iommu%u", i);
+		finding_of(j, RULE_IR_COMPAT, name,
+			   "GSTS=0x%x at 0x%llx: IRES and CFIS are 1 although CFI was cleared", r->gsts,
+			   (ull)j->in->unit[i].base + 0x1c);
+	}
+}
+
+void rules_irq(struct judge *j)
+{
+	unsigned units, able;
+	bool promised = j->has_dmar && (j->dmar.flags & DMAR_INTR_REMAP);
+	judge_units(j, promised, &units, &able);
+	if (j->has_dmar && !promised && units && able == units)
+		finding_of(j, RULE_IR_FLAG_MISSING, "DMAR+0x25",
+			   "DMAR flags 0x%x at 0x25: INTR_REMAP is 0; ECAP.IR is 1 in all %u units",
+			   j->dmar.flags, units);
+	judge_compat(j);
+	PCI_EACH(f, j->in->pci)
+		if (pci_remapping_is_broken(f))
+			finding_fn(j, RULE_IR_ERRATA, f->bdf, "%04x:%04x revision 0x%x", f->vendor, f->device,
+				   f->revision);
+}

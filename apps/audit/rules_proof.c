@@ -1,0 +1,70 @@
+/* What trying it gave, and whether firmware checks what it starts. */
+#include "apps/audit/rules.h"
+#include "kernel/fmt.h"
+
+void rules_firmware(struct judge *j)
+{
+	static const enum audit_rule rules[] = {
+		[AUDIT_SECURE_OFF] = RULE_SECURE_BOOT_OFF,
+		[AUDIT_SECURE_UNKNOWN] = RULE_SECURE_BOOT_UNKNOWN,
+		[AUDIT_SECURE_SETUP] = RULE_SECURE_BOOT_SETUP,
+	};
+	static const char *const read[] = {
+		[AUDIT_SECURE_OFF] = "EFI variable SecureBoot is 0 or not there",
+		[AUDIT_SECURE_UNKNOWN] = "EFI variable SecureBoot: GetVariable failed, or it is not recorded",
+		[AUDIT_SECURE_SETUP] = "EFI variable SetupMode is 1",
+	};
+	unsigned s = j->in->secure_boot;
+	if (s != AUDIT_SECURE_ON && s < ARRAY_LEN(rules))
+		finding_of(j, rules[s], "machine", "%s", read[s]);
+}
+
+/* What was not refused, by the first of them. */
+static void judge_cases(struct judge *j, bool failed, enum audit_rule rule)
+{
+	const struct audit_case *first = NULL;
+	unsigned n = 0;
+	for (unsigned i = 0; i < j->in->cases; i++)
+		if (j->in->tried[i].outcome != AUDIT_REFUSED &&
+		    (j->in->tried[i].outcome != AUDIT_NOT_ENFORCED) == failed) {
+			if (!first)
+				first = &j->in->tried[i];
+			n++;
+		}
+	if (n)
+		finding_of(j, rule, "machine", "%u of %u: the first was %s, %s %s: %s", n, j->in->cases,
+			   first->who, first->write ? "write" : "read", first->what,
+			   audit_outcome_name(first->outcome));
+}
+
+static const char *why_not(unsigned proof)
+{
+	switch (proof) {
+	case AUDIT_PROOF_NO_UNIT:
+		return "Not before there is a unit that translates: see the findings above.";
+	case AUDIT_PROOF_OFF:
+		return "Leave out iommu=off or iommu=pt.";
+	case AUDIT_PROOF_NO_DEVICE:
+		return "It needs an NVMe controller that scratch= names, or QEMU's edu device.";
+	case AUDIT_PROOF_NOT_NAMED:
+		return "Set scratch= to the serial number of an NVMe controller: one with SR-IOV, whose "
+		       "contents may "
+		       "be overwritten, or one without, which is told to Identify and nothing else.";
+	case AUDIT_PROOF_NOT_ASKED:
+		return "Run app=audit, or isolate in the console.";
+	default:
+		return "See the FAIL lines before this report.";
+	}
+}
+
+void rules_proof(struct judge *j)
+{
+	judge_cases(j, true, RULE_PROOF_FAILED);
+	judge_cases(j, false, RULE_PROOF_NOT_ENFORCED);
+	if (j->in->proof == AUDIT_PROOF_DONE && j->in->cases)
+		return;
+	struct finding *f = finding_new(j, RULE_PROOF_NOT_RUN, "machine");
+	fmt_print(f->read, sizeof f->read, "proof: %s", audit_proof_name(j->in->proof));
+	fmt_print(f->remedy, sizeof f->remedy, "%s", why_not(j->in->proof));
+	finding_tell(j);
+}

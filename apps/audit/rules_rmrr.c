@@ -1,0 +1,28 @@
+/* Memory that firmware goes on sharing with functions: the ledger of iommu/rmrr.h, judged. */
+#include "apps/audit/rules.h"
+#include "apps/topo.h"
+#include "iommu/rmrr.h"
+#include "kernel/fmt.h"
+
+void rules_rmrr(struct judge *j)
+{
+	static struct rmrr_owner ledger[64];
+	static const struct {
+		enum rmrr_verdict verdict;
+		enum audit_rule rule;
+	} rules[] = {{RMRR_KEPT, RULE_RMRR_KEPT},
+		     {RMRR_SYSTEM_RAM, RULE_RMRR_RAM},
+		     {RMRR_RELAXED, RULE_RMRR_RELAXED}};
+	struct rmrr_context known = {
+		&j->topo, &j->functions, {j->in->mem, j->in->mems}, topo_name, j->in->pci};
+	unsigned n = j->has_dmar ? rmrr_ledger(&j->dmar, &known, ledger, ARRAY_LEN(ledger)) : 0;
+	for (unsigned i = 0; i < n && i < ARRAY_LEN(ledger); i++)
+		for (unsigned k = 0; k < ARRAY_LEN(rules); k++) {
+			if (ledger[i].verdict != rules[k].verdict)
+				continue;
+			struct finding *f = finding_new(j, rules[k].rule, BDF_FMT, BDF_ARG(ledger[i].fn));
+			int at = fmt_print(f->read, sizeof f->read, "DMAR+0x%zx: ", ledger[i].off);
+			rmrr_text(&ledger[i], f->read + at, sizeof f->read - (size_t)at);
+			finding_tell(j);
+		}
+}

@@ -1,0 +1,160 @@
+/* What firmware left: while it ran (entry) and after ExitBootServices (left), against what it promised. */
+#include "apps/audit/rules.h"
+#include "kernel/fmt.h"
+
+#define GSTS 0x1c
+#define PMEN 0x64
+
+static bool usable(const struct audit_unit *u, enum audit_phase p)
+{
+	return u->at[p].read && !unit_ability(u).unusable;
+}
+
+static struct vtd_state state(const struct audit_unit *u, enum audit_phase p)
+{
+	const struct audit_regs *r = &u->at[p];
+	return vtd_state_of(r->gsts, r->pmen, r->fsts);
+}
+
+static bool protects(const struct audit_unit *u, enum audit_phase p)
+{
+	struct vtd_state s = state(u, p);
+	return s.translates || s.regions;
+}
+
+/* Of all units that were read: none, some, all protect. */
+static void tally(const struct judge *j, enum audit_phase p, unsigned *read, unsigned *protecting)
+{
+	*read = *protecting = 0;
+	for (unsigned i = 0; i < j->in->units; i++)
+		if (usable(&j->in->unit[i], p)) {
+			(*read)++;
+			*protecting += protects(&j->in->unit[i], p);
+		}
+}
+
+/* "GSTS=0x0 at 0xfed9001c, PMEN=0x0" of the first unit that does not protect. */
+static void open_unit(const struct judge *j, enum audit_phase p, char *who, size_t n, char *buf, size_t size)
+{
+	for (unsigned i = 0; i < j->in->units; i++) {
+		const struct audit_unit *u = &j->in->unit[i];
+		if (!usable(u, p) || protects(u, p))
+			continue;
+		fmt_print(who, n, "iommu%u", i);
+		fmt_print(buf, size, "GSTS=0x%x at 0x%llx and PMEN=0x%x at 0x%llx", u->at[p].gsts,
+			  (ull)u->base + GSTS, u->at[p].pmen, (ull)u->base + PMEN);
+		return;
+	}
+}
+
+static void judge_promise(struct judge *j)
+{
+	unsigned units, entry, left, left_units;
+	char who[16] = "", read[120] = "";
+	bool promised = j->has_dmar && (j->dmar.flags & DMAR_DMA_OPT_IN);
+	tally(j, AUDIT_ENTRY, &units, &entry);
+	tally(j, AUDIT_LEFT, &left_units, &left);
+	if (!units)
+		return;
+	open_unit(j, AUDIT_ENTRY, who, sizeof who, read, sizeof read);
+	if (entry < units && promised)
+		finding_of(j, RULE_STATE_OPT_IN_FALSE, who,
+			   "DMAR flags 0x%x at 0x25; while firmware ran %s (%u of %u units open)",
+			   j->dmar.flags, read, units - entry, units);
+	else if (entry < units)
+		finding_of(j, RULE_STATE_OPEN, who,
+			   "while firmware ran %s (%u of %u units open); DMAR flags 0x%x at 0x25", read,
+			   units - entry, units, j->has_dmar ? j->dmar.flags : 0);
+	else if (!promised)
+		finding_of(j, RULE_STATE_NO_FLAG, "DMAR+0x25",
+			   "all %u units protected memory while firmware ran; DMAR flags 0x%x at 0x25", units,
+			   j->has_dmar ? j->dmar.flags : 0);
+	if (entry == units && left_units && left < left_units) {
+		open_unit(j, AUDIT_LEFT, who, sizeof who, read, sizeof read);
+		finding_of(j, RULE_STATE_GAP, who, "after ExitBootServices %s (%u of %u units open)", read,
+			   left_units - left, left_units);
+	}
+}
+
+static void judge_left(struct judge *j, unsigned i)
+{
+	const struct audit_unit *u = &j->in->unit[i];
+	const struct audit_regs *r = &u->at[AUDIT_LEFT];
+	char name[16];
+	if (!usable(u, AUDIT_LEFT))
+		return;
+	struct vtd_state s = state(u, AUDIT_LEFT);
+	fmt_print(name, sizeof name, "iommu%u", i);
+	if (s.translates || s.remaps || s.queue)
+		finding_of(
+			j, RULE_STATE_LEFT_ON, name,
+			"after ExitBootServices GSTS=0x%x at 0x%llx: translation %s, interrupt remapping %s, "
+			"queue %s; RTADDR=0x%llx IRTA=0x%llx",
+			r->gsts, (ull)u->base + GSTS, s.translates ? "on" : "off", s.remaps ? "on" : "off",
+			s.queue ? "on" : "off", (ull)r->rtaddr, (ull)r->irta);
+	if (s.regions)
+		finding_of(j, RULE_STATE_REGIONS, name,
+			   "after ExitBootServices PMEN=0x%x at 0x%llx; low 0x%x..0x%x, high 0x%llx..0x%llx",
+			   r->pmen, (ull)u->base + PMEN, r->plmbase, r->plmlimit, (ull)r->phmbase,
+			   (ull)r->phmlimit);
+}
+
+/* A record in either of firmware's phases; one that is in both is told once. */
+static void judge_faults(struct judge *j, unsigned i)
+{
+	const struct audit_unit *u = &j->in->unit[i];
+	for (unsigned p = AUDIT_ENTRY; p <= AUDIT_LEFT; p++) {
+		const struct audit_regs *r = &u->at[p], *was = &u->at[AUDIT_ENTRY];
+		for (unsigned k = 0; usable(u, (enum audit_phase)p) && k < r->frcds; k++) {
+			struct iommu_fault f;
+			bool same = p == AUDIT_LEFT && was->read && k < was->frcds &&
+				    was->frcd[k].hi == r->frcd[k].hi && was->frcd[k].lo == r->frcd[k].lo;
+			if (!vtd_state_fault(r->frcd[k].lo, r->frcd[k].hi, u->seg, &f) || same)
+				continue;
+			struct finding *out = finding_new(j, RULE_STATE_FAULT, BDF_FMT, BDF_ARG(f.bdf));
+			fmt_print(out->read, sizeof out->read,
+				  "%s iommu%u had record %u: %s 0x%llx refused, %s (reason 0x%x); FSTS=0x%x",
+				  p == AUDIT_ENTRY ? "while firmware ran" : "after ExitBootServices", i, k,
+				  f.write ? "write to" : "read of", (ull)f.iova.v, vtd_fault_text(f.reason),
+				  f.reason, r->fsts);
+			finding_tell(j);
+		}
+	}
+}
+
+/* Its requests reached memory at that time: no unit, or one that did not translate. */
+static bool was_open(struct judge *j, bdf_t fn)
+{
+	unsigned unit;
+	if (!unit_of(j, fn, &unit) || unit >= j->in->units)
+		return true;
+	const struct audit_unit *u = &j->in->unit[unit];
+	return !usable(u, AUDIT_LEFT) || !state(u, AUDIT_LEFT).translates;
+}
+
+static void judge_masters(struct judge *j)
+{
+	for (unsigned i = 0; i < j->in->fns; i++) {
+		const struct audit_master *m = &j->in->fn[i];
+		const struct pci_func *f = pci_find(j->in->pci, m->bdf);
+		if (m->left != 1 || !f || !does_dma(f) || !was_open(j, m->bdf))
+			continue;
+		finding_fn(j, RULE_STATE_BME, m->bdf,
+			   "Command bit 2 is 1 at 0x4 after ExitBootServices (%s while firmware ran); class "
+			   "%06x",
+			   m->entry == 1   ? "1"
+			   : m->entry == 0 ? "0"
+					   : "not read",
+			   f->class);
+	}
+}
+
+void rules_state(struct judge *j)
+{
+	judge_promise(j);
+	for (unsigned i = 0; i < j->in->units; i++) {
+		judge_left(j, i);
+		judge_faults(j, i);
+	}
+	judge_masters(j);
+}

@@ -1,0 +1,305 @@
+/* The record, filled on the machine that the stages found. */
+#include "apps/audit/app.h"
+#include "apps/audit/report.h"
+#include "apps/machine.h"
+#include "kernel/core.h"
+#include "kernel/fmt.h"
+#include "kernel/str.h"
+#include "kernel/x86/apic.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/tsc.h"
+#include "pci/fit.h"
+
+static struct audit_in in;
+static struct audit_live live;
+
+void audit_case(const struct audit_case *c)
+{
+	if (in.cases < AUDIT_CASES)
+		in.tried[in.cases++] = *c;
+	else
+		in.cases_lost++;
+}
+
+void audit_cases_forget(void)
+{
+	in.cases = in.cases_lost = 0;
+}
+
+static void take_cpu(struct machine *m)
+{
+	uint32_t r[4];
+	const char *brand = cpu_info()->brand;
+	while (*brand == ' ')
+		brand++;
+	fmt_print(in.cpu, sizeof in.cpu, "%s", brand);
+	cpu_id(0, r);
+	memcpy(in.vendor, &r[1], 4);
+	memcpy(in.vendor + 4, &r[3], 4);
+	memcpy(in.vendor + 8, &r[2], 4);
+	in.vendor[12] = 0;
+	cpu_id(0x80000008, r);
+	in.phys_bits = (uint8_t)r[0];
+	fmt_print(in.firmware, sizeof in.firmware, "%s", m->boot->firmware);
+	in.apicids = madt_enabled(&m->madt);
+	in.apicid_max = madt_highest(&m->madt);
+	in.apic = !in.apicids          ? AUDIT_APIC_UNKNOWN
+		  : apic_reach() > 254 ? AUDIT_APIC_X2APIC
+				       : AUDIT_APIC_XAPIC;
+	in.tsc_hz = tsc_info()->hz;
+	static const uint8_t secure[] = {[BOOT_NO] = AUDIT_SECURE_OFF,
+					 [BOOT_YES] = AUDIT_SECURE_ON,
+					 [BOOT_UNKNOWN] = AUDIT_SECURE_UNKNOWN,
+					 [BOOT_SETUP] = AUDIT_SECURE_SETUP};
+	in.secure_boot = secure[m->boot->secure_boot % ARRAY_LEN(secure)];
+}
+
+static void take_tables(const struct machine *m)
+{
+	static const char *const wanted[] = {"DMAR", "MCFG", "APIC", "IVRS", "SRAT", "HPET", "SPCR"};
+	in.tables = 0;
+	for (unsigned i = 0; i < ARRAY_LEN(wanted); i++) {
+		const struct acpi_table *t = acpi_find(&m->acpi, wanted[i], 0);
+		if (!t)
+			continue;
+		struct audit_table *out = &in.table[in.tables++];
+		fmt_print(out->sig, sizeof out->sig, "%s", wanted[i]);
+		out->addr = t->phys;
+		out->data = t->data;
+	}
+}
+
+/* ---- units ---- */
+
+static struct audit_regs as_found(const struct boot_unit *b)
+{
+	struct audit_regs r = {.read = true,
+			       .ver = b->ver,
+			       .gsts = b->gsts,
+			       .fsts = b->fsts,
+			       .pmen = b->pmen,
+			       .plmbase = b->plmbase,
+			       .plmlimit = b->plmlimit,
+			       .cap = b->cap,
+			       .ecap = b->ecap,
+			       .rtaddr = b->rtaddr,
+			       .irta = b->irta,
+			       .phmbase = b->phmbase,
+			       .phmlimit = b->phmlimit,
+			       .frcds = b->frcds};
+	for (unsigned i = 0; i < r.frcds && i < AUDIT_FRCDS; i++)
+		r.frcd[i] = (struct audit_frcd){b->frcd[i][0], b->frcd[i][1]};
+	return r;
+}
+
+static struct audit_regs as_now(const struct iommu_unit_raw *b)
+{
+	struct audit_regs r = {.read = true,
+			       .ver = b->ver,
+			       .gsts = b->gsts,
+			       .fsts = b->fsts,
+			       .pmen = b->pmen,
+			       .plmbase = b->plmbase,
+			       .plmlimit = b->plmlimit,
+			       .cap = b->cap,
+			       .ecap = b->ecap,
+			       .rtaddr = b->rtaddr,
+			       .irta = b->irta,
+			       .phmbase = b->phmbase,
+			       .phmlimit = b->phmlimit,
+			       .frcds = b->frcds};
+	for (unsigned i = 0; i < r.frcds && i < AUDIT_FRCDS; i++)
+		r.frcd[i] = (struct audit_frcd){b->frcd[i].lo, b->frcd[i].hi};
+	return r;
+}
+_Static_assert(BOOT_FRCDS <= AUDIT_FRCDS && IOMMU_FRCDS <= AUDIT_FRCDS, "fault records");
+
+static void take_snapshot(enum audit_phase phase, const struct boot_snapshot *s, struct audit_unit *u)
+{
+	for (uint32_t i = 0; i < s->units; i++)
+		if (s->unit[i].base == u->base) {
+			u->at[phase] = as_found(&s->unit[i]);
+			return;
+		}
+}
+
+static void take_units(struct machine *m, const struct boot_snapshot *entry, const struct boot_snapshot *left)
+{
+	const struct acpi_table *t = acpi_find(&m->acpi, "DMAR", 0);
+	struct dmar dmar;
+	struct dmar_entry e = {0};
+	struct dmar_drhd d;
+	struct iommu_unit_raw raw;
+	in.units = 0;
+	if (!t || dmar_open(t->data, &dmar))
+		return;
+	while (dmar_next(&dmar, &e) == SL_OK && in.units < AUDIT_UNITS) {
+		if (e.type != DMAR_DRHD || dmar_drhd(&e, &d))
+			continue;
+		struct audit_unit *u = &in.unit[in.units];
+		*u = (struct audit_unit){.base = d.base, .seg = d.seg};
+		take_snapshot(AUDIT_ENTRY, entry, u);
+		take_snapshot(AUDIT_LEFT, left, u);
+		if (in.units < m->iommu.unit_count && m->iommu.unit &&
+		    iommu_unit_read(&m->iommu, in.units, &raw) == SL_OK)
+			u->at[AUDIT_NOW] = as_now(&raw);
+		in.units++;
+	}
+}
+
+/* ---- functions ---- */
+
+static int8_t master_in(const struct boot_snapshot *s, bdf_t fn)
+{
+	for (uint32_t i = 0; i < s->funcs; i++)
+		if (s->func[i].seg == fn.seg && s->func[i].rid == fn.rid)
+			return s->func[i].command >> 2 & 1;
+	return -1;
+}
+
+static void take_functions(struct machine *m, const struct boot_snapshot *entry,
+			   const struct boot_snapshot *left)
+{
+	in.fns = 0;
+	PCI_EACH(f, &m->pci) {
+		if (in.fns == AUDIT_FUNCS)
+			return;
+		in.fn[in.fns++] =
+			(struct audit_master){f->bdf, master_in(entry, f->bdf), master_in(left, f->bdf)};
+	}
+}
+
+/* VFs that the PF's controller could give 2 queue pairs and 1 interrupt each. */
+static int32_t backed(const struct machine *m, const struct pci_func *pf)
+{
+	if (pf != m->pf || !m->pf_open || !m->nvme.flexible_vq || !m->nvme.flexible_vi)
+		return -1;
+	uint32_t vq = m->nvme.free_vq / 2;
+	return (int32_t)(vq < m->nvme.free_vi ? vq : m->nvme.free_vi);
+}
+
+static void take_sriov(struct machine *m)
+{
+	in.pfs = 0;
+	PCI_EACH(f, &m->pci) {
+		struct sriov s;
+		struct sriov_route route[2];
+		bool known[2];
+		if (!f->cap_sriov || f->pf || in.pfs == AUDIT_PFS || sriov_read(&m->pci, f, &s))
+			continue;
+		struct audit_sriov *out = &in.pf[in.pfs++];
+		*out = (struct audit_sriov){.pf = f->bdf,
+					    .total = s.total_vfs,
+					    .initial = s.initial_vfs,
+					    .num = s.num_vfs,
+					    .enabled = s.vf_enable,
+					    .ari = s.ari,
+					    .ari_forwards = sriov_ari_forwards(f),
+					    .page_sizes = s.page_sizes,
+					    .backed = backed(m, f)};
+		sriov_routes(&m->pci, f, route, known);
+		for (unsigned i = 0; i < 2; i++) /* PCIe §9.3.3.9: it may read 0 while NumVFs is 0 */
+			if (known[i] && (route[i].offset || s.num_vfs))
+				out->routing[i] =
+					(struct audit_routing){true, route[i].offset, route[i].stride};
+	}
+}
+
+/* ---- what the tables say now ---- */
+
+static unsigned live_domain(const struct domain *d)
+{
+	for (unsigned i = 0; i < live.domains; i++)
+		if (live.domain[i].id == domain_id(d))
+			return i;
+	return LIVE_NONE;
+}
+
+/* Joined where device addresses go on with the same permission. */
+static void add_page(const struct vtd_walk *w, uint64_t at, uint64_t size, unsigned first)
+{
+	unsigned n = live.runs;
+	if (n > first && live.run[n - 1].iova + live.run[n - 1].len == at &&
+	    live.run[n - 1].read == w->read && live.run[n - 1].write == w->write) {
+		live.run[n - 1].len += size;
+		return;
+	}
+	if (n == LIVE_RUNS)
+		return;
+	live.run[n].iova = at;
+	live.run[n].len = size;
+	live.run[n].read = w->read;
+	live.run[n].write = w->write;
+	live.runs++;
+}
+
+/* An empty entry at a high level stands for all that is below it. */
+static void add_domain(struct machine *m, const struct domain *d, bdf_t fn)
+{
+	struct vtd_walk w;
+	uint64_t size;
+	if (live.domains == LIVE_DOMAINS)
+		return;
+	unsigned n = live.domains++, first = live.runs;
+	live.domain[n].id = domain_id(d);
+	fmt_print(live.domain[n].name, sizeof live.domain[n].name, "%s", domain_name(d));
+	for (uint64_t at = 0; !domain_passes(d) && at < BIT(m->iommu.width);
+	     at = ALIGN_DOWN(at, size) + size) {
+		if (iommu_walk(&m->iommu, fn, IOVA(at), &w))
+			break;
+		if (w.stop == WALK_MAPPED)
+			add_page(&w, at, size = w.size, first);
+		else if (w.steps)
+			size = BIT(12 + 9 * (w.step[w.steps - 1].level - 1));
+		else
+			break;
+	}
+	live.domain[n].first = first;
+	live.domain[n].runs = live.runs - first;
+}
+
+void audit_take_live(struct machine *m)
+{
+	live.attached = live.domains = live.runs = 0;
+	PCI_EACH(f, &m->pci) {
+		unsigned unit;
+		if (live.attached == AUDIT_FUNCS)
+			return;
+		bool has = m->iommu.unit_count && iommu_unit_of(&m->iommu, f->bdf, &unit) == SL_OK;
+		struct domain *d = has && m->translating ? iommu_domain_of(&m->iommu, f->bdf) : NULL;
+		if (d && live_domain(d) == LIVE_NONE)
+			add_domain(m, d, f->bdf);
+		live.attach[live.attached].bdf = f->bdf;
+		live.attach[live.attached].unit = has ? (uint16_t)unit : LIVE_NONE;
+		live.attach[live.attached].domain = d ? domain_id(d) : 0;
+		live.attach[live.attached++].mode = !m->translating || !has ? LIVE_OFF
+						    : !d                    ? LIVE_BLOCKED
+						    : domain_passes(d)      ? LIVE_PASS_THROUGH
+									    : LIVE_DOMAIN;
+	}
+}
+
+const struct audit_live *audit_live(void)
+{
+	return &live;
+}
+
+struct audit_in *audit_take(struct machine *m)
+{
+	const struct boot_snapshot *entry = phys_va(PHYS(m->boot->at_entry));
+	const struct boot_snapshot *left = phys_va(PHYS(m->boot->at_exit));
+	take_cpu(m);
+	take_tables(m);
+	in.mem = phys_va(PHYS(m->boot->regions));
+	in.mems = m->boot->region_count;
+	in.pci = &m->pci;
+	take_units(m, entry, left);
+	take_functions(m, entry, left);
+	take_sriov(m);
+	in.proof = m->audit_proof;
+	if (in.proof == AUDIT_PROOF_DONE && !in.cases)
+		in.proof = m->boot->cfg.iommu != CONFIG_IOMMU_ON ? AUDIT_PROOF_OFF
+			   : !m->translating                     ? AUDIT_PROOF_NO_UNIT
+								 : AUDIT_PROOF_NOT_ASKED;
+	return &in;
+}

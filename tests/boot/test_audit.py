@@ -1,0 +1,177 @@
+"""app=audit: machines with a flaw each; it is found, with its remedy, and nothing is said that was not read."""
+import json
+import re
+import struct
+import subprocess
+import zlib
+
+import sluice
+
+PORT = ["-device", "pcie-root-port,id=rp0,chassis=1,slot=1,hotplug=off"]
+NIC = ["-device", "e1000e,bus=rp0,romfile="]
+
+
+def report(run):
+    """The JSON lines between the markers, after their number and checksum were checked."""
+    begin, end = run.text.index("BEGIN SLUICE REPORT v=1\n"), run.text.index("END SLUICE REPORT ")
+    body = run.text[begin:end].split("\n", 1)[1]
+    lines, crc = re.match(r"END SLUICE REPORT lines=(\d+) crc32=([0-9a-f]{8})\n", run.text[end:]).groups()
+    assert all(line.startswith("{") and len(line) <= 1100 for line in body.splitlines())
+    assert body.count("\n") == int(lines)
+    assert zlib.crc32(body.encode()) == int(crc, 16)
+    assert f"{lines} lines, crc32 {crc}" in run.text, "the page has the same"
+    return [json.loads(line) for line in body.splitlines()]
+
+
+def findings(objects):
+    """Findings by id; each says everything."""
+    found = {}
+    for item in objects:
+        if item["t"] == "finding":
+            assert all(item[key] for key in ("id", "severity", "kind", "who", "read", "means", "os", "remedy")), item
+            found.setdefault(item["id"], []).append(item)
+    return found
+
+
+def audit(boot, *words, ok=True, **more):
+    run = boot("app=audit", "json=1", *words, **more)
+    assert run.result and run.status == (0 if ok else 1) and run.result["ok"] == ("1" if ok else "0"), run.summary()
+    objects = report(run)
+    found = findings(objects)
+    for severity, key in (("error", "errors"), ("warning", "warnings")):
+        assert sum(item["severity"] == severity for items in found.values() for item in items) == run.number(key)
+    page = run.text[run.text.index("--- audit: verdict ---"):].splitlines()
+    page = page[: page.index("-" * 79)]
+    assert [line for line in page if line.startswith(" PASS " if ok else " FAIL ")]
+    assert len(page) < 24 and all(len(line) < 80 for line in page)
+    return run, objects, found
+
+
+def of(objects, kind, **want):
+    return [item for item in objects if item["t"] == kind and all(item.get(key) == value for key, value in want.items())]
+
+
+def test_no_iommu(boot):
+    """Nothing is said of units, groups are still told, and the boot disk is found with bus mastering left on."""
+    _, objects, found = audit(boot, "--bare", ok=False, qemu=[*PORT, *NIC])
+    assert found["IOMMU-NONE"][0]["severity"] == "error" and "VT for Directed I/O" in found["IOMMU-NONE"][0]["remedy"]
+    assert {item["who"] for item in found["STATE-BME"]} >= {"0000:00:1f.2"}
+    assert found["PROOF-NOT-RUN"][0]["read"] == "proof: no unit"
+    assert not [name for name in found if name.startswith(("DMAR", "UNIT", "IR-", "STATE-O", "BYPASS"))]
+    assert not of(objects, "unit") and not of(objects, "table", sig="DMAR") and of(objects, "table", sig="MCFG")
+    assert of(objects, "verdict", ok=0, proof="not run")
+
+
+def assert_kept(run, objects):
+    """The stick has what was known before the hand-over: the same tables, memory map aside, and what firmware left."""
+    start = 2048 * 512  # of the image's one partition
+    image = f"{run.folder / 'usb.img'}@@{start}"
+    kept = subprocess.run(["mtype", "-i", image, "::/EFI/sluice/report.txt"], capture_output=True, text=True, check=True).stdout
+    begin, *lines, end = kept.splitlines()
+    body = "".join(line + "\n" for line in lines)
+    assert begin == "BEGIN SLUICE REPORT v=1"
+    assert end == f"END SLUICE REPORT lines={len(lines)} crc32={zlib.crc32(body.encode()):08x}"
+    assert f"report.txt on the volume of sluice.cfg: {len(lines)} lines, crc32 {end[-8:]}" in run.text
+    kept = [json.loads(line) for line in lines]
+    assert of(kept, "table") == of(objects, "table")
+    assert of(kept, "unit") == of(objects, "unit", phase="entry")
+    assert [item["bme_entry"] for item in of(kept, "fn")] == [item["bme_entry"] for item in of(objects, "fn")]
+    assert {item["bdf"] for item in of(kept, "cfg")} == {item["bdf"] for item in of(objects, "cfg")}
+
+
+def test_no_remapping_no_acs(boot):
+    qemu = [*sluice.iommu(intremap="off"), "-device", "pcie-root-port,id=rp0,addr=4,chassis=1,slot=1,disable-acs=on", *NIC,
+            "-device", "ioh3420,id=rp1,addr=5,chassis=2,slot=2"]
+    run, objects, found = audit(boot, "--bare", "--usb", "keep=1", qemu=qemu)
+    assert_kept(run, objects)
+    assert found["DMAR-INTR-REMAP-OFF"][0]["kind"] == "setup choice"
+    assert "ECAP.IR is 0 at 0xfed90010" in found["IR-UNIT"][0]["read"] and "intremap=on" in found["IR-UNIT"][0]["remedy"]
+    port = found["GROUP-PORT"][0]
+    assert port["who"] == "0000:00:04.0" and "no ACS capability" in port["read"] and "0000:01:00.0" in port["read"]
+    assert "another slot" in port["remedy"]
+    assert [item["who"] for item in found["ACS-NONE"]] == ["0000:00:05.0"]
+    assert found["PORT-HOTPLUG"]
+    group = of(objects, "group", members=["0000:00:04.0", "0000:01:00.0"])[0]
+    assert group["port"] == "0000:00:04.0" and group["missing"] == ["SV", "RR", "CR", "UF"]
+    assert found["PROOF-NOT-RUN"][0]["read"] == "proof: no device"
+
+
+def test_bypass(boot):
+    qemu = [*sluice.iommu(), "-device", "pxb-pcie,id=pxb0,bus=pcie.0,bus_nr=32,bypass_iommu=on",
+            "-device", "pcie-root-port,id=rp0,bus=pxb0,chassis=1,slot=1", *NIC]
+    _, objects, found = audit(boot, "--bare", ok=False, qemu=qemu)
+    bypass = found["BYPASS"]
+    assert len(bypass) == 1 and bypass[0]["severity"] == "error" and "root bus 20: 0000:21:00.0" in bypass[0]["read"]
+    assert "bypass_iommu" in bypass[0]["remedy"]
+    assert of(objects, "attach", bdf="0000:21:00.0", unit=-1, mode="off")
+    assert of(objects, "attach", bdf="0000:00:1f.2", unit=0, mode="none")
+
+
+def scope(bus, devfn):
+    return struct.pack("<BBHBBBB", 1, 8, 0, 0, bus, devfn >> 3, devfn & 7)
+
+
+def test_broken_table(boot, folder):
+    """A unit at address 0, and an RMRR in the system's memory that ends in the middle of a page."""
+    units = struct.pack("<HHBBHQ", 0, 16, 1, 0, 0, 0)
+    rmrr = struct.pack("<HHHHQQ", 1, 32, 0, 0, 0x10000000, 0x10000FFE) + scope(0, 0xFA)
+    body = struct.pack("<BB10x", 38, 5) + units + rmrr
+    table = b"DMAR" + struct.pack("<IBB6s8sI4sI", 36 + len(body), 1, 0, b"BROKEN", b"FIRMWARE", 7, b"TEST", 1) + body
+    (folder / "dmar.bin").write_bytes(table)
+    _, objects, found = audit(boot, "--bare", ok=False, qemu=["-acpitable", f"file={folder / 'dmar.bin'}", *PORT])
+    base = found["DMAR-DRHD-BASE-INVALID"][0]
+    assert base["who"] == "DMAR+0x30" and base["kind"] == "firmware bug" and base["severity"] == "error"
+    assert "OEM 'BROKEN', table 'FIRMWARE'" in base["remedy"] and "offset 0x30, bytes 00 00 10 00 01" in base["remedy"]
+    assert "drhd-base-invalid@0x30:0x0" in base["read"]
+    assert found["DMAR-RMRR-LIMIT-UNALIGNED"] and found["DMAR-RMRR-IN-RAM"] and found["RMRR-RAM"][0]["who"] == "0000:00:1f.2"
+    assert not of(objects, "unit"), "no register was read, so none is told"
+    assert bytes.fromhex("".join(item["hex"] for item in of(objects, "table", sig="DMAR")))[10:] == table[10:]
+
+
+def test_no_room_for_vfs(boot, images):
+    """The machine's 32-bit window is full before the VFs of the greatest device have theirs."""
+    nvme = ["-device", "nvme-subsys,id=ss0", "-device",
+            "nvme,id=nv0,bus=rp0,subsys=ss0,serial=big,max_ioqpairs=60002,msix_qsize=128,sriov_max_vfs=127,"
+            "sriov_vq_flexible=60000,sriov_vi_flexible=127,sriov_max_vq_per_vf=60000"]
+    filler = [word for _ in range(14) for word in ("-device", "bochs-display,vgamem=64M")]
+    _, objects, found = audit(boot, "--bare", qemu=[*sluice.iommu(), *PORT, *nvme, *filler])
+    short = found["SRIOV-WINDOW"][0]
+    assert short["who"] == "0000:01:00.0" and "of 127 VFs (TotalVFs at 0x12e)" in short["read"]
+    assert "Above 4G" in short["remedy"]
+    line = of(objects, "sriov", bdf="0000:01:00.0")[0]
+    assert line["fit"] < 127 and line["limit"] == "BAR window" and int(line["missing_bytes"], 16) > 0
+    assert found["PROOF-NOT-RUN"][0]["read"] == "proof: not named"
+
+
+def test_whole(boot):
+    """The default machine: everything that a report has, and the proof."""
+    run, objects, found = audit(boot, "vfs=2")
+    assert {item["t"] for item in objects} == {"run", "table", "mem", "unit", "fn", "cfg", "bar", "window", "group", "attach",
+                                               "domain", "sriov", "case", "finding", "verdict"}
+    assert of(objects, "verdict", ok=1, errors=0, proof="pass")
+    assert [item["phase"] for item in of(objects, "unit")] == ["entry", "left", "now"]
+    unit = of(objects, "unit", phase="entry")[0]
+    assert unit["base"] == "0xfed90000" and unit["gsts"] == "0x0" and unit["cap"] == "0xd2008c222f0606"
+    assert int(of(objects, "unit", phase="now")[0]["gsts"], 16) >> 31 == 1
+    assert "GSTS=0x0 at 0xfed9001c" in found["STATE-OPEN"][0]["read"]
+    pf = of(objects, "sriov", bdf="0000:01:00.0")[0]
+    assert (pf["total"], pf["fit"], pf["limit"], pf["enabled"]) == (8, 8, "none", 2)
+    assert {item["name"] for item in of(objects, "domain")} == {"PF", "VF 0", "VF 1"}
+    assert "0x2000000000:0x200000:rw" in of(objects, "domain", name="VF 0")[0]["iova"]
+    assert of(objects, "attach", bdf="0000:01:00.1", unit=0, mode="domain")
+    assert of(objects, "cfg", bdf="0000:01:00.2", off=0), "the VFs' configuration spaces too"
+    tried = of(objects, "case")
+    assert len(tried) == run.number("cases") + run.number("not_enforced")
+    assert of(objects, "case", who="VF0", dir="write", what="unmapped page", verdict="refused", bdf="0000:01:00.1", reason=5)
+    assert len(of(objects, "case", verdict="not enforced")) == run.number("not_enforced") > 0
+    assert found["PROOF-NOT-ENFORCED"] and "PROOF-NOT-RUN" not in found
+    assert not any("] WARN" in line and "put back" in line for line in run.lines)
+
+
+def test_qemu72(boot, qemu72):
+    """Another firmware table, another unit: 39 bits, and no records of interrupts; the proof passes all the same."""
+    _, objects, found = audit(boot, "vfs=1", env=qemu72)
+    assert of(objects, "verdict", ok=1, proof="pass")
+    assert of(objects, "unit", phase="now")[0]["cap"] == "0xd2008c22260206"
+    assert not of(objects, "sriov", bdf="0000:02:00.0"), "this QEMU has no igb"
+    assert found["STATE-OPEN"] and found["STATE-BME"]

@@ -1,0 +1,939 @@
+/* The audit's rules: a machine without a flaw, and each flaw put into it by itself. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "apps/audit/report.h"
+#include "apps/audit/room.h"
+#include "iommu/dmar_lint.h"
+#include "kernel/pmm.h"
+#include "tests/unit/support.h"
+#include "tests/unit/support_pci.h"
+
+#define NVME 0x00101b36
+#define NIC  0x10c98086
+#define BASE 0xfed90000ull
+#define CAP  0x00d2008c222f0606ull /* 4 levels, 48 bits, 2 MiB and 1 GiB, records at 220h */
+#define ECAP 0x0000000000f00f5aull /* queue, interrupt remapping, EIM, pass-through */
+#define TES  0x80000000u
+
+static struct audit_in *in;
+static uint8_t dmar[512];
+static size_t dmar_len, unit_at;
+
+/* ---- the table ---- */
+
+static void put(size_t off, unsigned bytes, uint64_t v)
+{
+	for (unsigned i = 0; i < bytes; i++)
+		dmar[off + i] = (uint8_t)(v >> 8 * i);
+}
+
+static void dmar_end(void)
+{
+	uint8_t sum = 0;
+	put(4, 4, dmar_len);
+	dmar[9] = 0;
+	for (size_t i = 0; i < dmar_len; i++)
+		sum = (uint8_t)(sum + dmar[i]);
+	dmar[9] = (uint8_t)(0 - sum);
+	in->table[0] = (struct audit_table){"DMAR", 0x7f000000, {dmar, dmar_len}};
+	if (!in->tables)
+		in->tables = 1;
+}
+
+static size_t dmar_add(unsigned type, unsigned len)
+{
+	size_t at = dmar_len;
+	put(at, 2, type);
+	put(at + 2, 2, len);
+	dmar_len += len;
+	return at;
+}
+
+static void dmar_unit(uint64_t base, bool all)
+{
+	unit_at = dmar_add(DMAR_DRHD, 16);
+	dmar[unit_at + 4] = all;
+	put(unit_at + 8, 8, base);
+	dmar_end();
+}
+
+static void dmar_rmrr_for(uint64_t base, uint64_t limit, unsigned devfn)
+{
+	size_t at = dmar_add(DMAR_RMRR, 32);
+	put(at + 8, 8, base);
+	put(at + 16, 8, limit);
+	dmar[at + 24] = DMAR_SCOPE_ENDPOINT;
+	dmar[at + 25] = 8;
+	dmar[at + 30] = (uint8_t)(devfn >> 3);
+	dmar[at + 31] = devfn & 7;
+	dmar_end();
+}
+
+static void dmar_atsr_all(void)
+{
+	size_t at = dmar_add(DMAR_ATSR, 8);
+	dmar[at + 4] = 1;
+	dmar_end();
+}
+
+static void flags(unsigned v)
+{
+	dmar[37] = (uint8_t)v;
+	dmar_end();
+}
+
+/* ---- the machine ---- */
+
+static struct cm_fn *port, *nvme, *nic;
+
+static struct cm_fn *full_acs(struct cm_fn *f)
+{
+	cm_ecap(f, f->last_ecap ? 0x148 : 0x100, 0x0d);
+	cm_put(f, f->last_ecap + 4, 2, 0x5f);
+	f->mask[f->last_ecap + 6] = 0x5f;
+	return f;
+}
+
+static const struct boot_region map[] = {
+	{.base = 0, .pages = 0xa0, .type = MEM_FREE},
+	{.base = 0x100000, .pages = 0x6ff00, .type = MEM_FREE},
+	{.base = 0x7a000000, .pages = 0x20, .type = MEM_RESERVED},
+};
+
+static void master(unsigned rid, int entry, int left)
+{
+	in->fn[in->fns++] = (struct audit_master){{0, (uint16_t)rid}, (int8_t)entry, (int8_t)left};
+}
+
+static void regs(enum audit_phase p, uint32_t gsts)
+{
+	in->unit[0].at[p] =
+		(struct audit_regs){.read = true, .ver = 0x10, .cap = CAP, .ecap = ECAP, .gsts = gsts};
+}
+
+static int setup(void **state)
+{
+	pci_setup(state);
+	in = calloc(1, sizeof *in);
+	snprintf(in->cpu, sizeof in->cpu, "Model");
+	snprintf(in->vendor, sizeof in->vendor, "GenuineIntel");
+	snprintf(in->firmware, sizeof in->firmware, "Maker \"1\"\\");
+	in->apicids = 4;
+	in->apicid_max = 3;
+	in->apic = AUDIT_APIC_XAPIC;
+	in->phys_bits = 48;
+	in->secure_boot = AUDIT_SECURE_ON;
+	in->mem = map;
+	in->mems = ARRAY_LEN(map);
+	in->pci = &pci;
+	memset(dmar, 0, sizeof dmar);
+	memcpy(dmar, "DMAR", 4);
+	dmar[8] = 1;
+	memcpy(dmar + 10, "MAKER BOARD   ", 14);
+	dmar[36] = 47;
+	dmar_len = 48;
+	flags(DMAR_INTR_REMAP | DMAR_DMA_OPT_IN);
+	dmar_unit(BASE, true);
+	in->units = 1;
+	in->unit[0].base = BASE;
+	for (unsigned p = 0; p < AUDIT_PHASES; p++)
+		regs((enum audit_phase)p, TES);
+	port = full_acs(cm_bridge(&m, NULL, 0, 0, 0x08, 1, 1, 4));
+	cm_window(port, 0xc1000000, 0xc10fffff);
+	nvme = cm_add(&m, port, 0, 0, 0, NVME, 0x010802);
+	cm_pcie(nvme, 0x40, 0);
+	nic = cm_add(&m, NULL, 0, 0, 0x10, NIC, 0x020000);
+	cm_pcie(nic, 0x40, 9);
+	master(0x08, 1, 1);
+	master(0x100, 1, 0);
+	master(0x10, 0, 0);
+	in->proof = AUDIT_PROOF_DONE;
+	in->tried[0] = (struct audit_case){.who = "PF",
+					   .what = "unmapped page",
+					   .write = true,
+					   .recorded = 1,
+					   .reason = 5,
+					   .bdf = {0, 0x100},
+					   .iova = 0x1000};
+	in->cases = 1;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	free(in);
+	return pci_teardown(state);
+}
+
+/* ---- what is found ---- */
+
+static struct finding found[64];
+static unsigned n_found;
+
+/* The sound machine's firmware leaves translation on, as it promised; that is told, and no flaw. */
+static bool is_kept_promise(const struct finding *f)
+{
+	return strcmp(f->id, "STATE-LEFT-ON") == 0 && strstr(f->read, "GSTS=0x80000000 ");
+}
+
+static void on_finding(void *ctx, const struct finding *f)
+{
+	(*(unsigned *)ctx)++;
+	if (is_kept_promise(f))
+		return;
+	assert_true(n_found < ARRAY_LEN(found));
+	found[n_found++] = *f;
+}
+
+/* Everything that a finding has to have. */
+static void run(void)
+{
+	if (!TAILQ_FIRST(&pci.funcs) && m.n)
+		scan_all();
+	n_found = 0;
+	unsigned told = 0, n = audit_run(in, on_finding, &told);
+	assert_int_equal(n, told);
+	for (unsigned i = 0; i < n_found; i++) {
+		const struct finding *f = &found[i];
+		if (!f->id[0] || !f->who[0] || !f->read[0] || !f->means[0] || !f->os[0] || !f->remedy[0])
+			fail_msg("%s (%s) does not say everything: read \"%s\"", f->id, f->who, f->read);
+	}
+	m.violations = 0; /* groups_compute() may write to a VF's port again: not these tests' matter */
+}
+
+static const struct finding *find(const char *id)
+{
+	for (unsigned i = 0; i < n_found; i++)
+		if (strcmp(found[i].id, id) == 0)
+			return &found[i];
+	return NULL;
+}
+
+static void dump(void)
+{
+	for (unsigned i = 0; i < n_found; i++)
+		print_message("  %s %s %s: %s\n", audit_severity_name(found[i].severity), found[i].id,
+			      found[i].who, found[i].read);
+}
+
+/* One of it, by that function or unit, whose reading has these words; and nothing that is not asked for. */
+static void only(const char *id, const char *who, const char *words)
+{
+	run();
+	const struct finding *f = find(id);
+	if (!f || n_found != 1 || strcmp(f->who, who) != 0 || !strstr(f->read, words)) {
+		dump();
+		fail_msg("want %s of %s with \"%s\"", id, who, words);
+	}
+}
+
+static void also(const char *id, const char *who, const char *words)
+{
+	for (unsigned i = 0; i < n_found; i++)
+		if (strcmp(found[i].id, id) == 0 && strcmp(found[i].who, who) == 0 &&
+		    strstr(found[i].read, words))
+			return;
+	dump();
+	fail_msg("want %s of %s with \"%s\"", id, who, words);
+}
+
+static void test_sound(void **state)
+{
+	struct audit_verdict v;
+	(void)state;
+	run();
+	if (n_found)
+		dump();
+	assert_int_equal(n_found, 0);
+	audit_verdict(in, &v);
+	assert_true(v.ok && !v.errors && !v.warnings && v.tried == 1 && v.refused == 1);
+	assert_string_equal(v.text, "fit to give devices away; every forbidden DMA was refused");
+	assert_string_equal(audit_proof_verdict(in), "pass");
+}
+
+static void test_no_iommu(void **state)
+{
+	struct audit_verdict v;
+	(void)state;
+	in->tables = in->units = 0;
+	only("IOMMU-NONE", "machine", "neither DMAR nor IVRS");
+	assert_int_equal(find("IOMMU-NONE")->kind, AUDIT_SETUP_CHOICE);
+	assert_non_null(strstr(find("IOMMU-NONE")->remedy, "VT for Directed I/O"));
+	audit_verdict(in, &v);
+	assert_false(v.ok);
+}
+
+static void test_amd(void **state)
+{
+	static const uint8_t ivrs[48] = "IVRS";
+	struct audit_verdict v;
+	(void)state;
+	in->units = 0;
+	in->table[0] = (struct audit_table){"IVRS", 0x7f001000, {ivrs, sizeof ivrs}};
+	snprintf(in->vendor, sizeof in->vendor, "AuthenticAMD");
+	only("IOMMU-AMD", "machine", "IVRS at 0x7f001000, no DMAR; CPUID vendor \"AuthenticAMD\"");
+	in->cases = 0;
+	in->proof = AUDIT_PROOF_NO_UNIT;
+	audit_verdict(in, &v);
+	assert_false(v.ok);
+	assert_string_equal(v.text, "AMD's IOMMU is not audited; no DMA was tried");
+	in->tables = 0; /* an AMD processor alone tells of no IOMMU */
+	run();
+	also("IOMMU-NONE", "machine", "CPUID vendor \"AuthenticAMD\"");
+}
+
+static void test_no_ecam(void **state)
+{
+	(void)state;
+	struct pci none = {0};
+	in->pci = &none;
+	run();
+	also("PCIE-NO-ECAM", "machine", "no MCFG");
+	in->pci = &pci;
+}
+
+/* Everything that iommu/dmar_lint.h finds is passed on with its place. */
+static void test_lint(void **state)
+{
+	(void)state;
+	flags(DMAR_DMA_OPT_IN); /* no interrupt remapping, though the unit can */
+	run();
+	also("DMAR-INTR-REMAP-OFF", "DMAR+0x0", "intr-remap-off: bytes 44 4d 41 52");
+	also("IR-FLAG-MISSING", "DMAR+0x25", "DMAR flags 0x4 at 0x25");
+	assert_int_equal(find("DMAR-INTR-REMAP-OFF")->kind, AUDIT_SETUP_CHOICE);
+	assert_int_equal(n_found, 2);
+	flags(DMAR_INTR_REMAP | DMAR_DMA_OPT_IN);
+	put(unit_at + 8, 8, 0);
+	in->unit[0] = (struct audit_unit){0};
+	dmar_end();
+	run();
+	also("DMAR-DRHD-BASE-INVALID", "DMAR+0x30", "drhd-base-invalid@0x30:0x0");
+	const struct finding *f = find("DMAR-DRHD-BASE-INVALID");
+	assert_int_equal(f->severity, AUDIT_ERROR);
+	assert_int_equal(f->kind, AUDIT_FIRMWARE_BUG);
+	assert_non_null(strstr(f->remedy, "OEM \"MAKER \", table \"BOARD   \""));
+	put(unit_at + 8, 8, BASE);
+	in->phys_bits = 39;
+	dmar_end();
+	run();
+	also("DMAR-HAW-OVER-PHYS", "DMAR+0x0", "haw-over-phys:48");
+	assert_int_equal(find("DMAR-HAW-OVER-PHYS")->severity, AUDIT_INFO);
+}
+
+static void test_units(void **state)
+{
+	(void)state;
+	for (unsigned p = 0; p < AUDIT_PHASES; p++)
+		in->unit[0].at[p] = (struct audit_regs){.read = true,
+							.ver = UINT32_MAX,
+							.cap = UINT64_MAX,
+							.ecap = UINT64_MAX,
+							.gsts = UINT32_MAX};
+	only("UNIT-DEAD", "iommu0", "at 0xfed90000: its registers read all ones");
+	for (unsigned p = 0; p < AUDIT_PHASES; p++) {
+		regs((enum audit_phase)p, TES);
+		in->unit[0].at[p].cap &= ~0x1f00ull;
+	}
+	only("UNIT-NO-TABLES", "iommu0", "CAP.SAGAW offers");
+	for (unsigned p = 0; p < AUDIT_PHASES; p++) {
+		regs((enum audit_phase)p, TES);
+		in->unit[0].at[p].cap = (CAP & ~(0x3full << 16 | 0xfull << 34)) | 29ull << 16 | 0x80;
+		in->unit[0].at[p].ecap &= ~0x40ull;
+	}
+	run();
+	also("UNIT-WIDTH", "iommu0", "30 bits (CAP=0xd20080221d0686); memory ends at 0x70000000");
+	also("UNIT-NO-SUPERPAGES", "iommu0", "CAP.SSLPS is 0 at 0xfed90008");
+	also("UNIT-VIRTUAL", "iommu0", "CAP.CM is 1");
+	also("UNIT-NO-PASS-THROUGH", "iommu0", "ECAP.PT is 0 at 0xfed90010");
+	assert_int_equal(n_found, 4);
+}
+
+static void test_bypass(void **state)
+{
+	(void)state;
+	cm_add(&m, NULL, 0, 0x20, 0, 0x00081b36, 0x060000); /* a host bridge does no DMA */
+	cm_add(&m, NULL, 0, 0x20, 0x08, NIC, 0x020000);
+	dmar[unit_at + 4] = 0; /* scopes instead: bus 0 and what is below its port */
+	dmar_len += 16;
+	put(unit_at + 2, 2, 32);
+	for (unsigned i = 0; i < 2; i++) {
+		uint8_t *s = dmar + unit_at + 16 + 8 * i;
+		s[0] = i ? DMAR_SCOPE_BRIDGE : DMAR_SCOPE_ENDPOINT;
+		s[1] = 8;
+		s[6] = i ? 1 : 2;
+	}
+	dmar_end();
+	run();
+	also("BYPASS", "machine", "below root bus 20: 0000:20:01.0");
+	assert_null(strstr(find("BYPASS")->read, "20:00.0"));
+	assert_int_equal(find("BYPASS")->severity, AUDIT_ERROR);
+	also("DMAR-NO-INCLUDE-ALL", "DMAR+0x0", "segment0");
+	assert_int_equal(n_found, 2);
+}
+
+static void test_promise(void **state)
+{
+	(void)state;
+	regs(AUDIT_ENTRY, 0);
+	only("STATE-OPT-IN-FALSE", "iommu0",
+	     "GSTS=0x0 at 0xfed9001c and PMEN=0x0 at 0xfed90064 (1 of 1 units open)");
+	assert_int_equal(find("STATE-OPT-IN-FALSE")->kind, AUDIT_FIRMWARE_BUG);
+	flags(DMAR_INTR_REMAP);
+	only("STATE-OPEN", "iommu0", "while firmware ran GSTS=0x0 at 0xfed9001c");
+	in->unit[0].at[AUDIT_ENTRY].pmen = 0x80000001;
+	regs(AUDIT_LEFT, 0);
+	run();
+	also("STATE-NO-FLAG", "DMAR+0x25", "all 1 units");
+	also("STATE-GAP", "iommu0", "after ExitBootServices GSTS=0x0");
+	assert_int_equal(n_found, 2);
+	in->unit[0].at[AUDIT_ENTRY].read = false; /* what was not read is not judged */
+	run();
+	assert_int_equal(n_found, 0);
+}
+
+static void test_left(void **state)
+{
+	(void)state;
+	in->unit[0].at[AUDIT_LEFT].gsts = 0x86000000;
+	in->unit[0].at[AUDIT_LEFT].pmen = 1;
+	in->unit[0].at[AUDIT_LEFT].plmlimit = 0xffff;
+	run();
+	also("STATE-LEFT-ON", "iommu0",
+	     "GSTS=0x86000000 at 0xfed9001c: translation on, interrupt remapping on, queue on");
+	also("STATE-REGIONS", "iommu0", "PMEN=0x1 at 0xfed90064; low 0x0..0xffff");
+	assert_int_equal(n_found, 2);
+}
+
+static void test_fault(void **state)
+{
+	(void)state;
+	for (unsigned p = AUDIT_ENTRY; p <= AUDIT_LEFT; p++) {
+		in->unit[0].at[p].frcds = 2;
+		in->unit[0].at[p].frcd[1] = (struct audit_frcd){0x5000, 0xc000000600000100ull};
+	}
+	only("STATE-FAULT", "0000:01:00.0",
+	     "while firmware ran iommu0 had record 1: read of 0x5000 refused, no mapping that may be read "
+	     "(reason 0x6)");
+}
+
+/* Bus mastering that firmware left on counts where nothing translated, and not of bridges. */
+static void test_masters(void **state)
+{
+	(void)state;
+	in->fn[1].left = 1;
+	run();
+	assert_int_equal(n_found, 0);
+	regs(AUDIT_LEFT, 0);
+	run();
+	also("STATE-BME", "0000:01:00.0",
+	     "Command bit 2 is 1 at 0x4 after ExitBootServices (1 while firmware ran); class 010802");
+	also("STATE-GAP", "iommu0", "");
+	assert_int_equal(n_found, 2);
+	in->fn[1].left = -1;
+	run();
+	assert_null(find("STATE-BME"));
+}
+
+static void test_groups(void **state)
+{
+	(void)state;
+	struct cm_fn *bare = cm_bridge(&m, NULL, 0, 0, 0x18, 2, 2, 4);
+	cm_pcie(cm_add(&m, bare, 0, 0, 0, NVME, 0x010802), 0x40, 0);
+	cm_bridge(&m, NULL, 0, 0, 0x20, 3, 3, 4);
+	struct cm_fn *two = full_acs(cm_bridge(&m, NULL, 0, 0, 0x28, 4, 4, 4));
+	for (unsigned fn = 0; fn < 2; fn++) {
+		struct cm_fn *f = cm_add(&m, two, 0, 0, fn, NVME, 0x010802);
+		cm_pcie(f, 0x40, 0);
+		f->data[0x0e] |= 0x80;
+	}
+	struct cm_fn *conv = full_acs(cm_bridge(&m, NULL, 0, 0, 0x30, 5, 6, 4));
+	struct cm_fn *bridge = cm_bridge(&m, conv, 0, 0, 0, 6, 6, 7);
+	cm_add(&m, bridge, 0, 0, 0x08, 0x11e81234, 0x00ff00);
+	run();
+	also("GROUP-PORT", "0000:00:03.0", "no ACS capability; group 3: 0000:00:03.0 0000:02:00.0");
+	also("ACS-NONE", "0000:00:04.0", "no ACS capability; no function below");
+	also("GROUP-MULTI", "0000:04:00.0", "0000:04:00.0 0000:04:00.1");
+	assert_int_equal(find("GROUP-MULTI")->severity, AUDIT_WARNING);
+	also("GROUP-BRIDGE", "0000:05:00.0", "0000:05:00.0 0000:06:01.0");
+	assert_int_equal(n_found, 4);
+	assert_non_null(
+		strstr(find("GROUP-PORT")->means, "root port 0000:00:03.0 has no ACS (SV, RR, CR, UF)"));
+}
+
+static void test_groups_more(void **state)
+{
+	(void)state;
+	/* A switch without ACS; a Marvell controller with a function at its alias; two conventional functions
+	 * of the chipset; an Intel endpoint isolated by quirk. */
+	struct cm_fn *root = full_acs(cm_bridge(&m, NULL, 0, 0, 0x18, 2, 5, 4));
+	struct cm_fn *up = cm_bridge(&m, root, 0, 0, 0, 3, 5, 5);
+	for (unsigned i = 0; i < 2; i++) {
+		struct cm_fn *down = cm_bridge(&m, up, 0, 0, i * 8, 4 + i, 4 + i, 6);
+		cm_pcie(cm_add(&m, down, 0, 0, 0, NVME, 0x010802), 0x40, 0);
+	}
+	for (unsigned fn = 0; fn < 2; fn++)
+		cm_add(&m, NULL, 0, 0, 0xf8 + fn, 0x29188086, 0x010601)->data[0x0e] |= 0x80;
+	for (unsigned fn = 0; fn < 2; fn++) {
+		struct cm_fn *f = cm_add(&m, NULL, 0, 0, 0xa0 + fn, 0x12348086, 0x0c0330);
+		cm_pcie(f, 0x40, 9);
+		f->data[0x0e] |= 0x80;
+	}
+	run();
+	also("GROUP-SWITCH", "0000:03:00.0", "no ACS capability");
+	also("GROUP-MULTI", "0000:00:1f.0", "0000:00:1f.0 0000:00:1f.1");
+	assert_int_equal(find("GROUP-MULTI")->severity, AUDIT_INFO);
+	also("ACS-QUIRK", "0000:00:14.0", "a known quirk");
+	assert_null(find("GROUP-ALIAS"));
+	cm_add(&m, port, 0, 0, 0, 0x92301b4b, 0x010601)->absent = true;
+}
+
+static void test_alias(void **state)
+{
+	(void)state;
+	struct cm_fn *other = full_acs(cm_bridge(&m, NULL, 0, 0, 0x18, 2, 2, 4));
+	for (unsigned fn = 0; fn < 2; fn++) {
+		struct cm_fn *f = cm_add(&m, other, 0, 0, fn, fn ? 0x91a41b4b : 0x92301b4b, 0x010601);
+		cm_pcie(f, 0x40, 0);
+		full_acs(f);
+		f->data[0x0e] |= 0x80;
+	}
+	run();
+	also("GROUP-ALIAS", "0000:02:00.0", "0000:02:00.0 0000:02:00.1");
+}
+
+static void test_rmrr(void **state)
+{
+	(void)state;
+	cm_add(&m, NULL, 0, 0, 0xa0, 0x12348086, 0x0c0330);
+	cm_add(&m, NULL, 0, 0, 0xb8, 0x12358086, 0x010400);
+	dmar_rmrr_for(0x7a000000, 0x7a000fff, 0xa0);
+	dmar_rmrr_for(0x7a001000, 0x7a001fff, 0xb8);
+	run();
+	also("RMRR-RELAXED", "0000:00:14.0", "DMAR+0x40: RMRR 0 0x7a000000..0x7a000fff (4 KiB, reserved)");
+	also("RMRR-KEPT", "0000:00:17.0", "RMRR 1 0x7a001000..0x7a001fff");
+	assert_int_equal(n_found, 2);
+	dmar_rmrr_for(0x200000, 0x200fff, 0x10);
+	run();
+	also("RMRR-RAM", "0000:00:02.0", "free memory");
+	also("DMAR-RMRR-IN-RAM", "DMAR+0x80", "");
+	in->mems = 0; /* without a memory map nothing is said of memory */
+	run();
+	assert_null(find("DMAR-RMRR-IN-RAM"));
+	assert_null(find("RMRR-RAM"));
+}
+
+/* 8 VFs of 16 KiB each behind the port, whose window is 1 MiB. */
+static struct audit_sriov *pf(unsigned total, uint16_t offset, uint16_t stride)
+{
+	cm_bar(nvme, 0x10, 0x4000, 4, 0xc1000000);
+	cm_ecap(nvme, 0x100, 0x0e);
+	cm_sriov(&m, nvme, 0x120, total, offset, stride);
+	cm_bar(nvme, 0x120 + 0x24, 0x4000, 4, 0xc1004000);
+	struct audit_sriov *s = &in->pf[in->pfs++];
+	*s = (struct audit_sriov){.pf = {0, 0x100},
+				  .total = (uint16_t)total,
+				  .initial = (uint16_t)total,
+				  .page_sizes = 0x553,
+				  .ari_forwards = true,
+				  .backed = -1,
+				  .routing = {{true, offset, stride}, {true, offset, stride}}};
+	return s;
+}
+
+static void test_sriov(void **state)
+{
+	(void)state;
+	struct audit_sriov *s = pf(8, 1, 1);
+	only("SRIOV-READY", "0000:01:00.0",
+	     "8 VFs: First VF Offset 1, VF Stride 1 with ARI, last bus 01; VF BAR0 0x4000");
+	s->backed = 3;
+	only("SRIOV-QUEUES", "0000:01:00.0", "for 3 of 8 VFs");
+	s->backed = -1;
+	s->page_sizes = 2;
+	only("SRIOV-PAGES", "0000:01:00.0", "Supported Page Sizes 0x2 at 0x13c");
+	s->page_sizes = 1;
+	s->routing[0] = s->routing[1] = (struct audit_routing){true, 0x80, 0x20};
+	only("SRIOV-BUSES", "0000:01:00.0",
+	     "4 of 8 VFs (TotalVFs at 0x12e): First VF Offset 128, VF Stride 32 with ARI; last bus 01, 1 bus "
+	     "numbers missing");
+	s->ari_forwards = false;
+	s->routing[1] = (struct audit_routing){true, 1, 1};
+	only("SRIOV-ARI", "0000:01:00.0", "4 of 8 VFs without ARI, 8 with");
+	s->routing[0].known = s->routing[1].known = false; /* nothing is said of what was not read */
+	run();
+	assert_null(find("SRIOV-BUSES"));
+}
+
+static void test_sriov_window(void **state)
+{
+	struct audit_room r;
+	(void)state;
+	pf(100, 1, 1);
+	uint32_t was = cm_get(nvme, 0x144, 4);
+	only("SRIOV-WINDOW", "0000:01:00.0",
+	     "63 of 100 VFs (TotalVFs at 0x12e): VF BAR0 0x4000 at 0xc1004000 each; bridge 0000:00:01.0: "
+	     "0x94000 bytes missing");
+	audit_room(in, &in->pf[0], &r);
+	assert_int_equal(r.vfs, 63);
+	assert_int_equal(r.limit, AUDIT_LIMIT_WINDOW);
+	assert_string_equal(audit_limit_name(r.limit), "BAR window");
+	assert_int_equal(pci_find(&pci, (bdf_t){0, 0x100})->vf_bar[0].addr,
+			 0xc1004000); /* in thought alone */
+	assert_int_equal(cm_get(nvme, 0x144, 4), was);
+}
+
+static void test_interrupts(void **state)
+{
+	(void)state;
+	for (unsigned p = 0; p < AUDIT_PHASES; p++)
+		in->unit[0].at[p].ecap &= ~8ull;
+	only("IR-FLAG-FALSE", "iommu0", "ECAP.IR is 0 at 0xfed90010 (ECAP=0xf00f52); DMAR flags 0x5");
+	flags(DMAR_DMA_OPT_IN);
+	run();
+	also("IR-UNIT", "iommu0", "ECAP.IR is 0");
+	also("DMAR-INTR-REMAP-OFF", "DMAR+0x0", "");
+	assert_int_equal(n_found, 2);
+	flags(DMAR_INTR_REMAP | DMAR_DMA_OPT_IN);
+	for (unsigned p = 0; p < AUDIT_PHASES; p++) {
+		regs((enum audit_phase)p, TES);
+		in->unit[0].at[p].ecap &= ~0x10ull;
+	}
+	run();
+	assert_int_equal(n_found, 0);
+	in->apic = AUDIT_APIC_X2APIC;
+	only("IR-EIM", "iommu0", "local APIC in x2APIC mode, highest APIC id 3");
+	in->apic = AUDIT_APIC_XAPIC;
+	in->apicid_max = 255;
+	only("IR-EIM", "iommu0", "highest APIC id 255");
+	in->apicid_max = 3;
+	in->unit[0].at[AUDIT_NOW].gsts |= 0x02800000;
+	only("IR-COMPAT", "iommu0", "IRES and CFIS are 1");
+	in->unit[0].at[AUDIT_NOW].irta = 0x800; /* with EIME they are blocked all the same */
+	run();
+	assert_int_equal(n_found, 0);
+}
+
+static void test_ioapic(void **state)
+{
+	static const uint8_t madt[] = {'A', 'P', 'I', 'C', 56, [44] = 1, 12, 2};
+	(void)state;
+	in->table[in->tables++] = (struct audit_table){"APIC", 0, {madt, 56}};
+	only("DMAR-IOAPIC-WITHOUT-DMAR-SCOPE", "DMAR+0x0", "ioapic-without-dmar-scope:2");
+}
+
+static void test_errata(void **state)
+{
+	(void)state;
+	struct cm_fn *f = cm_add(&m, NULL, 0, 0, 0, 0x34068086, 0x060000);
+	f->data[8] = 0x13;
+	only("IR-ERRATA", "0000:00:00.0", "8086:3406 revision 0x13");
+	pci_find(&pci, (bdf_t){0, 0})->revision = 0x22;
+	run();
+	assert_int_equal(n_found, 0);
+}
+
+/* An ATS capability at 100h; on: its Enable bit. */
+static void ats(struct cm_fn *f, bool on)
+{
+	cm_ecap(f, 0x100, 0x0f);
+	cm_put(f, 0x106, 2, on ? 0x8000 : 0);
+	cm_ecap(f, 0x120, 0x13);
+	cm_ecap(f, 0x140, 0x1b);
+}
+
+static void test_ats(void **state)
+{
+	(void)state;
+	ats(nvme, true);
+	run();
+	also("ATS-ON", "0000:01:00.0",
+	     "ATS Control 0x8000 at 0x106, PRI Control 0x0 at 0x124, PASID Control 0x0 at 0x146");
+	also("ATS-UNCOVERED", "0000:01:00.0", "no ATSR or SATC for it");
+	assert_int_equal(n_found, 2);
+	dmar_atsr_all();
+	run();
+	also("ATS-CAPABLE", "0000:01:00.0", "ECAP.DT of iommu0 is 0");
+	assert_int_equal(n_found, 2);
+}
+
+static void test_outside(void **state)
+{
+	(void)state;
+	ats(nvme, false);
+	cm_put(port, 0x42, 2, 0x142); /* Slot Implemented */
+	cm_put(port, 0x54, 4, 0x60);
+	run();
+	also("PORT-HOTPLUG", "0000:00:01.0", "Slot Capabilities 0x60 at 0x54: bit 6 is 1; iommu0 translates");
+	also("ATS-UNCOVERED", "0000:01:00.0", "");
+	cm_put(port, 0, 2, 0x8086);
+	cm_ecap(port, 0x200, 0x0b);
+	cm_put(port, 0x204, 4, 0x1234);
+	pci_find(&pci, (bdf_t){0, 8})->vendor = 0x8086;
+	run();
+	also("PORT-THUNDERBOLT", "0000:00:01.0", "VSEC 0x1234");
+	also("ATS-OUTSIDE", "0000:01:00.0", "below port 0000:00:01.0");
+	assert_null(find("PORT-HOTPLUG"));
+}
+
+static void test_vmd(void **state)
+{
+	(void)state;
+	cm_add(&m, NULL, 0, 0, 0x70, 0x201d8086, 0x010400);
+	only("VMD", "0000:00:0e.0", "8086:201d");
+}
+
+static void test_secure_boot(void **state)
+{
+	(void)state;
+	in->secure_boot = AUDIT_SECURE_OFF;
+	only("SECURE-BOOT-OFF", "machine", "SecureBoot is 0");
+	in->secure_boot = AUDIT_SECURE_SETUP;
+	only("SECURE-BOOT-SETUP", "machine", "SetupMode is 1");
+	in->secure_boot = AUDIT_SECURE_UNKNOWN;
+	only("SECURE-BOOT-UNKNOWN", "machine", "GetVariable");
+}
+
+static void test_proof(void **state)
+{
+	struct audit_verdict v;
+	(void)state;
+	in->tried[in->cases++] = (struct audit_case){
+		.who = "VF0", .what = "MSI", .write = true, .outcome = AUDIT_NOT_ENFORCED};
+	only("PROOF-NOT-ENFORCED", "machine", "1 of 2: the first was VF0, write MSI: not enforced");
+	assert_string_equal(audit_proof_verdict(in), "pass");
+	audit_verdict(in, &v);
+	assert_string_equal(v.text, "usable, with the warnings above; DMA refused, forged interrupts not");
+	for (unsigned o = AUDIT_SUCCEEDED; o <= AUDIT_NOT_PROVED; o += 2) {
+		in->tried[1].outcome = (uint8_t)o;
+		only("PROOF-FAILED", "machine", o == AUDIT_SUCCEEDED ? "write MSI: SUCCEEDED" : "not proved");
+		assert_string_equal(audit_proof_verdict(in), "fail");
+		audit_verdict(in, &v);
+		assert_false(v.ok);
+	}
+	in->cases = 0;
+	for (unsigned p = 0; p < AUDIT_PROOFS; p++) {
+		in->proof = (uint8_t)p;
+		only("PROOF-NOT-RUN", "machine", audit_proof_name(p));
+		assert_string_equal(audit_proof_verdict(in), "not run");
+	}
+}
+
+/* ---- the report ---- */
+
+static char lines[65536];
+static size_t lines_len;
+
+static void take_line(void *ctx, const char *line, size_t n)
+{
+	(void)ctx;
+	assert_true(n <= JSONL_LINE && line[0] == '{' && line[n - 1] == '\n' && line[n - 2] == '}');
+	for (size_t i = 0; i + 1 < n; i++)
+		assert_true(line[i] >= ' ' && line[i] < 0x7f && line[i] != '\\');
+	assert_true(lines_len + n < sizeof lines);
+	memcpy(lines + lines_len, line, n);
+	lines_len += n;
+	lines[lines_len] = 0;
+}
+
+static void flaw_all(void)
+{
+	pf(100, 1, 1);
+	cm_bridge(&m, NULL, 0, 0, 0x20, 3, 3, 4);
+	regs(AUDIT_ENTRY, 0);
+	regs(AUDIT_LEFT, 0);
+	in->unit[0].at[AUDIT_LEFT].frcds = 8;
+	in->fn[1].left = 1;
+	in->secure_boot = AUDIT_SECURE_OFF;
+	in->mems = 3;
+	dmar_rmrr_for(0x7a000000, 0x7a000ffe, 0x10);
+}
+
+static void test_json(void **state)
+{
+	static struct audit_live live;
+	uint32_t crc, again;
+	(void)state;
+	flaw_all();
+	scan_all();
+	live.attached = 1;
+	live.attach[0].bdf = (bdf_t){0, 0x100};
+	live.attach[0].domain = 3;
+	live.domains = 1;
+	live.domain[0].id = 3;
+	live.domain[0].runs = live.runs = 1;
+	snprintf(live.domain[0].name, sizeof live.domain[0].name, "VF0");
+	live.run[0].iova = 0x2000000000;
+	live.run[0].len = 0x200000;
+	live.run[0].read = live.run[0].write = true;
+	lines_len = 0;
+	unsigned n = report_json(in, &live, take_line, NULL, &crc), seen = 0;
+	for (const char *p = lines; (p = strchr(p, '\n')); p++)
+		seen++;
+	assert_int_equal(n, seen);
+	assert_int_equal(report_json(in, &live, NULL, NULL, &again), n);
+	assert_int_equal(crc, again);
+	static const char *const want[] = {
+		"{\"t\":\"run\",\"v\":1,\"app\":\"audit\",\"cpu\":\"Model\",\"vendor\":\"GenuineIntel\","
+		"\"apicids\":4,",
+		"\"secure_boot\":\"off\",\"firmware\":\"Maker '1'?\",",
+		"{\"t\":\"table\",\"sig\":\"DMAR\",\"addr\":\"0x7f000000\",\"len\":96,\"off\":0,\"hex\":"
+		"\"444d4152",
+		"{\"t\":\"mem\",\"start\":\"0x7a000000\",\"pages\":32,\"type\":0,\"attr\":\"0x0\"}",
+		"\"phase\":\"entry\",\"ver\":\"0x10\",\"cap\":\"0xd2008c222f0606\",\"ecap\":\"0xf00f5a\","
+		"\"gsts\":\"0x0\"",
+		"{\"t\":\"fn\",\"bdf\":\"0000:01:00.0\",\"bme_entry\":1,\"bme_left\":1}",
+		"{\"t\":\"cfg\",\"bdf\":\"0000:01:00.0\",\"off\":0,\"hex\":\"361b1000",
+		"{\"t\":\"bar\",\"bdf\":\"0000:01:00.0\",\"n\":0,\"vf\":1,\"base\":\"0xc1004000\",\"size\":"
+		"\"0x4000\",\"io\":0,\"pref\":0,\"w64\":1}",
+		"{\"t\":\"window\",\"bdf\":\"0000:00:01.0\",\"base\":\"0xc1000000\",\"limit\":\"0xc10fffff\","
+		"\"pref\":0}",
+		"{\"t\":\"group\",\"id\":1,\"members\":[\"0000:00:01.0\"]}",
+		"{\"t\":\"attach\",\"bdf\":\"0000:01:00.0\",\"unit\":0,\"domain\":3,\"mode\":\"domain\"}",
+		"{\"t\":\"domain\",\"id\":3,\"name\":\"VF0\",\"iova\":[\"0x2000000000:0x200000:rw\"]}",
+		"{\"t\":\"sriov\",\"bdf\":\"0000:01:00.0\",\"total\":100,\"initial\":100,\"fit\":63,"
+		"\"limit\":\"BAR window\",\"missing_bytes\":\"0x94000\",",
+		"\"offset\":1,\"stride\":1,\"ari_offset\":1,\"ari_stride\":1}",
+		"{\"t\":\"case\",\"who\":\"PF\",\"dir\":\"write\",\"what\":\"unmapped "
+		"page\",\"verdict\":\"refused\",\"recorded\":1,\"bdf\":\"0000:01:00.0\",\"iova\":\"0x1000\","
+		"\"reason\":5}",
+		"{\"t\":\"finding\",\"id\":\"SRIOV-WINDOW\",\"severity\":\"warning\",\"kind\":\"setup "
+		"choice\",\"who\":\"0000:01:00.0\",",
+		"{\"t\":\"verdict\",\"ok\":1,\"errors\":0,\"warnings\":",
+	};
+	for (size_t i = 0; i < ARRAY_LEN(want); i++)
+		if (!strstr(lines, want[i]))
+			fail_msg("no %s", want[i]);
+	/* CRC-32 of IEEE 802.3, as zlib has it: bit by bit, high bits first over mirrored bytes. */
+	uint32_t c = UINT32_MAX, mirrored = 0;
+	for (size_t i = 0; i < lines_len; i++)
+		for (unsigned bit = 0; bit < 8; bit++) {
+			unsigned in_bit = (unsigned)lines[i] >> bit & 1;
+			c = (c << 1) ^ ((c >> 31 ^ in_bit) ? 0x04c11db7u : 0);
+		}
+	for (unsigned bit = 0; bit < 32; bit++)
+		mirrored |= (~c >> bit & 1) << (31 - bit);
+	assert_int_equal(crc, mirrored);
+	m.violations = 0;
+}
+
+static char said[32768];
+
+static void take_text(const char *text)
+{
+	assert_true(strlen(said) + strlen(text) < sizeof said);
+	strcat(said, text);
+}
+
+/* The text's lines, and the longest of them. */
+static unsigned count_lines(size_t *longest)
+{
+	unsigned n = 0;
+	size_t at = 0;
+	*longest = 0;
+	for (const char *p = said; *p; p++) {
+		at = *p == '\n' ? 0 : at + 1;
+		n += *p == '\n';
+		*longest = at > *longest ? at : *longest;
+	}
+	return n;
+}
+
+static void test_page(void **state)
+{
+	size_t longest;
+	(void)state;
+	flaw_all();
+	scan_all();
+	said[0] = 0;
+	report_page(in, 163, 0x1234abcd, take_text);
+	assert_in_range(count_lines(&longest), 14, REPORT_PAGE);
+	assert_in_range(longest, 60, 79);
+	static const char *const want[] = {
+		" machine    Model; firmware Maker",
+		"Secure Boot off\n",
+		" iommu      1 of 1 units usable, 48-bit addresses; 1 can remap interrupts\n",
+		" firmware   units on: 0 of 1, left 0 of 1; masters: 2 of 3, left 2 of 3\n",
+		" sr-iov     0000:01:00.0 63 of 100 VFs\n",
+		" proof      PASS: 1 of 1 forbidden accesses refused, 0 not enforced here\n",
+		"  W STATE-BME                            0000:01:00.0\n",
+		" PASS       usable, with the warnings above; every forbidden DMA was refused\n",
+		" report     163 lines, crc32 1234abcd (json=1 prints them)\n"};
+	for (size_t i = 0; i < ARRAY_LEN(want); i++)
+		if (!strstr(said, want[i]))
+			fail_msg("no \"%s\" in\n%s", want[i], said);
+	in->cases = 0;
+	in->proof = AUDIT_PROOF_NO_DEVICE;
+	in->tables = 0; /* every row once more, with an error */
+	said[0] = 0;
+	report_page(in, 1, 2, take_text);
+	assert_in_range(count_lines(&longest), 14, REPORT_PAGE);
+	assert_non_null(strstr(said, " proof      not run (no device)\n"));
+	assert_non_null(strstr(said, "  E IOMMU-NONE "));
+	assert_non_null(strstr(said, " FAIL       not safe to give devices away; no DMA was tried\n"));
+	m.violations = 0;
+}
+
+static void test_text(void **state)
+{
+	size_t longest;
+	(void)state;
+	flaw_all();
+	scan_all();
+	said[0] = 0;
+	report_functions(in, take_text);
+	assert_non_null(strstr(said, "  iommu0   0000:01:00.0  1b36:0010 Non-Volatile memory controller\n"));
+	assert_non_null(strstr(said, "     2  iommu0   0000:00:02.0"));
+	report_findings(in, take_text);
+	count_lines(&longest);
+	assert_in_range(longest, 60, 79);
+	const char *warning = strstr(said, " W SRIOV-WINDOW (setup choice)\n"),
+		   *info = strstr(said, " - ACS-NONE (");
+	assert_true(warning && info && warning < info);
+	assert_non_null(strstr(
+		said, "   remedy  Switch SR-IOV support and Above 4G Decoding on in firmware setup and\n"
+		      "           raise MMIO High Size;"));
+	m.violations = 0;
+}
+
+/* docs/audit.md has a heading for each id, and docs/dmar.md for each of the table's. */
+static void test_documents(void **state)
+{
+	static char text[65536];
+	(void)state;
+	FILE *doc = fopen("docs/audit.md", "r");
+	assert_non_null(doc);
+	text[fread(text, 1, sizeof text - 1, doc)] = 0;
+	fclose(doc);
+	const char *id;
+	unsigned n = 0;
+	for (; (id = audit_id(n)); n++) {
+		char heading[64];
+		snprintf(heading, sizeof heading, "\n### `%s` (", id);
+		if (!strstr(text, heading))
+			fail_msg("docs/audit.md does not explain %s", id);
+	}
+	assert_true(n > 45);
+}
+
+int main(void)
+{
+	if (pmm_add(support_ram(8 << 20, 0x40000000), (8 << 20) / PAGE_SIZE))
+		return 1;
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		T(test_sound),        T(test_no_iommu),   T(test_amd),     T(test_no_ecam),
+		T(test_lint),         T(test_units),      T(test_bypass),  T(test_promise),
+		T(test_left),         T(test_fault),      T(test_masters), T(test_groups),
+		T(test_groups_more),  T(test_alias),      T(test_rmrr),    T(test_sriov),
+		T(test_sriov_window), T(test_interrupts), T(test_ioapic),  T(test_errata),
+		T(test_ats),          T(test_outside),    T(test_vmd),     T(test_secure_boot),
+		T(test_proof),        T(test_json),       T(test_page),    T(test_text),
+		T(test_documents)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,105 @@
+/* keep=1: the file that the loader writes. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "boot/keep.h"
+
+static char text[65536];
+static size_t len;
+
+static void take(void *ctx, const char *line, size_t n)
+{
+	(void)ctx;
+	assert_true(n <= JSONL_LINE && len + n < sizeof text);
+	memcpy(text + len, line, n);
+	text[len += n] = 0;
+}
+
+/* 00:1f.2 has 64 bytes and something at 100h; nothing else answers. */
+static uint32_t read(const struct acpi *acpi, uint16_t seg, uint16_t rid, unsigned off)
+{
+	(void)acpi;
+	if (seg != 0 || rid != 0xfa)
+		return UINT32_MAX;
+	return off == 0 ? 0x29228086 : off == 0x3c ? 0x010a : off == 0x100 ? 0x00010001 : 0;
+}
+
+static void test_report(void **state)
+{
+	static struct acpi acpi;
+	static struct boot_snapshot entry;
+	static struct boot_info boot;
+	static uint8_t dmar[1000] = "DMAR";
+	static const struct boot_region map[] = {{.base = 0x1000, .pages = 3, .attr = 0xf, .type = MEM_FREE}};
+	struct keep k = {"Brand \"x\"", "GenuineIntel", &boot, &acpi, map, &entry, read};
+	uint32_t crc;
+	(void)state;
+	boot.region_count = 1;
+	boot.secure_boot = BOOT_SETUP;
+	strcpy(boot.firmware, "Maker");
+	acpi.count = 1;
+	acpi.table[0] = (struct acpi_table){"DMAR", true, 0x7f000000, {dmar, sizeof dmar}};
+	entry.units = 1;
+	entry.unit[0] = (struct boot_unit){.base = 0xfed90000, .ver = 0x10, .gsts = 0x80000000, .frcds = 1};
+	entry.unit[0].frcd[0][1] = 5;
+	entry.funcs = 2;
+	entry.func[0] = (struct boot_func){.rid = 0xfa, .command = 7};
+	entry.func[1] = (struct boot_func){.rid = 0x100, .command = 3};
+	len = 0;
+	unsigned lines = keep_report(&k, take, NULL, &crc);
+	static const char *const want[] = {
+		"BEGIN SLUICE REPORT v=1\n{\"t\":\"run\",\"v\":1,\"app\":\"keep\",\"cpu\":\"Brand "
+		"'x'\",\"vendor\":\"GenuineIntel\",\"secure_boot\":\"setup\",\"firmware\":\"Maker\"}\n",
+		"{\"t\":\"table\",\"sig\":\"DMAR\",\"addr\":\"0x7f000000\",\"len\":1000,\"off\":0,\"hex\":"
+		"\"444d4152",
+		"\"len\":1000,\"off\":960,\"hex\":\"",
+		"{\"t\":\"mem\",\"start\":\"0x1000\",\"pages\":3,\"type\":7,\"attr\":\"0xf\"}\n",
+		"\"phase\":\"entry\",\"ver\":\"0x10\",\"cap\":\"0x0\",\"ecap\":\"0x0\",\"gsts\":"
+		"\"0x80000000\"",
+		"\"frcd\":[\"0x5:0x0\"]}\n",
+		"{\"t\":\"fn\",\"bdf\":\"0000:00:1f.2\",\"bme_entry\":1}\n{\"t\":\"cfg\",\"bdf\":\"0000:00:"
+		"1f.2\",\"off\":0,\"hex\":\"86802229",
+		"{\"t\":\"cfg\",\"bdf\":\"0000:00:1f.2\",\"off\":256,\"hex\":\"010001\"}\n",
+		"{\"t\":\"fn\",\"bdf\":\"0000:01:00.0\",\"bme_entry\":0}\nEND SLUICE REPORT lines=10 crc32=",
+	};
+	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++)
+		if (!strstr(text, want[i]))
+			fail_msg("no %s in\n%s", want[i], text);
+	assert_int_equal(lines, 10);
+	assert_int_equal(strtoul(strstr(text, "crc32=") + 6, NULL, 16), crc);
+	assert_string_equal(keep_secure_boot(99), "unknown");
+}
+
+/* What goes beyond a line is left out of the text, and the line stays whole. */
+static void test_long_text(void **state)
+{
+	static struct jsonl j;
+	char much[3000];
+	(void)state;
+	memset(much, 'a', sizeof much - 1);
+	much[sizeof much - 1] = 0;
+	j.put = take;
+	len = 0;
+	jsonl_start(&j, "x");
+	jsonl_text(&j, "k", much);
+	jsonl_end(&j);
+	assert_in_range(len, JSONL_LINE - 8, JSONL_LINE);
+	assert_string_equal(text + len - 5, "aa\"}\n");
+	len = 0;
+	jsonl_start(&j, "x");
+	jsonl_bytes(&j, (const uint8_t *)much, sizeof much);
+	jsonl_end(&j);
+	assert_in_range(len, JSONL_LINE - 8, JSONL_LINE);
+	assert_string_equal(text + len - 5, "61\"}\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_report), cmocka_unit_test(test_long_text)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
