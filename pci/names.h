@@ -1,5 +1,5 @@
-/* Names of classes, vendors and devices as pciutils has them, from the pci.ids that the build makes (tools/pciids.awk).
- * Each is NULL when the list does not have it. */
+/* Names of classes, vendors and devices as pciutils has them, from the pci.ids that the build makes
+ * (tools/pciids.awk). Each is NULL when the list does not have it. */
 #pragma once
 #include "kernel/bits.h"
 

@@ -69,7 +69,9 @@ bool cmd_isolate(struct machine *m, unsigned n, char **word)
 		e = serial_stop() ? SL_STOPPED : stage_isolate(m);
 	work_end(m);
 	m->attacking = false;
-	m->audit_proof = !e || e == SL_VERIFY ? AUDIT_PROOF_DONE : AUDIT_PROOF_BROKEN; /* for audit */
+	m->audit_proof = !e || e == SL_VERIFY ? AUDIT_PROOF_DONE
+			 : e == SL_STOPPED    ? AUDIT_PROOF_NOT_ASKED
+					      : AUDIT_PROOF_BROKEN; /* audit tells of it */
 	log_text("isolate: %s\n", e ? sl_err_text(e) : "every forbidden DMA was refused");
 	return true;
 }

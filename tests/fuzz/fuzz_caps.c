@@ -14,6 +14,7 @@
 #include "pci/groups.h"
 #include "pci/msix.h"
 #include "pci/names.h"
+#include "pci/show.h"
 #include "pci/regs.h"
 #include "pci/sriov.h"
 #include "tests/model/cfg_model.h"
@@ -281,6 +282,7 @@ static void try_function(struct pci *pci, struct pci_func *f)
 	struct msi msi;
 	uint64_t addr = 0;
 	try_lists(f);
+	show_function(f, &(struct show){.numbers = 2, .verbose = 3, .bytes = 64});
 	try_msix(f);
 	if (msi_read(f, &msi) == SL_OK)
 		(void)!msi_open(f, msi.messages, 0xfee00018, 0);
