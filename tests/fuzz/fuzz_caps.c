@@ -282,7 +282,6 @@ static void try_function(struct pci *pci, struct pci_func *f)
 	struct msi msi;
 	uint64_t addr = 0;
 	try_lists(f);
-	show_function(f, &(struct show){.numbers = 2, .verbose = 3, .bytes = 64});
 	try_msix(f);
 	if (msi_read(f, &msi) == SL_OK)
 		(void)!msi_open(f, msi.messages, 0xfee00018, 0);
@@ -360,6 +359,10 @@ static void run(const struct pci_cfg *cfg)
 	for (unsigned i = 0; cfg != &cm_cfg && i < FUNCTIONS; i++)
 		if (memcmp(fn[i].data, fn[i].header, sizeof(fn[i].header)) != 0)
 			abort();
+	const struct show deep = {.numbers = 2, .verbose = 3};
+	if (!TAILQ_EMPTY(&pci.funcs)) /* one, as that is a lot of text */
+		show_function(TAILQ_FIRST(&pci.funcs), &deep);
+	show_tree(&pci, &deep);
 	try_all(&pci, cfg == &cm_cfg && !patches);
 	TAILQ_CONCAT(&pci.spare, &pci.funcs, link); /* functions are kept for ever: use them again */
 }
