@@ -89,9 +89,19 @@ def test_person(console):
     assert "sriov 01:00.0 off" in c("isolate") and "VFs are on" in c("bench")
     assert "VFs off" in c("sriov 01:00.0 off")
 
+    c.keys("isolate\r")
+    c.expect("refused ")
+    c.keys("\x03")
+    c.expect("isolate: stopped by Ctrl-C")
+    c.expect(sluice.PROMPT)
+    assert "isolate: every forbidden DMA" not in c.log.read_text()
+    assert "0 of 8 VFs on" in c("sriov") and "domain" not in c("iommu").replace("in no domain", "")
+    free = free_pages(c)
     whole = c("isolate")
     assert "isolate: every forbidden DMA was refused" in whole and "NOT REFUSED" not in whole
     assert "attached to domain" in whole  # log iommu debug
+    assert free_pages(c) == free
+    assert "but those that were asked for" in c("faults")
     assert "up to info from now on" in c("log iommu info")
     audit = c("audit")
     assert re.search(r"^ proof +PASS: \d+ of \d+ forbidden", audit, re.M) and "STATE-BME" in audit
@@ -108,9 +118,8 @@ def test_person(console):
     assert "VFs off, NumVFs and VF BARs put back" not in bench.splitlines()[-1]
     assert "bench: stopped by Ctrl-C" in bench
     assert "0 of 8 VFs on" in c("sriov") and "domain" not in c("iommu").replace("in no domain", "")
-    free = re.search(r"(\d+) free", c("mem"))[1]
     assert "all that was read is what was written" in c("bench 1")
-    assert re.search(r"(\d+) free", c("mem"))[1] == free
+    assert free_pages(c) == free
 
     under_load(c, vfs=4)
     log = c("log nvme")
@@ -120,6 +129,10 @@ def test_person(console):
     seen = c.log.read_text()
     assert "RESULT v=1 app=shell ok=1" in seen
     assert "\x1b" not in seen[seen.index("Sluice: PCIe"):], "an escape sequence was sent"
+
+
+def free_pages(c):
+    return int(re.search(r"(\d+) free", c("mem"))[1])
 
 
 def operations(c):
@@ -184,25 +197,6 @@ def test_look(console):
     seen = c.log.read_text().replace("\r\n", "\n")
     assert "0000:01:00.0: VFs off" in seen, "what was switched on by hand is put back at the end"
     assert "-- more" not in seen and "\r" not in seen[seen.index(sluice.PROMPT):]
-
-
-def test_isolate(console):
-    """Ctrl-C in the middle, then all of it, and the console goes on."""
-    c = console("vfs=2", qemu=EDU, deadline=160)
-    c.keys("isolate\r")
-    c.expect("refused")
-    c.keys("\x03")
-    c.expect("isolate: stopped by Ctrl-C")
-    c.expect(sluice.PROMPT)
-    assert "every forbidden DMA" not in c.log.read_text()
-    assert "0 of 8 VFs on" in c("sriov") and "domain" not in c("iommu").replace("in no domain", "")
-    whole = c("isolate")
-    assert "isolate: every forbidden DMA was refused" in whole and "NOT REFUSED" not in whole
-    free = re.search(r"(\d+) free", c("mem"))[1]
-    assert "isolate: every forbidden DMA was refused" in c("isolate")
-    assert re.search(r"(\d+) free", c("mem"))[1] == free
-    assert "but those that were asked for" in c("faults")
-    assert c.poweroff() == 0
 
 
 def test_no_iommu(console):
