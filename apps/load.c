@@ -7,8 +7,8 @@
 #define DRAIN_US 10000000u
 
 static struct {
-	struct machine *m;
 	struct lane lane[CORES_MAX];
+	struct machine *m;
 	uint64_t started; /* now_us() */
 	bool on, here;    /* here: core 0 has a lane */
 	bool stop;        /* to the other cores */
