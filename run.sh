@@ -31,7 +31,7 @@ say() { printf 'run.sh: %s\n' "$*"; }
 die() { printf 'run.sh: %s\n' "$*" >&2; exit "${status:-1}"; }
 
 # --- arguments
-vfs=4 seconds=5 device=nvme usb= bare= shell= own_scratch=y own_end=y config=() extra=()
+vfs=4 seconds=5 device=nvme card=qat-c62x-pf usb= bare= shell= own_scratch=y own_end=y config=() extra=()
 while (($# > 0)); do
 	case $1 in
 	--help | -h) usage; exit 0 ;;
@@ -41,6 +41,7 @@ while (($# > 0)); do
 	--) shift; extra=("$@"); break ;;
 	-*) status=2 die "unknown option $1: QEMU's own options go after --, see ./run.sh --help" ;;
 	device=qat | app=accel) device=qat own_scratch=; config+=("$1") ;;
+	gen=*) card=qat-c62x-pf; [[ $1 != gen=4 ]] || card=qat-4xxx-pf; config+=("$1") ;;
 	vfs=*) vfs=${1#*=}; config+=("$1") ;;
 	seconds=*) seconds=${1#*=}; config+=("$1") ;;
 	scratch=*) own_scratch=; config+=("$1") ;;
@@ -54,6 +55,7 @@ done
 [[ $vfs =~ ^[0-9]{1,3}$ ]] && ((10#$vfs >= 1 && 10#$vfs <= 64)) || vfs=4
 [[ $seconds =~ ^[0-9]{1,6}$ ]] || seconds=5
 vfs=$((10#$vfs)) seconds=$((10#$seconds))
+[[ $device != qat || " ${config[*]}" == *" vfs="* ]] || vfs=16 config+=(vfs=16) # a QAT card's VFs are switched on all together
 
 qemu=${QEMU:-qemu-system-x86_64}
 run=${RUN:-build/run}
@@ -177,7 +179,7 @@ if [[ -z $bare ]]; then
 	extra_has device intel-iommu || line+=(-device intel-iommu,intremap=on)
 
 	if [[ $device == qat ]]; then
-		line+=(-plugin "$PWD/build/qat-model.so" -device pcie-root-port,id=rp2,chassis=3,slot=3 -device qat-c62x-pf,bus=rp2)
+		line+=(-plugin "$PWD/build/qat-model.so" -device pcie-root-port,id=rp2,chassis=3,slot=3 -device $card,bus=rp2)
 	fi
 fi
 if [[ -z $bare && $device == nvme ]]; then

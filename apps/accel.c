@@ -140,6 +140,10 @@ enum sl_err stage_accel(struct machine *m)
 	uint64_t us = now_us() - begin, noticed = 0, doorbells = 0, ops = 0, bad = 0;
 	for (unsigned s = 0; s < ACCEL_SERVICES; s++) {
 		uint64_t all = 0, least = UINT64_MAX;
+		if (!(m->vf[0].accel->services & BIT(s))) {
+			log_line("accel", "%s: no ring pair of these VFs has it", names[s]);
+			continue;
+		}
 		for (unsigned i = 0; i < m->vfs; i++) {
 			uint64_t n = accel_vf[i].jobs.done[s];
 			all += n;

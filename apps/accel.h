@@ -2,6 +2,7 @@
 #pragma once
 #include "apps/jobs.h"
 #include "apps/machine.h"
+#include "drivers/qat/mailbox.h"
 #include "drivers/qat/vf.h"
 
 #define ACCEL_VFS 16u
@@ -10,6 +11,7 @@ struct accel_vf {
 	struct qat_vf qat;
 	struct jobs jobs;
 	volatile uint8_t *regs;
+	struct qat_pair pair[QAT_SERVICES]; /* gen4 */
 	uint32_t round;
 } __attribute__((aligned(64)));
 

@@ -20,10 +20,11 @@ static const struct qat_gen *gen_of(const struct pci_func *pf)
 enum sl_err stage_accel_pf(struct machine *m)
 {
 	struct pci_func *unfit = NULL;
+	uint32_t want = m->boot->cfg.gen;
 	PCI_EACH(f, &m->pci) {
 		if (m->pf || !gen_of(f) || f->pf)
 			continue;
-		if (f->cap_sriov && gen_of(f)->pair_is_fixed)
+		if (f->cap_sriov && (!want || want == gen_of(f)->number))
 			m->pf = f;
 		else
 			unfit = f;
@@ -32,8 +33,8 @@ enum sl_err stage_accel_pf(struct machine *m)
 		if (unfit)
 			log_line("qat", BDF_FMT " QAT %s can not be used: %s", BDF_ARG(unfit->bdf),
 				 gen_of(unfit)->name,
-				 unfit->cap_sriov ? "no driver for its PF yet" : "no SR-IOV");
-		log_fail("qat", "use a QAT C62x card, or device=nvme",
+				 unfit->cap_sriov ? "gen= asks for another generation" : "no SR-IOV");
+		log_fail("qat", "use a QAT C62x or 4xxx card, another gen=, or device=nvme",
 			 "no QAT function that can be used among the functions above");
 		return SL_NOTFOUND;
 	}
@@ -84,6 +85,7 @@ enum sl_err accel_start(struct vf *vf)
 	enum sl_err e = qat_vf_open(&v->qat, &(struct qat_vf_cfg){.gen = gen,
 								  .regs = v->regs,
 								  .regs_len = vf->fn->bar[0].size,
+								  .pair = v->pair,
 								  .mem = vf->queues,
 								  .depth = JOB_TAGS});
 	if (e) {
@@ -120,6 +122,33 @@ enum sl_err accel_recover(struct machine *m, struct vf *vf)
 	return accel_start(vf);
 }
 
+/* On gen4 it is not fixed which bank has which service. Whoever loaded the PF's firmware knows. */
+static enum sl_err ask_pairs(struct vf *vf)
+{
+	const struct pci_bar *bar = &vf->fn->bar[2];
+	const struct qat_gen *gen = qat_gen_of_pf(vf->fn->pf->device);
+	if (gen->pair_is_fixed)
+		return SL_OK;
+	enum sl_err e = SL_NOSPACE;
+	volatile void *regs =
+		bar->addr && bar->size >= QAT_MAILBOX_BYTES ? mmio_map(PHYS(bar->addr), bar->size) : NULL;
+	if (regs) {
+		struct qat_mailbox_io io = qat_mailbox_mmio(regs);
+		e = qat_mailbox_pairs(&io, gen, accel_vf[vf->index].pair);
+	}
+	if (e)
+		log_fail(
+			"qat",
+			"a card whose firmware something else has loaded; in QEMU: ./run.sh device=qat gen=4",
+			BDF_FMT ": its PF does not tell which bank has which service: %s",
+			BDF_ARG(vf->fn->bdf), sl_err_text(e));
+	if (e || accel_vf[vf->index].pair[QAT_SYM].there)
+		return e;
+	log_fail("qat", "have the PF's driver give a service \"sym\"",
+		 BDF_FMT ": none of its banks has symmetric crypto", BDF_ARG(vf->fn->bdf));
+	return SL_NOTFOUND;
+}
+
 static enum sl_err open_vf(struct machine *m, struct vf *vf)
 {
 	volatile void *regs;
@@ -140,7 +169,9 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	v->regs = regs;
 	vf->queues = dma_part(&vf->block, WINDOW_QUEUES, WINDOW_BUFFERS);
 	vf->buffers = dma_part(&vf->block, WINDOW_BUFFERS, PAGE_2M - WINDOW_BUFFERS);
-	e = accel_start(vf);
+	e = ask_pairs(vf);
+	if (!e)
+		e = accel_start(vf);
 	if (!e)
 		log_line("vf", BDF_FMT " domain %u: QAT %s; 0x%llx is memory at 0x%llx", BDF_ARG(vf->fn->bdf),
 			 vf->dom ? domain_id(vf->dom) : 0, v->qat.gen->name, (ull)vf->buffers.iova.v,

@@ -118,6 +118,7 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 	static const char *const doorbells[] = {"mmio", "shadow"};
 	static const char *const devices[] = {"nvme", "qat"};
 	static const char *const terms[] = {"screen", "dumb"};
+	static const char *const gens[] = {"2", "4"};
 	static const char *const ends[] = {"halt", "reboot", "shutdown", "qemu"};
 	static const char *const bauds[] = {"9600", "19200", "38400", "57600", "115200"};
 	static const uint32_t baud[] = {9600, 19200, 38400, 57600, 115200};
@@ -130,6 +131,10 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "device", v, devices, ARRAY_LEN(devices), &cfg->device);
 	} else if (is(k, "term")) {
 		choice(cfg, at, "term", v, terms, ARRAY_LEN(terms), &cfg->term);
+	} else if (is(k, "gen")) {
+		choice(cfg, at, "gen", v, gens, ARRAY_LEN(gens), &i);
+		if (i < ARRAY_LEN(gens))
+			cfg->gen = 2 + 2 * i;
 	} else if (is(k, "vfs")) {
 		number(cfg, at, "vfs", v, 1, 64, &cfg->vfs);
 	} else if (is(k, "queues")) {
@@ -172,7 +177,7 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "end", v, ends, ARRAY_LEN(ends), &cfg->end);
 	} else {
 		fail(cfg, at, k.col,
-		     "%s is not a key (keys: app device vfs queues qd seconds mode passes iommu doorbell "
+		     "%s is not a key (keys: app device gen vfs queues qd seconds mode passes iommu doorbell "
 		     "json keep ms "
 		     "batch block writes order seed scratch baud term end)",
 		     show(k).s);

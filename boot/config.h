@@ -17,7 +17,7 @@ enum config_order { ORDER_RANDOM, ORDER_SEQ };
 struct config_error {
 	char source[16];
 	uint32_t line, col; /* from 1 */
-	char text[160];
+	char text[200];
 };
 
 /* Where rings are told of: registers, or memory where the controller has that. */
@@ -31,6 +31,7 @@ enum config_term { TERM_SCREEN, TERM_DUMB };
 struct config {
 	char app[12];
 	uint32_t device;   /* enum config_device: whose VFs; app=accel is for QAT alone */
+	uint32_t gen;      /* device=qat: the generation that the card must have, 2 or 4; 0: any */
 	uint32_t vfs;      /* VFs to bring up */
 	uint32_t queues;   /* queue pairs of each VF in the timed phase */
 	uint32_t qd;       /* requests in flight on each VF in the timed phase */

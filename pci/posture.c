@@ -19,7 +19,8 @@ bool pci_slot_read(const struct pci_func *fn, struct pci_slot *out)
 	*out = (struct pci_slot){0};
 	if (!caps_is_downstream(fn))
 		return false;
-	for (const struct pci_func *f = fn; f; f = f->parent)
+	out->thunderbolt = is_thunderbolt(fn);
+	for (const struct pci_func *f = fn->parent; f; f = f->parent)
 		out->thunderbolt |= is_thunderbolt(f);
 	if (fn->cap_pcie + PCIE_SLTCAP + 4 > 0x100 || !(fn_rd16(fn, fn->cap_pcie + PCIE_CAP) & PCIE_SLOT))
 		return true;

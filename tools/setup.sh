@@ -130,7 +130,7 @@ unpack_debs() {
 
 # --- what each mode takes
 run=(make clang lld llvm libc6-dev gnu-efi libstb-dev pci.ids ovmf mtools gdisk)
-test=(gcc libcmocka-dev python3-pytest python3-pexpect python3-pytest-xdist pciutils python3-cryptography nettle-dev libgmp-dev zlib1g-dev)
+test=(gcc xz-utils libcmocka-dev python3-pytest python3-pexpect python3-pytest-xdist pciutils python3-cryptography nettle-dev libgmp-dev zlib1g-dev)
 
 install "${run[@]}"
 case $mode in

@@ -107,11 +107,12 @@ enum sl_err stage_audit(struct machine *m)
 			m->audit_proof = AUDIT_PROOF_BROKEN;
 		faults_say(m);
 	}
-	bool ok = audit_print(m);
-	if (ok)
+	if (audit_print(m))
 		return SL_OK;
-	log_fail("audit", "the findings marked E above have a remedy each",
-		 "functions of this machine should not be given to anyone: %u errors", m->audit_errors);
+	struct audit_verdict v;
+	audit_verdict(audit_take(m), &v);
+	log_fail("audit", "the findings marked E above have a remedy each", "the verdict: %s (%u errors)",
+		 v.text, v.errors);
 	return SL_VERIFY;
 }
 

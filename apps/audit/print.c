@@ -82,6 +82,47 @@ static struct judge look_at(struct audit_in *in)
 	return j;
 }
 
+static void say_rmrrs(struct judge *j)
+{
+	static struct rmrr_owner ledger[64];
+	struct rmrr_context known = {
+		&j->topo, &j->functions, {j->in->mem, j->in->mems}, topo_name, j->in->pci};
+	unsigned n = j->has_dmar ? rmrr_ledger(&j->dmar, &known, ledger, ARRAY_LEN(ledger)) : 0;
+	for (unsigned i = 0; i < n && i < ARRAY_LEN(ledger); i++) {
+		char text[240];
+		rmrr_text(&ledger[i], text, sizeof text);
+		say_wrapped("rmrr", text);
+	}
+}
+
+static void route_text(const struct audit_sriov *s, const struct audit_room *r, unsigned ari, char *buf,
+		       size_t n)
+{
+	const char *with = ari ? "with ARI" : "without ARI";
+	if (s->routing[ari].known)
+		fmt_print(buf, n, "%s %u (First VF Offset %u, VF Stride %u)", with, r->fit[ari].by_bus,
+			  s->routing[ari].offset, s->routing[ari].stride);
+	else
+		fmt_print(buf, n, "%s not read", with);
+}
+
+static void say_sriov(const struct audit_in *in)
+{
+	for (unsigned i = 0; i < in->pfs; i++) {
+		const struct audit_sriov *s = &in->pf[i];
+		struct audit_room r;
+		char plain[64], ari[64], text[300];
+		audit_room(in, s, &r);
+		route_text(s, &r, 0, plain, sizeof plain);
+		route_text(s, &r, 1, ari, sizeof ari);
+		fmt_print(text, sizeof text,
+			  BDF_FMT ": %u of %u VFs; by bus numbers %s, %s; by addresses %u; the limit: %s",
+			  BDF_ARG(s->pf), r.vfs, s->total, plain, ari, r.best->by_bars,
+			  audit_limit_name(r.limit));
+		say_wrapped("sr-iov", text);
+	}
+}
+
 void report_functions(struct audit_in *in, report_text *out)
 {
 	struct judge j = look_at(in);
@@ -97,6 +138,8 @@ void report_functions(struct audit_in *in, report_text *out)
 			say_wrapped("why", why);
 		}
 	}
+	say_rmrrs(&j);
+	say_sriov(in);
 }
 
 /* ---- findings ---- */

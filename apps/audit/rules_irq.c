@@ -49,6 +49,35 @@ static void judge_compat(struct judge *j)
 	}
 }
 
+static bool has_scope(const struct judge *j, uint8_t type, uint8_t id)
+{
+	struct dmar_entry e = {0};
+	struct dmar_drhd d;
+	while (dmar_next(&j->dmar, &e) == SL_OK) {
+		struct dmar_scope s = {0};
+		if (e.type != DMAR_DRHD || dmar_drhd(&e, &d) != SL_OK)
+			continue;
+		while (dmar_scope_next(d.scopes, &s) == SL_OK)
+			if (s.type == type && s.enum_id == id)
+				return true;
+	}
+	return false;
+}
+
+/* HPET Number: IA-PC HPET specification §3.2.4. */
+#define HPET_NUMBER 52u
+
+static void judge_hpet(struct judge *j)
+{
+	const struct audit_table *hpet = audit_table(j->in, "HPET");
+	if (!hpet || !span_has(hpet->data, HPET_NUMBER, 1))
+		return;
+	uint8_t number = span_u8(hpet->data, HPET_NUMBER);
+	if (!has_scope(j, DMAR_SCOPE_HPET, number))
+		finding_of(j, RULE_IR_HPET, "DMAR",
+			   "HPET table: number %u at 0x34; no scope of type 4 with it", number);
+}
+
 void rules_irq(struct judge *j)
 {
 	unsigned units, able;
@@ -58,6 +87,8 @@ void rules_irq(struct judge *j)
 		finding_of(j, RULE_IR_FLAG_MISSING, "DMAR+0x25",
 			   "DMAR flags 0x%x at 0x25: INTR_REMAP is 0; ECAP.IR is 1 in all %u units",
 			   j->dmar.flags, units);
+	if (promised)
+		judge_hpet(j);
 	judge_compat(j);
 	PCI_EACH(f, j->in->pci)
 		if (pci_remapping_is_broken(f))

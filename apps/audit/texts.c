@@ -70,6 +70,11 @@ const struct rule_text rule_texts[RULE_COUNT] = {
 				       "to one",
 				       "iommu=pt is done by tables then: correct, slower to set up",
 				       "None needed."},
+	[RULE_UNIT_NO_RHSA] = {"UNIT-NO-RHSA", AUDIT_INFO, AUDIT_FIRMWARE_BUG,
+			       "the machine has several memory nodes, and the table does not say which one "
+			       "this unit belongs to",
+			       "Linux puts the unit's tables into any node's memory: walks may cross sockets",
+			       "Ask the maker of the firmware for an RHSA structure for each unit."},
 	[RULE_BYPASS] =
 		{"BYPASS", AUDIT_ERROR, AUDIT_FIRMWARE_BUG,
 		 "no unit translates for these functions: whatever is switched on elsewhere, they reach all "
@@ -256,6 +261,12 @@ const struct rule_text rule_texts[RULE_COUNT] = {
 		 "Linux leaves x2APIC mode or does not use the processors above",
 		 "Switch x2APIC off in firmware setup where there are no more than 255 processors. In QEMU: "
 		 "eim=on."},
+	[RULE_IR_HPET] = {"IR-HPET", AUDIT_INFO, AUDIT_FIRMWARE_BUG,
+			  "the HPET stands in no scope: its own interrupts (MSI) can not be remapped",
+			  "Linux does not use the HPET's MSIs while interrupts are remapped",
+			  "None needed where processors have timers of their own; for its maker: a DRHD must "
+			  "have an HPET "
+			  "scope with this number."},
 	[RULE_IR_COMPAT] = {"IR-COMPAT", AUDIT_WARNING, AUDIT_HARDWARE_LIMIT,
 			    "the unit remaps interrupts and still lets compatibility format pass, which "
 			    "names vector and "

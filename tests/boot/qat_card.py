@@ -11,12 +11,14 @@ ECAM, WINDOW, RAM = 0xB0000000, 0xC0000000, 1 << 20
 BANK_TX_TO_RX = 8
 LA, COMP, PKE = 4, 9, 3
 SYM_RING, ASYM_RING, COMP_RING = 2, 0, 6
+SYM_BANK, COMP_BANK = 0, 1  # of 4xxx, as its ring map is unless another is asked for
 
 
 class Card:
     """A q35 machine with one card behind a root port, its VFs on and allowed to use memory."""
 
-    def __init__(self, folder, properties="", vfs=16, qemu="qemu-system-x86_64"):
+    def __init__(self, folder, properties="", vfs=16, qemu="qemu-system-x86_64", gen=2):
+        self.gen = gen
         listener = socket.socket(socket.AF_UNIX)
         self.place_of_socket = tempfile.TemporaryDirectory()  # a socket's name must be short
         name = self.place_of_socket.name + "/qtest"
@@ -29,7 +31,7 @@ class Card:
             [qemu, "-machine", "q35", "-accel", "tcg", "-m", "64", "-display", "none", "-nodefaults", "-bios",
              str(folder / "halt"), "-qtest", f"unix:{name}", "-qtest-log", "none", "-plugin", str(sluice.ROOT / "build/qat-model.so"),
              "-device", "pcie-root-port,id=rp0,bus=pcie.0,chassis=1,slot=1",
-             "-device", f"qat-c62x-pf,bus=rp0{properties}"], stderr=(folder / "stderr").open("w"))
+             "-device", f"qat-{'4xxx' if gen == 4 else 'c62x'}-pf,bus=rp0{properties}"], stderr=(folder / "stderr").open("w"))
         try:
             self.connection = listener.accept()[0]
         except TimeoutError:
@@ -89,15 +91,16 @@ class Card:
         self.config(port, 0x18, 0x010100, bus=0)
         self.config(port, 0x20, (WINDOW + 0x07F00000) & 0xFFF00000 | WINDOW >> 16, bus=0)
         self.config(port, 0x04, 6, bus=0, size=2)
-        assert self.config(0, 0) == 0x37C88086
-        self.pmisc, self.etr, vf_etr, vf_pmisc = (WINDOW + i * 0x100000 for i in range(1, 5))
+        assert self.config(0, 0) == (0x49408086 if self.gen == 4 else 0x37C88086)
+        self.pmisc, self.etr, vf_etr, vf_pmisc = (WINDOW + i * 0x800000 for i in range(1, 5))
         for bar, at in ((0x10, WINDOW), (0x18, self.pmisc), (0x20, self.etr), (0x164, vf_etr), (0x16C, vf_pmisc)):
             self.config(0, bar, at)
             self.config(0, bar + 4, 0)
         self.config(0, 0x04, 6, size=2)
         self.config(0, 0x150, vfs, size=2)
         self.config(0, 0x148, 9, size=2)
-        self.vfs = [Vf(self, n, vf_etr + n * 0x1000, vf_pmisc + n * 0x1000) for n in range(vfs)]
+        etr, pmisc = (0x8000, 0x2000) if self.gen == 4 else (0x1000, 0x1000)
+        self.vfs = [Vf(self, n, vf_etr + n * etr, vf_pmisc + n * pmisc) for n in range(vfs)]
 
 
 class Vf:
@@ -118,26 +121,28 @@ class Vf:
 
 
 class Ring:
-    """A pair of rings of 4 KiB, polled by signature."""
+    """A pair of rings of 4 KiB, polled by signature. Of 4xxx tx is the bank: each has one pair."""
 
     SIZE = 4096
 
     def __init__(self, vf, tx, message):
         card = vf.card
-        self.vf, self.card, self.tx, self.message, self.sent, self.got = vf, card, tx, message, 0, 0
+        self.vf, self.card, self.message, self.sent, self.got = vf, card, message, 0, 0
+        self.bank, config, shift, self.tx, self.rx = (vf.etr, 0, 6, tx, tx + BANK_TX_TO_RX) if card.gen == 2 else (
+            vf.etr + tx * 0x2000, 0x1000, 0, 0, 1)
         self.tx_at = card.place(bytes(self.SIZE), self.SIZE)
         self.rx_at = card.place(b"\x7f" * self.SIZE, self.SIZE)
-        for ring, at in ((tx, self.tx_at), (tx + BANK_TX_TO_RX, self.rx_at)):
-            card.write32(vf.etr + 4 * ring, 6)
-            card.write32(vf.etr + 0x40 + 4 * ring, at >> 6)
-            card.write32(vf.etr + 0x80 + 4 * ring, 0)
-        card.write32(vf.etr + 0x19C, 1 << tx)
+        for ring, at in ((self.tx, self.tx_at), (self.rx, self.rx_at)):
+            card.write32(self.bank + config + 4 * ring, 6)
+            card.write32(self.bank + config + 0x40 + 4 * ring, at >> shift)
+            card.write32(self.bank + config + 0x80 + 4 * ring, 0)
+        card.write32(self.bank + 0x19C, 1 << self.tx)
 
     def send(self, *requests):
         for request in requests:
             self.card.write(self.tx_at + self.sent % self.SIZE, request.ljust(self.message, b"\0"))
             self.sent += self.message
-        self.card.write32(self.vf.etr + 0x100 + 4 * self.tx, self.sent % self.SIZE)
+        self.card.write32(self.bank + 0x100 + 4 * self.tx, self.sent % self.SIZE)
 
     def poll(self, seconds=5):
         """The next response, or None."""
@@ -148,7 +153,7 @@ class Ring:
         response = self.card.read(at, 32)
         self.card.write(at, b"\x7f" * 4)
         self.got += 32
-        self.card.write32(self.vf.etr + 0xC0 + 4 * (self.tx + BANK_TX_TO_RX), self.got % self.SIZE)
+        self.card.write32(self.bank + 0xC0 + 4 * self.rx, self.got % self.SIZE)
         return response
 
     def call(self, request):

@@ -19,8 +19,9 @@ def model():
         pytest.skip(f"the QAT model can not be built here: {built.stderr[-200:]}")
 
 
-def test_verified_and_refused(folder):
-    run = sluice.run_sh(folder, "device=qat", "vfs=2", deadline=300)
+@pytest.mark.parametrize("gen", [2, 4])
+def test_verified_and_refused(folder, gen):
+    run = sluice.run_sh(folder, "device=qat", "vfs=2", *(["gen=4"] if gen == 4 else []), deadline=300)
     assert run.status == 0, run.text
     assert run.result["ok"] == "1" and run.result["vfs"] == "2"
     for service in SERVICES:
@@ -31,12 +32,19 @@ def test_verified_and_refused(folder):
     assert run.result["cases"] == run.result["refused"] == "18"
     for vf in (0, 1):
         assert len(re.findall(rf"refuse: VF {vf}, .*: refused; fault: 0000:\w\w:01\.{vf} ", run.text)) == 9
-    assert "never run on silicon" in run.text
+    assert "never run on silicon" in run.text and f"(gen{gen})" in run.text
     doorbells, ops = map(int, re.search(r"(\d+) doorbells for (\d+) operations", run.text).groups())
     assert doorbells * 3 < ops  # one for each ring of a batch of 8, and a few for the heads
 
 
-def test_no_card(folder):
-    run = sluice.run_sh(folder, "app=accel", "--bare", qemu_args=("-accel", "tcg", "-device", "intel-iommu,intremap=on"))
-    assert run.result["ok"] == "0" and run.result["stage"] == "pf"
-    assert "no QAT function that can be used" in run.text
+@pytest.mark.parametrize("card, stage, why", [
+    ("qat-c62x-pf", "pf", "QAT C62x can not be used: gen= asks for another generation"),
+    ("qat-4xxx-pf,ring-map=0x492", "domains", "none of its banks has symmetric crypto"),
+])
+def test_no_card_that_fits(folder, card, stage, why):
+    run = sluice.run_sh(folder, "app=accel", "gen=4", "--bare", qemu_args=(
+        "-accel", "tcg", "-device", "intel-iommu,intremap=on", "-plugin", str(sluice.ROOT / "build/qat-model.so"),
+        "-device", "pcie-root-port,id=rp0", "-device", f"{card},bus=rp0"))
+    assert run.result["ok"] == "0" and run.result["stage"] == stage
+    assert why in run.text
+    assert (stage == "pf") == ("no QAT function that can be used" in run.text)

@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 import sluice
-from qat_card import ASYM_RING, COMP, COMP_RING, LA, SYM_RING, Card, pke, request
+from qat_card import ASYM_RING, COMP, COMP_BANK, COMP_RING, LA, SYM_BANK, SYM_RING, Card, pke, request
 
 cryptography = pytest.importorskip("cryptography", reason="no python3-cryptography")
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: E402
@@ -292,11 +292,13 @@ def test_mailbox(card):
     assert ask(9, 9)[1] & 3 == 2, "a block that is not there"
 
 
-@pytest.mark.parametrize("fault", ["dma", "status", "stuck", "late", "extra", "opaque", "pointer"])
-def test_faults(card, fault):
+@pytest.mark.parametrize("fault, gen", [("dma", 2), ("status", 2), ("stuck", 2), ("late", 2), ("extra", 2), ("opaque", 2),
+                                        ("pointer", 2), ("dma", 4), ("extra", 4)])
+def test_faults(card, fault, gen):
     """The fault hits the VF that was named, once; the others work on; an FLR brings the VF back."""
-    c = card(f",fault={fault},fault-vf=2,fault-after=1,fault-ms=2000")
-    other, ring = c.vfs[1].ring(SYM_RING), c.vfs[2].ring(SYM_RING)
+    c = card(f",fault={fault},fault-vf=2,fault-after=1,fault-ms=2000", gen=gen)
+    sym = SYM_RING if gen == 2 else SYM_BANK
+    other, ring = c.vfs[1].ring(sym), c.vfs[2].ring(sym)
     if fault != "late":
         assert status(ring.call(cipher(c, aes(CBC), KEY[:16], DATA)[1])) == 0
     src, req = cipher(c, aes(CBC), KEY[:16], DATA, opaque=77)
@@ -317,7 +319,7 @@ def test_faults(card, fault):
     if fault != "late":
         c.vfs[2].flr()
         assert c.read32(c.vfs[2].etr + 0x19C) == 0
-        assert status(c.vfs[2].ring(SYM_RING).call(cipher(c, aes(CBC), KEY[:16], DATA)[1])) == 0
+        assert status(c.vfs[2].ring(sym).call(cipher(c, aes(CBC), KEY[:16], DATA)[1])) == 0
 
 
 def test_a_full_response_ring_is_never_overrun(card):
@@ -354,3 +356,273 @@ def test_vfs_come_and_go(card):
     c.vfs[3].enable()
     assert c.read32(c.vfs[3].etr + 0x19C) == 0
     assert status(c.vfs[3].ring(SYM_RING).call(req)) == 0
+
+
+# --- 4xxx
+
+UCS, SINGLE_PASS = 1 << 14, 1 << 13
+
+
+def last_round_keys(key):
+    """The end of a key's schedule, the last round key first: what a UCS slice decrypts with. The libraries keep theirs."""
+    times = lambda a, b: 0 if not b else times((a << 1 ^ (0x1B if a & 0x80 else 0)) & 255, b >> 1) ^ (a if b & 1 else 0)
+    inverse = [0] + [next(y for y in range(256) if times(x, y) == 1) for x in range(1, 256)]
+    sbox = [x ^ rol(x, 1, 8) ^ rol(x, 2, 8) ^ rol(x, 3, 8) ^ rol(x, 4, 8) ^ 0x63 for x in inverse]
+    n, round_constant = len(key) // 4, 1
+    w = [key[i:i + 4] for i in range(0, len(key), 4)]
+    for i in range(n, 4 * (n + 7)):
+        t = w[-1]
+        if i % n == 0:
+            t = bytes(sbox[b] for b in t[1:] + t[:1])
+            t = bytes([t[0] ^ round_constant]) + t[1:]
+            round_constant = times(round_constant, 2)
+        elif n == 8 and i % n == 4:
+            t = bytes(sbox[b] for b in t)
+        w.append(bytes(x ^ y for x, y in zip(t, w[i - n])))
+    return (b"".join(w[-4:]) + b"".join(w[-8:-4]))[:len(key)]
+
+
+def ucs(card, config, key, data, iv=IV, flags=0, more=0, parameters=b"", **words):
+    """A request for the UCS slice and where its data lies; more: the second configuration word."""
+    cd = struct.pack("<IIII", config, more, 0, 0) + key.ljust(-(-len(key) // 16) * 16, b"\0")
+    src = card.place(data)
+    return src, request(LA, 0, (IV_INLINE | UCS) ^ flags, card.place(cd), len(cd), 1, src, src, len(data), len(data),
+                        parameters=struct.pack("<II16s", 0, len(data), iv) + parameters,
+                        control=bytes([2, -(-len(key) // 16) * 2, 0, 0x41]), **words)
+
+
+def test_gen4_ciphers(card):
+    ring = (c := card(gen=4)).vfs[3].ring(SYM_BANK)
+    assert len(last_round_keys(KEY[:16])) == 16
+    for mode, n, back in [(m, n, b) for m in (CBC, CTR, XTS) for n in (16, 24, 32) for b in (0, 1)]:
+        key, more = KEY[:n], KEY[::-1][:n]
+        library = {CBC: modes.CBC, CTR: modes.CTR, XTS: modes.XTS}[mode](IV)
+        given = last_round_keys(key) if back and mode != CTR and n != 24 else key
+        # XTS has its tweak from the second key, which the slice never sees.
+        src, req = ucs(c, aes(mode, n) | (1 << 8 if back and mode != CTR else 0), given, DATA,
+                       by_library(modes.ECB(), more, IV) if mode == XTS else IV)
+        answer = status(ring.call(req))
+        if n == 24 and (mode == XTS or (mode == CBC and back)):
+            assert answer == CRYPTO_ERROR and c.read(src, len(DATA)) == DATA
+            continue
+        assert answer == 0, (mode, n, back)
+        whole = key + more if mode == XTS else key
+        assert c.read(src, len(DATA)) == by_library(library, whole, DATA, back), (mode, n, back)
+    # The slice of C62x is there too, and so are hashes and chains.
+    src, req = cipher(c, aes(CBC, 16, True), KEY[:16], DATA)
+    assert status(ring.call(req)) == 0 and c.read(src, len(DATA)) == by_library(modes.CBC(IV), KEY[:16], DATA, True)
+    cd = struct.pack("<IIII", aes(CTR), 0, 0, 0) + KEY[:16] + sha1_cd(b"key")
+    src, digest = c.place(DATA), c.place(bytes(20))
+    assert status(ring.call(request(
+        LA, 2, IV_INLINE | UCS | RETURN, c.place(cd), len(cd), 5, src, src, len(DATA), len(DATA),
+        parameters=struct.pack("<II16sIIQQ", 0, len(DATA), IV, 0, len(DATA), 0, digest),
+        control=hash_control(32, 20, 72, 20)))) == 0
+    crypted = by_library(modes.CTR(IV), KEY[:16], DATA)
+    assert c.read(src, len(DATA)) == crypted and c.read(digest, 20) == hmac.digest(b"key", crypted, "sha1")
+
+
+def single_pass(card, key, data, aad, digest, decrypt=0, tag=16, flags=0, aad_said=None, tag_said=None, more=0):
+    aad_len = len(aad) if aad_said is None else aad_said
+    return ucs(card, aes(4, len(key)) | decrypt << 8 | tag << 10, key, data, IV[:12],
+               (SINGLE_PASS | IV_12 | (COMPARE if decrypt else RETURN)) ^ flags,
+               more=(len(aad) & 255) << 24 | len(aad) >> 8 << 16 | more,
+               parameters=struct.pack("<IIQQBBBB", 0, aad_len, card.place(aad.ljust(16, b"\0")), digest, 0, 0, 0,
+                                      tag if tag_said is None else tag_said))
+
+
+def test_gen4_single_pass_gcm(card):
+    ring = (c := card(gen=4)).vfs[1].ring(SYM_BANK)
+    for n, aad, tag, flags in [(16, b"", 16, GCM), (24, b"a" * 20, 16, 0), (32, bytes(300), 12, GCM)]:
+        library = Cipher(algorithms.AES(KEY[:n]), modes.GCM(IV[:12])).encryptor()
+        library.authenticate_additional_data(aad)
+        crypted = library.update(DATA) + library.finalize()
+        digest = c.place(bytes(16))
+        src, req = single_pass(c, KEY[:n], DATA, aad, digest, tag=tag, flags=flags)
+        assert status(ring.call(req)) == 0
+        assert c.read(src, len(DATA)) == crypted and c.read(digest, 16) == library.tag[:tag].ljust(16, b"\0")
+        src, req = single_pass(c, KEY[:n], crypted, aad, digest, 1, tag, flags)
+        assert status(ring.call(req)) == 0 and c.read(src, len(DATA)) == DATA
+        c.write(digest + tag - 1, bytes([library.tag[tag - 1] ^ 1]))
+        assert status(ring.call(single_pass(c, KEY[:n], crypted, aad, digest, 1, tag, flags)[1])) == CRYPTO_ERROR
+    digest = c.place(bytes(16))
+    odd = [dict(aad_said=19), dict(tag_said=12), dict(flags=IV_12), dict(flags=UCS), dict(flags=RETURN), dict(more=1),
+           dict(flags=COMPARE), dict(flags=1 << 7), dict(flags=1 << 12), dict(flags=1 << 3), dict(tag=0), dict(tag=17)]
+    for case in odd:
+        src, req = single_pass(c, KEY[:16], DATA, b"a" * 20, digest, **case)
+        assert status(ring.call(req)) == CRYPTO_ERROR, case
+        assert c.read(src, len(DATA)) == DATA and c.read(digest, 16) == bytes(16), case
+
+
+def test_gen4_unknown_is_refused(card):
+    ring = (c := card(gen=4)).vfs[0].ring(SYM_BANK)
+    good = aes(CBC)
+    odd = [dict(config=good | 3 << 8), dict(config=good | 1 << 9), dict(more=1), dict(more=20 << 24), dict(flags=2 << 14),
+           dict(config=good & ~0xF0 | 4 << 4)]
+    odd += [dict(config=good & ~15 | alg) for alg in (0, 1, 2, 6, 7, 12, 15)]
+    odd += [dict(config=good & ~0xF0 | mode << 4) for mode in (0, 3, 5, 7)]
+    odd += [dict(flags=proto << 7) for proto in (1, 2, 3, 4, 7)]
+    for case in odd:
+        words = dict(config=good) | case
+        src, req = ucs(c, words["config"], KEY[:16], DATA, flags=words.get("flags", 0), more=words.get("more", 0))
+        assert status(ring.call(req)) == CRYPTO_ERROR, case
+        assert c.read(src, len(DATA)) == DATA, case
+    c2 = card()
+    src, req = ucs(c2, good, KEY[:16], DATA)
+    assert status(c2.vfs[0].ring(SYM_RING).call(req)) == CRYPTO_ERROR, "C62x has no such slice"
+    assert c2.read(src, len(DATA)) == DATA
+
+
+def gen4_words(low, high=0):
+    return int.from_bytes(struct.pack(">II", low, high), "little")
+
+
+PLAIN = 259 | 258 << 9
+STATIC, DYNAMIC = gen4_words(0x107, PLAIN), gen4_words(0x407 | 1 << 13, PLAIN)
+STATIC_DEFLATE, INFLATE = gen4_words(0x307 | 1 << 5 | 1 << 12, PLAIN | 1 << 31), gen4_words(1 << 5)
+
+
+def comp(card, command, words, data, room, flags=0):
+    src, dst = card.place(data), card.place(bytes(room + 16))
+    return dst, request(COMP, command, flags, common=2, opaque=9, src=src, dst=dst, src_len=len(data), dst_len=room,
+                        cd=words, parameters=struct.pack("<IIIII", len(data), room, 0, 1, 0x43))
+
+
+def test_gen4_deflate(card):
+    ring = (c := card(gen=4)).vfs[15].ring(COMP_BANK)
+    text = DATA * 20
+    for command, words in ((0, STATIC), (0, STATIC_DEFLATE), (1, DYNAMIC)):
+        dst, req = comp(c, command, words, text, 40000, 1 << 3)
+        response = ring.call(req)
+        consumed, produced, crc, adler = struct.unpack("<4I", response[16:])
+        assert (status(response), consumed, crc, adler) == (0, len(text), zlib.crc32(text), zlib.adler32(text))
+        packed = c.read(dst, produced)
+        assert zlib.decompress(packed, -15) == text and packed[0] >> 1 & 3 == command + 1
+        dst, req = comp(c, 2, INFLATE, packed, len(text))
+        response = ring.call(req)
+        assert struct.unpack("<4I", response[16:]) == (produced, len(text), crc, adler)
+        assert c.read(dst, len(text)) == text
+    odd = [(0, 0, 0), (0, 0x107 | PLAIN << 32, 0), (2, 1 << 4, 0), (2, 0, 0),
+           (2, STATIC, 0), (0, INFLATE, 0), (1, STATIC_DEFLATE, 0), (1, DYNAMIC, 1 << 2)]
+    odd += [(command, gen4_words(0x107 | f << 5, PLAIN), 0) for command in (0, 1, 3, 4) for f in (2, 3, 4)]
+    odd += [(0, gen4_words(0x107, PLAIN | 1 << bit), 0) for bit in (18, 19, 28, 29)]
+    odd += [(0, gen4_words(0x107 | 1 << bit, PLAIN), 0) for bit in (4, 14, 17, 31)]
+    odd += [(2, gen4_words(1 << 5 | 1 << bit), 0) for bit in (3, 4, 8, 14)]
+    odd += [(command, STATIC, 0) for command in (3, 4, 5, 6, 255)]
+    for command, words, flags in odd:
+        dst, req = comp(c, command, words, text, 40000, flags)
+        assert status(ring.call(req)) == COMP_ERROR, (command, hex(words), flags)
+        assert c.read(dst, 64) == bytes(64)
+
+
+def test_gen4_banks_and_messages(card):
+    """The mailbox as a VF's driver uses it; the banks as VF and PF see them; interrupts."""
+    c = card(",ring-map=0x51c", gen=4)  # asym, sym, asym, comp
+    vf, pf = c.vfs[7], c.pmisc + 0x40B000 + 7 * 0x20
+    to_pf, to_vf = vf.pmisc + 0x100C, vf.pmisc + 0x1008
+
+    def ask(kind, data):
+        c.write32(to_pf, data << 8 | kind << 2 | 3)
+        end = time.monotonic() + 5
+        while c.read32(to_pf) & 1:
+            assert time.monotonic() < end, "not taken"
+        reply = c.read32(to_vf)  # there is a driver that does not wait any longer
+        assert reply & 3 == 3 and c.read32(vf.pmisc + 0x1000) == 1
+        c.write32(to_vf, reply & ~1)
+        assert c.read32(vf.pmisc + 0x1000) == 0
+        return reply >> 2 & 63, reply >> 8
+
+    assert ask(6, 5) == (2, 5 | 1 << 8)
+    assert [ask(9, 3 | n << 4)[1] >> 2 for n in range(4)] == [1, 2, 0x1C, 0x05]
+    capabilities = bytes(ask(9, 2 | n << 4)[1] >> 2 for n in range(6, 10))
+    assert struct.unpack("<I", capabilities)[0] == 0x2F | 1 << 16 | 1 << 26
+    assert ask(9, 3 | 4 << 4)[1] & 3 == 2, "beyond the block"
+
+    _, req = cipher(c, aes(CBC), KEY[:16], DATA)
+    ring = vf.ring(1)
+    assert status(ring.call(req)) == 0
+    assert vf.ring(2, 64).call(pke(1, 0, 0, 0))[5] == 0x40, "asym, no such function"
+    bank = c.etr + 0x100000 + (4 * 7 + 1) * 0x2000
+    assert c.read32(bank + 0x1000) == 6 and c.read32(bank + 0x1044) == ring.rx_at and c.read32(bank + 0x100) == 128
+    for reset in (lambda: ask(0x10, 1), lambda: c.write32(c.etr + 0x6000 + 8 * (4 * 7 + 1), 1)):
+        ring = vf.ring(1)
+        assert status(ring.call(req)) == 0
+        done = reset()
+        assert done in ((0x10, 0), None)
+        assert c.read32(bank + 0x1000) == 0 == c.read32(vf.etr + 0x2000 + 0x19C), "the bank is reset,"
+        assert c.read32(vf.etr + 2 * 0x2000 + 0x19C) == 1, "no other is"
+    assert c.read32(c.etr + 0x6004 + 8 * 29) == 1
+    c.write32(c.etr + 0x6004 + 8 * 29, 1)
+    assert c.read32(c.etr + 0x6004 + 8 * 29) == 0
+    assert ask(0x10, 4) == (0x10, 2), "no such bank"
+
+    # One MSI for both sources; here it is a write to memory like any other.
+    at = c.place(bytes(4))
+    for off, value in ((0x54, at), (0x58, 0), (0x5C, 0x4D)):
+        c.config(vf.devfn, off, value)
+    c.config(vf.devfn, 0x52, 1, size=2)
+
+    def interrupted():
+        end = time.monotonic() + 0.3
+        while c.read32(at) != 0x4D and time.monotonic() < end:
+            pass
+        came = c.read32(at) == 0x4D
+        c.write32(at, 0)
+        return came
+
+    ring = vf.ring(1)
+    c.write32(vf.etr + 0x2000 + 0x17C, 2)
+    c.write32(vf.etr + 0x2000 + 0x180, 0x800001FF)
+    ring.send(req)
+    assert not interrupted(), "masked"
+    assert c.read32(vf.pmisc) == 2, "bank 1"
+    c.write32(vf.pmisc + 4, 0xD)
+    assert interrupted()
+    other = vf.ring(2, 64)
+    c.write32(vf.etr + 0x4000 + 0x17C, 2)
+    c.write32(vf.etr + 0x4000 + 0x180, 0x800001FF)
+    c.write32(vf.pmisc + 4, 0x9)
+    other.send(pke(1, 0, 0, 0))
+    assert interrupted(), "a second bank, while the first still waits"
+    assert status(ring.poll()) == 0 and c.read32(vf.pmisc) == 4
+    assert other.poll()[5] == 0x40 and c.read32(vf.pmisc) == 0
+    c.write32(vf.pmisc + 0x1004, 0)
+    ask(6, 5)
+    assert interrupted()
+
+    # A PF driver that takes the messages itself.
+    c.write32(c.pmisc + 0x41A1C0, 0xFFFF & ~(1 << 7))
+    c.write32(to_pf, 5 << 8 | 6 << 2 | 3)
+    time.sleep(0.05)
+    assert c.read32(to_pf) & 1 and c.read32(pf + 0x14) == 5 << 8 | 6 << 2 | 3 and c.read32(c.pmisc + 0x41A180) == 1 << 7
+    c.write32(pf + 0x10, 0x1234 << 8 | 2 << 2 | 3)
+    c.write32(pf + 0x14, 5 << 8 | 6 << 2 | 2)
+    assert interrupted() and not c.read32(to_pf) & 1 and c.read32(to_vf) == 0x1234 << 8 | 2 << 2 | 3
+    vf.flr()
+    assert c.read32(to_vf) == 0 == c.read32(vf.etr + 0x2000 + 0x19C) == c.read32(vf.etr + 0x4000 + 0x1000)
+    assert status(vf.ring(1).call(req)) == 0
+
+
+def test_gen4_refused_access_and_full_ring(card):
+    c = card(gen=4)
+    ring = c.vfs[0].ring(SYM_BANK)
+    _, req = cipher(c, aes(CBC), KEY[:16], DATA)
+    for _ in range(10):
+        ring.send(*[req] * 15)
+        while c.read32(ring.bank + 0xC0) != ring.sent % 4096 and c.read32(ring.bank + 0x104) != 127 * 32:
+            pass
+    assert c.read32(ring.bank + 0x104) == 127 * 32, "127 of 128 places"
+    for _ in range(150):
+        assert status(ring.poll()) == 0
+    ring.send(req[:0x20] + (1 << 40).to_bytes(8, "little") * 2 + req[0x30:])
+    assert ring.poll(0.3) is None
+    assert status(c.vfs[0].ring(2).call(req)) == 0, "another bank of the VF works on"
+    c.vfs[0].flr()
+    assert status(c.vfs[0].ring(SYM_BANK).call(req)) == 0
+
+
+def test_ring_map_is_checked():
+    for device in ("qat-4xxx-pf,ring-map=1", "qat-4xxx-pf,ring-map=0x8000", "qat-c62x-pf,ring-map=0x4d3"):
+        run = subprocess.run(["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg", "-nodefaults", "-display", "none",
+                              "-plugin", str(sluice.ROOT / "build/qat-model.so"), "-device", "pcie-root-port,id=rp0",
+                              "-device", device + ",bus=rp0"], capture_output=True, text=True, timeout=30)
+        assert run.returncode and "ring-map" in run.stderr

@@ -627,6 +627,52 @@ static void test_ioapic(void **state)
 	only("DMAR-IOAPIC-WITHOUT-DMAR-SCOPE", "DMAR+0x0", "ioapic-without-dmar-scope:2");
 }
 
+static void test_hpet(void **state)
+{
+	static uint8_t hpet[56] = "HPET";
+	(void)state;
+	hpet[52] = 3;
+	in->table[in->tables++] = (struct audit_table){"HPET", 0, {hpet, sizeof hpet}};
+	only("IR-HPET", "DMAR", "number 3 at 0x34");
+	dmar_len += 8; /* a scope for it */
+	put(unit_at + 2, 2, 24);
+	dmar[unit_at + 16] = DMAR_SCOPE_HPET;
+	dmar[unit_at + 17] = 8;
+	dmar[unit_at + 20] = 3;
+	dmar[unit_at + 22] = 0x1f;
+	dmar_end();
+	run();
+	assert_int_equal(n_found, 0);
+}
+
+/* Type 0 has the node in two parts, type 2 in one; a processor that is not enabled does not count. */
+static void test_nodes(void **state)
+{
+	static uint8_t srat[48 + 16 + 24] = "SRAT";
+	(void)state;
+	srat[49] = 16;
+	srat[48 + 4] = 1; /* node 0 */
+	srat[64] = 2;
+	srat[65] = 24;
+	srat[64 + 4] = 1; /* node 1 */
+	in->table[in->tables++] = (struct audit_table){"SRAT", 0, {srat, sizeof srat}};
+	run();
+	assert_int_equal(n_found, 0);
+	srat[64 + 12] = 1;
+	only("UNIT-NO-RHSA", "iommu0", "no RHSA for 0xfed90000");
+	srat[48 + 2] = 1;
+	run();
+	assert_int_equal(n_found, 0);
+	srat[48 + 9] = 1; /* node 257 */
+	run();
+	also("UNIT-NO-RHSA", "iommu0", "");
+	size_t at = dmar_add(DMAR_RHSA, 20);
+	put(at + 8, 8, BASE);
+	dmar_end();
+	run();
+	assert_int_equal(n_found, 0);
+}
+
 static void test_errata(void **state)
 {
 	(void)state;
@@ -889,6 +935,10 @@ static void test_text(void **state)
 	report_functions(in, take_text);
 	assert_non_null(strstr(said, "  iommu0   0000:01:00.0  1b36:0010 Non-Volatile memory controller\n"));
 	assert_non_null(strstr(said, "     2  iommu0   0000:00:02.0"));
+	assert_non_null(
+		strstr(said, "   rmrr    RMRR 0 0x7a000000..0x7a000ffe (4 KiB, reserved) for 0000:00:02.0"));
+	if (!strstr(said, "   sr-iov  0000:01:00.0: 63 of 100 VFs; by bus numbers without ARI 100"))
+		fail_msg("no such line in\n%s", strstr(said, "   sr-iov"));
 	report_findings(in, take_text);
 	count_lines(&longest);
 	assert_in_range(longest, 60, 79);
@@ -927,13 +977,13 @@ int main(void)
 		return 1;
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		T(test_sound),        T(test_no_iommu),   T(test_amd),     T(test_no_ecam),
-		T(test_lint),         T(test_units),      T(test_bypass),  T(test_promise),
-		T(test_left),         T(test_fault),      T(test_masters), T(test_groups),
-		T(test_groups_more),  T(test_alias),      T(test_rmrr),    T(test_sriov),
-		T(test_sriov_window), T(test_interrupts), T(test_ioapic),  T(test_errata),
-		T(test_ats),          T(test_outside),    T(test_vmd),     T(test_secure_boot),
-		T(test_proof),        T(test_json),       T(test_page),    T(test_text),
-		T(test_documents)};
+		T(test_sound),        T(test_no_iommu),    T(test_amd),      T(test_no_ecam),
+		T(test_lint),         T(test_units),       T(test_bypass),   T(test_promise),
+		T(test_left),         T(test_fault),       T(test_masters),  T(test_groups),
+		T(test_groups_more),  T(test_alias),       T(test_rmrr),     T(test_sriov),
+		T(test_sriov_window), T(test_interrupts),  T(test_ioapic),   T(test_hpet),
+		T(test_nodes),        T(test_errata),      T(test_ats),      T(test_outside),
+		T(test_vmd),          T(test_secure_boot), T(test_proof),    T(test_json),
+		T(test_page),         T(test_text),        T(test_documents)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,6 +27,7 @@ static void test_defaults(void **state)
 	assert_int_equal(cfg.mode, RING_POLL);
 	assert_int_equal(cfg.device, DEVICE_NVME);
 	assert_int_equal(cfg.term, TERM_SCREEN);
+	assert_int_equal(cfg.gen, 0);
 	assert_true(!cfg.keep && !cfg.json);
 	assert_string_equal(cfg.scratch, ""); /* nothing may be written unless somebody says so */
 }
@@ -36,7 +37,7 @@ static void test_values(void **state)
 	(void)state;
 	assert_int_equal(
 		parse("\xef\xbb\xbf# a comment\r\n  vfs = 8  # eight\r\n\nqd=64\nseconds=2\nscratch=S/N-1_x\n"
-		      "baud=9600\nend=shutdown\napp=bursts\nmode=adaptive\ndevice=qat\nvfs=7\n"
+		      "baud=9600\nend=shutdown\napp=bursts\nmode=adaptive\ndevice=qat\ngen=4\nvfs=7\n"
 		      "iommu=pt\nterm=dumb\njson=1\nkeep=1\nms=50\nblock=8192\nwrites=30\norder=seq\nseed="
 		      "9\nbatch=4"),
 		SL_OK);
@@ -52,6 +53,7 @@ static void test_values(void **state)
 	assert_string_equal(cfg.app, "bursts");
 	assert_int_equal(cfg.device, DEVICE_QAT);
 	assert_int_equal(cfg.term, TERM_DUMB);
+	assert_int_equal(cfg.gen, 4);
 	assert_string_equal(cfg.scratch, "S/N-1_x");
 }
 
@@ -84,8 +86,9 @@ static void test_errors(void **state)
 		{"seconds=-1", 1, 9, "not a number"},
 		{"end=explode", 1, 5, "want one of: halt, reboot, shutdown, qemu"},
 		{"device=abacus", 1, 8, "want one of: nvme, qat"},
+		{"gen=3", 1, 5, "want one of: 2, 4"},
 		{"app=tetris", 1, 5,
-		 "want one of: demo, isolate, mapcost, bench, bursts, insn, shell, accel"},
+		 "want one of: demo, isolate, mapcost, bench, bursts, insn, shell, accel, audit"},
 		{"iommu=maybe", 1, 7, "want one of: off, on, pt"},
 		{"mode=sleep", 1, 6, "want one of: poll, irq, adaptive"},
 		{"passes=0", 1, 8, "out of range"},

@@ -17,7 +17,14 @@ enum {
 enum { SIZE_CODE_MAX = 0x10, ROUNDS = 32 };
 
 const struct bank_kind bank_gen2 = {
-	.rings = 16, .rx_gap = 8, .config = 0x000, .lbase = 0x040, .ubase = 0x080, .base_shift = 6};
+	.gen = 2, .rings = 16, .rx_gap = 8, .config = 0x000, .lbase = 0x040, .ubase = 0x080, .base_shift = 6};
+const struct bank_kind bank_gen4 = {.gen = 4,
+				    .rings = 2,
+				    .rx_gap = 1,
+				    .config = 0x1000,
+				    .lbase = 0x1040,
+				    .ubase = 0x1080,
+				    .base_shift = 0};
 
 static uint32_t ring_bytes(const struct ring *r)
 {
@@ -105,7 +112,7 @@ static void take(struct bank *b, unsigned n)
 	}
 	if (fault == FAULT_STATUS)
 		service_fail(s, req, resp);
-	else if (!service_answer(s, &b->mem, req, resp)) {
+	else if (!service_answer(b->kind->gen, s, &b->mem, req, resp)) {
 		stop(b, n, "an access of the request was refused");
 		return;
 	}

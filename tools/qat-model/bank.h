@@ -10,11 +10,12 @@
 
 /* Where a generation has its ring registers, and how it writes a base. */
 struct bank_kind {
+	unsigned gen; /* 2, 4 */
 	unsigned rings, rx_gap; /* the response ring of ring t is t + rx_gap */
 	uint32_t config, lbase, ubase;
 	unsigned base_shift;
 };
-extern const struct bank_kind bank_gen2;
+extern const struct bank_kind bank_gen2, bank_gen4;
 
 struct ring {
 	uint32_t config, lbase, ubase, head, tail;

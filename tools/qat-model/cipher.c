@@ -6,6 +6,7 @@
 #include <nettle/ctr.h>
 #include <nettle/gcm.h>
 #include <nettle/xts.h>
+#include "aes_key.h"
 #include "cipher.h"
 #include "fw.h"
 
@@ -26,12 +27,13 @@ bool cipher_parse(struct cipher *c, const uint8_t *block, size_t len, bool ucs)
 	c->key_len = 16 + 8 * (alg - 3);
 	switch (c->mode) {
 	case CIPHER_CBC:
-		if (c->tag_len || convert != c->decrypt)
+		if (c->tag_len || convert != (c->decrypt && !ucs))
 			return false;
 		break;
 	case CIPHER_XTS:
-		if (c->tag_len || c->key_len == 24 || convert != c->decrypt || ucs)
+		if (c->tag_len || c->key_len == 24 || convert != (c->decrypt && !ucs))
 			return false;
+		c->tweak_is_made = ucs;
 		break;
 	case CIPHER_CTR:
 		if (c->tag_len || c->decrypt || convert)
@@ -44,11 +46,16 @@ bool cipher_parse(struct cipher *c, const uint8_t *block, size_t len, bool ucs)
 	default:
 		return false;
 	}
-	size_t keys = c->key_len * (c->mode == CIPHER_XTS ? 2 : 1);
+	uint32_t more = ucs ? get32(block + 4) : 0; /* 24..31 and, above them, 16..21: length of the AAD */
+	c->aad_len = more >> 24 | (more >> 16 & 0x3f) << 8;
+	if ((more & 0xc0ffff) || (more && c->mode != CIPHER_AEAD))
+		return false;
+	size_t keys = c->key_len * (c->mode == CIPHER_XTS && !ucs ? 2 : 1);
 	if (len - key_at < keys)
 		return false;
 	memcpy(c->key, block + key_at, keys);
-	return true;
+	bool last_round = ucs && c->decrypt && c->mode != CIPHER_AEAD;
+	return !last_round || aes_key_first(c->key, c->key_len);
 }
 
 struct aes {
@@ -77,9 +84,22 @@ static void aes_key(struct aes *a, const uint8_t *key, size_t len, bool decrypt)
 	}
 }
 
+// For XTS by UCS, whose tweak is encrypted already: a cipher that changes nothing.
+static void copy(const void *ctx, size_t len, uint8_t *dst, const uint8_t *src)
+{
+	(void)ctx;
+	memmove(dst, src, len);
+}
+
+// nettle encrypts data and tweak by the same function, with its own context for each.
+static void run(const void *ctx, size_t len, uint8_t *dst, const uint8_t *src)
+{
+	((const struct aes *)ctx)->run(ctx, len, dst, src);
+}
+
 bool cipher_run(const struct cipher *c, const uint8_t iv[16], uint8_t *data, size_t len)
 {
-	struct aes key, tweak;
+	struct aes key, tweak = {.run = copy};
 	uint8_t v[16];
 	memcpy(v, iv, sizeof v);
 	aes_key(&key, c->key, c->key_len, c->decrypt);
@@ -95,11 +115,12 @@ bool cipher_run(const struct cipher *c, const uint8_t iv[16], uint8_t *data, siz
 	case CIPHER_XTS:
 		if (len < 16)
 			return false;
-		aes_key(&tweak, c->key + c->key_len, c->key_len, false);
+		if (!c->tweak_is_made)
+			aes_key(&tweak, c->key + c->key_len, c->key_len, false);
 		if (c->decrypt)
 			xts_decrypt_message(&key, &tweak, key.run, tweak.run, v, len, data, data);
 		else
-			xts_encrypt_message(&key, &tweak, key.run, v, len, data, data);
+			xts_encrypt_message(&key, &tweak, run, v, len, data, data);
 		return true;
 	default:
 		return false;

@@ -1,4 +1,6 @@
-/* The cipher block of a content descriptor: AES-CBC, CTR, XTS and GCM.
+/* The cipher block of a content descriptor: AES-CBC, CTR, XTS and GCM. The UCS slice (gen4) has a longer head, knows
+ * single-pass GCM, and takes the key as the rounds use it first: for CBC and XTS back that is the last round key. Its XTS
+ * wants the tweak encrypted already, and so the first key alone.
  * SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 #include <stdbool.h>
@@ -8,8 +10,10 @@
 struct cipher {
 	unsigned mode;    /* CIPHER_* */
 	unsigned key_len; /* of one AES key; XTS has two of them */
-	unsigned tag_len; /* single pass: in the configuration word */
+	unsigned tag_len; /* single pass, this and the next: in the configuration words */
+	unsigned aad_len;
 	bool decrypt;
+	bool tweak_is_made; /* XTS by UCS */
 	uint8_t key[64];
 };
 

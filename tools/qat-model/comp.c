@@ -1,4 +1,4 @@
-// Raw deflate and inflate by zlib, gen2's configuration words. Stateless only.
+// Raw deflate and inflate by zlib. Stateless only.
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <stdlib.h>
 #include <zlib.h>
@@ -15,6 +15,14 @@ enum {
 	COMP_FLAGS = 0x48,
 };
 enum { CONFIG_DIRECTION = 7u << 4, CONFIG_DECOMPRESS = 1u << 4, CONFIG_ALGORITHM = 1u << 31 };
+// Gen4's two words, the other way round in memory. FORMAT: 0 for the tables that come after, 1 deflate.
+enum { CONFIG4_FORMAT = 7u << 5, CONFIG4_DEFLATE = 1u << 5, CONFIG4_DEPTH = 15u << 8 };
+enum {
+	CONFIG4_UNKNOWN = ~0x3fefu,        /* all but: the search, its depth, format, block headers */
+	CONFIG4_HIGH_UNKNOWN = 0x7fdc0000, /* larger blocks, what stateful compression has */
+	CONFIG4_HIGH_DECODER = 3u << 30,
+};
+enum { SERVICE_STATEFUL = 1u << 2 };
 enum { FLAG_SOP = 1u << 0, FLAG_EOP = 1u << 1, FLAG_BFINAL = 1u << 6 };
 enum { ERROR_BAD_DATA = -9, ERROR_OVERFLOW = -11 };
 
@@ -51,6 +59,24 @@ static int run(struct comp *c, unsigned command, bool final)
 	return error;
 }
 
+// What the configuration words say is what the command says, and known.
+static bool config_fits(unsigned gen, const uint8_t *req)
+{
+	unsigned command = req[REQ_COMMAND];
+	uint32_t low = get32(req + COMP_CONFIG), high = get32(req + COMP_CONFIG + 4);
+	if (gen == 2)
+		return !(low & CONFIG_ALGORITHM) &&
+		       (low & CONFIG_DIRECTION) == (command == COMP_DECOMPRESS ? CONFIG_DECOMPRESS : 0);
+	low = __builtin_bswap32(low);
+	high = __builtin_bswap32(high);
+	if (command == COMP_DECOMPRESS)
+		return low == CONFIG4_DEFLATE && !(high & ~CONFIG4_HIGH_DECODER);
+	unsigned depth = (low & CONFIG4_DEPTH) >> 8, format = low & CONFIG4_FORMAT;
+	return !(low & CONFIG4_UNKNOWN) && !(high & CONFIG4_HIGH_UNKNOWN) &&
+	       (depth == 1 || depth == 3 || depth == 4) &&
+	       (!format || (format == CONFIG4_DEFLATE && command == COMP_STATIC));
+}
+
 static enum verdict buffers_run(const struct mem *m, const struct sgl *src, const struct sgl *dst,
 				const uint8_t *req, struct comp *c, uint8_t *resp)
 {
@@ -81,17 +107,15 @@ static enum verdict buffers_run(const struct mem *m, const struct sgl *src, cons
 	return DONE;
 }
 
-enum verdict comp_run(const struct mem *m, const uint8_t *req, uint8_t *resp)
+enum verdict comp_run(unsigned gen, const struct mem *m, const uint8_t *req, uint8_t *resp)
 {
 	unsigned command = req[REQ_COMMAND];
-	uint32_t config = get32(req + COMP_CONFIG), flags = get32(req + COMP_FLAGS);
+	uint32_t flags = get32(req + COMP_FLAGS);
 	bool list = get16(req + REQ_FLAGS) & FLAG_SGL;
 	struct comp c = {.in_len = get32(req + COMP_LEN), .room = get32(req + COMP_ROOM)};
 	struct sgl src = {0}, dst = {0};
-	bool inflates = command == COMP_DECOMPRESS;
-	if (command > COMP_DECOMPRESS || (config & CONFIG_ALGORITHM) ||
-	    !(get16(req + REQ_FLAGS) & FLAG_CD_INLINE) ||
-	    (config & CONFIG_DIRECTION) != (inflates ? CONFIG_DECOMPRESS : 0) ||
+	if (command > COMP_DECOMPRESS || !(get16(req + REQ_FLAGS) & FLAG_CD_INLINE) ||
+	    !config_fits(gen, req) || (get16(req + REQ_SERV_FLAGS) & SERVICE_STATEFUL) ||
 	    (flags & (FLAG_SOP | FLAG_EOP)) != (FLAG_SOP | FLAG_EOP) || c.in_len > BYTES_MAX)
 		return REFUSED;
 	enum verdict v = sgl_get(m, &src, get64(req + REQ_SRC), get32(req + REQ_SRC_LEN), list);

@@ -35,6 +35,7 @@ enum {
 	LA_PARTIAL = 3u << 0, LA_IV_INLINE = 1u << 2, LA_UPDATE_STATE = 1u << 4, LA_RETURN_DIGEST = 1u << 5,
 	LA_COMPARE_DIGEST = 1u << 6, LA_PROTO = 7u << 7, LA_PROTO_GCM = 2u << 7, LA_DIGEST_IN_BUFFER = 1u << 10,
 	LA_GCM_IV_12 = 1u << 11, LA_SINGLE_PASS = 1u << 13, LA_SLICE = 3u << 14, LA_SLICE_UCS = 1u << 14,
+	LA_UNKNOWN = 1u << 3 | 1u << 12, /* configuration in the card's memory; ZUC */
 };
 
 /* Response. */

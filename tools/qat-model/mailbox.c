@@ -1,6 +1,7 @@
-// PFVF messages of gen2. Where no PF driver takes them the model answers as one would: version, capabilities,
-// ring map. One register: low half PF->VF, high half VF->PF. In a half: bit 0 INT, 1 origin, 2..5 type, 6..15
-// data. SPDX-License-Identifier: GPL-2.0-or-later
+// PFVF messages. Where no PF driver takes them the model answers as one would: version, capabilities, ring
+// map. Gen2: one register, low half PF->VF, high half VF->PF. In a half: bit 0 INT, 1 origin, 2..5
+// type, 6..15 data. SPDX-License-Identifier: GPL-2.0-or-later
+#include "fw.h"
 #include "qat.h"
 
 enum { INT = 1u << 0, ORIGIN = 1u << 1, IN_USE = 0x6ac2, IN_USE_MASK = 0xfffe };
@@ -11,9 +12,10 @@ enum {
 	VF_COMPAT = 6,
 	VF_BLOCK_L = 7,
 	VF_BLOCK_M = 8,
-	VF_BLOCK_S = 9
+	VF_BLOCK_S = 9,
+	VF_RING_RESET = 0x10 /* gen4 */
 };
-enum { PF_VERSION = 2, PF_BLOCK = 3 };
+enum { PF_VERSION = 2, PF_BLOCK = 3, PF_RING_RESET = 0x10, RESET_DONE = 0, RESET_NO_BANK = 2 };
 enum { BLOCK_CAPABILITIES = 2, BLOCK_RING_MAP = 3, BLOCK_DATA = 0, BLOCK_CRC = 1, BLOCK_ERROR = 2 };
 enum { VERSION = 5, ANSWER_NS = 200000 };
 
@@ -29,10 +31,11 @@ static uint8_t crc8(const uint8_t *p, unsigned len)
 }
 
 // One byte of a block: version, payload length, payload; or the CRC of bytes 0..n.
-static uint32_t block(unsigned type, unsigned n, bool crc)
+static uint32_t block(const struct qat_vf *v, unsigned type, unsigned n, bool crc)
 {
-	static const uint8_t capabilities[] = {3, 12, 0, 0, 0, 0, 0x2f, 0, 0, 0, 0x2f, 0x68, 0x59, 0x29};
-	static const uint8_t ring_map[] = {1, 2, 0x09, 0x04};
+	uint8_t capabilities[] = {3, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0x2f, 0x68, 0x59, 0x29};
+	uint8_t ring_map[] = {1, 2, (uint8_t)v->ring_map, (uint8_t)(v->ring_map >> 8)};
+	put32(capabilities + 6, v->kind->capabilities);
 	const uint8_t *b = type == BLOCK_CAPABILITIES ? capabilities : ring_map;
 	unsigned len = type == BLOCK_CAPABILITIES ? sizeof capabilities : sizeof ring_map;
 	if ((type != BLOCK_CAPABILITIES && type != BLOCK_RING_MAP) || n >= len)
@@ -40,33 +43,50 @@ static uint32_t block(unsigned type, unsigned n, bool crc)
 	return crc ? BLOCK_CRC | (uint32_t)crc8(b, n + 1) << 2 : BLOCK_DATA | (uint32_t)b[n] << 2;
 }
 
-static void answer(void *opaque)
+bool pfvf_reply(struct qat_vf *v, unsigned *type, uint32_t *data)
 {
-	struct qat_vf *v = opaque;
-	uint32_t type = v->mailbox.message >> 2 & 15, data = v->mailbox.message >> 6, reply;
-	switch (type) {
+	uint32_t d = *data;
+	switch (*type) {
 	case VF_VERSION:
 	case VF_COMPAT:
-		reply = PF_VERSION << 2 | (VERSION | 1u << 8) << 6;
-		break;
+		*type = PF_VERSION;
+		*data = VERSION | 1u << 8;
+		return true;
 	case VF_BLOCK_S:
-		reply = PF_BLOCK << 2 | block(data & 15, data >> 4 & 31, data >> 9) << 6;
-		break;
+		*type = PF_BLOCK;
+		*data = block(v, d & 15, d >> 4 & 31, d >> 9 & 1);
+		return true;
 	case VF_BLOCK_M:
 	case VF_BLOCK_L:
-		reply = PF_BLOCK << 2 | BLOCK_ERROR << 6;
-		break;
+		*type = PF_BLOCK;
+		*data = BLOCK_ERROR;
+		return true;
+	case VF_RING_RESET:
+		*type = PF_RING_RESET;
+		*data = d < v->kind->banks ? RESET_DONE : RESET_NO_BANK;
+		if (d < v->kind->banks)
+			bank_reset(&v->bank[d]);
+		return true;
 	default:
-		return; /* INIT, SHUTDOWN and what is not known: no reply */
+		return false; /* INIT, SHUTDOWN and what is not known */
 	}
-	v->mailbox.reg = reply | INT | ORIGIN | IN_USE << 16;
+}
+
+void mailbox_answer(void *opaque)
+{
+	struct qat_vf *v = opaque;
+	unsigned type = v->mailbox.message >> 2 & 15;
+	uint32_t data = v->mailbox.message >> 6;
+	if (!pfvf_reply(v, &type, &data))
+		return;
+	v->mailbox.reg = type << 2 | data << 6 | INT | ORIGIN | IN_USE << 16;
 	vf_irq(v);
 }
 
 void mailbox_write(struct qat_vf *v, uint32_t value, bool by_vf)
 {
 	struct qat_pf *pf = (struct qat_pf *)pcie_sriov_get_pf(&v->dev);
-	unsigned n = v->bank.vf;
+	unsigned n = v->bank[0].vf;
 	v->mailbox.reg = value;
 	vf_irq(v);
 	if (!by_vf || !(pf->vf_mask >> (9 + n) & 1))
@@ -89,7 +109,7 @@ void mailbox_write(struct qat_vf *v, uint32_t value, bool by_vf)
 
 void mailbox_init(struct qat_vf *v)
 {
-	v->mailbox.answer = timer_new_ns(QEMU_CLOCK_VIRTUAL, answer, v);
+	v->mailbox.answer = timer_new_ns(QEMU_CLOCK_VIRTUAL, v->kind->answer, v);
 }
 
 void mailbox_exit(struct qat_vf *v)
@@ -100,5 +120,5 @@ void mailbox_exit(struct qat_vf *v)
 void mailbox_reset(struct qat_vf *v)
 {
 	timer_del(v->mailbox.answer);
-	v->mailbox.reg = 0;
+	v->mailbox.reg = v->mailbox.to_vf = 0;
 }

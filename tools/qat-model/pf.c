@@ -14,7 +14,7 @@ static uint64_t etr_read(void *opaque, hwaddr off, unsigned size)
 {
 	struct qat_vf *v = vf(opaque, off / BANK_BYTES);
 	(void)size;
-	return v ? bank_read(&v->bank, off % BANK_BYTES) : 0;
+	return v ? bank_read(v->bank, off % BANK_BYTES) : 0;
 }
 
 static void etr_write(void *opaque, hwaddr off, uint64_t value, unsigned size)
@@ -22,7 +22,7 @@ static void etr_write(void *opaque, hwaddr off, uint64_t value, unsigned size)
 	struct qat_vf *v = vf(opaque, off / BANK_BYTES);
 	(void)size;
 	if (v)
-		bank_write(&v->bank, off % BANK_BYTES, (uint32_t)value);
+		bank_write(v->bank, off % BANK_BYTES, (uint32_t)value);
 }
 
 static uint64_t pmisc_read(void *opaque, hwaddr off, unsigned size)
@@ -64,9 +64,28 @@ static const MemoryRegionOps pmisc_ops = {
 static const MemoryRegionOps etr_ops = {
 	.read = etr_read, .write = etr_write, .endianness = DEVICE_LITTLE_ENDIAN, .impl = {4, 4, false}};
 
+static const struct pf_kind pf_gen2 = {.vf = &vf_gen2,
+				       .type = TYPE_PF,
+				       .name = "Intel QuickAssist C62x (model)",
+				       .id = 0x37c8,
+				       .sram_bytes = SRAM_BYTES,
+				       .pmisc_bytes = PMISC_BYTES,
+				       .etr_bytes = ETR_BYTES,
+				       .pmisc = &pmisc_ops,
+				       .etr = &etr_ops,
+				       .vf_mask = (uint32_t)ERRMSK3_RESET};
+static const struct pf_kind *const kinds[] = {&pf_gen2, &pf_gen4};
+
+static const struct pf_kind *kind_of(const PCIDevice *dev)
+{
+	uint16_t id = ((PCIDeviceClass *)object_get_class(OBJECT(dev)))->device_id;
+	return id == pf_gen4.id ? &pf_gen4 : &pf_gen2;
+}
+
 static void reset(DeviceState *d)
 {
-	((struct qat_pf *)d)->vf_mask = (uint32_t)ERRMSK3_RESET;
+	struct qat_pf *pf = (struct qat_pf *)d;
+	pf->vf_mask = pf->kind->vf_mask;
 }
 
 static void realize(PCIDevice *dev, Error **errp)
@@ -78,22 +97,32 @@ static void realize(PCIDevice *dev, Error **errp)
 			   pf->fault.name);
 		return;
 	}
-	memory_region_init_io(&pf->sram, OBJECT(pf), &sram_ops, pf, "qat-sram", SRAM_BYTES);
-	memory_region_init_io(&pf->pmisc, OBJECT(pf), &pmisc_ops, pf, "qat-pmisc", PMISC_BYTES);
-	memory_region_init_io(&pf->etr, OBJECT(pf), &etr_ops, pf, "qat-etr", ETR_BYTES);
+	const struct pf_kind *k = pf->kind = kind_of(dev);
+	if (pf->ring_map && !vf_ring_map_is_good(k->vf, pf->ring_map)) {
+		error_setg(errp,
+			   "ring-map=0x%x: it is for %s, three bits a bank: 0 unused, 2 compression, 3 sym, "
+			   "4 asym",
+			   pf->ring_map, TYPE_PF_4);
+		return;
+	}
+	if (!pf->ring_map)
+		pf->ring_map = k->vf->ring_map;
+	memory_region_init_io(&pf->sram, OBJECT(pf), &sram_ops, pf, "qat-sram", k->sram_bytes);
+	memory_region_init_io(&pf->pmisc, OBJECT(pf), k->pmisc, pf, "qat-pmisc", k->pmisc_bytes);
+	memory_region_init_io(&pf->etr, OBJECT(pf), k->etr, pf, "qat-etr", k->etr_bytes);
 	pci_register_bar(dev, 0, type | PCI_BASE_ADDRESS_MEM_PREFETCH, &pf->sram);
 	pci_register_bar(dev, 2, type, &pf->pmisc);
 	pci_register_bar(dev, 4, type, &pf->etr);
 	if (pcie_endpoint_cap_init(dev, CAP_EXPRESS) < 0) {
-		error_setg(errp, TYPE_PF " wants a PCI Express port: bus=<a pcie-root-port>");
+		error_setg(errp, "QAT wants a PCI Express port: bus=<a pcie-root-port>");
 		return;
 	}
 	pcie_cap_flr_init(dev);
 	pcie_ari_init(dev, CAP_ARI);
-	if (!pcie_sriov_pf_init(dev, CAP_SRIOV, TYPE_VF, 0x37c9, QAT_VFS, QAT_VFS, 8, 1, errp))
+	if (!pcie_sriov_pf_init(dev, CAP_SRIOV, k->vf->type, k->vf->id, QAT_VFS, QAT_VFS, 8, 1, errp))
 		return;
-	pcie_sriov_pf_init_vf_bar(dev, 0, type, BANK_BYTES);
-	pcie_sriov_pf_init_vf_bar(dev, 2, type, BANK_BYTES);
+	pcie_sriov_pf_init_vf_bar(dev, 0, type, k->vf->etr_bytes);
+	pcie_sriov_pf_init_vf_bar(dev, 2, type, k->vf->pmisc_bytes);
 }
 
 static void leave(PCIDevice *dev)
@@ -126,20 +155,21 @@ static const Property properties[] = {
 	DEFINE_PROP_UINT32("fault-after", struct qat_pf, fault.after, 0),
 	DEFINE_PROP_UINT32("fault-count", struct qat_pf, fault.count, 1),
 	DEFINE_PROP_UINT32("fault-ms", struct qat_pf, fault.ms, 100),
+	DEFINE_PROP_UINT16("ring-map", struct qat_pf, ring_map, 0),
 };
 
 static void class_init(ObjectClass *klass, void *data)
 {
 	DeviceClass *dc = (DeviceClass *)klass;
 	PCIDeviceClass *pc = (PCIDeviceClass *)klass;
-	(void)data;
+	const struct pf_kind *k = data;
 	pc->realize = realize;
 	pc->exit = leave;
 	pc->config_write = config_write;
 	pc->vendor_id = 0x8086;
-	pc->device_id = 0x37c8;
+	pc->device_id = k->id;
 	pc->class_id = 0x0b40;
-	dc->desc = "Intel QuickAssist C62x (model)";
+	dc->desc = k->name;
 	device_class_set_legacy_reset(dc, reset);
 	device_class_set_props(dc, properties);
 }
@@ -147,10 +177,14 @@ static void class_init(ObjectClass *klass, void *data)
 void pf_register(void)
 {
 	static const InterfaceInfo interfaces[] = {{INTERFACE_PCIE_DEVICE}, {0}};
-	static const TypeInfo info = {.name = TYPE_PF,
-				      .parent = TYPE_PCI_DEVICE,
-				      .instance_size = sizeof(struct qat_pf),
-				      .class_init = class_init,
-				      .interfaces = (InterfaceInfo *)interfaces};
-	type_register_static(&info);
+	static TypeInfo info[ARRAY_SIZE(kinds)];
+	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
+		info[i] = (TypeInfo){.name = kinds[i]->type,
+				     .parent = TYPE_PCI_DEVICE,
+				     .instance_size = sizeof(struct qat_pf),
+				     .class_init = class_init,
+				     .class_data = (void *)(uintptr_t)kinds[i],
+				     .interfaces = (InterfaceInfo *)interfaces};
+		type_register_static(&info[i]);
+	}
 }

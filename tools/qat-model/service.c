@@ -28,7 +28,7 @@ void service_fail(enum ring_service s, const uint8_t *req, uint8_t *resp)
 		resp[RESP_STATUS] = s == RING_COMP ? STATUS_COMP : STATUS_CRYPTO;
 }
 
-bool service_answer(enum ring_service s, const struct mem *m, const uint8_t *req, uint8_t *resp)
+bool service_answer(unsigned gen, enum ring_service s, const struct mem *m, const uint8_t *req, uint8_t *resp)
 {
 	enum verdict v = REFUSED;
 	bool differs = false;
@@ -40,9 +40,9 @@ bool service_answer(enum ring_service s, const struct mem *m, const uint8_t *req
 	if (req[REQ_SERVICE] == SERVICE_NULL && s != RING_ASYM)
 		v = DONE;
 	else if (s == RING_SYM && req[REQ_SERVICE] == SERVICE_LA)
-		v = sym_run(m, req, &differs);
+		v = sym_run(gen, m, req, &differs);
 	else if (s == RING_COMP && req[REQ_SERVICE] == SERVICE_COMP)
-		v = comp_run(m, req, resp);
+		v = comp_run(gen, m, req, resp);
 	else if (s == RING_ASYM && req[REQ_SERVICE] == SERVICE_PKE)
 		v = pke_run(m, req);
 	if (v == DONE && differs)

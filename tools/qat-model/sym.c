@@ -13,8 +13,8 @@ struct region {
 struct job {
 	const struct mem *m;
 	const uint8_t *req;
-	unsigned command, flags;
-	bool ciphers, hashes, gcm;
+	unsigned gen, command, flags;
+	bool ciphers, hashes, gcm; /* gcm: single pass too */
 	struct cipher cipher;
 	struct hash hash;
 	struct region crypt, auth;
@@ -32,15 +32,17 @@ struct job {
 static bool what(struct job *j)
 {
 	unsigned proto = j->flags & LA_PROTO, slice = j->flags & LA_SLICE;
-	bool spc = j->flags & LA_SINGLE_PASS;
+	bool spc = j->flags & LA_SINGLE_PASS, ucs = slice == LA_SLICE_UCS;
 	j->ciphers = j->command != LA_AUTH;
 	j->hashes = j->command != LA_CIPHER;
-	j->gcm = proto == LA_PROTO_GCM;
-	if (j->command > LA_HASH_CIPHER || (j->flags & (LA_PARTIAL | LA_UPDATE_STATE)))
+	j->gcm = proto == LA_PROTO_GCM || spc;
+	if (j->command > LA_HASH_CIPHER || (j->flags & (LA_PARTIAL | LA_UPDATE_STATE | LA_UNKNOWN)))
 		return false;
-	if ((proto && !j->gcm) || (slice && slice != LA_SLICE_UCS) || (j->gcm && j->command == LA_AUTH))
+	if ((proto && proto != LA_PROTO_GCM) || (slice && (!ucs || j->gen != 4)))
 		return false;
-	if (spc != (j->gcm && j->command == LA_CIPHER) || (spc && slice != LA_SLICE_UCS))
+	if (j->gcm && (j->command == LA_AUTH || (j->command == LA_CIPHER) != spc))
+		return false;
+	if (spc && (!ucs || !(j->flags & LA_GCM_IV_12)))
 		return false;
 	bool ret = j->flags & LA_RETURN_DIGEST, cmp = j->flags & LA_COMPARE_DIGEST;
 	return (j->hashes || spc) ? ret != cmp : !ret && !cmp;
@@ -101,14 +103,15 @@ static enum verdict parameters(struct job *j)
 		j->digest_len = spc || cmp ? r[LA_DIGEST_LEN] : r[LA_FINAL_LEN];
 		if (!spc && cmp && !j->digest_len)
 			j->digest_len = r[LA_FINAL_LEN];
-		if (!j->digest_len || j->digest_len > most)
+		if (!j->digest_len || j->digest_len > most || (spc && j->digest_len != j->cipher.tag_len))
 			return REFUSED;
 		j->digest_at =
 			j->flags & LA_DIGEST_IN_BUFFER ? j->auth.off + j->auth.len : get64(r + LA_DIGEST);
 	}
 	if (j->gcm) {
 		j->aad_len = spc ? get32(r + LA_SPC_AAD_LEN) : j->hash.aad_len;
-		if (j->aad_len > BYTES_MAX || !(j->aad = malloc(j->aad_len + 1)))
+		if (j->aad_len > BYTES_MAX || (spc && j->aad_len != j->cipher.aad_len) ||
+		    !(j->aad = malloc(j->aad_len + 1)))
 			return REFUSED;
 		if (j->aad_len && mem_read(j->m, get64(r + LA_AAD), j->aad, j->aad_len) != DONE)
 			return DMA;
@@ -186,10 +189,13 @@ static enum verdict work(struct job *j, bool *differs)
 	return v;
 }
 
-enum verdict sym_run(const struct mem *m, const uint8_t *req, bool *digest_differs)
+enum verdict sym_run(unsigned gen, const struct mem *m, const uint8_t *req, bool *digest_differs)
 {
-	struct job j = {
-		.m = m, .req = req, .command = req[REQ_COMMAND], .flags = get16(req + REQ_SERV_FLAGS)};
+	struct job j = {.m = m,
+			.req = req,
+			.gen = gen,
+			.command = req[REQ_COMMAND],
+			.flags = get16(req + REQ_SERV_FLAGS)};
 	enum verdict v = what(&j) ? descriptor(&j) : REFUSED;
 	if (v == DONE)
 		v = parameters(&j);

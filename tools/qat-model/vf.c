@@ -1,5 +1,5 @@
-// The virtual function: one bank, a mailbox, one MSI.
-// SPDX-License-Identifier: GPL-2.0-or-later
+// The virtual function: banks of rings, a mailbox, one MSI. And the registers of gen2's; gen4's are in
+// gen4.c. SPDX-License-Identifier: GPL-2.0-or-later
 #include "qat.h"
 
 enum {
@@ -8,7 +8,6 @@ enum {
 	VINTMSK = 0x208,
 	SOURCE_BUNDLE = 1,
 	SOURCE_PF = 2,
-	BAR_BYTES = 0x1000
 };
 
 struct qat_vf *vf_of(PCIDevice *dev)
@@ -16,18 +15,36 @@ struct qat_vf *vf_of(PCIDevice *dev)
 	return (struct qat_vf *)dev;
 }
 
-static uint32_t sources(const struct qat_vf *v)
+struct bank *vf_bank(struct qat_vf *v, uint64_t off)
 {
-	return (bank_pending(&v->bank) ? SOURCE_BUNDLE : 0) | (v->mailbox.reg & 1 ? SOURCE_PF : 0);
+	return &v->bank[off / v->kind->bank_bytes];
 }
 
-// An MSI at each rise of an unmasked source.
+uint32_t vf_pending(const struct qat_vf *v)
+{
+	uint32_t mask = 0;
+	for (unsigned i = 0; i < v->kind->banks; i++)
+		mask |= (uint32_t)(bank_pending(&v->bank[i]) != 0) << i;
+	return mask;
+}
+
+static uint32_t sources(const struct qat_vf *v)
+{
+	return (vf_pending(v) ? SOURCE_BUNDLE : 0) | (v->mailbox.reg & 1 ? SOURCE_PF : 0);
+}
+
+static uint32_t irq_gen2(const struct qat_vf *v)
+{
+	return sources(v) & ~v->int_mask;
+}
+
+// An MSI when an unmasked source rises.
 void vf_irq(struct qat_vf *v)
 {
-	bool level = sources(v) & ~v->int_mask;
-	if (level && !v->irq_level && msi_enabled(&v->dev))
+	uint32_t now = v->kind->irq(v);
+	if (now & ~v->irq && msi_enabled(&v->dev))
 		msi_notify(&v->dev, 0);
-	v->irq_level = level;
+	v->irq = now;
 }
 
 static void bank_irq(void *fn)
@@ -45,14 +62,16 @@ static bool dma(void *fn, uint64_t addr, void *buf, size_t len, bool write)
 
 static uint64_t etr_read(void *opaque, hwaddr off, unsigned size)
 {
+	struct qat_vf *v = opaque;
 	(void)size;
-	return bank_read(&((struct qat_vf *)opaque)->bank, (uint32_t)off);
+	return bank_read(vf_bank(v, off), (uint32_t)(off % v->kind->bank_bytes));
 }
 
 static void etr_write(void *opaque, hwaddr off, uint64_t value, unsigned size)
 {
+	struct qat_vf *v = opaque;
 	(void)size;
-	bank_write(&((struct qat_vf *)opaque)->bank, (uint32_t)off, (uint32_t)value);
+	bank_write(vf_bank(v, off), (uint32_t)(off % v->kind->bank_bytes), (uint32_t)value);
 }
 
 static uint64_t pmisc_read(void *opaque, hwaddr off, unsigned size)
@@ -88,47 +107,83 @@ static const MemoryRegionOps etr_ops = {
 static const MemoryRegionOps pmisc_ops = {
 	.read = pmisc_read, .write = pmisc_write, .endianness = DEVICE_LITTLE_ENDIAN, .impl = {4, 4, false}};
 
+/* Ring pairs of two rings: asym, sym, none, compression. */
+static const uint8_t services_gen2[8] = {RING_ASYM, RING_ASYM, RING_SYM,  RING_SYM,
+					 0,         0,         RING_COMP, RING_COMP};
+
+const struct vf_kind vf_gen2 = {.type = TYPE_VF,
+				.name = "Intel QuickAssist C62x, virtual function (model)",
+				.id = 0x37c9,
+				.bank = &bank_gen2,
+				.banks = 1,
+				.bank_bytes = 0x1000,
+				.etr_bytes = 0x1000,
+				.pmisc_bytes = 0x1000,
+				.pmisc = &pmisc_ops,
+				.irq = irq_gen2,
+				.answer = mailbox_answer,
+				.services = services_gen2,
+				.ring_map = 0x0409,
+				.capabilities = 0x2f};
+
+bool vf_ring_map_is_good(const struct vf_kind *k, uint16_t map)
+{
+	for (unsigned i = 0; i < k->banks; i++) {
+		unsigned s = map >> 3 * i & 7;
+		if (s != RING_UNUSED && s != RING_COMP && s != RING_SYM && s != RING_ASYM)
+			return false;
+	}
+	return !k->services && !(map >> 3 * k->banks);
+}
+
 static void reset(DeviceState *d)
 {
 	struct qat_vf *v = (struct qat_vf *)d;
-	bank_reset(&v->bank);
+	for (unsigned i = 0; i < v->kind->banks; i++)
+		bank_reset(&v->bank[i]);
 	mailbox_reset(v);
-	v->int_mask = SOURCE_BUNDLE | SOURCE_PF;
-	v->irq_level = false;
+	v->int_mask = v->int_mask_pf = 0xf; /* masked, all that a generation has */
+	v->irq = 0;
 }
 
 static void realize(PCIDevice *dev, Error **errp)
 {
-	/* Ring pairs of two rings: asym, sym, none, compression. */
-	static const uint8_t services[8] = {RING_ASYM, RING_ASYM, RING_SYM,  RING_SYM,
-					    0,         0,         RING_COMP, RING_COMP};
 	struct qat_vf *v = vf_of(dev);
 	struct qat_pf *pf = (struct qat_pf *)pcie_sriov_get_pf(dev);
 	if (!pf) {
-		error_setg(errp, TYPE_VF " comes with " TYPE_PF " and is not made by itself");
+		error_setg(errp, "a VF of QAT comes with its PF and is not made by itself");
 		return;
 	}
-	memory_region_init_io(&v->etr, OBJECT(v), &etr_ops, v, "qat-vf-etr", BAR_BYTES);
-	memory_region_init_io(&v->pmisc, OBJECT(v), &pmisc_ops, v, "qat-vf-pmisc", BAR_BYTES);
+	const struct vf_kind *k = v->kind = pf->kind->vf;
+	v->ring_map = pf->ring_map;
+	memory_region_init_io(&v->etr, OBJECT(v), &etr_ops, v, "qat-vf-etr", k->etr_bytes);
+	memory_region_init_io(&v->pmisc, OBJECT(v), k->pmisc, v, "qat-vf-pmisc", k->pmisc_bytes);
 	pcie_sriov_vf_register_bar(dev, 0, &v->etr);
 	pcie_sriov_vf_register_bar(dev, 2, &v->pmisc);
 	if (pcie_endpoint_cap_init(dev, CAP_EXPRESS) < 0 || msi_init(dev, CAP_MSI, 1, true, false, errp) < 0)
 		return;
 	pcie_cap_flr_init(dev);
 	pcie_ari_init(dev, CAP_ARI);
-	v->bank.mem = (struct mem){v, dma};
-	v->bank.irq = bank_irq;
-	v->bank.fault = &pf->fault;
-	v->bank.vf = pcie_sriov_vf_number(dev);
-	memcpy(v->bank.service, services, sizeof services);
 	mailbox_init(v);
-	bank_init(&v->bank, &bank_gen2, DEVICE(dev));
+	for (unsigned i = 0; i < k->banks; i++) {
+		struct bank *b = &v->bank[i];
+		b->mem = (struct mem){v, dma};
+		b->irq = bank_irq;
+		b->fault = &pf->fault;
+		b->vf = pcie_sriov_vf_number(dev);
+		if (k->services)
+			memcpy(b->service, k->services, k->bank->rx_gap);
+		else
+			b->service[0] = v->ring_map >> 3 * i & 7;
+		bank_init(b, k->bank, DEVICE(dev));
+	}
 }
 
 static void leave(PCIDevice *dev)
 {
 	struct qat_vf *v = vf_of(dev);
-	bank_exit(&v->bank);
+	for (unsigned i = 0; i < v->kind->banks; i++)
+		bank_exit(&v->bank[i]);
 	mailbox_exit(v);
 	msi_uninit(dev);
 	pcie_cap_exit(dev);
@@ -144,14 +199,14 @@ static void class_init(ObjectClass *klass, void *data)
 {
 	DeviceClass *dc = (DeviceClass *)klass;
 	PCIDeviceClass *pc = (PCIDeviceClass *)klass;
-	(void)data;
+	const struct vf_kind *k = data;
 	pc->realize = realize;
 	pc->exit = leave;
 	pc->config_write = config_write;
 	pc->vendor_id = 0x8086;
-	pc->device_id = 0x37c9;
+	pc->device_id = k->id;
 	pc->class_id = 0x0b40;
-	dc->desc = "Intel QuickAssist C62x, virtual function (model)";
+	dc->desc = k->name;
 	dc->user_creatable = false;
 	device_class_set_legacy_reset(dc, reset);
 }
@@ -159,10 +214,15 @@ static void class_init(ObjectClass *klass, void *data)
 void vf_register(void)
 {
 	static const InterfaceInfo interfaces[] = {{INTERFACE_PCIE_DEVICE}, {0}};
-	static const TypeInfo info = {.name = TYPE_VF,
-				      .parent = TYPE_PCI_DEVICE,
-				      .instance_size = sizeof(struct qat_vf),
-				      .class_init = class_init,
-				      .interfaces = (InterfaceInfo *)interfaces};
-	type_register_static(&info);
+	static const struct vf_kind *const kinds[] = {&vf_gen2, &vf_gen4};
+	static TypeInfo info[ARRAY_SIZE(kinds)];
+	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
+		info[i] = (TypeInfo){.name = kinds[i]->type,
+				     .parent = TYPE_PCI_DEVICE,
+				     .instance_size = sizeof(struct qat_vf),
+				     .class_init = class_init,
+				     .class_data = (void *)(uintptr_t)kinds[i],
+				     .interfaces = (InterfaceInfo *)interfaces};
+		type_register_static(&info[i]);
+	}
 }

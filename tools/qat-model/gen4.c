@@ -1,0 +1,212 @@
+// 4xxx: the registers of its PF and of its VFs outside of the rings. Offsets are those of the drivers that
+// Intel publishes. SPDX-License-Identifier: GPL-2.0-or-later
+#include "qat.h"
+
+enum { PF_BANKS = 0x100000, BANK_BYTES = 0x2000, BANKS = 4 };
+enum { PF_BLOCKS = 0x40b000, BLOCK_BYTES = 0x20 };
+enum { PF_VM2PF_SOU = 0x41a180, PF_VM2PF_MSK = 0x41a1c0 };
+enum { PF_RESET = 0x6000, RESET_START = 1, RESET_DONE = 1 }; /* of bank n: start at 8n, done at 8n + 4 */
+enum { VF_MESSAGES = 0x1000 };                               /* the rest of the block, as a VF sees it */
+enum { INT = 1u << 0, ORIGIN = 1u << 1, ANSWER_NS = 20000 };
+
+/* A VF's block of registers, in the PF's order: sources and mask of banks, sources and mask of messages, the
+ * messages. */
+enum reg { SOU, MSK, SOU_PF, MSK_PF, PF2VM, VM2PF, NONE };
+
+static struct qat_vf *vf(struct qat_pf *pf, uint64_t n)
+{
+	return n < QAT_VFS ? vf_of(pcie_sriov_get_vf_at_index(&pf->dev, (int)n)) : NULL;
+}
+
+static uint32_t block_read(const struct qat_vf *v, enum reg r)
+{
+	switch (r) {
+	case SOU:
+		return vf_pending(v);
+	case MSK:
+		return v->int_mask;
+	case SOU_PF:
+		return v->mailbox.to_vf & INT;
+	case MSK_PF:
+		return v->int_mask_pf;
+	case PF2VM:
+		return v->mailbox.to_vf;
+	case VM2PF:
+		return v->mailbox.reg;
+	default:
+		return 0;
+	}
+}
+
+// Either side writes a message with INT set, and the other takes it by clearing INT.
+static void block_write(struct qat_vf *v, enum reg r, uint32_t value, bool by_vf)
+{
+	struct qat_pf *pf = (struct qat_pf *)pcie_sriov_get_pf(&v->dev);
+	switch (r) {
+	case MSK:
+		v->int_mask = value & 0xf;
+		break;
+	case MSK_PF:
+		v->int_mask_pf = value & 1;
+		break;
+	case PF2VM:
+		v->mailbox.to_vf = value;
+		break;
+	case VM2PF:
+		v->mailbox.reg = value;
+		if (by_vf && value & INT && pf->vf_mask >> v->bank[0].vf & 1) {
+			v->mailbox.message = value;
+			timer_mod(v->mailbox.answer, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + ANSWER_NS);
+		}
+		break;
+	default:
+		return;
+	}
+	vf_irq(v);
+}
+
+// The reply is there when the message counts as taken: there are drivers that look no later.
+static void answer(void *opaque)
+{
+	struct qat_vf *v = opaque;
+	unsigned type = v->mailbox.message >> 2 & 63;
+	uint32_t data = v->mailbox.message >> 8;
+	if (pfvf_reply(v, &type, &data))
+		v->mailbox.to_vf = data << 8 | type << 2 | ORIGIN | INT;
+	v->mailbox.reg &= ~(uint32_t)INT;
+	vf_irq(v);
+}
+
+static uint32_t irq(const struct qat_vf *v)
+{
+	return (vf_pending(v) & ~v->int_mask) | (v->mailbox.to_vf & INT & ~v->int_mask_pf) << BANKS;
+}
+
+static enum reg vf_reg(uint64_t off)
+{
+	if (off < 8)
+		return off / 4;
+	return off >= VF_MESSAGES && off < VF_MESSAGES + 16 ? SOU_PF + (off - VF_MESSAGES) / 4 : NONE;
+}
+
+static uint64_t vf_pmisc_read(void *opaque, hwaddr off, unsigned size)
+{
+	(void)size;
+	return block_read(opaque, vf_reg(off));
+}
+
+static void vf_pmisc_write(void *opaque, hwaddr off, uint64_t value, unsigned size)
+{
+	(void)size;
+	block_write(opaque, vf_reg(off), (uint32_t)value, true);
+}
+
+static struct qat_vf *pf_block(struct qat_pf *pf, uint64_t off)
+{
+	return off >= PF_BLOCKS ? vf(pf, (off - PF_BLOCKS) / BLOCK_BYTES) : NULL;
+}
+
+static uint64_t pmisc_read(void *opaque, hwaddr off, unsigned size)
+{
+	struct qat_pf *pf = opaque;
+	uint32_t sources = 0;
+	struct qat_vf *v;
+	(void)size;
+	if (off == PF_VM2PF_MSK)
+		return pf->vf_mask;
+	if (off == PF_VM2PF_SOU) {
+		for (unsigned n = 0; n < QAT_VFS; n++)
+			sources |= (uint32_t)((v = vf(pf, n)) && v->mailbox.reg & INT) << n;
+		return sources;
+	}
+	v = pf_block(pf, off);
+	return v ? block_read(v, off % BLOCK_BYTES / 4) : 0;
+}
+
+static void pmisc_write(void *opaque, hwaddr off, uint64_t value, unsigned size)
+{
+	struct qat_pf *pf = opaque;
+	struct qat_vf *v = pf_block(pf, off);
+	(void)size;
+	if (off == PF_VM2PF_MSK)
+		pf->vf_mask = value & 0xffff;
+	if (v)
+		block_write(v, off % BLOCK_BYTES / 4, (uint32_t)value, false);
+}
+
+// Banks 4n to 4n + 3 are those of VF n.
+static struct bank *pf_bank(struct qat_pf *pf, uint64_t bank)
+{
+	struct qat_vf *v = vf(pf, bank / BANKS);
+	return v ? &v->bank[bank % BANKS] : NULL;
+}
+
+static uint64_t etr_read(void *opaque, hwaddr off, unsigned size)
+{
+	struct qat_pf *pf = opaque;
+	struct bank *b = off >= PF_BANKS ? pf_bank(pf, (off - PF_BANKS) / BANK_BYTES) : NULL;
+	uint64_t n = (off - PF_RESET) / 8;
+	(void)size;
+	if (off >= PF_RESET && n < QAT_VFS * BANKS)
+		return off % 8 == 4 && pf->reset_done >> n & 1 ? RESET_DONE : 0;
+	return b ? bank_read(b, off % BANK_BYTES) : 0;
+}
+
+static void etr_write(void *opaque, hwaddr off, uint64_t value, unsigned size)
+{
+	struct qat_pf *pf = opaque;
+	struct bank *b = off >= PF_BANKS ? pf_bank(pf, (off - PF_BANKS) / BANK_BYTES) : NULL;
+	uint64_t n = (off - PF_RESET) / 8;
+	(void)size;
+	if (off >= PF_RESET && n < QAT_VFS * BANKS) {
+		if (off % 8 == 4 && value & RESET_DONE)
+			pf->reset_done &= ~(1ull << n);
+		if (off % 8 == 0 && value & RESET_START) {
+			if ((b = pf_bank(pf, n))) {
+				bank_reset(b);
+				vf_irq(vf(pf, n / BANKS));
+			}
+			pf->reset_done |= 1ull << n;
+		}
+	} else if (b) {
+		bank_write(b, off % BANK_BYTES, (uint32_t)value);
+	}
+}
+
+static const MemoryRegionOps vf_pmisc_ops = {.read = vf_pmisc_read,
+					     .write = vf_pmisc_write,
+					     .endianness = DEVICE_LITTLE_ENDIAN,
+					     .impl = {4, 4, false}};
+static const MemoryRegionOps pmisc_ops = {
+	.read = pmisc_read, .write = pmisc_write, .endianness = DEVICE_LITTLE_ENDIAN, .impl = {4, 4, false}};
+static const MemoryRegionOps etr_ops = {
+	.read = etr_read, .write = etr_write, .endianness = DEVICE_LITTLE_ENDIAN, .impl = {4, 4, false}};
+
+const struct vf_kind vf_gen4 = {
+	.type = TYPE_VF_4,
+	.name = "Intel QuickAssist 4xxx, virtual function (model)",
+	.id = 0x4941,
+	.bank = &bank_gen4,
+	.banks = BANKS,
+	.bank_bytes = BANK_BYTES,
+	.etr_bytes = BANKS * BANK_BYTES,
+	.pmisc_bytes = 0x2000,
+	.pmisc = &vf_pmisc_ops,
+	.irq = irq,
+	.answer = answer,
+	.ring_map = RING_SYM | RING_COMP << 3 | RING_SYM << 6 | RING_COMP << 9,
+	.capabilities = 0x2f | 1u << 16 | 1u << 26, /* as C62x, single-pass GCM, AES v2 */
+};
+
+const struct pf_kind pf_gen4 = {
+	.vf = &vf_gen4,
+	.type = TYPE_PF_4,
+	.name = "Intel QuickAssist 4xxx (model)",
+	.id = 0x4940,
+	.sram_bytes = 0x80000,
+	.pmisc_bytes = 0x800000,
+	.etr_bytes = 0x200000,
+	.pmisc = &pmisc_ops,
+	.etr = &etr_ops,
+	.vf_mask = 0xffff,
+};
