@@ -5,7 +5,8 @@
 # make coverage   branches that the host tests reach    make bench-iommu  cost of map and unmap, in instructions
 # make bench-insn instructions and MMIO accesses of each operation  make compare  Sluice and Debian's Linux in turn
 # make bench      one table: VFs, depth, kinds of isolation, PF against VF; build/bench/*.svg
-# make qat-model  build/qat-model.so, a QAT card for QEMU 10.0
+# make qat-model  build/qat-model.so, a QAT card for QEMU 10.0; make model-test  Linux's and DPDK's drivers judge it
+# make replay     build/replay: a recorded report, judged on the host
 B    ?= build
 CC   := clang
 HOSTCC ?= gcc
@@ -44,7 +45,7 @@ HOBJ := $(HOST:%=$B/host/%.o) $(MODEL:%=$B/host/%.o)
 TBIN := $(UNIT:tests/unit/%.c=$B/host/%)
 
 all: $B/BOOTX64.EFI sizes
-.PHONY: qat-model model-test compare bench coverage bench-iommu bench-insn all sizes image run test check boot-test fuzz lint clean setup
+.PHONY: replay qat-model model-test compare bench coverage bench-iommu bench-insn all sizes image run test check boot-test fuzz lint clean setup
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -113,6 +114,14 @@ $B/host/test_%: $B/host/tests/unit/test_%.c.o $B/host/libsluice.a
 	$(call say,LINK,$@)
 	$(Q)$(HOSTCC) -fsanitize=address,undefined -o $@ $< $B/host/libsluice.a -lcmocka
 
+# The audit on a host, over what was recorded on a machine: docs/replay.md.
+REPLAY := $(wildcard tools/replay/*.c)
+$B/replay: $(REPLAY:%=$B/host/%.o) $B/host/libsluice.a
+	$(call say,LINK,$@)
+	$(Q)$(HOSTCC) -fsanitize=address,undefined -o $@ $^ -ljansson
+
+replay: $B/replay
+
 check: $(TBIN)
 	$(Q)tools/check.sh $(TBIN) >$B/check.log && s=0 || s=$$?; cat $B/check.log; exit $$s
 
@@ -126,9 +135,11 @@ $B/fuzz/pci/names.c.o: $B/pci.ids.txt
 $B/fuzz/libsluice.a: $(HOST:%=$B/fuzz/%.o) $(MODEL:%=$B/fuzz/%.o)
 	$(Q)rm -f $@ && ar rcsD $@ $^
 
+$B/fuzz/fuzz_report: $(patsubst %,$B/fuzz/tools/replay/%.c.o,record machine host)
+$B/fuzz/fuzz_report: FUZZ_LIBS := -ljansson
 $B/fuzz/fuzz_%: $B/fuzz/tests/fuzz/fuzz_%.c.o $B/fuzz/libsluice.a
 	$(call say,FUZZ,$@)
-	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^
+	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $(filter %.o,$^) $(filter %.a,$^) $(FUZZ_LIBS)
 
 fuzz: $(FUZZ:tests/fuzz/%.c=$B/fuzz/%)
 	$(Q)for f in $^; do mkdir -p $$f.corpus; \
@@ -157,7 +168,7 @@ coverage: $(UNIT:tests/unit/%.c=$B/cov/%)
 
 # Boot tests: QEMU under OVMF, two machines at a time. Debian's packages of pytest are for Debian's own Python.
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
-boot-test: all
+boot-test: all $B/replay
 	$(Q)$(PYTHON) -m pytest -q --tb=short -p no:cacheprovider -n 2 tests/boot
 
 # Everything. Its last lines are the counts of cmocka and of pytest.
@@ -203,8 +214,9 @@ $B/qat-model.so: $(QAT_C:tools/qat-model/%.c=$B/qat-model/%.o)
 
 qat-model: $B/qat-model.so
 
+# Linux's and DPDK's drivers as judges of that card.
 model-test: qat-model
-	$(Q)tools/qat-model/linux-test
+	$(Q)tools/qat-model/model-test
 
 bench-insn: all $B/insncount.so
 	$(Q)tools/bench-insn
@@ -232,7 +244,7 @@ lint: $B/pci.ids.txt
 	$(Q)tools/check_deps.py
 	$(Q)tools/check_docs.py
 	$(Q)tools/mktable.py --check tests/data/dmar/*.txt
-	$(Q)clang-format --dry-run -Werror $$(find apps boot drivers iommu kernel pci tests \
+	$(Q)clang-format --dry-run -Werror $$(find apps boot drivers iommu kernel pci tests tools/replay \
 		-name '*.[ch]' ! -name '*regs.h' ! -name '*_entry.h')
 	$(Q)$(TIDY) $(filter %.c,$(KERNEL)) -- $(KFLAGS) -I$B $(EFI_H) -DGNU_EFI_USE_MS_ABI
 	$(Q)$(TIDY) $(filter boot/%.c,$(LOADER)) -- $(EFLAGS)

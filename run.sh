@@ -20,6 +20,7 @@ environment:
   QEMU        the QEMU to use                            (qemu-system-x86_64)
   OVMF        firmware code, a raw flash image           (looked for)
   OVMF_VARS   its variables; each run gets a fresh copy  (looked for)
+  FIRMWARE    folder with a QAT card's firmware files    (made for the model in tools/qat-model)
   TIMEOUT     seconds until a run is given up            (180 + the value of seconds=)
   RUN         folder for the files of a run              (build/run)
 
@@ -146,6 +147,14 @@ cp build/BOOTX64.EFI "$run/esp/EFI/BOOT/BOOTX64.EFI"
 	[[ -z $own_scratch ]] || echo "scratch=sluice-scratch"
 	((${#config[@]} == 0)) || printf '%s\n' "${config[@]}"
 } >"$run/esp/sluice.cfg"
+firmware=()
+if [[ $device == qat ]]; then
+	if [[ -z ${FIRMWARE-} ]]; then FIRMWARE=$run/firmware; tools/qat-model/mkfw "$FIRMWARE"; fi
+	mkdir -p "$run/esp/EFI/sluice"
+	for file in "$FIRMWARE"/qat_*.bin; do
+		[[ ! -r $file ]] || { cp "$file" "$run/esp/EFI/sluice/"; firmware+=("$file"); }
+	done
+fi
 
 # --- the machine: a processor for each VF, but no more than the host has
 cpus=$(nproc)
@@ -169,7 +178,7 @@ line+=(-device isa-debug-exit,iobase=0xf4,iosize=4)
 first=,bootindex=0
 ! grep -qxE -- '--?kernel' < <(printf '%s\n' "${extra[@]}") || first= # firmware starts that file instead
 if [[ -n $usb ]]; then
-	tools/mkimage.sh "$run/usb.img" build/BOOTX64.EFI "$run/esp/sluice.cfg"
+	tools/mkimage.sh "$run/usb.img" build/BOOTX64.EFI "$run/esp/sluice.cfg" "${firmware[@]}"
 	line+=(-drive "if=none,id=usb,format=raw,file=$run/usb.img" -device qemu-xhci -device "usb-storage,drive=usb$first")
 else
 	line+=(-drive "if=none,id=esp,format=raw,file=fat:rw:$run/esp" -device "ide-hd,drive=esp$first")
@@ -179,7 +188,7 @@ if [[ -z $bare ]]; then
 	extra_has device intel-iommu || line+=(-device intel-iommu,intremap=on)
 
 	if [[ $device == qat ]]; then
-		line+=(-plugin "$PWD/build/qat-model.so" -device pcie-root-port,id=rp2,chassis=3,slot=3 -device $card,bus=rp2)
+		line+=(-plugin "$PWD/build/qat-model.so" -device pcie-root-port,id=rp2,chassis=3,slot=3 -device $card,bus=rp2,booted=off)
 	fi
 fi
 if [[ -z $bare && $device == nvme ]]; then

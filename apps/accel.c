@@ -1,80 +1,33 @@
-/* Stages accel and accel_refuse: VFs that compute. Mixed jobs on all of them at once, each result checked
- * against the CPU; then each VF is told to reach memory that is not its own. */
+/* Stage accel: VFs that compute. Mixed jobs on all of them at once, each result checked against the CPU.
+ *
+ * A VF whose device fails (an error status, silence, responses that can not be) loses what it had in flight.
+ * Its core leaves it alone from then on and goes on with its others; core 0, whose part set-up is, resets it,
+ * has it give the known answers, and hands it back. */
 #include "apps/accel.h"
-#include "apps/attack.h"
 #include "apps/lanes.h"
-#include "apps/pattern.h"
+#include "kernel/fmt.h"
 #include "kernel/log.h"
-#include "kernel/str.h"
 #include "kernel/time.h"
 #include "kernel/x86/cpu.h"
-#include "kernel/x86/paging.h"
 
-#define BATCH     8u     /* jobs to one doorbell */
-#define WANT      10000u /* jobs of each service on each VF */
-#define STALL_US  10000000u
-#define LIMIT_US  900000000u
-#define ATTACK_US 50000u /* for an answer that must not come */
+#define LIMIT_US   900000000u
+#define FAULTS_MAX 8u /* a VF that fails more often is given up */
 
-static enum sl_err say_stuck(const struct vf *vf, unsigned left)
+static enum accel_state state_of(const struct accel_vf *v)
 {
-	log_fail("accel", "run again; if it stays, this VF's controller is stuck",
-		 BDF_FMT " holds %u of %u requests and is silent for 10 s: %s", BDF_ARG(vf->fn->bdf), left,
-		 JOB_TAGS, sl_err_text(vf->accel->drv->health(vf->accel) ? SL_DEVICE : SL_TIMEOUT));
-	return SL_TIMEOUT;
+	return __atomic_load_n(&v->state, __ATOMIC_ACQUIRE);
 }
 
-static enum sl_err say_refused(const struct vf *vf, unsigned n, unsigned of)
+static void set_state(struct accel_vf *v, enum accel_state s)
 {
-	log_fail("accel", "report this: it is a bug in Sluice", BDF_FMT " took %u of %u requests: %s",
-		 BDF_ARG(vf->fn->bdf), n, of, sl_err_text(vf->accel->refused));
+	__atomic_store_n(&v->state, s, __ATOMIC_RELEASE);
+}
+
+static enum sl_err say_refused(const struct vf *vf)
+{
+	log_fail("accel", "report this: it is a bug in Sluice", BDF_FMT " does not take a request: %s",
+		 BDF_ARG(vf->fn->bdf), sl_err_text(vf->accel->refused));
 	return vf->accel->refused;
-}
-
-static enum sl_err say_wrong(const struct vf *vf)
-{
-	log_fail("accel", "run again; if it stays, the device or the path to memory damages data",
-		 BDF_FMT " %s", BDF_ARG(vf->fn->bdf), accel_vf[vf->index].jobs.why);
-	return SL_VERIFY;
-}
-
-enum sl_err accel_round_begin(struct vf *vf)
-{
-	struct accel_vf *v = &accel_vf[vf->index];
-	struct accel *a = vf->accel;
-	for (uint32_t tag = 0; tag < JOB_TAGS; tag += BATCH) {
-		struct accel_job job[BATCH];
-		for (uint32_t i = 0; i < BATCH; i++)
-			jobs_prepare(&v->jobs, v->round, tag + i, &job[i]);
-		unsigned n = a->drv->submit_jobs(a, job, BATCH);
-		a->drv->ring(a);
-		if (n < BATCH)
-			return say_refused(vf, n, BATCH);
-	}
-	v->round++;
-	return SL_OK;
-}
-
-enum sl_err accel_round_end(struct vf *vf)
-{
-	struct accel_done done[JOB_TAGS];
-	struct accel *a = vf->accel;
-	uint64_t deadline = now_us() + STALL_US;
-	for (unsigned left = JOB_TAGS; left;) {
-		bool late = now_us() > deadline;
-		unsigned n = a->drv->poll(a, done, left);
-		for (unsigned i = 0; i < n; i++)
-			if (jobs_check(&accel_vf[vf->index].jobs, done[i].tag, done[i].status))
-				return say_wrong(vf);
-		left -= n;
-		if (n)
-			deadline = now_us() + STALL_US;
-		else if (late)
-			return say_stuck(vf, left);
-		else
-			cpu_pause();
-	}
-	return SL_OK;
 }
 
 enum sl_err accel_one(struct vf *vf, const struct accel_job *job, uint64_t us, uint16_t *status)
@@ -82,7 +35,7 @@ enum sl_err accel_one(struct vf *vf, const struct accel_job *job, uint64_t us, u
 	struct accel *a = vf->accel;
 	struct accel_done done;
 	if (a->drv->submit_jobs(a, job, 1) != 1)
-		return say_refused(vf, 0, 1);
+		return say_refused(vf);
 	a->drv->ring(a);
 	for (uint64_t deadline = now_us() + us;;) {
 		bool late = now_us() > deadline;
@@ -95,49 +48,215 @@ enum sl_err accel_one(struct vf *vf, const struct accel_job *job, uint64_t us, u
 	}
 }
 
+/* --- known answers, faults, recovery */
+
 static enum sl_err run_known(void *ctx, const struct accel_job *job, uint16_t *status)
 {
-	return accel_one(ctx, job, STALL_US, status);
+	struct vf *vf = ctx;
+	struct jobs *j = &accel_vf[vf->index].jobs;
+	enum sl_err e = accel_one(vf, job, JOBS_SILENT_US, status);
+	if (e != SL_TIMEOUT && !vf->accel->stats.bad)
+		return e;
+	(void)vf->accel->drv->explain(vf->accel, j->why, sizeof j->why);
+	return e ? e : SL_DEVICE;
+}
+
+static enum sl_err know(struct vf *vf)
+{
+	struct accel_vf *v = &accel_vf[vf->index];
+	v->services = vf->accel->services;
+	return jobs_known(&v->jobs, run_known, vf, &v->known);
+}
+
+/* What the VF's counters came to before it is opened anew. */
+static void keep_stats(const struct vf *vf)
+{
+	struct accel_vf *v = &accel_vf[vf->index];
+	if (!vf->accel)
+		return;
+	v->doorbells += vf->accel->stats.doorbells;
+	v->ops += vf->accel->stats.ops;
+	v->bad += vf->accel->stats.bad;
+}
+
+static uint64_t checked_by_others(const struct machine *m, const struct vf *vf)
+{
+	uint64_t n = 0;
+	for (unsigned i = 0; i < m->vfs; i++)
+		if (i != vf->index)
+			n += __atomic_load_n(&accel_vf[i].checked, __ATOMIC_RELAXED);
+	return n;
+}
+
+/* Nothing of it reaches memory any more. */
+static void give_up(struct vf *vf)
+{
+	struct accel_vf *v = &accel_vf[vf->index];
+	if (v->err == SL_VERIFY)
+		log_fail("accel", "run again; if it stays, the device or the path to memory damages data",
+			 BDF_FMT " %s", BDF_ARG(vf->fn->bdf), v->jobs.why);
+	keep_stats(vf);
+	if (vf->accel)
+		accel_stop(vf);
+	pci_bus_master(vf->fn, false);
+	log_fail("accel", "see the lines above; if it stays, power the machine off and on",
+		 "VF %u " BDF_FMT " is given up after %u faults: rings and bus mastering off, %s", vf->index,
+		 BDF_ARG(vf->fn->bdf), v->faults, sl_err_text(v->err));
+	set_state(v, ACCEL_LOST);
+}
+
+/* Core 0, with v->err set: until the VF works again or is given up. Wrong data is not forgiven. */
+static void recover(struct machine *m, struct vf *vf)
+{
+	struct accel_vf *v = &accel_vf[vf->index];
+	uint64_t begin = now_us(), others = checked_by_others(m, vf);
+	m->vf_faults++;
+	while (v->err) {
+		core_progress();
+		if ((v->err != SL_DEVICE && v->err != SL_TIMEOUT) || !vf->accel || v->faults > FAULTS_MAX) {
+			give_up(vf);
+			return;
+		}
+		log_warn("accel", "VF %u " BDF_FMT ": %s. What it has in flight (%u) is dropped; it is reset",
+			 vf->index, BDF_ARG(vf->fn->bdf), v->jobs.why, v->jobs.left);
+		keep_stats(vf);
+		v->err = accel_recover(m, vf);
+		if (!v->err) {
+			v->err = know(vf);
+			v->faults += v->err != SL_OK;
+			m->vf_faults += v->err != SL_OK;
+		}
+	}
+	m->vf_recovered += v->faults - v->recovered;
+	v->recovered = v->faults;
+	others = checked_by_others(m, vf) - others;
+	char meanwhile[64] = "";
+	if (others)
+		fmt_print(meanwhile, sizeof meanwhile, "; others did %llu operations meanwhile", (ull)others);
+	log_line("accel",
+		 "VF %u " BDF_FMT
+		 " is back after %llu ms: FLR, the same domain, rings anew, %u known answers%s",
+		 vf->index, BDF_ARG(vf->fn->bdf), (ull)((now_us() - begin) / 1000), v->known, meanwhile);
+	set_state(v, ACCEL_WORKS);
+}
+
+enum sl_err accel_fault(struct machine *m, struct vf *vf, enum sl_err e)
+{
+	struct accel_vf *v = &accel_vf[vf->index];
+	v->err = e;
+	v->faults++;
+	recover(m, vf);
+	return state_of(v) == ACCEL_LOST ? v->err : SL_OK;
+}
+
+/* --- rounds */
+
+enum sl_err accel_round_begin(struct vf *vf)
+{
+	struct jobs *j = &accel_vf[vf->index].jobs;
+	return jobs_begin(j, now_us()) ? say_refused(vf) : SL_OK;
+}
+
+enum sl_err accel_round_end(struct machine *m, struct vf *vf)
+{
+	struct jobs *j = &accel_vf[vf->index].jobs;
+	while (j->left) {
+		enum sl_err e = jobs_turn(j, now_us());
+		if (e)
+			return accel_fault(m, vf, e);
+		cpu_pause();
+	}
+	return SL_OK;
+}
+
+/* On the VF's core: what has come, and the next round when that was the last of one. True when there was any.
+ */
+static bool work(struct machine *m, struct vf *vf)
+{
+	struct accel_vf *v = &accel_vf[vf->index];
+	unsigned before = v->jobs.left;
+	enum sl_err e = v->jobs.left ? jobs_turn(&v->jobs, now_us()) : SL_OK;
+	if (!e && !v->jobs.left) {
+		uint64_t n = 0;
+		for (unsigned s = 0; s < ACCEL_SERVICES; s++)
+			n += v->jobs.done[s];
+		__atomic_store_n(&v->checked, n, __ATOMIC_RELAXED);
+		if (jobs_least(&v->jobs) >= m->boot->cfg.ops) {
+			set_state(v, ACCEL_DONE);
+			return true;
+		}
+		e = jobs_begin(&v->jobs, now_us()) ? say_refused(vf) : SL_OK;
+	}
+	if (e) {
+		v->err = e;
+		v->faults++;
+		set_state(v, ACCEL_FAULTY);
+	}
+	return v->jobs.left != before;
+}
+
+/* Core 0: VFs that failed, whoever works them. True while any is not through. */
+static bool look_after(struct machine *m)
+{
+	bool more = false;
+	for (unsigned i = 0; i < m->vfs; i++) {
+		if (state_of(&accel_vf[i]) == ACCEL_FAULTY)
+			recover(m, &m->vf[i]);
+		more |= state_of(&accel_vf[i]) < ACCEL_DONE;
+	}
+	return more;
 }
 
 static void work_lane(void *arg)
 {
 	struct lane *l = arg;
-	for (bool more = true; more && !l->err; l->rounds++) {
-		more = false;
-		for (unsigned i = 0; i < l->n && !l->err; i++)
-			l->err = accel_round_begin(&l->m->vf[l->first + i]);
-		for (unsigned i = 0; i < l->n && !l->err; i++) {
-			l->err = accel_round_end(&l->m->vf[l->first + i]);
-			more |= jobs_least(&accel_vf[l->first + i].jobs) < WANT;
+	for (bool more = true; more; l->rounds++) {
+		bool any = false;
+		more = l->core == 0 && look_after(l->m);
+		for (unsigned i = l->first; i < l->first + l->n; i++) {
+			if (state_of(&accel_vf[i]) == ACCEL_WORKS)
+				any |= work(l->m, &l->m->vf[i]);
+			more |= state_of(&accel_vf[i]) < ACCEL_DONE;
 		}
 		core_progress();
+		if (!any)
+			cpu_pause();
 	}
 }
 
-enum sl_err stage_accel(struct machine *m)
+/* --- what came of it */
+
+static void print_hex(const uint8_t *p, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		log_text("%02x", p[i]);
+}
+
+/* Streams that were deflated last, for somebody else's inflate, and the digest of what has to come out. */
+static void print_streams(struct machine *m)
+{
+	struct jobs_stream s;
+	uint8_t digest[SHA_DIGEST_MAX];
+	for (unsigned i = 0; i < m->vfs; i++)
+		for (uint32_t tag = 0; tag < JOB_TAGS && m->vf[i].accel; tag++) {
+			if (!jobs_stream(&accel_vf[i].jobs, tag, &s))
+				continue;
+			sha_hash(SHA_256, s.text, s.text_len, digest);
+			log_text("{\"t\":\"stream\",\"v\":1,\"vf\":%u,\"kind\":\"%s\",\"bytes\":%u,"
+				 "\"sha256\":\"",
+				 i, s.kind, s.text_len);
+			print_hex(digest, sha_size(SHA_256));
+			log_text("\",\"deflate\":\"");
+			print_hex(s.stream, s.len);
+			log_text("\"}\n");
+		}
+}
+
+static void print_sums(struct machine *m)
 {
 	static const char *const names[ACCEL_SERVICES] = {"cipher", "hash",    "HMAC",   "chain",
 							  "AEAD",   "deflate", "inflate"};
-	unsigned known = 0;
-	for (unsigned i = 0; i < m->vfs; i++) {
-		enum sl_err e = jobs_known(&accel_vf[i].jobs, run_known, &m->vf[i], &known);
-		if (e == SL_VERIFY)
-			(void)say_wrong(&m->vf[i]);
-		if (e)
-			return e;
-		e = accel_recover(m, &m->vf[i]); /* its sessions are for those answers */
-		if (e)
-			return e;
-	}
-	log_line("accel",
-		 "%u known answers of FIPS 180, SP 800-38A, GCM and RFC 2202 and 4231: right on each VF",
-		 known);
-	uint64_t begin = now_us();
-	enum sl_err e = lanes_run(m, work_lane, LIMIT_US);
-	if (e)
-		return e;
-	uint64_t us = now_us() - begin, noticed = 0, doorbells = 0, ops = 0, bad = 0;
+	uint64_t noticed = 0, doorbells = 0, ops = 0, bad = 0;
 	for (unsigned s = 0; s < ACCEL_SERVICES; s++) {
 		uint64_t all = 0, least = UINT64_MAX;
 		if (!(m->vf[0].accel->services & BIT(s))) {
@@ -156,185 +275,59 @@ enum sl_err stage_accel(struct machine *m)
 			 names[s], (ull)all, m->vfs, (ull)least);
 	}
 	for (unsigned i = 0; i < m->vfs; i++) {
-		const struct accel_stats *st = &m->vf[i].accel->stats;
-		noticed += accel_vf[i].jobs.noticed;
-		doorbells += st->doorbells;
-		ops += st->ops;
-		bad += st->bad;
+		const struct accel_vf *v = &accel_vf[i];
+		const struct accel_stats none = {0}, *st = m->vf[i].accel ? &m->vf[i].accel->stats : &none;
+		noticed += v->jobs.noticed;
+		doorbells += v->doorbells + st->doorbells;
+		ops += v->ops + st->ops;
+		bad += v->bad + st->bad;
 	}
 	log_line("accel",
 		 "%llu digests altered on purpose, every one noticed; %llu doorbells for %llu operations, "
 		 "%llu "
-		 "responses that can not be; %llu ms with all checks",
-		 (ull)noticed, (ull)doorbells, (ull)ops, (ull)bad, (ull)(us / 1000));
-	return SL_OK;
+		 "responses that can not be",
+		 (ull)noticed, (ull)doorbells, (ull)ops, (ull)bad);
 }
 
-/* --- what must be refused */
-
-enum where { SOURCE, DESTINATION, DIGEST, REQUEST_RING, RESPONSE_RING };
-
-static const struct target {
-	const char *name;
-	enum where where;
-	enum { HOLE, OTHER_VF, KERNEL, READ_ONLY } what;
-} targets[] = {
-	{"source in an unmapped page", SOURCE, HOLE},
-	{"source in memory of another VF", SOURCE, OTHER_VF},
-	{"destination in an unmapped page", DESTINATION, HOLE},
-	{"destination in its read-only page", DESTINATION, READ_ONLY},
-	{"destination in memory of another VF", DESTINATION, OTHER_VF},
-	{"destination in kernel memory", DESTINATION, KERNEL},
-	{"digest in kernel memory", DIGEST, KERNEL},
-	{"request ring in an unmapped page", REQUEST_RING, HOLE},
-	{"response ring in an unmapped page", RESPONSE_RING, HOLE},
-};
-
-/* A page behind a VF's jobs, which nobody may touch. */
-static struct dma_buf target_page(const struct vf *vf)
-{
-	return dma_part(&vf->buffers, JOB_TAGS * JOB_BYTES, PAGE_SIZE);
-}
-
-/* Memory that no case may change. */
-static uint64_t guarded_sum(const struct vf *vf, const struct vf *other)
-{
-	return pattern_sum(attack_kernel_data(), PAGE_SIZE) ^ pattern_sum(vf->readonly.va, PAGE_SIZE) * 3 ^
-	       pattern_sum(target_page(other).va, PAGE_SIZE) * 5;
-}
-
-static uint64_t address_of(const struct machine *m, const struct vf *vf, const struct vf *other,
-			   const struct target *t)
-{
-	switch (t->what) {
-	case OTHER_VF:
-		return target_page(other).phys.v;
-	case KERNEL:
-		return paging_phys(attack_kernel_data()).v;
-	case READ_ONLY:
-		return vf->readonly.iova.v;
-	default:
-		return window_at(m, WINDOW_HOLE).v;
-	}
-}
-
-/* Gives the device the ring pair for crypto again, one of its rings somewhere else. */
-static enum sl_err move_ring(struct vf *vf, bool response, uint64_t to)
-{
-	struct qat_vf *q = &accel_vf[vf->index].qat;
-	struct qat_ring *r = &q->ring[QAT_SYM];
-	uint64_t tx = vf->queues.iova.v + QAT_MEM_TX, rx = vf->queues.iova.v + QAT_MEM_RX;
-	struct qat_ring_cfg cfg = {.gen = q->gen,
-				   .pair = r->pair,
-				   .number = QAT_SYM,
-				   .regs = accel_vf[vf->index].regs,
-				   .tx = r->tx,
-				   .rx = r->rx,
-				   .tx_iova = IOVA(response ? tx : to),
-				   .rx_iova = IOVA(response ? to : rx),
-				   .depth = JOB_TAGS,
-				   .flight = q->flight};
-	qat_ring_close(r);
-	return qat_ring_open(r, &cfg);
-}
-
-/* Tells the VF to do it. SL_OK with *said 0: it claims success, which proves nothing. */
-static enum sl_err strike(struct vf *vf, const struct target *t, uint64_t to, uint16_t *said)
-{
-	struct jobs *j = &accel_vf[vf->index].jobs;
-	struct accel_session s = {.service = t->where == DESTINATION ? ACCEL_CIPHER : ACCEL_HASH,
-				  .hash = SHA_256,
-				  .cipher = ACCEL_AES_CTR,
-				  .key_len = 16};
-	struct accel_job job = {.src = IOVA(j->iova.v + JOB_SRC),
-				.dst = IOVA(j->iova.v + JOB_DST),
-				.digest = IOVA(j->iova.v + JOB_DIGEST),
-				.len = 64};
-	enum sl_err e = vf->accel->drv->session(vf->accel, &s, &job.session);
-	if (!e && (t->where == REQUEST_RING || t->where == RESPONSE_RING))
-		e = move_ring(vf, t->where == RESPONSE_RING, to);
-	if (e)
-		return e;
-	if (t->where == SOURCE)
-		job.src = IOVA(to);
-	else if (t->where == DESTINATION)
-		job.dst = IOVA(to);
-	else if (t->where == DIGEST)
-		job.digest = IOVA(to);
-	e = accel_one(vf, &job, ATTACK_US, said);
-	return e == SL_TIMEOUT ? SL_OK : e;
-}
-
-/* One case; meanwhile all others work, and every result of theirs is checked. */
-static enum sl_err run_case(struct machine *m, struct vf *vf, const struct target *t, bool *refused)
-{
-	struct vf *other = &m->vf[(vf->index + 1) % m->vfs];
-	uint64_t to = address_of(m, vf, other, t), before = guarded_sum(vf, other);
-	bool write = t->where != SOURCE && t->where != REQUEST_RING;
-	struct iommu_fault f = {0};
-	uint16_t said = 0;
-	enum sl_err e = SL_OK;
-	for (unsigned i = 0; i < m->vfs && !e; i++)
-		if (i != vf->index)
-			e = accel_round_begin(&m->vf[i]);
-	if (e)
-		return e;
-	vf->provoked = true;
-	iommu_fault_claim(&m->iommu, vf->fn->bdf);
-	e = strike(vf, t, to, &said);
-	bool recorded = !e && attack_fault(m, &f);
-	iommu_fault_unclaim(&m->iommu);
-	for (unsigned i = 0; i < m->vfs && !e; i++)
-		if (i != vf->index)
-			e = accel_round_end(&m->vf[i]);
-	bool right = recorded && bdf_eq(f.bdf, vf->fn->bdf) && f.iova.v == ALIGN_DOWN(to, PAGE_SIZE) &&
-		     f.write == write;
-	*refused = right && guarded_sum(vf, other) == before;
-	if (!e)
-		e = accel_recover(m, vf);
-	vf->provoked = false;
-	if (!e)
-		e = accel_round_begin(vf);
-	if (!e)
-		e = accel_round_end(vf);
-	if (e)
-		return e;
-	if (*refused)
-		log_line("refuse",
-			 "VF %u, %s: refused; fault: " BDF_FMT " %s 0x%llx, reason %u; works again after FLR",
-			 vf->index, t->name, BDF_ARG(f.bdf), f.write ? "write" : "read", (ull)f.iova.v,
-			 f.reason);
-	else
-		log_fail("refuse", "do not give this machine's functions to anyone you do not trust",
-			 BDF_FMT " -> %s at 0x%llx: %s", BDF_ARG(vf->fn->bdf), t->name, (ull)to,
-			 right      ? "memory was changed"
-			 : recorded ? "the wrong fault was recorded"
-				    : "nothing was recorded");
-	return SL_OK;
-}
-
-enum sl_err stage_accel_refuse(struct machine *m)
+/* SL_DEVICE or SL_VERIFY when a VF was given up. */
+static enum sl_err verdict(struct machine *m)
 {
 	enum sl_err e = SL_OK;
-	pattern_fill(attack_kernel_data(), PAGE_SIZE, pattern_seed(1000, 1, 1));
-	for (unsigned v = 0; v < m->vfs; v++) {
-		pattern_fill(m->vf[v].readonly.va, PAGE_SIZE, pattern_seed(v, 2, 2));
-		pattern_fill(target_page(&m->vf[v]).va, PAGE_SIZE, pattern_seed(v, 3, 3));
+	for (unsigned i = 0; i < m->vfs; i++)
+		if (state_of(&accel_vf[i]) == ACCEL_LOST && !e)
+			e = accel_vf[i].err;
+	if (m->vf_faults)
+		log_line("accel",
+			 "%u faults of VFs; after %u of them the VF was reset and worked on, verified",
+			 m->vf_faults, m->vf_recovered);
+	return e;
+}
+
+enum sl_err stage_accel(struct machine *m)
+{
+	bool said = false;
+	for (unsigned i = 0; i < m->vfs; i++) {
+		struct vf *vf = &m->vf[i];
+		struct accel_vf *v = &accel_vf[i];
+		set_state(v, ACCEL_WORKS);
+		enum sl_err mine = know(vf);
+		if (mine)
+			mine = accel_fault(m, vf, mine);
+		if (!mine && !said)
+			log_line("accel",
+				 "%u known answers of FIPS 180, SP 800-38A, D and E, RFC 2202, 4231 and 1951 "
+				 "on "
+				 "each VF first",
+				 v->known);
+		said |= !mine;
 	}
-	for (unsigned v = 0; v < m->vfs; v++) {
-		for (unsigned i = 0; i < ARRAY_LEN(targets); i++) {
-			bool refused = false;
-			if (targets[i].what == OTHER_VF && m->vfs == 1)
-				continue;
-			e = run_case(m, &m->vf[v], &targets[i], &refused);
-			if (e)
-				return e;
-			m->cases++;
-			m->refused += refused;
-		}
-	}
-	log_line("refuse",
-		 "%llu of %llu refused, recorded and without effect; all other VFs worked meanwhile",
-		 (ull)m->refused, (ull)m->cases);
-	return m->refused == m->cases ? SL_OK : SL_VERIFY;
+	uint64_t begin = now_us();
+	enum sl_err e = lanes_run(m, work_lane, LIMIT_US);
+	if (e)
+		return e;
+	log_line("accel", "%llu ms with all checks", (ull)((now_us() - begin) / 1000));
+	print_sums(m);
+	if (m->boot->cfg.json)
+		print_streams(m);
+	return verdict(m);
 }

@@ -11,12 +11,6 @@
 static const char *const mode_names[] = {"poll", "irq", "adaptive"};
 static const char *const map_names[] = {"off -", "pt  -", "on  1G", "on  2M", "on  4K", "on  strict"};
 
-static void print_us(const struct hist *h, unsigned part)
-{
-	uint64_t ns = report_ns(part ? hist_permille(h, part) : h->min);
-	log_text(" %8llu.%llu", (ull)(ns / 1000), (ull)(ns % 1000 / 100));
-}
-
 /* a / b with three digits after the point. */
 static void print_ratio(uint64_t a, uint64_t b)
 {
@@ -46,11 +40,7 @@ void bench_print_row(const struct bench_result *r)
 	log_text("  %s %3u %5u %5s %4u %3u %-6s %-8s %-10s %8llu %7llu", w->pf ? "PF" : "VF", w->vfs,
 		 w->depth, batch, w->bytes / 1024, w->writes, w->seq ? "seq" : "random", mode_names[w->mode],
 		 map_names[w->map], (ull)r->median, (ull)(r->median * w->bytes / 1000000));
-	print_us(&r->latency, 0);
-	print_us(&r->latency, 500);
-	print_us(&r->latency, 990);
-	print_us(&r->latency, 999);
-	print_us(&r->latency, 1000);
+	report_latency(&r->latency);
 	print_ratio(r->doorbells, r->ops);
 	print_ratio(r->empty, r->ops);
 	print_ratio(r->invals, r->ops);

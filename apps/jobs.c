@@ -9,6 +9,8 @@
 #define SPOIL_EACH 16u /* one digest in so many is altered before it is compared */
 #define ALPHABET   7u  /* data that can be compressed has so many different bytes */
 #define AAD_LEN    20u
+#define BATCH      8u      /* jobs to one doorbell */
+#define STEP_US    100000u /* most that counts as silence between two looks: who did not look can not tell */
 
 /* The kinds of jobs, those of a service one after another. Jobs of a service go round its kinds. */
 static const struct kind {
@@ -21,11 +23,17 @@ static const struct kind {
 	{"AES-192-CTR", {.service = ACCEL_CIPHER, .cipher = ACCEL_AES_CTR, .key_len = 24}},
 	{"AES-256-CTR back",
 	 {.service = ACCEL_CIPHER, .cipher = ACCEL_AES_CTR, .key_len = 32, .decrypt = true}},
+	{"AES-128-XTS", {.service = ACCEL_CIPHER, .cipher = ACCEL_AES_XTS, .key_len = 32}},
+	{"AES-256-XTS back",
+	 {.service = ACCEL_CIPHER, .cipher = ACCEL_AES_XTS, .key_len = 64, .decrypt = true}},
 	{"SHA-1", {.service = ACCEL_HASH, .hash = SHA_1}},
+	{"SHA-224", {.service = ACCEL_HASH, .hash = SHA_224}},
 	{"SHA-256", {.service = ACCEL_HASH, .hash = SHA_256}},
+	{"SHA-384", {.service = ACCEL_HASH, .hash = SHA_384}},
 	{"SHA-512", {.service = ACCEL_HASH, .hash = SHA_512}},
 	{"HMAC-SHA-1", {.service = ACCEL_HMAC, .hash = SHA_1, .mac_len = 20}},
 	{"HMAC-SHA-256 compared", {.service = ACCEL_HMAC, .hash = SHA_256, .mac_len = 64, .check = true}},
+	{"HMAC-SHA-384", {.service = ACCEL_HMAC, .hash = SHA_384, .mac_len = 48}},
 	{"HMAC-SHA-512", {.service = ACCEL_HMAC, .hash = SHA_512, .mac_len = 100}},
 	{"AES-128-CBC, HMAC-SHA-256",
 	 {.service = ACCEL_CHAIN, .hash = SHA_256, .key_len = 16, .mac_len = 32}},
@@ -53,6 +61,8 @@ static iova_t address(const struct jobs *j, uint32_t tag, uint32_t off)
 
 enum sl_err jobs_open(struct jobs *j)
 {
+	memset(j->state, 0, sizeof j->state);
+	j->left = 0;
 	for (unsigned k = 0; k < ARRAY_LEN(kinds); k++) {
 		struct accel_session *s = &j->spec[k];
 		*s = kinds[k].spec;
@@ -115,11 +125,25 @@ static void mac(const struct accel_session *s, const uint8_t *data, uint32_t len
 	hmac(&inner, &outer, data, len, out);
 }
 
-/* In the direction of encryption. The lengths were accepted by session(). */
+/* The lengths were accepted by session(). */
+static void encrypt(const struct accel_session *s, const uint8_t *iv, const uint8_t *in, uint32_t len,
+		    uint8_t *out)
+{
+	struct aes aes, tweak;
+	bool xts = s->cipher == ACCEL_AES_XTS;
+	unsigned key_len = xts ? s->key_len / 2 : s->key_len;
+	if (aes_init(&aes, s->key, key_len) || (xts && aes_init(&tweak, s->key + key_len, key_len)))
+		return;
+	if (xts)
+		aes_xts(&aes, &tweak, iv, in, len, out);
+	else
+		(s->cipher == ACCEL_AES_CBC ? aes_cbc : aes_ctr)(&aes, iv, in, len, out);
+}
+
+/* In the direction of encryption. */
 static void compute(const struct accel_session *s, const uint64_t iv[2], const uint8_t *aad,
 		    const uint8_t *in, uint32_t len, uint8_t *out, uint8_t *digest)
 {
-	struct aes aes;
 	struct gcm gcm;
 	if (s->service == ACCEL_AEAD) {
 		if (gcm_init(&gcm, s->key, s->key_len) == SL_OK)
@@ -127,9 +151,7 @@ static void compute(const struct accel_session *s, const uint64_t iv[2], const u
 		return;
 	}
 	if (s->service == ACCEL_CIPHER || s->service == ACCEL_CHAIN) {
-		if (aes_init(&aes, s->key, s->key_len) == SL_OK)
-			(s->cipher == ACCEL_AES_CBC ? aes_cbc : aes_ctr)(&aes, (const uint8_t *)iv, in, len,
-									 out);
+		encrypt(s, (const uint8_t *)iv, in, len, out);
 		in = out;
 	}
 	if (s->service != ACCEL_CIPHER)
@@ -198,10 +220,15 @@ void jobs_prepare(struct jobs *j, uint32_t round, uint32_t tag, struct accel_job
 	digest[0] ^= st->spoilt;
 }
 
-static enum sl_err wrong(struct jobs *j, uint32_t tag, const char *what)
+static void say_why(struct jobs *j, uint32_t tag, const char *what)
 {
 	const struct job_state *st = &j->state[tag];
 	fmt_print(j->why, sizeof j->why, "%s, %u bytes: %s", kinds[st->kind].name, st->len, what);
+}
+
+static enum sl_err wrong(struct jobs *j, uint32_t tag, const char *what)
+{
+	say_why(j, tag, what);
 	return SL_VERIFY;
 }
 
@@ -235,12 +262,13 @@ enum sl_err jobs_check(struct jobs *j, uint32_t tag, uint16_t status)
 	const uint8_t *dst = at(j, tag, JOB_DST);
 	char text[64];
 	enum sl_err e = SL_OK;
-	if (st->spoilt) {
-		if (!j->a->drv->is_mismatch(status))
-			return wrong(j, tag, "a wrong digest was not noticed");
+	if (st->spoilt && j->a->drv->is_mismatch(status)) {
 		j->noticed++;
 	} else if (status) {
-		return wrong(j, tag, j->a->drv->status_text(status, text, sizeof text));
+		say_why(j, tag, j->a->drv->status_text(status, text, sizeof text));
+		return SL_DEVICE;
+	} else if (st->spoilt) {
+		return wrong(j, tag, "a wrong digest was not noticed");
 	} else if (s->service == ACCEL_DEFLATE || s->service == ACCEL_INFLATE) {
 		e = check_comp(j, tag);
 	} else if (s->decrypt) {
@@ -264,6 +292,62 @@ enum sl_err jobs_check(struct jobs *j, uint32_t tag, uint16_t status)
 	return e;
 }
 
+enum sl_err jobs_begin(struct jobs *j, uint64_t now)
+{
+	struct accel *a = j->a;
+	for (uint32_t tag = 0; tag < JOB_TAGS; tag += BATCH) {
+		struct accel_job job[BATCH];
+		for (uint32_t i = 0; i < BATCH; i++)
+			jobs_prepare(j, j->round, tag + i, &job[i]);
+		unsigned n = a->drv->submit_jobs(a, job, BATCH);
+		a->drv->ring(a);
+		j->left += n;
+		if (n < BATCH) {
+			fmt_print(j->why, sizeof j->why, "took %u of %u requests: %s", n, BATCH,
+				  sl_err_text(a->refused));
+			return SL_BADVAL;
+		}
+	}
+	j->round++;
+	j->silent_us = 0;
+	j->looked = now;
+	return SL_OK;
+}
+
+enum sl_err jobs_turn(struct jobs *j, uint64_t now)
+{
+	struct accel_done done[JOB_TAGS];
+	struct accel *a = j->a;
+	unsigned n = a->drv->poll(a, done, j->left);
+	j->left -= n;
+	for (unsigned i = 0; i < n; i++) {
+		enum sl_err e = jobs_check(j, done[i].tag, done[i].status);
+		if (e)
+			return e;
+	}
+	uint64_t step = now - j->looked;
+	j->looked = now;
+	j->silent_us = n ? 0 : j->silent_us + (step < STEP_US ? step : STEP_US);
+	if (!a->stats.bad && j->silent_us <= JOBS_SILENT_US)
+		return SL_OK;
+	(void)a->drv->explain(a, j->why, sizeof j->why);
+	return a->stats.bad ? SL_DEVICE : SL_TIMEOUT;
+}
+
+bool jobs_stream(struct jobs *j, uint32_t tag, struct jobs_stream *out)
+{
+	const struct job_state *st = &j->state[tag];
+	if (!st->stream)
+		return false;
+	fill_data(st, &j->spec[st->kind], j->want);
+	*out = (struct jobs_stream){.kind = kinds[st->kind].name,
+				    .stream = at(j, tag, JOB_DST),
+				    .text = j->want,
+				    .len = st->stream,
+				    .text_len = st->len};
+	return true;
+}
+
 uint64_t jobs_least(const struct jobs *j)
 {
 	uint64_t least = UINT64_MAX;
@@ -282,6 +366,7 @@ static enum sl_err known(struct jobs *j, const struct kat *k, bool back,
 	unsigned key_len = kat_bytes(k->key, key), len = kat_bytes(k->in, in), n = kat_bytes(k->out, out);
 	unsigned digest_len = kat_bytes(k->digest, digest);
 	uint16_t status;
+	char text[64];
 	kat_bytes(k->iv, iv);
 	memset(at(j, 0, 0), 0, JOB_BYTES);
 	s.aad_len = (uint8_t)kat_bytes(k->aad, at(j, 0, JOB_AAD));
@@ -295,6 +380,7 @@ static enum sl_err known(struct jobs *j, const struct kat *k, bool back,
 	struct accel_job job = {.src = address(j, 0, JOB_SRC),
 				.dst = address(j, 0, JOB_DST),
 				.len = len,
+				.room = JOB_AAD - JOB_DST,
 				.digest = address(j, 0, JOB_DIGEST),
 				.aad = address(j, 0, JOB_AAD)};
 	memcpy(job.iv, iv, sizeof job.iv);
@@ -306,12 +392,15 @@ static enum sl_err known(struct jobs *j, const struct kat *k, bool back,
 		e = run(ctx, &job, &status);
 	if (e)
 		return e;
-	bool right = !status && memcmp(at(j, 0, JOB_DST), back ? in : out, n) == 0 &&
-		     memcmp(at(j, 0, JOB_DIGEST), digest, digest_len) == 0;
-	if (!right)
-		fmt_print(j->why, sizeof j->why, "%s%s: not the known answer, status %04x", k->name,
-			  back ? ", back" : "", status);
-	return right ? SL_OK : SL_VERIFY;
+	bool right = memcmp(at(j, 0, JOB_DST), back ? in : out, n) == 0 &&
+		     memcmp(at(j, 0, JOB_DIGEST), digest, digest_len) == 0 &&
+		     (k->service != ACCEL_INFLATE || j->a->drv->produced(j->a, 0) == n);
+	if (status)
+		fmt_print(j->why, sizeof j->why, "%s%s: %s", k->name, back ? ", back" : "",
+			  j->a->drv->status_text(status, text, sizeof text));
+	else if (!right)
+		fmt_print(j->why, sizeof j->why, "%s%s: not the known answer", k->name, back ? ", back" : "");
+	return status ? SL_DEVICE : right ? SL_OK : SL_VERIFY;
 }
 
 enum sl_err jobs_known(struct jobs *j,
@@ -323,10 +412,11 @@ enum sl_err jobs_known(struct jobs *j,
 		bool two_ways = kats[i].service == ACCEL_CIPHER || kats[i].service == ACCEL_AEAD;
 		if (!(j->a->services & BIT(kats[i].service)))
 			continue;
-		for (unsigned back = 0; back <= two_ways; back++, ++*n) {
+		for (unsigned back = 0; back <= two_ways; back++) {
 			enum sl_err e = known(j, &kats[i], back, run, ctx);
-			if (e)
+			if (e && e != SL_UNSUPPORTED)
 				return e;
+			*n += !e;
 		}
 	}
 	return SL_OK;

@@ -11,7 +11,9 @@
 #define JOB_BYTES  0x6000u
 #define JOB_MAX    4096u /* bytes of data */
 #define JOB_TAGS   32u   /* jobs in flight */
-#define JOB_KINDS  20u
+#define JOB_KINDS  24u
+
+#define JOBS_SILENT_US 2000000u /* a device that answers nothing for so long will not */
 
 struct job_state {
 	uint8_t kind;
@@ -32,25 +34,46 @@ struct jobs {
 	struct job_state state[JOB_TAGS];
 	uint64_t done[ACCEL_SERVICES]; /* checked and right */
 	uint64_t noticed;              /* digests spoilt on purpose that the device noticed, of those */
+	uint32_t round;                /* how many were begun */
+	unsigned left;                 /* of this round, in flight */
+	uint64_t looked, silent_us;    /* for how long nothing came while somebody looked */
 	_Alignas(8) uint8_t want[JOB_MAX];
-	char why[96]; /* of the last check that failed */
+	char why[192]; /* of the last error */
 };
 
 /* Makes a session for every kind of job that the device offers; owner, a, va, iova are set by the caller, the
- * rest is zero. Errors of session(). */
+ * rest is zero. Also when the device was opened again: what was in flight then is forgotten, and counted on
+ * is from where it was. Errors of session(). */
 enum sl_err jobs_open(struct jobs *j) MUST_CHECK;
 
 /* Prepares the job of a tag in a round, and what lies in its memory. Rounds count up from 0. */
 void jobs_prepare(struct jobs *j, uint32_t round, uint32_t tag, struct accel_job *out);
 
-/* Looks at what came of it: SL_VERIFY, and why, when that is not what the CPU computes. */
+/* Looks at what came of it: SL_DEVICE, and why, for an error status; SL_VERIFY when it is said to be done and
+ * is not what the CPU computes. */
 enum sl_err jobs_check(struct jobs *j, uint32_t tag, uint16_t status) MUST_CHECK;
+
+/* A round: JOB_TAGS jobs in flight together. SL_BADVAL, and why: the device's driver did not take one. */
+enum sl_err jobs_begin(struct jobs *j, uint64_t now_us) MUST_CHECK;
+/* Takes and checks what has come; the round is over when left is 0. Never waits. Errors, with why: those of
+ * jobs_check(); SL_DEVICE also for a response that can not be; SL_TIMEOUT when nothing has come for two
+ * seconds. After one the round is lost. */
+enum sl_err jobs_turn(struct jobs *j, uint64_t now_us) MUST_CHECK;
+
+/* A stream that was deflated, checked, and still lies there; and what went in. */
+struct jobs_stream {
+	const char *kind;
+	const uint8_t *stream, *text; /* text is in the struct jobs, until the next call */
+	uint32_t len, text_len;
+};
+/* False when the last job of the tag left none. */
+bool jobs_stream(struct jobs *j, uint32_t tag, struct jobs_stream *out);
 
 /* The fewest that were done of any service that the device has. */
 uint64_t jobs_least(const struct jobs *j);
 
 /* The known answers of kat.h one after another, forth and, where there is a way, back. run() carries out one
- * job with tag 0 and gives its status. n counts them. */
+ * job with tag 0 and gives its status. n counts them. Errors as of jobs_check(), and those of run(). */
 enum sl_err jobs_known(struct jobs *j,
 		       enum sl_err (*run)(void *ctx, const struct accel_job *job, uint16_t *status),
 		       void *ctx, unsigned *n) MUST_CHECK;

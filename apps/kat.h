@@ -1,5 +1,6 @@
-/* Known answers of NIST's and the IETF's documents for each algorithm: the portable code (drivers/crypto) is
- * held to them on the host, an accelerator where it runs. */
+/* Known answers of NIST's, the IEEE's and the IETF's documents for each algorithm (RFC 1951 has none: its
+ * streams are zlib's): the portable code (drivers/crypto) is held to them on the host, an accelerator where
+ * it runs. */
 #pragma once
 #include "drivers/accel.h"
 

@@ -114,6 +114,8 @@ struct machine {
 	unsigned irqs_checked; /* VFs whose interrupts arrive and are held back as they should */
 	uint64_t faults,
 		stray_faults; /* requests refused that nobody provoked: of those functions; of others */
+	unsigned vf_faults,
+		vf_recovered; /* VFs that failed; after how many of these faults they worked again */
 	uint64_t verified, cases, refused, not_enforced, timed_ops, timed_us;
 	unsigned rows, noisy;   /* of the benchmark */
 	unsigned fair_permille; /* operations of the slowest VF against those of the fastest */

@@ -18,12 +18,15 @@ enum {
 	BURSTS = 16,
 	INSN = 32,
 	SHELL = 64,
-	ACCEL = 128,
-	AUDIT = 256
+	AUDIT = 128,
+	ACCEL = 256, /* from here on device=qat */
+	ACCEL_DEMO = 512,
+	ACCEL_INSN = 1024
 };
 enum {
 	VFS = DEMO | ISOLATE | BENCH | BURSTS | INSN,
-	WORK = VFS | MAPCOST | SHELL | ACCEL,
+	QAT = ACCEL | ACCEL_DEMO | ACCEL_INSN,
+	WORK = VFS | MAPCOST | SHELL | QAT,
 	ALL = WORK | AUDIT
 };
 
@@ -42,19 +45,22 @@ static const struct stage {
 	{"faults", ALL, stage_faults, NULL},
 	{"pf", VFS, stage_pf, undo_pf},
 	{"bench-pf", BENCH, stage_bench_pf, NULL},
-	{"pf", ACCEL, stage_accel_pf, undo_accel_pf},
+	{"pf", QAT, stage_accel_pf, undo_accel_pf},
+	{"firmware", QAT, stage_accel_firmware, undo_accel_firmware},
 	{"sriov", VFS, stage_sriov, undo_sriov},
-	{"sriov", ACCEL, stage_accel_sriov, undo_sriov},
-	{"groups", VFS | ACCEL, stage_groups, NULL}, /* again, with the VFs */
+	{"sriov", QAT, stage_accel_sriov, undo_sriov},
+	{"groups", VFS | QAT, stage_groups, NULL}, /* again, with the VFs */
 	{"domains", VFS, stage_domains, undo_domains},
-	{"domains", ACCEL, stage_accel_domains, undo_accel_domains},
-	{"accel", ACCEL, stage_accel, NULL},
-	{"refuse", ACCEL, stage_accel_refuse, NULL},
+	{"domains", QAT, stage_accel_domains, undo_accel_domains},
+	{"accel", ACCEL | ACCEL_DEMO, stage_accel, NULL},
 	{"clocks", WORK, stage_clocks,
 	 NULL}, /* not before the first completion: it takes long in an emulator */
 	{"verify", DEMO, stage_verify, NULL},
 	{"timed", DEMO, stage_timed, NULL},
 	{"refuse", DEMO, stage_refuse, NULL},
+	{"timed", ACCEL | ACCEL_DEMO, stage_accel_timed, NULL},
+	{"refuse", ACCEL_DEMO, stage_accel_refuse, NULL},
+	{"insn", ACCEL_INSN, stage_accel_insn, NULL},
 	{"irqs", DEMO, stage_irqs, undo_irqs},
 	{"isolate", ISOLATE, stage_isolate, NULL},
 	{"flood", ISOLATE, stage_flood, NULL},
@@ -72,8 +78,10 @@ static struct machine machine;
 static unsigned app_of(const struct config *cfg)
 {
 	const char *name = cfg->app;
-	if (cfg->device == DEVICE_QAT)
-		return ACCEL; /* the only thing that QAT VFs are for, whatever it is called */
+	if (cfg->device == DEVICE_QAT) /* what QAT VFs are for; whatever else it is called, it is the demo */
+		return strcmp(name, "accel") == 0  ? ACCEL
+		       : strcmp(name, "insn") == 0 ? ACCEL_INSN
+						   : ACCEL_DEMO;
 	return strcmp(name, "isolate") == 0   ? ISOLATE
 	       : strcmp(name, "mapcost") == 0 ? MAPCOST
 	       : strcmp(name, "bench") == 0   ? BENCH

@@ -43,9 +43,6 @@ enum sl_err stage_accel_pf(struct machine *m)
 		return e;
 	log_line("qat", BDF_FMT " QAT %s (gen%u)%s; this driver was never run on silicon",
 		 BDF_ARG(m->pf->bdf), gen_of(m->pf)->name, gen_of(m->pf)->number, e ? "" : " was reset");
-	log_line("qat",
-		 "the PF is not given firmware: VFs work where something else has loaded it, or none is "
-		 "needed");
 	return SL_OK;
 }
 
@@ -127,7 +124,7 @@ static enum sl_err ask_pairs(struct vf *vf)
 {
 	const struct pci_bar *bar = &vf->fn->bar[2];
 	const struct qat_gen *gen = qat_gen_of_pf(vf->fn->pf->device);
-	if (gen->pair_is_fixed)
+	if (gen->pair_is_fixed || accel_firmware_pairs(accel_vf[vf->index].pair))
 		return SL_OK;
 	enum sl_err e = SL_NOSPACE;
 	volatile void *regs =

@@ -11,6 +11,21 @@ uint64_t report_ns(uint64_t ticks)
 	return hz ? ticks / hz * 1000000000 + ticks % hz * 1000000000 / hz : 0;
 }
 
+static void print_us(uint64_t ticks)
+{
+	uint64_t ns = report_ns(ticks);
+	log_text(" %8llu.%llu", (ull)(ns / 1000), (ull)(ns % 1000 / 100));
+}
+
+void report_latency(const struct hist *h)
+{
+	print_us(h->min);
+	print_us(hist_permille(h, 500));
+	print_us(hist_permille(h, 990));
+	print_us(hist_permille(h, 999));
+	print_us(hist_permille(h, 1000));
+}
+
 void report_result(const struct machine *m, const char *failed, enum sl_err e)
 {
 	const struct config *cfg = &m->boot->cfg;
@@ -30,6 +45,8 @@ void report_result(const struct machine *m, const char *failed, enum sl_err e)
 		log_text(" errors=%u warnings=%u", m->audit_errors, m->audit_warnings);
 	if (m->irqs_checked)
 		log_text(" irqs=%u", m->irqs_checked);
+	if (cfg->device == DEVICE_QAT || strcmp(cfg->app, "accel") == 0)
+		log_text(" vf_faults=%u recovered=%u", m->vf_faults, m->vf_recovered);
 	log_text(" ops=%llu us=%llu iops=%llu", (ull)m->timed_ops, (ull)m->timed_us,
 		 (ull)(m->timed_us ? m->timed_ops * 1000000 / m->timed_us : 0));
 	log_text(" cores=%u fair_permille=%u", core_count(), m->fair_permille);

@@ -5,5 +5,8 @@
 /* TSC ticks in nanoseconds. */
 uint64_t report_ns(uint64_t ticks);
 
+/* Minimum, median, p99, p99.9 and maximum in microseconds: five columns of 11 characters. */
+void report_latency(const struct hist *h);
+
 /* failed: the stage that failed, NULL when all went well. */
 void report_result(const struct machine *m, const char *failed, enum sl_err e);

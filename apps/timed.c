@@ -202,12 +202,6 @@ enum sl_err timed_sample(struct machine *m, uint32_t qd)
 	return SL_OK;
 }
 
-static void print_us(const struct hist *h, unsigned part)
-{
-	uint64_t ns = report_ns(part ? hist_permille(h, part) : h->min);
-	log_text(" %8llu.%llu", (ull)(ns / 1000), (ull)(ns % 1000 / 100));
-}
-
 static void print_ratio(uint64_t a, uint64_t b)
 {
 	uint64_t x = b ? (a * 1000 + b / 2) / b : 0;
@@ -218,11 +212,7 @@ static void print_row(const char *name, const char *core, const struct hist *h, 
 		      uint64_t ops, uint64_t us)
 {
 	log_text("  %-14s %4s %8llu %7llu", name, core, (ull)(ops * 1000000 / us), (ull)(ops * CHUNK / us));
-	print_us(h, 0);
-	print_us(h, 500);
-	print_us(h, 990);
-	print_us(h, 999);
-	print_us(h, 1000);
+	report_latency(h);
 	print_ratio(s->doorbells, ops);
 	print_ratio(s->empty_polls, ops);
 	log_text("\n");

@@ -2,6 +2,7 @@
  * in memory of type EfiLoaderData, which the kernel never reuses. */
 #pragma once
 #include "boot/config.h"
+#include "boot/files.h"
 #include "kernel/addr.h"
 
 #define BOOT_INFO_MAGIC   0x4f464e4945434c53ull /* "SLCEINFO" */
@@ -56,6 +57,11 @@ struct boot_snapshot {
 	struct boot_func func[BOOT_MAX_FUNCS];
 };
 
+/* Files of the boot volume that the loader reads for drivers: their names are in boot/files.h. */
+struct boot_file {
+	uint64_t at, len; /* len 0: it is not there, or can not be read */
+};
+
 enum boot_secure { BOOT_NO, BOOT_YES, BOOT_UNKNOWN, BOOT_SETUP }; /* setup mode: anybody may enrol keys */
 
 struct boot_info {
@@ -85,6 +91,7 @@ struct boot_info {
 	char firmware[40];
 	uint32_t kept_lines, kept_crc; /* keep=1: of the file that was written; no lines: none was */
 	char config_from[24];          /* "sluice.cfg" or "built-in defaults" */
+	struct boot_file file[BOOT_FILES];
 	struct config cfg;
 };
 _Static_assert(sizeof(struct boot_region) == 32 && sizeof(struct boot_info) % 8 == 0, "hand-over layout");

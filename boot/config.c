@@ -147,6 +147,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "mode", v, modes, ARRAY_LEN(modes), &cfg->mode);
 	} else if (is(k, "passes")) {
 		number(cfg, at, "passes", v, 1, 1000000, &cfg->passes);
+	} else if (is(k, "ops")) {
+		number(cfg, at, "ops", v, 1, 1000000000, &cfg->ops);
 	} else if (is(k, "iommu")) {
 		choice(cfg, at, "iommu", v, iommus, ARRAY_LEN(iommus), &cfg->iommu);
 	} else if (is(k, "doorbell")) {
@@ -177,8 +179,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "end", v, ends, ARRAY_LEN(ends), &cfg->end);
 	} else {
 		fail(cfg, at, k.col,
-		     "%s is not a key (keys: app device gen vfs queues qd seconds mode passes iommu doorbell "
-		     "json keep ms "
+		     "%s is not a key (keys: app device gen vfs queues qd seconds mode passes ops iommu "
+		     "doorbell json keep ms "
 		     "batch block writes order seed scratch baud term end)",
 		     show(k).s);
 	}
@@ -229,11 +231,17 @@ void config_defaults(struct config *cfg)
 			       .mode = RING_POLL,
 			       .baud = 115200,
 			       .passes = 1,
+			       .ops = 10000,
 			       .iommu = CONFIG_IOMMU_ON,
 			       .ms = 100,
 			       .block = PAGE_SIZE,
 			       .seed = 1,
 			       .end = END_HALT};
+}
+
+bool config_wants_qat(const struct config *cfg)
+{
+	return cfg->device == DEVICE_QAT || strcmp(cfg->app, "accel") == 0;
 }
 
 enum sl_err config_parse(struct config *cfg, const char *source, const char *p, size_t len, bool words)

@@ -38,6 +38,7 @@ struct config {
 	uint32_t seconds;  /* length of the timed phase */
 	uint32_t mode;     /* enum ring_mode, of the timed phase, app=bursts and app=bench */
 	uint32_t passes;   /* app=isolate, app=insn: how often */
+	uint32_t ops;      /* device=qat: operations of each service on each VF that are checked */
 	uint32_t iommu;    /* enum config_iommu; off: translation stays off; pt: functions are attached to
 			      pass-through domains. Both only to compare with */
 	uint32_t doorbell; /* enum config_doorbell, of the VFs' rings */
@@ -58,6 +59,9 @@ struct config {
 };
 
 void config_defaults(struct config *cfg);
+
+/* It is for QAT VFs: device=qat, or app=accel, which nothing else is for. */
+bool config_wants_qat(const struct config *cfg);
 
 /* Reads text into cfg. Goes on after an error, so that what else is said (end=, baud=) still holds, and keeps
  * the first error in cfg->error. SL_CONFIG when there was one. source names the text in messages. With words

@@ -128,15 +128,24 @@ static void ascii(char *to, size_t size, const CHAR16 *from)
 
 static EFI_FILE_IO_INTERFACE *volume; /* that sluice.cfg was read from; NULL: there was none */
 
-/* sluice.cfg of the volume that the loader was started from; NULL when there is none. */
-static char *read_config(EFI_LOADED_IMAGE *image, UINTN *len)
+/* The volume that the loader was started from; NULL when firmware can not read it. */
+static EFI_FILE_HANDLE open_volume(EFI_LOADED_IMAGE *image, EFI_FILE_IO_INTERFACE **fs)
 {
 	static EFI_GUID fs_guid = SIMPLE_FILE_SYSTEM_PROTOCOL;
-	EFI_FILE_IO_INTERFACE *fs;
-	EFI_FILE_HANDLE root, file;
+	EFI_FILE_HANDLE root;
 	if (!image->DeviceHandle ||
-	    bs->HandleProtocol(image->DeviceHandle, &fs_guid, (void **)&fs) != EFI_SUCCESS ||
-	    fs->OpenVolume(fs, &root) != EFI_SUCCESS)
+	    bs->HandleProtocol(image->DeviceHandle, &fs_guid, (void **)fs) != EFI_SUCCESS ||
+	    (*fs)->OpenVolume(*fs, &root) != EFI_SUCCESS)
+		return NULL;
+	return root;
+}
+
+/* sluice.cfg of that volume; NULL when there is none. */
+static char *read_config(EFI_LOADED_IMAGE *image, UINTN *len)
+{
+	EFI_FILE_IO_INTERFACE *fs;
+	EFI_FILE_HANDLE root = open_volume(image, &fs), file;
+	if (!root)
 		return NULL;
 	if (root->Open(root, &file, (CHAR16[]){'\\', 's', 'l', 'u', 'i', 'c', 'e', '.', 'c', 'f', 'g', 0},
 		       EFI_FILE_MODE_READ, 0) != EFI_SUCCESS) {
@@ -151,6 +160,50 @@ static char *read_config(EFI_LOADED_IMAGE *image, UINTN *len)
 	root->Close(root);
 	volume = fs;
 	return text;
+}
+
+static struct boot_file read_file(EFI_FILE_HANDLE root, const char *name)
+{
+	struct boot_file out = {0};
+	EFI_FILE_HANDLE file;
+	CHAR16 path[64];
+	char text[ARRAY_LEN(path)];
+	UINT64 size = 0;
+	fmt_print(text, sizeof text, BOOT_FILES_FOLDER "/%s", name);
+	size_t n = 0;
+	do
+		path[n] = text[n] == '/' ? '\\' : (CHAR16)(unsigned char)text[n];
+	while (text[n++]);
+	if (root->Open(root, &file, path, EFI_FILE_MODE_READ, 0) != EFI_SUCCESS)
+		return out;
+	/* The position after the last byte, then back: UEFI §13.5.11. */
+	if (file->SetPosition(file, UINT64_MAX) == EFI_SUCCESS &&
+	    file->GetPosition(file, &size) == EFI_SUCCESS && size && size <= BOOT_FILE_MAX &&
+	    file->SetPosition(file, 0) == EFI_SUCCESS) {
+		UINTN got = size;
+		void *to = bytes(size);
+		if (file->Read(file, &got, to) == EFI_SUCCESS && got == size)
+			out = (struct boot_file){(uint64_t)to, size};
+	}
+	file->Close(file);
+	return out;
+}
+
+/* Only where a driver will ask for them: they are large, and sticks are slow. */
+static void read_files(struct boot_info *bi)
+{
+	static const char *const names[BOOT_FILES] = BOOT_FILE_NAMES;
+	static EFI_GUID image_guid = LOADED_IMAGE_PROTOCOL;
+	EFI_LOADED_IMAGE *image;
+	EFI_FILE_IO_INTERFACE *fs;
+	EFI_FILE_HANDLE root;
+	if (!config_wants_qat(&bi->cfg) ||
+	    bs->HandleProtocol(self, &image_guid, (void **)&image) != EFI_SUCCESS ||
+	    !(root = open_volume(image, &fs)))
+		return;
+	for (unsigned i = 0; i < BOOT_FILES; i++)
+		bi->file[i] = read_file(root, names[i]);
+	root->Close(root);
 }
 
 static void load_config(struct boot_info *bi)
@@ -468,6 +521,7 @@ EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *system)
 	find_acpi(bi);
 	snapshot_take(&acpi, (struct boot_snapshot *)bi->at_entry);
 	load_config(bi);
+	read_files(bi);
 	bi->secure_boot = read_secure_boot();
 	bi->runtime = (uint64_t)st->RuntimeServices;
 	bi->firmware_revision = st->FirmwareRevision;

@@ -61,7 +61,7 @@ struct accel_store {
 
 /* What a device without a medium computes: sessions are made once, and jobs refer to them. */
 enum accel_service {
-	ACCEL_CIPHER,  /* AES in CBC or CTR mode */
+	ACCEL_CIPHER,  /* AES in CBC, CTR or XTS mode */
 	ACCEL_HASH,    /* a digest of the data */
 	ACCEL_HMAC,    /* the same with a key */
 	ACCEL_CHAIN,   /* encrypt, then HMAC of what came out; or check the HMAC, then decrypt */
@@ -71,30 +71,30 @@ enum accel_service {
 	ACCEL_SERVICES
 };
 
-enum accel_cipher { ACCEL_AES_CBC, ACCEL_AES_CTR };
+enum accel_cipher { ACCEL_AES_CBC, ACCEL_AES_CTR, ACCEL_AES_XTS };
 
 struct accel_session {
 	uint8_t service; /* enum accel_service */
-	uint8_t cipher;  /* enum accel_cipher: cipher, chain */
+	uint8_t cipher;  /* enum accel_cipher: cipher; chain, but for XTS */
 	uint8_t hash;    /* enum sha: hash, HMAC, chain */
 	bool decrypt;    /* cipher, chain, AEAD */
 	bool check;   /* hash, HMAC: the device compares the digest. Chain, AEAD: it does when decrypting */
 	bool dynamic; /* deflate: Huffman tables of its own, else the fixed ones */
-	uint8_t key_len; /* 16, 24 or 32: cipher, chain, AEAD */
+	uint8_t key_len; /* 16, 24 or 32: cipher, chain, AEAD. XTS: 32 or 64, both keys one after the other */
 	uint8_t aad_len; /* AEAD */
 	uint8_t mac_len; /* HMAC, chain: bytes of mac_key */
-	uint8_t key[32], mac_key[SHA_BLOCK_MAX];
+	uint8_t key[64], mac_key[SHA_BLOCK_MAX];
 };
 
 struct accel_job {
 	uint32_t session; /* what session() gave */
 	uint32_t tag;     /* as in accel_req */
 	iova_t src, dst;  /* may be the same but for deflate and inflate; hash and HMAC have no dst */
-	uint32_t len;     /* bytes at src; CBC: a multiple of 16 */
+	uint32_t len;     /* bytes at src; CBC, XTS: a multiple of 16 */
 	uint32_t room;    /* deflate, inflate: bytes at dst */
 	iova_t digest;    /* hash, HMAC, chain, AEAD: where it goes, or what it is compared with */
 	iova_t aad;       /* AEAD: zero-padded to a multiple of 16 bytes */
-	uint64_t iv[2];   /* cipher, chain: 16 bytes as they are; AEAD: the first 12 of them */
+	uint64_t iv[2];   /* cipher, chain: 16 bytes as they are (XTS: the tweak); AEAD: the first 12 */
 };
 
 struct accel_stats {
@@ -141,6 +141,9 @@ struct accel_driver {
 	uint32_t (*produced)(const struct accel *a, uint32_t tag);
 	/* True for the status that says that a digest is not the one it was compared with. */
 	bool (*is_mismatch)(uint16_t status);
+	/* Why results stay away, or what came that can not be, in buf; returns buf. Reads registers: not for
+	 * the data path. */
+	const char *(*explain)(struct accel *a, char *buf, size_t n);
 };
 
 struct accel {

@@ -253,9 +253,7 @@ static void missing_text(const struct group_reason *r, char *buf, size_t n)
 	}
 }
 
-/* Root ports of Intel's PCHs before the 100 series (5 to 9 series, X79, X99) have registers of their own
- * instead of ACS, UPDCR and BSPR in the chipset's register block (Red Hat bugzilla 1037684). */
-static bool is_old_pch_port(const struct pci_func *f)
+bool groups_old_pch_port(const struct pci_func *f)
 {
 	static const uint16_t first[] = {0x3b42, 0x1c10, 0x1d10, 0x1e10, 0x8c10,
 					 0x9c10, 0x8c90, 0x8d10, 0x9c90};
@@ -306,7 +304,7 @@ const char *groups_remedy(const struct group_reason *r)
 {
 	switch (r->why) {
 	case GROUP_PORT:
-		if (is_old_pch_port(r->at))
+		if (groups_old_pch_port(r->at))
 			return "this chipset isolates by registers of its own, which Sluice does not set: "
 			       "use a slot "
 			       "that hangs on the processor";

@@ -51,6 +51,10 @@ const char *groups_remedy(const struct group_reason *r);
  * it is not. */
 const char *groups_quirk(const struct pci_func *fn);
 
+/* Root ports of Intel's PCHs before the 100 series (5 to 9 series, X79, X99) have registers of their own
+ * instead of ACS, UPDCR and BSPR in the chipset's register block (Red Hat bugzilla 1037684). */
+bool groups_old_pch_port(const struct pci_func *f);
+
 /* The requester ids that the IOMMU sees in a function's DMA, the usual one first; returns how many. More than
  * one where a bridge may or may not put in its own, and with phantom functions (PCIe §2.2.6.2). */
 #define GROUPS_ALIASES 10

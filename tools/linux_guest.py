@@ -40,30 +40,30 @@ def apt_get(*words, cwd=None):
     return done.stdout
 
 
-def choose(uris):
+def choose(uris, programs=PROGRAMS):
     """The packages to download, as NAME=VERSION, out of what apt-get --print-uris says: programs, kernel, libraries."""
     chosen = []
     for file in re.findall(r"^'[^']*' (\S+)", uris, re.MULTILINE):
         name, version, _ = urllib.parse.unquote(file).removesuffix(".deb").split("_")
-        if name in PROGRAMS or name == "zlib1g" or re.match(r"linux-image-\d", name) or \
-                (name.startswith("lib") and not re.search(r"-perl$|^libpython", name)):
+        if name in programs or name == "zlib1g" or re.match(r"linux-image-\d", name) or \
+                (name.startswith("lib") and not re.search(r"-perl$|-dev$|^libpython|^libperl", name)):
             chosen.append(f"{name}={version}")
     if not any(name.startswith("linux-image-") for name in chosen):
         raise Failure("apt knows no kernel behind linux-image-amd64: this takes Debian's package lists for amd64")
     return chosen
 
 
-def fetch(folder):
-    """The .deb files below folder, downloaded unless all of them are there."""
+def fetch(folder, who="compare-linux", kernel="linux-image-amd64", programs=PROGRAMS):
+    """The .deb files below folder, downloaded unless all of them are there; kernel as apt-get takes it."""
     complete = folder / "complete"
     if not complete.exists():
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "partial").mkdir(parents=True)
         # As if nothing were installed, nor downloaded by someone else before.
         uris = apt_get("--print-uris", "--no-install-recommends", "-o", "Dir::State::status=/dev/null",
-                       "-o", f"Dir::Cache::archives={folder}", "install", "linux-image-amd64", *PROGRAMS)
-        chosen = choose(uris)
-        print(f"compare-linux: downloading {len(chosen)} packages of Debian to {os.path.relpath(folder)}", flush=True)
+                       "-o", f"Dir::Cache::archives={folder}", "install", kernel, *programs)
+        chosen = choose(uris, programs)
+        print(f"{who}: downloading {len(chosen)} packages of Debian to {os.path.relpath(folder)}", flush=True)
         apt_get("download", *chosen, cwd=folder)
         complete.write_text("".join(f"{name}\n" for name in chosen))
     return sorted(folder.glob("*.deb"))
@@ -108,7 +108,7 @@ class Packages:
             if member.isfile():
                 return tar.extractfile(member).read()
             name = os.path.basename(member.linkname)
-        raise Failure(f"no package that fio or nvme-cli depend on has the library {name}")
+        raise Failure(f"no package that the programs depend on has the library {name}")
 
 
 def needed(elf):

@@ -1,10 +1,13 @@
 #!/bin/sh
 # Writes a disk image for a USB stick: GPT with one FAT32 EFI system partition that holds EFI/BOOT/BOOTX64.EFI and sluice.cfg.
-#   tools/mkimage.sh IMAGE BOOTX64.EFI [sluice.cfg]        without a sluice.cfg: one that writes to no disk
+#   tools/mkimage.sh IMAGE BOOTX64.EFI [sluice.cfg [FILE...]]   without a sluice.cfg (or with -): one that writes to no disk;
+#                                                               each FILE, a card's firmware, goes to EFI/sluice
 # Needs no root. The same input gives the same bytes: identifiers and times are fixed.
 set -eu
-[ $# -ge 2 ] || { sed -n '2,4s/^# //p' "$0"; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,5s/^# //p' "$0"; exit 2; }
 image=$1 efi=$2 cfg=${3-}
+if [ $# -gt 3 ]; then shift 3; else shift $#; fi # what is left: firmware files
+[ "$cfg" != - ] || cfg=
 
 for tool in sgdisk mformat mmd mcopy; do
 	command -v $tool >/dev/null || { echo "mkimage: no $tool: install gdisk and mtools (tools/setup.sh run)" >&2; exit 1; }
@@ -61,3 +64,9 @@ mformat -i "$esp" -F -c 1 -T $((end - start + 1)) -h 64 -s 32 -H $start -N 51A1C
 mmd -i "$esp" ::/EFI ::/EFI/BOOT
 mcopy -i "$esp" -m "$tmp/BOOTX64.EFI" ::/EFI/BOOT/BOOTX64.EFI
 mcopy -i "$esp" -m "$tmp/sluice.cfg" ::/sluice.cfg
+[ $# -eq 0 ] || mmd -i "$esp" ::/EFI/sluice
+for file in "$@"; do
+	cp "$file" "$tmp/firmware"
+	TZ=UTC touch -t 202501010000.00 "$tmp/firmware"
+	mcopy -i "$esp" -m "$tmp/firmware" "::/EFI/sluice/${file##*/}"
+done

@@ -24,6 +24,7 @@ if ! command -v apt-get >/dev/null; then
 	if [[ $mode = test ]]; then
 		command -v gcc >/dev/null || need+=(gcc)
 		[[ -r /usr/include/cmocka.h ]] || need+=(cmocka)
+		[[ -r /usr/include/jansson.h ]] || need+=(jansson)
 		python3 -c 'import pytest, pexpect, xdist' 2>/dev/null || need+=("Python's pytest, pexpect and pytest-xdist")
 	fi
 	((${#need[@]} == 0)) || say "no apt-get here; please install: $(printf '%s, ' "${need[@]}" | sed 's/, $//') and OVMF (edk2-ovmf)"
@@ -130,7 +131,7 @@ unpack_debs() {
 
 # --- what each mode takes
 run=(make clang lld llvm libc6-dev gnu-efi libstb-dev pci.ids ovmf mtools gdisk)
-test=(gcc xz-utils libcmocka-dev python3-pytest python3-pexpect python3-pytest-xdist pciutils python3-cryptography nettle-dev libgmp-dev zlib1g-dev)
+test=(gcc xz-utils libcmocka-dev python3-pytest python3-pexpect python3-pytest-xdist pciutils python3-cryptography nettle-dev libgmp-dev zlib1g-dev libjansson-dev)
 
 install "${run[@]}"
 case $mode in

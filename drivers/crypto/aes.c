@@ -92,6 +92,14 @@ void aes_block(const struct aes *a, const uint8_t in[AES_BLOCK], uint8_t out[AES
 		out[i] = (uint8_t)(s[i / 4] >> 8 * (i % 4));
 }
 
+void aes_last_key(const struct aes *a, size_t key_len, uint8_t *out)
+{
+	for (size_t i = 0; i < key_len; i++) {
+		size_t block = a->rounds - i / AES_BLOCK;
+		out[i] = (uint8_t)(a->round_key[4 * block + i % AES_BLOCK / 4] >> 8 * (i % 4));
+	}
+}
+
 static void xor_block(uint8_t *out, const uint8_t *a, const uint8_t *b, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -118,6 +126,23 @@ void aes_ctr(const struct aes *a, const uint8_t iv[AES_BLOCK], const uint8_t *in
 		xor_block(out + i, in + i, stream, len - i < AES_BLOCK ? len - i : AES_BLOCK);
 		for (unsigned b = AES_BLOCK; b-- > 0 && !++counter[b];)
 			;
+	}
+}
+
+/* The tweak goes through powers of x, its first byte lowest: IEEE 1619 §5.2 */
+void aes_xts(const struct aes *a, const struct aes *tweak, const uint8_t iv[AES_BLOCK], const uint8_t *in,
+	     size_t len, uint8_t *out)
+{
+	uint8_t t[AES_BLOCK], b[AES_BLOCK];
+	aes_block(tweak, iv, t);
+	for (size_t i = 0; i + AES_BLOCK <= len; i += AES_BLOCK) {
+		xor_block(b, in + i, t, AES_BLOCK);
+		aes_block(a, b, b);
+		xor_block(out + i, b, t, AES_BLOCK);
+		uint8_t carry = t[AES_BLOCK - 1] >> 7;
+		for (unsigned k = AES_BLOCK; k-- > 1;)
+			t[k] = (uint8_t)(t[k] << 1 | t[k - 1] >> 7);
+		t[0] = (uint8_t)(t[0] << 1 ^ carry * 0x87);
 	}
 }
 

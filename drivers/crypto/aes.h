@@ -1,4 +1,4 @@
-/* AES (FIPS 197) in the direction of encryption, and its modes CBC andCTR (SP 800-38A) and
+/* AES (FIPS 197) in the direction of encryption, and its modes CBC and CTR (SP 800-38A), XTS (SP 800-38E) and
  * GCM (SP 800-38D), on the CPU, portable: what an accelerator computes is checked against this. Not for
  * secrets: it looks bytes up in a table, which takes a different time for different keys. */
 #pragma once
@@ -16,10 +16,18 @@ enum sl_err aes_init(struct aes *a, const uint8_t *key, size_t key_len) MUST_CHE
 /* One block; in and out may be the same. */
 void aes_block(const struct aes *a, const uint8_t in[AES_BLOCK], uint8_t out[AES_BLOCK]);
 
+/* The key that decryption begins with, as some devices want it: the last 16 bytes of the schedule and, for a
+ * key of 32 bytes, the 16 before them. */
+void aes_last_key(const struct aes *a, size_t key_len, uint8_t *out);
+
 /* len is a multiple of AES_BLOCK. in and out are the same, or do not overlap; so below. */
 void aes_cbc(const struct aes *a, const uint8_t iv[AES_BLOCK], const uint8_t *in, size_t len, uint8_t *out);
 /* Any len. The whole 16 bytes count up, big-endian. */
 void aes_ctr(const struct aes *a, const uint8_t iv[AES_BLOCK], const uint8_t *in, size_t len, uint8_t *out);
+/* a has key 1, tweak key 2. len is a multiple of AES_BLOCK: ciphertext is not stolen. */
+void aes_xts(const struct aes *a, const struct aes *tweak, const uint8_t iv[AES_BLOCK], const uint8_t *in,
+	     size_t len, uint8_t *out);
+
 #define GCM_IV  12u
 #define GCM_TAG 16u
 struct gcm {

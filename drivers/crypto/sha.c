@@ -25,6 +25,11 @@ static const uint64_t start[8] = {
 	0x6a09e667f3bcc908, 0xbb67ae8584caa73b, 0x3c6ef372fe94f82b, 0xa54ff53a5f1d36f1,
 	0x510e527fade682d1, 0x9b05688c2b3e6c1f, 0x1f83d9abfb41bd6b, 0x5be0cd19137e2179,
 };
+/* §5.3.4: of the ninth to the sixteenth prime. SHA-224 has the lower halves (§5.3.2). */
+static const uint64_t start384[8] = {
+	0xcbbb9d5dc1059ed8, 0x629a292a367cd507, 0x9159015a3070dd17, 0x152fecd8f70e5939,
+	0x67332667ffc00b31, 0x8eb44a8768581511, 0xdb0c2e0d64f98fa7, 0x47b5481dbefa4fa4,
+};
 static const uint32_t start1[5] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
 
 static uint32_t rol32(uint32_t x, unsigned n)
@@ -133,9 +138,9 @@ static void block512(uint64_t h[8], const uint8_t *p)
 
 static void take_block(struct sha_state *s, const uint8_t *p)
 {
-	if (s->kind == SHA_512)
+	if (s->kind >= SHA_384)
 		block512(s->h, p);
-	else if (s->kind == SHA_256)
+	else if (s->kind != SHA_1)
 		block256(s->h, p);
 	else
 		block1(s->h, p);
@@ -147,7 +152,9 @@ void sha_init(struct sha_state *s, enum sha kind)
 	s->kind = kind;
 	for (unsigned i = 0; i < 8; i++)
 		s->h[i] = kind == SHA_512   ? start[i]
+			  : kind == SHA_384 ? start384[i]
 			  : kind == SHA_256 ? start[i] >> 32
+			  : kind == SHA_224 ? start384[i] & UINT32_MAX
 			  : i < 5           ? start1[i]
 					    : 0;
 }
@@ -178,21 +185,23 @@ void sha_add(struct sha_state *s, const void *data, size_t len)
 
 void sha_save(const struct sha_state *s, uint8_t *out)
 {
-	for (unsigned i = 0; i < sha_size(s->kind) / 4; i++)
+	for (unsigned i = 0; i < sha_state_size(s->kind) / 4; i++)
 		put32(out + 4 * i,
-		      s->kind == SHA_512 ? (uint32_t)(s->h[i / 2] >> (i % 2 ? 0 : 32)) : (uint32_t)s->h[i]);
+		      s->kind >= SHA_384 ? (uint32_t)(s->h[i / 2] >> (i % 2 ? 0 : 32)) : (uint32_t)s->h[i]);
 }
 
 void sha_end(struct sha_state *s, uint8_t *out)
 {
 	static const uint8_t pad[SHA_BLOCK_MAX] = {0x80};
-	uint8_t length[16] = {0}; /* of the message, in bits; 8 bytes of it but for SHA-512 */
+	uint8_t state[SHA_DIGEST_MAX];
+	uint8_t length[16] = {0}; /* of the message, in bits; 8 bytes of it where a block has 64 */
 	size_t size = sha_block_size(s->kind), field = size / 8, have = s->bytes % size;
 	put32(length + 8, (uint32_t)(s->bytes >> 29));
 	put32(length + 12, (uint32_t)(s->bytes << 3));
 	sha_add(s, pad, (have + field < size ? size : 2 * size) - field - have);
 	sha_add(s, length + 16 - field, field);
-	sha_save(s, out);
+	sha_save(s, state);
+	memcpy(out, state, sha_size(s->kind));
 }
 
 void sha_hash(enum sha kind, const void *data, size_t len, uint8_t *out)

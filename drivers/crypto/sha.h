@@ -1,23 +1,30 @@
-/* SHA-1, SHA-256, SHA-512 (FIPS 180-4) and HMAC (FIPS 198-1) on the CPU, portable. An accelerator wants the
- * states of an HMAC key, not the key; and what it computes is checked against this. Nothing here is
+/* SHA-1 and SHA-224 to SHA-512 (FIPS 180-4) and HMAC (FIPS 198-1) on the CPU, portable. An accelerator wants
+ * the states of an HMAC key, not the key; and what it computes is checked against this. Nothing here is
  * constant-time in the length of the data; all of it is in the data itself. */
 #pragma once
 #include "kernel/err.h"
 
-enum sha { SHA_1, SHA_256, SHA_512, SHA_KINDS };
+enum sha { SHA_1, SHA_224, SHA_256, SHA_384, SHA_512, SHA_KINDS };
 
 #define SHA_BLOCK_MAX  128u
 #define SHA_DIGEST_MAX 64u
 
-/* Bytes of a block (64 or 128) and of a digest (20, 32, 64). */
+/* Bytes of a block (64 or 128), of a digest (20 to 64), and of the state, of which the digest is the
+ * beginning. */
 static inline unsigned sha_block_size(enum sha kind)
 {
-	return kind == SHA_512 ? 128 : 64;
+	return kind >= SHA_384 ? 128 : 64;
 }
 
 static inline unsigned sha_size(enum sha kind)
 {
-	return kind == SHA_512 ? 64 : kind == SHA_256 ? 32 : 20;
+	static const uint8_t size[SHA_KINDS] = {20, 28, 32, 48, 64};
+	return size[kind];
+}
+
+static inline unsigned sha_state_size(enum sha kind)
+{
+	return kind == SHA_1 ? 20 : kind >= SHA_384 ? 64 : 32;
 }
 
 struct sha_state {
@@ -31,8 +38,8 @@ void sha_init(struct sha_state *s, enum sha kind);
 void sha_add(struct sha_state *s, const void *data, size_t len);
 /* out takes sha_size() bytes. The state is used up. */
 void sha_end(struct sha_state *s, uint8_t *out);
-/* The intermediate state as it stands, big-endian, sha_size() bytes: after a whole number of blocks it is
- * what an accelerator goes on from. */
+/* The intermediate state as it stands, big-endian, sha_state_size() bytes: after a whole number of blocks it
+ * is what an accelerator goes on from. */
 void sha_save(const struct sha_state *s, uint8_t *out);
 
 void sha_hash(enum sha kind, const void *data, size_t len, uint8_t *out);

@@ -82,7 +82,7 @@ _Static_assert(sizeof(struct qat_request) == 128 && offsetof(struct qat_request,
 #define CIPHER_ALGO BITS(3, 0)
 enum { CIPHER_AES128 = 3, CIPHER_AES192 = 4, CIPHER_AES256 = 5 };
 #define CIPHER_MODE BITS(7, 4)
-enum { CIPHER_CBC = 1, CIPHER_CTR = 2, CIPHER_AEAD = 4 };
+enum { CIPHER_CBC = 1, CIPHER_CTR = 2, CIPHER_AEAD = 4, CIPHER_XTS = 6 };
 #define CIPHER_DECRYPT    BIT(8)
 #define CIPHER_CONVERT    BIT(9) /* the key is that of encryption; decrypting needs the last round key */
 #define CIPHER_DIGEST_LEN BITS(14, 10)
@@ -93,7 +93,7 @@ enum { CIPHER_CBC = 1, CIPHER_CTR = 2, CIPHER_AEAD = 4 };
 /* Configuration word of a hash block; at 8 the bytes that its state already holds, big-endian; at 16 state1
  * and, rounded up to 8, state2. */
 #define AUTH_ALGO BITS(3, 0)
-enum { AUTH_SHA1 = 1, AUTH_SHA256 = 4, AUTH_SHA512 = 6, AUTH_GALOIS = 10 };
+enum { AUTH_SHA1 = 1, AUTH_SHA224 = 3, AUTH_SHA256, AUTH_SHA384, AUTH_SHA512, AUTH_GALOIS = 10 };
 #define AUTH_MODE BITS(7, 4)
 enum { AUTH_PLAIN = 0, AUTH_HMAC = 1 };
 #define AUTH_COMPARE_LEN BITS(14, 8)

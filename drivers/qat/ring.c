@@ -46,7 +46,7 @@ enum sl_err qat_ring_open(struct qat_ring *r, const struct qat_ring_cfg *cfg)
 		.rx_late = QAT_RX_BYTES - cfg->depth * QAT_RESPONSE,
 		.depth = cfg->depth,
 		.flight = cfg->flight,
-		.serial = BIT(24) | FPUT(OPAQUE_RING, cfg->number),
+		.serial = ((cfg->serial & OPAQUE_SERIAL) + BIT(24)) | FPUT(OPAQUE_RING, cfg->number + 1u),
 		.bank = cfg->regs + cfg->pair.bank * g->stride,
 		.gen = g,
 		.pair = cfg->pair,
@@ -68,6 +68,28 @@ bool qat_ring_is_open(const struct qat_ring *r)
 {
 	uint32_t config = mmio_rd32(reg(r, r->gen->config + QAT_RING_CONFIG(r->pair.tx)));
 	return config == size_code(QAT_TX_BYTES);
+}
+
+void qat_ring_look(const struct qat_ring *r, struct qat_ring_seen *out)
+{
+	uint32_t head = mmio_rd32(reg(r, QAT_RING_HEAD(r->pair.tx))), tail = mmio_rd32(r->tail);
+	uint32_t answers = mmio_rd32(reg(r, QAT_RING_TAIL(r->pair.rx)));
+	*out = (struct qat_ring_seen){
+		.head = head,
+		.tail = tail,
+		.answers = answers,
+		.there = qat_ring_is_open(r),
+		.sane = head < QAT_TX_BYTES && head % QAT_REQUEST == 0 && tail == r->tx_rung &&
+			answers < QAT_RX_BYTES && answers % QAT_RESPONSE == 0,
+	};
+}
+
+unsigned qat_ring_in_flight(const struct qat_ring *r)
+{
+	unsigned n = 0;
+	for (uint32_t tag = 0; tag < r->depth; tag++)
+		n += r->flight[tag] && !((r->flight[tag] ^ r->serial) & OPAQUE_RING);
+	return n;
 }
 
 void qat_ring_close(struct qat_ring *r)

@@ -6,7 +6,10 @@
  *
  * Room. Each request in flight holds one entry of each ring, and fewer than a ring's entries are ever in
  * flight. The response ring also holds what was taken but not released: the device is told of its head when
- * that and depth together would fill it. So qat_ring_release() is due after at most depth takes. */
+ * that and depth together would fill it. So qat_ring_release() is due after at most depth takes.
+ *
+ * Opened again after a reset, a ring counts its requests on from where it was: a response that is late by
+ * a reset belongs to nothing that is in flight. */
 #pragma once
 #include "drivers/qat/gen.h"
 #include "kernel/addr.h"
@@ -30,13 +33,15 @@ struct qat_ring {
 	uint64_t serial;                    /* upper bits of the next opaque value */
 	volatile uint32_t *tail, *head;     /* registers */
 	uint64_t doorbells;                 /* register writes, both rings */
-	uint64_t bad;                       /* responses that can not be */
+	uint64_t bad;                       /* responses that can not be, */
+	uint64_t odd;                       /* the last one's opaque value */
 	volatile uint8_t *bank;
 	const struct qat_gen *gen;
 	struct qat_pair pair;
 };
 
-/* Opaque value of a request: its tag, the ring, and a number that does not come again for long. */
+/* Opaque value of a request: its tag, the ring (from 1, so that no value is 0), and a number that does not
+ * come again for long. */
 #define OPAQUE_TAG    BITS(15, 0)
 #define OPAQUE_RING   BITS(23, 16)
 #define OPAQUE_SERIAL BITS(63, 24)
@@ -50,6 +55,7 @@ struct qat_ring_cfg {
 	iova_t tx_iova, rx_iova;
 	uint32_t depth;   /* 1 .. QAT_DEPTH_MAX */
 	uint64_t *flight; /* depth of them, zero; may be shared by rings: a tag is in flight on one of them */
+	uint64_t serial;  /* of the ring when it was closed; 0 the first time */
 };
 
 /* Gives the device both rings and has them served. Memory and flight stay the caller's. SL_RANGE for depth or
@@ -61,6 +67,16 @@ void qat_ring_close(struct qat_ring *r);
 
 /* Reads back that the device still has the request ring that it was given; not for the data path. */
 bool qat_ring_is_open(const struct qat_ring *r);
+
+/* Where the device's registers say that it is: for messages. Nothing is ever reached by these. */
+struct qat_ring_seen {
+	uint32_t head, tail, answers; /* bytes: requests fetched, requests told of, responses written */
+	bool there;                   /* the ring is as it was opened; false on a function that is gone */
+	bool sane;                    /* each stands at a message of its ring, and tail where it was put */
+};
+void qat_ring_look(const struct qat_ring *r, struct qat_ring_seen *out);
+/* Requests of this ring in flight; not for the data path. */
+unsigned qat_ring_in_flight(const struct qat_ring *r);
 
 /* For what runs once an operation. */
 #define LIKELY(x)   __builtin_expect(!!(x), 1)
@@ -118,6 +134,7 @@ FAST_INLINE enum qat_took qat_ring_take(struct qat_ring *r, uint32_t *tag, uint6
 	if (UNLIKELY(id >= r->depth || r->flight[id] != answer[1] ||
 		     ((answer[1] ^ r->serial) & OPAQUE_RING))) {
 		r->bad++;
+		r->odd = answer[1];
 		return QAT_BAD;
 	}
 	r->flight[id] = 0;

@@ -1,5 +1,4 @@
 #include "drivers/qat/session.h"
-#include "drivers/crypto/aes.h"
 #include "kernel/str.h"
 
 #define HASH_TAG 16u /* GCM */
@@ -33,19 +32,27 @@ static void add_cipher(struct build *b, unsigned mode, unsigned next)
 {
 	const struct accel_session *s = b->s;
 	uint8_t *at = b->cd + b->len;
-	unsigned algo = s->key_len == 16 ? CIPHER_AES128 : s->key_len == 24 ? CIPHER_AES192 : CIPHER_AES256;
+	unsigned bytes = mode == CIPHER_XTS ? s->key_len / 2 : s->key_len; /* XTS: key 1, key 2 */
+	unsigned algo = bytes == 16 ? CIPHER_AES128 : bytes == 24 ? CIPHER_AES192 : CIPHER_AES256;
 	bool ucs = is_gen4(b) && mode != CIPHER_CBC, aead = mode == CIPHER_AEAD;
 	unsigned head = ucs ? CIPHER_BLOCK_UCS : CIPHER_BLOCK, key = s->key_len;
 	uint64_t config = FPUT(CIPHER_ALGO, algo) | FPUT(CIPHER_MODE, mode);
 	if (s->decrypt && mode != CIPHER_CTR) /* CTR is the same both ways */
 		config |= CIPHER_DECRYPT;
-	if (s->decrypt && mode == CIPHER_CBC)
+	if (s->decrypt && (mode == CIPHER_CBC || mode == CIPHER_XTS) && !ucs)
 		config |= CIPHER_CONVERT;
 	if (aead)
 		config |= FPUT(CIPHER_DIGEST_LEN, HASH_TAG);
 	put32(at, config);
 	put32(at + 4, aead ? FPUT(CIPHER_AAD_LEN, s->aad_len) : 0);
+	if (mode == CIPHER_XTS && ucs)
+		key = bytes; /* the CPU keeps key 2 */
 	memcpy(at + head, s->key, key);
+	if (mode == CIPHER_XTS && ucs && s->decrypt) {
+		struct aes forward; /* this slice does not convert it */
+		if (aes_init(&forward, s->key, key) == SL_OK)
+			aes_last_key(&forward, key, at + head);
+	}
 	if (ucs)
 		key = (unsigned)ALIGN_UP(key, 16);
 	b->r->iv_words = AES_BLOCK / 8;
@@ -77,13 +84,15 @@ static uint8_t *add_auth(struct build *b, uint64_t config, unsigned counted, uns
 /* The device goes on from states; it never gets the key of an HMAC. */
 static void add_hash(struct build *b, bool keyed, unsigned next)
 {
-	static const uint8_t algo[SHA_KINDS] = {AUTH_SHA1, AUTH_SHA256, AUTH_SHA512};
+	static const uint8_t algo[SHA_KINDS] = {AUTH_SHA1, AUTH_SHA224, AUTH_SHA256, AUTH_SHA384,
+						AUTH_SHA512};
 	const struct accel_session *s = b->s;
 	enum sha kind = (enum sha)s->hash;
-	unsigned size = sha_size(kind);
+	unsigned size = sha_size(kind), state_size = sha_state_size(kind);
 	struct sha_state inner, outer;
 	uint64_t config = FPUT(AUTH_ALGO, algo[kind]) | FPUT(AUTH_MODE, keyed ? AUTH_HMAC : AUTH_PLAIN);
-	uint8_t *state = add_auth(b, config, keyed ? sha_block_size(kind) : 0, size, size, size, next);
+	uint8_t *state =
+		add_auth(b, config, keyed ? sha_block_size(kind) : 0, size, state_size, state_size, next);
 	if (!keyed) {
 		sha_init(&inner, kind);
 		sha_save(&inner, state);
@@ -91,7 +100,7 @@ static void add_hash(struct build *b, bool keyed, unsigned next)
 	}
 	hmac_begin(kind, s->mac_key, s->mac_len, &inner, &outer);
 	sha_save(&inner, state);
-	sha_save(&outer, state + up8(size));
+	sha_save(&outer, state + up8(state_size));
 }
 
 /* H, the length of the AAD, and room for the first counter block encrypted. */
@@ -146,13 +155,18 @@ static enum sl_err make_la(struct build *b, struct qat_session *out)
 {
 	struct qat_request *r = b->r;
 	const struct accel_session *s = b->s;
-	unsigned mode = s->cipher == ACCEL_AES_CBC ? CIPHER_CBC : CIPHER_CTR;
+	unsigned mode = s->cipher == ACCEL_AES_CBC   ? CIPHER_CBC
+			: s->cipher == ACCEL_AES_CTR ? CIPHER_CTR
+						     : CIPHER_XTS;
 	enum sl_err e = SL_OK;
 	r->service = FW_LA;
 	switch (s->service) {
 	case ACCEL_CIPHER:
 		r->command = LA_CIPHER;
 		add_cipher(b, mode, SLICE_DRAM_WR);
+		out->tweaks = mode == CIPHER_XTS && is_gen4(b);
+		if (out->tweaks)
+			e = aes_init(&out->tweak, s->key + s->key_len / 2, s->key_len / 2);
 		break;
 	case ACCEL_HASH:
 	case ACCEL_HMAC:
@@ -181,7 +195,7 @@ static enum sl_err make_la(struct build *b, struct qat_session *out)
 	}
 	if (s->service != ACCEL_CIPHER && !(s->service == ACCEL_AEAD && is_gen4(b)))
 		out->auth_len = BITS(63, 32);
-	if (mode == CIPHER_CBC && (s->service == ACCEL_CIPHER || s->service == ACCEL_CHAIN))
+	if (mode != CIPHER_CTR && (s->service == ACCEL_CIPHER || s->service == ACCEL_CHAIN))
 		out->odd = AES_BLOCK - 1;
 	r->cd_words = (uint8_t)(b->len / 8);
 	out->ring = QAT_SYM;
@@ -210,8 +224,11 @@ static void make_comp(struct build *b, struct qat_session *out)
 	out->ring = QAT_DC;
 }
 
-static bool key_is_good(unsigned len)
+static bool key_is_good(const struct accel_session *s)
 {
+	unsigned len = s->key_len;
+	if (s->service == ACCEL_CIPHER && s->cipher == ACCEL_AES_XTS)
+		return len == 32 || len == 64;
 	return len == 16 || len == 24 || len == 32;
 }
 
@@ -221,9 +238,10 @@ static enum sl_err check(const struct qat_gen *gen, const struct accel_session *
 	bool hashes = s->service == ACCEL_HASH || s->service == ACCEL_HMAC || s->service == ACCEL_CHAIN;
 	if (s->service >= ACCEL_SERVICES)
 		return SL_BADVAL;
-	if ((ciphers || s->service == ACCEL_AEAD) && !key_is_good(s->key_len))
+	if ((ciphers || s->service == ACCEL_AEAD) && !key_is_good(s))
 		return SL_BADVAL;
-	if ((ciphers && s->cipher > ACCEL_AES_CTR) || (hashes && s->hash >= SHA_KINDS))
+	if ((ciphers && s->cipher > (s->service == ACCEL_CIPHER ? ACCEL_AES_XTS : ACCEL_AES_CTR)) ||
+	    (hashes && s->hash >= SHA_KINDS))
 		return SL_BADVAL;
 	if (hashes && s->service != ACCEL_HASH && s->mac_len > sizeof s->mac_key)
 		return SL_BADVAL;

@@ -2,6 +2,7 @@
  * descriptor with keys and hash states. */
 #pragma once
 #include "drivers/accel.h"
+#include "drivers/crypto/aes.h"
 #include "drivers/qat/desc.h"
 #include "drivers/qat/gen.h"
 
@@ -11,6 +12,8 @@ struct qat_session {
 	uint32_t odd;                  /* bits that a job's length must not have */
 	uint8_t ring;                  /* enum qat_service */
 	bool in_place;                 /* no dst: src stands there */
+	bool tweaks;                   /* XTS on gen4: the device wants the tweak encrypted already, */
+	struct aes tweak;              /* by this */
 };
 
 /* Fills out and the content descriptor (QAT_CD_BYTES at cd, which the device sees at cd_iova). The keys are

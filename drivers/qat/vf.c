@@ -24,54 +24,18 @@ static enum sl_err vf_session(struct accel *a, const struct accel_session *s, ui
 	return e;
 }
 
-/* A request as the session has it, with what is the job's own. */
-FAST_INLINE void fill(uint64_t *m, const struct qat_session *s, const struct accel_job *j)
+void qat_vf_tweak(uint64_t *m, const struct qat_session *s)
 {
-	uint64_t len = (uint64_t)j->len << 32;
-	const uint64_t *t = s->request;
-	m[0] = t[0];
-	m[1] = t[1];
-	m[2] = t[2];
-	m[4] = j->src.v;
-	m[5] = s->in_place ? j->src.v : j->dst.v;
-	if (s->ring == QAT_SYM) {
-		m[6] = len | j->len;
-		m[7] = len & s->cipher_len;
-		m[8] = j->iv[0];
-		m[9] = j->iv[1];
-		m[10] = t[10] | (len & s->auth_len);
-		m[11] = j->aad.v;
-		m[12] = j->digest.v;
-	} else {
-		m[6] = m[7] = (uint64_t)j->room << 32 | j->len;
-		for (unsigned i = 8; i < 13; i++)
-			m[i] = t[i];
-	}
-	m[13] = t[13];
-	m[14] = t[14];
-	m[15] = t[15];
-}
-
-FAST_INLINE enum sl_err put(struct qat_vf *vf, const struct accel_job *j)
-{
-	if (UNLIKELY(j->session >= vf->sessions || j->tag >= vf->accel.depth))
-		return SL_RANGE;
-	if (UNLIKELY(vf->flight[j->tag]))
-		return SL_BUSY;
-	const struct qat_session *s = &vf->session[j->session];
-	if (UNLIKELY(!j->len || j->len & s->odd))
-		return SL_BADVAL;
-	struct qat_ring *r = &vf->ring[s->ring];
-	fill(qat_ring_slot(r), s, j);
-	vf->room[j->tag] = j->room;
-	qat_ring_push(r, j->tag);
-	return SL_OK;
+	uint8_t t[AES_BLOCK];
+	memcpy(t, m + 8, sizeof t);
+	aes_block(&s->tweak, t, t);
+	memcpy(m + 8, t, sizeof t);
 }
 
 static unsigned vf_submit_jobs(struct accel *a, const struct accel_job *job, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
-		enum sl_err e = put(of(a), &job[i]);
+		enum sl_err e = qat_vf_put(of(a), &job[i]);
 		if (UNLIKELY(e)) {
 			a->refused = e;
 			return i;
@@ -97,49 +61,25 @@ static void vf_ring(struct accel *a)
 	a->stats.doorbells = vf->ring[QAT_SYM].doorbells + vf->ring[QAT_DC].doorbells;
 }
 
-static uint16_t status_of(uint64_t word)
-{
-	uint64_t bits = FGET(word, RSP_STATUS) & QAT_STATUS_BITS;
-	if (LIKELY(!bits))
-		return 0;
-	uint64_t code = bits & STATUS_COMP   ? FGET(word, RSP_COMP_ERROR)
-			: bits & STATUS_XLAT ? FGET(word, RSP_XLAT_ERROR)
-					     : 0;
-	return (uint16_t)(bits | FPUT(QAT_STATUS_CODE, code));
-}
-
+/* Dropped responses count against max too, so that a device can not hold us here. */
 static __attribute__((noinline)) unsigned take_some(struct qat_vf *vf, unsigned service,
 						    struct accel_done *done, unsigned max)
 {
-	struct qat_ring *r = &vf->ring[service];
-	uint64_t answer[4];
 	unsigned n = 0;
-	/* Dropped responses count against max too, so that a device can not hold us here. */
 	for (unsigned seen = 0; seen < max; seen++) {
-		enum qat_took took = qat_ring_take(r, &done[n].tag, answer);
+		enum qat_took took = qat_vf_take(vf, service, &done[n]);
 		if (took == QAT_NONE)
 			break;
-		if (UNLIKELY(took == QAT_BAD))
-			continue;
-		uint32_t tag = done[n].tag;
-		uint16_t status = status_of(answer[0]);
-		if (service == QAT_DC) {
-			vf->made[tag] = status ? 0 : (uint32_t)FGET(answer[2], RSP_PRODUCED);
-			if (vf->made[tag] > vf->room[tag]) {
-				vf->made[tag] = 0;
-				status = QAT_STATUS_LENGTH;
-			}
-		}
-		done[n++].status = status;
+		n += took == QAT_TOOK;
 	}
-	qat_ring_release(r);
+	qat_ring_release(&vf->ring[service]);
 	return n;
 }
 
 static unsigned vf_poll(struct accel *a, struct accel_done *done, unsigned max)
 {
 	struct qat_vf *vf = of(a);
-	struct qat_ring *sym = &vf->ring[QAT_SYM], *dc = &vf->ring[QAT_DC];
+	const struct qat_ring *sym = &vf->ring[QAT_SYM], *dc = &vf->ring[QAT_DC];
 	unsigned n = 0;
 	a->stats.polls++;
 	if (sym->bank && qat_ring_ready(sym))
@@ -194,11 +134,75 @@ static enum sl_err vf_health(struct accel *a)
 	return SL_OK;
 }
 
+static const char *const ring_names[QAT_SERVICES] = {[QAT_SYM] = "crypto", [QAT_DC] = "compression"};
+
+/* How much a ring has to do with it: what came that can not be before what stays away. */
+enum guilt { NONE, WAITS, POINTS_OUTSIDE, GONE, ANSWERS_NOBODY };
+
+static enum guilt guilt_of(const struct qat_ring *r)
+{
+	struct qat_ring_seen seen;
+	if (!r->bank)
+		return NONE;
+	qat_ring_look(r, &seen);
+	return r->bad                  ? ANSWERS_NOBODY
+	       : !seen.there           ? GONE
+	       : !seen.sane            ? POINTS_OUTSIDE
+	       : qat_ring_in_flight(r) ? WAITS
+				       : NONE;
+}
+
+static void explain_ring(const struct qat_ring *r, enum guilt guilt, const char *name, char *buf, size_t n)
+{
+	struct qat_ring_seen seen;
+	unsigned flight = qat_ring_in_flight(r);
+	qat_ring_look(r, &seen);
+	if (guilt == ANSWERS_NOBODY)
+		fmt_print(buf, n,
+			  "%s ring: responses that belong to no request: %llu, the last with opaque value "
+			  "%016llx; %u in flight",
+			  name, (unsigned long long)r->bad, (unsigned long long)r->odd, flight);
+	else if (guilt == GONE)
+		fmt_print(buf, n, "%s ring: its registers do not have it any more", name);
+	else if (guilt == POINTS_OUTSIDE)
+		fmt_print(buf, n,
+			  "%s ring: registers out of range: fetched %x, told %x of %x, answered %x of %x; %u "
+			  "in "
+			  "flight",
+			  name, seen.head, seen.tail, QAT_TX_BYTES, seen.answers, QAT_RX_BYTES, flight);
+	else
+		fmt_print(buf, n, "%s ring: %u in flight, fetched up to %x of %x, answered up to %x", name,
+			  flight, seen.head, seen.tail, seen.answers);
+}
+
+static const char *vf_explain(struct accel *a, char *buf, size_t n)
+{
+	const struct qat_vf *vf = of(a);
+	enum guilt most = NONE;
+	fmt_print(buf, n, "nothing is in flight, and the rings are as they were set up");
+	for (unsigned i = 0; i < QAT_SERVICES; i++) {
+		enum guilt guilt = guilt_of(&vf->ring[i]);
+		if (guilt <= most)
+			continue;
+		explain_ring(&vf->ring[i], guilt, ring_names[i], buf, n);
+		most = guilt;
+	}
+	return buf;
+}
+
+static bool vf_ready(const struct accel *a)
+{
+	const struct qat_vf *vf = (const struct qat_vf *)a;
+	const struct qat_ring *sym = &vf->ring[QAT_SYM], *dc = &vf->ring[QAT_DC];
+	return (sym->bank && qat_ring_ready(sym)) || (dc->bank && qat_ring_ready(dc));
+}
+
 static const struct accel_driver driver = {
 	.name = "qat",
 	.submit = vf_submit,
 	.ring = vf_ring,
 	.poll = vf_poll,
+	.ready = vf_ready,
 	.status_text = status_text,
 	.is_miscompare = never,
 	.is_pi_error = never,
@@ -207,6 +211,7 @@ static const struct accel_driver driver = {
 	.submit_jobs = vf_submit_jobs,
 	.produced = vf_produced,
 	.is_mismatch = is_mismatch,
+	.explain = vf_explain,
 };
 
 static enum sl_err open_pair(struct qat_vf *vf, const struct qat_vf_cfg *cfg, unsigned service,
@@ -224,7 +229,8 @@ static enum sl_err open_pair(struct qat_vf *vf, const struct qat_vf_cfg *cfg, un
 							     .tx_iova = IOVA(cfg->mem.iova.v + tx),
 							     .rx_iova = IOVA(cfg->mem.iova.v + rx),
 							     .depth = cfg->depth,
-							     .flight = vf->flight});
+							     .flight = vf->flight,
+							     .serial = vf->ring[service].serial});
 	if (e)
 		return e;
 	vf->accel.services |= qat_services((enum qat_service)service);
@@ -236,7 +242,12 @@ enum sl_err qat_vf_open(struct qat_vf *vf, const struct qat_vf_cfg *cfg)
 	const struct qat_gen *g = cfg->gen;
 	const struct qat_pair *pair = g->pair_is_fixed ? g->pair : cfg->pair;
 	enum sl_err e = SL_OK;
+	uint64_t serial[QAT_SERVICES];
+	for (unsigned i = 0; i < QAT_SERVICES; i++)
+		serial[i] = vf->ring[i].serial;
 	memset(vf, 0, sizeof *vf);
+	for (unsigned i = 0; i < QAT_SERVICES; i++)
+		vf->ring[i].serial = serial[i];
 	if (!pair)
 		return SL_NOTFOUND;
 	if (cfg->mem.len < QAT_MEM_SIZE || cfg->regs_len < (uint64_t)g->banks * g->stride)

@@ -11,7 +11,7 @@
 #include "drivers/qat/ring.h"
 #include "drivers/qat/session.h"
 
-#define QAT_SESSIONS 64u
+#define QAT_SESSIONS 80u
 
 /* Layout of a VF's memory. */
 #define QAT_MEM_TX   0x00000u
@@ -40,9 +40,11 @@ struct qat_vf {
 	struct dma_buf mem;
 };
 
-/* Puts the ring pairs in place; accel.services says what they do. SL_RANGE for depth or for a pair that is
- * not there, SL_NOSPACE when registers or memory are too short, SL_NOTFOUND when no pair has a service that
- * is of use, SL_BADVAL for an alignment, SL_DEVICE when the registers do not keep what is written. */
+/* Puts the ring pairs in place; accel.services says what they do. *vf is zero before the first time; sessions
+ * and what was in flight are gone each time, and an answer to that is none to anything new. SL_RANGE for
+ * depth or for a pair that is not there, SL_NOSPACE when registers or memory are too short, SL_NOTFOUND when
+ * no pair has a service that is of use, SL_BADVAL for an alignment, SL_DEVICE when the registers do not keep
+ * what is written. */
 enum sl_err qat_vf_open(struct qat_vf *vf, const struct qat_vf_cfg *cfg) MUST_CHECK;
 
 /* Takes the rings away from the device. Also after a failed open. */
@@ -52,3 +54,84 @@ void qat_vf_close(struct qat_vf *vf);
 #define QAT_STATUS_BITS   BITS(7, 4)
 #define QAT_STATUS_CODE   BITS(15, 8) /* signed */
 #define QAT_STATUS_LENGTH BIT(0)      /* more produced than there is room for */
+
+/* A request as the session has it, with what is the job's own. */
+FAST_INLINE void qat_vf_fill(uint64_t *m, const struct qat_session *s, const struct accel_job *j)
+{
+	uint64_t len = (uint64_t)j->len << 32;
+	const uint64_t *t = s->request;
+	m[0] = t[0];
+	m[1] = t[1];
+	m[2] = t[2];
+	m[4] = j->src.v;
+	m[5] = s->in_place ? j->src.v : j->dst.v;
+	if (s->ring == QAT_SYM) {
+		m[6] = len | j->len;
+		m[7] = len & s->cipher_len;
+		m[8] = j->iv[0];
+		m[9] = j->iv[1];
+		m[10] = t[10] | (len & s->auth_len);
+		m[11] = j->aad.v;
+		m[12] = j->digest.v;
+	} else {
+		m[6] = m[7] = (uint64_t)j->room << 32 | j->len;
+		for (unsigned i = 8; i < 13; i++)
+			m[i] = t[i];
+	}
+	m[13] = t[13];
+	m[14] = t[14];
+	m[15] = t[15];
+}
+
+/* Encrypts the tweak that stands in a request. */
+void qat_vf_tweak(uint64_t *m, const struct qat_session *s);
+
+/* What submit_jobs() and poll() do for each job, for a loop that wants each instruction: such a loop rings
+ * and releases the ring itself, and looks after accel.stats. */
+FAST_INLINE enum sl_err qat_vf_put(struct qat_vf *vf, const struct accel_job *j)
+{
+	if (UNLIKELY(j->session >= vf->sessions || j->tag >= vf->accel.depth))
+		return SL_RANGE;
+	if (UNLIKELY(vf->flight[j->tag]))
+		return SL_BUSY;
+	const struct qat_session *s = &vf->session[j->session];
+	if (UNLIKELY(!j->len || j->len & s->odd))
+		return SL_BADVAL;
+	struct qat_ring *r = &vf->ring[s->ring];
+	qat_vf_fill(qat_ring_slot(r), s, j);
+	if (UNLIKELY(s->tweaks))
+		qat_vf_tweak(qat_ring_slot(r), s);
+	vf->room[j->tag] = j->room;
+	qat_ring_push(r, j->tag);
+	return SL_OK;
+}
+
+FAST_INLINE uint16_t qat_vf_status(uint64_t word)
+{
+	uint64_t bits = FGET(word, RSP_STATUS) & QAT_STATUS_BITS;
+	if (LIKELY(!bits))
+		return 0;
+	uint64_t code = bits & STATUS_COMP   ? FGET(word, RSP_COMP_ERROR)
+			: bits & STATUS_XLAT ? FGET(word, RSP_XLAT_ERROR)
+					     : 0;
+	return (uint16_t)(bits | FPUT(QAT_STATUS_CODE, code));
+}
+
+/* The next response of a ring, as of qat_ring_take(). */
+FAST_INLINE enum qat_took qat_vf_take(struct qat_vf *vf, unsigned service, struct accel_done *done)
+{
+	uint64_t answer[4];
+	enum qat_took took = qat_ring_take(&vf->ring[service], &done->tag, answer);
+	if (UNLIKELY(took != QAT_TOOK))
+		return took;
+	done->status = qat_vf_status(answer[0]);
+	if (service != QAT_DC)
+		return QAT_TOOK;
+	uint32_t tag = done->tag, made = done->status ? 0 : (uint32_t)FGET(answer[2], RSP_PRODUCED);
+	if (UNLIKELY(made > vf->room[tag])) {
+		made = 0;
+		done->status = QAT_STATUS_LENGTH;
+	}
+	vf->made[tag] = made;
+	return QAT_TOOK;
+}

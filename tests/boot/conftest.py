@@ -1,8 +1,10 @@
+import fcntl
 import hashlib
 import os
 import random
 import re
 import shutil
+import subprocess
 
 import pytest
 
@@ -76,6 +78,15 @@ def images(folder):
     yield made
     for path in made.sums:
         path.unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="session")
+def replay_tool():
+    """build/replay is as new as its sources; make boot-test has seen to that, a single pytest has not."""
+    with open(sluice.ROOT / "build/replay.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        env = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+        subprocess.run(["make", "-s", "replay"], cwd=sluice.ROOT, env=env, check=True)
 
 
 @pytest.fixture

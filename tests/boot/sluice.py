@@ -82,6 +82,14 @@ def run_sh(folder, *words, qemu_args=("-accel", "tcg"), deadline=100, env=None):
     return Run(child.exitstatus, text, pathlib.Path(folder))
 
 
+def replay(*words):
+    """build/replay WORDS: exit status, what it printed, what it complained about. docs/replay.md"""
+    done = subprocess.run([ROOT / "build/replay", *map(str, words)], capture_output=True, text=True, errors="replace", timeout=300)
+    print("$ build/replay", *words, f"-> {done.returncode}\n{done.stdout}{done.stderr}")
+    assert "Sanitizer" not in done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
 def iommu(**options):
     """QEMU arguments of a VT-d unit: iommu(aw_bits=39)."""
     given = {"intremap": "on", **{key.replace("_", "-"): value for key, value in options.items()}}

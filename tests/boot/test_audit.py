@@ -5,7 +5,10 @@ import struct
 import subprocess
 import zlib
 
+import pytest
 import sluice
+
+pytestmark = pytest.mark.usefixtures("replay_tool")
 
 PORT = ["-device", "pcie-root-port,id=rp0,chassis=1,slot=1,hotplug=off"]
 NIC = ["-device", "e1000e,bus=rp0,romfile="]
@@ -44,6 +47,7 @@ def audit(boot, *words, ok=True, **more):
     page = page[: page.index("-" * 79)]
     assert [line for line in page if line.startswith(" PASS " if ok else " FAIL ")]
     assert len(page) < 24 and all(len(line) < 80 for line in page)
+    assert sluice.replay(run.folder / "serial.log")[0] == 0, "from the record alone the same is found"
     return run, objects, found
 
 

@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 import sluice
-from qat_card import ASYM_RING, COMP, COMP_BANK, COMP_RING, LA, SYM_BANK, SYM_RING, Card, pke, request
+from qat_card import ASYM_RING, COMP, COMP_BANK, COMP_RING, LA, SYM_BANK, SYM_RING, Boot, Boot4, Card, pke, request
 
 cryptography = pytest.importorskip("cryptography", reason="no python3-cryptography")
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: E402
@@ -121,19 +121,23 @@ def test_hmac_sha1(card):
     assert c.read(digest, 20) == hmac.digest(b"key", DATA, "sha1")
 
 
-@pytest.mark.parametrize("alg, name", [(1, "sha1"), (4, "sha256"), (6, "sha512")])
+@pytest.mark.parametrize("alg, name", [(1, "sha1"), (3, "sha224"), (4, "sha256"), (5, "sha384"), (6, "sha512")])
 def test_plain_hash(card, alg, name):
     start = {"sha1": "67452301efcdab8998badcfe10325476c3d2e1f0",
+             "sha224": "c1059ed8367cd5073070dd17f70e5939ffc00b316858151164f98fa7befa4fa4",
              "sha256": "6a09e667bb67ae853c6ef372a54ff53a510e527f9b05688c1f83d9ab5be0cd19",
+             "sha384": "cbbb9d5dc1059ed8629a292a367cd5079159015a3070dd17152fecd8f70e5939"
+                       "67332667ffc00b318eb44a8768581511db0c2e0d64f98fa747b5481dbefa4fa4",
              "sha512": "6a09e667f3bcc908bb67ae8584caa73b3c6ef372fe94f82ba54ff53a5f1d36f1"
                        "510e527fade682d19b05688c2b3e6c1f1f83d9abfb41bd6b5be0cd19137e2179"}[name]
     ring = (c := card()).vfs[0].ring(SYM_RING)
-    n = len(bytes.fromhex(start))
+    n = hashlib.new(name).digest_size
     cd = struct.pack("<II", alg, 0) + bytes(8) + bytes.fromhex(start).ljust(64, b"\0")
     src, digest = c.place(DATA), c.place(bytes(n))
-    assert status(ring.call(request(LA, 1, RETURN, c.place(cd), len(cd), 5, src, src, len(DATA), len(DATA),
-                  parameters=bytes(24) + struct.pack("<IIQQ", 0, len(DATA), 0, digest),
-                  control=hash_control(0, n, 0, n)))) == 0
+    for wanted in (n + 1, n):
+        assert status(ring.call(request(LA, 1, RETURN, c.place(cd), len(cd), 5, src, src, len(DATA), len(DATA),
+                      parameters=bytes(24) + struct.pack("<IIQQ", 0, len(DATA), 0, digest),
+                      control=hash_control(0, len(start) // 2, 0, wanted)))) == (0 if wanted == n else CRYPTO_ERROR)
     assert c.read(digest, n) == hashlib.new(name, DATA).digest()
 
 
@@ -162,6 +166,30 @@ def test_chain_both_ways(card, wrong):
     assert c.read(src, len(DATA)) == DATA
 
 
+@pytest.mark.parametrize("covered", [32, 16])
+def test_a_digest_that_is_ciphered_too(card, covered):
+    """Hash, then cipher over the data and the digest behind it, all of it or a part; then the way back."""
+    ring = (c := card()).vfs[6].ring(SYM_RING)
+    cd = sha1_cd(b"key") + struct.pack("<II", aes(CBC), 0) + KEY[:16]
+    plain = DATA + hmac.digest(b"key", DATA, "sha1") + bytes(12)
+    src = c.place(DATA + b"?" * 20 + bytes(12))
+
+    def chain(command, flags, cd, size):
+        return status(ring.call(request(
+            LA, command, IV_INLINE | IN_BUFFER | flags, c.place(cd), len(cd), 5, src, src, len(plain), len(plain),
+            parameters=struct.pack("<II16s", 0, size, IV) + struct.pack("<IIQQBBBB", 0, len(DATA), 0, 0, 0, 0, 0, 20),
+            control=hash_control(0, 20, 40, 20, 64))))
+
+    size = len(DATA) + covered
+    assert chain(3, RETURN, cd, size) == 0
+    assert c.read(src, len(plain)) == by_library(modes.CBC(IV), KEY[:16], plain[:size]) + plain[size:]
+    assert chain(2, COMPARE, cd[:64] + struct.pack("<II", aes(CBC, decrypt=True), 0) + KEY[:16], size) == 0
+    assert c.read(src, len(plain)) == plain
+    assert chain(3, RETURN, cd, size) == 0
+    c.write(src + size - 1, bytes([c.read(src + size - 1, 1)[0] ^ 1]))
+    assert chain(2, COMPARE, cd[:64] + struct.pack("<II", aes(CBC, decrypt=True), 0) + KEY[:16], size) == CRYPTO_ERROR
+
+
 @pytest.mark.parametrize("aad", [b"", b"associated", bytes(33)])
 def test_gcm(card, aad):
     ring = (c := card()).vfs[1].ring(SYM_RING)
@@ -170,10 +198,10 @@ def test_gcm(card, aad):
           struct.pack(">I", len(aad)) + bytes(4 + 16))
     src, digest = c.place(DATA), c.place(bytes(16))
 
-    def run(command, flags):
+    def run(command, flags, cipher=len(DATA)):
         return status(ring.call(request(
             LA, command, IV_INLINE | GCM | IV_12 | flags, c.place(cd), len(cd), 5, src, src, len(DATA), len(DATA),
-            parameters=struct.pack("<II16s", 0, len(DATA), IV[:12]) +
+            parameters=struct.pack("<II16s", 0, cipher, IV[:12]) +
             struct.pack("<IIQQBBBB", 0, len(DATA), c.place(aad.ljust(48, b"\0")), digest, 0, 0, 0, 16),
             control=hash_control(24, 16, 56, 16))))
 
@@ -184,6 +212,7 @@ def test_gcm(card, aad):
     assert c.read(digest, 16) == library.tag
     assert run(3, COMPARE) == 0
     assert c.read(src, len(DATA)) == DATA
+    assert run(2, RETURN, cipher=0) == CRYPTO_ERROR, "that is GMAC"
 
 
 def deflate(card, command, data, room, flags=0x43):
@@ -290,6 +319,13 @@ def test_mailbox(card):
             crc = (crc << 1 ^ (0x97 if crc & 0x80 else 0)) & 255
     assert ask(9, 2 | 13 << 4 | 1 << 9) == (3, crc << 2 | 1)
     assert ask(9, 9)[1] & 3 == 2, "a block that is not there"
+    # A PF driver that has taken the VF's messages over is not answered for, not even while it masks them.
+    c.write32(c.pmisc + 0x3A01C, 0xFFFFFFFF & ~(1 << 16))
+    c.write32(c.pmisc + 0x3A01C, 0xFFFFFFFF)
+    c.write32(vf.pmisc + 0x200, (5 << 6 | 6 << 2 | 3) << 16 | 0x6AC2)
+    time.sleep(0.05)
+    assert c.read32(vf.pmisc + 0x200) >> 16 & 1 and c.read32(c.pmisc + 0x3A00C) == 1 << 16
+    assert c.read32(c.pmisc + 0x3A280 + 4 * 7) == c.read32(vf.pmisc + 0x200)
 
 
 @pytest.mark.parametrize("fault, gen", [("dma", 2), ("status", 2), ("stuck", 2), ("late", 2), ("extra", 2), ("opaque", 2),
@@ -299,8 +335,7 @@ def test_faults(card, fault, gen):
     c = card(f",fault={fault},fault-vf=2,fault-after=1,fault-ms=2000", gen=gen)
     sym = SYM_RING if gen == 2 else SYM_BANK
     other, ring = c.vfs[1].ring(sym), c.vfs[2].ring(sym)
-    if fault != "late":
-        assert status(ring.call(cipher(c, aes(CBC), KEY[:16], DATA)[1])) == 0
+    assert status(ring.call(cipher(c, aes(CBC), KEY[:16], DATA)[1])) == 0
     src, req = cipher(c, aes(CBC), KEY[:16], DATA, opaque=77)
     ring.send(req)
     if fault in ("dma", "stuck", "late"):
@@ -316,10 +351,23 @@ def test_faults(card, fault, gen):
     if fault == "pointer":
         assert c.read32(c.vfs[2].etr + 0x100 + 4 * 10) > 4096
     assert status(other.call(cipher(c, aes(CBC), KEY[:16], DATA)[1])) == 0
-    if fault != "late":
-        c.vfs[2].flr()
-        assert c.read32(c.vfs[2].etr + 0x19C) == 0
-        assert status(c.vfs[2].ring(sym).call(cipher(c, aes(CBC), KEY[:16], DATA)[1])) == 0
+    c.vfs[2].flr()
+    assert c.read32(c.vfs[2].etr + 0x19C) == 0
+    assert status(c.vfs[2].ring(sym).call(cipher(c, aes(CBC), KEY[:16], DATA)[1])) == 0
+
+
+def test_one_wrong_bit(card, folder):
+    """fault=flip: status ok, and the last bit of the first block of the cipher's result is wrong. log=on tells of each answer."""
+    ring = (c := card(",fault=flip,log=on")).vfs[3].ring(SYM_RING)
+    right = by_library(modes.CBC(IV), KEY[:16], DATA)
+    for wrong in (1, 0):
+        src, req = cipher(c, aes(CBC), KEY[:16], DATA)
+        assert status(ring.call(req)) == 0
+        assert c.read(src, len(DATA)) == right[:15] + bytes([right[15] ^ wrong]) + right[16:]
+    assert status(ring.call(cipher(c, aes(CBC), KEY[:16], DATA[:-1])[1])) == CRYPTO_ERROR
+    said = [line for line in (folder / "stderr").read_text().splitlines() if "VF 3 " in line]
+    answered = "qat: VF 3 bank 0 ring 2 service 4 command 0 flags 0004 status "
+    assert said[-4:] == ["qat: VF 3 bank 0 ring 2 set up", answered + "00", answered + "00", answered + "80"]
 
 
 def test_a_full_response_ring_is_never_overrun(card):
@@ -626,3 +674,193 @@ def test_ring_map_is_checked():
                               "-plugin", str(sluice.ROOT / "build/qat-model.so"), "-device", "pcie-root-port,id=rp0",
                               "-device", device + ",bus=rp0"], capture_output=True, text=True, timeout=30)
         assert run.returncode and "ring-map" in run.stderr
+
+
+def constants():
+    """Firmware's table of set-ups, from what it means: configuration words, and where hashes start from."""
+    table = bytearray(1024)
+
+    def words(at, *values):
+        struct.pack_into(f"<{len(values)}Q", table, at, *values)
+
+    words(0x48, 0x1, 0x101, 0x11, 0x111, 0x21, 0x3, 0x203, 0x103, 0x303, 0x13, 0x213, 0x113, 0x313, 0x23, 0x33, 0x6, 0x206)
+    words(0x128, 2)
+    words(0x2C0, 0x14, 0x114, 0x15, 0x115, 0x214, 0x314, 0x215, 0x315, 0x24, 0x25, 0x224, 0x225, 0x12, 0x112, 0x43, 0x143, 0x45,
+          0x145, 0x44, 0x144, 0x2B, 0x12B, 0x20, 0x15)
+    words(0x398, 0x10)
+    for at, word, block, start in (
+            (0x148, 1, 0, "67452301efcdab8998badcfe10325476c3d2e1f0"), (0x170, 0x11, 64, ""),
+            (0x180, 3, 0, "c1059ed8367cd5073070dd17f70e5939ffc00b316858151164f98fa7befa4fa4"),
+            (0x1B0, 4, 0, "6a09e667bb67ae853c6ef372a54ff53a510e527f9b05688c1f83d9ab5be0cd19"),
+            (0x1E0, 5, 0, "cbbb9d5dc1059ed8629a292a367cd5079159015a3070dd17152fecd8f70e5939"
+                          "67332667ffc00b318eb44a8768581511db0c2e0d64f98fa747b5481dbefa4fa4"),
+            (0x230, 6, 0, "6a09e667f3bcc908bb67ae8584caa73b3c6ef372fe94f82ba54ff53a5f1d36f1"
+                          "510e527fade682d19b05688c2b3e6c1f1f83d9abfb41bd6b5be0cd19137e2179"),
+            (0x280, 0x14, 64, ""), (0x290, 0x16, 128, ""), (0x2A0, 0x12, 64, ""), (0x2B0, 0x18, 0, ""), (0x378, 0x15, 128, ""),
+            (0x388, 0x17, 0, "")):
+        struct.pack_into("<Q", table, at, word)
+        if block:
+            struct.pack_into(">I", table, at + 8, block)
+        if start:
+            table[at + 16:at + 16 + len(start) // 2] = bytes.fromhex(start)
+    table[0x138:0x148] = bytes.fromhex("0123456789abcdeffedcba9876543210")
+    return bytes(table)
+
+
+def test_bring_up(card, folder):
+    """Nothing is served until the last step, whichever that is; then all of it is; and not after the engines' reset."""
+    c = card(",booted=off")
+    boot = Boot(c, folder)
+    table = c.place(constants(), 4096)
+    sym = c.vfs[5].ring(SYM_RING)
+    _, req = cipher(c, aes(CBC), KEY[:16], DATA)
+    sym.send(req)
+    assert boot.rd(0x30A0C) == 0x1F003FF and boot.rd(0x20944) == 0, "in reset"
+    boot.awake()
+    assert boot.wait(0x20944, lambda v: v) < 0x10000
+    boot.firmware()
+    boot.arbiter()
+    boot.maps()
+    boot.wr(0x20970, 1)
+    assert sym.poll(0.1) is None and boot.rd(0x20970) == 1, "firmware does not run"
+    boot.start()
+    assert boot.rd(0x20844) >> 31 and boot.rd(0x20818) & 0xFF00
+    boot.wr(0x20970, 0)
+    assert boot.ask(0, Boot.INIT) == 1, "without its constants"
+    assert boot.ask(0, Boot.CONSTANTS, 1024, table + 8) == 1, "another table"
+    assert boot.ask(0, 77) == 1
+    for engine in range(10):
+        assert boot.ask(engine, Boot.CONSTANTS, 1024, table) == 0
+    assert sym.poll(0.1) is None, "no engine has begun"
+    assert boot.ask(0, Boot.INIT) == 0
+    assert status(sym.poll()) == 0
+
+    def dead():
+        sym.send(req)
+        return sym.poll(0.1) is None
+
+    for spoil, mend in (
+            (lambda: boot.arbiter(config=0), boot.arbiter), (lambda: boot.arbiter(config=0x41), boot.arbiter),
+            (lambda: boot.arbiter(words=(0x88888888, 0)), boot.arbiter), (lambda: boot.maps(0), boot.maps),
+            (lambda: boot.wr(0x3A710, 0), boot.maps), (lambda: boot.wr(0x30A50, 0x3FF), boot.awake)):
+        spoil()
+        assert dead()
+        mend()
+        assert status(sym.poll()) == 0, "goes on"
+    asym = c.vfs[15].ring(ASYM_RING, 64)
+    asym.send(pke(0x6E111DBA, c.place(bytes(24)), c.place(bytes(8)), 3))
+    assert asym.poll(), "the public key unit has its firmware too"
+    boot.wr(0x30A0C, 0x1F003FF)
+    assert dead() and boot.rd(0x308C4) == 0
+    boot.awake()
+    assert sym.poll(0.1) is None, "it has to be loaded again"
+    for engine in range(10):
+        assert boot.load(engine) & 7 == Boot.LOAD_FAILED
+
+
+def test_bring_up_wants_all_vfs(card, folder):
+    c = card(",booted=off", vfs=15)
+    boot = Boot(c, folder)
+    table = c.place(constants(), 4096)
+    boot.awake()
+    boot.firmware()
+    boot.start()
+    assert boot.ask(1, Boot.CONSTANTS, 1024, table) == boot.ask(1, Boot.INIT) == 0
+    boot.arbiter()
+    boot.maps()
+    ring = c.vfs[0].ring(SYM_RING)
+    _, req = cipher(c, aes(CBC), KEY[:16], DATA)
+    ring.send(req)
+    assert ring.poll(0.1) is None
+    for control, vfs in ((0, 16), (9, 16)):
+        c.config(0, 0x150, vfs, size=2)
+        c.config(0, 0x148, control, size=2)
+    c.vfs[0].enable()
+    assert status(c.vfs[0].ring(SYM_RING).call(req)) == 0
+
+
+def test_firmware_has_to_be_genuine(card, folder):
+    c = card(",booted=off")
+    boot = Boot(c, folder)
+    boot.awake()
+    good, bad = boot.images[0], Boot.VERIFY_FAILED
+
+    def flip(at, bit=1):
+        return good[:at] + bytes([good[at] ^ bit]) + good[at + 1:]
+
+    def word(at, add):
+        return lambda words: words.__setitem__(at, words[at] + add)
+
+    for image in (flip(388), flip(643), flip(128), flip(384), flip(0), flip(644 + 600), flip(len(good) - 1), good[:-4],
+                  good + bytes(4), flip(40), flip(24, 4)):
+        assert boot.authenticate(image) & 0x107 == bad
+    for at, add in ((0, -4), (0, 0x40000), (1, 2), (3, 4), (5, 4), (7, 4), (9, 4), (10, 1), (11, 4), (13, 4), (15, 4)):
+        assert boot.authenticate(good, change=word(at, add)) & 0x107 == bad, (at, add)
+    assert boot.authenticate(good, engines=0) & 0x107 == bad
+    assert boot.authenticate(head=0xFFFFFFFF00000000) & 0x107 == bad, "no memory there"
+    assert boot.load(0) & 7 == Boot.LOAD_FAILED
+    assert boot.authenticate(boot.mmp) & 0x107 == 0x101
+    assert boot.load(0) & 7 == Boot.LOAD_FAILED, "that was not for engines"
+    assert boot.authenticate(good) & 0x107 == 0x101
+    assert boot.load(1) & 7 == Boot.LOAD_FAILED, "that was for engine 0"
+    assert boot.load(0) >> 22 == 1
+    boot.start()
+    assert boot.load(0) & 7 == Boot.LOAD_FAILED, "it runs"
+
+
+def test_firmware_refused_to_order(card, folder):
+    c = card(",booted=off,fault=verify,fuses=0x40200")
+    boot = Boot(c, folder)
+    boot.awake()
+    assert boot.authenticate(boot.mmp) & 0x107 == Boot.VERIFY_FAILED
+    assert c.config(0, 0x40) == 0x40200, "engine 9 and accelerator 2 are off"
+    assert [engine for engine in range(10) if boot.rd(0x20944 + 0x1000 * engine) == 0] == [4, 5, 9]
+
+
+def test_gen4_bring_up(card, folder):
+    """Power first; services where their firmware is; one engine for messages; no maps."""
+    c = card(",booted=off", gen=4)
+    boot = Boot4(c, folder)
+    table = c.place(constants(), 4096)
+    _, req = ucs(c, aes(CTR), KEY[:16], DATA)
+    boot.awake()
+    assert boot.rd(0x30A0C) == 0x100015 and boot.rd(boot.PM_STATUS) == 0 and boot.rd(0x20944) == 0, "no power"
+    boot.wr(boot.PM_INTERRUPT, 1 << 20)
+    boot.wait(boot.PM_STATUS, lambda v: v >> 21 & 1)
+    boot.awake()
+    assert boot.wait(0x20944, lambda v: v) < 0x10000
+    flipped = bytearray(boot.images["sym"])
+    flipped[600] ^= 1
+    assert boot.authenticate(bytes(flipped)) & 0x107 == Boot.VERIFY_FAILED
+    assert boot.authenticate(boot.mmp) & 0x107 == 0x101
+    assert boot.authenticate(boot.images["sym"], engines=0x1F0) & 0x107 == Boot.VERIFY_FAILED, "not for engine 8"
+    for name, mask in (("sym", 0xF0), ("dc", 0x0F)):
+        assert boot.authenticate(boot.images[name], engines=mask) & 0x107 == 0x101
+        assert boot.load_group(0x100) & 7 == Boot.LOAD_FAILED
+        assert boot.load_group(mask) & 7 == Boot.LOADED
+    assert boot.authenticate(boot.images["admin"]) & 0x107 == 0x101
+    assert boot.load(8) & 7 == Boot.LOADED and boot.rd(boot.LOADED_ENGINES) == 0x1FF
+    boot.start()
+    assert boot.ask(0, Boot.INIT) == 1 and boot.ask(0, Boot.CONSTANTS, 1024, table) == 1, "engine 8 is to be told"
+    assert boot.ask(8, Boot.CONSTANTS, 1024, table) == 0
+    for engine in range(9):
+        assert boot.ask(engine, Boot.INIT) == 0
+    boot.arbiter(words=boot.WORDS)
+    for control, vfs in ((0, 16), (9, 16)):  # services are settled when VFs come
+        c.config(0, 0x150, vfs, size=2)
+        c.config(0, 0x148, control, size=2)
+    for vf in (c.vfs[0], c.vfs[15]):
+        vf.enable()
+        assert status(vf.ring(1).call(req)) == 0
+        assert status(vf.ring(2).call(comp(c, 0, STATIC, DATA, 4096)[1])) == 0, "pairs 0 and 2 compress"
+    boot.arbiter(words=(0x55,) * 9)
+    ring = c.vfs[3]
+    ring.enable()
+    ring = ring.ring(1)
+    ring.send(req)
+    assert ring.poll(0.1) is None, "no thread for it"
+    boot.arbiter(words=(0xAA,) * 9)
+    assert status(ring.poll()) == 0
+    boot.wr(0x30A0C, 0x4)
+    ring.send(req)
+    assert ring.poll(0.1) is None, "the crypto engines are in reset; those for compression are not asked"

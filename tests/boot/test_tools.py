@@ -82,6 +82,12 @@ def test_image(folder):
     assert efi.stdout == (sluice.ROOT / "build/BOOTX64.EFI").read_bytes()
     _, cfg = sh("mtype", "-i", f"{image}@@1M", "::/sluice.cfg")
     assert "scratch" in cfg and all(line.startswith("#") for line in cfg.splitlines() if line), "safe by default"
+    # A card's firmware goes where the loader looks for it.
+    (folder / "qat_c62x_mmp.bin").write_bytes(bytes(range(256)) * 20)
+    assert sh("tools/mkimage.sh", image, "build/BOOTX64.EFI", "-", folder / "qat_c62x_mmp.bin")[0] == 0
+    found = subprocess.run(["mtype", "-i", f"{image}@@1M", "::/EFI/sluice/qat_c62x_mmp.bin"], capture_output=True, check=True)
+    assert found.stdout == bytes(range(256)) * 20
+    assert sh("mtype", "-i", f"{image}@@1M", "::/sluice.cfg")[1] == cfg
 
 
 def test_same_sources_same_bytes(tmp_path):

@@ -1,5 +1,6 @@
 #include <assert.h>
 #include <string.h>
+#include "kernel/inflate.h"
 #include "drivers/crypto/aes.h"
 #include "drivers/crypto/sha.h"
 #include "tests/model/qat_model.h"
@@ -85,6 +86,75 @@ static void refuse(struct work *w)
 	w->status = 0x80;
 }
 
+static uint8_t sbox(uint8_t v)
+{
+	for (unsigned x = 0; x < 256; x++)
+		if (inverse_sbox((uint8_t)x) == v)
+			return (uint8_t)x;
+	return 0;
+}
+
+/* The key whose schedule ends in last: FIPS 197 §5.2 backwards, each word from the one that is nk before it.
+ */
+static void first_key(const uint8_t *last, unsigned key_len, uint8_t *key)
+{
+	uint8_t w[60][4];
+	unsigned nk = key_len / 4, end = 4 * (nk + 7);
+	memcpy(w[end - 4], last, 16);
+	if (nk == 8)
+		memcpy(w[end - 8], last + 16, 16);
+	for (unsigned i = end; i-- > nk;)
+		for (unsigned b = 0; b < 4; b++) {
+			uint8_t t = w[i - 1][b], rcon = 1;
+			for (unsigned n = 1; n < i / nk; n++)
+				rcon = times(rcon, 2);
+			if (i % nk == 0)
+				t = sbox(w[i - 1][(b + 1) % 4]) ^ (b ? 0 : rcon);
+			else if (nk == 8 && i % 8 == 4)
+				t = sbox(t);
+			w[i - nk][b] = w[i][b] ^ t;
+		}
+	memcpy(key, w, key_len);
+}
+
+/* Gen2: both keys stand one after another, and decrypting is told by the forward key. UCS: one key, to
+ * decrypt the last of its schedule, and a tweak that is encrypted already. */
+static void xts(struct work *w, const uint8_t *given, unsigned key_len, bool back, bool ucs,
+		const uint8_t *from, uint32_t len)
+{
+	struct aes a, b;
+	uint8_t t[16], x[16], key[32];
+	if (len % 16 || key_len == 24 || w->q[0x6d] * 8u != (ucs ? 1 : 2) * key_len) {
+		refuse(w);
+		return;
+	}
+	memcpy(key, given, key_len);
+	if (ucs && back)
+		first_key(given, key_len, key);
+	memcpy(t, w->q + 0x40, 16);
+	assert(aes_init(&a, key, key_len) == SL_OK);
+	if (!ucs) {
+		assert(aes_init(&b, given + key_len, key_len) == SL_OK);
+		aes_block(&b, t, t);
+	}
+	for (uint32_t i = 0; i < len; i += 16) {
+		for (unsigned k = 0; k < 16; k++)
+			x[k] = from[i + k] ^ t[k];
+		if (back)
+			decrypt_block(&a, x, x);
+		else
+			aes_block(&a, x, x);
+		unsigned carry = 0;
+		for (unsigned k = 0; k < 16; k++) {
+			w->dst[i + k] = x[k] ^ t[k];
+			carry |= (unsigned)t[k] << 1;
+			t[k] = (uint8_t)carry;
+			carry >>= 8;
+		}
+		t[0] ^= carry ? 0x87 : 0;
+	}
+}
+
 static void cipher(struct work *w, uint8_t tag[16], bool *has_tag, const uint8_t *from)
 {
 	const uint8_t *q = w->q, *block = w->cd + 8 * q[0x6e];
@@ -98,7 +168,9 @@ static void cipher(struct work *w, uint8_t tag[16], bool *has_tag, const uint8_t
 		refuse(w);
 		return;
 	}
-	if (mode == 2) {
+	if (mode == 6 && !(config & 0x200) == (ucs || !(config & 0x100))) {
+		xts(w, block + (ucs ? 16 : 8), key, config & 0x100, ucs, from, len);
+	} else if (mode == 2) {
 		uint8_t counter[16] = {0};
 		memcpy(counter, iv, 16);
 		if ((get(q, 4, 2) >> 7 & 7) == 2) { /* GCM: 12 bytes, the data begin at 2 */
@@ -149,7 +221,7 @@ static void cipher(struct work *w, uint8_t tag[16], bool *has_tag, const uint8_t
 
 static unsigned load_state(struct sha_state *s, enum sha kind, const uint8_t *p, uint32_t counted)
 {
-	unsigned size = sha_size(kind), word = kind == SHA_512 ? 8 : 4;
+	unsigned size = kind == SHA_1 ? 20 : kind >= SHA_384 ? 64 : 32, word = kind >= SHA_384 ? 8 : 4;
 	sha_init(s, kind);
 	for (unsigned i = 0; i < size / word; i++) {
 		s->h[i] = 0;
@@ -157,7 +229,7 @@ static unsigned load_state(struct sha_state *s, enum sha kind, const uint8_t *p,
 			s->h[i] = s->h[i] << 8 | p[i * word + b];
 	}
 	s->bytes = counted;
-	return size;
+	return sha_size(kind);
 }
 
 static unsigned auth(struct work *w, const uint8_t *text, uint8_t *digest)
@@ -189,10 +261,14 @@ static unsigned auth(struct work *w, const uint8_t *text, uint8_t *digest)
 		gcm_encrypt(&g, q + 0x40, aad, aad_len, plain, len, again, digest);
 		return 16;
 	}
-	enum sha kind = algo == 1 ? SHA_1 : algo == 4 ? SHA_256 : SHA_512;
+	enum sha kind = algo == 1   ? SHA_1
+			: algo == 3 ? SHA_224
+			: algo == 4 ? SHA_256
+			: algo == 5 ? SHA_384
+				    : SHA_512;
 	struct sha_state s;
 	uint8_t inner[64];
-	if ((algo != 1 && algo != 4 && algo != 6) || mode > 1 ||
+	if ((algo != 1 && (algo < 3 || algo > 6)) || mode > 1 ||
 	    counted != (mode ? sha_block_size(kind) : 0) || (config >> 8 & 127) != sha_size(kind) ||
 	    q[0x7a] * 8u != q[0x72] * 8u + 16 + q[0x79]) {
 		refuse(w);
@@ -258,14 +334,17 @@ static void run_comp(struct work *w)
 		w->error = 0xff;
 		return;
 	}
-	uint32_t want = q[1] == 2 ? (uint32_t)get(w->src, 1, 2) : len + 5;
-	if (want > room || (q[1] == 2 && (w->src[0] != 1 || want + 5 > len))) {
+	static uint8_t stream[65536 + INFLATE_PAD], plain[65536];
+	memcpy(stream, w->src, len);
+	int n = q[1] == 2 ? inflate(stream, len, plain, sizeof plain) : (int)len + 5;
+	uint32_t want = (uint32_t)n;
+	if (n < 0 || want > room) {
 		w->status = 0x20;
-		w->error = 0xf5; /* -11 */
+		w->error = n < 0 ? 0xf7 : 0xf5; /* -9, -11 */
 		return;
 	}
 	if (q[1] == 2) {
-		memcpy(w->dst, w->src + 5, want);
+		memcpy(w->dst, plain, want);
 	} else {
 		w->dst[0] = 1;
 		put(w->dst, 1, 2, len);
@@ -335,6 +414,7 @@ void qat_model_post(struct qat_model *m, unsigned bank, unsigned ring, const uin
 	}
 	memcpy(slot, answer, 32);
 	*tail = (*tail + 32) % bytes;
+	put(bank_of(m, bank), 0x100 + 4 * ring, 4, *tail);
 }
 
 static void step_ring(struct qat_model *m, unsigned bank, unsigned ring)
@@ -346,7 +426,7 @@ static void step_ring(struct qat_model *m, unsigned bank, unsigned ring)
 		m->errors++;
 		return;
 	}
-	while (*head != tail) {
+	while (*head != tail && !m->stuck) {
 		uint8_t answer[32];
 		const uint8_t *q = m->reach(m->ctx, base + *head, 128, false);
 		if (!q || !run(m, q, answer)) {
@@ -354,6 +434,7 @@ static void step_ring(struct qat_model *m, unsigned bank, unsigned ring)
 			return;
 		}
 		*head = (*head + 128) % bytes;
+		put(bank_of(m, bank), 0xc0 + 4 * ring, 4, *head);
 		m->answered++;
 		if (!m->tamper || m->tamper(m, answer))
 			qat_model_post(m, bank, ring + (m->gen == 2 ? 8 : 1), answer);
@@ -366,6 +447,13 @@ void qat_model_step(struct qat_model *m)
 		for (unsigned r = 0; r < (m->gen == 2 ? 8 : 1); r++)
 			if (get(bank_of(m, b), 0x19c, 4) & BIT(r))
 				step_ring(m, b, r);
+}
+
+void qat_model_reset(struct qat_model *m)
+{
+	memset(m->head, 0, sizeof m->head);
+	memset(m->tail, 0, sizeof m->tail);
+	memset(m->bar, 0, sizeof m->bar);
 }
 
 void qat_model_init(struct qat_model *m, unsigned gen, void *(*reach)(void *, uint64_t, uint64_t, bool),

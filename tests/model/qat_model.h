@@ -1,6 +1,6 @@
 /* A bank of QAT rings as a VF shows it, for host tests: registers in an array, looked at when
  * qat_model_step() is called. It reads requests by byte offsets and shares no declaration of registers or
- * descriptors with the driver. Its deflate makes stored blocks and its inflate takes nothing else. */
+ * descriptors with the driver. Its deflate makes stored blocks. */
 #pragma once
 #include "kernel/bits.h"
 
@@ -27,6 +27,9 @@ struct qat_model {
 
 void qat_model_init(struct qat_model *m, unsigned gen, void *(*reach)(void *, uint64_t, uint64_t, bool),
 		    void *ctx);
+
+/* Function level reset: registers and rings. Ordered faults stay. */
+void qat_model_reset(struct qat_model *m);
 
 /* Fetches what the tails tell of, carries it out and posts the answers. */
 void qat_model_step(struct qat_model *m);

@@ -22,6 +22,7 @@ static void test_defaults(void **state)
 	assert_int_equal(cfg.vfs, 4);
 	assert_int_equal(cfg.qd, 32);
 	assert_int_equal(cfg.seconds, 5);
+	assert_int_equal(cfg.ops, 10000);
 	assert_int_equal(cfg.baud, 115200);
 	assert_int_equal(cfg.end, END_HALT);
 	assert_int_equal(cfg.mode, RING_POLL);
@@ -39,7 +40,7 @@ static void test_values(void **state)
 		parse("\xef\xbb\xbf# a comment\r\n  vfs = 8  # eight\r\n\nqd=64\nseconds=2\nscratch=S/N-1_x\n"
 		      "baud=9600\nend=shutdown\napp=bursts\nmode=adaptive\ndevice=qat\ngen=4\nvfs=7\n"
 		      "iommu=pt\nterm=dumb\njson=1\nkeep=1\nms=50\nblock=8192\nwrites=30\norder=seq\nseed="
-		      "9\nbatch=4"),
+		      "9\nbatch=4\nops=500"),
 		SL_OK);
 	assert_int_equal(cfg.vfs, 7); /* the later one counts */
 	assert_int_equal(cfg.qd, 64);
@@ -49,7 +50,7 @@ static void test_values(void **state)
 	assert_int_equal(cfg.mode, RING_ADAPTIVE);
 	assert_int_equal(cfg.iommu, CONFIG_IOMMU_PT);
 	assert_true(cfg.json && cfg.keep && cfg.ms == 50 && cfg.block == 8192 && cfg.writes == 30);
-	assert_true(cfg.order == ORDER_SEQ && cfg.seed == 9 && cfg.batch == 4);
+	assert_true(cfg.order == ORDER_SEQ && cfg.seed == 9 && cfg.batch == 4 && cfg.ops == 500);
 	assert_string_equal(cfg.app, "bursts");
 	assert_int_equal(cfg.device, DEVICE_QAT);
 	assert_int_equal(cfg.term, TERM_DUMB);

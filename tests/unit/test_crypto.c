@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <string.h>
 #include <cmocka.h>
+#include "kernel/inflate.h"
 #include "apps/kat.h"
 #include "drivers/crypto/aes.h"
 #include "drivers/crypto/sha.h"
@@ -16,12 +17,19 @@ static void run_kat(const struct kat *k)
 	unsigned key_len = kat_bytes(k->key, key), len = kat_bytes(k->in, in);
 	unsigned aad_len = kat_bytes(k->aad, aad), digest_len = kat_bytes(k->digest, digest);
 	unsigned out_len = kat_bytes(k->out, want);
-	struct aes aes;
+	struct aes aes, tweak;
 	struct gcm gcm;
 	struct sha_state inner, outer;
+	uint8_t stream[KAT_MAX + INFLATE_PAD];
 	kat_bytes(k->iv, iv);
 	switch (k->service) {
 	case ACCEL_CIPHER:
+		if (k->cipher == ACCEL_AES_XTS) {
+			assert_int_equal(aes_init(&aes, key, key_len / 2), SL_OK);
+			assert_int_equal(aes_init(&tweak, key + key_len / 2, key_len / 2), SL_OK);
+			aes_xts(&aes, &tweak, iv, in, len, out);
+			break;
+		}
 		assert_int_equal(aes_init(&aes, key, key_len), SL_OK);
 		(k->cipher == ACCEL_AES_CBC ? aes_cbc : aes_ctr)(&aes, iv, in, len, out);
 		break;
@@ -31,6 +39,10 @@ static void run_kat(const struct kat *k)
 		break;
 	case ACCEL_HASH:
 		sha_hash((enum sha)k->hash, in, len, got);
+		break;
+	case ACCEL_INFLATE:
+		memcpy(stream, in, len);
+		assert_int_equal(inflate(stream, len, out, sizeof out), out_len);
 		break;
 	default:
 		hmac_begin((enum sha)k->hash, key, key_len, &inner, &outer);

@@ -41,12 +41,17 @@ static struct qat_vf_cfg config(unsigned gen)
 				   .depth = DEPTH};
 }
 
+static void open_vf(void)
+{
+	struct qat_vf_cfg cfg = config(model.gen);
+	assert_int_equal(qat_vf_open(&vf, &cfg), SL_OK);
+}
+
 static void start(unsigned gen)
 {
 	qat_model_init(&model, gen, reach, NULL);
 	memset(memory, 0xee, sizeof memory);
-	struct qat_vf_cfg cfg = config(gen);
-	assert_int_equal(qat_vf_open(&vf, &cfg), SL_OK);
+	open_vf();
 	assert_int_equal(a->services, BIT(ACCEL_SERVICES) - 1);
 	assert_int_equal(a->drv->health(a), SL_OK);
 }
@@ -139,6 +144,10 @@ static void run_kat(const struct kat *k)
 	assert_int_equal(run(&j), 0);
 	assert_memory_equal(place(DST), out, out_len);
 	assert_memory_equal(place(DIGEST), digest, digest_len);
+	if (k->service == ACCEL_INFLATE) {
+		assert_int_equal(a->drv->produced(a, 7), out_len);
+		return;
+	}
 	s.decrypt = s.check = true;
 	j.session = session(s);
 	memcpy(place(SRC), out_len ? out : in, len);
@@ -313,7 +322,10 @@ static void test_refused(void **state)
 	static const struct accel_session bad[] = {
 		{.service = ACCEL_SERVICES},
 		{.service = ACCEL_CIPHER, .key_len = 15},
-		{.service = ACCEL_CIPHER, .key_len = 16, .cipher = ACCEL_AES_CTR + 1},
+		{.service = ACCEL_CIPHER, .key_len = 16, .cipher = ACCEL_AES_XTS},
+		{.service = ACCEL_CIPHER, .key_len = 48, .cipher = ACCEL_AES_XTS},
+		{.service = ACCEL_CIPHER, .key_len = 32, .cipher = ACCEL_AES_XTS + 1},
+		{.service = ACCEL_CHAIN, .key_len = 32, .cipher = ACCEL_AES_XTS},
 		{.service = ACCEL_HASH, .hash = SHA_KINDS},
 		{.service = ACCEL_HMAC, .mac_len = SHA_BLOCK_MAX + 1},
 		{.service = ACCEL_AEAD, .key_len = 33},
@@ -386,11 +398,24 @@ static void test_lies(void **state)
 	qat_model_post(&model, 0, 14, twice);
 	assert_int_equal(a->drv->poll(a, done, 4), 0);
 	assert_int_equal(a->stats.bad, 3);
+	/* Zeros, to tags that are idle: on no ring. */
+	memset(twice + 8, 0, 8);
+	for (unsigned ring = 10; ring <= 14; ring += 4)
+		qat_model_post(&model, 0, ring, twice);
+	assert_int_equal(a->drv->poll(a, done, 4), 0);
+	assert_int_equal(a->stats.bad, 5);
+	/* A tag beyond those in use, whatever lies behind them. */
+	vf.flight[DEPTH] = (flight & ~OPAQUE_TAG) | DEPTH;
+	memcpy(twice + 8, &vf.flight[DEPTH], 8);
+	qat_model_post(&model, 0, 10, twice);
+	assert_int_equal(a->drv->poll(a, done, 4), 0);
+	assert_int_equal(a->stats.bad, 6);
+	memcpy(twice + 8, &flight, 8);
 	/* A ring full of nonsense does not hold us longer than asked for. */
 	for (unsigned i = 0; i < 100; i++)
 		qat_model_post(&model, 0, 10, twice);
 	assert_int_equal(a->drv->poll(a, done, 4), 1); /* the one in flight */
-	assert_int_equal(a->stats.bad, 6);
+	assert_int_equal(a->stats.bad, 9);
 }
 
 static void test_too_much(void **state)
@@ -440,24 +465,22 @@ static enum sl_err run_known(void *ctx, const struct accel_job *j, uint16_t *sta
 	return SL_OK;
 }
 
-/* Rounds of mixed jobs until one is not right. */
-static unsigned mixed(unsigned rounds)
+static uint64_t now; /* us */
+
+/* Rounds of mixed jobs, until one fails. */
+static enum sl_err mixed(unsigned rounds)
 {
-	struct accel_done done[JOB_TAGS];
-	for (unsigned round = 0; round < rounds; round++) {
-		for (uint32_t tag = 0; tag < JOB_TAGS; tag++) {
-			struct accel_job j;
-			jobs_prepare(&jobs, round, tag, &j);
-			assert_int_equal(a->drv->submit_jobs(a, &j, 1), 1);
+	for (; rounds; rounds--) {
+		assert_int_equal(jobs_begin(&jobs, now), SL_OK);
+		for (unsigned looks = 0; jobs.left; looks++) {
+			qat_model_step(&model);
+			enum sl_err e = jobs_turn(&jobs, now += 50000);
+			if (e)
+				return e;
+			assert_true(looks < 50);
 		}
-		a->drv->ring(a);
-		qat_model_step(&model);
-		assert_int_equal(a->drv->poll(a, done, JOB_TAGS), JOB_TAGS);
-		for (unsigned i = 0; i < JOB_TAGS; i++)
-			if (jobs_check(&jobs, done[i].tag, done[i].status))
-				return round;
 	}
-	return rounds;
+	return SL_OK;
 }
 
 static void open_jobs(unsigned gen)
@@ -471,17 +494,26 @@ static void open_jobs(unsigned gen)
 	assert_int_equal(jobs_open(&jobs), SL_OK);
 }
 
+static void assert_known(void)
+{
+	unsigned n;
+	assert_int_equal(jobs_known(&jobs, run_known, NULL, &n), SL_OK);
+	assert_int_equal(n, kat_count + 12); /* those that go both ways count twice */
+}
+
 static void run_jobs(unsigned gen)
 {
 	unsigned n;
 	open_jobs(gen);
-	assert_int_equal(jobs_known(&jobs, run_known, NULL, &n), SL_OK);
-	assert_int_equal(n, kat_count + 9); /* those that go both ways */
-	assert_int_equal(mixed(100), 100);
+	assert_known();
+	assert_int_equal(mixed(100), SL_OK);
 	assert_true(jobs_least(&jobs) > 200);
 	assert_true(jobs.noticed > 20);
 	model.flip = true;
-	assert_int_equal(mixed(10), 0);
+	assert_int_equal(mixed(10), SL_VERIFY);
+	start(gen);
+	assert_int_equal(jobs_open(&jobs), SL_OK);
+	model.flip = true;
 	assert_int_equal(jobs_known(&jobs, run_known, NULL, &n), SL_VERIFY);
 	model.flip = false;
 	finish();
@@ -495,6 +527,251 @@ static void test_jobs(void **state)
 	run_jobs(4);
 }
 
+/* --- a device that fails in the middle of its work, and after a reset is right again */
+
+static unsigned countdown; /* answers until the fault */
+static uint8_t held[32];
+
+static bool due(void)
+{
+	return countdown && !--countdown;
+}
+
+static bool say_error(struct qat_model *m, uint8_t answer[32])
+{
+	(void)m;
+	if (due())
+		answer[6] = 0x10;
+	return true;
+}
+
+static bool say_twice(struct qat_model *m, uint8_t answer[32])
+{
+	if (due())
+		qat_model_post(m, 0, answer[2] == 4 ? 10 : 14, answer);
+	return true;
+}
+
+static bool say_other(struct qat_model *m, uint8_t answer[32])
+{
+	(void)m;
+	if (due())
+		answer[12] ^= 1;
+	return true;
+}
+
+static bool hold_back(struct qat_model *m, uint8_t answer[32])
+{
+	(void)m;
+	if (!due())
+		return true;
+	memcpy(held, answer, 32);
+	return false;
+}
+
+static bool say_nonsense(struct qat_model *m, uint8_t answer[32])
+{
+	(void)m;
+	if (due())
+		for (unsigned i = 0; i < 32; i++)
+			answer[i] = (uint8_t)(i * 37 + 1);
+	return true;
+}
+
+static bool point_outside(struct qat_model *m, uint8_t answer[32])
+{
+	(void)answer;
+	if (due()) {
+		static const uint32_t far[2] = {0x7fffffc0, 0x7fffffe0};
+		memcpy(m->bar + 0xc0 + 4 * 2, &far[0], 4);
+		memcpy(m->bar + 0x100 + 4 * 10, &far[1], 4);
+		m->stuck = true;
+	}
+	return true;
+}
+
+static const struct lie {
+	bool (*tamper)(struct qat_model *m, uint8_t answer[32]);
+	enum sl_err err;
+	const char *why; /* part of it */
+} lies[] = {
+	{say_error, SL_DEVICE, "translation error (status 10"},
+	{say_twice, SL_DEVICE, "responses that belong to no request: 1, the last with opaque value"},
+	{say_other, SL_DEVICE, "responses that belong to no request: 1"},
+	{say_nonsense, SL_DEVICE, "with opaque value 2c07e2bd98734e29"},
+	{hold_back, SL_TIMEOUT, "1 in flight, fetched up to"},
+	{point_outside, SL_TIMEOUT, "registers out of range: fetched 7fffffc0"},
+};
+
+/* What each lie does to a round; then reset, known answers, and rounds that are right, on from the counts
+ * that there were. */
+static void fail_and_recover(const struct lie *lie, unsigned at)
+{
+	open_jobs(2);
+	assert_int_equal(mixed(7), SL_OK);
+	uint64_t before = jobs_least(&jobs);
+	assert_true(before);
+	memset(held, 0, sizeof held);
+	countdown = at;
+	model.tamper = lie->tamper;
+	assert_int_equal(mixed(3), lie->err);
+	assert_non_null(strstr(jobs.why, lie->why));
+	/* Driven like that, a request that the device has not answered is not done: only a reset ends it. */
+	model.tamper = NULL;
+	model.stuck = false;
+	qat_vf_close(&vf);
+	qat_model_reset(&model);
+	open_vf();
+	assert_int_equal(jobs_open(&jobs), SL_OK);
+	if (held[3]) { /* what was late by a reset is none of the new ones, whatever these are */
+		struct accel_done done[JOB_TAGS];
+		assert_int_equal(jobs_begin(&jobs, now), SL_OK);
+		qat_model_post(&model, 0, held[2] == 4 ? 10 : 14, held);
+		assert_int_equal(a->drv->poll(a, done, JOB_TAGS), 0);
+		assert_int_equal(a->stats.bad, 1);
+		assert_int_equal(jobs_turn(&jobs, now), SL_DEVICE);
+		qat_vf_close(&vf);
+		qat_model_reset(&model);
+		open_vf();
+		assert_int_equal(jobs_open(&jobs), SL_OK);
+	}
+	assert_known();
+	assert_int_equal(mixed(14), SL_OK);
+	assert_true(jobs_least(&jobs) > before + 20);
+	finish();
+}
+
+static void test_recovery(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_LEN(lies); i++)
+		for (unsigned at = 1; at <= 32; at += 31)
+			fail_and_recover(&lies[i], at);
+}
+
+/* The answer to the first request after a reset is not that to the first request before it. */
+static void test_late(void **state)
+{
+	struct accel_done done[2];
+	(void)state;
+	for (unsigned service = ACCEL_HASH; service <= ACCEL_DEFLATE; service += ACCEL_DEFLATE - ACCEL_HASH) {
+		memset(&vf, 0, sizeof vf);
+		start(2);
+		struct accel_job j = job(session((struct accel_session){.service = (uint8_t)service}), 4, 64);
+		countdown = 1;
+		model.tamper = hold_back;
+		assert_int_equal(a->drv->submit_jobs(a, &j, 1), 1);
+		a->drv->ring(a);
+		qat_model_step(&model);
+		for (unsigned resets = 0; resets < 3; resets++) {
+			qat_vf_close(&vf);
+			qat_model_reset(&model);
+			open_vf();
+			j.session = session((struct accel_session){.service = (uint8_t)service});
+			assert_int_equal(a->drv->submit_jobs(a, &j, 1), 1);
+			a->drv->ring(a);
+			qat_model_post(&model, 0, service == ACCEL_HASH ? 10 : 14, held);
+			assert_int_equal(a->drv->poll(a, done, 2), 0);
+			assert_int_equal(a->stats.bad, 1);
+			qat_model_step(&model);
+			assert_int_equal(a->drv->poll(a, done, 2), 1);
+			assert_int_equal(done[0].tag, 4);
+			assert_int_equal(a->stats.ops, 1);
+		}
+	}
+}
+
+/* Silence is time in which somebody looked. */
+static void test_silence(void **state)
+{
+	(void)state;
+	open_jobs(4);
+	model.stuck = true;
+	assert_int_equal(jobs_begin(&jobs, now), SL_OK);
+	assert_int_equal(jobs_turn(&jobs, now += 10000000), SL_OK);
+	for (unsigned i = 0; i < 19; i++)
+		assert_int_equal(jobs_turn(&jobs, now += 100000), SL_OK);
+	model.stuck = false; /* some answers, and it begins anew */
+	qat_model_step(&model);
+	assert_int_equal(jobs_turn(&jobs, now), SL_OK);
+	assert_int_equal(jobs.left, 0);
+	model.stuck = true;
+	assert_int_equal(jobs_begin(&jobs, now), SL_OK);
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(jobs_turn(&jobs, now += 100000), SL_OK);
+	assert_int_equal(jobs_turn(&jobs, now += 100000), SL_TIMEOUT);
+	assert_non_null(strstr(jobs.why, "crypto ring: "));
+	memset(model.bar, 0xff, sizeof model.bar);
+	assert_int_equal(jobs_turn(&jobs, now), SL_TIMEOUT);
+	assert_string_equal(jobs.why, "crypto ring: its registers do not have it any more");
+}
+
+/* The ring that is told of is the one that answered nobody, not the one that waits. */
+static void test_which_ring(void **state)
+{
+	uint8_t answer[32] = {0, 1};
+	char text[192];
+	(void)state;
+	for (unsigned bad = 0; bad < QAT_SERVICES; bad++) {
+		struct accel_done done[2];
+		start(2);
+		assert_string_equal(a->drv->explain(a, text, sizeof text),
+				    "nothing is in flight, and the rings are as they were set up");
+		uint8_t other = bad == QAT_SYM ? ACCEL_DEFLATE : ACCEL_HASH;
+		struct accel_job j = job(session((struct accel_session){.service = other}), 0, 8);
+		assert_int_equal(a->drv->submit_jobs(a, &j, 1), 1);
+		a->drv->ring(a);
+		assert_non_null(strstr(a->drv->explain(a, text, sizeof text),
+				       "ring: 1 in flight, fetched up to 0 of 80"));
+		qat_model_post(&model, 0, bad == QAT_SYM ? 10 : 14, answer);
+		assert_int_equal(a->drv->poll(a, done, 2), 0);
+		assert_string_equal(
+			a->drv->explain(a, text, sizeof text),
+			bad == QAT_SYM ? "crypto ring: responses that belong to no request: 1, the last with "
+					 "opaque value 0000000000000000; 0 in flight"
+				       : "compression ring: responses that belong to no request: 1, the last "
+					 "with opaque value 0000000000000000; 0 in flight");
+	}
+}
+
+/* Anything at all on the response rings: nothing is done that was not asked for, and nothing is reached by
+ * what is written there. */
+static void test_noise(void **state)
+{
+	struct accel_done done[DEPTH];
+	uint64_t random = 7;
+	(void)state;
+	start(2);
+	uint32_t hash = session((struct accel_session){.service = ACCEL_HASH});
+	uint32_t pack = session((struct accel_session){.service = ACCEL_DEFLATE});
+	for (uint32_t tag = 0; tag < DEPTH; tag++) {
+		struct accel_job j = job(tag % 2 ? hash : pack, tag, 64);
+		assert_int_equal(a->drv->submit_jobs(a, &j, 1), 1);
+	}
+	unsigned seen = 0;
+	for (unsigned i = 0; i < 20000; i++) {
+		uint64_t answer[4];
+		for (unsigned k = 0; k < 4; k++) {
+			random = random * 6364136223846793005u + 1442695040888963407u;
+			answer[k] = random >> 16 ^ random << 32;
+		}
+		uint32_t tag = i % DEPTH;
+		bool right = i >= 19000 && vf.flight[tag];
+		if (i % 3 || right)
+			answer[1] = vf.flight[tag]; /* of a request that is in flight, or 0 */
+		if (!right && i % 3)
+			answer[1] ^= BIT(16 + i % 48);
+		qat_model_post(&model, 0, tag % 2 ? 10 : 14, (const uint8_t *)answer);
+		unsigned n = a->drv->poll(a, done, 1);
+		assert_int_equal(n, right);
+		seen += n;
+		if (n && tag % 2 == 0)
+			assert_true(a->drv->produced(a, tag) <= 0x10000);
+	}
+	assert_int_equal(seen, DEPTH);
+	assert_int_equal(a->stats.ops, DEPTH);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -502,7 +779,9 @@ int main(void)
 		cmocka_unit_test(test_deflate),       cmocka_unit_test(test_wrap),
 		cmocka_unit_test(test_refused),       cmocka_unit_test(test_lies),
 		cmocka_unit_test(test_jobs),          cmocka_unit_test(test_too_much),
-		cmocka_unit_test(test_open),
+		cmocka_unit_test(test_open),          cmocka_unit_test(test_recovery),
+		cmocka_unit_test(test_silence),       cmocka_unit_test(test_noise),
+		cmocka_unit_test(test_late),          cmocka_unit_test(test_which_ring),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,7 +88,17 @@ static bool has_room(const struct ring *rx)
 static bool ready(const struct bank *b, unsigned n)
 {
 	const struct ring *tx = &b->ring[n], *rx = &b->ring[n + b->kind->rx_gap];
-	return b->arbiter >> n & 1 && !tx->stopped && tx->head != tx->tail && ring_bytes(tx) && has_room(rx);
+	return b->arbiter >> n & 1 && !tx->stopped && tx->head != tx->tail && ring_bytes(tx) &&
+	       has_room(rx) && b->served(b, n);
+}
+
+static void say_answer(const struct bank *b, unsigned n, const uint8_t *req, const uint8_t *resp)
+{
+	unsigned status = resp[b->service[n] == RING_ASYM ? PKE_RESP_STATUS : RESP_STATUS];
+	if (b->log)
+		fprintf(stderr, "qat: VF %u bank %u ring %u service %u command %u flags %04x status %02x\n",
+			b->vf, b->number, n, req[REQ_SERVICE], req[REQ_COMMAND], get16(req + REQ_SERV_FLAGS),
+			status);
 }
 
 static void take(struct bank *b, unsigned n)
@@ -100,6 +110,11 @@ static void take(struct bank *b, unsigned n)
 	enum fault_kind fault = fault_next(b->fault, b->vf);
 	if (tx->tail % bytes || tx->tail >= size) {
 		stop(b, n, "the tail is not at a message");
+		return;
+	}
+	if (fault == FAULT_LATE) {
+		b->asleep = true;
+		timer_mod(b->later, qemu_clock_get_ms(QEMU_CLOCK_VIRTUAL) + b->fault->ms);
 		return;
 	}
 	if (fault == FAULT_STUCK) {
@@ -116,6 +131,9 @@ static void take(struct bank *b, unsigned n)
 		stop(b, n, "an access of the request was refused");
 		return;
 	}
+	say_answer(b, n, req, resp);
+	if (fault == FAULT_FLIP)
+		sym_flip(&b->mem, req);
 	if (fault == FAULT_OPAQUE)
 		put64(resp + RESP_OPAQUE, get64(resp + RESP_OPAQUE) ^ 0x5a5a5a5a5a5a5a5aull);
 	tx->head = (tx->head + bytes) % size;
@@ -136,7 +154,7 @@ static void work(void *opaque)
 	for (unsigned round = 0; more && round < ROUNDS; round++) {
 		more = false;
 		for (unsigned n = 0; n < b->kind->rx_gap; n++) {
-			if (!ready(b, n))
+			if (b->asleep || !ready(b, n))
 				continue;
 			take(b, n);
 			more = true;
@@ -147,12 +165,16 @@ static void work(void *opaque)
 		qemu_bh_schedule(b->work);
 }
 
-static void kick(struct bank *b)
+static void wake(void *opaque)
 {
-	uint32_t ms = fault_delay_ms(b->fault, b->vf);
-	if (ms)
-		timer_mod(b->later, qemu_clock_get_ms(QEMU_CLOCK_VIRTUAL) + ms);
-	else
+	struct bank *b = opaque;
+	b->asleep = false;
+	work(b);
+}
+
+void bank_kick(struct bank *b)
+{
+	if (!b->asleep)
 		qemu_bh_schedule(b->work);
 }
 
@@ -160,7 +182,7 @@ void bank_init(struct bank *b, const struct bank_kind *kind, DeviceState *dev)
 {
 	b->kind = kind;
 	b->work = qemu_bh_new_guarded(work, b, &dev->mem_reentrancy_guard);
-	b->later = timer_new_ms(QEMU_CLOCK_VIRTUAL, work, b);
+	b->later = timer_new_ms(QEMU_CLOCK_VIRTUAL, wake, b);
 	bank_reset(b);
 }
 
@@ -172,9 +194,12 @@ void bank_exit(struct bank *b)
 
 void bank_reset(struct bank *b)
 {
+	if (b->log)
+		fprintf(stderr, "qat: VF %u bank %u reset\n", b->vf, b->number);
 	memset(b->ring, 0, sizeof b->ring);
 	b->arbiter = b->int_enable = b->int_control = 0;
 	b->int_source[0] = b->int_source[1] = 0;
+	b->asleep = false;
 	if (b->later)
 		timer_del(b->later);
 }
@@ -235,6 +260,8 @@ void bank_write(struct bank *b, uint32_t off, uint32_t v)
 	if ((r = at(b, off, k->config, &n))) {
 		r->config = v;
 		restart(r);
+		if (b->log && is_tx(b, n))
+			fprintf(stderr, "qat: VF %u bank %u ring %u set up\n", b->vf, b->number, n);
 	} else if ((r = at(b, off, k->lbase, &n))) {
 		r->lbase = v;
 		restart(r);
@@ -244,10 +271,10 @@ void bank_write(struct bank *b, uint32_t off, uint32_t v)
 	} else if ((r = at(b, off, HEAD, &n)) && !is_tx(b, n)) {
 		r->head = v & (ring_bytes(r) ? ring_bytes(r) - 1 : 0);
 		b->irq(b->mem.fn);
-		kick(b); /* there may be room again */
+		bank_kick(b); /* there may be room again */
 	} else if ((r = at(b, off, TAIL, &n)) && is_tx(b, n)) {
 		r->tail = v;
-		kick(b);
+		bank_kick(b);
 	} else {
 		switch (off) {
 		case INT_SRCSEL:
@@ -265,7 +292,7 @@ void bank_write(struct bank *b, uint32_t off, uint32_t v)
 			break;
 		case ARBITER:
 			b->arbiter = v;
-			kick(b);
+			bank_kick(b);
 			break;
 		default:
 			return;

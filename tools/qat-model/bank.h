@@ -29,15 +29,20 @@ struct bank {
 	uint32_t arbiter, int_enable, int_control, int_source[2];
 	struct mem mem;
 	struct fault *fault; /* of the PF */
-	unsigned vf;
+	bool log;
+	unsigned vf, number; /* the bank's in the VF */
 	QEMUBH *work;
 	QEMUTimer *later;
+	bool asleep; /* as ordered, until later */
 	void (*irq)(void *fn); /* after every change of bank_pending(); fn is mem.fn */
+	bool (*served)(const struct bank *b, unsigned ring); /* there are engines for this request ring */
 };
 
 void bank_init(struct bank *b, const struct bank_kind *kind, DeviceState *dev);
 void bank_exit(struct bank *b);
 void bank_reset(struct bank *b);
+/* Looks again for requests that may be taken. */
+void bank_kick(struct bank *b);
 uint32_t bank_read(struct bank *b, uint32_t off);
 void bank_write(struct bank *b, uint32_t off, uint32_t v);
 

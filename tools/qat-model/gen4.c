@@ -3,7 +3,8 @@
 #include "qat.h"
 
 enum { PF_BANKS = 0x100000, BANK_BYTES = 0x2000, BANKS = 4 };
-enum { PF_BLOCKS = 0x40b000, BLOCK_BYTES = 0x20 };
+enum { PF_BLOCKS = 0x40b000, BLOCK_BYTES = 0x20, PF_BLOCKS_END = PF_BLOCKS + QAT_VFS * BLOCK_BYTES };
+enum { ARBITER_BYTES = 0x600 }; /* at the start of the ETR BAR */
 enum { PF_VM2PF_SOU = 0x41a180, PF_VM2PF_MSK = 0x41a1c0 };
 enum { PF_RESET = 0x6000, RESET_START = 1, RESET_DONE = 1 }; /* of bank n: start at 8n, done at 8n + 4 */
 enum { VF_MESSAGES = 0x1000 };                               /* the rest of the block, as a VF sees it */
@@ -54,7 +55,7 @@ static void block_write(struct qat_vf *v, enum reg r, uint32_t value, bool by_vf
 		break;
 	case VM2PF:
 		v->mailbox.reg = value;
-		if (by_vf && value & INT && pf->vf_mask >> v->bank[0].vf & 1) {
+		if (by_vf && value & INT && !(pf->vf_taken >> v->bank[0].vf & 1)) {
 			v->mailbox.message = value;
 			timer_mod(v->mailbox.answer, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + ANSWER_NS);
 		}
@@ -119,6 +120,8 @@ static uint64_t pmisc_read(void *opaque, hwaddr off, unsigned size)
 			sources |= (uint32_t)((v = vf(pf, n)) && v->mailbox.reg & INT) << n;
 		return sources;
 	}
+	if (off < PF_BLOCKS || off >= PF_BLOCKS_END)
+		return boot_read(pf, (uint32_t)off);
 	v = pf_block(pf, off);
 	return v ? block_read(v, off % BLOCK_BYTES / 4) : 0;
 }
@@ -129,7 +132,9 @@ static void pmisc_write(void *opaque, hwaddr off, uint64_t value, unsigned size)
 	struct qat_vf *v = pf_block(pf, off);
 	(void)size;
 	if (off == PF_VM2PF_MSK)
-		pf->vf_mask = value & 0xffff;
+		pf->vf_taken |= ~(pf->vf_mask = value & 0xffff);
+	else if (off < PF_BLOCKS || off >= PF_BLOCKS_END)
+		boot_write(pf, (uint32_t)off, (uint32_t)value);
 	if (v)
 		block_write(v, off % BLOCK_BYTES / 4, (uint32_t)value, false);
 }
@@ -147,6 +152,8 @@ static uint64_t etr_read(void *opaque, hwaddr off, unsigned size)
 	struct bank *b = off >= PF_BANKS ? pf_bank(pf, (off - PF_BANKS) / BANK_BYTES) : NULL;
 	uint64_t n = (off - PF_RESET) / 8;
 	(void)size;
+	if (off < ARBITER_BYTES)
+		return boot_arbiter_read(pf, (uint32_t)off);
 	if (off >= PF_RESET && n < QAT_VFS * BANKS)
 		return off % 8 == 4 && pf->reset_done >> n & 1 ? RESET_DONE : 0;
 	return b ? bank_read(b, off % BANK_BYTES) : 0;
@@ -158,7 +165,9 @@ static void etr_write(void *opaque, hwaddr off, uint64_t value, unsigned size)
 	struct bank *b = off >= PF_BANKS ? pf_bank(pf, (off - PF_BANKS) / BANK_BYTES) : NULL;
 	uint64_t n = (off - PF_RESET) / 8;
 	(void)size;
-	if (off >= PF_RESET && n < QAT_VFS * BANKS) {
+	if (off < ARBITER_BYTES) {
+		boot_arbiter_write(pf, (uint32_t)off, (uint32_t)value);
+	} else if (off >= PF_RESET && n < QAT_VFS * BANKS) {
 		if (off % 8 == 4 && value & RESET_DONE)
 			pf->reset_done &= ~(1ull << n);
 		if (off % 8 == 0 && value & RESET_START) {
@@ -209,4 +218,5 @@ const struct pf_kind pf_gen4 = {
 	.pmisc = &pmisc_ops,
 	.etr = &etr_ops,
 	.vf_mask = 0xffff,
+	.boot = &boot_gen4,
 };

@@ -6,7 +6,7 @@
 #include "fw.h"
 #include "hash.h"
 
-enum { HASH_SHA1 = 1, HASH_SHA256 = 4, HASH_SHA512 = 6 };
+enum { HASH_SHA1 = 1, HASH_SHA224 = 3, HASH_SHA256 = 4, HASH_SHA384 = 5, HASH_SHA512 = 6 };
 
 static uint64_t be(const uint8_t *p, unsigned bytes)
 {
@@ -28,13 +28,21 @@ bool hash_parse(struct hash *h, const uint8_t *cd, size_t len, size_t at, size_t
 		return false;
 	switch (h->alg) {
 	case HASH_SHA1:
-		h->digest_len = 20;
+		h->digest_len = h->state_len = 20;
+		break;
+	case HASH_SHA224:
+		h->digest_len = 28;
+		h->state_len = 32;
 		break;
 	case HASH_SHA256:
-		h->digest_len = 32;
+		h->digest_len = h->state_len = 32;
+		break;
+	case HASH_SHA384:
+		h->digest_len = 48;
+		h->state_len = 64;
 		break;
 	case HASH_SHA512:
-		h->digest_len = 64;
+		h->digest_len = h->state_len = 64;
 		break;
 	case HASH_GALOIS_128:
 		if (state2 > len || len - state2 < 24)
@@ -46,11 +54,11 @@ bool hash_parse(struct hash *h, const uint8_t *cd, size_t len, size_t at, size_t
 	default:
 		return false;
 	}
-	if (len - at - 16 < h->digest_len || (h->hmac && (state2 > len || len - state2 < h->digest_len)))
+	if (len - at - 16 < h->state_len || (h->hmac && (state2 > len || len - state2 < h->state_len)))
 		return false;
-	memcpy(h->state[0], cd + at + 16, h->digest_len);
+	memcpy(h->state[0], cd + at + 16, h->state_len);
 	if (h->hmac)
-		memcpy(h->state[1], cd + state2, h->digest_len);
+		memcpy(h->state[1], cd + state2, h->state_len);
 	return true;
 }
 
@@ -70,13 +78,14 @@ static void sha(const struct hash *h, const uint8_t *state, unsigned blocks, con
 		sha1_update(&s1, len, data);
 		sha1_digest(&s1, 20, digest);
 		return;
+	case HASH_SHA224:
 	case HASH_SHA256:
 		sha256_init(&s256);
 		s256.count = blocks;
 		for (int i = 0; i < 8; i++)
 			s256.state[i] = (uint32_t)be(state + 4 * i, 4);
 		sha256_update(&s256, len, data);
-		sha256_digest(&s256, 32, digest);
+		(h->alg == HASH_SHA224 ? sha224_digest : sha256_digest)(&s256, h->digest_len, digest);
 		return;
 	default:
 		sha512_init(&s512);
@@ -84,7 +93,7 @@ static void sha(const struct hash *h, const uint8_t *state, unsigned blocks, con
 		for (int i = 0; i < 8; i++)
 			s512.state[i] = be(state + 8 * i, 8);
 		sha512_update(&s512, len, data);
-		sha512_digest(&s512, 64, digest);
+		(h->alg == HASH_SHA384 ? sha384_digest : sha512_digest)(&s512, h->digest_len, digest);
 	}
 }
 

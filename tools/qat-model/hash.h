@@ -1,4 +1,4 @@
-/* The auth block of a content descriptor: SHA-1, SHA-256, SHA-512, plain and as HMAC from precomputed states.
+/* The auth block of a content descriptor: SHA-1, SHA-224, 256, 384 and 512, plain and as HMAC from precomputed states.
  * SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 #include <stdbool.h>
@@ -10,6 +10,7 @@ enum { HASH_GALOIS_128 = 10 };
 struct hash {
 	unsigned alg;         /* HASH_GALOIS_128, or one of the SHAs */
 	unsigned digest_len;  /* of the algorithm, at most 64 */
+	unsigned state_len;   /* SHA-224 and 384 have the states of their longer brothers */
 	bool hmac;
 	uint8_t state[2][64]; /* as they lie there: the inner one, the outer one; GALOIS: [1] is the hash key */
 	uint32_t aad_len;     /* GALOIS */

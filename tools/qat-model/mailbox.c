@@ -89,7 +89,8 @@ void mailbox_write(struct qat_vf *v, uint32_t value, bool by_vf)
 	unsigned n = v->bank[0].vf;
 	v->mailbox.reg = value;
 	vf_irq(v);
-	if (!by_vf || !(pf->vf_mask >> (9 + n) & 1))
+	pf_irq(pf);
+	if (!by_vf || pf->vf_taken >> (9 + n) & 1)
 		return;
 	if (!(value >> 16 & INT)) {
 		/* An acknowledgement. A VF that does not know our version yet leaves our pattern; the sender
@@ -121,4 +122,5 @@ void mailbox_reset(struct qat_vf *v)
 {
 	timer_del(v->mailbox.answer);
 	v->mailbox.reg = v->mailbox.to_vf = 0;
+	pf_irq((struct qat_pf *)pcie_sriov_get_pf(&v->dev));
 }

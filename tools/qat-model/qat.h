@@ -3,6 +3,7 @@
 #pragma once
 #include "bank.h"
 #include "fault.h"
+#include "pf_boot.h"
 #include "qemu.h"
 
 #define QAT_VFS    16u
@@ -13,6 +14,7 @@
 #define TYPE_VF_4  "qat-4xxx-vf"
 #define CAP_EXPRESS 0x80
 #define CAP_MSI     0x50
+#define CAP_MSIX    0x60
 #define CAP_ARI     0x100
 #define CAP_SRIOV   0x140
 
@@ -49,6 +51,7 @@ struct pf_kind {
 	uint32_t sram_bytes, pmisc_bytes, etr_bytes;
 	const MemoryRegionOps *pmisc, *etr;
 	uint32_t vf_mask;
+	const struct boot_kind *boot;
 };
 extern const struct pf_kind pf_gen4;
 
@@ -67,13 +70,19 @@ struct qat_pf {
 	PCIDevice dev;
 	MemoryRegion sram, pmisc, etr;
 	struct fault fault;
+	bool log; /* each answer, set-up of a ring and reset of a VF to stderr */
+	struct pf_boot boot;
 	const struct pf_kind *kind;
 	uint16_t ring_map;
 	uint64_t reset_done; /* gen4: ring pairs whose reset is over, a bit each */
-	uint32_t vf_mask;    /* while a VF's bit is clear the PF's driver answers its messages */
+	uint32_t vf_mask;    /* of VFs' messages as interrupts */
+	uint32_t vf_taken;   /* bits that were ever clear in it: the PF's driver answers those VFs, also while it masks them */
+	uint32_t irq;        /* C62x: sources of interrupts that are not masked, when last looked at */
 };
 
 void pf_register(void);
+/* C62x: a VF's message has come or was taken. */
+void pf_irq(struct qat_pf *pf);
 void vf_register(void);
 
 struct qat_vf *vf_of(PCIDevice *dev);

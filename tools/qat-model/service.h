@@ -15,6 +15,9 @@ bool service_answer(unsigned gen, enum ring_service s, const struct mem *m, cons
 /* A response to req with the given error status and nothing done. */
 void service_fail(enum ring_service s, const uint8_t *req, uint8_t *resp);
 
+/* fault=flip: the last bit of the first block that the cipher of a request has written is the wrong one. */
+void sym_flip(const struct mem *m, const uint8_t *req);
+
 /* The services themselves. REFUSED becomes an error status. */
 enum verdict sym_run(unsigned gen, const struct mem *m, const uint8_t *req, bool *digest_differs);
 enum verdict comp_run(unsigned gen, const struct mem *m, const uint8_t *req, uint8_t *resp);

@@ -95,8 +95,13 @@ static enum verdict parameters(struct job *j)
 	}
 	if (j->hashes && !j->gcm)
 		j->auth = (struct region){get32(r + LA_AUTH_OFF), get32(r + LA_AUTH_LEN)};
-	if (j->gcm)
+	if (j->gcm) {
+		/* A hash over other bytes than the cipher's is GMAC, which is not known here. */
+		if (!spc &&
+		    (get32(r + LA_AUTH_OFF) != j->crypt.off || get32(r + LA_AUTH_LEN) != j->crypt.len))
+			return REFUSED;
 		j->auth = j->crypt;
+	}
 	if (j->hashes || spc) {
 		bool cmp = j->flags & LA_COMPARE_DIGEST;
 		unsigned most = j->gcm ? 16 : j->hash.digest_len;
@@ -124,13 +129,20 @@ static uint64_t end(const struct region *r)
 	return r->off + r->len;
 }
 
+// Hash, then cipher, with the digest in the buffer: it is ciphered too, as far as the cipher's region goes.
+static bool ciphers_digest(const struct job *j)
+{
+	unsigned flags = LA_DIGEST_IN_BUFFER | LA_RETURN_DIGEST;
+	return j->command == LA_HASH_CIPHER && !j->gcm && (j->flags & flags) == flags;
+}
+
 static enum verdict buffers(struct job *j)
 {
 	const uint8_t *r = j->req;
 	bool list = get16(r + REQ_FLAGS) & FLAG_SGL;
 	uint64_t src = get64(r + REQ_SRC), dst = get64(r + REQ_DST);
 	uint64_t need = end(&j->crypt) > end(&j->auth) ? end(&j->crypt) : end(&j->auth);
-	if ((j->flags & LA_DIGEST_IN_BUFFER) && (j->flags & LA_COMPARE_DIGEST) &&
+	if ((j->flags & LA_DIGEST_IN_BUFFER) && (j->flags & LA_COMPARE_DIGEST || ciphers_digest(j)) &&
 	    end(&j->auth) + j->digest_len > need)
 		need = end(&j->auth) + j->digest_len;
 	enum verdict v = sgl_get(j->m, &j->src, src, get32(r + REQ_SRC_LEN), list);
@@ -177,13 +189,17 @@ static enum verdict work(struct job *j, bool *differs)
 		hash_run(&j->hash, j->data + j->auth.off, j->auth.len, d);
 	}
 	/* A digest that lies in the buffer is compared before the cipher changes it. */
-	if (j->command == LA_HASH_CIPHER && !j->gcm && (v = digest(j, d, differs)) != DONE)
+	if (ciphers_digest(j))
+		memcpy(j->data + j->digest_at, d, j->digest_len);
+	else if (j->command == LA_HASH_CIPHER && !j->gcm && (v = digest(j, d, differs)) != DONE)
 		return v;
 	if (j->ciphers && !j->gcm && !cipher_run(&j->cipher, j->iv, data, j->crypt.len))
 		return REFUSED;
 	if (j->command == LA_CIPHER_HASH && !j->gcm)
 		hash_run(&j->hash, j->data + j->auth.off, j->auth.len, d);
 	v = sgl_write(j->m, &j->dst, j->crypt.off, data, j->crypt.len);
+	if (v == DONE && ciphers_digest(j))
+		v = sgl_write(j->m, &j->dst, j->digest_at, j->data + j->digest_at, j->digest_len);
 	if (v == DONE && j->digest_len && (j->gcm || j->command != LA_HASH_CIPHER))
 		v = digest(j, d, differs);
 	return v;
@@ -208,4 +224,22 @@ enum verdict sym_run(unsigned gen, const struct mem *m, const uint8_t *req, bool
 	sgl_put(&j.src);
 	sgl_put(&j.dst);
 	return v;
+}
+
+void sym_flip(const struct mem *m, const uint8_t *req)
+{
+	uint64_t src = get64(req + REQ_SRC), dst = get64(req + REQ_DST);
+	uint32_t len = get32(req + LA_CIPHER_LEN);
+	uint64_t at = (uint64_t)get32(req + LA_CIPHER_OFF) + (len < 16 ? len : 16) - 1;
+	struct sgl out = {0};
+	uint8_t last;
+	if (req[REQ_SERVICE] != SERVICE_LA || req[REQ_COMMAND] == LA_AUTH || !len)
+		return;
+	if (sgl_get(m, &out, dst ? dst : src, get32(req + (dst ? REQ_DST_LEN : REQ_SRC_LEN)),
+		    get16(req + REQ_FLAGS) & FLAG_SGL) == DONE &&
+	    sgl_read(m, &out, at, &last, 1) == DONE) {
+		last ^= 1;
+		sgl_write(m, &out, at, &last, 1);
+	}
+	sgl_put(&out);
 }

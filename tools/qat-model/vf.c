@@ -52,6 +52,13 @@ static void bank_irq(void *fn)
 	vf_irq(fn);
 }
 
+static bool served(const struct bank *b, unsigned ring)
+{
+	const struct qat_vf *v = b->mem.fn;
+	struct qat_pf *pf = (struct qat_pf *)pcie_sriov_get_pf((PCIDevice *)(uintptr_t)&v->dev);
+	return boot_serves(pf, b->kind->gen == 2 ? ring / 2 : (unsigned)(b - v->bank), b->service[ring]);
+}
+
 static bool dma(void *fn, uint64_t addr, void *buf, size_t len, bool write)
 {
 	struct qat_vf *v = fn;
@@ -139,8 +146,14 @@ bool vf_ring_map_is_good(const struct vf_kind *k, uint16_t map)
 static void reset(DeviceState *d)
 {
 	struct qat_vf *v = (struct qat_vf *)d;
-	for (unsigned i = 0; i < v->kind->banks; i++)
+	struct qat_pf *pf = (struct qat_pf *)pcie_sriov_get_pf(&v->dev);
+	uint16_t map = boot_ring_map(pf);
+	v->ring_map = map ? map : pf->ring_map;
+	for (unsigned i = 0; i < v->kind->banks; i++) {
+		if (!v->kind->services)
+			v->bank[i].service[0] = v->ring_map >> 3 * i & 7;
 		bank_reset(&v->bank[i]);
+	}
 	mailbox_reset(v);
 	v->int_mask = v->int_mask_pf = 0xf; /* masked, all that a generation has */
 	v->irq = 0;
@@ -169,8 +182,11 @@ static void realize(PCIDevice *dev, Error **errp)
 		struct bank *b = &v->bank[i];
 		b->mem = (struct mem){v, dma};
 		b->irq = bank_irq;
+		b->served = served;
 		b->fault = &pf->fault;
+		b->log = pf->log;
 		b->vf = pcie_sriov_vf_number(dev);
+		b->number = i;
 		if (k->services)
 			memcpy(b->service, k->services, k->bank->rx_gap);
 		else

@@ -1,0 +1,19 @@
+/* What can be said of a machine from a dump, a table or registers alone; printed. */
+#pragma once
+#include "kernel/err.h"
+#include "kernel/span.h"
+#include "pci/pci.h"
+#include "pci/replay.h"
+
+/* machine_scan(), with how many functions there are and what it complained about. */
+enum sl_err analyse_scan(struct pci *pci, struct replay *cfg, struct span mcfg) MUST_CHECK;
+/* A configuration space dump: functions, SR-IOV, groups. Errors as analyse_scan(). */
+enum sl_err analyse_dump(struct pci *pci, struct replay *dump, struct span mcfg) MUST_CHECK;
+/* Computes the groups; those of more than one are printed with reasons and remedies. */
+void analyse_groups(struct pci *pci);
+/* Findings of a DMAR table by itself. madt.n may be 0. */
+void analyse_dmar(struct span table, struct span madt);
+/* Who owns its RMRRs on that machine, and how many functions each unit covers. */
+void analyse_units(struct pci *pci, struct span table);
+/* What a unit at base can do: VT-d §11.4.2, §11.4.3. */
+void analyse_unit(uint64_t base, uint64_t cap, uint64_t ecap);

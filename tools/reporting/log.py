@@ -1,0 +1,288 @@
+"""A report taken out of a serial log: what stands between the markers, checked, and every value of the kind that it should be.
+
+Nothing in a log is believed: a line may be lost, cut or made by somebody else. What comes out of read() has the fields of KINDS
+and no others, each of its type, with texts in which nothing is invisible."""
+import json
+import re
+import unicodedata
+import zlib
+
+BEGIN = re.compile(rb"BEGIN SLUICE REPORT v=(\d{1,9})")
+END = re.compile(rb"END SLUICE REPORT lines=(\d{1,9}) crc32=([0-9a-f]{8})")
+BDF = re.compile(r"([0-9a-f]{4}):([0-9a-f]{2}):([01][0-9a-f])\.([0-7])")
+HEX = re.compile(r"0x[0-9a-f]{1,16}")
+CFG_BYTES = 4096
+HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")  # general categories of Unicode
+
+
+class Broken(Exception):
+    """The log has no whole report. The text is a sentence that says why; partly: there is something to show all the same."""
+
+    def __init__(self, words, partly=False):
+        super().__init__(words)
+        self.partly = partly
+
+
+def clean(words):
+    """Text in which nothing is invisible, moves the cursor or turns the direction of what follows."""
+    if words.isprintable():
+        return words
+    return "".join(c if unicodedata.category(c) not in HIDDEN else f"\\u{ord(c):04x}" for c in words)
+
+
+class Wrong(Exception):
+    """A value is not of its kind."""
+
+
+def text(value):
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise Wrong
+    return clean(str(value))
+
+
+def count(value):
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 64:
+        raise Wrong
+    return value
+
+
+def index(value):
+    """A number of something, or None where -1 stands for none."""
+    return None if value == -1 and not isinstance(value, bool) else count(value)
+
+
+def flag(value):
+    if value not in (0, 1):
+        raise Wrong
+    return bool(value)
+
+
+def hexa(value):
+    if not isinstance(value, str) or not HEX.fullmatch(value):
+        raise Wrong
+    return int(value, 16)
+
+
+def data(value):
+    try:
+        return bytes.fromhex(value)
+    except (TypeError, ValueError):
+        raise Wrong from None
+
+
+def run_of_iova(value):
+    """ "0x2000000000:0x4000:rw" -> (start, bytes, "rw")"""
+    parts = value.split(":") if isinstance(value, str) else []
+    if len(parts) != 3:
+        raise Wrong
+    start, size = hexa(parts[0]), hexa(parts[1])
+    if not size or start + size > 1 << 64:
+        raise Wrong
+    return start, size, clean(parts[2])
+
+
+def pair_of_hexa(value):
+    parts = value.split(":") if isinstance(value, str) else []
+    if len(parts) != 2:
+        raise Wrong
+    return hexa(parts[0]), hexa(parts[1])
+
+
+def bucket(value):
+    if not isinstance(value, list) or len(value) != 2:
+        raise Wrong
+    return count(value[0]), count(value[1])
+
+
+def absent(kind):
+    """What stands for a value that is not there, or is not of its kind."""
+    return [] if isinstance(kind, list) else {text: "", data: b""}.get(kind)
+
+
+def value_of(kind, value):
+    if not isinstance(kind, list):
+        return kind(value)
+    if not isinstance(value, list):
+        raise Wrong
+    return [kind[0](part) for part in value]
+
+
+KINDS = {
+    "run": {
+        "v": count,
+        "app": text,
+        "cpu": text,
+        "vendor": text,
+        "apicids": count,
+        "apic": text,
+        "phys_bits": count,
+        "secure_boot": text,
+        "firmware": text,
+        "tsc_hz": count,
+    },
+    "table": {"sig": text, "addr": hexa, "len": count, "off": count, "hex": data},
+    "mem": {"start": hexa, "pages": count, "type": count, "attr": hexa},
+    "unit": {
+        "i": count,
+        "base": hexa,
+        "seg": count,
+        "phase": text,
+        "ver": hexa,
+        "cap": hexa,
+        "ecap": hexa,
+        "gsts": hexa,
+        "rtaddr": hexa,
+        "irta": hexa,
+        "pmen": hexa,
+        "fsts": hexa,
+        "plmbase": hexa,
+        "plmlimit": hexa,
+        "phmbase": hexa,
+        "phmlimit": hexa,
+        "frcd": [pair_of_hexa],
+    },
+    "fn": {"bdf": text, "bme_entry": flag, "bme_left": flag},
+    "cfg": {"bdf": text, "off": count, "hex": data},
+    "bar": {"bdf": text, "n": count, "vf": flag, "base": hexa, "size": hexa, "io": flag, "pref": flag, "w64": flag},
+    "window": {"bdf": text, "base": hexa, "limit": hexa, "pref": flag},
+    "group": {"id": count, "members": [text], "why": text, "port": text, "missing": [text], "remedy": text},
+    "attach": {"bdf": text, "unit": index, "domain": count, "mode": text},
+    "domain": {"id": count, "name": text, "iova": [run_of_iova]},
+    "sriov": {
+        "bdf": text,
+        "total": count,
+        "initial": count,
+        "fit": count,
+        "limit": text,
+        "missing_bytes": hexa,
+        "missing_buses": count,
+        "enabled": count,
+    },
+    "case": {"who": text, "dir": text, "what": text, "verdict": text, "bdf": text, "iova": hexa, "reason": count},
+    "lat": {"who": text, "mode": text, "iommu": text, "qd": count, "unit": text, "count": count, "hist": [bucket]},
+    "finding": {
+        "id": text,
+        "severity": text,
+        "kind": text,
+        "who": text,
+        "read": text,
+        "means": text,
+        "os": text,
+        "remedy": text,
+    },
+    "verdict": {"ok": flag, "errors": count, "warnings": count, "proof": text, "text": text},
+}
+
+
+class Row:
+    """One line of a report; fields as in KINDS. What is absent is None, or empty for texts, bytes and lists."""
+
+    def __init__(self, fields):
+        self.__dict__.update(fields)
+
+
+class Report:
+    def __init__(self):
+        self.rows = {kind: [] for kind in KINDS}
+        self.lines = []  # as they came, for those who want to look at them
+        self.notes = []  # sentences on what was odd, but does no harm
+        self.broken = ""  # a sentence; only when the reader asked for what is there of a broken report
+
+    def __getitem__(self, kind):
+        return self.rows[kind]
+
+    def one(self, kind):
+        """The last line of a kind that comes once; None when there is none."""
+        return self.rows[kind][-1] if self.rows[kind] else None
+
+
+def no_constant(name):
+    raise ValueError(name)
+
+
+def add(report, line):
+    """One line of JSON. False when it is none."""
+    try:
+        raw = json.loads(line, parse_constant=no_constant)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(raw, dict):
+        return False
+    report.lines.append(line)
+    kind = raw.get("t")
+    if not isinstance(kind, str) or kind not in KINDS:
+        report.unknown += 1
+        return True
+    fields = {}
+    for name, kind_of_value in KINDS[kind].items():
+        fields[name] = absent(kind_of_value)
+        if raw.get(name) is None:
+            continue
+        try:
+            fields[name] = value_of(kind_of_value, raw[name])
+        except Wrong:
+            report.wrong.append(f"{kind}.{name}")
+    report.rows[kind].append(Row(fields))
+    return True
+
+
+def between_markers(lines):
+    """(lines after the last BEGIN up to its END or the end of the log, END's match or None, how many BEGINs)"""
+    begins = [
+        (i, BEGIN.fullmatch(line.strip())) for i, line in enumerate(lines) if line.strip().startswith(b"BEGIN SLUICE REPORT")
+    ]
+    begins = [(i, found) for i, found in begins if found]
+    if not begins:
+        raise Broken("no report in it: no line \"BEGIN SLUICE REPORT\" (json=1 makes one; is it the log of the whole run?)")
+    start, found = begins[-1]
+    if int(found[1]) != 1:
+        raise Broken(f"its report is of version {int(found[1])}; this tool reads version 1")
+    for i in range(start + 1, len(lines)):
+        end = END.fullmatch(lines[i].strip())
+        if end:
+            return lines[start + 1:i], end, len(begins)
+    return lines[start + 1:], None, len(begins)
+
+
+def fault_of(lines, end):
+    """Why these lines are not what was sent; empty when they are."""
+    if not end:
+        return f"the report is cut: {len(lines)} lines came, and no line \"END SLUICE REPORT\""
+    if len(lines) != int(end[1]):
+        return f"the report is not whole: {len(lines)} of its {int(end[1])} lines came"
+    crc = zlib.crc32(b"".join(line + b"\n" for line in lines))
+    if crc != int(end[2], 16):
+        return f"bytes were lost or changed on the way: crc32 is {crc:08x}, the report's end says {end[2].decode()}"
+    return ""
+
+
+def read(log, partial=False):
+    """The last report in a log (bytes). Raises Broken; with partial, only when there is nothing at all to show."""
+    lines, end, reports = between_markers(log.replace(b"\r", b"").split(b"\n"))
+    sent = [line for line in lines if line.startswith(b"{")]
+    noise = sum(1 for line in lines if line.strip() and not line.startswith(b"{"))
+    report = Report()
+    report.unknown, report.wrong, bad = 0, [], 0
+    report.broken = fault_of(sent, end)
+    for line in sent:
+        bad += not add(report, line.decode("utf-8", "replace"))
+    if bad and not report.broken:
+        report.broken = f"{bad} of its lines are not JSON, although none was lost on the way: a bug of what wrote them"
+    if report.broken and not partial:
+        raise Broken(report.broken, bool(report.lines))
+    if not report.lines:
+        raise Broken("the report in it is empty")
+    if bad:
+        report.notes.append(f"{bad} lines that are no JSON were left out")
+    if reports > 1:
+        report.notes.append(f"the log has {reports} reports; this is the last")
+    if noise:
+        report.notes.append(f"{noise} lines of other output stood between the report's lines and were left out")
+    if report.unknown:
+        report.notes.append(
+            f'{report.unknown} lines are of kinds that this tool does not know; they stand below "raw data" only'
+        )
+    if report.wrong:
+        names = ", ".join(sorted(set(report.wrong))[:8])
+        report.notes.append(f"{len(report.wrong)} values are not of their kind and were left out: {names}")
+    return report
