@@ -11,7 +11,8 @@ usage: ./run.sh [key=value ...] [--usb] [--bare] [--shell] [-- QEMU arguments ..
               scratch= (the disk made here) and end=qemu are added unless given
   --usb       boot from an image on a USB stick, not from a folder
   --bare      leave out the default devices: IOMMU, NVMe and igb come from the QEMU arguments, or not at all
-  --shell     the interactive console, on this terminal: app=shell; poweroff ends it, and so does Ctrl-] x
+  --shell     the interactive console, on this terminal: app=shell; poweroff ends it, and so does Ctrl-] x.
+              --shell app=tour: the demo, told slowly, to somebody at this terminal
   --          what follows goes to QEMU, after the default arguments; a later value replaces an earlier one, and
               -device intel-iommu... or -accel ... there replaces the default one: ./run.sh -- -device intel-iommu,aw-bits=39
 
@@ -132,6 +133,9 @@ choose_accel() {
 	fi
 }
 
+# A terminal that can not take a line back, or none: the console is told so.
+[[ -z $shell || (-t 0 && -t 1 && -n ${TERM-} && $TERM != dumb && $TERM != unknown) ]] || config=("term=dumb" ${config[@]+"${config[@]}"})
+
 # --- the files of this run
 find_ovmf
 rm -rf "$run"
@@ -225,8 +229,11 @@ printf '\n'
 if [[ -n $shell ]]; then
 	got=0
 	timeout --foreground -k 5 "${TIMEOUT:-0}" "${line[@]}" || got=$?
-	((got == 0)) || die "QEMU ended with status $got"
-	exit 0
+	case $got in
+	0 | 33) exit 0 ;; # powered off; an app that ended by itself
+	35) exit 1 ;;
+	*) die "QEMU ended with status $got" ;;
+	esac
 fi
 
 # The firmware's cursor and colour sequences would garble a terminal or a log.

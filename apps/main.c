@@ -3,6 +3,7 @@
 #include "apps/accel.h"
 #include "apps/machine.h"
 #include "apps/report.h"
+#include "apps/tour.h"
 #include "kernel/log.h"
 #include "kernel/power.h"
 #include "kernel/start.h"
@@ -73,6 +74,7 @@ static const struct stage {
 
 static struct machine machine;
 
+/* The tour is the demo, told slowly. */
 static unsigned app_of(const struct config *cfg)
 {
 	const char *name = cfg->app;
@@ -99,8 +101,11 @@ void app_main(const struct boot_info *boot)
 	size_t i = 0;
 	m->boot = boot;
 	unsigned app = app_of(&boot->cfg);
+	bool tour = strcmp(boot->cfg.app, "tour") == 0;
 	for (; i < ARRAY_LEN(stages); i++) {
-		e = stages[i].apps & app ? stages[i].run(m) : SL_OK;
+		e = tour && stages[i].apps & app ? tour_page(m, stages[i].name) : SL_OK;
+		if (!e)
+			e = stages[i].apps & app ? stages[i].run(m) : SL_OK;
 		if ((app == SHELL || app == AUDIT) && stages[i].run == stage_iommu)
 			e = SL_OK; /* the console and the audit tell of a machine without, too */
 		if (app == AUDIT && e && stages[i].run != stage_boot && stages[i].run != stage_audit) {

@@ -2,7 +2,7 @@
  * that goes round its VFs in turn, at most POLL_MAX operations of one before the next. What a core does when
  * there is nothing to take, mode= says: apps/rings.h. What was read last is checked after the clock has
  * stopped. */
-#include "apps/lanes.h"
+#include "apps/timed.h"
 #include "apps/pattern.h"
 #include "apps/report.h"
 #include "kernel/fmt.h"
@@ -22,15 +22,7 @@ uint64_t timed_seed(const struct vf *vf, uint64_t chunk)
 	return pattern_seed(vf->index, TIMED_MARK, chunk);
 }
 
-/* One VF's side of the loop, touched by its core alone. */
-struct poller {
-	struct vf *vf;
-	uint64_t random, chunks;
-	uint64_t started[BUFFER_SLOTS]; /* TSC by tag */
-	uint32_t chunk[BUFFER_SLOTS];   /* what is being read into the tag's buffer */
-} __attribute__((aligned(64)));
-
-static struct poller poller[VFS_MAX];
+struct poller poller[VFS_MAX];
 
 static struct accel_req next_request(struct poller *p, uint32_t tag)
 {
@@ -39,9 +31,7 @@ static struct accel_req next_request(struct poller *p, uint32_t tag)
 	return vf_request(p->vf, p->vf->data, ACCEL_READ, chunk, tag);
 }
 
-/* Takes what came back and, while the time runs, sends as many again: one doorbell for all of them. Returns
- * how many came back; adds errors to *errors. */
-static unsigned turn(struct poller *p, bool again, unsigned *errors)
+unsigned poller_turn(struct poller *p, bool again, unsigned *errors)
 {
 	struct accel_done done[POLL_MAX];
 	struct accel_req req[POLL_MAX];
@@ -90,8 +80,7 @@ enum sl_err timed_prepare(struct machine *m)
 	return SL_OK;
 }
 
-/* On the VF's core: its queue filled for the first time. */
-static enum sl_err start_poller(struct lane *l, unsigned v, uint32_t qd)
+enum sl_err poller_start(struct lane *l, unsigned v, uint32_t qd)
 {
 	struct vf *vf = &l->m->vf[v];
 	uint64_t room = store_chunks(vf->data);
@@ -110,8 +99,7 @@ static enum sl_err start_poller(struct lane *l, unsigned v, uint32_t qd)
 	return batch_start(vf);
 }
 
-/* The clock has stopped: what the VF's counters grew by, and its queue emptied. */
-static enum sl_err stop_poller(struct poller *p, uint32_t qd, uint64_t deadline, unsigned *errors)
+enum sl_err poller_stop(struct poller *p, uint32_t qd, uint64_t deadline, unsigned *errors)
 {
 	struct vf *vf = p->vf;
 	struct accel_stats before = vf->timed;
@@ -121,7 +109,7 @@ static enum sl_err stop_poller(struct poller *p, uint32_t qd, uint64_t deadline,
 	vf->timed.empty_polls -= before.empty_polls;
 	uint64_t counted = vf->ops;
 	while (vf->ops < counted + qd && !vf->cut && now_us() < deadline)
-		(void)turn(p, false, errors);
+		(void)poller_turn(p, false, errors);
 	*errors += vf->cut;
 	bool empty = vf->cut || vf->ops == counted + qd;
 	vf->ops = counted;
@@ -137,7 +125,7 @@ static uint64_t poll_until(struct lane *l, uint64_t end, unsigned *errors)
 	for (; now < end; now = cpu_tsc()) {
 		unsigned n = 0;
 		for (unsigned v = l->first; v < end_vf; v++)
-			n += turn(&poller[v], true, errors);
+			n += poller_turn(&poller[v], true, errors);
 		if (!n)
 			cpu_pause();
 		core_progress();
@@ -157,7 +145,7 @@ static uint64_t wait_until(struct lane *l, uint64_t end, unsigned *errors)
 	for (; now < end; now = cpu_tsc()) {
 		unsigned n = 0;
 		for (unsigned v = l->first; v < l->first + l->n; v++)
-			n += turn(&poller[v], true, errors);
+			n += poller_turn(&poller[v], true, errors);
 		core_progress();
 		if (l->core == 0 && (faults_waiting(l->m) || now_us() >= look_at)) {
 			(void)faults_poll(l->m);
@@ -176,7 +164,7 @@ static void timed_lane(void *arg)
 	const struct config *cfg = &l->m->boot->cfg;
 	unsigned errors = 0, end_vf = l->first + l->n;
 	for (unsigned v = l->first; v < end_vf && !l->err; v++)
-		l->err = start_poller(l, v, cfg->qd);
+		l->err = poller_start(l, v, cfg->qd);
 	if (l->err)
 		return;
 	uint64_t start = cpu_tsc(), end = start + cfg->seconds * tsc_info()->hz;
@@ -184,7 +172,7 @@ static void timed_lane(void *arg)
 	uint64_t deadline = now_us() + DRAIN_US;
 	for (unsigned v = l->first; v < end_vf; v++) {
 		l->ops += poller[v].vf->ops;
-		enum sl_err e = stop_poller(&poller[v], cfg->qd, deadline, &errors);
+		enum sl_err e = poller_stop(&poller[v], cfg->qd, deadline, &errors);
 		l->err = l->err ? l->err : e;
 	}
 	if (!l->err && errors)
@@ -204,8 +192,7 @@ static enum sl_err run(struct machine *m)
 	return e;
 }
 
-/* Every buffer holds what its last read under load brought. */
-static enum sl_err sample(struct machine *m, uint32_t qd)
+enum sl_err timed_sample(struct machine *m, uint32_t qd)
 {
 	for (unsigned v = 0; v < m->pairs; v++)
 		for (uint32_t tag = 0; tag < qd; tag++)
@@ -276,7 +263,7 @@ enum sl_err stage_timed(struct machine *m)
 	if (!e)
 		e = run(m);
 	if (!e)
-		e = sample(m, qd);
+		e = timed_sample(m, qd);
 	enum sl_err lost = rings_print(m, "timed");
 	rings_close(m);
 	if (e) {

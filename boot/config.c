@@ -71,7 +71,7 @@ static void number(struct config *cfg, const struct cursor *at, const char *key,
 static void choice(struct config *cfg, const struct cursor *at, const char *key, struct word v,
 		   const char *const *names, unsigned n, uint32_t *out)
 {
-	char list[80] = "";
+	char list[96] = "";
 	for (unsigned i = 0; i < n; i++) {
 		if (is(v, names[i])) {
 			*out = i;
@@ -111,12 +111,13 @@ static void block(struct config *cfg, const struct cursor *at, struct word v)
 static void option(struct config *cfg, const struct cursor *at, struct word k, struct word v)
 {
 	static const char *const apps[] = {"demo", "isolate", "mapcost", "bench", "bursts",
-					   "insn", "shell",   "accel",   "audit"};
+					   "insn", "shell",   "accel",   "audit", "tour"};
 	static const char *const iommus[] = {"off", "on", "pt"};
 	static const char *const orders[] = {"random", "seq"};
 	static const char *const modes[] = {"poll", "irq", "adaptive"};
 	static const char *const doorbells[] = {"mmio", "shadow"};
 	static const char *const devices[] = {"nvme", "qat"};
+	static const char *const terms[] = {"screen", "dumb"};
 	static const char *const gens[] = {"2", "4"};
 	static const char *const ends[] = {"halt", "reboot", "shutdown", "qemu"};
 	static const char *const bauds[] = {"9600", "19200", "38400", "57600", "115200"};
@@ -128,6 +129,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 			fmt_print(cfg->app, sizeof cfg->app, "%s", apps[i]);
 	} else if (is(k, "device")) {
 		choice(cfg, at, "device", v, devices, ARRAY_LEN(devices), &cfg->device);
+	} else if (is(k, "term")) {
+		choice(cfg, at, "term", v, terms, ARRAY_LEN(terms), &cfg->term);
 	} else if (is(k, "gen")) {
 		choice(cfg, at, "gen", v, gens, ARRAY_LEN(gens), &i);
 		if (i < ARRAY_LEN(gens))
@@ -178,7 +181,7 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		fail(cfg, at, k.col,
 		     "%s is not a key (keys: app device gen vfs queues qd seconds mode passes ops iommu "
 		     "doorbell json keep ms "
-		     "batch block writes order seed scratch baud end)",
+		     "batch block writes order seed scratch baud term end)",
 		     show(k).s);
 	}
 }

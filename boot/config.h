@@ -25,6 +25,9 @@ enum config_doorbell { DOORBELL_MMIO, DOORBELL_SHADOW };
 
 enum config_device { DEVICE_NVME, DEVICE_QAT };
 
+/* Who is at the serial line: a terminal of 80x24 that knows carriage return and backspace, or anything. */
+enum config_term { TERM_SCREEN, TERM_DUMB };
+
 struct config {
 	char app[12];
 	uint32_t device;   /* enum config_device: whose VFs; app=accel is for QAT alone */
@@ -48,6 +51,7 @@ struct config {
 	uint32_t order;    /* enum config_order */
 	uint32_t seed;
 	uint32_t baud;
+	uint32_t term;    /* enum config_term */
 	uint32_t end;     /* enum config_end */
 	char scratch[24]; /* serial number of the NVMe controller whose namespaces may be overwritten; "" for
 			     none */

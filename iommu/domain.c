@@ -462,6 +462,8 @@ enum sl_err domain_attach(struct domain *dom, bdf_t fn)
 	/* Also when the unit did not answer: the entries are there, and so the tables must stay. */
 	dom->refs[unit]++;
 	dom->attached++;
+	log_debug("iommu", BDF_FMT " attached to domain %u (%s), unit %u, %u requester ids: %s", BDF_ARG(fn),
+		  dom->id, dom->name, unit, a->n, sl_err_text(e));
 	return e;
 }
 
@@ -476,6 +478,7 @@ enum sl_err domain_detach(struct domain *dom, bdf_t fn)
 	dom->refs[a->unit]--;
 	dom->attached--;
 	attached_drop(dom->mmu, a);
+	log_debug("iommu", BDF_FMT " detached from domain %u (%s)", BDF_ARG(fn), dom->id, dom->name);
 	return SL_OK;
 }
 

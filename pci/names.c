@@ -1,8 +1,9 @@
 #include "pci/names.h"
 #include "kernel/str.h"
 
-/* Sorted entries "key name", a NUL after each. Keys: c and 2 or 4 digits of the class code; v and 4
- * digits; d and vendor and device, 8 digits. The assembler finds the file through -I. */
+/* Sorted entries "key name", a NUL after each. Keys: c and 2, 4 or 6 digits of the class code; v and 4
+ * digits; d and vendor and device, 8 digits; s and those of device and subsystem, 16 digits. The assembler
+ * finds the file through -I. */
 __asm__(".pushsection .rodata.pci_ids,\"a\",@progbits\n"
 	".globl pci_ids, pci_ids_end\n"
 	"pci_ids: .incbin \"pci.ids.txt\"\n"
@@ -36,9 +37,9 @@ static const char *find(const char *key)
 	return NULL;
 }
 
-static const char *find_number(char kind, uint32_t number, unsigned digits)
+static const char *find_number(char kind, uint64_t number, unsigned digits)
 {
-	char key[10] = {kind};
+	char key[18] = {kind};
 	for (unsigned i = 0; i < digits; i++)
 		key[1 + i] = "0123456789abcdef"[number >> 4 * (digits - 1 - i) & 0xf];
 	return find(key);
@@ -58,4 +59,16 @@ const char *pci_vendor_name(uint16_t vendor)
 const char *pci_device_name(uint16_t vendor, uint16_t device)
 {
 	return find_number('d', (uint32_t)vendor << 16 | device, 8);
+}
+
+const char *pci_interface_name(uint32_t class)
+{
+	return find_number('c', class & 0xffffff, 6);
+}
+
+const char *pci_subsystem_name(uint16_t vendor, uint16_t device, uint16_t sub_vendor, uint16_t sub_device)
+{
+	uint64_t key =
+		(uint64_t)vendor << 48 | (uint64_t)device << 32 | (uint32_t)sub_vendor << 16 | sub_device;
+	return find_number('s', key, 16);
 }

@@ -1,5 +1,5 @@
-/* Names of classes, vendors and devices, from the pci.ids that the build makes (tools/pciids.awk).
- * Each is NULL when the list does not have it. */
+/* Names of classes, vendors and devices as pciutils has them, from the pci.ids that the build makes
+ * (tools/pciids.awk). Each is NULL when the list does not have it. */
 #pragma once
 #include "kernel/bits.h"
 
@@ -7,3 +7,7 @@
 const char *pci_class_name(uint32_t class);
 const char *pci_vendor_name(uint16_t vendor);
 const char *pci_device_name(uint16_t vendor, uint16_t device);
+/* Of a class code's programming interface. */
+const char *pci_interface_name(uint32_t class);
+/* Of a device with this subsystem: QEMU's own. */
+const char *pci_subsystem_name(uint16_t vendor, uint16_t device, uint16_t sub_vendor, uint16_t sub_device);

@@ -54,6 +54,8 @@
 #define CAP_ID_PM      0x01
 #define CAP_ID_MSI     0x05
 #define CAP_ID_PCIX    0x07
+#define CAP_ID_VENDOR  0x09
+#define CAP_ID_SSVID   0x0d
 #define CAP_ID_PCIE    0x10
 #define CAP_ID_MSIX    0x11
 #define ECAP_FIRST     0x100

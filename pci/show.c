@@ -1,14 +1,17 @@
-#include "pci/show.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
 #include "pci/names.h"
 #include "pci/regs.h"
+#include "pci/show_priv.h"
 
 #define CFG_CACHE_LINE 0x0c
 #define CFG_LATENCY    0x0d
+#define CFG_BIST       0x0f
 #define CFG_INT_LINE   0x3c
 #define CFG_INT_PIN    0x3d
+#define CFG_MIN_GNT    0x3e
+#define CFG_MAX_LAT    0x3f
 #define CFG_IO_BASE    0x1c
 #define CFG_IO_LIMIT   0x1d
 #define CFG_SEC_STATUS 0x1e
@@ -31,9 +34,8 @@ void show_flags(uint32_t v, const char *text)
 	log_text("%s", out);
 }
 
-void show_names(uint16_t vendor, uint16_t device, const struct show *how)
+static void show_pair(const char *v, const char *d, uint16_t vendor, uint16_t device, const struct show *how)
 {
-	const char *v = pci_vendor_name(vendor), *d = pci_device_name(vendor, device);
 	if (how->numbers == 1)
 		log_text("%04x:%04x", vendor, device);
 	else if (how->numbers == 2)
@@ -44,6 +46,20 @@ void show_names(uint16_t vendor, uint16_t device, const struct show *how)
 		log_text("%s Device %04x", v, device);
 	else
 		log_text("Device %04x:%04x", vendor, device);
+}
+
+static void show_names(uint16_t vendor, uint16_t device, const struct show *how)
+{
+	show_pair(pci_vendor_name(vendor), pci_device_name(vendor, device), vendor, device, how);
+}
+
+void show_subsystem(const struct pci_func *f, uint16_t vendor, uint16_t device, const struct show *how)
+{
+	const char *v = pci_vendor_name(vendor),
+		   *d = pci_subsystem_name(f->vendor, f->device, vendor, device);
+	if (!d && vendor == f->vendor && device == f->device)
+		d = pci_device_name(vendor, device);
+	show_pair(v, d, vendor, device, how);
 }
 
 static void show_class(uint32_t class, const struct show *how)
@@ -59,15 +75,6 @@ static void show_class(uint32_t class, const struct show *how)
 		log_text("Class %04x", class >> 8);
 }
 
-/* Of the few that everybody knows. */
-static const char *interface_name(uint32_t class)
-{
-	return class == 0x060400   ? "Normal decode"
-	       : class == 0x010802 ? "NVM Express"
-	       : class == 0x010601 ? "AHCI 1.0"
-				   : NULL;
-}
-
 static void show_line(const struct pci_func *f, const struct show *how)
 {
 	char name[16];
@@ -78,7 +85,7 @@ static void show_line(const struct pci_func *f, const struct show *how)
 	show_names(f->vendor, f->device, how);
 	if (f->revision)
 		log_text(" (rev %02x)", f->revision);
-	const char *interface = interface_name(f->class);
+	const char *interface = pci_interface_name(f->class);
 	if (how->verbose && ((f->class & 0xff) || interface)) {
 		log_text(" (prog-if %02x", f->class & 0xff);
 		if (interface)
@@ -137,16 +144,16 @@ static void show_rom(const struct pci_func *f)
 	log_text("\n");
 }
 
-/* A window of a bridge: base and first byte beyond it, as 12- or 20-bit granules say. */
-static void show_window(const char *name, uint64_t base, uint64_t limit, unsigned digits, const char *bits)
+/* A window of a bridge, from its first to its last byte; one that is closed has base above limit. */
+static void show_window(const char *name, uint64_t base, uint64_t limit, unsigned digits, const char *bits,
+			const struct show *how)
 {
-	if (base > limit) {
-		log_text("\t%s behind bridge: [disabled] [%s-bit]\n", name, bits);
-		return;
-	}
-	log_text("\t%s behind bridge: %0*llx-%0*llx", name, (int)digits, (ull)base, (int)digits, (ull)limit);
-	show_size(limit - base + 1);
-	log_text(" [%s-bit]\n", bits);
+	log_text("\t%s behind bridge:", name);
+	if (base <= limit || how->verbose > 2)
+		log_text(" %0*llx-%0*llx", (int)digits, (ull)base, (int)digits, (ull)limit);
+	if (base <= limit)
+		show_size(limit - base + 1);
+	log_text("%s [%s-bit]\n", base <= limit ? "" : " [disabled]", bits);
 }
 
 static void show_bridge(const struct pci_func *f, const struct show *how)
@@ -157,15 +164,16 @@ static void show_bridge(const struct pci_func *f, const struct show *how)
 	log_text("\tBus: primary=%02x, secondary=%02x, subordinate=%02x, sec-latency=%u\n", fn_rd8(f, 0x18),
 		 fn_rd8(f, CFG_SEC), fn_rd8(f, CFG_SUB), fn_rd8(f, 0x1b));
 	show_window("I/O", (b & 0xf0) << 8 | (wide ? (hi & 0xffff) << 16 : 0),
-		    (l & 0xf0) << 8 | 0xfff | (wide ? hi >> 16 << 16 : 0), wide ? 8 : 4, wide ? "32" : "16");
+		    (l & 0xf0) << 8 | 0xfff | (wide ? hi >> 16 << 16 : 0), wide ? 8 : 4, wide ? "32" : "16",
+		    how);
 	uint64_t mb = fn_rd16(f, CFG_MEM_BASE) & WIN_ADDR, ml = fn_rd16(f, CFG_MEM_LIMIT) & WIN_ADDR;
-	show_window("Memory", mb << 16, ml << 16 | 0xfffff, 8, "32");
+	show_window("Memory", mb << 16, ml << 16 | 0xfffff, 8, "32", how);
 	uint64_t pb = fn_rd16(f, CFG_PREF_BASE), pl = fn_rd16(f, CFG_PREF_LIMIT) & WIN_ADDR;
 	bool pref64 = (pb & WIN_TYPE) == 1;
 	uint64_t pb_hi = pref64 ? fn_rd32(f, CFG_PREF_BASE_HI) : 0;
 	uint64_t pl_hi = pref64 ? fn_rd32(f, CFG_PREF_LIMIT_HI) : 0;
 	show_window("Prefetchable memory", (pb & WIN_ADDR) << 16 | pb_hi << 32,
-		    pl << 16 | 0xfffff | pl_hi << 32, pref64 ? 16 : 8, pref64 ? "64" : "32");
+		    pl << 16 | 0xfffff | pl_hi << 32, pref64 ? 16 : 8, pref64 ? "64" : "32", how);
 	if (how->verbose < 2)
 		return;
 	static const char *const devsel[] = {"fast", "medium", "slow", "??"};
@@ -178,15 +186,30 @@ static void show_bridge(const struct pci_func *f, const struct show *how)
 		   "\t\tPriDiscTmr#8 SecDiscTmr#9 DiscTmrStat#a DiscTmrSERREn#b\n");
 }
 
+/* In quarters of a microsecond. */
+static void show_grant(unsigned least, unsigned most)
+{
+	if (!least && !most)
+		return;
+	log_text(" (");
+	if (least)
+		log_text("%uns min%s", least * 250, most ? ", " : "");
+	if (most)
+		log_text("%uns max", most * 250);
+	log_text(")");
+}
+
 static void show_registers(const struct pci_func *f, const struct show *how)
 {
 	static const char *const devsel[] = {"fast", "medium", "slow", "??"};
 	uint16_t cmd = fn_rd16(f, CFG_CMD), st = fn_rd16(f, CFG_STATUS);
 	uint8_t pin = fn_rd8(f, CFG_INT_PIN), irq = fn_rd8(f, CFG_INT_LINE);
 	unsigned latency = fn_rd8(f, CFG_LATENCY), line = fn_rd8(f, CFG_CACHE_LINE) * 4u;
-	if (!f->is_bridge && (f->sub_vendor || f->sub_device)) {
+	unsigned at = f->is_bridge ? pci_cap_find(f, CAP_ID_SSVID, 8) : 0; /* bridges have it there */
+	uint16_t vendor = at ? fn_rd16(f, at + 4) : f->is_bridge ? 0 : f->sub_vendor;
+	if (vendor && vendor != 0xffff) {
 		log_text("\tSubsystem: ");
-		show_names(f->sub_vendor, f->sub_device, how);
+		show_subsystem(f, vendor, at ? fn_rd16(f, at + 6) : f->sub_device, how);
 		log_text("\n");
 	}
 	if (how->verbose < 2) {
@@ -194,9 +217,11 @@ static void show_registers(const struct pci_func *f, const struct show *how)
 			 st & BIT(5) ? "66MHz, " : "", devsel[st >> 9 & 3]);
 		if (cmd & CMD_BME)
 			log_text(", latency %u", latency);
-		if (pin && irq && irq != 0xff)
+		if (irq)
 			log_text(", IRQ %u", irq);
-		log_text("%s%.0u\n", f->group ? ", IOMMU group " : "", f->group);
+		if (f->group)
+			log_text(", IOMMU group %u", f->group);
+		log_text("\n");
 		return;
 	}
 	show_flags(cmd, "\tControl: I/O#0 Mem#1 BusMaster#2 SpecCycle#3 MemWINV#4 VGASnoop#5 ParErr#6 "
@@ -206,14 +231,27 @@ static void show_registers(const struct pci_func *f, const struct show *how)
 	show_flags(st, " >TAbort#b <TAbort#c <MAbort#d >SERR#e <PERR#f INTx#3\n");
 	if (cmd & CMD_BME) {
 		log_text("\tLatency: %u", latency);
+		if (!f->is_bridge)
+			show_grant(fn_rd8(f, CFG_MIN_GNT), fn_rd8(f, CFG_MAX_LAT));
 		if (line)
 			log_text(", Cache Line Size: %u bytes", line);
 		log_text("\n");
 	}
-	if (pin)
-		log_text("\tInterrupt: pin %c routed to IRQ %u\n", (pin <= 4 ? 'A' + pin - 1 : '?'), irq);
+	if (pin || irq)
+		log_text("\tInterrupt: pin %c routed to IRQ %u\n", pin && pin <= 26 ? 'A' + pin - 1 : '?',
+			 irq);
 	if (f->group)
 		log_text("\tIOMMU group: %u\n", f->group);
+}
+
+/* PCIe §7.5.1.1.10 */
+static void show_self_test(const struct pci_func *f)
+{
+	uint8_t bist = fn_rd8(f, CFG_BIST);
+	if (bist & 0x40 && bist & 0x80)
+		log_text("\tBIST is running\n");
+	else if (bist & 0x80)
+		log_text("\tBIST result: %02x\n", bist & 0xf);
 }
 
 static void show_bytes(const struct pci_func *f, unsigned bytes)
@@ -231,6 +269,7 @@ void show_function(const struct pci_func *f, const struct show *how)
 	show_line(f, how);
 	if (how->verbose) {
 		show_registers(f, how);
+		show_self_test(f);
 		for (unsigned i = 0; i < PCI_BARS; i++)
 			show_bar(f, i, how);
 		if (f->is_bridge)
@@ -250,6 +289,7 @@ void show_function(const struct pci_func *f, const struct show *how)
 
 struct tree {
 	const struct pci *pci;
+	const struct show *how;
 	char line[TREE_WIDTH + 1];
 	unsigned depth;
 };
@@ -263,11 +303,16 @@ static unsigned PRINTF_LIKE(3, 4) add(struct tree *t, unsigned at, const char *f
 	return n < 0 ? at : at + (unsigned)n > TREE_WIDTH ? TREE_WIDTH : at + (unsigned)n;
 }
 
-/* The line is done; what goes on below it stays as a bar. */
-static void flush(struct tree *t, unsigned at)
+/* The line is done, with the name of the function that it ends in; what goes on below it stays as a bar. */
+static void flush(struct tree *t, unsigned at, const struct pci_func *f)
 {
 	t->line[at] = 0;
-	log_text("%s\n", t->line);
+	log_text("%s", t->line);
+	if (f && t->how->verbose) {
+		log_text("  ");
+		show_names(f->vendor, f->device, t->how);
+	}
+	log_text("\n");
 	for (unsigned i = 0; i < at; i++)
 		t->line[i] = t->line[i] == '+' || t->line[i] == '|' ? '|' : ' ';
 }
@@ -278,7 +323,7 @@ static void tree_function(struct tree *t, const struct pci_func *f, unsigned at)
 {
 	at = add(t, at, "%02x.%x", bdf_dev(f->bdf), bdf_fn(f->bdf));
 	if (!f->is_bridge || t->depth >= TREE_DEPTH) {
-		flush(t, at);
+		flush(t, at, f);
 		return;
 	}
 	uint8_t sec = fn_rd8(f, CFG_SEC), sub = fn_rd8(f, CFG_SUB);
@@ -301,7 +346,7 @@ static void tree_bus(struct tree *t, const struct pci_func *parent, int bus, uns
 {
 	const struct pci_func *f = next_on(t, parent, bus, NULL), *next;
 	if (!f) {
-		flush(t, at);
+		flush(t, at, NULL);
 		return;
 	}
 	bool only = !next_on(t, parent, bus, f);
@@ -341,8 +386,8 @@ static void tree_below(struct tree *t, const struct pci_func *bridge, unsigned a
 	}
 }
 
-void show_tree(const struct pci *pci)
+void show_tree(const struct pci *pci, const struct show *how)
 {
-	struct tree t = {.pci = pci};
+	struct tree t = {.pci = pci, .how = how};
 	tree_below(&t, NULL, 0);
 }

@@ -136,6 +136,8 @@ static void vfs_off(const struct pci_func *pf)
 {
 	uint16_t ctl = rd16(pf, SRIOV_CTL);
 	wr16(pf, SRIOV_CTL, ctl & ~(SRIOV_CTL_VFE | SRIOV_CTL_MSE));
+	log_debug("sriov", BDF_FMT " control was 0x%04x, VF Enable and VF MSE cleared", BDF_ARG(pf->bdf),
+		  ctl);
 	if (ctl & SRIOV_CTL_VFE)
 		delay_us(VF_GONE_US);
 }
@@ -191,6 +193,8 @@ static enum sl_err number_vfs(const struct pci *pci, const struct pci_func *pf, 
 	wr16(pf, SRIOV_NUM, n);
 	fn_wr32(pf, pf->cap_sriov + SRIOV_PGSIZE, PGSIZE_4K);
 	uint16_t offset = rd16(pf, SRIOV_OFFSET), stride = rd16(pf, SRIOV_STRIDE);
+	log_debug("sriov", BDF_FMT " NumVFs %u written: reads %u, First VF Offset %u, VF Stride %u",
+		  BDF_ARG(pf->bdf), n, rd16(pf, SRIOV_NUM), offset, stride);
 	if (rd16(pf, SRIOV_NUM) != n) {
 		log_fail("sriov", "set vfs= lower", BDF_FMT " does not take NumVFs %u", BDF_ARG(pf->bdf), n);
 		return SL_DEVICE;
@@ -324,6 +328,8 @@ static enum sl_err vfs_on(struct pci *pci, struct pci_func *pf, uint16_t n)
 			 BDF_FMT " does not take VF Enable with %u VFs", BDF_ARG(pf->bdf), n);
 		return SL_DEVICE;
 	}
+	log_debug("sriov", BDF_FMT " VF Enable and VF MSE set: control 0x%04x", BDF_ARG(pf->bdf),
+		  rd16(pf, SRIOV_CTL));
 	uint64_t deadline = now_us() + VF_ANSWER_US;
 	for (uint16_t i = 0; i < n; i++) {
 		bdf_t vf = {pf->bdf.seg, (uint16_t)vf_rid(pf, i)};

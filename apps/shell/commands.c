@@ -7,13 +7,15 @@
 static const struct command commands[] = {
 	{"help", "[COMMAND]", "this list; how a command is used", "help lspci", NULL, TAKES_COMMAND, false,
 	 cmd_help},
-	{"lspci", "[-n|-nn] [-t] [-v|-vv] [-x|-xxx|-xxxx] [BDF | -s SLOT] [-d V:D]",
+	{"lspci", "[-t] [-n|-nn] [-v|-vv|-vvv] [-x|-xxx|-xxxx] [-D] [BDF | -s SLOT] [-d V:D]",
 	 "the PCI functions, as pciutils shows them", "lspci -vv -s 01:00.0",
-	 "-n -nn -t -v -vv -x -xxx -xxxx -s -d", TAKES_FUNCTION, false, cmd_lspci},
+	 "-n -nn -t -tv -v -vv -vvv -x -xxx -xxxx -s -d -D", TAKES_FUNCTION, false, cmd_lspci},
 	{"groups", "[BDF]", "which functions can not be held apart, and why", "groups 01:00.0", NULL,
 	 TAKES_FUNCTION, false, cmd_groups},
 	{"sriov", "[BDF numvfs=N | BDF off]", "VFs: which PF can have how many; on; off",
 	 "sriov 01:00.0 numvfs=2", "numvfs= off", TAKES_PF, false, cmd_sriov},
+	{"vf", "", "the VFs that are on: domain, group, queues, counters", "vf", NULL, TAKES_NOTHING, false,
+	 cmd_vf},
 	{"iommu", "", "the VT-d units, domains and counters", "iommu", NULL, TAKES_NOTHING, false, cmd_iommu},
 	{"dmar", "[raw]", "firmware's DMAR table, and what is odd in it", "dmar raw", "raw", TAKES_NOTHING,
 	 false, cmd_dmar},
@@ -22,6 +24,14 @@ static const struct command commands[] = {
 	{"faults", "", "refused requests, by function", "faults", NULL, TAKES_NOTHING, false, cmd_faults},
 	{"isolate", "", "every forbidden DMA is tried (as app=isolate); Ctrl-C stops it", "isolate", NULL,
 	 TAKES_NOTHING, true, cmd_isolate},
+	{"audit", "", "what stands against giving this machine's devices away", "audit", NULL, TAKES_NOTHING,
+	 false, cmd_audit},
+	{"bench", "[SECONDS]", "reads by vfs= VFs at once, timed and verified; Ctrl-C stops it", "bench 2",
+	 NULL, TAKES_NOTHING, true, cmd_bench},
+	{"load", "[start | stop]", "the same in the background, while the console goes on", "load start",
+	 "start stop", TAKES_NOTHING, true, cmd_load},
+	{"log", "[SUBSYSTEM [fail|warn|info|debug]]", "what was said so far; how much is shown from now on",
+	 "log iommu debug", "fail warn info debug", TAKES_SUBSYSTEM, false, cmd_log},
 	{"acpi", "[TABLE]", "firmware's tables; the bytes of one", "acpi MCFG", NULL, TAKES_TABLE, false,
 	 cmd_acpi},
 	{"cpus", "", "the processors, and which of them run", "cpus", NULL, TAKES_NOTHING, false, cmd_cpus},
@@ -55,7 +65,7 @@ bool cmd_help(struct machine *m, unsigned n, char **word)
 		for (const struct command *c = NULL; command_next(&c);)
 			log_text("  %-9s %s\n", c->name, c->what);
 		log_text("Tab completes commands, functions and keys; the cursor keys edit, and go back to\n"
-			 "earlier lines; Ctrl-C stops. Not there yet: audit, bench, log, vf.\n");
+			 "earlier lines; Ctrl-C stops.\n");
 		return true;
 	}
 	const struct command *c = command_find(word[1]);
@@ -98,6 +108,14 @@ static void offer_tables(const struct acpi *a, struct words_guess *g, void (*eac
 			offer(g, a->table[i].sig, each);
 }
 
+static void offer_subsystems(struct words_guess *g, void (*each)(const char *word))
+{
+	enum log_level level;
+	const char *name;
+	for (unsigned i = 0; (name = log_subsystem(i, &level)); i++)
+		offer(g, name, each);
+}
+
 static void offer_functions(const struct pci *pci, bool pfs, struct words_guess *g,
 			    void (*each)(const char *word))
 {
@@ -133,4 +151,6 @@ void complete(const struct machine *m, const char *text, size_t len, struct word
 		offer_functions(&m->pci, c->takes == TAKES_PF, g, each);
 	if (c->takes == TAKES_TABLE)
 		offer_tables(&m->acpi, g, each);
+	if (c->takes == TAKES_SUBSYSTEM)
+		offer_subsystems(g, each);
 }

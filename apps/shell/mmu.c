@@ -3,7 +3,6 @@
 #include "apps/shell/shell.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
-#include "kernel/serial.h"
 #include "kernel/str.h"
 
 bool need_translation(const struct machine *m)
@@ -212,41 +211,5 @@ bool cmd_faults(struct machine *m, unsigned n, char **word)
 		log_text("no request was refused but those that were asked for\n");
 	if (l->lost_units.count)
 		log_text("a unit had no record free %llu times: there were more\n", (ull)l->lost_units.count);
-	return true;
-}
-
-static enum sl_err attack(struct machine *m)
-{
-	static enum sl_err (*const stage[])(struct machine *) = {stage_pf, stage_sriov, stage_groups,
-								 stage_domains, stage_isolate};
-	enum sl_err e = SL_OK;
-	for (unsigned i = 0; i < ARRAY_LEN(stage) && !e; i++) {
-		e = serial_stop() ? SL_STOPPED : stage[i](m);
-		faults_say(m);
-	}
-	return e;
-}
-
-bool cmd_isolate(struct machine *m, unsigned n, char **word)
-{
-	(void)word;
-	if (n > 1)
-		return false;
-	if (!need_translation(m))
-		return true;
-	if (pf_with_vfs(m)) {
-		log_text("VFs are on: switch them off first (sriov)\n");
-		return true;
-	}
-	m->cases = m->refused = m->not_enforced = 0;
-	m->attacking = true;
-	enum sl_err e = attack(m);
-	undo_domains(m);
-	undo_sriov(m);
-	undo_pf(m);
-	m->vfs = 0;
-	m->attacking = false;
-	faults_say(m);
-	log_text("isolate: %s\n", e ? sl_err_text(e) : "every forbidden DMA was refused");
 	return true;
 }

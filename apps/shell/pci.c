@@ -1,5 +1,6 @@
 /* Commands about PCI functions. */
 #include "apps/shell/shell.h"
+#include "apps/shell/work.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
 #include "pci/groups.h"
@@ -25,63 +26,73 @@ struct pci_func *pf_with_vfs(const struct machine *m)
 
 struct lspci {
 	struct show how;
-	bool tree;
+	bool tree, chosen; /* chosen: not all functions */
+	unsigned x;
 	struct word_slot slot;
 	struct word_id id;
 };
 
-/* An option that is not the value of another. */
-static bool option(struct lspci *l, const char *w)
+/* A letter of an option; -s and -d take a value. */
+static bool letter(struct lspci *l, char c)
 {
 	struct show *h = &l->how;
-	if (strcmp(w, "-t") == 0)
+	switch (c) {
+	case 't':
 		l->tree = true;
-	else if (strcmp(w, "-n") == 0)
-		h->numbers = 1;
-	else if (strcmp(w, "-nn") == 0)
-		h->numbers = 2;
-	else if (strcmp(w, "-v") == 0)
-		h->verbose = 1;
-	else if (strcmp(w, "-vv") == 0)
-		h->verbose = 2;
-	else if (strcmp(w, "-x") == 0)
-		h->bytes = 64;
-	else if (strcmp(w, "-xxx") == 0)
-		h->bytes = 256;
-	else if (strcmp(w, "-xxxx") == 0)
-		h->bytes = 4096;
-	else
-		return word_slot(w, &l->slot);
-	return true;
+		return true;
+	case 'n':
+		return ++h->numbers <= 2;
+	case 'v':
+		return ++h->verbose <= 3;
+	case 'x':
+		return ++l->x <= 4;
+	case 'D':
+		h->segments = true;
+		return true;
+	}
+	return false;
 }
 
+/* Options as pciutils takes them, several letters in one word too; a word without - is a slot. */
 static bool options(struct lspci *l, unsigned n, char **word)
 {
 	for (unsigned i = 1; i < n; i++) {
-		bool slot = strcmp(word[i], "-s") == 0, id = strcmp(word[i], "-d") == 0;
-		if ((slot || id) && ++i == n)
-			return false;
-		if (!(slot ? word_slot(word[i], &l->slot)
-		      : id ? word_id(word[i], &l->id)
-			   : option(l, word[i])))
+		const char *w = word[i];
+		bool good = true;
+		if (strcmp(w, "-s") == 0 || strcmp(w, "-d") == 0) {
+			if (++i == n)
+				return false;
+			l->chosen = true;
+			good = w[1] == 's' ? word_slot(word[i], &l->slot) : word_id(word[i], &l->id);
+		} else if (*w != '-') {
+			l->chosen = true;
+			good = word_slot(w, &l->slot);
+		} else {
+			for (good = *++w; *w && good; w++)
+				good = letter(l, *w);
+		}
+		if (!good)
 			return false;
 	}
-	return true;
+	static const unsigned bytes[] = {0, 64, 64, 256, 4096};
+	l->how.bytes = bytes[l->x];
+	return !l->tree || !l->chosen;
 }
 
 static bool wanted(const struct lspci *l, const struct pci_func *f)
 {
 	return word_slot_has(&l->slot, f->bdf) && (l->id.vendor < 0 || l->id.vendor == f->vendor) &&
-	       (l->id.device < 0 || l->id.device == f->device);
+	       (l->id.device < 0 || l->id.device == f->device) &&
+	       (l->id.class < 0 || (uint32_t)l->id.class == f->class >> 8);
 }
 
 bool cmd_lspci(struct machine *m, unsigned n, char **word)
 {
-	struct lspci l = {.slot = {-1, -1, -1, -1}, .id = {-1, -1}};
+	struct lspci l = {.slot = {-1, -1, -1, -1}, .id = {-1, -1, -1}};
 	if (!options(&l, n, word))
 		return false;
 	if (l.tree) {
-		show_tree(&m->pci);
+		show_tree(&m->pci, &l.how);
 		return true;
 	}
 	PCI_EACH(f, &m->pci)
@@ -172,6 +183,8 @@ bool cmd_sriov(struct machine *m, unsigned n, char **word)
 	bool off = n == 3 && strcmp(word[2], "off") == 0;
 	if (n != 3 || (!number && !off))
 		return false;
+	if (!work_idle())
+		return true;
 	struct pci_func *pf = function_named(m, word[1]);
 	if (!pf)
 		return true;

@@ -1,21 +1,30 @@
 /* Stage shell: the prompt. Everything that is printed while it lasts goes through the pager here. */
 #include "apps/shell/shell.h"
+#include "apps/audit/record.h"
+#include "apps/load.h"
 #include "apps/shell/line.h"
 #include "apps/shell/pager.h"
+#include "apps/shell/work.h"
+#include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/serial.h"
 #include "kernel/str.h"
+#include "kernel/time.h"
 #include "kernel/x86/cpu.h"
 #include "pci/sriov.h"
 
 #define PROMPT   "sluice> "
+#define DUMB_US  2000000u
 #define QUESTION "-- more: Space, Enter a line, a all, q quit --"
 _Static_assert(sizeof PROMPT - 1 + LINE_SIZE - 1 < PAGER_COLUMNS, "a line fits behind the prompt");
 
 static struct {
 	struct line line;
 	struct pager pager;
-	bool at_prompt; /* the cursor stands in a line that is being typed */
+	bool at_prompt;    /* the cursor stands in a line that is being typed */
+	unsigned progress; /* characters in the line of progress, in which the cursor stands */
+	uint64_t said;     /* when progress was last shown on a dumb terminal, us */
+	bool dumb;         /* term=dumb: text, line by line; no question stands in between */
 	bool left;
 } sh;
 
@@ -32,9 +41,47 @@ static void ask(void)
 	memset(blank + 1, ' ', sizeof QUESTION - 1);
 	blank[sizeof QUESTION] = '\r';
 	serial_write(QUESTION, sizeof QUESTION - 1);
-	while (!pager_answer(&sh.pager, serial_read()))
+	while (!pager_answer(&sh.pager, serial_read())) {
+		load_turn();
 		cpu_pause();
+	}
 	serial_write(blank, sizeof QUESTION + 1);
+}
+
+void progress_end(void)
+{
+	char blank[PAGER_COLUMNS + 1];
+	unsigned n = sh.progress;
+	if (!n)
+		return;
+	sh.progress = 0;
+	blank[0] = '\r';
+	memset(blank + 1, ' ', n);
+	serial_write(blank, n + 1);
+	serial_write("\r", 1);
+}
+
+void progress(const char *fmt, ...)
+{
+	char text[PAGER_COLUMNS];
+	va_list ap;
+	if (sh.dumb && sh.said && now_us() - sh.said < DUMB_US)
+		return;
+	sh.said = now_us();
+	va_start(ap, fmt);
+	int len = fmt_vprint(text, sizeof text, fmt, ap);
+	va_end(ap);
+	unsigned n = len < 0 ? 0 : (unsigned)len < sizeof text ? (unsigned)len : (unsigned)sizeof text - 1;
+	unsigned before = sh.progress;
+	if (!sh.dumb)
+		serial_write("\r", 1);
+	serial_write(text, n);
+	if (sh.dumb) {
+		serial_write("\n", 1);
+		return;
+	}
+	for (sh.progress = n; sh.progress < before; sh.progress++)
+		serial_write(" ", 1);
 }
 
 /* The log's sink. Ctrl-C ends the output of a command that pages; one that is live ends itself. */
@@ -44,6 +91,7 @@ static void sink(const char *text, size_t len)
 		sh.at_prompt = false;
 		serial_write("\n", 1);
 	}
+	progress_end();
 	size_t from = 0;
 	if (!sh.pager.off && serial_stop())
 		sh.pager.drop = true;
@@ -109,6 +157,7 @@ static bool read_line(struct machine *m)
 		int c = serial_read();
 		if (c < 0) {
 			sh.pager = (struct pager){.off = true};
+			load_turn();
 			faults_say(m);
 			if (!sh.at_prompt)
 				prompt();
@@ -145,7 +194,8 @@ static void run_line(struct machine *m)
 		log_text("%s: there is no such command; help lists all\n", word[0]);
 		return;
 	}
-	sh.pager = (struct pager){.off = c->live};
+	sh.pager = (struct pager){.off = c->live || sh.dumb};
+	sh.said = 0;
 	log_plain(!c->live);
 	if (n > WORDS_MAX || !c->run(m, n, word))
 		log_text("usage: %s %s\n   eg: %s\n", c->name, c->args, c->example);
@@ -161,6 +211,8 @@ enum sl_err stage_shell(struct machine *m)
 {
 	log_line("shell", "the console: help lists the commands, Tab completes, Ctrl-C stops");
 	sh.line.out = echo;
+	sh.dumb = m->boot->cfg.term == TERM_DUMB;
+	m->audit_proof = AUDIT_PROOF_NOT_ASKED;
 	log_sink_replace(serial_write, sink);
 	while (!sh.left) {
 		serial_stop_clear();
@@ -178,6 +230,7 @@ enum sl_err stage_shell(struct machine *m)
 void undo_shell(struct machine *m)
 {
 	struct pci_func *pf;
+	work_leave(m);
 	while ((pf = pf_with_vfs(m)) && sriov_disable(&m->pci, pf) == SL_OK)
 		log_line("sriov", BDF_FMT ": VFs off", BDF_ARG(pf->bdf));
 }

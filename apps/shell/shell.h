@@ -9,6 +9,7 @@ enum shell_takes { /* what words of a command can be completed with, besides its
 		   TAKES_PF,
 		   TAKES_COMMAND,
 		   TAKES_TABLE,
+		   TAKES_SUBSYSTEM,
 };
 
 struct command {
@@ -39,6 +40,8 @@ bool need_translation(const struct machine *m);
 /* A PF whose VFs are on; NULL when there is none. */
 struct pci_func *pf_with_vfs(const struct machine *m);
 void shell_leave(void);
+/* Load that still runs ends. */
+void work_leave(struct machine *m);
 
 bool cmd_help(struct machine *m, unsigned n, char **word);
 bool cmd_lspci(struct machine *m, unsigned n, char **word);
@@ -49,6 +52,11 @@ bool cmd_dmar(struct machine *m, unsigned n, char **word);
 bool cmd_walk(struct machine *m, unsigned n, char **word);
 bool cmd_faults(struct machine *m, unsigned n, char **word);
 bool cmd_isolate(struct machine *m, unsigned n, char **word);
+bool cmd_audit(struct machine *m, unsigned n, char **word);
+bool cmd_bench(struct machine *m, unsigned n, char **word);
+bool cmd_load(struct machine *m, unsigned n, char **word);
+bool cmd_vf(struct machine *m, unsigned n, char **word);
+bool cmd_log(struct machine *m, unsigned n, char **word);
 bool cmd_acpi(struct machine *m, unsigned n, char **word);
 bool cmd_cpus(struct machine *m, unsigned n, char **word);
 bool cmd_mem(struct machine *m, unsigned n, char **word);

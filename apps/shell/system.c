@@ -94,6 +94,55 @@ bool cmd_time(struct machine *m, unsigned n, char **word)
 	return true;
 }
 
+/* "[    0.1] FAIL iommu0: text" is of subsystem iommu. */
+static bool is_of(const char *line, const char *name)
+{
+	const char *s = line;
+	while (*s && *s != ']')
+		s++;
+	if (*line != '[' || !s[0] || !s[1])
+		return false;
+	s += 2;
+	const char *fail = word_after(s, "FAIL "), *warn = word_after(s, "WARN ");
+	s = word_after(fail ? fail : warn ? warn : s, name);
+	while (s && *s >= '0' && *s <= '9')
+		s++;
+	return s && *s == ':';
+}
+
+static void print_log(const char *name)
+{
+	static char line[512];
+	enum log_level level;
+	for (uint64_t at = 0; log_next(&at, line, sizeof line);)
+		if (!name || is_of(line, name))
+			log_text("%s\n", line);
+	for (unsigned i = 0; log_subsystem(i, &level); i++)
+		if (level != LOG_INFO)
+			log_text("shown of %s: up to %s\n", log_subsystem(i, &level), log_level_name(level));
+}
+
+bool cmd_log(struct machine *m, unsigned n, char **word)
+{
+	enum log_level level = LOG_FAIL;
+	(void)m;
+	if (n > 3)
+		return false;
+	if (n < 3) {
+		print_log(n == 2 ? word[1] : NULL);
+		return true;
+	}
+	while (log_level_name(level) && strcmp(log_level_name(level), word[2]) != 0)
+		level++;
+	if (!log_level_name(level))
+		return false;
+	if (log_level_set(word[1], level))
+		log_text("%s: up to %s from now on\n", word[1], word[2]);
+	else
+		log_text("%s: there are more subsystems than levels are kept for\n", word[1]);
+	return true;
+}
+
 static bool leave(unsigned n, enum config_end end)
 {
 	if (n > 1)

@@ -121,7 +121,10 @@ bool word_slot_has(const struct word_slot *w, bdf_t f)
 
 bool word_id(const char *s, struct word_id *out)
 {
-	return part(&s, 4, 0xffff, &out->vendor) && *s++ == ':' && part(&s, 4, 0xffff, &out->device) && !*s;
+	*out = (struct word_id){-1, -1, -1};
+	if (!part(&s, 4, 0xffff, &out->vendor) || *s++ != ':' || !part(&s, 4, 0xffff, &out->device))
+		return false;
+	return !*s || (*s++ == ':' && part(&s, 4, 0xffff, &out->class) && !*s);
 }
 
 bool words_offer(struct words_guess *g, const char *word)

@@ -17,12 +17,13 @@ bool word_decimal(const char *s, uint32_t max, uint32_t *out);
 /* s behind prefix; NULL when it does not begin so. */
 const char *word_after(const char *s, const char *prefix);
 
-/* Which functions: -1 is any. As lspci's -s [[domain:]bus:][device][.function] and -d [vendor]:[device]. */
+/* Which functions: -1 is any. As lspci's -s [[domain:]bus:][device][.function] and -d
+ * [vendor]:[device][:class]. */
 struct word_slot {
 	int32_t seg, bus, dev, fn;
 };
 struct word_id {
-	int32_t vendor, device;
+	int32_t vendor, device, class;
 };
 bool word_slot(const char *s, struct word_slot *out);
 bool word_slot_has(const struct word_slot *slot, bdf_t fn);

@@ -218,6 +218,8 @@ enum sl_err nvme_admin_try(struct nvme_ctrl *c, struct nvme_sqe cmd, uint32_t *d
 	MARKER(MARK_WAIT);
 	enum sl_err e = wait_admin(c, &got);
 	MARKER(MARK_GO_ON);
+	log_debug("nvme", BDF_FMT ": admin command 0x%02x, namespace 0x%x: %s, status 0x%x", BDF_ARG(c->fn),
+		  cmd.opc, cmd.nsid, sl_err_text(e), c->status);
 	if (e)
 		return e;
 	nvme_queue_release(q);

@@ -33,6 +33,20 @@ def boot(folder):
     return boot
 
 
+@pytest.fixture
+def console(folder):
+    """console(*words, qemu=[...]): ./run.sh --shell with somebody at the terminal."""
+    started = []
+
+    def console(*words, **more):
+        started.append(sluice.Console(folder / "run", *words, **more))
+        return started[-1]
+
+    yield console
+    for one in started:
+        one.end()
+
+
 class Images:
     """Disk images with known random bytes, and whether they still have them."""
 

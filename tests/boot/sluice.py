@@ -120,3 +120,56 @@ def nvme_plain(name, serial, image):
 def has_device(name, qemu="qemu-system-x86_64"):
     said = subprocess.run([qemu, "-device", "help"], capture_output=True, text=True, check=True)
     return f'name "{name}"' in said.stdout + said.stderr
+
+
+PROMPT = "sluice> "
+MORE = "q quit --"
+
+
+class Console:
+    """./run.sh --shell on a terminal of 80x24; seen is all that came, without carriage returns."""
+
+    def __init__(self, folder, *words, qemu=(), deadline=100, term="vt100", until=PROMPT):
+        command = ["./run.sh", "--shell", *words, "--", "-accel", "tcg", *qemu]
+        variables = {**os.environ, "RUN": os.path.relpath(folder, ROOT), "TIMEOUT": str(deadline), "TERM": term}
+        for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+            variables.pop(name, None)
+        self.child = pexpect.spawn(command[0], command[1:], cwd=str(ROOT), env=variables, timeout=100,
+                                   encoding="utf-8", codec_errors="replace", dimensions=(24, 80))
+        self.log = folder.parent / "console.log"
+        self.child.logfile_read = self.log.open("w")
+        self.expect(until)
+
+    def expect(self, what, timeout=-1):
+        return self.child.expect_exact(what, timeout=timeout)
+
+    def keys(self, text):
+        self.child.send(text)
+
+    def __call__(self, line):
+        """Types a line, takes all its pages, and gives back what it printed."""
+        self.keys(line + "\r")
+        self.expect(line)
+        text = ""
+        while self.expect([PROMPT, MORE]) == 1:
+            text += self.child.before.rsplit("-- more", 1)[0]
+            self.keys("a")
+            self.child.expect(r"\r +\r")
+        text += self.child.before
+        return text.replace("\r", "").lstrip("\n")
+
+    def poweroff(self):
+        self.keys("poweroff\r")
+        self.expect(pexpect.EOF)
+        self.child.close()
+        return self.child.exitstatus
+
+    def end(self):
+        if self.child.isalive():
+            os.killpg(self.child.pid, signal.SIGKILL)  # run.sh leads its own session: QEMU goes with it
+        self.child.close()
+        self.child.logfile_read.close()
+
+
+def pciutils(dump, *words):
+    return subprocess.run(["lspci", "-F", dump, *words], capture_output=True, text=True, check=True).stdout

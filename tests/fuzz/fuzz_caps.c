@@ -14,6 +14,7 @@
 #include "pci/groups.h"
 #include "pci/msix.h"
 #include "pci/names.h"
+#include "pci/show.h"
 #include "pci/regs.h"
 #include "pci/sriov.h"
 #include "tests/model/cfg_model.h"
@@ -358,6 +359,10 @@ static void run(const struct pci_cfg *cfg)
 	for (unsigned i = 0; cfg != &cm_cfg && i < FUNCTIONS; i++)
 		if (memcmp(fn[i].data, fn[i].header, sizeof(fn[i].header)) != 0)
 			abort();
+	const struct show deep = {.numbers = 2, .verbose = 3};
+	if (!TAILQ_EMPTY(&pci.funcs)) /* one, as that is a lot of text */
+		show_function(TAILQ_FIRST(&pci.funcs), &deep);
+	show_tree(&pci, &deep);
 	try_all(&pci, cfg == &cm_cfg && !patches);
 	TAILQ_CONCAT(&pci.spare, &pci.funcs, link); /* functions are kept for ever: use them again */
 }

@@ -27,6 +27,7 @@ static void test_defaults(void **state)
 	assert_int_equal(cfg.end, END_HALT);
 	assert_int_equal(cfg.mode, RING_POLL);
 	assert_int_equal(cfg.device, DEVICE_NVME);
+	assert_int_equal(cfg.term, TERM_SCREEN);
 	assert_int_equal(cfg.gen, 0);
 	assert_true(!cfg.keep && !cfg.json);
 	assert_string_equal(cfg.scratch, ""); /* nothing may be written unless somebody says so */
@@ -38,8 +39,8 @@ static void test_values(void **state)
 	assert_int_equal(
 		parse("\xef\xbb\xbf# a comment\r\n  vfs = 8  # eight\r\n\nqd=64\nseconds=2\nscratch=S/N-1_x\n"
 		      "baud=9600\nend=shutdown\napp=bursts\nmode=adaptive\ndevice=qat\ngen=4\nvfs=7\n"
-		      "iommu=pt\njson=1\nkeep=1\nms=50\nblock=8192\nwrites=30\norder=seq\nseed=9\nbatch="
-		      "4\nops=500"),
+		      "iommu=pt\nterm=dumb\njson=1\nkeep=1\nms=50\nblock=8192\nwrites=30\norder=seq\nseed="
+		      "9\nbatch=4\nops=500"),
 		SL_OK);
 	assert_int_equal(cfg.vfs, 7); /* the later one counts */
 	assert_int_equal(cfg.qd, 64);
@@ -52,6 +53,7 @@ static void test_values(void **state)
 	assert_true(cfg.order == ORDER_SEQ && cfg.seed == 9 && cfg.batch == 4 && cfg.ops == 500);
 	assert_string_equal(cfg.app, "bursts");
 	assert_int_equal(cfg.device, DEVICE_QAT);
+	assert_int_equal(cfg.term, TERM_DUMB);
 	assert_int_equal(cfg.gen, 4);
 	assert_string_equal(cfg.scratch, "S/N-1_x");
 }

@@ -220,6 +220,64 @@ static void test_log(void **state)
 	assert_int_equal(seen[510], '\n');
 }
 
+/* Subsystems have levels; what is not shown is kept; answers of the console are not. */
+static void test_log_levels(void **state)
+{
+	(void)state;
+	enum log_level level;
+	char line[64];
+	uint64_t at = 0;
+	unsigned n = 0;
+	log_debug("unit7", "not made");
+	assert_true(log_level_set("unit", LOG_WARN));
+	seen[0] = 0;
+	log_line("unit0", "not shown");
+	log_line("other", "shown");
+	log_warn("unit1", "warns");
+	assert_null(strstr(seen, "not shown"));
+	assert_non_null(strstr(seen, "other: shown\n"));
+	assert_non_null(strstr(seen, "WARN unit1: warns\n"));
+	assert_true(log_level_set("unit3", LOG_DEBUG));
+	log_debug("unit9", "%s", "made");
+	log_debug("other", "not made");
+	assert_non_null(strstr(seen, "unit9: made\n"));
+	log_plain(true);
+	seen[0] = 0;
+	log_text("an answer\n");
+	log_warn("other", "in the middle of it");
+	log_plain(false);
+	assert_string_equal(seen, "an answer\nWARN in the middle of it\n");
+	for (unsigned i = 0; log_subsystem(i, &level); i++)
+		n += strcmp(log_subsystem(i, &level), "unit") == 0 && level == LOG_DEBUG;
+	assert_int_equal(n, 1);
+	bool hidden = false;
+	while (log_next(&at, line, sizeof line)) {
+		hidden |= strstr(line, "unit0: not shown") != NULL;
+		assert_null(strstr(line, "not made"));
+		assert_null(strstr(line, "an answer"));
+		assert_null(strchr(line, '\n'));
+	}
+	assert_true(hidden);
+	for (unsigned i = 0; i < 3000; i++) /* the ring goes round */
+		log_line("other", "line %u of many that are long enough", i);
+	at = 0;
+	assert_true(log_next(&at, line, sizeof line));
+	assert_int_equal(line[0], '[');
+	for (n = 1; log_next(&at, line, sizeof line); n++)
+		;
+	assert_non_null(strstr(line, "line 2999 of"));
+	assert_in_range(n, 900, 1400);
+	for (unsigned i = 0; i < 2 * LOG_SUBSYSTEMS;
+	     i++) { /* more than there is room for: they still speak */
+		char name[3] = {(char)('a' + i % 26), (char)('a' + i / 26), 0};
+		log_line(name, "speaks");
+	}
+	assert_true(log_level_set("unit", LOG_INFO));
+	assert_false(log_level_set("one more", LOG_INFO));
+	assert_null(log_level_name((enum log_level)4));
+	assert_string_equal(log_level_name(LOG_DEBUG), "debug");
+}
+
 static void test_errors(void **state)
 {
 	(void)state;
@@ -231,8 +289,8 @@ static void test_errors(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_memmap), cmocka_unit_test(test_elf),
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_memmap),      cmocka_unit_test(test_elf),
 					   cmocka_unit_test(test_page_tables), cmocka_unit_test(test_log),
-					   cmocka_unit_test(test_errors)};
+					   cmocka_unit_test(test_log_levels),  cmocka_unit_test(test_errors)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

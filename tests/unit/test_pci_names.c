@@ -22,6 +22,11 @@ static void test_known(void **state)
 	assert_string_equal(pci_class_name(0x0200ff), "Ethernet controller");
 	assert_string_equal(pci_class_name(0x01ff00), "Mass storage controller");
 	assert_null(pci_class_name(0x7f0000));
+	assert_string_equal(pci_interface_name(0x010802), "NVM Express");
+	assert_string_equal(pci_interface_name(0x060400), "Normal decode");
+	assert_null(pci_interface_name(0x0108ff));
+	assert_string_equal(pci_subsystem_name(0x8086, 0x2918, 0x1af4, 0x1100), "QEMU Virtual Machine");
+	assert_null(pci_subsystem_name(0x8086, 0x2918, 0x1af4, 0x1101));
 	assert_null(pci_vendor_name(0xfff9));
 	assert_null(pci_vendor_name(0x0000));
 	assert_null(pci_device_name(0x8086, 0xfffe));
@@ -35,16 +40,21 @@ static void test_all(void **state)
 	const char *before = NULL;
 	unsigned n = 0;
 	for (const char *p = pci_ids; p < pci_ids_end; p += strlen(p) + 1, n++) {
-		uint32_t key = (uint32_t)strtoul(p + 1, NULL, 16);
+		uint64_t key = strtoull(p + 1, NULL, 16);
 		const char *name = strchr(p, ' ') + 1, *got = NULL;
 		if (*p == 'v')
 			got = pci_vendor_name((uint16_t)key);
 		else if (*p == 'd')
 			got = pci_device_name((uint16_t)(key >> 16), (uint16_t)key);
+		else if (*p == 's')
+			got = pci_subsystem_name((uint16_t)(key >> 48), (uint16_t)(key >> 32),
+						 (uint16_t)(key >> 16), (uint16_t)key);
+		else if (name - p == 8)
+			got = pci_interface_name((uint32_t)key);
 		else if (name - p == 6)
-			got = pci_class_name(key << 8 | 0xfd);
+			got = pci_class_name((uint32_t)key << 8 | 0xfd);
 		else
-			got = pci_class_name(key << 16 | 0xfdfd);
+			got = pci_class_name((uint32_t)key << 16 | 0xfdfd);
 		assert_ptr_equal(got, name);
 		assert_true(!before || strcmp(before, p) < 0);
 		assert_int_not_equal(*name, 0);

@@ -1,5 +1,5 @@
-/* lspci's text, from recorded machines: the bytes come back as they were recorded, and what is said of a
- * capability is what pciutils said of it on that machine. */
+/* lspci's text, from recorded machines: the bytes come back as they were recorded, and what is said of them
+ * is what pciutils 3.9.0 says, line by line. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -47,10 +47,110 @@ static void show_all(const struct show *how)
 		show_function(f, how);
 }
 
-static void machine(const char *name, uint16_t last)
+static bool begins(const char *line, const char *with)
+{
+	return strncmp(line, with, strlen(with)) == 0;
+}
+
+/* Lines that are not compared: names that pciutils' list of subsystems has; addresses, which replay sizes by
+ * a guess; what is read from more than the recorded bytes; DOE's status, whose error pciutils 3.9.0 takes
+ * from the wrong bits (PCIe 7.9.24.4); AGP's registers. */
+static bool left_out(const char *line)
+{
+	return !*line || begins(line, "\tSubsystem: ") || begins(line, "\tRegion ") ||
+	       begins(line, "\tExpansion ROM") || begins(line, "\t\tNot readable") ||
+	       begins(line, "\t\tDOESta: ") || begins(line, "\t\tStatus: RQ=") ||
+	       begins(line, "\t\tCommand: RQ=");
+}
+
+/* Did the scan find the function that this line begins with? Without function 0 of its device it does not. */
+static bool found(const char *line)
+{
+	unsigned seg = 0, bus, dev, fn;
+	if (sscanf(line, "%4x:%2x:%2x.%1x", &seg, &bus, &dev, &fn) != 4) {
+		seg = 0;
+		if (sscanf(line, "%2x:%2x.%1x", &bus, &dev, &fn) != 3)
+			return false;
+	}
+	return pci_find(&pci, bdf_make(seg, bus, dev, fn)) != NULL;
+}
+
+struct reader {
+	char *at;
+	bool cxl, gone;
+};
+
+/* The next line to compare, cut off at its end. What CXL's registers say is left out, up to the next
+ * capability.
+ */
+static char *next_line(struct reader *r)
+{
+	while (r->at && *r->at) {
+		char *line = r->at, *end = strchr(line, '\n');
+		r->at = end ? end + 1 : NULL;
+		if (end)
+			*end = 0;
+		r->cxl = r->cxl && begins(line, "\t\t");
+		r->gone = *line == '\t' ? r->gone : !found(line);
+		char *named = strstr(line, ": CXL");
+		if (begins(line, "\tCapabilities: ") && named) {
+			r->cxl = true;
+			strcpy(named, " <?>");
+			return line;
+		}
+		if (!r->cxl && !r->gone && !left_out(line))
+			return line;
+	}
+	return NULL;
+}
+
+/* Of a function's first line the name of the function; of a subsystem's that it is one. */
+static void cut(char *line)
+{
+	char *subsystem = strstr(line, "] Subsystem: "), *size = strstr(line, " [size=");
+	if (*line != '\t' && strchr(line, ' '))
+		*strchr(line, ' ') = 0;
+	if (subsystem)
+		strcpy(subsystem, "] Subsystem");
+	if (size) {
+		const char *rest = strchr(size, ']') + 1;
+		memmove(size, rest, strlen(rest) + 1);
+	}
+}
+
+static unsigned same_text(const char *name, char *decoded)
+{
+	struct reader us = {.at = text}, them = {.at = decoded};
+	char *ours, *theirs;
+	unsigned lines = 0;
+	for (;; lines++) {
+		ours = next_line(&us);
+		theirs = next_line(&them);
+		if (!ours || !theirs)
+			break;
+		cut(ours);
+		cut(theirs);
+		if (strcmp(ours, theirs) != 0)
+			fail_msg("%s: line %u is\n%s\nand pciutils has\n%s", name, lines, ours, theirs);
+	}
+	if (ours || theirs)
+		fail_msg("%s: after %u lines %s has more: %s", name, lines, ours ? "ours" : "pciutils",
+			 ours ? ours : theirs);
+	return lines;
+}
+
+static void same_bytes(const char *name, const char *dump)
+{
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+		if (strlen(line) == 51 && line[2] == ':' && !strstr(dump, line))
+			fail_msg("%s: not recorded: %s", name, line);
+}
+
+static void machine(const char *name, uint16_t last, unsigned least)
 {
 	char file[96];
 	struct replay *r;
+	bool segments = last > 0;
 	snprintf(file, sizeof file, "%s.txt", name);
 	char *dump = whole_file(file);
 	if (!dump || !scan_recorded(file, last, &r)) {
@@ -59,26 +159,17 @@ static void machine(const char *name, uint16_t last)
 	}
 	snprintf(file, sizeof file, "%s.decoded", name);
 	char *decoded = whole_file(file);
-	unsigned lines = 0;
-	show_all(&(struct show){.numbers = 1, .verbose = 2, .bytes = 256, .segments = last > 0});
-	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
-		bool hex = strlen(line) == 51 && line[2] == ':';
-		/* Those that show_caps.c has no name for, and subsystems, whose names pciutils adds. */
-		bool bare = strstr(line, "apability ID 0x") || strstr(line, "] Subsystem: ");
-		if (hex && !strstr(dump, line))
-			fail_msg("%s: not recorded: %s", name, line);
-		if (strncmp(line, "\tCapabilities: [", 16) == 0 && !bare) {
-			lines++;
-			if (!strstr(decoded, line))
-				fail_msg("%s: pciutils has no such line: %s", name, line);
-		}
-	}
-	assert_true(lines > 0);
+	show_all(&(struct show){.numbers = 1, .bytes = 256, .segments = segments});
+	same_bytes(name, dump);
+	show_all(&(struct show){.numbers = 2, .verbose = 3, .segments = segments});
+	assert_true(same_text(name, decoded) >= least);
 	for (unsigned i = 0; i < 9; i++)
 		show_all(&(struct show){.numbers = i % 3, .verbose = i / 3, .bytes = i == 8 ? 4096 : 0});
-	len = 0;
-	show_tree(&pci);
-	assert_true(len > 0);
+	for (unsigned i = 0; i < 2; i++) {
+		len = 0;
+		show_tree(&pci, &(struct show){.verbose = i});
+		assert_true(len > 0);
+	}
 	free(dump);
 	free(decoded);
 	replay_free(r);
@@ -87,14 +178,21 @@ static void machine(const char *name, uint16_t last)
 static void test_recorded(void **state)
 {
 	(void)state;
-	machine("alder-lake-p-laptop-whole-machine", 0);
-	machine("asus-p6t6-tree", 0);
-	machine("pci-x-bridges-and-domains", 4);
-	machine("root-complex-link-declarations", 0);
-	machine("intel-82576-sriov-pf", 0);
-	machine("haswell-e-root-port-acs-and-connectx3", 0);
-	machine("plx-9716-switch-port-acs-dpc", 0);
-	machine("samsung-pm174x-nvme-sriov", 0);
+	machine("alder-lake-p-laptop-whole-machine", 0, 700);
+	machine("asus-p6t6-tree", 0, 700);
+	machine("broken-extended-capability-chain", 0, 3);
+	machine("cavium-thunderx-nic-ea-sriov", 2, 50);
+	machine("haswell-e-root-port-acs-and-connectx3", 0, 100);
+	machine("intel-0d93-cxl-accelerator-sriov-ats-pasid", 0, 100);
+	machine("intel-82576-sriov-pf", 0, 50);
+	machine("intel-skylake-igpu-ats-pasid-pri", 0, 30);
+	machine("nics-256-bytes-82599-x710-connectx5", 0, 50);
+	machine("pci-x-bridges-and-domains", 4, 200);
+	machine("plx-9716-switch-port-acs-dpc", 0, 20);
+	machine("resizable-bar", 0, 50);
+	machine("root-complex-link-declarations", 0, 200);
+	machine("samsung-pm174x-nvme-sriov", 0, 50);
+	machine("x99-root-ports", 0, 100);
 }
 
 int main(void)

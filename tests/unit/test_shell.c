@@ -261,7 +261,9 @@ static void test_select(void **state)
 		     word_slot("20", &s));
 	assert_true(word_id("8086:", &id) && id.vendor == 0x8086 && id.device == -1);
 	assert_true(word_id(":10c9", &id) && id.vendor == -1 && id.device == 0x10c9);
-	assert_false(word_id("8086", &id) || word_id("8086:1:2", &id) || word_id("80860:", &id) ||
+	assert_true(word_id("::0108", &id) && id.vendor == -1 && id.class == 0x108);
+	assert_true(word_id("8086:1:2", &id) && id.device == 1 && id.class == 2);
+	assert_false(word_id("8086", &id) || word_id("8086:1:2:3", &id) || word_id("80860:", &id) ||
 		     word_id("", &id));
 }
 

@@ -1,0 +1,55 @@
+/* The VFs that are on, and what they do. */
+#include "apps/shell/shell.h"
+#include "kernel/log.h"
+#include "pci/groups.h"
+
+static uint64_t look(const uint64_t *counter) /* another core may be counting */
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+/* One queue pair of it. */
+static void print_driven(const struct machine *m, const struct vf *vf)
+{
+	const struct fault_function *faults = iommu_fault_count(&m->iommu, vf->fn->bdf);
+	const struct accel_stats *s = &vf->accel->stats;
+	const struct accel_store *store = vf->data;
+	log_text("   controller %u, queue pair %u of depth %u", (vf->first ? vf->first : vf)->cntlid,
+		 vf->nvme.queue.sqid >> 16, vf->accel->depth);
+	if (store)
+		log_text(", namespace %u: %llu MiB%s", vf->nvme.store[store->id].nsid,
+			 (ull)(store->blocks * store->block >> 20), store->shared ? " (its part)" : "");
+	log_text("\n   operations %llu, doorbells %llu, polls %llu, empty %llu, interrupts %llu\n",
+		 (ull)look(&vf->ops), (ull)look(&s->doorbells), (ull)look(&s->polls),
+		 (ull)look(&s->empty_polls), (ull)look(&vf->ring.irqs));
+	log_text("   worked by core %u, refused requests %llu%s\n", vf->core,
+		 (ull)(faults ? faults->count : 0), vf->cut ? ", CUT OFF: it flooded" : "");
+}
+
+bool cmd_vf(struct machine *m, unsigned n, char **word)
+{
+	char name[NAME_SIZE], pf[NAME_SIZE];
+	unsigned vfs = 0;
+	(void)word;
+	if (n > 1)
+		return false;
+	PCI_EACH(f, &m->pci) {
+		if (!f->pf)
+			continue;
+		struct domain *dom = iommu_domain_of(&m->iommu, f->bdf);
+		vfs++;
+		log_text("%s  VF %u of %s, group %u, ", function_name(f->bdf, name), f->vf_index,
+			 function_name(f->pf->bdf, pf), groups_of(f));
+		if (dom)
+			log_text("domain %u \"%s\"\n", domain_id(dom), domain_name(dom));
+		else
+			log_text("in no domain: it reaches nothing\n");
+		for (unsigned i = 0; i < m->pairs; i++)
+			if (m->vf[i].fn == f && m->vf[i].accel)
+				print_driven(m, &m->vf[i]);
+	}
+	if (!vfs)
+		log_text(
+			"no VFs are on: load start puts some to work, sriov BDF numvfs=N switches them on\n");
+	return true;
+}

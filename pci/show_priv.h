@@ -1,0 +1,26 @@
+/* What the files that print functions share: pci/show.h. */
+#pragma once
+#include "pci/show.h"
+
+/* The capability lists of a function; deep: what they say, else one line each. */
+void show_capabilities(const struct pci_func *f, const struct show *how, bool deep);
+/* What stands behind "Capabilities: [40] " for a PCI Express capability. */
+void show_express(const struct pci_func *f, unsigned c, bool deep);
+/* An extended capability, its whole line first. */
+void show_extended(const struct pci_func *f, const struct pci_cap *cap, const struct show *how);
+
+/* "I/O#0 Mem#1" with each #n replaced by + or - as bit n of v is; n is 0 to 9, then a to v. */
+void show_flags(uint32_t v, const char *text);
+/* "Red Hat, Inc. QEMU Virtual Machine [1af4:1100]": of the function's subsystem. */
+void show_subsystem(const struct pci_func *f, uint16_t vendor, uint16_t device, const struct show *how);
+
+/* Registers of a capability, which may lie at the end of the space or be cut off there: ones. */
+static inline uint32_t show_r32(const struct pci_func *f, unsigned off)
+{
+	return off + 4 <= 0x1000 ? fn_rd32(f, off) : UINT32_MAX;
+}
+
+static inline uint16_t show_r16(const struct pci_func *f, unsigned off)
+{
+	return off + 2 <= 0x1000 ? fn_rd16(f, off) : UINT16_MAX;
+}
