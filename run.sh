@@ -236,9 +236,10 @@ if [[ -n $shell ]]; then
 	esac
 fi
 
-# The firmware's cursor and colour sequences would garble a terminal or a log.
+# The firmware's cursor and colour sequences would garble a terminal or a log; so would QEMU's own messages, which it writes
+# in pieces: by sed they come as whole lines.
 set +e
-timeout --foreground -k 5 "$timeout" "${line[@]}" </dev/null |
+timeout --foreground -k 5 "$timeout" "${line[@]}" </dev/null 2> >(exec sed -u '' >&2) |
 	sed -u -e 's/\x1b[[(][0-9;=?]*[A-Za-z]//g' -e 's/\r//g' | tee "$run/serial.log"
 got=${PIPESTATUS[0]}
 set -e
