@@ -82,8 +82,9 @@ $B/loader/%.S.o: %.S Makefile
 	$(call say,AS,$< (loader))
 	$(Q)mkdir -p $(@D) && $(CC) --target=x86_64-unknown-windows -I. -I$B -MMD -MP -c -o $@ $<
 
-# stb_image.h asks for stdlib.h, which Debian has for ELF systems only (long is 64 bits); nothing of it is used.
+# stb_image.h asks for stdlib.h, which Debian has for programs alone (it wants floating point); nothing of it is used.
 $B/loader/kernel/inflate.c.o: EFLAGS += -D_STDLIB_H
+$B/kernel/kernel/inflate.c.o: KFLAGS += -D_STDLIB_H
 
 $B/kernel.elf.gz: $B/kernel.elf
 	$(Q)gzip -9nc $< >$@
