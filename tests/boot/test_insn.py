@@ -55,7 +55,8 @@ def rows(text):
 
 
 def test_no_more_instructions_than_recorded(plugin):
-    """One in a hundred more at most; and for each doorbell the look that found nothing, with which a wait begins."""
+    """One in a hundred more at most. It was recorded with nothing else running, so that each doorbell is followed by a wait;
+    on a busy machine some results are there at once, which takes fewer."""
     done = subprocess.run(["tools/bench-insn"], cwd=sluice.ROOT, capture_output=True, text=True, timeout=200)
     print(done.stdout, done.stderr)
     assert done.returncode == 0
@@ -63,7 +64,7 @@ def test_no_more_instructions_than_recorded(plugin):
     assert list(now) == list(recorded)
     assert {f"depth={depth}" for depth in (1, 8, 32, 128)} < set(now)
     for name, (insn, mmio, empty) in recorded.items():
-        assert now[name][0] <= insn * 1.01 + 9 / int(name.rpartition("=")[2]), name
+        assert now[name][0] <= insn * 1.01, name
         assert now[name][1] <= mmio * 1.01, name
         assert now[name][2] <= max(8, empty * 1.2), name
     assert "iommu_waits_per_op=1.00" in done.stdout
