@@ -71,22 +71,19 @@ static void take_tables(const struct machine *m)
 
 /* ---- units ---- */
 
+/* What the loader's record and the unit's have in common. */
+#define REGS_OF(b)                                                                                           \
+	(struct audit_regs)                                                                                  \
+	{                                                                                                    \
+		.read = true, .ver = (b)->ver, .gsts = (b)->gsts, .fsts = (b)->fsts, .pmen = (b)->pmen,      \
+		.plmbase = (b)->plmbase, .plmlimit = (b)->plmlimit, .cap = (b)->cap, .ecap = (b)->ecap,      \
+		.rtaddr = (b)->rtaddr, .irta = (b)->irta, .phmbase = (b)->phmbase,                           \
+		.phmlimit = (b)->phmlimit, .frcds = (b)->frcds                                               \
+	}
+
 static struct audit_regs as_found(const struct boot_unit *b)
 {
-	struct audit_regs r = {.read = true,
-			       .ver = b->ver,
-			       .gsts = b->gsts,
-			       .fsts = b->fsts,
-			       .pmen = b->pmen,
-			       .plmbase = b->plmbase,
-			       .plmlimit = b->plmlimit,
-			       .cap = b->cap,
-			       .ecap = b->ecap,
-			       .rtaddr = b->rtaddr,
-			       .irta = b->irta,
-			       .phmbase = b->phmbase,
-			       .phmlimit = b->phmlimit,
-			       .frcds = b->frcds};
+	struct audit_regs r = REGS_OF(b);
 	for (unsigned i = 0; i < r.frcds && i < AUDIT_FRCDS; i++)
 		r.frcd[i] = (struct audit_frcd){b->frcd[i][0], b->frcd[i][1]};
 	return r;
@@ -94,20 +91,7 @@ static struct audit_regs as_found(const struct boot_unit *b)
 
 static struct audit_regs as_now(const struct iommu_unit_raw *b)
 {
-	struct audit_regs r = {.read = true,
-			       .ver = b->ver,
-			       .gsts = b->gsts,
-			       .fsts = b->fsts,
-			       .pmen = b->pmen,
-			       .plmbase = b->plmbase,
-			       .plmlimit = b->plmlimit,
-			       .cap = b->cap,
-			       .ecap = b->ecap,
-			       .rtaddr = b->rtaddr,
-			       .irta = b->irta,
-			       .phmbase = b->phmbase,
-			       .phmlimit = b->phmlimit,
-			       .frcds = b->frcds};
+	struct audit_regs r = REGS_OF(b);
 	for (unsigned i = 0; i < r.frcds && i < AUDIT_FRCDS; i++)
 		r.frcd[i] = (struct audit_frcd){b->frcd[i].lo, b->frcd[i].hi};
 	return r;
