@@ -421,6 +421,7 @@ enum sl_err stage_isolate(struct machine *m)
 		log_fail("isolate", "see the lines above", "not all cases could be run: %s", sl_err_text(e));
 	else if (translated(m))
 		print_sum(m);
+	m->proof_failed |= m->refused != m->cases;
 	if (!e && m->refused != m->cases)
 		log_fail("isolate", "do not give this machine's functions to anyone you do not trust",
 			 "%llu of %llu forbidden accesses were not refused as they should be",

@@ -45,7 +45,9 @@ def audit(boot, *words, ok=True, **more):
         assert sum(item["severity"] == severity for items in found.values() for item in items) == run.number(key)
     page = run.text[run.text.index("--- audit: verdict ---"):].splitlines()
     page = page[: page.index("-" * 79)]
-    assert [line for line in page if line.startswith(" PASS " if ok else " FAIL ")]
+    proof = of(objects, "verdict")[0]["proof"]
+    assert [line for line in page if line.startswith(" FAIL " if not ok else " PASS " if proof == "pass" else " NOT TRIED ")]
+    assert run.result["proof"] == {"not run": "none"}.get(proof, proof)
     assert len(page) < 24 and all(len(line) < 80 for line in page)
     assert sluice.replay(run.folder / "serial.log")[0] == 0, "from the record alone the same is found"
     return run, objects, found
