@@ -1,16 +1,154 @@
-"""Runs run.sh as a user does and gives back what the guest said."""
+"""Runs run.sh as a user does and gives back what the guest said; and which QEMU a case runs on."""
+import contextlib
+import fcntl
+import functools
 import os
 import pathlib
 import re
 import shlex
+import shutil
 import signal
 import subprocess
+import threading
+import time
 
 import pexpect
+import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-QEMU_72 = ROOT / "build/qemu-7.2/qemu-system-x86_64"
 SERIAL = "sluice-scratch"  # of the NVMe controller that run.sh makes
+VERSIONS = ("7.2", "10.0", "11.1")  # those that the tests exercise: tools/setup.sh test unpacks the ones that are not installed
+
+# What cannot be asked of a QEMU is known by its version.
+FEATURES = {
+    "interrupt-faults": ((8, 2), "fault records of interrupt remapping"),
+    "x2apic": ((9, 0), "x2APIC in its emulated processor"),
+    "qat-model": ((10, 0), "plugin interface that the QAT model needs"),
+}
+
+
+class Qemu:
+    """A QEMU that cases run on: the installed one (or QEMU=), or one that tools/unpack-qemu has put below build/."""
+
+    def __init__(self, path, env=None):
+        self.path = str(path)
+        self.env = {"QEMU": self.path, **(env or {})}
+        said = subprocess.run([self.path, "--version"], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+        self.version = tuple(map(int, re.search(r"version (\d+)\.(\d+)", said).groups()))
+        self.name = "{}.{}".format(*self.version)
+
+    @functools.lru_cache(maxsize=None)
+    def help(self, device):
+        words = f"{device},help" if device else "help"
+        done = subprocess.run([self.path, "-device", words], capture_output=True, text=True, cwd=ROOT)
+        return done.stdout + done.stderr
+
+    def has_device(self, name):
+        return f'name "{name}"' in self.help("")
+
+    def property(self, device, *names):
+        """The first of those names that this QEMU's device has as a property, or None."""
+        return next((name for name in names if re.search(rf"^ +{name}=", self.help(device), re.M)), None)
+
+    def has(self, feature):
+        return FEATURES[feature][0] <= self.version and (feature != "qat-model" or self.version == (10, 0))
+
+    def lacks(self, need):
+        """Why a case cannot run here that needs device:NAME, property:DEVICE.NAME or a feature; None where it can."""
+        kind, _, name = need.partition(":")
+        if kind == "device":
+            return None if self.has_device(name) else f"no device {name}"
+        if kind == "property":
+            device, _, name = name.partition(".")
+            return None if self.property(device, name) else f"no property {name} of {device}"
+        return None if self.has(need) else f"no {FEATURES[need][1]}"
+
+    def fit(self, args):
+        """QEMU arguments as a test states them, in this QEMU's words: root-port-no-acs is a root port that does not isolate,
+        by disable-acs=on, or, where that is gone, the one that never had ACS; scalable-mode had an x- before QEMU 11."""
+        words = {"root-port-no-acs": "pcie-root-port,disable-acs=on" if self.property("pcie-root-port", "disable-acs") else "ioh3420",
+                 "scalable-mode": self.property("intel-iommu", "scalable-mode", "x-scalable-mode") or "scalable-mode"}
+        return [re.sub("|".join(words), lambda match: words[match[0]], str(arg)) for arg in args]
+
+
+@functools.lru_cache(maxsize=None)
+def installed():
+    return Qemu(os.environ.get("QEMU", "qemu-system-x86_64"))
+
+
+@functools.lru_cache(maxsize=None)
+def unpacked(name):
+    """The QEMU of that version below build/ with the firmware of its suite, or None."""
+    folder = ROOT / f"build/qemu-{name}"
+    if not (folder / "ready").exists():
+        return None
+    firmware = folder / "usr/share/OVMF/OVMF_CODE_4M.fd"
+    return Qemu(folder / "qemu-system-x86_64", {"OVMF": str(firmware), "OVMF_VARS": ""} if firmware.exists() else None)
+
+
+def others():
+    """The versions besides the installed one, newest first."""
+    return [name for name in reversed(VERSIONS) if name != installed().name]
+
+
+def choose(needs, name=None):
+    """The QEMU for a case with these needs: the named version, else the installed one if it has them all, else the newest
+    that is unpacked and has them. Without any the case is skipped, with the reason."""
+    if name:
+        return unpacked(name) or pytest.skip(f"QEMU {name} is not below build/: tools/setup.sh test says why")
+    said = []
+    for one in (installed(), *filter(None, map(unpacked, others()))):
+        lacking = [why for need in needs if (why := one.lacks(need))]
+        if not lacking:
+            return one
+        said.append(f"QEMU {one.name} has {lacking[0]}")
+    pytest.skip("; ".join(said))
+
+
+def missing(package):
+    """Skips a case that wants a package, or fails it where tools/setup.sh test would have installed that."""
+    if pathlib.Path("/etc/debian_version").exists():
+        pytest.fail(f"{package} is not installed: tools/setup.sh test installs it", pytrace=False)
+    pytest.skip(f"{package} is not installed", allow_module_level=True)
+
+
+def make(*targets):
+    """make TARGETS in this tree; workers of pytest wait for each other."""
+    env = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    with open(ROOT / "build/make.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run(["make", "-s", *targets], cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, f"make {' '.join(targets)} failed:\n{done.stdout[-3000:]}"
+
+
+def wait_for(log, words, seconds=80):
+    """Until the file log has a match of words; a case that waits in vain fails."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if log.exists() and re.search(words, log.read_text(errors="replace")):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{words!r} did not appear in {log} within {seconds} s")
+
+
+@contextlib.contextmanager
+def beside(job, *args):
+    """Runs job(*args) in a thread beside the block; what goes wrong there fails the case, as does a job that does not end."""
+    wrong = []
+
+    def guarded():
+        try:
+            job(*args)
+        except BaseException as e:  # pylint: disable=broad-except
+            wrong.append(e)
+
+    thread = threading.Thread(target=guarded, daemon=True)
+    thread.start()
+    yield
+    thread.join(20)
+    assert not thread.is_alive(), f"{job.__name__}() has not ended"
+    if wrong:
+        raise wrong[0]
 
 
 class Run:
@@ -117,11 +255,6 @@ def nvme_plain(name, serial, image):
     return ["-drive", f"if=none,id={name},format=raw,file={image}", "-device", f"nvme,serial={serial},drive={name}"]
 
 
-def has_device(name, qemu="qemu-system-x86_64"):
-    said = subprocess.run([qemu, "-device", "help"], capture_output=True, text=True, check=True)
-    return f'name "{name}"' in said.stdout + said.stderr
-
-
 PROMPT = "sluice> "
 MORE = "q quit --"
 
@@ -129,9 +262,9 @@ MORE = "q quit --"
 class Console:
     """./run.sh --shell on a terminal of 80x24; seen is all that came, without carriage returns."""
 
-    def __init__(self, folder, *words, qemu=(), deadline=100, term="vt100", until=PROMPT):
+    def __init__(self, folder, *words, qemu=(), deadline=100, term="vt100", until=PROMPT, env=None):
         command = ["./run.sh", "--shell", *words, "--", "-accel", "tcg", *qemu]
-        variables = {**os.environ, "RUN": os.path.relpath(folder, ROOT), "TIMEOUT": str(deadline), "TERM": term}
+        variables = {**os.environ, "RUN": os.path.relpath(folder, ROOT), "TIMEOUT": str(deadline), "TERM": term, **(env or {})}
         for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
             variables.pop(name, None)
         self.child = pexpect.spawn(command[0], command[1:], cwd=str(ROOT), env=variables, timeout=100,
@@ -172,4 +305,7 @@ class Console:
 
 
 def pciutils(dump, *words):
+    """lspci of the package pciutils, on a dump."""
+    if not shutil.which("lspci"):
+        missing("pciutils")
     return subprocess.run(["lspci", "-F", dump, *words], capture_output=True, text=True, check=True).stdout

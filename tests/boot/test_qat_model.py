@@ -10,8 +10,12 @@ import pytest
 import sluice
 from qat_card import ASYM_RING, COMP, COMP_BANK, COMP_RING, LA, SYM_BANK, SYM_RING, Boot, Boot4, Card, pke, request
 
-cryptography = pytest.importorskip("cryptography", reason="no python3-cryptography")
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: E402
+try:
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+except ImportError:
+    sluice.missing("python3-cryptography")
+
+pytestmark = pytest.mark.needs("qat-model")
 
 KEY = bytes(range(32))
 IV = bytes(range(100, 116))
@@ -24,20 +28,15 @@ CRYPTO_ERROR, COMP_ERROR = 0x80, 0x20
 
 @pytest.fixture(scope="module", autouse=True)
 def built():
-    version = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True).stdout
-    if "version 10.0" not in version:
-        pytest.skip("the model is for QEMU 10.0")
-    built = subprocess.run(["make", "-s", "qat-model"], cwd=sluice.ROOT, capture_output=True, text=True)
-    if built.returncode:
-        pytest.skip(f"the QAT model can not be built here: {built.stderr[-200:]}")
+    sluice.make("qat-model")
 
 
 @pytest.fixture
-def card(folder):
+def card(folder, emulator):
     made = []
 
     def card(properties="", **more):
-        made.append(Card(folder, properties, **more))
+        made.append(Card(folder, properties, qemu=emulator.path, **more))
         return made[-1]
 
     yield card
