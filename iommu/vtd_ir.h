@@ -10,7 +10,8 @@ struct vtd_ir {
 	struct vtd_irte *table; /* contiguous, aligned to its size */
 	unsigned entries;       /* a power of two */
 	uint64_t *taken;        /* a bit an entry: given out, or not to be used any more */
-	bool on;                /* requests are remapped, with our table */
+	bool on;                /* requests are remapped, with our table; or may be: */
+	bool failed;            /* it did not come on in time, so no entry is given out */
 	bool x2apic;            /* IRTA.EIME: destinations have 32 bits */
 };
 

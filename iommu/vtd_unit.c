@@ -3,15 +3,27 @@
 #include "iommu/vtd_inv.h"
 #include "iommu/vtd_ir.h"
 #include "iommu/vtd_qi.h"
+#include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 
 static enum sl_err unusable(struct vtd_unit *u, enum sl_err e, const char *why)
 {
 	u->unusable = why;
-	log_warn(u->name, "unit at 0x%llx is not used: %s (VER 0x%x, CAP 0x%llx, ECAP 0x%llx)", (ull)u->base,
-		 why, u->ver, (ull)u->cap, (ull)u->ecap);
 	return e;
+}
+
+void vtd_unit_trouble(const struct vtd_unit *u, const char *advice, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+	va_start(ap, fmt);
+	fmt_vprint(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (u->starting)
+		log_warn(u->name, "%s", text);
+	else
+		log_fail(u->name, advice, "%s", text);
 }
 
 enum sl_err vtd_unit_probe(struct vtd_unit *u)
@@ -23,7 +35,8 @@ enum sl_err vtd_unit_probe(struct vtd_unit *u)
 		return unusable(u, SL_DEVICE, "its registers read all ones");
 	if (u->ver == 0 || u->cap == 0)
 		return unusable(u, SL_DEVICE, "its registers read zero");
-	if (!(FGET(u->cap, CAP_SAGAW) & 0xe))
+	u->irq_only = !(FGET(u->cap, CAP_SAGAW) & 0xe);
+	if (u->irq_only && !(u->ecap & ECAP_IR && vtd_has_queue(u)))
 		return unusable(u, SL_UNSUPPORTED, "CAP.SAGAW offers no second-stage tables");
 	if (!vtd_has_queue(u) && FGET(u->ver, VER_MAX) >= 6) /* then there are no registers either: §6.5.1 */
 		return unusable(u, SL_UNSUPPORTED, "ECAP.QI is clear: no invalidation at all");
@@ -71,11 +84,9 @@ static enum sl_err wait32(struct vtd_unit *u, reg32_t r, uint32_t mask, uint32_t
 		if ((v & mask) == want)
 			return SL_OK;
 		if (late) {
-			log_fail(u->name,
-				 "restart the machine; if it stays, the unit is broken or the hypervisor's "
-				 "model of it is",
-				 "%s was not done in %u ms (register 0x%x reads 0x%x)", what,
-				 VTD_DEADLINE_US / 1000, r.off, v);
+			fmt_print(u->reason, sizeof(u->reason), "%s was not done in %u ms", what,
+				  VTD_DEADLINE_US / 1000);
+			vtd_unit_trouble(u, VTD_BROKEN, "%s (register 0x%x reads 0x%x)", u->reason, r.off, v);
 			return SL_TIMEOUT;
 		}
 	}
@@ -159,6 +170,12 @@ static enum sl_err regions_off(struct vtd_unit *u)
 enum sl_err vtd_unit_enable(struct vtd_unit *u)
 {
 	enum sl_err e = take_over(u);
+	if (u->irq_only) {
+		e = e ? e : start_invalidation(u);
+		if (!e)
+			start_faults(u);
+		return e;
+	}
 	if (!e)
 		e = set_root(u);
 	if (!e)
@@ -171,7 +188,9 @@ enum sl_err vtd_unit_enable(struct vtd_unit *u)
 	u->on = true; /* even if it does not answer in time: from now on it may use the tables, and is told of
 			 changes */
 	e = vtd_unit_command(u, GCMD_TE, true, "turning on translation");
-	return e ? e : regions_off(u);
+	if (!e && regions_off(u)) /* translation stands all the same: VT-d §11.4.8.1, EPM */
+		log_warn(u->name, "memory that firmware protected may stay out of reach of every function");
+	return e;
 }
 
 enum sl_err vtd_unit_disable(struct vtd_unit *u)
