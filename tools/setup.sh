@@ -69,8 +69,8 @@ install() { # install PACKAGE...: those of them that are missing
 unpack_others() { # unpack_others VERSION SUITE ...
 	local have
 	have=$("${QEMU:-qemu-system-x86_64}" --version | sed -n '1s/.*version \([0-9]*\.[0-9]*\).*/\1/p') || have=
-	[[ -n $(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null) ]] || update now
 	while (($# > 0)); do
+		[[ -e build/qemu-$1/ready || -n $(find /var/lib/apt/lists -maxdepth 1 -name '*Release' 2>/dev/null) ]] || update
 		[[ $1 == "$have" ]] || tools/unpack-qemu "$1" "$2" || say "the cases on QEMU $1 are not run, and are listed at the end"
 		shift 2
 	done

@@ -271,7 +271,11 @@ class Console:
                                    encoding="utf-8", codec_errors="replace", dimensions=(24, 80))
         self.log = folder.parent / "console.log"
         self.child.logfile_read = self.log.open("w")
-        self.expect(until)
+        try:
+            self.expect(until)
+        except Exception:
+            self.end()
+            raise
 
     def expect(self, what, timeout=-1):
         return self.child.expect_exact(what, timeout=timeout)
