@@ -308,6 +308,28 @@ class Console:
         self.child.logfile_read.close()
 
 
+LSPCI = os.environ.get("LSPCI", "lspci")
+
+# What pciutils says otherwise since 3.9: pairs for re.sub() that make a text of 3.13, whose words are the kernel's, one of 3.9.
+OLDER = [
+    (r" TEE-IO[+-]$", ""), (r"LnkDisable", "Disabled"), (r" CorrIntErr. HeaderOF.$", ""), (r"(PRISta: .*) PASID[+-]$", r"\1"),
+    (r"( ARIFwd.)?(\n\t\t\t AtomicOpsCtl:.*)?\n\t\t\t IDOReq. IDOCompl.( LTR.) Emergency.*\n\t\t\t( 10BitTagReq. OBFF .*,) "
+     r"EETLPPrefixBlk.$", r"\3\4\1\2"),
+    (r"\n\t\t\t(ECRC. UnsupReq. ACSViol.) .*\n\t\t\tPoisonTLPBlocked. .*$", r" \1"),
+    (r"(?<=, )IntMsgNum (\d+)$", lambda match: f"MSI {int(match[1]):02x}"), (r"(?<=FatalMsg.) IntMsgNum", " IntMsg"),
+    (r"(?<=10BitTagReq.) IntMsgNum (\d+)$", lambda match: f" Interrupt Message Number: {int(match[1]):03x}"),
+]
+
+
+def like_pciutils(text):
+    """The kernel's text of lspci in the words of the pciutils that is installed."""
+    said = subprocess.run([LSPCI, "--version"], capture_output=True, text=True, check=True).stdout
+    if tuple(map(int, re.search(r"(\d+)\.(\d+)", said).groups())) < (3, 13):
+        for new, old in OLDER:
+            text = re.sub(new, old, text, flags=re.M)
+    return text
+
+
 def kept_names():
     """The names that the kernel carries, as {key: name}: build/pci.ids.packed, read by its description in pci/names.c."""
     names = {}
@@ -324,7 +346,7 @@ def kept_names():
 
 def pciutils(dump, *words):
     """What lspci prints of a dump when it knows the names that the kernel carries, and no others."""
-    if not shutil.which("lspci"):
+    if not shutil.which(LSPCI):
         missing("pciutils")
     names, lines = kept_names(), []
     for key in sorted(names, key=lambda k: (k[0] == "c", k[1:5] if k[0] != "c" else k, k[0] != "v", k[1:], k[0])):
@@ -336,5 +358,5 @@ def pciutils(dump, *words):
             lines.append("\t" * (key[0] == "d") + f"{key[-4:]}  {names[key]}")
     ids = dump.parent / "kept.ids"
     ids.write_text("\n".join(lines) + "\n")
-    command = ["lspci", "-O", "hwdb.disable=1", "-i", ids, "-F", dump, *words]
+    command = [LSPCI, "-O", "hwdb.disable=1", "-i", ids, "-F", dump, *words]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
