@@ -21,9 +21,9 @@ VERSIONS = ("7.2", "10.0", "11.1")  # those that the tests exercise: tools/setup
 
 # What cannot be asked of a QEMU is known by its version.
 FEATURES = {
-    "interrupt-faults": ((8, 2), "fault records of interrupt remapping"),
-    "x2apic": ((9, 0), "x2APIC in its emulated processor"),
-    "qat-model": ((10, 0), "plugin interface that the QAT model needs"),
+    "interrupt-faults": (lambda version: version >= (8, 2), "fault records of interrupt remapping"),
+    "x2apic": (lambda version: version >= (9, 0), "x2APIC in its emulated processor"),
+    "qat-model": (lambda version: version in ((10, 0), (10, 2), (11, 1)), "inner layout that the QAT model knows"),
 }
 
 
@@ -51,7 +51,7 @@ class Qemu:
         return next((name for name in names if re.search(rf"^ +{name}=", self.help(device), re.M)), None)
 
     def has(self, feature):
-        return FEATURES[feature][0] <= self.version and (feature != "qat-model" or self.version == (10, 0))
+        return FEATURES[feature][0](self.version)
 
     def lacks(self, need):
         """Why a case cannot run here that needs device:NAME, property:DEVICE.NAME or a feature; None where it can."""
