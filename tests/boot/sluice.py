@@ -352,6 +352,8 @@ def pciutils(dump, *words):
     for key in sorted(names, key=lambda k: (k[0] == "c", k[1:5] if k[0] != "c" else k, k[0] != "v", k[1:], k[0])):
         if key[0] == "c":
             lines.append("C " * (len(key) == 3) + "\t" * (len(key) // 2 - 1) + f"{key[-2:]}  {names[key]}")
+        elif key[0] == "s" and "d" + key[1:9] not in names:
+            continue  # pciutils looks for a subsystem below its device, which is not kept
         elif key[0] == "s":
             lines.append(f"\t\t{key[9:13]} {key[13:]}  {names[key]}")
         else:
