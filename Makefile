@@ -5,7 +5,9 @@
 # make coverage   branches that the host tests reach    make bench-iommu  cost of map and unmap, in instructions
 # make bench-insn instructions and MMIO accesses of each operation  make compare  Sluice and Debian's Linux in turn
 # make bench      one table: VFs, depth, kinds of isolation, PF against VF; build/bench/*.svg
-# make qat-model  build/qat-model.so, a QAT card for QEMU 10.0; make model-test  Linux's and DPDK's drivers judge it
+# make qat-model  build/qat-model.so, a QAT card for QEMU; make model-test  Linux's and DPDK's drivers judge it
+# make quick      what a contributor runs before a commit: host tests, rules of the tree, a few boots; under 4 minutes
+# make mutants    which alterations of the sources the host tests see; ONLY=iommu,nvme for some
 # make replay     build/replay: a recorded report, judged on the host
 B    ?= build
 CC   := clang
@@ -45,7 +47,7 @@ HOBJ := $(HOST:%=$B/host/%.o) $(MODEL:%=$B/host/%.o)
 TBIN := $(UNIT:tests/unit/%.c=$B/host/%)
 
 all: $B/BOOTX64.EFI sizes
-.PHONY: replay qat-model model-test compare bench coverage bench-iommu bench-insn all sizes image run test check boot-test fuzz lint clean setup
+.PHONY: quick mutants replay qat-model model-test compare bench coverage bench-iommu bench-insn all sizes image run test check boot-test fuzz lint clean setup
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -58,13 +60,12 @@ $B/kernel/%.S.o: %.S Makefile
 	$(Q)mkdir -p $(@D) && $(CC) --target=x86_64-unknown-none-elf -I. -MMD -MP -c -o $@ $<
 
 PCI_IDS := $(firstword $(wildcard /usr/share/misc/pci.ids /usr/share/hwdata/pci.ids))
-$B/pci.ids.txt: tools/pciids.awk $(PCI_IDS)
+$B/pci.ids.packed: tools/pciids tools/pciids.awk $(PCI_IDS)
 	$(call say,IDS,$@)
 	$(Q)[ -n "$(PCI_IDS)" ] || { echo "no pci.ids: install the package pci.ids" >&2; exit 1; }
-	$(Q)mkdir -p $(@D) && LC_ALL=C awk -f $< $(PCI_IDS) >$@.unsorted && \
-		LC_ALL=C sort $@.unsorted | tr '\n' '\0' >$@ && rm $@.unsorted
+	$(Q)mkdir -p $(@D) && $< $(PCI_IDS) $@
 
-$B/kernel/pci/names.c.o: $B/pci.ids.txt
+$B/kernel/pci/names.c.o: $B/pci.ids.packed
 $B/kernel/pci/names.c.o: KFLAGS += -I$B
 
 $B/kernel/kernel/power_hw.c.o: KFLAGS += $(EFI_H) -DGNU_EFI_USE_MS_ABI
@@ -111,7 +112,7 @@ $B/host/%.c.o: %.c Makefile
 	$(call say,HOSTCC,$<)
 	$(Q)mkdir -p $(@D) && $(HOSTCC) $(HFLAGS) -c -o $@ $<
 
-$B/host/pci/names.c.o: $B/pci.ids.txt
+$B/host/pci/names.c.o: $B/pci.ids.packed
 $B/host/pci/names.c.o: HFLAGS += -I$B
 
 $B/host/libsluice.a: $(HOBJ)
@@ -137,7 +138,7 @@ FUZZ_RUNS ?= 20000
 $B/fuzz/%.c.o: %.c Makefile
 	$(Q)mkdir -p $(@D) && $(CC) $(filter-out -Werror,$(WARN)) -w -O1 -g -I. -I$B -MMD -MP -DSLUICE_HOST \
 		-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -c -o $@ $<
-$B/fuzz/pci/names.c.o: $B/pci.ids.txt
+$B/fuzz/pci/names.c.o: $B/pci.ids.packed
 
 $B/fuzz/libsluice.a: $(HOST:%=$B/fuzz/%.o) $(MODEL:%=$B/fuzz/%.o)
 	$(Q)rm -f $@ && ar rcsD $@ $^
@@ -160,7 +161,7 @@ COVER_FLOOR ?= 90
 $B/cov/%.c.o: %.c Makefile
 	$(Q)mkdir -p $(@D) && $(CC) $(filter-out -Werror,$(WARN)) -w -O1 -g -I. -I$B -MMD -MP -DSLUICE_HOST \
 		-fprofile-instr-generate -fcoverage-mapping -c -o $@ $<
-$B/cov/pci/names.c.o: $B/pci.ids.txt
+$B/cov/pci/names.c.o: $B/pci.ids.packed
 
 $B/cov/libsluice.a: $(HOST:%=$B/cov/%.o) $(MODEL:%=$B/cov/%.o)
 	$(Q)rm -f $@ && ar rcsD $@ $^
@@ -173,10 +174,22 @@ coverage: $(UNIT:tests/unit/%.c=$B/cov/%)
 	$(Q)LLVM_PROFILE_FILE=$B/cov/%p.profraw tools/check.sh $^ | tail -n 1
 	$(Q)tools/coverage.sh $B/cov $(COVER_FLOOR)
 
+# Which alterations of the sources the host tests see: docs/testing.md. ONLY= takes groups or files.
+mutants: $(TBIN)
+	$(Q)HOSTCC='$(HOSTCC)' HFLAGS='$(HFLAGS)' tools/mutants $(ONLY:%=--only %) $(SAMPLE:%=--sample %) $(SEED:%=--seed %) $B
+
 # Boot tests: QEMU under OVMF, two machines at a time. Debian's packages of pytest are for Debian's own Python.
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 boot-test: all $B/replay
 	$(Q)$(PYTHON) -m pytest -q --tb=short -p no:cacheprovider -n 2 tests/boot
+
+# Before a commit: no fuzzers, no clang-tidy, and of the boots those that go through most.
+quick:
+	$(Q)tools/setup.sh test
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all check
+	$(Q)tools/check_deps.py
+	$(Q)tools/check_docs.py
+	$(Q)$(PYTHON) -m pytest -q --tb=short -p no:cacheprovider -n 2 -m quick tests/boot
 
 # Everything. Its last lines are the counts of cmocka and of pytest.
 test:
@@ -199,25 +212,15 @@ $B/insncount.so: tools/insncount/insncount.c tools/insncount/qemu_api.h Makefile
 	$(call say,PLUGIN,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(WARN) -std=gnu11 -O2 -fPIC -shared -fvisibility=hidden -o $@ $<
 
-# A QAT card for stock QEMU 10.0: tools/qat-model/README.md. Apart from the kernel, under the GPL.
-QAT_H   := $B/qat-model/headers
-QAT_C   := $(wildcard tools/qat-model/*.c)
-QAT_INC := -isystem $(QAT_H)/gen -isystem $(QAT_H)/qemu/include -isystem $(QAT_H)/qemu/host/include/x86_64 \
-           -isystem $(QAT_H)/qemu/host/include/generic -isystem $(firstword $(wildcard /usr/include/glib-2.0) \
-           $(QAT_H)/glib/usr/include/glib-2.0) -isystem $(firstword $(wildcard /usr/lib/$(MULTIARCH)/glib-2.0/include) \
-           $(QAT_H)/glib/usr/lib/$(MULTIARCH)/glib-2.0/include)
-$(QAT_H)/ready: tools/qat-model/headers.sh
-	$(call say,HEADERS,QEMU 10.0)
-	$(Q)tools/qat-model/headers.sh $(QAT_H)
-
-$B/qat-model/%.o: tools/qat-model/%.c $(QAT_H)/ready Makefile
+# A QAT card for stock QEMU: tools/qat-model/README.md. Apart from the kernel, under the GPL; it needs nothing of QEMU either.
+$B/qat-model/%.o: tools/qat-model/%.c Makefile
 	$(call say,PLUGIN,$<)
-	$(Q)$(HOSTCC) -std=gnu11 -Wall -Wextra -Werror -O2 -g -fPIC -fvisibility=hidden -fno-strict-aliasing -MMD -MP \
-		$(QAT_INC) -c -o $@ $<
+	$(Q)mkdir -p $(@D) && $(CC) -Wall -Wextra -Werror -std=gnu11 -O2 -g -fPIC -fvisibility=hidden -fno-strict-aliasing \
+		-MMD -MP -c -o $@ $<
 
-$B/qat-model.so: $(QAT_C:tools/qat-model/%.c=$B/qat-model/%.o)
+$B/qat-model.so: $(patsubst tools/%.c,$B/%.o,$(wildcard tools/qat-model/*.c))
 	$(call say,LD,$@)
-	$(Q)$(HOSTCC) -shared -o $@ $^ -lnettle -lgmp -lz
+	$(Q)$(CC) -shared -o $@ $^ -lnettle -lgmp -lz
 
 qat-model: $B/qat-model.so
 
@@ -246,7 +249,7 @@ TIDY := clang-tidy --quiet --warnings-as-errors='*' --checks='-*,bugprone-*,clan
 	-bugprone-branch-clone,-bugprone-easily-swappable-parameters,-bugprone-implicit-widening-of-multiplication-result,$\
 	-bugprone-narrowing-conversions,-bugprone-reserved-identifier,-bugprone-suspicious-string-compare,$\
 	-clang-analyzer-security.insecureAPI.*'
-lint: $B/pci.ids.txt
+lint: $B/pci.ids.packed
 	$(Q)tools/setup.sh lint
 	$(Q)tools/check_deps.py
 	$(Q)tools/check_docs.py

@@ -1,12 +1,18 @@
 """run.sh, the image and the build themselves; no machine is booted unless it says so."""
+import gzip
 import hashlib
 import os
+import pathlib
+import random
 import re
 import shutil
 import subprocess
 
 import pytest
 import sluice
+
+SECURE_CODE = pathlib.Path("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd")
+SECURE_VARS = pathlib.Path("/usr/share/OVMF/OVMF_VARS_4M.ms.fd")
 
 
 def sh(*command, **env):
@@ -47,6 +53,30 @@ def test_time_limit(folder):
     """A machine that does not get to its end in time; QEMU is gone afterwards."""
     status, text = sh("./run.sh", "--", "-accel", "tcg", TIMEOUT=1, RUN=folder / "run")
     assert status == 1 and "no end within 1 s" in text
+
+
+def test_run_folder_of_somebody(folder):
+    """A folder that no run has made is left as it is, the one of an earlier run is made again, an empty one is taken."""
+    (folder / "thesis.txt").write_text("years")
+    qemu = folder.parent / f"{folder.name}.qemu"
+    qemu.write_text("#!/bin/sh\nexit 33\n")
+    qemu.chmod(0o755)
+    for path in (folder, folder / "thesis.txt"):
+        status, text = sh("./run.sh", "--", "-accel", "tcg", QEMU=qemu, RUN=path)
+        assert status == 1 and "is not of an earlier run" in text
+    assert (folder / "thesis.txt").read_text() == "years" and [path.name for path in folder.iterdir()] == ["thesis.txt"]
+    (folder / "empty").mkdir()
+    for _ in range(2):
+        _, text = sh("./run.sh", "--", "-accel", "tcg", QEMU=qemu, RUN=folder / "empty")
+        assert "did not say RESULT" in text
+
+
+@pytest.mark.skipif(not SECURE_VARS.exists(), reason="this system's OVMF has no variables with Secure Boot's keys")
+def test_secure_boot(folder):
+    """The EFI file is not signed, so firmware with keys refuses it; that is said, and not that there was no end."""
+    status, text = sh("./run.sh", "--", "-machine", "smm=on", "-accel", "tcg", OVMF=SECURE_CODE, OVMF_VARS=SECURE_VARS, TIMEOUT=60,
+                      RUN=folder / "run")
+    assert status == 1 and "Secure Boot refuses the EFI file" in text and "no end" not in text
 
 
 def test_silent_guest(folder):
@@ -109,6 +139,42 @@ def test_sizes(folder):
     (folder / "BOOTX64.EFI").write_bytes(bytes(512 * 1024))
     status, text = sh("tools/sizes.sh", folder)
     assert status == 1 and "512 KiB" in text
+
+
+def twice_as_long(path):
+    """The system's pci.ids with a second device, of other words, after each one."""
+    ids = next(p for p in map(pathlib.Path, ("/usr/share/misc/pci.ids", "/usr/share/hwdata/pci.ids")) if p.is_file())
+    lines = ids.read_text(errors="replace").splitlines()
+    devices = re.compile(r"\t([0-9a-f]{4})  (.*)")
+    words = [word for line in lines if (found := devices.match(line)) for word in found[2].split()]
+    random.Random(1).shuffle(words)
+    out, end = [], lines.index("# List of known device classes, subclasses and programming interfaces")
+    for line in lines[:end]:
+        out.append(line)
+        if found := devices.match(line):
+            other = " ".join(words.pop() for _ in found[2].split())
+            out.append(f"\t{int(found[1], 16) ^ 0x8a51:04x}  {other}")
+    path.write_text("\n".join(out + lines[end:]) + "\n")
+
+
+def test_pci_ids_twice_as_long(tmp_path):
+    """It is reduced to the same room, so it leaves as much for code and fails no build. Same input, same bytes."""
+    ids, b = tmp_path / "pci.ids", tmp_path / "build"
+    twice_as_long(ids)
+    for part in ("kernel", "loader"):
+        shutil.copytree(sluice.ROOT / "build" / part, b / part)
+    status, text = sh("make", f"B={b}", f"PCI_IDS={ids}", "all")
+    assert status == 0 and re.search(r"PCI names +\d+ +\d+ of 114688 compressed: \d+ of \d+ devices, \d+ of \d+ vendors", text)
+    assert "kernel/inflate.c" not in text, "only what holds the names is built again"
+    assert (b / "BOOTX64.EFI").stat().st_size < 512 * 1024
+    packed = (b / "pci.ids.packed").read_bytes()
+    assert 110000 < len(gzip.compress(packed, 9)) < 115200
+    kept = [int(n) for n in re.search(r"(\d+) of (\d+) devices", text).groups()]
+    assert 5000 < kept[0] < kept[1] / 2
+    for name in ("QEMU NVM Express Controller", "82576 Virtual Function", "C62x Chipset QuickAssist Technology"):
+        assert name.encode() in packed, name
+    assert sh("tools/pciids", ids, tmp_path / "again")[0] == 0
+    assert (tmp_path / "again").read_bytes() == packed
 
 
 def test_every_failure_is_documented():
