@@ -10,8 +10,12 @@ import pytest
 import sluice
 from qat_card import ASYM_RING, COMP, COMP_BANK, COMP_RING, LA, SYM_BANK, SYM_RING, Boot, Boot4, Card, pke, request
 
-cryptography = pytest.importorskip("cryptography", reason="no python3-cryptography")
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: E402
+try:
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+except ImportError:
+    sluice.missing("python3-cryptography")
+
+pytestmark = pytest.mark.needs("qat-model")
 
 KEY = bytes(range(32))
 IV = bytes(range(100, 116))
@@ -24,20 +28,15 @@ CRYPTO_ERROR, COMP_ERROR = 0x80, 0x20
 
 @pytest.fixture(scope="module", autouse=True)
 def built():
-    version = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True).stdout
-    if "version 10.0" not in version:
-        pytest.skip("the model is for QEMU 10.0")
-    built = subprocess.run(["make", "-s", "qat-model"], cwd=sluice.ROOT, capture_output=True, text=True)
-    if built.returncode:
-        pytest.skip(f"the QAT model can not be built here: {built.stderr[-200:]}")
+    sluice.make("qat-model")
 
 
 @pytest.fixture
-def card(folder):
+def card(folder, emulator):
     made = []
 
     def card(properties="", **more):
-        made.append(Card(folder, properties, **more))
+        made.append(Card(folder, properties, qemu=emulator.path, **more))
         return made[-1]
 
     yield card
@@ -685,9 +684,9 @@ def test_access_to_registers_of_its_own(card):
     assert status(ring.call(req[:0x28] + neighbour + req[0x30:])) == 0, "what is in front of the IOMMU is not the model's to refuse"
 
 
-def test_ring_map_is_checked():
+def test_ring_map_is_checked(emulator):
     for device in ("qat-4xxx-pf,ring-map=1", "qat-4xxx-pf,ring-map=0x8000", "qat-c62x-pf,ring-map=0x4d3"):
-        run = subprocess.run(["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg", "-nodefaults", "-display", "none",
+        run = subprocess.run([emulator.path, "-machine", "q35", "-accel", "tcg", "-nodefaults", "-display", "none",
                               "-plugin", str(sluice.ROOT / "build/qat-model.so"), "-device", "pcie-root-port,id=rp0",
                               "-device", device + ",bus=rp0"], capture_output=True, text=True, timeout=30)
         assert run.returncode and "ring-map" in run.stderr
