@@ -203,6 +203,7 @@ static bool is_miscompare(uint16_t status)
 	return (status & NVME_STATUS_CODE) == NVME_COMPARE_FAILURE;
 }
 
+/* A check that failed; Invalid Protection Information is of a command that was not carried out. */
 static bool is_pi_error(uint16_t status)
 {
 	switch (status & NVME_STATUS_CODE) {
@@ -210,7 +211,6 @@ static bool is_pi_error(uint16_t status)
 	case NVME_APP_TAG_ERROR:
 	case NVME_REF_TAG_ERROR:
 	case NVME_STORAGE_TAG_ERROR:
-	case NVME_INVALID_PI:
 		return true;
 	default:
 		return false;

@@ -1258,7 +1258,12 @@ static void test_vf_pi(void **state)
 	at(w.meta.v)[1] ^= 1;
 	at(w.meta.v)[7] ^= 1;
 	assert_int_equal(run(w), 0x284);
-	assert_false(vf.accel.drv->is_pi_error(0x285));
+	for (uint16_t status = 0x280; status < 0x290; status++) {
+		bool check = (status >= 0x282 && status <= 0x284) || status == 0x288;
+		assert_int_equal(vf.accel.drv->is_pi_error(status), check);
+		assert_int_equal(vf.accel.drv->is_miscompare(status), status == 0x285);
+	}
+	assert_false(vf.accel.drv->is_pi_error(0x181)); /* never carried out */
 	assert_false(vf.accel.drv->is_miscompare(0x284));
 	/* Write Zeroes with information, and without: all ones, which switches checking off. */
 	struct accel_req f = request(ACCEL_FILL, PI_STORE, 32, 16, 4);
