@@ -417,10 +417,12 @@ static void test_jsonl(void **state)
 }
 
 static char seen[2][256];
+static size_t longest;
 
 static void sink_a(const char *p, size_t n)
 {
 	strncat(seen[0], p, n < 255 - strlen(seen[0]) ? n : 0);
+	longest = n > longest ? n : longest;
 }
 
 static void sink_b(const char *p, size_t n)
@@ -455,6 +457,25 @@ static void test_log_sinks(void **state)
 	assert_true(log_next(&at, line, sizeof line));
 	assert_string_equal(line, "no end");
 	assert_false(log_next(&at, line, sizeof line));
+	log_text(" yet\n"); /* it goes on where it stopped */
+	assert_true(log_next(&at, line, sizeof line));
+	assert_string_equal(line, " yet");
+	char much[513];
+	memset(much, 'x', sizeof much);
+	much[512] = 0;
+	for (unsigned i = 0; i < 65536 / 511 + 2; i++) { /* a whole ring without an end of line */
+		seen[0][0] = 0;
+		longest = 0;
+		log_text("%s", much);
+		assert_int_equal(longest, 511);
+	}
+	at = 0;
+	assert_false(log_next(&at, line, sizeof line));
+	log_text("\nabc\n");
+	assert_true(log_next(&at, line, sizeof line));
+	assert_string_equal(line, "");
+	assert_true(log_next(&at, line, sizeof line));
+	assert_string_equal(line, "abc");
 }
 
 int main(void)
