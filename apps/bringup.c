@@ -95,8 +95,15 @@ enum sl_err stage_acpi(struct machine *m)
 	list[n] = 0;
 	log_line("acpi", "RSDP revision %u, %s with %u tables: %s", a->revision, a->xsdt ? "XSDT" : "RSDT",
 		 a->count, list);
-	if (a->lost)
-		log_warn("acpi", "%u tables are unreadable and left out", a->lost);
+	for (unsigned i = 0; i < a->lost && i < ARRAY_LEN(a->lost_at); i++)
+		log_warn("acpi", "no table is at 0x%llx, which the root table names: left out",
+			 (ull)a->lost_at[i]);
+	if (a->lost > ARRAY_LEN(a->lost_at))
+		log_warn("acpi", "%u more pointers of the root table lead to no table",
+			 a->lost - (unsigned)ARRAY_LEN(a->lost_at));
+	if (a->dropped)
+		log_warn("acpi", "%u tables that Sluice does not use are not listed: there are more than %u",
+			 a->dropped, ACPI_MAX_TABLES);
 	for (unsigned i = 0; i < a->count; i++)
 		if (!a->table[i].sum_ok)
 			log_warn("acpi", "%s at 0x%llx has a wrong checksum (firmware bug); used with care",
@@ -118,11 +125,12 @@ static enum sl_err add_windows(struct machine *m)
 	enum sl_err e;
 	unsigned added = 0;
 	for (unsigned i = 0; (e = acpi_mcfg(mcfg, i, &w)) != SL_END; i++) {
-		volatile void *va = e ? NULL
-				      : mmio_map(PHYS(w.base + ((uint64_t)w.start << 20)),
-						 (w.end - w.start + 1ull) << 20);
+		volatile void *va =
+			e ? NULL
+			  : mmio_claim("a window of the MCFG table", PHYS(w.base + ((uint64_t)w.start << 20)),
+				       (w.end - w.start + 1ull) << 20, PHYS_ECAM);
 		if (!e && !va)
-			e = SL_NOMEM;
+			e = SL_RANGE;
 		if (!e)
 			e = ecam_add(w.seg, w.start, w.end, va);
 		if (!e)

@@ -47,9 +47,11 @@ static void wr(unsigned r, uint8_t v)
 enum sl_err serial_init(const struct acpi_uart *at, uint32_t baud)
 {
 	volatile uint8_t *regs =
-		at->mmio ? (volatile uint8_t *)mmio_map(PHYS(at->addr), 8ull * at->stride) : NULL;
+		at->mmio ? (volatile uint8_t *)mmio_claim("the UART of the SPCR", PHYS(at->addr),
+							  8ull * at->stride, PHYS_UART)
+			 : NULL;
 	if (at->mmio && !regs)
-		return SL_NOMEM;
+		return SL_RANGE;
 	struct uart before = uart;
 	uart.port = (uint16_t)at->addr;
 	uart.regs = regs;

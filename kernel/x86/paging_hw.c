@@ -1,3 +1,4 @@
+#include "kernel/log.h"
 #include "kernel/memmap.h"
 #include "kernel/panic.h"
 #include "kernel/pmm.h"
@@ -31,6 +32,7 @@ void paging_init(const struct boot_info *bi)
 	uint64_t *root = phys_va(PHYS(bi->root_table));
 	if (bi->la57)
 		root = phys_va(PHYS(root[511] & BITS(51, 12)));
+	phys_init(regions(), bi->region_count, bi->phys_bits);
 	pt = (struct pt){.pml4 = root, .page = pmm_page, .pages_1g = bi->pages_1g};
 }
 
@@ -82,7 +84,7 @@ static volatile void *map_uncached(phys_t phys, uint64_t len, unsigned flags)
 }
 
 /* A function that goes and comes back has the same registers, and gets the same address. */
-volatile void *mmio_map(phys_t phys, uint64_t len)
+static volatile void *map_once(phys_t phys, uint64_t len)
 {
 	static struct {
 		uint64_t phys, len;
@@ -101,6 +103,27 @@ volatile void *mmio_map(phys_t phys, uint64_t len)
 	return va;
 }
 
+static bool refused(const char *what, uint64_t addr, enum phys_fault f)
+{
+	if (f)
+		log_warn("map", "%s at 0x%llx is not touched: %s", what, (ull)addr, phys_fault_text(f));
+	return f;
+}
+
+volatile void *mmio_map(phys_t phys, uint64_t len)
+{
+	if (refused("a device's register range", phys.v, phys_check(phys.v, len, PHYS_BAR)))
+		return NULL;
+	return map_once(phys, len);
+}
+
+volatile void *mmio_claim(const char *what, phys_t phys, uint64_t len, enum phys_kind kind)
+{
+	if (refused(what, phys.v, phys_claim(phys.v, len, kind)))
+		return NULL;
+	return map_once(phys, len);
+}
+
 bool paging_in_direct_map(uint64_t phys, uint64_t len)
 {
 	uint64_t base, size;
@@ -112,10 +135,10 @@ bool paging_in_direct_map(uint64_t phys, uint64_t len)
 
 const uint8_t *paging_read_map(uint64_t phys, size_t len)
 {
+	if (phys_check(phys, len, PHYS_TABLE))
+		return NULL;
 	if (paging_in_direct_map(phys, len))
 		return phys_va(PHYS(phys));
-	if (phys >= BIT(52) - len)
-		return NULL;
 	return (const uint8_t *)(uintptr_t)map_uncached(PHYS(phys), len, 0);
 }
 
