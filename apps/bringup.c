@@ -41,6 +41,9 @@ enum sl_err stage_boot(struct machine *m)
 		 "%llu MiB of RAM, %llu MiB free; own page tables: text read-only, data not executable, page "
 		 "0 unmapped",
 		 (ull)(ram_bytes(b) >> 20), (ull)(pmm_free_pages() >> 8));
+	if (b->regions_odd)
+		log_warn("boot", "%u descriptors of firmware's memory map make no sense and are left out",
+			 b->regions_odd);
 	if (e) {
 		log_fail("boot", "update the firmware", "the ACPI root pointer at 0x%llx is not usable: %s",
 			 (ull)b->rsdp, sl_err_text(e));
