@@ -37,6 +37,9 @@ enum sl_err stage_boot(struct machine *m)
 		 cpu->smap ? "on" : "absent", cpu->umip ? "on" : "absent",
 		 cpu->hypervisor ? "; under a hypervisor" : "");
 	paging_check();
+	if (b->firmware_cr4 & ~(cpu->cr4 | CR4_DE))
+		log_line("boot", "firmware left CR4 at 0x%llx; every core has 0x%llx", (ull)b->firmware_cr4,
+			 (ull)cpu->cr4);
 	log_line("boot",
 		 "%llu MiB of RAM, %llu MiB free; own page tables: text read-only, data not executable, page "
 		 "0 unmapped",

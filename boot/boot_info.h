@@ -72,6 +72,9 @@ struct boot_info {
 	uint64_t root_table; /* CR3: kernel segments, direct map, one page of the loader */
 	uint64_t jump_page;  /* the loader's page that is mapped one to one; to be unmapped */
 	uint64_t map_base;   /* virtual address of the direct map of RAM */
+	/* Memory of the page tables, read-only in the direct map: the first tables_used pages of it are. */
+	uint64_t tables, tables_pages, tables_used;
+	uint64_t firmware_cr4; /* CR4 as firmware left it */
 	uint32_t pages_1g, la57;
 
 	uint64_t regions;                                /* struct boot_region [region_count] */

@@ -2,6 +2,7 @@
  * (UEFI 2.10). Everything that it keeps is allocated as EfiLoaderData, which the kernel never reuses. */
 #include "boot/elf.h"
 #include "boot/fwtables.h"
+#include "boot/layout.h"
 #include "boot/loader.h"
 #include "boot/snapshot.h"
 #include "kernel/acpi.h"
@@ -12,12 +13,9 @@
 #include "kernel/panic.h"
 #include "kernel/str.h"
 #include "kernel/x86/cpu.h"
-#include "kernel/x86/pt.h"
 
-#define MAP_BASE    0xffff800000000000ull /* direct map of RAM */
-#define MAP_LIMIT   BIT(46)               /* bytes it has room for */
-#define MAP_SPARE   64u                   /* descriptors that the memory map may grow by */
-#define LEAVE_TRIES 8
+#define MAP_SPARE   64u /* descriptors that the memory map may grow by */
+#define LEAVE_TRIES 16
 
 uintptr_t phys_map_base; /* 0: firmware maps memory one to one */
 
@@ -84,18 +82,6 @@ void *loader_bytes(uint64_t n)
 	return loader_pages((n + PAGE_SIZE - 1) / PAGE_SIZE);
 }
 
-/* Page tables come from a stock laid in before ExitBootServices. */
-static uint8_t *table_stock, *table_stock_end;
-
-static void *table_page(void)
-{
-	if (table_stock == table_stock_end)
-		return NULL;
-	void *p = table_stock;
-	table_stock += PAGE_SIZE;
-	return p;
-}
-
 static void cpuid(uint32_t leaf, uint32_t r[4])
 {
 	__asm__("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(0));
@@ -104,20 +90,19 @@ static void cpuid(uint32_t leaf, uint32_t r[4])
 static void check_cpu(struct boot_info *bi)
 {
 	uint32_t r[4];
-	uint64_t cr4;
 	cpuid(0x80000001, r);
 	bi->pages_1g = r[3] >> 26 & 1;
 	if (!(r[3] >> 20 & 1))
 		refuse("this processor has no NX (execute disable) bit, or it is off (CPUID 80000001h EDX "
 		       "bit 20 is 0)",
 		       "switch Execute Disable on in firmware setup");
-	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
-	bi->la57 = cr4 >> 12 & 1;
+	__asm__ volatile("mov %%cr4, %0" : "=r"(bi->firmware_cr4));
+	bi->la57 = bi->firmware_cr4 >> 12 & 1;
 	cpuid(0x80000000, r);
 	bi->phys_bits = 36; /* SDM vol. 3 §4.1.4: of a processor that does not say */
 	if (r[0] >= 0x80000008) {
 		cpuid(0x80000008, r);
-		bi->phys_bits = r[0] & 0xff;
+		bi->phys_bits = (r[0] & 0xff) < 52 ? r[0] & 0xff : 52;
 	}
 }
 
@@ -344,7 +329,7 @@ static EFI_STATUS get_map(struct boot_info *bi)
 
 static uint32_t decode_map(struct boot_info *bi)
 {
-	bi->region_count = memmap_decode((struct span){map.buf, map.size}, map.stride,
+	bi->region_count = memmap_decode((struct span){map.buf, map.size}, map.stride, BIT(bi->phys_bits),
 					 (struct boot_region *)bi->regions, map.regions, &bi->regions_odd);
 	phys_init((const struct boot_region *)bi->regions, bi->region_count, bi->phys_bits);
 	return bi->region_count;
@@ -358,54 +343,42 @@ static void first_map(struct boot_info *bi)
 		refuse("firmware's memory map has no descriptor that makes sense", "update the firmware");
 }
 
-/* Page tables for all RAM that the map shows. */
-static void lay_in_stock(struct boot_info *bi)
+static struct {
+	void *at;
+	uint64_t pages;
+} stock; /* of page tables */
+
+/* The map as it is now, and page tables for it. */
+static EFI_STATUS take_map(struct boot_info *bi)
 {
-	first_map(bi);
-	uint64_t need = 64, base, len;
-	for (uint32_t i = 0;
-	     memmap_next_ram((struct boot_region *)bi->regions, bi->region_count, &i, &base, &len);)
-		need += 8 + (bi->pages_1g ? 0 : len / PAGE_1G);
-	table_stock = loader_pages(need);
-	table_stock_end = table_stock + need * PAGE_SIZE;
+	EFI_STATUS s = get_map(bi);
+	if (s != EFI_SUCCESS)
+		return s;
+	if (!decode_map(bi))
+		refuse("firmware's memory map has no descriptor that makes sense", "update the firmware");
+	const struct boot_region *regions = (const struct boot_region *)bi->regions;
+	enum sl_err e = stock.pages ? layout_build(bi, regions, stock.at, stock.pages) : SL_NOMEM;
+	if (e == SL_NOMEM) { /* the first time, and when the map became another */
+		uint64_t need = layout_pages(bi, regions);
+		stock.pages = need > 2 * stock.pages ? need : 2 * stock.pages;
+		stock.at = loader_pages(stock.pages);
+		return EFI_NOT_READY; /* the map has changed by it */
+	}
+	if (e == SL_VERIFY)
+		refuse("firmware's memory map says that memory it gave to the loader is not RAM",
+		       "update the firmware");
+	if (e)
+		refuse("the firmware's memory map cannot be mapped", "update the firmware");
+	return EFI_SUCCESS;
 }
 
+/* All that may fail is done before ExitBootServices: after it there is no console. */
 static void leave_firmware(struct boot_info *bi)
 {
 	for (int tries = 0; tries < LEAVE_TRIES; tries++)
-		if (get_map(bi) == EFI_SUCCESS && bs->ExitBootServices(loader_image, map.key) == EFI_SUCCESS)
+		if (take_map(bi) == EFI_SUCCESS && bs->ExitBootServices(loader_image, map.key) == EFI_SUCCESS)
 			return;
-	refuse("ExitBootServices failed 8 times", "update the firmware");
-}
-
-/* W^X from here on: kernel segments with the permissions of their ELF headers, RAM writable and not
- * executable, one page of the loader executable. */
-static enum sl_err build_tables(struct boot_info *bi)
-{
-	struct pt pt = {.pml4 = table_page(), .page = table_page, .pages_1g = bi->pages_1g};
-	enum sl_err e = SL_OK;
-	for (uint32_t i = 0; i < bi->segment_count && !e; i++) {
-		const struct boot_segment *s = &bi->segment[i];
-		e = pt_map(&pt, s->va, PHYS(s->pa), s->len,
-			   (s->flags & 2 ? PT_W : 0u) | (s->flags & 1 ? PT_X : 0u));
-	}
-	uint64_t base, len;
-	for (uint32_t i = 0;
-	     !e && memmap_next_ram((struct boot_region *)bi->regions, bi->region_count, &i, &base, &len);)
-		if (base < MAP_LIMIT)
-			e = pt_map(&pt, MAP_BASE + base, PHYS(base),
-				   len < MAP_LIMIT - base ? len : MAP_LIMIT - base, PT_W);
-	bi->jump_page = ALIGN_DOWN((uint64_t)boot_jump, PAGE_SIZE);
-	if (!e)
-		e = pt_map(&pt, bi->jump_page, PHYS(bi->jump_page), PAGE_SIZE, PT_X);
-	bi->root_table = (uint64_t)pt.pml4;
-	uint64_t *top = bi->la57 ? table_page() : NULL;
-	if (top) { /* firmware runs with 5 levels: both halves of the address space through one PML4 */
-		top[0] = top[511] = bi->root_table | 3;
-		bi->root_table = (uint64_t)top;
-	}
-	bi->map_base = MAP_BASE;
-	return e;
+	refuse("ExitBootServices failed 16 times", "update the firmware");
 }
 
 EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *system)
@@ -438,19 +411,15 @@ EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *system)
 	find_framebuffer(bi);
 	struct elf elf;
 	load_kernel(bi, &elf);
-	lay_in_stock(bi);
+	bi->jump_page = ALIGN_DOWN((uint64_t)boot_jump, PAGE_SIZE);
 	keep(bi);
-	if (build_tables(bi))
-		refuse("the firmware's memory map can not be mapped", "update the firmware");
 	say("sluice: leaving firmware\n");
 
 	leave_firmware(bi);
 	__asm__ volatile("cli");
 	registers.left_out = NULL;
 	snapshot_take(&registers, &acpi, (struct boot_snapshot *)bi->at_exit);
-	if (decode_map(bi)) /* it decoded before; types have changed since, RAM has not */
-		boot_jump(bi->root_table, elf.entry, (uint64_t)bi);
-	loader_st->RuntimeServices->ResetSystem(EfiResetCold, EFI_LOAD_ERROR, 0, NULL);
+	boot_jump(bi->root_table, elf.entry, (uint64_t)bi);
 	for (;;)
 		__asm__ volatile("hlt");
 }

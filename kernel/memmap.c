@@ -1,8 +1,7 @@
 #include "kernel/memmap.h"
 #include "kernel/str.h"
 
-#define DESCRIPTOR 40u     /* bytes of one that are read: UEFI §7.2.3 */
-#define MAP_END    BIT(52) /* no processor has more physical addresses */
+#define DESCRIPTOR 40u /* bytes of one that are read: UEFI §7.2.3 */
 
 /* From what may be used for anything to what must not be touched: where descriptors overlap, the one that
  * comes last here holds. A type that is not here is reserved. */
@@ -53,29 +52,29 @@ static void sort(struct boot_region *r, uint32_t n)
 		}
 }
 
-/* One descriptor. False when it makes no sense: it does not begin on a page, or ends above what any processor
- * has. What is not for use and begins inside a page takes that page. */
-static bool read_one(struct span map, size_t off, struct boot_region *r)
+/* One descriptor. False when it makes no sense: it does not begin on a page, or ends above top. What is not
+ * for use and begins inside a page takes that page. */
+static bool read_one(struct span map, size_t off, uint64_t top, struct boot_region *r)
 {
 	uint64_t base = span_u64(map, off + 8), pages = span_u64(map, off + 24);
 	*r = (struct boot_region){.type = span_u32(map, off), .attr = span_u64(map, off + 32)};
-	if (base >= MAP_END || pages > (MAP_END - base) / PAGE_SIZE)
+	if (base >= top || pages > (top - base) / PAGE_SIZE)
 		return false;
 	uint64_t end = ALIGN_UP(base + pages * PAGE_SIZE, PAGE_SIZE);
 	r->base = ALIGN_DOWN(base, PAGE_SIZE);
 	r->pages = (end - r->base) / PAGE_SIZE;
-	return r->base == base || (end <= MAP_END && !memmap_is_ram(r->type));
+	return r->base == base || (end <= top && !memmap_is_ram(r->type));
 }
 
-static uint32_t read_boundaries(struct span map, size_t stride, struct boot_region *out, uint32_t max,
-				uint32_t *odd)
+static uint32_t read_boundaries(struct span map, size_t stride, uint64_t top, struct boot_region *out,
+				uint32_t max, uint32_t *odd)
 {
 	uint32_t n = 0;
 	for (size_t off = 0; span_has(map, off, DESCRIPTOR); off += stride) {
 		struct boot_region r;
 		if (!span_u64(map, off + 24))
 			continue;
-		if (!read_one(map, off, &r) || n + 2 > max) {
+		if (!read_one(map, off, top, &r) || n + 2 > max) {
 			++*odd;
 			continue;
 		}
@@ -134,7 +133,8 @@ static uint32_t append(struct boot_region *out, uint32_t n, struct boot_region r
 
 /* Between two boundaries nothing changes: each pair gives one region at most, so the regions are written over
  * the boundaries that have been passed. */
-uint32_t memmap_decode(struct span map, size_t stride, struct boot_region *out, uint32_t max, uint32_t *odd)
+uint32_t memmap_decode(struct span map, size_t stride, uint64_t top, struct boot_region *out, uint32_t max,
+		       uint32_t *odd)
 {
 	struct sweep s;
 	uint64_t from = 0;
@@ -142,7 +142,7 @@ uint32_t memmap_decode(struct span map, size_t stride, struct boot_region *out, 
 	*odd = 0;
 	if (stride < DESCRIPTOR)
 		return 0;
-	uint32_t n = read_boundaries(map, stride, out, max, odd);
+	uint32_t n = read_boundaries(map, stride, top, out, max, odd);
 	sort(out, n);
 	memset(&s, 0, sizeof s);
 	for (uint32_t i = 0; i < n; i++) {

@@ -10,7 +10,8 @@
  * two overlapping, neighbours of one kind joined. Where descriptors overlap, the least usable type holds.
  * *odd counts those that are left out: they begin inside a page or end above 2^52, or there is no room for
  * them. Returns how many regions; 0 when nothing is left. */
-uint32_t memmap_decode(struct span map, size_t stride, struct boot_region *out, uint32_t max, uint32_t *odd);
+uint32_t memmap_decode(struct span map, size_t stride, uint64_t top, struct boot_region *out, uint32_t max,
+		       uint32_t *odd);
 
 /* RAM that may be read through the direct map: everything that is memory and not reserved. */
 bool memmap_is_ram(uint32_t type);

@@ -131,3 +131,10 @@ def test_memory_map_overlaps(mangle):
                   "mem 7 0x10000000000000 1", "mem 7 0x500001 1", "mem 11 0x1000 0xffffffffffffffff"])
     assert "3 descriptors of firmware's memory map make no sense and are left out" in run.text
     run.assert_ok()
+
+
+def test_control_registers_of_firmware(mangle):
+    """FSGSBASE and PKS, left on by firmware, are off on every core."""
+    run = mangle(["cr4 0x1010000"])
+    assert re.search(r"firmware left CR4 at 0x101[0-9a-f]{4}; every core has 0x3[0-9a-f]{5}\n", run.text)
+    run.assert_ok()

@@ -34,7 +34,7 @@ static void descriptor(unsigned i, uint32_t type, uint64_t base, uint64_t pages,
 
 static uint32_t decode(unsigned n)
 {
-	return memmap_decode((struct span){map, n * STRIDE}, STRIDE, out, MEMMAP_ROOM(n), &odd);
+	return memmap_decode((struct span){map, n * STRIDE}, STRIDE, BIT(52), out, MEMMAP_ROOM(n), &odd);
 }
 
 static bool is(unsigned i, uint32_t type, uint64_t from, uint64_t to)
@@ -65,7 +65,7 @@ static void test_neighbours(void **state)
 	assert_true(memmap_next_ram(out, 5, &i, &base, &len));
 	assert_true(base == 0x310000 && len == 0x18000); /* both kinds of RAM in one run */
 	assert_false(memmap_next_ram(out, 5, &i, &base, &len));
-	assert_int_equal(memmap_decode((struct span){map, sizeof map}, 39, out, 8, &odd), 0);
+	assert_int_equal(memmap_decode((struct span){map, sizeof map}, 39, BIT(52), out, 8, &odd), 0);
 }
 
 /* More than two that overlap: whatever lies inside a reserved region is reserved. */
@@ -115,7 +115,10 @@ static void test_odd(void **state)
 	assert_true(is(1, MEM_RESERVED, 0x300000, 0x302000));
 	assert_true(is(2, MEM_MMIO, BIT(52) - PAGE_SIZE, BIT(52)));
 	assert_int_equal(odd, 6);
-	assert_int_equal(memmap_decode((struct span){map, STRIDE}, STRIDE, out, 1, &odd), 0); /* no room */
+	assert_int_equal(memmap_decode((struct span){map, 9 * STRIDE}, STRIDE, 0x301000, out, 18, &odd), 1);
+	assert_int_equal(odd, 8); /* a processor with few addresses */
+	assert_int_equal(memmap_decode((struct span){map, STRIDE}, STRIDE, BIT(52), out, 1, &odd),
+			 0); /* no room */
 	assert_int_equal(odd, 1);
 }
 
@@ -235,9 +238,9 @@ static void test_long(void **state)
 		put(many + i * STRIDE + 8, (uint64_t)(LONG - i) * PAGE_SIZE, 8);
 		put(many + i * STRIDE + 24, 1, 8);
 	}
-	assert_int_equal(
-		memmap_decode((struct span){many, LONG * STRIDE}, STRIDE, regions, MEMMAP_ROOM(LONG), &odd),
-		LONG);
+	assert_int_equal(memmap_decode((struct span){many, LONG * STRIDE}, STRIDE, BIT(52), regions,
+				       MEMMAP_ROOM(LONG), &odd),
+			 LONG);
 	for (unsigned i = 0; i < LONG; i++)
 		assert_true(regions[i].base == (i + 1) * PAGE_SIZE && regions[i].pages == 1);
 	free(many);
