@@ -131,12 +131,11 @@ static enum sl_err add_windows(struct machine *m)
 	enum sl_err e;
 	unsigned added = 0;
 	for (unsigned i = 0; (e = acpi_mcfg(mcfg, i, &w)) != SL_END; i++) {
-		volatile void *va =
-			e ? NULL
-			  : mmio_claim("a window of the MCFG table", PHYS(w.base + ((uint64_t)w.start << 20)),
-				       (w.end - w.start + 1ull) << 20, PHYS_ECAM);
+		volatile void *va = e ? NULL
+				      : mmio_map(PHYS(w.base + ((uint64_t)w.start << 20)),
+						 (w.end - w.start + 1ull) << 20);
 		if (!e && !va)
-			e = SL_RANGE;
+			e = SL_NOMEM;
 		if (!e)
 			e = ecam_add(w.seg, w.start, w.end, va);
 		if (!e)
