@@ -62,9 +62,10 @@ const char *rmrr_verdict_text(enum rmrr_verdict v);
  * as snprintf. */
 int rmrr_text(const struct rmrr_owner *o, char *buf, size_t n);
 
-/* The whole pages of an RMRR. False when it describes no memory, or memory that no device address can be:
- * beyond the width of the tables, or in the interrupt window. */
-bool rmrr_can_map(const struct iommu *mmu, const struct dmar_rmrr *r, uint64_t *base, uint64_t *len);
+/* The whole pages of an RMRR for this function. False when it describes no memory, or memory that no device
+ * address can be: beyond the width of the function's unit, or in the interrupt window. */
+bool rmrr_can_map(const struct iommu *mmu, bdf_t fn, const struct dmar_rmrr *r, uint64_t *base,
+		  uint64_t *len);
 
 /* iommu_map_rmrrs() that also knows which functions there are: for a scope that names a bridge, the bridge
  * and each function below it get the memory. Without functions (NULL) such a scope is logged and left out. */
