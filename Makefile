@@ -220,7 +220,11 @@ $B/insncount.so: tools/insncount/insncount.c tools/insncount/qemu_api.h Makefile
 	$(Q)mkdir -p $(@D) && $(CC) $(WARN) -std=gnu11 -O2 -fPIC -shared -fvisibility=hidden -o $@ $<
 
 # A QAT card for stock QEMU: tools/qat-model/README.md. Apart from the kernel, under the GPL; it needs nothing of QEMU either.
-$B/qat-model/%.o: tools/qat-model/%.c Makefile
+.PHONY: qat-packages
+qat-packages:
+	$(Q)tools/setup.sh qat
+
+$B/qat-model/%.o: tools/qat-model/%.c Makefile | qat-packages
 	$(call say,PLUGIN,$<)
 	$(Q)mkdir -p $(@D) && $(CC) -Wall -Wextra -Werror -std=gnu11 -O2 -g -fPIC -fvisibility=hidden -fno-strict-aliasing \
 		-MMD -MP -c -o $@ $<
