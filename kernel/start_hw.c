@@ -102,6 +102,6 @@ void kernel_main(uint64_t boot_info)
 	paging_init(boot);
 	add_memory(MEM_FREE);
 	paging_drop_loader();
-	cpu_init();
+	cpu_init(boot->la57);
 	cpu_run_on(stack_make(8), start_app);
 }

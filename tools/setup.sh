@@ -1,6 +1,7 @@
 #!/bin/bash
 # Installs the Debian or Ubuntu packages that are missing, and says which.
 #   tools/setup.sh run    to build and to run      tools/setup.sh test   and for make test      tools/setup.sh lint   and for make lint
+#   tools/setup.sh qat      to build, and for make qat-model
 #   tools/setup.sh compare  to run, and for tools/compare-linux, which downloads Debian's packages for a Linux guest by itself
 # The QEMU that is installed stays; "test" unpacks QEMU 7.2, 10.0 and 11.1, but for the one that it is, below build/ (tools/unpack-qemu).
 set -eu -o pipefail
@@ -10,7 +11,7 @@ say() { printf 'setup: %s\n' "$*"; }
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
 mode=${1-}
-case $mode in run | test | lint | compare) ;; *) sed -n '2,5s/^# //p' "$0"; exit 2 ;; esac
+case $mode in run | test | lint | compare | qat) ;; *) sed -n '2,6s/^# //p' "$0"; exit 2 ;; esac
 
 # --- not Debian: say what it takes and let the build show what is missing
 if ! command -v apt-get >/dev/null; then
@@ -21,6 +22,9 @@ if ! command -v apt-get >/dev/null; then
 	[[ -r /usr/include/efi/efi.h ]] || need+=("GNU-EFI's headers")
 	[[ -r /usr/include/stb/stb_sprintf.h ]] || need+=("stb/stb_sprintf.h")
 	[[ -r /usr/share/misc/pci.ids || -r /usr/share/hwdata/pci.ids ]] || need+=("pci.ids (package hwdata)")
+	if [[ $mode = test || $mode = qat ]]; then
+		[[ -r /usr/include/nettle/aes.h && -r /usr/include/gmp.h && -r /usr/include/zlib.h ]] || need+=("the headers of nettle, GMP and zlib")
+	fi
 	if [[ $mode = test ]]; then
 		command -v gcc >/dev/null || need+=(gcc)
 		[[ -r /usr/include/cmocka.h ]] || need+=(cmocka)
@@ -94,6 +98,7 @@ test)
 	unpack_others 7.2 bookworm 10.0 trixie 11.1 trixie-backports
 	;;
 lint) install clang-format clang-tidy python3 ;;
+qat) install nettle-dev libgmp-dev zlib1g-dev python3 ;;
 compare)
 	install python3
 	[[ -n $(find /var/lib/apt/lists -maxdepth 1 -name '*Release' 2>/dev/null) ]] || update
