@@ -88,9 +88,9 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 					"the unit can not be reached and is ignored",
 					"The register base address of this DRHD does not fit into the Host "
 					"Address Width of the table."},
-	[DMAR_RULE_DRHD_TWICE] =
-		{"a unit is listed twice", "nothing: Linux takes the first entry and passes over the other",
-		 "This DRHD repeats one before it, with the same registers; leave it out."},
+	[DMAR_RULE_DRHD_TWICE] = {"a unit is listed twice",
+				  "nothing: Linux takes the first entry and passes over the other",
+				  "This DRHD repeats one before it, with the same registers; leave it out."},
 	[DMAR_RULE_DRHD_OVERLAP] =
 		{"two units have the same registers",
 		 "Linux takes the first of one address and segment, and DMA of what the other names is not "

@@ -206,7 +206,8 @@ static void judge_bypass(struct judge *j)
 		}
 		if (first && function_list(pci, is_bypassed, &b, list, sizeof list))
 			finding_of(j, RULE_BYPASS, "machine",
-				   "no scope of DMAR and no INCLUDE_PCI_ALL unit that counts covers, below root bus "
+				   "no scope of DMAR and no INCLUDE_PCI_ALL unit that counts covers, below "
+				   "root bus "
 				   "%02x: %s",
 				   b.top, list);
 	}

@@ -115,8 +115,10 @@ static void judge_faults(struct judge *j, unsigned i)
 			fmt_print(out->read, sizeof out->read,
 				  "%s iommu%u had record %u: %s 0x%llx refused, %s (reason 0x%x); FSTS=0x%x",
 				  p == AUDIT_ENTRY ? "while firmware ran" : "after ExitBootServices", i, k,
-				  f.write ? "write to" : "read of", (ull)f.iova.v, vtd_fault_text(f.reason),
-				  f.reason, r->fsts);
+				  f.page_request ? "page request for"
+				  : f.write      ? "write to"
+						 : "read of",
+				  (ull)f.iova.v, vtd_fault_text(f.reason), f.reason, r->fsts);
 			finding_tell(j);
 		}
 	}
