@@ -1,10 +1,10 @@
 /* Stages boot, acpi, pci: what machine this is. */
+#include "apps/console.h"
 #include "apps/machine.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/memmap.h"
 #include "kernel/pmm.h"
-#include "kernel/serial.h"
 #include "kernel/start.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/paging.h"
@@ -37,10 +37,16 @@ enum sl_err stage_boot(struct machine *m)
 		 cpu->smap ? "on" : "absent", cpu->umip ? "on" : "absent",
 		 cpu->hypervisor ? "; under a hypervisor" : "");
 	paging_check();
+	if (b->firmware_cr4 & ~(cpu->cr4 | CR4_DE))
+		log_line("boot", "firmware left CR4 at 0x%llx; every core has 0x%llx", (ull)b->firmware_cr4,
+			 (ull)cpu->cr4);
 	log_line("boot",
 		 "%llu MiB of RAM, %llu MiB free; own page tables: text read-only, data not executable, page "
 		 "0 unmapped",
 		 (ull)(ram_bytes(b) >> 20), (ull)(pmm_free_pages() >> 8));
+	if (b->regions_odd)
+		log_warn("boot", "%u descriptors of firmware's memory map make no sense and are left out",
+			 b->regions_odd);
 	if (e) {
 		log_fail("boot", "update the firmware", "the ACPI root pointer at 0x%llx is not usable: %s",
 			 (ull)b->rsdp, sl_err_text(e));
@@ -67,20 +73,6 @@ enum sl_err stage_boot(struct machine *m)
 	return SL_OK;
 }
 
-/* The console goes to the UART that firmware names in the SPCR, where that is another than COM1. */
-static void follow_spcr(const struct machine *m)
-{
-	const struct acpi_table *t = acpi_find(&m->acpi, "SPCR", 0);
-	struct acpi_uart uart;
-	if (!t || acpi_spcr(t->data, &uart) || (!uart.mmio && uart.addr == SERIAL_COM1))
-		return;
-	enum sl_err e = serial_init(&uart, m->boot->cfg.baud);
-	if (!e)
-		log_sink_add(serial_write);
-	log_line("acpi", "SPCR names the UART at %s 0x%llx as console: %s", uart.mmio ? "memory" : "port",
-		 (ull)uart.addr, sl_err_text(e));
-}
-
 enum sl_err stage_acpi(struct machine *m)
 {
 	const struct acpi *a = &m->acpi;
@@ -95,13 +87,20 @@ enum sl_err stage_acpi(struct machine *m)
 	list[n] = 0;
 	log_line("acpi", "RSDP revision %u, %s with %u tables: %s", a->revision, a->xsdt ? "XSDT" : "RSDT",
 		 a->count, list);
-	if (a->lost)
-		log_warn("acpi", "%u tables are unreadable and left out", a->lost);
+	for (unsigned i = 0; i < a->lost && i < ARRAY_LEN(a->lost_at); i++)
+		log_warn("acpi", "no table is at 0x%llx, which the root table names: left out",
+			 (ull)a->lost_at[i]);
+	if (a->lost > ARRAY_LEN(a->lost_at))
+		log_warn("acpi", "%u more pointers of the root table lead to no table",
+			 a->lost - (unsigned)ARRAY_LEN(a->lost_at));
+	if (a->dropped)
+		log_warn("acpi", "%u tables that Sluice does not use are not listed: there are more than %u",
+			 a->dropped, ACPI_MAX_TABLES);
 	for (unsigned i = 0; i < a->count; i++)
 		if (!a->table[i].sum_ok)
 			log_warn("acpi", "%s at 0x%llx has a wrong checksum (firmware bug); used with care",
 				 a->table[i].sig, (ull)a->table[i].phys);
-	follow_spcr(m);
+	console_from_acpi(m);
 	if (!acpi_find(a, "MCFG", 0)) {
 		log_fail("acpi",
 			 "in QEMU use -machine q35; on a server switch PCIe memory-mapped configuration on",
@@ -168,6 +167,7 @@ enum sl_err stage_pci(struct machine *m)
 		log_fail("pci", "update the firmware", "no entry of the MCFG table is usable");
 		return e;
 	}
+	console_from_pci(m);
 	unsigned n = 0;
 	PCI_EACH(f, &m->pci) {
 		print_func(&m->pci, f);
