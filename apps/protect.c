@@ -1,4 +1,5 @@
 /* Stage iommu: what firmware left, our own tables, translation on. */
+#include "apps/left_alone.h"
 #include "apps/machine.h"
 #include "apps/topo.h"
 #include "iommu/dmar_lint.h"
@@ -154,6 +155,8 @@ enum sl_err stage_iommu(struct machine *m)
 			 "all memory: nothing is proved");
 	if (!table)
 		return off ? SL_OK : no_unit(m);
+	if (acpi_find(&m->acpi, "DMAR", 1))
+		log_warn("iommu", "there is more than one DMAR table: the first counts, as in Linux");
 	snapshot_print("in UEFI", m->boot->at_entry);
 	snapshot_print("after ExitBootServices", m->boot->at_exit);
 	const struct dmar_topo topo = topo_of(&m->pci);
@@ -168,6 +171,10 @@ enum sl_err stage_iommu(struct machine *m)
 			 "the DMAR table leads to no usable unit: %s", sl_err_text(e));
 		return e;
 	}
+	if (off)
+		(void)say_left_on(&m->iommu);
+	else
+		leave_alone(&m->iommu, &m->boot->cfg, &functions);
 	if (off)
 		return SL_OK;
 	m->groups = (struct iommu_groups){&m->pci, group_of, ids_of};

@@ -254,7 +254,7 @@ static void page_iommu(const struct judge *j)
 	for (unsigned i = 0; i < in->units; i++) {
 		struct vtd_ability a = unit_ability(&in->unit[i]);
 		usable += !a.unusable;
-		remap += !a.unusable && a.remaps;
+		remap += (!a.unusable || a.irq_only) && a.remaps;
 		if (!a.unusable && a.width < width)
 			width = a.width;
 	}

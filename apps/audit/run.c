@@ -71,6 +71,8 @@ unsigned function_list(const struct pci *pci, bool (*want)(const void *ctx, cons
 	return count;
 }
 
+/* Of two entries with the same registers the first counts, as in Linux and in iommu/units.c: what the second
+ * alone names has no unit. */
 bool unit_of(struct judge *j, bdf_t fn, unsigned *unit)
 {
 	struct dmar_drhd d, at;
@@ -85,6 +87,8 @@ bool unit_of(struct judge *j, bdf_t fn, unsigned *unit)
 			*unit = i;
 			return true;
 		}
+		if (at.base == d.base)
+			return false;
 		i++;
 	}
 	return false;

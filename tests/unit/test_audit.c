@@ -393,6 +393,27 @@ static void test_bypass(void **state)
 	assert_int_equal(n_found, 2);
 }
 
+/* A second entry with the registers of the first: what it alone covers has no unit. */
+static void test_second_entry(void **state)
+{
+	(void)state;
+	size_t first = unit_at;
+	char at[16];
+	dmar_unit(BASE, true);
+	snprintf(at, sizeof(at), "DMAR+0x%zx", unit_at);
+	run();
+	also("DMAR-DRHD-LISTED-TWICE", at, "drhd-listed-twice");
+	assert_int_equal(find("DMAR-DRHD-LISTED-TWICE")->severity, AUDIT_WARNING);
+	assert_null(find("BYPASS"));
+	dmar[first + 4] = 0; /* the first now covers nothing */
+	dmar_end();
+	run();
+	also("DMAR-DRHD-OVERLAP", at, "drhd-overlap");
+	assert_int_equal(find("DMAR-DRHD-OVERLAP")->severity, AUDIT_ERROR);
+	assert_non_null(find("BYPASS"));
+	assert_int_equal(find("BYPASS")->severity, AUDIT_ERROR);
+}
+
 static void test_promise(void **state)
 {
 	(void)state;
@@ -1421,14 +1442,15 @@ int main(void)
 		return 1;
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		T(test_sound),        T(test_no_iommu),    T(test_amd),         T(test_no_ecam),
-		T(test_lint),         T(test_units),       T(test_bypass),      T(test_promise),
-		T(test_left),         T(test_fault),       T(test_masters),     T(test_groups),
-		T(test_groups_more),  T(test_alias),       T(test_rmrr),        T(test_sriov),
-		T(test_sriov_window), T(test_interrupts),  T(test_ioapic),      T(test_hpet),
-		T(test_nodes),        T(test_errata),      T(test_ats),         T(test_outside),
-		T(test_vmd),          T(test_secure_boot), T(test_proof),       T(test_broken_proof),
-		T(test_many_cases),   T(test_json),        T(test_page),        T(test_text),
-		T(test_documents),    T(test_whole_crowd), T(test_whole_sound), T(test_whole_damaged)};
+		T(test_sound),        T(test_no_iommu),     T(test_amd),         T(test_no_ecam),
+		T(test_lint),         T(test_units),        T(test_bypass),      T(test_second_entry),
+		T(test_promise),      T(test_left),         T(test_fault),       T(test_masters),
+		T(test_groups),       T(test_groups_more),  T(test_alias),       T(test_rmrr),
+		T(test_sriov),        T(test_sriov_window), T(test_interrupts),  T(test_ioapic),
+		T(test_hpet),         T(test_nodes),        T(test_errata),      T(test_ats),
+		T(test_outside),      T(test_vmd),          T(test_secure_boot), T(test_proof),
+		T(test_broken_proof), T(test_many_cases),   T(test_json),        T(test_page),
+		T(test_text),         T(test_documents),    T(test_whole_crowd), T(test_whole_sound),
+		T(test_whole_damaged)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
