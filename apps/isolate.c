@@ -393,8 +393,9 @@ static void print_sum(const struct machine *m)
 	if (m->boot->cfg.passes > 1)
 		log_line("isolate", "shown: after each pass as much memory was free as after the first");
 	print_not_enforced(m);
-	log_line("isolate", "not tried: DMA of functions other than the attackers above; by the tables they");
-	log_line("isolate", "       reach nothing");
+	log_line("isolate",
+		 "not tried: DMA of functions other than the attackers above; those under a unit that");
+	log_line("isolate", "       translates have no context entry, or an RMRR and nothing else");
 }
 
 enum sl_err stage_isolate(struct machine *m)

@@ -9,4 +9,4 @@ uint64_t report_ns(uint64_t ticks);
 void report_latency(const struct hist *h);
 
 /* failed: the stage that failed, NULL when all went well. */
-void report_result(const struct machine *m, const char *failed, enum sl_err e);
+void report_result(struct machine *m, const char *failed, enum sl_err e);

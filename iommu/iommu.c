@@ -32,7 +32,8 @@ static enum sl_err map_and_probe(struct vtd_unit *u, const struct dmar_drhd *d, 
 {
 	if (!d->base || d->base == UINT64_MAX || !IS_ALIGNED(d->base, PAGE_SIZE)) {
 		u->unusable = "DMAR gives no register address";
-		log_warn(u->name, "%s (0x%llx): functions below it stay blocked", u->unusable, (ull)d->base);
+		log_warn(u->name, "%s (0x%llx): it translates nothing for functions below it", u->unusable,
+			 (ull)d->base);
 		return SL_BADVAL;
 	}
 	enum sl_err e = regs->map(regs->ctx, PHYS(d->base), d->size, &u->io);

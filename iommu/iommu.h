@@ -67,8 +67,9 @@ struct iommu_unit_info {
 };
 
 /* Reads the table and every unit; writes to none. Units that can not be used are logged and left alone:
- * functions below them stay without a domain. SL_NOTFOUND when no unit is usable, SL_UNSUPPORTED when they
- * have no table format in common, SL_NOMEM; SL_TRUNC or SL_BADVAL when the table is damaged. */
+ * functions below them get no domain, and nothing translates their requests. SL_NOTFOUND when no unit is
+ * usable, SL_UNSUPPORTED when they have no table format in common, SL_NOMEM; SL_TRUNC or SL_BADVAL when the
+ * table is damaged. */
 enum sl_err iommu_init(struct iommu *mmu, struct span dmar_table, const struct dmar_topo *topo,
 		       const struct iommu_regs *regs) MUST_CHECK;
 

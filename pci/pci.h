@@ -133,6 +133,9 @@ struct pci {
 enum sl_err pci_scan(struct pci *pci, const struct pci_cfg *cfg, uint16_t seg, uint8_t bus_start,
 		     uint8_t bus_end) MUST_CHECK;
 
+/* Every bus of first..last was in a window that was scanned. */
+bool pci_scanned(const struct pci *pci, uint16_t seg, uint8_t first, uint8_t last);
+
 /* NULL when there is none. */
 struct pci_func *pci_find(const struct pci *pci, bdf_t bdf);
 
@@ -180,6 +183,10 @@ enum sl_err pci_ecap_next(const struct pci_func *fn, struct pci_cap *cap) MUST_C
 /* Offset of the first capability with this id that has at least len bytes of room, 0 when there is none. */
 uint16_t pci_cap_find(const struct pci_func *fn, uint8_t id, uint16_t len);
 uint16_t pci_ecap_find(const struct pci_func *fn, uint16_t id, uint16_t len);
+
+/* Some of [addr, addr + size) is a function's registers, has room for those of its VFs, or is passed down by
+ * a bridge. */
+bool pci_range_used(const struct pci *pci, uint64_t addr, uint64_t size);
 
 /* A free range of size bytes (a multiple of align) at a multiple of align (a power of two), inside the
  * bridge's prefetchable or 32-bit window, where the bridges above it pass it down too and no BAR, VF BAR or

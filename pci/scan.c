@@ -274,3 +274,16 @@ enum sl_err pci_scan(struct pci *pci, const struct pci_cfg *cfg, uint16_t seg, u
 	struct scan s = {.pci = pci, .seg = seg, .first = bus_start, .last = bus_end};
 	return scan_all(&s);
 }
+
+bool pci_scanned(const struct pci *pci, uint16_t seg, uint8_t first, uint8_t last)
+{
+	for (unsigned bus = first; bus <= last; bus++) {
+		bool in = false;
+		for (size_t i = 0; i < pci->n_ranges; i++)
+			in |= pci->range[i].seg == seg && bus >= pci->range[i].bus_start &&
+			      bus <= pci->range[i].bus_end;
+		if (!in)
+			return false;
+	}
+	return first <= last;
+}
