@@ -6,6 +6,7 @@
 # make bench-insn instructions and MMIO accesses of each operation  make compare  Sluice and Debian's Linux in turn
 # make bench      one table: VFs, depth, kinds of isolation, PF against VF; build/bench/*.svg
 # make qat-model  build/qat-model.so, a QAT card for QEMU 10.0; make model-test  Linux's and DPDK's drivers judge it
+# make mutants    which alterations of the sources the host tests see; ONLY=iommu,nvme for some
 # make replay     build/replay: a recorded report, judged on the host
 B    ?= build
 CC   := clang
@@ -45,7 +46,7 @@ HOBJ := $(HOST:%=$B/host/%.o) $(MODEL:%=$B/host/%.o)
 TBIN := $(UNIT:tests/unit/%.c=$B/host/%)
 
 all: $B/BOOTX64.EFI sizes
-.PHONY: replay qat-model model-test compare bench coverage bench-iommu bench-insn all sizes image run test check boot-test fuzz lint clean setup
+.PHONY: mutants replay qat-model model-test compare bench coverage bench-iommu bench-insn all sizes image run test check boot-test fuzz lint clean setup
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -58,13 +59,12 @@ $B/kernel/%.S.o: %.S Makefile
 	$(Q)mkdir -p $(@D) && $(CC) --target=x86_64-unknown-none-elf -I. -MMD -MP -c -o $@ $<
 
 PCI_IDS := $(firstword $(wildcard /usr/share/misc/pci.ids /usr/share/hwdata/pci.ids))
-$B/pci.ids.txt: tools/pciids.awk $(PCI_IDS)
+$B/pci.ids.packed: tools/pciids tools/pciids.awk $(PCI_IDS)
 	$(call say,IDS,$@)
 	$(Q)[ -n "$(PCI_IDS)" ] || { echo "no pci.ids: install the package pci.ids" >&2; exit 1; }
-	$(Q)mkdir -p $(@D) && LC_ALL=C awk -f $< $(PCI_IDS) >$@.unsorted && \
-		LC_ALL=C sort $@.unsorted | tr '\n' '\0' >$@ && rm $@.unsorted
+	$(Q)mkdir -p $(@D) && $< $(PCI_IDS) $@
 
-$B/kernel/pci/names.c.o: $B/pci.ids.txt
+$B/kernel/pci/names.c.o: $B/pci.ids.packed
 $B/kernel/pci/names.c.o: KFLAGS += -I$B
 
 $B/kernel/kernel/power_hw.c.o: KFLAGS += $(EFI_H) -DGNU_EFI_USE_MS_ABI
@@ -111,7 +111,7 @@ $B/host/%.c.o: %.c Makefile
 	$(call say,HOSTCC,$<)
 	$(Q)mkdir -p $(@D) && $(HOSTCC) $(HFLAGS) -c -o $@ $<
 
-$B/host/pci/names.c.o: $B/pci.ids.txt
+$B/host/pci/names.c.o: $B/pci.ids.packed
 $B/host/pci/names.c.o: HFLAGS += -I$B
 
 $B/host/libsluice.a: $(HOBJ)
@@ -137,7 +137,7 @@ FUZZ_RUNS ?= 20000
 $B/fuzz/%.c.o: %.c Makefile
 	$(Q)mkdir -p $(@D) && $(CC) $(filter-out -Werror,$(WARN)) -w -O1 -g -I. -I$B -MMD -MP -DSLUICE_HOST \
 		-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -c -o $@ $<
-$B/fuzz/pci/names.c.o: $B/pci.ids.txt
+$B/fuzz/pci/names.c.o: $B/pci.ids.packed
 
 $B/fuzz/libsluice.a: $(HOST:%=$B/fuzz/%.o) $(MODEL:%=$B/fuzz/%.o)
 	$(Q)rm -f $@ && ar rcsD $@ $^
@@ -160,7 +160,7 @@ COVER_FLOOR ?= 90
 $B/cov/%.c.o: %.c Makefile
 	$(Q)mkdir -p $(@D) && $(CC) $(filter-out -Werror,$(WARN)) -w -O1 -g -I. -I$B -MMD -MP -DSLUICE_HOST \
 		-fprofile-instr-generate -fcoverage-mapping -c -o $@ $<
-$B/cov/pci/names.c.o: $B/pci.ids.txt
+$B/cov/pci/names.c.o: $B/pci.ids.packed
 
 $B/cov/libsluice.a: $(HOST:%=$B/cov/%.o) $(MODEL:%=$B/cov/%.o)
 	$(Q)rm -f $@ && ar rcsD $@ $^
@@ -172,6 +172,10 @@ coverage: $(UNIT:tests/unit/%.c=$B/cov/%)
 	$(Q)rm -f $B/cov/*.profraw
 	$(Q)LLVM_PROFILE_FILE=$B/cov/%p.profraw tools/check.sh $^ | tail -n 1
 	$(Q)tools/coverage.sh $B/cov $(COVER_FLOOR)
+
+# Which alterations of the sources the host tests see: docs/testing.md. ONLY= takes groups or files.
+mutants: $(TBIN)
+	$(Q)HOSTCC='$(HOSTCC)' HFLAGS='$(HFLAGS)' tools/mutants $(ONLY:%=--only %) $(SAMPLE:%=--sample %) $(SEED:%=--seed %) $B
 
 # Boot tests: QEMU under OVMF, two machines at a time. Debian's packages of pytest are for Debian's own Python.
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
@@ -246,7 +250,7 @@ TIDY := clang-tidy --quiet --warnings-as-errors='*' --checks='-*,bugprone-*,clan
 	-bugprone-branch-clone,-bugprone-easily-swappable-parameters,-bugprone-implicit-widening-of-multiplication-result,$\
 	-bugprone-narrowing-conversions,-bugprone-reserved-identifier,-bugprone-suspicious-string-compare,$\
 	-clang-analyzer-security.insecureAPI.*'
-lint: $B/pci.ids.txt
+lint: $B/pci.ids.packed
 	$(Q)tools/setup.sh lint
 	$(Q)tools/check_deps.py
 	$(Q)tools/check_docs.py

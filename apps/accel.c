@@ -13,11 +13,6 @@
 #define LIMIT_US   900000000u
 #define FAULTS_MAX 8u /* a VF that fails more often is given up */
 
-static enum accel_state state_of(const struct accel_vf *v)
-{
-	return __atomic_load_n(&v->state, __ATOMIC_ACQUIRE);
-}
-
 static void set_state(struct accel_vf *v, enum accel_state s)
 {
 	__atomic_store_n(&v->state, s, __ATOMIC_RELEASE);
@@ -146,7 +141,7 @@ enum sl_err accel_fault(struct machine *m, struct vf *vf, enum sl_err e)
 	v->err = e;
 	v->faults++;
 	recover(m, vf);
-	return state_of(v) == ACCEL_LOST ? v->err : SL_OK;
+	return accel_state_of(v) == ACCEL_LOST ? v->err : SL_OK;
 }
 
 /* --- rounds */
@@ -200,9 +195,9 @@ static bool look_after(struct machine *m)
 {
 	bool more = false;
 	for (unsigned i = 0; i < m->vfs; i++) {
-		if (state_of(&accel_vf[i]) == ACCEL_FAULTY)
+		if (accel_state_of(&accel_vf[i]) == ACCEL_FAULTY)
 			recover(m, &m->vf[i]);
-		more |= state_of(&accel_vf[i]) < ACCEL_DONE;
+		more |= accel_state_of(&accel_vf[i]) < ACCEL_DONE;
 	}
 	return more;
 }
@@ -214,93 +209,14 @@ static void work_lane(void *arg)
 		bool any = false;
 		more = l->core == 0 && look_after(l->m);
 		for (unsigned i = l->first; i < l->first + l->n; i++) {
-			if (state_of(&accel_vf[i]) == ACCEL_WORKS)
+			if (accel_state_of(&accel_vf[i]) == ACCEL_WORKS)
 				any |= work(l->m, &l->m->vf[i]);
-			more |= state_of(&accel_vf[i]) < ACCEL_DONE;
+			more |= accel_state_of(&accel_vf[i]) < ACCEL_DONE;
 		}
 		core_progress();
 		if (!any)
 			cpu_pause();
 	}
-}
-
-/* --- what came of it */
-
-static void print_hex(const uint8_t *p, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++)
-		log_text("%02x", p[i]);
-}
-
-/* Streams that were deflated last, for somebody else's inflate, and the digest of what has to come out. */
-static void print_streams(struct machine *m)
-{
-	struct jobs_stream s;
-	uint8_t digest[SHA_DIGEST_MAX];
-	for (unsigned i = 0; i < m->vfs; i++)
-		for (uint32_t tag = 0; tag < JOB_TAGS && m->vf[i].accel; tag++) {
-			if (!jobs_stream(&accel_vf[i].jobs, tag, &s))
-				continue;
-			sha_hash(SHA_256, s.text, s.text_len, digest);
-			log_text("{\"t\":\"stream\",\"v\":1,\"vf\":%u,\"kind\":\"%s\",\"bytes\":%u,"
-				 "\"sha256\":\"",
-				 i, s.kind, s.text_len);
-			print_hex(digest, sha_size(SHA_256));
-			log_text("\",\"deflate\":\"");
-			print_hex(s.stream, s.len);
-			log_text("\"}\n");
-		}
-}
-
-static void print_sums(struct machine *m)
-{
-	static const char *const names[ACCEL_SERVICES] = {"cipher", "hash",    "HMAC",   "chain",
-							  "AEAD",   "deflate", "inflate"};
-	uint64_t noticed = 0, doorbells = 0, ops = 0, bad = 0;
-	for (unsigned s = 0; s < ACCEL_SERVICES; s++) {
-		uint64_t all = 0, least = UINT64_MAX;
-		if (!(m->vf[0].accel->services & BIT(s))) {
-			log_line("accel", "%s: no ring pair of these VFs has it", names[s]);
-			continue;
-		}
-		for (unsigned i = 0; i < m->vfs; i++) {
-			uint64_t n = accel_vf[i].jobs.done[s];
-			all += n;
-			least = n < least ? n : least;
-		}
-		m->verified += all;
-		log_line("accel",
-			 "%s: %llu operations on %u VFs, at least %llu on each, every result as the CPU "
-			 "computed it",
-			 names[s], (ull)all, m->vfs, (ull)least);
-	}
-	for (unsigned i = 0; i < m->vfs; i++) {
-		const struct accel_vf *v = &accel_vf[i];
-		const struct accel_stats none = {0}, *st = m->vf[i].accel ? &m->vf[i].accel->stats : &none;
-		noticed += v->jobs.noticed;
-		doorbells += v->doorbells + st->doorbells;
-		ops += v->ops + st->ops;
-		bad += v->bad + st->bad;
-	}
-	log_line("accel",
-		 "%llu digests altered on purpose, every one noticed; %llu doorbells for %llu operations, "
-		 "%llu "
-		 "responses that can not be",
-		 (ull)noticed, (ull)doorbells, (ull)ops, (ull)bad);
-}
-
-/* SL_DEVICE or SL_VERIFY when a VF was given up. */
-static enum sl_err verdict(struct machine *m)
-{
-	enum sl_err e = SL_OK;
-	for (unsigned i = 0; i < m->vfs; i++)
-		if (state_of(&accel_vf[i]) == ACCEL_LOST && !e)
-			e = accel_vf[i].err;
-	if (m->vf_faults)
-		log_line("accel",
-			 "%u faults of VFs; after %u of them the VF was reset and worked on, verified",
-			 m->vf_faults, m->vf_recovered);
-	return e;
 }
 
 enum sl_err stage_accel(struct machine *m)
@@ -326,8 +242,8 @@ enum sl_err stage_accel(struct machine *m)
 	if (e)
 		return e;
 	log_line("accel", "%llu ms with all checks", (ull)((now_us() - begin) / 1000));
-	print_sums(m);
+	accel_print_sums(m);
 	if (m->boot->cfg.json)
-		print_streams(m);
-	return verdict(m);
+		accel_print_streams(m);
+	return accel_verdict(m);
 }

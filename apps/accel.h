@@ -31,6 +31,11 @@ struct accel_vf {
 
 extern struct accel_vf accel_vf[ACCEL_VFS];
 
+static inline enum accel_state accel_state_of(const struct accel_vf *v)
+{
+	return __atomic_load_n(&v->state, __ATOMIC_ACQUIRE);
+}
+
 /* The VF's rings, sessions and job memory, in its domain. Also after accel_stop(). */
 enum sl_err accel_start(struct vf *vf) MUST_CHECK;
 /* Rings off. */
@@ -47,6 +52,14 @@ enum sl_err accel_round_begin(struct vf *vf) MUST_CHECK;
 enum sl_err accel_round_end(struct machine *m, struct vf *vf) MUST_CHECK;
 /* One job with tag 0 that is waited for, at most us. SL_TIMEOUT: no answer, and it stays in flight. */
 enum sl_err accel_one(struct vf *vf, const struct accel_job *job, uint64_t us, uint16_t *status) MUST_CHECK;
+
+/* apps/accel_sums.c: what stage accel came to. Sums are of the VFs that work; one that was given up is named
+ * as such and counted nowhere. accel_print_sums() adds to m->verified. */
+void accel_print_sums(struct machine *m);
+/* Streams that were deflated last, for somebody else's inflate, and the digest of what has to come out. */
+void accel_print_streams(const struct machine *m);
+/* The error of the first VF that was given up; SL_OK when all of them work. */
+enum sl_err accel_verdict(const struct machine *m) MUST_CHECK;
 
 enum sl_err stage_accel_pf(struct machine *m) MUST_CHECK;       /* a QAT PF, reset */
 enum sl_err stage_accel_firmware(struct machine *m) MUST_CHECK; /* its firmware runs */

@@ -10,30 +10,21 @@ bool coverage_does_dma(const struct pci_func *f)
 	return !f->is_bridge && f->class >> 8 != CLASS_HOST_BRIDGE;
 }
 
-bool coverage_has_unit(struct iommu *mmu, bool translating, bdf_t fn)
+bool coverage_has_unit(const struct iommu *mmu, bool translating, bdf_t fn)
 {
-	struct iommu_unit_info u;
-	unsigned unit;
-	if (!translating || iommu_unit_of(mmu, fn, &unit) != SL_OK)
-		return false;
-	iommu_unit_info(mmu, unit, &u);
-	return u.on;
+	return translating && iommu_covered(mmu, fn, NULL);
 }
 
-static bool is_open(const struct pci_func *f, struct iommu *mmu, bool translating)
+static bool is_open(const struct pci_func *f, const struct iommu *mmu, bool translating)
 {
 	return coverage_does_dma(f) && !coverage_has_unit(mmu, translating, f->bdf);
 }
 
-void coverage_take(const struct pci *pci, struct iommu *mmu, bool translating, struct coverage *out)
+void coverage_take(const struct pci *pci, const struct iommu *mmu, bool translating, struct coverage *out)
 {
-	struct iommu_unit_info u;
-	*out = (struct coverage){.missed = pci->n_missed};
-	for (unsigned i = 0; mmu->unit && i < mmu->unit_count; i++) {
-		iommu_unit_info(mmu, i, &u);
-		out->units++;
-		out->on += translating && u.on;
-	}
+	*out = (struct coverage){.units = mmu->unit_count,
+				 .on = translating ? iommu_units_in(mmu, IOMMU_UNIT_ON) : 0,
+				 .missed = pci->n_missed};
 	PCI_EACH(f, pci) {
 		bool open = is_open(f, mmu, translating);
 		out->functions += coverage_does_dma(f);
@@ -43,21 +34,24 @@ void coverage_take(const struct pci *pci, struct iommu *mmu, bool translating, s
 	}
 }
 
-static void function_text(const struct pci_func *f, char *buf, size_t n)
+static void function_text(const struct pci_func *f, const char *why, char *buf, size_t n)
 {
 	const char *class = pci_class_name(f->class);
-	fmt_print(buf, n, BDF_FMT " %s is under no unit that translates: %s", BDF_ARG(f->bdf),
-		  class ? class : "(unknown class)",
+	fmt_print(buf, n, BDF_FMT " %s is under no unit that translates (%s): %s", BDF_ARG(f->bdf),
+		  class ? class : "(unknown class)", why,
 		  f->stuck ? "its Bus Master Enable does not clear, so nothing holds it"
 			   : "only its Bus Master Enable holds it");
 }
 
-bool coverage_text(const struct pci *pci, struct iommu *mmu, bool translating, unsigned i, char *buf,
+bool coverage_text(const struct pci *pci, const struct iommu *mmu, bool translating, unsigned i, char *buf,
 		   size_t n)
 {
 	PCI_EACH(f, pci)
 		if (is_open(f, mmu, translating) && !i--) {
-			function_text(f, buf, n);
+			const char *why = "translation is off";
+			if (translating)
+				iommu_covered(mmu, f->bdf, &why);
+			function_text(f, why, buf, n);
 			return true;
 		}
 	if (i < pci->n_missed && i < ARRAY_LEN(pci->missed)) {

@@ -15,7 +15,7 @@ struct coverage {
 };
 
 /* translating: the stage that turns translation on has got that far. */
-void coverage_take(const struct pci *pci, struct iommu *mmu, bool translating, struct coverage *out);
+void coverage_take(const struct pci *pci, const struct iommu *mmu, bool translating, struct coverage *out);
 
 /* uncovered= of the RESULT line. */
 static inline unsigned coverage_open(const struct coverage *c)
@@ -33,8 +33,8 @@ static inline bool coverage_whole(const struct coverage *c)
 /* A function that can do DMA. */
 bool coverage_does_dma(const struct pci_func *f);
 /* A unit that translates covers it. */
-bool coverage_has_unit(struct iommu *mmu, bool translating, bdf_t fn);
+bool coverage_has_unit(const struct iommu *mmu, bool translating, bdf_t fn);
 
 /* Number i (from 0) of what is not covered, in a sentence; false after the last. */
-bool coverage_text(const struct pci *pci, struct iommu *mmu, bool translating, unsigned i, char *buf,
+bool coverage_text(const struct pci *pci, const struct iommu *mmu, bool translating, unsigned i, char *buf,
 		   size_t n);

@@ -74,7 +74,7 @@ enum sl_err domain_create(struct iommu *mmu, const char *name, struct domain **o
 enum sl_err domain_create_passthrough(struct iommu *mmu, const char *name, struct domain **out)
 {
 	for (unsigned i = 0; i < mmu->unit_count; i++)
-		if (!mmu->unit[i].unusable && !(mmu->unit[i].ecap & ECAP_PT))
+		if (vtd_translates(&mmu->unit[i]) && !(mmu->unit[i].ecap & ECAP_PT))
 			return SL_UNSUPPORTED;
 	enum sl_err e = domain_new(mmu, out);
 	if (e)

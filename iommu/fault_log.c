@@ -16,13 +16,13 @@ void iommu_fault_log(struct iommu *mmu, struct fault_log *log)
 	log->flood = log->flood ? log->flood : 1000;
 }
 
-/* iommu_init() has found one that is usable. */
+/* By the first unit that is driven; 0 when there is none, and then there are no faults either. */
 static uint64_t now(const struct iommu *mmu)
 {
-	const struct vtd_unit *u = mmu->unit;
-	while (u->unusable)
-		u++;
-	return u->io.now_us(u->io.ctx);
+	for (const struct vtd_unit *u = mmu->unit; u < mmu->unit + mmu->unit_count; u++)
+		if (!u->unusable)
+			return u->io.now_us(u->io.ctx);
+	return 0;
 }
 
 static struct fault_function *find(const struct fault_log *log, bdf_t fn)

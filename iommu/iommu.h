@@ -5,6 +5,7 @@
 #pragma once
 #include "iommu/dmar.h"
 #include "iommu/domain.h"
+#include "iommu/unit_state.h"
 #include "iommu/vtd_fault.h"
 #include "iommu/vtd_walk.h"
 
@@ -28,7 +29,7 @@ struct iommu {
 	struct dmar table;
 	struct dmar_topo topo;
 	struct vtd_unit *unit; /* unit_count of them, in the order of the table */
-	unsigned unit_count, usable;
+	unsigned unit_count;
 	unsigned levels;           /* of every second-stage table */
 	unsigned width;            /* device addresses are below 2^width */
 	unsigned large;            /* bit 0: 2 MiB pages, bit 1: 1 GiB, as all units have them */
@@ -58,7 +59,8 @@ struct iommu_unit_info {
 	uint64_t base;
 	uint32_t ver;
 	uint64_t cap, ecap;
-	const char *unusable; /* why; NULL when it is usable */
+	enum iommu_unit_state state;
+	const char *unusable; /* why it is left out or left alone; NULL when it is driven */
 	bool on;
 	uint32_t found_gsts, found_fsts, found_pmen; /* as firmware left them */
 	uint64_t found_rtaddr, found_irta;
@@ -66,10 +68,9 @@ struct iommu_unit_info {
 	uint64_t faults, overflows;
 };
 
-/* Reads the table and every unit; writes to none. Units that can not be used are logged and left alone:
- * functions below them get no domain, and nothing translates their requests. SL_NOTFOUND when no unit is
- * usable, SL_UNSUPPORTED when they have no table format in common, SL_NOMEM; SL_TRUNC or SL_BADVAL when the
- * table is damaged. */
+/* Reads the table and every unit; writes to none. One that cannot be used is logged and left out, and the
+ * others go on: functions below it get no domain. SL_NOTFOUND when no unit can translate, SL_NOMEM; SL_TRUNC
+ * or SL_BADVAL when the table is damaged. */
 enum sl_err iommu_init(struct iommu *mmu, struct span dmar_table, const struct dmar_topo *topo,
 		       const struct iommu_regs *regs) MUST_CHECK;
 
@@ -78,16 +79,38 @@ enum sl_err iommu_init(struct iommu *mmu, struct span dmar_table, const struct d
  * attached. What makes no sense (no such function, no memory) is logged and skipped. */
 enum sl_err iommu_map_rmrrs(struct iommu *mmu) MUST_CHECK;
 
-/* Turns translation on in every usable unit, one line each; called again, it starts over. At the first that
- * fails it stops; those before it
- * stay on. */
+/* Between iommu_init() and iommu_map_rmrrs(): the units with their registers at base, or those that cover
+ * graphics functions and nothing else, are left as firmware left them; one line each. Whatever is below them
+ * gets no domain, and iommu_covered() says so. How many there were. functions says which functions there are
+ * (display controllers have base class 03). */
+unsigned iommu_skip_base(struct iommu *mmu, uint64_t base);
+unsigned iommu_skip_graphics(struct iommu *mmu, const struct dmar_functions *functions);
+
+/* Turns translation on in every usable unit, one line each; called again, it starts over with those that did
+ * not fail. A unit that does not answer is left out (IOMMU_UNIT_FAILED) with a warning, and the others go on.
+ * SL_OK when at least one translates: iommu_units_in(mmu, IOMMU_UNIT_ON) says how many of unit_count. Else
+ * the first error, SL_TIMEOUT or SL_DEVICE. */
 enum sl_err iommu_enable(struct iommu *mmu) MUST_CHECK;
 /* Turns it off everywhere: all DMA passes again. */
 enum sl_err iommu_disable(struct iommu *mmu) MUST_CHECK;
 
-/* The number of the usable unit that a function's requests go through (VT-d §8.3); SL_NOTFOUND when there is
- * none. */
-enum sl_err iommu_unit_of(struct iommu *mmu, bdf_t fn, unsigned *unit) MUST_CHECK;
+/* What has become of a unit. *why (may be NULL) is the reason for every state but IOMMU_UNIT_ON and
+ * IOMMU_UNIT_OFF, and NULL for those. The text stays in place as long as mmu. */
+enum iommu_unit_state iommu_unit_state(const struct iommu *mmu, unsigned unit, const char **why);
+/* How many units are in that state. */
+unsigned iommu_units_in(const struct iommu *mmu, enum iommu_unit_state state);
+
+/* True when a function's untranslated requests go through a unit that translates by our tables: it reaches
+ * what its domain maps, and nothing without a domain. Else nothing but its own Bus Master Enable holds it,
+ * and *why (may be NULL) says which of the reasons it is: no unit, or one that is left out, left alone or
+ * off. Valid for VFs and for functions that were not found as well. */
+bool iommu_covered(const struct iommu *mmu, bdf_t fn, const char **why);
+
+/* The number of the usable unit that a function's requests go through (VT-d §8.3), on or off; SL_NOTFOUND
+ * when there is none. */
+enum sl_err iommu_unit_of(const struct iommu *mmu, bdf_t fn, unsigned *unit) MUST_CHECK;
+/* The same, and whether it is driven or not: an index that iommu_unit_state() takes. */
+enum sl_err iommu_unit_listed(const struct iommu *mmu, bdf_t fn, unsigned *unit) MUST_CHECK;
 void iommu_unit_info(const struct iommu *mmu, unsigned unit, struct iommu_unit_info *out);
 
 #define IOMMU_FRCDS 8u
@@ -110,7 +133,8 @@ void iommu_set_groups(struct iommu *mmu, const struct iommu_groups *groups);
  * bridge whose id it is. NULL when they are refused. */
 struct domain *iommu_domain_of(struct iommu *mmu, bdf_t fn);
 
-/* Writes here are interrupts, whatever a table says, and a page that leads here faults: VT-d §3.14, LGN.4 */
+/* Writes here are interrupts, whatever a table says, and a page that leads here faults: VT-d §3.15 and
+ * §7.1.3, LGN.4 */
 #define IOMMU_MSI_BASE 0xfee00000ull
 #define IOMMU_MSI_END  0xfef00000ull
 

@@ -42,6 +42,7 @@ const char *iommu_irq_x2apic_objection(const struct iommu *mmu)
 
 enum sl_err iommu_irq_enable(struct iommu *mmu, unsigned entries, bool x2apic)
 {
+	enum sl_err first = SL_OK;
 	unsigned n = 0;
 	for (unsigned i = 0; i < mmu->unit_count; i++) {
 		struct vtd_unit *u = &mmu->unit[i];
@@ -50,12 +51,18 @@ enum sl_err iommu_irq_enable(struct iommu *mmu, unsigned entries, bool x2apic)
 			log_line(u->name, "interrupts are not remapped: %s", why);
 			continue;
 		}
+		u->starting = true; /* its troubles do not end the run */
 		enum sl_err e = vtd_ir_enable(u, entries, x2apic);
-		if (e)
+		u->starting = false;
+		if (e == SL_NOMEM || e == SL_BUSY)
 			return e;
-		n++;
+		if (e)
+			log_warn(u->name, "interrupts are not remapped: %s; the functions below it get none",
+				 sl_err_text(e));
+		first = first ? first : e;
+		n += !e;
 	}
-	return n ? SL_OK : SL_UNSUPPORTED;
+	return n ? SL_OK : first ? first : SL_UNSUPPORTED;
 }
 
 void iommu_irq_info(const struct iommu *mmu, unsigned unit, struct iommu_irq_info *out)
@@ -65,6 +72,8 @@ void iommu_irq_info(const struct iommu *mmu, unsigned unit, struct iommu_irq_inf
 				       .firmware_had_on = (u->found.gsts & GCMD_IRE) != 0};
 	if (!out->lacks && !(u->ir && u->ir->on))
 		out->lacks = "it is off";
+	else if (!out->lacks && u->ir->failed)
+		out->lacks = "it did not come on in time";
 	if (out->lacks)
 		return;
 	out->entries = u->ir->entries;
@@ -76,7 +85,7 @@ void iommu_irq_info(const struct iommu *mmu, unsigned unit, struct iommu_irq_inf
 
 static enum sl_err usable(const struct vtd_unit *u, unsigned count, unsigned vector, uint32_t apic)
 {
-	if (!u->ir || !u->ir->on)
+	if (u->unusable || !u->ir || !u->ir->on || u->ir->failed)
 		return SL_UNSUPPORTED;
 	/* All ones is a broadcast in either format, and processors have no such id. */
 	if (vector < VECTOR_MIN || vector + count - 1 > VECTOR_MAX ||
@@ -142,7 +151,7 @@ enum sl_err iommu_irq_alloc(struct iommu *mmu, bdf_t fn, unsigned count, uint8_t
 	if (count == 0 || count > 32 || count & (count - 1))
 		return SL_BADVAL;
 	source_of(mmu, fn, &irq);
-	enum sl_err e = iommu_unit_of(mmu, fn, &irq.unit);
+	enum sl_err e = iommu_unit_listed(mmu, fn, &irq.unit);
 	return e ? e : alloc(mmu, irq, vector, apic, out);
 }
 
@@ -167,7 +176,7 @@ static enum sl_err ioapic_find(const struct iommu *mmu, uint8_t ioapic, unsigned
 		if (entry.type != DMAR_DRHD || dmar_drhd(&entry, &d) || ioapic_scope(mmu, &d, ioapic, rid))
 			continue;
 		for (*unit = 0; *unit < mmu->unit_count; ++*unit)
-			if (mmu->unit[*unit].dmar_off == d.off)
+			if (mmu->unit[*unit].dmar_off == d.off && !mmu->unit[*unit].unusable)
 				return SL_OK;
 	}
 	return SL_NOTFOUND;

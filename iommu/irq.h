@@ -37,9 +37,10 @@ const char *iommu_irq_x2apic_objection(const struct iommu *mmu);
 
 /* Turns remapping on in every usable unit that has it, with room for entries interrupts each; x2apic: the
  * processors are in x2APIC mode. After iommu_enable(), which turns it on again by itself when it starts over;
- * iommu_disable() ends it. What was allocated stays. SL_UNSUPPORTED when no unit has it, or firmware says
- * that the platform does not (DMAR flag INTR_REMAP); SL_TIMEOUT, SL_DEVICE, SL_NOMEM. Functions below a unit
- * without it can not be given interrupts. */
+ * iommu_disable() ends it. What was allocated stays. SL_OK when at least one unit does; one that does not
+ * answer is logged, and the others go on. SL_UNSUPPORTED when no unit has it, or firmware says that the
+ * platform does not (DMAR flag INTR_REMAP); SL_TIMEOUT, SL_DEVICE when none came on, SL_NOMEM. Functions
+ * below a unit without it cannot be given interrupts. */
 enum sl_err iommu_irq_enable(struct iommu *mmu, unsigned entries, bool x2apic) MUST_CHECK;
 void iommu_irq_info(const struct iommu *mmu, unsigned unit, struct iommu_irq_info *out);
 

@@ -1,6 +1,5 @@
 #include "iommu/vtd_inv.h"
 #include "iommu/vtd_qi.h"
-#include "kernel/log.h"
 
 /* VT-d §11.4.6.2, §11.4.6.3: at ECAP.IRO, whose unit is 16 bytes. */
 static reg64_t iva_reg(const struct vtd_unit *u)
@@ -23,10 +22,11 @@ static enum sl_err wait_idle(struct vtd_unit *u, reg64_t r, uint64_t *v)
 		if (!(*v & CCMD_ICC))
 			return SL_OK;
 		if (late) {
-			log_fail(u->name, "the memory concerned is not used again; restart the machine",
-				 "no answer to an invalidation through registers in %u ms (register 0x%x "
-				 "reads 0x%llx)",
-				 VTD_DEADLINE_US / 1000, r.off, (ull)*v);
+			vtd_unit_trouble(
+				u, "the memory concerned is not used again; restart the machine",
+				"no answer to an invalidation through registers in %u ms (register 0x%x "
+				"reads 0x%llx)",
+				VTD_DEADLINE_US / 1000, r.off, (ull)*v);
 			u->dead = true;
 			return SL_TIMEOUT;
 		}
@@ -42,9 +42,9 @@ static enum sl_err command(struct vtd_unit *u, reg64_t r, uint64_t v, uint64_t d
 	enum sl_err e = wait_idle(u, r, &v);
 	if (e || v & done)
 		return e;
-	log_fail(u->name,
-		 "restart the machine; if it stays, the unit is broken or the hypervisor's model of it is",
-		 "invalidation through registers was refused (register 0x%x reads 0x%llx)", r.off, (ull)v);
+	vtd_unit_trouble(u, VTD_BROKEN,
+			 "invalidation through registers was refused (register 0x%x reads 0x%llx)", r.off,
+			 (ull)v);
 	return SL_DEVICE;
 }
 

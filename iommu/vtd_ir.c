@@ -45,7 +45,7 @@ static uint64_t irta_of(const struct vtd_ir *ir)
 	return (va_phys(ir->table).v & IRTA_IRTA) | (ir->x2apic ? IRTA_EIME : 0) | FPUT(IRTA_S, s);
 }
 
-/* VT-d §5.1.3: the entries of another table may still be cached, unless SIRTP forgets them by itself. */
+/* VT-d §6.7: the entries of another table may still be cached, unless SIRTP forgets them by itself. */
 static enum sl_err invalidate_all(struct vtd_unit *u)
 {
 	struct vtd_desc d = vtd_desc_iec_all();
@@ -81,7 +81,9 @@ enum sl_err vtd_ir_enable(struct vtd_unit *u, unsigned entries, bool x2apic)
 		return e;
 	u->ir->on =
 		true; /* even if it does not answer in time: it may use the table, and is told of changes */
-	return vtd_unit_command(u, GCMD_IRE, true, "turning on interrupt remapping");
+	e = vtd_unit_command(u, GCMD_IRE, true, "turning on interrupt remapping");
+	u->ir->failed = e != SL_OK;
+	return e;
 }
 
 enum sl_err vtd_ir_disable(struct vtd_unit *u)

@@ -1,4 +1,4 @@
-/* Interrupt remapping of one unit: its table, and how it is turned on (VT-d §5.1, §9.10, §11.4.10). Owned by
+/* Interrupt remapping of one unit: its table, and how it is turned on (VT-d §5.1, §9.9, §11.4.10). Owned by
  * the unit. Life: enable, set and clear entries, disable; enabled again it has the entries that it had. */
 #pragma once
 #include "iommu/vtd_unit.h"
@@ -10,7 +10,8 @@ struct vtd_ir {
 	struct vtd_irte *table; /* contiguous, aligned to its size */
 	unsigned entries;       /* a power of two */
 	uint64_t *taken;        /* a bit an entry: given out, or not to be used any more */
-	bool on;                /* requests are remapped, with our table */
+	bool on;                /* requests are remapped, with our table; or may be: */
+	bool failed;            /* it did not come on in time, so no entry is given out */
 	bool x2apic;            /* IRTA.EIME: destinations have 32 bits */
 };
 

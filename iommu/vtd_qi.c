@@ -1,8 +1,11 @@
 #include "iommu/vtd_qi.h"
 #include "kernel/log.h"
 
-#define QUEUE_LEN  ((unsigned)(PAGE_SIZE / sizeof(struct vtd_desc))) /* IQA.QS = 0 */
-#define BATCH_MAX  (QUEUE_LEN - 3) /* with two wait descriptors and the slot that tells full from empty */
+#define QUEUE_LEN ((unsigned)(PAGE_SIZE / sizeof(struct vtd_desc))) /* IQA.QS = 0 */
+#define BATCH_MAX (QUEUE_LEN - 3) /* with two wait descriptors and the slot that tells full from empty */
+#define DRAIN_US                                                                                             \
+	100000 /* an invalidation takes microseconds; one to a device TLB at most a minute, not waited for   \
+		*/
 #define FSTS_QUEUE (FSTS_IQE | FSTS_ICE | FSTS_ITE)
 
 void vtd_qi_reset(struct vtd_unit *u)
@@ -14,23 +17,34 @@ void vtd_qi_reset(struct vtd_unit *u)
 	vtd_wr64(&u->io, VTD_IQA, va_phys(u->queue).v & IQA_IQA); /* 128-bit descriptors, one page */
 }
 
-enum sl_err vtd_qi_drain(struct vtd_unit *u)
+/* The bits first: a queue that stands on an error takes nothing more until they are cleared (VT-d §6.5.2.11);
+ * on a descriptor that is bad it then stops again. */
+static void drain(struct vtd_unit *u)
 {
-	uint64_t end = u->io.now_us(u->io.ctx) + VTD_DEADLINE_US;
+	uint64_t end = u->io.now_us(u->io.ctx) + DRAIN_US;
+	vtd_w1c_ack(&u->io, VTD_FSTS, FSTS_QUEUE);
 	for (;;) {
 		bool late = u->io.now_us(u->io.ctx) > end;
 		uint64_t head = vtd_rd64(&u->io, VTD_IQH) & IQH_QH, tail = vtd_rd64(&u->io, VTD_IQT) & IQT_QT;
+		uint32_t fsts = vtd_w1c_rd(&u->io, VTD_FSTS);
 		if (head == tail)
-			return SL_OK;
-		if (late) {
-			log_fail(u->name,
-				 "restart the machine; if it stays, the unit is broken or the hypervisor's "
-				 "model of it is",
-				 "invalidation queue is not empty after %u ms (IQH 0x%llx, IQT 0x%llx)",
-				 VTD_DEADLINE_US / 1000, (ull)head, (ull)tail);
-			return SL_TIMEOUT;
+			return;
+		if (late || fsts & FSTS_IQE) {
+			log_warn(u->name,
+				 "the invalidation queue is ended with descriptors in it (IQH 0x%llx, IQT "
+				 "0x%llx, FSTS 0x%x)",
+				 (ull)head, (ull)tail, fsts);
+			return;
 		}
 	}
+}
+
+enum sl_err vtd_qi_end(struct vtd_unit *u)
+{
+	if (!(vtd_rd32(&u->io, VTD_GSTS) & GCMD_QIE))
+		return SL_OK;
+	drain(u);
+	return vtd_unit_command(u, GCMD_QIE, false, "turning off the invalidation queue");
 }
 
 static void put(struct vtd_unit *u, struct vtd_desc d)
@@ -62,25 +76,25 @@ static void recover(struct vtd_unit *u, uint32_t fsts, bool *rewait)
 	if (fsts & FSTS_IQE) {
 		uint64_t head = (vtd_rd64(&u->io, VTD_IQH) & IQH_QH) / sizeof(struct vtd_desc) % QUEUE_LEN;
 		struct vtd_desc *bad = &u->queue[head];
-		log_fail(u->name,
-			 "restart the machine; if it stays, the unit is broken or the hypervisor's model of "
-			 "it is",
-			 "invalidation queue error (FSTS.IQE, IQEI %u) at descriptor %u: 0x%llx 0x%llx",
-			 (unsigned)FGET(record, IQERCD_IQEI), (unsigned)head, (ull)bad->lo, (ull)bad->hi);
+		vtd_unit_trouble(
+			u, VTD_BROKEN,
+			"invalidation queue error (FSTS.IQE, IQEI %u) at descriptor %u: 0x%llx 0x%llx",
+			(unsigned)FGET(record, IQERCD_IQEI), (unsigned)head, (ull)bad->lo, (ull)bad->hi);
 		*bad = vtd_desc_wait(va_phys(u->status + 1), 0);
 	}
 	if (fsts & FSTS_ITE) {
-		log_fail(u->name, "update the firmware of that device, or take it out",
-			 "a device did not answer an invalidation (FSTS.ITE, requester 0x%x)",
-			 (unsigned)FGET(record, IQERCD_ITESID));
+		vtd_unit_trouble(u, "update the firmware of that device, or take it out",
+				 "a device did not answer an invalidation (FSTS.ITE, requester 0x%x)",
+				 (unsigned)FGET(record, IQERCD_ITESID));
 		if (!*rewait)
 			put_wait(u);
 		*rewait = true;
 	}
 	if (fsts & FSTS_ICE)
-		log_fail(u->name, "update the firmware of that device, or take it out",
-			 "a device answered an invalidation that it was not asked (FSTS.ICE, requester 0x%x)",
-			 (unsigned)FGET(record, IQERCD_ICESID));
+		vtd_unit_trouble(
+			u, "update the firmware of that device, or take it out",
+			"a device answered an invalidation that it was not asked (FSTS.ICE, requester 0x%x)",
+			(unsigned)FGET(record, IQERCD_ICESID));
 	vtd_w1c_ack(&u->io, VTD_FSTS, fsts & FSTS_QUEUE);
 	ring(u);
 }
@@ -104,9 +118,9 @@ static enum sl_err await(struct vtd_unit *u, unsigned limit)
 		if (fsts & FSTS_QUEUE && errors++ < limit) {
 			recover(u, fsts, &rewait);
 		} else if (now > end && !done(u)) {
-			log_fail(u->name, "the memory concerned is not used again; restart the machine",
-				 "no answer to an invalidation in %u ms (FSTS 0x%x)", VTD_DEADLINE_US / 1000,
-				 fsts);
+			vtd_unit_trouble(u, "the memory concerned is not used again; restart the machine",
+					 "no answer to an invalidation in %u ms (FSTS 0x%x)",
+					 VTD_DEADLINE_US / 1000, fsts);
 			u->dead = true;
 			return SL_TIMEOUT;
 		}

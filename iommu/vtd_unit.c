@@ -3,15 +3,27 @@
 #include "iommu/vtd_inv.h"
 #include "iommu/vtd_ir.h"
 #include "iommu/vtd_qi.h"
+#include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 
 static enum sl_err unusable(struct vtd_unit *u, enum sl_err e, const char *why)
 {
 	u->unusable = why;
-	log_warn(u->name, "unit at 0x%llx is not used: %s (VER 0x%x, CAP 0x%llx, ECAP 0x%llx)", (ull)u->base,
-		 why, u->ver, (ull)u->cap, (ull)u->ecap);
 	return e;
+}
+
+void vtd_unit_trouble(const struct vtd_unit *u, const char *advice, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+	va_start(ap, fmt);
+	fmt_vprint(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (u->starting)
+		log_warn(u->name, "%s", text);
+	else
+		log_fail(u->name, advice, "%s", text);
 }
 
 enum sl_err vtd_unit_probe(struct vtd_unit *u)
@@ -23,7 +35,8 @@ enum sl_err vtd_unit_probe(struct vtd_unit *u)
 		return unusable(u, SL_DEVICE, "its registers read all ones");
 	if (u->ver == 0 || u->cap == 0)
 		return unusable(u, SL_DEVICE, "its registers read zero");
-	if (!(FGET(u->cap, CAP_SAGAW) & 0xe))
+	u->irq_only = !(FGET(u->cap, CAP_SAGAW) & 0xe);
+	if (u->irq_only && !(u->ecap & ECAP_IR && vtd_has_queue(u)))
 		return unusable(u, SL_UNSUPPORTED, "CAP.SAGAW offers no second-stage tables");
 	if (!vtd_has_queue(u) && FGET(u->ver, VER_MAX) >= 6) /* then there are no registers either: §6.5.1 */
 		return unusable(u, SL_UNSUPPORTED, "ECAP.QI is clear: no invalidation at all");
@@ -71,11 +84,9 @@ static enum sl_err wait32(struct vtd_unit *u, reg32_t r, uint32_t mask, uint32_t
 		if ((v & mask) == want)
 			return SL_OK;
 		if (late) {
-			log_fail(u->name,
-				 "restart the machine; if it stays, the unit is broken or the hypervisor's "
-				 "model of it is",
-				 "%s was not done in %u ms (register 0x%x reads 0x%x)", what,
-				 VTD_DEADLINE_US / 1000, r.off, v);
+			fmt_print(u->reason, sizeof(u->reason), "%s was not done in %u ms", what,
+				  VTD_DEADLINE_US / 1000);
+			vtd_unit_trouble(u, VTD_BROKEN, "%s (register 0x%x reads 0x%x)", u->reason, r.off, v);
 			return SL_TIMEOUT;
 		}
 	}
@@ -96,21 +107,28 @@ enum sl_err vtd_unit_write_flush(struct vtd_unit *u)
 	return u->cap & CAP_RWBF ? vtd_unit_command(u, GCMD_WBF, true, "write-buffer flush") : SL_OK;
 }
 
-/* The order matters: translation goes off before the table mode may change (VT-d §6.6), the queue last
- * because it must be empty (VT-d §6.5.2). Protected memory regions stay until our translation protects. */
+/* Whether translation may stay on while the root table changes, so that no request passes untranslated
+ * between firmware's tables and ours. It may in one table mode, and with CAP.ESRTPS from any to any: VT-d
+ * §6.6. Until the caches are invalidated a request goes by either set of tables, which is what firmware
+ * allowed or less. */
+static bool may_stay(const struct vtd_unit *u, uint32_t gsts)
+{
+	if (!(gsts & GCMD_TE) || u->irq_only)
+		return false;
+	return u->cap & CAP_ESRTPS || !FGET(vtd_rd64(&u->io, VTD_RTADDR), RTADDR_TTM);
+}
+
+/* Translation goes off last, and only where the table mode changes (VT-d §6.6); protected memory regions stay
+ * until our translation protects. */
 static enum sl_err take_over(struct vtd_unit *u)
 {
+	enum sl_err e = vtd_ir_disable(u);
 	uint32_t gsts = vtd_rd32(&u->io, VTD_GSTS);
-	enum sl_err e = SL_OK;
-	if (gsts & GCMD_TE)
-		e = vtd_unit_command(u, GCMD_TE, false, "turning off firmware's translation");
-	if (!e && gsts & GCMD_IRE)
-		e = vtd_ir_disable(u);
-	if (!e && gsts & GCMD_QIE)
-		e = vtd_qi_drain(u);
-	if (!e && gsts & GCMD_QIE)
-		e = vtd_unit_command(u, GCMD_QIE, false, "turning off firmware's invalidation queue");
-	return e;
+	if (!e)
+		e = vtd_qi_end(u);
+	if (e || !(gsts & GCMD_TE) || may_stay(u, gsts))
+		return e;
+	return vtd_unit_command(u, GCMD_TE, false, "turning off firmware's translation");
 }
 
 static enum sl_err set_root(struct vtd_unit *u)
@@ -159,8 +177,17 @@ static enum sl_err regions_off(struct vtd_unit *u)
 enum sl_err vtd_unit_enable(struct vtd_unit *u)
 {
 	enum sl_err e = take_over(u);
-	if (!e)
-		e = set_root(u);
+	if (u->irq_only) {
+		e = e ? e : start_invalidation(u);
+		if (!e)
+			start_faults(u);
+		return e;
+	}
+	bool stays = (vtd_rd32(&u->io, VTD_GSTS) & GCMD_TE) != 0;
+	if (e)
+		return e;
+	u->on = stays; /* from here on it may use our tables even if it does not answer */
+	e = set_root(u);
 	if (!e)
 		e = start_invalidation(u);
 	if (!e)
@@ -168,10 +195,12 @@ enum sl_err vtd_unit_enable(struct vtd_unit *u)
 	if (e)
 		return e;
 	start_faults(u);
-	u->on = true; /* even if it does not answer in time: from now on it may use the tables, and is told of
-			 changes */
-	e = vtd_unit_command(u, GCMD_TE, true, "turning on translation");
-	return e ? e : regions_off(u);
+	u->on = true;
+	if (!stays)
+		e = vtd_unit_command(u, GCMD_TE, true, "turning on translation");
+	if (!e && regions_off(u)) /* translation stands all the same: VT-d §11.4.8.1, EPM */
+		log_warn(u->name, "memory that firmware protected may stay out of reach of every function");
+	return e;
 }
 
 enum sl_err vtd_unit_disable(struct vtd_unit *u)
@@ -182,8 +211,5 @@ enum sl_err vtd_unit_disable(struct vtd_unit *u)
 	if (e)
 		return e;
 	u->on = false;
-	if (!vtd_has_queue(u))
-		return SL_OK;
-	e = vtd_qi_drain(u);
-	return e ? e : vtd_unit_command(u, GCMD_QIE, false, "turning off the invalidation queue");
+	return vtd_qi_end(u);
 }

@@ -1,11 +1,15 @@
 /* One remapping unit: what it can do, how it is turned on and off. Owned by struct iommu; life: probe, init,
  * (context entries), enable, disable. */
 #pragma once
+#include "iommu/unit_state.h"
 #include "iommu/vtd_entry.h"
 #include "iommu/vtd_io.h"
 #include "kernel/err.h"
 
 #define VTD_DEADLINE_US 1000000 /* for any single command; hardware takes microseconds */
+#define VTD_BROKEN                                                                                           \
+	"restart the machine; if it stays, the unit is broken or the hypervisor's model of it is" /* advice  \
+												   */
 
 struct vtd_found { /* as firmware left it, read by vtd_unit_probe() */
 	uint32_t gsts, fsts, pmen;
@@ -29,9 +33,13 @@ struct vtd_unit {
 
 	uint32_t ver;
 	uint64_t cap, ecap;
-	const char *unusable; /* why; NULL when it is usable */
+	const char *unusable;        /* why it is not driven; NULL: it is */
+	enum iommu_unit_state state; /* of one that is not driven */
+	char reason[96];             /* what unusable points to where it is not a literal */
+	bool irq_only;               /* driven for interrupts alone: CAP.SAGAW is 0 */
+	bool starting;               /* being turned on: vtd_unit_trouble() */
 	struct vtd_found found;
-	bool on; /* translates, with our tables */
+	bool on; /* translates, with our tables; or may, when it did not answer in time */
 
 	struct vtd_root *root;  /* one page */
 	struct vtd_desc *queue; /* one page */
@@ -43,6 +51,12 @@ struct vtd_unit {
 	bool event;        /* faults are reported by our interrupt: vtd_fault_event() */
 	struct vtd_ir *ir; /* interrupt remapping: iommu/vtd_ir.h; NULL: was never on */
 };
+
+/* It is driven, and has tables for DMA. */
+static inline bool vtd_translates(const struct vtd_unit *u)
+{
+	return !u->unusable && !u->irq_only;
+}
 
 static inline unsigned vtd_mgaw(const struct vtd_unit *u)
 {
@@ -79,8 +93,7 @@ static inline uint64_t vtd_drain(const struct vtd_unit *u)
 }
 
 /* Reads VER, CAP, ECAP and what firmware left; writes nothing. u->io is set. SL_DEVICE when there is no unit
- * behind the address, SL_UNSUPPORTED when it lacks what we need; u->unusable then says what, and a line is
- * logged. */
+ * behind the address, SL_UNSUPPORTED when it lacks what we need; u->unusable then says what. */
 enum sl_err vtd_unit_probe(struct vtd_unit *u) MUST_CHECK;
 
 /* Bytes of registers from the base on, for fault records and IOTLB registers wherever they are; a multiple of
@@ -90,10 +103,14 @@ uint64_t vtd_unit_window(const struct vtd_unit *u);
 /* Memory for root table, queue and status. SL_NOMEM. */
 enum sl_err vtd_unit_init(struct vtd_unit *u) MUST_CHECK;
 
-/* Turns translation on with our root table, in the order of VT-d §6.6 and §11.4.4: what firmware left on is
- * turned off, root pointer, invalidation queue where there is one (from version 6 on always: VT-d §6.5.1),
- * global invalidation, fault records, translation, protected memory regions off. SL_TIMEOUT with a
- * logged line when a step is not answered. */
+/* Something went wrong with a command: a failure with its advice; while the unit is being turned on a
+ * warning, because the machine then goes on without it. */
+void vtd_unit_trouble(const struct vtd_unit *u, const char *advice, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* Turns translation on with our root table, in the order of VT-d §6.6 and §11.4.4: firmware's interrupt
+ * remapping and queue off, its translation only where it is in another table mode, root pointer, invalidation
+ * queue where there is one (from version 6 on always: VT-d §6.5.1), global invalidation, fault records,
+ * translation, protected memory regions off. SL_TIMEOUT with a logged line when a step is not answered. */
 enum sl_err vtd_unit_enable(struct vtd_unit *u) MUST_CHECK;
 
 /* Turns interrupt remapping, translation and the queue off: all DMA then passes. */

@@ -9,7 +9,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 STRING = r'(?:"(?:[^"\\]|\\.)*"|BDF_FMT|\s)+'
-CALL = re.compile(r"\blog_fail\(\s*([^,]+),\s*(NULL|" + STRING + r"),\s*(" + STRING + r")[,)]")
+CALL = re.compile(r"\b(?:log_fail|vtd_unit_trouble)\(\s*([^,]+),\s*(NULL|[A-Z_]+|" + STRING + r"),\s*(" + STRING + r")[,)]")
 CONVERSION = re.compile(r"%[-+ #0]*[\d*]*(?:\.\d+)?(?:ll|l|z)?[a-zA-Z]")
 
 

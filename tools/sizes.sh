@@ -19,6 +19,7 @@ done
 efi=$(wc -c <"$b/BOOTX64.EFI")
 row "kernel code" "$(section .text)"
 row "kernel constants" "$(section .rodata)"
+[ ! -r "$b/pci.ids.packed.kept" ] || row "PCI names" "$(wc -c <"$b/pci.ids.packed")" "$(cat "$b/pci.ids.packed.kept")"
 row "kernel data" "$(section .data)" "and $(section .bss) zeroed"
 row BOOTX64.EFI "$efi" "of $limit"
 [ "$efi" -lt "$limit" ] || { echo "sizes: $b/BOOTX64.EFI is not below 512 KiB" >&2; exit 1; }

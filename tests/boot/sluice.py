@@ -171,5 +171,31 @@ class Console:
         self.child.logfile_read.close()
 
 
+def kept_names():
+    """The names that the kernel carries, as {key: name}: build/pci.ids.packed, read by its description in pci/names.c."""
+    names = {}
+    for record in (ROOT / "build/pci.ids.packed").read_bytes().decode("ascii").split("\n")[1:]:
+        key, rest = record.split(" ", 1)
+        number = int(key[1:], 16)
+        for i, entry in enumerate(rest.split("\0")[:-1]):
+            if i:
+                number += ord(entry[0]) - ord(" ")
+                entry = entry[1:]
+            names[key[0] + f"{number:0{len(key) - 1}x}"] = entry
+    return names
+
+
 def pciutils(dump, *words):
-    return subprocess.run(["lspci", "-F", dump, *words], capture_output=True, text=True, check=True).stdout
+    """What lspci prints of a dump when it knows the names that the kernel carries, and no others."""
+    names, lines = kept_names(), []
+    for key in sorted(names, key=lambda k: (k[0] == "c", k[1:5] if k[0] != "c" else k, k[0] != "v", k[1:], k[0])):
+        if key[0] == "c":
+            lines.append("C " * (len(key) == 3) + "\t" * (len(key) // 2 - 1) + f"{key[-2:]}  {names[key]}")
+        elif key[0] == "s":
+            lines.append(f"\t\t{key[9:13]} {key[13:]}  {names[key]}")
+        else:
+            lines.append("\t" * (key[0] == "d") + f"{key[-4:]}  {names[key]}")
+    ids = dump.parent / "kept.ids"
+    ids.write_text("\n".join(lines) + "\n")
+    command = ["lspci", "-O", "hwdb.disable=1", "-i", ids, "-F", dump, *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -97,8 +97,11 @@ static void test_unusable_unit(void **state)
 	take(true);
 	assert_true(c.units == 2 && c.on == 1 && c.no_unit == 1 && coverage_open(&c) == 1);
 	assert_false(coverage_whole(&c));
-	assert_string_equal(named(true), "0000:00:03.0 Non-Volatile memory controller is under no unit that "
-					 "translates: only its Bus Master Enable holds it\n");
+	assert_ptr_equal(strstr(named(true),
+				"0000:00:03.0 Non-Volatile memory controller is under no unit that "
+				"translates (CAP.SAGAW "),
+			 named(true));
+	assert_non_null(strstr(named(true), "): only its Bus Master Enable holds it\n"));
 	assert_null(strstr(logged, "stay blocked"));
 }
 

@@ -1,0 +1,362 @@
+/* Every unit of the machine from the table to translation: which of them can be used, and what each is for.
+ */
+#include "iommu/iommu.h"
+#include "iommu/vtd_ir.h"
+#include "iommu/vtd_pt.h"
+#include "iommu/vtd_unit.h"
+#include "kernel/fmt.h"
+#include "kernel/log.h"
+#include "kernel/pmm.h"
+
+#define CLASS_DISPLAY 0x03u
+
+/* Counts the units and names what is not decoded. */
+static enum sl_err survey(struct iommu *mmu)
+{
+	struct dmar_entry e = {0};
+	enum sl_err err;
+	while ((err = dmar_next(&mmu->table, &e)) == SL_OK) {
+		if (e.type == DMAR_DRHD)
+			mmu->unit_count++;
+		else if (e.type != DMAR_RMRR)
+			log_line("iommu", "DMAR has %s at 0x%zx (type %u, %u bytes): not needed",
+				 dmar_type_name(e.type), e.off, e.type, e.len);
+	}
+	if (err == SL_END)
+		return SL_OK;
+	log_fail("iommu", "ask the maker of the firmware for a newer one",
+		 "DMAR table is damaged after offset 0x%zx: %s", e.off, sl_err_text(err));
+	return err;
+}
+
+static void leave(struct vtd_unit *u, enum iommu_unit_state state, const char *why)
+{
+	u->unusable = why;
+	u->state = state;
+}
+
+/* Linux takes the first of two units of one segment that have the same registers and passes over the other
+ * (dmar_parse_one_drhd); functions that the other alone names have no unit there. Driven twice, each would
+ * take the other's queue and tables. */
+static bool listed_before(const struct iommu *mmu, struct vtd_unit *u)
+{
+	for (const struct vtd_unit *o = mmu->unit; o < u; o++) {
+		if (o->base != u->base)
+			continue;
+		fmt_print(u->reason, sizeof(u->reason), "the table lists its registers before, as %s",
+			  o->name);
+		leave(u, IOMMU_UNIT_TWICE, u->reason);
+		log_warn(u->name,
+			 "left out: %s (0x%llx%s); functions that this entry of the table alone covers are "
+			 "not "
+			 "translated",
+			 u->unusable, (ull)u->base, o->seg == u->seg ? "" : ", another segment");
+		return true;
+	}
+	return false;
+}
+
+/* Maps as much of the registers as the table says, then as much as the capabilities say. */
+static enum sl_err map_and_probe(struct vtd_unit *u, const struct dmar_drhd *d, const struct iommu_regs *regs)
+{
+	enum sl_err e = SL_BADVAL;
+	if (!d->base || d->base == UINT64_MAX || !IS_ALIGNED(d->base, PAGE_SIZE)) {
+		leave(u, IOMMU_UNIT_UNUSABLE, "DMAR gives no register address");
+	} else {
+		e = regs->map(regs->ctx, PHYS(d->base), d->size, &u->io);
+		if (!e)
+			e = vtd_unit_probe(u);
+		if (!e && vtd_unit_window(u) > d->size)
+			e = regs->map(regs->ctx, PHYS(d->base), vtd_unit_window(u), &u->io);
+	}
+	if (!e)
+		return e;
+	leave(u, IOMMU_UNIT_UNUSABLE, u->unusable ? u->unusable : "its registers cannot be mapped");
+	log_warn(u->name,
+		 "left out: %s (0x%llx: VER 0x%x, CAP 0x%llx, ECAP 0x%llx); DMA of the functions below it is "
+		 "not translated",
+		 u->unusable, (ull)d->base, u->ver, (ull)u->cap, (ull)u->ecap);
+	return e;
+}
+
+static enum sl_err units_open(struct iommu *mmu, const struct iommu_regs *regs)
+{
+	struct dmar_entry e = {0};
+	struct vtd_unit *u = mmu->unit;
+	while (dmar_next(&mmu->table, &e) == SL_OK) {
+		struct dmar_drhd d;
+		if (e.type != DMAR_DRHD)
+			continue;
+		enum sl_err err = dmar_drhd(&e, &d);
+		if (err)
+			return err;
+		fmt_print(u->name, sizeof(u->name), "iommu%u", (unsigned)(u - mmu->unit));
+		u->seg = d.seg;
+		u->base = d.base;
+		u->dmar_off = d.off;
+		if (!listed_before(mmu, u) && map_and_probe(u, &d, regs) == SL_OK) {
+			err = vtd_unit_init(u);
+			if (err)
+				return err;
+		}
+		u++;
+	}
+	return SL_OK;
+}
+
+/* A domain may be attached under any unit, so its table is of a form that all of them read. */
+static enum sl_err common_format(struct iommu *mmu)
+{
+	static const unsigned preferred[] = {4, 3, 5};
+	uint64_t sagaw = UINT64_MAX, large = VTD_PAGE_2M | VTD_PAGE_1G;
+	unsigned mgaw = 64, units = 0;
+	mmu->domain_limit = UINT32_MAX;
+	for (unsigned i = 0; i < mmu->unit_count; i++) {
+		const struct vtd_unit *u = &mmu->unit[i];
+		if (!vtd_translates(u))
+			continue;
+		units++;
+		sagaw &= FGET(u->cap, CAP_SAGAW);
+		large &= FGET(u->cap, CAP_SSLPS);
+		mgaw = vtd_mgaw(u) < mgaw ? vtd_mgaw(u) : mgaw;
+		mmu->domain_limit = vtd_domains(u) < mmu->domain_limit ? vtd_domains(u) : mmu->domain_limit;
+		mmu->announce = mmu->announce || u->cap & (CAP_CM | CAP_RWBF);
+		if (!(u->ecap & ECAP_C))
+			mmu->sync = &u->io;
+	}
+	if (!units)
+		return SL_NOTFOUND;
+	for (unsigned i = 0; i < ARRAY_LEN(preferred) && !mmu->levels; i++)
+		if (sagaw & BIT(preferred[i] - 2))
+			mmu->levels = preferred[i];
+	if (!mmu->levels) {
+		log_fail("iommu", "this machine's units can not be used together; report it with this log",
+			 "the units have no number of table levels in common (CAP.SAGAW)");
+		return SL_UNSUPPORTED;
+	}
+	unsigned agaw = 12 + 9 * mmu->levels;
+	mmu->width = mgaw < agaw ? mgaw : agaw;
+	mmu->large = large & VTD_PAGE_2M ? (unsigned)large : 0;
+	return SL_OK;
+}
+
+enum sl_err iommu_init(struct iommu *mmu, struct span dmar_table, const struct dmar_topo *topo,
+		       const struct iommu_regs *regs)
+{
+	*mmu = (struct iommu){.topo = *topo};
+	enum sl_err e = dmar_open(dmar_table, &mmu->table);
+	if (!e)
+		e = survey(mmu);
+	if (!e && mmu->unit_count) {
+		mmu->unit = pmm_keep(mmu->unit_count * sizeof(*mmu->unit));
+		e = mmu->unit ? units_open(mmu, regs) : SL_NOMEM;
+	}
+	return e ? e : common_format(mmu);
+}
+
+/* ---- left alone on request ---- */
+
+static void skip(struct vtd_unit *u, const char *why)
+{
+	leave(u, IOMMU_UNIT_SKIPPED, why);
+	log_warn(u->name,
+		 "unit at 0x%llx is left as firmware left it: %s; DMA of the functions below it is not held "
+		 "by "
+		 "our tables",
+		 (ull)u->base, why);
+}
+
+unsigned iommu_skip_base(struct iommu *mmu, uint64_t base)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < mmu->unit_count; i++) {
+		struct vtd_unit *u = &mmu->unit[i];
+		if (u->base != base || u->unusable)
+			continue;
+		skip(u, "the options name it");
+		n++;
+	}
+	return n;
+}
+
+/* As Linux has it (init_no_remapping_devices): every scope of the unit leads to a display controller. */
+static bool graphics_only(const struct iommu *mmu, const struct vtd_unit *u,
+			  const struct dmar_functions *functions)
+{
+	struct dmar_entry e = {.next = u->dmar_off};
+	struct dmar_drhd d;
+	struct dmar_scope s = {0};
+	unsigned n = 0;
+	if (dmar_next(&mmu->table, &e) != SL_OK || dmar_drhd(&e, &d) != SL_OK || d.include_all)
+		return false;
+	for (; dmar_scope_next(d.scopes, &s) == SL_OK; n++) {
+		bdf_t fn;
+		uint32_t class;
+		if (s.type != DMAR_SCOPE_ENDPOINT ||
+		    dmar_scope_resolve(&mmu->topo, d.seg, &s, &fn) != SL_OK ||
+		    !dmar_functions_find(functions, fn, &class) || class >> 16 != CLASS_DISPLAY)
+			return false;
+	}
+	return n != 0;
+}
+
+unsigned iommu_skip_graphics(struct iommu *mmu, const struct dmar_functions *functions)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < mmu->unit_count; i++) {
+		struct vtd_unit *u = &mmu->unit[i];
+		if (u->unusable || !graphics_only(mmu, u, functions))
+			continue;
+		skip(u, "the options say so of the unit for graphics");
+		n++;
+	}
+	return n;
+}
+
+/* ---- on and off ---- */
+
+static void log_unit(const struct iommu *mmu, const struct vtd_unit *u)
+{
+	const struct vtd_found *f = &u->found;
+	char tables[32] = "no tables for DMA";
+	if (!u->irq_only)
+		fmt_print(tables, sizeof(tables), "%u-level, 4K%s%s pages", mmu->levels,
+			  mmu->large & VTD_PAGE_2M ? " 2M" : "", mmu->large & VTD_PAGE_1G ? " 1G" : "");
+	log_line(u->name, "VT-d %u.%u at 0x%llx, %s, %s invalidation%s; firmware left %s%s%s%s",
+		 (unsigned)FGET(u->ver, VER_MAX), (unsigned)FGET(u->ver, VER_MIN), (ull)u->base, tables,
+		 u->ecap & ECAP_QI ? "queued" : "register", u->ecap & ECAP_C ? "" : ", tables flushed",
+		 f->gsts & GCMD_TE ? "translation on" : "it off", f->gsts & GCMD_QIE ? ", queue on" : "",
+		 f->gsts & GCMD_IRE ? ", interrupt remapping on" : "",
+		 f->pmen & PMEN_PRS ? ", protected regions on" : "");
+}
+
+/* One that did not answer is written to no more: what its registers do then is not known. Protected memory
+ * regions that firmware left on stay on. */
+static void failed(struct vtd_unit *u)
+{
+	if (!u->reason[0])
+		fmt_print(u->reason, sizeof(u->reason), "it did not answer while it was turned on");
+	leave(u, IOMMU_UNIT_FAILED, u->reason);
+	log_warn(
+		u->name,
+		"left out: %s; DMA of the functions below it is not held by our tables (unit at 0x%llx, GSTS "
+		"0x%x)",
+		u->reason, (ull)u->base, vtd_rd32(&u->io, VTD_GSTS));
+}
+
+static enum sl_err unit_enable(struct vtd_unit *u)
+{
+	bool remapped = u->ir && u->ir->on;
+	u->starting = true; /* its troubles do not end the run: they are said as warnings */
+	enum sl_err e = vtd_unit_enable(u);
+	if (!e && remapped) /* starting over turned it off */
+		e = vtd_ir_enable(u, u->ir->entries, u->ir->x2apic);
+	u->starting = false;
+	return e;
+}
+
+enum sl_err iommu_enable(struct iommu *mmu)
+{
+	enum sl_err first = SL_OK;
+	for (unsigned i = 0; i < mmu->unit_count; i++) {
+		struct vtd_unit *u = &mmu->unit[i];
+		if (u->unusable)
+			continue;
+		enum sl_err e = unit_enable(u);
+		if (e) {
+			failed(u);
+			first = first ? first : e;
+			continue;
+		}
+		log_unit(mmu, u);
+	}
+	if (iommu_units_in(mmu, IOMMU_UNIT_ON))
+		return SL_OK;
+	return first ? first : SL_NOTFOUND;
+}
+
+enum sl_err iommu_disable(struct iommu *mmu)
+{
+	enum sl_err first = SL_OK;
+	for (unsigned i = 0; i < mmu->unit_count; i++) {
+		if (!mmu->unit[i].on)
+			continue;
+		enum sl_err e = vtd_unit_disable(&mmu->unit[i]);
+		if (e && !first)
+			first = e;
+	}
+	return first;
+}
+
+/* ---- what has become of them ---- */
+
+const char *iommu_unit_state_text(enum iommu_unit_state state)
+{
+	static const char *const texts[] = {
+		[IOMMU_UNIT_OFF] = "is off",
+		[IOMMU_UNIT_ON] = "translates",
+		[IOMMU_UNIT_IRQ_ONLY] = "has no tables for DMA",
+		[IOMMU_UNIT_UNUSABLE] = "cannot be used",
+		[IOMMU_UNIT_FAILED] = "did not come on",
+		[IOMMU_UNIT_TWICE] = "is listed twice",
+		[IOMMU_UNIT_SKIPPED] = "is left alone",
+	};
+	return (unsigned)state < IOMMU_UNIT_STATES ? texts[state] : "is unknown";
+}
+
+enum iommu_unit_state iommu_unit_state(const struct iommu *mmu, unsigned unit, const char **why)
+{
+	const struct vtd_unit *u = &mmu->unit[unit];
+	if (why)
+		*why = u->unusable   ? u->unusable
+		       : u->irq_only ? "CAP.SAGAW offers no tables for DMA, so it only remaps interrupts"
+				     : NULL;
+	return u->unusable   ? u->state
+	       : u->irq_only ? IOMMU_UNIT_IRQ_ONLY
+	       : u->on       ? IOMMU_UNIT_ON
+			     : IOMMU_UNIT_OFF;
+}
+
+unsigned iommu_units_in(const struct iommu *mmu, enum iommu_unit_state state)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < mmu->unit_count; i++)
+		n += iommu_unit_state(mmu, i, NULL) == state;
+	return n;
+}
+
+enum sl_err iommu_unit_listed(const struct iommu *mmu, bdf_t fn, unsigned *unit)
+{
+	struct dmar_drhd d;
+	enum sl_err e = dmar_unit_of(&mmu->table, &mmu->topo, fn, &d);
+	if (e)
+		return e;
+	for (unsigned i = 0; i < mmu->unit_count; i++)
+		if (mmu->unit[i].dmar_off == d.off) {
+			*unit = i;
+			return SL_OK;
+		}
+	return SL_NOTFOUND;
+}
+
+enum sl_err iommu_unit_of(const struct iommu *mmu, bdf_t fn, unsigned *unit)
+{
+	enum sl_err e = iommu_unit_listed(mmu, fn, unit);
+	return e || vtd_translates(&mmu->unit[*unit]) ? e : SL_NOTFOUND;
+}
+
+bool iommu_covered(const struct iommu *mmu, bdf_t fn, const char **why)
+{
+	unsigned unit;
+	const char *reason = NULL;
+	enum sl_err e = iommu_unit_listed(mmu, fn, &unit);
+	bool covered = false;
+	if (e)
+		reason = e == SL_NOTFOUND ? "no unit of the DMAR table covers it"
+					  : "the DMAR table is damaged";
+	else
+		covered = iommu_unit_state(mmu, unit, &reason) == IOMMU_UNIT_ON;
+	if (why)
+		*why = covered ? NULL : reason ? reason : "its unit is off";
+	return covered;
+}

@@ -1,0 +1,364 @@
+/* Machines of several units of which some cannot be used: the others go on, and each says what became of it.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <string.h>
+#include "iommu/irq.h"
+#include "iommu/vtd_unit.h"
+#include "kernel/log.h"
+#include "kernel/pmm.h"
+#include "tests/model/vtd_model.h"
+#include "tests/unit/support.h"
+
+#define RAM_BASE  0x40000000ull
+#define RAM_BYTES (8 * PAGE_2M)
+#define NO_TABLES (MODEL_CAP & ~0x1f00ull) /* CAP.SAGAW 0 */
+
+static phys_t ram;
+static struct model_machine mc;
+static struct iommu mmu;
+static unsigned fails; /* lines of failures */
+
+static void count_fails(const char *line, size_t n)
+{
+	(void)n;
+	fails += strstr(line, "FAIL") != NULL;
+}
+
+static void machine(void)
+{
+	model_machine_init(&mc, ram, RAM_BYTES);
+	fails = 0;
+}
+
+static enum sl_err start(void)
+{
+	struct dmar_topo topo = model_machine_topo(&mc);
+	struct iommu_regs regs = model_machine_regs(&mc);
+	return iommu_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs);
+}
+
+static struct model_unit *unit(uint64_t cap, uint64_t ecap, int scope)
+{
+	return model_machine_unit(&mc, MODEL_VER, cap, ecap, scope);
+}
+
+static void end(void)
+{
+	assert_int_equal(model_machine_complaints(&mc), 0);
+	model_machine_fini(&mc);
+}
+
+static void expect(unsigned i, enum iommu_unit_state state, const char *reason)
+{
+	const char *why = "not set";
+	struct iommu_unit_info info;
+	assert_int_equal(iommu_unit_state(&mmu, i, &why), state);
+	if (reason)
+		assert_non_null(strstr(why ? why : "", reason));
+	else
+		assert_null(why);
+	iommu_unit_info(&mmu, i, &info);
+	assert_int_equal(info.state, state);
+	assert_string_not_equal(iommu_unit_state_text(state), "is unknown");
+}
+
+static void expect_covered(uint16_t rid, bool covered, const char *reason)
+{
+	const char *why = "not set";
+	assert_int_equal(iommu_covered(&mmu, (bdf_t){0, rid}, &why), covered);
+	if (covered)
+		assert_null(why);
+	else
+		assert_non_null(strstr(why, reason));
+}
+
+/* A function below unit m does DMA through a domain of its own, and not without it. */
+static void expect_works(struct model_unit *m, uint16_t rid)
+{
+	struct domain *d;
+	uint64_t phys;
+	assert_int_not_equal(model_dma(m, rid, 0x1000, true, &phys), 0);
+	assert_int_equal(domain_create(&mmu, "d", &d), SL_OK);
+	assert_int_equal(domain_map(d, IOVA(0x1000), PHYS(RAM_BASE), PAGE_SIZE, DOMAIN_RW), SL_OK);
+	assert_int_equal(domain_attach(d, (bdf_t){0, rid}), SL_OK);
+	assert_int_equal(model_dma(m, rid, 0x1000, true, &phys), 0);
+	assert_int_equal(domain_detach(d, (bdf_t){0, rid}), SL_OK);
+	assert_int_equal(domain_destroy(d), SL_OK);
+}
+
+static void expect_no_domain(uint16_t rid)
+{
+	struct domain *d;
+	assert_int_equal(domain_create(&mmu, "d", &d), SL_OK);
+	assert_int_equal(domain_attach(d, (bdf_t){0, rid}), SL_NOTFOUND);
+	assert_int_equal(domain_destroy(d), SL_OK);
+}
+
+/* Every command that may not be answered, in the middle of three units. */
+static void test_one_of_three_fails(void **state)
+{
+	(void)state;
+	static const struct {
+		uint32_t stuck;
+		bool firmware; /* left translation on, in scalable mode */
+		const char *why;
+	} cases[] = {
+		{1u << 31, false, "turning on translation"},
+		{1u << 31, true, "turning off firmware's translation"},
+		{1u << 30, false, "root table pointer"},
+		{1u << 26, false, "turning on the invalidation queue"},
+		{0, false, "did not answer"}, /* no invalidation is done */
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		machine();
+		struct model_unit *a = unit(MODEL_CAP, MODEL_ECAP, 0x0018);
+		struct model_unit *b = unit(MODEL_CAP, MODEL_ECAP, 0x0020);
+		struct model_unit *c = unit(MODEL_CAP, MODEL_ECAP, MODEL_ALL);
+		if (cases[i].firmware)
+			model_firmware(b, true, false, false, false);
+		b->stuck = cases[i].stuck;
+		b->queue_stuck = !cases[i].stuck;
+		assert_int_equal(start(), SL_OK);
+		expect(1, IOMMU_UNIT_OFF, NULL);
+		expect_covered(0x0018, false, "is off");
+		assert_int_equal(iommu_enable(&mmu), SL_OK);
+		assert_int_equal(a->gsts >> 31, 1);
+		assert_int_equal(c->gsts >> 31, 1);
+		assert_int_equal(iommu_units_in(&mmu, IOMMU_UNIT_ON), 2);
+		assert_int_equal(iommu_units_in(&mmu, IOMMU_UNIT_FAILED), 1);
+		expect(0, IOMMU_UNIT_ON, NULL);
+		expect(1, IOMMU_UNIT_FAILED, cases[i].why);
+		expect_covered(0x0018, true, NULL);
+		expect_covered(0x0020, false, cases[i].why);
+		expect_covered(0x0028, true, NULL);
+		expect_works(a, 0x0018);
+		expect_works(c, 0x0028);
+		expect_no_domain(0x0020);
+		unsigned commands = b->commands;
+		assert_int_equal(iommu_enable(&mmu), SL_OK); /* starting over: it is not tried again */
+		assert_int_equal(b->commands, commands);
+		assert_int_equal(iommu_units_in(&mmu, IOMMU_UNIT_ON), 2);
+		assert_int_equal(fails, 0);
+		end();
+	}
+}
+
+/* None is left: that is an error. */
+static void test_all_fail(void **state)
+{
+	(void)state;
+	machine();
+	unit(MODEL_CAP, MODEL_ECAP, 0x0018)->stuck = 1u << 30;
+	unit(MODEL_CAP, MODEL_ECAP, MODEL_ALL)->queue_stuck = true;
+	assert_int_equal(start(), SL_OK);
+	assert_int_equal(iommu_enable(&mmu), SL_TIMEOUT);
+	assert_int_equal(iommu_units_in(&mmu, IOMMU_UNIT_FAILED), 2);
+	end();
+}
+
+/* Protected memory regions that do not go off: translation stands. */
+static void test_regions_stay(void **state)
+{
+	(void)state;
+	machine();
+	struct model_unit *m = unit(MODEL_CAP | MODEL_PMR, MODEL_ECAP, MODEL_ALL);
+	m->pmen = 0x80000001;
+	m->stuck = 1;
+	assert_int_equal(start(), SL_OK);
+	assert_int_equal(iommu_enable(&mmu), SL_OK);
+	expect(0, IOMMU_UNIT_ON, NULL);
+	expect_works(m, 0x0018);
+	end();
+}
+
+/* No registers, or no tables: what passes there is not called blocked. */
+static void test_unusable_passes(void **state)
+{
+	(void)state;
+	uint64_t phys;
+	machine();
+	struct model_unit *bad = unit(NO_TABLES, MODEL_ECAP & ~8ull, 0x0018); /* nor ECAP.IR */
+	unit(~0ull, ~0ull, 0x0020);
+	unit(MODEL_CAP, MODEL_ECAP, MODEL_ALL);
+	assert_int_equal(start(), SL_OK);
+	assert_int_equal(iommu_enable(&mmu), SL_OK);
+	expect(0, IOMMU_UNIT_UNUSABLE, "SAGAW");
+	expect(1, IOMMU_UNIT_UNUSABLE, "all ones");
+	assert_int_equal(model_dma(bad, 0x0018, RAM_BASE, true, &phys), 0);
+	expect_covered(0x0018, false, "SAGAW");
+	expect_covered(0x0020, false, "all ones");
+	expect_covered(0x0100, true, NULL);
+	assert_int_equal(bad->commands, 0);
+	end();
+}
+
+/* CAP.SAGAW 0 and ECAP.IR: VT-d §5.1 holds for it, and nothing else. */
+static void test_irq_only(void **state)
+{
+	(void)state;
+	struct iommu_irq irq;
+	machine();
+	mc.dmar[37] = 1; /* INTR_REMAP */
+	struct model_unit *m = unit(NO_TABLES, MODEL_ECAP, 0x0018);
+	struct model_unit *all = unit(MODEL_CAP, MODEL_ECAP, MODEL_ALL);
+	assert_int_equal(start(), SL_OK);
+	assert_int_equal(iommu_enable(&mmu), SL_OK);
+	expect(0, IOMMU_UNIT_IRQ_ONLY, "CAP.SAGAW");
+	expect_covered(0x0018, false, "CAP.SAGAW");
+	expect_no_domain(0x0018);
+	assert_int_equal(m->gsts, 1u << 26); /* the queue, for its interrupt entry cache */
+	assert_int_equal(iommu_irq_enable(&mmu, 256, false), SL_OK);
+	assert_int_equal(m->gsts >> 25 & 1, 1);
+	assert_int_equal(iommu_irq_alloc(&mmu, (bdf_t){0, 0x0018}, 1, 0x40, 0, &irq), SL_OK);
+	assert_int_equal(irq.unit, 0);
+	assert_int_equal(iommu_irq_free(&mmu, &irq), SL_OK);
+	expect_works(all, 0x0020);
+	assert_int_equal(iommu_enable(&mmu), SL_OK); /* again */
+	assert_int_equal(m->gsts >> 25 & 1, 1);
+	end();
+	machine(); /* the only unit */
+	unit(NO_TABLES, MODEL_ECAP, MODEL_ALL);
+	assert_int_equal(start(), SL_NOTFOUND);
+	end();
+}
+
+/* A unit whose remapping does not come on gives no entries; the others do. */
+static void test_irq_fails_in_one(void **state)
+{
+	(void)state;
+	struct iommu_irq irq;
+	struct iommu_irq_info info;
+	machine();
+	mc.dmar[37] = 1;
+	struct model_unit *bad = unit(MODEL_CAP, MODEL_ECAP, 0x0018);
+	unit(MODEL_CAP, MODEL_ECAP, MODEL_ALL);
+	bad->stuck = 1u << 25;
+	assert_int_equal(start(), SL_OK);
+	assert_int_equal(iommu_enable(&mmu), SL_OK);
+	assert_int_equal(iommu_irq_enable(&mmu, 256, false), SL_OK);
+	assert_int_equal(iommu_irq_alloc(&mmu, (bdf_t){0, 0x0018}, 1, 0x40, 0, &irq), SL_UNSUPPORTED);
+	assert_int_equal(iommu_irq_alloc(&mmu, (bdf_t){0, 0x0020}, 1, 0x40, 0, &irq), SL_OK);
+	iommu_irq_info(&mmu, 0, &info);
+	assert_non_null(strstr(info.lacks, "did not come on"));
+	assert_int_equal(fails, 0);
+	end();
+}
+
+/* Writes a DRHD for the same registers behind the others: scope as model_machine_unit(). */
+static void list_again(const struct model_unit *m, int scope)
+{
+	struct model_unit *twin = unit(MODEL_CAP, MODEL_ECAP, scope);
+	size_t at = mc.len - (scope < 0 ? 16 : 24) + 8;
+	memcpy(mc.dmar + at, &m->base, sizeof(m->base));
+	twin->base = m->base;
+}
+
+static void test_listed_twice(void **state)
+{
+	(void)state;
+	machine();
+	struct model_unit *a = unit(MODEL_CAP, MODEL_ECAP, 0x0018);
+	struct model_unit *all = unit(MODEL_CAP, MODEL_ECAP, MODEL_ALL);
+	list_again(a, 0x0018);
+	list_again(a, 0x0020);
+	assert_int_equal(start(), SL_OK);
+	assert_int_equal(iommu_enable(&mmu), SL_OK);
+	expect(0, IOMMU_UNIT_ON, NULL);
+	expect(1, IOMMU_UNIT_ON, NULL);
+	expect(2, IOMMU_UNIT_TWICE, "iommu0");
+	expect(3, IOMMU_UNIT_TWICE, "iommu0");
+	expect_covered(0x0018, true, NULL);
+	expect_covered(0x0020, false, "lists its registers before"); /* named by the second entry alone */
+	expect_covered(0x0028, true, NULL);
+	expect_works(a, 0x0018);
+	expect_works(all, 0x0028);
+	expect_no_domain(0x0020);
+	assert_int_equal(mc.unit[2]->commands + mc.unit[3]->commands, 0);
+	end();
+}
+
+struct functions {
+	uint16_t rid[4];
+	uint32_t class[4];
+	unsigned n;
+};
+
+static bool get(void *ctx, unsigned i, bdf_t *fn, uint32_t *class)
+{
+	const struct functions *f = ctx;
+	if (i >= f->n)
+		return false;
+	*fn = (bdf_t){0, f->rid[i]};
+	*class = f->class[i];
+	return true;
+}
+
+static void test_left_alone(void **state)
+{
+	(void)state;
+	struct functions f = {{0x0010, 0x0018, 0x0020}, {0x030000, 0x040300, 0x010802}, 3};
+	const struct dmar_functions functions = {&f, get};
+	for (unsigned left = 0; left < 2; left++) {
+		machine();
+		struct model_unit *gfx = unit(MODEL_CAP, MODEL_ECAP, 0x0010);
+		unit(MODEL_CAP, MODEL_ECAP, 0x0018);
+		struct model_unit *all = unit(MODEL_CAP, MODEL_ECAP, MODEL_ALL);
+		model_firmware(gfx, left, false, false, false);
+		uint32_t gsts = gfx->gsts;
+		assert_int_equal(start(), SL_OK);
+		assert_int_equal(iommu_skip_graphics(&mmu, &functions), 1);
+		assert_int_equal(iommu_skip_graphics(&mmu, &functions), 0);
+		assert_int_equal(iommu_skip_base(&mmu, mc.unit[1]->base), 1);
+		assert_int_equal(iommu_skip_base(&mmu, 0x12340000), 0);
+		assert_int_equal(iommu_enable(&mmu), SL_OK);
+		expect(0, IOMMU_UNIT_SKIPPED, "graphics");
+		expect(1, IOMMU_UNIT_SKIPPED, "options");
+		expect(2, IOMMU_UNIT_ON, NULL);
+		expect_covered(0x0010, false, "options");
+		expect_covered(0x0018, false, "options");
+		expect_covered(0x0020, true, NULL);
+		assert_int_equal(gfx->gsts, gsts);
+		assert_int_equal(gfx->commands + mc.unit[1]->commands, 0);
+		expect_works(all, 0x0020);
+		end();
+	}
+}
+
+static void test_no_unit_covers(void **state)
+{
+	(void)state;
+	machine();
+	unit(MODEL_CAP, MODEL_ECAP, 0x0018);
+	assert_int_equal(start(), SL_OK);
+	assert_int_equal(iommu_enable(&mmu), SL_OK);
+	expect_covered(0x0018, true, NULL);
+	expect_covered(0x0020, false, "no unit");
+	assert_int_equal(iommu_disable(&mmu), SL_OK);
+	expect_covered(0x0018, false, "is off");
+	end();
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	log_sink_add(count_fails);
+	ram = support_ram(RAM_BYTES, RAM_BASE);
+	return pmm_add(ram, RAM_BYTES / PAGE_SIZE) != SL_OK;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_one_of_three_fails), cmocka_unit_test(test_all_fail),
+		cmocka_unit_test(test_regions_stay),       cmocka_unit_test(test_unusable_passes),
+		cmocka_unit_test(test_irq_only),           cmocka_unit_test(test_irq_fails_in_one),
+		cmocka_unit_test(test_listed_twice),       cmocka_unit_test(test_left_alone),
+		cmocka_unit_test(test_no_unit_covers),
+	};
+	return cmocka_run_group_tests(tests, set_up, NULL);
+}
