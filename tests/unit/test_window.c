@@ -64,8 +64,8 @@ static void test_bars(void **state)
 	struct cm_fn *f = cm_add(&m, NULL, 0, 0, 0x08, NVME, 0x010802);
 	cm_bar(f, 0x10, 0x4000, 0x4, BIT(37));
 	cm_pcie(f, 0x40, 9);
-	cm_sriov(&m, f, 0x160, 4, 8, 8);
-	cm_bar(f, 0x160 + 0x24, GIB, 0x4, BIT(37) + GIB); /* 4 VFs: 4 GiB */
+	cm_sriov(&m, f, 0x100, 4, 8, 8);
+	cm_bar(f, 0x100 + 0x24, GIB, 0x4, BIT(37) + GIB); /* 4 VFs: 4 GiB */
 	assert_int_equal(chosen(), BIT(37) + 5 * GIB);
 }
 
