@@ -25,7 +25,7 @@ static const struct {
 	[PCI_MISS_NO_NUMBERS] = {"no-numbers", "firmware gave it no bus numbers"},
 	[PCI_MISS_NUMBERS] = {"numbers", "its bus numbers do not ascend"},
 	[PCI_MISS_OVERLAP] = {"overlap", "its bus numbers overlap another bridge's"},
-	[PCI_MISS_OUTSIDE] = {"outside", "they lie beyond the bridge above it, or the ECAM window"},
+	[PCI_MISS_OUTSIDE] = {"outside", "its buses lie beyond the bridge above it, or the ECAM window"},
 	[PCI_MISS_HIDDEN] = {"hidden", "they lie beyond the bridge above it, or the ECAM window"},
 	[PCI_MISS_RETRY] = {"retry", "it answers with Request Retry Status"},
 	[PCI_MISS_ROOT] = {"root", "more root buses than are kept"},
