@@ -64,7 +64,7 @@ static void try_width(struct machine *m, struct party *p)
 		party_try(m, p,
 			  (struct attack){.name = "beyond the width",
 					  .write = true,
-					  .to = BIT(m->iommu.width),
+					  .to = domain_aperture(*p->by.dom),
 					  .len = CHUNK,
 					  .reason = REASON_WIDTH},
 			  true);

@@ -62,7 +62,7 @@ static bool after_destroy(struct machine *m, struct parties *all, struct party *
 	struct domain *brief;
 	struct dma_buf b;
 	a.name = "its domain is gone";
-	if (make_domain(m, "brief", &brief) || dma_get(brief, IOVA(a.to), PLACE, DOMAIN_RW, &b) ||
+	if (make_domain(m, "brief", p->by.fn, &brief) || dma_get(brief, IOVA(a.to), PLACE, DOMAIN_RW, &b) ||
 	    domain_attach(brief, p->by.fn) || !reach(m, p, &a, &b) || domain_detach(brief, p->by.fn) ||
 	    domain_unmap(brief, b.iova, b.len) || domain_destroy(brief))
 		return false;

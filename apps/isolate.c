@@ -190,7 +190,7 @@ static enum sl_err add_edu(struct machine *m)
 	iso.edu_fn = find_edu(m);
 	if (!iso.edu_fn)
 		return SL_OK;
-	enum sl_err e = make_domain(m, "edu", &iso.edu_dom);
+	enum sl_err e = make_domain(m, "edu", iso.edu_fn->bdf, &iso.edu_dom);
 	if (!e)
 		e = dma_get(iso.edu_dom, window_at(m, WINDOW_BUFFERS), PAGE_SIZE, DOMAIN_RW, &iso.edu_page);
 	if (!e)

@@ -196,9 +196,9 @@ static inline uint64_t store_chunks(const struct accel_store *s)
 	return s->blocks / (CHUNK / s->block);
 }
 
-/* A domain; with iommu=pt a pass-through one; none (NULL) while translation is off. In the last two memory
- * is reached at its physical address. */
-enum sl_err make_domain(struct machine *m, const char *name, struct domain **dom) MUST_CHECK;
+/* A domain for that function; with iommu=pt a pass-through one; none (NULL) while translation is off. In the
+ * last two memory is reached at its physical address. */
+enum sl_err make_domain(struct machine *m, const char *name, bdf_t fn, struct domain **dom) MUST_CHECK;
 void drop_domain(struct domain **dom);
 /* Puts a function into its domain, then switches its registers and bus mastering on; *regs is its BAR0. */
 enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile void **regs) MUST_CHECK;

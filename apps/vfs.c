@@ -13,17 +13,17 @@
 #define CLASS_NVME 0x010802
 
 /* None while translation is off: memory is then reached at its physical address. */
-enum sl_err make_domain(struct machine *m, const char *name, struct domain **dom)
+enum sl_err make_domain(struct machine *m, const char *name, bdf_t fn, struct domain **dom)
 {
 	*dom = NULL;
 	if (m->boot->cfg.iommu == CONFIG_IOMMU_OFF)
 		return SL_OK;
 	if (translated(m))
-		return domain_create(&m->iommu, name, dom);
+		return domain_create_for(&m->iommu, name, fn, dom);
 	enum sl_err e = domain_create_passthrough(&m->iommu, name, dom);
 	if (e == SL_UNSUPPORTED)
 		log_fail("iommu", "use iommu=on or iommu=off",
-			 "iommu=pt: a unit can not pass requests through (ECAP.PT is 0)");
+			 "iommu=pt: no unit can pass requests through (ECAP.PT is 0)");
 	return e;
 }
 
@@ -99,7 +99,7 @@ static enum sl_err open_pf(struct machine *m, struct pci_func *fn)
 	volatile void *regs;
 	m->pf = fn;
 	faults_watch(m, fn->bdf);
-	enum sl_err e = make_domain(m, "PF", &m->pf_dom);
+	enum sl_err e = make_domain(m, "PF", fn->bdf, &m->pf_dom);
 	if (!e)
 		e = function_connect(fn, m->pf_dom, &regs);
 	if (e)
@@ -345,7 +345,7 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	volatile void *regs;
 	fmt_print(vf->name, sizeof vf->name, "VF %u", vf->index);
 	faults_watch(m, vf->fn->bdf);
-	enum sl_err e = make_domain(m, vf->name, &vf->dom);
+	enum sl_err e = make_domain(m, vf->name, vf->fn->bdf, &vf->dom);
 	if (!e)
 		e = dma_get(vf->dom, window_at(m, WINDOW_QUEUES), PAGE_2M, DOMAIN_RW, &vf->block);
 	if (!e)

@@ -30,11 +30,11 @@ struct iommu {
 	struct dmar_topo topo;
 	struct vtd_unit *unit; /* unit_count of them, in the order of the table */
 	unsigned unit_count;
-	unsigned levels;           /* of every second-stage table */
-	unsigned width;            /* device addresses are below 2^width */
-	unsigned large;            /* bit 0: 2 MiB pages, bit 1: 1 GiB, as all units have them */
-	uint32_t domain_limit;     /* domain ids are 1 to domain_limit - 1 */
-	bool announce;             /* some unit must be told of new mappings: CAP.CM, CAP.RWBF */
+	/* Of a domain whose functions are not known yet: what most units read, iommu/format.h. */
+	unsigned levels;           /* of its tables */
+	unsigned width;            /* its device addresses are below 2^width */
+	unsigned large;            /* bit 0: 2 MiB pages, bit 1: 1 GiB */
+	uint32_t domains_max;      /* its id is 1 to domains_max - 1 */
 	const struct vtd_io *sync; /* flushes table stores; NULL when every unit snoops */
 	struct domain *domains;    /* by rising id */
 	struct domain *spare;      /* destroyed ones, to be used again */

@@ -1,6 +1,8 @@
 /* Memory that firmware wants functions to go on reaching: VT-d §8.4. */
 #include "iommu/rmrr.h"
 #include "iommu/attached.h"
+#include "iommu/format.h"
+#include "iommu/vtd_unit.h"
 #include "iommu/iommu.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
@@ -22,9 +24,17 @@ bool rmrr_pages(const struct dmar_rmrr *r, uint64_t *base, uint64_t *len)
 	return true;
 }
 
-bool rmrr_can_map(const struct iommu *mmu, const struct dmar_rmrr *r, uint64_t *base, uint64_t *len)
+/* Where no unit is known, what most have. */
+static unsigned width_of(const struct iommu *mmu, bdf_t fn)
 {
-	return rmrr_pages(r, base, len) && r->limit < BIT(mmu->width) &&
+	unsigned unit;
+	return iommu_unit_of(mmu, fn, &unit) ? mmu->width
+					     : vtd_format_of(&mmu->unit[unit], mmu->levels).width;
+}
+
+bool rmrr_can_map(const struct iommu *mmu, bdf_t fn, const struct dmar_rmrr *r, uint64_t *base, uint64_t *len)
+{
+	return rmrr_pages(r, base, len) && r->limit < BIT(width_of(mmu, fn)) &&
 	       (r->limit < IOMMU_MSI_BASE || r->base >= IOMMU_MSI_END);
 }
 
@@ -34,7 +44,7 @@ static enum sl_err domain_new(struct iommu *mmu, bdf_t fn, struct domain **out)
 	if (!name)
 		return SL_NOMEM;
 	fmt_print(name, NAME_SIZE, "rmrr " BDF_FMT, BDF_ARG(fn));
-	return domain_create(mmu, name, out);
+	return domain_create_for(mmu, name, fn, out);
 }
 
 /* The function's domain. It has none: that of its group, which can only be in one; no function of the group
@@ -92,7 +102,7 @@ static enum sl_err map_function(struct iommu *mmu, const struct dmar_rmrr *r, co
 		left_out(r, s);
 		return SL_OK;
 	}
-	if (!rmrr_can_map(mmu, r, &base, &len)) {
+	if (!rmrr_can_map(mmu, fn, r, &base, &len)) {
 		not_mapped(r, fn, "no device address can be that");
 		return SL_OK;
 	}
@@ -102,8 +112,10 @@ static enum sl_err map_function(struct iommu *mmu, const struct dmar_rmrr *r, co
 		return SL_OK;
 	}
 	enum sl_err e = domain_for(mmu, fn, &dom);
-	if (e == SL_BUSY) {
-		not_mapped(r, fn, "its group is in several domains");
+	if (e == SL_BUSY || e == SL_UNSUPPORTED) {
+		not_mapped(r, fn,
+			   e == SL_BUSY ? "its group is in several domains"
+					: "its unit cannot read the tables of its group's domain");
 		return SL_OK;
 	}
 	if (!e)

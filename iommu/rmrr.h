@@ -73,9 +73,10 @@ uint64_t rmrr_reserve(struct span table, const struct dmar_memory_map *map);
  * them. NULL when they may. */
 const char *rmrr_memory_taken(const struct dmar_memory_map *map, uint64_t base, uint64_t len);
 
-/* The whole pages of an RMRR. False when it describes no memory, or memory that no device address can be:
- * beyond the width of the tables, or in the interrupt window. */
-bool rmrr_can_map(const struct iommu *mmu, const struct dmar_rmrr *r, uint64_t *base, uint64_t *len);
+/* The whole pages of an RMRR for this function. False when it describes no memory, or memory that no device
+ * address can be: beyond the width of the function's unit, or in the interrupt window. */
+bool rmrr_can_map(const struct iommu *mmu, bdf_t fn, const struct dmar_rmrr *r, uint64_t *base,
+		  uint64_t *len);
 
 /* iommu_map_rmrrs() that also knows which functions there are: for a scope that names a bridge, the bridge
  * and each function below it get the memory. Without functions (NULL) such a scope is logged and left out. */

@@ -1,6 +1,6 @@
 /* Every unit of the machine from the table to translation: which of them can be used, and what each is for.
  */
-#include "iommu/iommu.h"
+#include "iommu/format.h"
 #include "iommu/vtd_ir.h"
 #include "iommu/vtd_pt.h"
 #include "iommu/vtd_unit.h"
@@ -104,42 +104,6 @@ static enum sl_err units_open(struct iommu *mmu, const struct iommu_regs *regs)
 	return SL_OK;
 }
 
-/* A domain may be attached under any unit, so its table is of a form that all of them read. */
-static enum sl_err common_format(struct iommu *mmu)
-{
-	static const unsigned preferred[] = {4, 3, 5};
-	uint64_t sagaw = UINT64_MAX, large = VTD_PAGE_2M | VTD_PAGE_1G;
-	unsigned mgaw = 64, units = 0;
-	mmu->domain_limit = UINT32_MAX;
-	for (unsigned i = 0; i < mmu->unit_count; i++) {
-		const struct vtd_unit *u = &mmu->unit[i];
-		if (!vtd_translates(u))
-			continue;
-		units++;
-		sagaw &= FGET(u->cap, CAP_SAGAW);
-		large &= FGET(u->cap, CAP_SSLPS);
-		mgaw = vtd_mgaw(u) < mgaw ? vtd_mgaw(u) : mgaw;
-		mmu->domain_limit = vtd_domains(u) < mmu->domain_limit ? vtd_domains(u) : mmu->domain_limit;
-		mmu->announce = mmu->announce || u->cap & (CAP_CM | CAP_RWBF);
-		if (!(u->ecap & ECAP_C))
-			mmu->sync = &u->io;
-	}
-	if (!units)
-		return SL_NOTFOUND;
-	for (unsigned i = 0; i < ARRAY_LEN(preferred) && !mmu->levels; i++)
-		if (sagaw & BIT(preferred[i] - 2))
-			mmu->levels = preferred[i];
-	if (!mmu->levels) {
-		log_fail("iommu", "this machine's units can not be used together; report it with this log",
-			 "the units have no number of table levels in common (CAP.SAGAW)");
-		return SL_UNSUPPORTED;
-	}
-	unsigned agaw = 12 + 9 * mmu->levels;
-	mmu->width = mgaw < agaw ? mgaw : agaw;
-	mmu->large = large & VTD_PAGE_2M ? (unsigned)large : 0;
-	return SL_OK;
-}
-
 enum sl_err iommu_init(struct iommu *mmu, struct span dmar_table, const struct dmar_topo *topo,
 		       const struct iommu_regs *regs)
 {
@@ -151,7 +115,7 @@ enum sl_err iommu_init(struct iommu *mmu, struct span dmar_table, const struct d
 		mmu->unit = pmm_keep(mmu->unit_count * sizeof(*mmu->unit));
 		e = mmu->unit ? units_open(mmu, regs) : SL_NOMEM;
 	}
-	return e ? e : common_format(mmu);
+	return e ? e : vtd_format_common(mmu);
 }
 
 /* ---- left alone on request ---- */
@@ -219,9 +183,11 @@ static void log_unit(const struct iommu *mmu, const struct vtd_unit *u)
 {
 	const struct vtd_found *f = &u->found;
 	char tables[32] = "no tables for DMA";
-	if (!u->irq_only)
-		fmt_print(tables, sizeof(tables), "%u-level, 4K%s%s pages", mmu->levels,
-			  mmu->large & VTD_PAGE_2M ? " 2M" : "", mmu->large & VTD_PAGE_1G ? " 1G" : "");
+	if (!u->irq_only) {
+		struct vtd_format form = vtd_format_of(u, mmu->levels);
+		fmt_print(tables, sizeof(tables), "%u-level, 4K%s%s pages", form.levels,
+			  form.large & VTD_PAGE_2M ? " 2M" : "", form.large & VTD_PAGE_1G ? " 1G" : "");
+	}
 	log_line(u->name, "VT-d %u.%u at 0x%llx, %s, %s invalidation%s; firmware left %s%s%s%s",
 		 (unsigned)FGET(u->ver, VER_MAX), (unsigned)FGET(u->ver, VER_MIN), (ull)u->base, tables,
 		 u->ecap & ECAP_QI ? "queued" : "register", u->ecap & ECAP_C ? "" : ", tables flushed",

@@ -227,7 +227,7 @@ static void add_domain(struct machine *m, const struct domain *d, bdf_t fn)
 	unsigned n = live.domains++, first = live.runs;
 	live.domain[n].id = domain_id(d);
 	fmt_print(live.domain[n].name, sizeof live.domain[n].name, "%s", domain_name(d));
-	for (uint64_t at = 0; !domain_passes(d) && at < BIT(m->iommu.width);
+	for (uint64_t at = 0; !domain_passes(d) && at < domain_aperture(d);
 	     at = ALIGN_DOWN(at, size) + size) {
 		if (iommu_walk(&m->iommu, fn, IOVA(at), &w))
 			break;
