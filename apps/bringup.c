@@ -1,11 +1,11 @@
 /* Stages boot, acpi, pci: what machine this is. */
+#include "apps/console.h"
 #include "apps/machine.h"
 #include "iommu/rmrr.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/memmap.h"
 #include "kernel/pmm.h"
-#include "kernel/serial.h"
 #include "kernel/start.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/paging.h"
@@ -68,20 +68,6 @@ enum sl_err stage_boot(struct machine *m)
 	return SL_OK;
 }
 
-/* The console goes to the UART that firmware names in the SPCR, where that is another than COM1. */
-static void follow_spcr(const struct machine *m)
-{
-	const struct acpi_table *t = acpi_find(&m->acpi, "SPCR", 0);
-	struct acpi_uart uart;
-	if (!t || acpi_spcr(t->data, &uart) || (!uart.mmio && uart.addr == SERIAL_COM1))
-		return;
-	enum sl_err e = serial_init(&uart, m->boot->cfg.baud);
-	if (!e)
-		log_sink_add(serial_write);
-	log_line("acpi", "SPCR names the UART at %s 0x%llx as console: %s", uart.mmio ? "memory" : "port",
-		 (ull)uart.addr, sl_err_text(e));
-}
-
 enum sl_err stage_acpi(struct machine *m)
 {
 	const struct acpi *a = &m->acpi;
@@ -102,7 +88,7 @@ enum sl_err stage_acpi(struct machine *m)
 		if (!a->table[i].sum_ok)
 			log_warn("acpi", "%s at 0x%llx has a wrong checksum (firmware bug); used with care",
 				 a->table[i].sig, (ull)a->table[i].phys);
-	follow_spcr(m);
+	console_from_acpi(m);
 	if (!acpi_find(a, "MCFG", 0)) {
 		log_fail("acpi",
 			 "in QEMU use -machine q35; on a server switch PCIe memory-mapped configuration on",
@@ -175,6 +161,7 @@ enum sl_err stage_pci(struct machine *m)
 		log_fail("pci", "update the firmware", "no entry of the MCFG table is usable");
 		return e;
 	}
+	console_from_pci(m);
 	unsigned n = 0;
 	PCI_EACH(f, &m->pci) {
 		print_func(&m->pci, f);

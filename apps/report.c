@@ -3,6 +3,7 @@
 #include "kernel/core.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
+#include "kernel/serial.h"
 #include "kernel/str.h"
 #include "kernel/x86/tsc.h"
 
@@ -84,6 +85,7 @@ void report_result(struct machine *m, const char *failed, enum sl_err e)
 	log_text(" faults=%llu", (ull)m->faults);
 	if (m->stray_faults)
 		log_text(" stray_faults=%llu", (ull)m->stray_faults);
+	log_text(" serial_lost=%llu", (ull)serial_lost());
 	if (failed)
 		log_text(" stage=%s err=%s", failed, sl_err_name(e));
 	log_text("\n");

@@ -108,6 +108,71 @@ static void block(struct config *cfg, const struct cursor *at, struct word v)
 	}
 }
 
+static bool starts(struct word w, const char *s)
+{
+	return w.n >= strlen(s) && memcmp(w.p, s, strlen(s)) == 0;
+}
+
+/* 0xHEX, at most 64 bits. */
+static bool hex(struct word w, uint64_t *out)
+{
+	bool good = starts(w, "0x") && w.n > 2 && w.n <= 18;
+	*out = 0;
+	for (size_t i = 2; good && i < w.n; i++) {
+		char c = w.p[i];
+		good = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+		*out = *out << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+	}
+	return good;
+}
+
+/* com1 to com4, a port, or registers in memory a byte or a doubleword apart. */
+static bool console_of(struct word v, struct acpi_uart *out)
+{
+	static const struct {
+		const char *name;
+		uint64_t addr;
+	} coms[] = {{"com1", 0x3f8}, {"com2", 0x2f8}, {"com3", 0x3e8}, {"com4", 0x2e8}};
+	*out = (struct acpi_uart){.stride = 1};
+	for (unsigned i = 0; i < ARRAY_LEN(coms); i++)
+		if (is(v, coms[i].name)) {
+			out->addr = coms[i].addr;
+			return true;
+		}
+	size_t prefix = starts(v, "mmio32:") ? 7 : starts(v, "mmio:") ? 5 : 0;
+	out->mmio = prefix != 0;
+	out->stride = prefix == 7 ? 4 : 1;
+	struct word number = {v.p + prefix, v.n - prefix, v.col};
+	return hex(number, &out->addr) && out->addr && (out->mmio || out->addr <= 0xfff8) &&
+	       IS_ALIGNED(out->addr, out->stride);
+}
+
+/* A list with commas; it replaces an earlier one. */
+static void consoles(struct config *cfg, const struct cursor *at, struct word v)
+{
+	cfg->consoles = 0;
+	for (bool more = true; more;) {
+		size_t n = 0;
+		while (n < v.n && v.p[n] != ',')
+			n++;
+		struct word one = {v.p, n, v.col};
+		more = n < v.n;
+		if (cfg->consoles == CONFIG_CONSOLES) {
+			fail(cfg, at, v.col, "console= names more than %u UARTs", CONFIG_CONSOLES);
+			return;
+		}
+		if (!console_of(one, &cfg->console[cfg->consoles])) {
+			fail(cfg, at, v.col,
+			     "console=%s is not known (want com1 to com4, a port such as 0x2f8, "
+			     "mmio:0xADDRESS or mmio32:0xADDRESS)",
+			     show(one).s);
+			return;
+		}
+		cfg->consoles++;
+		v = (struct word){v.p + n + more, v.n - n - more, v.col + (uint32_t)(n + more)};
+	}
+}
+
 static void option(struct config *cfg, const struct cursor *at, struct word k, struct word v)
 {
 	static const char *const apps[] = {"demo", "isolate", "mapcost", "bench", "bursts",
@@ -175,13 +240,15 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "baud", v, bauds, ARRAY_LEN(bauds), &i);
 		if (i < ARRAY_LEN(baud))
 			cfg->baud = baud[i];
+	} else if (is(k, "console")) {
+		consoles(cfg, at, v);
 	} else if (is(k, "end")) {
 		choice(cfg, at, "end", v, ends, ARRAY_LEN(ends), &cfg->end);
 	} else {
 		fail(cfg, at, k.col,
 		     "%s is not a key (keys: app device gen vfs queues qd seconds mode passes ops iommu "
 		     "doorbell json keep ms "
-		     "batch block writes order seed scratch baud term end)",
+		     "batch block writes order seed scratch baud console term end)",
 		     show(k).s);
 	}
 }
@@ -229,7 +296,6 @@ void config_defaults(struct config *cfg)
 			       .qd = 32,
 			       .seconds = 5,
 			       .mode = RING_POLL,
-			       .baud = 115200,
 			       .passes = 1,
 			       .ops = 10000,
 			       .iommu = CONFIG_IOMMU_ON,

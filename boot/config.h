@@ -1,7 +1,10 @@
 /* Options: sluice.cfg on the boot volume ("key=value" a line, '#' starts a comment) and, after it, the words
  * of the loader's command line. A later value replaces an earlier one. */
 #pragma once
+#include "kernel/acpi.h"
 #include "kernel/err.h"
+
+#define CONFIG_CONSOLES 4
 
 /* How rings are waited for: apps/rings.h */
 enum ring_mode { RING_POLL, RING_IRQ, RING_ADAPTIVE };
@@ -50,7 +53,9 @@ struct config {
 	uint32_t writes;   /* of 100 requests */
 	uint32_t order;    /* enum config_order */
 	uint32_t seed;
-	uint32_t baud;
+	uint32_t baud; /* 0: the rate that firmware has set, or that the SPCR table names */
+	struct acpi_uart console[CONFIG_CONSOLES]; /* console=: these and no others */
+	uint32_t consoles;
 	uint32_t term;    /* enum config_term */
 	uint32_t end;     /* enum config_end */
 	char scratch[24]; /* serial number of the NVMe controller whose namespaces may be overwritten; "" for

@@ -110,6 +110,13 @@ uint64_t acpi_hpet(struct span hpet)
 	return span_u8(hpet, 40) == 0 ? span_u64(hpet, 44) : 0;
 }
 
+/* 0 for "as it is" and for codes that the table does not define. */
+static uint32_t spcr_rate(uint8_t code)
+{
+	static const uint32_t rates[] = {[3] = 9600, [4] = 19200, [6] = 57600, [7] = 115200};
+	return code < ARRAY_LEN(rates) ? rates[code] : 0;
+}
+
 enum sl_err acpi_spcr(struct span spcr, struct acpi_uart *out)
 {
 	uint8_t kind = span_u8(spcr, 36), space = span_u8(spcr, 40), width = span_u8(spcr, 41);
@@ -121,5 +128,10 @@ enum sl_err acpi_spcr(struct span spcr, struct acpi_uart *out)
 	*out = (struct acpi_uart){.addr = addr, .mmio = space == 0, .stride = 1};
 	if (out->mmio && kind != 1 && (width == 32 || access == 3))
 		out->stride = 4;
+	uint8_t revision = span_u8(spcr, 8);
+	out->clock = revision >= 3 && span_has(spcr, 76, 4) ? span_u32(spcr, 76) : 0;
+	out->baud = revision >= 4 && span_has(spcr, 80, 4) ? span_u32(spcr, 80) : 0;
+	if (!out->baud)
+		out->baud = spcr_rate(span_u8(spcr, 58));
 	return SL_OK;
 }

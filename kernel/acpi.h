@@ -53,6 +53,9 @@ struct acpi_uart {
 	uint64_t addr;
 	bool mmio;
 	uint8_t stride; /* bytes from register to register */
+	uint32_t clock; /* Hz; 0: not named */
+	uint32_t baud;  /* 0: as firmware has set it */
 };
-/* The console UART of the SPCR, when it is of a 16550 kind. */
+/* The console UART of the SPCR, when it is of a 16550 kind; its clock from revision 3 on and its rate, by code
+ * or, from revision 4 on, in baud (Microsoft, Serial Port Console Redirection Table). */
 enum sl_err acpi_spcr(struct span spcr, struct acpi_uart *out) MUST_CHECK;

@@ -97,12 +97,23 @@ static void start_app(void)
 	app_main(boot);
 }
 
-/* COM1 until the SPCR is read: the same on all but a few machines. */
+/* The UARTs that console= names, else the four ports that PCs have them at, where one answers. Those in
+ * memory and on PCI follow when memory can be mapped and the functions are known (apps/console.c); the ring
+ * keeps what they have to show. */
 static void start_console(void)
 {
-	static const struct acpi_uart com1 = {.addr = SERIAL_COM1, .stride = 1};
-	if (serial_init(&com1, boot->cfg.baud) == SL_OK)
-		log_sink_add(serial_write);
+	static const uint16_t coms[] = {SERIAL_COM1, 0x2f8, 0x3e8, 0x2e8};
+	const struct config *cfg = &boot->cfg;
+	enum sl_err e = SL_OK; /* a port where nothing answers is left out */
+	for (unsigned i = 0; i < cfg->consoles; i++)
+		if (!cfg->console[i].mmio)
+			e = serial_add(&cfg->console[i], cfg->baud);
+	for (unsigned i = 0; !cfg->consoles && i < ARRAY_LEN(coms); i++) {
+		struct acpi_uart com = {.addr = coms[i], .stride = 1};
+		e = serial_add(&com, cfg->baud);
+	}
+	(void)e;
+	log_sink_add(serial_write);
 }
 
 void kernel_main(uint64_t boot_info)

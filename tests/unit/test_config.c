@@ -23,7 +23,8 @@ static void test_defaults(void **state)
 	assert_int_equal(cfg.qd, 32);
 	assert_int_equal(cfg.seconds, 5);
 	assert_int_equal(cfg.ops, 10000);
-	assert_int_equal(cfg.baud, 115200);
+	assert_int_equal(cfg.baud, 0); /* as firmware has set it */
+	assert_int_equal(cfg.consoles, 0);
 	assert_int_equal(cfg.end, END_HALT);
 	assert_int_equal(cfg.mode, RING_POLL);
 	assert_int_equal(cfg.device, DEVICE_NVME);
@@ -98,6 +99,12 @@ static void test_errors(void **state)
 		{"order=up", 1, 7, "want one of: random, seq"},
 		{"writes=101", 1, 8, "out of range"},
 		{"baud=1200", 1, 6, "9600"},
+		{"console=com5", 1, 9, "console=com5 is not known (want com1 to com4, a port"},
+		{"console=com1,com2,com3,com4,0x100", 1, 29, "names more than 4 UARTs"},
+		{"console=com1,", 1, 14, "console= is not known"},
+		{"console=0xfff9", 1, 9, "is not known"}, /* its registers would not be ports */
+		{"console=mmio32:0xfe000002", 1, 9, "is not known"},
+		{"console=mmio:0x12345678123456789", 1, 9, "is not known"},
 		{"vf=1", 1, 1, "vf is not a key"},
 		{"just words", 1, 1, "expected key=value"},
 		{"=3", 1, 1, "expected key=value"},
@@ -123,10 +130,23 @@ static void test_goes_on(void **state)
 	assert_int_equal(cfg.vfs, 4);
 }
 
+static void test_console(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("console=com2,0x2e8,mmio:0xfe034000,mmio32:0x10ff000000"), SL_OK);
+	assert_int_equal(cfg.consoles, 4);
+	assert_true(cfg.console[0].addr == 0x2f8 && !cfg.console[0].mmio);
+	assert_true(cfg.console[1].addr == 0x2e8 && !cfg.console[1].mmio);
+	assert_true(cfg.console[2].addr == 0xfe034000 && cfg.console[2].mmio && cfg.console[2].stride == 1);
+	assert_true(cfg.console[3].addr == 0x10ff000000 && cfg.console[3].mmio && cfg.console[3].stride == 4);
+	assert_int_equal(parse("console=com2\nconsole=com1"), SL_OK); /* the later one counts */
+	assert_true(cfg.consoles == 1 && cfg.console[0].addr == 0x3f8);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_defaults), cmocka_unit_test(test_values),
-					   cmocka_unit_test(test_words), cmocka_unit_test(test_errors),
-					   cmocka_unit_test(test_goes_on)};
+					   cmocka_unit_test(test_words),    cmocka_unit_test(test_errors),
+					   cmocka_unit_test(test_goes_on),  cmocka_unit_test(test_console)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

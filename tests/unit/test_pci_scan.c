@@ -307,8 +307,7 @@ static void scan_dump(const char *name, uint16_t last)
 {
 	bdf_t bdf;
 	struct replay *r;
-	if (!scan_recorded(name, last, &r))
-		return;
+	scan_recorded(name, last, &r);
 	size_t n = 0, found = 0;
 	for (size_t i = 0; replay_function(r, i, &bdf); i++) {
 		const struct pci_func *f = pci_find(&pci, bdf);

@@ -361,8 +361,7 @@ static void test_real_units(void **state)
 	(void)state;
 	char path[512], line[1024];
 	unsigned n = 0;
-	if (!support_file("dmar", "cap-ecap.tsv", path, sizeof(path)))
-		return;
+	support_file("dmar", "cap-ecap.tsv", path, sizeof(path));
 	FILE *file = fopen(path, "r");
 	while (fgets(line, sizeof(line), file)) {
 		struct real r;
