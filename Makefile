@@ -34,7 +34,7 @@ HFLAGS := $(filter-out -Wno-unused-command-line-argument,$(WARN)) -Wno-unknown-p
 HOST_DIRS ?= boot kernel kernel/x86 pci iommu drivers drivers/nvme drivers/edu drivers/crypto drivers/qat apps apps/shell apps/audit
 HOST_ONLY := pci/replay.c
 KERNEL_DIRS ?= kernel kernel/x86 pci iommu drivers drivers/nvme drivers/edu drivers/crypto drivers/qat apps apps/shell apps/audit
-LOADER := $(wildcard boot/*.c) boot/jump.S kernel/acpi.c kernel/memmap.c kernel/err.c kernel/fmt.c kernel/inflate.c kernel/jsonl.c kernel/str.c kernel/x86/pt.c $(wildcard iommu/dmar.c)
+LOADER := $(wildcard boot/*.c) boot/jump.S kernel/acpi.c kernel/memmap.c kernel/phys.c kernel/err.c kernel/fmt.c kernel/inflate.c kernel/jsonl.c kernel/str.c kernel/x86/pt.c $(wildcard iommu/dmar.c)
 KERNEL := $(filter-out $(HOST_ONLY) apps/%_host.c,$(foreach d,$(KERNEL_DIRS),$(wildcard $(d)/*.c $(d)/*.S)))
 HOST   := $(filter-out %_hw.c kernel/str.c,$(foreach d,$(HOST_DIRS),$(wildcard $(d)/*.c)))
 UNIT   := $(wildcard tests/unit/test_*.c)
@@ -103,6 +103,13 @@ $B/BOOTX64.EFI: $(LOBJ)
 	$(call say,LD,$@)
 	$(Q)lld-link /nologo /subsystem:efi_application /entry:efi_main /nodefaultlib /dynamicbase /nxcompat /Brepro \
 		/filealign:512 /out:$@ $(LOBJ)
+
+# A firmware that lies, for tests/boot/test_mangle.py: tests/mangle/README.md.
+MANGLE_O := $(patsubst %,$B/loader/%.o,$(wildcard tests/mangle/*.c) kernel/fmt.c kernel/str.c)
+$B/mangle.efi: $(MANGLE_O)
+	$(call say,LD,$@)
+	$(Q)lld-link /nologo /subsystem:efi_application /entry:efi_main /nodefaultlib /dynamicbase /nxcompat /Brepro \
+		/filealign:512 /out:$@ $^
 
 sizes: $B/BOOTX64.EFI
 	$(Q)tools/sizes.sh $B

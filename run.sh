@@ -21,6 +21,7 @@ environment:
   OVMF        firmware code, a raw flash image           (looked for)
   OVMF_VARS   its variables; each run gets a fresh copy  (looked for)
   FIRMWARE    folder with a QAT card's firmware files    (made for the model in tools/qat-model)
+  MANGLE      lines that say how firmware lies, for tests (tests/mangle/README.md)
   TIMEOUT     seconds until a run is given up            (180 + the value of seconds=)
   RUN         folder for the files of a run: a new or an empty one, or one of an earlier run  (build/run)
 
@@ -156,6 +157,14 @@ touch "$run/$marker"
 cp "$OVMF_VARS" "$run/vars.fd"
 chmod u+w "$run/vars.fd"
 cp build/BOOTX64.EFI "$run/esp/EFI/BOOT/BOOTX64.EFI"
+if [[ -n ${MANGLE-} ]]; then # it starts Sluice, after it has done its work
+	[[ -z $usb ]] || die "MANGLE= boots from a folder, not with --usb or keep=1"
+	make -j"$(nproc)" build/mangle.efi
+	mv "$run/esp/EFI/BOOT/BOOTX64.EFI" "$run/esp/EFI/BOOT/SLUICE.EFI"
+	cp build/mangle.efi "$run/esp/EFI/BOOT/BOOTX64.EFI"
+	find "$(dirname "$MANGLE")" -maxdepth 1 -name '*.bin' -exec cp {} "$run/esp/" ';'
+	cp "$MANGLE" "$run/esp/mangle.txt"
+fi
 {
 	[[ -z $own_end ]] || echo "end=qemu"
 	[[ -z $own_scratch ]] || echo "scratch=sluice-scratch"

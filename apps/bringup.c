@@ -38,10 +38,16 @@ enum sl_err stage_boot(struct machine *m)
 		 cpu->smap ? "on" : "absent", cpu->umip ? "on" : "absent",
 		 cpu->hypervisor ? "; under a hypervisor" : "");
 	paging_check();
+	if (b->firmware_cr4 & ~(cpu->cr4 | CR4_DE))
+		log_line("boot", "firmware left CR4 at 0x%llx; every core has 0x%llx", (ull)b->firmware_cr4,
+			 (ull)cpu->cr4);
 	log_line("boot",
 		 "%llu MiB of RAM, %llu MiB free; own page tables: text read-only, data not executable, page "
 		 "0 unmapped",
 		 (ull)(ram_bytes(b) >> 20), (ull)(pmm_free_pages() >> 8));
+	if (b->regions_odd)
+		log_warn("boot", "%u descriptors of firmware's memory map make no sense and are left out",
+			 b->regions_odd);
 	if (e) {
 		log_fail("boot", "update the firmware", "the ACPI root pointer at 0x%llx is not usable: %s",
 			 (ull)b->rsdp, sl_err_text(e));
@@ -82,8 +88,15 @@ enum sl_err stage_acpi(struct machine *m)
 	list[n] = 0;
 	log_line("acpi", "RSDP revision %u, %s with %u tables: %s", a->revision, a->xsdt ? "XSDT" : "RSDT",
 		 a->count, list);
-	if (a->lost)
-		log_warn("acpi", "%u tables are unreadable and left out", a->lost);
+	for (unsigned i = 0; i < a->lost && i < ARRAY_LEN(a->lost_at); i++)
+		log_warn("acpi", "no table is at 0x%llx, which the root table names: left out",
+			 (ull)a->lost_at[i]);
+	if (a->lost > ARRAY_LEN(a->lost_at))
+		log_warn("acpi", "%u more pointers of the root table lead to no table",
+			 a->lost - (unsigned)ARRAY_LEN(a->lost_at));
+	if (a->dropped)
+		log_warn("acpi", "%u tables that Sluice does not use are not listed: there are more than %u",
+			 a->dropped, ACPI_MAX_TABLES);
 	for (unsigned i = 0; i < a->count; i++)
 		if (!a->table[i].sum_ok)
 			log_warn("acpi", "%s at 0x%llx has a wrong checksum (firmware bug); used with care",

@@ -37,8 +37,9 @@
 _Static_assert(WINDOW_BUFFERS + BUFFER_META + BUFFER_SLOTS * META_SLOT <= PAGE_2M, "buffer layout");
 _Static_assert(NVME_MEM_SIZE(1) <= WINDOW_BUFFERS - WINDOW_QUEUES, "queues");
 
-#define CHUNK     PAGE_SIZE /* what one request moves */
-#define DEPTH_MIN 32u       /* requests in flight that stage_verify needs */
+#define CHUNK        PAGE_SIZE       /* what one request moves */
+#define DEPTH_MIN    32u             /* requests in flight that stage_verify needs */
+#define CHUNKS_LEAST (2 * DEPTH_MIN) /* of a store that it works on */
 
 /* Requests of one VF that are in flight together: apps/batch.c. */
 struct batch {
@@ -206,7 +207,8 @@ enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile v
 void function_disconnect(struct pci_func *fn, struct domain *dom);
 /* Reads from the IOMMU's tables that functions without a domain reach nothing. SL_VERIFY. */
 enum sl_err domains_check(struct machine *m) MUST_CHECK;
-/* A private namespace that no controller has yet; 0 when there is none left. */
+/* A private namespace that no controller has yet and that stage verify can work on; 0 when there is none
+ * left. */
 uint32_t find_private_ns(struct machine *m);
 /* vf->data, vf->pi: a namespace of its own where it has one, else its range of a shared one; and one with
  * protection information. SL_NOTFOUND. */

@@ -133,9 +133,9 @@ static enum sl_err no_unit(const struct machine *m)
 static enum sl_err map_unit(void *ctx, phys_t base, uint64_t len, struct vtd_io *out)
 {
 	(void)ctx;
-	volatile void *regs = mmio_map(base, len);
+	volatile void *regs = mmio_claim("a VT-d unit", base, len, PHYS_UNIT);
 	if (!regs)
-		return SL_NOMEM;
+		return SL_RANGE;
 	*out = vtd_io_hw(regs);
 	return SL_OK;
 }

@@ -239,23 +239,6 @@ void undo_sriov(struct machine *m)
 	m->sriov_on = false;
 }
 
-uint32_t find_private_ns(struct machine *m)
-{
-	struct nvme_ctrl *c = &m->nvme.ctrl;
-	uint32_t nsid = 0;
-	if (!(c->id.oacs & OACS_NS_MGMT))
-		return 0;
-	while (nvme_ns_next(c, NVME_NS_ALLOCATED, nsid, &nsid) == SL_OK) {
-		struct nvme_ns ns;
-		uint16_t owner;
-		unsigned owners;
-		if (nvme_ns_get(c, NVME_NS_ALLOCATED, nsid, &ns) == SL_OK && !ns.shared && !ns.pi_type &&
-		    nvme_pf_ns_controllers(&m->nvme, nsid, &owner, 1, &owners) == SL_OK && !owners)
-			return nsid;
-	}
-	return 0;
-}
-
 enum sl_err vf_give_queues(struct machine *m, struct vf *vf)
 {
 	uint16_t vq, vi;
@@ -292,7 +275,10 @@ enum sl_err choose_stores(struct vf *vf)
 	}
 	if (vf->data)
 		return SL_OK;
-	log_fail("nvme", "give the controller a namespace without metadata for each VF, or a shared one",
+	log_fail("nvme",
+		 "give the controller a namespace without metadata, of blocks of at most 4 KiB, for each VF, "
+		 "or a "
+		 "shared one",
 		 BDF_FMT " sees no namespace that it could use", BDF_ARG(vf->fn->bdf));
 	return SL_NOTFOUND;
 }

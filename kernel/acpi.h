@@ -6,6 +6,7 @@
 #include "kernel/span.h"
 
 #define ACPI_MAX_TABLES 96
+#define ACPI_HEADER     36u /* bytes that every table begins with: ACPI §5.2.6 */
 
 struct acpi_table {
 	char sig[5];
@@ -16,8 +17,11 @@ struct acpi_table {
 
 struct acpi {
 	struct acpi_table table[ACPI_MAX_TABLES];
-	unsigned count, lost; /* lost: tables that could not be read or did not fit */
-	uint8_t revision;     /* of the RSDP: 0 is ACPI 1.0 */
+	unsigned count;
+	unsigned lost;       /* pointers that lead to no table */
+	unsigned dropped;    /* tables that nothing here reads, for which there was no room */
+	uint64_t lost_at[8]; /* the first of the lost */
+	uint8_t revision;    /* of the RSDP: 0 is ACPI 1.0 */
 	bool xsdt;
 };
 

@@ -26,6 +26,6 @@ enum sl_err uart_map(const struct acpi_uart *at, struct uart *out)
 {
 	*out = (struct uart){.at = *at};
 	if (at->mmio)
-		out->regs = mmio_map(PHYS(at->addr), 8ull * at->stride);
+		out->regs = mmio_claim("a UART", PHYS(at->addr), 8ull * at->stride, PHYS_UART);
 	return at->mmio && !out->regs ? SL_NOMEM : SL_OK;
 }

@@ -132,6 +132,6 @@ void kernel_main(uint64_t boot_info)
 	reserve_first();
 	each_memory(MEM_FREE, true);
 	paging_drop_loader();
-	cpu_init();
+	cpu_init(boot->la57);
 	cpu_run_on(stack_make(8), start_app);
 }

@@ -265,11 +265,14 @@ static void page_iommu(const struct judge *j)
 						    : "none: there is no DMAR table");
 	else if (!usable)
 		fmt_print(text, sizeof text, "none of %u units is usable", in->units);
+	else if (j->dmar.flags & DMAR_INTR_REMAP)
+		fmt_print(text, sizeof text,
+			  "%u of %u units usable, %u-bit addresses; %u can remap interrupts", usable,
+			  in->units, width, remap);
 	else
 		fmt_print(text, sizeof text,
-			  "%u of %u units usable, %u-bit addresses; %u can remap interrupts%s", usable,
-			  in->units, width, remap,
-			  j->dmar.flags & DMAR_INTR_REMAP ? "" : ", the table says no");
+			  "%u of %u usable, %u bits; %u can remap interrupts, table says no", usable,
+			  in->units, width, remap);
 	row("iommu", text);
 }
 

@@ -70,9 +70,11 @@ static void lint(struct judge *j, const struct audit_table *table)
 static uint64_t highest_ram(const struct audit_in *in)
 {
 	uint64_t end = 0;
-	for (uint32_t i = 0; i < in->mems; i++)
-		if (dmar_memory_is_ram(in->mem[i].type))
-			end = in->mem[i].base + in->mem[i].pages * 4096;
+	for (uint32_t i = 0; i < in->mems; i++) { /* in a recorded map they may stand in any order */
+		uint64_t to = in->mem[i].base + in->mem[i].pages * 4096;
+		if (dmar_memory_is_ram(in->mem[i].type) && to > end)
+			end = to;
+	}
 	return end;
 }
 

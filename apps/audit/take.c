@@ -153,13 +153,14 @@ static void take_functions(struct machine *m, const struct boot_snapshot *entry,
 	}
 }
 
-/* VFs that the PF's controller could give 2 queue pairs and 1 interrupt each. */
+/* VFs that the PF's controller could give 2 queue pairs and 1 interrupt each, of what it has to share out. */
 static int32_t backed(const struct machine *m, const struct pci_func *pf)
 {
-	if (pf != m->pf || !m->pf_open || !m->nvme.flexible_vq || !m->nvme.flexible_vi)
+	const struct nvme_pf *c = &m->nvme;
+	if (pf != m->pf || !m->pf_open || !(c->flexible_vq || c->flexible_vi))
 		return -1;
-	uint32_t vq = m->nvme.free_vq / 2;
-	return (int32_t)(vq < m->nvme.free_vi ? vq : m->nvme.free_vi);
+	uint32_t vq = c->free_vq / 2;
+	return (int32_t)(!c->flexible_vi || (c->flexible_vq && vq < c->free_vi) ? vq : c->free_vi);
 }
 
 static void take_sriov(struct machine *m)

@@ -109,6 +109,38 @@ static void test_bad_root(void **state)
 	assert_int_equal(a.count, 0);
 }
 
+/* Of more tables than there is room for, those that are used stay, wherever they stand. */
+static void test_many(void **state)
+{
+	(void)state;
+	enum { TABLES = 240, USED_AT = 230, AT = 0x1000 };
+	static const char *const used[] = {"APIC", "MCFG", "DMAR", "FACP", "HPET", "SPCR", "SRAT", "IVRS"};
+	struct acpi a;
+	build();
+	for (unsigned i = 0; i < TABLES; i++) {
+		bool is_used = i >= USED_AT && i < USED_AT + ARRAY_LEN(used);
+		put(XSDT + 0x7000 + 36 + 8 * i, i == 5 ? 0x9000000 : AT + 64 * i, 8);
+		table(AT + 64 * i, is_used ? used[i - USED_AT] : "SSDT", 64);
+	}
+	table(XSDT + 0x7000, "XSDT", 36 + 8 * TABLES);
+	put(RSDP + 24, XSDT + 0x7000, 8);
+	seal(RSDP, 36, 32);
+	assert_int_equal(acpi_init(&a, RSDP, map), SL_OK);
+	assert_int_equal(a.count, ACPI_MAX_TABLES);
+	assert_int_equal(a.lost, 1);
+	assert_int_equal(a.lost_at[0], 0x9000000);
+	assert_int_equal(a.dropped, TABLES - 1 - ACPI_MAX_TABLES);
+	for (unsigned i = 0; i < ARRAY_LEN(used); i++) {
+		const struct acpi_table *t = acpi_find(&a, used[i], 0);
+		assert_true(t && t->phys == AT + 64 * (USED_AT + i));
+	}
+	for (unsigned i = 0; i < TABLES; i++) /* nothing but tables that are used */
+		table(AT + 64 * i, used[i % ARRAY_LEN(used)], 64);
+	assert_int_equal(acpi_init(&a, RSDP, map), SL_OK);
+	assert_int_equal(a.count, ACPI_MAX_TABLES);
+	assert_int_equal(acpi_find(&a, "APIC", 0)->phys, AT);
+}
+
 /* Every cut and every flipped byte: no read outside, no endless walk (ASan and the test's end say so). */
 static void test_hostile(void **state)
 {
@@ -213,8 +245,9 @@ static void test_real(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_root),    cmocka_unit_test(test_bad_root),
-					   cmocka_unit_test(test_hostile), cmocka_unit_test(test_mcfg),
-					   cmocka_unit_test(test_devices), cmocka_unit_test(test_real)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_root), cmocka_unit_test(test_bad_root),
+					   cmocka_unit_test(test_many), cmocka_unit_test(test_hostile),
+					   cmocka_unit_test(test_mcfg), cmocka_unit_test(test_devices),
+					   cmocka_unit_test(test_real)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -284,8 +284,7 @@ static void test_real_pairs(void **state)
 	} real[64];
 	char path[512], line[1024];
 	unsigned n = 0;
-	if (!support_file("dmar", "cap-ecap.tsv", path, sizeof(path)))
-		return;
+	support_file("dmar", "cap-ecap.tsv", path, sizeof(path));
 	FILE *file = fopen(path, "r");
 	while (fgets(line, sizeof(line), file) && n < ARRAY_LEN(real)) {
 		char *tab = strchr(line, '\t');
