@@ -106,6 +106,7 @@ struct machine {
 	uint8_t audit_proof;           /* enum audit_proof: whether isolate has run, and why not */
 	bool audited;                  /* the audit has printed its verdict: */
 	unsigned audit_errors, audit_warnings;
+	const char *audit_words;    /* of the proof in it: audit_proof_verdict() */
 	bool irqs_remapped;         /* functions may be given interrupts */
 	struct iommu_irq pf_irq;    /* stage irqs */
 	uint64_t strays_made;       /* stage irqs: interrupts without a handler, on purpose */
@@ -122,9 +123,12 @@ struct machine {
 		stray_faults; /* requests refused that nobody provoked: of those functions; of others */
 	unsigned vf_faults,
 		vf_recovered; /* VFs that failed; after how many of these faults they worked again */
-	uint64_t verified, cases, refused, not_enforced, timed_ops, timed_us;
-	unsigned rows, noisy;   /* of the benchmark */
-	unsigned fair_permille; /* operations of the slowest VF against those of the fastest */
+	uint64_t verified, timed_ops, timed_us;
+	uint64_t cases, refused;          /* accesses that had to be refused, and those of them that were */
+	uint64_t not_enforced, not_tried; /* others: this platform does not; nothing is known of them */
+	bool proof_failed;                /* in some run of the proof a case was not refused */
+	unsigned rows, noisy;             /* of the benchmark */
+	unsigned fair_permille;           /* operations of the slowest VF against those of the fastest */
 	struct hist latency;
 };
 

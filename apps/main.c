@@ -139,6 +139,7 @@ void app_main(const struct boot_info *boot)
 		failed = "faults";
 		e = refused;
 	}
+	e = report_verdict(m, &failed, e);
 	report_result(m, failed, e);
 	power_end(e == SL_OK);
 }

@@ -1,5 +1,6 @@
 /* Stage iommu: what firmware left, our own tables, translation on. */
 #include "apps/coverage.h"
+#include "apps/left_alone.h"
 #include "apps/machine.h"
 #include "apps/topo.h"
 #include "apps/window.h"
@@ -172,6 +173,8 @@ enum sl_err stage_iommu(struct machine *m)
 			 "all memory: nothing is proved");
 	if (!table)
 		return off ? choose_window(m) : no_unit(m);
+	if (acpi_find(&m->acpi, "DMAR", 1))
+		log_warn("iommu", "there is more than one DMAR table: the first counts, as in Linux");
 	snapshot_print("in UEFI", m->boot->at_entry);
 	snapshot_print("after ExitBootServices", m->boot->at_exit);
 	const struct dmar_topo topo = topo_of(&m->pci);
@@ -186,6 +189,10 @@ enum sl_err stage_iommu(struct machine *m)
 			 "the DMAR table leads to no usable unit: %s", sl_err_text(e));
 		return e;
 	}
+	if (off)
+		(void)say_left_on(&m->iommu);
+	else
+		leave_alone(&m->iommu, &m->boot->cfg, &functions);
 	e = choose_window(m);
 	if (e || off)
 		return e;

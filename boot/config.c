@@ -98,6 +98,64 @@ static void text(struct config *cfg, const struct cursor *at, const char *key, s
 	out[v.n] = 0;
 }
 
+/* The address of a unit's registers, "0xfed90000": whole pages. 0 when it is none. */
+static uint64_t unit_address(struct word v)
+{
+	uint64_t x = 0;
+	if (v.n < 3 || v.n > 18 || v.p[0] != '0' || (v.p[1] != 'x' && v.p[1] != 'X'))
+		return 0;
+	for (size_t i = 2; i < v.n; i++) {
+		char c = v.p[i] >= 'A' && v.p[i] <= 'F' ? (char)(v.p[i] + 'a' - 'A') : v.p[i];
+		if ((c < '0' || c > '9') && (c < 'a' || c > 'f'))
+			return 0;
+		x = x << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+	}
+	return IS_ALIGNED(x, PAGE_SIZE) ? x : 0;
+}
+
+/* What follows "on," in iommu=on,igfx_off,skip=0xfed90000 */
+static void unit_option(struct config *cfg, const struct cursor *at, struct word v)
+{
+	static const char skip[] = "skip=";
+	size_t n = sizeof skip - 1;
+	if (is(v, "igfx_off")) {
+		cfg->iommu_igfx_off = 1;
+		return;
+	}
+	uint64_t base =
+		v.n > n && memcmp(v.p, skip, n) == 0 ? unit_address((struct word){v.p + n, v.n - n, 0}) : 0;
+	if (!base)
+		fail(cfg, at, v.col,
+		     "iommu: %s is not known (want igfx_off, or skip= and the address of a unit: "
+		     "skip=0xfed90000)",
+		     show(v).s);
+	else if (cfg->iommu_skips == CONFIG_SKIPS)
+		fail(cfg, at, v.col, "iommu: %s is one more than %u units can be left alone", show(v).s,
+		     CONFIG_SKIPS);
+	else
+		cfg->iommu_skip[cfg->iommu_skips++] = base;
+}
+
+/* Cuts what stands before the next comma off. */
+static struct word comma(struct word *rest)
+{
+	struct word w = *rest;
+	for (w.n = 0; w.n < rest->n && rest->p[w.n] != ',';)
+		w.n++;
+	size_t used = w.n < rest->n ? w.n + 1 : w.n;
+	*rest = (struct word){rest->p + used, rest->n - used, rest->col + (uint32_t)used};
+	return w;
+}
+
+static void iommu(struct config *cfg, const struct cursor *at, struct word v)
+{
+	static const char *const modes[] = {"off", "on", "pt"};
+	cfg->iommu_igfx_off = cfg->iommu_skips = 0;
+	choice(cfg, at, "iommu", comma(&v), modes, ARRAY_LEN(modes), &cfg->iommu);
+	while (v.n)
+		unit_option(cfg, at, comma(&v));
+}
+
 /* Whole pages: a request's buffer begins on one. */
 static void block(struct config *cfg, const struct cursor *at, struct word v)
 {
@@ -177,7 +235,6 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 {
 	static const char *const apps[] = {"demo", "isolate", "mapcost", "bench", "bursts",
 					   "insn", "shell",   "accel",   "audit", "tour"};
-	static const char *const iommus[] = {"off", "on", "pt"};
 	static const char *const orders[] = {"random", "seq"};
 	static const char *const modes[] = {"poll", "irq", "adaptive"};
 	static const char *const doorbells[] = {"mmio", "shadow"};
@@ -215,7 +272,7 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 	} else if (is(k, "ops")) {
 		number(cfg, at, "ops", v, 1, 1000000000, &cfg->ops);
 	} else if (is(k, "iommu")) {
-		choice(cfg, at, "iommu", v, iommus, ARRAY_LEN(iommus), &cfg->iommu);
+		iommu(cfg, at, v);
 	} else if (is(k, "doorbell")) {
 		choice(cfg, at, "doorbell", v, doorbells, ARRAY_LEN(doorbells), &cfg->doorbell);
 	} else if (is(k, "json")) {

@@ -11,6 +11,8 @@ enum ring_mode { RING_POLL, RING_IRQ, RING_ADAPTIVE };
 
 enum config_iommu { CONFIG_IOMMU_OFF, CONFIG_IOMMU_ON, CONFIG_IOMMU_PT };
 
+#define CONFIG_SKIPS 4u
+
 enum config_end { END_HALT, END_REBOOT, END_SHUTDOWN, END_QEMU };
 
 enum config_order { ORDER_RANDOM, ORDER_SEQ };
@@ -44,6 +46,9 @@ struct config {
 	uint32_t ops;      /* device=qat: operations of each service on each VF that are checked */
 	uint32_t iommu;    /* enum config_iommu; off: translation stays off; pt: functions are attached to
 			      pass-through domains. Both only to compare with */
+	uint32_t iommu_igfx_off; /* the unit for graphics alone is left as firmware left it */
+	uint32_t iommu_skips;    /* so are the units with their registers at these addresses */
+	uint64_t iommu_skip[CONFIG_SKIPS];
 	uint32_t doorbell; /* enum config_doorbell, of the VFs' rings */
 	uint32_t json;     /* lines of JSON between the stages too */
 	uint32_t keep;     /* what is known before the hand-over goes into a file beside sluice.cfg */

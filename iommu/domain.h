@@ -61,11 +61,12 @@ enum sl_err domain_iova_free(struct domain *dom, iova_t iova, uint64_t len) MUST
 
 /* Puts the function's context entry in place, and one for each other requester id that its requests may carry
  * (iommu_set_groups()): those behind one conventional bridge share them. SL_NOTFOUND when no unit covers it
- * (it then stays blocked and must not get bus mastering), SL_BUSY when it is attached to a domain already, or
- * another function of its group to another domain (iommu_set_groups()). While the unit translates, SL_VERIFY
- * when an RMRR names the function and the domain does not map it one to one. SL_UNSUPPORTED when the
- * function's unit cannot read the domain's tables as they are filled: number of levels, large pages, device
- * addresses above its width, domain id. Each refusal but "attached already" is logged. */
+ * that translates (it must not get bus mastering then: nothing else holds it), SL_BUSY when it is attached to
+ * a domain already, or another function of its group to another domain (iommu_set_groups()). While the unit
+ * translates, SL_VERIFY when an RMRR names the function and the domain does not map it one to one.
+ * SL_UNSUPPORTED when the function's unit cannot read the domain's tables as they are filled: number of
+ * levels, large pages, device addresses above its width, domain id. Each refusal but "attached already" is
+ * logged. */
 enum sl_err domain_attach(struct domain *dom, bdf_t fn) MUST_CHECK;
 /* Takes away what no other function of the domain needs, invalidates context and IOTLB by the old domain id,
  * and waits. SL_NOTFOUND when it is not attached to this domain. On any other error it is still attached. */

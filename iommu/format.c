@@ -45,6 +45,7 @@ enum sl_err vtd_format_common(struct iommu *mmu)
 	if (!levels)
 		return SL_NOTFOUND;
 	mmu->levels = levels;
+	mmu->sync = NULL;
 	mmu->width = 64;
 	mmu->large = VTD_PAGE_2M | VTD_PAGE_1G;
 	mmu->domains_max = UINT32_MAX;

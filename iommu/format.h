@@ -19,4 +19,4 @@ struct vtd_format vtd_format_of(const struct vtd_unit *u, unsigned levels);
 /* What a domain gets whose functions are not known yet: levels that most units read, and of those units the
  * least of all else. Sets mmu->levels, width, large, domains_max, sync. SL_NOTFOUND when no unit translates.
  */
-enum sl_err vtd_format_common(struct iommu *mmu) MUST_CHECK;
+enum sl_err vtd_format_common(struct iommu *mmu);

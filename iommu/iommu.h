@@ -47,8 +47,9 @@ struct iommu {
 		*memory; /* RMRRs are not mapped where the system lies; NULL: not known */
 };
 
-/* Gives access to len bytes of registers at physical address base, uncached, until the machine ends. It may
- * be called twice for one unit, the second time with a greater length. */
+/* Gives access to len bytes of registers at physical address base, uncached, until the machine ends; SL_RANGE
+ * where there can be none (RAM, beyond the processor's addresses). It may be called twice for one unit, the
+ * second time with a greater length. */
 struct iommu_regs {
 	void *ctx;
 	enum sl_err (*map)(void *ctx, phys_t base, uint64_t len, struct vtd_io *out);
@@ -153,6 +154,11 @@ enum sl_err iommu_reserved_next(struct iommu *mmu, bdf_t fn, struct iommu_reserv
 enum sl_err iommu_fault_next(struct iommu *mmu, struct iommu_fault *out) MUST_CHECK;
 /* Drops all pending records and overflows. */
 void iommu_fault_clear(struct iommu *mmu);
+/* For a requester that floods and that nobody can stop (hidden, or not found on the bus): its requests stay
+ * refused, in every unit of its segment, and are not recorded any more, so that they take neither time nor
+ * records of others. Attaching it to a domain ends that. SL_BUSY when it is in a domain, SL_NOMEM,
+ * SL_TIMEOUT, SL_DEVICE. */
+enum sl_err iommu_fault_silence(struct iommu *mmu, bdf_t requester) MUST_CHECK;
 /* "3b:00.1 write 0x1000 refused: no mapping that may be written (reason 0x5); root ok, context ok (domain 3,
  * 4-level), L4 ok, L3[0] empty", the table as it is now. */
 void iommu_fault_describe(struct iommu *mmu, const struct iommu_fault *f, char *buf, size_t n);

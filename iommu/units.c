@@ -35,32 +35,36 @@ static void leave(struct vtd_unit *u, enum iommu_unit_state state, const char *w
 	u->state = state;
 }
 
+static bool has_address(uint64_t base)
+{
+	return base && base != UINT64_MAX && IS_ALIGNED(base, PAGE_SIZE);
+}
+
 /* Linux takes the first of two units of one segment that have the same registers and passes over the other
  * (dmar_parse_one_drhd); functions that the other alone names have no unit there. Driven twice, each would
  * take the other's queue and tables. */
 static bool listed_before(const struct iommu *mmu, struct vtd_unit *u)
 {
 	for (const struct vtd_unit *o = mmu->unit; o < u; o++) {
-		if (o->base != u->base)
+		if (o->base != u->base || !has_address(u->base))
 			continue;
 		fmt_print(u->reason, sizeof(u->reason), "the table lists its registers before, as %s",
 			  o->name);
 		leave(u, IOMMU_UNIT_TWICE, u->reason);
 		log_warn(u->name,
-			 "left out: %s (0x%llx%s); functions that this entry of the table alone covers are "
-			 "not "
-			 "translated",
+			 "left out: %s (0x%llx%s); DMA of what this entry alone names is not translated",
 			 u->unusable, (ull)u->base, o->seg == u->seg ? "" : ", another segment");
 		return true;
 	}
 	return false;
 }
 
-/* Maps as much of the registers as the table says, then as much as the capabilities say. */
+/* regs->map gives SL_RANGE for an address that cannot be: in RAM, or beyond what the processor has. It maps
+ * as much of the registers as the table says, then as much as the capabilities say. */
 static enum sl_err map_and_probe(struct vtd_unit *u, const struct dmar_drhd *d, const struct iommu_regs *regs)
 {
 	enum sl_err e = SL_BADVAL;
-	if (!d->base || d->base == UINT64_MAX || !IS_ALIGNED(d->base, PAGE_SIZE)) {
+	if (!has_address(d->base)) {
 		leave(u, IOMMU_UNIT_UNUSABLE, "DMAR gives no register address");
 	} else {
 		e = regs->map(regs->ctx, PHYS(d->base), d->size, &u->io);
@@ -71,7 +75,10 @@ static enum sl_err map_and_probe(struct vtd_unit *u, const struct dmar_drhd *d, 
 	}
 	if (!e)
 		return e;
-	leave(u, IOMMU_UNIT_UNUSABLE, u->unusable ? u->unusable : "its registers cannot be mapped");
+	if (!u->unusable)
+		u->unusable = e == SL_RANGE ? "there can be no registers at that address"
+					    : "its registers cannot be mapped";
+	leave(u, IOMMU_UNIT_UNUSABLE, u->unusable);
 	log_warn(u->name,
 		 "left out: %s (0x%llx: VER 0x%x, CAP 0x%llx, ECAP 0x%llx); DMA of the functions below it is "
 		 "not translated",
@@ -120,9 +127,10 @@ enum sl_err iommu_init(struct iommu *mmu, struct span dmar_table, const struct d
 
 /* ---- left alone on request ---- */
 
-static void skip(struct vtd_unit *u, const char *why)
+static void skip(struct iommu *mmu, struct vtd_unit *u, const char *why)
 {
 	leave(u, IOMMU_UNIT_SKIPPED, why);
+	(void)vtd_format_common(mmu); /* that none is left, iommu_enable() says */
 	log_warn(u->name,
 		 "unit at 0x%llx is left as firmware left it: %s; DMA of the functions below it is not held "
 		 "by "
@@ -137,7 +145,7 @@ unsigned iommu_skip_base(struct iommu *mmu, uint64_t base)
 		struct vtd_unit *u = &mmu->unit[i];
 		if (u->base != base || u->unusable)
 			continue;
-		skip(u, "the options name it");
+		skip(mmu, u, "the options name it");
 		n++;
 	}
 	return n;
@@ -171,7 +179,7 @@ unsigned iommu_skip_graphics(struct iommu *mmu, const struct dmar_functions *fun
 		struct vtd_unit *u = &mmu->unit[i];
 		if (u->unusable || !graphics_only(mmu, u, functions))
 			continue;
-		skip(u, "the options say so of the unit for graphics");
+		skip(mmu, u, "the options say so of the unit for graphics");
 		n++;
 	}
 	return n;
@@ -238,6 +246,8 @@ enum sl_err iommu_enable(struct iommu *mmu)
 	}
 	if (iommu_units_in(mmu, IOMMU_UNIT_ON))
 		return SL_OK;
+	log_fail("iommu", "the WARN lines above have the reason for each unit",
+		 "none of %u units translates: nothing holds a device back", mmu->unit_count);
 	return first ? first : SL_NOTFOUND;
 }
 

@@ -10,6 +10,17 @@
 
 /* ---- what was read ---- */
 
+/* Cases that have no line of their own, by outcome, in the order of enum audit_outcome. */
+static void put_left_out(struct jsonl *j, const struct audit_in *in)
+{
+	bool any = false;
+	for (unsigned o = 0; o < AUDIT_OUTCOMES; o++)
+		any |= in->left_out[o] != 0;
+	for (unsigned o = 0; o < AUDIT_OUTCOMES && any; o++)
+		jsonl_add(j, "%s%u%s", o ? "," : ",\"left_out\":[", in->left_out[o],
+			  o + 1 == AUDIT_OUTCOMES ? "]" : "");
+}
+
 static void put_run(struct jsonl *j, const struct audit_in *in)
 {
 	jsonl_start(j, "run");
@@ -24,6 +35,7 @@ static void put_run(struct jsonl *j, const struct audit_in *in)
 	jsonl_add(j, ",\"missed\":%u", in->n_missed);
 	if (in->failed[0])
 		jsonl_text(j, "failed", in->failed);
+	put_left_out(j, in);
 	jsonl_end(j);
 }
 

@@ -10,6 +10,7 @@ static enum audit_severity lint_severity(const struct dmar_finding *f)
 	case DMAR_RULE_STRUCT_LENGTH:
 	case DMAR_RULE_NO_DRHD:
 	case DMAR_RULE_DRHD_BASE_INVALID:
+	case DMAR_RULE_DRHD_OVERLAP:
 	case DMAR_RULE_DRHD_IN_RAM:
 	case DMAR_RULE_RMRR_IN_RAM:
 		return AUDIT_ERROR;
@@ -207,7 +208,8 @@ static void judge_bypass(struct judge *j)
 		}
 		if (first && function_list(pci, is_bypassed, &b, list, sizeof list))
 			finding_of(j, RULE_BYPASS, "machine",
-				   "no scope of DMAR and no INCLUDE_PCI_ALL unit covers, below root bus "
+				   "no scope of DMAR and no INCLUDE_PCI_ALL unit that counts covers, below "
+				   "root bus "
 				   "%02x: %s",
 				   b.top, list);
 	}

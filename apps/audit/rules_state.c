@@ -105,7 +105,11 @@ static void request_text(const struct iommu_fault *f, char *buf, size_t n)
 	if (vtd_fault_is_interrupt(f->reason))
 		fmt_print(buf, n, "interrupt %llu", (ull)(f->iova.v >> 48));
 	else
-		fmt_print(buf, n, "%s 0x%llx", f->write ? "write to" : "read of", (ull)f->iova.v);
+		fmt_print(buf, n, "%s 0x%llx",
+			  f->page_request ? "page request for"
+			  : f->write      ? "write to"
+					  : "read of",
+			  (ull)f->iova.v);
 }
 
 /* A record in either of firmware's phases; one that is in both is told once. */

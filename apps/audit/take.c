@@ -15,15 +15,13 @@ static struct audit_live live;
 
 void audit_case(const struct audit_case *c)
 {
-	if (in.cases < AUDIT_CASES)
-		in.tried[in.cases++] = *c;
-	else
-		in.cases_lost++;
+	audit_add_case(&in, c);
 }
 
 void audit_cases_forget(void)
 {
-	in.cases = in.cases_lost = 0;
+	in.cases = 0;
+	memset(in.left_out, 0, sizeof in.left_out);
 }
 
 static void take_cpu(struct machine *m)

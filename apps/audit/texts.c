@@ -372,6 +372,20 @@ const struct rule_text rule_texts[RULE_COUNT] = {
 		 "nothing: it trusts interrupt remapping",
 		 "QEMU's unit does not check them; on hardware tell the maker and do not rely on interrupt "
 		 "isolation."},
+	[RULE_PROOF_NOT_TRIED] = {"PROOF-NOT-TRIED", AUDIT_WARNING, AUDIT_HARDWARE_LIMIT,
+				  "the same access had no effect where it is allowed, so nothing is known of "
+				  "what happens where it "
+				  "is forbidden",
+				  "nothing",
+				  "Use another device for the proof, or update this one's firmware; what was "
+				  "tried still holds."},
+	[RULE_PROOF_BROKEN] = {"PROOF-BROKEN", AUDIT_ERROR, AUDIT_HARDWARE_LIMIT,
+			       "the proof did not end: a device could not be set up, did not come back, or "
+			       "the tables in memory "
+			       "were not what they should be",
+			       "nothing: it trusts the IOMMU",
+			       "See the FAIL lines before this report; power the machine off and on, and run "
+			       "the audit again."},
 	[RULE_PROOF_NOT_RUN] =
 		{"PROOF-NOT-RUN", AUDIT_INFO, AUDIT_NOTE,
 		 "nothing was tried: what this report says of isolation is read from registers and tables",

@@ -18,13 +18,12 @@ static void print_unit(const struct machine *m, unsigned i)
 {
 	struct iommu_unit_info u;
 	struct iommu_irq_info irq;
+	const char *why;
+	enum iommu_unit_state state = iommu_unit_state(&m->iommu, i, &why);
 	iommu_unit_info(&m->iommu, i, &u);
-	log_text("unit %u at 0x%llx, segment %u, VT-d %u.%u: %s%s\n", i, (ull)u.base, u.seg, u.ver >> 4 & 0xf,
-		 u.ver & 0xf,
-		 u.unusable ? "not usable: "
-		 : u.on     ? "translates"
-			    : "is off",
-		 u.unusable ? u.unusable : "");
+	log_text("unit %u at 0x%llx, segment %u, VT-d %u.%u: %s%s%s\n", i, (ull)u.base, u.seg,
+		 u.ver >> 4 & 0xf, u.ver & 0xf, iommu_unit_state_text(state), why ? ": " : "",
+		 why ? why : "");
 	log_text("   CAP %016llx  ECAP %016llx\n", (ull)u.cap, (ull)u.ecap);
 	log_text("   found: GSTS %08x FSTS %08x PMEN %08x RTADDR %llx IRTA %llx\n", u.found_gsts,
 		 u.found_fsts, u.found_pmen, (ull)u.found_rtaddr, (ull)u.found_irta);

@@ -147,9 +147,9 @@ def test_a_vf_that_fails_for_good(accel):
 
 @pytest.mark.parametrize("words, card", [(["app=accel"], "qat-c62x-pf"), (["device=qat", "gen=4"], "qat-4xxx-pf")],
                          ids=["accel", "demo-gen4"])
-def test_vf_0_is_given_up(folder, words, card):
+def test_vf_0_is_given_up(accel, words, card):
     """A wrong result on the first VF: it is given up, and no sum says that its results were right."""
-    run = sluice.run_sh(folder, *words, "vfs=3", "ops=50", "seconds=1", deadline=120, qemu_args=(
+    run = accel(*words, "vfs=3", "ops=50", "seconds=1", deadline=120, qemu_args=(
         "-accel", "tcg", *ordered(card, fault="flip", fault_vf=0, fault_count=1000000)))
     run.assert_not_ok("VF 0 .* is given up after 1 faults: .*data is not what was expected", stage="accel")
     assert run.result["err"] == "VERIFY"
@@ -158,8 +158,8 @@ def test_vf_0_is_given_up(folder, words, card):
     assert "on 3 VFs, at least" not in run.text
 
 
-def test_every_vf_is_given_up(folder):
-    run = sluice.run_sh(folder, "device=qat", "vfs=2", "ops=50", "seconds=1", "json=1", deadline=120, qemu_args=(
+def test_every_vf_is_given_up(accel):
+    run = accel("device=qat", "vfs=2", "ops=50", "seconds=1", "json=1", deadline=120, qemu_args=(
         "-accel", "tcg", *ordered(fault="status", fault_count=1000000)))
     run.assert_not_ok("VF 0 .* is given up after 9 faults", stage="accel")
     assert "accel: every VF was given up: no result is counted" in run.text

@@ -917,3 +917,13 @@ def test_unknown_layout_is_said(folder, version, api, order, said):
     printed, error = load_into_fake(folder, version, **order)
     assert printed == f"api={api} install=-1 types=0"
     assert error.startswith("qat-model: ") and error.count("\n") == 1 and said in error
+
+
+def test_another_qemu_is_refused():
+    """A real one: QEMU 7.2, which has no such layout. The model speaks first, then QEMU."""
+    old = sluice.installed() if sluice.installed().name == "7.2" else sluice.unpacked("7.2")
+    if not old:
+        pytest.skip("QEMU 7.2 is not below build/: tools/setup.sh test says why")
+    run = subprocess.run([old.path, "-machine", "q35", "-accel", "tcg", "-nodefaults", "-display", "none", "-plugin",
+                          str(sluice.ROOT / "build/qat-model.so")], capture_output=True, text=True, timeout=30)
+    assert run.returncode and run.stderr.startswith("qat-model: this is QEMU 7.2."), run.stderr

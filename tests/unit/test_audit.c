@@ -126,7 +126,7 @@ static void behind(void)
 		in->unit[in->units].at[p] =
 			(struct audit_regs){.read = true, .ver = 0x10, .fsts = 0xff, .frcds = 8};
 	in->unit[in->units].base = 0xbad00000;
-	in->fn[in->fns] = (struct audit_master){{0, 0x08}, 1, 1};
+	in->fn[in->fns] = (struct audit_master){{0, 0x08}, 1, 1, 0};
 	in->pf[in->pfs] = (struct audit_sriov){.pf = {0, 0x100}, .total = 9, .backed = 1};
 	in->tried[in->cases] =
 		(struct audit_case){.who = "behind", .what = "behind", .outcome = AUDIT_SUCCEEDED};
@@ -268,8 +268,8 @@ static void test_sound(void **state)
 		dump();
 	assert_int_equal(n_found, 0);
 	audit_verdict(in, &v);
-	assert_true(v.ok && !v.errors && !v.warnings && v.tried == 1 && v.refused == 1);
-	assert_string_equal(v.text, "fit to give devices away; every forbidden DMA was refused");
+	assert_true(v.ok && v.proved && !v.errors && !v.warnings && v.tried == 1 && v.refused == 1);
+	assert_string_equal(v.text, "fit to give devices away; 1 refused");
 	assert_string_equal(audit_proof_verdict(in), "pass");
 }
 
@@ -451,6 +451,27 @@ static void test_bypass(void **state)
 	assert_int_equal(find("BYPASS")->severity, AUDIT_ERROR);
 	also("DMAR-NO-INCLUDE-ALL", "DMAR+0x0", "segment0");
 	assert_int_equal(n_found, 2);
+}
+
+/* A second entry with the registers of the first: what it alone covers has no unit. */
+static void test_second_entry(void **state)
+{
+	(void)state;
+	size_t first = unit_at;
+	char at[16];
+	dmar_unit(BASE, true);
+	snprintf(at, sizeof(at), "DMAR+0x%zx", unit_at);
+	run();
+	also("DMAR-DRHD-LISTED-TWICE", at, "drhd-listed-twice");
+	assert_int_equal(find("DMAR-DRHD-LISTED-TWICE")->severity, AUDIT_WARNING);
+	assert_null(find("BYPASS"));
+	dmar[first + 4] = 0; /* the first now covers nothing */
+	dmar_end();
+	run();
+	also("DMAR-DRHD-OVERLAP", at, "drhd-overlap");
+	assert_int_equal(find("DMAR-DRHD-OVERLAP")->severity, AUDIT_ERROR);
+	assert_non_null(find("BYPASS"));
+	assert_int_equal(find("BYPASS")->severity, AUDIT_ERROR);
 }
 
 static void test_promise(void **state)
@@ -827,6 +848,14 @@ static void test_secure_boot(void **state)
 	only("SECURE-BOOT-UNKNOWN", "machine", "GetVariable");
 }
 
+static char said[32768];
+
+static void take_text(const char *text)
+{
+	assert_true(strlen(said) + strlen(text) < sizeof said);
+	strcat(said, text);
+}
+
 static void test_proof(void **state)
 {
 	struct audit_verdict v;
@@ -836,20 +865,111 @@ static void test_proof(void **state)
 	only("PROOF-NOT-ENFORCED", "machine", "1 of 2: the first was VF0, write MSI: not enforced");
 	assert_string_equal(audit_proof_verdict(in), "pass");
 	audit_verdict(in, &v);
-	assert_string_equal(v.text, "usable, with its warnings; DMA refused, forged interrupts not");
+	assert_string_equal(v.text, "usable, with warnings; 1 refused, 1 not enforced");
+	in->tried[1].outcome = AUDIT_NOT_TRIED;
+	only("PROOF-NOT-TRIED", "machine", "1 of 2: the first was VF0, write MSI: not tried");
+	audit_verdict(in, &v);
+	assert_true(v.ok && v.proved && v.tried == 1 && v.not_tried == 1);
+	assert_string_equal(v.text, "usable, with warnings; 1 refused, 1 not tried");
+	in->tried[0].outcome = AUDIT_NOT_TRIED; /* and nothing else */
+	audit_verdict(in, &v);
+	assert_true(!v.proved && v.tried == 0);
+	in->tried[0].outcome = AUDIT_REFUSED;
 	for (unsigned o = AUDIT_SUCCEEDED; o <= AUDIT_NOT_PROVED; o += 2) {
 		in->tried[1].outcome = (uint8_t)o;
 		only("PROOF-FAILED", "machine", o == AUDIT_SUCCEEDED ? "write MSI: SUCCEEDED" : "not proved");
 		assert_string_equal(audit_proof_verdict(in), "fail");
 		audit_verdict(in, &v);
-		assert_false(v.ok);
+		assert_false(v.ok || v.proved);
+		assert_string_equal(v.text, "not safe to give devices away; 1 of 2 NOT refused");
 	}
 	in->cases = 0;
 	for (unsigned p = 0; p < AUDIT_PROOFS; p++) {
 		in->proof = (uint8_t)p;
+		if (p == AUDIT_PROOF_BROKEN)
+			continue;
 		only("PROOF-NOT-RUN", "machine", audit_proof_name(p));
 		assert_string_equal(audit_proof_verdict(in), "not run");
+		audit_verdict(in, &v);
+		assert_true(v.ok && !v.proved);
+		assert_string_equal(v.text, "nothing in tables and registers forbids it; no DMA was tried");
 	}
+}
+
+/* Broken before the first case, and after one that was refused: never good. */
+static void test_broken_proof(void **state)
+{
+	struct audit_verdict v;
+	(void)state;
+	in->proof = AUDIT_PROOF_BROKEN;
+	for (in->cases = 0; in->cases < 2; in->cases++) {
+		only("PROOF-BROKEN", "machine",
+		     in->cases ? "broken, after 1 cases, of which 1 refused" : "broken, after 0 cases");
+		assert_int_equal(find("PROOF-BROKEN")->severity, AUDIT_ERROR);
+		assert_string_equal(audit_proof_verdict(in), "broken");
+		audit_verdict(in, &v);
+		assert_true(!v.ok && !v.proved && v.errors == 1);
+		assert_null(strstr(v.text, "no DMA was tried"));
+		said[0] = 0;
+		report_page(in, 1, 2, take_text);
+		assert_non_null(strstr(said, in->cases ? " proof      BROKEN: 1 of 1 refused\n"
+						       : " proof      BROKEN: 0 of 0 refused\n"));
+		assert_non_null(
+			strstr(said, " FAIL       not safe to give devices away; the proof broke after"));
+	}
+	in->tried[0].outcome = AUDIT_SUCCEEDED;
+	in->cases = 1;
+	audit_verdict(in, &v);
+	assert_string_equal(audit_proof_verdict(in), "fail");
+	m.violations = 0;
+}
+
+static void add(unsigned n, enum audit_outcome outcome)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct audit_case c = {.who = "VF1", .write = true, .outcome = (uint8_t)outcome};
+		snprintf(c.what, sizeof c.what, "%s %u", outcome == AUDIT_REFUSED ? "good" : "bad", i);
+		audit_add_case(in, &c);
+	}
+}
+
+/* More cases than the table has room for: all are counted, and those that failed are in it. */
+static void test_many_cases(void **state)
+{
+	struct audit_verdict v;
+	(void)state;
+	in->cases = 0;
+	add(AUDIT_CASES + 16, AUDIT_REFUSED);
+	assert_int_equal(in->cases, AUDIT_CASES);
+	run();
+	audit_verdict(in, &v);
+	assert_true(v.proved && v.tried == AUDIT_CASES + 16 && v.refused == AUDIT_CASES + 16);
+	add(3, AUDIT_NOT_ENFORCED);
+	add(1, AUDIT_NOT_TRIED);
+	add(231, AUDIT_SUCCEEDED);
+	add(1, AUDIT_NOT_PROVED);
+	add(5, AUDIT_REFUSED);
+	assert_int_equal(in->cases, AUDIT_CASES);
+	audit_verdict(in, &v);
+	assert_false(v.ok || v.proved);
+	assert_int_equal(v.tried, AUDIT_CASES + 16 + 231 + 1 + 5);
+	assert_int_equal(v.refused, AUDIT_CASES + 16 + 5);
+	assert_int_equal(v.not_enforced, 3);
+	assert_int_equal(v.not_tried, 1);
+	run();
+	also("PROOF-FAILED", "machine", "232 of 1281: the first was VF1, write bad 0: SUCCEEDED");
+	also("PROOF-NOT-ENFORCED", "machine", "3 of 1281: the first was VF1, write bad 0: not enforced");
+	assert_string_equal(in->tried[0].what, "good 0");
+	assert_string_equal(in->tried[AUDIT_CASES - 1].what, "bad 0"); /* the one that is not proved */
+	assert_string_equal(in->tried[AUDIT_CASES - 2].what, "bad 230");
+	/* A table full of failures keeps them, and what comes then is counted too. */
+	add(AUDIT_CASES, AUDIT_SUCCEEDED);
+	for (unsigned i = 0; i < AUDIT_CASES; i++)
+		assert_int_equal(in->tried[i].outcome, AUDIT_SUCCEEDED);
+	assert_int_equal(audit_count(in, AUDIT_SUCCEEDED), AUDIT_CASES + 231);
+	assert_int_equal(audit_count(in, AUDIT_NOT_PROVED), 1);
+	assert_int_equal(audit_count(in, AUDIT_NOT_ENFORCED), 3);
+	assert_int_equal(audit_count(in, AUDIT_REFUSED), AUDIT_CASES + 16 + 5);
 }
 
 /* ---- the report ---- */
@@ -966,14 +1086,6 @@ static void test_json(void **state)
 	m.violations = 0;
 }
 
-static char said[32768];
-
-static void take_text(const char *text)
-{
-	assert_true(strlen(said) + strlen(text) < sizeof said);
-	strcat(said, text);
-}
-
 /* The text's lines, and the longest of them. */
 static unsigned count_lines(size_t *longest)
 {
@@ -1004,9 +1116,9 @@ static void test_page(void **state)
 		" iommu      1 of 1 units usable, 48-bit addresses; 1 can remap interrupts\n",
 		" firmware   units on: 0 of 1, left 0 of 1; masters: 2 of 3, left 2 of 3\n",
 		" sr-iov     0000:01:00.0 63 of 100 VFs\n",
-		" proof      PASS: 1 of 1 forbidden accesses refused, 0 not enforced here\n",
+		" proof      PASS: 1 of 1 refused\n",
 		"  W STATE-BME                            0000:01:00.0\n",
-		" PASS       usable, with its warnings; every forbidden DMA was refused\n",
+		" PASS       usable, with warnings; 1 refused\n",
 		" report     163 lines, crc32 1234abcd (json=1 prints them)\n"};
 	for (size_t i = 0; i < ARRAY_LEN(want); i++)
 		if (!strstr(said, want[i]))
@@ -1398,13 +1510,13 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(test_no_function),  T(test_not_looked_at), T(test_stage_failed), T(test_sound),
 		T(test_no_iommu),     T(test_amd),           T(test_no_ecam),      T(test_lint),
-		T(test_units),        T(test_bypass),        T(test_promise),      T(test_left),
-		T(test_fault),        T(test_masters),       T(test_groups),       T(test_groups_more),
-		T(test_alias),        T(test_rmrr),          T(test_sriov),        T(test_sriov_window),
-		T(test_interrupts),   T(test_ioapic),        T(test_hpet),         T(test_nodes),
-		T(test_errata),       T(test_ats),           T(test_outside),      T(test_vmd),
-		T(test_secure_boot),  T(test_proof),         T(test_json),         T(test_page),
-		T(test_text),         T(test_documents),     T(test_whole_crowd),  T(test_whole_sound),
-		T(test_whole_damaged)};
+		T(test_units),        T(test_bypass),        T(test_second_entry), T(test_promise),
+		T(test_left),         T(test_fault),         T(test_masters),      T(test_groups),
+		T(test_groups_more),  T(test_alias),         T(test_rmrr),         T(test_sriov),
+		T(test_sriov_window), T(test_interrupts),    T(test_ioapic),       T(test_hpet),
+		T(test_nodes),        T(test_errata),        T(test_ats),          T(test_outside),
+		T(test_vmd),          T(test_secure_boot),   T(test_proof),        T(test_broken_proof),
+		T(test_many_cases),   T(test_json),          T(test_page),         T(test_text),
+		T(test_documents),    T(test_whole_crowd),   T(test_whole_sound),  T(test_whole_damaged)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,6 +60,21 @@ static void test_values(void **state)
 	assert_string_equal(cfg.scratch, "S/N-1_x");
 }
 
+static void test_iommu(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("iommu=on,igfx_off,skip=0xfed90000,skip=0XFEDA0000"), SL_OK);
+	assert_int_equal(cfg.iommu, CONFIG_IOMMU_ON);
+	assert_int_equal(cfg.iommu_igfx_off, 1);
+	assert_int_equal(cfg.iommu_skips, 2);
+	assert_int_equal(cfg.iommu_skip[0], 0xfed90000);
+	assert_int_equal(cfg.iommu_skip[1], 0xfeda0000);
+	assert_int_equal(parse("iommu=on,skip=0x1000\niommu=pt"),
+			 SL_OK); /* the later one counts, all of it */
+	assert_int_equal(cfg.iommu, CONFIG_IOMMU_PT);
+	assert_true(!cfg.iommu_igfx_off && !cfg.iommu_skips);
+}
+
 static void test_words(void **state)
 {
 	(void)state;
@@ -93,6 +108,17 @@ static void test_errors(void **state)
 		{"app=tetris", 1, 5,
 		 "want one of: demo, isolate, mapcost, bench, bursts, insn, shell, accel, audit"},
 		{"iommu=maybe", 1, 7, "want one of: off, on, pt"},
+		{"iommu=maybe,igfx_off", 1, 7, "iommu=maybe is not known"},
+		{"iommu=on,gfx", 1, 10, "gfx is not known (want igfx_off, or skip="},
+		{"iommu=on,,igfx_off", 1, 10, "is not known (want igfx_off"},
+		{"iommu=on,skip=", 1, 10, "skip= is not known"},
+		{"iommu=on,skip=0x", 1, 10, "skip=0x is not known"},
+		{"iommu=on,skip=fed90000", 1, 10, "is not known"},
+		{"iommu=on,skip=0xfed90001", 1, 10, "is not known"},
+		{"iommu=on,skip=0xfed9g000", 1, 10, "is not known"},
+		{"iommu=on,skip=0x1fed9000000000000", 1, 10, "is not known"},
+		{"iommu=on,skip=0x1000,skip=0x2000,skip=0x3000,skip=0x4000,skip=0x5000", 1, 58,
+		 "more than 4 units"},
 		{"mode=sleep", 1, 6, "want one of: poll, irq, adaptive"},
 		{"passes=0", 1, 8, "out of range"},
 		{"block=5000", 1, 7, "not a multiple of 4096"},
@@ -293,9 +319,9 @@ static void test_console(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_defaults), cmocka_unit_test(test_values),
-					   cmocka_unit_test(test_words),    cmocka_unit_test(test_errors),
-					   cmocka_unit_test(test_goes_on),  cmocka_unit_test(test_ranges),
-					   cmocka_unit_test(test_choices),  cmocka_unit_test(test_text),
-					   cmocka_unit_test(test_console)};
+					   cmocka_unit_test(test_iommu),    cmocka_unit_test(test_words),
+					   cmocka_unit_test(test_errors),   cmocka_unit_test(test_goes_on),
+					   cmocka_unit_test(test_ranges),   cmocka_unit_test(test_choices),
+					   cmocka_unit_test(test_text),     cmocka_unit_test(test_console)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -696,6 +696,71 @@ static void run_jobs(unsigned gen)
 	finish();
 }
 
+/* A bit of the result is wrong, anywhere in it, and the device says that all is well: it is noticed in every
+ * kind of job and at every place. */
+static void spoilt_jobs(unsigned gen)
+{
+	unsigned in_dst = 0, in_digest = 0, nothing = 0;
+	open_jobs(gen);
+	assert_int_equal(mixed(4), SL_OK); /* streams to inflate */
+	model.data = gen;
+	for (uint32_t round = jobs.round; round < jobs.round + 40; round++)
+		for (uint32_t tag = 0; tag < JOB_TAGS; tag++) {
+			struct accel_job j;
+			jobs_prepare(&jobs, round, tag, &j);
+			uint16_t status = run(&j);
+			enum sl_err e = jobs_check(&jobs, tag, status);
+			const uint8_t *digest = jobs.va + tag * JOB_BYTES + JOB_DIGEST;
+			const uint8_t *dst = jobs.va + tag * JOB_BYTES + JOB_DST;
+			if (!model.spoilt || status) {
+				assert_int_equal(e, SL_OK);
+				nothing++;
+			} else if (jobs.spec[jobs.state[tag].kind].service == ACCEL_DEFLATE &&
+				   model.spoilt == dst) {
+				jobs.state[tag].stream = 0; /* five bits of it stand for nothing */
+			} else {
+				if (e != SL_VERIFY)
+					fail_msg("gen %u, round %u, tag %u, kind %u: %u", gen, round, tag,
+						 jobs.state[tag].kind, (unsigned)e);
+				jobs.state[tag].stream = 0;
+				in_dst += model.spoilt < digest;
+				in_digest += model.spoilt >= digest;
+			}
+		}
+	assert_true(in_dst > 300 && in_digest > 100 && nothing > 10);
+	model.data = 0;
+	assert_int_equal(mixed(4), SL_OK);
+	finish();
+}
+
+static void test_one_bit_is_wrong(void **state)
+{
+	(void)state;
+	spoilt_jobs(2);
+	spoilt_jobs(4);
+}
+
+/* A device that alters what it was to authenticate, and computes the tag of that. */
+static void test_altered_aad(void **state)
+{
+	unsigned seen = 0;
+	(void)state;
+	open_jobs(2);
+	for (uint32_t round = 0; round < 7; round++)
+		for (uint32_t tag = 0; tag < JOB_TAGS; tag++) {
+			struct accel_job j;
+			jobs_prepare(&jobs, round, tag, &j);
+			const struct accel_session *s = &jobs.spec[jobs.state[tag].kind];
+			if (s->service != ACCEL_AEAD || s->decrypt)
+				continue;
+			jobs.va[tag * JOB_BYTES + JOB_AAD + 19] ^= 1;
+			assert_int_equal(jobs_check(&jobs, tag, run(&j)), SL_VERIFY);
+			seen++;
+		}
+	assert_true(seen > 10);
+	finish();
+}
+
 static void test_jobs(void **state)
 {
 	(void)state;
@@ -1079,7 +1144,8 @@ int main(void)
 		cmocka_unit_test(test_known_answers), cmocka_unit_test(test_chain),
 		cmocka_unit_test(test_deflate),       cmocka_unit_test(test_wrap),
 		cmocka_unit_test(test_refused),       cmocka_unit_test(test_lies),
-		cmocka_unit_test(test_jobs),          cmocka_unit_test(test_too_much),
+		cmocka_unit_test(test_jobs),          cmocka_unit_test(test_one_bit_is_wrong),
+		cmocka_unit_test(test_altered_aad),   cmocka_unit_test(test_too_much),
 		cmocka_unit_test(test_open),          cmocka_unit_test(test_recovery),
 		cmocka_unit_test(test_silence),       cmocka_unit_test(test_noise),
 		cmocka_unit_test(test_late),          cmocka_unit_test(test_which_ring),

@@ -145,6 +145,23 @@ static bool has(const json_t *o, const char *key)
 	return json_object_get(o, key) != NULL;
 }
 
+/* Cases without a line of their own, by outcome; a report of an older version has fewer outcomes. */
+static bool get_left_out(struct record *r, const json_t *o)
+{
+	const json_t *list = json_object_get(o, "left_out");
+	if (!list)
+		return true;
+	if (!json_is_array(list) || json_array_size(list) > AUDIT_OUTCOMES)
+		return wrong(r, "\"left_out\" is not a list of at most %u counts", AUDIT_OUTCOMES);
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *n = json_array_get(list, i);
+		if (!json_is_integer(n) || json_integer_value(n) < 0 || json_integer_value(n) > 1 << 24)
+			return wrong(r, "\"left_out\" has an element that is not a count");
+		r->in->left_out[i] = (unsigned)json_integer_value(n);
+	}
+	return true;
+}
+
 static bool on_run(struct record *r, const json_t *o)
 {
 	struct audit_in *in = r->in;
@@ -178,7 +195,8 @@ static bool on_run(struct record *r, const json_t *o)
 		return false;
 	if (has(o, "apic") && !get_name(r, o, "apic", audit_apic_name, AUDIT_APIC_X2APIC + 1, &in->apic))
 		return false;
-	return !has(o, "proof") || get_name(r, o, "proof", audit_proof_name, AUDIT_PROOFS, &in->proof);
+	return get_left_out(r, o) &&
+	       (!has(o, "proof") || get_name(r, o, "proof", audit_proof_name, AUDIT_PROOFS, &in->proof));
 }
 
 /* The table with that signature and address; a new one where there is none yet. */
@@ -470,7 +488,7 @@ static bool on_case(struct record *r, const json_t *o)
 		return wrong(r, "more than %u cases", AUDIT_CASES);
 	if (!get_text(r, o, "who", c->who, sizeof(c->who)) ||
 	    !get_text(r, o, "what", c->what, sizeof(c->what)) || !get_name(r, o, "dir", dir_name, 2, &dir) ||
-	    !get_name(r, o, "verdict", audit_outcome_name, AUDIT_NOT_PROVED + 1, &c->outcome) ||
+	    !get_name(r, o, "verdict", audit_outcome_name, AUDIT_OUTCOMES, &c->outcome) ||
 	    !get_count(r, o, "recorded", 1, &recorded))
 		return false;
 	if (recorded && (!get_bdf(r, o, "bdf", &c->bdf) || !get_hex(r, o, "iova", UINT64_MAX, &c->iova) ||
