@@ -345,7 +345,7 @@ static void test_not_looked_at(void **state)
 	     "0000:00:03.0, a bridge to buses 01-02, is not followed: its bus");
 	audit_verdict(in, &v);
 	assert_false(v.ok);
-	assert_string_equal(v.text, "not safe to give devices away; every forbidden DMA was refused");
+	assert_ptr_equal(strstr(v.text, "not safe to give devices away; "), v.text);
 	(void)bad;
 	in->n_missed = 2;
 	in->missed[0] = (struct pci_missed){PCI_MISS_WINDOW, {1, 0}, 0, 255};
