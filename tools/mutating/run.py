@@ -119,6 +119,12 @@ class Worker:
 
     def run(self, mutant):
         shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            return self.tried(mutant)
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def tried(self, mutant):
         self.place(mutant)
         made = {}  # source: its object, with the mutation in it
         for test in mutant.tests or self.tests.that_see(mutant):
@@ -180,7 +186,7 @@ class Pool:
             return None
 
         def loop(number):
-            worker = Worker(self.tests, self.folder / str(number))
+            worker = Worker(self.tests, self.folder / f"{os.getpid()}-{number}")
             try:
                 while (job := take()) is not None:
                     verdict = worker.run(job[1])
