@@ -1,6 +1,7 @@
 /* Stages boot, acpi, pci: what machine this is. */
 #include "apps/console.h"
 #include "apps/machine.h"
+#include "iommu/rmrr.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/memmap.h"
@@ -110,6 +111,16 @@ enum sl_err stage_acpi(struct machine *m)
 	return SL_OK;
 }
 
+static enum sl_err add_window(struct machine *m, const struct acpi_ecam *w)
+{
+	volatile void *va =
+		mmio_map(PHYS(w->base + ((uint64_t)w->start << 20)), (w->end - w->start + 1ull) << 20);
+	enum sl_err e = va ? ecam_add(w->seg, w->start, w->end, va) : SL_NOMEM;
+	return e ? e : pci_scan(&m->pci, ecam_cfg(), w->seg, w->start, w->end);
+}
+
+/* Every entry of the MCFG table that can be used. What the others describe is not looked at, but for buses
+ * that another entry has too. */
 static enum sl_err add_windows(struct machine *m)
 {
 	struct span mcfg = acpi_find(&m->acpi, "MCFG", 0)->data;
@@ -117,23 +128,30 @@ static enum sl_err add_windows(struct machine *m)
 	enum sl_err e;
 	unsigned added = 0;
 	for (unsigned i = 0; (e = acpi_mcfg(mcfg, i, &w)) != SL_END; i++) {
-		volatile void *va = e ? NULL
-				      : mmio_map(PHYS(w.base + ((uint64_t)w.start << 20)),
-						 (w.end - w.start + 1ull) << 20);
-		if (!e && !va)
-			e = SL_NOMEM;
 		if (!e)
-			e = ecam_add(w.seg, w.start, w.end, va);
-		if (!e)
-			e = pci_scan(&m->pci, ecam_cfg(), w.seg, w.start, w.end);
+			e = add_window(m, &w);
+		added += !e;
 		if (e)
 			log_warn("pci",
 				 "MCFG entry %u (segment %u, buses %02x-%02x at 0x%llx) is left out: %s", i,
 				 w.seg, w.start, w.end, (ull)w.base, sl_err_text(e));
-		else
-			added++;
 	}
+	for (unsigned i = 0; acpi_mcfg(mcfg, i, &w) != SL_END; i++)
+		if (!pci_scanned(&m->pci, w.seg, w.start, w.end))
+			pci_miss(&m->pci, (struct pci_missed){PCI_MISS_WINDOW, bdf_make(w.seg, w.start, 0, 0),
+							      w.start, w.end});
 	return added ? SL_OK : SL_NOTFOUND;
+}
+
+/* What answered the loader as a unit does (VT-d §11.4.1: 31:8 are 0) is one, whatever the MCFG table says of
+ * these addresses: looking for devices writes. */
+static void claim_units(const struct boot_snapshot *s)
+{
+	for (uint32_t i = 0; i < s->units; i++)
+		if (s->unit[i].ver && !(s->unit[i].ver >> 8) &&
+		    phys_claim(s->unit[i].base, PAGE_SIZE, PHYS_UNIT))
+			log_warn("pci", "the VT-d unit at 0x%llx has its registers where something else has",
+				 (ull)s->unit[i].base);
 }
 
 static unsigned depth_of(const struct pci_func *f)
@@ -162,6 +180,7 @@ static void print_func(const struct pci *pci, const struct pci_func *f)
 
 enum sl_err stage_pci(struct machine *m)
 {
+	claim_units(phys_va(PHYS(m->boot->at_entry)));
 	enum sl_err e = add_windows(m);
 	if (e) {
 		log_fail("pci", "update the firmware", "no entry of the MCFG table is usable");
@@ -173,11 +192,31 @@ enum sl_err stage_pci(struct machine *m)
 		print_func(&m->pci, f);
 		n++;
 	}
+	if (!n) {
+		log_fail("pci",
+			 "update the firmware: its MCFG table must have the address of PCIe configuration "
+			 "space",
+			 "no function answers in the windows of the MCFG table: nothing is known of this "
+			 "machine's "
+			 "devices, and nothing holds them");
+		return SL_NOTFOUND;
+	}
+	m->looked = true;
 	unsigned stopped = pci_quiesce(&m->pci);
-	log_line("pci", "%u functions; bus mastering switched off on the %u that firmware had left it on", n,
-		 stopped);
-	uint64_t pages = start_reclaim();
-	log_line("pci", "no device can reach memory now: %llu MiB of firmware's boot memory taken back",
-		 (ull)(pages >> 8));
+	log_line("pci",
+		 "%u functions found; bus mastering is switched off on the %u that firmware had left it on",
+		 n, stopped);
 	return SL_OK;
+}
+
+/* The DMAR table, before there is a page for anybody: what an RMRR describes is never the system's own. */
+void app_reserve(const struct boot_info *boot)
+{
+	static struct acpi early;
+	const struct dmar_memory_map map = {phys_va(PHYS(boot->regions)), boot->region_count};
+	if (acpi_init(&early, boot->rsdp, paging_read_map))
+		return; /* stage boot says so */
+	const struct acpi_table *t = acpi_find(&early, "DMAR", 0);
+	if (t)
+		rmrr_reserve(t->data, &map);
 }

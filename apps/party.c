@@ -209,6 +209,7 @@ void party_print_sum(const struct machine *m)
 		log_line("isolate",
 			 "not tried: %llu accesses that had no effect where they are allowed either",
 			 (ull)m->not_tried);
-	log_line("isolate", "not tried: DMA of functions other than the attackers above; by the tables they");
-	log_line("isolate", "       reach nothing");
+	log_line("isolate",
+		 "not tried: DMA of functions other than the attackers above; those under a unit that");
+	log_line("isolate", "       translates have no context entry, or an RMRR and nothing else");
 }

@@ -1,4 +1,5 @@
 #include "apps/report.h"
+#include "apps/coverage.h"
 #include "kernel/core.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
@@ -28,6 +29,31 @@ void report_latency(const struct hist *h)
 	print_us(hist_permille(h, 1000));
 }
 
+static void print_uncovered(struct machine *m)
+{
+	struct coverage c;
+	coverage_take(&m->pci, &m->iommu, m->translating, &c);
+	if (m->looked)
+		log_text(" uncovered=%u", coverage_open(&c));
+	else
+		log_text(" uncovered=unknown");
+}
+
+/* A verdict is about what was covered; the rest is named beside it. */
+static void name_uncovered(struct machine *m)
+{
+	struct coverage c;
+	coverage_take(&m->pci, &m->iommu, m->translating, &c);
+	if (!m->looked || !coverage_open(&c))
+		return;
+	log_line("verdict",
+		 "it does not cover %u functions or buses: %u functions under no unit that translates, %u "
+		 "bridges, "
+		 "buses and functions that were not looked at, %u VMD",
+		 coverage_open(&c), c.no_unit, c.missed, c.vmd);
+	coverage_name(m, "verdict");
+}
+
 enum sl_err report_verdict(const struct machine *m, const char **failed, enum sl_err e)
 {
 	if (e || (m->refused == m->cases && !m->proof_failed))
@@ -53,7 +79,7 @@ static void proof_words(const struct machine *m, char *out, size_t n)
 		fmt_print(out + at, n - at, ", %llu could not be tried", (ull)m->not_tried);
 }
 
-void report_result(const struct machine *m, const char *failed, enum sl_err e)
+void report_result(struct machine *m, const char *failed, enum sl_err e)
 {
 	const struct config *cfg = &m->boot->cfg;
 	char proof[160], words[200];
@@ -68,6 +94,7 @@ void report_result(const struct machine *m, const char *failed, enum sl_err e)
 			 : "the audit is done: nothing in tables and registers forbids giving functions "
 			   "away; no "
 			   "DMA was tried");
+	name_uncovered(m);
 	log_text("RESULT v=1 app=%s ok=%d vfs=%u verified=%llu cases=%llu refused=%llu", cfg->app,
 		 failed ? 0 : 1, m->vfs, (ull)m->verified, (ull)m->cases, (ull)m->refused);
 	if (m->not_enforced)
@@ -83,6 +110,7 @@ void report_result(const struct machine *m, const char *failed, enum sl_err e)
 		log_text(" irqs=%u", m->irqs_checked);
 	if (cfg->device == DEVICE_QAT || strcmp(cfg->app, "accel") == 0)
 		log_text(" vf_faults=%u recovered=%u", m->vf_faults, m->vf_recovered);
+	print_uncovered(m);
 	log_text(" ops=%llu us=%llu iops=%llu", (ull)m->timed_ops, (ull)m->timed_us,
 		 (ull)(m->timed_us ? m->timed_ops * 1000000 / m->timed_us : 0));
 	log_text(" cores=%u fair_permille=%u", core_count(), m->fair_permille);

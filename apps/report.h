@@ -13,4 +13,4 @@ void report_latency(const struct hist *h);
 enum sl_err report_verdict(const struct machine *m, const char **failed, enum sl_err e) MUST_CHECK;
 
 /* failed: the stage that failed, NULL when all went well. */
-void report_result(const struct machine *m, const char *failed, enum sl_err e);
+void report_result(struct machine *m, const char *failed, enum sl_err e);

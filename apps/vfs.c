@@ -27,6 +27,28 @@ enum sl_err make_domain(struct machine *m, const char *name, bdf_t fn, struct do
 	return e;
 }
 
+/* The function's only domain is that of an RMRR: says so, and which. */
+static bool held_by_rmrr(const struct pci_func *fn, const struct domain *dom)
+{
+	struct iommu_reserved r = {0};
+	struct iommu *mmu = domain_iommu(dom);
+	const struct domain *held = iommu_domain_of(mmu, fn->bdf);
+	while (held && iommu_reserved_next(mmu, fn->bdf, &r) == SL_OK) {
+		if (r.interrupts)
+			continue;
+		log_fail("iommu",
+			 "look in firmware setup for the vendor's option for this slot (HPE: Shared Memory "
+			 "and "
+			 "RMRR off), or update the firmware; docs/audit.md, RMRR-KEPT",
+			 BDF_FMT
+			 " is held by the RMRR 0x%llx..0x%llx, in domain %u: firmware may use that memory "
+			 "through it at any time",
+			 BDF_ARG(fn->bdf), (ull)r.base, (ull)(r.base + r.len - 1), domain_id(held));
+		return true;
+	}
+	return false;
+}
+
 /* Bus mastering goes on only with the domain in place. */
 enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile void **regs)
 {
@@ -38,6 +60,8 @@ enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile v
 		return SL_NOSPACE;
 	}
 	enum sl_err e = dom ? domain_attach(dom, fn->bdf) : SL_OK;
+	if (e == SL_BUSY && held_by_rmrr(fn, dom))
+		return e;
 	if (e) {
 		log_fail("iommu",
 			 "another slot, or ACS in firmware setup: the lines above name the port or the "
@@ -441,7 +465,7 @@ enum sl_err stage_domains(struct machine *m)
 	log_line("vf", "%u VFs, each in a domain of its own: the same device addresses, different memory",
 		 m->vfs);
 	log_line("vf", "every table walked from the root: each function that is in use reaches its own "
-		       "memory and nothing else, all others nothing");
+		       "memory and nothing else; the others under a unit have no context entry");
 	return SL_OK;
 }
 

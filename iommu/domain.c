@@ -607,6 +607,11 @@ const struct domain *domain_next(const struct iommu *mmu, const struct domain *p
 	return prev ? prev->next : mmu->domains;
 }
 
+struct iommu *domain_iommu(const struct domain *dom)
+{
+	return dom->mmu;
+}
+
 uint16_t domain_id(const struct domain *dom)
 {
 	return dom->id;

@@ -88,5 +88,7 @@ bool domain_passes(const struct domain *dom);
 /* The domains of the machine by rising id: the one after prev, the first for NULL; NULL at the end. */
 const struct domain *domain_next(const struct iommu *mmu, const struct domain *prev);
 
+/* The units that it was made for. */
+struct iommu *domain_iommu(const struct domain *dom);
 uint16_t domain_id(const struct domain *dom);
 const char *domain_name(const struct domain *dom);

@@ -14,6 +14,7 @@ struct vtd_unit;
 struct iova_range;
 struct fault_log;
 struct attached;
+struct dmar_memory_map;
 
 /* Which functions can not be told apart, or reach each other without a unit seeing it. */
 struct iommu_groups {
@@ -42,6 +43,8 @@ struct iommu {
 	struct attached *spare_attached;
 	const struct iommu_groups *groups; /* NULL: every function is taken as a group of its own */
 	struct fault_log *faults;          /* where iommu_fault_poll() copies to; NULL: nowhere */
+	const struct dmar_memory_map
+		*memory; /* RMRRs are not mapped where the system lies; NULL: not known */
 };
 
 /* Gives access to len bytes of registers at physical address base, uncached, until the machine ends; SL_RANGE

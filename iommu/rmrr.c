@@ -15,8 +15,7 @@
 #define CLASS_GRAPHICS 0x03
 #define CLASS_BRIDGE   0x06
 
-/* Whole pages; false when it describes no memory. */
-static bool pages_of(const struct dmar_rmrr *r, uint64_t *base, uint64_t *len)
+bool rmrr_pages(const struct dmar_rmrr *r, uint64_t *base, uint64_t *len)
 {
 	if (r->limit <= r->base || r->limit >= BIT(52))
 		return false;
@@ -35,7 +34,7 @@ static unsigned width_of(const struct iommu *mmu, bdf_t fn)
 
 bool rmrr_can_map(const struct iommu *mmu, bdf_t fn, const struct dmar_rmrr *r, uint64_t *base, uint64_t *len)
 {
-	return pages_of(r, base, len) && r->limit < BIT(width_of(mmu, fn)) &&
+	return rmrr_pages(r, base, len) && r->limit < BIT(width_of(mmu, fn)) &&
 	       (r->limit < IOMMU_MSI_BASE || r->base >= IOMMU_MSI_END);
 }
 
@@ -99,12 +98,17 @@ static enum sl_err map_function(struct iommu *mmu, const struct dmar_rmrr *r, co
 	struct domain *dom;
 	uint64_t base, len;
 	unsigned unit;
-	if (!pages_of(r, &base, &len) || iommu_unit_of(mmu, fn, &unit) != SL_OK) {
+	if (!rmrr_pages(r, &base, &len) || iommu_unit_of(mmu, fn, &unit) != SL_OK) {
 		left_out(r, s);
 		return SL_OK;
 	}
 	if (!rmrr_can_map(mmu, fn, r, &base, &len)) {
 		not_mapped(r, fn, "no device address can be that");
+		return SL_OK;
+	}
+	const char *taken = mmu->memory ? rmrr_memory_taken(mmu->memory, base, len) : NULL;
+	if (taken) {
+		not_mapped(r, fn, taken);
 		return SL_OK;
 	}
 	enum sl_err e = domain_for(mmu, fn, &dom);
@@ -181,7 +185,7 @@ struct ledger {
 static bool overlap(const struct dmar_rmrr *a, const struct dmar_rmrr *b)
 {
 	uint64_t base, len;
-	return pages_of(a, &base, &len) && pages_of(b, &base, &len) && a->base <= b->limit &&
+	return rmrr_pages(a, &base, &len) && rmrr_pages(b, &base, &len) && a->base <= b->limit &&
 	       b->base <= a->limit;
 }
 
@@ -291,7 +295,7 @@ static void enter_rmrr(struct ledger *l, const struct dmar_entry *e, unsigned nu
 		.limit = r.limit,
 		.overlaps = find_overlap(l, &r, e->off),
 	};
-	if (!pages_of(&r, &base, &o.bytes))
+	if (!rmrr_pages(&r, &base, &o.bytes))
 		o.bytes = 0;
 	look_at_memory(l, &o);
 	while (dmar_scope_next(r.scopes, &s) == SL_OK)

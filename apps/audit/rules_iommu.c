@@ -218,10 +218,11 @@ static void judge_bypass(struct judge *j)
 void rules_iommu(struct judge *j)
 {
 	const struct audit_table *dmar = audit_table(j->in, "DMAR"), *ivrs = audit_table(j->in, "IVRS");
-	if (!j->in->pci->n_ranges && !TAILQ_FIRST(&j->in->pci->funcs))
+	if (!TAILQ_FIRST(&j->in->pci->funcs))
 		finding_of(j, RULE_NO_ECAM, "machine", "%s",
-			   audit_table(j->in, "MCFG") ? "MCFG: no window of it is usable"
-						      : "no MCFG among the ACPI tables");
+			   audit_table(j->in, "MCFG")
+				   ? "MCFG: 0 functions answer in the windows that it describes"
+				   : "no MCFG among the ACPI tables");
 	if (!dmar && ivrs)
 		finding_of(j, RULE_IOMMU_AMD, "machine", "IVRS at 0x%llx, no DMAR; CPUID vendor \"%s\"",
 			   (ull)ivrs->addr, j->in->vendor);

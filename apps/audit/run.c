@@ -134,6 +134,7 @@ unsigned audit_run(struct audit_in *in, audit_each_fn *each, void *ctx)
 	j.has_dmar = dmar && dmar_open(dmar->data, &j.dmar) == SL_OK;
 	j.groups = groups_compute(in->pci);
 	rules_iommu(&j);
+	rules_coverage(&j);
 	rules_state(&j);
 	rules_groups(&j);
 	rules_rmrr(&j);

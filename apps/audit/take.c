@@ -146,8 +146,8 @@ static void take_functions(struct machine *m, const struct boot_snapshot *entry,
 	PCI_EACH(f, &m->pci) {
 		if (in.fns == AUDIT_FUNCS)
 			return;
-		in.fn[in.fns++] =
-			(struct audit_master){f->bdf, master_in(entry, f->bdf), master_in(left, f->bdf)};
+		in.fn[in.fns++] = (struct audit_master){f->bdf, master_in(entry, f->bdf),
+							master_in(left, f->bdf), f->found};
 	}
 }
 
@@ -279,6 +279,8 @@ struct audit_in *audit_take(struct machine *m)
 	take_units(m, entry, left);
 	take_functions(m, entry, left);
 	take_sriov(m);
+	audit_take_missed(&in, &m->pci);
+	fmt_print(in.failed, sizeof in.failed, "%s", m->failed_stage ? m->failed_stage : "");
 	in.proof = m->audit_proof;
 	if (in.proof == AUDIT_PROOF_DONE && !in.cases)
 		in.proof = m->boot->cfg.iommu != CONFIG_IOMMU_ON ? AUDIT_PROOF_OFF

@@ -9,12 +9,35 @@
 const struct rule_text rule_texts[RULE_COUNT] = {
 	[RULE_NO_ECAM] =
 		{"PCIE-NO-ECAM", AUDIT_ERROR, AUDIT_FIRMWARE_BUG,
-		 "no window of the MCFG table could be used, so extended configuration space (ACS, ATS, "
-		 "SR-IOV) "
-		 "was not read and no function is judged",
+		 "no function answers by the MCFG table, so configuration space was not read and no function "
+		 "is judged: nothing is known of what can do DMA here",
 		 "Linux goes on with 256 bytes for each function: no ACS, ATS or SR-IOV",
 		 "Switch memory-mapped PCIe configuration (MMCFG, ECAM) on in firmware setup, or update the "
 		 "firmware."},
+	[RULE_PCI_NOT_FOLLOWED] =
+		{"PCI-NOT-FOLLOWED", AUDIT_ERROR, AUDIT_FIRMWARE_BUG,
+		 "what is below this bridge was not found and is not judged; its requests come up by the "
+		 "bridge, "
+		 "whose Bus Master Enable was switched off for that",
+		 "Linux gives such a bridge new bus numbers, or leaves out what is below it",
+		 "Update the firmware, or move what is plugged in there to another slot. For its maker: bus "
+		 "numbers "
+		 "ascend, lie within those of the bridge above and within the MCFG window, and belong to one "
+		 "bridge."},
+	[RULE_PCI_NOT_READ] =
+		{"PCI-NOT-READ", AUDIT_ERROR, AUDIT_FIRMWARE_BUG,
+		 "buses or a function are there that could not be read: what is on them is not judged, and "
+		 "only "
+		 "translation would hold it",
+		 "Linux does not find them either (partially hidden behind a bridge; not in the MCFG window)",
+		 "Update the firmware: the MCFG table must have all buses that bridges lead to, and each "
+		 "bridge those "
+		 "of the bridges below it. A function that is not ready for a second is broken or in reset."},
+	[RULE_RUN_FAILED] = {"RUN-FAILED", AUDIT_ERROR, AUDIT_NOTE,
+			     "a stage of this program failed: what it would have found, or would have "
+			     "switched on, is missing here",
+			     "nothing",
+			     "See the line FAIL in the log, and what it advises (docs/troubleshooting.md)."},
 	[RULE_IOMMU_AMD] = {"IOMMU-AMD", AUDIT_ERROR, AUDIT_NOTE,
 			    "an AMD machine: IVRS describes its IOMMU. It is recognised and not audited: "
 			    "nothing is said of what "

@@ -1,4 +1,5 @@
 /* Commands about the IOMMU: its table, its units, what they refuse. */
+#include "apps/coverage.h"
 #include "apps/shell/dump.h"
 #include "apps/shell/shell.h"
 #include "kernel/fmt.h"
@@ -59,12 +60,19 @@ bool cmd_iommu(struct machine *m, unsigned n, char **word)
 		print_unit(m, i);
 	if (!need_translation(m))
 		return true;
-	unsigned without = 0;
+	unsigned without = 0, open = 0;
 	for (const struct domain *d = NULL; (d = domain_next(&m->iommu, d));)
 		print_domain(m, d);
-	PCI_EACH(f, &m->pci)
-		without += !iommu_domain_of(&m->iommu, f->bdf);
+	PCI_EACH(f, &m->pci) {
+		bool covered = coverage_has_unit(&m->iommu, m->translating, f->bdf);
+		without += covered && !iommu_domain_of(&m->iommu, f->bdf);
+		open += !covered && coverage_does_dma(f);
+	}
 	log_text("%u functions are in no domain and reach nothing\n", without);
+	if (open)
+		log_text("%u functions are under no unit that translates: only their Bus Master Enable holds "
+			 "them\n",
+			 open);
 	return true;
 }
 

@@ -108,7 +108,7 @@ static const struct boot_region map[] = {
 
 static void master(unsigned rid, int entry, int left)
 {
-	in->fn[in->fns++] = (struct audit_master){{0, (uint16_t)rid}, (int8_t)entry, (int8_t)left};
+	in->fn[in->fns++] = (struct audit_master){{0, (uint16_t)rid}, (int8_t)entry, (int8_t)left, 0};
 }
 
 static void regs(enum audit_phase p, uint32_t gsts)
@@ -126,7 +126,7 @@ static void behind(void)
 		in->unit[in->units].at[p] =
 			(struct audit_regs){.read = true, .ver = 0x10, .fsts = 0xff, .frcds = 8};
 	in->unit[in->units].base = 0xbad00000;
-	in->fn[in->fns] = (struct audit_master){{0, 0x08}, 1, 1};
+	in->fn[in->fns] = (struct audit_master){{0, 0x08}, 1, 1, 0};
 	in->pf[in->pfs] = (struct audit_sriov){.pf = {0, 0x100}, .total = 9, .backed = 1};
 	in->tried[in->cases] =
 		(struct audit_case){.who = "behind", .what = "behind", .outcome = AUDIT_SUCCEEDED};
@@ -189,7 +189,7 @@ static int teardown(void **state)
 
 /* ---- what is found ---- */
 
-static struct finding found[64];
+static struct finding found[96];
 static unsigned n_found;
 
 /* The sound machine's firmware leaves translation on, as it promised; that is told, and no flaw. */
@@ -312,6 +312,66 @@ static void test_no_ecam(void **state)
 	run();
 	also("PCIE-NO-ECAM", "machine", "no MCFG");
 	in->pci = &pci;
+}
+
+/* A table that leads to nothing: windows were read and nobody answers. */
+static void test_no_function(void **state)
+{
+	static const uint8_t bytes[60] = "MCFG";
+	struct audit_verdict v;
+	(void)state;
+	cm_free(&m);
+	cm_init(&m);
+	scan_all();
+	in->table[in->tables++] = (struct audit_table){"MCFG", 0x7f002000, {bytes, sizeof bytes}};
+	in->fns = 0;
+	run();
+	also("PCIE-NO-ECAM", "machine", "MCFG: 0 functions answer");
+	assert_int_equal(find("PCIE-NO-ECAM")->severity, AUDIT_ERROR);
+	audit_verdict(in, &v);
+	assert_false(v.ok);
+}
+
+/* Bridges that are not followed, buses that are not read and functions that are not ready are no part of what
+ * is judged: the verdict is not PASS. */
+static void test_not_looked_at(void **state)
+{
+	struct audit_verdict v;
+	(void)state;
+	struct cm_fn *bad = full_acs(cm_bridge(&m, NULL, 0, 0, 0x18, 1, 2, 4));
+	scan_all();
+	audit_take_missed(in, &pci);
+	only("PCI-NOT-FOLLOWED", "0000:00:03.0",
+	     "0000:00:03.0, a bridge to buses 01-02, is not followed: its bus");
+	audit_verdict(in, &v);
+	assert_false(v.ok);
+	assert_ptr_equal(strstr(v.text, "not safe to give devices away; "), v.text);
+	(void)bad;
+	in->n_missed = 2;
+	in->missed[0] = (struct pci_missed){PCI_MISS_WINDOW, {1, 0}, 0, 255};
+	in->missed[1] = (struct pci_missed){.why = PCI_MISS_RETRY, .bdf = {0, 0x20}};
+	run();
+	also("PCI-NOT-READ", "0001:00:00.0",
+	     "buses 00-ff of segment 1 are not read: the MCFG entry cannot be used");
+	also("PCI-NOT-READ", "0000:00:04.0", "0000:00:04.0 is not ready");
+	in->n_missed = 1;
+	in->missed[0] = (struct pci_missed){.why = PCI_MISS_NO_NUMBERS, .bdf = {0, 0x18}};
+	run();
+	assert_int_equal(find("PCI-NOT-FOLLOWED")->severity, AUDIT_WARNING);
+	in->n_missed = AUDIT_MISSED + 3;
+	run();
+	also("PCI-NOT-READ", "machine", "3 more that were not looked at");
+}
+
+/* What a stage said FAIL of is never followed by PASS. */
+static void test_stage_failed(void **state)
+{
+	struct audit_verdict v;
+	(void)state;
+	snprintf(in->failed, sizeof in->failed, "irqs");
+	only("RUN-FAILED", "machine", "stage irqs");
+	audit_verdict(in, &v);
+	assert_false(v.ok);
 }
 
 /* Everything that iommu/dmar_lint.h finds is passed on with its place. */
@@ -747,6 +807,12 @@ static void test_ats(void **state)
 	run();
 	also("ATS-CAPABLE", "0000:01:00.0", "ECAP.DT of iommu0 is 0");
 	assert_int_equal(n_found, 2);
+	cm_put(nvme, 0x106, 2, 0); /* switched off since: what firmware left is told all the same */
+	run();
+	assert_null(find("ATS-ON"));
+	in->fn[1].found = PCI_FOUND_ATS;
+	run();
+	also("ATS-ON", "0000:01:00.0", "ATS Control 0x8000 at 0x106");
 }
 
 static void test_outside(void **state)
@@ -1446,15 +1512,15 @@ int main(void)
 		return 1;
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		T(test_sound),        T(test_no_iommu),     T(test_amd),         T(test_no_ecam),
-		T(test_lint),         T(test_units),        T(test_bypass),      T(test_second_entry),
-		T(test_promise),      T(test_left),         T(test_fault),       T(test_masters),
-		T(test_groups),       T(test_groups_more),  T(test_alias),       T(test_rmrr),
-		T(test_sriov),        T(test_sriov_window), T(test_interrupts),  T(test_ioapic),
-		T(test_hpet),         T(test_nodes),        T(test_errata),      T(test_ats),
-		T(test_outside),      T(test_vmd),          T(test_secure_boot), T(test_proof),
-		T(test_broken_proof), T(test_many_cases),   T(test_json),        T(test_page),
-		T(test_text),         T(test_documents),    T(test_whole_crowd), T(test_whole_sound),
-		T(test_whole_damaged)};
+		T(test_no_function),  T(test_not_looked_at), T(test_stage_failed), T(test_sound),
+		T(test_no_iommu),     T(test_amd),           T(test_no_ecam),      T(test_lint),
+		T(test_units),        T(test_bypass),        T(test_second_entry), T(test_promise),
+		T(test_left),         T(test_fault),         T(test_masters),      T(test_groups),
+		T(test_groups_more),  T(test_alias),         T(test_rmrr),         T(test_sriov),
+		T(test_sriov_window), T(test_interrupts),    T(test_ioapic),       T(test_hpet),
+		T(test_nodes),        T(test_errata),        T(test_ats),          T(test_outside),
+		T(test_vmd),          T(test_secure_boot),   T(test_proof),        T(test_broken_proof),
+		T(test_many_cases),   T(test_json),          T(test_page),         T(test_text),
+		T(test_documents),    T(test_whole_crowd),   T(test_whole_sound),  T(test_whole_damaged)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -185,6 +185,14 @@ static bool on_run(struct record *r, const json_t *o)
 	in->tsc_hz = hz;
 	in->phys_bits = (uint8_t)phys;
 	in->proof = AUDIT_PROOF_NOT_ASKED;
+	if (has(o, "missed")) {
+		if (!get_count(r, o, "missed", 1u << 20, &v))
+			return false;
+		r->missed_known = true;
+		in->n_missed = (unsigned)v;
+	}
+	if (has(o, "failed") && !get_text(r, o, "failed", in->failed, sizeof(in->failed)))
+		return false;
 	if (has(o, "apic") && !get_name(r, o, "apic", audit_apic_name, AUDIT_APIC_X2APIC + 1, &in->apic))
 		return false;
 	return get_left_out(r, o) &&
@@ -333,15 +341,36 @@ static bool get_master(struct record *r, const json_t *o, const char *key, int8_
 static bool on_fn(struct record *r, const json_t *o)
 {
 	struct audit_master *m = &r->in->fn[r->in->fns];
+	uint64_t found = 0;
 	if (r->in->fns == AUDIT_FUNCS)
 		return wrong(r, "more than %u functions", AUDIT_FUNCS);
 	if (!get_bdf(r, o, "bdf", &m->bdf) || !get_master(r, o, "bme_entry", &m->entry) ||
 	    !get_master(r, o, "bme_left", &m->left))
 		return false;
+	if (has(o, "found") && !get_count(r, o, "found", 255, &found))
+		return false;
+	m->found = (uint8_t)found;
 	for (unsigned i = 0; i < r->in->fns; i++)
 		if (bdf_eq(r->fn[i].bdf, m->bdf))
 			return wrong(r, "function " BDF_FMT " is there twice", BDF_ARG(m->bdf));
 	r->fn[r->in->fns++].bdf = m->bdf;
+	return true;
+}
+
+static bool on_missed(struct record *r, const json_t *o)
+{
+	uint64_t first, last;
+	uint8_t why;
+	struct pci_missed *m = &r->in->missed[r->missed];
+	if (r->missed == AUDIT_MISSED || r->missed >= r->in->n_missed)
+		return wrong(r, "more lines \"missed\" than the \"run\" line says");
+	if (!get_name(r, o, "why", pci_miss_name, PCI_MISSES, &why) || !get_bdf(r, o, "bdf", &m->bdf) ||
+	    !get_count(r, o, "first", 255, &first) || !get_count(r, o, "last", 255, &last))
+		return false;
+	m->why = (enum pci_miss)why;
+	m->first = (uint8_t)first;
+	m->last = (uint8_t)last;
+	r->missed++;
 	return true;
 }
 
@@ -504,10 +533,11 @@ static const struct {
 	const char *name;
 	bool (*take)(struct record *r, const json_t *o);
 } kinds[] = {
-	{"run", on_run},      {"table", on_table},  {"mem", on_mem},         {"unit", on_unit},
-	{"fn", on_fn},        {"cfg", on_cfg},      {"bar", on_bar},         {"group", on_group},
-	{"sriov", on_sriov},  {"case", on_case},    {"finding", on_finding}, {"verdict", on_verdict},
-	{"window", on_other}, {"attach", on_other}, {"domain", on_other},    {"lat", on_other},
+	{"run", on_run},       {"table", on_table},  {"mem", on_mem},         {"unit", on_unit},
+	{"fn", on_fn},         {"cfg", on_cfg},      {"bar", on_bar},         {"group", on_group},
+	{"sriov", on_sriov},   {"case", on_case},    {"finding", on_finding}, {"verdict", on_verdict},
+	{"window", on_other},  {"attach", on_other}, {"domain", on_other},    {"lat", on_other},
+	{"missed", on_missed},
 };
 
 bool record_keep(json_t *said[RECORD_SAID], json_t *line)
