@@ -212,19 +212,6 @@ enum sl_err stage_iommu(struct machine *m)
 
 /* ---- stage coverage ---- */
 
-#define NAMED 8u
-
-void coverage_name(struct machine *m, const char *subsystem)
-{
-	char text[200];
-	unsigned n = 0;
-	for (; coverage_text(&m->pci, &m->iommu, m->translating, n, text, sizeof text); n++)
-		if (n < NAMED)
-			log_warn(subsystem, "not covered: %s", text);
-	if (n > NAMED)
-		log_warn(subsystem, "not covered: %u more", n - NAMED);
-}
-
 /* Firmware's drivers told devices of addresses in that memory, and a device that only Bus Master Enable holds
  * may write there still. */
 static void take_boot_memory(const struct coverage *c)
