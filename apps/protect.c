@@ -201,6 +201,9 @@ enum sl_err stage_iommu(struct machine *m)
 	m->memory = (struct dmar_memory_map){phys_va(PHYS(m->boot->regions)), m->boot->region_count};
 	m->iommu.memory = &m->memory;
 	e = iommu_map_rmrrs_below(&m->iommu, &functions);
+	if (e)
+		log_fail("iommu", "update the firmware", "the RMRRs of the DMAR table cannot be mapped: %s",
+			 sl_err_text(e));
 	if (!e)
 		e = iommu_enable(&m->iommu);
 	if (e)
