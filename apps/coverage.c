@@ -1,7 +1,5 @@
 #include "apps/coverage.h"
-#include "apps/machine.h"
 #include "kernel/fmt.h"
-#include "kernel/log.h"
 #include "pci/names.h"
 #include "pci/posture.h"
 
@@ -72,17 +70,4 @@ bool coverage_text(const struct pci *pci, const struct iommu *mmu, bool translat
 			return true;
 		}
 	return false;
-}
-
-#define NAMED 8u
-
-void coverage_name(struct machine *m, const char *subsystem)
-{
-	char text[200];
-	unsigned n = 0;
-	for (; coverage_text(&m->pci, &m->iommu, m->translating, n, text, sizeof text); n++)
-		if (n < NAMED)
-			log_warn(subsystem, "not covered: %s", text);
-	if (n > NAMED)
-		log_warn(subsystem, "not covered: %u more", n - NAMED);
 }
