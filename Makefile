@@ -8,6 +8,7 @@
 # make qat-model  build/qat-model.so, a QAT card for QEMU; make model-test  Linux's and DPDK's drivers judge it
 # make quick      what a contributor runs before a commit: host tests, rules of the tree, a few boots; under 4 minutes
 # make mutants    which alterations of the sources the host tests see; ONLY=iommu,nvme for some
+# make machines   10,000 random machines on the host    make soak       60 of the kind booted in QEMU
 # make replay     build/replay: a recorded report, judged on the host
 B    ?= build
 CC   := clang
@@ -139,6 +140,13 @@ replay: $B/replay
 
 check: $(TBIN)
 	$(Q)tools/check.sh $(TBIN) >$B/check.log && s=0 || s=$$?; cat $B/check.log; exit $$s
+
+# Random machines through the loader's logic and bring-up (make check takes some hundreds), and booted.
+machines: $B/host/test_machines
+	$(Q)SLUICE_MACHINES=$${SLUICE_MACHINES:-10000} $<
+
+soak: all $B/mangle.efi
+	$(Q)tools/soak
 
 # Fuzzers: clang's libFuzzer over the same sources.
 FUZZ_RUNS ?= 20000
