@@ -1,6 +1,8 @@
 #!/bin/sh
 # Runs the host tests given and sums up what cmocka counted. At the end a line "not run: REASON: N" for each reason, and at last
 # "cmocka: N passed, N failed", with ", N skipped" where some were.
+# gcc 12 and clang look for this only when told to, gcc 13 and later always.
+export ASAN_OPTIONS="detect_stack_use_after_return=1${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
 passed=0 failed=0 skipped=0 reasons=
 for t in "$@"; do
 	out=$("$t" 2>&1) && ok=1 || ok=0

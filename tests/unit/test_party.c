@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <setjmp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -20,6 +21,7 @@ static struct machine m;
 static struct boot_info boot;
 static struct attack_result next; /* what attack_run() comes to */
 static struct attack tried[64];
+static char names[64][32]; /* of those: the caller's are gone by then */
 static unsigned n_tried, n_cases, guarded, refilled;
 static struct audit_case kept;
 static bool stopped, strike_lands;
@@ -43,7 +45,10 @@ void attack_run(struct machine *machine, struct attacker *by, const struct attac
 	assert_true(a->fault_at && a->reason);
 	if (a->secret) /* what must not be read is there to be read */
 		assert_false(pattern_is_zero(a->secret, PAGE_SIZE));
-	tried[n_tried++] = *a;
+	snprintf(names[n_tried], sizeof names[0], "%s", a->name);
+	tried[n_tried] = *a;
+	tried[n_tried].name = names[n_tried];
+	n_tried++;
 	*out = next;
 }
 
