@@ -6,6 +6,7 @@
 # make bench-insn instructions and MMIO accesses of each operation  make compare  Sluice and Debian's Linux in turn
 # make bench      one table: VFs, depth, kinds of isolation, PF against VF; build/bench/*.svg
 # make qat-model  build/qat-model.so, a QAT card for QEMU 10.0; make model-test  Linux's and DPDK's drivers judge it
+# make mutants    which alterations of the sources the host tests see; ONLY=iommu,nvme for some
 # make replay     build/replay: a recorded report, judged on the host
 B    ?= build
 CC   := clang
@@ -45,7 +46,7 @@ HOBJ := $(HOST:%=$B/host/%.o) $(MODEL:%=$B/host/%.o)
 TBIN := $(UNIT:tests/unit/%.c=$B/host/%)
 
 all: $B/BOOTX64.EFI sizes
-.PHONY: replay qat-model model-test compare bench coverage bench-iommu bench-insn all sizes image run test check boot-test fuzz lint clean setup
+.PHONY: mutants replay qat-model model-test compare bench coverage bench-iommu bench-insn all sizes image run test check boot-test fuzz lint clean setup
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -171,6 +172,10 @@ coverage: $(UNIT:tests/unit/%.c=$B/cov/%)
 	$(Q)rm -f $B/cov/*.profraw
 	$(Q)LLVM_PROFILE_FILE=$B/cov/%p.profraw tools/check.sh $^ | tail -n 1
 	$(Q)tools/coverage.sh $B/cov $(COVER_FLOOR)
+
+# Which alterations of the sources the host tests see: docs/testing.md. ONLY= takes groups or files.
+mutants: $(TBIN)
+	$(Q)HOSTCC='$(HOSTCC)' HFLAGS='$(HFLAGS)' tools/mutants $(ONLY:%=--only %) $(SAMPLE:%=--sample %) $(SEED:%=--seed %) $B
 
 # Boot tests: QEMU under OVMF, two machines at a time. Debian's packages of pytest are for Debian's own Python.
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)

@@ -1,7 +1,7 @@
 /* Forged interrupts: messages that a function is not entitled to, written by DMA and, by VFs, sent as MSI-X.
  * Where one can arrive, its vector has a handler that counts, so that nobody is harmed and arriving is seen.
  *
- * A DMA write to 0xfee00000.. is an interrupt whatever the tables of DMA say (VT-d §3.14): only interrupt
+ * A DMA write to 0xfee00000.. is an interrupt whatever the tables of DMA say (VT-d §3.15): only interrupt
  * remapping can refuse it, by its format, by its index, and by the requester id that comes with it. A
  * platform that hands such a write to the unit without the requester id can not compare it. edu writes any
  * four bytes, NVMe controllers the first of the Firmware Slot log, which are below 80h: no vector that

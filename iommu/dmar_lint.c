@@ -3,7 +3,7 @@
 #define OFF_LENGTH  4
 #define OFF_STRUCTS 48
 #define TABLE_MAX   65536u
-#define MSI_BASE    0xfee00000ull /* VT-d §3.14 */
+#define MSI_BASE    0xfee00000ull /* VT-d §3.15 */
 #define MSI_LAST    0xfeefffffull
 #define HUGE_RMRR   (512ull << 20)
 #define PAGE        0x1000ull

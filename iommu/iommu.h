@@ -130,7 +130,8 @@ void iommu_set_groups(struct iommu *mmu, const struct iommu_groups *groups);
  * bridge whose id it is. NULL when they are refused. */
 struct domain *iommu_domain_of(struct iommu *mmu, bdf_t fn);
 
-/* Writes here are interrupts, whatever a table says, and a page that leads here faults: VT-d §3.14, LGN.4 */
+/* Writes here are interrupts, whatever a table says, and a page that leads here faults: VT-d §3.15 and
+ * §7.1.3, LGN.4 */
 #define IOMMU_MSI_BASE 0xfee00000ull
 #define IOMMU_MSI_END  0xfef00000ull
 

@@ -128,7 +128,7 @@ static inline struct vtd_desc vtd_desc_wait(phys_t status, uint32_t data)
 				 .hi = status.v & WAIT_ADDR};
 }
 
-/* Interrupt entry cache: VT-d §6.5.2.7. 2^im entries from index on, which is a multiple of that. */
+/* Interrupt entry cache: VT-d §6.5.2.8. 2^im entries from index on, which is a multiple of that. */
 static inline struct vtd_desc vtd_desc_iec(uint16_t index, unsigned im)
 {
 	return (struct vtd_desc){.lo = DESC_IEC | IEC_INDEX | FPUT(IEC_IM, im) | FPUT(IEC_IIDX, index)};
@@ -139,11 +139,11 @@ static inline struct vtd_desc vtd_desc_iec_all(void)
 	return (struct vtd_desc){.lo = DESC_IEC};
 }
 
-/* Interrupt remapping table entry, remapped format. VT-d §9.10 */
+/* Interrupt remapping table entry, remapped format. VT-d §9.9 */
 struct vtd_irte {
 	uint64_t lo, hi;
 };
-_Static_assert(sizeof(struct vtd_irte) == 16, "VT-d 9.10");
+_Static_assert(sizeof(struct vtd_irte) == 16, "VT-d 9.9");
 
 /* clang-format off */
 #define IRTE_P     BIT(0)

@@ -28,7 +28,7 @@ void vtd_fault_clear(struct vtd_unit *u);
 void vtd_fault_event(struct vtd_unit *u, uint8_t vector, uint32_t apic);
 
 /* A fault reason in words: legacy mode, scalable mode (VT-d §7.1.3, table 30) and interrupt remapping
- * (§5.1.4.1, table 15). "reserved reason" for what the specification does not define. */
+ * (§5.1.4.1). "reserved reason" for what the specification does not define. */
 const char *vtd_fault_text(uint8_t reason);
 
 static inline bool vtd_fault_is_interrupt(uint8_t reason)

@@ -1,4 +1,4 @@
-/* Interrupt remapping of one unit: its table, and how it is turned on (VT-d §5.1, §9.10, §11.4.10). Owned by
+/* Interrupt remapping of one unit: its table, and how it is turned on (VT-d §5.1, §9.9, §11.4.10). Owned by
  * the unit. Life: enable, set and clear entries, disable; enabled again it has the entries that it had. */
 #pragma once
 #include "iommu/vtd_unit.h"

@@ -14,7 +14,7 @@ static void stop(struct vtd_irwalk *w, enum vtd_irwalk_stop why, uint8_t reason)
 	w->quiet = reason && (reason == 0x22 || reason == 0x24 || reason == 0x26) && w->lo & 2;
 }
 
-/* VT-d §9.10, SVT and SQ: who may use the entry. */
+/* VT-d §9.9, SVT and SQ: who may use the entry. */
 static bool source_ok(const struct vtd_irwalk *w)
 {
 	static const unsigned ignored[] = {0, 4, 6, 7};
@@ -29,7 +29,7 @@ static bool source_ok(const struct vtd_irwalk *w)
 	}
 }
 
-/* VT-d §9.10: 14:12, 31:24 and 127:84; SVT 3; delivery modes 3 and 6; with 8-bit destinations all of DST but
+/* VT-d §9.9: 14:12, 31:24 and 127:84; SVT 3; delivery modes 3 and 6; with 8-bit destinations all of DST but
  * its bits 15:8. Bit 15 where there are no posted interrupts (CAP.PI). */
 static bool entry_bad(const struct vtd_irwalk_unit *unit, const struct vtd_irwalk *w)
 {

@@ -1,5 +1,5 @@
 /* Explains one interrupt: what a unit would do with a message of a function, step by step, and why. Written
- * from VT-d §5.1, §9.10 and §11.4.10 alone; it shares nothing with the code that builds the table, so that
+ * from VT-d §5.1, §9.9 and §11.4.10 alone; it shares nothing with the code that builds the table, so that
  * each can be checked against the other. Caches are not looked at. */
 #pragma once
 #include "iommu/vtd_walk.h"

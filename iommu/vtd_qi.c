@@ -1,7 +1,11 @@
 #include "iommu/vtd_qi.h"
+#include "kernel/log.h"
 
-#define QUEUE_LEN  ((unsigned)(PAGE_SIZE / sizeof(struct vtd_desc))) /* IQA.QS = 0 */
-#define BATCH_MAX  (QUEUE_LEN - 3) /* with two wait descriptors and the slot that tells full from empty */
+#define QUEUE_LEN ((unsigned)(PAGE_SIZE / sizeof(struct vtd_desc))) /* IQA.QS = 0 */
+#define BATCH_MAX (QUEUE_LEN - 3) /* with two wait descriptors and the slot that tells full from empty */
+#define DRAIN_US                                                                                             \
+	100000 /* an invalidation takes microseconds; one to a device TLB at most a minute, not waited for   \
+		*/
 #define FSTS_QUEUE (FSTS_IQE | FSTS_ICE | FSTS_ITE)
 
 void vtd_qi_reset(struct vtd_unit *u)
@@ -13,22 +17,34 @@ void vtd_qi_reset(struct vtd_unit *u)
 	vtd_wr64(&u->io, VTD_IQA, va_phys(u->queue).v & IQA_IQA); /* 128-bit descriptors, one page */
 }
 
-enum sl_err vtd_qi_drain(struct vtd_unit *u)
+/* The bits first: a queue that stands on an error takes nothing more until they are cleared (VT-d §6.5.2.11);
+ * on a descriptor that is bad it then stops again. */
+static void drain(struct vtd_unit *u)
 {
-	uint64_t end = u->io.now_us(u->io.ctx) + VTD_DEADLINE_US;
+	uint64_t end = u->io.now_us(u->io.ctx) + DRAIN_US;
+	vtd_w1c_ack(&u->io, VTD_FSTS, FSTS_QUEUE);
 	for (;;) {
 		bool late = u->io.now_us(u->io.ctx) > end;
 		uint64_t head = vtd_rd64(&u->io, VTD_IQH) & IQH_QH, tail = vtd_rd64(&u->io, VTD_IQT) & IQT_QT;
+		uint32_t fsts = vtd_w1c_rd(&u->io, VTD_FSTS);
 		if (head == tail)
-			return SL_OK;
-		if (late) {
-			vtd_unit_trouble(
-				u, VTD_BROKEN,
-				"invalidation queue is not empty after %u ms (IQH 0x%llx, IQT 0x%llx)",
-				VTD_DEADLINE_US / 1000, (ull)head, (ull)tail);
-			return SL_TIMEOUT;
+			return;
+		if (late || fsts & FSTS_IQE) {
+			log_warn(u->name,
+				 "the invalidation queue is ended with descriptors in it (IQH 0x%llx, IQT "
+				 "0x%llx, FSTS 0x%x)",
+				 (ull)head, (ull)tail, fsts);
+			return;
 		}
 	}
+}
+
+enum sl_err vtd_qi_end(struct vtd_unit *u)
+{
+	if (!(vtd_rd32(&u->io, VTD_GSTS) & GCMD_QIE))
+		return SL_OK;
+	drain(u);
+	return vtd_unit_command(u, GCMD_QIE, false, "turning off the invalidation queue");
 }
 
 static void put(struct vtd_unit *u, struct vtd_desc d)

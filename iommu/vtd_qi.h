@@ -6,9 +6,10 @@
 /* Puts the empty queue's address into the unit, which has QIE off, and clears old queue errors. */
 void vtd_qi_reset(struct vtd_unit *u);
 
-/* Waits until the unit has taken every descriptor, whosever they are: before QIE may be cleared. SL_TIMEOUT.
- */
-enum sl_err vtd_qi_drain(struct vtd_unit *u) MUST_CHECK;
+/* Turns the queue off if it is on, whoever made it: old errors are cleared, the unit gets 100 ms to take what is
+ * in it, and then it ends with or without that, as in Linux (a queue that firmware left on an error never gets
+ * empty). SL_TIMEOUT when QIES stays set. */
+enum sl_err vtd_qi_end(struct vtd_unit *u) MUST_CHECK;
 
 /* Runs n descriptors and waits for them. SL_DEVICE when the unit rejected one (logged, the queue goes on
  * working), SL_TIMEOUT when it does not answer; on either result nothing may be taken as invalidated. After a

@@ -107,21 +107,28 @@ enum sl_err vtd_unit_write_flush(struct vtd_unit *u)
 	return u->cap & CAP_RWBF ? vtd_unit_command(u, GCMD_WBF, true, "write-buffer flush") : SL_OK;
 }
 
-/* The order matters: translation goes off before the table mode may change (VT-d §6.6), the queue last
- * because it must be empty (VT-d §6.5.2). Protected memory regions stay until our translation protects. */
+/* Whether translation may stay on while the root table changes, so that no request passes untranslated
+ * between firmware's tables and ours. It may in one table mode, and with CAP.ESRTPS from any to any: VT-d
+ * §6.6. Until the caches are invalidated a request goes by either set of tables, which is what firmware
+ * allowed or less. */
+static bool may_stay(const struct vtd_unit *u, uint32_t gsts)
+{
+	if (!(gsts & GCMD_TE) || u->irq_only)
+		return false;
+	return u->cap & CAP_ESRTPS || !FGET(vtd_rd64(&u->io, VTD_RTADDR), RTADDR_TTM);
+}
+
+/* Translation goes off last, and only where the table mode changes (VT-d §6.6); protected memory regions stay
+ * until our translation protects. */
 static enum sl_err take_over(struct vtd_unit *u)
 {
+	enum sl_err e = vtd_ir_disable(u);
 	uint32_t gsts = vtd_rd32(&u->io, VTD_GSTS);
-	enum sl_err e = SL_OK;
-	if (gsts & GCMD_TE)
-		e = vtd_unit_command(u, GCMD_TE, false, "turning off firmware's translation");
-	if (!e && gsts & GCMD_IRE)
-		e = vtd_ir_disable(u);
-	if (!e && gsts & GCMD_QIE)
-		e = vtd_qi_drain(u);
-	if (!e && gsts & GCMD_QIE)
-		e = vtd_unit_command(u, GCMD_QIE, false, "turning off firmware's invalidation queue");
-	return e;
+	if (!e)
+		e = vtd_qi_end(u);
+	if (e || !(gsts & GCMD_TE) || may_stay(u, gsts))
+		return e;
+	return vtd_unit_command(u, GCMD_TE, false, "turning off firmware's translation");
 }
 
 static enum sl_err set_root(struct vtd_unit *u)
@@ -176,8 +183,11 @@ enum sl_err vtd_unit_enable(struct vtd_unit *u)
 			start_faults(u);
 		return e;
 	}
-	if (!e)
-		e = set_root(u);
+	bool stays = (vtd_rd32(&u->io, VTD_GSTS) & GCMD_TE) != 0;
+	if (e)
+		return e;
+	u->on = stays; /* from here on it may use our tables even if it does not answer */
+	e = set_root(u);
 	if (!e)
 		e = start_invalidation(u);
 	if (!e)
@@ -185,9 +195,9 @@ enum sl_err vtd_unit_enable(struct vtd_unit *u)
 	if (e)
 		return e;
 	start_faults(u);
-	u->on = true; /* even if it does not answer in time: from now on it may use the tables, and is told of
-			 changes */
-	e = vtd_unit_command(u, GCMD_TE, true, "turning on translation");
+	u->on = true;
+	if (!stays)
+		e = vtd_unit_command(u, GCMD_TE, true, "turning on translation");
 	if (!e && regions_off(u)) /* translation stands all the same: VT-d §11.4.8.1, EPM */
 		log_warn(u->name, "memory that firmware protected may stay out of reach of every function");
 	return e;
@@ -201,8 +211,5 @@ enum sl_err vtd_unit_disable(struct vtd_unit *u)
 	if (e)
 		return e;
 	u->on = false;
-	if (!vtd_has_queue(u))
-		return SL_OK;
-	e = vtd_qi_drain(u);
-	return e ? e : vtd_unit_command(u, GCMD_QIE, false, "turning off the invalidation queue");
+	return vtd_qi_end(u);
 }

@@ -107,10 +107,10 @@ enum sl_err vtd_unit_init(struct vtd_unit *u) MUST_CHECK;
  * warning, because the machine then goes on without it. */
 void vtd_unit_trouble(const struct vtd_unit *u, const char *advice, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* Turns translation on with our root table, in the order of VT-d §6.6 and §11.4.4: what firmware left on is
- * turned off, root pointer, invalidation queue where there is one (from version 6 on always: VT-d §6.5.1),
- * global invalidation, fault records, translation, protected memory regions off. SL_TIMEOUT with a
- * logged line when a step is not answered. */
+/* Turns translation on with our root table, in the order of VT-d §6.6 and §11.4.4: firmware's interrupt
+ * remapping and queue off, its translation only where it is in another table mode, root pointer, invalidation
+ * queue where there is one (from version 6 on always: VT-d §6.5.1), global invalidation, fault records,
+ * translation, protected memory regions off. SL_TIMEOUT with a logged line when a step is not answered. */
 enum sl_err vtd_unit_enable(struct vtd_unit *u) MUST_CHECK;
 
 /* Turns interrupt remapping, translation and the queue off: all DMA then passes. */

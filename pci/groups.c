@@ -30,7 +30,7 @@ static bool is_conventional_bridge(const struct pci_func *f)
 				f->port_type == PCI_PORT_PCIE_TO_PCI || f->port_type == PCI_PORT_PCI_TO_PCIE);
 }
 
-/* VT-d §3.16: integrated endpoints of a machine with VT-d send untranslated requests nowhere but to the
+/* VT-d §3.17: integrated endpoints of a machine with VT-d send untranslated requests nowhere but to the
  * IOMMU.
  */
 static bool is_intel_integrated(const struct pci_func *f)

@@ -57,7 +57,7 @@ void model_ir_check_command(struct model_unit *m, uint32_t bit, bool set)
 		model_complain(m, "invalidation queue turned off while interrupts are remapped");
 }
 
-/* §6.5.2.7 */
+/* §6.5.2.8 */
 bool model_ir_invalidate(struct model_unit *m, uint64_t lo, uint64_t hi)
 {
 	unsigned im = (unsigned)cut(lo, 31, 27), index = (unsigned)cut(lo, 47, 32);

@@ -296,7 +296,8 @@ static void check_command(struct model_unit *m, uint32_t v, uint32_t bit)
 		complain(m, "QIE on a unit without a queue");
 	if (bit == B_QIE && set && m->iqt)
 		complain(m, "QIE set with IQT 0x%llx", (unsigned long long)m->iqt);
-	if (bit == B_QIE && !set && m->iqh != m->iqt)
+	/* §6.5.2: only an empty queue may be ended; one that cannot get empty is ended all the same */
+	if (bit == B_QIE && !set && m->iqh != m->iqt && !m->queue_stuck && !(m->fsts & S_IQE))
 		complain(m, "QIE cleared while the queue is not empty");
 	if (bit == B_IRE && set && !(m->gsts & B_IRTP))
 		complain(m, "IRE set without a table pointer");
@@ -556,7 +557,8 @@ static void io_wr64(void *ctx, uint32_t off, uint64_t v)
 	case 0x20:
 		if (v & 0x37f)
 			complain(m, "RTADDR written with reserved bits: 0x%llx", (unsigned long long)v);
-		if (m->gsts & B_TE && field(v, 11, 10) != field(m->rtaddr, 11, 10))
+		if (m->gsts & B_TE && !(m->cap & MODEL_ESRTPS) &&
+		    field(v, 11, 10) != field(m->rtaddr, 11, 10))
 			complain(m, "table mode changed while translation is on");
 		m->rtaddr = v;
 		break;
@@ -591,6 +593,8 @@ static uint64_t io_now(void *ctx)
 	struct model_unit *m = ctx;
 	tick(m);
 	tick_registers(m);
+	if (m->on_tick)
+		m->on_tick(m->on_tick_ctx);
 	if (m->pending & m->stuck || m->queue_stuck || m->stuck & 1)
 		m->clock += 100000; /* so that deadlines pass soon */
 	return m->clock;

@@ -96,6 +96,8 @@ struct model_unit {
 	void (*on_wait)(void *ctx); /* called before an invalidation reads as done: before a wait
 				       descriptor's status is written, or before IVT is cleared */
 	void *on_wait_ctx;
+	void (*on_tick)(void *ctx); /* called at every look at the clock: whatever a device does meanwhile */
+	void *on_tick_ctx;
 };
 
 /* Counts and prints a step that the specification forbids. */

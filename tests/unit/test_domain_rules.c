@@ -714,7 +714,8 @@ static void test_dead_unit(void **state)
 	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_2M, DOMAIN_RW),
 			 SL_DEVICE); /* a table was in its way: can be taken out, not be waited for */
 	assert_int_equal(domain_flush(d), SL_DEVICE);
-	assert_int_equal(iommu_disable(&mmu), SL_TIMEOUT);
+	assert_int_equal(iommu_disable(&mmu), SL_OK); /* the queue ends with what is in it */
+	assert_int_equal(m->gsts & (1u << 31 | 1u << 26), 0);
 	machine_end();
 	/* the write buffer is never flushed: the mapping is taken back */
 	m = one_unit(MODEL_CAP | MODEL_RWBF, MODEL_ECAP);

@@ -108,7 +108,7 @@ static void refused(uint16_t rid, uint64_t addr, uint32_t data, unsigned reason,
 	expect_quiet();
 }
 
-/* The order of VT-d §5.1.3: table, cache, then on; translation's bits stay as they are. */
+/* The order of VT-d §6.7: table, cache, then on; translation's bits stay as they are. */
 static void test_enable_order(void **state)
 {
 	(void)state;
