@@ -5,7 +5,8 @@
 # make coverage   branches that the host tests reach    make bench-iommu  cost of map and unmap, in instructions
 # make bench-insn instructions and MMIO accesses of each operation  make compare  Sluice and Debian's Linux in turn
 # make bench      one table: VFs, depth, kinds of isolation, PF against VF; build/bench/*.svg
-# make qat-model  build/qat-model.so, a QAT card for QEMU 10.0; make model-test  Linux's and DPDK's drivers judge it
+# make qat-model  build/qat-model.so, a QAT card for QEMU; make model-test  Linux's and DPDK's drivers judge it
+# make quick      what a contributor runs before a commit: host tests, rules of the tree, a few boots; under 4 minutes
 # make mutants    which alterations of the sources the host tests see; ONLY=iommu,nvme for some
 # make replay     build/replay: a recorded report, judged on the host
 B    ?= build
@@ -33,7 +34,7 @@ HFLAGS := $(filter-out -Wno-unused-command-line-argument,$(WARN)) -Wno-unknown-p
 HOST_DIRS ?= boot kernel kernel/x86 pci iommu drivers drivers/nvme drivers/edu drivers/crypto drivers/qat apps apps/shell apps/audit
 HOST_ONLY := pci/replay.c
 KERNEL_DIRS ?= kernel kernel/x86 pci iommu drivers drivers/nvme drivers/edu drivers/crypto drivers/qat apps apps/shell apps/audit
-LOADER := $(wildcard boot/*.c) boot/jump.S kernel/acpi.c kernel/memmap.c kernel/err.c kernel/fmt.c kernel/inflate.c kernel/jsonl.c kernel/str.c kernel/x86/pt.c $(wildcard iommu/dmar.c)
+LOADER := $(wildcard boot/*.c) boot/jump.S kernel/acpi.c kernel/memmap.c kernel/phys.c kernel/err.c kernel/fmt.c kernel/inflate.c kernel/jsonl.c kernel/str.c kernel/x86/pt.c $(wildcard iommu/dmar.c)
 KERNEL := $(filter-out $(HOST_ONLY) apps/%_host.c,$(foreach d,$(KERNEL_DIRS),$(wildcard $(d)/*.c $(d)/*.S)))
 HOST   := $(filter-out %_hw.c kernel/str.c,$(foreach d,$(HOST_DIRS),$(wildcard $(d)/*.c)))
 UNIT   := $(wildcard tests/unit/test_*.c)
@@ -46,7 +47,7 @@ HOBJ := $(HOST:%=$B/host/%.o) $(MODEL:%=$B/host/%.o)
 TBIN := $(UNIT:tests/unit/%.c=$B/host/%)
 
 all: $B/BOOTX64.EFI sizes
-.PHONY: mutants replay qat-model model-test compare bench coverage bench-iommu bench-insn all sizes image run test check boot-test fuzz lint clean setup
+.PHONY: quick mutants replay qat-model model-test compare bench coverage bench-iommu bench-insn all sizes image run test check boot-test fuzz lint clean setup
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -102,6 +103,13 @@ $B/BOOTX64.EFI: $(LOBJ)
 	$(call say,LD,$@)
 	$(Q)lld-link /nologo /subsystem:efi_application /entry:efi_main /nodefaultlib /dynamicbase /nxcompat /Brepro \
 		/filealign:512 /out:$@ $(LOBJ)
+
+# A firmware that lies, for tests/boot/test_mangle.py: tests/mangle/README.md.
+MANGLE_O := $(patsubst %,$B/loader/%.o,$(wildcard tests/mangle/*.c) kernel/fmt.c kernel/str.c)
+$B/mangle.efi: $(MANGLE_O)
+	$(call say,LD,$@)
+	$(Q)lld-link /nologo /subsystem:efi_application /entry:efi_main /nodefaultlib /dynamicbase /nxcompat /Brepro \
+		/filealign:512 /out:$@ $^
 
 sizes: $B/BOOTX64.EFI
 	$(Q)tools/sizes.sh $B
@@ -182,6 +190,14 @@ PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 boot-test: all $B/replay
 	$(Q)$(PYTHON) -m pytest -q --tb=short -p no:cacheprovider -n 2 tests/boot
 
+# Before a commit: no fuzzers, no clang-tidy, and of the boots those that go through most.
+quick:
+	$(Q)tools/setup.sh test
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all check
+	$(Q)tools/check_deps.py
+	$(Q)tools/check_docs.py
+	$(Q)$(PYTHON) -m pytest -q --tb=short -p no:cacheprovider -n 2 -m quick tests/boot
+
 # Everything. Its last lines are the counts of cmocka and of pytest.
 test:
 	$(Q)tools/setup.sh test
@@ -203,25 +219,19 @@ $B/insncount.so: tools/insncount/insncount.c tools/insncount/qemu_api.h Makefile
 	$(call say,PLUGIN,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(WARN) -std=gnu11 -O2 -fPIC -shared -fvisibility=hidden -o $@ $<
 
-# A QAT card for stock QEMU 10.0: tools/qat-model/README.md. Apart from the kernel, under the GPL.
-QAT_H   := $B/qat-model/headers
-QAT_C   := $(wildcard tools/qat-model/*.c)
-QAT_INC := -isystem $(QAT_H)/gen -isystem $(QAT_H)/qemu/include -isystem $(QAT_H)/qemu/host/include/x86_64 \
-           -isystem $(QAT_H)/qemu/host/include/generic -isystem $(firstword $(wildcard /usr/include/glib-2.0) \
-           $(QAT_H)/glib/usr/include/glib-2.0) -isystem $(firstword $(wildcard /usr/lib/$(MULTIARCH)/glib-2.0/include) \
-           $(QAT_H)/glib/usr/lib/$(MULTIARCH)/glib-2.0/include)
-$(QAT_H)/ready: tools/qat-model/headers.sh
-	$(call say,HEADERS,QEMU 10.0)
-	$(Q)tools/qat-model/headers.sh $(QAT_H)
+# A QAT card for stock QEMU: tools/qat-model/README.md. Apart from the kernel, under the GPL; it needs nothing of QEMU either.
+.PHONY: qat-packages
+qat-packages:
+	$(Q)tools/setup.sh qat
 
-$B/qat-model/%.o: tools/qat-model/%.c $(QAT_H)/ready Makefile
+$B/qat-model/%.o: tools/qat-model/%.c Makefile | qat-packages
 	$(call say,PLUGIN,$<)
-	$(Q)$(HOSTCC) -std=gnu11 -Wall -Wextra -Werror -O2 -g -fPIC -fvisibility=hidden -fno-strict-aliasing -MMD -MP \
-		$(QAT_INC) -c -o $@ $<
+	$(Q)mkdir -p $(@D) && $(CC) -Wall -Wextra -Werror -std=gnu11 -O2 -g -fPIC -fvisibility=hidden -fno-strict-aliasing \
+		-MMD -MP -c -o $@ $<
 
-$B/qat-model.so: $(QAT_C:tools/qat-model/%.c=$B/qat-model/%.o)
+$B/qat-model.so: $(patsubst tools/%.c,$B/%.o,$(wildcard tools/qat-model/*.c))
 	$(call say,LD,$@)
-	$(Q)$(HOSTCC) -shared -o $@ $^ -lnettle -lgmp -lz
+	$(Q)$(CC) -shared -o $@ $^ -lnettle -lgmp -lz
 
 qat-model: $B/qat-model.so
 

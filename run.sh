@@ -21,8 +21,9 @@ environment:
   OVMF        firmware code, a raw flash image           (looked for)
   OVMF_VARS   its variables; each run gets a fresh copy  (looked for)
   FIRMWARE    folder with a QAT card's firmware files    (made for the model in tools/qat-model)
+  MANGLE      lines that say how firmware lies, for tests (tests/mangle/README.md)
   TIMEOUT     seconds until a run is given up            (180 + the value of seconds=)
-  RUN         folder for the files of a run              (build/run)
+  RUN         folder for the files of a run: a new or an empty one, or one of an earlier run  (build/run)
 
 exit status: 0 the guest says ok=1; 1 it says ok=0, or says nothing; 2 wrong arguments
 END
@@ -72,10 +73,22 @@ extra_has() { # extra_has -option prefix: is "-option prefix..." among the user'
 	return 1
 }
 
-# --- what is needed, and the build
-tools/setup.sh run
-make -j"$(nproc)"
-[[ $device != qat || -n $bare ]] || make -j"$(nproc)" qat-model # a QAT card for QEMU 10.0
+# What an earlier run left is deleted, and nothing else: a folder of somebody's own is not taken for that.
+marker=made-by-run.sh
+[[ -z ${RUN-} || ! -e $run || -e $run/$marker || (-d $run && -z $(ls -A "$run")) ]] ||
+	die "RUN=$run is there and is not of an earlier run (no $marker in it), so nothing was done: name a new or an empty folder"
+
+# --- what is needed, and the build; one at a time in this tree
+build() {
+	tools/setup.sh run
+	make -j"$(nproc)"
+	[[ $device != qat || -n $bare ]] || make -j"$(nproc)" qat-model # a QAT card
+}
+mkdir -p build
+exec 9>build/make.lock
+! command -v flock >/dev/null || flock 9
+build
+exec 9>&-
 command -v "$qemu" >/dev/null || die "no $qemu: install QEMU for x86_64, or name it: QEMU=/path/to/qemu-system-x86_64"
 
 # --- firmware: code and variables belong together
@@ -140,9 +153,18 @@ choose_accel() {
 find_ovmf
 rm -rf "$run"
 mkdir -p "$run/esp/EFI/BOOT"
+touch "$run/$marker"
 cp "$OVMF_VARS" "$run/vars.fd"
 chmod u+w "$run/vars.fd"
 cp build/BOOTX64.EFI "$run/esp/EFI/BOOT/BOOTX64.EFI"
+if [[ -n ${MANGLE-} ]]; then # it starts Sluice, after it has done its work
+	[[ -z $usb ]] || die "MANGLE= boots from a folder, not with --usb or keep=1"
+	make -j"$(nproc)" build/mangle.efi
+	mv "$run/esp/EFI/BOOT/BOOTX64.EFI" "$run/esp/EFI/BOOT/SLUICE.EFI"
+	cp build/mangle.efi "$run/esp/EFI/BOOT/BOOTX64.EFI"
+	find "$(dirname "$MANGLE")" -maxdepth 1 -name '*.bin' -exec cp {} "$run/esp/" ';'
+	cp "$MANGLE" "$run/esp/mangle.txt"
+fi
 {
 	[[ -z $own_end ]] || echo "end=qemu"
 	[[ -z $own_scratch ]] || echo "scratch=sluice-scratch"
@@ -250,7 +272,11 @@ hint=
 case $got in
 33 | 35) ;; # isa-debug-exit: (0x10 << 1) + 1, (0x11 << 1) + 1
 0) ;;       # powered off or reset: end=shutdown, end=reboot
-124 | 137) die "no end within $timeout s${result:+, though the guest said its RESULT}: TIMEOUT= sets another limit$hint" ;;
+124 | 137)
+	! grep -aq 'BdsDxe: failed to load .*Access Denied' "$run/serial.log" ||
+		die "the firmware's Secure Boot refuses the EFI file, which is not signed: name variables without keys with OVMF_VARS="
+	die "no end within $timeout s${result:+, though the guest said its RESULT}: TIMEOUT= sets another limit$hint"
+	;;
 *) die "QEMU ended with status $got${result:+ after RESULT}; what it says about that is above$hint" ;;
 esac
 [[ -n $result ]] || die "the guest did not say RESULT; how far it came is above$hint"

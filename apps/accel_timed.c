@@ -221,7 +221,8 @@ static void print_table(struct machine *m)
 {
 	uint64_t least = UINT64_MAX, most = 0, bytes = 0;
 	hist_reset(&m->latency);
-	log_text("                 core    ops/s      MB/s  latency us:\n");
+	log_text("                 core    ops/s      MB/s  latency us (median to p99.9: at most 6 %% "
+		 "low):\n");
 	log_text(
 		"  VF                                        min     median        p99      p99.9        max "
 		" bells/op empty/op\n");

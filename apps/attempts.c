@@ -12,6 +12,7 @@ static void write_to(struct machine *m, struct party *p, const char *name, uint6
 	party_try(m, p, (struct attack){.name = name, .write = true, .to = to, .len = len}, true);
 }
 
+/* secret: what lies there now. */
 static void read_from(struct machine *m, struct party *p, const char *name, uint64_t to, const void *secret)
 {
 	party_try(m, p, (struct attack){.name = name, .to = to, .len = CHUNK, .secret = secret}, true);
@@ -24,6 +25,7 @@ static void try_own(struct machine *m, struct party *p)
 	write_to(m, p, "unmapped page", empty, CHUNK);
 	read_from(m, p, "unmapped page", empty, NULL);
 	write_to(m, p, "read-only page", p->readonly.iova.v, CHUNK);
+	party_fill(p); /* where translation is off it has changed */
 	read_from(m, p, "write-only page", p->writeonly.iova.v, p->writeonly.va);
 	if (!*p->by.dom) /* its neighbours in memory are anybody's */
 		return;
@@ -42,6 +44,7 @@ static void try_others(struct machine *m, struct parties *all, struct party *p)
 			continue;
 		fmt_print(name, sizeof name, "memory of %s", victim->by.name);
 		write_to(m, p, name, victim->target.phys.v, CHUNK);
+		party_fill(victim);
 		read_from(m, p, name, victim->target.phys.v, victim->target.va);
 	}
 }
@@ -49,6 +52,7 @@ static void try_others(struct machine *m, struct parties *all, struct party *p)
 static void try_kernel(struct machine *m, const struct parties *all, struct party *p)
 {
 	write_to(m, p, "kernel data", paging_phys(attack_kernel_data()).v, CHUNK);
+	attack_kernel_fill();
 	read_from(m, p, "kernel data", paging_phys(attack_kernel_data()).v, attack_kernel_data());
 	write_to(m, p, "kernel text", paging_phys(attack_kernel_text()).v, CHUNK);
 	write_to(m, p, "kernel page table", all->decoy.v, CHUNK);
@@ -64,7 +68,7 @@ static void try_width(struct machine *m, struct party *p)
 		party_try(m, p,
 			  (struct attack){.name = "beyond the width",
 					  .write = true,
-					  .to = BIT(m->iommu.width),
+					  .to = domain_aperture(*p->by.dom),
 					  .len = CHUNK,
 					  .reason = REASON_WIDTH},
 			  true);
@@ -125,7 +129,7 @@ static void try_passing(struct machine *m, const struct parties *all, struct par
 	if (!*p->by.dom)
 		return;
 	if (dma_get(*p->by.dom, window_at(m, PAGE_PASSING), PAGE_SIZE, DOMAIN_RW, &b)) {
-		party_not_tried(m, p, "buffer after unmap");
+		party_broken(m, p, "buffer after unmap");
 		return;
 	}
 	party_try(m, p,
@@ -141,11 +145,13 @@ static void try_passing(struct machine *m, const struct parties *all, struct par
 	bool landed = !e && !pattern_is_zero(b.va, PAGE_SIZE);
 	e = domain_unmap(*p->by.dom, b.iova, b.len);
 	memset(b.va, 0, PAGE_SIZE); /* or the same data again would pass for no change */
-	attack_guard(b.va, PAGE_SIZE);
-	if (landed && !e)
+	guard_add(b.va, PAGE_SIZE);
+	if (e)
+		party_broken(m, p, a.name);
+	else if (landed)
 		party_try(m, p, a, true);
 	else
-		party_not_tried(m, p, a.name);
+		party_no_effect(m, p, &a);
 	parties_guard(m, all);
 	if (!e)
 		pmm_free(b.phys, b.len / PAGE_SIZE);

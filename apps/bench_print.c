@@ -100,7 +100,7 @@ static void json_hist(const struct hist *h)
 	for (unsigned i = 0; i < HIST_BUCKETS; i++) {
 		if (!h->bucket[i])
 			continue;
-		log_text("%s[%llu,%u]", comma, (ull)report_ns(hist_low(i)), h->bucket[i]);
+		log_text("%s[%llu,%llu]", comma, (ull)report_ns(hist_low(i)), (ull)h->bucket[i]);
 		comma = ",";
 	}
 	log_text("]");

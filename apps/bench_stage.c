@@ -118,7 +118,8 @@ enum sl_err stage_bench_pf(struct machine *m)
 /* Memory for a page of 1 GiB, where there is that much of it. */
 static bool find_huge(const struct machine *m, phys_t *huge)
 {
-	return translated(m) && m->iommu.large & 2 && pmm_alloc(PAGE_1G / PAGE_SIZE, PAGE_1G, huge) == SL_OK;
+	return translated(m) && m->pf_dom && domain_large_pages(m->pf_dom) & 2 &&
+	       pmm_alloc(PAGE_1G / PAGE_SIZE, PAGE_1G, huge) == SL_OK;
 }
 
 /* One VF's latency is drawn, at 32 in flight where that was measured, else at the most below. */

@@ -1,10 +1,11 @@
 /* Stages boot, acpi, pci: what machine this is. */
+#include "apps/console.h"
 #include "apps/machine.h"
+#include "iommu/rmrr.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/memmap.h"
 #include "kernel/pmm.h"
-#include "kernel/serial.h"
 #include "kernel/start.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/paging.h"
@@ -37,10 +38,16 @@ enum sl_err stage_boot(struct machine *m)
 		 cpu->smap ? "on" : "absent", cpu->umip ? "on" : "absent",
 		 cpu->hypervisor ? "; under a hypervisor" : "");
 	paging_check();
+	if (b->firmware_cr4 & ~(cpu->cr4 | CR4_DE))
+		log_line("boot", "firmware left CR4 at 0x%llx; every core has 0x%llx", (ull)b->firmware_cr4,
+			 (ull)cpu->cr4);
 	log_line("boot",
 		 "%llu MiB of RAM, %llu MiB free; own page tables: text read-only, data not executable, page "
 		 "0 unmapped",
 		 (ull)(ram_bytes(b) >> 20), (ull)(pmm_free_pages() >> 8));
+	if (b->regions_odd)
+		log_warn("boot", "%u descriptors of firmware's memory map make no sense and are left out",
+			 b->regions_odd);
 	if (e) {
 		log_fail("boot", "update the firmware", "the ACPI root pointer at 0x%llx is not usable: %s",
 			 (ull)b->rsdp, sl_err_text(e));
@@ -67,20 +74,6 @@ enum sl_err stage_boot(struct machine *m)
 	return SL_OK;
 }
 
-/* The console goes to the UART that firmware names in the SPCR, where that is another than COM1. */
-static void follow_spcr(const struct machine *m)
-{
-	const struct acpi_table *t = acpi_find(&m->acpi, "SPCR", 0);
-	struct acpi_uart uart;
-	if (!t || acpi_spcr(t->data, &uart) || (!uart.mmio && uart.addr == SERIAL_COM1))
-		return;
-	enum sl_err e = serial_init(&uart, m->boot->cfg.baud);
-	if (!e)
-		log_sink_add(serial_write);
-	log_line("acpi", "SPCR names the UART at %s 0x%llx as console: %s", uart.mmio ? "memory" : "port",
-		 (ull)uart.addr, sl_err_text(e));
-}
-
 enum sl_err stage_acpi(struct machine *m)
 {
 	const struct acpi *a = &m->acpi;
@@ -95,13 +88,20 @@ enum sl_err stage_acpi(struct machine *m)
 	list[n] = 0;
 	log_line("acpi", "RSDP revision %u, %s with %u tables: %s", a->revision, a->xsdt ? "XSDT" : "RSDT",
 		 a->count, list);
-	if (a->lost)
-		log_warn("acpi", "%u tables are unreadable and left out", a->lost);
+	for (unsigned i = 0; i < a->lost && i < ARRAY_LEN(a->lost_at); i++)
+		log_warn("acpi", "no table is at 0x%llx, which the root table names: left out",
+			 (ull)a->lost_at[i]);
+	if (a->lost > ARRAY_LEN(a->lost_at))
+		log_warn("acpi", "%u more pointers of the root table lead to no table",
+			 a->lost - (unsigned)ARRAY_LEN(a->lost_at));
+	if (a->dropped)
+		log_warn("acpi", "%u tables that Sluice does not use are not listed: there are more than %u",
+			 a->dropped, ACPI_MAX_TABLES);
 	for (unsigned i = 0; i < a->count; i++)
 		if (!a->table[i].sum_ok)
 			log_warn("acpi", "%s at 0x%llx has a wrong checksum (firmware bug); used with care",
 				 a->table[i].sig, (ull)a->table[i].phys);
-	follow_spcr(m);
+	console_from_acpi(m);
 	if (!acpi_find(a, "MCFG", 0)) {
 		log_fail("acpi",
 			 "in QEMU use -machine q35; on a server switch PCIe memory-mapped configuration on",
@@ -111,6 +111,16 @@ enum sl_err stage_acpi(struct machine *m)
 	return SL_OK;
 }
 
+static enum sl_err add_window(struct machine *m, const struct acpi_ecam *w)
+{
+	volatile void *va =
+		mmio_map(PHYS(w->base + ((uint64_t)w->start << 20)), (w->end - w->start + 1ull) << 20);
+	enum sl_err e = va ? ecam_add(w->seg, w->start, w->end, va) : SL_NOMEM;
+	return e ? e : pci_scan(&m->pci, ecam_cfg(), w->seg, w->start, w->end);
+}
+
+/* Every entry of the MCFG table that can be used. What the others describe is not looked at, but for buses
+ * that another entry has too. */
 static enum sl_err add_windows(struct machine *m)
 {
 	struct span mcfg = acpi_find(&m->acpi, "MCFG", 0)->data;
@@ -118,22 +128,18 @@ static enum sl_err add_windows(struct machine *m)
 	enum sl_err e;
 	unsigned added = 0;
 	for (unsigned i = 0; (e = acpi_mcfg(mcfg, i, &w)) != SL_END; i++) {
-		volatile void *va = e ? NULL
-				      : mmio_map(PHYS(w.base + ((uint64_t)w.start << 20)),
-						 (w.end - w.start + 1ull) << 20);
-		if (!e && !va)
-			e = SL_NOMEM;
 		if (!e)
-			e = ecam_add(w.seg, w.start, w.end, va);
-		if (!e)
-			e = pci_scan(&m->pci, ecam_cfg(), w.seg, w.start, w.end);
+			e = add_window(m, &w);
+		added += !e;
 		if (e)
 			log_warn("pci",
 				 "MCFG entry %u (segment %u, buses %02x-%02x at 0x%llx) is left out: %s", i,
 				 w.seg, w.start, w.end, (ull)w.base, sl_err_text(e));
-		else
-			added++;
 	}
+	for (unsigned i = 0; acpi_mcfg(mcfg, i, &w) != SL_END; i++)
+		if (!pci_scanned(&m->pci, w.seg, w.start, w.end))
+			pci_miss(&m->pci, (struct pci_missed){PCI_MISS_WINDOW, bdf_make(w.seg, w.start, 0, 0),
+							      w.start, w.end});
 	return added ? SL_OK : SL_NOTFOUND;
 }
 
@@ -168,16 +174,37 @@ enum sl_err stage_pci(struct machine *m)
 		log_fail("pci", "update the firmware", "no entry of the MCFG table is usable");
 		return e;
 	}
+	console_from_pci(m);
 	unsigned n = 0;
 	PCI_EACH(f, &m->pci) {
 		print_func(&m->pci, f);
 		n++;
 	}
+	if (!n) {
+		log_fail("pci",
+			 "update the firmware: its MCFG table must have the address of PCIe configuration "
+			 "space",
+			 "no function answers in the windows of the MCFG table: nothing is known of this "
+			 "machine's "
+			 "devices, and nothing holds them");
+		return SL_NOTFOUND;
+	}
+	m->looked = true;
 	unsigned stopped = pci_quiesce(&m->pci);
-	log_line("pci", "%u functions; bus mastering switched off on the %u that firmware had left it on", n,
-		 stopped);
-	uint64_t pages = start_reclaim();
-	log_line("pci", "no device can reach memory now: %llu MiB of firmware's boot memory taken back",
-		 (ull)(pages >> 8));
+	log_line("pci",
+		 "%u functions found; bus mastering is switched off on the %u that firmware had left it on",
+		 n, stopped);
 	return SL_OK;
+}
+
+/* The DMAR table, before there is a page for anybody: what an RMRR describes is never the system's own. */
+void app_reserve(const struct boot_info *boot)
+{
+	static struct acpi early;
+	const struct dmar_memory_map map = {phys_va(PHYS(boot->regions)), boot->region_count};
+	if (acpi_init(&early, boot->rsdp, paging_read_map))
+		return; /* stage boot says so */
+	const struct acpi_table *t = acpi_find(&early, "DMAR", 0);
+	if (t)
+		rmrr_reserve(t->data, &map);
 }

@@ -91,12 +91,17 @@ static void on_flood(void *ctx, bdf_t id)
 		}
 	if (!known)
 		attached += cut(m, id, &e);
-	log_warn("faults", BDF_FMT " floods: %u refused requests in a second. Cut off: bus mastering %s, %s",
+	/* Nobody can stop it, so it is not listened to: it would take the records and the time of all others.
+	 */
+	bool silenced = !known && !e && iommu_fault_silence(&m->iommu, id) == SL_OK;
+	log_warn("faults",
+		 BDF_FMT " floods: %u refused requests in a second. Cut off: bus mastering %s, %s%s",
 		 BDF_ARG(id), m->fault_log.flood,
 		 known ? "off" : "as it is (no such function was found on the bus)",
 		 e          ? sl_err_text(e)
 		 : attached ? "context entry removed"
-			    : "no context entry");
+			    : "no context entry",
+		 silenced ? "; what it still asks for is refused and no longer recorded" : "");
 }
 
 enum sl_err stage_faults(struct machine *m)

@@ -23,14 +23,29 @@ static void on_forged(void *ctx)
 	__atomic_fetch_add((uint64_t *)ctx, 1, __ATOMIC_RELEASE);
 }
 
-static void forge(struct machine *m, struct party *p, struct attack a, bool enforceable)
+static struct iommu_irq own; /* of the attacker: an entry that is tied to it, for the control */
+
+/* The message that it may send: by its own entry; where nothing remaps, in compatibility format, which only
+ * edu can send by DMA with the data that this takes. */
+static struct iommu_msi own_message(const struct party *p, const struct attack *a, uint8_t vector)
+{
+	if (own.count)
+		return iommu_irq_message(&own, 0);
+	if ((p->by.edu || a->msix) && core_apic_id(0) < COMPAT_APICS)
+		return (struct iommu_msi){COMPAT(core_apic_id(0)), vector};
+	return (struct iommu_msi){0};
+}
+
+static void forge(struct machine *m, struct party *p, struct attack a, uint8_t vector, bool enforceable)
 {
 	a.write = a.interrupt = true;
+	a.arrived = &arrived;
+	a.own = own_message(p, &a, vector);
 	a.len = 4;
 	party_try(m, p, a, enforceable);
 }
 
-static void to_nobody(struct machine *m, struct party *p)
+static void to_nobody(struct machine *m, struct party *p, uint8_t vector)
 {
 	uint32_t id = 0xfe;
 	while (id && madt_has(&m->madt, id))
@@ -40,8 +55,9 @@ static void to_nobody(struct machine *m, struct party *p)
 		      (struct attack){.name = "MSI to no processor",
 				      .to = COMPAT(id),
 				      .data = HARMLESS,
+				      .unseen = true,
 				      .reason = REASON_COMPAT},
-		      false);
+		      vector, false);
 	else
 		log_line("isolate", "MSI to no processor left out: no processor number is free");
 }
@@ -51,15 +67,14 @@ static void compatibility(struct machine *m, struct party *p, uint8_t vector)
 	struct attack a = {.name = "MSI to processor 0",
 			   .to = COMPAT(core_apic_id(0)),
 			   .data = vector,
-			   .reason = REASON_COMPAT,
-			   .arrived = &arrived};
+			   .reason = REASON_COMPAT};
 	if (core_apic_id(0) >= COMPAT_APICS)
 		return;
 	if (p->by.edu)
-		forge(m, p, a, false);
+		forge(m, p, a, vector, false);
 	a.name = "MSI-X compatibility";
 	a.msix = true;
-	forge(m, p, a, false);
+	forge(m, p, a, vector, false);
 }
 
 /* An entry of the attacker's unit that is tied to fn, and not to whole buses. */
@@ -93,22 +108,22 @@ static bool foreign_entry(struct machine *m, const struct parties *all, const st
 static void foreign(struct machine *m, const struct parties *all, struct party *p, uint8_t vector)
 {
 	struct iommu_irq irq;
-	struct attack a = {.name = "MSI, other's entry", .reason = REASON_SOURCE, .arrived = &arrived};
+	struct attack a = {.name = "MSI, other's entry", .reason = REASON_SOURCE};
 	if (!foreign_entry(m, all, p, vector, &irq)) {
-		party_not_tried(m, p, a.name);
+		party_broken(m, p, a.name);
 		return;
 	}
 	a.to = iommu_irq_message(&irq, 0).addr;
 	a.index = irq.index;
-	forge(m, p, a, false);
+	forge(m, p, a, vector, false);
 	a.name = "MSI-X other's entry";
 	a.msix = true;
-	forge(m, p, a, true);
+	forge(m, p, a, vector, true);
 	if (iommu_irq_free(&m->iommu, &irq))
 		log_warn("isolate", "an interrupt entry could not be taken back");
 }
 
-static void beyond(struct machine *m, struct party *p)
+static void beyond(struct machine *m, struct party *p, uint8_t vector)
 {
 	struct iommu_irq_info info;
 	unsigned unit;
@@ -122,9 +137,8 @@ static void beyond(struct machine *m, struct party *p)
 	      (struct attack){.name = "MSI beyond table",
 			      .to = iommu_irq_message(&irq, 0).addr,
 			      .index = irq.index,
-			      .reason = REASON_INDEX,
-			      .arrived = &arrived},
-	      true);
+			      .reason = REASON_INDEX},
+	      vector, true);
 }
 
 void forged_run(struct machine *m, const struct parties *all, struct party *p)
@@ -135,15 +149,21 @@ void forged_run(struct machine *m, const struct parties *all, struct party *p)
 		return;
 	}
 	if (irq_alloc(on_forged, &arrived, &vector)) {
-		party_not_tried(m, p, "forged interrupts");
+		party_broken(m, p, "forged interrupts");
 		return;
 	}
-	to_nobody(m, p);
+	own.count = 0;
+	if (m->irqs_remapped && iommu_irq_alloc(&m->iommu, p->by.fn, 1, vector, core_apic_id(0), &own))
+		own.count = 0; /* no control, then: its cases are not tried */
+	parties_guard(m, all);
+	to_nobody(m, p, vector);
 	compatibility(m, p, vector);
 	if (m->irqs_remapped) {
 		foreign(m, all, p, vector);
-		beyond(m, p);
+		beyond(m, p, vector);
 	}
+	if (own.count && iommu_irq_free(&m->iommu, &own))
+		log_warn("isolate", "an interrupt entry could not be taken back");
 	if (irq_set(vector, NULL, NULL))
 		log_warn("isolate", "vector 0x%x could not be given back", vector);
 }

@@ -16,6 +16,11 @@
 
 static struct domain *none; /* of a function that is attached nowhere */
 
+/* VFs whose controller was seen to fetch from an address of ours, in this pass. */
+static bool fetched[VFS_MAX];
+
+enum step { STEP_DONE, STEP_NO_EFFECT, STEP_BROKEN };
+
 static bool landed(const struct dma_buf *b)
 {
 	uint64_t end = now_us() + LANDING_US;
@@ -39,39 +44,47 @@ static bool reach(struct machine *m, struct party *p, const struct attack *a, co
 }
 
 /* Through its own domain, which goes on without it. */
-static bool after_detach(struct machine *m, struct parties *all, struct party *p, struct domain *own,
-			 struct attack a)
+static enum step after_detach(struct machine *m, struct parties *all, struct party *p, struct domain *own,
+			      struct attack a)
 {
 	struct dma_buf b;
 	a.name = "after detach";
 	if (dma_get(own, IOVA(a.to), PLACE, DOMAIN_RW, &b))
-		return false;
-	bool ok = reach(m, p, &a, &b) && domain_detach(own, p->by.fn) == SL_OK;
-	if (ok) {
+		return STEP_BROKEN;
+	bool seen = attack_ready(m, &p->by, &a) == SL_OK && reach(m, p, &a, &b);
+	bool off = domain_detach(own, p->by.fn) == SL_OK;
+	if (seen && off) {
 		memset(b.va, 0, b.len);
-		attack_guard(b.va, b.len);
+		guard_add(b.va, b.len);
 		party_try(m, p, a, true);
 		parties_guard(m, all);
+	} else if (off) {
+		party_no_effect(m, p, &a);
 	}
-	return !dma_put(&b) && ok;
+	return dma_put(&b) || !off ? STEP_BROKEN : seen ? STEP_DONE : STEP_NO_EFFECT;
 }
 
 /* Through a domain that is made for this and destroyed. */
-static bool after_destroy(struct machine *m, struct parties *all, struct party *p, struct attack a)
+static enum step after_destroy(struct machine *m, struct parties *all, struct party *p, struct attack a)
 {
 	struct domain *brief;
 	struct dma_buf b;
 	a.name = "its domain is gone";
-	if (make_domain(m, "brief", &brief) || dma_get(brief, IOVA(a.to), PLACE, DOMAIN_RW, &b) ||
-	    domain_attach(brief, p->by.fn) || !reach(m, p, &a, &b) || domain_detach(brief, p->by.fn) ||
-	    domain_unmap(brief, b.iova, b.len) || domain_destroy(brief))
-		return false;
+	if (make_domain(m, "brief", p->by.fn, &brief) || dma_get(brief, IOVA(a.to), PLACE, DOMAIN_RW, &b) ||
+	    domain_attach(brief, p->by.fn))
+		return STEP_BROKEN;
+	bool seen = reach(m, p, &a, &b);
+	if (domain_detach(brief, p->by.fn) || domain_unmap(brief, b.iova, b.len) || domain_destroy(brief))
+		return STEP_BROKEN;
 	memset(b.va, 0, b.len);
-	attack_guard(b.va, b.len);
-	party_try(m, p, a, true);
+	guard_add(b.va, b.len);
+	if (seen)
+		party_try(m, p, a, true);
+	else
+		party_no_effect(m, p, &a);
 	parties_guard(m, all);
 	pmm_free(b.phys, b.len / PAGE_SIZE);
-	return true;
+	return seen ? STEP_DONE : STEP_NO_EFFECT;
 }
 
 /* Both, by a function that is attached to own: it is in no domain afterwards, and does no DMA. */
@@ -80,19 +93,25 @@ static void without_domain(struct machine *m, struct parties *all, const struct 
 {
 	struct party p = *who;
 	struct attack a = {.write = who->by.edu != NULL,
+			   .seen = true,
 			   .to = window_at(m, PAGE_PASSING).v,
 			   .len = CHUNK,
 			   .reason = REASON_CONTEXT};
+	enum step gone = STEP_BROKEN;
 	p.by.dom = &none;
 	p.by.vf = NULL;
 	p.by.pf = NULL;
 	p.by.fetch = io;
 	parties_guard(m, all);
-	bool ok = after_detach(m, all, &p, own, a);
-	if (!ok)
-		party_not_tried(m, who, "after detach");
-	if (!ok || !after_destroy(m, all, &p, a))
-		party_not_tried(m, who, "its domain is gone");
+	enum step off = after_detach(m, all, &p, own, a);
+	if (off == STEP_BROKEN)
+		party_broken(m, who, "after detach");
+	else
+		gone = after_destroy(m, all, &p, a);
+	if (gone == STEP_BROKEN)
+		party_broken(m, who, "its domain is gone");
+	if (who->by.vf)
+		fetched[who->by.vf->index] = off == STEP_DONE && gone == STEP_DONE;
 	pci_bus_master(fn, false);
 }
 
@@ -108,13 +127,20 @@ static enum sl_err vf_gone(struct machine *m, struct parties *all, struct party 
 {
 	struct vf *vf = p->by.vf;
 	struct nvme_io io = vf->nvme.ctrl->io;
+	bool irqs;
+	enum sl_err e = rings_check(m, &irqs);
+	if (e)
+		return e;
 	struct nvme_vf_cfg cfg = {.io = io,
 				  .fn = vf->fn->bdf,
 				  .mem = &vf->queues,
+				  .irq = irqs && vf->msix.vectors,
+				  .shadow = m->boot->cfg.doorbell == DOORBELL_SHADOW,
+				  .queues = m->boot->cfg.queues,
 				  .depth = vf->accel->depth,
 				  .share = vf->index,
 				  .shares = m->vfs};
-	enum sl_err e = nvme_vf_close(&vf->nvme);
+	e = nvme_vf_close(&vf->nvme);
 	vf->accel = NULL;
 	if (e)
 		return e;
@@ -166,13 +192,16 @@ static enum sl_err vf_again(struct machine *m, struct parties *all, struct vf *v
 		return e;
 	struct nvme_io io = nvme_io_mmio(regs, vf->fn->bar[0].size);
 	p.by.fetch = &io;
+	struct attack a = {.name = "VF off and on again",
+			   .seen = true,
+			   .to = window_at(m, WINDOW_QUEUES).v,
+			   .len = CHUNK,
+			   .reason = REASON_CONTEXT};
 	parties_guard(m, all);
-	party_try(m, &p,
-		  (struct attack){.name = "VF off and on again",
-				  .to = window_at(m, WINDOW_QUEUES).v,
-				  .len = CHUNK,
-				  .reason = REASON_CONTEXT},
-		  true);
+	if (fetched[vf->index]) /* while it had a domain: its control */
+		party_try(m, &p, a, true);
+	else
+		party_no_effect(m, &p, &a);
 	function_disconnect(vf->fn, NULL);
 	return SL_OK;
 }

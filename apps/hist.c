@@ -49,6 +49,8 @@ uint64_t hist_permille(const struct hist *h, unsigned part)
 	uint64_t want = (h->count * part + 999) / 1000, seen = 0;
 	if (!h->count)
 		return 0;
+	if (part >= 1000)
+		return h->max;
 	for (unsigned i = 0; i < HIST_BUCKETS; i++) {
 		seen += h->bucket[i];
 		if (seen >= want && seen) {

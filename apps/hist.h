@@ -9,7 +9,7 @@
 
 struct hist {
 	uint64_t count, min, max;
-	uint32_t bucket[HIST_BUCKETS];
+	uint64_t bucket[HIST_BUCKETS];
 };
 
 void hist_reset(struct hist *h);
@@ -20,6 +20,7 @@ void hist_merge(struct hist *h, const struct hist *from);
 /* The smallest value of a bucket. */
 uint64_t hist_low(unsigned bucket);
 
-/* The value that part of 1000 values are at or below: part=500 is the median, 999 is p99.9. Never outside
- * min..max; 0 for an empty histogram. */
+/* The value that part of 1000 values are at or below: part=500 is the median, 999 is p99.9, 1000 the largest.
+ * A lower bound, that of the value's bucket, but for the largest, which is exact. Never outside min..max; 0
+ * for an empty histogram. */
 uint64_t hist_permille(const struct hist *h, unsigned part);

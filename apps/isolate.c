@@ -18,133 +18,23 @@ static struct parties iso;
 
 void parties_guard(struct machine *m, const struct parties *all)
 {
-	attack_guard_none();
-	attack_guard(attack_kernel_data(), PAGE_SIZE);
-	attack_guard(attack_kernel_text(), PAGE_SIZE);
-	attack_guard(phys_va(all->decoy), PAGE_SIZE);
+	guard_none();
+	guard_add(attack_kernel_data(), PAGE_SIZE);
+	guard_add(attack_kernel_text(), PAGE_SIZE);
+	guard_add(phys_va(all->decoy), PAGE_SIZE);
 	for (unsigned i = 0; i < all->n; i++) {
 		const struct party *p = &all->party[i];
-		attack_guard(p->target.va, PAGE_SIZE);
-		attack_guard(p->readonly.va, PAGE_SIZE);
-		if (p->table)
-			attack_guard(p->table, PAGE_SIZE);
+		guard_add(p->target.va, PAGE_SIZE);
+		guard_add(p->readonly.va, PAGE_SIZE);
+		guard_add(p->writeonly.va, PAGE_SIZE);
+		guard_add(p->by.allowed.va, p->by.allowed.len);
 	}
+	guard_tables(m);
 	for (unsigned i = 0; i < m->vfs; i++)
 		if (m->vf[i].accel)
-			attack_guard_regs(&m->vf[i].nvme.ctrl->io);
+			guard_regs(&m->vf[i].nvme.ctrl->io);
 	if (m->pf_open)
-		attack_guard_regs(&m->nvme.ctrl.io);
-}
-
-/* Eighty columns, except where a device or a record has more to say. */
-static void print_head(void)
-{
-	log_text("                                         ---- recorded by the IOMMU ----\n"
-		 "  who  does  to what             verdict who     did   at            why device\n");
-}
-
-/* QEMU says FFFF for an interrupt that was written by DMA. */
-static void print_record(const struct iommu_fault *f)
-{
-	char fn[16], at[16];
-	bool interrupt = vtd_fault_is_interrupt(f->reason);
-	fmt_print(fn, sizeof fn, BDF_FMT, BDF_ARG(f->bdf));
-	fmt_print(at, sizeof at, interrupt ? "entry %llu" : "%llx",
-		  (ull)(interrupt ? f->iova.v >> 48 : f->iova.v));
-	log_text("%-7s %-5s %-13s %-3x ",
-		 f->bdf.rid == FAULT_NAMELESS ? "FFFF"
-		 : f->bdf.seg                 ? fn
-					      : fn + 5,
-		 interrupt  ? "intr"
-		 : f->write ? "write"
-			    : "read",
-		 f->reason == REASON_COMPAT ? "-" : at, f->reason);
-}
-
-static void print_result(const struct attacker *by, const struct attack *a, const char *verdict,
-			 const struct attack_result *r)
-{
-	log_text("  %-4s %-5s %-19s ", by->name, a->write ? "write" : "read", a->name);
-	log_text(r->recorded ? "%-7s " : "%-17s ", verdict);
-	if (r->recorded)
-		print_record(&r->fault);
-	else
-		log_text("%-21s ", "no fault recorded");
-	log_text("%s\n", r->outcome == ATTACK_ARRIVED ? "arrived" : r->said);
-}
-
-/* Interrupts of which more is to be said at the end than that they were refused. */
-static struct {
-	uint64_t arrived, nameless, unrecorded;
-} forged;
-
-static void count_forged(const struct attack_result *r)
-{
-	bool refused = r->outcome == ATTACK_REFUSED;
-	forged.arrived += r->outcome == ATTACK_ARRIVED;
-	forged.unrecorded += refused && !r->recorded;
-	forged.nameless += refused && r->recorded && r->fault.bdf.rid == FAULT_NAMELESS;
-}
-
-/* For the audit's report. */
-static void keep(const struct attacker *by, const struct attack *a, enum audit_outcome outcome,
-		 const struct attack_result *r)
-{
-	struct audit_case c = {.write = a->write, .outcome = (uint8_t)outcome, .recorded = r->recorded};
-	fmt_print(c.who, sizeof c.who, "%s", by->name);
-	fmt_print(c.what, sizeof c.what, "%s", a->name);
-	if (r->recorded) {
-		c.bdf = r->fault.bdf;
-		c.iova = r->fault.iova.v;
-		c.reason = r->fault.reason;
-	}
-	audit_case(&c);
-}
-
-static enum audit_outcome outcome_of(const struct attack_result *r)
-{
-	return r->outcome == ATTACK_REFUSED                                     ? AUDIT_REFUSED
-	       : r->outcome == ATTACK_SUCCEEDED || r->outcome == ATTACK_ARRIVED ? AUDIT_SUCCEEDED
-										: AUDIT_NOT_PROVED;
-}
-
-void party_try(struct machine *m, struct party *p, struct attack a, bool enforceable)
-{
-	struct attack_result r;
-	if (serial_stop())
-		return;
-	if (!a.fault_at)
-		a.fault_at = a.to;
-	if (!a.reason)
-		a.reason = a.write ? REASON_WRITE : REASON_READ;
-	if (!attack_possible(&p->by, &a))
-		return;
-	attack_run(m, &p->by, &a, &r);
-	if (a.interrupt)
-		count_forged(&r);
-	if ((r.outcome == ATTACK_SILENT || r.outcome == ATTACK_ARRIVED) && !enforceable && translated(m)) {
-		m->not_enforced++;
-		keep(&p->by, &a, AUDIT_NOT_ENFORCED, &r);
-		print_result(&p->by, &a, "not enforced here", &r);
-		return;
-	}
-	m->cases++;
-	m->refused += r.outcome == ATTACK_REFUSED;
-	keep(&p->by, &a, outcome_of(&r), &r);
-	print_result(&p->by, &a, r.outcome == ATTACK_REFUSED ? "refused" : "NOT REFUSED", &r);
-	if (r.outcome != ATTACK_REFUSED)
-		log_text("       ^ %s\n", attack_outcome_text(r.outcome));
-}
-
-void party_not_tried(struct machine *m, const struct party *p, const char *what)
-{
-	struct audit_case c = {.outcome = AUDIT_NOT_PROVED};
-	fmt_print(c.who, sizeof c.who, "%s", p->by.name);
-	fmt_print(c.what, sizeof c.what, "%s", what);
-	audit_case(&c);
-	m->cases++;
-	log_fail("isolate", "run again; if it stays, this attacker's other cases mean little",
-		 "%s: %s could not be tried", p->by.name, what);
+		guard_regs(&m->nvme.ctrl.io);
 }
 
 static enum sl_err add_party(struct machine *m, struct attacker by)
@@ -158,11 +48,12 @@ static enum sl_err add_party(struct machine *m, struct attacker by)
 		e = dma_get(*by.dom, window_at(m, PAGE_READONLY), PAGE_SIZE, DOMAIN_R, &p->readonly);
 	if (!e)
 		e = dma_get(*by.dom, window_at(m, PAGE_WRITEONLY), PAGE_SIZE, DOMAIN_W, &p->writeonly);
+	if (!e)
+		e = dma_get(*by.dom, window_at(m, PAGE_ALLOWED), ALLOWED_PAGES * PAGE_SIZE, DOMAIN_RW,
+			    &p->by.allowed);
 	if (e)
 		return e;
-	pattern_fill(p->target.va, PAGE_SIZE, pattern_seed(iso.n, 11, 1));
-	pattern_fill(p->readonly.va, PAGE_SIZE, pattern_seed(iso.n, 11, 2));
-	pattern_fill(p->writeonly.va, PAGE_SIZE, pattern_seed(iso.n, 11, 3));
+	party_fill(p);
 	struct vtd_walk w;
 	if (*by.dom && iommu_walk(&m->iommu, by.fn, p->target.iova, &w) == SL_OK) {
 		p->table = phys_va(PHYS(w.ctx_lo & BITS(51, 12)));
@@ -176,7 +67,8 @@ static void drop_parties(void)
 {
 	for (unsigned i = 0; i < iso.n; i++) {
 		struct party *p = &iso.party[i];
-		if (dma_put(&p->target) || dma_put(&p->readonly) || dma_put(&p->writeonly))
+		if (dma_put(&p->target) || dma_put(&p->readonly) || dma_put(&p->writeonly) ||
+		    dma_put(&p->by.allowed))
 			log_warn("isolate", "memory of %s could not be taken back", p->by.name);
 	}
 	iso.n = 0;
@@ -190,7 +82,7 @@ static enum sl_err add_edu(struct machine *m)
 	iso.edu_fn = find_edu(m);
 	if (!iso.edu_fn)
 		return SL_OK;
-	enum sl_err e = make_domain(m, "edu", &iso.edu_dom);
+	enum sl_err e = make_domain(m, "edu", iso.edu_fn->bdf, &iso.edu_dom);
 	if (!e)
 		e = dma_get(iso.edu_dom, window_at(m, WINDOW_BUFFERS), PAGE_SIZE, DOMAIN_RW, &iso.edu_page);
 	if (!e)
@@ -257,14 +149,15 @@ static enum sl_err check_tables(struct machine *m)
 	for (unsigned i = 0; i < iso.n && !e && translated(m); i++) {
 		const struct party *p = &iso.party[i];
 		const struct vf *vf = p->by.vf;
-		struct table_range want[5] = {{&p->target, DOMAIN_RW},
+		struct table_range want[6] = {{&p->target, DOMAIN_RW},
 					      {&p->readonly, DOMAIN_R},
 					      {&p->writeonly, DOMAIN_W},
+					      {&p->by.allowed, DOMAIN_RW},
 					      {p->by.edu ? &iso.edu_page
 					       : vf      ? &vf->block
 							 : &m->nvme.ctrl.mem,
 					       DOMAIN_RW}};
-		unsigned n = 4;
+		unsigned n = 5;
 		if (vf)
 			want[n++] = (struct table_range){&vf->readonly, DOMAIN_R};
 		e = tables_exact(&m->iommu, p->by.fn, want, n);
@@ -304,8 +197,10 @@ static void introduce(const struct machine *m, uint32_t pass)
 	log_line("isolate", "during each line %s",
 		 m->vfs > 1 ? "every other VF reads and writes, all data checked"
 			    : "nobody else works: there is no other VF");
-	log_text("  refused: no target changed, the IOMMU recorded it rightly, the tables in memory\n"
-		 "  say the same, and everyone works on. What the device says counts for nothing.\n"
+	log_text("  Each access is first made where it is allowed, and has to work there; else it is\n"
+		 "  not tried. refused: no byte changed of anybody's pages, of the kernel's and of\n"
+		 "  any table, no word leaked, the IOMMU recorded it rightly, the tables say the\n"
+		 "  same, and everyone works on. What the device says counts for nothing.\n"
 		 "  why: 2 no context entry, 4 beyond the width, 5 may not write, 6 may not read; of\n"
 		 "  interrupts 21 beyond the table, 25 compatibility format, 26 another's entry\n"
 		 "  (fault reasons of VT-d 7.1.3 and 5.1.4.1, hexadecimal). An interrupt counts as\n"
@@ -324,7 +219,7 @@ static enum sl_err run_pass(struct machine *m, uint32_t pass)
 	if (!e)
 		introduce(m, pass);
 	log_line("isolate", "pass %u of %u", pass, m->boot->cfg.passes);
-	print_head();
+	party_print_head();
 	for (unsigned i = 0; i < iso.n && !e; i++) {
 		attempts_run(m, &iso, &iso.party[i]);
 		e = gone_run(m, &iso, &iso.party[i]);
@@ -353,55 +248,12 @@ static enum sl_err check_memory(uint32_t pass)
 	return SL_VERIFY;
 }
 
-static void print_forged(void)
-{
-	if (forged.nameless)
-		log_line("isolate",
-			 "       (%llu of them interrupts written by DMA, for which the unit names FFFF as "
-			 "sender)",
-			 (ull)forged.nameless);
-	if (forged.unrecorded)
-		log_line("isolate",
-			 "       (%llu of them interrupts that did not arrive, and of which the unit keeps "
-			 "no record)",
-			 (ull)forged.unrecorded);
-}
-
-static void print_not_enforced(const struct machine *m)
-{
-	if (!m->not_enforced)
-		return;
-	log_line("isolate", "not shown: %llu forged interrupts: not enforced here; %llu of them were seen to",
-		 (ull)m->not_enforced, (ull)forged.arrived);
-	log_line("isolate", "       arrive. Compatibility format, and entries of others when the message is");
-	log_line("isolate", "       a DMA write, pass on this machine; interrupt remapping is %s",
-		 m->irqs_remapped ? "on" : "off");
-}
-
-static void print_sum(const struct machine *m)
-{
-	log_line("isolate",
-		 "shown: %llu of %llu forbidden DMAs changed nothing, and were recorded with the right "
-		 "sender,",
-		 (ull)m->refused, (ull)m->cases);
-	log_line("isolate", "       address, direction and reason, for which the tables in memory stand too");
-	print_forged();
-	if (m->verified)
-		log_line("isolate",
-			 "shown: %llu reads and writes of other VFs in the meantime were all right",
-			 (ull)m->verified);
-	if (m->boot->cfg.passes > 1)
-		log_line("isolate", "shown: after each pass as much memory was free as after the first");
-	print_not_enforced(m);
-	log_line("isolate", "not tried: DMA of functions other than the attackers above; by the tables they");
-	log_line("isolate", "       reach nothing");
-}
-
 enum sl_err stage_isolate(struct machine *m)
 {
 	enum sl_err e = SL_OK;
 	audit_cases_forget();
-	pattern_fill(attack_kernel_data(), PAGE_SIZE, pattern_seed(1000, 1, 1));
+	party_counts_clear();
+	attack_kernel_fill();
 	if (!iso.decoy.v) /* once, however often the console runs this */
 		iso.decoy = paging_decoy_table();
 	for (uint32_t pass = 1; !e && pass <= m->boot->cfg.passes; pass++) {
@@ -411,16 +263,21 @@ enum sl_err stage_isolate(struct machine *m)
 			e = run_pass(m, pass);
 		if (!e)
 			e = check_memory(pass);
-		log_line("isolate", "pass %u of %u done; so far %llu of %llu refused, %llu not enforced here",
-			 pass, m->boot->cfg.passes, (ull)m->refused, (ull)m->cases, (ull)m->not_enforced);
+		log_line("isolate",
+			 "pass %u of %u done; so far %llu of %llu refused, %llu not enforced here, %llu not "
+			 "tried",
+			 pass, m->boot->cfg.passes, (ull)m->refused, (ull)m->cases, (ull)m->not_enforced,
+			 (ull)m->not_tried);
 	}
+	guard_free();
 	m->verified = attack_verified();
 	if (e == SL_STOPPED)
 		log_line("isolate", "stopped by Ctrl-C: what was not tried is not shown");
 	else if (e)
 		log_fail("isolate", "see the lines above", "not all cases could be run: %s", sl_err_text(e));
 	else if (translated(m))
-		print_sum(m);
+		party_print_sum(m);
+	m->proof_failed |= m->refused != m->cases;
 	if (!e && m->refused != m->cases)
 		log_fail("isolate", "do not give this machine's functions to anyone you do not trust",
 			 "%llu of %llu forbidden accesses were not refused as they should be",

@@ -166,6 +166,12 @@ static void fill_data(const struct job_state *st, const struct accel_session *s,
 			p[i] = (uint8_t)('a' + p[i] % ALPHABET);
 }
 
+static void fill_aad(const struct job_state *st, const struct accel_session *s, uint8_t *p)
+{
+	memset(p, 0, 256);
+	memset(p, (int)(st->seed >> 40 & 0xff), s->aad_len);
+}
+
 static void iv_of(const struct job_state *st, uint64_t iv[2])
 {
 	iv[0] = st->seed * 3;
@@ -210,8 +216,7 @@ void jobs_prepare(struct jobs *j, uint32_t round, uint32_t tag, struct accel_job
 	out->len = st->len;
 	fill_data(st, s, src);
 	pattern_fill(dst, ALIGN_UP(st->len, 8), ~st->seed); /* old data never passes for an answer */
-	memset(at(j, tag, JOB_AAD), 0, 256);
-	memset(at(j, tag, JOB_AAD), (int)(st->seed >> 40 & 0xff), s->aad_len);
+	fill_aad(st, s, at(j, tag, JOB_AAD));
 	memset(digest, 0, SHA_DIGEST_MAX);
 	if (compares(s) || s->decrypt)
 		compute(s, out->iv, at(j, tag, JOB_AAD), src, st->len, j->want, digest);
@@ -280,6 +285,7 @@ enum sl_err jobs_check(struct jobs *j, uint32_t tag, uint16_t status)
 		iv_of(st, iv);
 		uint8_t *src = at(j, tag, JOB_SRC);
 		fill_data(st, s, src); /* not from memory that the device may have changed */
+		fill_aad(st, s, at(j, tag, JOB_AAD));
 		compute(s, iv, at(j, tag, JOB_AAD), src, st->len, j->want, digest);
 		bool crypts = s->service != ACCEL_HASH && s->service != ACCEL_HMAC;
 		if (crypts && memcmp(dst, j->want, st->len) != 0)

@@ -8,6 +8,7 @@
 #include "drivers/nvme/vf.h"
 #include "apps/hist.h"
 #include "apps/rings.h"
+#include "iommu/dmar_lint.h"
 #include "iommu/fault_log.h"
 #include "iommu/iommu.h"
 #include "iommu/irq.h"
@@ -36,8 +37,9 @@
 _Static_assert(WINDOW_BUFFERS + BUFFER_META + BUFFER_SLOTS * META_SLOT <= PAGE_2M, "buffer layout");
 _Static_assert(NVME_MEM_SIZE(1) <= WINDOW_BUFFERS - WINDOW_QUEUES, "queues");
 
-#define CHUNK     PAGE_SIZE /* what one request moves */
-#define DEPTH_MIN 32u       /* requests in flight that stage_verify needs */
+#define CHUNK        PAGE_SIZE       /* what one request moves */
+#define DEPTH_MIN    32u             /* requests in flight that stage_verify needs */
+#define CHUNKS_LEAST (2 * DEPTH_MIN) /* of a store that it works on */
 
 /* Requests of one VF that are in flight together: apps/batch.c. */
 struct batch {
@@ -91,15 +93,20 @@ struct machine {
 	unsigned vfs;
 	unsigned pairs; /* queue pairs of the timed phase: from vf[vfs] on further ones of VFs 0, 1, ... */
 	struct vf vf[VFS_MAX];
-	bool first_done;     /* some VF has completed a request in this run */
-	bool translating;    /* stage iommu is done: functions without a domain reach nothing */
-	bool attacking;      /* isolate runs in the console or for the audit */
-	unsigned vfs_most;   /* more VFs are not switched on, whatever vfs= says; 0: no limit */
-	bool no_vfs;         /* none are */
-	bool only_named;     /* no controller is started that scratch= does not name */
-	uint8_t audit_proof; /* enum audit_proof: whether isolate has run, and why not */
-	bool audited;        /* the audit has printed its verdict: */
+	bool first_done;  /* some VF has completed a request in this run */
+	bool translating; /* translation is on, in the units that could be used: what is under one of them and
+			     has no domain reaches nothing */
+	bool looked;      /* stage pci found functions */
+	const char *failed_stage;      /* the first that failed, or said FAIL, before stage audit */
+	struct dmar_memory_map memory; /* firmware's, for RMRRs */
+	bool attacking;                /* isolate runs in the console or for the audit */
+	unsigned vfs_most;             /* more VFs are not switched on, whatever vfs= says; 0: no limit */
+	bool no_vfs;                   /* none are */
+	bool only_named;               /* no controller is started that scratch= does not name */
+	uint8_t audit_proof;           /* enum audit_proof: whether isolate has run, and why not */
+	bool audited;                  /* the audit has printed its verdict: */
 	unsigned audit_errors, audit_warnings;
+	const char *audit_words;    /* of the proof in it: audit_proof_verdict() */
 	bool irqs_remapped;         /* functions may be given interrupts */
 	struct iommu_irq pf_irq;    /* stage irqs */
 	uint64_t strays_made;       /* stage irqs: interrupts without a handler, on purpose */
@@ -116,34 +123,38 @@ struct machine {
 		stray_faults; /* requests refused that nobody provoked: of those functions; of others */
 	unsigned vf_faults,
 		vf_recovered; /* VFs that failed; after how many of these faults they worked again */
-	uint64_t verified, cases, refused, not_enforced, timed_ops, timed_us;
-	unsigned rows, noisy;   /* of the benchmark */
-	unsigned fair_permille; /* operations of the slowest VF against those of the fastest */
+	uint64_t verified, timed_ops, timed_us;
+	uint64_t cases, refused;          /* accesses that had to be refused, and those of them that were */
+	uint64_t not_enforced, not_tried; /* others: this platform does not; nothing is known of them */
+	bool proof_failed;                /* in some run of the proof a case was not refused */
+	unsigned rows, noisy;             /* of the benchmark */
+	unsigned fair_permille;           /* operations of the slowest VF against those of the fastest */
 	struct hist latency;
 };
 
-enum sl_err stage_boot(struct machine *m) MUST_CHECK;    /* who started us, on what */
-enum sl_err stage_acpi(struct machine *m) MUST_CHECK;    /* tables, clock */
-enum sl_err stage_cores(struct machine *m) MUST_CHECK;   /* every processor that firmware names */
-enum sl_err stage_clocks(struct machine *m) MUST_CHECK;  /* their time stamp counters, before they work */
-enum sl_err stage_pci(struct machine *m) MUST_CHECK;     /* the tree; nobody masters the bus any more */
-enum sl_err stage_groups(struct machine *m) MUST_CHECK;  /* which functions belong together, and why */
-enum sl_err stage_iommu(struct machine *m) MUST_CHECK;   /* DMAR, our tables, translation on */
-enum sl_err stage_faults(struct machine *m) MUST_CHECK;  /* what is refused from now on is explained */
-enum sl_err stage_pf(struct machine *m) MUST_CHECK;      /* the scratch controller, in a domain of its own */
-enum sl_err stage_sriov(struct machine *m) MUST_CHECK;   /* its VFs */
-enum sl_err stage_domains(struct machine *m) MUST_CHECK; /* each in its own domain, online, rings up */
-enum sl_err stage_verify(struct machine *m) MUST_CHECK;  /* every result against the CPU */
-enum sl_err stage_timed(struct machine *m) MUST_CHECK;   /* speed */
-enum sl_err stage_bursts(struct machine *m) MUST_CHECK;  /* load that stops and starts */
-enum sl_err stage_isolate(struct machine *m) MUST_CHECK; /* every attack by everyone */
-enum sl_err stage_flood(struct machine *m) MUST_CHECK;   /* VFs that flood are cut off */
-enum sl_err stage_mapcost(struct machine *m) MUST_CHECK; /* what map and unmap cost */
-enum sl_err stage_bench(struct machine *m) MUST_CHECK;   /* the benchmark on its VFs: one table */
-enum sl_err stage_shell(struct machine *m) MUST_CHECK;   /* the console */
-enum sl_err stage_audit(struct machine *m) MUST_CHECK;   /* what is wrong with this machine */
-enum sl_err stage_refuse(struct machine *m) MUST_CHECK;  /* DMA that must not happen */
-enum sl_err stage_irqs(struct machine *m) MUST_CHECK;    /* interrupts that must, and that must not */
+enum sl_err stage_boot(struct machine *m) MUST_CHECK;     /* who started us, on what */
+enum sl_err stage_acpi(struct machine *m) MUST_CHECK;     /* tables, clock */
+enum sl_err stage_cores(struct machine *m) MUST_CHECK;    /* every processor that firmware names */
+enum sl_err stage_clocks(struct machine *m) MUST_CHECK;   /* their time stamp counters, before they work */
+enum sl_err stage_pci(struct machine *m) MUST_CHECK;      /* the tree; nobody masters the bus any more */
+enum sl_err stage_groups(struct machine *m) MUST_CHECK;   /* which functions belong together, and why */
+enum sl_err stage_iommu(struct machine *m) MUST_CHECK;    /* DMAR, our tables, translation on */
+enum sl_err stage_coverage(struct machine *m) MUST_CHECK; /* what is not translated, by name */
+enum sl_err stage_faults(struct machine *m) MUST_CHECK;   /* what is refused from now on is explained */
+enum sl_err stage_pf(struct machine *m) MUST_CHECK;       /* the scratch controller, in a domain of its own */
+enum sl_err stage_sriov(struct machine *m) MUST_CHECK;    /* its VFs */
+enum sl_err stage_domains(struct machine *m) MUST_CHECK;  /* each in its own domain, online, rings up */
+enum sl_err stage_verify(struct machine *m) MUST_CHECK;   /* every result against the CPU */
+enum sl_err stage_timed(struct machine *m) MUST_CHECK;    /* speed */
+enum sl_err stage_bursts(struct machine *m) MUST_CHECK;   /* load that stops and starts */
+enum sl_err stage_isolate(struct machine *m) MUST_CHECK;  /* every attack by everyone */
+enum sl_err stage_flood(struct machine *m) MUST_CHECK;    /* VFs that flood are cut off */
+enum sl_err stage_mapcost(struct machine *m) MUST_CHECK;  /* what map and unmap cost */
+enum sl_err stage_bench(struct machine *m) MUST_CHECK;    /* the benchmark on its VFs: one table */
+enum sl_err stage_shell(struct machine *m) MUST_CHECK;    /* the console */
+enum sl_err stage_audit(struct machine *m) MUST_CHECK;    /* what is wrong with this machine */
+enum sl_err stage_refuse(struct machine *m) MUST_CHECK;   /* DMA that must not happen */
+enum sl_err stage_irqs(struct machine *m) MUST_CHECK;     /* interrupts that must, and that must not */
 
 enum sl_err stage_insn(struct machine *m) MUST_CHECK;     /* rows of a workload, to be counted */
 enum sl_err stage_bench_pf(struct machine *m) MUST_CHECK; /* the benchmark on the PF itself */
@@ -190,9 +201,9 @@ static inline uint64_t store_chunks(const struct accel_store *s)
 	return s->blocks / (CHUNK / s->block);
 }
 
-/* A domain; with iommu=pt a pass-through one; none (NULL) while translation is off. In the last two memory
- * is reached at its physical address. */
-enum sl_err make_domain(struct machine *m, const char *name, struct domain **dom) MUST_CHECK;
+/* A domain for that function; with iommu=pt a pass-through one; none (NULL) while translation is off. In the
+ * last two memory is reached at its physical address. */
+enum sl_err make_domain(struct machine *m, const char *name, bdf_t fn, struct domain **dom) MUST_CHECK;
 void drop_domain(struct domain **dom);
 /* Puts a function into its domain, then switches its registers and bus mastering on; *regs is its BAR0. */
 enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile void **regs) MUST_CHECK;
@@ -200,7 +211,8 @@ enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile v
 void function_disconnect(struct pci_func *fn, struct domain *dom);
 /* Reads from the IOMMU's tables that functions without a domain reach nothing. SL_VERIFY. */
 enum sl_err domains_check(struct machine *m) MUST_CHECK;
-/* A private namespace that no controller has yet; 0 when there is none left. */
+/* A private namespace that no controller has yet and that stage verify can work on; 0 when there is none
+ * left. */
 uint32_t find_private_ns(struct machine *m);
 /* vf->data, vf->pi: a namespace of its own where it has one, else its range of a shared one; and one with
  * protection information. SL_NOTFOUND. */
@@ -253,6 +265,8 @@ void faults_watch(struct machine *m, bdf_t fn);
 /* Prints what is left; SL_VERIFY when there was such a request. */
 enum sl_err faults_verdict(struct machine *m) MUST_CHECK;
 
+/* A line for each thing that translation does not cover (apps/coverage.h), up to a limit. */
+void coverage_name(struct machine *m, const char *subsystem);
 /* What is odd in firmware's DMAR table, and who owns its RMRRs. */
 void dmar_print_findings(struct machine *m, struct span table);
 /* What a struct boot_snapshot at that physical address says of the units and of bus mastering. */

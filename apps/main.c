@@ -42,6 +42,7 @@ static const struct stage {
 	{"pci", ALL, stage_pci, NULL},
 	{"groups", ALL, stage_groups, NULL},
 	{"iommu", ALL, stage_iommu, NULL},
+	{"coverage", ALL, stage_coverage, NULL},
 	{"faults", ALL, stage_faults, NULL},
 	{"pf", VFS, stage_pf, undo_pf},
 	{"bench-pf", BENCH, stage_bench_pf, NULL},
@@ -93,6 +94,15 @@ static unsigned app_of(const struct config *cfg)
 					      : DEMO;
 }
 
+/* The first stage that failed, or said FAIL: the audit never says PASS then. That there is no DMAR table is a
+ * finding of its own. */
+static void note_failed(struct machine *m, const struct stage *s, bool failed)
+{
+	bool known = s->run == stage_iommu && !acpi_find(&m->acpi, "DMAR", 0);
+	if (failed && !known && !m->failed_stage && s->run != stage_audit)
+		m->failed_stage = s->name;
+}
+
 /* Called by kernel/start_hw.c with memory, exceptions and the console working. */
 void app_main(const struct boot_info *boot)
 {
@@ -103,9 +113,11 @@ void app_main(const struct boot_info *boot)
 	unsigned app = app_of(&boot->cfg);
 	bool tour = strcmp(boot->cfg.app, "tour") == 0;
 	for (; i < ARRAY_LEN(stages); i++) {
+		unsigned fails = log_fails();
 		e = tour && stages[i].apps & app ? tour_page(m, stages[i].name) : SL_OK;
 		if (!e)
 			e = stages[i].apps & app ? stages[i].run(m) : SL_OK;
+		note_failed(m, &stages[i], e || log_fails() != fails);
 		if ((app == SHELL || app == AUDIT) && stages[i].run == stage_iommu)
 			e = SL_OK; /* the console and the audit tell of a machine without, too */
 		if (app == AUDIT && e && stages[i].run != stage_boot && stages[i].run != stage_audit) {
@@ -127,6 +139,7 @@ void app_main(const struct boot_info *boot)
 		failed = "faults";
 		e = refused;
 	}
+	e = report_verdict(m, &failed, e);
 	report_result(m, failed, e);
 	power_end(e == SL_OK);
 }

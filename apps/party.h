@@ -4,22 +4,13 @@
 #include "apps/attack.h"
 #include "drivers/edu/edu.h"
 
-/* Fault reasons in legacy mode: VT-d §7.1.3 */
-#define REASON_CONTEXT 2
-#define REASON_WIDTH   4
-#define REASON_WRITE   5
-#define REASON_READ    6
-/* and of interrupts: VT-d §5.1.4.1 */
-#define REASON_INDEX   0x21
-#define REASON_COMPAT  0x25
-#define REASON_SOURCE  0x26
-
 /* Pages of each attacker, in its own domain; between any two nothing is mapped. */
 #define PAGE_TARGET    WINDOW_HOLE
 #define PAGE_READONLY  (WINDOW_HOLE + 2 * PAGE_SIZE)
 #define PAGE_WRITEONLY (WINDOW_HOLE + 4 * PAGE_SIZE)
 #define PAGE_PASSING   (WINDOW_HOLE + 6 * PAGE_SIZE) /* two that come and go */
 #define PAGE_EMPTY     (WINDOW_HOLE + 9 * PAGE_SIZE)
+#define PAGE_ALLOWED   (WINDOW_HOLE + 11 * PAGE_SIZE) /* ALLOWED_PAGES of them */
 
 #define PARTIES_MAX (VFS_MAX + 2)
 
@@ -39,15 +30,25 @@ struct parties {
 	phys_t decoy;
 };
 
-/* Guards what no attack may change: all parties' pages, the kernel's stand-ins, the registers of each
- * controller that is open. */
+/* Guards what no attack may change: all parties' pages, what the units read (tables of every kind and level),
+ * the kernel's stand-ins, the registers of each controller that is open. */
 void parties_guard(struct machine *m, const struct parties *all);
 
-/* Runs one case, prints its line and counts it. enforceable: the platform is able to refuse it; when it is
- * known not to be and does not, that is said and counted apart. */
+/* apps/party.c: Runs one case, prints its line and counts it. enforceable: the platform is able to refuse it;
+ * when it is known not to be and does not, that is said and counted apart. */
 void party_try(struct machine *m, struct party *p, struct attack a, bool enforceable);
-/* A case that could not be set up proves nothing: it counts as one that was not refused. */
-void party_not_tried(struct machine *m, const struct party *p, const char *what);
+/* A case whose positive control, made by whoever calls, had no effect: printed and counted as not tried. */
+void party_no_effect(struct machine *m, const struct party *p, const struct attack *a);
+/* A case that could not be set up proves nothing, and something is broken: it counts as one that was not
+ * refused. */
+void party_broken(struct machine *m, const struct party *p, const char *what);
+/* Counts of a run anew; the head of the table; the sentences at the end, of what m->cases and the other
+ * counts say. */
+void party_counts_clear(void);
+void party_print_head(void);
+void party_print_sum(const struct machine *m);
+/* A party's pages as they are before a case: what lies in them is secret. */
+void party_fill(const struct party *p);
 
 /* All cases of addresses. */
 void attempts_run(struct machine *m, struct parties *all, struct party *p);

@@ -1,11 +1,15 @@
 /* Stage iommu: what firmware left, our own tables, translation on. */
+#include "apps/coverage.h"
+#include "apps/left_alone.h"
 #include "apps/machine.h"
 #include "apps/topo.h"
+#include "apps/window.h"
 #include "iommu/dmar_lint.h"
 #include "iommu/rmrr.h"
 #include "iommu/vtd_io_hw.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
+#include "kernel/start.h"
 #include "kernel/x86/paging.h"
 #include "pci/groups.h"
 
@@ -80,36 +84,35 @@ void snapshot_print(const char *when, uint64_t at)
 	log_line("iommu", "%s: %u of %u functions could do DMA", when, masters, s->funcs);
 }
 
-static bool overlaps(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
-{
-	return a < b + b_len && b < a + a_len;
-}
-
-static bool hits_bar(const struct pci *pci, uint64_t base)
-{
-	PCI_EACH(f, pci)
-		for (unsigned i = 0; i < PCI_BARS; i++)
-			if ((f->bar[i].size && overlaps(base, WINDOW_SIZE, f->bar[i].addr, f->bar[i].size)) ||
-			    (f->vf_bar[i].size &&
-			     overlaps(base, WINDOW_SIZE, f->vf_bar[i].addr, f->vf_bar[i].size * f->vf_room)))
-				return true;
-	return false;
-}
-
-/* The same window for every domain: below 2^38, where no function has registers, and where memory is ours to
- * leave alone, so that a device address is never the physical address of anything. */
+/* The same window for every domain, so that a device address is never the physical address of anything. */
 static enum sl_err choose_window(struct machine *m)
 {
-	for (uint64_t base = BIT(37); base < BIT(38); base += PAGE_1G) {
-		if (hits_bar(&m->pci, base))
-			continue;
-		m->window = IOVA(base);
-		pmm_reserve(PHYS(base), WINDOW_SIZE / PAGE_SIZE);
-		return SL_OK;
+	const struct acpi_table *dmar = acpi_find(&m->acpi, "DMAR", 0),
+				*mcfg = acpi_find(&m->acpi, "MCFG", 0);
+	const struct window_in in = {.pci = &m->pci,
+				     .mem = phys_va(PHYS(m->boot->regions)),
+				     .mems = m->boot->region_count,
+				     .dmar = dmar ? dmar->data : (struct span){0},
+				     .mcfg = mcfg ? mcfg->data : (struct span){0},
+				     .width = window_width(&m->iommu)};
+	uint64_t base;
+	enum sl_err e = window_choose(&in, &base);
+	if (e) {
+		log_fail(
+			"iommu",
+			"move 64-bit device addresses in firmware setup (MMIO high base), or use a unit that "
+			"has more address bits",
+			"no range of device addresses below 2^%u is free of memory, registers, bridge "
+			"windows "
+			"and RMRRs",
+			in.width < 38 ? in.width : 38);
+		return e;
 	}
-	log_fail("iommu", "move 64-bit device addresses in firmware setup (MMIO high base)",
-		 "no device address range below 2^38 is free of device registers");
-	return SL_NOSPACE;
+	m->window = IOVA(base);
+	pmm_reserve(PHYS(base), WINDOW_SIZE / PAGE_SIZE);
+	log_line("iommu", "device addresses of every domain begin at 0x%llx, where nothing else answers",
+		 (ull)base);
+	return SL_OK;
 }
 
 static enum sl_err no_unit(const struct machine *m)
@@ -131,20 +134,36 @@ static enum sl_err no_unit(const struct machine *m)
 static enum sl_err map_unit(void *ctx, phys_t base, uint64_t len, struct vtd_io *out)
 {
 	(void)ctx;
-	volatile void *regs = mmio_map(base, len);
+	volatile void *regs = mmio_claim("a VT-d unit", base, len, PHYS_UNIT);
 	if (!regs)
-		return SL_NOMEM;
+		return SL_RANGE;
 	*out = vtd_io_hw(regs);
 	return SL_OK;
+}
+
+/* An RMRR is for a function that firmware or a management controller goes on using. It was stopped like all
+ * the others; now that it reaches its RMRRs and nothing else, it goes on as it was found. */
+static void owners_go_on(struct machine *m)
+{
+	unsigned n = 0;
+	PCI_EACH(f, &m->pci)
+		if (f->found_master && coverage_has_unit(&m->iommu, true, f->bdf) &&
+		    iommu_domain_of(&m->iommu, f->bdf)) {
+			pci_bus_master(f, true);
+			n++;
+		}
+	if (m->iommu.domains)
+		log_line("iommu",
+			 "bus mastering is back on in %u functions that the RMRR lines above name: they "
+			 "reach that "
+			 "memory and nothing else",
+			 n);
 }
 
 enum sl_err stage_iommu(struct machine *m)
 {
 	const struct acpi_table *table = acpi_find(&m->acpi, "DMAR", 0);
 	bool off = m->boot->cfg.iommu == CONFIG_IOMMU_OFF;
-	enum sl_err e = choose_window(m);
-	if (e)
-		return e;
 	if (off)
 		log_warn("iommu", "iommu=off: translation stays off, and every function that is used reaches "
 				  "all memory");
@@ -153,14 +172,16 @@ enum sl_err stage_iommu(struct machine *m)
 			 "iommu=pt: every function that is used is in a pass-through domain and reaches "
 			 "all memory: nothing is proved");
 	if (!table)
-		return off ? SL_OK : no_unit(m);
+		return off ? choose_window(m) : no_unit(m);
+	if (acpi_find(&m->acpi, "DMAR", 1))
+		log_warn("iommu", "there is more than one DMAR table: the first counts, as in Linux");
 	snapshot_print("in UEFI", m->boot->at_entry);
 	snapshot_print("after ExitBootServices", m->boot->at_exit);
 	const struct dmar_topo topo = topo_of(&m->pci);
 	const struct dmar_functions functions = topo_functions(&m->pci);
 	dmar_print_findings(m, table->data);
 	const struct iommu_regs regs = {NULL, map_unit};
-	e = iommu_init(&m->iommu, table->data, &topo, &regs);
+	enum sl_err e = iommu_init(&m->iommu, table->data, &topo, &regs);
 	if (e) {
 		log_fail("iommu",
 			 "update the firmware; if VT-d can be switched in its setup, switch it off and on "
@@ -169,17 +190,76 @@ enum sl_err stage_iommu(struct machine *m)
 		return e;
 	}
 	if (off)
-		return SL_OK;
+		(void)say_left_on(&m->iommu);
+	else
+		leave_alone(&m->iommu, &m->boot->cfg, &functions);
+	e = choose_window(m);
+	if (e || off)
+		return e;
 	m->groups = (struct iommu_groups){&m->pci, group_of, ids_of};
 	iommu_set_groups(&m->iommu, &m->groups); /* before the RMRRs: functions of one group share a domain */
+	m->memory = (struct dmar_memory_map){phys_va(PHYS(m->boot->regions)), m->boot->region_count};
+	m->iommu.memory = &m->memory;
 	e = iommu_map_rmrrs_below(&m->iommu, &functions);
 	if (!e)
 		e = iommu_enable(&m->iommu);
 	if (e)
 		return e;
-	log_line("iommu", "translation is on: %s",
-		 m->iommu.domains ? "devices reach only what the RMRR lines above name"
-				  : "no function has a context entry, so no device reaches anything");
 	m->translating = true;
+	owners_go_on(m);
 	return irqs_start(m);
+}
+
+/* ---- stage coverage ---- */
+
+#define NAMED 8u
+
+void coverage_name(struct machine *m, const char *subsystem)
+{
+	char text[200];
+	unsigned n = 0;
+	for (; coverage_text(&m->pci, &m->iommu, m->translating, n, text, sizeof text); n++)
+		if (n < NAMED)
+			log_warn(subsystem, "not covered: %s", text);
+	if (n > NAMED)
+		log_warn(subsystem, "not covered: %u more", n - NAMED);
+}
+
+/* Firmware's drivers told devices of addresses in that memory, and a device that only Bus Master Enable holds
+ * may write there still. */
+static void take_boot_memory(const struct coverage *c)
+{
+	if (coverage_whole(c))
+		log_line("coverage", "%llu MiB of firmware's boot memory taken back: no device reaches it",
+			 (ull)(start_reclaim() >> 8));
+	else
+		log_line("coverage",
+			 "%llu MiB of firmware's boot memory stay unused: %u of %u units translate, and %u "
+			 "functions or buses are not covered",
+			 (ull)(start_boot_pages() >> 8), c->on, c->units, coverage_open(c));
+}
+
+enum sl_err stage_coverage(struct machine *m)
+{
+	struct coverage c;
+	coverage_take(&m->pci, &m->iommu, m->translating, &c);
+	if (!c.no_unit)
+		log_line("coverage",
+			 "translation is on in %u of %u units; each of the %u functions found that can do "
+			 "DMA is under "
+			 "one of them, and reaches nothing without a domain",
+			 c.on, c.units, c.functions);
+	else
+		log_warn("coverage",
+			 "translation is on in %u of %u units; %u functions are under no unit that "
+			 "translates: "
+			 "only their Bus Master Enable (off) holds them",
+			 c.on, c.units, c.no_unit);
+	if (c.stuck)
+		log_warn("coverage",
+			 "%u of them have a Bus Master Enable that does not clear: nothing holds them",
+			 c.stuck);
+	coverage_name(m, "coverage");
+	take_boot_memory(&c);
+	return SL_OK;
 }

@@ -153,7 +153,7 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	memset(v, 0, sizeof *v);
 	fmt_print(vf->name, sizeof vf->name, "VF %u", vf->index);
 	faults_watch(m, vf->fn->bdf);
-	enum sl_err e = make_domain(m, vf->name, &vf->dom);
+	enum sl_err e = make_domain(m, vf->name, vf->fn->bdf, &vf->dom);
 	if (!e)
 		e = dma_get(vf->dom, window_at(m, WINDOW_QUEUES), PAGE_2M, DOMAIN_RW, &vf->block);
 	if (!e)

@@ -111,7 +111,7 @@ static enum sl_err open_card(struct machine *m)
 		return e;
 	}
 	card.pf.io = (struct qat_pf_io){.rd = rd, .wr = wr, .now_us = now};
-	e = make_domain(m, "PF", &m->pf_dom);
+	e = make_domain(m, "PF", fn->bdf, &m->pf_dom);
 	if (!e)
 		e = dma_get(m->pf_dom, window_at(m, 0), QAT_PF_ADMIN, DOMAIN_RW, &card.pf.admin);
 	if (!e)

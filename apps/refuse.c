@@ -6,8 +6,8 @@
 #include "kernel/log.h"
 #include "kernel/x86/paging.h"
 
-#define REASON_WRITE 5 /* no write permission: VT-d §7.1.3 */
-#define OTHERS       3 /* targets that are not another VF */
+#define ALLOWED_SLOT 2u /* and the next: buffers that no request uses while it attacks */
+#define OTHERS       3  /* targets that are not another VF */
 
 static uint8_t *target_of(const struct vf *vf)
 {
@@ -16,9 +16,7 @@ static uint8_t *target_of(const struct vf *vf)
 
 static void fill_targets(const struct machine *m)
 {
-	attack_guard_none();
-	pattern_fill(attack_kernel_data(), PAGE_SIZE, pattern_seed(1000, 1, 1));
-	attack_guard(attack_kernel_data(), PAGE_SIZE);
+	attack_kernel_fill();
 	for (unsigned i = 0; i < m->vfs; i++) {
 		pattern_fill(m->vf[i].readonly.va, PAGE_SIZE, pattern_seed(i, 2, 2));
 		pattern_fill(target_of(&m->vf[i]), PAGE_SIZE, pattern_seed(i, 3, 3));
@@ -26,14 +24,15 @@ static void fill_targets(const struct machine *m)
 }
 
 /* The pages in question: those of both VFs. */
-static void guard(const struct vf *by, const struct vf *victim)
+static void guard(struct machine *m, const struct vf *by, const struct vf *victim)
 {
-	attack_guard_none();
-	attack_guard(attack_kernel_data(), PAGE_SIZE);
-	attack_guard(by->readonly.va, PAGE_SIZE);
-	attack_guard(target_of(by), PAGE_SIZE);
+	guard_none();
+	guard_add(attack_kernel_data(), PAGE_SIZE);
+	guard_add(by->readonly.va, PAGE_SIZE);
+	guard_add(target_of(by), PAGE_SIZE);
 	if (victim)
-		attack_guard(target_of(victim), PAGE_SIZE);
+		guard_add(target_of(victim), PAGE_SIZE);
+	guard_tables(m);
 }
 
 /* The first VF's cases are explained in full; the others' faults have the same reasons. */
@@ -53,31 +52,42 @@ static void print_case(struct machine *m, const struct vf *by, const struct atta
 	log_line(unit, "%s", why);
 }
 
-static bool run_case(struct machine *m, struct attacker *by, const struct attack *a)
+enum verdict { NOT_REFUSED, REFUSED, UNTRIED };
+
+static enum verdict run_case(struct machine *m, struct attacker *by, const struct attack *a)
 {
 	struct attack_result r;
 	attack_run(m, by, a, &r);
+	if (r.outcome == ATTACK_NOT_TRIED) {
+		m->not_tried++;
+		log_line("refuse", "VF %u -> %s: %s", by->vf->index, a->name, attack_outcome_text(r.outcome));
+		return UNTRIED;
+	}
 	m->cases++;
 	if (r.outcome == ATTACK_REFUSED) {
 		print_case(m, by->vf, a, &r);
 		m->refused++;
-		return true;
+		return REFUSED;
 	}
 	log_fail("refuse", "do not give this machine's functions to anyone you do not trust",
 		 BDF_FMT " -> %s at 0x%llx: %s", BDF_ARG(by->fn), a->name, (ull)a->to,
 		 attack_outcome_text(r.outcome));
-	return false;
+	return NOT_REFUSED;
 }
 
-static void run_vf(struct machine *m, struct vf *vf, bool *ok)
+static void run_vf(struct machine *m, struct vf *vf, uint8_t *verdict)
 {
-	struct attacker by = {.fn = vf->fn->bdf, .dom = &vf->dom, .vf = vf};
+	struct attacker by = {
+		.fn = vf->fn->bdf,
+		.dom = &vf->dom,
+		.vf = vf,
+		.allowed = dma_part(&vf->buffers, ALLOWED_SLOT * CHUNK, ALLOWED_PAGES * PAGE_SIZE)};
 	for (unsigned t = 0; t < m->vfs + OTHERS; t++) {
 		char name[32];
 		struct attack a = {.name = name, .write = true, .len = CHUNK, .reason = REASON_WRITE};
 		if (t == vf->index)
 			continue;
-		guard(vf, t < m->vfs ? &m->vf[t] : NULL);
+		guard(m, vf, t < m->vfs ? &m->vf[t] : NULL);
 		if (t < m->vfs) {
 			fmt_print(name, sizeof name, "memory of VF %u", t);
 			a.to = m->vf[t].buffers.phys.v + BUFFER_TARGET;
@@ -92,13 +102,14 @@ static void run_vf(struct machine *m, struct vf *vf, bool *ok)
 			a.to = window_at(m, WINDOW_HOLE).v;
 		}
 		a.fault_at = a.to;
-		ok[t] = run_case(m, &by, &a);
+		verdict[t] = (uint8_t)run_case(m, &by, &a);
 	}
 }
 
-static void print_verdicts(const struct machine *m, bool ok[VFS_MAX][VFS_MAX + OTHERS])
+static void print_verdicts(const struct machine *m, uint8_t ok[VFS_MAX][VFS_MAX + OTHERS])
 {
 	static const char *const others[OTHERS] = {"kernel", "r/o page", "unmapped"};
+	static const char *const words[] = {"FAIL", "ok", "?"};
 	log_text("  DMA write to   ");
 	for (unsigned t = 0; t < m->vfs; t++)
 		log_text("VF%-3u ", t);
@@ -108,8 +119,7 @@ static void print_verdicts(const struct machine *m, bool ok[VFS_MAX][VFS_MAX + O
 	for (unsigned v = 0; v < m->vfs; v++) {
 		log_text("  " BDF_FMT "   ", BDF_ARG(m->vf[v].fn->bdf));
 		for (unsigned t = 0; t < m->vfs + OTHERS; t++) {
-			const char *verdict = t == v ? "-" : ok[v][t] ? "ok" : "FAIL";
-			log_text(t < m->vfs ? "%-6s" : "%-9s", verdict);
+			log_text(t < m->vfs ? "%-6s" : "%-9s", t == v ? "-" : words[ok[v][t]]);
 		}
 		log_text("\n");
 	}
@@ -117,7 +127,7 @@ static void print_verdicts(const struct machine *m, bool ok[VFS_MAX][VFS_MAX + O
 
 enum sl_err stage_refuse(struct machine *m)
 {
-	static bool ok[VFS_MAX][VFS_MAX + OTHERS];
+	static uint8_t ok[VFS_MAX][VFS_MAX + OTHERS];
 	fill_targets(m);
 	log_line("refuse",
 		 "each of %u VFs is told to write to memory of every other VF, of the kernel, to a page that "
@@ -127,7 +137,13 @@ enum sl_err stage_refuse(struct machine *m)
 	for (unsigned v = 0; v < m->vfs; v++)
 		run_vf(m, &m->vf[v], ok[v]);
 	print_verdicts(m, ok);
-	log_line("refuse", "%llu of %llu refused, recorded and without effect", (ull)m->refused,
-		 (ull)m->cases);
-	return m->refused == m->cases ? SL_OK : SL_VERIFY;
+	guard_free();
+	log_line("refuse",
+		 "%llu of %llu refused, recorded and without effect, each after it had worked where it is "
+		 "allowed",
+		 (ull)m->refused, (ull)m->cases);
+	if (m->not_tried)
+		log_line("refuse", "%llu were not tried: they had no effect where they are allowed",
+			 (ull)m->not_tried);
+	return m->cases && m->refused == m->cases ? SL_OK : SL_VERIFY;
 }

@@ -32,7 +32,9 @@ enum sl_err tables_exact(struct iommu *mmu, bdf_t fn, const struct table_range *
 	uint64_t found = 0, wanted = 0, size;
 	for (unsigned i = 0; i < n; i++)
 		wanted += want[i].buf->len;
-	for (uint64_t at = 0; at < BIT(mmu->width); at = ALIGN_DOWN(at, size) + size) {
+	const struct domain *dom = iommu_domain_of(mmu, fn);
+	uint64_t limit = dom ? domain_aperture(dom) : BIT(mmu->width);
+	for (uint64_t at = 0; at < limit; at = ALIGN_DOWN(at, size) + size) {
 		enum sl_err e = iommu_walk(mmu, fn, IOVA(at), &w);
 		if (e)
 			return wrong(fn, &w, sl_err_text(e));

@@ -224,11 +224,12 @@ static enum sl_err check_room(const struct vf *vf)
 {
 	const struct accel_store *s[] = {vf->data, vf->pi};
 	for (unsigned i = 0; i < ARRAY_LEN(s); i++) {
-		if (!s[i] || store_chunks(s[i]) >= 2 * SPAN)
+		if (!s[i] || store_chunks(s[i]) >= CHUNKS_LEAST)
 			continue;
 		log_fail("verify", "give it a larger namespace",
 			 BDF_FMT " has %llu KiB in store %u; at least %llu are needed", BDF_ARG(vf->fn->bdf),
-			 (ull)(store_chunks(s[i]) * CHUNK / 1024), s[i]->id, (ull)(2 * SPAN * CHUNK / 1024));
+			 (ull)(store_chunks(s[i]) * CHUNK / 1024), s[i]->id,
+			 (ull)(CHUNKS_LEAST * CHUNK / 1024));
 		return SL_NOSPACE;
 	}
 	return SL_OK;

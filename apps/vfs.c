@@ -13,18 +13,40 @@
 #define CLASS_NVME 0x010802
 
 /* None while translation is off: memory is then reached at its physical address. */
-enum sl_err make_domain(struct machine *m, const char *name, struct domain **dom)
+enum sl_err make_domain(struct machine *m, const char *name, bdf_t fn, struct domain **dom)
 {
 	*dom = NULL;
 	if (m->boot->cfg.iommu == CONFIG_IOMMU_OFF)
 		return SL_OK;
 	if (translated(m))
-		return domain_create(&m->iommu, name, dom);
+		return domain_create_for(&m->iommu, name, fn, dom);
 	enum sl_err e = domain_create_passthrough(&m->iommu, name, dom);
 	if (e == SL_UNSUPPORTED)
 		log_fail("iommu", "use iommu=on or iommu=off",
-			 "iommu=pt: a unit can not pass requests through (ECAP.PT is 0)");
+			 "iommu=pt: no unit can pass requests through (ECAP.PT is 0)");
 	return e;
+}
+
+/* The function's only domain is that of an RMRR: says so, and which. */
+static bool held_by_rmrr(const struct pci_func *fn, const struct domain *dom)
+{
+	struct iommu_reserved r = {0};
+	struct iommu *mmu = domain_iommu(dom);
+	const struct domain *held = iommu_domain_of(mmu, fn->bdf);
+	while (held && iommu_reserved_next(mmu, fn->bdf, &r) == SL_OK) {
+		if (r.interrupts)
+			continue;
+		log_fail("iommu",
+			 "look in firmware setup for the vendor's option for this slot (HPE: Shared Memory "
+			 "and "
+			 "RMRR off), or update the firmware; docs/audit.md, RMRR-KEPT",
+			 BDF_FMT
+			 " is held by the RMRR 0x%llx..0x%llx, in domain %u: firmware may use that memory "
+			 "through it at any time",
+			 BDF_ARG(fn->bdf), (ull)r.base, (ull)(r.base + r.len - 1), domain_id(held));
+		return true;
+	}
+	return false;
 }
 
 /* Bus mastering goes on only with the domain in place. */
@@ -38,6 +60,8 @@ enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile v
 		return SL_NOSPACE;
 	}
 	enum sl_err e = dom ? domain_attach(dom, fn->bdf) : SL_OK;
+	if (e == SL_BUSY && held_by_rmrr(fn, dom))
+		return e;
 	if (e) {
 		log_fail("iommu",
 			 "another slot, or ACS in firmware setup: the lines above name the port or the "
@@ -75,7 +99,7 @@ static enum sl_err open_pf(struct machine *m, struct pci_func *fn)
 	volatile void *regs;
 	m->pf = fn;
 	faults_watch(m, fn->bdf);
-	enum sl_err e = make_domain(m, "PF", &m->pf_dom);
+	enum sl_err e = make_domain(m, "PF", fn->bdf, &m->pf_dom);
 	if (!e)
 		e = function_connect(fn, m->pf_dom, &regs);
 	if (e)
@@ -215,23 +239,6 @@ void undo_sriov(struct machine *m)
 	m->sriov_on = false;
 }
 
-uint32_t find_private_ns(struct machine *m)
-{
-	struct nvme_ctrl *c = &m->nvme.ctrl;
-	uint32_t nsid = 0;
-	if (!(c->id.oacs & OACS_NS_MGMT))
-		return 0;
-	while (nvme_ns_next(c, NVME_NS_ALLOCATED, nsid, &nsid) == SL_OK) {
-		struct nvme_ns ns;
-		uint16_t owner;
-		unsigned owners;
-		if (nvme_ns_get(c, NVME_NS_ALLOCATED, nsid, &ns) == SL_OK && !ns.shared && !ns.pi_type &&
-		    nvme_pf_ns_controllers(&m->nvme, nsid, &owner, 1, &owners) == SL_OK && !owners)
-			return nsid;
-	}
-	return 0;
-}
-
 enum sl_err vf_give_queues(struct machine *m, struct vf *vf)
 {
 	uint16_t vq, vi;
@@ -268,7 +275,10 @@ enum sl_err choose_stores(struct vf *vf)
 	}
 	if (vf->data)
 		return SL_OK;
-	log_fail("nvme", "give the controller a namespace without metadata for each VF, or a shared one",
+	log_fail("nvme",
+		 "give the controller a namespace without metadata, of blocks of at most 4 KiB, for each VF, "
+		 "or a "
+		 "shared one",
 		 BDF_FMT " sees no namespace that it could use", BDF_ARG(vf->fn->bdf));
 	return SL_NOTFOUND;
 }
@@ -321,7 +331,7 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	volatile void *regs;
 	fmt_print(vf->name, sizeof vf->name, "VF %u", vf->index);
 	faults_watch(m, vf->fn->bdf);
-	enum sl_err e = make_domain(m, vf->name, &vf->dom);
+	enum sl_err e = make_domain(m, vf->name, vf->fn->bdf, &vf->dom);
 	if (!e)
 		e = dma_get(vf->dom, window_at(m, WINDOW_QUEUES), PAGE_2M, DOMAIN_RW, &vf->block);
 	if (!e)
@@ -455,7 +465,7 @@ enum sl_err stage_domains(struct machine *m)
 	log_line("vf", "%u VFs, each in a domain of its own: the same device addresses, different memory",
 		 m->vfs);
 	log_line("vf", "every table walked from the root: each function that is in use reaches its own "
-		       "memory and nothing else, all others nothing");
+		       "memory and nothing else; the others under a unit have no context entry");
 	return SL_OK;
 }
 

@@ -26,7 +26,7 @@ enum boot_mem {
 };
 #define BOOT_MEM_RUNTIME BIT(63) /* EFI_MEMORY_RUNTIME */
 
-struct boot_region { /* sorted by base, no overlap between usable ones */
+struct boot_region { /* sorted by base; no two overlap */
 	uint64_t base, pages, attr;
 	uint32_t type, pad;
 };
@@ -72,12 +72,17 @@ struct boot_info {
 	uint64_t root_table; /* CR3: kernel segments, direct map, one page of the loader */
 	uint64_t jump_page;  /* the loader's page that is mapped one to one; to be unmapped */
 	uint64_t map_base;   /* virtual address of the direct map of RAM */
+	/* Memory of the page tables, read-only in the direct map: the first tables_used pages of it are. */
+	uint64_t tables, tables_pages, tables_used;
+	uint64_t firmware_cr4; /* CR4 as firmware left it */
 	uint32_t pages_1g, la57;
 
 	uint64_t regions;                                /* struct boot_region [region_count] */
 	uint64_t symtab, symtab_len, strtab, strtab_len; /* of the kernel's ELF file */
 	struct boot_segment segment[8];
 	uint32_t region_count, segment_count;
+	uint32_t regions_odd; /* descriptors of the memory map that make no sense */
+	uint32_t phys_bits;   /* of a physical address: CPUID 80000008h EAX 7:0 */
 
 	uint64_t rsdp;
 	uint64_t runtime;           /* EFI_RUNTIME_SERVICES */

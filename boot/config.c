@@ -98,6 +98,64 @@ static void text(struct config *cfg, const struct cursor *at, const char *key, s
 	out[v.n] = 0;
 }
 
+/* The address of a unit's registers, "0xfed90000": whole pages. 0 when it is none. */
+static uint64_t unit_address(struct word v)
+{
+	uint64_t x = 0;
+	if (v.n < 3 || v.n > 18 || v.p[0] != '0' || (v.p[1] != 'x' && v.p[1] != 'X'))
+		return 0;
+	for (size_t i = 2; i < v.n; i++) {
+		char c = v.p[i] >= 'A' && v.p[i] <= 'F' ? (char)(v.p[i] + 'a' - 'A') : v.p[i];
+		if ((c < '0' || c > '9') && (c < 'a' || c > 'f'))
+			return 0;
+		x = x << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+	}
+	return IS_ALIGNED(x, PAGE_SIZE) ? x : 0;
+}
+
+/* What follows "on," in iommu=on,igfx_off,skip=0xfed90000 */
+static void unit_option(struct config *cfg, const struct cursor *at, struct word v)
+{
+	static const char skip[] = "skip=";
+	size_t n = sizeof skip - 1;
+	if (is(v, "igfx_off")) {
+		cfg->iommu_igfx_off = 1;
+		return;
+	}
+	uint64_t base =
+		v.n > n && memcmp(v.p, skip, n) == 0 ? unit_address((struct word){v.p + n, v.n - n, 0}) : 0;
+	if (!base)
+		fail(cfg, at, v.col,
+		     "iommu: %s is not known (want igfx_off, or skip= and the address of a unit: "
+		     "skip=0xfed90000)",
+		     show(v).s);
+	else if (cfg->iommu_skips == CONFIG_SKIPS)
+		fail(cfg, at, v.col, "iommu: %s is one more than %u units can be left alone", show(v).s,
+		     CONFIG_SKIPS);
+	else
+		cfg->iommu_skip[cfg->iommu_skips++] = base;
+}
+
+/* Cuts what stands before the next comma off. */
+static struct word comma(struct word *rest)
+{
+	struct word w = *rest;
+	for (w.n = 0; w.n < rest->n && rest->p[w.n] != ',';)
+		w.n++;
+	size_t used = w.n < rest->n ? w.n + 1 : w.n;
+	*rest = (struct word){rest->p + used, rest->n - used, rest->col + (uint32_t)used};
+	return w;
+}
+
+static void iommu(struct config *cfg, const struct cursor *at, struct word v)
+{
+	static const char *const modes[] = {"off", "on", "pt"};
+	cfg->iommu_igfx_off = cfg->iommu_skips = 0;
+	choice(cfg, at, "iommu", comma(&v), modes, ARRAY_LEN(modes), &cfg->iommu);
+	while (v.n)
+		unit_option(cfg, at, comma(&v));
+}
+
 /* Whole pages: a request's buffer begins on one. */
 static void block(struct config *cfg, const struct cursor *at, struct word v)
 {
@@ -108,11 +166,75 @@ static void block(struct config *cfg, const struct cursor *at, struct word v)
 	}
 }
 
+static bool starts(struct word w, const char *s)
+{
+	return w.n >= strlen(s) && memcmp(w.p, s, strlen(s)) == 0;
+}
+
+/* 0xHEX, at most 64 bits. */
+static bool hex(struct word w, uint64_t *out)
+{
+	bool good = starts(w, "0x") && w.n > 2 && w.n <= 18;
+	*out = 0;
+	for (size_t i = 2; good && i < w.n; i++) {
+		char c = w.p[i];
+		good = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+		*out = *out << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+	}
+	return good;
+}
+
+/* com1 to com4, a port, or registers in memory a byte or a doubleword apart. */
+static bool console_of(struct word v, struct acpi_uart *out)
+{
+	static const struct {
+		const char *name;
+		uint64_t addr;
+	} coms[] = {{"com1", 0x3f8}, {"com2", 0x2f8}, {"com3", 0x3e8}, {"com4", 0x2e8}};
+	*out = (struct acpi_uart){.stride = 1};
+	for (unsigned i = 0; i < ARRAY_LEN(coms); i++)
+		if (is(v, coms[i].name)) {
+			out->addr = coms[i].addr;
+			return true;
+		}
+	size_t prefix = starts(v, "mmio32:") ? 7 : starts(v, "mmio:") ? 5 : 0;
+	out->mmio = prefix != 0;
+	out->stride = prefix == 7 ? 4 : 1;
+	struct word number = {v.p + prefix, v.n - prefix, v.col};
+	return hex(number, &out->addr) && out->addr && (out->mmio || out->addr <= 0xfff8) &&
+	       IS_ALIGNED(out->addr, out->stride);
+}
+
+/* A list with commas; it replaces an earlier one. */
+static void consoles(struct config *cfg, const struct cursor *at, struct word v)
+{
+	cfg->consoles = 0;
+	for (bool more = true; more;) {
+		size_t n = 0;
+		while (n < v.n && v.p[n] != ',')
+			n++;
+		struct word one = {v.p, n, v.col};
+		more = n < v.n;
+		if (cfg->consoles == CONFIG_CONSOLES) {
+			fail(cfg, at, v.col, "console= names more than %u UARTs", CONFIG_CONSOLES);
+			return;
+		}
+		if (!console_of(one, &cfg->console[cfg->consoles])) {
+			fail(cfg, at, v.col,
+			     "console=%s is not known (want com1 to com4, a port such as 0x2f8, "
+			     "mmio:0xADDRESS or mmio32:0xADDRESS)",
+			     show(one).s);
+			return;
+		}
+		cfg->consoles++;
+		v = (struct word){v.p + n + more, v.n - n - more, v.col + (uint32_t)(n + more)};
+	}
+}
+
 static void option(struct config *cfg, const struct cursor *at, struct word k, struct word v)
 {
 	static const char *const apps[] = {"demo", "isolate", "mapcost", "bench", "bursts",
 					   "insn", "shell",   "accel",   "audit", "tour"};
-	static const char *const iommus[] = {"off", "on", "pt"};
 	static const char *const orders[] = {"random", "seq"};
 	static const char *const modes[] = {"poll", "irq", "adaptive"};
 	static const char *const doorbells[] = {"mmio", "shadow"};
@@ -150,7 +272,7 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 	} else if (is(k, "ops")) {
 		number(cfg, at, "ops", v, 1, 1000000000, &cfg->ops);
 	} else if (is(k, "iommu")) {
-		choice(cfg, at, "iommu", v, iommus, ARRAY_LEN(iommus), &cfg->iommu);
+		iommu(cfg, at, v);
 	} else if (is(k, "doorbell")) {
 		choice(cfg, at, "doorbell", v, doorbells, ARRAY_LEN(doorbells), &cfg->doorbell);
 	} else if (is(k, "json")) {
@@ -175,13 +297,15 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "baud", v, bauds, ARRAY_LEN(bauds), &i);
 		if (i < ARRAY_LEN(baud))
 			cfg->baud = baud[i];
+	} else if (is(k, "console")) {
+		consoles(cfg, at, v);
 	} else if (is(k, "end")) {
 		choice(cfg, at, "end", v, ends, ARRAY_LEN(ends), &cfg->end);
 	} else {
 		fail(cfg, at, k.col,
 		     "%s is not a key (keys: app device gen vfs queues qd seconds mode passes ops iommu "
 		     "doorbell json keep ms "
-		     "batch block writes order seed scratch baud term end)",
+		     "batch block writes order seed scratch baud console term end)",
 		     show(k).s);
 	}
 }
@@ -229,7 +353,6 @@ void config_defaults(struct config *cfg)
 			       .qd = 32,
 			       .seconds = 5,
 			       .mode = RING_POLL,
-			       .baud = 115200,
 			       .passes = 1,
 			       .ops = 10000,
 			       .iommu = CONFIG_IOMMU_ON,

@@ -1,12 +1,17 @@
 /* Options: sluice.cfg on the boot volume ("key=value" a line, '#' starts a comment) and, after it, the words
  * of the loader's command line. A later value replaces an earlier one. */
 #pragma once
+#include "kernel/acpi.h"
 #include "kernel/err.h"
+
+#define CONFIG_CONSOLES 4
 
 /* How rings are waited for: apps/rings.h */
 enum ring_mode { RING_POLL, RING_IRQ, RING_ADAPTIVE };
 
 enum config_iommu { CONFIG_IOMMU_OFF, CONFIG_IOMMU_ON, CONFIG_IOMMU_PT };
+
+#define CONFIG_SKIPS 4u
 
 enum config_end { END_HALT, END_REBOOT, END_SHUTDOWN, END_QEMU };
 
@@ -41,6 +46,9 @@ struct config {
 	uint32_t ops;      /* device=qat: operations of each service on each VF that are checked */
 	uint32_t iommu;    /* enum config_iommu; off: translation stays off; pt: functions are attached to
 			      pass-through domains. Both only to compare with */
+	uint32_t iommu_igfx_off; /* the unit for graphics alone is left as firmware left it */
+	uint32_t iommu_skips;    /* so are the units with their registers at these addresses */
+	uint64_t iommu_skip[CONFIG_SKIPS];
 	uint32_t doorbell; /* enum config_doorbell, of the VFs' rings */
 	uint32_t json;     /* lines of JSON between the stages too */
 	uint32_t keep;     /* what is known before the hand-over goes into a file beside sluice.cfg */
@@ -50,7 +58,9 @@ struct config {
 	uint32_t writes;   /* of 100 requests */
 	uint32_t order;    /* enum config_order */
 	uint32_t seed;
-	uint32_t baud;
+	uint32_t baud; /* 0: the rate that firmware has set, or that the SPCR table names */
+	struct acpi_uart console[CONFIG_CONSOLES]; /* console=: these and no others */
+	uint32_t consoles;
 	uint32_t term;    /* enum config_term */
 	uint32_t end;     /* enum config_end */
 	char scratch[24]; /* serial number of the NVMe controller whose namespaces may be overwritten; "" for

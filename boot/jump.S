@@ -12,10 +12,9 @@ boot_jump:
 	rdmsr
 	btsl	$11, %eax
 	wrmsr
-	movq	%cr4, %rax
-	btrq	$7, %rax		/* PGE off: drops global translations of the firmware's */
-	btrq	$17, %rax		/* PCIDE off, so that CR3 bits 11:0 are 0 */
-	movq	%rax, %cr4
+	movq	%cr4, %rax		/* of firmware's bits stay PAE, MCE, OSFXSR, OSXMMEXCPT, LA57; VMXE and SMXE */
+	andl	$0x7660, %eax		/* until there are exceptions. Off: PGE, which drops global translations of */
+	movq	%rax, %cr4		/* firmware's, PCIDE, and what acts on every access: CET, PKS, LASS, FRED */
 	movq	%r9, %cr3
 	btsq	$7, %rax
 	movq	%rax, %cr4

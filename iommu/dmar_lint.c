@@ -171,12 +171,60 @@ static void check_drhd_base(struct lint *l, const struct dmar_entry *e, const st
 		tell_entry(l, DMAR_RULE_DRHD_IN_RAM, e, d->base);
 }
 
+static bool same_target(const struct place *a, const struct place *b)
+{
+	if (a->s.type != b->s.type || a->seg != b->seg || a->s.bus != b->s.bus || a->s.path.n != b->s.path.n)
+		return false;
+	if (a->s.type > DMAR_SCOPE_BRIDGE && a->s.enum_id != b->s.enum_id)
+		return false;
+	for (size_t i = 0; i < a->s.path.n; i++)
+		if (a->s.path.p[i] != b->s.path.p[i])
+			return false;
+	return true;
+}
+
+static bool has_scope(const struct dmar_drhd *d, const struct dmar_scope *s)
+{
+	struct place mine = {.seg = d->seg, .s = *s}, other = {.seg = d->seg};
+	while (dmar_scope_next(d->scopes, &other.s) == SL_OK)
+		if (same_target(&mine, &other))
+			return true;
+	return false;
+}
+
+/* The same unit once more, and nothing is covered by the second entry that the first does not cover. */
+static bool repeats(const struct dmar_drhd *d, const struct dmar_drhd *first)
+{
+	struct dmar_scope s = {0};
+	if (base_invalid(d->base) || d->base != first->base || d->seg != first->seg ||
+	    (d->include_all && !first->include_all))
+		return false;
+	while (dmar_scope_next(d->scopes, &s) == SL_OK)
+		if (!has_scope(first, &s))
+			return false;
+	return true;
+}
+
+static bool listed_before(const struct lint *l, const struct dmar_drhd *d)
+{
+	struct dmar_entry was = {0};
+	struct dmar_drhd o;
+	while (drhd_next(l, &was, &o) && o.off < d->off)
+		if (repeats(d, &o))
+			return true;
+	return false;
+}
+
 /* Against every unit before it. */
 static void check_drhd_pairs(struct lint *l, const struct dmar_entry *e, const struct dmar_drhd *d)
 {
 	struct dmar_entry was = {0};
 	struct dmar_drhd o;
 	bool overlap = false, after_all = false;
+	if (listed_before(l, d)) {
+		tell_entry(l, DMAR_RULE_DRHD_TWICE, e, d->base);
+		return;
+	}
 	while (drhd_next(l, &was, &o) && o.off < d->off) {
 		overlap |= !base_invalid(d->base) && !base_invalid(o.base) && d->base - o.base < o.size;
 		overlap |= !base_invalid(d->base) && !base_invalid(o.base) && o.base - d->base < d->size;
@@ -370,22 +418,13 @@ static void check_scope_function(struct lint *l, const struct place *p)
 		tell_scope(l, DMAR_RULE_SCOPE_KIND, p, p->s.type);
 }
 
-static bool same_target(const struct place *a, const struct place *b)
-{
-	if (a->s.type != b->s.type || a->seg != b->seg || a->s.bus != b->s.bus || a->s.path.n != b->s.path.n)
-		return false;
-	if (a->s.type > DMAR_SCOPE_BRIDGE && a->s.enum_id != b->s.enum_id)
-		return false;
-	for (size_t i = 0; i < a->s.path.n; i++)
-		if (a->s.path.p[i] != b->s.path.p[i])
-			return false;
-	return true;
-}
-
-/* A DRHD's scope against those of the units before it. */
+/* A DRHD's scope against those of the units before it; a unit that is listed twice does not count twice. */
 static bool scope_taken(const struct lint *l, const struct place *p)
 {
 	struct place was = {0};
+	struct dmar_drhd d;
+	if (dmar_drhd(&p->e, &d) != SL_OK || listed_before(l, &d))
+		return false;
 	while (place_next(l, &was) && was.e.off < p->e.off)
 		if (was.e.type == DMAR_DRHD && same_target(&was, p))
 			return true;

@@ -44,6 +44,7 @@ enum dmar_key {
 	X(DRHD_BASE_INVALID, "drhd-base-invalid", BUG, OFF_HEX)                                              \
 	X(DRHD_BASE_UNALIGNED, "drhd-base-unaligned", BUG, OFF_HEX)                                          \
 	X(DRHD_BASE_BEYOND, "drhd-base-beyond-haw", BUG, OFF_HEX)                                            \
+	X(DRHD_TWICE, "drhd-listed-twice", BUG, OFF_HEX)                                                     \
 	X(DRHD_OVERLAP, "drhd-overlap", BUG, OFF_HEX)                                                        \
 	X(DRHD_IN_RAM, "drhd-in-ram", BUG, OFF_HEX)                                                          \
 	X(DRHD_NO_SCOPE, "drhd-no-scope", NOTE, OFF)                                                         \

@@ -77,7 +77,7 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 			       "The DMAR table has no DRHD; add the units or leave the table out."},
 	[DMAR_RULE_DRHD_BASE_INVALID] = {"a unit has no register address",
 					 "Linux says Your BIOS is broken; DMAR reported at address 0, and "
-					 "ignores the unit or the table",
+					 "drops the whole table: no IOMMU, no interrupt remapping, no VFIO",
 					 "The register base address of this DRHD is 0 or all ones; give the "
 					 "unit an address or leave the DRHD out."},
 	[DMAR_RULE_DRHD_BASE_UNALIGNED] =
@@ -88,9 +88,13 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 					"the unit can not be reached and is ignored",
 					"The register base address of this DRHD does not fit into the Host "
 					"Address Width of the table."},
+	[DMAR_RULE_DRHD_TWICE] = {"a unit is listed twice",
+				  "nothing: Linux takes the first entry and passes over the other",
+				  "This DRHD repeats one before it, with the same registers; leave it out."},
 	[DMAR_RULE_DRHD_OVERLAP] =
 		{"two units have the same registers",
-		 "each takes the other's commands; the second is refused or both misbehave",
+		 "Linux takes the first of one address and segment, and DMA of what the other names is not "
+		 "translated; units that overlap otherwise take each other's commands",
 		 "The register windows of two DRHDs overlap."},
 	[DMAR_RULE_DRHD_IN_RAM] =
 		{"a unit's registers lie in ordinary memory",

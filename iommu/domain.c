@@ -1,5 +1,6 @@
 #include "iommu/domain.h"
 #include "iommu/attached.h"
+#include "iommu/format.h"
 #include "iommu/iommu.h"
 #include "iommu/iova.h"
 #include "iommu/vtd_ctx.h"
@@ -21,7 +22,9 @@ struct domain {
 	uint16_t id;
 	unsigned attached; /* functions */
 	bool pass;         /* no tables: everything passes */
+	bool announce;     /* a unit that it is attached under must know of new mappings: CAP.CM, CAP.RWBF */
 	bool batch;        /* between domain_unmap_begin() and _end() */
+	uint64_t limit;    /* device addresses are below this */
 	struct vtd_pt pt;
 	struct vtd_pt_dead dead; /* cleared, not yet invalidated */
 	struct iova_list iova;
@@ -29,13 +32,14 @@ struct domain {
 };
 
 /* A struct to fill; the smallest id that is free, and where the list goes on behind it. */
-static enum sl_err domain_new(struct iommu *mmu, struct domain **out)
+static enum sl_err domain_new(struct iommu *mmu, const char *name, const struct vtd_format *form,
+			      struct domain **out)
 {
 	uint32_t id = 1;
 	struct domain **link = &mmu->domains;
 	for (; *link && (*link)->id == id; link = &(*link)->next)
 		id++;
-	if (id >= mmu->domain_limit)
+	if (id >= form->domains)
 		return SL_NOSPACE;
 	size_t size = sizeof(struct domain) + mmu->unit_count * sizeof(uint16_t);
 	struct domain *dom = mmu->spare ? mmu->spare : pmm_keep(size);
@@ -43,7 +47,12 @@ static enum sl_err domain_new(struct iommu *mmu, struct domain **out)
 		return SL_NOMEM;
 	if (mmu->spare)
 		mmu->spare = dom->next;
-	*dom = (struct domain){.next = *link, .mmu = mmu, .id = (uint16_t)id, .iova.spare = &mmu->spare_iova};
+	*dom = (struct domain){.next = *link,
+			       .mmu = mmu,
+			       .name = name,
+			       .id = (uint16_t)id,
+			       .limit = BIT(form->width),
+			       .iova.spare = &mmu->spare_iova};
 	*link = dom;
 	*out = dom;
 	return SL_OK;
@@ -59,27 +68,49 @@ static void domain_drop(struct domain *dom)
 	dom->mmu->spare = dom;
 }
 
-enum sl_err domain_create(struct iommu *mmu, const char *name, struct domain **out)
+static struct vtd_format common_form(const struct iommu *mmu)
 {
-	enum sl_err e = domain_new(mmu, out);
+	return (struct vtd_format){mmu->levels, mmu->width, mmu->large, mmu->domains_max};
+}
+
+static enum sl_err create(struct iommu *mmu, const char *name, const struct vtd_format *form,
+			  struct domain **out)
+{
+	enum sl_err e = domain_new(mmu, name, form, out);
 	if (e)
 		return e;
-	(*out)->name = name;
-	e = vtd_pt_init(&(*out)->pt, mmu->levels, mmu->large, mmu->sync);
+	e = vtd_pt_init(&(*out)->pt, form->levels, form->large, mmu->sync);
 	if (e)
 		domain_drop(*out);
 	return e;
 }
 
+enum sl_err domain_create(struct iommu *mmu, const char *name, struct domain **out)
+{
+	struct vtd_format form = common_form(mmu);
+	return create(mmu, name, &form, out);
+}
+
+enum sl_err domain_create_for(struct iommu *mmu, const char *name, bdf_t fn, struct domain **out)
+{
+	unsigned unit;
+	if (iommu_unit_of(mmu, fn, &unit) != SL_OK) /* domain_attach() says so */
+		return domain_create(mmu, name, out);
+	struct vtd_format form = vtd_format_of(&mmu->unit[unit], mmu->levels);
+	return create(mmu, name, &form, out);
+}
+
 enum sl_err domain_create_passthrough(struct iommu *mmu, const char *name, struct domain **out)
 {
+	struct vtd_format form = common_form(mmu);
+	unsigned able = 0;
 	for (unsigned i = 0; i < mmu->unit_count; i++)
-		if (vtd_translates(&mmu->unit[i]) && !(mmu->unit[i].ecap & ECAP_PT))
-			return SL_UNSUPPORTED;
-	enum sl_err e = domain_new(mmu, out);
+		able += vtd_translates(&mmu->unit[i]) && mmu->unit[i].ecap & ECAP_PT;
+	if (!able)
+		return SL_UNSUPPORTED;
+	enum sl_err e = domain_new(mmu, name, &form, out);
 	if (e)
 		return e;
-	(*out)->name = name;
 	(*out)->pass = true;
 	vtd_pt_none(&(*out)->pt);
 	return SL_OK;
@@ -95,7 +126,12 @@ static bool range_ok(uint64_t base, uint64_t len, uint64_t limit)
 
 uint64_t domain_aperture(const struct domain *dom)
 {
-	return BIT(dom->mmu->width);
+	return dom->limit;
+}
+
+unsigned domain_large_pages(const struct domain *dom)
+{
+	return dom->pt.large;
 }
 
 /* In which bits the addresses of a range differ from the first. */
@@ -225,7 +261,7 @@ static INLINE bool map_page(struct domain *dom, unsigned level, uint64_t iova, u
 {
 	uint64_t size = vtd_pt_size(level), low = size - 1;
 	if ((iova & low) | (phys & (low | ~SS_ADDR)) || in_window(iova, size) || in_window(phys, size) ||
-	    perm - 1 >= DOMAIN_RW || dom->mmu->announce || (level > 1 && iova >= domain_aperture(dom)))
+	    perm - 1 >= DOMAIN_RW || dom->announce || (level > 1 && iova >= domain_aperture(dom)))
 		return false;
 	return vtd_pt_map_page(&dom->pt, level, iova, phys, perm, entry);
 }
@@ -419,12 +455,68 @@ static enum sl_err ids_detach(struct domain *dom, const struct attached *a)
 	return SL_OK;
 }
 
+/* Has nothing been done with it yet that depends on the form of its tables? */
+static bool is_blank(const struct domain *dom)
+{
+	return !dom->attached && !dom->iova.taken && !dom->dead.differ &&
+	       !vtd_pt_any(&dom->pt, IOVA(0), BIT(vtd_pt_shift(dom->pt.levels + 1)));
+}
+
+/* Takes the unit's form. */
+static enum sl_err reform(struct domain *dom, const struct vtd_format *form)
+{
+	struct vtd_pt made;
+	enum sl_err e = vtd_pt_init(&made, form->levels, form->large, dom->mmu->sync);
+	if (e)
+		return e;
+	vtd_pt_fini(&dom->pt);
+	dom->pt = made;
+	dom->limit = BIT(form->width);
+	return SL_OK;
+}
+
+/* Gives up what the unit does not have, as far as the domain does not use it. The reason why it cannot; NULL
+ * when it fits. */
+static const char *narrow(struct domain *dom, const struct vtd_format *form)
+{
+	uint64_t limit = BIT(form->width), all = BIT(vtd_pt_shift(dom->pt.levels + 1));
+	if (form->levels != dom->pt.levels)
+		return "its tables have a number of levels that the unit does not read (CAP.SAGAW)";
+	if (limit < dom->limit &&
+	    (vtd_pt_any(&dom->pt, IOVA(limit), all - limit) || iova_any_above(&dom->iova, limit)))
+		return "it has device addresses that are too wide for the unit (CAP.MGAW)";
+	if (!vtd_pt_narrow(&dom->pt, form->large))
+		return "it has large pages that the unit does not read (CAP.SSLPS)";
+	dom->limit = limit < dom->limit ? limit : dom->limit;
+	return NULL;
+}
+
+/* Can the unit read the domain's tables? They are made so where nothing is in them yet. */
+static enum sl_err suit(struct domain *dom, const struct vtd_unit *u, bdf_t fn)
+{
+	struct vtd_format form = vtd_format_of(u, dom->pass ? 0 : dom->pt.levels);
+	const char *why = NULL;
+	if (dom->id >= form.domains)
+		why = "its id is more than the unit has (CAP.ND)";
+	else if (dom->pass)
+		why = u->ecap & ECAP_PT ? NULL : "the unit cannot pass requests through (ECAP.PT)";
+	else if (is_blank(dom))
+		return reform(dom, &form);
+	else
+		why = narrow(dom, &form);
+	if (!why)
+		return SL_OK;
+	log_warn("iommu", BDF_FMT " cannot be put into domain %u (%s) under %s: %s", BDF_ARG(fn), dom->id,
+		 dom->name, u->name, why);
+	return SL_UNSUPPORTED;
+}
+
 /* An entry for each requester id; all are tried, the first error counts, but without memory it ends. */
 static enum sl_err ids_attach(struct domain *dom, const struct attached *a)
 {
 	struct vtd_unit *u = &dom->mmu->unit[a->unit];
 	struct vtd_ctx made = dom->pass ? vtd_ctx_make_pass(vtd_max_levels(u), dom->id)
-					: vtd_ctx_make(va_phys(dom->pt.top), dom->mmu->levels, dom->id);
+					: vtd_ctx_make(va_phys(dom->pt.top), dom->pt.levels, dom->id);
 	enum sl_err first = SL_OK;
 	uint16_t did;
 	for (unsigned i = 0; i < a->n && first != SL_NOMEM; i++) {
@@ -451,7 +543,9 @@ enum sl_err domain_attach(struct domain *dom, bdf_t fn)
 		return SL_BUSY;
 	if (mmu->unit[unit].on && !rmrrs_mapped(dom, fn))
 		return SL_VERIFY;
-	e = attached_add(mmu, dom, fn, unit, &a);
+	e = suit(dom, &mmu->unit[unit], fn);
+	if (!e)
+		e = attached_add(mmu, dom, fn, unit, &a);
 	if (e)
 		return e;
 	e = id_taken(dom, a) ? SL_BUSY : ids_attach(dom, a);
@@ -462,6 +556,7 @@ enum sl_err domain_attach(struct domain *dom, bdf_t fn)
 	/* Also when the unit did not answer: the entries are there, and so the tables must stay. */
 	dom->refs[unit]++;
 	dom->attached++;
+	dom->announce |= (mmu->unit[unit].cap & (CAP_CM | CAP_RWBF)) != 0;
 	log_debug("iommu", BDF_FMT " attached to domain %u (%s), unit %u, %u requester ids: %s", BDF_ARG(fn),
 		  dom->id, dom->name, unit, a->n, sl_err_text(e));
 	return e;
@@ -510,6 +605,11 @@ bool domain_passes(const struct domain *dom)
 const struct domain *domain_next(const struct iommu *mmu, const struct domain *prev)
 {
 	return prev ? prev->next : mmu->domains;
+}
+
+struct iommu *domain_iommu(const struct domain *dom)
+{
+	return dom->mmu;
 }
 
 uint16_t domain_id(const struct domain *dom)

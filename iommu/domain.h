@@ -18,8 +18,13 @@ enum domain_perm { DOMAIN_R = 1, DOMAIN_W = 2, DOMAIN_RW = 3 };
  * when the units (CAP.ND) have no id left, SL_NOMEM. */
 enum sl_err domain_create(struct iommu *mmu, const char *name, struct domain **out) MUST_CHECK;
 
+/* The same, for this function and others below its unit: the tables have all that this unit reads (levels,
+ * large pages, width: CAP). Those of domain_create() have what most units read, until the first function is
+ * attached; when nothing is mapped by then, they take the form of its unit too. */
+enum sl_err domain_create_for(struct iommu *mmu, const char *name, bdf_t fn, struct domain **out) MUST_CHECK;
+
 /* A domain in which every address passes untranslated, for comparison only: its functions reach all memory.
- * Nothing can be mapped in it. SL_UNSUPPORTED when not every unit has that type (ECAP.PT). */
+ * Nothing can be mapped in it. SL_UNSUPPORTED when no unit has that type (ECAP.PT). */
 enum sl_err domain_create_passthrough(struct iommu *mmu, const char *name, struct domain **out) MUST_CHECK;
 
 /* Lets device address [iova, iova + len) reach memory [phys, phys + len) with perm, by the largest pages that
@@ -41,8 +46,10 @@ enum sl_err domain_unmap(struct domain *dom, iova_t iova, uint64_t len) MUST_CHE
 void domain_unmap_begin(struct domain *dom);
 enum sl_err domain_unmap_end(struct domain *dom) MUST_CHECK;
 
-/* Device addresses are below this. */
+/* Device addresses are below this. It may shrink when a function below another unit is attached. */
 uint64_t domain_aperture(const struct domain *dom);
+/* Pages larger than 4 KiB that it may use. Bit 0: 2 MiB, bit 1: 1 GiB. */
+unsigned domain_large_pages(const struct domain *dom);
 
 /* Device addresses for a mapping of len bytes (a multiple of PAGE_SIZE), aligned to align, a power of two of
  * at least PAGE_SIZE: above 4 GiB where the aperture goes beyond 8 GiB, never where something is mapped. They
@@ -54,10 +61,12 @@ enum sl_err domain_iova_free(struct domain *dom, iova_t iova, uint64_t len) MUST
 
 /* Puts the function's context entry in place, and one for each other requester id that its requests may carry
  * (iommu_set_groups()): those behind one conventional bridge share them. SL_NOTFOUND when no unit covers it
- * (it then stays blocked and must not get bus mastering), SL_BUSY when it is attached to a domain already, or
- * another function of its group to another domain (iommu_set_groups()). While the unit translates, SL_VERIFY
- * when an RMRR names the function and the domain does not map it one to one. Each refusal but "attached
- * already" is logged. */
+ * that translates (it must not get bus mastering then: nothing else holds it), SL_BUSY when it is attached to
+ * a domain already, or another function of its group to another domain (iommu_set_groups()). While the unit
+ * translates, SL_VERIFY when an RMRR names the function and the domain does not map it one to one.
+ * SL_UNSUPPORTED when the function's unit cannot read the domain's tables as they are filled: number of
+ * levels, large pages, device addresses above its width, domain id. Each refusal but "attached already" is
+ * logged. */
 enum sl_err domain_attach(struct domain *dom, bdf_t fn) MUST_CHECK;
 /* Takes away what no other function of the domain needs, invalidates context and IOTLB by the old domain id,
  * and waits. SL_NOTFOUND when it is not attached to this domain. On any other error it is still attached. */
@@ -79,5 +88,7 @@ bool domain_passes(const struct domain *dom);
 /* The domains of the machine by rising id: the one after prev, the first for NULL; NULL at the end. */
 const struct domain *domain_next(const struct iommu *mmu, const struct domain *prev);
 
+/* The units that it was made for. */
+struct iommu *domain_iommu(const struct domain *dom);
 uint16_t domain_id(const struct domain *dom);
 const char *domain_name(const struct domain *dom);

@@ -121,12 +121,12 @@ static void print_count(struct fault_function *f, bool others, uint64_t at)
 	if (others)
 		log_warn("iommu",
 			 "further functions: %llu more requests refused, the last " BDF_FMT " %s 0x%llx",
-			 (ull)f->unprinted, BDF_ARG(f->last.bdf), f->last.write ? "write" : "read",
+			 (ull)f->unprinted, BDF_ARG(f->last.bdf), vtd_fault_kind(&f->last),
 			 (ull)f->last.iova.v);
 	else
 		log_warn("iommu",
 			 BDF_FMT ": %llu more requests refused (%llu in all), the last %s 0x%llx: %s",
-			 BDF_ARG(f->fn), (ull)f->unprinted, (ull)f->count, f->last.write ? "write" : "read",
+			 BDF_ARG(f->fn), (ull)f->unprinted, (ull)f->count, vtd_fault_kind(&f->last),
 			 (ull)f->last.iova.v, vtd_fault_text(f->last.reason));
 	f->unprinted = 0;
 	f->line_at = at;

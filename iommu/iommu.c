@@ -1,4 +1,5 @@
 #include "iommu/iommu.h"
+#include "iommu/vtd_ctx.h"
 #include "iommu/vtd_ir.h"
 #include "iommu/vtd_irwalk.h"
 #include "iommu/vtd_unit.h"
@@ -79,6 +80,19 @@ void iommu_fault_clear(struct iommu *mmu)
 			vtd_fault_clear(&mmu->unit[i]);
 }
 
+enum sl_err iommu_fault_silence(struct iommu *mmu, bdf_t requester)
+{
+	enum sl_err first = SL_OK;
+	for (unsigned i = 0; i < mmu->unit_count; i++) {
+		struct vtd_unit *u = &mmu->unit[i];
+		if (!vtd_translates(u) || u->seg != requester.seg)
+			continue;
+		enum sl_err e = vtd_ctx_silence(u, requester.rid);
+		first = first ? first : e;
+	}
+	return first;
+}
+
 static bool read_ram(void *ctx, uint64_t phys, uint64_t *v)
 {
 	(void)ctx;
@@ -140,5 +154,5 @@ void iommu_fault_describe(struct iommu *mmu, const struct iommu_fault *f, char *
 	walk_unit(mmu, &mmu->unit[f->unit], f->bdf, f->iova, &w);
 	vtd_walk_text(&w, walk, sizeof(walk));
 	fmt_print(buf, n, BDF_FMT " %s 0x%llx refused: %s (reason 0x%x); %s", BDF_ARG(f->bdf),
-		  f->write ? "write" : "read", (ull)f->iova.v, vtd_fault_text(f->reason), f->reason, walk);
+		  vtd_fault_kind(f), (ull)f->iova.v, vtd_fault_text(f->reason), f->reason, walk);
 }

@@ -14,6 +14,7 @@ struct vtd_unit;
 struct iova_range;
 struct fault_log;
 struct attached;
+struct dmar_memory_map;
 
 /* Which functions can not be told apart, or reach each other without a unit seeing it. */
 struct iommu_groups {
@@ -29,11 +30,11 @@ struct iommu {
 	struct dmar_topo topo;
 	struct vtd_unit *unit; /* unit_count of them, in the order of the table */
 	unsigned unit_count;
-	unsigned levels;           /* of every second-stage table */
-	unsigned width;            /* device addresses are below 2^width */
-	unsigned large;            /* bit 0: 2 MiB pages, bit 1: 1 GiB, as all units have them */
-	uint32_t domain_limit;     /* domain ids are 1 to domain_limit - 1 */
-	bool announce;             /* some unit must be told of new mappings: CAP.CM, CAP.RWBF */
+	/* Of a domain whose functions are not known yet: what most units read, iommu/format.h. */
+	unsigned levels;           /* of its tables */
+	unsigned width;            /* its device addresses are below 2^width */
+	unsigned large;            /* bit 0: 2 MiB pages, bit 1: 1 GiB */
+	uint32_t domains_max;      /* its id is 1 to domains_max - 1 */
 	const struct vtd_io *sync; /* flushes table stores; NULL when every unit snoops */
 	struct domain *domains;    /* by rising id */
 	struct domain *spare;      /* destroyed ones, to be used again */
@@ -42,10 +43,13 @@ struct iommu {
 	struct attached *spare_attached;
 	const struct iommu_groups *groups; /* NULL: every function is taken as a group of its own */
 	struct fault_log *faults;          /* where iommu_fault_poll() copies to; NULL: nowhere */
+	const struct dmar_memory_map
+		*memory; /* RMRRs are not mapped where the system lies; NULL: not known */
 };
 
-/* Gives access to len bytes of registers at physical address base, uncached, until the machine ends. It may
- * be called twice for one unit, the second time with a greater length. */
+/* Gives access to len bytes of registers at physical address base, uncached, until the machine ends; SL_RANGE
+ * where there can be none (RAM, beyond the processor's addresses). It may be called twice for one unit, the
+ * second time with a greater length. */
 struct iommu_regs {
 	void *ctx;
 	enum sl_err (*map)(void *ctx, phys_t base, uint64_t len, struct vtd_io *out);
@@ -150,6 +154,11 @@ enum sl_err iommu_reserved_next(struct iommu *mmu, bdf_t fn, struct iommu_reserv
 enum sl_err iommu_fault_next(struct iommu *mmu, struct iommu_fault *out) MUST_CHECK;
 /* Drops all pending records and overflows. */
 void iommu_fault_clear(struct iommu *mmu);
+/* For a requester that floods and that nobody can stop (hidden, or not found on the bus): its requests stay
+ * refused, in every unit of its segment, and are not recorded any more, so that they take neither time nor
+ * records of others. Attaching it to a domain ends that. SL_BUSY when it is in a domain, SL_NOMEM,
+ * SL_TIMEOUT, SL_DEVICE. */
+enum sl_err iommu_fault_silence(struct iommu *mmu, bdf_t requester) MUST_CHECK;
 /* "3b:00.1 write 0x1000 refused: no mapping that may be written (reason 0x5); root ok, context ok (domain 3,
  * 4-level), L4 ok, L3[0] empty", the table as it is now. */
 void iommu_fault_describe(struct iommu *mmu, const struct iommu_fault *f, char *buf, size_t n);

@@ -61,6 +61,14 @@ enum sl_err iova_give(struct iova_list *list, iova_t iova, uint64_t len)
 	return SL_NOTFOUND;
 }
 
+bool iova_any_above(const struct iova_list *list, uint64_t limit)
+{
+	for (const struct iova_range *r = list->taken; r; r = r->next)
+		if (r->end > limit)
+			return true;
+	return false;
+}
+
 void iova_give_all(struct iova_list *list)
 {
 	while (list->taken)

@@ -23,5 +23,7 @@ enum sl_err iova_take(struct iova_list *list, uint64_t low, uint64_t high, uint6
 		      iova_skip_fn *skip, void *ctx, iova_t *out) MUST_CHECK;
 /* Gives back exactly what was taken. SL_NOTFOUND. */
 enum sl_err iova_give(struct iova_list *list, iova_t iova, uint64_t len) MUST_CHECK;
+/* Is any address from limit on taken? */
+bool iova_any_above(const struct iova_list *list, uint64_t limit);
 /* Gives back all of it. */
 void iova_give_all(struct iova_list *list);

@@ -25,7 +25,7 @@ enum sl_err iommu_reserved_next(struct iommu *mmu, bdf_t fn, struct iommu_reserv
 	}
 	while (dmar_next(&mmu->table, &e) == SL_OK) {
 		if (e.type != DMAR_RMRR || dmar_rmrr(&e, &r) != SL_OK || !names(mmu, &r, fn) ||
-		    !rmrr_can_map(mmu, &r, &base, &len)) /* firmware's mistakes: iommu_map_rmrrs() too */
+		    !rmrr_can_map(mmu, fn, &r, &base, &len)) /* firmware's mistakes: iommu_map_rmrrs() too */
 			continue;
 		*at = (struct iommu_reserved){.base = base, .len = len, .next = e.next};
 		return SL_OK;

@@ -1,6 +1,8 @@
 /* Memory that firmware wants functions to go on reaching: VT-d §8.4. */
 #include "iommu/rmrr.h"
 #include "iommu/attached.h"
+#include "iommu/format.h"
+#include "iommu/vtd_unit.h"
 #include "iommu/iommu.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
@@ -13,8 +15,7 @@
 #define CLASS_GRAPHICS 0x03
 #define CLASS_BRIDGE   0x06
 
-/* Whole pages; false when it describes no memory. */
-static bool pages_of(const struct dmar_rmrr *r, uint64_t *base, uint64_t *len)
+bool rmrr_pages(const struct dmar_rmrr *r, uint64_t *base, uint64_t *len)
 {
 	if (r->limit <= r->base || r->limit >= BIT(52))
 		return false;
@@ -23,9 +24,17 @@ static bool pages_of(const struct dmar_rmrr *r, uint64_t *base, uint64_t *len)
 	return true;
 }
 
-bool rmrr_can_map(const struct iommu *mmu, const struct dmar_rmrr *r, uint64_t *base, uint64_t *len)
+/* Where no unit is known, what most have. */
+static unsigned width_of(const struct iommu *mmu, bdf_t fn)
 {
-	return pages_of(r, base, len) && r->limit < BIT(mmu->width) &&
+	unsigned unit;
+	return iommu_unit_of(mmu, fn, &unit) ? mmu->width
+					     : vtd_format_of(&mmu->unit[unit], mmu->levels).width;
+}
+
+bool rmrr_can_map(const struct iommu *mmu, bdf_t fn, const struct dmar_rmrr *r, uint64_t *base, uint64_t *len)
+{
+	return rmrr_pages(r, base, len) && r->limit < BIT(width_of(mmu, fn)) &&
 	       (r->limit < IOMMU_MSI_BASE || r->base >= IOMMU_MSI_END);
 }
 
@@ -35,7 +44,7 @@ static enum sl_err domain_new(struct iommu *mmu, bdf_t fn, struct domain **out)
 	if (!name)
 		return SL_NOMEM;
 	fmt_print(name, NAME_SIZE, "rmrr " BDF_FMT, BDF_ARG(fn));
-	return domain_create(mmu, name, out);
+	return domain_create_for(mmu, name, fn, out);
 }
 
 /* The function's domain. It has none: that of its group, which can only be in one; no function of the group
@@ -89,17 +98,24 @@ static enum sl_err map_function(struct iommu *mmu, const struct dmar_rmrr *r, co
 	struct domain *dom;
 	uint64_t base, len;
 	unsigned unit;
-	if (!pages_of(r, &base, &len) || iommu_unit_of(mmu, fn, &unit) != SL_OK) {
+	if (!rmrr_pages(r, &base, &len) || iommu_unit_of(mmu, fn, &unit) != SL_OK) {
 		left_out(r, s);
 		return SL_OK;
 	}
-	if (!rmrr_can_map(mmu, r, &base, &len)) {
+	if (!rmrr_can_map(mmu, fn, r, &base, &len)) {
 		not_mapped(r, fn, "no device address can be that");
 		return SL_OK;
 	}
+	const char *taken = mmu->memory ? rmrr_memory_taken(mmu->memory, base, len) : NULL;
+	if (taken) {
+		not_mapped(r, fn, taken);
+		return SL_OK;
+	}
 	enum sl_err e = domain_for(mmu, fn, &dom);
-	if (e == SL_BUSY) {
-		not_mapped(r, fn, "its group is in several domains");
+	if (e == SL_BUSY || e == SL_UNSUPPORTED) {
+		not_mapped(r, fn,
+			   e == SL_BUSY ? "its group is in several domains"
+					: "its unit cannot read the tables of its group's domain");
 		return SL_OK;
 	}
 	if (!e)
@@ -169,7 +185,7 @@ struct ledger {
 static bool overlap(const struct dmar_rmrr *a, const struct dmar_rmrr *b)
 {
 	uint64_t base, len;
-	return pages_of(a, &base, &len) && pages_of(b, &base, &len) && a->base <= b->limit &&
+	return rmrr_pages(a, &base, &len) && rmrr_pages(b, &base, &len) && a->base <= b->limit &&
 	       b->base <= a->limit;
 }
 
@@ -279,7 +295,7 @@ static void enter_rmrr(struct ledger *l, const struct dmar_entry *e, unsigned nu
 		.limit = r.limit,
 		.overlaps = find_overlap(l, &r, e->off),
 	};
-	if (!pages_of(&r, &base, &o.bytes))
+	if (!rmrr_pages(&r, &base, &o.bytes))
 		o.bytes = 0;
 	look_at_memory(l, &o);
 	while (dmar_scope_next(r.scopes, &s) == SL_OK)

@@ -62,9 +62,21 @@ const char *rmrr_verdict_text(enum rmrr_verdict v);
  * as snprintf. */
 int rmrr_text(const struct rmrr_owner *o, char *buf, size_t n);
 
-/* The whole pages of an RMRR. False when it describes no memory, or memory that no device address can be:
- * beyond the width of the tables, or in the interrupt window. */
-bool rmrr_can_map(const struct iommu *mmu, const struct dmar_rmrr *r, uint64_t *base, uint64_t *len);
+/* The whole pages of an RMRR. False when it describes no memory. */
+bool rmrr_pages(const struct dmar_rmrr *r, uint64_t *base, uint64_t *len);
+
+/* Keeps the memory of every RMRR out of the page allocator, before it has any: a function may write there
+ * whatever the system does. Left out are those in which the system itself lies, and those that would take
+ * more than half of the memory in all: they are never mapped. Returns how many pages are lost that way. */
+uint64_t rmrr_reserve(struct span table, const struct dmar_memory_map *map);
+/* Why whole pages [base, base + len) of an RMRR may not be mapped for a function: the system has some of
+ * them. NULL when they may. */
+const char *rmrr_memory_taken(const struct dmar_memory_map *map, uint64_t base, uint64_t len);
+
+/* The whole pages of an RMRR for this function. False when it describes no memory, or memory that no device
+ * address can be: beyond the width of the function's unit, or in the interrupt window. */
+bool rmrr_can_map(const struct iommu *mmu, bdf_t fn, const struct dmar_rmrr *r, uint64_t *base,
+		  uint64_t *len);
 
 /* iommu_map_rmrrs() that also knows which functions there are: for a scope that names a bridge, the bridge
  * and each function below it get the memory. Without functions (NULL) such a scope is logged and left out. */

@@ -1,6 +1,6 @@
 /* Every unit of the machine from the table to translation: which of them can be used, and what each is for.
  */
-#include "iommu/iommu.h"
+#include "iommu/format.h"
 #include "iommu/vtd_ir.h"
 #include "iommu/vtd_pt.h"
 #include "iommu/vtd_unit.h"
@@ -35,32 +35,36 @@ static void leave(struct vtd_unit *u, enum iommu_unit_state state, const char *w
 	u->state = state;
 }
 
+static bool has_address(uint64_t base)
+{
+	return base && base != UINT64_MAX && IS_ALIGNED(base, PAGE_SIZE);
+}
+
 /* Linux takes the first of two units of one segment that have the same registers and passes over the other
  * (dmar_parse_one_drhd); functions that the other alone names have no unit there. Driven twice, each would
  * take the other's queue and tables. */
 static bool listed_before(const struct iommu *mmu, struct vtd_unit *u)
 {
 	for (const struct vtd_unit *o = mmu->unit; o < u; o++) {
-		if (o->base != u->base)
+		if (o->base != u->base || !has_address(u->base))
 			continue;
 		fmt_print(u->reason, sizeof(u->reason), "the table lists its registers before, as %s",
 			  o->name);
 		leave(u, IOMMU_UNIT_TWICE, u->reason);
 		log_warn(u->name,
-			 "left out: %s (0x%llx%s); functions that this entry of the table alone covers are "
-			 "not "
-			 "translated",
+			 "left out: %s (0x%llx%s); DMA of what this entry alone names is not translated",
 			 u->unusable, (ull)u->base, o->seg == u->seg ? "" : ", another segment");
 		return true;
 	}
 	return false;
 }
 
-/* Maps as much of the registers as the table says, then as much as the capabilities say. */
+/* regs->map gives SL_RANGE for an address that cannot be: in RAM, or beyond what the processor has. It maps
+ * as much of the registers as the table says, then as much as the capabilities say. */
 static enum sl_err map_and_probe(struct vtd_unit *u, const struct dmar_drhd *d, const struct iommu_regs *regs)
 {
 	enum sl_err e = SL_BADVAL;
-	if (!d->base || d->base == UINT64_MAX || !IS_ALIGNED(d->base, PAGE_SIZE)) {
+	if (!has_address(d->base)) {
 		leave(u, IOMMU_UNIT_UNUSABLE, "DMAR gives no register address");
 	} else {
 		e = regs->map(regs->ctx, PHYS(d->base), d->size, &u->io);
@@ -71,7 +75,10 @@ static enum sl_err map_and_probe(struct vtd_unit *u, const struct dmar_drhd *d, 
 	}
 	if (!e)
 		return e;
-	leave(u, IOMMU_UNIT_UNUSABLE, u->unusable ? u->unusable : "its registers cannot be mapped");
+	if (!u->unusable)
+		u->unusable = e == SL_RANGE ? "there can be no registers at that address"
+					    : "its registers cannot be mapped";
+	leave(u, IOMMU_UNIT_UNUSABLE, u->unusable);
 	log_warn(u->name,
 		 "left out: %s (0x%llx: VER 0x%x, CAP 0x%llx, ECAP 0x%llx); DMA of the functions below it is "
 		 "not translated",
@@ -104,42 +111,6 @@ static enum sl_err units_open(struct iommu *mmu, const struct iommu_regs *regs)
 	return SL_OK;
 }
 
-/* A domain may be attached under any unit, so its table is of a form that all of them read. */
-static enum sl_err common_format(struct iommu *mmu)
-{
-	static const unsigned preferred[] = {4, 3, 5};
-	uint64_t sagaw = UINT64_MAX, large = VTD_PAGE_2M | VTD_PAGE_1G;
-	unsigned mgaw = 64, units = 0;
-	mmu->domain_limit = UINT32_MAX;
-	for (unsigned i = 0; i < mmu->unit_count; i++) {
-		const struct vtd_unit *u = &mmu->unit[i];
-		if (!vtd_translates(u))
-			continue;
-		units++;
-		sagaw &= FGET(u->cap, CAP_SAGAW);
-		large &= FGET(u->cap, CAP_SSLPS);
-		mgaw = vtd_mgaw(u) < mgaw ? vtd_mgaw(u) : mgaw;
-		mmu->domain_limit = vtd_domains(u) < mmu->domain_limit ? vtd_domains(u) : mmu->domain_limit;
-		mmu->announce = mmu->announce || u->cap & (CAP_CM | CAP_RWBF);
-		if (!(u->ecap & ECAP_C))
-			mmu->sync = &u->io;
-	}
-	if (!units)
-		return SL_NOTFOUND;
-	for (unsigned i = 0; i < ARRAY_LEN(preferred) && !mmu->levels; i++)
-		if (sagaw & BIT(preferred[i] - 2))
-			mmu->levels = preferred[i];
-	if (!mmu->levels) {
-		log_fail("iommu", "this machine's units can not be used together; report it with this log",
-			 "the units have no number of table levels in common (CAP.SAGAW)");
-		return SL_UNSUPPORTED;
-	}
-	unsigned agaw = 12 + 9 * mmu->levels;
-	mmu->width = mgaw < agaw ? mgaw : agaw;
-	mmu->large = large & VTD_PAGE_2M ? (unsigned)large : 0;
-	return SL_OK;
-}
-
 enum sl_err iommu_init(struct iommu *mmu, struct span dmar_table, const struct dmar_topo *topo,
 		       const struct iommu_regs *regs)
 {
@@ -151,14 +122,15 @@ enum sl_err iommu_init(struct iommu *mmu, struct span dmar_table, const struct d
 		mmu->unit = pmm_keep(mmu->unit_count * sizeof(*mmu->unit));
 		e = mmu->unit ? units_open(mmu, regs) : SL_NOMEM;
 	}
-	return e ? e : common_format(mmu);
+	return e ? e : vtd_format_common(mmu);
 }
 
 /* ---- left alone on request ---- */
 
-static void skip(struct vtd_unit *u, const char *why)
+static void skip(struct iommu *mmu, struct vtd_unit *u, const char *why)
 {
 	leave(u, IOMMU_UNIT_SKIPPED, why);
+	(void)vtd_format_common(mmu); /* that none is left, iommu_enable() says */
 	log_warn(u->name,
 		 "unit at 0x%llx is left as firmware left it: %s; DMA of the functions below it is not held "
 		 "by "
@@ -173,7 +145,7 @@ unsigned iommu_skip_base(struct iommu *mmu, uint64_t base)
 		struct vtd_unit *u = &mmu->unit[i];
 		if (u->base != base || u->unusable)
 			continue;
-		skip(u, "the options name it");
+		skip(mmu, u, "the options name it");
 		n++;
 	}
 	return n;
@@ -207,7 +179,7 @@ unsigned iommu_skip_graphics(struct iommu *mmu, const struct dmar_functions *fun
 		struct vtd_unit *u = &mmu->unit[i];
 		if (u->unusable || !graphics_only(mmu, u, functions))
 			continue;
-		skip(u, "the options say so of the unit for graphics");
+		skip(mmu, u, "the options say so of the unit for graphics");
 		n++;
 	}
 	return n;
@@ -219,9 +191,11 @@ static void log_unit(const struct iommu *mmu, const struct vtd_unit *u)
 {
 	const struct vtd_found *f = &u->found;
 	char tables[32] = "no tables for DMA";
-	if (!u->irq_only)
-		fmt_print(tables, sizeof(tables), "%u-level, 4K%s%s pages", mmu->levels,
-			  mmu->large & VTD_PAGE_2M ? " 2M" : "", mmu->large & VTD_PAGE_1G ? " 1G" : "");
+	if (!u->irq_only) {
+		struct vtd_format form = vtd_format_of(u, mmu->levels);
+		fmt_print(tables, sizeof(tables), "%u-level, 4K%s%s pages", form.levels,
+			  form.large & VTD_PAGE_2M ? " 2M" : "", form.large & VTD_PAGE_1G ? " 1G" : "");
+	}
 	log_line(u->name, "VT-d %u.%u at 0x%llx, %s, %s invalidation%s; firmware left %s%s%s%s",
 		 (unsigned)FGET(u->ver, VER_MAX), (unsigned)FGET(u->ver, VER_MIN), (ull)u->base, tables,
 		 u->ecap & ECAP_QI ? "queued" : "register", u->ecap & ECAP_C ? "" : ", tables flushed",
@@ -272,6 +246,8 @@ enum sl_err iommu_enable(struct iommu *mmu)
 	}
 	if (iommu_units_in(mmu, IOMMU_UNIT_ON))
 		return SL_OK;
+	log_fail("iommu", "the WARN lines above have the reason for each unit",
+		 "none of %u units translates: nothing holds a device back", mmu->unit_count);
 	return first ? first : SL_NOTFOUND;
 }
 

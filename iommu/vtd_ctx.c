@@ -65,6 +65,18 @@ enum sl_err vtd_ctx_attach(struct vtd_unit *u, uint16_t rid, struct vtd_ctx made
 	return announce(u);
 }
 
+enum sl_err vtd_ctx_silence(struct vtd_unit *u, uint16_t rid)
+{
+	enum sl_err e = table_make(u, rid);
+	if (e)
+		return e;
+	struct vtd_ctx *entry = entry_of(u, rid);
+	if (entry->lo & CTX_P)
+		return SL_BUSY;
+	entry_store(u, &entry->lo, CTX_FPD, entry->hi);
+	return announce(u);
+}
+
 enum sl_err vtd_ctx_detach(struct vtd_unit *u, uint16_t rid)
 {
 	uint16_t did;

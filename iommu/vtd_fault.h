@@ -12,6 +12,7 @@ struct iommu_fault {
 	iova_t iova;   /* page of the request; for an interrupt (reasons 0x20 to 0x2b) its index in bits 63:48
 			*/
 	bool write;    /* an AtomicOp counts as a write */
+	bool page_request; /* neither read nor write: a device with a translation cache asked for a page */
 	uint8_t reason;
 };
 
@@ -26,6 +27,12 @@ void vtd_fault_clear(struct vtd_unit *u);
  * nothing was pending before; it goes on doing so only after everything pending has been taken (VT-d §7.3).
  * The message is the unit's own and is not remapped. */
 void vtd_fault_event(struct vtd_unit *u, uint8_t vector, uint32_t apic);
+
+/* "write", "read", "page request". */
+static inline const char *vtd_fault_kind(const struct iommu_fault *f)
+{
+	return f->page_request ? "page request" : f->write ? "write" : "read";
+}
 
 /* A fault reason in words: legacy mode, scalable mode (VT-d §7.1.3, table 30) and interrupt remapping
  * (§5.1.4.1). "reserved reason" for what the specification does not define. */

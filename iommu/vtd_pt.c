@@ -111,6 +111,31 @@ void vtd_pt_fini(struct vtd_pt *pt)
 	pt->top = NULL;
 }
 
+/* Are there pages of these sizes under a table? */
+static bool has_large(const uint64_t *table, unsigned level, unsigned sizes)
+{
+	for (unsigned i = 0; i < SS_ENTRIES; i++) {
+		if (!table[i])
+			continue;
+		if (table[i] & SS_PS ? sizes & BIT(level - 2)
+				     : level > 2 && has_large(child_of(table[i]), level - 1, sizes))
+			return true;
+	}
+	return false;
+}
+
+bool vtd_pt_narrow(struct vtd_pt *pt, unsigned large)
+{
+	unsigned gone = pt->large & ~large;
+	if (gone && has_large(pt->top, pt->levels, gone))
+		return false;
+	pt->large &= large;
+	for (unsigned level = 2; level <= VTD_PAGE_KINDS; level++)
+		if (!page_allowed(pt, level))
+			forget(pt, level);
+	return true;
+}
+
 uint64_t vtd_pt_find(const struct vtd_pt *pt, iova_t iova, uint64_t *size)
 {
 	const uint64_t *table = pt->top;

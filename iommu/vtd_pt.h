@@ -62,6 +62,10 @@ void vtd_pt_none(struct vtd_pt *pt);
 /* Frees every table. No unit may use them any more. */
 void vtd_pt_fini(struct vtd_pt *pt);
 
+/* From now on without the large pages that are not in large (VTD_PAGE_*). False when there are such already:
+ * then nothing has changed. */
+bool vtd_pt_narrow(struct vtd_pt *pt, unsigned large);
+
 /* The entry that maps iova, 0 when none does; *size is how many bytes around iova it decides on. */
 uint64_t vtd_pt_find(const struct vtd_pt *pt, iova_t iova, uint64_t *size);
 /* Is any page of the range mapped? */

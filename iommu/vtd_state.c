@@ -23,6 +23,12 @@ struct vtd_ability vtd_ability_of(uint32_t ver, uint64_t cap, uint64_t ecap)
 		a.unusable = "its registers read zero";
 	else if (!(sagaw & 0xe))
 		a.unusable = "CAP.SAGAW offers no second-stage tables";
+	bool answers = ver && ver != UINT32_MAX && cap && cap != UINT64_MAX && ecap != UINT64_MAX;
+	a.irq_only = a.unusable && answers && ecap & ECAP_IR && ecap & ECAP_QI;
+	if (a.irq_only) {
+		a.remaps = true;
+		a.x2apic = (ecap & ECAP_EIM) != 0;
+	}
 	if (a.unusable)
 		return a;
 	a.width = (unsigned)FGET(cap, CAP_MGAW) + 1;
@@ -50,7 +56,8 @@ bool vtd_state_fault(uint64_t lo, uint64_t hi, uint16_t seg, struct iommu_fault 
 {
 	*out = (struct iommu_fault){.bdf = {seg, (uint16_t)FGET(hi, FRCD_SID)},
 				    .iova = IOVA(lo & FRCD_FI),
-				    .write = !(hi & FRCD_T1) || (hi & FRCD_T2),
+				    .write = !(hi & FRCD_T1) == !(hi & FRCD_T2),
+				    .page_request = !(hi & FRCD_T1) && (hi & FRCD_T2),
 				    .reason = (uint8_t)FGET(hi, FRCD_FR)};
 	return (hi & FRCD_F) != 0;
 }

@@ -12,10 +12,12 @@ struct vtd_state { /* GSTS, PMEN, FSTS */
 struct vtd_state vtd_state_of(uint32_t gsts, uint32_t pmen, uint32_t fsts);
 
 struct vtd_ability {          /* VER, CAP, ECAP */
-	const char *unusable; /* why, and then nothing else is valid; NULL */
+	const char *unusable; /* why, and then nothing else is valid but irq_only, remaps, x2apic; NULL */
+	bool irq_only;        /* no tables for DMA (CAP.SAGAW is 0), but interrupt remapping: */
 	bool levels3, levels4, levels5;
 	unsigned width; /* bits of a device address: MGAW */
-	bool coherent, queue, device_tlb, remaps, x2apic, pass_through, caching_mode, selective;
+	bool remaps, x2apic;
+	bool coherent, queue, device_tlb, pass_through, caching_mode, selective;
 	bool pages_2m, pages_1g, low_region, high_region, scalable, pasid, page_requests;
 	uint32_t fault_offset; /* bytes from the base to the first fault record */
 	unsigned fault_records;

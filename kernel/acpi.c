@@ -1,8 +1,7 @@
 #include "kernel/acpi.h"
 #include "kernel/str.h"
 
-#define SDT_HEADER 36u
-#define SDT_MAX    (16u << 20)
+#define SDT_MAX (16u << 20)
 
 static bool sum_zero(struct span s)
 {
@@ -14,11 +13,11 @@ static bool sum_zero(struct span s)
 
 static enum sl_err read_table(uint64_t phys, acpi_map_fn *map, struct acpi_table *t)
 {
-	const uint8_t *head = phys ? map(phys, SDT_HEADER) : NULL;
+	const uint8_t *head = phys ? map(phys, ACPI_HEADER) : NULL;
 	if (!head)
 		return SL_NOTFOUND;
-	uint32_t len = span_u32((struct span){head, SDT_HEADER}, 4);
-	if (len < SDT_HEADER || len > SDT_MAX)
+	uint32_t len = span_u32((struct span){head, ACPI_HEADER}, 4);
+	if (len < ACPI_HEADER || len > SDT_MAX)
 		return SL_TRUNC;
 	const uint8_t *all = map(phys, len);
 	if (!all)
@@ -31,6 +30,33 @@ static enum sl_err read_table(uint64_t phys, acpi_map_fn *map, struct acpi_table
 	return SL_OK;
 }
 
+/* Of more than ACPI_MAX_TABLES those are kept that are read here. */
+static bool is_read(const char *sig)
+{
+	static const char *const sigs[] = {"MCFG", "DMAR", "IVRS", "APIC", "FACP", "HPET", "SPCR", "SRAT"};
+	for (unsigned i = 0; i < ARRAY_LEN(sigs); i++)
+		if (strcmp(sigs[i], sig) == 0)
+			return true;
+	return false;
+}
+
+static void keep_table(struct acpi *acpi, const struct acpi_table *t)
+{
+	unsigned at = acpi->count;
+	if (at == ACPI_MAX_TABLES) {
+		acpi->dropped++;
+		if (!is_read(t->sig))
+			return;
+		while (at-- && is_read(acpi->table[at].sig))
+			;
+		if (at >= ACPI_MAX_TABLES)
+			return;
+	} else {
+		acpi->count++;
+	}
+	acpi->table[at] = *t;
+}
+
 /* Follows the root table's pointers: 8 bytes each in the XSDT, 4 in the RSDT. */
 static enum sl_err read_root(struct acpi *acpi, uint64_t phys, size_t width, acpi_map_fn *map)
 {
@@ -40,12 +66,16 @@ static enum sl_err read_root(struct acpi *acpi, uint64_t phys, size_t width, acp
 		return e;
 	if (!root.sum_ok || memcmp(root.sig, width == 8 ? "XSDT" : "RSDT", 4))
 		return SL_CHECKSUM;
-	for (size_t off = SDT_HEADER; span_has(root.data, off, width); off += width) {
-		if (acpi->count == ACPI_MAX_TABLES ||
-		    read_table(span_le(root.data, off, width), map, &acpi->table[acpi->count]))
-			acpi->lost++;
-		else
-			acpi->count++;
+	for (size_t off = ACPI_HEADER; span_has(root.data, off, width); off += width) {
+		struct acpi_table t;
+		uint64_t at = span_le(root.data, off, width);
+		if (read_table(at, map, &t) == SL_OK) {
+			keep_table(acpi, &t);
+			continue;
+		}
+		if (acpi->lost < ARRAY_LEN(acpi->lost_at))
+			acpi->lost_at[acpi->lost] = at;
+		acpi->lost++;
 	}
 	return acpi->count ? SL_OK : SL_NOTFOUND;
 }
@@ -64,7 +94,7 @@ enum sl_err acpi_init(struct acpi *acpi, uint64_t rsdp, acpi_map_fn *map)
 		if (read_root(acpi, span_u64((struct span){p, 36}, 24), 8, map) == SL_OK)
 			return SL_OK;
 		acpi->xsdt = false;
-		acpi->lost = 0;
+		acpi->count = acpi->lost = acpi->dropped = 0;
 	}
 	p = map(rsdp, 20);
 	return p ? read_root(acpi, span_u32((struct span){p, 20}, 16), 4, map) : SL_BADVAL;
@@ -80,7 +110,7 @@ const struct acpi_table *acpi_find(const struct acpi *acpi, const char *sig, uns
 
 enum sl_err acpi_mcfg(struct span mcfg, unsigned i, struct acpi_ecam *out)
 {
-	size_t off = SDT_HEADER + 8 + 16 * (size_t)i;
+	size_t off = ACPI_HEADER + 8 + 16 * (size_t)i;
 	if (!span_has(mcfg, off, 16))
 		return SL_END;
 	*out = (struct acpi_ecam){.base = span_u64(mcfg, off),
@@ -110,6 +140,13 @@ uint64_t acpi_hpet(struct span hpet)
 	return span_u8(hpet, 40) == 0 ? span_u64(hpet, 44) : 0;
 }
 
+/* 0 for "as it is" and for codes that the table does not define. */
+static uint32_t spcr_rate(uint8_t code)
+{
+	static const uint32_t rates[] = {[3] = 9600, [4] = 19200, [6] = 57600, [7] = 115200};
+	return code < ARRAY_LEN(rates) ? rates[code] : 0;
+}
+
 enum sl_err acpi_spcr(struct span spcr, struct acpi_uart *out)
 {
 	uint8_t kind = span_u8(spcr, 36), space = span_u8(spcr, 40), width = span_u8(spcr, 41);
@@ -121,5 +158,10 @@ enum sl_err acpi_spcr(struct span spcr, struct acpi_uart *out)
 	*out = (struct acpi_uart){.addr = addr, .mmio = space == 0, .stride = 1};
 	if (out->mmio && kind != 1 && (width == 32 || access == 3))
 		out->stride = 4;
+	uint8_t revision = span_u8(spcr, 8);
+	out->clock = revision >= 3 && span_has(spcr, 76, 4) ? span_u32(spcr, 76) : 0;
+	out->baud = revision >= 4 && span_has(spcr, 80, 4) ? span_u32(spcr, 80) : 0;
+	if (!out->baud)
+		out->baud = spcr_rate(span_u8(spcr, 58));
 	return SL_OK;
 }

@@ -6,6 +6,7 @@
 #include "kernel/span.h"
 
 #define ACPI_MAX_TABLES 96
+#define ACPI_HEADER     36u /* bytes that every table begins with: ACPI §5.2.6 */
 
 struct acpi_table {
 	char sig[5];
@@ -16,8 +17,11 @@ struct acpi_table {
 
 struct acpi {
 	struct acpi_table table[ACPI_MAX_TABLES];
-	unsigned count, lost; /* lost: tables that could not be read or did not fit */
-	uint8_t revision;     /* of the RSDP: 0 is ACPI 1.0 */
+	unsigned count;
+	unsigned lost;       /* pointers that lead to no table */
+	unsigned dropped;    /* tables that nothing here reads, for which there was no room */
+	uint64_t lost_at[8]; /* the first of the lost */
+	uint8_t revision;    /* of the RSDP: 0 is ACPI 1.0 */
 	bool xsdt;
 };
 
@@ -53,6 +57,9 @@ struct acpi_uart {
 	uint64_t addr;
 	bool mmio;
 	uint8_t stride; /* bytes from register to register */
+	uint32_t clock; /* Hz; 0: not named */
+	uint32_t baud;  /* 0: as firmware has set it */
 };
-/* The console UART of the SPCR, when it is of a 16550 kind. */
+/* The console UART of the SPCR, when it is of a 16550 kind; its clock from revision 3 on and its rate, by code
+ * or, from revision 4 on, in baud (Microsoft, Serial Port Console Redirection Table). */
 enum sl_err acpi_spcr(struct span spcr, struct acpi_uart *out) MUST_CHECK;

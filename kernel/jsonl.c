@@ -7,7 +7,7 @@ void jsonl_add(struct jsonl *j, const char *fmt, ...)
 	va_start(ap, fmt);
 	if (j->n < JSONL_LINE) {
 		int n = fmt_vprint(j->line + j->n, sizeof j->line - j->n, fmt, ap);
-		j->n = n > 0 && (size_t)n < sizeof j->line - j->n ? j->n + (size_t)n : JSONL_LINE;
+		j->n = n >= 0 && (size_t)n < sizeof j->line - j->n ? j->n + (size_t)n : JSONL_LINE;
 	}
 	va_end(ap);
 }

@@ -219,10 +219,18 @@ void log_warn(const char *name, const char *fmt, ...)
 	va_end(ap);
 }
 
+static unsigned fails;
+
+unsigned log_fails(void)
+{
+	return __atomic_load_n(&fails, __ATOMIC_RELAXED);
+}
+
 void log_fail(const char *name, const char *advice, const char *fmt, ...)
 {
 	bool taken = take();
 	va_list ap;
+	__atomic_fetch_add(&fails, 1, __ATOMIC_RELAXED);
 	va_start(ap, fmt);
 	line(LOG_FAIL, name, fmt, ap);
 	va_end(ap);

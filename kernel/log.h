@@ -43,6 +43,9 @@ void log_debug(const char *subsystem, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* A failure: "[..] FAIL subsystem: text" and, below it, "try: advice" (advice may be NULL). */
 void log_fail(const char *subsystem, const char *advice, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
+/* How many of them there were. */
+unsigned log_fails(void);
+
 /* Something odd that does not stop us: "[..] WARN subsystem: text". */
 void log_warn(const char *subsystem, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

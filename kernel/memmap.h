@@ -3,10 +3,15 @@
 #include "boot/boot_info.h"
 #include "kernel/span.h"
 
-/* Decodes an EFI_MEMORY_DESCRIPTOR array (UEFI §7.2.3; stride bytes apart) into out, sorted by address,
- * neighbours of one kind joined. Where two overlap, the usable one is cut back. Returns how many; 0 when the
- * map makes no sense or has more than max regions. */
-uint32_t memmap_decode(struct span map, size_t stride, struct boot_region *out, uint32_t max);
+/* Regions that a map of that many descriptors can give, and memmap_decode() needs room for. */
+#define MEMMAP_ROOM(descriptors) (2u * (descriptors))
+
+/* Decodes an EFI_MEMORY_DESCRIPTOR array (UEFI §7.2.3; stride bytes apart) into out, sorted by address, no
+ * two overlapping, neighbours of one kind joined. Where descriptors overlap, the least usable type holds.
+ * *odd counts those that are left out: they begin inside a page or end above 2^52, or there is no room for
+ * them. Returns how many regions; 0 when nothing is left. */
+uint32_t memmap_decode(struct span map, size_t stride, uint64_t top, struct boot_region *out, uint32_t max,
+		       uint32_t *odd);
 
 /* RAM that may be read through the direct map: everything that is memory and not reserved. */
 bool memmap_is_ram(uint32_t type);

@@ -10,6 +10,12 @@ struct extent {
 static struct extent *free_list;
 static uint64_t free_pages, total_pages, peak_pages;
 
+/* What pmm_reserve() keeps out: by rising address, no two touch. */
+static struct range {
+	uint64_t base, end;
+} kept[64];
+static unsigned n_kept;
+
 static uint64_t ext_base(const struct extent *e)
 {
 	return va_phys(e).v;
@@ -69,26 +75,87 @@ static void cut(struct extent **link, uint64_t base, uint64_t pages)
 	free_pages -= pages;
 }
 
-enum sl_err pmm_add(phys_t base, uint64_t pages)
+static enum sl_err add_run(uint64_t base, uint64_t end)
 {
-	if (base.v == 0 && pages) {
-		base.v = PAGE_SIZE;
-		pages--;
-	}
-	if (!pages)
+	if (base >= end)
 		return SL_OK;
-	if (!insert(base.v, pages))
+	if (!insert(base, (end - base) / PAGE_SIZE))
 		return SL_EXISTS;
-	total_pages += pages;
+	total_pages += (end - base) / PAGE_SIZE;
 	return SL_OK;
 }
 
-void pmm_reserve(phys_t base, uint64_t pages)
+enum sl_err pmm_add(phys_t base, uint64_t pages)
 {
-	uint64_t end = base.v + pages * PAGE_SIZE;
+	uint64_t at = base.v ? base.v : PAGE_SIZE, end = base.v + pages * PAGE_SIZE;
+	for (unsigned i = 0; i < n_kept && at < end; i++) {
+		if (kept[i].end <= at || kept[i].base >= end)
+			continue;
+		enum sl_err e = add_run(at, kept[i].base);
+		if (e)
+			return e;
+		at = kept[i].end;
+	}
+	return add_run(at, end);
+}
+
+/* Makes one of kept[i] and kept[i + 1]. */
+static void join(unsigned i)
+{
+	if (kept[i + 1].end > kept[i].end)
+		kept[i].end = kept[i + 1].end;
+	for (unsigned k = i + 1; k + 1 < n_kept; k++)
+		kept[k] = kept[k + 1];
+	n_kept--;
+}
+
+/* Room for one more: the two that lie closest become one. */
+static void join_closest(void)
+{
+	unsigned best = 0;
+	for (unsigned i = 1; i + 1 < n_kept; i++)
+		if (kept[i + 1].base - kept[i].end < kept[best + 1].base - kept[best].end)
+			best = i;
+	join(best);
+}
+
+static void keep(uint64_t base, uint64_t end)
+{
+	if (n_kept == ARRAY_LEN(kept))
+		join_closest();
+	unsigned at = n_kept++;
+	for (; at > 0 && kept[at - 1].base > base; at--)
+		kept[at] = kept[at - 1];
+	kept[at] = (struct range){base, end};
+	for (unsigned i = at ? at - 1 : 0; i + 1 < n_kept;)
+		if (kept[i].end >= kept[i + 1].base)
+			join(i);
+		else if (i++ > at)
+			break;
+}
+
+bool pmm_is_reserved(phys_t base, uint64_t pages)
+{
+	for (unsigned i = 0; i < n_kept; i++)
+		if (kept[i].base <= base.v && base.v + pages * PAGE_SIZE <= kept[i].end)
+			return true;
+	return !pages;
+}
+
+bool pmm_is_free(phys_t base, uint64_t pages)
+{
+	for (const struct extent *e = free_list; e; e = e->next)
+		if (ext_base(e) <= base.v && base.v + pages * PAGE_SIZE <= ext_end(e))
+			return true;
+	return !pages;
+}
+
+/* What joining swallowed is free no longer either. */
+static void take_out(const struct range *r)
+{
 	for (struct extent **link = &free_list; *link;) {
-		uint64_t from = ext_base(*link) > base.v ? ext_base(*link) : base.v;
-		uint64_t to = ext_end(*link) < end ? ext_end(*link) : end;
+		uint64_t from = ext_base(*link) > r->base ? ext_base(*link) : r->base;
+		uint64_t to = ext_end(*link) < r->end ? ext_end(*link) : r->end;
 		if (from >= to) {
 			link = &(*link)->next;
 			continue;
@@ -97,6 +164,15 @@ void pmm_reserve(phys_t base, uint64_t pages)
 		cut(link, from, n);
 		total_pages -= n;
 	}
+}
+
+void pmm_reserve(phys_t base, uint64_t pages)
+{
+	if (!pages)
+		return;
+	keep(base.v, base.v + pages * PAGE_SIZE);
+	for (unsigned i = 0; i < n_kept; i++)
+		take_out(&kept[i]);
 }
 
 enum sl_err pmm_alloc(uint64_t pages, uint64_t align, phys_t *out)

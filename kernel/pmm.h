@@ -7,11 +7,17 @@
 #include "kernel/err.h"
 
 /* Gives a range of RAM to the allocator. It must be in the direct map, unused, and not overlap what was given
- * before (an overlap is refused with SL_EXISTS). Page 0 is never used. */
+ * before (an overlap is refused with SL_EXISTS). Page 0 is never used, nor what pmm_reserve() keeps. */
 enum sl_err pmm_add(phys_t base, uint64_t pages) MUST_CHECK;
 
-/* Takes whatever of [base, base + pages) is free out of the allocator for good. */
+/* Keeps [base, base + pages) out of the allocator for good: what is free of it is taken out, and what
+ * pmm_add() is given later never gets in. Pages that are in use stay in use. After very many ranges two that
+ * lie close are kept with all that is between them. */
 void pmm_reserve(phys_t base, uint64_t pages);
+/* True when all of it is kept out. */
+bool pmm_is_reserved(phys_t base, uint64_t pages);
+/* True when all of it is free. */
+bool pmm_is_free(phys_t base, uint64_t pages);
 
 /* Physically contiguous pages at an address that is a multiple of align bytes (a power of two, at least
  * PAGE_SIZE), zeroed. SL_NOMEM when there is no such run. The caller owns them and ends that with pmm_free().

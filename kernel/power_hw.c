@@ -1,6 +1,7 @@
 #include <efi.h>
 #include "kernel/log.h"
 #include "kernel/power.h"
+#include "kernel/serial.h"
 #include "kernel/time.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/paging.h"
@@ -41,6 +42,7 @@ static void firmware_reset(EFI_RESET_TYPE type)
 
 void power_end(bool ok)
 {
+	serial_flush(SERIAL_FLUSH_US);
 	switch (chosen) {
 	case END_QEMU:
 		port_out32(QEMU_EXIT, ok ? QEMU_EXIT_OK : QEMU_EXIT_FAIL);
@@ -55,6 +57,7 @@ void power_end(bool ok)
 		break;
 	}
 	log_text("System halted. It is safe to switch the power off.\n");
+	serial_flush(SERIAL_FLUSH_US);
 	cpu_halt();
 }
 

@@ -2,7 +2,10 @@
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "kernel/str.h"
+#include "kernel/time.h"
 #include "pci/regs.h"
+
+#define VFS_GONE_US 1000000 /* the capability may not be read for so long: PCIe §9.3.3.3.1 */
 
 struct pci_func *func_new(struct pci *pci)
 {
@@ -65,27 +68,72 @@ void pci_mem_enable(struct pci_func *fn, bool on)
 	command_set(fn, CMD_MSE, on);
 }
 
-static void flag_clear(struct pci_func *f, unsigned off, uint64_t bit)
+/* True when the bit was set. */
+static bool flag_clear(struct pci_func *f, unsigned off, uint64_t bit)
 {
 	uint64_t v = fn_rd16(f, off);
 	if (v & bit)
 		fn_wr16(f, off, v & ~bit);
+	return (v & bit) != 0;
+}
+
+/* True when it was set. */
+static bool master_off(struct pci_func *f)
+{
+	bool on = flag_clear(f, CFG_CMD, CMD_BME);
+	f->found_master |= on;
+	f->stuck = (fn_rd16(f, CFG_CMD) & CMD_BME) != 0;
+	if (f->stuck)
+		log_warn("pci", BDF_FMT ": Bus Master Enable does not clear", BDF_ARG(f->bdf));
+	return on;
+}
+
+/* Requests that are already translated pass a unit that allows them, so no function may ask for translations
+ * of ours. PASID Enable may not change while ATS is on: PCIe §7.8.9.3. */
+static void caches_off(struct pci_func *f)
+{
+	if (f->cap_pri && flag_clear(f, f->cap_pri + PRI_CTL, PRI_CTL_EN))
+		f->found |= PCI_FOUND_PRI;
+	if (f->cap_ats && flag_clear(f, f->cap_ats + ATS_CTL, ATS_CTL_EN))
+		f->found |= PCI_FOUND_ATS;
+	if (f->cap_pasid && flag_clear(f, f->cap_pasid + PASID_CTL, PASID_CTL_EN))
+		f->found |= PCI_FOUND_PASID;
+}
+
+static bool vfs_left_on(struct pci_func *f)
+{
+	if (!f->cap_sriov || !flag_clear(f, f->cap_sriov + SRIOV_CTL, SRIOV_CTL_VFE))
+		return false;
+	f->found |= PCI_FOUND_VFS;
+	log_warn("pci", BDF_FMT ": firmware left its VFs on; VF Enable is cleared", BDF_ARG(f->bdf));
+	return true;
+}
+
+static bool is_followed(const struct pci_func *f)
+{
+	return f->class >> 8 == PCI_CLASS_HOST_BRIDGE || (f->is_bridge && f->sec);
 }
 
 unsigned pci_quiesce(struct pci *pci)
 {
 	unsigned masters = 0;
+	bool vfs = false;
 	PCI_EACH(f, pci) {
-		if (f->is_bridge || f->class >> 8 == PCI_CLASS_HOST_BRIDGE)
+		if (is_followed(f))
 			continue;
-		masters += (fn_rd16(f, CFG_CMD) & CMD_BME) != 0;
-		pci_bus_master(f, false);
+		masters += master_off(f) && !f->is_bridge;
 		if (f->cap_msi)
 			flag_clear(f, f->cap_msi + MSI_CTL, MSI_CTL_EN);
 		if (f->cap_msix)
 			flag_clear(f, f->cap_msix + MSIX_CTL, MSIX_CTL_EN);
-		if (fn_rd16(f, CFG_CMD) & CMD_BME)
-			log_warn("pci", BDF_FMT ": Bus Master Enable does not clear", BDF_ARG(f->bdf));
+		caches_off(f);
+		vfs |= vfs_left_on(f);
 	}
+	if (!vfs)
+		return masters;
+	delay_us(VFS_GONE_US);
+	PCI_EACH(f, pci)
+		if (f->found & PCI_FOUND_VFS)
+			vf_bars_read(f); /* the scan could not, with VF Enable set */
 	return masters;
 }

@@ -1,4 +1,4 @@
-/* The PCI functions of the machine as Sluice found them.
+/* The PCI functions of the machine as Sluice found them, and what it could not look at.
  *
  * Order of use: zero a struct pci, pci_scan() once for each MCFG window, then pci_quiesce(); after that VFs
  * may come and go (pci/sriov.h). Functions are kept for ever; the list is sorted by segment and routing id. A
@@ -34,6 +34,32 @@ enum pci_port_type {
 	PCI_PORT_CONVENTIONAL = 0xff, /* no PCI Express capability */
 };
 
+/* Why something that exists, or may, was not looked at. */
+enum pci_miss {
+	/* A bridge that is not followed; requests of what is below it come up all the same. */
+	PCI_MISS_NO_NUMBERS, /* it has no bus numbers */
+	PCI_MISS_NUMBERS,    /* they do not ascend */
+	PCI_MISS_OVERLAP,    /* another bridge has some of them */
+	PCI_MISS_OUTSIDE,    /* they lie beyond the bridge above, or beyond the ECAM window */
+	PCI_MISS_HIDDEN,     /* a bridge that is followed: these of its buses lie beyond */
+	PCI_MISS_RETRY,      /* a function that answers with Request Retry Status: PCIe §2.3.2 */
+	PCI_MISS_ROOT,       /* a root bus, after as many as are kept */
+	PCI_MISS_WINDOW,     /* an MCFG entry that is not used */
+	PCI_MISSES
+};
+
+struct pci_missed {
+	enum pci_miss why;
+	bdf_t bdf;           /* the bridge or function; PCI_MISS_ROOT and _WINDOW: its segment counts */
+	uint8_t first, last; /* buses, where it is about buses */
+};
+
+/* What firmware had left on in a function, and pci_quiesce() switched off. */
+#define PCI_FOUND_ATS   BIT(0) /* Address Translation Services */
+#define PCI_FOUND_PRI   BIT(1) /* Page Requests */
+#define PCI_FOUND_PASID BIT(2)
+#define PCI_FOUND_VFS   BIT(3) /* VF Enable */
+
 struct sriov_saved;
 
 struct pci_func {
@@ -54,6 +80,11 @@ struct pci_func {
 	/* Offsets of capabilities, 0: not there. */
 	uint16_t cap_pm, cap_msi, cap_msix, cap_pcie;
 	uint16_t cap_aer, cap_acs, cap_ari, cap_ats, cap_sriov, cap_pri, cap_pasid;
+
+	/* pci_quiesce() */
+	bool found_master; /* Bus Master Enable was set */
+	bool stuck;        /* and does not clear */
+	uint8_t found;     /* PCI_FOUND_ bits */
 
 	struct pci_func *pf; /* VF: its PF, otherwise NULL */
 	uint16_t vf_index;   /* VF: counted from 0 */
@@ -85,6 +116,8 @@ struct pci {
 		uint8_t bus;
 	} root[128]; /* root buses */
 	size_t n_ranges, n_roots;
+	struct pci_missed missed[64];
+	unsigned n_missed; /* all of them; the first 64 are kept */
 };
 
 /* PCI_EACH(f, pci) { ... }: every function in order. The body must not remove f. */
@@ -92,17 +125,37 @@ struct pci {
 
 /* Finds the functions on buses bus_start..bus_end of a segment: down from bus_start through every bridge,
  * then on each bus that no bridge claims and where a function answers, which is a further root bus. Reads
- * capabilities and sizes BARs. A bridge whose bus numbers can not be right is reported and not descended. cfg
- * is kept and must be the same in all calls. SL_RANGE, SL_EXISTS when a bus was scanned before, SL_NOSPACE
- * after 64 windows, SL_NOMEM (what was found so far stays). */
+ * capabilities and sizes BARs. A bridge is followed as far as the bridge above it and the window go; one
+ * whose bus numbers cannot be right is not followed. What is not looked at is reported and kept in missed[].
+ * A function that is not ready is waited for, one second in all. cfg is kept and must be the same in all
+ * calls. SL_RANGE, SL_EXISTS when a bus was scanned before, SL_NOSPACE after 64 windows, SL_NOMEM (what was
+ * found so far stays). */
 enum sl_err pci_scan(struct pci *pci, const struct pci_cfg *cfg, uint16_t seg, uint8_t bus_start,
 		     uint8_t bus_end) MUST_CHECK;
+
+/* Every bus of first..last was in a window that was scanned. */
+bool pci_scanned(const struct pci *pci, uint16_t seg, uint8_t first, uint8_t last);
 
 /* NULL when there is none. */
 struct pci_func *pci_find(const struct pci *pci, bdf_t bdf);
 
-/* Stops every function that is neither a host bridge nor a PCI-PCI bridge from mastering the bus, and
- * switches its MSI and MSI-X off. Returns how many had Bus Master Enable set. */
+/* Enters something that was not looked at. */
+void pci_miss(struct pci *pci, struct pci_missed what);
+/* "0000:00:04.0, a bridge to buses 01-01, is not followed: ...". As snprintf. */
+int pci_missed_text(const struct pci_missed *m, char *buf, size_t n);
+/* "overlap": one word, for programs. */
+const char *pci_miss_name(unsigned why);
+/* It is about a bridge that is not followed at all: its Bus Master Enable is off. */
+static inline bool pci_miss_is_bridge(enum pci_miss why)
+{
+	return why <= PCI_MISS_OUTSIDE;
+}
+
+/* Clears Bus Master Enable of every function that is neither a host bridge nor a bridge that was followed,
+ * and switches its MSI, MSI-X, ATS, PRI and PASID off, and its VFs (which takes a second). What was found on
+ * stands in the function afterwards. A bridge that is not followed passes no request up with that bit clear
+ * (PCIe §7.5.1.1.3). This asks the devices, and holds none of them back. Returns how many functions had Bus
+ * Master Enable set, bridges not counted. */
 unsigned pci_quiesce(struct pci *pci);
 
 /* Bus Master Enable: PCIe §7.5.1.1.3. Set it only when the function's domain is in place. */
@@ -130,6 +183,10 @@ enum sl_err pci_ecap_next(const struct pci_func *fn, struct pci_cap *cap) MUST_C
 /* Offset of the first capability with this id that has at least len bytes of room, 0 when there is none. */
 uint16_t pci_cap_find(const struct pci_func *fn, uint8_t id, uint16_t len);
 uint16_t pci_ecap_find(const struct pci_func *fn, uint16_t id, uint16_t len);
+
+/* Some of [addr, addr + size) is a function's registers, has room for those of its VFs, or is passed down by
+ * a bridge. */
+bool pci_range_used(const struct pci *pci, uint64_t addr, uint64_t size);
 
 /* A free range of size bytes (a multiple of align) at a multiple of align (a power of two), inside the
  * bridge's prefetchable or 32-bit window, where the bridges above it pass it down too and no BAR, VF BAR or

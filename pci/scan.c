@@ -1,4 +1,6 @@
+#include "kernel/fmt.h"
 #include "kernel/log.h"
+#include "kernel/time.h"
 #include "pci/priv.h"
 #include "pci/regs.h"
 
@@ -9,18 +11,79 @@ struct scan {
 	uint16_t seg;
 	uint8_t first, last;
 	struct pci_func *above[256]; /* the lowest bridge that claims a bus */
+	uint64_t waited_us;          /* for functions that are not ready */
 };
+
+#define READY_US 1000000u /* how long they may take after a reset: PCIe §6.6.1 */
+#define STEP_US  10000u
+
+#define ID_RETRY 0xffff0001u /* Request Retry Status, as software sees it: PCIe §2.3.2 */
+
+static const struct {
+	const char *name, *text;
+} misses[PCI_MISSES] = {
+	[PCI_MISS_NO_NUMBERS] = {"no-numbers", "firmware gave it no bus numbers"},
+	[PCI_MISS_NUMBERS] = {"numbers", "its bus numbers do not ascend"},
+	[PCI_MISS_OVERLAP] = {"overlap", "its bus numbers overlap another bridge's"},
+	[PCI_MISS_OUTSIDE] = {"outside", "its buses lie beyond the bridge above it, or the ECAM window"},
+	[PCI_MISS_HIDDEN] = {"hidden", "they lie beyond the bridge above it, or the ECAM window"},
+	[PCI_MISS_RETRY] = {"retry", "it answers with Request Retry Status"},
+	[PCI_MISS_ROOT] = {"root", "more root buses than are kept"},
+	[PCI_MISS_WINDOW] = {"window", "the MCFG entry cannot be used"},
+};
+
+const char *pci_miss_name(unsigned why)
+{
+	return why < PCI_MISSES ? misses[why].name : "?";
+}
+
+int pci_missed_text(const struct pci_missed *m, char *buf, size_t n)
+{
+	const char *why = (unsigned)m->why < PCI_MISSES ? misses[m->why].text : "?";
+	if (pci_miss_is_bridge(m->why))
+		return fmt_print(buf, n, BDF_FMT ", a bridge to buses %02x-%02x, is not followed: %s",
+				 BDF_ARG(m->bdf), m->first, m->last, why);
+	if (m->why == PCI_MISS_RETRY)
+		return fmt_print(buf, n, BDF_FMT " is not ready: %s", BDF_ARG(m->bdf), why);
+	if (m->why == PCI_MISS_HIDDEN)
+		return fmt_print(buf, n, "buses %02x-%02x below " BDF_FMT " are not read: %s", m->first,
+				 m->last, BDF_ARG(m->bdf), why);
+	return fmt_print(buf, n, "buses %02x-%02x of segment %u are not read: %s", m->first, m->last,
+			 m->bdf.seg, why);
+}
+
+void pci_miss(struct pci *pci, struct pci_missed what)
+{
+	char text[160];
+	if (pci->n_missed < ARRAY_LEN(pci->missed))
+		pci->missed[pci->n_missed] = what;
+	pci->n_missed++;
+	pci_missed_text(&what, text, sizeof text);
+	log_warn("pci", "%s", text);
+}
+
+/* Vendor and Device ID, once the function is ready. */
+static uint32_t read_id(struct scan *s, bdf_t bdf)
+{
+	for (;;) {
+		uint32_t id = pci_rd32(s->pci->cfg, bdf, CFG_ID);
+		if (id != ID_RETRY || s->waited_us >= READY_US)
+			return id;
+		delay_us(STEP_US);
+		s->waited_us += STEP_US;
+	}
+}
 
 static enum sl_err scan_fn(struct scan *s, struct pci_func *parent, unsigned bus, unsigned devfn,
 			   struct pci_func **out)
 {
 	bdf_t bdf = {s->seg, (uint16_t)(bus << 8 | devfn)};
-	uint32_t id = pci_rd32(s->pci->cfg, bdf, CFG_ID);
+	uint32_t id = read_id(s, bdf);
 	*out = NULL;
 	if ((id & 0xffff) == 0xffff || (id & 0xffff) == 0)
 		return SL_OK;
-	if (id == 0xffff0001) { /* Request Retry Status: PCIe §2.3.2 */
-		log_warn("pci", BDF_FMT " is not ready, left out", BDF_ARG(bdf));
+	if (id == ID_RETRY) {
+		pci_miss(s->pci, (struct pci_missed){.why = PCI_MISS_RETRY, .bdf = bdf});
 		return SL_OK;
 	}
 	struct pci_func *f = func_new(s->pci);
@@ -56,26 +119,43 @@ static enum sl_err scan_fn(struct scan *s, struct pci_func *parent, unsigned bus
 	return SL_OK;
 }
 
-/* Marks the buses below a bridge as its own when its numbers fit what is known; otherwise it is not
- * descended. */
+static void miss_bridge(struct scan *s, const struct pci_func *bridge, enum pci_miss why, unsigned first,
+			unsigned last)
+{
+	pci_miss(s->pci, (struct pci_missed){why, bridge->bdf, (uint8_t)first, (uint8_t)last});
+}
+
+/* PCI_MISSES when the bridge can be followed to its bus sec, and on to bus end. */
+static enum pci_miss why_not(const struct scan *s, const struct pci_func *bridge, unsigned sec, unsigned sub,
+			     unsigned end)
+{
+	if (sec == 0 && sub == 0)
+		return PCI_MISS_NO_NUMBERS;
+	if (sec <= bdf_bus(bridge->bdf) || sub < sec)
+		return PCI_MISS_NUMBERS;
+	if (sec > end)
+		return PCI_MISS_OUTSIDE;
+	for (unsigned b = sec; b <= end && b <= sub; b++)
+		if (s->above[b] != bridge->parent)
+			return PCI_MISS_OVERLAP;
+	return PCI_MISSES;
+}
+
+/* Marks the buses below a bridge as its own when its numbers fit what is known. Buses beyond the bridge above
+ * are hidden: no configuration request gets there, so it is followed as far as one does, as Linux follows it.
+ */
 static void claim(struct scan *s, struct pci_func *bridge)
 {
-	unsigned bus = bdf_bus(bridge->bdf), sec = fn_rd8(bridge, CFG_SEC), sub = fn_rd8(bridge, CFG_SUB);
-	unsigned last = bridge->parent ? bridge->parent->sub : s->last;
-	const char *why = NULL;
-	if (sec == 0 && sub == 0)
-		why = "firmware gave it no bus numbers";
-	else if (sec <= bus || sub < sec)
-		why = "bus numbers do not ascend";
-	else if (sub > last)
-		why = bridge->parent ? "runs past the bridge above" : "runs past the ECAM window";
-	for (unsigned b = sec; !why && b <= sub; b++)
-		if (s->above[b] != bridge->parent)
-			why = "overlaps another bridge";
-	if (why) {
-		log_warn("pci", BDF_FMT ": bridge to buses %02x-%02x not followed: %s", BDF_ARG(bridge->bdf),
-			 sec, sub, why);
+	unsigned sec = fn_rd8(bridge, CFG_SEC), sub = fn_rd8(bridge, CFG_SUB);
+	unsigned end = bridge->parent ? bridge->parent->sub : s->last;
+	enum pci_miss why = why_not(s, bridge, sec, sub, end);
+	if (why != PCI_MISSES) {
+		miss_bridge(s, bridge, why, sec, sub);
 		return;
+	}
+	if (sub > end) {
+		miss_bridge(s, bridge, PCI_MISS_HIDDEN, end + 1, sub);
+		sub = end;
 	}
 	bridge->sec = (uint8_t)sec;
 	bridge->sub = (uint8_t)sub;
@@ -156,7 +236,10 @@ static enum sl_err scan_all(struct scan *s)
 			if (bus != s->first && !somebody_answers(s, bus))
 				continue;
 			if (pci->n_roots == ARRAY_LEN(pci->root)) {
-				log_warn("pci", "%04x:%02x: too many root buses, left out", s->seg, bus);
+				pci_miss(pci, (struct pci_missed){.why = PCI_MISS_ROOT,
+								  .bdf.seg = s->seg,
+								  .first = (uint8_t)bus,
+								  .last = (uint8_t)bus});
 				continue;
 			}
 			pci->root[pci->n_roots].seg = s->seg;
@@ -190,4 +273,17 @@ enum sl_err pci_scan(struct pci *pci, const struct pci_cfg *cfg, uint16_t seg, u
 	pci->range[pci->n_ranges++].bus_end = bus_end;
 	struct scan s = {.pci = pci, .seg = seg, .first = bus_start, .last = bus_end};
 	return scan_all(&s);
+}
+
+bool pci_scanned(const struct pci *pci, uint16_t seg, uint8_t first, uint8_t last)
+{
+	for (unsigned bus = first; bus <= last; bus++) {
+		bool in = false;
+		for (size_t i = 0; i < pci->n_ranges; i++)
+			in |= pci->range[i].seg == seg && bus >= pci->range[i].bus_start &&
+			      bus <= pci->range[i].bus_end;
+		if (!in)
+			return false;
+	}
+	return first <= last;
 }

@@ -4,16 +4,27 @@
 #include "pci/regs.h"
 #include "pci/show_priv.h"
 
+static void aer_uncorrectable(uint32_t v)
+{
+	show_flags(v, "DLP#4 SDES#5 TLP#c FCP#d CmpltTO#e CmpltAbrt#f UnxCmplt#g RxOF#h MalfTLP#i\n");
+	show_flags(v, "\t\t\tECRC#j UnsupReq#k ACSViol#l UncorrIntErr#m BlockedTLP#n AtomicOpBlocked#o "
+		      "TLPBlockedErr#p\n");
+	show_flags(v, "\t\t\tPoisonTLPBlocked#q DMWrReqBlocked#r IDECheck#s MisIDETLP#t PCRC_CHECK#u "
+		      "TLPXlatBlocked#v\n");
+}
+
 static void aer(const struct pci_func *f, unsigned c)
 {
 	static const char *const what[] = {"UESta", "UEMsk", "UESvrt", "CESta", "CEMsk"};
 	for (unsigned i = 0; i < ARRAY_LEN(what); i++) {
+		uint32_t v = show_r32(f, c + 4 + 4 * i);
 		log_text("\t\t%s:\t", what[i]);
-		show_flags(
-			show_r32(f, c + 4 + 4 * i),
-			i < 3 ? "DLP#4 SDES#5 TLP#c FCP#d CmpltTO#e CmpltAbrt#f UnxCmplt#g RxOF#h MalfTLP#i "
-				"ECRC#j UnsupReq#k ACSViol#l\n"
-			      : "RxErr#0 BadTLP#6 BadDLLP#7 Rollover#8 Timeout#c AdvNonFatalErr#d\n");
+		if (i < 3)
+			aer_uncorrectable(v);
+		else
+			show_flags(v, "RxErr#0 BadTLP#6 BadDLLP#7 Rollover#8 Timeout#c AdvNonFatalErr#d "
+				      "CorrIntErr#e "
+				      "HeaderOF#f\n");
 	}
 	uint32_t cap = show_r32(f, c + 0x18);
 	log_text("\t\tAERCap:\tFirst Error Pointer: %02x,", cap & 0x1f);
@@ -27,7 +38,7 @@ static void aer(const struct pci_func *f, unsigned c)
 	show_flags(show_r32(f, c + 0x2c), "\t\tRootCmd: CERptEn#0 NFERptEn#1 FERptEn#2\n");
 	show_flags(st, "\t\tRootSta: CERcvd#0 MultCERcvd#1 UERcvd#2 MultUERcvd#3\n"
 		       "\t\t\t FirstFatal#4 NonFatalMsg#5 FatalMsg#6");
-	log_text(" IntMsg %u\n\t\tErrorSrc: ERR_COR: %04x ERR_FATAL/NONFATAL: %04x\n", st >> 27,
+	log_text(" IntMsgNum %u\n\t\tErrorSrc: ERR_COR: %04x ERR_FATAL/NONFATAL: %04x\n", st >> 27,
 		 source & 0xffff, source >> 16);
 }
 
@@ -35,7 +46,7 @@ static void sriov(const struct pci_func *f, unsigned c)
 {
 	uint32_t cap = show_r32(f, c + 4), migration = show_r32(f, c + 0x3c);
 	show_flags(cap, "\t\tIOVCap:\tMigration#0 10BitTagReq#2");
-	log_text(" Interrupt Message Number: %03x\n", cap >> 21);
+	log_text(" IntMsgNum %u\n", cap >> 21);
 	show_flags(show_r16(f, c + SRIOV_CTL),
 		   "\t\tIOVCtl:\tEnable#0 Migration#1 Interrupt#2 MSE#3 ARIHierarchy#4 10BitTagReq#5\n");
 	show_flags(show_r16(f, c + 0x0a), "\t\tIOVSta:\tMigration#0\n");
@@ -89,7 +100,7 @@ static void ats(const struct pci_func *f, unsigned c)
 static void pri(const struct pci_func *f, unsigned c)
 {
 	show_flags(show_r16(f, c + 4), "\t\tPRICtl: Enable#0 Reset#1\n");
-	show_flags(show_r16(f, c + 6), "\t\tPRISta: RF#0 UPRGI#1 Stopped#8\n");
+	show_flags(show_r16(f, c + 6), "\t\tPRISta: RF#0 UPRGI#1 Stopped#8 PASID#f\n");
 	log_text("\t\tPage Request Capacity: %08x, Page Request Allocation: %08x\n", show_r32(f, c + 8),
 		 show_r32(f, c + 12));
 }
@@ -320,7 +331,7 @@ static void secondary(const struct pci_func *f, unsigned c)
 static void containment(const struct pci_func *f, unsigned c)
 {
 	uint16_t cap = show_r16(f, c + 4), ctl = show_r16(f, c + 6), st = show_r16(f, c + 8);
-	log_text("\t\tDpcCap:\tINT Msg #%u,", cap & 0x1f);
+	log_text("\t\tDpcCap:\tIntMsgNum %u,", cap & 0x1f);
 	show_flags(cap, " RPExt#5 PoisonedTLP#6 SwTrigger#7");
 	log_text(" RP PIO Log %u,", cap >> 8 & 0xf);
 	show_flags(cap, " DL_ActiveErr#c\n");
@@ -383,10 +394,17 @@ static void granularity(const char *name, unsigned ns, const char *zero)
 static void time_measurement(const struct pci_func *f, unsigned c)
 {
 	uint32_t cap = show_r32(f, c + 4), ctl = show_r32(f, c + 8);
-	show_flags(cap, "\t\tPTMCap: Requester:#0 Responder:#1 Root:#2\n");
+	show_flags(cap, "\t\tPTMCap: Requester#0 Responder#1 Root#2\n");
 	granularity("PTMClockGranularity", cap >> 8 & 0xff, "Unimplemented");
-	show_flags(ctl, "\t\tPTMControl: Enabled:#0 RootSelected:#1\n");
+	show_flags(ctl, "\t\tPTMControl: Enabled#0 RootSelected#1\n");
 	granularity("PTMEffectiveGranularity", ctl >> 8 & 0xff, "Unknown");
+}
+
+/* Lane Margining at the Receiver, the port's registers: PCIe §7.7.7 */
+static void margining(const struct pci_func *f, unsigned c)
+{
+	show_flags(show_r16(f, c + 4), "\t\tPortCap: Uses Driver#0\n");
+	show_flags(show_r16(f, c + 6), "\t\tPortSta: MargReady#0 MargSoftReady#1\n");
 }
 
 /* Data Object Exchange: PCIe §7.9.24 */
@@ -395,7 +413,7 @@ static void exchange(const struct pci_func *f, unsigned c)
 	uint32_t cap = show_r32(f, c + 4);
 	show_flags(cap, "\t\tDOECap: IntSup#0\n");
 	if (cap & 1)
-		log_text("\t\t\tInterrupt Message Number %03x\n", cap >> 1 & 0x7ff);
+		log_text("\t\t\tIntMsgNum %u\n", cap >> 1 & 0x7ff);
 	show_flags(show_r32(f, c + 8), "\t\tDOECtl: IntEn#1\n");
 	show_flags(show_r32(f, c + 12), "\t\tDOESta: Busy#0 IntSta#1 Error#2 ObjectReady#v\n");
 }
@@ -463,9 +481,10 @@ static const struct {
 	[0x24] = {"Virtual Resizable BAR", resizable},
 	[0x25] = {"Data Link Feature <?>", NULL},
 	[0x26] = {"Physical Layer 16.0 GT/s <?>", NULL},
-	[0x27] = {"Lane Margining at the Receiver <?>", NULL},
+	[0x27] = {"Lane Margining at the Receiver", margining},
 	[0x28] = {"Hierarchy ID <?>", NULL},
 	[0x29] = {"Native PCIe Enclosure Management <?>", NULL},
+	[0x2a] = {"Physical Layer 32.0 GT/s <?>", NULL},
 	[0x2e] = {"Data Object Exchange", exchange},
 };
 

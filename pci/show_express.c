@@ -53,7 +53,7 @@ static void link(const struct pci_func *f, unsigned c, unsigned type)
 	if (type == PCI_PORT_ROOT || type == PCI_PORT_ENDPOINT || type == PCI_PORT_LEGACY_ENDPOINT ||
 	    type == PCI_PORT_PCIE_TO_PCI)
 		log_text(" RCB %u bytes,", ctl & BIT(3) ? 128 : 64);
-	show_flags(ctl, " Disabled#4 CommClk#6\n"
+	show_flags(ctl, " LnkDisable#4 CommClk#6\n"
 			"\t\t\tExtSynch#7 ClockPM#8 AutWidDis#9 BWInt#a AutBWInt#b\n");
 	unsigned s = st & 0xf, w = st >> 4 & 0x3f, sc = cap & 0xf, wc = cap >> 4 & 0x3f;
 	bool port = type == PCI_PORT_ROOT || type == PCI_PORT_DOWNSTREAM || type == PCI_PORT_PCI_TO_PCIE;
@@ -97,6 +97,7 @@ static void device(const struct pci_func *f, unsigned c, unsigned type)
 		log_text(" SlotPowerLimit ");
 		watts(cap >> 18 & 0xff, cap >> 26);
 	}
+	show_flags(cap, " TEE-IO#u");
 	show_flags(ctl, "\n\t\tDevCtl:\tCorrErr#0 NonFatalErr#1 FatalErr#2 UnsupReq#3\n"
 			"\t\t\tRlxdOrd#4 ExtTag#8 PhantFunc#9 AuxPwr#a NoSnoop#b");
 	show_flags(ctl, type == PCI_PORT_PCIE_TO_PCI ? " BrConfRtry#f"
@@ -170,11 +171,8 @@ static void devctl2(uint16_t ctl, struct second t, bool requests)
 		[10] = "1s to 3.5s",  [13] = "4s to 13s",    [14] = "17s to 64s"};
 	static const char *const obff[] = {"Disabled", "Via message A", "Via message B", "Via WAKE#"};
 	log_text("\t\tDevCtl2: Completion Timeout: %s,", OF(after, ctl & 0xf, "Unknown"));
-	show_flags(ctl, " TimeoutDis#4 LTR#a 10BitTagReq#c OBFF ");
-	log_text("%s,", obff[ctl >> 13 & 3]);
-	if (t.down)
-		show_flags(ctl, " ARIFwd#5");
-	log_text("\n");
+	show_flags(ctl, " TimeoutDis#4");
+	show_flags(ctl, t.down ? " ARIFwd#5\n" : "\n");
 	if (requests || t.swch)
 		log_text("\t\t\t AtomicOpsCtl:");
 	if (requests)
@@ -183,6 +181,10 @@ static void devctl2(uint16_t ctl, struct second t, bool requests)
 		show_flags(ctl, " EgressBlck#7");
 	if (requests || t.swch)
 		log_text("\n");
+	show_flags(ctl, "\t\t\t IDOReq#8 IDOCompl#9 LTR#a EmergencyPowerReductionReq#b\n"
+			"\t\t\t 10BitTagReq#c OBFF ");
+	log_text("%s,", obff[ctl >> 13 & 3]);
+	show_flags(ctl, " EETLPPrefixBlk#f\n");
 }
 
 static void link2(const struct pci_func *f, unsigned c, struct second t, unsigned type)
@@ -280,7 +282,7 @@ void show_express(const struct pci_func *f, unsigned c, bool deep)
 	else
 		log_text("Unknown type %u", type);
 	show_flags(cap, port ? " (Slot#8)" : "");
-	log_text(", MSI %02x\n", cap >> 9 & 0x1f);
+	log_text(", IntMsgNum %u\n", cap >> 9 & 0x1f);
 	if (!deep)
 		return;
 	device(f, c, type);

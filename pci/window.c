@@ -82,6 +82,15 @@ static bool in_use(const struct pci *pci, const struct pci_func *bridge, uint64_
 	return false;
 }
 
+bool pci_range_used(const struct pci *pci, uint64_t addr, uint64_t size)
+{
+	uint64_t end;
+	PCI_EACH(f, pci)
+		if (!f->pf && function_uses(f, addr, size, &end))
+			return true;
+	return false;
+}
+
 bool range_free(const struct pci *pci, const struct pci_func *bridge, uint64_t addr, uint64_t size)
 {
 	uint64_t end;

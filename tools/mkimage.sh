@@ -32,7 +32,8 @@ else
 #qd=32
 #seconds=5
 
-# Serial console: 9600, 19200, 38400, 57600 or 115200.
+# Serial console: by default every UART that answers, at the rate that firmware has set. console=com2 chooses one;
+# baud= is 9600, 19200, 38400, 57600 or 115200.
 #baud=115200
 
 # The audit: what stands against giving this machine's devices away (docs/audit.md). It writes to no disk, but keep=1

@@ -44,6 +44,7 @@ bool audit_print(struct machine *m)
 	report_page(in, lines, crc, put_text);
 	audit_verdict(in, &v);
 	m->audited = true;
+	m->audit_words = audit_proof_verdict(in);
 	m->audit_errors = v.errors;
 	m->audit_warnings = v.warnings;
 	return v.ok;
@@ -97,14 +98,19 @@ static enum sl_err prove(struct machine *m)
 	return e ? e : stage_isolate(m);
 }
 
+enum audit_proof audit_proof_after(const struct machine *m, enum sl_err e)
+{
+	if (e == SL_VERIFY && m->refused != m->cases)
+		return AUDIT_PROOF_DONE;
+	return !e ? AUDIT_PROOF_DONE : AUDIT_PROOF_BROKEN;
+}
+
 enum sl_err stage_audit(struct machine *m)
 {
 	m->audit_proof = (uint8_t)can_prove(m);
 	if (m->audit_proof == AUDIT_PROOF_DONE) {
 		m->attacking = m->only_named = true;
-		enum sl_err e = prove(m);
-		if (e && e != SL_VERIFY) /* which the cases tell */
-			m->audit_proof = AUDIT_PROOF_BROKEN;
+		m->audit_proof = (uint8_t)audit_proof_after(m, prove(m));
 		faults_say(m);
 	}
 	if (audit_print(m))

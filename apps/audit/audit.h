@@ -28,13 +28,15 @@ typedef void audit_each_fn(void *ctx, const struct finding *f);
 unsigned audit_run(struct audit_in *in, audit_each_fn *each, void *ctx);
 
 struct audit_verdict {
-	bool ok; /* no error, and the proof did not fail */
+	bool ok;     /* no error, and the proof neither failed nor broke */
+	bool proved; /* and it was done, which PASS needs */
 	unsigned errors, warnings, infos;
-	unsigned tried, refused, not_enforced; /* of the proof */
-	char text[160];                        /* one sentence */
+	unsigned tried, refused; /* cases of the proof: those that had to be refused; those that were */
+	unsigned not_enforced, not_tried; /* the others */
+	char text[160];                   /* one sentence */
 };
 void audit_verdict(struct audit_in *in, struct audit_verdict *out);
-/* "pass", "fail", "not run". */
+/* "pass", "fail", "broken", "not run". */
 const char *audit_proof_verdict(const struct audit_in *in);
 
 /* "warning"; "setup choice". */

@@ -10,6 +10,17 @@
 
 /* ---- what was read ---- */
 
+/* Cases that have no line of their own, by outcome, in the order of enum audit_outcome. */
+static void put_left_out(struct jsonl *j, const struct audit_in *in)
+{
+	bool any = false;
+	for (unsigned o = 0; o < AUDIT_OUTCOMES; o++)
+		any |= in->left_out[o] != 0;
+	for (unsigned o = 0; o < AUDIT_OUTCOMES && any; o++)
+		jsonl_add(j, "%s%u%s", o ? "," : ",\"left_out\":[", in->left_out[o],
+			  o + 1 == AUDIT_OUTCOMES ? "]" : "");
+}
+
 static void put_run(struct jsonl *j, const struct audit_in *in)
 {
 	jsonl_start(j, "run");
@@ -21,6 +32,10 @@ static void put_run(struct jsonl *j, const struct audit_in *in)
 	jsonl_text(j, "secure_boot", audit_secure_name(in->secure_boot));
 	jsonl_text(j, "firmware", in->firmware);
 	jsonl_add(j, ",\"tsc_hz\":%llu,\"proof\":\"%s\"", (ull)in->tsc_hz, audit_proof_name(in->proof));
+	jsonl_add(j, ",\"missed\":%u", in->n_missed);
+	if (in->failed[0])
+		jsonl_text(j, "failed", in->failed);
+	put_left_out(j, in);
 	jsonl_end(j);
 }
 
@@ -87,6 +102,19 @@ static void put_masters(struct jsonl *j, const struct audit_in *in)
 			jsonl_add(j, ",\"bme_entry\":%d", in->fn[i].entry);
 		if (in->fn[i].left >= 0)
 			jsonl_add(j, ",\"bme_left\":%d", in->fn[i].left);
+		if (in->fn[i].found)
+			jsonl_add(j, ",\"found\":%u", in->fn[i].found);
+		jsonl_end(j);
+	}
+}
+
+static void put_missed(struct jsonl *j, const struct audit_in *in)
+{
+	for (unsigned i = 0; i < in->n_missed && i < AUDIT_MISSED; i++) {
+		const struct pci_missed *m = &in->missed[i];
+		jsonl_start(j, "missed");
+		jsonl_add(j, ",\"why\":\"%s\",\"bdf\":\"" BDF_FMT "\",\"first\":%u,\"last\":%u",
+			  pci_miss_name(m->why), BDF_ARG(m->bdf), m->first, m->last);
 		jsonl_end(j);
 	}
 }
@@ -298,6 +326,7 @@ unsigned report_json(struct audit_in *in, const struct audit_live *live, jsonl_p
 	for (unsigned i = 0; i < in->units; i++)
 		put_unit(&j, &in->unit[i], i);
 	put_masters(&j, in);
+	put_missed(&j, in);
 	PCI_EACH(f, in->pci) {
 		put_space(&j, f);
 		put_bars(&j, f, f->bar, 0);

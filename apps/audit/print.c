@@ -254,7 +254,7 @@ static void page_iommu(const struct judge *j)
 	for (unsigned i = 0; i < in->units; i++) {
 		struct vtd_ability a = unit_ability(&in->unit[i]);
 		usable += !a.unusable;
-		remap += !a.unusable && a.remaps;
+		remap += (!a.unusable || a.irq_only) && a.remaps;
 		if (!a.unusable && a.width < width)
 			width = a.width;
 	}
@@ -265,11 +265,14 @@ static void page_iommu(const struct judge *j)
 						    : "none: there is no DMAR table");
 	else if (!usable)
 		fmt_print(text, sizeof text, "none of %u units is usable", in->units);
+	else if (j->dmar.flags & DMAR_INTR_REMAP)
+		fmt_print(text, sizeof text,
+			  "%u of %u units usable, %u-bit addresses; %u can remap interrupts", usable,
+			  in->units, width, remap);
 	else
 		fmt_print(text, sizeof text,
-			  "%u of %u units usable, %u-bit addresses; %u can remap interrupts%s", usable,
-			  in->units, width, remap,
-			  j->dmar.flags & DMAR_INTR_REMAP ? "" : ", the table says no");
+			  "%u of %u usable, %u bits; %u can remap interrupts, table says no", usable,
+			  in->units, width, remap);
 	row("iommu", text);
 }
 
@@ -355,11 +358,22 @@ static void page_proof(struct audit_in *in, const struct audit_verdict *v)
 {
 	const char *proof = audit_proof_verdict(in);
 	char text[120];
-	if (proof[0] == 'n')
+	size_t n;
+	if (proof[0] == 'n') {
 		fmt_print(text, sizeof text, "not run (%s)", audit_proof_name(in->proof));
-	else
-		fmt_print(text, sizeof text, "%s: %u of %u forbidden accesses refused, %u not enforced here",
-			  proof[0] == 'p' ? "PASS" : "FAIL", v->refused, v->tried, v->not_enforced);
+		row("proof", text);
+		return;
+	}
+	n = (size_t)fmt_print(text, sizeof text, "%s: %u of %u refused",
+			      proof[0] == 'p'   ? "PASS"
+			      : proof[0] == 'f' ? "FAIL"
+						: "BROKEN",
+			      v->refused, v->tried);
+	if (v->not_enforced)
+		n += (size_t)fmt_print(text + n, sizeof text - n, ", %u interrupts not enforced",
+				       v->not_enforced);
+	if (v->not_tried)
+		fmt_print(text + n, sizeof text - n, ", %u not tried", v->not_tried);
 	row("proof", text);
 }
 
@@ -387,7 +401,7 @@ void report_page(struct audit_in *in, unsigned lines, uint32_t crc, report_text 
 	row("findings", text);
 	unsigned used = list(in, AUDIT_ERROR, 'E', 4);
 	list(in, AUDIT_WARNING, 'W', REPORT_PAGE - PAGE_FIXED - used);
-	row(v.ok ? "PASS" : "FAIL", v.text);
+	row(v.proved ? "PASS" : v.ok ? "NOT TRIED" : "FAIL", v.text);
 	fmt_print(text, sizeof text, "%u lines, crc32 %08x (json=1 prints them)", lines, crc);
 	row("report", text);
 	say("-------------------------------------------------------------------------------\n");

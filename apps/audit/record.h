@@ -16,6 +16,7 @@
 #define AUDIT_FUNCS  2048u
 #define AUDIT_PFS    64u
 #define AUDIT_CASES  1024u
+#define AUDIT_MISSED 64u
 #define AUDIT_FRCDS  8u /* fault records of a unit that are kept */
 
 enum audit_phase {
@@ -52,6 +53,7 @@ struct audit_table { /* DMAR, MCFG, APIC, IVRS, SRAT, HPET, SPCR */
 struct audit_master { /* Bus Master Enable of a function: 0, 1, or -1 where it was not read */
 	bdf_t bdf;
 	int8_t entry, left;
+	uint8_t found; /* PCI_FOUND_ bits: what else firmware had left on */
 };
 
 /* Routing of VFs: First VF Offset and VF Stride, which may differ with ARI Capable Hierarchy. */
@@ -71,9 +73,17 @@ struct audit_sriov { /* of a PF; VF BARs stand in its struct pci_func */
 	int32_t backed;                  /* VFs that the controller has queues for; -1: not asked */
 };
 
-/* As "verdict" of a case line: "refused", "SUCCEEDED", "not enforced", and "not proved" where it had no
- * effect but was not refused as it should be (no record, a wrong one, or somebody was disturbed). */
-enum audit_outcome { AUDIT_REFUSED, AUDIT_SUCCEEDED, AUDIT_NOT_ENFORCED, AUDIT_NOT_PROVED };
+/* As "verdict" of a case line: "refused", "SUCCEEDED", "not enforced", "not proved" where it had no effect
+ * but was not refused as it should be (no record, a wrong one, or somebody was disturbed), and "not tried"
+ * where the same access had no effect where it is allowed, so that nothing is known of it. */
+enum audit_outcome {
+	AUDIT_REFUSED,
+	AUDIT_SUCCEEDED,
+	AUDIT_NOT_ENFORCED,
+	AUDIT_NOT_PROVED,
+	AUDIT_NOT_TRIED,
+	AUDIT_OUTCOMES
+};
 
 struct audit_case { /* one forbidden access that was tried: apps/isolate.c */
 	char who[12], what[24];
@@ -119,15 +129,25 @@ struct audit_in {
 	unsigned units;
 	struct audit_master fn[AUDIT_FUNCS];
 	unsigned fns;
-	struct pci *pci; /* all functions; audit_run() numbers its groups anew */
+	struct pci_missed missed[AUDIT_MISSED]; /* what was not looked at; the first of them */
+	unsigned n_missed;                      /* all of them */
+	char failed[16];                        /* the stage that failed, or said FAIL; "" */
+	struct pci *pci;                        /* all functions; audit_run() numbers its groups anew */
 	struct audit_sriov pf[AUDIT_PFS];
 	unsigned pfs;
 	uint8_t proof; /* enum audit_proof */
 	struct audit_case tried[AUDIT_CASES];
 	unsigned cases;
-	unsigned cases_lost; /* that did not fit */
+	unsigned left_out[AUDIT_OUTCOMES]; /* cases of that outcome that have no room in tried[] */
 };
 
+/* Takes a case in. When there is no room a refused one gives way to one that was not, so that failing cases
+ * are in tried[] as long as there is room for them, and all of them are counted. */
+void audit_add_case(struct audit_in *in, const struct audit_case *c);
+/* Cases of that outcome, wherever they are. */
+unsigned audit_count(const struct audit_in *in, enum audit_outcome outcome);
+/* What a scan did not look at. */
+void audit_take_missed(struct audit_in *in, const struct pci *pci);
 /* The table with that signature; NULL when there is none. */
 const struct audit_table *audit_table(const struct audit_in *in, const char *sig);
 /* "no device" of enum audit_proof, as it stands in the report; "?" outside it. */

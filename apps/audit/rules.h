@@ -7,6 +7,9 @@
 
 enum audit_rule {
 	RULE_NO_ECAM,
+	RULE_PCI_NOT_FOLLOWED,
+	RULE_PCI_NOT_READ,
+	RULE_RUN_FAILED,
 	RULE_IOMMU_AMD,
 	RULE_IOMMU_NONE,
 	RULE_DMAR, /* one of iommu/dmar_lint.h */
@@ -61,6 +64,8 @@ enum audit_rule {
 	RULE_SECURE_BOOT_UNKNOWN,
 	RULE_PROOF_FAILED,
 	RULE_PROOF_NOT_ENFORCED,
+	RULE_PROOF_NOT_TRIED,
+	RULE_PROOF_BROKEN,
 	RULE_PROOF_NOT_RUN,
 	RULE_COUNT
 };
@@ -106,9 +111,10 @@ const struct audit_regs *unit_regs(const struct audit_unit *u);
 /* A function that could do DMA: no bridge, no host bridge. */
 bool does_dma(const struct pci_func *f);
 
-void rules_iommu(struct judge *j);  /* is there one, the table, the units, who has none */
-void rules_state(struct judge *j);  /* what firmware left */
-void rules_groups(struct judge *j); /* who can not be held apart */
+void rules_coverage(struct judge *j); /* what was not looked at */
+void rules_iommu(struct judge *j);    /* is there one, the table, the units, who has none */
+void rules_state(struct judge *j);    /* what firmware left */
+void rules_groups(struct judge *j);   /* who can not be held apart */
 void rules_rmrr(struct judge *j);
 void rules_sriov(struct judge *j);
 void rules_irq(struct judge *j);

@@ -10,6 +10,7 @@ static enum audit_severity lint_severity(const struct dmar_finding *f)
 	case DMAR_RULE_STRUCT_LENGTH:
 	case DMAR_RULE_NO_DRHD:
 	case DMAR_RULE_DRHD_BASE_INVALID:
+	case DMAR_RULE_DRHD_OVERLAP:
 	case DMAR_RULE_DRHD_IN_RAM:
 	case DMAR_RULE_RMRR_IN_RAM:
 		return AUDIT_ERROR;
@@ -70,9 +71,11 @@ static void lint(struct judge *j, const struct audit_table *table)
 static uint64_t highest_ram(const struct audit_in *in)
 {
 	uint64_t end = 0;
-	for (uint32_t i = 0; i < in->mems; i++)
-		if (dmar_memory_is_ram(in->mem[i].type))
-			end = in->mem[i].base + in->mem[i].pages * 4096;
+	for (uint32_t i = 0; i < in->mems; i++) { /* in a recorded map they may stand in any order */
+		uint64_t to = in->mem[i].base + in->mem[i].pages * 4096;
+		if (dmar_memory_is_ram(in->mem[i].type) && to > end)
+			end = to;
+	}
 	return end;
 }
 
@@ -205,7 +208,8 @@ static void judge_bypass(struct judge *j)
 		}
 		if (first && function_list(pci, is_bypassed, &b, list, sizeof list))
 			finding_of(j, RULE_BYPASS, "machine",
-				   "no scope of DMAR and no INCLUDE_PCI_ALL unit covers, below root bus "
+				   "no scope of DMAR and no INCLUDE_PCI_ALL unit that counts covers, below "
+				   "root bus "
 				   "%02x: %s",
 				   b.top, list);
 	}
@@ -214,10 +218,11 @@ static void judge_bypass(struct judge *j)
 void rules_iommu(struct judge *j)
 {
 	const struct audit_table *dmar = audit_table(j->in, "DMAR"), *ivrs = audit_table(j->in, "IVRS");
-	if (!j->in->pci->n_ranges && !TAILQ_FIRST(&j->in->pci->funcs))
+	if (!TAILQ_FIRST(&j->in->pci->funcs))
 		finding_of(j, RULE_NO_ECAM, "machine", "%s",
-			   audit_table(j->in, "MCFG") ? "MCFG: no window of it is usable"
-						      : "no MCFG among the ACPI tables");
+			   audit_table(j->in, "MCFG")
+				   ? "MCFG: 0 functions answer in the windows that it describes"
+				   : "no MCFG among the ACPI tables");
 	if (!dmar && ivrs)
 		finding_of(j, RULE_IOMMU_AMD, "machine", "IVRS at 0x%llx, no DMAR; CPUID vendor \"%s\"",
 			   (ull)ivrs->addr, j->in->vendor);

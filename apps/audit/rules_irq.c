@@ -13,7 +13,7 @@ static void judge_units(struct judge *j, bool promised, unsigned *units, unsigne
 		const struct audit_unit *u = &j->in->unit[i];
 		struct vtd_ability a = unit_ability(u);
 		char name[16];
-		if (a.unusable)
+		if (a.unusable && !a.irq_only)
 			continue;
 		(*units)++;
 		*able += a.remaps;

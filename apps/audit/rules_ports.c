@@ -43,6 +43,14 @@ static void caches_text(const struct pci_caches *c, char *buf, size_t n)
 		fmt_print(buf + at, n - at, ", PASID Control 0x%x at 0x%x", c->pasid.control, c->pasid.at);
 }
 
+static uint8_t found_on(const struct judge *j, bdf_t fn)
+{
+	for (unsigned i = 0; i < j->in->fns; i++)
+		if (bdf_eq(j->in->fn[i].bdf, fn))
+			return j->in->fn[i].found;
+	return 0;
+}
+
 static void judge_caches(struct judge *j, const struct pci_func *f)
 {
 	struct pci_caches c;
@@ -51,6 +59,10 @@ static void judge_caches(struct judge *j, const struct pci_func *f)
 	unsigned unit;
 	if (!pci_caches_read(f, &c) || !c.ats.at)
 		return;
+	if (found_on(j, f->bdf) & PCI_FOUND_ATS) { /* and it was switched off since */
+		c.ats.on = true;
+		c.ats.control |= 0x8000;
+	}
 	caches_text(&c, text, sizeof text);
 	const struct pci_func *port = outside_port(f, &slot);
 	if (c.ats.on)

@@ -19,22 +19,29 @@ void rules_firmware(struct judge *j)
 		finding_of(j, rules[s], "machine", "%s", read[s]);
 }
 
-/* What was not refused, by the first of them. */
-static void judge_cases(struct judge *j, bool failed, enum audit_rule rule)
+static unsigned all_cases(const struct audit_in *in)
 {
-	const struct audit_case *first = NULL;
 	unsigned n = 0;
-	for (unsigned i = 0; i < j->in->cases; i++)
-		if (j->in->tried[i].outcome != AUDIT_REFUSED &&
-		    (j->in->tried[i].outcome != AUDIT_NOT_ENFORCED) == failed) {
-			if (!first)
-				first = &j->in->tried[i];
-			n++;
-		}
+	for (unsigned o = 0; o < AUDIT_OUTCOMES; o++)
+		n += audit_count(in, (enum audit_outcome)o);
+	return n;
+}
+
+/* The cases with one of two outcomes, by the first of them that is in the table. */
+static void judge_cases(struct judge *j, enum audit_outcome one, enum audit_outcome two, enum audit_rule rule)
+{
+	static const struct audit_case unknown = {.who = "?", .what = "?"};
+	const struct audit_case *first = NULL;
+	unsigned n = audit_count(j->in, one) + (two != one ? audit_count(j->in, two) : 0);
+	for (unsigned i = 0; i < j->in->cases && !first; i++)
+		if (j->in->tried[i].outcome == one || j->in->tried[i].outcome == two)
+			first = &j->in->tried[i];
+	if (!first)
+		first = &unknown;
 	if (n)
-		finding_of(j, rule, "machine", "%u of %u: the first was %s, %s %s: %s", n, j->in->cases,
+		finding_of(j, rule, "machine", "%u of %u: the first was %s, %s %s: %s", n, all_cases(j->in),
 			   first->who, first->write ? "write" : "read", first->what,
-			   audit_outcome_name(first->outcome));
+			   audit_outcome_name(first == &unknown ? one : first->outcome));
 }
 
 static const char *why_not(unsigned proof)
@@ -59,9 +66,15 @@ static const char *why_not(unsigned proof)
 
 void rules_proof(struct judge *j)
 {
-	judge_cases(j, true, RULE_PROOF_FAILED);
-	judge_cases(j, false, RULE_PROOF_NOT_ENFORCED);
-	if (j->in->proof == AUDIT_PROOF_DONE && j->in->cases)
+	unsigned n = all_cases(j->in);
+	judge_cases(j, AUDIT_SUCCEEDED, AUDIT_NOT_PROVED, RULE_PROOF_FAILED);
+	judge_cases(j, AUDIT_NOT_ENFORCED, AUDIT_NOT_ENFORCED, RULE_PROOF_NOT_ENFORCED);
+	judge_cases(j, AUDIT_NOT_TRIED, AUDIT_NOT_TRIED, RULE_PROOF_NOT_TRIED);
+	if (j->in->proof == AUDIT_PROOF_BROKEN)
+		finding_of(j, RULE_PROOF_BROKEN, "machine",
+			   "proof: broken, after %u cases, of which %u refused", n,
+			   audit_count(j->in, AUDIT_REFUSED));
+	if (j->in->proof == AUDIT_PROOF_BROKEN || (j->in->proof == AUDIT_PROOF_DONE && n))
 		return;
 	struct finding *f = finding_new(j, RULE_PROOF_NOT_RUN, "machine");
 	fmt_print(f->read, sizeof f->read, "proof: %s", audit_proof_name(j->in->proof));

@@ -99,6 +99,19 @@ static void judge_left(struct judge *j, unsigned i)
 			   (ull)r->phmlimit);
 }
 
+/* "write to 0x5000", "interrupt 4". */
+static void request_text(const struct iommu_fault *f, char *buf, size_t n)
+{
+	if (vtd_fault_is_interrupt(f->reason))
+		fmt_print(buf, n, "interrupt %llu", (ull)(f->iova.v >> 48));
+	else
+		fmt_print(buf, n, "%s 0x%llx",
+			  f->page_request ? "page request for"
+			  : f->write      ? "write to"
+					  : "read of",
+			  (ull)f->iova.v);
+}
+
 /* A record in either of firmware's phases; one that is in both is told once. */
 static void judge_faults(struct judge *j, unsigned i)
 {
@@ -111,12 +124,13 @@ static void judge_faults(struct judge *j, unsigned i)
 				    was->frcd[k].hi == r->frcd[k].hi && was->frcd[k].lo == r->frcd[k].lo;
 			if (!vtd_state_fault(r->frcd[k].lo, r->frcd[k].hi, u->seg, &f) || same)
 				continue;
+			char what[40];
+			request_text(&f, what, sizeof what);
 			struct finding *out = finding_new(j, RULE_STATE_FAULT, BDF_FMT, BDF_ARG(f.bdf));
 			fmt_print(out->read, sizeof out->read,
-				  "%s iommu%u had record %u: %s 0x%llx refused, %s (reason 0x%x); FSTS=0x%x",
+				  "%s iommu%u had record %u: %s refused, %s (reason 0x%x); FSTS=0x%x",
 				  p == AUDIT_ENTRY ? "while firmware ran" : "after ExitBootServices", i, k,
-				  f.write ? "write to" : "read of", (ull)f.iova.v, vtd_fault_text(f.reason),
-				  f.reason, r->fsts);
+				  what, vtd_fault_text(f.reason), f.reason, r->fsts);
 			finding_tell(j);
 		}
 	}

@@ -71,6 +71,8 @@ unsigned function_list(const struct pci *pci, bool (*want)(const void *ctx, cons
 	return count;
 }
 
+/* Of two entries with the same registers the first counts, as in Linux and in iommu/units.c: what the second
+ * alone names has no unit. */
 bool unit_of(struct judge *j, bdf_t fn, unsigned *unit)
 {
 	struct dmar_drhd d, at;
@@ -85,6 +87,8 @@ bool unit_of(struct judge *j, bdf_t fn, unsigned *unit)
 			*unit = i;
 			return true;
 		}
+		if (at.base == d.base)
+			return false;
 		i++;
 	}
 	return false;
@@ -130,6 +134,7 @@ unsigned audit_run(struct audit_in *in, audit_each_fn *each, void *ctx)
 	j.has_dmar = dmar && dmar_open(dmar->data, &j.dmar) == SL_OK;
 	j.groups = groups_compute(in->pci);
 	rules_iommu(&j);
+	rules_coverage(&j);
 	rules_state(&j);
 	rules_groups(&j);
 	rules_rmrr(&j);
@@ -139,54 +144,6 @@ unsigned audit_run(struct audit_in *in, audit_each_fn *each, void *ctx)
 	rules_firmware(&j);
 	rules_proof(&j);
 	return j.n;
-}
-
-static void count(void *ctx, const struct finding *f)
-{
-	struct audit_verdict *v = ctx;
-	v->errors += f->severity == AUDIT_ERROR;
-	v->warnings += f->severity == AUDIT_WARNING;
-	v->infos += f->severity == AUDIT_INFO;
-}
-
-const char *audit_proof_verdict(const struct audit_in *in)
-{
-	for (unsigned i = 0; i < in->cases; i++)
-		if (in->tried[i].outcome == AUDIT_SUCCEEDED || in->tried[i].outcome == AUDIT_NOT_PROVED)
-			return "fail";
-	return in->proof == AUDIT_PROOF_DONE && in->cases ? "pass" : "not run";
-}
-
-static const char *proof_words(const struct audit_in *in, const struct audit_verdict *v)
-{
-	switch (audit_proof_verdict(in)[0]) {
-	case 'p':
-		return v->not_enforced ? "DMA refused, forged interrupts not"
-				       : "every forbidden DMA was refused";
-	case 'f':
-		return "forbidden DMA was NOT refused";
-	default:
-		return "no DMA was tried";
-	}
-}
-
-void audit_verdict(struct audit_in *in, struct audit_verdict *out)
-{
-	*out = (struct audit_verdict){0};
-	audit_run(in, count, out);
-	for (unsigned i = 0; i < in->cases; i++) {
-		out->tried++;
-		out->refused += in->tried[i].outcome == AUDIT_REFUSED;
-		out->not_enforced += in->tried[i].outcome == AUDIT_NOT_ENFORCED;
-	}
-	out->ok = !out->errors && audit_proof_verdict(in)[0] != 'f';
-	bool amd = !audit_table(in, "DMAR") && audit_table(in, "IVRS");
-	fmt_print(out->text, sizeof out->text, "%s; %s",
-		  amd             ? "AMD's IOMMU is not audited"
-		  : !out->ok      ? "not safe to give devices away"
-		  : out->warnings ? "usable, with its warnings"
-				  : "fit to give devices away",
-		  proof_words(in, out));
 }
 
 static const char *name_in(const char *const *names, unsigned n, unsigned i)
@@ -215,7 +172,8 @@ const char *audit_proof_name(unsigned proof)
 
 const char *audit_outcome_name(unsigned outcome)
 {
-	static const char *const names[] = {"refused", "SUCCEEDED", "not enforced", "not proved"};
+	static const char *const names[] = {"refused", "SUCCEEDED", "not enforced", "not proved",
+					    "not tried"};
 	return name_in(names, ARRAY_LEN(names), outcome);
 }
 

@@ -15,15 +15,13 @@ static struct audit_live live;
 
 void audit_case(const struct audit_case *c)
 {
-	if (in.cases < AUDIT_CASES)
-		in.tried[in.cases++] = *c;
-	else
-		in.cases_lost++;
+	audit_add_case(&in, c);
 }
 
 void audit_cases_forget(void)
 {
-	in.cases = in.cases_lost = 0;
+	in.cases = 0;
+	memset(in.left_out, 0, sizeof in.left_out);
 }
 
 static void take_cpu(struct machine *m)
@@ -148,18 +146,19 @@ static void take_functions(struct machine *m, const struct boot_snapshot *entry,
 	PCI_EACH(f, &m->pci) {
 		if (in.fns == AUDIT_FUNCS)
 			return;
-		in.fn[in.fns++] =
-			(struct audit_master){f->bdf, master_in(entry, f->bdf), master_in(left, f->bdf)};
+		in.fn[in.fns++] = (struct audit_master){f->bdf, master_in(entry, f->bdf),
+							master_in(left, f->bdf), f->found};
 	}
 }
 
-/* VFs that the PF's controller could give 2 queue pairs and 1 interrupt each. */
+/* VFs that the PF's controller could give 2 queue pairs and 1 interrupt each, of what it has to share out. */
 static int32_t backed(const struct machine *m, const struct pci_func *pf)
 {
-	if (pf != m->pf || !m->pf_open || !m->nvme.flexible_vq || !m->nvme.flexible_vi)
+	const struct nvme_pf *c = &m->nvme;
+	if (pf != m->pf || !m->pf_open || !(c->flexible_vq || c->flexible_vi))
 		return -1;
-	uint32_t vq = m->nvme.free_vq / 2;
-	return (int32_t)(vq < m->nvme.free_vi ? vq : m->nvme.free_vi);
+	uint32_t vq = c->free_vq / 2;
+	return (int32_t)(!c->flexible_vi || (c->flexible_vq && vq < c->free_vi) ? vq : c->free_vi);
 }
 
 static void take_sriov(struct machine *m)
@@ -227,7 +226,7 @@ static void add_domain(struct machine *m, const struct domain *d, bdf_t fn)
 	unsigned n = live.domains++, first = live.runs;
 	live.domain[n].id = domain_id(d);
 	fmt_print(live.domain[n].name, sizeof live.domain[n].name, "%s", domain_name(d));
-	for (uint64_t at = 0; !domain_passes(d) && at < BIT(m->iommu.width);
+	for (uint64_t at = 0; !domain_passes(d) && at < domain_aperture(d);
 	     at = ALIGN_DOWN(at, size) + size) {
 		if (iommu_walk(&m->iommu, fn, IOVA(at), &w))
 			break;
@@ -280,6 +279,8 @@ struct audit_in *audit_take(struct machine *m)
 	take_units(m, entry, left);
 	take_functions(m, entry, left);
 	take_sriov(m);
+	audit_take_missed(&in, &m->pci);
+	fmt_print(in.failed, sizeof in.failed, "%s", m->failed_stage ? m->failed_stage : "");
 	in.proof = m->audit_proof;
 	if (in.proof == AUDIT_PROOF_DONE && !in.cases)
 		in.proof = m->boot->cfg.iommu != CONFIG_IOMMU_ON ? AUDIT_PROOF_OFF

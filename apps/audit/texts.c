@@ -9,12 +9,35 @@
 const struct rule_text rule_texts[RULE_COUNT] = {
 	[RULE_NO_ECAM] =
 		{"PCIE-NO-ECAM", AUDIT_ERROR, AUDIT_FIRMWARE_BUG,
-		 "no window of the MCFG table could be used, so extended configuration space (ACS, ATS, "
-		 "SR-IOV) "
-		 "was not read and no function is judged",
+		 "no function answers by the MCFG table, so configuration space was not read and no function "
+		 "is judged: nothing is known of what can do DMA here",
 		 "Linux goes on with 256 bytes for each function: no ACS, ATS or SR-IOV",
 		 "Switch memory-mapped PCIe configuration (MMCFG, ECAM) on in firmware setup, or update the "
 		 "firmware."},
+	[RULE_PCI_NOT_FOLLOWED] =
+		{"PCI-NOT-FOLLOWED", AUDIT_ERROR, AUDIT_FIRMWARE_BUG,
+		 "what is below this bridge was not found and is not judged; its requests come up by the "
+		 "bridge, "
+		 "whose Bus Master Enable was switched off for that",
+		 "Linux gives such a bridge new bus numbers, or leaves out what is below it",
+		 "Update the firmware, or move what is plugged in there to another slot. For its maker: bus "
+		 "numbers "
+		 "ascend, lie within those of the bridge above and within the MCFG window, and belong to one "
+		 "bridge."},
+	[RULE_PCI_NOT_READ] =
+		{"PCI-NOT-READ", AUDIT_ERROR, AUDIT_FIRMWARE_BUG,
+		 "buses or a function are there that could not be read: what is on them is not judged, and "
+		 "only "
+		 "translation would hold it",
+		 "Linux does not find them either (partially hidden behind a bridge; not in the MCFG window)",
+		 "Update the firmware: the MCFG table must have all buses that bridges lead to, and each "
+		 "bridge those "
+		 "of the bridges below it. A function that is not ready for a second is broken or in reset."},
+	[RULE_RUN_FAILED] = {"RUN-FAILED", AUDIT_ERROR, AUDIT_NOTE,
+			     "a stage of this program failed: what it would have found, or would have "
+			     "switched on, is missing here",
+			     "nothing",
+			     "See the line FAIL in the log, and what it advises (docs/troubleshooting.md)."},
 	[RULE_IOMMU_AMD] = {"IOMMU-AMD", AUDIT_ERROR, AUDIT_NOTE,
 			    "an AMD machine: IVRS describes its IOMMU. It is recognised and not audited: "
 			    "nothing is said of what "
@@ -349,6 +372,20 @@ const struct rule_text rule_texts[RULE_COUNT] = {
 		 "nothing: it trusts interrupt remapping",
 		 "QEMU's unit does not check them; on hardware tell the maker and do not rely on interrupt "
 		 "isolation."},
+	[RULE_PROOF_NOT_TRIED] = {"PROOF-NOT-TRIED", AUDIT_WARNING, AUDIT_HARDWARE_LIMIT,
+				  "the same access had no effect where it is allowed, so nothing is known of "
+				  "what happens where it "
+				  "is forbidden",
+				  "nothing",
+				  "Use another device for the proof, or update this one's firmware; what was "
+				  "tried still holds."},
+	[RULE_PROOF_BROKEN] = {"PROOF-BROKEN", AUDIT_ERROR, AUDIT_HARDWARE_LIMIT,
+			       "the proof did not end: a device could not be set up, did not come back, or "
+			       "the tables in memory "
+			       "were not what they should be",
+			       "nothing: it trusts the IOMMU",
+			       "See the FAIL lines before this report; power the machine off and on, and run "
+			       "the audit again."},
 	[RULE_PROOF_NOT_RUN] =
 		{"PROOF-NOT-RUN", AUDIT_INFO, AUDIT_NOTE,
 		 "nothing was tried: what this report says of isolation is read from registers and tables",

@@ -1,4 +1,5 @@
 /* Commands about the IOMMU: its table, its units, what they refuse. */
+#include "apps/coverage.h"
 #include "apps/shell/dump.h"
 #include "apps/shell/shell.h"
 #include "kernel/fmt.h"
@@ -17,13 +18,12 @@ static void print_unit(const struct machine *m, unsigned i)
 {
 	struct iommu_unit_info u;
 	struct iommu_irq_info irq;
+	const char *why;
+	enum iommu_unit_state state = iommu_unit_state(&m->iommu, i, &why);
 	iommu_unit_info(&m->iommu, i, &u);
-	log_text("unit %u at 0x%llx, segment %u, VT-d %u.%u: %s%s\n", i, (ull)u.base, u.seg, u.ver >> 4 & 0xf,
-		 u.ver & 0xf,
-		 u.unusable ? "not usable: "
-		 : u.on     ? "translates"
-			    : "is off",
-		 u.unusable ? u.unusable : "");
+	log_text("unit %u at 0x%llx, segment %u, VT-d %u.%u: %s%s%s\n", i, (ull)u.base, u.seg,
+		 u.ver >> 4 & 0xf, u.ver & 0xf, iommu_unit_state_text(state), why ? ": " : "",
+		 why ? why : "");
 	log_text("   CAP %016llx  ECAP %016llx\n", (ull)u.cap, (ull)u.ecap);
 	log_text("   found: GSTS %08x FSTS %08x PMEN %08x RTADDR %llx IRTA %llx\n", u.found_gsts,
 		 u.found_fsts, u.found_pmen, (ull)u.found_rtaddr, (ull)u.found_irta);
@@ -60,12 +60,19 @@ bool cmd_iommu(struct machine *m, unsigned n, char **word)
 		print_unit(m, i);
 	if (!need_translation(m))
 		return true;
-	unsigned without = 0;
+	unsigned without = 0, open = 0;
 	for (const struct domain *d = NULL; (d = domain_next(&m->iommu, d));)
 		print_domain(m, d);
-	PCI_EACH(f, &m->pci)
-		without += !iommu_domain_of(&m->iommu, f->bdf);
+	PCI_EACH(f, &m->pci) {
+		bool covered = coverage_has_unit(&m->iommu, m->translating, f->bdf);
+		without += covered && !iommu_domain_of(&m->iommu, f->bdf);
+		open += !covered && coverage_does_dma(f);
+	}
 	log_text("%u functions are in no domain and reach nothing\n", without);
+	if (open)
+		log_text("%u functions are under no unit that translates: only their Bus Master Enable holds "
+			 "them\n",
+			 open);
 	return true;
 }
 

@@ -1,5 +1,6 @@
 /* Commands that put VFs to work. */
 #include "apps/shell/work.h"
+#include "apps/audit/app.h"
 #include "apps/audit/record.h"
 #include "apps/load.h"
 #include "apps/report.h"
@@ -62,17 +63,22 @@ bool cmd_isolate(struct machine *m, unsigned n, char **word)
 		return false;
 	if (!work_possible(m))
 		return true;
-	m->cases = m->refused = m->not_enforced = 0;
+	m->cases = m->refused = m->not_enforced = m->not_tried = 0;
 	m->attacking = true;
 	enum sl_err e = work_begin(m);
 	if (!e)
 		e = serial_stop() ? SL_STOPPED : stage_isolate(m);
 	work_end(m);
 	m->attacking = false;
-	m->audit_proof = !e || e == SL_VERIFY ? AUDIT_PROOF_DONE
-			 : e == SL_STOPPED    ? AUDIT_PROOF_NOT_ASKED
-					      : AUDIT_PROOF_BROKEN; /* audit tells of it */
-	log_text("isolate: %s\n", e ? sl_err_text(e) : "every forbidden DMA was refused");
+	m->audit_proof = e == SL_STOPPED ? AUDIT_PROOF_NOT_ASKED /* audit tells of it */
+					 : (uint8_t)audit_proof_after(m, e);
+	if (e)
+		log_text("isolate: %s\n", sl_err_text(e));
+	else
+		log_text(
+			"isolate: %llu of %llu forbidden accesses were refused; %llu not enforced here, %llu "
+			"not tried\n",
+			(ull)m->refused, (ull)m->cases, (ull)m->not_enforced, (ull)m->not_tried);
 	return true;
 }
 

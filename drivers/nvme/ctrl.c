@@ -546,17 +546,24 @@ enum sl_err nvme_ns_next(struct nvme_ctrl *c, enum nvme_ns_list list, uint32_t a
 
 enum sl_err nvme_ns_get(struct nvme_ctrl *c, enum nvme_ns_list list, uint32_t nsid, struct nvme_ns *out)
 {
-	const volatile void *page;
 	unsigned format;
-	enum sl_err e = nvme_identify(c, list == NVME_NS_ACTIVE ? NVME_CNS_NS : NVME_CNS_ALLOCATED_NS, nsid,
-				      0, &page);
+	char words[96];
+	enum nvme_cns cns = list == NVME_NS_ACTIVE ? NVME_CNS_NS : NVME_CNS_ALLOCATED_NS;
+	memset(mem_at(c, NVME_MEM_DATA), 0, PAGE_SIZE);
+	enum sl_err e = nvme_admin_try(c, identify_cmd(cns, nsid, 0, iova_at(c, NVME_MEM_DATA)), NULL);
 	if (e)
 		return e;
-	e = nvme_ns_parse(page, nsid, out, &format);
-	if (e) {
-		log_fail("nvme", "update the controller's firmware",
-			 BDF_FMT ": namespace %u describes itself impossibly", BDF_ARG(c->fn), nsid);
-		return e;
+	if (c->status) { /* of another command set than ours, for one */
+		log_line("nvme", BDF_FMT ": namespace %u not used: Identify: %s", BDF_ARG(c->fn), nsid,
+			 nvme_status_text(c->status, words, sizeof words));
+		return SL_UNSUPPORTED;
+	}
+	if (nvme_ns_parse(mem_at(c, NVME_MEM_DATA), nsid, out, &format)) {
+		log_line("nvme",
+			 BDF_FMT ": namespace %u not used: it describes itself impossibly, or in a way that "
+				 "came later",
+			 BDF_ARG(c->fn), nsid);
+		return SL_UNSUPPORTED;
 	}
 	if (out->pi_type && c->id.ctratt & CTRATT_ELBAS && identify_optional(c, NVME_CNS_NS_CSI, nsid))
 		nvme_ns_pi_format(mem_at(c, NVME_MEM_DATA), format, out);

@@ -129,6 +129,7 @@ enum nvme_ns_list {
 enum sl_err nvme_ns_next(struct nvme_ctrl *c, enum nvme_ns_list list, uint32_t after,
 			 uint32_t *nsid) MUST_CHECK;
 
-/* Identifies one namespace. SL_BADVAL, with a line in the log, when it describes itself impossibly. */
+/* Identifies one namespace. SL_UNSUPPORTED, with a line in the log, when that is refused or when it describes
+ * itself impossibly: others may do. */
 enum sl_err nvme_ns_get(struct nvme_ctrl *c, enum nvme_ns_list list, uint32_t nsid,
 			struct nvme_ns *out) MUST_CHECK;

@@ -65,8 +65,8 @@ enum sl_err nvme_pf_share(const struct nvme_pf *pf, unsigned vfs, uint16_t *vq, 
 	if (!vfs)
 		return SL_RANGE;
 	uint32_t q = pf->free_vq / vfs, i = pf->free_vi / vfs;
-	*vq = (uint16_t)(q < pf->max_vq ? q : pf->max_vq);
-	*vi = (uint16_t)(i < pf->max_vi ? i : pf->max_vi);
+	*vq = pf->flexible_vq ? (uint16_t)(q < pf->max_vq ? q : pf->max_vq) : 0;
+	*vi = pf->flexible_vi ? (uint16_t)(i < pf->max_vi ? i : pf->max_vi) : 0;
 	if ((*vq >= 2 || !pf->flexible_vq) && (*vi >= 1 || !pf->flexible_vi))
 		return SL_OK;
 	log_fail("nvme", "use fewer VFs",
@@ -164,7 +164,7 @@ enum sl_err nvme_pf_vf_online(struct nvme_pf *pf, unsigned vf_index, uint16_t vq
 			      uint16_t *cntlid)
 {
 	struct nvme_secondary s;
-	if (vq < 2 || !vi)
+	if ((pf->flexible_vq && vq < 2) || (pf->flexible_vi && !vi))
 		return SL_RANGE;
 	enum sl_err e = find_secondary(pf, vf_index, &s);
 	if (!e)

@@ -24,13 +24,14 @@ enum sl_err nvme_pf_open(struct nvme_pf *pf, const struct nvme_io *io, bdf_t fn,
 enum sl_err nvme_pf_close(struct nvme_pf *pf) MUST_CHECK;
 
 /* The even share of vfs VFs, capped by what one may hold: queue pairs with the admin pair counted, and
- * interrupts. SL_NOSPACE when that is below 2 queue pairs and 1 interrupt. */
+ * interrupts. 0 of what is not flexible: each VF has its own then, and its controller says how many.
+ * SL_NOSPACE when a share is below 2 queue pairs or 1 interrupt. */
 enum sl_err nvme_pf_share(const struct nvme_pf *pf, unsigned vfs, uint16_t *vq, uint16_t *vi) MUST_CHECK;
 
 /* Takes VF vf_index (0: the first) offline, assigns vq queue pairs (2 or more: admin and I/O) and vi
- * interrupts, brings it online and reads back that all of it is so. *cntlid is the VF's controller id. The VF
- * must be enabled in PCIe. SL_NOTFOUND when the PF has no such VF, SL_NOSPACE when it gives less than asked,
- * SL_DEVICE. On an error the VF is offline. NVMe §8.26 */
+ * interrupts, those that are flexible, brings it online and reads back that all of it is so. *cntlid is the
+ * VF's controller id. The VF must be enabled in PCIe. SL_NOTFOUND when the PF has no such VF, SL_NOSPACE when
+ * it gives less than asked, SL_DEVICE. On an error the VF is offline. NVMe §8.26 */
 enum sl_err nvme_pf_vf_online(struct nvme_pf *pf, unsigned vf_index, uint16_t vq, uint16_t vi,
 			      uint16_t *cntlid) MUST_CHECK;
 

@@ -6,7 +6,6 @@
 #define NVME_STATUS(sct, sc) ((uint16_t)((sct) << 8 | (sc)))
 #define NVME_STATUS_CODE     BITS(10, 0) /* without CRD, M and DNR */
 
-#define NVME_INVALID_PI        NVME_STATUS(1, 0x81)
 #define NVME_GUARD_ERROR       NVME_STATUS(2, 0x82)
 #define NVME_APP_TAG_ERROR     NVME_STATUS(2, 0x83)
 #define NVME_REF_TAG_ERROR     NVME_STATUS(2, 0x84)

@@ -203,6 +203,7 @@ static bool is_miscompare(uint16_t status)
 	return (status & NVME_STATUS_CODE) == NVME_COMPARE_FAILURE;
 }
 
+/* A check that failed; Invalid Protection Information is of a command that was not carried out. */
 static bool is_pi_error(uint16_t status)
 {
 	switch (status & NVME_STATUS_CODE) {
@@ -210,7 +211,6 @@ static bool is_pi_error(uint16_t status)
 	case NVME_APP_TAG_ERROR:
 	case NVME_REF_TAG_ERROR:
 	case NVME_STORAGE_TAG_ERROR:
-	case NVME_INVALID_PI:
 		return true;
 	default:
 		return false;
@@ -310,22 +310,28 @@ static void add_store(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg, const s
 			vf->accel.can |= (uint32_t)BIT(op);
 }
 
-/* Private namespaces first, then shared ones. */
-static enum sl_err find_stores(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg, bool shared)
+/* Private namespaces first, then shared ones. One that cannot be read does not stand in the way of others. */
+static enum sl_err find_stores(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg)
 {
+	struct nvme_ns ns, shared[ARRAY_LEN(vf->store)];
+	unsigned most = ARRAY_LEN(shared), n = 0;
 	uint32_t nsid = 0;
-	while (vf->accel.stores < ARRAY_LEN(vf->store)) {
-		struct nvme_ns ns;
-		enum sl_err e = nvme_ns_next(vf->ctrl, NVME_NS_ACTIVE, nsid, &nsid);
-		if (e == SL_END)
-			return SL_OK;
-		if (!e)
-			e = nvme_ns_get(vf->ctrl, NVME_NS_ACTIVE, nsid, &ns);
+	enum sl_err e = SL_OK;
+	while (vf->accel.stores < most && !(e = nvme_ns_next(vf->ctrl, NVME_NS_ACTIVE, nsid, &nsid))) {
+		e = nvme_ns_get(vf->ctrl, NVME_NS_ACTIVE, nsid, &ns);
+		if (e == SL_UNSUPPORTED)
+			continue;
 		if (e)
 			return e;
-		if (ns.shared == shared)
+		if (!ns.shared)
 			add_store(vf, cfg, &ns);
+		else if (n < most)
+			shared[n++] = ns;
 	}
+	if (e && e != SL_END && e != SL_UNSUPPORTED)
+		return e;
+	for (unsigned i = 0; i < n && vf->accel.stores < most; i++)
+		add_store(vf, cfg, &shared[i]);
 	return SL_OK;
 }
 
@@ -361,9 +367,7 @@ static enum sl_err start(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg)
 		vf->lists = (void *)((uint8_t *)c->mem.va + lists);
 		vf->lists_iova = IOVA(c->mem.iova.v + lists);
 	}
-	e = find_stores(vf, cfg, false);
-	if (!e)
-		e = find_stores(vf, cfg, true);
+	e = find_stores(vf, cfg);
 	if (!e && !vf->accel.stores) {
 		log_fail("nvme", "attach a namespace to this controller",
 			 BDF_FMT ": no namespace that can be used", BDF_ARG(cfg->fn));

@@ -72,7 +72,7 @@ enum sl_err apic_init(uint32_t highest)
 	x2 = was_x2 || (highest > XAPIC_HIGHEST && (r[2] >> 21 & 1));
 	if (x2)
 		return SL_OK;
-	regs = mmio_map(PHYS(base & BASE_ADDR), PAGE_SIZE);
+	regs = mmio_claim("the local APIC", PHYS(base & BASE_ADDR), PAGE_SIZE, PHYS_APIC);
 	return regs ? SL_OK : SL_NOMEM;
 }
 
@@ -222,7 +222,7 @@ void chipset_irqs_off(const struct madt *m)
 	if (m->has_8259)
 		mask_8259();
 	for (unsigned i = 0; i < m->ioapics; i++) {
-		volatile uint8_t *io = mmio_map(PHYS(m->ioapic[i].base), 0x20);
+		volatile uint8_t *io = mmio_claim("an I/O APIC", PHYS(m->ioapic[i].base), 0x20, PHYS_IOAPIC);
 		if (io)
 			mask_ioapic(io);
 	}

@@ -1,15 +1,18 @@
 /* The processor itself: features, descriptor tables, exceptions. */
 #pragma once
-#include "kernel/bits.h"
+#include "kernel/x86/cpustate.h"
 
 struct cpu_info {
 	char brand[49];
 	bool smep, smap, umip, invariant_tsc, hypervisor;
+	uint64_t cr4; /* of every core */
 };
 
-/* On core 0: GDT, TSS and IDT with stacks of their own for double fault, NMI and machine check; WP, NXE and
- * whatever of SMEP, SMAP and UMIP the processor has; PAT as after reset. Needs paging_init(). */
-void cpu_init(void);
+/* On core 0: GDT, TSS and IDT with stacks of their own for double fault, NMI and machine check; CR0, CR4 and
+ * EFER with known values, SMEP, SMAP and UMIP among them where the processor has them; PAT as after reset; no
+ * shadow stacks, protection keys or breakpoints of firmware's. la57: it runs with 5 levels. Needs
+ * paging_init(). */
+void cpu_init(bool la57);
 /* On core 0, for another one: its GDT, TSS and those stacks. */
 void cpu_prepare(unsigned core);
 /* On that core itself: loads them, core 0's IDT, page tables and protections, and its GS. */

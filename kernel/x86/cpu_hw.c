@@ -8,9 +8,12 @@
 #define TR 0x18
 
 #define PAT     0x277 /* MSRs */
+#define U_CET   0x6a0
+#define S_CET   0x6a2
+#define PKRS    0x6e1
 #define GS_BASE 0xc0000101
 #define EFER    0xc0000080
-#define CR4_PGE BIT(7)
+#define DR7_OFF 0x400u /* its one fixed bit: SDM vol. 3 §18.2.4 */
 
 #define WAIT_TICKS 100000u /* umwait's longest */
 
@@ -45,7 +48,8 @@ static struct tables {
 } tables[CORES_MAX] __attribute__((aligned(64)));
 static struct gate idt[256];
 static struct cpu_info info;
-static uint64_t cr0, cr3, cr4, efer; /* core 0's, for the others */
+static uint64_t cr3; /* core 0's, for the others */
+static struct cpu_has has;
 static bool waitpkg;
 
 void cpu_id(uint32_t leaf, uint32_t r[4])
@@ -55,13 +59,6 @@ void cpu_id(uint32_t leaf, uint32_t r[4])
 	memset(r, 0, 16);
 	if (leaf <= max)
 		__asm__("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(0));
-}
-
-static uint64_t rd_cr4(void)
-{
-	uint64_t v;
-	__asm__ volatile("mov %%cr4, %0" : "=r"(v));
-	return v;
 }
 
 static void set_ist(struct tss *tss, unsigned n)
@@ -125,9 +122,10 @@ static void read_info(void)
 {
 	uint32_t r[4];
 	cpu_id(7, r);
-	info.smep = r[1] >> 7 & 1;
-	info.smap = r[1] >> 20 & 1;
-	info.umip = r[2] >> 2 & 1;
+	has = cpu_has_of(r);
+	info.smep = has.smep;
+	info.smap = has.smap;
+	info.umip = has.umip;
 	waitpkg = r[2] >> 5 & 1;
 	cpu_id(0x80000007, r);
 	info.invariant_tsc = r[3] >> 8 & 1;
@@ -139,30 +137,41 @@ static void read_info(void)
 	}
 }
 
+/* What firmware may have left on that acts on calls and on memory accesses, whatever CR4 says: SDM vol. 1
+ * §17.2.2, vol. 3 §4.6.2, §18.2.4. */
+static void clear_msrs(void)
+{
+	if (has.cet) {
+		cpu_wrmsr(U_CET, 0);
+		cpu_wrmsr(S_CET, 0);
+	}
+	if (has.pks)
+		cpu_wrmsr(PKRS, 0);
+	__asm__ volatile("mov %0, %%dr7" : : "r"((uint64_t)DR7_OFF));
+}
+
 /* PGE off and on drops what came by global entries of other tables: the loader's, the start-up code's. */
 void cpu_load(unsigned core)
 {
-	cpu_wrmsr(EFER, efer);
-	__asm__ volatile("mov %0, %%cr0" : : "r"(cr0) : "memory");
-	__asm__ volatile("mov %0, %%cr4" : : "r"(cr4 & ~CR4_PGE) : "memory");
+	cpu_wrmsr(EFER, EFER_KNOWN);
+	__asm__ volatile("mov %0, %%cr4" : : "r"(info.cr4 & ~CR4_PGE) : "memory");
+	__asm__ volatile("mov %0, %%cr0" : : "r"(CR0_KNOWN) : "memory");
 	__asm__ volatile("mov %0, %%cr3" : : "r"(cr3) : "memory");
-	__asm__ volatile("mov %0, %%cr4" : : "r"(cr4) : "memory");
+	__asm__ volatile("mov %0, %%cr4" : : "r"(info.cr4) : "memory");
 	cpu_wrmsr(PAT, 0x0007040600070406); /* as after reset: entry 3 is UC */
 	load_gdt(&tables[core]);
 	load_idt();
+	clear_msrs();
 	cpu_wrmsr(GS_BASE, (uintptr_t)&cores[core]); /* loading GS has cleared it */
 }
 
-void cpu_init(void)
+void cpu_init(bool la57)
 {
 	cpu_prepare(0);
 	make_idt();
 	read_info();
-	cr4 = rd_cr4() | CR4_PGE;
-	cr4 |= (info.smep ? BIT(20) : 0) | (info.smap ? BIT(21) : 0) | (info.umip ? BIT(11) : 0);
-	__asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
+	info.cr4 = cpu_cr4(&has, la57);
 	__asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
-	efer = cpu_rdmsr(EFER);
 	cpu_load(0);
 }
 

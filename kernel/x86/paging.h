@@ -1,25 +1,32 @@
 /* The kernel's address space:
- *   0xffff800000000000  RAM, one to one (direct map): writable, never executable
- *   0xffffc00000000000  device registers and odd tables, mapped on demand: uncached
- *   0xffffe00000000000  stacks, each above an unmapped guard page
- *   0xffffffff80000000  the kernel: text R X, constants R, data R W
- * The lower half, page 0 with it, is empty. The tables are those the loader built, extended here. */
+ *   0xffff800000000000  RAM, one to one (direct map): never executable; writable but for the kernel's code
+ * and constants, firmware's code, and page tables 0xffffc00000000000  device registers and odd tables, mapped
+ * on demand: uncached 0xffffe00000000000  stacks, each above an unmapped guard page 0xffffffff80000000  the
+ * kernel: text R X, constants R, data R W The lower half, page 0 with it, is empty. The tables are those the
+ * loader built, extended here. */
 #pragma once
 #include "boot/boot_info.h"
 #include "kernel/addr.h"
+#include "kernel/phys.h"
 
-/* Takes over the loader's tables. New ones come from pmm. */
+/* Takes over the loader's tables, and the memory that it laid in for more. */
 void paging_init(const struct boot_info *bi);
 
 /* Removes the loader's page that led here; the lower half is empty from then on. */
 void paging_drop_loader(void);
 
 /* Looks in the tables whether what is said of them is so: each segment of the kernel has the permissions of
- * its ELF header, no stack or RAM is executable, page 0 is not there. Panics if not. */
+ * its ELF header, no stack or RAM is executable, page 0 is not there; and by whatever address, no memory that
+ * is executed, no constant and no page table can be written. Panics if not. */
 void paging_check(void);
 
-/* Maps device registers, uncached; never unmapped again. NULL when out of memory. */
+/* Maps a PCI function's registers, uncached; never unmapped again. NULL when out of memory, or with a WARN
+ * line when something else than registers is there: kernel/phys.h. */
 volatile void *mmio_map(phys_t phys, uint64_t len);
+
+/* The same for registers that a table of firmware names: they belong to that kind from then on. what names
+ * them in the WARN line. */
+volatile void *mmio_claim(const char *what, phys_t phys, uint64_t len, enum phys_kind kind);
 
 /* Physical memory to read, for tables that may lie in reserved memory outside the direct map (an
  * acpi_map_fn). */

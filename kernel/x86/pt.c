@@ -29,9 +29,14 @@ static uint64_t leaf(phys_t pa, unsigned level, unsigned flags)
 	return e | (level ? PTE_PS : 0);
 }
 
+static uint64_t *root_of(const struct pt *pt, uint64_t va)
+{
+	return pt->low && !(va >> 63) ? pt->low : pt->pml4;
+}
+
 static enum sl_err map_one(struct pt *pt, uint64_t va, phys_t pa, unsigned level, unsigned flags)
 {
-	uint64_t *table = pt->pml4;
+	uint64_t *table = root_of(pt, va);
 	for (unsigned l = 3; l > level; l--) {
 		uint64_t *e = slot(table, va, l);
 		if (!(*e & PTE_P)) {
@@ -74,7 +79,7 @@ enum sl_err pt_map(struct pt *pt, uint64_t va, phys_t pa, uint64_t len, unsigned
 /* The leaf entry that translates va and its level; NULL when there is none. */
 static uint64_t *find_leaf(const struct pt *pt, uint64_t va, unsigned *level)
 {
-	uint64_t *table = pt->pml4;
+	uint64_t *table = root_of(pt, va);
 	for (unsigned l = 3;; l--) {
 		uint64_t *e = slot(table, va, l);
 		if (!(*e & PTE_P))
@@ -85,6 +90,46 @@ static uint64_t *find_leaf(const struct pt *pt, uint64_t va, unsigned *level)
 		}
 		table = phys_va(PHYS(*e & PTE_ADDR));
 	}
+}
+
+static unsigned flags_of(uint64_t e)
+{
+	return (e & PTE_W ? PT_W : 0u) | (e & PTE_NX ? 0u : PT_X) | (e & PTE_PCD ? PT_UC : 0u);
+}
+
+/* A large page becomes a table of the next smaller ones, with the same permissions. */
+static enum sl_err split(struct pt *pt, uint64_t *e, unsigned level)
+{
+	uint64_t *table = pt->page();
+	if (!table)
+		return SL_NOMEM;
+	uint64_t pa = *e & PTE_ADDR & ~(level_size(level) - 1);
+	for (unsigned i = 0; i < 512; i++)
+		table[i] = leaf(PHYS(pa + i * level_size(level - 1)), level - 1, flags_of(*e));
+	*e = va_phys(table).v | PTE_P | PTE_W;
+	return SL_OK;
+}
+
+enum sl_err pt_protect(struct pt *pt, uint64_t va, uint64_t len, unsigned flags)
+{
+	if (((flags & PT_W) && (flags & PT_X)) || !IS_ALIGNED(va | len, PAGE_SIZE))
+		return SL_BADVAL;
+	for (uint64_t end = va + len; va != end;) {
+		unsigned level;
+		uint64_t *e = find_leaf(pt, va, &level);
+		if (!e)
+			return SL_NOTFOUND;
+		uint64_t size = level_size(level);
+		if (!IS_ALIGNED(va, size) || end - va < size) {
+			enum sl_err err = split(pt, e, level);
+			if (err)
+				return err;
+			continue;
+		}
+		*e = leaf(PHYS(*e & PTE_ADDR & ~(size - 1)), level, flags);
+		va += size;
+	}
+	return SL_OK;
 }
 
 enum sl_err pt_unmap_page(struct pt *pt, uint64_t va)
@@ -105,7 +150,7 @@ bool pt_lookup(const struct pt *pt, uint64_t va, phys_t *pa, unsigned *flags)
 		return false;
 	uint64_t mask = level_size(level) - 1;
 	*pa = PHYS((*e & PTE_ADDR & ~mask) | (va & mask));
-	*flags = (*e & PTE_W ? PT_W : 0u) | (*e & PTE_NX ? 0u : PT_X) | (*e & PTE_PCD ? PT_UC : 0u);
+	*flags = flags_of(*e);
 	return true;
 }
 
@@ -114,4 +159,86 @@ phys_t pt_table_of(const struct pt *pt, uint64_t va)
 	unsigned level;
 	const uint64_t *e = find_leaf(pt, va, &level);
 	return PHYS(ALIGN_DOWN(va_phys(e).v, PAGE_SIZE));
+}
+
+/* ---- pt_sound() ---- */
+
+#define EXECUTABLE 16u /* runs of executable memory; the kernel has one */
+
+struct audit {
+	struct pt_range run[EXECUTABLE];
+	unsigned runs;
+	const struct pt_range *fixed;
+	unsigned fixeds;
+	struct pt_wrong *wrong;
+};
+
+static bool complain(const struct audit *a, const char *what, uint64_t va, uint64_t pa)
+{
+	*a->wrong = (struct pt_wrong){what, va, pa};
+	return false;
+}
+
+static bool hits(const struct pt_range *r, unsigned n, uint64_t pa, uint64_t len)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (pa < r[i].pa + r[i].len && r[i].pa < pa + len)
+			return true;
+	return false;
+}
+
+static bool note_executable(struct audit *a, uint64_t va, uint64_t pa, uint64_t len, unsigned flags)
+{
+	struct pt_range *last = a->runs ? &a->run[a->runs - 1] : NULL;
+	if (!(flags & PT_X))
+		return true;
+	if (flags & PT_W)
+		return complain(a, "memory is writable and executable", va, pa);
+	if (last && last->pa + last->len == pa) {
+		last->len += len;
+		return true;
+	}
+	if (a->runs == EXECUTABLE)
+		return complain(a, "too much is executable", va, pa);
+	a->run[a->runs++] = (struct pt_range){pa, len};
+	return true;
+}
+
+static bool check_writable(struct audit *a, uint64_t va, uint64_t pa, uint64_t len, unsigned flags)
+{
+	if (!(flags & PT_W))
+		return true;
+	if (hits(a->run, a->runs, pa, len))
+		return complain(a, "executable memory is writable by another address", va, pa);
+	if (hits(a->fixed, a->fixeds, pa, len))
+		return complain(a, "constants or page tables are writable", va, pa);
+	return true;
+}
+
+/* Every leaf below a table; va: what the table's first entry translates. */
+static bool each_leaf(struct audit *a, const uint64_t *table, unsigned level, uint64_t va,
+		      bool (*visit)(struct audit *, uint64_t, uint64_t, uint64_t, unsigned))
+{
+	if (!hits(a->fixed, a->fixeds, va_phys(table).v, PAGE_SIZE))
+		return complain(a, "a page table lies outside of their memory", va, va_phys(table).v);
+	for (unsigned i = 0; i < 512; i++) {
+		uint64_t e = table[i], size = level_size(level), at = va + i * size;
+		at |= level == 3 && i >= 256 ? BITS(63, 48) : 0; /* canonical */
+		if (!(e & PTE_P))
+			continue;
+		bool is_leaf = level == 0 || e & PTE_PS;
+		if (is_leaf ? !visit(a, at, e & PTE_ADDR & ~(size - 1), size, flags_of(e))
+			    : !each_leaf(a, phys_va(PHYS(e & PTE_ADDR)), level - 1, at, visit))
+			return false;
+	}
+	return true;
+}
+
+bool pt_sound(const struct pt *pt, const struct pt_range *fixed, unsigned n, struct pt_wrong *wrong)
+{
+	struct audit a = {.fixed = fixed, .fixeds = n, .wrong = wrong};
+	return each_leaf(&a, pt->pml4, 3, 0, note_executable) &&
+	       (!pt->low || each_leaf(&a, pt->low, 3, 0, note_executable)) &&
+	       each_leaf(&a, pt->pml4, 3, 0, check_writable) &&
+	       (!pt->low || each_leaf(&a, pt->low, 3, 0, check_writable));
 }

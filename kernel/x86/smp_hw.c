@@ -16,9 +16,6 @@
 #define ROUNDS      64u
 #define SKEW_US     100000u /* for all rounds with one core; COME_US for the first */
 
-#define CR4_PAE  BIT(5)
-#define CR4_LA57 BIT(12)
-
 struct ap_data { /* kernel/x86/ap.S */
 	uint64_t stack, core, entry;
 	uint32_t claim; /* APIC id of the core that may come; AP_NOBODY */

@@ -86,7 +86,8 @@ static bool find_hpet(const struct acpi *acpi, struct reference *r)
 {
 	const struct acpi_table *t = acpi_find(acpi, "HPET", 0);
 	uint64_t base = t ? acpi_hpet(t->data) : 0;
-	volatile uint8_t *regs = base ? (volatile uint8_t *)mmio_map(PHYS(base), 0x400) : NULL;
+	volatile uint8_t *regs =
+		base ? (volatile uint8_t *)mmio_claim("the HPET", PHYS(base), 0x400, PHYS_HPET) : NULL;
 	uint32_t period = regs ? mmio_rd32(regs + 4) : 0; /* femtoseconds; HPET 1.0a §2.3.4 */
 	if (!period || period > 100000000)
 		return false;
@@ -104,8 +105,8 @@ static bool find_acpi_timer(const struct acpi *acpi, struct reference *r)
 	*r = (struct reference){"ACPI timer", ACPI_TIMER_HZ, timer.wide ? UINT32_MAX : 0xffffff, NULL,
 				(uint16_t)timer.addr};
 	if (timer.mmio)
-		r->mmio = (volatile uint8_t *)mmio_map(PHYS(timer.addr), 4);
-	return true;
+		r->mmio = mmio_claim("the ACPI timer", PHYS(timer.addr), 4, PHYS_TIMER);
+	return !timer.mmio || r->mmio;
 }
 
 enum sl_err tsc_init(const struct acpi *acpi, uint64_t zero)

@@ -1,16 +1,154 @@
-"""Runs run.sh as a user does and gives back what the guest said."""
+"""Runs run.sh as a user does and gives back what the guest said; and which QEMU a case runs on."""
+import contextlib
+import fcntl
+import functools
 import os
 import pathlib
 import re
 import shlex
+import shutil
 import signal
 import subprocess
+import threading
+import time
 
 import pexpect
+import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-QEMU_72 = ROOT / "build/qemu-7.2/qemu-system-x86_64"
 SERIAL = "sluice-scratch"  # of the NVMe controller that run.sh makes
+VERSIONS = ("7.2", "10.0", "11.1")  # those that the tests exercise: tools/setup.sh test unpacks the ones that are not installed
+
+# What cannot be asked of a QEMU is known by its version.
+FEATURES = {
+    "interrupt-faults": (lambda version: version >= (8, 2), "fault records of interrupt remapping"),
+    "x2apic": (lambda version: version >= (9, 0), "x2APIC in its emulated processor"),
+    "qat-model": (lambda version: version in ((10, 0), (10, 2), (11, 1)), "inner layout that the QAT model knows"),
+}
+
+
+class Qemu:
+    """A QEMU that cases run on: the installed one (or QEMU=), or one that tools/unpack-qemu has put below build/."""
+
+    def __init__(self, path, env=None):
+        self.path = str(path)
+        self.env = {"QEMU": self.path, **(env or {})}
+        said = subprocess.run([self.path, "--version"], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+        self.version = tuple(map(int, re.search(r"version (\d+)\.(\d+)", said).groups()))
+        self.name = "{}.{}".format(*self.version)
+
+    @functools.lru_cache(maxsize=None)
+    def help(self, device):
+        words = f"{device},help" if device else "help"
+        done = subprocess.run([self.path, "-device", words], capture_output=True, text=True, cwd=ROOT)
+        return done.stdout + done.stderr
+
+    def has_device(self, name):
+        return f'name "{name}"' in self.help("")
+
+    def property(self, device, *names):
+        """The first of those names that this QEMU's device has as a property, or None."""
+        return next((name for name in names if re.search(rf"^ +{name}=", self.help(device), re.M)), None)
+
+    def has(self, feature):
+        return FEATURES[feature][0](self.version)
+
+    def lacks(self, need):
+        """Why a case cannot run here that needs device:NAME, property:DEVICE.NAME or a feature; None where it can."""
+        kind, _, name = need.partition(":")
+        if kind == "device":
+            return None if self.has_device(name) else f"no device {name}"
+        if kind == "property":
+            device, _, name = name.partition(".")
+            return None if self.property(device, name) else f"no property {name} of {device}"
+        return None if self.has(need) else f"no {FEATURES[need][1]}"
+
+    def fit(self, args):
+        """QEMU arguments as a test states them, in this QEMU's words: root-port-no-acs is a root port that does not isolate,
+        by disable-acs=on, or, where that is gone, the one that never had ACS; scalable-mode had an x- before QEMU 11."""
+        words = {"root-port-no-acs": "pcie-root-port,disable-acs=on" if self.property("pcie-root-port", "disable-acs") else "ioh3420",
+                 "scalable-mode": self.property("intel-iommu", "scalable-mode", "x-scalable-mode") or "scalable-mode"}
+        return [re.sub("|".join(words), lambda match: words[match[0]], str(arg)) for arg in args]
+
+
+@functools.lru_cache(maxsize=None)
+def installed():
+    return Qemu(os.environ.get("QEMU", "qemu-system-x86_64"))
+
+
+@functools.lru_cache(maxsize=None)
+def unpacked(name):
+    """The QEMU of that version below build/ with the firmware of its suite, or None."""
+    folder = ROOT / f"build/qemu-{name}"
+    if not (folder / "ready").exists():
+        return None
+    firmware = folder / "usr/share/OVMF/OVMF_CODE_4M.fd"
+    return Qemu(folder / "qemu-system-x86_64", {"OVMF": str(firmware), "OVMF_VARS": ""} if firmware.exists() else None)
+
+
+def others():
+    """The versions besides the installed one, newest first."""
+    return [name for name in reversed(VERSIONS) if name != installed().name]
+
+
+def choose(needs, name=None):
+    """The QEMU for a case with these needs: the named version, else the installed one if it has them all, else the newest
+    that is unpacked and has them. Without any the case is skipped, with the reason."""
+    if name:
+        return unpacked(name) or pytest.skip(f"QEMU {name} is not below build/: tools/setup.sh test says why")
+    said = []
+    for one in (installed(), *filter(None, map(unpacked, others()))):
+        lacking = [why for need in needs if (why := one.lacks(need))]
+        if not lacking:
+            return one
+        said.append(f"QEMU {one.name} has {lacking[0]}")
+    pytest.skip("; ".join(said))
+
+
+def missing(package):
+    """Skips a case that wants a package, or fails it where tools/setup.sh test would have installed that."""
+    if pathlib.Path("/etc/debian_version").exists():
+        pytest.fail(f"{package} is not installed: tools/setup.sh test installs it", pytrace=False)
+    pytest.skip(f"{package} is not installed", allow_module_level=True)
+
+
+def make(*targets):
+    """make TARGETS in this tree; workers of pytest wait for each other."""
+    env = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    with open(ROOT / "build/make.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run(["make", "-s", *targets], cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, f"make {' '.join(targets)} failed:\n{done.stdout[-3000:]}"
+
+
+def wait_for(log, words, seconds=80):
+    """Until the file log has a match of words; a case that waits in vain fails."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if log.exists() and re.search(words, log.read_text(errors="replace")):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{words!r} did not appear in {log} within {seconds} s")
+
+
+@contextlib.contextmanager
+def beside(job, *args):
+    """Runs job(*args) in a thread beside the block; what goes wrong there fails the case, as does a job that does not end."""
+    wrong = []
+
+    def guarded():
+        try:
+            job(*args)
+        except BaseException as e:  # pylint: disable=broad-except
+            wrong.append(e)
+
+    thread = threading.Thread(target=guarded, daemon=True)
+    thread.start()
+    yield
+    thread.join(20)
+    assert not thread.is_alive(), f"{job.__name__}() has not ended"
+    if wrong:
+        raise wrong[0]
 
 
 class Run:
@@ -117,11 +255,6 @@ def nvme_plain(name, serial, image):
     return ["-drive", f"if=none,id={name},format=raw,file={image}", "-device", f"nvme,serial={serial},drive={name}"]
 
 
-def has_device(name, qemu="qemu-system-x86_64"):
-    said = subprocess.run([qemu, "-device", "help"], capture_output=True, text=True, check=True)
-    return f'name "{name}"' in said.stdout + said.stderr
-
-
 PROMPT = "sluice> "
 MORE = "q quit --"
 
@@ -129,16 +262,20 @@ MORE = "q quit --"
 class Console:
     """./run.sh --shell on a terminal of 80x24; seen is all that came, without carriage returns."""
 
-    def __init__(self, folder, *words, qemu=(), deadline=100, term="vt100", until=PROMPT):
+    def __init__(self, folder, *words, qemu=(), deadline=100, term="vt100", until=PROMPT, env=None):
         command = ["./run.sh", "--shell", *words, "--", "-accel", "tcg", *qemu]
-        variables = {**os.environ, "RUN": os.path.relpath(folder, ROOT), "TIMEOUT": str(deadline), "TERM": term}
+        variables = {**os.environ, "RUN": os.path.relpath(folder, ROOT), "TIMEOUT": str(deadline), "TERM": term, **(env or {})}
         for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
             variables.pop(name, None)
         self.child = pexpect.spawn(command[0], command[1:], cwd=str(ROOT), env=variables, timeout=100,
                                    encoding="utf-8", codec_errors="replace", dimensions=(24, 80))
         self.log = folder.parent / "console.log"
         self.child.logfile_read = self.log.open("w")
-        self.expect(until)
+        try:
+            self.expect(until)
+        except Exception:
+            self.end()
+            raise
 
     def expect(self, what, timeout=-1):
         return self.child.expect_exact(what, timeout=timeout)
@@ -171,6 +308,28 @@ class Console:
         self.child.logfile_read.close()
 
 
+LSPCI = os.environ.get("LSPCI", "lspci")
+
+# What pciutils says otherwise since 3.9: pairs for re.sub() that make a text of 3.13, whose words are the kernel's, one of 3.9.
+OLDER = [
+    (r" TEE-IO[+-]$", ""), (r"LnkDisable", "Disabled"), (r" CorrIntErr. HeaderOF.$", ""), (r"(PRISta: .*) PASID[+-]$", r"\1"),
+    (r"( ARIFwd.)?(\n\t\t\t AtomicOpsCtl:.*)?\n\t\t\t IDOReq. IDOCompl.( LTR.) Emergency.*\n\t\t\t( 10BitTagReq. OBFF .*,) "
+     r"EETLPPrefixBlk.$", r"\3\4\1\2"),
+    (r"\n\t\t\t(ECRC. UnsupReq. ACSViol.) .*\n\t\t\tPoisonTLPBlocked. .*$", r" \1"),
+    (r"(?<=, )IntMsgNum (\d+)$", lambda match: f"MSI {int(match[1]):02x}"), (r"(?<=FatalMsg.) IntMsgNum", " IntMsg"),
+    (r"(?<=10BitTagReq.) IntMsgNum (\d+)$", lambda match: f" Interrupt Message Number: {int(match[1]):03x}"),
+]
+
+
+def like_pciutils(text):
+    """The kernel's text of lspci in the words of the pciutils that is installed."""
+    said = subprocess.run([LSPCI, "--version"], capture_output=True, text=True, check=True).stdout
+    if tuple(map(int, re.search(r"(\d+)\.(\d+)", said).groups())) < (3, 13):
+        for new, old in OLDER:
+            text = re.sub(new, old, text, flags=re.M)
+    return text
+
+
 def kept_names():
     """The names that the kernel carries, as {key: name}: build/pci.ids.packed, read by its description in pci/names.c."""
     names = {}
@@ -187,15 +346,19 @@ def kept_names():
 
 def pciutils(dump, *words):
     """What lspci prints of a dump when it knows the names that the kernel carries, and no others."""
+    if not shutil.which(LSPCI):
+        missing("pciutils")
     names, lines = kept_names(), []
     for key in sorted(names, key=lambda k: (k[0] == "c", k[1:5] if k[0] != "c" else k, k[0] != "v", k[1:], k[0])):
         if key[0] == "c":
             lines.append("C " * (len(key) == 3) + "\t" * (len(key) // 2 - 1) + f"{key[-2:]}  {names[key]}")
+        elif key[0] == "s" and "d" + key[1:9] not in names:
+            continue  # pciutils looks for a subsystem below its device, which is not kept
         elif key[0] == "s":
             lines.append(f"\t\t{key[9:13]} {key[13:]}  {names[key]}")
         else:
             lines.append("\t" * (key[0] == "d") + f"{key[-4:]}  {names[key]}")
     ids = dump.parent / "kept.ids"
     ids.write_text("\n".join(lines) + "\n")
-    command = ["lspci", "-O", "hwdb.disable=1", "-i", ids, "-F", dump, *words]
+    command = [LSPCI, "-O", "hwdb.disable=1", "-i", ids, "-F", dump, *words]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -1,7 +1,8 @@
 """QAT VFs against the model in tools/qat-model: every service verified, forbidden DMA refused, VFs whose device fails
-brought back by a reset while the others work. The model is a plugin for QEMU 10.0; elsewhere these are skipped."""
+brought back by a reset while the others work."""
 import hashlib
 import json
+import os
 import re
 import subprocess
 import zlib
@@ -12,14 +13,22 @@ import sluice
 SERVICES = ["cipher", "hash", "HMAC", "chain", "AEAD", "deflate", "inflate"]
 
 
+pytestmark = pytest.mark.needs("qat-model")
+
+
 @pytest.fixture(scope="module", autouse=True)
 def model():
-    version = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True).stdout
-    if "version 10.0." not in version:
-        pytest.skip("the QAT model is for QEMU 10.0")
-    built = subprocess.run(["make", "qat-model"], cwd=sluice.ROOT, capture_output=True, text=True)
-    if built.returncode:
-        pytest.skip(f"the QAT model can not be built here: {built.stderr[-200:]}")
+    sluice.make("qat-model")
+
+
+@pytest.fixture
+def accel(folder, emulator):
+    """accel(*words, ...): run.sh on the case's QEMU."""
+
+    def accel(*words, env=None, **more):
+        return sluice.run_sh(folder / "run", *words, env={**emulator.env, **(env or {})}, **more)
+
+    return accel
 
 
 def lines(run, kind):
@@ -28,9 +37,10 @@ def lines(run, kind):
     return [line for line in found if line["t"] == kind]
 
 
+@pytest.mark.each_qemu
 @pytest.mark.parametrize("gen", [2, 4])
-def test_verified_and_refused(folder, gen):
-    run = sluice.run_sh(folder, "device=qat", f"gen={gen}", "vfs=2", "seconds=1", "json=1", deadline=300)
+def test_verified_and_refused(accel, gen):
+    run = accel("device=qat", f"gen={gen}", "vfs=2", "seconds=1", "json=1", deadline=300)
     assert run.status == 0, run.text
     assert run.result["ok"] == "1" and run.result["vfs"] == "2"
     assert run.result["vf_faults"] == run.result["recovered"] == "0"
@@ -95,9 +105,9 @@ def ordered(card="qat-c62x-pf", **properties):
     return [word for key, value in properties.items() for word in ("-global", f"{card}.{key.replace('_', '-')}={value}")]
 
 
-def test_every_fault_is_recovered_from(folder):
+def test_every_fault_is_recovered_from(accel):
     """One VF each has one; the eighth has none. What was ordered is told, and every VF ends with all of its work done."""
-    run = sluice.run_sh(folder, "app=accel", "vfs=8", "ops=400", "seconds=1", deadline=120, qemu_args=(
+    run = accel("app=accel", "vfs=8", "ops=400", "seconds=1", deadline=120, qemu_args=(
         "-accel", "tcg", *ordered(fault="+".join(FAULTS), fault_vf=0, fault_after=500, fault_count=2, fault_ms=60000)))
     assert run.status == 0, run.summary()
     for vf, (fault, words) in enumerate(FAULTS.items()):
@@ -112,9 +122,9 @@ def test_every_fault_is_recovered_from(folder):
         assert least and int(least[1]) >= 400, service
 
 
-def test_faults_under_load(folder):
+def test_faults_under_load(accel):
     """The same while the time runs, where nobody compares at once."""
-    run = sluice.run_sh(folder, "app=accel", "gen=4", "vfs=4", "ops=50", "seconds=1", deadline=120, qemu_args=(
+    run = accel("app=accel", "gen=4", "vfs=4", "ops=50", "seconds=1", deadline=120, qemu_args=(
         "-accel", "tcg", *ordered("qat-4xxx-pf", fault="stuck+extra+pointer", fault_vf=0, fault_after=700)))
     assert run.status == 0, run.summary()
     timed = run.text[run.text.index("timed: mixed operations"):]
@@ -124,9 +134,9 @@ def test_faults_under_load(folder):
     assert run.number("vf_faults") == run.number("recovered") == 3
 
 
-def test_a_vf_that_fails_for_good(folder):
+def test_a_vf_that_fails_for_good(accel):
     """It is given up, with bus mastering off; the other is verified to the end; and the run says that it is not all right."""
-    run = sluice.run_sh(folder, "app=accel", "vfs=2", "ops=300", "seconds=1", deadline=120, qemu_args=(
+    run = accel("app=accel", "vfs=2", "ops=300", "seconds=1", deadline=120, qemu_args=(
         "-accel", "tcg", *ordered(fault="status", fault_vf=1, fault_after=300, fault_count=1000000)))
     run.assert_not_ok("VF 1 .* is given up after 9 faults", stage="accel")
     assert run.number("vf_faults") == 9 and run.number("recovered") < 9
@@ -137,9 +147,9 @@ def test_a_vf_that_fails_for_good(folder):
 
 @pytest.mark.parametrize("words, card", [(["app=accel"], "qat-c62x-pf"), (["device=qat", "gen=4"], "qat-4xxx-pf")],
                          ids=["accel", "demo-gen4"])
-def test_vf_0_is_given_up(folder, words, card):
+def test_vf_0_is_given_up(accel, words, card):
     """A wrong result on the first VF: it is given up, and no sum says that its results were right."""
-    run = sluice.run_sh(folder, *words, "vfs=3", "ops=50", "seconds=1", deadline=120, qemu_args=(
+    run = accel(*words, "vfs=3", "ops=50", "seconds=1", deadline=120, qemu_args=(
         "-accel", "tcg", *ordered(card, fault="flip", fault_vf=0, fault_count=1000000)))
     run.assert_not_ok("VF 0 .* is given up after 1 faults: .*data is not what was expected", stage="accel")
     assert run.result["err"] == "VERIFY"
@@ -148,18 +158,19 @@ def test_vf_0_is_given_up(folder, words, card):
     assert "on 3 VFs, at least" not in run.text
 
 
-def test_every_vf_is_given_up(folder):
-    run = sluice.run_sh(folder, "device=qat", "vfs=2", "ops=50", "seconds=1", "json=1", deadline=120, qemu_args=(
+def test_every_vf_is_given_up(accel):
+    run = accel("device=qat", "vfs=2", "ops=50", "seconds=1", "json=1", deadline=120, qemu_args=(
         "-accel", "tcg", *ordered(fault="status", fault_count=1000000)))
     run.assert_not_ok("VF 0 .* is given up after 9 faults", stage="accel")
     assert "accel: every VF was given up: no result is counted" in run.text
     assert "as the CPU computed it" not in run.text and run.result["verified"] == "0"
 
 
-def test_instructions_of_an_operation():
+def test_instructions_of_an_operation(emulator):
     """AES-GCM of 4 KiB at depth 32: at most 200 from request to result, a doorbell for 8, no register read."""
-    subprocess.run(["make", "build/insncount.so"], cwd=sluice.ROOT, check=True, capture_output=True)
-    done = subprocess.run(["tools/bench-insn", "--qat"], cwd=sluice.ROOT, capture_output=True, text=True, timeout=100)
+    sluice.make("build/insncount.so")
+    done = subprocess.run(["tools/bench-insn", "--qat"], cwd=sluice.ROOT, env={**os.environ, **emulator.env}, capture_output=True,
+                          text=True, timeout=100)
     print(done.stdout, done.stderr)
     assert done.returncode == 0
     row = r"^(op=\S+ depth=\d+ batch=\d+) insn_per_op=([\d.]+) mmio_per_op=([\d.]+) doorbells_per_op=([\d.]+) "
@@ -178,26 +189,26 @@ def test_instructions_of_an_operation():
             assert float(insn) <= 200
 
 
-def firmware_refused(folder, firmware, words):
+def firmware_refused(accel, firmware, words):
     """It ends at once, says so in one sentence, and no VF was switched on."""
-    run = sluice.run_sh(folder / "run", "device=qat", "vfs=2", env={"FIRMWARE": str(firmware)})
+    run = accel("device=qat", "vfs=2", env={"FIRMWARE": str(firmware)})
     run.assert_not_ok(words, stage="firmware")
     assert len([line for line in run.lines if "] FAIL " in line]) == 1
     assert "VFs on" not in run.text and run.result["faults"] == "0"
 
 
-def test_no_firmware(folder):
-    firmware_refused(folder, folder, "the firmware file EFI/sluice/qat_c62x.bin is of no use: it is not there, or can not be read")
+def test_no_firmware(accel, folder):
+    firmware_refused(accel, folder, "the firmware file EFI/sluice/qat_c62x.bin is of no use: it is not there, or can not be read")
 
 
-def test_firmware_of_someone_else(folder):
+def test_firmware_of_someone_else(accel, folder):
     """A file with one bit wrong in a signature, whole as far as a program can tell: the card has to notice."""
     subprocess.run([sluice.ROOT / "tools/qat-model/mkfw", folder], check=True)
     path = folder / "qat_c62x_mmp.bin"
     data = bytearray(path.read_bytes())
     data[500] ^= 1
     path.write_bytes(data)
-    firmware_refused(folder, folder, "0000:01:00.0 does not come up: the card does not take the firmware for the public key unit "
+    firmware_refused(accel, folder, "0000:01:00.0 does not come up: the card does not take the firmware for the public key unit "
                      "as genuine: its signature is wrong")
 
 
@@ -205,8 +216,8 @@ def test_firmware_of_someone_else(folder):
     ("qat-c62x-pf", "pf", "QAT C62x can not be used: gen= asks for another generation"),
     ("qat-4xxx-pf,ring-map=0x492", "domains", "none of its banks has symmetric crypto"),
 ])
-def test_no_card_that_fits(folder, card, stage, why):
-    run = sluice.run_sh(folder, "app=accel", "gen=4", "--bare", qemu_args=(
+def test_no_card_that_fits(accel, folder, card, stage, why):
+    run = accel("app=accel", "gen=4", "--bare", qemu_args=(
         "-accel", "tcg", "-device", "intel-iommu,intremap=on", "-plugin", str(sluice.ROOT / "build/qat-model.so"),
         "-device", "pcie-root-port,id=rp0", "-device", f"{card},bus=rp0"), env={"FIRMWARE": str(folder / "none")})
     assert run.result["ok"] == "0" and run.result["stage"] == stage

@@ -93,7 +93,7 @@ def test_pass_through_proves_nothing(boot):
 def test_pass_through_missing(boot):
     """QEMU's unit without ECAP.PT."""
     run = boot("app=bench", "iommu=pt", qemu=sluice.iommu(pt="off"))
-    run.assert_not_ok(r"iommu=pt: a unit can not pass requests through")
+    run.assert_not_ok(r"iommu=pt: no unit can pass requests through")
 
 
 def plot(folder, source):

@@ -109,13 +109,13 @@ def test_run_that_fails(folder, monkeypatch):
     assert "no UEFI firmware" in (folder / "x.log").read_text()
 
 
-URIS = """'http://deb.debian.org/a/libaio1_0.3.113-4_amd64.deb' libaio1_0.3.113-4_amd64.deb 13384 SHA256:0
-'http://deb.debian.org/a/zlib1g_1%3a1.2.13.dfsg-1_amd64.deb' zlib1g_1%3a1.2.13.dfsg-1_amd64.deb 86684 SHA256:0
-'http://deb.debian.org/a/python3_3.11.2-1+b1_amd64.deb' python3_3.11.2-1+b1_amd64.deb 26300 SHA256:0
-'http://deb.debian.org/a/libfile-find-rule-perl_0.34-4_all.deb' libfile-find-rule-perl_0.34-4_all.deb 26736 SHA256:0
-'http://deb.debian.org/a/linux-image-6.1.0-56-amd64_6.1.192-2_amd64.deb' linux-image-6.1.0-56-amd64_6.1.192-2_amd64.deb 7 SHA256:0
-'http://deb.debian.org/a/linux-image-amd64_6.1.192-2_amd64.deb' linux-image-amd64_6.1.192-2_amd64.deb 1480 SHA256:0
-'http://deb.debian.org/a/fio_3.33-3_amd64.deb' fio_3.33-3_amd64.deb 537684 SHA256:0
+URIS = """'http://mirror.invalid/a/libaio1_0.3.113-4_amd64.deb' libaio1_0.3.113-4_amd64.deb 13384 SHA256:0
+'http://mirror.invalid/a/zlib1g_1%3a1.2.13.dfsg-1_amd64.deb' zlib1g_1%3a1.2.13.dfsg-1_amd64.deb 86684 SHA256:0
+'http://mirror.invalid/a/python3_3.11.2-1+b1_amd64.deb' python3_3.11.2-1+b1_amd64.deb 26300 SHA256:0
+'http://mirror.invalid/a/libfile-find-rule-perl_0.34-4_all.deb' libfile-find-rule-perl_0.34-4_all.deb 26736 SHA256:0
+'http://mirror.invalid/a/linux-image-6.1.0-56-amd64_6.1.192-2_amd64.deb' linux-image-6.1.0-56-amd64_6.1.192-2_amd64.deb 7 SHA256:0
+'http://mirror.invalid/a/linux-image-amd64_6.1.192-2_amd64.deb' linux-image-amd64_6.1.192-2_amd64.deb 1480 SHA256:0
+'http://mirror.invalid/a/fio_3.33-3_amd64.deb' fio_3.33-3_amd64.deb 537684 SHA256:0
 """
 
 
@@ -139,7 +139,7 @@ def test_no_package_and_no_network(folder, monkeypatch):
         linux_guest.make(folder / "guest")
     (folder / "uris").write_text(URIS)
     fake_apt(folder, monkeypatch, f"case \"$*\" in *--print-uris*) cat {folder}/uris; exit ;; esac\n"
-                                  "echo 'E: Failed to fetch http://deb.debian.org/fio' >&2; exit 100")
+                                  "echo 'E: Failed to fetch http://mirror.invalid/fio' >&2; exit 100")
     with pytest.raises(linux_guest.Failure, match="Failed to fetch"):
         linux_guest.make(folder / "guest")
     assert not (folder / "guest/deb/complete").exists(), "the next run downloads again"

@@ -4,7 +4,6 @@ import os
 import re
 import socket
 import subprocess
-import threading
 import time
 
 import pytest
@@ -15,30 +14,10 @@ def socket_path(folder, what):
     return f"/tmp/sluice-{what}-{folder.name}-{time.monotonic_ns()}"
 
 
-def wait_for(log, words, seconds=80):
-    for _ in range(seconds * 10):
-        if log.exists() and re.search(words, log.read_text(errors="replace")):
-            return True
-        time.sleep(0.1)
-    return False
-
-
 def during(boot, job, *words, **more):
-    """Boots, with job() in another thread; what went wrong there fails the case here."""
-    wrong = []
-
-    def guarded():
-        try:
-            job()
-        except Exception as e:  # pylint: disable=broad-except
-            wrong.append(e)
-
-    thread = threading.Thread(target=guarded, daemon=True)
-    thread.start()
-    run = boot(*words, **more)
-    thread.join(5)
-    assert not wrong, wrong
-    return run
+    """Boots, with job() in another thread."""
+    with sluice.beside(job):
+        return boot(*words, **more)
 
 
 class Gdb:
@@ -124,11 +103,9 @@ def test_no_x2apic(boot, words):
     assert "2 run (xAPIC)" in run.text
 
 
+@pytest.mark.needs("x2apic")
 def test_ids_above_255(boot):
     """APIC id 256 can be reached with x2APIC alone."""
-    said = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=True).stdout
-    if int(re.search(r"version (\d+)", said)[1]) < 9:
-        pytest.skip("emulated x2APIC came with QEMU 9")
     run = boot("vfs=3", qemu=[
         "-smp", "2,sockets=3,cores=129,threads=1,maxcpus=387", *sluice.iommu(eim="on"),
         "-device", "max-x86_64-cpu,socket-id=1,core-id=0,thread-id=0",
@@ -151,7 +128,7 @@ def test_backtrace_of_all(boot, folder):
     path, log = socket_path(folder, "qmp"), folder / "run/serial.log"
 
     def inject():
-        assert wait_for(log, "timed: random")
+        sluice.wait_for(log, "timed: random")
         time.sleep(1)
         with socket.socket(socket.AF_UNIX) as qmp:
             qmp.connect(path)
@@ -176,7 +153,7 @@ def test_exception_elsewhere(boot, folder, register, value, words):
     path, log = socket_path(folder, "gdb"), folder / "run/serial.log"
 
     def spoil():
-        assert wait_for(log, "timed: random")
+        sluice.wait_for(log, "timed: random")
         gdb = Gdb(path)
         assert gdb.ask("Hg2") == "OK"
         assert gdb.ask(f"P{register:x}={value.to_bytes(8, 'little').hex()}") == "OK"
@@ -194,7 +171,7 @@ def test_stuck(boot, folder):
     path, log = socket_path(folder, "gdb"), folder / "run/serial.log"
 
     def hold():
-        assert wait_for(log, "timed: random")
+        sluice.wait_for(log, "timed: random")
         gdb = Gdb(path)
         assert gdb.ask("Hg2") == "OK"
         assert gdb.ask(f"P10={symbol('cpu_halt').to_bytes(8, 'little').hex()}") == "OK"  # rip
@@ -214,11 +191,11 @@ def test_frozen(boot, folder):
     path, log = socket_path(folder, "gdb"), folder / "run/serial.log"
 
     def freeze():
-        assert wait_for(log, "timed: random")
+        sluice.wait_for(log, "timed: random")
         gdb = Gdb(path)
         assert gdb.ask("vCont?").startswith("vCont;")
         gdb.send("vCont;c:1")  # the others stay stopped
-        assert wait_for(log, "does not answer a non-maskable interrupt")
+        sluice.wait_for(log, "does not answer a non-maskable interrupt")
         gdb.socket.sendall(b"\x03")
         gdb.answer()
         assert gdb.ask("D") == "OK"
@@ -237,9 +214,9 @@ def test_late(boot, folder):
     rips = []
 
     def hold():
-        for _ in range(800):  # the machine stands still (-S) until the debugger lets it go
-            if os.path.exists(path):
-                break
+        end = time.monotonic() + 80  # the machine stands still (-S) until the debugger lets it go
+        while not os.path.exists(path):
+            assert time.monotonic() < end, f"QEMU makes no {path}"
             time.sleep(0.1)
         gdb = Gdb(path)
         start = f"{symbol('stage_cores'):x},1"
@@ -247,7 +224,7 @@ def test_late(boot, folder):
         assert gdb.ask("c").startswith("T05")
         assert gdb.ask(f"z0,{start}") == "OK"
         gdb.send("vCont;c:1")
-        assert wait_for(log, "does not start")
+        sluice.wait_for(log, "does not start")
         gdb.socket.sendall(b"\x03")
         gdb.answer()
         gdb.send("c")
@@ -271,7 +248,7 @@ def test_stray_interrupts(boot, folder):
     path, log = socket_path(folder, "gdb"), folder / "run/serial.log"
 
     def inject():
-        assert wait_for(log, "sriov: .* VFs on")
+        sluice.wait_for(log, "sriov: .* VFs on")
         gdb = Gdb(path)
         assert gdb.ask("Qqemu.PhyMemMode:1") == "OK"
         for core, vector in ((0, 0x51), (1, 0x51), (1, 0xEE), (1, 0x14)):

@@ -2,7 +2,6 @@
 import json
 import re
 import socket
-import threading
 import time
 
 import pytest
@@ -23,19 +22,15 @@ def test_exception(boot, folder):
     log = folder / "run/serial.log"
 
     def inject():
-        for _ in range(900):
-            if log.exists() and "timed: random" in log.read_text(errors="replace"):
-                break
-            time.sleep(0.1)
+        sluice.wait_for(log, "timed: random")
         with socket.socket(socket.AF_UNIX) as qmp:
             qmp.connect(path)
             for command in ("qmp_capabilities", "inject-nmi"):
                 qmp.sendall(json.dumps({"execute": command}).encode())
                 time.sleep(0.3)
 
-    thread = threading.Thread(target=inject, daemon=True)
-    thread.start()
-    run = boot("vfs=1", "seconds=60", qemu=["-qmp", f"unix:{path},server=on,wait=off"])
+    with sluice.beside(inject):
+        run = boot("vfs=1", "seconds=60", qemu=["-qmp", f"unix:{path},server=on,wait=off"])
     assert run.status == 1
     assert "exception 2 NMI" in run.text
     assert re.search(r"rip ffffffff8\w{7}  cs 0008", run.text)

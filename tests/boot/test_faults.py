@@ -2,7 +2,6 @@
 import json
 import re
 import socket
-import threading
 import time
 
 import sluice
@@ -79,34 +78,32 @@ class Gdb:
         self.socket.close()
 
 
-def wait_for(log, words):
-    for _ in range(4500):
-        if log.exists() and re.search(words, log.read_text(errors="replace")):
-            return
-        time.sleep(0.02)
-
-
 def find_edu(qmp_path):
-    """Addresses of edu's configuration space and registers."""
+    """Addresses of edu's configuration space and registers. ECAM is where firmware has put it: not in every version at the
+    same place."""
+    said = {}
     with socket.socket(socket.AF_UNIX) as qmp:
         qmp.settimeout(20)
         qmp.connect(qmp_path)
         answers = qmp.makefile()
-        for command in ({"execute": "qmp_capabilities"},
-                        {"execute": "human-monitor-command", "arguments": {"command-line": "info pci"}}):
+        for line in (None, "info pci", "info mtree"):
+            command = {"execute": "human-monitor-command", "arguments": {"command-line": line}} if line else {"execute": "qmp_capabilities"}
             qmp.sendall(json.dumps(command).encode())
-            while "return" not in (said := json.loads(answers.readline())):
+            while "return" not in (answer := json.loads(answers.readline())):
                 pass
+            said[line] = answer["return"]
     found = re.search(r"Bus +(\d+), device +(\d+), function 0:\s+Class[^\n]*PCI device 1234:11e8.*?BAR0: 32 bit memory at 0x(\w+)",
-                      said["return"], re.S)
-    return 0xb0000000 + (int(found[1]) << 20) + (int(found[2]) << 15), int(found[3], 16)  # ECAM of q35
+                      said["info pci"], re.S)
+    ecam = int(re.search(r"^ *([0-9a-f]+)-[0-9a-f]+ .*: pcie-mmcfg", said["info mtree"], re.M)[1], 16)
+    return ecam + (int(found[1]) << 20) + (int(found[2]) << 15), int(found[3], 16)
 
 
 def edu_dma(paths, log, when):
     """Waits for the line when; then, behind the kernel's back, sets edu's Bus Master Enable and tells it to write."""
-    wait_for(log, "groups: ")
+    sluice.wait_for(log, "groups: ")
     config, bar = find_edu(paths[0])
-    wait_for(log, when)
+    sluice.wait_for(log, when)
+    done = 0
     try:
         for _ in range(4):
             gdb = Gdb(paths[1])
@@ -114,18 +111,18 @@ def edu_dma(paths, log, when):
             for offset, value, size in ((0x80, 0x40000, 8), (0x88, 0x123456000, 8), (0x90, 4, 8), (0x98, 3, 4)):
                 gdb.write(bar + offset, value.to_bytes(size, "little"))
             gdb.close()
+            done += 1
             time.sleep(0.4)
-    except OSError:  # the machine has ended
-        pass
+    except OSError:  # the machine has ended, not before the first
+        if not done:
+            raise
 
 
 def with_edu_dma(boot, folder, when, *words):
     paths = [f"/tmp/sluice-{kind}-{time.monotonic_ns()}" for kind in ("qmp", "gdb")]
-    thread = threading.Thread(target=edu_dma, args=(paths, folder / "run/serial.log", when), daemon=True)
-    thread.start()
-    run = boot(*words, qemu=[*EDU, "-qmp", f"unix:{paths[0]},server=on,wait=off", "-gdb", f"unix:{paths[1]},server=on,wait=off"])
-    thread.join(timeout=10)
-    return run
+    qemu = [*EDU, "-qmp", f"unix:{paths[0]},server=on,wait=off", "-gdb", f"unix:{paths[1]},server=on,wait=off"]
+    with sluice.beside(edu_dma, paths, folder / "run/serial.log", when):
+        return boot(*words, qemu=qemu)
 
 
 def test_unexpected_breaks_the_proof(boot, folder):

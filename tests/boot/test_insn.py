@@ -1,5 +1,4 @@
 """tools/insncount counts exactly, and make bench-insn does not count more than what was recorded."""
-import os
 import re
 import subprocess
 
@@ -11,7 +10,7 @@ PLUGIN = sluice.ROOT / "build/insncount.so"
 
 @pytest.fixture
 def plugin():
-    subprocess.run(["make", "-C", sluice.ROOT, "build/insncount.so"], check=True, capture_output=True)
+    sluice.make("build/insncount.so")
     return PLUGIN
 
 
@@ -40,12 +39,9 @@ def assert_exact(lines):
     assert lines[3][1]["insn"] == 3007
 
 
-def test_counts_are_exact(folder, plugin):
-    assert_exact(count(folder, plugin, os.environ.get("QEMU", "qemu-system-x86_64")))
-
-
-def test_counts_are_exact_stock_qemu_72(folder, plugin, qemu72):
-    assert_exact(count(folder, plugin, qemu72["QEMU"]))
+@pytest.mark.each_qemu
+def test_counts_are_exact(folder, plugin, emulator):
+    assert_exact(count(folder, plugin, emulator.path))
 
 
 def rows(text):

@@ -8,17 +8,12 @@ def four(images):
     return images.make("a", "b", "c", "d")
 
 
+@pytest.mark.each_qemu
 def test_no_iommu(boot, images, four):
     qemu = [*sluice.root_port("rp0", 1), *sluice.nvme_sriov("nvme0", "rp0", sluice.SERIAL, four)]
     run = boot("--bare", f"scratch={sluice.SERIAL}", qemu=qemu)
     run.assert_not_ok(r"DMAR|IOMMU|VT-d", stage="iommu")
     images.assert_untouched(four)
-
-
-def test_no_iommu_stock_qemu_72(boot, qemu72, four):
-    qemu = [*sluice.root_port("rp0", 1), *sluice.nvme_sriov("nvme0", "rp0", sluice.SERIAL, four)]
-    run = boot("--bare", f"scratch={sluice.SERIAL}", qemu=qemu, env=qemu72)
-    run.assert_not_ok(r"DMAR|IOMMU|VT-d", stage="iommu")
 
 
 def test_no_sriov(boot, images):

@@ -574,7 +574,7 @@ def recorded(path):
     return objects
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="no recorded machines (SLUICE_DATA)")
+@pytest.mark.skipif(not DATA.is_dir(), reason="no recorded data")
 def test_recorded_machines():
     """Every function once in the tree, each below a bridge that leads to its bus."""
     for path in sorted(DATA.glob("*.txt")):
@@ -707,7 +707,7 @@ def chromium(folder, proxy, *words):
     return text.decode("utf-8", "replace")
 
 
-@pytest.mark.skipif(not CHROMIUM, reason="no chromium installed (docs/testing.md)")
+@pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed (300 MB, optional: docs/testing.md)")
 def test_in_chromium(folder):
     """The browser's own view: tree, findings and curves are there, nothing is asked for; a page that does ask is seen to."""
     _, source = page_of(folder, report_log.lines())

@@ -11,6 +11,9 @@ import subprocess
 import pytest
 import sluice
 
+SECURE_CODE = pathlib.Path("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd")
+SECURE_VARS = pathlib.Path("/usr/share/OVMF/OVMF_VARS_4M.ms.fd")
+
 
 def sh(*command, **env):
     variables = {**os.environ, **{key: str(value) for key, value in env.items()}}
@@ -50,6 +53,30 @@ def test_time_limit(folder):
     """A machine that does not get to its end in time; QEMU is gone afterwards."""
     status, text = sh("./run.sh", "--", "-accel", "tcg", TIMEOUT=1, RUN=folder / "run")
     assert status == 1 and "no end within 1 s" in text
+
+
+def test_run_folder_of_somebody(folder):
+    """A folder that no run has made is left as it is, the one of an earlier run is made again, an empty one is taken."""
+    (folder / "thesis.txt").write_text("years")
+    qemu = folder.parent / f"{folder.name}.qemu"
+    qemu.write_text("#!/bin/sh\nexit 33\n")
+    qemu.chmod(0o755)
+    for path in (folder, folder / "thesis.txt"):
+        status, text = sh("./run.sh", "--", "-accel", "tcg", QEMU=qemu, RUN=path)
+        assert status == 1 and "is not of an earlier run" in text
+    assert (folder / "thesis.txt").read_text() == "years" and [path.name for path in folder.iterdir()] == ["thesis.txt"]
+    (folder / "empty").mkdir()
+    for _ in range(2):
+        _, text = sh("./run.sh", "--", "-accel", "tcg", QEMU=qemu, RUN=folder / "empty")
+        assert "did not say RESULT" in text
+
+
+@pytest.mark.skipif(not SECURE_VARS.exists(), reason="this system's OVMF has no variables with Secure Boot's keys")
+def test_secure_boot(folder):
+    """The EFI file is not signed, so firmware with keys refuses it; that is said, and not that there was no end."""
+    status, text = sh("./run.sh", "--", "-machine", "smm=on", "-accel", "tcg", OVMF=SECURE_CODE, OVMF_VARS=SECURE_VARS, TIMEOUT=60,
+                      RUN=folder / "run")
+    assert status == 1 and "Secure Boot refuses the EFI file" in text and "no end" not in text
 
 
 def test_silent_guest(folder):

@@ -72,7 +72,7 @@ static unsigned in_ledger(const struct iommu *mmu, const struct rmrr_owner *o, u
 		struct dmar_rmrr r = {.base = o[i].base, .limit = o[i].limit};
 		uint64_t base, len;
 		if (!o[i].resolved || !bdf_eq(o[i].fn, fn) || o[i].number == last ||
-		    !rmrr_can_map(mmu, &r, &base, &len))
+		    !rmrr_can_map(mmu, fn, &r, &base, &len))
 			continue;
 		last = o[i].number;
 		found++;

@@ -1,4 +1,5 @@
 #include <string.h>
+#include "kernel/time.h"
 #include "tests/model/nvme_model.h"
 
 static uint64_t get(const void *p, unsigned off, unsigned bytes)
@@ -57,7 +58,9 @@ static void write_cc(struct nvme_model *m, uint32_t v)
 	if (was && !is) {
 		if (!(m->csts & 1) && !m->fatal && !m->never_ready)
 			m->errors++; /* §3.1.3.5: EN cleared before RDY was seen set */
-		if (!m->never_stops)
+		if (!m->never_stops && m->slow_us)
+			m->ready_at = now_us() + m->slow_us;
+		else if (!m->never_stops)
 			reset(m);
 	} else if (!was && is) {
 		m->enables++;
@@ -68,10 +71,24 @@ static void write_cc(struct nvme_model *m, uint32_t v)
 		m->q[0].cq_entries = (m->aqa >> 16 & 0xfff) + 1;
 		if ((v >> 16 & 0xf) != 6 || (v >> 20 & 0xf) != 4 || v & 0x7f0 || m->fatal_at_enable)
 			m->fatal = true;
-		if (!m->never_ready)
+		if (!m->never_ready && m->slow_us)
+			m->ready_at = now_us() + m->slow_us;
+		else if (!m->never_ready)
 			m->csts |= 1;
 	}
 	m->cc = v;
+}
+
+/* RDY follows EN when its time has come. */
+static void follow(struct nvme_model *m)
+{
+	if (!m->ready_at || now_us() < m->ready_at)
+		return;
+	m->ready_at = 0;
+	if (m->cc & 1)
+		m->csts |= 1;
+	else
+		reset(m);
 }
 
 static uint32_t rd32(const struct nvme_io *io, uint32_t off)
@@ -81,6 +98,7 @@ static uint32_t rd32(const struct nvme_io *io, uint32_t off)
 		return 0xffffffff;
 	if (!m->online)
 		return off == 0x1c ? 2 : 0;
+	follow(m);
 	if (off == 0x1c)
 		nvme_model_step(m);
 	switch (off) {
@@ -92,6 +110,8 @@ static uint32_t rd32(const struct nvme_io *io, uint32_t off)
 		return m->csts | (m->fatal ? 2 : 0);
 	case 0x24:
 		return m->aqa;
+	case 0x68:
+		return m->crto;
 	default:
 		return 0;
 	}
@@ -149,6 +169,7 @@ void nvme_model_init(struct nvme_model *m, uint16_t cntlid, void *(*reach)(void 
 	m->lpa = 2;
 	m->sgls = 1;
 	m->max_queues = MODEL_QUEUES - 1;
+	m->crt = 3;
 	m->online = true;
 	m->reach = reach;
 	m->ctx = ctx;
@@ -477,7 +498,7 @@ static void secondary_list(struct nvme_model *m, unsigned from, uint8_t *p)
 static void primary_caps(const struct nvme_model *m, uint8_t *p)
 {
 	put(p, 0, 2, m->cntlid);
-	p[4] = 3;
+	p[4] = m->crt;
 	put(p, 32, 4, m->pool_vq);
 	put(p, 42, 2, 2);
 	put(p, 44, 2, m->vf_max_vq);
@@ -536,6 +557,8 @@ static uint16_t identify(struct nvme_model *m, const uint8_t *sqe)
 		return s;
 	if (m->spoil)
 		m->spoil(m, sqe[40], page);
+	if (m->idle_pages)
+		return 0;
 	return move_part(m, sqe, sizeof page, 0, page, sizeof page, true) ? 0 : 0x004;
 }
 
@@ -638,7 +661,7 @@ static uint16_t virt_mgmt(struct nvme_model *m, const uint8_t *sqe, uint32_t *dw
 	case 8:
 		if (v->online)
 			return 0x120;
-		if (rt > 1)
+		if (rt > 1 || !(m->crt >> rt & 1))
 			return 0x122;
 		if (n > (rt ? m->pool_vi : m->pool_vq) || (!rt && n > m->vf_max_vq))
 			return 0x121;
@@ -648,10 +671,11 @@ static uint16_t virt_mgmt(struct nvme_model *m, const uint8_t *sqe, uint32_t *dw
 		*dw0 = n;
 		return 0;
 	case 9:
-		if (v->nvq < 2 || !v->nvi)
+		if ((m->crt & 1 && v->nvq < 2) || (m->crt & 2 && !v->nvi))
 			return 0x120;
 		set_online(v, true);
-		v->max_queues = (uint16_t)(v->nvq - 1);
+		if (m->crt & 1)
+			v->max_queues = (uint16_t)(v->nvq - 1);
 		return 0;
 	default:
 		return 0x002;
@@ -682,6 +706,11 @@ static uint16_t ns_attachment(struct nvme_model *m, const uint8_t *sqe)
 static uint16_t admin_command(struct nvme_model *m, const uint8_t *sqe, uint32_t *dw0)
 {
 	m->admin_commands[sqe[0]]++;
+	if (m->fail_status && sqe[0] == m->fail_opc && !m->fail_after--) {
+		uint16_t status = m->fail_status;
+		m->fail_status = 0;
+		return status;
+	}
 	switch (sqe[0]) {
 	case 0x00:
 		return delete_queue(m, sqe, false);

@@ -52,6 +52,8 @@ struct nvme_model {
 	bool log_only; /* Verify and Virtualization Management: in the effects log, not in Identify's bits */
 	uint16_t max_queues;
 	bool has_virt;
+	uint32_t crto;                      /* register CRTO */
+	uint8_t crt;                        /* resources that are flexible: bit 0 queues, bit 1 interrupts */
 	struct nvme_model_ns *ns[MODEL_NS]; /* those of the subsystem */
 
 	/* Secondary controllers, on a PF. */
@@ -66,9 +68,13 @@ struct nvme_model {
 	void *ctx;
 
 	/* Faults. */
-	bool gone;                            /* every register reads all ones */
-	bool never_ready, never_stops, deaf;  /* deaf: no admin command completes */
-	bool fatal;                           /* CSTS.CFS */
+	bool gone;                           /* every register reads all ones */
+	bool never_ready, never_stops, deaf; /* deaf: no admin command completes */
+	uint64_t slow_us;                    /* RDY follows EN so much later */
+	bool idle_pages;                     /* Identify says success, and writes nothing */
+	uint16_t fail_opc, fail_status; /* admin command fail_opc ends with fail_status, if that is not 0, */
+	unsigned fail_after;            /* once, after so many that do not */
+	bool fatal;                     /* CSTS.CFS */
 	bool fatal_at_admin, fatal_at_enable; /* it comes with an admin command, with CC.EN */
 	bool shuffle;                         /* completions out of order */
 	bool sleeps; /* with shadow doorbells, it looks there only when the register was written */
@@ -83,6 +89,7 @@ struct nvme_model {
 
 	/* State and what was seen. */
 	uint32_t cc, csts, aqa;
+	uint64_t ready_at; /* when RDY follows EN; 0: it has */
 	uint64_t asq, acq;
 	uint64_t shadow, event; /* Doorbell Buffer Config; 0: none */
 	uint32_t seed;

@@ -74,6 +74,8 @@ struct work {
 	uint8_t *src, *dst, *cd;
 	unsigned status, error;
 	uint32_t consumed, produced;
+	uint8_t *digest; /* that was written, digest_len bytes; and so to dst */
+	uint32_t digest_len, dst_len;
 };
 
 static uint8_t *at(const struct work *w, uint64_t iova, uint64_t len, bool write)
@@ -311,14 +313,17 @@ static void run_la(struct work *w)
 			cipher(w, digest, &has_tag, w->src);
 	}
 	n = has_tag ? 16 : n;
+	w->dst_len = q[1] == 1 || w->status ? 0 : (uint32_t)get(q, 0x3c, 4);
 	if (w->status || !n)
 		return;
 	uint8_t *where = at(w, get(q, 0x60, 8), n, flags & 0x20);
 	if (!where || q[0x6b] != n)
 		refuse(w);
-	else if (flags & 0x20)
+	else if (flags & 0x20) {
 		memcpy(where, digest, n);
-	else if (flags & 0x40 && memcmp(where, digest, n))
+		w->digest = where;
+		w->digest_len = n;
+	} else if (flags & 0x40 && memcmp(where, digest, n))
 		refuse(w);
 }
 
@@ -352,7 +357,19 @@ static void run_comp(struct work *w)
 		memcpy(w->dst + 5, w->src, len);
 	}
 	w->consumed = len;
-	w->produced = want;
+	w->produced = w->dst_len = want;
+}
+
+static void spoil(struct work *w)
+{
+	uint32_t all = w->dst_len + w->digest_len;
+	w->m->spoilt = NULL;
+	if (w->status || !all)
+		return;
+	w->m->data = w->m->data * 6364136223846793005ull + 1442695040888963407ull;
+	uint32_t at = (uint32_t)(w->m->data >> 33) % all;
+	w->m->spoilt = at < w->dst_len ? w->dst + at : w->digest + (at - w->dst_len);
+	w->m->spoilt[0] ^= (uint8_t)(1u << (w->m->data >> 30 & 7));
 }
 
 /* False: DMA went wrong, and the ring stops. */
@@ -373,6 +390,8 @@ static bool run(struct qat_model *m, const uint8_t *q, uint8_t answer[32])
 	else
 		refuse(&w);
 	w.dst[0] ^= m->flip;
+	if (m->data)
+		spoil(&w);
 	memset(answer, 0, 32);
 	answer[1] = 1;
 	answer[2] = q[2];

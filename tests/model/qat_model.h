@@ -14,8 +14,11 @@ struct qat_model {
 	void *ctx;
 
 	/* Faults. */
-	bool stuck;                                              /* nothing is answered */
-	bool flip;                                               /* the first byte of each output is wrong */
+	bool stuck; /* nothing is answered */
+	bool flip;  /* the first byte of each output is wrong */
+	/* Not 0: one bit of each output is wrong, at a place that is drawn, and the status is good. */
+	uint64_t data;
+	uint8_t *spoilt; /* where the last one is; NULL: the job wrote nothing */
 	bool (*tamper)(struct qat_model *m, uint8_t answer[32]); /* a response; false: not posted */
 
 	/* State and what was seen. */

@@ -225,7 +225,9 @@ uint32_t qat_pf_model_rd(struct qat_pf_model *m, bool rings, uint32_t off)
 			m->slow--;
 		return m->busy >> ae & 1 || m->slow;
 	} else if (off == 0x844) {
-		return m->running >> ae & 1 ? 1u << 31 : 0;
+		return (m->running | m->runs) >> ae & 1 ? 1u << 31 : 0;
+	} else if (off == 0x818 && m->ready_to_run >> ae & 1) {
+		return 1u << 15;
 	}
 	return get(m->misc + 0x20000 + 0x1000 * ae + off, 4);
 }

@@ -1,7 +1,11 @@
 /* What the host lacks of the kernel: an arena that stands for RAM, a clock that moves when asked, panic. */
 #define _DEFAULT_SOURCE
 #include <dirent.h>
+#include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,17 +58,22 @@ phys_t support_ram(uint64_t bytes, uint64_t phys_base)
 	return PHYS(phys_base);
 }
 
+static void not_recorded(const char *path)
+{
+	printf("SKIP no recorded data: %s is not there\n", path);
+	skip();
+}
+
 const char *support_data(const char *folder)
 {
 	static char path[512];
 	const char *base = getenv("SLUICE_DATA");
 	snprintf(path, sizeof path, "%s/%s", base ? base : "../shared/data", folder);
 	DIR *d = opendir(path);
-	if (!d) {
-		printf("SKIP recorded tables: %s is not there\n", path);
-		return NULL;
-	}
-	closedir(d);
+	if (d)
+		closedir(d);
+	else
+		not_recorded(path);
 	return path;
 }
 
@@ -82,19 +91,14 @@ const char *support_next(const char *dir)
 	return NULL;
 }
 
-bool support_file(const char *folder, const char *name, char *path, size_t n)
+void support_file(const char *folder, const char *name, char *path, size_t n)
 {
-	const char *dir = support_data(folder);
-	if (!dir)
-		return false;
-	snprintf(path, n, "%s/%s", dir, name);
+	snprintf(path, n, "%s/%s", support_data(folder), name);
 	FILE *f = fopen(path, "r");
-	if (!f) {
-		printf("SKIP recorded tables: %s is not there\n", path);
-		return false;
-	}
-	fclose(f);
-	return true;
+	if (f)
+		fclose(f);
+	else
+		not_recorded(path);
 }
 
 bool support_ends(const char *name, const char *end)

@@ -9,12 +9,12 @@ phys_t support_ram(uint64_t bytes, uint64_t phys_base);
 extern unsigned support_core;
 
 /* Recorded tables of real machines, which are not part of the source: $SLUICE_DATA/folder, else
- * ../shared/data/folder as seen from the top of the source. NULL when it is not there, and a line that begins
- * with SKIP says so. */
+ * ../shared/data/folder as seen from the top of the source. Where it is not there, the test ends here as
+ * skipped. */
 const char *support_data(const char *folder);
 /* The names of the files in a folder, one a call; NULL at the end, and the next call starts again. */
 const char *support_next(const char *dir);
-/* The path of one recorded file; false and a SKIP line when it is not there. */
-bool support_file(const char *folder, const char *name, char *path, size_t n);
+/* The path of one recorded file; where it is not there, the test ends here as skipped. */
+void support_file(const char *folder, const char *name, char *path, size_t n);
 /* True when name ends with end. */
 bool support_ends(const char *name, const char *end);

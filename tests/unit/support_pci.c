@@ -46,15 +46,13 @@ void scan_all(void)
 	assert_int_equal(pci_scan(&pci, &m.cfg, 0, 0, 255), SL_OK);
 }
 
-bool scan_recorded(const char *name, uint16_t last, struct replay **r)
+void scan_recorded(const char *name, uint16_t last, struct replay **r)
 {
 	char path[512];
-	if (!support_file("lspci", name, path, sizeof(path)))
-		return false;
+	support_file("lspci", name, path, sizeof(path));
 	*r = replay_load(path);
 	assert_non_null(*r);
 	memset(&pci, 0, sizeof(pci));
 	for (uint16_t seg = 0; seg <= last; seg++)
 		assert_int_equal(pci_scan(&pci, replay_cfg(*r), seg, 0, 255), SL_OK);
-	return true;
 }

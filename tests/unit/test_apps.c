@@ -38,6 +38,94 @@ static void test_hist(void **state)
 	}
 }
 
+/* Every bucket: its smallest value is in it, and what is one less is not. */
+static void test_hist_buckets(void **state)
+{
+	(void)state;
+	static struct hist h;
+	for (unsigned b = 1; b < HIST_BUCKETS; b++) {
+		uint64_t low = hist_low(b);
+		assert_true(low > hist_low(b - 1));
+		hist_reset(&h);
+		hist_add(&h, low);
+		hist_add(&h, low - 1);
+		assert_true(h.bucket[b] == 1 && h.bucket[b - 1] == 1);
+		assert_true(h.min == low - 1 && h.max == low && h.count == 2);
+	}
+	hist_reset(&h);
+	hist_add(&h, UINT64_MAX);
+	assert_true(h.bucket[HIST_BUCKETS - 1] == 1 && h.max == UINT64_MAX);
+}
+
+/* Ranks are rounded up: of three values the second is the median, and p99.9 is the largest one. */
+static void test_hist_ranks(void **state)
+{
+	(void)state;
+	static struct hist h;
+	hist_reset(&h);
+	hist_add(&h, 1);
+	assert_int_equal(hist_permille(&h, 1), 1);
+	hist_add(&h, 2);
+	hist_add(&h, 3);
+	assert_int_equal(hist_permille(&h, 333), 1);
+	assert_int_equal(hist_permille(&h, 334), 2);
+	assert_int_equal(hist_permille(&h, 500), 2);
+	assert_int_equal(hist_permille(&h, 666), 2);
+	assert_int_equal(hist_permille(&h, 667), 3);
+	assert_int_equal(hist_permille(&h, 999), 3);
+	assert_int_equal(hist_permille(&h, 0), 1);
+	/* The largest is told as it was, not as the bucket that it is in; nothing is below the smallest. */
+	hist_reset(&h);
+	hist_add(&h, 33500);
+	hist_add(&h, 33400);
+	assert_int_equal(hist_permille(&h, 1000), 33500);
+	assert_int_equal(hist_permille(&h, 999), 33400);
+	assert_int_equal(hist_permille(&h, 1), 33400);
+}
+
+/* More of one kind than 32 bits count: a day of a fast device. */
+static void test_hist_many(void **state)
+{
+	(void)state;
+	static struct hist h, from;
+	hist_reset(&h);
+	hist_add(&h, 5000);
+	for (unsigned i = 0; i < 32; i++) {
+		from = h;
+		hist_merge(&h, &from);
+	}
+	hist_add(&h, 5000);
+	hist_add(&h, 900000);
+	assert_int_equal(h.count, BIT(32) + 2);
+	assert_int_equal(hist_permille(&h, 500), 5000);
+	assert_int_equal(hist_permille(&h, 999), 5000);
+	assert_int_equal(hist_permille(&h, 1000), 900000);
+}
+
+/* Words and sums by another way to them; what is behind the last whole word is left alone. */
+static void test_pattern_words(void **state)
+{
+	(void)state;
+	uint64_t p[5] = {7, 7, 7, 7, 7}, seed = pattern_seed(3, 4, 5);
+	pattern_fill(p, 3 * 8 + 7, seed);
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(p[i] == seed * (1 + 2 * i));
+	assert_true(p[3] == 7 && p[4] == 7);
+	assert_true(pattern_check(p, 3 * 8 + 7, seed));
+	assert_false(pattern_check(p, 4 * 8, seed));
+	assert_int_equal(seed & 1, 1);
+	assert_true(pattern_seed(1, 0, 0) != pattern_seed(0, 1, 0) &&
+		    pattern_seed(0, 1, 0) != pattern_seed(0, 0, 1));
+	/* FNV-1a of 64 bits, of RFC draft-eastlake-fnv: "" and "a". */
+	assert_true(pattern_sum("a", 0) == 0xcbf29ce484222325ull &&
+		    pattern_sum("a", 1) == 0xaf63dc4c8601ec8cull);
+	uint64_t zero[3] = {0, 0, 1};
+	assert_true(pattern_is_zero(zero, 16));
+	assert_false(pattern_is_zero(zero, 24));
+	uint64_t r = 1, first = pattern_random(&r);
+	assert_true(first != pattern_random(&r) && r != 1);
+}
+
 static void test_pattern(void **state)
 {
 	(void)state;
@@ -65,6 +153,9 @@ static void test_pattern(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_hist), cmocka_unit_test(test_pattern)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_hist),       cmocka_unit_test(test_hist_buckets),
+		cmocka_unit_test(test_hist_ranks), cmocka_unit_test(test_hist_many),
+		cmocka_unit_test(test_pattern),    cmocka_unit_test(test_pattern_words)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -109,13 +109,28 @@ static const struct boot_region map[] = {
 
 static void master(unsigned rid, int entry, int left)
 {
-	in->fn[in->fns++] = (struct audit_master){{0, (uint16_t)rid}, (int8_t)entry, (int8_t)left};
+	in->fn[in->fns++] = (struct audit_master){{0, (uint16_t)rid}, (int8_t)entry, (int8_t)left, 0};
 }
 
 static void regs(enum audit_phase p, uint32_t gsts)
 {
 	in->unit[0].at[p] =
 		(struct audit_regs){.read = true, .ver = 0x10, .cap = CAP, .ecap = ECAP, .gsts = gsts};
+}
+
+/* What stands behind the last of each list would be noticed if it were looked at. */
+static void behind(void)
+{
+	static const uint8_t dsar[64] = "DSAR";
+	in->table[in->tables] = (struct audit_table){"IVRS", 0x7fff0000, {dsar, sizeof dsar}};
+	for (unsigned p = 0; p < AUDIT_PHASES; p++)
+		in->unit[in->units].at[p] =
+			(struct audit_regs){.read = true, .ver = 0x10, .fsts = 0xff, .frcds = 8};
+	in->unit[in->units].base = 0xbad00000;
+	in->fn[in->fns] = (struct audit_master){{0, 0x08}, 1, 1, 0};
+	in->pf[in->pfs] = (struct audit_sriov){.pf = {0, 0x100}, .total = 9, .backed = 1};
+	in->tried[in->cases] =
+		(struct audit_case){.who = "behind", .what = "behind", .outcome = AUDIT_SUCCEEDED};
 }
 
 static int setup(void **state)
@@ -163,6 +178,7 @@ static int setup(void **state)
 					   .bdf = {0, 0x100},
 					   .iova = 0x1000};
 	in->cases = 1;
+	behind();
 	return 0;
 }
 
@@ -174,7 +190,7 @@ static int teardown(void **state)
 
 /* ---- what is found ---- */
 
-static struct finding found[64];
+static struct finding found[96];
 static unsigned n_found;
 
 /* The sound machine's firmware leaves translation on, as it promised; that is told, and no flaw. */
@@ -253,8 +269,8 @@ static void test_sound(void **state)
 		dump();
 	assert_int_equal(n_found, 0);
 	audit_verdict(in, &v);
-	assert_true(v.ok && !v.errors && !v.warnings && v.tried == 1 && v.refused == 1);
-	assert_string_equal(v.text, "fit to give devices away; every forbidden DMA was refused");
+	assert_true(v.ok && v.proved && !v.errors && !v.warnings && v.tried == 1 && v.refused == 1);
+	assert_string_equal(v.text, "fit to give devices away; 1 refused");
 	assert_string_equal(audit_proof_verdict(in), "pass");
 }
 
@@ -297,6 +313,66 @@ static void test_no_ecam(void **state)
 	run();
 	also("PCIE-NO-ECAM", "machine", "no MCFG");
 	in->pci = &pci;
+}
+
+/* A table that leads to nothing: windows were read and nobody answers. */
+static void test_no_function(void **state)
+{
+	static const uint8_t bytes[60] = "MCFG";
+	struct audit_verdict v;
+	(void)state;
+	cm_free(&m);
+	cm_init(&m);
+	scan_all();
+	in->table[in->tables++] = (struct audit_table){"MCFG", 0x7f002000, {bytes, sizeof bytes}};
+	in->fns = 0;
+	run();
+	also("PCIE-NO-ECAM", "machine", "MCFG: 0 functions answer");
+	assert_int_equal(find("PCIE-NO-ECAM")->severity, AUDIT_ERROR);
+	audit_verdict(in, &v);
+	assert_false(v.ok);
+}
+
+/* Bridges that are not followed, buses that are not read and functions that are not ready are no part of what
+ * is judged: the verdict is not PASS. */
+static void test_not_looked_at(void **state)
+{
+	struct audit_verdict v;
+	(void)state;
+	struct cm_fn *bad = full_acs(cm_bridge(&m, NULL, 0, 0, 0x18, 1, 2, 4));
+	scan_all();
+	audit_take_missed(in, &pci);
+	only("PCI-NOT-FOLLOWED", "0000:00:03.0",
+	     "0000:00:03.0, a bridge to buses 01-02, is not followed: its bus");
+	audit_verdict(in, &v);
+	assert_false(v.ok);
+	assert_ptr_equal(strstr(v.text, "not safe to give devices away; "), v.text);
+	(void)bad;
+	in->n_missed = 2;
+	in->missed[0] = (struct pci_missed){PCI_MISS_WINDOW, {1, 0}, 0, 255};
+	in->missed[1] = (struct pci_missed){.why = PCI_MISS_RETRY, .bdf = {0, 0x20}};
+	run();
+	also("PCI-NOT-READ", "0001:00:00.0",
+	     "buses 00-ff of segment 1 are not read: the MCFG entry cannot be used");
+	also("PCI-NOT-READ", "0000:00:04.0", "0000:00:04.0 is not ready");
+	in->n_missed = 1;
+	in->missed[0] = (struct pci_missed){.why = PCI_MISS_NO_NUMBERS, .bdf = {0, 0x18}};
+	run();
+	assert_int_equal(find("PCI-NOT-FOLLOWED")->severity, AUDIT_WARNING);
+	in->n_missed = AUDIT_MISSED + 3;
+	run();
+	also("PCI-NOT-READ", "machine", "3 more that were not looked at");
+}
+
+/* What a stage said FAIL of is never followed by PASS. */
+static void test_stage_failed(void **state)
+{
+	struct audit_verdict v;
+	(void)state;
+	snprintf(in->failed, sizeof in->failed, "irqs");
+	only("RUN-FAILED", "machine", "stage irqs");
+	audit_verdict(in, &v);
+	assert_false(v.ok);
 }
 
 /* Everything that iommu/dmar_lint.h finds is passed on with its place. */
@@ -376,6 +452,27 @@ static void test_bypass(void **state)
 	assert_int_equal(find("BYPASS")->severity, AUDIT_ERROR);
 	also("DMAR-NO-INCLUDE-ALL", "DMAR+0x0", "segment0");
 	assert_int_equal(n_found, 2);
+}
+
+/* A second entry with the registers of the first: what it alone covers has no unit. */
+static void test_second_entry(void **state)
+{
+	(void)state;
+	size_t first = unit_at;
+	char at[16];
+	dmar_unit(BASE, true);
+	snprintf(at, sizeof(at), "DMAR+0x%zx", unit_at);
+	run();
+	also("DMAR-DRHD-LISTED-TWICE", at, "drhd-listed-twice");
+	assert_int_equal(find("DMAR-DRHD-LISTED-TWICE")->severity, AUDIT_WARNING);
+	assert_null(find("BYPASS"));
+	dmar[first + 4] = 0; /* the first now covers nothing */
+	dmar_end();
+	run();
+	also("DMAR-DRHD-OVERLAP", at, "drhd-overlap");
+	assert_int_equal(find("DMAR-DRHD-OVERLAP")->severity, AUDIT_ERROR);
+	assert_non_null(find("BYPASS"));
+	assert_int_equal(find("BYPASS")->severity, AUDIT_ERROR);
 }
 
 static void test_promise(void **state)
@@ -707,6 +804,12 @@ static void test_ats(void **state)
 	run();
 	also("ATS-CAPABLE", "0000:01:00.0", "ECAP.DT of iommu0 is 0");
 	assert_int_equal(n_found, 2);
+	cm_put(nvme, 0x106, 2, 0); /* switched off since: what firmware left is told all the same */
+	run();
+	assert_null(find("ATS-ON"));
+	in->fn[1].found = PCI_FOUND_ATS;
+	run();
+	also("ATS-ON", "0000:01:00.0", "ATS Control 0x8000 at 0x106");
 }
 
 static void test_outside(void **state)
@@ -746,6 +849,14 @@ static void test_secure_boot(void **state)
 	only("SECURE-BOOT-UNKNOWN", "machine", "GetVariable");
 }
 
+static char said[32768];
+
+static void take_text(const char *text)
+{
+	assert_true(strlen(said) + strlen(text) < sizeof said);
+	strcat(said, text);
+}
+
 static void test_proof(void **state)
 {
 	struct audit_verdict v;
@@ -755,20 +866,111 @@ static void test_proof(void **state)
 	only("PROOF-NOT-ENFORCED", "machine", "1 of 2: the first was VF0, write MSI: not enforced");
 	assert_string_equal(audit_proof_verdict(in), "pass");
 	audit_verdict(in, &v);
-	assert_string_equal(v.text, "usable, with its warnings; DMA refused, forged interrupts not");
+	assert_string_equal(v.text, "usable, with warnings; 1 refused, 1 not enforced");
+	in->tried[1].outcome = AUDIT_NOT_TRIED;
+	only("PROOF-NOT-TRIED", "machine", "1 of 2: the first was VF0, write MSI: not tried");
+	audit_verdict(in, &v);
+	assert_true(v.ok && v.proved && v.tried == 1 && v.not_tried == 1);
+	assert_string_equal(v.text, "usable, with warnings; 1 refused, 1 not tried");
+	in->tried[0].outcome = AUDIT_NOT_TRIED; /* and nothing else */
+	audit_verdict(in, &v);
+	assert_true(!v.proved && v.tried == 0);
+	in->tried[0].outcome = AUDIT_REFUSED;
 	for (unsigned o = AUDIT_SUCCEEDED; o <= AUDIT_NOT_PROVED; o += 2) {
 		in->tried[1].outcome = (uint8_t)o;
 		only("PROOF-FAILED", "machine", o == AUDIT_SUCCEEDED ? "write MSI: SUCCEEDED" : "not proved");
 		assert_string_equal(audit_proof_verdict(in), "fail");
 		audit_verdict(in, &v);
-		assert_false(v.ok);
+		assert_false(v.ok || v.proved);
+		assert_string_equal(v.text, "not safe to give devices away; 1 of 2 NOT refused");
 	}
 	in->cases = 0;
 	for (unsigned p = 0; p < AUDIT_PROOFS; p++) {
 		in->proof = (uint8_t)p;
+		if (p == AUDIT_PROOF_BROKEN)
+			continue;
 		only("PROOF-NOT-RUN", "machine", audit_proof_name(p));
 		assert_string_equal(audit_proof_verdict(in), "not run");
+		audit_verdict(in, &v);
+		assert_true(v.ok && !v.proved);
+		assert_string_equal(v.text, "nothing in tables and registers forbids it; no DMA was tried");
 	}
+}
+
+/* Broken before the first case, and after one that was refused: never good. */
+static void test_broken_proof(void **state)
+{
+	struct audit_verdict v;
+	(void)state;
+	in->proof = AUDIT_PROOF_BROKEN;
+	for (in->cases = 0; in->cases < 2; in->cases++) {
+		only("PROOF-BROKEN", "machine",
+		     in->cases ? "broken, after 1 cases, of which 1 refused" : "broken, after 0 cases");
+		assert_int_equal(find("PROOF-BROKEN")->severity, AUDIT_ERROR);
+		assert_string_equal(audit_proof_verdict(in), "broken");
+		audit_verdict(in, &v);
+		assert_true(!v.ok && !v.proved && v.errors == 1);
+		assert_null(strstr(v.text, "no DMA was tried"));
+		said[0] = 0;
+		report_page(in, 1, 2, take_text);
+		assert_non_null(strstr(said, in->cases ? " proof      BROKEN: 1 of 1 refused\n"
+						       : " proof      BROKEN: 0 of 0 refused\n"));
+		assert_non_null(
+			strstr(said, " FAIL       not safe to give devices away; the proof broke after"));
+	}
+	in->tried[0].outcome = AUDIT_SUCCEEDED;
+	in->cases = 1;
+	audit_verdict(in, &v);
+	assert_string_equal(audit_proof_verdict(in), "fail");
+	m.violations = 0;
+}
+
+static void add(unsigned n, enum audit_outcome outcome)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct audit_case c = {.who = "VF1", .write = true, .outcome = (uint8_t)outcome};
+		snprintf(c.what, sizeof c.what, "%s %u", outcome == AUDIT_REFUSED ? "good" : "bad", i);
+		audit_add_case(in, &c);
+	}
+}
+
+/* More cases than the table has room for: all are counted, and those that failed are in it. */
+static void test_many_cases(void **state)
+{
+	struct audit_verdict v;
+	(void)state;
+	in->cases = 0;
+	add(AUDIT_CASES + 16, AUDIT_REFUSED);
+	assert_int_equal(in->cases, AUDIT_CASES);
+	run();
+	audit_verdict(in, &v);
+	assert_true(v.proved && v.tried == AUDIT_CASES + 16 && v.refused == AUDIT_CASES + 16);
+	add(3, AUDIT_NOT_ENFORCED);
+	add(1, AUDIT_NOT_TRIED);
+	add(231, AUDIT_SUCCEEDED);
+	add(1, AUDIT_NOT_PROVED);
+	add(5, AUDIT_REFUSED);
+	assert_int_equal(in->cases, AUDIT_CASES);
+	audit_verdict(in, &v);
+	assert_false(v.ok || v.proved);
+	assert_int_equal(v.tried, AUDIT_CASES + 16 + 231 + 1 + 5);
+	assert_int_equal(v.refused, AUDIT_CASES + 16 + 5);
+	assert_int_equal(v.not_enforced, 3);
+	assert_int_equal(v.not_tried, 1);
+	run();
+	also("PROOF-FAILED", "machine", "232 of 1281: the first was VF1, write bad 0: SUCCEEDED");
+	also("PROOF-NOT-ENFORCED", "machine", "3 of 1281: the first was VF1, write bad 0: not enforced");
+	assert_string_equal(in->tried[0].what, "good 0");
+	assert_string_equal(in->tried[AUDIT_CASES - 1].what, "bad 0"); /* the one that is not proved */
+	assert_string_equal(in->tried[AUDIT_CASES - 2].what, "bad 230");
+	/* A table full of failures keeps them, and what comes then is counted too. */
+	add(AUDIT_CASES, AUDIT_SUCCEEDED);
+	for (unsigned i = 0; i < AUDIT_CASES; i++)
+		assert_int_equal(in->tried[i].outcome, AUDIT_SUCCEEDED);
+	assert_int_equal(audit_count(in, AUDIT_SUCCEEDED), AUDIT_CASES + 231);
+	assert_int_equal(audit_count(in, AUDIT_NOT_PROVED), 1);
+	assert_int_equal(audit_count(in, AUDIT_NOT_ENFORCED), 3);
+	assert_int_equal(audit_count(in, AUDIT_REFUSED), AUDIT_CASES + 16 + 5);
 }
 
 /* ---- the report ---- */
@@ -885,14 +1087,6 @@ static void test_json(void **state)
 	m.violations = 0;
 }
 
-static char said[32768];
-
-static void take_text(const char *text)
-{
-	assert_true(strlen(said) + strlen(text) < sizeof said);
-	strcat(said, text);
-}
-
 /* The text's lines, and the longest of them. */
 static unsigned count_lines(size_t *longest)
 {
@@ -923,9 +1117,9 @@ static void test_page(void **state)
 		" iommu      1 of 1 units usable, 48-bit addresses; 1 can remap interrupts\n",
 		" firmware   units on: 0 of 1, left 0 of 1; masters: 2 of 3, left 2 of 3\n",
 		" sr-iov     0000:01:00.0 63 of 100 VFs\n",
-		" proof      PASS: 1 of 1 forbidden accesses refused, 0 not enforced here\n",
+		" proof      PASS: 1 of 1 refused\n",
 		"  W STATE-BME                            0000:01:00.0\n",
-		" PASS       usable, with its warnings; every forbidden DMA was refused\n",
+		" PASS       usable, with warnings; 1 refused\n",
 		" report     163 lines, crc32 1234abcd (json=1 prints them)\n"};
 	for (size_t i = 0; i < ARRAY_LEN(want); i++)
 		if (!strstr(said, want[i]))
@@ -968,6 +1162,327 @@ static void test_text(void **state)
 	m.violations = 0;
 }
 
+/* ---- whole reports, against what was recorded ---- */
+
+static char whole[262144];
+static size_t whole_len;
+
+static void whole_text(const char *text)
+{
+	size_t n = strlen(text);
+	assert_true(whole_len + n < sizeof whole);
+	memcpy(whole + whole_len, text, n + 1);
+	whole_len += n;
+}
+
+static void whole_line(void *ctx, const char *line, size_t n)
+{
+	(void)ctx;
+	(void)n;
+	if (strncmp(line, "{\"t\":\"finding\"", 14) != 0) /* on_whole() has them, with less that is words */
+		whole_text(line);
+}
+
+static void on_whole(void *ctx, const struct finding *f)
+{
+	char line[400];
+	(void)ctx;
+	snprintf(line, sizeof line, "%s, %s, %s, %s: %s\n", audit_severity_name(f->severity),
+		 audit_kind_name(f->kind), f->id, f->who, f->read);
+	whole_text(line);
+}
+
+/* tests/data/audit/NAME has what the report of this machine is: findings with their readings, lines of JSON,
+ * list of functions, page. SLUICE_RECORD=1 writes it anew; its diff is then to be read as a change of what
+ * people are told. */
+static void assert_recorded(const char *name, const struct audit_live *live)
+{
+	static char want[sizeof whole];
+	char path[80];
+	uint32_t crc;
+	whole_len = 0;
+	if (!TAILQ_FIRST(&pci.funcs) && m.n)
+		scan_all();
+	audit_run(in, on_whole, NULL);
+	unsigned n = report_json(in, live, whole_line, NULL, &crc);
+	report_functions(in, whole_text);
+	report_page(in, n, 0, whole_text);
+	m.violations = 0;
+	snprintf(path, sizeof path, "tests/data/audit/%s.txt", name);
+	FILE *f = fopen(path, getenv("SLUICE_RECORD") ? "w+" : "r");
+	assert_non_null(f);
+	if (getenv("SLUICE_RECORD"))
+		fwrite(whole, 1, whole_len, f);
+	rewind(f);
+	want[fread(want, 1, sizeof want - 1, f)] = 0;
+	fclose(f);
+	const char *a = whole, *b = want;
+	unsigned line = 1;
+	for (; *a && *a == *b; a++, b++)
+		line += *a == '\n';
+	if (*a || *b)
+		fail_msg("%s:%u differs (SLUICE_RECORD=1 build/host/test_audit writes it anew) at\n%.200s",
+			 path, line, a);
+}
+
+static void unit(unsigned i, uint64_t base, uint64_t cap, uint64_t ecap, uint32_t entry, uint32_t left)
+{
+	in->unit[i] = (struct audit_unit){.base = base, .seg = 0};
+	for (unsigned p = 0; p < AUDIT_PHASES; p++)
+		in->unit[i].at[p] = (struct audit_regs){.read = true,
+							.ver = 0x10,
+							.cap = cap,
+							.ecap = ecap,
+							.gsts = p == AUDIT_ENTRY  ? entry
+								: p == AUDIT_LEFT ? left
+										  : TES};
+	in->units = i + 1;
+}
+
+/* Scopes of the unit that was added last: bus 0, each a device and its kind. */
+static void scopes(unsigned n, const uint8_t (*s)[2])
+{
+	for (unsigned i = 0; i < n; i++) {
+		uint8_t *at = dmar + dmar_len;
+		memset(at, 0, 8);
+		at[0] = s[i][1];
+		at[1] = 8;
+		at[6] = s[i][0];
+		dmar_len += 8;
+	}
+	put(unit_at + 2, 2, 16 + 8 * n);
+	dmar_end();
+}
+
+/* Units of each kind, one in each state. */
+static void crowd_units(void)
+{
+	static const uint8_t igd[][2] = {{0x02, 1}}, rest[][2] = {{0x01, 2}, {0x03, 2}},
+			     far[][2] = {{0x14, 1}};
+	dmar_len = 48;
+	flags(DMAR_DMA_OPT_IN);
+	dmar_unit(0xfed90000, false);
+	scopes(1, igd);
+	dmar_unit(0xfed91000, false);
+	scopes(2, rest);
+	dmar_unit(0xfed92000, false);
+	scopes(1, far);
+	dmar_unit(0xfed93000, true);
+	unit(0, 0xfed90000, CAP, ECAP, TES, TES | 0x04000000);
+	unit(1, 0xfed91000, (CAP & ~(0x3full << 16 | 0xfull << 34)) | 29ull << 16 | 0x80, ECAP & ~0x58ull, 0,
+	     0x02000000);
+	unit(2, 0xfed92000, CAP & ~0x1f00ull, ECAP, 0, 0);
+	unit(3, 0xfed93000, CAP, ECAP, 0, 0);
+	in->unit[3].at[AUDIT_NOW].ver = UINT32_MAX;
+	in->unit[3].at[AUDIT_ENTRY].read = false;
+	in->unit[1].at[AUDIT_NOW].gsts = TES | 0x02800000;
+	in->unit[1].at[AUDIT_LEFT].pmen = 0x80000001;
+	in->unit[1].at[AUDIT_LEFT].plmbase = 0x100000;
+	in->unit[1].at[AUDIT_LEFT].plmlimit = 0x1fffff;
+	in->unit[1].at[AUDIT_LEFT].phmbase = 0x100000000;
+	in->unit[1].at[AUDIT_LEFT].phmlimit = 0x1001fffff;
+	for (unsigned p = AUDIT_ENTRY; p <= AUDIT_LEFT; p++)
+		for (unsigned k = 0; k < 3 + p; k++) {
+			in->unit[1].at[p].frcds = k + 1;
+			in->unit[1].at[p].fsts = 0x2 + p;
+			in->unit[1].at[p].frcd[k] = (struct audit_frcd){
+				0x5000 * k, (k == 2 ? 0x80000000ull << 32 : 0xcull << 60) |
+						    (5ull + (k == 1 && p)) << 32 | (0x100 + k)};
+		}
+	in->unit[1].at[AUDIT_LEFT].frcd[3] =
+		(struct audit_frcd){0x0004000000000000, BIT(63) | 0x25ull << 32 | 0x103};
+	in->unit[1].at[AUDIT_LEFT].rtaddr = 0x12345000;
+	in->unit[1].at[AUDIT_LEFT].irta = 0x2345000f;
+}
+
+static struct boot_region crowd_map[] = {
+	{.base = 0, .pages = 0xa0, .type = MEM_FREE, .attr = 0xf},
+	{.base = 0x100000000, .pages = 0x80000, .type = MEM_FREE, .attr = 0xf},
+	{.base = 0x100000,
+	 .pages = 0x100,
+	 .type = MEM_FREE,
+	 .attr = 0xf}, /* three that are one, in the report */
+	{.base = 0x200000, .pages = 0x100, .type = MEM_FREE, .attr = 0xf},
+	{.base = 0x300000, .pages = 0x100, .type = MEM_FREE, .attr = 0xf},
+	{.base = 0x400000, .pages = 0x100, .type = MEM_FREE, .attr = 0x8f},
+	{.base = 0x500000, .pages = 0x100, .type = MEM_BOOT_DATA, .attr = 0x8f},
+	{.base = 0x601000, .pages = 0xff, .type = MEM_BOOT_DATA, .attr = 0x8f},
+	{.base = 0x7a000000, .pages = 0x20, .type = MEM_RESERVED},
+};
+
+static void crowd_tables(void)
+{
+	static uint8_t srat[48 + 2 * 16 + 24] = "SRAT", hpet[53] = "HPET", mcfg[1000] = "MCFG";
+	srat[48 + 1] = srat[64 + 1] = 16;
+	srat[48 + 4] = srat[64 + 4] = 1;
+	srat[64 + 2] = 3;
+	srat[80] = 2;
+	srat[81] = 24;
+	hpet[52] = 7;
+	for (unsigned i = 44; i < sizeof mcfg; i++)
+		mcfg[i] = (uint8_t)(i * 7);
+	in->table[in->tables++] = (struct audit_table){"SRAT", 0x7f001000, {srat, sizeof srat}};
+	in->table[in->tables++] = (struct audit_table){"HPET", 0x7f002000, {hpet, sizeof hpet}};
+	in->table[in->tables++] = (struct audit_table){"MCFG", 0x7f003000, {mcfg, sizeof mcfg}};
+}
+
+/* A second PF behind the other port: other limits, and routing of which little is known. */
+static void crowd_pfs(struct cm_fn *two)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		struct cm_fn *f = cm_add(&m, two, 0, 0, i, NVME, 0x010802);
+		cm_pcie(f, 0x40, 0);
+		f->data[0x0e] |= 0x80;
+		cm_bar(f, 0x10, 0x1000, 0, 0xc2000000 + 0x10000 * i);
+		cm_bar(f, 0x14, 0x40, 1, 0x6000 + 0x40 * i);
+		cm_bar(f, 0x18, 0x2000, 0xc, 0x8000000000 + 0x10000 * i);
+		cm_ecap(f, 0x100, 0x0e);
+		cm_sriov(&m, f, 0x120, 64, (uint16_t)(0x80 + i), 0x20);
+		cm_bar(f, 0x120 + 0x24, 0x1000, 4, 0xc2040000 + 0x40000 * i);
+		cm_bar(f, 0x120 + 0x2c, 0x1000, 4, 0);
+		struct audit_sriov *s = &in->pf[in->pfs++];
+		*s = (struct audit_sriov){.pf = {0, (uint16_t)(0x300 + i)},
+					  .total = 64,
+					  .initial = (uint16_t)(60 + i),
+					  .num = (uint16_t)(i * 2),
+					  .enabled = i == 2,
+					  .ari = i == 1,
+					  .ari_forwards = i != 1,
+					  .page_sizes = i ? 0x553 : 0x552,
+					  .backed = i == 2   ? 0
+						    : i == 1 ? 20
+							     : -1};
+		if (i != 2)
+			s->routing[0] = (struct audit_routing){true, 0x80, 0x20};
+		if (i)
+			s->routing[1] = (struct audit_routing){true, 1, 1};
+	}
+}
+
+static void crowd_functions(void)
+{
+	struct cm_fn *two = full_acs(cm_bridge(&m, NULL, 0, 0, 0x18, 3, 4, 4));
+	cm_window(two, 0xc2000000, 0xc20fffff);
+	cm_window_pref(two, 0x8000000000, 0x80000fffff);
+	crowd_pfs(two);
+	struct cm_fn *up =
+		cm_bridge(&m, full_acs(cm_bridge(&m, NULL, 0, 0, 0x20, 5, 9, 4)), 0, 0, 0, 6, 9, 5);
+	for (unsigned i = 0; i < 2; i++)
+		for (unsigned k = 0; k < 7; k++)
+			cm_pcie(cm_add(&m, cm_bridge(&m, up, 0, 0, i * 8 + 0x40 * k, 7 + i, 7 + i, 6), 0, 0,
+				       0, NVME, 0x010802),
+				0x40, 0);
+	for (unsigned fn = 0; fn < 2; fn++)
+		cm_add(&m, NULL, 0, 0, 0xf8 + fn, 0x29188086, fn ? 0xff0000 : 0x010601)->data[0x0e] |= 0x80;
+	cm_add(&m, NULL, 0, 0, 0xa0, 0x12348086, 0x0c0330);
+	cm_add(&m, NULL, 0, 0, 0xb8, 0x12358086, 0x010400);
+	cm_add(&m, NULL, 0, 0, 0x70, 0x201d8086, 0x010400);
+	struct cm_fn *errata = cm_add(&m, NULL, 0, 0, 0, 0x34068086, 0x060000);
+	errata->data[8] = 0x13;
+	cm_bridge(&m, NULL, 0, 0, 0x28, 10, 10, 4); /* nothing below, nothing that isolates */
+	cm_put(port, 0x42, 2, 0x142);
+	cm_put(port, 0x54, 4, 0x60);
+	ats(nic, true);
+	cm_add(&m, NULL, 0, 0x20, 0x08, NIC, 0x020000);
+	for (unsigned i = 0; i < 9; i++)
+		cm_add(&m, NULL, 0, 0x30, 8 * i, NIC, 0x020000);
+}
+
+static void crowd_live(struct audit_live *live)
+{
+	static const bdf_t at[] = {{0, 0x100}, {0, 0x10}, {0, 0x08}, {1, 0x2001}};
+	memset(live, 0, sizeof *live);
+	for (unsigned i = 0; i < 4; i++) {
+		live->attach[i].bdf = at[i];
+		live->attach[i].mode = (uint8_t)i;
+		live->attach[i].domain = (uint16_t)(i == 0 ? 3 : i == 1 ? 4 : 0);
+		live->attach[i].unit = i == 3 ? LIVE_NONE : (uint16_t)i;
+	}
+	live->attached = 4;
+	live->attach[4].bdf = (bdf_t){0, 0xbad};
+	for (unsigned i = 0; i < 3; i++)
+		snprintf(live->domain[i].name, sizeof live->domain[0].name, "domain %c", 'a' + i);
+	live->domain[0].id = 3;
+	live->domain[0].runs = 1;
+	live->domain[1].id = 4; /* it lets everything pass: no runs */
+	live->domain[1].first = 1;
+	live->domain[2].id = 5;
+	live->domain[2].first = 1;
+	live->domain[2].runs = 60;
+	live->domains = 3;
+	for (unsigned i = 0; i < 61; i++) {
+		live->run[i].iova = 0x2000000000 + 0x10000 * i;
+		live->run[i].len = 0x1000 * (i + 1);
+		live->run[i].read = i % 3 != 1;
+		live->run[i].write = i % 3 != 0;
+	}
+	live->runs = 61;
+}
+
+static void crowd(struct audit_live *live)
+{
+	in->tables = in->units = in->fns = in->cases = 0;
+	crowd_units();
+	crowd_functions();
+	crowd_tables();
+	dmar_rmrr_for(0x7a000000, 0x7a000fff, 0xa0);
+	dmar_rmrr_for(0x7a001000, 0x7a001fff, 0xb8);
+	dmar_rmrr_for(0x200000, 0x200fff, 0x10);
+	size_t rhsa = dmar_add(DMAR_RHSA, 20);
+	put(rhsa + 8, 8, 0xfed91000);
+	dmar_end();
+	in->mem = crowd_map;
+	in->mems = ARRAY_LEN(crowd_map);
+	in->apic = AUDIT_APIC_X2APIC;
+	in->apicid_max = 300;
+	in->secure_boot = AUDIT_SECURE_SETUP;
+	in->tsc_hz = 2500000000;
+	static const uint16_t masters[] = {0x08, 0x100, 0x10, 0xa0, 0xb8, 0xbad};
+	for (unsigned i = 0; i < ARRAY_LEN(masters); i++)
+		master(masters[i], (int)(i % 3) - 1, i == 2 ? -1 : (int)(i != 3));
+	static const char *const who[] = {"PF", "VF0", "VF1", "edu"};
+	for (unsigned i = 0; i < 4; i++) {
+		struct audit_case *c = &in->tried[in->cases++];
+		*c = (struct audit_case){
+			.write = i & 1, .outcome = (uint8_t)i, .recorded = i < 2, .reason = 5};
+		c->bdf = (bdf_t){0, 0x101};
+		c->iova = 0x2000 * i;
+		snprintf(c->who, sizeof c->who, "%s", who[i]);
+		snprintf(c->what, sizeof c->what, "target %u", i);
+	}
+	crowd_live(live);
+	behind();
+}
+
+static void test_whole_crowd(void **state)
+{
+	static struct audit_live live;
+	(void)state;
+	crowd(&live);
+	assert_recorded("crowd", &live);
+}
+
+/* Nothing wrong, and nothing beside it. */
+static void test_whole_sound(void **state)
+{
+	(void)state;
+	assert_recorded("sound", NULL);
+}
+
+/* A table that is damaged, so its units count for nothing; the processor has no name. */
+static void test_whole_damaged(void **state)
+{
+	(void)state;
+	put(4, 4, 47);
+	in->cpu[0] = 0;
+	in->mems = 0;
+	in->pfs = in->cases = 0;
+	in->proof = AUDIT_PROOF_BROKEN;
+	in->apicids = 0;
+	behind();
+	assert_recorded("damaged", NULL);
+}
+
 /* docs/audit.md has a heading for each id, and docs/dmar.md for each of the table's. */
 static void test_documents(void **state)
 {
@@ -994,13 +1509,15 @@ int main(void)
 		return 1;
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		T(test_sound),        T(test_no_iommu),    T(test_amd),      T(test_no_ecam),
-		T(test_lint),         T(test_units),       T(test_bypass),   T(test_promise),
-		T(test_left),         T(test_fault),       T(test_masters),  T(test_groups),
-		T(test_groups_more),  T(test_alias),       T(test_rmrr),     T(test_sriov),
-		T(test_sriov_window), T(test_interrupts),  T(test_ioapic),   T(test_hpet),
-		T(test_nodes),        T(test_errata),      T(test_ats),      T(test_outside),
-		T(test_vmd),          T(test_secure_boot), T(test_proof),    T(test_json),
-		T(test_page),         T(test_text),        T(test_documents)};
+		T(test_no_function),  T(test_not_looked_at), T(test_stage_failed), T(test_sound),
+		T(test_no_iommu),     T(test_amd),           T(test_no_ecam),      T(test_lint),
+		T(test_units),        T(test_bypass),        T(test_second_entry), T(test_promise),
+		T(test_left),         T(test_fault),         T(test_masters),      T(test_groups),
+		T(test_groups_more),  T(test_alias),         T(test_rmrr),         T(test_sriov),
+		T(test_sriov_window), T(test_interrupts),    T(test_ioapic),       T(test_hpet),
+		T(test_nodes),        T(test_errata),        T(test_ats),          T(test_outside),
+		T(test_vmd),          T(test_secure_boot),   T(test_proof),        T(test_broken_proof),
+		T(test_many_cases),   T(test_json),          T(test_page),         T(test_text),
+		T(test_documents),    T(test_whole_crowd),   T(test_whole_sound),  T(test_whole_damaged)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 #include "boot/config.h"
 
@@ -23,7 +24,8 @@ static void test_defaults(void **state)
 	assert_int_equal(cfg.qd, 32);
 	assert_int_equal(cfg.seconds, 5);
 	assert_int_equal(cfg.ops, 10000);
-	assert_int_equal(cfg.baud, 115200);
+	assert_int_equal(cfg.baud, 0); /* as firmware has set it */
+	assert_int_equal(cfg.consoles, 0);
 	assert_int_equal(cfg.end, END_HALT);
 	assert_int_equal(cfg.mode, RING_POLL);
 	assert_int_equal(cfg.device, DEVICE_NVME);
@@ -56,6 +58,21 @@ static void test_values(void **state)
 	assert_int_equal(cfg.term, TERM_DUMB);
 	assert_int_equal(cfg.gen, 4);
 	assert_string_equal(cfg.scratch, "S/N-1_x");
+}
+
+static void test_iommu(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("iommu=on,igfx_off,skip=0xfed90000,skip=0XFEDA0000"), SL_OK);
+	assert_int_equal(cfg.iommu, CONFIG_IOMMU_ON);
+	assert_int_equal(cfg.iommu_igfx_off, 1);
+	assert_int_equal(cfg.iommu_skips, 2);
+	assert_int_equal(cfg.iommu_skip[0], 0xfed90000);
+	assert_int_equal(cfg.iommu_skip[1], 0xfeda0000);
+	assert_int_equal(parse("iommu=on,skip=0x1000\niommu=pt"),
+			 SL_OK); /* the later one counts, all of it */
+	assert_int_equal(cfg.iommu, CONFIG_IOMMU_PT);
+	assert_true(!cfg.iommu_igfx_off && !cfg.iommu_skips);
 }
 
 static void test_words(void **state)
@@ -91,6 +108,17 @@ static void test_errors(void **state)
 		{"app=tetris", 1, 5,
 		 "want one of: demo, isolate, mapcost, bench, bursts, insn, shell, accel, audit"},
 		{"iommu=maybe", 1, 7, "want one of: off, on, pt"},
+		{"iommu=maybe,igfx_off", 1, 7, "iommu=maybe is not known"},
+		{"iommu=on,gfx", 1, 10, "gfx is not known (want igfx_off, or skip="},
+		{"iommu=on,,igfx_off", 1, 10, "is not known (want igfx_off"},
+		{"iommu=on,skip=", 1, 10, "skip= is not known"},
+		{"iommu=on,skip=0x", 1, 10, "skip=0x is not known"},
+		{"iommu=on,skip=fed90000", 1, 10, "is not known"},
+		{"iommu=on,skip=0xfed90001", 1, 10, "is not known"},
+		{"iommu=on,skip=0xfed9g000", 1, 10, "is not known"},
+		{"iommu=on,skip=0x1fed9000000000000", 1, 10, "is not known"},
+		{"iommu=on,skip=0x1000,skip=0x2000,skip=0x3000,skip=0x4000,skip=0x5000", 1, 58,
+		 "more than 4 units"},
 		{"mode=sleep", 1, 6, "want one of: poll, irq, adaptive"},
 		{"passes=0", 1, 8, "out of range"},
 		{"block=5000", 1, 7, "not a multiple of 4096"},
@@ -98,6 +126,12 @@ static void test_errors(void **state)
 		{"order=up", 1, 7, "want one of: random, seq"},
 		{"writes=101", 1, 8, "out of range"},
 		{"baud=1200", 1, 6, "9600"},
+		{"console=com5", 1, 9, "console=com5 is not known (want com1 to com4, a port"},
+		{"console=com1,com2,com3,com4,0x100", 1, 29, "names more than 4 UARTs"},
+		{"console=com1,", 1, 14, "console= is not known"},
+		{"console=0xfff9", 1, 9, "is not known"}, /* its registers would not be ports */
+		{"console=mmio32:0xfe000002", 1, 9, "is not known"},
+		{"console=mmio:0x12345678123456789", 1, 9, "is not known"},
 		{"vf=1", 1, 1, "vf is not a key"},
 		{"just words", 1, 1, "expected key=value"},
 		{"=3", 1, 1, "expected key=value"},
@@ -123,10 +157,171 @@ static void test_goes_on(void **state)
 	assert_int_equal(cfg.vfs, 4);
 }
 
+/* What is not said has this value, and each number goes from here to there. */
+static void test_ranges(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *key;
+		const uint32_t *value;
+		uint32_t unsaid;
+		uint64_t min, max;
+	} number[] = {
+		{"vfs", &cfg.vfs, 4, 1, 64},
+		{"queues", &cfg.queues, 1, 1, 3},
+		{"qd", &cfg.qd, 32, 1, 256},
+		{"seconds", &cfg.seconds, 5, 1, 86400},
+		{"passes", &cfg.passes, 1, 1, 1000000},
+		{"ops", &cfg.ops, 10000, 1, 1000000000},
+		{"json", &cfg.json, 0, 0, 1},
+		{"keep", &cfg.keep, 0, 0, 1},
+		{"ms", &cfg.ms, 100, 1, 60000},
+		{"batch", &cfg.batch, 0, 0, 256},
+		{"block", &cfg.block, 4096, 4096, 131072},
+		{"writes", &cfg.writes, 0, 0, 100},
+		{"seed", &cfg.seed, 1, 1, UINT32_MAX},
+	};
+	char text[64];
+	for (unsigned i = 0; i < ARRAY_LEN(number); i++) {
+		config_defaults(&cfg);
+		assert_int_equal(*number[i].value, number[i].unsaid);
+		for (int64_t off = -1; off <= 1; off++) {
+			int64_t low = (int64_t)number[i].min + off, high = (int64_t)number[i].max + off;
+			snprintf(text, sizeof text, "%s=%lld", number[i].key, (long long)low);
+			if (off <= 0 || number[i].key[0] != 'b') {
+				assert_int_equal(parse(text), off < 0 ? SL_CONFIG : SL_OK);
+				assert_int_equal(*number[i].value, off < 0 ? number[i].unsaid : low);
+			}
+			snprintf(text, sizeof text, "%s=%lld", number[i].key, (long long)high);
+			if (off >= 0 || number[i].key[0] != 'b') {
+				assert_int_equal(parse(text), off > 0 ? SL_CONFIG : SL_OK);
+				assert_int_equal(*number[i].value, off > 0 ? number[i].unsaid : high);
+			}
+		}
+	}
+	assert_int_equal(parse("batch=1"), SL_OK);
+	assert_int_equal(parse("batch=255"), SL_OK);
+	assert_int_equal(parse("block=8192"), SL_OK);
+	assert_int_equal(parse("block=126976"), SL_OK);
+}
+
+/* Each word of each list gives what it says. */
+static void test_choices(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		const uint32_t *value;
+		uint32_t want;
+	} word[] = {
+		{"baud=9600", &cfg.baud, 9600},
+		{"baud=19200", &cfg.baud, 19200},
+		{"baud=38400", &cfg.baud, 38400},
+		{"baud=57600", &cfg.baud, 57600},
+		{"baud=115200", &cfg.baud, 115200},
+		{"gen=2", &cfg.gen, 2},
+		{"gen=4", &cfg.gen, 4},
+		{"iommu=off", &cfg.iommu, CONFIG_IOMMU_OFF},
+		{"iommu=on", &cfg.iommu, CONFIG_IOMMU_ON},
+		{"order=random", &cfg.order, ORDER_RANDOM},
+		{"order=seq", &cfg.order, ORDER_SEQ},
+		{"mode=poll", &cfg.mode, RING_POLL},
+		{"mode=irq", &cfg.mode, RING_IRQ},
+		{"mode=adaptive", &cfg.mode, RING_ADAPTIVE},
+		{"device=nvme", &cfg.device, DEVICE_NVME},
+		{"term=screen", &cfg.term, TERM_SCREEN},
+		{"end=halt", &cfg.end, END_HALT},
+		{"end=reboot", &cfg.end, END_REBOOT},
+		{"doorbell=mmio", &cfg.doorbell, 0},
+		{"doorbell=shadow", &cfg.doorbell, 1},
+	};
+	static const char *const apps[] = {"demo", "isolate", "mapcost", "bench", "bursts",
+					   "insn", "shell",   "accel",   "audit", "tour"};
+	char text[32];
+	for (unsigned i = 0; i < ARRAY_LEN(word); i++) {
+		assert_int_equal(parse(word[i].text), SL_OK);
+		assert_int_equal(*word[i].value, word[i].want);
+	}
+	assert_int_equal(parse("doorbell=bell"), SL_CONFIG);
+	for (unsigned i = 0; i < ARRAY_LEN(apps); i++) {
+		snprintf(text, sizeof text, "app=%s", apps[i]);
+		assert_int_equal(parse(text), SL_OK);
+		assert_string_equal(cfg.app, apps[i]);
+		assert_int_equal(config_wants_qat(&cfg), strcmp(apps[i], "accel") == 0);
+	}
+	assert_int_equal(parse("device=qat"), SL_OK);
+	assert_true(config_wants_qat(&cfg));
+	assert_int_equal(parse("block=5000\n"), SL_CONFIG);
+	assert_int_equal(cfg.block, 4096);
+}
+
+/* Serial numbers of up to 23 characters, blanks of every kind around everything, a last line without an end;
+ * what cannot be shown is shown as '?'. Memory behind the text is never read. */
+static void test_text(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("scratch=01234567890123456789012"), SL_OK);
+	assert_string_equal(cfg.scratch, "01234567890123456789012");
+	assert_int_equal(parse("scratch=012345678901234567890123"), SL_CONFIG);
+	assert_string_equal(cfg.scratch, "");
+	assert_int_equal(parse("scratch=a~!"), SL_OK);
+	assert_int_equal(parse("scratch=a\x7f"), SL_CONFIG);
+	assert_non_null(strstr(cfg.error.text, "scratch=a? is"));
+	assert_int_equal(parse("scratch=a\x1f"), SL_CONFIG);
+	assert_int_equal(parse("vfs\t =\t 3 \t\r"), SL_OK);
+	assert_int_equal(cfg.vfs, 3);
+	assert_int_equal(parse("vfs=3\n=\n"), SL_CONFIG);
+	assert_int_equal(cfg.error.line, 2);
+	assert_int_equal(parse(" \t x"), SL_CONFIG);
+	assert_int_equal(cfg.error.col, 4);
+	assert_int_equal(parse("# vfs=3\nqd=7#qd=8"), SL_OK);
+	assert_true(cfg.vfs == 4 && cfg.qd == 7);
+	assert_int_equal(parse("vfs=0000000003"), SL_OK); /* ten digits are the most */
+	assert_int_equal(parse("vfs=00000000003"), SL_CONFIG);
+	assert_int_equal(parse("vfs=:"), SL_CONFIG);
+	assert_int_equal(parse("vfs=/"), SL_CONFIG);
+	assert_string_equal(cfg.error.source, "sluice.cfg");
+	char many[64];
+	memset(many, 'x', sizeof many); /* 39 of them are shown */
+	many[sizeof many - 1] = 0;
+	assert_int_equal(parse(many), SL_CONFIG);
+	assert_int_equal(strspn(cfg.error.text, "x"), 39);
+	static const char line[] = "\xef\xbb\xbfvfs=7 qd=9";
+	for (size_t n = 0; n < sizeof line; n++) {
+		char *copy = test_malloc(n + 1), *exact = test_malloc(n ? n : 1);
+		memcpy(copy, line, n);
+		memcpy(exact, line, n);
+		for (unsigned words = 0; words < 2; words++) {
+			config_defaults(&cfg);
+			enum sl_err e = config_parse(&cfg, "x", exact, n, words);
+			assert_int_equal(e, n == 3 || n == 8 || n == 9 || (words && n == 13) ? SL_OK
+					    : n == 0                                         ? SL_OK
+											     : SL_CONFIG);
+		}
+		test_free(copy);
+		test_free(exact);
+	}
+}
+
+static void test_console(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("console=com2,0x2e8,mmio:0xfe034000,mmio32:0x10ff000000"), SL_OK);
+	assert_int_equal(cfg.consoles, 4);
+	assert_true(cfg.console[0].addr == 0x2f8 && !cfg.console[0].mmio);
+	assert_true(cfg.console[1].addr == 0x2e8 && !cfg.console[1].mmio);
+	assert_true(cfg.console[2].addr == 0xfe034000 && cfg.console[2].mmio && cfg.console[2].stride == 1);
+	assert_true(cfg.console[3].addr == 0x10ff000000 && cfg.console[3].mmio && cfg.console[3].stride == 4);
+	assert_int_equal(parse("console=com2\nconsole=com1"), SL_OK); /* the later one counts */
+	assert_true(cfg.consoles == 1 && cfg.console[0].addr == 0x3f8);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_defaults), cmocka_unit_test(test_values),
-					   cmocka_unit_test(test_words), cmocka_unit_test(test_errors),
-					   cmocka_unit_test(test_goes_on)};
+					   cmocka_unit_test(test_iommu),    cmocka_unit_test(test_words),
+					   cmocka_unit_test(test_errors),   cmocka_unit_test(test_goes_on),
+					   cmocka_unit_test(test_ranges),   cmocka_unit_test(test_choices),
+					   cmocka_unit_test(test_text),     cmocka_unit_test(test_console)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -317,17 +317,22 @@ static void test_passthrough(void **state)
 		assert_int_equal(domain_destroy(d), SL_OK);
 		machine_end();
 	}
-	/* one of the units lacks the type; one that is not used does not count */
+	/* one of the units lacks the type: functions below it are refused; both do */
 	for (unsigned i = 0; i < 2; i++) {
+		uint64_t ecap = i ? MODEL_ECAP & ~MODEL_PT : MODEL_ECAP;
 		model_machine_init(&mc, ram, RAM_BYTES);
-		model_machine_unit(&mc, i ? 0 : MODEL_VER, MODEL_CAP, MODEL_ECAP & ~MODEL_PT, 0x0010);
-		model_machine_unit(&mc, MODEL_VER, MODEL_CAP & ~7ull, MODEL_ECAP, MODEL_ALL);
+		model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP & ~MODEL_PT, 0x0010);
+		model_machine_unit(&mc, MODEL_VER, MODEL_CAP & ~7ull, ecap, MODEL_ALL);
 		machine_start();
-		assert_int_equal(domain_create_passthrough(&mmu, "pass", &d), i ? SL_OK : SL_UNSUPPORTED);
-		for (unsigned k = 2; i && k < 16; k++)
+		assert_int_equal(domain_create_passthrough(&mmu, "pass", &d), i ? SL_UNSUPPORTED : SL_OK);
+		if (!i) {
+			assert_int_equal(domain_attach(d, (bdf_t){0, 0x0010}), SL_UNSUPPORTED);
+			assert_int_equal(domain_attach(d, FN), SL_OK);
+		}
+		for (unsigned k = 2; !i && k < 16; k++)
 			(void)make("filler");
 		assert_int_equal(domain_create_passthrough(&mmu, "pass", &d),
-				 i ? SL_NOSPACE : SL_UNSUPPORTED);
+				 i ? SL_UNSUPPORTED : SL_NOSPACE);
 		machine_end();
 	}
 }

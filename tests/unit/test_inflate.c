@@ -118,6 +118,11 @@ static void test_gunzip(void **state)
 		assert_int_equal(gunzip(gz, n, out, sizeof out), -1);
 	gz[sizeof gz - 4] = 3;
 	assert_int_equal(gunzip(gz, sizeof gz, out, sizeof out), -1);
+	for (unsigned i = 0; i < 4; i++)
+		gz[sizeof gz - 4 + i] = (uint8_t)(i + 1);
+	assert_int_equal(gunzip_size(gz, sizeof gz), 0x04030201);
+	assert_int_equal(gunzip_size(gz, 18), 0xddeaa107); /* the shortest there is */
+	assert_int_equal(gunzip_size(gz, 17), 0);
 	gz[3] = 8; /* a name in the header */
 	assert_int_equal(gunzip_size(gz, sizeof gz), 0);
 }

@@ -1,4 +1,4 @@
-/* The kernel's pure parts: memory map, ELF reader, page tables, symbols, log, errors. */
+/* The kernel's pure parts: ELF reader, page tables, symbols, log, errors. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,7 +9,6 @@
 #include "boot/elf.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
-#include "kernel/memmap.h"
 #include "kernel/pmm.h"
 #include "kernel/symbols.h"
 #include "kernel/x86/pt.h"
@@ -20,47 +19,6 @@ static void put(uint8_t *p, uint64_t v, size_t bytes)
 {
 	for (size_t i = 0; i < bytes; i++)
 		p[i] = (uint8_t)(v >> 8 * i);
-}
-
-static void descriptor(uint8_t *p, uint32_t type, uint64_t base, uint64_t pages)
-{
-	put(p, type, 4);
-	put(p + 8, base, 8);
-	put(p + 24, pages, 8);
-	put(p + 32, 0xf, 8);
-}
-
-static void test_memmap(void **state)
-{
-	(void)state;
-	uint8_t map[7 * 48] = {0};
-	struct boot_region r[8];
-	struct span s = {map, sizeof map};
-	descriptor(map, MEM_FREE, 0x200000, 0x100);
-	descriptor(map + 48, MEM_FREE, 0x100000, 0x100);    /* out of order; the two join */
-	descriptor(map + 96, MEM_RESERVED, 0x2f0000, 0x20); /* over the end of free memory: that gives way */
-	descriptor(map + 144, MEM_MMIO, 0xfec00000, 1);
-	descriptor(map + 192, MEM_ACPI_NVS, 0x310000, 0x10);
-	descriptor(map + 240, MEM_BOOT_DATA, 0x318000, 0x10); /* starts inside the one before */
-	descriptor(map + 288, MEM_FREE, 0x500000, 0);         /* empty */
-	assert_int_equal(memmap_decode(s, 48, r, 8), 5);
-	assert_true(r[0].base == 0x100000 && r[0].pages == 0x1f0 && r[0].type == MEM_FREE);
-	assert_true(r[1].type == MEM_RESERVED && r[1].base == 0x2f0000);
-	assert_true(r[2].type == MEM_ACPI_NVS);
-	assert_true(r[3].type == MEM_BOOT_DATA && r[3].base == 0x320000 && r[3].pages == 8);
-	assert_int_equal(r[4].type, MEM_MMIO);
-	uint32_t i = 0;
-	uint64_t base, len;
-	assert_true(memmap_next_ram(r, 5, &i, &base, &len));
-	assert_true(base == 0x100000 && len == 0x1f0000);
-	assert_true(memmap_next_ram(r, 5, &i, &base, &len));
-	assert_true(base == 0x310000 && len == 0x18000); /* both kinds of RAM in one run */
-	assert_false(memmap_next_ram(r, 5, &i, &base, &len));
-
-	assert_int_equal(memmap_decode(s, 48, r, 5), 0); /* does not fit */
-	assert_int_equal(memmap_decode(s, 39, r, 8), 0); /* no descriptor is that short */
-	put(map + 8, 0x200001, 8);
-	assert_int_equal(memmap_decode(s, 48, r, 8), 0);
 }
 
 /* A small ELF file: two segments, a symbol table. */
@@ -290,8 +248,8 @@ static void test_errors(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_memmap),      cmocka_unit_test(test_elf),
-					   cmocka_unit_test(test_page_tables), cmocka_unit_test(test_log),
-					   cmocka_unit_test(test_log_levels),  cmocka_unit_test(test_errors)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_elf), cmocka_unit_test(test_page_tables),
+					   cmocka_unit_test(test_log), cmocka_unit_test(test_log_levels),
+					   cmocka_unit_test(test_errors)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

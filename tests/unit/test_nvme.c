@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "apps/machine.h"
 #include "drivers/crc16.h"
 #include "drivers/nvme/pf.h"
 #include "drivers/nvme/status.h"
 #include "drivers/nvme/vf.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
+#include "kernel/time.h"
 #include "tests/model/nvme_model.h"
 #include "tests/unit/support.h"
 
@@ -289,6 +291,215 @@ static void test_dead_controllers(void **state)
 	pf_model.gone = false;
 }
 
+static uint64_t since(uint64_t *start)
+{
+	uint64_t now = now_us(), us = now - *start;
+	*start = now;
+	return us;
+}
+
+/* CAP.TO plus one, in units of 500 ms, or CRTO where that is longer: NVMe §3.1.3.1, §3.1.3.27. RDY may come
+ * at the last moment, and is not waited for any longer. */
+static void test_ready_time(void **state)
+{
+	static const struct {
+		uint64_t to;
+		bool crms;
+		uint32_t crto;
+		uint64_t us;
+	} row[] = {{0, false, 0, 500000}, {1, false, 9, 1000000}, {3, true, 0, 2000000},
+		   {1, true, 2, 1500000}, {2, true, 2, 1500000},  {0, true, 0x10000, 500000}};
+	struct nvme_ctrl c;
+	uint64_t cap = pf_model.cap & ~(0xffull << 24), start = 0;
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_LEN(row); i++) {
+		pf_model.cap = cap | row[i].to << 24 | (row[i].crms ? 1ull << 59 : 0);
+		pf_model.crto = row[i].crto;
+		pf_model.slow_us = row[i].us - 1000;
+		assert_int_equal(ctrl_init(&c, 0), SL_OK);
+		assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
+		pf_model.slow_us = row[i].us + 1000;
+		(void)since(&start);
+		assert_int_equal(ctrl_init(&c, 0), SL_TIMEOUT);
+		assert_true(since(&start) >= row[i].us);
+		pf_model.slow_us = 0; /* it comes after all */
+		delay_us(10000000);
+		pf_model.never_ready = true; /* what was given up may be stopped before it was ready */
+		pf_model.cc = pf_model.csts = 0;
+		pf_model.ready_at = 0;
+		pf_model.never_ready = false;
+		pf_model.errors = 0;
+	}
+}
+
+/* As firmware may leave it: still starting, and then EN must not be cleared before RDY; or dead, and then
+ * there is nothing to wait for. NVMe §3.1.3.5 */
+static void test_left_starting(void **state)
+{
+	struct nvme_ctrl c;
+	uint64_t start = 0;
+	(void)state;
+	pf_model.cc = 0x460001;
+	pf_model.ready_at = now_us() + 300000;
+	assert_int_equal(ctrl_init(&c, 0), SL_OK);
+	assert_int_equal(pf_model.errors, 0);
+	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
+	pf_model.cc = 0x460001;
+	pf_model.csts = 0;
+	pf_model.fatal = true;
+	(void)since(&start);
+	assert_int_equal(ctrl_init(&c, 0), SL_OK);
+	assert_true(since(&start) < 100000);
+	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
+	/* Still starting when it dies: that ends the wait, and it is stopped all the same. */
+	pf_model.never_ready = true;
+	pf_model.cc = 0x460001;
+	(void)since(&start);
+	assert_int_equal(ctrl_init(&c, 0), SL_TIMEOUT);
+	assert_said("stopped although it was still starting");
+	pf_model.never_ready = false;
+	/* Stopping takes its time too. */
+	assert_int_equal(ctrl_init(&c, 0), SL_OK);
+	pf_model.slow_us = 1400000;
+	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
+	assert_int_equal(pf_model.csts, 0);
+	pf_model.slow_us = 0;
+}
+
+/* Success without data: an answer from before must not pass for this one. */
+static void test_idle_pages(void **state)
+{
+	struct nvme_ctrl c;
+	uint32_t nsid = 99;
+	struct nvme_ns got;
+	const volatile void *page;
+	(void)state;
+	assert_int_equal(ctrl_init(&c, 0), SL_OK);
+	assert_int_equal(nvme_ns_next(&c, NVME_NS_ALLOCATED, 1, &nsid), SL_OK);
+	pf_model.idle_pages = true;
+	assert_int_equal(nvme_ns_next(&c, NVME_NS_ALLOCATED, 1, &nsid), SL_END);
+	pf_model.idle_pages = false;
+	assert_int_equal(nvme_ns_get(&c, NVME_NS_ACTIVE, 1, &got), SL_OK);
+	pf_model.idle_pages = true;
+	assert_int_equal(nvme_ns_get(&c, NVME_NS_ACTIVE, 1, &got), SL_OK);
+	assert_int_equal(got.blocks, 0);
+	pf_model.idle_pages = false;
+	assert_int_equal(nvme_identify(&c, NVME_CNS_CTRL, 0, 0, &page), SL_OK);
+	pf_model.idle_pages = true;
+	assert_int_equal(nvme_identify(&c, NVME_CNS_CTRL, 0, 0, &page), SL_OK);
+	for (unsigned i = 0; i < PAGE_SIZE; i++)
+		assert_int_equal(((const volatile uint8_t *)page)[i], 0);
+	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
+	assert_int_equal(ctrl_init(&c, 0), SL_BADVAL); /* nothing that says entries of 64 and 16 bytes */
+	assert_int_equal(pf_dom.n, 0);
+	pf_model.idle_pages = false;
+}
+
+/* Whichever command of the start fails: what was made is taken back, and the reason is given on. */
+static void test_failed_commands(void **state)
+{
+	struct nvme_ctrl c;
+	static const uint16_t opcs[] = {0x06, 0x02, 0x09};
+	static struct nvme_queue q;
+	unsigned good = 0;
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_LEN(opcs); i++)
+		for (unsigned after = 0; after < 4; after++) {
+			pf_model.fail_opc = opcs[i];
+			pf_model.fail_after = after;
+			pf_model.fail_status = 0x006;
+			enum sl_err e = ctrl_init(&c, 1);
+			bool needed = (opcs[i] == 0x06 && after == 0) || (opcs[i] == 0x09 && after == 0);
+			assert_int_equal(e, needed ? SL_DEVICE : SL_OK);
+			good += !e;
+			if (!e)
+				assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
+			assert_int_equal(pf_dom.n, 0);
+			assert_int_equal(pf_model.cc & 1, 0);
+		}
+	assert_true(good > 6);
+	/* A queue of which one half was made is none, and can be made later. */
+	pf_model.fail_status = 0;
+	assert_int_equal(ctrl_init(&c, 1), SL_OK);
+	for (unsigned half = 0; half < 2; half++) {
+		pf_model.fail_opc = half ? 0x01 : 0x05;
+		pf_model.fail_after = 0;
+		pf_model.fail_status = 0x006;
+		assert_int_equal(nvme_ctrl_queue(&c, 1, 8, &q), SL_DEVICE);
+		assert_false(pf_model.q[1].cq_on || pf_model.q[1].sq_on);
+	}
+	pf_model.fail_status = 0;
+	assert_int_equal(nvme_ctrl_queue(&c, 1, 0, &q), SL_RANGE);
+	assert_int_equal(nvme_ctrl_queue(&c, 1, 8, &q), SL_OK);
+	assert_int_equal(pf_model.q[1].sq_entries, 16);
+	assert_int_equal(pf_model.q[1].cq_entries, 512);
+	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
+}
+
+/* Rings are as long as the depth wants them: completions twice that, no shorter than 512, no longer than
+ * CAP.MQES. */
+static void test_ring_sizes(void **state)
+{
+	static const struct {
+		unsigned mqes, depth, sq, cq, most;
+	} row[] = {{0x7ff, 255, 256, 512, 1023},
+		   {0x7ff, 256, 512, 512, 1023},
+		   {0x7ff, 257, 512, 1024, 1023},
+		   {0x7ff, 600, 1024, 2048, 1023},
+		   {0x7ff, 1, 2, 512, 1023},
+		   {1022, 100, 128, 512, 511},
+		   {1023, 300, 512, 1024, 1023},
+		   {0xffff, 1023, 1024, 2048, 1023},
+		   {510, 255, 256, 256, 255},
+		   {3, 3, 4, 4, 3},
+		   {1, 1, 2, 2, 1}};
+	struct nvme_ctrl c;
+	static struct nvme_queue q;
+	uint64_t cap = pf_model.cap & ~0xffffull;
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_LEN(row); i++) {
+		pf_model.cap = cap | row[i].mqes;
+		assert_int_equal(ctrl_init(&c, 1), SL_OK);
+		assert_int_equal(nvme_ctrl_depth(&c), row[i].most);
+		assert_int_equal(nvme_ctrl_queue(&c, 1, row[i].most + 1, &q), SL_RANGE);
+		assert_int_equal(nvme_ctrl_queue(&c, 1, row[i].depth, &q), SL_OK);
+		assert_int_equal(pf_model.q[1].sq_entries, row[i].sq);
+		assert_int_equal(pf_model.q[1].cq_entries, row[i].cq);
+		assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
+	}
+}
+
+/* A queue where nothing is mapped, for a refusal: the controller is made to fetch, and stops. */
+static void test_provoke(void **state)
+{
+	(void)state;
+	struct nvme_io io = pf_model.io;
+	assert_int_equal(nvme_ctrl_provoke(&io, IOVA(0x7000)), SL_OK);
+	assert_true(pf_model.asq == 0x7000 && pf_model.acq == 0x8000 && pf_model.aqa == 0x10001);
+	assert_int_equal(nvme_ctrl_csts(&io), 3);
+	assert_int_equal(pf_model.enables, 1);
+	assert_int_equal(nvme_ctrl_provoke(&io, IOVA(0x9000)), SL_OK); /* again, from that state */
+	assert_int_equal(pf_model.asq, 0x9000);
+	assert_int_equal(pf_model.enables, 2);
+	pf_model.never_stops = true;
+	assert_int_equal(nvme_ctrl_provoke(&io, IOVA(0xb000)), SL_TIMEOUT);
+	assert_int_equal(pf_model.asq, 0x9000); /* not touched while it may run */
+	pf_model.never_stops = false;
+	pf_model.never_ready = true;
+	pf_model.cc = 0;
+	pf_model.csts = 0;
+	pf_model.fatal = false;
+	uint32_t bell;
+	memset(pf_model.bar + 0x1000, 0, 4);
+	assert_int_equal(nvme_ctrl_provoke(&io, IOVA(0xb000)), SL_TIMEOUT);
+	memcpy(&bell, pf_model.bar + 0x1000, 4);
+	assert_int_equal(bell, 0); /* no doorbell for who is not ready */
+	pf_model.never_ready = false;
+	pf_model.gone = true;
+	assert_int_equal(nvme_ctrl_provoke(&io, IOVA(0xb000)), SL_DEVICE);
+	pf_model.gone = false;
+}
+
 static void test_silence_is_final(void **state)
 {
 	struct nvme_ctrl c;
@@ -339,7 +550,8 @@ static void test_wild_lists(void **state)
 	spoil_cns = 0x00;
 	spoil_off = 24;
 	spoil_value = 0x00ff0000; /* FLBAS */
-	assert_int_equal(nvme_ns_get(&c, NVME_NS_ACTIVE, 1, &got), SL_BADVAL);
+	assert_int_equal(nvme_ns_get(&c, NVME_NS_ACTIVE, 1, &got), SL_UNSUPPORTED);
+	assert_said("namespace 1 not used: it describes itself impossibly");
 	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
 	spoil_cns = 0x01;
 	spoil_off = 512;
@@ -390,6 +602,204 @@ static void test_pf_resources(void **state)
 	assert_false(vf_model[1].online);
 	assert_int_equal(pf_model.pool_vq, 6);
 	assert_int_equal(nvme_pf_close(&pf), SL_OK);
+}
+
+/* What is not flexible belongs to each VF already: it is neither shared out nor assigned. */
+static void test_pf_fixed(void **state)
+{
+	uint16_t vq, vi, cntlid;
+	(void)state;
+	for (unsigned crt = 0; crt < 4; crt++) {
+		vf_model[0].online = vf_model[1].online = false;
+		pf_model.crt = (uint8_t)crt;
+		uint64_t assigns = pf_model.admin_commands[0x1c];
+		open_pf();
+		assert_int_equal(nvme_pf_share(&pf, 2, &vq, &vi), SL_OK);
+		assert_int_equal(vq, crt & 1 ? 3 : 0);
+		assert_int_equal(vi, crt & 2 ? 2 : 0);
+		assert_int_equal(nvme_pf_vf_online(&pf, 1, vq, vi, &cntlid), SL_OK);
+		assert_int_equal(cntlid, 2);
+		assert_true(vf_model[1].online && vf_model[1].nvq == vq && vf_model[1].nvi == vi);
+		assert_int_equal(pf_model.admin_commands[0x1c] - assigns, 2 + (crt & 1) + crt / 2);
+		assert_int_equal(nvme_pf_vf_online(&pf, 1, crt & 1, 2, &cntlid), crt & 1 ? SL_RANGE : SL_OK);
+		assert_int_equal(nvme_pf_vf_online(&pf, 1, 2, 0, &cntlid), crt & 2 ? SL_RANGE : SL_OK);
+		assert_int_equal(nvme_pf_share(&pf, 4, &vq, &vi), crt & 1 ? SL_NOSPACE : SL_OK);
+		assert_int_equal(nvme_pf_share(&pf, 5, &vq, &vi), crt ? SL_NOSPACE : SL_OK);
+		assert_int_equal(nvme_pf_vf_offline(&pf, 1), SL_OK);
+		assert_int_equal(nvme_pf_close(&pf), SL_OK);
+	}
+	/* The shares to the last piece. */
+	pf_model.pool_vq = 4;
+	pf_model.pool_vi = 2;
+	open_pf();
+	assert_int_equal(nvme_pf_share(&pf, 2, &vq, &vi), SL_OK);
+	assert_true(vq == 2 && vi == 1);
+	assert_int_equal(nvme_pf_share(&pf, 3, &vq, &vi), SL_NOSPACE);
+	assert_int_equal(nvme_pf_close(&pf), SL_OK);
+	pf_model.pool_vq = 60;
+	open_pf();
+	assert_int_equal(nvme_pf_share(&pf, 2, &vq, &vi), SL_OK);
+	assert_true(vq == 4 && vi == 1);
+	assert_int_equal(nvme_pf_share(&pf, 3, &vq, &vi), SL_NOSPACE); /* no interrupts */
+	assert_int_equal(nvme_pf_close(&pf), SL_OK);
+}
+
+/* Whichever command fails: the VF is offline after it, and a PF that could not be read is stopped. */
+static void test_pf_failed_commands(void **state)
+{
+	uint16_t cntlid = 99, id[2];
+	unsigned n;
+	(void)state;
+	for (unsigned after = 0; after < 4; after++) {
+		pf_model.fail_opc = 0x06;
+		pf_model.fail_after = after;
+		pf_model.fail_status = 0x006;
+		enum sl_err e = nvme_pf_open(&pf, &pf_model.io, pf_fn, &pf_dom, IOVA(WINDOW));
+		assert_int_equal(e, after == 0 || after == 2 ? SL_DEVICE : SL_OK);
+		assert_int_equal(pf_model.cc & 1, !e);
+		if (!e)
+			assert_int_equal(nvme_pf_close(&pf), SL_OK);
+		assert_int_equal(pf_dom.n, 0);
+	}
+	pf_model.fail_status = 0;
+	open_pf();
+	for (unsigned after = 0; after < 5; after++) { /* offline, queues, interrupts, online */
+		vf_model[0].online = false;
+		pf_model.fail_opc = 0x1c;
+		pf_model.fail_after = after;
+		pf_model.fail_status = 0x006;
+		assert_int_equal(nvme_pf_vf_online(&pf, 0, 2, 1, &cntlid), after < 4 ? SL_DEVICE : SL_OK);
+		assert_int_equal(vf_model[0].online, after == 4);
+		assert_int_equal(cntlid, after < 4 ? 99 : 1);
+	}
+	for (unsigned after = 0; after < 2;
+	     after++) { /* the list that is read first, and the one read back */
+		pf_model.fail_opc = 0x06;
+		pf_model.fail_after = after;
+		pf_model.fail_status = 0x006;
+		assert_int_equal(nvme_pf_vf_online(&pf, 0, 2, 1, &cntlid), SL_DEVICE);
+		assert_int_equal(vf_model[0].online, !after);
+	}
+	pf_model.fail_after = 0;
+	pf_model.fail_status = 0x006;
+	assert_int_equal(nvme_pf_vf_offline(&pf, 0), SL_DEVICE);
+	pf_model.fail_after = 0;
+	pf_model.fail_status = 0x006;
+	assert_int_equal(nvme_pf_ns_controllers(&pf, 1, id, 2, &n), SL_DEVICE);
+	for (unsigned after = 0; after < 2; after++) { /* what is read before, and what is read back */
+		pf_model.fail_after = after;
+		pf_model.fail_status = 0x006;
+		assert_int_equal(nvme_pf_ns_detach(&pf, 1, 1), SL_DEVICE);
+		ns[0].attached = 7;
+	}
+	pf_model.fail_after = 0;
+	pf_model.fail_status = 0x006;
+	assert_int_equal(nvme_pf_ns_attach(&pf, 9, 1), SL_DEVICE);
+	ns[2].attached = 0;
+	pf_model.fail_after = 0;
+	pf_model.fail_status = 0x006;
+	pf_model.fail_opc = 0x15;
+	assert_int_equal(nvme_pf_ns_detach(&pf, 1, 1), SL_DEVICE);
+	assert_said("detach namespace 1, controller 1: ");
+	assert_int_equal(ns[0].attached, 7);
+	pf_model.fail_status = 0;
+	ns[0].attached = 4; /* a later one, not the one asked about */
+	assert_int_equal(nvme_pf_ns_detach(&pf, 1, 1), SL_NOTFOUND);
+	ns[0].attached = 7;
+	pf_model.deaf = true;
+	assert_int_equal(nvme_pf_ns_attach(&pf, 9, 1), SL_TIMEOUT);
+	assert_int_equal(nvme_pf_ns_attach(&pf, 9, 1), SL_DEVICE);
+	pf_model.deaf = false;
+	assert_int_equal(nvme_pf_close(&pf), SL_OK);
+	vf_model[0].online = vf_model[1].online = true;
+}
+
+/* Secondary controllers of more than one page of entries: 127 to a page, the next page begins behind the
+ * last id. NVMe §5.17.2.15 */
+static unsigned many_first, many_count, many_asked;
+
+static void many(struct nvme_model *m, unsigned cns, uint8_t *page)
+{
+	(void)m;
+	if (cns != 0x15)
+		return;
+	memset(page, 0, PAGE_SIZE);
+	unsigned from = many_asked, n = 0;
+	for (unsigned i = 0; i < many_count && n < 127; i++) {
+		unsigned scid = many_first + i;
+		if (scid < from)
+			continue;
+		uint8_t *e = page + 32 + 32 * n++;
+		e[0] = (uint8_t)scid, e[1] = (uint8_t)(scid >> 8);
+		e[4] = 1;
+		e[8] = (uint8_t)(i + 1), e[9] = (uint8_t)((i + 1) >> 8);
+	}
+	page[0] = (uint8_t)n;
+	many_asked = from + 127 > many_first + 127 ? from + 127 : many_first + 127;
+}
+
+static void test_pf_many(void **state)
+{
+	(void)state;
+	open_pf();
+	pf_model.spoil = many;
+	static const struct {
+		unsigned count, vf;
+		enum sl_err e;
+	} row[] = {{126, 125, SL_DEVICE}, {127, 126, SL_DEVICE}, {127, 127, SL_NOTFOUND},
+		   {128, 127, SL_DEVICE}, {254, 253, SL_DEVICE}, {254, 254, SL_NOTFOUND},
+		   {0, 0, SL_NOTFOUND}};
+	for (unsigned i = 0; i < ARRAY_LEN(row); i++) {
+		many_first = 40;
+		many_count = row[i].count;
+		many_asked = 0;
+		/* No such controller for the model: found, and then refused. */
+		assert_int_equal(nvme_pf_vf_offline(&pf, row[i].vf), row[i].e);
+	}
+	many_first = 0xffff - 126; /* the last id there can be ends it */
+	many_count = 127;
+	many_asked = 0;
+	assert_int_equal(nvme_pf_vf_offline(&pf, 200), SL_NOTFOUND);
+	pf_model.spoil = NULL;
+	assert_int_equal(nvme_pf_close(&pf), SL_OK);
+}
+
+/* Of private namespaces the first that can be worked on: blocks of at most 4 KiB, no metadata, 64 chunks. */
+static void test_private_ns(void **state)
+{
+	static struct machine ma;
+	(void)state;
+	static const struct {
+		unsigned shift;
+		uint16_t ms;
+		uint64_t blocks;
+		bool shared, refused, fits;
+	} row[] = {{12, 0, 64, false, false, true},   {12, 0, 63, false, false, false},
+		   {9, 0, 512, false, false, true},   {9, 0, 511, false, false, false},
+		   {13, 0, 256, false, false, false}, {12, 8, 256, false, false, false},
+		   {12, 0, 256, true, false, false},  {12, 0, 256, false, true, false},
+		   {9, 8, 4096, false, false, false}};
+	pf_model.oacs |= 1u << 3;
+	for (unsigned i = 0; i < ARRAY_LEN(row); i++) {
+		ns[0].attached = 1; /* that of another one */
+		make_ns(&ns[1], 5, row[i].shift, row[i].ms, row[i].shared);
+		ns[1].blocks = row[i].blocks;
+		assert_int_equal(nvme_pf_open(&ma.nvme, &pf_model.io, pf_fn, &pf_dom, IOVA(WINDOW)), SL_OK);
+		pf_model.fail_opc = 0x06;
+		pf_model.fail_after = 3; /* list, namespace 1, list, namespace 5 */
+		pf_model.fail_status = row[i].refused ? 0x12c : 0;
+		assert_int_equal(find_private_ns(&ma), row[i].fits ? 5 : 9);
+		pf_model.fail_status = 0;
+		ns[1].attached = 8; /* somebody has it */
+		assert_int_equal(find_private_ns(&ma), 9);
+		ns[2].attached = 8;
+		assert_int_equal(find_private_ns(&ma), 0);
+		ns[2].attached = 0;
+		ma.nvme.ctrl.id.oacs = 0; /* namespaces cannot be listed */
+		assert_int_equal(find_private_ns(&ma), 0);
+		assert_int_equal(nvme_pf_close(&ma.nvme), SL_OK);
+	}
+	ns[1].blocks = NS_BLOCKS;
 }
 
 static void test_pf_lies(void **state)
@@ -788,7 +1198,12 @@ static void long_transfers(uint32_t sgls, const struct dma_buf *mem, uint32_t mo
 		memcpy(at(BUFFERS), want, n * PAGE_SIZE);
 		memset(ns[2].data, 0xaa, NS_BLOCKS * PAGE_SIZE);
 		const struct nvme_sqe *e = nvme_queue_slot(&vf.queue);
+		if (vf.lists)
+			memset(vf.lists, 0xee, 4 * NVME_LIST);
 		assert_int_equal(run(w), 0);
+		for (unsigned i = 0; vf.lists && i < 4 * NVME_LIST / 8; i++) /* the list, and no more */
+			assert_int_equal(vf.lists[i] == 0xeeeeeeeeeeeeeeee,
+					 !(n > 2 && i >= NVME_LIST / 8 && i < NVME_LIST / 8 + n - 1));
 		assert_int_equal(e->flags, sgls && n > 1 ? 0x40 : 0);
 		assert_memory_equal(ns[2].data + 3 * PAGE_SIZE, want, n * PAGE_SIZE);
 		assert_int_equal(ns[2].data[(3 + n) * PAGE_SIZE], 0xaa);
@@ -883,7 +1298,12 @@ static void test_vf_pi(void **state)
 	at(w.meta.v)[1] ^= 1;
 	at(w.meta.v)[7] ^= 1;
 	assert_int_equal(run(w), 0x284);
-	assert_false(vf.accel.drv->is_pi_error(0x285));
+	for (uint16_t status = 0x280; status < 0x290; status++) {
+		bool check = (status >= 0x282 && status <= 0x284) || status == 0x288;
+		assert_int_equal(vf.accel.drv->is_pi_error(status), check);
+		assert_int_equal(vf.accel.drv->is_miscompare(status), status == 0x285);
+	}
+	assert_false(vf.accel.drv->is_pi_error(0x181)); /* never carried out */
 	assert_false(vf.accel.drv->is_miscompare(0x284));
 	/* Write Zeroes with information, and without: all ones, which switches checking off. */
 	struct accel_req f = request(ACCEL_FILL, PI_STORE, 32, 16, 4);
@@ -1025,6 +1445,51 @@ static void test_vf_more(void **state)
 	assert_int_equal(vf_model[0].admin_commands[0x00], vf_model[0].admin_commands[0x01]);
 }
 
+/* Whichever command of a VF's start fails, nothing of it stays. */
+static void test_vf_failed_commands(void **state)
+{
+	static struct nvme_vf more;
+	static const uint16_t opcs[] = {0x06, 0x09, 0x05, 0x01, 0x7c};
+	unsigned bad = 0;
+	(void)state;
+	ns[1].attached = ns[2].attached = 2;
+	vf_model[0].oacs |= 0x100;
+	with_shadow = true;
+	for (unsigned i = 0; i < ARRAY_LEN(opcs); i++)
+		for (unsigned after = 0; after < 14; after++) {
+			vf_model[0].fail_opc = opcs[i];
+			vf_model[0].fail_after = after;
+			vf_model[0].fail_status = 0x006;
+			enum sl_err e = open_at(4, 0, 1);
+			bool was = !vf_model[0].fail_status;
+			/* Of Identify, the second is of what earlier controllers do not have, and each that
+			 * is of one namespace is missed by nobody else. */
+			bool other =
+				opcs[i] == 0x06 && (after == 1 || after == 3 || after == 5 || after == 7);
+			assert_int_equal(e, was && !other ? SL_DEVICE : SL_OK);
+			if (!e)
+				assert_int_equal(vf.accel.stores, was && after > 1 ? 2 : 3);
+			bad += e != SL_OK;
+			if (!e)
+				assert_int_equal(nvme_vf_close(&vf), SL_OK);
+			assert_int_equal(vf_dom[0].n, 0);
+			assert_int_equal(vf_model[0].cc & 1, 0);
+		}
+	assert_int_equal(bad, 9);
+	with_shadow = false;
+	vf_model[0].oacs &= 0xfeff;
+	vf_model[0].fail_status = 0;
+	memset(&more, 0xff, sizeof more); /* what was there before counts for nothing */
+	with_queues = 2;
+	open_vf(4);
+	with_queues = 0;
+	assert_int_equal(nvme_vf_more(&more, &vf, 2, 4), SL_OK);
+	assert_true(more.lists == NULL && more.planned == 0 && more.accel.depth == 4);
+	for (unsigned i = more.accel.stores; i < ARRAY_LEN(more.store); i++)
+		assert_int_equal(more.store[i].nsid, 0);
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+}
+
 /* A queue with an interrupt: an armed one interrupts for the next result, whatever was taken before. */
 static void test_vf_irq(void **state)
 {
@@ -1146,10 +1611,20 @@ int main(void)
 		TEST(test_ctrl),
 		TEST(test_small_queues),
 		TEST(test_dead_controllers),
+		TEST(test_ready_time),
+		TEST(test_left_starting),
+		TEST(test_idle_pages),
+		TEST(test_failed_commands),
+		TEST(test_ring_sizes),
+		TEST(test_provoke),
 		TEST(test_silence_is_final),
 		TEST(test_wild_lists),
 		TEST(test_pf_resources),
+		TEST(test_pf_fixed),
+		TEST(test_pf_failed_commands),
+		TEST(test_pf_many),
 		TEST(test_pf_lies),
+		TEST(test_private_ns),
 		TEST(test_pf_namespaces),
 		TEST(test_vf_stores),
 		TEST(test_vf_lent_memory),
@@ -1161,6 +1636,7 @@ int main(void)
 		TEST(test_vf_other_pi),
 		TEST(test_vf_more),
 		TEST(test_vf_shadow),
+		TEST(test_vf_failed_commands),
 		TEST(test_vf_irq),
 		TEST(test_vf_flood),
 		TEST(test_vf_hostile),

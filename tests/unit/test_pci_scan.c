@@ -7,6 +7,7 @@
 #include <string.h>
 #include "kernel/log.h"
 #include "kernel/pmm.h"
+#include "kernel/time.h"
 #include "pci/pci.h"
 #include "pci/replay.h"
 #include "tests/unit/support.h"
@@ -72,7 +73,17 @@ static void test_tree(void **state)
 	(void)single;
 }
 
-/* Each of these bridges would send the walk in a circle or out of its range. */
+/* Entry i of what was not looked at. */
+static void assert_missed(unsigned i, enum pci_miss why, unsigned rid, unsigned first, unsigned last)
+{
+	assert_int_equal(pci.missed[i].why, why);
+	assert_int_equal(pci.missed[i].bdf.rid, rid);
+	assert_int_equal(pci.missed[i].first, first);
+	assert_int_equal(pci.missed[i].last, last);
+}
+
+/* Each of these bridges would send the walk in a circle or out of its range; the one in the middle is
+ * followed as far as the port above it goes. */
 static void test_broken_bridges(void **state)
 {
 	(void)state;
@@ -82,16 +93,107 @@ static void test_broken_bridges(void **state)
 	struct cm_fn *good = cm_bridge(&m, NULL, 0, 0, 0x30, 0x10, 0x12, 4);
 	struct cm_fn *up = cm_bridge(&m, good, 0, 0, 0, 0x11, 0x13, 5); /* runs past the port above */
 	cm_bridge(&m, NULL, 0, 0, 0x38, 0x12, 0x20, 4);                 /* overlaps it */
-	cm_bridge(&m, NULL, 0, 0, 0x40, 0xe0, 0xff, 4);                 /* past bus_end */
+	cm_bridge(&m, NULL, 0, 0, 0x40, 0xf0, 0xff, 4);                 /* past bus_end */
 	cm_bridge(&m, up, 0, 0, 0, 0x10, 0x10, 6);                      /* back up */
 	assert_int_equal(pci_scan(&pci, &m.cfg, 0, 0, 0xef), SL_OK);
-	assert_string_equal(tree(), "0<- 8<- 10<- 18<- 20<- 30<- 38<- 40<- 1000<30");
-	unsigned warnings = 0;
-	for (const char *p = logged; (p = strstr(p, "not followed")); p++)
-		warnings++;
-	assert_int_equal(warnings, 8);
+	assert_string_equal(tree(), "0<- 8<- 10<- 18<- 20<- 30<- 38<- 40<- 1000<30 1100<1000");
+	assert_int_equal(pci.n_missed, 9);
+	assert_missed(0, PCI_MISS_NO_NUMBERS, 0, 0, 0);
+	assert_missed(1, PCI_MISS_NUMBERS, 8, 0, 5);
+	assert_missed(4, PCI_MISS_NUMBERS, 0x20, 2, 1);
+	assert_missed(5, PCI_MISS_OVERLAP, 0x38, 0x12, 0x20);
+	assert_missed(6, PCI_MISS_OUTSIDE, 0x40, 0xf0, 0xff);
+	assert_missed(7, PCI_MISS_HIDDEN, 0x1000, 0x13, 0x13);
+	assert_missed(8, PCI_MISS_NUMBERS, 0x1100, 0x10, 0x10);
+	assert_non_null(strstr(
+		logged, "0000:00:08.0, a bridge to buses f0-ff, is not followed: its buses lie beyond"));
+	assert_non_null(strstr(logged, "buses 13-13 below 0000:10:00.0 are not read: they lie beyond"));
 	PCI_EACH(f, &pci)
-		assert_int_equal(f->sub != 0, f->bdf.rid == 0x30);
+		assert_int_equal(f->sub, f->bdf.rid == 0x30 ? 0x12 : f->bdf.rid == 0x1000 ? 0x12 : 0);
+}
+
+/* A window that ends before the buses of a bridge: those in it are read, and the others are named. */
+static void test_short_window(void **state)
+{
+	(void)state;
+	struct cm_fn *a = cm_bridge(&m, NULL, 0, 0, 0x08, 1, 3, 4),
+		     *b = cm_bridge(&m, NULL, 0, 0, 0x10, 4, 4, 4);
+	cm_add(&m, a, 0, 0, 0, NVME, 0x010802);
+	cm_add(&m, b, 0, 0, 0, NVME, 0x010802);
+	assert_int_equal(pci_scan(&pci, &m.cfg, 0, 0, 1), SL_OK);
+	assert_string_equal(tree(), "8<- 10<- 100<8");
+	assert_int_equal(pci.n_missed, 2);
+	assert_missed(0, PCI_MISS_HIDDEN, 8, 2, 3);
+	assert_missed(1, PCI_MISS_OUTSIDE, 0x10, 4, 4);
+}
+
+/* Nothing that was seen can still master the bus, and what was not seen is counted. */
+static void test_quiet_and_counted(void **state)
+{
+	(void)state;
+	struct cm_fn *a = cm_bridge(&m, NULL, 0, 0, 0x08, 1, 4, 4),
+		     *b = cm_bridge(&m, NULL, 0, 0, 0x10, 3, 5, 4);
+	struct cm_fn *x = cm_add(&m, a, 0, 1, 0, 0x12348086, 0x010802);
+	struct cm_fn *hard = cm_add(&m, NULL, 0, 0, 0x28, 0x9abc8086, 0x010601);
+	cm_add(&m, NULL, 0, 0, 0x20, 0xffff0001, 0x020000);
+	cm_add(&m, b, 0, 3, 0, 0x56788086, 0x0c0330);
+	struct cm_fn *on[] = {a, b, x, hard};
+	for (unsigned i = 0; i < ARRAY_LEN(on); i++) {
+		cm_put(on[i], 4, 2, 6);
+		on[i]->mask[4] = on[i] == hard ? 3 : 7;
+	}
+	scan_all();
+	assert_int_equal(pci_quiesce(&pci), 2);
+	assert_int_equal(cm_get(a, 4, 2), 6);
+	assert_int_equal(cm_get(b, 4, 2), 2); /* not followed: it passes nothing up now */
+	assert_int_equal(cm_get(x, 4, 2), 2);
+	assert_true(pci_find(&pci, bdf_make(0, 0, 5, 0))->stuck);
+	assert_true(pci_find(&pci, bdf_make(0, 1, 0, 0))->found_master);
+	assert_false(pci_find(&pci, bdf_make(0, 1, 0, 0))->stuck);
+	assert_int_equal(pci.n_missed, 2);
+	assert_missed(0, PCI_MISS_OVERLAP, 0x10, 3, 5);
+	assert_missed(1, PCI_MISS_RETRY, 0x20, 0, 0);
+}
+
+/* What lets a device keep or use translations, and VFs that firmware left on. */
+static void test_quiet_caches_and_vfs(void **state)
+{
+	(void)state;
+	struct cm_fn *f = cm_add(&m, NULL, 0, 0, 0x08, NVME, 0x010802);
+	cm_pcie(f, 0x40, 9);
+	cm_ecap(f, 0x100, 0x0f);
+	cm_put(f, 0x106, 2, 0x8005);
+	f->mask[0x107] = 0x80;
+	cm_ecap(f, 0x120, 0x13);
+	cm_put(f, 0x124, 2, 1);
+	f->mask[0x124] = 3;
+	cm_ecap(f, 0x140, 0x1b);
+	cm_put(f, 0x146, 2, 1);
+	f->mask[0x146] = 7;
+	cm_sriov(&m, f, 0x160, 2, 8, 8);
+	cm_put(f, 0x168, 2, 9); /* VF Enable, VF MSE */
+	scan_all();
+	assert_int_equal(pci_quiesce(&pci), 0);
+	assert_int_equal(cm_get(f, 0x106, 2), 0x0005);
+	assert_int_equal(cm_get(f, 0x124, 2), 0);
+	assert_int_equal(cm_get(f, 0x146, 2), 0);
+	assert_int_equal(cm_get(f, 0x168, 2) & 1, 0);
+	const struct pci_func *pf = pci_find(&pci, bdf_make(0, 0, 1, 0));
+	assert_int_equal(pf->found, PCI_FOUND_ATS | PCI_FOUND_PRI | PCI_FOUND_PASID | PCI_FOUND_VFS);
+	assert_non_null(strstr(logged, "firmware left its VFs on"));
+}
+
+/* More is counted than is kept. */
+static void test_many_missed(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 200; i++)
+		pci_miss(&pci,
+			 (struct pci_missed){.why = PCI_MISS_ROOT, .first = (uint8_t)i, .last = (uint8_t)i});
+	assert_int_equal(pci.n_missed, 200);
+	assert_missed(63, PCI_MISS_ROOT, 0, 63, 63);
+	assert_string_equal(pci_miss_name(PCI_MISS_HIDDEN), "hidden");
+	assert_string_equal(pci_miss_name(PCI_MISSES), "?");
 }
 
 /* An old device behind a port answers to every device number; it is there once. */
@@ -152,11 +254,15 @@ static void test_segments(void **state)
 static void test_not_ready(void **state)
 {
 	(void)state;
+	uint64_t start = now_us();
 	cm_add(&m, NULL, 0, 0, 0x08, 0xffff0001, 0xffffff);
 	cm_add(&m, NULL, 0, 0, 0x10, 0, 0);
+	cm_add(&m, NULL, 0, 0, 0x18, 0xffff0001, 0xffffff);
 	scan_all();
 	assert_string_equal(tree(), "");
 	assert_non_null(strstr(logged, "0000:00:01.0 is not ready"));
+	assert_int_equal(pci.n_missed, 2);
+	assert_in_range(now_us() - start, 1000000, 1100000); /* for both of them */
 }
 
 static void test_quiesce(void **state)
@@ -201,8 +307,7 @@ static void scan_dump(const char *name, uint16_t last)
 {
 	bdf_t bdf;
 	struct replay *r;
-	if (!scan_recorded(name, last, &r))
-		return;
+	scan_recorded(name, last, &r);
 	size_t n = 0, found = 0;
 	for (size_t i = 0; replay_function(r, i, &bdf); i++) {
 		const struct pci_func *f = pci_find(&pci, bdf);
@@ -240,6 +345,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_tree, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_broken_bridges, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_short_window, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_quiet_and_counted, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_quiet_caches_and_vfs, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_many_missed, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_one_device_below_a_port, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_ari, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_segments, pci_setup, pci_teardown),

@@ -462,8 +462,7 @@ static void read_dump(const char *name, unsigned bus, unsigned total, unsigned n
 		      unsigned stride, unsigned vf)
 {
 	struct replay *r;
-	if (!scan_recorded(name, 0, &r))
-		return;
+	scan_recorded(name, 0, &r);
 	pf = pci_find(&pci, bdf_make(0, bus, 0, 0));
 	assert_non_null(pf);
 	assert_int_equal(sriov_read(&pci, pf, &s), SL_OK);

@@ -11,7 +11,7 @@
 static void test_blocks(void **state)
 {
 	(void)state;
-	phys_t ram = support_ram(16 * MB, 0x40000000);
+	phys_t ram = support_ram(20 * MB, 0x40000000);
 	assert_int_equal(pmm_add(PHYS(ram.v + PAGE_SIZE), 16 * MB / PAGE_SIZE - 1), SL_OK);
 	assert_int_equal(pmm_add(PHYS(ram.v + MB), 1), SL_EXISTS);
 	uint64_t all = pmm_free_pages();
@@ -39,8 +39,50 @@ static void test_blocks(void **state)
 		assert_false(small.v >= ram.v + 4 * MB && small.v < ram.v + 6 * MB);
 }
 
+/* What is reserved before memory comes never gets in, and what is reserved later goes out. Reserved pages are
+ * compared with a plain array. */
+static void test_reserved(void **state)
+{
+	(void)state;
+	enum { PAGES = 512, FROM = 0x50000 }; /* phys_va() does not reach there: only the list is asked */
+	static bool want[PAGES + 64];
+	uint32_t seed = 7;
+	for (unsigned round = 0; round < 60; round++) {
+		seed = seed * 1103515245 + 12345;
+		uint64_t at = seed >> 16 & (PAGES - 1), n = 1 + (seed >> 8 & 3);
+		pmm_reserve(PHYS((FROM + at) * PAGE_SIZE), n);
+		for (uint64_t i = at; i < at + n; i++)
+			want[i] = true;
+		for (unsigned i = 0; i < ARRAY_LEN(want); i++)
+			assert_int_equal(pmm_is_reserved(PHYS((FROM + i) * PAGE_SIZE), 1), want[i]);
+	}
+	for (unsigned i = 0; i < ARRAY_LEN(want); i++) /* no more ranges than fit: what is between is lost */
+		pmm_reserve(PHYS((FROM + 2ull * i) * PAGE_SIZE), 1);
+	for (unsigned i = 0; i < ARRAY_LEN(want); i++)
+		assert_true(pmm_is_reserved(PHYS((FROM + 2ull * i) * PAGE_SIZE), 1));
+}
+
+/* The second half of the arena comes after its middle was reserved. */
+static void test_reserved_first(void **state)
+{
+	(void)state;
+	phys_t got;
+	uint64_t base = 0x40000000 + 16 * MB, before = pmm_free_pages();
+	pmm_reserve(PHYS(base + 2 * MB), 16);
+	pmm_reserve(PHYS(base + 2 * MB + 8 * PAGE_SIZE), 16);
+	assert_false(pmm_is_free(PHYS(base), 16));
+	assert_int_equal(pmm_add(PHYS(base), 4 * MB / PAGE_SIZE), SL_OK);
+	assert_int_equal(pmm_free_pages() - before, 4 * MB / PAGE_SIZE - 24);
+	assert_true(pmm_is_free(PHYS(base), 16));
+	assert_false(pmm_is_free(PHYS(base + 2 * MB), 1));
+	while (pmm_alloc(1, PAGE_SIZE, &got) == SL_OK)
+		assert_false(got.v >= base + 2 * MB && got.v < base + 2 * MB + 24 * PAGE_SIZE);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_blocks)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_blocks),
+					   cmocka_unit_test(test_reserved_first),
+					   cmocka_unit_test(test_reserved)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

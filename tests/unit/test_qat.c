@@ -10,6 +10,7 @@
 #include "apps/kat.h"
 #include "drivers/crypto/aes.h"
 #include "drivers/qat/vf.h"
+#include "kernel/inflate.h"
 #include "tests/model/qat_model.h"
 
 #define BASE  0x2000000000ull
@@ -428,6 +429,182 @@ static void test_too_much(void **state)
 	assert_int_equal(a->drv->produced(a, 0), 0);
 }
 
+static uint32_t claimed;
+
+static bool claim(struct qat_model *m, uint8_t answer[32])
+{
+	(void)m;
+	for (unsigned i = 0; i < 4; i++)
+		answer[20 + i] = (uint8_t)(claimed >> 8 * i);
+	return true;
+}
+
+/* As many bytes as there is room for are believed, and not one more. */
+static void test_just_too_much(void **state)
+{
+	(void)state;
+	start(4);
+	model.tamper = claim;
+	uint32_t pack = session((struct accel_session){.service = ACCEL_DEFLATE});
+	for (uint32_t tag = 0; tag < DEPTH; tag += DEPTH - 1) {
+		struct accel_job j = job(pack, tag, 64);
+		j.room = 100 + tag;
+		claimed = j.room + 1;
+		assert_int_equal(run(&j), QAT_STATUS_LENGTH);
+		assert_int_equal(a->drv->produced(a, tag), 0);
+		claimed = j.room;
+		assert_int_equal(run(&j), 0);
+		assert_int_equal(a->drv->produced(a, tag), j.room);
+	}
+	assert_int_equal(a->drv->produced(a, DEPTH), 0);
+	char text[80];
+	assert_string_equal(a->drv->status_text(QAT_STATUS_LENGTH, text, sizeof text),
+			    "device claims more bytes than there is room for (status 01, code 0)");
+}
+
+/* Two rings: each is looked at, neither takes more than there is room for, and both count as ready. */
+static void test_both_rings(void **state)
+{
+	struct accel_done done[4];
+	(void)state;
+	start(2);
+	uint32_t hash = session((struct accel_session){.service = ACCEL_HASH});
+	uint32_t pack = session((struct accel_session){.service = ACCEL_DEFLATE});
+	for (unsigned which = 1; which < 4; which++) {
+		struct accel_job j[2] = {job(which & 1 ? hash : pack, 0, 8), job(pack, 1, 8)};
+		unsigned n = which == 3 ? 2 : 1;
+		uint64_t bells = a->stats.doorbells, empty = a->stats.empty_polls;
+		assert_false(a->drv->ready(a));
+		assert_int_equal(a->drv->submit_jobs(a, j, n), n);
+		a->drv->ring(a);
+		assert_int_equal(a->stats.doorbells - bells, n);
+		qat_model_step(&model);
+		assert_true(a->drv->ready(a));
+		assert_int_equal(a->drv->poll(a, done, 1), 1);
+		assert_int_equal(a->drv->ready(a), which == 3);
+		assert_int_equal(a->drv->poll(a, done, 1), n - 1);
+		assert_int_equal(a->stats.empty_polls - empty, 2 - n);
+	}
+	finish();
+	/* One service alone: the other ring is never looked at. */
+	for (unsigned service = 0; service < QAT_SERVICES; service++) {
+		struct qat_pair one[QAT_SERVICES] = {0};
+		one[service] = (struct qat_pair){true, 2, 0, 1};
+		qat_model_init(&model, 4, reach, NULL);
+		struct qat_vf_cfg cfg = config(4);
+		cfg.pair = one;
+		memset(memory, 0, sizeof memory);
+		assert_int_equal(qat_vf_open(&vf, &cfg), SL_OK);
+		assert_int_equal(a->services, qat_services((enum qat_service)service));
+		assert_false(a->drv->ready(a));
+		assert_int_equal(a->drv->poll(a, done, 4), 0);
+		assert_int_equal(a->drv->health(a), SL_OK);
+		struct accel_session other = {.service = service == QAT_SYM ? ACCEL_DEFLATE : ACCEL_HASH};
+		uint32_t id;
+		assert_int_equal(a->drv->session(a, &other, &id), SL_UNSUPPORTED);
+		struct accel_job j = job(session((struct accel_session){
+						 .service = service == QAT_SYM ? ACCEL_HASH : ACCEL_DEFLATE}),
+					 0, 8);
+		assert_int_equal(run(&j), 0);
+		qat_vf_close(&vf);
+	}
+}
+
+/* Pairs and memory to their last; lengths of keys, of what is authenticated and of data. */
+static void test_edges(void **state)
+{
+	struct qat_vf_cfg cfg;
+	uint32_t id;
+	(void)state;
+	qat_model_init(&model, 4, reach, NULL);
+	for (unsigned bad = 0; bad < 4; bad++) {
+		struct qat_pair pair[QAT_SERVICES] = {{true, 3, 0, 1}};
+		pair[0].bank = bad == 1 ? 4 : 3;
+		pair[0].tx = bad == 2 ? 2 : 0;
+		pair[0].rx = bad == 3 ? 2 : 1;
+		cfg = config(4);
+		cfg.pair = pair;
+		assert_int_equal(qat_vf_open(&vf, &cfg), bad ? SL_RANGE : SL_OK);
+		qat_vf_close(&vf);
+	}
+	cfg = config(2);
+	cfg.mem.len = QAT_MEM_SIZE;
+	cfg.regs_len = 0x1000;
+	cfg.depth = 1;
+	assert_int_equal(qat_vf_open(&vf, &cfg), SL_OK);
+	cfg = config(4);
+	cfg.regs_len = 0x8000;
+	assert_int_equal(qat_vf_open(&vf, &cfg), SL_OK);
+	for (unsigned gen = 2; gen <= 4; gen += 2) {
+		start(gen);
+		for (unsigned len = 0; len < 80; len++) {
+			bool aes = len == 16 || len == 24 || len == 32, xts = len == 32 || len == 64;
+			struct accel_session s[] = {
+				{.service = ACCEL_CIPHER, .cipher = ACCEL_AES_CBC, .key_len = (uint8_t)len},
+				{.service = ACCEL_CIPHER, .cipher = ACCEL_AES_XTS, .key_len = (uint8_t)len},
+				{.service = ACCEL_CHAIN, .cipher = ACCEL_AES_CTR, .key_len = (uint8_t)len},
+				{.service = ACCEL_AEAD, .key_len = (uint8_t)len},
+			};
+			for (unsigned i = 0; i < ARRAY_LEN(s); i++)
+				assert_int_equal(a->drv->session(a, &s[i], &id),
+						 (i == 1 ? xts : aes) ? SL_OK : SL_BADVAL);
+		}
+		struct accel_session s = {.service = ACCEL_AEAD, .key_len = 16, .aad_len = 240};
+		assert_int_equal(a->drv->session(a, &s, &id), SL_OK);
+		s = (struct accel_session){.service = ACCEL_HMAC, .mac_len = SHA_BLOCK_MAX};
+		assert_int_equal(a->drv->session(a, &s, &id), SL_OK);
+		s = (struct accel_session){
+			.service = ACCEL_CHAIN, .key_len = 16, .mac_len = SHA_BLOCK_MAX + 1};
+		assert_int_equal(a->drv->session(a, &s, &id), SL_BADVAL);
+		s = (struct accel_session){.service = ACCEL_CHAIN, .key_len = 16, .hash = SHA_KINDS};
+		assert_int_equal(a->drv->session(a, &s, &id), SL_BADVAL);
+		s = (struct accel_session){.service = ACCEL_HASH, .hash = SHA_KINDS - 1};
+		uint32_t hash = session(s);
+		struct accel_job j = job(hash, DEPTH - 1, 1);
+		assert_int_equal(run(&j), 0);
+		j.session = hash + 1;
+		assert_int_equal(a->drv->submit_jobs(a, &j, 1), 0);
+		assert_int_equal(a->refused, SL_RANGE);
+		s = (struct accel_session){.service = ACCEL_CIPHER, .cipher = ACCEL_AES_CTR, .key_len = 16};
+		j = job(session(s), 0, 17); /* a stream cipher takes any length, */
+		assert_int_equal(run(&j), 0);
+		s.service = ACCEL_CHAIN;
+		s.cipher = ACCEL_AES_CBC;
+		j.session = session(s); /* blocks do not */
+		assert_int_equal(a->drv->submit_jobs(a, &j, 1), 0);
+		assert_int_equal(a->refused, SL_BADVAL);
+		finish();
+	}
+}
+
+/* Heads and tails that cannot be. */
+static void test_pointers(void **state)
+{
+	static const struct {
+		uint32_t head, answers;
+		bool sane;
+	} row[] = {{0, 0, true},
+		   {QAT_TX_BYTES - QAT_REQUEST, QAT_RX_BYTES - QAT_RESPONSE, true},
+		   {QAT_TX_BYTES, 0, false},
+		   {64, 0, false},
+		   {0, QAT_RX_BYTES, false},
+		   {0, 16, false}};
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_LEN(row); i++) {
+		struct qat_ring_seen seen;
+		start(2);
+		memcpy(model.bar + 0xc0 + 4 * 2, &row[i].head, 4);
+		memcpy(model.bar + 0x100 + 4 * 10, &row[i].answers, 4);
+		qat_ring_look(&vf.ring[QAT_SYM], &seen);
+		assert_true(seen.head == row[i].head && seen.answers == row[i].answers && seen.there);
+		assert_int_equal(seen.sane, row[i].sane);
+		uint32_t tail = QAT_REQUEST;
+		memcpy(model.bar + 0x100 + 4 * 2, &tail, 4); /* not where it was put */
+		qat_ring_look(&vf.ring[QAT_SYM], &seen);
+		assert_true(seen.tail == tail && !seen.sane);
+	}
+}
+
 static void test_open(void **state)
 {
 	(void)state;
@@ -519,12 +696,201 @@ static void run_jobs(unsigned gen)
 	finish();
 }
 
+/* A bit of the result is wrong, anywhere in it, and the device says that all is well: it is noticed in every
+ * kind of job and at every place. */
+static void spoilt_jobs(unsigned gen)
+{
+	unsigned in_dst = 0, in_digest = 0, nothing = 0;
+	open_jobs(gen);
+	assert_int_equal(mixed(4), SL_OK); /* streams to inflate */
+	model.data = gen;
+	for (uint32_t round = jobs.round; round < jobs.round + 40; round++)
+		for (uint32_t tag = 0; tag < JOB_TAGS; tag++) {
+			struct accel_job j;
+			jobs_prepare(&jobs, round, tag, &j);
+			uint16_t status = run(&j);
+			enum sl_err e = jobs_check(&jobs, tag, status);
+			const uint8_t *digest = jobs.va + tag * JOB_BYTES + JOB_DIGEST;
+			const uint8_t *dst = jobs.va + tag * JOB_BYTES + JOB_DST;
+			if (!model.spoilt || status) {
+				assert_int_equal(e, SL_OK);
+				nothing++;
+			} else if (jobs.spec[jobs.state[tag].kind].service == ACCEL_DEFLATE &&
+				   model.spoilt == dst) {
+				jobs.state[tag].stream = 0; /* five bits of it stand for nothing */
+			} else {
+				if (e != SL_VERIFY)
+					fail_msg("gen %u, round %u, tag %u, kind %u: %u", gen, round, tag,
+						 jobs.state[tag].kind, (unsigned)e);
+				jobs.state[tag].stream = 0;
+				in_dst += model.spoilt < digest;
+				in_digest += model.spoilt >= digest;
+			}
+		}
+	assert_true(in_dst > 300 && in_digest > 100 && nothing > 10);
+	model.data = 0;
+	assert_int_equal(mixed(4), SL_OK);
+	finish();
+}
+
+static void test_one_bit_is_wrong(void **state)
+{
+	(void)state;
+	spoilt_jobs(2);
+	spoilt_jobs(4);
+}
+
+/* A device that alters what it was to authenticate, and computes the tag of that. */
+static void test_altered_aad(void **state)
+{
+	unsigned seen = 0;
+	(void)state;
+	open_jobs(2);
+	for (uint32_t round = 0; round < 7; round++)
+		for (uint32_t tag = 0; tag < JOB_TAGS; tag++) {
+			struct accel_job j;
+			jobs_prepare(&jobs, round, tag, &j);
+			const struct accel_session *s = &jobs.spec[jobs.state[tag].kind];
+			if (s->service != ACCEL_AEAD || s->decrypt)
+				continue;
+			jobs.va[tag * JOB_BYTES + JOB_AAD + 19] ^= 1;
+			assert_int_equal(jobs_check(&jobs, tag, run(&j)), SL_VERIFY);
+			seen++;
+		}
+	assert_true(seen > 10);
+	finish();
+}
+
 static void test_jobs(void **state)
 {
 	(void)state;
 	_Static_assert(QAT_MEM_SIZE <= 0x40000 && 0x40000 + JOB_TAGS * JOB_BYTES <= SIZE, "room");
 	run_jobs(2);
 	run_jobs(4);
+}
+
+static uint8_t *job_at(uint32_t tag, uint32_t off)
+{
+	return jobs.va + tag * JOB_BYTES + off;
+}
+
+static void one_bit(uint32_t tag, uint32_t off, bool seen)
+{
+	*job_at(tag, off) ^= 2;
+	if (jobs_check(&jobs, tag, 0) != (seen ? SL_VERIFY : SL_OK))
+		fail_msg("kind %u: byte 0x%x", jobs.state[tag].kind, off);
+	*job_at(tag, off) ^= 2;
+}
+
+/* A device that authenticates other data than it was given, and gives the tag of that. */
+static void other_aad(uint32_t tag, const struct accel_job *j)
+{
+	const struct accel_session *s = &jobs.spec[jobs.state[tag].kind];
+	uint8_t out[JOB_MAX], aad[256];
+	struct gcm gcm;
+	memcpy(aad, job_at(tag, JOB_AAD), sizeof aad);
+	job_at(tag, JOB_AAD)[s->aad_len - 1] ^= 1;
+	assert_int_equal(gcm_init(&gcm, s->key, s->key_len), SL_OK);
+	gcm_encrypt(&gcm, (const uint8_t *)j->iv, job_at(tag, JOB_AAD), s->aad_len, job_at(tag, JOB_SRC),
+		    j->len, out, job_at(tag, JOB_DIGEST));
+	assert_int_equal(jobs_check(&jobs, tag, 0), SL_VERIFY);
+	assert_memory_equal(job_at(tag, JOB_AAD), aad, sizeof aad);
+	gcm_encrypt(&gcm, (const uint8_t *)j->iv, aad, s->aad_len, job_at(tag, JOB_SRC), j->len, out,
+		    job_at(tag, JOB_DIGEST));
+}
+
+/* A wrong bit anywhere in what the device gives is noticed, in every kind of job; what it has no business to
+ * write is not looked at. */
+static void wrong_data(unsigned gen)
+{
+	unsigned kinds = 0, seen[JOB_KINDS] = {0};
+	open_jobs(gen);
+	for (uint32_t round = 0; round < 400; round++) {
+		struct accel_job j;
+		jobs_prepare(&jobs, round, 0, &j);
+		struct job_state *st = &jobs.state[0];
+		const struct accel_session *s = &jobs.spec[st->kind];
+		uint64_t done = jobs.done[s->service], noticed = jobs.noticed;
+		bool comp = s->service == ACCEL_DEFLATE || s->service == ACCEL_INFLATE;
+		bool compares = s->check || (s->decrypt && !comp && s->service != ACCEL_CIPHER);
+		uint16_t status = run(&j);
+		assert_int_equal(status != 0, st->spoilt);
+		assert_true(compares || !st->spoilt);
+		assert_int_equal(jobs_check(&jobs, 0, status), SL_OK);
+		assert_int_equal(jobs.done[s->service], done + 1);
+		assert_int_equal(jobs.noticed, noticed + st->spoilt);
+		if (st->spoilt) {
+			assert_int_equal(jobs_check(&jobs, 0, 0), SL_VERIFY); /* a wrong digest that passed */
+			continue;
+		}
+		kinds += !seen[st->kind]++;
+		bool text = s->service != ACCEL_HASH && s->service != ACCEL_HMAC;
+		uint32_t len = s->service == ACCEL_DEFLATE ? st->stream : st->len;
+		bool digest = s->service >= ACCEL_HASH && s->service <= ACCEL_AEAD && !compares;
+		unsigned size = s->service == ACCEL_AEAD ? GCM_TAG : sha_size((enum sha)s->hash);
+		if (text) {
+			one_bit(0, JOB_DST, true);
+			one_bit(0, JOB_DST + len / 2, true);
+			one_bit(0, JOB_DST + len - 1, true);
+			one_bit(0, JOB_DST + len + INFLATE_PAD, false);
+		}
+		for (unsigned i = 0; digest && i < size; i++)
+			one_bit(0, JOB_DIGEST + i, true);
+		one_bit(0, JOB_DIGEST + (digest ? size : 0), false);
+		if (s->service == ACCEL_AEAD && !s->decrypt)
+			other_aad(0, &j);
+		/* jobs_check() makes the source anew, whatever the device did there. */
+		if (s->service != ACCEL_INFLATE && !s->decrypt)
+			one_bit(0, JOB_SRC, false);
+		assert_int_equal(jobs_check(&jobs, 0, 0x10), SL_DEVICE);
+		assert_int_equal(jobs_check(&jobs, 0, 0), SL_OK);
+	}
+	assert_int_equal(kinds, gen == 2 ? 22 : 23);
+	finish();
+}
+
+static void test_wrong_data(void **state)
+{
+	(void)state;
+	wrong_data(2);
+	wrong_data(4);
+}
+
+/* A VF with one service alone: rounds are of the kinds that it has, each in its turn. */
+static void test_some_services(void **state)
+{
+	(void)state;
+	for (unsigned service = 0; service < QAT_SERVICES; service++) {
+		struct qat_pair one[QAT_SERVICES] = {0};
+		unsigned count[JOB_KINDS] = {0}, kinds = 0, least = UINT32_MAX;
+		one[service] = (struct qat_pair){true, 2, 0, 1};
+		qat_model_init(&model, 4, reach, NULL);
+		struct qat_vf_cfg cfg = config(4);
+		cfg.pair = one;
+		assert_int_equal(qat_vf_open(&vf, &cfg), SL_OK);
+		memset(&jobs, 0, sizeof jobs);
+		jobs.a = a;
+		jobs.va = memory + 0x40000;
+		jobs.iova = IOVA(BASE + 0x40000);
+		assert_int_equal(jobs_open(&jobs), SL_OK);
+		assert_int_equal(jobs_least(&jobs), 0);
+		for (unsigned round = 0; round < 100; round++) {
+			assert_int_equal(mixed(1), SL_OK);
+			for (unsigned tag = 0; tag < JOB_TAGS; tag++)
+				count[jobs.state[tag].kind]++;
+		}
+		for (unsigned k = 0; k < JOB_KINDS; k++) {
+			kinds += count[k] != 0;
+			if (count[k] && count[k] < least)
+				least = count[k];
+		}
+		assert_int_equal(kinds, service == QAT_SYM ? 20 : 3);
+		assert_true(least > 30);
+		assert_true(jobs_least(&jobs) > 200);
+		for (unsigned s = 0; s < ACCEL_SERVICES; s++)
+			assert_int_equal(jobs.done[s] != 0, a->services >> s & 1);
+		qat_vf_close(&vf);
+	}
 }
 
 /* --- a device that fails in the middle of its work, and after a reset is right again */
@@ -778,10 +1144,14 @@ int main(void)
 		cmocka_unit_test(test_known_answers), cmocka_unit_test(test_chain),
 		cmocka_unit_test(test_deflate),       cmocka_unit_test(test_wrap),
 		cmocka_unit_test(test_refused),       cmocka_unit_test(test_lies),
-		cmocka_unit_test(test_jobs),          cmocka_unit_test(test_too_much),
+		cmocka_unit_test(test_jobs),          cmocka_unit_test(test_one_bit_is_wrong),
+		cmocka_unit_test(test_altered_aad),   cmocka_unit_test(test_too_much),
 		cmocka_unit_test(test_open),          cmocka_unit_test(test_recovery),
 		cmocka_unit_test(test_silence),       cmocka_unit_test(test_noise),
 		cmocka_unit_test(test_late),          cmocka_unit_test(test_which_ring),
+		cmocka_unit_test(test_just_too_much), cmocka_unit_test(test_both_rings),
+		cmocka_unit_test(test_edges),         cmocka_unit_test(test_pointers),
+		cmocka_unit_test(test_wrong_data),    cmocka_unit_test(test_some_services),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <string.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include "drivers/crypto/sha.h"
 #include "drivers/qat/pf.h"
 #include "tests/model/qat_pf_model.h"
@@ -565,6 +566,22 @@ static void test_card_fails(void **state)
 	start(SL_NOSPACE, "does not fit");
 }
 
+/* An engine that runs already, or whose contexts are on, is not loaded. */
+static void engine_runs(void (*make)(void))
+{
+	for (unsigned ae = 0; ae < 9; ae += 3) {
+		char text[48];
+		snprintf(text, sizeof text, "engine %u runs when it must not", ae);
+		make();
+		model.runs = 1u << ae;
+		start(SL_BUSY, text);
+		make();
+		model.ready_to_run = 1u << ae;
+		start(SL_BUSY, text);
+		assert_int_equal(model.loaded & 1u << ae, 0);
+	}
+}
+
 static void fresh_gen4(void)
 {
 	fresh();
@@ -620,6 +637,39 @@ static void test_gen4(void **state)
 	assert_int_equal(qat_pf_masks(&qat_pf_4xxx, 0xff, 0, &accels, &engines), SL_NOTFOUND);
 }
 
+static void test_engine_runs(void **state)
+{
+	(void)state;
+	engine_runs(fresh);
+	engine_runs(fresh_gen4);
+}
+
+/* Registers of exactly the size that is wanted; a card without memory of its own; engines that a fuse takes.
+ */
+static void test_masks(void **state)
+{
+	(void)state;
+	const struct qat_pf_chip *chips[] = {&qat_pf_c62x, &qat_pf_4xxx};
+	for (unsigned i = 0; i < 2; i++) {
+		const struct qat_pf_chip *c = chips[i];
+		for (unsigned less = 0; less < 4; less++) {
+			unsigned misc = 9, rings = 9;
+			uint64_t bytes[6] = {16, 0, c->misc_bytes - (less & 1), 0, c->rings_bytes - less / 2,
+					     0};
+			assert_int_equal(qat_pf_bars(c, 0, bytes, &misc, &rings), less ? SL_NOSPACE : SL_OK);
+			assert_true(misc == 2 && rings == 4);
+		}
+	}
+	uint32_t accels, engines;
+	for (unsigned ae = 1; ae < 10; ae++) {
+		assert_int_equal(qat_pf_masks(&qat_pf_c62x, BIT(ae), 0, &accels, &engines), SL_OK);
+		assert_int_equal(engines, 0x3ff & ~(1u << ae));
+	}
+	/* Messages alone, or work alone, is not enough. */
+	assert_int_equal(qat_pf_masks(&qat_pf_4xxx, 0xfe, 0, &accels, &engines), SL_OK);
+	assert_int_equal(engines, 0x101);
+}
+
 /* A card that is gone from the bus reads all ones; nothing waits for ever. */
 static void test_gone(void **state)
 {
@@ -655,7 +705,8 @@ int main(void)
 		cmocka_unit_test(test_not_genuine), cmocka_unit_test(test_card_fails),
 		cmocka_unit_test(test_gone),        cmocka_unit_test(test_mof),
 		cmocka_unit_test(test_damaged_mof), cmocka_unit_test(test_gen4),
-		cmocka_unit_test(test_constants),
+		cmocka_unit_test(test_constants),   cmocka_unit_test(test_engine_runs),
+		cmocka_unit_test(test_masks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,6 +88,19 @@ static void test_map(void **state)
 	assert_true(p[QAT_SYM].there && p[QAT_SYM].bank == 3);
 	assert_int_equal(ask(4 | 0 << 3 | 4 << 6 | 2 << 9, p), SL_OK);
 	assert_true(!p[QAT_SYM].there && p[QAT_DC].there && p[QAT_DC].bank == 3);
+	/* Four banks, whatever the bits behind them say; what has no service of ours is left out. */
+	assert_int_equal(ask(4 | 4 << 3 | 4 << 6 | 4 << 9 | 2 << 12, p), SL_OK);
+	assert_true(!p[QAT_SYM].there && !p[QAT_DC].there);
+	for (unsigned bank = 0; bank < 4; bank++) {
+		assert_int_equal(ask(3u << 3 * bank, p), SL_OK);
+		assert_true(p[QAT_SYM].there && p[QAT_SYM].bank == bank && !p[QAT_DC].there);
+		assert_int_equal(ask(2u << 3 * bank, p), SL_OK);
+		assert_true(p[QAT_DC].there && p[QAT_DC].bank == bank && !p[QAT_SYM].there);
+	}
+	for (unsigned bits = 0; bits < 8; bits++) {
+		assert_int_equal(ask(bits, p), SL_OK);
+		assert_true(p[QAT_SYM].there == (bits == 3) && p[QAT_DC].there == (bits == 2));
+	}
 }
 
 static void test_wrong(void **state)

@@ -329,6 +329,40 @@ static void test_left_alone(void **state)
 	}
 }
 
+/* A hidden requester that floods: refused as before, and not recorded any more, until it gets a domain. */
+static void test_silence(void **state)
+{
+	(void)state;
+	static const uint64_t caps[] = {MODEL_CAP, MODEL_CAP | MODEL_CM, MODEL_CAP | MODEL_RWBF};
+	for (size_t i = 0; i < ARRAY_LEN(caps); i++) {
+		const bdf_t hidden = {0, 0x0a08};
+		struct iommu_fault f;
+		struct domain *d;
+		uint64_t phys;
+		machine();
+		struct model_unit *m = unit(caps[i], MODEL_ECAP, MODEL_ALL);
+		assert_int_equal(start(), SL_OK);
+		assert_int_equal(iommu_enable(&mmu), SL_OK);
+		assert_int_not_equal(model_dma(m, hidden.rid, 0x1000, true, &phys), 0);
+		assert_int_equal(iommu_fault_next(&mmu, &f), SL_OK);
+		assert_int_equal(iommu_fault_silence(&mmu, hidden), SL_OK);
+		assert_int_not_equal(model_dma(m, hidden.rid, 0x1000, true, &phys), 0);
+		assert_int_equal(iommu_fault_next(&mmu, &f), SL_END);
+		assert_int_not_equal(model_dma(m, 0x0a10, 0x1000, true, &phys), 0); /* another on that bus */
+		assert_int_equal(iommu_fault_next(&mmu, &f), SL_OK);
+		assert_null(iommu_domain_of(&mmu, hidden));
+		assert_int_equal(domain_create(&mmu, "d", &d), SL_OK);
+		assert_int_equal(domain_attach(d, hidden), SL_OK);
+		assert_int_equal(iommu_fault_silence(&mmu, hidden), SL_BUSY);
+		assert_int_not_equal(model_dma(m, hidden.rid, 0x1000, true, &phys), 0);
+		assert_int_equal(iommu_fault_next(&mmu, &f), SL_OK);
+		assert_int_equal(domain_detach(d, hidden), SL_OK);
+		assert_int_not_equal(model_dma(m, hidden.rid, 0x1000, true, &phys), 0);
+		assert_int_equal(iommu_fault_next(&mmu, &f), SL_OK);
+		end();
+	}
+}
+
 static void test_no_unit_covers(void **state)
 {
 	(void)state;
@@ -358,7 +392,7 @@ int main(void)
 		cmocka_unit_test(test_regions_stay),       cmocka_unit_test(test_unusable_passes),
 		cmocka_unit_test(test_irq_only),           cmocka_unit_test(test_irq_fails_in_one),
 		cmocka_unit_test(test_listed_twice),       cmocka_unit_test(test_left_alone),
-		cmocka_unit_test(test_no_unit_covers),
+		cmocka_unit_test(test_no_unit_covers),     cmocka_unit_test(test_silence),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);
 }

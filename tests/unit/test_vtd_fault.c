@@ -5,6 +5,7 @@
 #include <cmocka.h>
 #include <string.h>
 #include "kernel/pmm.h"
+#include "iommu/vtd_state.h"
 #include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
 
@@ -186,12 +187,59 @@ static int set_up(void **state)
 	return pmm_add(ram, RAM_BYTES / PAGE_SIZE) != SL_OK;
 }
 
+/* T1 and T2: 00 write, 01 page request, 10 read, 11 AtomicOp. VT-d §11.4.7.6 */
+static void test_kinds(void **state)
+{
+	(void)state;
+	static const struct {
+		uint64_t t;
+		bool write, page_request;
+		const char *kind;
+	} kinds[] = {
+		{0, true, false, "write"},
+		{1ull << 28, false, true, "page request"},
+		{1ull << 62, false, false, "read"},
+		{1ull << 62 | 1ull << 28, true, false, "write"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		struct iommu_fault f;
+		assert_true(vtd_state_fault(0x5000, 1ull << 63 | kinds[i].t | 0x32ull << 32 | 0x0108, 0, &f));
+		assert_int_equal(f.write, kinds[i].write);
+		assert_int_equal(f.page_request, kinds[i].page_request);
+		assert_string_equal(vtd_fault_kind(&f), kinds[i].kind);
+	}
+}
+
+/* CAP.SAGAW 0: no tables, and interrupts where there are ECAP.IR and a queue. */
+static void test_irq_only(void **state)
+{
+	(void)state;
+	static const struct {
+		uint64_t cap, ecap;
+		bool unusable, irq_only;
+	} units[] = {
+		{MODEL_CAP, MODEL_ECAP, false, false},
+		{MODEL_CAP & ~0x1f00ull, MODEL_ECAP, true, true},
+		{MODEL_CAP & ~0x1f00ull, MODEL_ECAP & ~MODEL_QI, true, false},
+		{MODEL_CAP & ~0x1f00ull, MODEL_ECAP & ~8ull, true, false},
+		{~0ull, ~0ull, true, false},
+		{0, MODEL_ECAP, true, false},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+		struct vtd_ability a = vtd_ability_of(MODEL_VER, units[i].cap, units[i].ecap);
+		assert_int_equal(a.unusable != NULL, units[i].unusable);
+		assert_int_equal(a.irq_only, units[i].irq_only);
+		assert_int_equal(a.remaps, units[i].irq_only || !units[i].unusable);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order),    cmocka_unit_test(test_overflow),
 		cmocka_unit_test(test_clear),    cmocka_unit_test(test_f_first),
 		cmocka_unit_test(test_describe), cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_kinds),    cmocka_unit_test(test_irq_only),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);
 }

@@ -12,7 +12,10 @@
  *   exit cpu=0 insn=... mmio=... wait_insn=... wait_mmio=...      when QEMU ends: of all sections together
  *
  * insn and mmio are those outside of markers 254 and 255 (waiting for the device), wait_* those between
- * them. profile= gets "address count" for each instruction executed before marker 13 outside of waits. */
+ * them. MMIO is counted between markers 14 and 15 alone, in all of the lines: to ask QEMU what an address is
+ * right after an access that changed the memory map ends QEMU 10.0.13 (an assertion in iotlb_to_section()),
+ * and set-up makes such accesses. profile= gets "address count" for each instruction executed before marker
+ * 13 outside of waits. */
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -34,7 +37,7 @@ struct counts {
 struct cpu {
 	_Alignas(64) struct counts now, begin, sections;
 	unsigned waiting;
-	bool measured;
+	bool in_section, measured;
 };
 
 /* One instruction of the guest, for the profile. */
@@ -43,7 +46,6 @@ struct place {
 };
 
 EXPORT int qemu_plugin_version = 1;
-void qemu_plugin_scoreboard_new(void) __attribute__((weak));
 
 static struct cpu cpus[CPUS_MAX];
 static struct place *places; /* NULL: no profile wanted */
@@ -56,8 +58,15 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 /* Before QEMU reads the version. */
 __attribute__((constructor)) static void choose_version(void)
 {
-	if (qemu_plugin_scoreboard_new)
-		qemu_plugin_version = 2;
+	if (!qemu_plugin_scoreboard_new)
+		return;
+	qemu_plugin_version = 2;
+	if (!qemu_plugin_set_pc)
+		return;
+	struct qemu_version *v = qmp_query_version ? qmp_query_version(NULL) : NULL;
+	qemu_plugin_version = v && v->number->major == 11 && v->number->minor == 0 ? 6 : 7;
+	if (v && qapi_free_VersionInfo)
+		qapi_free_VersionInfo(v);
 }
 
 static void print(const char *what, unsigned cpu, const struct counts *c)
@@ -117,16 +126,16 @@ static void on_marker(unsigned cpu, void *arg)
 		break;
 	case MARK_BEGIN:
 		c->begin = c->now;
-		c->measured = true;
+		c->in_section = c->measured = true;
 		break;
 	case MARK_END:
-		if (c->measured) {
+		if (c->in_section) {
 			struct counts section = minus(&c->now, &c->begin);
 			add(&c->sections, &section);
 			pthread_mutex_lock(&lock);
 			print("section", cpu, &section);
 			pthread_mutex_unlock(&lock);
-			c->begin = c->now;
+			c->in_section = false;
 		}
 		break;
 	default:
@@ -146,8 +155,10 @@ static void on_insn(unsigned cpu, void *arg)
 static void on_memory(unsigned cpu, qemu_plugin_meminfo_t info, uint64_t vaddr, void *arg)
 {
 	struct cpu *c = &cpus[cpu % CPUS_MAX];
-	const struct qemu_plugin_hwaddr *where = qemu_plugin_get_hwaddr(info, vaddr);
 	(void)arg;
+	if (!c->in_section)
+		return;
+	const struct qemu_plugin_hwaddr *where = qemu_plugin_get_hwaddr(info, vaddr);
 	if (where && qemu_plugin_hwaddr_is_io(where))
 		c->now.mmio[c->waiting]++;
 }
@@ -200,14 +211,31 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	}
 }
 
-static void on_exit_of_qemu(qemu_plugin_id_t id, void *arg)
+static void on_translation_v7(struct qemu_plugin_tb *tb, void *arg)
 {
-	(void)id;
 	(void)arg;
+	on_translation(0, tb);
+}
+
+static void at_exit(void)
+{
 	for (unsigned i = 0; i < CPUS_MAX; i++)
 		if (cpus[i].measured)
 			print("exit", i, &cpus[i].sections);
 	fclose(out);
+}
+
+static void on_exit_of_qemu(qemu_plugin_id_t id, void *arg)
+{
+	(void)id;
+	(void)arg;
+	at_exit();
+}
+
+static void on_exit_of_qemu_v7(void *arg)
+{
+	(void)arg;
+	at_exit();
 }
 
 EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
@@ -228,7 +256,12 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int
 		return -1;
 	}
 	places = profile_name ? calloc(PLACES, sizeof *places) : NULL;
-	qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
-	qemu_plugin_register_atexit_cb(id, on_exit_of_qemu, NULL);
+	if (qemu_plugin_version >= 7) {
+		qemu_plugin_register_vcpu_tb_trans_cb_v7(id, on_translation_v7, NULL);
+		qemu_plugin_register_atexit_cb_v7(id, on_exit_of_qemu_v7, NULL);
+	} else {
+		qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
+		qemu_plugin_register_atexit_cb(id, on_exit_of_qemu, NULL);
+	}
 	return 0;
 }

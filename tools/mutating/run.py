@@ -1,4 +1,5 @@
 """Builds and runs the tests that can see a mutation, in a folder of its own, until one fails."""
+import collections
 import concurrent.futures
 import os
 import pathlib
@@ -54,6 +55,7 @@ class Tests:
                                      and pathlib.Path(n).name in files)
                 }
         self.seconds = {}
+        self.killers = collections.Counter()  # (file or function, test): how many mutations it has seen there
 
     def baseline(self, files, jobs):
         """Runs each test that sees one of the files as it is: what fails now can tell nothing about a mutation."""
@@ -73,10 +75,15 @@ class Tests:
     def containing(self, name):
         return [t for t, sources in self.programs.items() if any(name in self.needs[s] for s in sources)]
 
-    def that_see(self, name):
-        """Tests with a source or header in them: those with its name first, then the quickest."""
-        stem = pathlib.Path(name).stem
-        return sorted(self.containing(name), key=lambda t: (stem not in t, self.seconds[t], t))
+    def that_see(self, mutant):
+        """Tests that a mutation is in: those first that saw others of its function and file, or have its name."""
+        stem, function = pathlib.Path(mutant.file).stem, mutant.key.split(": ")[0]
+        return sorted(self.containing(mutant.file), key=lambda t: (
+            -self.killers[function, t], -self.killers[mutant.file, t], stem not in t, self.seconds[t], t))
+
+    def saw(self, test, mutant):
+        self.killers[mutant.key.split(": ")[0], test] += 1
+        self.killers[mutant.file, test] += 1
 
 
 class Worker:
@@ -112,9 +119,15 @@ class Worker:
 
     def run(self, mutant):
         shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            return self.tried(mutant)
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def tried(self, mutant):
         self.place(mutant)
         made = {}  # source: its object, with the mutation in it
-        for test in mutant.tests or self.tests.that_see(mutant.file):
+        for test in mutant.tests or self.tests.that_see(mutant):
             if test not in self.tests.programs:
                 raise SystemExit(f"mutants: [{mutant.name}]: there is no test {test}")
             altered = []
@@ -129,6 +142,7 @@ class Worker:
             if not altered:
                 raise SystemExit(f"mutants: {mutant.label}: {test} does not contain {mutant.file}")
             if self.fails(test, {name: made[name] for name in altered}):
+                self.tests.saw(test, mutant)
                 return "killed", test
         same = made and self.same_code(mutant, sorted(n for n in made if not n.startswith("tests/")))
         return ("same code" if same else "survived"), ""
@@ -172,7 +186,7 @@ class Pool:
             return None
 
         def loop(number):
-            worker = Worker(self.tests, self.folder / str(number))
+            worker = Worker(self.tests, self.folder / f"{os.getpid()}-{number}")
             try:
                 while (job := take()) is not None:
                     verdict = worker.run(job[1])

@@ -70,7 +70,7 @@ static bool respond(struct bank *b, unsigned n, const uint8_t *resp)
 	uint64_t at = ring_base(b, rx) + rx->tail;
 	if (mem_write(&b->mem, at + 4, resp + 4, RESP_BYTES - 4) != DONE)
 		return false;
-	smp_wmb();
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 	if (mem_write(&b->mem, at, resp, 4) != DONE)
 		return false;
 	rx->tail = (rx->tail + RESP_BYTES) % ring_bytes(rx);
@@ -114,7 +114,7 @@ static void take(struct bank *b, unsigned n)
 	}
 	if (fault == FAULT_LATE) {
 		b->asleep = true;
-		timer_mod(b->later, qemu_clock_get_ms(QEMU_CLOCK_VIRTUAL) + b->fault->ms);
+		timer_after(b->later, (int64_t)b->fault->ms * 1000000);
 		return;
 	}
 	if (fault == FAULT_STUCK) {
@@ -178,18 +178,18 @@ void bank_kick(struct bank *b)
 		qemu_bh_schedule(b->work);
 }
 
-void bank_init(struct bank *b, const struct bank_kind *kind, DeviceState *dev)
+void bank_init(struct bank *b, const struct bank_kind *kind)
 {
 	b->kind = kind;
-	b->work = qemu_bh_new_guarded(work, b, &dev->mem_reentrancy_guard);
-	b->later = timer_new_ms(QEMU_CLOCK_VIRTUAL, wake, b);
+	b->work = work_make(work, b);
+	b->later = timer_make(wake, b);
 	bank_reset(b);
 }
 
 void bank_exit(struct bank *b)
 {
 	qemu_bh_delete(b->work);
-	timer_free(b->later);
+	timer_drop(b->later);
 }
 
 void bank_reset(struct bank *b)

@@ -38,7 +38,7 @@ struct bank {
 	bool (*served)(const struct bank *b, unsigned ring); /* there are engines for this request ring */
 };
 
-void bank_init(struct bank *b, const struct bank_kind *kind, DeviceState *dev);
+void bank_init(struct bank *b, const struct bank_kind *kind);
 void bank_exit(struct bank *b);
 void bank_reset(struct bank *b);
 /* Looks again for requests that may be taken. */

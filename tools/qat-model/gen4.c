@@ -14,11 +14,6 @@ enum { INT = 1u << 0, ORIGIN = 1u << 1, ANSWER_NS = 20000 };
  * messages. */
 enum reg { SOU, MSK, SOU_PF, MSK_PF, PF2VM, VM2PF, NONE };
 
-static struct qat_vf *vf(struct qat_pf *pf, uint64_t n)
-{
-	return n < QAT_VFS ? vf_of(pcie_sriov_get_vf_at_index(&pf->dev, (int)n)) : NULL;
-}
-
 static uint32_t block_read(const struct qat_vf *v, enum reg r)
 {
 	switch (r) {
@@ -42,7 +37,6 @@ static uint32_t block_read(const struct qat_vf *v, enum reg r)
 // Either side writes a message with INT set, and the other takes it by clearing INT.
 static void block_write(struct qat_vf *v, enum reg r, uint32_t value, bool by_vf)
 {
-	struct qat_pf *pf = (struct qat_pf *)pcie_sriov_get_pf(&v->dev);
 	switch (r) {
 	case MSK:
 		v->int_mask = value & 0xf;
@@ -55,9 +49,9 @@ static void block_write(struct qat_vf *v, enum reg r, uint32_t value, bool by_vf
 		break;
 	case VM2PF:
 		v->mailbox.reg = value;
-		if (by_vf && value & INT && !(pf->vf_taken >> v->bank[0].vf & 1)) {
+		if (by_vf && value & INT && !(v->pf->vf_taken >> v->bank[0].vf & 1)) {
 			v->mailbox.message = value;
-			timer_mod(v->mailbox.answer, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + ANSWER_NS);
+			timer_after(v->mailbox.answer, ANSWER_NS);
 		}
 		break;
 	default:
@@ -90,106 +84,95 @@ static enum reg vf_reg(uint64_t off)
 	return off >= VF_MESSAGES && off < VF_MESSAGES + 16 ? SOU_PF + (off - VF_MESSAGES) / 4 : NONE;
 }
 
-static uint64_t vf_pmisc_read(void *opaque, hwaddr off, unsigned size)
+static uint32_t vf_pmisc_read(void *fn, uint32_t off)
 {
-	(void)size;
-	return block_read(opaque, vf_reg(off));
+	return block_read(fn, vf_reg(off));
 }
 
-static void vf_pmisc_write(void *opaque, hwaddr off, uint64_t value, unsigned size)
+static void vf_pmisc_write(void *fn, uint32_t off, uint32_t value)
 {
-	(void)size;
-	block_write(opaque, vf_reg(off), (uint32_t)value, true);
+	block_write(fn, vf_reg(off), value, true);
 }
 
 static struct qat_vf *pf_block(struct qat_pf *pf, uint64_t off)
 {
-	return off >= PF_BLOCKS ? vf(pf, (off - PF_BLOCKS) / BLOCK_BYTES) : NULL;
+	return off >= PF_BLOCKS ? pf_vf(pf, (off - PF_BLOCKS) / BLOCK_BYTES) : NULL;
 }
 
-static uint64_t pmisc_read(void *opaque, hwaddr off, unsigned size)
+static uint32_t pmisc_read(void *fn, uint32_t off)
 {
-	struct qat_pf *pf = opaque;
+	struct qat_pf *pf = fn;
 	uint32_t sources = 0;
 	struct qat_vf *v;
-	(void)size;
 	if (off == PF_VM2PF_MSK)
 		return pf->vf_mask;
 	if (off == PF_VM2PF_SOU) {
 		for (unsigned n = 0; n < QAT_VFS; n++)
-			sources |= (uint32_t)((v = vf(pf, n)) && v->mailbox.reg & INT) << n;
+			sources |= (uint32_t)((v = pf_vf(pf, n)) && v->mailbox.reg & INT) << n;
 		return sources;
 	}
 	if (off < PF_BLOCKS || off >= PF_BLOCKS_END)
-		return boot_read(pf, (uint32_t)off);
+		return boot_read(pf, off);
 	v = pf_block(pf, off);
 	return v ? block_read(v, off % BLOCK_BYTES / 4) : 0;
 }
 
-static void pmisc_write(void *opaque, hwaddr off, uint64_t value, unsigned size)
+static void pmisc_write(void *fn, uint32_t off, uint32_t value)
 {
-	struct qat_pf *pf = opaque;
+	struct qat_pf *pf = fn;
 	struct qat_vf *v = pf_block(pf, off);
-	(void)size;
 	if (off == PF_VM2PF_MSK)
 		pf->vf_taken |= ~(pf->vf_mask = value & 0xffff);
 	else if (off < PF_BLOCKS || off >= PF_BLOCKS_END)
-		boot_write(pf, (uint32_t)off, (uint32_t)value);
+		boot_write(pf, off, value);
 	if (v)
-		block_write(v, off % BLOCK_BYTES / 4, (uint32_t)value, false);
+		block_write(v, off % BLOCK_BYTES / 4, value, false);
 }
 
 // Banks 4n to 4n + 3 are those of VF n.
 static struct bank *pf_bank(struct qat_pf *pf, uint64_t bank)
 {
-	struct qat_vf *v = vf(pf, bank / BANKS);
+	struct qat_vf *v = pf_vf(pf, bank / BANKS);
 	return v ? &v->bank[bank % BANKS] : NULL;
 }
 
-static uint64_t etr_read(void *opaque, hwaddr off, unsigned size)
+static uint32_t etr_read(void *fn, uint32_t off)
 {
-	struct qat_pf *pf = opaque;
+	struct qat_pf *pf = fn;
 	struct bank *b = off >= PF_BANKS ? pf_bank(pf, (off - PF_BANKS) / BANK_BYTES) : NULL;
 	uint64_t n = (off - PF_RESET) / 8;
-	(void)size;
 	if (off < ARBITER_BYTES)
-		return boot_arbiter_read(pf, (uint32_t)off);
+		return boot_arbiter_read(pf, off);
 	if (off >= PF_RESET && n < QAT_VFS * BANKS)
 		return off % 8 == 4 && pf->reset_done >> n & 1 ? RESET_DONE : 0;
 	return b ? bank_read(b, off % BANK_BYTES) : 0;
 }
 
-static void etr_write(void *opaque, hwaddr off, uint64_t value, unsigned size)
+static void etr_write(void *fn, uint32_t off, uint32_t value)
 {
-	struct qat_pf *pf = opaque;
+	struct qat_pf *pf = fn;
 	struct bank *b = off >= PF_BANKS ? pf_bank(pf, (off - PF_BANKS) / BANK_BYTES) : NULL;
 	uint64_t n = (off - PF_RESET) / 8;
-	(void)size;
 	if (off < ARBITER_BYTES) {
-		boot_arbiter_write(pf, (uint32_t)off, (uint32_t)value);
+		boot_arbiter_write(pf, off, value);
 	} else if (off >= PF_RESET && n < QAT_VFS * BANKS) {
 		if (off % 8 == 4 && value & RESET_DONE)
 			pf->reset_done &= ~(1ull << n);
 		if (off % 8 == 0 && value & RESET_START) {
 			if ((b = pf_bank(pf, n))) {
 				bank_reset(b);
-				vf_irq(vf(pf, n / BANKS));
+				vf_irq(pf_vf(pf, n / BANKS));
 			}
 			pf->reset_done |= 1ull << n;
 		}
 	} else if (b) {
-		bank_write(b, off % BANK_BYTES, (uint32_t)value);
+		bank_write(b, off % BANK_BYTES, value);
 	}
 }
 
-static const MemoryRegionOps vf_pmisc_ops = {.read = vf_pmisc_read,
-					     .write = vf_pmisc_write,
-					     .endianness = DEVICE_LITTLE_ENDIAN,
-					     .impl = {4, 4, false}};
-static const MemoryRegionOps pmisc_ops = {
-	.read = pmisc_read, .write = pmisc_write, .endianness = DEVICE_LITTLE_ENDIAN, .impl = {4, 4, false}};
-static const MemoryRegionOps etr_ops = {
-	.read = etr_read, .write = etr_write, .endianness = DEVICE_LITTLE_ENDIAN, .impl = {4, 4, false}};
+static const struct region_ops vf_pmisc_ops = {vf_pmisc_read, vf_pmisc_write};
+static const struct region_ops pmisc_ops = {pmisc_read, pmisc_write};
+static const struct region_ops etr_ops = {etr_read, etr_write};
 
 const struct vf_kind vf_gen4 = {
 	.type = TYPE_VF_4,

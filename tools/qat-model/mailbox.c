@@ -85,12 +85,11 @@ void mailbox_answer(void *opaque)
 
 void mailbox_write(struct qat_vf *v, uint32_t value, bool by_vf)
 {
-	struct qat_pf *pf = (struct qat_pf *)pcie_sriov_get_pf(&v->dev);
 	unsigned n = v->bank[0].vf;
 	v->mailbox.reg = value;
 	vf_irq(v);
-	pf_irq(pf);
-	if (!by_vf || pf->vf_taken >> (9 + n) & 1)
+	pf_irq(v->pf);
+	if (!by_vf || v->pf->vf_taken >> (9 + n) & 1)
 		return;
 	if (!(value >> 16 & INT)) {
 		/* An acknowledgement. A VF that does not know our version yet leaves our pattern; the sender
@@ -105,22 +104,22 @@ void mailbox_write(struct qat_vf *v, uint32_t value, bool by_vf)
 	v->mailbox.reg &= ~((uint32_t)INT << 16);
 	if (type != VF_INIT && type != VF_SHUTDOWN && (v->mailbox.reg & IN_USE_MASK) == IN_USE)
 		v->mailbox.reg &= ~0xffffu;
-	timer_mod(v->mailbox.answer, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + ANSWER_NS);
+	timer_after(v->mailbox.answer, ANSWER_NS);
 }
 
 void mailbox_init(struct qat_vf *v)
 {
-	v->mailbox.answer = timer_new_ns(QEMU_CLOCK_VIRTUAL, v->kind->answer, v);
+	v->mailbox.answer = timer_make(v->kind->answer, v);
 }
 
 void mailbox_exit(struct qat_vf *v)
 {
-	timer_free(v->mailbox.answer);
+	timer_drop(v->mailbox.answer);
 }
 
 void mailbox_reset(struct qat_vf *v)
 {
 	timer_del(v->mailbox.answer);
 	v->mailbox.reg = v->mailbox.to_vf = 0;
-	pf_irq((struct qat_pf *)pcie_sriov_get_pf(&v->dev));
+	pf_irq(v->pf);
 }

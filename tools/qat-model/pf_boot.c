@@ -112,10 +112,7 @@ static struct pf_boot *of(struct qat_pf *pf)
 
 static bool dma(void *fn, uint64_t addr, void *buf, size_t len, bool write)
 {
-	struct qat_pf *pf = fn;
-	return pci_dma_rw(&pf->dev, addr, buf, len,
-			  write ? DMA_DIRECTION_FROM_DEVICE : DMA_DIRECTION_TO_DEVICE,
-			  MEMTXATTRS_UNSPECIFIED) == MEMTX_OK;
+	return fn_dma(fn, addr, buf, len, write);
 }
 
 static struct mem memory(struct qat_pf *pf)
@@ -170,9 +167,9 @@ static uint32_t awake(const struct qat_pf *pf)
 static void kick_all(struct qat_pf *pf)
 {
 	for (unsigned i = 0; i < QAT_VFS; i++) {
-		PCIDevice *vf = pcie_sriov_get_vf_at_index(&pf->dev, (int)i);
-		for (unsigned k = 0; vf && k < vf_of(vf)->kind->banks; k++)
-			bank_kick(&vf_of(vf)->bank[k]);
+		struct qat_vf *v = pf_vf(pf, i);
+		for (unsigned k = 0; v && k < v->kind->banks; k++)
+			bank_kick(&v->bank[k]);
 	}
 }
 
@@ -256,7 +253,7 @@ static void fcu_command(struct pf_boot *b, uint32_t v)
 	b->command = v;
 	if ((v & 15) != START)
 		b->fcu_status = (b->fcu_status & ~(uint32_t)STATUS) | BUSY;
-	timer_mod(b->fcu, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + FCU_NS);
+	timer_after(b->fcu, FCU_NS);
 }
 
 /* --- admin messages */
@@ -301,7 +298,7 @@ static bool admin_run(struct qat_pf *pf, unsigned engine, const uint8_t *req, ui
 	case CAPABILITIES:
 		return true;
 	case TIMER_GET: /* counts every sixteenth clock */
-		put64(resp + ADMIN_DATA, (uint64_t)qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) * MHZ / 16000);
+		put64(resp + ADMIN_DATA, (uint64_t)clock_ns() * MHZ / 16000);
 		return true;
 	default:
 		return false;
@@ -337,7 +334,7 @@ static void doorbell(struct pf_boot *b, unsigned engine, uint32_t v)
 	if (v != 1)
 		return;
 	b->asked |= 1u << engine;
-	timer_mod(b->admin, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + ADMIN_NS);
+	timer_after(b->admin, ADMIN_NS);
 }
 
 /* --- registers */
@@ -371,7 +368,7 @@ static uint32_t engine_read(const struct qat_pf *pf, unsigned engine, uint32_t o
 	if (!(awake(pf) & bit))
 		return 0;
 	if (off == ENGINE_CSR + PROFILE_COUNT)
-		return (uint64_t)qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) * MHZ / 1000 & 0xffff;
+		return (uint64_t)clock_ns() * MHZ / 1000 & 0xffff;
 	if (off == ENGINE_CSR + CTX_ENABLES)
 		return v | (b->running & bit ? CTX_ALL : 0);
 	if (off == ENGINE_CSR + ACTIVE_CTX_STATUS)
@@ -481,7 +478,7 @@ bool boot_serves(struct qat_pf *pf, unsigned pair, unsigned service)
 	struct pf_boot *b = of(pf);
 	if (b->booted)
 		return true;
-	if (pcie_sriov_num_vfs(&pf->dev) != QAT_VFS || pair >= ARRAY_SIZE(b->arbiter) ||
+	if (pcie_sriov_num_vfs(pf->fn.dev) != QAT_VFS || pair >= ARRAY_SIZE(b->arbiter) ||
 	    b->arbiter[pair] != ARBITER_ON)
 		return false;
 	if (service == RING_ASYM && !b->mmp)
@@ -505,23 +502,38 @@ uint16_t boot_ring_map(const struct qat_pf *pf)
 	return (uint16_t)map;
 }
 
+static uint32_t overlay(uint32_t read, uint32_t addr, int len, uint32_t reg, uint32_t value)
+{
+	for (unsigned i = 0; i < (unsigned)len; i++) {
+		unsigned byte = addr + i - reg;
+		if (byte < 4)
+			read = (read & ~(0xffu << 8 * i)) | (value >> 8 * byte & 0xff) << 8 * i;
+	}
+	return read;
+}
+
+uint32_t boot_config(const struct qat_pf *pf, uint32_t addr, int len, uint32_t read)
+{
+	const struct boot_kind *k = kind(pf);
+	read = overlay(read, addr, len, k->fuses, pf->boot.fuses);
+	return k->straps ? overlay(read, addr, len, k->straps, pf->boot.straps) : read;
+}
+
 void boot_init(struct qat_pf *pf)
 {
 	struct pf_boot *b = of(pf);
-	const struct boot_kind *k = kind(pf);
-	b->plain = g_malloc0(pf->kind->pmisc_bytes);
-	pci_set_long(pf->dev.config + k->fuses, b->fuses);
-	if (k->straps)
-		pci_set_long(pf->dev.config + k->straps, b->straps);
-	b->fcu = timer_new_ns(QEMU_CLOCK_VIRTUAL, fcu_done, pf);
-	b->admin = timer_new_ns(QEMU_CLOCK_VIRTUAL, admin_done, pf);
+	b->plain = calloc(1, pf->kind->pmisc_bytes);
+	if (!b->plain)
+		abort();
+	b->fcu = timer_make(fcu_done, pf);
+	b->admin = timer_make(admin_done, pf);
 }
 
 void boot_exit(struct qat_pf *pf)
 {
-	timer_free(pf->boot.fcu);
-	timer_free(pf->boot.admin);
-	g_free(pf->boot.plain);
+	timer_drop(pf->boot.fcu);
+	timer_drop(pf->boot.admin);
+	free(pf->boot.plain);
 }
 
 void boot_reset(struct qat_pf *pf)

@@ -31,6 +31,9 @@ void boot_init(struct qat_pf *pf);
 void boot_exit(struct qat_pf *pf);
 void boot_reset(struct qat_pf *pf);
 
+/* What is read of config space at addr, len bytes: fuses and straps over what else is there. */
+uint32_t boot_config(const struct qat_pf *pf, uint32_t addr, int len, uint32_t read);
+
 /* Registers of the PMISC BAR, but for mailboxes and masks of theirs; and those of the arbiter, off counted from its first. */
 uint32_t boot_read(struct qat_pf *pf, uint32_t off);
 void boot_write(struct qat_pf *pf, uint32_t off, uint32_t v);

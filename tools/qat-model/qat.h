@@ -34,7 +34,7 @@ struct vf_kind {
 	const struct bank_kind *bank;
 	unsigned banks;
 	uint32_t bank_bytes, etr_bytes, pmisc_bytes;
-	const MemoryRegionOps *pmisc;
+	const struct region_ops *pmisc;
 	uint32_t (*irq)(const struct qat_vf *v); /* sources of interrupts that are not masked, a bit each */
 	void (*answer)(void *v);                 /* the message that waits */
 	const uint8_t *services;                 /* of a bank's request rings; NULL: the ring map says it, one ring a bank */
@@ -49,15 +49,16 @@ struct pf_kind {
 	const char *type, *name;
 	uint16_t id;
 	uint32_t sram_bytes, pmisc_bytes, etr_bytes;
-	const MemoryRegionOps *pmisc, *etr;
+	const struct region_ops *pmisc, *etr;
 	uint32_t vf_mask;
 	const struct boot_kind *boot;
 };
 extern const struct pf_kind pf_gen4;
 
 struct qat_vf {
-	PCIDevice dev;
-	MemoryRegion etr, pmisc;
+	struct fn fn;
+	struct qat_pf *pf;
+	struct region etr, pmisc;
 	const struct vf_kind *kind;
 	struct bank bank[BANKS_MAX];
 	struct mailbox mailbox;
@@ -67,8 +68,8 @@ struct qat_vf {
 };
 
 struct qat_pf {
-	PCIDevice dev;
-	MemoryRegion sram, pmisc, etr;
+	struct fn fn;
+	struct region sram, pmisc, etr;
 	struct fault fault;
 	bool log; /* each answer, set-up of a ring and reset of a VF to stderr */
 	struct pf_boot boot;
@@ -85,7 +86,8 @@ void pf_register(void);
 void pf_irq(struct qat_pf *pf);
 void vf_register(void);
 
-struct qat_vf *vf_of(PCIDevice *dev);
+/* VF n, when it is on, else NULL. */
+struct qat_vf *pf_vf(struct qat_pf *pf, uint64_t n);
 void vf_irq(struct qat_vf *v);
 
 /* The bank at an offset of a VF's rings. */

@@ -10,9 +10,9 @@ enum {
 	SOURCE_PF = 2,
 };
 
-struct qat_vf *vf_of(PCIDevice *dev)
+struct qat_vf *pf_vf(struct qat_pf *pf, uint64_t n)
 {
-	return (struct qat_vf *)dev;
+	return n < QAT_VFS ? fn_of(pcie_sriov_get_vf_at_index(pf->fn.dev, (int)n)) : NULL;
 }
 
 struct bank *vf_bank(struct qat_vf *v, uint64_t off)
@@ -42,8 +42,8 @@ static uint32_t irq_gen2(const struct qat_vf *v)
 void vf_irq(struct qat_vf *v)
 {
 	uint32_t now = v->kind->irq(v);
-	if (now & ~v->irq && msi_enabled(&v->dev))
-		msi_notify(&v->dev, 0);
+	if (now & ~v->irq && msi_enabled(v->fn.dev))
+		msi_notify(v->fn.dev, 0);
 	v->irq = now;
 }
 
@@ -55,36 +55,29 @@ static void bank_irq(void *fn)
 static bool served(const struct bank *b, unsigned ring)
 {
 	const struct qat_vf *v = b->mem.fn;
-	struct qat_pf *pf = (struct qat_pf *)pcie_sriov_get_pf((PCIDevice *)(uintptr_t)&v->dev);
-	return boot_serves(pf, b->kind->gen == 2 ? ring / 2 : (unsigned)(b - v->bank), b->service[ring]);
+	return boot_serves(v->pf, b->kind->gen == 2 ? ring / 2 : (unsigned)(b - v->bank), b->service[ring]);
 }
 
 static bool dma(void *fn, uint64_t addr, void *buf, size_t len, bool write)
 {
+	return fn_dma(fn, addr, buf, len, write);
+}
+
+static uint32_t etr_read(void *fn, uint32_t off)
+{
 	struct qat_vf *v = fn;
-	return pci_dma_rw(&v->dev, addr, buf, len,
-			  write ? DMA_DIRECTION_FROM_DEVICE : DMA_DIRECTION_TO_DEVICE,
-			  MEMTXATTRS_UNSPECIFIED) == MEMTX_OK;
+	return bank_read(vf_bank(v, off), off % v->kind->bank_bytes);
 }
 
-static uint64_t etr_read(void *opaque, hwaddr off, unsigned size)
+static void etr_write(void *fn, uint32_t off, uint32_t value)
 {
-	struct qat_vf *v = opaque;
-	(void)size;
-	return bank_read(vf_bank(v, off), (uint32_t)(off % v->kind->bank_bytes));
+	struct qat_vf *v = fn;
+	bank_write(vf_bank(v, off), off % v->kind->bank_bytes, value);
 }
 
-static void etr_write(void *opaque, hwaddr off, uint64_t value, unsigned size)
+static uint32_t pmisc_read(void *fn, uint32_t off)
 {
-	struct qat_vf *v = opaque;
-	(void)size;
-	bank_write(vf_bank(v, off), (uint32_t)(off % v->kind->bank_bytes), (uint32_t)value);
-}
-
-static uint64_t pmisc_read(void *opaque, hwaddr off, unsigned size)
-{
-	struct qat_vf *v = opaque;
-	(void)size;
+	struct qat_vf *v = fn;
 	switch (off) {
 	case MAILBOX:
 		return v->mailbox.reg;
@@ -97,22 +90,19 @@ static uint64_t pmisc_read(void *opaque, hwaddr off, unsigned size)
 	}
 }
 
-static void pmisc_write(void *opaque, hwaddr off, uint64_t value, unsigned size)
+static void pmisc_write(void *fn, uint32_t off, uint32_t value)
 {
-	struct qat_vf *v = opaque;
-	(void)size;
+	struct qat_vf *v = fn;
 	if (off == MAILBOX)
-		mailbox_write(v, (uint32_t)value, true);
+		mailbox_write(v, value, true);
 	if (off == VINTMSK) {
-		v->int_mask = (uint32_t)value;
+		v->int_mask = value;
 		vf_irq(v);
 	}
 }
 
-static const MemoryRegionOps etr_ops = {
-	.read = etr_read, .write = etr_write, .endianness = DEVICE_LITTLE_ENDIAN, .impl = {4, 4, false}};
-static const MemoryRegionOps pmisc_ops = {
-	.read = pmisc_read, .write = pmisc_write, .endianness = DEVICE_LITTLE_ENDIAN, .impl = {4, 4, false}};
+static const struct region_ops etr_ops = {etr_read, etr_write};
+static const struct region_ops pmisc_ops = {pmisc_read, pmisc_write};
 
 /* Ring pairs of two rings: asym, sym, none, compression. */
 static const uint8_t services_gen2[8] = {RING_ASYM, RING_ASYM, RING_SYM,  RING_SYM,
@@ -145,10 +135,9 @@ bool vf_ring_map_is_good(const struct vf_kind *k, uint16_t map)
 
 static void reset(DeviceState *d)
 {
-	struct qat_vf *v = (struct qat_vf *)d;
-	struct qat_pf *pf = (struct qat_pf *)pcie_sriov_get_pf(&v->dev);
-	uint16_t map = boot_ring_map(pf);
-	v->ring_map = map ? map : pf->ring_map;
+	struct qat_vf *v = fn_of(d);
+	uint16_t map = boot_ring_map(v->pf);
+	v->ring_map = map ? map : v->pf->ring_map;
 	for (unsigned i = 0; i < v->kind->banks; i++) {
 		if (!v->kind->services)
 			v->bank[i].service[0] = v->ring_map >> 3 * i & 7;
@@ -161,18 +150,18 @@ static void reset(DeviceState *d)
 
 static void realize(PCIDevice *dev, Error **errp)
 {
-	struct qat_vf *v = vf_of(dev);
-	struct qat_pf *pf = (struct qat_pf *)pcie_sriov_get_pf(dev);
+	struct qat_vf *v = fn_of(dev);
+	struct qat_pf *pf = v->pf = fn_of(pcie_sriov_get_pf(dev));
 	if (!pf) {
-		error_setg(errp, "a VF of QAT comes with its PF and is not made by itself");
+		qemu_fail(errp, "a VF of QAT comes with its PF and is not made by itself");
 		return;
 	}
 	const struct vf_kind *k = v->kind = pf->kind->vf;
 	v->ring_map = pf->ring_map;
-	memory_region_init_io(&v->etr, OBJECT(v), &etr_ops, v, "qat-vf-etr", k->etr_bytes);
-	memory_region_init_io(&v->pmisc, OBJECT(v), k->pmisc, v, "qat-vf-pmisc", k->pmisc_bytes);
-	pcie_sriov_vf_register_bar(dev, 0, &v->etr);
-	pcie_sriov_vf_register_bar(dev, 2, &v->pmisc);
+	region_init(&v->etr, &v->fn, &etr_ops, "qat-vf-etr", k->etr_bytes);
+	region_init(&v->pmisc, &v->fn, k->pmisc, "qat-vf-pmisc", k->pmisc_bytes);
+	vf_register_bar(dev, 0, &v->etr);
+	vf_register_bar(dev, 2, &v->pmisc);
 	if (pcie_endpoint_cap_init(dev, CAP_EXPRESS) < 0 || msi_init(dev, CAP_MSI, 1, true, false, errp) < 0)
 		return;
 	pcie_cap_flr_init(dev);
@@ -191,13 +180,13 @@ static void realize(PCIDevice *dev, Error **errp)
 			memcpy(b->service, k->services, k->bank->rx_gap);
 		else
 			b->service[0] = v->ring_map >> 3 * i & 7;
-		bank_init(b, k->bank, DEVICE(dev));
+		bank_init(b, k->bank);
 	}
 }
 
 static void leave(PCIDevice *dev)
 {
-	struct qat_vf *v = vf_of(dev);
+	struct qat_vf *v = fn_of(dev);
 	for (unsigned i = 0; i < v->kind->banks; i++)
 		bank_exit(&v->bank[i]);
 	mailbox_exit(v);
@@ -211,34 +200,27 @@ static void config_write(PCIDevice *dev, uint32_t addr, uint32_t value, int len)
 	pcie_cap_flr_write_config(dev, addr, value, len);
 }
 
-static void class_init(ObjectClass *klass, void *data)
+static void class_init(ObjectClass *klass, const void *data)
 {
-	DeviceClass *dc = (DeviceClass *)klass;
-	PCIDeviceClass *pc = (PCIDeviceClass *)klass;
 	const struct vf_kind *k = data;
-	pc->realize = realize;
-	pc->exit = leave;
-	pc->config_write = config_write;
-	pc->vendor_id = 0x8086;
-	pc->device_id = k->id;
-	pc->class_id = 0x0b40;
-	dc->desc = k->name;
-	dc->user_creatable = false;
-	device_class_set_legacy_reset(dc, reset);
+	const struct fn_class class = {.name = k->name,
+				       .device = k->id,
+				       .realize = realize,
+				       .exit = leave,
+				       .config_read = pci_default_read_config,
+				       .config_write = config_write,
+				       .reset = reset};
+	fn_class_init(klass, &class);
+}
+
+static void come(Object *obj)
+{
+	fn_new(obj, sizeof(struct qat_vf));
 }
 
 void vf_register(void)
 {
-	static const InterfaceInfo interfaces[] = {{INTERFACE_PCIE_DEVICE}, {0}};
 	static const struct vf_kind *const kinds[] = {&vf_gen2, &vf_gen4};
-	static TypeInfo info[ARRAY_SIZE(kinds)];
-	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
-		info[i] = (TypeInfo){.name = kinds[i]->type,
-				     .parent = TYPE_PCI_DEVICE,
-				     .instance_size = sizeof(struct qat_vf),
-				     .class_init = class_init,
-				     .class_data = (void *)(uintptr_t)kinds[i],
-				     .interfaces = (InterfaceInfo *)interfaces};
-		type_register_static(&info[i]);
-	}
+	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++)
+		fn_register(kinds[i]->type, come, fn_free, class_init, kinds[i]);
 }

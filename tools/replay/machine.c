@@ -100,7 +100,7 @@ static void start_anew(struct pci *pci, const struct pci_cfg *cfg)
 	if (!pci->cfg)
 		return;
 	TAILQ_CONCAT(&pci->spare, &pci->funcs, link);
-	pci->n_ranges = pci->n_roots = 0;
+	pci->n_ranges = pci->n_roots = pci->n_missed = 0;
 	pci->cfg = cfg;
 }
 

@@ -204,6 +204,8 @@ static int analyse_log(struct given *g, const char *path)
 	if (e != SL_OK)
 		return broken(path, sl_err_text(e));
 	r->in->pci = &pci;
+	if (!r->missed_known) /* an older report */
+		audit_take_missed(r->in, &pci);
 	return findings_replay(r) ? DIFFERENT : SAME;
 }
 
@@ -240,6 +242,7 @@ static void audit_dump(struct given *g, struct span table)
 	in.secure_boot = AUDIT_SECURE_ON;
 	in.proof = AUDIT_PROOF_NOT_ASKED;
 	in.pci = &pci;
+	audit_take_missed(&in, &pci);
 	for (; in.tables < g->tables; in.tables++) {
 		struct audit_table *t = &in.table[in.tables];
 		memcpy(t->sig, g->table[in.tables].p, 4);

@@ -145,6 +145,23 @@ static bool has(const json_t *o, const char *key)
 	return json_object_get(o, key) != NULL;
 }
 
+/* Cases without a line of their own, by outcome; a report of an older version has fewer outcomes. */
+static bool get_left_out(struct record *r, const json_t *o)
+{
+	const json_t *list = json_object_get(o, "left_out");
+	if (!list)
+		return true;
+	if (!json_is_array(list) || json_array_size(list) > AUDIT_OUTCOMES)
+		return wrong(r, "\"left_out\" is not a list of at most %u counts", AUDIT_OUTCOMES);
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *n = json_array_get(list, i);
+		if (!json_is_integer(n) || json_integer_value(n) < 0 || json_integer_value(n) > 1 << 24)
+			return wrong(r, "\"left_out\" has an element that is not a count");
+		r->in->left_out[i] = (unsigned)json_integer_value(n);
+	}
+	return true;
+}
+
 static bool on_run(struct record *r, const json_t *o)
 {
 	struct audit_in *in = r->in;
@@ -168,9 +185,18 @@ static bool on_run(struct record *r, const json_t *o)
 	in->tsc_hz = hz;
 	in->phys_bits = (uint8_t)phys;
 	in->proof = AUDIT_PROOF_NOT_ASKED;
+	if (has(o, "missed")) {
+		if (!get_count(r, o, "missed", 1u << 20, &v))
+			return false;
+		r->missed_known = true;
+		in->n_missed = (unsigned)v;
+	}
+	if (has(o, "failed") && !get_text(r, o, "failed", in->failed, sizeof(in->failed)))
+		return false;
 	if (has(o, "apic") && !get_name(r, o, "apic", audit_apic_name, AUDIT_APIC_X2APIC + 1, &in->apic))
 		return false;
-	return !has(o, "proof") || get_name(r, o, "proof", audit_proof_name, AUDIT_PROOFS, &in->proof);
+	return get_left_out(r, o) &&
+	       (!has(o, "proof") || get_name(r, o, "proof", audit_proof_name, AUDIT_PROOFS, &in->proof));
 }
 
 /* The table with that signature and address; a new one where there is none yet. */
@@ -315,15 +341,36 @@ static bool get_master(struct record *r, const json_t *o, const char *key, int8_
 static bool on_fn(struct record *r, const json_t *o)
 {
 	struct audit_master *m = &r->in->fn[r->in->fns];
+	uint64_t found = 0;
 	if (r->in->fns == AUDIT_FUNCS)
 		return wrong(r, "more than %u functions", AUDIT_FUNCS);
 	if (!get_bdf(r, o, "bdf", &m->bdf) || !get_master(r, o, "bme_entry", &m->entry) ||
 	    !get_master(r, o, "bme_left", &m->left))
 		return false;
+	if (has(o, "found") && !get_count(r, o, "found", 255, &found))
+		return false;
+	m->found = (uint8_t)found;
 	for (unsigned i = 0; i < r->in->fns; i++)
 		if (bdf_eq(r->fn[i].bdf, m->bdf))
 			return wrong(r, "function " BDF_FMT " is there twice", BDF_ARG(m->bdf));
 	r->fn[r->in->fns++].bdf = m->bdf;
+	return true;
+}
+
+static bool on_missed(struct record *r, const json_t *o)
+{
+	uint64_t first, last;
+	uint8_t why;
+	struct pci_missed *m = &r->in->missed[r->missed];
+	if (r->missed == AUDIT_MISSED || r->missed >= r->in->n_missed)
+		return wrong(r, "more lines \"missed\" than the \"run\" line says");
+	if (!get_name(r, o, "why", pci_miss_name, PCI_MISSES, &why) || !get_bdf(r, o, "bdf", &m->bdf) ||
+	    !get_count(r, o, "first", 255, &first) || !get_count(r, o, "last", 255, &last))
+		return false;
+	m->why = (enum pci_miss)why;
+	m->first = (uint8_t)first;
+	m->last = (uint8_t)last;
+	r->missed++;
 	return true;
 }
 
@@ -441,7 +488,7 @@ static bool on_case(struct record *r, const json_t *o)
 		return wrong(r, "more than %u cases", AUDIT_CASES);
 	if (!get_text(r, o, "who", c->who, sizeof(c->who)) ||
 	    !get_text(r, o, "what", c->what, sizeof(c->what)) || !get_name(r, o, "dir", dir_name, 2, &dir) ||
-	    !get_name(r, o, "verdict", audit_outcome_name, AUDIT_NOT_PROVED + 1, &c->outcome) ||
+	    !get_name(r, o, "verdict", audit_outcome_name, AUDIT_OUTCOMES, &c->outcome) ||
 	    !get_count(r, o, "recorded", 1, &recorded))
 		return false;
 	if (recorded && (!get_bdf(r, o, "bdf", &c->bdf) || !get_hex(r, o, "iova", UINT64_MAX, &c->iova) ||
@@ -486,10 +533,11 @@ static const struct {
 	const char *name;
 	bool (*take)(struct record *r, const json_t *o);
 } kinds[] = {
-	{"run", on_run},      {"table", on_table},  {"mem", on_mem},         {"unit", on_unit},
-	{"fn", on_fn},        {"cfg", on_cfg},      {"bar", on_bar},         {"group", on_group},
-	{"sriov", on_sriov},  {"case", on_case},    {"finding", on_finding}, {"verdict", on_verdict},
-	{"window", on_other}, {"attach", on_other}, {"domain", on_other},    {"lat", on_other},
+	{"run", on_run},       {"table", on_table},  {"mem", on_mem},         {"unit", on_unit},
+	{"fn", on_fn},         {"cfg", on_cfg},      {"bar", on_bar},         {"group", on_group},
+	{"sriov", on_sriov},   {"case", on_case},    {"finding", on_finding}, {"verdict", on_verdict},
+	{"window", on_other},  {"attach", on_other}, {"domain", on_other},    {"lat", on_other},
+	{"missed", on_missed},
 };
 
 bool record_keep(json_t *said[RECORD_SAID], json_t *line)

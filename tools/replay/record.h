@@ -23,7 +23,9 @@ struct record {
 	unsigned at;                    /* line of the log that is being read, from 1 */
 	unsigned reports;               /* in the log */
 	unsigned lines, noise, unknown; /* of JSON; others between them; of kinds that nobody here knows */
-	bool run;                       /* there was a "run" line */
+	bool run;                       /* there was a "run" line, */
+	bool missed_known;              /* which says how much was not looked at */
+	unsigned missed;                /* lines of it */
 	struct audit_in *in;
 	struct boot_region *mem;
 	size_t have[AUDIT_TABLES]; /* bytes of each table that came */

@@ -142,6 +142,7 @@ KINDS = {
         "frcd": [pair_of_hexa],
     },
     "fn": {"bdf": text, "bme_entry": flag, "bme_left": flag},
+    "missed": {"why": text, "bdf": text, "first": count, "last": count},
     "cfg": {"bdf": text, "off": count, "hex": data},
     "bar": {"bdf": text, "n": count, "vf": flag, "base": hexa, "size": hexa, "io": flag, "pref": flag, "w64": flag},
     "window": {"bdf": text, "base": hexa, "limit": hexa, "pref": flag},

@@ -107,13 +107,13 @@ def in_short(report, machine):
 def verdict_class(row):
     if row is None or row.ok is None:
         return "warn"
-    if not row.ok or row.errors or row.proof == "fail":
+    if not row.ok or row.errors or row.proof in ("fail", "broken"):
         return "bad"
     return "warn" if row.warnings else "good" if row.proof == "pass" else "plain"
 
 
 PROOF = {"pass": "what must be refused was refused when it was tried", "fail": "something that must be refused was NOT refused",
-         "not run": "it was not tried whether forbidden DMA is refused"}
+         "broken": "it broke before all requests were tried", "not run": "it was not tried whether forbidden DMA is refused"}
 
 
 def verdict(report):
@@ -520,7 +520,7 @@ def sriov_section(report, machine):
 # --- proof
 
 def case_class(row):
-    return {"refused": "good", "not enforced": "warn"}.get(row.verdict, "bad")
+    return {"refused": "good", "not enforced": "warn", "not tried": "warn"}.get(row.verdict, "bad")
 
 
 def cases_words(report):

@@ -1,0 +1,113 @@
+/* The cases of the proof, what they come to, and the verdict of the whole. */
+#include "apps/audit/audit.h"
+#include "kernel/fmt.h"
+#include "kernel/str.h"
+
+/* Which of two cases is to be kept: the one that says more. */
+static unsigned weight(unsigned outcome)
+{
+	static const uint8_t weights[AUDIT_OUTCOMES] = {[AUDIT_NOT_ENFORCED] = 1,
+							[AUDIT_NOT_TRIED] = 1,
+							[AUDIT_NOT_PROVED] = 2,
+							[AUDIT_SUCCEEDED] = 3};
+	return outcome < AUDIT_OUTCOMES ? weights[outcome] : 3;
+}
+
+void audit_add_case(struct audit_in *in, const struct audit_case *c)
+{
+	unsigned out = 0;
+	if (in->cases < AUDIT_CASES) {
+		in->tried[in->cases++] = *c;
+		return;
+	}
+	for (unsigned i = 1; i < AUDIT_CASES; i++) /* the last of those that say least */
+		if (weight(in->tried[i].outcome) <= weight(in->tried[out].outcome))
+			out = i;
+	if (weight(in->tried[out].outcome) >= weight(c->outcome)) {
+		in->left_out[c->outcome % AUDIT_OUTCOMES]++;
+		return;
+	}
+	in->left_out[in->tried[out].outcome % AUDIT_OUTCOMES]++;
+	memmove(&in->tried[out], &in->tried[out + 1], (AUDIT_CASES - 1 - out) * sizeof in->tried[0]);
+	in->tried[AUDIT_CASES - 1] = *c;
+}
+
+unsigned audit_count(const struct audit_in *in, enum audit_outcome outcome)
+{
+	unsigned n = in->left_out[outcome];
+	for (unsigned i = 0; i < in->cases; i++)
+		n += in->tried[i].outcome == outcome;
+	return n;
+}
+
+enum verdict { PROOF_PASS, PROOF_FAIL, PROOF_BROKEN, PROOF_NOT_RUN };
+
+static enum verdict judge_proof(const struct audit_in *in)
+{
+	if (audit_count(in, AUDIT_SUCCEEDED) || audit_count(in, AUDIT_NOT_PROVED))
+		return PROOF_FAIL;
+	if (in->proof == AUDIT_PROOF_BROKEN)
+		return PROOF_BROKEN;
+	return in->proof == AUDIT_PROOF_DONE && audit_count(in, AUDIT_REFUSED) ? PROOF_PASS : PROOF_NOT_RUN;
+}
+
+const char *audit_proof_verdict(const struct audit_in *in)
+{
+	static const char *const names[] = {"pass", "fail", "broken", "not run"};
+	return names[judge_proof(in)];
+}
+
+static void proof_words(enum verdict proof, const struct audit_verdict *v, char *text, size_t n)
+{
+	size_t at = 0;
+	switch (proof) {
+	case PROOF_PASS:
+		at = (size_t)fmt_print(text, n, "%u refused", v->refused);
+		if (v->not_enforced && at < n)
+			at += (size_t)fmt_print(text + at, n - at, ", %u not enforced", v->not_enforced);
+		if (v->not_tried && at < n)
+			fmt_print(text + at, n - at, ", %u not tried", v->not_tried);
+		return;
+	case PROOF_FAIL:
+		fmt_print(text, n, "%u of %u NOT refused", v->tried - v->refused, v->tried);
+		return;
+	case PROOF_BROKEN:
+		fmt_print(text, n, "the proof broke after %u cases",
+			  v->tried + v->not_enforced + v->not_tried);
+		return;
+	case PROOF_NOT_RUN:
+	default:
+		fmt_print(text, n, "%s", "no DMA was tried");
+	}
+}
+
+static void count(void *ctx, const struct finding *f)
+{
+	struct audit_verdict *v = ctx;
+	v->errors += f->severity == AUDIT_ERROR;
+	v->warnings += f->severity == AUDIT_WARNING;
+	v->infos += f->severity == AUDIT_INFO;
+}
+
+void audit_verdict(struct audit_in *in, struct audit_verdict *out)
+{
+	enum verdict proof = judge_proof(in);
+	char words[80];
+	*out = (struct audit_verdict){0};
+	audit_run(in, count, out);
+	out->refused = audit_count(in, AUDIT_REFUSED);
+	out->tried = out->refused + audit_count(in, AUDIT_SUCCEEDED) + audit_count(in, AUDIT_NOT_PROVED);
+	out->not_enforced = audit_count(in, AUDIT_NOT_ENFORCED);
+	out->not_tried = audit_count(in, AUDIT_NOT_TRIED);
+	out->ok = !out->errors && (proof == PROOF_PASS || proof == PROOF_NOT_RUN);
+	out->proved = out->ok && proof == PROOF_PASS;
+	bool amd = !audit_table(in, "DMAR") && audit_table(in, "IVRS");
+	proof_words(proof, out, words, sizeof words);
+	fmt_print(out->text, sizeof out->text, "%s; %s",
+		  amd             ? "AMD's IOMMU is not audited"
+		  : !out->ok      ? "not safe to give devices away"
+		  : !out->proved  ? "nothing in tables and registers forbids it"
+		  : out->warnings ? "usable, with warnings"
+				  : "fit to give devices away",
+		  words);
+}

@@ -1,0 +1,22 @@
+/* The form of second-stage tables: CAP.SAGAW, CAP.MGAW, CAP.SSLPS and CAP.ND of a unit decide what it reads
+ * (VT-d §11.4.2). A domain has the form that its functions' units can read, whatever other units there are.
+ */
+#pragma once
+#include "iommu/iommu.h"
+
+struct vtd_unit;
+
+struct vtd_format {
+	unsigned levels;  /* 3, 4 or 5 */
+	unsigned width;   /* device addresses are below 2^width */
+	unsigned large;   /* VTD_PAGE_*: large pages that may be used */
+	uint32_t domains; /* domain ids are below this */
+};
+
+/* What one unit reads: tables of levels levels where it has them, else of as many as it has. */
+struct vtd_format vtd_format_of(const struct vtd_unit *u, unsigned levels);
+
+/* What a domain gets whose functions are not known yet: levels that most units read, and of those units the
+ * least of all else. Sets mmu->levels, width, large, domains_max, sync. SL_NOTFOUND when no unit translates.
+ */
+enum sl_err vtd_format_common(struct iommu *mmu);

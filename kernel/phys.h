@@ -1,0 +1,48 @@
+/* Physical addresses that somebody else names (a table of firmware, a BAR), looked at before anything there
+ * is read or written: no page-table entry gets an address that the processor does not have, no memory is
+ * taken for registers, and no device's registers are taken for another's. One list for the machine, used by
+ * the loader and by the kernel, each with a memory map of its own. */
+#pragma once
+#include "boot/boot_info.h"
+
+/* What is expected at the address: its alignment, and whether it may be memory. */
+enum phys_kind {
+	PHYS_TABLE,  /* an ACPI table: anywhere */
+	PHYS_UNIT,   /* registers of a VT-d unit: VT-d §8.3, 4 KiB */
+	PHYS_ECAM,   /* configuration space: PCIe §7.2.2, 1 MiB a bus */
+	PHYS_HPET,   /* registers of the HPET: IA-PC HPET 1.0a §2.3.1, 1 KiB */
+	PHYS_IOAPIC, /* registers of an I/O APIC: 82093AA §3.1, 16 bytes */
+	PHYS_TIMER,  /* the ACPI timer, 4 bytes */
+	PHYS_UART,   /* a UART's registers */
+	PHYS_APIC,   /* a processor's local APIC */
+	PHYS_BAR,    /* what a PCI function's Base Address Register says */
+	PHYS_KINDS
+};
+
+#define PHYS_FAULTS(X)                                                                                       \
+	X(OK, "usable")                                                                                      \
+	X(ZERO, "the address is 0")                                                                          \
+	X(WIDE, "the processor has no such physical address")                                                \
+	X(ALIGN, "the address is not aligned")                                                               \
+	X(RAM, "it is in RAM by firmware's memory map")                                                      \
+	X(TAKEN, "it overlaps the registers of something else")                                              \
+	X(UNMAPPED, "firmware's page tables do not map it")                                                  \
+	X(MANY, "too many register ranges are in use")
+
+#define PHYS_FAULT_ENUM(n, text) PHYS_##n,
+enum phys_fault { PHYS_FAULTS(PHYS_FAULT_ENUM) PHYS_FAULT_COUNT };
+
+/* "it is in RAM by firmware's memory map". */
+const char *phys_fault_text(enum phys_fault f);
+
+/* Starts over: the memory map (sorted; it stays the caller's and must go on to be there) and the bits that
+ * the processor's physical addresses have (CPUID 80000008h EAX 7:0). Nothing is claimed but the addresses of
+ * interrupts, FEE00000h to FEEFFFFFh, which are the local APICs' (SDM vol. 3 §11.4.1, VT-d §3.14). */
+void phys_init(const struct boot_region *map, uint32_t regions, unsigned width);
+
+/* May [addr, addr + len) be used as that kind? */
+enum phys_fault phys_check(uint64_t addr, uint64_t len, enum phys_kind kind) MUST_CHECK;
+
+/* The same, and from then on the range is refused to every other kind. A range of the same kind that begins
+ * where an earlier one does, or lies inside one, is the same thing asked for again. */
+enum phys_fault phys_claim(uint64_t addr, uint64_t len, enum phys_kind kind) MUST_CHECK;

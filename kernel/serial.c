@@ -1,0 +1,308 @@
+#include "kernel/core.h"
+#include "kernel/fmt.h"
+#include "kernel/lock.h"
+#include "kernel/serial.h"
+#include "kernel/time.h"
+
+/* 16550 registers */
+#define RBR       0
+#define THR       0
+#define DLL       0 /* with LCR.DLAB */
+#define IER       1
+#define DLM       1 /* with LCR.DLAB */
+#define FCR       2
+#define LCR       3
+#define LCR_8N1   0x03
+#define LCR_DLAB  0x80
+#define MCR       4
+#define MCR_READY 0x03 /* DTR, RTS */
+#define LSR       5
+#define LSR_DR    0x01
+#define LSR_THRE  0x20
+#define LSR_TEMT  0x40
+#define SCR       7
+
+#define FIFO_SIZE     16
+#define CTRL_C        3
+#define CLOCK         1843200u /* Hz, of a UART whose clock nobody names */
+#define BAUD_DEFAULT  115200u
+#define STALL_US      1000000u /* no byte is taken for so long: nobody reads, or the UART is gone */
+#define CALL_US       1500000u /* longest wait in one call, below the log's patience with a core (kernel/log.c) */
+#define LOCK_US       2000000u
+#define RECEIVE_MOST  FIFO_SIZE
+#define LOST_SENTENCE "\nserial: %llu bytes of output are lost here, because this line was not read\n"
+
+static struct console {
+	struct uart uart;
+	uint64_t next;      /* byte of the stream that is sent next */
+	uint64_t lost, gap; /* bytes that were pushed out: in all; those that the note tells of */
+	char note[112];     /* sent before the stream goes on */
+	uint8_t note_at, note_len;
+	bool cr_sent; /* the next byte is a newline whose carriage return is out */
+	bool stalled;
+} consoles[SERIAL_UARTS];
+static unsigned count;
+
+static char ring[SERIAL_RING];
+static uint64_t end; /* of the stream: bytes ever written */
+static struct lock lock;
+
+static struct {
+	uint8_t byte[256];
+	unsigned head, tail; /* free-running */
+	bool stop;
+} typed;
+
+/* At most a FIFO a time; a UART that is gone reads all ones. */
+static void receive_from(const struct uart *u)
+{
+	for (unsigned i = 0; i < RECEIVE_MOST; i++) {
+		uint8_t lsr = uart_rd(u, LSR);
+		if (lsr == 0xff || !(lsr & LSR_DR))
+			return;
+		uint8_t c = uart_rd(u, RBR);
+		if (c == CTRL_C)
+			typed.stop = true;
+		if (typed.head - typed.tail < sizeof typed.byte)
+			typed.byte[typed.head++ % sizeof typed.byte] = c;
+	}
+}
+
+static void receive(void)
+{
+	for (unsigned i = 0; core_index() == 0 && i < count; i++)
+		receive_from(&consoles[i].uart);
+}
+
+static bool pending(const struct console *c)
+{
+	return c->note_at < c->note_len || c->next != end;
+}
+
+/* Text that the ring no longer has is counted, and a sentence takes its place. */
+static void skip_lost(struct console *c)
+{
+	if (end - c->next <= SERIAL_RING)
+		return;
+	uint64_t bytes = end - SERIAL_RING - c->next;
+	c->lost += bytes;
+	c->gap = bytes + (c->note_at < c->note_len ? c->gap : 0);
+	c->next = end - SERIAL_RING;
+	c->cr_sent = false;
+	c->note_at = 0;
+	c->note_len = (uint8_t)fmt_print(c->note, sizeof c->note, LOST_SENTENCE, (ull)c->gap);
+}
+
+/* The next byte on the line: a newline goes out as carriage return and newline. */
+static uint8_t next_byte(struct console *c)
+{
+	bool noted = c->note_at < c->note_len;
+	char byte = noted ? c->note[c->note_at] : ring[c->next % SERIAL_RING];
+	if (byte == '\n' && !c->cr_sent) {
+		c->cr_sent = true;
+		return '\r';
+	}
+	c->cr_sent = false;
+	if (noted)
+		c->note_at++;
+	else
+		c->next++;
+	return (uint8_t)byte;
+}
+
+/* Sends what waits. A UART that takes nothing for stall_us, and then whenever it is asked until it takes
+ * bytes again, keeps the rest in the ring; so does one that is slow, after most_us. The clock is read before
+ * the register, so that whatever comes between the two cannot make it look late. */
+static void pump(struct console *c, uint64_t stall_us, uint64_t most_us)
+{
+	uint64_t begin = now_us(), moved = begin;
+	while (pending(c)) {
+		uint64_t now = now_us();
+		if (!(uart_rd(&c->uart, LSR) & LSR_THRE)) {
+			if (c->stalled || now - moved > stall_us || now - begin > most_us) {
+				c->stalled = true;
+				return;
+			}
+			continue;
+		}
+		c->stalled = false;
+		moved = now;
+		skip_lost(c);
+		for (unsigned i = 0; i < FIFO_SIZE && pending(c); i++)
+			uart_wr(&c->uart, THR, next_byte(c));
+		if (core_index() == 0)
+			receive_from(&c->uart);
+	}
+}
+
+/* Sends what needs no waiting, from poll points. */
+static void send_waiting(void)
+{
+	bool waits = false;
+	for (unsigned i = 0; i < count; i++)
+		waits |= pending(&consoles[i]);
+	if (!waits || !lock_take(&lock, LOCK_US))
+		return;
+	for (unsigned i = 0; i < count; i++) {
+		consoles[i].stalled = true;
+		pump(&consoles[i], 0, 0);
+	}
+	lock_give(&lock);
+}
+
+int serial_read(void)
+{
+	receive();
+	send_waiting();
+	return typed.head == typed.tail ? -1 : typed.byte[typed.tail++ % sizeof typed.byte];
+}
+
+bool serial_stop(void)
+{
+	receive();
+	send_waiting();
+	return typed.stop;
+}
+
+void serial_stop_clear(void)
+{
+	if (typed.stop)
+		typed.tail = typed.head;
+	typed.stop = false;
+}
+
+void serial_write(const char *text, size_t len)
+{
+	bool taken = lock_take(&lock, LOCK_US);
+	for (size_t i = 0; i < len; i++)
+		ring[end++ % SERIAL_RING] = text[i];
+	for (unsigned i = 0; i < count; i++)
+		pump(&consoles[i], STALL_US, CALL_US);
+	if (taken)
+		lock_give(&lock);
+}
+
+void serial_flush(uint64_t stall_us)
+{
+	bool taken = lock_take(&lock, LOCK_US);
+	for (unsigned i = 0; i < count; i++) {
+		consoles[i].stalled = false;
+		pump(&consoles[i], stall_us, UINT64_MAX);
+	}
+	if (taken)
+		lock_give(&lock);
+}
+
+uint64_t serial_lost(void)
+{
+	uint64_t most = 0;
+	for (unsigned i = 0; i < count; i++) {
+		const struct console *c = &consoles[i];
+		uint64_t waits = end - c->next, lost = c->lost;
+		lost += waits > SERIAL_RING ? waits - SERIAL_RING : 0;
+		if (!c->stalled && lost > most)
+			most = lost;
+	}
+	return most;
+}
+
+/* Two values, so that a bus that floats at one of them is no UART. */
+static bool answers(const struct uart *u)
+{
+	static const uint8_t values[] = {0x5a, 0xa5};
+	for (unsigned i = 0; i < ARRAY_LEN(values); i++) {
+		uart_wr(u, SCR, values[i]);
+		if (uart_rd(u, SCR) != values[i])
+			return false;
+	}
+	return uart_rd(u, LSR) != 0xff;
+}
+
+static uint32_t divisor_read(const struct uart *u)
+{
+	uint8_t lcr = uart_rd(u, LCR);
+	uart_wr(u, LCR, lcr | LCR_DLAB);
+	uint32_t divisor = uart_rd(u, DLL) | (uint32_t)uart_rd(u, DLM) << 8;
+	uart_wr(u, LCR, lcr);
+	return divisor;
+}
+
+/* Firmware that has used a UART has left it at 8N1 with DTR and RTS on; after a reset none of that is so. */
+static bool set_up_by_firmware(const struct uart *u)
+{
+	return (uart_rd(u, LCR) & (uint8_t)~LCR_DLAB) == LCR_8N1 &&
+	       (uart_rd(u, MCR) & MCR_READY) == MCR_READY && divisor_read(u);
+}
+
+static uint32_t clock_of(const struct uart *u)
+{
+	return u->at.clock ? u->at.clock : CLOCK;
+}
+
+static void set_rate(const struct uart *u, uint32_t baud)
+{
+	if (baud == SERIAL_BAUD_KEEP && set_up_by_firmware(u))
+		return;
+	uint32_t rate = 16 * (baud ? baud : BAUD_DEFAULT);
+	uint32_t divisor = (clock_of(u) + rate / 2) / rate;
+	divisor = divisor ? divisor : 1;
+	for (uint64_t late = now_us() + 20000; now_us() < late && !(uart_rd(u, LSR) & LSR_TEMT);)
+		; /* what firmware has still in the FIFO goes out at its rate */
+	uart_wr(u, LCR, LCR_DLAB);
+	uart_wr(u, DLL, (uint8_t)divisor);
+	uart_wr(u, DLM, (uint8_t)(divisor >> 8));
+}
+
+enum sl_err serial_add(const struct acpi_uart *at, uint32_t baud)
+{
+	struct console *c = NULL;
+	for (unsigned i = 0; i < count && !c; i++)
+		if (consoles[i].uart.at.addr == at->addr && consoles[i].uart.at.mmio == at->mmio)
+			c = &consoles[i];
+	if (!c && count == SERIAL_UARTS)
+		return SL_NOSPACE;
+	struct console fresh = {.next = end > SERIAL_RING ? end - SERIAL_RING : 0};
+	enum sl_err e = c ? SL_OK : uart_map(at, &fresh.uart);
+	if (!e && !c && !answers(&fresh.uart))
+		e = SL_NOTFOUND;
+	if (e)
+		return e;
+	if (c)
+		c->uart.at.clock = at->clock;
+	const struct uart *u = c ? &c->uart : &fresh.uart;
+	bool taken = lock_take(&lock, LOCK_US);
+	uart_wr(u, IER, 0);
+	set_rate(u, baud);
+	uart_wr(u, LCR, LCR_8N1);
+	if (taken)
+		lock_give(&lock);
+	if (c)
+		return SL_OK;
+	uart_wr(u, FCR, 7);
+	uart_wr(u, MCR, MCR_READY);
+	consoles[count] = fresh;
+	count++;
+	serial_write("", 0);
+	return SL_OK;
+}
+
+bool serial_name(unsigned i, char *out, size_t size)
+{
+	static const uint16_t coms[] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
+	if (i >= count)
+		return false;
+	const struct uart *u = &consoles[i].uart;
+	bool taken = lock_take(&lock, LOCK_US); /* THR is the divisor meanwhile */
+	uint32_t divisor = divisor_read(u);
+	if (taken)
+		lock_give(&lock);
+	uint32_t baud = divisor ? clock_of(u) / 16 / divisor : 0;
+	for (unsigned k = 0; k < ARRAY_LEN(coms); k++)
+		if (!u->at.mmio && u->at.addr == coms[k]) {
+			fmt_print(out, size, "COM%u (port 0x%x), %u 8N1", k + 1, coms[k], baud);
+			return true;
+		}
+	fmt_print(out, size, "the UART at %s 0x%llx, %u 8N1", u->at.mmio ? "memory" : "port", (ull)u->at.addr,
+		  baud);
+	return true;
+}

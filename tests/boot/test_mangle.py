@@ -1,0 +1,140 @@
+"""Firmware that lies (tests/mangle): the loader never faults, each run ends with a RESULT line or the loader's
+sentence, what cannot be is left out with a reason, and the rest works."""
+import re
+import struct
+import subprocess
+
+import pytest
+import sluice
+
+
+@pytest.fixture
+def mangle(boot, folder):
+    """mangle(lines, *words, files={name: bytes}): boots with the lines of tests/mangle/README.md."""
+
+    def mangle(lines, *words, files=(), **more):
+        at = folder / "mangle"
+        at.mkdir()
+        (at / "mangle.txt").write_text("\n".join(lines) + "\n")
+        for name, data in dict(files).items():
+            (at / name).write_bytes(data)
+        run = boot(*words, env={"MANGLE": str(at / "mangle.txt"), **more.pop("env", {})}, **more)
+        assert "mangle: what is" not in run.text and "X64 Exception Type" not in run.text
+        assert run.result is None or run.result.get("stage") != "crash", run.summary()
+        return run
+
+    return mangle
+
+
+def table(sig, body):
+    """An ACPI table with its checksum."""
+    data = bytearray(struct.pack("<4sIBB6s8sIII", sig.encode(), 36 + len(body), 1, 0, b"MANGLE", b"MANGLED ", 0, 0, 0) + body)
+    data[9] = -sum(data) & 0xFF
+    return bytes(data)
+
+
+def dmar(folder, text):
+    """The table that tools/mktable.py makes of it."""
+    (folder / "dmar.txt").write_text(text)
+    subprocess.run(["tools/mktable.py", "--into", str(folder), str(folder / "dmar.txt")], cwd=sluice.ROOT, check=True)
+    return {"dmar.bin": (folder / "dmar.bin").read_bytes()}
+
+
+GOOD_UNIT = "drhd base=0xfed90000 segment=0 flags=1\nscope ioapic 00 1f.7 id=0\n"
+
+
+def audited(run):
+    assert run.result and run.result["app"] == "audit", run.summary()
+    return run
+
+
+def test_wild_table_pointers(mangle):
+    """The root table names addresses that nobody has, or that no processor has: these tables are left out."""
+    run = audited(mangle(["add 0x10000000000", "add 0xff00000000008000", "add 0xfffffffffffffff0"], "app=audit"))
+    assert "sluice: the ACPI table at 0x10000000000 is left out: the processor has no such physical address" in run.text
+    assert "no table is at 0xff00000000008000, which the root table names: left out" in run.text
+    assert "translation is on" in run.text
+
+
+def test_pointer_that_firmware_does_not_map(mangle):
+    """The processor has the address, firmware's page tables do not."""
+    run = audited(mangle(["add 0x200000000000"], "app=audit", qemu=["-cpu", "max,phys-bits=46"]))
+    assert "sluice: the ACPI table at 0x200000000000 is left out: firmware's page tables do not map it" in run.text
+
+
+@pytest.mark.parametrize(
+    "base, why",
+    [
+        (0x20000000, "it is in RAM by firmware's memory map"),
+        (0x10000000000, "the processor has no such physical address"),
+        (0xFEE00000, "it overlaps the registers of something else"),
+    ],
+    ids=["ram", "wide", "interrupts"],
+)
+def test_configuration_space_elsewhere(mangle, base, why):
+    """RAM is neither read nor written as configuration space, and no function at all is no PASS."""
+    run = audited(mangle([f"patch MCFG 44 {base:#x} 8", "poke 0x20008000 0x12348086 4"], "app=audit"))
+    assert f"sluice: configuration space at {base:#x} is left out: {why}" in run.text
+    assert f"at {base:#x} is not touched: {why}" in run.text
+    assert run.result["ok"] == "0" and run.number("errors") and "8086:1234" not in run.text
+
+
+@pytest.mark.parametrize(
+    "base, why",
+    [
+        (0x10000000000, "the processor has no such physical address"),
+        (0xFF00000000008000, "the processor has no such physical address"),
+        (0x20000000, "it is in RAM by firmware's memory map"),
+        (0xB0000000, "it overlaps the registers of something else"),
+    ],
+    ids=["wide", "not-canonical", "ram", "ecam"],
+)
+def test_unit_elsewhere(mangle, folder, base, why):
+    """That unit alone is unusable; the other one translates."""
+    text = f"table haw=39 flags=1\ndrhd base={base:#x} segment=0 flags=0\nscope endpoint 00 02.0\n{GOOD_UNIT}"
+    run = audited(mangle(["table dmar.bin"], "app=audit", files=dmar(folder, text)))
+    assert f"a VT-d unit at {base:#x} is not touched: {why}" in run.text
+    assert re.search(r"iommu1: VT-d 1\.0 at 0xfed90000", run.text) and "translation is on" in run.text
+
+
+def test_registers_in_ram(mangle):
+    """I/O APIC, HPET and a UART at addresses of RAM: none is read or written there."""
+    ioapic = table("APIC", struct.pack("<II", 0xFEE00000, 1) + struct.pack("<BBBBI", 0, 8, 0, 0, 1) +
+                   struct.pack("<BBBBI", 0, 8, 1, 1, 1) + struct.pack("<BBBBII", 1, 12, 0, 0, 0x20000000, 0))
+    spcr = table("SPCR", bytes([0, 0, 0, 0, 0, 8, 0, 1]) + struct.pack("<Q", 0x20002000) + bytes(28))
+    run = audited(mangle(["table madt.bin", "table spcr.bin", "patch HPET 44 0x20001000 8"], "app=audit",
+                         files={"madt.bin": ioapic, "spcr.bin": spcr}))
+    for what, at in ("an I/O APIC", 0x20000000), ("the HPET", 0x20001000), ("a UART", 0x20002000):
+        assert f"{what} at {at:#x} is not touched: it is in RAM by firmware's memory map" in run.text
+
+
+def test_more_tables_than_there_is_room_for(mangle):
+    """Those that are used are found behind 200 others."""
+    run = mangle(["fill 200"])
+    assert re.search(r"tables that Sluice does not use are not listed: there are more than 96", run.text)
+    run.assert_ok()
+
+
+def test_long_memory_map(mangle):
+    """More than a thousand descriptors, of which most join."""
+    mangle(["frag 700"]).assert_ok()
+
+
+def test_memory_map_grows(mangle):
+    """Room for it is made again, before and between the calls."""
+    mangle(["grow 150 9"]).assert_ok()
+
+
+def test_memory_map_overlaps(mangle):
+    """Reserved over free memory, free memory over reserved regions, and descriptors that no machine has."""
+    run = mangle(["mem 0 0x10000000 0x800", "mem 7 0x10100000 0x100", "mem 7 0x10400000 0x100", "mem 7 0xb0000000 0x100",
+                  "mem 7 0x10000000000000 1", "mem 7 0x500001 1", "mem 11 0x1000 0xffffffffffffffff"])
+    assert "3 descriptors of firmware's memory map make no sense and are left out" in run.text
+    run.assert_ok()
+
+
+def test_control_registers_of_firmware(mangle):
+    """FSGSBASE and PKS, left on by firmware, are off on every core."""
+    run = mangle(["cr4 0x1010000"])
+    assert re.search(r"firmware left CR4 at 0x101[0-9a-f]{4}; every core has 0x3[0-9a-f]{5}\n", run.text)
+    run.assert_ok()

@@ -1,0 +1,410 @@
+/* Stage refuse of VFs that compute, against a card that is made up here: it does AES-CTR and SHA-256 on
+ * memory that it reaches, and can be bad or lie in one way at a time. The order of a case and its verdict are
+ * the real ones. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "apps/accel.h"
+#include "apps/attack.h"
+#include "apps/pattern.h"
+#include "drivers/crypto/aes.h"
+#include "kernel/log.h"
+#include "kernel/pmm.h"
+#include "kernel/x86/irq.h"
+#include "kernel/x86/paging.h"
+
+#define VFS    2u
+#define WINDOW 0x2000000000ull
+#define PHYS0  0x100000000ull
+#define KERNEL 0x7000000ull
+
+enum lie {
+	TRUTH,
+	NO_STRIKE,
+	NO_RECORD,
+	WRONG_BDF,
+	WRONG_REASON,
+	LANDS,        /* a forbidden write changes another VF's page */
+	LANDS_KERNEL, /* the kernel's */
+	LEAKS,        /* a forbidden source is read */
+	LEAKS_WORD,
+	FOREIGN,
+	OTHERS_FAULT, /* another VF had to be reset meanwhile */
+	OTHERS_WRONG,
+	NOT_BACK,    /* it does not come back from its reset */
+	WRONG_AFTER, /* it does, and computes wrong */
+	FAULT_AFTER,
+	NO_WORK,   /* an answer through a ring of its own, and nothing done */
+	NO_EFFECT, /* nothing happens where it is allowed either */
+	NO_ANSWER  /* nor is there an answer through a ring in another place of its own */
+};
+
+struct accel_vf accel_vf[ACCEL_VFS];
+const struct attack_way strike_way;
+
+static enum lie lie;
+static bool armed, flushed, claimed, recorded, begun[VFS];
+static struct iommu_fault fault;
+static struct machine m;
+static struct boot_info boot;
+static struct accel accel[VFS];
+static struct pci_func fn[VFS];
+static _Alignas(PAGE_SIZE) uint8_t block[VFS][PAGE_2M], readonly[VFS][PAGE_SIZE];
+static struct accel_session session;
+static uint64_t ring_at[2]; /* tx, rx as the device has them */
+static unsigned resets;
+static struct domain *dom = (struct domain *)&m;
+
+bdf_t function_requester(const struct machine *machine, bdf_t f)
+{
+	(void)machine;
+	return f;
+}
+
+uint64_t irq_strays(uint8_t *last)
+{
+	*last = 0;
+	return 0;
+}
+
+void *pmm_page(void)
+{
+	return calloc(1, PAGE_SIZE);
+}
+
+void pmm_page_free(void *page)
+{
+	free(page);
+}
+
+uint64_t nvme_ctrl_sum(const struct nvme_io *io)
+{
+	(void)io;
+	return 0;
+}
+
+uint32_t nvme_ctrl_csts(const struct nvme_io *io)
+{
+	(void)io;
+	return 0;
+}
+
+phys_t paging_phys(const void *va)
+{
+	assert_ptr_equal(va, attack_kernel_data());
+	return PHYS(KERNEL);
+}
+
+enum sl_err domain_flush(struct domain *d)
+{
+	assert_ptr_equal(d, dom);
+	flushed = true;
+	return SL_OK;
+}
+
+void iommu_fault_claim(struct iommu *mmu, bdf_t id)
+{
+	(void)mmu;
+	(void)id;
+	claimed = armed = true;
+	recorded = false;
+}
+
+void iommu_fault_claim_interrupts(struct iommu *mmu, bdf_t id)
+{
+	(void)mmu;
+	(void)id;
+	fail();
+}
+
+void iommu_fault_unclaim(struct iommu *mmu)
+{
+	(void)mmu;
+	claimed = armed = flushed = false;
+}
+
+enum sl_err iommu_fault_claimed(struct iommu *mmu, struct iommu_fault *out)
+{
+	(void)mmu;
+	*out = fault;
+	return recorded ? SL_OK : SL_END;
+}
+
+enum sl_err iommu_walk(struct iommu *mmu, bdf_t f, iova_t iova, struct vtd_walk *out)
+{
+	(void)mmu;
+	*out = (struct vtd_walk){
+		.fn = f, .iova = iova, .reason_write = REASON_WRITE, .reason_read = REASON_READ};
+	return SL_OK;
+}
+
+enum sl_err iommu_unit_read(const struct iommu *mmu, unsigned unit, struct iommu_unit_raw *out)
+{
+	(void)mmu;
+	(void)unit;
+	(void)out;
+	return SL_DEVICE;
+}
+
+/* ---- the card ---- */
+
+static uint8_t *behind(unsigned vf, uint64_t at, bool write)
+{
+	if (at >= WINDOW && at < WINDOW + PAGE_2M)
+		return block[vf] + (at - WINDOW);
+	return at >= WINDOW + WINDOW_READONLY && at < WINDOW + WINDOW_READONLY + PAGE_SIZE && !write
+		       ? readonly[vf]
+		       : NULL;
+}
+
+static void refuse(unsigned vf, uint64_t at, bool write)
+{
+	uint8_t *others = block[!vf] + WINDOW_BUFFERS + JOB_TAGS * JOB_BYTES;
+	assert_true(m.vf[vf].provoked); /* it is known to be on purpose */
+	if (write && lie == LANDS)
+		others[4095] ^= 1;
+	if (write && lie == LANDS_KERNEL)
+		attack_kernel_data()[0] ^= 1;
+	if (recorded || !claimed || !flushed || lie == NO_RECORD)
+		return;
+	recorded = true;
+	fault = (struct iommu_fault){.bdf = fn[vf].bdf,
+				     .iova = IOVA(at),
+				     .write = write,
+				     .reason = write ? REASON_WRITE : REASON_READ};
+	fault.bdf.rid ^= lie == WRONG_BDF;
+	if (lie == WRONG_REASON)
+		fault.reason = REASON_CONTEXT;
+}
+
+/* The source of a forbidden read, as far as it comes. False: not at all, and the job stops. */
+static bool leak(unsigned vf, uint8_t *data)
+{
+	uint8_t *secret = block[!vf] + WINDOW_BUFFERS + JOB_TAGS * JOB_BYTES;
+	memset(data, 0, 64);
+	if (lie == LEAKS)
+		memcpy(data, secret, 64);
+	if (lie == LEAKS_WORD)
+		memcpy(data + 48, secret + 800, 8);
+	if (lie == FOREIGN)
+		data[9] = 1;
+	return lie == LEAKS || lie == LEAKS_WORD || lie == FOREIGN;
+}
+
+enum sl_err accel_one(struct vf *vf, const struct accel_job *job, uint64_t us, uint16_t *status)
+{
+	unsigned v = vf->index;
+	uint8_t data[64], out[64], digest[32];
+	static const uint8_t zeros[16];
+	struct aes aes;
+	(void)us;
+	*status = 0;
+	assert_int_equal(job->len, 64);
+	bool moved = ring_at[0] != WINDOW + QAT_MEM_TX || ring_at[1] != WINDOW + QAT_MEM_RX;
+	if (lie == NO_STRIKE && armed)
+		return SL_TIMEOUT;
+	if (lie == NO_ANSWER && !armed && moved)
+		return SL_TIMEOUT;
+	if (lie == NO_WORK && !armed && moved)
+		return SL_OK;
+	if (lie == NO_EFFECT && !armed)
+		return moved ? SL_TIMEOUT : SL_OK;
+	if (!behind(v, ring_at[0], false)) {
+		refuse(v, ring_at[0], false);
+		return SL_TIMEOUT;
+	}
+	const uint8_t *src = behind(v, job->src.v, false);
+	if (src) {
+		memcpy(data, src, 64);
+	} else {
+		refuse(v, job->src.v, false);
+		if (!leak(v, data))
+			return SL_TIMEOUT;
+	}
+	uint64_t to = session.service == ACCEL_CIPHER ? job->dst.v : job->digest.v;
+	uint8_t *dst = behind(v, to, true);
+	if (!dst) {
+		refuse(v, to, true);
+		return SL_TIMEOUT;
+	}
+	assert_int_equal(aes_init(&aes, zeros, 16), SL_OK);
+	aes_ctr(&aes, zeros, data, 64, out);
+	sha_hash(SHA_256, data, 64, digest);
+	memcpy(dst, session.service == ACCEL_CIPHER ? out : digest,
+	       session.service == ACCEL_CIPHER ? 64 : 32);
+	if (!behind(v, ring_at[1], true)) {
+		refuse(v, ring_at[1], true);
+		return SL_TIMEOUT;
+	}
+	return SL_OK;
+}
+
+static enum sl_err make_session(struct accel *a, const struct accel_session *s, uint32_t *id)
+{
+	(void)a;
+	session = *s;
+	*id = 0;
+	return SL_OK;
+}
+
+static const struct accel_driver driver = {.name = "fake", .session = make_session};
+
+void qat_ring_close(struct qat_ring *r)
+{
+	(void)r;
+}
+
+enum sl_err qat_ring_open(struct qat_ring *r, const struct qat_ring_cfg *cfg)
+{
+	(void)r;
+	/* The driver's side is where the device's is, when that is memory. */
+	if (behind(0, cfg->tx_iova.v, false) && cfg->tx != block[0] + (cfg->tx_iova.v - WINDOW))
+		assert_ptr_equal(cfg->tx, block[1] + (cfg->tx_iova.v - WINDOW));
+	if (behind(0, cfg->rx_iova.v, true) && cfg->rx != block[0] + (cfg->rx_iova.v - WINDOW))
+		assert_ptr_equal(cfg->rx, block[1] + (cfg->rx_iova.v - WINDOW));
+	ring_at[0] = cfg->tx_iova.v;
+	ring_at[1] = cfg->rx_iova.v;
+	return SL_OK;
+}
+
+enum sl_err accel_recover(struct machine *machine, struct vf *vf)
+{
+	(void)machine;
+	(void)vf;
+	ring_at[0] = WINDOW + QAT_MEM_TX;
+	ring_at[1] = WINDOW + QAT_MEM_RX;
+	resets++;
+	return lie == NOT_BACK ? SL_TIMEOUT : SL_OK;
+}
+
+enum sl_err accel_round_begin(struct vf *vf)
+{
+	begun[vf->index] = true;
+	return SL_OK;
+}
+
+enum sl_err accel_round_end(struct machine *machine, struct vf *vf)
+{
+	assert_true(begun[vf->index]);
+	begun[vf->index] = false;
+	bool attacks = m.vf[!vf->index].provoked; /* the other one does */
+	machine->vf_faults +=
+		(lie == OTHERS_FAULT && armed && attacks) || (lie == FAULT_AFTER && armed && !attacks);
+	if (lie == OTHERS_WRONG && armed && attacks)
+		return SL_VERIFY;
+	if (lie == WRONG_AFTER && armed && !attacks)
+		return SL_VERIFY;
+	return SL_OK;
+}
+
+/* ---- the stage ---- */
+
+static char said[65536];
+static size_t said_len;
+
+static void sink(const char *text, size_t n)
+{
+	if (said_len + n >= sizeof said)
+		said_len = 0;
+	memcpy(said + said_len, text, n);
+	said_len += n;
+	said[said_len] = 0;
+}
+
+static int start(void **state)
+{
+	(void)state;
+	memset(&m, 0, sizeof m);
+	memset(accel_vf, 0, sizeof accel_vf);
+	m.boot = &boot;
+	m.window = IOVA(WINDOW);
+	m.vfs = VFS;
+	boot.cfg.iommu = CONFIG_IOMMU_ON;
+	armed = flushed = claimed = recorded = false;
+	for (unsigned v = 0; v < VFS; v++) {
+		struct vf *vf = &m.vf[v];
+		fn[v].bdf = (bdf_t){0, (uint16_t)(0x108 + v)};
+		accel[v] = (struct accel){.drv = &driver};
+		*vf = (struct vf){.index = v, .fn = &fn[v], .dom = dom, .accel = &accel[v]};
+		vf->block = (struct dma_buf){block[v], IOVA(WINDOW), PHYS(PHYS0 + v * PAGE_2M), PAGE_2M, dom};
+		vf->queues = dma_part(&vf->block, WINDOW_QUEUES, WINDOW_BUFFERS);
+		vf->buffers = dma_part(&vf->block, WINDOW_BUFFERS, PAGE_2M - WINDOW_BUFFERS);
+		vf->readonly = (struct dma_buf){readonly[v], IOVA(WINDOW + WINDOW_READONLY), PHYS(0x9000000),
+						PAGE_SIZE, dom};
+		accel_vf[v].jobs.va = vf->buffers.va;
+		accel_vf[v].jobs.iova = vf->buffers.iova;
+	}
+	lie = TRUTH;
+	said_len = 0;
+	said[0] = 0;
+	assert_int_equal(accel_recover(&m, NULL), SL_OK);
+	resets = 0;
+	return 0;
+}
+
+static const struct {
+	enum lie lie;
+	const char *name;
+	unsigned cases, refused, not_tried; /* of 9 of each VF: 3 read, 6 write */
+} rows[] = {
+#define ROW(lie, cases, refused, not_tried)                                                                  \
+	{                                                                                                    \
+		lie, #lie, cases, refused, not_tried                                                         \
+	}
+	ROW(TRUTH, 18, 18, 0),       ROW(NO_STRIKE, 18, 0, 0),    ROW(NO_RECORD, 18, 0, 0),
+	ROW(WRONG_BDF, 18, 0, 0),    ROW(WRONG_REASON, 18, 0, 0), ROW(LANDS, 18, 6, 0),
+	ROW(LANDS_KERNEL, 18, 6, 0), ROW(LEAKS, 18, 14, 0),       ROW(LEAKS_WORD, 18, 14, 0),
+	ROW(FOREIGN, 18, 14, 0),     ROW(OTHERS_FAULT, 18, 0, 0), ROW(OTHERS_WRONG, 18, 0, 0),
+	ROW(NOT_BACK, 18, 0, 0),     ROW(WRONG_AFTER, 18, 0, 0),  ROW(FAULT_AFTER, 18, 0, 0),
+	ROW(NO_WORK, 14, 14, 4),     ROW(NO_EFFECT, 0, 0, 18),    ROW(NO_ANSWER, 14, 14, 4),
+};
+
+static void test_every_lie(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		start(state);
+		lie = rows[i].lie;
+		enum sl_err e = stage_accel_refuse(&m);
+		if (m.cases != rows[i].cases || m.refused != rows[i].refused ||
+		    m.not_tried != rows[i].not_tried)
+			fail_msg("%s: %u cases, %u refused, %u not tried", rows[i].name, (unsigned)m.cases,
+				 (unsigned)m.refused, (unsigned)m.not_tried);
+		assert_int_equal(e, m.cases && m.cases == m.refused ? SL_OK : SL_VERIFY);
+		if (lie == LEAKS || lie == LEAKS_WORD)
+			assert_non_null(strstr(said, "SUCCEEDED: memory was reached"));
+		if (lie == FOREIGN)
+			assert_null(strstr(said, "SUCCEEDED"));
+		assert_true(resets >= 18); /* after each case, and where a control had no effect */
+	}
+}
+
+static void test_one_vf(void **state)
+{
+	(void)state;
+	m.vfs = 1;
+	assert_int_equal(stage_accel_refuse(&m), SL_OK);
+	assert_int_equal(m.cases, 7);
+	assert_false(m.vf[0].provoked);
+}
+
+/* A VF that was given up in the middle ends the stage. */
+static void test_given_up(void **state)
+{
+	(void)state;
+	m.vf[1].accel = NULL;
+	m.vf[1].index = 1;
+	assert_int_equal(stage_accel_refuse(&m), SL_DEVICE);
+	assert_int_equal(m.cases, 1);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup(name, start)
+	const struct CMUnitTest tests[] = {T(test_every_lie), T(test_one_vf), T(test_given_up)};
+	log_sink_add(sink);
+	return cmocka_run_group_tests_name("accel_refuse", tests, NULL, NULL);
+}

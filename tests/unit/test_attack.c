@@ -1,0 +1,838 @@
+/* The verdict of a forbidden access, against a machine that is made up here: VFs with media, a PF, edu, a
+ * unit with fault records. One row for each way in which a machine can be bad or can lie. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "apps/attack.h"
+#include "apps/pattern.h"
+#include "drivers/edu/edu.h"
+#include "drivers/nvme/ctrl.h"
+#include "kernel/pmm.h"
+#include "kernel/x86/irq.h"
+
+#define VFS     3u
+#define CHUNKS  32u
+#define BLOCK   512u
+#define WINDOW  0x2000000000ull
+#define ALLOWED (WINDOW + 0x100000) /* two pages, read and write */
+#define EDU_AT  (WINDOW + 0x110000)
+#define HOLE    (WINDOW + 0x200000) /* nothing is mapped */
+#define VICTIM  0x5000000ull        /* a physical address, where somebody's page is */
+#define MSI_OWN 0xfee00030ull
+#define MSI_BAD 0xfee00050ull
+#define INDEX   7u
+
+enum lie {
+	TRUTH,
+	NO_STRIKE, /* nothing is sent */
+	NO_RECORD, /* refused, and not recorded */
+	WRONG_BDF, /* what stands in the record */
+	WRONG_ADDRESS,
+	WRONG_DIRECTION,
+	WRONG_REASON,
+	WRONG_INDEX,
+	LANDS_FIRST, /* a byte of memory changes, and the record is right */
+	LANDS_LAST,
+	REGISTERS,     /* a controller's registers change */
+	LEAKS_ALL,     /* what must not be read comes back, and the record is right */
+	LEAKS_WORD,    /* one word of it, at another place */
+	LEAKS_FOREIGN, /* something else comes back */
+	NO_LOOK,       /* what came back is not shown: the look itself has no effect */
+	LOOK_FAILS,
+	NOT_READY,    /* the medium does not take what is to lie there before */
+	OTHERS_WRONG, /* data of another VF is wrong meanwhile */
+	OTHERS_FAIL,
+	ATTACKER_WRONG, /* the attacker's own read brings wrong data from then on */
+	ATTACKER_DEAD,
+	TABLES_ALLOW, /* the tables in memory have it as allowed */
+	DRIVER_FAILS, /* the strike could not be made */
+	NO_EFFECT,    /* nothing happens where it is allowed either */
+	HALF_EFFECT,  /* where it is allowed the first page is written, or half of it read */
+	ARRIVES,      /* an interrupt gets through */
+	STRAY,        /* it gets through to a vector that nobody handles */
+	OWN_SILENT,   /* its own interrupt does not arrive */
+	NAMELESS,     /* an interrupt's record has no sender */
+};
+
+static enum lie lie;
+static bool armed; /* a case runs: not yet during the control */
+static uint64_t arrived, stray, registers;
+static struct machine m;
+static struct boot_info boot;
+static struct accel accel[VFS];
+static struct accel_store store[VFS];
+static uint8_t medium[VFS][CHUNKS][CHUNK];
+static _Alignas(PAGE_SIZE) uint8_t buffers[VFS][BUFFER_SLOTS][CHUNK];
+static _Alignas(PAGE_SIZE) uint8_t allowed[2][PAGE_SIZE], victim[PAGE_SIZE], edu_page[PAGE_SIZE];
+static uint8_t edu_buffer[EDU_BUFFER];
+static struct pci_func fn[VFS];
+static struct domain *dom = (struct domain *)&m; /* is looked at by nobody */
+static struct nvme_ctrl ctrl[2];
+static bool flushed, recorded, claimed;
+static struct iommu_fault fault;
+static struct attacker by;
+static struct attack a;
+static struct accel_req queue[VFS][BUFFER_SLOTS];
+static unsigned queued[VFS], made_ready;
+static uint16_t status_of[VFS][BUFFER_SLOTS];
+static bool was_struck[VFS]; /* a VF has made a forbidden access */
+
+/* ---- the machine ---- */
+
+void *pmm_page(void)
+{
+	return calloc(1, PAGE_SIZE);
+}
+
+void pmm_page_free(void *page)
+{
+	free(page);
+}
+
+uint64_t irq_strays(uint8_t *last)
+{
+	*last = 0;
+	return stray;
+}
+
+bdf_t function_requester(const struct machine *machine, bdf_t f)
+{
+	(void)machine;
+	return f;
+}
+
+uint64_t timed_seed(const struct vf *vf, uint64_t chunk)
+{
+	return pattern_seed(vf->index, 1, chunk);
+}
+
+void faults_say(struct machine *machine)
+{
+	(void)machine;
+}
+
+enum sl_err domain_flush(struct domain *d)
+{
+	assert_ptr_equal(d, dom);
+	flushed = true;
+	return SL_OK;
+}
+
+static void record(bdf_t who, uint64_t at, bool write, uint8_t reason)
+{
+	if (recorded || !claimed || lie == NO_RECORD || !flushed) /* out of a cache it leaves none */
+		return;
+	recorded = true;
+	fault = (struct iommu_fault){
+		.bdf = who, .iova = IOVA(ALIGN_DOWN(at, PAGE_SIZE)), .write = write, .reason = reason};
+	if (lie == WRONG_BDF)
+		fault.bdf.rid ^= 1;
+	if (lie == WRONG_ADDRESS)
+		fault.iova.v += PAGE_SIZE;
+	if (lie == WRONG_DIRECTION)
+		fault.write = !write;
+	if (lie == WRONG_REASON)
+		fault.reason ^= 3;
+}
+
+void iommu_fault_claim(struct iommu *mmu, bdf_t id)
+{
+	(void)mmu;
+	(void)id;
+	claimed = true;
+	recorded = false;
+	armed = true;
+}
+
+void iommu_fault_claim_interrupts(struct iommu *mmu, bdf_t id)
+{
+	iommu_fault_claim(mmu, id);
+}
+
+void iommu_fault_unclaim(struct iommu *mmu)
+{
+	(void)mmu;
+	claimed = armed = false;
+}
+
+enum sl_err iommu_fault_claimed(struct iommu *mmu, struct iommu_fault *out)
+{
+	(void)mmu;
+	*out = fault;
+	return recorded ? SL_OK : SL_END;
+}
+
+enum sl_err iommu_walk(struct iommu *mmu, bdf_t f, iova_t iova, struct vtd_walk *out)
+{
+	(void)mmu;
+	*out = (struct vtd_walk){.fn = f, .iova = iova};
+	if (lie != TABLES_ALLOW) {
+		out->reason_write = REASON_WRITE;
+		out->reason_read = REASON_READ;
+	}
+	return SL_OK;
+}
+
+enum sl_err iommu_unit_read(const struct iommu *mmu, unsigned unit, struct iommu_unit_raw *out)
+{
+	(void)mmu;
+	(void)unit;
+	memset(out, 0, sizeof *out);
+	return SL_DEVICE;
+}
+
+/* What is behind a device address; NULL: refused. */
+static uint8_t *behind(uint64_t at, uint64_t *left)
+{
+	static const struct {
+		uint64_t at;
+		uint8_t *va;
+		uint64_t len;
+	} map[] = {{ALLOWED, allowed[0], sizeof allowed}, {EDU_AT, edu_page, sizeof edu_page}};
+	for (unsigned i = 0; i < ARRAY_LEN(map); i++)
+		if (at >= map[i].at && at < map[i].at + map[i].len) {
+			*left = map[i].len - (at - map[i].at);
+			return map[i].va + (at - map[i].at);
+		}
+	for (unsigned i = 0; i < VFS; i++)
+		if (at >= WINDOW + i * sizeof buffers[0] + 0x1000000 &&
+		    at < WINDOW + (i + 1) * sizeof buffers[0] + 0x1000000) {
+			*left = WINDOW + (i + 1) * sizeof buffers[0] + 0x1000000 - at;
+			return (uint8_t *)buffers[i] + (at - (WINDOW + i * sizeof buffers[0] + 0x1000000));
+		}
+	return NULL;
+}
+
+static void message(bdf_t who, uint64_t at)
+{
+	bool own = at == MSI_OWN;
+	if (own) {
+		arrived += lie != OWN_SILENT;
+		return;
+	}
+	if (lie == NO_STRIKE)
+		return;
+	arrived += lie == ARRIVES;
+	stray += lie == STRAY;
+	if (lie == ARRIVES || lie == STRAY)
+		return;
+	record(who, 0, true, REASON_SOURCE);
+	fault.iova = IOVA((uint64_t)(lie == WRONG_INDEX ? INDEX + 1 : INDEX) << 48);
+	if (lie == NAMELESS)
+		fault.bdf.rid = FAULT_NAMELESS;
+	if (lie == WRONG_REASON)
+		fault.reason = REASON_INDEX;
+}
+
+/* What a forbidden write does. */
+static void forbidden_write(void)
+{
+	if (lie == LANDS_FIRST)
+		victim[0] ^= 1;
+	if (lie == LANDS_LAST)
+		victim[PAGE_SIZE - 1] ^= 0x80;
+	if (lie == REGISTERS)
+		registers++;
+}
+
+/* What a forbidden read leaves. */
+static void forbidden_read(uint8_t *to, uint64_t len)
+{
+	const uint64_t word = 0x1234567812345678ull;
+	memset(to, 0, len);
+	if (lie == LEAKS_ALL)
+		memcpy(to, victim, len);
+	if (lie == LEAKS_WORD)
+		memcpy(to + 1000, victim + 2048 - 8, 8);
+	if (lie == LEAKS_FOREIGN)
+		memcpy(to + 8, &word, 8);
+}
+
+/* DMA of any function. False when it was refused, or has no effect. */
+static bool dma(bdf_t who, uint64_t at, void *data, uint64_t len, bool write)
+{
+	uint8_t *p = data;
+	for (uint64_t n; len; at += n, p += n, len -= n) {
+		uint64_t left = PAGE_SIZE - at % PAGE_SIZE;
+		if (write && at >> 20 == 0xfee) {
+			message(who, at);
+			return true;
+		}
+		uint8_t *va = behind(at, &left);
+		left = left < PAGE_SIZE - at % PAGE_SIZE ? left : PAGE_SIZE - at % PAGE_SIZE;
+		n = len < left ? len : left;
+		bool own = va >= allowed[0] && va < allowed[2];
+		if (va && own && lie == NO_EFFECT)
+			return true;
+		if (va && own && lie == HALF_EFFECT && (write ? va >= allowed[1] : true)) {
+			if (!write)
+				memcpy(p, va, n / 2);
+			return true;
+		}
+		if (va) {
+			memcpy(write ? va : p, write ? p : va, n);
+			continue;
+		}
+		if (lie == NO_STRIKE)
+			return true;
+		if (write)
+			forbidden_write();
+		else
+			forbidden_read(p, n);
+		record(who, at, write, write ? REASON_WRITE : REASON_READ);
+		return false;
+	}
+	return true;
+}
+
+/* ---- VFs ---- */
+
+static unsigned index_of(const struct accel *x)
+{
+	return (unsigned)(x - accel);
+}
+
+static unsigned submit(struct accel *x, const struct accel_req *req, unsigned n)
+{
+	unsigned i = index_of(x);
+	memcpy(&queue[i][queued[i]], req, n * sizeof *req);
+	queued[i] += n;
+	return n;
+}
+
+static void carry_out(unsigned i, const struct accel_req *r)
+{
+	uint64_t chunk = r->lba / (CHUNK / BLOCK), bytes = (uint64_t)r->blocks * BLOCK;
+	uint64_t in_buffers = r->data.v - (WINDOW + 0x1000000 + i * sizeof buffers[0]);
+	bool own = in_buffers < sizeof buffers[0], last = chunk == CHUNKS - 1;
+	uint8_t *buffer = (uint8_t *)buffers[i] + (own ? in_buffers : 0);
+	status_of[i][r->tag] = 0;
+	if (lie == NO_LOOK && own && r->op == ACCEL_READ && last && armed)
+		return;
+	if (lie == NOT_READY && own && r->op == ACCEL_WRITE && last && ++made_ready > 1)
+		status_of[i][r->tag] = 2;
+	if (!dma(fn[i].bdf, r->data.v, medium[i][chunk], bytes, r->op == ACCEL_READ))
+		status_of[i][r->tag] = 4;
+	was_struck[i] |= !own && armed;
+	if (!own || r->op != ACCEL_READ)
+		return;
+	if (lie == LOOK_FAILS && last && armed)
+		status_of[i][r->tag] = 1;
+	if ((lie == OTHERS_WRONG && armed && i == 2) || (lie == ATTACKER_WRONG && was_struck[i] && !last))
+		buffer[77] ^= 4;
+	if ((lie == OTHERS_FAIL && armed && i == 1) || (lie == ATTACKER_DEAD && was_struck[i] && !last))
+		status_of[i][r->tag] = 6;
+}
+
+static void ring(struct accel *x)
+{
+	(void)x;
+}
+
+static unsigned poll(struct accel *x, struct accel_done *done, unsigned max)
+{
+	unsigned i = index_of(x), n = queued[i] < max ? queued[i] : max;
+	for (unsigned k = 0; k < n; k++) {
+		carry_out(i, &queue[i][k]);
+		done[k] = (struct accel_done){queue[i][k].tag, status_of[i][queue[i][k].tag]};
+	}
+	memmove(queue[i], queue[i] + n, (queued[i] - n) * sizeof queue[0][0]);
+	queued[i] -= n;
+	return n;
+}
+
+static const char *status_text(uint16_t status, char *buf, size_t n)
+{
+	(void)status;
+	if (n)
+		buf[0] = 0;
+	return buf;
+}
+
+static enum sl_err health(struct accel *x)
+{
+	(void)x;
+	return SL_OK;
+}
+
+static const struct accel_driver driver = {.name = "fake",
+					   .submit = submit,
+					   .ring = ring,
+					   .poll = poll,
+					   .status_text = status_text,
+					   .health = health};
+
+/* ---- the PF, and what goes by admin commands ---- */
+
+enum sl_err nvme_dword_at(struct nvme_ctrl *c, iova_t to)
+{
+	uint32_t afi = 0x11;
+	c->status = 0;
+	if (lie == DRIVER_FAILS && armed)
+		return SL_TIMEOUT;
+	(void)dma(c->fn, to.v, &afi, 4, true);
+	return SL_OK;
+}
+
+enum sl_err nvme_identify_at(struct nvme_ctrl *c, iova_t to)
+{
+	static uint8_t page[PAGE_SIZE];
+	memset(page, 0x42, sizeof page);
+	c->status = 0;
+	if (lie == DRIVER_FAILS && armed)
+		return SL_TIMEOUT;
+	(void)dma(c->fn, to.v, page, sizeof page, true);
+	return SL_OK;
+}
+
+static uint64_t msix_to;
+
+enum sl_err msix_set(const struct msix_table *t, unsigned v, uint64_t addr, uint32_t data)
+{
+	(void)t;
+	(void)v;
+	(void)data;
+	msix_to = addr;
+	return SL_OK;
+}
+
+enum sl_err msix_mask(const struct msix_table *t, unsigned v, bool masked)
+{
+	(void)t;
+	(void)v;
+	assert_true(masked);
+	return SL_OK;
+}
+
+enum sl_err nvme_identify(struct nvme_ctrl *c, enum nvme_cns cns, uint32_t nsid, uint16_t csi,
+			  const volatile void **page)
+{
+	(void)cns;
+	(void)nsid;
+	(void)csi;
+	*page = NULL;
+	message(c->fn, msix_to);
+	return SL_OK;
+}
+
+enum sl_err nvme_ctrl_health(const struct nvme_ctrl *c)
+{
+	(void)c;
+	return lie == ATTACKER_DEAD && armed ? SL_DEVICE : SL_OK;
+}
+
+uint64_t nvme_ctrl_sum(const struct nvme_io *io)
+{
+	(void)io;
+	return registers;
+}
+
+uint32_t nvme_ctrl_csts(const struct nvme_io *io)
+{
+	(void)io;
+	return 3;
+}
+
+enum sl_err nvme_ctrl_provoke(const struct nvme_io *io, iova_t asq)
+{
+	uint8_t command[64];
+	(void)io;
+	(void)dma(by.fn, asq.v, command, sizeof command, false);
+	return SL_OK;
+}
+
+/* ---- edu ---- */
+
+enum sl_err edu_start(struct edu *edu, uint64_t at, uint32_t len, bool to_memory)
+{
+	(void)edu;
+	assert_in_range(len, 1, EDU_BUFFER);
+	if (lie == DRIVER_FAILS && armed && at != EDU_AT)
+		return SL_TIMEOUT;
+	if (lie == NO_LOOK && armed && at == EDU_AT && to_memory)
+		return SL_OK;
+	if (lie == LOOK_FAILS && armed && at == EDU_AT && to_memory)
+		return SL_TIMEOUT;
+	(void)dma(by.fn, at, edu_buffer, len, to_memory);
+	return SL_OK;
+}
+
+enum sl_err edu_poll(const struct edu *edu)
+{
+	static unsigned n;
+	(void)edu;
+	return n++ % 3 ? SL_OK : SL_BUSY;
+}
+
+enum sl_err edu_dma(struct edu *edu, uint64_t at, uint32_t len, bool to_memory)
+{
+	return edu_start(edu, at, len, to_memory);
+}
+
+/* ---- cases ---- */
+
+enum who { BY_VF, BY_PF, BY_EDU, BY_FETCH, WHOS };
+
+static void attacker(enum who who)
+{
+	static struct nvme_io io;
+	static struct edu edu;
+	by = (struct attacker){.fn = fn[0].bdf,
+			       .dom = &dom,
+			       .allowed = {.va = allowed, .iova = IOVA(ALLOWED), .len = sizeof allowed}};
+	if (who == BY_VF)
+		by.vf = &m.vf[0];
+	if (who == BY_PF)
+		by.pf = &ctrl[1];
+	if (who == BY_FETCH)
+		by.fetch = &io;
+	if (who == BY_EDU) {
+		by.edu = &edu;
+		by.edu_page = EDU_AT;
+		by.edu_va = edu_page;
+	}
+	if (who == BY_PF)
+		by.fn = ctrl[1].fn;
+}
+
+static int start(void **state)
+{
+	static struct domain *vf_dom;
+	(void)state;
+	lie = TRUTH;
+	made_ready = 0;
+	armed = recorded = claimed = false;
+	arrived = stray = registers = 0;
+	memset(&m, 0, sizeof m);
+	m.boot = &boot;
+	boot.cfg.iommu = CONFIG_IOMMU_ON;
+	m.vfs = VFS;
+	vf_dom = dom;
+	for (unsigned i = 0; i < VFS; i++) {
+		struct vf *vf = &m.vf[i];
+		fn[i].bdf = (bdf_t){0, (uint16_t)(0x101 + i)};
+		store[i] = (struct accel_store){.block = BLOCK, .blocks = CHUNKS * CHUNK / BLOCK, .most = 64};
+		accel[i] = (struct accel){
+			.drv = &driver, .can = BIT(ACCEL_READ) | BIT(ACCEL_WRITE), .depth = 32};
+		vf->index = i;
+		vf->fn = &fn[i];
+		vf->dom = vf_dom;
+		vf->accel = &accel[i];
+		vf->data = &store[i];
+		vf->buffers = (struct dma_buf){.va = buffers[i],
+					       .iova = IOVA(WINDOW + 0x1000000 + i * sizeof buffers[0])};
+		vf->nvme.ctrl = &ctrl[0];
+		vf->msix.vectors = 1;
+		for (unsigned c = 0; c < CHUNKS; c++)
+			pattern_fill(medium[i][c], CHUNK, timed_seed(vf, c));
+		queued[i] = 0;
+		was_struck[i] = false;
+	}
+	ctrl[0].fn = fn[0].bdf;
+	ctrl[1].fn = (bdf_t){0, 0x100};
+	pattern_fill(victim, PAGE_SIZE, pattern_seed(9, 9, 9));
+	guard_none();
+	guard_add(victim, PAGE_SIZE);
+	guard_add(allowed, sizeof allowed);
+	guard_regs(&ctrl[0].io);
+	attacker(BY_VF);
+	return 0;
+}
+
+static enum attack_outcome run(void)
+{
+	struct attack_result r;
+	flushed = false;
+	if (!a.fault_at)
+		a.fault_at = a.to;
+	assert_true(attack_possible(&by, &a));
+	attack_run(&m, &by, &a, &r);
+	assert_false(claimed);
+	return r.outcome;
+}
+
+static const char *const outcome_names[ATTACK_OUTCOMES] = {"refused",   "succeeded", "foreign",
+							   "arrived",   "silent",    "mistold",
+							   "otherwise", "harmed",    "not tried"};
+
+struct row {
+	enum lie lie;
+	enum attack_outcome want;
+	const char *what;
+};
+
+static void rows(const struct row *row, size_t n, enum who who, struct attack attack)
+{
+	for (size_t i = 0; i < n; i++) {
+		start(NULL);
+		attacker(who);
+		a = attack;
+		lie = row[i].lie;
+		enum attack_outcome o = run();
+		if (o != row[i].want)
+			fail_msg("attacker %u, %s: %s, not %s", who, row[i].what, outcome_names[o],
+				 outcome_names[row[i].want]);
+	}
+}
+
+#define ROWS(who, attack, ...)                                                                               \
+	rows((const struct row[]){__VA_ARGS__}, ARRAY_LEN(((const struct row[]){__VA_ARGS__})), who, attack)
+#define ROW(lie, want)                                                                                       \
+	{                                                                                                    \
+		lie, ATTACK_##want, #lie                                                                     \
+	}
+
+/* What is the same for every way of writing. */
+#define WRITES                                                                                               \
+	ROW(TRUTH, REFUSED), ROW(NO_STRIKE, SILENT), ROW(NO_RECORD, SILENT), ROW(WRONG_BDF, MISTOLD),        \
+		ROW(WRONG_ADDRESS, MISTOLD), ROW(WRONG_DIRECTION, MISTOLD), ROW(WRONG_REASON, MISTOLD),      \
+		ROW(LANDS_FIRST, SUCCEEDED), ROW(LANDS_LAST, SUCCEEDED), ROW(REGISTERS, SUCCEEDED),          \
+		ROW(OTHERS_WRONG, HARMED), ROW(OTHERS_FAIL, HARMED), ROW(TABLES_ALLOW, OTHERWISE),           \
+		ROW(NO_EFFECT, NOT_TRIED)
+
+static void test_vf_writes(void **state)
+{
+	struct attack write = {.write = true, .to = HOLE, .len = CHUNK, .reason = REASON_WRITE};
+	(void)state;
+	ROWS(BY_VF, write, WRITES, ROW(ATTACKER_WRONG, HARMED), ROW(ATTACKER_DEAD, HARMED));
+	write.len = 2 * CHUNK;
+	ROWS(BY_VF, write, WRITES, ROW(HALF_EFFECT, NOT_TRIED));
+	write.len = 4;
+	ROWS(BY_VF, write, WRITES, ROW(DRIVER_FAILS, HARMED));
+}
+
+static void test_pf_and_edu_write(void **state)
+{
+	struct attack write = {.write = true, .to = VICTIM, .len = CHUNK, .reason = REASON_WRITE};
+	(void)state;
+	ROWS(BY_PF, write, WRITES, ROW(DRIVER_FAILS, HARMED), ROW(ATTACKER_DEAD, HARMED));
+	ROWS(BY_EDU, write, WRITES, ROW(DRIVER_FAILS, HARMED));
+	write.to = HOLE - 1;
+	write.len = 1;
+	ROWS(BY_EDU, write, WRITES);
+	write.to = HOLE + PAGE_SIZE - 16; /* ends in the next page, and so does its control */
+	write.len = 32;
+	ROWS(BY_EDU, write, WRITES, ROW(HALF_EFFECT, NOT_TRIED));
+}
+
+#define READS                                                                                                \
+	ROW(TRUTH, REFUSED), ROW(NO_STRIKE, SILENT), ROW(NO_RECORD, SILENT), ROW(WRONG_BDF, MISTOLD),        \
+		ROW(WRONG_ADDRESS, MISTOLD), ROW(WRONG_DIRECTION, MISTOLD), ROW(WRONG_REASON, MISTOLD),      \
+		ROW(LEAKS_ALL, SUCCEEDED), ROW(LEAKS_WORD, SUCCEEDED), ROW(LEAKS_FOREIGN, FOREIGN),          \
+		ROW(LOOK_FAILS, HARMED), ROW(OTHERS_WRONG, HARMED), ROW(OTHERS_FAIL, HARMED),                \
+		ROW(TABLES_ALLOW, OTHERWISE), ROW(NO_EFFECT, NOT_TRIED), ROW(HALF_EFFECT, NOT_TRIED)
+
+static void test_reads(void **state)
+{
+	struct attack read = {.to = VICTIM, .len = CHUNK, .reason = REASON_READ, .secret = victim};
+	(void)state;
+	ROWS(BY_VF, read, READS, ROW(NO_LOOK, FOREIGN), ROW(NOT_READY, HARMED), ROW(ATTACKER_WRONG, HARMED),
+	     ROW(ATTACKER_DEAD, HARMED));
+	ROWS(BY_EDU, read, READS, ROW(NO_LOOK, FOREIGN), ROW(DRIVER_FAILS, HARMED));
+	read.secret = NULL; /* where no memory is: whatever comes is too much */
+	ROWS(BY_VF, read, ROW(TRUTH, REFUSED), ROW(LEAKS_WORD, FOREIGN), ROW(LEAKS_FOREIGN, FOREIGN));
+}
+
+/* What an earlier case left on the medium is not what this one brought. */
+static void test_old_data_is_wiped(void **state)
+{
+	(void)state;
+	memcpy(medium[0][CHUNKS - 1], victim, CHUNK);
+	memcpy(edu_buffer, victim, sizeof edu_buffer);
+	a = (struct attack){.to = VICTIM, .len = CHUNK, .reason = REASON_READ, .secret = victim};
+	assert_int_equal(run(), ATTACK_REFUSED);
+	attacker(BY_EDU);
+	a.fault_at = 0;
+	assert_int_equal(run(), ATTACK_REFUSED);
+}
+
+static void test_fetch(void **state)
+{
+	struct attack fetch = {.seen = true, .to = HOLE, .len = CHUNK, .reason = REASON_READ};
+	(void)state;
+	ROWS(BY_FETCH, fetch, ROW(TRUTH, REFUSED), ROW(NO_STRIKE, SILENT), ROW(WRONG_BDF, MISTOLD),
+	     ROW(WRONG_REASON, MISTOLD), ROW(OTHERS_WRONG, HARMED), ROW(TABLES_ALLOW, OTHERWISE));
+	fetch.seen = false; /* there is no control for it */
+	ROWS(BY_FETCH, fetch, ROW(TRUTH, NOT_TRIED));
+}
+
+static struct attack forged(void)
+{
+	return (struct attack){.write = true,
+			       .interrupt = true,
+			       .to = MSI_BAD,
+			       .len = 4,
+			       .index = INDEX,
+			       .reason = REASON_SOURCE,
+			       .arrived = &arrived,
+			       .own = {MSI_OWN, 0}};
+}
+
+#define MESSAGES                                                                                             \
+	ROW(TRUTH, REFUSED), ROW(NO_RECORD, REFUSED), ROW(NO_STRIKE, REFUSED), ROW(WRONG_BDF, MISTOLD),      \
+		ROW(WRONG_REASON, MISTOLD), ROW(WRONG_INDEX, MISTOLD), ROW(ARRIVES, ARRIVED),                \
+		ROW(STRAY, ARRIVED), ROW(OWN_SILENT, NOT_TRIED), ROW(REGISTERS, REFUSED)
+
+/* Without a record it counts as refused only because the function's own message has just arrived. */
+static void test_messages(void **state)
+{
+	struct attack msi = forged();
+	(void)state;
+	ROWS(BY_PF, msi, MESSAGES, ROW(NAMELESS, REFUSED), ROW(OTHERS_WRONG, HARMED));
+	ROWS(BY_VF, msi, MESSAGES, ROW(NAMELESS, REFUSED), ROW(ATTACKER_DEAD, REFUSED));
+	ROWS(BY_EDU, msi, MESSAGES, ROW(NAMELESS, REFUSED));
+	msi.msix = true;
+	ROWS(BY_VF, msi, MESSAGES, ROW(NAMELESS, MISTOLD));
+	msi.own.addr = 0;
+	ROWS(BY_VF, msi, ROW(TRUTH, NOT_TRIED), ROW(ARRIVES, NOT_TRIED));
+	msi = forged();
+	msi.unseen = true;
+	ROWS(BY_PF, msi, ROW(TRUTH, REFUSED), ROW(NO_RECORD, SILENT), ROW(NO_STRIKE, SILENT));
+	msi = forged();
+	msi.reason = REASON_COMPAT; /* names no entry */
+	ROWS(BY_PF, msi, ROW(TRUTH, MISTOLD));
+}
+
+/* A control that worked once and does so no more: the function was harmed. */
+static void test_control_fails_later(void **state)
+{
+	(void)state;
+	a = (struct attack){.write = true, .to = HOLE, .len = CHUNK, .reason = REASON_WRITE};
+	attacker(BY_EDU);
+	assert_int_equal(run(), ATTACK_REFUSED);
+	lie = NO_EFFECT;
+	assert_int_equal(run(), ATTACK_HARMED);
+	a.len = 4; /* another kind of access */
+	assert_int_equal(run(), ATTACK_NOT_TRIED);
+	start(state);
+	lie = NO_EFFECT;
+	a.len = CHUNK;
+	assert_int_equal(run(), ATTACK_NOT_TRIED);
+	was_struck[0] = true; /* nor does anything else */
+	lie = ATTACKER_DEAD;
+	by.allowed.len = 0;
+	assert_int_equal(run(), ATTACK_NOT_TRIED);
+	start(state);
+	a = forged();
+	lie = OWN_SILENT;
+	assert_int_equal(run(), ATTACK_NOT_TRIED);
+}
+
+static void test_no_translation(void **state)
+{
+	(void)state;
+	boot.cfg.iommu = CONFIG_IOMMU_OFF;
+	a = (struct attack){.write = true, .to = HOLE, .len = CHUNK, .reason = REASON_WRITE};
+	lie = LANDS_LAST;
+	assert_int_equal(run(), ATTACK_SUCCEEDED);
+	lie = NO_STRIKE;
+	assert_int_equal(run(), ATTACK_SILENT);
+}
+
+/* Others work in every case, and are counted. */
+static void test_others_are_counted(void **state)
+{
+	uint64_t before = attack_verified();
+	(void)state;
+	a = (struct attack){.write = true, .to = HOLE, .len = CHUNK, .reason = REASON_WRITE};
+	assert_int_equal(run(), ATTACK_REFUSED);
+	assert_int_equal(attack_verified() - before, 8 * (VFS - 1));
+}
+
+/* What an earlier stage left unfinished on another VF is not waited for. */
+static void test_left_over_work(void **state)
+{
+	(void)state;
+	m.vf[2].batch.n = 32;
+	a = (struct attack){.write = true, .to = HOLE, .len = CHUNK, .reason = REASON_WRITE};
+	assert_int_equal(run(), ATTACK_REFUSED);
+}
+
+static void test_possible(void **state)
+{
+	(void)state;
+	a = (struct attack){.write = true, .to = HOLE, .len = CHUNK};
+	assert_true(attack_possible(&by, &a));
+	a.write = false;
+	accel[0].can = BIT(ACCEL_READ);
+	assert_false(attack_possible(&by, &a));
+	attacker(BY_PF);
+	assert_false(attack_possible(&by, &a));
+	a = (struct attack){.write = true, .to = HOLE + 2, .len = 4};
+	assert_false(attack_possible(&by, &a));
+	attacker(BY_EDU);
+	assert_true(attack_possible(&by, &a));
+	a.msix = true;
+	assert_false(attack_possible(&by, &a));
+	attacker(BY_FETCH);
+	a = (struct attack){.write = true, .to = HOLE, .len = CHUNK};
+	assert_false(attack_possible(&by, &a));
+}
+
+static void test_words(void **state)
+{
+	(void)state;
+	for (unsigned o = 0; o < ATTACK_OUTCOMES; o++)
+		for (unsigned p = 0; p < o; p++)
+			assert_string_not_equal(attack_outcome_text((enum attack_outcome)o),
+						attack_outcome_text((enum attack_outcome)p));
+}
+
+/* ---- what is guarded ---- */
+
+/* Every byte of every range, to the last. */
+static void test_guard(void **state)
+{
+	static uint8_t range[3 * PAGE_SIZE + 8];
+	(void)state;
+	guard_none();
+	guard_add(range, sizeof range);
+	guard_add(victim, 16);
+	guard_add(victim, 16);
+	for (size_t i = 0; i < sizeof range; i += i % PAGE_SIZE == 1 ? PAGE_SIZE - 3 : 1) {
+		guard_take();
+		assert_false(guard_changed());
+		range[i] ^= 0x10;
+		assert_true(guard_changed());
+		range[i] ^= 0x10;
+		assert_false(guard_changed());
+	}
+	victim[16] ^= 1; /* is not in the list */
+	assert_false(guard_changed());
+	assert_true(guard_whole());
+	guard_none();
+	victim[0] ^= 1;
+	assert_false(guard_changed());
+	for (unsigned i = 0; i < 5000; i++)
+		guard_regs(&ctrl[0].io);
+	assert_false(guard_whole());
+	a = (struct attack){.write = true, .to = HOLE, .len = CHUNK, .reason = REASON_WRITE};
+	assert_int_equal(run(), ATTACK_HARMED);
+	guard_free();
+	assert_true(guard_whole());
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup(name, start)
+	const struct CMUnitTest tests[] = {
+		T(test_vf_writes),
+		T(test_pf_and_edu_write),
+		T(test_reads),
+		T(test_old_data_is_wiped),
+		T(test_fetch),
+		T(test_messages),
+		T(test_no_translation),
+		T(test_control_fails_later),
+		T(test_others_are_counted),
+		T(test_possible),
+		T(test_left_over_work),
+		T(test_words),
+		T(test_guard),
+	};
+	return cmocka_run_group_tests_name("attack", tests, NULL, NULL);
+}

@@ -1,0 +1,151 @@
+/* What the units read is guarded: every table that can be reached from their registers, to the last byte. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <string.h>
+#include <cmocka.h>
+#include "apps/guard.h"
+#include "apps/machine.h"
+#include "kernel/pmm.h"
+#include "tests/unit/support.h"
+
+#define RAM   0x40000000ull
+#define BYTES (16ull << 20)
+
+enum { ROOT, CONTEXT_A, CONTEXT_B, TOP, L3, L2, L1, TOP3, L2B, INTR0, INTR1, OTHER_ROOT, FREE, PAGES };
+
+static struct machine m;
+static uint64_t page[PAGES]; /* physical addresses */
+static struct iommu_unit_raw unit[3];
+
+enum sl_err iommu_unit_read(const struct iommu *mmu, unsigned i, struct iommu_unit_raw *out)
+{
+	assert_ptr_equal(mmu, &m.iommu);
+	*out = unit[i];
+	return i == 2 ? SL_DEVICE : SL_OK;
+}
+
+uint64_t nvme_ctrl_sum(const struct nvme_io *io)
+{
+	(void)io;
+	return 0;
+}
+
+static uint64_t *entry(unsigned p, unsigned i)
+{
+	return (uint64_t *)phys_va(PHYS(page[p])) + i;
+}
+
+/* Two buses; a table of four levels with a large page beside the next level, one of three levels with the
+ * same table under two functions, and pass-through; a second unit without interrupt remapping; a third that
+ * is not mapped. */
+static int start(void **state)
+{
+	(void)state;
+	memset(&m, 0, sizeof m);
+	memset(unit, 0, sizeof unit);
+	m.translating = true;
+	m.iommu.unit_count = 3;
+	for (unsigned i = 0; i < PAGES; i++)
+		memset(entry(i, 0), 0, PAGE_SIZE);
+	unit[0] = (struct iommu_unit_raw){
+		.rtaddr = page[ROOT], .gsts = 1u << 31 | 1u << 25, .irta = page[INTR0] | 8};
+	unit[1] = (struct iommu_unit_raw){.rtaddr = page[OTHER_ROOT], .gsts = 1u << 31};
+	unit[2].rtaddr = page[FREE];
+	*entry(ROOT, 0) = page[CONTEXT_A] | 1;
+	*entry(ROOT, 2 * 255) = page[CONTEXT_B] | 1;
+	*entry(ROOT, 2 * 7) = page[FREE]; /* not present */
+	*entry(CONTEXT_A, 0) = page[TOP] | 1;
+	*entry(CONTEXT_A, 1) = 2 | 5 << 8;
+	*entry(CONTEXT_A, 2 * 9) = page[FREE] | 2 << 2 | 1; /* pass-through */
+	*entry(CONTEXT_A, 2 * 9 + 1) = 2;
+	*entry(CONTEXT_B, 2 * 255) = page[TOP3] | 1;
+	*entry(CONTEXT_B, 2 * 255 + 1) = 1;
+	*entry(CONTEXT_B, 2 * 3) = page[TOP] | 1;
+	*entry(CONTEXT_B, 2 * 3 + 1) = 2;
+	*entry(TOP, 511) = page[L3] | 3;
+	*entry(TOP, 5) = page[FREE]; /* neither read nor write */
+	*entry(L3, 0) = page[L2] | 1;
+	*entry(L2, 1) = page[L1] | 2;
+	*entry(L2, 2) = page[FREE] | 1 << 7 | 3; /* a large page: memory, no table */
+	*entry(L1, 8) = page[FREE] | 3;          /* a page: memory */
+	*entry(TOP3, 1) = page[L2B] | 3;
+	guard_none();
+	guard_tables(&m);
+	guard_take();
+	return 0;
+}
+
+static bool notices(unsigned p, unsigned byte)
+{
+	uint8_t *at = (uint8_t *)phys_va(PHYS(page[p])) + byte;
+	*at ^= 0x20;
+	bool changed = guard_changed();
+	*at ^= 0x20;
+	assert_false(guard_changed());
+	return changed;
+}
+
+static void test_all_tables(void **state)
+{
+	(void)state;
+	assert_true(guard_whole());
+	for (unsigned p = 0; p < FREE; p++)
+		for (unsigned byte = 0; byte < PAGE_SIZE; byte += 819)
+			if (!notices(p, byte))
+				fail_msg("page %u, byte %u", p, byte);
+	assert_true(notices(INTR1, PAGE_SIZE - 1) && notices(L1, PAGE_SIZE - 1));
+	assert_false(notices(FREE, 0));
+}
+
+static void test_without_translation(void **state)
+{
+	(void)state;
+	m.translating = false;
+	guard_none();
+	guard_tables(&m);
+	guard_take();
+	assert_false(notices(ROOT, 0));
+}
+
+/* Interrupts that are not remapped have no table. */
+static void test_no_remapping(void **state)
+{
+	(void)state;
+	unit[0].gsts &= ~(1u << 25);
+	guard_none();
+	guard_tables(&m);
+	guard_take();
+	assert_false(notices(INTR0, 0));
+	assert_true(notices(L1, 0));
+}
+
+static void test_copies_are_given_back(void **state)
+{
+	(void)state;
+	guard_free();
+	uint64_t before = pmm_free_pages();
+	start(state);
+	assert_true(pmm_free_pages() < before);
+	guard_free();
+	assert_int_equal(pmm_free_pages(), before);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup(name, start)
+	const struct CMUnitTest tests[] = {T(test_all_tables), T(test_without_translation),
+					   T(test_no_remapping), T(test_copies_are_given_back)};
+	phys_t p, two;
+	if (pmm_add(support_ram(BYTES, RAM), BYTES / PAGE_SIZE) || pmm_alloc(2, PAGE_SIZE, &two))
+		return 1;
+	for (unsigned i = 0; i < PAGES; i++) {
+		if (pmm_alloc(1, PAGE_SIZE, &p))
+			return 1;
+		page[i] = p.v;
+	}
+	page[INTR0] = two.v; /* one table of 512 entries */
+	page[INTR1] = two.v + PAGE_SIZE;
+	return cmocka_run_group_tests_name("guard", tests, NULL, NULL);
+}

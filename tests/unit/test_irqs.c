@@ -1,0 +1,408 @@
+/* Stage irqs, against VFs and a unit that are made up here: each way in which an interrupt can go wrong ends
+ * it. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <string.h>
+#include <cmocka.h>
+#include "apps/machine.h"
+#include "kernel/core.h"
+#include "kernel/log.h"
+#include "kernel/x86/apic.h"
+#include "kernel/x86/irq.h"
+#include "kernel/x86/paging.h"
+#include "tests/unit/support.h"
+
+#define VFS     3u
+#define CORES   2u
+#define ENTRIES 1024u
+
+enum lie {
+	TRUTH,
+	NO_RECORD, /* refused, and the unit keeps no record */
+	COMPAT_REFUSED,
+	OWN_SILENT,     /* the first never arrives */
+	ELSEWHERE,      /* it arrives at another VF's handler too */
+	FOREIGN_PASSES, /* another function's entry takes it */
+	BEYOND_PASSES,
+	FREED_PASSES,
+	WRONG_SENDER, /* in the records */
+	WRONG_REASON,
+	STRAY_LOST, /* a vector without a handler is not counted */
+	NOT_MOVED,  /* the entry goes where it went before */
+	COMMAND_FAILS,
+	LATER_SILENT /* nothing arrives any more after it was refused */
+};
+
+static enum lie lie;
+static struct machine m;
+static struct boot_info boot;
+static struct pci_func fn[VFS], pf;
+static struct nvme_ctrl ctrl[VFS];
+static struct {
+	bool used;
+	bdf_t fn;
+	uint8_t vector;
+	uint32_t apic;
+} entry[ENTRIES + 1];
+static struct {
+	irq_fn *fn;
+	void *ctx;
+} handler[256];
+static struct iommu_msi loaded[VFS];
+static uint64_t stray, refusals;
+static bool claimed, recorded;
+static struct iommu_fault fault;
+static char said[16384];
+static size_t said_len;
+
+unsigned core_count(void)
+{
+	return CORES;
+}
+
+uint32_t core_apic_id(unsigned core)
+{
+	return 10 + core;
+}
+
+enum sl_err irq_alloc(irq_fn *f, void *ctx, uint8_t *vector)
+{
+	static uint8_t next;
+	*vector = (uint8_t)(0x40 + next++ % 64);
+	handler[*vector].fn = f;
+	handler[*vector].ctx = ctx;
+	return SL_OK;
+}
+
+enum sl_err irq_set(unsigned vector, irq_fn *f, void *ctx)
+{
+	handler[vector].fn = f;
+	handler[vector].ctx = ctx;
+	return SL_OK;
+}
+
+uint64_t irq_strays(uint8_t *last)
+{
+	*last = 0;
+	return stray;
+}
+
+enum sl_err iommu_irq_alloc(struct iommu *mmu, bdf_t f, unsigned count, uint8_t vector, uint32_t apic,
+			    struct iommu_irq *out)
+{
+	(void)mmu;
+	unsigned i = 0;
+	assert_int_equal(count, 1);
+	while (entry[i].used)
+		i++;
+	entry[i].used = true;
+	entry[i].fn = f;
+	entry[i].vector = vector;
+	entry[i].apic = apic;
+	*out = (struct iommu_irq){.from = f, .index = (uint16_t)i, .count = 1};
+	return SL_OK;
+}
+
+enum sl_err iommu_irq_free(struct iommu *mmu, struct iommu_irq *irq)
+{
+	(void)mmu;
+	if (irq->count)
+		entry[irq->index].used = false;
+	irq->count = 0;
+	return SL_OK;
+}
+
+enum sl_err iommu_irq_move(struct iommu *mmu, const struct iommu_irq *irq, unsigned i, uint8_t vector,
+			   uint32_t apic)
+{
+	(void)mmu;
+	assert_int_equal(i, 0);
+	entry[irq->index].vector = vector;
+	if (lie != NOT_MOVED)
+		entry[irq->index].apic = apic;
+	return SL_OK;
+}
+
+struct iommu_msi iommu_irq_message(const struct iommu_irq *irq, unsigned i)
+{
+	(void)i;
+	return (struct iommu_msi){0xfee00010ull | (uint64_t)irq->index << 5, 0};
+}
+
+enum sl_err msix_set(const struct msix_table *t, unsigned vector, uint64_t addr, uint32_t data)
+{
+	assert_int_equal(vector, 0);
+	for (unsigned v = 0; v < VFS; v++)
+		if (t == &m.vf[v].msix)
+			loaded[v] = (struct iommu_msi){addr, data};
+	return SL_OK;
+}
+
+enum sl_err msix_mask(const struct msix_table *t, unsigned vector, bool masked)
+{
+	(void)t;
+	(void)vector;
+	assert_true(masked);
+	return SL_OK;
+}
+
+/* Of irqs_start() and of VFs that come up, which are not called here. */
+const char *apic_mode(void)
+{
+	return "";
+}
+
+uint32_t apic_reach(void)
+{
+	return 0;
+}
+
+volatile void *mmio_map(phys_t base, uint64_t len)
+{
+	(void)base;
+	(void)len;
+	return NULL;
+}
+
+enum sl_err msix_read(const struct pci_func *f, struct msix *out)
+{
+	(void)f;
+	(void)out;
+	return SL_NOTFOUND;
+}
+
+enum sl_err msix_open(const struct pci_func *f, const struct msix *x, volatile void *bar,
+		      struct msix_table *out)
+{
+	(void)f;
+	(void)x;
+	(void)bar;
+	(void)out;
+	return SL_NOTFOUND;
+}
+
+void msix_close(struct msix_table *t)
+{
+	(void)t;
+}
+
+void iommu_fault_event(struct iommu *mmu, uint8_t vector, uint32_t apic)
+{
+	(void)mmu;
+	(void)vector;
+	(void)apic;
+}
+
+enum sl_err iommu_irq_enable(struct iommu *mmu, unsigned entries, bool x2apic)
+{
+	(void)mmu;
+	(void)entries;
+	(void)x2apic;
+	return SL_UNSUPPORTED;
+}
+
+void iommu_irq_info(const struct iommu *mmu, unsigned unit, struct iommu_irq_info *out)
+{
+	(void)mmu;
+	(void)unit;
+	(void)out;
+}
+
+const char *iommu_irq_x2apic_objection(const struct iommu *mmu)
+{
+	(void)mmu;
+	return NULL;
+}
+
+static void arrive(uint8_t vector, uint32_t apic)
+{
+	support_core = apic - 10;
+	if (handler[vector].fn)
+		handler[vector].fn(handler[vector].ctx);
+	else
+		stray += lie != STRAY_LOST;
+	support_core = 0;
+}
+
+static void refuse(unsigned v, unsigned reason)
+{
+	refusals++;
+	if (!claimed || lie == NO_RECORD)
+		return;
+	recorded = true;
+	fault = (struct iommu_fault){.bdf = fn[v].bdf, .reason = (uint8_t)reason};
+	fault.bdf.rid ^= lie == WRONG_SENDER;
+	fault.reason ^= lie == WRONG_REASON;
+	m.fault_events++;
+}
+
+static void send(unsigned v)
+{
+	unsigned i = (unsigned)(loaded[v].addr >> 5 & 0x7fff);
+	if (!(loaded[v].addr & 0x10)) {
+		if (lie == COMPAT_REFUSED)
+			refuse(v, 0x25);
+		else
+			arrive((uint8_t)loaded[v].data, (uint32_t)(loaded[v].addr >> 12 & 0xff));
+		return;
+	}
+	if (i >= ENTRIES && lie != BEYOND_PASSES)
+		refuse(v, 0x21);
+	else if (i >= ENTRIES)
+		arrive(0x20, 10);
+	else if (!entry[i].used && lie != FREED_PASSES)
+		refuse(v, 0x22);
+	else if (entry[i].used && !bdf_eq(entry[i].fn, fn[v].bdf) && lie != FOREIGN_PASSES)
+		refuse(v, 0x26);
+	else if ((lie == OWN_SILENT && !v) || (lie == LATER_SILENT && refusals))
+		return;
+	else
+		arrive(entry[i].vector, entry[i].apic);
+	if (lie == ELSEWHERE && v == 1)
+		arrive(m.vf[2].vector, 10);
+}
+
+enum sl_err nvme_identify(struct nvme_ctrl *c, enum nvme_cns cns, uint32_t nsid, uint16_t id,
+			  const volatile void **page)
+{
+	(void)cns;
+	(void)nsid;
+	(void)id;
+	*page = NULL;
+	if (lie == COMMAND_FAILS && refusals)
+		return SL_TIMEOUT;
+	send((unsigned)(c - ctrl));
+	return SL_OK;
+}
+
+void iommu_fault_claim(struct iommu *mmu, bdf_t id)
+{
+	(void)mmu;
+	(void)id;
+	claimed = true;
+	recorded = false;
+}
+
+void iommu_fault_unclaim(struct iommu *mmu)
+{
+	(void)mmu;
+	claimed = false;
+}
+
+enum sl_err iommu_fault_claimed(struct iommu *mmu, struct iommu_fault *f)
+{
+	(void)mmu;
+	*f = fault;
+	return recorded ? SL_OK : SL_END;
+}
+
+void iommu_fault_describe(struct iommu *mmu, const struct iommu_fault *f, char *buf, size_t n)
+{
+	(void)mmu;
+	(void)f;
+	if (n)
+		buf[0] = 0;
+}
+
+static void sink(const char *text, size_t n)
+{
+	if (said_len + n >= sizeof said)
+		said_len = 0;
+	memcpy(said + said_len, text, n);
+	said_len += n;
+	said[said_len] = 0;
+}
+
+static int start(void **state)
+{
+	(void)state;
+	memset(&m, 0, sizeof m);
+	memset(entry, 0, sizeof entry);
+	memset(handler, 0, sizeof handler);
+	m.boot = &boot;
+	m.irqs_remapped = true;
+	m.vfs = VFS;
+	m.pf = &pf;
+	pf.bdf.rid = 0x100;
+	for (unsigned v = 0; v < VFS; v++) {
+		fn[v].bdf.rid = (uint16_t)(0x101 + v);
+		m.vf[v].index = v;
+		m.vf[v].fn = &fn[v];
+		m.vf[v].nvme.ctrl = &ctrl[v];
+		m.vf[v].msix.vectors = 2;
+	}
+	lie = TRUTH;
+	stray = refusals = 0;
+	said_len = 0;
+	said[0] = 0;
+	return 0;
+}
+
+static const struct {
+	enum lie lie;
+	enum sl_err want;
+	const char *says;
+} rows[] = {
+	{TRUTH, SL_OK, "3 VFs: interrupts arrive by their own entries, and those by others' are refused"},
+	{NO_RECORD, SL_OK, "another function's entry: refused; this unit makes no record of it"},
+	{COMPAT_REFUSED, SL_OK, "compatibility format: refused"},
+	{OWN_SILENT, SL_VERIFY, "its interrupt does not arrive"},
+	{ELSEWHERE, SL_VERIFY, "0000:01:00.2: its interrupt does not arrive"},
+	{FOREIGN_PASSES, SL_VERIFY, "through another function's entry was not refused rightly"},
+	{BEYOND_PASSES, SL_VERIFY, "beyond the table was not refused rightly"},
+	{FREED_PASSES, SL_VERIFY, "through a freed entry was not refused rightly"},
+	{WRONG_SENDER, SL_VERIFY, "through another function's entry was not refused rightly"},
+	{WRONG_REASON, SL_VERIFY, "through another function's entry was not refused rightly"},
+	{STRAY_LOST, SL_VERIFY, "an interrupt without a handler was not counted"},
+	{NOT_MOVED, SL_VERIFY, "does not go where its entry is moved to"},
+	{COMMAND_FAILS, SL_VERIFY, "was not refused rightly"},
+	{LATER_SILENT, SL_VERIFY, "FAIL irqs"},
+};
+
+static void test_every_lie(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		start(state);
+		lie = rows[i].lie;
+		enum sl_err e = stage_irqs(&m);
+		if (e != rows[i].want || !strstr(said, rows[i].says))
+			fail_msg("lie %u: %u, not %u, or no \"%s\" in\n%s", rows[i].lie, (unsigned)e,
+				 (unsigned)rows[i].want, rows[i].says, said);
+		if (!e)
+			assert_true(m.irqs_checked == VFS && m.strays_made == 1);
+		else
+			assert_true(m.irqs_checked < VFS);
+		undo_irqs(&m);
+		for (unsigned k = 0; k < ENTRIES; k++)
+			assert_false(entry[k].used);
+		for (unsigned v = 0; v < 256; v++)
+			assert_null(handler[v].fn);
+	}
+}
+
+/* With one VF the other function is the PF; one without MSI-X is left out. */
+static void test_few(void **state)
+{
+	(void)state;
+	m.vfs = 1;
+	assert_int_equal(stage_irqs(&m), SL_OK);
+	undo_irqs(&m);
+	start(state);
+	m.vf[1].msix.vectors = 0;
+	assert_int_equal(stage_irqs(&m), SL_OK);
+	assert_int_equal(m.irqs_checked, 2);
+	start(state);
+	m.irqs_remapped = false;
+	assert_int_equal(stage_irqs(&m), SL_OK);
+	assert_int_equal(m.irqs_checked, 0);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup(name, start)
+	const struct CMUnitTest tests[] = {T(test_every_lie), T(test_few)};
+	log_sink_add(sink);
+	return cmocka_run_group_tests_name("irqs", tests, NULL, NULL);
+}

@@ -1,0 +1,461 @@
+/* How the cases of stage isolate are counted and told, and which there are: attack_run() is made up here. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "apps/audit/app.h"
+#include "apps/party.h"
+#include "apps/pattern.h"
+#include "kernel/log.h"
+#include "kernel/pmm.h"
+#include "kernel/serial.h"
+#include "kernel/x86/paging.h"
+
+#define WINDOW 0x2000000000ull
+
+static struct machine m;
+static struct boot_info boot;
+static struct attack_result next; /* what attack_run() comes to */
+static struct attack tried[64];
+static unsigned n_tried, n_cases, guarded, refilled;
+static struct audit_case kept;
+static bool stopped, strike_lands;
+static char said[16384];
+static size_t said_len;
+static _Alignas(PAGE_SIZE) uint8_t kernel_data[PAGE_SIZE], passing[PAGE_SIZE], pages[3][6][PAGE_SIZE];
+static struct parties all;
+static struct domain *dom = (struct domain *)&m;
+
+bool attack_possible(const struct attacker *by, const struct attack *a)
+{
+	return !(by->pf && !a->write);
+}
+
+void attack_run(struct machine *machine, struct attacker *by, const struct attack *a,
+		struct attack_result *out)
+{
+	(void)by;
+	assert_ptr_equal(machine, &m);
+	assert_true(n_tried < ARRAY_LEN(tried));
+	assert_true(a->fault_at && a->reason);
+	if (a->secret) /* what must not be read is there to be read */
+		assert_false(pattern_is_zero(a->secret, PAGE_SIZE));
+	tried[n_tried++] = *a;
+	*out = next;
+}
+
+enum sl_err attack_strike(struct machine *machine, struct attacker *by, const struct attack *a, char *s,
+			  size_t n)
+{
+	(void)machine;
+	(void)by;
+	(void)a;
+	(void)s;
+	(void)n;
+	if (strike_lands)
+		passing[5] = 1;
+	return SL_OK;
+}
+
+const char *attack_outcome_text(enum attack_outcome o)
+{
+	return o == ATTACK_SUCCEEDED ? "SUCCEEDED: memory was reached" : "something else";
+}
+
+uint8_t *attack_kernel_data(void)
+{
+	return kernel_data;
+}
+
+const uint8_t *attack_kernel_text(void)
+{
+	return kernel_data;
+}
+
+void attack_kernel_fill(void)
+{
+	pattern_fill(kernel_data, PAGE_SIZE, 5);
+	refilled++;
+}
+
+void audit_case(const struct audit_case *c)
+{
+	kept = *c;
+	n_cases++;
+}
+
+bool serial_stop(void)
+{
+	return stopped;
+}
+
+void parties_guard(struct machine *machine, const struct parties *p)
+{
+	(void)machine;
+	(void)p;
+}
+
+void guard_add(const void *va, size_t len)
+{
+	(void)va;
+	guarded += (unsigned)len;
+}
+
+void forged_run(struct machine *machine, const struct parties *p, struct party *party)
+{
+	(void)machine;
+	(void)p;
+	(void)party;
+}
+
+phys_t paging_phys(const void *va)
+{
+	assert_ptr_equal(va, kernel_data);
+	return PHYS(0x7000000);
+}
+
+enum sl_err dma_get(struct domain *d, iova_t iova, uint64_t len, unsigned perm, struct dma_buf *out)
+{
+	assert_ptr_equal(d, dom);
+	*out = (struct dma_buf){.va = passing, .iova = iova, .phys = PHYS(0x9000000), .len = len, .dom = d};
+	assert_int_equal(perm, DOMAIN_RW);
+	return SL_OK;
+}
+
+uint64_t domain_aperture(const struct domain *d)
+{
+	assert_ptr_equal(d, dom);
+	return 1ull << 39;
+}
+
+enum sl_err domain_unmap(struct domain *d, iova_t iova, uint64_t len)
+{
+	assert_ptr_equal(d, dom);
+	assert_int_equal(iova.v, WINDOW + PAGE_PASSING);
+	assert_int_equal(len, PAGE_SIZE);
+	return SL_OK;
+}
+
+struct pci_func *pci_find(const struct pci *pci, bdf_t fn)
+{
+	static struct pci_func f;
+	assert_ptr_equal(pci, &m.pci);
+	f.bar[0].addr = 0xfeb00000 + fn.rid * 0x1000u;
+	return &f;
+}
+
+void pmm_free(phys_t base, uint64_t n)
+{
+	assert_int_equal(base.v, 0x9000000);
+	assert_int_equal(n, 1);
+}
+
+static void sink(const char *text, size_t n)
+{
+	if (said_len + n >= sizeof said)
+		said_len = 0;
+	memcpy(said + said_len, text, n);
+	said_len += n;
+	said[said_len] = 0;
+}
+
+static void add(unsigned i, const char *name, bool vf, bool edu)
+{
+	static struct edu device;
+	static struct vf vfs[3];
+	static struct nvme_ctrl pf;
+	struct party *p = &all.party[i];
+	*p = (struct party){.by = {.fn = {0, (uint16_t)(0x100 + i)}, .dom = &dom}};
+	strcpy(p->by.name, name);
+	if (vf)
+		p->by.vf = &vfs[i];
+	if (edu)
+		p->by.edu = &device;
+	if (!vf && !edu)
+		p->by.pf = &pf;
+	struct dma_buf *bufs[] = {&p->target, &p->readonly, &p->writeonly};
+	const uint64_t at[] = {PAGE_TARGET, PAGE_READONLY, PAGE_WRITEONLY};
+	for (unsigned k = 0; k < 3; k++)
+		*bufs[k] = (struct dma_buf){.va = pages[i][k],
+					    .iova = IOVA(WINDOW + at[k]),
+					    .phys = PHYS(0x10000000ull + i * 0x10000 + k * 0x2000),
+					    .len = PAGE_SIZE};
+	party_fill(p);
+	all.n = i + 1;
+}
+
+static int start(void **state)
+{
+	(void)state;
+	memset(&m, 0, sizeof m);
+	memset(&all, 0, sizeof all);
+	memset(passing, 0, sizeof passing);
+	m.boot = &boot;
+	m.window = IOVA(WINDOW);
+	boot.cfg.iommu = CONFIG_IOMMU_ON;
+	boot.cfg.passes = 1;
+	next = (struct attack_result){.outcome = ATTACK_REFUSED, .recorded = true};
+	n_tried = n_cases = guarded = refilled = 0;
+	said_len = 0;
+	said[0] = 0;
+	stopped = false;
+	strike_lands = true;
+	all.decoy = PHYS(0x6000000);
+	add(0, "VF0", true, false);
+	add(1, "PF", false, false);
+	add(2, "edu", false, true);
+	party_counts_clear();
+	return 0;
+}
+
+static void assert_said(const char *words)
+{
+	if (!strstr(said, words))
+		fail_msg("\"%s\" is not in:\n%s", words, said);
+}
+
+/* ---- counts ---- */
+
+enum counted { REFUSED, NOT_REFUSED, NOT_ENFORCED, NOT_TRIED };
+
+static const struct {
+	enum attack_outcome outcome;
+	bool enforceable, translated;
+	enum counted counted;
+	enum audit_outcome audit;
+} outcomes[] = {
+	{ATTACK_REFUSED, true, true, REFUSED, AUDIT_REFUSED},
+	{ATTACK_REFUSED, false, true, REFUSED, AUDIT_REFUSED},
+	{ATTACK_SUCCEEDED, true, true, NOT_REFUSED, AUDIT_SUCCEEDED},
+	{ATTACK_SUCCEEDED, false, true, NOT_REFUSED, AUDIT_SUCCEEDED},
+	{ATTACK_FOREIGN, true, true, NOT_REFUSED, AUDIT_SUCCEEDED},
+	{ATTACK_ARRIVED, true, true, NOT_REFUSED, AUDIT_SUCCEEDED},
+	{ATTACK_ARRIVED, false, true, NOT_ENFORCED, AUDIT_NOT_ENFORCED},
+	{ATTACK_ARRIVED, false, false, NOT_REFUSED, AUDIT_SUCCEEDED},
+	{ATTACK_SILENT, true, true, NOT_REFUSED, AUDIT_NOT_PROVED},
+	{ATTACK_SILENT, false, true, NOT_ENFORCED, AUDIT_NOT_ENFORCED},
+	{ATTACK_SILENT, false, false, NOT_REFUSED, AUDIT_NOT_PROVED},
+	{ATTACK_MISTOLD, true, true, NOT_REFUSED, AUDIT_NOT_PROVED},
+	{ATTACK_MISTOLD, false, true, NOT_REFUSED, AUDIT_NOT_PROVED},
+	{ATTACK_OTHERWISE, true, true, NOT_REFUSED, AUDIT_NOT_PROVED},
+	{ATTACK_HARMED, true, true, NOT_REFUSED, AUDIT_NOT_PROVED},
+	{ATTACK_HARMED, false, true, NOT_REFUSED, AUDIT_NOT_PROVED},
+	{ATTACK_NOT_TRIED, true, true, NOT_TRIED, AUDIT_NOT_TRIED},
+	{ATTACK_NOT_TRIED, false, true, NOT_TRIED, AUDIT_NOT_TRIED},
+	{ATTACK_NOT_TRIED, false, false, NOT_TRIED, AUDIT_NOT_TRIED},
+};
+
+static void test_every_outcome_is_counted_once(void **state)
+{
+	static const char *const verdicts[] = {" refused ", " NOT REFUSED ", " not enforced here ",
+					       " not tried "};
+	for (size_t i = 0; i < ARRAY_LEN(outcomes); i++) {
+		start(state);
+		next.outcome = outcomes[i].outcome;
+		next.recorded = next.outcome == ATTACK_REFUSED;
+		boot.cfg.iommu = outcomes[i].translated ? CONFIG_IOMMU_ON : CONFIG_IOMMU_OFF;
+		party_try(&m, &all.party[0],
+			  (struct attack){.name = "somewhere", .write = true, .to = 0x1000},
+			  outcomes[i].enforceable);
+		uint64_t sum[] = {m.refused, m.cases - m.refused, m.not_enforced, m.not_tried};
+		for (unsigned k = 0; k < 4; k++)
+			assert_int_equal(sum[k], outcomes[i].counted == k);
+		assert_int_equal(n_cases, 1);
+		assert_int_equal(kept.outcome, outcomes[i].audit);
+		assert_string_equal(kept.who, "VF0");
+		assert_string_equal(kept.what, "somewhere");
+		assert_said(verdicts[outcomes[i].counted]);
+		assert_int_equal(tried[0].fault_at, 0x1000);
+		assert_int_equal(tried[0].reason, REASON_WRITE);
+	}
+}
+
+static void test_broken_and_without_effect(void **state)
+{
+	struct attack a = {.name = "after detach"};
+	(void)state;
+	party_broken(&m, &all.party[2], "after detach");
+	assert_true(m.cases == 1 && m.refused == 0 && m.not_tried == 0);
+	assert_int_equal(kept.outcome, AUDIT_NOT_PROVED);
+	assert_said("FAIL isolate: edu: after detach could not be set up");
+	party_no_effect(&m, &all.party[2], &a);
+	assert_true(m.cases == 1 && m.refused == 0 && m.not_tried == 1);
+	assert_int_equal(kept.outcome, AUDIT_NOT_TRIED);
+	stopped = true;
+	party_try(&m, &all.party[0], a, true);
+	assert_int_equal(n_tried, 0);
+	assert_int_equal(n_cases, 2);
+}
+
+/* The sentences at the end say what was counted. */
+static void test_sentences(void **state)
+{
+	struct attack dma = {.name = "somewhere", .write = true, .to = 0x1000};
+	struct attack msi = {.name = "MSI", .write = true, .interrupt = true, .to = 0xfee00000};
+	(void)state;
+	for (unsigned i = 0; i < 5; i++)
+		party_try(&m, &all.party[0], dma, true);
+	next.fault = (struct iommu_fault){.bdf = {0, FAULT_NAMELESS}, .reason = REASON_INDEX};
+	for (unsigned i = 0; i < 3; i++)
+		party_try(&m, &all.party[0], msi, true);
+	next.recorded = false;
+	party_try(&m, &all.party[0], msi, true);
+	party_try(&m, &all.party[0], msi, true);
+	next.outcome = ATTACK_ARRIVED;
+	party_try(&m, &all.party[0], msi, false);
+	next.outcome = ATTACK_SILENT;
+	party_try(&m, &all.party[0], msi, false);
+	next.outcome = ATTACK_NOT_TRIED;
+	party_try(&m, &all.party[0], msi, false);
+	said_len = 0;
+	m.verified = 77;
+	party_print_sum(&m);
+	assert_said("shown: 10 of 10 forbidden accesses were refused,");
+	assert_said("5 DMAs, 5 interrupts");
+	assert_said("none of those 5 DMAs changed or leaked anything");
+	assert_said("5 forged interrupts did not arrive");
+	assert_said("Recorded: 3, of which 3 name FFFF");
+	assert_said("(of 2 of them the unit keeps no record)");
+	assert_said("not shown: 2 forged interrupts: not enforced here; 1 of them were seen to");
+	assert_said("not tried: 1 accesses that had no effect where they are allowed either");
+	assert_said("77 reads and writes of other VFs");
+	party_counts_clear();
+	said_len = 0;
+	m = (struct machine){.boot = &boot};
+	party_print_sum(&m);
+	assert_said("shown: 0 of 0 forbidden accesses");
+	assert_null(strstr(said, "did not arrive"));
+	assert_null(strstr(said, "not shown"));
+}
+
+/* ---- which cases there are ---- */
+
+static const struct attack *find(const char *name, bool write)
+{
+	for (unsigned i = 0; i < n_tried; i++)
+		if (!strcmp(tried[i].name, name) && tried[i].write == write)
+			return &tried[i];
+	fail_msg("no case \"%s\"", name);
+	return NULL;
+}
+
+struct want {
+	const char *name;
+	bool write;
+	uint64_t to;
+	uint32_t len;
+	uint8_t reason;
+	const void *secret;
+};
+
+static void assert_cases(const struct want *want, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct attack *a = find(want[i].name, want[i].write);
+		assert_int_equal(a->to, want[i].to);
+		assert_int_equal(a->len, want[i].len);
+		assert_int_equal(a->reason, want[i].reason);
+		assert_ptr_equal(a->secret, want[i].secret);
+		assert_false(a->seen || a->interrupt);
+	}
+	assert_int_equal(n_tried, n);
+}
+
+static void test_cases_of_a_vf(void **state)
+{
+	const uint64_t pf = 0x10010000, edu = 0x10020000, hole = WINDOW + WINDOW_HOLE;
+	(void)state;
+	attempts_run(&m, &all, &all.party[0]);
+	/* names of others' memory are gone by now: the addresses tell them apart */
+	const struct {
+		bool write;
+		uint64_t to;
+		const void *secret;
+	} others[] = {{true, pf, NULL},
+		      {false, pf, pages[1][0]},
+		      {true, edu, NULL},
+		      {false, edu, pages[2][0]},
+		      {true, 0xfec01000, NULL}}; /* the PF's registers */
+	unsigned found = 0;
+	for (unsigned i = 0; i < n_tried; i++)
+		for (size_t k = 0; k < ARRAY_LEN(others); k++)
+			if (tried[i].to == others[k].to && tried[i].write == others[k].write) {
+				assert_ptr_equal(tried[i].secret, others[k].secret);
+				assert_int_equal(tried[i].len, CHUNK);
+				tried[i].name = "other";
+				found++;
+			}
+	assert_int_equal(found, ARRAY_LEN(others));
+	unsigned n = 0;
+	for (unsigned i = 0; i < n_tried; i++)
+		if (strcmp(tried[i].name, "other") != 0)
+			tried[n++] = tried[i];
+	n_tried = n;
+	const struct want want[] = {
+		{"unmapped page", true, hole + 9 * PAGE_SIZE, CHUNK, REASON_WRITE, NULL},
+		{"unmapped page", false, hole + 9 * PAGE_SIZE, CHUNK, REASON_READ, NULL},
+		{"read-only page", true, hole + 2 * PAGE_SIZE, CHUNK, REASON_WRITE, NULL},
+		{"write-only page", false, hole + 4 * PAGE_SIZE, CHUNK, REASON_READ, pages[0][2]},
+		{"page before mapping", true, hole - PAGE_SIZE, CHUNK, REASON_WRITE, NULL},
+		{"page after mapping", true, hole + PAGE_SIZE, CHUNK, REASON_WRITE, NULL},
+		{"last byte before it", true, hole - 4, 4, REASON_WRITE, NULL},
+		{"first byte after it", true, hole + PAGE_SIZE, 4, REASON_WRITE, NULL},
+		{"kernel data", true, 0x7000000, CHUNK, REASON_WRITE, NULL},
+		{"kernel data", false, 0x7000000, CHUNK, REASON_READ, kernel_data},
+		{"kernel text", true, 0x7000000, CHUNK, REASON_WRITE, NULL},
+		{"kernel page table", true, 0x6000000, CHUNK, REASON_WRITE, NULL},
+		{"beyond the width", true, 1ull << 39, CHUNK, REASON_WIDTH, NULL},
+		{"runs out of mapping", true, WINDOW + PAGE_PASSING, 2 * CHUNK, REASON_WRITE, NULL},
+		{"buffer after unmap", true, WINDOW + PAGE_PASSING, CHUNK, REASON_WRITE, NULL},
+	};
+	assert_cases(want, ARRAY_LEN(want));
+	assert_int_equal(find("runs out of mapping", true)->fault_at, WINDOW + PAGE_PASSING + PAGE_SIZE);
+	assert_int_equal(guarded, PAGE_SIZE); /* of the buffer that was unmapped */
+	assert_true(pattern_is_zero(passing, PAGE_SIZE));
+	assert_true(m.cases == m.refused && m.cases == ARRAY_LEN(want) + ARRAY_LEN(others));
+}
+
+/* The buffer was not reached while it was mapped: nothing is known of afterwards. */
+static void test_buffer_was_never_reached(void **state)
+{
+	(void)state;
+	strike_lands = false;
+	attempts_run(&m, &all, &all.party[2]);
+	for (unsigned i = 0; i < n_tried; i++)
+		assert_string_not_equal(tried[i].name, "buffer after unmap");
+	assert_int_equal(m.not_tried, 1);
+	assert_string_equal(kept.what, "buffer after unmap");
+	assert_int_equal(find("last byte before it", true)->len, 1);
+	assert_int_equal(find("runs out of mapping", true)->to,
+			 WINDOW + PAGE_PASSING + PAGE_SIZE - EDU_BUFFER / 2);
+}
+
+/* Secrets are put back before they are to be read: where nothing translates, earlier cases have changed them.
+ */
+static void test_secrets_are_put_back(void **state)
+{
+	(void)state;
+	boot.cfg.iommu = CONFIG_IOMMU_OFF;
+	dom = NULL;
+	memset(pages, 0, sizeof pages);
+	memset(kernel_data, 0, sizeof kernel_data);
+	attempts_run(&m, &all, &all.party[0]); /* attack_run() looks */
+	assert_true(n_tried >= 8 && refilled);
+	dom = (struct domain *)&m;
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup(name, start)
+	const struct CMUnitTest tests[] = {T(test_every_outcome_is_counted_once),
+					   T(test_broken_and_without_effect),
+					   T(test_sentences),
+					   T(test_cases_of_a_vf),
+					   T(test_buffer_was_never_reached),
+					   T(test_secrets_are_put_back)};
+	log_sink_add(sink);
+	return cmocka_run_group_tests_name("party", tests, NULL, NULL);
+}

@@ -1,0 +1,188 @@
+/* The demo's short proof: which cases there are, what is compared in each, and how they are counted.
+ * attack_run() is made up here; tests/unit/test_attack.c has the real one. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <string.h>
+#include <cmocka.h>
+#include "apps/attack.h"
+#include "apps/pattern.h"
+#include "kernel/log.h"
+#include "kernel/x86/paging.h"
+
+#define VFS    3u
+#define WINDOW 0x2000000000ull
+#define KERNEL 0x7000000ull
+
+static struct machine m;
+static struct boot_info boot;
+static struct pci_func fn[VFS];
+static _Alignas(PAGE_SIZE) uint8_t block[VFS][PAGE_2M], readonly[VFS][PAGE_SIZE], kernel_data[PAGE_SIZE];
+static const void *guarded[16];
+static unsigned n_guarded, n_tables, n_cases, freed;
+static int bad = -1; /* the case that comes to: */
+static enum attack_outcome outcome;
+static struct domain *dom = (struct domain *)&m;
+static char said[32768];
+static size_t said_len;
+
+uint8_t *attack_kernel_data(void)
+{
+	return kernel_data;
+}
+
+void attack_kernel_fill(void)
+{
+	pattern_fill(kernel_data, PAGE_SIZE, 5);
+}
+
+phys_t paging_phys(const void *va)
+{
+	assert_ptr_equal(va, kernel_data);
+	return PHYS(KERNEL);
+}
+
+void guard_none(void)
+{
+	n_guarded = n_tables = 0;
+}
+
+void guard_add(const void *va, size_t len)
+{
+	assert_int_equal(len, PAGE_SIZE);
+	guarded[n_guarded++] = va;
+}
+
+void guard_tables(struct machine *machine)
+{
+	assert_ptr_equal(machine, &m);
+	n_tables++;
+}
+
+void guard_free(void)
+{
+	freed++;
+}
+
+void iommu_fault_describe(struct iommu *mmu, const struct iommu_fault *f, char *buf, size_t n)
+{
+	(void)mmu;
+	(void)f;
+	if (n)
+		buf[0] = 0;
+}
+
+const char *attack_outcome_text(enum attack_outcome o)
+{
+	return o == ATTACK_SUCCEEDED ? "SUCCEEDED" : "something";
+}
+
+static bool is_guarded(const void *va)
+{
+	for (unsigned i = 0; i < n_guarded; i++)
+		if (guarded[i] == va)
+			return true;
+	return false;
+}
+
+static uint8_t *target_of(unsigned v)
+{
+	return block[v] + WINDOW_BUFFERS + BUFFER_TARGET;
+}
+
+void attack_run(struct machine *machine, struct attacker *by, const struct attack *a,
+		struct attack_result *out)
+{
+	unsigned v = by->vf->index,
+		 t = n_cases % (VFS + 2); /* of VFS - 1 others, kernel, read-only, unmapped */
+	assert_ptr_equal(machine, &m);
+	assert_int_equal(v, n_cases / (VFS + 2));
+	assert_true(a->write && a->len == CHUNK && a->reason == REASON_WRITE && a->fault_at == a->to &&
+		    !a->seen);
+	assert_ptr_equal(*by->dom, dom);
+	assert_true(by->allowed.len == 2 * PAGE_SIZE && by->allowed.dom == dom);
+	assert_true(is_guarded(kernel_data) && is_guarded(readonly[v]) && is_guarded(target_of(v)) &&
+		    n_tables == 1);
+	if (t < VFS - 1) {
+		unsigned victim = t + (t >= v);
+		assert_true(is_guarded(target_of(victim)));
+		assert_true(pattern_check(target_of(victim), PAGE_SIZE, pattern_seed(victim, 3, 3)));
+		assert_int_equal(a->to, m.vf[victim].buffers.phys.v + BUFFER_TARGET);
+	} else {
+		const uint64_t to[] = {KERNEL, WINDOW + WINDOW_READONLY, WINDOW + WINDOW_HOLE};
+		assert_int_equal(a->to, to[t - (VFS - 1)]);
+	}
+	*out = (struct attack_result){.outcome = (int)n_cases == bad ? outcome : ATTACK_REFUSED,
+				      .recorded = true};
+	n_cases++;
+}
+
+static void sink(const char *text, size_t n)
+{
+	if (said_len + n >= sizeof said)
+		said_len = 0;
+	memcpy(said + said_len, text, n);
+	said_len += n;
+	said[said_len] = 0;
+}
+
+static int start(void **state)
+{
+	(void)state;
+	memset(&m, 0, sizeof m);
+	m.boot = &boot;
+	m.window = IOVA(WINDOW);
+	m.vfs = VFS;
+	boot.cfg.iommu = CONFIG_IOMMU_ON;
+	for (unsigned v = 0; v < VFS; v++) {
+		struct vf *vf = &m.vf[v];
+		fn[v].bdf = (bdf_t){0, (uint16_t)(0x101 + v)};
+		*vf = (struct vf){.index = v, .fn = &fn[v], .dom = dom};
+		vf->block = (struct dma_buf){block[v], IOVA(WINDOW), PHYS(0x100000000ull + v * PAGE_2M),
+					     PAGE_2M, dom};
+		vf->buffers = dma_part(&vf->block, WINDOW_BUFFERS, PAGE_2M - WINDOW_BUFFERS);
+		vf->readonly = (struct dma_buf){readonly[v], IOVA(WINDOW + WINDOW_READONLY), PHYS(0),
+						PAGE_SIZE, dom};
+	}
+	n_cases = freed = 0;
+	bad = -1;
+	said_len = 0;
+	said[0] = 0;
+	return 0;
+}
+
+static void test_all_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(stage_refuse(&m), SL_OK);
+	assert_true(m.cases == 15 && m.refused == 15 && m.not_tried == 0 && n_cases == 15 && freed);
+	assert_non_null(
+		strstr(said, "15 of 15 refused, recorded and without effect, each after it had worked"));
+	assert_null(strstr(said, "FAIL"));
+}
+
+/* Any one case, with any outcome that is not good. */
+static void test_one_is_not(void **state)
+{
+	for (int at = 0; at < 15; at++)
+		for (unsigned o = ATTACK_SUCCEEDED; o < ATTACK_OUTCOMES; o++) {
+			start(state);
+			bad = at;
+			outcome = (enum attack_outcome)o;
+			bool tried = outcome != ATTACK_NOT_TRIED;
+			assert_int_equal(stage_refuse(&m), tried ? SL_VERIFY : SL_OK);
+			assert_true(m.cases == 14u + tried && m.refused == 14 && m.not_tried == !tried);
+			assert_int_equal(strstr(said, " FAIL") != NULL, tried); /* the matrix has it, too */
+			assert_int_equal(strstr(said, " ? ") != NULL, !tried);
+			assert_int_equal(strstr(said, "1 were not tried") != NULL, !tried);
+		}
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup(name, start)
+	const struct CMUnitTest tests[] = {T(test_all_refused), T(test_one_is_not)};
+	log_sink_add(sink);
+	return cmocka_run_group_tests_name("refuse", tests, NULL, NULL);
+}

@@ -1,0 +1,404 @@
+/* Stage timed and what others use of it, on VFs whose device is memory: what is read is what was written,
+ * what was refused or went wrong is counted, and no more is counted than was done in time. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <string.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include "apps/pattern.h"
+#include "apps/report.h"
+#include "apps/timed.h"
+#include "kernel/log.h"
+#include "kernel/time.h"
+#include "kernel/x86/irq.h"
+#include "kernel/x86/tsc.h"
+#include "tests/unit/support.h"
+
+#define VFS    3u
+#define QD     8u
+#define BLOCK  512u
+#define CHUNKS (TIMED_CHUNKS + 10)
+#define BASE   0x2000000000ull
+
+/* A device that does what it is told when it is asked for results. */
+static struct dev {
+	struct accel a; /* first */
+	struct pci_func fn;
+	struct accel_req req[BUFFER_SLOTS];
+	unsigned n, sent;  /* taken, and told of by a doorbell */
+	unsigned refuse;   /* takes so many requests less than it is given */
+	unsigned bad;      /* the next of its results are errors */
+	unsigned slow;     /* polls that find nothing */
+	bool deaf, spoils; /* deaf: nothing ever comes; spoils: one byte of each read is wrong */
+	uint64_t reads, writes, rings;
+	uint64_t seen[TIMED_CHUNKS]; /* reads of each */
+	uint8_t buffers[BUFFER_SLOTS * CHUNK], store[CHUNKS * CHUNK];
+} dev[VFS];
+
+static struct machine m;
+static struct boot_info boot;
+static struct tsc_info tsc = {.hz = 3000000};
+static unsigned cores = 1, halts, progress;
+static char text[65536];
+static size_t text_len;
+
+const struct tsc_info *tsc_info(void)
+{
+	return &tsc;
+}
+
+unsigned core_count(void)
+{
+	return cores;
+}
+
+uint32_t core_apic_id(unsigned core)
+{
+	return core;
+}
+
+bool core_can_halt(void)
+{
+	return true;
+}
+
+void core_progress(void)
+{
+	progress++;
+}
+
+bool core_halt_unless(bool (*look)(void *ctx), void *ctx)
+{
+	halts++;
+	return !look(ctx);
+}
+
+enum sl_err core_run(unsigned core, core_fn *fn, void *arg)
+{
+	support_core = core;
+	fn(arg);
+	support_core = 0;
+	return SL_OK;
+}
+
+enum sl_err core_join(unsigned core, uint64_t deadline)
+{
+	(void)core, (void)deadline;
+	return SL_OK;
+}
+
+enum sl_err irq_alloc(irq_fn *fn, void *ctx, uint8_t *vector)
+{
+	(void)fn, (void)ctx, (void)vector;
+	return SL_NOSPACE;
+}
+
+enum sl_err irq_set(unsigned vector, irq_fn *fn, void *ctx)
+{
+	(void)vector, (void)fn, (void)ctx;
+	return SL_OK;
+}
+
+static struct dev *of(struct accel *a)
+{
+	return (struct dev *)(void *)a;
+}
+
+static unsigned submit(struct accel *a, const struct accel_req *req, unsigned n)
+{
+	struct dev *d = of(a);
+	unsigned take = n > d->refuse ? n - d->refuse : 0;
+	for (unsigned i = 0; i < take; i++) {
+		assert_true(d->n < ARRAY_LEN(d->req));
+		d->req[d->n++] = req[i];
+	}
+	a->refused = SL_BUSY;
+	return take;
+}
+
+static void ring(struct accel *a)
+{
+	struct dev *d = of(a);
+	d->rings++;
+	a->stats.doorbells++;
+	d->sent = d->n;
+}
+
+static void carry_out(struct dev *d, const struct accel_req *r)
+{
+	uint64_t chunk = (r->lba - 100) / (CHUNK / BLOCK);
+	uint8_t *buffer = d->buffers + (r->data.v - BASE), *at = d->store + chunk * CHUNK;
+	assert_true(chunk < CHUNKS && r->data.v - BASE == r->tag * CHUNK && r->blocks == CHUNK / BLOCK);
+	if (r->op == ACCEL_READ) {
+		memcpy(buffer, at, CHUNK);
+		buffer[CHUNK - 1] ^= d->spoils;
+		d->reads++;
+		d->seen[chunk]++;
+	} else {
+		assert_int_equal(r->op, ACCEL_WRITE);
+		memcpy(at, buffer, CHUNK);
+		d->writes++;
+	}
+}
+
+static unsigned poll(struct accel *a, struct accel_done *done, unsigned max)
+{
+	struct dev *d = of(a);
+	unsigned n = 0;
+	a->stats.polls++;
+	if (d->slow || d->deaf || !d->sent) {
+		d->slow -= d->slow != 0;
+		a->stats.empty_polls++;
+		return 0;
+	}
+	for (; n < max && n < d->sent; n++) {
+		carry_out(d, &d->req[n]);
+		done[n] = (struct accel_done){.tag = d->req[n].tag, .status = d->bad != 0};
+		d->bad -= d->bad != 0;
+	}
+	memmove(d->req, d->req + n, (d->n - n) * sizeof d->req[0]);
+	d->n -= n;
+	d->sent -= n;
+	return n;
+}
+
+static bool ready(const struct accel *a)
+{
+	return ((const struct dev *)(const void *)a)->sent != 0;
+}
+
+static void arm(struct accel *a)
+{
+	(void)a;
+}
+
+static enum sl_err health(struct accel *a)
+{
+	(void)a;
+	return SL_OK;
+}
+
+static const struct accel_driver driver = {
+	.submit = submit, .ring = ring, .poll = poll, .ready = ready, .arm = arm, .health = health};
+
+static void sink(const char *line, size_t len)
+{
+	if (len > sizeof text - 1 - text_len)
+		text_len = 0;
+	memcpy(text + text_len, line, len);
+	text[text_len += len] = 0;
+}
+
+static int start(void **state)
+{
+	(void)state;
+	static struct accel_store store[VFS];
+	static bool once;
+	if (!once)
+		log_sink_add(sink);
+	once = true;
+	memset(&m, 0, sizeof m);
+	memset(&boot, 0, sizeof boot);
+	memset(dev, 0, sizeof dev);
+	m.boot = &boot;
+	boot.cfg.qd = QD;
+	boot.cfg.seconds = 1;
+	boot.cfg.queues = 1;
+	TAILQ_INIT(&m.pci.funcs);
+	m.vfs = m.pairs = VFS;
+	for (unsigned i = 0; i < VFS; i++) {
+		struct vf *vf = &m.vf[i];
+		store[i] = (struct accel_store){
+			.block = BLOCK, .first_lba = 100, .blocks = CHUNKS * (CHUNK / BLOCK)};
+		dev[i].a = (struct accel){.drv = &driver, .depth = BUFFER_SLOTS};
+		dev[i].fn.bdf = (bdf_t){0, (uint16_t)(0x101 + i)};
+		*vf = (struct vf){.index = i, .accel = &dev[i].a, .data = &store[i], .fn = &dev[i].fn};
+		vf->buffers = (struct dma_buf){
+			.va = dev[i].buffers, .iova = IOVA(BASE), .len = sizeof dev[i].buffers};
+		hist_reset(&vf->latency);
+	}
+	cores = 1;
+	halts = progress = 0;
+	text_len = 0;
+	return 0;
+}
+
+/* Every chunk that is read later has its own contents, to the last one, or to the store's end. */
+static void test_prepare(void **state)
+{
+	static struct accel_store small;
+	(void)state;
+	small = *m.vf[1].data;
+	small.blocks = 37 * (CHUNK / BLOCK) + 1;
+	m.vf[1].data = &small;
+	assert_int_equal(timed_prepare(&m), SL_OK);
+	for (unsigned v = 0; v < VFS; v++) {
+		unsigned chunks = v == 1 ? 37 : TIMED_CHUNKS;
+		assert_int_equal(dev[v].writes, chunks);
+		for (unsigned c = 0; c < chunks; c++)
+			assert_true(pattern_check(dev[v].store + c * CHUNK, CHUNK, timed_seed(&m.vf[v], c)));
+		for (unsigned c = chunks; c < CHUNKS; c++)
+			assert_true(pattern_is_zero(dev[v].store + c * CHUNK, CHUNK));
+	}
+	assert_true(timed_seed(&m.vf[0], 0) != timed_seed(&m.vf[1], 0));
+	dev[2].refuse = 1;
+	assert_int_equal(timed_prepare(&m), SL_BUSY);
+	dev[2].refuse = 0;
+	dev[2].n = dev[2].sent = 0;
+	dev[2].deaf = true;
+	assert_int_equal(timed_prepare(&m), SL_TIMEOUT);
+}
+
+/* One turn: what came is counted and its place filled again, or not. */
+static void test_turn(void **state)
+{
+	(void)state;
+	struct lane l = {.m = &m, .core = 3, .first = 1, .n = 1};
+	struct vf *vf = &m.vf[1];
+	struct poller *p = &poller[1];
+	unsigned errors = 0;
+	assert_int_equal(timed_prepare(&m), SL_OK);
+	vf->ops = 99; /* of a run before */
+	hist_add(&vf->latency, 5);
+	dev[1].a.stats.polls = 1000;
+	assert_int_equal(poller_start(&l, 1, QD), SL_OK);
+	assert_true(vf->core == 3 && vf->ops == 0 && vf->latency.count == 0 && vf->batch.n == QD);
+	assert_int_equal(dev[1].sent, QD);
+	for (unsigned tag = 0; tag < QD; tag++)
+		assert_int_equal(dev[1].req[tag].lba, 100 + p->chunk[tag] * (CHUNK / BLOCK));
+	dev[1].slow = 1;
+	assert_int_equal(poller_turn(p, true, &errors), 0);
+	uint64_t rings = dev[1].rings;
+	assert_int_equal(poller_turn(p, true, &errors), QD);
+	assert_true(errors == 0 && vf->ops == QD && vf->latency.count == QD && dev[1].sent == QD);
+	assert_int_equal(dev[1].rings, rings + 1); /* one for all */
+	dev[1].bad = 3;
+	assert_int_equal(poller_turn(p, true, &errors), QD);
+	assert_int_equal(errors, 3);
+	dev[1].refuse = 2; /* what is not taken is an error too */
+	assert_int_equal(poller_turn(p, true, &errors), QD);
+	assert_int_equal(errors, 5);
+	assert_int_equal(poller_turn(p, false, &errors), QD - 2); /* the last ones */
+	assert_true(errors == 5 && dev[1].sent == 0 && vf->ops == 4 * QD - 2);
+	assert_int_equal(poller_turn(p, false, &errors), 0);
+	/* Random places, all of them, and none that nobody wrote. */
+	dev[1].refuse = 0;
+	assert_int_equal(poller_start(&l, 1, QD), SL_OK);
+	for (unsigned i = 0; i < 64 * TIMED_CHUNKS / QD; i++)
+		assert_int_equal(poller_turn(p, true, &errors), QD);
+	for (unsigned c = 0; c < TIMED_CHUNKS; c++)
+		assert_in_range(dev[1].seen[c], 16, 160);
+	assert_true(poller[1].chunks == TIMED_CHUNKS);
+}
+
+/* The end: what was in flight is taken and not counted; doorbells and polls are those of the phase. */
+static void test_stop(void **state)
+{
+	(void)state;
+	struct lane l = {.m = &m, .first = 0, .n = 1};
+	struct vf *vf = &m.vf[0];
+	unsigned errors = 0;
+	assert_int_equal(timed_prepare(&m), SL_OK);
+	dev[0].a.stats = (struct accel_stats){.doorbells = 70, .polls = 80, .empty_polls = 60};
+	assert_int_equal(poller_start(&l, 0, QD), SL_OK);
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(poller_turn(&poller[0], true, &errors), QD);
+	dev[0].slow = 4; /* polls that are not of the phase any more */
+	assert_int_equal(poller_stop(&poller[0], QD, now_us() + 1000, &errors), SL_OK);
+	assert_true(vf->ops == 5 * QD && dev[0].sent == 0 && errors == 0);
+	assert_true(vf->timed.doorbells == 6 && vf->timed.polls == 5 && vf->timed.empty_polls == 0);
+	/* Silence has an end, and a VF that was cut off is no longer waited for. */
+	assert_int_equal(poller_start(&l, 0, QD), SL_OK);
+	dev[0].deaf = true;
+	uint64_t before = now_us();
+	assert_int_equal(poller_stop(&poller[0], QD, before + 5000, &errors), SL_TIMEOUT);
+	assert_true(now_us() >= before + 5000 && errors == 0);
+	vf->cut = true;
+	before = now_us();
+	assert_int_equal(poller_stop(&poller[0], QD, before + 5000, &errors), SL_OK);
+	assert_true(now_us() < before + 5000 && errors == 1);
+}
+
+/* What was read last is looked at, to the last buffer and byte. */
+static void test_sample(void **state)
+{
+	(void)state;
+	struct lane l = {.m = &m, .first = 0, .n = VFS};
+	unsigned errors = 0;
+	assert_int_equal(timed_prepare(&m), SL_OK);
+	for (unsigned v = 0; v < VFS; v++) {
+		assert_int_equal(poller_start(&l, v, QD), SL_OK);
+		assert_int_equal(poller_stop(&poller[v], QD, now_us() + 1000, &errors), SL_OK);
+	}
+	assert_int_equal(timed_sample(&m, QD), SL_OK);
+	for (unsigned v = 0; v < VFS; v++)
+		for (unsigned tag = 0; tag < QD; tag++) {
+			dev[v].buffers[tag * CHUNK + CHUNK - 1] ^= 1;
+			assert_int_equal(timed_sample(&m, QD), SL_VERIFY);
+			dev[v].buffers[tag * CHUNK + CHUNK - 1] ^= 1;
+		}
+	dev[0].buffers[QD * CHUNK] ^= 1; /* behind them */
+	assert_int_equal(timed_sample(&m, QD), SL_OK);
+}
+
+/* The whole stage: each VF worked, a row for each and one for all, and the verdict of each way to go wrong.
+ */
+static void test_stage(void **state)
+{
+	(void)state;
+	for (unsigned way = 0; way < 3; way++) {
+		(void)start(NULL);
+		dev[1].spoils = way == 1;
+		cores = way == 2 ? 2 : 1;
+		enum sl_err want = way == 1 ? SL_VERIFY : SL_OK;
+		assert_int_equal(stage_timed(&m), want);
+		assert_true(m.timed_ops > 0 && progress > 0);
+		if (want) {
+			assert_non_null(strstr(text, "FAIL timed: reads under load went wrong: data is not"));
+			continue;
+		}
+		uint64_t sum = 0;
+		for (unsigned v = 0; v < VFS; v++) {
+			assert_true(m.vf[v].ops > 0 && m.vf[v].latency.count >= m.vf[v].ops);
+			sum += m.vf[v].ops;
+		}
+		assert_int_equal(m.timed_ops, sum);
+		assert_true(m.timed_us >= 1000000); /* of the clock that the TSC is said to be */
+		assert_non_null(strstr(
+			text, "random 4 KiB reads, 8 in flight on each of 3 queues of 3 VFs, polled by"));
+		for (unsigned v = 0; v < VFS; v++) {
+			char row[32];
+			snprintf(row, sizeof row, "\n  0000:01:00.%u ", v + 1);
+			assert_non_null(strstr(text, row));
+		}
+		assert_non_null(strstr(text, "\n  all "));
+		assert_in_range(m.fair_permille, 1, 1000);
+		assert_int_equal(m.latency.count,
+				 m.vf[0].latency.count + m.vf[1].latency.count + m.vf[2].latency.count);
+	}
+}
+
+/* Errors of the device end in SL_DEVICE, and requests that are not taken at the start in what the device
+ * said. */
+static void test_stage_errors(void **state)
+{
+	(void)state;
+	dev[0].bad = 0;
+	assert_int_equal(timed_prepare(&m), SL_OK);
+	dev[1].refuse = 1;
+	assert_int_equal(stage_timed(&m), SL_BUSY);
+	(void)start(NULL);
+	m.vf[0].cut = true;
+	assert_true(stage_timed(&m) != SL_OK);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup(name, start)
+		T(test_prepare), T(test_turn),  T(test_stop),
+		T(test_sample),  T(test_stage), T(test_stage_errors)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
