@@ -9,6 +9,7 @@
 # make quick      what a contributor runs before a commit: host tests, rules of the tree, a few boots; under 4 minutes
 # make mutants    which alterations of the sources the host tests see; ONLY=iommu,nvme for some
 # make prove      CBMC proves the readers of foreign bytes, up to a size (SEED=1: it finds the errors that are put in)
+# make machines   10,000 random machines on the host    make soak       60 of the kind booted in QEMU
 # make replay     build/replay: a recorded report, judged on the host
 B    ?= build
 CC   := clang
@@ -35,7 +36,7 @@ HFLAGS := $(filter-out -Wno-unused-command-line-argument,$(WARN)) -Wno-unknown-p
 HOST_DIRS ?= boot kernel kernel/x86 pci iommu drivers drivers/nvme drivers/edu drivers/crypto drivers/qat apps apps/shell apps/audit
 HOST_ONLY := pci/replay.c
 KERNEL_DIRS ?= kernel kernel/x86 pci iommu drivers drivers/nvme drivers/edu drivers/crypto drivers/qat apps apps/shell apps/audit
-LOADER := $(wildcard boot/*.c) boot/jump.S kernel/acpi.c kernel/memmap.c kernel/phys.c kernel/err.c kernel/fmt.c kernel/inflate.c kernel/jsonl.c kernel/str.c kernel/x86/pt.c $(wildcard iommu/dmar.c)
+LOADER := $(wildcard boot/*.c) boot/jump.S kernel/acpi.c kernel/memmap.c kernel/phys.c kernel/err.c kernel/fmt.c kernel/inflate.c kernel/jsonl.c kernel/str.c kernel/uart.c kernel/uart_hw.c kernel/x86/pt.c $(wildcard iommu/dmar.c)
 KERNEL := $(filter-out $(HOST_ONLY) apps/%_host.c,$(foreach d,$(KERNEL_DIRS),$(wildcard $(d)/*.c $(d)/*.S)))
 HOST   := $(filter-out %_hw.c kernel/str.c,$(foreach d,$(HOST_DIRS),$(wildcard $(d)/*.c)))
 UNIT   := $(wildcard tests/unit/test_*.c)
@@ -140,6 +141,13 @@ replay: $B/replay
 
 check: $(TBIN)
 	$(Q)tools/check.sh $(TBIN) >$B/check.log && s=0 || s=$$?; cat $B/check.log; exit $$s
+
+# Random machines through the loader's logic and bring-up (make check takes some hundreds), and booted.
+machines: $B/host/test_machines
+	$(Q)SLUICE_MACHINES=$${SLUICE_MACHINES:-10000} $<
+
+soak: all $B/mangle.efi
+	$(Q)tools/soak
 
 # Fuzzers: clang's libFuzzer over the same sources.
 FUZZ_RUNS ?= 20000

@@ -143,6 +143,17 @@ static enum sl_err add_windows(struct machine *m)
 	return added ? SL_OK : SL_NOTFOUND;
 }
 
+/* What answered the loader as a unit does (VT-d §11.4.1: 31:8 are 0) is one, whatever the MCFG table says of
+ * these addresses: looking for devices writes. */
+static void claim_units(const struct boot_snapshot *s)
+{
+	for (uint32_t i = 0; i < s->units; i++)
+		if (s->unit[i].ver && !(s->unit[i].ver >> 8) &&
+		    phys_claim(s->unit[i].base, PAGE_SIZE, PHYS_UNIT))
+			log_warn("pci", "the VT-d unit at 0x%llx has its registers where something else has",
+				 (ull)s->unit[i].base);
+}
+
 static unsigned depth_of(const struct pci_func *f)
 {
 	unsigned n = 0;
@@ -169,6 +180,7 @@ static void print_func(const struct pci *pci, const struct pci_func *f)
 
 enum sl_err stage_pci(struct machine *m)
 {
+	claim_units(phys_va(PHYS(m->boot->at_entry)));
 	enum sl_err e = add_windows(m);
 	if (e) {
 		log_fail("pci", "update the firmware", "no entry of the MCFG table is usable");

@@ -201,6 +201,9 @@ enum sl_err stage_iommu(struct machine *m)
 	m->memory = (struct dmar_memory_map){phys_va(PHYS(m->boot->regions)), m->boot->region_count};
 	m->iommu.memory = &m->memory;
 	e = iommu_map_rmrrs_below(&m->iommu, &functions);
+	if (e)
+		log_fail("iommu", "update the firmware", "the RMRRs of the DMAR table cannot be mapped: %s",
+			 sl_err_text(e));
 	if (!e)
 		e = iommu_enable(&m->iommu);
 	if (e)
@@ -211,19 +214,6 @@ enum sl_err stage_iommu(struct machine *m)
 }
 
 /* ---- stage coverage ---- */
-
-#define NAMED 8u
-
-void coverage_name(struct machine *m, const char *subsystem)
-{
-	char text[200];
-	unsigned n = 0;
-	for (; coverage_text(&m->pci, &m->iommu, m->translating, n, text, sizeof text); n++)
-		if (n < NAMED)
-			log_warn(subsystem, "not covered: %s", text);
-	if (n > NAMED)
-		log_warn(subsystem, "not covered: %u more", n - NAMED);
-}
 
 /* Firmware's drivers told devices of addresses in that memory, and a device that only Bus Master Enable holds
  * may write there still. */

@@ -2,6 +2,7 @@
 #include "kernel/addr.h"
 #include "kernel/fmt.h"
 #include "kernel/str.h"
+#include "kernel/uart.h"
 
 struct cursor {
 	const char *source;
@@ -187,14 +188,11 @@ static bool hex(struct word w, uint64_t *out)
 /* com1 to com4, a port, or registers in memory a byte or a doubleword apart. */
 static bool console_of(struct word v, struct acpi_uart *out)
 {
-	static const struct {
-		const char *name;
-		uint64_t addr;
-	} coms[] = {{"com1", 0x3f8}, {"com2", 0x2f8}, {"com3", 0x3e8}, {"com4", 0x2e8}};
+	static const char *const coms[] = {"com1", "com2", "com3", "com4"};
 	*out = (struct acpi_uart){.stride = 1};
 	for (unsigned i = 0; i < ARRAY_LEN(coms); i++)
-		if (is(v, coms[i].name)) {
-			out->addr = coms[i].addr;
+		if (is(v, coms[i])) {
+			out->addr = uart_coms[i];
 			return true;
 		}
 	size_t prefix = starts(v, "mmio32:") ? 7 : starts(v, "mmio:") ? 5 : 0;

@@ -413,6 +413,7 @@ EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *system)
 	load_kernel(bi, &elf);
 	bi->jump_page = ALIGN_DOWN((uint64_t)boot_jump, PAGE_SIZE);
 	keep(bi);
+	consoles_say(&bi->cfg, &acpi);
 	say("sluice: leaving firmware\n");
 
 	leave_firmware(bi);

@@ -26,3 +26,6 @@ void volume_config(struct boot_info *bi);
 void volume_files(struct boot_info *bi);
 /* keep=1: writes the report to the volume that sluice.cfg was read from, if it is there. */
 void volume_keep(struct boot_info *bi, const struct keep *k);
+
+/* Says on firmware's console which UARTs the kernel will use. */
+void consoles_say(const struct config *cfg, const struct acpi *acpi);

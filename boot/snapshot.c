@@ -1,5 +1,6 @@
 #include "boot/snapshot.h"
 #include "iommu/dmar.h"
+#include "iommu/vtd_regs.h"
 #include "kernel/bdf.h"
 
 /* PCI configuration header: PCIe §7.5.1 */
@@ -66,12 +67,17 @@ static void add_unit(const struct snapshot_access *a, struct boot_snapshot *out,
 				.gsts = (uint32_t)a->rd(base + 0x1c, 4),
 				.rtaddr = a->rd(base + 0x20, 8),
 				.fsts = (uint32_t)a->rd(base + 0x34, 4),
-				.pmen = (uint32_t)a->rd(base + 0x64, 4),
-				.plmbase = (uint32_t)a->rd(base + 0x68, 4),
-				.plmlimit = (uint32_t)a->rd(base + 0x6c, 4),
-				.phmbase = a->rd(base + 0x70, 8),
-				.phmlimit = a->rd(base + 0x78, 8),
 				.irta = a->rd(base + 0xb8, 8)};
+	if (u->cap & (CAP_PLMR | CAP_PHMR))
+		u->pmen = (uint32_t)a->rd(base + 0x64, 4);
+	if (u->cap & CAP_PLMR) {
+		u->plmbase = (uint32_t)a->rd(base + 0x68, 4);
+		u->plmlimit = (uint32_t)a->rd(base + 0x6c, 4);
+	}
+	if (u->cap & CAP_PHMR) {
+		u->phmbase = a->rd(base + 0x70, 8);
+		u->phmlimit = a->rd(base + 0x78, 8);
+	}
 	read_faults(a, size, u);
 }
 

@@ -4,28 +4,8 @@
 #include "kernel/serial.h"
 #include "kernel/time.h"
 
-/* 16550 registers */
-#define RBR       0
-#define THR       0
-#define DLL       0 /* with LCR.DLAB */
-#define IER       1
-#define DLM       1 /* with LCR.DLAB */
-#define FCR       2
-#define LCR       3
-#define LCR_8N1   0x03
-#define LCR_DLAB  0x80
-#define MCR       4
-#define MCR_READY 0x03 /* DTR, RTS */
-#define LSR       5
-#define LSR_DR    0x01
-#define LSR_THRE  0x20
-#define LSR_TEMT  0x40
-#define SCR       7
-
 #define FIFO_SIZE     16
 #define CTRL_C        3
-#define CLOCK         1843200u /* Hz, of a UART whose clock nobody names */
-#define BAUD_DEFAULT  115200u
 #define STALL_US      1000000u /* no byte is taken for so long: nobody reads, or the UART is gone */
 #define CALL_US       1500000u /* longest wait in one call, below the log's patience with a core (kernel/log.c) */
 #define LOCK_US       2000000u
@@ -206,45 +186,12 @@ uint64_t serial_lost(void)
 	return most;
 }
 
-/* Two values, so that a bus that floats at one of them is no UART. */
-static bool answers(const struct uart *u)
-{
-	static const uint8_t values[] = {0x5a, 0xa5};
-	for (unsigned i = 0; i < ARRAY_LEN(values); i++) {
-		uart_wr(u, SCR, values[i]);
-		if (uart_rd(u, SCR) != values[i])
-			return false;
-	}
-	return uart_rd(u, LSR) != 0xff;
-}
-
-static uint32_t divisor_read(const struct uart *u)
-{
-	uint8_t lcr = uart_rd(u, LCR);
-	uart_wr(u, LCR, lcr | LCR_DLAB);
-	uint32_t divisor = uart_rd(u, DLL) | (uint32_t)uart_rd(u, DLM) << 8;
-	uart_wr(u, LCR, lcr);
-	return divisor;
-}
-
-/* Firmware that has used a UART has left it at 8N1 with DTR and RTS on; after a reset none of that is so. */
-static bool set_up_by_firmware(const struct uart *u)
-{
-	return (uart_rd(u, LCR) & (uint8_t)~LCR_DLAB) == LCR_8N1 &&
-	       (uart_rd(u, MCR) & MCR_READY) == MCR_READY && divisor_read(u);
-}
-
-static uint32_t clock_of(const struct uart *u)
-{
-	return u->at.clock ? u->at.clock : CLOCK;
-}
-
 static void set_rate(const struct uart *u, uint32_t baud)
 {
-	if (baud == SERIAL_BAUD_KEEP && set_up_by_firmware(u))
+	if (baud == SERIAL_BAUD_KEEP && uart_is_set_up(u))
 		return;
-	uint32_t rate = 16 * (baud ? baud : BAUD_DEFAULT);
-	uint32_t divisor = (clock_of(u) + rate / 2) / rate;
+	uint32_t rate = 16 * (baud ? baud : UART_BAUD);
+	uint32_t divisor = (uart_clock(u) + rate / 2) / rate;
 	divisor = divisor ? divisor : 1;
 	for (uint64_t late = now_us() + 20000; now_us() < late && !(uart_rd(u, LSR) & LSR_TEMT);)
 		; /* what firmware has still in the FIFO goes out at its rate */
@@ -263,7 +210,7 @@ enum sl_err serial_add(const struct acpi_uart *at, uint32_t baud)
 		return SL_NOSPACE;
 	struct console fresh = {.next = end > SERIAL_RING ? end - SERIAL_RING : 0};
 	enum sl_err e = c ? SL_OK : uart_map(at, &fresh.uart);
-	if (!e && !c && !answers(&fresh.uart))
+	if (!e && !c && !uart_answers(&fresh.uart))
 		e = SL_NOTFOUND;
 	if (e)
 		return e;
@@ -288,21 +235,15 @@ enum sl_err serial_add(const struct acpi_uart *at, uint32_t baud)
 
 bool serial_name(unsigned i, char *out, size_t size)
 {
-	static const uint16_t coms[] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
 	if (i >= count)
 		return false;
 	const struct uart *u = &consoles[i].uart;
+	char name[48];
 	bool taken = lock_take(&lock, LOCK_US); /* THR is the divisor meanwhile */
-	uint32_t divisor = divisor_read(u);
+	uint32_t divisor = uart_divisor(u);
 	if (taken)
 		lock_give(&lock);
-	uint32_t baud = divisor ? clock_of(u) / 16 / divisor : 0;
-	for (unsigned k = 0; k < ARRAY_LEN(coms); k++)
-		if (!u->at.mmio && u->at.addr == coms[k]) {
-			fmt_print(out, size, "COM%u (port 0x%x), %u 8N1", k + 1, coms[k], baud);
-			return true;
-		}
-	fmt_print(out, size, "the UART at %s 0x%llx, %u 8N1", u->at.mmio ? "memory" : "port", (ull)u->at.addr,
-		  baud);
+	uart_name(&u->at, name, sizeof name);
+	fmt_print(out, size, "%s, %u 8N1", name, divisor ? uart_clock(u) / 16 / divisor : 0);
 	return true;
 }

@@ -3,21 +3,13 @@
  * ring that all UARTs share, is sent as soon as bytes are taken again, and only what is pushed out of the
  * ring is lost and counted. */
 #pragma once
-#include "kernel/acpi.h"
+#include "kernel/uart.h"
 
 #define SERIAL_UARTS     6
 #define SERIAL_RING      65536u
-#define SERIAL_COM1      0x3f8
 #define SERIAL_FLUSH_US  15000000u /* at the end of a run: longer than a reader is likely to pause */
 #define SERIAL_BAUD_KEEP 0         /* for serial_add(): the rate that the UART has now */
 
-/* Registers of one UART: kernel/serial_hw.c; host tests bring their own. */
-struct uart {
-	struct acpi_uart at;
-	volatile uint8_t *regs; /* NULL: on ports */
-};
-uint8_t uart_rd(const struct uart *u, unsigned reg);
-void uart_wr(const struct uart *u, unsigned reg, uint8_t value);
 /* Maps the registers. SL_NOMEM when they cannot be mapped. */
 enum sl_err uart_map(const struct acpi_uart *at, struct uart *out) MUST_CHECK;
 

@@ -102,14 +102,13 @@ static void start_app(void)
  * keeps what they have to show. */
 static void start_console(void)
 {
-	static const uint16_t coms[] = {SERIAL_COM1, 0x2f8, 0x3e8, 0x2e8};
 	const struct config *cfg = &boot->cfg;
 	enum sl_err e = SL_OK; /* a port where nothing answers is left out */
 	for (unsigned i = 0; i < cfg->consoles; i++)
 		if (!cfg->console[i].mmio)
 			e = serial_add(&cfg->console[i], cfg->baud);
-	for (unsigned i = 0; !cfg->consoles && i < ARRAY_LEN(coms); i++) {
-		struct acpi_uart com = {.addr = coms[i], .stride = 1};
+	for (unsigned i = 0; !cfg->consoles && i < ARRAY_LEN(uart_coms); i++) {
+		struct acpi_uart com = {.addr = uart_coms[i], .stride = 1};
 		e = serial_add(&com, cfg->baud);
 	}
 	(void)e;

@@ -163,13 +163,10 @@ phys_t pt_table_of(const struct pt *pt, uint64_t va)
 
 /* ---- pt_sound() ---- */
 
-#define EXECUTABLE 16u /* runs of executable memory; the kernel has one */
-
 struct audit {
-	struct pt_range run[EXECUTABLE];
-	unsigned runs;
 	const struct pt_range *fixed;
-	unsigned fixeds;
+	unsigned n;
+	uint64_t first, end; /* all of fixed lies in between */
 	struct pt_wrong *wrong;
 };
 
@@ -179,56 +176,50 @@ static bool complain(const struct audit *a, const char *what, uint64_t va, uint6
 	return false;
 }
 
-static bool hits(const struct pt_range *r, unsigned n, uint64_t pa, uint64_t len)
+static bool hits(const struct audit *a, uint64_t pa, uint64_t len)
 {
-	for (unsigned i = 0; i < n; i++)
-		if (pa < r[i].pa + r[i].len && r[i].pa < pa + len)
+	if (pa >= a->end || pa + len <= a->first)
+		return false;
+	for (unsigned i = 0; i < a->n; i++)
+		if (pa < a->fixed[i].pa + a->fixed[i].len && a->fixed[i].pa < pa + len)
 			return true;
 	return false;
 }
 
-static bool note_executable(struct audit *a, uint64_t va, uint64_t pa, uint64_t len, unsigned flags)
+static bool inside(const struct audit *a, uint64_t pa, uint64_t len)
 {
-	struct pt_range *last = a->runs ? &a->run[a->runs - 1] : NULL;
-	if (!(flags & PT_X))
-		return true;
-	if (flags & PT_W)
+	for (unsigned i = 0; i < a->n; i++)
+		if (pa >= a->fixed[i].pa && pa + len <= a->fixed[i].pa + a->fixed[i].len)
+			return true;
+	return false;
+}
+
+static bool leaf_sound(const struct audit *a, uint64_t e, uint64_t va, uint64_t size)
+{
+	uint64_t pa = e & PTE_ADDR & ~(size - 1);
+	if (e & PTE_W && !(e & PTE_NX))
 		return complain(a, "memory is writable and executable", va, pa);
-	if (last && last->pa + last->len == pa) {
-		last->len += len;
-		return true;
-	}
-	if (a->runs == EXECUTABLE)
-		return complain(a, "too much is executable", va, pa);
-	a->run[a->runs++] = (struct pt_range){pa, len};
+	if (e & PTE_W && hits(a, pa, size))
+		return complain(a, "code, constants or page tables are writable", va, pa);
+	if (!(e & PTE_NX) && !inside(a, pa, size))
+		return complain(a, "something else than the kernel's code is executable", va, pa);
 	return true;
 }
 
-static bool check_writable(struct audit *a, uint64_t va, uint64_t pa, uint64_t len, unsigned flags)
+/* Everything below a table; va: what the table's first entry translates. */
+static bool table_sound(const struct audit *a, const uint64_t *table, unsigned level, uint64_t va)
 {
-	if (!(flags & PT_W))
-		return true;
-	if (hits(a->run, a->runs, pa, len))
-		return complain(a, "executable memory is writable by another address", va, pa);
-	if (hits(a->fixed, a->fixeds, pa, len))
-		return complain(a, "constants or page tables are writable", va, pa);
-	return true;
-}
-
-/* Every leaf below a table; va: what the table's first entry translates. */
-static bool each_leaf(struct audit *a, const uint64_t *table, unsigned level, uint64_t va,
-		      bool (*visit)(struct audit *, uint64_t, uint64_t, uint64_t, unsigned))
-{
-	if (!hits(a->fixed, a->fixeds, va_phys(table).v, PAGE_SIZE))
+	uint64_t size = level_size(level);
+	if (!inside(a, va_phys(table).v, PAGE_SIZE))
 		return complain(a, "a page table lies outside of their memory", va, va_phys(table).v);
 	for (unsigned i = 0; i < 512; i++) {
-		uint64_t e = table[i], size = level_size(level), at = va + i * size;
-		at |= level == 3 && i >= 256 ? BITS(63, 48) : 0; /* canonical */
+		uint64_t e = table[i];
 		if (!(e & PTE_P))
 			continue;
-		bool is_leaf = level == 0 || e & PTE_PS;
-		if (is_leaf ? !visit(a, at, e & PTE_ADDR & ~(size - 1), size, flags_of(e))
-			    : !each_leaf(a, phys_va(PHYS(e & PTE_ADDR)), level - 1, at, visit))
+		uint64_t at = va + i * size;
+		at |= level == 3 && i >= 256 ? BITS(63, 48) : 0; /* canonical */
+		if (level == 0 || e & PTE_PS ? !leaf_sound(a, e, at, size)
+					     : !table_sound(a, phys_va(PHYS(e & PTE_ADDR)), level - 1, at))
 			return false;
 	}
 	return true;
@@ -236,9 +227,11 @@ static bool each_leaf(struct audit *a, const uint64_t *table, unsigned level, ui
 
 bool pt_sound(const struct pt *pt, const struct pt_range *fixed, unsigned n, struct pt_wrong *wrong)
 {
-	struct audit a = {.fixed = fixed, .fixeds = n, .wrong = wrong};
-	return each_leaf(&a, pt->pml4, 3, 0, note_executable) &&
-	       (!pt->low || each_leaf(&a, pt->low, 3, 0, note_executable)) &&
-	       each_leaf(&a, pt->pml4, 3, 0, check_writable) &&
-	       (!pt->low || each_leaf(&a, pt->low, 3, 0, check_writable));
+	struct audit a = {.fixed = fixed, .n = n, .first = UINT64_MAX, .wrong = wrong};
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t end = fixed[i].pa + fixed[i].len;
+		a.first = fixed[i].pa < a.first ? fixed[i].pa : a.first;
+		a.end = end > a.end ? end : a.end;
+	}
+	return table_sound(&a, pt->pml4, 3, 0) && (!pt->low || table_sound(&a, pt->low, 3, 0));
 }

@@ -30,9 +30,9 @@ bool pt_lookup(const struct pt *pt, uint64_t va, phys_t *pa, unsigned *flags);
 /* The last-level table through which va, a page of 4 KiB that is mapped, is translated. */
 phys_t pt_table_of(const struct pt *pt, uint64_t va);
 
-/* Looks at every mapping there is for memory that could be written and is executed or relied on: what is
- * mapped executable anywhere, and the ranges given (constants, page tables), are mapped writable nowhere, and
- * each table that translates lies in one of these ranges. False and the first mapping that is otherwise. */
+/* Looks at every mapping there is: the ranges given (the kernel's code and constants, page tables) are mapped
+ * writable nowhere, and nothing else is executable or a table that translates. False and the first mapping
+ * that is otherwise. */
 struct pt_range {
 	uint64_t pa, len;
 };

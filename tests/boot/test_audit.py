@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 import sluice
-from test_cores import Gdb, during, socket_path, symbol, wait_for
+from test_cores import Gdb, during, socket_path, symbol
 
 pytestmark = pytest.mark.usefixtures("replay_tool")
 
@@ -195,7 +195,7 @@ def test_cases_beyond_the_table(boot, folder):
     path, log = socket_path(folder, "gdb"), folder / "run/serial.log"
 
     def change():
-        assert wait_for(log, "pass 14 of 15\r?\n", 240)
+        sluice.wait_for(log, "pass 14 of 15\r?\n", 240)
         gdb = Gdb(path)
         true = bytes.fromhex("b801000000c3")  # mov eax, 1; ret
         assert gdb.ask(f"M{symbol('guard_changed'):x},{len(true):x}:{true.hex()}") == "OK"

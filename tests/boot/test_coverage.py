@@ -1,4 +1,5 @@
 """What translation does not cover is counted, named, and part of no verdict; memory of RMRRs stays the device's."""
+import json
 import re
 import struct
 
@@ -108,6 +109,20 @@ def test_no_function(lies):
     run.assert_not_ok("no function answers in the windows of the MCFG table|no entry of the MCFG table is usable")
     assert run.result["uncovered"] == "unknown" and "\n PASS " not in run.text
     assert " E PCIE-NO-ECAM (firmware bug)" in run.text and " E RUN-FAILED (note)" in run.text
+
+
+def test_owner_goes_on(lies):
+    """Who has an RMRR is a bus master again, as firmware had it, once it reaches that memory and nothing else."""
+    table = dmar(unit(ISA, SATA, SMBUS, IOAPIC), rmrr(SHARED, SHARED + 0xFFFF, SATA))
+    run = lies(table=table, words=["--bare", "app=audit", "json=1"], qemu=sluice.iommu())
+    objects = [json.loads(line) for line in run.lines if line.startswith('{"t":"')]
+    command = {item["bdf"]: bytes.fromhex(item["hex"])[4] for item in objects if item["t"] == "cfg" and item["off"] == 0}
+    left = {item["bdf"]: item["bme_left"] for item in objects if item["t"] == "fn"}
+    assert left["0000:00:1f.2"] == 1 and command["0000:00:1f.2"] & 4
+    assert not command["0000:00:1f.3"] & 4
+    assert run.number("uncovered") == 0 and "of firmware's boot memory taken back" in run.text
+    domain = [item for item in objects if item["t"] == "domain"]
+    assert [item["iova"] for item in domain] == [["0x8000000:0x10000:rw"]]
 
 
 def test_rmrr_of_the_pf(lies):

@@ -88,6 +88,7 @@ def test_nobody_reads(boot, folder):
 
 @pytest.mark.parametrize("port, name", [("0x2f8", "COM2"), ("0x3e8", "COM3"), ("0x2e8", "COM4")])
 def test_com_alone(boot, port, name):
+    """The loader cannot say so here: OVMF's console is COM1."""
     run = boot("app=audit", qemu=["-global", f"isa-serial.iobase={port}"])
     assert run.status == 0, run.summary()
     assert f"console: output goes to {name} (port {port}), 115200 8N1" in run.text
@@ -120,3 +121,13 @@ def test_rate_of_spcr(boot, folder, code, baud):
     assert run.status == 0, run.summary()
     assert "acpi: SPCR names the UART at port 0x3f8 as console: ok" in run.text
     assert f"console: output goes to COM1 (port 0x3f8), {baud} 8N1" in run.text
+
+
+def test_loader_says_where(boot, folder):
+    """Whoever looks at firmware's console is told which UARTs speak from there on."""
+    run = boot("app=audit", qemu=["-serial", f"file:{folder}/com2.log"])
+    assert run.status == 0, run.summary()
+    assert "sluice: from here on the console is COM1 (port 0x3f8), COM2 (port 0x2f8);" in run.text
+    run = boot("app=audit", "console=com1", qemu=["-serial", f"file:{folder}/com2.log"])
+    assert "sluice: from here on the console is COM1 (port 0x3f8);" in run.text
+    assert "RESULT" not in (folder / "com2.log").read_text()

@@ -25,12 +25,37 @@ static void set_cr4(uint64_t bits)
 	__asm__ volatile("mov %0, %%cr4" : : "r"(v | bits));
 }
 
+/* unmap ADDRESS: the page of firmware's page tables that holds it, of whatever size (SDM vol. 3 §4.5) */
+static void unmap(uint64_t at)
+{
+	uint64_t cr0, cr3, cr4;
+	__asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
+	__asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
+	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
+	uint64_t *table = (uint64_t *)(cr3 & BITS(51, 12)), *e = NULL;
+	for (unsigned shift = cr4 & BIT(12) ? 48 : 39;; shift -= 9) {
+		e = &table[at >> shift & 511];
+		if (!(*e & 1) || shift == 12 || (shift < 39 && *e & BIT(7)))
+			break;
+		table = (uint64_t *)(*e & BITS(51, 12));
+	}
+	__asm__ volatile("mov %0, %%cr0"
+			 :
+			 : "r"(cr0 & ~BIT(16))
+			 : "memory"); /* the tables may be read-only */
+	*e &= ~1ull;
+	__asm__ volatile("mov %0, %%cr0" : : "r"(cr0) : "memory");
+	__asm__ volatile("invlpg (%0)" : : "r"(at) : "memory");
+}
+
 bool device_command(const char *command, struct words *w)
 {
 	if (strcmp(command, "cfg") == 0)
 		write_config(w);
 	else if (strcmp(command, "cr4") == 0)
 		set_cr4(word_number(w));
+	else if (strcmp(command, "unmap") == 0)
+		unmap(word_number(w));
 	else
 		return false;
 	return true;

@@ -326,7 +326,14 @@ static uint16_t read_block(struct nvme_model *m, struct nvme_model_ns *ns, const
 			!memcmp(want, data, 1u << ns->shift) && (!ns->ms || !memcmp(want_meta, meta, ns->ms));
 		return same ? 0 : 0x285;
 	}
-	if (!move(m, ns, sqe, (uint64_t)i << ns->shift, data, 1u << ns->shift, true) ||
+	uint8_t out[8192];
+	memcpy(out, data, 1u << ns->shift);
+	if (m->spoil_after && !--m->spoil_after) {
+		m->seed = m->seed * 1664525u + 1013904223u;
+		out[(m->spoil_at ? m->spoil_at : m->seed >> 8) % (1u << ns->shift)] ^=
+			(uint8_t)(1u << (m->seed >> 4 & 7));
+	}
+	if (!move(m, ns, sqe, (uint64_t)i << ns->shift, out, 1u << ns->shift, true) ||
 	    (ns->ms && !(prinfo & 8) && !mptr(m, sqe, (uint64_t)i * ns->ms, meta, ns->ms, true)))
 		return 0x004;
 	return 0;

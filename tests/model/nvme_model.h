@@ -74,7 +74,10 @@ struct nvme_model {
 	bool idle_pages;                     /* Identify says success, and writes nothing */
 	uint16_t fail_opc, fail_status; /* admin command fail_opc ends with fail_status, if that is not 0, */
 	unsigned fail_after;            /* once, after so many that do not */
-	bool fatal;                     /* CSTS.CFS */
+	uint32_t spoil_after; /* Not 0: of so many blocks that are read the last has one wrong bit, status
+				 good */
+	uint32_t spoil_at;    /* at that byte; 0: somewhere */
+	bool fatal;           /* CSTS.CFS */
 	bool fatal_at_admin, fatal_at_enable; /* it comes with an admin command, with CC.EN */
 	bool shuffle;                         /* completions out of order */
 	bool sleeps; /* with shadow doorbells, it looks there only when the register was written */

@@ -758,6 +758,10 @@ static void test_nodes(void **state)
 	assert_int_equal(n_found, 0);
 	srat[64 + 12] = 1;
 	only("UNIT-NO-RHSA", "iommu0", "no RHSA for 0xfed90000");
+	srat[48 + 4] = 2; /* firmware has switched it off */
+	run();
+	assert_int_equal(n_found, 0);
+	srat[48 + 4] = 1;
 	srat[48 + 2] = 1;
 	run();
 	assert_int_equal(n_found, 0);

@@ -1,6 +1,5 @@
 """Builds and runs the tests that can see a mutation, in a folder of its own, until one fails."""
 import collections
-import concurrent.futures
 import os
 import pathlib
 import re
@@ -54,23 +53,22 @@ class Tests:
                     if n == name or (not n.startswith("tests/unit/test_") and own and own <= defined
                                      and pathlib.Path(n).name in files)
                 }
-        self.seconds = {}
+        self.seconds, self.lock, self.locks = {}, threading.Lock(), {}
         self.killers = collections.Counter()  # (file or function, test): how many mutations it has seen there
 
-    def baseline(self, files, jobs):
-        """Runs each test that sees one of the files as it is: what fails now can tell nothing about a mutation."""
-        needed = sorted({t for name in files for t in self.containing(name)})
-        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-            for test, seconds in pool.map(self.measure, needed):
-                if seconds is None:
-                    raise SystemExit(f"mutants: {test} fails before anything is altered: make check has its output")
-                self.seconds[test] = seconds
-
     def measure(self, test):
-        before = time.monotonic()
-        done = subprocess.run([self.host / test], cwd=self.root, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL)
-        return test, None if done.returncode else time.monotonic() - before
+        """Runs a test as it is, once: what fails now can tell nothing about a mutation."""
+        with self.lock:
+            once = self.locks.setdefault(test, threading.Lock())
+        with once:
+            if test in self.seconds:
+                return
+            before = time.monotonic()
+            done = subprocess.run([self.host / test], cwd=self.root, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            if done.returncode:
+                raise SystemExit(f"mutants: {test} fails before anything is altered: make check has its output")
+            self.seconds[test] = time.monotonic() - before
 
     def containing(self, name):
         return [t for t, sources in self.programs.items() if any(name in self.needs[s] for s in sources)]
@@ -79,7 +77,7 @@ class Tests:
         """Tests that a mutation is in: those first that saw others of its function and file, or have its name."""
         stem, function = pathlib.Path(mutant.file).stem, mutant.key.split(": ")[0]
         return sorted(self.containing(mutant.file), key=lambda t: (
-            -self.killers[function, t], -self.killers[mutant.file, t], stem not in t, self.seconds[t], t))
+            -self.killers[function, t], -self.killers[mutant.file, t], stem not in t, self.seconds.get(t, 1), t))
 
     def saw(self, test, mutant):
         self.killers[mutant.key.split(": ")[0], test] += 1
@@ -148,6 +146,7 @@ class Worker:
         return ("same code" if same else "survived"), ""
 
     def fails(self, test, altered):
+        self.tests.measure(test)
         program, own = self.folder / test, f"tests/unit/{test}.c"
         objects = [altered.get(own, self.tests.objects[own])] + [o for n, o in altered.items() if n != own]
         link = subprocess.run(

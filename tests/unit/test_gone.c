@@ -1,0 +1,389 @@
+/* Attacks by functions that have lost their domain: in which order a function is seen to reach a place, taken
+ * out of its domain, and told to try again. Domains, functions and the cases themselves are made up here. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <string.h>
+#include <cmocka.h>
+#include "apps/party.h"
+#include "apps/pattern.h"
+#include "kernel/pmm.h"
+
+#define WINDOW 0x2000000000ull
+#define PLACE  (2 * PAGE_SIZE)
+
+static struct machine m;
+static struct boot_info boot;
+static struct parties all;
+static struct pci_func fn[3];
+static struct nvme_ctrl ctrl;
+static _Alignas(PAGE_SIZE) uint8_t place[PLACE];
+static struct domain *const own = (struct domain *)&m, *const brief = (struct domain *)&boot;
+static struct domain *in; /* the function is in that domain */
+static bool mapped, ready, master, guarded, deaf, unmap_fails, busy, pf_fails;
+static unsigned n_tried, n_no_effect, n_broken, opened, closed, freed, returned, stages;
+static char log_of[512]; /* what happened, one letter each */
+
+static void note(const char *what)
+{
+	strncat(log_of, what, sizeof log_of - strlen(log_of) - 1);
+}
+
+enum sl_err attack_ready(struct machine *machine, struct attacker *by, const struct attack *a)
+{
+	(void)machine;
+	(void)by;
+	(void)a;
+	assert_ptr_equal(in, own); /* afterwards it could not be */
+	ready = true;
+	return SL_OK;
+}
+
+enum sl_err attack_strike(struct machine *machine, struct attacker *by, const struct attack *a, char *said,
+			  size_t n)
+{
+	(void)machine;
+	(void)said;
+	(void)n;
+	assert_true(ready && a->seen && in && mapped && master);
+	assert_int_equal(a->to, WINDOW + PAGE_PASSING);
+	assert_int_equal(a->write, by->edu != NULL);
+	if (!deaf)
+		place[PAGE_SIZE + 5] = 1;
+	note("s");
+	return SL_OK;
+}
+
+void party_try(struct machine *machine, struct party *p, struct attack a, bool enforceable)
+{
+	(void)machine;
+	assert_true(enforceable && a.seen && a.reason == REASON_CONTEXT);
+	assert_true(!in && !*p->by.dom && !p->by.vf && !p->by.pf && master);
+	if (a.to == WINDOW + PAGE_PASSING)
+		assert_true(guarded && pattern_is_zero(place, PLACE));
+	else
+		assert_true(p->by.fetch && a.to == WINDOW + WINDOW_QUEUES);
+	n_tried++;
+	note(!strcmp(a.name, "after detach")          ? "D"
+	     : !strcmp(a.name, "its domain is gone")  ? "G"
+	     : !strcmp(a.name, "VF off and on again") ? "A"
+						      : "?");
+}
+
+void party_no_effect(struct machine *machine, const struct party *p, const struct attack *a)
+{
+	(void)machine;
+	(void)p;
+	(void)a;
+	n_no_effect++;
+}
+
+void party_broken(struct machine *machine, const struct party *p, const char *what)
+{
+	(void)machine;
+	(void)p;
+	(void)what;
+	n_broken++;
+}
+
+void parties_guard(struct machine *machine, const struct parties *p)
+{
+	(void)machine;
+	(void)p;
+	guarded = false;
+}
+
+void guard_add(const void *va, size_t len)
+{
+	guarded = va == place && len == PLACE;
+}
+
+enum sl_err make_domain(struct machine *machine, const char *name, bdf_t f, struct domain **dom)
+{
+	(void)machine;
+	(void)name;
+	(void)f;
+	*dom = brief;
+	return SL_OK;
+}
+
+enum sl_err dma_get(struct domain *dom, iova_t iova, uint64_t len, unsigned perm, struct dma_buf *out)
+{
+	assert_true(len == PLACE && perm == DOMAIN_RW && iova.v == WINDOW + PAGE_PASSING);
+	memset(place, 0, sizeof place);
+	mapped = true;
+	*out = (struct dma_buf){place, iova, PHYS(0x9000000), len, dom};
+	return SL_OK;
+}
+
+enum sl_err dma_put(struct dma_buf *b)
+{
+	mapped = false;
+	b->len = 0;
+	returned++;
+	return SL_OK;
+}
+
+enum sl_err domain_attach(struct domain *dom, bdf_t f)
+{
+	(void)f;
+	assert_null(in);
+	in = dom;
+	note("a");
+	return SL_OK;
+}
+
+enum sl_err domain_detach(struct domain *dom, bdf_t f)
+{
+	(void)f;
+	assert_ptr_equal(in, dom);
+	in = NULL;
+	note("d");
+	return SL_OK;
+}
+
+enum sl_err domain_unmap(struct domain *dom, iova_t iova, uint64_t len)
+{
+	(void)iova;
+	assert_true(dom == brief && len == PLACE && !in);
+	mapped = false;
+	return unmap_fails ? SL_TIMEOUT : SL_OK;
+}
+
+enum sl_err domain_destroy(struct domain *dom)
+{
+	assert_true(dom == brief && !in && !mapped);
+	note("x");
+	return SL_OK;
+}
+
+void pmm_free(phys_t base, uint64_t n)
+{
+	assert_true(base.v == 0x9000000 && n == 2);
+	freed++;
+}
+
+void pci_bus_master(struct pci_func *f, bool on)
+{
+	(void)f;
+	master = on;
+	note(on ? "+" : "-");
+}
+
+enum sl_err rings_check(const struct machine *machine, bool *irqs)
+{
+	(void)machine;
+	*irqs = true;
+	return SL_OK;
+}
+
+enum sl_err nvme_vf_close(struct nvme_vf *vf)
+{
+	(void)vf;
+	closed++;
+	return busy ? SL_TIMEOUT : SL_OK;
+}
+
+/* As it was: queues, interrupt, shadow doorbells, depth. */
+enum sl_err nvme_vf_open(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg)
+{
+	(void)vf;
+	assert_true(in == own && master);
+	assert_true(cfg->depth == 31 && cfg->queues == 2 && cfg->shadow && cfg->irq && cfg->share == 1 &&
+		    cfg->shares == 2);
+	opened++;
+	return SL_OK;
+}
+
+enum sl_err nvme_pf_close(struct nvme_pf *pf)
+{
+	(void)pf;
+	note("c");
+	return pf_fails ? SL_TIMEOUT : SL_OK;
+}
+
+struct nvme_io nvme_io_mmio(volatile void *regs, uint64_t len)
+{
+	(void)regs;
+	(void)len;
+	return (struct nvme_io){0};
+}
+
+enum sl_err vf_give_queues(struct machine *machine, struct vf *vf)
+{
+	(void)machine;
+	(void)vf;
+	return SL_OK;
+}
+
+enum sl_err function_connect(struct pci_func *f, struct domain *dom, volatile void **regs)
+{
+	(void)f;
+	(void)regs;
+	assert_true(!dom && !in);
+	master = true;
+	return SL_OK;
+}
+
+void function_disconnect(struct pci_func *f, struct domain *dom)
+{
+	(void)f;
+	assert_null(dom);
+	master = false;
+}
+
+void undo_domains(struct machine *machine)
+{
+	(void)machine;
+	note("1");
+}
+
+void undo_sriov(struct machine *machine)
+{
+	(void)machine;
+	note("2");
+	in = own; /* what follows is the PF's */
+	master = true;
+}
+
+void undo_pf(struct machine *machine)
+{
+	(void)machine;
+	assert_ptr_equal(in, own);
+	in = NULL;
+	note("3");
+}
+
+enum sl_err stage_pf(struct machine *machine)
+{
+	(void)machine;
+	stages++;
+	return SL_OK;
+}
+
+enum sl_err stage_sriov(struct machine *machine)
+{
+	(void)machine;
+	stages++;
+	return SL_OK;
+}
+
+static int start(void **state)
+{
+	static struct accel accel;
+	static struct edu edu;
+	(void)state;
+	memset(&m, 0, sizeof m);
+	memset(&all, 0, sizeof all);
+	m.boot = &boot;
+	m.window = IOVA(WINDOW);
+	m.vfs = 2;
+	m.pf = &fn[2];
+	m.pf_dom = own;
+	boot.cfg.queues = 2;
+	boot.cfg.doorbell = DOORBELL_SHADOW;
+	accel.depth = 31;
+	for (unsigned v = 0; v < 2; v++) {
+		m.vf[v] = (struct vf){.index = v, .fn = &fn[v], .dom = own, .accel = &accel};
+		m.vf[v].nvme.ctrl = &ctrl;
+		m.vf[v].msix.vectors = 1;
+	}
+	all.party[0].by = (struct attacker){.dom = &m.vf[1].dom, .vf = &m.vf[1]};
+	all.party[1].by = (struct attacker){.dom = &all.edu_dom, .edu = &edu};
+	all.edu_dom = own;
+	all.edu_fn = &fn[0];
+	in = own;
+	master = true;
+	ready = mapped = guarded = deaf = unmap_fails = busy = pf_fails = false;
+	n_tried = n_no_effect = n_broken = opened = closed = freed = returned = stages = 0;
+	log_of[0] = 0;
+	return 0;
+}
+
+static void assert_counts(unsigned tried, unsigned no_effect, unsigned broken)
+{
+	assert_int_equal(n_tried, tried);
+	assert_int_equal(n_no_effect, no_effect);
+	assert_int_equal(n_broken, broken);
+}
+
+static void test_edu(void **state)
+{
+	(void)state;
+	assert_int_equal(gone_run(&m, &all, &all.party[1]), SL_OK);
+	assert_string_equal(log_of, "sdDasdxG-a+");
+	assert_counts(2, 0, 0);
+	assert_true(in == own && master && returned == 1 && freed == 1);
+}
+
+static void test_vf(void **state)
+{
+	(void)state;
+	assert_int_equal(gone_run(&m, &all, &all.party[0]), SL_OK);
+	assert_string_equal(log_of, "sdDasdxG-a+");
+	assert_counts(2, 0, 0);
+	assert_true(opened == 1 && closed == 1 && m.vf[1].accel == &m.vf[1].nvme.accel);
+	start(state);
+	busy = true; /* it does not stop: nothing is tried, and it is not open any more */
+	assert_int_equal(gone_run(&m, &all, &all.party[0]), SL_TIMEOUT);
+	assert_counts(0, 0, 0);
+	assert_null(m.vf[1].accel);
+}
+
+static void test_never_reached(void **state)
+{
+	(void)state;
+	deaf = true;
+	assert_int_equal(gone_run(&m, &all, &all.party[1]), SL_OK);
+	assert_counts(0, 2, 0);
+	assert_true(in == own && master);
+}
+
+static void test_broken(void **state)
+{
+	(void)state;
+	unmap_fails = true; /* what is still mapped somewhere is not given back */
+	assert_int_equal(gone_run(&m, &all, &all.party[1]), SL_OK);
+	assert_counts(1, 0, 1);
+	assert_int_equal(freed, 0);
+}
+
+/* Nothing without a domain, and not the PF while its VFs are on. */
+static void test_left_out(void **state)
+{
+	static struct nvme_ctrl pf;
+	static struct domain *none;
+	(void)state;
+	all.party[0].by = (struct attacker){.dom = &m.pf_dom, .pf = &pf};
+	assert_int_equal(gone_run(&m, &all, &all.party[0]), SL_OK);
+	all.party[1].by.dom = &none;
+	assert_int_equal(gone_run(&m, &all, &all.party[1]), SL_OK);
+	assert_counts(0, 0, 0);
+}
+
+/* A VF that is on again is tried when its fetches were seen while it had a domain: VF 1 here, and not VF 0.
+ */
+static void test_functions(void **state)
+{
+	(void)state;
+	assert_int_equal(gone_run(&m, &all, &all.party[0]), SL_OK);
+	log_of[0] = 0;
+	n_tried = n_no_effect = 0;
+	assert_int_equal(gone_functions(&m, PHYS(0x6000000)), SL_OK);
+	assert_string_equal(log_of, "12csdDasdxG-a3A");
+	assert_counts(3, 1, 0);
+	assert_int_equal(stages, 2);
+	start(state);
+	pf_fails = true;
+	assert_int_equal(gone_functions(&m, PHYS(0x6000000)), SL_TIMEOUT);
+	assert_counts(0, 0, 0);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup(name, start)
+	const struct CMUnitTest tests[] = {T(test_functions),     T(test_edu),    T(test_vf),
+					   T(test_never_reached), T(test_broken), T(test_left_out)};
+	return cmocka_run_group_tests_name("gone", tests, NULL, NULL);
+}

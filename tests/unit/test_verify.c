@@ -1,0 +1,170 @@
+/* Stage verify on a model of a controller: every operation of every step is right, and one bit of one block
+ * that is read wrongly ends it, whichever that is. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "apps/lanes.h"
+#include "apps/machine.h"
+#include "kernel/core.h"
+#include "kernel/log.h"
+#include "tests/model/nvme_model.h"
+
+#define WINDOW 0x2000000000ull
+#define CHUNKS 128u
+
+static struct machine m;
+static struct boot_info boot;
+static struct pci_func fn;
+static struct nvme_model model;
+static struct nvme_model_ns ns[2]; /* with protection information; plain, of 4 KiB blocks */
+static _Alignas(PAGE_SIZE) uint8_t block[PAGE_2M];
+static struct accel_driver driver;
+static const struct accel_driver *real;
+static struct lane lane;
+static char said[65536];
+static size_t said_len;
+
+unsigned core_count(void)
+{
+	return 1;
+}
+
+void core_progress(void) {}
+
+enum sl_err lanes_run(struct machine *machine, core_fn *run, uint64_t limit_us)
+{
+	(void)limit_us;
+	lane = (struct lane){.m = machine, .n = machine->vfs};
+	run(&lane);
+	return lane.err;
+}
+
+const struct lane *lanes_of(unsigned core)
+{
+	assert_int_equal(core, 0);
+	return &lane;
+}
+
+void faults_say(struct machine *machine)
+{
+	(void)machine;
+}
+
+static void *reach(void *ctx, uint64_t iova, uint64_t len, bool write)
+{
+	(void)ctx;
+	(void)write;
+	return iova >= WINDOW && len <= PAGE_2M && iova - WINDOW <= PAGE_2M - len ? block + (iova - WINDOW)
+										  : NULL;
+}
+
+/* The model works when somebody looks. */
+static unsigned poll(struct accel *a, struct accel_done *done, unsigned max)
+{
+	nvme_model_step(&model);
+	return real->poll(a, done, max);
+}
+
+static void make_ns(struct nvme_model_ns *n, uint32_t id, unsigned shift, uint16_t ms)
+{
+	free(n->data);
+	free(n->meta);
+	*n = (struct nvme_model_ns){.nsid = id,
+				    .blocks = ((uint64_t)CHUNKS * CHUNK) >> shift,
+				    .shift = shift,
+				    .ms = ms,
+				    .dps = ms ? 1 : 0,
+				    .attached = 2,
+				    .data = calloc(1, CHUNKS * CHUNK)};
+	n->meta = ms ? calloc(n->blocks, ms) : NULL;
+}
+
+static void sink(const char *text, size_t n)
+{
+	if (said_len + n >= sizeof said)
+		said_len = 0;
+	memcpy(said + said_len, text, n);
+	said_len += n;
+	said[said_len] = 0;
+}
+
+static int start(void **state)
+{
+	struct vf *vf = &m.vf[0];
+	(void)state;
+	memset(&m, 0, sizeof m);
+	m.boot = &boot;
+	m.vfs = 1;
+	fn.bdf.rid = 0x101;
+	make_ns(&ns[0], 1, 12, 8);
+	make_ns(&ns[1], 2, 9, 0);
+	nvme_model_init(&model, 1, reach, NULL);
+	model.online = true;
+	model.nvq = 2;
+	model.nvi = 1;
+	model.ns[0] = &ns[0];
+	model.ns[1] = &ns[1];
+	*vf = (struct vf){.fn = &fn, .block = {block, IOVA(WINDOW), PHYS(0), PAGE_2M, NULL}};
+	vf->queues = dma_part(&vf->block, WINDOW_QUEUES, WINDOW_BUFFERS);
+	vf->buffers = dma_part(&vf->block, WINDOW_BUFFERS, PAGE_2M - WINDOW_BUFFERS);
+	const struct nvme_vf_cfg cfg = {
+		.io = model.io, .fn = fn.bdf, .mem = &vf->queues, .depth = DEPTH_MIN, .shares = 1};
+	assert_int_equal(nvme_vf_open(&vf->nvme, &cfg), SL_OK);
+	vf->accel = &vf->nvme.accel;
+	real = vf->accel->drv;
+	driver = *real;
+	driver.poll = poll;
+	vf->accel->drv = &driver;
+	for (unsigned i = 0; i < vf->accel->stores; i++)
+		*(vf->accel->store[i].pi ? &vf->pi : &vf->data) = &vf->accel->store[i];
+	assert_true(vf->data && vf->pi);
+	said_len = 0;
+	said[0] = 0;
+	return 0;
+}
+
+static void test_right(void **state)
+{
+	(void)state;
+	assert_int_equal(stage_verify(&m), SL_OK);
+	assert_true(m.verified >= 12000);
+	assert_non_null(strstr(said, "every result as the CPU computed it"));
+	assert_null(strstr(said, "not offered"));
+}
+
+/* Blocks of 512 bytes are eight to a chunk, those with guards one: a round reads 3 * 32 chunks of the first
+ * and 2 * 32 of the second. */
+static void test_one_bit(void **state)
+{
+	const uint32_t round = 3 * DEPTH_MIN * 8 + 2 * DEPTH_MIN;
+	unsigned with_guards = 0;
+	for (uint32_t n = 1; n <= 2 * round; n += 37) {
+		start(state);
+		model.spoil_after = n;
+		model.seed = n;
+		assert_int_equal(stage_verify(&m), SL_VERIFY);
+		assert_non_null(strstr(said, "data is not what the CPU computed"));
+		assert_null(strstr(said, "every result"));
+		assert_int_equal(m.verified, 0);
+		with_guards += strstr(said, "read back with guard") != NULL;
+	}
+	assert_true(with_guards >= 2);
+	for (uint32_t n = 8; n <= round; n += 256) { /* the last byte of the first chunk of a step */
+		start(state);
+		model.spoil_after = n;
+		model.spoil_at = 4095;
+		assert_int_equal(stage_verify(&m), SL_VERIFY);
+	}
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup(name, start)
+	const struct CMUnitTest tests[] = {T(test_right), T(test_one_bit)};
+	log_sink_add(sink);
+	return cmocka_run_group_tests_name("verify", tests, NULL, NULL);
+}
