@@ -278,6 +278,7 @@ lint: $B/pci.ids.packed
 	$(Q)tools/setup.sh lint
 	$(Q)tools/check_deps.py
 	$(Q)tools/check_docs.py
+	$(Q)tools/mutants --named --list $B >/dev/null
 	$(Q)tools/mktable.py --check tests/data/dmar/*.txt
 	$(Q)clang-format --dry-run -Werror $$(find apps boot drivers iommu kernel pci tests tools/replay \
 		-name '*.[ch]' ! -name '*regs.h' ! -name '*_entry.h')

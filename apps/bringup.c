@@ -114,8 +114,9 @@ enum sl_err stage_acpi(struct machine *m)
 static enum sl_err add_window(struct machine *m, const struct acpi_ecam *w)
 {
 	volatile void *va =
-		mmio_map(PHYS(w->base + ((uint64_t)w->start << 20)), (w->end - w->start + 1ull) << 20);
-	enum sl_err e = va ? ecam_add(w->seg, w->start, w->end, va) : SL_NOMEM;
+		mmio_claim("a window of the MCFG table", PHYS(w->base + ((uint64_t)w->start << 20)),
+			   (w->end - w->start + 1ull) << 20, PHYS_ECAM);
+	enum sl_err e = va ? ecam_add(w->seg, w->start, w->end, va) : SL_RANGE;
 	return e ? e : pci_scan(&m->pci, ecam_cfg(), w->seg, w->start, w->end);
 }
 

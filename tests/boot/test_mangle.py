@@ -77,7 +77,7 @@ def test_configuration_space_elsewhere(mangle, base, why):
     """RAM is neither read nor written as configuration space, and no function at all is no PASS."""
     run = audited(mangle([f"patch MCFG 44 {base:#x} 8", "poke 0x20008000 0x12348086 4"], "app=audit"))
     assert f"sluice: configuration space at {base:#x} is left out: {why}" in run.text
-    assert f"at {base:#x} is not touched: {why}" in run.text
+    assert f"a window of the MCFG table at {base:#x} is not touched: {why}" in run.text
     assert run.result["ok"] == "0" and run.number("errors") and "8086:1234" not in run.text
 
 
@@ -87,8 +87,9 @@ def test_configuration_space_elsewhere(mangle, base, why):
         (0x10000000000, "the processor has no such physical address"),
         (0xFF00000000008000, "the processor has no such physical address"),
         (0x20000000, "it is in RAM by firmware's memory map"),
+        (0xB0000000, "it overlaps the registers of something else"),
     ],
-    ids=["wide", "not-canonical", "ram"],
+    ids=["wide", "not-canonical", "ram", "ecam"],
 )
 def test_unit_elsewhere(mangle, folder, base, why):
     """That unit alone is unusable; the other one translates."""
@@ -139,3 +140,23 @@ def test_control_registers_of_firmware(mangle):
     run = mangle(["cr4 0x1010000"])
     assert re.search(r"firmware left CR4 at 0x101[0-9a-f]{4}; every core has 0x3[0-9a-f]{5}\n", run.text)
     run.assert_ok()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [["patch MCFG 55 0 1"], ["cfg 0 1 0 0x1a 0 1"]],
+    ids=["window-ends-at-bus-0", "port-without-subordinate-buses"],
+)
+def test_functions_that_are_not_reached(mangle, lines):
+    """What lies on buses that cannot be read is counted, and is an error of the audit."""
+    run = audited(mangle(lines, "app=audit"))
+    assert run.result["ok"] == "0" and run.number("errors"), run.summary()
+    assert run.number("uncovered") > 0
+
+
+def test_two_units_at_one_address(mangle, folder):
+    """The second is not driven, and that is an error."""
+    text = f"table haw=39 flags=1\ndrhd base=0xfed90000 segment=0 flags=0\nscope endpoint 00 1f.2\n{GOOD_UNIT}"
+    run = audited(mangle(["table dmar.bin"], "app=audit", files=dmar(folder, text)))
+    assert re.search(r"iommu1: left out: the table lists its registers before, as iommu0", run.text)
+    assert run.result["ok"] == "0" and run.number("errors"), run.summary()

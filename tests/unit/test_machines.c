@@ -606,11 +606,6 @@ volatile void *mmio_claim(const char *what, phys_t phys, uint64_t len, enum phys
 	return f ? NULL : (volatile void *)(uintptr_t)phys.v;
 }
 
-volatile void *mmio_map(phys_t phys, uint64_t len)
-{
-	return phys_check(phys.v, len, PHYS_BAR) ? NULL : (volatile void *)(uintptr_t)phys.v;
-}
-
 static struct {
 	uint16_t seg;
 	uint8_t first, last;
@@ -725,16 +720,10 @@ enum sl_err irqs_start(struct machine *m)
 	return e == SL_UNSUPPORTED ? SL_OK : e;
 }
 
-uint64_t start_boot_pages(void);
-
 uint64_t start_boot_pages(void)
 {
 	return 0;
 }
-
-/* Parts of bring-up that a build may not have. */
-void app_reserve(const struct boot_info *boot) __attribute__((weak));
-enum sl_err stage_coverage(struct machine *m) __attribute__((weak));
 
 uint64_t start_reclaim(void)
 {
@@ -817,11 +806,10 @@ static unsigned bring_up(struct machine *m)
 	} stages[] = {{"boot", stage_boot},     {"acpi", stage_acpi},   {"pci", stage_pci},
 		      {"groups", stage_groups}, {"iommu", stage_iommu}, {"coverage", stage_coverage}};
 	guard_memory(harm(MEM_FREE));
-	if (app_reserve)
-		app_reserve(booted);
+	app_reserve(booted);
 	(void)give(booted, MEM_FREE);
 	m->boot = booted;
-	for (unsigned i = 0; i < ARRAY_LEN(stages) && stages[i].run; i++) {
+	for (unsigned i = 0; i < ARRAY_LEN(stages); i++) {
 		enum sl_err e = stages[i].run(m);
 		if (e && !failed)
 			fail_msg("stage %s: %s, without a word", stages[i].name, sl_err_text(e));
