@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks that #include lines follow the layers of the tree, and that only *_hw files touch hardware.
+"""Checks that #include lines follow the layers of the tree, that only *_hw files touch hardware, and that host tests use
+nothing that cmocka 2.0 deprecates.
 
     apps -> drivers -> {pci, iommu} -> kernel -> kernel/x86        boot -> kernel
 
@@ -63,6 +64,9 @@ def main():
         for p in sorted((ROOT / top).rglob("*.[chS]"))
     ]
     wrong = [text for name in names for text in check(name)]
+    for test in sorted((ROOT / "tests/unit").glob("*.c")):
+        if re.search(r"\bassert_(not_)?in_(range|set)\(", test.read_text()):
+            wrong.append(f"tests/unit/{test.name}: cmocka 2.0 deprecates that assertion: use assert_between() of tests/unit/between.h")
     print("\n".join(wrong + [f"check_deps: {len(names)} files, {len(wrong)} wrong"]))
     return bool(wrong)
 

@@ -2,6 +2,7 @@
 # Installs the Debian or Ubuntu packages that are missing, and says which.
 #   tools/setup.sh run    to build and to run      tools/setup.sh test   and for make test      tools/setup.sh lint   and for make lint
 #   tools/setup.sh qat      to build, and for make qat-model
+#   tools/setup.sh prove    for make prove
 #   tools/setup.sh compare  to run, and for tools/compare-linux, which downloads Debian's packages for a Linux guest by itself
 # The QEMU that is installed stays; "test" unpacks QEMU 7.2, 10.0 and 11.1, but for the one that it is, below build/ (tools/unpack-qemu).
 set -eu -o pipefail
@@ -11,7 +12,7 @@ say() { printf 'setup: %s\n' "$*"; }
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
 mode=${1-}
-case $mode in run | test | lint | compare | qat) ;; *) sed -n '2,6s/^# //p' "$0"; exit 2 ;; esac
+case $mode in run | test | lint | compare | qat | prove) ;; *) sed -n '2,7s/^# //p' "$0"; exit 2 ;; esac
 
 # --- not Debian: say what it takes and let the build show what is missing
 if ! command -v apt-get >/dev/null; then
@@ -98,6 +99,7 @@ test)
 	unpack_others 7.2 bookworm 10.0 trixie 11.1 trixie-backports
 	;;
 lint) install clang-format clang-tidy python3 ;;
+prove) if is_known cbmc; then install gcc python3 cbmc; else tools/unpack-cbmc; fi ;;
 qat) install nettle-dev libgmp-dev zlib1g-dev python3 ;;
 compare)
 	install python3

@@ -177,6 +177,15 @@ def test_pci_ids_twice_as_long(tmp_path):
     assert (tmp_path / "again").read_bytes() == packed
 
 
+def test_prove():
+    """One harness of make prove, and an error that it must find; without CBMC a line says that nothing is proved."""
+    status, text = sh("tools/prove", "caps")
+    assert status == 0 and ("prove: 1 of 1 proved" in text or "prove: skipped" in text)
+    status, text = sh("tools/prove", "--seeded", "caps")
+    assert status == 0 and ("prove: 3 of 3 found" in text or "prove: skipped" in text)
+    assert sh("tools/prove", "no-such")[0] == 1 or "skipped" in text
+
+
 def test_every_failure_is_documented():
     status, text = sh("tools/check_docs.py")
     assert status == 0, text

@@ -13,6 +13,7 @@
 #include "drivers/nvme/ctrl.h"
 #include "kernel/pmm.h"
 #include "kernel/x86/irq.h"
+#include "tests/unit/between.h"
 
 #define VFS     3u
 #define CHUNKS  32u
@@ -450,7 +451,7 @@ enum sl_err nvme_ctrl_provoke(const struct nvme_io *io, iova_t asq)
 enum sl_err edu_start(struct edu *edu, uint64_t at, uint32_t len, bool to_memory)
 {
 	(void)edu;
-	assert_in_range(len, 1, EDU_BUFFER);
+	assert_between(len, 1, EDU_BUFFER);
 	if (lie == DRIVER_FAILS && armed && at != EDU_AT)
 		return SL_TIMEOUT;
 	if (lie == NO_LOOK && armed && at == EDU_AT && to_memory)

@@ -11,6 +11,7 @@
 #include "apps/audit/room.h"
 #include "iommu/dmar_lint.h"
 #include "kernel/pmm.h"
+#include "tests/unit/between.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"
 
@@ -1112,8 +1113,8 @@ static void test_page(void **state)
 	scan_all();
 	said[0] = 0;
 	report_page(in, 163, 0x1234abcd, take_text);
-	assert_in_range(count_lines(&longest), 14, REPORT_PAGE);
-	assert_in_range(longest, 60, 79);
+	assert_between(count_lines(&longest), 14, REPORT_PAGE);
+	assert_between(longest, 60, 79);
 	static const char *const want[] = {
 		" machine    Model; firmware Maker",
 		"Secure Boot off\n",
@@ -1132,7 +1133,7 @@ static void test_page(void **state)
 	in->tables = 0; /* every row once more, with an error */
 	said[0] = 0;
 	report_page(in, 1, 2, take_text);
-	assert_in_range(count_lines(&longest), 14, REPORT_PAGE);
+	assert_between(count_lines(&longest), 14, REPORT_PAGE);
 	assert_non_null(strstr(said, " proof      not run (no device)\n"));
 	assert_non_null(strstr(said, "  E IOMMU-NONE "));
 	assert_non_null(strstr(said, " FAIL       not safe to give devices away; no DMA was tried\n"));
@@ -1155,7 +1156,7 @@ static void test_text(void **state)
 		fail_msg("no such line in\n%s", strstr(said, "   sr-iov"));
 	report_findings(in, take_text);
 	count_lines(&longest);
-	assert_in_range(longest, 60, 79);
+	assert_between(longest, 60, 79);
 	const char *warning = strstr(said, " W SRIOV-WINDOW (setup choice)\n"),
 		   *info = strstr(said, " - ACS-NONE (");
 	assert_true(warning && info && warning < info);

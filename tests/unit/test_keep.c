@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "boot/keep.h"
+#include "tests/unit/between.h"
 
 static char text[65536];
 static size_t len;
@@ -88,13 +89,13 @@ static void test_long_text(void **state)
 	jsonl_start(&j, "x");
 	jsonl_text(&j, "k", much);
 	jsonl_end(&j);
-	assert_in_range(len, JSONL_LINE - 8, JSONL_LINE);
+	assert_between(len, JSONL_LINE - 8, JSONL_LINE);
 	assert_string_equal(text + len - 5, "aa\"}\n");
 	len = 0;
 	jsonl_start(&j, "x");
 	jsonl_bytes(&j, (const uint8_t *)much, sizeof much);
 	jsonl_end(&j);
-	assert_in_range(len, JSONL_LINE - 8, JSONL_LINE);
+	assert_between(len, JSONL_LINE - 8, JSONL_LINE);
 	assert_string_equal(text + len - 5, "61\"}\n");
 }
 

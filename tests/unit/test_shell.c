@@ -8,6 +8,7 @@
 #include "apps/shell/line.h"
 #include "apps/shell/pager.h"
 #include "apps/shell/words.h"
+#include "tests/unit/between.h"
 
 /* A terminal of one row that knows backspace, bell and newline, and nothing else: a dumb one. */
 static struct {
@@ -29,7 +30,7 @@ static void terminal(void *ctx, const char *text, size_t len)
 			term.at = 0;
 			term.lines++;
 		} else {
-			assert_in_range(text[i], ' ', '~');   /* never an escape sequence */
+			assert_between((unsigned char)text[i], ' ', '~'); /* never an escape sequence */
 			assert_true(term.at < LINE_SIZE + 1); /* with the ^C of a line that is dropped */
 			term.row[term.at++] = text[i];
 		}

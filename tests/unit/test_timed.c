@@ -14,6 +14,7 @@
 #include "kernel/time.h"
 #include "kernel/x86/irq.h"
 #include "kernel/x86/tsc.h"
+#include "tests/unit/between.h"
 #include "tests/unit/support.h"
 
 #define VFS    3u
@@ -289,7 +290,7 @@ static void test_turn(void **state)
 	for (unsigned i = 0; i < 64 * TIMED_CHUNKS / QD; i++)
 		assert_int_equal(poller_turn(p, true, &errors), QD);
 	for (unsigned c = 0; c < TIMED_CHUNKS; c++)
-		assert_in_range(dev[1].seen[c], 16, 160);
+		assert_between(dev[1].seen[c], 16, 160);
 	assert_true(poller[1].chunks == TIMED_CHUNKS);
 }
 
@@ -374,7 +375,7 @@ static void test_stage(void **state)
 			assert_non_null(strstr(text, row));
 		}
 		assert_non_null(strstr(text, "\n  all "));
-		assert_in_range(m.fair_permille, 1, 1000);
+		assert_between(m.fair_permille, 1, 1000);
 		assert_int_equal(m.latency.count,
 				 m.vf[0].latency.count + m.vf[1].latency.count + m.vf[2].latency.count);
 	}

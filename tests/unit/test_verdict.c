@@ -103,6 +103,13 @@ static void test_not_refused(void **state)
 	assert_said(" stage=isolate err=TIMEOUT\n");
 }
 
+static void test_ns(void **state)
+{
+	(void)state;
+	assert_int_equal(report_ns(0), 0);
+	assert_int_equal(report_ns(12345678901234567ull), 12345678901234567ull);
+}
+
 static void test_audit(void **state)
 {
 	(void)state;
@@ -124,9 +131,9 @@ static void test_audit(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test_setup(test_good, start),
-					   cmocka_unit_test_setup(test_not_refused, start),
-					   cmocka_unit_test_setup(test_audit, start)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_good, start), cmocka_unit_test_setup(test_not_refused, start),
+		cmocka_unit_test_setup(test_audit, start), cmocka_unit_test_setup(test_ns, start)};
 	log_sink_add(sink);
 	return cmocka_run_group_tests_name("verdict", tests, NULL, NULL);
 }
