@@ -180,7 +180,7 @@ static void answer(struct qat_pf_model *m, unsigned ae)
 	memset(q + 32, 0, 32);
 	q[32 + 2] = !good;
 	q[32 + 3] = q[3];
-	put(q + 32 + 4, ae == 9 ? 0x80 : 1);
+	put(q + 32 + 4, q[32 + 3] != 9 ? 0x5500 : ae == 9 ? 0x80 : 1); /* of others it is not features */
 	put(m->misc + 0x20970 + 0x1000 * ae, 0);
 }
 

@@ -527,6 +527,10 @@ static void test_edges(void **state)
 		assert_int_equal(qat_vf_open(&vf, &cfg), bad ? SL_RANGE : SL_OK);
 		qat_vf_close(&vf);
 	}
+	static uint8_t cd[QAT_CD_BYTES];
+	static struct qat_session made;
+	struct accel_session none = {.service = ACCEL_SERVICES};
+	assert_int_equal(qat_session_make(qat_gen_of_vf(0x37c9), &none, cd, IOVA(BASE), &made), SL_BADVAL);
 	cfg = config(2);
 	cfg.mem.len = QAT_MEM_SIZE;
 	cfg.regs_len = 0x1000;
