@@ -89,6 +89,19 @@ exec 9>build/make.lock
 ! command -v flock >/dev/null || flock 9
 build
 exec 9>&-
+
+# The model of a QAT card is for QEMU 10.0 and later. Where the installed one is older, Debian's QEMU 10.0 is unpacked below
+# build/ for it; one that QEMU= names is taken as it is, and the model says what is wrong with it.
+qat_qemu() {
+	local version
+	[[ $device == qat && -z $bare && -z ${QEMU-} ]] || return 0
+	version=$("$qemu" --version 2>/dev/null | sed -n 's/^QEMU emulator version \([0-9]*\)\..*/\1/p')
+	[[ -n $version ]] && ((version < 10)) || return 0
+	say "the QAT model wants QEMU 10.0, and $qemu is $version: Debian's QEMU 10.0 is used, unpacked below build/"
+	tools/unpack-qemu 10.0 trixie || die "there is no QEMU 10.0 for the QAT model: name one with QEMU="
+	qemu=build/qemu-10.0/qemu-system-x86_64
+}
+qat_qemu
 command -v "$qemu" >/dev/null || die "no $qemu: install QEMU for x86_64, or name it: QEMU=/path/to/qemu-system-x86_64"
 
 # --- firmware: code and variables belong together

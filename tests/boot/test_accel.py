@@ -225,3 +225,15 @@ def test_no_card_that_fits(accel, folder, card, stage, why):
     # The model's firmware runs unless booted=off says otherwise: then no file is wanted.
     assert (stage == "pf") != ("firmware runs already: it is left alone" in run.text)
     assert (stage == "pf") == ("no QAT function that can be used" in run.text)
+
+
+def test_qemu_that_is_too_old(folder):
+    """Debian 12's QEMU 7.2 is passed over for the model, with a sentence; it stays what it is."""
+    old = folder / "qemu-system-x86_64"
+    old.write_text("#!/bin/sh\necho 'QEMU emulator version 7.2.22 (Debian)'\n")
+    old.chmod(0o755)
+    run = sluice.run_sh(folder / "run", "device=qat", "ops=20", "seconds=1", deadline=200,
+                        env={"QEMU": "", "PATH": f"{folder}:{os.environ['PATH']}"})
+    assert "the QAT model wants QEMU 10.0, and qemu-system-x86_64 is 7" in run.text
+    assert run.status == 0, run.summary()
+    assert "build/qemu-10.0/qemu-system-x86_64" in run.text
