@@ -142,13 +142,15 @@ static enum sl_err send(struct vf *vf, const struct attack *a, uint64_t us, uint
 	return accel_one(vf, &job, us, status);
 }
 
-/* No answer is the usual one: the card stops what was refused. */
+/* Where it is allowed an answer must come, however busy the machine is; else no answer is the usual one,
+ * because the card stops what was refused. */
 static enum sl_err strike(struct machine *m, struct attacker *by, const struct attack *a, char *said,
 			  size_t n)
 {
 	(void)m;
 	uint16_t status = 0;
-	enum sl_err e = send(by->vf, a, ATTACK_US, &status);
+	bool allowed = a->to - by->allowed.iova.v < by->allowed.len;
+	enum sl_err e = send(by->vf, a, allowed ? JOBS_SILENT_US : ATTACK_US, &status);
 	if (e == SL_TIMEOUT)
 		fmt_print(said, n, "%s", "nothing");
 	else

@@ -214,7 +214,8 @@ static enum attack_outcome control(struct machine *m, struct attacker *by, const
 		by->worked |= kind;
 		return ATTACK_REFUSED;
 	}
-	return by->worked & kind || !way_of(by)->works(m, by) ? ATTACK_HARMED : ATTACK_NOT_TRIED;
+	bool alive = way_of(by)->works(m, by); /* also puts it right for the cases that follow */
+	return by->worked & kind || !alive ? ATTACK_HARMED : ATTACK_NOT_TRIED;
 }
 
 /* ---- a case ---- */

@@ -22,6 +22,8 @@
 #define PHYS0  0x100000000ull
 #define KERNEL 0x7000000ull
 
+#define ANSWER_US 300000u /* what an answer takes on a busy machine, where it must come */
+
 enum lie {
 	TRUTH,
 	NO_STRIKE,
@@ -201,8 +203,9 @@ enum sl_err accel_one(struct vf *vf, const struct accel_job *job, uint64_t us, u
 	uint8_t data[64], out[64], digest[32];
 	static const uint8_t zeros[16];
 	struct aes aes;
-	(void)us;
 	*status = 0;
+	if (!armed && us < ANSWER_US)
+		return SL_TIMEOUT;
 	assert_int_equal(job->len, 64);
 	bool moved = ring_at[0] != WINDOW + QAT_MEM_TX || ring_at[1] != WINDOW + QAT_MEM_RX;
 	if (lie == NO_STRIKE && armed)
