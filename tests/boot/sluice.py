@@ -22,6 +22,7 @@ VERSIONS = ("7.2", "10.0", "11.1")  # those that the tests exercise: tools/setup
 # What cannot be asked of a QEMU is known by its version.
 FEATURES = {
     "interrupt-faults": (lambda version: version >= (8, 2), "fault records of interrupt remapping"),
+    "gdb": (lambda version: version >= (8, 0), "GDB stub that leaves a machine running when somebody comes"),
     "x2apic": (lambda version: version >= (9, 0), "x2APIC in its emulated processor"),
     "qat-model": (lambda version: version in ((10, 0), (10, 2), (11, 1)), "inner layout that the QAT model knows"),
 }

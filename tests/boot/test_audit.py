@@ -189,6 +189,7 @@ def test_on_each_qemu(boot, emulator):
     assert found["STATE-OPEN"] and found["STATE-BME"]
 
 
+@pytest.mark.needs("gdb")
 def test_cases_beyond_the_table(boot, folder):
     """More cases than the report has lines for, and only the last of them succeed: from the 14th pass on the comparison of
     memory finds a change (GDB's stub puts that into the running kernel). Each of them is in the report, and it is a FAIL."""

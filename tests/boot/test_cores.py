@@ -148,6 +148,7 @@ def test_backtrace_of_all(boot, folder):
     (16, 0, "exception 14 #PF page fault"),  # rip: a jump to address 0
     (7, 0xFFFFE00000000000, "exception 8 #DF double fault"),  # rsp: the page below a stack, so that nothing can be pushed
 ], ids=["jump", "stack"])
+@pytest.mark.needs("gdb")
 def test_exception_elsewhere(boot, folder, register, value, words):
     """An exception on another core than the first, on that core's own exception stacks: the run ends, and core 0 is shown."""
     path, log = socket_path(folder, "gdb"), folder / "run/serial.log"
@@ -165,6 +166,7 @@ def test_exception_elsewhere(boot, folder, register, value, words):
     assert re.search(r"^core 0 \(APIC id 0\), at work:\n(  at .*\n)*  at timed_lane\+0x\w+", run.text, re.M)
 
 
+@pytest.mark.needs("gdb")
 def test_stuck(boot, folder):
     """A core that is made to stand in a halt with interrupts off: the watchdog shows where each core is, the run goes on
     without it, and ends with a sentence."""
@@ -186,6 +188,7 @@ def test_stuck(boot, folder):
     assert run.lines[-1].startswith("RESULT ")
 
 
+@pytest.mark.needs("gdb")
 def test_frozen(boot, folder):
     """A core that nothing reaches, not even an NMI: said, and not waited for. It comes back and its NMI comes late."""
     path, log = socket_path(folder, "gdb"), folder / "run/serial.log"
@@ -207,6 +210,7 @@ def test_frozen(boot, folder):
     assert "FAIL cpu" not in run.text
 
 
+@pytest.mark.needs("gdb")
 def test_late(boot, folder):
     """A core that does not come when it is called, and comes later: left alone, and it gets no farther than the page where
     cores start."""
@@ -242,6 +246,7 @@ def test_late(boot, folder):
     assert 0x1000 < rips[0] < 0xA0000, f"the late core is at {rips[0]:#x}"
 
 
+@pytest.mark.needs("gdb")
 def test_stray_interrupts(boot, folder):
     """Messages that nobody asked for, to both cores: dropped, counted and acknowledged, so that the one that brings work
     still arrives. One on a vector of an exception is not taken."""
