@@ -4,6 +4,7 @@ import re
 import socket
 import time
 
+import pytest
 import sluice
 
 EDU = ["-device", "edu,dma_mask=0xffffffffffffffff"]
@@ -125,6 +126,7 @@ def with_edu_dma(boot, folder, when, *words):
         return boot(*words, qemu=qemu)
 
 
+@pytest.mark.needs("gdb")
 def test_unexpected_breaks_the_proof(boot, folder):
     """edu, which was in use, does DMA that nobody asked for: nothing was reached, and yet the run is not ok."""
     run = with_edu_dma(boot, folder, "isolate: pass 1 of 1 done", "app=isolate", "vfs=1")
@@ -136,6 +138,7 @@ def test_unexpected_breaks_the_proof(boot, folder):
     assert lines_with(run, r"FAIL faults: requests of functions in use that were refused while nobody attacked: [1-9]\d*$")
 
 
+@pytest.mark.needs("gdb")
 def test_stray_is_no_failure(boot, folder):
     """A function that nobody uses: it reached nothing, which is said; the proof stands."""
     run = with_edu_dma(boot, folder, "timed: random", "vfs=2", "seconds=5")
