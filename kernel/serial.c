@@ -124,6 +124,8 @@ static void send_waiting(void)
 	if (!waits || !lock_take(&lock, LOCK_US))
 		return;
 	for (unsigned i = 0; i < count; i++) {
+		if (!pending(&consoles[i]))
+			continue; /* it has taken everything: it is not stalled */
 		consoles[i].stalled = true;
 		pump(&consoles[i], 0, 0);
 	}
