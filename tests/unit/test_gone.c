@@ -11,7 +11,8 @@
 #include "kernel/pmm.h"
 #include "tests/unit/support_stages.h"
 
-#define PLACE (2 * PAGE_SIZE)
+#define PLACE     (2 * PAGE_SIZE)
+#define BAR_BYTES 0x4000u
 
 static struct parties all;
 static struct pci_func fn[3];
@@ -212,7 +213,7 @@ enum sl_err nvme_pf_close(struct nvme_pf *pf)
 struct nvme_io nvme_io_mmio(volatile void *regs, uint64_t len)
 {
 	(void)regs;
-	(void)len;
+	assert_int_equal(len, BAR_BYTES);
 	return (struct nvme_io){0};
 }
 
@@ -289,6 +290,7 @@ static int start(void **state)
 	boot.cfg.queues = 2;
 	boot.cfg.doorbell = DOORBELL_SHADOW;
 	accel.depth = 31;
+	fn[0].bar[0].size = fn[1].bar[0].size = BAR_BYTES;
 	for (unsigned v = 0; v < 2; v++) {
 		mach.vf[v] = (struct vf){.index = v, .fn = &fn[v], .dom = own, .accel = &accel};
 		mach.vf[v].nvme.ctrl = &ctrl;

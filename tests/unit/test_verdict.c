@@ -52,6 +52,10 @@ static void test_good(void **state)
 		    "enforced here), "
 		    "3 could not be tried\n");
 	assert_said(" cases=106 refused=106 not_enforced=14 not_tried=3 ");
+	assert_not_said("stray_faults=");
+	mach.stray_faults = 2;
+	ends(NULL, SL_OK);
+	assert_said(" stray_faults=2 ");
 	mach.cases = mach.refused = 0;
 	ends(NULL, SL_OK);
 	assert_said("nothing was tried that must be refused");
