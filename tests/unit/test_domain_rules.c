@@ -720,6 +720,7 @@ static void test_dead_unit(void **state)
 			 SL_DEVICE); /* a table was in its way: can be taken out, not be waited for */
 	assert_int_equal(domain_flush(d), SL_DEVICE);
 	assert_int_equal(iommu_disable(&mmu), SL_OK); /* the queue ends with what is in it */
+	assert_non_null(strstr(text, "queue is ended with descriptors in it"));
 	assert_int_equal(m->gsts & (1u << 31 | 1u << 26), 0);
 	machine_end();
 	/* the write buffer is never flushed: the mapping is taken back */
@@ -954,6 +955,11 @@ static void test_single_page_rules(void **state)
 		assert_int_equal(domain_unmap(d, IOVA(edges[i]), PAGE_SIZE), SL_OK);
 		assert_int_equal(domain_map(d, IOVA(edges[i]), PHYS(edges[i]), PAGE_SIZE, DOMAIN_RW), SL_OK);
 	}
+	/* a small page beside a large one, where a large one would fit */
+	assert_int_equal(domain_map(d, IOVA(W + 4 * PAGE_2M), PHYS(P), PAGE_2M, DOMAIN_RW), SL_OK);
+	assert_int_equal(domain_map(d, IOVA(W + 6 * PAGE_2M), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
+	assert_int_equal(dma(m, FN, W + 6 * PAGE_2M + PAGE_SIZE - 1, P + PAGE_SIZE - 1), 0);
+	assert_int_equal(dma(m, FN, W + 6 * PAGE_2M + PAGE_SIZE, 0), 5);
 	/* a length of 2 MiB out of two large pages */
 	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_2M, DOMAIN_RW), SL_OK);
 	assert_int_equal(domain_map(d, IOVA(W + PAGE_2M), PHYS(P), PAGE_2M, DOMAIN_RW), SL_OK);

@@ -181,6 +181,15 @@ static void test_mof(void **state)
 	assert_int_equal(fw.image[1].engines, 0x0f);
 	assert_int_equal(fw.image[2].engines, 0x100);
 	assert_int_equal(fw.engines, 0x1ff);
+	/* The first is looked at too. */
+	objects[0].name = "qat_4xxx_dc.bin";
+	objects[1].name = "qat_4xxx_dc.bin.old";
+	make_mof();
+	assert_int_equal(qat_fw_read(span_of(&file), gen4(), &fw, &why), SL_OK);
+	assert_int_equal(fw.images, 2); /* whose engines are another service's */
+	assert_int_equal(fw.engines, 0x1f0);
+	objects[0].name = "qat_4xxx_dc.bin.old";
+	objects[1].name = "qat_4xxx_dc.bin";
 	/* What is for engines of another service alone is left out. */
 	objects[2].engines = 0x0f;
 	make_mof();
