@@ -443,6 +443,7 @@ static void test_bring_up(void **state)
 	start(SL_OK, NULL);
 	assert_string_equal(model.order, "aroMALALALScfim");
 	assert_int_equal(model.ready, 0x3ff);
+	assert_int_equal(model.cycles / 0x3100, 2 * 11); /* each engine's counter moves once, one's twice */
 	assert_int_equal(pf.capabilities, 0x81);
 	for (unsigned ae = 0; ae < 10; ae++) { /* errors in an engine's memory are reported */
 		assert_true(qat_pf_model_rd(&model, false, 0x20818 + 0x1000 * ae) & BIT(28));
