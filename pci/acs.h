@@ -26,3 +26,6 @@ unsigned acs_missing(const struct pci_func *fn);
  * (100 Series Specification Update, erratum 23; 200 Series, document 335194, erratum 22). The functions above
  * know them. */
 bool acs_is_wide(const struct pci_func *fn);
+
+/* Offset of ACS Control, of a function with cap_acs. Its low 16 bits are the same in both forms. */
+unsigned acs_control(const struct pci_func *fn);
