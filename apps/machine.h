@@ -14,6 +14,7 @@
 #include "iommu/irq.h"
 #include "kernel/acpi.h"
 #include "kernel/madt.h"
+#include "kernel/str.h"
 #include "pci/msix.h"
 #include "pci/pci.h"
 #include "pci/sriov.h"
@@ -158,6 +159,15 @@ enum sl_err stage_irqs(struct machine *m) MUST_CHECK;     /* interrupts that mus
 
 enum sl_err stage_insn(struct machine *m) MUST_CHECK;     /* rows of a workload, to be counted */
 enum sl_err stage_bench_pf(struct machine *m) MUST_CHECK; /* the benchmark on the PF itself */
+
+/* A VF, or a further queue pair of one, of which its function alone is known. No struct vf is assigned, as
+ * that would make one on the stack. */
+static inline void vf_begin(struct vf *vf, unsigned index, struct pci_func *fn)
+{
+	memset(vf, 0, sizeof *vf);
+	vf->index = index;
+	vf->fn = fn;
+}
 
 /* Devices are held to what is mapped for them: iommu=on. */
 static inline bool translated(const struct machine *m)

@@ -74,7 +74,7 @@ enum sl_err stage_accel_sriov(struct machine *m)
 		 BDF_ARG(m->pf->bdf), s.num_vfs, s.total_vfs, m->vfs, s.offset, s.stride, (ull)s.bar[0].addr,
 		 (ull)s.bar[0].size);
 	for (unsigned i = 0; i < m->vfs; i++)
-		m->vf[i] = (struct vf){.index = i, .fn = sriov_vf(&m->pci, m->pf, (uint16_t)i)};
+		vf_begin(&m->vf[i], i, sriov_vf(&m->pci, m->pf, (uint16_t)i));
 	return SL_OK;
 }
 

@@ -244,7 +244,7 @@ enum sl_err stage_sriov(struct machine *m)
 		 BDF_ARG(m->pf->bdf), s.num_vfs, s.total_vfs, s.offset, s.stride, s.ari ? "on" : "off",
 		 (ull)s.bar[0].addr, (ull)s.bar[0].size);
 	for (unsigned i = 0; i < s.num_vfs; i++)
-		m->vf[i] = (struct vf){.index = i, .fn = sriov_vf(&m->pci, m->pf, (uint16_t)i)};
+		vf_begin(&m->vf[i], i, sriov_vf(&m->pci, m->pf, (uint16_t)i));
 	m->vfs = s.num_vfs;
 	return SL_OK;
 }
@@ -336,10 +336,9 @@ static enum sl_err open_pair(struct machine *m, struct vf *first, uint16_t qid)
 {
 	struct vf *vf = &m->vf[m->pairs];
 	uint32_t qd = m->boot->cfg.qd;
-	*vf = (struct vf){.index = first->index,
-			  .first = first,
-			  .fn = first->fn,
-			  .buffers = dma_part(&first->buffers, (qid - 1) * qd * PAGE_SIZE, qd * PAGE_SIZE)};
+	vf_begin(vf, first->index, first->fn);
+	vf->first = first;
+	vf->buffers = dma_part(&first->buffers, (qid - 1) * qd * PAGE_SIZE, qd * PAGE_SIZE);
 	enum sl_err e = nvme_vf_more(&vf->nvme, &first->nvme, qid, qd);
 	if (e)
 		return e;

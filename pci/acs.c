@@ -50,3 +50,8 @@ bool acs_isolates(const struct pci_func *fn)
 {
 	return fn->cap_acs && !acs_missing(fn);
 }
+
+bool acs_isolates_in_linux(const struct pci_func *fn)
+{
+	return fn->cap_acs && !(acs_missing(fn) & fn_rd16(fn, fn->cap_acs + ACS_CAP));
+}

@@ -1,5 +1,6 @@
 #include "kernel/fmt.h"
 #include "kernel/log.h"
+#include "kernel/str.h"
 #include "kernel/time.h"
 #include "pci/path.h"
 #include "pci/priv.h"
@@ -275,7 +276,12 @@ enum sl_err pci_scan(struct pci *pci, const struct pci_cfg *cfg, uint16_t seg, u
 	pci->range[pci->n_ranges].seg = seg;
 	pci->range[pci->n_ranges].bus_start = bus_start;
 	pci->range[pci->n_ranges++].bus_end = bus_end;
-	struct scan s = {.pci = pci, .seg = seg, .first = bus_start, .last = bus_end};
+	static struct scan s; /* too large for a stack */
+	memset(&s, 0, sizeof s);
+	s.pci = pci;
+	s.seg = seg;
+	s.first = bus_start;
+	s.last = bus_end;
 	return scan_all(&s);
 }
 

@@ -24,6 +24,8 @@ FEATURES = {
     "interrupt-faults": (lambda version: version >= (8, 2), "fault records of interrupt remapping"),
     "gdb": (lambda version: version >= (8, 0), "GDB stub that leaves a machine running when somebody comes"),
     "x2apic": (lambda version: version >= (9, 0), "x2APIC in its emulated processor"),
+    "nvme-many-queues": (lambda version: version >= (10, 0), "NVMe controller whose VFs may have more than 255 queues"),
+    "rep-once": (lambda version: version >= (10, 0), "way to count a string instruction as one, however often it repeats"),
     "qat-model": (lambda version: version in ((10, 0), (10, 2), (11, 1)), "inner layout that the QAT model knows"),
 }
 
@@ -40,12 +42,13 @@ class Qemu:
 
     @functools.lru_cache(maxsize=None)
     def help(self, device):
-        words = f"{device},help" if device else "help"
-        done = subprocess.run([self.path, "-device", words], capture_output=True, text=True, cwd=ROOT)
+        done = subprocess.run([self.path, "-device", f"{device},help"], capture_output=True, text=True, cwd=ROOT)
         return done.stdout + done.stderr
 
     def has_device(self, name):
-        return f'name "{name}"' in self.help("")
+        """Asked by name: for the list of all devices QEMU loads every module, those of another version of it as well, and
+        ends if one does not fit."""
+        return f"{name} options:" in self.help(name)
 
     def property(self, device, *names):
         """The first of those names that this QEMU's device has as a property, or None."""

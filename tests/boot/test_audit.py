@@ -136,6 +136,7 @@ def test_broken_table(boot, folder):
     assert bytes.fromhex("".join(item["hex"] for item in of(objects, "table", sig="DMAR")))[10:] == table[10:]
 
 
+@pytest.mark.needs("nvme-many-queues")
 def test_no_room_for_vfs(boot, images):
     """The machine's 32-bit window is full before the VFs of the greatest device have theirs."""
     nvme = ["-device", "nvme-subsys,id=ss0", "-device",
