@@ -4,6 +4,7 @@
 #include "kernel/core.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
+#include "kernel/stacks.h"
 #include "kernel/x86/apic.h"
 #include "kernel/x86/irq.h"
 #include "kernel/x86/smp.h"
@@ -111,4 +112,7 @@ void undo_cores(struct machine *m)
 		log_line("cores",
 			 "%llu interrupts that nobody had asked for were dropped, one of them on vector 0x%x",
 			 (ull)n, last);
+	struct stack_mark s = stacks_fullest();
+	log_line("cores", "stacks: core %u has used most of one (%s): %llu of %llu bytes", s.core,
+		 stack_name(s.kind), (ull)s.used, (ull)s.bytes);
 }

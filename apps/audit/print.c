@@ -82,7 +82,7 @@ static struct judge look_at(struct audit_in *in)
 	return j;
 }
 
-static void say_rmrrs(struct judge *j)
+static NOINLINE void say_rmrrs(struct judge *j)
 {
 	static struct rmrr_owner ledger[64];
 	struct rmrr_context known = {
@@ -106,7 +106,7 @@ static void route_text(const struct audit_sriov *s, const struct audit_room *r, 
 		fmt_print(buf, n, "%s not read", with);
 }
 
-static void say_sriov(const struct audit_in *in)
+static NOINLINE void say_sriov(const struct audit_in *in)
 {
 	for (unsigned i = 0; i < in->pfs; i++) {
 		const struct audit_sriov *s = &in->pf[i];

@@ -128,7 +128,7 @@ static enum sl_err start_one(struct core *c, struct ap_data *d, phys_t page)
 	c->self = c;
 	c->index = core_count();
 	cpu_prepare(c->index);
-	d->stack = (uintptr_t)stack_make(STACK_PAGES);
+	d->stack = (uintptr_t)stack_make(c->index, STACK_WORK, STACK_PAGES);
 	d->core = (uintptr_t)c;
 	enum sl_err e = paging_low_root(PHYS(page.v + PAGE_SIZE), page);
 	if (e)

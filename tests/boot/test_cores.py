@@ -246,6 +246,35 @@ def test_late(boot, folder):
     assert 0x1000 < rips[0] < 0xA0000, f"the late core is at {rips[0]:#x}"
 
 
+def assert_third_free(used, size):
+    assert 0 < used <= size * 2 // 3, f"{used} of {size} bytes of a stack were used"
+
+
+@pytest.mark.parametrize("words", [[], ["app=isolate"], ["app=audit"]], ids=["demo", "isolate", "audit"])
+def test_stacks(boot, words):
+    """At least a third of every stack is never touched; the fullest one is named at the end."""
+    run = boot(*words, qemu=["-smp", 3])
+    core, kind, used, size = re.search(r"cores: stacks: core (\d+) has used most of one \((\S+)\): (\d+) of (\d+) bytes", run.text).groups()
+    assert_third_free(int(used), int(size))
+
+
+def test_stacks_in_the_console(console):
+    """mem has the marks of every stack, after a proof and an audit."""
+    c = console("vfs=2", "term=dumb", qemu=["-smp", 3], deadline=300)
+    assert "forbidden accesses were refused" in c("isolate")
+    assert re.search(r"^ proof +PASS", c("audit"), re.M)
+    shown = c("mem")
+    c.poweroff()
+    cores = re.findall(r"^  core (\d) +((?:\d+ of \d+ *){4})$", shown, re.M)
+    assert [core for core, _ in cores] == ["0", "1", "2"]
+    for core, row in cores:
+        marks = [(int(used), int(size)) for used, size in re.findall(r"(\d+) of (\d+)", row)]
+        assert [size for _, size in marks] == [32768 if core == "0" else 16384, 8192, 8192, 8192]
+        assert_third_free(*marks[0])
+        assert all(used == 0 for used, _ in marks[1:]), "no exception came"
+    assert_third_free(*map(int, re.search(r"^  until core 0 had its own: (\d+) of (\d+)$", shown, re.M).groups()))
+
+
 @pytest.mark.needs("gdb")
 def test_stray_interrupts(boot, folder):
     """Messages that nobody asked for, to both cores: dropped, counted and acknowledged, so that the one that brings work
