@@ -16,6 +16,7 @@
 #include "kernel/pmm.h"
 #include "kernel/time.h"
 #include "tests/model/nvme_model.h"
+#include "tests/unit/between.h"
 #include "tests/unit/support.h"
 
 #define WINDOW    0x100000000ull
@@ -577,12 +578,12 @@ static void test_shutdown(void **state)
 	assert_int_equal(ctrl_init(&c, 0), SL_OK);
 	(void)since(&start);
 	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
-	assert_in_range(since(&start), 30000000, 31000000);
+	assert_between(since(&start), 30000000, 31000000);
 	pf_model.rtd3e = 0;
 	assert_int_equal(ctrl_init(&c, 0), SL_OK);
 	(void)since(&start);
 	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
-	assert_in_range(since(&start), 5000000, 6000000);
+	assert_between(since(&start), 5000000, 6000000);
 	pf_model.no_shutdown = false;
 	assert_int_equal(ctrl_init(&c, 0), SL_OK);
 	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
@@ -625,7 +626,7 @@ static void test_retries(void **state)
 		pf_model.fail_more = row[i].more;
 		(void)since(&start);
 		assert_int_equal(nvme_identify(&c, NVME_CNS_CTRL, 0, 0, &page), row[i].e);
-		assert_in_range(since(&start), row[i].us, row[i].us + 90000);
+		assert_between(since(&start), row[i].us, row[i].us + 90000);
 		assert_int_equal(pf_model.admin_commands[6] - sent, 1 + row[i].again);
 	}
 	pf_model.fail_status = 0;
