@@ -12,6 +12,7 @@
 #include "kernel/x86/tsc.h"
 #include "pci/ecam.h"
 #include "pci/names.h"
+#include "pci/path.h"
 
 static uint64_t ram_bytes(const struct boot_info *boot)
 {
@@ -167,6 +168,7 @@ static void print_func(const struct pci *pci, const struct pci_func *f)
 {
 	char tail[64] = "";
 	struct sriov s;
+	unsigned power = pci_power_state(f);
 	if (f->is_bridge)
 		fmt_print(tail, sizeof tail, " -> buses %02x-%02x%s", f->sec, f->sub,
 			  f->cap_acs ? ", ACS" : "");
@@ -174,9 +176,10 @@ static void print_func(const struct pci *pci, const struct pci_func *f)
 		fmt_print(tail, sizeof tail, ", SR-IOV: up to %u VFs", s.total_vfs);
 	const char *class = pci_class_name(f->class), *vendor = pci_vendor_name(f->vendor);
 	const char *device = pci_device_name(f->vendor, f->device);
-	log_line("pci", "%*s" BDF_FMT " %s: %s %s [%04x:%04x]%s", (int)(2 * depth_of(f)), "", BDF_ARG(f->bdf),
-		 class ? class : "unknown class", vendor ? vendor : "unknown vendor",
-		 device ? device : "device", f->vendor, f->device, tail);
+	log_line("pci", "%*s" BDF_FMT " %s: %s %s [%04x:%04x]%s%s%s", (int)(2 * depth_of(f)), "",
+		 BDF_ARG(f->bdf), class ? class : "unknown class", vendor ? vendor : "unknown vendor",
+		 device ? device : "device", f->vendor, f->device, tail, power ? ", in " : "",
+		 power ? pci_power_name(power) : "");
 }
 
 enum sl_err stage_pci(struct machine *m)
@@ -208,6 +211,11 @@ enum sl_err stage_pci(struct machine *m)
 		 "%u functions found; bus mastering is switched off on the %u that firmware had left it on",
 		 n, stopped);
 	return SL_OK;
+}
+
+void undo_pci(struct machine *m)
+{
+	pci_paths_restore(&m->pci);
 }
 
 /* The DMAR table, before there is a page for anybody: what an RMRR describes is never the system's own. */

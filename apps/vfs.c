@@ -9,6 +9,7 @@
 #include "kernel/time.h"
 #include "kernel/x86/marker.h"
 #include "kernel/x86/paging.h"
+#include "pci/path.h"
 
 #define CLASS_NVME 0x010802
 
@@ -49,16 +50,34 @@ static bool held_by_rmrr(const struct pci_func *fn, const struct domain *dom)
 	return false;
 }
 
-/* Bus mastering goes on only with the domain in place. */
-enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile void **regs)
+/* Registers of a BAR; NULL with a FAIL line when it has no address, or one that no request reaches. */
+static volatile void *map_bar0(const struct pci_func *fn)
 {
 	const struct pci_bar *bar = &fn->bar[0];
-	*regs = bar->addr && bar->size ? mmio_map(PHYS(bar->addr), bar->size) : NULL;
-	if (!*regs) {
+	const struct pci_func *stop = pci_path_stop(fn, bar);
+	volatile void *regs =
+		bar->addr && bar->size && !bar->io && !stop ? mmio_map(PHYS(bar->addr), bar->size) : NULL;
+	if (bar->addr && bar->size && stop)
+		log_fail("pci",
+			 "update the firmware; switch above-4G decoding and SR-IOV on in its setup, or off "
+			 "and on",
+			 BDF_FMT ": BAR0 0x%llx..0x%llx is not in the windows of the bridge " BDF_FMT
+				 " above it (0x%llx + 0x%llx, 0x%llx + 0x%llx): its registers do not answer",
+			 BDF_ARG(fn->bdf), (ull)bar->addr, (ull)(bar->addr + (bar->size - 1)),
+			 BDF_ARG(stop->bdf), (ull)stop->mem.base, (ull)stop->mem.size, (ull)stop->pref.base,
+			 (ull)stop->pref.size);
+	else if (!regs)
 		log_fail("pci", "switch above-4G decoding on in firmware setup",
 			 BDF_FMT " has no register address in BAR0", BDF_ARG(fn->bdf));
+	return regs;
+}
+
+/* Bus mastering, of the function and of the bridges above it, goes on only with the domain in place. */
+enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile void **regs)
+{
+	*regs = map_bar0(fn);
+	if (!*regs)
 		return SL_NOSPACE;
-	}
 	enum sl_err e = dom ? domain_attach(dom, fn->bdf) : SL_OK;
 	if (e == SL_BUSY && held_by_rmrr(fn, dom))
 		return e;
@@ -69,7 +88,11 @@ enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile v
 			 BDF_FMT " can not be put into a domain: %s", BDF_ARG(fn->bdf), sl_err_text(e));
 		return e;
 	}
-	pci_mem_enable(fn, true);
+	e = pci_path_open(fn);
+	if (e) {
+		function_disconnect(fn, dom);
+		return e;
+	}
 	pci_bus_master(fn, true);
 	return SL_OK;
 }

@@ -12,6 +12,13 @@ static const char *const names[] = {DMAR_RULES(RULE_NAME)};
 static const uint8_t severities[] = {DMAR_RULES(RULE_SEVERITY)};
 static const uint8_t keys[] = {DMAR_RULES(RULE_KEY)};
 
+#define NOTHING_TODAY "nothing today; a later version may give them a meaning"
+
+/* dmar_parse_one_rmrr(), since 5.6 */
+#define KEPT_BY_LINUX                                                                                        \
+	"Linux warns Your BIOS is broken; bad RMRR, taints itself and keeps the entry: it gives its device " \
+	"to nobody unless that is USB or graphics"
+
 static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 	[DMAR_RULE_TABLE_HEADER] =
 		{"the table is too short for a DMAR table, or not one",
@@ -36,9 +43,10 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 				     "nothing: the units' own width (CAP.MGAW) counts",
 				     "Host Address Width should not exceed the physical address width of the "
 				     "processor (memory encryption may take bits)."},
-	[DMAR_RULE_FLAGS_RESERVED] = {"reserved flags of the table are set",
-				      "nothing today; a later version may give them a meaning",
+	[DMAR_RULE_FLAGS_RESERVED] = {"reserved flags of the table are set", NOTHING_TODAY,
 				      "Bits 7:3 of the DMAR flags are reserved and must be 0."},
+	[DMAR_RULE_HEADER_RESERVED] = {"reserved bytes of the header are set", NOTHING_TODAY,
+				       "Bytes 38 to 47 of the DMAR table are reserved and must be 0."},
 	[DMAR_RULE_X2APIC_WITHOUT_IR] =
 		{"asks not to use x2APIC and offers no interrupt remapping",
 		 "Linux stays in xAPIC mode: processors with ids over 254 are not used",
@@ -101,6 +109,8 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 		 "memory is read as registers; the unit is ignored when it answers nonsense",
 		 "The register base address of this DRHD lies in memory that the UEFI map gives to the "
 		 "system."},
+	[DMAR_RULE_DRHD_RESERVED] = {"reserved bits of a unit's flags are set", NOTHING_TODAY,
+				     "Bits 7:1 of Flags and 7:4 of Size are reserved and must be 0."},
 	[DMAR_RULE_DRHD_NO_SCOPE] = {"a unit that covers nothing",
 				     "nothing: it stays unused; normal on servers whose stack has no device",
 				     "A DRHD without device scopes and without INCLUDE_PCI_ALL covers no "
@@ -115,7 +125,7 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 					 "and all their DMA is refused",
 					 "Only one DRHD of a segment may have INCLUDE_PCI_ALL."},
 	[DMAR_RULE_INCLUDE_ALL_NOT_LAST] =
-		{"a unit follows the one that covers the rest",
+		{"units follow the one that covers the rest",
 		 "systems that take the first match give its devices to the wrong unit",
 		 "The DRHD with INCLUDE_PCI_ALL must be the last of its segment (VT-d 8.3)."},
 	[DMAR_RULE_INCLUDE_ALL_SCOPE] =
@@ -162,14 +172,10 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 	[DMAR_RULE_SCOPE_WITHOUT_IOAPIC] =
 		{"a scope names an I/O APIC that the MADT does not have", "it is ignored",
 		 "The enumeration id of this scope is that of no I/O APIC in the MADT."},
-	[DMAR_RULE_RMRR_ZERO] = {"an RMRR from 0 to 0: it describes no memory",
-				 "Linux warns Your BIOS is broken; bad RMRR, taints itself and ignores it, "
-				 "or drops the table",
+	[DMAR_RULE_RMRR_ZERO] = {"an RMRR from 0 to 0: it describes no memory", KEPT_BY_LINUX,
 				 "This RMRR has base and limit 0; fill it in or leave it out."},
-	[DMAR_RULE_RMRR_REVERSED] =
-		{"an RMRR whose limit is not above its base",
-		 "Linux warns Your BIOS is broken; bad RMRR, and ignores it: the device's DMA may be refused",
-		 "The limit of this RMRR must be above its base."},
+	[DMAR_RULE_RMRR_REVERSED] = {"an RMRR whose limit is not above its base", KEPT_BY_LINUX,
+				     "The limit of this RMRR must be above its base."},
 	[DMAR_RULE_RMRR_BASE_UNALIGNED] =
 		{"an RMRR does not begin on a page",
 		 "the page it begins in is mapped whole: the device reaches more than was meant",

@@ -18,8 +18,7 @@ bool acs_is_wide(const struct pci_func *fn)
 	return false;
 }
 
-/* Offset of the Control register; its low 16 bits are the same in both forms. */
-static unsigned control(const struct pci_func *fn)
+unsigned acs_control(const struct pci_func *fn)
 {
 	unsigned at = fn->cap_acs;
 	bool wide = acs_is_wide(fn) && at + ACS_CTL_WIDE + 4 <= 0x1000;
@@ -31,7 +30,7 @@ enum sl_err acs_enable(struct pci_func *fn)
 	if (!fn->cap_acs)
 		return SL_UNSUPPORTED;
 	uint64_t cap = fn_rd16(fn, fn->cap_acs + ACS_CAP);
-	fn_wr16(fn, control(fn), fn_rd16(fn, control(fn)) | (cap & ACS_ISOLATE));
+	fn_wr16(fn, acs_control(fn), fn_rd16(fn, acs_control(fn)) | (cap & ACS_ISOLATE));
 	return acs_isolates(fn) ? SL_OK : SL_UNSUPPORTED;
 }
 
@@ -44,10 +43,15 @@ unsigned acs_missing(const struct pci_func *fn)
 		must = ACS_ISOLATE;
 	else if (fn->port_type == PCI_PORT_ROOT)
 		must |= ACS_SV;
-	return must & ~(unsigned)fn_rd16(fn, control(fn));
+	return must & ~(unsigned)fn_rd16(fn, acs_control(fn));
 }
 
 bool acs_isolates(const struct pci_func *fn)
 {
 	return fn->cap_acs && !acs_missing(fn);
+}
+
+bool acs_isolates_in_linux(const struct pci_func *fn)
+{
+	return fn->cap_acs && !(acs_missing(fn) & fn_rd16(fn, fn->cap_acs + ACS_CAP));
 }

@@ -155,15 +155,27 @@ static bool leads_anywhere(const struct pci *pci, const struct pci_func *bridge)
 	return false;
 }
 
+static bool isolates_in_linux(const struct pci_func *f)
+{
+	return f->isolates || (caps_is_downstream(f) && acs_isolates_in_linux(f));
+}
+
+static bool linux_isolates_above(const struct pci_func *f)
+{
+	for (const struct pci_func *up = f->parent; up; up = up->parent)
+		if (!isolates_in_linux(up))
+			return false;
+	return true;
+}
+
 /* Linux joins the downstream ports of a switch only where they are functions of one device without ACS, or
  * where something above joins them. */
 static bool linux_splits(const struct pci *pci, const struct pci_func *leak)
 {
-	for (const struct pci_func *up = leak->parent; up; up = up->parent)
-		if (!up->isolates)
-			return false;
+	if (!linux_isolates_above(leak))
+		return false;
 	PCI_EACH(f, pci)
-		if (same_switch(f, leak) && (f->isolates || !same_device(f, leak)))
+		if (same_switch(f, leak) && (isolates_in_linux(f) || !same_device(f, leak)))
 			return true;
 	return false;
 }
@@ -192,6 +204,7 @@ static bool port_reason(const struct pci *pci, const struct pci_func *f, struct 
 	*r = (struct group_reason){.why = GROUP_PORT, .at = f, .missing = acs_missing(f)};
 	if (!caps_is_downstream(f) && f->port_type != PCI_PORT_UPSTREAM)
 		r->why = GROUP_BRIDGE;
+	r->stricter = isolates_in_linux(f) && linux_isolates_above(f);
 	return true;
 }
 
@@ -264,6 +277,14 @@ bool groups_old_pch_port(const struct pci_func *f)
 	return false;
 }
 
+static const char *against_linux(const struct group_reason *r)
+{
+	return !r->stricter ? ""
+	       : isolates_in_linux(r->at)
+		       ? "; stricter than Linux, which takes ACS bits that a port lacks as set"
+		       : "; stricter than Linux, which does not see that path";
+}
+
 void groups_reason_text(const struct group_reason *r, char *buf, size_t n)
 {
 	char lacks[48];
@@ -271,8 +292,8 @@ void groups_reason_text(const struct group_reason *r, char *buf, size_t n)
 	switch (r->why) {
 	case GROUP_PORT:
 		fmt_print(buf, n,
-			  "%s " BDF_FMT " %s: what is below it is not held apart from it and each other",
-			  port_name(r->at), BDF_ARG(r->at->bdf), lacks);
+			  "%s " BDF_FMT " %s: what is below it is not held apart from it and each other%s",
+			  port_name(r->at), BDF_ARG(r->at->bdf), lacks, against_linux(r));
 		break;
 	case GROUP_SWITCH:
 		fmt_print(buf, n,
@@ -280,7 +301,7 @@ void groups_reason_text(const struct group_reason *r, char *buf, size_t n)
 			  " %s (%u of %u ports are so): requests "
 			  "may go from port to port past the IOMMU%s",
 			  BDF_ARG(r->at->parent->bdf), BDF_ARG(r->at->bdf), lacks, r->count, r->of,
-			  r->stricter ? "; stricter than Linux, which does not see that path" : "");
+			  against_linux(r));
 		break;
 	case GROUP_BRIDGE:
 		fmt_print(buf, n,

@@ -2,6 +2,7 @@
 #include "apps/audit/rules.h"
 #include "iommu/dmar_lint.h"
 #include "kernel/fmt.h"
+#include "kernel/str.h"
 
 static enum audit_severity lint_severity(const struct dmar_finding *f)
 {
@@ -45,9 +46,12 @@ static void on_lint(void *ctx, const struct dmar_finding *d)
 		fmt_print(f->read + n, sizeof f->read - n, " (" BDF_FMT ")", BDF_ARG(d->fn));
 	fmt_print(f->means, sizeof f->means, "%s", t->what);
 	fmt_print(f->os, sizeof f->os, "%s", t->os);
-	if (f->kind == AUDIT_FIRMWARE_BUG)
-		dmar_finding_report(audit_table(j->in, "DMAR")->data, d, f->remedy, sizeof f->remedy);
-	else
+	if (f->kind == AUDIT_FIRMWARE_BUG) {
+		int at = fmt_print(f->remedy, sizeof f->remedy,
+				   "Update the firmware, else send to its maker: ");
+		dmar_finding_report(audit_table(j->in, "DMAR")->data, d, f->remedy + at,
+				    sizeof f->remedy - (size_t)at);
+	} else
 		fmt_print(f->remedy, sizeof f->remedy, "%s", t->ask);
 	finding_tell(j);
 }
@@ -215,6 +219,43 @@ static void judge_bypass(struct judge *j)
 	}
 }
 
+static void judge_second(struct judge *j)
+{
+	char where[100] = "";
+	size_t n = 0;
+	unsigned tables = 0;
+	for (unsigned i = 0; i < j->in->tables; i++) {
+		const struct audit_table *t = &j->in->table[i];
+		if (strcmp(t->sig, "DMAR") != 0)
+			continue;
+		tables++;
+		if (n < sizeof where)
+			n += (size_t)fmt_print(where + n, sizeof where - n, "%s0x%llx", n ? ", " : "",
+					       (ull)t->addr);
+	}
+	if (tables > 1)
+		finding_of(j, RULE_DMAR_SECOND, "machine", "%u DMAR tables, at %s", tables, where);
+}
+
+/* Units that have no room in the record, and functions whose state in firmware has none. */
+static void judge_limits(struct judge *j)
+{
+	struct dmar_entry e = {0};
+	struct dmar_drhd d;
+	unsigned units = 0, functions = 0;
+	while (j->has_dmar && dmar_next(&j->dmar, &e) == SL_OK)
+		units += e.type == DMAR_DRHD && dmar_drhd(&e, &d) == SL_OK;
+	PCI_EACH(f, j->in->pci)
+		functions += !f->pf;
+	if (units > AUDIT_UNITS)
+		finding_of(j, RULE_LIMIT, "machine", "DMAR has %u units; registers of the first %u are kept",
+			   units, AUDIT_UNITS);
+	if (functions > BOOT_MAX_FUNCS)
+		finding_of(j, RULE_LIMIT, "machine",
+			   "%u functions; what firmware left of the first %u is kept", functions,
+			   BOOT_MAX_FUNCS);
+}
+
 void rules_iommu(struct judge *j)
 {
 	const struct audit_table *dmar = audit_table(j->in, "DMAR"), *ivrs = audit_table(j->in, "IVRS");
@@ -231,6 +272,8 @@ void rules_iommu(struct judge *j)
 			   "neither DMAR nor IVRS among the ACPI tables; CPUID vendor \"%s\"", j->in->vendor);
 	if (!dmar)
 		return;
+	judge_second(j);
+	judge_limits(j);
 	lint(j, dmar);
 	for (unsigned i = 0; i < j->in->units; i++)
 		judge_unit(j, i);

@@ -66,7 +66,10 @@ static enum sl_err read_caps(struct nvme_ctrl *c)
 	c->vs = nvme_rd32(&c->io, NVME_VS);
 	c->cap = nvme_rd64(&c->io, NVME_CAP);
 	if (c->vs == ALL_ONES || c->vs == 0 || c->cap == 0) {
-		log_fail("nvme", "a VF answers only when the PF gave it queues and brought it online",
+		log_fail("nvme",
+			 "cut the machine's power for a moment; a VF answers only when its PF has given it "
+			 "queues "
+			 "and brought it online",
 			 BDF_FMT ": no controller answers (VS 0x%x, CAP 0x%llx)", BDF_ARG(c->fn), c->vs,
 			 (ull)c->cap);
 		return SL_NOTFOUND;

@@ -182,3 +182,40 @@ def test_phantom_processors(mangle):
     assert "do not start: 62, with APIC ids 3-39, 60-84\n" in run.text
     begin, end = (float(re.search(rf"^\[ *([\d.]+)\] cores: {words}", run.text, re.M)[1]) for words in ("firmware names", "3 run"))
     assert end - begin < 5
+
+
+PORT = r"0000:00:01\.0 had memory decoding and bus mastering off \(Command 0000\): on until the end of the run, for 0000:01:00\.0"
+ASLEEP = r"0000:01:00\.0 was in D3hot: it is in D0 until the end of the run"
+
+
+@pytest.mark.parametrize(
+    "lines, said, put_back",
+    [
+        (["cfg 1 0 0 0x64 3 2"], [ASLEEP], r"power states: 1"),
+        (["cfg 0 1 0 4 0 2"], [PORT], r"Command registers: [1-9]"),
+        (["cfg 1 0 0 0x64 3 2", "cfg 0 1 0 4 0 2"], [ASLEEP, PORT], r"Command registers: [1-9]\d*, power states: 1"),
+    ],
+    ids=["device-in-d3hot", "port-closed", "both"],
+)
+def test_path_that_firmware_closed(mangle, lines, said, put_back):
+    """The controller is asleep, or the port above it passes nothing: both are opened, said, and put back."""
+    run = mangle(lines)
+    for words in said:
+        assert re.search(words, run.text), run.summary()
+    assert re.search(r"put back as found: Command registers: \d+, power states: \d\n", run.text)
+    assert re.search(put_back, run.text)
+    run.assert_ok()
+
+
+@pytest.mark.parametrize("line, said", [("cfg 1 0 0 0x64 3 2", ASLEEP), ("cfg 0 1 0 4 0 2", PORT)], ids=["device-in-d3hot", "port-closed"])
+def test_audit_where_the_path_is_closed(mangle, line, said):
+    """PASS is said of what was tried: the proof is done by the controller that firmware had closed."""
+    run = audited(mangle([line], "app=audit"))
+    assert re.search(said, run.text), run.summary()
+    assert run.number("cases") and run.result["cases"] == run.result["refused"], run.summary()
+
+
+def test_registers_that_no_port_passes_on(mangle):
+    """BAR0 of the controller lies outside the windows of the port above it: a reason, and no register is read."""
+    run = mangle(["cfg 0 1 0 0x20 0x0000fff0 4", "cfg 0 1 0 0x24 0x0001fff1 4"])
+    run.assert_not_ok(r"0000:01:00\.0: BAR0 0x[0-9a-f]+\.\.0x[0-9a-f]+ is not in the windows of the bridge 0000:00:01\.0")
