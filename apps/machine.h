@@ -47,6 +47,7 @@ struct batch {
 	struct accel_req req[BUFFER_SLOTS];
 	uint16_t status[BUFFER_SLOTS]; /* by tag */
 	unsigned n, done;
+	unsigned retries; /* of requests that met a status that passes */
 };
 
 struct vf { /* on the data path the core that works it writes it, no other */
