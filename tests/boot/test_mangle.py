@@ -162,6 +162,19 @@ def test_functions_that_are_not_reached(mangle, lines):
     assert run.number("uncovered") > 0
 
 
+@pytest.mark.parametrize("lines, said", [
+    ([], ""),
+    (["reset 0x10"], "the exception came while the machine was to be reset: the RESULT line above stands"),  # nothing is there
+    (["reset 0x8000000000000000"], "the exception came while the machine was to be reset"),
+], ids=["works", "unmapped", "non-canonical"])
+def test_reset(mangle, lines, said):
+    """end=reboot with firmware whose ResetSystem faults: another way is taken, and there is one RESULT line."""
+    run = mangle([*lines, "options end=reboot"], "app=audit")
+    assert len(re.findall("^RESULT ", run.text, re.M)) == 1 and run.result["ok"] == "1", run.summary()
+    assert said in run.text and "System halted" not in run.text and "no end within" not in run.text
+    assert bool(said) == ("WARN power: the exception" in run.text)
+
+
 def test_two_units_at_one_address(mangle, folder):
     """The second is not driven, and that is an error."""
     text = f"table haw=39 flags=1\ndrhd base=0xfed90000 segment=0 flags=0\nscope endpoint 00 1f.2\n{GOOD_UNIT}"
