@@ -1,6 +1,7 @@
 /* Stages boot, acpi, pci: what machine this is. */
 #include "apps/console.h"
 #include "apps/machine.h"
+#include "apps/quirks.h"
 #include "iommu/rmrr.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
@@ -207,6 +208,7 @@ enum sl_err stage_pci(struct machine *m)
 			 "devices, and nothing holds them");
 		return SL_NOTFOUND;
 	}
+	quirks_pci(&m->pci);
 	m->looked = true;
 	unsigned stopped = pci_quiesce(&m->pci);
 	log_line("pci",

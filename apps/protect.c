@@ -2,6 +2,7 @@
 #include "apps/coverage.h"
 #include "apps/left_alone.h"
 #include "apps/machine.h"
+#include "apps/quirks.h"
 #include "apps/topo.h"
 #include "apps/window.h"
 #include "iommu/dmar_lint.h"
@@ -192,8 +193,10 @@ enum sl_err stage_iommu(struct machine *m)
 	}
 	if (off)
 		(void)say_left_on(&m->iommu);
-	else
+	else {
 		leave_alone(&m->iommu, &m->boot->cfg, &functions);
+		quirks_iommu(&m->pci, &m->iommu, &functions);
+	}
 	e = choose_window(m);
 	if (e || off)
 		return e;

@@ -1,21 +1,10 @@
 #include "pci/acs.h"
+#include "pci/quirk.h"
 #include "pci/regs.h"
 
 bool acs_is_wide(const struct pci_func *fn)
 {
-	static const struct {
-		uint16_t first, last;
-	} ports[] = {
-		{0xa110, 0xa11f}, {0xa167, 0xa16a}, /* 100 series */
-		{0xa290, 0xa29f}, {0xa2e7, 0xa2ee}, /* 200 series */
-		{0x9d10, 0x9d1b},                   /* their mobile kind */
-	};
-	if (fn->vendor != PCI_VENDOR_INTEL || fn->port_type != PCI_PORT_ROOT)
-		return false;
-	for (size_t i = 0; i < ARRAY_LEN(ports); i++)
-		if (fn->device >= ports[i].first && fn->device <= ports[i].last)
-			return true;
-	return false;
+	return pci_quirk_find(fn, QUIRK_ACS_WIDE) != NULL;
 }
 
 unsigned acs_control(const struct pci_func *fn)
