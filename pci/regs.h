@@ -21,6 +21,7 @@
 #define CFG_HDR_TYPE   0x0e
 #define   HDR_LAYOUT   BITS(6, 0)
 #define   HDR_MFD      BIT(7)        /* Multi-Function Device */
+#define CFG_CB_CAP_PTR 0x14          /* of a CardBus bridge, header type 2 */
 #define CFG_CAP_PTR    0x34
 
 /* Type 0 header: PCIe §7.5.1.2 */
