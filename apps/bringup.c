@@ -1,9 +1,11 @@
 /* Stages boot, acpi, pci: what machine this is. */
 #include "apps/console.h"
 #include "apps/machine.h"
+#include "apps/quirks.h"
 #include "iommu/rmrr.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
+#include "kernel/power.h"
 #include "kernel/memmap.h"
 #include "kernel/pmm.h"
 #include "kernel/start.h"
@@ -12,6 +14,7 @@
 #include "kernel/x86/tsc.h"
 #include "pci/ecam.h"
 #include "pci/names.h"
+#include "pci/path.h"
 
 static uint64_t ram_bytes(const struct boot_info *boot)
 {
@@ -32,6 +35,7 @@ enum sl_err stage_boot(struct machine *m)
 	enum sl_err clock = SL_OK, e = acpi_init(&m->acpi, b->rsdp, paging_read_map);
 	if (!e)
 		clock = tsc_init(&m->acpi, b->tsc_start);
+	power_reset_register(&m->acpi);
 	log_line("boot", "UEFI firmware \"%s\" revision 0x%x, Secure Boot %s", b->firmware,
 		 b->firmware_revision, secure[b->secure_boot % 4]);
 	log_line("boot", "%s; SMEP %s, SMAP %s, UMIP %s%s", cpu->brand, cpu->smep ? "on" : "absent",
@@ -167,6 +171,7 @@ static void print_func(const struct pci *pci, const struct pci_func *f)
 {
 	char tail[64] = "";
 	struct sriov s;
+	unsigned power = pci_power_state(f);
 	if (f->is_bridge)
 		fmt_print(tail, sizeof tail, " -> buses %02x-%02x%s", f->sec, f->sub,
 			  f->cap_acs ? ", ACS" : "");
@@ -174,9 +179,10 @@ static void print_func(const struct pci *pci, const struct pci_func *f)
 		fmt_print(tail, sizeof tail, ", SR-IOV: up to %u VFs", s.total_vfs);
 	const char *class = pci_class_name(f->class), *vendor = pci_vendor_name(f->vendor);
 	const char *device = pci_device_name(f->vendor, f->device);
-	log_line("pci", "%*s" BDF_FMT " %s: %s %s [%04x:%04x]%s", (int)(2 * depth_of(f)), "", BDF_ARG(f->bdf),
-		 class ? class : "unknown class", vendor ? vendor : "unknown vendor",
-		 device ? device : "device", f->vendor, f->device, tail);
+	log_line("pci", "%*s" BDF_FMT " %s: %s %s [%04x:%04x]%s%s%s", (int)(2 * depth_of(f)), "",
+		 BDF_ARG(f->bdf), class ? class : "unknown class", vendor ? vendor : "unknown vendor",
+		 device ? device : "device", f->vendor, f->device, tail, power ? ", in " : "",
+		 power ? pci_power_name(power) : "");
 }
 
 enum sl_err stage_pci(struct machine *m)
@@ -202,12 +208,18 @@ enum sl_err stage_pci(struct machine *m)
 			 "devices, and nothing holds them");
 		return SL_NOTFOUND;
 	}
+	quirks_pci(&m->pci);
 	m->looked = true;
 	unsigned stopped = pci_quiesce(&m->pci);
 	log_line("pci",
 		 "%u functions found; bus mastering is switched off on the %u that firmware had left it on",
 		 n, stopped);
 	return SL_OK;
+}
+
+void undo_pci(struct machine *m)
+{
+	pci_paths_restore(&m->pci);
 }
 
 /* The DMAR table, before there is a page for anybody: what an RMRR describes is never the system's own. */

@@ -2,6 +2,7 @@
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/serial.h"
+#include "pci/path.h"
 #include "pci/regs.h"
 
 #define CLASS_16550                                                                                          \
@@ -68,7 +69,7 @@ void console_from_pci(const struct machine *m)
 	unsigned before = serial_count();
 	struct acpi_uart uart;
 	PCI_EACH(f, &m->pci) {
-		if (cfg->consoles || !pci_uart(f, &uart))
+		if (cfg->consoles || !pci_uart(f, &uart) || pci_power_on(f))
 			continue;
 		enum sl_err e = serial_add(&uart, cfg->baud);
 		if (e)

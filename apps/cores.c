@@ -41,8 +41,13 @@ static void print_started(const struct cores_started *s)
 			"cores",
 			"%u more are not started: APIC ids above 254 need x2APIC, which this processor lacks",
 			s->too_far);
-	if (s->silent)
-		log_warn("cores", "%u more did not start", s->silent);
+	if (s->silent) {
+		char ids[120];
+		madt_ids_text(s->silent_id, s->silent, ids, sizeof ids);
+		log_warn("cores",
+			 "processors that firmware names and that do not start: %u, with APIC ids %s",
+			 s->silent, ids);
+	}
 	if (s->failed == SL_NOSPACE)
 		log_warn("cores", "no other core is started: firmware keeps all memory below 640 KiB");
 	else if (s->failed)
@@ -91,7 +96,8 @@ enum sl_err stage_cores(struct machine *m)
 	}
 	madt_read(t->data, &m->madt);
 	print_madt(&m->madt);
-	struct cores_started s = cores_start(&m->madt);
+	static struct cores_started s; /* too large for a stack */
+	cores_start(&m->madt, &s);
 	print_started(&s);
 	return SL_OK;
 }

@@ -47,6 +47,7 @@ struct batch {
 	struct accel_req req[BUFFER_SLOTS];
 	uint16_t status[BUFFER_SLOTS]; /* by tag */
 	unsigned n, done;
+	unsigned retries; /* of requests that met a status that passes */
 };
 
 struct vf { /* on the data path the core that works it writes it, no other */
@@ -215,7 +216,8 @@ static inline uint64_t store_chunks(const struct accel_store *s)
  * last two memory is reached at its physical address. */
 enum sl_err make_domain(struct machine *m, const char *name, bdf_t fn, struct domain **dom) MUST_CHECK;
 void drop_domain(struct domain **dom);
-/* Puts a function into its domain, then switches its registers and bus mastering on; *regs is its BAR0. */
+/* Puts a function into its domain, then switches its power, registers and bus mastering on, with the bridges
+ * above it (pci/path.h); *regs is its BAR0. On an error it is in no domain. */
 enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile void **regs) MUST_CHECK;
 /* Bus mastering off, out of the domain. */
 void function_disconnect(struct pci_func *fn, struct domain *dom);
@@ -250,6 +252,7 @@ uint64_t timed_seed(const struct vf *vf, uint64_t chunk);
 enum sl_err timed_prepare(struct machine *m) MUST_CHECK;
 
 void undo_cores(struct machine *m);
+void undo_pci(struct machine *m);
 /* Stage iommu: faults are reported by interrupt, and interrupts are remapped where a unit can. */
 enum sl_err irqs_start(struct machine *m) MUST_CHECK;
 /* MSI-X of a VF on, with every vector masked. Before its controller is started: QEMU's NVMe sends nothing for

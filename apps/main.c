@@ -39,7 +39,7 @@ static const struct stage {
 	{"boot", ALL, stage_boot, NULL},
 	{"acpi", ALL, stage_acpi, NULL},
 	{"cores", ALL, stage_cores, undo_cores},
-	{"pci", ALL, stage_pci, NULL},
+	{"pci", ALL, stage_pci, undo_pci},
 	{"groups", ALL, stage_groups, NULL},
 	{"iommu", ALL, stage_iommu, NULL},
 	{"coverage", ALL, stage_coverage, NULL},

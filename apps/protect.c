@@ -2,6 +2,7 @@
 #include "apps/coverage.h"
 #include "apps/left_alone.h"
 #include "apps/machine.h"
+#include "apps/quirks.h"
 #include "apps/topo.h"
 #include "apps/window.h"
 #include "iommu/dmar_lint.h"
@@ -165,8 +166,9 @@ enum sl_err stage_iommu(struct machine *m)
 	const struct acpi_table *table = acpi_find(&m->acpi, "DMAR", 0);
 	bool off = m->boot->cfg.iommu == CONFIG_IOMMU_OFF;
 	if (off)
-		log_warn("iommu", "iommu=off: translation stays off, and every function that is used reaches "
-				  "all memory");
+		log_warn("iommu",
+			 "iommu=off: no unit is programmed, so what firmware left on stays as it is, and "
+			 "every function that no unit holds back reaches all memory");
 	if (m->boot->cfg.iommu == CONFIG_IOMMU_PT)
 		log_warn("iommu",
 			 "iommu=pt: every function that is used is in a pass-through domain and reaches "
@@ -191,8 +193,10 @@ enum sl_err stage_iommu(struct machine *m)
 	}
 	if (off)
 		(void)say_left_on(&m->iommu);
-	else
+	else {
 		leave_alone(&m->iommu, &m->boot->cfg, &functions);
+		quirks_iommu(&m->pci, &m->iommu, &functions);
+	}
 	e = choose_window(m);
 	if (e || off)
 		return e;

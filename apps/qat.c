@@ -6,6 +6,7 @@
 #include "kernel/log.h"
 #include "kernel/str.h"
 #include "kernel/x86/paging.h"
+#include "pci/path.h"
 
 struct accel_vf accel_vf[ACCEL_VFS];
 
@@ -38,7 +39,9 @@ enum sl_err stage_accel_pf(struct machine *m)
 			 "no QAT function that can be used among the functions above");
 		return SL_NOTFOUND;
 	}
-	enum sl_err e = pci_flr(&m->pci, m->pf);
+	enum sl_err e = pci_power_on(m->pf);
+	if (!e)
+		e = pci_flr(&m->pci, m->pf);
 	if (e && e != SL_UNSUPPORTED)
 		return e;
 	log_line("qat", BDF_FMT " QAT %s (gen%u)%s; this driver was never run on silicon",

@@ -1,4 +1,5 @@
 #include "pci/priv.h"
+#include "pci/quirk.h"
 #include "pci/regs.h"
 
 /* Writes ones, reads what sticks, and puts the old value back: PCIe §7.5.1.2.1. */
@@ -50,7 +51,7 @@ static unsigned bar_read(const struct pci_func *f, unsigned off, unsigned regist
 void bars_read(struct pci_func *f)
 {
 	unsigned n = f->hdr_type == 0 ? PCI_BARS : f->hdr_type < 3 ? 3u - f->hdr_type : 0;
-	if (n == 0 || f->class >> 8 == PCI_CLASS_HOST_BRIDGE)
+	if (n == 0 || f->class >> 8 == PCI_CLASS_HOST_BRIDGE || pci_quirk_find(f, QUIRK_NO_BARS))
 		return;
 	uint16_t cmd = fn_rd16(f, CFG_CMD);
 	fn_wr16(f, CFG_CMD, cmd & ~(CMD_IOSE | CMD_MSE));

@@ -40,6 +40,7 @@ enum pci_miss {
 	PCI_MISS_NO_NUMBERS, /* it has no bus numbers */
 	PCI_MISS_NUMBERS,    /* they do not ascend */
 	PCI_MISS_OVERLAP,    /* another bridge has some of them */
+	PCI_MISS_ASLEEP,     /* it does not come to D0, and passes no configuration request on */
 	PCI_MISS_OUTSIDE,    /* they lie beyond the bridge above, or beyond the ECAM window */
 	PCI_MISS_HIDDEN,     /* a bridge that is followed: these of its buses lie beyond */
 	PCI_MISS_RETRY,      /* a function that answers with Request Retry Status: PCIe §2.3.2 */
@@ -80,6 +81,10 @@ struct pci_func {
 	/* Offsets of capabilities, 0: not there. */
 	uint16_t cap_pm, cap_msi, cap_msix, cap_pcie;
 	uint16_t cap_aer, cap_acs, cap_ari, cap_ats, cap_sriov, cap_pri, cap_pasid;
+
+	/* pci/path.h: what Sluice changed, for pci_paths_restore() */
+	uint16_t command_set; /* bits of Command */
+	uint8_t found_power;  /* the power state it was found in, D1 to D3hot; 0: D0 */
 
 	/* pci_quiesce() */
 	bool found_master; /* Bus Master Enable was set */

@@ -2,6 +2,7 @@
 #include "kernel/log.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
+#include "pci/path.h"
 #include "pci/priv.h"
 #include "pci/regs.h"
 
@@ -26,6 +27,7 @@ static const struct {
 	[PCI_MISS_NO_NUMBERS] = {"no-numbers", "firmware gave it no bus numbers"},
 	[PCI_MISS_NUMBERS] = {"numbers", "its bus numbers do not ascend"},
 	[PCI_MISS_OVERLAP] = {"overlap", "its bus numbers overlap another bridge's"},
+	[PCI_MISS_ASLEEP] = {"asleep", "it does not come out of the power state that firmware left it in"},
 	[PCI_MISS_OUTSIDE] = {"outside", "its buses lie beyond the bridge above it, or the ECAM window"},
 	[PCI_MISS_HIDDEN] = {"hidden", "they lie beyond the bridge above it, or the ECAM window"},
 	[PCI_MISS_RETRY] = {"retry", "it answers with Request Retry Status"},
@@ -151,6 +153,8 @@ static void claim(struct scan *s, struct pci_func *bridge)
 	unsigned sec = fn_rd8(bridge, CFG_SEC), sub = fn_rd8(bridge, CFG_SUB);
 	unsigned end = bridge->parent ? bridge->parent->sub : s->last;
 	enum pci_miss why = why_not(s, bridge, sec, sub, end);
+	if (why == PCI_MISSES && pci_power_on(bridge))
+		why = PCI_MISS_ASLEEP;
 	if (why != PCI_MISSES) {
 		miss_bridge(s, bridge, why, sec, sub);
 		return;

@@ -20,6 +20,11 @@ struct cm_fn {
 	uint64_t reset_at;            /* 100 ms after a function level reset may not be accessed */
 	uint64_t pending_until;       /* Transactions Pending until then */
 
+	unsigned pm;       /* power management capability */
+	bool power_stuck;  /* PowerState keeps its value */
+	uint64_t power_at; /* 10 ms after a change from or to D3hot may not be accessed */
+	uint64_t anew_at;  /* a bridge that started anew: what is below it may not, for 100 ms */
+
 	unsigned sriov;                /* SR-IOV capability of a PF */
 	uint16_t offset[2], stride[2]; /* without and with ARI Capable Hierarchy */
 	uint16_t more_from, more;      /* NumVFs from which on First VF Offset is larger, and by how much */
@@ -52,6 +57,9 @@ void cm_pcie(struct cm_fn *f, unsigned off, unsigned type);
 /* One capability more at the end of the list. */
 void cm_cap(struct cm_fn *f, unsigned off, unsigned id);
 void cm_ecap(struct cm_fn *f, unsigned off, unsigned id);
+/* Power management capability in that state; keeps: No_Soft_Reset, else the function loses its registers when
+ * it leaves D3hot. Below a bridge that is not in D0 nothing answers. */
+void cm_pm(struct cm_fn *f, unsigned off, unsigned state, bool keeps);
 /* BAR register at off: flags are its read-only low bits; a 64-bit one takes two. */
 void cm_bar(struct cm_fn *f, unsigned off, uint64_t size, unsigned flags, uint64_t addr);
 /* Forwarding windows: first and last address. */

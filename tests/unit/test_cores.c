@@ -78,6 +78,26 @@ static void test_madt(void **state)
 	assert_true(m.override[0].irq == 9 && m.override[0].gsi == 20 && m.override[0].flags == 0xd);
 }
 
+static void test_ids_text(void **state)
+{
+	static const uint32_t ids[] = {1, 4, 5, 6, 8, 9, 7, 300, UINT32_MAX, 0};
+	static const char whole[] = "1, 4-6, 8-9, 7, 300, 4294967295, 0";
+	char text[64];
+	(void)state;
+	madt_ids_text(ids, 0, text, sizeof text);
+	assert_string_equal(text, "");
+	madt_ids_text(ids, ARRAY_LEN(ids), text, sizeof text);
+	assert_string_equal(text, whole);
+	madt_ids_text(ids, ARRAY_LEN(ids), text, sizeof whole - 1);
+	assert_string_equal(text, "1, 4-6, 8-9, 7, 300, ...");
+	madt_ids_text(ids, 4, text, 7);
+	assert_string_equal(text, "1, 4-6");
+	madt_ids_text(ids, 5, text, 12);
+	assert_string_equal(text, "1, 4-6, 8");
+	madt_ids_text(ids, 7, text, 12);
+	assert_string_equal(text, "1, 4-6, ...");
+}
+
 /* One that may be switched on later is known, and neither started nor the highest. */
 static void test_madt_capable(void **state)
 {
@@ -294,11 +314,11 @@ static void test_lanes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_madt),         cmocka_unit_test(test_madt_capable),
-		cmocka_unit_test(test_madt_damaged), cmocka_unit_test(test_madt_real),
-		cmocka_unit_test(test_skew),         cmocka_unit_test(test_watch),
-		cmocka_unit_test(test_lock),         cmocka_unit_test(test_share),
-		cmocka_unit_test(test_lanes),
+		cmocka_unit_test(test_madt),      cmocka_unit_test(test_madt_capable),
+		cmocka_unit_test(test_ids_text),  cmocka_unit_test(test_madt_damaged),
+		cmocka_unit_test(test_madt_real), cmocka_unit_test(test_skew),
+		cmocka_unit_test(test_watch),     cmocka_unit_test(test_lock),
+		cmocka_unit_test(test_share),     cmocka_unit_test(test_lanes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
