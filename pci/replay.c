@@ -99,6 +99,8 @@ static void allow_known(struct replay *r, struct replay_fn *f)
 	uint16_t at;
 	allow(f, CFG_CMD, CMD_IOSE | CMD_MSE | CMD_BME);
 	allow_bars(r, f, CFG_BAR, hdr == 0 ? 6 : hdr < 3 ? 3 - hdr : 0, f->size[0]);
+	if ((at = pci_cap_find(&p, CAP_ID_PM, PM_CSR + 2)))
+		allow(f, at + PM_CSR, PM_STATE);
 	if ((at = pci_cap_find(&p, CAP_ID_MSI, 4)))
 		allow(f, at, MSI_CTL_EN << 16);
 	if ((at = pci_cap_find(&p, CAP_ID_MSIX, 4)))

@@ -289,6 +289,17 @@ def test_not_found(tmp_path):
     assert "0000:00:1e.0 0000:1c:03.0 0000:1d:00.0" in text, "one group, as in Linux"
 
 
+def test_bridge_in_d3hot(tmp_path):
+    """A port that slept when the dump was taken can be woken in the copy, and leads to what is below it."""
+    port = function(4, (1, 1), 0x1D)
+    port[0x41] = 0x80
+    port[0x80:0x88] = bytes([1, 0, 3, 0xC8, 3, 0, 0, 0])
+    path = tmp_path / "dump"
+    path.write_text(dump({"00:01.0": port, "01:00.0": function(0)}))
+    status, text, _ = replay(path)
+    assert status == 0 and "pci: 2 functions" in text and "complaint" not in text and "not found" not in text
+
+
 def sriov(data, at=0x200):
     """With an SR-IOV capability; ARI Capable Hierarchy is on in it."""
     put(data, 0x100, 1 << 16 | 0x0E | at << 20)
