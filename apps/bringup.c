@@ -5,6 +5,7 @@
 #include "iommu/rmrr.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
+#include "kernel/power.h"
 #include "kernel/memmap.h"
 #include "kernel/pmm.h"
 #include "kernel/start.h"
@@ -35,6 +36,7 @@ enum sl_err stage_boot(struct machine *m)
 	enum sl_err clock = SL_OK, e = acpi_init(&m->acpi, b->rsdp, paging_read_map);
 	if (!e)
 		clock = tsc_init(&m->acpi, b->tsc_start);
+	power_reset_register(&m->acpi);
 	log_line("boot", "UEFI firmware \"%s\" revision 0x%x, Secure Boot %s", b->firmware,
 		 b->firmware_revision, secure[b->secure_boot % 4]);
 	log_line("boot", "%s; SMEP %s, SMAP %s, UMIP %s%s", cpu->brand, cpu->smep ? "on" : "absent",

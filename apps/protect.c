@@ -166,8 +166,9 @@ enum sl_err stage_iommu(struct machine *m)
 	const struct acpi_table *table = acpi_find(&m->acpi, "DMAR", 0);
 	bool off = m->boot->cfg.iommu == CONFIG_IOMMU_OFF;
 	if (off)
-		log_warn("iommu", "iommu=off: translation stays off, and every function that is used reaches "
-				  "all memory");
+		log_warn("iommu",
+			 "iommu=off: no unit is programmed, so what firmware left on stays as it is, and "
+			 "every function that no unit holds back reaches all memory");
 	if (m->boot->cfg.iommu == CONFIG_IOMMU_PT)
 		log_warn("iommu",
 			 "iommu=pt: every function that is used is in a pass-through domain and reaches "

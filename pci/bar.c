@@ -53,7 +53,7 @@ static unsigned bar_read(const struct pci_func *f, unsigned off, unsigned regist
 /* A host bridge may not have its decoding switched off, not even for a moment: memory is behind it. */
 void bars_read(struct pci_func *f)
 {
-	unsigned n = f->hdr_type == 0 ? PCI_BARS : f->hdr_type == 1 ? 2 : 0;
+	unsigned n = f->hdr_type == 0 ? PCI_BARS : f->hdr_type < 3 ? 3u - f->hdr_type : 0;
 	if (n == 0 || f->class >> 8 == PCI_CLASS_HOST_BRIDGE || pci_quirk_find(f, QUIRK_NO_BARS))
 		return;
 	uint16_t cmd = fn_rd16(f, CFG_CMD);
@@ -61,8 +61,10 @@ void bars_read(struct pci_func *f)
 	for (unsigned i = 0; i < n;)
 		i += bar_read(f, CFG_BAR + 4 * i, n - i, &f->bar[i]);
 	unsigned rom = f->is_bridge ? CFG_ROM1 : CFG_ROM0;
-	f->rom.addr = fn_rd32(f, rom) & ROM_ADDR;
-	f->rom.size = size_of(probe(f, rom, ROM_ADDR) & ROM_ADDR);
+	if (f->hdr_type < 2) { /* a CardBus bridge has none */
+		f->rom.addr = fn_rd32(f, rom) & ROM_ADDR;
+		f->rom.size = size_of(probe(f, rom, ROM_ADDR) & ROM_ADDR);
+	}
 	fn_wr16(f, CFG_CMD, cmd);
 }
 

@@ -71,7 +71,7 @@ struct pci_func {
 	uint32_t class; /* 24 bits: base class, sub-class, programming interface */
 	uint8_t revision, hdr_type;
 	bool multi_function;         /* function 0 says that its device has more functions */
-	bool is_bridge;              /* type 1 header */
+	bool is_bridge;              /* type 1 header, or 2: CardBus */
 	uint8_t sec, sub;            /* bridge: buses below it; 0, 0 when it was not descended */
 	uint8_t port_type;           /* enum pci_port_type */
 	struct pci_func *parent;     /* bridge above, NULL on a root bus */

@@ -102,7 +102,8 @@ static enum sl_err scan_fn(struct scan *s, struct pci_func *parent, unsigned bus
 	uint8_t hdr = fn_rd8(f, CFG_HDR_TYPE);
 	f->hdr_type = (uint8_t)FGET(hdr, HDR_LAYOUT);
 	f->multi_function = (hdr & HDR_MFD) != 0;
-	f->is_bridge = f->hdr_type == 1;
+	f->is_bridge =
+		f->hdr_type == 1 || f->hdr_type == 2; /* CardBus has its bus numbers in the same place */
 	caps_read(f);
 	if (f->hdr_type == 0) {
 		uint32_t sub = fn_rd32(f, CFG_SUBSYS);
@@ -110,7 +111,7 @@ static enum sl_err scan_fn(struct scan *s, struct pci_func *parent, unsigned bus
 		f->sub_device = (uint16_t)(sub >> 16);
 	}
 	bars_read(f);
-	if (f->is_bridge)
+	if (f->hdr_type == 1)
 		windows_read(f);
 	if (f->cap_sriov) {
 		f->vf_room = fn_rd16(f, f->cap_sriov + SRIOV_TOTAL);
