@@ -538,6 +538,17 @@ static void test_masters(void **state)
 	assert_null(find("STATE-BME"));
 }
 
+/* A function that was asleep, and the port above it closed, before this program opened the way. */
+static void test_path(void **state)
+{
+	(void)state;
+	in->fn[1].found = PCI_FOUND_ASLEEP;
+	only("STATE-ASLEEP", "0000:01:00.0", "PowerState was not D0");
+	in->fn[1].found = 0;
+	in->fn[0].found = PCI_FOUND_CLOSED;
+	only("STATE-CLOSED", "0000:00:01.0", "Command at 0x4: bit 1 or bit 2 was 0");
+}
+
 static void test_groups(void **state)
 {
 	(void)state;
@@ -1599,20 +1610,49 @@ int main(void)
 		return 1;
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		T(test_no_function),  T(test_not_looked_at), T(test_stage_failed),
-		T(test_sound),        T(test_no_iommu),      T(test_amd),
-		T(test_no_ecam),      T(test_lint),          T(test_units),
-		T(test_bypass),       T(test_second_entry),  T(test_promise),
-		T(test_left),         T(test_fault),         T(test_masters),
-		T(test_groups),       T(test_groups_more),   T(test_groups_missing_bits),
-		T(test_second_table), T(test_limits),        T(test_alias),
-		T(test_rmrr),         T(test_sriov),         T(test_sriov_window),
-		T(test_interrupts),   T(test_ioapic),        T(test_hpet),
-		T(test_nodes),        T(test_errata),        T(test_ats),
-		T(test_outside),      T(test_vmd),           T(test_secure_boot),
-		T(test_proof),        T(test_broken_proof),  T(test_many_cases),
-		T(test_json),         T(test_page),          T(test_text),
-		T(test_documents),    T(test_whole_crowd),   T(test_whole_sound),
+		T(test_no_function),
+		T(test_not_looked_at),
+		T(test_stage_failed),
+		T(test_sound),
+		T(test_no_iommu),
+		T(test_amd),
+		T(test_no_ecam),
+		T(test_lint),
+		T(test_units),
+		T(test_bypass),
+		T(test_second_entry),
+		T(test_promise),
+		T(test_left),
+		T(test_fault),
+		T(test_masters),
+		T(test_path),
+		T(test_groups),
+		T(test_groups_more),
+		T(test_groups_missing_bits),
+		T(test_second_table),
+		T(test_limits),
+		T(test_alias),
+		T(test_rmrr),
+		T(test_sriov),
+		T(test_sriov_window),
+		T(test_interrupts),
+		T(test_ioapic),
+		T(test_hpet),
+		T(test_nodes),
+		T(test_errata),
+		T(test_ats),
+		T(test_outside),
+		T(test_vmd),
+		T(test_secure_boot),
+		T(test_proof),
+		T(test_broken_proof),
+		T(test_many_cases),
+		T(test_json),
+		T(test_page),
+		T(test_text),
+		T(test_documents),
+		T(test_whole_crowd),
+		T(test_whole_sound),
 		T(test_whole_damaged)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
