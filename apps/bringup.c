@@ -68,7 +68,9 @@ enum sl_err stage_boot(struct machine *m)
 			 cfg->error.source, cfg->error.line, cfg->error.col, cfg->error.text);
 		return SL_CONFIG;
 	}
-	if (cfg->keep)
+	if (cfg->keep && !b->kept_lines)
+		log_warn("boot", "keep=1: no report was written, which firmware's screen has the reason for");
+	else if (cfg->keep)
 		log_line(
 			"boot",
 			"keep=1: \\EFI\\sluice\\report.txt on the volume of sluice.cfg: %u lines, crc32 %08x",
