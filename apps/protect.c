@@ -195,6 +195,10 @@ enum sl_err stage_iommu(struct machine *m)
 			 "the DMAR table leads to no usable unit: %s", sl_err_text(e));
 		return e;
 	}
+	if (m->boot->cfg.access == ACCESS_READ) {
+		log_line("iommu", "access=read: the units are read and left as they are");
+		return SL_OK;
+	}
 	if (off)
 		(void)say_left_on(&m->iommu);
 	else {
@@ -241,6 +245,14 @@ enum sl_err stage_coverage(struct machine *m)
 {
 	struct coverage c;
 	coverage_take(&m->pci, &m->iommu, m->translating, &c);
+	if (m->boot->cfg.access == ACCESS_READ) {
+		log_line("coverage",
+			 "access=read: nothing here holds DMA back; %u of %u functions master the bus, as "
+			 "firmware "
+			 "left them, and %llu MiB of its memory stay unused for that",
+			 c.stuck, c.functions, (ull)(start_boot_pages() >> 8));
+		return SL_OK;
+	}
 	if (!c.no_unit)
 		log_line("coverage",
 			 "translation is on in %u of %u units; each of the %u functions found that can do "
@@ -254,8 +266,7 @@ enum sl_err stage_coverage(struct machine *m)
 			 "only their Bus Master Enable (off) holds them",
 			 c.on, c.units, c.no_unit);
 	if (c.stuck)
-		log_warn("coverage",
-			 "%u of them have a Bus Master Enable that does not clear: nothing holds them",
+		log_warn("coverage", "%u of them have a Bus Master Enable that stays on: nothing holds them",
 			 c.stuck);
 	coverage_name(m, "coverage");
 	take_boot_memory(&c);

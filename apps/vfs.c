@@ -1,6 +1,7 @@
 /* Stages pf, sriov, domains: from the physical function to VFs with rings of their own, each in a domain of
  * its own. */
 #include "apps/machine.h"
+#include "apps/numa.h"
 #include "apps/tables.h"
 #include "drivers/edu/edu.h"
 #include "drivers/nvme/reset.h"
@@ -253,6 +254,7 @@ enum sl_err stage_sriov(struct machine *m)
 	for (unsigned i = 0; i < s.num_vfs; i++)
 		vf_begin(&m->vf[i], i, sriov_vf(&m->pci, m->pf, (uint16_t)i));
 	m->vfs = s.num_vfs;
+	numa_choose_cores(m, m->pf->bdf);
 	return SL_OK;
 }
 
@@ -483,7 +485,9 @@ static enum sl_err open_pairs(struct machine *m)
 enum sl_err stage_domains(struct machine *m)
 {
 	for (unsigned i = 0; i < m->vfs; i++) {
+		numa_begin(m, m->vf[i].fn->bdf, i);
 		enum sl_err e = open_vf(m, &m->vf[i]);
+		numa_end();
 		if (!e && !m->first_done)
 			e = first_read(m, &m->vf[0]);
 		if (e) {

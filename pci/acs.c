@@ -23,6 +23,20 @@ enum sl_err acs_enable(struct pci_func *fn)
 	return acs_isolates(fn) ? SL_OK : SL_UNSUPPORTED;
 }
 
+/* Where nothing may be written, what a system would set when it starts counts as set. */
+static unsigned in_force(const struct pci_func *fn)
+{
+	unsigned control = fn_rd16(fn, acs_control(fn));
+	return fn->cfg->read_only ? control | acs_off(fn) : control;
+}
+
+unsigned acs_off(const struct pci_func *fn)
+{
+	return fn->cap_acs ? fn_rd16(fn, fn->cap_acs + ACS_CAP) & ACS_ISOLATE &
+				     ~(unsigned)fn_rd16(fn, acs_control(fn))
+			   : 0;
+}
+
 unsigned acs_missing(const struct pci_func *fn)
 {
 	if (!fn->cap_acs)
@@ -32,7 +46,7 @@ unsigned acs_missing(const struct pci_func *fn)
 		must = ACS_ISOLATE;
 	else if (fn->port_type == PCI_PORT_ROOT)
 		must |= ACS_SV;
-	return must & ~(unsigned)fn_rd16(fn, acs_control(fn));
+	return must & ~in_force(fn);
 }
 
 bool acs_isolates(const struct pci_func *fn)

@@ -23,6 +23,10 @@ bool acs_isolates(const struct pci_func *fn);
  * (pci_acs_flags_enabled()), so those that it has need to be set and no more. */
 bool acs_isolates_in_linux(const struct pci_func *fn);
 
+/* The bits of ACS_ISOLATE that the function has and that are not set. Where nothing may be written
+ * (pci_cfg.read_only) acs_isolates() takes them as set: whether they take effect is not known then. */
+unsigned acs_off(const struct pci_func *fn);
+
 /* The bits of ACS_ISOLATE for which acs_isolates() says no; all four when there is no ACS capability. */
 unsigned acs_missing(const struct pci_func *fn);
 

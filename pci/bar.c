@@ -2,9 +2,12 @@
 #include "pci/quirk.h"
 #include "pci/regs.h"
 
-/* Writes ones, reads what sticks, and puts the old value back: PCIe §7.5.1.2.1. */
+/* Writes ones, reads what sticks, and puts the old value back: PCIe §7.5.1.2.1. 0 where nothing may be
+ * written. */
 static uint32_t probe(const struct pci_func *f, unsigned off, uint64_t ones)
 {
+	if (f->cfg->read_only)
+		return 0;
 	uint32_t old = fn_rd32(f, off);
 	fn_wr32(f, off, ones);
 	uint32_t got = fn_rd32(f, off);

@@ -142,6 +142,8 @@ enum sl_err pci_power_on(struct pci_func *fn)
 	unsigned state = pci_power_state(fn);
 	if (!state)
 		return SL_OK;
+	if (fn->cfg->read_only)
+		return SL_UNSUPPORTED;
 	keep_all(fn, &kept);
 	if (!set_state(fn, 0)) {
 		log_fail("pci", "cut the machine's power for a moment; if it stays, update the firmware",

@@ -40,7 +40,7 @@ enum pci_miss {
 	PCI_MISS_NO_NUMBERS, /* it has no bus numbers */
 	PCI_MISS_NUMBERS,    /* they do not ascend */
 	PCI_MISS_OVERLAP,    /* another bridge has some of them */
-	PCI_MISS_ASLEEP,     /* it does not come to D0, and passes no configuration request on */
+	PCI_MISS_ASLEEP,     /* it is not in D0 and does not come to it, or may not be brought there */
 	PCI_MISS_OUTSIDE,    /* they lie beyond the bridge above, or beyond the ECAM window */
 	PCI_MISS_HIDDEN,     /* a bridge that is followed: these of its buses lie beyond */
 	PCI_MISS_RETRY,      /* a function that answers with Request Retry Status: PCIe §2.3.2 */
@@ -88,7 +88,7 @@ struct pci_func {
 
 	/* pci_quiesce() */
 	bool found_master; /* Bus Master Enable was set */
-	bool stuck;        /* and does not clear */
+	bool stuck;        /* and does not clear, or may not be cleared */
 	uint8_t found;     /* PCI_FOUND_ bits */
 
 	struct pci_func *pf; /* VF: its PF, otherwise NULL */

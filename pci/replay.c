@@ -139,6 +139,7 @@ struct replay *replay_copy(const struct replay *r)
 		free(c);
 		return NULL;
 	}
+	c->cfg.read_only = r->cfg.read_only;
 	if (r->n)
 		memcpy(fn, r->fn, r->n * sizeof(*fn));
 	c->fn = fn;
@@ -183,6 +184,11 @@ bool replay_bar(struct replay *r, bdf_t fn, unsigned n, bool vf, uint64_t size)
 		return false;
 	f->size[vf][n] = size;
 	return true;
+}
+
+void replay_read_only(struct replay *r, bool on)
+{
+	r->cfg.read_only = on;
 }
 
 void replay_ready(struct replay *r)

@@ -33,5 +33,7 @@ bool replay_put(struct replay *r, bdf_t fn, size_t off, const uint8_t *p, size_t
 /* BAR n (0 to 5) is size bytes, a power of two; vf: that of one VF in the SR-IOV capability. False when that
  * can not be, or nothing was put in for the function. */
 bool replay_bar(struct replay *r, bdf_t fn, unsigned n, bool vf, uint64_t size);
+/* Writes are dropped, as pci_cfg.read_only has it: what the machine said to somebody who only read. */
+void replay_read_only(struct replay *r, bool on);
 /* After the last byte: allows writes where a real function does. */
 void replay_ready(struct replay *r);
