@@ -11,5 +11,6 @@ void power_choose(enum config_end end);
  * QEMU's isa-debug-exit device with a status that tells whether ok (that port is not touched otherwise). */
 _Noreturn void power_end(bool ok);
 
-/* After a panic or an exception: prints the RESULT line for it and ends the run. */
-_Noreturn void power_crash(void);
+/* After a panic, an exception or a machine check: prints the RESULT line with these words and ends the run.
+ */
+_Noreturn void power_crash(const char *stage, const char *err);
