@@ -1,12 +1,15 @@
 /* Stages boot, acpi, pci: what machine this is. */
 #include "apps/console.h"
 #include "apps/machine.h"
+#include "apps/quirks.h"
 #include "iommu/rmrr.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
+#include "kernel/power.h"
 #include "kernel/memmap.h"
 #include "kernel/pmm.h"
 #include "kernel/start.h"
+#include "kernel/str.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/paging.h"
 #include "kernel/x86/tsc.h"
@@ -33,6 +36,7 @@ enum sl_err stage_boot(struct machine *m)
 	enum sl_err clock = SL_OK, e = acpi_init(&m->acpi, b->rsdp, paging_read_map);
 	if (!e)
 		clock = tsc_init(&m->acpi, b->tsc_start);
+	power_reset_register(&m->acpi);
 	log_line("boot", "UEFI firmware \"%s\" revision 0x%x, Secure Boot %s", b->firmware,
 		 b->firmware_revision, secure[b->secure_boot % 4]);
 	log_line("boot", "%s; SMEP %s, SMAP %s, UMIP %s%s", cpu->brand, cpu->smep ? "on" : "absent",
@@ -65,6 +69,15 @@ enum sl_err stage_boot(struct machine *m)
 			 cfg->error.source, cfg->error.line, cfg->error.col, cfg->error.text);
 		return SL_CONFIG;
 	}
+	if (cfg->access == ACCESS_READ && strcmp(cfg->app, "audit") != 0) {
+		log_fail("boot", "app=audit, or leave access=read out",
+			 "access=read is for app=audit: every other app writes to configuration space");
+		return SL_CONFIG;
+	}
+	if (cfg->access == ACCESS_READ)
+		log_line("boot", "access=read: nothing is written to configuration space or to an IOMMU; "
+				 "what that leaves "
+				 "unknown is counted in unjudged=");
 	if (cfg->keep)
 		log_line(
 			"boot",
@@ -118,7 +131,8 @@ static enum sl_err add_window(struct machine *m, const struct acpi_ecam *w)
 		mmio_claim("a window of the MCFG table", PHYS(w->base + ((uint64_t)w->start << 20)),
 			   (w->end - w->start + 1ull) << 20, PHYS_ECAM);
 	enum sl_err e = va ? ecam_add(w->seg, w->start, w->end, va) : SL_RANGE;
-	return e ? e : pci_scan(&m->pci, ecam_cfg(), w->seg, w->start, w->end);
+	return e ? e
+		 : pci_scan(&m->pci, ecam_cfg(m->boot->cfg.access == ACCESS_READ), w->seg, w->start, w->end);
 }
 
 /* Every entry of the MCFG table that can be used. What the others describe is not looked at, but for buses
@@ -205,11 +219,18 @@ enum sl_err stage_pci(struct machine *m)
 			 "devices, and nothing holds them");
 		return SL_NOTFOUND;
 	}
+	quirks_pci(&m->pci);
 	m->looked = true;
-	unsigned stopped = pci_quiesce(&m->pci);
-	log_line("pci",
-		 "%u functions found; bus mastering is switched off on the %u that firmware had left it on",
-		 n, stopped);
+	unsigned masters = pci_quiesce(&m->pci);
+	log_line(
+		"pci",
+		m->boot->cfg.access == ACCESS_READ
+			? "%u functions found; bus mastering stays on in the %u that firmware had left it on "
+			  "in: access=read"
+			: "%u functions found; bus mastering is switched off on the %u that firmware had "
+			  "left it "
+			  "on",
+		n, masters);
 	return SL_OK;
 }
 

@@ -60,7 +60,8 @@ static bool pci_uart(const struct pci_func *f, struct acpi_uart *out)
 	uint8_t interface = f->class & 0xff;
 	*out = (struct acpi_uart){.addr = bar->addr, .mmio = !bar->io, .stride = 1};
 	return f->class >> 8 == CLASS_16550 && interface >= INTERFACE_LO && interface <= INTERFACE_HI &&
-	       bar->addr && bar->size >= 8 && fn_rd16(f, CFG_CMD) & (bar->io ? CMD_IOSE : CMD_MSE);
+	       bar->addr && (bar->size >= 8 || f->cfg->read_only) &&
+	       fn_rd16(f, CFG_CMD) & (bar->io ? CMD_IOSE : CMD_MSE);
 }
 
 void console_from_pci(const struct machine *m)

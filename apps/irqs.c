@@ -1,6 +1,7 @@
 /* Interrupts: remapping in stage iommu, and stage irqs, which shows that a VF's message arrives by its own
  * entry and by no other. The data path polls: every vector is masked but in that stage. */
 #include "apps/machine.h"
+#include "apps/quirks.h"
 #include "kernel/core.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
@@ -80,6 +81,8 @@ enum sl_err irqs_start(struct machine *m)
 		return no_irqs(e);
 	iommu_fault_event(mmu, vector, core_apic_id(0));
 	log_line("iommu", "faults are reported by an interrupt (vector 0x%x)", vector);
+	if (quirks_no_remapping(&m->pci))
+		return SL_OK;
 	e = iommu_irq_enable(mmu, IRQ_ENTRIES, x2apic);
 	if (e && e != SL_UNSUPPORTED)
 		return no_irqs(e);

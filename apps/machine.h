@@ -47,6 +47,7 @@ struct batch {
 	struct accel_req req[BUFFER_SLOTS];
 	uint16_t status[BUFFER_SLOTS]; /* by tag */
 	unsigned n, done;
+	unsigned retries; /* of requests that met a status that passes */
 };
 
 struct vf { /* on the data path the core that works it writes it, no other */
@@ -107,6 +108,7 @@ struct machine {
 	uint8_t audit_proof;           /* enum audit_proof: whether isolate has run, and why not */
 	bool audited;                  /* the audit has printed its verdict: */
 	unsigned audit_errors, audit_warnings;
+	unsigned audit_unjudged;    /* access=read: what cannot be judged without writing */
 	const char *audit_words;    /* of the proof in it: audit_proof_verdict() */
 	bool irqs_remapped;         /* functions may be given interrupts */
 	struct iommu_irq pf_irq;    /* stage irqs */

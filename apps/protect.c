@@ -2,6 +2,7 @@
 #include "apps/coverage.h"
 #include "apps/left_alone.h"
 #include "apps/machine.h"
+#include "apps/quirks.h"
 #include "apps/topo.h"
 #include "apps/window.h"
 #include "iommu/dmar_lint.h"
@@ -165,8 +166,9 @@ enum sl_err stage_iommu(struct machine *m)
 	const struct acpi_table *table = acpi_find(&m->acpi, "DMAR", 0);
 	bool off = m->boot->cfg.iommu == CONFIG_IOMMU_OFF;
 	if (off)
-		log_warn("iommu", "iommu=off: translation stays off, and every function that is used reaches "
-				  "all memory");
+		log_warn("iommu",
+			 "iommu=off: no unit is programmed, so what firmware left on stays as it is, and "
+			 "every function that no unit holds back reaches all memory");
 	if (m->boot->cfg.iommu == CONFIG_IOMMU_PT)
 		log_warn("iommu",
 			 "iommu=pt: every function that is used is in a pass-through domain and reaches "
@@ -189,10 +191,16 @@ enum sl_err stage_iommu(struct machine *m)
 			 "the DMAR table leads to no usable unit: %s", sl_err_text(e));
 		return e;
 	}
+	if (m->boot->cfg.access == ACCESS_READ) {
+		log_line("iommu", "access=read: the units are read and left as they are");
+		return SL_OK;
+	}
 	if (off)
 		(void)say_left_on(&m->iommu);
-	else
+	else {
 		leave_alone(&m->iommu, &m->boot->cfg, &functions);
+		quirks_iommu(&m->pci, &m->iommu, &functions);
+	}
 	e = choose_window(m);
 	if (e || off)
 		return e;
@@ -233,6 +241,14 @@ enum sl_err stage_coverage(struct machine *m)
 {
 	struct coverage c;
 	coverage_take(&m->pci, &m->iommu, m->translating, &c);
+	if (m->boot->cfg.access == ACCESS_READ) {
+		log_line("coverage",
+			 "access=read: nothing here holds DMA back; %u of %u functions master the bus, as "
+			 "firmware "
+			 "left them, and %llu MiB of its memory stay unused for that",
+			 c.stuck, c.functions, (ull)(start_boot_pages() >> 8));
+		return SL_OK;
+	}
 	if (!c.no_unit)
 		log_line("coverage",
 			 "translation is on in %u of %u units; each of the %u functions found that can do "
@@ -246,8 +262,7 @@ enum sl_err stage_coverage(struct machine *m)
 			 "only their Bus Master Enable (off) holds them",
 			 c.on, c.units, c.no_unit);
 	if (c.stuck)
-		log_warn("coverage",
-			 "%u of them have a Bus Master Enable that does not clear: nothing holds them",
+		log_warn("coverage", "%u of them have a Bus Master Enable that stays on: nothing holds them",
 			 c.stuck);
 	coverage_name(m, "coverage");
 	take_boot_memory(&c);

@@ -1,6 +1,7 @@
 /* Stages accel_pf, accel_sriov, accel_domains: from a QAT PF to VFs with rings of their own, each in a domain
  * of its own. */
 #include "apps/accel.h"
+#include "apps/numa.h"
 #include "apps/tables.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
@@ -182,8 +183,11 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 enum sl_err stage_accel_domains(struct machine *m)
 {
 	enum sl_err e = SL_OK;
+	numa_choose_cores(m, m->pf->bdf);
 	for (unsigned i = 0; i < m->vfs && !e; i++) {
+		numa_begin(m, m->vf[i].fn->bdf, i);
 		e = open_vf(m, &m->vf[i]);
+		numa_end();
 		if (e)
 			log_fail("vf", "see the lines above; fewer VFs (vfs=) need less",
 				 "VF %u could not be brought up: %s", i, sl_err_text(e));

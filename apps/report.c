@@ -121,6 +121,8 @@ void report_result(struct machine *m, const char *failed, enum sl_err e)
 	if (m->audited)
 		log_text(" errors=%u warnings=%u proof=%s", m->audit_errors, m->audit_warnings,
 			 strcmp(m->audit_words, "not run") == 0 ? "none" : m->audit_words);
+	if (m->audited && cfg->access == ACCESS_READ)
+		log_text(" access=read unjudged=%u", m->audit_unjudged);
 	if (m->irqs_checked)
 		log_text(" irqs=%u", m->irqs_checked);
 	if (cfg->device == DEVICE_QAT || strcmp(cfg->app, "accel") == 0)

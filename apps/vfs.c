@@ -1,8 +1,10 @@
 /* Stages pf, sriov, domains: from the physical function to VFs with rings of their own, each in a domain of
  * its own. */
 #include "apps/machine.h"
+#include "apps/numa.h"
 #include "apps/tables.h"
 #include "drivers/edu/edu.h"
+#include "drivers/nvme/reset.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
@@ -128,7 +130,11 @@ static enum sl_err open_pf(struct machine *m, struct pci_func *fn)
 	if (e)
 		return e;
 	m->pf_attached = true;
-	struct nvme_io io = nvme_io_mmio(regs, fn->bar[0].size);
+	bool reset;
+	struct nvme_io io = nvme_io_mmio(fn, regs);
+	e = nvme_fatal_reset(&m->pci, fn, &io, &reset);
+	if (e)
+		return e;
 	if (fn->cap_sriov)
 		e = nvme_pf_open(&m->nvme, &io, fn->bdf, m->pf_dom, window_at(m, WINDOW_QUEUES));
 	else
@@ -246,6 +252,7 @@ enum sl_err stage_sriov(struct machine *m)
 	for (unsigned i = 0; i < s.num_vfs; i++)
 		vf_begin(&m->vf[i], i, sriov_vf(&m->pci, m->pf, (uint16_t)i));
 	m->vfs = s.num_vfs;
+	numa_choose_cores(m, m->pf->bdf);
 	return SL_OK;
 }
 
@@ -369,17 +376,20 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	vf->attached = true;
 	vf->queues = dma_part(&vf->block, WINDOW_QUEUES, WINDOW_BUFFERS);
 	vf->buffers = dma_part(&vf->block, WINDOW_BUFFERS, PAGE_2M - WINDOW_BUFFERS);
-	e = m->irqs_remapped ? vf_msix_open(vf) : SL_OK;
+	bool irqs, reset;
+	struct nvme_io io = nvme_io_mmio(vf->fn, regs);
+	e = nvme_fatal_reset(&m->pci, vf->fn, &io, &reset);
+	if (!e && m->irqs_remapped)
+		e = vf_msix_open(vf);
 	if (e)
 		return e;
-	bool irqs;
 	e = rings_check(m, &irqs);
 	if (e)
 		return e;
 	e = queues_check(m);
 	if (e)
 		return e;
-	const struct nvme_vf_cfg cfg = {.io = nvme_io_mmio(regs, vf->fn->bar[0].size),
+	const struct nvme_vf_cfg cfg = {.io = io,
 					.fn = vf->fn->bdf,
 					.irq = irqs && vf->msix.vectors,
 					.shadow = m->boot->cfg.doorbell == DOORBELL_SHADOW,
@@ -396,8 +406,12 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 		log_warn("nvme", BDF_FMT ": no shadow doorbells (OACS 0x%x, bit 8): registers are written",
 			 BDF_ARG(vf->fn->bdf), vf->nvme.ctrl->id.oacs);
 	if (vf->accel->depth < cfg.depth) {
-		log_fail("nvme", "lower qd=", BDF_FMT " allows %u requests in flight; %u are wanted",
-			 BDF_ARG(vf->fn->bdf), vf->accel->depth, cfg.depth);
+		log_fail("nvme",
+			 vf->accel->depth < DEPTH_MIN
+				 ? "use another controller: the first checks need that many"
+				 : "lower qd=",
+			 BDF_FMT " allows %u requests in flight; %u are wanted", BDF_ARG(vf->fn->bdf),
+			 vf->accel->depth, vf->accel->depth < DEPTH_MIN ? DEPTH_MIN : cfg.depth);
 		return SL_NOSPACE;
 	}
 	e = choose_stores(vf);
@@ -469,7 +483,9 @@ static enum sl_err open_pairs(struct machine *m)
 enum sl_err stage_domains(struct machine *m)
 {
 	for (unsigned i = 0; i < m->vfs; i++) {
+		numa_begin(m, m->vf[i].fn->bdf, i);
 		enum sl_err e = open_vf(m, &m->vf[i]);
+		numa_end();
 		if (!e && !m->first_done)
 			e = first_read(m, &m->vf[0]);
 		if (e) {

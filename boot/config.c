@@ -236,6 +236,7 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 	static const char *const orders[] = {"random", "seq"};
 	static const char *const modes[] = {"poll", "irq", "adaptive"};
 	static const char *const doorbells[] = {"mmio", "shadow"};
+	static const char *const accesses[] = {"write", "read"};
 	static const char *const devices[] = {"nvme", "qat"};
 	static const char *const terms[] = {"screen", "dumb"};
 	static const char *const gens[] = {"2", "4"};
@@ -247,6 +248,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "app", v, apps, ARRAY_LEN(apps), &i);
 		if (i < ARRAY_LEN(apps))
 			fmt_print(cfg->app, sizeof cfg->app, "%s", apps[i]);
+	} else if (is(k, "access")) {
+		choice(cfg, at, "access", v, accesses, ARRAY_LEN(accesses), &cfg->access);
 	} else if (is(k, "device")) {
 		choice(cfg, at, "device", v, devices, ARRAY_LEN(devices), &cfg->device);
 	} else if (is(k, "term")) {
@@ -301,7 +304,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "end", v, ends, ARRAY_LEN(ends), &cfg->end);
 	} else {
 		fail(cfg, at, k.col,
-		     "%s is not a key (keys: app device gen vfs queues qd seconds mode passes ops iommu "
+		     "%s is not a key (keys: app access device gen vfs queues qd seconds mode passes ops "
+		     "iommu "
 		     "doorbell json keep ms "
 		     "batch block writes order seed scratch baud console term end)",
 		     show(k).s);

@@ -135,6 +135,15 @@ struct acpi_timer acpi_fadt_timer(struct span fadt)
 	return t;
 }
 
+struct acpi_reset acpi_fadt_reset(struct span fadt)
+{
+	bool there = span_u32(fadt, 112) >> 10 & 1; /* RESET_REG_SUP */
+	uint64_t port = span_u64(fadt, 116 + 4);    /* RESET_REG, a generic address */
+	if (!there || span_u8(fadt, 116) != 1 || span_u8(fadt, 116 + 1) != 8 || port > UINT16_MAX)
+		return (struct acpi_reset){0};
+	return (struct acpi_reset){(uint16_t)port, span_u8(fadt, 128)};
+}
+
 uint64_t acpi_hpet(struct span hpet)
 {
 	return span_u8(hpet, 40) == 0 ? span_u64(hpet, 44) : 0;

@@ -83,7 +83,7 @@ static bool master_off(struct pci_func *f)
 	bool on = flag_clear(f, CFG_CMD, CMD_BME);
 	f->found_master |= on;
 	f->stuck = (fn_rd16(f, CFG_CMD) & CMD_BME) != 0;
-	if (f->stuck)
+	if (f->stuck && !f->cfg->read_only)
 		log_warn("pci", BDF_FMT ": Bus Master Enable does not clear", BDF_ARG(f->bdf));
 	return on;
 }
@@ -105,6 +105,8 @@ static bool vfs_left_on(struct pci_func *f)
 	if (!f->cap_sriov || !flag_clear(f, f->cap_sriov + SRIOV_CTL, SRIOV_CTL_VFE))
 		return false;
 	f->found |= PCI_FOUND_VFS;
+	if (f->cfg->read_only)
+		return false;
 	log_warn("pci", BDF_FMT ": firmware left its VFs on; VF Enable is cleared", BDF_ARG(f->bdf));
 	return true;
 }

@@ -3,6 +3,7 @@
 #include "kernel/str.h"
 #include "pci/acs.h"
 #include "pci/priv.h"
+#include "pci/quirk.h"
 #include "pci/regs.h"
 
 /* Whether two functions are of one device: the same device number, or any function number below a port whose
@@ -268,13 +269,7 @@ static void missing_text(const struct group_reason *r, char *buf, size_t n)
 
 bool groups_old_pch_port(const struct pci_func *f)
 {
-	static const uint16_t first[] = {0x3b42, 0x1c10, 0x1d10, 0x1e10, 0x8c10,
-					 0x9c10, 0x8c90, 0x8d10, 0x9c90};
-	for (size_t i = 0; i < ARRAY_LEN(first); i++)
-		if (f->vendor == PCI_VENDOR_INTEL && f->port_type == PCI_PORT_ROOT && !f->cap_acs &&
-		    f->device >= first[i] && f->device <= first[i] + 15)
-			return true;
-	return false;
+	return pci_quirk_find(f, QUIRK_ACS_HIDDEN) != NULL;
 }
 
 static const char *against_linux(const struct group_reason *r)
@@ -371,18 +366,6 @@ static void add(bdf_t *out, size_t *n, bdf_t id)
 		out[(*n)++] = id;
 }
 
-/* Marvell 88SE9xxx storage controllers send part of their requests as function 1 (kernel.org bugzilla 42679).
- */
-static bool sends_as_function_1(const struct pci_func *f)
-{
-	static const uint16_t devices[] = {0x9120, 0x9123, 0x9128, 0x9130, 0x9172, 0x917a,
-					   0x9182, 0x91a0, 0x9215, 0x9220, 0x9230, 0x9235};
-	for (size_t i = 0; i < ARRAY_LEN(devices); i++)
-		if (f->vendor == PCI_VENDOR_MARVELL && f->device == devices[i])
-			return true;
-	return false;
-}
-
 /* Its own id, those of its phantom functions (upper bits of the function number, PCIe §7.5.3.3) where these
  * are on, and known wrong ones. */
 static void own_ids(const struct pci_func *f, bdf_t *out, size_t *n)
@@ -395,7 +378,7 @@ static void own_ids(const struct pci_func *f, bdf_t *out, size_t *n)
 			if (!(i & ~mask))
 				add(out, n, (bdf_t){f->bdf.seg, (uint16_t)((f->bdf.rid & ~mask) | i)});
 	}
-	if (sends_as_function_1(f))
+	if (pci_quirk_find(f, QUIRK_ALIAS_1))
 		add(out, n, (bdf_t){f->bdf.seg, f->bdf.rid | 1});
 }
 

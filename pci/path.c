@@ -73,7 +73,7 @@ static void keep_all(const struct pci_func *fn, struct kept *k)
 	k->n = 0;
 	keep(fn, k, CFG_CACHE_LINE, 2);
 	for (unsigned off = CFG_BAR; off < CFG_CAP_PTR; off += 4)
-		keep(fn, k, off, fn->is_bridge && off == CFG_IO_BASE ? 2 : 4);
+		keep(fn, k, off, fn->hdr_type == 1 && off == CFG_IO_BASE ? 2 : 4);
 	keep(fn, k, CFG_ROM1, 4);
 	keep(fn, k, CFG_INTERRUPT, 4);
 	keep_pcie(fn, k);
@@ -142,6 +142,8 @@ enum sl_err pci_power_on(struct pci_func *fn)
 	unsigned state = pci_power_state(fn);
 	if (!state)
 		return SL_OK;
+	if (fn->cfg->read_only)
+		return SL_UNSUPPORTED;
 	keep_all(fn, &kept);
 	if (!set_state(fn, 0)) {
 		log_fail("pci", "cut the machine's power for a moment; if it stays, update the firmware",

@@ -40,7 +40,7 @@ enum pci_miss {
 	PCI_MISS_NO_NUMBERS, /* it has no bus numbers */
 	PCI_MISS_NUMBERS,    /* they do not ascend */
 	PCI_MISS_OVERLAP,    /* another bridge has some of them */
-	PCI_MISS_ASLEEP,     /* it does not come to D0, and passes no configuration request on */
+	PCI_MISS_ASLEEP,     /* it is not in D0 and does not come to it, or may not be brought there */
 	PCI_MISS_OUTSIDE,    /* they lie beyond the bridge above, or beyond the ECAM window */
 	PCI_MISS_HIDDEN,     /* a bridge that is followed: these of its buses lie beyond */
 	PCI_MISS_RETRY,      /* a function that answers with Request Retry Status: PCIe §2.3.2 */
@@ -71,7 +71,7 @@ struct pci_func {
 	uint32_t class; /* 24 bits: base class, sub-class, programming interface */
 	uint8_t revision, hdr_type;
 	bool multi_function;         /* function 0 says that its device has more functions */
-	bool is_bridge;              /* type 1 header */
+	bool is_bridge;              /* type 1 header, or 2: CardBus */
 	uint8_t sec, sub;            /* bridge: buses below it; 0, 0 when it was not descended */
 	uint8_t port_type;           /* enum pci_port_type */
 	struct pci_func *parent;     /* bridge above, NULL on a root bus */
@@ -88,7 +88,7 @@ struct pci_func {
 
 	/* pci_quiesce() */
 	bool found_master; /* Bus Master Enable was set */
-	bool stuck;        /* and does not clear */
+	bool stuck;        /* and does not clear, or may not be cleared */
 	uint8_t found;     /* PCI_FOUND_ bits */
 
 	/* pci/errors.h: error bits that do not clear, and were reported once */

@@ -22,6 +22,7 @@
 #define   HDR_LAYOUT   BITS(6, 0)
 #define   HDR_MFD      BIT(7)        /* Multi-Function Device */
 #define CFG_CACHE_LINE 0x0c
+#define CFG_CB_CAP_PTR 0x14          /* of a CardBus bridge, header type 2 */
 #define CFG_CAP_PTR    0x34
 #define CFG_INTERRUPT  0x3c          /* Interrupt Line and Pin; type 1: and Bridge Control */
 

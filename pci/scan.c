@@ -27,7 +27,7 @@ static const struct {
 	[PCI_MISS_NO_NUMBERS] = {"no-numbers", "firmware gave it no bus numbers"},
 	[PCI_MISS_NUMBERS] = {"numbers", "its bus numbers do not ascend"},
 	[PCI_MISS_OVERLAP] = {"overlap", "its bus numbers overlap another bridge's"},
-	[PCI_MISS_ASLEEP] = {"asleep", "it does not come out of the power state that firmware left it in"},
+	[PCI_MISS_ASLEEP] = {"asleep", "it is not in D0, and passes no configuration request on"},
 	[PCI_MISS_OUTSIDE] = {"outside", "its buses lie beyond the bridge above it, or the ECAM window"},
 	[PCI_MISS_HIDDEN] = {"hidden", "they lie beyond the bridge above it, or the ECAM window"},
 	[PCI_MISS_RETRY] = {"retry", "it answers with Request Retry Status"},
@@ -102,7 +102,8 @@ static enum sl_err scan_fn(struct scan *s, struct pci_func *parent, unsigned bus
 	uint8_t hdr = fn_rd8(f, CFG_HDR_TYPE);
 	f->hdr_type = (uint8_t)FGET(hdr, HDR_LAYOUT);
 	f->multi_function = (hdr & HDR_MFD) != 0;
-	f->is_bridge = f->hdr_type == 1;
+	f->is_bridge =
+		f->hdr_type == 1 || f->hdr_type == 2; /* CardBus has its bus numbers in the same place */
 	caps_read(f);
 	if (f->hdr_type == 0) {
 		uint32_t sub = fn_rd32(f, CFG_SUBSYS);
@@ -110,7 +111,7 @@ static enum sl_err scan_fn(struct scan *s, struct pci_func *parent, unsigned bus
 		f->sub_device = (uint16_t)(sub >> 16);
 	}
 	bars_read(f);
-	if (f->is_bridge)
+	if (f->hdr_type == 1)
 		windows_read(f);
 	if (f->cap_sriov) {
 		f->vf_room = fn_rd16(f, f->cap_sriov + SRIOV_TOTAL);

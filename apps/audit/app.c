@@ -48,6 +48,9 @@ bool audit_print(struct machine *m)
 	m->audit_words = audit_proof_verdict(in);
 	m->audit_errors = v.errors;
 	m->audit_warnings = v.warnings;
+	struct audit_unjudged u;
+	audit_unjudged(in, &u);
+	m->audit_unjudged = u.all;
 	return v.ok;
 }
 
@@ -57,6 +60,8 @@ bool audit_print(struct machine *m)
 static enum audit_proof can_prove(const struct machine *m)
 {
 	bool nvme = false;
+	if (m->boot->cfg.access == ACCESS_READ)
+		return AUDIT_PROOF_READ_ONLY;
 	if (m->boot->cfg.iommu != CONFIG_IOMMU_ON)
 		return AUDIT_PROOF_OFF;
 	if (!m->translating)

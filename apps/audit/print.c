@@ -348,8 +348,9 @@ static void page_sriov(const struct audit_in *in)
 			fmt_print(text + n, sizeof text - n, ", ...");
 			break;
 		}
-		n += (size_t)fmt_print(text + n, sizeof text - n, "%s" BDF_FMT " %u of %u VFs", n ? ", " : "",
-				       BDF_ARG(in->pf[i].pf), r.vfs, in->pf[i].total);
+		n += (size_t)fmt_print(text + n, sizeof text - n, "%s" BDF_FMT " %u of %u VFs%s", n ? ", " : "",
+				       BDF_ARG(in->pf[i].pf), r.vfs, in->pf[i].total,
+				       r.limit == AUDIT_LIMIT_UNKNOWN ? " by bus" : "");
 	}
 	row("sr-iov", text);
 }

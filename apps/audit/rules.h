@@ -10,6 +10,7 @@ enum audit_rule {
 	RULE_PCI_NOT_FOLLOWED,
 	RULE_PCI_NOT_READ,
 	RULE_RUN_FAILED,
+	RULE_LOOK_ONLY,
 	RULE_IOMMU_AMD,
 	RULE_IOMMU_NONE,
 	RULE_DMAR, /* one of iommu/dmar_lint.h */

@@ -2,6 +2,7 @@
 #include "apps/audit/rules.h"
 #include "iommu/dmar_lint.h"
 #include "kernel/fmt.h"
+#include "kernel/srat.h"
 #include "kernel/str.h"
 
 static enum audit_severity lint_severity(const struct dmar_finding *f)
@@ -124,30 +125,6 @@ static void judge_unit(struct judge *j, unsigned i)
 
 /* ---- memory nodes ---- */
 
-/* Proximity domains that enabled processors have: ACPI 6.5 §5.2.16.1 (type 0, 16 bytes), §5.2.16.3 (type 2,
- * 24 bytes). Up to 2: more than one is all that is asked. */
-static unsigned nodes(struct span srat)
-{
-	uint32_t first = 0, node;
-	unsigned n = 0;
-	size_t len;
-	for (size_t off = 48; span_has(srat, off, 2) && n < 2; off += len) {
-		unsigned type = span_u8(srat, off);
-		len = span_u8(srat, off + 1);
-		if (len < 2)
-			break;
-		if (type == 0 && len >= 16 && span_u32(srat, off + 4) & 1)
-			node = span_u8(srat, off + 2) | (span_u32(srat, off + 8) & 0xffffff00);
-		else if (type == 2 && len >= 24 && span_u32(srat, off + 12) & 1)
-			node = span_u32(srat, off + 4);
-		else
-			continue;
-		n += !n || node != first;
-		first = n == 1 ? node : first;
-	}
-	return n;
-}
-
 static bool has_rhsa(const struct judge *j, uint64_t base)
 {
 	struct dmar_entry e = {0};
@@ -161,7 +138,7 @@ static bool has_rhsa(const struct judge *j, uint64_t base)
 static void judge_nodes(struct judge *j)
 {
 	const struct audit_table *srat = audit_table(j->in, "SRAT");
-	if (!srat || nodes(srat->data) < 2)
+	if (!srat || !srat_several_nodes(srat->data))
 		return;
 	for (unsigned i = 0; i < j->in->units; i++) {
 		char name[16];
@@ -169,7 +146,7 @@ static void judge_nodes(struct judge *j)
 			continue;
 		fmt_print(name, sizeof name, "iommu%u", i);
 		finding_of(j, RULE_UNIT_NO_RHSA, name,
-			   "SRAT: processors in more than one proximity domain; no RHSA for 0x%llx",
+			   "SRAT: more than one proximity domain; no RHSA for 0x%llx",
 			   (ull)j->in->unit[i].base);
 	}
 }

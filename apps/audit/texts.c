@@ -42,6 +42,13 @@ const struct rule_text rule_texts[RULE_COUNT] = {
 			     "switched on, is missing here",
 			     "nothing",
 			     "See the line FAIL in the log, and what it advises (docs/troubleshooting.md)."},
+	[RULE_LOOK_ONLY] =
+		{"LOOK-ONLY", AUDIT_WARNING, AUDIT_NOTE,
+		 "nothing was written to this machine, so some things are not judged: what firmware left on "
+		 "is "
+		 "on, room for VFs is by bus numbers only, and whether ACS takes effect is taken on trust",
+		 "Linux writes all of this when it starts: it sizes BARs, sets ACS, translates",
+		 "Run the audit once more without access=read, where that may be done."},
 	[RULE_IOMMU_AMD] = {"IOMMU-AMD", AUDIT_ERROR, AUDIT_NOTE,
 			    "an AMD machine: IVRS describes its IOMMU. It is recognised and not audited: "
 			    "nothing is said of what "

@@ -162,6 +162,19 @@ def test_functions_that_are_not_reached(mangle, lines):
     assert run.number("uncovered") > 0
 
 
+@pytest.mark.parametrize("lines, said", [
+    ([], ""),
+    (["reset 0x10"], "the exception came while the machine was to be reset: the RESULT line above stands"),  # nothing is there
+    (["reset 0x8000000000000000"], "the exception came while the machine was to be reset"),
+], ids=["works", "unmapped", "non-canonical"])
+def test_reset(mangle, lines, said):
+    """end=reboot with firmware whose ResetSystem faults: another way is taken, and there is one RESULT line."""
+    run = mangle([*lines, "options end=reboot"], "app=audit")
+    assert len(re.findall("^RESULT ", run.text, re.M)) == 1 and run.result["ok"] == "1", run.summary()
+    assert said in run.text and "System halted" not in run.text and "no end within" not in run.text
+    assert bool(said) == ("WARN power: the exception" in run.text)
+
+
 def test_two_units_at_one_address(mangle, folder):
     """The second is not driven, and that is an error."""
     text = f"table haw=39 flags=1\ndrhd base=0xfed90000 segment=0 flags=0\nscope endpoint 00 1f.2\n{GOOD_UNIT}"
@@ -182,6 +195,25 @@ def test_phantom_processors(mangle):
     assert "do not start: 62, with APIC ids 3-39, 60-84\n" in run.text
     begin, end = (float(re.search(rf"^\[ *([\d.]+)\] cores: {words}", run.text, re.M)[1]) for words in ("firmware names", "3 run"))
     assert end - begin < 5
+
+
+@pytest.mark.parametrize("rhsa", ["rhsa base=0xfed90000 domain=1\n", ""], ids=["told", "not-told"])
+def test_nodes(mangle, folder, rhsa):
+    """Two nodes of memory and processors. A VF's memory is near its device where the DMAR table says where that is, else
+    near the core that works it."""
+    ram = [f"memory-backend-ram,id=m{n},size=512M" for n in (0, 1)]
+    nodes = [f"node,nodeid={n},cpus={2 * n}-{2 * n + 1},memdev=m{n}" for n in (0, 1)]
+    run = mangle(["table dmar.bin"], "vfs=2", files=dmar(folder, GOOD_UNIT + rhsa),
+                 qemu=["-smp", "4", *(word for one in ram for word in ("-object", one)), *(w for one in nodes for w in ("-numa", one))])
+    run.assert_ok(vfs=2)
+    at = [int(where, 16) for where in re.findall(r"^\[.*\] vf: 0000:01:00\.\d domain .* is memory at (0x\w+)$", run.text, re.M)]
+    cores = re.findall(r"^ +0000:01:00\.(\d) +(\d+) ", run.text, re.M)
+    if rhsa:
+        assert "numa: 0000:01:00.0 is in node 1: " in run.text and "and the 2 cores of that node" in run.text
+        assert len(at) == 2 and all(where >= 512 << 20 for where in at) and cores == [("1", "2"), ("2", "3")], run.summary()
+    else:
+        assert "numa: the DMAR table does not say which node 0000:01:00.0 is in" in run.text
+        assert cores == [("1", "1"), ("2", "2")] and at[0] < 512 << 20 <= at[1], run.summary()
 
 
 PORT = r"0000:00:01\.0 had memory decoding and bus mastering off \(Command 0000\): on until the end of the run, for 0000:01:00\.0"

@@ -286,6 +286,30 @@ static void test_share(void **state)
 	}
 }
 
+/* Places are given to near cores first; core 0 keeps its own. */
+static void test_near(void **state)
+{
+	static const unsigned want[] = {0, 2, 5, 1, 3, 4};
+	bool near[CORES_MAX] = {[0] = true, [2] = true, [5] = true};
+	(void)state;
+	for (unsigned i = 0; i < CORES_MAX; i++)
+		assert_int_equal(lanes_core(i), i);
+	lanes_near(near);
+	for (unsigned i = 0; i < ARRAY_LEN(want); i++)
+		assert_int_equal(lanes_core(i), want[i]);
+	assert_int_equal(lanes_core(CORES_MAX - 1), CORES_MAX - 1);
+	assert_int_equal(lanes_core_of(0, 4, 6), 2);
+	assert_int_equal(lanes_core_of(1, 4, 6), 5);
+	assert_int_equal(lanes_core_of(3, 4, 6), 3);
+	assert_int_equal(lanes_core_of(5, 6, 6), 0); /* the last VF, where there are no more cores */
+	assert_int_equal(lanes_core_of(11, 12, 6), 0);
+	assert_int_equal(lanes_core_of(1, 12, 6), 2);
+	memset(near, 0, sizeof near);
+	lanes_near(near);
+	for (unsigned i = 0; i < CORES_MAX; i++)
+		assert_int_equal(lanes_core(i), i);
+}
+
 static void test_lanes(void **state)
 {
 	(void)state;
@@ -318,7 +342,8 @@ int main(void)
 		cmocka_unit_test(test_ids_text),  cmocka_unit_test(test_madt_damaged),
 		cmocka_unit_test(test_madt_real), cmocka_unit_test(test_skew),
 		cmocka_unit_test(test_watch),     cmocka_unit_test(test_lock),
-		cmocka_unit_test(test_share),     cmocka_unit_test(test_lanes),
+		cmocka_unit_test(test_share),     cmocka_unit_test(test_near),
+		cmocka_unit_test(test_lanes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -195,6 +195,12 @@ static bool on_run(struct record *r, const json_t *o)
 		return false;
 	if (has(o, "apic") && !get_name(r, o, "apic", audit_apic_name, AUDIT_APIC_X2APIC + 1, &in->apic))
 		return false;
+	if (has(o, "access")) { /* nothing was written when it was recorded: nor is it now */
+		char access[8];
+		if (!get_text(r, o, "access", access, sizeof(access)))
+			return false;
+		replay_read_only(r->cfg, strcmp(access, "read") == 0);
+	}
 	return get_left_out(r, o) &&
 	       (!has(o, "proof") || get_name(r, o, "proof", audit_proof_name, AUDIT_PROOFS, &in->proof));
 }
