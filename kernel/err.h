@@ -22,7 +22,7 @@
 	X(VERIFY, "data is not what was expected")                                                           \
 	X(CONFIG, "configuration is wrong")                                                                  \
 	X(STOPPED, "stopped by Ctrl-C")                                                                      \
-	X(NMI, "a non-maskable interrupt that no core sent")                                             \
+	X(NMI, "a non-maskable interrupt that no core sent")                                                 \
 	X(MCE, "a machine check")                                                                            \
 	X(AER, "an uncorrectable PCI Express error")
 
