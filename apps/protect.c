@@ -121,6 +121,10 @@ static enum sl_err no_unit(const struct machine *m)
 	if (acpi_find(&m->acpi, "IVRS", 0))
 		log_fail("iommu", "use a machine with Intel VT-d",
 			 "this is an AMD machine (IVRS table found, no DMAR): AMD's IOMMU is not supported");
+	else if (acpi_find(&m->acpi, "VIOT", 0))
+		log_fail("iommu", "use -device intel-iommu in place of virtio-iommu",
+			 "this machine's IOMMU is a virtio-iommu (VIOT table found, no DMAR): it is not "
+			 "supported");
 	else
 		log_fail("iommu",
 			 "switch VT-d (Intel VT for Directed I/O, IOMMU) on in firmware setup; in QEMU add "

@@ -305,6 +305,15 @@ static void test_amd(void **state)
 	also("IOMMU-NONE", "machine", "CPUID vendor \"AuthenticAMD\"");
 }
 
+static void test_viot(void **state)
+{
+	static const uint8_t viot[48] = "VIOT";
+	(void)state;
+	in->units = 0;
+	in->table[0] = (struct audit_table){"VIOT", 0x7f001000, {viot, sizeof viot}};
+	only("IOMMU-NONE", "machine", "but VIOT: a virtio-iommu, which is not supported");
+}
+
 static void test_no_ecam(void **state)
 {
 	(void)state;
@@ -1599,20 +1608,49 @@ int main(void)
 		return 1;
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		T(test_no_function),  T(test_not_looked_at), T(test_stage_failed),
-		T(test_sound),        T(test_no_iommu),      T(test_amd),
-		T(test_no_ecam),      T(test_lint),          T(test_units),
-		T(test_bypass),       T(test_second_entry),  T(test_promise),
-		T(test_left),         T(test_fault),         T(test_masters),
-		T(test_groups),       T(test_groups_more),   T(test_groups_missing_bits),
-		T(test_second_table), T(test_limits),        T(test_alias),
-		T(test_rmrr),         T(test_sriov),         T(test_sriov_window),
-		T(test_interrupts),   T(test_ioapic),        T(test_hpet),
-		T(test_nodes),        T(test_errata),        T(test_ats),
-		T(test_outside),      T(test_vmd),           T(test_secure_boot),
-		T(test_proof),        T(test_broken_proof),  T(test_many_cases),
-		T(test_json),         T(test_page),          T(test_text),
-		T(test_documents),    T(test_whole_crowd),   T(test_whole_sound),
+		T(test_no_function),
+		T(test_not_looked_at),
+		T(test_stage_failed),
+		T(test_sound),
+		T(test_no_iommu),
+		T(test_viot),
+		T(test_amd),
+		T(test_no_ecam),
+		T(test_lint),
+		T(test_units),
+		T(test_bypass),
+		T(test_second_entry),
+		T(test_promise),
+		T(test_left),
+		T(test_fault),
+		T(test_masters),
+		T(test_groups),
+		T(test_groups_more),
+		T(test_groups_missing_bits),
+		T(test_second_table),
+		T(test_limits),
+		T(test_alias),
+		T(test_rmrr),
+		T(test_sriov),
+		T(test_sriov_window),
+		T(test_interrupts),
+		T(test_ioapic),
+		T(test_hpet),
+		T(test_nodes),
+		T(test_errata),
+		T(test_ats),
+		T(test_outside),
+		T(test_vmd),
+		T(test_secure_boot),
+		T(test_proof),
+		T(test_broken_proof),
+		T(test_many_cases),
+		T(test_json),
+		T(test_page),
+		T(test_text),
+		T(test_documents),
+		T(test_whole_crowd),
+		T(test_whole_sound),
 		T(test_whole_damaged)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
