@@ -78,7 +78,9 @@ enum sl_err stage_boot(struct machine *m)
 		log_line("boot", "access=read: nothing is written to configuration space or to an IOMMU; "
 				 "what that leaves "
 				 "unknown is counted in unjudged=");
-	if (cfg->keep)
+	if (cfg->keep && !b->kept_lines)
+		log_warn("boot", "keep=1: no report was written, which firmware's screen has the reason for");
+	else if (cfg->keep)
 		log_line(
 			"boot",
 			"keep=1: \\EFI\\sluice\\report.txt on the volume of sluice.cfg: %u lines, crc32 %08x",

@@ -81,10 +81,11 @@ static void print_skew(void)
 	}
 	if (core_count() > 1)
 		log_line("cores",
-			 "time stamp counters: the farthest is core %u, %lld ns from core 0 in a round trip "
-			 "of %llu ns; %u of %u are farther than that explains",
-			 worst, ns(core_skew(worst)->offset), (ull)report_ns(core_skew(worst)->round), apart,
-			 core_count() - 1);
+			 "time stamp counters: the farthest is core %u, %lld ns from core 0, measured to "
+			 "within "
+			 "%llu ns; %u of %u are really apart, and corrected",
+			 worst, ns(core_skew(worst)->offset), (ull)report_ns(core_skew(worst)->round) / 2,
+			 apart, core_count() - 1);
 }
 
 enum sl_err stage_cores(struct machine *m)

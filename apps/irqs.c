@@ -69,8 +69,8 @@ enum sl_err irqs_start(struct machine *m)
 	struct iommu *mmu = &m->iommu;
 	bool x2apic = apic_reach() > 254; /* SDM §11.12 */
 	const char *objection = iommu_irq_x2apic_objection(mmu);
-	log_line("iommu", "local APICs: %s; against x2APIC mode speaks: %s", apic_mode(),
-		 objection ? objection : "nothing");
+	log_line("iommu", "local APICs: %s; x2APIC mode %s%s", apic_mode(),
+		 objection ? "cannot be used: " : "can be used", objection ? objection : "");
 	if (!taking_irqs()) {
 		log_line("iommu", "this processor takes no interrupts: none are remapped, faults are polled");
 		return SL_OK;

@@ -116,6 +116,13 @@ struct machine {
 	uint64_t fault_events;      /* interrupts of VT-d units: when it moves, there are fault records */
 	uint64_t fault_events_seen; /* of them, when the records were last all taken */
 
+	struct hardware {                                    /* apps/hardware.h */
+		bool begun;                                  /* stage hardware has been */
+		unsigned nmis;                               /* that no core sent */
+		unsigned mces, mces_corrected;               /* machine checks */
+		unsigned aers, aers_corrected, aers_refused; /* of PCI Express functions */
+	} hw;
+
 	struct fault_log fault_log;
 	bdf_t driven[VFS_MAX + 16]; /* functions that have been told to do DMA */
 	unsigned n_driven;
@@ -140,6 +147,7 @@ enum sl_err stage_acpi(struct machine *m) MUST_CHECK;     /* tables, clock */
 enum sl_err stage_cores(struct machine *m) MUST_CHECK;    /* every processor that firmware names */
 enum sl_err stage_clocks(struct machine *m) MUST_CHECK;   /* their time stamp counters, before they work */
 enum sl_err stage_pci(struct machine *m) MUST_CHECK;      /* the tree; nobody masters the bus any more */
+enum sl_err stage_hardware(struct machine *m) MUST_CHECK; /* errors that it reports by itself, from now on */
 enum sl_err stage_groups(struct machine *m) MUST_CHECK;   /* which functions belong together, and why */
 enum sl_err stage_iommu(struct machine *m) MUST_CHECK;    /* DMAR, our tables, translation on */
 enum sl_err stage_coverage(struct machine *m) MUST_CHECK; /* what is not translated, by name */

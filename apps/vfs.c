@@ -214,7 +214,9 @@ enum sl_err stage_pf(struct machine *m)
 		return SL_OK;
 	if (!seen)
 		log_fail("nvme",
-			 "use an NVMe controller with SR-IOV; in QEMU: -device nvme,sriov_max_vfs=...",
+			 "use an NVMe controller with SR-IOV (in QEMU: -device nvme,sriov_max_vfs=...); "
+			 "app=isolate "
+			 "proves isolation with any NVMe controller, and does not touch its medium",
 			 "no NVMe controller with SR-IOV among the functions above");
 	else if (!scratch[0])
 		log_fail(

@@ -229,6 +229,13 @@ static void consoles(struct config *cfg, const struct cursor *at, struct word v)
 	}
 }
 
+/* Of a VF's queue pairs the first alone has an interrupt. */
+static void exclude(struct config *cfg, const struct cursor *at, struct word v)
+{
+	if (cfg->mode != RING_POLL && cfg->queues > 1)
+		fail(cfg, at, v.col, "mode=irq and mode=adaptive work with queues=1 only");
+}
+
 static void option(struct config *cfg, const struct cursor *at, struct word k, struct word v)
 {
 	static const char *const apps[] = {"demo", "isolate", "mapcost", "bench", "bursts",
@@ -262,12 +269,14 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		number(cfg, at, "vfs", v, 1, 64, &cfg->vfs);
 	} else if (is(k, "queues")) {
 		number(cfg, at, "queues", v, 1, 3, &cfg->queues);
+		exclude(cfg, at, v);
 	} else if (is(k, "qd")) {
 		number(cfg, at, "qd", v, 1, 256, &cfg->qd);
 	} else if (is(k, "seconds")) {
 		number(cfg, at, "seconds", v, 1, 86400, &cfg->seconds);
 	} else if (is(k, "mode")) {
 		choice(cfg, at, "mode", v, modes, ARRAY_LEN(modes), &cfg->mode);
+		exclude(cfg, at, v);
 	} else if (is(k, "passes")) {
 		number(cfg, at, "passes", v, 1, 1000000, &cfg->passes);
 	} else if (is(k, "ops")) {

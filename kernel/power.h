@@ -17,5 +17,6 @@ void power_choose(enum config_end end);
  * keyboard controller. The RESULT line has been printed: nothing prints another from here on. */
 _Noreturn void power_end(bool ok);
 
-/* After a panic or an exception: prints the RESULT line for it and ends the run. */
-_Noreturn void power_crash(void);
+/* After a panic, an exception or a machine check: prints the RESULT line with these words and ends the run.
+ */
+_Noreturn void power_crash(const char *stage, const char *err);

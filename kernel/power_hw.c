@@ -109,7 +109,7 @@ void power_end(bool ok)
 	cpu_halt();
 }
 
-void power_crash(void)
+void power_crash(const char *stage, const char *err)
 {
 	static bool again; /* an exception in what follows */
 	if (ending && chosen == END_REBOOT) {
@@ -122,6 +122,6 @@ void power_crash(void)
 	if (again || ending)
 		cpu_halt();
 	again = true;
-	log_text("RESULT v=1 app=%s ok=0 stage=crash err=BUG\n", boot ? boot->cfg.app : "?");
+	log_text("RESULT v=1 app=%s ok=0 stage=%s err=%s\n", boot ? boot->cfg.app : "?", stage, err);
 	power_end(false);
 }

@@ -7,6 +7,7 @@
 #include "kernel/str.h"
 #include "kernel/symbols.h"
 #include "kernel/x86/cpu.h"
+#include "kernel/x86/hwerr.h"
 #include "kernel/x86/paging.h"
 #include "kernel/x86/percore.h"
 
@@ -133,6 +134,7 @@ void kernel_main(uint64_t boot_info)
 	each_memory(MEM_FREE, true);
 	paging_drop_loader();
 	cpu_init(boot->la57);
+	hwerr_begin();
 	stacks_note(0, STACK_START, boot_stack, sizeof boot_stack);
 	cpu_run_on(stack_make(0, STACK_WORK, 8), start_app);
 }

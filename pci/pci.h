@@ -94,6 +94,11 @@ struct pci_func {
 	bool stuck;        /* and does not clear, or may not be cleared */
 	uint8_t found;     /* PCI_FOUND_ bits */
 
+	/* pci/errors.h: error bits that do not clear, and were reported once */
+	uint32_t told_uncor, told_cor;
+	uint8_t told_sta, told_root;
+	bool told_gone;
+
 	struct pci_func *pf; /* VF: its PF, otherwise NULL */
 	uint16_t vf_index;   /* VF: counted from 0 */
 

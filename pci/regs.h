@@ -92,6 +92,10 @@
 #define   DEVCTL_PFE   BIT(9)        /* Phantom Functions Enable */
 #define   DEVCTL_FLR   BIT(15)       /* Initiate Function Level Reset; reads 0 */
 #define PCIE_DEVSTA    0x0a
+#define   DEVSTA_CED   BIT(0)        /* Correctable Error Detected; this and the next three: write one to clear */
+#define   DEVSTA_NFED  BIT(1)        /* Non-Fatal Error Detected */
+#define   DEVSTA_FED   BIT(2)        /* Fatal Error Detected */
+#define   DEVSTA_URD   BIT(3)        /* Unsupported Request Detected */
 #define   DEVSTA_TP    BIT(5)        /* Transactions Pending */
 #define PCIE_LNKCAP    0x0c
 #define   LNKCAP_DLLLARC BIT(20)     /* Data Link Layer Link Active Reporting Capable */
@@ -106,6 +110,24 @@
 #define   DEVCAP2_ARI  BIT(5)        /* ARI Forwarding Supported */
 #define PCIE_DEVCTL2   0x28
 #define   DEVCTL2_ARI  BIT(5)        /* ARI Forwarding Enable */
+
+/* Advanced Error Reporting: PCIe §7.8.4 */
+#define AER_UNCOR      0x04          /* Uncorrectable Error Status; write one to clear */
+#define   UNCOR_CA     BIT(15)       /* Completer Abort */
+#define   UNCOR_UR     BIT(20)       /* Unsupported Request Error */
+#define   UNCOR_ACSV   BIT(21)       /* ACS Violation */
+#define AER_SEVERITY   0x0c          /* Uncorrectable Error Severity: 1 fatal */
+#define AER_COR        0x10          /* Correctable Error Status; write one to clear */
+#define   COR_ANFE     BIT(13)       /* Advisory Non-Fatal Error: PCIe §6.2.3.2.4 */
+#define AER_HEADER     0x1c          /* Header Log, four dwords */
+#define AER_ROOT       0x30          /* Root Error Status; write one to clear */
+#define   ROOT_COR     BIT(0)        /* ERR_COR Received */
+#define   ROOT_UNCOR   BIT(2)        /* ERR_FATAL/NONFATAL Received */
+#define   ROOT_FATAL   BIT(6)        /* Fatal Error Messages Received */
+#define   ROOT_STATUS  BITS(6, 0)
+#define AER_SOURCE     0x34          /* Error Source Identification: of ERR_COR, of the others */
+#define   SOURCE_COR   BITS(15, 0)
+#define   SOURCE_UNCOR BITS(31, 16)
 
 /* MSI and MSI-X: PCIe §7.7.1, §7.7.2 */
 #define MSI_CTL        0x02

@@ -2,6 +2,7 @@
 #include "apps/audit/app.h"
 #include "apps/audit/report.h"
 #include "apps/audit/room.h"
+#include "apps/hardware.h"
 #include "apps/machine.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
@@ -117,6 +118,7 @@ enum sl_err stage_audit(struct machine *m)
 		m->attacking = m->only_named = true;
 		m->audit_proof = (uint8_t)audit_proof_after(m, prove(m));
 		faults_say(m);
+		hardware_say(m, true);
 	}
 	if (audit_print(m))
 		return SL_OK;

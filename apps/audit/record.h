@@ -44,7 +44,7 @@ struct audit_unit { /* in the order of the table: iommu0, iommu1, ... */
 	struct audit_regs at[AUDIT_PHASES];
 };
 
-struct audit_table { /* DMAR, MCFG, APIC, IVRS, SRAT, HPET, SPCR */
+struct audit_table { /* DMAR (each of them), MCFG, APIC, IVRS, SRAT, HPET, SPCR, VIOT */
 	char sig[5];
 	uint64_t addr;
 	struct span data; /* the whole table */

@@ -246,7 +246,10 @@ void rules_iommu(struct judge *j)
 			   (ull)ivrs->addr, j->in->vendor);
 	else if (!dmar)
 		finding_of(j, RULE_IOMMU_NONE, "machine",
-			   "neither DMAR nor IVRS among the ACPI tables; CPUID vendor \"%s\"", j->in->vendor);
+			   "neither DMAR nor IVRS among the ACPI tables%s; CPUID vendor \"%s\"",
+			   audit_table(j->in, "VIOT") ? ", but VIOT: a virtio-iommu, which is not supported"
+						      : "",
+			   j->in->vendor);
 	if (!dmar)
 		return;
 	judge_second(j);

@@ -54,7 +54,7 @@ static void take_cpu(struct machine *m)
 
 static void take_tables(const struct machine *m)
 {
-	static const char *const wanted[] = {"DMAR", "MCFG", "APIC", "IVRS", "SRAT", "HPET", "SPCR"};
+	static const char *const wanted[] = {"DMAR", "MCFG", "APIC", "IVRS", "SRAT", "HPET", "SPCR", "VIOT"};
 	in.tables = 0;
 	for (unsigned i = 0; i < ARRAY_LEN(wanted); i++) {
 		const struct acpi_table *t;

@@ -5,6 +5,7 @@
 #include "kernel/time.h"
 #include "kernel/x86/apic.h"
 #include "kernel/x86/cpu.h"
+#include "kernel/x86/hwerr.h"
 #include "kernel/x86/paging.h"
 #include "kernel/x86/percore.h"
 #include "kernel/x86/smp.h"
@@ -105,6 +106,7 @@ static void measure(struct core *c)
 static _Noreturn void ap_main(struct core *c)
 {
 	cpu_load(c->index);
+	hwerr_begin();
 	apic_on();
 	core_idle();
 }

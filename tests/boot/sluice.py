@@ -2,12 +2,14 @@
 import contextlib
 import fcntl
 import functools
+import json
 import os
 import pathlib
 import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -153,6 +155,26 @@ def beside(job, *args):
     assert not thread.is_alive(), f"{job.__name__}() has not ended"
     if wrong:
         raise wrong[0]
+
+
+class Monitor:
+    """QEMU's monitor, beside a run."""
+
+    def __init__(self, folder):
+        self.path = f"/tmp/sluice-qmp-{folder.name}-{time.monotonic_ns()}"
+        self.qemu = ["-qmp", f"unix:{self.path},server=on,wait=off"]
+
+    def __call__(self, *lines):
+        with socket.socket(socket.AF_UNIX) as qmp:
+            qmp.settimeout(30)
+            qmp.connect(self.path)
+            answers = qmp.makefile()
+            answers.readline()
+            for command, arguments in [("qmp_capabilities", {})] + [("human-monitor-command", {"command-line": line}) for line in lines]:
+                qmp.sendall(json.dumps({"execute": command, "arguments": arguments}).encode())
+                while "return" not in (answer := json.loads(answers.readline())):
+                    assert "event" in answer, f"{command} {arguments}: {answer}"
+                assert not answer["return"] or "OK" in answer["return"], f"{arguments}: {answer}"
 
 
 class Run:

@@ -136,6 +136,22 @@ def test_broken_table(boot, folder):
     assert bytes.fromhex("".join(item["hex"] for item in of(objects, "table", sig="DMAR")))[10:] == table[10:]
 
 
+def test_second_table(boot, folder):
+    """Of two DMAR tables the first counts, and the second is in the report and a finding; so it is from the record."""
+    body = struct.pack("<BB10x", 38, 1) + struct.pack("<HHBBHQ", 0, 16, 1, 0, 0, 0xFED80000)
+    table = b"DMAR" + struct.pack("<IBB6s8sI4sI", 36 + len(body), 1, 0, b"SECOND", b"FIRMWARE", 7, b"TEST", 1) + body
+    (folder / "dmar.bin").write_bytes(table)
+    run, objects, found = audit(boot, "--bare", qemu=[*sluice.iommu(), "-acpitable", f"file={folder / 'dmar.bin'}", *PORT])
+    tables = {item["addr"] for item in of(objects, "table", sig="DMAR")}
+    assert len(tables) == 2
+    second = found["DMAR-SECOND"][0]
+    assert second["read"].startswith("2 DMAR tables, at 0x") and second["severity"] == "warning"
+    assert {item["base"] for item in of(objects, "unit")} == {"0xfed90000"}
+    (folder / "serial.log").write_text(run.text)
+    status, text, error = sluice.replay(folder / "serial.log")
+    assert status == 0 and text.endswith(": the same\n"), text[-300:] + error
+
+
 @pytest.mark.needs("nvme-many-queues")
 def test_no_room_for_vfs(boot, images):
     """The machine's 32-bit window is full before the VFs of the greatest device have theirs."""

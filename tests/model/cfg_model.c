@@ -241,6 +241,7 @@ static void cm_wr(void *ctx, bdf_t bdf, uint16_t off, unsigned bytes, uint32_t v
 	for (unsigned i = 0; i < bytes; i++) {
 		uint8_t mask = writable_bits(f, off + i);
 		f->data[off + i] = (uint8_t)((f->data[off + i] & ~mask) | ((v >> 8 * i) & mask));
+		f->data[off + i] &= (uint8_t) ~((v >> 8 * i) & f->clear[off + i]);
 	}
 	if (in_sriov(f, off))
 		sriov_rules(m, f, off, old_ctl);
@@ -319,7 +320,17 @@ void cm_pcie(struct cm_fn *f, unsigned off, unsigned type)
 	cm_put(f, off + 2, 2, type << 4 | 2);
 	cm_put(f, off + 4, 4, 1u << 28);
 	writable(f, off + 8, 2, 0x7fff);
+	f->clear[off + 0xa] = 0x0f;
 	f->pcie = off;
+}
+
+void cm_aer(struct cm_fn *f, unsigned off)
+{
+	cm_ecap(f, off, 1);
+	memset(f->clear + off + 4, 0xff, 4);
+	memset(f->clear + off + 0x10, 0xff, 4);
+	if (f->data[f->pcie + 2] >> 4 == 4)
+		f->clear[off + 0x30] = 0x7f;
 }
 
 void cm_pm(struct cm_fn *f, unsigned off, unsigned state, bool keeps)

@@ -12,8 +12,9 @@ struct cm_fn {
 	uint16_t seg;
 	uint8_t bus, devfn;
 	uint8_t data[0x1000], mask[0x1000];
-	bool absent;      /* never answers */
-	bool all_devices; /* answers to every device number of its bus */
+	uint8_t clear[0x1000]; /* bits that are cleared by writing one */
+	bool absent;           /* never answers */
+	bool all_devices;      /* answers to every device number of its bus */
 
 	unsigned last_cap, last_ecap; /* ends of the lists */
 	unsigned pcie;                /* PCI Express capability */
@@ -54,6 +55,8 @@ struct cm_fn *cm_bridge(struct cm *m, struct cm_fn *parent, unsigned seg, unsign
 			unsigned sec, unsigned sub, int type);
 /* An endpoint's PCI Express capability with FLR. */
 void cm_pcie(struct cm_fn *f, unsigned off, unsigned type);
+/* Advanced Error Reporting, with the registers of a root port where f is one. */
+void cm_aer(struct cm_fn *f, unsigned off);
 /* One capability more at the end of the list. */
 void cm_cap(struct cm_fn *f, unsigned off, unsigned id);
 void cm_ecap(struct cm_fn *f, unsigned off, unsigned id);

@@ -305,6 +305,15 @@ static void test_amd(void **state)
 	also("IOMMU-NONE", "machine", "CPUID vendor \"AuthenticAMD\"");
 }
 
+static void test_viot(void **state)
+{
+	static const uint8_t viot[48] = "VIOT";
+	(void)state;
+	in->units = 0;
+	in->table[0] = (struct audit_table){"VIOT", 0x7f001000, {viot, sizeof viot}};
+	only("IOMMU-NONE", "machine", "but VIOT: a virtio-iommu, which is not supported");
+}
+
 static void test_no_ecam(void **state)
 {
 	(void)state;
@@ -1615,6 +1624,7 @@ int main(void)
 		T(test_stage_failed),
 		T(test_sound),
 		T(test_no_iommu),
+		T(test_viot),
 		T(test_amd),
 		T(test_no_ecam),
 		T(test_lint),
