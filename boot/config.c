@@ -229,6 +229,13 @@ static void consoles(struct config *cfg, const struct cursor *at, struct word v)
 	}
 }
 
+/* Of a VF's queue pairs the first alone has an interrupt. */
+static void exclude(struct config *cfg, const struct cursor *at, struct word v)
+{
+	if (cfg->mode != RING_POLL && cfg->queues > 1)
+		fail(cfg, at, v.col, "mode=irq and mode=adaptive work with queues=1 only");
+}
+
 static void option(struct config *cfg, const struct cursor *at, struct word k, struct word v)
 {
 	static const char *const apps[] = {"demo", "isolate", "mapcost", "bench", "bursts",
@@ -236,6 +243,7 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 	static const char *const orders[] = {"random", "seq"};
 	static const char *const modes[] = {"poll", "irq", "adaptive"};
 	static const char *const doorbells[] = {"mmio", "shadow"};
+	static const char *const accesses[] = {"write", "read"};
 	static const char *const devices[] = {"nvme", "qat"};
 	static const char *const terms[] = {"screen", "dumb"};
 	static const char *const gens[] = {"2", "4"};
@@ -247,6 +255,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "app", v, apps, ARRAY_LEN(apps), &i);
 		if (i < ARRAY_LEN(apps))
 			fmt_print(cfg->app, sizeof cfg->app, "%s", apps[i]);
+	} else if (is(k, "access")) {
+		choice(cfg, at, "access", v, accesses, ARRAY_LEN(accesses), &cfg->access);
 	} else if (is(k, "device")) {
 		choice(cfg, at, "device", v, devices, ARRAY_LEN(devices), &cfg->device);
 	} else if (is(k, "term")) {
@@ -259,12 +269,14 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		number(cfg, at, "vfs", v, 1, 64, &cfg->vfs);
 	} else if (is(k, "queues")) {
 		number(cfg, at, "queues", v, 1, 3, &cfg->queues);
+		exclude(cfg, at, v);
 	} else if (is(k, "qd")) {
 		number(cfg, at, "qd", v, 1, 256, &cfg->qd);
 	} else if (is(k, "seconds")) {
 		number(cfg, at, "seconds", v, 1, 86400, &cfg->seconds);
 	} else if (is(k, "mode")) {
 		choice(cfg, at, "mode", v, modes, ARRAY_LEN(modes), &cfg->mode);
+		exclude(cfg, at, v);
 	} else if (is(k, "passes")) {
 		number(cfg, at, "passes", v, 1, 1000000, &cfg->passes);
 	} else if (is(k, "ops")) {
@@ -301,7 +313,8 @@ static void option(struct config *cfg, const struct cursor *at, struct word k, s
 		choice(cfg, at, "end", v, ends, ARRAY_LEN(ends), &cfg->end);
 	} else {
 		fail(cfg, at, k.col,
-		     "%s is not a key (keys: app device gen vfs queues qd seconds mode passes ops iommu "
+		     "%s is not a key (keys: app access device gen vfs queues qd seconds mode passes ops "
+		     "iommu "
 		     "doorbell json keep ms "
 		     "batch block writes order seed scratch baud console term end)",
 		     show(k).s);

@@ -8,11 +8,11 @@
 #include <cmocka.h>
 #include "apps/party.h"
 #include "apps/pattern.h"
+#include "drivers/nvme/reset.h"
 #include "kernel/pmm.h"
 #include "tests/unit/support_stages.h"
 
-#define PLACE     (2 * PAGE_SIZE)
-#define BAR_BYTES 0x4000u
+#define PLACE (2 * PAGE_SIZE)
 
 static struct parties all;
 static struct pci_func fn[3];
@@ -210,10 +210,36 @@ enum sl_err nvme_pf_close(struct nvme_pf *pf)
 	return pf_fails ? SL_TIMEOUT : stages_call();
 }
 
-struct nvme_io nvme_io_mmio(volatile void *regs, uint64_t len)
+static bool flr; /* the controller needs a function level reset, */
+static unsigned msix_opened;
+
+enum sl_err nvme_fatal_reset(const struct pci *pci, struct pci_func *f, const struct nvme_io *io, bool *done)
 {
+	(void)pci;
+	(void)f;
+	(void)io;
+	assert_ptr_equal(in, own);
+	*done = flr;
+	return stages_call();
+}
+
+void vf_msix_close(struct vf *vf)
+{
+	vf->msix.vectors = 0;
+}
+
+enum sl_err vf_msix_open(struct vf *vf)
+{
+	assert_int_equal(vf->msix.vectors, 0);
+	vf->msix.vectors = 1;
+	msix_opened++;
+	return stages_call();
+}
+
+struct nvme_io nvme_io_mmio(const struct pci_func *f, volatile void *regs)
+{
+	assert_true(f == &fn[0] || f == &fn[1]);
 	(void)regs;
-	assert_int_equal(len, BAR_BYTES);
 	return (struct nvme_io){0};
 }
 
@@ -290,7 +316,6 @@ static int start(void **state)
 	boot.cfg.queues = 2;
 	boot.cfg.doorbell = DOORBELL_SHADOW;
 	accel.depth = 31;
-	fn[0].bar[0].size = fn[1].bar[0].size = BAR_BYTES;
 	for (unsigned v = 0; v < 2; v++) {
 		mach.vf[v] = (struct vf){.index = v, .fn = &fn[v], .dom = own, .accel = &accel};
 		mach.vf[v].nvme.ctrl = &ctrl;
@@ -331,6 +356,13 @@ static void test_vf(void **state)
 	assert_string_equal(log_of, "sdDasdxG-a+");
 	assert_counts(2, 0, 0);
 	assert_true(opened == 1 && closed == 1 && mach.vf[1].accel == &mach.vf[1].nvme.accel);
+	assert_int_equal(msix_opened, 0);
+	start(state);
+	flr = true; /* its interrupts are off afterwards */
+	mach.vf[1].msix.vectors = 1;
+	assert_int_equal(gone_run(&mach, &all, &all.party[0]), SL_OK);
+	assert_true(opened == 1 && msix_opened == 1);
+	flr = false;
 	start(state);
 	busy = true; /* it does not stop: nothing is tried, and it is not open any more */
 	assert_int_equal(gone_run(&mach, &all, &all.party[0]), SL_TIMEOUT);
