@@ -200,7 +200,6 @@ static void test_posture(void **state)
 {
 	struct pci_slot slot;
 	struct pci_caches caches;
-	static const uint16_t broken[] = {0x3403, 0x3405, 0x3406};
 	(void)state;
 	cm_pcie(dev, 0x40, 0); /* an endpoint has no slot below it, */
 	cm_put(dev, 0x54, 4, 0x40);
@@ -225,17 +224,6 @@ static void test_posture(void **state)
 	cm_put(dev, 0xf2, 2, 0x142);
 	assert_true(pci_slot_read(&fn, &slot));
 	assert_int_equal(slot.at, 0);
-	fn.vendor = 0x8086;
-	for (unsigned i = 0x3402; i <= 0x3407; i++) {
-		fn.device = (uint16_t)i;
-		bool one = i == broken[0] || i == broken[1] || i == broken[2];
-		fn.revision = 0x13;
-		assert_int_equal(pci_remapping_is_broken(&fn), one);
-		fn.revision = 0x14;
-		assert_false(pci_remapping_is_broken(&fn));
-		fn.revision = 0x22;
-		assert_int_equal(pci_remapping_is_broken(&fn), i == 0x3405);
-	}
 }
 
 static void test_msix(void **state)
