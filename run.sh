@@ -243,7 +243,7 @@ if [[ -z $bare && $device == nvme ]]; then
 		fi
 	done
 
-	if grep -q '^name "igb"' < <("$qemu" -device help 2>&1); then # from QEMU 8.0 on
+	if grep -q "^igb options" < <("$qemu" -device igb,help 2>&1); then # from QEMU 8.0 on
 		# Its network ends in a socket that nobody listens to; without one QEMU would print a warning.
 		line+=(-device pcie-root-port,id=rp1,chassis=2,slot=2,mem-reserve=16M)
 		line+=(-netdev "dgram,id=net0,local.type=unix,local.path=$run/net,remote.type=unix,remote.path=$run/nobody")

@@ -8,12 +8,14 @@
 #include "pci/cfg.h"
 
 #define STALL_US  10000000u
+#define RETRY_US  100000u
+#define RETRIES   5u    /* on average a request */
 #define LOOK_EACH 1024u /* turns between two looks at the fault records */
 
 enum sl_err batch_start(struct vf *vf)
 {
 	struct batch *b = &vf->batch;
-	b->done = 0;
+	b->done = b->retries = 0;
 	unsigned n = vf->accel->drv->submit(vf->accel, b->req, b->n);
 	vf->accel->drv->ring(vf->accel);
 	if (n == b->n)
@@ -24,14 +26,35 @@ enum sl_err batch_start(struct vf *vf)
 	return vf->accel->refused ? vf->accel->refused : SL_NOSPACE;
 }
 
+/* A request that the device wants to have again a little later: NVMe §3.3.3.2.1, as after a namespace was
+ * attached. */
+static bool again(struct vf *vf, const struct accel_done *done)
+{
+	struct batch *b = &vf->batch;
+	const struct accel_driver *drv = vf->accel->drv;
+	if (!done->status || !drv->is_transient || !drv->is_transient(done->status) ||
+	    b->retries >= RETRIES * b->n)
+		return false;
+	b->retries++;
+	delay_us(RETRY_US);
+	if (drv->submit(vf->accel, &b->req[done->tag], 1) != 1)
+		return false;
+	drv->ring(vf->accel);
+	return true;
+}
+
 bool batch_poll(struct vf *vf)
 {
 	struct accel_done done[32];
 	unsigned n = vf->accel->drv->poll(vf->accel, done, ARRAY_LEN(done));
-	for (unsigned i = 0; i < n; i++)
-		if (done[i].tag < vf->batch.n)
+	for (unsigned i = 0; i < n; i++) {
+		if (done[i].tag < vf->batch.n) {
+			if (again(vf, &done[i]))
+				continue;
 			vf->batch.status[done[i].tag] = done[i].status;
-	vf->batch.done += n;
+		}
+		vf->batch.done++;
+	}
 	return n > 0;
 }
 

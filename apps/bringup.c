@@ -1,17 +1,21 @@
 /* Stages boot, acpi, pci: what machine this is. */
 #include "apps/console.h"
 #include "apps/machine.h"
+#include "apps/quirks.h"
 #include "iommu/rmrr.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
+#include "kernel/power.h"
 #include "kernel/memmap.h"
 #include "kernel/pmm.h"
 #include "kernel/start.h"
+#include "kernel/str.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/paging.h"
 #include "kernel/x86/tsc.h"
 #include "pci/ecam.h"
 #include "pci/names.h"
+#include "pci/path.h"
 
 static uint64_t ram_bytes(const struct boot_info *boot)
 {
@@ -32,6 +36,7 @@ enum sl_err stage_boot(struct machine *m)
 	enum sl_err clock = SL_OK, e = acpi_init(&m->acpi, b->rsdp, paging_read_map);
 	if (!e)
 		clock = tsc_init(&m->acpi, b->tsc_start);
+	power_reset_register(&m->acpi);
 	log_line("boot", "UEFI firmware \"%s\" revision 0x%x, Secure Boot %s", b->firmware,
 		 b->firmware_revision, secure[b->secure_boot % 4]);
 	log_line("boot", "%s; SMEP %s, SMAP %s, UMIP %s%s", cpu->brand, cpu->smep ? "on" : "absent",
@@ -64,7 +69,18 @@ enum sl_err stage_boot(struct machine *m)
 			 cfg->error.source, cfg->error.line, cfg->error.col, cfg->error.text);
 		return SL_CONFIG;
 	}
-	if (cfg->keep)
+	if (cfg->access == ACCESS_READ && strcmp(cfg->app, "audit") != 0) {
+		log_fail("boot", "app=audit, or leave access=read out",
+			 "access=read is for app=audit: every other app writes to configuration space");
+		return SL_CONFIG;
+	}
+	if (cfg->access == ACCESS_READ)
+		log_line("boot", "access=read: nothing is written to configuration space or to an IOMMU; "
+				 "what that leaves "
+				 "unknown is counted in unjudged=");
+	if (cfg->keep && !b->kept_lines)
+		log_warn("boot", "keep=1: no report was written, which firmware's screen has the reason for");
+	else if (cfg->keep)
 		log_line(
 			"boot",
 			"keep=1: \\EFI\\sluice\\report.txt on the volume of sluice.cfg: %u lines, crc32 %08x",
@@ -117,7 +133,8 @@ static enum sl_err add_window(struct machine *m, const struct acpi_ecam *w)
 		mmio_claim("a window of the MCFG table", PHYS(w->base + ((uint64_t)w->start << 20)),
 			   (w->end - w->start + 1ull) << 20, PHYS_ECAM);
 	enum sl_err e = va ? ecam_add(w->seg, w->start, w->end, va) : SL_RANGE;
-	return e ? e : pci_scan(&m->pci, ecam_cfg(), w->seg, w->start, w->end);
+	return e ? e
+		 : pci_scan(&m->pci, ecam_cfg(m->boot->cfg.access == ACCESS_READ), w->seg, w->start, w->end);
 }
 
 /* Every entry of the MCFG table that can be used. What the others describe is not looked at, but for buses
@@ -167,6 +184,7 @@ static void print_func(const struct pci *pci, const struct pci_func *f)
 {
 	char tail[64] = "";
 	struct sriov s;
+	unsigned power = pci_power_state(f);
 	if (f->is_bridge)
 		fmt_print(tail, sizeof tail, " -> buses %02x-%02x%s", f->sec, f->sub,
 			  f->cap_acs ? ", ACS" : "");
@@ -174,9 +192,10 @@ static void print_func(const struct pci *pci, const struct pci_func *f)
 		fmt_print(tail, sizeof tail, ", SR-IOV: up to %u VFs", s.total_vfs);
 	const char *class = pci_class_name(f->class), *vendor = pci_vendor_name(f->vendor);
 	const char *device = pci_device_name(f->vendor, f->device);
-	log_line("pci", "%*s" BDF_FMT " %s: %s %s [%04x:%04x]%s", (int)(2 * depth_of(f)), "", BDF_ARG(f->bdf),
-		 class ? class : "unknown class", vendor ? vendor : "unknown vendor",
-		 device ? device : "device", f->vendor, f->device, tail);
+	log_line("pci", "%*s" BDF_FMT " %s: %s %s [%04x:%04x]%s%s%s", (int)(2 * depth_of(f)), "",
+		 BDF_ARG(f->bdf), class ? class : "unknown class", vendor ? vendor : "unknown vendor",
+		 device ? device : "device", f->vendor, f->device, tail, power ? ", in " : "",
+		 power ? pci_power_name(power) : "");
 }
 
 enum sl_err stage_pci(struct machine *m)
@@ -202,12 +221,24 @@ enum sl_err stage_pci(struct machine *m)
 			 "devices, and nothing holds them");
 		return SL_NOTFOUND;
 	}
+	quirks_pci(&m->pci);
 	m->looked = true;
-	unsigned stopped = pci_quiesce(&m->pci);
-	log_line("pci",
-		 "%u functions found; bus mastering is switched off on the %u that firmware had left it on",
-		 n, stopped);
+	unsigned masters = pci_quiesce(&m->pci);
+	log_line(
+		"pci",
+		m->boot->cfg.access == ACCESS_READ
+			? "%u functions found; bus mastering stays on in the %u that firmware had left it on "
+			  "in: access=read"
+			: "%u functions found; bus mastering is switched off on the %u that firmware had "
+			  "left it "
+			  "on",
+		n, masters);
 	return SL_OK;
+}
+
+void undo_pci(struct machine *m)
+{
+	pci_paths_restore(&m->pci);
 }
 
 /* The DMAR table, before there is a page for anybody: what an RMRR describes is never the system's own. */

@@ -24,6 +24,9 @@ struct load {
 	uint64_t armed;    /* the ring's arms when it was sent */
 	uint64_t ops, polls;
 	uint32_t bursts, flying;
+	uint32_t wrong;            /* chunk of the result that was wrong: */
+	enum sl_err err;           /* how, */
+	uint16_t status;           /* and what the device said */
 	uint32_t chunk[BURST_MAX]; /* what is being read into the tag's buffer */
 } __attribute__((aligned(64)));
 
@@ -68,7 +71,15 @@ static void aim(struct load *b)
 		b->delay += b->delay / 8 + 1;
 }
 
-/* Takes what came; the number of results, or UINT32_MAX when one is wrong. */
+/* Keeps what was wrong with a result, for print_wrong(). */
+static void wrong(struct load *b, const struct accel_done *d)
+{
+	b->err = d->status ? SL_DEVICE : SL_VERIFY;
+	b->status = d->status;
+	b->wrong = d->tag < BURST_MAX ? b->chunk[d->tag] : 0;
+}
+
+/* Takes what came; the number of results. One that is wrong: b->err. */
 static unsigned take(struct load *b, struct rings *r)
 {
 	struct accel_done done[BURST_MAX];
@@ -77,8 +88,10 @@ static unsigned take(struct load *b, struct rings *r)
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t tag = done[i].tag;
 		if (done[i].status || tag >= BURST_MAX ||
-		    !pattern_check(vf_buffer(b->vf, tag), CHUNK, timed_seed(b->vf, b->chunk[tag])))
-			return UINT32_MAX;
+		    !pattern_check(vf_buffer(b->vf, tag), CHUNK, timed_seed(b->vf, b->chunk[tag]))) {
+			wrong(b, &done[i]);
+			return 0;
+		}
 	}
 	b->ops += n;
 	b->flying -= n;
@@ -98,7 +111,8 @@ static bool has_time(const struct load *b, uint64_t now)
 }
 
 /* One turn over the core's VFs: results that came; *halts stays true when there is nothing to do but to wait
- * for results. SL_DEVICE when a request is refused, SL_VERIFY when a result is wrong. */
+ * for results. SL_DEVICE when a request is not taken or has an error status, SL_VERIFY when its data is
+ * wrong. */
 static enum sl_err turn(struct lane *l, struct rings *r, unsigned *results, bool *halts, unsigned *left)
 {
 	uint64_t now = now_us();
@@ -111,10 +125,9 @@ static enum sl_err turn(struct lane *l, struct rings *r, unsigned *results, bool
 		if (!b->flying && now >= b->start_at && !send(b))
 			return SL_DEVICE;
 		if (b->flying && now >= b->look_at) {
-			unsigned n = take(b, r);
-			if (n == UINT32_MAX)
-				return SL_VERIFY;
-			*results += n;
+			*results += take(b, r);
+			if (b->err)
+				return b->err;
 		}
 		*left += !over(b);
 		*halts &= over(b) || !has_time(b, now);
@@ -156,6 +169,25 @@ static void print(const struct machine *m)
 			 (ull)loads[v].ops, (ull)loads[v].polls);
 }
 
+static void print_wrong(const struct load *b)
+{
+	char text[64];
+	struct accel_req req = vf_request(b->vf, b->vf->data, ACCEL_READ, b->wrong, 0);
+	log_warn("bursts", "VF %u " BDF_FMT ", LBA 0x%llx: %s (status: %s)", b->vf->index,
+		 BDF_ARG(b->vf->fn->bdf), (ull)req.lba, sl_err_text(b->err),
+		 b->status ? b->vf->accel->drv->status_text(b->status, text, sizeof text) : "success");
+}
+
+/* What may help, by what went wrong. */
+static const char *advice(const struct machine *m, enum sl_err e)
+{
+	return e == SL_DEVICE   ? "the status above says why; a medium that is worn out does that"
+	       : e == SL_VERIFY ? "run again; if it stays, the device or the path to memory damages data"
+	       : m->boot->cfg.mode == RING_POLL
+		       ? "run again; if it stays, the device stops answering"
+		       : "run again with mode=poll: if that works, an interrupt is lost";
+}
+
 enum sl_err stage_bursts(struct machine *m)
 {
 	enum sl_err e = timed_prepare(m);
@@ -173,9 +205,11 @@ enum sl_err stage_bursts(struct machine *m)
 	print(m);
 	for (unsigned i = 0; i < core_count(); i++)
 		m->timed_ops += lanes_of(i)->ops;
+	for (unsigned v = 0; v < m->vfs; v++)
+		if (loads[v].err)
+			print_wrong(&loads[v]);
 	if (e)
-		log_fail("bursts", "run again with mode=poll: if that works, an interrupt is lost",
-			 "load that stops and starts went wrong: %s", sl_err_text(e));
+		log_fail("bursts", advice(m, e), "load that stops and starts went wrong: %s", sl_err_text(e));
 	enum sl_err lost = rings_print(m, "bursts");
 	rings_close(m);
 	return e ? e : lost;

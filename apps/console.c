@@ -2,6 +2,7 @@
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/serial.h"
+#include "pci/path.h"
 #include "pci/regs.h"
 
 #define CLASS_16550                                                                                          \
@@ -59,7 +60,8 @@ static bool pci_uart(const struct pci_func *f, struct acpi_uart *out)
 	uint8_t interface = f->class & 0xff;
 	*out = (struct acpi_uart){.addr = bar->addr, .mmio = !bar->io, .stride = 1};
 	return f->class >> 8 == CLASS_16550 && interface >= INTERFACE_LO && interface <= INTERFACE_HI &&
-	       bar->addr && bar->size >= 8 && fn_rd16(f, CFG_CMD) & (bar->io ? CMD_IOSE : CMD_MSE);
+	       bar->addr && (bar->size >= 8 || f->cfg->read_only) &&
+	       fn_rd16(f, CFG_CMD) & (bar->io ? CMD_IOSE : CMD_MSE);
 }
 
 void console_from_pci(const struct machine *m)
@@ -68,7 +70,7 @@ void console_from_pci(const struct machine *m)
 	unsigned before = serial_count();
 	struct acpi_uart uart;
 	PCI_EACH(f, &m->pci) {
-		if (cfg->consoles || !pci_uart(f, &uart))
+		if (cfg->consoles || !pci_uart(f, &uart) || pci_power_on(f))
 			continue;
 		enum sl_err e = serial_add(&uart, cfg->baud);
 		if (e)

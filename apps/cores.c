@@ -4,6 +4,7 @@
 #include "kernel/core.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
+#include "kernel/stacks.h"
 #include "kernel/x86/apic.h"
 #include "kernel/x86/irq.h"
 #include "kernel/x86/smp.h"
@@ -40,8 +41,13 @@ static void print_started(const struct cores_started *s)
 			"cores",
 			"%u more are not started: APIC ids above 254 need x2APIC, which this processor lacks",
 			s->too_far);
-	if (s->silent)
-		log_warn("cores", "%u more did not start", s->silent);
+	if (s->silent) {
+		char ids[120];
+		madt_ids_text(s->silent_id, s->silent, ids, sizeof ids);
+		log_warn("cores",
+			 "processors that firmware names and that do not start: %u, with APIC ids %s",
+			 s->silent, ids);
+	}
 	if (s->failed == SL_NOSPACE)
 		log_warn("cores", "no other core is started: firmware keeps all memory below 640 KiB");
 	else if (s->failed)
@@ -75,10 +81,11 @@ static void print_skew(void)
 	}
 	if (core_count() > 1)
 		log_line("cores",
-			 "time stamp counters: the farthest is core %u, %lld ns from core 0 in a round trip "
-			 "of %llu ns; %u of %u are farther than that explains",
-			 worst, ns(core_skew(worst)->offset), (ull)report_ns(core_skew(worst)->round), apart,
-			 core_count() - 1);
+			 "time stamp counters: the farthest is core %u, %lld ns from core 0, measured to "
+			 "within "
+			 "%llu ns; %u of %u are really apart, and corrected",
+			 worst, ns(core_skew(worst)->offset), (ull)report_ns(core_skew(worst)->round) / 2,
+			 apart, core_count() - 1);
 }
 
 enum sl_err stage_cores(struct machine *m)
@@ -90,7 +97,8 @@ enum sl_err stage_cores(struct machine *m)
 	}
 	madt_read(t->data, &m->madt);
 	print_madt(&m->madt);
-	struct cores_started s = cores_start(&m->madt);
+	static struct cores_started s; /* too large for a stack */
+	cores_start(&m->madt, &s);
 	print_started(&s);
 	return SL_OK;
 }
@@ -111,4 +119,7 @@ void undo_cores(struct machine *m)
 		log_line("cores",
 			 "%llu interrupts that nobody had asked for were dropped, one of them on vector 0x%x",
 			 (ull)n, last);
+	struct stack_mark s = stacks_fullest();
+	log_line("cores", "stacks: core %u has used most of one (%s): %llu of %llu bytes", s.core,
+		 stack_name(s.kind), (ull)s.used, (ull)s.bytes);
 }

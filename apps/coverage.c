@@ -39,7 +39,7 @@ static void function_text(const struct pci_func *f, const char *why, char *buf, 
 	const char *class = pci_class_name(f->class);
 	fmt_print(buf, n, BDF_FMT " %s is under no unit that translates (%s): %s", BDF_ARG(f->bdf),
 		  class ? class : "(unknown class)", why,
-		  f->stuck ? "its Bus Master Enable does not clear, so nothing holds it"
+		  f->stuck ? "its Bus Master Enable stays on, so nothing holds it"
 			   : "only its Bus Master Enable holds it");
 }
 

@@ -9,7 +9,7 @@ struct coverage {
 	unsigned units, on; /* units of the DMAR table, and those of them that translate */
 	unsigned functions; /* found, that can do DMA: no PCI-PCI bridge, no host bridge */
 	unsigned no_unit;   /* of them under no unit that translates */
-	unsigned stuck;     /* of those, with a Bus Master Enable that does not clear: nothing holds them */
+	unsigned stuck;     /* of those, with a Bus Master Enable that stays on: nothing holds them */
 	unsigned missed;    /* bridges, buses and functions that were not looked at: pci->missed */
 	unsigned vmd;       /* functions that hide others */
 };

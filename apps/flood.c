@@ -92,8 +92,8 @@ static unsigned again(struct vf *vf)
 	return sent;
 }
 
-/* Until all of them are cut off. */
-static enum sl_err flood(struct machine *m, uint64_t *requests)
+/* Until all of them are cut off. SL_DEVICE when one stopped by itself: *stopped. */
+static enum sl_err flood(struct machine *m, uint64_t *requests, struct vf **stopped)
 {
 	enum sl_err e = SL_OK;
 	for (unsigned i = first_flooder(m); i < m->vfs && !e; i++)
@@ -107,7 +107,12 @@ static enum sl_err flood(struct machine *m, uint64_t *requests)
 			if (m->vf[i].cut)
 				continue;
 			going = true;
-			*requests += again(&m->vf[i]);
+			unsigned sent = again(&m->vf[i]);
+			*requests += sent;
+			if (sent || !m->vf[i].accel->drv->health(m->vf[i].accel))
+				continue;
+			*stopped = &m->vf[i];
+			e = SL_DEVICE;
 		}
 		faults_say(m);
 		if (going && late)
@@ -174,16 +179,37 @@ static bool others_work(struct machine *m)
 	return right;
 }
 
+/* A controller may stop at a request that was refused: no flood then, and no word on what would be done about
+ * one. */
+static enum sl_err not_shown(struct machine *m, const struct vf *vf, uint64_t requests)
+{
+	faults_say(m);
+	if (!targets_untouched(m)) {
+		log_fail("flood", "do not give this machine's functions to anyone you do not trust",
+			 "memory of others was changed");
+		return SL_VERIFY;
+	}
+	log_line("flood",
+		 "not shown that a flood is cut off: " BDF_FMT
+		 " stopped at its refused accesses, after %llu forbidden "
+		 "requests in all; memory is untouched",
+		 BDF_ARG(vf->fn->bdf), (ull)requests);
+	return SL_OK;
+}
+
 static enum sl_err run(struct machine *m)
 {
 	uint64_t requests;
+	struct vf *stopped = NULL;
 	fill_targets(m);
 	log_line("flood",
 		 "%u of %u VFs read into memory of others and where nothing is, without end; %u refused "
 		 "requests "
 		 "in a second are a flood here",
 		 flooders(m), m->vfs, THRESHOLD);
-	enum sl_err e = flood(m, &requests);
+	enum sl_err e = flood(m, &requests, &stopped);
+	if (stopped)
+		return not_shown(m, stopped, requests);
 	if (e) {
 		log_fail("flood", "run again on a machine with less other work",
 			 "a VF was not cut off in %u s, after %llu forbidden requests: %s",

@@ -6,6 +6,7 @@
  * page after it. edu writes. Each is seen to reach the place first, so that its translation is cached. */
 #include "apps/party.h"
 #include "apps/pattern.h"
+#include "drivers/nvme/reset.h"
 #include "kernel/fmt.h"
 #include "kernel/pmm.h"
 #include "kernel/str.h"
@@ -145,7 +146,14 @@ static enum sl_err vf_gone(struct machine *m, struct parties *all, struct party 
 	if (e)
 		return e;
 	without_domain(m, all, p, vf->dom, &io, vf->fn);
+	bool reset = false;
 	e = back(vf->fn, vf->dom);
+	if (!e)
+		e = nvme_fatal_reset(&m->pci, vf->fn, &io, &reset);
+	if (!e && reset && vf->msix.vectors) { /* a function level reset switched them off */
+		vf_msix_close(vf);
+		e = vf_msix_open(vf);
+	}
 	if (!e)
 		e = nvme_vf_open(&vf->nvme, &cfg);
 	if (!e)
@@ -190,7 +198,7 @@ static enum sl_err vf_again(struct machine *m, struct parties *all, struct vf *v
 		e = function_connect(vf->fn, NULL, &regs);
 	if (e)
 		return e;
-	struct nvme_io io = nvme_io_mmio(regs, vf->fn->bar[0].size);
+	struct nvme_io io = nvme_io_mmio(vf->fn, regs);
 	p.by.fetch = &io;
 	struct attack a = {.name = "VF off and on again",
 			   .seen = true,

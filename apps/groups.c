@@ -80,10 +80,14 @@ void groups_print(struct machine *m)
 		functions += size;
 		together += size > 1;
 	}
-	log_line(
-		"groups",
-		"%u IOMMU groups of %u functions, with ACS switched on wherever it is; %u have more than one",
-		n, functions, together);
+	log_line("groups",
+		 m->boot->cfg.access == ACCESS_READ ? "%u IOMMU groups of %u functions, as if ACS were "
+						      "switched on wherever it is; %u have "
+						      "more than one"
+						    : "%u IOMMU groups of %u functions, with ACS switched on "
+						      "wherever it is; %u have more than "
+						      "one",
+		 n, functions, together);
 	for (unsigned id = 1; id <= n; id++)
 		print_group(&m->pci, id);
 }

@@ -199,6 +199,12 @@ static enum sl_err look_at_medium(struct machine *m, struct vf *vf)
 		e = batch_finish(m);
 	if (e)
 		return e;
+	if (vf->batch.status[0]) {
+		char text[64];
+		log_warn("insn", BDF_FMT ", LBA 0x%llx: %s", BDF_ARG(vf->fn->bdf), (ull)vf->batch.req[0].lba,
+			 vf->accel->drv->status_text(vf->batch.status[0], text, sizeof text));
+		return SL_DEVICE;
+	}
 	medium_keeps = !pattern_is_zero(vf_buffer(vf, 0), CHUNK);
 	return chunk_right(vf, vf_buffer(vf, 0), 0) ? SL_OK : SL_VERIFY;
 }

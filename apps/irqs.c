@@ -1,6 +1,7 @@
 /* Interrupts: remapping in stage iommu, and stage irqs, which shows that a VF's message arrives by its own
  * entry and by no other. The data path polls: every vector is masked but in that stage. */
 #include "apps/machine.h"
+#include "apps/quirks.h"
 #include "kernel/core.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
@@ -68,8 +69,8 @@ enum sl_err irqs_start(struct machine *m)
 	struct iommu *mmu = &m->iommu;
 	bool x2apic = apic_reach() > 254; /* SDM §11.12 */
 	const char *objection = iommu_irq_x2apic_objection(mmu);
-	log_line("iommu", "local APICs: %s; against x2APIC mode speaks: %s", apic_mode(),
-		 objection ? objection : "nothing");
+	log_line("iommu", "local APICs: %s; x2APIC mode %s%s", apic_mode(),
+		 objection ? "cannot be used: " : "can be used", objection ? objection : "");
 	if (!taking_irqs()) {
 		log_line("iommu", "this processor takes no interrupts: none are remapped, faults are polled");
 		return SL_OK;
@@ -80,6 +81,8 @@ enum sl_err irqs_start(struct machine *m)
 		return no_irqs(e);
 	iommu_fault_event(mmu, vector, core_apic_id(0));
 	log_line("iommu", "faults are reported by an interrupt (vector 0x%x)", vector);
+	if (quirks_no_remapping(&m->pci))
+		return SL_OK;
 	e = iommu_irq_enable(mmu, IRQ_ENTRIES, x2apic);
 	if (e && e != SL_UNSUPPORTED)
 		return no_irqs(e);

@@ -3,10 +3,27 @@
 #include "kernel/time.h"
 
 static struct lane lanes[CORES_MAX];
+static uint8_t moved[CORES_MAX]; /* by place: the core, XOR the place */
 
-unsigned lanes_share(unsigned vfs, unsigned cores, unsigned core, unsigned *first)
+unsigned lanes_core(unsigned place)
 {
-	unsigned used = vfs < cores ? vfs : cores, i = (core + cores - 1) % cores;
+	return moved[place] ^ place;
+}
+
+void lanes_near(const bool near[CORES_MAX])
+{
+	unsigned place = 1;
+	for (unsigned turn = 0; turn < 2; turn++)
+		for (unsigned core = 1; core < CORES_MAX; core++)
+			if (near[core] == !turn) {
+				moved[place] = (uint8_t)(core ^ place);
+				place++;
+			}
+}
+
+unsigned lanes_share(unsigned vfs, unsigned cores, unsigned place, unsigned *first)
+{
+	unsigned used = vfs < cores ? vfs : cores, i = (place + cores - 1) % cores;
 	*first = 0;
 	if (i >= used)
 		return 0;
@@ -15,11 +32,22 @@ unsigned lanes_share(unsigned vfs, unsigned cores, unsigned core, unsigned *firs
 	return each + (i < more);
 }
 
-static enum sl_err start(struct machine *m, unsigned vfs, unsigned cores, unsigned core, core_fn *fn)
+unsigned lanes_core_of(unsigned vf, unsigned vfs, unsigned cores)
 {
+	for (unsigned place = 0; place < cores; place++) {
+		unsigned first, n = lanes_share(vfs, cores, place, &first);
+		if (vf - first < n)
+			return lanes_core(place);
+	}
+	return 0;
+}
+
+static enum sl_err start(struct machine *m, unsigned vfs, unsigned cores, unsigned place, core_fn *fn)
+{
+	unsigned core = lanes_core(place);
 	struct lane *l = &lanes[core];
 	*l = (struct lane){.m = m, .core = core};
-	l->n = core < cores ? lanes_share(vfs, cores, core, &l->first) : 0;
+	l->n = place < cores ? lanes_share(vfs, cores, place, &l->first) : 0;
 	if (!l->n && core)
 		return SL_OK;
 	enum sl_err e = core_run(core, fn, l);

@@ -13,9 +13,17 @@ struct lane {
 	uint32_t rounds;
 } __attribute__((aligned(64)));
 
-/* The number of VFs that a core gets, from *first on. Core 0, which has other duties too, is the last to get
- * one. */
-unsigned lanes_share(unsigned vfs, unsigned cores, unsigned core, unsigned *first);
+/* The number of VFs that the core with a place gets, from *first on. Place 0 is core 0, which has other
+ * duties too, and is the last to get one. */
+unsigned lanes_share(unsigned vfs, unsigned cores, unsigned place, unsigned *first);
+
+/* Which core has the place-th part (lanes_share() counts places): the core itself, until lanes_near() was
+ * told that some lie nearer to the device. Core 0 always has place 0. */
+unsigned lanes_core(unsigned place);
+/* The core that works VF vf of so many. */
+unsigned lanes_core_of(unsigned vf, unsigned vfs, unsigned cores);
+/* Cores with near[core] get the first places. */
+void lanes_near(const bool near[CORES_MAX]);
 
 /* Runs fn, with a struct lane as its argument, on every core that has VFs and in any case on core 0, at the
  * same time, and waits for all of them, limit_us at the most. The first error among them. The lanes stay

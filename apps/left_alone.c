@@ -8,7 +8,8 @@ void leave_alone(struct iommu *mmu, const struct config *cfg, const struct dmar_
 		if (!iommu_skip_base(mmu, cfg->iommu_skip[i]))
 			log_warn("iommu", "skip=0x%llx: no unit that is in use has its registers there",
 				 (ull)cfg->iommu_skip[i]);
-	if (cfg->iommu_igfx_off && !iommu_skip_graphics(mmu, functions))
+	if (cfg->iommu_igfx_off &&
+	    !iommu_skip_graphics(mmu, functions, "the options say so of the unit for graphics"))
 		log_warn("iommu", "igfx_off: no unit is for graphics alone");
 }
 

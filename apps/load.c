@@ -77,14 +77,15 @@ enum sl_err load_start(struct machine *m, bool here)
 	for (unsigned v = 0; v < m->pairs; v++)
 		poller[v].vf = NULL;
 	for (unsigned i = cores; i-- > 0;) {
-		struct lane *l = &load.lane[i];
-		*l = (struct lane){.m = m, .core = i};
+		unsigned core = lanes_core(i);
+		struct lane *l = &load.lane[core];
+		*l = (struct lane){.m = m, .core = core};
 		if (load.here)
 			l->n = lanes_share(m->pairs, cores, i, &l->first);
 		else if (i)
 			l->n = lanes_share(m->pairs, cores - 1, i - 1, &l->first);
 		if (l->n && i && !e)
-			e = core_run(i, lane_run, l);
+			e = core_run(core, lane_run, l);
 		if (e)
 			l->n = 0; /* nobody works it */
 	}

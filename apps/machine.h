@@ -14,6 +14,7 @@
 #include "iommu/irq.h"
 #include "kernel/acpi.h"
 #include "kernel/madt.h"
+#include "kernel/str.h"
 #include "pci/msix.h"
 #include "pci/pci.h"
 #include "pci/sriov.h"
@@ -46,6 +47,7 @@ struct batch {
 	struct accel_req req[BUFFER_SLOTS];
 	uint16_t status[BUFFER_SLOTS]; /* by tag */
 	unsigned n, done;
+	unsigned retries; /* of requests that met a status that passes */
 };
 
 struct vf { /* on the data path the core that works it writes it, no other */
@@ -106,12 +108,20 @@ struct machine {
 	uint8_t audit_proof;           /* enum audit_proof: whether isolate has run, and why not */
 	bool audited;                  /* the audit has printed its verdict: */
 	unsigned audit_errors, audit_warnings;
+	unsigned audit_unjudged;    /* access=read: what cannot be judged without writing */
 	const char *audit_words;    /* of the proof in it: audit_proof_verdict() */
 	bool irqs_remapped;         /* functions may be given interrupts */
 	struct iommu_irq pf_irq;    /* stage irqs */
 	uint64_t strays_made;       /* stage irqs: interrupts without a handler, on purpose */
 	uint64_t fault_events;      /* interrupts of VT-d units: when it moves, there are fault records */
 	uint64_t fault_events_seen; /* of them, when the records were last all taken */
+
+	struct hardware {                                    /* apps/hardware.h */
+		bool begun;                                  /* stage hardware has been */
+		unsigned nmis;                               /* that no core sent */
+		unsigned mces, mces_corrected;               /* machine checks */
+		unsigned aers, aers_corrected, aers_refused; /* of PCI Express functions */
+	} hw;
 
 	struct fault_log fault_log;
 	bdf_t driven[VFS_MAX + 16]; /* functions that have been told to do DMA */
@@ -137,6 +147,7 @@ enum sl_err stage_acpi(struct machine *m) MUST_CHECK;     /* tables, clock */
 enum sl_err stage_cores(struct machine *m) MUST_CHECK;    /* every processor that firmware names */
 enum sl_err stage_clocks(struct machine *m) MUST_CHECK;   /* their time stamp counters, before they work */
 enum sl_err stage_pci(struct machine *m) MUST_CHECK;      /* the tree; nobody masters the bus any more */
+enum sl_err stage_hardware(struct machine *m) MUST_CHECK; /* errors that it reports by itself, from now on */
 enum sl_err stage_groups(struct machine *m) MUST_CHECK;   /* which functions belong together, and why */
 enum sl_err stage_iommu(struct machine *m) MUST_CHECK;    /* DMAR, our tables, translation on */
 enum sl_err stage_coverage(struct machine *m) MUST_CHECK; /* what is not translated, by name */
@@ -158,6 +169,15 @@ enum sl_err stage_irqs(struct machine *m) MUST_CHECK;     /* interrupts that mus
 
 enum sl_err stage_insn(struct machine *m) MUST_CHECK;     /* rows of a workload, to be counted */
 enum sl_err stage_bench_pf(struct machine *m) MUST_CHECK; /* the benchmark on the PF itself */
+
+/* A VF, or a further queue pair of one, of which its function alone is known. No struct vf is assigned, as
+ * that would make one on the stack. */
+static inline void vf_begin(struct vf *vf, unsigned index, struct pci_func *fn)
+{
+	memset(vf, 0, sizeof *vf);
+	vf->index = index;
+	vf->fn = fn;
+}
 
 /* Devices are held to what is mapped for them: iommu=on. */
 static inline bool translated(const struct machine *m)
@@ -205,7 +225,8 @@ static inline uint64_t store_chunks(const struct accel_store *s)
  * last two memory is reached at its physical address. */
 enum sl_err make_domain(struct machine *m, const char *name, bdf_t fn, struct domain **dom) MUST_CHECK;
 void drop_domain(struct domain **dom);
-/* Puts a function into its domain, then switches its registers and bus mastering on; *regs is its BAR0. */
+/* Puts a function into its domain, then switches its power, registers and bus mastering on, with the bridges
+ * above it (pci/path.h); *regs is its BAR0. On an error it is in no domain. */
 enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile void **regs) MUST_CHECK;
 /* Bus mastering off, out of the domain. */
 void function_disconnect(struct pci_func *fn, struct domain *dom);
@@ -240,6 +261,7 @@ uint64_t timed_seed(const struct vf *vf, uint64_t chunk);
 enum sl_err timed_prepare(struct machine *m) MUST_CHECK;
 
 void undo_cores(struct machine *m);
+void undo_pci(struct machine *m);
 /* Stage iommu: faults are reported by interrupt, and interrupts are remapped where a unit can. */
 enum sl_err irqs_start(struct machine *m) MUST_CHECK;
 /* MSI-X of a VF on, with every vector masked. Before its controller is started: QEMU's NVMe sends nothing for

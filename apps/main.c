@@ -1,6 +1,7 @@
 /* The boot as a table of contents. A stage that fails has said why and what to try; what the stages before it
  * set up is put back in reverse order, whatever happened. */
 #include "apps/accel.h"
+#include "apps/hardware.h"
 #include "apps/machine.h"
 #include "apps/report.h"
 #include "apps/tour.h"
@@ -39,7 +40,8 @@ static const struct stage {
 	{"boot", ALL, stage_boot, NULL},
 	{"acpi", ALL, stage_acpi, NULL},
 	{"cores", ALL, stage_cores, undo_cores},
-	{"pci", ALL, stage_pci, NULL},
+	{"pci", ALL, stage_pci, undo_pci},
+	{"hardware", ALL, stage_hardware, NULL},
 	{"groups", ALL, stage_groups, NULL},
 	{"iommu", ALL, stage_iommu, NULL},
 	{"coverage", ALL, stage_coverage, NULL},
@@ -103,6 +105,13 @@ static void note_failed(struct machine *m, const struct stage *s, bool failed)
 		m->failed_stage = s->name;
 }
 
+/* Requests that must be refused are made in it. */
+static bool provokes(const struct stage *s)
+{
+	return s->run == stage_refuse || s->run == stage_accel_refuse || s->run == stage_irqs ||
+	       s->run == stage_isolate || s->run == stage_flood;
+}
+
 /* Called by kernel/start_hw.c with memory, exceptions and the console working. */
 void app_main(const struct boot_info *boot)
 {
@@ -117,6 +126,7 @@ void app_main(const struct boot_info *boot)
 		e = tour && stages[i].apps & app ? tour_page(m, stages[i].name) : SL_OK;
 		if (!e)
 			e = stages[i].apps & app ? stages[i].run(m) : SL_OK;
+		hardware_say(m, m->attacking || provokes(&stages[i]));
 		note_failed(m, &stages[i], e || log_fails() != fails);
 		if ((app == SHELL || app == AUDIT) && stages[i].run == stage_iommu)
 			e = SL_OK; /* the console and the audit tell of a machine without, too */
@@ -140,6 +150,7 @@ void app_main(const struct boot_info *boot)
 		e = refused;
 	}
 	e = report_verdict(m, &failed, e);
+	e = hardware_verdict(m, &failed, e);
 	report_result(m, failed, e);
 	power_end(e == SL_OK);
 }

@@ -2,6 +2,7 @@
 #include "apps/coverage.h"
 #include "apps/left_alone.h"
 #include "apps/machine.h"
+#include "apps/quirks.h"
 #include "apps/topo.h"
 #include "apps/window.h"
 #include "iommu/dmar_lint.h"
@@ -37,7 +38,8 @@ void dmar_print_findings(struct machine *m, struct span table)
 	if (madt)
 		dmar_lint_madt(&known, madt->data);
 	unsigned n = dmar_lint(table, &known, print_finding, NULL);
-	log_line("dmar", "%u findings in firmware's table (docs/dmar.md explains each)", n);
+	log_line("dmar", "%u finding%s in firmware's table (docs/dmar.md explains each)", n,
+		 n == 1 ? "" : "s");
 	struct rmrr_context owners = {&topo, &functions, map, topo_name, &m->pci};
 	struct dmar dmar;
 	n = dmar_open(table, &dmar) == SL_OK ? rmrr_ledger(&dmar, &owners, ledger, ARRAY_LEN(ledger)) : 0;
@@ -45,6 +47,9 @@ void dmar_print_findings(struct machine *m, struct span table)
 		rmrr_text(&ledger[i], text, sizeof text);
 		log_line("dmar", "%s", text);
 	}
+	if (n > ARRAY_LEN(ledger))
+		log_line("dmar", "%u more pairs of an RMRR and a function are not shown",
+			 n - (unsigned)ARRAY_LEN(ledger));
 }
 
 /* Functions of one group go to one domain: the IOMMU can not hold them apart. */
@@ -82,6 +87,9 @@ void snapshot_print(const char *when, uint64_t at)
 			 u->fsts, (ull)u->rtaddr, (ull)u->irta);
 	}
 	log_line("iommu", "%s: %u of %u functions could do DMA", when, masters, s->funcs);
+	if (s->units_lost || s->funcs_lost)
+		log_warn("iommu", "%s: %u more units and %u more functions had no room in the record", when,
+			 s->units_lost, s->funcs_lost);
 }
 
 /* The same window for every domain, so that a device address is never the physical address of anything. */
@@ -120,6 +128,10 @@ static enum sl_err no_unit(const struct machine *m)
 	if (acpi_find(&m->acpi, "IVRS", 0))
 		log_fail("iommu", "use a machine with Intel VT-d",
 			 "this is an AMD machine (IVRS table found, no DMAR): AMD's IOMMU is not supported");
+	else if (acpi_find(&m->acpi, "VIOT", 0))
+		log_fail("iommu", "use -device intel-iommu in place of virtio-iommu",
+			 "this machine's IOMMU is a virtio-iommu (VIOT table found, no DMAR): it is not "
+			 "supported");
 	else
 		log_fail("iommu",
 			 "switch VT-d (Intel VT for Directed I/O, IOMMU) on in firmware setup; in QEMU add "
@@ -165,8 +177,9 @@ enum sl_err stage_iommu(struct machine *m)
 	const struct acpi_table *table = acpi_find(&m->acpi, "DMAR", 0);
 	bool off = m->boot->cfg.iommu == CONFIG_IOMMU_OFF;
 	if (off)
-		log_warn("iommu", "iommu=off: translation stays off, and every function that is used reaches "
-				  "all memory");
+		log_warn("iommu",
+			 "iommu=off: no unit is programmed, so what firmware left on stays as it is, and "
+			 "every function that no unit holds back reaches all memory");
 	if (m->boot->cfg.iommu == CONFIG_IOMMU_PT)
 		log_warn("iommu",
 			 "iommu=pt: every function that is used is in a pass-through domain and reaches "
@@ -189,10 +202,16 @@ enum sl_err stage_iommu(struct machine *m)
 			 "the DMAR table leads to no usable unit: %s", sl_err_text(e));
 		return e;
 	}
+	if (m->boot->cfg.access == ACCESS_READ) {
+		log_line("iommu", "access=read: the units are read and left as they are");
+		return SL_OK;
+	}
 	if (off)
 		(void)say_left_on(&m->iommu);
-	else
+	else {
 		leave_alone(&m->iommu, &m->boot->cfg, &functions);
+		quirks_iommu(&m->pci, &m->iommu, &functions);
+	}
 	e = choose_window(m);
 	if (e || off)
 		return e;
@@ -233,6 +252,14 @@ enum sl_err stage_coverage(struct machine *m)
 {
 	struct coverage c;
 	coverage_take(&m->pci, &m->iommu, m->translating, &c);
+	if (m->boot->cfg.access == ACCESS_READ) {
+		log_line("coverage",
+			 "access=read: nothing here holds DMA back; %u of %u functions master the bus, as "
+			 "firmware "
+			 "left them, and %llu MiB of its memory stay unused for that",
+			 c.stuck, c.functions, (ull)(start_boot_pages() >> 8));
+		return SL_OK;
+	}
 	if (!c.no_unit)
 		log_line("coverage",
 			 "translation is on in %u of %u units; each of the %u functions found that can do "
@@ -246,8 +273,7 @@ enum sl_err stage_coverage(struct machine *m)
 			 "only their Bus Master Enable (off) holds them",
 			 c.on, c.units, c.no_unit);
 	if (c.stuck)
-		log_warn("coverage",
-			 "%u of them have a Bus Master Enable that does not clear: nothing holds them",
+		log_warn("coverage", "%u of them have a Bus Master Enable that stays on: nothing holds them",
 			 c.stuck);
 	coverage_name(m, "coverage");
 	take_boot_memory(&c);

@@ -1,11 +1,13 @@
 /* Stages accel_pf, accel_sriov, accel_domains: from a QAT PF to VFs with rings of their own, each in a domain
  * of its own. */
 #include "apps/accel.h"
+#include "apps/numa.h"
 #include "apps/tables.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
 #include "kernel/x86/paging.h"
+#include "pci/path.h"
 
 struct accel_vf accel_vf[ACCEL_VFS];
 
@@ -38,7 +40,9 @@ enum sl_err stage_accel_pf(struct machine *m)
 			 "no QAT function that can be used among the functions above");
 		return SL_NOTFOUND;
 	}
-	enum sl_err e = pci_flr(&m->pci, m->pf);
+	enum sl_err e = pci_power_on(m->pf);
+	if (!e)
+		e = pci_flr(&m->pci, m->pf);
 	if (e && e != SL_UNSUPPORTED)
 		return e;
 	log_line("qat", BDF_FMT " QAT %s (gen%u)%s; this driver was never run on silicon",
@@ -71,7 +75,7 @@ enum sl_err stage_accel_sriov(struct machine *m)
 		 BDF_ARG(m->pf->bdf), s.num_vfs, s.total_vfs, m->vfs, s.offset, s.stride, (ull)s.bar[0].addr,
 		 (ull)s.bar[0].size);
 	for (unsigned i = 0; i < m->vfs; i++)
-		m->vf[i] = (struct vf){.index = i, .fn = sriov_vf(&m->pci, m->pf, (uint16_t)i)};
+		vf_begin(&m->vf[i], i, sriov_vf(&m->pci, m->pf, (uint16_t)i));
 	return SL_OK;
 }
 
@@ -179,8 +183,11 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 enum sl_err stage_accel_domains(struct machine *m)
 {
 	enum sl_err e = SL_OK;
+	numa_choose_cores(m, m->pf->bdf);
 	for (unsigned i = 0; i < m->vfs && !e; i++) {
+		numa_begin(m, m->vf[i].fn->bdf, i);
 		e = open_vf(m, &m->vf[i]);
+		numa_end();
 		if (e)
 			log_fail("vf", "see the lines above; fewer VFs (vfs=) need less",
 				 "VF %u could not be brought up: %s", i, sl_err_text(e));

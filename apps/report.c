@@ -79,6 +79,21 @@ static void proof_words(const struct machine *m, char *out, size_t n)
 		fmt_print(out + at, n - at, ", %llu could not be tried", (ull)m->not_tried);
 }
 
+static void print_hardware(const struct hardware *h)
+{
+	const struct {
+		const char *key;
+		unsigned n;
+	} keys[] = {{"nmi", h->nmis},
+		    {"mce", h->mces},
+		    {"mce_corrected", h->mces_corrected},
+		    {"aer", h->aers},
+		    {"aer_corrected", h->aers_corrected}};
+	for (unsigned i = 0; i < ARRAY_LEN(keys); i++)
+		if (keys[i].n)
+			log_text(" %s=%u", keys[i].key, keys[i].n);
+}
+
 void report_result(struct machine *m, const char *failed, enum sl_err e)
 {
 	const struct config *cfg = &m->boot->cfg;
@@ -106,6 +121,8 @@ void report_result(struct machine *m, const char *failed, enum sl_err e)
 	if (m->audited)
 		log_text(" errors=%u warnings=%u proof=%s", m->audit_errors, m->audit_warnings,
 			 strcmp(m->audit_words, "not run") == 0 ? "none" : m->audit_words);
+	if (m->audited && cfg->access == ACCESS_READ)
+		log_text(" access=read unjudged=%u", m->audit_unjudged);
 	if (m->irqs_checked)
 		log_text(" irqs=%u", m->irqs_checked);
 	if (cfg->device == DEVICE_QAT || strcmp(cfg->app, "accel") == 0)
@@ -120,6 +137,7 @@ void report_result(struct machine *m, const char *failed, enum sl_err e)
 	log_text(" faults=%llu", (ull)m->faults);
 	if (m->stray_faults)
 		log_text(" stray_faults=%llu", (ull)m->stray_faults);
+	print_hardware(&m->hw);
 	log_text(" serial_lost=%llu", (ull)serial_lost());
 	if (failed)
 		log_text(" stage=%s err=%s", failed, sl_err_name(e));

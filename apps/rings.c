@@ -202,8 +202,8 @@ enum sl_err rings_open(struct machine *m)
 	enum sl_err e = SL_OK;
 	for (unsigned v = 0; v < m->vfs; v++)
 		m->vf[v].ring = (struct ring){.a = m->vf[v].accel};
-	for (unsigned core = 0; core < core_count(); core++) {
-		unsigned n = lanes_share(m->vfs, core_count(), core, &first);
+	for (unsigned place = 0; place < core_count(); place++) {
+		unsigned core = lanes_core(place), n = lanes_share(m->vfs, core_count(), place, &first);
 		for (unsigned v = first; v < first + n && !e; v++) {
 			m->vf[v].core = core;
 			if (mode_of(m) != RING_POLL)

@@ -158,9 +158,9 @@ static enum sl_err strike_admin(struct nvme_ctrl *c, const struct attack *a, cha
 }
 
 /* It stops at the first queue access that is refused, and says so in its status register. */
-static enum sl_err strike_fetch(const struct nvme_io *io, const struct attack *a)
+static enum sl_err strike_fetch(const struct attacker *by, const struct attack *a)
 {
-	return nvme_ctrl_provoke(io, IOVA(a->to));
+	return nvme_ctrl_provoke(by->fetch, by->fn, IOVA(a->to));
 }
 
 static uint32_t edu_len(const struct attack *a)
@@ -195,7 +195,7 @@ static enum sl_err strike(struct machine *m, struct attacker *by, const struct a
 {
 	fmt_print(said, n, "%s", by->edu ? "nothing" : "success");
 	if (by->fetch)
-		return strike_fetch(by->fetch, a);
+		return strike_fetch(by, a);
 	if (by->pf)
 		return strike_admin(by->pf, a, said, n);
 	if (a->msix)

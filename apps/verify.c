@@ -170,6 +170,15 @@ static bool status_right(const struct step *st, const struct vf *vf, uint16_t st
 	}
 }
 
+static const char *advice(bool right, uint16_t status)
+{
+	return right    ? "run again; if it stays, the device or the path to memory damages data"
+	       : status ? "the device refused this request or failed at it, and no data was damaged: the "
+			  "status says "
+			  "why; a medium that is worn out or read-only does that"
+			: "run again; if it stays, the device does not check what it says that it checks";
+}
+
 static enum sl_err check_step(const struct step *st, struct vf *vf, uint32_t round)
 {
 	char text[64];
@@ -179,7 +188,7 @@ static enum sl_err check_step(const struct step *st, struct vf *vf, uint32_t rou
 		bool right = status_right(st, vf, status);
 		if (right && (!st->check || st->check(&c)))
 			continue;
-		log_fail("verify", "run again; if it stays, the device or the path to memory damages data",
+		log_fail("verify", advice(right, status),
 			 BDF_FMT " %s, round %u, LBA 0x%llx: %s (status: %s)", BDF_ARG(vf->fn->bdf), st->name,
 			 round, (ull)vf->batch.req[i].lba,
 			 right ? "data is not what the CPU computed" : "wrong outcome",

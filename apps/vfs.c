@@ -1,14 +1,17 @@
 /* Stages pf, sriov, domains: from the physical function to VFs with rings of their own, each in a domain of
  * its own. */
 #include "apps/machine.h"
+#include "apps/numa.h"
 #include "apps/tables.h"
 #include "drivers/edu/edu.h"
+#include "drivers/nvme/reset.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
 #include "kernel/x86/marker.h"
 #include "kernel/x86/paging.h"
+#include "pci/path.h"
 
 #define CLASS_NVME 0x010802
 
@@ -49,16 +52,34 @@ static bool held_by_rmrr(const struct pci_func *fn, const struct domain *dom)
 	return false;
 }
 
-/* Bus mastering goes on only with the domain in place. */
-enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile void **regs)
+/* Registers of a BAR; NULL with a FAIL line when it has no address, or one that no request reaches. */
+static volatile void *map_bar0(const struct pci_func *fn)
 {
 	const struct pci_bar *bar = &fn->bar[0];
-	*regs = bar->addr && bar->size ? mmio_map(PHYS(bar->addr), bar->size) : NULL;
-	if (!*regs) {
+	const struct pci_func *stop = pci_path_stop(fn, bar);
+	uint64_t last = bar->addr + (bar->size - 1);
+	volatile void *regs =
+		bar->addr && bar->size && !bar->io && !stop ? mmio_map(PHYS(bar->addr), bar->size) : NULL;
+	if (bar->addr && bar->size && stop)
+		log_fail("pci",
+			 "update the firmware; switch above-4G decoding and SR-IOV on in its setup, or off "
+			 "and on",
+			 BDF_FMT ": BAR0 0x%llx..0x%llx is not in the windows of the bridge " BDF_FMT
+				 " above it (0x%llx + 0x%llx, 0x%llx + 0x%llx): its registers do not answer",
+			 BDF_ARG(fn->bdf), (ull)bar->addr, (ull)last, BDF_ARG(stop->bdf), (ull)stop->mem.base,
+			 (ull)stop->mem.size, (ull)stop->pref.base, (ull)stop->pref.size);
+	else if (!regs)
 		log_fail("pci", "switch above-4G decoding on in firmware setup",
 			 BDF_FMT " has no register address in BAR0", BDF_ARG(fn->bdf));
+	return regs;
+}
+
+/* Bus mastering, of the function and of the bridges above it, goes on only with the domain in place. */
+enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile void **regs)
+{
+	*regs = map_bar0(fn);
+	if (!*regs)
 		return SL_NOSPACE;
-	}
 	enum sl_err e = dom ? domain_attach(dom, fn->bdf) : SL_OK;
 	if (e == SL_BUSY && held_by_rmrr(fn, dom))
 		return e;
@@ -69,7 +90,11 @@ enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile v
 			 BDF_FMT " can not be put into a domain: %s", BDF_ARG(fn->bdf), sl_err_text(e));
 		return e;
 	}
-	pci_mem_enable(fn, true);
+	e = pci_path_open(fn);
+	if (e) {
+		function_disconnect(fn, dom);
+		return e;
+	}
 	pci_bus_master(fn, true);
 	return SL_OK;
 }
@@ -105,7 +130,11 @@ static enum sl_err open_pf(struct machine *m, struct pci_func *fn)
 	if (e)
 		return e;
 	m->pf_attached = true;
-	struct nvme_io io = nvme_io_mmio(regs, fn->bar[0].size);
+	bool reset;
+	struct nvme_io io = nvme_io_mmio(fn, regs);
+	e = nvme_fatal_reset(&m->pci, fn, &io, &reset);
+	if (e)
+		return e;
 	if (fn->cap_sriov)
 		e = nvme_pf_open(&m->nvme, &io, fn->bdf, m->pf_dom, window_at(m, WINDOW_QUEUES));
 	else
@@ -185,7 +214,9 @@ enum sl_err stage_pf(struct machine *m)
 		return SL_OK;
 	if (!seen)
 		log_fail("nvme",
-			 "use an NVMe controller with SR-IOV; in QEMU: -device nvme,sriov_max_vfs=...",
+			 "use an NVMe controller with SR-IOV (in QEMU: -device nvme,sriov_max_vfs=...); "
+			 "app=isolate "
+			 "proves isolation with any NVMe controller, and does not touch its medium",
 			 "no NVMe controller with SR-IOV among the functions above");
 	else if (!scratch[0])
 		log_fail(
@@ -221,8 +252,9 @@ enum sl_err stage_sriov(struct machine *m)
 		 BDF_ARG(m->pf->bdf), s.num_vfs, s.total_vfs, s.offset, s.stride, s.ari ? "on" : "off",
 		 (ull)s.bar[0].addr, (ull)s.bar[0].size);
 	for (unsigned i = 0; i < s.num_vfs; i++)
-		m->vf[i] = (struct vf){.index = i, .fn = sriov_vf(&m->pci, m->pf, (uint16_t)i)};
+		vf_begin(&m->vf[i], i, sriov_vf(&m->pci, m->pf, (uint16_t)i));
 	m->vfs = s.num_vfs;
+	numa_choose_cores(m, m->pf->bdf);
 	return SL_OK;
 }
 
@@ -313,10 +345,9 @@ static enum sl_err open_pair(struct machine *m, struct vf *first, uint16_t qid)
 {
 	struct vf *vf = &m->vf[m->pairs];
 	uint32_t qd = m->boot->cfg.qd;
-	*vf = (struct vf){.index = first->index,
-			  .first = first,
-			  .fn = first->fn,
-			  .buffers = dma_part(&first->buffers, (qid - 1) * qd * PAGE_SIZE, qd * PAGE_SIZE)};
+	vf_begin(vf, first->index, first->fn);
+	vf->first = first;
+	vf->buffers = dma_part(&first->buffers, (qid - 1) * qd * PAGE_SIZE, qd * PAGE_SIZE);
 	enum sl_err e = nvme_vf_more(&vf->nvme, &first->nvme, qid, qd);
 	if (e)
 		return e;
@@ -347,17 +378,20 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	vf->attached = true;
 	vf->queues = dma_part(&vf->block, WINDOW_QUEUES, WINDOW_BUFFERS);
 	vf->buffers = dma_part(&vf->block, WINDOW_BUFFERS, PAGE_2M - WINDOW_BUFFERS);
-	e = m->irqs_remapped ? vf_msix_open(vf) : SL_OK;
+	bool irqs, reset;
+	struct nvme_io io = nvme_io_mmio(vf->fn, regs);
+	e = nvme_fatal_reset(&m->pci, vf->fn, &io, &reset);
+	if (!e && m->irqs_remapped)
+		e = vf_msix_open(vf);
 	if (e)
 		return e;
-	bool irqs;
 	e = rings_check(m, &irqs);
 	if (e)
 		return e;
 	e = queues_check(m);
 	if (e)
 		return e;
-	const struct nvme_vf_cfg cfg = {.io = nvme_io_mmio(regs, vf->fn->bar[0].size),
+	const struct nvme_vf_cfg cfg = {.io = io,
 					.fn = vf->fn->bdf,
 					.irq = irqs && vf->msix.vectors,
 					.shadow = m->boot->cfg.doorbell == DOORBELL_SHADOW,
@@ -374,8 +408,12 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 		log_warn("nvme", BDF_FMT ": no shadow doorbells (OACS 0x%x, bit 8): registers are written",
 			 BDF_ARG(vf->fn->bdf), vf->nvme.ctrl->id.oacs);
 	if (vf->accel->depth < cfg.depth) {
-		log_fail("nvme", "lower qd=", BDF_FMT " allows %u requests in flight; %u are wanted",
-			 BDF_ARG(vf->fn->bdf), vf->accel->depth, cfg.depth);
+		log_fail("nvme",
+			 vf->accel->depth < DEPTH_MIN
+				 ? "use another controller: the first checks need that many"
+				 : "lower qd=",
+			 BDF_FMT " allows %u requests in flight; %u are wanted", BDF_ARG(vf->fn->bdf),
+			 vf->accel->depth, vf->accel->depth < DEPTH_MIN ? DEPTH_MIN : cfg.depth);
 		return SL_NOSPACE;
 	}
 	e = choose_stores(vf);
@@ -447,7 +485,9 @@ static enum sl_err open_pairs(struct machine *m)
 enum sl_err stage_domains(struct machine *m)
 {
 	for (unsigned i = 0; i < m->vfs; i++) {
+		numa_begin(m, m->vf[i].fn->bdf, i);
 		enum sl_err e = open_vf(m, &m->vf[i]);
+		numa_end();
 		if (!e && !m->first_done)
 			e = first_read(m, &m->vf[0]);
 		if (e) {

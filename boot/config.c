@@ -272,8 +272,28 @@ static void read_scratch(struct config *cfg, const struct cursor *at, const stru
 	cfg->scratch[v.n] = 0;
 }
 
+/* Of a VF's queue pairs the first alone has an interrupt. */
+static void exclude(struct config *cfg, const struct cursor *at, struct word v)
+{
+	if (cfg->mode != RING_POLL && cfg->queues > 1)
+		fail(cfg, at, v.col, "mode=irq and mode=adaptive work with queues=1 only");
+}
+
+static void read_queues(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
+{
+	read_number(cfg, at, o, v);
+	exclude(cfg, at, v);
+}
+
+static void read_mode(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
+{
+	read_choice(cfg, at, o, v);
+	exclude(cfg, at, v);
+}
+
 static const char *const apps[] = {"demo", "isolate", "mapcost", "bench", "bursts",
 				   "insn", "shell",   "accel",   "audit", "tour"};
+static const char *const accesses[] = {"write", "read"};
 static const char *const devices[] = {"nvme", "qat"};
 static const char *const gens[] = {"2", "4"};
 static const char *const modes[] = {"poll", "irq", "adaptive"};
@@ -283,9 +303,9 @@ static const char *const bauds[] = {"9600", "19200", "38400", "57600", "115200"}
 static const char *const terms[] = {"screen", "dumb"};
 static const char *const ends[] = {"halt", "reboot", "shutdown", "qemu"};
 
-#define NUMBER(name, least, most)                                                                            \
+#define NUMBER(name, function, least, most)                                                                  \
 	{                                                                                                    \
-		.key = #name, .read = read_number, .member = offsetof(struct config, name), .min = (least),  \
+		.key = #name, .read = (function), .member = offsetof(struct config, name), .min = (least),   \
 		.max = (most)                                                                                \
 	}
 #define NAMES(name, function, list)                                                                          \
@@ -296,25 +316,26 @@ static const char *const ends[] = {"halt", "reboot", "shutdown", "qemu"};
 
 static const struct option options[] = {
 	NAMES(app, read_app, apps),
+	NAMES(access, read_choice, accesses),
 	NAMES(device, read_choice, devices),
 	NAMES(gen, read_digits, gens),
-	NUMBER(vfs, 1, 64),
-	NUMBER(queues, 1, 3),
-	NUMBER(qd, 1, 256),
-	NUMBER(seconds, 1, 86400),
-	NAMES(mode, read_choice, modes),
-	NUMBER(passes, 1, 1000000),
-	NUMBER(ops, 1, 1000000000),
+	NUMBER(vfs, read_number, 1, 64),
+	NUMBER(queues, read_queues, 1, 3),
+	NUMBER(qd, read_number, 1, 256),
+	NUMBER(seconds, read_number, 1, 86400),
+	NAMES(mode, read_mode, modes),
+	NUMBER(passes, read_number, 1, 1000000),
+	NUMBER(ops, read_number, 1, 1000000000),
 	{.key = "iommu", .read = read_iommu},
 	NAMES(doorbell, read_choice, doorbells),
-	NUMBER(json, 0, 1),
-	NUMBER(keep, 0, 1),
-	NUMBER(ms, 1, 60000),
-	NUMBER(batch, 0, 256),
+	NUMBER(json, read_number, 0, 1),
+	NUMBER(keep, read_number, 0, 1),
+	NUMBER(ms, read_number, 1, 60000),
+	NUMBER(batch, read_number, 0, 256),
 	{.key = "block", .read = read_block},
-	NUMBER(writes, 0, 100),
+	NUMBER(writes, read_number, 0, 100),
 	NAMES(order, read_choice, orders),
-	NUMBER(seed, 1, UINT32_MAX),
+	NUMBER(seed, read_number, 1, UINT32_MAX),
 	{.key = "scratch", .read = read_scratch},
 	NAMES(baud, read_digits, bauds),
 	{.key = "console", .read = read_consoles},
@@ -324,7 +345,7 @@ static const struct option options[] = {
 
 static void option(struct config *cfg, const struct cursor *at, struct word k, struct word v)
 {
-	char list[160] = "";
+	char list[192] = "";
 	for (unsigned i = 0; i < ARRAY_LEN(options); i++) {
 		if (is(k, options[i].key)) {
 			options[i].read(cfg, at, &options[i], v);

@@ -28,6 +28,9 @@ struct config_error {
 /* Where rings are told of: registers, or memory where the controller has that. */
 enum config_doorbell { DOORBELL_MMIO, DOORBELL_SHADOW };
 
+/* read: nothing is written to configuration space or to a unit (app=audit). */
+enum config_access { ACCESS_WRITE, ACCESS_READ };
+
 enum config_device { DEVICE_NVME, DEVICE_QAT };
 
 /* Who is at the serial line: a terminal of 80x24 that knows carriage return and backspace, or anything. */
@@ -35,20 +38,21 @@ enum config_term { TERM_SCREEN, TERM_DUMB };
 
 struct config {
 	char app[12];
-	uint32_t device;   /* enum config_device: whose VFs; app=accel is for QAT alone */
-	uint32_t gen;      /* device=qat: the generation that the card must have, 2 or 4; 0: any */
-	uint32_t vfs;      /* VFs to bring up */
-	uint32_t queues;   /* queue pairs of each VF in the timed phase */
-	uint32_t qd;       /* requests in flight on each VF in the timed phase */
-	uint32_t seconds;  /* length of the timed phase */
-	uint32_t mode;     /* enum ring_mode, of the timed phase, app=bursts and app=bench */
-	uint32_t passes;   /* app=isolate, app=insn: how often */
-	uint32_t ops;      /* device=qat: operations of each service on each VF that are checked */
-	uint32_t iommu;    /* enum config_iommu; off: translation stays off; pt: functions are attached to
-			      pass-through domains. Both only to compare with */
+	uint32_t device;  /* enum config_device: whose VFs; app=accel is for QAT alone */
+	uint32_t gen;     /* device=qat: the generation that the card must have, 2 or 4; 0: any */
+	uint32_t vfs;     /* VFs to bring up */
+	uint32_t queues;  /* queue pairs of each VF in the timed phase */
+	uint32_t qd;      /* requests in flight on each VF in the timed phase */
+	uint32_t seconds; /* length of the timed phase */
+	uint32_t mode;    /* enum ring_mode, of the timed phase, app=bursts and app=bench */
+	uint32_t passes;  /* app=isolate, app=insn: how often */
+	uint32_t ops;     /* device=qat: operations of each service on each VF that are checked */
+	uint32_t iommu;   /* enum config_iommu; off: translation stays off; pt: functions are attached to
+			     pass-through domains. Both only to compare with */
 	uint32_t iommu_igfx_off; /* the unit for graphics alone is left as firmware left it */
 	uint32_t iommu_skips;    /* so are the units with their registers at these addresses */
 	uint64_t iommu_skip[CONFIG_SKIPS];
+	uint32_t access;   /* enum config_access */
 	uint32_t doorbell; /* enum config_doorbell, of the VFs' rings */
 	uint32_t json;     /* lines of JSON between the stages too */
 	uint32_t keep;     /* what is known before the hand-over goes into a file beside sluice.cfg */

@@ -6,6 +6,7 @@
 #define TABLE_CHUNK 480u
 #define CFG_CHUNK   256u
 #define CFG_BYTES   0x1000u
+#define CFG_OLD     0x100u
 
 const char *keep_secure_boot(uint32_t secure_boot)
 {
@@ -70,15 +71,38 @@ static void put_unit(struct jsonl *j, const struct boot_unit *u, unsigned i)
 	jsonl_end(j);
 }
 
+static uint32_t read_at(const struct keep *k, const struct boot_func *f, unsigned off)
+{
+	return k->read(k->acpi, f->seg, f->rid, off);
+}
+
+/* Without a PCI Express capability a function has 256 bytes. Some show them again behind that, and behind a
+ * bridge to PCI a read there is a master abort: PCIe §7.2.2, PCI Express to PCI/PCI-X Bridge §2.3. */
+static unsigned space_bytes(const struct keep *k, const struct boot_func *f)
+{
+	unsigned at = 0x34; /* Capabilities Pointer; bit 4 of Status says that there is one */
+	if ((read_at(k, f, 0x0c) >> 16 & 0x7f) == 2)
+		at = 0x14; /* CardBus */
+	at = read_at(k, f, 4) >> 20 & 1 ? read_at(k, f, at) & 0xfc : 0;
+	for (unsigned n = 0; at >= 0x40 && n < (CFG_OLD - 0x40) / 4; n++) {
+		uint32_t v = read_at(k, f, at);
+		if ((v & 0xff) == 0x10)
+			return CFG_BYTES;
+		at = v >> 8 & 0xfc;
+	}
+	return CFG_OLD;
+}
+
 /* Zeros at the end of a piece are left out, and so is a piece of zeros or of nothing (all ones). */
 static void put_space(struct jsonl *j, const struct keep *k, const struct boot_func *f, bdf_t fn)
 {
-	for (unsigned off = 0; off < CFG_BYTES; off += CFG_CHUNK) {
+	unsigned end = space_bytes(k, f);
+	for (unsigned off = 0; off < end; off += CFG_CHUNK) {
 		uint8_t bytes[CFG_CHUNK];
 		size_t n = 0;
 		bool some = false;
 		for (unsigned i = 0; i < CFG_CHUNK; i += 4) {
-			uint32_t v = k->read(k->acpi, f->seg, f->rid, off + i);
+			uint32_t v = read_at(k, f, off + i);
 			some |= v != UINT32_MAX;
 			for (unsigned b = 0; b < 4; b++) {
 				bytes[i + b] = (uint8_t)(v >> 8 * b);

@@ -173,11 +173,17 @@ void volume_keep(struct boot_info *bi, const struct keep *k)
 	if (kept.status == EFI_SUCCESS) {
 		bi->kept_lines = keep_report(k, kept_put, NULL, &bi->kept_crc);
 		kept_flush();
-		EFI_STATUS s = kept.file->Close(kept.file);
+		/* A part of a report is none: Delete() closes too (UEFI §13.5). */
+		EFI_STATUS s = kept.status == EFI_SUCCESS ? kept.file->Close(kept.file)
+							  : kept.file->Delete(kept.file);
 		kept.status = kept.status == EFI_SUCCESS ? s : kept.status;
 	}
 	if (kept.status == EFI_SUCCESS)
 		return;
 	bi->kept_lines = 0;
-	say("sluice: keep=1: report.txt could not be written (EFI status 0x%llx)\n", (ull)kept.status);
+	say("sluice: keep=1: report.txt could not be written: %s (EFI status 0x%llx)\n",
+	    kept.status == EFI_WRITE_PROTECTED ? "the volume is write-protected"
+	    : kept.status == EFI_VOLUME_FULL   ? "the volume is full"
+					       : "firmware refuses",
+	    (ull)kept.status);
 }

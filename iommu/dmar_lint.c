@@ -8,13 +8,17 @@
 #define HUGE_RMRR   (512ull << 20)
 #define PAGE        0x1000ull
 
+#define LATE_SEGMENTS 8u /* further ones are told with each of their units */
+
 struct lint {
 	struct dmar t;
 	const struct dmar_lint_context *known;
 	dmar_finding_fn *each;
 	void *ctx;
 	unsigned count;
-	bool damaged; /* not everything could be read */
+	bool damaged;                 /* not everything could be read */
+	uint16_t late[LATE_SEGMENTS]; /* segments of which INCLUDE_ALL_NOT_LAST was told */
+	unsigned lates;
 };
 
 /* ---- telling ---- */
@@ -103,6 +107,8 @@ static void check_header(struct lint *l)
 		tell_header(l, DMAR_RULE_HAW_OVER_PHYS, l->t.haw);
 	if (flags & ~(DMAR_INTR_REMAP | DMAR_X2APIC_OPT_OUT | DMAR_DMA_OPT_IN))
 		tell_header(l, DMAR_RULE_FLAGS_RESERVED, flags);
+	if (span_u64(l->t.bytes, 38) | span_u16(l->t.bytes, 46))
+		tell_header(l, DMAR_RULE_HEADER_RESERVED, 0);
 	if (!(flags & DMAR_INTR_REMAP))
 		tell_header(l, DMAR_RULE_INTR_REMAP_OFF, 0);
 	if (flags & DMAR_X2APIC_OPT_OUT)
@@ -215,6 +221,23 @@ static bool listed_before(const struct lint *l, const struct dmar_drhd *d)
 	return false;
 }
 
+/* Units of the segment behind the one that covers the rest, from e on. The first of them tells how many there
+ * are; 0 for the others. */
+static unsigned come_late(struct lint *l, const struct dmar_entry *e, uint16_t seg)
+{
+	struct dmar_entry at = {0};
+	struct dmar_drhd o;
+	unsigned n = 0;
+	for (unsigned i = 0; i < l->lates; i++)
+		if (l->late[i] == seg)
+			return 0;
+	if (l->lates < LATE_SEGMENTS)
+		l->late[l->lates++] = seg;
+	while (drhd_next(l, &at, &o))
+		n += o.off >= e->off && o.seg == seg && !o.include_all;
+	return n;
+}
+
 /* Against every unit before it. */
 static void check_drhd_pairs(struct lint *l, const struct dmar_entry *e, const struct dmar_drhd *d)
 {
@@ -232,17 +255,22 @@ static void check_drhd_pairs(struct lint *l, const struct dmar_entry *e, const s
 	}
 	if (overlap)
 		tell_entry(l, DMAR_RULE_DRHD_OVERLAP, e, d->base);
-	if (after_all)
-		tell_entry(l, d->include_all ? DMAR_RULE_INCLUDE_ALL_TWICE : DMAR_RULE_INCLUDE_ALL_NOT_LAST,
-			   e, 0);
+	unsigned late = after_all && !d->include_all ? come_late(l, e, d->seg) : 0;
+	if (after_all && d->include_all)
+		tell_entry(l, DMAR_RULE_INCLUDE_ALL_TWICE, e, 0);
+	else if (late)
+		tell_entry(l, DMAR_RULE_INCLUDE_ALL_NOT_LAST, e, late);
 }
 
 static void check_drhd(struct lint *l, const struct dmar_entry *e, const struct dmar_drhd *d)
 {
 	struct dmar_scope s = {0};
 	bool functions = false;
+	unsigned reserved = span_u16(e->bytes, 4) & 0xf0fe; /* of Flags and Size: VT-d §8.3 */
 	check_drhd_base(l, e, d);
 	check_drhd_pairs(l, e, d);
+	if (reserved)
+		tell_entry(l, DMAR_RULE_DRHD_RESERVED, e, reserved);
 	if (!d->include_all && !d->scopes.n)
 		tell_entry(l, DMAR_RULE_DRHD_NO_SCOPE, e, 0);
 	while (dmar_scope_next(d->scopes, &s) == SL_OK)

@@ -32,6 +32,7 @@ enum dmar_key {
 	X(HAW_INVALID, "haw-invalid", BUG, DEC)                                                              \
 	X(HAW_OVER_PHYS, "haw-over-phys", NOTE, DEC)                                                         \
 	X(FLAGS_RESERVED, "flags-reserved", NOTE, DEC)                                                       \
+	X(HEADER_RESERVED, "header-reserved", NOTE, NAME)                                                    \
 	X(X2APIC_WITHOUT_IR, "x2apic-opt-out-without-intr-remap", BUG, NAME)                                 \
 	X(X2APIC_OPT_OUT, "x2apic-opt-out", CHOICE, NAME)                                                    \
 	X(INTR_REMAP_OFF, "intr-remap-off", CHOICE, NAME)                                                    \
@@ -47,10 +48,11 @@ enum dmar_key {
 	X(DRHD_TWICE, "drhd-listed-twice", BUG, OFF_HEX)                                                     \
 	X(DRHD_OVERLAP, "drhd-overlap", BUG, OFF_HEX)                                                        \
 	X(DRHD_IN_RAM, "drhd-in-ram", BUG, OFF_HEX)                                                          \
+	X(DRHD_RESERVED, "drhd-reserved", NOTE, OFF_HEX)                                                     \
 	X(DRHD_NO_SCOPE, "drhd-no-scope", NOTE, OFF)                                                         \
 	X(NO_INCLUDE_ALL, "no-include-all", BUG, SEGMENT)                                                    \
 	X(INCLUDE_ALL_TWICE, "include-all-twice", BUG, OFF)                                                  \
-	X(INCLUDE_ALL_NOT_LAST, "include-all-not-last", BUG, OFF)                                            \
+	X(INCLUDE_ALL_NOT_LAST, "include-all-not-last", BUG, OFF_DEC)                                        \
 	X(INCLUDE_ALL_SCOPE, "include-all-with-scope", NOTE, OFF)                                            \
 	X(SCOPE_LENGTH, "scope-length", BUG, OFF_DEC)                                                        \
 	X(SCOPE_TYPE, "scope-type-unknown", NOTE, OFF_DEC)                                                   \

@@ -12,6 +12,14 @@ static const char *const names[] = {DMAR_RULES(RULE_NAME)};
 static const uint8_t severities[] = {DMAR_RULES(RULE_SEVERITY)};
 static const uint8_t keys[] = {DMAR_RULES(RULE_KEY)};
 
+#define NOTHING_TODAY "nothing today; a later version may give them a meaning"
+
+/* dmar_parse_one_rmrr(), since 5.6 */
+#define KEPT_BY_LINUX                                                                                        \
+	"Linux warns Your BIOS is broken; bad RMRR, taints itself and keeps the entry: VFIO refuses the "    \
+	"device "                                                                                            \
+	"unless it is USB or graphics"
+
 static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 	[DMAR_RULE_TABLE_HEADER] =
 		{"the table is too short for a DMAR table, or not one",
@@ -36,9 +44,10 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 				     "nothing: the units' own width (CAP.MGAW) counts",
 				     "Host Address Width should not exceed the physical address width of the "
 				     "processor (memory encryption may take bits)."},
-	[DMAR_RULE_FLAGS_RESERVED] = {"reserved flags of the table are set",
-				      "nothing today; a later version may give them a meaning",
+	[DMAR_RULE_FLAGS_RESERVED] = {"reserved flags of the table are set", NOTHING_TODAY,
 				      "Bits 7:3 of the DMAR flags are reserved and must be 0."},
+	[DMAR_RULE_HEADER_RESERVED] = {"reserved bytes of the header are set", NOTHING_TODAY,
+				       "Bytes 38 to 47 of the DMAR table are reserved and must be 0."},
 	[DMAR_RULE_X2APIC_WITHOUT_IR] =
 		{"asks not to use x2APIC and offers no interrupt remapping",
 		 "Linux stays in xAPIC mode: processors with ids over 254 are not used",
@@ -85,7 +94,7 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 		 "the unit is read at a wrong address and then ignored",
 		 "The register base address of this DRHD must be a multiple of 4096."},
 	[DMAR_RULE_DRHD_BASE_BEYOND] = {"a unit's registers lie above the host address width",
-					"the unit can not be reached and is ignored",
+					"the unit cannot be reached and is ignored",
 					"The register base address of this DRHD does not fit into the Host "
 					"Address Width of the table."},
 	[DMAR_RULE_DRHD_TWICE] = {"a unit is listed twice",
@@ -101,6 +110,8 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 		 "memory is read as registers; the unit is ignored when it answers nonsense",
 		 "The register base address of this DRHD lies in memory that the UEFI map gives to the "
 		 "system."},
+	[DMAR_RULE_DRHD_RESERVED] = {"reserved bits of a unit's flags are set", NOTHING_TODAY,
+				     "Bits 7:1 of Flags and 7:4 of Size are reserved and must be 0."},
 	[DMAR_RULE_DRHD_NO_SCOPE] = {"a unit that covers nothing",
 				     "nothing: it stays unused; normal on servers whose stack has no device",
 				     "A DRHD without device scopes and without INCLUDE_PCI_ALL covers no "
@@ -115,7 +126,7 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 					 "and all their DMA is refused",
 					 "Only one DRHD of a segment may have INCLUDE_PCI_ALL."},
 	[DMAR_RULE_INCLUDE_ALL_NOT_LAST] =
-		{"a unit follows the one that covers the rest",
+		{"units follow the one that covers the rest",
 		 "systems that take the first match give its devices to the wrong unit",
 		 "The DRHD with INCLUDE_PCI_ALL must be the last of its segment (VT-d 8.3)."},
 	[DMAR_RULE_INCLUDE_ALL_SCOPE] =
@@ -129,7 +140,7 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 				  "Linux says Unsupported device scope, and skips it",
 				  "This device scope has a type that the specification does not have."},
 	[DMAR_RULE_SCOPE_MISPLACED] =
-		{"a device scope of a type that its structure can not have",
+		{"a device scope of a type that its structure cannot have",
 		 "it is skipped, and what the structure says is not done for it",
 		 "ATSR takes bridges, SATC and SIDP endpoints, RMRR endpoints and bridges."},
 	[DMAR_RULE_SCOPE_RESERVED] = {"reserved bytes of a device scope are set", "nothing today",
@@ -162,14 +173,10 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 	[DMAR_RULE_SCOPE_WITHOUT_IOAPIC] =
 		{"a scope names an I/O APIC that the MADT does not have", "it is ignored",
 		 "The enumeration id of this scope is that of no I/O APIC in the MADT."},
-	[DMAR_RULE_RMRR_ZERO] = {"an RMRR from 0 to 0: it describes no memory",
-				 "Linux warns Your BIOS is broken; bad RMRR, taints itself and ignores it, "
-				 "or drops the table",
+	[DMAR_RULE_RMRR_ZERO] = {"an RMRR from 0 to 0: it describes no memory", KEPT_BY_LINUX,
 				 "This RMRR has base and limit 0; fill it in or leave it out."},
-	[DMAR_RULE_RMRR_REVERSED] =
-		{"an RMRR whose limit is not above its base",
-		 "Linux warns Your BIOS is broken; bad RMRR, and ignores it: the device's DMA may be refused",
-		 "The limit of this RMRR must be above its base."},
+	[DMAR_RULE_RMRR_REVERSED] = {"an RMRR whose limit is not above its base", KEPT_BY_LINUX,
+				     "The limit of this RMRR must be above its base."},
 	[DMAR_RULE_RMRR_BASE_UNALIGNED] =
 		{"an RMRR does not begin on a page",
 		 "the page it begins in is mapped whole: the device reaches more than was meant",
@@ -185,10 +192,10 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 		 "setup)."},
 	[DMAR_RULE_RMRR_BEYOND] =
 		{"an RMRR above the host address width",
-		 "it can not be mapped: the device's DMA there is refused",
+		 "it cannot be mapped: the device's DMA there is refused",
 		 "The limit of this RMRR does not fit into the Host Address Width of the table."},
 	[DMAR_RULE_RMRR_MSI] = {"an RMRR reaches into the interrupt window 0xfee00000..0xfeefffff",
-				"it can not be mapped: writes there are interrupts",
+				"it cannot be mapped: writes there are interrupts",
 				"This RMRR must not contain addresses 0xfee00000 to 0xfeefffff."},
 	[DMAR_RULE_RMRR_OVERLAP] =
 		{"two RMRRs share memory",

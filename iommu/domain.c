@@ -10,7 +10,6 @@
 #include "kernel/pmm.h"
 
 #define PHYS_END  BIT(52) /* what an entry can hold */
-#define NOINLINE  __attribute__((noinline))
 #define INLINE    inline __attribute__((always_inline))
 #define LIKELY(x) __builtin_expect((x), 1)
 #define EMPTY_MAX 16 /* empty tables that a domain keeps */

@@ -224,7 +224,7 @@ static void look_at_memory(const struct ledger *l, struct rmrr_owner *o)
 
 /* As Linux has it (relaxable reserved regions): firmware uses memory of USB (keyboard emulation) and of
  * graphics (the picture before a driver runs) only until a driver takes the device over; of any other device
- * nobody knows. */
+ * nobody knows. An entry that describes no memory is kept by Linux as well (dmar_parse_one_rmrr() warns). */
 static enum rmrr_verdict judge(const struct rmrr_owner *o)
 {
 	if (!o->resolved)
@@ -233,13 +233,12 @@ static enum rmrr_verdict judge(const struct rmrr_owner *o)
 		return RMRR_ABSENT;
 	if (o->class >> 16 == CLASS_BRIDGE)
 		return RMRR_BRIDGE;
+	bool relaxed = o->class >> 8 == CLASS_USB || o->class >> 16 == CLASS_GRAPHICS;
 	if (!o->bytes)
-		return RMRR_NO_MEMORY;
+		return relaxed ? RMRR_NO_MEMORY : RMRR_EMPTY;
 	if (o->ram)
 		return RMRR_SYSTEM_RAM;
-	if (o->class >> 8 == CLASS_USB || o->class >> 16 == CLASS_GRAPHICS)
-		return RMRR_RELAXED;
-	return RMRR_KEPT;
+	return relaxed ? RMRR_RELAXED : RMRR_KEPT;
 }
 
 static void enter(struct ledger *l, const struct rmrr_owner *like, uint8_t scope, const bdf_t *fn, bool below)
@@ -348,6 +347,8 @@ const char *rmrr_verdict_text(enum rmrr_verdict v)
 		[RMRR_NOWHERE] = "nothing to give away: no function is named",
 		[RMRR_BRIDGE] = "a bridge is not given away; what is below it stands apart",
 		[RMRR_NO_MEMORY] = "can be given away: this describes no memory",
+		[RMRR_EMPTY] =
+			"this describes no memory, but Linux keeps it and refuses to assign the function",
 		[RMRR_RELAXED] = "can be given away once a driver has taken it over from firmware",
 		[RMRR_KEPT] = "can not be given away: firmware may use this memory through it at any time",
 		[RMRR_SYSTEM_RAM] = "can not be given away: this memory is the system's own",

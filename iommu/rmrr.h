@@ -9,7 +9,8 @@ enum rmrr_verdict {
 	RMRR_ABSENT,     /* no such function: nothing to give away */
 	RMRR_NOWHERE,    /* the path leads nowhere, or no function is named */
 	RMRR_BRIDGE,     /* a bridge; the functions below it stand apart */
-	RMRR_NO_MEMORY,  /* yes: it describes no memory */
+	RMRR_NO_MEMORY,  /* yes: it describes no memory; USB and graphics, which Linux assigns too */
+	RMRR_EMPTY,      /* yes: it describes no memory, but Linux refuses the function for it */
 	RMRR_RELAXED,    /* yes, when its driver has taken over: USB and graphics */
 	RMRR_KEPT,       /* no: firmware may use the memory through it at any time */
 	RMRR_SYSTEM_RAM, /* no: the memory is the system's own */

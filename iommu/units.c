@@ -172,16 +172,40 @@ static bool graphics_only(const struct iommu *mmu, const struct vtd_unit *u,
 	return n != 0;
 }
 
-unsigned iommu_skip_graphics(struct iommu *mmu, const struct dmar_functions *functions)
+unsigned iommu_skip_graphics(struct iommu *mmu, const struct dmar_functions *functions, const char *why)
 {
 	unsigned n = 0;
 	for (unsigned i = 0; i < mmu->unit_count; i++) {
 		struct vtd_unit *u = &mmu->unit[i];
 		if (u->unusable || !graphics_only(mmu, u, functions))
 			continue;
-		skip(mmu, u, "the options say so of the unit for graphics");
+		skip(mmu, u, why);
 		n++;
 	}
+	return n;
+}
+
+unsigned iommu_force_write_flush(struct iommu *mmu)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < mmu->unit_count; i++) {
+		n += !(mmu->unit[i].cap & CAP_RWBF);
+		mmu->unit[i].cap |= CAP_RWBF;
+	}
+	return n;
+}
+
+unsigned iommu_small_pages_graphics(struct iommu *mmu, const struct dmar_functions *functions)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < mmu->unit_count; i++) {
+		struct vtd_unit *u = &mmu->unit[i];
+		if (u->unusable || !(u->cap & CAP_SSLPS) || !graphics_only(mmu, u, functions))
+			continue;
+		u->cap &= ~CAP_SSLPS;
+		n++;
+	}
+	(void)vtd_format_common(mmu);
 	return n;
 }
 

@@ -33,7 +33,7 @@ static enum sl_err read_table(uint64_t phys, acpi_map_fn *map, struct acpi_table
 /* Of more than ACPI_MAX_TABLES those are kept that are read here. */
 static bool is_read(const char *sig)
 {
-	static const char *const sigs[] = {"MCFG", "DMAR", "IVRS", "APIC", "FACP", "HPET", "SPCR", "SRAT"};
+	static const char *const sigs[] = {"MCFG", "DMAR", "IVRS", "APIC", "FACP", "HPET", "SPCR", "SRAT", "VIOT"};
 	for (unsigned i = 0; i < ARRAY_LEN(sigs); i++)
 		if (strcmp(sigs[i], sig) == 0)
 			return true;
@@ -133,6 +133,15 @@ struct acpi_timer acpi_fadt_timer(struct span fadt)
 		t.mmio = space == 0;
 	}
 	return t;
+}
+
+struct acpi_reset acpi_fadt_reset(struct span fadt)
+{
+	bool there = span_u32(fadt, 112) >> 10 & 1; /* RESET_REG_SUP */
+	uint64_t port = span_u64(fadt, 116 + 4);    /* RESET_REG, a generic address */
+	if (!there || span_u8(fadt, 116) != 1 || span_u8(fadt, 116 + 1) != 8 || port > UINT16_MAX)
+		return (struct acpi_reset){0};
+	return (struct acpi_reset){(uint16_t)port, span_u8(fadt, 128)};
 }
 
 uint64_t acpi_hpet(struct span hpet)

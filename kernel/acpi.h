@@ -50,6 +50,14 @@ struct acpi_timer {
 /* The power management timer of the FADT (ACPI §5.2.9, §4.8.3.3), 3.579545 MHz. */
 struct acpi_timer acpi_fadt_timer(struct span fadt);
 
+/* Port and value that reset the machine: ACPI §4.8.3.6. port is 0 where the FADT names none (RESET_REG_SUP),
+ * or one that is no I/O port of 8 bits. */
+struct acpi_reset {
+	uint16_t port;
+	uint8_t value;
+};
+struct acpi_reset acpi_fadt_reset(struct span fadt);
+
 /* Address of the HPET's registers; 0 when there is none. */
 uint64_t acpi_hpet(struct span hpet);
 
@@ -60,6 +68,6 @@ struct acpi_uart {
 	uint32_t clock; /* Hz; 0: not named */
 	uint32_t baud;  /* 0: as firmware has set it */
 };
-/* The console UART of the SPCR, when it is of a 16550 kind; its clock from revision 3 on and its rate, by code
- * or, from revision 4 on, in baud (Microsoft, Serial Port Console Redirection Table). */
+/* The console UART of the SPCR, when it is of a 16550 kind; its clock from revision 3 on and its rate, by
+ * code or, from revision 4 on, in baud (Microsoft, Serial Port Console Redirection Table). */
 enum sl_err acpi_spcr(struct span spcr, struct acpi_uart *out) MUST_CHECK;

@@ -16,4 +16,5 @@ typedef unsigned long long ull; /* what %llx takes; cast to it in format argumen
 #define IS_ALIGNED(x, a)        (((uint64_t)(x) & ((uint64_t)(a)-1)) == 0)
 #define ARRAY_LEN(a)            (sizeof(a) / sizeof((a)[0]))
 #define MUST_CHECK              __attribute__((warn_unused_result))
+#define NOINLINE                __attribute__((noinline))
 #define PRINTF_LIKE(fmt, first) __attribute__((format(printf, fmt, first)))

@@ -21,7 +21,10 @@
 	X(DEVICE, "device reported an error")                                                                \
 	X(VERIFY, "data is not what was expected")                                                           \
 	X(CONFIG, "configuration is wrong")                                                                  \
-	X(STOPPED, "stopped by Ctrl-C")
+	X(STOPPED, "stopped by Ctrl-C")                                                                      \
+	X(NMI, "a non-maskable interrupt that no core sent")                                                 \
+	X(MCE, "a machine check")                                                                            \
+	X(AER, "an uncorrectable PCI Express error")
 
 #define SL_ERR_ENUM(n, text) SL_##n,
 enum sl_err { SL_ERRORS(SL_ERR_ENUM) SL_ERR_COUNT };

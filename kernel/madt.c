@@ -1,4 +1,5 @@
 #include "kernel/madt.h"
+#include "kernel/fmt.h"
 
 #define HEADER 44u /* SDT header, local APIC address, flags */
 
@@ -131,4 +132,23 @@ uint32_t madt_highest(const struct madt *m)
 		if (m->cpu[i].enabled && m->cpu[i].apic_id > most)
 			most = m->cpu[i].apic_id;
 	return most;
+}
+
+void madt_ids_text(const uint32_t *id, unsigned n, char *buf, size_t size)
+{
+	size_t at = 0;
+	*buf = 0;
+	for (unsigned i = 0, end; i < n; i = end) {
+		char one[32];
+		for (end = i + 1; end < n && id[end] && id[end] - 1 == id[end - 1];)
+			end++;
+		size_t len =
+			(size_t)(end - i > 1 ? fmt_print(one, sizeof one, "%s%u-%u", at ? ", " : "", id[i],
+							 id[end - 1])
+					     : fmt_print(one, sizeof one, "%s%u", at ? ", " : "", id[i]));
+		bool fits = at + len + (end < n ? sizeof ", ..." : 1) <= size;
+		at += (size_t)fmt_print(buf + at, size - at, "%s", fits ? one : ", ...");
+		if (!fits)
+			return;
+	}
 }

@@ -44,6 +44,9 @@ void madt_read(struct span table, struct madt *out);
 /* True when some processor, enabled or online capable, has this APIC id. */
 bool madt_has(const struct madt *m, uint32_t apic_id);
 
+/* "1, 4-63, 512" for ids in that order: consecutive ones as a range, and "..." where the buffer ends. */
+void madt_ids_text(const uint32_t *id, unsigned n, char *buf, size_t size);
+
 /* Enabled processors. */
 unsigned madt_enabled(const struct madt *m);
 

@@ -18,7 +18,7 @@ void panic(const char *fmt, ...)
 	log_fail("panic", "report this with the lines below: it is a bug in Sluice", "%s", text);
 	trap_backtrace(here.rip, here.rbp, 0);
 	core_stop_others();
-	power_crash();
+	power_crash("crash", "BUG");
 }
 
 _Noreturn void __stack_chk_fail(void);

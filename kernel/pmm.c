@@ -11,10 +11,11 @@ static struct extent *free_list;
 static uint64_t free_pages, total_pages, peak_pages;
 
 /* What pmm_reserve() keeps out: by rising address, no two touch. */
-static struct range {
-	uint64_t base, end;
-} kept[64];
+static struct pmm_range kept[64];
 static unsigned n_kept;
+
+static struct pmm_range preferred[PMM_PREFERRED];
+static unsigned n_preferred;
 
 static uint64_t ext_base(const struct extent *e)
 {
@@ -126,7 +127,7 @@ static void keep(uint64_t base, uint64_t end)
 	unsigned at = n_kept++;
 	for (; at > 0 && kept[at - 1].base > base; at--)
 		kept[at] = kept[at - 1];
-	kept[at] = (struct range){base, end};
+	kept[at] = (struct pmm_range){base, end};
 	for (unsigned i = at ? at - 1 : 0; i + 1 < n_kept;)
 		if (kept[i].end >= kept[i + 1].base)
 			join(i);
@@ -151,7 +152,7 @@ bool pmm_is_free(phys_t base, uint64_t pages)
 }
 
 /* What joining swallowed is free no longer either. */
-static void take_out(const struct range *r)
+static void take_out(const struct pmm_range *r)
 {
 	for (struct extent **link = &free_list; *link;) {
 		uint64_t from = ext_base(*link) > r->base ? ext_base(*link) : r->base;
@@ -175,22 +176,45 @@ void pmm_reserve(phys_t base, uint64_t pages)
 		take_out(&kept[i]);
 }
 
-enum sl_err pmm_alloc(uint64_t pages, uint64_t align, phys_t *out)
+void pmm_prefer(const struct pmm_range *range, unsigned n)
 {
-	if (!pages || align < PAGE_SIZE)
-		return SL_RANGE;
+	n_preferred = n < PMM_PREFERRED ? n : PMM_PREFERRED;
+	for (unsigned i = 0; i < n_preferred; i++)
+		preferred[i] = range[i];
+}
+
+/* The first run inside r. */
+static bool take(const struct pmm_range *r, uint64_t pages, uint64_t align, uint64_t *out)
+{
 	for (struct extent **link = &free_list; *link; link = &(*link)->next) {
-		uint64_t base = ALIGN_UP(ext_base(*link), align);
-		if (base >= ext_end(*link) || (ext_end(*link) - base) / PAGE_SIZE < pages)
+		uint64_t low = ext_base(*link), high = ext_end(*link);
+		uint64_t base = ALIGN_UP(low > r->base ? low : r->base, align);
+		uint64_t end = high < r->end ? high : r->end;
+		if (base >= end || (end - base) / PAGE_SIZE < pages)
 			continue;
 		cut(link, base, pages);
-		if (pmm_used_pages() > peak_pages)
-			peak_pages = pmm_used_pages();
-		*out = PHYS(base);
-		memset(phys_va(*out), 0, pages * PAGE_SIZE);
-		return SL_OK;
+		*out = base;
+		return true;
 	}
-	return SL_NOMEM;
+	return false;
+}
+
+enum sl_err pmm_alloc(uint64_t pages, uint64_t align, phys_t *out)
+{
+	static const struct pmm_range all = {0, UINT64_MAX};
+	uint64_t base;
+	bool got = false;
+	if (!pages || align < PAGE_SIZE)
+		return SL_RANGE;
+	for (unsigned i = 0; i < n_preferred && !got; i++)
+		got = take(&preferred[i], pages, align, &base);
+	if (!got && !take(&all, pages, align, &base))
+		return SL_NOMEM;
+	if (pmm_used_pages() > peak_pages)
+		peak_pages = pmm_used_pages();
+	*out = PHYS(base);
+	memset(phys_va(*out), 0, pages * PAGE_SIZE);
+	return SL_OK;
 }
 
 void pmm_free(phys_t base, uint64_t pages)

@@ -23,6 +23,13 @@ bool pmm_is_free(phys_t base, uint64_t pages);
  * PAGE_SIZE), zeroed. SL_NOMEM when there is no such run. The caller owns them and ends that with pmm_free().
  */
 enum sl_err pmm_alloc(uint64_t pages, uint64_t align, phys_t *out) MUST_CHECK;
+/* From now on pages come from these ranges as long as they have room, the first first, and then from
+ * anywhere. At most PMM_PREFERRED ranges count; they are copied. n 0: from anywhere. */
+#define PMM_PREFERRED 16u
+struct pmm_range {
+	uint64_t base, end; /* bytes; end is behind the last */
+};
+void pmm_prefer(const struct pmm_range *range, unsigned n);
 /* Gives pages back. A double free is a bug and panics. */
 void pmm_free(phys_t base, uint64_t pages);
 

@@ -10,14 +10,23 @@
 #define QEMU_EXIT      0xf4 /* isa-debug-exit,iobase=0xf4: QEMU's status is value << 1 | 1 */
 #define QEMU_EXIT_OK   0x10
 #define QEMU_EXIT_FAIL 0x11
+#define WAY_US         1000000u
 
 static const struct boot_info *boot;
 static uint32_t chosen = END_HALT;
+static struct acpi_reset reset;
+static bool ending; /* RESULT is out */
 
 void power_init(const struct boot_info *bi)
 {
 	boot = bi;
 	chosen = bi->cfg.end;
+}
+
+void power_reset_register(const struct acpi *acpi)
+{
+	const struct acpi_table *t = acpi_find(acpi, "FACP", 0);
+	reset = t ? acpi_fadt_reset(t->data) : (struct acpi_reset){0};
 }
 
 void power_choose(enum config_end end)
@@ -40,8 +49,47 @@ static void firmware_reset(EFI_RESET_TYPE type)
 	rt->ResetSystem(type, EFI_SUCCESS, 0, NULL);
 }
 
+/* Each way gets a second. An exception in one of them (firmware's code, mostly) comes back here for the next.
+ */
+static void reset_machine(void)
+{
+	static unsigned way;
+	switch (way) {
+	case 0:
+		way++;
+		firmware_reset(EfiResetCold);
+		log_warn("power", "firmware's ResetSystem did not reset the machine");
+		__attribute__((fallthrough));
+	case 1:
+		way++;
+		if (reset.port) {
+			port_out8(reset.port, reset.value);
+			delay_us(WAY_US);
+			log_warn("power",
+				 "the reset register of the FADT (port 0x%x, value 0x%x) did not reset the "
+				 "machine",
+				 reset.port, reset.value);
+		}
+		__attribute__((fallthrough));
+	case 2:
+		way++;
+		port_out8(0xcf9,
+			  0x02); /* RST_CPU with SYS_RST: a hard reset, on Intel's and AMD's chipsets */
+		port_out8(0xcf9, 0x06);
+		delay_us(WAY_US);
+		__attribute__((fallthrough));
+	case 3:
+		way++;
+		port_out8(0x64, 0xfe); /* keyboard controller: pulse the reset line */
+		delay_us(WAY_US);
+		log_warn("power", "neither port 0xcf9 nor the keyboard controller reset the machine: switch "
+				  "it off and on");
+	}
+}
+
 void power_end(bool ok)
 {
+	ending = true;
 	serial_flush(SERIAL_FLUSH_US);
 	switch (chosen) {
 	case END_QEMU:
@@ -50,7 +98,7 @@ void power_end(bool ok)
 		log_warn("power", "end=qemu, but no isa-debug-exit device answers at port 0x%x", QEMU_EXIT);
 		break;
 	case END_REBOOT:
-		firmware_reset(EfiResetCold);
+		reset_machine();
 		break;
 	case END_SHUTDOWN:
 		firmware_reset(EfiResetShutdown);
@@ -61,12 +109,19 @@ void power_end(bool ok)
 	cpu_halt();
 }
 
-void power_crash(void)
+void power_crash(const char *stage, const char *err)
 {
 	static bool again; /* an exception in what follows */
-	if (again)
+	if (ending && chosen == END_REBOOT) {
+		log_warn(
+			"power",
+			"the exception came while the machine was to be reset: the RESULT line above stands");
+		serial_flush(SERIAL_FLUSH_US);
+		reset_machine();
+	}
+	if (again || ending)
 		cpu_halt();
 	again = true;
-	log_text("RESULT v=1 app=%s ok=0 stage=crash err=BUG\n", boot ? boot->cfg.app : "?");
+	log_text("RESULT v=1 app=%s ok=0 stage=%s err=%s\n", boot ? boot->cfg.app : "?", stage, err);
 	power_end(false);
 }

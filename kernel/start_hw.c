@@ -7,6 +7,7 @@
 #include "kernel/str.h"
 #include "kernel/symbols.h"
 #include "kernel/x86/cpu.h"
+#include "kernel/x86/hwerr.h"
 #include "kernel/x86/paging.h"
 #include "kernel/x86/percore.h"
 
@@ -17,6 +18,7 @@ static const struct boot_info *boot;
 
 void kernel_main(uint64_t boot_info);
 _Noreturn void cpu_run_on(void *stack_top, void (*fn)(void));
+extern const uint8_t boot_stack[16384]; /* kernel/x86/entry.S */
 
 /* All RAM of one type: counted, and given to the page allocator where add says so. */
 static uint64_t each_memory(uint32_t type, bool add)
@@ -132,5 +134,7 @@ void kernel_main(uint64_t boot_info)
 	each_memory(MEM_FREE, true);
 	paging_drop_loader();
 	cpu_init(boot->la57);
-	cpu_run_on(stack_make(8), start_app);
+	hwerr_begin();
+	stacks_note(0, STACK_START, boot_stack, sizeof boot_stack);
+	cpu_run_on(stack_make(0, STACK_WORK, 8), start_app);
 }

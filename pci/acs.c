@@ -1,25 +1,13 @@
 #include "pci/acs.h"
+#include "pci/quirk.h"
 #include "pci/regs.h"
 
 bool acs_is_wide(const struct pci_func *fn)
 {
-	static const struct {
-		uint16_t first, last;
-	} ports[] = {
-		{0xa110, 0xa11f}, {0xa167, 0xa16a}, /* 100 series */
-		{0xa290, 0xa29f}, {0xa2e7, 0xa2ee}, /* 200 series */
-		{0x9d10, 0x9d1b},                   /* their mobile kind */
-	};
-	if (fn->vendor != PCI_VENDOR_INTEL || fn->port_type != PCI_PORT_ROOT)
-		return false;
-	for (size_t i = 0; i < ARRAY_LEN(ports); i++)
-		if (fn->device >= ports[i].first && fn->device <= ports[i].last)
-			return true;
-	return false;
+	return pci_quirk_find(fn, QUIRK_ACS_WIDE) != NULL;
 }
 
-/* Offset of the Control register; its low 16 bits are the same in both forms. */
-static unsigned control(const struct pci_func *fn)
+unsigned acs_control(const struct pci_func *fn)
 {
 	unsigned at = fn->cap_acs;
 	bool wide = acs_is_wide(fn) && at + ACS_CTL_WIDE + 4 <= 0x1000;
@@ -31,8 +19,22 @@ enum sl_err acs_enable(struct pci_func *fn)
 	if (!fn->cap_acs)
 		return SL_UNSUPPORTED;
 	uint64_t cap = fn_rd16(fn, fn->cap_acs + ACS_CAP);
-	fn_wr16(fn, control(fn), fn_rd16(fn, control(fn)) | (cap & ACS_ISOLATE));
+	fn_wr16(fn, acs_control(fn), fn_rd16(fn, acs_control(fn)) | (cap & ACS_ISOLATE));
 	return acs_isolates(fn) ? SL_OK : SL_UNSUPPORTED;
+}
+
+/* Where nothing may be written, what a system would set when it starts counts as set. */
+static unsigned in_force(const struct pci_func *fn)
+{
+	unsigned control = fn_rd16(fn, acs_control(fn));
+	return fn->cfg->read_only ? control | acs_off(fn) : control;
+}
+
+unsigned acs_off(const struct pci_func *fn)
+{
+	return fn->cap_acs ? fn_rd16(fn, fn->cap_acs + ACS_CAP) & ACS_ISOLATE &
+				     ~(unsigned)fn_rd16(fn, acs_control(fn))
+			   : 0;
 }
 
 unsigned acs_missing(const struct pci_func *fn)
@@ -44,10 +46,15 @@ unsigned acs_missing(const struct pci_func *fn)
 		must = ACS_ISOLATE;
 	else if (fn->port_type == PCI_PORT_ROOT)
 		must |= ACS_SV;
-	return must & ~(unsigned)fn_rd16(fn, control(fn));
+	return must & ~in_force(fn);
 }
 
 bool acs_isolates(const struct pci_func *fn)
 {
 	return fn->cap_acs && !acs_missing(fn);
+}
+
+bool acs_isolates_in_linux(const struct pci_func *fn)
+{
+	return fn->cap_acs && !(acs_missing(fn) & fn_rd16(fn, fn->cap_acs + ACS_CAP));
 }

@@ -19,10 +19,20 @@ enum sl_err acs_enable(struct pci_func *fn) MUST_CHECK;
  * send across (PCIe §6.12.1). A root port must have Source Validation. */
 bool acs_isolates(const struct pci_func *fn);
 
+/* Whether Linux takes a port as isolated: bits that its Capability register lacks count as hard-wired there
+ * (pci_acs_flags_enabled()), so those that it has need to be set and no more. */
+bool acs_isolates_in_linux(const struct pci_func *fn);
+
+/* The bits of ACS_ISOLATE that the function has and that are not set. Where nothing may be written
+ * (pci_cfg.read_only) acs_isolates() takes them as set: whether they take effect is not known then. */
+unsigned acs_off(const struct pci_func *fn);
+
 /* The bits of ACS_ISOLATE for which acs_isolates() says no; all four when there is no ACS capability. */
 unsigned acs_missing(const struct pci_func *fn);
 
-/* Intel's 100 and 200 series PCH root ports have the ACS registers as 32-bit ones, Control at 8 instead of 6
- * (100 Series Specification Update, erratum 23; 200 Series, document 335194, erratum 22). The functions above
- * know them. */
+/* Intel's 100 and 200 series PCH root ports have the ACS registers as 32-bit ones, Control at 8 instead of 6:
+ * QUIRK_ACS_WIDE of pci/quirk.h. The functions above know them. */
 bool acs_is_wide(const struct pci_func *fn);
+
+/* Offset of ACS Control, of a function with cap_acs. Its low 16 bits are the same in both forms. */
+unsigned acs_control(const struct pci_func *fn);

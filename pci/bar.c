@@ -1,9 +1,13 @@
 #include "pci/priv.h"
+#include "pci/quirk.h"
 #include "pci/regs.h"
 
-/* Writes ones, reads what sticks, and puts the old value back: PCIe §7.5.1.2.1. */
+/* Writes ones, reads what sticks, and puts the old value back: PCIe §7.5.1.2.1. 0 where nothing may be
+ * written. */
 static uint32_t probe(const struct pci_func *f, unsigned off, uint64_t ones)
 {
+	if (f->cfg->read_only)
+		return 0;
 	uint32_t old = fn_rd32(f, off);
 	fn_wr32(f, off, ones);
 	uint32_t got = fn_rd32(f, off);
@@ -49,16 +53,18 @@ static unsigned bar_read(const struct pci_func *f, unsigned off, unsigned regist
 /* A host bridge may not have its decoding switched off, not even for a moment: memory is behind it. */
 void bars_read(struct pci_func *f)
 {
-	unsigned n = f->hdr_type == 0 ? PCI_BARS : f->hdr_type == 1 ? 2 : 0;
-	if (n == 0 || f->class >> 8 == PCI_CLASS_HOST_BRIDGE)
+	unsigned n = f->hdr_type == 0 ? PCI_BARS : f->hdr_type < 3 ? 3u - f->hdr_type : 0;
+	if (n == 0 || f->class >> 8 == PCI_CLASS_HOST_BRIDGE || pci_quirk_find(f, QUIRK_NO_BARS))
 		return;
 	uint16_t cmd = fn_rd16(f, CFG_CMD);
 	fn_wr16(f, CFG_CMD, cmd & ~(CMD_IOSE | CMD_MSE));
 	for (unsigned i = 0; i < n;)
 		i += bar_read(f, CFG_BAR + 4 * i, n - i, &f->bar[i]);
 	unsigned rom = f->is_bridge ? CFG_ROM1 : CFG_ROM0;
-	f->rom.addr = fn_rd32(f, rom) & ROM_ADDR;
-	f->rom.size = size_of(probe(f, rom, ROM_ADDR) & ROM_ADDR);
+	if (f->hdr_type < 2) { /* a CardBus bridge has none */
+		f->rom.addr = fn_rd32(f, rom) & ROM_ADDR;
+		f->rom.size = size_of(probe(f, rom, ROM_ADDR) & ROM_ADDR);
+	}
 	fn_wr16(f, CFG_CMD, cmd);
 }
 

@@ -16,7 +16,9 @@ enum sl_err pci_cap_next(const struct pci_func *fn, struct pci_cap *cap)
 {
 	uint16_t at = cap->next;
 	if (cap->seen == 0)
-		at = fn_rd16(fn, CFG_STATUS) & STATUS_CAP ? fn_rd8(fn, CFG_CAP_PTR) & 0xfc : 0;
+		at = fn_rd16(fn, CFG_STATUS) & STATUS_CAP
+			     ? fn_rd8(fn, fn->hdr_type == 2 ? CFG_CB_CAP_PTR : CFG_CAP_PTR) & 0xfc
+			     : 0;
 	if (at == 0)
 		return SL_END;
 	if (at < CAP_FIRST || cap->seen >= CAP_MAX)

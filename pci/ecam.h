@@ -8,5 +8,5 @@
  * before, SL_NOSPACE after 64 windows. */
 enum sl_err ecam_add(uint16_t seg, uint8_t bus_start, uint8_t bus_end, volatile void *va) MUST_CHECK;
 
-/* Access through all windows added so far and later. */
-const struct pci_cfg *ecam_cfg(void);
+/* Access through all windows added so far and later; read_only: writes are dropped (pci/cfg.h). */
+const struct pci_cfg *ecam_cfg(bool read_only);

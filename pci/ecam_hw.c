@@ -59,8 +59,9 @@ static void ecam_wr(void *ctx, bdf_t fn, uint16_t off, unsigned bytes, uint32_t 
 		mmio_wr8(p, (uint8_t)v);
 }
 
-const struct pci_cfg *ecam_cfg(void)
+const struct pci_cfg *ecam_cfg(bool read_only)
 {
-	static const struct pci_cfg cfg = {.rd = ecam_rd, .wr = ecam_wr};
-	return &cfg;
+	static const struct pci_cfg cfg[] = {{.rd = ecam_rd, .wr = ecam_wr},
+					     {.rd = ecam_rd, .read_only = true}};
+	return &cfg[read_only];
 }

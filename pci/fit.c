@@ -59,7 +59,8 @@ static uint16_t most_placed(const struct pci *pci, struct pci_func *pf, uint16_t
 void sriov_fit(const struct pci *pci, struct pci_func *pf, uint16_t total, struct sriov_route route,
 	       struct sriov_fit *out)
 {
-	*out = (struct sriov_fit){.last_bus = sriov_last_bus(pci, pf), .no_window = !pf->parent};
+	*out = (struct sriov_fit){
+		.last_bus = sriov_last_bus(pci, pf), .unsized = pf->cfg->read_only, .no_window = !pf->parent};
 	if (!total)
 		return;
 	out->by_bus = sriov_reach(pci, pf, total, route.offset, route.stride);

@@ -14,8 +14,9 @@ struct sriov_fit {
 	unsigned last_bus;      /* of those */
 	uint64_t each;          /* bytes of VF BARs of one VF */
 	uint64_t missing_bytes; /* of the VFs that have none */
-	bool no_window;         /* it is on a root bus, whose windows nobody told us of: addresses are only
-				   those that firmware gave */
+	bool unsized;   /* nothing may be written, so VF BARs are not sized: by_bars and each say nothing */
+	bool no_window; /* it is on a root bus, whose windows nobody told us of: addresses are only
+			   those that firmware gave */
 };
 
 /* For total VFs. pf->vf_bar has what firmware left (vf_bars_read()); it is changed and put back. */

@@ -1,3 +1,4 @@
+#include "pci/path.h"
 #include "pci/priv.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
@@ -83,7 +84,7 @@ static bool master_off(struct pci_func *f)
 	bool on = flag_clear(f, CFG_CMD, CMD_BME);
 	f->found_master |= on;
 	f->stuck = (fn_rd16(f, CFG_CMD) & CMD_BME) != 0;
-	if (f->stuck)
+	if (f->stuck && !f->cfg->read_only)
 		log_warn("pci", BDF_FMT ": Bus Master Enable does not clear", BDF_ARG(f->bdf));
 	return on;
 }
@@ -105,6 +106,8 @@ static bool vfs_left_on(struct pci_func *f)
 	if (!f->cap_sriov || !flag_clear(f, f->cap_sriov + SRIOV_CTL, SRIOV_CTL_VFE))
 		return false;
 	f->found |= PCI_FOUND_VFS;
+	if (f->cfg->read_only)
+		return false;
 	log_warn("pci", BDF_FMT ": firmware left its VFs on; VF Enable is cleared", BDF_ARG(f->bdf));
 	return true;
 }
@@ -114,10 +117,21 @@ static bool is_followed(const struct pci_func *f)
 	return f->class >> 8 == PCI_CLASS_HOST_BRIDGE || (f->is_bridge && f->sec);
 }
 
+/* Whether a driver finds the way to it open: pci/path.h. */
+static void note_path(struct pci_func *f)
+{
+	if (f->found_power || pci_power_state(f))
+		f->found |= PCI_FOUND_ASLEEP;
+	if (f->parent && ~fn_rd16(f->parent, CFG_CMD) & (CMD_MSE | CMD_BME))
+		f->parent->found |= PCI_FOUND_CLOSED;
+}
+
 unsigned pci_quiesce(struct pci *pci)
 {
 	unsigned masters = 0;
 	bool vfs = false;
+	PCI_EACH(f, pci)
+		note_path(f);
 	PCI_EACH(f, pci) {
 		if (is_followed(f))
 			continue;

@@ -3,6 +3,7 @@
 #include "kernel/str.h"
 #include "pci/acs.h"
 #include "pci/priv.h"
+#include "pci/quirk.h"
 #include "pci/regs.h"
 
 /* Whether two functions are of one device: the same device number, or any function number below a port whose
@@ -155,15 +156,27 @@ static bool leads_anywhere(const struct pci *pci, const struct pci_func *bridge)
 	return false;
 }
 
+static bool isolates_in_linux(const struct pci_func *f)
+{
+	return f->isolates || (caps_is_downstream(f) && acs_isolates_in_linux(f));
+}
+
+static bool linux_isolates_above(const struct pci_func *f)
+{
+	for (const struct pci_func *up = f->parent; up; up = up->parent)
+		if (!isolates_in_linux(up))
+			return false;
+	return true;
+}
+
 /* Linux joins the downstream ports of a switch only where they are functions of one device without ACS, or
  * where something above joins them. */
 static bool linux_splits(const struct pci *pci, const struct pci_func *leak)
 {
-	for (const struct pci_func *up = leak->parent; up; up = up->parent)
-		if (!up->isolates)
-			return false;
+	if (!linux_isolates_above(leak))
+		return false;
 	PCI_EACH(f, pci)
-		if (same_switch(f, leak) && (f->isolates || !same_device(f, leak)))
+		if (same_switch(f, leak) && (isolates_in_linux(f) || !same_device(f, leak)))
 			return true;
 	return false;
 }
@@ -192,6 +205,7 @@ static bool port_reason(const struct pci *pci, const struct pci_func *f, struct 
 	*r = (struct group_reason){.why = GROUP_PORT, .at = f, .missing = acs_missing(f)};
 	if (!caps_is_downstream(f) && f->port_type != PCI_PORT_UPSTREAM)
 		r->why = GROUP_BRIDGE;
+	r->stricter = isolates_in_linux(f) && linux_isolates_above(f);
 	return true;
 }
 
@@ -255,13 +269,15 @@ static void missing_text(const struct group_reason *r, char *buf, size_t n)
 
 bool groups_old_pch_port(const struct pci_func *f)
 {
-	static const uint16_t first[] = {0x3b42, 0x1c10, 0x1d10, 0x1e10, 0x8c10,
-					 0x9c10, 0x8c90, 0x8d10, 0x9c90};
-	for (size_t i = 0; i < ARRAY_LEN(first); i++)
-		if (f->vendor == PCI_VENDOR_INTEL && f->port_type == PCI_PORT_ROOT && !f->cap_acs &&
-		    f->device >= first[i] && f->device <= first[i] + 15)
-			return true;
-	return false;
+	return pci_quirk_find(f, QUIRK_ACS_HIDDEN) != NULL;
+}
+
+static const char *against_linux(const struct group_reason *r)
+{
+	return !r->stricter ? ""
+	       : isolates_in_linux(r->at)
+		       ? "; stricter than Linux, which takes ACS bits that a port lacks as set"
+		       : "; stricter than Linux, which does not see that path";
 }
 
 void groups_reason_text(const struct group_reason *r, char *buf, size_t n)
@@ -271,8 +287,8 @@ void groups_reason_text(const struct group_reason *r, char *buf, size_t n)
 	switch (r->why) {
 	case GROUP_PORT:
 		fmt_print(buf, n,
-			  "%s " BDF_FMT " %s: what is below it is not held apart from it and each other",
-			  port_name(r->at), BDF_ARG(r->at->bdf), lacks);
+			  "%s " BDF_FMT " %s: what is below it is not held apart from it and each other%s",
+			  port_name(r->at), BDF_ARG(r->at->bdf), lacks, against_linux(r));
 		break;
 	case GROUP_SWITCH:
 		fmt_print(buf, n,
@@ -280,7 +296,7 @@ void groups_reason_text(const struct group_reason *r, char *buf, size_t n)
 			  " %s (%u of %u ports are so): requests "
 			  "may go from port to port past the IOMMU%s",
 			  BDF_ARG(r->at->parent->bdf), BDF_ARG(r->at->bdf), lacks, r->count, r->of,
-			  r->stricter ? "; stricter than Linux, which does not see that path" : "");
+			  against_linux(r));
 		break;
 	case GROUP_BRIDGE:
 		fmt_print(buf, n,
@@ -350,18 +366,6 @@ static void add(bdf_t *out, size_t *n, bdf_t id)
 		out[(*n)++] = id;
 }
 
-/* Marvell 88SE9xxx storage controllers send part of their requests as function 1 (kernel.org bugzilla 42679).
- */
-static bool sends_as_function_1(const struct pci_func *f)
-{
-	static const uint16_t devices[] = {0x9120, 0x9123, 0x9128, 0x9130, 0x9172, 0x917a,
-					   0x9182, 0x91a0, 0x9215, 0x9220, 0x9230, 0x9235};
-	for (size_t i = 0; i < ARRAY_LEN(devices); i++)
-		if (f->vendor == PCI_VENDOR_MARVELL && f->device == devices[i])
-			return true;
-	return false;
-}
-
 /* Its own id, those of its phantom functions (upper bits of the function number, PCIe §7.5.3.3) where these
  * are on, and known wrong ones. */
 static void own_ids(const struct pci_func *f, bdf_t *out, size_t *n)
@@ -374,7 +378,7 @@ static void own_ids(const struct pci_func *f, bdf_t *out, size_t *n)
 			if (!(i & ~mask))
 				add(out, n, (bdf_t){f->bdf.seg, (uint16_t)((f->bdf.rid & ~mask) | i)});
 	}
-	if (sends_as_function_1(f))
+	if (pci_quirk_find(f, QUIRK_ALIAS_1))
 		add(out, n, (bdf_t){f->bdf.seg, f->bdf.rid | 1});
 }
 

@@ -1,5 +1,5 @@
 /* IOMMU groups: functions that can reach each other, or be taken for each other, without the IOMMU noticing.
- * A group belongs to one domain. The rules are Linux's, but stricter inside a switch: docs/groups.md. */
+ * A group belongs to one domain. The rules are Linux's, but stricter for ports: docs/groups.md. */
 #pragma once
 #include "pci/pci.h"
 
@@ -35,7 +35,7 @@ struct group_reason {
 	const struct pci_func *other; /* GROUP_ALIAS: that other function */
 	unsigned missing;             /* PORT, SWITCH, MULTI: ACS_ bits (pci/acs.h) */
 	unsigned count, of;           /* SWITCH: so many of its downstream ports lack ACS; MULTI: functions */
-	bool stricter;                /* SWITCH: Linux has some of these functions in different groups */
+	bool stricter; /* PORT, SWITCH: Linux has some of these functions in different groups */
 };
 
 /* Reason number n (from 0) of a group; SL_END after the last. A group of more than one has at least one. */

@@ -40,6 +40,7 @@ enum pci_miss {
 	PCI_MISS_NO_NUMBERS, /* it has no bus numbers */
 	PCI_MISS_NUMBERS,    /* they do not ascend */
 	PCI_MISS_OVERLAP,    /* another bridge has some of them */
+	PCI_MISS_ASLEEP,     /* it is not in D0 and does not come to it, or may not be brought there */
 	PCI_MISS_OUTSIDE,    /* they lie beyond the bridge above, or beyond the ECAM window */
 	PCI_MISS_HIDDEN,     /* a bridge that is followed: these of its buses lie beyond */
 	PCI_MISS_RETRY,      /* a function that answers with Request Retry Status: PCIe §2.3.2 */
@@ -54,11 +55,14 @@ struct pci_missed {
 	uint8_t first, last; /* buses, where it is about buses */
 };
 
-/* What firmware had left on in a function, and pci_quiesce() switched off. */
-#define PCI_FOUND_ATS   BIT(0) /* Address Translation Services */
-#define PCI_FOUND_PRI   BIT(1) /* Page Requests */
-#define PCI_FOUND_PASID BIT(2)
-#define PCI_FOUND_VFS   BIT(3) /* VF Enable */
+/* How firmware had left a function, as pci_quiesce() found it; the first four are switched off there. */
+#define PCI_FOUND_ATS    BIT(0) /* Address Translation Services */
+#define PCI_FOUND_PRI    BIT(1) /* Page Requests */
+#define PCI_FOUND_PASID  BIT(2)
+#define PCI_FOUND_VFS    BIT(3) /* VF Enable */
+#define PCI_FOUND_ASLEEP BIT(4) /* it was not in D0 */
+#define PCI_FOUND_CLOSED                                                                                     \
+	BIT(5) /* a bridge with functions below it, and memory decoding or bus mastering off */
 
 struct sriov_saved;
 
@@ -70,7 +74,7 @@ struct pci_func {
 	uint32_t class; /* 24 bits: base class, sub-class, programming interface */
 	uint8_t revision, hdr_type;
 	bool multi_function;         /* function 0 says that its device has more functions */
-	bool is_bridge;              /* type 1 header */
+	bool is_bridge;              /* type 1 header, or 2: CardBus */
 	uint8_t sec, sub;            /* bridge: buses below it; 0, 0 when it was not descended */
 	uint8_t port_type;           /* enum pci_port_type */
 	struct pci_func *parent;     /* bridge above, NULL on a root bus */
@@ -81,10 +85,19 @@ struct pci_func {
 	uint16_t cap_pm, cap_msi, cap_msix, cap_pcie;
 	uint16_t cap_aer, cap_acs, cap_ari, cap_ats, cap_sriov, cap_pri, cap_pasid;
 
+	/* pci/path.h: what Sluice changed, for pci_paths_restore() */
+	uint16_t command_set; /* bits of Command */
+	uint8_t found_power;  /* the power state it was found in, D1 to D3hot; 0: D0 */
+
 	/* pci_quiesce() */
 	bool found_master; /* Bus Master Enable was set */
-	bool stuck;        /* and does not clear */
+	bool stuck;        /* and does not clear, or may not be cleared */
 	uint8_t found;     /* PCI_FOUND_ bits */
+
+	/* pci/errors.h: error bits that do not clear, and were reported once */
+	uint32_t told_uncor, told_cor;
+	uint8_t told_sta, told_root;
+	bool told_gone;
 
 	struct pci_func *pf; /* VF: its PF, otherwise NULL */
 	uint16_t vf_index;   /* VF: counted from 0 */

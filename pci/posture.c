@@ -1,6 +1,7 @@
 #include "pci/posture.h"
 #include "pci/acs.h"
 #include "pci/priv.h"
+#include "pci/quirk.h"
 #include "pci/regs.h"
 
 /* Intel's Thunderbolt controllers have a vendor-specific capability with this id in each function. */
@@ -61,20 +62,7 @@ bool pci_acs_read(const struct pci_func *fn, uint16_t *at, uint16_t *cap, uint16
 	return true;
 }
 
-bool pci_remapping_is_broken(const struct pci_func *fn)
-{
-	if (fn->vendor != PCI_VENDOR_INTEL ||
-	    (fn->device != 0x3403 && fn->device != 0x3405 && fn->device != 0x3406))
-		return false;
-	return fn->revision <= 0x13 || (fn->device == 0x3405 && fn->revision == 0x22);
-}
-
 bool pci_is_vmd(const struct pci_func *fn)
 {
-	static const uint16_t devices[] = {0x201d, 0x28c0, 0x467f, 0x4c3d, 0x7d0b,
-					   0x9a0b, 0xa77f, 0xad0b, 0xb06f, 0xb60b};
-	for (size_t i = 0; i < ARRAY_LEN(devices); i++)
-		if (fn->vendor == PCI_VENDOR_INTEL && fn->device == devices[i])
-			return true;
-	return false;
+	return pci_quirk_find(fn, QUIRK_VMD) != NULL;
 }

@@ -30,9 +30,5 @@ bool pci_caches_read(const struct pci_func *fn, struct pci_caches *out);
 /* Offset and value of ACS Control and of ACS Capability; false without the capability. */
 bool pci_acs_read(const struct pci_func *fn, uint16_t *at, uint16_t *cap, uint16_t *control);
 
-/* Revision of a chipset whose interrupt remapping has errata that Linux knows: Intel 5500, 5520 and X58
- * (specification updates, errata 47, 53, 62, 69). */
-bool pci_remapping_is_broken(const struct pci_func *fn);
-
 /* Intel's Volume Management Device: drives behind it stand in a PCI domain that only its driver sees. */
 bool pci_is_vmd(const struct pci_func *fn);

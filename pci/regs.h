@@ -21,7 +21,10 @@
 #define CFG_HDR_TYPE   0x0e
 #define   HDR_LAYOUT   BITS(6, 0)
 #define   HDR_MFD      BIT(7)        /* Multi-Function Device */
+#define CFG_CACHE_LINE 0x0c
+#define CFG_CB_CAP_PTR 0x14          /* of a CardBus bridge, header type 2 */
 #define CFG_CAP_PTR    0x34
+#define CFG_INTERRUPT  0x3c          /* Interrupt Line and Pin; type 1: and Bridge Control */
 
 /* Type 0 header: PCIe §7.5.1.2 */
 #define CFG_BAR        0x10
@@ -39,6 +42,7 @@
 /* Type 1 header: PCIe §7.5.1.3 */
 #define CFG_SEC        0x19          /* Secondary Bus Number */
 #define CFG_SUB        0x1a          /* Subordinate Bus Number */
+#define CFG_IO_BASE    0x1c
 #define CFG_MEM_BASE   0x20
 #define CFG_MEM_LIMIT  0x22
 #define CFG_PREF_BASE  0x24
@@ -71,6 +75,11 @@
 #define ECAP_ID_PRI    0x13
 #define ECAP_ID_PASID  0x1b
 
+/* Power management: PCIe §7.5.2 */
+#define PM_CSR         0x04          /* Power Management Control/Status */
+#define   PM_STATE     BITS(1, 0)    /* PowerState: D0 to D3hot */
+#define   PM_PME_STATUS BIT(15)      /* write one to clear */
+
 /* PCI Express capability: PCIe §7.5.3 */
 #define PCIE_CAP       0x02
 #define   PCIE_VER     BITS(3, 0)
@@ -83,13 +92,42 @@
 #define   DEVCTL_PFE   BIT(9)        /* Phantom Functions Enable */
 #define   DEVCTL_FLR   BIT(15)       /* Initiate Function Level Reset; reads 0 */
 #define PCIE_DEVSTA    0x0a
+#define   DEVSTA_CED   BIT(0)        /* Correctable Error Detected; this and the next three: write one to clear */
+#define   DEVSTA_NFED  BIT(1)        /* Non-Fatal Error Detected */
+#define   DEVSTA_FED   BIT(2)        /* Fatal Error Detected */
+#define   DEVSTA_URD   BIT(3)        /* Unsupported Request Detected */
 #define   DEVSTA_TP    BIT(5)        /* Transactions Pending */
+#define PCIE_LNKCAP    0x0c
+#define   LNKCAP_DLLLARC BIT(20)     /* Data Link Layer Link Active Reporting Capable */
+#define PCIE_LNKCTL    0x10
+#define PCIE_LNKSTA    0x12
+#define   LNKSTA_DLLLA BIT(13)       /* Data Link Layer Link Active */
 #define PCIE_SLTCAP    0x14
 #define   SLTCAP_HPC   BIT(6)        /* Hot-Plug Capable */
+#define PCIE_SLTCTL    0x18
+#define PCIE_RTCTL     0x1c
 #define PCIE_DEVCAP2   0x24
 #define   DEVCAP2_ARI  BIT(5)        /* ARI Forwarding Supported */
 #define PCIE_DEVCTL2   0x28
 #define   DEVCTL2_ARI  BIT(5)        /* ARI Forwarding Enable */
+
+/* Advanced Error Reporting: PCIe §7.8.4 */
+#define AER_UNCOR      0x04          /* Uncorrectable Error Status; write one to clear */
+#define   UNCOR_CA     BIT(15)       /* Completer Abort */
+#define   UNCOR_UR     BIT(20)       /* Unsupported Request Error */
+#define   UNCOR_ACSV   BIT(21)       /* ACS Violation */
+#define AER_SEVERITY   0x0c          /* Uncorrectable Error Severity: 1 fatal */
+#define AER_COR        0x10          /* Correctable Error Status; write one to clear */
+#define   COR_ANFE     BIT(13)       /* Advisory Non-Fatal Error: PCIe §6.2.3.2.4 */
+#define AER_HEADER     0x1c          /* Header Log, four dwords */
+#define AER_ROOT       0x30          /* Root Error Status; write one to clear */
+#define   ROOT_COR     BIT(0)        /* ERR_COR Received */
+#define   ROOT_UNCOR   BIT(2)        /* ERR_FATAL/NONFATAL Received */
+#define   ROOT_FATAL   BIT(6)        /* Fatal Error Messages Received */
+#define   ROOT_STATUS  BITS(6, 0)
+#define AER_SOURCE     0x34          /* Error Source Identification: of ERR_COR, of the others */
+#define   SOURCE_COR   BITS(15, 0)
+#define   SOURCE_UNCOR BITS(31, 16)
 
 /* MSI and MSI-X: PCIe §7.7.1, §7.7.2 */
 #define MSI_CTL        0x02

@@ -94,11 +94,13 @@ static void allow_wide(struct replay *r, struct replay_fn *f, unsigned acs, uint
 
 static void allow_known(struct replay *r, struct replay_fn *f)
 {
-	struct pci_func p = {.cfg = &r->cfg, .bdf = f->bdf};
+	unsigned hdr = f->data[CFG_HDR_TYPE] & HDR_LAYOUT;
+	struct pci_func p = {.cfg = &r->cfg, .bdf = f->bdf, .hdr_type = (uint8_t)hdr};
 	uint16_t at;
 	allow(f, CFG_CMD, CMD_IOSE | CMD_MSE | CMD_BME);
-	unsigned hdr = f->data[CFG_HDR_TYPE] & HDR_LAYOUT;
-	allow_bars(r, f, CFG_BAR, hdr == 0 ? 6 : hdr == 1 ? 2 : 0, f->size[0]);
+	allow_bars(r, f, CFG_BAR, hdr == 0 ? 6 : hdr < 3 ? 3 - hdr : 0, f->size[0]);
+	if ((at = pci_cap_find(&p, CAP_ID_PM, PM_CSR + 2)))
+		allow(f, at + PM_CSR, PM_STATE);
 	if ((at = pci_cap_find(&p, CAP_ID_MSI, 4)))
 		allow(f, at, MSI_CTL_EN << 16);
 	if ((at = pci_cap_find(&p, CAP_ID_MSIX, 4)))
@@ -137,6 +139,7 @@ struct replay *replay_copy(const struct replay *r)
 		free(c);
 		return NULL;
 	}
+	c->cfg.read_only = r->cfg.read_only;
 	if (r->n)
 		memcpy(fn, r->fn, r->n * sizeof(*fn));
 	c->fn = fn;
@@ -181,6 +184,11 @@ bool replay_bar(struct replay *r, bdf_t fn, unsigned n, bool vf, uint64_t size)
 		return false;
 	f->size[vf][n] = size;
 	return true;
+}
+
+void replay_read_only(struct replay *r, bool on)
+{
+	r->cfg.read_only = on;
 }
 
 void replay_ready(struct replay *r)

@@ -7,8 +7,8 @@ struct replay;
 
 /* Reads a dump; NULL when the file can not be read or has no function. The caller ends it with replay_free().
  *
- * It is a copy that can be written to where a real function can: Command, MSI and MSI-X enable, BARs, SR-IOV
- * and ACS control, Device Control 2. The dump does not tell how large a BAR is: one with an address takes the
+ * It is a copy that can be written to where a real function can: Command, power state, MSI and MSI-X enable, BARs,
+ * SR-IOV and ACS control, Device Control 2. The dump does not tell how large a BAR is: one with an address takes the
  * largest size that the address is a multiple of, at most 1 MiB; one without is not there. Bytes beyond a
  * short dump read all ones; with 64 bytes, which is all that lspci sees without root, there is no capability
  * list. Functions of a domain above ffff (Linux has those for what is behind a VMD) are
@@ -33,5 +33,7 @@ bool replay_put(struct replay *r, bdf_t fn, size_t off, const uint8_t *p, size_t
 /* BAR n (0 to 5) is size bytes, a power of two; vf: that of one VF in the SR-IOV capability. False when that
  * can not be, or nothing was put in for the function. */
 bool replay_bar(struct replay *r, bdf_t fn, unsigned n, bool vf, uint64_t size);
+/* Writes are dropped, as pci_cfg.read_only has it: what the machine said to somebody who only read. */
+void replay_read_only(struct replay *r, bool on);
 /* After the last byte: allows writes where a real function does. */
 void replay_ready(struct replay *r);

@@ -1,6 +1,8 @@
 #include "kernel/fmt.h"
 #include "kernel/log.h"
+#include "kernel/str.h"
 #include "kernel/time.h"
+#include "pci/path.h"
 #include "pci/priv.h"
 #include "pci/regs.h"
 
@@ -25,6 +27,7 @@ static const struct {
 	[PCI_MISS_NO_NUMBERS] = {"no-numbers", "firmware gave it no bus numbers"},
 	[PCI_MISS_NUMBERS] = {"numbers", "its bus numbers do not ascend"},
 	[PCI_MISS_OVERLAP] = {"overlap", "its bus numbers overlap another bridge's"},
+	[PCI_MISS_ASLEEP] = {"asleep", "it is not in D0, and passes no configuration request on"},
 	[PCI_MISS_OUTSIDE] = {"outside", "its buses lie beyond the bridge above it, or the ECAM window"},
 	[PCI_MISS_HIDDEN] = {"hidden", "they lie beyond the bridge above it, or the ECAM window"},
 	[PCI_MISS_RETRY] = {"retry", "it answers with Request Retry Status"},
@@ -99,7 +102,8 @@ static enum sl_err scan_fn(struct scan *s, struct pci_func *parent, unsigned bus
 	uint8_t hdr = fn_rd8(f, CFG_HDR_TYPE);
 	f->hdr_type = (uint8_t)FGET(hdr, HDR_LAYOUT);
 	f->multi_function = (hdr & HDR_MFD) != 0;
-	f->is_bridge = f->hdr_type == 1;
+	f->is_bridge =
+		f->hdr_type == 1 || f->hdr_type == 2; /* CardBus has its bus numbers in the same place */
 	caps_read(f);
 	if (f->hdr_type == 0) {
 		uint32_t sub = fn_rd32(f, CFG_SUBSYS);
@@ -107,7 +111,7 @@ static enum sl_err scan_fn(struct scan *s, struct pci_func *parent, unsigned bus
 		f->sub_device = (uint16_t)(sub >> 16);
 	}
 	bars_read(f);
-	if (f->is_bridge)
+	if (f->hdr_type == 1)
 		windows_read(f);
 	if (f->cap_sriov) {
 		f->vf_room = fn_rd16(f, f->cap_sriov + SRIOV_TOTAL);
@@ -149,6 +153,8 @@ static void claim(struct scan *s, struct pci_func *bridge)
 	unsigned sec = fn_rd8(bridge, CFG_SEC), sub = fn_rd8(bridge, CFG_SUB);
 	unsigned end = bridge->parent ? bridge->parent->sub : s->last;
 	enum pci_miss why = why_not(s, bridge, sec, sub, end);
+	if (why == PCI_MISSES && pci_power_on(bridge))
+		why = PCI_MISS_ASLEEP;
 	if (why != PCI_MISSES) {
 		miss_bridge(s, bridge, why, sec, sub);
 		return;
@@ -271,7 +277,12 @@ enum sl_err pci_scan(struct pci *pci, const struct pci_cfg *cfg, uint16_t seg, u
 	pci->range[pci->n_ranges].seg = seg;
 	pci->range[pci->n_ranges].bus_start = bus_start;
 	pci->range[pci->n_ranges++].bus_end = bus_end;
-	struct scan s = {.pci = pci, .seg = seg, .first = bus_start, .last = bus_end};
+	static struct scan s; /* too large for a stack */
+	memset(&s, 0, sizeof s);
+	s.pci = pci;
+	s.seg = seg;
+	s.first = bus_start;
+	s.last = bus_end;
 	return scan_all(&s);
 }
 

@@ -17,6 +17,10 @@
 #define CFG_SEC_STATUS 0x1e
 #define CFG_IO_BASE_HI 0x30
 #define CFG_BRIDGE_CTL 0x3e
+#define CFG_CB_STATUS  0x16
+#define CFG_CB_MEM     0x1c /* CardBus: two windows of memory, two of I/O */
+#define CFG_CB_SUBSYS  0x40
+#define CFG_CB_LEGACY  0x44
 
 void show_flags(uint32_t v, const char *text)
 {
@@ -156,13 +160,50 @@ static void show_window(const char *name, uint64_t base, uint64_t limit, unsigne
 	log_text("%s [%s-bit]\n", base <= limit ? "" : " [disabled]", bits);
 }
 
+static void show_buses(const struct pci_func *f)
+{
+	log_text("\tBus: primary=%02x, secondary=%02x, subordinate=%02x, sec-latency=%u\n", fn_rd8(f, 0x18),
+		 fn_rd8(f, CFG_SEC), fn_rd8(f, CFG_SUB), fn_rd8(f, 0x1b));
+}
+
+/* A window of a CardBus bridge: closed where Command has its kind of decoding off. */
+static void show_socket_window(const struct pci_func *f, unsigned i, const struct show *how)
+{
+	bool io = i >= 2;
+	unsigned at = CFG_CB_MEM + 8 * i;
+	uint32_t base = show_r32(f, at), limit = show_r32(f, at + 4), keep = io && !(base & 1) ? 0xfffc : ~3u;
+	base = io ? base & keep : base;
+	limit = io ? (limit & keep) + 3 : limit + 0xfff;
+	if (base > limit && how->verbose < 3)
+		return;
+	log_text("\t%s window %u: %08x-%08x%s%s\n", io ? "I/O" : "Memory", i & 1, base, limit,
+		 fn_rd16(f, CFG_CMD) & (io ? CMD_IOSE : CMD_MSE) ? "" : " [disabled]",
+		 !io && fn_rd16(f, CFG_BRIDGE_CTL) >> (8 + i) & 1 ? " (prefetchable)" : "");
+}
+
+/* A CardBus bridge: PC Card Standard, volume 7, section 4. */
+static void show_socket(const struct pci_func *f, const struct show *how)
+{
+	uint32_t legacy = show_r32(f, CFG_CB_LEGACY) & 0xffff;
+	show_buses(f);
+	for (unsigned i = 0; i < 4; i++)
+		show_socket_window(f, i, how);
+	if (fn_rd16(f, CFG_CB_STATUS) & BIT(14))
+		log_text("\tSecondary status: SERR\n");
+	if (how->verbose > 1)
+		show_flags(
+			fn_rd16(f, CFG_BRIDGE_CTL),
+			"\tBridgeCtl: Parity#0 SERR#1 ISA#2 VGA#3 MAbort#5 >Reset#6 16bInt#7 PostWrite#a\n");
+	if (legacy)
+		log_text("\t16-bit legacy interface ports at %04x\n", legacy);
+}
+
 static void show_bridge(const struct pci_func *f, const struct show *how)
 {
 	unsigned b = fn_rd8(f, CFG_IO_BASE), l = fn_rd8(f, CFG_IO_LIMIT);
 	bool wide = (b & 0xf) == 1;
 	uint64_t hi = fn_rd32(f, CFG_IO_BASE_HI);
-	log_text("\tBus: primary=%02x, secondary=%02x, subordinate=%02x, sec-latency=%u\n", fn_rd8(f, 0x18),
-		 fn_rd8(f, CFG_SEC), fn_rd8(f, CFG_SUB), fn_rd8(f, 0x1b));
+	show_buses(f);
 	show_window("I/O", (b & 0xf0) << 8 | (wide ? (hi & 0xffff) << 16 : 0),
 		    (l & 0xf0) << 8 | 0xfff | (wide ? hi >> 16 << 16 : 0), wide ? 8 : 4, wide ? "32" : "16",
 		    how);
@@ -199,17 +240,24 @@ static void show_grant(unsigned least, unsigned most)
 	log_text(")");
 }
 
+/* Where a bridge has the ids of its subsystem; 0: nowhere. */
+static unsigned subsystem_at(const struct pci_func *f)
+{
+	unsigned at = f->hdr_type == 1 ? pci_cap_find(f, CAP_ID_SSVID, 8) : 0;
+	return at ? at + 4 : f->hdr_type == 2 ? CFG_CB_SUBSYS : 0;
+}
+
 static void show_registers(const struct pci_func *f, const struct show *how)
 {
 	static const char *const devsel[] = {"fast", "medium", "slow", "??"};
 	uint16_t cmd = fn_rd16(f, CFG_CMD), st = fn_rd16(f, CFG_STATUS);
 	uint8_t pin = fn_rd8(f, CFG_INT_PIN), irq = fn_rd8(f, CFG_INT_LINE);
 	unsigned latency = fn_rd8(f, CFG_LATENCY), line = fn_rd8(f, CFG_CACHE_LINE) * 4u;
-	unsigned at = f->is_bridge ? pci_cap_find(f, CAP_ID_SSVID, 8) : 0; /* bridges have it there */
-	uint16_t vendor = at ? fn_rd16(f, at + 4) : f->is_bridge ? 0 : f->sub_vendor;
+	unsigned at = subsystem_at(f);
+	uint16_t vendor = at ? fn_rd16(f, at) : f->is_bridge ? 0 : f->sub_vendor;
 	if (vendor && vendor != 0xffff) {
 		log_text("\tSubsystem: ");
-		show_subsystem(f, vendor, at ? fn_rd16(f, at + 6) : f->sub_device, how);
+		show_subsystem(f, vendor, at ? fn_rd16(f, at + 2) : f->sub_device, how);
 		log_text("\n");
 	}
 	if (how->verbose < 2) {
@@ -272,8 +320,10 @@ void show_function(const struct pci_func *f, const struct show *how)
 		show_self_test(f);
 		for (unsigned i = 0; i < PCI_BARS; i++)
 			show_bar(f, i, how);
-		if (f->is_bridge)
+		if (f->hdr_type == 1)
 			show_bridge(f, how);
+		else if (f->hdr_type == 2)
+			show_socket(f, how);
 		show_rom(f);
 		show_capabilities(f, how, how->verbose > 1);
 	}

@@ -1,5 +1,5 @@
 /* What the capabilities of a function say: PCIe §7.5 to §7.8, PCI Bus Power Management §3.2, PCI-X 2.0 §7.2.
- * AGP and HyperTransport are named and not decoded. */
+ * AGP is named and not decoded. */
 #include "kernel/log.h"
 #include "pci/regs.h"
 #include "pci/show_priv.h"
@@ -271,6 +271,9 @@ static void capability(const struct pci_func *f, const struct pci_cap *c, const 
 		break;
 	case CAP_ID_MSIX:
 		msix(f, c->off, deep);
+		break;
+	case 0x08:
+		show_hypertransport(f, c->off, deep);
 		break;
 	case 0x12:
 		sata(f, c->off, deep);

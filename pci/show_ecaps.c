@@ -432,11 +432,16 @@ static void vendor_specific(const struct pci_func *f, unsigned c)
 		 v >> 20);
 }
 
-static void designated(const struct pci_func *f, unsigned c)
+#define VENDOR_CXL 0x1e98
+
+static void designated(const struct pci_func *f, unsigned c, bool deep)
 {
 	uint32_t v = show_r32(f, c + 4);
-	log_text("Designated Vendor-Specific: Vendor=%04x ID=%04x Rev=%u Len=%u <?>\n", v & 0xffff,
-		 show_r16(f, c + 8), v >> 16 & 0xf, v >> 20);
+	bool cxl = (v & 0xffff) == VENDOR_CXL;
+	log_text("Designated Vendor-Specific: Vendor=%04x ID=%04x Rev=%u Len=%u%s\n", v & 0xffff,
+		 show_r16(f, c + 8), v >> 16 & 0xf, v >> 20, cxl ? ": CXL" : " <?>");
+	if (cxl && deep)
+		show_cxl(f, c);
 }
 
 #define ECAP_DSN   0x03
@@ -501,7 +506,7 @@ void show_extended(const struct pci_func *f, const struct pci_cap *cap, const st
 	else if (cap->id == ECAP_VSEC)
 		vendor_specific(f, cap->off);
 	else if (cap->id == ECAP_DVSEC)
-		designated(f, cap->off);
+		designated(f, cap->off, deep);
 	else if (name)
 		log_text("%s\n", name);
 	else

@@ -208,7 +208,7 @@ static void link2(const struct pci_func *f, unsigned c, struct second t, unsigne
 		"Link Up - Present",          "Link Up - Present and DRS Received"};
 	uint32_t cap = show_r32(f, c + 0x2c);
 	uint16_t ctl = show_r16(f, c + 0x30), st = show_r16(f, c + 0x32);
-	bool whole = (type != PCI_PORT_ENDPOINT && type != PCI_PORT_LEGACY_ENDPOINT) || !bdf_fn(f->bdf);
+	bool whole = (type != PCI_PORT_ENDPOINT && type != PCI_PORT_LEGACY_ENDPOINT) || !(f->bdf.rid & 0xff);
 	if (whole && cap) {
 		static const char *const speeds[] = {"Unknown",   "2.5GT/s",    "2.5-5GT/s",
 						     "2.5-8GT/s", "2.5-16GT/s", "2.5-32GT/s"};

@@ -6,6 +6,10 @@
 void show_capabilities(const struct pci_func *f, const struct show *how, bool deep);
 /* What stands behind "Capabilities: [40] " for a PCI Express capability. */
 void show_express(const struct pci_func *f, unsigned c, bool deep);
+/* The same for a HyperTransport capability. */
+void show_hypertransport(const struct pci_func *f, unsigned c, bool deep);
+/* What a DVSEC of CXL's says, below its line. */
+void show_cxl(const struct pci_func *f, unsigned c);
 /* An extended capability, its whole line first. */
 void show_extended(const struct pci_func *f, const struct pci_cap *cap, const struct show *how);
 

@@ -2,6 +2,7 @@
 #include "apps/audit/app.h"
 #include "apps/audit/report.h"
 #include "apps/audit/room.h"
+#include "apps/hardware.h"
 #include "apps/machine.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
@@ -47,6 +48,9 @@ bool audit_print(struct machine *m)
 	m->audit_words = audit_proof_verdict(in);
 	m->audit_errors = v.errors;
 	m->audit_warnings = v.warnings;
+	struct audit_unjudged u;
+	audit_unjudged(in, &u);
+	m->audit_unjudged = u.all;
 	return v.ok;
 }
 
@@ -56,6 +60,8 @@ bool audit_print(struct machine *m)
 static enum audit_proof can_prove(const struct machine *m)
 {
 	bool nvme = false;
+	if (m->boot->cfg.access == ACCESS_READ)
+		return AUDIT_PROOF_READ_ONLY;
 	if (m->boot->cfg.iommu != CONFIG_IOMMU_ON)
 		return AUDIT_PROOF_OFF;
 	if (!m->translating)
@@ -112,6 +118,7 @@ enum sl_err stage_audit(struct machine *m)
 		m->attacking = m->only_named = true;
 		m->audit_proof = (uint8_t)audit_proof_after(m, prove(m));
 		faults_say(m);
+		hardware_say(m, true);
 	}
 	if (audit_print(m))
 		return SL_OK;

@@ -17,7 +17,7 @@ struct finding {
 	char read[200];  /* what was read, where, and its value */
 	char means[240]; /* what that means */
 	char os[200];    /* what an operating system does with it */
-	char remedy[480];
+	char remedy[520];
 };
 
 /* f is valid until it returns. */

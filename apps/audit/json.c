@@ -33,6 +33,8 @@ static void put_run(struct jsonl *j, const struct audit_in *in)
 	jsonl_text(j, "firmware", in->firmware);
 	jsonl_add(j, ",\"tsc_hz\":%llu,\"proof\":\"%s\"", (ull)in->tsc_hz, audit_proof_name(in->proof));
 	jsonl_add(j, ",\"missed\":%u", in->n_missed);
+	if (in->pci->cfg && in->pci->cfg->read_only)
+		jsonl_text(j, "access", "read");
 	if (in->failed[0])
 		jsonl_text(j, "failed", in->failed);
 	put_left_out(j, in);

@@ -82,7 +82,7 @@ static struct judge look_at(struct audit_in *in)
 	return j;
 }
 
-static void say_rmrrs(struct judge *j)
+static NOINLINE void say_rmrrs(struct judge *j)
 {
 	static struct rmrr_owner ledger[64];
 	struct rmrr_context known = {
@@ -106,7 +106,7 @@ static void route_text(const struct audit_sriov *s, const struct audit_room *r, 
 		fmt_print(buf, n, "%s not read", with);
 }
 
-static void say_sriov(const struct audit_in *in)
+static NOINLINE void say_sriov(const struct audit_in *in)
 {
 	for (unsigned i = 0; i < in->pfs; i++) {
 		const struct audit_sriov *s = &in->pf[i];
@@ -348,8 +348,9 @@ static void page_sriov(const struct audit_in *in)
 			fmt_print(text + n, sizeof text - n, ", ...");
 			break;
 		}
-		n += (size_t)fmt_print(text + n, sizeof text - n, "%s" BDF_FMT " %u of %u VFs", n ? ", " : "",
-				       BDF_ARG(in->pf[i].pf), r.vfs, in->pf[i].total);
+		n += (size_t)fmt_print(text + n, sizeof text - n, "%s" BDF_FMT " %u of %u VFs%s", n ? ", " : "",
+				       BDF_ARG(in->pf[i].pf), r.vfs, in->pf[i].total,
+				       r.limit == AUDIT_LIMIT_UNKNOWN ? " by bus" : "");
 	}
 	row("sr-iov", text);
 }

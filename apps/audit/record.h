@@ -44,7 +44,7 @@ struct audit_unit { /* in the order of the table: iommu0, iommu1, ... */
 	struct audit_regs at[AUDIT_PHASES];
 };
 
-struct audit_table { /* DMAR, MCFG, APIC, IVRS, SRAT, HPET, SPCR */
+struct audit_table { /* DMAR (each of them), MCFG, APIC, IVRS, SRAT, HPET, SPCR, VIOT */
 	char sig[5];
 	uint64_t addr;
 	struct span data; /* the whole table */
@@ -103,6 +103,7 @@ enum audit_proof {                        /* names in "run": */
 		   AUDIT_PROOF_NOT_NAMED, /* "not named": a controller is there; scratch= does not name it */
 		   AUDIT_PROOF_BROKEN, /* "broken": the device could not be set up, or the run did not end */
 		   AUDIT_PROOF_NOT_ASKED, /* "not asked": the console's audit does not attack; isolate does */
+		   AUDIT_PROOF_READ_ONLY, /* "read only": access=read */
 		   AUDIT_PROOFS
 };
 
@@ -146,6 +147,16 @@ struct audit_in {
 void audit_add_case(struct audit_in *in, const struct audit_case *c);
 /* Cases of that outcome, wherever they are. */
 unsigned audit_count(const struct audit_in *in, enum audit_outcome outcome);
+/* What cannot be judged where nothing may be written (pci_cfg.read_only of in->pci); all 0 otherwise. */
+struct audit_unjudged {
+	unsigned bars;    /* functions whose BARs are not sized */
+	unsigned vf_bars; /* PFs whose VF BARs are not */
+	unsigned acs;     /* functions with ACS off that counts as on: whether it takes effect is not known */
+	unsigned routes;  /* PFs whose First VF Offset and VF Stride were read in one of the two ARI states */
+	unsigned asleep;  /* bridges not in D0 */
+	unsigned all;     /* the sum, and one for the DMA that was not tried */
+};
+void audit_unjudged(const struct audit_in *in, struct audit_unjudged *out);
 /* What a scan did not look at. */
 void audit_take_missed(struct audit_in *in, const struct pci *pci);
 /* The table with that signature; NULL when there is none. */

@@ -2,6 +2,7 @@
 #include "apps/audit/rules.h"
 #include "kernel/fmt.h"
 #include "kernel/str.h"
+#include "pci/acs.h"
 
 void audit_take_missed(struct audit_in *in, const struct pci *pci)
 {
@@ -17,6 +18,11 @@ static void judge_missed(struct judge *j, const struct pci_missed *m)
 	struct finding *f =
 		finding_new(j, pci_miss_is_bridge(m->why) ? RULE_PCI_NOT_FOLLOWED : RULE_PCI_NOT_READ,
 			    BDF_FMT, BDF_ARG(m->bdf));
+	if (pci_miss_is_bridge(m->why) && j->in->pci->cfg && j->in->pci->cfg->read_only)
+		fmt_print(f->means, sizeof f->means,
+			  "what is below this bridge was not found and is not judged; its requests come up "
+			  "by the "
+			  "bridge where its Bus Master Enable is on");
 	if (m->why ==
 	    PCI_MISS_NO_NUMBERS) /* firmware could not address what is below, so it left nothing on */
 		f->severity = AUDIT_WARNING;
@@ -24,9 +30,39 @@ static void judge_missed(struct judge *j, const struct pci_missed *m)
 	finding_tell(j);
 }
 
+void audit_unjudged(const struct audit_in *in, struct audit_unjudged *out)
+{
+	*out = (struct audit_unjudged){0};
+	if (!in->pci->cfg || !in->pci->cfg->read_only)
+		return;
+	PCI_EACH(f, in->pci) {
+		out->bars += f->hdr_type < 2 && f->class >> 8 != 0x0600;
+		out->vf_bars += f->cap_sriov != 0;
+		out->acs += acs_off(f) != 0;
+	}
+	for (unsigned i = 0; i < in->pfs; i++)
+		out->routes += !in->pf[i].routing[0].known || !in->pf[i].routing[1].known;
+	for (unsigned i = 0; i < in->n_missed && i < AUDIT_MISSED; i++)
+		out->asleep += in->missed[i].why == PCI_MISS_ASLEEP;
+	out->all = out->bars + out->vf_bars + out->acs + out->routes + out->asleep + 1;
+}
+
+static void judge_look(struct judge *j)
+{
+	struct audit_unjudged u;
+	audit_unjudged(j->in, &u);
+	if (u.all)
+		finding_of(j, RULE_LOOK_ONLY, "machine",
+			   "access=read. BARs not sized: %u functions; VF BARs not sized: %u; ACS off, taken "
+			   "as on: "
+			   "%u; VF routing in one ARI state: %u; bridges not woken: %u; DMA not tried",
+			   u.bars, u.vf_bars, u.acs, u.routes, u.asleep);
+}
+
 void rules_coverage(struct judge *j)
 {
 	const struct audit_in *in = j->in;
+	judge_look(j);
 	for (unsigned i = 0; i < in->n_missed && i < AUDIT_MISSED; i++)
 		judge_missed(j, &in->missed[i]);
 	if (in->n_missed > AUDIT_MISSED)

@@ -28,6 +28,16 @@ static bool is_chipset(const struct judge *j, unsigned id)
 	return true;
 }
 
+/* Where Linux has groups of its own below a port that does not isolate. */
+static const char *os_of(const struct pci_func *port)
+{
+	return acs_isolates_in_linux(port)
+		       ? "Linux takes ACS bits that a port does not have as hard-wired, and makes a group of "
+			 "what is below it; a device may still reach its neighbour"
+		       : "Linux joins these ports only when they are functions of one device; a device may "
+			 "still reach its neighbour";
+}
+
 static void judge_group(struct judge *j, unsigned id)
 {
 	static const enum audit_rule rules[] = {
@@ -45,6 +55,8 @@ static void judge_group(struct judge *j, unsigned id)
 		acs_text(r.at, acs, sizeof acs);
 		fmt_print(f->read, sizeof f->read, "%s; group %u: %s", acs, id, list);
 		groups_reason_text(&r, f->means, sizeof f->means);
+		if (r.stricter)
+			fmt_print(f->os, sizeof f->os, "%s", os_of(r.at));
 		fmt_print(f->remedy, sizeof f->remedy, "%s", groups_remedy(&r));
 		finding_tell(j);
 	}
@@ -58,6 +70,20 @@ static bool has_children(const struct pci *pci, const struct pci_func *port)
 	return false;
 }
 
+/* A port with nothing below it, which will not isolate what comes. */
+static void judge_empty_port(struct judge *j, const struct pci_func *port, const char *acs)
+{
+	struct finding *f = finding_new(j, RULE_ACS_NONE, BDF_FMT, BDF_ARG(port->bdf));
+	fmt_print(f->read, sizeof f->read, "%s; no function below", acs);
+	if (port->cap_acs)
+		fmt_print(f->means, sizeof f->means,
+			  "this port has not all of ACS (nothing is below it now): nothing says that what is "
+			  "put there stays isolated");
+	if (acs_isolates_in_linux(port))
+		fmt_print(f->os, sizeof f->os, "%s", os_of(port));
+	finding_tell(j);
+}
+
 void rules_groups(struct judge *j)
 {
 	for (unsigned id = 1; id <= j->groups; id++)
@@ -68,7 +94,7 @@ void rules_groups(struct judge *j)
 		bool port = f->port_type == PCI_PORT_ROOT || f->port_type == PCI_PORT_DOWNSTREAM;
 		acs_text(f, acs, sizeof acs);
 		if (port && !acs_isolates(f) && !quirk && !has_children(j->in->pci, f))
-			finding_fn(j, RULE_ACS_NONE, f->bdf, "%s; no function below", acs);
+			judge_empty_port(j, f, acs);
 		if (quirk)
 			finding_fn(j, RULE_ACS_QUIRK, f->bdf, "%s; %s", acs, quirk);
 	}

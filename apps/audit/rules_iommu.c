@@ -2,6 +2,8 @@
 #include "apps/audit/rules.h"
 #include "iommu/dmar_lint.h"
 #include "kernel/fmt.h"
+#include "kernel/srat.h"
+#include "kernel/str.h"
 
 static enum audit_severity lint_severity(const struct dmar_finding *f)
 {
@@ -45,9 +47,12 @@ static void on_lint(void *ctx, const struct dmar_finding *d)
 		fmt_print(f->read + n, sizeof f->read - n, " (" BDF_FMT ")", BDF_ARG(d->fn));
 	fmt_print(f->means, sizeof f->means, "%s", t->what);
 	fmt_print(f->os, sizeof f->os, "%s", t->os);
-	if (f->kind == AUDIT_FIRMWARE_BUG)
-		dmar_finding_report(audit_table(j->in, "DMAR")->data, d, f->remedy, sizeof f->remedy);
-	else
+	if (f->kind == AUDIT_FIRMWARE_BUG) {
+		int at = fmt_print(f->remedy, sizeof f->remedy,
+				   "Update the firmware, else send to its maker: ");
+		dmar_finding_report(audit_table(j->in, "DMAR")->data, d, f->remedy + at,
+				    sizeof f->remedy - (size_t)at);
+	} else
 		fmt_print(f->remedy, sizeof f->remedy, "%s", t->ask);
 	finding_tell(j);
 }
@@ -120,30 +125,6 @@ static void judge_unit(struct judge *j, unsigned i)
 
 /* ---- memory nodes ---- */
 
-/* Proximity domains that enabled processors have: ACPI 6.5 §5.2.16.1 (type 0, 16 bytes), §5.2.16.3 (type 2,
- * 24 bytes). Up to 2: more than one is all that is asked. */
-static unsigned nodes(struct span srat)
-{
-	uint32_t first = 0, node;
-	unsigned n = 0;
-	size_t len;
-	for (size_t off = 48; span_has(srat, off, 2) && n < 2; off += len) {
-		unsigned type = span_u8(srat, off);
-		len = span_u8(srat, off + 1);
-		if (len < 2)
-			break;
-		if (type == 0 && len >= 16 && span_u32(srat, off + 4) & 1)
-			node = span_u8(srat, off + 2) | (span_u32(srat, off + 8) & 0xffffff00);
-		else if (type == 2 && len >= 24 && span_u32(srat, off + 12) & 1)
-			node = span_u32(srat, off + 4);
-		else
-			continue;
-		n += !n || node != first;
-		first = n == 1 ? node : first;
-	}
-	return n;
-}
-
 static bool has_rhsa(const struct judge *j, uint64_t base)
 {
 	struct dmar_entry e = {0};
@@ -157,7 +138,7 @@ static bool has_rhsa(const struct judge *j, uint64_t base)
 static void judge_nodes(struct judge *j)
 {
 	const struct audit_table *srat = audit_table(j->in, "SRAT");
-	if (!srat || nodes(srat->data) < 2)
+	if (!srat || !srat_several_nodes(srat->data))
 		return;
 	for (unsigned i = 0; i < j->in->units; i++) {
 		char name[16];
@@ -165,7 +146,7 @@ static void judge_nodes(struct judge *j)
 			continue;
 		fmt_print(name, sizeof name, "iommu%u", i);
 		finding_of(j, RULE_UNIT_NO_RHSA, name,
-			   "SRAT: processors in more than one proximity domain; no RHSA for 0x%llx",
+			   "SRAT: more than one proximity domain; no RHSA for 0x%llx",
 			   (ull)j->in->unit[i].base);
 	}
 }
@@ -215,6 +196,43 @@ static void judge_bypass(struct judge *j)
 	}
 }
 
+static void judge_second(struct judge *j)
+{
+	char where[100] = "";
+	size_t n = 0;
+	unsigned tables = 0;
+	for (unsigned i = 0; i < j->in->tables; i++) {
+		const struct audit_table *t = &j->in->table[i];
+		if (strcmp(t->sig, "DMAR") != 0)
+			continue;
+		tables++;
+		if (n < sizeof where)
+			n += (size_t)fmt_print(where + n, sizeof where - n, "%s0x%llx", n ? ", " : "",
+					       (ull)t->addr);
+	}
+	if (tables > 1)
+		finding_of(j, RULE_DMAR_SECOND, "machine", "%u DMAR tables, at %s", tables, where);
+}
+
+/* Units that have no room in the record, and functions whose state in firmware has none. */
+static void judge_limits(struct judge *j)
+{
+	struct dmar_entry e = {0};
+	struct dmar_drhd d;
+	unsigned units = 0, functions = 0;
+	while (j->has_dmar && dmar_next(&j->dmar, &e) == SL_OK)
+		units += e.type == DMAR_DRHD && dmar_drhd(&e, &d) == SL_OK;
+	PCI_EACH(f, j->in->pci)
+		functions += !f->pf;
+	if (units > AUDIT_UNITS)
+		finding_of(j, RULE_LIMIT, "machine", "DMAR has %u units; registers of the first %u are kept",
+			   units, AUDIT_UNITS);
+	if (functions > BOOT_MAX_FUNCS)
+		finding_of(j, RULE_LIMIT, "machine",
+			   "%u functions; what firmware left of the first %u is kept", functions,
+			   BOOT_MAX_FUNCS);
+}
+
 void rules_iommu(struct judge *j)
 {
 	const struct audit_table *dmar = audit_table(j->in, "DMAR"), *ivrs = audit_table(j->in, "IVRS");
@@ -228,9 +246,14 @@ void rules_iommu(struct judge *j)
 			   (ull)ivrs->addr, j->in->vendor);
 	else if (!dmar)
 		finding_of(j, RULE_IOMMU_NONE, "machine",
-			   "neither DMAR nor IVRS among the ACPI tables; CPUID vendor \"%s\"", j->in->vendor);
+			   "neither DMAR nor IVRS among the ACPI tables%s; CPUID vendor \"%s\"",
+			   audit_table(j->in, "VIOT") ? ", but VIOT: a virtio-iommu, which is not supported"
+						      : "",
+			   j->in->vendor);
 	if (!dmar)
 		return;
+	judge_second(j);
+	judge_limits(j);
 	lint(j, dmar);
 	for (unsigned i = 0; i < j->in->units; i++)
 		judge_unit(j, i);

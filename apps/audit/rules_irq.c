@@ -1,7 +1,7 @@
 /* Interrupt remapping: can it be on, is it whole, does it hold. */
 #include "apps/audit/rules.h"
 #include "kernel/fmt.h"
-#include "pci/posture.h"
+#include "pci/quirk.h"
 
 #define IRTA_EIME_BIT BIT(11)
 #define APIC_REACH    254u /* highest id of an 8-bit destination: 255 is all processors */
@@ -91,7 +91,7 @@ void rules_irq(struct judge *j)
 		judge_hpet(j);
 	judge_compat(j);
 	PCI_EACH(f, j->in->pci)
-		if (pci_remapping_is_broken(f))
+		if (pci_quirk_find(f, QUIRK_NO_REMAPPING))
 			finding_fn(j, RULE_IR_ERRATA, f->bdf, "%04x:%04x revision 0x%x", f->vendor, f->device,
 				   f->revision);
 }

@@ -57,6 +57,8 @@ static const char *why_not(unsigned proof)
 		return "Set scratch= to the serial number of an NVMe controller: one with SR-IOV, whose "
 		       "contents may "
 		       "be overwritten, or one without, which is told to Identify and nothing else.";
+	case AUDIT_PROOF_READ_ONLY:
+		return "Leave out access=read.";
 	case AUDIT_PROOF_NOT_ASKED:
 		return "Run app=audit, or isolate in the console.";
 	default:

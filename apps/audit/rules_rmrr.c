@@ -11,11 +11,16 @@ void rules_rmrr(struct judge *j)
 		enum rmrr_verdict verdict;
 		enum audit_rule rule;
 	} rules[] = {{RMRR_KEPT, RULE_RMRR_KEPT},
+		     {RMRR_EMPTY, RULE_RMRR_EMPTY},
 		     {RMRR_SYSTEM_RAM, RULE_RMRR_RAM},
 		     {RMRR_RELAXED, RULE_RMRR_RELAXED}};
 	struct rmrr_context known = {
 		&j->topo, &j->functions, {j->in->mem, j->in->mems}, topo_name, j->in->pci};
 	unsigned n = j->has_dmar ? rmrr_ledger(&j->dmar, &known, ledger, ARRAY_LEN(ledger)) : 0;
+	if (n > ARRAY_LEN(ledger))
+		finding_of(j, RULE_LIMIT, "machine",
+			   "RMRRs and functions make %u pairs; the first %zu are judged", n,
+			   ARRAY_LEN(ledger));
 	for (unsigned i = 0; i < n && i < ARRAY_LEN(ledger); i++)
 		for (unsigned k = 0; k < ARRAY_LEN(rules); k++) {
 			if (ledger[i].verdict != rules[k].verdict)

@@ -26,6 +26,7 @@ void audit_room(const struct audit_in *in, const struct audit_sriov *s, struct a
 	out->limit = out->best->by_bus < s->total && out->best->by_bus <= out->best->by_bars
 			     ? AUDIT_LIMIT_BUSES
 		     : out->best->by_bars < s->total ? AUDIT_LIMIT_WINDOW
+		     : out->best->unsized            ? AUDIT_LIMIT_UNKNOWN
 						     : AUDIT_LIMIT_NONE;
 	if (s->backed >= 0 && (uint32_t)s->backed < out->vfs) {
 		out->vfs = (uint16_t)s->backed;
@@ -35,7 +36,8 @@ void audit_room(const struct audit_in *in, const struct audit_sriov *s, struct a
 
 const char *audit_limit_name(enum audit_limit l)
 {
-	static const char *const names[] = {"none", "bus numbers", "BAR window", "controller resources"};
+	static const char *const names[] = {"none", "bus numbers", "BAR window", "controller resources",
+					    "not known: VF BARs are not sized"};
 	return l < ARRAY_LEN(names) ? names[l] : "none";
 }
 

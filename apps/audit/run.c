@@ -165,8 +165,8 @@ const char *audit_kind_name(enum audit_kind k)
 
 const char *audit_proof_name(unsigned proof)
 {
-	static const char *const names[] = {"done",      "no unit", "off",      "no device",
-					    "not named", "broken",  "not asked"};
+	static const char *const names[] = {"done",      "no unit", "off",       "no device",
+					    "not named", "broken",  "not asked", "read only"};
 	return name_in(names, ARRAY_LEN(names), proof);
 }
 

@@ -54,16 +54,19 @@ static void take_cpu(struct machine *m)
 
 static void take_tables(const struct machine *m)
 {
-	static const char *const wanted[] = {"DMAR", "MCFG", "APIC", "IVRS", "SRAT", "HPET", "SPCR"};
+	static const char *const wanted[] = {"DMAR", "MCFG", "APIC", "IVRS", "SRAT", "HPET", "SPCR", "VIOT"};
 	in.tables = 0;
 	for (unsigned i = 0; i < ARRAY_LEN(wanted); i++) {
-		const struct acpi_table *t = acpi_find(&m->acpi, wanted[i], 0);
-		if (!t)
-			continue;
-		struct audit_table *out = &in.table[in.tables++];
-		fmt_print(out->sig, sizeof out->sig, "%s", wanted[i]);
-		out->addr = t->phys;
-		out->data = t->data;
+		const struct acpi_table *t;
+		for (unsigned n = 0; (t = acpi_find(&m->acpi, wanted[i], n)) && in.tables < AUDIT_TABLES;
+		     n++) {
+			struct audit_table *out = &in.table[in.tables++];
+			fmt_print(out->sig, sizeof out->sig, "%s", wanted[i]);
+			out->addr = t->phys;
+			out->data = t->data;
+			if (strcmp(wanted[i], "DMAR") != 0) /* of which a second one is judged */
+				break;
+		}
 	}
 }
 

@@ -6,6 +6,10 @@
 	"Look in firmware setup (chipset, processor, IIO or north bridge) for VT-d, VT for Directed I/O, "   \
 	"Intel Virtualization Technology for Directed I/O or IOMMU and switch it on; "
 
+#define RMRR_REFUSED                                                                                         \
+	"Linux refuses: Device is ineligible for IOMMU domain attach due to platform RMRR requirement; "     \
+	"VMware and others do not check"
+
 const struct rule_text rule_texts[RULE_COUNT] = {
 	[RULE_NO_ECAM] =
 		{"PCIE-NO-ECAM", AUDIT_ERROR, AUDIT_FIRMWARE_BUG,
@@ -38,6 +42,13 @@ const struct rule_text rule_texts[RULE_COUNT] = {
 			     "switched on, is missing here",
 			     "nothing",
 			     "See the line FAIL in the log, and what it advises (docs/troubleshooting.md)."},
+	[RULE_LOOK_ONLY] =
+		{"LOOK-ONLY", AUDIT_WARNING, AUDIT_NOTE,
+		 "nothing was written to this machine, so some things are not judged: what firmware left on "
+		 "is "
+		 "on, room for VFs is by bus numbers only, and whether ACS takes effect is taken on trust",
+		 "Linux writes all of this when it starts: it sizes BARs, sets ACS, translates",
+		 "Run the audit once more without access=read, where that may be done."},
 	[RULE_IOMMU_AMD] = {"IOMMU-AMD", AUDIT_ERROR, AUDIT_NOTE,
 			    "an AMD machine: IVRS describes its IOMMU. It is recognised and not audited: "
 			    "nothing is said of what "
@@ -54,6 +65,14 @@ const struct rule_text rule_texts[RULE_COUNT] = {
 		 "on an AMD machine AMD-Vi or IOMMU, and SVM. If it is on, update the firmware. In QEMU: "
 		 "-device intel-iommu,intremap=on."},
 	[RULE_DMAR] = {"DMAR", AUDIT_WARNING, AUDIT_FIRMWARE_BUG, "", "", ""},
+	[RULE_DMAR_SECOND] =
+		{"DMAR-SECOND", AUDIT_WARNING, AUDIT_FIRMWARE_BUG,
+		 "there is more than one DMAR table; the first counts, and what the others say is not judged",
+		 "Linux takes the first too; another system may take another one",
+		 "Update the firmware. For its maker: one DMAR table describes all units."},
+	[RULE_LIMIT] = {"LIMIT", AUDIT_WARNING, AUDIT_NOTE,
+			"the machine has more than this program keeps: what is beyond is not judged",
+			"nothing", "Judge the rest by hand; the tables and dumps in the report are whole."},
 	[RULE_UNIT_DEAD] =
 		{"UNIT-DEAD", AUDIT_ERROR, AUDIT_FIRMWARE_BUG,
 		 "the table names a unit that does not answer: functions below it have no IOMMU",
@@ -171,12 +190,25 @@ const struct rule_text rule_texts[RULE_COUNT] = {
 		 "memory",
 		 "Update the firmware: its driver must stop the controller and clear Bus Master Enable at "
 		 "ExitBootServices. In Linux CONFIG_EFI_DISABLE_PCI_DMA clears it earlier."},
+	[RULE_STATE_ASLEEP] =
+		{"STATE-ASLEEP", AUDIT_INFO, AUDIT_NOTE,
+		 "firmware left this function in a low-power state: its registers do not answer, and below a "
+		 "bridge nothing does, until a system brings it to D0",
+		 "Linux and Windows bring it to D0 for its driver; small systems find a dead device",
+		 "None needed for those. Otherwise look in firmware setup for power saving of this slot or "
+		 "port."},
+	[RULE_STATE_CLOSED] =
+		{"STATE-CLOSED", AUDIT_INFO, AUDIT_NOTE,
+		 "firmware left this bridge closed: functions below it do not answer, or their DMA ends here "
+		 "without a fault record, until a system opens it",
+		 "Linux and Windows open the bridges above a function for its driver; small systems do not",
+		 "None needed for those. Otherwise look in firmware setup for what switches this port on at "
+		 "boot."},
 	[RULE_GROUP_PORT] = {"GROUP-PORT", AUDIT_WARNING, AUDIT_HARDWARE_LIMIT, "",
 			     "Linux puts them into one IOMMU group: VFIO gives away all of it or nothing",
 			     ""},
 	[RULE_GROUP_SWITCH] = {"GROUP-SWITCH", AUDIT_WARNING, AUDIT_HARDWARE_LIMIT, "",
-			       "Linux joins these ports only when they are functions of one device; a device "
-			       "may still reach its neighbour",
+			       "Linux puts them into one IOMMU group: VFIO gives away all of it or nothing",
 			       ""},
 	[RULE_GROUP_BRIDGE] = {"GROUP-BRIDGE", AUDIT_WARNING, AUDIT_HARDWARE_LIMIT, "",
 			       "Linux puts them into one IOMMU group: VFIO gives away all of it or nothing",
@@ -199,16 +231,16 @@ const struct rule_text rule_texts[RULE_COUNT] = {
 			    "Linux has the same quirk; other systems may see a larger group", "None needed."},
 	[RULE_RMRR_KEPT] = {"RMRR-KEPT", AUDIT_WARNING, AUDIT_FIRMWARE_BUG,
 			    "firmware keeps memory to itself that it may use through this function at any "
-			    "time: the function "
-			    "can not be given away",
-			    "Linux refuses: Device is ineligible for IOMMU domain attach due to platform "
-			    "RMRR requirement; "
-			    "VMware and others do not check",
+			    "time: the function can not be given away",
+			    RMRR_REFUSED,
 			    "Look for the vendor's option for this slot (HPE: conrep, Shared Memory and RMRR "
-			    "off), or update "
-			    "the firmware. A kernel patched to ignore RMRRs lets a guest's device and "
-			    "firmware write to the "
-			    "same memory."},
+			    "off), or update the firmware. A kernel patched to ignore RMRRs lets a guest's "
+			    "device and firmware write to the same memory."},
+	[RULE_RMRR_EMPTY] = {"RMRR-EMPTY", AUDIT_WARNING, AUDIT_FIRMWARE_BUG,
+			     "an RMRR without memory names this function: nothing is shared, and Linux holds "
+			     "to the entry all the same",
+			     RMRR_REFUSED,
+			     "Update the firmware. For its maker: fill this RMRR in or leave it out."},
 	[RULE_RMRR_RAM] =
 		{"RMRR-RAM", AUDIT_ERROR, AUDIT_FIRMWARE_BUG,
 		 "firmware keeps memory that its own memory map gives to the system: device and system write "

@@ -1,6 +1,7 @@
 /* Stage shell: the prompt. Everything that is printed while it lasts goes through the pager here. */
 #include "apps/shell/shell.h"
 #include "apps/audit/record.h"
+#include "apps/hardware.h"
 #include "apps/load.h"
 #include "apps/shell/line.h"
 #include "apps/shell/pager.h"
@@ -159,6 +160,7 @@ static bool read_line(struct machine *m)
 			sh.pager = (struct pager){.off = true};
 			load_turn();
 			faults_say(m);
+			hardware_tick(m);
 			if (!sh.at_prompt)
 				prompt();
 			cpu_pause();

@@ -1,10 +1,12 @@
 /* Commands about the machine besides PCI and the IOMMU. */
 #include "apps/shell/shell.h"
 #include "kernel/core.h"
+#include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/memmap.h"
 #include "kernel/pmm.h"
 #include "kernel/power.h"
+#include "kernel/stacks.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
 #include "kernel/x86/apic.h"
@@ -57,6 +59,33 @@ bool cmd_cpus(struct machine *m, unsigned n, char **word)
 	return true;
 }
 
+/* "9120 of 32768" in a column; a core that never started has no stack. */
+static void print_mark(unsigned core, enum stack_kind kind)
+{
+	char text[24] = "-";
+	size_t used, bytes;
+	if (stacks_used(core, kind, &used, &bytes))
+		fmt_print(text, sizeof text, "%llu of %llu", (ull)used, (ull)bytes);
+	log_text(" %14s", text);
+}
+
+static void print_stacks(void)
+{
+	size_t used, bytes;
+	log_text("stacks, bytes that were ever used:\n        ");
+	for (enum stack_kind k = STACK_WORK; k < STACK_START; k++)
+		log_text(" %14s", stack_name(k));
+	log_text("\n");
+	for (unsigned i = 0; i < core_count(); i++) {
+		log_text("  core %-2u", i);
+		for (enum stack_kind k = STACK_WORK; k < STACK_START; k++)
+			print_mark(i, k);
+		log_text("\n");
+	}
+	if (stacks_used(0, STACK_START, &used, &bytes))
+		log_text("  until core 0 had its own: %llu of %llu\n", (ull)used, (ull)bytes);
+}
+
 bool cmd_mem(struct machine *m, unsigned n, char **word)
 {
 	const struct boot_region *r = phys_va(PHYS(m->boot->regions));
@@ -76,6 +105,7 @@ bool cmd_mem(struct machine *m, unsigned n, char **word)
 	}
 	log_text("pages of 4 KiB: %llu free, %llu used, %llu at most\n", (ull)pmm_free_pages(),
 		 (ull)pmm_used_pages(), (ull)pmm_peak_pages());
+	print_stacks();
 	return true;
 }
 

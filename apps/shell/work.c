@@ -2,6 +2,7 @@
 #include "apps/shell/work.h"
 #include "apps/audit/app.h"
 #include "apps/audit/record.h"
+#include "apps/hardware.h"
 #include "apps/load.h"
 #include "apps/report.h"
 #include "apps/shell/shell.h"
@@ -42,6 +43,7 @@ enum sl_err work_begin(struct machine *m)
 	for (unsigned i = 0; i < ARRAY_LEN(stage) && !e; i++) {
 		e = serial_stop() ? SL_STOPPED : stage[i](m);
 		faults_say(m);
+		hardware_say(m, m->attacking);
 	}
 	return e;
 }
@@ -54,6 +56,7 @@ void work_end(struct machine *m)
 	m->vfs = 0;
 	groups_compute(&m->pci);
 	faults_say(m);
+	hardware_say(m, m->attacking);
 }
 
 bool cmd_isolate(struct machine *m, unsigned n, char **word)

@@ -8,6 +8,12 @@
 #define ADMIN_US      10000000u /* longest wait for an admin command */
 #define ADMIN_DEPTH   1u
 #define ADMIN_ENTRIES 64u
+#define RETRIES       5u
+#define RETRY_US      100000u  /* where the status names none of CRDT1 to CRDT3 */
+#define SHUTDOWN_US   5000000u /* where RTD3E is not told */
+#define SHUTDOWN_MAX  30000000u
+#define SHN_NORMAL    1u
+#define SHST_COMPLETE 2u
 #define ADMIN_LOOK    256u /* empty polls between two looks at CSTS */
 #define CQ_MIN        512u /* shortest completion ring of an I/O pair, where the controller allows it */
 #define ALL_ONES      0xffffffffu
@@ -23,31 +29,32 @@ static enum sl_err lost(struct nvme_ctrl *c, enum sl_err e, const char *what)
 }
 
 /* Waits for CSTS.RDY to be as told. A fatal status ends the wait for 1; for 0 it may stay until the reset is
- * through. */
-static enum sl_err poll_ready(struct nvme_ctrl *c, bool ready)
+ * through. *what: why it is not. */
+static enum sl_err poll_ready(const struct nvme_ctrl *c, bool ready, const char **what)
 {
 	uint64_t end = now_us() + c->ready_us;
 	for (;;) {
 		bool late = now_us() > end;
 		uint32_t csts = nvme_rd32(&c->io, NVME_CSTS);
-		if (csts == ALL_ONES)
-			return lost(c, SL_DEVICE, "gone from the bus");
-		if (ready && csts & CSTS_CFS)
-			return lost(c, SL_DEVICE, "controller fatal status");
+		*what = csts == ALL_ONES ? "gone from the bus" : "controller fatal status";
+		if (csts == ALL_ONES || (ready && csts & CSTS_CFS))
+			return SL_DEVICE;
 		if (!!(csts & CSTS_RDY) == ready)
 			return SL_OK;
+		*what = ready ? "does not get ready" : "does not stop";
 		if (late)
-			return lost(c, SL_TIMEOUT, ready ? "does not get ready" : "does not stop");
+			return SL_TIMEOUT;
 		__builtin_ia32_pause();
 	}
 }
 
 static enum sl_err wait_ready(struct nvme_ctrl *c, bool ready)
 {
+	const char *what;
 	MARKER(MARK_WAIT);
-	enum sl_err e = poll_ready(c, ready);
+	enum sl_err e = poll_ready(c, ready, &what);
 	MARKER(MARK_GO_ON);
-	return e;
+	return e ? lost(c, e, what) : SL_OK;
 }
 
 /* Longest wait that the controller asks for: NVMe §3.1.3.1 TO, and CRTO where there is one. */
@@ -66,7 +73,10 @@ static enum sl_err read_caps(struct nvme_ctrl *c)
 	c->vs = nvme_rd32(&c->io, NVME_VS);
 	c->cap = nvme_rd64(&c->io, NVME_CAP);
 	if (c->vs == ALL_ONES || c->vs == 0 || c->cap == 0) {
-		log_fail("nvme", "a VF answers only when the PF gave it queues and brought it online",
+		log_fail("nvme",
+			 "cut the machine's power for a moment; a VF answers only when its PF has given it "
+			 "queues "
+			 "and brought it online",
 			 BDF_FMT ": no controller answers (VS 0x%x, CAP 0x%llx)", BDF_ARG(c->fn), c->vs,
 			 (ull)c->cap);
 		return SL_NOTFOUND;
@@ -92,8 +102,30 @@ static enum sl_err disable(struct nvme_ctrl *c)
 		return lost(c, SL_DEVICE, "gone from the bus");
 	if (cc & CC_EN && !(nvme_rd32(&c->io, NVME_CSTS) & (CSTS_RDY | CSTS_CFS)) && wait_ready(c, true))
 		log_warn("nvme", BDF_FMT ": stopped although it was still starting", BDF_ARG(c->fn));
-	nvme_wr32(&c->io, NVME_CC, cc & ~CC_EN);
+	nvme_wr32(&c->io, NVME_CC, cc & ~(CC_EN | CC_SHN));
+	delay_us(c->io.quiet_us);
 	return wait_ready(c, false);
+}
+
+/* Normal shutdown, so that a drive can store what it has in volatile memory: NVMe §3.6.1. I/O queues are
+ * deleted before. One that does not end is said; the reset that follows ends it. */
+static void shut_down(struct nvme_ctrl *c)
+{
+	uint64_t us = c->id.shutdown_us ? c->id.shutdown_us : SHUTDOWN_US;
+	uint64_t end = now_us() + (us < SHUTDOWN_MAX ? us : SHUTDOWN_MAX);
+	uint32_t csts;
+	nvme_wr32(&c->io, NVME_CC, (nvme_rd32(&c->io, NVME_CC) & ~CC_SHN) | FPUT(CC_SHN, SHN_NORMAL));
+	MARKER(MARK_WAIT);
+	for (bool late = false;; late = now_us() > end) {
+		csts = nvme_rd32(&c->io, NVME_CSTS);
+		if (csts == ALL_ONES || FGET(csts, CSTS_SHST) == SHST_COMPLETE || late)
+			break;
+		__builtin_ia32_pause();
+	}
+	MARKER(MARK_GO_ON);
+	if (csts == ALL_ONES || FGET(csts, CSTS_SHST) != SHST_COMPLETE)
+		log_warn("nvme", BDF_FMT ": shutdown not complete (CSTS 0x%x): the drive counts it as unsafe",
+			 BDF_ARG(c->fn), csts);
 }
 
 static void *mem_at(const struct nvme_ctrl *c, uint64_t off)
@@ -144,9 +176,23 @@ static enum sl_err enable(struct nvme_ctrl *c)
 	return wait_ready(c, true);
 }
 
-enum sl_err nvme_ctrl_provoke(const struct nvme_io *io, iova_t asq)
+bool nvme_ctrl_stays_fatal(const struct nvme_io *io)
 {
+	uint32_t csts = nvme_rd32(io, NVME_CSTS);
+	if (csts == ALL_ONES || !(csts & CSTS_CFS))
+		return false;
 	struct nvme_ctrl c = {.io = *io, .cap = nvme_rd64(io, NVME_CAP)};
+	c.ready_us = ready_us(&c);
+	nvme_wr32(io, NVME_CC, nvme_rd32(io, NVME_CC) & ~(CC_EN | CC_SHN));
+	delay_us(io->quiet_us);
+	const char *what;
+	enum sl_err e = poll_ready(&c, false, &what);
+	return e || nvme_rd32(io, NVME_CSTS) & CSTS_CFS;
+}
+
+enum sl_err nvme_ctrl_provoke(const struct nvme_io *io, bdf_t fn, iova_t asq)
+{
+	struct nvme_ctrl c = {.io = *io, .fn = fn, .cap = nvme_rd64(io, NVME_CAP)};
 	c.ready_us = ready_us(&c);
 	enum sl_err e = disable(&c);
 	if (e)
@@ -205,7 +251,7 @@ static enum sl_err wait_admin(struct nvme_ctrl *c, uint32_t *got)
 	}
 }
 
-enum sl_err nvme_admin_try(struct nvme_ctrl *c, struct nvme_sqe cmd, uint32_t *dw0)
+static enum sl_err admin_once(struct nvme_ctrl *c, struct nvme_sqe cmd, uint32_t *dw0)
 {
 	if (c->dead)
 		return SL_DEVICE;
@@ -226,6 +272,24 @@ enum sl_err nvme_admin_try(struct nvme_ctrl *c, struct nvme_sqe cmd, uint32_t *d
 	if (dw0)
 		*dw0 = got;
 	return SL_OK;
+}
+
+/* How long to wait before a command that ended so is sent again: NVMe §3.3.3.2.1 CRD, §5.17.2.1 CRDT1. */
+static uint32_t retry_us(const struct nvme_ctrl *c)
+{
+	unsigned crd = (unsigned)FGET(c->status, NVME_STATUS_CRD);
+	return crd && c->id.crdt[crd - 1] ? c->id.crdt[crd - 1] * 100000u : RETRY_US;
+}
+
+enum sl_err nvme_admin_try(struct nvme_ctrl *c, struct nvme_sqe cmd, uint32_t *dw0)
+{
+	enum sl_err e = admin_once(c, cmd, dw0);
+	uint64_t end = now_us() + ADMIN_US;
+	for (unsigned i = 0; i < RETRIES && !e && nvme_status_transient(c->status) && now_us() < end; i++) {
+		delay_us(retry_us(c));
+		e = admin_once(c, cmd, dw0);
+	}
+	return e;
 }
 
 enum sl_err nvme_admin(struct nvme_ctrl *c, const char *what, struct nvme_sqe cmd, uint32_t *dw0)
@@ -269,7 +333,10 @@ enum sl_err nvme_identify_at(struct nvme_ctrl *c, iova_t to)
 enum sl_err nvme_dword_at(struct nvme_ctrl *c, iova_t to)
 {
 	struct nvme_sqe cmd = {
-		.opc = NVME_GET_LOG, .prp1 = to.v, .cdw10 = NVME_LOG_FIRMWARE, /* NUMD 0: one dword */
+		.opc = NVME_GET_LOG,
+		.nsid = NVME_NSID_ALL, /* as controllers before 2.0 want it: NVMe 1.4 §5.14 */
+		.prp1 = to.v,
+		.cdw10 = NVME_LOG_FIRMWARE, /* NUMD 0: one dword */
 	};
 	return nvme_admin_try(c, cmd, NULL);
 }
@@ -289,10 +356,18 @@ static bool read_effects(struct nvme_ctrl *c)
 	memset(mem_at(c, NVME_MEM_DATA), 0, PAGE_SIZE);
 	struct nvme_sqe cmd = {
 		.opc = NVME_GET_LOG,
+		.nsid = NVME_NSID_ALL,
 		.prp1 = iova_at(c, NVME_MEM_DATA),
 		.cdw10 = (uint32_t)FPUT(LOG_NUMDL, PAGE_SIZE / 4 - 1) | NVME_LOG_EFFECTS,
 	};
 	return nvme_admin_try(c, cmd, NULL) == SL_OK && c->status == 0;
+}
+
+/* Pages of an I/O command set. Where they are not known, asking leaves an entry in the drive's Error
+ * Information log, which lasts. */
+static bool knows_csi(const struct nvme_ctrl *c)
+{
+	return c->vs >= VS_2_0 || c->cap & CAP_CSS_IOCS;
 }
 
 static enum sl_err identify_ctrl(struct nvme_ctrl *c)
@@ -309,7 +384,7 @@ static enum sl_err identify_ctrl(struct nvme_ctrl *c)
 	}
 	if (c->id.lpa & LPA_EFFECTS && read_effects(c))
 		nvme_id_effects(mem_at(c, NVME_MEM_DATA), &c->id);
-	if (identify_optional(c, NVME_CNS_CTRL_CSI, 0))
+	if (knows_csi(c) && identify_optional(c, NVME_CNS_CTRL_CSI, 0))
 		nvme_id_limits(mem_at(c, NVME_MEM_DATA), &c->id);
 	return c->dead ? SL_DEVICE : SL_OK;
 }
@@ -406,12 +481,13 @@ enum sl_err nvme_ctrl_fini(struct nvme_ctrl *c)
 {
 	if (!c->mem.va)
 		return SL_OK;
+	for (unsigned qid = 1; qid <= c->io_queues && !c->dead && nvme_ctrl_health(c) == SL_OK; qid++)
+		if (c->created & BIT(qid)) {
+			delete_queue(c, NVME_DELETE_SQ, qid);
+			delete_queue(c, NVME_DELETE_CQ, qid);
+		}
 	if (!c->dead && nvme_ctrl_health(c) == SL_OK)
-		for (unsigned qid = 1; qid <= c->io_queues; qid++)
-			if (c->created & BIT(qid)) {
-				delete_queue(c, NVME_DELETE_SQ, qid);
-				delete_queue(c, NVME_DELETE_CQ, qid);
-			}
+		shut_down(c);
 	c->created = 0;
 	if (disable(c))
 		log_warn("nvme", BDF_FMT ": not stopped; its queue memory is taken away all the same",
@@ -565,7 +641,8 @@ enum sl_err nvme_ns_get(struct nvme_ctrl *c, enum nvme_ns_list list, uint32_t ns
 			 BDF_ARG(c->fn), nsid);
 		return SL_UNSUPPORTED;
 	}
-	if (out->pi_type && c->id.ctratt & CTRATT_ELBAS && identify_optional(c, NVME_CNS_NS_CSI, nsid))
+	if (out->pi_type && c->id.ctratt & CTRATT_ELBAS && knows_csi(c) &&
+	    identify_optional(c, NVME_CNS_NS_CSI, nsid))
 		nvme_ns_pi_format(mem_at(c, NVME_MEM_DATA), format, out);
 	return c->dead ? SL_DEVICE : SL_OK;
 }

@@ -63,14 +63,19 @@ enum sl_err nvme_ctrl_init(struct nvme_ctrl *c, const struct nvme_io *io, bdf_t 
 enum sl_err nvme_ctrl_init_in(struct nvme_ctrl *c, const struct nvme_io *io, bdf_t fn,
 			      const struct dma_buf *mem, unsigned io_queues) MUST_CHECK;
 
-/* Deletes the queue pairs, disables the controller and gives the memory back; also after a fatal status or a
- * failed init. When the IOMMU does not let go of the memory it is leaked and the error returned. Disabling a
- * PF takes all its VFs offline: end those first. */
+/* Deletes the queue pairs, tells the controller to shut down (which may take a drive seconds), disables it
+ * and gives the memory back; also after a fatal status or a failed init. When the IOMMU does not let go of
+ * the memory it is leaked and the error returned. Disabling a PF takes all its VFs offline: end those first.
+ */
 enum sl_err nvme_ctrl_fini(struct nvme_ctrl *c) MUST_CHECK;
 
 /* SL_OK while the controller runs; SL_DEVICE after a fatal status, a reset by somebody else, or when it is
  * gone. One register read. */
 enum sl_err nvme_ctrl_health(const struct nvme_ctrl *c) MUST_CHECK;
+
+/* A controller in fatal status (CSTS.CFS) is reset by CC.EN: NVMe §3.7.2. True when it stays so, or does not
+ * stop: a function level reset may help. False, and nothing is written, without fatal status. */
+bool nvme_ctrl_stays_fatal(const struct nvme_io *io);
 
 /* CSTS as it is: bit 0 ready, bit 1 stopped for ever (until a reset). */
 uint32_t nvme_ctrl_csts(const struct nvme_io *io);
@@ -94,8 +99,9 @@ enum sl_err nvme_ctrl_queue(struct nvme_ctrl *c, uint16_t qid, uint32_t depth,
 enum sl_err nvme_ctrl_queue_irq(struct nvme_ctrl *c, uint16_t qid, uint32_t depth, uint16_t vector,
 				struct nvme_queue *out) MUST_CHECK;
 
-/* Sends an admin command (its cid is filled in) and waits for it: SL_OK when it completed, c->status says
- * how, *dw0 (may be NULL) is its result. SL_TIMEOUT or SL_DEVICE when the controller is lost. */
+/* Sends an admin command (its cid is filled in) and waits for it, again and up to five times where its status
+ * is one that passes (nvme_status_transient()): SL_OK when it completed, c->status says how, *dw0 (may be
+ * NULL) is its result. SL_TIMEOUT or SL_DEVICE when the controller is lost. */
 enum sl_err nvme_admin_try(struct nvme_ctrl *c, struct nvme_sqe cmd, uint32_t *dw0) MUST_CHECK;
 
 /* The same for a command that has to succeed: an error status is logged under the name what and is SL_DEVICE.
@@ -117,7 +123,7 @@ enum sl_err nvme_dword_at(struct nvme_ctrl *c, iova_t to) MUST_CHECK;
 /* Starts a controller that nobody has opened on an admin queue at any device address, and rings for one
  * command, whose fetch the IOMMU is to refuse: only for showing that. The caller resets the controller
  * afterwards. SL_TIMEOUT. */
-enum sl_err nvme_ctrl_provoke(const struct nvme_io *io, iova_t asq) MUST_CHECK;
+enum sl_err nvme_ctrl_provoke(const struct nvme_io *io, bdf_t fn, iova_t asq) MUST_CHECK;
 
 enum nvme_ns_list {
 	NVME_NS_ACTIVE,    /* attached to this controller */

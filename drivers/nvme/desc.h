@@ -39,6 +39,7 @@ enum nvme_cns {
 	NVME_CNS_SECONDARY_LIST = 0x15,
 };
 
+#define NVME_NSID_ALL    0xffffffffu
 #define NVME_FEAT_QUEUES 0x07u /* Number of Queues: NVMe §5.27.1.5 */
 
 /* Submission queue entry: NVMe §3.3.3.1 */
@@ -149,9 +150,13 @@ struct nvme_id_ctrl {
 	uint8_t mdts; /* longest transfer: pages of CAP.MPSMIN, log2; 0: no limit */
 	uint16_t cntlid;
 	uint32_t ver;
-	uint8_t rsvd84[12];
+	uint32_t rtd3r;
+	uint32_t rtd3e; /* longest shutdown, microseconds; 0: not told */
+	uint32_t oaes;
 	uint32_t ctratt;
-	uint8_t rsvd100[156];
+	uint8_t rsvd100[28];
+	uint16_t crdt[3]; /* command retry delay times, units of 100 ms */
+	uint8_t rsvd134[122];
 	uint16_t oacs;
 	uint8_t rsvd258[3];
 	uint8_t lpa;
@@ -165,14 +170,13 @@ struct nvme_id_ctrl {
 	uint8_t rsvd540[3556];
 };
 _Static_assert(sizeof(struct nvme_id_ctrl) == 4096, "NVMe 5.17.2.1");
-_Static_assert(offsetof(struct nvme_id_ctrl, mdts) == 77 && offsetof(struct nvme_id_ctrl, ctratt) == 96 &&
-		       offsetof(struct nvme_id_ctrl, oacs) == 256 &&
-		       offsetof(struct nvme_id_ctrl, lpa) == 261 &&
-		       offsetof(struct nvme_id_ctrl, sqes) == 512 &&
-		       offsetof(struct nvme_id_ctrl, oncs) == 520 &&
-		       offsetof(struct nvme_id_ctrl, ocfs) == 534 &&
-		       offsetof(struct nvme_id_ctrl, sgls) == 536,
-	       "NVMe 5.17.2.1");
+_Static_assert(
+	offsetof(struct nvme_id_ctrl, mdts) == 77 && offsetof(struct nvme_id_ctrl, rtd3e) == 88 &&
+		offsetof(struct nvme_id_ctrl, crdt) == 128 && offsetof(struct nvme_id_ctrl, ctratt) == 96 &&
+		offsetof(struct nvme_id_ctrl, oacs) == 256 && offsetof(struct nvme_id_ctrl, lpa) == 261 &&
+		offsetof(struct nvme_id_ctrl, sqes) == 512 && offsetof(struct nvme_id_ctrl, oncs) == 520 &&
+		offsetof(struct nvme_id_ctrl, ocfs) == 534 && offsetof(struct nvme_id_ctrl, sgls) == 536,
+	"NVMe 5.17.2.1");
 #define LPA_EFFECTS       BIT(1)  /* Commands Supported and Effects log */
 #define CTRATT_ELBAS      BIT(15) /* extended LBA formats: guards of more than 16 bits exist */
 #define OACS_NS_MGMT      BIT(3)

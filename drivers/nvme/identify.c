@@ -29,6 +29,8 @@ enum sl_err nvme_id_parse(const volatile struct nvme_id_ctrl *page, struct nvme_
 		.ocfs = page->ocfs,
 		.lpa = page->lpa,
 		.ctratt = page->ctratt,
+		.shutdown_us = page->rtd3e,
+		.crdt = {page->crdt[0], page->crdt[1], page->crdt[2]},
 		.sgls = (page->sgls & SGLS_SUPPORT) != 0,
 		.max_transfer = limit(page->mdts),
 		.max_verify = UINT64_MAX,

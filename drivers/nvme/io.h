@@ -3,6 +3,7 @@
  * both cases. */
 #pragma once
 #include "drivers/nvme/regs.h"
+#include "pci/pci.h"
 
 struct nvme_io;
 
@@ -16,12 +17,14 @@ struct nvme_io_ops {
 struct nvme_io {
 	const struct nvme_io_ops *ops;
 	volatile uint8_t *regs;
-	uint64_t len; /* bytes from regs on */
-	void *ctx;    /* the model's */
+	uint64_t len;      /* bytes from regs on */
+	uint32_t quiet_us; /* no register is read so long after CC.EN was cleared */
+	void *ctx;         /* the model's */
 };
 
-/* Registers in BAR0, mapped uncached: regs is what mmio_map() gave for it, len its length in bytes. */
-struct nvme_io nvme_io_mmio(volatile void *regs, uint64_t len);
+/* Registers in BAR0 of fn, mapped uncached: regs is what mmio_map() gave for it. A controller whose id is
+ * known for it gets quiet_us, with a line in the log. */
+struct nvme_io nvme_io_mmio(const struct pci_func *fn, volatile void *regs);
 
 static inline uint32_t nvme_rd32(const struct nvme_io *io, nvme_reg32_t r)
 {

@@ -144,6 +144,22 @@ static const char *find(uint16_t code)
 	return type[code >> 8];
 }
 
+bool nvme_status_transient(uint16_t status)
+{
+	if (status & NVME_STATUS_DNR)
+		return false;
+	switch (status & NVME_STATUS_CODE) {
+	case NVME_STATUS(0, 0x21): /* Command Interrupted */
+	case NVME_STATUS(0, 0x22): /* Transient Transport Error */
+	case NVME_STATUS(0, 0x24): /* Admin Command Media Not Ready */
+	case NVME_STATUS(0, 0x82): /* Namespace Not Ready, as right after it was attached */
+	case NVME_STATUS(3, 0x03): /* Asymmetric Access Transition */
+		return true;
+	default:
+		return false;
+	}
+}
+
 const char *nvme_status_text(uint16_t status, char *buf, size_t n)
 {
 	uint16_t code = (uint16_t)(status & NVME_STATUS_CODE);

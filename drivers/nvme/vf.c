@@ -232,6 +232,7 @@ static const struct accel_driver driver = {
 	.status_text = nvme_status_text,
 	.is_miscompare = is_miscompare,
 	.is_pi_error = is_pi_error,
+	.is_transient = nvme_status_transient,
 	.health = vf_health,
 };
 

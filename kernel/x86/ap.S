@@ -1,7 +1,14 @@
-/* Where the other cores start: copied to a page below 1 MiB, entered in real mode with CS = page / 16. A core goes on only
- * if it is the one that is expected (ap_claim holds its APIC id; it takes the id away), so that one that comes too late
- * does nothing. Then protected mode, long mode with the tables of paging_low_root(), and into the kernel.
- * Intel SDM vol. 3 §9.4, §10.9. */
+/* Where the other cores start, all at once: copied to a page below 1 MiB, entered in real mode with CS = page / 16. The
+ * next pages have a struct ap_slot for each core that was called (kernel/x86/smp_hw.c). A core looks for the one with its
+ * APIC id, says there that it came, and waits for the number that core 0 gives it. One that is not among them, that comes
+ * too late or that is not wanted halts here. Then protected mode, long mode with the tables of paging_low_root(), and into
+ * the kernel. Intel SDM vol. 3 §9.4, §10.9. */
+	.set	AP_AWAITED, 0
+	.set	AP_CAME, 1
+	.set	AP_GO, 16
+	.set	SLOTS, 4096		/* from here on */
+	.set	CORE_STACK, 16		/* in struct core */
+
 	.section .rodata
 	.balign	16
 	.globl	ap_start, ap_data, ap_end
@@ -42,9 +49,25 @@ ap_32:
 	cpuid
 	movl	%ebx, %eax
 	shrl	$24, %eax
-2:	movl	$-1, %ecx
-	lock cmpxchgl %ecx, (ap_claim - AT)(%esi)
+2:	movl	(ap_slots - AT)(%esi), %ecx
+	leal	SLOTS(%esi), %edi
+3:	testl	%ecx, %ecx
+	jz	ap_park
+	cmpl	(%edi), %eax
+	je	4f
+	addl	$8, %edi
+	decl	%ecx
+	jmp	3b
+4:	movl	$AP_AWAITED, %eax
+	movl	$AP_CAME, %ecx
+	lock cmpxchgl %ecx, 4(%edi)
 	jne	ap_park
+5:	pause
+	movl	4(%edi), %ebx
+	cmpl	$AP_CAME, %ebx
+	je	5b
+	subl	$AP_GO, %ebx		/* the core's index */
+	jb	ap_park
 	movl	(ap_cr4 - AT)(%esi), %eax
 	movl	%eax, %cr4
 	movl	(ap_cr3 - AT)(%esi), %eax
@@ -64,8 +87,10 @@ ap_park:
 	.code64
 ap_64:
 	movl	%esi, %esi
-	movq	(ap_stack - AT)(%rsi), %rsp
-	movq	(ap_core - AT)(%rsi), %rdi
+	imull	(ap_core_size - AT)(%rsi), %ebx
+	movq	(ap_cores - AT)(%rsi), %rdi
+	addq	%rbx, %rdi
+	movq	CORE_STACK(%rdi), %rsp
 	movq	(ap_entry - AT)(%rsi), %rax
 	xorl	%ebp, %ebp
 	pushq	%rbp			/* ends every backtrace, and aligns as a call does */
@@ -74,10 +99,10 @@ ap_64:
 /* struct ap_data */
 	.balign	16
 ap_data:
-ap_stack: .quad	0
-ap_core: .quad	0
+ap_cores: .quad	0
 ap_entry: .quad	0
-ap_claim: .long	-1
+ap_core_size: .long 0
+ap_slots: .long	0
 ap_cr0:	.long	0
 ap_cr3:	.long	0
 ap_cr4:	.long	0

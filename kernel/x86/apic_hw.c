@@ -85,9 +85,11 @@ void apic_on(void)
 		cpu_wrmsr(APIC_BASE, base | BASE_EXTD);
 	wr(APIC_SVR, SVR_ENABLE | IRQ_SPURIOUS);
 	wr(APIC_TIMER, LVT_MASKED);
-	wr(APIC_LINT0, LVT_MASKED);              /* the 8259 */
-	wr(APIC_TPR, 0x10);                      /* vectors 10h to 1Fh are for exceptions alone */
-	for (unsigned bit = 0; bit < 256; bit++) /* firmware may have left us inside its handler */
+	wr(APIC_LINT0, LVT_MASKED); /* the 8259 */
+	wr(APIC_TPR, 0x10);         /* vectors 10h to 1Fh are for exceptions alone */
+	/* Firmware may have left us inside its handlers. An EOI ends the highest that is in service: SDM
+	 * §10.8.5. */
+	for (unsigned bit = 256; bit-- > 0;)
 		if (apic_in_service(bit))
 			apic_eoi();
 }

@@ -2,6 +2,7 @@
 #include "kernel/time.h"
 #include "kernel/x86/apic.h"
 #include "kernel/x86/cpu.h"
+#include "kernel/x86/hwerr.h"
 #include "kernel/x86/irq.h"
 #include "kernel/x86/percore.h"
 
@@ -60,7 +61,9 @@ static uint32_t state_of(const struct core *c)
 static void work(struct core *c)
 {
 	core_progress(); /* its time begins */
+	hwerr_look();
 	c->fn(c->arg);
+	hwerr_look();
 	__atomic_store_n(&c->state, CORE_IDLE, __ATOMIC_RELEASE);
 }
 

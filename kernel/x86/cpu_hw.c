@@ -15,6 +15,8 @@
 #define EFER    0xc0000080
 #define DR7_OFF 0x400u /* its one fixed bit: SDM vol. 3 §18.2.4 */
 
+#define IST_PAGES 2u
+
 #define WAIT_TICKS 100000u /* umwait's longest */
 
 struct tss { /* Intel SDM vol. 3 §8.7 */
@@ -61,9 +63,10 @@ void cpu_id(uint32_t leaf, uint32_t r[4])
 		__asm__("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(0));
 }
 
-static void set_ist(struct tss *tss, unsigned n)
+/* IST entries 1 to 3 have the stacks of #DF, NMI and #MC: make_idt(). */
+static void set_ist(struct tss *tss, unsigned core, unsigned n)
 {
-	uint64_t top = (uintptr_t)stack_make(2);
+	uint64_t top = (uintptr_t)stack_make(core, STACK_DF + n - 1, IST_PAGES);
 	tss->ist[2 * (n - 1)] = (uint32_t)top;
 	tss->ist[2 * (n - 1) + 1] = (uint32_t)(top >> 32);
 }
@@ -73,7 +76,7 @@ void cpu_prepare(unsigned core)
 	struct tables *t = &tables[core];
 	uint64_t base = (uintptr_t)&t->tss;
 	for (unsigned i = 1; i <= 3; i++)
-		set_ist(&t->tss, i);
+		set_ist(&t->tss, core, i);
 	t->tss.iomap = sizeof t->tss;
 	t->gdt[CS / 8] = 0x00209b0000000000; /* 64-bit code, present, accessed */
 	t->gdt[DS / 8] = 0x0000930000000000;

@@ -2,9 +2,15 @@
 	.section .text.start, "ax"
 	.globl _start
 _start:
-	leaq	boot_stack_top(%rip), %rsp
+	movq	%rdi, %rdx
+	leaq	boot_stack(%rip), %rdi	/* STACK_PAINT: kernel/stacks.h */
+	movl	$16384, %ecx
+	movb	$0xa5, %al
+	cld
+	rep stosb
+	movq	%rdi, %rsp
 	xorl	%ebp, %ebp		/* ends every backtrace */
-	pushq	%rdi
+	pushq	%rdx
 	rdtsc				/* the stack protector's canary differs from boot to boot */
 	shlq	$32, %rdx
 	orq	%rdx, %rax
@@ -27,8 +33,9 @@ cpu_run_on:
 
 	.bss
 	.balign 4096
+	.globl boot_stack
+boot_stack:
 	.skip 16384
-boot_stack_top:
 
 	.data
 	.globl __stack_chk_guard

@@ -8,6 +8,7 @@
 #include "boot/boot_info.h"
 #include "kernel/addr.h"
 #include "kernel/phys.h"
+#include "kernel/stacks.h"
 
 /* Takes over the loader's tables, and the memory that it laid in for more. */
 void paging_init(const struct boot_info *bi);
@@ -32,9 +33,9 @@ volatile void *mmio_claim(const char *what, phys_t phys, uint64_t len, enum phys
  * acpi_map_fn). */
 const uint8_t *paging_read_map(uint64_t phys, size_t len);
 
-/* A stack of that many pages with a guard page below; returns its upper end, 16-byte aligned. Panics when out
- * of memory. */
-void *stack_make(unsigned pages);
+/* A stack of that many pages with a guard page below, painted; returns its upper end, 16-byte aligned. Panics
+ * when out of memory. */
+void *stack_make(unsigned core, enum stack_kind kind, unsigned pages);
 
 /* True when all of [va, va + len) is mapped. */
 bool paging_mapped(uint64_t va, uint64_t len);

@@ -235,14 +235,16 @@ const uint8_t *paging_read_map(uint64_t phys, size_t len)
 	return (const uint8_t *)(uintptr_t)map_uncached(PHYS(phys), len, 0);
 }
 
-void *stack_make(unsigned pages)
+void *stack_make(unsigned core, enum stack_kind kind, unsigned pages)
 {
 	stack_at += PAGE_SIZE; /* the guard */
+	void *low = (void *)(uintptr_t)stack_at;
 	for (unsigned i = 0; i < pages; i++, stack_at += PAGE_SIZE) {
 		void *page = pmm_page();
 		if (!page || map(stack_at, va_phys(page), PAGE_SIZE, PT_W))
 			panic("paging: no memory for a stack");
 	}
+	stacks_add(core, kind, low, pages * PAGE_SIZE);
 	return (void *)(uintptr_t)stack_at;
 }
 

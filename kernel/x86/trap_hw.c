@@ -1,7 +1,9 @@
+#include "kernel/err.h"
 #include "kernel/log.h"
 #include "kernel/panic.h"
 #include "kernel/power.h"
 #include "kernel/symbols.h"
+#include "kernel/x86/hwerr.h"
 #include "kernel/x86/irq.h"
 #include "kernel/x86/paging.h"
 #include "kernel/x86/percore.h"
@@ -82,14 +84,8 @@ static void print_page_fault(uint64_t error)
 
 void trap_handle(const struct trap_frame *f);
 
-/* The run ends here, on the first core that gets here; the others wait for it to show where they are. */
-static void final(const struct trap_frame *f)
+static void print_registers(const struct trap_frame *f)
 {
-	trap_end_begin(f);
-	log_fail("cpu", NULL, "exception %llu %s, error code 0x%llx", (ull)f->vector, names[f->vector & 31],
-		 (ull)f->error);
-	if (f->vector == 14)
-		print_page_fault(f->error);
 	log_text("  rip %016llx  cs %04llx  rflags %016llx\n", (ull)f->rip, (ull)f->cs, (ull)f->rflags);
 	log_text("  rsp %016llx  rbp %016llx  ss %04llx\n", (ull)f->rsp, (ull)f->rbp, (ull)f->ss);
 	log_text("  rax %016llx  rbx %016llx  rcx %016llx\n", (ull)f->rax, (ull)f->rbx, (ull)f->rcx);
@@ -98,8 +94,44 @@ static void final(const struct trap_frame *f)
 	log_text("  r11 %016llx  r12 %016llx  r13 %016llx\n", (ull)f->r11, (ull)f->r12, (ull)f->r13);
 	log_text("  r14 %016llx  r15 %016llx\n", (ull)f->r14, (ull)f->r15);
 	trap_backtrace(f->rip, f->rbp, f->rsp);
+}
+
+/* The run ends here, on the first core that gets here; the others wait for it to show where they are. */
+static void final(const struct trap_frame *f)
+{
+	trap_end_begin(f);
+	log_fail("cpu", NULL, "exception %llu %s, error code 0x%llx", (ull)f->vector, names[f->vector & 31],
+		 (ull)f->error);
+	if (f->vector == 14)
+		print_page_fault(f->error);
+	print_registers(f);
 	core_stop_others();
-	power_crash();
+	power_crash("crash", "BUG");
+}
+
+/* The same for a machine check: hardware's, with what the banks say. */
+static void final_machine_check(const struct trap_frame *f)
+{
+	struct hwerr h;
+	unsigned lost, core = core_index();
+	char text[200];
+	trap_end_begin(f);
+	log_fail("hardware",
+		 "the part that the lines below name fails: memory, processor, bus; see the machine's event "
+		 "log",
+		 "machine check on core %u (APIC id %u): the processor cannot go on", core,
+		 core_apic_id(core));
+	uint64_t mcg = hwerr_mcg_status();
+	log_text("  MCG_STATUS 0x%llx: RIPV %u, EIPV %u, MCIP %u\n", (ull)mcg, !!(mcg & MCG_STATUS_RIPV),
+		 !!(mcg & MCG_STATUS_EIPV), !!(mcg & MCG_STATUS_MCIP));
+	for (core = 0; core < core_count(); core++)
+		while (hwerr_next(core, &h, &lost)) {
+			mca_text(&h.e, text, sizeof text);
+			log_text("  core %u %s\n", core, text);
+		}
+	print_registers(f);
+	core_stop_others();
+	power_crash("hardware", sl_err_name(SL_MCE));
 }
 
 void trap_end_begin(const struct trap_frame *f)
@@ -111,14 +143,20 @@ void trap_end_begin(const struct trap_frame *f)
 		return;
 	}
 	if (nobody == me) /* while it was being told: once more would be for ever */
-		power_crash();
+		power_crash("crash", "BUG");
 	core_park(f);
 }
 
 void trap_handle(const struct trap_frame *f)
 {
-	if (f->vector >= 32)
+	if (f->vector >= 32) {
 		irq_handle(f);
-	else if (f->vector != 2 || !core_on_nmi(f))
+	} else if (f->vector == 2) {
+		if (!core_on_nmi(f))
+			hwerr_nmi();
+	} else if (f->vector != 18) {
 		final(f);
+	} else if (!hwerr_machine_check()) {
+		final_machine_check(f);
+	}
 }

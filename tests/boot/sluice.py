@@ -2,12 +2,14 @@
 import contextlib
 import fcntl
 import functools
+import json
 import os
 import pathlib
 import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -24,6 +26,8 @@ FEATURES = {
     "interrupt-faults": (lambda version: version >= (8, 2), "fault records of interrupt remapping"),
     "gdb": (lambda version: version >= (8, 0), "GDB stub that leaves a machine running when somebody comes"),
     "x2apic": (lambda version: version >= (9, 0), "x2APIC in its emulated processor"),
+    "nvme-many-queues": (lambda version: version >= (10, 0), "NVMe controller whose VFs may have more than 255 queues"),
+    "rep-once": (lambda version: version >= (10, 0), "way to count a string instruction as one, however often it repeats"),
     "qat-model": (lambda version: version in ((10, 0), (10, 2), (11, 1)), "inner layout that the QAT model knows"),
 }
 
@@ -40,12 +44,13 @@ class Qemu:
 
     @functools.lru_cache(maxsize=None)
     def help(self, device):
-        words = f"{device},help" if device else "help"
-        done = subprocess.run([self.path, "-device", words], capture_output=True, text=True, cwd=ROOT)
+        done = subprocess.run([self.path, "-device", f"{device},help"], capture_output=True, text=True, cwd=ROOT)
         return done.stdout + done.stderr
 
     def has_device(self, name):
-        return f'name "{name}"' in self.help("")
+        """Asked by name: for the list of all devices QEMU loads every module, those of another version of it as well, and
+        ends if one does not fit."""
+        return f"{name} options:" in self.help(name)
 
     def property(self, device, *names):
         """The first of those names that this QEMU's device has as a property, or None."""
@@ -150,6 +155,26 @@ def beside(job, *args):
     assert not thread.is_alive(), f"{job.__name__}() has not ended"
     if wrong:
         raise wrong[0]
+
+
+class Monitor:
+    """QEMU's monitor, beside a run."""
+
+    def __init__(self, folder):
+        self.path = f"/tmp/sluice-qmp-{folder.name}-{time.monotonic_ns()}"
+        self.qemu = ["-qmp", f"unix:{self.path},server=on,wait=off"]
+
+    def __call__(self, *lines):
+        with socket.socket(socket.AF_UNIX) as qmp:
+            qmp.settimeout(30)
+            qmp.connect(self.path)
+            answers = qmp.makefile()
+            answers.readline()
+            for command, arguments in [("qmp_capabilities", {})] + [("human-monitor-command", {"command-line": line}) for line in lines]:
+                qmp.sendall(json.dumps({"execute": command, "arguments": arguments}).encode())
+                while "return" not in (answer := json.loads(answers.readline())):
+                    assert "event" in answer, f"{command} {arguments}: {answer}"
+                assert not answer["return"] or "OK" in answer["return"], f"{arguments}: {answer}"
 
 
 class Run:

@@ -136,6 +136,23 @@ def test_broken_table(boot, folder):
     assert bytes.fromhex("".join(item["hex"] for item in of(objects, "table", sig="DMAR")))[10:] == table[10:]
 
 
+def test_second_table(boot, folder):
+    """Of two DMAR tables the first counts, and the second is in the report and a finding; so it is from the record."""
+    body = struct.pack("<BB10x", 38, 1) + struct.pack("<HHBBHQ", 0, 16, 1, 0, 0, 0xFED80000)
+    table = b"DMAR" + struct.pack("<IBB6s8sI4sI", 36 + len(body), 1, 0, b"SECOND", b"FIRMWARE", 7, b"TEST", 1) + body
+    (folder / "dmar.bin").write_bytes(table)
+    run, objects, found = audit(boot, "--bare", qemu=[*sluice.iommu(), "-acpitable", f"file={folder / 'dmar.bin'}", *PORT])
+    tables = {item["addr"] for item in of(objects, "table", sig="DMAR")}
+    assert len(tables) == 2
+    second = found["DMAR-SECOND"][0]
+    assert second["read"].startswith("2 DMAR tables, at 0x") and second["severity"] == "warning"
+    assert {item["base"] for item in of(objects, "unit")} == {"0xfed90000"}
+    (folder / "serial.log").write_text(run.text)
+    status, text, error = sluice.replay(folder / "serial.log")
+    assert status == 0 and text.endswith(": the same\n"), text[-300:] + error
+
+
+@pytest.mark.needs("nvme-many-queues")
 def test_no_room_for_vfs(boot, images):
     """The machine's 32-bit window is full before the VFs of the greatest device have theirs."""
     nvme = ["-device", "nvme-subsys,id=ss0", "-device",
@@ -219,3 +236,43 @@ def test_cases_beyond_the_table(boot, folder):
     first = found["PROOF-FAILED"][0]["read"]
     assert re.fullmatch(rf"{succeeded} of {1024 + sum(left)}: the first was \w+, (read|write) .+: SUCCEEDED", first)
     assert f"{succeeded} of {run.number('cases')} NOT refused" in run.text
+
+
+TRACE = ["-trace", "pci_cfg_write", "-trace", "vtd_reg_write", "-trace", "memory_region_ops_write", "-trace", "serial_write"]
+
+
+def written(trace):
+    """What was written to configuration space and to the unit once the loader had said that it leaves firmware: QEMU's own events,
+    those of the serial line among them, which tell when that was."""
+    text, events, leaving = "", [], "sluice: leaving firmware"
+    for line in trace.read_text(errors="replace").splitlines():
+        if serial := re.match(r"serial_write .*addr 0x00 val 0x(\w+)", line):
+            text = (text + chr(int(serial[1], 16)))[-200:] if not text.endswith(leaving) else text
+        elif text.endswith(leaving) and (line.startswith(("pci_cfg_write ", "vtd_reg_write ")) or
+                                         re.search(r"name '(pci-conf-\w+|pcie-mmcfg-mmio|intel_iommu)'", line)):
+            events.append(line)
+    assert text.endswith(leaving)
+    return events
+
+
+def test_looks_only(boot, folder):
+    """access=read: not one write to configuration space or to the unit, the same groups as with ACS on, and what is not known said."""
+    run = boot("app=audit", "access=read", "json=1", qemu=[*TRACE, "-D", folder / "read"])
+    assert written(folder / "read") == []
+    assert run.status == 0 and run.result["ok"] == "1" and run.result["proof"] == "none", run.summary()
+    assert run.result["access"] == "read" and run.number("uncovered") == 5
+    objects = report(run)
+    finding = findings(objects)["LOOK-ONLY"][0]
+    assert sum(map(int, re.findall(r": (\d+)", finding["read"]))) + 1 == run.number("unjudged") > 1
+    assert not of(objects, "bar") and of(objects, "cfg")
+    assert {item["limit"] for item in of(objects, "sriov")} == {"not known: VF BARs are not sized"}
+    assert sluice.replay(run.folder / "serial.log")[0] == 0, "from the record alone the same is found"
+    run = boot("app=audit", "scratch=", "json=1", qemu=[*TRACE, "-D", folder / "write"])
+    events = "\n".join(written(folder / "write"))
+    assert "pci_cfg_write " in events and "pcie-mmcfg-mmio" in events and "intel_iommu" in events, "the events that are looked for come"
+    assert [item["members"] for item in of(objects, "group")] == [item["members"] for item in of(report(run), "group")]
+
+
+def test_looking_is_for_the_audit(boot):
+    """Every other app writes, so it does not begin."""
+    boot("access=read").assert_not_ok("access=read is for app=audit", stage="boot")

@@ -1,5 +1,4 @@
 """Several cores: started, put to work, watched, and shown when the run ends badly."""
-import json
 import os
 import re
 import socket
@@ -124,22 +123,18 @@ def test_memory_above_4g(boot):
 
 
 def test_backtrace_of_all(boot, folder):
-    """A non-maskable interrupt ends the run: registers of the core that got it, and where every other core was."""
-    path, log = socket_path(folder, "qmp"), folder / "run/serial.log"
+    """A machine check ends the run: registers of the core that got it, and where every other core was."""
+    monitor = sluice.Monitor(folder)
 
     def inject():
-        sluice.wait_for(log, "timed: random")
+        sluice.wait_for(folder / "run/serial.log", "timed: random")
         time.sleep(1)
-        with socket.socket(socket.AF_UNIX) as qmp:
-            qmp.connect(path)
-            for command in ("qmp_capabilities", "inject-nmi"):
-                qmp.sendall(json.dumps({"execute": command}).encode())
-                time.sleep(0.3)
+        monitor("mce 0 5 0xbe00000000000005 0x5 0x1000 0x8c")
 
-    run = during(boot, inject, "vfs=3", "seconds=60", qemu=["-smp", 4, "-qmp", f"unix:{path},server=on,wait=off"])
+    run = during(boot, inject, "vfs=3", "seconds=60", qemu=["-smp", 4, *monitor.qemu])
     assert run.status == 1
-    assert run.results == 1 and run.result["stage"] == "crash"
-    assert run.text.count("exception 2 NMI") == 1
+    assert run.results == 1 and run.result["stage"] == "hardware"
+    assert run.text.count("machine check on core 0 (APIC id 0)") == 1 and "  rip " in run.text
     for core in (1, 2, 3):
         assert re.search(rf"^core {core} \(APIC id {core}\), at work:\n(  at .*\n)*  at timed_lane\+0x\w+", run.text, re.M)
 
@@ -228,7 +223,7 @@ def test_late(boot, folder):
         assert gdb.ask("c").startswith("T05")
         assert gdb.ask(f"z0,{start}") == "OK"
         gdb.send("vCont;c:1")
-        sluice.wait_for(log, "does not start")
+        sluice.wait_for(log, "do not start")
         gdb.socket.sendall(b"\x03")
         gdb.answer()
         gdb.send("c")
@@ -241,9 +236,38 @@ def test_late(boot, folder):
 
     run = during(boot, hold, "vfs=2", "seconds=3", qemu=["-S", "-smp", 2, "-gdb", f"unix:{path},server=on,wait=off"])
     run.assert_ok(vfs=2)
-    assert "WARN cores: the processor with APIC id 1 does not start: hardware did not answer in time" in run.text
+    assert "WARN cores: processors that firmware names and that do not start: 1, with APIC ids 1\n" in run.text
     assert "cores: 1 run (" in run.text and run.number("cores") == 1
     assert 0x1000 < rips[0] < 0xA0000, f"the late core is at {rips[0]:#x}"
+
+
+def assert_third_free(used, size):
+    assert 0 < used <= size * 2 // 3, f"{used} of {size} bytes of a stack were used"
+
+
+@pytest.mark.parametrize("words", [[], ["app=isolate"], ["app=audit"]], ids=["demo", "isolate", "audit"])
+def test_stacks(boot, words):
+    """At least a third of every stack is never touched; the fullest one is named at the end."""
+    run = boot(*words, qemu=["-smp", 3])
+    core, kind, used, size = re.search(r"cores: stacks: core (\d+) has used most of one \((\S+)\): (\d+) of (\d+) bytes", run.text).groups()
+    assert_third_free(int(used), int(size))
+
+
+def test_stacks_in_the_console(console):
+    """mem has the marks of every stack, after a proof and an audit."""
+    c = console("vfs=2", "term=dumb", qemu=["-smp", 3], deadline=300)
+    assert "forbidden accesses were refused" in c("isolate")
+    assert re.search(r"^ proof +PASS", c("audit"), re.M)
+    shown = c("mem")
+    c.poweroff()
+    cores = re.findall(r"^  core (\d) +((?:\d+ of \d+ *){4})$", shown, re.M)
+    assert [core for core, _ in cores] == ["0", "1", "2"]
+    for core, row in cores:
+        marks = [(int(used), int(size)) for used, size in re.findall(r"(\d+) of (\d+)", row)]
+        assert [size for _, size in marks] == [32768 if core == "0" else 16384, 8192, 8192, 8192]
+        assert_third_free(*marks[0])
+        assert all(used == 0 for used, _ in marks[1:]), "no exception came"
+    assert_third_free(*map(int, re.search(r"^  until core 0 had its own: (\d+) of (\d+)$", shown, re.M).groups()))
 
 
 @pytest.mark.needs("gdb")

@@ -8,7 +8,7 @@ import pytest
 import sluice
 
 EDU = ["-device", "edu,dma_mask=0xffffffffffffffff"]
-WALK = r"refused: no mapping that may be written \(reason 0x5\); root ok, context ok \(domain \d+, 4-level\)"
+WALK = r"refused: no mapping that may be written \(reason 0x5\); root ok, context ok \(domain \d+, [34]-level\)"
 
 
 def lines_with(run, words):

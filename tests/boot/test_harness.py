@@ -31,7 +31,7 @@ class Fake(sluice.Qemu):
 
     def __init__(self, version, devices="", properties=""):
         self.version, self.name = version, "{}.{}".format(*version)
-        self.texts = {"": f'name "{devices}"'}
+        self.texts = {devices: f"{devices} options:\n"}
         self.properties = properties
 
     def help(self, device):

@@ -64,6 +64,8 @@ def test_no_more_instructions_than_recorded(plugin):
         assert now[name][1] <= mmio * 1.01, name
         assert now[name][2] <= max(8, empty * 1.2), name
     assert "iommu_waits_per_op=1.00" in done.stdout
+    if not sluice.installed().has("rep-once"):
+        return  # memset() is one instruction, which QEMU counted once for each byte
     first = re.compile(r"^first_completion minsn=([\d.]+)$", re.M)
     recorded = (sluice.ROOT / "tests/insn.txt").read_text()
     assert float(first.search(done.stdout)[1]) <= 1.1 * float(first.search(recorded)[1])

@@ -162,9 +162,93 @@ def test_functions_that_are_not_reached(mangle, lines):
     assert run.number("uncovered") > 0
 
 
+@pytest.mark.parametrize("lines, said", [
+    ([], ""),
+    (["reset 0x10"], "the exception came while the machine was to be reset: the RESULT line above stands"),  # nothing is there
+    (["reset 0x8000000000000000"], "the exception came while the machine was to be reset"),
+], ids=["works", "unmapped", "non-canonical"])
+def test_reset(mangle, lines, said):
+    """end=reboot with firmware whose ResetSystem faults: another way is taken, and there is one RESULT line."""
+    run = mangle([*lines, "options end=reboot"], "app=audit")
+    assert len(re.findall("^RESULT ", run.text, re.M)) == 1 and run.result["ok"] == "1", run.summary()
+    assert said in run.text and "System halted" not in run.text and "no end within" not in run.text
+    assert bool(said) == ("WARN power: the exception" in run.text)
+
+
 def test_two_units_at_one_address(mangle, folder):
     """The second is not driven, and that is an error."""
     text = f"table haw=39 flags=1\ndrhd base=0xfed90000 segment=0 flags=0\nscope endpoint 00 1f.2\n{GOOD_UNIT}"
     run = audited(mangle(["table dmar.bin"], "app=audit", files=dmar(folder, text)))
     assert re.search(r"iommu1: left out: the table lists its registers before, as iommu0", run.text)
     assert run.result["ok"] == "0" and run.number("errors"), run.summary()
+
+
+def test_phantom_processors(mangle):
+    """62 processors that the MADT names and that are not there cost one wait, together. They take no place of those that are
+    there, which all start."""
+    cpus = b"".join(struct.pack("<BBBBI", 0, 8, n, n, 1) for n in [0, *range(3, 40), *range(60, 85), 1, 2])
+    ioapic = struct.pack("<BBBBII", 1, 12, 0, 0, 0xFEC00000, 0)
+    run = mangle(["table madt.bin"], "vfs=2", qemu=["-smp", "3,sockets=1,cores=3"],
+                 files={"madt.bin": table("APIC", struct.pack("<II", 0xFEE00000, 1) + cpus + ioapic)})
+    run.assert_ok(vfs=2)
+    assert "cores: firmware names 65 processors" in run.text and "cores: 3 run (" in run.text
+    assert "do not start: 62, with APIC ids 3-39, 60-84\n" in run.text
+    begin, end = (float(re.search(rf"^\[ *([\d.]+)\] cores: {words}", run.text, re.M)[1]) for words in ("firmware names", "3 run"))
+    assert end - begin < 5
+
+
+@pytest.mark.parametrize("rhsa", ["rhsa base=0xfed90000 domain=1\n", ""], ids=["told", "not-told"])
+def test_nodes(mangle, folder, rhsa):
+    """Two nodes of memory and processors. A VF's memory is near its device where the DMAR table says where that is, else
+    near the core that works it."""
+    ram = [f"memory-backend-ram,id=m{n},size=512M" for n in (0, 1)]
+    nodes = [f"node,nodeid={n},cpus={2 * n}-{2 * n + 1},memdev=m{n}" for n in (0, 1)]
+    run = mangle(["table dmar.bin"], "vfs=2", files=dmar(folder, GOOD_UNIT + rhsa),
+                 qemu=["-smp", "4", *(word for one in ram for word in ("-object", one)), *(w for one in nodes for w in ("-numa", one))])
+    run.assert_ok(vfs=2)
+    at = [int(where, 16) for where in re.findall(r"^\[.*\] vf: 0000:01:00\.\d domain .* is memory at (0x\w+)$", run.text, re.M)]
+    cores = re.findall(r"^ +0000:01:00\.(\d) +(\d+) ", run.text, re.M)
+    if rhsa:
+        assert "numa: 0000:01:00.0 is in node 1: " in run.text and "and the 2 cores of that node" in run.text
+        assert len(at) == 2 and all(where >= 512 << 20 for where in at) and cores == [("1", "2"), ("2", "3")], run.summary()
+    else:
+        assert "numa: the DMAR table does not say which node 0000:01:00.0 is in" in run.text
+        assert cores == [("1", "1"), ("2", "2")] and at[0] < 512 << 20 <= at[1], run.summary()
+
+
+PORT = r"0000:00:01\.0 had memory decoding and bus mastering off \(Command 0000\): on until the end of the run, for 0000:01:00\.0"
+ASLEEP = r"0000:01:00\.0 was in D3hot: it is in D0 until the end of the run"
+
+
+@pytest.mark.parametrize(
+    "lines, said, put_back",
+    [
+        (["cfg 1 0 0 0x64 3 2"], [ASLEEP], r"power states: 1"),
+        (["cfg 0 1 0 4 0 2"], [PORT], r"Command registers: [1-9]"),
+        (["cfg 1 0 0 0x64 3 2", "cfg 0 1 0 4 0 2"], [ASLEEP, PORT], r"Command registers: [1-9]\d*, power states: 1"),
+    ],
+    ids=["device-in-d3hot", "port-closed", "both"],
+)
+def test_path_that_firmware_closed(mangle, lines, said, put_back):
+    """The controller is asleep, or the port above it passes nothing: both are opened, said, and put back."""
+    run = mangle(lines)
+    for words in said:
+        assert re.search(words, run.text), run.summary()
+    assert re.search(r"put back as found: Command registers: \d+, power states: \d\n", run.text)
+    assert re.search(put_back, run.text)
+    run.assert_ok()
+
+
+@pytest.mark.parametrize("line, said, finding", [("cfg 1 0 0 0x64 3 2", ASLEEP, "STATE-ASLEEP"), ("cfg 0 1 0 4 0 2", PORT, "STATE-CLOSED")],
+                         ids=["device-in-d3hot", "port-closed"])
+def test_audit_where_the_path_is_closed(mangle, line, said, finding):
+    """PASS is said of what was tried: the proof is done by the controller that firmware had closed."""
+    run = audited(mangle([line], "app=audit"))
+    assert re.search(said, run.text) and f" - {finding} (note)" in run.text, run.summary()
+    assert run.number("cases") and run.result["cases"] == run.result["refused"], run.summary()
+
+
+def test_registers_that_no_port_passes_on(mangle):
+    """BAR0 of the controller lies outside the windows of the port above it: a reason, and no register is read."""
+    run = mangle(["cfg 0 1 0 0x20 0x0000fff0 4", "cfg 0 1 0 0x24 0x0001fff1 4"])
+    run.assert_not_ok(r"0000:01:00\.0: BAR0 0x[0-9a-f]+\.\.0x[0-9a-f]+ is not in the windows of the bridge 0000:00:01\.0")

@@ -73,6 +73,18 @@ def test_no_interrupts_to_be_had(boot, words, qemu, why):
     boot("app=bursts", "vfs=1", *words, qemu=qemu).assert_not_ok(why)
 
 
+def test_medium_that_cannot_be_read(boot, images, folder):
+    """An error status is told as one, with VF, block and status, and not as wrong data or a lost interrupt."""
+    disk, rules = images.make("a")[0], folder / "rules"
+    rules.write_text('[inject-error]\nevent = "read_aio"\nerrno = "5"\nonce = "off"\n')
+    qemu = [*sluice.iommu(), *sluice.root_port("rp0", 1),
+            *sluice.nvme_sriov("nvme0", "rp0", sluice.SERIAL, [f"blkdebug:{rules}:{disk}"], max_vfs=1)]
+    run = boot("--bare", "app=bursts", "vfs=1", f"scratch={sluice.SERIAL}", qemu=qemu)
+    run.assert_not_ok("load that stops and starts went wrong: device reported an error")
+    assert run.result["err"] == "DEVICE" and "an interrupt is lost" not in run.text
+    assert re.search(r"WARN bursts: VF 0 0000:\S+, LBA 0x[0-9a-f]+: device reported an error \(status: .*Unrecovered Read Error", run.text)
+
+
 @pytest.mark.each_qemu
 @pytest.mark.parametrize("mode", ["irq", "adaptive"])
 def test_on_each_qemu(boot, mode):

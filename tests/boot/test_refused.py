@@ -16,10 +16,19 @@ def test_no_iommu(boot, images, four):
     images.assert_untouched(four)
 
 
+def test_virtio_iommu(boot):
+    """There is an IOMMU, of a kind that is not supported: VT-d in firmware setup would not help."""
+    run = boot("--bare", qemu=["-device", "virtio-iommu-pci"])
+    run.assert_not_ok(r"virtio-iommu \(VIOT table found, no DMAR\)", stage="iommu")
+    assert "firmware setup" not in run.text and "try: use -device intel-iommu in place of virtio-iommu" in run.text
+
+
 def test_no_sriov(boot, images):
     disks = images.make("a")
     qemu = [*sluice.iommu(), *sluice.nvme_plain("nvme0", sluice.SERIAL, disks[0])]
-    boot("--bare", f"scratch={sluice.SERIAL}", qemu=qemu).assert_not_ok(r"SR-IOV")
+    run = boot("--bare", f"scratch={sluice.SERIAL}", qemu=qemu)
+    run.assert_not_ok(r"SR-IOV")
+    assert "app=isolate proves isolation with any NVMe controller, and does not touch its medium" in run.text
     images.assert_untouched(disks)
 
 
@@ -48,8 +57,9 @@ def test_not_scratch(boot, images, four, words):
         (["vfs=abc"], r"sluice\.cfg:3:5: .*vfs=abc"),
         (["qd=8", "vfs=0"], r"sluice\.cfg:4:5: .*vfs=0"),
         (["colour=blue"], r"sluice\.cfg:3:1: .*colour"),
+        (["queues=2", "mode=irq"], r"sluice\.cfg:4:6: mode=irq and mode=adaptive work with queues=1 only"),
     ],
-    ids=["not-a-number", "out-of-range", "unknown-key"],
+    ids=["not-a-number", "out-of-range", "unknown-key", "excluded"],
 )
 def test_bad_config(boot, words, said):
     run = boot(*words, "seconds=1")

@@ -48,12 +48,20 @@ static void unmap(uint64_t at)
 	__asm__ volatile("invlpg (%0)" : : "r"(at) : "memory");
 }
 
+/* reset ADDRESS: where firmware's ResetSystem is said to be (UEFI §8.5.1) */
+static void set_reset(uint64_t at)
+{
+	efi_st->RuntimeServices->ResetSystem = (EFI_RESET_SYSTEM)(uintptr_t)at;
+}
+
 bool device_command(const char *command, struct words *w)
 {
 	if (strcmp(command, "cfg") == 0)
 		write_config(w);
 	else if (strcmp(command, "cr4") == 0)
 		set_cr4(word_number(w));
+	else if (strcmp(command, "reset") == 0)
+		set_reset(word_number(w));
 	else if (strcmp(command, "unmap") == 0)
 		unmap(word_number(w));
 	else

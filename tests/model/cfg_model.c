@@ -65,7 +65,8 @@ static bool routed(const struct cm_fn *f, uint32_t rid)
 			return false;
 	}
 	for (; up; up = up->parent)
-		if (bus <= bus_of(up) || bus < up->data[0x19] || bus > up->data[0x1a])
+		if ((up->pm && up->data[up->pm + 4] & 3) || bus <= bus_of(up) || bus < up->data[0x19] ||
+		    bus > up->data[0x1a])
 			return false;
 	return true;
 }
@@ -97,6 +98,15 @@ static bool silent(struct cm *m, const struct cm_fn *f)
 {
 	if (f->pf && now_us() < f->pf->vfe_set_at + 100 * MS) {
 		violation(m, "VF accessed within 100 ms of VF Enable");
+		return true;
+	}
+	for (const struct cm_fn *up = f->parent; up; up = up->parent)
+		if (up->anew_at && now_us() < up->anew_at + 100 * MS) {
+			violation(m, "function accessed within 100 ms of a new start of the bridge above");
+			return true;
+		}
+	if (f->power_at && now_us() < f->power_at + 10 * MS) {
+		violation(m, "function accessed within 10 ms of a change of its power");
 		return true;
 	}
 	if (f->reset_at && now_us() < f->reset_at + 100 * MS) {
@@ -176,6 +186,32 @@ static void reset(struct cm *m, struct cm_fn *f)
 		f->data[off] &= (uint8_t)~f->mask[off];
 }
 
+/* Everything that software can write is lost, PMCSR apart. */
+static void start_anew(struct cm_fn *f)
+{
+	for (unsigned off = 4; off < 0x1000; off++)
+		if (off < f->pm || off >= f->pm + 8)
+			f->data[off] &= (uint8_t)~f->mask[off];
+	if (f->data[0x0e] & 0x7f)
+		f->anew_at = now_us();
+}
+
+/* PCIe §7.5.2.2, §5.9 */
+static void power_rules(struct cm_fn *f, uint8_t old, uint32_t v)
+{
+	uint8_t *csr = &f->data[f->pm + 4];
+	if (v & 0x8000)
+		csr[1] &= 0x7f; /* PME_Status */
+	if (f->power_stuck)
+		*csr = (uint8_t)((*csr & ~3) | (old & 3));
+	if ((*csr & 3) == (old & 3))
+		return;
+	if ((*csr & 3) == 3 || (old & 3) == 3)
+		f->power_at = now_us();
+	if ((old & 3) == 3 && !(*csr & 8))
+		start_anew(f);
+}
+
 /* What can be written. A VF BAR decodes at least one page of System Page Size. */
 static uint8_t writable_bits(const struct cm_fn *f, unsigned off)
 {
@@ -200,13 +236,17 @@ static void cm_wr(void *ctx, bdf_t bdf, uint16_t off, unsigned bytes, uint32_t v
 	unsigned bars_end = f->data[0xe] & 0x7f ? 0x18 : 0x28;
 	if (off >= 0x10 && off < bars_end && f->data[4] & 3)
 		violation(m, "BAR written while it is decoded");
+	uint8_t old_power = f->data[f->pm + 4];
 	uint16_t old_ctl = f->sriov ? (uint16_t)cm_get(f, f->sriov + 8, 2) : 0;
 	for (unsigned i = 0; i < bytes; i++) {
 		uint8_t mask = writable_bits(f, off + i);
 		f->data[off + i] = (uint8_t)((f->data[off + i] & ~mask) | ((v >> 8 * i) & mask));
+		f->data[off + i] &= (uint8_t) ~((v >> 8 * i) & f->clear[off + i]);
 	}
 	if (in_sriov(f, off))
 		sriov_rules(m, f, off, old_ctl);
+	if (f->pm && off == f->pm + 4)
+		power_rules(f, old_power, v);
 	if (f->pcie && off == f->pcie + 8 && bytes == 2 && v & 0x8000)
 		reset(m, f);
 }
@@ -280,7 +320,31 @@ void cm_pcie(struct cm_fn *f, unsigned off, unsigned type)
 	cm_put(f, off + 2, 2, type << 4 | 2);
 	cm_put(f, off + 4, 4, 1u << 28);
 	writable(f, off + 8, 2, 0x7fff);
+	f->clear[off + 0xa] = 0x0f;
 	f->pcie = off;
+}
+
+void cm_aer(struct cm_fn *f, unsigned off)
+{
+	cm_ecap(f, off, 1);
+	memset(f->clear + off + 4, 0xff, 4);
+	memset(f->clear + off + 0x10, 0xff, 4);
+	if (f->data[f->pcie + 2] >> 4 == 4)
+		f->clear[off + 0x30] = 0x7f;
+}
+
+void cm_pm(struct cm_fn *f, unsigned off, unsigned state, bool keeps)
+{
+	cm_cap(f, off, 0x01);
+	cm_put(f, off + 2, 2, 3);
+	cm_put(f, off + 4, 2, state | (keeps ? 8u : 0));
+	writable(f, off + 4, 2, 0x0103);
+	f->pm = off;
+	if (f->data[0x0e] & 0x7f) {
+		writable(f, 0x18, 4, UINT32_MAX);
+		for (unsigned at = 0x20; at < 0x30; at += 4)
+			writable(f, at, 4, at < 0x28 ? 0xfff0fff0 : UINT32_MAX);
+	}
 }
 
 void cm_bar(struct cm_fn *f, unsigned off, uint64_t size, unsigned flags, uint64_t addr)

@@ -12,13 +12,19 @@ struct cm_fn {
 	uint16_t seg;
 	uint8_t bus, devfn;
 	uint8_t data[0x1000], mask[0x1000];
-	bool absent;      /* never answers */
-	bool all_devices; /* answers to every device number of its bus */
+	uint8_t clear[0x1000]; /* bits that are cleared by writing one */
+	bool absent;           /* never answers */
+	bool all_devices;      /* answers to every device number of its bus */
 
 	unsigned last_cap, last_ecap; /* ends of the lists */
 	unsigned pcie;                /* PCI Express capability */
 	uint64_t reset_at;            /* 100 ms after a function level reset may not be accessed */
 	uint64_t pending_until;       /* Transactions Pending until then */
+
+	unsigned pm;       /* power management capability */
+	bool power_stuck;  /* PowerState keeps its value */
+	uint64_t power_at; /* 10 ms after a change from or to D3hot may not be accessed */
+	uint64_t anew_at;  /* a bridge that started anew: what is below it may not, for 100 ms */
 
 	unsigned sriov;                /* SR-IOV capability of a PF */
 	uint16_t offset[2], stride[2]; /* without and with ARI Capable Hierarchy */
@@ -49,9 +55,14 @@ struct cm_fn *cm_bridge(struct cm *m, struct cm_fn *parent, unsigned seg, unsign
 			unsigned sec, unsigned sub, int type);
 /* An endpoint's PCI Express capability with FLR. */
 void cm_pcie(struct cm_fn *f, unsigned off, unsigned type);
+/* Advanced Error Reporting, with the registers of a root port where f is one. */
+void cm_aer(struct cm_fn *f, unsigned off);
 /* One capability more at the end of the list. */
 void cm_cap(struct cm_fn *f, unsigned off, unsigned id);
 void cm_ecap(struct cm_fn *f, unsigned off, unsigned id);
+/* Power management capability in that state; keeps: No_Soft_Reset, else the function loses its registers when
+ * it leaves D3hot. Below a bridge that is not in D0 nothing answers. */
+void cm_pm(struct cm_fn *f, unsigned off, unsigned state, bool keeps);
 /* BAR register at off: flags are its read-only low bits; a 64-bit one takes two. */
 void cm_bar(struct cm_fn *f, unsigned off, uint64_t size, unsigned flags, uint64_t addr);
 /* Forwarding windows: first and last address. */

@@ -49,13 +49,22 @@ static void reset(struct nvme_model *m)
 	memset(m->bar, 0, sizeof m->bar);
 	m->csts = 0;
 	m->shadow = m->event = 0;
-	m->fatal = false;
+	m->fatal &= m->fatal_stays;
 }
 
 static void write_cc(struct nvme_model *m, uint32_t v)
 {
 	bool was = m->cc & 1, is = v & 1;
+	unsigned shn = v >> 14 & 3;
+	if (is && shn && !(m->cc >> 14 & 3)) {
+		for (unsigned i = 1; i < MODEL_QUEUES; i++)
+			m->errors += m->q[i].sq_on || m->q[i].cq_on; /* §3.6.1: they are deleted before */
+		m->errors += shn != 1;
+		m->shutdowns++;
+		m->csts |= m->no_shutdown ? 4 : 8;
+	}
 	if (was && !is) {
+		m->disabled_at = now_us();
 		if (!(m->csts & 1) && !m->fatal && !m->never_ready)
 			m->errors++; /* §3.1.3.5: EN cleared before RDY was seen set */
 		if (!m->never_stops && m->slow_us)
@@ -98,6 +107,7 @@ static uint32_t rd32(const struct nvme_io *io, uint32_t off)
 		return 0xffffffff;
 	if (!m->online)
 		return off == 0x1c ? 2 : 0;
+	m->quiet_broken += m->disabled_at && now_us() - m->disabled_at < m->quiet_us;
 	follow(m);
 	if (off == 0x1c)
 		nvme_model_step(m);
@@ -156,7 +166,7 @@ void nvme_model_init(struct nvme_model *m, uint16_t cntlid, void *(*reach)(void 
 {
 	static const struct nvme_io_ops ops = {rd32, rd64, wr32, wr64};
 	memset(m, 0, sizeof *m);
-	m->io = (struct nvme_io){&ops, m->bar, sizeof m->bar, m};
+	m->io = (struct nvme_io){.ops = &ops, .regs = m->bar, .len = sizeof m->bar, .ctx = m};
 	m->cntlid = cntlid;
 	m->cap = 0x7ff | 1ull << 16 | 2ull << 24 | 1ull << 37;
 	m->vs = 0x20000;
@@ -444,7 +454,10 @@ static void id_ctrl(struct nvme_model *m, uint8_t *p)
 	p[77] = m->mdts;
 	put(p, 78, 2, m->cntlid);
 	put(p, 80, 4, m->vs);
+	put(p, 88, 4, m->rtd3e);
 	put(p, 96, 4, m->ctratt);
+	for (unsigned i = 0; i < 3; i++)
+		put(p, 128 + 2 * i, 2, m->crdt[i]);
 	put(p, 256, 2, m->oacs | (m->has_virt && !m->log_only ? 1u << 7 : 0));
 	p[261] = m->lpa;
 	p[512] = 0x66;
@@ -517,6 +530,10 @@ static uint16_t identify_page(struct nvme_model *m, const uint8_t *sqe, uint8_t 
 {
 	uint32_t nsid = (uint32_t)get(sqe, 4, 4), from = (uint32_t)get(sqe, 42, 2);
 	struct nvme_model_ns *ns = find_ns(m, nsid);
+	if ((sqe[40] == 5 || sqe[40] == 6) && m->vs < 0x20000 && !(m->cap >> 43 & 1)) {
+		m->errors++; /* an entry in the Error Information log */
+		return 0x002;
+	}
 	switch (sqe[40]) {
 	case 0x00:
 		if (ns && ns->attached & BIT(m->cntlid))
@@ -573,6 +590,8 @@ static uint16_t identify(struct nvme_model *m, const uint8_t *sqe)
 static uint16_t get_log(struct nvme_model *m, const uint8_t *sqe)
 {
 	uint8_t page[4096] = {0};
+	if (get(sqe, 4, 4) != 0xffffffff) /* NVMe 1.4 §5.14: of the controller as a whole */
+		return 0x00b;
 	if (sqe[40] == 3) {
 		page[0] = 1;
 		size_t len = 4 * (get(sqe, 42, 2) + 1);
@@ -715,7 +734,10 @@ static uint16_t admin_command(struct nvme_model *m, const uint8_t *sqe, uint32_t
 	m->admin_commands[sqe[0]]++;
 	if (m->fail_status && sqe[0] == m->fail_opc && !m->fail_after--) {
 		uint16_t status = m->fail_status;
-		m->fail_status = 0;
+		if (m->fail_more && m->fail_more--)
+			m->fail_after = 0;
+		else
+			m->fail_status = 0;
 		return status;
 	}
 	switch (sqe[0]) {

@@ -73,11 +73,14 @@ struct nvme_model {
 	uint64_t slow_us;                    /* RDY follows EN so much later */
 	bool idle_pages;                     /* Identify says success, and writes nothing */
 	uint16_t fail_opc, fail_status; /* admin command fail_opc ends with fail_status, if that is not 0, */
-	unsigned fail_after;            /* once, after so many that do not */
+	unsigned fail_after;            /* after so many that do not: once, */
+	unsigned fail_more;             /* or so many times more */
 	uint32_t spoil_after; /* Not 0: of so many blocks that are read the last has one wrong bit, status
 				 good */
 	uint32_t spoil_at;    /* at that byte; 0: somewhere */
 	bool fatal;           /* CSTS.CFS */
+	bool fatal_stays;     /* a reset by CC.EN does not end it */
+	bool no_shutdown;     /* a shutdown does not complete */
 	bool fatal_at_admin, fatal_at_enable; /* it comes with an admin command, with CC.EN */
 	bool shuffle;                         /* completions out of order */
 	bool sleeps; /* with shadow doorbells, it looks there only when the register was written */
@@ -97,7 +100,12 @@ struct nvme_model {
 	uint64_t shadow, event; /* Doorbell Buffer Config; 0: none */
 	uint32_t seed;
 	uint64_t commands[256], admin_commands[256];
-	uint64_t enables;
+	uint64_t enables, shutdowns;
+	uint32_t rtd3e; /* Identify Controller */
+	uint16_t crdt[3];
+	uint64_t disabled_at;  /* when CC.EN was cleared last, */
+	uint64_t quiet_broken; /* and how many registers were read in the time quiet_us after that */
+	uint64_t quiet_us;
 	uint64_t errors; /* things a driver must not do: a full queue overrun, a bad doorbell, EN cleared too
 			    early */
 	struct nvme_model_queue q[MODEL_QUEUES];

@@ -194,6 +194,21 @@ static void test_devices(void **state)
 	assert_true(acpi_fadt_timer(s).mmio && acpi_fadt_timer(s).addr == 0xfe000010);
 	assert_int_equal(acpi_fadt_timer((struct span){t, 80}).addr, 0x608);
 
+	assert_int_equal(acpi_fadt_reset(s).port, 0);
+	t[113] |= 4; /* RESET_REG_SUP */
+	t[116] = 1, t[117] = 8, t[120] = 0xf9, t[121] = 0x0c, t[128] = 6;
+	assert_true(acpi_fadt_reset(s).port == 0xcf9 && acpi_fadt_reset(s).value == 6);
+	t[122] = 1; /* no port has that number */
+	assert_int_equal(acpi_fadt_reset(s).port, 0);
+	t[122] = 0, t[117] = 16;
+	assert_int_equal(acpi_fadt_reset(s).port, 0);
+	t[117] = 8, t[116] = 2; /* in configuration space */
+	assert_int_equal(acpi_fadt_reset(s).port, 0);
+	t[116] = 1;
+	assert_int_equal(acpi_fadt_reset((struct span){t, 116}).port, 0);
+	t[113] &= (uint8_t)~4;
+	assert_int_equal(acpi_fadt_reset(s).port, 0);
+
 	uint8_t spcr[88] = {0};
 	struct acpi_uart u;
 	spcr[40] = 1, spcr[41] = 8, spcr[44] = 0xf8, spcr[45] = 3;

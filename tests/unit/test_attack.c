@@ -438,8 +438,9 @@ uint32_t nvme_ctrl_csts(const struct nvme_io *io)
 	return 3;
 }
 
-enum sl_err nvme_ctrl_provoke(const struct nvme_io *io, iova_t asq)
+enum sl_err nvme_ctrl_provoke(const struct nvme_io *io, bdf_t f, iova_t asq)
 {
+	(void)f;
 	uint8_t command[64];
 	(void)io;
 	(void)dma(by.fn, asq.v, command, sizeof command, false);

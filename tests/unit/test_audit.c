@@ -190,7 +190,7 @@ static int teardown(void **state)
 
 /* ---- what is found ---- */
 
-static struct finding found[96];
+static struct finding found[320];
 static unsigned n_found;
 
 /* The sound machine's firmware leaves translation on, as it promised; that is told, and no flaw. */
@@ -303,6 +303,15 @@ static void test_amd(void **state)
 	in->tables = 0; /* an AMD processor alone tells of no IOMMU */
 	run();
 	also("IOMMU-NONE", "machine", "CPUID vendor \"AuthenticAMD\"");
+}
+
+static void test_viot(void **state)
+{
+	static const uint8_t viot[48] = "VIOT";
+	(void)state;
+	in->units = 0;
+	in->table[0] = (struct audit_table){"VIOT", 0x7f001000, {viot, sizeof viot}};
+	only("IOMMU-NONE", "machine", "but VIOT: a virtio-iommu, which is not supported");
 }
 
 static void test_no_ecam(void **state)
@@ -538,6 +547,17 @@ static void test_masters(void **state)
 	assert_null(find("STATE-BME"));
 }
 
+/* A function that was asleep, and the port above it closed, before this program opened the way. */
+static void test_path(void **state)
+{
+	(void)state;
+	in->fn[1].found = PCI_FOUND_ASLEEP;
+	only("STATE-ASLEEP", "0000:01:00.0", "PowerState was not D0");
+	in->fn[1].found = 0;
+	in->fn[0].found = PCI_FOUND_CLOSED;
+	only("STATE-CLOSED", "0000:00:01.0", "Command at 0x4: bit 1 or bit 2 was 0");
+}
+
 static void test_groups(void **state)
 {
 	(void)state;
@@ -591,6 +611,28 @@ static void test_groups_more(void **state)
 	cm_add(&m, port, 0, 0, 0, 0x92301b4b, 0x010601)->absent = true;
 }
 
+/* Ports with an ACS capability that lacks bits: they are not said to have none, nor Linux to join them. */
+static void test_groups_missing_bits(void **state)
+{
+	(void)state;
+	struct cm_fn *root = full_acs(cm_bridge(&m, NULL, 0, 0, 0x18, 2, 5, 4));
+	struct cm_fn *up = cm_bridge(&m, root, 0, 0, 0, 3, 5, 5);
+	for (unsigned i = 0; i < 2; i++) {
+		struct cm_fn *down = full_acs(cm_bridge(&m, up, 0, 0, i * 8, 4 + i, 4 + i, 6));
+		cm_put(down, down->last_ecap + 4, 2, 0x13);
+		down->mask[down->last_ecap + 6] = 0x13;
+		if (!i)
+			cm_pcie(cm_add(&m, down, 0, 0, 0, NVME, 0x010802), 0x40, 0);
+	}
+	run();
+	also("GROUP-SWITCH", "0000:03:00.0", "ACS Capability 0x13, Control 0x11");
+	assert_non_null(
+		strstr(find("GROUP-SWITCH")->os, "takes ACS bits that a port does not have as hard-wired"));
+	also("ACS-NONE", "0000:03:01.0", "ACS Capability 0x13, Control 0x11");
+	assert_non_null(strstr(find("ACS-NONE")->means, "this port has not all of ACS"));
+	assert_non_null(strstr(find("ACS-NONE")->os, "makes a group of what is below it"));
+}
+
 static void test_alias(void **state)
 {
 	(void)state;
@@ -616,6 +658,11 @@ static void test_rmrr(void **state)
 	also("RMRR-RELAXED", "0000:00:14.0", "DMAR+0x40: RMRR 0 0x7a000000..0x7a000fff (4 KiB, reserved)");
 	also("RMRR-KEPT", "0000:00:17.0", "RMRR 1 0x7a001000..0x7a001fff");
 	assert_int_equal(n_found, 2);
+	dmar_rmrr_for(0, 0, 0xb8);
+	run();
+	also("RMRR-EMPTY", "0000:00:17.0", "RMRR 2 0x0..0x0 (no memory)");
+	dmar_len -= 32;
+	dmar_end();
 	dmar_rmrr_for(0x200000, 0x200fff, 0x10);
 	run();
 	also("RMRR-RAM", "0000:00:02.0", "free memory");
@@ -624,6 +671,65 @@ static void test_rmrr(void **state)
 	run();
 	assert_null(find("DMAR-RMRR-IN-RAM"));
 	assert_null(find("RMRR-RAM"));
+}
+
+/* More than one DMAR table: the first counts, as in Linux, and that is said. */
+static void test_second_table(void **state)
+{
+	(void)state;
+	run();
+	assert_null(find("DMAR-SECOND"));
+	in->table[in->tables] = in->table[0];
+	in->table[in->tables++].addr = 0x7f001000;
+	run();
+	also("DMAR-SECOND", "machine", "2 DMAR tables, at 0x7f000000, 0x7f001000");
+	in->tables--;
+}
+
+/* What has no room is counted: units, RMRRs with their functions. */
+static void test_limits(void **state)
+{
+	(void)state;
+	static uint8_t table[48 + 16 * (AUDIT_UNITS + 1) + 32 * 65];
+	size_t at = 48;
+	memcpy(table, dmar, 48);
+	for (unsigned i = 0; i <= AUDIT_UNITS; i++, at += 16) {
+		table[at + 2] = 16;
+		table[at + 4] = i == AUDIT_UNITS;
+		table[at + 9] = (uint8_t)(i << 4);
+		table[at + 10] = (uint8_t)(0xd0 + (i >> 4));
+		table[at + 11] = 0xfe;
+	}
+	for (unsigned i = 0; i < 65; i++, at += 32) {
+		uint8_t *r = table + at;
+		r[0] = 1;
+		r[2] = 32;
+		r[9] = (uint8_t)(i << 4);
+		r[17] = (uint8_t)(i << 4 | 15);
+		r[10] = r[18] = (uint8_t)(i >> 4);
+		r[16] = 0xff;
+		r[11] = r[19] = 0x7a;
+		r[24] = DMAR_SCOPE_ENDPOINT;
+		r[25] = 8;
+		r[30] = 0x1c;
+	}
+	table[4] = (uint8_t)at;
+	table[5] = (uint8_t)(at >> 8);
+	table[9] = 0;
+	uint8_t sum = 0;
+	for (size_t i = 0; i < at; i++)
+		sum = (uint8_t)(sum + table[i]);
+	table[9] = (uint8_t)(0 - sum);
+	in->table[0].data = (struct span){table, at};
+	run();
+	also("LIMIT", "machine", "DMAR has 65 units; registers of the first 64 are kept");
+	unsigned limits = 0;
+	for (unsigned i = 0; i < n_found; i++)
+		limits += !strcmp(found[i].id, "LIMIT") &&
+			  (strstr(found[i].read, "65 units") ||
+			   strstr(found[i].read, "make 65 pairs; the first 64"));
+	assert_int_equal(limits, 2);
+	dmar_end();
 }
 
 /* 8 VFs of 16 KiB each behind the port, whose window is 1 MiB. */
@@ -1513,15 +1619,50 @@ int main(void)
 		return 1;
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		T(test_no_function),  T(test_not_looked_at), T(test_stage_failed), T(test_sound),
-		T(test_no_iommu),     T(test_amd),           T(test_no_ecam),      T(test_lint),
-		T(test_units),        T(test_bypass),        T(test_second_entry), T(test_promise),
-		T(test_left),         T(test_fault),         T(test_masters),      T(test_groups),
-		T(test_groups_more),  T(test_alias),         T(test_rmrr),         T(test_sriov),
-		T(test_sriov_window), T(test_interrupts),    T(test_ioapic),       T(test_hpet),
-		T(test_nodes),        T(test_errata),        T(test_ats),          T(test_outside),
-		T(test_vmd),          T(test_secure_boot),   T(test_proof),        T(test_broken_proof),
-		T(test_many_cases),   T(test_json),          T(test_page),         T(test_text),
-		T(test_documents),    T(test_whole_crowd),   T(test_whole_sound),  T(test_whole_damaged)};
+		T(test_no_function),
+		T(test_not_looked_at),
+		T(test_stage_failed),
+		T(test_sound),
+		T(test_no_iommu),
+		T(test_viot),
+		T(test_amd),
+		T(test_no_ecam),
+		T(test_lint),
+		T(test_units),
+		T(test_bypass),
+		T(test_second_entry),
+		T(test_promise),
+		T(test_left),
+		T(test_fault),
+		T(test_masters),
+		T(test_path),
+		T(test_groups),
+		T(test_groups_more),
+		T(test_groups_missing_bits),
+		T(test_second_table),
+		T(test_limits),
+		T(test_alias),
+		T(test_rmrr),
+		T(test_sriov),
+		T(test_sriov_window),
+		T(test_interrupts),
+		T(test_ioapic),
+		T(test_hpet),
+		T(test_nodes),
+		T(test_errata),
+		T(test_ats),
+		T(test_outside),
+		T(test_vmd),
+		T(test_secure_boot),
+		T(test_proof),
+		T(test_broken_proof),
+		T(test_many_cases),
+		T(test_json),
+		T(test_page),
+		T(test_text),
+		T(test_documents),
+		T(test_whole_crowd),
+		T(test_whole_sound),
+		T(test_whole_damaged)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -120,6 +120,8 @@ static void test_errors(void **state)
 		{"iommu=on,skip=0x1000,skip=0x2000,skip=0x3000,skip=0x4000,skip=0x5000", 1, 58,
 		 "more than 4 units"},
 		{"mode=sleep", 1, 6, "want one of: poll, irq, adaptive"},
+		{"queues=2\nmode=irq", 2, 6, "mode=irq and mode=adaptive work with queues=1 only"},
+		{"mode=adaptive\nqueues=3", 2, 8, "mode=irq and mode=adaptive work with queues=1 only"},
 		{"passes=0", 1, 8, "out of range"},
 		{"block=5000", 1, 7, "not a multiple of 4096"},
 		{"block=262144", 1, 7, "out of range"},
@@ -243,6 +245,8 @@ static void test_choices(void **state)
 		assert_int_equal(*word[i].value, word[i].want);
 	}
 	assert_int_equal(parse("doorbell=bell"), SL_CONFIG);
+	assert_int_equal(parse("mode=poll\nqueues=3"), SL_OK);
+	assert_int_equal(parse("mode=irq\nqueues=1"), SL_OK);
 	for (unsigned i = 0; i < ARRAY_LEN(apps); i++) {
 		snprintf(text, sizeof text, "app=%s", apps[i]);
 		assert_int_equal(parse(text), SL_OK);

@@ -78,6 +78,26 @@ static void test_madt(void **state)
 	assert_true(m.override[0].irq == 9 && m.override[0].gsi == 20 && m.override[0].flags == 0xd);
 }
 
+static void test_ids_text(void **state)
+{
+	static const uint32_t ids[] = {1, 4, 5, 6, 8, 9, 7, 300, UINT32_MAX, 0};
+	static const char whole[] = "1, 4-6, 8-9, 7, 300, 4294967295, 0";
+	char text[64];
+	(void)state;
+	madt_ids_text(ids, 0, text, sizeof text);
+	assert_string_equal(text, "");
+	madt_ids_text(ids, ARRAY_LEN(ids), text, sizeof text);
+	assert_string_equal(text, whole);
+	madt_ids_text(ids, ARRAY_LEN(ids), text, sizeof whole - 1);
+	assert_string_equal(text, "1, 4-6, 8-9, 7, 300, ...");
+	madt_ids_text(ids, 4, text, 7);
+	assert_string_equal(text, "1, 4-6");
+	madt_ids_text(ids, 5, text, 12);
+	assert_string_equal(text, "1, 4-6, 8");
+	madt_ids_text(ids, 7, text, 12);
+	assert_string_equal(text, "1, 4-6, ...");
+}
+
 /* One that may be switched on later is known, and neither started nor the highest. */
 static void test_madt_capable(void **state)
 {
@@ -266,6 +286,30 @@ static void test_share(void **state)
 	}
 }
 
+/* Places are given to near cores first; core 0 keeps its own. */
+static void test_near(void **state)
+{
+	static const unsigned want[] = {0, 2, 5, 1, 3, 4};
+	bool near[CORES_MAX] = {[0] = true, [2] = true, [5] = true};
+	(void)state;
+	for (unsigned i = 0; i < CORES_MAX; i++)
+		assert_int_equal(lanes_core(i), i);
+	lanes_near(near);
+	for (unsigned i = 0; i < ARRAY_LEN(want); i++)
+		assert_int_equal(lanes_core(i), want[i]);
+	assert_int_equal(lanes_core(CORES_MAX - 1), CORES_MAX - 1);
+	assert_int_equal(lanes_core_of(0, 4, 6), 2);
+	assert_int_equal(lanes_core_of(1, 4, 6), 5);
+	assert_int_equal(lanes_core_of(3, 4, 6), 3);
+	assert_int_equal(lanes_core_of(5, 6, 6), 0); /* the last VF, where there are no more cores */
+	assert_int_equal(lanes_core_of(11, 12, 6), 0);
+	assert_int_equal(lanes_core_of(1, 12, 6), 2);
+	memset(near, 0, sizeof near);
+	lanes_near(near);
+	for (unsigned i = 0; i < CORES_MAX; i++)
+		assert_int_equal(lanes_core(i), i);
+}
+
 static void test_lanes(void **state)
 {
 	(void)state;
@@ -294,10 +338,11 @@ static void test_lanes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_madt),         cmocka_unit_test(test_madt_capable),
-		cmocka_unit_test(test_madt_damaged), cmocka_unit_test(test_madt_real),
-		cmocka_unit_test(test_skew),         cmocka_unit_test(test_watch),
-		cmocka_unit_test(test_lock),         cmocka_unit_test(test_share),
+		cmocka_unit_test(test_madt),      cmocka_unit_test(test_madt_capable),
+		cmocka_unit_test(test_ids_text),  cmocka_unit_test(test_madt_damaged),
+		cmocka_unit_test(test_madt_real), cmocka_unit_test(test_skew),
+		cmocka_unit_test(test_watch),     cmocka_unit_test(test_lock),
+		cmocka_unit_test(test_share),     cmocka_unit_test(test_near),
 		cmocka_unit_test(test_lanes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,7 +88,10 @@ static void ledger_table(void)
 	model_machine_rmrr(&mc, 0x7a105000, 0x7a105fff, 0x00a0); /* 10: no scope */
 	mc.dmar[mc.len - 32 + 2] = 24;
 	mc.len -= 8;
-	model_machine_rmrr(&mc, 0x7a106000, 0x7a106fff, 0x00a0); /* 11: too short for anything */
+	memset(mc.dmar + mc.len, 0, 8);
+	model_machine_rmrr(&mc, 0, 0, 0x00b0); /* 11: no memory, and neither USB nor graphics */
+	model_machine_rmrr(&mc, 0x3f000000, 0x3eff0000, 0x0400); /* 12: reversed */
+	model_machine_rmrr(&mc, 0x7a106000, 0x7a106fff, 0x00a0); /* 13: too short for anything */
 	mc.dmar[mc.len - 32 + 2] = 8;
 	mc.len -= 24;
 	mc.dmar[4] = (uint8_t)mc.len;
@@ -142,6 +145,10 @@ static const struct {
 	{8, 0, RMRR_NOWHERE, NULL},
 	{9, 0x00a0, RMRR_NO_MEMORY, NULL},
 	{10, 0, RMRR_NOWHERE, NULL},
+	{11, 0x00b0, RMRR_EMPTY,
+	 "RMRR 11 0x0..0x0 (no memory) for 0000:00:16.0: this describes no memory, but Linux keeps it and "
+	 "refuses to assign the function"},
+	{12, 0x0400, RMRR_EMPTY, NULL},
 };
 
 static void test_ledger(void **state)

@@ -53,7 +53,7 @@ static void cfg_wr(void *ctx, bdf_t fn, uint16_t off, unsigned bytes, uint32_t v
 	command[fn.rid - VF0] = (uint16_t)v;
 }
 
-static const struct pci_cfg cfg = {NULL, cfg_rd, cfg_wr};
+static const struct pci_cfg cfg = {.rd = cfg_rd, .wr = cfg_wr};
 
 static void start(void)
 {

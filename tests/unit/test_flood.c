@@ -26,7 +26,9 @@ enum lie {
 	LANDS_LAST,     /* of the last VF, */
 	LANDS_KERNEL,   /* of the kernel */
 	OTHERS_STATUS,  /* another VF reads with an error, */
-	OTHERS_DATA     /* or wrong data */
+	OTHERS_DATA,    /* or wrong data */
+	STOPS,          /* the controller stops at a refused access, */
+	STOPS_LANDED    /* which was not refused at all */
 };
 
 static enum lie lie;
@@ -120,6 +122,8 @@ static void ring(struct accel *a)
 static unsigned poll(struct accel *a, struct accel_done *done, unsigned max)
 {
 	unsigned v = (unsigned)(a - accel), n = queued[v] < max ? queued[v] : max;
+	if (v == VFS - 1 && landed && (lie == STOPS || lie == STOPS_LANDED))
+		return 0;
 	if (m.vf[v].cut) {
 		done[0] = (struct accel_done){0};
 		return lie == GOES_ON_DONE && v == VFS - 2;
@@ -144,15 +148,14 @@ static unsigned poll(struct accel *a, struct accel_done *done, unsigned max)
 	if (!landed++) {
 		block[0][WINDOW_BUFFERS + BUFFER_TARGET] ^= lie == LANDS_FIRST;
 		block[VFS - 1][WINDOW_BUFFERS + BUFFER_TARGET + 4095] ^= lie == LANDS_LAST;
-		kernel_data[4000] ^= lie == LANDS_KERNEL;
+		kernel_data[4000] ^= lie == LANDS_KERNEL || lie == STOPS_LANDED;
 	}
 	return n;
 }
 
 static enum sl_err health(struct accel *a)
 {
-	(void)a;
-	return SL_OK;
+	return a == &accel[VFS - 1] && landed && (lie == STOPS || lie == STOPS_LANDED) ? SL_DEVICE : SL_OK;
 }
 
 static const struct accel_driver driver = {
@@ -211,6 +214,8 @@ static const struct {
 	{LANDS_KERNEL, SL_VERIFY, "memory of others was changed"},
 	{OTHERS_STATUS, SL_VERIFY, "the other VFs do not work as before"},
 	{OTHERS_DATA, SL_VERIFY, "the other VFs do not work as before"},
+	{STOPS, SL_OK, "not shown that a flood is cut off: 0000:01:00.4 stopped at its refused accesses"},
+	{STOPS_LANDED, SL_VERIFY, "memory of others was changed"},
 };
 
 static void test_every_lie(void **state)
@@ -227,7 +232,7 @@ static void test_every_lie(void **state)
 		assert_int_equal(m.fault_log.flood, 1000);
 		for (unsigned v = 0; v < VFS; v++) {
 			assert_false(m.vf[v].provoked);
-			assert_true(m.vf[v].cut == (v >= 2 && lie != NEVER_CUT));
+			assert_true(m.vf[v].cut == (v >= 2 && lie != NEVER_CUT) || lie >= STOPS);
 		}
 	}
 }

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include "apps/party.h"
 #include "apps/pattern.h"
+#include "drivers/nvme/reset.h"
 #include "kernel/pmm.h"
 
 #define WINDOW 0x2000000000ull
@@ -203,10 +204,36 @@ enum sl_err nvme_pf_close(struct nvme_pf *pf)
 	return pf_fails ? SL_TIMEOUT : SL_OK;
 }
 
-struct nvme_io nvme_io_mmio(volatile void *regs, uint64_t len)
+static bool flr; /* the controller needs a function level reset, */
+static unsigned msix_opened;
+
+enum sl_err nvme_fatal_reset(const struct pci *pci, struct pci_func *f, const struct nvme_io *io, bool *done)
 {
+	(void)pci;
+	(void)f;
+	(void)io;
+	assert_ptr_equal(in, own);
+	*done = flr;
+	return SL_OK;
+}
+
+void vf_msix_close(struct vf *vf)
+{
+	vf->msix.vectors = 0;
+}
+
+enum sl_err vf_msix_open(struct vf *vf)
+{
+	assert_int_equal(vf->msix.vectors, 0);
+	vf->msix.vectors = 1;
+	msix_opened++;
+	return SL_OK;
+}
+
+struct nvme_io nvme_io_mmio(const struct pci_func *f, volatile void *regs)
+{
+	(void)f;
 	(void)regs;
-	(void)len;
 	return (struct nvme_io){0};
 }
 
@@ -324,6 +351,13 @@ static void test_vf(void **state)
 	assert_string_equal(log_of, "sdDasdxG-a+");
 	assert_counts(2, 0, 0);
 	assert_true(opened == 1 && closed == 1 && m.vf[1].accel == &m.vf[1].nvme.accel);
+	assert_int_equal(msix_opened, 0);
+	start(state);
+	flr = true; /* its interrupts are off afterwards */
+	m.vf[1].msix.vectors = 1;
+	assert_int_equal(gone_run(&m, &all, &all.party[0]), SL_OK);
+	assert_true(opened == 1 && msix_opened == 1);
+	flr = false;
 	start(state);
 	busy = true; /* it does not stop: nothing is tried, and it is not open any more */
 	assert_int_equal(gone_run(&m, &all, &all.party[0]), SL_TIMEOUT);

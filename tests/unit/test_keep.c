@@ -21,13 +21,16 @@ static void take(void *ctx, const char *line, size_t n)
 	text[len += n] = 0;
 }
 
-/* 00:1f.2 has 64 bytes and something at 100h; nothing else answers. */
+static uint32_t space[1024]; /* of 00:1f.2; nothing else answers */
+static unsigned extended;    /* reads from 100h on */
+
 static uint32_t read(const struct acpi *acpi, uint16_t seg, uint16_t rid, unsigned off)
 {
 	(void)acpi;
 	if (seg != 0 || rid != 0xfa)
 		return UINT32_MAX;
-	return off == 0 ? 0x29228086 : off == 0x3c ? 0x010a : off == 0x100 ? 0x00010001 : 0;
+	extended += off >= 0x100;
+	return space[off / 4];
 }
 
 static void test_report(void **state)
@@ -40,6 +43,13 @@ static void test_report(void **state)
 	struct keep k = {"Brand \"x\"", "GenuineIntel", &boot, &acpi, map, &entry, read};
 	uint32_t crc;
 	(void)state;
+	space[0] = 0x29228086;
+	space[1] = 1u << 20;
+	space[0x34 / 4] = 0x41; /* bits 1:0 do not count */
+	space[0x40 / 4] = 0x5005;
+	space[0x50 / 4] = 0x10;
+	space[0x3c / 4] = 0x010a;
+	space[0x100 / 4] = 0x00010001;
 	boot.region_count = 1;
 	boot.secure_boot = BOOT_SETUP;
 	strcpy(boot.firmware, "Maker");
@@ -76,6 +86,42 @@ static void test_report(void **state)
 	assert_string_equal(keep_secure_boot(99), "unknown");
 }
 
+/* A function without a PCI Express capability has 256 bytes, and is asked for no more. */
+static void test_space(void **state)
+{
+	static struct acpi acpi;
+	static struct boot_snapshot entry = {.funcs = 1, .func = {{.rid = 0xfa}}};
+	static struct boot_info boot;
+	static const struct boot_region map[1];
+	struct keep k = {"", "", &boot, &acpi, map, &entry, read};
+	static const struct {
+		uint32_t status, layout, at, first,
+			second; /* capability pointers and the capabilities at 40h and 48h */
+		bool express;
+	} row[] = {
+		{1, 0, 0x34, 0x10, 0, true},         {0, 0, 0x34, 0x10, 0, false},
+		{1, 0, 0x34, 0x4801, 0x10, true},    {1, 0, 0x34, 0x4801, 0x11, false},
+		{1, 0, 0x34, 0x4801, 0x4001, false}, {1, 2, 0x14, 0x10, 0, true},
+		{1, 2, 0x34, 0x10, 0, false},        {1, 1, 0x34, 0x10, 0, true},
+		{1, 0, 0x34, 0x0010, 0, true},       {1, 0, 0x34, 0x3c01, 0x10, false},
+	};
+	uint32_t crc;
+	(void)state;
+	for (unsigned i = 0; i < sizeof row / sizeof row[0]; i++) {
+		memset(space, 0, sizeof space);
+		space[1] = row[i].status << 20;
+		space[3] = 0x800000 | row[i].layout << 16;
+		space[row[i].at / 4] = 0x40;
+		space[0x40 / 4] = row[i].first;
+		space[0x48 / 4] = row[i].second;
+		extended = 0;
+		len = 0;
+		(void)keep_report(&k, take, NULL, &crc);
+		if ((extended != 0) != row[i].express)
+			fail_msg("row %u: %u reads behind 256 bytes", i, extended);
+	}
+}
+
 /* What goes beyond a line is left out of the text, and the line stays whole. */
 static void test_long_text(void **state)
 {
@@ -101,6 +147,7 @@ static void test_long_text(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_report), cmocka_unit_test(test_long_text)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_report), cmocka_unit_test(test_space),
+					   cmocka_unit_test(test_long_text)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,6 +27,7 @@
 #include "kernel/log.h"
 #include "kernel/memmap.h"
 #include "kernel/pmm.h"
+#include "kernel/power.h"
 #include "kernel/serial.h"
 #include "kernel/start.h"
 #include "kernel/time.h"
@@ -664,8 +665,9 @@ static void ecam_wr(void *ctx, bdf_t fn, uint16_t off, unsigned bytes, uint32_t 
 		cm.cfg.wr(cm.cfg.ctx, (bdf_t){0, (uint16_t)((at - ECAM) >> 12)}, off, bytes, v);
 }
 
-const struct pci_cfg *ecam_cfg(void)
+const struct pci_cfg *ecam_cfg(bool read_only)
 {
+	(void)read_only;
 	static const struct pci_cfg cfg = {.rd = ecam_rd, .wr = ecam_wr};
 	return &cfg;
 }
@@ -735,6 +737,11 @@ const struct cpu_info *cpu_info(void)
 {
 	static const struct cpu_info info = {.brand = "none"};
 	return &info;
+}
+
+void power_reset_register(const struct acpi *a)
+{
+	(void)a;
 }
 
 void paging_check(void) {}

@@ -9,12 +9,14 @@
 #include "apps/machine.h"
 #include "drivers/crc16.h"
 #include "drivers/nvme/pf.h"
+#include "drivers/nvme/reset.h"
 #include "drivers/nvme/status.h"
 #include "drivers/nvme/vf.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "kernel/time.h"
 #include "tests/model/nvme_model.h"
+#include "tests/unit/between.h"
 #include "tests/unit/support.h"
 
 #define WINDOW    0x100000000ull
@@ -59,6 +61,27 @@ enum sl_err domain_unmap(struct domain *d, iova_t iova, uint64_t len)
 			return SL_OK;
 		}
 	return d->stuck ? d->stuck : SL_RANGE;
+}
+
+static struct pci_func fn;
+static unsigned flrs;
+static bool mastering;
+static enum sl_err flr_says;
+
+/* A function level reset ends every fatal status. */
+enum sl_err pci_flr(const struct pci *pci, struct pci_func *f)
+{
+	(void)pci;
+	assert_ptr_equal(f, &fn);
+	flrs++;
+	mastering = false;
+	return flr_says;
+}
+
+void pci_bus_master(struct pci_func *f, bool on)
+{
+	assert_ptr_equal(f, &fn);
+	mastering = on;
 }
 
 static void *reach(void *ctx, uint64_t iova, uint64_t len, bool write)
@@ -208,6 +231,7 @@ static void test_ctrl(void **state)
 	assert_true(nvme_ctrl_sum(&c.io) != sum);
 	pf_model.asq -= PAGE_SIZE;
 	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
+	assert_int_equal(pf_model.shutdowns, 1);
 	assert_int_equal(pf_model.admin_commands[0x00], 1);
 	assert_int_equal(pf_model.admin_commands[0x04], 1);
 	assert_int_equal(pf_model.cc & 1, 0);
@@ -474,15 +498,15 @@ static void test_provoke(void **state)
 {
 	(void)state;
 	struct nvme_io io = pf_model.io;
-	assert_int_equal(nvme_ctrl_provoke(&io, IOVA(0x7000)), SL_OK);
+	assert_int_equal(nvme_ctrl_provoke(&io, pf_fn, IOVA(0x7000)), SL_OK);
 	assert_true(pf_model.asq == 0x7000 && pf_model.acq == 0x8000 && pf_model.aqa == 0x10001);
 	assert_int_equal(nvme_ctrl_csts(&io), 3);
 	assert_int_equal(pf_model.enables, 1);
-	assert_int_equal(nvme_ctrl_provoke(&io, IOVA(0x9000)), SL_OK); /* again, from that state */
+	assert_int_equal(nvme_ctrl_provoke(&io, pf_fn, IOVA(0x9000)), SL_OK); /* again, from that state */
 	assert_int_equal(pf_model.asq, 0x9000);
 	assert_int_equal(pf_model.enables, 2);
 	pf_model.never_stops = true;
-	assert_int_equal(nvme_ctrl_provoke(&io, IOVA(0xb000)), SL_TIMEOUT);
+	assert_int_equal(nvme_ctrl_provoke(&io, pf_fn, IOVA(0xb000)), SL_TIMEOUT);
 	assert_int_equal(pf_model.asq, 0x9000); /* not touched while it may run */
 	pf_model.never_stops = false;
 	pf_model.never_ready = true;
@@ -491,13 +515,165 @@ static void test_provoke(void **state)
 	pf_model.fatal = false;
 	uint32_t bell;
 	memset(pf_model.bar + 0x1000, 0, 4);
-	assert_int_equal(nvme_ctrl_provoke(&io, IOVA(0xb000)), SL_TIMEOUT);
+	assert_int_equal(nvme_ctrl_provoke(&io, pf_fn, IOVA(0xb000)), SL_TIMEOUT);
 	memcpy(&bell, pf_model.bar + 0x1000, 4);
 	assert_int_equal(bell, 0); /* no doorbell for who is not ready */
 	pf_model.never_ready = false;
 	pf_model.gone = true;
-	assert_int_equal(nvme_ctrl_provoke(&io, IOVA(0xb000)), SL_DEVICE);
+	assert_int_equal(nvme_ctrl_provoke(&io, pf_fn, IOVA(0xb000)), SL_DEVICE);
 	pf_model.gone = false;
+}
+
+/* What firmware or an attack left: CC.EN ends most fatal statuses, a function level reset the rest. */
+static void test_fatal_status(void **state)
+{
+	struct nvme_io io = pf_model.io;
+	bool done;
+	(void)state;
+	flrs = 0;
+	flr_says = SL_OK;
+	fn.bdf = pf_fn;
+	pf_model.cc = pf_model.csts = 1;
+	assert_int_equal(nvme_fatal_reset(NULL, &fn, &io, &done), SL_OK); /* it works: nothing is written */
+	assert_true(!done && !flrs && pf_model.cc == 1);
+	pf_model.fatal = true;
+	assert_int_equal(nvme_fatal_reset(NULL, &fn, &io, &done), SL_OK);
+	assert_true(!done && !flrs && !pf_model.cc && !pf_model.fatal);
+	pf_model.fatal = pf_model.fatal_stays = true;
+	assert_int_equal(nvme_fatal_reset(NULL, &fn, &io, &done), SL_OK);
+	assert_true(done && flrs == 1 && mastering);
+	assert_said("0000:01:00.0: fatal status stayed through a controller reset (CSTS 0x2): function level "
+		    "reset made");
+	pf_model.never_stops = true; /* nor does it stop */
+	pf_model.cc = pf_model.csts = 1;
+	assert_int_equal(nvme_fatal_reset(NULL, &fn, &io, &done), SL_OK);
+	assert_true(done && flrs == 2);
+	flr_says = SL_UNSUPPORTED;
+	assert_int_equal(nvme_fatal_reset(NULL, &fn, &io, &done), SL_DEVICE);
+	assert_true(!done && !mastering);
+	assert_said("function level reset: ");
+	pf_model.gone = true;
+	assert_int_equal(nvme_fatal_reset(NULL, &fn, &io, &done), SL_OK);
+	assert_true(!done && flrs == 3);
+	pf_model.gone = pf_model.fatal = pf_model.never_stops = pf_model.fatal_stays = false;
+	pf_model.cc = pf_model.csts = 0;
+}
+
+/* Each drive counts the power-offs that it was not told of. */
+static void test_shutdown(void **state)
+{
+	struct nvme_ctrl c;
+	uint64_t start = 0;
+	(void)state;
+	pf_model.no_shutdown = true;
+	pf_model.rtd3e = 700000;
+	assert_int_equal(ctrl_init(&c, 0), SL_OK);
+	(void)since(&start);
+	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
+	uint64_t us = since(&start);
+	assert_true(us >= 700000 && us < 5000000);
+	assert_said("0000:01:00.0: shutdown not complete (CSTS 0x5): the drive counts it as unsafe");
+	assert_int_equal(pf_model.cc & 1, 0);
+	pf_model.rtd3e = 0xffffffff; /* more than an hour: it gets half a minute */
+	assert_int_equal(ctrl_init(&c, 0), SL_OK);
+	(void)since(&start);
+	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
+	assert_between(since(&start), 30000000, 31000000);
+	pf_model.rtd3e = 0;
+	assert_int_equal(ctrl_init(&c, 0), SL_OK);
+	(void)since(&start);
+	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
+	assert_between(since(&start), 5000000, 6000000);
+	pf_model.no_shutdown = false;
+	assert_int_equal(ctrl_init(&c, 0), SL_OK);
+	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
+	assert_int_equal(pf_model.shutdowns, 4);
+	assert_int_equal(pf_model.csts & 0xc, 0);
+	assert_int_equal(ctrl_init(&c, 0), SL_OK);
+	pf_model.fatal = true; /* who does not listen is told nothing */
+	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
+	assert_int_equal(pf_model.shutdowns, 4);
+}
+
+/* Statuses that pass: five times again, after the time that Identify tells for the status's CRD. */
+static void test_retries(void **state)
+{
+	static const struct {
+		uint16_t status;
+		unsigned again, more; /* how often it is sent again; how often the controller says so after
+					 the first */
+		uint64_t us;
+		enum sl_err e;
+	} row[] = {
+		{0x0082, 1, 0, 100000, SL_OK}, {0x0821, 1, 0, 300000, SL_OK},
+		{0x1022, 3, 2, 300000, SL_OK}, {0x1824, 2, 1, 1000000, SL_OK},
+		{0x0303, 5, 4, 500000, SL_OK}, {0x0303, 5, 5, 500000, SL_DEVICE},
+		{0x4082, 0, 0, 0, SL_DEVICE},  {0x0007, 0, 0, 0, SL_DEVICE},
+		{0x0002, 0, 0, 0, SL_DEVICE},  {0x0004, 0, 0, 0, SL_DEVICE},
+	};
+	struct nvme_ctrl c;
+	const volatile void *page;
+	uint64_t start = 0;
+	(void)state;
+	pf_model.crdt[0] = 3; /* 300 ms; CRDT2 is not told */
+	pf_model.crdt[2] = 5;
+	assert_int_equal(ctrl_init(&c, 0), SL_OK);
+	for (unsigned i = 0; i < ARRAY_LEN(row); i++) {
+		uint64_t sent = pf_model.admin_commands[6];
+		pf_model.fail_opc = 6;
+		pf_model.fail_status = row[i].status;
+		pf_model.fail_after = 0;
+		pf_model.fail_more = row[i].more;
+		(void)since(&start);
+		assert_int_equal(nvme_identify(&c, NVME_CNS_CTRL, 0, 0, &page), row[i].e);
+		assert_between(since(&start), row[i].us, row[i].us + 90000);
+		assert_int_equal(pf_model.admin_commands[6] - sent, 1 + row[i].again);
+	}
+	pf_model.fail_status = 0;
+	pf_model.fail_more = 0;
+	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
+}
+
+/* Pages that came with version 2.0, or with CAP.CSS bit 6: the model counts it as an error where neither is
+ * there. */
+static void test_old_controllers(void **state)
+{
+	struct nvme_ctrl c;
+	uint64_t cap = pf_model.cap & ~(1ull << 43);
+	(void)state;
+	pf_model.vsl = 3;
+	for (unsigned i = 0; i < 4; i++) {
+		pf_model.vs = i & 1 ? 0x20000 : 0x10400;
+		pf_model.cap = cap | (i & 2 ? 1ull << 43 : 0);
+		assert_int_equal(ctrl_init(&c, 0), SL_OK);
+		assert_int_equal(c.id.max_verify, i ? 0x8000 : UINT64_MAX);
+		assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
+	}
+}
+
+/* Known by their ids, the PF's for a VF: no register is read for 2.3 s after CC.EN was cleared. */
+static void test_quiet_after_reset(void **state)
+{
+	struct nvme_ctrl c;
+	struct pci_func one = {.bdf = vf_fn, .pf = &fn, .vendor = 0xffff, .device = 0xffff};
+	(void)state;
+	fn = (struct pci_func){.bdf = pf_fn, .vendor = 0x144d, .device = 0xa821, .bar = {{.size = 0x4000}}};
+	one.bar[0].size = 0x2000;
+	struct nvme_io io = nvme_io_mmio(&fn, NULL);
+	assert_true(io.quiet_us == 2300000 && io.len == 0x4000);
+	assert_said("0000:01:00.0: this model wants 2300 ms of quiet after a reset");
+	io = nvme_io_mmio(&one, NULL);
+	assert_true(io.quiet_us == 2300000 && io.len == 0x2000);
+	fn.device = 0xa820;
+	assert_int_equal(nvme_io_mmio(&fn, NULL).quiet_us, 0);
+	assert_int_equal(nvme_io_mmio(&one, NULL).quiet_us, 0);
+	pf_model.quiet_us = pf_model.io.quiet_us = 2300000;
+	pf_model.cc = pf_model.csts = 1;
+	assert_int_equal(ctrl_init(&c, 0), SL_OK);
+	pf_model.fatal = true;
+	assert_false(nvme_ctrl_stays_fatal(&pf_model.io));
+	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
+	assert_int_equal(pf_model.quiet_broken, 0);
 }
 
 static void test_silence_is_final(void **state)
@@ -1617,6 +1793,11 @@ int main(void)
 		TEST(test_failed_commands),
 		TEST(test_ring_sizes),
 		TEST(test_provoke),
+		TEST(test_fatal_status),
+		TEST(test_shutdown),
+		TEST(test_retries),
+		TEST(test_old_controllers),
+		TEST(test_quiet_after_reset),
 		TEST(test_silence_is_final),
 		TEST(test_wild_lists),
 		TEST(test_pf_resources),

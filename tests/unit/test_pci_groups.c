@@ -291,13 +291,40 @@ static void test_switch_of_one_slot(void **state)
 	assert_explained();
 	ASSERT_HAS(why(0x300, 0),
 		   "0000:02:00.0 lacks ACS UF (3 of 3 ports are so): requests may go from port to "
-		   "port past the IOMMU");
-	assert_null(strstr(why(0x300, 0), "Linux"));
+		   "port past the IOMMU; stricter than Linux, which takes ACS bits that a port lacks as set");
 	assert_string_equal(why(0x300, 1), "");
 	ASSERT_HAS(why(0x1300, 0), "(2 of 3 ports are so)");
 	ASSERT_HAS(why(0x1300, 0), "stricter than Linux");
 	ASSERT_HAS(why(0x2300, 0), "switch downstream port 0000:22:00.0 has no ACS");
+	assert_null(strstr(why(0x2300, 0), "Linux"));
 	ASSERT_HAS(remedy(0x2300), "another root port");
+}
+
+/* Bits that the Capability register lacks count as hard-wired in Linux; one that it has and that does not get
+ * set does not. Below a port without ACS it makes no difference. */
+static void test_missing_bits(void **state)
+{
+	(void)state;
+	static const uint8_t titan_ridge[3] = {0x13, 0x13, 0x13}, functions[3] = {0, 1, 2};
+	add_switch(root_port(0x18, 1, 5, ALL), 1, functions, titan_ridge);
+	multi(m.fn[2]);
+	endpoint(root_port(0x20, 0x11, 0x11, 0x1c), 0);
+	endpoint(root_port(0x28, 0x21, 0x21, 0), 0);
+	struct cm_fn *stuck = root_port(0x30, 0x31, 0x31, 0x13);
+	stuck->mask[stuck->last_ecap + 6] = 0x12;
+	endpoint(stuck, 0);
+	struct cm_fn *up = cm_bridge(&m, root_port(0x38, 0x41, 0x43, 0), 0, 0, 0, 0x42, 0x43, 5);
+	endpoint(down_port(up, 0, 0x43, 0x13), 0);
+	(void)scan();
+	assert_explained();
+	ASSERT_HAS(why(0x300, 0), "lacks ACS RR, CR (3 of 3 ports are so)");
+	ASSERT_HAS(why(0x300, 0), "stricter than Linux, which takes ACS bits that a port lacks as set");
+	ASSERT_HAS(why(0x1100, 0), "root port 0000:00:04.0 lacks ACS SV");
+	ASSERT_HAS(why(0x1100, 0), "stricter than Linux, which takes ACS bits");
+	assert_null(strstr(why(0x2100, 0), "Linux"));
+	assert_null(strstr(why(0x3100, 0), "Linux"));
+	ASSERT_HAS(why(0x4300, 1), "switch downstream port 0000:42:00.0 lacks ACS RR, CR");
+	assert_null(strstr(why(0x4300, 1), "Linux"));
 }
 
 /* An upstream port that is one function of several is a way across too, also when the others are hidden. */
@@ -704,6 +731,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_root_bus, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_switch, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_switch_of_one_slot, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_missing_bits, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_upstream_with_functions, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_conventional_bridges, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_aliases, pci_setup, pci_teardown),

@@ -10,6 +10,7 @@
 #include <string.h>
 #include "kernel/log.h"
 #include "kernel/pmm.h"
+#include "pci/regs.h"
 #include "pci/replay.h"
 #include "pci/show.h"
 #include "tests/unit/support.h"
@@ -26,10 +27,8 @@ static void sink(const char *s, size_t n)
 	text[len] = 0;
 }
 
-static char *whole_file(const char *name)
+static char *whole_file(const char *path)
 {
-	char path[512];
-	support_file("lspci", name, path, sizeof path);
 	FILE *in = fopen(path, "r");
 	assert_non_null(in);
 	char *all = calloc(1, 4 << 20);
@@ -76,12 +75,10 @@ static bool found(const char *line)
 
 struct reader {
 	char *at;
-	bool cxl, gone;
+	bool gone;
 };
 
-/* The next line to compare, cut off at its end. What CXL's registers say is left out, up to the next
- * capability.
- */
+/* The next line to compare, cut off at its end. */
 static char *next_line(struct reader *r)
 {
 	while (r->at && *r->at) {
@@ -89,15 +86,8 @@ static char *next_line(struct reader *r)
 		r->at = end ? end + 1 : NULL;
 		if (end)
 			*end = 0;
-		r->cxl = r->cxl && begins(line, "\t\t");
 		r->gone = *line == '\t' ? r->gone : !found(line);
-		char *named = strstr(line, ": CXL");
-		if (begins(line, "\tCapabilities: ") && named) {
-			r->cxl = true;
-			strcpy(named, " <?>");
-			return line;
-		}
-		if (!r->cxl && !r->gone && !left_out(line))
+		if (!r->gone && !left_out(line))
 			return line;
 	}
 	return NULL;
@@ -240,16 +230,14 @@ static void same_bytes(const char *name, const char *dump)
 			fail_msg("%s: not recorded: %s", name, line);
 }
 
-static void machine(const char *name, uint16_t last, unsigned least)
+/* What is shown of the functions that were scanned is what a dump has, and what pciutils made of it. */
+static void shown(const char *name, const char *dumped, const char *said, bool segments, unsigned least)
 {
-	char file[96];
-	struct replay *r;
-	bool segments = last > 0;
-	snprintf(file, sizeof file, "%s.txt", name);
-	scan_recorded(file, last, &r);
-	char *dump = whole_file(file);
-	snprintf(file, sizeof file, "%s.decoded", name);
-	char *decoded = whole_file(file);
+	char *dump = whole_file(dumped), *decoded = whole_file(said);
+	PCI_EACH(f, &pci)
+		if (f->found_power) /* the scan woke it, to find what is below */
+			fn_wr16(f, f->cap_pm + PM_CSR,
+				(uint16_t)(fn_rd16(f, f->cap_pm + PM_CSR) | f->found_power));
 	show_all(&(struct show){.numbers = 1, .bytes = 256, .segments = segments});
 	same_bytes(name, dump);
 	show_all(&(struct show){.numbers = 2, .verbose = 3, .segments = segments});
@@ -263,6 +251,32 @@ static void machine(const char *name, uint16_t last, unsigned least)
 	}
 	free(dump);
 	free(decoded);
+}
+
+static void machine(const char *name, uint16_t last, unsigned least)
+{
+	char file[96], dump[512], decoded[512];
+	struct replay *r;
+	snprintf(file, sizeof file, "%s.txt", name);
+	scan_recorded(file, last, &r);
+	support_file("lspci", file, dump, sizeof dump);
+	snprintf(file, sizeof file, "%s.decoded", name);
+	support_file("lspci", file, decoded, sizeof decoded);
+	shown(name, dump, decoded, last > 0, least);
+	replay_free(r);
+}
+
+/* What no recorded machine has: CardBus bridges, HyperTransport, most of CXL, an endpoint at another device
+ * number than 0. The bytes are made up; what is said of them is from pciutils 3.9.0. Where that reads other
+ * bits than the specification says (upper half of HyperTransport's Link Frequency Capability, PMComplete of
+ * CXL's ports, CXL's function maps), the bytes are such that both say the same, or it is not in there. */
+static void test_made(void **state)
+{
+	(void)state;
+	struct replay *r = replay_load("tests/data/lspci/made.txt");
+	assert_non_null(r);
+	assert_int_equal(pci_scan(&pci, replay_cfg(r), 0, 0, 255), SL_OK);
+	shown("made", "tests/data/lspci/made.txt", "tests/data/lspci/made.decoded", false, 400);
 	replay_free(r);
 }
 
@@ -294,6 +308,7 @@ int main(void)
 	log_sink_add(sink);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_recorded, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_made, pci_setup, pci_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

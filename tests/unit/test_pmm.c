@@ -11,7 +11,7 @@
 static void test_blocks(void **state)
 {
 	(void)state;
-	phys_t ram = support_ram(20 * MB, 0x40000000);
+	phys_t ram = support_ram(24 * MB, 0x40000000);
 	assert_int_equal(pmm_add(PHYS(ram.v + PAGE_SIZE), 16 * MB / PAGE_SIZE - 1), SL_OK);
 	assert_int_equal(pmm_add(PHYS(ram.v + MB), 1), SL_EXISTS);
 	uint64_t all = pmm_free_pages();
@@ -37,6 +37,37 @@ static void test_blocks(void **state)
 	assert_int_equal(pmm_free_pages(), all - 2 * MB / PAGE_SIZE);
 	while (pmm_alloc(1, PAGE_SIZE, &small) == SL_OK)
 		assert_false(small.v >= ram.v + 4 * MB && small.v < ram.v + 6 * MB);
+}
+
+/* Pages come from where they are wanted while there is room, then from anywhere. */
+static void test_prefer(void **state)
+{
+	(void)state;
+	uint64_t base = 0x40000000 + 20 * MB;
+	phys_t got, first;
+	assert_int_equal(pmm_add(PHYS(base), 4 * MB / PAGE_SIZE), SL_OK);
+	struct pmm_range want[] = {{base + 3 * MB, base + 3 * MB + 3 * PAGE_SIZE},
+				   {base + MB + 100, base + MB + 2 * PAGE_SIZE + 5}};
+	pmm_prefer(want, 2);
+	want[0].base = 0; /* they were copied */
+	for (uint64_t i = 0; i < 3; i++) {
+		assert_int_equal(pmm_alloc(1, PAGE_SIZE, &got), SL_OK);
+		assert_int_equal(got.v, base + 3 * MB + i * PAGE_SIZE);
+	}
+	assert_int_equal(pmm_alloc(1, PAGE_SIZE, &got), SL_OK);
+	assert_int_equal(got.v, base + MB + PAGE_SIZE); /* whole pages alone count */
+	assert_int_equal(pmm_alloc(1, PAGE_SIZE, &first), SL_OK);
+	assert_false(first.v >= base + MB && first.v < base + MB + 3 * PAGE_SIZE);
+	pmm_free(first, 1);
+	pmm_free(got, 1);
+	want[0] = (struct pmm_range){base, base + 4 * MB};
+	pmm_prefer(want, 1);
+	assert_int_equal(pmm_alloc(512, 2 * MB, &got), SL_OK); /* aligned, and inside as a whole */
+	assert_true(got.v >= base && got.v < base + 3 * MB && got.v % (2 * MB) == 0);
+	pmm_free(got, 512);
+	pmm_prefer(NULL, 0);
+	assert_int_equal(pmm_alloc(1, PAGE_SIZE, &got), SL_OK);
+	assert_int_equal(got.v, first.v);
 }
 
 /* What is reserved before memory comes never gets in, and what is reserved later goes out. Reserved pages are
@@ -81,7 +112,7 @@ static void test_reserved_first(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_blocks),
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_blocks), cmocka_unit_test(test_prefer),
 					   cmocka_unit_test(test_reserved_first),
 					   cmocka_unit_test(test_reserved)};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <string.h>
+#include "iommu/format.h"
 #include "iommu/irq.h"
 #include "iommu/vtd_unit.h"
 #include "kernel/log.h"
@@ -311,8 +312,12 @@ static void test_left_alone(void **state)
 		model_firmware(gfx, left, false, false, false);
 		uint32_t gsts = gfx->gsts;
 		assert_int_equal(start(), SL_OK);
-		assert_int_equal(iommu_skip_graphics(&mmu, &functions), 1);
-		assert_int_equal(iommu_skip_graphics(&mmu, &functions), 0);
+		assert_int_equal(
+			iommu_skip_graphics(&mmu, &functions, "the options say so of the unit for graphics"),
+			1);
+		assert_int_equal(
+			iommu_skip_graphics(&mmu, &functions, "the options say so of the unit for graphics"),
+			0);
 		assert_int_equal(iommu_skip_base(&mmu, mc.unit[1]->base), 1);
 		assert_int_equal(iommu_skip_base(&mmu, 0x12340000), 0);
 		assert_int_equal(iommu_enable(&mmu), SL_OK);
@@ -327,6 +332,41 @@ static void test_left_alone(void **state)
 		expect_works(all, 0x0020);
 		end();
 	}
+}
+
+/* A chipset that needs write-buffer flushes and does not say so in CAP.RWBF: without them the unit goes by
+ * what was in memory before. */
+static void test_forced_write_flush(void **state)
+{
+	(void)state;
+	machine();
+	struct model_unit *all = unit(MODEL_CAP & ~MODEL_RWBF, MODEL_ECAP & ~1ull, MODEL_ALL);
+	assert_int_equal(start(), SL_OK);
+	assert_int_equal(iommu_force_write_flush(&mmu), 1);
+	assert_int_equal(iommu_force_write_flush(&mmu), 0);
+	all->cap |= MODEL_RWBF;
+	mc.mem.write_buffer = true;
+	assert_int_equal(iommu_enable(&mmu), SL_OK);
+	expect_works(all, 0x0020);
+	end();
+}
+
+static void test_graphics_with_small_pages(void **state)
+{
+	(void)state;
+	struct functions f = {{0x0010, 0x0018, 0x0020}, {0x030000, 0x040300, 0x010802}, 3};
+	const struct dmar_functions functions = {&f, get};
+	machine();
+	unit(MODEL_CAP, MODEL_ECAP, 0x0010);
+	unit(MODEL_CAP, MODEL_ECAP, MODEL_ALL);
+	assert_int_equal(start(), SL_OK);
+	assert_int_not_equal(vtd_format_of(&mmu.unit[0], 4).large, 0);
+	assert_int_equal(iommu_small_pages_graphics(&mmu, &functions), 1);
+	assert_int_equal(iommu_small_pages_graphics(&mmu, &functions), 0);
+	assert_int_equal(vtd_format_of(&mmu.unit[0], 4).large, 0);
+	assert_int_not_equal(vtd_format_of(&mmu.unit[1], 4).large, 0);
+	assert_int_equal(mmu.large, 0); /* of a domain whose functions are not known yet */
+	end();
 }
 
 /* A hidden requester that floods: refused as before, and not recorded any more, until it gets a domain. */
@@ -393,6 +433,7 @@ int main(void)
 		cmocka_unit_test(test_irq_only),           cmocka_unit_test(test_irq_fails_in_one),
 		cmocka_unit_test(test_listed_twice),       cmocka_unit_test(test_left_alone),
 		cmocka_unit_test(test_no_unit_covers),     cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_forced_write_flush), cmocka_unit_test(test_graphics_with_small_pages),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);
 }

@@ -9,9 +9,10 @@
 enum sl_err analyse_scan(struct pci *pci, struct replay *cfg, struct span mcfg) MUST_CHECK;
 /* A configuration space dump: functions, SR-IOV, groups. Errors as analyse_scan(). */
 enum sl_err analyse_dump(struct pci *pci, struct replay *dump, struct span mcfg) MUST_CHECK;
-/* Computes the groups; those of more than one are printed with reasons and remedies. */
-void analyse_groups(struct pci *pci);
-/* Findings of a DMAR table by itself. madt.n may be 0. */
+/* Computes the groups; those of more than one are printed with reasons and remedies. Where cfg does not have
+ * the ACS of a function, that is the reason. */
+void analyse_groups(struct pci *pci, const struct replay *cfg);
+/* The structures of a DMAR table and the findings of it by itself. madt.n may be 0. */
 void analyse_dmar(struct span table, struct span madt);
 /* Who owns its RMRRs on that machine, and how many functions each unit covers. */
 void analyse_units(struct pci *pci, struct span table);

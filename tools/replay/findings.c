@@ -2,23 +2,64 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "machine.h"
+#include "pci/groups.h"
 
 /* ---- what is found here ---- */
 
+struct printing {
+	const struct pci *pci;
+	const struct replay *dump; /* NULL: everything is known */
+	unsigned n;
+};
+
+static const struct pci_func *about_function(const struct pci *pci, const struct finding *f)
+{
+	unsigned seg, bus, dev, fn;
+	if (sscanf(f->who, "%4x:%2x:%2x.%1x", &seg, &bus, &dev, &fn) != 4)
+		return NULL;
+	return pci_find(pci, bdf_make(seg, bus, dev, fn));
+}
+
+/* A finding of groups or ports that rests on ACS which the dump does not have. */
+static bool is_guess(const struct printing *p, const struct finding *f)
+{
+	struct group_reason why;
+	const struct pci_func *at = p->dump ? about_function(p->pci, f) : NULL;
+	if (!at || (strncmp(f->id, "GROUP-", 6) != 0 && strncmp(f->id, "ACS-", 4) != 0))
+		return false;
+	for (unsigned i = 0; groups_reason(p->pci, at->group, i, &why) == SL_OK; i++)
+		if (why.at == at && machine_is_guess(p->dump, p->pci, &why))
+			return true;
+	return machine_is_cut(p->dump, at);
+}
+
 static void print(void *ctx, const struct finding *f)
 {
-	(void)ctx;
-	printf("%s (%s) %s %s\n  read: %s\n  means: %s\n", audit_severity_name(f->severity),
-	       audit_kind_name(f->kind), f->id, f->who, f->read, f->means);
+	struct printing *p = ctx;
+	bool guess = is_guess(p, f);
+	if (guess && !strncmp(f->id, "ACS-", 4))
+		return;
+	p->n++;
+	printf("%s (%s) %s %s\n  read: %s\n", audit_severity_name(f->severity), audit_kind_name(f->kind),
+	       f->id, f->who, guess ? "ACS is not in the dump" : f->read);
+	if (guess) {
+		printf("  means: it is taken as absent: the group may be smaller\n  try: sudo lspci -D "
+		       "-xxxx\n");
+		return;
+	}
+	printf("  means: %s\n", f->means);
 	if (f->os[0])
 		printf("  an operating system: %s\n", f->os);
 	if (f->remedy[0])
 		printf("  try: %s\n", f->remedy);
 }
 
-void findings_print(struct audit_in *in)
+void findings_print(struct audit_in *in, const struct replay *dump)
 {
-	printf("audit: %u findings\n", audit_run(in, print, NULL));
+	struct printing p = {in->pci, dump, 0};
+	(void)audit_run(in, print, &p);
+	printf("audit: %u finding%s\n", p.n, p.n == 1 ? "" : "s");
 }
 
 /* Lines of the report that a machine with this record would write. */
@@ -134,7 +175,7 @@ unsigned findings_replay(const struct record *r)
 	       groups = json_array_size(r->said[RECORD_GROUP]);
 	for (unsigned i = 0; i < RECORD_SAID; i++)
 		ours[i] = json_array();
-	findings_print(r->in);
+	findings_print(r->in, NULL);
 	(void)report_json(r->in, NULL, collect, ours, &crc);
 	for (unsigned i = 0; i < RECORD_SAID; i++)
 		bad += compare(r->said[i], ours[i]);

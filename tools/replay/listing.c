@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include "machine.h"
 #include "pci/acs.h"
 #include "pci/groups.h"
@@ -12,7 +13,10 @@
 #define LISTS     4u
 #define NO_GROUP  UINT_MAX
 
+#define CLASS_IOMMU 0x0806
+
 enum { KIND_UNKNOWN = 0xfe }; /* beside enum pci_port_type */
+enum { HDR_OF_VF = 0x7f };    /* as kernels print it: the register of a VF reads all ones */
 
 struct entry {
 	bdf_t bdf;
@@ -28,6 +32,10 @@ struct listing {
 	struct entry *e;
 	size_t n;
 	unsigned lists;
+	unsigned open;   /* group of a script's listing whose members come; NO_GROUP */
+	unsigned domain; /* of the function that lspci's words are about; */
+	bdf_t about;
+	bool lspci; /* there is one */
 };
 
 /* ---- reading ---- */
@@ -110,17 +118,17 @@ static uint8_t kind_named(const char *text)
 		const char *name;
 		uint8_t kind;
 	} kinds[] = {
-		{"[conventional PCI endpoint]", PCI_PORT_CONVENTIONAL},
-		{"[conventional PCI bridge]", PCI_PORT_CONVENTIONAL},
-		{"[PCIe Endpoint]", PCI_PORT_ENDPOINT},
-		{"[PCIe Legacy Endpoint]", PCI_PORT_LEGACY_ENDPOINT},
-		{"[PCIe Root Port]", PCI_PORT_ROOT},
-		{"[PCIe Switch Upstream Port]", PCI_PORT_UPSTREAM},
-		{"[PCIe Switch Downstream Port]", PCI_PORT_DOWNSTREAM},
-		{"[PCIe to PCI/PCI-X bridge]", PCI_PORT_PCIE_TO_PCI},
-		{"[PCI/PCI-X to PCIe bridge]", PCI_PORT_PCI_TO_PCIE},
-		{"[PCIe Root Complex Integrated Endpoint]", PCI_PORT_RC_ENDPOINT},
-		{"[PCIe Root Complex Event Collector]", PCI_PORT_RC_EVENTS},
+		{"conventional PCI endpoint", PCI_PORT_CONVENTIONAL},
+		{"conventional PCI bridge", PCI_PORT_CONVENTIONAL},
+		{"PCIe Endpoint", PCI_PORT_ENDPOINT},
+		{"PCIe Legacy Endpoint", PCI_PORT_LEGACY_ENDPOINT},
+		{"PCIe Root Port", PCI_PORT_ROOT},
+		{"PCIe Switch Upstream Port", PCI_PORT_UPSTREAM},
+		{"PCIe Switch Downstream Port", PCI_PORT_DOWNSTREAM},
+		{"PCIe to PCI/PCI-X bridge", PCI_PORT_PCIE_TO_PCI},
+		{"PCI/PCI-X to PCIe bridge", PCI_PORT_PCI_TO_PCIE},
+		{"PCIe Root Complex Integrated Endpoint", PCI_PORT_RC_ENDPOINT},
+		{"PCIe Root Complex Event Collector", PCI_PORT_RC_EVENTS},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		if (strstr(text, kinds[i].name))
@@ -178,6 +186,151 @@ static bool read_unit(struct listing *l, const char *line)
 	return true;
 }
 
+/* ---- a kernel's log ---- */
+
+/* The name that ends right before `at`, as in "[    0.1] pci 0000:00:1c.0: ..."; from the blank before it. */
+static int name_before(const char *line, const char *at, unsigned *domain, bdf_t *bdf)
+{
+	const char *from = at;
+	while (from > line && from[-1] != ' ')
+		from--;
+	int n = name_at(from, domain, bdf);
+	return n && from + n == at ? n : 0;
+}
+
+static bool read_log_group(struct listing *l, const char *line)
+{
+	static const char now[] = ": Adding to iommu group ", gone[] = ": Removing from iommu group ",
+			  old[] = "Adding device ";
+	unsigned group, domain;
+	bdf_t bdf;
+	int n = 0;
+	const char *at = strstr(line, now);
+	if (at && name_before(line, at, &domain, &bdf) && sscanf(at + sizeof(now) - 1, "%u", &group) == 1)
+		return member(l, domain, bdf, group);
+	if ((at = strstr(line, gone)) && name_before(line, at, &domain, &bdf))
+		return member(l, domain, bdf, NO_GROUP);
+	at = strstr(line, old);
+	if (at && (n = name_at(at + sizeof(old) - 1, &domain, &bdf)) &&
+	    sscanf(at + sizeof(old) - 1 + n, " to group %u", &group) == 1)
+		return member(l, domain, bdf, group);
+	return false;
+}
+
+/* "pci 0000:00:1c.0: [8086:a110] type 01 class 0x060400 PCIe Root Port" */
+static bool read_log_function(struct listing *l, const char *line)
+{
+	unsigned domain, vendor, device, hdr, class;
+	bdf_t bdf;
+	const char *at = strstr(line, ": [");
+	if (!at || !name_before(line, at, &domain, &bdf) ||
+	    sscanf(at, ": [%4x:%4x] type %2x class 0x%6x", &vendor, &device, &hdr, &class) != 4)
+		return false;
+	struct entry *e = entry_of(l, domain, bdf);
+	if (!e)
+		return true;
+	describe(e, class, vendor, device);
+	e->hdr = (uint8_t)hdr;
+	e->kind = kind_named(at);
+	e->buses = true;
+	return true;
+}
+
+/* "pci 0000:00:1c.0: PCI bridge to [bus 15-16]"; the last one counts, as buses may be given anew. */
+static bool read_log_bridge(struct listing *l, const char *line)
+{
+	static const char words[] = ": PCI bridge to [bus ";
+	unsigned domain, sec, sub;
+	bdf_t bdf;
+	const char *at = strstr(line, words);
+	if (!at || !name_before(line, at, &domain, &bdf))
+		return false;
+	int n = sscanf(at + sizeof(words) - 1, "%2x-%2x", &sec, &sub);
+	struct entry *e = n < 1 ? NULL : entry_of(l, domain, bdf);
+	if (e) {
+		e->sec = (uint8_t)sec;
+		e->sub = (uint8_t)(n == 2 ? sub : sec);
+	}
+	return true;
+}
+
+/* ---- what scripts print ---- */
+
+/* "[0604]: Intel Corporation ... [8086:a110] (rev f1)", as lspci -nn has it behind the name of the class. */
+static void describe_by_names(struct entry *e, const char *text)
+{
+	unsigned class = 0, vendor, device, v, d;
+	const char *at = strstr(text, "]: ");
+	bool ids = false;
+	if (!at || at - text < 5 || sscanf(at - 5, "[%4x]:", &class) != 1)
+		return;
+	for (; (at = strchr(at, '[')); at++) {
+		int n = 0;
+		if (sscanf(at, "[%4x:%4x]%n", &v, &d, &n) == 2 && n == 11) {
+			vendor = v;
+			device = d;
+			ids = true;
+		}
+	}
+	if (ids)
+		describe(e, class << 8, vendor, device);
+}
+
+/* The name in the line that comes first, whatever marks stand before it ("[R] [8086:191f] 00:00.0 Host
+ * bridge"). */
+static bool read_member(struct listing *l, const char *text)
+{
+	for (const char *word = text; *word; word += strcspn(word, " \t")) {
+		unsigned domain;
+		bdf_t bdf;
+		word += strspn(word, " \t");
+		int n = name_at(word, &domain, &bdf);
+		if (n && (word[n] == 0 || strchr(" \t:\r", word[n]))) {
+			if (!member(l, domain, bdf, l->open))
+				return true;
+			describe_by_names(entry_of(l, domain, bdf), word + n);
+			return true;
+		}
+		if (*word != '[' && strncmp(word, "Device", 6) != 0 && *word != '*' && *word != '-')
+			return false;
+	}
+	return false;
+}
+
+/* lspci -v: a function's line, and below it "\tIOMMU group: 3" or "\tFlags: bus master, fast devsel, IOMMU
+ * group 3".
+ */
+static bool read_lspci(struct listing *l, const char *line)
+{
+	const char *at = line[0] == '\t' ? strstr(line, "IOMMU group") : NULL;
+	unsigned group;
+	int n = line[0] == '\t' ? 0 : name_at(line, &l->domain, &l->about);
+	l->lspci = l->lspci ? n || line[0] == '\t' : n && line[n] == ' ';
+	if (!l->lspci || !at || sscanf(at, "IOMMU group%*[ :]%u", &group) != 1)
+		return false;
+	return member(l, l->domain, l->about, group);
+}
+
+/* "IOMMU Group 3:" opens a group; members stand below it, or one behind it. */
+static bool read_script(struct listing *l, const char *line)
+{
+	const char *at = strstr(line, "Group");
+	unsigned group;
+	int n = 0;
+	at = at ? at : strstr(line, "group");
+	size_t before = at ? (size_t)(at - line) : 0;
+	if (at &&
+	    (strspn(line, " \t#*") == before || !strncasecmp(line + strspn(line, " \t#*"), "iommu", 5)) &&
+	    sscanf(at + 5, "%*[ :]%u%n", &group, &n) == 1 && n) {
+		l->open = group;
+		at += 5 + n;
+		at += strspn(at, ":");
+		(void)read_member(l, at);
+		return true;
+	}
+	return l->open != NO_GROUP && read_member(l, line);
+}
+
 struct listing *listing_read(const char *text, size_t n)
 {
 	struct listing *l = calloc(1, sizeof(*l));
@@ -185,6 +338,7 @@ struct listing *listing_read(const char *text, size_t n)
 		listing_free(l);
 		return NULL;
 	}
+	l->open = NO_GROUP;
 	for (const char *end = text + n; text < end;) {
 		static char line[16384];
 		const char *stop = memchr(text, '\n', (size_t)(end - text));
@@ -195,8 +349,10 @@ struct listing *listing_read(const char *text, size_t n)
 		text += len + 1;
 		if (!strncmp(line, "## groups", 9) && l->lists < LISTS)
 			l->lists++;
-		else if (!read_function(l, line) && !read_path(l, line) && !read_unit(l, line))
-			read_group(l, line);
+		else if (!read_function(l, line) && !read_path(l, line) && !read_unit(l, line) &&
+			 !read_log_group(l, line) && !read_log_function(l, line) &&
+			 !read_log_bridge(l, line) && !read_lspci(l, line) && !read_group(l, line))
+			read_script(l, line);
 	}
 	for (size_t i = 0; i < l->n; i++)
 		for (unsigned k = 0; k < LISTS; k++)
@@ -381,6 +537,8 @@ static bool is_vf(struct view v, const struct entry *e)
 {
 	const struct entry *up = above(v, e);
 	uint8_t kind = up ? kind_of(v, up) : PCI_PORT_RC_EVENTS;
+	if (e->hdr == HDR_OF_VF)
+		return true;
 	return (kind == PCI_PORT_ROOT || kind == PCI_PORT_DOWNSTREAM) && bdf_dev(e->bdf) != 0;
 }
 
@@ -428,9 +586,16 @@ static struct pci_func *found(const struct pci *pci, const struct entry *e)
 	return e->domain <= 0xffff ? pci_find(pci, e->bdf) : NULL;
 }
 
+/* The listing describes another function there than the one that was recorded. */
+static bool is_another(const struct pci *pci, const struct entry *e)
+{
+	const struct pci_func *f = found(pci, e);
+	return f && !f->pf && e->described && (f->vendor != e->vendor || f->device != e->device);
+}
+
 static bool compared(struct view v, const struct pci *pci, const struct entry *e)
 {
-	return group_in(v, e) != NO_GROUP && !left_out(v, e) && found(pci, e);
+	return group_in(v, e) != NO_GROUP && !left_out(v, e) && found(pci, e) && !is_another(pci, e);
 }
 
 static void print_names(struct view v, const struct pci *pci, unsigned linux_group, unsigned ours)
@@ -459,16 +624,20 @@ static bool differs(unsigned n, const char *what, const char *rule)
 }
 
 /* Ours joins what Linux holds apart. */
-static const char *rule_joined(const struct pci *pci, unsigned ours)
+static const char *rule_joined(const struct pci *pci, const struct replay *cfg, unsigned ours)
 {
 	struct group_reason r;
 	for (unsigned n = 0; groups_reason(pci, ours, n, &r) == SL_OK; n++) {
-		if (r.stricter)
-			return "requests may go from port to port inside this switch: Linux does not see "
-			       "that path (docs/groups.md, rule 6)";
+		if (machine_is_guess(cfg, pci, &r))
+			return "the dump does not have the ACS of these functions (sudo lspci -D -xxxx)";
 		if (r.why == GROUP_PORT && r.at->port_type == PCI_PORT_ROOT && r.at->cap_acs &&
 		    r.missing == ACS_SV)
 			return "the root port's ACS lacks Source Validation, which Linux does not ask for";
+		if (r.stricter && r.at->cap_acs)
+			return "the port's ACS lacks bits that Linux takes as hard-wired (docs/groups.md)";
+		if (r.stricter)
+			return "requests may go from port to port inside this switch: Linux does not see "
+			       "that path (docs/groups.md, rule 6)";
 		if (r.why == GROUP_PORT && groups_old_pch_port(r.at))
 			return "the chipset's ports isolate by registers of their own, which Linux sets and "
 			       "Sluice does not (docs/groups.md, Quirks)";
@@ -479,7 +648,7 @@ static const char *rule_joined(const struct pci *pci, unsigned ours)
 /* Linux joins what ours holds apart. */
 static const char *rule_split(struct view v, const struct pci *pci, unsigned group)
 {
-	bool integrated = true, spread = false, bridge = false, buses = true;
+	bool integrated = true, spread = false, bridge = false, buses = true, moved = false;
 	const struct entry *first = NULL;
 	for (size_t i = 0; i < v.l->n; i++) {
 		const struct entry *e = &v.l->e[i];
@@ -491,8 +660,14 @@ static const char *rule_split(struct view v, const struct pci *pci, unsigned gro
 		spread = spread || (first && bdf_bus(first->bdf) != bdf_bus(e->bdf));
 		bridge = bridge || (f->is_bridge && f->sec == 0);
 		buses = buses && e->buses;
+		moved = moved ||
+			(e->buses && f->is_bridge && e->sec && (e->sec != f->sec || e->sub != f->sub));
 		first = first ? first : e;
 	}
+	if (moved)
+		return "the listing has other buses below a bridge of this group than the dump: they are not "
+		       "of "
+		       "the same start of the machine";
 	if (integrated)
 		return "Intel's integrated endpoints are held apart by VT-d's rule for them; Linux has that "
 		       "since 5.8 (docs/groups.md, Quirks)";
@@ -501,7 +676,7 @@ static const char *rule_split(struct view v, const struct pci *pci, unsigned gro
 	return NULL;
 }
 
-static unsigned compare_ours(struct view v, struct pci *pci, unsigned *n)
+static unsigned compare_ours(struct view v, struct pci *pci, const struct replay *cfg, unsigned *n)
 {
 	unsigned bad = 0, last = 0;
 	PCI_EACH(f, pci)
@@ -518,7 +693,7 @@ static unsigned compare_ours(struct view v, struct pci *pci, unsigned *n)
 		}
 		if (!many)
 			continue;
-		bad += differs(++*n, "one group here, several in Linux:", rule_joined(pci, g));
+		bad += differs(++*n, "one group here, several in Linux:", rule_joined(pci, cfg, g));
 		print_names(v, pci, NO_GROUP, g);
 	}
 	return bad;
@@ -551,6 +726,9 @@ static unsigned compare_linux(struct view v, struct pci *pci, unsigned *n)
 static const char *absent_rule(struct view v, const struct pci *pci, const struct entry *e, const char *none)
 {
 	static const char no_bytes[] = "nothing is recorded of it, and the listing does not describe it";
+	static const char another[] =
+		"another function was there when the dump was taken: they are not of the same "
+		"start of the machine";
 	static const char no_first[] =
 		"the listing does not describe function 0 of its device, without which a bus "
 		"walk does not look for others";
@@ -559,6 +737,8 @@ static const char *absent_rule(struct view v, const struct pci *pci, const struc
 	const char *rule = left_out(v, e);
 	if (rule)
 		return rule;
+	if (is_another(pci, e))
+		return another;
 	if (!e->described)
 		return no_bytes;
 	for (size_t i = 0; i < v.l->n; i++)
@@ -594,13 +774,37 @@ static unsigned compare_sets(struct view v, const struct pci *pci, unsigned *n)
 	return bad;
 }
 
-unsigned listing_compare(const struct listing *l, unsigned i, struct pci *pci)
+/* Functions that Linux has in no group: not a difference, as only what is under a unit has one; the IOMMU
+ * itself has none. */
+static void print_without_group(struct view v, const struct pci *pci)
+{
+	unsigned n = 0, iommus = 0;
+	const struct pci_func *first = NULL;
+	PCI_EACH(f, pci) {
+		bool in = false;
+		for (size_t k = 0; k < v.l->n && !in; k++)
+			in = group_in(v, &v.l->e[k]) != NO_GROUP && found(pci, &v.l->e[k]) == f;
+		if (in)
+			continue;
+		first = first ? first : f;
+		iommus += f->class >> 8 == CLASS_IOMMU;
+		n++;
+	}
+	if (n)
+		printf("not in Linux's list: %u functions, the first " BDF_FMT
+		       "; %u of them are IOMMUs, which have no "
+		       "group\n",
+		       n, BDF_ARG(first->bdf), iommus);
+}
+
+unsigned listing_compare(const struct listing *l, unsigned i, struct pci *pci, const struct replay *cfg)
 {
 	struct view v = {l, i};
 	unsigned n = 0, same = 0, bad;
 	for (size_t k = 0; k < l->n; k++)
 		same += compared(v, pci, &l->e[k]);
-	bad = compare_sets(v, pci, &n) + compare_ours(v, pci, &n) + compare_linux(v, pci, &n);
+	bad = compare_sets(v, pci, &n) + compare_ours(v, pci, cfg, &n) + compare_linux(v, pci, &n);
+	print_without_group(v, pci);
 	printf("against Linux's list %u: %u functions compared, %u differences, %u without a rule\n", i + 1,
 	       same, n, bad);
 	return bad;

@@ -1,10 +1,17 @@
 /* IOMMU groups as Linux has them, to be held against those that Sluice finds. What is different has a rule
  * that explains it, or the comparison fails.
  *
- * Read are: paths as of `find /sys/kernel/iommu_groups -type l`; "3: 0000:00:1f.0 0000:00:1f.2"; "dmar0 3
- * 0000:00:1f.0". A line that begins with "## groups" opens a further list of the same machine. A listing may
- * describe the functions too: "0000:00:1c.0 8086:a110 01 0x060400 [PCIe Root Port] 15-15" (ids, header type,
- * class, kind, buses below). */
+ * Read are, all mixed as they come:
+ * - paths as of `find /sys/kernel/iommu_groups -type l`;
+ * - a kernel's log: "pci 0000:00:1f.0: Adding to iommu group 3", "Adding device 0000:00:1f.0 to group 3" of
+ *   older ones, with its lines that describe functions and the buses below bridges;
+ * - what scripts print of them: "IOMMU Group 3:" and below it, or behind it, "00:1f.0 ISA bridge [0601]: ...
+ * [8086:7a06]";
+ * - the words of lspci -v, which have the group of each function;
+ * - "3: 0000:00:1f.0 0000:00:1f.2" and "dmar0 3 0000:00:1f.0".
+ * A line that begins with "## groups" opens a further list of the same machine. A listing may describe the
+ * functions too: "0000:00:1c.0 8086:a110 01 0x060400 [PCIe Root Port] 15-15" (ids, header type, class, kind,
+ * buses below). */
 #pragma once
 #include "pci/pci.h"
 #include "pci/replay.h"
@@ -23,6 +30,6 @@ unsigned listing_lists(const struct listing *l);
  * comes out if the rules of docs/groups.md allow that, and said on the console. False when out of memory. */
 bool listing_fill(const struct listing *l, unsigned i, struct replay *cfg);
 
-/* Holds list number i against the groups of pci, which were computed, and prints each difference with its
- * rule. Returns how many have none. */
-unsigned listing_compare(const struct listing *l, unsigned i, struct pci *pci);
+/* Holds list number i against the groups of pci, which were computed from cfg, and prints each difference
+ * with its rule. Returns how many have none. */
+unsigned listing_compare(const struct listing *l, unsigned i, struct pci *pci, const struct replay *cfg);

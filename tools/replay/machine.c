@@ -4,6 +4,7 @@
 #include "kernel/acpi.h"
 #include "kernel/log.h"
 #include "pci/groups.h"
+#include "pci/regs.h"
 #include "pci/sriov.h"
 
 static struct machine_complaints *complaints;
@@ -32,7 +33,7 @@ static void keep(const char *text, size_t n)
 	}
 }
 
-/* As stage pci does it: a window that can not be is left out. */
+/* As stage pci does it: a window that cannot be is left out. */
 static enum sl_err scan_windows(struct pci *pci, const struct pci_cfg *cfg, struct span mcfg)
 {
 	struct acpi_ecam w;
@@ -70,13 +71,14 @@ static enum sl_err scan_segments(struct pci *pci, struct replay *r)
 	return e;
 }
 
-static bool recorded(const struct replay *r, bdf_t fn)
+/* How many bytes of it were recorded; 0 when it was not. */
+static size_t bytes_of(const struct replay *r, bdf_t fn)
 {
 	bdf_t bdf;
 	for (size_t i = 0; replay_function(r, i, &bdf); i++)
 		if (bdf_eq(bdf, fn))
-			return true;
-	return false;
+			return replay_bytes(r, i);
+	return 0;
 }
 
 /* VFs that were on when the bytes were taken. */
@@ -85,7 +87,7 @@ static enum sl_err add_vfs(struct pci *pci, const struct replay *r)
 	PCI_EACH(pf, pci) {
 		struct sriov s, now;
 		if (pf->pf || sriov_read(pci, pf, &s) != SL_OK || !s.vf_enable || s.num_vfs == 0 ||
-		    !recorded(r, (bdf_t){pf->bdf.seg, (uint16_t)(pf->bdf.rid + s.offset)}))
+		    !bytes_of(r, (bdf_t){pf->bdf.seg, (uint16_t)(pf->bdf.rid + s.offset)}))
 			continue;
 		enum sl_err e = sriov_enable(pci, pf, s.num_vfs, &now);
 		if (e != SL_OK)
@@ -119,6 +121,25 @@ enum sl_err machine_scan(struct pci *pci, struct replay *cfg, struct span mcfg,
 		e = add_vfs(pci, cfg);
 	complaints = NULL;
 	return e;
+}
+
+bool machine_is_cut(const struct replay *r, const struct pci_func *f)
+{
+	size_t n = bytes_of(r, f->bdf);
+	return !f->pf && n && n <= ECAP_FIRST && (f->cap_pcie || n <= CAP_FIRST);
+}
+
+bool machine_is_guess(const struct replay *r, const struct pci *pci, const struct group_reason *why)
+{
+	if (why->why == GROUP_ALIAS)
+		return false;
+	if (why->why != GROUP_MULTI)
+		return machine_is_cut(r, why->at);
+	for (const struct pci_func *f = NULL; (f = groups_next(pci, why->at->group, f));)
+		if (f->bdf.seg == why->at->bdf.seg && f->bdf.rid >> 3 == why->at->bdf.rid >> 3 &&
+		    machine_is_cut(r, f))
+			return true;
+	return false;
 }
 
 unsigned machine_functions(const struct pci *pci)

@@ -2,6 +2,7 @@
 #pragma once
 #include "kernel/err.h"
 #include "kernel/span.h"
+#include "pci/groups.h"
 #include "pci/pci.h"
 #include "pci/replay.h"
 
@@ -19,6 +20,12 @@ struct machine_complaints {
  * when there is no window. */
 enum sl_err machine_scan(struct pci *pci, struct replay *cfg, struct span mcfg,
 			 struct machine_complaints *out) MUST_CHECK;
+
+/* Whether the bytes that r has of a function end before its extended capabilities: nothing is known of its
+ * ACS, ARI, ATS and SR-IOV then. With 64 bytes nothing is known of any capability. */
+bool machine_is_cut(const struct replay *r, const struct pci_func *f);
+/* Whether a reason for a group rests on ACS that r does not have. */
+bool machine_is_guess(const struct replay *r, const struct pci *pci, const struct group_reason *why);
 
 unsigned machine_functions(const struct pci *pci);
 /* How many functions a group has. */

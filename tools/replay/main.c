@@ -43,8 +43,9 @@ static const char usage[] =
 	"\n"
 	"FILE is the serial log of a run with json=1; or an ACPI table (/sys/firmware/acpi/tables/DMAR, "
 	"APIC);\n"
-	"or a dump (sudo lspci -D -xxxx); or Linux's groups (find /sys/kernel/iommu_groups -type l).\n"
-	"Exit status: 0 as recorded, or every difference explained; 1 not so; 2 a file that can not be "
+	"or a dump (sudo lspci -D -xxxx); or Linux's groups (find /sys/kernel/iommu_groups -type l, the "
+	"listing of\na script, or dmesg).\n"
+	"Exit status: 0 as recorded, or every difference explained; 1 not so; 2 a file that cannot be "
 	"used.\n";
 
 static int broken(const char *path, const char *why)
@@ -138,13 +139,17 @@ static int take_text(struct given *g, const char *path, struct bytes b)
 	}
 	replay_free(dump);
 	struct listing *l = bytes ? NULL : listing_read(b.p, b.n);
+	bool text = !bytes && has_text(b, "\tCapabilities: [");
 	free(b.p);
 	if (bytes)
 		return broken(path, "a second dump; with --each every file is a machine");
+	if (!l && text)
+		return broken(path,
+			      "lspci's words have no bytes in them: take them with sudo lspci -D -xxxx");
 	if (!l)
 		return broken(path,
 			      "neither a log with a report (json=1), nor an ACPI table, nor lspci -xxxx, nor "
-			      "Linux's groups");
+			      "Linux's groups (find, a script's listing, dmesg)");
 	if (g->linux) {
 		listing_free(l);
 		return broken(path, "a second listing of groups; with --each every file is a machine");
@@ -158,7 +163,7 @@ static int take_file(struct given *g, const char *path)
 	struct bytes b;
 	if (!read_file(path, &b)) {
 		free(b.p);
-		return broken(path, "can not be read");
+		return broken(path, "cannot be read");
 	}
 	if (is_table(b))
 		return take_table(g, path, b);
@@ -249,7 +254,7 @@ static void audit_dump(struct given *g, struct span table)
 		t->data = g->table[in.tables];
 	}
 	take_registers(g, table, &in);
-	findings_print(&in);
+	findings_print(&in, g->dump);
 	analyse_units(&pci, table);
 }
 
@@ -271,8 +276,8 @@ static int compare_list(struct given *g, unsigned i)
 		}
 		enum sl_err e = machine_scan(&pci, cfg, (struct span){NULL, 0}, &said);
 		if (e == SL_OK) {
-			analyse_groups(&pci);
-			status = listing_compare(g->linux, i, &pci) ? DIFFERENT : SAME;
+			analyse_groups(&pci, cfg);
+			status = listing_compare(g->linux, i, &pci, cfg) ? DIFFERENT : SAME;
 		} else {
 			broken("functions", sl_err_text(e));
 		}
@@ -304,9 +309,9 @@ static int analyse(struct given *g, const char *path)
 	for (unsigned i = 0; i < g->tables && status != BROKEN; i++) {
 		bool dmar = !memcmp(g->table[i].p, "DMAR", 4), ivrs = !memcmp(g->table[i].p, "IVRS", 4);
 		any = any || dmar || ivrs;
-		if (dmar && g->dump)
-			audit_dump(g, g->table[i]);
-		else if (dmar)
+		if (dmar && g->dump && g->table[i].p == table_named(g, "DMAR").p)
+			audit_dump(g, g->table[i]); /* of several the first, as on the machine */
+		else if (dmar && !g->dump)
 			analyse_dmar(g->table[i], table_named(g, "APIC"));
 		if (ivrs)
 			printf("ivrs: a machine with AMD's IOMMU, which is not analysed\n");

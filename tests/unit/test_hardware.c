@@ -1,0 +1,284 @@
+/* Stage hardware and what follows it: which errors make a run fail, which are shown alone, and what the last
+ * line puts it down to. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <string.h>
+#include "apps/hardware.h"
+#include "kernel/core.h"
+#include "kernel/log.h"
+#include "kernel/pmm.h"
+#include "kernel/time.h"
+#include "kernel/x86/hwerr.h"
+#include "tests/unit/between.h"
+#include "tests/unit/support.h"
+#include "tests/unit/support_pci.h"
+
+static struct machine mach;
+static unsigned cores, looks, runs, nmis[4];
+static uint8_t port61;
+static struct {
+	unsigned core, lost;
+	struct hwerr h;
+} queue[40];
+static unsigned queued, shown;
+static enum sl_err run_says, join_says;
+static struct cm_fn *port, *end, *idle;
+
+unsigned core_count(void)
+{
+	return cores;
+}
+
+enum sl_err core_run(unsigned core, core_fn *fn, void *arg)
+{
+	assert_between(core, 1, cores - 1);
+	fn(arg);
+	runs += !run_says;
+	return run_says;
+}
+
+enum sl_err core_join(unsigned core, uint64_t deadline)
+{
+	assert_true(core && deadline);
+	return join_says;
+}
+
+void hwerr_look(void)
+{
+	looks++;
+}
+
+unsigned hwerr_banks(unsigned *silent)
+{
+	*silent = 2;
+	return 10;
+}
+
+bool hwerr_next(unsigned core, struct hwerr *out, unsigned *lost)
+{
+	if (shown == queued || queue[shown].core != core)
+		return false;
+	*out = queue[shown].h;
+	*lost = queue[shown++].lost;
+	return true;
+}
+
+unsigned hwerr_nmis(unsigned core, uint8_t *at)
+{
+	*at = port61;
+	return nmis[core];
+}
+
+static void machine_check(unsigned core, enum mca_kind kind, bool before)
+{
+	queue[queued].core = core;
+	queue[queued++].h = (struct hwerr){{kind, 3, 1ull << 63, 0, 0}, before};
+}
+
+/* A root port, a function below it that masters the bus, and one that does not. */
+static int setup(void **state)
+{
+	pci_setup(state);
+	memset(&mach, 0, sizeof mach);
+	cores = 2;
+	looks = runs = queued = shown = 0;
+	run_says = join_says = SL_OK;
+	port = cm_bridge(&m, NULL, 0, 0, 0x08, 1, 1, 4);
+	cm_aer(port, 0x100);
+	end = cm_add(&m, port, 0, 1, 0, 0x00101b36, 0x010802);
+	cm_pcie(end, 0x60, 0);
+	cm_aer(end, 0x100);
+	idle = cm_add(&m, NULL, 0, 0, 0x10, 0x12348086, 0x020000);
+	cm_pcie(idle, 0x60, 9);
+	assert_int_equal(pci_scan(&mach.pci, &m.cfg, 0, 0, 255), SL_OK);
+	cm_put(end, 4, 2, 6);
+	return 0;
+}
+
+static bool said(const char *words)
+{
+	return strstr(logged, words) != NULL;
+}
+
+static void started(void)
+{
+	assert_int_equal(stage_hardware(&mach), SL_OK);
+	logged[0] = 0;
+}
+
+static enum sl_err verdict(enum sl_err e, const char *stage)
+{
+	const char *failed = e ? "other" : NULL;
+	enum sl_err got = hardware_verdict(&mach, &failed, e);
+	if (!stage)
+		assert_null(failed);
+	else
+		assert_string_equal(failed, stage);
+	return got;
+}
+
+/* What was there before is said and cleared, and is not this run's. */
+static void test_before(void **state)
+{
+	(void)state;
+	cm_put(end, 0x100 + 4, 4, 1u << 18);
+	cm_put(idle, 0x60 + 0xa, 2, 9);
+	machine_check(0, MCA_FATAL, true);
+	hardware_say(&mach, false);
+	assert_true(said("WARN hardware: core 0 has a machine check from before this run: bank 3: "));
+	assert_false(said("0000:"));
+	assert_int_equal(stage_hardware(&mach), SL_OK);
+	assert_true(said("WARN hardware: 0000:01:00.0 has an uncorrectable PCIe error from before this run: "
+			 "Malformed TLP"));
+	assert_true(said("10 machine-check banks of each core, 2 of which firmware has left off, and 3 PCIe "
+			 "functions, of which 2 "
+			 "had error bits from before"));
+	assert_false(said("0000:00:02.0"));
+	hardware_say(&mach, false);
+	assert_int_equal(verdict(SL_OK, NULL), SL_OK);
+	assert_false(said("FAIL"));
+	assert_int_equal(runs, 1);
+	assert_true(looks >= 3);
+}
+
+static void test_nmi(void **state)
+{
+	static const struct {
+		uint8_t port;
+		const char *words;
+	} cases[] = {{0x90, "0x90: SERR# (bit 7)"},
+		     {0x70, "0x70: IOCHK# (bit 6)"},
+		     {0xff, "0xff: nobody has that port"},
+		     {0x30, "0x30: neither SERR# nor IOCHK#"}};
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+		logged[0] = 0;
+		port61 = cases[i].port;
+		nmis[1] += 2;
+		hardware_tick(&mach);
+		hardware_tick(&mach);
+		assert_true(said("FAIL hardware: non-maskable interrupts on core 1 that no core sent: 2, "
+				 "port 61h reads "));
+		assert_true(said(cases[i].words));
+		assert_ptr_equal(strstr(logged, "FAIL"), strrchr(logged, 'F'));
+	}
+	assert_int_equal(mach.hw.nmis, 8);
+	assert_int_equal(verdict(SL_OK, "hardware"), SL_NMI);
+	assert_int_equal(verdict(SL_VERIFY, "other"), SL_VERIFY);
+	assert_int_equal(verdict(SL_TIMEOUT, "other"), SL_TIMEOUT); /* an NMI stops no device */
+}
+
+static void test_machine_checks(void **state)
+{
+	(void)state;
+	started();
+	machine_check(0, MCA_CORRECTED, false);
+	queue[0].lost = 7;
+	hardware_say(&mach, false);
+	assert_true(said("WARN hardware: core 0: corrected machine check: bank 3: no error, STATUS "
+			 "0x8000000000000000"));
+	assert_true(said("core 0: 7 machine checks before this one were not kept"));
+	assert_int_equal(verdict(SL_OK, NULL), SL_OK);
+	assert_true(said("WARN hardware: corrected in this run: machine checks: 1, PCIe errors: 0"));
+	machine_check(1, MCA_UNCORRECTED, false);
+	nmis[0]++;
+	assert_int_equal(verdict(SL_OK, "hardware"), SL_MCE); /* it is the worse one; seen in the last look */
+	assert_true(said("FAIL hardware: core 1: uncorrected machine check"));
+	assert_int_equal(verdict(SL_DEVICE, "hardware"), SL_MCE);
+	assert_int_equal(verdict(SL_CONFIG, "other"), SL_CONFIG);
+	run_says = SL_BUSY; /* a core that was given up */
+	assert_int_equal(verdict(SL_OK, "hardware"), SL_MCE);
+	run_says = SL_OK;
+	join_says = SL_TIMEOUT;
+	assert_int_equal(verdict(SL_OK, "hardware"), SL_MCE);
+	assert_true(mach.hw.mces == 1 && mach.hw.mces_corrected == 1);
+}
+
+/* What comes again and again is shown some times, and counted. */
+static void test_flood(void **state)
+{
+	(void)state;
+	started();
+	for (unsigned i = 0; i < 30; i++)
+		machine_check(0, MCA_CORRECTED, false);
+	hardware_say(&mach, false);
+	assert_int_equal(mach.hw.mces_corrected, 30);
+	unsigned lines = 0;
+	for (const char *s = logged; (s = strstr(s, "corrected machine check: ")); s++)
+		lines++;
+	assert_int_equal(lines, 16);
+}
+
+static void refused(struct cm_fn *f, unsigned sta)
+{
+	logged[0] = 0;
+	cm_put(f, 0x60 + 0xa, 2, sta);
+}
+
+static void test_functions(void **state)
+{
+	(void)state;
+	started();
+	cm_put(port, 0x100 + 4, 4, 1u << 14);
+	hardware_say(&mach, true); /* what is lost is lost, whoever attacks */
+	assert_true(said("FAIL hardware: 0000:00:01.0: uncorrectable PCIe error: Completion Timeout"));
+	assert_int_equal(mach.hw.aers, 1);
+	refused(end, 1);
+	hardware_say(&mach, false);
+	assert_true(
+		said("WARN hardware: 0000:01:00.0: corrected PCIe error: Device Status: correctable error"));
+	refused(end, 0xa);
+	hardware_say(&mach, true);
+	assert_true(said("0000:01:00.0 reports a refused request (expected in this stage)"));
+	refused(idle, 0xa);
+	hardware_say(&mach, false);
+	assert_true(said("0000:00:02.0 reports a refused request (it is not in use)"));
+	assert_int_equal(mach.hw.aers, 1);
+	refused(end, 0xa); /* in use, and nobody asked for it */
+	hardware_say(&mach, false);
+	assert_true(said("FAIL hardware: 0000:01:00.0: uncorrectable PCIe error: Device Status: non-fatal "
+			 "error, unsupported request"));
+	logged[0] = 0;
+	cm_put(port, 0x100 + 4, 4, 1u << 20); /* the port above what is in use */
+	hardware_say(&mach, false);
+	assert_true(said("FAIL hardware: 0000:00:01.0"));
+	assert_true(mach.hw.aers == 3 && mach.hw.aers_refused == 2 && mach.hw.aers_corrected == 1);
+	assert_int_equal(verdict(SL_OK, "hardware"), SL_AER);
+	assert_int_equal(verdict(SL_TIMEOUT, "hardware"), SL_AER);
+	assert_int_equal(verdict(SL_VERIFY, "other"), SL_VERIFY);
+}
+
+/* At the prompt configuration space is read once a second. */
+static void test_tick(void **state)
+{
+	(void)state;
+	started();
+	delay_us(2000000);
+	hardware_tick(&mach);
+	refused(idle, 4);
+	hardware_tick(&mach);
+	assert_false(said("0000:00:02.0"));
+	machine_check(0, MCA_CORRECTED, false);
+	hardware_tick(&mach);
+	assert_true(said("corrected machine check"));
+	delay_us(1000000);
+	hardware_tick(&mach);
+	assert_true(
+		said("FAIL hardware: 0000:00:02.0: uncorrectable PCIe error: Device Status: fatal error"));
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, pci_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {CASE(test_before), CASE(test_nmi),       CASE(test_machine_checks),
+					   CASE(test_flood),  CASE(test_functions), CASE(test_tick)};
+	phys_t ram = support_ram(64 << 20, 0);
+	if (pmm_add(ram, 64 << 8))
+		return 1;
+	log_sink_add(logged_sink);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
