@@ -547,6 +547,17 @@ static void test_masters(void **state)
 	assert_null(find("STATE-BME"));
 }
 
+/* A function that was asleep, and the port above it closed, before this program opened the way. */
+static void test_path(void **state)
+{
+	(void)state;
+	in->fn[1].found = PCI_FOUND_ASLEEP;
+	only("STATE-ASLEEP", "0000:01:00.0", "PowerState was not D0");
+	in->fn[1].found = 0;
+	in->fn[0].found = PCI_FOUND_CLOSED;
+	only("STATE-CLOSED", "0000:00:01.0", "Command at 0x4: bit 1 or bit 2 was 0");
+}
+
 static void test_groups(void **state)
 {
 	(void)state;
@@ -1625,6 +1636,7 @@ int main(void)
 		T(test_left),
 		T(test_fault),
 		T(test_masters),
+		T(test_path),
 		T(test_groups),
 		T(test_groups_more),
 		T(test_groups_missing_bits),
