@@ -41,6 +41,24 @@ static void say_nmis(struct machine *m)
 	}
 }
 
+/* A source that was set without an interrupt: NMIs may be masked, in the chipset or in the local APIC. One
+ * that does not clear is reported once. */
+static uint8_t new_sources(void)
+{
+	static uint8_t told;
+	uint8_t port = hwerr_port(), now = port == 0xff ? 0 : port & 0xc0, new = now &(uint8_t)~told;
+	told = now;
+	return new ? port : 0;
+}
+
+static void say_sources(struct machine *m)
+{
+	uint8_t port = new_sources();
+	if (port && m->hw.nmis++ < LINES_MAX)
+		log_fail("hardware", "the event log of the machine (IPMI SEL) has who reported it",
+			 "port 61h reads 0x%02x, and no core was interrupted: %s", port, why(port));
+}
+
 /* --- machine checks */
 
 static void say_machine_check(struct machine *m, unsigned core, const struct hwerr *h)
@@ -143,6 +161,10 @@ enum sl_err stage_hardware(struct machine *m)
 				 BDF_FMT " has an uncorrectable PCIe error from before this run: %s",
 				 BDF_ARG(f->bdf), text);
 	}
+	uint8_t port = new_sources();
+	if (port)
+		log_warn("hardware", "port 61h has a system error from before this run, 0x%02x: %s", port,
+			 why(port));
 	m->hw.begun = true;
 	log_line("hardware",
 		 "errors are looked for after each stage: %u machine-check banks of each core, %u of which "
@@ -155,6 +177,8 @@ void hardware_say(struct machine *m, bool provoked)
 {
 	hwerr_look();
 	say_nmis(m);
+	if (m->hw.begun)
+		say_sources(m);
 	say_machine_checks(m);
 	if (m->hw.begun)
 		say_functions(m, provoked);

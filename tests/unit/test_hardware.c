@@ -72,6 +72,11 @@ unsigned hwerr_nmis(unsigned core, uint8_t *at)
 	return nmis[core];
 }
 
+uint8_t hwerr_port(void)
+{
+	return port61;
+}
+
 static void machine_check(unsigned core, enum mca_kind kind, bool before)
 {
 	queue[queued].core = core;
@@ -86,6 +91,7 @@ static int setup(void **state)
 	cores = 2;
 	looks = runs = queued = shown = 0;
 	run_says = join_says = SL_OK;
+	port61 = 0x30;
 	port = cm_bridge(&m, NULL, 0, 0, 0x08, 1, 1, 4);
 	cm_aer(port, 0x100);
 	end = cm_add(&m, port, 0, 1, 0, 0x00101b36, 0x010802);
@@ -169,6 +175,31 @@ static void test_nmi(void **state)
 	assert_int_equal(verdict(SL_OK, "hardware"), SL_NMI);
 	assert_int_equal(verdict(SL_VERIFY, "other"), SL_VERIFY);
 	assert_int_equal(verdict(SL_TIMEOUT, "other"), SL_TIMEOUT); /* an NMI stops no device */
+}
+
+/* A source that is set and that no NMI came of: once for each time that it goes on. */
+static void test_sources(void **state)
+{
+	(void)state;
+	port61 = 0xb0;
+	assert_int_equal(stage_hardware(&mach), SL_OK);
+	assert_true(said("WARN hardware: port 61h has a system error from before this run, 0xb0: SERR#"));
+	hardware_say(&mach, false);
+	assert_int_equal(mach.hw.nmis, 0); /* it does not clear */
+	port61 = 0xff;
+	hardware_say(&mach, false);
+	assert_int_equal(mach.hw.nmis, 0);
+	port61 = 0x60;
+	hardware_say(&mach, false);
+	hardware_say(&mach, false);
+	assert_true(said("FAIL hardware: port 61h reads 0x60, and no core was interrupted: IOCHK#"));
+	assert_int_equal(mach.hw.nmis, 1);
+	port61 = 0xe0;
+	hardware_say(&mach, false);
+	assert_int_equal(mach.hw.nmis, 2);
+	port61 = 0x30;
+	assert_int_equal(verdict(SL_OK, "hardware"), SL_NMI);
+	assert_int_equal(mach.hw.nmis, 2);
 }
 
 static void test_machine_checks(void **state)
@@ -274,8 +305,9 @@ static void test_tick(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {CASE(test_before), CASE(test_nmi),       CASE(test_machine_checks),
-					   CASE(test_flood),  CASE(test_functions), CASE(test_tick)};
+	const struct CMUnitTest tests[] = {
+		CASE(test_before), CASE(test_nmi),       CASE(test_sources), CASE(test_machine_checks),
+		CASE(test_flood),  CASE(test_functions), CASE(test_tick)};
 	phys_t ram = support_ram(64 << 20, 0);
 	if (pmm_add(ram, 64 << 8))
 		return 1;
