@@ -38,7 +38,8 @@ void dmar_print_findings(struct machine *m, struct span table)
 	if (madt)
 		dmar_lint_madt(&known, madt->data);
 	unsigned n = dmar_lint(table, &known, print_finding, NULL);
-	log_line("dmar", "%u findings in firmware's table (docs/dmar.md explains each)", n);
+	log_line("dmar", "%u finding%s in firmware's table (docs/dmar.md explains each)", n,
+		 n == 1 ? "" : "s");
 	struct rmrr_context owners = {&topo, &functions, map, topo_name, &m->pci};
 	struct dmar dmar;
 	n = dmar_open(table, &dmar) == SL_OK ? rmrr_ledger(&dmar, &owners, ledger, ARRAY_LEN(ledger)) : 0;
@@ -46,6 +47,9 @@ void dmar_print_findings(struct machine *m, struct span table)
 		rmrr_text(&ledger[i], text, sizeof text);
 		log_line("dmar", "%s", text);
 	}
+	if (n > ARRAY_LEN(ledger))
+		log_line("dmar", "%u more pairs of an RMRR and a function are not shown",
+			 n - (unsigned)ARRAY_LEN(ledger));
 }
 
 /* Functions of one group go to one domain: the IOMMU can not hold them apart. */
@@ -83,6 +87,9 @@ void snapshot_print(const char *when, uint64_t at)
 			 u->fsts, (ull)u->rtaddr, (ull)u->irta);
 	}
 	log_line("iommu", "%s: %u of %u functions could do DMA", when, masters, s->funcs);
+	if (s->units_lost || s->funcs_lost)
+		log_warn("iommu", "%s: %u more units and %u more functions had no room in the record", when,
+			 s->units_lost, s->funcs_lost);
 }
 
 /* The same window for every domain, so that a device address is never the physical address of anything. */

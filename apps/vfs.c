@@ -57,6 +57,7 @@ static volatile void *map_bar0(const struct pci_func *fn)
 {
 	const struct pci_bar *bar = &fn->bar[0];
 	const struct pci_func *stop = pci_path_stop(fn, bar);
+	uint64_t last = bar->addr + (bar->size - 1);
 	volatile void *regs =
 		bar->addr && bar->size && !bar->io && !stop ? mmio_map(PHYS(bar->addr), bar->size) : NULL;
 	if (bar->addr && bar->size && stop)
@@ -65,9 +66,8 @@ static volatile void *map_bar0(const struct pci_func *fn)
 			 "and on",
 			 BDF_FMT ": BAR0 0x%llx..0x%llx is not in the windows of the bridge " BDF_FMT
 				 " above it (0x%llx + 0x%llx, 0x%llx + 0x%llx): its registers do not answer",
-			 BDF_ARG(fn->bdf), (ull)bar->addr, (ull)(bar->addr + (bar->size - 1)),
-			 BDF_ARG(stop->bdf), (ull)stop->mem.base, (ull)stop->mem.size, (ull)stop->pref.base,
-			 (ull)stop->pref.size);
+			 BDF_ARG(fn->bdf), (ull)bar->addr, (ull)last, BDF_ARG(stop->bdf), (ull)stop->mem.base,
+			 (ull)stop->mem.size, (ull)stop->pref.base, (ull)stop->pref.size);
 	else if (!regs)
 		log_fail("pci", "switch above-4G decoding on in firmware setup",
 			 BDF_FMT " has no register address in BAR0", BDF_ARG(fn->bdf));

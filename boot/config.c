@@ -6,7 +6,7 @@
 
 struct cursor {
 	const char *source;
-	uint32_t line, col;
+	uint32_t line;
 };
 
 struct word {
@@ -84,47 +84,40 @@ static void choice(struct config *cfg, const struct cursor *at, const char *key,
 	fail(cfg, at, v.col, "%s=%s is not known (want one of: %s)", key, show(v).s, list);
 }
 
-static void text(struct config *cfg, const struct cursor *at, const char *key, struct word v, char *out,
-		 size_t size)
+static bool starts(struct word w, const char *s)
 {
-	bool good = v.n < size;
-	for (size_t i = 0; good && i < v.n; i++)
-		good = v.p[i] > ' ' && v.p[i] < 0x7f;
-	if (!good) {
-		fail(cfg, at, v.col, "%s=%s is too long or not plain ASCII (at most %u characters)", key,
-		     show(v).s, (unsigned)size - 1);
-		return;
+	return w.n >= strlen(s) && memcmp(w.p, s, strlen(s)) == 0;
+}
+
+/* 0xHEX, at most 64 bits. */
+static bool hex(struct word w, uint64_t *out)
+{
+	bool good = (starts(w, "0x") || starts(w, "0X")) && w.n > 2 && w.n <= 18;
+	*out = 0;
+	for (size_t i = 2; good && i < w.n; i++) {
+		char c = w.p[i] >= 'A' && w.p[i] <= 'F' ? (char)(w.p[i] + 'a' - 'A') : w.p[i];
+		good = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+		*out = *out << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
 	}
-	memcpy(out, v.p, v.n);
-	out[v.n] = 0;
+	return good;
 }
 
 /* The address of a unit's registers, "0xfed90000": whole pages. 0 when it is none. */
 static uint64_t unit_address(struct word v)
 {
-	uint64_t x = 0;
-	if (v.n < 3 || v.n > 18 || v.p[0] != '0' || (v.p[1] != 'x' && v.p[1] != 'X'))
-		return 0;
-	for (size_t i = 2; i < v.n; i++) {
-		char c = v.p[i] >= 'A' && v.p[i] <= 'F' ? (char)(v.p[i] + 'a' - 'A') : v.p[i];
-		if ((c < '0' || c > '9') && (c < 'a' || c > 'f'))
-			return 0;
-		x = x << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-	}
-	return IS_ALIGNED(x, PAGE_SIZE) ? x : 0;
+	uint64_t x;
+	return hex(v, &x) && IS_ALIGNED(x, PAGE_SIZE) ? x : 0;
 }
 
 /* What follows "on," in iommu=on,igfx_off,skip=0xfed90000 */
 static void unit_option(struct config *cfg, const struct cursor *at, struct word v)
 {
-	static const char skip[] = "skip=";
-	size_t n = sizeof skip - 1;
+	size_t n = strlen("skip=");
 	if (is(v, "igfx_off")) {
 		cfg->iommu_igfx_off = 1;
 		return;
 	}
-	uint64_t base =
-		v.n > n && memcmp(v.p, skip, n) == 0 ? unit_address((struct word){v.p + n, v.n - n, 0}) : 0;
+	uint64_t base = starts(v, "skip=") ? unit_address((struct word){v.p + n, v.n - n, 0}) : 0;
 	if (!base)
 		fail(cfg, at, v.col,
 		     "iommu: %s is not known (want igfx_off, or skip= and the address of a unit: "
@@ -137,52 +130,52 @@ static void unit_option(struct config *cfg, const struct cursor *at, struct word
 		cfg->iommu_skip[cfg->iommu_skips++] = base;
 }
 
-/* Cuts what stands before the next comma off. */
-static struct word comma(struct word *rest)
+/* Cuts off n bytes, and what stands before them. */
+static struct word cut(struct word *rest, size_t before, size_t n)
 {
-	struct word w = *rest;
-	for (w.n = 0; w.n < rest->n && rest->p[w.n] != ',';)
-		w.n++;
-	size_t used = w.n < rest->n ? w.n + 1 : w.n;
-	*rest = (struct word){rest->p + used, rest->n - used, rest->col + (uint32_t)used};
+	struct word w = {rest->p + before, n, rest->col + (uint32_t)before};
+	*rest = (struct word){w.p + n, rest->n - before - n, w.col + (uint32_t)n};
 	return w;
 }
 
-static void iommu(struct config *cfg, const struct cursor *at, struct word v)
+/* Cuts off what stands before the next comma, with the comma. */
+static struct word comma(struct word *rest)
 {
-	static const char *const modes[] = {"off", "on", "pt"};
+	size_t n = 0;
+	while (n < rest->n && rest->p[n] != ',')
+		n++;
+	struct word w = cut(rest, 0, n < rest->n ? n + 1 : n);
+	w.n = n;
+	return w;
+}
+
+/* A key: how its value is read, into which member, and what it may be. */
+struct option {
+	const char *key;
+	void (*read)(struct config *cfg, const struct cursor *at, const struct option *o, struct word v);
+	size_t member;
+	uint32_t min, max; /* of a number */
+	const char *const *names;
+	unsigned count; /* of names */
+};
+
+static void read_iommu(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
+{
+	static const char *const names[] = {"off", "on", "pt"};
 	cfg->iommu_igfx_off = cfg->iommu_skips = 0;
-	choice(cfg, at, "iommu", comma(&v), modes, ARRAY_LEN(modes), &cfg->iommu);
+	choice(cfg, at, o->key, comma(&v), names, ARRAY_LEN(names), &cfg->iommu);
 	while (v.n)
 		unit_option(cfg, at, comma(&v));
 }
 
 /* Whole pages: a request's buffer begins on one. */
-static void block(struct config *cfg, const struct cursor *at, struct word v)
+static void read_block(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
 {
-	number(cfg, at, "block", v, PAGE_SIZE, 32 * PAGE_SIZE, &cfg->block);
+	number(cfg, at, o->key, v, PAGE_SIZE, 32 * PAGE_SIZE, &cfg->block);
 	if (!IS_ALIGNED(cfg->block, PAGE_SIZE)) {
 		fail(cfg, at, v.col, "block=%s is not a multiple of 4096", show(v).s);
 		cfg->block = PAGE_SIZE;
 	}
-}
-
-static bool starts(struct word w, const char *s)
-{
-	return w.n >= strlen(s) && memcmp(w.p, s, strlen(s)) == 0;
-}
-
-/* 0xHEX, at most 64 bits. */
-static bool hex(struct word w, uint64_t *out)
-{
-	bool good = starts(w, "0x") && w.n > 2 && w.n <= 18;
-	*out = 0;
-	for (size_t i = 2; good && i < w.n; i++) {
-		char c = w.p[i];
-		good = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-		*out = *out << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-	}
-	return good;
 }
 
 /* com1 to com4, a port, or registers in memory a byte or a doubleword apart. */
@@ -203,30 +196,80 @@ static bool console_of(struct word v, struct acpi_uart *out)
 	       IS_ALIGNED(out->addr, out->stride);
 }
 
-/* A list with commas; it replaces an earlier one. */
-static void consoles(struct config *cfg, const struct cursor *at, struct word v)
+static bool add_console(struct config *cfg, const struct cursor *at, struct word v)
 {
+	if (cfg->consoles == CONFIG_CONSOLES) {
+		fail(cfg, at, v.col, "console= names more than %u UARTs", CONFIG_CONSOLES);
+		return false;
+	}
+	if (!console_of(v, &cfg->console[cfg->consoles])) {
+		fail(cfg, at, v.col,
+		     "console=%s is not known (want com1 to com4, a port such as 0x2f8, "
+		     "mmio:0xADDRESS or mmio32:0xADDRESS)",
+		     show(v).s);
+		return false;
+	}
+	cfg->consoles++;
+	return true;
+}
+
+/* A list with commas; it replaces an earlier one. */
+static void read_consoles(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
+{
+	(void)o;
 	cfg->consoles = 0;
 	for (bool more = true; more;) {
-		size_t n = 0;
-		while (n < v.n && v.p[n] != ',')
-			n++;
-		struct word one = {v.p, n, v.col};
-		more = n < v.n;
-		if (cfg->consoles == CONFIG_CONSOLES) {
-			fail(cfg, at, v.col, "console= names more than %u UARTs", CONFIG_CONSOLES);
-			return;
-		}
-		if (!console_of(one, &cfg->console[cfg->consoles])) {
-			fail(cfg, at, v.col,
-			     "console=%s is not known (want com1 to com4, a port such as 0x2f8, "
-			     "mmio:0xADDRESS or mmio32:0xADDRESS)",
-			     show(one).s);
-			return;
-		}
-		cfg->consoles++;
-		v = (struct word){v.p + n + more, v.n - n - more, v.col + (uint32_t)(n + more)};
+		size_t n = v.n;
+		struct word one = comma(&v);
+		more = add_console(cfg, at, one) && one.n < n;
 	}
+}
+
+static uint32_t *member(struct config *cfg, const struct option *o)
+{
+	return (uint32_t *)(void *)((char *)cfg + o->member);
+}
+
+static void read_number(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
+{
+	number(cfg, at, o->key, v, o->min, o->max, member(cfg, o));
+}
+
+/* The member becomes the number of the name, from 0. */
+static void read_choice(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
+{
+	choice(cfg, at, o->key, v, o->names, o->count, member(cfg, o));
+}
+
+static void read_app(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
+{
+	uint32_t i = UINT32_MAX;
+	choice(cfg, at, o->key, v, o->names, o->count, &i);
+	if (i < o->count)
+		fmt_print(cfg->app, sizeof cfg->app, "%s", o->names[i]);
+}
+
+/* The member becomes the number that the name is. */
+static void read_digits(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
+{
+	uint32_t i = UINT32_MAX;
+	choice(cfg, at, o->key, v, o->names, o->count, &i);
+	if (i < o->count)
+		number(cfg, at, o->key, v, 0, UINT32_MAX, member(cfg, o));
+}
+
+static void read_scratch(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
+{
+	bool good = v.n < sizeof cfg->scratch;
+	for (size_t i = 0; good && i < v.n; i++)
+		good = v.p[i] > ' ' && v.p[i] < 0x7f;
+	if (!good) {
+		fail(cfg, at, v.col, "%s=%s is too long or not plain ASCII (at most %u characters)", o->key,
+		     show(v).s, (unsigned)sizeof cfg->scratch - 1);
+		return;
+	}
+	memcpy(cfg->scratch, v.p, v.n);
+	cfg->scratch[v.n] = 0;
 }
 
 /* Of a VF's queue pairs the first alone has an interrupt. */
@@ -236,92 +279,90 @@ static void exclude(struct config *cfg, const struct cursor *at, struct word v)
 		fail(cfg, at, v.col, "mode=irq and mode=adaptive work with queues=1 only");
 }
 
-static void option(struct config *cfg, const struct cursor *at, struct word k, struct word v)
+static void read_queues(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
 {
-	static const char *const apps[] = {"demo", "isolate", "mapcost", "bench", "bursts",
-					   "insn", "shell",   "accel",   "audit", "tour"};
-	static const char *const orders[] = {"random", "seq"};
-	static const char *const modes[] = {"poll", "irq", "adaptive"};
-	static const char *const doorbells[] = {"mmio", "shadow"};
-	static const char *const accesses[] = {"write", "read"};
-	static const char *const devices[] = {"nvme", "qat"};
-	static const char *const terms[] = {"screen", "dumb"};
-	static const char *const gens[] = {"2", "4"};
-	static const char *const ends[] = {"halt", "reboot", "shutdown", "qemu"};
-	static const char *const bauds[] = {"9600", "19200", "38400", "57600", "115200"};
-	static const uint32_t baud[] = {9600, 19200, 38400, 57600, 115200};
-	uint32_t i = UINT32_MAX;
-	if (is(k, "app")) {
-		choice(cfg, at, "app", v, apps, ARRAY_LEN(apps), &i);
-		if (i < ARRAY_LEN(apps))
-			fmt_print(cfg->app, sizeof cfg->app, "%s", apps[i]);
-	} else if (is(k, "access")) {
-		choice(cfg, at, "access", v, accesses, ARRAY_LEN(accesses), &cfg->access);
-	} else if (is(k, "device")) {
-		choice(cfg, at, "device", v, devices, ARRAY_LEN(devices), &cfg->device);
-	} else if (is(k, "term")) {
-		choice(cfg, at, "term", v, terms, ARRAY_LEN(terms), &cfg->term);
-	} else if (is(k, "gen")) {
-		choice(cfg, at, "gen", v, gens, ARRAY_LEN(gens), &i);
-		if (i < ARRAY_LEN(gens))
-			cfg->gen = 2 + 2 * i;
-	} else if (is(k, "vfs")) {
-		number(cfg, at, "vfs", v, 1, 64, &cfg->vfs);
-	} else if (is(k, "queues")) {
-		number(cfg, at, "queues", v, 1, 3, &cfg->queues);
-		exclude(cfg, at, v);
-	} else if (is(k, "qd")) {
-		number(cfg, at, "qd", v, 1, 256, &cfg->qd);
-	} else if (is(k, "seconds")) {
-		number(cfg, at, "seconds", v, 1, 86400, &cfg->seconds);
-	} else if (is(k, "mode")) {
-		choice(cfg, at, "mode", v, modes, ARRAY_LEN(modes), &cfg->mode);
-		exclude(cfg, at, v);
-	} else if (is(k, "passes")) {
-		number(cfg, at, "passes", v, 1, 1000000, &cfg->passes);
-	} else if (is(k, "ops")) {
-		number(cfg, at, "ops", v, 1, 1000000000, &cfg->ops);
-	} else if (is(k, "iommu")) {
-		iommu(cfg, at, v);
-	} else if (is(k, "doorbell")) {
-		choice(cfg, at, "doorbell", v, doorbells, ARRAY_LEN(doorbells), &cfg->doorbell);
-	} else if (is(k, "json")) {
-		number(cfg, at, "json", v, 0, 1, &cfg->json);
-	} else if (is(k, "keep")) {
-		number(cfg, at, "keep", v, 0, 1, &cfg->keep);
-	} else if (is(k, "ms")) {
-		number(cfg, at, "ms", v, 1, 60000, &cfg->ms);
-	} else if (is(k, "batch")) {
-		number(cfg, at, "batch", v, 0, 256, &cfg->batch);
-	} else if (is(k, "block")) {
-		block(cfg, at, v);
-	} else if (is(k, "writes")) {
-		number(cfg, at, "writes", v, 0, 100, &cfg->writes);
-	} else if (is(k, "order")) {
-		choice(cfg, at, "order", v, orders, ARRAY_LEN(orders), &cfg->order);
-	} else if (is(k, "seed")) {
-		number(cfg, at, "seed", v, 1, UINT32_MAX, &cfg->seed);
-	} else if (is(k, "scratch")) {
-		text(cfg, at, "scratch", v, cfg->scratch, sizeof cfg->scratch);
-	} else if (is(k, "baud")) {
-		choice(cfg, at, "baud", v, bauds, ARRAY_LEN(bauds), &i);
-		if (i < ARRAY_LEN(baud))
-			cfg->baud = baud[i];
-	} else if (is(k, "console")) {
-		consoles(cfg, at, v);
-	} else if (is(k, "end")) {
-		choice(cfg, at, "end", v, ends, ARRAY_LEN(ends), &cfg->end);
-	} else {
-		fail(cfg, at, k.col,
-		     "%s is not a key (keys: app access device gen vfs queues qd seconds mode passes ops "
-		     "iommu "
-		     "doorbell json keep ms "
-		     "batch block writes order seed scratch baud console term end)",
-		     show(k).s);
-	}
+	read_number(cfg, at, o, v);
+	exclude(cfg, at, v);
 }
 
-/* One "key=value", blanks around it already gone. */
+static void read_mode(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
+{
+	read_choice(cfg, at, o, v);
+	exclude(cfg, at, v);
+}
+
+static const char *const apps[] = {"demo", "isolate", "mapcost", "bench", "bursts",
+				   "insn", "shell",   "accel",   "audit", "tour"};
+static const char *const accesses[] = {"write", "read"};
+static const char *const devices[] = {"nvme", "qat"};
+static const char *const gens[] = {"2", "4"};
+static const char *const modes[] = {"poll", "irq", "adaptive"};
+static const char *const doorbells[] = {"mmio", "shadow"};
+static const char *const orders[] = {"random", "seq"};
+static const char *const bauds[] = {"9600", "19200", "38400", "57600", "115200"};
+static const char *const terms[] = {"screen", "dumb"};
+static const char *const ends[] = {"halt", "reboot", "shutdown", "qemu"};
+
+#define NUMBER(name, function, least, most)                                                                  \
+	{                                                                                                    \
+		.key = #name, .read = (function), .member = offsetof(struct config, name), .min = (least),   \
+		.max = (most)                                                                                \
+	}
+#define NAMES(name, function, list)                                                                          \
+	{                                                                                                    \
+		.key = #name, .read = (function), .member = offsetof(struct config, name), .names = (list),  \
+		.count = ARRAY_LEN(list)                                                                     \
+	}
+
+static const struct option options[] = {
+	NAMES(app, read_app, apps),
+	NAMES(access, read_choice, accesses),
+	NAMES(device, read_choice, devices),
+	NAMES(gen, read_digits, gens),
+	NUMBER(vfs, read_number, 1, 64),
+	NUMBER(queues, read_queues, 1, 3),
+	NUMBER(qd, read_number, 1, 256),
+	NUMBER(seconds, read_number, 1, 86400),
+	NAMES(mode, read_mode, modes),
+	NUMBER(passes, read_number, 1, 1000000),
+	NUMBER(ops, read_number, 1, 1000000000),
+	{.key = "iommu", .read = read_iommu},
+	NAMES(doorbell, read_choice, doorbells),
+	NUMBER(json, read_number, 0, 1),
+	NUMBER(keep, read_number, 0, 1),
+	NUMBER(ms, read_number, 1, 60000),
+	NUMBER(batch, read_number, 0, 256),
+	{.key = "block", .read = read_block},
+	NUMBER(writes, read_number, 0, 100),
+	NAMES(order, read_choice, orders),
+	NUMBER(seed, read_number, 1, UINT32_MAX),
+	{.key = "scratch", .read = read_scratch},
+	NAMES(baud, read_digits, bauds),
+	{.key = "console", .read = read_consoles},
+	NAMES(term, read_choice, terms),
+	NAMES(end, read_choice, ends),
+};
+
+static void option(struct config *cfg, const struct cursor *at, struct word k, struct word v)
+{
+	char list[192] = "";
+	for (unsigned i = 0; i < ARRAY_LEN(options); i++) {
+		if (is(k, options[i].key)) {
+			options[i].read(cfg, at, &options[i], v);
+			return;
+		}
+		size_t used = strlen(list);
+		fmt_print(list + used, sizeof list - used, " %s", options[i].key);
+	}
+	fail(cfg, at, k.col, "%s is not a key (keys:%s)", show(k).s, list);
+}
+
+static bool blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == 0;
+}
+
+/* One "key=value", blanks around it already gone: the key has a byte that is none. */
 static void entry(struct config *cfg, const struct cursor *at, struct word w)
 {
 	size_t eq = 0;
@@ -332,28 +373,39 @@ static void entry(struct config *cfg, const struct cursor *at, struct word w)
 		return;
 	}
 	struct word k = {w.p, eq, w.col}, v = {w.p + eq + 1, w.n - eq - 1, w.col + (uint32_t)eq + 1};
-	while (k.n && (k.p[k.n - 1] == ' ' || k.p[k.n - 1] == '\t'))
+	while (blank(k.p[k.n - 1]))
 		k.n--;
-	while (v.n && (*v.p == ' ' || *v.p == '\t'))
+	while (v.n && blank(*v.p))
 		v.p++, v.n--, v.col++;
 	option(cfg, at, k, v);
 }
 
-static bool blank(char c)
+/* Cuts a line off, with its newline. What is returned ends at '#' or at the newline. */
+static struct word next_line(struct word *rest)
 {
-	return c == ' ' || c == '\t' || c == '\r' || c == 0;
+	size_t n = 0;
+	while (n < rest->n && rest->p[n] != '\n')
+		n++;
+	struct word line = cut(rest, 0, n < rest->n ? n + 1 : n);
+	for (line.n = 0; line.n < n && line.p[line.n] != '#';)
+		line.n++;
+	line.col = 1;
+	return line;
 }
 
-/* Where the text of a line ends: at '#' or at the newline. */
-static size_t line_length(const char *p, size_t n, size_t *next)
+/* Cuts off what stands between blanks, or all but the blanks around it. Of no length: nothing is left. */
+static struct word next_word(struct word *line, bool words)
 {
-	size_t end = 0, len;
-	while (end < n && p[end] != '\n')
-		end++;
-	*next = end < n ? end + 1 : end;
-	for (len = 0; len < end && p[len] != '#'; len++)
-		;
-	return len;
+	size_t from = 0;
+	while (from < line->n && blank(line->p[from]))
+		from++;
+	size_t n = words ? 0 : line->n - from;
+	while (words && from + n < line->n && !blank(line->p[from + n]))
+		n++;
+	struct word w = cut(line, from, n);
+	while (w.n && blank(w.p[w.n - 1]))
+		w.n--;
+	return w;
 }
 
 void config_defaults(struct config *cfg)
@@ -382,22 +434,11 @@ enum sl_err config_parse(struct config *cfg, const char *source, const char *p, 
 {
 	if (len >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) /* a byte order mark some editors leave */
 		p += 3, len -= 3;
-	struct cursor at = {source, 1, 1};
-	for (size_t next; len; p += next, len -= next, at.line++) {
-		size_t end = line_length(p, len, &next);
-		for (size_t i = 0; i < end;) {
-			while (i < end && blank(p[i]))
-				i++;
-			size_t from = i;
-			i = words ? i : end;
-			while (words && i < end && !blank(p[i]))
-				i++;
-			size_t to = i;
-			while (to > from && blank(p[to - 1]))
-				to--;
-			if (to > from)
-				entry(cfg, &at, (struct word){p + from, to - from, (uint32_t)from + 1});
-		}
+	struct word rest = {p, len, 1}, line, w;
+	for (struct cursor at = {source, 1}; rest.n; at.line++) {
+		line = next_line(&rest);
+		while ((w = next_word(&line, words)).n)
+			entry(cfg, &at, w);
 	}
 	return cfg->error.line ? SL_CONFIG : SL_OK;
 }

@@ -16,8 +16,9 @@ static const uint8_t keys[] = {DMAR_RULES(RULE_KEY)};
 
 /* dmar_parse_one_rmrr(), since 5.6 */
 #define KEPT_BY_LINUX                                                                                        \
-	"Linux warns Your BIOS is broken; bad RMRR, taints itself and keeps the entry: it gives its device " \
-	"to nobody unless that is USB or graphics"
+	"Linux warns Your BIOS is broken; bad RMRR, taints itself and keeps the entry: VFIO refuses the "    \
+	"device "                                                                                            \
+	"unless it is USB or graphics"
 
 static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 	[DMAR_RULE_TABLE_HEADER] =
@@ -93,7 +94,7 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 		 "the unit is read at a wrong address and then ignored",
 		 "The register base address of this DRHD must be a multiple of 4096."},
 	[DMAR_RULE_DRHD_BASE_BEYOND] = {"a unit's registers lie above the host address width",
-					"the unit can not be reached and is ignored",
+					"the unit cannot be reached and is ignored",
 					"The register base address of this DRHD does not fit into the Host "
 					"Address Width of the table."},
 	[DMAR_RULE_DRHD_TWICE] = {"a unit is listed twice",
@@ -139,7 +140,7 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 				  "Linux says Unsupported device scope, and skips it",
 				  "This device scope has a type that the specification does not have."},
 	[DMAR_RULE_SCOPE_MISPLACED] =
-		{"a device scope of a type that its structure can not have",
+		{"a device scope of a type that its structure cannot have",
 		 "it is skipped, and what the structure says is not done for it",
 		 "ATSR takes bridges, SATC and SIDP endpoints, RMRR endpoints and bridges."},
 	[DMAR_RULE_SCOPE_RESERVED] = {"reserved bytes of a device scope are set", "nothing today",
@@ -191,10 +192,10 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 		 "setup)."},
 	[DMAR_RULE_RMRR_BEYOND] =
 		{"an RMRR above the host address width",
-		 "it can not be mapped: the device's DMA there is refused",
+		 "it cannot be mapped: the device's DMA there is refused",
 		 "The limit of this RMRR does not fit into the Host Address Width of the table."},
 	[DMAR_RULE_RMRR_MSI] = {"an RMRR reaches into the interrupt window 0xfee00000..0xfeefffff",
-				"it can not be mapped: writes there are interrupts",
+				"it cannot be mapped: writes there are interrupts",
 				"This RMRR must not contain addresses 0xfee00000 to 0xfeefffff."},
 	[DMAR_RULE_RMRR_OVERLAP] =
 		{"two RMRRs share memory",

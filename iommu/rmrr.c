@@ -348,7 +348,7 @@ const char *rmrr_verdict_text(enum rmrr_verdict v)
 		[RMRR_BRIDGE] = "a bridge is not given away; what is below it stands apart",
 		[RMRR_NO_MEMORY] = "can be given away: this describes no memory",
 		[RMRR_EMPTY] =
-			"this describes no memory, but Linux keeps it and does not give the function away",
+			"this describes no memory, but Linux keeps it and refuses to assign the function",
 		[RMRR_RELAXED] = "can be given away once a driver has taken it over from firmware",
 		[RMRR_KEPT] = "can not be given away: firmware may use this memory through it at any time",
 		[RMRR_SYSTEM_RAM] = "can not be given away: this memory is the system's own",

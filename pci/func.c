@@ -1,3 +1,4 @@
+#include "pci/path.h"
 #include "pci/priv.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
@@ -116,10 +117,21 @@ static bool is_followed(const struct pci_func *f)
 	return f->class >> 8 == PCI_CLASS_HOST_BRIDGE || (f->is_bridge && f->sec);
 }
 
+/* Whether a driver finds the way to it open: pci/path.h. */
+static void note_path(struct pci_func *f)
+{
+	if (f->found_power || pci_power_state(f))
+		f->found |= PCI_FOUND_ASLEEP;
+	if (f->parent && ~fn_rd16(f->parent, CFG_CMD) & (CMD_MSE | CMD_BME))
+		f->parent->found |= PCI_FOUND_CLOSED;
+}
+
 unsigned pci_quiesce(struct pci *pci)
 {
 	unsigned masters = 0;
 	bool vfs = false;
+	PCI_EACH(f, pci)
+		note_path(f);
 	PCI_EACH(f, pci) {
 		if (is_followed(f))
 			continue;

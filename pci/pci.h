@@ -55,11 +55,14 @@ struct pci_missed {
 	uint8_t first, last; /* buses, where it is about buses */
 };
 
-/* What firmware had left on in a function, and pci_quiesce() switched off. */
-#define PCI_FOUND_ATS   BIT(0) /* Address Translation Services */
-#define PCI_FOUND_PRI   BIT(1) /* Page Requests */
-#define PCI_FOUND_PASID BIT(2)
-#define PCI_FOUND_VFS   BIT(3) /* VF Enable */
+/* How firmware had left a function, as pci_quiesce() found it; the first four are switched off there. */
+#define PCI_FOUND_ATS    BIT(0) /* Address Translation Services */
+#define PCI_FOUND_PRI    BIT(1) /* Page Requests */
+#define PCI_FOUND_PASID  BIT(2)
+#define PCI_FOUND_VFS    BIT(3) /* VF Enable */
+#define PCI_FOUND_ASLEEP BIT(4) /* it was not in D0 */
+#define PCI_FOUND_CLOSED                                                                                     \
+	BIT(5) /* a bridge with functions below it, and memory decoding or bus mastering off */
 
 struct sriov_saved;
 

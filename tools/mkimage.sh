@@ -9,6 +9,11 @@ image=$1 efi=$2 cfg=${3-}
 if [ $# -gt 3 ]; then shift 3; else shift $#; fi # what is left: firmware files
 [ "$cfg" != - ] || cfg=
 
+# A device node would be deleted and a file put in its place: the stick would stay as it was.
+if [ -e "$image" ] && [ ! -f "$image" ]; then
+	echo "mkimage: $image is there and is no regular file: name a file, and copy that to the stick (README)" >&2
+	exit 1
+fi
 for tool in sgdisk mformat mmd mcopy; do
 	command -v $tool >/dev/null || { echo "mkimage: no $tool: install gdisk and mtools (tools/setup.sh run)" >&2; exit 1; }
 done

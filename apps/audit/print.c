@@ -295,9 +295,12 @@ static void page_state(const struct judge *j)
 			masters[p] += v == 1;
 		}
 	}
-	fmt_print(text, sizeof text, "units on: %u of %u, left %u of %u; masters: %u of %u, left %u of %u",
-		  on[0], units[0], on[1], units[1], masters[0], known[0], masters[1], known[1]);
+	fmt_print(text, sizeof text, "%u of %u units protected memory while it ran, %u of %u when it ended",
+		  on[0], units[0], on[1], units[1]);
 	row("firmware", text);
+	fmt_print(text, sizeof text, "%u of %u functions could do DMA while it ran, %u of %u when it ended",
+		  masters[0], known[0], masters[1], known[1]);
+	row("dma", text);
 }
 
 static void page_groups(const struct judge *j)
@@ -317,8 +320,8 @@ static void page_groups(const struct judge *j)
 		outside += slot.thunderbolt;
 		hotplug += slot.hotplug;
 	}
-	fmt_print(text, sizeof text, "%u of %u functions; %u have more than one", j->groups, functions,
-		  several);
+	fmt_print(text, sizeof text, "%u functions in %u IOMMU groups; in %u of them more than one",
+		  functions, j->groups, several);
 	row("groups", text);
 	fmt_print(text, sizeof text, "%u hot-plug, %u Thunderbolt; %u functions have ATS", hotplug, outside,
 		  ats);
@@ -348,8 +351,8 @@ static void page_sriov(const struct audit_in *in)
 			fmt_print(text + n, sizeof text - n, ", ...");
 			break;
 		}
-		n += (size_t)fmt_print(text + n, sizeof text - n, "%s" BDF_FMT " %u of %u VFs%s", n ? ", " : "",
-				       BDF_ARG(in->pf[i].pf), r.vfs, in->pf[i].total,
+		n += (size_t)fmt_print(text + n, sizeof text - n, "%s" BDF_FMT " %u of %u VFs%s",
+				       n ? ", " : "", BDF_ARG(in->pf[i].pf), r.vfs, in->pf[i].total,
 				       r.limit == AUDIT_LIMIT_UNKNOWN ? " by bus" : "");
 	}
 	row("sr-iov", text);
@@ -378,8 +381,8 @@ static void page_proof(struct audit_in *in, const struct audit_verdict *v)
 	row("proof", text);
 }
 
-/* Fixed lines: three of frame, nine of rows, two of verdict and report. */
-#define PAGE_FIXED 15u
+/* Fixed lines: three of frame, ten of rows, two of verdict and report. */
+#define PAGE_FIXED 16u
 
 void report_page(struct audit_in *in, unsigned lines, uint32_t crc, report_text *out)
 {

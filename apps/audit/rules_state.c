@@ -163,6 +163,23 @@ static void judge_masters(struct judge *j)
 	}
 }
 
+/* As the run found it before it opened anything. */
+static void judge_path(struct judge *j)
+{
+	for (unsigned i = 0; i < j->in->fns; i++) {
+		const struct audit_master *m = &j->in->fn[i];
+		const struct pci_func *f = pci_find(j->in->pci, m->bdf);
+		if (f && m->found & PCI_FOUND_ASLEEP)
+			finding_fn(j, RULE_STATE_ASLEEP, m->bdf, "PMCSR at 0x%x: PowerState was not D0",
+				   f->cap_pm + 4);
+		if (f && m->found & PCI_FOUND_CLOSED)
+			finding_fn(j, RULE_STATE_CLOSED, m->bdf,
+				   "Command at 0x4: bit 1 or bit 2 was 0, and there are functions on buses "
+				   "%02x-%02x",
+				   f->sec, f->sub);
+	}
+}
+
 void rules_state(struct judge *j)
 {
 	judge_promise(j);
@@ -171,4 +188,5 @@ void rules_state(struct judge *j)
 		judge_faults(j, i);
 	}
 	judge_masters(j);
+	judge_path(j);
 }

@@ -190,6 +190,20 @@ const struct rule_text rule_texts[RULE_COUNT] = {
 		 "memory",
 		 "Update the firmware: its driver must stop the controller and clear Bus Master Enable at "
 		 "ExitBootServices. In Linux CONFIG_EFI_DISABLE_PCI_DMA clears it earlier."},
+	[RULE_STATE_ASLEEP] =
+		{"STATE-ASLEEP", AUDIT_INFO, AUDIT_NOTE,
+		 "firmware left this function in a low-power state: its registers do not answer, and below a "
+		 "bridge nothing does, until a system brings it to D0",
+		 "Linux and Windows bring it to D0 for its driver; small systems find a dead device",
+		 "None needed for those. Otherwise look in firmware setup for power saving of this slot or "
+		 "port."},
+	[RULE_STATE_CLOSED] =
+		{"STATE-CLOSED", AUDIT_INFO, AUDIT_NOTE,
+		 "firmware left this bridge closed: functions below it do not answer, or their DMA ends here "
+		 "without a fault record, until a system opens it",
+		 "Linux and Windows open the bridges above a function for its driver; small systems do not",
+		 "None needed for those. Otherwise look in firmware setup for what switches this port on at "
+		 "boot."},
 	[RULE_GROUP_PORT] = {"GROUP-PORT", AUDIT_WARNING, AUDIT_HARDWARE_LIMIT, "",
 			     "Linux puts them into one IOMMU group: VFIO gives away all of it or nothing",
 			     ""},

@@ -136,6 +136,14 @@ def test_broken_table(boot, folder):
     assert bytes.fromhex("".join(item["hex"] for item in of(objects, "table", sig="DMAR")))[10:] == table[10:]
 
 
+def test_stick_that_is_write_protected(boot):
+    """keep=1: why there is no report is said, and none is announced."""
+    run = boot("app=audit", "--bare", "keep=1", qemu=[*sluice.iommu(), *PORT, "-set", "drive.usb.readonly=on"])
+    assert run.result["app"] == "audit" and run.result["ok"] == "1", run.summary()
+    assert "report.txt could not be written: the volume is write-protected (EFI status 0x8000000000000008)" in run.text
+    assert "WARN boot: keep=1: no report was written" in run.text and "report.txt on the volume" not in run.text
+
+
 def test_second_table(boot, folder):
     """Of two DMAR tables the first counts, and the second is in the report and a finding; so it is from the record."""
     body = struct.pack("<BB10x", 38, 1) + struct.pack("<HHBBHQ", 0, 16, 1, 0, 0, 0xFED80000)

@@ -239,11 +239,12 @@ def test_path_that_firmware_closed(mangle, lines, said, put_back):
     run.assert_ok()
 
 
-@pytest.mark.parametrize("line, said", [("cfg 1 0 0 0x64 3 2", ASLEEP), ("cfg 0 1 0 4 0 2", PORT)], ids=["device-in-d3hot", "port-closed"])
-def test_audit_where_the_path_is_closed(mangle, line, said):
+@pytest.mark.parametrize("line, said, finding", [("cfg 1 0 0 0x64 3 2", ASLEEP, "STATE-ASLEEP"), ("cfg 0 1 0 4 0 2", PORT, "STATE-CLOSED")],
+                         ids=["device-in-d3hot", "port-closed"])
+def test_audit_where_the_path_is_closed(mangle, line, said, finding):
     """PASS is said of what was tried: the proof is done by the controller that firmware had closed."""
     run = audited(mangle([line], "app=audit"))
-    assert re.search(said, run.text), run.summary()
+    assert re.search(said, run.text) and f" - {finding} (note)" in run.text, run.summary()
     assert run.number("cases") and run.result["cases"] == run.result["refused"], run.summary()
 
 

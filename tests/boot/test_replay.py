@@ -364,7 +364,7 @@ def test_table_by_itself(tmp_path):
                  "RHSA: the unit at 0xfed91000 is in proximity domain 1", "ANDD: namespace device 3"):
         assert f"{line}\n" in text, line
     zero = re.search(r"^finding: firmware bug rmrr-zero.*\n(.*)\n(.*)", text, re.M)
-    assert "keeps the entry: it gives its device to nobody unless that is USB or graphics" in zero[1]
+    assert "keeps the entry: VFIO refuses the device unless it is USB or graphics" in zero[1]
     assert "try: update the firmware; for its maker: This RMRR" in zero[2]
     table.write_bytes(mktable("table haw=39 flags=1\ndrhd base=0xfed90000\ndrhd base=0xfed91000 flags=1\n"))
     assert "try: nothing needs to be done; for the maker of the firmware: A DRHD without" in replay(table)[1]
@@ -747,7 +747,7 @@ def broken_logs(report):
     yield report.log(report.changed('"off":0', '"off":4095', t="cfg")), "do not fit into a configuration space"
     yield report.log(report.changed('"hex":"', '"hex":"x', t="cfg")), "is not bytes in hexadecimal"
     size = json.loads(report.of(t="bar")[0])["size"]
-    yield report.log(report.changed(f'"size":"{size}"', '"size":"0x3001"', t="bar")), "can not have 0x3001 bytes"
+    yield report.log(report.changed(f'"size":"{size}"', '"size":"0x3001"', t="bar")), "cannot have 0x3001 bytes"
     yield report.log(report.changed('"phase":"entry"', '"phase":"left"', t="unit")), "is there twice"
     yield report.log(report.changed('"t":"mem"', '"t":"mem","t":"mem"', t="mem")), "not JSON: duplicate"
     yield report.log([*report.lines, "{" + " " * 1200 + "}"]), "a report has at most"

@@ -467,6 +467,28 @@ def test_usage(folder):
     assert tool(source, "-o", folder / "no/folder.html").returncode == 1
 
 
+def test_nothing_of_the_users_is_replaced(folder):
+    """What stands where the page would go is kept, unless it is a page of ours or was named."""
+    source, target = folder / "thesis.log", folder / "thesis.html"
+    source.write_bytes(report_log.log(report_log.lines()))
+    target.write_text("<!DOCTYPE html>\n<p>years of work</p>\n")
+    before = target.read_bytes()
+    done = tool(source)
+    assert done.returncode == 1 and "is no page of tools/report: name a file with -o" in done.stderr
+    assert target.read_bytes() == before
+    assert tool(source, "-o", target).returncode == 0 and target.read_bytes() != before
+    assert tool(source).returncode == 0, "a page of ours"
+
+
+def test_tables_that_claim_much():
+    """One byte each of hundreds of tables of 1 MiB: memory is not taken for what did not come."""
+    rows = [f'{{"t":"table","sig":"T{n:03}","addr":"{n:#x}000","len":1048576,"off":0,"hex":"00"}}' for n in range(1, 400)]
+    report = log.read(report_log.log(report_log.lines() + rows))
+    found = machine.tables(report)
+    assert sum(map(len, found.values())) <= machine.TABLES_BYTES and "DMAR" in found
+    assert sum("claim more than" in note for note in report.notes) == 1
+
+
 def test_compare(folder):
     """Two runs of a machine on which setup was changed in between."""
     before, after = report_log.lines(), report_log.lines()

@@ -6,6 +6,7 @@ import pathlib
 import random
 import re
 import shutil
+import stat
 import subprocess
 
 import pytest
@@ -118,6 +119,16 @@ def test_image(folder):
     found = subprocess.run(["mtype", "-i", f"{image}@@1M", "::/EFI/sluice/qat_c62x_mmp.bin"], capture_output=True, check=True)
     assert found.stdout == bytes(range(256)) * 20
     assert sh("mtype", "-i", f"{image}@@1M", "::/sluice.cfg")[1] == cfg
+
+
+def test_image_is_no_device(folder):
+    """A name that is there and is no regular file stays what it is."""
+    os.mkfifo(folder / "stick")
+    status, text = sh("tools/mkimage.sh", folder / "stick", "build/BOOTX64.EFI")
+    assert status == 1 and "is no regular file" in text and stat.S_ISFIFO((folder / "stick").stat().st_mode)
+    (folder / "link").symlink_to(folder / "stick")
+    status, text = sh("tools/mkimage.sh", folder / "link", "build/BOOTX64.EFI")
+    assert status == 1 and (folder / "link").is_symlink()
 
 
 def test_same_sources_same_bytes(tmp_path):

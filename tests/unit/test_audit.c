@@ -547,6 +547,17 @@ static void test_masters(void **state)
 	assert_null(find("STATE-BME"));
 }
 
+/* A function that was asleep, and the port above it closed, before this program opened the way. */
+static void test_path(void **state)
+{
+	(void)state;
+	in->fn[1].found = PCI_FOUND_ASLEEP;
+	only("STATE-ASLEEP", "0000:01:00.0", "PowerState was not D0");
+	in->fn[1].found = 0;
+	in->fn[0].found = PCI_FOUND_CLOSED;
+	only("STATE-CLOSED", "0000:00:01.0", "Command at 0x4: bit 1 or bit 2 was 0");
+}
+
 static void test_groups(void **state)
 {
 	(void)state;
@@ -1214,7 +1225,8 @@ static void test_page(void **state)
 		" machine    Model; firmware Maker",
 		"Secure Boot off\n",
 		" iommu      1 of 1 units usable, 48-bit addresses; 1 can remap interrupts\n",
-		" firmware   units on: 0 of 1, left 0 of 1; masters: 2 of 3, left 2 of 3\n",
+		" firmware   0 of 1 units protected memory while it ran, 0 of 1 when it ended\n",
+		" dma        2 of 3 functions could do DMA while it ran, 2 of 3 when it ended\n",
 		" sr-iov     0000:01:00.0 63 of 100 VFs\n",
 		" proof      PASS: 1 of 1 refused\n",
 		"  W STATE-BME                            0000:01:00.0\n",
@@ -1624,6 +1636,7 @@ int main(void)
 		T(test_left),
 		T(test_fault),
 		T(test_masters),
+		T(test_path),
 		T(test_groups),
 		T(test_groups_more),
 		T(test_groups_missing_bits),

@@ -147,8 +147,7 @@ static const struct {
 	{10, 0, RMRR_NOWHERE, NULL},
 	{11, 0x00b0, RMRR_EMPTY,
 	 "RMRR 11 0x0..0x0 (no memory) for 0000:00:16.0: this describes no memory, but Linux keeps it and "
-	 "does "
-	 "not give the function away"},
+	 "refuses to assign the function"},
 	{12, 0x0400, RMRR_EMPTY, NULL},
 };
 

@@ -77,6 +77,27 @@ static void test_ports_above(void **state)
 	assert_string_equal(logged, "");
 }
 
+/* What firmware left is noted before anything is opened: bridges with something below them, functions not in
+ * D0. */
+static void test_found_as_firmware_left_it(void **state)
+{
+	(void)state;
+	behind_a_switch();
+	cm_bridge(&m, up, 0, 0, 0x08, 4, 4, 6); /* nothing below it */
+	up->data[0x1a] = root->data[0x1a] = 4;
+	cm_put(root, 4, 2, 6);
+	cm_put(up, 4, 2, 2);
+	cm_pm(down, 0x90, 3, true);
+	cm_pm(dev, 0x60, 3, true);
+	struct pci_func *f = scanned();
+	(void)pci_quiesce(&pci);
+	assert_int_equal(f->found, PCI_FOUND_ASLEEP);
+	assert_int_equal(f->parent->found, PCI_FOUND_ASLEEP | PCI_FOUND_CLOSED);
+	assert_int_equal(f->parent->parent->found, PCI_FOUND_CLOSED);
+	assert_int_equal(f->parent->parent->parent->found, 0);
+	assert_int_equal(pci_find(&pci, bdf_make(0, 2, 1, 0))->found, 0);
+}
+
 static void test_port_that_does_not_take_it(void **state)
 {
 	(void)state;
@@ -212,6 +233,7 @@ int main(void)
 	log_sink_add(logged_sink);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_ports_above, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_found_as_firmware_left_it, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_port_that_does_not_take_it, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_device_in_d3hot, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_device_that_keeps_its_registers, pci_setup,

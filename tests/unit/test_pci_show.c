@@ -10,6 +10,7 @@
 #include <string.h>
 #include "kernel/log.h"
 #include "kernel/pmm.h"
+#include "pci/regs.h"
 #include "pci/replay.h"
 #include "pci/show.h"
 #include "tests/unit/support.h"
@@ -233,6 +234,10 @@ static void same_bytes(const char *name, const char *dump)
 static void shown(const char *name, const char *dumped, const char *said, bool segments, unsigned least)
 {
 	char *dump = whole_file(dumped), *decoded = whole_file(said);
+	PCI_EACH(f, &pci)
+		if (f->found_power) /* the scan woke it, to find what is below */
+			fn_wr16(f, f->cap_pm + PM_CSR,
+				(uint16_t)(fn_rd16(f, f->cap_pm + PM_CSR) | f->found_power));
 	show_all(&(struct show){.numbers = 1, .bytes = 256, .segments = segments});
 	same_bytes(name, dump);
 	show_all(&(struct show){.numbers = 2, .verbose = 3, .segments = segments});

@@ -33,7 +33,7 @@ static void keep(const char *text, size_t n)
 	}
 }
 
-/* As stage pci does it: a window that can not be is left out. */
+/* As stage pci does it: a window that cannot be is left out. */
 static enum sl_err scan_windows(struct pci *pci, const struct pci_cfg *cfg, struct span mcfg)
 {
 	struct acpi_ecam w;

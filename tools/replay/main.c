@@ -45,7 +45,7 @@ static const char usage[] =
 	"APIC);\n"
 	"or a dump (sudo lspci -D -xxxx); or Linux's groups (find /sys/kernel/iommu_groups -type l, the "
 	"listing of\na script, or dmesg).\n"
-	"Exit status: 0 as recorded, or every difference explained; 1 not so; 2 a file that can not be "
+	"Exit status: 0 as recorded, or every difference explained; 1 not so; 2 a file that cannot be "
 	"used.\n";
 
 static int broken(const char *path, const char *why)
@@ -163,7 +163,7 @@ static int take_file(struct given *g, const char *path)
 	struct bytes b;
 	if (!read_file(path, &b)) {
 		free(b.p);
-		return broken(path, "can not be read");
+		return broken(path, "cannot be read");
 	}
 	if (is_table(b))
 		return take_table(g, path, b);

@@ -257,7 +257,7 @@ static bool on_mem(struct record *r, const json_t *o)
 	if (r->in->mems == RECORD_MEMS)
 		return wrong(r, "more than %u regions of memory", RECORD_MEMS);
 	if (start % 4096 || (pages && start > UINT64_MAX - (pages * 4096 - 1)))
-		return wrong(r, "a region of memory from 0x%llx, %llu pages: that can not be", (ull)start,
+		return wrong(r, "a region of memory from 0x%llx, %llu pages: that cannot be", (ull)start,
 			     (ull)pages);
 	struct boot_region *m = &r->mem[r->in->mems++];
 	*m = (struct boot_region){.base = start, .pages = pages, .attr = attr, .type = (uint32_t)type};
@@ -421,7 +421,7 @@ static bool on_bar(struct record *r, const json_t *o)
 	if (n == PCI_BARS) /* the ROM, which nobody sizes here */
 		return true;
 	return replay_bar(r->cfg, bdf, (unsigned)n, vf, size) ||
-	       wrong(r, "BAR %llu of " BDF_FMT " can not have 0x%llx bytes", (ull)n, BDF_ARG(bdf), (ull)size);
+	       wrong(r, "BAR %llu of " BDF_FMT " cannot have 0x%llx bytes", (ull)n, BDF_ARG(bdf), (ull)size);
 }
 
 static bool on_group(struct record *r, const json_t *o)

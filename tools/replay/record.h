@@ -19,7 +19,7 @@ struct record_fn {
 
 /* One report. in has what the audit judges, but for its pci: machine.h makes that from cfg. */
 struct record {
-	char error[512];                /* why it can not be used; "" */
+	char error[512];                /* why it cannot be used; "" */
 	unsigned at;                    /* line of the log that is being read, from 1 */
 	unsigned reports;               /* in the log */
 	unsigned lines, noise, unknown; /* of JSON; others between them; of kinds that nobody here knows */

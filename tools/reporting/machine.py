@@ -331,12 +331,24 @@ class Machine:
         return [group for group in self.groups if len(group.members) > 1]
 
 
+TABLES_BYTES = 8 << 20  # of all tables: a firmware has less than one MiB
+
+
 def tables(report):
-    """{signature: bytes} put together from their pieces; several of one signature are numbered."""
-    parts = {}
+    """{signature: bytes} put together from their pieces; several of one signature are numbered. A log that claims more than
+    TABLES_BYTES in all gets no more, with a note."""
+    parts, left = {}, TABLES_BYTES
     for row in report["table"]:
         if row.off is not None and row.len is not None and row.off + len(row.hex) <= row.len <= 1 << 20:
-            parts.setdefault((row.sig, row.addr), bytearray(row.len))[row.off:row.off + len(row.hex)] = row.hex
+            key = (row.sig, row.addr)
+            if key not in parts:
+                if row.len > left:
+                    note = f"the tables of the log claim more than {TABLES_BYTES} bytes: what goes beyond is left out"
+                    report.notes += [note] if note not in report.notes else []
+                    continue
+                parts[key], left = bytearray(row.len), left - row.len
+            if row.off + len(row.hex) <= len(parts[key]):
+                parts[key][row.off:row.off + len(row.hex)] = row.hex
     found = {}
     for (sig, _), body in parts.items():
         name, n = sig, 2

@@ -6,6 +6,7 @@ from reporting.machine import (ACS, CAP, ECAP, FSTS, GSTS, MEMORY, PMEN, bits_se
                                size_words, tables, unit_words)
 from reporting.markup import Html, escaped, folded, table, tag, together
 
+START = "<!DOCTYPE html>\n<!-- made by tools/report of Sluice -->\n"  # no other file is replaced without being named
 STYLE = pathlib.Path(__file__).with_name("style.css")
 PHASES = {"entry": "at hand-over by UEFI", "left": "after ExitBootServices", "now": "at the end of the run"}
 SEVERITIES = {"error": "Error", "warning": "Warning", "info": "Note"}
@@ -16,7 +17,7 @@ MODES = {"domain": "a domain", "passthrough": "all memory, untranslated", "off":
 def page(title, *inside):
     """The whole file. Nothing may be loaded and no script may run, whatever stands in it."""
     return together([
-        Html("<!DOCTYPE html>\n"),
+        Html(START),
         tag("html",
             tag("head",
                 Html('<meta charset="utf-8">'),
