@@ -1584,6 +1584,13 @@ static void test_vf_shadow(void **state)
 	assert_true(vf.ctrl->shadow);
 	assert_int_equal(vf_model[0].admin_commands[0x7c], 6);
 	assert_int_equal(vf_model[0].errors, 0);
+	open_vf(4); /* old values are no doorbells */
+	uint8_t *shadow = (uint8_t *)vf.ctrl->mem.va + NVME_MEM_SHADOW;
+	memset(shadow, 0xff, 2 * PAGE_SIZE);
+	assert_int_equal(nvme_ctrl_shadow(vf.ctrl), SL_OK);
+	for (unsigned i = 0; i < 2 * PAGE_SIZE; i++)
+		assert_int_equal(shadow[i], 0);
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
 	vf_model[0].oacs &= 0xfeff;
 	with_shadow = false;
 }
