@@ -667,6 +667,14 @@ static void test_quiet_after_reset(void **state)
 	fn.device = 0xa820;
 	assert_int_equal(nvme_io_mmio(&fn, NULL).quiet_us, 0);
 	assert_int_equal(nvme_io_mmio(&one, NULL).quiet_us, 0);
+	static const uint16_t known[][2] = {{0x144d, 0xa821}, {0x144d, 0xa822}, {0x1c58, 0x0003},
+					    {0x1c58, 0x0023}, {0x1c5f, 0x0540}, {0x1bb1, 0x0100}};
+	for (unsigned i = 0; i < ARRAY_LEN(known); i++) {
+		struct pci_func of = {.vendor = known[i][0], .device = known[i][1]};
+		assert_int_equal(nvme_io_mmio(&of, NULL).quiet_us, 2300000);
+		of.vendor ^= 1;
+		assert_int_equal(nvme_io_mmio(&of, NULL).quiet_us, 0);
+	}
 	pf_model.quiet_us = pf_model.io.quiet_us = 2300000;
 	pf_model.cc = pf_model.csts = 1;
 	assert_int_equal(ctrl_init(&c, 0), SL_OK);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "kernel/log.h"
 #include "kernel/pmm.h"
+#include "kernel/time.h"
 #include "pci/path.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"
@@ -173,6 +174,38 @@ static void test_port_in_d3hot(void **state)
 	assert_int_equal(down->data[0x94] & 3, 2);
 }
 
+/* A register that is alone in having been lost is put back, the first as well. */
+static void test_one_register_lost(void **state)
+{
+	(void)state;
+	struct cm_fn *f = cm_add(&m, NULL, 0, 0, 0x20, NVME, 0x010802);
+	cm_pm(f, 0x60, 3, false);
+	cm_put(f, 0x0c, 1, 0x10);
+	f->mask[0x0c] = 0xff;
+	scan_all();
+	assert_int_equal(pci_power_on(pci_find(&pci, bdf_make(0, 0, 4, 0))), SL_OK);
+	assert_int_equal(cm_get(f, 0x0c, 1), 0x10);
+	assert_non_null(strstr(logged, "its registers are put back"));
+}
+
+/* A port that says whether its link is up is waited for until it is, and not much longer than a second. */
+static void test_link(void **state)
+{
+	(void)state;
+	for (unsigned is_up = 0; is_up < 2; is_up++) {
+		assert_int_equal(pci_teardown(state), 0);
+		pci_setup(state);
+		behind_a_switch();
+		cm_pm(root, 0x90, 3, false);
+		cm_put(root, 0x4c, 4, 1u << 20);
+		cm_put(root, 0x52, 2, is_up << 13);
+		uint64_t start = now_us();
+		scan_all();
+		assert_true(is_up == (now_us() - start < 600000));
+		assert_true(now_us() - start < 2000000);
+	}
+}
+
 static void test_asleep_for_good(void **state)
 {
 	(void)state;
@@ -239,6 +272,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_device_that_keeps_its_registers, pci_setup,
 						pci_teardown),
 		cmocka_unit_test_setup_teardown(test_port_in_d3hot, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_one_register_lost, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_link, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_asleep_for_good, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_port_asleep_for_good, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_windows, pci_setup, pci_teardown),
