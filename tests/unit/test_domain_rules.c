@@ -354,6 +354,15 @@ static void test_iova(void **state)
 	assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, 16, &at), SL_BADVAL);
 	assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, 3 * PAGE_SIZE, &at), SL_BADVAL);
 	assert_int_equal(domain_iova_alloc(d, 8 * PAGE_1G, PAGE_SIZE, &at), SL_NOSPACE);
+	/* right up to a page that was mapped by hand */
+	assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, PAGE_SIZE, &at), SL_OK);
+	iova_t first = at;
+	assert_int_equal(domain_iova_free(d, at, PAGE_SIZE), SL_OK);
+	assert_int_equal(domain_map(d, IOVA(first.v + PAGE_SIZE), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
+	assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, PAGE_SIZE, &at), SL_OK);
+	assert_int_equal(at.v, first.v);
+	assert_int_equal(domain_iova_free(d, at, PAGE_SIZE), SL_OK);
+	assert_int_equal(domain_unmap(d, IOVA(first.v + PAGE_SIZE), PAGE_SIZE), SL_OK);
 	assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, BIT(63), &at), SL_NOSPACE);
 	assert_int_equal(domain_map(d, IOVA(PAGE_2M), PHYS(P), 3 * PAGE_2M, DOMAIN_RW), SL_OK);
 	for (unsigned i = 0; i < ARRAY_LEN(got); i++) {
@@ -747,6 +756,12 @@ static void test_dead_unit(void **state)
 	assert_int_equal(domain_attach(d, FN), SL_OK);
 	m->queue_stuck = true;
 	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_DEVICE);
+	machine_end();
+	/* nor does an attach pass for done */
+	m = one_unit(MODEL_CAP | MODEL_CM, MODEL_ECAP);
+	d = make("d");
+	m->queue_stuck = true;
+	assert_int_not_equal(domain_attach(d, FN), SL_OK);
 	machine_end();
 	/* translation can not be turned off */
 	m = one_unit(MODEL_CAP, MODEL_ECAP);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include "iommu/format.h"
 #include "iommu/irq.h"
+#include "iommu/vtd_state.h"
 #include "iommu/vtd_unit.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
@@ -423,6 +424,23 @@ static void test_one_stays_on(void **state)
 	}
 }
 
+static void test_reads_zero(void **state)
+{
+	(void)state;
+	machine();
+	unit(0, MODEL_ECAP, 0x0018);
+	unit(MODEL_CAP, MODEL_ECAP, MODEL_ALL);
+	assert_int_equal(start(), SL_OK);
+	assert_int_equal(iommu_enable(&mmu), SL_OK);
+	expect(0, IOMMU_UNIT_UNUSABLE, "its registers read zero");
+	expect(1, IOMMU_UNIT_ON, NULL);
+	end();
+	assert_string_equal(vtd_ability_of(MODEL_VER, 0, MODEL_ECAP).unusable, "its registers read zero");
+	assert_string_equal(vtd_ability_of(0, MODEL_CAP, MODEL_ECAP).unusable, "its registers read zero");
+	assert_string_equal(vtd_ability_of(MODEL_VER, 1, MODEL_ECAP).unusable,
+			    "CAP.SAGAW offers no second-stage tables");
+}
+
 static void test_no_unit_covers(void **state)
 {
 	(void)state;
@@ -448,19 +466,13 @@ static int set_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one_of_three_fails),
-		cmocka_unit_test(test_all_fail),
-		cmocka_unit_test(test_regions_stay),
-		cmocka_unit_test(test_unusable_passes),
-		cmocka_unit_test(test_irq_only),
-		cmocka_unit_test(test_irq_fails_in_one),
-		cmocka_unit_test(test_listed_twice),
-		cmocka_unit_test(test_left_alone),
-		cmocka_unit_test(test_no_unit_covers),
-		cmocka_unit_test(test_one_stays_on),
-		cmocka_unit_test(test_silence),
-		cmocka_unit_test(test_forced_write_flush),
-		cmocka_unit_test(test_graphics_with_small_pages),
+		cmocka_unit_test(test_one_of_three_fails), cmocka_unit_test(test_all_fail),
+		cmocka_unit_test(test_regions_stay),       cmocka_unit_test(test_unusable_passes),
+		cmocka_unit_test(test_irq_only),           cmocka_unit_test(test_irq_fails_in_one),
+		cmocka_unit_test(test_listed_twice),       cmocka_unit_test(test_left_alone),
+		cmocka_unit_test(test_no_unit_covers),     cmocka_unit_test(test_one_stays_on),
+		cmocka_unit_test(test_reads_zero),         cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_forced_write_flush), cmocka_unit_test(test_graphics_with_small_pages),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);
 }
