@@ -34,14 +34,12 @@ static bool landed(const struct dma_buf *b)
 	}
 }
 
-/* An access that is allowed: it reaches the place, and its translation is cached. Then the place is wiped, or
- * the same data again would pass for no change. */
+/* An access that is allowed: it reaches the place, and its translation is cached. Whoever calls wipes the
+ * place, when nothing reaches it any more: the same data again would pass for no change. */
 static bool reach(struct machine *m, struct party *p, const struct attack *a, const struct dma_buf *b)
 {
 	char said[48];
-	bool ok = attack_strike(m, &p->by, a, said, sizeof said) == SL_OK && landed(b);
-	memset(b->va, 0, b->len);
-	return ok;
+	return attack_strike(m, &p->by, a, said, sizeof said) == SL_OK && landed(b);
 }
 
 /* Through its own domain, which goes on without it. */

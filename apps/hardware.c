@@ -12,6 +12,11 @@
 
 static unsigned nmis_told[CORES_MAX];
 
+static bool counted(unsigned *n)
+{
+	return (*n)++ < LINES_MAX;
+}
+
 /* --- NMIs */
 
 static const char *why(uint8_t port)
@@ -32,13 +37,32 @@ static void say_nmis(struct machine *m)
 		if (!more)
 			continue;
 		nmis_told[i] = n;
-		m->hw.nmis += more;
-		if (m->hw.nmis <= LINES_MAX)
+		bool show = counted(&m->hw.nmis);
+		m->hw.nmis += more - 1;
+		if (show)
 			log_fail("hardware", "the event log of the machine (IPMI SEL) has who sent it",
 				 "non-maskable interrupts on core %u that no core sent: %u, port 61h reads "
 				 "0x%02x: %s",
 				 i, more, port, why(port));
 	}
+}
+
+/* A source that was set without an interrupt: NMIs may be masked, in the chipset or in the local APIC. One
+ * that does not clear is reported once. */
+static uint8_t new_sources(void)
+{
+	static uint8_t told;
+	uint8_t port = hwerr_port(), now = port == 0xff ? 0 : port & 0xc0, new = now &(uint8_t)~told;
+	told = now;
+	return new ? port : 0;
+}
+
+static void say_sources(struct machine *m)
+{
+	uint8_t port = new_sources();
+	if (port && counted(&m->hw.nmis))
+		log_fail("hardware", "the event log of the machine (IPMI SEL) has who reported it",
+			 "port 61h reads 0x%02x, and no core was interrupted: %s", port, why(port));
 }
 
 /* --- machine checks */
@@ -50,9 +74,9 @@ static void say_machine_check(struct machine *m, unsigned core, const struct hwe
 	if (h->before) {
 		log_warn("hardware", "core %u has a machine check from before this run: %s", core, text);
 	} else if (h->e.kind == MCA_CORRECTED) {
-		if (m->hw.mces_corrected++ < LINES_MAX)
+		if (counted(&m->hw.mces_corrected))
 			log_warn("hardware", "core %u: corrected machine check: %s", core, text);
-	} else if (m->hw.mces++ < LINES_MAX) {
+	} else if (counted(&m->hw.mces)) {
 		log_fail("hardware",
 			 "memory, cache or bus as the line names it; the machine's event log (IPMI SEL) "
 			 "names the part",
@@ -93,7 +117,7 @@ static bool in_use(const struct machine *m, const struct pci_func *f)
 
 static void say_lost(struct machine *m, const struct pci_func *f, const char *text)
 {
-	if (m->hw.aers++ < LINES_MAX)
+	if (counted(&m->hw.aers))
 		log_fail("hardware",
 			 "reseat the card; another slot or cable; fewer lanes or a lower link speed in "
 			 "firmware setup; lspci -vv shows the registers",
@@ -111,10 +135,10 @@ static void say_function(struct machine *m, struct pci_func *f, bool provoked)
 	if (e.class == PCI_ERROR_LOST || (e.class == PCI_ERROR_REFUSED && !provoked && in_use(m, f))) {
 		say_lost(m, f, text);
 	} else if (e.class == PCI_ERROR_REFUSED) {
-		if (m->hw.aers_refused++ < LINES_MAX)
+		if (counted(&m->hw.aers_refused))
 			log_line("hardware", BDF_FMT " reports a refused request (%s): %s", BDF_ARG(f->bdf),
 				 provoked ? "expected in this stage" : "it is not in use", text);
-	} else if (m->hw.aers_corrected++ < LINES_MAX) {
+	} else if (counted(&m->hw.aers_corrected)) {
 		log_warn("hardware", BDF_FMT ": corrected PCIe error: %s", BDF_ARG(f->bdf), text);
 	}
 }
@@ -143,6 +167,10 @@ enum sl_err stage_hardware(struct machine *m)
 				 BDF_FMT " has an uncorrectable PCIe error from before this run: %s",
 				 BDF_ARG(f->bdf), text);
 	}
+	uint8_t port = new_sources();
+	if (port)
+		log_warn("hardware", "port 61h has a system error from before this run, 0x%02x: %s", port,
+			 why(port));
 	m->hw.begun = true;
 	log_line("hardware",
 		 "errors are looked for after each stage: %u machine-check banks of each core, %u of which "
@@ -155,6 +183,8 @@ void hardware_say(struct machine *m, bool provoked)
 {
 	hwerr_look();
 	say_nmis(m);
+	if (m->hw.begun)
+		say_sources(m);
 	say_machine_checks(m);
 	if (m->hw.begun)
 		say_functions(m, provoked);

@@ -41,7 +41,7 @@ static enum sl_err add_party(struct machine *m, struct attacker by)
 {
 	if (iso.n == PARTIES_MAX)
 		return SL_NOSPACE;
-	struct party *p = &iso.party[iso.n];
+	struct party *p = &iso.party[iso.n++]; /* from now on drop_parties() takes back what it got */
 	*p = (struct party){.by = by};
 	enum sl_err e = dma_get(*by.dom, window_at(m, PAGE_TARGET), PAGE_SIZE, DOMAIN_RW, &p->target);
 	if (!e)
@@ -59,7 +59,6 @@ static enum sl_err add_party(struct machine *m, struct attacker by)
 		p->table = phys_va(PHYS(w.ctx_lo & BITS(51, 12)));
 		p->contexts = phys_va(PHYS(w.root_lo & BITS(51, 12)));
 	}
-	iso.n++;
 	return SL_OK;
 }
 
@@ -67,33 +66,41 @@ static void drop_parties(void)
 {
 	for (unsigned i = 0; i < iso.n; i++) {
 		struct party *p = &iso.party[i];
-		if (dma_put(&p->target) || dma_put(&p->readonly) || dma_put(&p->writeonly) ||
-		    dma_put(&p->by.allowed))
+		struct dma_buf *own[] = {&p->target, &p->readonly, &p->writeonly, &p->by.allowed};
+		bool kept = false;
+		for (unsigned k = 0; k < ARRAY_LEN(own); k++)
+			kept |= dma_put(own[k]) != SL_OK;
+		if (kept)
 			log_warn("isolate", "memory of %s could not be taken back", p->by.name);
 	}
 	iso.n = 0;
+}
+
+static enum sl_err connect_edu(struct machine *m)
+{
+	volatile void *regs;
+	enum sl_err e = make_domain(m, "edu", iso.edu_fn->bdf, &iso.edu_dom);
+	if (!e)
+		e = dma_get(iso.edu_dom, window_at(m, WINDOW_BUFFERS), PAGE_SIZE, DOMAIN_RW, &iso.edu_page);
+	if (!e)
+		e = function_connect(iso.edu_fn, iso.edu_dom, &regs);
+	return e ? e : edu_open(&iso.edu, regs);
 }
 
 /* edu wraps addresses at its dma_mask, 28 bits unless told otherwise: it is used when it reaches its own
  * page. */
 static enum sl_err add_edu(struct machine *m)
 {
-	volatile void *regs;
 	iso.edu_fn = find_edu(m);
 	if (!iso.edu_fn)
 		return SL_OK;
-	enum sl_err e = make_domain(m, "edu", iso.edu_fn->bdf, &iso.edu_dom);
-	if (!e)
-		e = dma_get(iso.edu_dom, window_at(m, WINDOW_BUFFERS), PAGE_SIZE, DOMAIN_RW, &iso.edu_page);
-	if (!e)
-		e = function_connect(iso.edu_fn, iso.edu_dom, &regs);
-	if (!e)
-		e = edu_open(&iso.edu, regs);
+	enum sl_err e = connect_edu(m);
+	if (e)
+		return e;
 	faults_watch(m, iso.edu_fn->bdf);
 	iommu_fault_claim(&m->iommu, function_requester(m, iso.edu_fn->bdf)); /* it may miss its page */
 	memset(iso.edu_page.va, 0x33, PAGE_SIZE);
-	if (!e)
-		e = edu_dma(&iso.edu, iso.edu_page.iova.v, EDU_BUFFER, false);
+	e = edu_dma(&iso.edu, iso.edu_page.iova.v, EDU_BUFFER, false);
 	memset(iso.edu_page.va, 0, PAGE_SIZE);
 	if (!e)
 		e = edu_dma(&iso.edu, iso.edu_page.iova.v, EDU_BUFFER, true);

@@ -255,7 +255,7 @@ static enum sl_err unit_enable(struct vtd_unit *u)
 
 enum sl_err iommu_enable(struct iommu *mmu)
 {
-	enum sl_err first = SL_OK;
+	enum sl_err last = SL_OK;
 	for (unsigned i = 0; i < mmu->unit_count; i++) {
 		struct vtd_unit *u = &mmu->unit[i];
 		if (u->unusable)
@@ -263,7 +263,7 @@ enum sl_err iommu_enable(struct iommu *mmu)
 		enum sl_err e = unit_enable(u);
 		if (e) {
 			failed(u);
-			first = first ? first : e;
+			last = e;
 			continue;
 		}
 		log_unit(mmu, u);
@@ -272,20 +272,20 @@ enum sl_err iommu_enable(struct iommu *mmu)
 		return SL_OK;
 	log_fail("iommu", "the WARN lines above have the reason for each unit",
 		 "none of %u units translates: nothing holds a device back", mmu->unit_count);
-	return first ? first : SL_NOTFOUND;
+	return last ? last : SL_NOTFOUND;
 }
 
 enum sl_err iommu_disable(struct iommu *mmu)
 {
-	enum sl_err first = SL_OK;
+	enum sl_err last = SL_OK;
 	for (unsigned i = 0; i < mmu->unit_count; i++) {
 		if (!mmu->unit[i].on)
 			continue;
 		enum sl_err e = vtd_unit_disable(&mmu->unit[i]);
-		if (e && !first)
-			first = e;
+		if (e)
+			last = e;
 	}
-	return first;
+	return last;
 }
 
 /* ---- what has become of them ---- */

@@ -32,10 +32,10 @@ static enum pci_error_class class_of(const struct pci_func *f, const struct pci_
 	return e->cor || e->root || e->devsta ? PCI_ERROR_CORRECTED : PCI_ERROR_NONE;
 }
 
-/* Device Status of a function without AER is all that it says; reading all ones is no status. */
+/* No capability reads all ones. */
 static bool gone(const struct pci_func *f)
 {
-	return fn_rd16(f, f->cap_pcie + PCIE_DEVSTA) == 0xffff && fn_rd32(f, f->cap_pcie) == UINT32_MAX;
+	return fn_rd32(f, f->cap_pcie) == UINT32_MAX;
 }
 
 static void take_aer(struct pci_func *f, struct pci_errors *e)

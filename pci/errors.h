@@ -25,5 +25,6 @@ struct pci_errors {
  * once. A function without a PCI Express capability has none. */
 void pci_errors_take(struct pci_func *fn, struct pci_errors *out);
 
-/* "Surprise Down Error (fatal); Device Status: fatal error". As snprintf. */
+/* "Surprise Down Error (fatal); Device Status: fatal error", "" for none. Returns the length; n or
+ * more: the text was cut. */
 int pci_errors_text(const struct pci_errors *e, char *buf, size_t n);

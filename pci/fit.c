@@ -79,7 +79,7 @@ static struct pci_func *first_pf(const struct pci *pci, const struct pci_func *p
 {
 	struct pci_func *first = NULL;
 	PCI_EACH(f, pci) {
-		if (f->parent != pf->parent || f->pf || !f->cap_sriov || f->bdf.seg != pf->bdf.seg ||
+		if (f->pf || !f->cap_sriov || f->bdf.seg != pf->bdf.seg ||
 		    bdf_bus(f->bdf) != bdf_bus(pf->bdf) ||
 		    (!pf->parent && bdf_dev(f->bdf) != bdf_dev(pf->bdf)))
 			continue;

@@ -129,9 +129,9 @@ enum sl_err msi_open(const struct pci_func *fn, unsigned count, uint64_t addr, u
 	enum sl_err e = msi_read(fn, &x);
 	if (e)
 		return e;
-	while (power < 5 && 1u << power < count)
+	while (1u << power < x.messages && 1u << power < count)
 		power++;
-	if (count != 1u << power || count > x.messages || !IS_ALIGNED(addr, 4) || (!x.wide && addr >> 32) ||
+	if (count != 1u << power || !IS_ALIGNED(addr, 4) || (!x.wide && addr >> 32) ||
 	    data & (count - 1) || data >> 16)
 		return SL_RANGE;
 	if (fn->cap_msix && fn_rd16(fn, fn->cap_msix + MSIX_CTL) & MSIX_CTL_EN) /* never both: §6.1.4 */

@@ -35,7 +35,7 @@ static void ht_frequency(const struct pci_func *f, unsigned at, const char *whic
 {
 	static const char *const mhz[] = {"200MHz", "300MHz", "400MHz", "500MHz", "600MHz",
 					  "800MHz", "1.0GHz", "1.2GHz", "1.4GHz", "1.6GHz"};
-	unsigned v = show_r16(f, at) & 0xff, freq = v & 0xf;
+	unsigned v = show_r8(f, at), freq = v & 0xf;
 	log_text("\t\tLink Frequency%s: ", which);
 	if (freq < ARRAY_LEN(mhz))
 		log_text("%s", mhz[freq]);
@@ -75,7 +75,7 @@ static bool ht_revision(unsigned rid)
 static void ht_slave(const struct pci_func *f, unsigned c)
 {
 	uint16_t cmd = show_r16(f, c + 2);
-	unsigned rid = show_r16(f, c + 0x0c) & 0xff;
+	unsigned rid = show_r8(f, c + 0x0c);
 	bool old = rid < HT_REV_1_02;
 	log_text("%s\t\tCommand: BaseUnitID=%u UnitCnt=%u",
 		 old && rid > 0x11 ? "\t\t!!! Possibly incomplete decoding\n" : "", cmd & 0x1f,
@@ -92,13 +92,13 @@ static void ht_slave(const struct pci_func *f, unsigned c)
 	ht_frequency(f, c + 0x11, " 1");
 	ht_frequencies(f, c + 0x12, " 1");
 	ht_errors(f, c + 0x16);
-	log_text("\t\tBus Number: %02x\n", show_r16(f, c + 0x1a) & 0xff);
+	log_text("\t\tBus Number: %02x\n", show_r8(f, c + 0x1a));
 }
 
 static void ht_host(const struct pci_func *f, unsigned c)
 {
 	uint16_t cmd = show_r16(f, c + 2), features = show_r16(f, c + 0x0c);
-	unsigned rid = show_r16(f, c + 8) & 0xff;
+	unsigned rid = show_r8(f, c + 8);
 	bool old = rid < HT_REV_1_02;
 	log_text("%s", old && rid > 0x11 ? "\t\t!!! Possibly incomplete decoding\n" : "");
 	show_flags(cmd, "\t\tCommand: WarmRst#0 DblEnd#1");

@@ -24,6 +24,11 @@ static inline uint32_t show_r32(const struct pci_func *f, unsigned off)
 	return off + 4 <= 0x1000 ? fn_rd32(f, off) : UINT32_MAX;
 }
 
+static inline uint8_t show_r8(const struct pci_func *f, unsigned off)
+{
+	return off < 0x1000 ? fn_rd8(f, off) : UINT8_MAX;
+}
+
 static inline uint16_t show_r16(const struct pci_func *f, unsigned off)
 {
 	return off + 2 <= 0x1000 ? fn_rd16(f, off) : UINT16_MAX;

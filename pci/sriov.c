@@ -256,11 +256,12 @@ static enum sl_err vf_bar_settle(const struct pci *pci, struct pci_func *pf, uns
 	struct pci_bar *b = &pf->vf_bar[i];
 	uint64_t was = b->addr, need = b->size * n;
 	b->addr = 0; /* so that it does not collide with itself */
-	if (b->size <= UINT64_MAX >> 16 && range_free(pci, pf->parent, was, need)) {
+	bool possible = b->size <= UINT64_MAX >> 16;
+	if (possible && range_free(pci, pf->parent, was, need)) {
 		b->addr = was;
 		return SL_OK;
 	}
-	if (b->size <= UINT64_MAX >> 16 && vf_bar_place(pci, pf, i, need) == SL_OK)
+	if (possible && vf_bar_place(pci, pf, i, need) == SL_OK)
 		return SL_OK;
 	log_fail("sriov", "turn on SR-IOV and above-4G decoding in firmware setup, or set vfs= lower",
 		 BDF_FMT ": VF BAR%u has no %s: %u VFs need %llu KiB %s", BDF_ARG(pf->bdf), i,

@@ -82,7 +82,7 @@ unpack_others() { # unpack_others VERSION SUITE ...
 }
 
 # --- what each mode takes
-run=(make clang lld llvm libc6-dev gnu-efi libstb-dev pci.ids ovmf mtools gdisk)
+run=(make clang lld llvm libc6-dev gnu-efi libstb-dev zopfli pci.ids ovmf mtools gdisk)
 test=(gcc xz-utils libcmocka-dev python3-pytest python3-pexpect python3-pytest-xdist pciutils python3-cryptography nettle-dev libgmp-dev zlib1g-dev libjansson-dev)
 
 install "${run[@]}"

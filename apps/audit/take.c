@@ -171,7 +171,7 @@ static void take_sriov(struct machine *m)
 		struct sriov s;
 		struct sriov_route route[2];
 		bool known[2];
-		if (!f->cap_sriov || f->pf || in.pfs == AUDIT_PFS || sriov_read(&m->pci, f, &s))
+		if (f->pf || in.pfs == AUDIT_PFS || sriov_read(&m->pci, f, &s))
 			continue;
 		struct audit_sriov *out = &in.pf[in.pfs++];
 		*out = (struct audit_sriov){.pf = f->bdf,

@@ -24,6 +24,9 @@ void hwerr_look(void);
  * how many. */
 bool hwerr_next(unsigned core, struct hwerr *out, unsigned *lost);
 
+/* Port 61h as it reads; the sources that it names in bits 7:6 are cleared. FFh: nobody has that port. */
+uint8_t hwerr_port(void);
+
 /* In the handlers. True: what was interrupted goes on. */
 bool hwerr_machine_check(void);
 uint64_t hwerr_mcg_status(void);

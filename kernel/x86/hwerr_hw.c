@@ -90,16 +90,21 @@ uint64_t hwerr_mcg_status(void)
 }
 
 /* A source that is cleared can report again. FFh: nobody has that port. */
-void hwerr_nmi(void)
+uint8_t hwerr_port(void)
 {
-	struct log *l = &logs[core_index()];
 	uint8_t v = port_in8(NMI_SC);
-	l->nmi_port = v;
 	if (v != 0xff && v & (NMI_SC_SERR | NMI_SC_IOCHK)) {
 		uint8_t off = (uint8_t)((v & NMI_SC_SERR) >> 5 | (v & NMI_SC_IOCHK) >> 3);
 		port_out8(NMI_SC, (v & NMI_SC_KEEP) | off);
 		port_out8(NMI_SC, v & NMI_SC_KEEP);
 	}
+	return v;
+}
+
+void hwerr_nmi(void)
+{
+	struct log *l = &logs[core_index()];
+	l->nmi_port = hwerr_port();
 	__atomic_store_n(&l->nmis, l->nmis + 1, __ATOMIC_RELEASE);
 }
 

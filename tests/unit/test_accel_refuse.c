@@ -12,14 +12,12 @@
 #include "apps/attack.h"
 #include "apps/pattern.h"
 #include "drivers/crypto/aes.h"
-#include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "kernel/x86/irq.h"
 #include "kernel/x86/paging.h"
+#include "tests/unit/support_stages.h"
 
 #define VFS    2u
-#define WINDOW 0x2000000000ull
-#define PHYS0  0x100000000ull
 #define KERNEL 0x7000000ull
 
 #define ANSWER_US 300000u /* what an answer takes on a busy machine, where it must come */
@@ -51,15 +49,11 @@ const struct attack_way strike_way;
 static enum lie lie;
 static bool armed, flushed, claimed, recorded, begun[VFS];
 static struct iommu_fault fault;
-static struct machine m;
-static struct boot_info boot;
 static struct accel accel[VFS];
-static struct pci_func fn[VFS];
-static _Alignas(PAGE_SIZE) uint8_t block[VFS][PAGE_2M], readonly[VFS][PAGE_SIZE];
 static struct accel_session session;
 static uint64_t ring_at[2]; /* tx, rx as the device has them */
 static unsigned resets;
-static struct domain *dom = (struct domain *)&m;
+static struct domain *dom = (struct domain *)&mach;
 
 bdf_t function_requester(const struct machine *machine, bdf_t f)
 {
@@ -166,7 +160,7 @@ static uint8_t *behind(unsigned vf, uint64_t at, bool write)
 static void refuse(unsigned vf, uint64_t at, bool write)
 {
 	uint8_t *others = block[!vf] + WINDOW_BUFFERS + JOB_TAGS * JOB_BYTES;
-	assert_true(m.vf[vf].provoked); /* it is known to be on purpose */
+	assert_true(mach.vf[vf].provoked); /* it is known to be on purpose */
 	if (write && lie == LANDS)
 		others[4095] ^= 1;
 	if (write && lie == LANDS_KERNEL)
@@ -174,7 +168,7 @@ static void refuse(unsigned vf, uint64_t at, bool write)
 	if (recorded || !claimed || !flushed || lie == NO_RECORD)
 		return;
 	recorded = true;
-	fault = (struct iommu_fault){.bdf = fn[vf].bdf,
+	fault = (struct iommu_fault){.bdf = vf_fn[vf].bdf,
 				     .iova = IOVA(at),
 				     .write = write,
 				     .reason = write ? REASON_WRITE : REASON_READ};
@@ -294,7 +288,7 @@ enum sl_err accel_round_end(struct machine *machine, struct vf *vf)
 {
 	assert_true(begun[vf->index]);
 	begun[vf->index] = false;
-	bool attacks = m.vf[!vf->index].provoked; /* the other one does */
+	bool attacks = mach.vf[!vf->index].provoked; /* the other one does */
 	machine->vf_faults +=
 		(lie == OTHERS_FAULT && armed && attacks) || (lie == FAULT_AFTER && armed && !attacks);
 	if (lie == OTHERS_WRONG && armed && attacks)
@@ -306,45 +300,21 @@ enum sl_err accel_round_end(struct machine *machine, struct vf *vf)
 
 /* ---- the stage ---- */
 
-static char said[65536];
-static size_t said_len;
-
-static void sink(const char *text, size_t n)
-{
-	if (said_len + n >= sizeof said)
-		said_len = 0;
-	memcpy(said + said_len, text, n);
-	said_len += n;
-	said[said_len] = 0;
-}
-
 static int start(void **state)
 {
 	(void)state;
-	memset(&m, 0, sizeof m);
+	stages_start(VFS, dom);
 	memset(accel_vf, 0, sizeof accel_vf);
-	m.boot = &boot;
-	m.window = IOVA(WINDOW);
-	m.vfs = VFS;
-	boot.cfg.iommu = CONFIG_IOMMU_ON;
 	armed = flushed = claimed = recorded = false;
 	for (unsigned v = 0; v < VFS; v++) {
-		struct vf *vf = &m.vf[v];
-		fn[v].bdf = (bdf_t){0, (uint16_t)(0x108 + v)};
+		struct vf *vf = &mach.vf[v];
 		accel[v] = (struct accel){.drv = &driver};
-		*vf = (struct vf){.index = v, .fn = &fn[v], .dom = dom, .accel = &accel[v]};
-		vf->block = (struct dma_buf){block[v], IOVA(WINDOW), PHYS(PHYS0 + v * PAGE_2M), PAGE_2M, dom};
-		vf->queues = dma_part(&vf->block, WINDOW_QUEUES, WINDOW_BUFFERS);
-		vf->buffers = dma_part(&vf->block, WINDOW_BUFFERS, PAGE_2M - WINDOW_BUFFERS);
-		vf->readonly = (struct dma_buf){readonly[v], IOVA(WINDOW + WINDOW_READONLY), PHYS(0x9000000),
-						PAGE_SIZE, dom};
+		vf->accel = &accel[v];
 		accel_vf[v].jobs.va = vf->buffers.va;
 		accel_vf[v].jobs.iova = vf->buffers.iova;
 	}
 	lie = TRUTH;
-	said_len = 0;
-	said[0] = 0;
-	assert_int_equal(accel_recover(&m, NULL), SL_OK);
+	assert_int_equal(accel_recover(&mach, NULL), SL_OK);
 	resets = 0;
 	return 0;
 }
@@ -371,12 +341,12 @@ static void test_every_lie(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		start(state);
 		lie = rows[i].lie;
-		enum sl_err e = stage_accel_refuse(&m);
-		if (m.cases != rows[i].cases || m.refused != rows[i].refused ||
-		    m.not_tried != rows[i].not_tried)
-			fail_msg("%s: %u cases, %u refused, %u not tried", rows[i].name, (unsigned)m.cases,
-				 (unsigned)m.refused, (unsigned)m.not_tried);
-		assert_int_equal(e, m.cases && m.cases == m.refused ? SL_OK : SL_VERIFY);
+		enum sl_err e = stage_accel_refuse(&mach);
+		if (mach.cases != rows[i].cases || mach.refused != rows[i].refused ||
+		    mach.not_tried != rows[i].not_tried)
+			fail_msg("%s: %u cases, %u refused, %u not tried", rows[i].name, (unsigned)mach.cases,
+				 (unsigned)mach.refused, (unsigned)mach.not_tried);
+		assert_int_equal(e, mach.cases && mach.cases == mach.refused ? SL_OK : SL_VERIFY);
 		if (lie == LEAKS || lie == LEAKS_WORD)
 			assert_non_null(strstr(said, "SUCCEEDED: memory was reached"));
 		if (lie == FOREIGN)
@@ -388,26 +358,25 @@ static void test_every_lie(void **state)
 static void test_one_vf(void **state)
 {
 	(void)state;
-	m.vfs = 1;
-	assert_int_equal(stage_accel_refuse(&m), SL_OK);
-	assert_int_equal(m.cases, 7);
-	assert_false(m.vf[0].provoked);
+	mach.vfs = 1;
+	assert_int_equal(stage_accel_refuse(&mach), SL_OK);
+	assert_int_equal(mach.cases, 7);
+	assert_false(mach.vf[0].provoked);
 }
 
 /* A VF that was given up in the middle ends the stage. */
 static void test_given_up(void **state)
 {
 	(void)state;
-	m.vf[1].accel = NULL;
-	m.vf[1].index = 1;
-	assert_int_equal(stage_accel_refuse(&m), SL_DEVICE);
-	assert_int_equal(m.cases, 1);
+	mach.vf[1].accel = NULL;
+	mach.vf[1].index = 1;
+	assert_int_equal(stage_accel_refuse(&mach), SL_DEVICE);
+	assert_int_equal(mach.cases, 1);
 }
 
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, start)
 	const struct CMUnitTest tests[] = {T(test_every_lie), T(test_one_vf), T(test_given_up)};
-	log_sink_add(sink);
 	return cmocka_run_group_tests_name("accel_refuse", tests, NULL, NULL);
 }

@@ -6,69 +6,49 @@
 #include <string.h>
 #include <cmocka.h>
 #include "apps/accel.h"
-#include "kernel/log.h"
+#include "tests/unit/support_stages.h"
 
 struct accel_vf accel_vf[ACCEL_VFS];
-static struct machine m;
 static struct accel accel[ACCEL_VFS];
-static char said[65536];
-static size_t said_len;
-
-static void sink(const char *text, size_t n)
-{
-	assert_true(said_len + n < sizeof said);
-	memcpy(said + said_len, text, n);
-	said_len += n;
-	said[said_len] = 0;
-}
 
 /* VF i did 100 + i operations of each service but inflate, and noticed 10 digests. */
 static int start(void **state)
 {
 	(void)state;
-	memset(&m, 0, sizeof m);
+	stages_start(3, NULL);
 	memset(accel_vf, 0, sizeof accel_vf);
 	memset(accel, 0, sizeof accel);
-	m.vfs = 3;
-	for (unsigned i = 0; i < m.vfs; i++) {
+	for (unsigned i = 0; i < mach.vfs; i++) {
 		struct accel_vf *v = &accel_vf[i];
 		accel[i].services = v->services = (BIT(ACCEL_SERVICES) - 1) & ~BIT(ACCEL_INFLATE);
-		v->jobs.a = m.vf[i].accel = &accel[i];
+		v->jobs.a = mach.vf[i].accel = &accel[i];
 		v->state = ACCEL_DONE;
 		v->jobs.noticed = 10;
 		for (unsigned s = 0; s < ACCEL_INFLATE; s++)
 			v->jobs.done[s] = 100 + i;
 	}
-	said_len = 0;
-	said[0] = 0;
 	return 0;
 }
 
 /* As accel.c gives a VF up. */
 static void lose(unsigned i, enum sl_err e)
 {
-	m.vf[i].accel = NULL;
+	mach.vf[i].accel = NULL;
 	accel_vf[i].state = ACCEL_LOST;
 	accel_vf[i].err = e;
 	accel_vf[i].faults = 1;
-	m.vf_faults++;
-}
-
-static void assert_said(const char *words)
-{
-	if (!strstr(said, words))
-		fail_msg("\"%s\" is not in:\n%s", words, said);
+	mach.vf_faults++;
 }
 
 static void test_all_work(void **state)
 {
 	(void)state;
-	accel_print_sums(&m);
+	accel_print_sums(&mach);
 	assert_said("cipher: 303 operations on 3 VFs, at least 100 on each, every result as the CPU");
 	assert_said("inflate: no ring pair of these VFs has it");
 	assert_said("30 digests altered on purpose, every one noticed");
-	assert_int_equal(m.verified, 6 * 303);
-	assert_int_equal(accel_verdict(&m), SL_OK);
+	assert_int_equal(mach.verified, 6 * 303);
+	assert_int_equal(accel_verdict(&mach), SL_OK);
 }
 
 static void test_any_is_given_up(void **state)
@@ -80,12 +60,12 @@ static void test_any_is_given_up(void **state)
 	for (unsigned i = 0; i < 3; i++) {
 		start(state);
 		lose(i, SL_VERIFY);
-		accel_print_sums(&m);
-		accel_print_streams(&m);
+		accel_print_sums(&mach);
+		accel_print_streams(&mach);
 		assert_said(sums[i]);
 		assert_said("20 digests altered on purpose, every one noticed");
 		assert_null(strstr(said, "on 3 VFs"));
-		assert_int_equal(accel_verdict(&m), SL_VERIFY);
+		assert_int_equal(accel_verdict(&mach), SL_VERIFY);
 	}
 }
 
@@ -94,13 +74,13 @@ static void test_none_is_left(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 3; i++)
 		lose(i, i ? SL_TIMEOUT : SL_DEVICE);
-	accel_print_sums(&m);
-	accel_print_streams(&m);
+	accel_print_sums(&mach);
+	accel_print_streams(&mach);
 	assert_said("every VF was given up: no result is counted");
 	assert_null(strstr(said, "as the CPU computed it"));
 	assert_null(strstr(said, "every one noticed"));
-	assert_int_equal(m.verified, 0);
-	assert_int_equal(accel_verdict(&m), SL_DEVICE);
+	assert_int_equal(mach.verified, 0);
+	assert_int_equal(accel_verdict(&mach), SL_DEVICE);
 }
 
 /* One whose engines have less than the others'. */
@@ -108,7 +88,7 @@ static void test_services_differ(void **state)
 {
 	(void)state;
 	accel_vf[0].services = BIT(ACCEL_CIPHER);
-	accel_print_sums(&m);
+	accel_print_sums(&mach);
 	assert_said("cipher: 303 operations on 3 VFs, at least 100");
 	assert_said("hash: 203 operations on 2 VFs, at least 101");
 }
@@ -121,6 +101,5 @@ int main(void)
 		cmocka_unit_test_setup(test_none_is_left, start),
 		cmocka_unit_test_setup(test_services_differ, start),
 	};
-	log_sink_add(sink);
 	return cmocka_run_group_tests_name("accel_sums", tests, NULL, NULL);
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include "apps/hist.h"
 #include "apps/pattern.h"
+#include "drivers/crypto/sha.h"
+#include "drivers/edu/edu.h"
 
 /* Against a sorted array: never above the true value, never more than one part in 16 below it. */
 static void test_hist(void **state)
@@ -151,11 +153,47 @@ static void test_pattern(void **state)
 	assert_false(pattern_is_zero(zero, sizeof zero));
 }
 
+static void test_edu(void **state)
+{
+	static _Alignas(8) uint8_t regs[0x100];
+	struct edu edu;
+	(void)state;
+	regs[0] = 0xee;
+	assert_int_equal(edu_open(&edu, regs), SL_NOTFOUND);
+	regs[0] = 0xed;
+	regs[2] = 2; /* any version */
+	assert_int_equal(edu_open(&edu, regs), SL_OK);
+	assert_int_equal(edu_start(&edu, 0x1000, 0, true), SL_RANGE);
+	assert_int_equal(edu_start(&edu, 0x1000, EDU_BUFFER + 1, true), SL_RANGE);
+	assert_int_equal(regs[0x98], 0);
+	assert_int_equal(edu_start(&edu, 0x1000, EDU_BUFFER, true), SL_OK);
+	assert_int_equal(regs[0x98], 3);
+	assert_int_equal(edu_start(&edu, 0x1000, 1, true), SL_BUSY);
+	assert_int_equal(edu_poll(&edu), SL_BUSY);
+	regs[0x98] = 0;
+	assert_int_equal(edu_poll(&edu), SL_OK);
+}
+
+/* The length in bits goes beyond 32 of them: 512 MiB more is another text. */
+static void test_sha_length(void **state)
+{
+	struct sha_state s;
+	uint8_t digest[2][SHA_DIGEST_MAX];
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		sha_init(&s, SHA_256);
+		s.bytes = (uint64_t)i << 29;
+		sha_end(&s, digest[i]);
+	}
+	assert_memory_not_equal(digest[0], digest[1], 32);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hist),       cmocka_unit_test(test_hist_buckets),
 		cmocka_unit_test(test_hist_ranks), cmocka_unit_test(test_hist_many),
-		cmocka_unit_test(test_pattern),    cmocka_unit_test(test_pattern_words)};
+		cmocka_unit_test(test_pattern),    cmocka_unit_test(test_pattern_words),
+		cmocka_unit_test(test_edu),        cmocka_unit_test(test_sha_length)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <setjmp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -78,7 +79,8 @@ static struct iommu_fault fault;
 static struct attacker by;
 static struct attack a;
 static struct accel_req queue[VFS][BUFFER_SLOTS];
-static unsigned queued[VFS], made_ready;
+static unsigned queued[VFS], made_ready, polls;
+static char device_said[48];
 static uint16_t status_of[VFS][BUFFER_SLOTS];
 static bool was_struck[VFS]; /* a VF has made a forbidden access */
 
@@ -348,9 +350,7 @@ static unsigned poll(struct accel *x, struct accel_done *done, unsigned max)
 
 static const char *status_text(uint16_t status, char *buf, size_t n)
 {
-	(void)status;
-	if (n)
-		buf[0] = 0;
+	snprintf(buf, n, "status %u", status);
 	return buf;
 }
 
@@ -465,9 +465,8 @@ enum sl_err edu_start(struct edu *edu, uint64_t at, uint32_t len, bool to_memory
 
 enum sl_err edu_poll(const struct edu *edu)
 {
-	static unsigned n;
 	(void)edu;
-	return n++ % 3 ? SL_OK : SL_BUSY;
+	return polls++ % 3 ? SL_OK : SL_BUSY;
 }
 
 enum sl_err edu_dma(struct edu *edu, uint64_t at, uint32_t len, bool to_memory)
@@ -506,7 +505,7 @@ static int start(void **state)
 	static struct domain *vf_dom;
 	(void)state;
 	lie = TRUTH;
-	made_ready = 0;
+	made_ready = polls = 0;
 	armed = recorded = claimed = false;
 	arrived = stray = registers = 0;
 	memset(&m, 0, sizeof m);
@@ -554,6 +553,7 @@ static enum attack_outcome run(void)
 	assert_true(attack_possible(&by, &a));
 	attack_run(&m, &by, &a, &r);
 	assert_false(claimed);
+	memcpy(device_said, r.said, sizeof device_said);
 	return r.outcome;
 }
 
@@ -741,8 +741,30 @@ static void test_others_are_counted(void **state)
 	uint64_t before = attack_verified();
 	(void)state;
 	a = (struct attack){.write = true, .to = HOLE, .len = CHUNK, .reason = REASON_WRITE};
+	memset(buffers[1][8], 0x5a, CHUNK); /* the next one */
 	assert_int_equal(run(), ATTACK_REFUSED);
+	assert_int_equal(buffers[1][8][0], 0x5a);
 	assert_int_equal(attack_verified() - before, 8 * (VFS - 1));
+	start(state);
+	attacker(BY_EDU); /* which is busy, and nobody waits for it */
+	polls = 2;
+	before = attack_verified();
+	assert_int_equal(run(), ATTACK_REFUSED);
+	assert_int_equal(attack_verified() - before, 2 * 8 * VFS);
+}
+
+static void test_device_says(void **state)
+{
+	(void)state;
+	a = (struct attack){.write = true, .to = HOLE, .len = CHUNK, .reason = REASON_WRITE};
+	assert_int_equal(run(), ATTACK_REFUSED);
+	assert_string_equal(device_said, "status 4");
+	lie = NO_STRIKE;
+	assert_int_equal(run(), ATTACK_SILENT);
+	assert_string_equal(device_said, "success");
+	attacker(BY_EDU);
+	assert_int_equal(run(), ATTACK_SILENT);
+	assert_string_equal(device_said, "nothing");
 }
 
 /* What an earlier stage left unfinished on another VF is not waited for. */
@@ -831,6 +853,7 @@ int main(void)
 		T(test_no_translation),
 		T(test_control_fails_later),
 		T(test_others_are_counted),
+		T(test_device_says),
 		T(test_possible),
 		T(test_left_over_work),
 		T(test_words),

@@ -245,6 +245,25 @@ static void test_huge_table(void **state)
 		else
 			sum += big[i];
 	lint(big, sizeof(big), &known, &got);
+	got = (struct keys){0};
+	uint8_t last = big[sizeof(big) - 1];
+	for (unsigned haw = 31; haw <= 53; haw++) { /* widths that there are: 32 to 52 */
+		if (haw != 31 && haw != 32 && haw != 52 && haw != 53)
+			continue;
+		struct keys widths = {0};
+		big[36] = (uint8_t)(haw - 1);
+		big[sizeof(big) - 1] = (uint8_t)(last + 39 - haw);
+		lint(big, sizeof(big), &known, &widths);
+		char key[64];
+		snprintf(key, sizeof key, "haw-invalid:%u", haw);
+		bool bad = false;
+		for (unsigned i = 0; i < widths.n; i++)
+			bad |= strcmp(widths.key[i], key) == 0;
+		assert_int_equal(bad, haw < 32 || haw > 52);
+	}
+	big[36] = 38;
+	big[sizeof(big) - 1] = last;
+	lint(big, sizeof(big), &known, &got);
 	add(&want, "table-huge:70000");
 	add(&want, "struct-unknown@0x30:type17219:len65488");
 	same("huge", &want, &got);

@@ -354,6 +354,15 @@ static void test_iova(void **state)
 	assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, 16, &at), SL_BADVAL);
 	assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, 3 * PAGE_SIZE, &at), SL_BADVAL);
 	assert_int_equal(domain_iova_alloc(d, 8 * PAGE_1G, PAGE_SIZE, &at), SL_NOSPACE);
+	/* right up to a page that was mapped by hand */
+	assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, PAGE_SIZE, &at), SL_OK);
+	iova_t first = at;
+	assert_int_equal(domain_iova_free(d, at, PAGE_SIZE), SL_OK);
+	assert_int_equal(domain_map(d, IOVA(first.v + PAGE_SIZE), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
+	assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, PAGE_SIZE, &at), SL_OK);
+	assert_int_equal(at.v, first.v);
+	assert_int_equal(domain_iova_free(d, at, PAGE_SIZE), SL_OK);
+	assert_int_equal(domain_unmap(d, IOVA(first.v + PAGE_SIZE), PAGE_SIZE), SL_OK);
 	assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, BIT(63), &at), SL_NOSPACE);
 	assert_int_equal(domain_map(d, IOVA(PAGE_2M), PHYS(P), 3 * PAGE_2M, DOMAIN_RW), SL_OK);
 	for (unsigned i = 0; i < ARRAY_LEN(got); i++) {
@@ -694,6 +703,16 @@ static void test_no_memory(void **state)
 	assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, PAGE_SIZE, &iova), SL_NOMEM);
 	pmm_free(at, pages);
 	assert_int_equal(domain_attach(d, FN), SL_OK);
+	/* a function on another bus: no context table for it, though there is room to remember it */
+	assert_int_equal(domain_detach(d, FN), SL_OK);
+	assert_int_equal(domain_map(d, IOVA(P), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
+	pages = hog(0, &at);
+	assert_int_equal(domain_attach(d, (bdf_t){0, 0x0500}), SL_NOMEM);
+	assert_null(iommu_domain_of(&mmu, (bdf_t){0, 0x0500}));
+	assert_int_equal(domain_attach(d, FN), SL_OK);
+	pmm_free(at, pages);
+	assert_int_equal(domain_unmap(d, IOVA(P), PAGE_SIZE), SL_OK);
+	assert_int_equal(domain_trim(d), SL_OK);
 	/* a mapping that gets half way is taken back, and nothing of it stays in the caches */
 	pages = hog(4, &at);
 	assert_int_equal(domain_map(d, IOVA(W), PHYS(P + PAGE_SIZE), 4 * PAGE_2M, DOMAIN_RW), SL_NOMEM);
@@ -720,6 +739,7 @@ static void test_dead_unit(void **state)
 			 SL_DEVICE); /* a table was in its way: can be taken out, not be waited for */
 	assert_int_equal(domain_flush(d), SL_DEVICE);
 	assert_int_equal(iommu_disable(&mmu), SL_OK); /* the queue ends with what is in it */
+	assert_non_null(strstr(text, "queue is ended with descriptors in it"));
 	assert_int_equal(m->gsts & (1u << 31 | 1u << 26), 0);
 	machine_end();
 	/* the write buffer is never flushed: the mapping is taken back */
@@ -736,6 +756,12 @@ static void test_dead_unit(void **state)
 	assert_int_equal(domain_attach(d, FN), SL_OK);
 	m->queue_stuck = true;
 	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_DEVICE);
+	machine_end();
+	/* nor does an attach pass for done */
+	m = one_unit(MODEL_CAP | MODEL_CM, MODEL_ECAP);
+	d = make("d");
+	m->queue_stuck = true;
+	assert_int_not_equal(domain_attach(d, FN), SL_OK);
 	machine_end();
 	/* translation can not be turned off */
 	m = one_unit(MODEL_CAP, MODEL_ECAP);
@@ -954,6 +980,12 @@ static void test_single_page_rules(void **state)
 		assert_int_equal(domain_unmap(d, IOVA(edges[i]), PAGE_SIZE), SL_OK);
 		assert_int_equal(domain_map(d, IOVA(edges[i]), PHYS(edges[i]), PAGE_SIZE, DOMAIN_RW), SL_OK);
 	}
+	/* a small page beside a large one, where a large one would fit */
+	for (unsigned i = 3; i < 6; i++)
+		assert_int_equal(domain_map(d, IOVA(W + i * PAGE_2M), PHYS(P), PAGE_2M, DOMAIN_RW), SL_OK);
+	assert_int_equal(domain_map(d, IOVA(W + 6 * PAGE_2M), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
+	assert_int_equal(dma(m, FN, W + 6 * PAGE_2M + PAGE_SIZE - 1, P + PAGE_SIZE - 1), 0);
+	assert_int_equal(dma(m, FN, W + 6 * PAGE_2M + PAGE_SIZE, 0), 5);
 	/* a length of 2 MiB out of two large pages */
 	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_2M, DOMAIN_RW), SL_OK);
 	assert_int_equal(domain_map(d, IOVA(W + PAGE_2M), PHYS(P), PAGE_2M, DOMAIN_RW), SL_OK);

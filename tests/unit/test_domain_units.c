@@ -192,14 +192,16 @@ static void test_narrow_forgets(void **state)
 	struct domain *d = domain_of(NVME);
 	assert_int_equal(domain_attach(d, NVME), SL_OK);
 	for (uint64_t size = PAGE_2M; size <= PAGE_1G; size *= 512) {
-		assert_int_equal(domain_map(d, IOVA(W), PHYS(P), size, DOMAIN_RW), SL_OK);
-		assert_int_equal(domain_unmap(d, IOVA(W), size), SL_OK);
+		uint64_t at = W + 4 * size; /* each in a table of its own */
+		assert_int_equal(domain_map(d, IOVA(at), PHYS(P), size, DOMAIN_RW), SL_OK);
+		assert_int_equal(domain_unmap(d, IOVA(at), size), SL_OK);
 	}
 	assert_int_equal(domain_attach(d, GFX), SL_OK);
 	for (uint64_t size = PAGE_2M; size <= PAGE_1G; size *= 512) {
-		assert_int_equal(domain_map(d, IOVA(W), PHYS(P), size, DOMAIN_RW), SL_OK);
-		reaches(gfx, GFX, W + size - 8, P + size - 8);
-		assert_int_equal(domain_unmap(d, IOVA(W), size), SL_OK);
+		uint64_t at = W + 4 * size; /* each in a table of its own */
+		assert_int_equal(domain_map(d, IOVA(at), PHYS(P), size, DOMAIN_RW), SL_OK);
+		reaches(gfx, GFX, at + size - 8, P + size - 8);
+		assert_int_equal(domain_unmap(d, IOVA(at), size), SL_OK);
 	}
 	assert_int_equal(domain_detach(d, GFX), SL_OK);
 	drop(d, NVME);
@@ -321,6 +323,30 @@ static void test_real_pairs(void **state)
 	}
 }
 
+/* A unit is asked to invalidate what it may have cached: of a domain with a function under it, and no longer.
+ */
+static void test_only_units_in_use(void **state)
+{
+	(void)state;
+	machine(FOUR, MODEL_ECAP, FOUR, MODEL_ECAP);
+	struct domain *d = domain_of(NVME);
+	assert_int_equal(domain_attach(d, NVME), SL_OK);
+	for (unsigned i = 0; i < 3; i++) {
+		bool both = i == 1;
+		if (both)
+			assert_int_equal(domain_attach(d, GFX), SL_OK);
+		unsigned waits = gfx->waits, others = all->waits;
+		assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
+		assert_int_equal(domain_unmap(d, IOVA(W), PAGE_SIZE), SL_OK);
+		assert_int_equal(gfx->waits - waits, both);
+		assert_int_equal(all->waits - others, 1);
+		if (both)
+			assert_int_equal(domain_detach(d, GFX), SL_OK);
+	}
+	drop(d, NVME);
+	end();
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -340,6 +366,7 @@ int main(void)
 		cmocka_unit_test(test_announce),
 		cmocka_unit_test(test_rmrr_widths),
 		cmocka_unit_test(test_real_pairs),
+		cmocka_unit_test(test_only_units_in_use),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);
 }

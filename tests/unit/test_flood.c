@@ -8,11 +8,10 @@
 #include <cmocka.h>
 #include "apps/attack.h"
 #include "apps/pattern.h"
-#include "kernel/log.h"
 #include "kernel/x86/paging.h"
+#include "tests/unit/support_stages.h"
 
 #define VFS    4u
-#define WINDOW 0x2000000000ull
 #define KERNEL 0x7000000ull
 
 enum lie {
@@ -25,24 +24,20 @@ enum lie {
 	LANDS_FIRST,    /* memory of VF 0 changes, */
 	LANDS_LAST,     /* of the last VF, */
 	LANDS_KERNEL,   /* of the kernel */
-	OTHERS_STATUS,  /* another VF reads with an error, */
+	OTHERS_REFUSE,  /* another VF takes no request, */
+	OTHERS_STATUS,  /* or reads with an error, */
 	OTHERS_DATA,    /* or wrong data */
 	STOPS,          /* the controller stops at a refused access, */
 	STOPS_LANDED    /* which was not refused at all */
 };
 
 static enum lie lie;
-static struct machine m;
-static struct boot_info boot;
-static struct pci_func fn[VFS];
 static struct accel accel[VFS];
 static struct accel_store store;
-static _Alignas(PAGE_SIZE) uint8_t block[VFS][PAGE_2M], kernel_data[PAGE_SIZE];
+static _Alignas(PAGE_SIZE) uint8_t kernel_data[PAGE_SIZE];
 static struct accel_req queue[VFS][64];
 static unsigned queued[VFS], brought_back, kinds, landed;
 static struct fault_function faults[VFS];
-static char said[8192];
-static size_t said_len;
 
 uint8_t *attack_kernel_data(void)
 {
@@ -62,7 +57,7 @@ uint64_t timed_seed(const struct vf *vf, uint64_t chunk)
 
 enum sl_err timed_prepare(struct machine *machine)
 {
-	assert_ptr_equal(machine, &m);
+	assert_ptr_equal(machine, &mach);
 	return SL_OK;
 }
 
@@ -96,18 +91,18 @@ enum sl_err iommu_walk(struct iommu *mmu, bdf_t id, iova_t iova, struct vtd_walk
 /* As the fault log does: whoever has more refused requests than the threshold is cut off. */
 void faults_say(struct machine *machine)
 {
-	for (unsigned v = 0; v < m.vfs; v++) {
-		if (m.vf[v].cut && lie == GOES_ON_FAULTS && v == VFS - 1)
+	for (unsigned v = 0; v < mach.vfs; v++) {
+		if (mach.vf[v].cut && lie == GOES_ON_FAULTS && v == VFS - 1)
 			faults[v].count++;
 		if (faults[v].count > machine->fault_log.flood && lie != NEVER_CUT)
-			m.vf[v].cut = true;
+			mach.vf[v].cut = true;
 	}
 }
 
 static unsigned submit(struct accel *a, const struct accel_req *req, unsigned n)
 {
 	unsigned v = (unsigned)(a - accel);
-	if (m.vf[v].cut && lie == NOT_TAKEN)
+	if ((mach.vf[v].cut && lie == NOT_TAKEN) || (v == 1 && lie == OTHERS_REFUSE))
 		return 0;
 	memcpy(&queue[v][queued[v]], req, n * sizeof *req);
 	queued[v] += n;
@@ -124,7 +119,7 @@ static unsigned poll(struct accel *a, struct accel_done *done, unsigned max)
 	unsigned v = (unsigned)(a - accel), n = queued[v] < max ? queued[v] : max;
 	if (v == VFS - 1 && landed && (lie == STOPS || lie == STOPS_LANDED))
 		return 0;
-	if (m.vf[v].cut) {
+	if (mach.vf[v].cut) {
 		done[0] = (struct accel_done){0};
 		return lie == GOES_ON_DONE && v == VFS - 2;
 	}
@@ -133,7 +128,7 @@ static unsigned poll(struct accel *a, struct accel_done *done, unsigned max)
 		uint64_t off = r->data.v - WINDOW;
 		done[i] = (struct accel_done){r->tag, 0};
 		if (off < PAGE_2M) {
-			pattern_fill(block[v] + off, CHUNK, timed_seed(&m.vf[v], 7));
+			pattern_fill(block[v] + off, CHUNK, timed_seed(&mach.vf[v], 7));
 			done[i].status = lie == OTHERS_STATUS && v == 1;
 			block[v][off + 100] ^= lie == OTHERS_DATA && v == 1;
 			continue;
@@ -141,7 +136,7 @@ static unsigned poll(struct accel *a, struct accel_done *done, unsigned max)
 		done[i].status = 4;
 		faults[v].count++;
 		kinds |= r->data.v == KERNEL ? 1 : r->data.v == WINDOW + WINDOW_HOLE ? 2 : 4;
-		assert_true(m.vf[v].provoked);
+		assert_true(mach.vf[v].provoked);
 	}
 	memmove(queue[v], queue[v] + n, (queued[v] - n) * sizeof queue[0][0]);
 	queued[v] -= n;
@@ -161,40 +156,22 @@ static enum sl_err health(struct accel *a)
 static const struct accel_driver driver = {
 	.name = "fake", .submit = submit, .ring = ring, .poll = poll, .health = health};
 
-static void sink(const char *text, size_t n)
-{
-	if (said_len + n >= sizeof said)
-		said_len = 0;
-	memcpy(said + said_len, text, n);
-	said_len += n;
-	said[said_len] = 0;
-}
-
 static int start(void **state)
 {
 	(void)state;
-	memset(&m, 0, sizeof m);
+	stages_start(VFS, NULL);
 	memset(faults, 0, sizeof faults);
 	memset(queued, 0, sizeof queued);
-	m.boot = &boot;
-	boot.cfg.iommu = CONFIG_IOMMU_ON;
-	m.window = IOVA(WINDOW);
-	m.vfs = VFS;
-	m.fault_log.flood = 1000;
+	mach.fault_log.flood = 1000;
 	store = (struct accel_store){.block = 512, .blocks = 1024, .most = 64};
 	for (unsigned v = 0; v < VFS; v++) {
-		struct vf *vf = &m.vf[v];
-		fn[v].bdf.rid = (uint16_t)(0x101 + v);
 		accel[v] = (struct accel){.drv = &driver, .depth = 32};
-		*vf = (struct vf){.index = v, .fn = &fn[v], .accel = &accel[v], .data = &store};
-		vf->block = (struct dma_buf){block[v], IOVA(WINDOW), PHYS(0x100000000ull + v * PAGE_2M),
-					     PAGE_2M, NULL};
-		vf->buffers = dma_part(&vf->block, WINDOW_BUFFERS, PAGE_2M - WINDOW_BUFFERS);
+		mach.vf[v].accel = &accel[v];
+		mach.vf[v].data = &store;
 	}
+	mach.vf[VFS].batch.n = 5; /* of a queue pair that is none of this stage's */
 	lie = TRUTH;
 	brought_back = kinds = landed = 0;
-	said_len = 0;
-	said[0] = 0;
 	return 0;
 }
 
@@ -212,6 +189,7 @@ static const struct {
 	{LANDS_FIRST, SL_VERIFY, "memory of others was changed"},
 	{LANDS_LAST, SL_VERIFY, "memory of others was changed"},
 	{LANDS_KERNEL, SL_VERIFY, "memory of others was changed"},
+	{OTHERS_REFUSE, SL_VERIFY, "the other VFs do not work as before"},
 	{OTHERS_STATUS, SL_VERIFY, "the other VFs do not work as before"},
 	{OTHERS_DATA, SL_VERIFY, "the other VFs do not work as before"},
 	{STOPS, SL_OK, "not shown that a flood is cut off: 0000:01:00.4 stopped at its refused accesses"},
@@ -223,16 +201,17 @@ static void test_every_lie(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		start(state);
 		lie = rows[i].lie;
-		enum sl_err e = stage_flood(&m);
+		enum sl_err e = stage_flood(&mach);
 		if (e != rows[i].want || !strstr(said, rows[i].says))
 			fail_msg("lie %u: %u, or no \"%s\" in\n%s", rows[i].lie, (unsigned)e, rows[i].says,
 				 said);
 		assert_int_equal(brought_back, 11);
 		assert_int_equal(kinds, 7); /* others' memory, the kernel's, and where nothing is */
-		assert_int_equal(m.fault_log.flood, 1000);
+		assert_int_equal(mach.fault_log.flood, 1000);
+		assert_int_equal(mach.vf[VFS].batch.n, 5);
 		for (unsigned v = 0; v < VFS; v++) {
-			assert_false(m.vf[v].provoked);
-			assert_true(m.vf[v].cut == (v >= 2 && lie != NEVER_CUT) || lie >= STOPS);
+			assert_false(mach.vf[v].provoked);
+			assert_true(mach.vf[v].cut == (v >= 2 && lie != NEVER_CUT) || lie >= STOPS);
 		}
 	}
 }
@@ -240,15 +219,15 @@ static void test_every_lie(void **state)
 static void test_few(void **state)
 {
 	(void)state;
-	m.vfs = 1; /* it floods, and there is nobody else */
-	assert_int_equal(stage_flood(&m), SL_OK);
+	mach.vfs = 1; /* it floods, and there is nobody else */
+	assert_int_equal(stage_flood(&mach), SL_OK);
 	assert_int_equal(kinds, 3);
 	start(state);
-	m.vfs = 0;
-	assert_int_equal(stage_flood(&m), SL_OK);
+	mach.vfs = 0;
+	assert_int_equal(stage_flood(&mach), SL_OK);
 	boot.cfg.iommu = CONFIG_IOMMU_OFF;
-	m.vfs = VFS;
-	assert_int_equal(stage_flood(&m), SL_OK);
+	mach.vfs = VFS;
+	assert_int_equal(stage_flood(&mach), SL_OK);
 	assert_int_equal(brought_back, 0);
 }
 
@@ -256,6 +235,5 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, start)
 	const struct CMUnitTest tests[] = {T(test_every_lie), T(test_few)};
-	log_sink_add(sink);
 	return cmocka_run_group_tests_name("flood", tests, NULL, NULL);
 }

@@ -10,17 +10,15 @@
 #include "apps/pattern.h"
 #include "drivers/nvme/reset.h"
 #include "kernel/pmm.h"
+#include "tests/unit/support_stages.h"
 
-#define WINDOW 0x2000000000ull
-#define PLACE  (2 * PAGE_SIZE)
+#define PLACE (2 * PAGE_SIZE)
 
-static struct machine m;
-static struct boot_info boot;
 static struct parties all;
 static struct pci_func fn[3];
 static struct nvme_ctrl ctrl;
 static _Alignas(PAGE_SIZE) uint8_t place[PLACE];
-static struct domain *const own = (struct domain *)&m, *const brief = (struct domain *)&boot;
+static struct domain *const own = (struct domain *)&mach, *const brief = (struct domain *)&boot;
 static struct domain *in; /* the function is in that domain */
 static bool mapped, ready, master, guarded, deaf, unmap_fails, busy, pf_fails;
 static unsigned n_tried, n_no_effect, n_broken, opened, closed, freed, returned, stages;
@@ -38,14 +36,14 @@ enum sl_err attack_ready(struct machine *machine, struct attacker *by, const str
 	(void)a;
 	assert_ptr_equal(in, own); /* afterwards it could not be */
 	ready = true;
-	return SL_OK;
+	return stages_call();
 }
 
-enum sl_err attack_strike(struct machine *machine, struct attacker *by, const struct attack *a, char *said,
+enum sl_err attack_strike(struct machine *machine, struct attacker *by, const struct attack *a, char *text,
 			  size_t n)
 {
 	(void)machine;
-	(void)said;
+	(void)text;
 	(void)n;
 	assert_true(ready && a->seen && in && mapped && master);
 	assert_int_equal(a->to, WINDOW + PAGE_PASSING);
@@ -53,7 +51,7 @@ enum sl_err attack_strike(struct machine *machine, struct attacker *by, const st
 	if (!deaf)
 		place[PAGE_SIZE + 5] = 1;
 	note("s");
-	return SL_OK;
+	return stages_call();
 }
 
 void party_try(struct machine *machine, struct party *p, struct attack a, bool enforceable)
@@ -106,12 +104,15 @@ enum sl_err make_domain(struct machine *machine, const char *name, bdf_t f, stru
 	(void)name;
 	(void)f;
 	*dom = brief;
-	return SL_OK;
+	return stages_call();
 }
 
 enum sl_err dma_get(struct domain *dom, iova_t iova, uint64_t len, unsigned perm, struct dma_buf *out)
 {
 	assert_true(len == PLACE && perm == DOMAIN_RW && iova.v == WINDOW + PAGE_PASSING);
+	enum sl_err e = stages_call();
+	if (e)
+		return e;
 	memset(place, 0, sizeof place);
 	mapped = true;
 	*out = (struct dma_buf){place, iova, PHYS(0x9000000), len, dom};
@@ -123,13 +124,15 @@ enum sl_err dma_put(struct dma_buf *b)
 	mapped = false;
 	b->len = 0;
 	returned++;
-	return SL_OK;
+	return stages_call();
 }
 
 enum sl_err domain_attach(struct domain *dom, bdf_t f)
 {
+	enum sl_err e = in ? SL_BUSY : stages_call();
 	(void)f;
-	assert_null(in);
+	if (e)
+		return e;
 	in = dom;
 	note("a");
 	return SL_OK;
@@ -138,7 +141,10 @@ enum sl_err domain_attach(struct domain *dom, bdf_t f)
 enum sl_err domain_detach(struct domain *dom, bdf_t f)
 {
 	(void)f;
+	enum sl_err e = stages_call();
 	assert_ptr_equal(in, dom);
+	if (e)
+		return e;
 	in = NULL;
 	note("d");
 	return SL_OK;
@@ -149,14 +155,14 @@ enum sl_err domain_unmap(struct domain *dom, iova_t iova, uint64_t len)
 	(void)iova;
 	assert_true(dom == brief && len == PLACE && !in);
 	mapped = false;
-	return unmap_fails ? SL_TIMEOUT : SL_OK;
+	return unmap_fails ? SL_TIMEOUT : stages_call();
 }
 
 enum sl_err domain_destroy(struct domain *dom)
 {
 	assert_true(dom == brief && !in && !mapped);
 	note("x");
-	return SL_OK;
+	return stages_call();
 }
 
 void pmm_free(phys_t base, uint64_t n)
@@ -176,14 +182,14 @@ enum sl_err rings_check(const struct machine *machine, bool *irqs)
 {
 	(void)machine;
 	*irqs = true;
-	return SL_OK;
+	return stages_call();
 }
 
 enum sl_err nvme_vf_close(struct nvme_vf *vf)
 {
 	(void)vf;
 	closed++;
-	return busy ? SL_TIMEOUT : SL_OK;
+	return busy ? SL_TIMEOUT : stages_call();
 }
 
 /* As it was: queues, interrupt, shadow doorbells, depth. */
@@ -194,14 +200,14 @@ enum sl_err nvme_vf_open(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg)
 	assert_true(cfg->depth == 31 && cfg->queues == 2 && cfg->shadow && cfg->irq && cfg->share == 1 &&
 		    cfg->shares == 2);
 	opened++;
-	return SL_OK;
+	return stages_call();
 }
 
 enum sl_err nvme_pf_close(struct nvme_pf *pf)
 {
 	(void)pf;
 	note("c");
-	return pf_fails ? SL_TIMEOUT : SL_OK;
+	return pf_fails ? SL_TIMEOUT : stages_call();
 }
 
 static bool flr; /* the controller needs a function level reset, */
@@ -214,7 +220,7 @@ enum sl_err nvme_fatal_reset(const struct pci *pci, struct pci_func *f, const st
 	(void)io;
 	assert_ptr_equal(in, own);
 	*done = flr;
-	return SL_OK;
+	return stages_call();
 }
 
 void vf_msix_close(struct vf *vf)
@@ -227,12 +233,12 @@ enum sl_err vf_msix_open(struct vf *vf)
 	assert_int_equal(vf->msix.vectors, 0);
 	vf->msix.vectors = 1;
 	msix_opened++;
-	return SL_OK;
+	return stages_call();
 }
 
 struct nvme_io nvme_io_mmio(const struct pci_func *f, volatile void *regs)
 {
-	(void)f;
+	assert_true(f == &fn[0] || f == &fn[1]);
 	(void)regs;
 	return (struct nvme_io){0};
 }
@@ -241,7 +247,7 @@ enum sl_err vf_give_queues(struct machine *machine, struct vf *vf)
 {
 	(void)machine;
 	(void)vf;
-	return SL_OK;
+	return stages_call();
 }
 
 enum sl_err function_connect(struct pci_func *f, struct domain *dom, volatile void **regs)
@@ -249,8 +255,9 @@ enum sl_err function_connect(struct pci_func *f, struct domain *dom, volatile vo
 	(void)f;
 	(void)regs;
 	assert_true(!dom && !in);
-	master = true;
-	return SL_OK;
+	enum sl_err e = stages_call();
+	master = !e;
+	return e;
 }
 
 void function_disconnect(struct pci_func *f, struct domain *dom)
@@ -277,7 +284,7 @@ void undo_sriov(struct machine *machine)
 void undo_pf(struct machine *machine)
 {
 	(void)machine;
-	assert_ptr_equal(in, own);
+	assert_true(in == own || stages_calls >= stages_fail_at);
 	in = NULL;
 	note("3");
 }
@@ -286,14 +293,14 @@ enum sl_err stage_pf(struct machine *machine)
 {
 	(void)machine;
 	stages++;
-	return SL_OK;
+	return stages_call();
 }
 
 enum sl_err stage_sriov(struct machine *machine)
 {
 	(void)machine;
 	stages++;
-	return SL_OK;
+	return stages_call();
 }
 
 static int start(void **state)
@@ -301,22 +308,20 @@ static int start(void **state)
 	static struct accel accel;
 	static struct edu edu;
 	(void)state;
-	memset(&m, 0, sizeof m);
+	stages_start(0, own);
 	memset(&all, 0, sizeof all);
-	m.boot = &boot;
-	m.window = IOVA(WINDOW);
-	m.vfs = 2;
-	m.pf = &fn[2];
-	m.pf_dom = own;
+	mach.vfs = 2;
+	mach.pf = &fn[2];
+	mach.pf_dom = own;
 	boot.cfg.queues = 2;
 	boot.cfg.doorbell = DOORBELL_SHADOW;
 	accel.depth = 31;
 	for (unsigned v = 0; v < 2; v++) {
-		m.vf[v] = (struct vf){.index = v, .fn = &fn[v], .dom = own, .accel = &accel};
-		m.vf[v].nvme.ctrl = &ctrl;
-		m.vf[v].msix.vectors = 1;
+		mach.vf[v] = (struct vf){.index = v, .fn = &fn[v], .dom = own, .accel = &accel};
+		mach.vf[v].nvme.ctrl = &ctrl;
+		mach.vf[v].msix.vectors = 1;
 	}
-	all.party[0].by = (struct attacker){.dom = &m.vf[1].dom, .vf = &m.vf[1]};
+	all.party[0].by = (struct attacker){.dom = &mach.vf[1].dom, .vf = &mach.vf[1]};
 	all.party[1].by = (struct attacker){.dom = &all.edu_dom, .edu = &edu};
 	all.edu_dom = own;
 	all.edu_fn = &fn[0];
@@ -338,7 +343,7 @@ static void assert_counts(unsigned tried, unsigned no_effect, unsigned broken)
 static void test_edu(void **state)
 {
 	(void)state;
-	assert_int_equal(gone_run(&m, &all, &all.party[1]), SL_OK);
+	assert_int_equal(gone_run(&mach, &all, &all.party[1]), SL_OK);
 	assert_string_equal(log_of, "sdDasdxG-a+");
 	assert_counts(2, 0, 0);
 	assert_true(in == own && master && returned == 1 && freed == 1);
@@ -347,29 +352,29 @@ static void test_edu(void **state)
 static void test_vf(void **state)
 {
 	(void)state;
-	assert_int_equal(gone_run(&m, &all, &all.party[0]), SL_OK);
+	assert_int_equal(gone_run(&mach, &all, &all.party[0]), SL_OK);
 	assert_string_equal(log_of, "sdDasdxG-a+");
 	assert_counts(2, 0, 0);
-	assert_true(opened == 1 && closed == 1 && m.vf[1].accel == &m.vf[1].nvme.accel);
+	assert_true(opened == 1 && closed == 1 && mach.vf[1].accel == &mach.vf[1].nvme.accel);
 	assert_int_equal(msix_opened, 0);
 	start(state);
 	flr = true; /* its interrupts are off afterwards */
-	m.vf[1].msix.vectors = 1;
-	assert_int_equal(gone_run(&m, &all, &all.party[0]), SL_OK);
+	mach.vf[1].msix.vectors = 1;
+	assert_int_equal(gone_run(&mach, &all, &all.party[0]), SL_OK);
 	assert_true(opened == 1 && msix_opened == 1);
 	flr = false;
 	start(state);
 	busy = true; /* it does not stop: nothing is tried, and it is not open any more */
-	assert_int_equal(gone_run(&m, &all, &all.party[0]), SL_TIMEOUT);
+	assert_int_equal(gone_run(&mach, &all, &all.party[0]), SL_TIMEOUT);
 	assert_counts(0, 0, 0);
-	assert_null(m.vf[1].accel);
+	assert_null(mach.vf[1].accel);
 }
 
 static void test_never_reached(void **state)
 {
 	(void)state;
 	deaf = true;
-	assert_int_equal(gone_run(&m, &all, &all.party[1]), SL_OK);
+	assert_int_equal(gone_run(&mach, &all, &all.party[1]), SL_OK);
 	assert_counts(0, 2, 0);
 	assert_true(in == own && master);
 }
@@ -378,7 +383,7 @@ static void test_broken(void **state)
 {
 	(void)state;
 	unmap_fails = true; /* what is still mapped somewhere is not given back */
-	assert_int_equal(gone_run(&m, &all, &all.party[1]), SL_OK);
+	assert_int_equal(gone_run(&mach, &all, &all.party[1]), SL_OK);
 	assert_counts(1, 0, 1);
 	assert_int_equal(freed, 0);
 }
@@ -389,10 +394,10 @@ static void test_left_out(void **state)
 	static struct nvme_ctrl pf;
 	static struct domain *none;
 	(void)state;
-	all.party[0].by = (struct attacker){.dom = &m.pf_dom, .pf = &pf};
-	assert_int_equal(gone_run(&m, &all, &all.party[0]), SL_OK);
+	all.party[0].by = (struct attacker){.dom = &mach.pf_dom, .pf = &pf};
+	assert_int_equal(gone_run(&mach, &all, &all.party[0]), SL_OK);
 	all.party[1].by.dom = &none;
-	assert_int_equal(gone_run(&m, &all, &all.party[1]), SL_OK);
+	assert_int_equal(gone_run(&mach, &all, &all.party[1]), SL_OK);
 	assert_counts(0, 0, 0);
 }
 
@@ -401,23 +406,69 @@ static void test_left_out(void **state)
 static void test_functions(void **state)
 {
 	(void)state;
-	assert_int_equal(gone_run(&m, &all, &all.party[0]), SL_OK);
+	assert_int_equal(gone_run(&mach, &all, &all.party[0]), SL_OK);
 	log_of[0] = 0;
 	n_tried = n_no_effect = 0;
-	assert_int_equal(gone_functions(&m, PHYS(0x6000000)), SL_OK);
+	assert_int_equal(gone_functions(&mach, PHYS(0x6000000)), SL_OK);
 	assert_string_equal(log_of, "12csdDasdxG-a3A");
 	assert_counts(3, 1, 0);
 	assert_int_equal(stages, 2);
 	start(state);
 	pf_fails = true;
-	assert_int_equal(gone_functions(&m, PHYS(0x6000000)), SL_TIMEOUT);
+	assert_int_equal(gone_functions(&mach, PHYS(0x6000000)), SL_TIMEOUT);
 	assert_counts(0, 0, 0);
+}
+
+/* Whichever call fails: the error comes out, or the case counts as broken or as one that had no effect; never
+ * is all well. It is not left with bus mastering where nobody attached it, and what may still be mapped is
+ * not freed. */
+static void every_call_fails(enum sl_err (*run)(void), unsigned cases)
+{
+	for (unsigned n = 1;; n++) {
+		start(NULL);
+		stages_fail_at = n;
+		enum sl_err e = run();
+		if (stages_calls < n) {
+			assert_int_equal(e, SL_OK);
+			assert_int_equal(n_tried + n_no_effect, cases);
+			return;
+		}
+		if (!e && !n_broken && n_tried == cases)
+			fail_msg("call %u fails, and all is well", n);
+		if (master && in != own && in != brief)
+			fail_msg("call %u fails, and it masters the bus in no domain", n);
+		assert_true(freed <= 1 && !(freed && mapped));
+	}
+}
+
+static enum sl_err run_edu(void)
+{
+	return gone_run(&mach, &all, &all.party[1]);
+}
+
+static enum sl_err run_vf(void)
+{
+	return gone_run(&mach, &all, &all.party[0]);
+}
+
+static enum sl_err run_functions(void)
+{
+	return gone_functions(&mach, PHYS(0x6000000));
+}
+
+static void test_every_call_fails(void **state)
+{
+	(void)state;
+	every_call_fails(run_edu, 2);
+	every_call_fails(run_vf, 2);
+	every_call_fails(run_functions, 4);
 }
 
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, start)
-	const struct CMUnitTest tests[] = {T(test_functions),     T(test_edu),    T(test_vf),
-					   T(test_never_reached), T(test_broken), T(test_left_out)};
+	const struct CMUnitTest tests[] = {T(test_functions),       T(test_edu),    T(test_vf),
+					   T(test_never_reached),   T(test_broken), T(test_left_out),
+					   T(test_every_call_fails)};
 	return cmocka_run_group_tests_name("gone", tests, NULL, NULL);
 }

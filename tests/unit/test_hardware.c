@@ -17,7 +17,7 @@
 #include "tests/unit/support_pci.h"
 
 static struct machine mach;
-static unsigned cores, looks, runs, nmis[4];
+static unsigned cores, looks, runs, joins, nmis[4];
 static uint8_t port61;
 static struct {
 	unsigned core, lost;
@@ -43,6 +43,7 @@ enum sl_err core_run(unsigned core, core_fn *fn, void *arg)
 enum sl_err core_join(unsigned core, uint64_t deadline)
 {
 	assert_true(core && deadline);
+	joins++;
 	return join_says;
 }
 
@@ -72,6 +73,11 @@ unsigned hwerr_nmis(unsigned core, uint8_t *at)
 	return nmis[core];
 }
 
+uint8_t hwerr_port(void)
+{
+	return port61;
+}
+
 static void machine_check(unsigned core, enum mca_kind kind, bool before)
 {
 	queue[queued].core = core;
@@ -84,8 +90,9 @@ static int setup(void **state)
 	pci_setup(state);
 	memset(&mach, 0, sizeof mach);
 	cores = 2;
-	looks = runs = queued = shown = 0;
+	looks = runs = joins = queued = shown = 0;
 	run_says = join_says = SL_OK;
+	port61 = 0x30;
 	port = cm_bridge(&m, NULL, 0, 0, 0x08, 1, 1, 4);
 	cm_aer(port, 0x100);
 	end = cm_add(&m, port, 0, 1, 0, 0x00101b36, 0x010802);
@@ -93,6 +100,7 @@ static int setup(void **state)
 	cm_aer(end, 0x100);
 	idle = cm_add(&m, NULL, 0, 0, 0x10, 0x12348086, 0x020000);
 	cm_pcie(idle, 0x60, 9);
+	cm_add(&m, NULL, 0, 0, 0x18, 0x11118086, 0x060100); /* conventional */
 	assert_int_equal(pci_scan(&mach.pci, &m.cfg, 0, 0, 255), SL_OK);
 	cm_put(end, 4, 2, 6);
 	return 0;
@@ -126,6 +134,7 @@ static void test_before(void **state)
 	(void)state;
 	cm_put(end, 0x100 + 4, 4, 1u << 18);
 	cm_put(idle, 0x60 + 0xa, 2, 9);
+	cm_put(port, 0x40 + 0xa, 2, 1);
 	machine_check(0, MCA_FATAL, true);
 	hardware_say(&mach, false);
 	assert_true(said("WARN hardware: core 0 has a machine check from before this run: bank 3: "));
@@ -134,13 +143,13 @@ static void test_before(void **state)
 	assert_true(said("WARN hardware: 0000:01:00.0 has an uncorrectable PCIe error from before this run: "
 			 "Malformed TLP"));
 	assert_true(said("10 machine-check banks of each core, 2 of which firmware has left off, and 3 PCIe "
-			 "functions, of which 2 "
+			 "functions, of which 3 "
 			 "had error bits from before"));
 	assert_false(said("0000:00:02.0"));
 	hardware_say(&mach, false);
 	assert_int_equal(verdict(SL_OK, NULL), SL_OK);
 	assert_false(said("FAIL"));
-	assert_int_equal(runs, 1);
+	assert_true(runs == 1 && joins == 1);
 	assert_true(looks >= 3);
 }
 
@@ -152,7 +161,7 @@ static void test_nmi(void **state)
 	} cases[] = {{0x90, "0x90: SERR# (bit 7)"},
 		     {0x70, "0x70: IOCHK# (bit 6)"},
 		     {0xff, "0xff: nobody has that port"},
-		     {0x30, "0x30: neither SERR# nor IOCHK#"}};
+		     {0x31, "0x31: neither SERR# nor IOCHK#"}};
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
 		logged[0] = 0;
@@ -166,9 +175,43 @@ static void test_nmi(void **state)
 		assert_ptr_equal(strstr(logged, "FAIL"), strrchr(logged, 'F'));
 	}
 	assert_int_equal(mach.hw.nmis, 8);
+	logged[0] = 0;
+	nmis[0]++;
+	nmis[2]++; /* there is no such core */
+	hardware_tick(&mach);
+	assert_true(said("interrupts on core 0 that") && !said("core 2"));
+	assert_int_equal(mach.hw.nmis, 9);
 	assert_int_equal(verdict(SL_OK, "hardware"), SL_NMI);
 	assert_int_equal(verdict(SL_VERIFY, "other"), SL_VERIFY);
 	assert_int_equal(verdict(SL_TIMEOUT, "other"), SL_TIMEOUT); /* an NMI stops no device */
+}
+
+/* A source that is set and that no NMI came of: once for each time that it goes on. */
+static void test_sources(void **state)
+{
+	(void)state;
+	port61 = 0xb0;
+	assert_int_equal(stage_hardware(&mach), SL_OK);
+	assert_true(said("WARN hardware: port 61h has a system error from before this run, 0xb0: SERR#"));
+	hardware_say(&mach, false);
+	assert_int_equal(mach.hw.nmis, 0); /* it does not clear */
+	port61 = 0xff;
+	hardware_say(&mach, false);
+	assert_int_equal(mach.hw.nmis, 0);
+	port61 = 0x21;
+	hardware_say(&mach, false);
+	assert_int_equal(mach.hw.nmis, 0);
+	port61 = 0x60;
+	hardware_say(&mach, false);
+	hardware_say(&mach, false);
+	assert_true(said("FAIL hardware: port 61h reads 0x60, and no core was interrupted: IOCHK#"));
+	assert_int_equal(mach.hw.nmis, 1);
+	port61 = 0xe0;
+	hardware_say(&mach, false);
+	assert_int_equal(mach.hw.nmis, 2);
+	port61 = 0x30;
+	assert_int_equal(verdict(SL_OK, "hardware"), SL_NMI);
+	assert_int_equal(mach.hw.nmis, 2);
 }
 
 static void test_machine_checks(void **state)
@@ -189,27 +232,41 @@ static void test_machine_checks(void **state)
 	assert_true(said("FAIL hardware: core 1: uncorrected machine check"));
 	assert_int_equal(verdict(SL_DEVICE, "hardware"), SL_MCE);
 	assert_int_equal(verdict(SL_CONFIG, "other"), SL_CONFIG);
+	joins = runs = 0;
+	cores = 3;
 	run_says = SL_BUSY; /* a core that was given up */
 	assert_int_equal(verdict(SL_OK, "hardware"), SL_MCE);
+	assert_int_equal(joins, 0);
 	run_says = SL_OK;
-	join_says = SL_TIMEOUT;
+	join_says = SL_TIMEOUT; /* it was stopped then; nobody waits for the others */
 	assert_int_equal(verdict(SL_OK, "hardware"), SL_MCE);
+	assert_true(runs == 1 && joins == 1);
 	assert_true(mach.hw.mces == 1 && mach.hw.mces_corrected == 1);
 }
 
-/* What comes again and again is shown some times, and counted. */
+/* What comes again and again is shown 16 times, and counted. */
 static void test_flood(void **state)
 {
 	(void)state;
 	started();
-	for (unsigned i = 0; i < 30; i++)
+	for (unsigned i = 0; i < 20; i++) {
+		logged[0] = 0;
+		queued = shown = 0;
 		machine_check(0, MCA_CORRECTED, false);
-	hardware_say(&mach, false);
-	assert_int_equal(mach.hw.mces_corrected, 30);
-	unsigned lines = 0;
-	for (const char *s = logged; (s = strstr(s, "corrected machine check: ")); s++)
-		lines++;
-	assert_int_equal(lines, 16);
+		machine_check(1, MCA_UNCORRECTED, false);
+		cm_put(port, 0x40 + 0xa, 2, 1);
+		cm_put(idle, 0x60 + 0xa, 2, 0xa);
+		nmis[1]++;
+		hardware_say(&mach, false);
+		assert_int_equal(said(": corrected machine check: "), i < 16);
+		assert_int_equal(said("uncorrected machine check, "), i < 16);
+		assert_int_equal(said(": corrected PCIe error: "), i < 16);
+		assert_int_equal(said("reports a refused request"), i < 16);
+		assert_int_equal(said("non-maskable interrupts"), i < 16);
+	}
+	const struct hardware *h = &mach.hw;
+	assert_true(h->nmis == 20 && h->mces == 20 && h->mces_corrected == 20 && h->aers == 0);
+	assert_true(h->aers_corrected == 20 && h->aers_refused == 20);
 }
 
 static void refused(struct cm_fn *f, unsigned sta)
@@ -274,8 +331,9 @@ static void test_tick(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {CASE(test_before), CASE(test_nmi),       CASE(test_machine_checks),
-					   CASE(test_flood),  CASE(test_functions), CASE(test_tick)};
+	const struct CMUnitTest tests[] = {
+		CASE(test_before), CASE(test_nmi),       CASE(test_sources), CASE(test_machine_checks),
+		CASE(test_flood),  CASE(test_functions), CASE(test_tick)};
 	phys_t ram = support_ram(64 << 20, 0);
 	if (pmm_add(ram, 64 << 8))
 		return 1;

@@ -182,7 +182,10 @@ static void test_unsound(void **state)
 		struct pt pt = tables();
 		assert_int_equal(pt_unmap_page(&pt, RAM + JUMP), SL_OK);
 		assert_true(sound(&pt, &w));
+		assert_true(spare_at + 4 * PAGE_SIZE <= spare_end);
+		memset(phys_va(PHYS(spare_at)), 0x5a, 4 * PAGE_SIZE);
 		assert_int_equal(pt_protect(&pt, cases[i].va, PAGE_SIZE, cases[i].flags), SL_OK);
+		assert_int_equal(*(uint8_t *)phys_va(PHYS(spare_at)), 0x5a); /* a table is one page */
 		assert_int_equal(sound(&pt, &w), !cases[i].what);
 		if (cases[i].what)
 			assert_string_equal(w.what, cases[i].what);

@@ -176,7 +176,11 @@ static void test_text(void **state)
 		const char *text;
 	} codes[] = {{0, "no error"},
 		     {1, "unclassified"},
+		     {2, "microcode ROM parity error"},
+		     {3, "external error"},
+		     {4, "functional redundancy check error"},
 		     {5, "internal parity error"},
+		     {6, "SMM handler code access violation"},
 		     {0xe, "generic cache hierarchy error"},
 		     {0x100f, "generic cache hierarchy error"},
 		     {0x15, "TLB error"},

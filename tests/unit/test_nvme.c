@@ -97,7 +97,7 @@ static void *reach(void *ctx, uint64_t iova, uint64_t len, bool write)
 static struct nvme_model pf_model, vf_model[2];
 static struct domain pf_dom, vf_dom[2];
 static struct nvme_model_ns
-	ns[3]; /* shared without metadata, private with protection information, private plain */
+	ns[5]; /* shared without metadata, private with protection information, private plain */
 static struct nvme_pf pf;
 static struct nvme_vf vf;
 static struct dma_buf buffers;
@@ -1621,6 +1621,30 @@ static void test_vf_more(void **state)
 	assert_int_equal(vf_model[0].admin_commands[0x00], vf_model[0].admin_commands[0x01]);
 }
 
+/* Four are all that there is room for, in a further pair as well. */
+static void test_vf_more_stores(void **state)
+{
+	static struct nvme_vf more;
+	(void)state;
+	for (unsigned i = 3; i < 5; i++) {
+		make_ns(&ns[i], 20 + i, 9, 0, false);
+		ns[i].attached = 2;
+		pf_model.ns[i] = vf_model[0].ns[i] = &ns[i];
+	}
+	with_queues = 2;
+	open_vf(4);
+	with_queues = 0;
+	assert_int_equal(vf.accel.stores, 4);
+	memset(&more, 0xff, sizeof more);
+	assert_int_equal(nvme_vf_more(&more, &vf, 2, 0), SL_RANGE);
+	assert_int_equal(nvme_vf_more(&more, &vf, 2, NVME_DEPTH_MAX + 1), SL_RANGE);
+	assert_int_equal(nvme_vf_more(&more, &vf, 2, 4), SL_OK);
+	assert_int_equal(more.accel.stores, 4);
+	for (unsigned i = 0; i < 4; i++)
+		assert_true(more.accel.store[i].most && more.store[i].nsid == vf.store[i].nsid);
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+}
+
 /* Whichever command of a VF's start fails, nothing of it stays. */
 static void test_vf_failed_commands(void **state)
 {
@@ -1816,6 +1840,7 @@ int main(void)
 		TEST(test_vf_pi),
 		TEST(test_vf_other_pi),
 		TEST(test_vf_more),
+		TEST(test_vf_more_stores),
 		TEST(test_vf_shadow),
 		TEST(test_vf_failed_commands),
 		TEST(test_vf_irq),

@@ -10,26 +10,20 @@
 #include "apps/audit/app.h"
 #include "apps/party.h"
 #include "apps/pattern.h"
-#include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "kernel/serial.h"
 #include "kernel/x86/paging.h"
+#include "tests/unit/support_stages.h"
 
-#define WINDOW 0x2000000000ull
-
-static struct machine m;
-static struct boot_info boot;
 static struct attack_result next; /* what attack_run() comes to */
 static struct attack tried[64];
 static char names[64][32]; /* of those: the caller's are gone by then */
 static unsigned n_tried, n_cases, guarded, refilled;
 static struct audit_case kept;
 static bool stopped, strike_lands;
-static char said[16384];
-static size_t said_len;
 static _Alignas(PAGE_SIZE) uint8_t kernel_data[PAGE_SIZE], passing[PAGE_SIZE], pages[3][6][PAGE_SIZE];
 static struct parties all;
-static struct domain *dom = (struct domain *)&m;
+static struct domain *dom = (struct domain *)&mach;
 
 bool attack_possible(const struct attacker *by, const struct attack *a)
 {
@@ -40,7 +34,7 @@ void attack_run(struct machine *machine, struct attacker *by, const struct attac
 		struct attack_result *out)
 {
 	(void)by;
-	assert_ptr_equal(machine, &m);
+	assert_ptr_equal(machine, &mach);
 	assert_true(n_tried < ARRAY_LEN(tried));
 	assert_true(a->fault_at && a->reason);
 	if (a->secret) /* what must not be read is there to be read */
@@ -149,7 +143,7 @@ enum sl_err domain_unmap(struct domain *d, iova_t iova, uint64_t len)
 struct pci_func *pci_find(const struct pci *pci, bdf_t fn)
 {
 	static struct pci_func f;
-	assert_ptr_equal(pci, &m.pci);
+	assert_ptr_equal(pci, &mach.pci);
 	f.bar[0].addr = 0xfeb00000 + fn.rid * 0x1000u;
 	return &f;
 }
@@ -158,15 +152,6 @@ void pmm_free(phys_t base, uint64_t n)
 {
 	assert_int_equal(base.v, 0x9000000);
 	assert_int_equal(n, 1);
-}
-
-static void sink(const char *text, size_t n)
-{
-	if (said_len + n >= sizeof said)
-		said_len = 0;
-	memcpy(said + said_len, text, n);
-	said_len += n;
-	said[said_len] = 0;
 }
 
 static void add(unsigned i, const char *name, bool vf, bool edu)
@@ -197,17 +182,12 @@ static void add(unsigned i, const char *name, bool vf, bool edu)
 static int start(void **state)
 {
 	(void)state;
-	memset(&m, 0, sizeof m);
+	stages_start(0, NULL);
 	memset(&all, 0, sizeof all);
 	memset(passing, 0, sizeof passing);
-	m.boot = &boot;
-	m.window = IOVA(WINDOW);
-	boot.cfg.iommu = CONFIG_IOMMU_ON;
 	boot.cfg.passes = 1;
 	next = (struct attack_result){.outcome = ATTACK_REFUSED, .recorded = true};
 	n_tried = n_cases = guarded = refilled = 0;
-	said_len = 0;
-	said[0] = 0;
 	stopped = false;
 	strike_lands = true;
 	all.decoy = PHYS(0x6000000);
@@ -216,12 +196,6 @@ static int start(void **state)
 	add(2, "edu", false, true);
 	party_counts_clear();
 	return 0;
-}
-
-static void assert_said(const char *words)
-{
-	if (!strstr(said, words))
-		fail_msg("\"%s\" is not in:\n%s", words, said);
 }
 
 /* ---- counts ---- */
@@ -264,10 +238,10 @@ static void test_every_outcome_is_counted_once(void **state)
 		next.outcome = outcomes[i].outcome;
 		next.recorded = next.outcome == ATTACK_REFUSED;
 		boot.cfg.iommu = outcomes[i].translated ? CONFIG_IOMMU_ON : CONFIG_IOMMU_OFF;
-		party_try(&m, &all.party[0],
+		party_try(&mach, &all.party[0],
 			  (struct attack){.name = "somewhere", .write = true, .to = 0x1000},
 			  outcomes[i].enforceable);
-		uint64_t sum[] = {m.refused, m.cases - m.refused, m.not_enforced, m.not_tried};
+		uint64_t sum[] = {mach.refused, mach.cases - mach.refused, mach.not_enforced, mach.not_tried};
 		for (unsigned k = 0; k < 4; k++)
 			assert_int_equal(sum[k], outcomes[i].counted == k);
 		assert_int_equal(n_cases, 1);
@@ -284,15 +258,15 @@ static void test_broken_and_without_effect(void **state)
 {
 	struct attack a = {.name = "after detach"};
 	(void)state;
-	party_broken(&m, &all.party[2], "after detach");
-	assert_true(m.cases == 1 && m.refused == 0 && m.not_tried == 0);
+	party_broken(&mach, &all.party[2], "after detach");
+	assert_true(mach.cases == 1 && mach.refused == 0 && mach.not_tried == 0);
 	assert_int_equal(kept.outcome, AUDIT_NOT_PROVED);
 	assert_said("FAIL isolate: edu: after detach could not be set up");
-	party_no_effect(&m, &all.party[2], &a);
-	assert_true(m.cases == 1 && m.refused == 0 && m.not_tried == 1);
+	party_no_effect(&mach, &all.party[2], &a);
+	assert_true(mach.cases == 1 && mach.refused == 0 && mach.not_tried == 1);
 	assert_int_equal(kept.outcome, AUDIT_NOT_TRIED);
 	stopped = true;
-	party_try(&m, &all.party[0], a, true);
+	party_try(&mach, &all.party[0], a, true);
 	assert_int_equal(n_tried, 0);
 	assert_int_equal(n_cases, 2);
 }
@@ -304,22 +278,22 @@ static void test_sentences(void **state)
 	struct attack msi = {.name = "MSI", .write = true, .interrupt = true, .to = 0xfee00000};
 	(void)state;
 	for (unsigned i = 0; i < 5; i++)
-		party_try(&m, &all.party[0], dma, true);
+		party_try(&mach, &all.party[0], dma, true);
 	next.fault = (struct iommu_fault){.bdf = {0, FAULT_NAMELESS}, .reason = REASON_INDEX};
 	for (unsigned i = 0; i < 3; i++)
-		party_try(&m, &all.party[0], msi, true);
+		party_try(&mach, &all.party[0], msi, true);
 	next.recorded = false;
-	party_try(&m, &all.party[0], msi, true);
-	party_try(&m, &all.party[0], msi, true);
+	party_try(&mach, &all.party[0], msi, true);
+	party_try(&mach, &all.party[0], msi, true);
 	next.outcome = ATTACK_ARRIVED;
-	party_try(&m, &all.party[0], msi, false);
+	party_try(&mach, &all.party[0], msi, false);
 	next.outcome = ATTACK_SILENT;
-	party_try(&m, &all.party[0], msi, false);
+	party_try(&mach, &all.party[0], msi, false);
 	next.outcome = ATTACK_NOT_TRIED;
-	party_try(&m, &all.party[0], msi, false);
-	said_len = 0;
-	m.verified = 77;
-	party_print_sum(&m);
+	party_try(&mach, &all.party[0], msi, false);
+	said_start();
+	mach.verified = 77;
+	party_print_sum(&mach);
 	assert_said("shown: 10 of 10 forbidden accesses were refused,");
 	assert_said("5 DMAs, 5 interrupts");
 	assert_said("none of those 5 DMAs changed or leaked anything");
@@ -330,9 +304,9 @@ static void test_sentences(void **state)
 	assert_said("not tried: 1 accesses that had no effect where they are allowed either");
 	assert_said("77 reads and writes of other VFs");
 	party_counts_clear();
-	said_len = 0;
-	m = (struct machine){.boot = &boot};
-	party_print_sum(&m);
+	said_start();
+	mach = (struct machine){.boot = &boot};
+	party_print_sum(&mach);
 	assert_said("shown: 0 of 0 forbidden accesses");
 	assert_null(strstr(said, "did not arrive"));
 	assert_null(strstr(said, "not shown"));
@@ -375,7 +349,7 @@ static void test_cases_of_a_vf(void **state)
 {
 	const uint64_t pf = 0x10010000, edu = 0x10020000, hole = WINDOW + WINDOW_HOLE;
 	(void)state;
-	attempts_run(&m, &all, &all.party[0]);
+	attempts_run(&mach, &all, &all.party[0]);
 	/* names of others' memory are gone by now: the addresses tell them apart */
 	const struct {
 		bool write;
@@ -422,7 +396,7 @@ static void test_cases_of_a_vf(void **state)
 	assert_int_equal(find("runs out of mapping", true)->fault_at, WINDOW + PAGE_PASSING + PAGE_SIZE);
 	assert_int_equal(guarded, PAGE_SIZE); /* of the buffer that was unmapped */
 	assert_true(pattern_is_zero(passing, PAGE_SIZE));
-	assert_true(m.cases == m.refused && m.cases == ARRAY_LEN(want) + ARRAY_LEN(others));
+	assert_true(mach.cases == mach.refused && mach.cases == ARRAY_LEN(want) + ARRAY_LEN(others));
 }
 
 /* The buffer was not reached while it was mapped: nothing is known of afterwards. */
@@ -430,10 +404,10 @@ static void test_buffer_was_never_reached(void **state)
 {
 	(void)state;
 	strike_lands = false;
-	attempts_run(&m, &all, &all.party[2]);
+	attempts_run(&mach, &all, &all.party[2]);
 	for (unsigned i = 0; i < n_tried; i++)
 		assert_string_not_equal(tried[i].name, "buffer after unmap");
-	assert_int_equal(m.not_tried, 1);
+	assert_int_equal(mach.not_tried, 1);
 	assert_string_equal(kept.what, "buffer after unmap");
 	assert_int_equal(find("last byte before it", true)->len, 1);
 	assert_int_equal(find("runs out of mapping", true)->to,
@@ -449,9 +423,9 @@ static void test_secrets_are_put_back(void **state)
 	dom = NULL;
 	memset(pages, 0, sizeof pages);
 	memset(kernel_data, 0, sizeof kernel_data);
-	attempts_run(&m, &all, &all.party[0]); /* attack_run() looks */
+	attempts_run(&mach, &all, &all.party[0]); /* attack_run() looks */
 	assert_true(n_tried >= 8 && refilled);
-	dom = (struct domain *)&m;
+	dom = (struct domain *)&mach;
 }
 
 int main(void)
@@ -463,6 +437,5 @@ int main(void)
 					   T(test_cases_of_a_vf),
 					   T(test_buffer_was_never_reached),
 					   T(test_secrets_are_put_back)};
-	log_sink_add(sink);
 	return cmocka_run_group_tests_name("party", tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include "kernel/time.h"
 #include "pci/acs.h"
 #include "pci/msix.h"
+#include "pci/posture.h"
 #include "pci/priv.h"
 #include "pci/replay.h"
 #include "tests/model/cfg_model.h"
@@ -158,6 +159,71 @@ static void test_fields(void **state)
 	assert_int_equal(fn.cap_sriov, 0x200);
 	assert_int_equal(fn.cap_pri, 0x240);
 	assert_int_equal(fn.cap_pasid, 0x280);
+}
+
+/* Where the registers that are used still fit it is found, four bytes further it is not. */
+static void test_at_the_end(void **state)
+{
+	static const struct {
+		uint16_t id, last;
+		size_t field;
+	} caps[] = {{0x01, 0xf8, offsetof(struct pci_func, cap_pm)},
+		    {0x05, 0xf4, offsetof(struct pci_func, cap_msi)},
+		    {0x11, 0xf4, offsetof(struct pci_func, cap_msix)},
+		    {0x10, 0xf4, offsetof(struct pci_func, cap_pcie)},
+		    {0x01, 0xfd4, offsetof(struct pci_func, cap_aer)},
+		    {0x0d, 0xff8, offsetof(struct pci_func, cap_acs)},
+		    {0x0e, 0xff8, offsetof(struct pci_func, cap_ari)},
+		    {0x0f, 0xff8, offsetof(struct pci_func, cap_ats)},
+		    {0x10, 0xfc4, offsetof(struct pci_func, cap_sriov)},
+		    {0x13, 0xff0, offsetof(struct pci_func, cap_pri)},
+		    {0x1b, 0xff8, offsetof(struct pci_func, cap_pasid)}};
+	for (unsigned i = 0; i < ARRAY_LEN(caps); i++)
+		for (unsigned more = 0; more <= 4; more += 4) {
+			uint16_t found, at = (uint16_t)(caps[i].last + more);
+			assert_int_equal(teardown(state), 0);
+			setup(state);
+			if (at >= 0x100) {
+				cm_pcie(dev, 0x40, 0);
+				cm_ecap(dev, 0x100, 0x0b);
+				cm_ecap(dev, at, caps[i].id);
+			} else {
+				cm_cap(dev, at, caps[i].id);
+			}
+			caps_read(&fn);
+			memcpy(&found, (const uint8_t *)&fn + caps[i].field, sizeof found);
+			assert_int_equal(found, more ? 0 : at);
+		}
+}
+
+static void test_posture(void **state)
+{
+	struct pci_slot slot;
+	struct pci_caches caches;
+	(void)state;
+	cm_pcie(dev, 0x40, 0); /* an endpoint has no slot below it, */
+	cm_put(dev, 0x54, 4, 0x40);
+	caps_read(&fn);
+	assert_false(pci_slot_read(&fn, &slot));
+	cm_put(dev, 0x42, 2, 0x42); /* a root port may have none, */
+	caps_read(&fn);
+	assert_true(pci_slot_read(&fn, &slot));
+	assert_true(!slot.at && !slot.hotplug && !slot.thunderbolt);
+	cm_put(dev, 0x42, 2, 0x142); /* or one */
+	assert_true(pci_slot_read(&fn, &slot));
+	assert_true(slot.at == 0x54 && slot.slot_cap == 0x40 && slot.hotplug);
+	assert_false(pci_caches_read(&fn, &caches));
+	assert_true(!caches.ats.at && !caches.pri.at && !caches.pasid.at);
+	cm_ecap(dev, 0x100, 0x0f);
+	cm_put(dev, 0x106, 2, 0x8000);
+	caps_read(&fn);
+	assert_true(pci_caches_read(&fn, &caches));
+	assert_true(caches.ats.at == 0x106 && caches.ats.control == 0x8000 && caches.ats.on);
+	assert_true(!caches.pri.at && !caches.pri.on && !caches.pasid.at);
+	fn.cap_pcie = 0xf0; /* Slot Capabilities would lie behind the area */
+	cm_put(dev, 0xf2, 2, 0x142);
+	assert_true(pci_slot_read(&fn, &slot));
+	assert_int_equal(slot.at, 0);
 }
 
 static void test_msix(void **state)
@@ -343,6 +409,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_extended_list, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_extended_broken, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fields, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_at_the_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_posture, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_msix, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_acs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_flr, setup, teardown),

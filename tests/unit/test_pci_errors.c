@@ -193,6 +193,11 @@ static void test_text(void **state)
 		 "0x40000000; Device Status: correctable error");
 	pci_errors_text(&e, text, sizeof text);
 	assert_string_equal(text, "Poisoned TLP Egress Blo");
+	memset(&e, 0, sizeof e);
+	says(&e, "");
+	text[0] = 'x';
+	assert_int_equal(pci_errors_text(&e, text, 0), 0);
+	assert_int_equal(text[0], 'x');
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, pci_setup, pci_teardown)

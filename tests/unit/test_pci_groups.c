@@ -415,7 +415,9 @@ static void test_aliases(void **state)
 	f = multi(acs(endpoint(root_port(0x58, 8, 8, ALL), 0), 0x0c));
 	cm_put(f, 0x44, 4, 1 << 3);
 	cm_put(f, 0x48, 2, 0x200);
-	acs(endpoint(f->parent, 4), 0x0c);
+	f = acs(endpoint(f->parent, 4), 0x0c);
+	cm_put(f, 0x44, 4, 1 << 3); /* its only phantom function is itself */
+	cm_put(f, 0x48, 2, 0x200);
 	scan();
 	for (unsigned i = 0; i < 4; i++)
 		ids(0x300 + 0x100 * i, phantom[i]);
@@ -423,6 +425,7 @@ static void test_aliases(void **state)
 	ids(0x101, "101");
 	ids(0x200, "200 201");
 	ids(0x700, "700");
+	ids(0x804, "804");
 	assert_int_equal(groups_of(fn(0x100)), groups_of(fn(0x101)));
 	assert_int_equal(groups_of(fn(0x800)), groups_of(fn(0x804)));
 	ASSERT_HAS(why(0x101, 0), "0000:01:00.0 also sends requests in the name of 0000:01:00.1");

@@ -248,6 +248,15 @@ static void test_segments(void **state)
 	assert_int_equal(pci_scan(&pci, &m.cfg, 1, 0x10, 0x1f), SL_OK);
 	assert_int_equal(pci_scan(&pci, &m.cfg, 2, 0x10, 0x0f), SL_RANGE);
 	assert_string_equal(tree(), "1000<- 8000<-");
+	assert_true(pci_scanned(&pci, 1, 0x80, 0x8f) && pci_scanned(&pci, 0, 0x10, 0x1f));
+	assert_true(pci_scanned(&pci, 1, 0x10, 0x10));
+	assert_false(pci_scanned(&pci, 1, 0x80, 0x90) || pci_scanned(&pci, 0, 0x0f, 0x1f));
+	assert_false(pci_scanned(&pci, 0, 0x80, 0x80) || pci_scanned(&pci, 0, 0x11, 0x10));
+	cm_add(&m, NULL, 0x8000, 0x01, 0, NVME, 0x010802); /* the highest bit of a segment's number counts */
+	cm_add(&m, NULL, 2, 0, 0, NVME, 0x010802);
+	assert_int_equal(pci_scan(&pci, &m.cfg, 0x8000, 1, 1), SL_OK);
+	assert_int_equal(pci_scan(&pci, &m.cfg, 2, 0, 0), SL_OK);
+	assert_string_equal(tree(), "1000<- 8000<- 0<- 100<-");
 	assert_non_null(pci_find(&pci, bdf_make(1, 0x80, 0, 0)));
 	assert_non_null(pci_find(&pci, bdf_make(0, 0x10, 0, 0)));
 }

@@ -504,6 +504,18 @@ static void test_bus_of_a_bridge(void **state)
 }
 
 /* The last test: what was taken does not come back. */
+/* A VF BAR may be as large as 2^47: sums of 2^16 VFs are what must not wrap. */
+static void test_large_bar(void **state)
+{
+	(void)state;
+	cm_window_pref(port, 1ull << 47, (1ull << 48) - 1);
+	cm_bar(dev, CAP + 0x24, 1ull << 47, 0xc, 1ull << 47);
+	scan();
+	assert_int_equal(sriov_enable(&pci, pf, 1, &s), SL_OK);
+	assert_int_equal(s.bar[0].addr, 1ull << 47);
+	assert_int_equal(sriov_disable(&pci, pf), SL_OK);
+}
+
 /* First VF Offset in both ARI states, read without switching VFs on; everything is as before. */
 static void test_routes(void **state)
 {
@@ -547,6 +559,11 @@ static void test_fit(void **state)
 	assert_int_equal(fit.by_bus, 64);
 	assert_int_equal(fit.missing_buses, 2);
 	assert_true(fit.by_bars > 8 && fit.by_bars < 200);
+	sriov_fit(&pci, pf, 64, plain, &fit);
+	assert_true(fit.by_bus == 64 && !fit.missing_buses);
+	sriov_fit(&pci, pf, 65, plain, &fit); /* the first of bus 3 */
+	assert_true(fit.by_bus == 64 && fit.missing_buses == 1);
+	sriov_fit(&pci, pf, 200, plain, &fit);
 	assert_int_equal(fit.missing_bytes, 0x8000ull * (200 - fit.by_bars));
 	uint16_t most = fit.by_bars;
 	sriov_fit(&pci, pf, most, plain, &fit);
@@ -626,6 +643,7 @@ int main(void)
 		TEST(test_device_refuses),
 		TEST(test_bus_of_a_bridge),
 		TEST(test_real_pfs),
+		TEST(test_large_bar),
 		TEST(test_routes),
 		TEST(test_fit),
 		TEST(test_fit_root_bus),

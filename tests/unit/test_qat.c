@@ -529,8 +529,23 @@ static void test_edges(void **state)
 	}
 	static uint8_t cd[QAT_CD_BYTES];
 	static struct qat_session made;
-	struct accel_session none = {.service = ACCEL_SERVICES};
+	struct accel_session none = {.service = ACCEL_SERVICES, .key_len = 16};
 	assert_int_equal(qat_session_make(qat_gen_of_vf(0x37c9), &none, cd, IOVA(BASE), &made), SL_BADVAL);
+	/* What the model does not look at: lengths of keys and states, in 8 bytes, and a second word that is
+	 * for compression. */
+	for (unsigned gen = 2; gen <= 4; gen += 2) {
+		const struct qat_gen *of = qat_gen_of_vf(gen == 2 ? 0x37c9 : 0x4941);
+		const struct qat_request *r = (const void *)made.request;
+		struct accel_session one = {.service = ACCEL_CIPHER, .cipher = ACCEL_AES_CTR, .key_len = 24};
+		assert_int_equal(qat_session_make(of, &one, cd, IOVA(BASE), &made), SL_OK);
+		assert_true(r->key_words == (gen == 2 ? 3 : 4) && r->cd_words == (gen == 2 ? 4 : 6));
+		one = (struct accel_session){.service = ACCEL_AEAD, .key_len = 16};
+		assert_int_equal(qat_session_make(of, &one, cd, IOVA(BASE), &made), SL_OK);
+		assert_int_equal(r->state2_len, gen == 2 ? 40 : 0);
+		one = (struct accel_session){.service = ACCEL_INFLATE};
+		assert_int_equal(qat_session_make(of, &one, cd, IOVA(BASE), &made), SL_OK);
+		assert_true(r->config[1] == 0 && (gen == 2 || r->config[0] == 0x20000000));
+	}
 	cfg = config(2);
 	cfg.mem.len = QAT_MEM_SIZE;
 	cfg.regs_len = 0x1000;

@@ -181,6 +181,15 @@ static void test_mof(void **state)
 	assert_int_equal(fw.image[1].engines, 0x0f);
 	assert_int_equal(fw.image[2].engines, 0x100);
 	assert_int_equal(fw.engines, 0x1ff);
+	/* The first is looked at too. */
+	objects[0].name = "qat_4xxx_dc.bin";
+	objects[1].name = "qat_4xxx_dc.bin.old";
+	make_mof();
+	assert_int_equal(qat_fw_read(span_of(&file), gen4(), &fw, &why), SL_OK);
+	assert_int_equal(fw.images, 2); /* whose engines are another service's */
+	assert_int_equal(fw.engines, 0x1f0);
+	objects[0].name = "qat_4xxx_dc.bin.old";
+	objects[1].name = "qat_4xxx_dc.bin";
 	/* What is for engines of another service alone is left out. */
 	objects[2].engines = 0x0f;
 	make_mof();
@@ -434,6 +443,7 @@ static void test_bring_up(void **state)
 	start(SL_OK, NULL);
 	assert_string_equal(model.order, "aroMALALALScfim");
 	assert_int_equal(model.ready, 0x3ff);
+	assert_int_equal(model.cycles / 0x3100, 2 * 11); /* each engine's counter moves once, one's twice */
 	assert_int_equal(pf.capabilities, 0x81);
 	for (unsigned ae = 0; ae < 10; ae++) { /* errors in an engine's memory are reported */
 		assert_true(qat_pf_model_rd(&model, false, 0x20818 + 0x1000 * ae) & BIT(28));

@@ -8,24 +8,18 @@
 #include <cmocka.h>
 #include "apps/attack.h"
 #include "apps/pattern.h"
-#include "kernel/log.h"
 #include "kernel/x86/paging.h"
+#include "tests/unit/support_stages.h"
 
 #define VFS    3u
-#define WINDOW 0x2000000000ull
 #define KERNEL 0x7000000ull
 
-static struct machine m;
-static struct boot_info boot;
-static struct pci_func fn[VFS];
-static _Alignas(PAGE_SIZE) uint8_t block[VFS][PAGE_2M], readonly[VFS][PAGE_SIZE], kernel_data[PAGE_SIZE];
+static _Alignas(PAGE_SIZE) uint8_t kernel_data[PAGE_SIZE];
 static const void *guarded[16];
-static unsigned n_guarded, n_tables, n_cases, freed;
+static unsigned n_guarded, n_tables, n_cases, freed, explained;
 static int bad = -1; /* the case that comes to: */
 static enum attack_outcome outcome;
-static struct domain *dom = (struct domain *)&m;
-static char said[32768];
-static size_t said_len;
+static struct domain *dom = (struct domain *)&mach;
 
 uint8_t *attack_kernel_data(void)
 {
@@ -56,7 +50,7 @@ void guard_add(const void *va, size_t len)
 
 void guard_tables(struct machine *machine)
 {
-	assert_ptr_equal(machine, &m);
+	assert_ptr_equal(machine, &mach);
 	n_tables++;
 }
 
@@ -69,6 +63,7 @@ void iommu_fault_describe(struct iommu *mmu, const struct iommu_fault *f, char *
 {
 	(void)mmu;
 	(void)f;
+	explained++;
 	if (n)
 		buf[0] = 0;
 }
@@ -96,7 +91,7 @@ void attack_run(struct machine *machine, struct attacker *by, const struct attac
 {
 	unsigned v = by->vf->index,
 		 t = n_cases % (VFS + 2); /* of VFS - 1 others, kernel, read-only, unmapped */
-	assert_ptr_equal(machine, &m);
+	assert_ptr_equal(machine, &mach);
 	assert_int_equal(v, n_cases / (VFS + 2));
 	assert_true(a->write && a->len == CHUNK && a->reason == REASON_WRITE && a->fault_at == a->to &&
 		    !a->seen);
@@ -108,7 +103,7 @@ void attack_run(struct machine *machine, struct attacker *by, const struct attac
 		unsigned victim = t + (t >= v);
 		assert_true(is_guarded(target_of(victim)));
 		assert_true(pattern_check(target_of(victim), PAGE_SIZE, pattern_seed(victim, 3, 3)));
-		assert_int_equal(a->to, m.vf[victim].buffers.phys.v + BUFFER_TARGET);
+		assert_int_equal(a->to, mach.vf[victim].buffers.phys.v + BUFFER_TARGET);
 	} else {
 		const uint64_t to[] = {KERNEL, WINDOW + WINDOW_READONLY, WINDOW + WINDOW_HOLE};
 		assert_int_equal(a->to, to[t - (VFS - 1)]);
@@ -118,48 +113,24 @@ void attack_run(struct machine *machine, struct attacker *by, const struct attac
 	n_cases++;
 }
 
-static void sink(const char *text, size_t n)
-{
-	if (said_len + n >= sizeof said)
-		said_len = 0;
-	memcpy(said + said_len, text, n);
-	said_len += n;
-	said[said_len] = 0;
-}
-
 static int start(void **state)
 {
 	(void)state;
-	memset(&m, 0, sizeof m);
-	m.boot = &boot;
-	m.window = IOVA(WINDOW);
-	m.vfs = VFS;
-	boot.cfg.iommu = CONFIG_IOMMU_ON;
-	for (unsigned v = 0; v < VFS; v++) {
-		struct vf *vf = &m.vf[v];
-		fn[v].bdf = (bdf_t){0, (uint16_t)(0x101 + v)};
-		*vf = (struct vf){.index = v, .fn = &fn[v], .dom = dom};
-		vf->block = (struct dma_buf){block[v], IOVA(WINDOW), PHYS(0x100000000ull + v * PAGE_2M),
-					     PAGE_2M, dom};
-		vf->buffers = dma_part(&vf->block, WINDOW_BUFFERS, PAGE_2M - WINDOW_BUFFERS);
-		vf->readonly = (struct dma_buf){readonly[v], IOVA(WINDOW + WINDOW_READONLY), PHYS(0),
-						PAGE_SIZE, dom};
-	}
-	n_cases = freed = 0;
+	stages_start(VFS, dom);
+	n_cases = freed = explained = 0;
 	bad = -1;
-	said_len = 0;
-	said[0] = 0;
 	return 0;
 }
 
 static void test_all_refused(void **state)
 {
 	(void)state;
-	assert_int_equal(stage_refuse(&m), SL_OK);
-	assert_true(m.cases == 15 && m.refused == 15 && m.not_tried == 0 && n_cases == 15 && freed);
+	assert_int_equal(stage_refuse(&mach), SL_OK);
+	assert_true(mach.cases == 15 && mach.refused == 15 && mach.not_tried == 0 && n_cases == 15 && freed);
 	assert_non_null(
 		strstr(said, "15 of 15 refused, recorded and without effect, each after it had worked"));
 	assert_null(strstr(said, "FAIL"));
+	assert_int_equal(explained, VFS + 2); /* in full: those of VF 0 */
 }
 
 /* Any one case, with any outcome that is not good. */
@@ -171,8 +142,9 @@ static void test_one_is_not(void **state)
 			bad = at;
 			outcome = (enum attack_outcome)o;
 			bool tried = outcome != ATTACK_NOT_TRIED;
-			assert_int_equal(stage_refuse(&m), tried ? SL_VERIFY : SL_OK);
-			assert_true(m.cases == 14u + tried && m.refused == 14 && m.not_tried == !tried);
+			assert_int_equal(stage_refuse(&mach), tried ? SL_VERIFY : SL_OK);
+			assert_true(mach.cases == 14u + tried && mach.refused == 14 &&
+				    mach.not_tried == !tried);
 			assert_int_equal(strstr(said, " FAIL") != NULL, tried); /* the matrix has it, too */
 			assert_int_equal(strstr(said, " ? ") != NULL, !tried);
 			assert_int_equal(strstr(said, "1 were not tried") != NULL, !tried);
@@ -183,6 +155,5 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, start)
 	const struct CMUnitTest tests[] = {T(test_all_refused), T(test_one_is_not)};
-	log_sink_add(sink);
 	return cmocka_run_group_tests_name("refuse", tests, NULL, NULL);
 }

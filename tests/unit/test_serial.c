@@ -46,6 +46,7 @@ static void drain(struct model *m)
 uint8_t uart_rd(const struct uart *u, unsigned reg)
 {
 	struct model *m = model_at(u->at.addr);
+	assert_int_not_equal(u->at.addr, 0); /* of none of the consoles */
 	if (!m)
 		return 0xff;
 	if (reg == 5) {

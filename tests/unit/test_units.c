@@ -9,6 +9,7 @@
 #include <string.h>
 #include "iommu/format.h"
 #include "iommu/irq.h"
+#include "iommu/vtd_state.h"
 #include "iommu/vtd_unit.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
@@ -22,18 +23,19 @@
 static phys_t ram;
 static struct model_machine mc;
 static struct iommu mmu;
-static unsigned fails; /* lines of failures */
+static unsigned fails, unneeded; /* lines of failures, and of what is not decoded */
 
 static void count_fails(const char *line, size_t n)
 {
 	(void)n;
 	fails += strstr(line, "FAIL") != NULL;
+	unneeded += strstr(line, "not needed") != NULL;
 }
 
 static void machine(void)
 {
 	model_machine_init(&mc, ram, RAM_BYTES);
-	fails = 0;
+	fails = unneeded = 0;
 }
 
 static enum sl_err start(void)
@@ -403,6 +405,42 @@ static void test_silence(void **state)
 	}
 }
 
+/* All are turned off that can be, and an error is not lost. */
+static void test_one_stays_on(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		machine();
+		struct model_unit *m[] = {unit(MODEL_CAP, MODEL_ECAP, 0x0018),
+					  unit(MODEL_CAP, MODEL_ECAP, MODEL_ALL)};
+		model_machine_rmrr(&mc, 0x80000000, 0x80000fff, 0x0010); /* is decoded */
+		assert_int_equal(start(), SL_OK);
+		assert_int_equal(unneeded, 0);
+		assert_int_equal(iommu_enable(&mmu), SL_OK);
+		m[i]->stuck = 1u << 31;
+		assert_int_equal(iommu_disable(&mmu), SL_TIMEOUT);
+		assert_true(m[i]->gsts >> 31 && !(m[!i]->gsts >> 31));
+		end();
+	}
+}
+
+static void test_reads_zero(void **state)
+{
+	(void)state;
+	machine();
+	unit(0, MODEL_ECAP, 0x0018);
+	unit(MODEL_CAP, MODEL_ECAP, MODEL_ALL);
+	assert_int_equal(start(), SL_OK);
+	assert_int_equal(iommu_enable(&mmu), SL_OK);
+	expect(0, IOMMU_UNIT_UNUSABLE, "its registers read zero");
+	expect(1, IOMMU_UNIT_ON, NULL);
+	end();
+	assert_string_equal(vtd_ability_of(MODEL_VER, 0, MODEL_ECAP).unusable, "its registers read zero");
+	assert_string_equal(vtd_ability_of(0, MODEL_CAP, MODEL_ECAP).unusable, "its registers read zero");
+	assert_string_equal(vtd_ability_of(MODEL_VER, 1, MODEL_ECAP).unusable,
+			    "CAP.SAGAW offers no second-stage tables");
+}
+
 static void test_no_unit_covers(void **state)
 {
 	(void)state;
@@ -432,7 +470,8 @@ int main(void)
 		cmocka_unit_test(test_regions_stay),       cmocka_unit_test(test_unusable_passes),
 		cmocka_unit_test(test_irq_only),           cmocka_unit_test(test_irq_fails_in_one),
 		cmocka_unit_test(test_listed_twice),       cmocka_unit_test(test_left_alone),
-		cmocka_unit_test(test_no_unit_covers),     cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_no_unit_covers),     cmocka_unit_test(test_one_stays_on),
+		cmocka_unit_test(test_reads_zero),         cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_forced_write_flush), cmocka_unit_test(test_graphics_with_small_pages),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);

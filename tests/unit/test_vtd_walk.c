@@ -183,6 +183,10 @@ static void test_context(void **state)
 			assert_int_equal(w.stop, WALK_PASS);
 			assert_int_equal(w.phys.v, ADDRESS);
 		}
+		unit.ecap ^= 1ull << 2 | 1ull << 6; /* and the other way round */
+		w = walk_with(&unit, ADDRESS);
+		assert_int_equal(w.stop == WALK_CTX_INVALID, tt == 2 || tt == 3);
+		unit.ecap ^= 1ull << 2 | 1ull << 6;
 	}
 	build();
 	unit.cap &= ~(0x3full << 16);

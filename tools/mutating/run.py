@@ -9,6 +9,8 @@ import subprocess
 import threading
 import time
 
+# Tests that make random machines make fewer: an alteration that they see they see in the first few.
+ENVIRONMENT = {"SLUICE_PERCENT": "10", "SLUICE_MACHINES": "100"}
 OUTPUT = 16 << 20  # bytes that a test that has lost its way may write
 
 
@@ -34,6 +36,7 @@ class Tests:
     def __init__(self, root, build, cc, flags):
         self.root, self.host, self.cc = root, build / "host", cc
         self.build = build
+        self.env = {**os.environ, **ENVIRONMENT}
         self.compile_flags = [f for f in flags if f not in ("-MMD", "-MP", "-Werror", "-I.", "-g")] + ["-w"]
         self.objects = {}  # source: object
         self.needs = {}  # source: what it is made from
@@ -64,7 +67,7 @@ class Tests:
             if test in self.seconds:
                 return
             before = time.monotonic()
-            done = subprocess.run([self.host / test], cwd=self.root, stdin=subprocess.DEVNULL,
+            done = subprocess.run([self.host / test], cwd=self.root, stdin=subprocess.DEVNULL, env=self.env,
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             if done.returncode:
                 raise SystemExit(f"mutants: {test} fails before anything is altered: make check has its output")
@@ -156,8 +159,8 @@ class Worker:
             raise SystemExit(f"mutants: {test} can not be linked with {', '.join(altered)}:\n{link.stderr}")
         seconds = self.tests.seconds[test]
         try:
-            done = subprocess.run([program], cwd=self.tests.root, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                  stderr=subprocess.DEVNULL, preexec_fn=limits(int(5 + 4 * seconds)),
+            done = subprocess.run([program], cwd=self.tests.root, env=self.tests.env, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=limits(int(5 + 4 * seconds)),
                                   timeout=120 + 20 * seconds)
         except subprocess.TimeoutExpired:
             return True

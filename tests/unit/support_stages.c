@@ -1,0 +1,75 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <string.h>
+#include <cmocka.h>
+#include "kernel/log.h"
+#include "tests/unit/support_stages.h"
+
+struct machine mach;
+struct boot_info boot;
+struct pci_func vf_fn[STAGES_VFS];
+_Alignas(PAGE_SIZE) uint8_t block[STAGES_VFS][PAGE_2M], readonly[STAGES_VFS][PAGE_SIZE];
+char said[STAGES_SAID];
+static size_t said_len;
+unsigned stages_calls, stages_fail_at;
+
+/* What is older gives way to what does not fit. */
+static void sink(const char *text, size_t n)
+{
+	if (said_len + n >= sizeof said)
+		said_len = 0;
+	memcpy(said + said_len, text, n);
+	said_len += n;
+	said[said_len] = 0;
+}
+
+void said_start(void)
+{
+	log_sink_add(sink);
+	said_len = 0;
+	said[0] = 0;
+}
+
+void assert_said(const char *words)
+{
+	if (!strstr(said, words))
+		fail_msg("\"%s\" is not in:\n%s", words, said);
+}
+
+void assert_not_said(const char *words)
+{
+	if (strstr(said, words))
+		fail_msg("\"%s\" is in:\n%s", words, said);
+}
+
+enum sl_err stages_call(void)
+{
+	return ++stages_calls == stages_fail_at ? SL_DEVICE : SL_OK;
+}
+
+void stages_start(unsigned vfs, struct domain *dom)
+{
+	assert_true(vfs <= STAGES_VFS);
+	memset(&mach, 0, sizeof mach);
+	mach.boot = &boot;
+	boot.cfg.iommu = CONFIG_IOMMU_ON;
+	mach.window = IOVA(WINDOW);
+	mach.vfs = vfs;
+	for (unsigned v = 0; v < vfs; v++) {
+		struct vf *vf = &mach.vf[v];
+		vf_fn[v].bdf = (bdf_t){0, (uint16_t)(STAGES_FIRST + v)};
+		vf->index = v;
+		vf->fn = &vf_fn[v];
+		vf->dom = dom;
+		vf->block = (struct dma_buf){block[v], IOVA(WINDOW), PHYS(BLOCK_PHYS + v * PAGE_2M), PAGE_2M,
+					     dom};
+		vf->queues = dma_part(&vf->block, WINDOW_QUEUES, WINDOW_BUFFERS);
+		vf->buffers = dma_part(&vf->block, WINDOW_BUFFERS, PAGE_2M - WINDOW_BUFFERS);
+		vf->readonly = (struct dma_buf){readonly[v], IOVA(WINDOW + WINDOW_READONLY), PHYS(0x9000000),
+						PAGE_SIZE, dom};
+	}
+	stages_calls = stages_fail_at = 0;
+	said_start();
+}

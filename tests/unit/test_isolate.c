@@ -1,0 +1,579 @@
+/* Stage isolate: who attacks, with which pages, what is guarded, and what is given back whichever call fails.
+ * The cases and the hardware are made up here; tests/unit/test_attack.c and test_party.c have the cases. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "apps/audit/app.h"
+#include "apps/party.h"
+#include "apps/tables.h"
+#include "kernel/pmm.h"
+#include "kernel/serial.h"
+#include "kernel/x86/paging.h"
+#include "tests/unit/support.h"
+#include "tests/unit/support_stages.h"
+
+#define VFS     2u
+#define PARTIES (VFS + 2) /* and the PF, and edu */
+#define BUFFERS (PARTIES * 4 + 1)
+#define DECOY   0x6000000ull
+#define TABLE   0x40001000ull
+#define CONTEXT 0x40002000ull
+
+static struct domain *const dom = (struct domain *)&mach, *const pf_dom = (struct domain *)&boot;
+static struct domain *const edu_dom = (struct domain *)vf_fn;
+static struct pci_func pf_fn, edu_fn;
+static struct accel accel[VFS];
+static struct accel_store store[VFS];
+static struct nvme_ctrl ctrl[VFS];
+static uint8_t kernel_data[PAGE_SIZE], kernel_text[PAGE_SIZE];
+static uint8_t *edu_page;
+static unsigned live, put_fails, domains, connected, watched, filled, decoys, exact, attempts, gone, gone_all,
+	made_domains, prepared, sums, heads, freed, forgotten, cleared, kernel_fills;
+static bool has_edu, edu_misses, claimed, stopped, not_refused;
+static uint64_t pages_free, lost_each; /* pages that each pass loses */
+static const void *guarded[64];
+static uint64_t guarded_len[64];
+static unsigned n_guarded, n_regs, n_tables;
+
+/* ---- what it calls ---- */
+
+void audit_cases_forget(void)
+{
+	forgotten++;
+}
+
+void party_counts_clear(void)
+{
+	cleared++;
+}
+
+void attack_kernel_fill(void)
+{
+	kernel_fills++;
+}
+
+uint8_t *attack_kernel_data(void)
+{
+	return kernel_data;
+}
+
+const uint8_t *attack_kernel_text(void)
+{
+	return kernel_text;
+}
+
+uint64_t attack_verified(void)
+{
+	return 77;
+}
+
+phys_t paging_decoy_table(void)
+{
+	decoys++;
+	return PHYS(DECOY);
+}
+
+uint64_t pmm_free_pages(void)
+{
+	return pages_free;
+}
+
+bool serial_stop(void)
+{
+	return stopped;
+}
+
+void party_print_head(void)
+{
+	heads++;
+}
+
+void party_print_sum(const struct machine *machine)
+{
+	assert_ptr_equal(machine, &mach);
+	sums++;
+}
+
+void party_fill(const struct party *p)
+{
+	assert_true(p->target.va && p->readonly.va && p->writeonly.va && p->by.allowed.va);
+	filled++;
+}
+
+enum sl_err dma_get(struct domain *d, iova_t iova, uint64_t len, unsigned perm, struct dma_buf *out)
+{
+	enum sl_err e = stages_call();
+	(void)perm;
+	if (e)
+		return e;
+	live++;
+	*out = (struct dma_buf){
+		.va = calloc(1, len), .iova = iova, .phys = PHYS(TABLE), .len = len, .dom = d};
+	if (d == edu_dom && iova.v == WINDOW + WINDOW_BUFFERS)
+		edu_page = out->va;
+	return SL_OK;
+}
+
+enum sl_err dma_put(struct dma_buf *buf)
+{
+	if (!buf->va)
+		return SL_OK;
+	live--;
+	free(buf->va);
+	*buf = (struct dma_buf){0};
+	return put_fails && !--put_fails ? SL_TIMEOUT : SL_OK;
+}
+
+enum sl_err iommu_walk(struct iommu *mmu, bdf_t fn, iova_t iova, struct vtd_walk *out)
+{
+	assert_ptr_equal(mmu, &mach.iommu);
+	assert_int_equal(iova.v, WINDOW + PAGE_TARGET);
+	*out = (struct vtd_walk){.ctx_lo = (TABLE + fn.rid * PAGE_SIZE) | 0xfff, .root_lo = CONTEXT | 1};
+	return SL_OK;
+}
+
+struct pci_func *find_edu(const struct machine *machine)
+{
+	assert_ptr_equal(machine, &mach);
+	return has_edu ? &edu_fn : NULL;
+}
+
+enum sl_err make_domain(struct machine *machine, const char *name, bdf_t fn, struct domain **d)
+{
+	enum sl_err e = stages_call();
+	assert_ptr_equal(machine, &mach);
+	assert_string_equal(name, "edu");
+	assert_int_equal(fn.rid, edu_fn.bdf.rid);
+	if (e)
+		return e;
+	*d = edu_dom;
+	domains++;
+	return SL_OK;
+}
+
+void drop_domain(struct domain **d)
+{
+	domains -= *d != NULL;
+	*d = NULL;
+}
+
+enum sl_err function_connect(struct pci_func *fn, struct domain *d, volatile void **regs)
+{
+	enum sl_err e = stages_call();
+	assert_true(fn == &edu_fn && d == edu_dom);
+	*regs = kernel_data;
+	connected += !e;
+	return e;
+}
+
+void function_disconnect(struct pci_func *fn, struct domain *d)
+{
+	assert_ptr_equal(fn, &edu_fn);
+	assert_true(live == 0 || live == 1); /* edu's own page is the last, and is not freed under it */
+	if (connected)
+		assert_ptr_equal(d, edu_dom);
+	connected = 0;
+}
+
+enum sl_err edu_open(struct edu *edu, volatile void *regs)
+{
+	(void)edu;
+	assert_ptr_equal(regs, kernel_data);
+	return stages_call();
+}
+
+/* Brings what it took before, at its own page. */
+enum sl_err edu_dma(struct edu *edu, uint64_t at, uint32_t len, bool to_memory)
+{
+	static uint8_t byte;
+	(void)edu;
+	assert_true(claimed && at == WINDOW + WINDOW_BUFFERS && len == EDU_BUFFER);
+	if (!to_memory)
+		byte = edu_page[EDU_BUFFER - 1];
+	else if (!edu_misses)
+		memset(edu_page, byte, len);
+	return stages_call();
+}
+
+void faults_watch(struct machine *machine, bdf_t fn)
+{
+	assert_ptr_equal(machine, &mach);
+	assert_int_equal(fn.rid, edu_fn.bdf.rid);
+	watched++;
+}
+
+bdf_t function_requester(const struct machine *machine, bdf_t fn)
+{
+	assert_ptr_equal(machine, &mach);
+	return fn.rid == edu_fn.bdf.rid ? (bdf_t){0, 0x300} : fn;
+}
+
+void iommu_fault_claim(struct iommu *mmu, bdf_t id)
+{
+	(void)mmu;
+	assert_int_equal(id.rid, 0x300);
+	claimed = true;
+}
+
+void iommu_fault_unclaim(struct iommu *mmu)
+{
+	(void)mmu;
+	claimed = false;
+}
+
+static void assert_range(const struct table_range *r, uint64_t off, uint64_t pages, unsigned perm)
+{
+	assert_int_equal(r->buf->iova.v, WINDOW + off);
+	assert_int_equal(r->buf->len, pages * PAGE_SIZE);
+	assert_int_equal(r->perm, perm);
+}
+
+enum sl_err tables_exact(struct iommu *mmu, bdf_t fn, const struct table_range *want, unsigned n)
+{
+	(void)mmu;
+	assert_range(&want[0], PAGE_TARGET, 1, DOMAIN_RW);
+	assert_range(&want[1], PAGE_READONLY, 1, DOMAIN_R);
+	assert_range(&want[2], PAGE_WRITEONLY, 1, DOMAIN_W);
+	assert_range(&want[3], PAGE_ALLOWED, ALLOWED_PAGES, DOMAIN_RW);
+	assert_int_equal(want[4].perm, DOMAIN_RW);
+	if (fn.rid == edu_fn.bdf.rid) {
+		assert_range(&want[4], WINDOW_BUFFERS, 1, DOMAIN_RW);
+	} else if (fn.rid == pf_fn.bdf.rid) {
+		assert_ptr_equal(want[4].buf, &mach.nvme.ctrl.mem);
+	} else {
+		const struct vf *vf = &mach.vf[fn.rid - STAGES_FIRST];
+		assert_true(want[4].buf == &vf->block && want[5].buf == &vf->readonly);
+		assert_int_equal(want[5].perm, DOMAIN_R);
+	}
+	assert_int_equal(n, fn.rid == edu_fn.bdf.rid || fn.rid == pf_fn.bdf.rid ? 5 : 6);
+	exact++;
+	return stages_call();
+}
+
+enum sl_err domains_check(struct machine *machine)
+{
+	assert_ptr_equal(machine, &mach);
+	return stages_call();
+}
+
+enum sl_err stage_domains(struct machine *machine)
+{
+	assert_ptr_equal(machine, &mach);
+	made_domains++;
+	return stages_call();
+}
+
+enum sl_err timed_prepare(struct machine *machine)
+{
+	assert_ptr_equal(machine, &mach);
+	prepared++;
+	return stages_call();
+}
+
+void attempts_run(struct machine *machine, struct parties *parties, struct party *p)
+{
+	assert_true(p == &parties->party[attempts % parties->n] && parties->decoy.v == DECOY);
+	attempts++;
+	machine->cases += 10;
+	machine->refused += not_refused ? 9 : 10;
+}
+
+enum sl_err gone_run(struct machine *machine, struct parties *parties, struct party *p)
+{
+	assert_true(machine == &mach && p == &parties->party[gone % parties->n]);
+	gone++;
+	return stages_call();
+}
+
+enum sl_err gone_functions(struct machine *machine, phys_t decoy)
+{
+	assert_ptr_equal(machine, &mach);
+	assert_true(!live && !connected && !domains && decoy.v == DECOY);
+	gone_all++;
+	pages_free -= lost_each;
+	return stages_call();
+}
+
+void guard_none(void)
+{
+	n_guarded = n_regs = n_tables = 0;
+}
+
+void guard_add(const void *va, size_t len)
+{
+	guarded[n_guarded] = va;
+	guarded_len[n_guarded++] = len;
+}
+
+void guard_regs(const struct nvme_io *io)
+{
+	assert_true(n_regs < VFS ? io == &ctrl[n_regs].io : io == &mach.nvme.ctrl.io);
+	n_regs++;
+}
+
+void guard_tables(struct machine *machine)
+{
+	assert_ptr_equal(machine, &mach);
+	n_tables++;
+}
+
+void guard_free(void)
+{
+	freed++;
+}
+
+/* ---- cases ---- */
+
+static int start(void **state)
+{
+	(void)state;
+	stages_start(VFS, dom);
+	mach.pf = &pf_fn;
+	mach.pf_dom = pf_dom;
+	mach.pf_open = true;
+	pf_fn.bdf.rid = 0x100;
+	edu_fn.bdf.rid = 0x200;
+	boot.cfg.passes = 1;
+	for (unsigned v = 0; v < VFS; v++) {
+		store[v] = (struct accel_store){.block = 512, .blocks = 16 * CHUNK / 512};
+		mach.vf[v].accel = &accel[v];
+		mach.vf[v].data = &store[v];
+		mach.vf[v].nvme.ctrl = &ctrl[v];
+	}
+	put_fails = watched = filled = exact = attempts = gone = gone_all = 0;
+	made_domains = prepared = sums = heads = freed = forgotten = cleared = kernel_fills = 0;
+	has_edu = true;
+	edu_misses = claimed = stopped = not_refused = false;
+	pages_free = 1000;
+	lost_each = 0;
+	return 0;
+}
+
+static void assert_all_given_back(void)
+{
+	assert_int_equal(live, 0);
+	assert_int_equal(domains, 0);
+	assert_int_equal(connected, 0);
+	assert_false(claimed);
+	assert_int_equal(freed, 1);
+}
+
+static void test_one_pass(void **state)
+{
+	(void)state;
+	assert_int_equal(stage_isolate(&mach), SL_OK);
+	assert_all_given_back();
+	assert_int_equal(attempts, PARTIES);
+	assert_int_equal(gone, PARTIES);
+	assert_int_equal(filled, PARTIES);
+	assert_int_equal(exact, PARTIES);
+	assert_true(gone_all == 1 && made_domains == 0 && prepared == 1 && sums == 1 && heads == 1);
+	assert_true(watched == 1 && forgotten == 1 && cleared == 1 && kernel_fills == 1 && decoys == 1);
+	assert_true(mach.verified == 77 && mach.cases == 40 && mach.refused == 40 && !mach.proof_failed);
+	assert_said("attacker VF0 is 0000:01:00.1: reads and writes on its ring");
+	assert_said("attacker PF is 0000:01:00.0: Identify and Get Log Page");
+	assert_said("attacker edu is 0000:02:00.0, behind a bridge that says 0000:03:00.0: copies");
+	assert_not_said("attacker VF1 is 0000:01:00.2,"); /* behind no bridge */
+	assert_said("every other VF reads and writes");
+	assert_said("so far 40 of 40 refused");
+	assert_not_said("FAIL");
+}
+
+/* The next ones start with the domains; what they have is what is free after the first. */
+static void test_passes(void **state)
+{
+	(void)state;
+	boot.cfg.passes = 3;
+	assert_int_equal(stage_isolate(&mach), SL_OK);
+	assert_all_given_back();
+	assert_true(attempts == 3 * PARTIES && gone_all == 3 && made_domains == 2 && prepared == 3);
+	assert_true(sums == 1 && decoys == 1 && forgotten == 1 && mach.cases == 120);
+	assert_said("pass 3 of 3 done");
+	assert_null(strstr(strstr(said, "attacker PF") + 1, "attacker PF")); /* introduced once */
+}
+
+static void test_memory(void **state)
+{
+	(void)state;
+	lost_each = 1;
+	boot.cfg.passes = 3;
+	assert_int_equal(stage_isolate(&mach), SL_VERIFY);
+	assert_said("after pass 2 998 pages are free; after the first there were 999");
+	assert_int_equal(gone_all, 2);
+	start(state); /* a run of its own, with what is free now */
+	pages_free = 500;
+	boot.cfg.passes = 2;
+	assert_int_equal(stage_isolate(&mach), SL_OK);
+}
+
+/* Any call may fail: the error comes out, and all that was taken is given back. */
+static void test_every_call_fails(void **state)
+{
+	unsigned n;
+	(void)state;
+	for (n = 1;; n++) {
+		start(state);
+		boot.cfg.passes = 2;
+		stages_fail_at = n;
+		enum sl_err e = stage_isolate(&mach);
+		assert_all_given_back();
+		if (stages_calls < n) {
+			assert_int_equal(e, SL_OK);
+			break;
+		}
+		if (e != SL_DEVICE || stages_calls != n)
+			fail_msg("call %u of %u fails: %s", n, stages_calls, sl_err_name(e));
+		assert_said("FAIL isolate: not all cases could be run");
+		assert_int_equal(sums, 0);
+	}
+	/* of each pass: buffers, edu's domain, connect, open and two copies, tables of each and those
+	 * without, media, gone of each and of all; and the domains of the second */
+	assert_int_equal(n - 1, 2 * (BUFFERS + 5 + PARTIES + 1 + 1 + PARTIES + 1) + 1);
+}
+
+static void test_not_refused(void **state)
+{
+	(void)state;
+	not_refused = true;
+	assert_int_equal(stage_isolate(&mach), SL_VERIFY);
+	assert_true(mach.proof_failed && sums == 1);
+	assert_said("FAIL isolate: 4 of 40 forbidden accesses were not refused");
+	start(state);
+	not_refused = true; /* and it stops: what was seen stays */
+	stages_fail_at = 30;
+	assert_int_equal(stage_isolate(&mach), SL_DEVICE);
+	assert_true(mach.proof_failed);
+	start(state);
+	mach.vfs = 0; /* nobody there: nothing is shown */
+	mach.pf = NULL;
+	has_edu = false;
+	assert_int_equal(stage_isolate(&mach), SL_VERIFY);
+	assert_true(!mach.proof_failed && attempts == 0 && prepared == 0);
+	assert_not_said("FAIL");
+}
+
+static void test_stopped(void **state)
+{
+	(void)state;
+	stopped = true;
+	assert_int_equal(stage_isolate(&mach), SL_STOPPED);
+	assert_true(attempts == 1 && gone == 1 && gone_all == 0 && sums == 0);
+	assert_all_given_back();
+	assert_said("stopped by Ctrl-C");
+	assert_not_said("FAIL");
+}
+
+static void test_without_edu(void **state)
+{
+	(void)state;
+	edu_misses = true;
+	assert_int_equal(stage_isolate(&mach), SL_OK);
+	assert_all_given_back();
+	assert_int_equal(attempts, VFS + 1);
+	assert_said("edu does not reach its own page");
+	start(state);
+	has_edu = false;
+	assert_int_equal(stage_isolate(&mach), SL_OK);
+	assert_int_equal(attempts, VFS + 1);
+	assert_int_equal(watched, 0);
+	start(state);
+	mach.pf = NULL;
+	mach.vfs = 1;
+	assert_int_equal(stage_isolate(&mach), SL_OK);
+	assert_int_equal(attempts, 2);
+	assert_said("nobody else works: there is no other VF");
+}
+
+/* Nothing is read from tables that are not used, and nothing is refused. */
+static void test_no_translation(void **state)
+{
+	(void)state;
+	boot.cfg.iommu = CONFIG_IOMMU_OFF;
+	boot.cfg.passes = 2;
+	not_refused = true;
+	assert_int_equal(stage_isolate(&mach), SL_VERIFY);
+	assert_all_given_back();
+	assert_true(exact == 0 && gone_all == 0 && made_domains == 0 && sums == 0);
+	assert_true(attempts == 2 * PARTIES && mach.proof_failed);
+}
+
+static void test_room(void **state)
+{
+	(void)state;
+	store[1].blocks--; /* of 16 chunks */
+	assert_int_equal(stage_isolate(&mach), SL_NOSPACE);
+	assert_said("FAIL isolate: 0000:01:00.2 has 60 KiB of medium; at least 64 are needed");
+	assert_int_equal(attempts, 0);
+	assert_int_equal(prepared, 0);
+}
+
+/* As many as there may be, and what cannot be taken back. */
+static void test_put_fails(void **state)
+{
+	for (unsigned i = 1; i <= BUFFERS; i++) {
+		start(state);
+		put_fails = i;
+		assert_int_equal(stage_isolate(&mach), SL_OK);
+		assert_said("could not be taken back");
+		if (i == BUFFERS)
+			assert_said("edu's memory could not be taken back");
+	}
+	start(state);
+	assert_int_equal(stage_isolate(&mach), SL_OK);
+	assert_not_said("could not be taken back");
+}
+
+static bool is_guarded(const void *va, uint64_t len)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < n_guarded; i++)
+		n += guarded[i] == va && guarded_len[i] == len;
+	return n == 1;
+}
+
+static void test_guard(void **state)
+{
+	static struct parties two;
+	static uint8_t pages[2][5][PAGE_SIZE];
+	(void)state;
+	support_ram(PAGE_2M, DECOY);
+	two.n = 2;
+	two.decoy = PHYS(DECOY);
+	for (unsigned i = 0; i < 2; i++) {
+		two.party[i].target.va = pages[i][0];
+		two.party[i].readonly.va = pages[i][1];
+		two.party[i].writeonly.va = pages[i][2];
+		two.party[i].by.allowed =
+			(struct dma_buf){.va = pages[i][3], .len = ALLOWED_PAGES * PAGE_SIZE};
+	}
+	for (unsigned k = 0; k < 2; k++) { /* each time anew */
+		parties_guard(&mach, &two);
+		assert_true(is_guarded(kernel_data, PAGE_SIZE) && is_guarded(kernel_text, PAGE_SIZE));
+		assert_true(is_guarded(phys_va(PHYS(DECOY)), PAGE_SIZE));
+		for (unsigned i = 0; i < 2; i++)
+			for (unsigned p = 0; p < 4; p++)
+				assert_true(is_guarded(pages[i][p],
+						       p == 3 ? ALLOWED_PAGES * PAGE_SIZE : PAGE_SIZE));
+		assert_int_equal(n_guarded, 11);
+		assert_int_equal(n_regs, VFS + 1);
+		assert_int_equal(n_tables, 1);
+	}
+	mach.pf_open = false;
+	mach.vf[1].accel = NULL;
+	parties_guard(&mach, &two);
+	assert_int_equal(n_regs, 1);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup(name, start)
+	const struct CMUnitTest tests[] = {T(test_one_pass),         T(test_passes),         T(test_memory),
+					   T(test_every_call_fails), T(test_not_refused),    T(test_stopped),
+					   T(test_without_edu),      T(test_no_translation), T(test_room),
+					   T(test_put_fails),        T(test_guard)};
+	return cmocka_run_group_tests_name("isolate", tests, NULL, NULL);
+}
