@@ -435,7 +435,12 @@ enum sl_err config_parse(struct config *cfg, const char *source, const char *p, 
 	if (len >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) /* a byte order mark some editors leave */
 		p += 3, len -= 3;
 	struct word rest = {p, len, 1}, line, w;
-	for (struct cursor at = {source, 1}; rest.n; at.line++) {
+	struct cursor at = {source, 1};
+	if (len >= 2 && (memcmp(p, "\xff\xfe", 2) == 0 || memcmp(p, "\xfe\xff", 2) == 0)) {
+		fail(cfg, &at, 1, "the file is UTF-16 text: save it as plain text (ASCII or UTF-8)");
+		return SL_CONFIG;
+	}
+	for (; rest.n; at.line++) {
 		line = next_line(&rest);
 		while ((w = next_word(&line, words)).n)
 			entry(cfg, &at, w);

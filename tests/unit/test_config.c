@@ -290,6 +290,16 @@ static void test_text(void **state)
 	many[sizeof many - 1] = 0;
 	assert_int_equal(parse(many), SL_CONFIG);
 	assert_int_equal(strspn(cfg.error.text, "x"), 39);
+	static const char wide[] = "\xff\xfe\166\0f\0s\0", narrow[] = "\xfe\xff\0v\0f\0s";
+	config_defaults(&cfg);
+	assert_int_equal(config_parse(&cfg, "x", wide, sizeof wide, false), SL_CONFIG);
+	assert_string_equal(cfg.error.text,
+			    "the file is UTF-16 text: save it as plain text (ASCII or UTF-8)");
+	assert_true(cfg.error.line == 1 && cfg.error.col == 1);
+	config_defaults(&cfg);
+	assert_int_equal(config_parse(&cfg, "x", narrow, sizeof narrow, true), SL_CONFIG);
+	assert_string_equal(cfg.error.text,
+			    "the file is UTF-16 text: save it as plain text (ASCII or UTF-8)");
 	static const char line[] = "\xef\xbb\xbfvfs=7 qd=9";
 	for (size_t n = 0; n < sizeof line; n++) {
 		char *copy = test_malloc(n + 1), *exact = test_malloc(n ? n : 1);
