@@ -125,7 +125,8 @@ struct accel_driver {
 	const char *(*status_text)(uint16_t status, char *buf, size_t n);
 	/* True for the status that says that compared data differ. */
 	bool (*is_miscompare)(uint16_t status);
-	/* True for a status that says that the same request may succeed a little later. NULL: there is none. */
+	/* True for a status that says that the same request may succeed a little later. NULL: there is none.
+	 */
 	bool (*is_transient)(uint16_t status);
 	/* True for the status that says that protection information is wrong. */
 	bool (*is_pi_error)(uint16_t status);

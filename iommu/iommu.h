@@ -82,14 +82,14 @@ enum sl_err iommu_map_rmrrs(struct iommu *mmu) MUST_CHECK;
 
 /* Between iommu_init() and iommu_map_rmrrs(): the units with their registers at base, or those that cover
  * graphics functions and nothing else, are left as firmware left them; one line each. Whatever is below them
- * gets no domain, and iommu_covered() says so. why: the reason, which stays in place. How many there were. functions says which functions there are
- * (display controllers have base class 03). */
+ * gets no domain, and iommu_covered() says so. why: the reason, which stays in place. How many there were.
+ * functions says which functions there are (display controllers have base class 03). */
 unsigned iommu_skip_base(struct iommu *mmu, uint64_t base);
 unsigned iommu_skip_graphics(struct iommu *mmu, const struct dmar_functions *functions, const char *why);
 
 /* Also between these two, for chipsets that are not what their registers say: table changes are followed by a
- * write-buffer flush as if CAP.RWBF were set; units for graphics alone map pages of 4 KiB only. How many units
- * that changes. */
+ * write-buffer flush as if CAP.RWBF were set; units for graphics alone map pages of 4 KiB only. How many
+ * units that changes. */
 unsigned iommu_force_write_flush(struct iommu *mmu);
 unsigned iommu_small_pages_graphics(struct iommu *mmu, const struct dmar_functions *functions);
 

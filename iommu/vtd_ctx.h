@@ -14,7 +14,7 @@ enum sl_err vtd_ctx_attach(struct vtd_unit *u, uint16_t rid, struct vtd_ctx made
  * present; on SL_TIMEOUT or SL_DEVICE the unit may still use the domain's tables. */
 enum sl_err vtd_ctx_detach(struct vtd_unit *u, uint16_t rid) MUST_CHECK;
 
-/* Requests of a function that has no entry stay refused and are not recorded from now on: FPD counts whether or
- * not the entry is present (VT-d §9.3). Until vtd_ctx_attach() or vtd_ctx_detach(). SL_BUSY when it has an
+/* Requests of a function that has no entry stay refused and are not recorded from now on: FPD counts whether
+ * or not the entry is present (VT-d §9.3). Until vtd_ctx_attach() or vtd_ctx_detach(). SL_BUSY when it has an
  * entry, SL_NOMEM; errors as vtd_inv_run(). */
 enum sl_err vtd_ctx_silence(struct vtd_unit *u, uint16_t rid) MUST_CHECK;

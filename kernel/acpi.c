@@ -33,7 +33,8 @@ static enum sl_err read_table(uint64_t phys, acpi_map_fn *map, struct acpi_table
 /* Of more than ACPI_MAX_TABLES those are kept that are read here. */
 static bool is_read(const char *sig)
 {
-	static const char *const sigs[] = {"MCFG", "DMAR", "IVRS", "APIC", "FACP", "HPET", "SPCR", "SRAT", "VIOT"};
+	static const char *const sigs[] = {"MCFG", "DMAR", "IVRS", "APIC", "FACP",
+					   "HPET", "SPCR", "SRAT", "VIOT"};
 	for (unsigned i = 0; i < ARRAY_LEN(sigs); i++)
 		if (strcmp(sigs[i], sig) == 0)
 			return true;

@@ -131,8 +131,8 @@ enum sl_err msi_open(const struct pci_func *fn, unsigned count, uint64_t addr, u
 		return e;
 	while (1u << power < x.messages && 1u << power < count)
 		power++;
-	if (count != 1u << power || !IS_ALIGNED(addr, 4) || (!x.wide && addr >> 32) ||
-	    data & (count - 1) || data >> 16)
+	if (count != 1u << power || !IS_ALIGNED(addr, 4) || (!x.wide && addr >> 32) || data & (count - 1) ||
+	    data >> 16)
 		return SL_RANGE;
 	if (fn->cap_msix && fn_rd16(fn, fn->cap_msix + MSIX_CTL) & MSIX_CTL_EN) /* never both: §6.1.4 */
 		return SL_BUSY;

@@ -85,6 +85,8 @@ struct pci_func {
 	uint16_t cap_pm, cap_msi, cap_msix, cap_pcie;
 	uint16_t cap_aer, cap_acs, cap_ari, cap_ats, cap_sriov, cap_pri, cap_pasid;
 
+	uint16_t quirkless; /* pci/quirk.h: BIT(enum pci_quirk_effect) of those that no row has for its ids */
+
 	/* pci/path.h: what Sluice changed, for pci_paths_restore() */
 	uint16_t command_set; /* bits of Command */
 	uint8_t found_power;  /* the power state it was found in, D1 to D3hot; 0: D0 */

@@ -117,11 +117,16 @@ static bool is_uncore(const struct pci_func *f)
 	return !f->parent && bdf_bus(f->bdf) && !f->cap_msi && !f->cap_msix && !f->cap_sriov;
 }
 
+static bool has_ids(const struct pci_func *f, const struct pci_quirk *q)
+{
+	return f->vendor == q->vendor && f->device >= q->first && f->device <= q->last &&
+	       f->revision >= q->rev_first && f->revision <= q->rev_last &&
+	       (!q->class || f->class >> 16 == q->class);
+}
+
 static bool fits(const struct pci_func *f, const struct pci_quirk *q)
 {
-	if (f->vendor != q->vendor || f->device < q->first || f->device > q->last ||
-	    f->revision < q->rev_first || f->revision > q->rev_last ||
-	    (q->class && f->class >> 16 != q->class))
+	if (!has_ids(f, q))
 		return false;
 	if (q->clear && fn_rd16(f, q->reg) & q->clear)
 		return false;
@@ -137,8 +142,18 @@ static bool fits(const struct pci_func *f, const struct pci_quirk *q)
 	}
 }
 
+void pci_quirk_note(struct pci_func *fn)
+{
+	fn->quirkless = (uint16_t)BITS(QUIRK_EFFECTS - 1, 0);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (has_ids(fn, &rows[i]))
+			fn->quirkless &= (uint16_t)~BIT(rows[i].effect);
+}
+
 const struct pci_quirk *pci_quirk_find(const struct pci_func *fn, enum pci_quirk_effect effect)
 {
+	if (fn->quirkless & BIT(effect))
+		return NULL;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		if (rows[i].effect == effect && fits(fn, &rows[i]))
 			return &rows[i];

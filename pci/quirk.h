@@ -26,6 +26,10 @@ struct pci_quirk {
 	const char *who;     /* specification update, or name in Linux */
 };
 
+/* Looks the ids of a function up once, so that pci_quirk_find() need not where no row has them. Its ids,
+ * class and revision are known and do not change any more. */
+void pci_quirk_note(struct pci_func *fn);
+
 /* The row that has this effect for the function; NULL when there is none. Reads configuration space at most.
  */
 const struct pci_quirk *pci_quirk_find(const struct pci_func *fn, enum pci_quirk_effect effect);

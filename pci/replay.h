@@ -7,12 +7,12 @@ struct replay;
 
 /* Reads a dump; NULL when the file can not be read or has no function. The caller ends it with replay_free().
  *
- * It is a copy that can be written to where a real function can: Command, power state, MSI and MSI-X enable, BARs,
- * SR-IOV and ACS control, Device Control 2. The dump does not tell how large a BAR is: one with an address takes the
- * largest size that the address is a multiple of, at most 1 MiB; one without is not there. Bytes beyond a
- * short dump read all ones; with 64 bytes, which is all that lspci sees without root, there is no capability
- * list. Functions of a domain above ffff (Linux has those for what is behind a VMD) are
- * left out. */
+ * It is a copy that can be written to where a real function can: Command, power state, MSI and MSI-X enable,
+ * BARs, SR-IOV and ACS control, Device Control 2. The dump does not tell how large a BAR is: one with an
+ * address takes the largest size that the address is a multiple of, at most 1 MiB; one without is not there.
+ * Bytes beyond a short dump read all ones; with 64 bytes, which is all that lspci sees without root, there is
+ * no capability list. Functions of a domain above ffff (Linux has those for what is behind a VMD) are left
+ * out. */
 struct replay *replay_load(const char *path);
 const struct pci_cfg *replay_cfg(const struct replay *r);
 void replay_free(struct replay *r);

@@ -4,6 +4,7 @@
 #include "kernel/time.h"
 #include "pci/path.h"
 #include "pci/priv.h"
+#include "pci/quirk.h"
 #include "pci/regs.h"
 
 /* One pci_scan(). Buses are visited in ascending order: a bridge's secondary bus has a higher number than the
@@ -99,6 +100,7 @@ static enum sl_err scan_fn(struct scan *s, struct pci_func *parent, unsigned bus
 	uint32_t class_rev = fn_rd32(f, CFG_CLASS_REV);
 	f->class = (uint32_t)FGET(class_rev, CLASS_CODE);
 	f->revision = (uint8_t)class_rev;
+	pci_quirk_note(f);
 	uint8_t hdr = fn_rd8(f, CFG_HDR_TYPE);
 	f->hdr_type = (uint8_t)FGET(hdr, HDR_LAYOUT);
 	f->multi_function = (hdr & HDR_MFD) != 0;

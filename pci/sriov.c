@@ -3,6 +3,7 @@
 #include "kernel/pmm.h"
 #include "kernel/time.h"
 #include "pci/priv.h"
+#include "pci/quirk.h"
 #include "pci/regs.h"
 
 #define VF_SETTLE_US 100000  /* after VF Enable is set: PCIe §9.3.3.3.1 */
@@ -309,6 +310,7 @@ static enum sl_err vf_add(struct pci *pci, struct pci_func *pf, uint16_t index, 
 	f->device = rd16(pf, SRIOV_VF_DEV);
 	f->class = pf->class;
 	f->revision = pf->revision;
+	pci_quirk_note(f);
 	f->sub_vendor = pf->sub_vendor;
 	f->sub_device = fn_rd16(f, CFG_SUBSYS + 2);
 	for (unsigned i = 0; i < PCI_BARS; i++) {
