@@ -16,7 +16,12 @@ ANY(uint64_t, any_u64)
 ANY(uint32_t, any_u32)
 ANY(uint16_t, any_u16)
 ANY(uint8_t, any_u8)
-ANY(bool, any_bool)
+
+/* A bool that has no value may be neither 0 nor 1. */
+static inline bool any_bool(void)
+{
+	return any_u8() & 1;
+}
 
 /* Any number of bytes up to those of an array that has no value yet. Its last byte is theirs, so a read
  * behind them is one outside of the array. */
