@@ -100,7 +100,7 @@ $B/loader/kernel/inflate.c.o: EFLAGS += -Wframe-larger-than=7168
 $B/kernel/kernel/inflate.c.o: KFLAGS += -Wframe-larger-than=7168
 
 $B/kernel.elf.gz: $B/kernel.elf
-	$(Q)if command -v zopfli >/dev/null; then zopfli --i5 -c $< >$@; else gzip -9nc $< >$@; fi
+	$(Q)if command -v zopfli >/dev/null; then zopfli --i5 -c $<; else gzip -9nc $<; fi >$@.new && mv $@.new $@
 
 $B/loader/boot/kernel_image.S.o: $B/kernel.elf.gz
 LOBJ += $B/loader/boot/kernel_image.S.o
