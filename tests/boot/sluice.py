@@ -26,6 +26,7 @@ FEATURES = {
     "interrupt-faults": (lambda version: version >= (8, 2), "fault records of interrupt remapping"),
     "gdb": (lambda version: version >= (8, 0), "GDB stub that leaves a machine running when somebody comes"),
     "x2apic": (lambda version: version >= (9, 0), "x2APIC in its emulated processor"),
+    "nvme-device-status": (lambda version: version >= (8, 0), "NVMe controller whose error bits in Device Status can be cleared"),
     "nvme-many-queues": (lambda version: version >= (10, 0), "NVMe controller whose VFs may have more than 255 queues"),
     "rep-once": (lambda version: version >= (10, 0), "way to count a string instruction as one, however often it repeats"),
     "qat-model": (lambda version: version in ((10, 0), (10, 2), (11, 1)), "inner layout that the QAT model knows"),

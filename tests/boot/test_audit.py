@@ -254,7 +254,7 @@ def written(trace):
     those of the serial line among them, which tell when that was."""
     text, events, leaving = "", [], "sluice: leaving firmware"
     for line in trace.read_text(errors="replace").splitlines():
-        if serial := re.match(r"serial_write .*addr 0x00 val 0x(\w+)", line):
+        if serial := re.match(r"serial_write .*0x00\]? (?:val|<-) 0x(\w+)", line):
             text = (text + chr(int(serial[1], 16)))[-200:] if not text.endswith(leaving) else text
         elif text.endswith(leaving) and (line.startswith(("pci_cfg_write ", "vtd_reg_write ")) or
                                          re.search(r"name '(pci-conf-\w+|pcie-mmcfg-mmio|intel_iommu)'", line)):
@@ -268,7 +268,7 @@ def test_looks_only(boot, folder):
     run = boot("app=audit", "access=read", "json=1", qemu=[*TRACE, "-D", folder / "read"])
     assert written(folder / "read") == []
     assert run.status == 0 and run.result["ok"] == "1" and run.result["proof"] == "none", run.summary()
-    assert run.result["access"] == "read" and run.number("uncovered") == 5
+    assert run.result["access"] == "read" and run.number("uncovered") == run.text.count("WARN verdict: not covered: ") >= 4
     objects = report(run)
     finding = findings(objects)["LOOK-ONLY"][0]
     assert sum(map(int, re.findall(r": (\d+)", finding["read"]))) + 1 == run.number("unjudged") > 1

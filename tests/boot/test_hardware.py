@@ -86,6 +86,7 @@ def test_fatal_machine_check(timed, line, mcg, bank):
     assert re.search(r"^core 0 \(APIC id 0\), at work:\n(  at .*\n)*  at timed_lane\+0x\w+", run.text, re.M)
 
 
+@pytest.mark.needs("nvme-device-status")
 def test_at_the_prompt(console, monitor):
     """Each is shown within a second, the prompt comes again, and the end says what was worst."""
     c = console("vfs=2", "term=dumb", qemu=["-smp", "2", *monitor.qemu])
