@@ -357,6 +357,18 @@ static enum sl_err open_pair(struct machine *m, struct vf *first, uint16_t qid)
 	return SL_OK;
 }
 
+static enum sl_err depth_check(const struct vf *vf, uint32_t wanted)
+{
+	uint32_t depth = vf->accel->depth;
+	if (depth >= wanted)
+		return SL_OK;
+	log_fail("nvme",
+		 depth < DEPTH_MIN ? "use another controller: the first checks need that many" : "lower qd=",
+		 BDF_FMT " allows %u requests in flight; %u are wanted", BDF_ARG(vf->fn->bdf), depth,
+		 depth < DEPTH_MIN ? DEPTH_MIN : wanted);
+	return SL_NOSPACE;
+}
+
 static enum sl_err open_vf(struct machine *m, struct vf *vf)
 {
 	volatile void *regs;
@@ -407,16 +419,9 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	if (cfg.shadow && !vf->nvme.ctrl->shadow)
 		log_warn("nvme", BDF_FMT ": no shadow doorbells (OACS 0x%x, bit 8): registers are written",
 			 BDF_ARG(vf->fn->bdf), vf->nvme.ctrl->id.oacs);
-	if (vf->accel->depth < cfg.depth) {
-		log_fail("nvme",
-			 vf->accel->depth < DEPTH_MIN
-				 ? "use another controller: the first checks need that many"
-				 : "lower qd=",
-			 BDF_FMT " allows %u requests in flight; %u are wanted", BDF_ARG(vf->fn->bdf),
-			 vf->accel->depth, vf->accel->depth < DEPTH_MIN ? DEPTH_MIN : cfg.depth);
-		return SL_NOSPACE;
-	}
-	e = choose_stores(vf);
+	e = depth_check(vf, cfg.depth);
+	if (!e)
+		e = choose_stores(vf);
 	if (!e)
 		print_vf(m, vf);
 	return e;

@@ -94,6 +94,13 @@ static enum sl_err read_caps(struct nvme_ctrl *c)
 	return SL_OK;
 }
 
+/* Begins a controller reset; cc is the register as it was read. */
+static void clear_en(const struct nvme_io *io, uint32_t cc)
+{
+	nvme_wr32(io, NVME_CC, cc & ~(CC_EN | CC_SHN));
+	delay_us(io->quiet_us);
+}
+
 /* CC.EN 1 -> 0 and wait. EN may not be cleared while it is set and RDY has not followed: NVMe §3.1.3.5. */
 static enum sl_err disable(struct nvme_ctrl *c)
 {
@@ -102,13 +109,12 @@ static enum sl_err disable(struct nvme_ctrl *c)
 		return lost(c, SL_DEVICE, "gone from the bus");
 	if (cc & CC_EN && !(nvme_rd32(&c->io, NVME_CSTS) & (CSTS_RDY | CSTS_CFS)) && wait_ready(c, true))
 		log_warn("nvme", BDF_FMT ": stopped although it was still starting", BDF_ARG(c->fn));
-	nvme_wr32(&c->io, NVME_CC, cc & ~(CC_EN | CC_SHN));
-	delay_us(c->io.quiet_us);
+	clear_en(&c->io, cc);
 	return wait_ready(c, false);
 }
 
 /* Normal shutdown, so that a drive can store what it has in volatile memory: NVMe §3.6.1. I/O queues are
- * deleted before. One that does not end is said; the reset that follows ends it. */
+ * deleted before. If the shutdown does not complete, a warning says so; the reset that follows ends it. */
 static void shut_down(struct nvme_ctrl *c)
 {
 	uint64_t us = c->id.shutdown_us ? c->id.shutdown_us : SHUTDOWN_US;
@@ -183,8 +189,7 @@ bool nvme_ctrl_stays_fatal(const struct nvme_io *io)
 		return false;
 	struct nvme_ctrl c = {.io = *io, .cap = nvme_rd64(io, NVME_CAP)};
 	c.ready_us = ready_us(&c);
-	nvme_wr32(io, NVME_CC, nvme_rd32(io, NVME_CC) & ~(CC_EN | CC_SHN));
-	delay_us(io->quiet_us);
+	clear_en(io, nvme_rd32(io, NVME_CC));
 	const char *what;
 	enum sl_err e = poll_ready(&c, false, &what);
 	return e || nvme_rd32(io, NVME_CSTS) & CSTS_CFS;
