@@ -230,11 +230,10 @@ enum sl_err stage_accel(struct machine *m)
 		if (mine)
 			mine = accel_fault(m, vf, mine);
 		if (!mine && !said)
-			log_line("accel",
-				 "%u known answers of FIPS 180, SP 800-38A, D and E, RFC 2202, 4231 and 1951 "
-				 "on "
-				 "each VF first",
-				 v->known);
+			log_line(
+				"accel",
+				"%u known answers of FIPS 180, SP 800-38A, D and E, RFC 2202, 4231 and 1951 on each VF first",
+				v->known);
 		said |= !mine;
 	}
 	uint64_t begin = now_us();

@@ -222,10 +222,10 @@ static enum sl_err run_row(struct vf *vf, const struct row *row)
 	for (uint32_t tag = 0; tag < row->depth; tag++)
 		if (!right(vf, row, r, tag))
 			return SL_VERIFY;
-	log_text("BENCH op=%s bytes=%u depth=%u batch=%u ops=%u us=%llu doorbells=%llu empty=%llu "
-		 "waits=%llu\n",
-		 row->name, BYTES, row->depth, row->batch, row->ops, (ull)us,
-		 (ull)(doorbells_of(r->vf) - doorbells), (ull)r->empty, (ull)r->waits);
+	log_text(
+		"BENCH op=%s bytes=%u depth=%u batch=%u ops=%u us=%llu doorbells=%llu empty=%llu waits=%llu\n",
+		row->name, BYTES, row->depth, row->batch, row->ops, (ull)us,
+		(ull)(doorbells_of(r->vf) - doorbells), (ull)r->empty, (ull)r->waits);
 	return SL_OK;
 }
 

@@ -306,11 +306,10 @@ enum sl_err stage_accel_refuse(struct machine *m)
 	guard_free();
 	if (e)
 		return e;
-	log_line("refuse",
-		 "%llu of %llu refused, recorded and without effect, each after it had worked where it is "
-		 "allowed; "
-		 "all other VFs worked meanwhile",
-		 (ull)m->refused, (ull)m->cases);
+	log_line(
+		"refuse",
+		"%llu of %llu refused, recorded and without effect, each after it had worked where it is allowed; all other VFs worked meanwhile",
+		(ull)m->refused, (ull)m->cases);
 	if (m->not_tried)
 		log_line("refuse", "%llu were not tried: they had no effect where they are allowed",
 			 (ull)m->not_tried);

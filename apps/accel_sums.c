@@ -24,9 +24,9 @@ void accel_print_streams(const struct machine *m)
 			if (!jobs_stream(&accel_vf[i].jobs, tag, &s))
 				continue;
 			sha_hash(SHA_256, s.text, s.text_len, digest);
-			log_text("{\"t\":\"stream\",\"v\":1,\"vf\":%u,\"kind\":\"%s\",\"bytes\":%u,"
-				 "\"sha256\":\"",
-				 i, s.kind, s.text_len);
+			log_text(
+				"{\"t\":\"stream\",\"v\":1,\"vf\":%u,\"kind\":\"%s\",\"bytes\":%u,\"sha256\":\"",
+				i, s.kind, s.text_len);
 			print_hex(digest, sha_size(SHA_256));
 			log_text("\",\"deflate\":\"");
 			print_hex(s.stream, s.len);

@@ -208,9 +208,9 @@ static void print_json(const struct machine *m, unsigned v, unsigned s)
 	const struct hist *h = &poller[v].latency[s];
 	if (!h->count)
 		return;
-	log_text("{\"t\":\"accel\",\"v\":1,\"vf\":%u,\"service\":\"%s\",\"ops\":%llu,\"bytes\":%llu,\"us\":%"
-		 "llu",
-		 v, service_names[s], (ull)h->count, (ull)poller[v].bytes[s], (ull)m->timed_us);
+	log_text(
+		"{\"t\":\"accel\",\"v\":1,\"vf\":%u,\"service\":\"%s\",\"ops\":%llu,\"bytes\":%llu,\"us\":%llu",
+		v, service_names[s], (ull)h->count, (ull)poller[v].bytes[s], (ull)m->timed_us);
 	log_text(",\"ns\":{\"min\":%llu,\"p50\":%llu,\"p99\":%llu,\"p999\":%llu,\"max\":%llu}}\n",
 		 (ull)report_ns(h->min), (ull)report_ns(hist_permille(h, 500)),
 		 (ull)report_ns(hist_permille(h, 990)), (ull)report_ns(hist_permille(h, 999)),
@@ -221,11 +221,10 @@ static void print_table(struct machine *m)
 {
 	uint64_t least = UINT64_MAX, most = 0, bytes = 0;
 	hist_reset(&m->latency);
-	log_text("                 core    ops/s      MB/s  latency us (median to p99.9: at most 6 %% "
-		 "low):\n");
 	log_text(
-		"  VF                                        min     median        p99      p99.9        max "
-		" bells/op empty/op\n");
+		"                 core    ops/s      MB/s  latency us (median to p99.9: at most 6 %% low):\n");
+	log_text(
+		"  VF                                        min     median        p99      p99.9        max  bells/op empty/op\n");
 	for (unsigned v = 0; v < m->vfs; v++)
 		print_vf(m, v, &least, &most);
 	for (unsigned s = 0; s < ACCEL_SERVICES; s++)
@@ -243,11 +242,11 @@ enum sl_err stage_accel_timed(struct machine *m)
 {
 	uint32_t qd = m->boot->cfg.qd, seconds = m->boot->cfg.seconds;
 	uint64_t ticks = 0;
-	log_line("timed",
-		 "mixed operations of 16 to 4096 bytes, %u in flight on each of %u VFs, polled by %u cores, "
-		 "%u s",
-		 qd < JOB_TAGS ? qd : JOB_TAGS, m->vfs, m->vfs < core_count() ? m->vfs : core_count(),
-		 seconds);
+	log_line(
+		"timed",
+		"mixed operations of 16 to 4096 bytes, %u in flight on each of %u VFs, polled by %u cores, %u s",
+		qd < JOB_TAGS ? qd : JOB_TAGS, m->vfs, m->vfs < core_count() ? m->vfs : core_count(),
+		seconds);
 	enum sl_err e = lanes_run(m, timed_lane, seconds * 1000000ull + SLACK_US);
 	if (e)
 		return e;

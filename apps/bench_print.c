@@ -88,9 +88,9 @@ void bench_print_hist(const struct bench_result *r)
 
 void bench_print_json_run(const struct machine *m)
 {
-	log_text("{\"t\":\"bench-run\",\"v\":1,\"cores\":%u,\"tsc_hz\":%llu,\"ms\":%u,\"seed\":%u,"
-		 "\"spread_bound_permille\":%u}\n",
-		 core_count(), (ull)tsc_info()->hz, m->boot->cfg.ms, m->boot->cfg.seed, BENCH_SPREAD);
+	log_text(
+		"{\"t\":\"bench-run\",\"v\":1,\"cores\":%u,\"tsc_hz\":%llu,\"ms\":%u,\"seed\":%u,\"spread_bound_permille\":%u}\n",
+		core_count(), (ull)tsc_info()->hz, m->boot->cfg.ms, m->boot->cfg.seed, BENCH_SPREAD);
 }
 
 static void json_hist(const struct hist *h)
@@ -112,9 +112,9 @@ void bench_print_json(const struct bench_result *r, const struct config *cfg)
 	static const char *const pages[] = {"", "", "1g", "2m", "4k", "strict"};
 	const struct bench_row *w = &r->row;
 	const struct hist *h = &r->latency;
-	log_text("{\"t\":\"bench\",\"who\":\"%s\",\"vfs\":%u,\"depth\":%u,\"batch\":%u,\"bytes\":%u,"
-		 "\"writes\":%u",
-		 w->pf ? "pf" : "vf", w->vfs, w->depth, w->batch, w->bytes, w->writes);
+	log_text(
+		"{\"t\":\"bench\",\"who\":\"%s\",\"vfs\":%u,\"depth\":%u,\"batch\":%u,\"bytes\":%u,\"writes\":%u",
+		w->pf ? "pf" : "vf", w->vfs, w->depth, w->batch, w->bytes, w->writes);
 	log_text(",\"order\":\"%s\",\"mode\":\"%s\",\"iommu\":\"%s\",\"pages\":\"%s\",\"repeats\":[",
 		 w->seq ? "seq" : "random", mode_names[w->mode], iommus[cfg->iommu], pages[w->map]);
 	for (unsigned i = 0; i < BENCH_REPEATS; i++)

@@ -151,10 +151,10 @@ static void print_all(struct machine *m)
 	m->rows = n_results;
 	if (to_draw())
 		bench_print_hist(to_draw());
-	log_line("bench",
-		 "%u rows; noisy, too much so to be compared: %u (repeats more than %u %% of the median "
-		 "apart)",
-		 m->rows, m->noisy, BENCH_SPREAD / 10);
+	log_line(
+		"bench",
+		"%u rows; noisy, too much so to be compared: %u (repeats more than %u %% of the median apart)",
+		m->rows, m->noisy, BENCH_SPREAD / 10);
 }
 
 enum sl_err stage_bench(struct machine *m)
@@ -167,9 +167,9 @@ enum sl_err stage_bench(struct machine *m)
 	bool has_huge = cfg->mode == RING_POLL && find_huge(m, &huge);
 	const struct bench_scene scene = {.cfg = cfg, .vfs = m->vfs, .huge = has_huge};
 	if (!has_huge && translated(m) && cfg->mode == RING_POLL)
-		log_line("bench", "no rows with a page of 1 GiB: this machine has not that much memory in "
-				  "one piece, or no "
-				  "such pages");
+		log_line(
+			"bench",
+			"no rows with a page of 1 GiB: this machine has not that much memory in one piece, or no such pages");
 	e = run_rows(m, &scene, has_huge ? &huge : NULL);
 	if (has_huge && !e) /* else a device may still reach it */
 		pmm_free(huge, PAGE_1G / PAGE_SIZE);

@@ -46,10 +46,10 @@ enum sl_err stage_boot(struct machine *m)
 	if (b->firmware_cr4 & ~(cpu->cr4 | CR4_DE))
 		log_line("boot", "firmware left CR4 at 0x%llx; every core has 0x%llx", (ull)b->firmware_cr4,
 			 (ull)cpu->cr4);
-	log_line("boot",
-		 "%llu MiB of RAM, %llu MiB free; own page tables: text read-only, data not executable, page "
-		 "0 unmapped",
-		 (ull)(ram_bytes(b) >> 20), (ull)(pmm_free_pages() >> 8));
+	log_line(
+		"boot",
+		"%llu MiB of RAM, %llu MiB free; own page tables: text read-only, data not executable, page 0 unmapped",
+		(ull)(ram_bytes(b) >> 20), (ull)(pmm_free_pages() >> 8));
 	if (b->regions_odd)
 		log_warn("boot", "%u descriptors of firmware's memory map make no sense and are left out",
 			 b->regions_odd);
@@ -62,8 +62,9 @@ enum sl_err stage_boot(struct machine *m)
 		 (ull)(tsc_info()->hz / 1000 % 1000), tsc_info()->source,
 		 cpu->invariant_tsc ? ", invariant" : ", not marked invariant");
 	if (clock)
-		log_warn("boot", "no HPET, ACPI timer or CPUID 15h to take the TSC's rate from: times below "
-				 "are guesses");
+		log_warn(
+			"boot",
+			"no HPET, ACPI timer or CPUID 15h to take the TSC's rate from: times below are guesses");
 	if (cfg->error.line) {
 		log_fail("boot", "correct that line; README.md lists the keys", "%s:%u:%u: %s",
 			 cfg->error.source, cfg->error.line, cfg->error.col, cfg->error.text);
@@ -75,9 +76,9 @@ enum sl_err stage_boot(struct machine *m)
 		return SL_CONFIG;
 	}
 	if (cfg->access == ACCESS_READ)
-		log_line("boot", "access=read: nothing is written to configuration space or to an IOMMU; "
-				 "what that leaves "
-				 "unknown is counted in unjudged=");
+		log_line(
+			"boot",
+			"access=read: nothing is written to configuration space or to an IOMMU; what that leaves unknown is counted in unjudged=");
 	if (cfg->keep && !b->kept_lines)
 		log_warn("boot", "keep=1: no report was written, which firmware's screen has the reason for");
 	else if (cfg->keep)
@@ -213,12 +214,10 @@ enum sl_err stage_pci(struct machine *m)
 		n++;
 	}
 	if (!n) {
-		log_fail("pci",
-			 "update the firmware: its MCFG table must have the address of PCIe configuration "
-			 "space",
-			 "no function answers in the windows of the MCFG table: nothing is known of this "
-			 "machine's "
-			 "devices, and nothing holds them");
+		log_fail(
+			"pci",
+			"update the firmware: its MCFG table must have the address of PCIe configuration space",
+			"no function answers in the windows of the MCFG table: nothing is known of this machine's devices, and nothing holds them");
 		return SL_NOTFOUND;
 	}
 	quirks_pci(&m->pci);
@@ -227,11 +226,8 @@ enum sl_err stage_pci(struct machine *m)
 	log_line(
 		"pci",
 		m->boot->cfg.access == ACCESS_READ
-			? "%u functions found; bus mastering stays on in the %u that firmware had left it on "
-			  "in: access=read"
-			: "%u functions found; bus mastering is switched off on the %u that firmware had "
-			  "left it "
-			  "on",
+			? "%u functions found; bus mastering stays on in the %u that firmware had left it on in: access=read"
+			: "%u functions found; bus mastering is switched off on the %u that firmware had left it on",
 		n, masters);
 	return SL_OK;
 }

@@ -21,18 +21,18 @@ static void print_madt(const struct madt *m)
 	log_line("cores", "firmware names %u processors, the highest APIC id is %u, and %u I/O APICs%s",
 		 madt_enabled(m), madt_highest(m), m->ioapics, more);
 	if (m->damaged || m->lost)
-		log_warn("cores",
-			 "the MADT is damaged or too long: %u entries are left out, and what stands behind "
-			 "the damage",
-			 m->lost);
+		log_warn(
+			"cores",
+			"the MADT is damaged or too long: %u entries are left out, and what stands behind the damage",
+			m->lost);
 }
 
 static void print_started(const struct cores_started *s)
 {
-	log_line("cores",
-		 "%u run (%s), with stacks, exception stacks and protections of their own; those without "
-		 "work are halted",
-		 s->running, apic_mode());
+	log_line(
+		"cores",
+		"%u run (%s), with stacks, exception stacks and protections of their own; those without work are halted",
+		s->running, apic_mode());
 	if (s->too_many)
 		log_warn("cores", "%u more are not started: %u is the most that Sluice uses", s->too_many,
 			 CORES_MAX);
@@ -72,20 +72,19 @@ static void print_skew(void)
 		    ns(core_skew(worst)->offset) * ns(core_skew(worst)->offset))
 			worst = i;
 		if (s->rounds && !skew_explained(s)) {
-			log_warn("cores",
-				 "core %u: its time stamp counter is %lld ns from core 0's, which a round "
-				 "trip of %llu ns does not explain; its times are corrected",
-				 i, ns(s->offset), (ull)report_ns(s->round));
+			log_warn(
+				"cores",
+				"core %u: its time stamp counter is %lld ns from core 0's, which a round trip of %llu ns does not explain; its times are corrected",
+				i, ns(s->offset), (ull)report_ns(s->round));
 			apart++;
 		}
 	}
 	if (core_count() > 1)
-		log_line("cores",
-			 "time stamp counters: the farthest is core %u, %lld ns from core 0, measured to "
-			 "within "
-			 "%llu ns; %u of %u are really apart, and corrected",
-			 worst, ns(core_skew(worst)->offset), (ull)report_ns(core_skew(worst)->round) / 2,
-			 apart, core_count() - 1);
+		log_line(
+			"cores",
+			"time stamp counters: the farthest is core %u, %lld ns from core 0, measured to within %llu ns; %u of %u are really apart, and corrected",
+			worst, ns(core_skew(worst)->offset), (ull)report_ns(core_skew(worst)->round) / 2,
+			apart, core_count() - 1);
 }
 
 enum sl_err stage_cores(struct machine *m)

@@ -144,10 +144,10 @@ enum sl_err faults_verdict(struct machine *m)
 	(void)faults_poll(m);
 	iommu_fault_report_all(&m->iommu);
 	if (m->stray_faults)
-		log_warn("faults",
-			 "refused requests of functions that nothing here drives: %llu; firmware or a "
-			 "management controller goes on, and reaches nothing",
-			 (ull)m->stray_faults);
+		log_warn(
+			"faults",
+			"refused requests of functions that nothing here drives: %llu; firmware or a management controller goes on, and reaches nothing",
+			(ull)m->stray_faults);
 	if (!m->faults)
 		return SL_OK;
 	log_fail("faults",

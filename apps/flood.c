@@ -189,11 +189,11 @@ static enum sl_err not_shown(struct machine *m, const struct vf *vf, uint64_t re
 			 "memory of others was changed");
 		return SL_VERIFY;
 	}
-	log_line("flood",
-		 "not shown that a flood is cut off: " BDF_FMT
-		 " stopped at its refused accesses, after %llu forbidden "
-		 "requests in all; memory is untouched",
-		 BDF_ARG(vf->fn->bdf), (ull)requests);
+	log_line(
+		"flood",
+		"not shown that a flood is cut off: " BDF_FMT
+		" stopped at its refused accesses, after %llu forbidden requests in all; memory is untouched",
+		BDF_ARG(vf->fn->bdf), (ull)requests);
 	return SL_OK;
 }
 
@@ -202,11 +202,10 @@ static enum sl_err run(struct machine *m)
 	uint64_t requests;
 	struct vf *stopped = NULL;
 	fill_targets(m);
-	log_line("flood",
-		 "%u of %u VFs read into memory of others and where nothing is, without end; %u refused "
-		 "requests "
-		 "in a second are a flood here",
-		 flooders(m), m->vfs, THRESHOLD);
+	log_line(
+		"flood",
+		"%u of %u VFs read into memory of others and where nothing is, without end; %u refused requests in a second are a flood here",
+		flooders(m), m->vfs, THRESHOLD);
 	enum sl_err e = flood(m, &requests, &stopped);
 	if (stopped)
 		return not_shown(m, stopped, requests);
@@ -227,11 +226,10 @@ static enum sl_err run(struct machine *m)
 	}
 	if (!ok)
 		return SL_VERIFY;
-	log_line("flood",
-		 "cut off after %llu forbidden requests: a doorbell brings neither completion nor fault "
-		 "record; "
-		 "memory is untouched, the other VFs (%u) work on",
-		 (ull)requests, first_flooder(m));
+	log_line(
+		"flood",
+		"cut off after %llu forbidden requests: a doorbell brings neither completion nor fault record; memory is untouched, the other VFs (%u) work on",
+		(ull)requests, first_flooder(m));
 	return SL_OK;
 }
 

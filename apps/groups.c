@@ -67,9 +67,9 @@ static void print_vfs(const struct machine *m)
 	log_line("groups", "%u of %u VFs of " BDF_FMT " are each a group of their own", alone, m->vfs,
 		 BDF_ARG(m->pf->bdf));
 	if (alone < m->vfs)
-		log_warn("groups",
-			 "domains alone do not hold these VFs apart: requests from one may reach another "
-			 "without passing the IOMMU");
+		log_warn(
+			"groups",
+			"domains alone do not hold these VFs apart: requests from one may reach another without passing the IOMMU");
 }
 
 void groups_print(struct machine *m)
@@ -80,14 +80,12 @@ void groups_print(struct machine *m)
 		functions += size;
 		together += size > 1;
 	}
-	log_line("groups",
-		 m->boot->cfg.access == ACCESS_READ ? "%u IOMMU groups of %u functions, as if ACS were "
-						      "switched on wherever it is; %u have "
-						      "more than one"
-						    : "%u IOMMU groups of %u functions, with ACS switched on "
-						      "wherever it is; %u have more than "
-						      "one",
-		 n, functions, together);
+	log_line(
+		"groups",
+		m->boot->cfg.access == ACCESS_READ
+			? "%u IOMMU groups of %u functions, as if ACS were switched on wherever it is; %u have more than one"
+			: "%u IOMMU groups of %u functions, with ACS switched on wherever it is; %u have more than one",
+		n, functions, together);
 	for (unsigned id = 1; id <= n; id++)
 		print_group(&m->pci, id);
 }

@@ -23,10 +23,9 @@ static const char *why(uint8_t port)
 {
 	return port == 0xff  ? "nobody has that port"
 	       : port & 0x80 ? "SERR# (bit 7): a PCI device or the chipset reports a system error"
-	       : port & 0x40 ? "IOCHK# (bit 6): a device on the LPC or eSPI bus reports an error"
-			     : "neither SERR# nor IOCHK#: it was sent from outside, by a BMC or its button, "
-			       "by firmware or "
-			       "by a hypervisor";
+	       : port & 0x40
+		       ? "IOCHK# (bit 6): a device on the LPC or eSPI bus reports an error"
+		       : "neither SERR# nor IOCHK#: it was sent from outside, by a BMC or its button, by firmware or by a hypervisor";
 }
 
 static void say_nmis(struct machine *m)
@@ -40,10 +39,10 @@ static void say_nmis(struct machine *m)
 		bool show = counted(&m->hw.nmis);
 		m->hw.nmis += more - 1;
 		if (show)
-			log_fail("hardware", "the event log of the machine (IPMI SEL) has who sent it",
-				 "non-maskable interrupts on core %u that no core sent: %u, port 61h reads "
-				 "0x%02x: %s",
-				 i, more, port, why(port));
+			log_fail(
+				"hardware", "the event log of the machine (IPMI SEL) has who sent it",
+				"non-maskable interrupts on core %u that no core sent: %u, port 61h reads 0x%02x: %s",
+				i, more, port, why(port));
 	}
 }
 
@@ -77,10 +76,10 @@ static void say_machine_check(struct machine *m, unsigned core, const struct hwe
 		if (counted(&m->hw.mces_corrected))
 			log_warn("hardware", "core %u: corrected machine check: %s", core, text);
 	} else if (counted(&m->hw.mces)) {
-		log_fail("hardware",
-			 "memory, cache or bus as the line names it; the machine's event log (IPMI SEL) "
-			 "names the part",
-			 "core %u: uncorrected machine check, in data that nothing has used: %s", core, text);
+		log_fail(
+			"hardware",
+			"memory, cache or bus as the line names it; the machine's event log (IPMI SEL) names the part",
+			"core %u: uncorrected machine check, in data that nothing has used: %s", core, text);
 	}
 }
 
@@ -118,10 +117,10 @@ static bool in_use(const struct machine *m, const struct pci_func *f)
 static void say_lost(struct machine *m, const struct pci_func *f, const char *text)
 {
 	if (counted(&m->hw.aers))
-		log_fail("hardware",
-			 "reseat the card; another slot or cable; fewer lanes or a lower link speed in "
-			 "firmware setup; lspci -vv shows the registers",
-			 BDF_FMT ": uncorrectable PCIe error: %s", BDF_ARG(f->bdf), text);
+		log_fail(
+			"hardware",
+			"reseat the card; another slot or cable; fewer lanes or a lower link speed in firmware setup; lspci -vv shows the registers",
+			BDF_FMT ": uncorrectable PCIe error: %s", BDF_ARG(f->bdf), text);
 }
 
 static void say_function(struct machine *m, struct pci_func *f, bool provoked)
@@ -172,10 +171,10 @@ enum sl_err stage_hardware(struct machine *m)
 		log_warn("hardware", "port 61h has a system error from before this run, 0x%02x: %s", port,
 			 why(port));
 	m->hw.begun = true;
-	log_line("hardware",
-		 "errors are looked for after each stage: %u machine-check banks of each core, %u of which "
-		 "firmware has left off, and %u PCIe functions, of which %u had error bits from before",
-		 banks, silent, express, before);
+	log_line(
+		"hardware",
+		"errors are looked for after each stage: %u machine-check banks of each core, %u of which firmware has left off, and %u PCIe functions, of which %u had error bits from before",
+		banks, silent, express, before);
 	return SL_OK;
 }
 

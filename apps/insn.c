@@ -245,13 +245,10 @@ static enum sl_err run_row(struct machine *m, struct vf *vf, const struct row *r
 	for (uint32_t tag = 0; tag < row->depth && !row->checked; tag++)
 		if (!buffer_right(r, tag))
 			return SL_VERIFY;
-	log_text("BENCH strict=%u checked=%u bytes=%u depth=%u batch=%u ops=%u us=%llu doorbells=%llu "
-		 "empty=%llu "
-		 "waits=%llu "
-		 "iommu_waits=%llu\n",
-		 row->strict, row->checked, row->bytes, row->depth, row->batch, row->ops, (ull)us,
-		 (ull)(q->doorbells - doorbells), (ull)r->empty, (ull)r->waits,
-		 (ull)(iommu_waits(m) - waits));
+	log_text(
+		"BENCH strict=%u checked=%u bytes=%u depth=%u batch=%u ops=%u us=%llu doorbells=%llu empty=%llu waits=%llu iommu_waits=%llu\n",
+		row->strict, row->checked, row->bytes, row->depth, row->batch, row->ops, (ull)us,
+		(ull)(q->doorbells - doorbells), (ull)r->empty, (ull)r->waits, (ull)(iommu_waits(m) - waits));
 	return SL_OK;
 }
 

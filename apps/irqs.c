@@ -50,11 +50,11 @@ static void print_unit(const struct iommu *mmu, unsigned unit)
 	if (i.lacks)
 		return; /* has been said */
 	fmt_print(name, sizeof name, "iommu%u", unit);
-	log_line(name,
-		 "interrupts are remapped: %u entries, %u-bit destinations, compatibility format %s by the "
-		 "unit's registers; firmware left it %s",
-		 i.entries, i.x2apic ? 32 : 8, i.compat_blocked ? "refused" : "let through",
-		 i.firmware_had_on ? "on" : "off");
+	log_line(
+		name,
+		"interrupts are remapped: %u entries, %u-bit destinations, compatibility format %s by the unit's registers; firmware left it %s",
+		i.entries, i.x2apic ? 32 : 8, i.compat_blocked ? "refused" : "let through",
+		i.firmware_had_on ? "on" : "off");
 }
 
 static enum sl_err no_irqs(enum sl_err e)
@@ -284,10 +284,10 @@ enum sl_err stage_irqs(struct machine *m)
 		if (m->vf[i].msix.vectors)
 			e = try_vf(m, &m->vf[i], i + 1 < m->vfs ? &m->vf[i + 1].irq : &m->pf_irq);
 	if (!e)
-		log_line("irqs",
-			 "%u VFs: interrupts arrive by their own entries, and those by others' are refused; "
-			 "%llu fault events so far",
-			 m->irqs_checked, (ull)count_of(&m->fault_events));
+		log_line(
+			"irqs",
+			"%u VFs: interrupts arrive by their own entries, and those by others' are refused; %llu fault events so far",
+			m->irqs_checked, (ull)count_of(&m->fault_events));
 	return e;
 }
 

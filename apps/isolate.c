@@ -270,11 +270,11 @@ enum sl_err stage_isolate(struct machine *m)
 			e = run_pass(m, pass);
 		if (!e)
 			e = check_memory(pass);
-		log_line("isolate",
-			 "pass %u of %u done; so far %llu of %llu refused, %llu not enforced here, %llu not "
-			 "tried",
-			 pass, m->boot->cfg.passes, (ull)m->refused, (ull)m->cases, (ull)m->not_enforced,
-			 (ull)m->not_tried);
+		log_line(
+			"isolate",
+			"pass %u of %u done; so far %llu of %llu refused, %llu not enforced here, %llu not tried",
+			pass, m->boot->cfg.passes, (ull)m->refused, (ull)m->cases, (ull)m->not_enforced,
+			(ull)m->not_tried);
 	}
 	guard_free();
 	m->verified = attack_verified();

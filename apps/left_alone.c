@@ -21,17 +21,15 @@ unsigned say_left_on(const struct iommu *mmu)
 		iommu_unit_info(mmu, i, &u);
 		struct vtd_state s = vtd_state_of(u.found_gsts, u.found_pmen, u.found_fsts);
 		if (s.translates)
-			log_warn("iommu",
-				 "firmware left translation on in the unit at 0x%llx: DMA of the functions "
-				 "below it "
-				 "goes by firmware's tables, which do not have our memory, and is refused",
-				 (ull)u.base);
+			log_warn(
+				"iommu",
+				"firmware left translation on in the unit at 0x%llx: DMA of the functions below it goes by firmware's tables, which do not have our memory, and is refused",
+				(ull)u.base);
 		if (s.remaps)
-			log_warn("iommu",
-				 "firmware left interrupt remapping on in the unit at 0x%llx: interrupts of "
-				 "the "
-				 "functions below it go by firmware's table, and most are refused",
-				 (ull)u.base);
+			log_warn(
+				"iommu",
+				"firmware left interrupt remapping on in the unit at 0x%llx: interrupts of the functions below it go by firmware's table, and most are refused",
+				(ull)u.base);
 		n += s.translates || s.remaps;
 	}
 	return n;

@@ -68,15 +68,14 @@ void numa_choose_cores(const struct machine *m, bdf_t fn)
 		return;
 	said = true;
 	if (node != SRAT_NO_NODE)
-		log_line("numa",
-			 BDF_FMT " is in node %u: memory for it and its VFs comes from there while there is "
-				 "some, and the %u "
-				 "cores of that node get the first VFs",
-			 BDF_ARG(fn), node, n);
+		log_line(
+			"numa",
+			BDF_FMT
+			" is in node %u: memory for it and its VFs comes from there while there is some, and the %u cores of that node get the first VFs",
+			BDF_ARG(fn), node, n);
 	else if (several(m, &srat))
 		log_line("numa",
 			 "the DMAR table does not say which node " BDF_FMT
-			 " is in: memory for a VF comes from the node of "
-			 "the core that works it",
+			 " is in: memory for a VF comes from the node of the core that works it",
 			 BDF_ARG(fn));
 }

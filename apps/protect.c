@@ -78,13 +78,12 @@ void snapshot_print(const char *when, uint64_t at)
 		masters += s->func[i].command >> 2 & 1;
 	for (uint32_t i = 0; i < s->units; i++) {
 		const struct boot_unit *u = &s->unit[i];
-		log_line("iommu",
-			 "%s: unit at 0x%llx translation %s, remapping %s, protected regions %s (GSTS %08x "
-			 "PMEN %08x "
-			 "FSTS %08x RTADDR %llx IRTA %llx)",
-			 when, (ull)u->base, u->gsts >> 31 & 1 ? "on" : "off",
-			 u->gsts >> 25 & 1 ? "on" : "off", u->pmen & 1 ? "on" : "off", u->gsts, u->pmen,
-			 u->fsts, (ull)u->rtaddr, (ull)u->irta);
+		log_line(
+			"iommu",
+			"%s: unit at 0x%llx translation %s, remapping %s, protected regions %s (GSTS %08x PMEN %08x FSTS %08x RTADDR %llx IRTA %llx)",
+			when, (ull)u->base, u->gsts >> 31 & 1 ? "on" : "off",
+			u->gsts >> 25 & 1 ? "on" : "off", u->pmen & 1 ? "on" : "off", u->gsts, u->pmen,
+			u->fsts, (ull)u->rtaddr, (ull)u->irta);
 	}
 	log_line("iommu", "%s: %u of %u functions could do DMA", when, masters, s->funcs);
 	if (s->units_lost || s->funcs_lost)
@@ -108,11 +107,8 @@ static enum sl_err choose_window(struct machine *m)
 	if (e) {
 		log_fail(
 			"iommu",
-			"move 64-bit device addresses in firmware setup (MMIO high base), or use a unit that "
-			"has more address bits",
-			"no range of device addresses below 2^%u is free of memory, registers, bridge "
-			"windows "
-			"and RMRRs",
+			"move 64-bit device addresses in firmware setup (MMIO high base), or use a unit that has more address bits",
+			"no range of device addresses below 2^%u is free of memory, registers, bridge windows and RMRRs",
 			in.width < 38 ? in.width : 38);
 		return e;
 	}
@@ -129,17 +125,15 @@ static enum sl_err no_unit(const struct machine *m)
 		log_fail("iommu", "use a machine with Intel VT-d",
 			 "this is an AMD machine (IVRS table found, no DMAR): AMD's IOMMU is not supported");
 	else if (acpi_find(&m->acpi, "VIOT", 0))
-		log_fail("iommu", "use -device intel-iommu in place of virtio-iommu",
-			 "this machine's IOMMU is a virtio-iommu (VIOT table found, no DMAR): it is not "
-			 "supported");
+		log_fail(
+			"iommu", "use -device intel-iommu in place of virtio-iommu",
+			"this machine's IOMMU is a virtio-iommu (VIOT table found, no DMAR): it is not supported");
 	else
-		log_fail("iommu",
-			 "switch VT-d (Intel VT for Directed I/O, IOMMU) on in firmware setup; in QEMU add "
-			 "-device "
-			 "intel-iommu",
-			 "there is no DMAR table among %u ACPI tables: no IOMMU, so nothing holds a device "
-			 "back",
-			 m->acpi.count);
+		log_fail(
+			"iommu",
+			"switch VT-d (Intel VT for Directed I/O, IOMMU) on in firmware setup; in QEMU add -device intel-iommu",
+			"there is no DMAR table among %u ACPI tables: no IOMMU, so nothing holds a device back",
+			m->acpi.count);
 	return SL_NOTFOUND;
 }
 
@@ -165,11 +159,10 @@ static void owners_go_on(struct machine *m)
 			n++;
 		}
 	if (m->iommu.domains)
-		log_line("iommu",
-			 "bus mastering is back on in %u functions that the RMRR lines above name: they "
-			 "reach that "
-			 "memory and nothing else",
-			 n);
+		log_line(
+			"iommu",
+			"bus mastering is back on in %u functions that the RMRR lines above name: they reach that memory and nothing else",
+			n);
 }
 
 enum sl_err stage_iommu(struct machine *m)
@@ -177,13 +170,13 @@ enum sl_err stage_iommu(struct machine *m)
 	const struct acpi_table *table = acpi_find(&m->acpi, "DMAR", 0);
 	bool off = m->boot->cfg.iommu == CONFIG_IOMMU_OFF;
 	if (off)
-		log_warn("iommu",
-			 "iommu=off: no unit is programmed, so what firmware left on stays as it is, and "
-			 "every function that no unit holds back reaches all memory");
+		log_warn(
+			"iommu",
+			"iommu=off: no unit is programmed, so what firmware left on stays as it is, and every function that no unit holds back reaches all memory");
 	if (m->boot->cfg.iommu == CONFIG_IOMMU_PT)
-		log_warn("iommu",
-			 "iommu=pt: every function that is used is in a pass-through domain and reaches "
-			 "all memory: nothing is proved");
+		log_warn(
+			"iommu",
+			"iommu=pt: every function that is used is in a pass-through domain and reaches all memory: nothing is proved");
 	if (!table)
 		return off ? choose_window(m) : no_unit(m);
 	if (acpi_find(&m->acpi, "DMAR", 1))
@@ -196,10 +189,10 @@ enum sl_err stage_iommu(struct machine *m)
 	const struct iommu_regs regs = {NULL, map_unit};
 	enum sl_err e = iommu_init(&m->iommu, table->data, &topo, &regs);
 	if (e) {
-		log_fail("iommu",
-			 "update the firmware; if VT-d can be switched in its setup, switch it off and on "
-			 "once",
-			 "the DMAR table leads to no usable unit: %s", sl_err_text(e));
+		log_fail(
+			"iommu",
+			"update the firmware; if VT-d can be switched in its setup, switch it off and on once",
+			"the DMAR table leads to no usable unit: %s", sl_err_text(e));
 		return e;
 	}
 	if (m->boot->cfg.access == ACCESS_READ) {
@@ -242,10 +235,10 @@ static void take_boot_memory(const struct coverage *c)
 		log_line("coverage", "%llu MiB of firmware's boot memory taken back: no device reaches it",
 			 (ull)(start_reclaim() >> 8));
 	else
-		log_line("coverage",
-			 "%llu MiB of firmware's boot memory stay unused: %u of %u units translate, and %u "
-			 "functions or buses are not covered",
-			 (ull)(start_boot_pages() >> 8), c->on, c->units, coverage_open(c));
+		log_line(
+			"coverage",
+			"%llu MiB of firmware's boot memory stay unused: %u of %u units translate, and %u functions or buses are not covered",
+			(ull)(start_boot_pages() >> 8), c->on, c->units, coverage_open(c));
 }
 
 enum sl_err stage_coverage(struct machine *m)
@@ -253,25 +246,22 @@ enum sl_err stage_coverage(struct machine *m)
 	struct coverage c;
 	coverage_take(&m->pci, &m->iommu, m->translating, &c);
 	if (m->boot->cfg.access == ACCESS_READ) {
-		log_line("coverage",
-			 "access=read: nothing here holds DMA back; %u of %u functions master the bus, as "
-			 "firmware "
-			 "left them, and %llu MiB of its memory stay unused for that",
-			 c.stuck, c.functions, (ull)(start_boot_pages() >> 8));
+		log_line(
+			"coverage",
+			"access=read: nothing here holds DMA back; %u of %u functions master the bus, as firmware left them, and %llu MiB of its memory stay unused for that",
+			c.stuck, c.functions, (ull)(start_boot_pages() >> 8));
 		return SL_OK;
 	}
 	if (!c.no_unit)
-		log_line("coverage",
-			 "translation is on in %u of %u units; each of the %u functions found that can do "
-			 "DMA is under "
-			 "one of them, and reaches nothing without a domain",
-			 c.on, c.units, c.functions);
+		log_line(
+			"coverage",
+			"translation is on in %u of %u units; each of the %u functions found that can do DMA is under one of them, and reaches nothing without a domain",
+			c.on, c.units, c.functions);
 	else
-		log_warn("coverage",
-			 "translation is on in %u of %u units; %u functions are under no unit that "
-			 "translates: "
-			 "only their Bus Master Enable (off) holds them",
-			 c.on, c.units, c.no_unit);
+		log_warn(
+			"coverage",
+			"translation is on in %u of %u units; %u functions are under no unit that translates: only their Bus Master Enable (off) holds them",
+			c.on, c.units, c.no_unit);
 	if (c.stuck)
 		log_warn("coverage", "%u of them have a Bus Master Enable that stays on: nothing holds them",
 			 c.stuck);

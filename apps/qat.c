@@ -68,12 +68,12 @@ enum sl_err stage_accel_sriov(struct machine *m)
 	m->vfs = s.num_vfs < m->boot->cfg.vfs ? s.num_vfs : m->boot->cfg.vfs;
 	if (m->vfs > ACCEL_VFS)
 		m->vfs = ACCEL_VFS;
-	log_line("sriov",
-		 BDF_FMT
-		 " has %u of %u VFs on, %u to be used: first VF offset %u, stride %u, BAR0 0x%llx with "
-		 "0x%llx bytes each",
-		 BDF_ARG(m->pf->bdf), s.num_vfs, s.total_vfs, m->vfs, s.offset, s.stride, (ull)s.bar[0].addr,
-		 (ull)s.bar[0].size);
+	log_line(
+		"sriov",
+		BDF_FMT
+		" has %u of %u VFs on, %u to be used: first VF offset %u, stride %u, BAR0 0x%llx with 0x%llx bytes each",
+		BDF_ARG(m->pf->bdf), s.num_vfs, s.total_vfs, m->vfs, s.offset, s.stride, (ull)s.bar[0].addr,
+		(ull)s.bar[0].size);
 	for (unsigned i = 0; i < m->vfs; i++)
 		vf_begin(&m->vf[i], i, sriov_vf(&m->pci, m->pf, (uint16_t)i));
 	return SL_OK;
@@ -202,11 +202,10 @@ enum sl_err stage_accel_domains(struct machine *m)
 	if (!e)
 		e = domains_check(m);
 	if (!e)
-		log_line("vf",
-			 "%u VFs, each in a domain of its own: every table walked from the root, each VF "
-			 "reaches "
-			 "its own memory and nothing else",
-			 m->vfs);
+		log_line(
+			"vf",
+			"%u VFs, each in a domain of its own: every table walked from the root, each VF reaches its own memory and nothing else",
+			m->vfs);
 	return e;
 }
 

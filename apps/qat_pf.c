@@ -67,10 +67,10 @@ static enum sl_err read_files(const struct machine *m, struct files *f)
 		f->bytes += s.n;
 	}
 	if (e)
-		log_fail("qat",
-			 "copy the two files of the card's vendor to EFI/sluice on the boot volume: "
-			 "docs/qat.md",
-			 "the firmware file " BOOT_FILES_FOLDER "/%s is of no use: %s", names[i - 1], why);
+		log_fail(
+			"qat",
+			"copy the two files of the card's vendor to EFI/sluice on the boot volume: docs/qat.md",
+			"the firmware file " BOOT_FILES_FOLDER "/%s is of no use: %s", names[i - 1], why);
 	return e;
 }
 
@@ -151,10 +151,10 @@ enum sl_err stage_accel_firmware(struct machine *m)
 		 BDF_FMT
 		 " firmware: %u images of %llu bytes authenticated by the card and started in %llu ms",
 		 BDF_ARG(m->pf->bdf), f.fw.images + 1, (ull)f.bytes, (ull)((now_us() - start) / 1000));
-	log_line("qat",
-		 "engines %x, accelerators %x, compression features %x; this way of loading was never run on "
-		 "silicon",
-		 card.pf.engines, card.pf.accels, card.pf.capabilities);
+	log_line(
+		"qat",
+		"engines %x, accelerators %x, compression features %x; this way of loading was never run on silicon",
+		card.pf.engines, card.pf.accels, card.pf.capabilities);
 	return dma_put(&card.pf.chunk);
 }
 

@@ -129,19 +129,18 @@ enum sl_err stage_refuse(struct machine *m)
 {
 	static uint8_t ok[VFS_MAX][VFS_MAX + OTHERS];
 	fill_targets(m);
-	log_line("refuse",
-		 "each of %u VFs is told to write to memory of every other VF, of the kernel, to a page that "
-		 "it may only "
-		 "read and to an unmapped one",
-		 m->vfs);
+	log_line(
+		"refuse",
+		"each of %u VFs is told to write to memory of every other VF, of the kernel, to a page that it may only read and to an unmapped one",
+		m->vfs);
 	for (unsigned v = 0; v < m->vfs; v++)
 		run_vf(m, &m->vf[v], ok[v]);
 	print_verdicts(m, ok);
 	guard_free();
-	log_line("refuse",
-		 "%llu of %llu refused, recorded and without effect, each after it had worked where it is "
-		 "allowed",
-		 (ull)m->refused, (ull)m->cases);
+	log_line(
+		"refuse",
+		"%llu of %llu refused, recorded and without effect, each after it had worked where it is allowed",
+		(ull)m->refused, (ull)m->cases);
 	if (m->not_tried)
 		log_line("refuse", "%llu were not tried: they had no effect where they are allowed",
 			 (ull)m->not_tried);

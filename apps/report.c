@@ -46,11 +46,10 @@ static void name_uncovered(struct machine *m)
 	coverage_take(&m->pci, &m->iommu, m->translating, &c);
 	if (!m->looked || !coverage_open(&c))
 		return;
-	log_line("verdict",
-		 "it does not cover %u functions or buses: %u functions under no unit that translates, %u "
-		 "bridges, "
-		 "buses and functions that were not looked at, %u VMD",
-		 coverage_open(&c), c.no_unit, c.missed, c.vmd);
+	log_line(
+		"verdict",
+		"it does not cover %u functions or buses: %u functions under no unit that translates, %u bridges, buses and functions that were not looked at, %u VMD",
+		coverage_open(&c), c.no_unit, c.missed, c.vmd);
 	coverage_name(m, "verdict");
 }
 
@@ -100,15 +99,14 @@ void report_result(struct machine *m, const char *failed, enum sl_err e)
 	char proof[160], words[200];
 	proof_words(m, proof, sizeof proof);
 	fmt_print(words, sizeof words, "every result was right; %s", proof);
-	log_line("verdict", "%s",
-		 strcmp(cfg->app, "shell") == 0 && !failed ? "the console was left"
-		 : failed                                  ? "FAILED: see the FAIL line above"
-		 : !m->audited                             ? words
-		 : strcmp(m->audit_words, "pass") == 0
-			 ? "the audit is done, and nothing in it forbids giving functions away"
-			 : "the audit is done: nothing in tables and registers forbids giving functions "
-			   "away; no "
-			   "DMA was tried");
+	log_line(
+		"verdict", "%s",
+		strcmp(cfg->app, "shell") == 0 && !failed ? "the console was left"
+		: failed                                  ? "FAILED: see the FAIL line above"
+		: !m->audited                             ? words
+		: strcmp(m->audit_words, "pass") == 0
+			? "the audit is done, and nothing in it forbids giving functions away"
+			: "the audit is done: nothing in tables and registers forbids giving functions away; no DMA was tried");
 	name_uncovered(m);
 	log_text("RESULT v=1 app=%s ok=%d vfs=%u verified=%llu cases=%llu refused=%llu", cfg->app,
 		 failed ? 0 : 1, m->vfs, (ull)m->verified, (ull)m->cases, (ull)m->refused);

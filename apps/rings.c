@@ -234,12 +234,11 @@ enum sl_err rings_print(const struct machine *m, const char *stage)
 		return SL_OK;
 	for (unsigned v = 0; v < m->vfs; v++) {
 		const struct ring *r = &m->vf[v].ring;
-		log_line(stage,
-			 "VF %u on core %u, mode=%s: interrupts %llu, armed %llu, results there when armed "
-			 "%llu, "
-			 "halted %llu, wake-ups lost %llu",
-			 v, m->vf[v].core, ring_mode_name(mode_of(m)), (ull)r->irqs, (ull)r->arms,
-			 (ull)r->caught, (ull)r->halts, (ull)r->lost);
+		log_line(
+			stage,
+			"VF %u on core %u, mode=%s: interrupts %llu, armed %llu, results there when armed %llu, halted %llu, wake-ups lost %llu",
+			v, m->vf[v].core, ring_mode_name(mode_of(m)), (ull)r->irqs, (ull)r->arms,
+			(ull)r->caught, (ull)r->halts, (ull)r->lost);
 		all.lost += r->lost;
 	}
 	if (!all.lost)

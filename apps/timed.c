@@ -224,8 +224,8 @@ static void print_table(struct machine *m)
 	char name[24], core[8];
 	uint64_t least = UINT64_MAX, most = 0;
 	log_text("                 core    ops/s    MB/s  latency us (median to p99.9: at most 6 %% low):\n");
-	log_text("  VF                                      min     median        p99      p99.9        max "
-		 " bells/op empty/op\n");
+	log_text(
+		"  VF                                      min     median        p99      p99.9        max  bells/op empty/op\n");
 	for (unsigned v = 0; v < m->pairs; v++) {
 		struct vf *vf = &m->vf[v];
 		fmt_print(name, sizeof name, BDF_FMT, BDF_ARG(vf->fn->bdf));

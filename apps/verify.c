@@ -172,11 +172,10 @@ static bool status_right(const struct step *st, const struct vf *vf, uint16_t st
 
 static const char *advice(bool right, uint16_t status)
 {
-	return right    ? "run again; if it stays, the device or the path to memory damages data"
-	       : status ? "the device refused this request or failed at it, and no data was damaged: the "
-			  "status says "
-			  "why; a medium that is worn out or read-only does that"
-			: "run again; if it stays, the device does not check what it says that it checks";
+	return right ? "run again; if it stays, the device or the path to memory damages data"
+	       : status
+		       ? "the device refused this request or failed at it, and no data was damaged: the status says why; a medium that is worn out or read-only does that"
+		       : "run again; if it stays, the device does not check what it says that it checks";
 }
 
 static enum sl_err check_step(const struct step *st, struct vf *vf, uint32_t round)
@@ -264,9 +263,9 @@ enum sl_err stage_verify(struct machine *m)
 	for (unsigned s = 0; s < ARRAY_LEN(steps); s++)
 		log_line("verify", "%s: %s", steps[s].name,
 			 offered(&steps[s], &m->vf[0]) ? "right" : "not offered by this controller");
-	log_line("verify",
-		 "%llu operations in %u rounds on %u VFs and %u cores at once, every result as the CPU "
-		 "computed it",
-		 (ull)m->verified, rounds, m->vfs, cores);
+	log_line(
+		"verify",
+		"%llu operations in %u rounds on %u VFs and %u cores at once, every result as the CPU computed it",
+		(ull)m->verified, rounds, m->vfs, cores);
 	return SL_OK;
 }

@@ -39,14 +39,12 @@ static bool held_by_rmrr(const struct pci_func *fn, const struct domain *dom)
 	while (held && iommu_reserved_next(mmu, fn->bdf, &r) == SL_OK) {
 		if (r.interrupts)
 			continue;
-		log_fail("iommu",
-			 "look in firmware setup for the vendor's option for this slot (HPE: Shared Memory "
-			 "and "
-			 "RMRR off), or update the firmware; docs/audit.md, RMRR-KEPT",
-			 BDF_FMT
-			 " is held by the RMRR 0x%llx..0x%llx, in domain %u: firmware may use that memory "
-			 "through it at any time",
-			 BDF_ARG(fn->bdf), (ull)r.base, (ull)(r.base + r.len - 1), domain_id(held));
+		log_fail(
+			"iommu",
+			"look in firmware setup for the vendor's option for this slot (HPE: Shared Memory and RMRR off), or update the firmware; docs/audit.md, RMRR-KEPT",
+			BDF_FMT
+			" is held by the RMRR 0x%llx..0x%llx, in domain %u: firmware may use that memory through it at any time",
+			BDF_ARG(fn->bdf), (ull)r.base, (ull)(r.base + r.len - 1), domain_id(held));
 		return true;
 	}
 	return false;
@@ -61,13 +59,13 @@ static volatile void *map_bar0(const struct pci_func *fn)
 	volatile void *regs =
 		bar->addr && bar->size && !bar->io && !stop ? mmio_map(PHYS(bar->addr), bar->size) : NULL;
 	if (bar->addr && bar->size && stop)
-		log_fail("pci",
-			 "update the firmware; switch above-4G decoding and SR-IOV on in its setup, or off "
-			 "and on",
-			 BDF_FMT ": BAR0 0x%llx..0x%llx is not in the windows of the bridge " BDF_FMT
-				 " above it (0x%llx + 0x%llx, 0x%llx + 0x%llx): its registers do not answer",
-			 BDF_ARG(fn->bdf), (ull)bar->addr, (ull)last, BDF_ARG(stop->bdf), (ull)stop->mem.base,
-			 (ull)stop->mem.size, (ull)stop->pref.base, (ull)stop->pref.size);
+		log_fail(
+			"pci",
+			"update the firmware; switch above-4G decoding and SR-IOV on in its setup, or off and on",
+			BDF_FMT ": BAR0 0x%llx..0x%llx is not in the windows of the bridge " BDF_FMT
+				" above it (0x%llx + 0x%llx, 0x%llx + 0x%llx): its registers do not answer",
+			BDF_ARG(fn->bdf), (ull)bar->addr, (ull)last, BDF_ARG(stop->bdf), (ull)stop->mem.base,
+			(ull)stop->mem.size, (ull)stop->pref.base, (ull)stop->pref.size);
 	else if (!regs)
 		log_fail("pci", "switch above-4G decoding on in firmware setup",
 			 BDF_FMT " has no register address in BAR0", BDF_ARG(fn->bdf));
@@ -84,10 +82,10 @@ enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile v
 	if (e == SL_BUSY && held_by_rmrr(fn, dom))
 		return e;
 	if (e) {
-		log_fail("iommu",
-			 "another slot, or ACS in firmware setup: the lines above name the port or the "
-			 "missing unit",
-			 BDF_FMT " can not be put into a domain: %s", BDF_ARG(fn->bdf), sl_err_text(e));
+		log_fail(
+			"iommu",
+			"another slot, or ACS in firmware setup: the lines above name the port or the missing unit",
+			BDF_FMT " can not be put into a domain: %s", BDF_ARG(fn->bdf), sl_err_text(e));
 		return e;
 	}
 	e = pci_path_open(fn);
@@ -191,18 +189,18 @@ enum sl_err stage_pf(struct machine *m)
 		const struct nvme_id *id = &m->nvme.ctrl.id;
 		if (!e && serves_unnamed(m)) {
 			log_line("nvme",
-				 BDF_FMT " \"%s\" serial %s is used for Identify alone: its medium is not "
-					 "touched",
+				 BDF_FMT
+				 " \"%s\" serial %s is used for Identify alone: its medium is not touched",
 				 BDF_ARG(f->bdf), id->model, id->serial);
 			return SL_OK;
 		}
 		if (!e && strcmp(id->serial, scratch) == 0) {
-			log_line("nvme",
-				 BDF_FMT " \"%s\" serial %s is the scratch controller; domain %u, %u queue "
-					 "pairs and %u "
-					 "interrupts to give to VFs",
-				 BDF_ARG(f->bdf), id->model, id->serial, number_of(m->pf_dom),
-				 m->nvme.free_vq, m->nvme.free_vi);
+			log_line(
+				"nvme",
+				BDF_FMT
+				" \"%s\" serial %s is the scratch controller; domain %u, %u queue pairs and %u interrupts to give to VFs",
+				BDF_ARG(f->bdf), id->model, id->serial, number_of(m->pf_dom), m->nvme.free_vq,
+				m->nvme.free_vi);
 			return SL_OK;
 		}
 		log_line("nvme", BDF_FMT " %s%s: left alone", BDF_ARG(f->bdf),
@@ -213,11 +211,10 @@ enum sl_err stage_pf(struct machine *m)
 	if (plain && find_edu(m))
 		return SL_OK;
 	if (!seen)
-		log_fail("nvme",
-			 "use an NVMe controller with SR-IOV (in QEMU: -device nvme,sriov_max_vfs=...); "
-			 "app=isolate "
-			 "proves isolation with any NVMe controller, and does not touch its medium",
-			 "no NVMe controller with SR-IOV among the functions above");
+		log_fail(
+			"nvme",
+			"use an NVMe controller with SR-IOV (in QEMU: -device nvme,sriov_max_vfs=...); app=isolate proves isolation with any NVMe controller, and does not touch its medium",
+			"no NVMe controller with SR-IOV among the functions above");
 	else if (!scratch[0])
 		log_fail(
 			"nvme",
@@ -246,11 +243,12 @@ enum sl_err stage_sriov(struct machine *m)
 	if (e)
 		return e;
 	m->sriov_on = true;
-	log_line("sriov",
-		 BDF_FMT " has %u of %u VFs on: first VF offset %u, stride %u, ARI %s, BAR0 0x%llx with "
-			 "0x%llx bytes each",
-		 BDF_ARG(m->pf->bdf), s.num_vfs, s.total_vfs, s.offset, s.stride, s.ari ? "on" : "off",
-		 (ull)s.bar[0].addr, (ull)s.bar[0].size);
+	log_line(
+		"sriov",
+		BDF_FMT
+		" has %u of %u VFs on: first VF offset %u, stride %u, ARI %s, BAR0 0x%llx with 0x%llx bytes each",
+		BDF_ARG(m->pf->bdf), s.num_vfs, s.total_vfs, s.offset, s.stride, s.ari ? "on" : "off",
+		(ull)s.bar[0].addr, (ull)s.bar[0].size);
 	for (unsigned i = 0; i < s.num_vfs; i++)
 		vf_begin(&m->vf[i], i, sriov_vf(&m->pci, m->pf, (uint16_t)i));
 	m->vfs = s.num_vfs;
@@ -307,11 +305,10 @@ enum sl_err choose_stores(struct vf *vf)
 	}
 	if (vf->data)
 		return SL_OK;
-	log_fail("nvme",
-		 "give the controller a namespace without metadata, of blocks of at most 4 KiB, for each VF, "
-		 "or a "
-		 "shared one",
-		 BDF_FMT " sees no namespace that it could use", BDF_ARG(vf->fn->bdf));
+	log_fail(
+		"nvme",
+		"give the controller a namespace without metadata, of blocks of at most 4 KiB, for each VF, or a shared one",
+		BDF_FMT " sees no namespace that it could use", BDF_ARG(vf->fn->bdf));
 	return SL_NOTFOUND;
 }
 
@@ -509,8 +506,9 @@ enum sl_err stage_domains(struct machine *m)
 		return e;
 	log_line("vf", "%u VFs, each in a domain of its own: the same device addresses, different memory",
 		 m->vfs);
-	log_line("vf", "every table walked from the root: each function that is in use reaches its own "
-		       "memory and nothing else; the others under a unit have no context entry");
+	log_line(
+		"vf",
+		"every table walked from the root: each function that is in use reaches its own memory and nothing else; the others under a unit have no context entry");
 	return SL_OK;
 }
 

@@ -33,17 +33,17 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 		{"the table is longer than 64 KiB",
 		 "it is read in full by some systems; here only the first 64 KiB are judged",
 		 "The DMAR table is longer than any machine needs; please check its length."},
-	[DMAR_RULE_CHECKSUM_BAD] = {"the bytes of the table do not add up to 0",
-				    "Linux warns and goes on or drops the table; Windows drops it: no IOMMU",
-				    "The checksum of the DMAR table is wrong; it must be made after the last "
-				    "change to the table."},
+	[DMAR_RULE_CHECKSUM_BAD] =
+		{"the bytes of the table do not add up to 0",
+		 "Linux warns and goes on or drops the table; Windows drops it: no IOMMU",
+		 "The checksum of the DMAR table is wrong; it must be made after the last change to the table."},
 	[DMAR_RULE_HAW_INVALID] = {"the host address width is none that a processor has",
 				   "DMA addresses may be limited to a few bits, or the table is refused",
 				   "Host Address Width must be the platform's DMA address width minus 1."},
-	[DMAR_RULE_HAW_OVER_PHYS] = {"the host address width is more than the processor's",
-				     "nothing: the units' own width (CAP.MGAW) counts",
-				     "Host Address Width should not exceed the physical address width of the "
-				     "processor (memory encryption may take bits)."},
+	[DMAR_RULE_HAW_OVER_PHYS] =
+		{"the host address width is more than the processor's",
+		 "nothing: the units' own width (CAP.MGAW) counts",
+		 "Host Address Width should not exceed the physical address width of the processor (memory encryption may take bits)."},
 	[DMAR_RULE_FLAGS_RESERVED] = {"reserved flags of the table are set", NOTHING_TODAY,
 				      "Bits 7:3 of the DMAR flags are reserved and must be 0."},
 	[DMAR_RULE_HEADER_RESERVED] = {"reserved bytes of the header are set", NOTHING_TODAY,
@@ -51,23 +51,19 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 	[DMAR_RULE_X2APIC_WITHOUT_IR] =
 		{"asks not to use x2APIC and offers no interrupt remapping",
 		 "Linux stays in xAPIC mode: processors with ids over 254 are not used",
-		 "X2APIC_OPT_OUT has a meaning only where INTR_REMAP is set; please offer interrupt "
-		 "remapping or clear the flag."},
+		 "X2APIC_OPT_OUT has a meaning only where INTR_REMAP is set; please offer interrupt remapping or clear the flag."},
 	[DMAR_RULE_X2APIC_OPT_OUT] =
 		{"firmware asks not to use x2APIC",
-		 "Linux stays in xAPIC mode and logs that the x2apic opt out bit is set; "
-		 "intel_iommu=no_x2apic_optout overrides",
+		 "Linux stays in xAPIC mode and logs that the x2apic opt out bit is set; intel_iommu=no_x2apic_optout overrides",
 		 "Look for x2APIC (Extended APIC, X2APIC opt out) in firmware setup and switch x2APIC on."},
-	[DMAR_RULE_INTR_REMAP_OFF] = {"interrupt remapping is not offered",
-				      "any device can raise any interrupt; Linux refuses VFIO without "
-				      "allow_unsafe_interrupts, which gives that protection up",
-				      "Look for interrupt remapping or x2APIC in firmware setup; if there is "
-				      "no such entry, please set INTR_REMAP in the DMAR table."},
+	[DMAR_RULE_INTR_REMAP_OFF] =
+		{"interrupt remapping is not offered",
+		 "any device can raise any interrupt; Linux refuses VFIO without allow_unsafe_interrupts, which gives that protection up",
+		 "Look for interrupt remapping or x2APIC in firmware setup; if there is no such entry, please set INTR_REMAP in the DMAR table."},
 	[DMAR_RULE_STRUCT_LENGTH] =
 		{"a structure of impossible length: it is shorter than its own header or runs past the end",
 		 "Linux and Windows refuse the whole table: no IOMMU; careless systems hang",
-		 "The length of this remapping structure is wrong; all structures must end inside the "
-		 "table."},
+		 "The length of this remapping structure is wrong; all structures must end inside the table."},
 	[DMAR_RULE_STRUCT_SHORT] = {"a structure is too short for its fields",
 				    "Linux refuses the table, or reads what follows as if it belonged to it",
 				    "This remapping structure is shorter than the fixed fields of its type."},
@@ -84,47 +80,43 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 	[DMAR_RULE_NO_DRHD] = {"there is no unit in the table",
 			       "the system runs without the IOMMU and says that there is no DMAR device",
 			       "The DMAR table has no DRHD; add the units or leave the table out."},
-	[DMAR_RULE_DRHD_BASE_INVALID] = {"a unit has no register address",
-					 "Linux says Your BIOS is broken; DMAR reported at address 0, and "
-					 "drops the whole table: no IOMMU, no interrupt remapping, no VFIO",
-					 "The register base address of this DRHD is 0 or all ones; give the "
-					 "unit an address or leave the DRHD out."},
+	[DMAR_RULE_DRHD_BASE_INVALID] =
+		{"a unit has no register address",
+		 "Linux says Your BIOS is broken; DMAR reported at address 0, and drops the whole table: no IOMMU, no interrupt remapping, no VFIO",
+		 "The register base address of this DRHD is 0 or all ones; give the unit an address or leave the DRHD out."},
 	[DMAR_RULE_DRHD_BASE_UNALIGNED] =
 		{"a unit's registers do not begin on a page",
 		 "the unit is read at a wrong address and then ignored",
 		 "The register base address of this DRHD must be a multiple of 4096."},
-	[DMAR_RULE_DRHD_BASE_BEYOND] = {"a unit's registers lie above the host address width",
-					"the unit cannot be reached and is ignored",
-					"The register base address of this DRHD does not fit into the Host "
-					"Address Width of the table."},
+	[DMAR_RULE_DRHD_BASE_BEYOND] =
+		{"a unit's registers lie above the host address width",
+		 "the unit cannot be reached and is ignored",
+		 "The register base address of this DRHD does not fit into the Host Address Width of the table."},
 	[DMAR_RULE_DRHD_TWICE] = {"a unit is listed twice",
 				  "nothing: Linux takes the first entry and passes over the other",
 				  "This DRHD repeats one before it, with the same registers; leave it out."},
 	[DMAR_RULE_DRHD_OVERLAP] =
 		{"two units have the same registers",
-		 "Linux takes the first of one address and segment, and DMA of what the other names is not "
-		 "translated; units that overlap otherwise take each other's commands",
+		 "Linux takes the first of one address and segment, and DMA of what the other names is not translated; units that overlap otherwise take each other's commands",
 		 "The register windows of two DRHDs overlap."},
 	[DMAR_RULE_DRHD_IN_RAM] =
 		{"a unit's registers lie in ordinary memory",
 		 "memory is read as registers; the unit is ignored when it answers nonsense",
-		 "The register base address of this DRHD lies in memory that the UEFI map gives to the "
-		 "system."},
+		 "The register base address of this DRHD lies in memory that the UEFI map gives to the system."},
 	[DMAR_RULE_DRHD_RESERVED] = {"reserved bits of a unit's flags are set", NOTHING_TODAY,
 				     "Bits 7:1 of Flags and 7:4 of Size are reserved and must be 0."},
-	[DMAR_RULE_DRHD_NO_SCOPE] = {"a unit that covers nothing",
-				     "nothing: it stays unused; normal on servers whose stack has no device",
-				     "A DRHD without device scopes and without INCLUDE_PCI_ALL covers no "
-				     "device; it may be left out."},
-	[DMAR_RULE_NO_INCLUDE_ALL] = {"no unit of the segment covers what is not named",
-				      "a device that no scope names has no unit: Linux leaves it "
-				      "untranslated, so nothing holds it back",
-				      "Each segment should end with a DRHD with INCLUDE_PCI_ALL, or every "
-				      "device must be in a scope."},
-	[DMAR_RULE_INCLUDE_ALL_TWICE] = {"two units of one segment say that they cover the rest",
-					 "the first or the last is taken: devices may get the wrong unit, "
-					 "and all their DMA is refused",
-					 "Only one DRHD of a segment may have INCLUDE_PCI_ALL."},
+	[DMAR_RULE_DRHD_NO_SCOPE] =
+		{"a unit that covers nothing",
+		 "nothing: it stays unused; normal on servers whose stack has no device",
+		 "A DRHD without device scopes and without INCLUDE_PCI_ALL covers no device; it may be left out."},
+	[DMAR_RULE_NO_INCLUDE_ALL] =
+		{"no unit of the segment covers what is not named",
+		 "a device that no scope names has no unit: Linux leaves it untranslated, so nothing holds it back",
+		 "Each segment should end with a DRHD with INCLUDE_PCI_ALL, or every device must be in a scope."},
+	[DMAR_RULE_INCLUDE_ALL_TWICE] =
+		{"two units of one segment say that they cover the rest",
+		 "the first or the last is taken: devices may get the wrong unit, and all their DMA is refused",
+		 "Only one DRHD of a segment may have INCLUDE_PCI_ALL."},
 	[DMAR_RULE_INCLUDE_ALL_NOT_LAST] =
 		{"units follow the one that covers the rest",
 		 "systems that take the first match give its devices to the wrong unit",
@@ -132,10 +124,10 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 	[DMAR_RULE_INCLUDE_ALL_SCOPE] =
 		{"the unit that covers the rest names devices besides", "nothing: they are covered anyway",
 		 "A DRHD with INCLUDE_PCI_ALL may have scopes of I/O APIC, HPET and namespace devices only."},
-	[DMAR_RULE_SCOPE_LENGTH] = {"a device scope of impossible length",
-				    "Linux refuses the table; careless systems hang or read on elsewhere",
-				    "The length of this device scope is wrong; it must be 6 plus 2 for each "
-				    "hop and end inside its structure."},
+	[DMAR_RULE_SCOPE_LENGTH] =
+		{"a device scope of impossible length",
+		 "Linux refuses the table; careless systems hang or read on elsewhere",
+		 "The length of this device scope is wrong; it must be 6 plus 2 for each hop and end inside its structure."},
 	[DMAR_RULE_SCOPE_TYPE] = {"a device scope of a type that is reserved today",
 				  "Linux says Unsupported device scope, and skips it",
 				  "This device scope has a type that the specification does not have."},
@@ -157,19 +149,18 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 		{"the path of a device scope does not lead through bridges",
 		 "it is skipped; the device may be switched off",
 		 "The path of this device scope goes through a function that is no bridge or is absent."},
-	[DMAR_RULE_SCOPE_ABSENT] = {"no device answers where a device scope leads",
-				    "it is skipped; the device may be switched off or hidden",
-				    "No function answers at the path of this device scope; scopes of absent "
-				    "devices should be left out."},
+	[DMAR_RULE_SCOPE_ABSENT] =
+		{"no device answers where a device scope leads",
+		 "it is skipped; the device may be switched off or hidden",
+		 "No function answers at the path of this device scope; scopes of absent devices should be left out."},
 	[DMAR_RULE_SCOPE_KIND] =
 		{"a device scope says endpoint for a bridge or bridge for an endpoint",
 		 "Linux says Device scope type does not match, and takes it or not by version",
 		 "The type of this device scope does not fit the device at its path."},
-	[DMAR_RULE_IOAPIC_WITHOUT_SCOPE] = {"an I/O APIC of the MADT is in no unit's scope",
-					    "Linux says ioapic has no mapping iommu, interrupt remapping "
-					    "will be disabled; VFIO is then unsafe",
-					    "Each I/O APIC of the MADT must be in the scope of a DRHD, with "
-					    "the I/O APIC id as enumeration id."},
+	[DMAR_RULE_IOAPIC_WITHOUT_SCOPE] =
+		{"an I/O APIC of the MADT is in no unit's scope",
+		 "Linux says ioapic has no mapping iommu, interrupt remapping will be disabled; VFIO is then unsafe",
+		 "Each I/O APIC of the MADT must be in the scope of a DRHD, with the I/O APIC id as enumeration id."},
 	[DMAR_RULE_SCOPE_WITHOUT_IOAPIC] =
 		{"a scope names an I/O APIC that the MADT does not have", "it is ignored",
 		 "The enumeration id of this scope is that of no I/O APIC in the MADT."},
@@ -188,8 +179,7 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 	[DMAR_RULE_RMRR_HUGE] =
 		{"an RMRR of 512 MiB or more",
 		 "it is mapped whole; time and tables are spent, and the device reaches all of it",
-		 "Please check the size of this RMRR (graphics memory may be made smaller in firmware "
-		 "setup)."},
+		 "Please check the size of this RMRR (graphics memory may be made smaller in firmware setup)."},
 	[DMAR_RULE_RMRR_BEYOND] =
 		{"an RMRR above the host address width",
 		 "it cannot be mapped: the device's DMA there is refused",
@@ -206,8 +196,7 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 				     "This RMRR has no device scope."},
 	[DMAR_RULE_RMRR_IN_RAM] =
 		{"an RMRR lies in memory that the system hands out",
-		 "Linux says No firmware reserved region can cover this RMRR; a device can then overwrite "
-		 "the system's own data",
+		 "Linux says No firmware reserved region can cover this RMRR; a device can then overwrite the system's own data",
 		 "This RMRR must lie in memory that the UEFI map reports as reserved (VT-d 8.4)."},
 	[DMAR_RULE_RMRR_NOT_RESERVED] =
 		{"an RMRR is not wholly in reserved memory",
@@ -313,9 +302,9 @@ int dmar_finding_report(struct span table, const struct dmar_finding *f, char *b
 	printable(span_sub(table, 16, 8), model);
 	for (size_t i = 0; i < f->bytes.n && i < DUMP_BYTES; i++)
 		fmt_print(dump + 3 * i, sizeof(dump) - 3 * i, " %02x", f->bytes.p[i]);
-	return fmt_print(buf, n,
-			 "DMAR table (OEM \"%s\", table \"%s\", OEM revision 0x%x), offset 0x%zx,"
-			 " bytes%s%s%s: %s: %s. %s",
-			 oem, model, span_u32(table, 24), f->off, dump, f->bytes.n > DUMP_BYTES ? " ..." : "",
-			 fn, key, dmar_rule_text(f->rule)->what, dmar_rule_text(f->rule)->ask);
+	return fmt_print(
+		buf, n,
+		"DMAR table (OEM \"%s\", table \"%s\", OEM revision 0x%x), offset 0x%zx, bytes%s%s%s: %s: %s. %s",
+		oem, model, span_u32(table, 24), f->off, dump, f->bytes.n > DUMP_BYTES ? " ..." : "", fn, key,
+		dmar_rule_text(f->rule)->what, dmar_rule_text(f->rule)->ask);
 }

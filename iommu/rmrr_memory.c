@@ -37,9 +37,7 @@ const char *rmrr_memory_taken(const struct dmar_memory_map *map, uint64_t base, 
 		uint64_t from = r->base > base ? r->base : base, to = r_end < end ? r_end : end;
 		if (from < to && is_for_pages(r->type) &&
 		    !pmm_is_reserved(PHYS(from), (to - from) / PAGE_SIZE))
-			return "its memory is not kept out of the page allocator: it would take more than "
-			       "half "
-			       "of all memory, or the table could not be read in time";
+			return "its memory is not kept out of the page allocator: it would take more than half of all memory, or the table could not be read in time";
 	}
 	return NULL;
 }

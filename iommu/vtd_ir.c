@@ -12,8 +12,7 @@ const char *vtd_ir_lacks(const struct vtd_unit *u, bool x2apic)
 	if (!(u->ecap & ECAP_IR))
 		return "the unit has no interrupt remapping (ECAP.IR)";
 	if (!vtd_has_queue(u)) /* registers have no command for it: VT-d §6.5.1 */
-		return "the unit has no invalidation queue (ECAP.QI), so a changed entry could not be "
-		       "announced";
+		return "the unit has no invalidation queue (ECAP.QI), so a changed entry could not be announced";
 	if (x2apic && !(u->ecap & ECAP_EIM))
 		return "the unit has no x2APIC destinations (ECAP.EIM)";
 	return NULL;

@@ -30,10 +30,10 @@ static void drain(struct vtd_unit *u)
 		if (head == tail)
 			return;
 		if (late || fsts & FSTS_IQE) {
-			log_warn(u->name,
-				 "the invalidation queue is ended with descriptors in it (IQH 0x%llx, IQT "
-				 "0x%llx, FSTS 0x%x)",
-				 (ull)head, (ull)tail, fsts);
+			log_warn(
+				u->name,
+				"the invalidation queue is ended with descriptors in it (IQH 0x%llx, IQT 0x%llx, FSTS 0x%x)",
+				(ull)head, (ull)tail, fsts);
 			return;
 		}
 	}

@@ -188,11 +188,10 @@ static void judge_bypass(struct judge *j)
 			first &= o->bdf.seg != b.seg || root_bus(o) != b.top;
 		}
 		if (first && function_list(pci, is_bypassed, &b, list, sizeof list))
-			finding_of(j, RULE_BYPASS, "machine",
-				   "no scope of DMAR and no INCLUDE_PCI_ALL unit that counts covers, below "
-				   "root bus "
-				   "%02x: %s",
-				   b.top, list);
+			finding_of(
+				j, RULE_BYPASS, "machine",
+				"no scope of DMAR and no INCLUDE_PCI_ALL unit that counts covers, below root bus %02x: %s",
+				b.top, list);
 	}
 }
 

@@ -79,8 +79,7 @@ bool cmd_isolate(struct machine *m, unsigned n, char **word)
 		log_text("isolate: %s\n", sl_err_text(e));
 	else
 		log_text(
-			"isolate: %llu of %llu forbidden accesses were refused; %llu not enforced here, %llu "
-			"not tried\n",
+			"isolate: %llu of %llu forbidden accesses were refused; %llu not enforced here, %llu not tried\n",
 			(ull)m->refused, (ull)m->cases, (ull)m->not_enforced, (ull)m->not_tried);
 	return true;
 }
