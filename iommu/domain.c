@@ -3,9 +3,9 @@
 #include "iommu/format.h"
 #include "iommu/iommu.h"
 #include "iommu/iova.h"
-#include "iommu/vtd_ctx.h"
-#include "iommu/vtd_inv.h"
-#include "iommu/vtd_pt.h"
+#include "iommu/vtd/ctx.h"
+#include "iommu/vtd/inv.h"
+#include "iommu/vtd/pt.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 

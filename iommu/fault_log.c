@@ -1,6 +1,6 @@
 #include "iommu/fault_log.h"
 #include "iommu/iommu.h"
-#include "iommu/vtd_unit.h"
+#include "iommu/vtd/unit.h"
 #include "kernel/log.h"
 
 #define SECOND_US 1000000ull

@@ -1,9 +1,9 @@
 /* Every unit of the machine from the table to translation: which of them can be used, and what each is for.
  */
 #include "iommu/format.h"
-#include "iommu/vtd_ir.h"
-#include "iommu/vtd_pt.h"
-#include "iommu/vtd_unit.h"
+#include "iommu/vtd/ir.h"
+#include "iommu/vtd/pt.h"
+#include "iommu/vtd/unit.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"

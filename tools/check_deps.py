@@ -23,7 +23,7 @@ LAYERS = {  # layer: the layers it may include, besides itself
 ANYONE = {"boot/boot_info.h", "boot/config.h"}
 BESIDES = {  # single headers; the loader records what the firmware left in registers
     "drivers": {"iommu/domain.h"},
-    "boot": {"iommu/dmar.h", "pci/regs.h", "iommu/vtd_regs.h"},
+    "boot": {"iommu/dmar/dmar.h", "pci/regs.h", "iommu/vtd/regs.h"},
 }
 REGS = re.compile(r"(^|_)regs\.h$")
 HARDWARE = re.compile(

@@ -85,7 +85,7 @@ enum audit_outcome {
 	AUDIT_OUTCOMES
 };
 
-struct audit_case { /* one forbidden access that was tried: apps/isolate.c */
+struct audit_case { /* one forbidden access that was tried: apps/proof/isolate.c */
 	char who[12], what[24];
 	bool write;
 	uint8_t outcome;  /* enum audit_outcome */

@@ -1,6 +1,6 @@
 /* Is there an IOMMU, is its table sound, do its units work, and who is left without one. */
 #include "apps/audit/rules.h"
-#include "iommu/dmar_lint.h"
+#include "iommu/dmar/lint.h"
 #include "kernel/fmt.h"
 #include "kernel/srat.h"
 #include "kernel/str.h"

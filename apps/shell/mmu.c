@@ -1,5 +1,5 @@
 /* Commands about the IOMMU: its table, its units, what they refuse. */
-#include "apps/coverage.h"
+#include "apps/bringup/coverage.h"
 #include "apps/shell/dump.h"
 #include "apps/shell/shell.h"
 #include "kernel/fmt.h"

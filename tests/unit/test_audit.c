@@ -9,7 +9,7 @@
 #include <string.h>
 #include "apps/audit/report.h"
 #include "apps/audit/room.h"
-#include "iommu/dmar_lint.h"
+#include "iommu/dmar/lint.h"
 #include "kernel/pmm.h"
 #include "tests/unit/between.h"
 #include "tests/unit/support.h"
@@ -384,7 +384,7 @@ static void test_stage_failed(void **state)
 	assert_false(v.ok);
 }
 
-/* Everything that iommu/dmar_lint.h finds is passed on with its place. */
+/* Everything that iommu/dmar/lint.h finds is passed on with its place. */
 static void test_lint(void **state)
 {
 	(void)state;

@@ -6,7 +6,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <string.h>
-#include "apps/hardware.h"
+#include "apps/bringup/hardware.h"
 #include "kernel/core.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"

@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "apps/topo.h"
-#include "iommu/rmrr.h"
-#include "iommu/vtd_unit.h"
+#include "apps/bringup/topology.h"
+#include "iommu/dmar/rmrr.h"
+#include "iommu/vtd/unit.h"
 #include "machine.h"
 #include "pci/fit.h"
 #include "pci/groups.h"

@@ -5,7 +5,7 @@
 #include "analyse.h"
 #include "findings.h"
 #include "host.h"
-#include "iommu/dmar.h"
+#include "iommu/dmar/dmar.h"
 #include "listing.h"
 #include "machine.h"
 
