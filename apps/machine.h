@@ -262,6 +262,7 @@ enum sl_err timed_prepare(struct machine *m) MUST_CHECK;
 
 void undo_cores(struct machine *m);
 void undo_pci(struct machine *m);
+#define IRQ_ENTRIES 1024u /* of a unit's interrupt remapping table: 16 for each of 64 VFs */
 /* Stage iommu: faults are reported by interrupt, and interrupts are remapped where a unit can. */
 enum sl_err irqs_start(struct machine *m) MUST_CHECK;
 /* MSI-X of a VF on, with every vector masked. Before its controller is started: QEMU's NVMe sends nothing for

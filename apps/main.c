@@ -3,7 +3,7 @@
 #include "apps/vf/compute.h"
 #include "apps/bringup/hardware.h"
 #include "apps/machine.h"
-#include "apps/report/result.h"
+#include "apps/result.h"
 #include "apps/report/tour.h"
 #include "kernel/log.h"
 #include "kernel/power.h"

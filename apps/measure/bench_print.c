@@ -1,5 +1,5 @@
 #include "apps/measure/bench.h"
-#include "apps/report/result.h"
+#include "apps/report/latency.h"
 #include "kernel/core.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"

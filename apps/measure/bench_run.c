@@ -3,7 +3,7 @@
 #include "apps/measure/bench.h"
 #include "apps/vf/workers.h"
 #include "apps/work/pattern.h"
-#include "apps/report/result.h"
+#include "apps/report/latency.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
 #include "kernel/x86/cpu.h"

@@ -4,7 +4,7 @@
 #include "apps/audit/record.h"
 #include "apps/bringup/hardware.h"
 #include "apps/work/load.h"
-#include "apps/report/result.h"
+#include "apps/report/latency.h"
 #include "apps/shell/shell.h"
 #include "apps/work/timed.h"
 #include "kernel/fmt.h"

@@ -1,7 +1,7 @@
 /* Stages pf, sriov, domains: from the physical function to VFs with rings of their own, each in a domain of
  * its own. */
 #include "apps/machine.h"
-#include "apps/bringup/numa.h"
+#include "apps/vf/numa.h"
 #include "apps/vf/own_memory.h"
 #include "drivers/edu/edu.h"
 #include "drivers/nvme/reset.h"

@@ -1,7 +1,7 @@
 /* Stages accel_pf, accel_sriov, accel_domains: from a QAT PF to VFs with rings of their own, each in a domain
  * of its own. */
 #include "apps/vf/compute.h"
-#include "apps/bringup/numa.h"
+#include "apps/vf/numa.h"
 #include "apps/vf/own_memory.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"

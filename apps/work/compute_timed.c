@@ -3,7 +3,7 @@
  * and again; what that came to last is checked after the clock has stopped. */
 #include "apps/vf/compute.h"
 #include "apps/vf/workers.h"
-#include "apps/report/result.h"
+#include "apps/report/latency.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/str.h"

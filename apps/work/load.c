@@ -1,5 +1,5 @@
 #include "apps/work/load.h"
-#include "apps/report/result.h"
+#include "apps/report/latency.h"
 #include "apps/work/timed.h"
 #include "kernel/time.h"
 #include "kernel/x86/cpu.h"

@@ -4,7 +4,7 @@
  * stopped. */
 #include "apps/work/timed.h"
 #include "apps/work/pattern.h"
-#include "apps/report/result.h"
+#include "apps/report/latency.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/time.h"

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include "apps/work/pattern.h"
-#include "apps/report/result.h"
+#include "apps/report/latency.h"
 #include "apps/work/timed.h"
 #include "kernel/log.h"
 #include "kernel/time.h"

@@ -5,7 +5,7 @@
 #include <setjmp.h>
 #include <string.h>
 #include <cmocka.h>
-#include "apps/report/result.h"
+#include "apps/result.h"
 #include "kernel/core.h"
 #include "kernel/x86/tsc.h"
 #include "tests/unit/support_stages.h"

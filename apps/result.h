@@ -2,12 +2,6 @@
 #pragma once
 #include "apps/machine.h"
 
-/* TSC ticks in nanoseconds. */
-uint64_t report_ns(uint64_t ticks);
-
-/* Minimum, median, p99, p99.9 and maximum in microseconds: five columns of 11 characters. */
-void report_latency(const struct hist *h);
-
 /* The last word on a run whose stages ended with e: an error, and another stage's name in *failed, when any
  * case of the proof was not refused and no stage said so. */
 enum sl_err report_verdict(const struct machine *m, const char **failed, enum sl_err e) MUST_CHECK;

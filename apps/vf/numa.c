@@ -1,4 +1,4 @@
-#include "apps/bringup/numa.h"
+#include "apps/vf/numa.h"
 #include "apps/vf/workers.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
