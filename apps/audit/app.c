@@ -1,9 +1,14 @@
 /* Stage audit: the proof where a device can be had for it, then the report. */
 #include "apps/audit/app.h"
+#include "apps/bringup/groups.h"
+#include "apps/bringup/faults.h"
+#include "apps/vf/nvme.h"
+#include "apps/proof/stages.h"
 #include "apps/audit/report.h"
 #include "apps/audit/room.h"
 #include "apps/bringup/hardware.h"
 #include "apps/machine.h"
+#include "drivers/edu/edu.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
 
@@ -35,7 +40,7 @@ bool audit_print(struct machine *m)
 	report_functions(in, put_text);
 	report_findings(in, put_text);
 	unsigned lines;
-	if (m->boot->cfg.json) {
+	if (m->cfg->json) {
 		log_text("\nBEGIN SLUICE REPORT v=1\n");
 		lines = report_json(in, audit_live(), put_line, NULL, &crc);
 		log_text("END SLUICE REPORT lines=%u crc32=%08x\n\n", lines, crc);
@@ -44,13 +49,13 @@ bool audit_print(struct machine *m)
 	}
 	report_page(in, lines, crc, put_text);
 	audit_verdict(in, &v);
-	m->audited = true;
-	m->audit_words = audit_proof_verdict(in);
-	m->audit_errors = v.errors;
-	m->audit_warnings = v.warnings;
+	m->audit.done = true;
+	m->audit.words = audit_proof_verdict(in);
+	m->audit.errors = v.errors;
+	m->audit.warnings = v.warnings;
 	struct audit_unjudged u;
 	audit_unjudged(in, &u);
-	m->audit_unjudged = u.all;
+	m->audit.unjudged = u.all;
 	return v.ok;
 }
 
@@ -60,15 +65,15 @@ bool audit_print(struct machine *m)
 static enum audit_proof can_prove(const struct machine *m)
 {
 	bool nvme = false;
-	if (m->boot->cfg.access == ACCESS_READ)
+	if (m->cfg->access == ACCESS_READ)
 		return AUDIT_PROOF_READ_ONLY;
-	if (m->boot->cfg.iommu != CONFIG_IOMMU_ON)
+	if (m->cfg->iommu != CONFIG_IOMMU_ON)
 		return AUDIT_PROOF_OFF;
 	if (!m->translating)
 		return AUDIT_PROOF_NO_UNIT;
 	PCI_EACH(f, &m->pci)
 		nvme |= f->class == CLASS_NVME && !f->pf;
-	if ((nvme && m->boot->cfg.scratch[0]) || find_edu(m))
+	if ((nvme && m->cfg->scratch[0]) || edu_find(&m->pci))
 		return AUDIT_PROOF_DONE;
 	return nvme ? AUDIT_PROOF_NOT_NAMED : AUDIT_PROOF_NO_DEVICE;
 }
@@ -106,17 +111,17 @@ static enum sl_err prove(struct machine *m)
 
 enum audit_proof audit_proof_after(const struct machine *m, enum sl_err e)
 {
-	if (e == SL_VERIFY && m->refused != m->cases)
+	if (e == SL_VERIFY && m->tally.refused != m->tally.cases)
 		return AUDIT_PROOF_DONE;
 	return !e ? AUDIT_PROOF_DONE : AUDIT_PROOF_BROKEN;
 }
 
 enum sl_err stage_audit(struct machine *m)
 {
-	m->audit_proof = (uint8_t)can_prove(m);
-	if (m->audit_proof == AUDIT_PROOF_DONE) {
+	m->audit.proof = (uint8_t)can_prove(m);
+	if (m->audit.proof == AUDIT_PROOF_DONE) {
 		m->attacking = m->only_named = true;
-		m->audit_proof = (uint8_t)audit_proof_after(m, prove(m));
+		m->audit.proof = (uint8_t)audit_proof_after(m, prove(m));
 		faults_say(m);
 		hardware_say(m, true);
 	}
