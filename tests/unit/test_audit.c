@@ -384,6 +384,36 @@ static void test_stage_failed(void **state)
 	assert_false(v.ok);
 }
 
+/* What the hardware reported while the machine was judged; requests that were refused were tried. */
+static void test_hardware_errors(void **state)
+{
+	struct audit_error e = {AUDIT_AER, AUDIT_CORRECTED, 1, "0000:00:1c.0", "Bad TLP"};
+	struct audit_verdict v;
+	(void)state;
+	audit_add_error(in, &e);
+	audit_add_error(in, &e);
+	only("HARDWARE-ERROR", "0000:00:1c.0", "AER, corrected, count 2: Bad TLP");
+	audit_verdict(in, &v);
+	assert_true(v.ok && v.warnings == 1);
+	e.grade = AUDIT_WAS_REFUSED;
+	audit_add_error(in, &e);
+	assert_int_equal(in->errors, 2);
+	run();
+	assert_int_equal(n_found, 1);
+	e.grade = AUDIT_BEFORE;
+	for (unsigned i = 0; i < AUDIT_ERRORS + 7; i++) {
+		snprintf(e.who, sizeof e.who, "core %u", i);
+		audit_add_error(in, &e);
+	}
+	assert_int_equal(in->errors, AUDIT_ERRORS);
+	assert_int_equal(in->error[AUDIT_ERRORS - 1].count, 10);
+	run();
+	also("HARDWARE-ERROR", "core 3", "AER, before, count 1");
+	also("HARDWARE-ERROR", "several", "AER, before, count 10");
+	assert_string_equal(audit_source_name(AUDIT_SOURCES), "?");
+	assert_string_equal(audit_grade_name(AUDIT_GRADES), "?");
+}
+
 /* Everything that iommu/dmar_lint.h finds is passed on with its place. */
 static void test_lint(void **state)
 {
@@ -1631,21 +1661,29 @@ int main(void)
 		return 1;
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		T(test_no_function),  T(test_not_looked_at), T(test_stage_failed),
-		T(test_sound),        T(test_no_iommu),      T(test_viot),
-		T(test_amd),          T(test_no_ecam),       T(test_lint),
-		T(test_units),        T(test_bypass),        T(test_second_entry),
-		T(test_promise),      T(test_left),          T(test_fault),
-		T(test_masters),      T(test_path),          T(test_groups),
-		T(test_groups_more),  T(test_first_group),   T(test_groups_missing_bits),
-		T(test_second_table), T(test_limits),        T(test_alias),
-		T(test_rmrr),         T(test_sriov),         T(test_sriov_window),
-		T(test_interrupts),   T(test_ioapic),        T(test_hpet),
-		T(test_nodes),        T(test_errata),        T(test_ats),
-		T(test_outside),      T(test_vmd),           T(test_secure_boot),
-		T(test_proof),        T(test_broken_proof),  T(test_many_cases),
-		T(test_json),         T(test_page),          T(test_text),
-		T(test_documents),    T(test_whole_crowd),   T(test_whole_sound),
+		T(test_no_function),  T(test_not_looked_at),
+		T(test_stage_failed), T(test_hardware_errors),
+		T(test_sound),        T(test_no_iommu),
+		T(test_viot),         T(test_amd),
+		T(test_no_ecam),      T(test_lint),
+		T(test_units),        T(test_bypass),
+		T(test_second_entry), T(test_promise),
+		T(test_left),         T(test_fault),
+		T(test_masters),      T(test_path),
+		T(test_groups),       T(test_groups_more),
+		T(test_first_group),  T(test_groups_missing_bits),
+		T(test_second_table), T(test_limits),
+		T(test_alias),        T(test_rmrr),
+		T(test_sriov),        T(test_sriov_window),
+		T(test_interrupts),   T(test_ioapic),
+		T(test_hpet),         T(test_nodes),
+		T(test_errata),       T(test_ats),
+		T(test_outside),      T(test_vmd),
+		T(test_secure_boot),  T(test_proof),
+		T(test_broken_proof), T(test_many_cases),
+		T(test_json),         T(test_page),
+		T(test_text),         T(test_documents),
+		T(test_whole_crowd),  T(test_whole_sound),
 		T(test_whole_damaged)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
