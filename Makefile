@@ -74,7 +74,7 @@ $B/kernel/pci/names.c.o: KFLAGS += -I$B
 $B/kernel/kernel/power_hw.c.o: KFLAGS += $(EFI_H) -DGNU_EFI_USE_MS_ABI
 
 # What runs once or answers a person is to be small; rings, tables and the loops that are timed are to be fast.
-FAST := drivers/nvme/% drivers/qat/ring.c drivers/qat/vf.c drivers/qat/desc.c iommu/domain.c iommu/iova.c iommu/vtd_% apps/bench_run.c \
+FAST := drivers/nvme/queue.c drivers/nvme/io.c drivers/qat/ring.c drivers/qat/vf.c drivers/qat/desc.c iommu/domain.c iommu/iova.c iommu/vtd_% apps/bench_run.c \
         apps/bursts.c apps/insn.c apps/accel_insn.c apps/lanes.c apps/load.c apps/mapcost.c apps/pattern.c apps/rings.c apps/timed.c \
         drivers/crc16.c kernel/pmm.c kernel/str.c
 $(patsubst %,$B/kernel/%.o,$(filter-out $(FAST),$(filter %.c,$(KERNEL)))): KFLAGS += -Oz
