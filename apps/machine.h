@@ -6,9 +6,9 @@
 #include "drivers/dma.h"
 #include "drivers/nvme/pf.h"
 #include "drivers/nvme/vf.h"
-#include "apps/hist.h"
-#include "apps/rings.h"
-#include "iommu/dmar_lint.h"
+#include "apps/report/hist.h"
+#include "apps/vf/wait.h"
+#include "iommu/dmar/lint.h"
 #include "iommu/fault_log.h"
 #include "iommu/iommu.h"
 #include "iommu/irq.h"
@@ -42,7 +42,7 @@ _Static_assert(NVME_MEM_SIZE(1) <= WINDOW_BUFFERS - WINDOW_QUEUES, "queues");
 #define DEPTH_MIN    32u             /* requests in flight that stage_verify needs */
 #define CHUNKS_LEAST (2 * DEPTH_MIN) /* of a store that it works on */
 
-/* Requests of one VF that are in flight together: apps/batch.c. */
+/* Requests of one VF that are in flight together: apps/vf/batch.c. */
 struct batch {
 	struct accel_req req[BUFFER_SLOTS];
 	uint16_t status[BUFFER_SLOTS]; /* by tag */
@@ -62,7 +62,7 @@ struct vf { /* on the data path the core that works it writes it, no other */
 	struct accel_store *data, *pi; /* stores without and with protection information; pi may be NULL */
 	bool attached, online;
 	volatile bool cut; /* set by core 0 while the VF's core runs: it flooded with refused requests and was
-			      cut off: apps/faults.c */
+			      cut off: apps/bringup/faults.c */
 	bool provoked;     /* its refused requests are asked for */
 	uint16_t cntlid;
 	uint32_t private_ns; /* namespace that was attached for it; 0: none */
@@ -116,7 +116,7 @@ struct machine {
 	uint64_t fault_events;      /* interrupts of VT-d units: when it moves, there are fault records */
 	uint64_t fault_events_seen; /* of them, when the records were last all taken */
 
-	struct hardware {                                    /* apps/hardware.h */
+	struct hardware {                                    /* apps/bringup/hardware.h */
 		bool begun;                                  /* stage hardware has been */
 		unsigned nmis;                               /* that no core sent */
 		unsigned mces, mces_corrected;               /* machine checks */
@@ -262,6 +262,7 @@ enum sl_err timed_prepare(struct machine *m) MUST_CHECK;
 
 void undo_cores(struct machine *m);
 void undo_pci(struct machine *m);
+#define IRQ_ENTRIES 1024u /* of a unit's interrupt remapping table: 16 for each of 64 VFs */
 /* Stage iommu: faults are reported by interrupt, and interrupts are remapped where a unit can. */
 enum sl_err irqs_start(struct machine *m) MUST_CHECK;
 /* MSI-X of a VF on, with every vector masked. Before its controller is started: QEMU's NVMe sends nothing for
@@ -287,7 +288,7 @@ void faults_watch(struct machine *m, bdf_t fn);
 /* Prints what is left; SL_VERIFY when there was such a request. */
 enum sl_err faults_verdict(struct machine *m) MUST_CHECK;
 
-/* A line for each thing that translation does not cover (apps/coverage.h), up to a limit. */
+/* A line for each thing that translation does not cover (apps/bringup/coverage.h), up to a limit. */
 void coverage_name(struct machine *m, const char *subsystem);
 /* What is odd in firmware's DMAR table, and who owns its RMRRs. */
 void dmar_print_findings(struct machine *m, struct span table);

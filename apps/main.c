@@ -1,10 +1,10 @@
 /* The boot as a table of contents. A stage that fails has said why and what to try; what the stages before it
  * set up is put back in reverse order, whatever happened. */
-#include "apps/accel.h"
-#include "apps/hardware.h"
+#include "apps/vf/compute.h"
+#include "apps/bringup/hardware.h"
 #include "apps/machine.h"
-#include "apps/report.h"
-#include "apps/tour.h"
+#include "apps/result.h"
+#include "apps/report/tour.h"
 #include "kernel/log.h"
 #include "kernel/power.h"
 #include "kernel/start.h"

@@ -120,8 +120,7 @@ static void unit_option(struct config *cfg, const struct cursor *at, struct word
 	uint64_t base = starts(v, "skip=") ? unit_address((struct word){v.p + n, v.n - n, 0}) : 0;
 	if (!base)
 		fail(cfg, at, v.col,
-		     "iommu: %s is not known (want igfx_off, or skip= and the address of a unit: "
-		     "skip=0xfed90000)",
+		     "iommu: %s is not known (want igfx_off, or skip= and the address of a unit: skip=0xfed90000)",
 		     show(v).s);
 	else if (cfg->iommu_skips == CONFIG_SKIPS)
 		fail(cfg, at, v.col, "iommu: %s is one more than %u units can be left alone", show(v).s,
@@ -204,8 +203,7 @@ static bool add_console(struct config *cfg, const struct cursor *at, struct word
 	}
 	if (!console_of(v, &cfg->console[cfg->consoles])) {
 		fail(cfg, at, v.col,
-		     "console=%s is not known (want com1 to com4, a port such as 0x2f8, "
-		     "mmio:0xADDRESS or mmio32:0xADDRESS)",
+		     "console=%s is not known (want com1 to com4, a port such as 0x2f8, mmio:0xADDRESS or mmio32:0xADDRESS)",
 		     show(v).s);
 		return false;
 	}

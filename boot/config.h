@@ -6,7 +6,7 @@
 
 #define CONFIG_CONSOLES 4
 
-/* How rings are waited for: apps/rings.h */
+/* How rings are waited for: apps/vf/wait.h */
 enum ring_mode { RING_POLL, RING_IRQ, RING_ADAPTIVE };
 
 enum config_iommu { CONFIG_IOMMU_OFF, CONFIG_IOMMU_ON, CONFIG_IOMMU_PT };

@@ -65,10 +65,10 @@ static void reset_machine(void)
 		if (reset.port) {
 			port_out8(reset.port, reset.value);
 			delay_us(WAY_US);
-			log_warn("power",
-				 "the reset register of the FADT (port 0x%x, value 0x%x) did not reset the "
-				 "machine",
-				 reset.port, reset.value);
+			log_warn(
+				"power",
+				"the reset register of the FADT (port 0x%x, value 0x%x) did not reset the machine",
+				reset.port, reset.value);
 		}
 		__attribute__((fallthrough));
 	case 2:
@@ -82,8 +82,9 @@ static void reset_machine(void)
 		way++;
 		port_out8(0x64, 0xfe); /* keyboard controller: pulse the reset line */
 		delay_us(WAY_US);
-		log_warn("power", "neither port 0xcf9 nor the keyboard controller reset the machine: switch "
-				  "it off and on");
+		log_warn(
+			"power",
+			"neither port 0xcf9 nor the keyboard controller reset the machine: switch it off and on");
 	}
 }
 

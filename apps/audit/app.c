@@ -2,7 +2,7 @@
 #include "apps/audit/app.h"
 #include "apps/audit/report.h"
 #include "apps/audit/room.h"
-#include "apps/hardware.h"
+#include "apps/bringup/hardware.h"
 #include "apps/machine.h"
 #include "kernel/log.h"
 #include "kernel/str.h"

@@ -43,6 +43,6 @@ const char *audit_proof_verdict(const struct audit_in *in);
 const char *audit_severity_name(enum audit_severity s);
 const char *audit_kind_name(enum audit_kind k);
 
-/* The ids that rules have, without those of DMAR-..., which are iommu/dmar_lint.h's in capital letters; NULL
+/* The ids that rules have, without those of DMAR-..., which are iommu/dmar/lint.h's in capital letters; NULL
  * past the last. */
 const char *audit_id(unsigned i);

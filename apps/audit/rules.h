@@ -2,8 +2,8 @@
  * what it finds; texts.c has the words. */
 #pragma once
 #include "apps/audit/audit.h"
-#include "iommu/dmar.h"
-#include "iommu/vtd_state.h"
+#include "iommu/dmar/dmar.h"
+#include "iommu/vtd/state.h"
 
 enum audit_rule {
 	RULE_NO_ECAM,
@@ -14,7 +14,7 @@ enum audit_rule {
 	RULE_LOOK_ONLY,
 	RULE_IOMMU_AMD,
 	RULE_IOMMU_NONE,
-	RULE_DMAR, /* one of iommu/dmar_lint.h */
+	RULE_DMAR, /* one of iommu/dmar/lint.h */
 	RULE_DMAR_SECOND,
 	RULE_LIMIT,
 	RULE_UNIT_DEAD,

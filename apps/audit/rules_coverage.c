@@ -52,10 +52,9 @@ static void judge_missed(struct judge *j, const struct pci_missed *m)
 		finding_new(j, pci_miss_is_bridge(m->why) ? RULE_PCI_NOT_FOLLOWED : RULE_PCI_NOT_READ,
 			    BDF_FMT, BDF_ARG(m->bdf));
 	if (pci_miss_is_bridge(m->why) && j->in->pci->cfg && j->in->pci->cfg->read_only)
-		fmt_print(f->means, sizeof f->means,
-			  "what is below this bridge was not found and is not judged; its requests come up "
-			  "by the "
-			  "bridge where its Bus Master Enable is on");
+		fmt_print(
+			f->means, sizeof f->means,
+			"what is below this bridge was not found and is not judged; its requests come up by the bridge where its Bus Master Enable is on");
 	if (m->why ==
 	    PCI_MISS_NO_NUMBERS) /* firmware could not address what is below, so it left nothing on */
 		f->severity = AUDIT_WARNING;
@@ -85,11 +84,10 @@ static void judge_look(struct judge *j)
 	struct audit_unjudged u;
 	audit_unjudged(j->in, &u);
 	if (u.all)
-		finding_of(j, RULE_LOOK_ONLY, "machine",
-			   "access=read. BARs not sized: %u functions; VF BARs not sized: %u; ACS off, taken "
-			   "as on: "
-			   "%u; VF routing in one ARI state: %u; bridges not woken: %u; DMA not tried",
-			   u.bars, u.vf_bars, u.acs, u.routes, u.asleep);
+		finding_of(
+			j, RULE_LOOK_ONLY, "machine",
+			"access=read. BARs not sized: %u functions; VF BARs not sized: %u; ACS off, taken as on: %u; VF routing in one ARI state: %u; bridges not woken: %u; DMA not tried",
+			u.bars, u.vf_bars, u.acs, u.routes, u.asleep);
 }
 
 void rules_coverage(struct judge *j)

@@ -32,10 +32,8 @@ static bool is_chipset(const struct judge *j, unsigned id)
 static const char *os_of(const struct pci_func *port)
 {
 	return acs_isolates_in_linux(port)
-		       ? "Linux takes ACS bits that a port does not have as hard-wired, and makes a group of "
-			 "what is below it; a device may still reach its neighbour"
-		       : "Linux joins these ports only when they are functions of one device; a device may "
-			 "still reach its neighbour";
+		       ? "Linux takes ACS bits that a port does not have as hard-wired, and makes a group of what is below it; a device may still reach its neighbour"
+		       : "Linux joins these ports only when they are functions of one device; a device may still reach its neighbour";
 }
 
 static void judge_group(struct judge *j, unsigned id)
@@ -76,9 +74,9 @@ static void judge_empty_port(struct judge *j, const struct pci_func *port, const
 	struct finding *f = finding_new(j, RULE_ACS_NONE, BDF_FMT, BDF_ARG(port->bdf));
 	fmt_print(f->read, sizeof f->read, "%s; no function below", acs);
 	if (port->cap_acs)
-		fmt_print(f->means, sizeof f->means,
-			  "this port has not all of ACS (nothing is below it now): nothing says that what is "
-			  "put there stays isolated");
+		fmt_print(
+			f->means, sizeof f->means,
+			"this port has not all of ACS (nothing is below it now): nothing says that what is put there stays isolated");
 	if (acs_isolates_in_linux(port))
 		fmt_print(f->os, sizeof f->os, "%s", os_of(port));
 	finding_tell(j);

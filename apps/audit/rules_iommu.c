@@ -1,6 +1,6 @@
 /* Is there an IOMMU, is its table sound, do its units work, and who is left without one. */
 #include "apps/audit/rules.h"
-#include "iommu/dmar_lint.h"
+#include "iommu/dmar/lint.h"
 #include "kernel/fmt.h"
 #include "kernel/srat.h"
 #include "kernel/str.h"
@@ -188,11 +188,10 @@ static void judge_bypass(struct judge *j)
 			first &= o->bdf.seg != b.seg || root_bus(o) != b.top;
 		}
 		if (first && function_list(pci, is_bypassed, &b, list, sizeof list))
-			finding_of(j, RULE_BYPASS, "machine",
-				   "no scope of DMAR and no INCLUDE_PCI_ALL unit that counts covers, below "
-				   "root bus "
-				   "%02x: %s",
-				   b.top, list);
+			finding_of(
+				j, RULE_BYPASS, "machine",
+				"no scope of DMAR and no INCLUDE_PCI_ALL unit that counts covers, below root bus %02x: %s",
+				b.top, list);
 	}
 }
 

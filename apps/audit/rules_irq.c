@@ -27,8 +27,7 @@ static void judge_units(struct judge *j, bool promised, unsigned *units, unsigne
 		    (j->in->apic == AUDIT_APIC_X2APIC || j->in->apicid_max > APIC_REACH))
 			finding_of(
 				j, RULE_IR_EIM, name,
-				"ECAP.EIM is 0 at 0x%llx (ECAP=0x%llx); local APIC in %s mode, highest APIC "
-				"id %u",
+				"ECAP.EIM is 0 at 0x%llx (ECAP=0x%llx); local APIC in %s mode, highest APIC id %u",
 				(ull)u->base + 0x10, ecap, audit_apic_name(j->in->apic), j->in->apicid_max);
 	}
 }

@@ -1,7 +1,7 @@
-/* Memory that firmware goes on sharing with functions: the ledger of iommu/rmrr.h, judged. */
+/* Memory that firmware goes on sharing with functions: the ledger of iommu/dmar/rmrr.h, judged. */
 #include "apps/audit/rules.h"
-#include "apps/topo.h"
-#include "iommu/rmrr.h"
+#include "apps/bringup/topology.h"
+#include "iommu/dmar/rmrr.h"
 #include "kernel/fmt.h"
 
 void rules_rmrr(struct judge *j)

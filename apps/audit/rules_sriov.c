@@ -76,8 +76,7 @@ static void judge_pf(struct judge *j, const struct audit_sriov *s, const struct 
 	else if (fit->by_bus < s->total)
 		finding_fn(
 			j, RULE_SRIOV_BUSES, s->pf,
-			"%u of %u VFs (TotalVFs at 0x%x): First VF Offset %u, VF Stride %u%s; last bus %02x, "
-			"%u bus numbers missing",
+			"%u of %u VFs (TotalVFs at 0x%x): First VF Offset %u, VF Stride %u%s; last bus %02x, %u bus numbers missing",
 			fit->by_bus, s->total, at + 0xe, route->offset, route->stride,
 			r.ari ? " with ARI" : "", fit->last_bus, fit->missing_buses);
 	if (fit->by_bars < s->total) {

@@ -88,8 +88,7 @@ static void judge_left(struct judge *j, unsigned i)
 	if (s.translates || s.remaps || s.queue)
 		finding_of(
 			j, RULE_STATE_LEFT_ON, name,
-			"after ExitBootServices GSTS=0x%x at 0x%llx: translation %s, interrupt remapping %s, "
-			"queue %s; RTADDR=0x%llx IRTA=0x%llx",
+			"after ExitBootServices GSTS=0x%x at 0x%llx: translation %s, interrupt remapping %s, queue %s; RTADDR=0x%llx IRTA=0x%llx",
 			r->gsts, (ull)u->base + GSTS, s.translates ? "on" : "off", s.remaps ? "on" : "off",
 			s.queue ? "on" : "off", (ull)r->rtaddr, (ull)r->irta);
 	if (s.regions)
@@ -153,13 +152,13 @@ static void judge_masters(struct judge *j)
 		const struct pci_func *f = pci_find(j->in->pci, m->bdf);
 		if (m->left != 1 || !f || !does_dma(f) || !was_open(j, m->bdf))
 			continue;
-		finding_fn(j, RULE_STATE_BME, m->bdf,
-			   "Command bit 2 is 1 at 0x4 after ExitBootServices (%s while firmware ran); class "
-			   "%06x",
-			   m->entry == 1   ? "1"
-			   : m->entry == 0 ? "0"
-					   : "not read",
-			   f->class);
+		finding_fn(
+			j, RULE_STATE_BME, m->bdf,
+			"Command bit 2 is 1 at 0x4 after ExitBootServices (%s while firmware ran); class %06x",
+			m->entry == 1   ? "1"
+			: m->entry == 0 ? "0"
+					: "not read",
+			f->class);
 	}
 }
 
@@ -173,10 +172,10 @@ static void judge_path(struct judge *j)
 			finding_fn(j, RULE_STATE_ASLEEP, m->bdf, "PMCSR at 0x%x: PowerState was not D0",
 				   f->cap_pm + 4);
 		if (f && m->found & PCI_FOUND_CLOSED)
-			finding_fn(j, RULE_STATE_CLOSED, m->bdf,
-				   "Command at 0x4: bit 1 or bit 2 was 0, and there are functions on buses "
-				   "%02x-%02x",
-				   f->sec, f->sub);
+			finding_fn(
+				j, RULE_STATE_CLOSED, m->bdf,
+				"Command at 0x4: bit 1 or bit 2 was 0, and there are functions on buses %02x-%02x",
+				f->sec, f->sub);
 	}
 }
 

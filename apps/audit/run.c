@@ -1,7 +1,7 @@
 /* audit_run(): all rules in order, and what they share. */
 #include <stdarg.h>
 #include "apps/audit/rules.h"
-#include "apps/topo.h"
+#include "apps/bringup/topology.h"
 #include "kernel/fmt.h"
 #include "kernel/str.h"
 #include "pci/groups.h"
@@ -203,7 +203,7 @@ const char *audit_secure_name(unsigned secure)
 
 const char *audit_id(unsigned i)
 {
-	if (i >= RULE_DMAR) /* which has the ids of iommu/dmar_lint.h */
+	if (i >= RULE_DMAR) /* which has the ids of iommu/dmar/lint.h */
 		i++;
 	return i < RULE_COUNT ? rule_texts[i].id : NULL;
 }

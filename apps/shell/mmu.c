@@ -1,5 +1,5 @@
 /* Commands about the IOMMU: its table, its units, what they refuse. */
-#include "apps/coverage.h"
+#include "apps/bringup/coverage.h"
 #include "apps/shell/dump.h"
 #include "apps/shell/shell.h"
 #include "kernel/fmt.h"
@@ -70,9 +70,9 @@ bool cmd_iommu(struct machine *m, unsigned n, char **word)
 	}
 	log_text("%u functions are in no domain and reach nothing\n", without);
 	if (open)
-		log_text("%u functions are under no unit that translates: only their Bus Master Enable holds "
-			 "them\n",
-			 open);
+		log_text(
+			"%u functions are under no unit that translates: only their Bus Master Enable holds them\n",
+			open);
 	return true;
 }
 

@@ -1,8 +1,8 @@
 /* Stage shell: the prompt. Everything that is printed while it lasts goes through the pager here. */
 #include "apps/shell/shell.h"
 #include "apps/audit/record.h"
-#include "apps/hardware.h"
-#include "apps/load.h"
+#include "apps/bringup/hardware.h"
+#include "apps/work/load.h"
 #include "apps/shell/line.h"
 #include "apps/shell/pager.h"
 #include "apps/shell/work.h"

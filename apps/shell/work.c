@@ -2,11 +2,11 @@
 #include "apps/shell/work.h"
 #include "apps/audit/app.h"
 #include "apps/audit/record.h"
-#include "apps/hardware.h"
-#include "apps/load.h"
-#include "apps/report.h"
+#include "apps/bringup/hardware.h"
+#include "apps/work/load.h"
+#include "apps/report/latency.h"
 #include "apps/shell/shell.h"
-#include "apps/timed.h"
+#include "apps/work/timed.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/serial.h"
@@ -79,8 +79,7 @@ bool cmd_isolate(struct machine *m, unsigned n, char **word)
 		log_text("isolate: %s\n", sl_err_text(e));
 	else
 		log_text(
-			"isolate: %llu of %llu forbidden accesses were refused; %llu not enforced here, %llu "
-			"not tried\n",
+			"isolate: %llu of %llu forbidden accesses were refused; %llu not enforced here, %llu not tried\n",
 			(ull)m->refused, (ull)m->cases, (ull)m->not_enforced, (ull)m->not_tried);
 	return true;
 }

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "apps/accel.h"
-#include "apps/attack.h"
-#include "apps/pattern.h"
+#include "apps/vf/compute.h"
+#include "apps/proof/attack.h"
+#include "apps/work/pattern.h"
 #include "drivers/crypto/aes.h"
 #include "kernel/pmm.h"
 #include "kernel/x86/irq.h"

@@ -5,7 +5,7 @@
 #include <setjmp.h>
 #include <string.h>
 #include <cmocka.h>
-#include "apps/accel.h"
+#include "apps/vf/compute.h"
 #include "tests/unit/support_stages.h"
 
 struct accel_vf accel_vf[ACCEL_VFS];

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "apps/attack.h"
-#include "apps/pattern.h"
+#include "apps/proof/attack.h"
+#include "apps/work/pattern.h"
 #include "drivers/edu/edu.h"
 #include "drivers/nvme/ctrl.h"
 #include "kernel/pmm.h"

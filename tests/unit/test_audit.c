@@ -9,7 +9,7 @@
 #include <string.h>
 #include "apps/audit/report.h"
 #include "apps/audit/room.h"
-#include "iommu/dmar_lint.h"
+#include "iommu/dmar/lint.h"
 #include "kernel/pmm.h"
 #include "tests/unit/between.h"
 #include "tests/unit/support.h"
@@ -414,7 +414,7 @@ static void test_hardware_errors(void **state)
 	assert_string_equal(audit_grade_name(AUDIT_GRADES), "?");
 }
 
-/* Everything that iommu/dmar_lint.h finds is passed on with its place. */
+/* Everything that iommu/dmar/lint.h finds is passed on with its place. */
 static void test_lint(void **state)
 {
 	(void)state;
@@ -555,8 +555,7 @@ static void test_fault(void **state)
 		in->unit[0].at[p].frcd[1] = (struct audit_frcd){0x5000, 0xc000000600000100ull};
 	}
 	only("STATE-FAULT", "0000:01:00.0",
-	     "while firmware ran iommu0 had record 1: read of 0x5000 refused, no mapping that may be read "
-	     "(reason 0x6)");
+	     "while firmware ran iommu0 had record 1: read of 0x5000 refused, no mapping that may be read (reason 0x6)");
 }
 
 /* Bus mastering that firmware left on counts where nothing translated, and not of bridges. */
@@ -802,8 +801,7 @@ static void test_sriov(void **state)
 	s->page_sizes = 1;
 	s->routing[0] = s->routing[1] = (struct audit_routing){true, 0x80, 0x20};
 	only("SRIOV-BUSES", "0000:01:00.0",
-	     "4 of 8 VFs (TotalVFs at 0x12e): First VF Offset 128, VF Stride 32 with ARI; last bus 01, 1 bus "
-	     "numbers missing");
+	     "4 of 8 VFs (TotalVFs at 0x12e): First VF Offset 128, VF Stride 32 with ARI; last bus 01, 1 bus numbers missing");
 	s->ari_forwards = false;
 	s->routing[1] = (struct audit_routing){true, 1, 1};
 	only("SRIOV-ARI", "0000:01:00.0", "4 of 8 VFs without ARI, 8 with");
@@ -819,8 +817,7 @@ static void test_sriov_window(void **state)
 	pf(100, 1, 1);
 	uint32_t was = cm_get(nvme, 0x144, 4);
 	only("SRIOV-WINDOW", "0000:01:00.0",
-	     "63 of 100 VFs (TotalVFs at 0x12e): VF BAR0 0x4000 at 0xc1004000 each; bridge 0000:00:01.0: "
-	     "0x94000 bytes missing");
+	     "63 of 100 VFs (TotalVFs at 0x12e): VF BAR0 0x4000 at 0xc1004000 each; bridge 0000:00:01.0: 0x94000 bytes missing");
 	audit_room(in, &in->pf[0], &r);
 	assert_int_equal(r.vfs, 63);
 	assert_int_equal(r.limit, AUDIT_LIMIT_WINDOW);
@@ -1195,31 +1192,22 @@ static void test_json(void **state)
 	assert_int_equal(report_json(in, &live, NULL, NULL, &again), n);
 	assert_int_equal(crc, again);
 	static const char *const want[] = {
-		"{\"t\":\"run\",\"v\":1,\"app\":\"audit\",\"cpu\":\"Model\",\"vendor\":\"GenuineIntel\","
-		"\"apicids\":4,",
+		"{\"t\":\"run\",\"v\":1,\"app\":\"audit\",\"cpu\":\"Model\",\"vendor\":\"GenuineIntel\",\"apicids\":4,",
 		"\"secure_boot\":\"off\",\"firmware\":\"Maker '1'?\",",
-		"{\"t\":\"table\",\"sig\":\"DMAR\",\"addr\":\"0x7f000000\",\"len\":96,\"off\":0,\"hex\":"
-		"\"444d4152",
+		"{\"t\":\"table\",\"sig\":\"DMAR\",\"addr\":\"0x7f000000\",\"len\":96,\"off\":0,\"hex\":\"444d4152",
 		"{\"t\":\"mem\",\"start\":\"0x7a000000\",\"pages\":32,\"type\":0,\"attr\":\"0x0\"}",
-		"\"phase\":\"entry\",\"ver\":\"0x10\",\"cap\":\"0xd2008c222f0606\",\"ecap\":\"0xf00f5a\","
-		"\"gsts\":\"0x0\"",
+		"\"phase\":\"entry\",\"ver\":\"0x10\",\"cap\":\"0xd2008c222f0606\",\"ecap\":\"0xf00f5a\",\"gsts\":\"0x0\"",
 		"{\"t\":\"fn\",\"bdf\":\"0000:01:00.0\",\"bme_entry\":1,\"bme_left\":1}",
 		"{\"t\":\"cfg\",\"bdf\":\"0000:01:00.0\",\"off\":0,\"hex\":\"361b1000",
-		"{\"t\":\"bar\",\"bdf\":\"0000:01:00.0\",\"n\":0,\"vf\":1,\"base\":\"0xc1004000\",\"size\":"
-		"\"0x4000\",\"io\":0,\"pref\":0,\"w64\":1}",
-		"{\"t\":\"window\",\"bdf\":\"0000:00:01.0\",\"base\":\"0xc1000000\",\"limit\":\"0xc10fffff\","
-		"\"pref\":0}",
+		"{\"t\":\"bar\",\"bdf\":\"0000:01:00.0\",\"n\":0,\"vf\":1,\"base\":\"0xc1004000\",\"size\":\"0x4000\",\"io\":0,\"pref\":0,\"w64\":1}",
+		"{\"t\":\"window\",\"bdf\":\"0000:00:01.0\",\"base\":\"0xc1000000\",\"limit\":\"0xc10fffff\",\"pref\":0}",
 		"{\"t\":\"group\",\"id\":1,\"members\":[\"0000:00:01.0\"]}",
 		"{\"t\":\"attach\",\"bdf\":\"0000:01:00.0\",\"unit\":0,\"domain\":3,\"mode\":\"domain\"}",
 		"{\"t\":\"domain\",\"id\":3,\"name\":\"VF0\",\"iova\":[\"0x2000000000:0x200000:rw\"]}",
-		"{\"t\":\"sriov\",\"bdf\":\"0000:01:00.0\",\"total\":100,\"initial\":100,\"fit\":63,"
-		"\"limit\":\"BAR window\",\"missing_bytes\":\"0x94000\",",
+		"{\"t\":\"sriov\",\"bdf\":\"0000:01:00.0\",\"total\":100,\"initial\":100,\"fit\":63,\"limit\":\"BAR window\",\"missing_bytes\":\"0x94000\",",
 		"\"offset\":1,\"stride\":1,\"ari_offset\":1,\"ari_stride\":1}",
-		"{\"t\":\"case\",\"who\":\"PF\",\"dir\":\"write\",\"what\":\"unmapped "
-		"page\",\"verdict\":\"refused\",\"recorded\":1,\"bdf\":\"0000:01:00.0\",\"iova\":\"0x1000\","
-		"\"reason\":5}",
-		"{\"t\":\"finding\",\"id\":\"SRIOV-WINDOW\",\"severity\":\"warning\",\"kind\":\"setup "
-		"choice\",\"who\":\"0000:01:00.0\",",
+		"{\"t\":\"case\",\"who\":\"PF\",\"dir\":\"write\",\"what\":\"unmapped page\",\"verdict\":\"refused\",\"recorded\":1,\"bdf\":\"0000:01:00.0\",\"iova\":\"0x1000\",\"reason\":5}",
+		"{\"t\":\"finding\",\"id\":\"SRIOV-WINDOW\",\"severity\":\"warning\",\"kind\":\"setup choice\",\"who\":\"0000:01:00.0\",",
 		"{\"t\":\"verdict\",\"ok\":1,\"errors\":0,\"warnings\":",
 	};
 	for (size_t i = 0; i < ARRAY_LEN(want); i++)

@@ -10,7 +10,7 @@
 #include "apps/audit/app.h"
 #include "apps/audit/report.h"
 #include "apps/machine.h"
-#include "apps/topo.h"
+#include "apps/bringup/topology.h"
 #include "kernel/pmm.h"
 #include "kernel/x86/apic.h"
 #include "kernel/x86/cpu.h"

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
-#include "apps/lanes.h"
+#include "apps/vf/workers.h"
 #include "kernel/lock.h"
 #include "kernel/madt.h"
 #include "kernel/watch.h"

@@ -6,8 +6,8 @@
 #include <setjmp.h>
 #include <string.h>
 #include <cmocka.h>
-#include "apps/attack.h"
-#include "apps/pattern.h"
+#include "apps/proof/attack.h"
+#include "apps/work/pattern.h"
 #include "kernel/x86/paging.h"
 #include "tests/unit/support_stages.h"
 

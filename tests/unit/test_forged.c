@@ -6,7 +6,7 @@
 #include <setjmp.h>
 #include <string.h>
 #include <cmocka.h>
-#include "apps/party.h"
+#include "apps/proof/attackers.h"
 #include "kernel/core.h"
 #include "kernel/x86/irq.h"
 #include "tests/unit/support_stages.h"

@@ -6,8 +6,8 @@
 #include <setjmp.h>
 #include <string.h>
 #include <cmocka.h>
-#include "apps/party.h"
-#include "apps/pattern.h"
+#include "apps/proof/attackers.h"
+#include "apps/work/pattern.h"
 #include "drivers/nvme/reset.h"
 #include "kernel/pmm.h"
 #include "tests/unit/support_stages.h"

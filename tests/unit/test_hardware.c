@@ -6,8 +6,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <string.h>
+#include "apps/bringup/hardware.h"
 #include "apps/audit/app.h"
-#include "apps/hardware.h"
 #include "kernel/core.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
@@ -161,11 +161,10 @@ static void test_before(void **state)
 	assert_true(said("WARN hardware: core 0 has a machine check from before this run: bank 3: "));
 	assert_false(said("0000:"));
 	assert_int_equal(stage_hardware(&mach), SL_OK);
-	assert_true(said("WARN hardware: 0000:01:00.0 has an uncorrectable PCIe error from before this run: "
-			 "Malformed TLP"));
-	assert_true(said("10 machine-check banks of each core, 2 of which firmware has left off, and 3 PCIe "
-			 "functions, of which 3 "
-			 "had error bits from before"));
+	assert_true(said(
+		"WARN hardware: 0000:01:00.0 has an uncorrectable PCIe error from before this run: Malformed TLP"));
+	assert_true(said(
+		"10 machine-check banks of each core, 2 of which firmware has left off, and 3 PCIe functions, of which 3 had error bits from before"));
 	assert_false(said("0000:00:02.0"));
 	hardware_say(&mach, false);
 	assert_int_equal(verdict(SL_OK, NULL), SL_OK);
@@ -193,8 +192,8 @@ static void test_nmi(void **state)
 		nmis[1] += 2;
 		hardware_tick(&mach);
 		hardware_tick(&mach);
-		assert_true(said("FAIL hardware: non-maskable interrupts on core 1 that no core sent: 2, "
-				 "port 61h reads "));
+		assert_true(said(
+			"FAIL hardware: non-maskable interrupts on core 1 that no core sent: 2, port 61h reads "));
 		assert_true(said(cases[i].words));
 		assert_ptr_equal(strstr(logged, "FAIL"), strrchr(logged, 'F'));
 	}
@@ -248,8 +247,8 @@ static void test_machine_checks(void **state)
 	machine_check(0, MCA_CORRECTED, false);
 	queue[0].lost = 7;
 	hardware_say(&mach, false);
-	assert_true(said("WARN hardware: core 0: corrected machine check: bank 3: no error, STATUS "
-			 "0x8000000000000000"));
+	assert_true(said(
+		"WARN hardware: core 0: corrected machine check: bank 3: no error, STATUS 0x8000000000000000"));
 	assert_true(said("core 0: 7 machine checks before this one were not kept"));
 	assert_int_equal(verdict(SL_OK, NULL), SL_OK);
 	assert_true(said("WARN hardware: corrected in this run: machine checks: 1, PCIe errors: 0"));
@@ -326,8 +325,8 @@ static void test_functions(void **state)
 	assert_int_equal(mach.hw.aers, 1);
 	refused(end, 0xa); /* in use, and nobody asked for it */
 	hardware_say(&mach, false);
-	assert_true(said("FAIL hardware: 0000:01:00.0: uncorrectable PCIe error: Device Status: non-fatal "
-			 "error, unsupported request"));
+	assert_true(said(
+		"FAIL hardware: 0000:01:00.0: uncorrectable PCIe error: Device Status: non-fatal error, unsupported request"));
 	logged[0] = 0;
 	cm_put(port, 0x100 + 4, 4, 1u << 20); /* the port above what is in use */
 	hardware_say(&mach, false);

@@ -23,7 +23,7 @@
 #include "boot/fwtables.h"
 #include "boot/layout.h"
 #include "boot/snapshot.h"
-#include "iommu/vtd_io_hw.h"
+#include "iommu/vtd/io_hw.h"
 #include "kernel/log.h"
 #include "kernel/memmap.h"
 #include "kernel/pmm.h"
@@ -717,7 +717,7 @@ struct vtd_io vtd_io_hw(volatile void *regs)
 enum sl_err irqs_start(struct machine *m)
 {
 	enum sl_err e = iommu_irq_enable(&m->iommu, 1024, false);
-	if (e && e != SL_UNSUPPORTED) /* as apps/irqs.c */
+	if (e && e != SL_UNSUPPORTED) /* as apps/proof/irqs.c */
 		log_fail("irqs", NULL, "interrupts could not be set up: %s", sl_err_text(e));
 	return e == SL_UNSUPPORTED ? SL_OK : e;
 }

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <cmocka.h>
 #include "apps/audit/app.h"
-#include "apps/party.h"
-#include "apps/pattern.h"
+#include "apps/proof/attackers.h"
+#include "apps/work/pattern.h"
 #include "kernel/pmm.h"
 #include "kernel/serial.h"
 #include "kernel/x86/paging.h"

@@ -7,7 +7,7 @@
 #include <setjmp.h>
 #include <string.h>
 #include <cmocka.h>
-#include "apps/lanes.h"
+#include "apps/vf/workers.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
 #include "kernel/x86/irq.h"

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <cmocka.h>
 #include <stdio.h>
-#include "apps/pattern.h"
-#include "apps/report.h"
-#include "apps/timed.h"
+#include "apps/work/pattern.h"
+#include "apps/report/latency.h"
+#include "apps/work/timed.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
 #include "kernel/x86/irq.h"

@@ -5,7 +5,8 @@
 #include <setjmp.h>
 #include <string.h>
 #include <cmocka.h>
-#include "apps/report.h"
+#include "apps/result.h"
+#include "apps/report/latency.h"
 #include "kernel/core.h"
 #include "kernel/x86/tsc.h"
 #include "tests/unit/support_stages.h"

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "apps/lanes.h"
+#include "apps/vf/workers.h"
 #include "apps/machine.h"
 #include "kernel/core.h"
 #include "kernel/log.h"

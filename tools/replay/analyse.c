@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "apps/topo.h"
-#include "iommu/rmrr.h"
-#include "iommu/vtd_unit.h"
+#include "apps/bringup/topology.h"
+#include "iommu/dmar/rmrr.h"
+#include "iommu/vtd/unit.h"
 #include "machine.h"
 #include "pci/fit.h"
 #include "pci/groups.h"
@@ -79,8 +79,8 @@ static void print_sriov(const struct pci *pci, struct pci_func *pf)
 		return;
 	sriov_fit(pci, pf, s.total_vfs, (struct sriov_route){s.offset, s.stride}, &fit);
 	ari_text(pci, pf, s.ari, ari, sizeof(ari));
-	printf("sriov: " BDF_FMT ": %u VFs (InitialVFs %u), %u on; First VF Offset %u, VF Stride %u, ARI %s: "
-	       "bus numbers reach for %u",
+	printf("sriov: " BDF_FMT
+	       ": %u VFs (InitialVFs %u), %u on; First VF Offset %u, VF Stride %u, ARI %s: bus numbers reach for %u",
 	       BDF_ARG(pf->bdf), s.total_vfs, s.initial_vfs, s.vf_enable ? s.num_vfs : 0, s.offset, s.stride,
 	       ari, fit.by_bus);
 	if (fit.missing_buses)
@@ -101,13 +101,12 @@ static void print_short(const struct pci *pci, const struct replay *dump)
 		all++;
 	}
 	if (few)
-		printf("of %u of %u functions there are 64 bytes: the dump was not taken by root, and no "
-		       "capability is known; take it anew: " WHOLE_DUMP "\n",
+		printf("of %u of %u functions there are 64 bytes: the dump was not taken by root, and no capability is known; take it anew: " WHOLE_DUMP
+		       "\n",
 		       few, all);
 	if (cut)
-		printf("of %u of %u functions there are 256 bytes: ACS, ARI, ATS and SR-IOV are not in them; "
-		       "take "
-		       "the dump anew: " WHOLE_DUMP "\n",
+		printf("of %u of %u functions there are 256 bytes: ACS, ARI, ATS and SR-IOV are not in them; take the dump anew: " WHOLE_DUMP
+		       "\n",
 		       cut, all);
 }
 
@@ -277,10 +276,7 @@ void analyse_units(struct pci *pci, struct span table)
 void analyse_unit(uint64_t base, uint64_t cap, uint64_t ecap)
 {
 	const struct vtd_unit u = {.base = base, .cap = cap, .ecap = ecap};
-	printf("unit at 0x%llx: CAP 0x%llx, ECAP 0x%llx: %u-bit addresses, %u-level tables, %u domains, "
-	       "4K%s%s "
-	       "pages, page tables %s, %s, interrupt remapping %s%s, pass-through %s, %u fault records at "
-	       "0x%x\n",
+	printf("unit at 0x%llx: CAP 0x%llx, ECAP 0x%llx: %u-bit addresses, %u-level tables, %u domains, 4K%s%s pages, page tables %s, %s, interrupt remapping %s%s, pass-through %s, %u fault records at 0x%x\n",
 	       (ull)base, (ull)cap, (ull)ecap, vtd_mgaw(&u), vtd_max_levels(&u), vtd_domains(&u),
 	       FGET(cap, CAP_SSLPS) & 1 ? " 2M" : "", FGET(cap, CAP_SSLPS) & 2 ? " 1G" : "",
 	       ecap & ECAP_C ? "snooped" : "to be flushed",

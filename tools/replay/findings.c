@@ -44,8 +44,7 @@ static void print(void *ctx, const struct finding *f)
 	printf("%s (%s) %s %s\n  read: %s\n", audit_severity_name(f->severity), audit_kind_name(f->kind),
 	       f->id, f->who, guess ? "ACS is not in the dump" : f->read);
 	if (guess) {
-		printf("  means: it is taken as absent: the group may be smaller\n  try: sudo lspci -D "
-		       "-xxxx\n");
+		printf("  means: it is taken as absent: the group may be smaller\n  try: sudo lspci -D -xxxx\n");
 		return;
 	}
 	printf("  means: %s\n", f->means);

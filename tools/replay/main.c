@@ -5,7 +5,7 @@
 #include "analyse.h"
 #include "findings.h"
 #include "host.h"
-#include "iommu/dmar.h"
+#include "iommu/dmar/dmar.h"
 #include "listing.h"
 #include "machine.h"
 
@@ -41,12 +41,9 @@ static const char usage[] =
 	"       replay --each FILE...  each file is a machine\n"
 	"       replay --unit BASE:CAP:ECAP FILE...  registers of a remapping unit, in hexadecimal\n"
 	"\n"
-	"FILE is the serial log of a run with json=1; or an ACPI table (/sys/firmware/acpi/tables/DMAR, "
-	"APIC);\n"
-	"or a dump (sudo lspci -D -xxxx); or Linux's groups (find /sys/kernel/iommu_groups -type l, the "
-	"listing of\na script, or dmesg).\n"
-	"Exit status: 0 as recorded, or every difference explained; 1 not so; 2 a file that cannot be "
-	"used.\n";
+	"FILE is the serial log of a run with json=1; or an ACPI table (/sys/firmware/acpi/tables/DMAR, APIC);\n"
+	"or a dump (sudo lspci -D -xxxx); or Linux's groups (find /sys/kernel/iommu_groups -type l, the listing of\na script, or dmesg).\n"
+	"Exit status: 0 as recorded, or every difference explained; 1 not so; 2 a file that cannot be used.\n";
 
 static int broken(const char *path, const char *why)
 {
@@ -147,9 +144,9 @@ static int take_text(struct given *g, const char *path, struct bytes b)
 		return broken(path,
 			      "lspci's words have no bytes in them: take them with sudo lspci -D -xxxx");
 	if (!l)
-		return broken(path,
-			      "neither a log with a report (json=1), nor an ACPI table, nor lspci -xxxx, nor "
-			      "Linux's groups (find, a script's listing, dmesg)");
+		return broken(
+			path,
+			"neither a log with a report (json=1), nor an ACPI table, nor lspci -xxxx, nor Linux's groups (find, a script's listing, dmesg)");
 	if (g->linux) {
 		listing_free(l);
 		return broken(path, "a second listing of groups; with --each every file is a machine");
@@ -270,9 +267,9 @@ static int compare_list(struct given *g, unsigned i)
 		replay_ready(cfg);
 		if (!replay_function(cfg, 0, &any)) {
 			replay_free(cfg);
-			return broken("groups",
-				      "nothing to hold them against: give the dump too (sudo lspci -D "
-				      "-xxxx)");
+			return broken(
+				"groups",
+				"nothing to hold them against: give the dump too (sudo lspci -D -xxxx)");
 		}
 		enum sl_err e = machine_scan(&pci, cfg, (struct span){NULL, 0}, &said);
 		if (e == SL_OK) {
