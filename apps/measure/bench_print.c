@@ -8,7 +8,7 @@
 
 #define BARS 40u /* of the longest line of a drawn histogram */
 
-static const char *const mode_names[] = {"poll", "irq", "adaptive"};
+static const char *const mode_names[] = {CONFIG_MODES(CONFIG_WORD)};
 static const char *const map_names[] = {"off -", "pt  -", "on  1G", "on  2M", "on  4K", "on  strict"};
 
 /* a / b with three digits after the point. */
