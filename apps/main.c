@@ -134,8 +134,10 @@ void app_main(const struct boot_info *boot)
 		e = tour && stages[i].apps & app ? tour_page(m, stages[i].name) : SL_OK;
 		if (!e)
 			e = stages[i].apps & app ? stages[i].run(m) : SL_OK;
+		bool failed_here =
+			e || log_fails() != fails; /* what the hardware reports is no stage's failure */
 		hardware_say(m, m->attacking || provokes(&stages[i]));
-		note_failed(m, &stages[i], e || log_fails() != fails);
+		note_failed(m, &stages[i], failed_here);
 		if ((app == SHELL || app == AUDIT) && stages[i].run == stage_iommu)
 			e = SL_OK; /* the console and the audit tell of a machine without, too */
 		if (app == AUDIT && e && stages[i].run != stage_boot && stages[i].run != stage_audit) {

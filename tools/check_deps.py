@@ -41,6 +41,7 @@ CALLS_BESIDES = {  # (layer, function): calls against the layers, with the reaso
     ("kernel", "app_main"): "the kernel ends by starting the program",
     ("kernel", "app_reserve"): "the program says which memory is never given out, before there is an allocator",
     ("apps/vf", "jobs_open"): "",
+    ("apps/bringup", "audit_error"): "",
     ("apps/proof", "audit_case"): "",
     ("apps/proof", "audit_cases_forget"): "",
     ("drivers", "iommu"): "buffers are mapped in a domain",

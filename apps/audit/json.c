@@ -288,6 +288,16 @@ static void put_case(struct jsonl *j, const struct audit_case *c)
 	jsonl_end(j);
 }
 
+static void put_error(struct jsonl *j, const struct audit_error *e)
+{
+	jsonl_start(j, "error");
+	jsonl_add(j, ",\"source\":\"%s\",\"grade\":\"%s\",\"count\":%u", audit_source_name(e->source),
+		  audit_grade_name(e->grade), e->count);
+	jsonl_text(j, "who", e->who);
+	jsonl_text(j, "text", e->text);
+	jsonl_end(j);
+}
+
 /* The remedy is last and gives way where a line would be too long. */
 static void put_finding(void *ctx, const struct finding *f)
 {
@@ -344,6 +354,8 @@ unsigned report_json(struct audit_in *in, const struct audit_live *live, jsonl_p
 		put_sriov(&j, in, &in->pf[i]);
 	for (unsigned i = 0; i < in->cases; i++)
 		put_case(&j, &in->tried[i]);
+	for (unsigned i = 0; i < in->errors; i++)
+		put_error(&j, &in->error[i]);
 	audit_run(in, put_finding, &j);
 	put_verdict(&j, in);
 	*crc = j.crc;

@@ -17,6 +17,7 @@
 #define AUDIT_PFS    64u
 #define AUDIT_CASES  1024u
 #define AUDIT_MISSED 64u
+#define AUDIT_ERRORS 32u
 #define AUDIT_FRCDS  8u /* fault records of a unit that are kept */
 
 enum audit_phase {
@@ -95,6 +96,19 @@ struct audit_case { /* one forbidden access that was tried: apps/proof/isolate.c
 	uint64_t iova;
 };
 
+/* An error that the hardware reported in this run: apps/hardware.h. As "source" and "grade" of an error line:
+ * "NMI", "MCE" (machine check), "AER" (PCI Express); "uncorrected", "corrected", "refused" (a request that a
+ * function refused), "before" (uncorrected, before this run). */
+enum audit_source { AUDIT_NMI, AUDIT_MCE, AUDIT_AER, AUDIT_SOURCES };
+enum audit_grade { AUDIT_UNCORRECTED, AUDIT_CORRECTED, AUDIT_WAS_REFUSED, AUDIT_BEFORE, AUDIT_GRADES };
+
+struct audit_error {
+	uint8_t source, grade;
+	uint32_t count; /* how often the same source reported one of that grade */
+	char who[16];   /* "core 1", "0000:01:00.0", "machine" */
+	char text[200]; /* what was read the first time */
+};
+
 enum audit_proof {                        /* names in "run": */
 		   AUDIT_PROOF_DONE,      /* "done": case[] says how it went */
 		   AUDIT_PROOF_NO_UNIT,   /* "no unit": nothing translates */
@@ -139,12 +153,20 @@ struct audit_in {
 	uint8_t proof; /* enum audit_proof */
 	struct audit_case tried[AUDIT_CASES];
 	unsigned cases;
-	unsigned left_out[AUDIT_OUTCOMES]; /* cases of that outcome that have no room in tried[] */
+	unsigned left_out[AUDIT_OUTCOMES];      /* cases of that outcome that have no room in tried[] */
+	struct audit_error error[AUDIT_ERRORS]; /* in the order in which they came */
+	unsigned errors;
 };
 
 /* Takes a case in. When there is no room a refused one gives way to one that was not, so that failing cases
  * are in tried[] as long as there is room for them, and all of them are counted. */
 void audit_add_case(struct audit_in *in, const struct audit_case *c);
+/* Takes an error in: one more of its source, grade and who, or a new one. The last place counts those that
+ * have none. */
+void audit_add_error(struct audit_in *in, const struct audit_error *e);
+/* "AER" of enum audit_source, "corrected" of enum audit_grade; "?" outside. */
+const char *audit_source_name(unsigned source);
+const char *audit_grade_name(unsigned grade);
 /* Cases of that outcome, wherever they are. */
 unsigned audit_count(const struct audit_in *in, enum audit_outcome outcome);
 /* What cannot be judged where nothing may be written (pci_cfg.read_only of in->pci); all 0 otherwise. */

@@ -24,6 +24,11 @@ void audit_cases_forget(void)
 	memset(in.left_out, 0, sizeof in.left_out);
 }
 
+void audit_error(const struct audit_error *e)
+{
+	audit_add_error(&in, e);
+}
+
 static void take_cpu(struct machine *m)
 {
 	uint32_t r[4];

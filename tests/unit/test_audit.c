@@ -384,6 +384,36 @@ static void test_stage_failed(void **state)
 	assert_false(v.ok);
 }
 
+/* What the hardware reported while the machine was judged; requests that were refused were tried. */
+static void test_hardware_errors(void **state)
+{
+	struct audit_error e = {AUDIT_AER, AUDIT_CORRECTED, 1, "0000:00:1c.0", "Bad TLP"};
+	struct audit_verdict v;
+	(void)state;
+	audit_add_error(in, &e);
+	audit_add_error(in, &e);
+	only("HARDWARE-ERROR", "0000:00:1c.0", "AER, corrected, count 2: Bad TLP");
+	audit_verdict(in, &v);
+	assert_true(v.ok && v.warnings == 1);
+	e.grade = AUDIT_WAS_REFUSED;
+	audit_add_error(in, &e);
+	assert_int_equal(in->errors, 2);
+	run();
+	assert_int_equal(n_found, 1);
+	e.grade = AUDIT_BEFORE;
+	for (unsigned i = 0; i < AUDIT_ERRORS + 7; i++) {
+		snprintf(e.who, sizeof e.who, "core %u", i);
+		audit_add_error(in, &e);
+	}
+	assert_int_equal(in->errors, AUDIT_ERRORS);
+	assert_int_equal(in->error[AUDIT_ERRORS - 1].count, 10);
+	run();
+	also("HARDWARE-ERROR", "core 3", "AER, before, count 1");
+	also("HARDWARE-ERROR", "several", "AER, before, count 10");
+	assert_string_equal(audit_source_name(AUDIT_SOURCES), "?");
+	assert_string_equal(audit_grade_name(AUDIT_GRADES), "?");
+}
+
 /* Everything that iommu/dmar/lint.h finds is passed on with its place. */
 static void test_lint(void **state)
 {
@@ -525,8 +555,7 @@ static void test_fault(void **state)
 		in->unit[0].at[p].frcd[1] = (struct audit_frcd){0x5000, 0xc000000600000100ull};
 	}
 	only("STATE-FAULT", "0000:01:00.0",
-	     "while firmware ran iommu0 had record 1: read of 0x5000 refused, no mapping that may be read "
-	     "(reason 0x6)");
+	     "while firmware ran iommu0 had record 1: read of 0x5000 refused, no mapping that may be read (reason 0x6)");
 }
 
 /* Bus mastering that firmware left on counts where nothing translated, and not of bridges. */
@@ -772,8 +801,7 @@ static void test_sriov(void **state)
 	s->page_sizes = 1;
 	s->routing[0] = s->routing[1] = (struct audit_routing){true, 0x80, 0x20};
 	only("SRIOV-BUSES", "0000:01:00.0",
-	     "4 of 8 VFs (TotalVFs at 0x12e): First VF Offset 128, VF Stride 32 with ARI; last bus 01, 1 bus "
-	     "numbers missing");
+	     "4 of 8 VFs (TotalVFs at 0x12e): First VF Offset 128, VF Stride 32 with ARI; last bus 01, 1 bus numbers missing");
 	s->ari_forwards = false;
 	s->routing[1] = (struct audit_routing){true, 1, 1};
 	only("SRIOV-ARI", "0000:01:00.0", "4 of 8 VFs without ARI, 8 with");
@@ -789,8 +817,7 @@ static void test_sriov_window(void **state)
 	pf(100, 1, 1);
 	uint32_t was = cm_get(nvme, 0x144, 4);
 	only("SRIOV-WINDOW", "0000:01:00.0",
-	     "63 of 100 VFs (TotalVFs at 0x12e): VF BAR0 0x4000 at 0xc1004000 each; bridge 0000:00:01.0: "
-	     "0x94000 bytes missing");
+	     "63 of 100 VFs (TotalVFs at 0x12e): VF BAR0 0x4000 at 0xc1004000 each; bridge 0000:00:01.0: 0x94000 bytes missing");
 	audit_room(in, &in->pf[0], &r);
 	assert_int_equal(r.vfs, 63);
 	assert_int_equal(r.limit, AUDIT_LIMIT_WINDOW);
@@ -1165,31 +1192,22 @@ static void test_json(void **state)
 	assert_int_equal(report_json(in, &live, NULL, NULL, &again), n);
 	assert_int_equal(crc, again);
 	static const char *const want[] = {
-		"{\"t\":\"run\",\"v\":1,\"app\":\"audit\",\"cpu\":\"Model\",\"vendor\":\"GenuineIntel\","
-		"\"apicids\":4,",
+		"{\"t\":\"run\",\"v\":1,\"app\":\"audit\",\"cpu\":\"Model\",\"vendor\":\"GenuineIntel\",\"apicids\":4,",
 		"\"secure_boot\":\"off\",\"firmware\":\"Maker '1'?\",",
-		"{\"t\":\"table\",\"sig\":\"DMAR\",\"addr\":\"0x7f000000\",\"len\":96,\"off\":0,\"hex\":"
-		"\"444d4152",
+		"{\"t\":\"table\",\"sig\":\"DMAR\",\"addr\":\"0x7f000000\",\"len\":96,\"off\":0,\"hex\":\"444d4152",
 		"{\"t\":\"mem\",\"start\":\"0x7a000000\",\"pages\":32,\"type\":0,\"attr\":\"0x0\"}",
-		"\"phase\":\"entry\",\"ver\":\"0x10\",\"cap\":\"0xd2008c222f0606\",\"ecap\":\"0xf00f5a\","
-		"\"gsts\":\"0x0\"",
+		"\"phase\":\"entry\",\"ver\":\"0x10\",\"cap\":\"0xd2008c222f0606\",\"ecap\":\"0xf00f5a\",\"gsts\":\"0x0\"",
 		"{\"t\":\"fn\",\"bdf\":\"0000:01:00.0\",\"bme_entry\":1,\"bme_left\":1}",
 		"{\"t\":\"cfg\",\"bdf\":\"0000:01:00.0\",\"off\":0,\"hex\":\"361b1000",
-		"{\"t\":\"bar\",\"bdf\":\"0000:01:00.0\",\"n\":0,\"vf\":1,\"base\":\"0xc1004000\",\"size\":"
-		"\"0x4000\",\"io\":0,\"pref\":0,\"w64\":1}",
-		"{\"t\":\"window\",\"bdf\":\"0000:00:01.0\",\"base\":\"0xc1000000\",\"limit\":\"0xc10fffff\","
-		"\"pref\":0}",
+		"{\"t\":\"bar\",\"bdf\":\"0000:01:00.0\",\"n\":0,\"vf\":1,\"base\":\"0xc1004000\",\"size\":\"0x4000\",\"io\":0,\"pref\":0,\"w64\":1}",
+		"{\"t\":\"window\",\"bdf\":\"0000:00:01.0\",\"base\":\"0xc1000000\",\"limit\":\"0xc10fffff\",\"pref\":0}",
 		"{\"t\":\"group\",\"id\":1,\"members\":[\"0000:00:01.0\"]}",
 		"{\"t\":\"attach\",\"bdf\":\"0000:01:00.0\",\"unit\":0,\"domain\":3,\"mode\":\"domain\"}",
 		"{\"t\":\"domain\",\"id\":3,\"name\":\"VF0\",\"iova\":[\"0x2000000000:0x200000:rw\"]}",
-		"{\"t\":\"sriov\",\"bdf\":\"0000:01:00.0\",\"total\":100,\"initial\":100,\"fit\":63,"
-		"\"limit\":\"BAR window\",\"missing_bytes\":\"0x94000\",",
+		"{\"t\":\"sriov\",\"bdf\":\"0000:01:00.0\",\"total\":100,\"initial\":100,\"fit\":63,\"limit\":\"BAR window\",\"missing_bytes\":\"0x94000\",",
 		"\"offset\":1,\"stride\":1,\"ari_offset\":1,\"ari_stride\":1}",
-		"{\"t\":\"case\",\"who\":\"PF\",\"dir\":\"write\",\"what\":\"unmapped "
-		"page\",\"verdict\":\"refused\",\"recorded\":1,\"bdf\":\"0000:01:00.0\",\"iova\":\"0x1000\","
-		"\"reason\":5}",
-		"{\"t\":\"finding\",\"id\":\"SRIOV-WINDOW\",\"severity\":\"warning\",\"kind\":\"setup "
-		"choice\",\"who\":\"0000:01:00.0\",",
+		"{\"t\":\"case\",\"who\":\"PF\",\"dir\":\"write\",\"what\":\"unmapped page\",\"verdict\":\"refused\",\"recorded\":1,\"bdf\":\"0000:01:00.0\",\"iova\":\"0x1000\",\"reason\":5}",
+		"{\"t\":\"finding\",\"id\":\"SRIOV-WINDOW\",\"severity\":\"warning\",\"kind\":\"setup choice\",\"who\":\"0000:01:00.0\",",
 		"{\"t\":\"verdict\",\"ok\":1,\"errors\":0,\"warnings\":",
 	};
 	for (size_t i = 0; i < ARRAY_LEN(want); i++)
@@ -1631,21 +1649,29 @@ int main(void)
 		return 1;
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		T(test_no_function),  T(test_not_looked_at), T(test_stage_failed),
-		T(test_sound),        T(test_no_iommu),      T(test_viot),
-		T(test_amd),          T(test_no_ecam),       T(test_lint),
-		T(test_units),        T(test_bypass),        T(test_second_entry),
-		T(test_promise),      T(test_left),          T(test_fault),
-		T(test_masters),      T(test_path),          T(test_groups),
-		T(test_groups_more),  T(test_first_group),   T(test_groups_missing_bits),
-		T(test_second_table), T(test_limits),        T(test_alias),
-		T(test_rmrr),         T(test_sriov),         T(test_sriov_window),
-		T(test_interrupts),   T(test_ioapic),        T(test_hpet),
-		T(test_nodes),        T(test_errata),        T(test_ats),
-		T(test_outside),      T(test_vmd),           T(test_secure_boot),
-		T(test_proof),        T(test_broken_proof),  T(test_many_cases),
-		T(test_json),         T(test_page),          T(test_text),
-		T(test_documents),    T(test_whole_crowd),   T(test_whole_sound),
+		T(test_no_function),  T(test_not_looked_at),
+		T(test_stage_failed), T(test_hardware_errors),
+		T(test_sound),        T(test_no_iommu),
+		T(test_viot),         T(test_amd),
+		T(test_no_ecam),      T(test_lint),
+		T(test_units),        T(test_bypass),
+		T(test_second_entry), T(test_promise),
+		T(test_left),         T(test_fault),
+		T(test_masters),      T(test_path),
+		T(test_groups),       T(test_groups_more),
+		T(test_first_group),  T(test_groups_missing_bits),
+		T(test_second_table), T(test_limits),
+		T(test_alias),        T(test_rmrr),
+		T(test_sriov),        T(test_sriov_window),
+		T(test_interrupts),   T(test_ioapic),
+		T(test_hpet),         T(test_nodes),
+		T(test_errata),       T(test_ats),
+		T(test_outside),      T(test_vmd),
+		T(test_secure_boot),  T(test_proof),
+		T(test_broken_proof), T(test_many_cases),
+		T(test_json),         T(test_page),
+		T(test_text),         T(test_documents),
+		T(test_whole_crowd),  T(test_whole_sound),
 		T(test_whole_damaged)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

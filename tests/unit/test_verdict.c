@@ -6,6 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "apps/result.h"
+#include "apps/report/latency.h"
 #include "kernel/core.h"
 #include "kernel/x86/tsc.h"
 #include "tests/unit/support_stages.h"

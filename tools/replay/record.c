@@ -507,6 +507,22 @@ static bool on_case(struct record *r, const json_t *o)
 	return true;
 }
 
+static bool on_error(struct record *r, const json_t *o)
+{
+	struct audit_error *e = &r->in->error[r->in->errors];
+	uint64_t n;
+	if (r->in->errors == AUDIT_ERRORS)
+		return wrong(r, "more than %u errors of the hardware", AUDIT_ERRORS);
+	if (!get_name(r, o, "source", audit_source_name, AUDIT_SOURCES, &e->source) ||
+	    !get_name(r, o, "grade", audit_grade_name, AUDIT_GRADES, &e->grade) ||
+	    !get_count(r, o, "count", UINT32_MAX, &n) || !get_text(r, o, "who", e->who, sizeof(e->who)) ||
+	    !get_text(r, o, "text", e->text, sizeof(e->text)))
+		return false;
+	e->count = (uint32_t)n;
+	r->in->errors++;
+	return true;
+}
+
 static bool on_finding(struct record *r, const json_t *o)
 {
 	static const char *const keys[] = {"id", "severity", "kind", "who", "read", "means", "os", "remedy"};
@@ -543,7 +559,7 @@ static const struct {
 	{"fn", on_fn},         {"cfg", on_cfg},      {"bar", on_bar},         {"group", on_group},
 	{"sriov", on_sriov},   {"case", on_case},    {"finding", on_finding}, {"verdict", on_verdict},
 	{"window", on_other},  {"attach", on_other}, {"domain", on_other},    {"lat", on_other},
-	{"missed", on_missed},
+	{"missed", on_missed}, {"error", on_error},
 };
 
 bool record_keep(json_t *said[RECORD_SAID], json_t *line)
