@@ -96,7 +96,7 @@ struct audit_case { /* one forbidden access that was tried: apps/proof/isolate.c
 	uint64_t iova;
 };
 
-/* An error that the hardware reported in this run: apps/hardware.h. As "source" and "grade" of an error line:
+/* An error that the hardware reported in this run: apps/bringup/hardware.h. As "source" and "grade" of an error line:
  * "NMI", "MCE" (machine check), "AER" (PCI Express); "uncorrected", "corrected", "refused" (a request that a
  * function refused), "before" (uncorrected, before this run). */
 enum audit_source { AUDIT_NMI, AUDIT_MCE, AUDIT_AER, AUDIT_SOURCES };
