@@ -74,7 +74,7 @@ struct audit_sriov { /* of a PF; VF BARs stand in its struct pci_func */
 	int32_t backed;                  /* VFs that the controller has queues for; -1: not asked */
 };
 
-/* An error that the hardware reported in this run: apps/hardware.h. As "source" and "grade" of an error line:
+/* An error that the hardware reported in this run: apps/bringup/hardware.h. As "source" and "grade" of an error line:
  * "NMI", "MCE" (machine check), "AER" (PCI Express); "uncorrected", "corrected", "refused" (a request that a
  * function refused), "before" (uncorrected, before this run). */
 enum audit_source { AUDIT_NMI, AUDIT_MCE, AUDIT_AER, AUDIT_SOURCES };
