@@ -1,13 +1,14 @@
 /* Stage isolate: the proof as a program of its own. Everyone who can do DMA tries everything that must not
  * work; one line a case, passes= times over. What the platform can not refuse is counted apart and explained.
  */
-#include "apps/audit/app.h"
+#include "apps/proof/attackers.h"
 #include "apps/bringup/faults.h"
 #include "apps/vf/domain.h"
 #include "apps/vf/nvme.h"
 #include "apps/work/timed.h"
 #include "apps/proof/stages.h"
-#include "apps/proof/attackers.h"
+#include "drivers/edu/edu.h"
+#include "apps/proof/cases.h"
 #include "apps/work/pattern.h"
 #include "apps/vf/own_memory.h"
 #include "kernel/fmt.h"
@@ -263,7 +264,7 @@ static enum sl_err check_memory(uint32_t pass)
 enum sl_err stage_isolate(struct machine *m)
 {
 	enum sl_err e = SL_OK;
-	audit_cases_forget();
+	cases_clear(proof_cases());
 	party_counts_clear();
 	attack_kernel_fill();
 	if (!iso.decoy.v) /* once, however often the console runs this */

@@ -60,7 +60,7 @@ void undo_pf(struct machine *m)
 
 static bool isolating(const struct machine *m)
 {
-	return m->attacking || strcmp(m->cfg->app, "isolate") == 0;
+	return m->attacking || m->cfg->app == APP_ISOLATE;
 }
 
 /* A controller without SR-IOV serves for app=isolate also when it is not named: it is told to Identify and
