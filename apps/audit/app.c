@@ -121,8 +121,8 @@ enum sl_err stage_audit(struct machine *m)
 		m->attacking = m->only_named = true;
 		m->audit_proof = (uint8_t)audit_proof_after(m, prove(m));
 		faults_say(m);
-		hardware_say(m, true);
 	}
+	hardware_say(m, m->attacking);
 	if (audit_print(m))
 		return SL_OK;
 	log_fail("audit", "the findings marked E above have a remedy each", "the verdict: %s (%u errors)",

@@ -14,9 +14,8 @@ void audit_read_routes(struct machine *m);
  * struct is one and the same each time; the cases stay in it. m->audit_proof says how the proof went. */
 struct audit_in *audit_take(struct machine *m);
 
-/* One case of the proof; audit_cases_forget() before a new one. */
-void audit_case(const struct audit_case *c);
-void audit_cases_forget(void);
+/* One error that the hardware reported. */
+void audit_error(const struct audit_error *e);
 
 /* What becomes of the proof when stage isolate, or a stage before it, ended with e: SL_VERIFY because of
  * cases that were not refused is a proof that was done, and they tell of it; every other error breaks it. */

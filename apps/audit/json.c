@@ -9,15 +9,15 @@
 
 /* ---- what was read ---- */
 
-/* Cases that have no line of their own, by outcome, in the order of enum audit_outcome. */
+/* Cases that have no line of their own, by outcome, in the order of enum case_outcome. */
 static void put_left_out(struct jsonl *j, const struct audit_in *in)
 {
 	bool any = false;
-	for (unsigned o = 0; o < AUDIT_OUTCOMES; o++)
-		any |= in->left_out[o] != 0;
-	for (unsigned o = 0; o < AUDIT_OUTCOMES && any; o++)
-		jsonl_add(j, "%s%u%s", o ? "," : ",\"left_out\":[", in->left_out[o],
-			  o + 1 == AUDIT_OUTCOMES ? "]" : "");
+	for (unsigned o = 0; o < CASE_OUTCOMES; o++)
+		any |= in->cases.left_out[o] != 0;
+	for (unsigned o = 0; o < CASE_OUTCOMES && any; o++)
+		jsonl_add(j, "%s%u%s", o ? "," : ",\"left_out\":[", in->cases.left_out[o],
+			  o + 1 == CASE_OUTCOMES ? "]" : "");
 }
 
 static void put_run(struct jsonl *j, const struct audit_in *in)
@@ -272,7 +272,7 @@ static void put_sriov(struct jsonl *j, const struct audit_sriov *s, const struct
 	jsonl_end(j);
 }
 
-static void put_case(struct jsonl *j, const struct audit_case *c)
+static void put_case(struct jsonl *j, const struct proof_case *c)
 {
 	jsonl_start(j, "case");
 	jsonl_text(j, "who", c->who);
@@ -282,6 +282,16 @@ static void put_case(struct jsonl *j, const struct audit_case *c)
 	if (c->recorded)
 		jsonl_add(j, ",\"bdf\":\"" BDF_FMT "\",\"iova\":\"0x%llx\",\"reason\":%u", BDF_ARG(c->bdf),
 			  (ull)c->iova, c->reason);
+	jsonl_end(j);
+}
+
+static void put_error(struct jsonl *j, const struct audit_error *e)
+{
+	jsonl_start(j, "error");
+	jsonl_add(j, ",\"source\":\"%s\",\"grade\":\"%s\",\"count\":%u", audit_source_name(e->source),
+		  audit_grade_name(e->grade), e->count);
+	jsonl_text(j, "who", e->who);
+	jsonl_text(j, "text", e->text);
 	jsonl_end(j);
 }
 
@@ -336,8 +346,10 @@ unsigned report_json(const struct audit_result *r, const struct audit_live *live
 		put_live(&j, live);
 	for (unsigned i = 0; i < in->pfs; i++)
 		put_sriov(&j, &in->pf[i], &r->room[i]);
-	for (unsigned i = 0; i < in->cases; i++)
-		put_case(&j, &in->tried[i]);
+	for (unsigned i = 0; i < in->cases.n; i++)
+		put_case(&j, &in->cases.tried[i]);
+	for (unsigned i = 0; i < in->errors; i++)
+		put_error(&j, &in->error[i]);
 	for (unsigned i = 0; i < r->findings; i++)
 		put_finding(&j, &r->finding[i]);
 	put_verdict(&j, &r->verdict);

@@ -144,6 +144,13 @@ static void check_plain(void)
 	assert_false(sound(&pt, &w)); /* the loader's page is executed, and it is RAM */
 	assert_int_equal(pt_unmap_page(&pt, RAM + JUMP), SL_OK);
 	assert_true(sound(&pt, &w));
+	if (!bi->la57)
+		return;
+	const uint64_t *root = phys_va(PHYS(bi->root_table)); /* the kernel appears once */
+	for (unsigned i = 1; i < 511; i++)
+		assert_int_equal(root[i], 0);
+	assert_int_equal(flags_at(&pt, KERNEL & BITS(47, 0), 0), -1);
+	assert_int_equal(flags_at(&pt, LAYOUT_MAP_BASE & BITS(47, 0), 0), -1);
 }
 
 static void test_build(void **state)
@@ -187,8 +194,10 @@ static void test_unsound(void **state)
 		assert_int_equal(pt_protect(&pt, cases[i].va, PAGE_SIZE, cases[i].flags), SL_OK);
 		assert_int_equal(*(uint8_t *)phys_va(PHYS(spare_at)), 0x5a); /* a table is one page */
 		assert_int_equal(sound(&pt, &w), !cases[i].what);
-		if (cases[i].what)
+		if (cases[i].what) {
 			assert_string_equal(w.what, cases[i].what);
+			assert_int_equal(w.va, cases[i].va);
+		}
 	}
 	plain_machine(false, true);
 	assert_int_equal(build(STOCK_PAGES), SL_OK);
