@@ -8,7 +8,6 @@
 #include "kernel/log.h"
 #include "kernel/power.h"
 #include "kernel/start.h"
-#include "kernel/str.h"
 
 /* app= */
 enum {
@@ -77,23 +76,32 @@ static const struct stage {
 
 static struct machine machine;
 
-/* The tour is the demo, told slowly. */
 static unsigned app_of(const struct config *cfg)
 {
-	const char *name = cfg->app;
 	if (cfg->device == DEVICE_QAT) /* what QAT VFs are for; whatever else it is called, it is the demo */
-		return strcmp(name, "accel") == 0  ? ACCEL
-		       : strcmp(name, "insn") == 0 ? ACCEL_INSN
-						   : ACCEL_DEMO;
-	return strcmp(name, "isolate") == 0   ? ISOLATE
-	       : strcmp(name, "mapcost") == 0 ? MAPCOST
-	       : strcmp(name, "bench") == 0   ? BENCH
-	       : strcmp(name, "bursts") == 0  ? BURSTS
-	       : strcmp(name, "insn") == 0    ? INSN
-	       : strcmp(name, "shell") == 0   ? SHELL
-	       : strcmp(name, "accel") == 0   ? ACCEL
-	       : strcmp(name, "audit") == 0   ? AUDIT
-					      : DEMO;
+		return cfg->app == APP_ACCEL ? ACCEL : cfg->app == APP_INSN ? ACCEL_INSN : ACCEL_DEMO;
+	switch ((enum config_app)cfg->app) {
+	case APP_ISOLATE:
+		return ISOLATE;
+	case APP_MAPCOST:
+		return MAPCOST;
+	case APP_BENCH:
+		return BENCH;
+	case APP_BURSTS:
+		return BURSTS;
+	case APP_INSN:
+		return INSN;
+	case APP_SHELL:
+		return SHELL;
+	case APP_ACCEL:
+		return ACCEL;
+	case APP_AUDIT:
+		return AUDIT;
+	case APP_DEMO:
+	case APP_TOUR: /* the demo with explanations */
+		break;
+	}
+	return DEMO;
 }
 
 /* The first stage that failed, or said FAIL: the audit never says PASS then. That there is no DMAR table is a
@@ -120,7 +128,7 @@ void app_main(const struct boot_info *boot)
 	size_t i = 0;
 	m->boot = boot;
 	unsigned app = app_of(&boot->cfg);
-	bool tour = strcmp(boot->cfg.app, "tour") == 0;
+	bool tour = boot->cfg.app == APP_TOUR;
 	for (; i < ARRAY_LEN(stages); i++) {
 		unsigned fails = log_fails();
 		e = tour && stages[i].apps & app ? tour_page(m, stages[i].name) : SL_OK;

@@ -80,14 +80,14 @@ void report_result(struct machine *m, const char *failed, enum sl_err e)
 	fmt_print(words, sizeof words, "every result was right; %s", proof);
 	log_line(
 		"verdict", "%s",
-		strcmp(cfg->app, "shell") == 0 && !failed ? "the console was left"
-		: failed                                  ? "FAILED: see the FAIL line above"
-		: !m->audited                             ? words
+		cfg->app == APP_SHELL && !failed ? "the console was left"
+		: failed                         ? "FAILED: see the FAIL line above"
+		: !m->audited                    ? words
 		: strcmp(m->audit_words, "pass") == 0
 			? "the audit is done, and nothing in it forbids giving functions away"
 			: "the audit is done: nothing in tables and registers forbids giving functions away; no DMA was tried");
 	name_uncovered(m);
-	log_text("RESULT v=1 app=%s ok=%d vfs=%u verified=%llu cases=%llu refused=%llu", cfg->app,
+	log_text("RESULT v=1 app=%s ok=%d vfs=%u verified=%llu cases=%llu refused=%llu", config_app_name(cfg),
 		 failed ? 0 : 1, m->vfs, (ull)m->verified, (ull)m->cases, (ull)m->refused);
 	if (m->not_enforced)
 		log_text(" not_enforced=%llu", (ull)m->not_enforced);
@@ -102,7 +102,7 @@ void report_result(struct machine *m, const char *failed, enum sl_err e)
 		log_text(" access=read unjudged=%u", m->audit_unjudged);
 	if (m->irqs_checked)
 		log_text(" irqs=%u", m->irqs_checked);
-	if (cfg->device == DEVICE_QAT || strcmp(cfg->app, "accel") == 0)
+	if (config_wants_qat(cfg))
 		log_text(" vf_faults=%u recovered=%u", m->vf_faults, m->vf_recovered);
 	print_uncovered(m);
 	log_text(" ops=%llu us=%llu iops=%llu", (ull)m->timed_ops, (ull)m->timed_us,

@@ -10,10 +10,6 @@ struct audit_live;
  * and the same each time; the cases stay in it. m->audit_proof says how the proof went. */
 struct audit_in *audit_take(struct machine *m);
 
-/* One case of the proof; audit_cases_forget() before a new one. */
-void audit_case(const struct audit_case *c);
-void audit_cases_forget(void);
-
 /* One error that the hardware reported. */
 void audit_error(const struct audit_error *e);
 

@@ -10,15 +10,15 @@
 
 /* ---- what was read ---- */
 
-/* Cases that have no line of their own, by outcome, in the order of enum audit_outcome. */
+/* Cases that have no line of their own, by outcome, in the order of enum case_outcome. */
 static void put_left_out(struct jsonl *j, const struct audit_in *in)
 {
 	bool any = false;
-	for (unsigned o = 0; o < AUDIT_OUTCOMES; o++)
-		any |= in->left_out[o] != 0;
-	for (unsigned o = 0; o < AUDIT_OUTCOMES && any; o++)
-		jsonl_add(j, "%s%u%s", o ? "," : ",\"left_out\":[", in->left_out[o],
-			  o + 1 == AUDIT_OUTCOMES ? "]" : "");
+	for (unsigned o = 0; o < CASE_OUTCOMES; o++)
+		any |= in->cases.left_out[o] != 0;
+	for (unsigned o = 0; o < CASE_OUTCOMES && any; o++)
+		jsonl_add(j, "%s%u%s", o ? "," : ",\"left_out\":[", in->cases.left_out[o],
+			  o + 1 == CASE_OUTCOMES ? "]" : "");
 }
 
 static void put_run(struct jsonl *j, const struct audit_in *in)
@@ -275,7 +275,7 @@ static void put_sriov(struct jsonl *j, const struct audit_in *in, const struct a
 	jsonl_end(j);
 }
 
-static void put_case(struct jsonl *j, const struct audit_case *c)
+static void put_case(struct jsonl *j, const struct proof_case *c)
 {
 	jsonl_start(j, "case");
 	jsonl_text(j, "who", c->who);
@@ -352,8 +352,8 @@ unsigned report_json(struct audit_in *in, const struct audit_live *live, jsonl_p
 		put_live(&j, live);
 	for (unsigned i = 0; i < in->pfs; i++)
 		put_sriov(&j, in, &in->pf[i]);
-	for (unsigned i = 0; i < in->cases; i++)
-		put_case(&j, &in->tried[i]);
+	for (unsigned i = 0; i < in->cases.n; i++)
+		put_case(&j, &in->cases.tried[i]);
 	for (unsigned i = 0; i < in->errors; i++)
 		put_error(&j, &in->error[i]);
 	audit_run(in, put_finding, &j);

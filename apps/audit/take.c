@@ -13,17 +13,6 @@
 static struct audit_in in;
 static struct audit_live live;
 
-void audit_case(const struct audit_case *c)
-{
-	audit_add_case(&in, c);
-}
-
-void audit_cases_forget(void)
-{
-	in.cases = 0;
-	memset(in.left_out, 0, sizeof in.left_out);
-}
-
 void audit_error(const struct audit_error *e)
 {
 	audit_add_error(&in, e);
@@ -290,7 +279,8 @@ struct audit_in *audit_take(struct machine *m)
 	audit_take_missed(&in, &m->pci);
 	fmt_print(in.failed, sizeof in.failed, "%s", m->failed_stage ? m->failed_stage : "");
 	in.proof = m->audit_proof;
-	if (in.proof == AUDIT_PROOF_DONE && !in.cases)
+	in.cases = *proof_cases();
+	if (in.proof == AUDIT_PROOF_DONE && !in.cases.n)
 		in.proof = m->boot->cfg.iommu != CONFIG_IOMMU_ON ? AUDIT_PROOF_OFF
 			   : !m->translating                     ? AUDIT_PROOF_NO_UNIT
 								 : AUDIT_PROOF_NOT_ASKED;

@@ -70,7 +70,7 @@ enum sl_err stage_boot(struct machine *m)
 			 cfg->error.source, cfg->error.line, cfg->error.col, cfg->error.text);
 		return SL_CONFIG;
 	}
-	if (cfg->access == ACCESS_READ && strcmp(cfg->app, "audit") != 0) {
+	if (cfg->access == ACCESS_READ && cfg->app != APP_AUDIT) {
 		log_fail("boot", "app=audit, or leave access=read out",
 			 "access=read is for app=audit: every other app writes to configuration space");
 		return SL_CONFIG;
@@ -87,7 +87,8 @@ enum sl_err stage_boot(struct machine *m)
 			"keep=1: \\EFI\\sluice\\report.txt on the volume of sluice.cfg: %u lines, crc32 %08x",
 			b->kept_lines, b->kept_crc);
 	log_line("boot", "options from %s: app=%s vfs=%u qd=%u seconds=%u scratch=%s", b->config_from,
-		 cfg->app, cfg->vfs, cfg->qd, cfg->seconds, cfg->scratch[0] ? cfg->scratch : "(none)");
+		 config_app_name(cfg), cfg->vfs, cfg->qd, cfg->seconds,
+		 cfg->scratch[0] ? cfg->scratch : "(none)");
 	return SL_OK;
 }
 

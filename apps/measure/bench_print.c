@@ -8,7 +8,7 @@
 
 #define BARS 40u /* of the longest line of a drawn histogram */
 
-static const char *const mode_names[] = {"poll", "irq", "adaptive"};
+static const char *const mode_names[] = {CONFIG_MODES(CONFIG_WORD)};
 static const char *const map_names[] = {"off -", "pt  -", "on  1G", "on  2M", "on  4K", "on  strict"};
 
 /* a / b with three digits after the point. */
@@ -108,7 +108,7 @@ static void json_hist(const struct hist *h)
 
 void bench_print_json(const struct bench_result *r, const struct config *cfg)
 {
-	static const char *const iommus[] = {"off", "on", "pt"};
+	static const char *const iommus[] = {CONFIG_IOMMUS(CONFIG_WORD)};
 	static const char *const pages[] = {"", "", "1g", "2m", "4k", "strict"};
 	const struct bench_row *w = &r->row;
 	const struct hist *h = &r->latency;

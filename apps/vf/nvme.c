@@ -154,7 +154,7 @@ void undo_pf(struct machine *m)
 
 static bool isolating(const struct machine *m)
 {
-	return m->attacking || strcmp(m->boot->cfg.app, "isolate") == 0;
+	return m->attacking || m->boot->cfg.app == APP_ISOLATE;
 }
 
 struct pci_func *find_edu(const struct machine *m)

@@ -7,7 +7,7 @@
 
 const char *ring_mode_name(enum ring_mode mode)
 {
-	static const char *const names[] = {"poll", "irq", "adaptive"};
+	static const char *const names[] = {CONFIG_MODES(CONFIG_WORD)};
 	return names[mode];
 }
 

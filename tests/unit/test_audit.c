@@ -129,8 +129,8 @@ static void behind(void)
 	in->unit[in->units].base = 0xbad00000;
 	in->fn[in->fns] = (struct audit_master){{0, 0x08}, 1, 1, 0};
 	in->pf[in->pfs] = (struct audit_sriov){.pf = {0, 0x100}, .total = 9, .backed = 1};
-	in->tried[in->cases] =
-		(struct audit_case){.who = "behind", .what = "behind", .outcome = AUDIT_SUCCEEDED};
+	in->cases.tried[in->cases.n] =
+		(struct proof_case){.who = "behind", .what = "behind", .outcome = CASE_SUCCEEDED};
 }
 
 static int setup(void **state)
@@ -170,14 +170,14 @@ static int setup(void **state)
 	master(0x100, 1, 0);
 	master(0x10, 0, 0);
 	in->proof = AUDIT_PROOF_DONE;
-	in->tried[0] = (struct audit_case){.who = "PF",
-					   .what = "unmapped page",
-					   .write = true,
-					   .recorded = 1,
-					   .reason = 5,
-					   .bdf = {0, 0x100},
-					   .iova = 0x1000};
-	in->cases = 1;
+	in->cases.tried[0] = (struct proof_case){.who = "PF",
+						 .what = "unmapped page",
+						 .write = true,
+						 .recorded = 1,
+						 .reason = 5,
+						 .bdf = {0, 0x100},
+						 .iova = 0x1000};
+	in->cases.n = 1;
 	behind();
 	return 0;
 }
@@ -295,7 +295,7 @@ static void test_amd(void **state)
 	in->table[0] = (struct audit_table){"IVRS", 0x7f001000, {ivrs, sizeof ivrs}};
 	snprintf(in->vendor, sizeof in->vendor, "AuthenticAMD");
 	only("IOMMU-AMD", "machine", "IVRS at 0x7f001000, no DMAR; CPUID vendor \"AuthenticAMD\"");
-	in->cases = 0;
+	in->cases.n = 0;
 	in->proof = AUDIT_PROOF_NO_UNIT;
 	audit_verdict(in, &v);
 	assert_false(v.ok);
@@ -1009,30 +1009,30 @@ static void test_proof(void **state)
 {
 	struct audit_verdict v;
 	(void)state;
-	in->tried[in->cases++] = (struct audit_case){
-		.who = "VF0", .what = "MSI", .write = true, .outcome = AUDIT_NOT_ENFORCED};
+	in->cases.tried[in->cases.n++] =
+		(struct proof_case){.who = "VF0", .what = "MSI", .write = true, .outcome = CASE_NOT_ENFORCED};
 	only("PROOF-NOT-ENFORCED", "machine", "1 of 2: the first was VF0, write MSI: not enforced");
 	assert_string_equal(audit_proof_verdict(in), "pass");
 	audit_verdict(in, &v);
 	assert_string_equal(v.text, "usable, with warnings; 1 refused, 1 not enforced");
-	in->tried[1].outcome = AUDIT_NOT_TRIED;
+	in->cases.tried[1].outcome = CASE_NOT_TRIED;
 	only("PROOF-NOT-TRIED", "machine", "1 of 2: the first was VF0, write MSI: not tried");
 	audit_verdict(in, &v);
 	assert_true(v.ok && v.proved && v.tried == 1 && v.not_tried == 1);
 	assert_string_equal(v.text, "usable, with warnings; 1 refused, 1 not tried");
-	in->tried[0].outcome = AUDIT_NOT_TRIED; /* and nothing else */
+	in->cases.tried[0].outcome = CASE_NOT_TRIED; /* and nothing else */
 	audit_verdict(in, &v);
 	assert_true(!v.proved && v.tried == 0);
-	in->tried[0].outcome = AUDIT_REFUSED;
-	for (unsigned o = AUDIT_SUCCEEDED; o <= AUDIT_NOT_PROVED; o += 2) {
-		in->tried[1].outcome = (uint8_t)o;
-		only("PROOF-FAILED", "machine", o == AUDIT_SUCCEEDED ? "write MSI: SUCCEEDED" : "not proved");
+	in->cases.tried[0].outcome = CASE_REFUSED;
+	for (unsigned o = CASE_SUCCEEDED; o <= CASE_NOT_PROVED; o += 2) {
+		in->cases.tried[1].outcome = (uint8_t)o;
+		only("PROOF-FAILED", "machine", o == CASE_SUCCEEDED ? "write MSI: SUCCEEDED" : "not proved");
 		assert_string_equal(audit_proof_verdict(in), "fail");
 		audit_verdict(in, &v);
 		assert_false(v.ok || v.proved);
 		assert_string_equal(v.text, "not safe to give devices away; 1 of 2 NOT refused");
 	}
-	in->cases = 0;
+	in->cases.n = 0;
 	for (unsigned p = 0; p < AUDIT_PROOFS; p++) {
 		in->proof = (uint8_t)p;
 		if (p == AUDIT_PROOF_BROKEN)
@@ -1051,9 +1051,9 @@ static void test_broken_proof(void **state)
 	struct audit_verdict v;
 	(void)state;
 	in->proof = AUDIT_PROOF_BROKEN;
-	for (in->cases = 0; in->cases < 2; in->cases++) {
+	for (in->cases.n = 0; in->cases.n < 2; in->cases.n++) {
 		only("PROOF-BROKEN", "machine",
-		     in->cases ? "broken, after 1 cases, of which 1 refused" : "broken, after 0 cases");
+		     in->cases.n ? "broken, after 1 cases, of which 1 refused" : "broken, after 0 cases");
 		assert_int_equal(find("PROOF-BROKEN")->severity, AUDIT_ERROR);
 		assert_string_equal(audit_proof_verdict(in), "broken");
 		audit_verdict(in, &v);
@@ -1061,24 +1061,24 @@ static void test_broken_proof(void **state)
 		assert_null(strstr(v.text, "no DMA was tried"));
 		said[0] = 0;
 		report_page(in, 1, 2, take_text);
-		assert_non_null(strstr(said, in->cases ? " proof      BROKEN: 1 of 1 refused\n"
-						       : " proof      BROKEN: 0 of 0 refused\n"));
+		assert_non_null(strstr(said, in->cases.n ? " proof      BROKEN: 1 of 1 refused\n"
+							 : " proof      BROKEN: 0 of 0 refused\n"));
 		assert_non_null(
 			strstr(said, " FAIL       not safe to give devices away; the proof broke after"));
 	}
-	in->tried[0].outcome = AUDIT_SUCCEEDED;
-	in->cases = 1;
+	in->cases.tried[0].outcome = CASE_SUCCEEDED;
+	in->cases.n = 1;
 	audit_verdict(in, &v);
 	assert_string_equal(audit_proof_verdict(in), "fail");
 	m.violations = 0;
 }
 
-static void add(unsigned n, enum audit_outcome outcome)
+static void add(unsigned n, enum case_outcome outcome)
 {
 	for (unsigned i = 0; i < n; i++) {
-		struct audit_case c = {.who = "VF1", .write = true, .outcome = (uint8_t)outcome};
-		snprintf(c.what, sizeof c.what, "%s %u", outcome == AUDIT_REFUSED ? "good" : "bad", i);
-		audit_add_case(in, &c);
+		struct proof_case c = {.who = "VF1", .write = true, .outcome = (uint8_t)outcome};
+		snprintf(c.what, sizeof c.what, "%s %u", outcome == CASE_REFUSED ? "good" : "bad", i);
+		cases_add(&in->cases, &c);
 	}
 }
 
@@ -1087,38 +1087,38 @@ static void test_many_cases(void **state)
 {
 	struct audit_verdict v;
 	(void)state;
-	in->cases = 0;
-	add(AUDIT_CASES + 16, AUDIT_REFUSED);
-	assert_int_equal(in->cases, AUDIT_CASES);
+	in->cases.n = 0;
+	add(CASES_MAX + 16, CASE_REFUSED);
+	assert_int_equal(in->cases.n, CASES_MAX);
 	run();
 	audit_verdict(in, &v);
-	assert_true(v.proved && v.tried == AUDIT_CASES + 16 && v.refused == AUDIT_CASES + 16);
-	add(3, AUDIT_NOT_ENFORCED);
-	add(1, AUDIT_NOT_TRIED);
-	add(231, AUDIT_SUCCEEDED);
-	add(1, AUDIT_NOT_PROVED);
-	add(5, AUDIT_REFUSED);
-	assert_int_equal(in->cases, AUDIT_CASES);
+	assert_true(v.proved && v.tried == CASES_MAX + 16 && v.refused == CASES_MAX + 16);
+	add(3, CASE_NOT_ENFORCED);
+	add(1, CASE_NOT_TRIED);
+	add(231, CASE_SUCCEEDED);
+	add(1, CASE_NOT_PROVED);
+	add(5, CASE_REFUSED);
+	assert_int_equal(in->cases.n, CASES_MAX);
 	audit_verdict(in, &v);
 	assert_false(v.ok || v.proved);
-	assert_int_equal(v.tried, AUDIT_CASES + 16 + 231 + 1 + 5);
-	assert_int_equal(v.refused, AUDIT_CASES + 16 + 5);
+	assert_int_equal(v.tried, CASES_MAX + 16 + 231 + 1 + 5);
+	assert_int_equal(v.refused, CASES_MAX + 16 + 5);
 	assert_int_equal(v.not_enforced, 3);
 	assert_int_equal(v.not_tried, 1);
 	run();
 	also("PROOF-FAILED", "machine", "232 of 1281: the first was VF1, write bad 0: SUCCEEDED");
 	also("PROOF-NOT-ENFORCED", "machine", "3 of 1281: the first was VF1, write bad 0: not enforced");
-	assert_string_equal(in->tried[0].what, "good 0");
-	assert_string_equal(in->tried[AUDIT_CASES - 1].what, "bad 0"); /* the one that is not proved */
-	assert_string_equal(in->tried[AUDIT_CASES - 2].what, "bad 230");
+	assert_string_equal(in->cases.tried[0].what, "good 0");
+	assert_string_equal(in->cases.tried[CASES_MAX - 1].what, "bad 0"); /* the one that is not proved */
+	assert_string_equal(in->cases.tried[CASES_MAX - 2].what, "bad 230");
 	/* A table full of failures keeps them, and what comes then is counted too. */
-	add(AUDIT_CASES, AUDIT_SUCCEEDED);
-	for (unsigned i = 0; i < AUDIT_CASES; i++)
-		assert_int_equal(in->tried[i].outcome, AUDIT_SUCCEEDED);
-	assert_int_equal(audit_count(in, AUDIT_SUCCEEDED), AUDIT_CASES + 231);
-	assert_int_equal(audit_count(in, AUDIT_NOT_PROVED), 1);
-	assert_int_equal(audit_count(in, AUDIT_NOT_ENFORCED), 3);
-	assert_int_equal(audit_count(in, AUDIT_REFUSED), AUDIT_CASES + 16 + 5);
+	add(CASES_MAX, CASE_SUCCEEDED);
+	for (unsigned i = 0; i < CASES_MAX; i++)
+		assert_int_equal(in->cases.tried[i].outcome, CASE_SUCCEEDED);
+	assert_int_equal(cases_count(&in->cases, CASE_SUCCEEDED), CASES_MAX + 231);
+	assert_int_equal(cases_count(&in->cases, CASE_NOT_PROVED), 1);
+	assert_int_equal(cases_count(&in->cases, CASE_NOT_ENFORCED), 3);
+	assert_int_equal(cases_count(&in->cases, CASE_REFUSED), CASES_MAX + 16 + 5);
 }
 
 /* ---- the report ---- */
@@ -1264,7 +1264,7 @@ static void test_page(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(want); i++)
 		if (!strstr(said, want[i]))
 			fail_msg("no \"%s\" in\n%s", want[i], said);
-	in->cases = 0;
+	in->cases.n = 0;
 	in->proof = AUDIT_PROOF_NO_DEVICE;
 	in->tables = 0; /* every row once more, with an error */
 	said[0] = 0;
@@ -1561,7 +1561,7 @@ static void crowd_live(struct audit_live *live)
 
 static void crowd(struct audit_live *live)
 {
-	in->tables = in->units = in->fns = in->cases = 0;
+	in->tables = in->units = in->fns = in->cases.n = 0;
 	crowd_units();
 	crowd_functions();
 	crowd_tables();
@@ -1582,8 +1582,8 @@ static void crowd(struct audit_live *live)
 		master(masters[i], (int)(i % 3) - 1, i == 2 ? -1 : (int)(i != 3));
 	static const char *const who[] = {"PF", "VF0", "VF1", "edu"};
 	for (unsigned i = 0; i < 4; i++) {
-		struct audit_case *c = &in->tried[in->cases++];
-		*c = (struct audit_case){
+		struct proof_case *c = &in->cases.tried[in->cases.n++];
+		*c = (struct proof_case){
 			.write = i & 1, .outcome = (uint8_t)i, .recorded = i < 2, .reason = 5};
 		c->bdf = (bdf_t){0, 0x101};
 		c->iova = 0x2000 * i;
@@ -1616,7 +1616,7 @@ static void test_whole_damaged(void **state)
 	put(4, 4, 47);
 	in->cpu[0] = 0;
 	in->mems = 0;
-	in->pfs = in->cases = 0;
+	in->pfs = in->cases.n = 0;
 	in->proof = AUDIT_PROOF_BROKEN;
 	in->apicids = 0;
 	behind();

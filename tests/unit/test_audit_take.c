@@ -134,7 +134,7 @@ static int setup(void **state)
 	struct dmar_topo topo = topo_of(&ma.pci);
 	struct iommu_regs regs = model_machine_regs(&mc);
 	assert_int_equal(iommu_init(&ma.iommu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
-	audit_cases_forget();
+	cases_clear(proof_cases());
 	return 0;
 }
 
@@ -429,7 +429,7 @@ static void test_live(void **state)
 static void test_proof(void **state)
 {
 	(void)state;
-	struct audit_case c = {.who = "VF0", .outcome = AUDIT_SUCCEEDED};
+	struct proof_case c = {.who = "VF0", .outcome = CASE_SUCCEEDED};
 	struct audit_in *in = audit_take(&ma);
 	ma.audit_proof = AUDIT_PROOF_DONE;
 	ma.translating = true;
@@ -443,14 +443,16 @@ static void test_proof(void **state)
 	ma.audit_proof = AUDIT_PROOF_BROKEN;
 	assert_int_equal(audit_take(&ma)->proof, AUDIT_PROOF_BROKEN);
 	ma.audit_proof = AUDIT_PROOF_DONE;
-	audit_case(&c);
-	audit_case(&c);
+	cases_add(proof_cases(), &c);
+	cases_add(proof_cases(), &c);
 	assert_int_equal(audit_take(&ma)->proof, AUDIT_PROOF_DONE);
-	assert_true(in->cases == 2 && in->tried[1].outcome == AUDIT_SUCCEEDED);
-	assert_int_equal(audit_count(in, AUDIT_SUCCEEDED), 2);
-	in->left_out[AUDIT_REFUSED] = 7;
-	audit_cases_forget();
-	assert_true(in->cases == 0 && audit_count(in, AUDIT_REFUSED) == 0);
+	assert_true(in->cases.n == 2 && in->cases.tried[1].outcome == CASE_SUCCEEDED);
+	assert_int_equal(cases_count(&in->cases, CASE_SUCCEEDED), 2);
+	proof_cases()->left_out[CASE_REFUSED] = 7;
+	assert_int_equal(cases_count(&audit_take(&ma)->cases, CASE_REFUSED), 7);
+	cases_clear(proof_cases());
+	assert_int_equal(audit_take(&ma)->proof, AUDIT_PROOF_OFF);
+	assert_true(in->cases.n == 0 && cases_count(&in->cases, CASE_REFUSED) == 0);
 }
 
 int main(void)

@@ -26,7 +26,7 @@ static int start(void **state)
 {
 	(void)state;
 	stages_start(0, NULL);
-	strcpy(boot.cfg.app, "isolate");
+	boot.cfg.app = APP_ISOLATE;
 	hist_reset(&mach.latency);
 	mach.cases = mach.refused = 106;
 	return 0;
@@ -65,10 +65,10 @@ static void test_good(void **state)
 /* Whatever the app, and whatever its stages said. */
 static void test_not_refused(void **state)
 {
-	static const char *const apps[] = {"isolate", "demo", "audit", "shell", "accel"};
+	static const enum config_app apps[] = {APP_ISOLATE, APP_DEMO, APP_AUDIT, APP_SHELL, APP_ACCEL};
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_LEN(apps); i++) {
-		strcpy(boot.cfg.app, apps[i]);
+		boot.cfg.app = apps[i];
 		mach.refused = 105;
 		mach.audited = i == 2;
 		mach.audit_words = "pass";
