@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "apps/proof/attackers.h"
+#include "drivers/edu/edu.h"
 #include "apps/bringup/faults.h"
 #include "apps/vf/domain.h"
 #include "apps/vf/nvme.h"
