@@ -85,6 +85,11 @@ marker=made-by-run.sh
 [[ -z ${RUN-} || ! -e $run || -e $run/$marker || (-d $run && -z $(ls -A "$run")) ]] ||
 	die "RUN=$run is there and is not of an earlier run (no $marker in it), so nothing was done: name a new or an empty folder"
 
+# Where the igb's network ends is a socket in that folder, and the path of a socket has at most 107 bytes.
+[[ $run != *,* ]] || die "RUN=$run has a comma, which ends a file's name for QEMU: name another folder"
+[[ -n $bare || $device != nvme ]] || (($(printf %s "$run/nobody" | wc -c) <= 107)) ||
+	die "RUN=$run is too long, because the path of a socket in it may have 107 bytes: name a folder with a path of at most 100, or a relative one"
+
 # --- what is needed, and the build; one at a time in this tree
 build() {
 	tools/setup.sh run

@@ -1,7 +1,6 @@
 /* Stage audit: the proof where a device can be had for it, then the report. */
 #include "apps/audit/app.h"
 #include "apps/audit/report.h"
-#include "apps/audit/room.h"
 #include "apps/bringup/hardware.h"
 #include "apps/machine.h"
 #include "kernel/log.h"
@@ -10,6 +9,8 @@
 #define CLASS_NVME 0x010802
 #define PROOF_VFS  2u /* enough: each attacks the other */
 #define PIECE      400u
+
+static struct audit_result result; /* of the last audit_print() */
 
 static void put_text(const char *text)
 {
@@ -24,34 +25,35 @@ static void put_line(void *ctx, const char *line, size_t n)
 		log_text("%.*s", (int)(n - at < PIECE ? n - at : PIECE), line + at);
 }
 
+/* The report between its markers where json=1 asks for it; else its lines are only counted and summed. */
+static unsigned print_json(bool shown, uint32_t *crc)
+{
+	if (!shown)
+		return report_json(&result, audit_live(), NULL, NULL, crc);
+	log_text("\nBEGIN SLUICE REPORT v=1\n");
+	unsigned lines = report_json(&result, audit_live(), put_line, NULL, crc);
+	log_text("END SLUICE REPORT lines=%u crc32=%08x\n\n", lines, *crc);
+	return lines;
+}
+
 bool audit_print(struct machine *m)
 {
-	struct audit_in *in = audit_take(m);
-	struct audit_verdict v;
 	uint32_t crc;
+	audit_read_routes(m);
+	audit_run(audit_take(m), &result);
 	if (!m->attacking || !audit_live()->attached) /* else: as it was during the proof */
 		audit_take_live(m);
 	log_text("\n");
-	report_functions(in, put_text);
-	report_findings(in, put_text);
-	unsigned lines;
-	if (m->boot->cfg.json) {
-		log_text("\nBEGIN SLUICE REPORT v=1\n");
-		lines = report_json(in, audit_live(), put_line, NULL, &crc);
-		log_text("END SLUICE REPORT lines=%u crc32=%08x\n\n", lines, crc);
-	} else {
-		lines = report_json(in, audit_live(), NULL, NULL, &crc);
-	}
-	report_page(in, lines, crc, put_text);
-	audit_verdict(in, &v);
+	report_functions(&result, put_text);
+	report_findings(&result, put_text);
+	unsigned lines = print_json(m->boot->cfg.json, &crc);
+	report_page(&result, lines, crc, put_text);
 	m->audited = true;
-	m->audit_words = audit_proof_verdict(in);
-	m->audit_errors = v.errors;
-	m->audit_warnings = v.warnings;
-	struct audit_unjudged u;
-	audit_unjudged(in, &u);
-	m->audit_unjudged = u.all;
-	return v.ok;
+	m->audit_words = result.verdict.proof;
+	m->audit_errors = result.verdict.errors;
+	m->audit_warnings = result.verdict.warnings;
+	m->audit_unjudged = result.unjudged.all;
+	return result.verdict.ok;
 }
 
 /* ---- the proof ---- */
@@ -76,6 +78,7 @@ static enum audit_proof can_prove(const struct machine *m)
 /* VFs that the PF has room for; asking for more would end the proof. */
 static unsigned room_for_vfs(struct machine *m)
 {
+	audit_read_routes(m);
 	const struct audit_in *in = audit_take(m);
 	for (unsigned i = 0; m->pf && i < in->pfs; i++)
 		if (bdf_eq(in->pf[i].pf, m->pf->bdf)) {
@@ -122,10 +125,8 @@ enum sl_err stage_audit(struct machine *m)
 	hardware_say(m, m->attacking);
 	if (audit_print(m))
 		return SL_OK;
-	struct audit_verdict v;
-	audit_verdict(audit_take(m), &v);
 	log_fail("audit", "the findings marked E above have a remedy each", "the verdict: %s (%u errors)",
-		 v.text, v.errors);
+		 result.verdict.text, result.verdict.errors);
 	return SL_VERIFY;
 }
 

@@ -5,14 +5,14 @@
 struct machine;
 struct audit_live;
 
-/* Fills what the machine's stages found; reads registers and configuration spaces, and writes nothing but ARI
- * Capable Hierarchy of PFs without VFs on, which is put back: First VF Offset follows it. The struct is one
- * and the same each time; the cases stay in it. m->audit_proof says how the proof went. */
-struct audit_in *audit_take(struct machine *m);
+/* First VF Offset and VF Stride of every PF in both states of ARI Capable Hierarchy, which they follow. For
+ * that the bit is changed and put back, except where VFs of the device are on. This is all that the audit
+ * writes; audit_take() uses what was read last. */
+void audit_read_routes(struct machine *m);
 
-/* One case of the proof; audit_cases_forget() before a new one. */
-void audit_case(const struct audit_case *c);
-void audit_cases_forget(void);
+/* Fills what the machine's stages found; reads registers and configuration spaces, and writes nothing. The
+ * struct is one and the same each time; the cases stay in it. m->audit_proof says how the proof went. */
+struct audit_in *audit_take(struct machine *m);
 
 /* One error that the hardware reported. */
 void audit_error(const struct audit_error *e);

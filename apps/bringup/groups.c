@@ -1,4 +1,5 @@
 /* Stage groups: which functions can only be given away together, why, and what can be done. */
+#include "pci/acs.h"
 #include "pci/groups.h"
 #include "apps/machine.h"
 #include "kernel/fmt.h"
@@ -98,6 +99,7 @@ void groups_print_of(struct machine *m, const struct pci_func *fn)
 
 enum sl_err stage_groups(struct machine *m)
 {
+	acs_enable_all(&m->pci);
 	if (m->vfs) {
 		groups_compute(&m->pci);
 		print_vfs(m);

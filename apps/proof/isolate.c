@@ -1,8 +1,8 @@
 /* Stage isolate: the proof as a program of its own. Everyone who can do DMA tries everything that must not
  * work; one line a case, passes= times over. What the platform can not refuse is counted apart and explained.
  */
-#include "apps/audit/app.h"
 #include "apps/proof/attackers.h"
+#include "apps/proof/cases.h"
 #include "apps/work/pattern.h"
 #include "apps/vf/own_memory.h"
 #include "kernel/fmt.h"
@@ -258,7 +258,7 @@ static enum sl_err check_memory(uint32_t pass)
 enum sl_err stage_isolate(struct machine *m)
 {
 	enum sl_err e = SL_OK;
-	audit_cases_forget();
+	cases_clear(proof_cases());
 	party_counts_clear();
 	attack_kernel_fill();
 	if (!iso.decoy.v) /* once, however often the console runs this */

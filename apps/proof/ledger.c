@@ -1,7 +1,7 @@
 /* What comes of each case of stage isolate: its line, its count, its place in the audit, and the sentences at
  * the end, each of which says what was counted and nothing else. */
 #include "apps/proof/attackers.h"
-#include "apps/audit/app.h"
+#include "apps/proof/cases.h"
 #include "apps/work/pattern.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
@@ -65,10 +65,10 @@ static void print_result(const struct attacker *by, const struct attack *a, cons
 }
 
 /* For the audit's report. */
-static void keep(const struct attacker *by, const struct attack *a, enum audit_outcome outcome,
+static void keep(const struct attacker *by, const struct attack *a, enum case_outcome outcome,
 		 const struct attack_result *r)
 {
-	struct audit_case c = {.write = a->write, .outcome = (uint8_t)outcome, .recorded = r->recorded};
+	struct proof_case c = {.write = a->write, .outcome = (uint8_t)outcome, .recorded = r->recorded};
 	fmt_print(c.who, sizeof c.who, "%s", by->name);
 	fmt_print(c.what, sizeof c.what, "%s", a->name);
 	if (r->recorded) {
@@ -76,14 +76,14 @@ static void keep(const struct attacker *by, const struct attack *a, enum audit_o
 		c.iova = r->fault.iova.v;
 		c.reason = r->fault.reason;
 	}
-	audit_case(&c);
+	cases_add(proof_cases(), &c);
 }
 
 static void not_tried(struct machine *m, const struct attacker *by, const struct attack *a,
 		      const struct attack_result *r)
 {
 	m->not_tried++;
-	keep(by, a, AUDIT_NOT_TRIED, r);
+	keep(by, a, CASE_NOT_TRIED, r);
 	print_result(by, a, "not tried", r);
 }
 
@@ -92,7 +92,7 @@ static void not_enforced(struct machine *m, const struct attacker *by, const str
 {
 	m->not_enforced++;
 	count.arrived += r->outcome == ATTACK_ARRIVED;
-	keep(by, a, AUDIT_NOT_ENFORCED, r);
+	keep(by, a, CASE_NOT_ENFORCED, r);
 	print_result(by, a, "not enforced here", r);
 }
 
@@ -105,7 +105,7 @@ static void refused(struct machine *m, const struct attacker *by, const struct a
 	count.messages += a->interrupt;
 	count.unrecorded += !r->recorded;
 	count.nameless += a->interrupt && r->recorded && r->fault.bdf.rid == FAULT_NAMELESS;
-	keep(by, a, AUDIT_REFUSED, r);
+	keep(by, a, CASE_REFUSED, r);
 	print_result(by, a, "refused", r);
 }
 
@@ -115,7 +115,7 @@ static void failed(struct machine *m, const struct attacker *by, const struct at
 	bool reached = r->outcome == ATTACK_SUCCEEDED || r->outcome == ATTACK_ARRIVED ||
 		       r->outcome == ATTACK_FOREIGN;
 	m->cases++;
-	keep(by, a, reached ? AUDIT_SUCCEEDED : AUDIT_NOT_PROVED, r);
+	keep(by, a, reached ? CASE_SUCCEEDED : CASE_NOT_PROVED, r);
 	print_result(by, a, "NOT REFUSED", r);
 	log_text("       ^ %s\n", attack_outcome_text(r->outcome));
 }
@@ -150,10 +150,10 @@ void party_no_effect(struct machine *m, const struct party *p, const struct atta
 
 void party_broken(struct machine *m, const struct party *p, const char *what)
 {
-	struct audit_case c = {.outcome = AUDIT_NOT_PROVED};
+	struct proof_case c = {.outcome = CASE_NOT_PROVED};
 	fmt_print(c.who, sizeof c.who, "%s", p->by.name);
 	fmt_print(c.what, sizeof c.what, "%s", what);
-	audit_case(&c);
+	cases_add(proof_cases(), &c);
 	m->cases++;
 	log_fail("isolate", "run again; if it stays, this attacker's other cases mean little",
 		 "%s: %s could not be set up", p->by.name, what);

@@ -1,5 +1,5 @@
-/* Stage refuse: each VF is told to write where it must not. The short proof of the demo; apps/proof/isolate.c has
- * the long one. */
+/* Stage refuse: each VF is told to write where it must not. The short proof of the demo; apps/proof/isolate.c
+ * has the long one. */
 #include "apps/proof/attack.h"
 #include "apps/work/pattern.h"
 #include "kernel/fmt.h"
