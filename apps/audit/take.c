@@ -311,11 +311,11 @@ struct audit_in *audit_take(struct machine *m)
 	take_sriov(m);
 	audit_take_missed(&in, &m->pci);
 	fmt_print(in.failed, sizeof in.failed, "%s", m->failed_stage ? m->failed_stage : "");
-	in.proof = m->audit_proof;
+	in.proof = m->audit.proof;
 	in.cases = *proof_cases();
 	if (in.proof == AUDIT_PROOF_DONE && !in.cases.n)
-		in.proof = m->boot->cfg.iommu != CONFIG_IOMMU_ON ? AUDIT_PROOF_OFF
-			   : !m->translating                     ? AUDIT_PROOF_NO_UNIT
-								 : AUDIT_PROOF_NOT_ASKED;
+		in.proof = m->cfg->iommu != CONFIG_IOMMU_ON ? AUDIT_PROOF_OFF
+			   : !m->translating                ? AUDIT_PROOF_NO_UNIT
+							    : AUDIT_PROOF_NOT_ASKED;
 	return &in;
 }

@@ -24,4 +24,4 @@ struct command {
 };
 
 extern const struct command pci_commands[], vf_commands[], mmu_commands[], work_commands[], audit_commands[],
-	system_commands[];
+	options_commands[], system_commands[];

@@ -33,7 +33,8 @@ static const struct command help_command[] = {
 
 /* In the order of help. */
 static const struct command *const tables[] = {
-	help_command, pci_commands, vf_commands, mmu_commands, work_commands, audit_commands, system_commands,
+	help_command,  pci_commands,   vf_commands,      mmu_commands,
+	work_commands, audit_commands, options_commands, system_commands,
 };
 
 bool command_next(struct command_at *at)

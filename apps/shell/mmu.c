@@ -1,5 +1,6 @@
 /* Commands about the IOMMU: its table, its units, what they refuse. */
 #include "apps/bringup/coverage.h"
+#include "apps/bringup/iommu.h"
 #include "apps/shell/dump.h"
 #include "apps/shell/command.h"
 #include "apps/shell/names.h"
@@ -194,7 +195,7 @@ static bool cmd_walk(struct machine *m, unsigned n, char **word)
 
 static bool cmd_faults(struct machine *m, unsigned n, char **word)
 {
-	const struct fault_log *l = &m->fault_log;
+	const struct fault_log *l = &m->faults.log;
 	char name[NAME_SIZE];
 	(void)word;
 	if (n > 1)

@@ -22,7 +22,7 @@ bool need_translation(const struct machine *m)
 {
 	if (!m->translating)
 		log_text("translation is not on: %s\n",
-			 m->boot->cfg.iommu ? "the lines before the first prompt say why" : "iommu=off");
+			 m->cfg->iommu ? "the lines before the first prompt say why" : "iommu=off");
 	return m->translating;
 }
 

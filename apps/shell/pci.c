@@ -1,6 +1,7 @@
 /* Commands about PCI functions. */
 #include "apps/shell/command.h"
 #include "apps/shell/names.h"
+#include "apps/bringup/groups.h"
 #include "apps/shell/work.h"
 #include "kernel/log.h"
 #include "kernel/str.h"

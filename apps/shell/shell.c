@@ -1,4 +1,6 @@
 /* Stage shell: the prompt. */
+#include "apps/bringup/faults.h"
+#include "apps/shell/stage.h"
 #include "apps/audit/record.h"
 #include "apps/bringup/hardware.h"
 #include "apps/work/load.h"
@@ -123,8 +125,8 @@ enum sl_err stage_shell(struct machine *m)
 {
 	log_line("shell", "the console: help lists the commands, Tab completes, Ctrl-C stops");
 	line.out = echo;
-	m->audit_proof = AUDIT_PROOF_NOT_ASKED;
-	output_start(m->boot->cfg.term == TERM_DUMB);
+	m->audit.proof = AUDIT_PROOF_NOT_ASKED;
+	output_start(m->cfg->term == TERM_DUMB);
 	for (bool some, go_on = true; go_on;) {
 		console_stop_clear();
 		some = read_line(m);
