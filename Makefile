@@ -167,6 +167,7 @@ $B/fuzz/libsluice.a: $(HOST:%=$B/fuzz/%.o) $(MODEL:%=$B/fuzz/%.o)
 
 $B/fuzz/fuzz_report: $(patsubst %,$B/fuzz/tools/replay/%.c.o,record machine host)
 $B/fuzz/fuzz_report: FUZZ_LIBS := -ljansson
+$B/fuzz/fuzz_listing: $(patsubst %,$B/fuzz/tools/replay/%.c.o,listing machine host)
 $B/fuzz/fuzz_%: $B/fuzz/tests/fuzz/fuzz_%.c.o $B/fuzz/libsluice.a
 	$(call say,FUZZ,$@)
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $(filter %.o,$^) $(filter %.a,$^) $(FUZZ_LIBS)
