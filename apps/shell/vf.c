@@ -1,5 +1,6 @@
 /* The VFs that are on, and what they do. */
-#include "apps/shell/shell.h"
+#include "apps/shell/command.h"
+#include "apps/shell/names.h"
 #include "kernel/log.h"
 #include "pci/groups.h"
 
@@ -26,7 +27,7 @@ static void print_driven(const struct machine *m, const struct vf *vf)
 		 (ull)(faults ? faults->count : 0), vf->cut ? ", CUT OFF: it flooded" : "");
 }
 
-bool cmd_vf(struct machine *m, unsigned n, char **word)
+static bool cmd_vf(struct machine *m, unsigned n, char **word)
 {
 	char name[NAME_SIZE], pf[NAME_SIZE];
 	unsigned vfs = 0;
@@ -53,3 +54,9 @@ bool cmd_vf(struct machine *m, unsigned n, char **word)
 			"no VFs are on: load start puts some to work, sriov BDF numvfs=N switches them on\n");
 	return true;
 }
+
+const struct command vf_commands[] = {
+	{"vf", "", "the VFs that are on: domain, group, queues, counters", "vf", NULL, TAKES_NOTHING, false,
+	 false, cmd_vf},
+	{0},
+};
