@@ -7,6 +7,9 @@
 #include <string.h>
 #include <cmocka.h>
 #include "apps/proof/attackers.h"
+#include "apps/vf/domain.h"
+#include "apps/vf/msix.h"
+#include "apps/vf/nvme.h"
 #include "apps/work/pattern.h"
 #include "drivers/nvme/reset.h"
 #include "kernel/pmm.h"
@@ -178,7 +181,7 @@ void pci_bus_master(struct pci_func *f, bool on)
 	note(on ? "+" : "-");
 }
 
-enum sl_err rings_check(const struct machine *machine, bool *irqs)
+enum sl_err wait_check(const struct machine *machine, bool *irqs)
 {
 	(void)machine;
 	*irqs = true;

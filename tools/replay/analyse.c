@@ -6,6 +6,7 @@
 #include "iommu/dmar/rmrr.h"
 #include "iommu/vtd/unit.h"
 #include "machine.h"
+#include "pci/acs.h"
 #include "pci/fit.h"
 #include "pci/groups.h"
 #include "pci/posture.h"
@@ -190,6 +191,7 @@ enum sl_err analyse_dump(struct pci *pci, struct replay *dump, struct span mcfg)
 	PCI_EACH(f, pci)
 		if (f->cap_sriov && !f->pf)
 			print_sriov(pci, f);
+	acs_enable_all(pci); /* as Linux and stage groups do: the dump may be of a system that did not */
 	analyse_groups(pci, dump);
 	return SL_OK;
 }
@@ -263,9 +265,9 @@ void analyse_dmar(struct span table, struct span madt)
 
 void analyse_units(struct pci *pci, struct span table)
 {
-	const struct dmar_topo topo = topo_of(pci);
-	const struct dmar_functions functions = topo_functions(pci);
-	const struct rmrr_context owners = {&topo, &functions, {NULL, 0}, topo_name, pci};
+	const struct dmar_topo topo = topology_of(pci);
+	const struct dmar_functions functions = topology_functions(pci);
+	const struct rmrr_context owners = {&topo, &functions, {NULL, 0}, topology_name, pci};
 	struct dmar t;
 	if (dmar_open(table, &t) != SL_OK)
 		return;
