@@ -37,7 +37,7 @@ const char *phys_fault_text(enum phys_fault f);
 
 /* Starts over: the memory map (sorted; it stays the caller's and must go on to be there) and the bits that
  * the processor's physical addresses have (CPUID 80000008h EAX 7:0). Nothing is claimed but the addresses of
- * interrupts, FEE00000h to FEEFFFFFh, which are the local APICs' (SDM vol. 3 §11.4.1, VT-d §3.14). */
+ * interrupts, FEE00000h to FEEFFFFFh, which are the local APICs' (SDM vol. 3 §11.4.1, VT-d §3.15). */
 void phys_init(const struct boot_region *map, uint32_t regions, unsigned width);
 
 /* May [addr, addr + len) be used as that kind? */

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Every failure that Sluice can print stands in docs/troubleshooting.md, by its text, and every fault reason in
-docs/faults.md; prints those that do not.
+"""Every failure that Sluice can print stands in docs/troubleshooting.md, by its text, every fault reason in
+docs/faults.md, and every section of VT-d that is cited in docs/references.md; prints those that do not.
 
 A message is found by its fixed words: the format string with every conversion taken as "..."."""
 import pathlib
@@ -27,6 +27,27 @@ def messages():
                 line = source.count("\n", 0, call.start()) + 1
                 yield f"{path.relative_to(ROOT)}:{line}", call[2], text(call[3])
 
+NUMBER = r"\d+(?:\.\d+)+"
+VTD = re.compile(rf"VT-d(?:,? §?{NUMBER}(?:,? and|,? then|,| to)?)+")
+BARE = re.compile(rf"(?<!ACPI )(?<!PCIe )§({NUMBER})")
+
+
+def cited():
+    """(file, section) of VT-d; files of iommu/ and the models of units cite it by "§" alone as well"""
+    for folder in ("apps", "boot", "docs", "drivers", "iommu", "kernel", "pci", "tests", "tools"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            name = str(path.relative_to(ROOT))
+            if path.suffix not in (".c", ".h", ".py", ".md") or name == "docs/references.md":
+                continue
+            # a comment's lines joined
+            source = re.sub(r"\s*\n\s*(?:\*|#|//)?\s*", " ", path.read_text())
+            numbers = [n for match in VTD.finditer(source) for n in re.findall(NUMBER, match[0])]
+            if re.match(r"iommu/|tests/model/vtd", name):
+                numbers += BARE.findall(source)
+            for number in numbers:
+                if 3 <= int(number.split(".")[0]) <= 11:
+                    yield name, number
+
 
 def main():
     doc = " ".join((ROOT / "docs/troubleshooting.md").read_text().split())
@@ -42,6 +63,11 @@ def main():
     for reason, words in re.findall(r'\[(0x\w\w)\] = "([^"]*)"', (ROOT / "iommu/vtd/fault.c").read_text()):
         if f"| {reason} | {words} |" not in faults:
             print(f"iommu/vtd/fault.c: not in docs/faults.md: {reason} {words}")
+            bad += 1
+    listed = set(re.findall(rf"^\| §({NUMBER}) \|", (ROOT / "docs/references.md").read_text(), re.M))
+    for place, section in sorted(set(cited())):
+        if section not in listed:
+            print(f"{place}: not in docs/references.md: VT-d {section}")
             bad += 1
     return 1 if bad else 0
 

@@ -35,7 +35,7 @@ static inline const char *vtd_fault_kind(const struct iommu_fault *f)
 }
 
 /* A fault reason in words: legacy mode, scalable mode (VT-d §7.1.3, table 30) and interrupt remapping
- * (§5.1.4.1). "reserved reason" for what the specification does not define. */
+ * (§5.1.4.1, table 15). "reserved reason" for what the specification does not define. */
 const char *vtd_fault_text(uint8_t reason);
 
 static inline bool vtd_fault_is_interrupt(uint8_t reason)

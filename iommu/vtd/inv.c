@@ -1,7 +1,7 @@
 #include "iommu/vtd/inv.h"
 #include "iommu/vtd/qi.h"
 
-/* VT-d §11.4.6.2, §11.4.6.3: at ECAP.IRO, whose unit is 16 bytes. */
+/* VT-d §11.4.6.3 IOTLB_REG, §11.4.6.4 IVA_REG: at ECAP.IRO, whose unit is 16 bytes. */
 static reg64_t iva_reg(const struct vtd_unit *u)
 {
 	return (reg64_t){(uint16_t)(FGET(u->ecap, ECAP_IRO) * 16)};

@@ -87,7 +87,7 @@ typedef struct {
 #define   CCMD_FM    BITS(33, 32)
 #define   CCMD_SID   BITS(31, 16)
 #define   CCMD_DID   BITS(15, 0)
-/* §11.4.6.2 to §11.4.6.4, IVA and IOTLB: at ECAP.IRO. */
+/* §11.4.6.3 and §11.4.6.4, IOTLB and IVA: at ECAP.IRO. */
 #define   IOTLB_IVT  BIT(63)
 #define   IOTLB_IIRG BITS(61, 60)
 #define   IOTLB_IAIG BITS(58, 57)

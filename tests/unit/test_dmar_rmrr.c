@@ -514,6 +514,30 @@ static void test_group_split(void **state)
 	model_machine_fini(&mc);
 }
 
+/* No memory is left, not even for the name of a domain: an error of ours, no RMRR that is left out. */
+static void test_no_memory(void **state)
+{
+	(void)state;
+	phys_t taken = {0}, p;
+	machine();
+	(void)model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, MODEL_ALL);
+	model_machine_rmrr(&mc, BASE, BASE + 0xfff, 0x0200);
+	start();
+	for (; pmm_alloc(1, PAGE_SIZE, &p) == SL_OK; taken = p)
+		*(phys_t *)phys_va(p) = taken;
+	while (pmm_keep(16))
+		;
+	assert_int_equal(iommu_map_rmrrs_below(&mmu, &functions), SL_NOMEM);
+	assert_null(iommu_domain_of(&mmu, (bdf_t){0, 0x0200}));
+	for (; taken.v; taken = p) {
+		p = *(phys_t *)phys_va(taken);
+		pmm_free(taken, 1);
+	}
+	assert_int_equal(iommu_map_rmrrs_below(&mmu, &functions), SL_OK);
+	assert_non_null(iommu_domain_of(&mmu, (bdf_t){0, 0x0200}));
+	model_machine_fini(&mc);
+}
+
 static int ram_once(void **state)
 {
 	(void)state;
@@ -524,10 +548,11 @@ static int ram_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ledger),   cmocka_unit_test(test_below_bridge),
-		cmocka_unit_test(test_left_out), cmocka_unit_test(test_damaged),
-		cmocka_unit_test(test_meant),    cmocka_unit_test(test_meant_ledger),
-		cmocka_unit_test(test_group),    cmocka_unit_test(test_group_split),
+		cmocka_unit_test(test_ledger),    cmocka_unit_test(test_below_bridge),
+		cmocka_unit_test(test_left_out),  cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_meant),     cmocka_unit_test(test_meant_ledger),
+		cmocka_unit_test(test_group),     cmocka_unit_test(test_group_split),
+		cmocka_unit_test(test_no_memory),
 	};
 	return cmocka_run_group_tests(tests, ram_once, NULL);
 }

@@ -187,8 +187,10 @@ static void test_unsound(void **state)
 		assert_int_equal(pt_protect(&pt, cases[i].va, PAGE_SIZE, cases[i].flags), SL_OK);
 		assert_int_equal(*(uint8_t *)phys_va(PHYS(spare_at)), 0x5a); /* a table is one page */
 		assert_int_equal(sound(&pt, &w), !cases[i].what);
-		if (cases[i].what)
+		if (cases[i].what) {
 			assert_string_equal(w.what, cases[i].what);
+			assert_int_equal(w.va, cases[i].va);
+		}
 	}
 	plain_machine(false, true);
 	assert_int_equal(build(STOCK_PAGES), SL_OK);

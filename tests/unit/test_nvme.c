@@ -209,6 +209,8 @@ static void test_ctrl(void **state)
 	assert_int_equal(nvme_ctrl_queue(&c, 0, 8, &q), SL_RANGE);
 	assert_int_equal(nvme_ctrl_queue(&c, 2, 8, &q), SL_RANGE);
 	assert_int_equal(nvme_ctrl_queue(&c, 1, NVME_DEPTH_MAX + 1, &q), SL_RANGE);
+	assert_int_equal(nvme_ctrl_queue(&c, 1, 1u << 31, &q),
+			 SL_RANGE); /* no power of two of 32 bits is above */
 	assert_int_equal(nvme_ctrl_queue(&c, 1, 8, &q), SL_OK);
 	assert_int_equal(nvme_ctrl_queue(&c, 1, 8, &q), SL_EXISTS);
 	assert_int_equal(nvme_identify_at(&c, IOVA(0xdead000)),

@@ -279,15 +279,19 @@ static void test_switch(void **state)
 static void test_switch_of_one_slot(void **state)
 {
 	(void)state;
-	static const uint8_t functions[3] = {0, 1, 2}, poor[3] = {0x0d, 0x0d, 0x0d}, mixed[3] = {0, ALL, 0};
+	static const uint8_t functions[3] = {0, 1, 2}, poor[3] = {0x0d, 0x0d, 0x0d}, mixed[3] = {0, ALL, 0},
+			     none[3] = {0, 0, 0};
 	add_switch(root_port(0x18, 1, 5, ALL), 1, functions, poor);
 	multi(m.fn[2]);
 	add_switch(root_port(0x20, 0x11, 0x15, ALL), 0x11, functions, mixed);
 	multi(m.fn[10]);
 	struct cm_fn *up = cm_bridge(&m, root_port(0x28, 0x21, 0x23, ALL), 0, 0, 0, 0x22, 0x23, 5);
 	endpoint(down_port(up, 0, 0x23, 0), 0);
-	assert_string_equal(scan(), "18 | 20 | 28 | 100 | 200 201 202 300 400 500 | 1100 | "
-				    "1200 1201 1202 1300 1400 1500 | 2100 | 2200 2300");
+	add_switch(root_port(0x30, 0x31, 0x35, ALL), 0x31, functions, none);
+	multi(m.fn[22]);
+	assert_string_equal(scan(), "18 | 20 | 28 | 30 | 100 | 200 201 202 300 400 500 | 1100 | "
+				    "1200 1201 1202 1300 1400 1500 | 2100 | 2200 2300 | 3100 | "
+				    "3200 3201 3202 3300 3400 3500");
 	assert_explained();
 	ASSERT_HAS(why(0x300, 0),
 		   "0000:02:00.0 lacks ACS UF (3 of 3 ports are so): requests may go from port to "
@@ -298,6 +302,8 @@ static void test_switch_of_one_slot(void **state)
 	ASSERT_HAS(why(0x2300, 0), "switch downstream port 0000:22:00.0 has no ACS");
 	assert_null(strstr(why(0x2300, 0), "Linux"));
 	ASSERT_HAS(remedy(0x2300), "another root port");
+	ASSERT_HAS(why(0x3300, 0), "(3 of 3 ports are so)");
+	assert_null(strstr(why(0x3300, 0), "Linux")); /* it joins them as well */
 }
 
 /* Bits that the Capability register lacks count as hard-wired in Linux; one that it has and that does not get

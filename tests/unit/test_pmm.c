@@ -93,6 +93,32 @@ static void test_reserved(void **state)
 		assert_true(pmm_is_reserved(PHYS((FROM + 2ull * i) * PAGE_SIZE), 1));
 }
 
+/* With no room for another range, what lies between the two closest is lost, and nothing else. */
+static void test_reserved_closest(void **state)
+{
+	(void)state;
+	enum { RANGES = 100, ROOM = 64, GAPS = 101 }; /* a prime: the multiples of 37 are all different */
+	static uint64_t gap_at[RANGES];
+	static unsigned gap[RANGES];
+	uint64_t at = 1 << 20;
+	pmm_reserve(PHYS(0), at); /* one range, whatever was reserved before */
+	for (unsigned n = 1; n < RANGES; n++) {
+		gap_at[n] = at;
+		gap[n] = n * 37 % GAPS;
+		at += gap[n];
+		pmm_reserve(PHYS(at * PAGE_SIZE), 1);
+		assert_true(pmm_is_reserved(PHYS(at * PAGE_SIZE), 1));
+		at++;
+		unsigned closest = n < ROOM ? 0 : 1;
+		for (unsigned i = 1; closest && i < n; i++) /* not the new one's */
+			if (gap[i] && (!gap[closest] || gap[i] < gap[closest]))
+				closest = i;
+		gap[closest] = 0;
+		for (unsigned i = 1; i <= n; i++)
+			assert_int_equal(pmm_is_reserved(PHYS(gap_at[i] * PAGE_SIZE), 1), !gap[i]);
+	}
+}
+
 /* The second half of the arena comes after its middle was reserved. */
 static void test_reserved_first(void **state)
 {
@@ -114,6 +140,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_blocks), cmocka_unit_test(test_prefer),
 					   cmocka_unit_test(test_reserved_first),
-					   cmocka_unit_test(test_reserved)};
+					   cmocka_unit_test(test_reserved),
+					   cmocka_unit_test(test_reserved_closest)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
