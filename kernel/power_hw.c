@@ -123,6 +123,6 @@ void power_crash(const char *stage, const char *err)
 	if (again || ending)
 		cpu_halt();
 	again = true;
-	log_text("RESULT v=1 app=%s ok=0 stage=%s err=%s\n", boot ? boot->cfg.app : "?", stage, err);
+	log_text("RESULT v=1 app=%s ok=0 stage=%s err=%s\n", boot ? config_app_name(&boot->cfg) : "?", stage, err);
 	power_end(false);
 }

@@ -30,6 +30,11 @@ const struct rule_text rule_texts[RULE_COUNT] = {
 		{"RUN-FAILED", AUDIT_ERROR, AUDIT_NOTE,
 		 "a stage of this program failed: what it would have found, or would have switched on, is missing here",
 		 "nothing", "See the line FAIL in the log, and what it advises (docs/troubleshooting.md)."},
+	[RULE_HARDWARE_ERROR] =
+		{"HARDWARE-ERROR", AUDIT_WARNING, AUDIT_NOTE,
+		 "the hardware itself reported an error: what was read or tried at that moment may be wrong",
+		 "Linux logs it (mce, AER, unknown NMI reason) and may stop the device or the machine",
+		 "Look into the machine's event log (IPMI SEL); reseat or replace what it names, and audit again."},
 	[RULE_LOOK_ONLY] =
 		{"LOOK-ONLY", AUDIT_WARNING, AUDIT_NOTE,
 		 "nothing was written to this machine, so some things are not judged: what firmware left on is on, room for VFs is by bus numbers only, and whether ACS takes effect is taken on trust",

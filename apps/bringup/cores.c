@@ -1,5 +1,6 @@
 /* Stage cores: every processor that firmware names is started, and what is said of it was measured. */
 #include "apps/machine.h"
+#include "apps/bringup/cores.h"
 #include "apps/report/latency.h"
 #include "kernel/core.h"
 #include "kernel/fmt.h"
@@ -20,6 +21,11 @@ static void print_madt(const struct madt *m)
 		fmt_print(more + n, sizeof more - n, ", %u entries named twice", m->twice);
 	log_line("cores", "firmware names %u processors, the highest APIC id is %u, and %u I/O APICs%s",
 		 madt_enabled(m), madt_highest(m), m->ioapics, more);
+	if (m->mailbox)
+		log_line("cores",
+			 "the MADT has a wakeup mailbox at 0x%llx, which is not used: processors that INIT "
+			 "and STARTUP do not reach stay with firmware",
+			 (ull)m->mailbox);
 	if (m->damaged || m->lost)
 		log_warn(
 			"cores",

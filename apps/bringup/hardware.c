@@ -1,5 +1,8 @@
 #include "apps/bringup/hardware.h"
+#include <stdarg.h>
+#include "apps/audit/app.h"
 #include "kernel/core.h"
+#include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
 #include "kernel/x86/hwerr.h"
@@ -15,6 +18,21 @@ static unsigned nmis_told[CORES_MAX];
 static bool counted(unsigned *n)
 {
 	return (*n)++ < LINES_MAX;
+}
+
+/* For the audit's report: n errors; who as printf. */
+static void note(enum audit_source source, enum audit_grade grade, unsigned n, const char *text,
+		 const char *who, ...) PRINTF_LIKE(5, 6);
+static void note(enum audit_source source, enum audit_grade grade, unsigned n, const char *text,
+		 const char *who, ...)
+{
+	struct audit_error e = {.source = (uint8_t)source, .grade = (uint8_t)grade, .count = n};
+	va_list ap;
+	va_start(ap, who);
+	fmt_vprint(e.who, sizeof e.who, who, ap);
+	va_end(ap);
+	fmt_print(e.text, sizeof e.text, "%s", text);
+	audit_error(&e);
 }
 
 /* --- NMIs */
@@ -37,6 +55,7 @@ static void say_nmis(struct machine *m)
 			continue;
 		nmis_told[i] = n;
 		bool show = counted(&m->hw.nmis);
+		note(AUDIT_NMI, AUDIT_UNCORRECTED, more, why(port), "core %u", i);
 		m->hw.nmis += more - 1;
 		if (show)
 			log_fail(
@@ -59,7 +78,10 @@ static uint8_t new_sources(void)
 static void say_sources(struct machine *m)
 {
 	uint8_t port = new_sources();
-	if (port && counted(&m->hw.nmis))
+	if (!port)
+		return;
+	note(AUDIT_NMI, AUDIT_UNCORRECTED, 1, why(port), "machine");
+	if (counted(&m->hw.nmis))
 		log_fail("hardware", "the event log of the machine (IPMI SEL) has who reported it",
 			 "port 61h reads 0x%02x, and no core was interrupted: %s", port, why(port));
 }
@@ -70,6 +92,11 @@ static void say_machine_check(struct machine *m, unsigned core, const struct hwe
 {
 	char text[200];
 	mca_text(&h->e, text, sizeof text);
+	note(AUDIT_MCE,
+	     h->before                    ? AUDIT_BEFORE
+	     : h->e.kind == MCA_CORRECTED ? AUDIT_CORRECTED
+					  : AUDIT_UNCORRECTED,
+	     1, text, "core %u", core);
 	if (h->before) {
 		log_warn("hardware", "core %u has a machine check from before this run: %s", core, text);
 	} else if (h->e.kind == MCA_CORRECTED) {
@@ -114,8 +141,14 @@ static bool in_use(const struct machine *m, const struct pci_func *f)
 	return false;
 }
 
+static void note_function(const struct pci_func *f, enum audit_grade grade, const char *text)
+{
+	note(AUDIT_AER, grade, 1, text, BDF_FMT, BDF_ARG(f->bdf));
+}
+
 static void say_lost(struct machine *m, const struct pci_func *f, const char *text)
 {
+	note_function(f, AUDIT_UNCORRECTED, text);
 	if (counted(&m->hw.aers))
 		log_fail(
 			"hardware",
@@ -134,11 +167,14 @@ static void say_function(struct machine *m, struct pci_func *f, bool provoked)
 	if (e.class == PCI_ERROR_LOST || (e.class == PCI_ERROR_REFUSED && !provoked && in_use(m, f))) {
 		say_lost(m, f, text);
 	} else if (e.class == PCI_ERROR_REFUSED) {
+		note_function(f, AUDIT_WAS_REFUSED, text);
 		if (counted(&m->hw.aers_refused))
 			log_line("hardware", BDF_FMT " reports a refused request (%s): %s", BDF_ARG(f->bdf),
 				 provoked ? "expected in this stage" : "it is not in use", text);
-	} else if (counted(&m->hw.aers_corrected)) {
-		log_warn("hardware", BDF_FMT ": corrected PCIe error: %s", BDF_ARG(f->bdf), text);
+	} else {
+		note_function(f, AUDIT_CORRECTED, text);
+		if (counted(&m->hw.aers_corrected))
+			log_warn("hardware", BDF_FMT ": corrected PCIe error: %s", BDF_ARG(f->bdf), text);
 	}
 }
 
@@ -161,10 +197,11 @@ enum sl_err stage_hardware(struct machine *m)
 		express += f->cap_pcie != 0;
 		before += e.class != PCI_ERROR_NONE;
 		pci_errors_text(&e, text, sizeof text);
-		if (e.class == PCI_ERROR_LOST)
-			log_warn("hardware",
-				 BDF_FMT " has an uncorrectable PCIe error from before this run: %s",
-				 BDF_ARG(f->bdf), text);
+		if (e.class != PCI_ERROR_LOST)
+			continue;
+		note_function(f, AUDIT_BEFORE, text);
+		log_warn("hardware", BDF_FMT " has an uncorrectable PCIe error from before this run: %s",
+			 BDF_ARG(f->bdf), text);
 	}
 	uint8_t port = new_sources();
 	if (port)

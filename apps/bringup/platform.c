@@ -1,5 +1,6 @@
 /* Stages boot, acpi, pci: what machine this is. */
 #include "apps/bringup/console.h"
+#include "apps/bringup/platform.h"
 #include "apps/machine.h"
 #include "apps/bringup/quirks.h"
 #include "iommu/dmar/rmrr.h"
@@ -70,7 +71,7 @@ enum sl_err stage_boot(struct machine *m)
 			 cfg->error.source, cfg->error.line, cfg->error.col, cfg->error.text);
 		return SL_CONFIG;
 	}
-	if (cfg->access == ACCESS_READ && strcmp(cfg->app, "audit") != 0) {
+	if (cfg->access == ACCESS_READ && cfg->app != APP_AUDIT) {
 		log_fail("boot", "app=audit, or leave access=read out",
 			 "access=read is for app=audit: every other app writes to configuration space");
 		return SL_CONFIG;
@@ -87,7 +88,8 @@ enum sl_err stage_boot(struct machine *m)
 			"keep=1: \\EFI\\sluice\\report.txt on the volume of sluice.cfg: %u lines, crc32 %08x",
 			b->kept_lines, b->kept_crc);
 	log_line("boot", "options from %s: app=%s vfs=%u qd=%u seconds=%u scratch=%s", b->config_from,
-		 cfg->app, cfg->vfs, cfg->qd, cfg->seconds, cfg->scratch[0] ? cfg->scratch : "(none)");
+		 config_app_name(cfg), cfg->vfs, cfg->qd, cfg->seconds,
+		 cfg->scratch[0] ? cfg->scratch : "(none)");
 	return SL_OK;
 }
 
@@ -134,8 +136,7 @@ static enum sl_err add_window(struct machine *m, const struct acpi_ecam *w)
 		mmio_claim("a window of the MCFG table", PHYS(w->base + ((uint64_t)w->start << 20)),
 			   (w->end - w->start + 1ull) << 20, PHYS_ECAM);
 	enum sl_err e = va ? ecam_add(w->seg, w->start, w->end, va) : SL_RANGE;
-	return e ? e
-		 : pci_scan(&m->pci, ecam_cfg(m->boot->cfg.access == ACCESS_READ), w->seg, w->start, w->end);
+	return e ? e : pci_scan(&m->pci, ecam_cfg(m->cfg->access == ACCESS_READ), w->seg, w->start, w->end);
 }
 
 /* Every entry of the MCFG table that can be used. What the others describe is not looked at, but for buses
@@ -225,7 +226,7 @@ enum sl_err stage_pci(struct machine *m)
 	unsigned masters = pci_quiesce(&m->pci);
 	log_line(
 		"pci",
-		m->boot->cfg.access == ACCESS_READ
+		m->cfg->access == ACCESS_READ
 			? "%u functions found; bus mastering stays on in the %u that firmware had left it on in: access=read"
 			: "%u functions found; bus mastering is switched off on the %u that firmware had left it on",
 		n, masters);

@@ -8,7 +8,7 @@
 
 #define BARS 40u /* of the longest line of a drawn histogram */
 
-static const char *const mode_names[] = {"poll", "irq", "adaptive"};
+static const char *const mode_names[] = {CONFIG_MODES(CONFIG_WORD)};
 static const char *const map_names[] = {"off -", "pt  -", "on  1G", "on  2M", "on  4K", "on  strict"};
 
 /* a / b with three digits after the point. */
@@ -90,7 +90,7 @@ void bench_print_json_run(const struct machine *m)
 {
 	log_text(
 		"{\"t\":\"bench-run\",\"v\":1,\"cores\":%u,\"tsc_hz\":%llu,\"ms\":%u,\"seed\":%u,\"spread_bound_permille\":%u}\n",
-		core_count(), (ull)tsc_info()->hz, m->boot->cfg.ms, m->boot->cfg.seed, BENCH_SPREAD);
+		core_count(), (ull)tsc_info()->hz, m->cfg->ms, m->cfg->seed, BENCH_SPREAD);
 }
 
 static void json_hist(const struct hist *h)
@@ -108,7 +108,7 @@ static void json_hist(const struct hist *h)
 
 void bench_print_json(const struct bench_result *r, const struct config *cfg)
 {
-	static const char *const iommus[] = {"off", "on", "pt"};
+	static const char *const iommus[] = {CONFIG_IOMMUS(CONFIG_WORD)};
 	static const char *const pages[] = {"", "", "1g", "2m", "4k", "strict"};
 	const struct bench_row *w = &r->row;
 	const struct hist *h = &r->latency;

@@ -4,8 +4,8 @@
  * Every case has a positive control: the same access is first made where it is allowed, and has to be seen to
  * work. Without that its refusal would prove nothing, and the case counts as not tried.
  *
- * Three files: apps/proof/attack.c the order of a case and its verdict, apps/proof/strike.c how each kind of function
- * does it, apps/proof/guard.c the memory that must not change. */
+ * Three files: apps/proof/attack.c the order of a case and its verdict, apps/proof/strike.c how each kind of
+ * function does it, apps/proof/guard.c the memory that must not change. */
 #pragma once
 #include "apps/proof/guard.h"
 #include "apps/machine.h"

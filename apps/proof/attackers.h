@@ -1,5 +1,6 @@
-/* Stage isolate, in four files: apps/proof/isolate.c who attacks and how often, apps/proof/case_memory.c attacks on
- * addresses, apps/proof/case_interrupt.c interrupts, apps/proof/case_detached.c attacks by functions that have lost their domain. */
+/* Stage isolate, in four files: apps/proof/isolate.c who attacks and how often, apps/proof/case_memory.c
+ * attacks on addresses, apps/proof/case_interrupt.c interrupts, apps/proof/case_detached.c attacks by
+ * functions that have lost their domain. */
 #pragma once
 #include "apps/proof/attack.h"
 #include "drivers/edu/edu.h"
@@ -34,15 +35,15 @@ struct parties {
  * the kernel's stand-ins, the registers of each controller that is open. */
 void parties_guard(struct machine *m, const struct parties *all);
 
-/* apps/proof/ledger.c: Runs one case, prints its line and counts it. enforceable: the platform is able to refuse it;
- * when it is known not to be and does not, that is said and counted apart. */
+/* apps/proof/ledger.c: Runs one case, prints its line and counts it. enforceable: the platform is able to
+ * refuse it; when it is known not to be and does not, that is said and counted apart. */
 void party_try(struct machine *m, struct party *p, struct attack a, bool enforceable);
 /* A case whose positive control, made by whoever calls, had no effect: printed and counted as not tried. */
 void party_no_effect(struct machine *m, const struct party *p, const struct attack *a);
 /* A case that could not be set up proves nothing, and something is broken: it counts as one that was not
  * refused. */
 void party_broken(struct machine *m, const struct party *p, const char *what);
-/* Counts of a run anew; the head of the table; the sentences at the end, of what m->cases and the other
+/* Counts of a run anew; the head of the table; the sentences at the end, of what m->tally.cases and the other
  * counts say. */
 void party_counts_clear(void);
 void party_print_head(void);
