@@ -130,7 +130,7 @@ static enum sl_err vf_gone(struct machine *m, struct parties *all, struct party 
 	struct vf *vf = p->by.vf;
 	struct nvme_io io = vf->nvme.ctrl->io;
 	bool irqs;
-	enum sl_err e = rings_check(m, &irqs);
+	enum sl_err e = wait_check(m, &irqs);
 	if (e)
 		return e;
 	struct nvme_vf_cfg cfg = {.io = io,

@@ -2,18 +2,11 @@
 #include "apps/bringup/coverage.h"
 #include "apps/bringup/iommu.h"
 #include "apps/shell/dump.h"
-#include "apps/shell/shell.h"
+#include "apps/shell/command.h"
+#include "apps/shell/names.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
-
-bool need_translation(const struct machine *m)
-{
-	if (!m->translating)
-		log_text("translation is not on: %s\n",
-			 m->cfg->iommu ? "the lines before the first prompt say why" : "iommu=off");
-	return m->translating;
-}
 
 static void print_unit(const struct machine *m, unsigned i)
 {
@@ -52,7 +45,7 @@ static void print_domain(struct machine *m, const struct domain *d)
 	log_text("\n");
 }
 
-bool cmd_iommu(struct machine *m, unsigned n, char **word)
+static bool cmd_iommu(struct machine *m, unsigned n, char **word)
 {
 	(void)word;
 	if (n > 1)
@@ -130,7 +123,7 @@ static void print_entry(const struct dmar_entry *e)
 	print_scopes(e);
 }
 
-bool cmd_dmar(struct machine *m, unsigned n, char **word)
+static bool cmd_dmar(struct machine *m, unsigned n, char **word)
 {
 	const struct acpi_table *t = acpi_find(&m->acpi, "DMAR", 0);
 	struct dmar dmar;
@@ -166,7 +159,7 @@ bool cmd_dmar(struct machine *m, unsigned n, char **word)
 	return true;
 }
 
-bool cmd_walk(struct machine *m, unsigned n, char **word)
+static bool cmd_walk(struct machine *m, unsigned n, char **word)
 {
 	struct iommu_walk w;
 	uint64_t at;
@@ -199,7 +192,7 @@ bool cmd_walk(struct machine *m, unsigned n, char **word)
 	return true;
 }
 
-bool cmd_faults(struct machine *m, unsigned n, char **word)
+static bool cmd_faults(struct machine *m, unsigned n, char **word)
 {
 	const struct fault_log *l = &m->faults.log;
 	char name[NAME_SIZE];
@@ -220,3 +213,15 @@ bool cmd_faults(struct machine *m, unsigned n, char **word)
 		log_text("a unit had no record free %llu times: there were more\n", (ull)l->lost_units.count);
 	return true;
 }
+
+const struct command mmu_commands[] = {
+	{"iommu", "", "the VT-d units, domains and counters", "iommu", NULL, TAKES_NOTHING, false, false,
+	 cmd_iommu},
+	{"dmar", "[raw]", "firmware's DMAR table, and what is odd in it", "dmar raw", "raw", TAKES_NOTHING,
+	 false, false, cmd_dmar},
+	{"walk", "BDF ADDRESS", "what the IOMMU's tables say of one device address",
+	 "walk 01:00.0 2000000000", NULL, TAKES_FUNCTION, false, false, cmd_walk},
+	{"faults", "", "refused requests, by function", "faults", NULL, TAKES_NOTHING, false, false,
+	 cmd_faults},
+	{0},
+};

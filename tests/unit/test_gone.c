@@ -181,7 +181,7 @@ void pci_bus_master(struct pci_func *f, bool on)
 	note(on ? "+" : "-");
 }
 
-enum sl_err rings_check(const struct machine *machine, bool *irqs)
+enum sl_err wait_check(const struct machine *machine, bool *irqs)
 {
 	(void)machine;
 	*irqs = true;
