@@ -98,7 +98,7 @@ static void without_domain(struct machine *m, struct parties *all, const struct 
 			   .seen = true,
 			   .to = window_at(m, PAGE_PASSING).v,
 			   .len = CHUNK,
-			   .reason = REASON_CONTEXT};
+			   .why = WHY_NO_DOMAIN};
 	enum step gone = STEP_BROKEN;
 	p.by.dom = &none;
 	p.by.vf = NULL;
@@ -205,7 +205,7 @@ static enum sl_err vf_again(struct machine *m, struct parties *all, struct vf *v
 			   .seen = true,
 			   .to = window_at(m, WINDOW_QUEUES).v,
 			   .len = CHUNK,
-			   .reason = REASON_CONTEXT};
+			   .why = WHY_NO_DOMAIN};
 	parties_guard(m, all);
 	if (fetched[vf->index]) /* while it had a domain: its control */
 		party_try(m, &p, a, true);
