@@ -161,7 +161,7 @@ static bool cmd_dmar(struct machine *m, unsigned n, char **word)
 
 static bool cmd_walk(struct machine *m, unsigned n, char **word)
 {
-	struct vtd_walk w;
+	struct iommu_walk w;
 	uint64_t at;
 	bdf_t fn;
 	char text[320], name[NAME_SIZE];
@@ -178,18 +178,17 @@ static bool cmd_walk(struct machine *m, unsigned n, char **word)
 		log_text("%s: no unit covers it: %s\n", function_name(fn, name), sl_err_text(e));
 		return true;
 	}
-	vtd_walk_text(&w, text, sizeof text);
+	iommu_walk_text(&m->iommu, fn, IOVA(at), text, sizeof text);
 	log_text("%s 0x%llx: %s\n", function_name(fn, name), (ull)at, text);
-	if (w.root_lo)
-		log_text("   root    %016llx %016llx\n", (ull)w.root_hi, (ull)w.root_lo);
-	if (w.ctx_lo)
-		log_text("   context %016llx %016llx\n", (ull)w.ctx_hi, (ull)w.ctx_lo);
-	for (unsigned i = 0; i < w.steps; i++)
-		log_text("   L%u[%3u] %16s %016llx\n", w.step[i].level, w.step[i].index, "",
-			 (ull)w.step[i].entry);
-	if (w.reason_read || w.reason_write)
+	for (const struct iommu_walk_entry *entry = w.entry; entry < w.entry + w.entries; entry++)
+		if (entry->table)
+			log_text("   %-7s %016llx %016llx\n", entry->table, (ull)entry->hi, (ull)entry->lo);
+		else
+			log_text("   L%u[%3u] %16s %016llx\n", entry->level, entry->index, "",
+				 (ull)entry->lo);
+	if (w.code_read || w.code_write)
 		log_text("   a read would be refused for reason 0x%x, a write for 0x%x (0: it passes)\n",
-			 w.reason_read, w.reason_write);
+			 w.code_read, w.code_write);
 	return true;
 }
 

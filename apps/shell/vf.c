@@ -22,7 +22,7 @@ static void print_driven(const struct machine *m, const struct vf *vf)
 			 (ull)(store->blocks * store->block >> 20), store->shared ? " (its part)" : "");
 	log_text("\n   operations %llu, doorbells %llu, polls %llu, empty %llu, interrupts %llu\n",
 		 (ull)look(&vf->ops), (ull)look(&s->doorbells), (ull)look(&s->polls),
-		 (ull)look(&s->empty_polls), (ull)look(&vf->ring.irqs));
+		 (ull)look(&s->empty_polls), (ull)look(&vf->wait.irqs));
 	log_text("   worked by core %u, refused requests %llu%s\n", vf->core,
 		 (ull)(faults ? faults->count : 0), vf->cut ? ", CUT OFF: it flooded" : "");
 }
