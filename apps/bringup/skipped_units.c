@@ -1,4 +1,5 @@
 #include "apps/bringup/skipped_units.h"
+#include "iommu/vtd/regs_seen.h"
 #include "iommu/vtd/state.h"
 #include "kernel/log.h"
 
