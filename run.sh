@@ -25,6 +25,13 @@ environment:
   TIMEOUT     seconds until a run is given up            (180 + the value of seconds=)
   RUN         folder for the files of a run: a new or an empty one, or one of an earlier run  (build/run)
 
+END
+	echo 'options of the guest (docs/options.md):'
+	sed -n 's/^\t[A-Z]*(\([a-z]*\), .*"\(.*\)").*/\1=|\2/p' boot/options.h | while IFS='|' read -r key means; do
+		printf '  %-11s %s\n' "$key" "$means"
+	done
+	cat <<'END'
+
 exit status: 0 the guest says ok=1; 1 it says ok=0, or says nothing; 2 wrong arguments
 END
 }
@@ -77,6 +84,11 @@ extra_has() { # extra_has -option prefix: is "-option prefix..." among the user'
 marker=made-by-run.sh
 [[ -z ${RUN-} || ! -e $run || -e $run/$marker || (-d $run && -z $(ls -A "$run")) ]] ||
 	die "RUN=$run is there and is not of an earlier run (no $marker in it), so nothing was done: name a new or an empty folder"
+
+# Where the igb's network ends is a socket in that folder, and the path of a socket has at most 107 bytes.
+[[ $run != *,* ]] || die "RUN=$run has a comma, which ends a file's name for QEMU: name another folder"
+[[ -n $bare || $device != nvme ]] || (($(printf %s "$run/nobody" | wc -c) <= 107)) ||
+	die "RUN=$run is too long, because the path of a socket in it may have 107 bytes: name a folder with a path of at most 100, or a relative one"
 
 # --- what is needed, and the build; one at a time in this tree
 build() {

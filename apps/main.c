@@ -1,14 +1,25 @@
 /* The boot as a table of contents. A stage that fails has said why and what to try; what the stages before it
  * set up is put back in reverse order, whatever happened. */
-#include "apps/accel.h"
-#include "apps/hardware.h"
+#include "apps/vf/compute.h"
+#include "apps/bringup/platform.h"
+#include "apps/bringup/cores.h"
+#include "apps/bringup/groups.h"
+#include "apps/bringup/iommu.h"
+#include "apps/bringup/faults.h"
+#include "apps/vf/nvme.h"
+#include "apps/work/stages.h"
+#include "apps/measure/stages.h"
+#include "apps/proof/stages.h"
+#include "apps/proof/irqs.h"
+#include "apps/shell/stage.h"
+#include "apps/audit/app.h"
+#include "apps/bringup/hardware.h"
 #include "apps/machine.h"
-#include "apps/report.h"
-#include "apps/tour.h"
+#include "apps/result.h"
+#include "apps/report/tour.h"
 #include "kernel/log.h"
 #include "kernel/power.h"
 #include "kernel/start.h"
-#include "kernel/str.h"
 
 /* app= */
 enum {
@@ -77,23 +88,32 @@ static const struct stage {
 
 static struct machine machine;
 
-/* The tour is the demo, told slowly. */
 static unsigned app_of(const struct config *cfg)
 {
-	const char *name = cfg->app;
 	if (cfg->device == DEVICE_QAT) /* what QAT VFs are for; whatever else it is called, it is the demo */
-		return strcmp(name, "accel") == 0  ? ACCEL
-		       : strcmp(name, "insn") == 0 ? ACCEL_INSN
-						   : ACCEL_DEMO;
-	return strcmp(name, "isolate") == 0   ? ISOLATE
-	       : strcmp(name, "mapcost") == 0 ? MAPCOST
-	       : strcmp(name, "bench") == 0   ? BENCH
-	       : strcmp(name, "bursts") == 0  ? BURSTS
-	       : strcmp(name, "insn") == 0    ? INSN
-	       : strcmp(name, "shell") == 0   ? SHELL
-	       : strcmp(name, "accel") == 0   ? ACCEL
-	       : strcmp(name, "audit") == 0   ? AUDIT
-					      : DEMO;
+		return cfg->app == APP_ACCEL ? ACCEL : cfg->app == APP_INSN ? ACCEL_INSN : ACCEL_DEMO;
+	switch ((enum config_app)cfg->app) {
+	case APP_ISOLATE:
+		return ISOLATE;
+	case APP_MAPCOST:
+		return MAPCOST;
+	case APP_BENCH:
+		return BENCH;
+	case APP_BURSTS:
+		return BURSTS;
+	case APP_INSN:
+		return INSN;
+	case APP_SHELL:
+		return SHELL;
+	case APP_ACCEL:
+		return ACCEL;
+	case APP_AUDIT:
+		return AUDIT;
+	case APP_DEMO:
+	case APP_TOUR: /* the demo with explanations */
+		break;
+	}
+	return DEMO;
 }
 
 /* The first stage that failed, or said FAIL: the audit never says PASS then. That there is no DMAR table is a
@@ -119,15 +139,18 @@ void app_main(const struct boot_info *boot)
 	enum sl_err e = SL_OK;
 	size_t i = 0;
 	m->boot = boot;
+	m->cfg = &boot->cfg;
 	unsigned app = app_of(&boot->cfg);
-	bool tour = strcmp(boot->cfg.app, "tour") == 0;
+	bool tour = boot->cfg.app == APP_TOUR;
 	for (; i < ARRAY_LEN(stages); i++) {
 		unsigned fails = log_fails();
 		e = tour && stages[i].apps & app ? tour_page(m, stages[i].name) : SL_OK;
 		if (!e)
 			e = stages[i].apps & app ? stages[i].run(m) : SL_OK;
+		bool failed_here =
+			e || log_fails() != fails; /* what the hardware reports is no stage's failure */
 		hardware_say(m, m->attacking || provokes(&stages[i]));
-		note_failed(m, &stages[i], e || log_fails() != fails);
+		note_failed(m, &stages[i], failed_here);
 		if ((app == SHELL || app == AUDIT) && stages[i].run == stage_iommu)
 			e = SL_OK; /* the console and the audit tell of a machine without, too */
 		if (app == AUDIT && e && stages[i].run != stage_boot && stages[i].run != stage_audit) {

@@ -120,8 +120,7 @@ static void unit_option(struct config *cfg, const struct cursor *at, struct word
 	uint64_t base = starts(v, "skip=") ? unit_address((struct word){v.p + n, v.n - n, 0}) : 0;
 	if (!base)
 		fail(cfg, at, v.col,
-		     "iommu: %s is not known (want igfx_off, or skip= and the address of a unit: "
-		     "skip=0xfed90000)",
+		     "iommu: %s is not known (want igfx_off, or skip= and the address of a unit: skip=0xfed90000)",
 		     show(v).s);
 	else if (cfg->iommu_skips == CONFIG_SKIPS)
 		fail(cfg, at, v.col, "iommu: %s is one more than %u units can be left alone", show(v).s,
@@ -159,25 +158,6 @@ struct option {
 	unsigned count; /* of names */
 };
 
-static void read_iommu(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
-{
-	static const char *const names[] = {"off", "on", "pt"};
-	cfg->iommu_igfx_off = cfg->iommu_skips = 0;
-	choice(cfg, at, o->key, comma(&v), names, ARRAY_LEN(names), &cfg->iommu);
-	while (v.n)
-		unit_option(cfg, at, comma(&v));
-}
-
-/* Whole pages: a request's buffer begins on one. */
-static void read_block(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
-{
-	number(cfg, at, o->key, v, PAGE_SIZE, 32 * PAGE_SIZE, &cfg->block);
-	if (!IS_ALIGNED(cfg->block, PAGE_SIZE)) {
-		fail(cfg, at, v.col, "block=%s is not a multiple of 4096", show(v).s);
-		cfg->block = PAGE_SIZE;
-	}
-}
-
 /* com1 to com4, a port, or registers in memory a byte or a doubleword apart. */
 static bool console_of(struct word v, struct acpi_uart *out)
 {
@@ -204,8 +184,7 @@ static bool add_console(struct config *cfg, const struct cursor *at, struct word
 	}
 	if (!console_of(v, &cfg->console[cfg->consoles])) {
 		fail(cfg, at, v.col,
-		     "console=%s is not known (want com1 to com4, a port such as 0x2f8, "
-		     "mmio:0xADDRESS or mmio32:0xADDRESS)",
+		     "console=%s is not known (want com1 to com4, a port such as 0x2f8, mmio:0xADDRESS or mmio32:0xADDRESS)",
 		     show(v).s);
 		return false;
 	}
@@ -214,7 +193,7 @@ static bool add_console(struct config *cfg, const struct cursor *at, struct word
 }
 
 /* A list with commas; it replaces an earlier one. */
-static void read_consoles(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
+static void read_console(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
 {
 	(void)o;
 	cfg->consoles = 0;
@@ -235,18 +214,21 @@ static void read_number(struct config *cfg, const struct cursor *at, const struc
 	number(cfg, at, o->key, v, o->min, o->max, member(cfg, o));
 }
 
+/* Whole pages: a request's buffer begins on one. */
+static void read_pages(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
+{
+	uint32_t *bytes = member(cfg, o);
+	number(cfg, at, o->key, v, o->min, o->max, bytes);
+	if (!IS_ALIGNED(*bytes, PAGE_SIZE)) {
+		fail(cfg, at, v.col, "%s=%s is not a multiple of 4096", o->key, show(v).s);
+		*bytes = o->min;
+	}
+}
+
 /* The member becomes the number of the name, from 0. */
 static void read_choice(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
 {
 	choice(cfg, at, o->key, v, o->names, o->count, member(cfg, o));
-}
-
-static void read_app(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
-{
-	uint32_t i = UINT32_MAX;
-	choice(cfg, at, o->key, v, o->names, o->count, &i);
-	if (i < o->count)
-		fmt_print(cfg->app, sizeof cfg->app, "%s", o->names[i]);
 }
 
 /* The member becomes the number that the name is. */
@@ -272,83 +254,43 @@ static void read_scratch(struct config *cfg, const struct cursor *at, const stru
 	cfg->scratch[v.n] = 0;
 }
 
-/* Of a VF's queue pairs the first alone has an interrupt. */
-static void exclude(struct config *cfg, const struct cursor *at, struct word v)
+static void read_iommu(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
 {
+	cfg->iommu_igfx_off = cfg->iommu_skips = 0;
+	read_choice(cfg, at, o, comma(&v));
+	while (v.n)
+		unit_option(cfg, at, comma(&v));
+}
+
+#define LIST(key, list, ...) static const char *const key##_words[] = {list(CONFIG_WORD)};
+#define NONE(...)
+CONFIG_KEYS(LIST, LIST, LIST, NONE, NONE, NONE)
+
+#define KEY(name, function)            .key = #name, .read = (function), .member = offsetof(struct config, name)
+#define NAMES(name, function)          {KEY(name, function), .names = name##_words, .count = ARRAY_LEN(name##_words)},
+#define WORDS(name, ...)               NAMES(name, read_choice)
+#define EXTEND(name, ...)              NAMES(name, read_##name)
+#define DIGITS(name, ...)              NAMES(name, read_digits)
+#define NUMBER(name, least, most, ...) {KEY(name, read_number), .min = (least), .max = (most)},
+#define PAGES(name, least, most, ...)  {KEY(name, read_pages), .min = (least), .max = (most)},
+#define OTHER(name, ...)               {KEY(name, read_##name)},
+
+static const struct option options[] = {CONFIG_KEYS(WORDS, EXTEND, DIGITS, NUMBER, PAGES, OTHER)};
+
+/* Sets an option. Of a VF's queue pairs only the first has an interrupt. */
+static void set(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
+{
+	o->read(cfg, at, o, v);
 	if (cfg->mode != RING_POLL && cfg->queues > 1)
 		fail(cfg, at, v.col, "mode=irq and mode=adaptive work with queues=1 only");
 }
-
-static void read_queues(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
-{
-	read_number(cfg, at, o, v);
-	exclude(cfg, at, v);
-}
-
-static void read_mode(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
-{
-	read_choice(cfg, at, o, v);
-	exclude(cfg, at, v);
-}
-
-static const char *const apps[] = {"demo", "isolate", "mapcost", "bench", "bursts",
-				   "insn", "shell",   "accel",   "audit", "tour"};
-static const char *const accesses[] = {"write", "read"};
-static const char *const devices[] = {"nvme", "qat"};
-static const char *const gens[] = {"2", "4"};
-static const char *const modes[] = {"poll", "irq", "adaptive"};
-static const char *const doorbells[] = {"mmio", "shadow"};
-static const char *const orders[] = {"random", "seq"};
-static const char *const bauds[] = {"9600", "19200", "38400", "57600", "115200"};
-static const char *const terms[] = {"screen", "dumb"};
-static const char *const ends[] = {"halt", "reboot", "shutdown", "qemu"};
-
-#define NUMBER(name, function, least, most)                                                                  \
-	{                                                                                                    \
-		.key = #name, .read = (function), .member = offsetof(struct config, name), .min = (least),   \
-		.max = (most)                                                                                \
-	}
-#define NAMES(name, function, list)                                                                          \
-	{                                                                                                    \
-		.key = #name, .read = (function), .member = offsetof(struct config, name), .names = (list),  \
-		.count = ARRAY_LEN(list)                                                                     \
-	}
-
-static const struct option options[] = {
-	NAMES(app, read_app, apps),
-	NAMES(access, read_choice, accesses),
-	NAMES(device, read_choice, devices),
-	NAMES(gen, read_digits, gens),
-	NUMBER(vfs, read_number, 1, 64),
-	NUMBER(queues, read_queues, 1, 3),
-	NUMBER(qd, read_number, 1, 256),
-	NUMBER(seconds, read_number, 1, 86400),
-	NAMES(mode, read_mode, modes),
-	NUMBER(passes, read_number, 1, 1000000),
-	NUMBER(ops, read_number, 1, 1000000000),
-	{.key = "iommu", .read = read_iommu},
-	NAMES(doorbell, read_choice, doorbells),
-	NUMBER(json, read_number, 0, 1),
-	NUMBER(keep, read_number, 0, 1),
-	NUMBER(ms, read_number, 1, 60000),
-	NUMBER(batch, read_number, 0, 256),
-	{.key = "block", .read = read_block},
-	NUMBER(writes, read_number, 0, 100),
-	NAMES(order, read_choice, orders),
-	NUMBER(seed, read_number, 1, UINT32_MAX),
-	{.key = "scratch", .read = read_scratch},
-	NAMES(baud, read_digits, bauds),
-	{.key = "console", .read = read_consoles},
-	NAMES(term, read_choice, terms),
-	NAMES(end, read_choice, ends),
-};
 
 static void option(struct config *cfg, const struct cursor *at, struct word k, struct word v)
 {
 	char list[192] = "";
 	for (unsigned i = 0; i < ARRAY_LEN(options); i++) {
 		if (is(k, options[i].key)) {
-			options[i].read(cfg, at, &options[i], v);
+			set(cfg, at, &options[i], v);
 			return;
 		}
 		size_t used = strlen(list);
@@ -408,26 +350,12 @@ static struct word next_word(struct word *line, bool words)
 	return w;
 }
 
+#define DEFAULT(name, list, value, ...)               .name = (value),
+#define DEFAULT_NUMBER(name, least, most, value, ...) .name = (value),
+
 void config_defaults(struct config *cfg)
 {
-	*cfg = (struct config){.app = "demo",
-			       .vfs = 4,
-			       .queues = 1,
-			       .qd = 32,
-			       .seconds = 5,
-			       .mode = RING_POLL,
-			       .passes = 1,
-			       .ops = 10000,
-			       .iommu = CONFIG_IOMMU_ON,
-			       .ms = 100,
-			       .block = PAGE_SIZE,
-			       .seed = 1,
-			       .end = END_HALT};
-}
-
-bool config_wants_qat(const struct config *cfg)
-{
-	return cfg->device == DEVICE_QAT || strcmp(cfg->app, "accel") == 0;
+	*cfg = (struct config){CONFIG_KEYS(DEFAULT, DEFAULT, NONE, DEFAULT_NUMBER, DEFAULT_NUMBER, NONE)};
 }
 
 enum sl_err config_parse(struct config *cfg, const char *source, const char *p, size_t len, bool words)

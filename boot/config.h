@@ -1,21 +1,12 @@
 /* Options: sluice.cfg on the boot volume ("key=value" a line, '#' starts a comment) and, after it, the words
  * of the loader's command line. A later value replaces an earlier one. */
 #pragma once
+#include "boot/options.h"
 #include "kernel/acpi.h"
 #include "kernel/err.h"
 
 #define CONFIG_CONSOLES 4
-
-/* How rings are waited for: apps/rings.h */
-enum ring_mode { RING_POLL, RING_IRQ, RING_ADAPTIVE };
-
-enum config_iommu { CONFIG_IOMMU_OFF, CONFIG_IOMMU_ON, CONFIG_IOMMU_PT };
-
-#define CONFIG_SKIPS 4u
-
-enum config_end { END_HALT, END_REBOOT, END_SHUTDOWN, END_QEMU };
-
-enum config_order { ORDER_RANDOM, ORDER_SEQ };
+#define CONFIG_SKIPS    4u
 
 /* The first thing wrong, for a person: "sluice.cfg:3:5: vfs=abc is not a number". line 0: nothing is wrong.
  */
@@ -25,20 +16,9 @@ struct config_error {
 	char text[200];
 };
 
-/* Where rings are told of: registers, or memory where the controller has that. */
-enum config_doorbell { DOORBELL_MMIO, DOORBELL_SHADOW };
-
-/* read: nothing is written to configuration space or to a unit (app=audit). */
-enum config_access { ACCESS_WRITE, ACCESS_READ };
-
-enum config_device { DEVICE_NVME, DEVICE_QAT };
-
-/* Who is at the serial line: a terminal of 80x24 that knows carriage return and backspace, or anything. */
-enum config_term { TERM_SCREEN, TERM_DUMB };
-
 struct config {
-	char app[12];
-	uint32_t device;  /* enum config_device: whose VFs; app=accel is for QAT alone */
+	uint32_t app;     /* enum config_app */
+	uint32_t device;  /* enum config_device: whose VFs; app=accel is for QAT only */
 	uint32_t gen;     /* device=qat: the generation that the card must have, 2 or 4; 0: any */
 	uint32_t vfs;     /* VFs to bring up */
 	uint32_t queues;  /* queue pairs of each VF in the timed phase */
@@ -75,7 +55,17 @@ struct config {
 void config_defaults(struct config *cfg);
 
 /* It is for QAT VFs: device=qat, or app=accel, which nothing else is for. */
-bool config_wants_qat(const struct config *cfg);
+static inline bool config_wants_qat(const struct config *cfg)
+{
+	return cfg->device == DEVICE_QAT || cfg->app == APP_ACCEL;
+}
+
+/* The word of app=. */
+static inline const char *config_app_name(const struct config *cfg)
+{
+	static const char *const names[] = {CONFIG_APPS(CONFIG_WORD)};
+	return names[cfg->app];
+}
 
 /* Reads text into cfg. Goes on after an error, so that what else is said (end=, baud=) still holds, and keeps
  * the first error in cfg->error. SL_CONFIG when there was one. source names the text in messages. With words

@@ -47,7 +47,6 @@ void consoles_say(const struct config *cfg, const struct acpi *acpi)
 	if (l.n)
 		say("sluice: from here on the console is %s; this screen stays as it is\n", l.text);
 	else
-		say("sluice: no serial port answers, so nothing more is shown unless a PCI serial "
-		    "controller is found\n"
+		say("sluice: no serial port answers, so nothing more is shown unless a PCI serial controller is found\n"
 		    "        try: console= in sluice.cfg names a UART\n");
 }

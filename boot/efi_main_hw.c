@@ -93,8 +93,7 @@ static void check_cpu(struct boot_info *bi)
 	cpuid(0x80000001, r);
 	bi->pages_1g = r[3] >> 26 & 1;
 	if (!(r[3] >> 20 & 1))
-		refuse("this processor has no NX (execute disable) bit, or it is off (CPUID 80000001h EDX "
-		       "bit 20 is 0)",
+		refuse("this processor has no NX (execute disable) bit, or it is off (CPUID 80000001h EDX bit 20 is 0)",
 		       "switch Execute Disable on in firmware setup");
 	__asm__ volatile("mov %%cr4, %0" : "=r"(bi->firmware_cr4));
 	bi->la57 = bi->firmware_cr4 >> 12 & 1;

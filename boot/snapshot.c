@@ -1,6 +1,6 @@
 #include "boot/snapshot.h"
-#include "iommu/dmar.h"
-#include "iommu/vtd_regs.h"
+#include "iommu/dmar/dmar.h"
+#include "iommu/vtd/regs.h"
 #include "kernel/bdf.h"
 
 /* PCI configuration header: PCIe §7.5.1 */

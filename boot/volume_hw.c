@@ -121,6 +121,7 @@ static struct {
 	char *buf;
 	UINTN used;
 	EFI_STATUS status; /* the first that was no success */
+	bool replaces;     /* a report that was there is deleted */
 } kept;
 
 static void kept_flush(void)
@@ -152,8 +153,7 @@ static EFI_STATUS kept_open(EFI_FILE_HANDLE root)
 	EFI_STATUS s = root->Open(root, &dir, folder, mode | EFI_FILE_MODE_CREATE, EFI_FILE_DIRECTORY);
 	if (s != EFI_SUCCESS)
 		return s;
-	if (dir->Open(dir, &old, name, mode, 0) == EFI_SUCCESS)
-		old->Delete(old);
+	kept.replaces = dir->Open(dir, &old, name, mode, 0) == EFI_SUCCESS && old->Delete(old) == EFI_SUCCESS;
 	s = dir->Open(dir, &kept.file, name, mode | EFI_FILE_MODE_CREATE, 0);
 	dir->Close(dir);
 	return s;
@@ -181,9 +181,9 @@ void volume_keep(struct boot_info *bi, const struct keep *k)
 	if (kept.status == EFI_SUCCESS)
 		return;
 	bi->kept_lines = 0;
-	say("sluice: keep=1: report.txt could not be written: %s (EFI status 0x%llx)\n",
+	say("sluice: keep=1: report.txt could not be written: %s (EFI status 0x%llx)%s\n",
 	    kept.status == EFI_WRITE_PROTECTED ? "the volume is write-protected"
 	    : kept.status == EFI_VOLUME_FULL   ? "the volume is full"
 					       : "firmware refuses",
-	    (ull)kept.status);
+	    (ull)kept.status, kept.replaces ? "; the one of an earlier run is deleted" : "");
 }

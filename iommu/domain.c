@@ -3,9 +3,9 @@
 #include "iommu/format.h"
 #include "iommu/iommu.h"
 #include "iommu/iova.h"
-#include "iommu/vtd_ctx.h"
-#include "iommu/vtd_inv.h"
-#include "iommu/vtd_pt.h"
+#include "iommu/vtd/ctx.h"
+#include "iommu/vtd/inv.h"
+#include "iommu/vtd/pt.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 
@@ -416,10 +416,11 @@ static bool rmrrs_mapped(const struct domain *dom, bdf_t fn)
 	while (!dom->pass && iommu_reserved_next(dom->mmu, fn, &r) == SL_OK) {
 		if (r.interrupts || identity(dom, r.base, r.len))
 			continue;
-		log_warn("iommu",
-			 BDF_FMT " can not be given to domain %u (%s): firmware wants it to reach "
-				 "0x%llx..0x%llx (RMRR), which is not mapped one to one there",
-			 BDF_ARG(fn), dom->id, dom->name, (ull)r.base, (ull)(r.base + r.len - 1));
+		log_warn(
+			"iommu",
+			BDF_FMT
+			" can not be given to domain %u (%s): firmware wants it to reach 0x%llx..0x%llx (RMRR), which is not mapped one to one there",
+			BDF_ARG(fn), dom->id, dom->name, (ull)r.base, (ull)(r.base + r.len - 1));
 		return false;
 	}
 	return true;

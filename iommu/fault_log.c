@@ -1,6 +1,6 @@
 #include "iommu/fault_log.h"
 #include "iommu/iommu.h"
-#include "iommu/vtd_unit.h"
+#include "iommu/vtd/unit.h"
 #include "kernel/log.h"
 
 #define SECOND_US 1000000ull
@@ -148,10 +148,10 @@ static void print_lost(struct fault_log *log, uint64_t at, bool all)
 	uint64_t units = lost_since(log, &log->lost_units, at, all),
 		 ring = lost_since(log, &log->lost_ring, at, all);
 	if (units)
-		log_warn("iommu",
-			 "a unit had no fault record free, %llu times (FSTS.PFO): some refused requests are "
-			 "not known",
-			 (ull)units);
+		log_warn(
+			"iommu",
+			"a unit had no fault record free, %llu times (FSTS.PFO): some refused requests are not known",
+			(ull)units);
 	if (ring)
 		log_warn("iommu", "%llu refused requests were counted, but not kept", (ull)ring);
 }

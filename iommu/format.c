@@ -1,6 +1,6 @@
 #include "iommu/format.h"
-#include "iommu/vtd_pt.h"
-#include "iommu/vtd_unit.h"
+#include "iommu/vtd/pt.h"
+#include "iommu/vtd/unit.h"
 
 /* Four first: what most code and most hardware uses. */
 static const unsigned preferred[] = {4, 3, 5};

@@ -1,8 +1,8 @@
 #include "iommu/iommu.h"
-#include "iommu/vtd_ctx.h"
-#include "iommu/vtd_ir.h"
-#include "iommu/vtd_irwalk.h"
-#include "iommu/vtd_unit.h"
+#include "iommu/vtd/ctx.h"
+#include "iommu/vtd/ir.h"
+#include "iommu/vtd/irwalk.h"
+#include "iommu/vtd/unit.h"
 #include "kernel/fmt.h"
 
 void iommu_unit_info(const struct iommu *mmu, unsigned unit, struct iommu_unit_info *out)

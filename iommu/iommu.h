@@ -3,11 +3,11 @@
  * iommu/domain.h alone. The struct is the caller's; it and the DMAR table stay in place for as long as it is
  * used. Not for several cores at once. */
 #pragma once
-#include "iommu/dmar.h"
+#include "iommu/dmar/dmar.h"
 #include "iommu/domain.h"
 #include "iommu/unit_state.h"
-#include "iommu/vtd_fault.h"
-#include "iommu/vtd_walk.h"
+#include "iommu/vtd/fault.h"
+#include "iommu/vtd/walk.h"
 
 struct vtd_io;
 struct vtd_unit;

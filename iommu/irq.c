@@ -1,6 +1,6 @@
 #include "iommu/irq.h"
 #include "iommu/iommu.h"
-#include "iommu/vtd_ir.h"
+#include "iommu/vtd/ir.h"
 #include "kernel/log.h"
 
 #define VECTOR_MIN 32u

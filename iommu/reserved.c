@@ -1,6 +1,6 @@
 /* Device addresses that a function's domain can not use freely: VT-d §3.15, §8.4. */
 #include "iommu/iommu.h"
-#include "iommu/rmrr.h"
+#include "iommu/dmar/rmrr.h"
 
 /* A bridge stands for itself and all below it, VFs included that were not there when the table was read: they
  * are found by their bus. A physical function that is named does not stand for its VFs. */

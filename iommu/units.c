@@ -1,9 +1,9 @@
 /* Every unit of the machine from the table to translation: which of them can be used, and what each is for.
  */
 #include "iommu/format.h"
-#include "iommu/vtd_ir.h"
-#include "iommu/vtd_pt.h"
-#include "iommu/vtd_unit.h"
+#include "iommu/vtd/ir.h"
+#include "iommu/vtd/pt.h"
+#include "iommu/vtd/unit.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
@@ -79,10 +79,10 @@ static enum sl_err map_and_probe(struct vtd_unit *u, const struct dmar_drhd *d, 
 		u->unusable = e == SL_RANGE ? "there can be no registers at that address"
 					    : "its registers cannot be mapped";
 	leave(u, IOMMU_UNIT_UNUSABLE, u->unusable);
-	log_warn(u->name,
-		 "left out: %s (0x%llx: VER 0x%x, CAP 0x%llx, ECAP 0x%llx); DMA of the functions below it is "
-		 "not translated",
-		 u->unusable, (ull)d->base, u->ver, (ull)u->cap, (ull)u->ecap);
+	log_warn(
+		u->name,
+		"left out: %s (0x%llx: VER 0x%x, CAP 0x%llx, ECAP 0x%llx); DMA of the functions below it is not translated",
+		u->unusable, (ull)d->base, u->ver, (ull)u->cap, (ull)u->ecap);
 	return e;
 }
 
@@ -131,11 +131,10 @@ static void skip(struct iommu *mmu, struct vtd_unit *u, const char *why)
 {
 	leave(u, IOMMU_UNIT_SKIPPED, why);
 	(void)vtd_format_common(mmu); /* that none is left, iommu_enable() says */
-	log_warn(u->name,
-		 "unit at 0x%llx is left as firmware left it: %s; DMA of the functions below it is not held "
-		 "by "
-		 "our tables",
-		 (ull)u->base, why);
+	log_warn(
+		u->name,
+		"unit at 0x%llx is left as firmware left it: %s; DMA of the functions below it is not held by our tables",
+		(ull)u->base, why);
 }
 
 unsigned iommu_skip_base(struct iommu *mmu, uint64_t base)
@@ -237,8 +236,7 @@ static void failed(struct vtd_unit *u)
 	leave(u, IOMMU_UNIT_FAILED, u->reason);
 	log_warn(
 		u->name,
-		"left out: %s; DMA of the functions below it is not held by our tables (unit at 0x%llx, GSTS "
-		"0x%x)",
+		"left out: %s; DMA of the functions below it is not held by our tables (unit at 0x%llx, GSTS 0x%x)",
 		u->reason, (ull)u->base, vtd_rd32(&u->io, VTD_GSTS));
 }
 

@@ -9,6 +9,7 @@
 #define INT_OVERRIDE   2
 #define LAPIC_OVERRIDE 5
 #define LOCAL_X2APIC   9
+#define WAKEUP         16
 
 static struct madt_cpu *find_cpu(struct madt *m, uint32_t id)
 {
@@ -65,13 +66,11 @@ static void add_override(struct madt *m, struct span e)
 
 static void read_entry(struct madt *m, struct span e)
 {
-	static const uint8_t size[LOCAL_X2APIC + 1] = {[LOCAL_APIC] = 8,
-						       [IO_APIC] = 12,
-						       [INT_OVERRIDE] = 10,
-						       [LAPIC_OVERRIDE] = 12,
-						       [LOCAL_X2APIC] = 16};
+	static const uint8_t size[WAKEUP + 1] = {
+		[LOCAL_APIC] = 8,      [IO_APIC] = 12,      [INT_OVERRIDE] = 10,
+		[LAPIC_OVERRIDE] = 12, [LOCAL_X2APIC] = 16, [WAKEUP] = 16};
 	uint8_t type = span_u8(e, 0);
-	if (type > LOCAL_X2APIC || !size[type])
+	if (type > WAKEUP || !size[type])
 		return; /* of no use to us */
 	if (e.n < size[type]) {
 		m->damaged = true;
@@ -83,6 +82,9 @@ static void read_entry(struct madt *m, struct span e)
 		break;
 	case LOCAL_X2APIC:
 		add_cpu(m, span_u32(e, 4), span_u32(e, 8), 0xffffffff);
+		break;
+	case WAKEUP: /* §5.2.12.19 */
+		m->mailbox = span_u64(e, 8);
 		break;
 	case IO_APIC:
 		add_ioapic(m, e);

@@ -25,13 +25,14 @@ struct madt_override { /* an ISA interrupt that is wired elsewhere, or otherwise
 };
 
 struct madt {
-	uint64_t lapic;  /* registers of the local APIC, the same for each processor */
-	bool has_8259;   /* PCAT_COMPAT */
-	bool damaged;    /* an entry runs past the end, or has a length that can not be */
-	unsigned cpus;   /* each APIC id once */
-	unsigned absent; /* entries of processors that are not there: neither enabled nor online capable */
-	unsigned twice;  /* entries with an APIC id that an earlier one has */
-	unsigned lost;   /* entries that did not fit */
+	uint64_t lapic;   /* registers of the local APIC, the same for each processor */
+	bool has_8259;    /* PCAT_COMPAT */
+	uint64_t mailbox; /* of the multiprocessor wakeup structure; 0: there is none */
+	bool damaged;     /* an entry runs past the end, or has a length that can not be */
+	unsigned cpus;    /* each APIC id once */
+	unsigned absent;  /* entries of processors that are not there: neither enabled nor online capable */
+	unsigned twice;   /* entries with an APIC id that an earlier one has */
+	unsigned lost;    /* entries that did not fit */
 	unsigned ioapics, overrides;
 	struct madt_cpu cpu[MADT_MAX_CPUS];
 	struct madt_ioapic ioapic[MADT_MAX_IOAPICS];

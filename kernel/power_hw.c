@@ -65,10 +65,10 @@ static void reset_machine(void)
 		if (reset.port) {
 			port_out8(reset.port, reset.value);
 			delay_us(WAY_US);
-			log_warn("power",
-				 "the reset register of the FADT (port 0x%x, value 0x%x) did not reset the "
-				 "machine",
-				 reset.port, reset.value);
+			log_warn(
+				"power",
+				"the reset register of the FADT (port 0x%x, value 0x%x) did not reset the machine",
+				reset.port, reset.value);
 		}
 		__attribute__((fallthrough));
 	case 2:
@@ -82,8 +82,9 @@ static void reset_machine(void)
 		way++;
 		port_out8(0x64, 0xfe); /* keyboard controller: pulse the reset line */
 		delay_us(WAY_US);
-		log_warn("power", "neither port 0xcf9 nor the keyboard controller reset the machine: switch "
-				  "it off and on");
+		log_warn(
+			"power",
+			"neither port 0xcf9 nor the keyboard controller reset the machine: switch it off and on");
 	}
 }
 
@@ -122,6 +123,6 @@ void power_crash(const char *stage, const char *err)
 	if (again || ending)
 		cpu_halt();
 	again = true;
-	log_text("RESULT v=1 app=%s ok=0 stage=%s err=%s\n", boot ? boot->cfg.app : "?", stage, err);
+	log_text("RESULT v=1 app=%s ok=0 stage=%s err=%s\n", boot ? config_app_name(&boot->cfg) : "?", stage, err);
 	power_end(false);
 }

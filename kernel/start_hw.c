@@ -100,7 +100,7 @@ static void start_app(void)
 }
 
 /* The UARTs that console= names, else the four ports that PCs have them at, where one answers. Those in
- * memory and on PCI follow when memory can be mapped and the functions are known (apps/console.c); the ring
+ * memory and on PCI follow when memory can be mapped and the functions are known (apps/bringup/console.c); the ring
  * keeps what they have to show. */
 static void start_console(void)
 {

@@ -122,8 +122,6 @@ unsigned groups_compute(struct pci *pci)
 {
 	unsigned n = 0;
 	PCI_EACH(f, pci) {
-		if (f->cap_acs && !f->pf)
-			f->isolates = acs_enable(f) == SL_OK; /* isolates() decides */
 		f->group = 0;
 		f->group_up = f;
 		f->several = is_one_of_several(pci, f);
@@ -293,17 +291,16 @@ void groups_reason_text(const struct group_reason *r, char *buf, size_t n)
 	case GROUP_SWITCH:
 		fmt_print(buf, n,
 			  "switch below " BDF_FMT ": downstream port " BDF_FMT
-			  " %s (%u of %u ports are so): requests "
-			  "may go from port to port past the IOMMU%s",
+			  " %s (%u of %u ports are so): requests may go from port to port past the IOMMU%s",
 			  BDF_ARG(r->at->parent->bdf), BDF_ARG(r->at->bdf), lacks, r->count, r->of,
 			  against_linux(r));
 		break;
 	case GROUP_BRIDGE:
-		fmt_print(buf, n,
-			  "bridge " BDF_FMT
-			  " leads to or from a conventional bus: requests carry the bridge's "
-			  "requester id, not the sender's",
-			  BDF_ARG(r->at->bdf));
+		fmt_print(
+			buf, n,
+			"bridge " BDF_FMT
+			" leads to or from a conventional bus: requests carry the bridge's requester id, not the sender's",
+			BDF_ARG(r->at->bdf));
 		break;
 	case GROUP_MULTI:
 		fmt_print(buf, n, "%u functions of the device of " BDF_FMT " are not held apart: it %s",
@@ -321,12 +318,9 @@ const char *groups_remedy(const struct group_reason *r)
 	switch (r->why) {
 	case GROUP_PORT:
 		if (groups_old_pch_port(r->at))
-			return "this chipset isolates by registers of its own, which Sluice does not set: "
-			       "use a slot "
-			       "that hangs on the processor";
+			return "this chipset isolates by registers of its own, which Sluice does not set: use a slot that hangs on the processor";
 		return r->at->port_type == PCI_PORT_ROOT
-			       ? "switch ACS on in firmware setup if it has such an entry, else use another "
-				 "slot"
+			       ? "switch ACS on in firmware setup if it has such an entry, else use another slot"
 			       : "a limit of this switch: use a slot below another root port";
 	case GROUP_SWITCH:
 		return "a limit of this switch: put what must be held apart below different root ports";
@@ -334,12 +328,10 @@ const char *groups_remedy(const struct group_reason *r)
 		return "a limit of conventional PCI: put what must be held apart into PCI Express slots";
 	case GROUP_MULTI:
 		if (caps_is_downstream(r->at))
-			return "switch ACS on in firmware setup if it has such an entry, else use a slot of "
-			       "another "
-			       "device number";
-		return r->at->parent ? "a limit of this device: its functions go to one owner; or use "
-				       "another device"
-				     : "a limit of the chipset: these functions go to one owner";
+			return "switch ACS on in firmware setup if it has such an entry, else use a slot of another device number";
+		return r->at->parent
+			       ? "a limit of this device: its functions go to one owner; or use another device"
+			       : "a limit of the chipset: these functions go to one owner";
 	case GROUP_ALIAS:
 		break;
 	}
@@ -349,11 +341,9 @@ const char *groups_remedy(const struct group_reason *r)
 const char *groups_quirk(const struct pci_func *fn)
 {
 	if (acs_is_wide(fn) && fn->isolates)
-		return "Intel 100/200 series root port: isolated by ACS registers in a form of its own, a "
-		       "known quirk";
+		return "Intel 100/200 series root port: isolated by ACS registers in a form of its own, a known quirk";
 	if (is_intel_integrated(fn) && fn->several && !acs_isolates(fn))
-		return "Intel integrated endpoint: isolated by VT-d's rule for these, a known quirk, without "
-		       "ACS";
+		return "Intel integrated endpoint: isolated by VT-d's rule for these, a known quirk, without ACS";
 	return NULL;
 }
 

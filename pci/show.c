@@ -272,8 +272,9 @@ static void show_registers(const struct pci_func *f, const struct show *how)
 		log_text("\n");
 		return;
 	}
-	show_flags(cmd, "\tControl: I/O#0 Mem#1 BusMaster#2 SpecCycle#3 MemWINV#4 VGASnoop#5 ParErr#6 "
-			"Stepping#7 SERR#8 FastB2B#9 DisINTx#a\n");
+	show_flags(
+		cmd,
+		"\tControl: I/O#0 Mem#1 BusMaster#2 SpecCycle#3 MemWINV#4 VGASnoop#5 ParErr#6 Stepping#7 SERR#8 FastB2B#9 DisINTx#a\n");
 	show_flags(st, "\tStatus: Cap#4 66MHz#5 UDF#6 FastB2B#7 ParErr#8 DEVSEL=");
 	log_text("%s", devsel[st >> 9 & 3]);
 	show_flags(st, " >TAbort#b <TAbort#c <MAbort#d >SERR#e <PERR#f INTx#3\n");

@@ -93,8 +93,9 @@ static void cxl_flex_bus(const struct pci_func *f, unsigned c, unsigned rev, uns
 	}
 	show_flags(cap, "\t\tFBCap:\tCache#0 IO#1 Mem#2 68BFlit#5 MltLogDev#6");
 	show_flags(cap, end);
-	show_flags(ctl, "\t\tFBCtl:\tCache#0 IO#1 Mem#2 SynHdrByp#3 DrftBuf#4 68BFlit#5 MltLogDev#6 RCD#7 "
-			"Retimer1#8 Retimer2#9");
+	show_flags(
+		ctl,
+		"\t\tFBCtl:\tCache#0 IO#1 Mem#2 SynHdrByp#3 DrftBuf#4 68BFlit#5 MltLogDev#6 RCD#7 Retimer1#8 Retimer2#9");
 	show_flags(ctl, end);
 	show_flags(st, "\t\tFBSta:\tCache#0 IO#1 Mem#2 SynHdrByp#3 DrftBuf#4 68BFlit#5 MltLogDev#6");
 	show_flags(st, end);

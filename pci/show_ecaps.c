@@ -7,10 +7,12 @@
 static void aer_uncorrectable(uint32_t v)
 {
 	show_flags(v, "DLP#4 SDES#5 TLP#c FCP#d CmpltTO#e CmpltAbrt#f UnxCmplt#g RxOF#h MalfTLP#i\n");
-	show_flags(v, "\t\t\tECRC#j UnsupReq#k ACSViol#l UncorrIntErr#m BlockedTLP#n AtomicOpBlocked#o "
-		      "TLPBlockedErr#p\n");
-	show_flags(v, "\t\t\tPoisonTLPBlocked#q DMWrReqBlocked#r IDECheck#s MisIDETLP#t PCRC_CHECK#u "
-		      "TLPXlatBlocked#v\n");
+	show_flags(
+		v,
+		"\t\t\tECRC#j UnsupReq#k ACSViol#l UncorrIntErr#m BlockedTLP#n AtomicOpBlocked#o TLPBlockedErr#p\n");
+	show_flags(
+		v,
+		"\t\t\tPoisonTLPBlocked#q DMWrReqBlocked#r IDECheck#s MisIDETLP#t PCRC_CHECK#u TLPXlatBlocked#v\n");
 }
 
 static void aer(const struct pci_func *f, unsigned c)
@@ -22,9 +24,9 @@ static void aer(const struct pci_func *f, unsigned c)
 		if (i < 3)
 			aer_uncorrectable(v);
 		else
-			show_flags(v, "RxErr#0 BadTLP#6 BadDLLP#7 Rollover#8 Timeout#c AdvNonFatalErr#d "
-				      "CorrIntErr#e "
-				      "HeaderOF#f\n");
+			show_flags(
+				v,
+				"RxErr#0 BadTLP#6 BadDLLP#7 Rollover#8 Timeout#c AdvNonFatalErr#d CorrIntErr#e HeaderOF#f\n");
 	}
 	uint32_t cap = show_r32(f, c + 0x18);
 	log_text("\t\tAERCap:\tFirst Error Pointer: %02x,", cap & 0x1f);
@@ -76,9 +78,9 @@ static void acs(const struct pci_func *f, unsigned c)
 {
 	for (unsigned i = 0; i < 2; i++) {
 		log_text("\t\tACSC%s:\t", i ? "tl" : "ap");
-		show_flags(show_r16(f, c + (i ? ACS_CTL : ACS_CAP)),
-			   "SrcValid#0 TransBlk#1 ReqRedir#2 CmpltRedir#3 UpstreamFwd#4 EgressCtrl#5 "
-			   "DirectTrans#6\n");
+		show_flags(
+			show_r16(f, c + (i ? ACS_CTL : ACS_CAP)),
+			"SrcValid#0 TransBlk#1 ReqRedir#2 CmpltRedir#3 UpstreamFwd#4 EgressCtrl#5 DirectTrans#6\n");
 	}
 }
 

@@ -293,8 +293,9 @@ void show_express(const struct pci_func *f, unsigned c, bool deep)
 	if (type == PCI_PORT_ROOT || type == PCI_PORT_RC_EVENTS) {
 		uint32_t st = show_r32(f, c + 0x20);
 		show_flags(show_r16(f, c + 0x1e), "\t\tRootCap: CRSVisible#0\n");
-		show_flags(show_r16(f, c + 0x1c), "\t\tRootCtl: ErrCorrectable#0 ErrNon-Fatal#1 ErrFatal#2 "
-						  "PMEIntEna#3 CRSVisible#4\n");
+		show_flags(
+			show_r16(f, c + 0x1c),
+			"\t\tRootCtl: ErrCorrectable#0 ErrNon-Fatal#1 ErrFatal#2 PMEIntEna#3 CRSVisible#4\n");
 		log_text("\t\tRootSta: PME ReqID %04x,", st & 0xffff);
 		show_flags(st, " PMEStatus#g PMEPending#h\n");
 	}

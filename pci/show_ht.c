@@ -50,18 +50,18 @@ static void ht_frequency(const struct pci_func *f, unsigned at, const char *whic
 static void ht_frequencies(const struct pci_func *f, unsigned at, const char *which)
 {
 	log_text("\t\tLink Frequency Capability%s:", which);
-	show_flags(show_r16(f, at),
-		   " 200MHz#0 300MHz#1 400MHz#2 500MHz#3 600MHz#4 800MHz#5 1.0GHz#6 1.2GHz#7 "
-		   "1.4GHz#8 1.6GHz#9 Vend#f\n");
+	show_flags(
+		show_r16(f, at),
+		" 200MHz#0 300MHz#1 400MHz#2 500MHz#3 600MHz#4 800MHz#5 1.0GHz#6 1.2GHz#7 1.4GHz#8 1.6GHz#9 Vend#f\n");
 }
 
 /* Error Handling and what is passed down beyond 40 bits: §7.5.13, §7.5.14. */
 static void ht_errors(const struct pci_func *f, unsigned at)
 {
 	uint16_t upper = show_r16(f, at + 2);
-	show_flags(show_r16(f, at),
-		   "\t\tError Handling: PFlE#0 OFlE#1 PFE#2 OFE#3 EOCFE#4 RFE#5 CRCFE#6 SERRFE#7 "
-		   "CF#8 RE#9 PNFE#a ONFE#b EOCNFE#c RNFE#d CRCNFE#e SERRNFE#f\n");
+	show_flags(
+		show_r16(f, at),
+		"\t\tError Handling: PFlE#0 OFlE#1 PFE#2 OFE#3 EOCFE#4 RFE#5 CRCFE#6 SERRFE#7 CF#8 RE#9 PNFE#a ONFE#b EOCNFE#c RNFE#d CRCNFE#e SERRNFE#f\n");
 	log_text("\t\tPrefetchable memory behind bridge Upper: %02x-%02x\n", upper & 0xff, upper >> 8);
 }
 
@@ -112,9 +112,9 @@ static void ht_host(const struct pci_func *f, unsigned c)
 		return;
 	ht_frequency(f, c + 9, "");
 	ht_frequencies(f, c + 0x0a, "");
-	show_flags(features,
-		   "\t\tFeature Capability: IsocFC#0 LDTSTOP#1 CRCTM#2 ECTLT#3 64bA#4 UIDRD#5 ExtRS#8 "
-		   "UCnfE#9\n");
+	show_flags(
+		features,
+		"\t\tFeature Capability: IsocFC#0 LDTSTOP#1 CRCTM#2 ECTLT#3 64bA#4 UIDRD#5 ExtRS#8 UCnfE#9\n");
 	if (features & BIT(8)) /* Extended Register Set */
 		ht_errors(f, c + 0x12);
 }

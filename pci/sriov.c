@@ -208,11 +208,12 @@ static enum sl_err number_vfs(const struct pci *pci, const struct pci_func *pf, 
 	}
 	uint16_t most = reach(pci, pf, n);
 	if (most < n) {
-		log_fail("sriov",
-			 "let firmware reserve buses (SR-IOV or ARI support in its setup), or set vfs= lower",
-			 BDF_FMT ": VF %u would be on bus %02x, which does not lead to it (last bus is "
-				 "%02x): routing ids reach for %u of %u VFs",
-			 BDF_ARG(pf->bdf), most, vf_rid(pf, most) >> 8, sriov_last_bus(pci, pf), most, n);
+		log_fail(
+			"sriov",
+			"let firmware reserve buses (SR-IOV or ARI support in its setup), or set vfs= lower",
+			BDF_FMT
+			": VF %u would be on bus %02x, which does not lead to it (last bus is %02x): routing ids reach for %u of %u VFs",
+			BDF_ARG(pf->bdf), most, vf_rid(pf, most) >> 8, sriov_last_bus(pci, pf), most, n);
 		return SL_RANGE;
 	}
 	for (unsigned i = 0; i < n; i++) {

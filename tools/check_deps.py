@@ -1,29 +1,49 @@
 #!/usr/bin/env python3
-"""Checks that #include lines follow the layers of the tree, that only *_hw files touch hardware, and that host tests use
-nothing that cmocka 2.0 deprecates.
+"""Checks the layers of the tree: #include lines and calls go from a folder to those below it; only *_hw files touch
+hardware; host tests use nothing that cmocka 2.0 deprecates.
 
+    apps: main -> shell -> audit -> proof -> measure -> work -> vf -> bringup -> report
     apps -> drivers -> {pci, iommu} -> kernel -> kernel/x86        boot -> kernel
 
-A register header (regs.h, *_regs.h) belongs to its own folder.
-"""
+usage: tools/check_deps.py [BUILD]
+Calls are read from the objects in BUILD/kernel (default: build), so the kernel has to be built; without it only
+#include lines are checked, and a line says so. A register header (regs.h, *_regs.h) belongs to its own folder."""
+import collections
 import pathlib
 import re
+import shutil
+import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-LAYERS = {  # layer: the layers it may include, besides itself
+LIBRARIES = {"kernel", "kernel/x86", "pci", "iommu", "iommu/vtd", "iommu/dmar", "drivers"}
+ROOMS = ["report", "bringup", "vf", "work", "measure", "proof", "audit", "shell"]  # each may use those before it
+LAYERS = {  # layer: the layers it may use, besides itself
     "kernel/x86": {"kernel"},
     "kernel": {"kernel/x86"},
     "pci": {"kernel", "kernel/x86"},
-    "iommu": {"kernel", "kernel/x86"},
+    "iommu": {"iommu/vtd", "iommu/dmar", "kernel", "kernel/x86"},
+    "iommu/vtd": {"iommu", "kernel", "kernel/x86"},
+    "iommu/dmar": {"iommu", "kernel", "kernel/x86"},
     "drivers": {"kernel", "kernel/x86", "pci"},
-    "apps": {"kernel", "kernel/x86", "pci", "iommu", "drivers", "boot"},
+    **{f"apps/{room}": LIBRARIES | {"boot"} | {f"apps/{r}" for r in ROOMS[:i]} for i, room in enumerate(ROOMS)},
+    "apps": LIBRARIES | {"boot"} | {f"apps/{room}" for room in ROOMS},
     "boot": {"kernel", "kernel/x86"},
 }
 ANYONE = {"boot/boot_info.h", "boot/config.h"}
-BESIDES = {  # single headers; the loader records what the firmware left in registers
+BESIDES = {  # single headers
     "drivers": {"iommu/domain.h"},
-    "boot": {"iommu/dmar.h", "pci/regs.h", "iommu/vtd_regs.h"},
+    "boot": {"iommu/dmar/dmar.h", "pci/regs.h", "iommu/vtd/regs.h"},  # what the firmware left in registers is recorded
+    "iommu": {"iommu/vtd/regs.h"},
+    **{f"apps/{room}": {"apps/machine.h", "apps/work/jobs.h"} for room in ROOMS},
+    "apps/bringup": {"apps/machine.h", "apps/work/jobs.h", "apps/audit/app.h"},  # what the hardware reports is a record of the audit
+}
+CALLS_BESIDES = {  # (layer, function): calls against the layers, with the reason
+    ("kernel", "app_main"): "the kernel ends by starting the program",
+    ("kernel", "app_reserve"): "the program says which memory is never given out, before there is an allocator",
+    ("apps/vf", "jobs_open"): "",
+    ("apps/bringup", "audit_error"): "",
+    ("drivers", "iommu"): "buffers are mapped in a domain",
 }
 REGS = re.compile(r"(^|_)regs\.h$")
 HARDWARE = re.compile(
@@ -33,37 +53,72 @@ HARDWARE = re.compile(
 
 
 def layer_of(path):
-    parts = path.split("/")
-    return "kernel/x86" if parts[:2] == ["kernel", "x86"] else parts[0]
+    folder = path.rsplit("/", 1)[0]
+    while folder not in LAYERS:
+        if "/" not in folder:
+            return folder
+        folder = folder.rsplit("/", 1)[0]
+    return folder
 
 
-def folder_of(path):
-    return path.rsplit("/", 1)[0]
+def allowed(layer, to):
+    return to == layer or to in LAYERS[layer]
 
 
-def check(name):
+def check_includes(name):
     layer = layer_of(name)
     for number, line in enumerate((ROOT / name).read_text().splitlines(), 1):
         where = f"{name}:{number}"
         if match := re.match(r'\s*#\s*include\s+"([^"]+)"', line):
             target = match[1]
-            to = layer_of(target)
             free = "/" not in target or target in ANYONE | BESIDES.get(layer, set())
-            if to != layer and to not in LAYERS[layer] and not free:
+            if not free and not allowed(layer, layer_of(target)):
                 yield f"{where}: {layer} must not include {target}"
-            if REGS.search(target) and folder_of(target) != folder_of(name) and not free:
+            if REGS.search(target) and target.rsplit("/", 1)[0] != name.rsplit("/", 1)[0] and not free:
                 yield f"{where}: {target} belongs to its own folder"
         if name.endswith(".c") and not name.endswith("_hw.c") and HARDWARE.search(line):
             yield f"{where}: touches hardware, which is for files ending in _hw.c"
 
 
+def symbols(objects):
+    """What each object defines and what it uses: two dictionaries, name of a symbol to files."""
+    defines, uses = {}, collections.defaultdict(set)
+    text = subprocess.run(["llvm-nm", "-A", "-g", *objects], capture_output=True, text=True, check=True).stdout
+    for line in text.splitlines():
+        where, kind, symbol = re.match(r"(.*?\.o): +(?:[0-9a-f]+)? *([A-Za-z]) (.*)", line).groups()
+        source = where.split("/kernel/", 1)[1].removesuffix(".o")
+        if kind == "U":
+            uses[symbol].add(source)
+        else:
+            defines[symbol] = source
+    return defines, uses
+
+
+def check_calls(build):
+    objects = [p for p in sorted((build / "kernel").rglob("*.o")) if (ROOT / p.relative_to(build / "kernel").with_suffix("")).exists()]
+    if not objects or not shutil.which("llvm-nm"):
+        print("check_deps: calls were not checked: build the kernel first")
+        return
+    defines, uses = symbols(objects)
+    for symbol, sources in sorted(uses.items()):
+        for source in sorted(sources):
+            if symbol not in defines:
+                continue
+            layer, to = layer_of(source), layer_of(defines[symbol])
+            free = (layer, symbol) in CALLS_BESIDES or (layer, to) in CALLS_BESIDES
+            if not free and not allowed(layer, to):
+                yield f"{source}: {layer} must not call {symbol}() of {defines[symbol]}"
+
+
 def main():
+    build = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build").resolve()
     names = [
         p.relative_to(ROOT).as_posix()
         for top in sorted({layer.split("/")[0] for layer in LAYERS})
         for p in sorted((ROOT / top).rglob("*.[chS]"))
     ]
-    wrong = [text for name in names for text in check(name)]
+    wrong = [text for name in names for text in check_includes(name)]
+    wrong += check_calls(build)
     for test in sorted((ROOT / "tests/unit").glob("*.c")):
         if re.search(r"\bassert_(not_)?in_(range|set)\(", test.read_text()):
             wrong.append(f"tests/unit/{test.name}: cmocka 2.0 deprecates that assertion: use assert_between() of tests/unit/between.h")

@@ -1,60 +1,18 @@
-/* The cases of the proof, what they come to, and the verdict of the whole. */
-#include "apps/audit/audit.h"
+/* What the cases of the proof come to, and the verdict of the whole. */
+#include "apps/audit/rules.h"
 #include "kernel/fmt.h"
 #include "kernel/str.h"
-
-/* Which of two cases is to be kept: the one that says more. */
-static unsigned weight(unsigned outcome)
-{
-	static const uint8_t weights[AUDIT_OUTCOMES] = {[AUDIT_NOT_ENFORCED] = 1,
-							[AUDIT_NOT_TRIED] = 1,
-							[AUDIT_NOT_PROVED] = 2,
-							[AUDIT_SUCCEEDED] = 3};
-	return outcome < AUDIT_OUTCOMES ? weights[outcome] : 3;
-}
-
-void audit_add_case(struct audit_in *in, const struct audit_case *c)
-{
-	unsigned out = 0;
-	if (in->cases < AUDIT_CASES) {
-		in->tried[in->cases++] = *c;
-		return;
-	}
-	for (unsigned i = 1; i < AUDIT_CASES; i++) /* the last of those that say least */
-		if (weight(in->tried[i].outcome) <= weight(in->tried[out].outcome))
-			out = i;
-	if (weight(in->tried[out].outcome) >= weight(c->outcome)) {
-		in->left_out[c->outcome % AUDIT_OUTCOMES]++;
-		return;
-	}
-	in->left_out[in->tried[out].outcome % AUDIT_OUTCOMES]++;
-	memmove(&in->tried[out], &in->tried[out + 1], (AUDIT_CASES - 1 - out) * sizeof in->tried[0]);
-	in->tried[AUDIT_CASES - 1] = *c;
-}
-
-unsigned audit_count(const struct audit_in *in, enum audit_outcome outcome)
-{
-	unsigned n = in->left_out[outcome];
-	for (unsigned i = 0; i < in->cases; i++)
-		n += in->tried[i].outcome == outcome;
-	return n;
-}
 
 enum verdict { PROOF_PASS, PROOF_FAIL, PROOF_BROKEN, PROOF_NOT_RUN };
 
 static enum verdict judge_proof(const struct audit_in *in)
 {
-	if (audit_count(in, AUDIT_SUCCEEDED) || audit_count(in, AUDIT_NOT_PROVED))
+	if (cases_count(&in->cases, CASE_SUCCEEDED) || cases_count(&in->cases, CASE_NOT_PROVED))
 		return PROOF_FAIL;
 	if (in->proof == AUDIT_PROOF_BROKEN)
 		return PROOF_BROKEN;
-	return in->proof == AUDIT_PROOF_DONE && audit_count(in, AUDIT_REFUSED) ? PROOF_PASS : PROOF_NOT_RUN;
-}
-
-const char *audit_proof_verdict(const struct audit_in *in)
-{
-	static const char *const names[] = {"pass", "fail", "broken", "not run"};
-	return names[judge_proof(in)];
+	return in->proof == AUDIT_PROOF_DONE && cases_count(&in->cases, CASE_REFUSED) ? PROOF_PASS
+										      : PROOF_NOT_RUN;
 }
 
 static void proof_words(enum verdict proof, const struct audit_verdict *v, char *text, size_t n)
@@ -81,24 +39,17 @@ static void proof_words(enum verdict proof, const struct audit_verdict *v, char 
 	}
 }
 
-static void count(void *ctx, const struct finding *f)
+void verdict_make(const struct audit_in *in, struct audit_verdict *out)
 {
-	struct audit_verdict *v = ctx;
-	v->errors += f->severity == AUDIT_ERROR;
-	v->warnings += f->severity == AUDIT_WARNING;
-	v->infos += f->severity == AUDIT_INFO;
-}
-
-void audit_verdict(struct audit_in *in, struct audit_verdict *out)
-{
+	static const char *const names[] = {"pass", "fail", "broken", "not run"};
 	enum verdict proof = judge_proof(in);
 	char words[80];
-	*out = (struct audit_verdict){0};
-	audit_run(in, count, out);
-	out->refused = audit_count(in, AUDIT_REFUSED);
-	out->tried = out->refused + audit_count(in, AUDIT_SUCCEEDED) + audit_count(in, AUDIT_NOT_PROVED);
-	out->not_enforced = audit_count(in, AUDIT_NOT_ENFORCED);
-	out->not_tried = audit_count(in, AUDIT_NOT_TRIED);
+	out->proof = names[proof];
+	out->refused = cases_count(&in->cases, CASE_REFUSED);
+	out->tried = out->refused + cases_count(&in->cases, CASE_SUCCEEDED) +
+		     cases_count(&in->cases, CASE_NOT_PROVED);
+	out->not_enforced = cases_count(&in->cases, CASE_NOT_ENFORCED);
+	out->not_tried = cases_count(&in->cases, CASE_NOT_TRIED);
 	out->ok = !out->errors && (proof == PROOF_PASS || proof == PROOF_NOT_RUN);
 	out->proved = out->ok && proof == PROOF_PASS;
 	bool amd = !audit_table(in, "DMAR") && audit_table(in, "IVRS");

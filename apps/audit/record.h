@@ -7,6 +7,7 @@
  * made from cfg, bar and window lines; the rest stands in run ("apic", "phys_bits", "proof"), sriov
  * ("offset", "stride", "ari_offset", "ari_stride", "backed") and case. */
 #pragma once
+#include "apps/proof/cases.h"
 #include "boot/boot_info.h"
 #include "kernel/span.h"
 #include "pci/pci.h"
@@ -15,8 +16,8 @@
 #define AUDIT_UNITS  BOOT_MAX_UNITS
 #define AUDIT_FUNCS  2048u
 #define AUDIT_PFS    64u
-#define AUDIT_CASES  1024u
 #define AUDIT_MISSED 64u
+#define AUDIT_ERRORS 32u
 #define AUDIT_FRCDS  8u /* fault records of a unit that are kept */
 
 enum audit_phase {
@@ -73,30 +74,21 @@ struct audit_sriov { /* of a PF; VF BARs stand in its struct pci_func */
 	int32_t backed;                  /* VFs that the controller has queues for; -1: not asked */
 };
 
-/* As "verdict" of a case line: "refused", "SUCCEEDED", "not enforced", "not proved" where it had no effect
- * but was not refused as it should be (no record, a wrong one, or somebody was disturbed), and "not tried"
- * where the same access had no effect where it is allowed, so that nothing is known of it. */
-enum audit_outcome {
-	AUDIT_REFUSED,
-	AUDIT_SUCCEEDED,
-	AUDIT_NOT_ENFORCED,
-	AUDIT_NOT_PROVED,
-	AUDIT_NOT_TRIED,
-	AUDIT_OUTCOMES
-};
+/* An error that the hardware reported in this run: apps/bringup/hardware.h. As "source" and "grade" of an
+ * error line: "NMI", "MCE" (machine check), "AER" (PCI Express); "uncorrected", "corrected", "refused" (a
+ * request that a function refused), "before" (uncorrected, before this run). */
+enum audit_source { AUDIT_NMI, AUDIT_MCE, AUDIT_AER, AUDIT_SOURCES };
+enum audit_grade { AUDIT_UNCORRECTED, AUDIT_CORRECTED, AUDIT_WAS_REFUSED, AUDIT_BEFORE, AUDIT_GRADES };
 
-struct audit_case { /* one forbidden access that was tried: apps/isolate.c */
-	char who[12], what[24];
-	bool write;
-	uint8_t outcome;  /* enum audit_outcome */
-	uint8_t recorded; /* the IOMMU made a fault record */
-	uint8_t reason;   /* of it */
-	bdf_t bdf;
-	uint64_t iova;
+struct audit_error {
+	uint8_t source, grade;
+	uint32_t count; /* how often the same source reported one of that grade */
+	char who[16];   /* "core 1", "0000:01:00.0", "machine" */
+	char text[200]; /* what was read the first time */
 };
 
 enum audit_proof {                        /* names in "run": */
-		   AUDIT_PROOF_DONE,      /* "done": case[] says how it went */
+		   AUDIT_PROOF_DONE,      /* "done": the cases say how it went */
 		   AUDIT_PROOF_NO_UNIT,   /* "no unit": nothing translates */
 		   AUDIT_PROOF_OFF,       /* "off": iommu=off or iommu=pt */
 		   AUDIT_PROOF_NO_DEVICE, /* "no device": none that can be told what to access */
@@ -137,16 +129,17 @@ struct audit_in {
 	struct audit_sriov pf[AUDIT_PFS];
 	unsigned pfs;
 	uint8_t proof; /* enum audit_proof */
-	struct audit_case tried[AUDIT_CASES];
-	unsigned cases;
-	unsigned left_out[AUDIT_OUTCOMES]; /* cases of that outcome that have no room in tried[] */
+	struct proof_cases cases;
+	struct audit_error error[AUDIT_ERRORS]; /* in the order in which they came */
+	unsigned errors;
 };
 
-/* Takes a case in. When there is no room a refused one gives way to one that was not, so that failing cases
- * are in tried[] as long as there is room for them, and all of them are counted. */
-void audit_add_case(struct audit_in *in, const struct audit_case *c);
-/* Cases of that outcome, wherever they are. */
-unsigned audit_count(const struct audit_in *in, enum audit_outcome outcome);
+/* Takes an error in: one more of its source, grade and who, or a new one. The last place counts those that
+ * have none. */
+void audit_add_error(struct audit_in *in, const struct audit_error *e);
+/* "AER" of enum audit_source, "corrected" of enum audit_grade; "?" outside. */
+const char *audit_source_name(unsigned source);
+const char *audit_grade_name(unsigned grade);
 /* What cannot be judged where nothing may be written (pci_cfg.read_only of in->pci); all 0 otherwise. */
 struct audit_unjudged {
 	unsigned bars;    /* functions whose BARs are not sized */
@@ -163,7 +156,7 @@ void audit_take_missed(struct audit_in *in, const struct pci *pci);
 const struct audit_table *audit_table(const struct audit_in *in, const char *sig);
 /* "no device" of enum audit_proof, as it stands in the report; "?" outside it. */
 const char *audit_proof_name(unsigned proof);
-/* "not enforced" of enum audit_outcome. */
+/* "not enforced" of enum case_outcome. */
 const char *audit_outcome_name(unsigned outcome);
 /* "x2APIC"; "on" of enum audit_secure. */
 const char *audit_apic_name(unsigned apic);

@@ -11,23 +11,55 @@ void audit_take_missed(struct audit_in *in, const struct pci *pci)
 	in->n_missed = pci->n_missed;
 }
 
+static bool same_error(const struct audit_error *a, const struct audit_error *b)
+{
+	return a->source == b->source && a->grade == b->grade && strcmp(a->who, b->who) == 0;
+}
+
+void audit_add_error(struct audit_in *in, const struct audit_error *e)
+{
+	unsigned i = 0;
+	while (i < in->errors && i < AUDIT_ERRORS - 1 && !same_error(&in->error[i], e))
+		i++;
+	if (i == in->errors) {
+		in->error[in->errors++] = *e;
+		return;
+	}
+	if (!same_error(&in->error[i], e))
+		fmt_print(in->error[i].who, sizeof in->error[i].who, "several");
+	in->error[i].count += e->count;
+}
+
+/* What was refused was tried, or is nobody's. */
+static void judge_errors(struct judge *j)
+{
+	for (unsigned i = 0; i < j->in->errors; i++) {
+		const struct audit_error *e = &j->in->error[i];
+		if (e->grade == AUDIT_WAS_REFUSED)
+			continue;
+		struct draft *f = finding_new(j, RULE_HARDWARE_ERROR, "%s", e->who);
+		fmt_print(f->read, sizeof f->read, "%s, %s, count %u: %s", audit_source_name(e->source),
+			  audit_grade_name(e->grade), e->count, e->text);
+		finding_add(j);
+	}
+}
+
 static void judge_missed(struct judge *j, const struct pci_missed *m)
 {
 	char text[160];
 	pci_missed_text(m, text, sizeof text);
-	struct finding *f =
+	struct draft *f =
 		finding_new(j, pci_miss_is_bridge(m->why) ? RULE_PCI_NOT_FOLLOWED : RULE_PCI_NOT_READ,
 			    BDF_FMT, BDF_ARG(m->bdf));
 	if (pci_miss_is_bridge(m->why) && j->in->pci->cfg && j->in->pci->cfg->read_only)
-		fmt_print(f->means, sizeof f->means,
-			  "what is below this bridge was not found and is not judged; its requests come up "
-			  "by the "
-			  "bridge where its Bus Master Enable is on");
+		fmt_print(
+			f->means, sizeof f->means,
+			"what is below this bridge was not found and is not judged; its requests come up by the bridge where its Bus Master Enable is on");
 	if (m->why ==
 	    PCI_MISS_NO_NUMBERS) /* firmware could not address what is below, so it left nothing on */
 		f->severity = AUDIT_WARNING;
 	fmt_print(f->read, sizeof f->read, "%s", text);
-	finding_tell(j);
+	finding_add(j);
 }
 
 void audit_unjudged(const struct audit_in *in, struct audit_unjudged *out)
@@ -49,14 +81,12 @@ void audit_unjudged(const struct audit_in *in, struct audit_unjudged *out)
 
 static void judge_look(struct judge *j)
 {
-	struct audit_unjudged u;
-	audit_unjudged(j->in, &u);
-	if (u.all)
-		finding_of(j, RULE_LOOK_ONLY, "machine",
-			   "access=read. BARs not sized: %u functions; VF BARs not sized: %u; ACS off, taken "
-			   "as on: "
-			   "%u; VF routing in one ARI state: %u; bridges not woken: %u; DMA not tried",
-			   u.bars, u.vf_bars, u.acs, u.routes, u.asleep);
+	const struct audit_unjudged *u = &j->out->unjudged;
+	if (u->all)
+		finding_of(
+			j, RULE_LOOK_ONLY, "machine",
+			"access=read. BARs not sized: %u functions; VF BARs not sized: %u; ACS off, taken as on: %u; VF routing in one ARI state: %u; bridges not woken: %u; DMA not tried",
+			u->bars, u->vf_bars, u->acs, u->routes, u->asleep);
 }
 
 void rules_coverage(struct judge *j)
@@ -70,4 +100,5 @@ void rules_coverage(struct judge *j)
 			   in->n_missed - AUDIT_MISSED);
 	if (in->failed[0])
 		finding_of(j, RULE_RUN_FAILED, "machine", "stage %s", in->failed);
+	judge_errors(j);
 }

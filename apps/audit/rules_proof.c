@@ -22,20 +22,20 @@ void rules_firmware(struct judge *j)
 static unsigned all_cases(const struct audit_in *in)
 {
 	unsigned n = 0;
-	for (unsigned o = 0; o < AUDIT_OUTCOMES; o++)
-		n += audit_count(in, (enum audit_outcome)o);
+	for (unsigned o = 0; o < CASE_OUTCOMES; o++)
+		n += cases_count(&in->cases, (enum case_outcome)o);
 	return n;
 }
 
 /* The cases with one of two outcomes, by the first of them that is in the table. */
-static void judge_cases(struct judge *j, enum audit_outcome one, enum audit_outcome two, enum audit_rule rule)
+static void judge_cases(struct judge *j, enum case_outcome one, enum case_outcome two, enum audit_rule rule)
 {
-	static const struct audit_case unknown = {.who = "?", .what = "?"};
-	const struct audit_case *first = NULL;
-	unsigned n = audit_count(j->in, one) + (two != one ? audit_count(j->in, two) : 0);
-	for (unsigned i = 0; i < j->in->cases && !first; i++)
-		if (j->in->tried[i].outcome == one || j->in->tried[i].outcome == two)
-			first = &j->in->tried[i];
+	static const struct proof_case unknown = {.who = "?", .what = "?"};
+	const struct proof_case *first = NULL;
+	unsigned n = cases_count(&j->in->cases, one) + (two != one ? cases_count(&j->in->cases, two) : 0);
+	for (unsigned i = 0; i < j->in->cases.n && !first; i++)
+		if (j->in->cases.tried[i].outcome == one || j->in->cases.tried[i].outcome == two)
+			first = &j->in->cases.tried[i];
 	if (!first)
 		first = &unknown;
 	if (n)
@@ -54,9 +54,7 @@ static const char *why_not(unsigned proof)
 	case AUDIT_PROOF_NO_DEVICE:
 		return "It needs an NVMe controller that scratch= names, or QEMU's edu device.";
 	case AUDIT_PROOF_NOT_NAMED:
-		return "Set scratch= to the serial number of an NVMe controller: one with SR-IOV, whose "
-		       "contents may "
-		       "be overwritten, or one without, which is told to Identify and nothing else.";
+		return "Set scratch= to the serial number of an NVMe controller: one with SR-IOV, whose contents may be overwritten, or one without, which is told to Identify and nothing else.";
 	case AUDIT_PROOF_READ_ONLY:
 		return "Leave out access=read.";
 	case AUDIT_PROOF_NOT_ASKED:
@@ -69,17 +67,17 @@ static const char *why_not(unsigned proof)
 void rules_proof(struct judge *j)
 {
 	unsigned n = all_cases(j->in);
-	judge_cases(j, AUDIT_SUCCEEDED, AUDIT_NOT_PROVED, RULE_PROOF_FAILED);
-	judge_cases(j, AUDIT_NOT_ENFORCED, AUDIT_NOT_ENFORCED, RULE_PROOF_NOT_ENFORCED);
-	judge_cases(j, AUDIT_NOT_TRIED, AUDIT_NOT_TRIED, RULE_PROOF_NOT_TRIED);
+	judge_cases(j, CASE_SUCCEEDED, CASE_NOT_PROVED, RULE_PROOF_FAILED);
+	judge_cases(j, CASE_NOT_ENFORCED, CASE_NOT_ENFORCED, RULE_PROOF_NOT_ENFORCED);
+	judge_cases(j, CASE_NOT_TRIED, CASE_NOT_TRIED, RULE_PROOF_NOT_TRIED);
 	if (j->in->proof == AUDIT_PROOF_BROKEN)
 		finding_of(j, RULE_PROOF_BROKEN, "machine",
 			   "proof: broken, after %u cases, of which %u refused", n,
-			   audit_count(j->in, AUDIT_REFUSED));
+			   cases_count(&j->in->cases, CASE_REFUSED));
 	if (j->in->proof == AUDIT_PROOF_BROKEN || (j->in->proof == AUDIT_PROOF_DONE && n))
 		return;
-	struct finding *f = finding_new(j, RULE_PROOF_NOT_RUN, "machine");
+	struct draft *f = finding_new(j, RULE_PROOF_NOT_RUN, "machine");
 	fmt_print(f->read, sizeof f->read, "proof: %s", audit_proof_name(j->in->proof));
 	fmt_print(f->remedy, sizeof f->remedy, "%s", why_not(j->in->proof));
-	finding_tell(j);
+	finding_add(j);
 }

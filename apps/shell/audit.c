@@ -10,7 +10,7 @@ bool cmd_audit(struct machine *m, unsigned n, char **word)
 	if (n > 1)
 		return false;
 	if (!audit_print(m))
-		log_text("functions of this machine should not be given to anyone: the findings marked E "
-			 "above\n");
+		log_text(
+			"functions of this machine should not be given to anyone: the findings marked E above\n");
 	return true;
 }

@@ -12,7 +12,7 @@
 #include "kernel/x86/apic.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/tsc.h"
-#include "iommu/dmar_lint.h"
+#include "iommu/dmar/lint.h"
 #include "apps/shell/dump.h"
 
 bool cmd_acpi(struct machine *m, unsigned n, char **word)

@@ -73,12 +73,11 @@ static enum sl_err read_caps(struct nvme_ctrl *c)
 	c->vs = nvme_rd32(&c->io, NVME_VS);
 	c->cap = nvme_rd64(&c->io, NVME_CAP);
 	if (c->vs == ALL_ONES || c->vs == 0 || c->cap == 0) {
-		log_fail("nvme",
-			 "cut the machine's power for a moment; a VF answers only when its PF has given it "
-			 "queues "
-			 "and brought it online",
-			 BDF_FMT ": no controller answers (VS 0x%x, CAP 0x%llx)", BDF_ARG(c->fn), c->vs,
-			 (ull)c->cap);
+		log_fail(
+			"nvme",
+			"cut the machine's power for a moment; a VF answers only when its PF has given it queues and brought it online",
+			BDF_FMT ": no controller answers (VS 0x%x, CAP 0x%llx)", BDF_ARG(c->fn), c->vs,
+			(ull)c->cap);
 		return SL_NOTFOUND;
 	}
 	/* The doorbells of the highest queue pair must be in the BAR. */
@@ -640,10 +639,11 @@ enum sl_err nvme_ns_get(struct nvme_ctrl *c, enum nvme_ns_list list, uint32_t ns
 		return SL_UNSUPPORTED;
 	}
 	if (nvme_ns_parse(mem_at(c, NVME_MEM_DATA), nsid, out, &format)) {
-		log_line("nvme",
-			 BDF_FMT ": namespace %u not used: it describes itself impossibly, or in a way that "
-				 "came later",
-			 BDF_ARG(c->fn), nsid);
+		log_line(
+			"nvme",
+			BDF_FMT
+			": namespace %u not used: it describes itself impossibly, or in a way that came later",
+			BDF_ARG(c->fn), nsid);
 		return SL_UNSUPPORTED;
 	}
 	if (out->pi_type && c->id.ctratt & CTRATT_ELBAS && knows_csi(c) &&

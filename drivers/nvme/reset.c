@@ -10,10 +10,11 @@ enum sl_err nvme_fatal_reset(const struct pci *pci, struct pci_func *fn, const s
 	uint32_t csts = nvme_ctrl_csts(io);
 	enum sl_err e = pci_flr(pci, fn);
 	if (e) {
-		log_fail("nvme", "power the machine off and on; if it stays, the controller is broken",
-			 BDF_FMT ": fatal status stays through a controller reset (CSTS 0x%x); function "
-				 "level reset: %s",
-			 BDF_ARG(fn->bdf), csts, sl_err_text(e));
+		log_fail(
+			"nvme", "power the machine off and on; if it stays, the controller is broken",
+			BDF_FMT
+			": fatal status stays through a controller reset (CSTS 0x%x); function level reset: %s",
+			BDF_ARG(fn->bdf), csts, sl_err_text(e));
 		return e == SL_UNSUPPORTED ? SL_DEVICE : e;
 	}
 	log_line("nvme",

@@ -158,18 +158,17 @@ static void explain_ring(const struct qat_ring *r, enum guilt guilt, const char 
 	unsigned flight = qat_ring_in_flight(r);
 	qat_ring_look(r, &seen);
 	if (guilt == ANSWERS_NOBODY)
-		fmt_print(buf, n,
-			  "%s ring: responses that belong to no request: %llu, the last with opaque value "
-			  "%016llx; %u in flight",
-			  name, (unsigned long long)r->bad, (unsigned long long)r->odd, flight);
+		fmt_print(
+			buf, n,
+			"%s ring: responses that belong to no request: %llu, the last with opaque value %016llx; %u in flight",
+			name, (unsigned long long)r->bad, (unsigned long long)r->odd, flight);
 	else if (guilt == GONE)
 		fmt_print(buf, n, "%s ring: its registers do not have it any more", name);
 	else if (guilt == POINTS_OUTSIDE)
-		fmt_print(buf, n,
-			  "%s ring: registers out of range: fetched %x, told %x of %x, answered %x of %x; %u "
-			  "in "
-			  "flight",
-			  name, seen.head, seen.tail, QAT_TX_BYTES, seen.answers, QAT_RX_BYTES, flight);
+		fmt_print(
+			buf, n,
+			"%s ring: registers out of range: fetched %x, told %x of %x, answered %x of %x; %u in flight",
+			name, seen.head, seen.tail, QAT_TX_BYTES, seen.answers, QAT_RX_BYTES, flight);
 	else
 		fmt_print(buf, n, "%s ring: %u in flight, fetched up to %x of %x, answered up to %x", name,
 			  flight, seen.head, seen.tail, seen.answers);

@@ -1,9 +1,18 @@
-/* The kernel's address space:
- *   0xffff800000000000  RAM, one to one (direct map): never executable; writable but for the kernel's code
- * and constants, firmware's code, and page tables 0xffffc00000000000  device registers and odd tables, mapped
- * on demand: uncached 0xffffe00000000000  stacks, each above an unmapped guard page 0xffffffff80000000  the
- * kernel: text R X, constants R, data R W The lower half, page 0 with it, is empty. The tables are those the
- * loader built, extended here. */
+/* The kernel's address space, with 4 levels and with 5 alike:
+ *
+ * 0xffff800000000000: RAM, one to one (direct map), never executable; writable but for the kernel's code and
+ * constants, firmware's code, and page tables.
+ *
+ * 0xffffc00000000000: device registers and odd tables, mapped on demand, uncached.
+ *
+ * 0xffffe00000000000: stacks, each above an unmapped guard page.
+ *
+ * 0xffffffff80000000: the kernel: text R X, constants R, data R W.
+ *
+ * Nothing else is mapped, and nothing below 0xffff800000000000, but for two times: one page of the loader
+ * until paging_drop_loader(), and firmware's run-time memory during the last call into it,
+ * paging_map_runtime(). With 5 levels the kernel's PML4 stands in the last entry of the PML5, and an empty
+ * one in the first, so that the kernel appears once. The tables are those the loader built, extended here. */
 #pragma once
 #include "boot/boot_info.h"
 #include "kernel/addr.h"

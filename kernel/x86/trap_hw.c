@@ -116,11 +116,11 @@ static void final_machine_check(const struct trap_frame *f)
 	unsigned lost, core = core_index();
 	char text[200];
 	trap_end_begin(f);
-	log_fail("hardware",
-		 "the part that the lines below name fails: memory, processor, bus; see the machine's event "
-		 "log",
-		 "machine check on core %u (APIC id %u): the processor cannot go on", core,
-		 core_apic_id(core));
+	log_fail(
+		"hardware",
+		"the part that the lines below name fails: memory, processor, bus; see the machine's event log",
+		"machine check on core %u (APIC id %u): the processor cannot go on", core,
+		core_apic_id(core));
 	uint64_t mcg = hwerr_mcg_status();
 	log_text("  MCG_STATUS 0x%llx: RIPV %u, EIPV %u, MCIP %u\n", (ull)mcg, !!(mcg & MCG_STATUS_RIPV),
 		 !!(mcg & MCG_STATUS_EIPV), !!(mcg & MCG_STATUS_MCIP));

@@ -144,6 +144,32 @@ def test_stick_that_is_write_protected(boot):
     assert "WARN boot: keep=1: no report was written" in run.text and "report.txt on the volume" not in run.text
 
 
+@pytest.mark.parametrize("earlier", [True, False], ids=["earlier-report", "none"])
+def test_stick_that_is_full(boot, folder, earlier):
+    """keep=1: a part of a report is not left there, and that the report of an earlier run is lost is said."""
+    (folder / "sluice.cfg").write_text("end=qemu\napp=audit\nkeep=1\n")
+    (folder / "old.txt").write_text("BEGIN SLUICE REPORT v=1\n")
+    stick, partition = folder / "stick.img", f"{folder / 'stick.img'}@@{2048 * 512}"
+
+    def mtools(tool, *words):
+        return subprocess.run([tool, "-i", partition, *map(str, words)], capture_output=True, text=True, check=True).stdout
+
+    subprocess.run([sluice.ROOT / "tools/mkimage.sh", stick, sluice.ROOT / "build/BOOTX64.EFI", folder / "sluice.cfg"], check=True)
+    mtools("mmd", "::/EFI/sluice")
+    if earlier:
+        mtools("mcopy", folder / "old.txt", "::/EFI/sluice/report.txt")
+    free = int(re.search(r"([\d ]+) bytes free", mtools("mdir", "::/"))[1].replace(" ", ""))
+    (folder / "filler").write_bytes(bytes(free - 4096))
+    mtools("mcopy", folder / "filler", "::/filler")
+    run = boot("--bare", "--usb", qemu=[*sluice.iommu(), *PORT, "-set", f"drive.usb.file={stick}"])
+    assert run.result["app"] == "audit" and run.result["ok"] == "1", run.summary()
+    assert "report.txt could not be written: the volume is full (EFI status 0x800000000000000b)" in run.text
+    assert ("; the one of an earlier run is deleted" in run.text) == earlier
+    assert "WARN boot: keep=1: no report was written" in run.text and "report.txt on the volume" not in run.text
+    assert "report" not in mtools("mdir", "::/EFI/sluice").lower()
+    stick.unlink()
+
+
 def test_second_table(boot, folder):
     """Of two DMAR tables the first counts, and the second is in the report and a finding; so it is from the record."""
     body = struct.pack("<BB10x", 38, 1) + struct.pack("<HHBBHQ", 0, 16, 1, 0, 0, 0xFED80000)

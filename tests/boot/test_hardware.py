@@ -5,6 +5,7 @@ import time
 
 import pytest
 import sluice
+from test_audit import findings, of, report
 
 FATAL = "mce 1 5 0xbe00000000000005 0x5 0x1000 0x8c"  # VAL UC EN MISCV ADDRV PCC
 OPTIONAL = "mce 0 5 0xbd000000000000c0 0x5 0x1000 0x8c"  # S and not AR: what was interrupted can go on
@@ -56,6 +57,26 @@ def test_survived(timed, line, err, words):
     run = timed(line)
     assert_went_on(run, err, words)
     assert run.number(err.lower()) == 1
+
+
+@pytest.mark.usefixtures("replay_tool")
+def test_in_the_report(boot, monitor, folder):
+    """app=audit json=1: each error is a line and a warning with what was read, and a replay of the log has the same."""
+    def inject():
+        sluice.wait_for(folder / "run/serial.log", "hardware: errors are looked for after each stage")
+        monitor("nmi", CORRECTED, "pcie_aer_inject_error rp0 COMP_TIME")
+
+    with sluice.beside(inject):
+        run = boot("app=audit", "json=1", "vfs=2", qemu=monitor.qemu)
+    run.assert_not_ok(NMI, stage="hardware")
+    objects = report(run)
+    assert [(item["source"], item["grade"], item["count"]) for item in sorted(of(objects, "error"), key=lambda item: item["source"])
+            if item["grade"] != "refused"] == [("AER", "uncorrected", 1), ("MCE", "corrected", 1), ("NMI", "uncorrected", 1)]
+    found = findings(objects)["HARDWARE-ERROR"]
+    assert sorted(item["read"].split(", count")[0] for item in found) == ["AER, uncorrected", "MCE, corrected", "NMI, uncorrected"]
+    assert any("Completion Timeout (non-fatal)" in item["read"] for item in found)
+    assert any("bank 5: cache hierarchy error, STATUS 0x9c00000000000151" in item["read"] for item in found)
+    assert sluice.replay(run.folder / "serial.log")[0] == 0
 
 
 @pytest.mark.parametrize("line, key, words", [

@@ -187,11 +187,12 @@ def test_phantom_processors(mangle):
     """62 processors that the MADT names and that are not there cost one wait, together. They take no place of those that are
     there, which all start."""
     cpus = b"".join(struct.pack("<BBBBI", 0, 8, n, n, 1) for n in [0, *range(3, 40), *range(60, 85), 1, 2])
-    ioapic = struct.pack("<BBBBII", 1, 12, 0, 0, 0xFEC00000, 0)
+    ioapic = struct.pack("<BBBBII", 1, 12, 0, 0, 0xFEC00000, 0) + struct.pack("<BBHIQ", 16, 16, 0, 0, 0x7F001000)
     run = mangle(["table madt.bin"], "vfs=2", qemu=["-smp", "3,sockets=1,cores=3"],
                  files={"madt.bin": table("APIC", struct.pack("<II", 0xFEE00000, 1) + cpus + ioapic)})
     run.assert_ok(vfs=2)
     assert "cores: firmware names 65 processors" in run.text and "cores: 3 run (" in run.text
+    assert "cores: the MADT has a wakeup mailbox at 0x7f001000, which is not used: processors that INIT and STARTUP" in run.text
     assert "do not start: 62, with APIC ids 3-39, 60-84\n" in run.text
     begin, end = (float(re.search(rf"^\[ *([\d.]+)\] cores: {words}", run.text, re.M)[1]) for words in ("firmware names", "3 run"))
     assert end - begin < 5

@@ -72,6 +72,19 @@ def test_run_folder_of_somebody(folder):
         assert "did not say RESULT" in text
 
 
+def test_run_folder_that_qemu_cannot_take(folder):
+    """The path of a socket has at most 107 bytes; a comma ends a file's name. Either is said before anything is done."""
+    qemu = folder / "qemu"
+    qemu.write_text("#!/bin/sh\nexit 33\n")
+    qemu.chmod(0o755)
+    room = 100 - len(str(folder)) - 1
+    for name, words, said in [("x" * (room + 1), [], "RUN=.* is too long"), ("a,b", [], "RUN=.* has a comma"), ("x" * room, [], "did not say RESULT"),
+                              ("x" * (room + 1), ["--bare"], "did not say RESULT")]:
+        status, text = sh("./run.sh", *words, "--", "-accel", "tcg", QEMU=qemu, RUN=folder / name)
+        assert status == 1 and re.search(said, text), name
+        assert (folder / name).exists() == ("RESULT" in said)
+
+
 @pytest.mark.skipif(not SECURE_VARS.exists(), reason="this system's OVMF has no variables with Secure Boot's keys")
 def test_secure_boot(folder):
     """The EFI file is not signed, so firmware with keys refuses it; that is said, and not that there was no end."""

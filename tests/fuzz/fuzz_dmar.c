@@ -2,7 +2,7 @@
  * only where there is one; findings and the RMRR ledger point into the table, and the ledger says the same of
  * a function as the list of what is reserved for it. */
 #include "iommu/iommu.h"
-#include "iommu/rmrr.h"
+#include "iommu/dmar/rmrr.h"
 
 /* The input's first bytes decide which functions are bridges. */
 struct bridges {

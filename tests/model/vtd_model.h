@@ -4,7 +4,7 @@
  * counted as a complaint and printed, and the test has to fail on it. */
 #pragma once
 #include "iommu/iommu.h"
-#include "iommu/vtd_io.h"
+#include "iommu/vtd/io.h"
 #include "tests/model/vtd_ir_model.h"
 
 /* QEMU's q35 unit, and variations of it. */

@@ -9,16 +9,16 @@
  * EDIT: boot/config.h | char scratch[24] | char scratch[6] | room for a short serial number
  * EDIT: boot/config.c | while (v.n)\n\t\tunit_option | if (v.n)\n\t\tunit_option | one step of a list, from any state
  * EDIT: boot/config.c | for (bool more = true; more;) | for (bool more = true; more; more = false) | likewise
- * EDIT: boot/config.c | options[i].read(cfg, at, &options[i], v) | found(cfg, at, &options[i], v) | a key is looked up by itself
+ * EDIT: boot/config.c | \t\t\tset(cfg, at, &options[i], v) | \t\t\tfound(cfg, at, &options[i], v) | a key is looked up by itself
  * EDIT: boot/config.c | static void option( | static void found(struct config *cfg, const struct cursor *at, const struct option *o, struct word v);\nstatic void option( | likewise
  * SEED: boot/config.c | else if (x < min || x > max) | else if (x < min) | a number above its range is taken
  * SEED: boot/config.c | bool good = v.n < sizeof cfg->scratch; | bool good = v.n <= sizeof cfg->scratch; | a serial number takes the place of the NUL behind it
  * SEED: boot/config.c | if (cfg->consoles == CONFIG_CONSOLES) { | if (cfg->consoles > CONFIG_CONSOLES) { | one console more is kept than there is room for
  * SEED: boot/config.c | else if (cfg->iommu_skips == CONFIG_SKIPS) | else if (cfg->iommu_skips > CONFIG_SKIPS) | so is one unit
  * SEED: boot/config.c | (out->mmio || out->addr <= 0xfff8) | (out->mmio || out->addr <= 0xffff) | a UART's ports go beyond the last
- * SEED: boot/config.c | cfg->block = PAGE_SIZE; | ; | a block that is no whole page stays
- * SEED: boot/config.c | read_choice(cfg, at, o, v);\n\texclude(cfg, at, v); | read_choice(cfg, at, o, v); | interrupts go with several queues
- * SEED: boot/config.c | NAMES(access, read_choice, accesses) | NAMES(access, read_choice, modes) | an option takes the names of another
+ * SEED: boot/config.c | *bytes = o->min; | ; | a block that is no whole page stays
+ * SEED: boot/config.c | if (cfg->mode != RING_POLL && cfg->queues > 1) | if (cfg->mode == RING_IRQ && cfg->queues > 1) | interrupts go with several queues
+ * SEED: boot/options.h | WORDS(access, CONFIG_ACCESSES, | WORDS(access, CONFIG_MODES, | an option takes the names of another
  * SEED: boot/config.c | return w.n == strlen(s) && memcmp | return w.n <= strlen(s) && memcmp | a key or a value may be cut short
  */
 /* clang-format on */
@@ -70,7 +70,7 @@ static bool sound(const struct config *c)
 	       c->passes <= 1000000 && c->ops >= 1 && c->ops <= 1000000000 && c->ms >= 1 && c->ms <= 60000 &&
 	       c->batch <= 256 && c->writes <= 100 && c->seed >= 1 && c->block >= 4096 &&
 	       c->block <= 131072 && (c->block & 4095) == 0 && c->device <= DEVICE_QAT &&
-	       c->access <= ACCESS_READ && c->mode <= RING_ADAPTIVE &&
+	       c->app <= APP_TOUR && c->access <= ACCESS_READ && c->mode <= RING_ADAPTIVE &&
 	       (c->mode == RING_POLL || c->queues == 1 || c->error.line) && c->end <= END_QEMU &&
 	       c->term <= TERM_DUMB && c->order <= ORDER_SEQ && c->doorbell <= DOORBELL_SHADOW &&
 	       c->iommu <= CONFIG_IOMMU_PT && c->json <= 1 && c->keep <= 1 && c->iommu_igfx_off <= 1 &&
@@ -78,7 +78,7 @@ static bool sound(const struct config *c)
 	       (c->baud == 0 || c->baud == 9600 || c->baud == 19200 || c->baud == 38400 || c->baud == 57600 ||
 		c->baud == 115200) &&
 	       c->iommu_skips <= CONFIG_SKIPS && c->consoles <= CONFIG_CONSOLES &&
-	       ended(c->scratch, sizeof c->scratch) && ended(c->app, sizeof c->app);
+	       ended(c->scratch, sizeof c->scratch);
 }
 
 static unsigned picked = ARRAY_LEN(options);
@@ -121,7 +121,7 @@ static void step(struct config *cfg, const struct cursor *at, struct word v)
 	unsigned which = any_u32();
 	for (unsigned o = CASE; CASE < 2 && o < ARRAY_LEN(options); o += 2)
 		if (which == o)
-			options[o].read(cfg, at, &options[o], v);
+			set(cfg, at, &options[o], v);
 	if (CASE < 2)
 		return;
 	if (which == 0)

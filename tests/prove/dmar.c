@@ -1,14 +1,14 @@
 /* clang-format off */
 /* DMAR: the walk over the structures of every table of up to SIZE bytes
  * CHECKS: nothing outside is read; it ends; each structure lies inside the table, behind the one before it
- * SOURCES: iommu/dmar.c
+ * SOURCES: iommu/dmar/dmar.c
  * UNWIND: 6
- * SEED: iommu/dmar.c | len < ENTRY_HEADER) | len > 0xfff0) | a structure of length 0 is accepted: the walk does not end
- * SEED: iommu/dmar.c | if (len > table.n)\n\t\treturn SL_TRUNC; |  | the table's length is believed
+ * SEED: iommu/dmar/dmar.c | len < ENTRY_HEADER) | len > 0xfff0) | a structure of length 0 is accepted: the walk does not end
+ * SEED: iommu/dmar/dmar.c | if (len > table.n)\n\t\treturn SL_TRUNC; |  | the table's length is believed
  */
 /* clang-format on */
 #include "tests/prove/prove.h"
-#include "iommu/dmar.h"
+#include "iommu/dmar/dmar.h"
 
 #define SIZE 64
 

@@ -1,14 +1,14 @@
 /* clang-format off */
 /* DMAR: what a structure of any type and up to SIZE bytes holds
  * CHECKS: nothing outside is read; list of scopes and name lie inside the structure; a name has no NUL; a unit's window is 4 KiB to 128 MiB
- * SOURCES: iommu/dmar.c
+ * SOURCES: iommu/dmar/dmar.c
  * UNWIND: 34
- * SEED: iommu/dmar.c | while (n < name.n && | while (n <= name.n && | the name of an ANDD is read past its end
- * SEED: iommu/dmar.c | if (e->type >= ARRAY_LEN(first) || | if (e->type > ARRAY_LEN(first) || | the type after the last one is looked up
+ * SEED: iommu/dmar/dmar.c | while (n < name.n && | while (n <= name.n && | the name of an ANDD is read past its end
+ * SEED: iommu/dmar/dmar.c | if (e->type >= ARRAY_LEN(first) || | if (e->type > ARRAY_LEN(first) || | the type after the last one is looked up
  */
 /* clang-format on */
 #include "tests/prove/prove.h"
-#include "iommu/dmar.h"
+#include "iommu/dmar/dmar.h"
 
 #define SIZE 40
 

@@ -3,14 +3,14 @@
  * CHECKS: a path that leads to it fits best, then the bridge above it that is nearest, then INCLUDE_PCI_ALL; another segment, type or damaged path does not
  * SOURCES:
  * UNWIND: 4 --unwindset span_le.0:3
- * SEED: iommu/dmar.c | FIT_BUS + sec; | FIT_BUS; | of two bridges the first is taken, not the nearest
- * SEED: iommu/dmar.c | dev > 31 || fn > 7 | dev > 31 | a function above 7 leads to another device
- * SEED: iommu/dmar.c | bdf_bus(fn) <= sub) | bdf_bus(fn) < sub) | the last bus below a bridge is not its own
- * SEED: iommu/dmar.c | *sec > bdf_bus(fn) && |  | a bridge whose buses are above itself is followed
- * SEED: iommu/dmar.c | fn.seg == seg && scope_fit | scope_fit | a function of another segment is covered
+ * SEED: iommu/dmar/dmar.c | FIT_BUS + sec; | FIT_BUS; | of two bridges the first is taken, not the nearest
+ * SEED: iommu/dmar/dmar.c | dev > 31 || fn > 7 | dev > 31 | a function above 7 leads to another device
+ * SEED: iommu/dmar/dmar.c | bdf_bus(fn) <= sub) | bdf_bus(fn) < sub) | the last bus below a bridge is not its own
+ * SEED: iommu/dmar/dmar.c | *sec > bdf_bus(fn) && |  | a bridge whose buses are above itself is followed
+ * SEED: iommu/dmar/dmar.c | fn.seg == seg && scope_fit | scope_fit | a function of another segment is covered
  */
 /* clang-format on */
-#include "iommu/dmar.c"
+#include "iommu/dmar/dmar.c"
 #include "tests/prove/prove.h"
 
 #define HOPS 3

@@ -1,14 +1,14 @@
 /* clang-format off */
 /* DMAR: device scopes, every list of up to SIZE bytes, on every topology
  * CHECKS: nothing outside is read; the walk and each path end; a path is inside its scope; where it leads is a function of the segment
- * SOURCES: iommu/dmar.c
+ * SOURCES: iommu/dmar/dmar.c
  * UNWIND: 8
- * SEED: iommu/dmar.c | len < SCOPE_PATH || |  | a scope of length 0 is accepted: the walk does not end
- * SEED: iommu/dmar.c | if (!hops)\n\t\treturn SL_NOTFOUND; |  | an empty path is followed
+ * SEED: iommu/dmar/dmar.c | len < SCOPE_PATH || |  | a scope of length 0 is accepted: the walk does not end
+ * SEED: iommu/dmar/dmar.c | if (!hops)\n\t\treturn SL_NOTFOUND; |  | an empty path is followed
  */
 /* clang-format on */
 #include "tests/prove/prove.h"
-#include "iommu/dmar.h"
+#include "iommu/dmar/dmar.h"
 
 #define SIZE 18
 

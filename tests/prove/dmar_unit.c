@@ -4,15 +4,15 @@
  * SOURCES:
  * UNWIND: 4 --unwindset span_le.0:9 --max-field-sensitivity-array-size 128
  * CASES: 27
- * EDIT: iommu/dmar.c | static int scope_fit( | static int any_fit(const struct dmar_topo *topo, uint16_t seg, const struct dmar_scope *s, bdf_t fn);\n#define scope_fit any_fit\nstatic inline int scope_fit_itself( | dmar_fit has how one scope fits
- * SEED: iommu/dmar.c | if (fit > best) { | if (fit >= best) { | of two that fit the same the last is taken
- * SEED: iommu/dmar.c | if (f > *fit) | if (f != FIT_NONE) | the last scope of a unit counts, not the best
- * SEED: iommu/dmar.c | if (unit.seg != fn.seg)\n\t\t\tcontinue; |  | a unit of another segment is taken
- * SEED: iommu/dmar.c | fn = topo->pf_of(topo->ctx, fn); |  | a virtual function has no unit
- * SEED: iommu/dmar.c | if (entry.type != DMAR_DRHD)\n\t\t\tcontinue; |  | any structure is taken for a unit
+ * EDIT: iommu/dmar/dmar.c | static int scope_fit( | static int any_fit(const struct dmar_topo *topo, uint16_t seg, const struct dmar_scope *s, bdf_t fn);\n#define scope_fit any_fit\nstatic inline int scope_fit_itself( | dmar_fit has how one scope fits
+ * SEED: iommu/dmar/dmar.c | if (fit > best) { | if (fit >= best) { | of two that fit the same the last is taken
+ * SEED: iommu/dmar/dmar.c | if (f > *fit) | if (f != FIT_NONE) | the last scope of a unit counts, not the best
+ * SEED: iommu/dmar/dmar.c | if (unit.seg != fn.seg)\n\t\t\tcontinue; |  | a unit of another segment is taken
+ * SEED: iommu/dmar/dmar.c | fn = topo->pf_of(topo->ctx, fn); |  | a virtual function has no unit
+ * SEED: iommu/dmar/dmar.c | if (entry.type != DMAR_DRHD)\n\t\t\tcontinue; |  | any structure is taken for a unit
  */
 /* clang-format on */
-#include "iommu/dmar.c"
+#include "iommu/dmar/dmar.c"
 #include "tests/prove/prove.h"
 
 #define UNITS 3

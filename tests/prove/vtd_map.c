@@ -2,13 +2,13 @@
 /* VT-d tables: a call of vtd_pt_map() for any range, in any state of tables of 2 entries at LEVELS levels
  * CHECKS: what the walker finds for each page is what a plain array says; errors are as promised; all counts stay right; no table is lost or used after it is freed; what has changed is to be invalidated
  * LIKE: tests/prove/vtd_pt.h
- * SOURCES: iommu/vtd_walk.c
+ * SOURCES: iommu/vtd/walk.c
  * CASES: 30
- * EDIT: iommu/vtd_pt.c | \tuint64_t *entry = entries_of(pt, level, iova, len), size | \t__CPROVER_assume(level == LEVEL);\n\tlevel = LEVEL;\n\tuint64_t *entry = entries_of(pt, level, iova, len), size | a run for each, so that CBMC knows it
+ * EDIT: iommu/vtd/pt.c | \tuint64_t *entry = entries_of(pt, level, iova, len), size | \t__CPROVER_assume(level == LEVEL);\n\tlevel = LEVEL;\n\tuint64_t *entry = entries_of(pt, level, iova, len), size | a run for each, so that CBMC knows it
  * UNWIND: 4 --no-pointer-check --no-pointer-primitive-check --object-bits 14 --unwindset has:2,map_level:2,bury:1,entries_sound:2,bury.0:3,main.0:6,main.1:6,owed.0:7,parent_of.0:4,any_near.0:5,near_sound.0:5,slot_of.0:4,any_state.0:5,any_state.1:3,any_state.2:4,plain_any.0:5,plain_set.0:5,tables_in_use.0:4,vtd_pt_free.0:4
- * SEED: iommu/vtd_pt.c | vtd_pt_owe(dead, r->iova, size - 1); | ; | a table is replaced by a page without an invalidation
- * SEED: iommu/vtd_pt.c | if (vtd_pt_any(pt, iova, len))\n\t\treturn SL_EXISTS; |  | a page that is mapped is mapped over
- * SEED: iommu/vtd_pt.c | ((phys.v + i * size) & SS_ADDR) | (phys.v & SS_ADDR) | all pages of a range map its beginning
+ * SEED: iommu/vtd/pt.c | vtd_pt_owe(dead, r->iova, size - 1); | ; | a table is replaced by a page without an invalidation
+ * SEED: iommu/vtd/pt.c | if (vtd_pt_any(pt, iova, len))\n\t\treturn SL_EXISTS; |  | a page that is mapped is mapped over
+ * SEED: iommu/vtd/pt.c | ((phys.v + i * size) & SS_ADDR) | (phys.v & SS_ADDR) | all pages of a range map its beginning
  */
 /* clang-format on */
 #define LEVELS 2

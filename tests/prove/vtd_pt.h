@@ -1,14 +1,14 @@
 /* clang-format off */
 /* Second-stage tables of 2 entries at LEVELS levels: any state that they can be in, and what is true of each.
- * EDIT: iommu/vtd_entry.h | #define SS_ENTRIES 512u | #define SS_ENTRIES 2u | one bit of the address for each level instead of 9
- * EDIT: iommu/vtd_pt.h | return 3 + 9 * level; | return 11 + level; | likewise
+ * EDIT: iommu/vtd/entry.h | #define SS_ENTRIES 512u | #define SS_ENTRIES 2u | one bit of the address for each level instead of 9
+ * EDIT: iommu/vtd/pt.h | return 3 + 9 * level; | return 11 + level; | likewise
  * EDIT: kernel/addr.h | 0x200000ull | 0x2000ull | likewise
  * EDIT: kernel/addr.h | 0x40000000ull | 0x4000ull | likewise
- * EDIT: iommu/vtd_walk.c | 12 + 9 * | 12 + | likewise, in the walker
- * EDIT: iommu/vtd_walk.c | w->levels = aw + 2; | w->levels = aw + 1; | and the least number of levels is 2
- * EDIT: iommu/vtd_walk.c | bits(w->iova.v, shift + 8, shift) | bits(w->iova.v, shift, shift) | likewise
+ * EDIT: iommu/vtd/walk.c | 12 + 9 * | 12 + | likewise, in the walker
+ * EDIT: iommu/vtd/walk.c | w->levels = aw + 2; | w->levels = aw + 1; | and the least number of levels is 2
+ * EDIT: iommu/vtd/walk.c | bits(w->iova.v, shift + 8, shift) | bits(w->iova.v, shift, shift) | likewise
  * EDIT: kernel/bits.h | (((v) & (f)) / ((f) & (0 - (f)))) | (((v) & (f)) >> __builtin_ctzll(f)) | as a compiler does it: CBMC's divider is slow
- * EDIT: iommu/vtd_pt.h | (uint64_t)n * SS_LIVE_ONE | ((uint64_t)n << 52) | likewise
+ * EDIT: iommu/vtd/pt.h | (uint64_t)n * SS_LIVE_ONE | ((uint64_t)n << 52) | likewise
  */
 /* clang-format on */
 #pragma once
@@ -72,8 +72,8 @@ static uint64_t pool_phys(const void *table)
 /* In place of the direct map, which CBMC cannot follow. */
 #define phys_va(p)  ((void *)pool_va((p).v))
 #define va_phys(va) PHYS(pool_phys(va))
-#include "iommu/vtd_pt.c"
-#include "iommu/vtd_walk.h"
+#include "iommu/vtd/pt.c"
+#include "iommu/vtd/walk.h"
 
 /* There may be none. */
 void *pmm_page(void)

@@ -2,12 +2,12 @@
 /* VT-d tables: the calls for single pages, to remember a table, to take out empty tables and to narrow page sizes, in any state of tables of 2 entries at LEVELS levels
  * CHECKS: what the walker finds for each page is what a plain array says; all counts stay right; no table is lost or used after it is freed
  * LIKE: tests/prove/vtd_pt.h
- * SOURCES: iommu/vtd_walk.c
+ * SOURCES: iommu/vtd/walk.c
  * CASES: 16
  * UNWIND: 4 --no-pointer-check --no-pointer-primitive-check --object-bits 14 --unwindset prune_level:2,bury:1,has_large:2,owed.0:7,main.0:5,entries_sound:2,parent_of.0:4,any_near.0:5,near_sound.0:5,slot_of.0:4,any_state.0:5,any_state.1:3,any_state.2:4,plain_any.0:5,plain_set.0:5,tables_in_use.0:4,vtd_pt_free.0:4
- * SEED: iommu/vtd_pt.c | if (near->table && !live(*near->parent))\n\t\tpt->empty++; |  | an empty table that is no longer remembered is not counted
- * SEED: iommu/vtd_pt.h | vtd_pt_count(pt->near[level - 1].parent, -1); | ; | the entry of a single page stays counted
- * SEED: iommu/vtd_pt.c | if (!page_allowed(pt, level))\n\t\t\tforget(pt, level); |  | a table for pages that may no longer be used stays remembered
+ * SEED: iommu/vtd/pt.c | if (near->table && !live(*near->parent))\n\t\tpt->empty++; |  | an empty table that is no longer remembered is not counted
+ * SEED: iommu/vtd/pt.h | vtd_pt_count(pt->near[level - 1].parent, -1); | ; | the entry of a single page stays counted
+ * SEED: iommu/vtd/pt.c | if (!page_allowed(pt, level))\n\t\t\tforget(pt, level); |  | a table for pages that may no longer be used stays remembered
  */
 /* clang-format on */
 #define LEVELS 2

@@ -2,13 +2,13 @@
 /* VT-d tables: a call of vtd_pt_unmap() for any range, in any state of tables of 2 entries at LEVELS levels
  * CHECKS: what the walker finds for each page is what a plain array says; errors are as promised; all counts stay right; no table is lost or used after it is freed; what has changed is to be invalidated
  * LIKE: tests/prove/vtd_pt.h
- * SOURCES: iommu/vtd_walk.c
+ * SOURCES: iommu/vtd/walk.c
  * CASES: 20
  * UNWIND: 4 --no-pointer-check --no-pointer-primitive-check --object-bits 14 --unwindset has:2,unmap_level:2,bury:1,entries_sound:2,bury.0:3,main.0:6,main.1:6,owed.0:7,parent_of.0:4,any_near.0:5,near_sound.0:5,slot_of.0:4,any_state.0:5,any_state.1:3,any_state.2:4,plain_any.0:5,plain_set.0:5,tables_in_use.0:4,vtd_pt_free.0:4
- * SEED: iommu/vtd_pt.c | (*entry & SS_ADDR) + i * sub | (*entry & SS_ADDR) | the parts of a page that is cut all map its beginning
- * SEED: iommu/vtd_pt.c | bool whole = IS_ALIGNED(r->iova, size) && r->left >= size; | bool whole = r->left >= size; | a table that still maps something is taken out
- * SEED: iommu/vtd_pt.c | e = cut(pt, iova.v + len, dead); | ; | a large page is unmapped beyond the end of the range
- * SEED: iommu/vtd_pt.c | vtd_pt_owe(dead, ALIGN_DOWN(at, size), size - 1);\n\t\t\tdead->tables = true; | ; | a page is cut without an invalidation of its table
+ * SEED: iommu/vtd/pt.c | (*entry & SS_ADDR) + i * sub | (*entry & SS_ADDR) | the parts of a page that is cut all map its beginning
+ * SEED: iommu/vtd/pt.c | bool whole = IS_ALIGNED(r->iova, size) && r->left >= size; | bool whole = r->left >= size; | a table that still maps something is taken out
+ * SEED: iommu/vtd/pt.c | e = cut(pt, iova.v + len, dead); | ; | a large page is unmapped beyond the end of the range
+ * SEED: iommu/vtd/pt.c | vtd_pt_owe(dead, ALIGN_DOWN(at, size), size - 1);\n\t\t\tdead->tables = true; | ; | a page is cut without an invalidation of its table
  */
 /* clang-format on */
 #define LEVELS 2

@@ -4,8 +4,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <stdlib.h>
-#include "apps/hist.h"
-#include "apps/pattern.h"
+#include "apps/report/hist.h"
+#include "apps/work/pattern.h"
 #include "drivers/crypto/sha.h"
 #include "drivers/edu/edu.h"
 

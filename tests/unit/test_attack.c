@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "apps/attack.h"
-#include "apps/pattern.h"
+#include "apps/proof/attack.h"
+#include "apps/bringup/faults.h"
+#include "apps/work/timed.h"
+#include "apps/work/pattern.h"
 #include "drivers/edu/edu.h"
 #include "drivers/nvme/ctrl.h"
 #include "kernel/pmm.h"
@@ -565,6 +567,7 @@ static int start(void **state)
 	arrived = stray = registers = own_due = 0;
 	memset(&m, 0, sizeof m);
 	m.boot = &boot;
+	m.cfg = &boot.cfg;
 	boot.cfg.iommu = CONFIG_IOMMU_ON;
 	m.vfs = vfs;
 	vf_dom = dom;

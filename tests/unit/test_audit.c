@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "apps/audit/report.h"
-#include "apps/audit/room.h"
-#include "iommu/dmar_lint.h"
+#include "iommu/dmar/lint.h"
 #include "kernel/pmm.h"
+#include "pci/acs.h"
 #include "tests/unit/between.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"
@@ -129,8 +129,8 @@ static void behind(void)
 	in->unit[in->units].base = 0xbad00000;
 	in->fn[in->fns] = (struct audit_master){{0, 0x08}, 1, 1, 0};
 	in->pf[in->pfs] = (struct audit_sriov){.pf = {0, 0x100}, .total = 9, .backed = 1};
-	in->tried[in->cases] =
-		(struct audit_case){.who = "behind", .what = "behind", .outcome = AUDIT_SUCCEEDED};
+	in->cases.tried[in->cases.n] =
+		(struct proof_case){.who = "behind", .what = "behind", .outcome = CASE_SUCCEEDED};
 }
 
 static int setup(void **state)
@@ -170,14 +170,14 @@ static int setup(void **state)
 	master(0x100, 1, 0);
 	master(0x10, 0, 0);
 	in->proof = AUDIT_PROOF_DONE;
-	in->tried[0] = (struct audit_case){.who = "PF",
-					   .what = "unmapped page",
-					   .write = true,
-					   .recorded = 1,
-					   .reason = 5,
-					   .bdf = {0, 0x100},
-					   .iova = 0x1000};
-	in->cases = 1;
+	in->cases.tried[0] = (struct proof_case){.who = "PF",
+						 .what = "unmapped page",
+						 .write = true,
+						 .recorded = 1,
+						 .reason = 5,
+						 .bdf = {0, 0x100},
+						 .iova = 0x1000};
+	in->cases.n = 1;
 	behind();
 	return 0;
 }
@@ -199,29 +199,34 @@ static bool is_kept_promise(const struct finding *f)
 	return strcmp(f->id, "STATE-LEFT-ON") == 0 && strstr(f->read, "GSTS=0x80000000 ");
 }
 
-static void on_finding(void *ctx, const struct finding *f)
-{
-	(*(unsigned *)ctx)++;
-	if (is_kept_promise(f))
-		return;
-	assert_true(n_found < ARRAY_LEN(found));
-	found[n_found++] = *f;
-}
+static struct audit_result result;
 
-/* Everything that a finding has to have. */
+/* Everything that a finding has to have; and judging writes nothing. */
 static void run(void)
 {
 	if (!TAILQ_FIRST(&pci.funcs) && m.n)
 		scan_all();
+	acs_enable_all(&pci);
+	unsigned writes = m.writes;
 	n_found = 0;
-	unsigned told = 0, n = audit_run(in, on_finding, &told);
-	assert_int_equal(n, told);
-	for (unsigned i = 0; i < n_found; i++) {
-		const struct finding *f = &found[i];
+	audit_run(in, &result);
+	assert_int_equal(m.writes, writes);
+	for (unsigned i = 0; i < result.findings; i++) {
+		const struct finding *f = &result.finding[i];
 		if (!f->id[0] || !f->who[0] || !f->read[0] || !f->means[0] || !f->os[0] || !f->remedy[0])
 			fail_msg("%s (%s) does not say everything: read \"%s\"", f->id, f->who, f->read);
+		if (is_kept_promise(f))
+			continue;
+		assert_true(n_found < ARRAY_LEN(found));
+		found[n_found++] = *f;
 	}
-	m.violations = 0; /* groups_compute() may write to a VF's port again: not these tests' matter */
+}
+
+/* The verdict of another run. */
+static struct audit_verdict judge(void)
+{
+	audit_run(in, &result);
+	return result.verdict;
 }
 
 static const struct finding *find(const char *id)
@@ -268,10 +273,10 @@ static void test_sound(void **state)
 	if (n_found)
 		dump();
 	assert_int_equal(n_found, 0);
-	audit_verdict(in, &v);
+	v = judge();
 	assert_true(v.ok && v.proved && !v.errors && !v.warnings && v.tried == 1 && v.refused == 1);
 	assert_string_equal(v.text, "fit to give devices away; 1 refused");
-	assert_string_equal(audit_proof_verdict(in), "pass");
+	assert_string_equal(judge().proof, "pass");
 }
 
 static void test_no_iommu(void **state)
@@ -282,7 +287,7 @@ static void test_no_iommu(void **state)
 	only("IOMMU-NONE", "machine", "neither DMAR nor IVRS");
 	assert_int_equal(find("IOMMU-NONE")->kind, AUDIT_SETUP_CHOICE);
 	assert_non_null(strstr(find("IOMMU-NONE")->remedy, "VT for Directed I/O"));
-	audit_verdict(in, &v);
+	v = judge();
 	assert_false(v.ok);
 }
 
@@ -295,9 +300,9 @@ static void test_amd(void **state)
 	in->table[0] = (struct audit_table){"IVRS", 0x7f001000, {ivrs, sizeof ivrs}};
 	snprintf(in->vendor, sizeof in->vendor, "AuthenticAMD");
 	only("IOMMU-AMD", "machine", "IVRS at 0x7f001000, no DMAR; CPUID vendor \"AuthenticAMD\"");
-	in->cases = 0;
+	in->cases.n = 0;
 	in->proof = AUDIT_PROOF_NO_UNIT;
-	audit_verdict(in, &v);
+	v = judge();
 	assert_false(v.ok);
 	assert_string_equal(v.text, "AMD's IOMMU is not audited; no DMA was tried");
 	in->tables = 0; /* an AMD processor alone tells of no IOMMU */
@@ -338,7 +343,7 @@ static void test_no_function(void **state)
 	run();
 	also("PCIE-NO-ECAM", "machine", "MCFG: 0 functions answer");
 	assert_int_equal(find("PCIE-NO-ECAM")->severity, AUDIT_ERROR);
-	audit_verdict(in, &v);
+	v = judge();
 	assert_false(v.ok);
 }
 
@@ -353,7 +358,7 @@ static void test_not_looked_at(void **state)
 	audit_take_missed(in, &pci);
 	only("PCI-NOT-FOLLOWED", "0000:00:03.0",
 	     "0000:00:03.0, a bridge to buses 01-02, is not followed: its bus");
-	audit_verdict(in, &v);
+	v = judge();
 	assert_false(v.ok);
 	assert_ptr_equal(strstr(v.text, "not safe to give devices away; "), v.text);
 	(void)bad;
@@ -380,11 +385,41 @@ static void test_stage_failed(void **state)
 	(void)state;
 	snprintf(in->failed, sizeof in->failed, "irqs");
 	only("RUN-FAILED", "machine", "stage irqs");
-	audit_verdict(in, &v);
+	v = judge();
 	assert_false(v.ok);
 }
 
-/* Everything that iommu/dmar_lint.h finds is passed on with its place. */
+/* What the hardware reported while the machine was judged; requests that were refused were tried. */
+static void test_hardware_errors(void **state)
+{
+	struct audit_error e = {AUDIT_AER, AUDIT_CORRECTED, 1, "0000:00:1c.0", "Bad TLP"};
+	struct audit_verdict v;
+	(void)state;
+	audit_add_error(in, &e);
+	audit_add_error(in, &e);
+	only("HARDWARE-ERROR", "0000:00:1c.0", "AER, corrected, count 2: Bad TLP");
+	v = judge();
+	assert_true(v.ok && v.warnings == 1);
+	e.grade = AUDIT_WAS_REFUSED;
+	audit_add_error(in, &e);
+	assert_int_equal(in->errors, 2);
+	run();
+	assert_int_equal(n_found, 1);
+	e.grade = AUDIT_BEFORE;
+	for (unsigned i = 0; i < AUDIT_ERRORS + 7; i++) {
+		snprintf(e.who, sizeof e.who, "core %u", i);
+		audit_add_error(in, &e);
+	}
+	assert_int_equal(in->errors, AUDIT_ERRORS);
+	assert_int_equal(in->error[AUDIT_ERRORS - 1].count, 10);
+	run();
+	also("HARDWARE-ERROR", "core 3", "AER, before, count 1");
+	also("HARDWARE-ERROR", "several", "AER, before, count 10");
+	assert_string_equal(audit_source_name(AUDIT_SOURCES), "?");
+	assert_string_equal(audit_grade_name(AUDIT_GRADES), "?");
+}
+
+/* Everything that iommu/dmar/lint.h finds is passed on with its place. */
 static void test_lint(void **state)
 {
 	(void)state;
@@ -525,8 +560,7 @@ static void test_fault(void **state)
 		in->unit[0].at[p].frcd[1] = (struct audit_frcd){0x5000, 0xc000000600000100ull};
 	}
 	only("STATE-FAULT", "0000:01:00.0",
-	     "while firmware ran iommu0 had record 1: read of 0x5000 refused, no mapping that may be read "
-	     "(reason 0x6)");
+	     "while firmware ran iommu0 had record 1: read of 0x5000 refused, no mapping that may be read (reason 0x6)");
 }
 
 /* Bus mastering that firmware left on counts where nothing translated, and not of bridges. */
@@ -772,8 +806,7 @@ static void test_sriov(void **state)
 	s->page_sizes = 1;
 	s->routing[0] = s->routing[1] = (struct audit_routing){true, 0x80, 0x20};
 	only("SRIOV-BUSES", "0000:01:00.0",
-	     "4 of 8 VFs (TotalVFs at 0x12e): First VF Offset 128, VF Stride 32 with ARI; last bus 01, 1 bus "
-	     "numbers missing");
+	     "4 of 8 VFs (TotalVFs at 0x12e): First VF Offset 128, VF Stride 32 with ARI; last bus 01, 1 bus numbers missing");
 	s->ari_forwards = false;
 	s->routing[1] = (struct audit_routing){true, 1, 1};
 	only("SRIOV-ARI", "0000:01:00.0", "4 of 8 VFs without ARI, 8 with");
@@ -789,8 +822,7 @@ static void test_sriov_window(void **state)
 	pf(100, 1, 1);
 	uint32_t was = cm_get(nvme, 0x144, 4);
 	only("SRIOV-WINDOW", "0000:01:00.0",
-	     "63 of 100 VFs (TotalVFs at 0x12e): VF BAR0 0x4000 at 0xc1004000 each; bridge 0000:00:01.0: "
-	     "0x94000 bytes missing");
+	     "63 of 100 VFs (TotalVFs at 0x12e): VF BAR0 0x4000 at 0xc1004000 each; bridge 0000:00:01.0: 0x94000 bytes missing");
 	audit_room(in, &in->pf[0], &r);
 	assert_int_equal(r.vfs, 63);
 	assert_int_equal(r.limit, AUDIT_LIMIT_WINDOW);
@@ -982,37 +1014,37 @@ static void test_proof(void **state)
 {
 	struct audit_verdict v;
 	(void)state;
-	in->tried[in->cases++] = (struct audit_case){
-		.who = "VF0", .what = "MSI", .write = true, .outcome = AUDIT_NOT_ENFORCED};
+	in->cases.tried[in->cases.n++] =
+		(struct proof_case){.who = "VF0", .what = "MSI", .write = true, .outcome = CASE_NOT_ENFORCED};
 	only("PROOF-NOT-ENFORCED", "machine", "1 of 2: the first was VF0, write MSI: not enforced");
-	assert_string_equal(audit_proof_verdict(in), "pass");
-	audit_verdict(in, &v);
+	assert_string_equal(judge().proof, "pass");
+	v = judge();
 	assert_string_equal(v.text, "usable, with warnings; 1 refused, 1 not enforced");
-	in->tried[1].outcome = AUDIT_NOT_TRIED;
+	in->cases.tried[1].outcome = CASE_NOT_TRIED;
 	only("PROOF-NOT-TRIED", "machine", "1 of 2: the first was VF0, write MSI: not tried");
-	audit_verdict(in, &v);
+	v = judge();
 	assert_true(v.ok && v.proved && v.tried == 1 && v.not_tried == 1);
 	assert_string_equal(v.text, "usable, with warnings; 1 refused, 1 not tried");
-	in->tried[0].outcome = AUDIT_NOT_TRIED; /* and nothing else */
-	audit_verdict(in, &v);
+	in->cases.tried[0].outcome = CASE_NOT_TRIED; /* and nothing else */
+	v = judge();
 	assert_true(!v.proved && v.tried == 0);
-	in->tried[0].outcome = AUDIT_REFUSED;
-	for (unsigned o = AUDIT_SUCCEEDED; o <= AUDIT_NOT_PROVED; o += 2) {
-		in->tried[1].outcome = (uint8_t)o;
-		only("PROOF-FAILED", "machine", o == AUDIT_SUCCEEDED ? "write MSI: SUCCEEDED" : "not proved");
-		assert_string_equal(audit_proof_verdict(in), "fail");
-		audit_verdict(in, &v);
+	in->cases.tried[0].outcome = CASE_REFUSED;
+	for (unsigned o = CASE_SUCCEEDED; o <= CASE_NOT_PROVED; o += 2) {
+		in->cases.tried[1].outcome = (uint8_t)o;
+		only("PROOF-FAILED", "machine", o == CASE_SUCCEEDED ? "write MSI: SUCCEEDED" : "not proved");
+		assert_string_equal(judge().proof, "fail");
+		v = judge();
 		assert_false(v.ok || v.proved);
 		assert_string_equal(v.text, "not safe to give devices away; 1 of 2 NOT refused");
 	}
-	in->cases = 0;
+	in->cases.n = 0;
 	for (unsigned p = 0; p < AUDIT_PROOFS; p++) {
 		in->proof = (uint8_t)p;
 		if (p == AUDIT_PROOF_BROKEN)
 			continue;
 		only("PROOF-NOT-RUN", "machine", audit_proof_name(p));
-		assert_string_equal(audit_proof_verdict(in), "not run");
-		audit_verdict(in, &v);
+		assert_string_equal(judge().proof, "not run");
+		v = judge();
 		assert_true(v.ok && !v.proved);
 		assert_string_equal(v.text, "nothing in tables and registers forbids it; no DMA was tried");
 	}
@@ -1024,34 +1056,33 @@ static void test_broken_proof(void **state)
 	struct audit_verdict v;
 	(void)state;
 	in->proof = AUDIT_PROOF_BROKEN;
-	for (in->cases = 0; in->cases < 2; in->cases++) {
+	for (in->cases.n = 0; in->cases.n < 2; in->cases.n++) {
 		only("PROOF-BROKEN", "machine",
-		     in->cases ? "broken, after 1 cases, of which 1 refused" : "broken, after 0 cases");
+		     in->cases.n ? "broken, after 1 cases, of which 1 refused" : "broken, after 0 cases");
 		assert_int_equal(find("PROOF-BROKEN")->severity, AUDIT_ERROR);
-		assert_string_equal(audit_proof_verdict(in), "broken");
-		audit_verdict(in, &v);
+		assert_string_equal(judge().proof, "broken");
+		v = judge();
 		assert_true(!v.ok && !v.proved && v.errors == 1);
 		assert_null(strstr(v.text, "no DMA was tried"));
 		said[0] = 0;
-		report_page(in, 1, 2, take_text);
-		assert_non_null(strstr(said, in->cases ? " proof      BROKEN: 1 of 1 refused\n"
-						       : " proof      BROKEN: 0 of 0 refused\n"));
+		report_page(&result, 1, 2, take_text);
+		assert_non_null(strstr(said, in->cases.n ? " proof      BROKEN: 1 of 1 refused\n"
+							 : " proof      BROKEN: 0 of 0 refused\n"));
 		assert_non_null(
 			strstr(said, " FAIL       not safe to give devices away; the proof broke after"));
 	}
-	in->tried[0].outcome = AUDIT_SUCCEEDED;
-	in->cases = 1;
-	audit_verdict(in, &v);
-	assert_string_equal(audit_proof_verdict(in), "fail");
-	m.violations = 0;
+	in->cases.tried[0].outcome = CASE_SUCCEEDED;
+	in->cases.n = 1;
+	v = judge();
+	assert_string_equal(judge().proof, "fail");
 }
 
-static void add(unsigned n, enum audit_outcome outcome)
+static void add(unsigned n, enum case_outcome outcome)
 {
 	for (unsigned i = 0; i < n; i++) {
-		struct audit_case c = {.who = "VF1", .write = true, .outcome = (uint8_t)outcome};
-		snprintf(c.what, sizeof c.what, "%s %u", outcome == AUDIT_REFUSED ? "good" : "bad", i);
-		audit_add_case(in, &c);
+		struct proof_case c = {.who = "VF1", .write = true, .outcome = (uint8_t)outcome};
+		snprintf(c.what, sizeof c.what, "%s %u", outcome == CASE_REFUSED ? "good" : "bad", i);
+		cases_add(&in->cases, &c);
 	}
 }
 
@@ -1060,38 +1091,38 @@ static void test_many_cases(void **state)
 {
 	struct audit_verdict v;
 	(void)state;
-	in->cases = 0;
-	add(AUDIT_CASES + 16, AUDIT_REFUSED);
-	assert_int_equal(in->cases, AUDIT_CASES);
+	in->cases.n = 0;
+	add(CASES_MAX + 16, CASE_REFUSED);
+	assert_int_equal(in->cases.n, CASES_MAX);
 	run();
-	audit_verdict(in, &v);
-	assert_true(v.proved && v.tried == AUDIT_CASES + 16 && v.refused == AUDIT_CASES + 16);
-	add(3, AUDIT_NOT_ENFORCED);
-	add(1, AUDIT_NOT_TRIED);
-	add(231, AUDIT_SUCCEEDED);
-	add(1, AUDIT_NOT_PROVED);
-	add(5, AUDIT_REFUSED);
-	assert_int_equal(in->cases, AUDIT_CASES);
-	audit_verdict(in, &v);
+	v = judge();
+	assert_true(v.proved && v.tried == CASES_MAX + 16 && v.refused == CASES_MAX + 16);
+	add(3, CASE_NOT_ENFORCED);
+	add(1, CASE_NOT_TRIED);
+	add(231, CASE_SUCCEEDED);
+	add(1, CASE_NOT_PROVED);
+	add(5, CASE_REFUSED);
+	assert_int_equal(in->cases.n, CASES_MAX);
+	v = judge();
 	assert_false(v.ok || v.proved);
-	assert_int_equal(v.tried, AUDIT_CASES + 16 + 231 + 1 + 5);
-	assert_int_equal(v.refused, AUDIT_CASES + 16 + 5);
+	assert_int_equal(v.tried, CASES_MAX + 16 + 231 + 1 + 5);
+	assert_int_equal(v.refused, CASES_MAX + 16 + 5);
 	assert_int_equal(v.not_enforced, 3);
 	assert_int_equal(v.not_tried, 1);
 	run();
 	also("PROOF-FAILED", "machine", "232 of 1281: the first was VF1, write bad 0: SUCCEEDED");
 	also("PROOF-NOT-ENFORCED", "machine", "3 of 1281: the first was VF1, write bad 0: not enforced");
-	assert_string_equal(in->tried[0].what, "good 0");
-	assert_string_equal(in->tried[AUDIT_CASES - 1].what, "bad 0"); /* the one that is not proved */
-	assert_string_equal(in->tried[AUDIT_CASES - 2].what, "bad 230");
+	assert_string_equal(in->cases.tried[0].what, "good 0");
+	assert_string_equal(in->cases.tried[CASES_MAX - 1].what, "bad 0"); /* the one that is not proved */
+	assert_string_equal(in->cases.tried[CASES_MAX - 2].what, "bad 230");
 	/* A table full of failures keeps them, and what comes then is counted too. */
-	add(AUDIT_CASES, AUDIT_SUCCEEDED);
-	for (unsigned i = 0; i < AUDIT_CASES; i++)
-		assert_int_equal(in->tried[i].outcome, AUDIT_SUCCEEDED);
-	assert_int_equal(audit_count(in, AUDIT_SUCCEEDED), AUDIT_CASES + 231);
-	assert_int_equal(audit_count(in, AUDIT_NOT_PROVED), 1);
-	assert_int_equal(audit_count(in, AUDIT_NOT_ENFORCED), 3);
-	assert_int_equal(audit_count(in, AUDIT_REFUSED), AUDIT_CASES + 16 + 5);
+	add(CASES_MAX, CASE_SUCCEEDED);
+	for (unsigned i = 0; i < CASES_MAX; i++)
+		assert_int_equal(in->cases.tried[i].outcome, CASE_SUCCEEDED);
+	assert_int_equal(cases_count(&in->cases, CASE_SUCCEEDED), CASES_MAX + 231);
+	assert_int_equal(cases_count(&in->cases, CASE_NOT_PROVED), 1);
+	assert_int_equal(cases_count(&in->cases, CASE_NOT_ENFORCED), 3);
+	assert_int_equal(cases_count(&in->cases, CASE_REFUSED), CASES_MAX + 16 + 5);
 }
 
 /* ---- the report ---- */
@@ -1130,7 +1161,7 @@ static void test_json(void **state)
 	uint32_t crc, again;
 	(void)state;
 	flaw_all();
-	scan_all();
+	run();
 	live.attached = 1;
 	live.attach[0].bdf = (bdf_t){0, 0x100};
 	live.attach[0].domain = 3;
@@ -1151,7 +1182,7 @@ static void test_json(void **state)
 	live.run[0].len = 0x200000;
 	live.run[0].read = live.run[0].write = true;
 	lines_len = 0;
-	unsigned n = report_json(in, &live, take_line, NULL, &crc), seen = 0;
+	unsigned n = report_json(&result, &live, take_line, NULL, &crc), seen = 0;
 	for (const char *p = lines; (p = strchr(p, '\n')); p++)
 		seen++;
 	assert_int_equal(n, seen);
@@ -1162,34 +1193,25 @@ static void test_json(void **state)
 	}
 	for (const char *p = lines, *end; (end = strchr(p, '\n')); p = end + 1)
 		assert_true(end - p < 1100);
-	assert_int_equal(report_json(in, &live, NULL, NULL, &again), n);
+	assert_int_equal(report_json(&result, &live, NULL, NULL, &again), n);
 	assert_int_equal(crc, again);
 	static const char *const want[] = {
-		"{\"t\":\"run\",\"v\":1,\"app\":\"audit\",\"cpu\":\"Model\",\"vendor\":\"GenuineIntel\","
-		"\"apicids\":4,",
+		"{\"t\":\"run\",\"v\":1,\"app\":\"audit\",\"cpu\":\"Model\",\"vendor\":\"GenuineIntel\",\"apicids\":4,",
 		"\"secure_boot\":\"off\",\"firmware\":\"Maker '1'?\",",
-		"{\"t\":\"table\",\"sig\":\"DMAR\",\"addr\":\"0x7f000000\",\"len\":96,\"off\":0,\"hex\":"
-		"\"444d4152",
+		"{\"t\":\"table\",\"sig\":\"DMAR\",\"addr\":\"0x7f000000\",\"len\":96,\"off\":0,\"hex\":\"444d4152",
 		"{\"t\":\"mem\",\"start\":\"0x7a000000\",\"pages\":32,\"type\":0,\"attr\":\"0x0\"}",
-		"\"phase\":\"entry\",\"ver\":\"0x10\",\"cap\":\"0xd2008c222f0606\",\"ecap\":\"0xf00f5a\","
-		"\"gsts\":\"0x0\"",
+		"\"phase\":\"entry\",\"ver\":\"0x10\",\"cap\":\"0xd2008c222f0606\",\"ecap\":\"0xf00f5a\",\"gsts\":\"0x0\"",
 		"{\"t\":\"fn\",\"bdf\":\"0000:01:00.0\",\"bme_entry\":1,\"bme_left\":1}",
 		"{\"t\":\"cfg\",\"bdf\":\"0000:01:00.0\",\"off\":0,\"hex\":\"361b1000",
-		"{\"t\":\"bar\",\"bdf\":\"0000:01:00.0\",\"n\":0,\"vf\":1,\"base\":\"0xc1004000\",\"size\":"
-		"\"0x4000\",\"io\":0,\"pref\":0,\"w64\":1}",
-		"{\"t\":\"window\",\"bdf\":\"0000:00:01.0\",\"base\":\"0xc1000000\",\"limit\":\"0xc10fffff\","
-		"\"pref\":0}",
+		"{\"t\":\"bar\",\"bdf\":\"0000:01:00.0\",\"n\":0,\"vf\":1,\"base\":\"0xc1004000\",\"size\":\"0x4000\",\"io\":0,\"pref\":0,\"w64\":1}",
+		"{\"t\":\"window\",\"bdf\":\"0000:00:01.0\",\"base\":\"0xc1000000\",\"limit\":\"0xc10fffff\",\"pref\":0}",
 		"{\"t\":\"group\",\"id\":1,\"members\":[\"0000:00:01.0\"]}",
 		"{\"t\":\"attach\",\"bdf\":\"0000:01:00.0\",\"unit\":0,\"domain\":3,\"mode\":\"domain\"}",
 		"{\"t\":\"domain\",\"id\":3,\"name\":\"VF0\",\"iova\":[\"0x2000000000:0x200000:rw\"]}",
-		"{\"t\":\"sriov\",\"bdf\":\"0000:01:00.0\",\"total\":100,\"initial\":100,\"fit\":63,"
-		"\"limit\":\"BAR window\",\"missing_bytes\":\"0x94000\",",
+		"{\"t\":\"sriov\",\"bdf\":\"0000:01:00.0\",\"total\":100,\"initial\":100,\"fit\":63,\"limit\":\"BAR window\",\"missing_bytes\":\"0x94000\",",
 		"\"offset\":1,\"stride\":1,\"ari_offset\":1,\"ari_stride\":1}",
-		"{\"t\":\"case\",\"who\":\"PF\",\"dir\":\"write\",\"what\":\"unmapped "
-		"page\",\"verdict\":\"refused\",\"recorded\":1,\"bdf\":\"0000:01:00.0\",\"iova\":\"0x1000\","
-		"\"reason\":5}",
-		"{\"t\":\"finding\",\"id\":\"SRIOV-WINDOW\",\"severity\":\"warning\",\"kind\":\"setup "
-		"choice\",\"who\":\"0000:01:00.0\",",
+		"{\"t\":\"case\",\"who\":\"PF\",\"dir\":\"write\",\"what\":\"unmapped page\",\"verdict\":\"refused\",\"recorded\":1,\"bdf\":\"0000:01:00.0\",\"iova\":\"0x1000\",\"reason\":5}",
+		"{\"t\":\"finding\",\"id\":\"SRIOV-WINDOW\",\"severity\":\"warning\",\"kind\":\"setup choice\",\"who\":\"0000:01:00.0\",",
 		"{\"t\":\"verdict\",\"ok\":1,\"errors\":0,\"warnings\":",
 	};
 	for (size_t i = 0; i < ARRAY_LEN(want); i++)
@@ -1205,7 +1227,6 @@ static void test_json(void **state)
 	for (unsigned bit = 0; bit < 32; bit++)
 		mirrored |= (~c >> bit & 1) << (31 - bit);
 	assert_int_equal(crc, mirrored);
-	m.violations = 0;
 }
 
 /* The text's lines, and the longest of them. */
@@ -1227,9 +1248,9 @@ static void test_page(void **state)
 	size_t longest;
 	(void)state;
 	flaw_all();
-	scan_all();
+	run();
 	said[0] = 0;
-	report_page(in, 163, 0x1234abcd, take_text);
+	report_page(&result, 163, 0x1234abcd, take_text);
 	assert_between(count_lines(&longest), 14, REPORT_PAGE);
 	assert_between(longest, 60, 79);
 	static const char *const want[] = {
@@ -1246,16 +1267,16 @@ static void test_page(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(want); i++)
 		if (!strstr(said, want[i]))
 			fail_msg("no \"%s\" in\n%s", want[i], said);
-	in->cases = 0;
+	in->cases.n = 0;
 	in->proof = AUDIT_PROOF_NO_DEVICE;
 	in->tables = 0; /* every row once more, with an error */
 	said[0] = 0;
-	report_page(in, 1, 2, take_text);
+	run();
+	report_page(&result, 1, 2, take_text);
 	assert_between(count_lines(&longest), 14, REPORT_PAGE);
 	assert_non_null(strstr(said, " proof      not run (no device)\n"));
 	assert_non_null(strstr(said, "  E IOMMU-NONE "));
 	assert_non_null(strstr(said, " FAIL       not safe to give devices away; no DMA was tried\n"));
-	m.violations = 0;
 }
 
 static void test_text(void **state)
@@ -1263,16 +1284,16 @@ static void test_text(void **state)
 	size_t longest;
 	(void)state;
 	flaw_all();
-	scan_all();
+	run();
 	said[0] = 0;
-	report_functions(in, take_text);
+	report_functions(&result, take_text);
 	assert_non_null(strstr(said, "  iommu0   0000:01:00.0  1b36:0010 Non-Volatile memory controller\n"));
 	assert_non_null(strstr(said, "     2  iommu0   0000:00:02.0"));
 	assert_non_null(
 		strstr(said, "   rmrr    RMRR 0 0x7a000000..0x7a000ffe (4 KiB, reserved) for 0000:00:02.0"));
 	if (!strstr(said, "   sr-iov  0000:01:00.0: 63 of 100 VFs; by bus numbers without ARI 100"))
 		fail_msg("no such line in\n%s", strstr(said, "   sr-iov"));
-	report_findings(in, take_text);
+	report_findings(&result, take_text);
 	count_lines(&longest);
 	assert_between(longest, 60, 79);
 	const char *warning = strstr(said, " W SRIOV-WINDOW (setup choice)\n"),
@@ -1281,7 +1302,6 @@ static void test_text(void **state)
 	assert_non_null(strstr(
 		said, "   remedy  Switch SR-IOV support and Above 4G Decoding on in firmware setup and\n"
 		      "           raise MMIO High Size;"));
-	m.violations = 0;
 }
 
 /* ---- whole reports, against what was recorded ---- */
@@ -1301,14 +1321,14 @@ static void whole_line(void *ctx, const char *line, size_t n)
 {
 	(void)ctx;
 	(void)n;
-	if (strncmp(line, "{\"t\":\"finding\"", 14) != 0) /* on_whole() has them, with less that is words */
+	if (strncmp(line, "{\"t\":\"finding\"", 14) !=
+	    0) /* whole_finding() has them, with less that is words */
 		whole_text(line);
 }
 
-static void on_whole(void *ctx, const struct finding *f)
+static void whole_finding(const struct finding *f)
 {
 	char line[400];
-	(void)ctx;
 	snprintf(line, sizeof line, "%s, %s, %s, %s: %s\n", audit_severity_name(f->severity),
 		 audit_kind_name(f->kind), f->id, f->who, f->read);
 	whole_text(line);
@@ -1323,13 +1343,12 @@ static void assert_recorded(const char *name, const struct audit_live *live)
 	char path[80];
 	uint32_t crc;
 	whole_len = 0;
-	if (!TAILQ_FIRST(&pci.funcs) && m.n)
-		scan_all();
-	audit_run(in, on_whole, NULL);
-	unsigned n = report_json(in, live, whole_line, NULL, &crc);
-	report_functions(in, whole_text);
-	report_page(in, n, 0, whole_text);
-	m.violations = 0;
+	run();
+	for (unsigned i = 0; i < result.findings; i++)
+		whole_finding(&result.finding[i]);
+	unsigned n = report_json(&result, live, whole_line, NULL, &crc);
+	report_functions(&result, whole_text);
+	report_page(&result, n, 0, whole_text);
 	snprintf(path, sizeof path, "tests/data/audit/%s.txt", name);
 	FILE *f = fopen(path, getenv("SLUICE_RECORD") ? "w+" : "r");
 	assert_non_null(f);
@@ -1543,7 +1562,7 @@ static void crowd_live(struct audit_live *live)
 
 static void crowd(struct audit_live *live)
 {
-	in->tables = in->units = in->fns = in->cases = 0;
+	in->tables = in->units = in->fns = in->cases.n = 0;
 	crowd_units();
 	crowd_functions();
 	crowd_tables();
@@ -1564,8 +1583,8 @@ static void crowd(struct audit_live *live)
 		master(masters[i], (int)(i % 3) - 1, i == 2 ? -1 : (int)(i != 3));
 	static const char *const who[] = {"PF", "VF0", "VF1", "edu"};
 	for (unsigned i = 0; i < 4; i++) {
-		struct audit_case *c = &in->tried[in->cases++];
-		*c = (struct audit_case){
+		struct proof_case *c = &in->cases.tried[in->cases.n++];
+		*c = (struct proof_case){
 			.write = i & 1, .outcome = (uint8_t)i, .recorded = i < 2, .reason = 5};
 		c->bdf = (bdf_t){0, 0x101};
 		c->iova = 0x2000 * i;
@@ -1598,7 +1617,7 @@ static void test_whole_damaged(void **state)
 	put(4, 4, 47);
 	in->cpu[0] = 0;
 	in->mems = 0;
-	in->pfs = in->cases = 0;
+	in->pfs = in->cases.n = 0;
 	in->proof = AUDIT_PROOF_BROKEN;
 	in->apicids = 0;
 	behind();
@@ -1631,21 +1650,29 @@ int main(void)
 		return 1;
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		T(test_no_function),  T(test_not_looked_at), T(test_stage_failed),
-		T(test_sound),        T(test_no_iommu),      T(test_viot),
-		T(test_amd),          T(test_no_ecam),       T(test_lint),
-		T(test_units),        T(test_bypass),        T(test_second_entry),
-		T(test_promise),      T(test_left),          T(test_fault),
-		T(test_masters),      T(test_path),          T(test_groups),
-		T(test_groups_more),  T(test_first_group),   T(test_groups_missing_bits),
-		T(test_second_table), T(test_limits),        T(test_alias),
-		T(test_rmrr),         T(test_sriov),         T(test_sriov_window),
-		T(test_interrupts),   T(test_ioapic),        T(test_hpet),
-		T(test_nodes),        T(test_errata),        T(test_ats),
-		T(test_outside),      T(test_vmd),           T(test_secure_boot),
-		T(test_proof),        T(test_broken_proof),  T(test_many_cases),
-		T(test_json),         T(test_page),          T(test_text),
-		T(test_documents),    T(test_whole_crowd),   T(test_whole_sound),
+		T(test_no_function),  T(test_not_looked_at),
+		T(test_stage_failed), T(test_hardware_errors),
+		T(test_sound),        T(test_no_iommu),
+		T(test_viot),         T(test_amd),
+		T(test_no_ecam),      T(test_lint),
+		T(test_units),        T(test_bypass),
+		T(test_second_entry), T(test_promise),
+		T(test_left),         T(test_fault),
+		T(test_masters),      T(test_path),
+		T(test_groups),       T(test_groups_more),
+		T(test_first_group),  T(test_groups_missing_bits),
+		T(test_second_table), T(test_limits),
+		T(test_alias),        T(test_rmrr),
+		T(test_sriov),        T(test_sriov_window),
+		T(test_interrupts),   T(test_ioapic),
+		T(test_hpet),         T(test_nodes),
+		T(test_errata),       T(test_ats),
+		T(test_outside),      T(test_vmd),
+		T(test_secure_boot),  T(test_proof),
+		T(test_broken_proof), T(test_many_cases),
+		T(test_json),         T(test_page),
+		T(test_text),         T(test_documents),
+		T(test_whole_crowd),  T(test_whole_sound),
 		T(test_whole_damaged)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,7 +5,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <string.h>
-#include "apps/bench.h"
+#include "apps/measure/bench.h"
+#include "apps/work/timed.h"
 #include "kernel/core.h"
 #include "kernel/log.h"
 #include "kernel/x86/tsc.h"

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
-#include "apps/lanes.h"
+#include "apps/vf/workers.h"
 #include "kernel/lock.h"
 #include "kernel/madt.h"
 #include "kernel/watch.h"
@@ -57,11 +57,13 @@ static void test_madt(void **state)
 	ADD(2, 10, 0, 9, 20, 0, 0, 0, 0xd, 0);
 	ADD(5, 12, 0, 0, 0, 0, 0xe0, 0xfe, 1, 0, 0, 0);
 	ADD(4, 6, 0xff, 0, 0, 1); /* not for us */
-	ADD(0x7f, 5, 1, 2, 3);    /* unknown */
+	ADD(16, 16, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0x7f, 1, 0, 0, 0);
+	ADD(0x7f, 5, 1, 2, 3); /* unknown */
 	read_table();
 	assert_false(m.damaged);
 	assert_true(m.has_8259);
 	assert_int_equal(m.lapic, 0x1fee00000);
+	assert_int_equal(m.mailbox, 0x17f001000);
 	assert_int_equal(m.cpus, 4);
 	assert_int_equal(m.cpu[1].apic_id, 2);
 	assert_int_equal(m.cpu[3].apic_id, 300);
@@ -123,8 +125,10 @@ static void test_madt_damaged(void **state)
 	assert_true(m.damaged && m.cpus == 1);
 	len = good;
 	ADD(0, 4, 0, 2); /* shorter than its kind */
+	ADD(16, 8, 0, 0, 0, 0, 0, 0);
 	ADD(0, 8, 0, 3, 1, 0, 0, 0);
 	read_table();
+	assert_int_equal(m.mailbox, 0);
 	assert_true(m.damaged && m.cpus == 2 && m.cpu[1].apic_id == 3);
 	for (size_t n = 0; n < len; n++) { /* cut anywhere */
 		uint8_t *copy = test_malloc(n + 1);

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "kernel/inflate.h"
-#include "apps/kat.h"
+#include "apps/work/known_answers.h"
 #include "drivers/crypto/aes.h"
 #include "drivers/crypto/sha.h"
 

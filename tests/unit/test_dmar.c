@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "iommu/dmar.h"
+#include "iommu/dmar/dmar.h"
 #include "tests/unit/support.h"
 
 /* ---- tables made by hand ---- */

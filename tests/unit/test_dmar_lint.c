@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "iommu/dmar_lint.h"
+#include "iommu/dmar/lint.h"
 #include "tests/unit/support.h"
 
 #define MAX  64

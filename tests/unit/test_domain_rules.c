@@ -7,8 +7,8 @@
 #include <cmocka.h>
 #include <string.h>
 #include "drivers/dma.h"
-#include "iommu/vtd_state.h"
-#include "iommu/vtd_unit.h"
+#include "iommu/vtd/state.h"
+#include "iommu/vtd/unit.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "tests/model/vtd_model.h"

@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "iommu/rmrr.h"
-#include "iommu/vtd_pt.h"
-#include "iommu/vtd_unit.h"
+#include "iommu/dmar/rmrr.h"
+#include "iommu/vtd/pt.h"
+#include "iommu/vtd/unit.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "tests/model/vtd_model.h"

@@ -6,7 +6,8 @@
 #include <setjmp.h>
 #include <string.h>
 #include <cmocka.h>
-#include "apps/party.h"
+#include "apps/proof/attackers.h"
+#include "apps/bringup/faults.h"
 #include "kernel/core.h"
 #include "kernel/x86/irq.h"
 #include "tests/unit/support_stages.h"

@@ -6,8 +6,11 @@
 #include <setjmp.h>
 #include <string.h>
 #include <cmocka.h>
-#include "apps/party.h"
-#include "apps/pattern.h"
+#include "apps/proof/attackers.h"
+#include "apps/vf/domain.h"
+#include "apps/vf/msix.h"
+#include "apps/vf/nvme.h"
+#include "apps/work/pattern.h"
 #include "drivers/nvme/reset.h"
 #include "kernel/pmm.h"
 #include "tests/unit/support.h"

@@ -5,7 +5,7 @@
 #include <setjmp.h>
 #include <string.h>
 #include <cmocka.h>
-#include "apps/guard.h"
+#include "apps/proof/guard.h"
 #include "apps/machine.h"
 #include "kernel/pmm.h"
 #include "tests/unit/support.h"

@@ -6,7 +6,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <string.h>
-#include "apps/hardware.h"
+#include "apps/bringup/hardware.h"
+#include "apps/audit/app.h"
 #include "kernel/core.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
@@ -45,6 +46,25 @@ enum sl_err core_join(unsigned core, uint64_t deadline)
 	assert_true(core && deadline);
 	joins++;
 	return join_says;
+}
+
+static struct audit_in in;
+
+void audit_error(const struct audit_error *e)
+{
+	audit_add_error(&in, e);
+}
+
+/* Entry i of the audit's report. */
+static void told(unsigned i, enum audit_source source, enum audit_grade grade, unsigned count,
+		 const char *who, const char *text)
+{
+	const struct audit_error *e = &in.error[i];
+	assert_between(i, 0, in.errors - 1);
+	assert_true(e->source == source && e->grade == grade);
+	assert_int_equal(e->count, count);
+	assert_string_equal(e->who, who);
+	assert_non_null(strstr(e->text, text));
 }
 
 void hwerr_look(void)
@@ -89,6 +109,7 @@ static int setup(void **state)
 {
 	pci_setup(state);
 	memset(&mach, 0, sizeof mach);
+	memset(&in, 0, sizeof in);
 	cores = 2;
 	looks = runs = joins = queued = shown = 0;
 	run_says = join_says = SL_OK;
@@ -140,17 +161,19 @@ static void test_before(void **state)
 	assert_true(said("WARN hardware: core 0 has a machine check from before this run: bank 3: "));
 	assert_false(said("0000:"));
 	assert_int_equal(stage_hardware(&mach), SL_OK);
-	assert_true(said("WARN hardware: 0000:01:00.0 has an uncorrectable PCIe error from before this run: "
-			 "Malformed TLP"));
-	assert_true(said("10 machine-check banks of each core, 2 of which firmware has left off, and 3 PCIe "
-			 "functions, of which 3 "
-			 "had error bits from before"));
+	assert_true(said(
+		"WARN hardware: 0000:01:00.0 has an uncorrectable PCIe error from before this run: Malformed TLP"));
+	assert_true(said(
+		"10 machine-check banks of each core, 2 of which firmware has left off, and 3 PCIe functions, of which 3 had error bits from before"));
 	assert_false(said("0000:00:02.0"));
 	hardware_say(&mach, false);
 	assert_int_equal(verdict(SL_OK, NULL), SL_OK);
 	assert_false(said("FAIL"));
 	assert_true(runs == 1 && joins == 1);
 	assert_true(looks >= 3);
+	told(0, AUDIT_MCE, AUDIT_BEFORE, 1, "core 0", "bank 3: ");
+	told(1, AUDIT_AER, AUDIT_BEFORE, 1, "0000:01:00.0", "Malformed TLP");
+	assert_int_equal(in.errors, 2); /* what was corrected or refused before is nobody's concern */
 }
 
 static void test_nmi(void **state)
@@ -169,8 +192,8 @@ static void test_nmi(void **state)
 		nmis[1] += 2;
 		hardware_tick(&mach);
 		hardware_tick(&mach);
-		assert_true(said("FAIL hardware: non-maskable interrupts on core 1 that no core sent: 2, "
-				 "port 61h reads "));
+		assert_true(said(
+			"FAIL hardware: non-maskable interrupts on core 1 that no core sent: 2, port 61h reads "));
 		assert_true(said(cases[i].words));
 		assert_ptr_equal(strstr(logged, "FAIL"), strrchr(logged, 'F'));
 	}
@@ -181,6 +204,8 @@ static void test_nmi(void **state)
 	hardware_tick(&mach);
 	assert_true(said("interrupts on core 0 that") && !said("core 2"));
 	assert_int_equal(mach.hw.nmis, 9);
+	told(0, AUDIT_NMI, AUDIT_UNCORRECTED, 8, "core 1", "SERR#");
+	told(1, AUDIT_NMI, AUDIT_UNCORRECTED, 1, "core 0", "sent from outside");
 	assert_int_equal(verdict(SL_OK, "hardware"), SL_NMI);
 	assert_int_equal(verdict(SL_VERIFY, "other"), SL_VERIFY);
 	assert_int_equal(verdict(SL_TIMEOUT, "other"), SL_TIMEOUT); /* an NMI stops no device */
@@ -210,6 +235,7 @@ static void test_sources(void **state)
 	hardware_say(&mach, false);
 	assert_int_equal(mach.hw.nmis, 2);
 	port61 = 0x30;
+	told(0, AUDIT_NMI, AUDIT_UNCORRECTED, 2, "machine", "IOCHK#");
 	assert_int_equal(verdict(SL_OK, "hardware"), SL_NMI);
 	assert_int_equal(mach.hw.nmis, 2);
 }
@@ -221,8 +247,8 @@ static void test_machine_checks(void **state)
 	machine_check(0, MCA_CORRECTED, false);
 	queue[0].lost = 7;
 	hardware_say(&mach, false);
-	assert_true(said("WARN hardware: core 0: corrected machine check: bank 3: no error, STATUS "
-			 "0x8000000000000000"));
+	assert_true(said(
+		"WARN hardware: core 0: corrected machine check: bank 3: no error, STATUS 0x8000000000000000"));
 	assert_true(said("core 0: 7 machine checks before this one were not kept"));
 	assert_int_equal(verdict(SL_OK, NULL), SL_OK);
 	assert_true(said("WARN hardware: corrected in this run: machine checks: 1, PCIe errors: 0"));
@@ -267,6 +293,9 @@ static void test_flood(void **state)
 	const struct hardware *h = &mach.hw;
 	assert_true(h->nmis == 20 && h->mces == 20 && h->mces_corrected == 20 && h->aers == 0);
 	assert_true(h->aers_corrected == 20 && h->aers_refused == 20);
+	assert_int_equal(in.errors, 5);
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(in.error[i].count, 20);
 }
 
 static void refused(struct cm_fn *f, unsigned sta)
@@ -296,13 +325,16 @@ static void test_functions(void **state)
 	assert_int_equal(mach.hw.aers, 1);
 	refused(end, 0xa); /* in use, and nobody asked for it */
 	hardware_say(&mach, false);
-	assert_true(said("FAIL hardware: 0000:01:00.0: uncorrectable PCIe error: Device Status: non-fatal "
-			 "error, unsupported request"));
+	assert_true(said(
+		"FAIL hardware: 0000:01:00.0: uncorrectable PCIe error: Device Status: non-fatal error, unsupported request"));
 	logged[0] = 0;
 	cm_put(port, 0x100 + 4, 4, 1u << 20); /* the port above what is in use */
 	hardware_say(&mach, false);
 	assert_true(said("FAIL hardware: 0000:00:01.0"));
 	assert_true(mach.hw.aers == 3 && mach.hw.aers_refused == 2 && mach.hw.aers_corrected == 1);
+	told(0, AUDIT_AER, AUDIT_UNCORRECTED, 2, "0000:00:01.0", "Completion Timeout");
+	told(1, AUDIT_AER, AUDIT_CORRECTED, 1, "0000:01:00.0", "correctable error");
+	told(2, AUDIT_AER, AUDIT_WAS_REFUSED, 1, "0000:01:00.0", "unsupported request");
 	assert_int_equal(verdict(SL_OK, "hardware"), SL_AER);
 	assert_int_equal(verdict(SL_TIMEOUT, "hardware"), SL_AER);
 	assert_int_equal(verdict(SL_VERIFY, "other"), SL_VERIFY);

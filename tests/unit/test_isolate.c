@@ -7,9 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "apps/audit/app.h"
-#include "apps/party.h"
-#include "apps/tables.h"
+#include "apps/proof/attackers.h"
+#include "drivers/edu/edu.h"
+#include "apps/bringup/faults.h"
+#include "apps/vf/domain.h"
+#include "apps/vf/nvme.h"
+#include "apps/work/timed.h"
+#include "apps/proof/stages.h"
+#include "apps/proof/cases.h"
+#include "apps/vf/own_memory.h"
 #include "kernel/pmm.h"
 #include "kernel/serial.h"
 #include "kernel/x86/paging.h"
@@ -41,8 +47,15 @@ static unsigned n_guarded, n_regs, n_tables;
 
 /* ---- what it calls ---- */
 
-void audit_cases_forget(void)
+struct proof_cases *proof_cases(void)
 {
+	static struct proof_cases cases;
+	return &cases;
+}
+
+void cases_clear(struct proof_cases *all)
+{
+	assert_ptr_equal(all, proof_cases());
 	forgotten++;
 }
 
@@ -137,9 +150,9 @@ enum sl_err iommu_walk(struct iommu *mmu, bdf_t fn, iova_t iova, struct vtd_walk
 	return no_tables ? SL_NOTFOUND : SL_OK;
 }
 
-struct pci_func *find_edu(const struct machine *machine)
+struct pci_func *edu_find(const struct pci *pci)
 {
-	assert_ptr_equal(machine, &mach);
+	assert_ptr_equal(pci, &mach.pci);
 	return has_edu ? &edu_fn : NULL;
 }
 
@@ -282,8 +295,8 @@ void attempts_run(struct machine *machine, struct parties *parties, struct party
 	assert_ptr_equal(p->table, known ? phys_va(PHYS(TABLE + p->by.fn.rid * PAGE_SIZE)) : NULL);
 	assert_ptr_equal(p->contexts, known ? phys_va(PHYS(CONTEXT)) : NULL);
 	attempts++;
-	machine->cases += 10;
-	machine->refused += not_refused ? 9 : 10;
+	machine->tally.cases += 10;
+	machine->tally.refused += not_refused ? 9 : 10;
 }
 
 enum sl_err gone_run(struct machine *machine, struct parties *parties, struct party *p)
@@ -378,7 +391,8 @@ static void test_one_pass(void **state)
 	assert_int_equal(exact, PARTIES);
 	assert_true(gone_all == 1 && made_domains == 0 && prepared == 1 && sums == 1 && heads == 1);
 	assert_true(watched == 1 && forgotten == 1 && cleared == 1 && kernel_fills == 1 && decoys == 1);
-	assert_true(mach.verified == 77 && mach.cases == 40 && mach.refused == 40 && !mach.proof_failed);
+	assert_true(mach.tally.verified == 77 && mach.tally.cases == 40 && mach.tally.refused == 40 &&
+		    !mach.tally.proof_failed);
 	assert_said("attacker VF0 is 0000:01:00.1: reads and writes on its ring");
 	assert_said("attacker PF is 0000:01:00.0: Identify and Get Log Page");
 	assert_said("attacker edu is 0000:02:00.0, behind a bridge that says 0000:03:00.0: copies");
@@ -396,7 +410,7 @@ static void test_passes(void **state)
 	assert_int_equal(stage_isolate(&mach), SL_OK);
 	assert_all_given_back();
 	assert_true(attempts == 3 * PARTIES && gone_all == 3 && made_domains == 2 && prepared == 3);
-	assert_true(sums == 1 && decoys == 1 && forgotten == 1 && mach.cases == 120);
+	assert_true(sums == 1 && decoys == 1 && forgotten == 1 && mach.tally.cases == 120);
 	assert_said("pass 3 of 3 done");
 	assert_null(strstr(strstr(said, "attacker PF") + 1, "attacker PF")); /* introduced once */
 }
@@ -445,19 +459,19 @@ static void test_not_refused(void **state)
 	(void)state;
 	not_refused = true;
 	assert_int_equal(stage_isolate(&mach), SL_VERIFY);
-	assert_true(mach.proof_failed && sums == 1);
+	assert_true(mach.tally.proof_failed && sums == 1);
 	assert_said("FAIL isolate: 4 of 40 forbidden accesses were not refused");
 	start(state);
 	not_refused = true; /* and it stops: what was seen stays */
 	stages_fail_at = 30;
 	assert_int_equal(stage_isolate(&mach), SL_DEVICE);
-	assert_true(mach.proof_failed);
+	assert_true(mach.tally.proof_failed);
 	start(state);
 	mach.vfs = 0; /* nobody there: nothing is shown */
 	mach.pf = NULL;
 	has_edu = false;
 	assert_int_equal(stage_isolate(&mach), SL_VERIFY);
-	assert_true(!mach.proof_failed && attempts == 0 && prepared == 0);
+	assert_true(!mach.tally.proof_failed && attempts == 0 && prepared == 0);
 	assert_not_said("FAIL");
 }
 
@@ -503,7 +517,7 @@ static void test_no_translation(void **state)
 	assert_int_equal(stage_isolate(&mach), SL_VERIFY);
 	assert_all_given_back();
 	assert_true(exact == 0 && gone_all == 0 && made_domains == 0 && sums == 0);
-	assert_true(attempts == 2 * PARTIES && mach.proof_failed);
+	assert_true(attempts == 2 * PARTIES && mach.tally.proof_failed);
 	start(state);
 	boot.cfg.iommu = CONFIG_IOMMU_OFF;
 	mach.vf[0].dom = mach.vf[1].dom = NULL;

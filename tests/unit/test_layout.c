@@ -144,6 +144,13 @@ static void check_plain(void)
 	assert_false(sound(&pt, &w)); /* the loader's page is executed, and it is RAM */
 	assert_int_equal(pt_unmap_page(&pt, RAM + JUMP), SL_OK);
 	assert_true(sound(&pt, &w));
+	if (!bi->la57)
+		return;
+	const uint64_t *root = phys_va(PHYS(bi->root_table)); /* the kernel appears once */
+	for (unsigned i = 1; i < 511; i++)
+		assert_int_equal(root[i], 0);
+	assert_int_equal(flags_at(&pt, KERNEL & BITS(47, 0), 0), -1);
+	assert_int_equal(flags_at(&pt, LAYOUT_MAP_BASE & BITS(47, 0), 0), -1);
 }
 
 static void test_build(void **state)

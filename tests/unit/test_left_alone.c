@@ -6,7 +6,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <string.h>
-#include "apps/left_alone.h"
+#include "apps/bringup/skipped_units.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "tests/model/vtd_model.h"

@@ -20,10 +20,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "apps/machine.h"
+#include "apps/bringup/platform.h"
+#include "apps/bringup/groups.h"
+#include "apps/bringup/iommu.h"
+#include "apps/bringup/irqs.h"
 #include "boot/fwtables.h"
 #include "boot/layout.h"
 #include "boot/snapshot.h"
-#include "iommu/vtd_io_hw.h"
+#include "iommu/vtd/io_hw.h"
 #include "kernel/log.h"
 #include "kernel/memmap.h"
 #include "kernel/pmm.h"
@@ -717,7 +721,7 @@ struct vtd_io vtd_io_hw(volatile void *regs)
 enum sl_err irqs_start(struct machine *m)
 {
 	enum sl_err e = iommu_irq_enable(&m->iommu, 1024, false);
-	if (e && e != SL_UNSUPPORTED) /* as apps/irqs.c */
+	if (e && e != SL_UNSUPPORTED) /* as apps/proof/irqs.c */
 		log_fail("irqs", NULL, "interrupts could not be set up: %s", sl_err_text(e));
 	return e == SL_UNSUPPORTED ? SL_OK : e;
 }
@@ -816,6 +820,7 @@ static unsigned bring_up(struct machine *m)
 	app_reserve(booted);
 	(void)give(booted, MEM_FREE);
 	m->boot = booted;
+	m->cfg = &booted->cfg;
 	for (unsigned i = 0; i < ARRAY_LEN(stages); i++) {
 		enum sl_err e = stages[i].run(m);
 		if (e && !failed)

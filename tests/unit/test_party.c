@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "apps/audit/app.h"
-#include "apps/party.h"
-#include "apps/pattern.h"
+#include "apps/proof/attackers.h"
+#include "apps/proof/cases.h"
+#include "apps/work/pattern.h"
 #include "kernel/pmm.h"
 #include "kernel/serial.h"
 #include "kernel/x86/paging.h"
@@ -18,8 +18,7 @@
 static struct attack_result next; /* what attack_run() comes to */
 static struct attack tried[64];
 static char names[64][32]; /* of those: the caller's are gone by then */
-static unsigned n_tried, n_cases, guarded, refilled, unmapped, freed;
-static struct audit_case kept;
+static unsigned n_tried, guarded, refilled, unmapped, freed;
 static bool stopped, strike_lands, no_buffer, keeps_mapped;
 static _Alignas(PAGE_SIZE) uint8_t kernel_data[PAGE_SIZE], passing[PAGE_SIZE], pages[3][6][PAGE_SIZE];
 static struct parties all;
@@ -80,12 +79,6 @@ void attack_kernel_fill(void)
 {
 	pattern_fill(kernel_data, PAGE_SIZE, 5);
 	refilled++;
-}
-
-void audit_case(const struct audit_case *c)
-{
-	kept = *c;
-	n_cases++;
 }
 
 bool serial_stop(void)
@@ -156,6 +149,12 @@ void pmm_free(phys_t base, uint64_t n)
 	freed++;
 }
 
+/* The last case that was kept. */
+static const struct proof_case *kept(void)
+{
+	return &proof_cases()->tried[proof_cases()->n - 1];
+}
+
 static void add(unsigned i, const char *name, bool vf, bool edu)
 {
 	static struct edu device;
@@ -189,7 +188,7 @@ static int start(void **state)
 	memset(passing, 0, sizeof passing);
 	boot.cfg.passes = 1;
 	next = (struct attack_result){.outcome = ATTACK_REFUSED, .recorded = true};
-	n_tried = n_cases = guarded = refilled = unmapped = freed = 0;
+	n_tried = guarded = refilled = unmapped = freed = 0;
 	stopped = no_buffer = keeps_mapped = false;
 	strike_lands = true;
 	all.decoy = PHYS(0x6000000);
@@ -197,6 +196,7 @@ static int start(void **state)
 	add(1, "PF", false, false);
 	add(2, "edu", false, true);
 	party_counts_clear();
+	cases_clear(proof_cases());
 	return 0;
 }
 
@@ -208,27 +208,27 @@ static const struct {
 	enum attack_outcome outcome;
 	bool enforceable, translated;
 	enum counted counted;
-	enum audit_outcome audit;
+	enum case_outcome audit;
 } outcomes[] = {
-	{ATTACK_REFUSED, true, true, REFUSED, AUDIT_REFUSED},
-	{ATTACK_REFUSED, false, true, REFUSED, AUDIT_REFUSED},
-	{ATTACK_SUCCEEDED, true, true, NOT_REFUSED, AUDIT_SUCCEEDED},
-	{ATTACK_SUCCEEDED, false, true, NOT_REFUSED, AUDIT_SUCCEEDED},
-	{ATTACK_FOREIGN, true, true, NOT_REFUSED, AUDIT_SUCCEEDED},
-	{ATTACK_ARRIVED, true, true, NOT_REFUSED, AUDIT_SUCCEEDED},
-	{ATTACK_ARRIVED, false, true, NOT_ENFORCED, AUDIT_NOT_ENFORCED},
-	{ATTACK_ARRIVED, false, false, NOT_REFUSED, AUDIT_SUCCEEDED},
-	{ATTACK_SILENT, true, true, NOT_REFUSED, AUDIT_NOT_PROVED},
-	{ATTACK_SILENT, false, true, NOT_ENFORCED, AUDIT_NOT_ENFORCED},
-	{ATTACK_SILENT, false, false, NOT_REFUSED, AUDIT_NOT_PROVED},
-	{ATTACK_MISTOLD, true, true, NOT_REFUSED, AUDIT_NOT_PROVED},
-	{ATTACK_MISTOLD, false, true, NOT_REFUSED, AUDIT_NOT_PROVED},
-	{ATTACK_OTHERWISE, true, true, NOT_REFUSED, AUDIT_NOT_PROVED},
-	{ATTACK_HARMED, true, true, NOT_REFUSED, AUDIT_NOT_PROVED},
-	{ATTACK_HARMED, false, true, NOT_REFUSED, AUDIT_NOT_PROVED},
-	{ATTACK_NOT_TRIED, true, true, NOT_TRIED, AUDIT_NOT_TRIED},
-	{ATTACK_NOT_TRIED, false, true, NOT_TRIED, AUDIT_NOT_TRIED},
-	{ATTACK_NOT_TRIED, false, false, NOT_TRIED, AUDIT_NOT_TRIED},
+	{ATTACK_REFUSED, true, true, REFUSED, CASE_REFUSED},
+	{ATTACK_REFUSED, false, true, REFUSED, CASE_REFUSED},
+	{ATTACK_SUCCEEDED, true, true, NOT_REFUSED, CASE_SUCCEEDED},
+	{ATTACK_SUCCEEDED, false, true, NOT_REFUSED, CASE_SUCCEEDED},
+	{ATTACK_FOREIGN, true, true, NOT_REFUSED, CASE_SUCCEEDED},
+	{ATTACK_ARRIVED, true, true, NOT_REFUSED, CASE_SUCCEEDED},
+	{ATTACK_ARRIVED, false, true, NOT_ENFORCED, CASE_NOT_ENFORCED},
+	{ATTACK_ARRIVED, false, false, NOT_REFUSED, CASE_SUCCEEDED},
+	{ATTACK_SILENT, true, true, NOT_REFUSED, CASE_NOT_PROVED},
+	{ATTACK_SILENT, false, true, NOT_ENFORCED, CASE_NOT_ENFORCED},
+	{ATTACK_SILENT, false, false, NOT_REFUSED, CASE_NOT_PROVED},
+	{ATTACK_MISTOLD, true, true, NOT_REFUSED, CASE_NOT_PROVED},
+	{ATTACK_MISTOLD, false, true, NOT_REFUSED, CASE_NOT_PROVED},
+	{ATTACK_OTHERWISE, true, true, NOT_REFUSED, CASE_NOT_PROVED},
+	{ATTACK_HARMED, true, true, NOT_REFUSED, CASE_NOT_PROVED},
+	{ATTACK_HARMED, false, true, NOT_REFUSED, CASE_NOT_PROVED},
+	{ATTACK_NOT_TRIED, true, true, NOT_TRIED, CASE_NOT_TRIED},
+	{ATTACK_NOT_TRIED, false, true, NOT_TRIED, CASE_NOT_TRIED},
+	{ATTACK_NOT_TRIED, false, false, NOT_TRIED, CASE_NOT_TRIED},
 };
 
 static void test_every_outcome_is_counted_once(void **state)
@@ -245,18 +245,19 @@ static void test_every_outcome_is_counted_once(void **state)
 		party_try(&mach, &all.party[0],
 			  (struct attack){.name = "somewhere", .write = true, .to = 0x1000},
 			  outcomes[i].enforceable);
-		uint64_t sum[] = {mach.refused, mach.cases - mach.refused, mach.not_enforced, mach.not_tried};
+		uint64_t sum[] = {mach.tally.refused, mach.tally.cases - mach.tally.refused,
+				  mach.tally.not_enforced, mach.tally.not_tried};
 		for (unsigned k = 0; k < 4; k++)
 			assert_int_equal(sum[k], outcomes[i].counted == k);
-		assert_int_equal(n_cases, 1);
-		assert_int_equal(kept.outcome, outcomes[i].audit);
-		assert_string_equal(kept.who, "VF0");
-		assert_string_equal(kept.what, "somewhere");
+		assert_int_equal(proof_cases()->n, 1);
+		assert_int_equal(kept()->outcome, outcomes[i].audit);
+		assert_string_equal(kept()->who, "VF0");
+		assert_string_equal(kept()->what, "somewhere");
 		assert_said(verdicts[outcomes[i].counted]);
-		assert_int_equal(kept.recorded, next.recorded);
-		assert_int_equal(kept.bdf.rid, next.recorded ? 0x101 : 0);
-		assert_int_equal(kept.iova, next.recorded ? 0x1000 : 0);
-		assert_int_equal(kept.reason, next.recorded ? REASON_WRITE : 0);
+		assert_int_equal(kept()->recorded, next.recorded);
+		assert_int_equal(kept()->bdf.rid, next.recorded ? 0x101 : 0);
+		assert_int_equal(kept()->iova, next.recorded ? 0x1000 : 0);
+		assert_int_equal(kept()->reason, next.recorded ? REASON_WRITE : 0);
 		if (next.recorded)
 			assert_said(" 01:00.1 write 1000          5 ");
 		else
@@ -275,16 +276,16 @@ static void test_broken_and_without_effect(void **state)
 	struct attack a = {.name = "after detach"};
 	(void)state;
 	party_broken(&mach, &all.party[2], "after detach");
-	assert_true(mach.cases == 1 && mach.refused == 0 && mach.not_tried == 0);
-	assert_int_equal(kept.outcome, AUDIT_NOT_PROVED);
+	assert_true(mach.tally.cases == 1 && mach.tally.refused == 0 && mach.tally.not_tried == 0);
+	assert_int_equal(kept()->outcome, CASE_NOT_PROVED);
 	assert_said("FAIL isolate: edu: after detach could not be set up");
 	party_no_effect(&mach, &all.party[2], &a);
-	assert_true(mach.cases == 1 && mach.refused == 0 && mach.not_tried == 1);
-	assert_int_equal(kept.outcome, AUDIT_NOT_TRIED);
+	assert_true(mach.tally.cases == 1 && mach.tally.refused == 0 && mach.tally.not_tried == 1);
+	assert_int_equal(kept()->outcome, CASE_NOT_TRIED);
 	stopped = true;
 	party_try(&mach, &all.party[0], a, true);
 	assert_int_equal(n_tried, 0);
-	assert_int_equal(n_cases, 2);
+	assert_int_equal(proof_cases()->n, 2);
 }
 
 /* The sentences at the end say what was counted. */
@@ -309,7 +310,7 @@ static void test_sentences(void **state)
 	next.outcome = ATTACK_NOT_TRIED;
 	party_try(&mach, &all.party[0], msi, false);
 	said_start();
-	mach.verified = 77;
+	mach.tally.verified = 77;
 	party_print_sum(&mach);
 	assert_said("shown: 10 of 10 forbidden accesses were refused,");
 	assert_said("5 DMAs, 5 interrupts");
@@ -323,7 +324,7 @@ static void test_sentences(void **state)
 	assert_said("77 reads and writes of other VFs");
 	party_counts_clear();
 	said_start();
-	mach = (struct machine){.boot = &boot};
+	mach = (struct machine){.boot = &boot, .cfg = &boot.cfg};
 	boot.cfg.passes = 2;
 	party_print_sum(&mach);
 	assert_said("shown: after each pass as much memory was free as after the first");
@@ -417,7 +418,8 @@ static void test_cases_of_a_vf(void **state)
 	assert_int_equal(guarded, PAGE_SIZE); /* of the buffer that was unmapped */
 	assert_true(pattern_is_zero(passing, PAGE_SIZE));
 	assert_true(unmapped == 1 && freed == 1);
-	assert_true(mach.cases == mach.refused && mach.cases == ARRAY_LEN(want) + ARRAY_LEN(others));
+	assert_true(mach.tally.cases == mach.tally.refused &&
+		    mach.tally.cases == ARRAY_LEN(want) + ARRAY_LEN(others));
 }
 
 /* The buffer was not reached while it was mapped: nothing is known of afterwards. */
@@ -428,8 +430,8 @@ static void test_buffer_was_never_reached(void **state)
 	attempts_run(&mach, &all, &all.party[2]);
 	for (unsigned i = 0; i < n_tried; i++)
 		assert_string_not_equal(tried[i].name, "buffer after unmap");
-	assert_int_equal(mach.not_tried, 1);
-	assert_string_equal(kept.what, "buffer after unmap");
+	assert_int_equal(mach.tally.not_tried, 1);
+	assert_string_equal(kept()->what, "buffer after unmap");
 	assert_int_equal(find("last byte before it", true)->len, 1);
 	assert_int_equal(find("runs out of mapping", true)->to,
 			 WINDOW + PAGE_PASSING + PAGE_SIZE - EDU_BUFFER / 2);
@@ -456,12 +458,12 @@ static void test_buffer_cannot_be_set_up(void **state)
 	(void)state;
 	no_buffer = true;
 	attempts_run(&mach, &all, &all.party[0]);
-	assert_true(mach.cases == mach.refused + 1 && kept.outcome == AUDIT_NOT_PROVED);
+	assert_true(mach.tally.cases == mach.tally.refused + 1 && kept()->outcome == CASE_NOT_PROVED);
 	assert_true(unmapped == 0 && freed == 0);
 	start(state);
 	keeps_mapped = true;
 	attempts_run(&mach, &all, &all.party[0]);
-	assert_true(mach.cases == mach.refused + 1 && kept.outcome == AUDIT_NOT_PROVED);
+	assert_true(mach.tally.cases == mach.tally.refused + 1 && kept()->outcome == CASE_NOT_PROVED);
 	assert_true(unmapped == 1 && freed == 0);
 	for (unsigned i = 0; i < n_tried; i++)
 		assert_string_not_equal(tried[i].name, "buffer after unmap");

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
-#include "apps/quirks.h"
+#include "apps/bringup/quirks.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "tests/unit/support.h"

@@ -6,8 +6,8 @@
 #include <setjmp.h>
 #include <string.h>
 #include <cmocka.h>
-#include "apps/jobs.h"
-#include "apps/kat.h"
+#include "apps/work/jobs.h"
+#include "apps/work/known_answers.h"
 #include "drivers/crypto/aes.h"
 #include "drivers/qat/vf.h"
 #include "kernel/inflate.h"

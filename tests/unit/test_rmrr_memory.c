@@ -6,7 +6,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <string.h>
-#include "iommu/rmrr.h"
+#include "iommu/dmar/rmrr.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "tests/model/vtd_model.h"

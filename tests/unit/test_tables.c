@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
-#include "apps/tables.h"
+#include "apps/vf/own_memory.h"
 #include "kernel/pmm.h"
 #include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"

@@ -6,7 +6,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <string.h>
-#include "iommu/vtd_entry.h"
+#include "iommu/vtd/entry.h"
 #include "kernel/pmm.h"
 #include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"

@@ -9,8 +9,8 @@
 #include <string.h>
 #include "iommu/format.h"
 #include "iommu/irq.h"
-#include "iommu/vtd_state.h"
-#include "iommu/vtd_unit.h"
+#include "iommu/vtd/state.h"
+#include "iommu/vtd/unit.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "tests/model/vtd_model.h"

@@ -5,7 +5,8 @@
 #include <setjmp.h>
 #include <string.h>
 #include <cmocka.h>
-#include "apps/report.h"
+#include "apps/result.h"
+#include "apps/report/latency.h"
 #include "kernel/core.h"
 #include "kernel/x86/tsc.h"
 #include "tests/unit/support_stages.h"
@@ -28,11 +29,11 @@ static int start(void **state)
 {
 	(void)state;
 	hz = 1000000000;
-	stages_start(0, NULL);
 	memset(&boot.cfg, 0, sizeof boot.cfg);
-	strcpy(boot.cfg.app, "isolate");
-	hist_reset(&mach.latency);
-	mach.cases = mach.refused = 106;
+	stages_start(0, NULL);
+	boot.cfg.app = APP_ISOLATE;
+	hist_reset(&mach.tally.latency);
+	mach.tally.cases = mach.tally.refused = 106;
 	return 0;
 }
 
@@ -50,18 +51,18 @@ static void test_good(void **state)
 	assert_int_equal(ends(NULL, SL_OK), SL_OK);
 	assert_said("every result was right; all 106 accesses that must be refused were refused\n");
 	assert_said("RESULT v=1 app=isolate ok=1 vfs=0 verified=0 cases=106 refused=106 uncovered=");
-	mach.not_enforced = 14;
-	mach.not_tried = 3;
+	mach.tally.not_enforced = 14;
+	mach.tally.not_tried = 3;
 	assert_int_equal(ends(NULL, SL_OK), SL_OK);
 	assert_said("all 106 accesses that must be refused were refused, 14 forged interrupts were not (not "
 		    "enforced here), "
 		    "3 could not be tried\n");
 	assert_said(" cases=106 refused=106 not_enforced=14 not_tried=3 ");
 	assert_not_said("stray_faults=");
-	mach.stray_faults = 2;
+	mach.faults.stray = 2;
 	ends(NULL, SL_OK);
 	assert_said(" stray_faults=2 ");
-	mach.cases = mach.refused = 0;
+	mach.tally.cases = mach.tally.refused = 0;
 	ends(NULL, SL_OK);
 	assert_said("nothing was tried that must be refused");
 }
@@ -69,24 +70,24 @@ static void test_good(void **state)
 /* Whatever the app, and whatever its stages said. */
 static void test_not_refused(void **state)
 {
-	static const char *const apps[] = {"isolate", "demo", "audit", "shell", "accel"};
+	static const enum config_app apps[] = {APP_ISOLATE, APP_DEMO, APP_AUDIT, APP_SHELL, APP_ACCEL};
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_LEN(apps); i++) {
-		strcpy(boot.cfg.app, apps[i]);
-		mach.refused = 105;
-		mach.audited = i == 2;
-		mach.audit_words = "pass";
+		boot.cfg.app = apps[i];
+		mach.tally.refused = 105;
+		mach.audit.done = i == 2;
+		mach.audit.words = "pass";
 		assert_int_equal(ends(NULL, SL_OK), SL_VERIFY);
 		assert_said(" ok=0 ");
 		assert_said(" stage=proof err=VERIFY\n");
 		assert_said("FAILED: see the FAIL line above");
-		mach.refused = mach.cases;
-		mach.proof_failed = true; /* in an earlier run of the console */
+		mach.tally.refused = mach.tally.cases;
+		mach.tally.proof_failed = true; /* in an earlier run of the console */
 		assert_int_equal(ends(NULL, SL_OK), SL_VERIFY);
 		assert_said(" ok=0 ");
-		mach.proof_failed = false;
+		mach.tally.proof_failed = false;
 	}
-	mach.refused = 105;
+	mach.tally.refused = 105;
 	assert_int_equal(ends("isolate", SL_TIMEOUT), SL_TIMEOUT);
 	assert_said(" stage=isolate err=TIMEOUT\n");
 }
@@ -112,8 +113,8 @@ static void test_latency(void **state)
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_LEN(row); i++)
 		for (unsigned k = 0; k < row[i].times; k++)
-			hist_add(&mach.latency, row[i].ns);
-	report_latency(&mach.latency);
+			hist_add(&mach.tally.latency, row[i].ns);
+	report_latency(&mach.tally.latency);
 	assert_string_equal(said, "        1.0        2.0        4.0        8.1       16.3");
 }
 
@@ -158,15 +159,15 @@ static void test_hardware(void **state)
 static void test_faults_of_vfs(void **state)
 {
 	(void)state;
-	mach.vf_faults = 3;
-	mach.vf_recovered = 2;
+	mach.tally.vf_faults = 3;
+	mach.tally.vf_recovered = 2;
 	ends(NULL, SL_OK);
 	assert_not_said("vf_faults");
 	boot.cfg.device = DEVICE_QAT;
 	ends(NULL, SL_OK);
 	assert_said(" vf_faults=3 recovered=2 ");
 	boot.cfg.device = DEVICE_NVME;
-	strcpy(boot.cfg.app, "accel");
+	boot.cfg.app = APP_ACCEL;
 	ends(NULL, SL_OK);
 	assert_said(" vf_faults=3 recovered=2 ");
 }
@@ -174,26 +175,26 @@ static void test_faults_of_vfs(void **state)
 static void test_audit(void **state)
 {
 	(void)state;
-	mach.audited = true;
-	mach.audit_words = "not run";
-	mach.cases = mach.refused = 0;
+	mach.audit.done = true;
+	mach.audit.words = "not run";
+	mach.tally.cases = mach.tally.refused = 0;
 	ends(NULL, SL_OK);
 	assert_said("nothing in tables and registers forbids giving functions away; no DMA was tried\n");
 	assert_said(" errors=0 warnings=0 proof=none ");
-	mach.audit_words = "pass";
+	mach.audit.words = "pass";
 	ends(NULL, SL_OK);
 	assert_said("the audit is done, and nothing in it forbids giving functions away\n");
 	assert_said(" proof=pass ");
-	mach.audit_words = "broken";
+	mach.audit.words = "broken";
 	ends("audit", SL_VERIFY);
 	assert_said(" ok=0 ");
 	assert_said(" proof=broken ");
 	assert_not_said("access=read");
 	boot.cfg.access = ACCESS_READ;
-	mach.audit_unjudged = 6;
+	mach.audit.unjudged = 6;
 	ends(NULL, SL_OK);
 	assert_said(" access=read unjudged=6 ");
-	mach.audited = false;
+	mach.audit.done = false;
 	ends(NULL, SL_OK);
 	assert_not_said("access=read");
 }

@@ -5,7 +5,7 @@
 #include <cmocka.h>
 #include <string.h>
 #include "kernel/pmm.h"
-#include "iommu/vtd_state.h"
+#include "iommu/vtd/state.h"
 #include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
 

@@ -1,5 +1,5 @@
 /* Interrupt remapping: what the driver sets up, by what the model unit then does with messages, with the walk
- * of iommu/vtd_irwalk.c as a third opinion on each. */
+ * of iommu/vtd/irwalk.c as a third opinion on each. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,8 +9,8 @@
 #include <string.h>
 #include "iommu/fault_log.h"
 #include "iommu/irq.h"
-#include "iommu/vtd_ir.h"
-#include "iommu/vtd_irwalk.h"
+#include "iommu/vtd/ir.h"
+#include "iommu/vtd/irwalk.h"
 #include "kernel/pmm.h"
 #include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"

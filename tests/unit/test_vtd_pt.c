@@ -3,8 +3,8 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
-#include "iommu/vtd_pt.h"
-#include "iommu/vtd_walk.h"
+#include "iommu/vtd/pt.h"
+#include "iommu/vtd/walk.h"
 #include "kernel/pmm.h"
 #include "tests/unit/support.h"
 

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
-#include "iommu/vtd_unit.h"
+#include "iommu/vtd/unit.h"
 
 struct golden {
 	const char *name;

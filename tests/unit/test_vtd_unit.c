@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "iommu/vtd_qi.h"
+#include "iommu/vtd/qi.h"
 #include "kernel/pmm.h"
 #include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"

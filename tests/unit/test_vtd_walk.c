@@ -5,7 +5,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <string.h>
-#include "iommu/vtd_walk.h"
+#include "iommu/vtd/walk.h"
 
 /* Six pages of memory at 0x10000: root, context, L4, L3, L2, L1. */
 static uint64_t mem[6][512];

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 #include "apps/machine.h"
-#include "apps/window.h"
+#include "apps/bringup/dma_window.h"
 #include "kernel/pmm.h"
 #include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"

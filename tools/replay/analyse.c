@@ -2,10 +2,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "apps/topo.h"
-#include "iommu/rmrr.h"
-#include "iommu/vtd_unit.h"
+#include "apps/bringup/topology.h"
+#include "iommu/dmar/rmrr.h"
+#include "iommu/vtd/unit.h"
 #include "machine.h"
+#include "pci/acs.h"
 #include "pci/fit.h"
 #include "pci/groups.h"
 #include "pci/posture.h"
@@ -79,8 +80,8 @@ static void print_sriov(const struct pci *pci, struct pci_func *pf)
 		return;
 	sriov_fit(pci, pf, s.total_vfs, (struct sriov_route){s.offset, s.stride}, &fit);
 	ari_text(pci, pf, s.ari, ari, sizeof(ari));
-	printf("sriov: " BDF_FMT ": %u VFs (InitialVFs %u), %u on; First VF Offset %u, VF Stride %u, ARI %s: "
-	       "bus numbers reach for %u",
+	printf("sriov: " BDF_FMT
+	       ": %u VFs (InitialVFs %u), %u on; First VF Offset %u, VF Stride %u, ARI %s: bus numbers reach for %u",
 	       BDF_ARG(pf->bdf), s.total_vfs, s.initial_vfs, s.vf_enable ? s.num_vfs : 0, s.offset, s.stride,
 	       ari, fit.by_bus);
 	if (fit.missing_buses)
@@ -101,13 +102,12 @@ static void print_short(const struct pci *pci, const struct replay *dump)
 		all++;
 	}
 	if (few)
-		printf("of %u of %u functions there are 64 bytes: the dump was not taken by root, and no "
-		       "capability is known; take it anew: " WHOLE_DUMP "\n",
+		printf("of %u of %u functions there are 64 bytes: the dump was not taken by root, and no capability is known; take it anew: " WHOLE_DUMP
+		       "\n",
 		       few, all);
 	if (cut)
-		printf("of %u of %u functions there are 256 bytes: ACS, ARI, ATS and SR-IOV are not in them; "
-		       "take "
-		       "the dump anew: " WHOLE_DUMP "\n",
+		printf("of %u of %u functions there are 256 bytes: ACS, ARI, ATS and SR-IOV are not in them; take the dump anew: " WHOLE_DUMP
+		       "\n",
 		       cut, all);
 }
 
@@ -191,6 +191,7 @@ enum sl_err analyse_dump(struct pci *pci, struct replay *dump, struct span mcfg)
 	PCI_EACH(f, pci)
 		if (f->cap_sriov && !f->pf)
 			print_sriov(pci, f);
+	acs_enable_all(pci); /* as Linux and stage groups do: the dump may be of a system that did not */
 	analyse_groups(pci, dump);
 	return SL_OK;
 }
@@ -277,10 +278,7 @@ void analyse_units(struct pci *pci, struct span table)
 void analyse_unit(uint64_t base, uint64_t cap, uint64_t ecap)
 {
 	const struct vtd_unit u = {.base = base, .cap = cap, .ecap = ecap};
-	printf("unit at 0x%llx: CAP 0x%llx, ECAP 0x%llx: %u-bit addresses, %u-level tables, %u domains, "
-	       "4K%s%s "
-	       "pages, page tables %s, %s, interrupt remapping %s%s, pass-through %s, %u fault records at "
-	       "0x%x\n",
+	printf("unit at 0x%llx: CAP 0x%llx, ECAP 0x%llx: %u-bit addresses, %u-level tables, %u domains, 4K%s%s pages, page tables %s, %s, interrupt remapping %s%s, pass-through %s, %u fault records at 0x%x\n",
 	       (ull)base, (ull)cap, (ull)ecap, vtd_mgaw(&u), vtd_max_levels(&u), vtd_domains(&u),
 	       FGET(cap, CAP_SSLPS) & 1 ? " 2M" : "", FGET(cap, CAP_SSLPS) & 2 ? " 1G" : "",
 	       ecap & ECAP_C ? "snooped" : "to be flushed",

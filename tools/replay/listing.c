@@ -545,11 +545,9 @@ static bool is_vf(struct view v, const struct entry *e)
 static const char *left_out(struct view v, const struct entry *e)
 {
 	if (e->domain > 0xffff)
-		return "behind a Volume Management Device (VMD): Linux has a domain of its own for these, "
-		       "the machine has not";
+		return "behind a Volume Management Device (VMD): Linux has a domain of its own for these, the machine has not";
 	if (is_p2sb(e))
-		return "firmware hides it; Linux uncovers it for a moment, and its group's number is given "
-		       "again";
+		return "firmware hides it; Linux uncovers it for a moment, and its group's number is given again";
 	if (e->described && is_vf(v, e))
 		return "a VF: it is found by its PF's registers, which the listing does not have";
 	return NULL;
@@ -573,8 +571,7 @@ bool listing_fill(const struct listing *l, unsigned i, struct replay *cfg)
 	}
 	if (filled)
 		printf("made of the listing: %u functions, without capabilities of their own\n"
-		       "taken so that Linux's groups can come out: %u ports and %u other functions have ACS, "
-		       "%u functions are of the kind that their place says\n",
+		       "taken so that Linux's groups can come out: %u ports and %u other functions have ACS, %u functions are of the kind that their place says\n",
 		       filled, ports, others, kinds);
 	return true;
 }
@@ -636,11 +633,9 @@ static const char *rule_joined(const struct pci *pci, const struct replay *cfg, 
 		if (r.stricter && r.at->cap_acs)
 			return "the port's ACS lacks bits that Linux takes as hard-wired (docs/groups.md)";
 		if (r.stricter)
-			return "requests may go from port to port inside this switch: Linux does not see "
-			       "that path (docs/groups.md, rule 6)";
+			return "requests may go from port to port inside this switch: Linux does not see that path (docs/groups.md, rule 6)";
 		if (r.why == GROUP_PORT && groups_old_pch_port(r.at))
-			return "the chipset's ports isolate by registers of their own, which Linux sets and "
-			       "Sluice does not (docs/groups.md, Quirks)";
+			return "the chipset's ports isolate by registers of their own, which Linux sets and Sluice does not (docs/groups.md, Quirks)";
 	}
 	return NULL;
 }
@@ -665,12 +660,9 @@ static const char *rule_split(struct view v, const struct pci *pci, unsigned gro
 		first = first ? first : e;
 	}
 	if (moved)
-		return "the listing has other buses below a bridge of this group than the dump: they are not "
-		       "of "
-		       "the same start of the machine";
+		return "the listing has other buses below a bridge of this group than the dump: they are not of the same start of the machine";
 	if (integrated)
-		return "Intel's integrated endpoints are held apart by VT-d's rule for them; Linux has that "
-		       "since 5.8 (docs/groups.md, Quirks)";
+		return "Intel's integrated endpoints are held apart by VT-d's rule for them; Linux has that since 5.8 (docs/groups.md, Quirks)";
 	if (!buses && spread && bridge)
 		return "the listing does not tell which buses are behind the bridges of this group";
 	return NULL;
@@ -727,11 +719,9 @@ static const char *absent_rule(struct view v, const struct pci *pci, const struc
 {
 	static const char no_bytes[] = "nothing is recorded of it, and the listing does not describe it";
 	static const char another[] =
-		"another function was there when the dump was taken: they are not of the same "
-		"start of the machine";
+		"another function was there when the dump was taken: they are not of the same start of the machine";
 	static const char no_first[] =
-		"the listing does not describe function 0 of its device, without which a bus "
-		"walk does not look for others";
+		"the listing does not describe function 0 of its device, without which a bus walk does not look for others";
 	if (group_in(v, e) == NO_GROUP || compared(v, pci, e))
 		return NULL;
 	const char *rule = left_out(v, e);
@@ -792,8 +782,7 @@ static void print_without_group(struct view v, const struct pci *pci)
 	}
 	if (n)
 		printf("not in Linux's list: %u functions, the first " BDF_FMT
-		       "; %u of them are IOMMUs, which have no "
-		       "group\n",
+		       "; %u of them are IOMMUs, which have no group\n",
 		       n, BDF_ARG(first->bdf), iommus);
 }
 

@@ -5,9 +5,10 @@
 #include "analyse.h"
 #include "findings.h"
 #include "host.h"
-#include "iommu/dmar.h"
+#include "iommu/dmar/dmar.h"
 #include "listing.h"
 #include "machine.h"
+#include "pci/acs.h"
 
 #define FILE_MAX (64u << 20)
 #define TABLES   AUDIT_TABLES
@@ -35,18 +36,16 @@ struct given {
 };
 
 static struct pci pci; /* of the machine that is looked at */
+static struct audit_result result;
 
 static const char usage[] =
 	"usage: replay FILE...         all files are of one machine\n"
 	"       replay --each FILE...  each file is a machine\n"
 	"       replay --unit BASE:CAP:ECAP FILE...  registers of a remapping unit, in hexadecimal\n"
 	"\n"
-	"FILE is the serial log of a run with json=1; or an ACPI table (/sys/firmware/acpi/tables/DMAR, "
-	"APIC);\n"
-	"or a dump (sudo lspci -D -xxxx); or Linux's groups (find /sys/kernel/iommu_groups -type l, the "
-	"listing of\na script, or dmesg).\n"
-	"Exit status: 0 as recorded, or every difference explained; 1 not so; 2 a file that cannot be "
-	"used.\n";
+	"FILE is the serial log of a run with json=1; or an ACPI table (/sys/firmware/acpi/tables/DMAR, APIC);\n"
+	"or a dump (sudo lspci -D -xxxx); or Linux's groups (find /sys/kernel/iommu_groups -type l, the listing of\na script, or dmesg).\n"
+	"Exit status: 0 as recorded, or every difference explained; 1 not so; 2 a file that cannot be used.\n";
 
 static int broken(const char *path, const char *why)
 {
@@ -147,9 +146,9 @@ static int take_text(struct given *g, const char *path, struct bytes b)
 		return broken(path,
 			      "lspci's words have no bytes in them: take them with sudo lspci -D -xxxx");
 	if (!l)
-		return broken(path,
-			      "neither a log with a report (json=1), nor an ACPI table, nor lspci -xxxx, nor "
-			      "Linux's groups (find, a script's listing, dmesg)");
+		return broken(
+			path,
+			"neither a log with a report (json=1), nor an ACPI table, nor lspci -xxxx, nor Linux's groups (find, a script's listing, dmesg)");
 	if (g->linux) {
 		listing_free(l);
 		return broken(path, "a second listing of groups; with --each every file is a machine");
@@ -211,7 +210,8 @@ static int analyse_log(struct given *g, const char *path)
 	r->in->pci = &pci;
 	if (!r->missed_known) /* an older report */
 		audit_take_missed(r->in, &pci);
-	return findings_replay(r) ? DIFFERENT : SAME;
+	audit_run(r->in, &result);
+	return findings_replay(r, &result) ? DIFFERENT : SAME;
 }
 
 /* Registers that were given for the units of a table; of the others nothing is known. VER is not asked for:
@@ -254,7 +254,8 @@ static void audit_dump(struct given *g, struct span table)
 		t->data = g->table[in.tables];
 	}
 	take_registers(g, table, &in);
-	findings_print(&in, g->dump);
+	audit_run(&in, &result);
+	findings_print(&result, g->dump);
 	analyse_units(&pci, table);
 }
 
@@ -270,12 +271,13 @@ static int compare_list(struct given *g, unsigned i)
 		replay_ready(cfg);
 		if (!replay_function(cfg, 0, &any)) {
 			replay_free(cfg);
-			return broken("groups",
-				      "nothing to hold them against: give the dump too (sudo lspci -D "
-				      "-xxxx)");
+			return broken(
+				"groups",
+				"nothing to hold them against: give the dump too (sudo lspci -D -xxxx)");
 		}
 		enum sl_err e = machine_scan(&pci, cfg, (struct span){NULL, 0}, &said);
 		if (e == SL_OK) {
+			acs_enable_all(&pci); /* as Linux and stage groups do */
 			analyse_groups(&pci, cfg);
 			status = listing_compare(g->linux, i, &pci, cfg) ? DIFFERENT : SAME;
 		} else {

@@ -151,13 +151,13 @@ static bool get_left_out(struct record *r, const json_t *o)
 	const json_t *list = json_object_get(o, "left_out");
 	if (!list)
 		return true;
-	if (!json_is_array(list) || json_array_size(list) > AUDIT_OUTCOMES)
-		return wrong(r, "\"left_out\" is not a list of at most %u counts", AUDIT_OUTCOMES);
+	if (!json_is_array(list) || json_array_size(list) > CASE_OUTCOMES)
+		return wrong(r, "\"left_out\" is not a list of at most %u counts", CASE_OUTCOMES);
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *n = json_array_get(list, i);
 		if (!json_is_integer(n) || json_integer_value(n) < 0 || json_integer_value(n) > 1 << 24)
 			return wrong(r, "\"left_out\" has an element that is not a count");
-		r->in->left_out[i] = (unsigned)json_integer_value(n);
+		r->in->cases.left_out[i] = (unsigned)json_integer_value(n);
 	}
 	return true;
 }
@@ -487,14 +487,14 @@ static const char *dir_name(unsigned dir)
 
 static bool on_case(struct record *r, const json_t *o)
 {
-	struct audit_case *c = &r->in->tried[r->in->cases];
+	struct proof_case *c = &r->in->cases.tried[r->in->cases.n];
 	uint8_t dir;
 	uint64_t reason = 0, recorded;
-	if (r->in->cases == AUDIT_CASES)
-		return wrong(r, "more than %u cases", AUDIT_CASES);
+	if (r->in->cases.n == CASES_MAX)
+		return wrong(r, "more than %u cases", CASES_MAX);
 	if (!get_text(r, o, "who", c->who, sizeof(c->who)) ||
 	    !get_text(r, o, "what", c->what, sizeof(c->what)) || !get_name(r, o, "dir", dir_name, 2, &dir) ||
-	    !get_name(r, o, "verdict", audit_outcome_name, AUDIT_OUTCOMES, &c->outcome) ||
+	    !get_name(r, o, "verdict", audit_outcome_name, CASE_OUTCOMES, &c->outcome) ||
 	    !get_count(r, o, "recorded", 1, &recorded))
 		return false;
 	if (recorded && (!get_bdf(r, o, "bdf", &c->bdf) || !get_hex(r, o, "iova", UINT64_MAX, &c->iova) ||
@@ -503,7 +503,23 @@ static bool on_case(struct record *r, const json_t *o)
 	c->write = dir;
 	c->recorded = (uint8_t)recorded;
 	c->reason = (uint8_t)reason;
-	r->in->cases++;
+	r->in->cases.n++;
+	return true;
+}
+
+static bool on_error(struct record *r, const json_t *o)
+{
+	struct audit_error *e = &r->in->error[r->in->errors];
+	uint64_t n;
+	if (r->in->errors == AUDIT_ERRORS)
+		return wrong(r, "more than %u errors of the hardware", AUDIT_ERRORS);
+	if (!get_name(r, o, "source", audit_source_name, AUDIT_SOURCES, &e->source) ||
+	    !get_name(r, o, "grade", audit_grade_name, AUDIT_GRADES, &e->grade) ||
+	    !get_count(r, o, "count", UINT32_MAX, &n) || !get_text(r, o, "who", e->who, sizeof(e->who)) ||
+	    !get_text(r, o, "text", e->text, sizeof(e->text)))
+		return false;
+	e->count = (uint32_t)n;
+	r->in->errors++;
 	return true;
 }
 
@@ -543,7 +559,7 @@ static const struct {
 	{"fn", on_fn},         {"cfg", on_cfg},      {"bar", on_bar},         {"group", on_group},
 	{"sriov", on_sriov},   {"case", on_case},    {"finding", on_finding}, {"verdict", on_verdict},
 	{"window", on_other},  {"attach", on_other}, {"domain", on_other},    {"lat", on_other},
-	{"missed", on_missed},
+	{"missed", on_missed}, {"error", on_error},
 };
 
 bool record_keep(json_t *said[RECORD_SAID], json_t *line)

@@ -1,6 +1,6 @@
 #include "table.h"
 #include <stdio.h>
-#include "iommu/dmar.h"
+#include "iommu/dmar/dmar.h"
 
 /* A path as "00:1c.0 -> 00.0", or what else the scope names: VT-d §8.3.1. */
 static void print_scope(const struct dmar_scope *s)

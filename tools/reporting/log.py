@@ -160,6 +160,7 @@ KINDS = {
         "enabled": count,
     },
     "case": {"who": text, "dir": text, "what": text, "verdict": text, "bdf": text, "iova": hexa, "reason": count},
+    "error": {"source": text, "grade": text, "count": count, "who": text, "text": text},
     "lat": {"who": text, "mode": text, "iommu": text, "qd": count, "unit": text, "count": count, "hist": [bucket]},
     "finding": {
         "id": text,

@@ -8,7 +8,7 @@ from reporting.log import BDF, CFG_BYTES, clean
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PCI_IDS = ("/usr/share/misc/pci.ids", "/usr/share/hwdata/pci.ids")
 
-# Bits and fields (name, high bit, low bit, meaning): VT-d §11.4, names as in iommu/vtd_regs.h.
+# Bits and fields (name, high bit, low bit, meaning): VT-d §11.4, names as in iommu/vtd/regs.h.
 CAP = [
     ("ND", 2, 0, "domain ids: 4 + 2N bits"),
     ("RWBF", 4, 4, "write buffer must be flushed"),
@@ -122,7 +122,7 @@ def unit_words(cap, ecap):
 def fault_reasons():
     """{reason: words}, from the table that the kernel prints from."""
     try:
-        source = (ROOT / "iommu/vtd_fault.c").read_text()
+        source = (ROOT / "iommu/vtd/fault.c").read_text()
     except OSError:
         return {}
     return {int(reason, 16): words for reason, words in re.findall(r'\[(0x\w\w)\] = "([^"]*)"', source)}

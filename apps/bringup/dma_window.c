@@ -1,0 +1,94 @@
+#include "apps/bringup/dma_window.h"
+#include "apps/machine.h"
+#include "iommu/vtd/state.h"
+#include "kernel/acpi.h"
+#include "kernel/pmm.h"
+
+#define WINDOW_TOP 38u /* bits: what the narrowest usual unit has */
+#define WINDOW_LOW BIT(32)
+
+unsigned window_width(const struct iommu *mmu)
+{
+	struct iommu_unit_info u;
+	unsigned width = 64;
+	for (unsigned i = 0; mmu->unit && i < mmu->unit_count; i++) {
+		iommu_unit_info(mmu, i, &u);
+		if (u.unusable)
+			continue;
+		struct vtd_ability a = vtd_ability_of(u.ver, u.cap, u.ecap);
+		width = !a.unusable && a.width < width ? a.width : width;
+	}
+	return width;
+}
+
+/* [base, base + WINDOW_SIZE) and the len bytes at at, which may end at 2^64. */
+static bool meets(uint64_t base, uint64_t at, uint64_t len)
+{
+	return len && at < base + WINDOW_SIZE && (at >= base || base - at < len);
+}
+
+static bool meets_memory(const struct window_in *in, uint64_t base)
+{
+	for (uint32_t i = 0; i < in->mems; i++)
+		if (meets(base, in->mem[i].base, in->mem[i].pages * PAGE_SIZE))
+			return true;
+	return false;
+}
+
+static bool meets_dmar(const struct window_in *in, uint64_t base)
+{
+	struct dmar t;
+	struct dmar_entry e = {0};
+	struct dmar_rmrr r;
+	struct dmar_drhd d;
+	if (dmar_open(in->dmar, &t) != SL_OK)
+		return false;
+	while (dmar_next(&t, &e) == SL_OK) {
+		if (e.type == DMAR_RMRR && dmar_rmrr(&e, &r) == SL_OK && r.limit > r.base &&
+		    meets(base, r.base, r.limit - r.base + 1))
+			return true;
+		if (e.type == DMAR_DRHD && dmar_drhd(&e, &d) == SL_OK && meets(base, d.base, d.size))
+			return true;
+	}
+	return false;
+}
+
+static bool meets_ecam(const struct window_in *in, uint64_t base)
+{
+	struct acpi_ecam w;
+	enum sl_err e;
+	for (unsigned i = 0; (e = acpi_mcfg(in->mcfg, i, &w)) != SL_END; i++)
+		if (!e && meets(base, w.base + ((uint64_t)w.start << 20), (w.end - w.start + 1ull) << 20))
+			return true;
+	return false;
+}
+
+static bool is_clear(const struct window_in *in, uint64_t base, bool of_memory)
+{
+	if (pci_range_used(in->pci, base, WINDOW_SIZE) || meets_dmar(in, base) || meets_ecam(in, base))
+		return false;
+	return of_memory ? pmm_is_free(PHYS(base), WINDOW_SIZE / PAGE_SIZE) : !meets_memory(in, base);
+}
+
+static bool search(const struct window_in *in, bool of_memory, uint64_t *base)
+{
+	uint64_t top = BIT(in->width < WINDOW_TOP ? in->width : WINDOW_TOP), middle = BIT(WINDOW_TOP - 1);
+	for (uint64_t at = middle; at < top; at += PAGE_1G)
+		if (is_clear(in, at, of_memory)) {
+			*base = at;
+			return true;
+		}
+	for (uint64_t at = top < middle ? top : middle; at > WINDOW_LOW;) {
+		at -= PAGE_1G;
+		if (is_clear(in, at, of_memory)) {
+			*base = at;
+			return true;
+		}
+	}
+	return false;
+}
+
+enum sl_err window_choose(const struct window_in *in, uint64_t *base)
+{
+	return search(in, false, base) || search(in, true, base) ? SL_OK : SL_NOSPACE;
+}

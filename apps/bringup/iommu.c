@@ -1,0 +1,273 @@
+/* Stage iommu: what firmware left, our own tables, translation on. */
+#include "apps/bringup/coverage.h"
+#include "apps/bringup/iommu.h"
+#include "apps/bringup/irqs.h"
+#include "apps/bringup/skipped_units.h"
+#include "apps/machine.h"
+#include "apps/bringup/quirks.h"
+#include "apps/bringup/topology.h"
+#include "apps/bringup/dma_window.h"
+#include "iommu/dmar/lint.h"
+#include "iommu/dmar/rmrr.h"
+#include "iommu/vtd/io_hw.h"
+#include "kernel/log.h"
+#include "kernel/pmm.h"
+#include "kernel/start.h"
+#include "kernel/x86/paging.h"
+#include "pci/groups.h"
+
+static void print_finding(void *ctx, const struct dmar_finding *f)
+{
+	char text[200];
+	(void)ctx;
+	dmar_finding_text(f, text, sizeof text);
+	log_line("dmar", "%s", text);
+	log_line("dmar", "  an operating system: %s", dmar_rule_text(f->rule)->os);
+}
+
+/* What is odd in firmware's table, and the memory that it wants to go on sharing with functions. */
+void dmar_print_findings(struct machine *m, struct span table)
+{
+	const struct dmar_topo topo = topo_of(&m->pci);
+	const struct dmar_functions functions = topo_functions(&m->pci);
+	static struct dmar_lint_context known;
+	static struct rmrr_owner ledger[64];
+	const struct acpi_table *madt = acpi_find(&m->acpi, "APIC", 0);
+	struct dmar_memory_map map = {phys_va(PHYS(m->boot->regions)), m->boot->region_count};
+	char text[200];
+	known = (struct dmar_lint_context){
+		.topo = &topo, .functions = &functions, .memory = dmar_lint_memory, .memory_ctx = &map};
+	if (madt)
+		dmar_lint_madt(&known, madt->data);
+	unsigned n = dmar_lint(table, &known, print_finding, NULL);
+	log_line("dmar", "%u finding%s in firmware's table (docs/dmar.md explains each)", n,
+		 n == 1 ? "" : "s");
+	struct rmrr_context owners = {&topo, &functions, map, topo_name, &m->pci};
+	struct dmar dmar;
+	n = dmar_open(table, &dmar) == SL_OK ? rmrr_ledger(&dmar, &owners, ledger, ARRAY_LEN(ledger)) : 0;
+	for (unsigned i = 0; i < n && i < ARRAY_LEN(ledger); i++) {
+		rmrr_text(&ledger[i], text, sizeof text);
+		log_line("dmar", "%s", text);
+	}
+	if (n > ARRAY_LEN(ledger))
+		log_line("dmar", "%u more pairs of an RMRR and a function are not shown",
+			 n - (unsigned)ARRAY_LEN(ledger));
+}
+
+/* Functions of one group go to one domain: the IOMMU can not hold them apart. */
+static unsigned group_of(void *ctx, bdf_t fn)
+{
+	const struct pci_func *f = pci_find(ctx, fn);
+	return f ? groups_of(f) : 0;
+}
+
+/* Behind a conventional bridge requests arrive in the bridge's name. */
+static unsigned ids_of(void *ctx, bdf_t fn, uint16_t *out, unsigned max)
+{
+	const struct pci_func *f = pci_find(ctx, fn);
+	bdf_t id[GROUPS_ALIASES];
+	unsigned n = f ? (unsigned)groups_alias(f, id) : 0;
+	for (unsigned i = 0; i < n && i < max; i++)
+		out[i] = id[i].rid;
+	return n < max ? n : max;
+}
+
+void snapshot_print(const char *when, uint64_t at)
+{
+	const struct boot_snapshot *s = phys_va(PHYS(at));
+	unsigned masters = 0;
+	for (uint32_t i = 0; i < s->funcs; i++)
+		masters += s->func[i].command >> 2 & 1;
+	for (uint32_t i = 0; i < s->units; i++) {
+		const struct boot_unit *u = &s->unit[i];
+		log_line(
+			"iommu",
+			"%s: unit at 0x%llx translation %s, remapping %s, protected regions %s (GSTS %08x PMEN %08x FSTS %08x RTADDR %llx IRTA %llx)",
+			when, (ull)u->base, u->gsts >> 31 & 1 ? "on" : "off",
+			u->gsts >> 25 & 1 ? "on" : "off", u->pmen & 1 ? "on" : "off", u->gsts, u->pmen,
+			u->fsts, (ull)u->rtaddr, (ull)u->irta);
+	}
+	log_line("iommu", "%s: %u of %u functions could do DMA", when, masters, s->funcs);
+	if (s->units_lost || s->funcs_lost)
+		log_warn("iommu", "%s: %u more units and %u more functions had no room in the record", when,
+			 s->units_lost, s->funcs_lost);
+}
+
+/* The same window for every domain, so that a device address is never the physical address of anything. */
+static enum sl_err choose_window(struct machine *m)
+{
+	const struct acpi_table *dmar = acpi_find(&m->acpi, "DMAR", 0),
+				*mcfg = acpi_find(&m->acpi, "MCFG", 0);
+	const struct window_in in = {.pci = &m->pci,
+				     .mem = phys_va(PHYS(m->boot->regions)),
+				     .mems = m->boot->region_count,
+				     .dmar = dmar ? dmar->data : (struct span){0},
+				     .mcfg = mcfg ? mcfg->data : (struct span){0},
+				     .width = window_width(&m->iommu)};
+	uint64_t base;
+	enum sl_err e = window_choose(&in, &base);
+	if (e) {
+		log_fail(
+			"iommu",
+			"move 64-bit device addresses in firmware setup (MMIO high base), or use a unit that has more address bits",
+			"no range of device addresses below 2^%u is free of memory, registers, bridge windows and RMRRs",
+			in.width < 38 ? in.width : 38);
+		return e;
+	}
+	m->window = IOVA(base);
+	pmm_reserve(PHYS(base), WINDOW_SIZE / PAGE_SIZE);
+	log_line("iommu", "device addresses of every domain begin at 0x%llx, where nothing else answers",
+		 (ull)base);
+	return SL_OK;
+}
+
+static enum sl_err no_unit(const struct machine *m)
+{
+	if (acpi_find(&m->acpi, "IVRS", 0))
+		log_fail("iommu", "use a machine with Intel VT-d",
+			 "this is an AMD machine (IVRS table found, no DMAR): AMD's IOMMU is not supported");
+	else if (acpi_find(&m->acpi, "VIOT", 0))
+		log_fail(
+			"iommu", "use -device intel-iommu in place of virtio-iommu",
+			"this machine's IOMMU is a virtio-iommu (VIOT table found, no DMAR): it is not supported");
+	else
+		log_fail(
+			"iommu",
+			"switch VT-d (Intel VT for Directed I/O, IOMMU) on in firmware setup; in QEMU add -device intel-iommu",
+			"there is no DMAR table among %u ACPI tables: no IOMMU, so nothing holds a device back",
+			m->acpi.count);
+	return SL_NOTFOUND;
+}
+
+static enum sl_err map_unit(void *ctx, phys_t base, uint64_t len, struct vtd_io *out)
+{
+	(void)ctx;
+	volatile void *regs = mmio_claim("a VT-d unit", base, len, PHYS_UNIT);
+	if (!regs)
+		return SL_RANGE;
+	*out = vtd_io_hw(regs);
+	return SL_OK;
+}
+
+/* An RMRR is for a function that firmware or a management controller goes on using. It was stopped like all
+ * the others; now that it reaches its RMRRs and nothing else, it goes on as it was found. */
+static void owners_go_on(struct machine *m)
+{
+	unsigned n = 0;
+	PCI_EACH(f, &m->pci)
+		if (f->found_master && coverage_has_unit(&m->iommu, true, f->bdf) &&
+		    iommu_domain_of(&m->iommu, f->bdf)) {
+			pci_bus_master(f, true);
+			n++;
+		}
+	if (m->iommu.domains)
+		log_line(
+			"iommu",
+			"bus mastering is back on in %u functions that the RMRR lines above name: they reach that memory and nothing else",
+			n);
+}
+
+enum sl_err stage_iommu(struct machine *m)
+{
+	const struct acpi_table *table = acpi_find(&m->acpi, "DMAR", 0);
+	bool off = m->cfg->iommu == CONFIG_IOMMU_OFF;
+	if (off)
+		log_warn(
+			"iommu",
+			"iommu=off: no unit is programmed, so what firmware left on stays as it is, and every function that no unit holds back reaches all memory");
+	if (m->cfg->iommu == CONFIG_IOMMU_PT)
+		log_warn(
+			"iommu",
+			"iommu=pt: every function that is used is in a pass-through domain and reaches all memory: nothing is proved");
+	if (!table)
+		return off ? choose_window(m) : no_unit(m);
+	if (acpi_find(&m->acpi, "DMAR", 1))
+		log_warn("iommu", "there is more than one DMAR table: the first counts, as in Linux");
+	snapshot_print("in UEFI", m->boot->at_entry);
+	snapshot_print("after ExitBootServices", m->boot->at_exit);
+	const struct dmar_topo topo = topo_of(&m->pci);
+	const struct dmar_functions functions = topo_functions(&m->pci);
+	dmar_print_findings(m, table->data);
+	const struct iommu_regs regs = {NULL, map_unit};
+	enum sl_err e = iommu_init(&m->iommu, table->data, &topo, &regs);
+	if (e) {
+		log_fail(
+			"iommu",
+			"update the firmware; if VT-d can be switched in its setup, switch it off and on once",
+			"the DMAR table leads to no usable unit: %s", sl_err_text(e));
+		return e;
+	}
+	if (m->cfg->access == ACCESS_READ) {
+		log_line("iommu", "access=read: the units are read and left as they are");
+		return SL_OK;
+	}
+	if (off)
+		(void)say_left_on(&m->iommu);
+	else {
+		leave_alone(&m->iommu, m->cfg, &functions);
+		quirks_iommu(&m->pci, &m->iommu, &functions);
+	}
+	e = choose_window(m);
+	if (e || off)
+		return e;
+	m->groups = (struct iommu_groups){&m->pci, group_of, ids_of};
+	iommu_set_groups(&m->iommu, &m->groups); /* before the RMRRs: functions of one group share a domain */
+	m->memory = (struct dmar_memory_map){phys_va(PHYS(m->boot->regions)), m->boot->region_count};
+	m->iommu.memory = &m->memory;
+	e = iommu_map_rmrrs_below(&m->iommu, &functions);
+	if (e)
+		log_fail("iommu", "update the firmware", "the RMRRs of the DMAR table cannot be mapped: %s",
+			 sl_err_text(e));
+	if (!e)
+		e = iommu_enable(&m->iommu);
+	if (e)
+		return e;
+	m->translating = true;
+	owners_go_on(m);
+	return irqs_start(m);
+}
+
+/* ---- stage coverage ---- */
+
+/* Firmware's drivers told devices of addresses in that memory, and a device that only Bus Master Enable holds
+ * may write there still. */
+static void take_boot_memory(const struct coverage *c)
+{
+	if (coverage_whole(c))
+		log_line("coverage", "%llu MiB of firmware's boot memory taken back: no device reaches it",
+			 (ull)(start_reclaim() >> 8));
+	else
+		log_line(
+			"coverage",
+			"%llu MiB of firmware's boot memory stay unused: %u of %u units translate, and %u functions or buses are not covered",
+			(ull)(start_boot_pages() >> 8), c->on, c->units, coverage_open(c));
+}
+
+enum sl_err stage_coverage(struct machine *m)
+{
+	struct coverage c;
+	coverage_take(&m->pci, &m->iommu, m->translating, &c);
+	if (m->cfg->access == ACCESS_READ) {
+		log_line(
+			"coverage",
+			"access=read: nothing here holds DMA back; %u of %u functions master the bus, as firmware left them, and %llu MiB of its memory stay unused for that",
+			c.stuck, c.functions, (ull)(start_boot_pages() >> 8));
+		return SL_OK;
+	}
+	if (!c.no_unit)
+		log_line(
+			"coverage",
+			"translation is on in %u of %u units; each of the %u functions found that can do DMA is under one of them, and reaches nothing without a domain",
+			c.on, c.units, c.functions);
+	else
+		log_warn(
+			"coverage",
+			"translation is on in %u of %u units; %u functions are under no unit that translates: only their Bus Master Enable (off) holds them",
+			c.on, c.units, c.no_unit);
+	if (c.stuck)
+		log_warn("coverage", "%u of them have a Bus Master Enable that stays on: nothing holds them",
+			 c.stuck);
+	coverage_name(m, "coverage");
+	take_boot_memory(&c);
+	return SL_OK;
+}

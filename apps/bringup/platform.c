@@ -1,0 +1,251 @@
+/* Stages boot, acpi, pci: what machine this is. */
+#include "apps/bringup/console.h"
+#include "apps/bringup/platform.h"
+#include "apps/machine.h"
+#include "apps/bringup/quirks.h"
+#include "iommu/dmar/rmrr.h"
+#include "kernel/fmt.h"
+#include "kernel/log.h"
+#include "kernel/power.h"
+#include "kernel/memmap.h"
+#include "kernel/pmm.h"
+#include "kernel/start.h"
+#include "kernel/str.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/paging.h"
+#include "kernel/x86/tsc.h"
+#include "pci/ecam.h"
+#include "pci/names.h"
+#include "pci/path.h"
+
+static uint64_t ram_bytes(const struct boot_info *boot)
+{
+	const struct boot_region *r = phys_va(PHYS(boot->regions));
+	uint64_t total = 0, base, len;
+	for (uint32_t i = 0; memmap_next_ram(r, boot->region_count, &i, &base, &len);)
+		total += len;
+	return total;
+}
+
+enum sl_err stage_boot(struct machine *m)
+{
+	static const char *const secure[] = {"off", "on", "unknown", "in setup mode"};
+	const struct boot_info *b = m->boot;
+	const struct cpu_info *cpu = cpu_info();
+	const struct config *cfg = &b->cfg;
+	log_text("\nSluice: PCIe, VT-d and SR-IOV on the bare machine\n");
+	enum sl_err clock = SL_OK, e = acpi_init(&m->acpi, b->rsdp, paging_read_map);
+	if (!e)
+		clock = tsc_init(&m->acpi, b->tsc_start);
+	power_reset_register(&m->acpi);
+	log_line("boot", "UEFI firmware \"%s\" revision 0x%x, Secure Boot %s", b->firmware,
+		 b->firmware_revision, secure[b->secure_boot % 4]);
+	log_line("boot", "%s; SMEP %s, SMAP %s, UMIP %s%s", cpu->brand, cpu->smep ? "on" : "absent",
+		 cpu->smap ? "on" : "absent", cpu->umip ? "on" : "absent",
+		 cpu->hypervisor ? "; under a hypervisor" : "");
+	paging_check();
+	if (b->firmware_cr4 & ~(cpu->cr4 | CR4_DE))
+		log_line("boot", "firmware left CR4 at 0x%llx; every core has 0x%llx", (ull)b->firmware_cr4,
+			 (ull)cpu->cr4);
+	log_line(
+		"boot",
+		"%llu MiB of RAM, %llu MiB free; own page tables: text read-only, data not executable, page 0 unmapped",
+		(ull)(ram_bytes(b) >> 20), (ull)(pmm_free_pages() >> 8));
+	if (b->regions_odd)
+		log_warn("boot", "%u descriptors of firmware's memory map make no sense and are left out",
+			 b->regions_odd);
+	if (e) {
+		log_fail("boot", "update the firmware", "the ACPI root pointer at 0x%llx is not usable: %s",
+			 (ull)b->rsdp, sl_err_text(e));
+		return e;
+	}
+	log_line("boot", "TSC %llu.%03llu MHz, %s%s", (ull)(tsc_info()->hz / 1000000),
+		 (ull)(tsc_info()->hz / 1000 % 1000), tsc_info()->source,
+		 cpu->invariant_tsc ? ", invariant" : ", not marked invariant");
+	if (clock)
+		log_warn(
+			"boot",
+			"no HPET, ACPI timer or CPUID 15h to take the TSC's rate from: times below are guesses");
+	if (cfg->error.line) {
+		log_fail("boot", "correct that line; README.md lists the keys", "%s:%u:%u: %s",
+			 cfg->error.source, cfg->error.line, cfg->error.col, cfg->error.text);
+		return SL_CONFIG;
+	}
+	if (cfg->access == ACCESS_READ && cfg->app != APP_AUDIT) {
+		log_fail("boot", "app=audit, or leave access=read out",
+			 "access=read is for app=audit: every other app writes to configuration space");
+		return SL_CONFIG;
+	}
+	if (cfg->access == ACCESS_READ)
+		log_line(
+			"boot",
+			"access=read: nothing is written to configuration space or to an IOMMU; what that leaves unknown is counted in unjudged=");
+	if (cfg->keep && !b->kept_lines)
+		log_warn("boot", "keep=1: no report was written, which firmware's screen has the reason for");
+	else if (cfg->keep)
+		log_line(
+			"boot",
+			"keep=1: \\EFI\\sluice\\report.txt on the volume of sluice.cfg: %u lines, crc32 %08x",
+			b->kept_lines, b->kept_crc);
+	log_line("boot", "options from %s: app=%s vfs=%u qd=%u seconds=%u scratch=%s", b->config_from,
+		 config_app_name(cfg), cfg->vfs, cfg->qd, cfg->seconds,
+		 cfg->scratch[0] ? cfg->scratch : "(none)");
+	return SL_OK;
+}
+
+enum sl_err stage_acpi(struct machine *m)
+{
+	const struct acpi *a = &m->acpi;
+	char list[ACPI_MAX_TABLES * 5 + 1];
+	size_t n = 0;
+	for (unsigned i = 0; i < a->count; i++) {
+		for (unsigned k = 0; k < 4; k++)
+			list[n++] = a->table[i].sig[k] > ' ' && a->table[i].sig[k] < 0x7f ? a->table[i].sig[k]
+											  : '?';
+		list[n++] = ' ';
+	}
+	list[n] = 0;
+	log_line("acpi", "RSDP revision %u, %s with %u tables: %s", a->revision, a->xsdt ? "XSDT" : "RSDT",
+		 a->count, list);
+	for (unsigned i = 0; i < a->lost && i < ARRAY_LEN(a->lost_at); i++)
+		log_warn("acpi", "no table is at 0x%llx, which the root table names: left out",
+			 (ull)a->lost_at[i]);
+	if (a->lost > ARRAY_LEN(a->lost_at))
+		log_warn("acpi", "%u more pointers of the root table lead to no table",
+			 a->lost - (unsigned)ARRAY_LEN(a->lost_at));
+	if (a->dropped)
+		log_warn("acpi", "%u tables that Sluice does not use are not listed: there are more than %u",
+			 a->dropped, ACPI_MAX_TABLES);
+	for (unsigned i = 0; i < a->count; i++)
+		if (!a->table[i].sum_ok)
+			log_warn("acpi", "%s at 0x%llx has a wrong checksum (firmware bug); used with care",
+				 a->table[i].sig, (ull)a->table[i].phys);
+	console_from_acpi(m);
+	if (!acpi_find(a, "MCFG", 0)) {
+		log_fail("acpi",
+			 "in QEMU use -machine q35; on a server switch PCIe memory-mapped configuration on",
+			 "there is no MCFG table, so PCIe's configuration space can not be reached");
+		return SL_NOTFOUND;
+	}
+	return SL_OK;
+}
+
+static enum sl_err add_window(struct machine *m, const struct acpi_ecam *w)
+{
+	volatile void *va =
+		mmio_claim("a window of the MCFG table", PHYS(w->base + ((uint64_t)w->start << 20)),
+			   (w->end - w->start + 1ull) << 20, PHYS_ECAM);
+	enum sl_err e = va ? ecam_add(w->seg, w->start, w->end, va) : SL_RANGE;
+	return e ? e : pci_scan(&m->pci, ecam_cfg(m->cfg->access == ACCESS_READ), w->seg, w->start, w->end);
+}
+
+/* Every entry of the MCFG table that can be used. What the others describe is not looked at, but for buses
+ * that another entry has too. */
+static enum sl_err add_windows(struct machine *m)
+{
+	struct span mcfg = acpi_find(&m->acpi, "MCFG", 0)->data;
+	struct acpi_ecam w;
+	enum sl_err e;
+	unsigned added = 0;
+	for (unsigned i = 0; (e = acpi_mcfg(mcfg, i, &w)) != SL_END; i++) {
+		if (!e)
+			e = add_window(m, &w);
+		added += !e;
+		if (e)
+			log_warn("pci",
+				 "MCFG entry %u (segment %u, buses %02x-%02x at 0x%llx) is left out: %s", i,
+				 w.seg, w.start, w.end, (ull)w.base, sl_err_text(e));
+	}
+	for (unsigned i = 0; acpi_mcfg(mcfg, i, &w) != SL_END; i++)
+		if (!pci_scanned(&m->pci, w.seg, w.start, w.end))
+			pci_miss(&m->pci, (struct pci_missed){PCI_MISS_WINDOW, bdf_make(w.seg, w.start, 0, 0),
+							      w.start, w.end});
+	return added ? SL_OK : SL_NOTFOUND;
+}
+
+/* What answered the loader as a unit does (VT-d §11.4.1: 31:8 are 0) is one, whatever the MCFG table says of
+ * these addresses: looking for devices writes. */
+static void claim_units(const struct boot_snapshot *s)
+{
+	for (uint32_t i = 0; i < s->units; i++)
+		if (s->unit[i].ver && !(s->unit[i].ver >> 8) &&
+		    phys_claim(s->unit[i].base, PAGE_SIZE, PHYS_UNIT))
+			log_warn("pci", "the VT-d unit at 0x%llx has its registers where something else has",
+				 (ull)s->unit[i].base);
+}
+
+static unsigned depth_of(const struct pci_func *f)
+{
+	unsigned n = 0;
+	for (; f->parent && n < 16; f = f->parent)
+		n++;
+	return n;
+}
+
+static void print_func(const struct pci *pci, const struct pci_func *f)
+{
+	char tail[64] = "";
+	struct sriov s;
+	unsigned power = pci_power_state(f);
+	if (f->is_bridge)
+		fmt_print(tail, sizeof tail, " -> buses %02x-%02x%s", f->sec, f->sub,
+			  f->cap_acs ? ", ACS" : "");
+	else if (f->cap_sriov && sriov_read(pci, f, &s) == SL_OK)
+		fmt_print(tail, sizeof tail, ", SR-IOV: up to %u VFs", s.total_vfs);
+	const char *class = pci_class_name(f->class), *vendor = pci_vendor_name(f->vendor);
+	const char *device = pci_device_name(f->vendor, f->device);
+	log_line("pci", "%*s" BDF_FMT " %s: %s %s [%04x:%04x]%s%s%s", (int)(2 * depth_of(f)), "",
+		 BDF_ARG(f->bdf), class ? class : "unknown class", vendor ? vendor : "unknown vendor",
+		 device ? device : "device", f->vendor, f->device, tail, power ? ", in " : "",
+		 power ? pci_power_name(power) : "");
+}
+
+enum sl_err stage_pci(struct machine *m)
+{
+	claim_units(phys_va(PHYS(m->boot->at_entry)));
+	enum sl_err e = add_windows(m);
+	if (e) {
+		log_fail("pci", "update the firmware", "no entry of the MCFG table is usable");
+		return e;
+	}
+	console_from_pci(m);
+	unsigned n = 0;
+	PCI_EACH(f, &m->pci) {
+		print_func(&m->pci, f);
+		n++;
+	}
+	if (!n) {
+		log_fail(
+			"pci",
+			"update the firmware: its MCFG table must have the address of PCIe configuration space",
+			"no function answers in the windows of the MCFG table: nothing is known of this machine's devices, and nothing holds them");
+		return SL_NOTFOUND;
+	}
+	quirks_pci(&m->pci);
+	m->looked = true;
+	unsigned masters = pci_quiesce(&m->pci);
+	log_line(
+		"pci",
+		m->cfg->access == ACCESS_READ
+			? "%u functions found; bus mastering stays on in the %u that firmware had left it on in: access=read"
+			: "%u functions found; bus mastering is switched off on the %u that firmware had left it on",
+		n, masters);
+	return SL_OK;
+}
+
+void undo_pci(struct machine *m)
+{
+	pci_paths_restore(&m->pci);
+}
+
+/* The DMAR table, before there is a page for anybody: what an RMRR describes is never the system's own. */
+void app_reserve(const struct boot_info *boot)
+{
+	static struct acpi early;
+	const struct dmar_memory_map map = {phys_va(PHYS(boot->regions)), boot->region_count};
+	if (acpi_init(&early, boot->rsdp, paging_read_map))
+		return; /* stage boot says so */
+	const struct acpi_table *t = acpi_find(&early, "DMAR", 0);
+	if (t)
+		rmrr_reserve(t->data, &map);
+}

@@ -1,0 +1,36 @@
+#include "apps/bringup/skipped_units.h"
+#include "iommu/vtd/state.h"
+#include "kernel/log.h"
+
+void leave_alone(struct iommu *mmu, const struct config *cfg, const struct dmar_functions *functions)
+{
+	for (unsigned i = 0; i < cfg->iommu_skips; i++)
+		if (!iommu_skip_base(mmu, cfg->iommu_skip[i]))
+			log_warn("iommu", "skip=0x%llx: no unit that is in use has its registers there",
+				 (ull)cfg->iommu_skip[i]);
+	if (cfg->iommu_igfx_off &&
+	    !iommu_skip_graphics(mmu, functions, "the options say so of the unit for graphics"))
+		log_warn("iommu", "igfx_off: no unit is for graphics alone");
+}
+
+unsigned say_left_on(const struct iommu *mmu)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < mmu->unit_count; i++) {
+		struct iommu_unit_info u;
+		iommu_unit_info(mmu, i, &u);
+		struct vtd_state s = vtd_state_of(u.found_gsts, u.found_pmen, u.found_fsts);
+		if (s.translates)
+			log_warn(
+				"iommu",
+				"firmware left translation on in the unit at 0x%llx: DMA of the functions below it goes by firmware's tables, which do not have our memory, and is refused",
+				(ull)u.base);
+		if (s.remaps)
+			log_warn(
+				"iommu",
+				"firmware left interrupt remapping on in the unit at 0x%llx: interrupts of the functions below it go by firmware's table, and most are refused",
+				(ull)u.base);
+		n += s.translates || s.remaps;
+	}
+	return n;
+}

@@ -1,0 +1,47 @@
+#include "apps/bringup/topology.h"
+#include "pci/names.h"
+
+static bool bridge(void *ctx, bdf_t fn, uint8_t *sec, uint8_t *sub)
+{
+	const struct pci_func *f = pci_find(ctx, fn);
+	if (!f || !f->is_bridge || !f->sec)
+		return false;
+	*sec = f->sec;
+	*sub = f->sub;
+	return true;
+}
+
+static bdf_t pf_of(void *ctx, bdf_t fn)
+{
+	const struct pci_func *f = pci_find(ctx, fn);
+	return f && f->pf ? f->pf->bdf : fn;
+}
+
+static bool function_at(void *ctx, unsigned i, bdf_t *fn, uint32_t *class)
+{
+	const struct pci *pci = ctx;
+	PCI_EACH(f, pci) {
+		if (i--)
+			continue;
+		*fn = f->bdf;
+		*class = f->class;
+		return true;
+	}
+	return false;
+}
+
+const char *topo_name(void *ctx, bdf_t fn)
+{
+	const struct pci_func *f = pci_find(ctx, fn);
+	return f ? pci_class_name(f->class) : NULL;
+}
+
+struct dmar_topo topo_of(struct pci *pci)
+{
+	return (struct dmar_topo){pci, bridge, pf_of};
+}
+
+struct dmar_functions topo_functions(struct pci *pci)
+{
+	return (struct dmar_functions){pci, function_at};
+}

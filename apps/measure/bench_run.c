@@ -1,0 +1,390 @@
+/* One row of the benchmark, once: its VFs worked by their cores for a fixed time. Buffers are prepared before
+ * the clock starts, and looked at after it has stopped. */
+#include "apps/measure/bench.h"
+#include "apps/bringup/faults.h"
+#include "apps/vf/batch.h"
+#include "apps/work/timed.h"
+#include "apps/vf/workers.h"
+#include "apps/work/pattern.h"
+#include "apps/report/latency.h"
+#include "kernel/str.h"
+#include "kernel/time.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/tsc.h"
+
+#define POLL_MAX   32u
+#define DRAIN_US   10000000u
+#define WRITE_MARK 0x7ffffffeu /* a round of pattern_seed() that reads never see */
+
+/* One VF's side of a row, its core's own while the row runs. */
+struct side {
+	struct vf *vf;
+	struct bench_row row;
+	struct domain *dom; /* to map in, with BENCH_STRICT */
+	struct dma_buf buf; /* buffers to read into, after them those to write from */
+	uint64_t random, next;
+	uint32_t places; /* where on the medium a request may start, a request apart; so many for reads, then
+			    so many for writes */
+	uint32_t repeat;
+	uint64_t started[BUFFER_SLOTS]; /* TSC by tag */
+	uint32_t place[BUFFER_SLOTS];   /* of the tag's last request */
+	bool wrote[BUFFER_SLOTS];       /* it was a write */
+	struct accel_req *waiting;      /* to be sent */
+	unsigned n_waiting, flying;
+	unsigned errors;
+	struct accel_stats stats; /* what accel.stats grew by while the clock ran */
+	uint64_t ops;             /* while the clock ran */
+} __attribute__((aligned(64)));
+
+static struct side side[VFS_MAX];
+
+static uint64_t write_seed(const struct side *s, uint32_t tag)
+{
+	return pattern_seed(s->vf->index, WRITE_MARK, (uint64_t)s->repeat << 32 | tag);
+}
+
+static uint64_t buffer_off(const struct side *s, uint32_t tag, bool write)
+{
+	return (uint64_t)(tag + (write ? s->row.depth : 0)) * s->row.bytes;
+}
+
+/* Reads go anywhere in their part. Writes: each tag has every depth-th place of the other part to itself, so
+ * that what a place holds at the end is known. */
+static struct accel_req next_request(struct side *s, uint32_t tag)
+{
+	const struct bench_row *row = &s->row;
+	bool write = row->writes && pattern_random(&s->random) % 100 < row->writes;
+	uint64_t n = row->seq ? s->next++ : pattern_random(&s->random);
+	uint64_t place = n % s->places;
+	if (write) {
+		n = row->seq ? n / row->depth : n;
+		place = s->places + n % (s->places / row->depth) * row->depth + tag;
+	}
+	s->place[tag] = (uint32_t)place;
+	s->wrote[tag] = write;
+	struct accel_req r = vf_request(s->vf, s->vf->data, write ? ACCEL_WRITE : ACCEL_READ, 0, tag);
+	r.blocks = (uint16_t)(row->bytes / s->vf->data->block);
+	r.lba += place * r.blocks;
+	r.data = IOVA(s->buf.iova.v + buffer_off(s, tag, write));
+	return r;
+}
+
+/* Rings for all that waits. From here a request's time counts. */
+static void send(struct side *s)
+{
+	struct accel *a = s->vf->accel;
+	uint64_t now = cpu_tsc();
+	for (unsigned i = 0; i < s->n_waiting; i++) {
+		const struct accel_req *r = &s->waiting[i];
+		s->started[r->tag] = now;
+		if (s->dom && domain_map(s->dom, r->data, PHYS(s->buf.phys.v + r->data.v - s->buf.iova.v),
+					 s->row.bytes, r->op == ACCEL_READ ? DOMAIN_W : DOMAIN_R))
+			s->errors++;
+	}
+	unsigned sent = a->drv->submit(a, s->waiting, s->n_waiting);
+	s->errors += s->n_waiting - sent;
+	s->flying += sent;
+	s->n_waiting = 0;
+	a->drv->ring(a);
+}
+
+/* Takes what came back; with again set, as many are sent, as soon as a batch is together. Returns how many
+ * came. */
+static unsigned turn(struct side *s, bool again)
+{
+	struct accel_done done[POLL_MAX];
+	struct accel *a = s->vf->accel;
+	unsigned n = a->drv->poll(a, done, POLL_MAX);
+	if (!n)
+		return 0;
+	uint64_t now = cpu_tsc();
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t tag = done[i].tag;
+		s->errors += done[i].status != 0;
+		if (s->dom) {
+			iova_t at = IOVA(s->buf.iova.v + buffer_off(s, tag, s->wrote[tag]));
+			if (domain_unmap(s->dom, at, s->row.bytes))
+				s->errors++;
+			now = cpu_tsc();
+		}
+		if (!again)
+			continue;
+		hist_add(&s->vf->latency, now - s->started[tag]);
+		s->waiting[s->n_waiting++] = next_request(s, tag);
+	}
+	s->flying -= n;
+	if (again) {
+		s->ops += n;
+		if (s->n_waiting >= s->row.batch)
+			send(s);
+	}
+	return n;
+}
+
+static void start_side(struct side *s)
+{
+	s->ops = 0;
+	s->n_waiting = 0;
+	for (uint32_t tag = 0; tag < s->row.depth; tag++)
+		s->waiting[s->n_waiting++] = next_request(s, tag);
+	s->stats = s->vf->accel->stats;
+	send(s);
+}
+
+static enum sl_err stop_side(struct side *s, uint64_t deadline)
+{
+	const struct accel_stats *now = &s->vf->accel->stats;
+	s->stats = (struct accel_stats){.doorbells = now->doorbells - s->stats.doorbells,
+					.empty_polls = now->empty_polls - s->stats.empty_polls};
+	send(s); /* their places count as theirs already */
+	while (s->flying && !s->vf->cut && now_us() < deadline)
+		(void)turn(s, false);
+	if (s->vf->cut || s->errors || s->vf->accel->stats.bad)
+		return SL_DEVICE;
+	return s->flying ? SL_TIMEOUT : SL_OK;
+}
+
+/* Of what runs: VFs, as with interrupts a core is given some of which the row has none; and how long. */
+static unsigned rows_vfs;
+static uint32_t rows_ms;
+
+static void bench_lane(void *arg)
+{
+	struct lane *l = arg;
+	struct rings rings;
+	unsigned end = l->first + l->n < rows_vfs ? l->first + l->n : rows_vfs;
+	if (l->first >= end)
+		return;
+	rings_of(l->m, l->first, end - l->first, &rings);
+	for (unsigned v = l->first; v < end; v++)
+		start_side(&side[v]);
+	uint64_t start = cpu_tsc(), now = start;
+	uint64_t stop = start + rows_ms * (tsc_info()->hz / 1000);
+	uint64_t stop_us = now_us() + rows_ms * 1000ull;
+	for (; now < stop; now = cpu_tsc()) {
+		unsigned n = 0;
+		for (unsigned v = l->first; v < end; v++)
+			n += turn(&side[v], true);
+		core_progress();
+		if (rings.mode != RING_POLL)
+			rings_turn(&rings, n, stop_us);
+		else if (!n)
+			cpu_pause();
+	}
+	l->ticks = now - start;
+	uint64_t deadline = now_us() + DRAIN_US;
+	for (unsigned v = l->first; v < end; v++) {
+		enum sl_err e = stop_side(&side[v], deadline);
+		l->ops += side[v].ops;
+		l->err = l->err ? l->err : e;
+	}
+}
+
+static uint8_t *buffer_of(const struct side *s, uint32_t tag, bool write)
+{
+	return (uint8_t *)s->buf.va + buffer_off(s, tag, write);
+}
+
+/* Old data must not pass for new. */
+static void fill_buffers(const struct side *s)
+{
+	for (uint32_t tag = 0; tag < s->row.depth; tag++) {
+		pattern_fill(buffer_of(s, tag, false), s->row.bytes, ~timed_seed(s->vf, 0));
+		if (s->row.writes)
+			pattern_fill(buffer_of(s, tag, true), s->row.bytes, write_seed(s, tag));
+	}
+}
+
+static bool read_right(const struct side *s, uint32_t tag)
+{
+	uint32_t chunks = s->row.bytes / CHUNK;
+	for (uint32_t i = 0; i < chunks; i++)
+		if (!pattern_check(buffer_of(s, tag, false) + i * CHUNK, CHUNK,
+				   timed_seed(s->vf, (uint64_t)s->place[tag] * chunks + i)))
+			return false;
+	return true;
+}
+
+/* What the tags wrote last, read back by the VF's usual buffers. */
+static enum sl_err writes_right(struct machine *m, struct side *s)
+{
+	struct vf *vf = s->vf;
+	struct batch *b = &vf->batch;
+	b->n = 0;
+	for (uint32_t tag = 0; tag < s->row.depth; tag++) {
+		if (!s->wrote[tag])
+			continue;
+		struct accel_req r = vf_request(vf, vf->data, ACCEL_READ, 0, b->n);
+		r.blocks = (uint16_t)(s->row.bytes / vf->data->block);
+		r.lba += (uint64_t)s->place[tag] * r.blocks;
+		r.data = IOVA(vf->buffers.iova.v + (uint64_t)b->n * s->row.bytes);
+		b->req[b->n++] = r;
+	}
+	enum sl_err e = batch_start(vf);
+	if (!e)
+		e = batch_finish(m);
+	unsigned n = 0;
+	for (uint32_t tag = 0; tag < s->row.depth && !e; tag++) {
+		if (!s->wrote[tag])
+			continue;
+		const uint8_t *got = (const uint8_t *)vf->buffers.va + (uint64_t)n * s->row.bytes;
+		if (b->status[n++] || !pattern_check(got, s->row.bytes, write_seed(s, tag)))
+			e = SL_VERIFY;
+	}
+	return e;
+}
+
+/* Reads first: reading back uses buffers of theirs. */
+static enum sl_err look(struct machine *m, struct side *s)
+{
+	for (uint32_t tag = 0; tag < s->row.depth; tag++)
+		if (!s->wrote[tag] && !read_right(s, tag))
+			return SL_VERIFY;
+	return s->row.writes ? writes_right(m, s) : SL_OK;
+}
+
+static uint64_t iommu_waits(const struct machine *m)
+{
+	struct iommu_unit_info u;
+	uint64_t n = 0;
+	for (unsigned i = 0; i < m->iommu.unit_count; i++) {
+		iommu_unit_info(&m->iommu, i, &u);
+		n += u.waits;
+	}
+	return n;
+}
+
+static uint64_t irqs_of(const struct machine *m, unsigned vfs)
+{
+	uint64_t n = 0;
+	for (unsigned v = 0; v < vfs; v++)
+		n += m->vf[v].ring.irqs;
+	return n;
+}
+
+static void add_up(struct bench_result *out, uint64_t waits, uint64_t irqs)
+{
+	const struct bench_row *row = &out->row;
+	uint64_t ops = 0, ticks = 0, least = UINT64_MAX, most = 0;
+	for (unsigned i = 0; i < core_count(); i++)
+		ticks = lanes_of(i)->ticks > ticks ? lanes_of(i)->ticks : ticks;
+	for (unsigned v = 0; v < row->vfs; v++) {
+		const struct side *s = &side[v];
+		ops += s->ops;
+		least = s->ops < least ? s->ops : least;
+		most = s->ops > most ? s->ops : most;
+		out->doorbells += s->stats.doorbells;
+		out->empty += s->stats.empty_polls;
+		hist_merge(&out->latency, &s->vf->latency);
+	}
+	uint64_t us = report_ns(ticks) / 1000;
+	out->iops[out->repeats++] = us ? ops * 1000000 / us : 0;
+	out->slowest += least;
+	out->fastest += most;
+	out->ops += ops;
+	out->irqs += irqs;
+	uint64_t sent = ops + (uint64_t)row->vfs * row->depth; /* those that were in flight at the end too */
+	out->invals += sent ? waits * ops / sent : 0;
+}
+
+/* Nothing but BENCH_STRICT invalidates while this runs, and there each request does, those that are in flight
+ * when the clock stops too. */
+static enum sl_err run_once(struct machine *m, struct bench_result *out, bool warm_up)
+{
+	unsigned vfs = out->row.vfs;
+	uint32_t ms = m->cfg->ms;
+	rows_vfs = vfs;
+	rows_ms = warm_up ? (ms + 3) / 4 : ms;
+	for (unsigned v = 0; v < vfs; v++) {
+		side[v].repeat = 2 * out->repeats + warm_up;
+		hist_reset(&side[v].vf->latency);
+		fill_buffers(&side[v]);
+	}
+	uint64_t limit_us = rows_ms * 1000ull + 2 * DRAIN_US, irqs = irqs_of(m, vfs), waits = iommu_waits(m);
+	/* An interrupt goes to the core that lanes_run() gives the VF to. */
+	enum sl_err e = out->row.mode == RING_POLL ? lanes_run_first(m, vfs, bench_lane, limit_us)
+						   : lanes_run(m, bench_lane, limit_us);
+	waits = iommu_waits(m) - waits;
+	irqs = irqs_of(m, vfs) - irqs;
+	faults_say(m);
+	for (unsigned v = 0; v < vfs && !e; v++)
+		e = m->vf[v].ring.lost ? SL_TIMEOUT : look(m, &side[v]);
+	if (!e && !warm_up)
+		add_up(out, waits, irqs);
+	return e;
+}
+
+/* The side's buffers, mapped as the row wants them. */
+static enum sl_err map_buffers(struct machine *m, struct side *s, const phys_t *huge)
+{
+	const struct dma_buf *own = &s->vf->buffers;
+	enum sl_err e = SL_OK;
+	s->buf = *own;
+	switch (s->row.map) {
+	case BENCH_STRICT:
+		s->buf.iova = window_at(m, WINDOW_HOLE);
+		s->dom = s->vf->dom;
+		break;
+	case BENCH_4K:
+		s->buf.iova = window_at(m, WINDOW_HOLE);
+		for (uint64_t off = 0; off < own->len && !e; off += PAGE_SIZE)
+			e = domain_map(s->vf->dom, IOVA(s->buf.iova.v + off), PHYS(own->phys.v + off),
+				       PAGE_SIZE, DOMAIN_RW);
+		break;
+	case BENCH_1G:
+		e = domain_iova_alloc(s->vf->dom, PAGE_1G, PAGE_1G, &s->buf.iova);
+		s->buf = (struct dma_buf){phys_va(*huge), s->buf.iova, *huge, PAGE_1G, s->vf->dom};
+		if (!e)
+			e = domain_map(s->vf->dom, s->buf.iova, *huge, PAGE_1G, DOMAIN_RW);
+		break;
+	default:
+		break;
+	}
+	return e;
+}
+
+static enum sl_err unmap_buffers(struct side *s)
+{
+	if (s->row.map != BENCH_4K && s->row.map != BENCH_1G)
+		return SL_OK;
+	enum sl_err e = domain_unmap(s->vf->dom, s->buf.iova, s->buf.len);
+	if (!e && s->row.map == BENCH_1G)
+		e = domain_iova_free(s->vf->dom, s->buf.iova, PAGE_1G);
+	return e;
+}
+
+static enum sl_err prepare(struct machine *m, const struct bench_row *row, unsigned repeat,
+			   const phys_t *huge)
+{
+	enum sl_err e = SL_OK;
+	for (unsigned v = 0; v < row->vfs && !e; v++) {
+		struct vf *vf = &m->vf[v];
+		struct side *s = &side[v];
+		memset(s, 0, sizeof *s);
+		s->vf = vf;
+		s->row = *row;
+		s->waiting = vf->batch.req;
+		s->random = pattern_seed(v, repeat + 1, m->cfg->seed);
+		s->places = (uint32_t)(TIMED_CHUNKS * CHUNK / row->bytes);
+		vf->batch.n = vf->batch.done = 0;
+		e = map_buffers(m, s, huge);
+	}
+	return e;
+}
+
+enum sl_err bench_repeat(struct machine *m, struct bench_result *out, const phys_t *huge)
+{
+	if (!out->repeats)
+		hist_reset(&out->latency);
+	enum sl_err e = rings_open(m);
+	if (!e)
+		e = prepare(m, &out->row, out->repeats, huge);
+	if (!e)
+		e = run_once(m, out, true);
+	if (!e)
+		e = run_once(m, out, false);
+	for (unsigned v = 0; v < out->row.vfs && !e; v++)
+		e = unmap_buffers(&side[v]);
+	rings_close(m);
+	return e;
+}

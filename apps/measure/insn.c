@@ -1,0 +1,279 @@
+/* Stage insn: rows of a workload on one VF, passes= times over, each run by the same loop. tools/insncount
+ * counts the loop's instructions between the markers; what it needs besides stands in a BENCH line. What was
+ * read last is checked after each row. */
+#include "apps/machine.h"
+#include "apps/vf/batch.h"
+#include "apps/work/timed.h"
+#include "apps/measure/stages.h"
+#include "apps/work/pattern.h"
+#include "kernel/log.h"
+#include "kernel/str.h"
+#include "kernel/time.h"
+#include "kernel/x86/marker.h"
+
+#define STALL_US 10000000u
+#define LOOK     (1u << 16) /* empty polls between two looks at the clock */
+
+struct row {
+	uint32_t depth; /* requests in flight */
+	uint32_t batch; /* requests a doorbell tells of */
+	uint32_t ops;   /* depth and any number of batches */
+	uint32_t bytes; /* of a request, a multiple of CHUNK; depth of them fit into the buffers */
+	bool strict;    /* each request's buffer is mapped for it, and unmapped when it is through */
+	bool checked;   /* all that a request brought is looked at before the next is sent */
+};
+
+static const struct row rows[] = {
+	{.depth = 1, .batch = 1, .ops = 8192, .bytes = CHUNK},
+	{.depth = 8, .batch = 8, .ops = 8192, .bytes = CHUNK},
+	{.depth = 32, .batch = 32, .ops = 32768, .bytes = CHUNK},
+	{.depth = 128, .batch = 128, .ops = 32768, .bytes = CHUNK},
+	{.depth = 1, .batch = 1, .ops = 8192, .bytes = CHUNK, .checked = true},
+	{.depth = 8, .batch = 8, .ops = 1024, .bytes = 32 * CHUNK},
+	{.depth = 1, .batch = 1, .ops = 2048, .bytes = CHUNK, .strict = true},
+	{.depth = 32, .batch = 32, .ops = 4096, .bytes = CHUNK, .strict = true},
+};
+
+/* One row while it runs; its core's own. */
+struct run {
+	struct nvme_plan plan;
+	struct random {
+		uint64_t state, factor;
+	} random;
+	uint64_t places; /* where on the medium a request may start, bytes apart */
+	uint64_t blocks, bytes;
+	iova_t buffers; /* what the device is told */
+	const struct vf *vf;
+	struct domain *dom;
+	phys_t memory;         /* behind buffers, with strict set */
+	uint64_t empty, waits; /* polls that found nothing, and how often they began */
+	unsigned errors;
+	uint16_t place[BUFFER_SLOTS]; /* of what is being read into the tag's buffer */
+};
+
+_Static_assert(TIMED_CHUNKS <= UINT16_MAX, "run.place");
+
+static struct run run;
+
+__extension__ typedef unsigned __int128 u128;
+
+/* The top bits of a linear congruential generator (the factor is Knuth's, of MMIX), scaled to below n. */
+FAST_INLINE uint64_t random_below(struct random *r, uint64_t n)
+{
+	r->state = r->state * r->factor + 0x3c6ef35f;
+	return (uint64_t)((u128)r->state * n >> 64);
+}
+
+/* Reads from a random place into the tag's buffer. */
+FAST_INLINE void send(struct run *r, struct nvme_vf *vf, struct random *random, uint32_t tag, bool strict)
+{
+	uint64_t place = random_below(random, r->places), at = tag * r->bytes;
+	r->place[tag] = (uint16_t)place;
+	if (strict && domain_map(r->dom, IOVA(r->buffers.v + at), PHYS(r->memory.v + at), r->bytes, DOMAIN_W))
+		r->errors++;
+	if (UNLIKELY(nvme_vf_put(vf, &r->plan, tag, place * r->blocks, IOVA(r->buffers.v + at))))
+		r->errors++;
+}
+
+/* Waits for a completion; false when the device is silent. */
+static __attribute__((noinline)) bool wait(struct run *r, const struct nvme_queue *q)
+{
+	uint64_t end = now_us() + STALL_US;
+	uint32_t left;
+	r->waits++;
+	do {
+		left = nvme_queue_spin(q, LOOK);
+		r->empty += LOOK - left;
+	} while (!left && now_us() < end);
+	return left;
+}
+
+/* A medium without memory (QEMU's null-co) reads as zeros, whatever was written; any other has what
+ * timed_prepare() wrote. */
+static bool medium_keeps;
+
+static bool chunk_right(const struct vf *vf, const uint8_t *p, uint64_t chunk)
+{
+	return medium_keeps ? pattern_check(p, CHUNK, timed_seed(vf, chunk)) : pattern_is_zero(p, CHUNK);
+}
+
+/* What the tag's request brought. */
+static bool buffer_right(const struct run *r, uint32_t tag)
+{
+	uint64_t chunks = r->bytes / CHUNK;
+	for (uint64_t i = 0; i < chunks; i++) {
+		const uint8_t *p = (const uint8_t *)r->vf->buffers.va + tag * r->bytes + i * CHUNK;
+		if (!chunk_right(r->vf, p, r->place[tag] * chunks + i))
+			return false;
+	}
+	return true;
+}
+
+/* The same, and spoils the buffer for a request that brings nothing. */
+static bool buffer_right_once(const struct run *r, uint32_t tag)
+{
+	bool right = buffer_right(r, tag);
+	memset((uint8_t *)r->vf->buffers.va + tag * r->bytes, 0x5a, 8);
+	return right;
+}
+
+/* Takes n completions (1 or more) and, with again set, sends another request with the tag of each. */
+FAST_INLINE bool turn(struct run *r, struct nvme_vf *vf, struct random *random, uint32_t n, bool again,
+		      bool strict, bool checked)
+{
+	do {
+		uint32_t tag;
+		uint16_t status;
+		enum nvme_took took;
+		while (UNLIKELY((took = nvme_queue_take(&vf->queue, &tag, &status, NULL)) != NVME_TOOK)) {
+			if (took != NVME_NONE)
+				continue;
+			MARKER(MARK_WAIT);
+			bool ready = wait(r, &vf->queue);
+			MARKER(MARK_GO_ON);
+			if (!ready)
+				return false;
+		}
+		if (UNLIKELY(status))
+			r->errors++;
+		if (strict && domain_unmap(r->dom, IOVA(r->buffers.v + tag * r->bytes), r->bytes))
+			r->errors++;
+		if (checked && !buffer_right_once(r, tag))
+			r->errors++;
+		if (again)
+			send(r, vf, random, tag, strict);
+	} while (--n);
+	return true;
+}
+
+/* Keeps row->depth in flight until ops requests are through. False when the device fell silent. */
+FAST_INLINE bool loop(struct run *r, struct nvme_vf *vf, const struct row *row, uint32_t ops, bool strict,
+		      bool checked)
+{
+	struct nvme_queue *q = &vf->queue;
+	struct random random = r->random;
+	for (uint32_t tag = 0; tag < row->depth; tag++)
+		send(r, vf, &random, tag, strict);
+	nvme_queue_ring(q);
+	for (uint32_t left = ops - row->depth; left; left -= row->batch) {
+		if (!turn(r, vf, &random, row->batch, true, strict, checked))
+			return false;
+		nvme_queue_ring(q);
+		nvme_queue_release(q);
+	}
+	bool done = turn(r, vf, &random, row->depth, false, strict, checked);
+	nvme_queue_release(q);
+	return done;
+}
+
+static bool loop_plain(struct run *r, struct nvme_vf *vf, const struct row *row, uint32_t ops)
+{
+	return loop(r, vf, row, ops, false, false);
+}
+
+static bool loop_strict(struct run *r, struct nvme_vf *vf, const struct row *row, uint32_t ops)
+{
+	return loop(r, vf, row, ops, true, false);
+}
+
+static bool loop_checked(struct run *r, struct nvme_vf *vf, const struct row *row, uint32_t ops)
+{
+	return loop(r, vf, row, ops, false, true);
+}
+
+static uint64_t iommu_waits(const struct machine *m)
+{
+	struct iommu_unit_info u;
+	uint64_t n = 0;
+	for (unsigned i = 0; i < m->iommu.unit_count; i++) {
+		iommu_unit_info(&m->iommu, i, &u);
+		n += u.waits;
+	}
+	return n;
+}
+
+static enum sl_err look_at_medium(struct machine *m, struct vf *vf)
+{
+	vf->batch.n = 1;
+	vf->batch.req[0] = vf_request(vf, vf->data, ACCEL_READ, 0, 0);
+	pattern_fill(vf_buffer(vf, 0), CHUNK, ~timed_seed(vf, 0));
+	enum sl_err e = batch_start(vf);
+	if (!e)
+		e = batch_finish(m);
+	if (e)
+		return e;
+	if (vf->batch.status[0]) {
+		char text[64];
+		log_warn("insn", BDF_FMT ", LBA 0x%llx: %s", BDF_ARG(vf->fn->bdf), (ull)vf->batch.req[0].lba,
+			 vf->accel->drv->status_text(vf->batch.status[0], text, sizeof text));
+		return SL_DEVICE;
+	}
+	medium_keeps = !pattern_is_zero(vf_buffer(vf, 0), CHUNK);
+	return chunk_right(vf, vf_buffer(vf, 0), 0) ? SL_OK : SL_VERIFY;
+}
+
+static enum sl_err run_row(struct machine *m, struct vf *vf, const struct row *row)
+{
+	struct run *r = &run;
+	struct nvme_queue *q = &vf->nvme.queue;
+	uint64_t room = store_chunks(vf->data);
+	struct accel_req like = vf_request(vf, vf->data, ACCEL_READ, 0, 0);
+	like.blocks = (uint16_t)(row->bytes / vf->data->block);
+	*r = (struct run){.random = {pattern_seed(row->depth, 1, 1), 6364136223846793005u},
+			  .places = (room < TIMED_CHUNKS ? room : TIMED_CHUNKS) * CHUNK / row->bytes,
+			  .blocks = like.blocks,
+			  .bytes = row->bytes,
+			  .buffers = row->strict ? window_at(m, WINDOW_HOLE) : vf->buffers.iova,
+			  .vf = vf,
+			  .dom = vf->dom,
+			  .memory = vf->buffers.phys};
+	bool (*run_loop)(struct run * r, struct nvme_vf * vf, const struct row *row, uint32_t ops) =
+		row->strict    ? loop_strict
+		: row->checked ? loop_checked
+			       : loop_plain;
+	enum sl_err e = nvme_vf_plan(&vf->nvme, &like, &r->plan);
+	if (e)
+		return e;
+	bool done = run_loop(r, &vf->nvme, row, row->depth); /* once before: code and tables have been used */
+	for (uint32_t tag = 0; tag < row->depth; tag++)
+		pattern_fill((uint8_t *)vf->buffers.va + tag * r->bytes, r->bytes, ~timed_seed(vf, 0));
+	uint64_t start = now_us(), doorbells = q->doorbells, waits = iommu_waits(m);
+	r->empty = r->waits = 0;
+	MARKER(MARK_BEGIN);
+	done = done && run_loop(r, &vf->nvme, row, row->ops);
+	MARKER(MARK_END);
+	uint64_t us = now_us() - start;
+	if (!done || r->errors || q->bad)
+		return SL_DEVICE;
+	for (uint32_t tag = 0; tag < row->depth && !row->checked; tag++)
+		if (!buffer_right(r, tag))
+			return SL_VERIFY;
+	log_text(
+		"BENCH strict=%u checked=%u bytes=%u depth=%u batch=%u ops=%u us=%llu doorbells=%llu empty=%llu waits=%llu iommu_waits=%llu\n",
+		row->strict, row->checked, row->bytes, row->depth, row->batch, row->ops, (ull)us,
+		(ull)(q->doorbells - doorbells), (ull)r->empty, (ull)r->waits, (ull)(iommu_waits(m) - waits));
+	return SL_OK;
+}
+
+/* What the row needs, this VF has. */
+static bool possible(const struct vf *vf, const struct row *row)
+{
+	return row->depth <= vf->accel->depth && row->bytes <= (uint64_t)vf->data->most * vf->data->block &&
+	       row->bytes <= store_chunks(vf->data) * CHUNK && (vf->dom || !row->strict);
+}
+
+enum sl_err stage_insn(struct machine *m)
+{
+	struct vf *vf = &m->vf[0];
+	enum sl_err e = timed_prepare(m);
+	if (!e)
+		e = look_at_medium(m, vf);
+	for (uint32_t pass = 0; pass < m->cfg->passes; pass++)
+		for (unsigned i = 0; i < ARRAY_LEN(rows) && !e; i++)
+			if (possible(vf, &rows[i]))
+				e = run_row(m, vf, &rows[i]);
+	if (e)
+		log_fail("insn", "run again; if it stays, the device fails under load",
+			 "reads under load went wrong: %s", sl_err_text(e));
+	return e;
+}

@@ -1,0 +1,158 @@
+#include "apps/proof/guard.h"
+#include "apps/machine.h"
+#include "drivers/nvme/ctrl.h"
+#include "kernel/pmm.h"
+#include "kernel/str.h"
+
+#define GUARDS_MAX 2048u
+
+/* VT-d §9.1, §9.3, §9.8: what is followed from one table to the next, here by code that built none of them.
+ */
+#define ENTRY_ADDR  BITS(51, 12)
+#define PRESENT     BIT(0)
+#define CTX_TYPE    BITS(3, 2) /* of its low half; 2: pass-through, no table */
+#define CTX_WIDTH   BITS(2, 0) /* of its high half; 1: three levels, 2: four, 3: five */
+#define SL_ACCESS   BITS(1, 0)
+#define SL_LARGE    BIT(7)
+#define ENTRIES     512u
+#define BUSES       256u
+#define GSTS_REMAPS BIT(25)    /* §11.4.4.2 IRES */
+#define IRTA_SIZE   BITS(3, 0) /* §11.4.10: 2^(S+1) entries of 16 bytes */
+
+static struct guard {
+	const uint8_t *va; /* NULL: registers */
+	const struct nvme_io *regs;
+	uint64_t sum; /* of those */
+	uint32_t len;
+	uint8_t *copy;
+} guard[GUARDS_MAX]; /* copy belongs to the place, not to what stands there */
+static unsigned guards;
+static bool incomplete;
+
+void guard_none(void)
+{
+	guards = 0;
+	incomplete = false;
+}
+
+bool guard_whole(void)
+{
+	return !incomplete;
+}
+
+static struct guard *next_place(void)
+{
+	struct guard *g = guards < GUARDS_MAX ? &guard[guards] : NULL;
+	if (g && !g->copy)
+		g->copy = pmm_page();
+	if (!g || !g->copy) {
+		incomplete = true;
+		return NULL;
+	}
+	guards++;
+	return g;
+}
+
+static bool is_guarded(const void *va, size_t len)
+{
+	for (unsigned i = 0; i < guards; i++)
+		if (guard[i].va == va && guard[i].len >= len)
+			return true;
+	return false;
+}
+
+void guard_add(const void *va, size_t len)
+{
+	const uint8_t *p = va;
+	for (size_t n; len; p += n, len -= n) {
+		n = len < PAGE_SIZE ? len : PAGE_SIZE;
+		if (is_guarded(p, n))
+			continue;
+		struct guard *g = next_place();
+		if (!g)
+			return;
+		g->va = p;
+		g->regs = NULL;
+		g->len = (uint32_t)n;
+	}
+}
+
+void guard_regs(const struct nvme_io *io)
+{
+	struct guard *g = next_place();
+	if (!g)
+		return;
+	g->va = NULL;
+	g->regs = io;
+	g->len = 0;
+}
+
+/* A table of that level and all below it. */
+static void add_levels(uint64_t phys, unsigned level)
+{
+	const uint64_t *table = phys_va(PHYS(phys));
+	if (is_guarded(table, PAGE_SIZE))
+		return;
+	guard_add(table, PAGE_SIZE);
+	for (unsigned i = 0; i < ENTRIES && level > 1; i++)
+		if (table[i] & SL_ACCESS && !(table[i] & SL_LARGE))
+			add_levels(table[i] & ENTRY_ADDR, level - 1);
+}
+
+static void add_contexts(uint64_t phys)
+{
+	const uint64_t *entry = phys_va(PHYS(phys));
+	guard_add(entry, PAGE_SIZE);
+	for (unsigned i = 0; i < ENTRIES; i += 2) {
+		uint64_t width = entry[i + 1] & CTX_WIDTH;
+		if (entry[i] & PRESENT && FGET(entry[i], CTX_TYPE) != 2 && width >= 1 && width <= 3)
+			add_levels(entry[i] & ENTRY_ADDR, (unsigned)width + 2);
+	}
+}
+
+static void add_unit(const struct iommu_unit_raw *unit)
+{
+	const uint64_t *root = phys_va(PHYS(unit->rtaddr & ENTRY_ADDR));
+	guard_add(root, PAGE_SIZE);
+	for (unsigned bus = 0; bus < BUSES; bus++)
+		if (root[2 * bus] & PRESENT)
+			add_contexts(root[2 * bus] & ENTRY_ADDR);
+	if (unit->gsts & GSTS_REMAPS)
+		guard_add(phys_va(PHYS(unit->irta & ENTRY_ADDR)), (size_t)32 << (unit->irta & IRTA_SIZE));
+}
+
+void guard_tables(struct machine *m)
+{
+	struct iommu_unit_raw unit;
+	for (unsigned i = 0; m->translating && i < m->iommu.unit_count; i++)
+		if (iommu_unit_read(&m->iommu, i, &unit) == SL_OK && unit.rtaddr & ENTRY_ADDR)
+			add_unit(&unit);
+}
+
+void guard_take(void)
+{
+	for (unsigned i = 0; i < guards; i++)
+		if (guard[i].va)
+			memcpy(guard[i].copy, guard[i].va, guard[i].len);
+		else
+			guard[i].sum = nvme_ctrl_sum(guard[i].regs);
+}
+
+bool guard_changed(void)
+{
+	for (unsigned i = 0; i < guards; i++)
+		if (guard[i].va ? memcmp(guard[i].copy, guard[i].va, guard[i].len) != 0
+				: guard[i].sum != nvme_ctrl_sum(guard[i].regs))
+			return true;
+	return false;
+}
+
+void guard_free(void)
+{
+	guard_none();
+	for (unsigned i = 0; i < GUARDS_MAX; i++) {
+		if (guard[i].copy)
+			pmm_page_free(guard[i].copy);
+		guard[i].copy = NULL;
+	}
+}

@@ -1,0 +1,215 @@
+/* What comes of each case of stage isolate: its line, its count, its place in the audit, and the sentences at
+ * the end, each of which says what was counted and nothing else. */
+#include "apps/proof/attackers.h"
+#include "apps/proof/cases.h"
+#include "apps/work/pattern.h"
+#include "kernel/fmt.h"
+#include "kernel/log.h"
+#include "kernel/serial.h"
+
+/* Of the cases that were refused, and of those that are not enforced here. */
+static struct {
+	uint64_t dma;                            /* refused, each with a record */
+	uint64_t messages, nameless, unrecorded; /* refused interrupts; of them */
+	uint64_t arrived;                        /* interrupts that are not enforced and got through */
+} count;
+
+void party_counts_clear(void)
+{
+	count.dma = count.messages = count.nameless = count.unrecorded = count.arrived = 0;
+}
+
+void party_fill(const struct party *p)
+{
+	unsigned owner = p->by.fn.rid;
+	pattern_fill(p->target.va, PAGE_SIZE, pattern_seed(owner, 11, 1));
+	pattern_fill(p->readonly.va, PAGE_SIZE, pattern_seed(owner, 11, 2));
+	pattern_fill(p->writeonly.va, PAGE_SIZE, pattern_seed(owner, 11, 3));
+}
+
+/* Eighty columns, except where a device or a record has more to say. */
+void party_print_head(void)
+{
+	log_text("                                         ---- recorded by the IOMMU ----\n"
+		 "  who  does  to what             verdict who     did   at            why device\n");
+}
+
+/* QEMU says FFFF for an interrupt that was written by DMA. */
+static void print_record(const struct iommu_fault *f)
+{
+	char fn[16], at[16];
+	bool interrupt = vtd_fault_is_interrupt(f->reason);
+	fmt_print(fn, sizeof fn, BDF_FMT, BDF_ARG(f->bdf));
+	fmt_print(at, sizeof at, interrupt ? "entry %llu" : "%llx",
+		  (ull)(interrupt ? f->iova.v >> 48 : f->iova.v));
+	log_text("%-7s %-5s %-13s %-3x ",
+		 f->bdf.rid == FAULT_NAMELESS ? "FFFF"
+		 : f->bdf.seg                 ? fn
+					      : fn + 5,
+		 interrupt  ? "intr"
+		 : f->write ? "write"
+			    : "read",
+		 f->reason == REASON_COMPAT ? "-" : at, f->reason);
+}
+
+static void print_result(const struct attacker *by, const struct attack *a, const char *verdict,
+			 const struct attack_result *r)
+{
+	log_text("  %-4s %-5s %-19s ", by->name, a->write ? "write" : "read", a->name);
+	log_text(r->recorded ? "%-7s " : "%-17s ", verdict);
+	if (r->recorded)
+		print_record(&r->fault);
+	else if (r->outcome != ATTACK_NOT_TRIED)
+		log_text("%-21s ", "no fault recorded");
+	log_text("%s\n", r->outcome == ATTACK_ARRIVED ? "arrived" : r->said);
+}
+
+/* For the audit's report. */
+static void keep(const struct attacker *by, const struct attack *a, enum case_outcome outcome,
+		 const struct attack_result *r)
+{
+	struct proof_case c = {.write = a->write, .outcome = (uint8_t)outcome, .recorded = r->recorded};
+	fmt_print(c.who, sizeof c.who, "%s", by->name);
+	fmt_print(c.what, sizeof c.what, "%s", a->name);
+	if (r->recorded) {
+		c.bdf = r->fault.bdf;
+		c.iova = r->fault.iova.v;
+		c.reason = r->fault.reason;
+	}
+	cases_add(proof_cases(), &c);
+}
+
+static void not_tried(struct machine *m, const struct attacker *by, const struct attack *a,
+		      const struct attack_result *r)
+{
+	m->tally.not_tried++;
+	keep(by, a, CASE_NOT_TRIED, r);
+	print_result(by, a, "not tried", r);
+}
+
+static void not_enforced(struct machine *m, const struct attacker *by, const struct attack *a,
+			 const struct attack_result *r)
+{
+	m->tally.not_enforced++;
+	count.arrived += r->outcome == ATTACK_ARRIVED;
+	keep(by, a, CASE_NOT_ENFORCED, r);
+	print_result(by, a, "not enforced here", r);
+}
+
+static void refused(struct machine *m, const struct attacker *by, const struct attack *a,
+		    const struct attack_result *r)
+{
+	m->tally.cases++;
+	m->tally.refused++;
+	count.dma += !a->interrupt;
+	count.messages += a->interrupt;
+	count.unrecorded += !r->recorded;
+	count.nameless += a->interrupt && r->recorded && r->fault.bdf.rid == FAULT_NAMELESS;
+	keep(by, a, CASE_REFUSED, r);
+	print_result(by, a, "refused", r);
+}
+
+static void failed(struct machine *m, const struct attacker *by, const struct attack *a,
+		   const struct attack_result *r)
+{
+	bool reached = r->outcome == ATTACK_SUCCEEDED || r->outcome == ATTACK_ARRIVED ||
+		       r->outcome == ATTACK_FOREIGN;
+	m->tally.cases++;
+	keep(by, a, reached ? CASE_SUCCEEDED : CASE_NOT_PROVED, r);
+	print_result(by, a, "NOT REFUSED", r);
+	log_text("       ^ %s\n", attack_outcome_text(r->outcome));
+}
+
+void party_try(struct machine *m, struct party *p, struct attack a, bool enforceable)
+{
+	struct attack_result r;
+	if (serial_stop())
+		return;
+	if (!a.fault_at)
+		a.fault_at = a.to;
+	if (!a.reason)
+		a.reason = a.write ? REASON_WRITE : REASON_READ;
+	if (!attack_possible(&p->by, &a))
+		return;
+	attack_run(m, &p->by, &a, &r);
+	if (r.outcome == ATTACK_NOT_TRIED)
+		not_tried(m, &p->by, &a, &r);
+	else if ((r.outcome == ATTACK_SILENT || r.outcome == ATTACK_ARRIVED) && !enforceable && translated(m))
+		not_enforced(m, &p->by, &a, &r);
+	else if (r.outcome == ATTACK_REFUSED)
+		refused(m, &p->by, &a, &r);
+	else
+		failed(m, &p->by, &a, &r);
+}
+
+void party_no_effect(struct machine *m, const struct party *p, const struct attack *a)
+{
+	struct attack_result r = {.outcome = ATTACK_NOT_TRIED, .said = "no effect where allowed"};
+	not_tried(m, &p->by, a, &r);
+}
+
+void party_broken(struct machine *m, const struct party *p, const char *what)
+{
+	struct proof_case c = {.outcome = CASE_NOT_PROVED};
+	fmt_print(c.who, sizeof c.who, "%s", p->by.name);
+	fmt_print(c.what, sizeof c.what, "%s", what);
+	cases_add(proof_cases(), &c);
+	m->tally.cases++;
+	log_fail("isolate", "run again; if it stays, this attacker's other cases mean little",
+		 "%s: %s could not be set up", p->by.name, what);
+}
+
+static void print_messages(void)
+{
+	if (!count.messages)
+		return;
+	log_line("isolate",
+		 "shown: %llu forged interrupts did not arrive; the same message by the function's own",
+		 (ull)count.messages);
+	log_line("isolate",
+		 "       entry did, just before. Recorded: %llu, of which %llu name FFFF as sender",
+		 (ull)(count.messages - count.unrecorded), (ull)count.nameless);
+	if (count.unrecorded)
+		log_line("isolate", "       (of %llu of them the unit keeps no record)",
+			 (ull)count.unrecorded);
+}
+
+static void print_not_enforced(const struct machine *m)
+{
+	if (!m->tally.not_enforced)
+		return;
+	log_line("isolate", "not shown: %llu forged interrupts: not enforced here; %llu of them were seen to",
+		 (ull)m->tally.not_enforced, (ull)count.arrived);
+	log_line("isolate", "       arrive. Compatibility format, and entries of others when the message is");
+	log_line("isolate", "       a DMA write, pass on this machine; interrupt remapping is %s",
+		 m->irqs_remapped ? "on" : "off");
+}
+
+void party_print_sum(const struct machine *m)
+{
+	log_line("isolate",
+		 "shown: %llu of %llu forbidden accesses were refused, each after the same access had",
+		 (ull)m->tally.refused, (ull)m->tally.cases);
+	log_line("isolate", "       worked where it is allowed: %llu DMAs, %llu interrupts", (ull)count.dma,
+		 (ull)count.messages);
+	log_line("isolate",
+		 "shown: none of those %llu DMAs changed or leaked anything; each was recorded with the",
+		 (ull)count.dma);
+	log_line("isolate",
+		 "       right sender, address, direction and reason, and the tables say the same");
+	print_messages();
+	if (m->tally.verified)
+		log_line("isolate",
+			 "shown: %llu reads and writes of other VFs in the meantime were all right",
+			 (ull)m->tally.verified);
+	if (m->cfg->passes > 1)
+		log_line("isolate", "shown: after each pass as much memory was free as after the first");
+	print_not_enforced(m);
+	if (m->tally.not_tried)
+		log_line("isolate",
+			 "not tried: %llu accesses that had no effect where they are allowed either",
+			 (ull)m->tally.not_tried);
+	log_line("isolate",
+		 "not tried: DMA of functions other than the attackers above; those under a unit that");
+	log_line("isolate", "       translates have no context entry, or an RMRR and nothing else");
+}

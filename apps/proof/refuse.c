@@ -1,0 +1,149 @@
+/* Stage refuse: each VF is told to write where it must not. The short proof of the demo; apps/proof/isolate.c
+ * has the long one. */
+#include "apps/proof/attack.h"
+#include "apps/proof/stages.h"
+#include "apps/work/pattern.h"
+#include "kernel/fmt.h"
+#include "kernel/log.h"
+#include "kernel/x86/paging.h"
+
+#define ALLOWED_SLOT 2u /* and the next: buffers that no request uses while it attacks */
+#define OTHERS       3  /* targets that are not another VF */
+
+static uint8_t *target_of(const struct vf *vf)
+{
+	return (uint8_t *)vf->buffers.va + BUFFER_TARGET;
+}
+
+static void fill_targets(const struct machine *m)
+{
+	attack_kernel_fill();
+	for (unsigned i = 0; i < m->vfs; i++) {
+		pattern_fill(m->vf[i].readonly.va, PAGE_SIZE, pattern_seed(i, 2, 2));
+		pattern_fill(target_of(&m->vf[i]), PAGE_SIZE, pattern_seed(i, 3, 3));
+	}
+}
+
+/* The pages in question: those of both VFs. */
+static void guard(struct machine *m, const struct vf *by, const struct vf *victim)
+{
+	guard_none();
+	guard_add(attack_kernel_data(), PAGE_SIZE);
+	guard_add(by->readonly.va, PAGE_SIZE);
+	guard_add(target_of(by), PAGE_SIZE);
+	if (victim)
+		guard_add(target_of(victim), PAGE_SIZE);
+	guard_tables(m);
+}
+
+/* The first VF's cases are explained in full; the others' faults have the same reasons. */
+static void print_case(struct machine *m, const struct vf *by, const struct attack *a,
+		       const struct attack_result *r)
+{
+	char why[256], unit[16];
+	const struct iommu_fault *f = &r->fault;
+	log_line("refuse",
+		 "VF %u -> %s: refused; fault: " BDF_FMT " %s 0x%llx, reason %u; the device says %s",
+		 by->index, a->name, BDF_ARG(f->bdf), f->write ? "write" : "read", (ull)f->iova.v, f->reason,
+		 r->said);
+	if (by->index)
+		return;
+	iommu_fault_describe(&m->iommu, f, why, sizeof why);
+	fmt_print(unit, sizeof unit, "iommu%u", f->unit);
+	log_line(unit, "%s", why);
+}
+
+enum verdict { NOT_REFUSED, REFUSED, UNTRIED };
+
+static enum verdict run_case(struct machine *m, struct attacker *by, const struct attack *a)
+{
+	struct attack_result r;
+	attack_run(m, by, a, &r);
+	if (r.outcome == ATTACK_NOT_TRIED) {
+		m->tally.not_tried++;
+		log_line("refuse", "VF %u -> %s: %s", by->vf->index, a->name, attack_outcome_text(r.outcome));
+		return UNTRIED;
+	}
+	m->tally.cases++;
+	if (r.outcome == ATTACK_REFUSED) {
+		print_case(m, by->vf, a, &r);
+		m->tally.refused++;
+		return REFUSED;
+	}
+	log_fail("refuse", "do not give this machine's functions to anyone you do not trust",
+		 BDF_FMT " -> %s at 0x%llx: %s", BDF_ARG(by->fn), a->name, (ull)a->to,
+		 attack_outcome_text(r.outcome));
+	return NOT_REFUSED;
+}
+
+static void run_vf(struct machine *m, struct vf *vf, uint8_t *verdict)
+{
+	struct attacker by = {
+		.fn = vf->fn->bdf,
+		.dom = &vf->dom,
+		.vf = vf,
+		.allowed = dma_part(&vf->buffers, ALLOWED_SLOT * CHUNK, ALLOWED_PAGES * PAGE_SIZE)};
+	for (unsigned t = 0; t < m->vfs + OTHERS; t++) {
+		char name[32];
+		struct attack a = {.name = name, .write = true, .len = CHUNK, .reason = REASON_WRITE};
+		if (t == vf->index)
+			continue;
+		guard(m, vf, t < m->vfs ? &m->vf[t] : NULL);
+		if (t < m->vfs) {
+			fmt_print(name, sizeof name, "memory of VF %u", t);
+			a.to = m->vf[t].buffers.phys.v + BUFFER_TARGET;
+		} else if (t == m->vfs) {
+			a.name = "kernel memory";
+			a.to = paging_phys(attack_kernel_data()).v;
+		} else if (t == m->vfs + 1) {
+			a.name = "its read-only page";
+			a.to = vf->readonly.iova.v;
+		} else {
+			a.name = "an unmapped page";
+			a.to = window_at(m, WINDOW_HOLE).v;
+		}
+		a.fault_at = a.to;
+		verdict[t] = (uint8_t)run_case(m, &by, &a);
+	}
+}
+
+static void print_verdicts(const struct machine *m, uint8_t ok[VFS_MAX][VFS_MAX + OTHERS])
+{
+	static const char *const others[OTHERS] = {"kernel", "r/o page", "unmapped"};
+	static const char *const words[] = {"FAIL", "ok", "?"};
+	log_text("  DMA write to   ");
+	for (unsigned t = 0; t < m->vfs; t++)
+		log_text("VF%-3u ", t);
+	for (unsigned t = 0; t < OTHERS; t++)
+		log_text("%-9s", others[t]);
+	log_text("\n");
+	for (unsigned v = 0; v < m->vfs; v++) {
+		log_text("  " BDF_FMT "   ", BDF_ARG(m->vf[v].fn->bdf));
+		for (unsigned t = 0; t < m->vfs + OTHERS; t++) {
+			log_text(t < m->vfs ? "%-6s" : "%-9s", t == v ? "-" : words[ok[v][t]]);
+		}
+		log_text("\n");
+	}
+}
+
+enum sl_err stage_refuse(struct machine *m)
+{
+	static uint8_t ok[VFS_MAX][VFS_MAX + OTHERS];
+	fill_targets(m);
+	log_line(
+		"refuse",
+		"each of %u VFs is told to write to memory of every other VF, of the kernel, to a page that it may only read and to an unmapped one",
+		m->vfs);
+	for (unsigned v = 0; v < m->vfs; v++)
+		run_vf(m, &m->vf[v], ok[v]);
+	print_verdicts(m, ok);
+	guard_free();
+	log_line(
+		"refuse",
+		"%llu of %llu refused, recorded and without effect, each after it had worked where it is allowed",
+		(ull)m->tally.refused, (ull)m->tally.cases);
+	if (m->tally.not_tried)
+		log_line("refuse", "%llu were not tried: they had no effect where they are allowed",
+			 (ull)m->tally.not_tried);
+	return m->tally.cases && m->tally.refused == m->tally.cases ? SL_OK : SL_VERIFY;
+}

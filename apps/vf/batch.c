@@ -1,0 +1,113 @@
+/* Requests that are waited for together, for the phases where correctness is shown and time does not matter.
+ */
+#include "apps/machine.h"
+#include "apps/bringup/faults.h"
+#include "apps/vf/batch.h"
+#include "kernel/core.h"
+#include "kernel/log.h"
+#include "kernel/time.h"
+#include "kernel/x86/cpu.h"
+#include "pci/cfg.h"
+
+#define STALL_US  10000000u
+#define RETRY_US  100000u
+#define RETRIES   5u    /* on average a request */
+#define LOOK_EACH 1024u /* turns between two looks at the fault records */
+
+enum sl_err batch_start(struct vf *vf)
+{
+	struct batch *b = &vf->batch;
+	b->done = b->retries = 0;
+	unsigned n = vf->accel->drv->submit(vf->accel, b->req, b->n);
+	vf->accel->drv->ring(vf->accel);
+	if (n == b->n)
+		return SL_OK;
+	log_fail("accel", "report this: it is a bug in Sluice", BDF_FMT " took %u of %u requests: %s",
+		 BDF_ARG(vf->fn->bdf), n, b->n, sl_err_text(vf->accel->refused));
+	b->n = n;
+	return vf->accel->refused ? vf->accel->refused : SL_NOSPACE;
+}
+
+/* A request that the device wants to have again a little later: NVMe §3.3.3.2.1, as after a namespace was
+ * attached. */
+static bool again(struct vf *vf, const struct accel_done *done)
+{
+	struct batch *b = &vf->batch;
+	const struct accel_driver *drv = vf->accel->drv;
+	if (!done->status || !drv->is_transient || !drv->is_transient(done->status) ||
+	    b->retries >= RETRIES * b->n)
+		return false;
+	b->retries++;
+	delay_us(RETRY_US);
+	if (drv->submit(vf->accel, &b->req[done->tag], 1) != 1)
+		return false;
+	drv->ring(vf->accel);
+	return true;
+}
+
+bool batch_poll(struct vf *vf)
+{
+	struct accel_done done[32];
+	unsigned n = vf->accel->drv->poll(vf->accel, done, ARRAY_LEN(done));
+	for (unsigned i = 0; i < n; i++) {
+		if (done[i].tag < vf->batch.n) {
+			if (again(vf, &done[i]))
+				continue;
+			vf->batch.status[done[i].tag] = done[i].status;
+		}
+		vf->batch.done++;
+	}
+	return n > 0;
+}
+
+/* Said once, for the VF that will never answer. */
+static enum sl_err say_cut(const struct vf *vf)
+{
+	log_fail("accel", "the lines \"refused\" above say what it asked for",
+		 BDF_FMT " was cut off with %u of %u requests in flight", BDF_ARG(vf->fn->bdf),
+		 vf->batch.n - vf->batch.done, vf->batch.n);
+	return SL_DEVICE;
+}
+
+static enum sl_err wait_all(struct machine *m)
+{
+	return batch_finish_some(m, 0, m->vfs);
+}
+
+enum sl_err batch_finish_some(struct machine *m, unsigned first, unsigned n)
+{
+	uint64_t deadline = now_us() + STALL_US;
+	for (unsigned turn = 1;; turn++) {
+		bool late = now_us() > deadline, waiting = false;
+		for (unsigned i = first; i < first + n; i++) {
+			struct vf *vf = &m->vf[i];
+			if (vf->batch.done >= vf->batch.n)
+				continue;
+			waiting = true;
+			if (vf->cut)
+				return say_cut(vf);
+			if (batch_poll(vf))
+				deadline = now_us() + STALL_US;
+			else if (late) {
+				enum sl_err e = vf->accel->drv->health(vf->accel) ? SL_DEVICE : SL_TIMEOUT;
+				log_fail("accel", "run again; if it stays, this VF's controller is stuck",
+					 BDF_FMT " holds %u of %u requests and is silent for 10 s: %s",
+					 BDF_ARG(vf->fn->bdf), vf->batch.n - vf->batch.done, vf->batch.n,
+					 sl_err_text(e));
+				return e;
+			}
+		}
+		if (!waiting)
+			return SL_OK;
+		if (core_index() == 0 && (turn % LOOK_EACH == 0 || faults_waiting(m)))
+			faults_say(m);
+		cpu_pause();
+	}
+}
+
+enum sl_err batch_finish(struct machine *m)
+{
+	enum sl_err e = wait_all(m);
+	faults_say(m);
+	return e;
+}

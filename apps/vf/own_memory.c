@@ -1,0 +1,67 @@
+#include "apps/vf/own_memory.h"
+#include "kernel/log.h"
+
+static enum sl_err wrong(bdf_t fn, const struct vtd_walk *w, const char *what)
+{
+	char text[160];
+	vtd_walk_text(w, text, sizeof text);
+	log_fail("tables", "report this: it is a bug in Sluice", "the table of " BDF_FMT " at 0x%llx: %s; %s",
+		 BDF_ARG(fn), (ull)w->iova.v, what, text);
+	return SL_VERIFY;
+}
+
+static const struct table_range *range_at(const struct table_range *want, unsigned n, uint64_t iova)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (iova - want[i].buf->iova.v < want[i].buf->len)
+			return &want[i];
+	return NULL;
+}
+
+static bool page_right(const struct vtd_walk *w, const struct table_range *r)
+{
+	uint64_t off = w->iova.v - r->buf->iova.v;
+	return w->phys.v == r->buf->phys.v + off && w->size <= r->buf->len - off &&
+	       w->read == !!(r->perm & DOMAIN_R) && w->write == !!(r->perm & DOMAIN_W);
+}
+
+/* An empty entry at a high level stands for all that is below it, so few walks see the whole aperture. */
+enum sl_err tables_exact(struct iommu *mmu, bdf_t fn, const struct table_range *want, unsigned n)
+{
+	struct vtd_walk w = {.fn = fn};
+	uint64_t found = 0, wanted = 0, size;
+	for (unsigned i = 0; i < n; i++)
+		wanted += want[i].buf->len;
+	const struct domain *dom = iommu_domain_of(mmu, fn);
+	uint64_t limit = dom ? domain_aperture(dom) : BIT(mmu->width);
+	for (uint64_t at = 0; at < limit; at = ALIGN_DOWN(at, size) + size) {
+		enum sl_err e = iommu_walk(mmu, fn, IOVA(at), &w);
+		if (e)
+			return wrong(fn, &w, sl_err_text(e));
+		if (w.stop == WALK_EMPTY) {
+			size = BIT(12 + 9 * (w.step[w.steps - 1].level - 1));
+			continue;
+		}
+		const struct table_range *r = range_at(want, n, at);
+		if (w.stop != WALK_MAPPED || !r)
+			return wrong(fn, &w, "nothing should be there");
+		if (!page_right(&w, r))
+			return wrong(fn, &w, "not the memory or the permission that was given");
+		size = w.size;
+		found += size;
+	}
+	return found == wanted ? SL_OK : wrong(fn, &w, "some of its memory is not mapped");
+}
+
+enum sl_err tables_absent(struct iommu *mmu, bdf_t fn)
+{
+	struct vtd_walk w = {.fn = fn};
+	enum sl_err e = iommu_walk(mmu, fn, IOVA(0), &w);
+	if (e == SL_NOTFOUND) /* no unit: it has no domain and no bus mastering */
+		return SL_OK;
+	if (e)
+		return wrong(fn, &w, sl_err_text(e));
+	return w.stop == WALK_ROOT_EMPTY || w.stop == WALK_CTX_EMPTY
+		       ? SL_OK
+		       : wrong(fn, &w, "it should have no context entry");
+}

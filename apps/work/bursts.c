@@ -1,0 +1,218 @@
+/* Stage bursts: load that stops and starts, BURSTS times on each VF. How long a VF rests between two bursts
+ * is random around the time after which mode=adaptive arms; when its core begins to wait for the results of
+ * one, random around the time at which they come: then a result comes just before the interrupt is armed,
+ * while it is, and just after. Every result is compared. */
+#include "apps/vf/workers.h"
+#include "apps/bringup/faults.h"
+#include "apps/work/stages.h"
+#include "apps/work/timed.h"
+#include "apps/work/pattern.h"
+#include "kernel/log.h"
+#include "kernel/time.h"
+#include "kernel/x86/cpu.h"
+
+#define BURSTS       10000u
+#define BURST_MAX    8u
+#define DELAY_MAX_US 20000u
+#define STALL_US     10000000u
+#define LIMIT_US     1800000000ull /* of the whole stage: for an emulated machine on a busy host */
+
+/* One VF's load, its core's own. */
+struct load {
+	struct vf *vf;
+	uint64_t random, chunks;
+	uint64_t start_at; /* us; the next burst's */
+	uint64_t look_at;  /* us; when the burst in flight is looked after */
+	uint64_t delay;    /* us; how long after it was sent, about */
+	uint64_t armed;    /* the ring's arms when it was sent */
+	uint64_t ops, polls;
+	uint32_t bursts, flying;
+	uint32_t wrong;            /* chunk of the result that was wrong: */
+	enum sl_err err;           /* how, */
+	uint16_t status;           /* and what the device said */
+	uint32_t chunk[BURST_MAX]; /* what is being read into the tag's buffer */
+} __attribute__((aligned(64)));
+
+static struct load loads[VFS_MAX];
+
+static uint64_t below(struct load *b, uint64_t n)
+{
+	return (pattern_random(&b->random) >> 11) % n;
+}
+
+static bool over(const struct load *b)
+{
+	return b->bursts == BURSTS && !b->flying;
+}
+
+static bool send(struct load *b)
+{
+	struct accel_req req[BURST_MAX];
+	struct accel *a = b->vf->accel;
+	b->flying = 1 + (uint32_t)below(b, BURST_MAX);
+	for (uint32_t tag = 0; tag < b->flying; tag++) {
+		b->chunk[tag] = (uint32_t)below(b, b->chunks);
+		pattern_fill(vf_buffer(b->vf, tag), 64, ~timed_seed(b->vf, b->chunk[tag]));
+		req[tag] = vf_request(b->vf, b->vf->data, ACCEL_READ, b->chunk[tag], tag);
+	}
+	if (a->drv->submit(a, req, b->flying) != b->flying)
+		return false;
+	a->drv->ring(a);
+	b->bursts++;
+	b->armed = b->vf->ring.arms;
+	b->look_at = now_us() + b->delay * 3 / 4 + below(b, b->delay / 2 + 1);
+	return true;
+}
+
+/* Looked after later when this burst had to be waited for with interrupts, and sooner when not: so that
+ * arming stays about where the last result comes. */
+static void aim(struct load *b)
+{
+	if (b->vf->ring.arms == b->armed)
+		b->delay -= b->delay / 8;
+	else if (b->delay < DELAY_MAX_US)
+		b->delay += b->delay / 8 + 1;
+}
+
+/* Keeps what was wrong with a result, for print_wrong(). */
+static void wrong(struct load *b, const struct accel_done *d)
+{
+	b->err = d->status ? SL_DEVICE : SL_VERIFY;
+	b->status = d->status;
+	b->wrong = d->tag < BURST_MAX ? b->chunk[d->tag] : 0;
+}
+
+/* Takes what came; the number of results. One that is wrong: b->err. */
+static unsigned take(struct load *b, struct rings *r)
+{
+	struct accel_done done[BURST_MAX];
+	unsigned n = b->vf->accel->drv->poll(b->vf->accel, done, BURST_MAX);
+	b->polls++;
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t tag = done[i].tag;
+		if (done[i].status || tag >= BURST_MAX ||
+		    !pattern_check(vf_buffer(b->vf, tag), CHUNK, timed_seed(b->vf, b->chunk[tag]))) {
+			wrong(b, &done[i]);
+			return 0;
+		}
+	}
+	b->ops += n;
+	b->flying -= n;
+	if (n && !b->flying) {
+		aim(b);
+		b->start_at = now_us() + below(b, 4 * RINGS_IDLE_US);
+		if (below(b, 4) == 0) /* the next one starts while interrupts are on */
+			rings_arm(r);
+	}
+	return n;
+}
+
+/* True when something has to be done at a time that no interrupt will tell. */
+static bool has_time(const struct load *b, uint64_t now)
+{
+	return b->flying ? now < b->look_at : b->bursts < BURSTS;
+}
+
+/* One turn over the core's VFs: results that came; *halts stays true when there is nothing to do but to wait
+ * for results. SL_DEVICE when a request is not taken or has an error status, SL_VERIFY when its data is
+ * wrong. */
+static enum sl_err turn(struct lane *l, struct rings *r, unsigned *results, bool *halts, unsigned *left)
+{
+	uint64_t now = now_us();
+	*results = *left = 0;
+	*halts = true;
+	for (unsigned v = l->first; v < l->first + l->n; v++) {
+		struct load *b = &loads[v];
+		if (over(b))
+			continue;
+		if (!b->flying && now >= b->start_at && !send(b))
+			return SL_DEVICE;
+		if (b->flying && now >= b->look_at) {
+			*results += take(b, r);
+			if (b->err)
+				return b->err;
+		}
+		*left += !over(b);
+		*halts &= over(b) || !has_time(b, now);
+	}
+	return SL_OK;
+}
+
+static void bursts_lane(void *arg)
+{
+	struct lane *l = arg;
+	struct rings rings;
+	unsigned results, left = l->n;
+	bool halts;
+	rings_of(l->m, l->first, l->n, &rings);
+	uint64_t moved = now_us();
+	while (left && !l->err && !rings.lost) {
+		l->err = turn(l, &rings, &results, &halts, &left);
+		core_progress();
+		if (l->core == 0 && faults_waiting(l->m))
+			(void)faults_poll(l->m);
+		uint64_t now = now_us();
+		if (results || !halts)
+			moved = now;
+		else if (now - moved > STALL_US)
+			l->err = SL_TIMEOUT;
+		if (!results && !halts)
+			cpu_pause();
+		else if (left && !l->err)
+			rings_turn(&rings, results, moved + STALL_US);
+	}
+	for (unsigned v = l->first; v < l->first + l->n; v++)
+		l->ops += loads[v].ops;
+}
+
+static void print(const struct machine *m)
+{
+	for (unsigned v = 0; v < m->vfs; v++)
+		log_line("bursts", "VF %u: %u bursts, %llu operations, %llu polls", v, loads[v].bursts,
+			 (ull)loads[v].ops, (ull)loads[v].polls);
+}
+
+static void print_wrong(const struct load *b)
+{
+	char text[64];
+	struct accel_req req = vf_request(b->vf, b->vf->data, ACCEL_READ, b->wrong, 0);
+	log_warn("bursts", "VF %u " BDF_FMT ", LBA 0x%llx: %s (status: %s)", b->vf->index,
+		 BDF_ARG(b->vf->fn->bdf), (ull)req.lba, sl_err_text(b->err),
+		 b->status ? b->vf->accel->drv->status_text(b->status, text, sizeof text) : "success");
+}
+
+/* What may help, by what went wrong. */
+static const char *advice(const struct machine *m, enum sl_err e)
+{
+	return e == SL_DEVICE   ? "the status above says why; a medium that is worn out does that"
+	       : e == SL_VERIFY ? "run again; if it stays, the device or the path to memory damages data"
+	       : m->cfg->mode == RING_POLL ? "run again; if it stays, the device stops answering"
+					   : "run again with mode=poll: if that works, an interrupt is lost";
+}
+
+enum sl_err stage_bursts(struct machine *m)
+{
+	enum sl_err e = timed_prepare(m);
+	if (!e)
+		e = rings_open(m);
+	for (unsigned v = 0; v < m->vfs && !e; v++) {
+		uint64_t room = store_chunks(m->vf[v].data);
+		loads[v] = (struct load){.vf = &m->vf[v],
+					 .random = pattern_seed(v, 1, 2),
+					 .chunks = room < TIMED_CHUNKS ? room : TIMED_CHUNKS,
+					 .delay = RINGS_IDLE_US};
+	}
+	if (!e)
+		e = lanes_run(m, bursts_lane, LIMIT_US);
+	print(m);
+	for (unsigned i = 0; i < core_count(); i++)
+		m->tally.timed_ops += lanes_of(i)->ops;
+	for (unsigned v = 0; v < m->vfs; v++)
+		if (loads[v].err)
+			print_wrong(&loads[v]);
+	if (e)
+		log_fail("bursts", advice(m, e), "load that stops and starts went wrong: %s", sl_err_text(e));
+	enum sl_err lost = rings_print(m, "bursts");
+	rings_close(m);
+	return e ? e : lost;
+}

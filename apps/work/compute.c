@@ -1,0 +1,248 @@
+/* Stage accel: VFs that compute. Mixed jobs on all of them at once, each result checked against the CPU.
+ *
+ * A VF whose device fails (an error status, silence, responses that can not be) loses what it had in flight.
+ * Its core leaves it alone from then on and goes on with its others; core 0, whose part set-up is, resets it,
+ * has it give the known answers, and hands it back. */
+#include "apps/vf/compute.h"
+#include "apps/vf/workers.h"
+#include "kernel/fmt.h"
+#include "kernel/log.h"
+#include "kernel/time.h"
+#include "kernel/x86/cpu.h"
+
+#define LIMIT_US   900000000u
+#define FAULTS_MAX 8u /* a VF that fails more often is given up */
+
+static void set_state(struct accel_vf *v, enum accel_state s)
+{
+	__atomic_store_n(&v->state, s, __ATOMIC_RELEASE);
+}
+
+static enum sl_err say_refused(const struct vf *vf)
+{
+	log_fail("accel", "report this: it is a bug in Sluice", BDF_FMT " does not take a request: %s",
+		 BDF_ARG(vf->fn->bdf), sl_err_text(vf->accel->refused));
+	return vf->accel->refused;
+}
+
+enum sl_err accel_one(struct vf *vf, const struct accel_job *job, uint64_t us, uint16_t *status)
+{
+	struct accel *a = vf->accel;
+	struct accel_done done;
+	if (a->drv->submit_jobs(a, job, 1) != 1)
+		return say_refused(vf);
+	a->drv->ring(a);
+	for (uint64_t deadline = now_us() + us;;) {
+		bool late = now_us() > deadline;
+		if (a->drv->poll(a, &done, 1)) {
+			*status = done.status;
+			return SL_OK;
+		}
+		if (late)
+			return SL_TIMEOUT;
+	}
+}
+
+/* --- known answers, faults, recovery */
+
+static enum sl_err run_known(void *ctx, const struct accel_job *job, uint16_t *status)
+{
+	struct vf *vf = ctx;
+	struct jobs *j = &accel_vf[vf->index].jobs;
+	enum sl_err e = accel_one(vf, job, JOBS_SILENT_US, status);
+	if (e != SL_TIMEOUT && !vf->accel->stats.bad)
+		return e;
+	(void)vf->accel->drv->explain(vf->accel, j->why, sizeof j->why);
+	return e ? e : SL_DEVICE;
+}
+
+static enum sl_err know(struct vf *vf)
+{
+	struct accel_vf *v = &accel_vf[vf->index];
+	v->services = vf->accel->services;
+	return jobs_known(&v->jobs, run_known, vf, &v->known);
+}
+
+/* What the VF's counters came to before it is opened anew. */
+static void keep_stats(const struct vf *vf)
+{
+	struct accel_vf *v = &accel_vf[vf->index];
+	if (!vf->accel)
+		return;
+	v->doorbells += vf->accel->stats.doorbells;
+	v->ops += vf->accel->stats.ops;
+	v->bad += vf->accel->stats.bad;
+}
+
+static uint64_t checked_by_others(const struct machine *m, const struct vf *vf)
+{
+	uint64_t n = 0;
+	for (unsigned i = 0; i < m->vfs; i++)
+		if (i != vf->index)
+			n += __atomic_load_n(&accel_vf[i].checked, __ATOMIC_RELAXED);
+	return n;
+}
+
+/* Nothing of it reaches memory any more. */
+static void give_up(struct vf *vf)
+{
+	struct accel_vf *v = &accel_vf[vf->index];
+	if (v->err == SL_VERIFY)
+		log_fail("accel", "run again; if it stays, the device or the path to memory damages data",
+			 BDF_FMT " %s", BDF_ARG(vf->fn->bdf), v->jobs.why);
+	keep_stats(vf);
+	if (vf->accel)
+		accel_stop(vf);
+	pci_bus_master(vf->fn, false);
+	log_fail("accel", "see the lines above; if it stays, power the machine off and on",
+		 "VF %u " BDF_FMT " is given up after %u faults: rings and bus mastering off, %s", vf->index,
+		 BDF_ARG(vf->fn->bdf), v->faults, sl_err_text(v->err));
+	set_state(v, ACCEL_LOST);
+}
+
+/* Core 0, with v->err set: until the VF works again or is given up. Wrong data is not forgiven. */
+static void recover(struct machine *m, struct vf *vf)
+{
+	struct accel_vf *v = &accel_vf[vf->index];
+	uint64_t begin = now_us(), others = checked_by_others(m, vf);
+	m->tally.vf_faults++;
+	while (v->err) {
+		core_progress();
+		if ((v->err != SL_DEVICE && v->err != SL_TIMEOUT) || !vf->accel || v->faults > FAULTS_MAX) {
+			give_up(vf);
+			return;
+		}
+		log_warn("accel", "VF %u " BDF_FMT ": %s. What it has in flight (%u) is dropped; it is reset",
+			 vf->index, BDF_ARG(vf->fn->bdf), v->jobs.why, v->jobs.left);
+		keep_stats(vf);
+		v->err = accel_recover(m, vf);
+		if (!v->err) {
+			v->err = know(vf);
+			v->faults += v->err != SL_OK;
+			m->tally.vf_faults += v->err != SL_OK;
+		}
+	}
+	m->tally.vf_recovered += v->faults - v->recovered;
+	v->recovered = v->faults;
+	others = checked_by_others(m, vf) - others;
+	char meanwhile[64] = "";
+	if (others)
+		fmt_print(meanwhile, sizeof meanwhile, "; others did %llu operations meanwhile", (ull)others);
+	log_line("accel",
+		 "VF %u " BDF_FMT
+		 " is back after %llu ms: FLR, the same domain, rings anew, %u known answers%s",
+		 vf->index, BDF_ARG(vf->fn->bdf), (ull)((now_us() - begin) / 1000), v->known, meanwhile);
+	set_state(v, ACCEL_WORKS);
+}
+
+enum sl_err accel_fault(struct machine *m, struct vf *vf, enum sl_err e)
+{
+	struct accel_vf *v = &accel_vf[vf->index];
+	v->err = e;
+	v->faults++;
+	recover(m, vf);
+	return accel_state_of(v) == ACCEL_LOST ? v->err : SL_OK;
+}
+
+/* --- rounds */
+
+enum sl_err accel_round_begin(struct vf *vf)
+{
+	struct jobs *j = &accel_vf[vf->index].jobs;
+	return jobs_begin(j, now_us()) ? say_refused(vf) : SL_OK;
+}
+
+enum sl_err accel_round_end(struct machine *m, struct vf *vf)
+{
+	struct jobs *j = &accel_vf[vf->index].jobs;
+	while (j->left) {
+		enum sl_err e = jobs_turn(j, now_us());
+		if (e)
+			return accel_fault(m, vf, e);
+		cpu_pause();
+	}
+	return SL_OK;
+}
+
+/* On the VF's core: what has come, and the next round when that was the last of one. True when there was any.
+ */
+static bool work(struct machine *m, struct vf *vf)
+{
+	struct accel_vf *v = &accel_vf[vf->index];
+	unsigned before = v->jobs.left;
+	enum sl_err e = v->jobs.left ? jobs_turn(&v->jobs, now_us()) : SL_OK;
+	if (!e && !v->jobs.left) {
+		uint64_t n = 0;
+		for (unsigned s = 0; s < ACCEL_SERVICES; s++)
+			n += v->jobs.done[s];
+		__atomic_store_n(&v->checked, n, __ATOMIC_RELAXED);
+		if (jobs_least(&v->jobs) >= m->cfg->ops) {
+			set_state(v, ACCEL_DONE);
+			return true;
+		}
+		e = jobs_begin(&v->jobs, now_us()) ? say_refused(vf) : SL_OK;
+	}
+	if (e) {
+		v->err = e;
+		v->faults++;
+		set_state(v, ACCEL_FAULTY);
+	}
+	return v->jobs.left != before;
+}
+
+/* Core 0: VFs that failed, whoever works them. True while any is not through. */
+static bool look_after(struct machine *m)
+{
+	bool more = false;
+	for (unsigned i = 0; i < m->vfs; i++) {
+		if (accel_state_of(&accel_vf[i]) == ACCEL_FAULTY)
+			recover(m, &m->vf[i]);
+		more |= accel_state_of(&accel_vf[i]) < ACCEL_DONE;
+	}
+	return more;
+}
+
+static void work_lane(void *arg)
+{
+	struct lane *l = arg;
+	for (bool more = true; more; l->rounds++) {
+		bool any = false;
+		more = l->core == 0 && look_after(l->m);
+		for (unsigned i = l->first; i < l->first + l->n; i++) {
+			if (accel_state_of(&accel_vf[i]) == ACCEL_WORKS)
+				any |= work(l->m, &l->m->vf[i]);
+			more |= accel_state_of(&accel_vf[i]) < ACCEL_DONE;
+		}
+		core_progress();
+		if (!any)
+			cpu_pause();
+	}
+}
+
+enum sl_err stage_accel(struct machine *m)
+{
+	bool said = false;
+	for (unsigned i = 0; i < m->vfs; i++) {
+		struct vf *vf = &m->vf[i];
+		struct accel_vf *v = &accel_vf[i];
+		set_state(v, ACCEL_WORKS);
+		enum sl_err mine = know(vf);
+		if (mine)
+			mine = accel_fault(m, vf, mine);
+		if (!mine && !said)
+			log_line(
+				"accel",
+				"%u known answers of FIPS 180, SP 800-38A, D and E, RFC 2202, 4231 and 1951 on each VF first",
+				v->known);
+		said |= !mine;
+	}
+	uint64_t begin = now_us();
+	enum sl_err e = lanes_run(m, work_lane, LIMIT_US);
+	if (e)
+		return e;
+	log_line("accel", "%llu ms with all checks", (ull)((now_us() - begin) / 1000));
+	accel_print_sums(m);
+	if (m->cfg->json)
+		accel_print_streams(m);
+	return accel_verdict(m);
+}

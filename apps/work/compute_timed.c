@@ -1,0 +1,264 @@
+/* Stage timed of VFs that compute: mixed operations and sizes at a fixed depth on every VF, each worked by
+ * its own core, or by a core that goes round its VFs. Each tag does the job that was prepared for it again
+ * and again; what that came to last is checked after the clock has stopped. */
+#include "apps/vf/compute.h"
+#include "apps/vf/workers.h"
+#include "apps/report/latency.h"
+#include "kernel/fmt.h"
+#include "kernel/log.h"
+#include "kernel/str.h"
+#include "kernel/time.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/tsc.h"
+
+#define SLACK_US 20000000u /* for a core that is late */
+
+/* One VF's side of the loop, touched by its core alone. */
+struct poller {
+	struct vf *vf;
+	uint32_t depth, left; /* in flight */
+	uint64_t ops, odd;    /* odd: not the status that the job has to end with */
+	struct accel_job job[JOB_TAGS];
+	uint64_t started[JOB_TAGS]; /* TSC by tag */
+	uint16_t status[JOB_TAGS];  /* the last one */
+	uint8_t service[JOB_TAGS];
+	uint64_t bytes[ACCEL_SERVICES];
+	struct hist latency[ACCEL_SERVICES];
+	enum sl_err err;
+} __attribute__((aligned(64)));
+
+static struct poller poller[ACCEL_VFS];
+
+static const char *const service_names[ACCEL_SERVICES] = {"cipher", "hash",    "HMAC",   "chain",
+							  "AEAD",   "deflate", "inflate"};
+
+static void send(struct poller *p, uint32_t tag, uint64_t now)
+{
+	struct accel *a = p->vf->accel;
+	p->started[tag] = now;
+	unsigned n = a->drv->submit_jobs(a, &p->job[tag], 1);
+	p->left += n;
+	p->odd += !n;
+}
+
+/* Takes what came back and, while the time runs, sends it again: one doorbell for each ring. */
+static unsigned turn(struct poller *p, bool again)
+{
+	struct accel_done done[JOB_TAGS];
+	struct jobs *j = &accel_vf[p->vf->index].jobs;
+	struct accel *a = p->vf->accel;
+	unsigned n = a->drv->poll(a, done, JOB_TAGS);
+	if (!n)
+		return 0;
+	uint64_t now = cpu_tsc();
+	p->left -= n;
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t tag = done[i].tag;
+		unsigned s = p->service[tag];
+		hist_add(&p->latency[s], now - p->started[tag]);
+		p->bytes[s] += p->job[tag].len;
+		p->status[tag] = done[i].status;
+		p->odd += (done[i].status != 0) != j->state[tag].spoilt;
+		if (again)
+			send(p, tag, now);
+	}
+	p->ops += n;
+	if (again)
+		a->drv->ring(a);
+	return n;
+}
+
+/* On the VF's core: its rings filled for the first time. */
+static void begin(struct poller *p, struct vf *vf, uint32_t qd)
+{
+	struct jobs *j = &accel_vf[vf->index].jobs;
+	memset(p, 0, sizeof *p);
+	p->vf = vf;
+	p->depth = qd < JOB_TAGS ? qd : JOB_TAGS;
+	for (unsigned s = 0; s < ACCEL_SERVICES; s++)
+		hist_reset(&p->latency[s]);
+	for (uint32_t tag = 0; tag < p->depth; tag++) {
+		jobs_prepare(j, j->round, tag, &p->job[tag]);
+		p->service[tag] = j->spec[j->state[tag].kind].service;
+	}
+	j->round++;
+	vf->timed = vf->accel->stats;
+	for (uint32_t tag = 0; tag < p->depth; tag++)
+		send(p, tag, cpu_tsc());
+	vf->accel->drv->ring(vf->accel);
+}
+
+/* The clock has stopped: what is in flight, and what every tag came to. Latencies and counts stay as they
+ * were. */
+static void end(struct poller *p)
+{
+	struct jobs *j = &accel_vf[p->vf->index].jobs;
+	struct accel *a = p->vf->accel;
+	struct accel_done done[JOB_TAGS];
+	uint64_t deadline = now_us() + JOBS_SILENT_US;
+	while (p->left && !a->stats.bad) {
+		bool late = now_us() > deadline;
+		unsigned n = a->drv->poll(a, done, JOB_TAGS);
+		for (unsigned i = 0; i < n; i++) {
+			p->status[done[i].tag] = done[i].status;
+			p->odd += (done[i].status != 0) != j->state[done[i].tag].spoilt;
+		}
+		p->left -= n;
+		if (!n && late)
+			break;
+		core_progress();
+	}
+	j->left = p->left;
+	p->err = a->stats.bad ? SL_DEVICE : p->left ? SL_TIMEOUT : SL_OK;
+	if (p->err) {
+		(void)a->drv->explain(a, j->why, sizeof j->why);
+		return;
+	}
+	for (uint32_t tag = 0; tag < p->depth && !p->err; tag++)
+		p->err = jobs_check(j, tag, p->status[tag]);
+	if (!p->err && p->odd) {
+		p->err = SL_DEVICE;
+		fmt_print(j->why, sizeof j->why, "operations with a wrong status while the time ran: %llu",
+			  (ull)p->odd);
+	}
+}
+
+static void timed_lane(void *arg)
+{
+	struct lane *l = arg;
+	const struct config *cfg = l->m->cfg;
+	unsigned end_vf = l->first + l->n;
+	for (unsigned v = l->first; v < end_vf; v++)
+		begin(&poller[v], &l->m->vf[v], cfg->qd);
+	uint64_t start = cpu_tsc(), stop = start + cfg->seconds * tsc_info()->hz, now;
+	while ((now = cpu_tsc()) < stop) {
+		unsigned n = 0;
+		for (unsigned v = l->first; v < end_vf; v++)
+			n += turn(&poller[v], true);
+		core_progress();
+		if (!n)
+			cpu_pause();
+	}
+	l->ticks = now - start;
+	for (unsigned v = l->first; v < end_vf; v++) {
+		struct vf *vf = &l->m->vf[v];
+		vf->core = l->core;
+		vf->ops = poller[v].ops;
+		vf->timed.doorbells = vf->accel->stats.doorbells - vf->timed.doorbells;
+		vf->timed.empty_polls = vf->accel->stats.empty_polls - vf->timed.empty_polls;
+		end(&poller[v]);
+	}
+}
+
+/* --- the table */
+
+static void print_ratio(uint64_t a, uint64_t b)
+{
+	uint64_t x = b ? (a * 1000 + b / 2) / b : 0;
+	log_text(" %5llu.%03llu", (ull)(x / 1000), (ull)(x % 1000));
+}
+
+static void print_row(const char *name, const char *core, const struct hist *h, uint64_t bytes, uint64_t us)
+{
+	log_text("  %-14s %4s %8llu %7llu.%llu", name, core, (ull)(h->count * 1000000 / us),
+		 (ull)(bytes / us), (ull)(bytes * 10 / us % 10));
+	report_latency(h);
+}
+
+static void print_vf(struct machine *m, unsigned v, uint64_t *least, uint64_t *most)
+{
+	static struct hist h;
+	struct vf *vf = &m->vf[v];
+	char name[24], core[8];
+	uint64_t bytes = 0;
+	hist_reset(&h);
+	for (unsigned s = 0; s < ACCEL_SERVICES; s++) {
+		hist_merge(&h, &poller[v].latency[s]);
+		bytes += poller[v].bytes[s];
+	}
+	hist_merge(&m->tally.latency, &h);
+	fmt_print(name, sizeof name, BDF_FMT, BDF_ARG(vf->fn->bdf));
+	fmt_print(core, sizeof core, "%u", vf->core);
+	print_row(name, core, &h, bytes, m->tally.timed_us);
+	print_ratio(vf->timed.doorbells, h.count);
+	print_ratio(vf->timed.empty_polls, h.count);
+	log_text("\n");
+	*least = h.count < *least ? h.count : *least;
+	*most = h.count > *most ? h.count : *most;
+}
+
+static uint64_t print_service(struct machine *m, unsigned s)
+{
+	static struct hist h;
+	uint64_t bytes = 0;
+	hist_reset(&h);
+	for (unsigned v = 0; v < m->vfs; v++) {
+		hist_merge(&h, &poller[v].latency[s]);
+		bytes += poller[v].bytes[s];
+	}
+	if (h.count) {
+		print_row(service_names[s], "", &h, bytes, m->tally.timed_us);
+		log_text("\n");
+	}
+	return bytes;
+}
+
+static void print_json(const struct machine *m, unsigned v, unsigned s)
+{
+	const struct hist *h = &poller[v].latency[s];
+	if (!h->count)
+		return;
+	log_text(
+		"{\"t\":\"accel\",\"v\":1,\"vf\":%u,\"service\":\"%s\",\"ops\":%llu,\"bytes\":%llu,\"us\":%llu",
+		v, service_names[s], (ull)h->count, (ull)poller[v].bytes[s], (ull)m->tally.timed_us);
+	log_text(",\"ns\":{\"min\":%llu,\"p50\":%llu,\"p99\":%llu,\"p999\":%llu,\"max\":%llu}}\n",
+		 (ull)report_ns(h->min), (ull)report_ns(hist_permille(h, 500)),
+		 (ull)report_ns(hist_permille(h, 990)), (ull)report_ns(hist_permille(h, 999)),
+		 (ull)report_ns(h->max));
+}
+
+static void print_table(struct machine *m)
+{
+	uint64_t least = UINT64_MAX, most = 0, bytes = 0;
+	hist_reset(&m->tally.latency);
+	log_text(
+		"                 core    ops/s      MB/s  latency us (median to p99.9: at most 6 %% low):\n");
+	log_text(
+		"  VF                                        min     median        p99      p99.9        max  bells/op empty/op\n");
+	for (unsigned v = 0; v < m->vfs; v++)
+		print_vf(m, v, &least, &most);
+	for (unsigned s = 0; s < ACCEL_SERVICES; s++)
+		bytes += print_service(m, s);
+	print_row("all", "", &m->tally.latency, bytes, m->tally.timed_us);
+	log_text("\n");
+	m->tally.timed_ops = m->tally.latency.count;
+	m->tally.fair_permille = most ? (unsigned)(least * 1000 / most) : 0;
+	for (unsigned v = 0; v < m->vfs && m->cfg->json; v++)
+		for (unsigned s = 0; s < ACCEL_SERVICES; s++)
+			print_json(m, v, s);
+}
+
+enum sl_err stage_accel_timed(struct machine *m)
+{
+	uint32_t qd = m->cfg->qd, seconds = m->cfg->seconds;
+	uint64_t ticks = 0;
+	log_line(
+		"timed",
+		"mixed operations of 16 to 4096 bytes, %u in flight on each of %u VFs, polled by %u cores, %u s",
+		qd < JOB_TAGS ? qd : JOB_TAGS, m->vfs, m->vfs < core_count() ? m->vfs : core_count(),
+		seconds);
+	enum sl_err e = lanes_run(m, timed_lane, seconds * 1000000ull + SLACK_US);
+	if (e)
+		return e;
+	for (unsigned i = 0; i < core_count(); i++)
+		ticks = lanes_of(i)->ticks > ticks ? lanes_of(i)->ticks : ticks;
+	m->tally.timed_us = report_ns(ticks) / 1000;
+	if (!m->tally.timed_us)
+		return SL_DEVICE;
+	print_table(m);
+	for (unsigned v = 0; v < m->vfs; v++) {
+		enum sl_err mine = poller[v].err ? accel_fault(m, &m->vf[v], poller[v].err) : SL_OK;
+		e = e ? e : mine;
+	}
+	return e;
+}

@@ -1,0 +1,280 @@
+/* Stage timed: random 4 KiB reads at a fixed depth on every VF, each worked by its own core, or by a core
+ * that goes round its VFs in turn, at most POLL_MAX operations of one before the next. What a core does when
+ * there is nothing to take, mode= says: apps/vf/wait.h. What was read last is checked after the clock has
+ * stopped. */
+#include "apps/work/timed.h"
+#include "apps/bringup/faults.h"
+#include "apps/vf/batch.h"
+#include "apps/work/stages.h"
+#include "apps/work/pattern.h"
+#include "apps/report/latency.h"
+#include "kernel/fmt.h"
+#include "kernel/log.h"
+#include "kernel/time.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/tsc.h"
+
+#define POLL_MAX   32u
+#define LOOK_EACH  65536u   /* turns of the loop between two looks at the fault records, */
+#define LOOK_US    1000000u /* and time between two where a turn may halt */
+#define DRAIN_US   10000000u
+#define TIMED_MARK 0x7fffffffu /* a round that stage_verify never reaches */
+
+uint64_t timed_seed(const struct vf *vf, uint64_t chunk)
+{
+	return pattern_seed(vf->index, TIMED_MARK, chunk);
+}
+
+struct poller poller[VFS_MAX];
+
+static struct accel_req next_request(struct poller *p, uint32_t tag)
+{
+	uint32_t chunk = (uint32_t)(pattern_random(&p->random) % p->chunks);
+	p->chunk[tag] = chunk;
+	return vf_request(p->vf, p->vf->data, ACCEL_READ, chunk, tag);
+}
+
+unsigned poller_turn(struct poller *p, bool again, unsigned *errors)
+{
+	struct accel_done done[POLL_MAX];
+	struct accel_req req[POLL_MAX];
+	struct accel *a = p->vf->accel;
+	unsigned n = a->drv->poll(a, done, POLL_MAX);
+	if (!n)
+		return 0;
+	uint64_t now = cpu_tsc();
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t tag = done[i].tag;
+		hist_add(&p->vf->latency, now - p->started[tag]);
+		*errors += done[i].status != 0;
+		if (again) {
+			p->started[tag] = now;
+			req[i] = next_request(p, tag);
+		}
+	}
+	p->vf->ops += n;
+	if (again) {
+		*errors += n - a->drv->submit(a, req, n);
+		a->drv->ring(a);
+	}
+	return n;
+}
+
+/* Writes the data that is read later: TIMED_CHUNKS of each VF, or its whole store where that is smaller. */
+enum sl_err timed_prepare(struct machine *m)
+{
+	for (uint32_t first = 0; first < TIMED_CHUNKS; first += 32) {
+		for (unsigned v = 0; v < m->vfs; v++) {
+			struct vf *vf = &m->vf[v];
+			vf->batch.n = vf->batch.done = 0;
+			for (uint32_t i = 0; i < 32 && first + i < store_chunks(vf->data); i++) {
+				vf->batch.req[vf->batch.n++] =
+					vf_request(vf, vf->data, ACCEL_WRITE, first + i, i);
+				pattern_fill(vf_buffer(vf, i), CHUNK, timed_seed(vf, first + i));
+			}
+			enum sl_err e = batch_start(vf);
+			if (e)
+				return e;
+		}
+		enum sl_err e = batch_finish(m);
+		if (e)
+			return e;
+	}
+	return SL_OK;
+}
+
+enum sl_err poller_start(struct lane *l, unsigned v, uint32_t qd)
+{
+	struct vf *vf = &l->m->vf[v];
+	uint64_t room = store_chunks(vf->data);
+	poller[v] = (struct poller){.vf = vf,
+				    .random = pattern_seed(v, 1, 1),
+				    .chunks = room < TIMED_CHUNKS ? room : TIMED_CHUNKS};
+	hist_reset(&vf->latency);
+	vf->core = l->core;
+	vf->ops = 0;
+	vf->timed = vf->accel->stats;
+	vf->batch.n = qd;
+	for (uint32_t tag = 0; tag < qd; tag++) {
+		poller[v].started[tag] = cpu_tsc();
+		vf->batch.req[tag] = next_request(&poller[v], tag);
+	}
+	return batch_start(vf);
+}
+
+enum sl_err poller_stop(struct poller *p, uint32_t qd, uint64_t deadline, unsigned *errors)
+{
+	struct vf *vf = p->vf;
+	struct accel_stats before = vf->timed;
+	vf->timed = vf->accel->stats;
+	vf->timed.doorbells -= before.doorbells;
+	vf->timed.polls -= before.polls;
+	vf->timed.empty_polls -= before.empty_polls;
+	uint64_t counted = vf->ops;
+	while (vf->ops < counted + qd && !vf->cut && now_us() < deadline)
+		(void)poller_turn(p, false, errors);
+	*errors += vf->cut;
+	bool empty = vf->cut || vf->ops == counted + qd;
+	vf->ops = counted;
+	return empty ? SL_OK : SL_TIMEOUT;
+}
+
+/* mode=poll. Returns the time at which it ended, TSC ticks as end is. */
+static uint64_t poll_until(struct lane *l, uint64_t end, unsigned *errors)
+{
+	unsigned end_vf = l->first + l->n;
+	uint64_t now = cpu_tsc();
+	uint32_t turns = 0;
+	for (; now < end; now = cpu_tsc()) {
+		unsigned n = 0;
+		for (unsigned v = l->first; v < end_vf; v++)
+			n += poller_turn(&poller[v], true, errors);
+		if (!n)
+			cpu_pause();
+		core_progress();
+		if (l->core == 0 && (++turns % LOOK_EACH == 0 || faults_waiting(l->m)))
+			(void)faults_poll(l->m);
+	}
+	return now;
+}
+
+/* The other modes. */
+static uint64_t wait_until(struct lane *l, uint64_t end, unsigned *errors)
+{
+	struct rings rings;
+	uint64_t now = cpu_tsc(), left_us = report_ns(end - now) / 1000, end_us = now_us() + left_us;
+	uint64_t look_at = 0;
+	rings_of(l->m, l->first, l->n, &rings);
+	for (; now < end; now = cpu_tsc()) {
+		unsigned n = 0;
+		for (unsigned v = l->first; v < l->first + l->n; v++)
+			n += poller_turn(&poller[v], true, errors);
+		core_progress();
+		if (l->core == 0 && (faults_waiting(l->m) || now_us() >= look_at)) {
+			(void)faults_poll(l->m);
+			look_at = now_us() + LOOK_US;
+		}
+		rings_turn(&rings, n, end_us);
+	}
+	return now;
+}
+
+/* On each core: works its VFs in turn until the time is over, then until their queues are empty. Core 0 comes
+ * here even without a VF. */
+static void timed_lane(void *arg)
+{
+	struct lane *l = arg;
+	const struct config *cfg = l->m->cfg;
+	unsigned errors = 0, end_vf = l->first + l->n;
+	for (unsigned v = l->first; v < end_vf && !l->err; v++)
+		l->err = poller_start(l, v, cfg->qd);
+	if (l->err)
+		return;
+	uint64_t start = cpu_tsc(), end = start + cfg->seconds * tsc_info()->hz;
+	l->ticks = (cfg->mode == RING_POLL ? poll_until : wait_until)(l, end, &errors) - start;
+	uint64_t deadline = now_us() + DRAIN_US;
+	for (unsigned v = l->first; v < end_vf; v++) {
+		l->ops += poller[v].vf->ops;
+		enum sl_err e = poller_stop(&poller[v], cfg->qd, deadline, &errors);
+		l->err = l->err ? l->err : e;
+	}
+	if (!l->err && errors)
+		l->err = SL_DEVICE;
+}
+
+static enum sl_err run(struct machine *m)
+{
+	uint64_t ticks = 0;
+	enum sl_err e = lanes_run_pairs(m, timed_lane, m->cfg->seconds * 1000000ull + 2 * DRAIN_US);
+	for (unsigned i = 0; i < core_count(); i++) {
+		const struct lane *l = lanes_of(i);
+		m->tally.timed_ops += l->ops;
+		ticks = l->ticks > ticks ? l->ticks : ticks;
+	}
+	m->tally.timed_us = report_ns(ticks) / 1000;
+	return e;
+}
+
+enum sl_err timed_sample(struct machine *m, uint32_t qd)
+{
+	for (unsigned v = 0; v < m->pairs; v++)
+		for (uint32_t tag = 0; tag < qd; tag++)
+			if (!pattern_check(vf_buffer(&m->vf[v], tag), CHUNK,
+					   timed_seed(&m->vf[v], poller[v].chunk[tag])))
+				return SL_VERIFY;
+	return SL_OK;
+}
+
+static void print_ratio(uint64_t a, uint64_t b)
+{
+	uint64_t x = b ? (a * 1000 + b / 2) / b : 0;
+	log_text(" %5llu.%03llu", (ull)(x / 1000), (ull)(x % 1000));
+}
+
+static void print_row(const char *name, const char *core, const struct hist *h, const struct accel_stats *s,
+		      uint64_t ops, uint64_t us)
+{
+	log_text("  %-14s %4s %8llu %7llu", name, core, (ull)(ops * 1000000 / us), (ull)(ops * CHUNK / us));
+	report_latency(h);
+	print_ratio(s->doorbells, ops);
+	print_ratio(s->empty_polls, ops);
+	log_text("\n");
+}
+
+static void print_table(struct machine *m)
+{
+	struct accel_stats all = {0};
+	char name[24], core[8];
+	uint64_t least = UINT64_MAX, most = 0;
+	log_text("                 core    ops/s    MB/s  latency us (median to p99.9: at most 6 %% low):\n");
+	log_text(
+		"  VF                                      min     median        p99      p99.9        max  bells/op empty/op\n");
+	for (unsigned v = 0; v < m->pairs; v++) {
+		struct vf *vf = &m->vf[v];
+		fmt_print(name, sizeof name, BDF_FMT, BDF_ARG(vf->fn->bdf));
+		if (vf->first)
+			fmt_print(name, sizeof name, BDF_FMT "/%u", BDF_ARG(vf->fn->bdf),
+				  vf->nvme.queue.sqid >> 16);
+		fmt_print(core, sizeof core, "%u", vf->core);
+		print_row(name, core, &vf->latency, &vf->timed, vf->ops, m->tally.timed_us);
+		hist_merge(&m->tally.latency, &vf->latency);
+		all.doorbells += vf->timed.doorbells;
+		all.empty_polls += vf->timed.empty_polls;
+		least = vf->ops < least ? vf->ops : least;
+		most = vf->ops > most ? vf->ops : most;
+	}
+	print_row("all", "", &m->tally.latency, &all, m->tally.timed_ops, m->tally.timed_us);
+	m->tally.fair_permille = most ? (unsigned)(least * 1000 / most) : 0;
+	log_line("timed", "the slowest VF did %u.%u %% of the operations of the fastest",
+		 m->tally.fair_permille / 10, m->tally.fair_permille % 10);
+}
+
+enum sl_err stage_timed(struct machine *m)
+{
+	uint32_t qd = m->cfg->qd, seconds = m->cfg->seconds;
+	enum sl_err e = timed_prepare(m);
+	if (e)
+		return e;
+	bool polled = m->cfg->mode == RING_POLL;
+	log_line("timed",
+		 "random 4 KiB reads, %u in flight on each of %u queues of %u VFs, %s by %u cores, %s, %u s",
+		 qd, m->pairs, m->vfs, polled ? "polled" : "worked",
+		 m->pairs < core_count() ? m->pairs : core_count(),
+		 polled ? "no interrupts from devices" : ring_mode_name((enum ring_mode)m->cfg->mode),
+		 seconds);
+	e = rings_open(m);
+	if (!e)
+		e = run(m);
+	if (!e)
+		e = timed_sample(m, qd);
+	enum sl_err lost = rings_print(m, "timed");
+	rings_close(m);
+	if (e) {
+		log_fail("timed", "run again; if it stays, the device fails under load",
+			 "reads under load went wrong: %s", sl_err_text(e));
+		return e;
+	}
+	hist_reset(&m->tally.latency);
+	print_table(m);
+	return lost;
+}

@@ -1,0 +1,84 @@
+/* The RMRR ledger: which memory firmware wants to go on sharing with which functions (VT-d §8.4), and whether
+ * such a function can be given to another domain. rmrr_ledger() is pure; iommu_map_rmrrs_below() acts. */
+#pragma once
+#include "iommu/dmar/lint.h"
+
+struct iommu;
+
+enum rmrr_verdict {
+	RMRR_ABSENT,     /* no such function: nothing to give away */
+	RMRR_NOWHERE,    /* the path leads nowhere, or no function is named */
+	RMRR_BRIDGE,     /* a bridge; the functions below it stand apart */
+	RMRR_NO_MEMORY,  /* yes: it describes no memory; USB and graphics, which Linux assigns too */
+	RMRR_EMPTY,      /* yes: it describes no memory, but Linux refuses the function for it */
+	RMRR_RELAXED,    /* yes, when its driver has taken over: USB and graphics */
+	RMRR_KEPT,       /* no: firmware may use the memory through it at any time */
+	RMRR_SYSTEM_RAM, /* no: the memory is the system's own */
+	RMRR_VERDICTS
+};
+
+/* One RMRR and one function that it is for; one without function when it names none. */
+struct rmrr_owner {
+	unsigned number; /* of the RMRR in the table, from 0 */
+	size_t off;      /* of it in the table */
+	uint16_t seg;
+	uint64_t base, limit; /* as firmware wrote them */
+	uint64_t bytes;       /* in whole pages; 0 when it describes no memory */
+	uint8_t scope;        /* enum dmar_scope_type; 0: it has no scope, or they end in damage */
+	bool resolved;        /* fn is valid */
+	bool present;         /* there is such a function */
+	bool below;           /* it is not named itself, but below a bridge that is */
+	uint8_t sec, sub;     /* of a bridge that is named with all below it: the buses there; else 0 */
+	bdf_t fn;
+	uint32_t class;
+	const char *name;  /* NULL when nobody knows */
+	bool memory_known; /* the memory map was given: */
+	uint32_t memory;   /* type of its first byte, enum boot_mem or DMAR_MEM_HOLE */
+	bool mixed, ram,
+		reserved; /* other types follow; some of it is the system's; all of it is firmware's */
+	int overlaps;     /* number of another RMRR with part of the same memory; -1: none */
+	enum rmrr_verdict verdict;
+};
+
+struct rmrr_context {
+	const struct dmar_topo *topo; /* both are needed */
+	const struct dmar_functions *functions;
+	struct dmar_memory_map memory;            /* count 0: not known */
+	const char *(*name)(void *ctx, bdf_t fn); /* may be NULL */
+	void *name_ctx;
+};
+
+/* Fills at most max of out, in the order of the table, and returns how many there are. */
+unsigned rmrr_ledger(const struct dmar *t, const struct rmrr_context *known, struct rmrr_owner *out,
+		     unsigned max);
+
+/* True when the function can be given to another domain as far as n entries of a ledger tell; else *why (may
+ * be NULL) is the entry that forbids it. A function that came later (a VF) below a bridge that is named is
+ * among those that the RMRR is for, and nothing is known of it that would allow it. */
+bool rmrr_can_give(const struct rmrr_owner *ledger, unsigned n, bdf_t fn, const struct rmrr_owner **why);
+
+/* "can not be given away: ...". */
+const char *rmrr_verdict_text(enum rmrr_verdict v);
+/* "RMRR 0 0x7a000000..0x7a00ffff (64 KiB, reserved) for 0000:00:14.0 USB controller: can be given away ...";
+ * as snprintf. */
+int rmrr_text(const struct rmrr_owner *o, char *buf, size_t n);
+
+/* The whole pages of an RMRR. False when it describes no memory. */
+bool rmrr_pages(const struct dmar_rmrr *r, uint64_t *base, uint64_t *len);
+
+/* Keeps the memory of every RMRR out of the page allocator, before it has any: a function may write there
+ * whatever the system does. Left out are those in which the system itself lies, and those that would take
+ * more than half of the memory in all: they are never mapped. Returns how many pages are lost that way. */
+uint64_t rmrr_reserve(struct span table, const struct dmar_memory_map *map);
+/* Why whole pages [base, base + len) of an RMRR may not be mapped for a function: the system has some of
+ * them. NULL when they may. */
+const char *rmrr_memory_taken(const struct dmar_memory_map *map, uint64_t base, uint64_t len);
+
+/* The whole pages of an RMRR for this function. False when it describes no memory, or memory that no device
+ * address can be: beyond the width of the function's unit, or in the interrupt window. */
+bool rmrr_can_map(const struct iommu *mmu, bdf_t fn, const struct dmar_rmrr *r, uint64_t *base,
+		  uint64_t *len);
+
+/* iommu_map_rmrrs() that also knows which functions there are: for a scope that names a bridge, the bridge
+ * and each function below it get the memory. Without functions (NULL) such a scope is logged and left out. */
+enum sl_err iommu_map_rmrrs_below(struct iommu *mmu, const struct dmar_functions *functions) MUST_CHECK;

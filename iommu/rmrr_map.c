@@ -1,0 +1,160 @@
+/* RMRRs in domains: their functions go on reaching that memory, one to one, and nothing else: VT-d §8.4. */
+#include "iommu/attached.h"
+#include "iommu/format.h"
+#include "iommu/iommu.h"
+#include "iommu/vtd/unit.h"
+#include "iommu/dmar/rmrr.h"
+#include "kernel/fmt.h"
+#include "kernel/log.h"
+#include "kernel/pmm.h"
+
+#define NAME_SIZE 20
+
+/* Where no unit is known, what most have. */
+static unsigned width_of(const struct iommu *mmu, bdf_t fn)
+{
+	unsigned unit;
+	return iommu_unit_of(mmu, fn, &unit) ? mmu->width
+					     : vtd_format_of(&mmu->unit[unit], mmu->levels).width;
+}
+
+bool rmrr_can_map(const struct iommu *mmu, bdf_t fn, const struct dmar_rmrr *r, uint64_t *base, uint64_t *len)
+{
+	return rmrr_pages(r, base, len) && r->limit < BIT(width_of(mmu, fn)) &&
+	       (r->limit < IOMMU_MSI_BASE || r->base >= IOMMU_MSI_END);
+}
+
+static enum sl_err domain_new(struct iommu *mmu, bdf_t fn, struct domain **out)
+{
+	char *name = pmm_keep(NAME_SIZE);
+	if (!name)
+		return SL_NOMEM;
+	fmt_print(name, NAME_SIZE, "rmrr " BDF_FMT, BDF_ARG(fn));
+	return domain_create_for(mmu, name, fn, out);
+}
+
+/* The function's domain. It has none: that of its group, which can only be in one; no function of the group
+ * has one: a new one. */
+static enum sl_err domain_for(struct iommu *mmu, bdf_t fn, struct domain **out)
+{
+	const struct iommu_groups *groups = mmu->groups;
+	unsigned group = groups ? groups->group_of(groups->ctx, fn) : 0;
+	const struct attached *own = attached_find(mmu, fn),
+			      *other = group ? attached_group(mmu, group, NULL) : NULL;
+	if (own) {
+		*out = own->dom;
+		return SL_OK;
+	}
+	*out = other ? other->dom : NULL;
+	enum sl_err e = *out ? SL_OK : domain_new(mmu, fn, out);
+	return e ? e : domain_attach(*out, fn);
+}
+
+/* One to one. Regions of one function may overlap: then page by page what is not there yet. */
+static enum sl_err map_identity(struct domain *dom, uint64_t base, uint64_t len)
+{
+	enum sl_err e = domain_map(dom, IOVA(base), PHYS(base), len, DOMAIN_RW);
+	if (e != SL_EXISTS)
+		return e;
+	for (uint64_t at = base; at < base + len; at += PAGE_SIZE) {
+		e = domain_map(dom, IOVA(at), PHYS(at), PAGE_SIZE, DOMAIN_RW);
+		if (e && e != SL_EXISTS)
+			return e;
+	}
+	return SL_OK;
+}
+
+static void left_out(const struct dmar_rmrr *r, const struct dmar_scope *s)
+{
+	log_warn("iommu",
+		 "RMRR 0x%llx..0x%llx for %s on bus 0x%x is left out: no such memory, function or unit",
+		 (ull)r->base, (ull)r->limit, dmar_scope_name(s->type), s->bus);
+}
+
+static void not_mapped(const struct dmar_rmrr *r, bdf_t fn, const char *why)
+{
+	log_warn("iommu", "RMRR 0x%llx..0x%llx for " BDF_FMT " is left out: %s", (ull)r->base, (ull)r->limit,
+		 BDF_ARG(fn), why);
+}
+
+/* Errors that end it are ours (no memory, no domain id); what firmware got wrong is logged and left out. */
+static enum sl_err map_function(struct iommu *mmu, const struct dmar_rmrr *r, const struct dmar_scope *s,
+				bdf_t fn)
+{
+	struct domain *dom;
+	uint64_t base, len;
+	unsigned unit;
+	if (!rmrr_pages(r, &base, &len) || iommu_unit_of(mmu, fn, &unit) != SL_OK) {
+		left_out(r, s);
+		return SL_OK;
+	}
+	if (!rmrr_can_map(mmu, fn, r, &base, &len)) {
+		not_mapped(r, fn, "no device address can be that");
+		return SL_OK;
+	}
+	const char *taken = mmu->memory ? rmrr_memory_taken(mmu->memory, base, len) : NULL;
+	if (taken) {
+		not_mapped(r, fn, taken);
+		return SL_OK;
+	}
+	enum sl_err e = domain_for(mmu, fn, &dom);
+	if (e == SL_BUSY || e == SL_UNSUPPORTED) {
+		not_mapped(r, fn,
+			   e == SL_BUSY ? "its group is in several domains"
+					: "its unit cannot read the tables of its group's domain");
+		return SL_OK;
+	}
+	if (!e)
+		e = map_identity(dom, base, len);
+	if (!e)
+		log_line("iommu", "RMRR 0x%llx..0x%llx: one to one for " BDF_FMT " in domain %u",
+			 (ull)r->base, (ull)r->limit, BDF_ARG(fn), domain_id(dom));
+	return e;
+}
+
+/* A function that is named gets its memory even where configuration space does not show it: management
+ * processors hide themselves and do DMA all the same. Below a bridge only what is there can be found. */
+static enum sl_err map_scope(struct iommu *mmu, const struct dmar_functions *functions,
+			     const struct dmar_rmrr *r, const struct dmar_scope *s)
+{
+	bdf_t fn;
+	uint32_t class;
+	bool any = false;
+	if (s->type == DMAR_SCOPE_ENDPOINT && dmar_scope_resolve(&mmu->topo, r->seg, s, &fn) == SL_OK)
+		return map_function(mmu, r, s, fn);
+	if (s->type == DMAR_SCOPE_BRIDGE && functions)
+		for (unsigned i = 0; functions->get(functions->ctx, i, &fn, &class); i++) {
+			if (!dmar_scope_covers(&mmu->topo, r->seg, s, fn))
+				continue;
+			enum sl_err e = map_function(mmu, r, s, fn);
+			if (e)
+				return e;
+			any = true;
+		}
+	if (!any)
+		left_out(r, s);
+	return SL_OK;
+}
+
+enum sl_err iommu_map_rmrrs_below(struct iommu *mmu, const struct dmar_functions *functions)
+{
+	struct dmar_entry entry = {0};
+	enum sl_err e;
+	while ((e = dmar_next(&mmu->table, &entry)) == SL_OK) {
+		struct dmar_rmrr r;
+		struct dmar_scope s = {0};
+		if (entry.type != DMAR_RMRR)
+			continue;
+		e = dmar_rmrr(&entry, &r);
+		while (!e && (e = dmar_scope_next(r.scopes, &s)) == SL_OK)
+			e = map_scope(mmu, functions, &r, &s);
+		if (e != SL_END)
+			return e;
+	}
+	return e == SL_END ? SL_OK : e;
+}
+
+enum sl_err iommu_map_rmrrs(struct iommu *mmu)
+{
+	return iommu_map_rmrrs_below(mmu, NULL);
+}

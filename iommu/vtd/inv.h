@@ -1,0 +1,17 @@
+/* Invalidation of one unit, by its queue or, where ECAP.QI is clear, through its registers (VT-d §6.5.1,
+ * §11.4.6). Callers write descriptors and need not know which. */
+#pragma once
+#include "iommu/vtd/unit.h"
+
+/* Before anything is invalidated: clears what firmware left. The queue is then turned on by the caller; with
+ * registers, SL_TIMEOUT when a command of firmware does not end. */
+enum sl_err vtd_inv_reset(struct vtd_unit *u) MUST_CHECK;
+
+/* Runs n descriptors of types DESC_CC and DESC_IOTLB in their order and waits: when it returns SL_OK, the
+ * unit has forgotten. Errors as vtd_qi_run(). */
+enum sl_err vtd_inv_run(struct vtd_unit *u, const struct vtd_desc *d, unsigned n) MUST_CHECK;
+
+static inline bool vtd_has_queue(const struct vtd_unit *u)
+{
+	return (u->ecap & ECAP_QI) != 0;
+}

@@ -1,0 +1,215 @@
+#include "iommu/vtd/unit.h"
+#include "iommu/vtd/fault.h"
+#include "iommu/vtd/inv.h"
+#include "iommu/vtd/ir.h"
+#include "iommu/vtd/qi.h"
+#include "kernel/fmt.h"
+#include "kernel/log.h"
+#include "kernel/pmm.h"
+
+static enum sl_err unusable(struct vtd_unit *u, enum sl_err e, const char *why)
+{
+	u->unusable = why;
+	return e;
+}
+
+void vtd_unit_trouble(const struct vtd_unit *u, const char *advice, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+	va_start(ap, fmt);
+	fmt_vprint(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (u->starting)
+		log_warn(u->name, "%s", text);
+	else
+		log_fail(u->name, advice, "%s", text);
+}
+
+enum sl_err vtd_unit_probe(struct vtd_unit *u)
+{
+	u->ver = vtd_rd32(&u->io, VTD_VER);
+	u->cap = vtd_rd64(&u->io, VTD_CAP);
+	u->ecap = vtd_rd64(&u->io, VTD_ECAP);
+	if (u->ver == UINT32_MAX || u->cap == UINT64_MAX || u->ecap == UINT64_MAX)
+		return unusable(u, SL_DEVICE, "its registers read all ones");
+	if (u->ver == 0 || u->cap == 0)
+		return unusable(u, SL_DEVICE, "its registers read zero");
+	u->irq_only = !(FGET(u->cap, CAP_SAGAW) & 0xe);
+	if (u->irq_only && !(u->ecap & ECAP_IR && vtd_has_queue(u)))
+		return unusable(u, SL_UNSUPPORTED, "CAP.SAGAW offers no second-stage tables");
+	if (!vtd_has_queue(u) && FGET(u->ver, VER_MAX) >= 6) /* then there are no registers either: §6.5.1 */
+		return unusable(u, SL_UNSUPPORTED, "ECAP.QI is clear: no invalidation at all");
+	u->found = (struct vtd_found){
+		.gsts = vtd_rd32(&u->io, VTD_GSTS),
+		.fsts = vtd_w1c_rd(&u->io, VTD_FSTS),
+		.pmen = vtd_rd32(&u->io, VTD_PMEN),
+		.rtaddr = vtd_rd64(&u->io, VTD_RTADDR),
+		.irta = u->ecap & ECAP_IR ? vtd_rd64(&u->io, VTD_IRTA) : 0,
+	};
+	return SL_OK;
+}
+
+uint64_t vtd_unit_window(const struct vtd_unit *u)
+{
+	uint64_t end = VTD_FIXED_END;
+	uint64_t frcd = vtd_fault_offset(u) + (uint64_t)vtd_fault_records(u) * FRCD_BYTES;
+	uint64_t iotlb = FGET(u->ecap, ECAP_IRO) * 16 + 16;
+	if (frcd > end)
+		end = frcd;
+	if (iotlb > end)
+		end = iotlb;
+	return ALIGN_UP(end, PAGE_SIZE);
+}
+
+enum sl_err vtd_unit_init(struct vtd_unit *u)
+{
+	u->root = pmm_page();
+	u->queue = pmm_page();
+	u->status = pmm_keep(2 * sizeof(*u->status));
+	if (!u->root || !u->queue || !u->status)
+		return SL_NOMEM;
+	vtd_table_flush(u, u->root, PAGE_SIZE);
+	return SL_OK;
+}
+
+/* Polls r until the bits of mask read want. The clock is read before the register, so that a pause between
+ * the two can not fake a timeout. */
+static enum sl_err wait32(struct vtd_unit *u, reg32_t r, uint32_t mask, uint32_t want, const char *what)
+{
+	uint64_t end = u->io.now_us(u->io.ctx) + VTD_DEADLINE_US;
+	for (;;) {
+		bool late = u->io.now_us(u->io.ctx) > end;
+		uint32_t v = vtd_rd32(&u->io, r);
+		if ((v & mask) == want)
+			return SL_OK;
+		if (late) {
+			fmt_print(u->reason, sizeof(u->reason), "%s was not done in %u ms", what,
+				  VTD_DEADLINE_US / 1000);
+			vtd_unit_trouble(u, VTD_BROKEN, "%s (register 0x%x reads 0x%x)", u->reason, r.off, v);
+			return SL_TIMEOUT;
+		}
+	}
+}
+
+/* One command: the status bits are written back but for the one-shot ones, which would run again. VT-d
+ * §11.4.4.1 */
+enum sl_err vtd_unit_command(struct vtd_unit *u, uint64_t bit, bool set, const char *what)
+{
+	uint32_t b = (uint32_t)bit;
+	uint32_t keep = vtd_rd32(&u->io, VTD_GSTS) & (uint32_t)~GCMD_ONESHOT;
+	vtd_wr32(&u->io, VTD_GCMD, set ? keep | b : keep & ~b);
+	return wait32(u, VTD_GSTS, b, set && bit != GCMD_WBF ? b : 0, what);
+}
+
+enum sl_err vtd_unit_write_flush(struct vtd_unit *u)
+{
+	return u->cap & CAP_RWBF ? vtd_unit_command(u, GCMD_WBF, true, "write-buffer flush") : SL_OK;
+}
+
+/* Whether translation may stay on while the root table changes, so that no request passes untranslated
+ * between firmware's tables and ours. It may in one table mode, and with CAP.ESRTPS from any to any: VT-d
+ * §6.6. Until the caches are invalidated a request goes by either set of tables, which is what firmware
+ * allowed or less. */
+static bool may_stay(const struct vtd_unit *u, uint32_t gsts)
+{
+	if (!(gsts & GCMD_TE) || u->irq_only)
+		return false;
+	return u->cap & CAP_ESRTPS || !FGET(vtd_rd64(&u->io, VTD_RTADDR), RTADDR_TTM);
+}
+
+/* Translation goes off last, and only where the table mode changes (VT-d §6.6); protected memory regions stay
+ * until our translation protects. */
+static enum sl_err take_over(struct vtd_unit *u)
+{
+	enum sl_err e = vtd_ir_disable(u);
+	uint32_t gsts = vtd_rd32(&u->io, VTD_GSTS);
+	if (!e)
+		e = vtd_qi_end(u);
+	if (e || !(gsts & GCMD_TE) || may_stay(u, gsts))
+		return e;
+	return vtd_unit_command(u, GCMD_TE, false, "turning off firmware's translation");
+}
+
+static enum sl_err set_root(struct vtd_unit *u)
+{
+	vtd_wr64(&u->io, VTD_RTADDR, va_phys(u->root).v & RTADDR_RTA);
+	enum sl_err e = vtd_unit_command(u, GCMD_SRTP, true, "setting the root table pointer");
+	return e ? e : vtd_unit_write_flush(u);
+}
+
+static enum sl_err start_invalidation(struct vtd_unit *u)
+{
+	enum sl_err e = vtd_inv_reset(u);
+	if (e || !vtd_has_queue(u))
+		return e;
+	return vtd_unit_command(u, GCMD_QIE, true, "turning on the invalidation queue");
+}
+
+/* VT-d §6.6: context cache, then IOTLB; one queue keeps that order (VT-d §6.5.2.12), and so do registers,
+ * which are waited for one by one. */
+static enum sl_err invalidate_all(struct vtd_unit *u)
+{
+	if (u->cap & CAP_ESRTPS)
+		return SL_OK;
+	struct vtd_desc d[] = {vtd_desc_cc_all(), vtd_desc_iotlb_all(vtd_drain(u))};
+	return vtd_inv_run(u, d, ARRAY_LEN(d));
+}
+
+/* No interrupt but ours; what is pending belongs to the time before us. */
+static void start_faults(struct vtd_unit *u)
+{
+	if (!u->event)
+		vtd_wr32(&u->io, VTD_FECTL, vtd_rd32(&u->io, VTD_FECTL) | (uint32_t)FECTL_IM);
+	vtd_fault_clear(u);
+}
+
+/* VT-d §11.4.8.1 */
+static enum sl_err regions_off(struct vtd_unit *u)
+{
+	uint32_t pmen = vtd_rd32(&u->io, VTD_PMEN);
+	if (!(u->cap & (CAP_PLMR | CAP_PHMR)) || !(pmen & (PMEN_EPM | PMEN_PRS)))
+		return SL_OK;
+	vtd_wr32(&u->io, VTD_PMEN, pmen & (uint32_t)~PMEN_EPM);
+	return wait32(u, VTD_PMEN, PMEN_PRS, 0, "turning off protected memory regions");
+}
+
+enum sl_err vtd_unit_enable(struct vtd_unit *u)
+{
+	enum sl_err e = take_over(u);
+	if (u->irq_only) {
+		e = e ? e : start_invalidation(u);
+		if (!e)
+			start_faults(u);
+		return e;
+	}
+	bool stays = (vtd_rd32(&u->io, VTD_GSTS) & GCMD_TE) != 0;
+	if (e)
+		return e;
+	u->on = stays; /* from here on it may use our tables even if it does not answer */
+	e = set_root(u);
+	if (!e)
+		e = start_invalidation(u);
+	if (!e)
+		e = invalidate_all(u);
+	if (e)
+		return e;
+	start_faults(u);
+	u->on = true;
+	if (!stays)
+		e = vtd_unit_command(u, GCMD_TE, true, "turning on translation");
+	if (!e && regions_off(u)) /* translation stands all the same: VT-d §11.4.8.1, EPM */
+		log_warn(u->name, "memory that firmware protected may stay out of reach of every function");
+	return e;
+}
+
+enum sl_err vtd_unit_disable(struct vtd_unit *u)
+{
+	enum sl_err e = vtd_ir_disable(u);
+	if (!e)
+		e = vtd_unit_command(u, GCMD_TE, false, "turning off translation");
+	if (e)
+		return e;
+	u->on = false;
+	return vtd_qi_end(u);
+}

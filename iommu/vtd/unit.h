@@ -1,0 +1,131 @@
+/* One remapping unit: what it can do, how it is turned on and off. Owned by struct iommu; life: probe, init,
+ * (context entries), enable, disable. */
+#pragma once
+#include "iommu/unit_state.h"
+#include "iommu/vtd/entry.h"
+#include "iommu/vtd/io.h"
+#include "kernel/err.h"
+
+#define VTD_DEADLINE_US 1000000 /* for any single command; hardware takes microseconds */
+#define VTD_BROKEN                                                                                           \
+	"restart the machine; if it stays, the unit is broken or the hypervisor's model of it is" /* advice  \
+												   */
+
+struct vtd_found { /* as firmware left it, read by vtd_unit_probe() */
+	uint32_t gsts, fsts, pmen;
+	uint64_t rtaddr, irta;
+};
+
+struct vtd_count {
+	uint64_t descriptors,
+		waits;              /* put into the invalidation queue; commands to registers count as both */
+	uint64_t faults, overflows; /* records read; times that records were lost */
+};
+
+struct vtd_ir;
+
+struct vtd_unit {
+	char name[12]; /* "iommu0", in messages */
+	uint16_t seg;
+	uint64_t base;   /* of the registers */
+	size_t dmar_off; /* of its DRHD */
+	struct vtd_io io;
+
+	uint32_t ver;
+	uint64_t cap, ecap;
+	const char *unusable;        /* why it is not driven; NULL: it is */
+	enum iommu_unit_state state; /* of one that is not driven */
+	char reason[96];             /* what unusable points to where it is not a literal */
+	bool irq_only;               /* driven for interrupts alone: CAP.SAGAW is 0 */
+	bool starting;               /* being turned on: vtd_unit_trouble() */
+	struct vtd_found found;
+	bool on; /* translates, with our tables; or may, when it did not answer in time */
+
+	struct vtd_root *root;  /* one page */
+	struct vtd_desc *queue; /* one page */
+	uint32_t tail;          /* index of the next descriptor */
+	uint32_t seq;           /* of the last wait descriptor */
+	uint32_t *status; /* [0] hardware writes seq here, [1] here for descriptors that do not matter */
+	bool dead;        /* an invalidation was not answered: nothing can be invalidated any more */
+	struct vtd_count count;
+	bool event;        /* faults are reported by our interrupt: vtd_fault_event() */
+	struct vtd_ir *ir; /* interrupt remapping: iommu/vtd/ir.h; NULL: was never on */
+};
+
+/* It is driven, and has tables for DMA. */
+static inline bool vtd_translates(const struct vtd_unit *u)
+{
+	return !u->unusable && !u->irq_only;
+}
+
+static inline unsigned vtd_mgaw(const struct vtd_unit *u)
+{
+	return (unsigned)FGET(u->cap, CAP_MGAW) + 1;
+}
+
+static inline unsigned vtd_fault_records(const struct vtd_unit *u)
+{
+	return (unsigned)FGET(u->cap, CAP_NFR) + 1;
+}
+
+static inline uint32_t vtd_fault_offset(const struct vtd_unit *u)
+{
+	return (uint32_t)FGET(u->cap, CAP_FRO) * 16;
+}
+
+/* The most levels of second-stage tables that there are: 3, 4 or 5. */
+static inline unsigned vtd_max_levels(const struct vtd_unit *u)
+{
+	return u->cap & FPUT(CAP_SAGAW, 8) ? 5 : u->cap & FPUT(CAP_SAGAW, 4) ? 4 : 3;
+}
+
+/* How many domain ids there are, 0 included. Encoding 7 is reserved and taken as 6. */
+static inline uint32_t vtd_domains(const struct vtd_unit *u)
+{
+	unsigned nd = (unsigned)FGET(u->cap, CAP_ND);
+	return 1u << (4 + 2 * (nd > 6 ? 6 : nd));
+}
+
+/* DR and DW of an invalidation: drain what the unit can drain. VT-d §6.5.4 */
+static inline uint64_t vtd_drain(const struct vtd_unit *u)
+{
+	return (u->cap & CAP_DRD ? IOTLB_DESC_DR : 0) | (u->cap & CAP_DWD ? IOTLB_DESC_DW : 0);
+}
+
+/* Reads VER, CAP, ECAP and what firmware left; writes nothing. u->io is set. SL_DEVICE when there is no unit
+ * behind the address, SL_UNSUPPORTED when it lacks what we need; u->unusable then says what. */
+enum sl_err vtd_unit_probe(struct vtd_unit *u) MUST_CHECK;
+
+/* Bytes of registers from the base on, for fault records and IOTLB registers wherever they are; a multiple of
+ * 4 KiB. */
+uint64_t vtd_unit_window(const struct vtd_unit *u);
+
+/* Memory for root table, queue and status. SL_NOMEM. */
+enum sl_err vtd_unit_init(struct vtd_unit *u) MUST_CHECK;
+
+/* Something went wrong with a command: a failure with its advice; while the unit is being turned on a
+ * warning, because the machine then goes on without it. */
+void vtd_unit_trouble(const struct vtd_unit *u, const char *advice, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* Turns translation on with our root table, in the order of VT-d §6.6 and §11.4.4: firmware's interrupt
+ * remapping and queue off, its translation only where it is in another table mode, root pointer, invalidation
+ * queue where there is one (from version 6 on always: VT-d §6.5.1), global invalidation, fault records,
+ * translation, protected memory regions off. SL_TIMEOUT with a logged line when a step is not answered. */
+enum sl_err vtd_unit_enable(struct vtd_unit *u) MUST_CHECK;
+
+/* Turns interrupt remapping, translation and the queue off: all DMA then passes. */
+enum sl_err vtd_unit_disable(struct vtd_unit *u) MUST_CHECK;
+
+/* One command bit of GCMD (VT-d §11.4.4), waited for; what names it in the message. SL_TIMEOUT with a logged
+ * line. */
+enum sl_err vtd_unit_command(struct vtd_unit *u, uint64_t bit, bool set, const char *what) MUST_CHECK;
+
+/* Makes table changes visible that no invalidation follows, where CAP.RWBF asks for it. VT-d §6.8 */
+enum sl_err vtd_unit_write_flush(struct vtd_unit *u) MUST_CHECK;
+
+/* Flushes n bytes of a table from the CPU's caches when the unit does not snoop them. VT-d §11.4.3, C */
+static inline void vtd_table_flush(const struct vtd_unit *u, const void *p, size_t n)
+{
+	if (!(u->ecap & ECAP_C))
+		u->io.flush(u->io.ctx, p, n);
+}
