@@ -1,8 +1,13 @@
 /* Stage audit: the proof where a device can be had for it, then the report. */
 #include "apps/audit/app.h"
+#include "apps/bringup/groups.h"
+#include "apps/bringup/faults.h"
+#include "apps/vf/nvme.h"
+#include "apps/proof/stages.h"
 #include "apps/audit/report.h"
 #include "apps/bringup/hardware.h"
 #include "apps/machine.h"
+#include "drivers/edu/edu.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
 
@@ -46,13 +51,13 @@ bool audit_print(struct machine *m)
 	log_text("\n");
 	report_functions(&result, put_text);
 	report_findings(&result, put_text);
-	unsigned lines = print_json(m->boot->cfg.json, &crc);
+	unsigned lines = print_json(m->cfg->json, &crc);
 	report_page(&result, lines, crc, put_text);
-	m->audited = true;
-	m->audit_words = result.verdict.proof;
-	m->audit_errors = result.verdict.errors;
-	m->audit_warnings = result.verdict.warnings;
-	m->audit_unjudged = result.unjudged.all;
+	m->audit.done = true;
+	m->audit.words = result.verdict.proof;
+	m->audit.errors = result.verdict.errors;
+	m->audit.warnings = result.verdict.warnings;
+	m->audit.unjudged = result.unjudged.all;
 	return result.verdict.ok;
 }
 
@@ -62,15 +67,15 @@ bool audit_print(struct machine *m)
 static enum audit_proof can_prove(const struct machine *m)
 {
 	bool nvme = false;
-	if (m->boot->cfg.access == ACCESS_READ)
+	if (m->cfg->access == ACCESS_READ)
 		return AUDIT_PROOF_READ_ONLY;
-	if (m->boot->cfg.iommu != CONFIG_IOMMU_ON)
+	if (m->cfg->iommu != CONFIG_IOMMU_ON)
 		return AUDIT_PROOF_OFF;
 	if (!m->translating)
 		return AUDIT_PROOF_NO_UNIT;
 	PCI_EACH(f, &m->pci)
 		nvme |= f->class == CLASS_NVME && !f->pf;
-	if ((nvme && m->boot->cfg.scratch[0]) || find_edu(m))
+	if ((nvme && m->cfg->scratch[0]) || edu_find(&m->pci))
 		return AUDIT_PROOF_DONE;
 	return nvme ? AUDIT_PROOF_NOT_NAMED : AUDIT_PROOF_NO_DEVICE;
 }
@@ -109,17 +114,17 @@ static enum sl_err prove(struct machine *m)
 
 enum audit_proof audit_proof_after(const struct machine *m, enum sl_err e)
 {
-	if (e == SL_VERIFY && m->refused != m->cases)
+	if (e == SL_VERIFY && m->tally.refused != m->tally.cases)
 		return AUDIT_PROOF_DONE;
 	return !e ? AUDIT_PROOF_DONE : AUDIT_PROOF_BROKEN;
 }
 
 enum sl_err stage_audit(struct machine *m)
 {
-	m->audit_proof = (uint8_t)can_prove(m);
-	if (m->audit_proof == AUDIT_PROOF_DONE) {
+	m->audit.proof = (uint8_t)can_prove(m);
+	if (m->audit.proof == AUDIT_PROOF_DONE) {
 		m->attacking = m->only_named = true;
-		m->audit_proof = (uint8_t)audit_proof_after(m, prove(m));
+		m->audit.proof = (uint8_t)audit_proof_after(m, prove(m));
 		faults_say(m);
 	}
 	hardware_say(m, m->attacking);

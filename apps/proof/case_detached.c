@@ -5,6 +5,9 @@
  * at the address in question, and rung: it would fetch a command from there and put a completion into the
  * page after it. edu writes. Each is seen to reach the place first, so that its translation is cached. */
 #include "apps/proof/attackers.h"
+#include "apps/vf/domain.h"
+#include "apps/vf/msix.h"
+#include "apps/vf/nvme.h"
 #include "apps/work/pattern.h"
 #include "drivers/nvme/reset.h"
 #include "kernel/fmt.h"
@@ -95,7 +98,7 @@ static void without_domain(struct machine *m, struct parties *all, const struct 
 			   .seen = true,
 			   .to = window_at(m, PAGE_PASSING).v,
 			   .len = CHUNK,
-			   .reason = REASON_CONTEXT};
+			   .why = WHY_NO_DOMAIN};
 	enum step gone = STEP_BROKEN;
 	p.by.dom = &none;
 	p.by.vf = NULL;
@@ -127,15 +130,15 @@ static enum sl_err vf_gone(struct machine *m, struct parties *all, struct party 
 	struct vf *vf = p->by.vf;
 	struct nvme_io io = vf->nvme.ctrl->io;
 	bool irqs;
-	enum sl_err e = rings_check(m, &irqs);
+	enum sl_err e = wait_check(m, &irqs);
 	if (e)
 		return e;
 	struct nvme_vf_cfg cfg = {.io = io,
 				  .fn = vf->fn->bdf,
 				  .mem = &vf->queues,
 				  .irq = irqs && vf->msix.vectors,
-				  .shadow = m->boot->cfg.doorbell == DOORBELL_SHADOW,
-				  .queues = m->boot->cfg.queues,
+				  .shadow = m->cfg->doorbell == DOORBELL_SHADOW,
+				  .queues = m->cfg->queues,
 				  .depth = vf->accel->depth,
 				  .share = vf->index,
 				  .shares = m->vfs};
@@ -202,7 +205,7 @@ static enum sl_err vf_again(struct machine *m, struct parties *all, struct vf *v
 			   .seen = true,
 			   .to = window_at(m, WINDOW_QUEUES).v,
 			   .len = CHUNK,
-			   .reason = REASON_CONTEXT};
+			   .why = WHY_NO_DOMAIN};
 	parties_guard(m, all);
 	if (fetched[vf->index]) /* while it had a domain: its control */
 		party_try(m, &p, a, true);

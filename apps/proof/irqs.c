@@ -1,6 +1,8 @@
 /* Stage irqs, which shows that a VF's message arrives by its own
  * entry and by no other. The data path polls: every vector is masked but in that stage. */
 #include "apps/machine.h"
+#include "apps/bringup/irqs.h"
+#include "apps/proof/irqs.h"
 #include "kernel/core.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
@@ -80,12 +82,12 @@ static bool arrives(struct machine *m, struct vf *vf, struct iommu_msi message)
 
 /* True when none arrives. The record has to be right where there is one: QEMU before 8 makes none. */
 static bool is_refused(struct machine *m, struct vf *vf, const char *name, struct iommu_msi message,
-		       uint8_t reason)
+		       enum iommu_why why)
 {
 	char text[256];
 	struct iommu_fault f;
 	uint64_t all = all_irqs(m);
-	uint64_t events = count_of(&m->fault_events);
+	uint64_t events = count_of(&m->faults.events);
 	iommu_fault_claim(&m->iommu, vf->fn->bdf);
 	enum sl_err e = load(vf, message);
 	if (!e)
@@ -99,11 +101,11 @@ static bool is_refused(struct machine *m, struct vf *vf, const char *name, struc
 		log_line("irqs", "VF %u, %s: refused; this unit makes no record of it", vf->index, name);
 		return true;
 	}
-	bool event = moved(&m->fault_events, events, QUIET_US);
+	bool event = moved(&m->faults.events, events, QUIET_US);
 	iommu_fault_describe(&m->iommu, &f, text, sizeof text);
 	log_line("irqs", "VF %u, %s: refused, %s; %s", vf->index, name,
 		 event ? "reported by an interrupt" : "recorded", text);
-	return f.reason == reason && bdf_eq(f.bdf, vf->fn->bdf);
+	return f.why == why && bdf_eq(f.bdf, vf->fn->bdf);
 }
 
 /* Whether compatibility format passes is measured: what registers say about it is not always so. */
@@ -162,11 +164,11 @@ static enum sl_err try_vf(struct machine *m, struct vf *vf, const struct iommu_i
 		return failed(vf, "its interrupt does not arrive");
 	log_line("irqs", "VF %u, its own entry %u: vector 0x%x arrived on core 0", vf->index, vf->irq.index,
 		 vf->vector);
-	if (!is_refused(m, vf, "another function's entry", iommu_irq_message(other, 0), 0x26))
+	if (!is_refused(m, vf, "another function's entry", iommu_irq_message(other, 0), WHY_IRQ_SOURCE))
 		return failed(vf, "an interrupt through another function's entry was not refused rightly");
 	if (vf->index == 0) {
 		struct iommu_irq beyond = {.index = IRQ_ENTRIES, .count = 1};
-		if (!is_refused(m, vf, "beyond the table", iommu_irq_message(&beyond, 0), 0x21))
+		if (!is_refused(m, vf, "beyond the table", iommu_irq_message(&beyond, 0), WHY_IRQ_INDEX))
 			return failed(vf, "an interrupt beyond the table was not refused rightly");
 		try_compat(m, vf);
 		if (!stray_is_dropped(m, vf))
@@ -177,9 +179,9 @@ static enum sl_err try_vf(struct machine *m, struct vf *vf, const struct iommu_i
 	if (!arrives(m, vf, own) || vf->irq_core)
 		return failed(vf, "its interrupt does not arrive any more");
 	if (iommu_irq_free(&m->iommu, &vf->irq) ||
-	    !is_refused(m, vf, "its entry after it was freed", own, 0x22))
+	    !is_refused(m, vf, "its entry after it was freed", own, WHY_IRQ_EMPTY))
 		return failed(vf, "an interrupt through a freed entry was not refused rightly");
-	m->irqs_checked++;
+	m->tally.irqs_checked++;
 	return SL_OK;
 }
 
@@ -209,7 +211,7 @@ enum sl_err stage_irqs(struct machine *m)
 		log_line(
 			"irqs",
 			"%u VFs: interrupts arrive by their own entries, and those by others' are refused; %llu fault events so far",
-			m->irqs_checked, (ull)count_of(&m->fault_events));
+			m->tally.irqs_checked, (ull)count_of(&m->faults.events));
 	return e;
 }
 

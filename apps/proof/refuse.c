@@ -1,6 +1,7 @@
 /* Stage refuse: each VF is told to write where it must not. The short proof of the demo; apps/proof/isolate.c
  * has the long one. */
 #include "apps/proof/attack.h"
+#include "apps/proof/stages.h"
 #include "apps/work/pattern.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
@@ -43,7 +44,7 @@ static void print_case(struct machine *m, const struct vf *by, const struct atta
 	const struct iommu_fault *f = &r->fault;
 	log_line("refuse",
 		 "VF %u -> %s: refused; fault: " BDF_FMT " %s 0x%llx, reason %u; the device says %s",
-		 by->index, a->name, BDF_ARG(f->bdf), f->write ? "write" : "read", (ull)f->iova.v, f->reason,
+		 by->index, a->name, BDF_ARG(f->bdf), f->write ? "write" : "read", (ull)f->iova.v, f->code,
 		 r->said);
 	if (by->index)
 		return;
@@ -59,14 +60,14 @@ static enum verdict run_case(struct machine *m, struct attacker *by, const struc
 	struct attack_result r;
 	attack_run(m, by, a, &r);
 	if (r.outcome == ATTACK_NOT_TRIED) {
-		m->not_tried++;
+		m->tally.not_tried++;
 		log_line("refuse", "VF %u -> %s: %s", by->vf->index, a->name, attack_outcome_text(r.outcome));
 		return UNTRIED;
 	}
-	m->cases++;
+	m->tally.cases++;
 	if (r.outcome == ATTACK_REFUSED) {
 		print_case(m, by->vf, a, &r);
-		m->refused++;
+		m->tally.refused++;
 		return REFUSED;
 	}
 	log_fail("refuse", "do not give this machine's functions to anyone you do not trust",
@@ -84,7 +85,7 @@ static void run_vf(struct machine *m, struct vf *vf, uint8_t *verdict)
 		.allowed = dma_part(&vf->buffers, ALLOWED_SLOT * CHUNK, ALLOWED_PAGES * PAGE_SIZE)};
 	for (unsigned t = 0; t < m->vfs + OTHERS; t++) {
 		char name[32];
-		struct attack a = {.name = name, .write = true, .len = CHUNK, .reason = REASON_WRITE};
+		struct attack a = {.name = name, .write = true, .len = CHUNK, .why = WHY_NO_WRITE};
 		if (t == vf->index)
 			continue;
 		guard(m, vf, t < m->vfs ? &m->vf[t] : NULL);
@@ -140,9 +141,9 @@ enum sl_err stage_refuse(struct machine *m)
 	log_line(
 		"refuse",
 		"%llu of %llu refused, recorded and without effect, each after it had worked where it is allowed",
-		(ull)m->refused, (ull)m->cases);
-	if (m->not_tried)
+		(ull)m->tally.refused, (ull)m->tally.cases);
+	if (m->tally.not_tried)
 		log_line("refuse", "%llu were not tried: they had no effect where they are allowed",
-			 (ull)m->not_tried);
-	return m->cases && m->refused == m->cases ? SL_OK : SL_VERIFY;
+			 (ull)m->tally.not_tried);
+	return m->tally.cases && m->tally.refused == m->tally.cases ? SL_OK : SL_VERIFY;
 }

@@ -1,15 +1,21 @@
 /* Commands that put VFs to work. */
 #include "apps/shell/work.h"
+#include "apps/bringup/groups.h"
+#include "apps/bringup/faults.h"
+#include "apps/vf/nvme.h"
+#include "apps/proof/stages.h"
+#include "apps/shell/console.h"
+#include "apps/shell/output.h"
 #include "apps/audit/app.h"
 #include "apps/audit/record.h"
 #include "apps/bringup/hardware.h"
 #include "apps/work/load.h"
 #include "apps/report/latency.h"
-#include "apps/shell/shell.h"
+#include "apps/shell/command.h"
+#include "apps/shell/names.h"
 #include "apps/work/timed.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
-#include "kernel/serial.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
 #include "pci/groups.h"
@@ -41,7 +47,7 @@ enum sl_err work_begin(struct machine *m)
 								 stage_domains};
 	enum sl_err e = SL_OK;
 	for (unsigned i = 0; i < ARRAY_LEN(stage) && !e; i++) {
-		e = serial_stop() ? SL_STOPPED : stage[i](m);
+		e = console_stop() ? SL_STOPPED : stage[i](m);
 		faults_say(m);
 		hardware_say(m, m->attacking);
 	}
@@ -59,28 +65,29 @@ void work_end(struct machine *m)
 	hardware_say(m, m->attacking);
 }
 
-bool cmd_isolate(struct machine *m, unsigned n, char **word)
+static bool cmd_isolate(struct machine *m, unsigned n, char **word)
 {
 	(void)word;
 	if (n > 1)
 		return false;
 	if (!work_possible(m))
 		return true;
-	m->cases = m->refused = m->not_enforced = m->not_tried = 0;
+	m->tally.cases = m->tally.refused = m->tally.not_enforced = m->tally.not_tried = 0;
 	m->attacking = true;
 	enum sl_err e = work_begin(m);
 	if (!e)
-		e = serial_stop() ? SL_STOPPED : stage_isolate(m);
+		e = console_stop() ? SL_STOPPED : stage_isolate(m);
 	work_end(m);
 	m->attacking = false;
-	m->audit_proof = e == SL_STOPPED ? AUDIT_PROOF_NOT_ASKED /* audit tells of it */
+	m->audit.proof = e == SL_STOPPED ? AUDIT_PROOF_NOT_ASKED /* audit tells of it */
 					 : (uint8_t)audit_proof_after(m, e);
 	if (e)
 		log_text("isolate: %s\n", sl_err_text(e));
 	else
 		log_text(
 			"isolate: %llu of %llu forbidden accesses were refused; %llu not enforced here, %llu not tried\n",
-			(ull)m->refused, (ull)m->cases, (ull)m->not_enforced, (ull)m->not_tried);
+			(ull)m->tally.refused, (ull)m->tally.cases, (ull)m->tally.not_enforced,
+			(ull)m->tally.not_tried);
 	return true;
 }
 
@@ -93,9 +100,9 @@ static enum sl_err start(struct machine *m, bool here)
 		e = SL_NOTFOUND;
 	}
 	if (!e)
-		e = serial_stop() ? SL_STOPPED : timed_prepare(m);
+		e = console_stop() ? SL_STOPPED : timed_prepare(m);
 	if (!e)
-		e = serial_stop() ? SL_STOPPED : load_start(m, here);
+		e = console_stop() ? SL_STOPPED : load_start(m, here);
 	if (e)
 		work_end(m);
 	return e;
@@ -123,25 +130,25 @@ static void print_table(struct machine *m)
 {
 	char fn[NAME_SIZE], name[NAME_SIZE + 8];
 	uint64_t doorbells = 0;
-	hist_reset(&m->latency);
+	hist_reset(&m->tally.latency);
 	log_text("  VF              ops/s   MB/s median us       p99     p99.9       max bells/op\n");
 	for (unsigned v = 0; v < m->pairs; v++) {
 		const struct vf *vf = &m->vf[v];
-		hist_merge(&m->latency, &vf->latency);
+		hist_merge(&m->tally.latency, &vf->latency);
 		doorbells += vf->timed.doorbells;
 		int n = fmt_print(name, sizeof name, "%s", function_name(vf->fn->bdf, fn));
 		if (vf->first) /* a further queue pair of the VF */
 			fmt_print(name + n, sizeof name - (size_t)n, "/%u", vf->nvme.queue.sqid >> 16);
-		print_row(name, &vf->latency, vf->ops, vf->timed.doorbells, m->timed_us);
+		print_row(name, &vf->latency, vf->ops, vf->timed.doorbells, m->tally.timed_us);
 	}
-	print_row("all", &m->latency, m->timed_ops, doorbells, m->timed_us);
+	print_row("all", &m->tally.latency, m->tally.timed_ops, doorbells, m->tally.timed_us);
 }
 
 static enum sl_err stop(struct machine *m)
 {
 	enum sl_err e = load_stop(m);
 	faults_say(m);
-	if (m->timed_us && !e)
+	if (m->tally.timed_us && !e)
 		print_table(m);
 	else if (e)
 		log_fail("load", "see the lines above; vf shows which VF", "reads under load went wrong: %s",
@@ -162,7 +169,7 @@ static void watch(struct machine *m, uint64_t us)
 		if (now < key_at)
 			continue;
 		key_at = now + KEY_US;
-		if (now >= us || serial_stop())
+		if (now >= us || console_stop())
 			return;
 		if (now < show_at)
 			continue;
@@ -176,21 +183,21 @@ static void watch(struct machine *m, uint64_t us)
 	}
 }
 
-bool cmd_bench(struct machine *m, unsigned n, char **word)
+static bool cmd_bench(struct machine *m, unsigned n, char **word)
 {
-	uint32_t seconds = m->boot->cfg.seconds;
+	uint32_t seconds = m->cfg->seconds;
 	if (n > 2 || (n == 2 && (!word_decimal(word[1], 86400, &seconds) || !seconds)))
 		return false;
 	if (!work_possible(m))
 		return true;
 	enum sl_err e = start(m, true);
 	if (!e) {
-		log_line("bench", "random 4 KiB reads, %u in flight on each of %u VFs, polled",
-			 m->boot->cfg.qd, m->vfs);
+		log_line("bench", "random 4 KiB reads, %u in flight on each of %u VFs, polled", m->cfg->qd,
+			 m->vfs);
 		watch(m, seconds * 1000000ull);
 		progress_end();
 		e = stop(m);
-		if (!e && serial_stop())
+		if (!e && console_stop())
 			e = SL_STOPPED;
 	}
 	log_text("bench: %s\n", e == SL_OK ? "all that was read is what was written" : sl_err_text(e));
@@ -208,7 +215,7 @@ static void print_load(const struct machine *m)
 		 (ull)(us / 1000000), (ull)(us / 100000 % 10), (ull)ops, (ull)(us ? ops * 1000000 / us : 0));
 }
 
-bool cmd_load(struct machine *m, unsigned n, char **word)
+static bool cmd_load(struct machine *m, unsigned n, char **word)
 {
 	if (n == 1) {
 		print_load(m);
@@ -240,3 +247,13 @@ void work_leave(struct machine *m)
 	if (load_running())
 		(void)stop(m);
 }
+
+const struct command work_commands[] = {
+	{"isolate", "", "every forbidden DMA is tried (as app=isolate); Ctrl-C stops it", "isolate", NULL,
+	 TAKES_NOTHING, true, false, cmd_isolate},
+	{"bench", "[SECONDS]", "reads by vfs= VFs at once, timed and verified; Ctrl-C stops it", "bench 2",
+	 NULL, TAKES_NOTHING, true, false, cmd_bench},
+	{"load", "[start | stop]", "the same in the background, while the console goes on", "load start",
+	 "start stop", TAKES_NOTHING, true, false, cmd_load},
+	{0},
+};

@@ -97,6 +97,7 @@ static int setup(void **state)
 	memset(entry, 0, sizeof *entry);
 	memset(left, 0, sizeof *left);
 	ma.boot = &boot;
+	ma.cfg = &boot.cfg;
 	boot.at_entry = va_phys(entry).v;
 	boot.at_exit = va_phys(left).v;
 	boot.regions = va_phys(regions).v;
@@ -131,7 +132,7 @@ static int setup(void **state)
 		TAILQ_REMOVE(&pci.funcs, f, link);
 		TAILQ_INSERT_TAIL(&ma.pci.funcs, f, link);
 	}
-	struct dmar_topo topo = topo_of(&ma.pci);
+	struct dmar_topo topo = topology_of(&ma.pci);
 	struct iommu_regs regs = model_machine_regs(&mc);
 	assert_int_equal(iommu_init(&ma.iommu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
 	cases_clear(proof_cases());
@@ -456,7 +457,7 @@ static void test_proof(void **state)
 	(void)state;
 	struct proof_case c = {.who = "VF0", .outcome = CASE_SUCCEEDED};
 	struct audit_in *in = audit_take(&ma);
-	ma.audit_proof = AUDIT_PROOF_DONE;
+	ma.audit.proof = AUDIT_PROOF_DONE;
 	ma.translating = true;
 	assert_int_equal(audit_take(&ma)->proof, AUDIT_PROOF_NOT_ASKED);
 	ma.translating = false;
@@ -465,9 +466,9 @@ static void test_proof(void **state)
 	assert_int_equal(audit_take(&ma)->proof, AUDIT_PROOF_OFF);
 	boot.cfg.iommu = CONFIG_IOMMU_OFF;
 	assert_int_equal(audit_take(&ma)->proof, AUDIT_PROOF_OFF);
-	ma.audit_proof = AUDIT_PROOF_BROKEN;
+	ma.audit.proof = AUDIT_PROOF_BROKEN;
 	assert_int_equal(audit_take(&ma)->proof, AUDIT_PROOF_BROKEN);
-	ma.audit_proof = AUDIT_PROOF_DONE;
+	ma.audit.proof = AUDIT_PROOF_DONE;
 	cases_add(proof_cases(), &c);
 	cases_add(proof_cases(), &c);
 	assert_int_equal(audit_take(&ma)->proof, AUDIT_PROOF_DONE);

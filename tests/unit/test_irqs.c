@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "apps/machine.h"
+#include "apps/proof/irqs.h"
 #include "kernel/core.h"
 #include "kernel/x86/apic.h"
 #include "kernel/x86/irq.h"
@@ -222,16 +223,17 @@ static void arrive(uint8_t vector, uint32_t apic)
 	support_core = 0;
 }
 
-static void refuse(unsigned v, unsigned reason)
+static void refuse(unsigned v, enum iommu_why why)
 {
 	refusals++;
 	if (!claimed || lie == NO_RECORD)
 		return;
 	recorded = true;
-	fault = (struct iommu_fault){.bdf = vf_fn[v].bdf, .reason = (uint8_t)reason};
+	fault = (struct iommu_fault){.bdf = vf_fn[v].bdf, .why = why};
 	fault.bdf.rid ^= lie == WRONG_SENDER;
-	fault.reason ^= lie == WRONG_REASON;
-	mach.fault_events++;
+	if (lie == WRONG_REASON)
+		fault.why = WHY_OTHER;
+	mach.faults.events++;
 }
 
 static void send(unsigned v)
@@ -239,19 +241,19 @@ static void send(unsigned v)
 	unsigned i = (unsigned)(loaded[v].addr >> 5 & 0x7fff);
 	if (!(loaded[v].addr & 0x10)) {
 		if (lie == COMPAT_REFUSED)
-			refuse(v, 0x25);
+			refuse(v, WHY_IRQ_UNREMAPPED);
 		else
 			arrive((uint8_t)loaded[v].data, (uint32_t)(loaded[v].addr >> 12 & 0xff));
 		return;
 	}
 	if (i >= ENTRIES && lie != BEYOND_PASSES)
-		refuse(v, 0x21);
+		refuse(v, WHY_IRQ_INDEX);
 	else if (i >= ENTRIES)
 		arrive(0x20, 10);
 	else if (!entry[i].used && lie != FREED_PASSES)
-		refuse(v, 0x22);
+		refuse(v, WHY_IRQ_EMPTY);
 	else if (entry[i].used && !bdf_eq(entry[i].fn, vf_fn[v].bdf) && lie != FOREIGN_PASSES)
-		refuse(v, 0x26);
+		refuse(v, WHY_IRQ_SOURCE);
 	else if ((lie == OWN_SILENT && !v) || (lie == LATER_SILENT && refusals))
 		return;
 	else
@@ -351,9 +353,9 @@ static void test_every_lie(void **state)
 			fail_msg("lie %u: %u, not %u, or no \"%s\" in\n%s", rows[i].lie, (unsigned)e,
 				 (unsigned)rows[i].want, rows[i].says, said);
 		if (!e)
-			assert_true(mach.irqs_checked == VFS && mach.strays_made == 1);
+			assert_true(mach.tally.irqs_checked == VFS && mach.strays_made == 1);
 		else
-			assert_true(mach.irqs_checked < VFS);
+			assert_true(mach.tally.irqs_checked < VFS);
 		undo_irqs(&mach);
 		for (unsigned k = 0; k < ENTRIES; k++)
 			assert_false(entry[k].used);
@@ -372,11 +374,11 @@ static void test_few(void **state)
 	start(state);
 	mach.vf[1].msix.vectors = 0;
 	assert_int_equal(stage_irqs(&mach), SL_OK);
-	assert_int_equal(mach.irqs_checked, 2);
+	assert_int_equal(mach.tally.irqs_checked, 2);
 	start(state);
 	mach.irqs_remapped = false;
 	assert_int_equal(stage_irqs(&mach), SL_OK);
-	assert_int_equal(mach.irqs_checked, 0);
+	assert_int_equal(mach.tally.irqs_checked, 0);
 }
 
 int main(void)

@@ -18,8 +18,8 @@
 static struct attack_result next; /* what attack_run() comes to */
 static struct attack tried[64];
 static char names[64][32]; /* of those: the caller's are gone by then */
-static unsigned n_tried, guarded, refilled;
-static bool stopped, strike_lands;
+static unsigned n_tried, guarded, refilled, unmapped, freed;
+static bool stopped, strike_lands, no_buffer, keeps_mapped;
 static _Alignas(PAGE_SIZE) uint8_t kernel_data[PAGE_SIZE], passing[PAGE_SIZE], pages[3][6][PAGE_SIZE];
 static struct parties all;
 static struct domain *dom = (struct domain *)&mach;
@@ -35,7 +35,7 @@ void attack_run(struct machine *machine, struct attacker *by, const struct attac
 	(void)by;
 	assert_ptr_equal(machine, &mach);
 	assert_true(n_tried < ARRAY_LEN(tried));
-	assert_true(a->fault_at && a->reason);
+	assert_true(a->fault_at && a->why);
 	if (a->secret) /* what must not be read is there to be read */
 		assert_false(pattern_is_zero(a->secret, PAGE_SIZE));
 	if (!strcmp(a->name, "runs out of mapping"))
@@ -116,7 +116,7 @@ enum sl_err dma_get(struct domain *d, iova_t iova, uint64_t len, unsigned perm, 
 	assert_ptr_equal(d, dom);
 	*out = (struct dma_buf){.va = passing, .iova = iova, .phys = PHYS(0x9000000), .len = len, .dom = d};
 	assert_int_equal(perm, DOMAIN_RW);
-	return SL_OK;
+	return no_buffer ? SL_NOMEM : SL_OK;
 }
 
 uint64_t domain_aperture(const struct domain *d)
@@ -130,7 +130,8 @@ enum sl_err domain_unmap(struct domain *d, iova_t iova, uint64_t len)
 	assert_ptr_equal(d, dom);
 	assert_int_equal(iova.v, WINDOW + PAGE_PASSING);
 	assert_int_equal(len, PAGE_SIZE);
-	return SL_OK;
+	unmapped++;
+	return keeps_mapped ? SL_TIMEOUT : SL_OK;
 }
 
 struct pci_func *pci_find(const struct pci *pci, bdf_t fn)
@@ -145,6 +146,7 @@ void pmm_free(phys_t base, uint64_t n)
 {
 	assert_int_equal(base.v, 0x9000000);
 	assert_int_equal(n, 1);
+	freed++;
 }
 
 /* The last case that was kept. */
@@ -186,8 +188,8 @@ static int start(void **state)
 	memset(passing, 0, sizeof passing);
 	boot.cfg.passes = 1;
 	next = (struct attack_result){.outcome = ATTACK_REFUSED, .recorded = true};
-	n_tried = guarded = refilled = 0;
-	stopped = false;
+	n_tried = guarded = refilled = unmapped = freed = 0;
+	stopped = no_buffer = keeps_mapped = false;
 	strike_lands = true;
 	all.decoy = PHYS(0x6000000);
 	add(0, "VF0", true, false);
@@ -237,11 +239,17 @@ static void test_every_outcome_is_counted_once(void **state)
 		start(state);
 		next.outcome = outcomes[i].outcome;
 		next.recorded = next.outcome == ATTACK_REFUSED;
+		next.fault = (struct iommu_fault){.bdf = {0, 0x101},
+						  .iova = IOVA(0x1000),
+						  .write = true,
+						  .why = WHY_NO_WRITE,
+						  .code = 5};
 		boot.cfg.iommu = outcomes[i].translated ? CONFIG_IOMMU_ON : CONFIG_IOMMU_OFF;
 		party_try(&mach, &all.party[0],
 			  (struct attack){.name = "somewhere", .write = true, .to = 0x1000},
 			  outcomes[i].enforceable);
-		uint64_t sum[] = {mach.refused, mach.cases - mach.refused, mach.not_enforced, mach.not_tried};
+		uint64_t sum[] = {mach.tally.refused, mach.tally.cases - mach.tally.refused,
+				  mach.tally.not_enforced, mach.tally.not_tried};
 		for (unsigned k = 0; k < 4; k++)
 			assert_int_equal(sum[k], outcomes[i].counted == k);
 		assert_int_equal(proof_cases()->n, 1);
@@ -249,8 +257,20 @@ static void test_every_outcome_is_counted_once(void **state)
 		assert_string_equal(kept()->who, "VF0");
 		assert_string_equal(kept()->what, "somewhere");
 		assert_said(verdicts[outcomes[i].counted]);
+		assert_int_equal(kept()->recorded, next.recorded);
+		assert_int_equal(kept()->bdf.rid, next.recorded ? 0x101 : 0);
+		assert_int_equal(kept()->iova, next.recorded ? 0x1000 : 0);
+		assert_int_equal(kept()->reason, next.recorded ? 5 : 0);
+		if (next.recorded)
+			assert_said(" 01:00.1 write 1000          5 ");
+		else
+			assert_not_said("01:00.1");
+		if (!next.recorded && next.outcome != ATTACK_NOT_TRIED)
+			assert_said(" no fault recorded ");
+		else
+			assert_not_said("no fault recorded");
 		assert_int_equal(tried[0].fault_at, 0x1000);
-		assert_int_equal(tried[0].reason, REASON_WRITE);
+		assert_int_equal(tried[0].why, WHY_NO_WRITE);
 	}
 }
 
@@ -259,11 +279,11 @@ static void test_broken_and_without_effect(void **state)
 	struct attack a = {.name = "after detach"};
 	(void)state;
 	party_broken(&mach, &all.party[2], "after detach");
-	assert_true(mach.cases == 1 && mach.refused == 0 && mach.not_tried == 0);
+	assert_true(mach.tally.cases == 1 && mach.tally.refused == 0 && mach.tally.not_tried == 0);
 	assert_int_equal(kept()->outcome, CASE_NOT_PROVED);
 	assert_said("FAIL isolate: edu: after detach could not be set up");
 	party_no_effect(&mach, &all.party[2], &a);
-	assert_true(mach.cases == 1 && mach.refused == 0 && mach.not_tried == 1);
+	assert_true(mach.tally.cases == 1 && mach.tally.refused == 0 && mach.tally.not_tried == 1);
 	assert_int_equal(kept()->outcome, CASE_NOT_TRIED);
 	stopped = true;
 	party_try(&mach, &all.party[0], a, true);
@@ -279,7 +299,7 @@ static void test_sentences(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 5; i++)
 		party_try(&mach, &all.party[0], dma, true);
-	next.fault = (struct iommu_fault){.bdf = {0, FAULT_NAMELESS}, .reason = REASON_INDEX};
+	next.fault = (struct iommu_fault){.bdf = {0, FAULT_NAMELESS}, .why = WHY_IRQ_INDEX};
 	for (unsigned i = 0; i < 3; i++)
 		party_try(&mach, &all.party[0], msi, true);
 	next.recorded = false;
@@ -287,12 +307,13 @@ static void test_sentences(void **state)
 	party_try(&mach, &all.party[0], msi, true);
 	next.outcome = ATTACK_ARRIVED;
 	party_try(&mach, &all.party[0], msi, false);
+	party_try(&mach, &all.party[0], msi, false);
 	next.outcome = ATTACK_SILENT;
 	party_try(&mach, &all.party[0], msi, false);
 	next.outcome = ATTACK_NOT_TRIED;
 	party_try(&mach, &all.party[0], msi, false);
 	said_start();
-	mach.verified = 77;
+	mach.tally.verified = 77;
 	party_print_sum(&mach);
 	assert_said("shown: 10 of 10 forbidden accesses were refused,");
 	assert_said("5 DMAs, 5 interrupts");
@@ -300,13 +321,16 @@ static void test_sentences(void **state)
 	assert_said("5 forged interrupts did not arrive");
 	assert_said("Recorded: 3, of which 3 name FFFF");
 	assert_said("(of 2 of them the unit keeps no record)");
-	assert_said("not shown: 2 forged interrupts: not enforced here; 1 of them were seen to");
+	assert_said("not shown: 3 forged interrupts: not enforced here; 2 of them were seen to");
+	assert_not_said("after each pass");
 	assert_said("not tried: 1 accesses that had no effect where they are allowed either");
 	assert_said("77 reads and writes of other VFs");
 	party_counts_clear();
 	said_start();
-	mach = (struct machine){.boot = &boot};
+	mach = (struct machine){.boot = &boot, .cfg = &boot.cfg};
+	boot.cfg.passes = 2;
 	party_print_sum(&mach);
+	assert_said("shown: after each pass as much memory was free as after the first");
 	assert_said("shown: 0 of 0 forbidden accesses");
 	assert_null(strstr(said, "did not arrive"));
 	assert_null(strstr(said, "not shown"));
@@ -328,7 +352,7 @@ struct want {
 	bool write;
 	uint64_t to;
 	uint32_t len;
-	uint8_t reason;
+	enum iommu_why why;
 	const void *secret;
 };
 
@@ -338,7 +362,7 @@ static void assert_cases(const struct want *want, size_t n)
 		const struct attack *a = find(want[i].name, want[i].write);
 		assert_int_equal(a->to, want[i].to);
 		assert_int_equal(a->len, want[i].len);
-		assert_int_equal(a->reason, want[i].reason);
+		assert_int_equal(a->why, want[i].why);
 		assert_ptr_equal(a->secret, want[i].secret);
 		assert_false(a->seen || a->interrupt);
 	}
@@ -376,27 +400,29 @@ static void test_cases_of_a_vf(void **state)
 			tried[n++] = tried[i];
 	n_tried = n;
 	const struct want want[] = {
-		{"unmapped page", true, hole + 9 * PAGE_SIZE, CHUNK, REASON_WRITE, NULL},
-		{"unmapped page", false, hole + 9 * PAGE_SIZE, CHUNK, REASON_READ, NULL},
-		{"read-only page", true, hole + 2 * PAGE_SIZE, CHUNK, REASON_WRITE, NULL},
-		{"write-only page", false, hole + 4 * PAGE_SIZE, CHUNK, REASON_READ, pages[0][2]},
-		{"page before mapping", true, hole - PAGE_SIZE, CHUNK, REASON_WRITE, NULL},
-		{"page after mapping", true, hole + PAGE_SIZE, CHUNK, REASON_WRITE, NULL},
-		{"last byte before it", true, hole - 4, 4, REASON_WRITE, NULL},
-		{"first byte after it", true, hole + PAGE_SIZE, 4, REASON_WRITE, NULL},
-		{"kernel data", true, 0x7000000, CHUNK, REASON_WRITE, NULL},
-		{"kernel data", false, 0x7000000, CHUNK, REASON_READ, kernel_data},
-		{"kernel text", true, 0x7000000, CHUNK, REASON_WRITE, NULL},
-		{"kernel page table", true, 0x6000000, CHUNK, REASON_WRITE, NULL},
-		{"beyond the width", true, 1ull << 39, CHUNK, REASON_WIDTH, NULL},
-		{"runs out of mapping", true, WINDOW + PAGE_PASSING, 2 * CHUNK, REASON_WRITE, NULL},
-		{"buffer after unmap", true, WINDOW + PAGE_PASSING, CHUNK, REASON_WRITE, NULL},
+		{"unmapped page", true, hole + 9 * PAGE_SIZE, CHUNK, WHY_NO_WRITE, NULL},
+		{"unmapped page", false, hole + 9 * PAGE_SIZE, CHUNK, WHY_NO_READ, NULL},
+		{"read-only page", true, hole + 2 * PAGE_SIZE, CHUNK, WHY_NO_WRITE, NULL},
+		{"write-only page", false, hole + 4 * PAGE_SIZE, CHUNK, WHY_NO_READ, pages[0][2]},
+		{"page before mapping", true, hole - PAGE_SIZE, CHUNK, WHY_NO_WRITE, NULL},
+		{"page after mapping", true, hole + PAGE_SIZE, CHUNK, WHY_NO_WRITE, NULL},
+		{"last byte before it", true, hole - 4, 4, WHY_NO_WRITE, NULL},
+		{"first byte after it", true, hole + PAGE_SIZE, 4, WHY_NO_WRITE, NULL},
+		{"kernel data", true, 0x7000000, CHUNK, WHY_NO_WRITE, NULL},
+		{"kernel data", false, 0x7000000, CHUNK, WHY_NO_READ, kernel_data},
+		{"kernel text", true, 0x7000000, CHUNK, WHY_NO_WRITE, NULL},
+		{"kernel page table", true, 0x6000000, CHUNK, WHY_NO_WRITE, NULL},
+		{"beyond the width", true, 1ull << 39, CHUNK, WHY_TOO_WIDE, NULL},
+		{"runs out of mapping", true, WINDOW + PAGE_PASSING, 2 * CHUNK, WHY_NO_WRITE, NULL},
+		{"buffer after unmap", true, WINDOW + PAGE_PASSING, CHUNK, WHY_NO_WRITE, NULL},
 	};
 	assert_cases(want, ARRAY_LEN(want));
 	assert_int_equal(find("runs out of mapping", true)->fault_at, WINDOW + PAGE_PASSING + PAGE_SIZE);
 	assert_int_equal(guarded, PAGE_SIZE); /* of the buffer that was unmapped */
 	assert_true(pattern_is_zero(passing, PAGE_SIZE));
-	assert_true(mach.cases == mach.refused && mach.cases == ARRAY_LEN(want) + ARRAY_LEN(others));
+	assert_true(unmapped == 1 && freed == 1);
+	assert_true(mach.tally.cases == mach.tally.refused &&
+		    mach.tally.cases == ARRAY_LEN(want) + ARRAY_LEN(others));
 }
 
 /* The buffer was not reached while it was mapped: nothing is known of afterwards. */
@@ -407,11 +433,76 @@ static void test_buffer_was_never_reached(void **state)
 	attempts_run(&mach, &all, &all.party[2]);
 	for (unsigned i = 0; i < n_tried; i++)
 		assert_string_not_equal(tried[i].name, "buffer after unmap");
-	assert_int_equal(mach.not_tried, 1);
+	assert_int_equal(mach.tally.not_tried, 1);
 	assert_string_equal(kept()->what, "buffer after unmap");
 	assert_int_equal(find("last byte before it", true)->len, 1);
 	assert_int_equal(find("runs out of mapping", true)->to,
 			 WINDOW + PAGE_PASSING + PAGE_SIZE - EDU_BUFFER / 2);
+}
+
+/* The memory of all others, the first among them. */
+static void test_memory_of_all_others(void **state)
+{
+	(void)state;
+	attempts_run(&mach, &all, &all.party[2]);
+	for (unsigned i = 0; i < 2; i++) {
+		char name[32];
+		snprintf(name, sizeof name, "memory of %s", all.party[i].by.name);
+		assert_int_equal(find(name, true)->to, all.party[i].target.phys.v);
+		assert_ptr_equal(find(name, false)->secret, pages[i][0]);
+	}
+	assert_int_equal(find("registers of VF0", true)->to, 0xfec00000 - 0x100000 + 0x100 * 0x1000);
+}
+
+/* No buffer, or one that stays mapped: the proof is broken, and memory that a device may still reach is not
+ * used again. */
+static void test_buffer_cannot_be_set_up(void **state)
+{
+	(void)state;
+	no_buffer = true;
+	attempts_run(&mach, &all, &all.party[0]);
+	assert_true(mach.tally.cases == mach.tally.refused + 1 && kept()->outcome == CASE_NOT_PROVED);
+	assert_true(unmapped == 0 && freed == 0);
+	start(state);
+	keeps_mapped = true;
+	attempts_run(&mach, &all, &all.party[0]);
+	assert_true(mach.tally.cases == mach.tally.refused + 1 && kept()->outcome == CASE_NOT_PROVED);
+	assert_true(unmapped == 1 && freed == 0);
+	for (unsigned i = 0; i < n_tried; i++)
+		assert_string_not_equal(tried[i].name, "buffer after unmap");
+}
+
+/* Where no other attacker has registers: those of any function, but its own, that are memory and a page at
+ * least. */
+static void test_registers_of_any_function(void **state)
+{
+	static const struct pci_bar good = {.addr = 0xe0000000, .size = CHUNK};
+	static struct pci_func f[3];
+	(void)state;
+	for (unsigned at = 0; at < PCI_BARS; at++) {
+		start(state);
+		add(2, "PF", false, false); /* is no party */
+		add(0, "VF0", true, false);
+		add(1, "edu", false, true);
+		memset(f, 0, sizeof f);
+		TAILQ_INIT(&mach.pci.funcs);
+		for (unsigned i = 0; i < ARRAY_LEN(f); i++) {
+			f[i].bdf.rid = (uint16_t)(0x100 + 0x100 * i);
+			TAILQ_INSERT_TAIL(&mach.pci.funcs, &f[i], link);
+		}
+		f[0].bar[0] = (struct pci_bar){.addr = 0xd0000000, .size = CHUNK}; /* its own */
+		f[1].bar[0] = (struct pci_bar){.addr = 0xc000, .size = CHUNK, .io = true};
+		f[1].bar[1] = (struct pci_bar){.size = CHUNK};
+		f[1].bar[2] = (struct pci_bar){.addr = 0xd1000000, .size = CHUNK / 2};
+		f[1].rom = good; /* nobody writes there */
+		attempts_run(&mach, &all, &all.party[0]);
+		for (unsigned i = 0; i < n_tried; i++)
+			assert_null(strstr(tried[i].name, "registers"));
+		n_tried = 0;
+		f[2].bar[at] = good;
+		attempts_run(&mach, &all, &all.party[0]);
+		assert_int_equal(find("registers 03:00.0", true)->to, good.addr);
+	}
 }
 
 /* Secrets are put back before they are to be read: where nothing translates, earlier cases have changed them.
@@ -436,6 +527,9 @@ int main(void)
 					   T(test_sentences),
 					   T(test_cases_of_a_vf),
 					   T(test_buffer_was_never_reached),
+					   T(test_memory_of_all_others),
+					   T(test_buffer_cannot_be_set_up),
+					   T(test_registers_of_any_function),
 					   T(test_secrets_are_put_back)};
 	return cmocka_run_group_tests_name("party", tests, NULL, NULL);
 }
