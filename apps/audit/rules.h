@@ -58,7 +58,7 @@ unsigned function_list(const struct pci *pci, bool (*want)(const void *ctx, cons
 void look_at(struct audit_in *in, struct audit_look *out);
 struct vtd_ability unit_ability(const struct audit_unit *u);
 /* The registers of the latest phase in which they were read; NULL when never. */
-const struct audit_regs *unit_regs(const struct audit_unit *u);
+const struct vtd_regs_seen *unit_regs(const struct audit_unit *u);
 /* A function that could do DMA: no bridge, no host bridge. */
 bool does_dma(const struct pci_func *f);
 
