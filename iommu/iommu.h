@@ -10,6 +10,7 @@
 #include "iommu/walk.h"
 
 struct vtd_io;
+struct vtd_regs_seen;
 struct vtd_unit;
 struct iova_range;
 struct fault_log;
@@ -63,8 +64,7 @@ struct iommu_unit_info {
 	enum iommu_unit_state state;
 	const char *unusable; /* why it is left out or left alone; NULL when it is driven */
 	bool on;
-	uint32_t found_gsts, found_fsts, found_pmen; /* as firmware left them */
-	uint64_t found_rtaddr, found_irta;
+	const struct vtd_regs_seen *found; /* as firmware left it; nothing is read of one that is unusable */
 	uint64_t descriptors, waits; /* invalidation queue; commands to registers count as both */
 	uint64_t faults, overflows;
 };
@@ -120,17 +120,8 @@ enum sl_err iommu_unit_of(const struct iommu *mmu, bdf_t fn, unsigned *unit) MUS
 enum sl_err iommu_unit_listed(const struct iommu *mmu, bdf_t fn, unsigned *unit) MUST_CHECK;
 void iommu_unit_info(const struct iommu *mmu, unsigned unit, struct iommu_unit_info *out);
 
-#define IOMMU_FRCDS 8u
-struct iommu_unit_raw { /* VT-d §11.4 */
-	uint32_t ver, gsts, fsts, pmen, plmbase, plmlimit;
-	uint64_t cap, ecap, rtaddr, irta, phmbase, phmlimit;
-	unsigned frcds; /* fault records that were read */
-	struct {
-		uint64_t lo, hi;
-	} frcd[IOMMU_FRCDS];
-};
 /* Registers as they are now; reading changes none. SL_DEVICE when the unit's are not mapped. */
-enum sl_err iommu_unit_read(const struct iommu *mmu, unsigned unit, struct iommu_unit_raw *out) MUST_CHECK;
+enum sl_err iommu_unit_read(const struct iommu *mmu, unsigned unit, struct vtd_regs_seen *out) MUST_CHECK;
 
 /* From now on domain_attach() keeps each group in one domain, and puts a function's other requester ids into
  * it too. groups stays in place; NULL ends it. */

@@ -212,7 +212,7 @@ unsigned iommu_small_pages_graphics(struct iommu *mmu, const struct dmar_functio
 
 static void log_unit(const struct iommu *mmu, const struct vtd_unit *u)
 {
-	const struct vtd_found *f = &u->found;
+	const struct vtd_regs_seen *f = &u->found;
 	char tables[32] = "no tables for DMA";
 	if (!u->irq_only) {
 		struct vtd_format form = vtd_format_of(u, mmu->levels);

@@ -414,7 +414,7 @@ static void test_unit_read(void **state)
 {
 	(void)state;
 	struct model_unit *m = one_unit(MODEL_CAP, MODEL_ECAP);
-	struct iommu_unit_raw raw;
+	struct vtd_regs_seen raw;
 	struct iommu_fault f, again;
 	assert_int_equal(iommu_unit_read(&mmu, 0, &raw), SL_OK);
 	assert_true(raw.cap == MODEL_CAP && raw.ecap == MODEL_ECAP && raw.ver == MODEL_VER);
@@ -424,7 +424,7 @@ static void test_unit_read(void **state)
 	assert_int_equal(iommu_unit_read(&mmu, 0, &raw), SL_OK);
 	assert_true(vtd_state_of(raw.gsts, raw.pmen, raw.fsts).pending);
 	struct vtd_ability a = vtd_ability_of(raw.ver, raw.cap, raw.ecap);
-	assert_int_equal(raw.frcds, a.fault_records < IOMMU_FRCDS ? a.fault_records : IOMMU_FRCDS);
+	assert_int_equal(raw.frcds, a.fault_records < VTD_FRCDS_SEEN ? a.fault_records : VTD_FRCDS_SEEN);
 	assert_true(vtd_state_fault(raw.frcd[0].lo, raw.frcd[0].hi, 0, &f));
 	assert_true(bdf_eq(f.bdf, FN) && f.iova.v == W && f.code == 1);
 	assert_int_equal(iommu_fault_next(&mmu, &again), SL_OK);
