@@ -139,7 +139,7 @@ enum sl_err iommu_walk(struct iommu *mmu, bdf_t f, iova_t iova, struct iommu_wal
 	return SL_OK;
 }
 
-enum sl_err iommu_unit_read(const struct iommu *mmu, unsigned unit, struct iommu_unit_raw *out)
+enum sl_err iommu_unit_read(const struct iommu *mmu, unsigned unit, struct vtd_regs_seen *out)
 {
 	(void)mmu;
 	(void)unit;

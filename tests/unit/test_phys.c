@@ -210,7 +210,7 @@ static void test_snapshot(void **state)
 	assert_int_equal(told, ARRAY_LEN(bad) + 3);
 	assert_int_equal(last_told, PHYS_WIDE);
 	assert_int_equal(s.units, 1);
-	assert_true(s.unit[0].base == 0xfed90000 && s.unit[0].frcds == 0); /* records outside the window */
+	assert_true(s.unit[0].base == 0xfed90000 && s.unit[0].regs.frcds == 0); /* records outside the window */
 	assert_int_equal(s.funcs, 1);
 	assert_true(s.func[0].rid == 8 && s.func[0].command == 0x407);
 }
