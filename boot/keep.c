@@ -6,20 +6,13 @@
 #define CFG_BYTES 0x1000u
 #define CFG_OLD   0x100u
 
-const char *keep_secure_boot(uint32_t secure_boot)
-{
-	static const char *const names[] = {
-		[BOOT_NO] = "off", [BOOT_YES] = "on", [BOOT_UNKNOWN] = "unknown", [BOOT_SETUP] = "setup"};
-	return secure_boot < ARRAY_LEN(names) ? names[secure_boot] : "unknown";
-}
-
 static void put_run(struct jsonl *j, const struct keep *k)
 {
 	jsonl_start(j, "run");
 	jsonl_add(j, ",\"v\":1,\"app\":\"keep\"");
 	jsonl_text(j, "cpu", k->cpu);
 	jsonl_text(j, "vendor", k->vendor);
-	jsonl_text(j, "secure_boot", keep_secure_boot(k->boot->secure_boot));
+	jsonl_text(j, "secure_boot", boot_secure_name(k->boot->secure_boot));
 	jsonl_text(j, "firmware", k->boot->firmware);
 	jsonl_end(j);
 }

@@ -26,7 +26,7 @@ static void put_run(struct jsonl *j, const struct audit_in *in)
 	jsonl_text(j, "vendor", in->vendor);
 	jsonl_add(j, ",\"apicids\":%u,\"apicid_max\":%u,\"apic\":\"%s\",\"phys_bits\":%u", in->apicids,
 		  in->apicid_max, audit_apic_name(in->apic), in->phys_bits);
-	jsonl_text(j, "secure_boot", audit_secure_name(in->secure_boot));
+	jsonl_text(j, "secure_boot", boot_secure_name(in->secure_boot));
 	jsonl_text(j, "firmware", in->firmware);
 	jsonl_add(j, ",\"tsc_hz\":%llu,\"proof\":\"%s\"", (ull)in->tsc_hz, audit_proof_name(in->proof));
 	jsonl_add(j, ",\"missed\":%u", in->n_missed);
