@@ -134,7 +134,7 @@ $B/host/libsluice.a: $(HOBJ)
 
 $B/host/test_%: $B/host/tests/unit/test_%.c.o $B/host/libsluice.a
 	$(call say,LINK,$@)
-	$(Q)$(HOSTCC) -fsanitize=address,undefined -o $@ $< $B/host/libsluice.a -lcmocka
+	$(Q)$(HOSTCC) -fsanitize=address,undefined -o $@ $< $B/host/libsluice.a -lcmocka -lnettle
 
 # The audit on a host, over what was recorded on a machine: docs/replay.md.
 REPLAY := $(wildcard tools/replay/*.c)
@@ -189,7 +189,7 @@ $B/cov/libsluice.a: $(HOST:%=$B/cov/%.o) $(MODEL:%=$B/cov/%.o)
 	$(Q)rm -f $@ && ar rcsD $@ $^
 
 $B/cov/test_%: $B/cov/tests/unit/test_%.c.o $B/cov/libsluice.a
-	$(Q)$(CC) -fprofile-instr-generate -o $@ $^ -lcmocka
+	$(Q)$(CC) -fprofile-instr-generate -o $@ $^ -lcmocka -lnettle
 
 coverage: $(UNIT:tests/unit/%.c=$B/cov/%)
 	$(Q)rm -f $B/cov/*.profraw
