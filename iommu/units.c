@@ -273,19 +273,6 @@ enum sl_err iommu_enable(struct iommu *mmu)
 	return last ? last : SL_NOTFOUND;
 }
 
-enum sl_err iommu_disable(struct iommu *mmu)
-{
-	enum sl_err last = SL_OK;
-	for (unsigned i = 0; i < mmu->unit_count; i++) {
-		if (!mmu->unit[i].on)
-			continue;
-		enum sl_err e = vtd_unit_disable(&mmu->unit[i]);
-		if (e)
-			last = e;
-	}
-	return last;
-}
-
 /* ---- what has become of them ---- */
 
 const char *iommu_unit_state_text(enum iommu_unit_state state)

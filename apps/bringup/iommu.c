@@ -214,7 +214,7 @@ enum sl_err stage_iommu(struct machine *m)
 	iommu_set_groups(&m->iommu, &m->groups); /* before the RMRRs: functions of one group share a domain */
 	m->memory = (struct dmar_memory_map){phys_va(PHYS(m->boot->regions)), m->boot->region_count};
 	m->iommu.memory = &m->memory;
-	e = iommu_map_rmrrs_below(&m->iommu, &functions);
+	e = iommu_map_rmrrs(&m->iommu, &functions);
 	if (e)
 		log_fail("iommu", "update the firmware", "the RMRRs of the DMAR table cannot be mapped: %s",
 			 sl_err_text(e));

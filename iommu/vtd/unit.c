@@ -196,14 +196,3 @@ enum sl_err vtd_unit_enable(struct vtd_unit *u)
 		log_warn(u->name, "memory that firmware protected may stay out of reach of every function");
 	return e;
 }
-
-enum sl_err vtd_unit_disable(struct vtd_unit *u)
-{
-	enum sl_err e = vtd_ir_disable(u);
-	if (!e)
-		e = vtd_unit_command(u, GCMD_TE, false, "turning off translation");
-	if (e)
-		return e;
-	u->on = false;
-	return vtd_qi_end(u);
-}

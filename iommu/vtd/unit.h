@@ -108,9 +108,6 @@ void vtd_unit_trouble(const struct vtd_unit *u, const char *advice, const char *
  * translation, protected memory regions off. SL_TIMEOUT with a logged line when a step is not answered. */
 enum sl_err vtd_unit_enable(struct vtd_unit *u) MUST_CHECK;
 
-/* Turns interrupt remapping, translation and the queue off: all DMA then passes. */
-enum sl_err vtd_unit_disable(struct vtd_unit *u) MUST_CHECK;
-
 /* One command bit of GCMD (VT-d §11.4.4), waited for; what names it in the message. SL_TIMEOUT with a logged
  * line. */
 enum sl_err vtd_unit_command(struct vtd_unit *u, uint64_t bit, bool set, const char *what) MUST_CHECK;

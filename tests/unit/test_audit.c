@@ -134,7 +134,7 @@ static int setup(void **state)
 	in->apicid_max = 3;
 	in->apic = AUDIT_APIC_XAPIC;
 	in->phys_bits = 48;
-	in->secure_boot = AUDIT_SECURE_ON;
+	in->secure_boot = SECURE_ON;
 	in->mem = map;
 	in->mems = ARRAY_LEN(map);
 	in->pci = &pci;
@@ -482,7 +482,7 @@ static void flaw_all(void)
 	regs(AUDIT_LEFT, 0);
 	in->unit[0].at[AUDIT_LEFT].frcds = 8;
 	in->fn[1].left = 1;
-	in->secure_boot = AUDIT_SECURE_OFF;
+	in->secure_boot = SECURE_OFF;
 	in->mems = 3;
 	dmar_rmrr_for(0x7a000000, 0x7a000ffe, 0x10);
 }
@@ -940,7 +940,7 @@ static void crowd(struct audit_live *live)
 	in->mems = ARRAY_LEN(crowd_map);
 	in->apic = AUDIT_APIC_X2APIC;
 	in->apicid_max = 300;
-	in->secure_boot = AUDIT_SECURE_SETUP;
+	in->secure_boot = SECURE_SETUP;
 	in->tsc_hz = 2500000000;
 	static const uint16_t masters[] = {0x08, 0x100, 0x10, 0xa0, 0xb8, 0xbad};
 	for (unsigned i = 0; i < ARRAY_LEN(masters); i++)

@@ -64,10 +64,6 @@ static void test_enable_order(void **state)
 	assert_true(info.on);
 	assert_null(info.unusable);
 	assert_int_equal(info.descriptors, 3);
-	assert_int_equal(iommu_disable(&mmu), SL_OK);
-	assert_int_equal(m->gsts, 0x40000000);
-	iommu_unit_info(&mmu, 0, &info);
-	assert_false(info.on);
 	assert_int_equal(iommu_enable(&mmu), SL_OK); /* once more: the queue starts at 0 again */
 	assert_int_equal(m->gsts, 0xc4000000);
 	end();
@@ -304,7 +300,6 @@ static void try_unit(uint32_t ver, uint64_t cap, uint64_t ecap)
 	assert_int_equal(iommu_fault_next(&mmu, &f), SL_END);
 	assert_int_equal(domain_detach(d, fn), SL_OK);
 	assert_int_equal(domain_destroy(d), SL_OK);
-	assert_int_equal(iommu_disable(&mmu), SL_OK);
 	end();
 }
 
