@@ -42,7 +42,7 @@ LOADER := $(wildcard boot/*.c) boot/jump.S kernel/acpi.c kernel/memmap.c kernel/
 KERNEL := $(foreach d,$(KERNEL_DIRS),$(wildcard $(d)/*.c $(d)/*.S))
 HOST   := $(filter-out %_hw.c kernel/str.c,$(foreach d,$(HOST_DIRS),$(wildcard $(d)/*.c)))
 UNIT   := $(wildcard tests/unit/test_*.c)
-MODEL  := $(wildcard tests/model/*.c tests/unit/support*.c) tools/replay/replay.c
+MODEL  := $(wildcard tests/model/*.c tests/unit/support*.c) $(patsubst %,tools/replay/%.c,replay record machine)
 FUZZ   := $(wildcard tests/fuzz/fuzz_*.c)
 
 KOBJ := $(KERNEL:%=$B/kernel/%.o)
@@ -134,7 +134,7 @@ $B/host/libsluice.a: $(HOBJ)
 
 $B/host/test_%: $B/host/tests/unit/test_%.c.o $B/host/libsluice.a
 	$(call say,LINK,$@)
-	$(Q)$(HOSTCC) -fsanitize=address,undefined -o $@ $< $B/host/libsluice.a -lcmocka -lnettle
+	$(Q)$(HOSTCC) -fsanitize=address,undefined -o $@ $< $B/host/libsluice.a -lcmocka -lnettle -ljansson
 
 # The audit on a host, over what was recorded on a machine: docs/replay.md.
 REPLAY := $(wildcard tools/replay/*.c)
@@ -189,7 +189,7 @@ $B/cov/libsluice.a: $(HOST:%=$B/cov/%.o) $(MODEL:%=$B/cov/%.o)
 	$(Q)rm -f $@ && ar rcsD $@ $^
 
 $B/cov/test_%: $B/cov/tests/unit/test_%.c.o $B/cov/libsluice.a
-	$(Q)$(CC) -fprofile-instr-generate -o $@ $^ -lcmocka -lnettle
+	$(Q)$(CC) -fprofile-instr-generate -o $@ $^ -lcmocka -lnettle -ljansson
 
 coverage: $(UNIT:tests/unit/%.c=$B/cov/%)
 	$(Q)rm -f $B/cov/*.profraw
