@@ -1,6 +1,7 @@
 #include "apps/proof/attack.h"
 #include "apps/bringup/faults.h"
 #include "apps/work/pattern.h"
+#include "drivers/nvme/ctrl.h"
 #include "kernel/fmt.h"
 #include "kernel/str.h"
 #include "kernel/time.h"

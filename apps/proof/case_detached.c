@@ -5,9 +5,10 @@
  * at the address in question, and rung: it would fetch a command from there and put a completion into the
  * page after it. edu writes. Each is seen to reach the place first, so that its translation is cached. */
 #include "apps/proof/attackers.h"
+#include "apps/vf/nvme.h"
+#include "apps/vf/stages.h"
 #include "apps/vf/domain.h"
 #include "apps/vf/msix.h"
-#include "apps/vf/nvme.h"
 #include "apps/work/pattern.h"
 #include "drivers/nvme/reset.h"
 #include "kernel/fmt.h"
@@ -128,7 +129,7 @@ static enum sl_err back(struct pci_func *fn, struct domain *own)
 static enum sl_err vf_gone(struct machine *m, struct parties *all, struct party *p)
 {
 	struct vf *vf = p->by.vf;
-	struct nvme_io io = vf->nvme.ctrl->io;
+	struct nvme_io io = nvme_of(vf)->ctrl->io;
 	bool irqs;
 	enum sl_err e = wait_check(m, &irqs);
 	if (e)
@@ -142,7 +143,7 @@ static enum sl_err vf_gone(struct machine *m, struct parties *all, struct party 
 				  .depth = vf->accel->depth,
 				  .share = vf->index,
 				  .shares = m->vfs};
-	e = nvme_vf_close(&vf->nvme);
+	e = nvme_vf_close(nvme_of(vf));
 	vf->accel = NULL;
 	if (e)
 		return e;
@@ -156,9 +157,9 @@ static enum sl_err vf_gone(struct machine *m, struct parties *all, struct party 
 		e = vf_msix_open(vf);
 	}
 	if (!e)
-		e = nvme_vf_open(&vf->nvme, &cfg);
+		e = nvme_vf_open(nvme_of(vf), &cfg);
 	if (!e)
-		vf->accel = &vf->nvme.accel;
+		vf->accel = &nvme_of(vf)->accel;
 	return e;
 }
 
@@ -177,8 +178,8 @@ enum sl_err gone_run(struct machine *m, struct parties *all, struct party *p)
 static enum sl_err pf_gone(struct machine *m, struct parties *all)
 {
 	struct party p = {.by = {.name = "PF", .fn = m->pf->bdf}};
-	struct nvme_io io = m->nvme.ctrl.io;
-	enum sl_err e = nvme_pf_close(&m->nvme);
+	struct nvme_io io = nvme_pf_of(m)->ctrl.io;
+	enum sl_err e = nvme_pf_close(nvme_pf_of(m));
 	m->pf_open = false;
 	if (e)
 		return e;

@@ -2,7 +2,9 @@
  * By the rules of apps/proof/attack.h: each access is first made where it is allowed, and seen to work there.
  *
  * Data is AES-CTR with a key of zeros: what a VF read from a source is what came out, and the key stream. */
-#include "apps/vf/compute.h"
+#include "apps/work/compute.h"
+#include "apps/proof/refuse.h"
+#include "apps/vf/qat.h"
 #include "apps/proof/attack.h"
 #include "apps/work/pattern.h"
 #include "drivers/crypto/aes.h"
@@ -78,7 +80,7 @@ static bool possible(const struct attacker *by, const struct attack *a)
 /* Where its job leaves something. */
 static uint8_t *result(const struct vf *vf, bool digest)
 {
-	return accel_vf[vf->index].jobs.va + (digest ? JOB_DIGEST : JOB_DST);
+	return compute_of(vf)->jobs.va + (digest ? JOB_DIGEST : JOB_DST);
 }
 
 static enum sl_err ready(struct machine *m, struct attacker *by, const struct attack *a)
@@ -97,7 +99,7 @@ static enum sl_err ready(struct machine *m, struct attacker *by, const struct at
  * the driver has its ring there too. */
 static enum sl_err move_ring(struct vf *vf, bool response, uint64_t to)
 {
-	struct qat_vf *q = &accel_vf[vf->index].qat;
+	struct qat_vf *q = qat_of(vf);
 	struct qat_ring *r = &q->ring[QAT_SYM];
 	struct dma_buf spare = dma_part(&vf->buffers, AT_RING, QAT_TX_BYTES);
 	struct dma_buf tx = dma_part(&vf->queues, QAT_MEM_TX, QAT_TX_BYTES);
@@ -105,7 +107,7 @@ static enum sl_err move_ring(struct vf *vf, bool response, uint64_t to)
 	struct qat_ring_cfg cfg = {.gen = q->gen,
 				   .pair = r->pair,
 				   .number = QAT_SYM,
-				   .regs = accel_vf[vf->index].regs,
+				   .regs = vf->regs,
 				   .tx = to == spare.iova.v && !response ? spare.va : tx.va,
 				   .rx = to == spare.iova.v && response ? spare.va : rx.va,
 				   .tx_iova = response ? tx.iova : IOVA(to),
@@ -119,7 +121,7 @@ static enum sl_err move_ring(struct vf *vf, bool response, uint64_t to)
 
 static enum sl_err send(struct vf *vf, const struct attack *a, uint64_t us, uint16_t *status)
 {
-	struct jobs *j = &accel_vf[vf->index].jobs;
+	struct jobs *j = &compute_of(vf)->jobs;
 	struct accel_session s = {.service = a->part == DIGEST ? ACCEL_HASH : ACCEL_CIPHER,
 				  .hash = SHA_256,
 				  .cipher = ACCEL_AES_CTR,
@@ -139,7 +141,7 @@ static enum sl_err send(struct vf *vf, const struct attack *a, uint64_t us, uint
 		job.dst = IOVA(a->to);
 	else if (a->part == DIGEST)
 		job.digest = IOVA(a->to);
-	return accel_one(vf, &job, us, status);
+	return compute_one(vf, &job, us, status);
 }
 
 /* Where it is allowed an answer must come, however busy the machine is; else no answer is the usual one,
@@ -193,12 +195,12 @@ static bool ring_works(struct machine *m, struct attacker *by, const struct atta
 static bool works(struct machine *m, struct attacker *by)
 {
 	unsigned faults = m->tally.vf_faults;
-	enum sl_err e = accel_recover(m, by->vf);
+	enum sl_err e = compute_recover(m, by->vf);
 	by->vf->provoked = false;
 	if (!e)
-		e = accel_round_begin(by->vf);
+		e = compute_round_begin(by->vf);
 	if (!e)
-		e = accel_round_end(m, by->vf);
+		e = compute_round_end(m, by->vf);
 	return !e && m->tally.vf_faults == faults;
 }
 
@@ -208,7 +210,7 @@ static void others_begin(struct machine *m, struct attacker *by)
 	others.faults = m->tally.vf_faults;
 	by->vf->provoked = true; /* until it is reset */
 	for (unsigned i = 0; i < m->vfs; i++)
-		if (i != by->vf->index && accel_round_begin(&m->vf[i]))
+		if (i != by->vf->index && compute_round_begin(&m->vf[i]))
 			others.begun = false;
 }
 
@@ -216,7 +218,7 @@ static bool others_end(struct machine *m, struct attacker *by)
 {
 	bool right = others.begun;
 	for (unsigned i = 0; i < m->vfs; i++)
-		if (i != by->vf->index && accel_round_end(m, &m->vf[i]))
+		if (i != by->vf->index && compute_round_end(m, &m->vf[i]))
 			right = false;
 	return right && m->tally.vf_faults == others.faults;
 }
@@ -292,7 +294,7 @@ static enum sl_err run_vf(struct machine *m, struct vf *vf)
 	return SL_OK;
 }
 
-enum sl_err stage_accel_refuse(struct machine *m)
+enum sl_err compute_refuse(struct machine *m)
 {
 	enum sl_err e = SL_OK;
 	attack_kernel_fill();

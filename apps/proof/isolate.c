@@ -2,9 +2,10 @@
  * work; one line a case, passes= times over. What the platform can not refuse is counted apart and explained.
  */
 #include "apps/proof/attackers.h"
+#include "apps/vf/nvme.h"
+#include "apps/vf/stages.h"
 #include "apps/bringup/faults.h"
 #include "apps/vf/domain.h"
-#include "apps/vf/nvme.h"
 #include "apps/work/timed.h"
 #include "apps/proof/stages.h"
 #include "drivers/edu/edu.h"
@@ -38,9 +39,9 @@ void parties_guard(struct machine *m, const struct parties *all)
 	guard_tables(m);
 	for (unsigned i = 0; i < m->vfs; i++)
 		if (m->vf[i].accel)
-			guard_regs(&m->vf[i].nvme.ctrl->io);
+			guard_regs(&nvme_of(&m->vf[i])->ctrl->io);
 	if (m->pf_open)
-		guard_regs(&m->nvme.ctrl.io);
+		guard_regs(&nvme_pf_of(m)->ctrl.io);
 }
 
 static enum sl_err add_party(struct machine *m, struct attacker by)
@@ -147,9 +148,10 @@ static enum sl_err gather(struct machine *m)
 		e = add_party(m, by);
 	}
 	if (!e && m->pf)
-		e = add_party(
-			m, (struct attacker){
-				   .name = "PF", .fn = m->pf->bdf, .dom = &m->pf_dom, .pf = &m->nvme.ctrl});
+		e = add_party(m, (struct attacker){.name = "PF",
+						   .fn = m->pf->bdf,
+						   .dom = &m->pf_dom,
+						   .pf = &nvme_pf_of(m)->ctrl});
 	if (!e)
 		e = add_edu(m);
 	return e;
@@ -168,7 +170,7 @@ static enum sl_err check_tables(struct machine *m)
 					      {&p->by.allowed, DOMAIN_RW},
 					      {p->by.edu ? &iso.edu_page
 					       : vf      ? &vf->block
-							 : &m->nvme.ctrl.mem,
+							 : &nvme_pf_of(m)->ctrl.mem,
 					       DOMAIN_RW}};
 		unsigned n = 5;
 		if (vf)

@@ -1,7 +1,7 @@
 /* Stage refuse: each VF is told to write where it must not. The short proof of the demo; apps/proof/isolate.c
  * has the long one. */
 #include "apps/proof/attack.h"
-#include "apps/proof/stages.h"
+#include "apps/proof/refuse.h"
 #include "apps/work/pattern.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
@@ -129,6 +129,8 @@ static void print_verdicts(const struct machine *m, uint8_t ok[VFS_MAX][VFS_MAX 
 enum sl_err stage_refuse(struct machine *m)
 {
 	static uint8_t ok[VFS_MAX][VFS_MAX + OTHERS];
+	if (m->kind->service == VF_COMPUTES)
+		return compute_refuse(m);
 	fill_targets(m);
 	log_line(
 		"refuse",

@@ -1,6 +1,7 @@
 /* How NVMe functions and edu make an access to an address of our choice; and what the other VFs do meanwhile.
  */
 #include "apps/proof/attack.h"
+#include "apps/vf/nvme.h"
 #include "apps/vf/batch.h"
 #include "apps/work/timed.h"
 #include "apps/work/pattern.h"
@@ -186,7 +187,7 @@ static enum sl_err strike_msix(struct vf *vf, const struct attack *a)
 	const volatile void *page;
 	enum sl_err e = msix_set(&vf->msix, 0, a->to, a->data);
 	if (!e)
-		e = nvme_identify(vf->nvme.ctrl, NVME_CNS_CTRL, 0, 0, &page);
+		e = nvme_identify(nvme_of(vf)->ctrl, NVME_CNS_CTRL, 0, 0, &page);
 	delay_us(MSIX_US);
 	enum sl_err masked = msix_mask(&vf->msix, 0, true);
 	return e ? e : masked;
@@ -203,7 +204,7 @@ static enum sl_err strike(struct machine *m, struct attacker *by, const struct a
 	if (a->msix)
 		return strike_msix(by->vf, a);
 	if (by->vf && a->len == 4)
-		return strike_admin(by->vf->nvme.ctrl, a, said, n);
+		return strike_admin(nvme_of(by->vf)->ctrl, a, said, n);
 	if (by->vf)
 		return strike_vf(m, by->vf, a, said, n);
 	return strike_edu(m, by->edu, a);

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <cmocka.h>
 #include "apps/proof/attack.h"
+#include "apps/vf/stages.h"
 #include "apps/bringup/faults.h"
-#include "apps/vf/nvme.h"
 #include "apps/work/timed.h"
 #include "apps/proof/stages.h"
 #include "apps/work/pattern.h"

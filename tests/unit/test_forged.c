@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "apps/proof/attackers.h"
+#include "apps/vf/nvme.h"
 #include "apps/bringup/faults.h"
 #include "kernel/core.h"
 #include "kernel/x86/irq.h"
@@ -189,7 +190,8 @@ static void test_vf(void **state)
 {
 	const struct want want[] = {
 		{"MSI to no processor", 0xfeeef000, 0x40, false, false, true, WHY_IRQ_UNREMAPPED, 0, OWN(1)},
-		{"MSI-X compatibility", 0xfee03000, VECTOR, true, false, false, WHY_IRQ_UNREMAPPED, 0, OWN(1)},
+		{"MSI-X compatibility", 0xfee03000, VECTOR, true, false, false, WHY_IRQ_UNREMAPPED, 0,
+		 OWN(1)},
 		{"MSI, other's entry", OWN(2), 0, false, false, false, WHY_IRQ_SOURCE, 2, OWN(1)},
 		{"MSI-X other's entry", OWN(2), 0, true, true, false, WHY_IRQ_SOURCE, 2, OWN(1)},
 		{"MSI beyond table", 0xfee00010ull | 1024 << 5, 0, false, true, false, WHY_IRQ_INDEX, 1024,
@@ -209,7 +211,8 @@ static void test_edu(void **state)
 {
 	const struct want want[] = {
 		{"MSI to no processor", 0xfeeef000, 0x40, false, false, true, WHY_IRQ_UNREMAPPED, 0, OWN(3)},
-		{"MSI to processor 0", 0xfee03000, VECTOR, false, false, false, WHY_IRQ_UNREMAPPED, 0, OWN(3)},
+		{"MSI to processor 0", 0xfee03000, VECTOR, false, false, false, WHY_IRQ_UNREMAPPED, 0,
+		 OWN(3)},
 		{"MSI, other's entry", OWN(1), 0, false, false, false, WHY_IRQ_SOURCE, 1, OWN(3)},
 		{"MSI beyond table", 0xfee00010ull | 1024 << 5, 0, false, true, false, WHY_IRQ_INDEX, 1024,
 		 OWN(3)},

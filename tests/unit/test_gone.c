@@ -7,9 +7,10 @@
 #include <string.h>
 #include <cmocka.h>
 #include "apps/proof/attackers.h"
+#include "apps/vf/nvme.h"
+#include "apps/vf/stages.h"
 #include "apps/vf/domain.h"
 #include "apps/vf/msix.h"
-#include "apps/vf/nvme.h"
 #include "apps/work/pattern.h"
 #include "drivers/nvme/reset.h"
 #include "kernel/pmm.h"
@@ -19,6 +20,8 @@
 
 static struct parties all;
 static struct pci_func fn[3];
+static struct nvme_own nvme[STAGES_VFS];
+static struct nvme_pf pf_nvme;
 static struct nvme_ctrl ctrl;
 static _Alignas(PAGE_SIZE) uint8_t place[PLACE];
 static struct domain *const own = (struct domain *)&mach, *const brief = (struct domain *)&boot;
@@ -314,6 +317,7 @@ static int start(void **state)
 	stages_start(0, own);
 	memset(&all, 0, sizeof all);
 	mach.vfs = 2;
+	mach.pf_own = &pf_nvme;
 	mach.pf = &fn[2];
 	mach.pf_dom = own;
 	boot.cfg.queues = 2;
@@ -321,7 +325,8 @@ static int start(void **state)
 	accel.depth = 31;
 	for (unsigned v = 0; v < 2; v++) {
 		mach.vf[v] = (struct vf){.index = v, .fn = &fn[v], .dom = own, .accel = &accel};
-		mach.vf[v].nvme.ctrl = &ctrl;
+		nvme[v].vf.ctrl = &ctrl;
+		mach.vf[v].own = &nvme[v];
 		mach.vf[v].msix.vectors = 1;
 	}
 	all.party[0].by = (struct attacker){.dom = &mach.vf[1].dom, .vf = &mach.vf[1]};
@@ -358,7 +363,7 @@ static void test_vf(void **state)
 	assert_int_equal(gone_run(&mach, &all, &all.party[0]), SL_OK);
 	assert_string_equal(log_of, "sdDasdxG-a+");
 	assert_counts(2, 0, 0);
-	assert_true(opened == 1 && closed == 1 && mach.vf[1].accel == &mach.vf[1].nvme.accel);
+	assert_true(opened == 1 && closed == 1 && mach.vf[1].accel == &nvme[1].vf.accel);
 	assert_int_equal(msix_opened, 0);
 	start(state);
 	flr = true; /* its interrupts are off afterwards */

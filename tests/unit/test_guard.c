@@ -6,6 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "apps/proof/guard.h"
+#include "apps/vf/nvme.h"
 #include "apps/machine.h"
 #include "kernel/pmm.h"
 #include "tests/unit/support.h"

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "apps/machine.h"
+#include "apps/vf/nvme.h"
 #include "apps/proof/irqs.h"
 #include "kernel/core.h"
 #include "kernel/x86/apic.h"
@@ -38,6 +39,7 @@ enum lie {
 
 static enum lie lie;
 static struct pci_func pf;
+static struct nvme_own own[STAGES_VFS];
 static struct nvme_ctrl ctrl[VFS];
 static struct {
 	bool used;
@@ -314,7 +316,8 @@ static int start(void **state)
 	mach.pf = &pf;
 	pf.bdf.rid = 0x100;
 	for (unsigned v = 0; v < VFS; v++) {
-		mach.vf[v].nvme.ctrl = &ctrl[v];
+		own[v].vf.ctrl = &ctrl[v];
+		mach.vf[v].own = &own[v];
 		mach.vf[v].msix.vectors = 2;
 	}
 	lie = TRUTH;

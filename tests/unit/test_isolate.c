@@ -8,10 +8,11 @@
 #include <string.h>
 #include <cmocka.h>
 #include "apps/proof/attackers.h"
+#include "apps/vf/nvme.h"
+#include "apps/vf/stages.h"
 #include "drivers/edu/edu.h"
 #include "apps/bringup/faults.h"
 #include "apps/vf/domain.h"
-#include "apps/vf/nvme.h"
 #include "apps/work/timed.h"
 #include "apps/proof/stages.h"
 #include "apps/proof/cases.h"
@@ -34,6 +35,8 @@ static struct domain *const edu_dom = (struct domain *)vf_fn;
 static struct pci_func pf_fn, edu_fn;
 static struct accel accel[VFS];
 static struct accel_store store[VFS];
+static struct nvme_own own[STAGES_VFS];
+static struct nvme_pf pf_nvme;
 static struct nvme_ctrl ctrl[VFS];
 static uint8_t kernel_data[PAGE_SIZE], kernel_text[PAGE_SIZE];
 static uint8_t *edu_page;
@@ -256,7 +259,7 @@ enum sl_err tables_exact(struct iommu *mmu, bdf_t fn, const struct table_range *
 	if (fn.rid == edu_fn.bdf.rid) {
 		assert_range(&want[4], WINDOW_BUFFERS, 1, DOMAIN_RW);
 	} else if (fn.rid == pf_fn.bdf.rid) {
-		assert_ptr_equal(want[4].buf, &mach.nvme.ctrl.mem);
+		assert_ptr_equal(want[4].buf, &pf_nvme.ctrl.mem);
 	} else {
 		const struct vf *vf = &mach.vf[fn.rid - STAGES_FIRST];
 		assert_true(want[4].buf == &vf->block && want[5].buf == &vf->readonly);
@@ -324,7 +327,7 @@ void guard_add(const void *va, size_t len)
 
 void guard_regs(const struct nvme_io *io)
 {
-	assert_true(n_regs < VFS ? io == &ctrl[n_regs].io : io == &mach.nvme.ctrl.io);
+	assert_true(n_regs < VFS ? io == &ctrl[n_regs].io : io == &pf_nvme.ctrl.io);
 	n_regs++;
 }
 
@@ -348,6 +351,7 @@ static int start(void **state)
 	mach.pf = &pf_fn;
 	mach.pf_dom = pf_dom;
 	mach.pf_open = true;
+	mach.pf_own = &pf_nvme;
 	pf_fn.bdf.rid = 0x100;
 	edu_fn.bdf.rid = 0x200;
 	boot.cfg.passes = 1;
@@ -355,7 +359,8 @@ static int start(void **state)
 		store[v] = (struct accel_store){.block = 512, .blocks = 16 * CHUNK / 512};
 		mach.vf[v].accel = &accel[v];
 		mach.vf[v].data = &store[v];
-		mach.vf[v].nvme.ctrl = &ctrl[v];
+		own[v].vf.ctrl = &ctrl[v];
+		mach.vf[v].own = &own[v];
 	}
 	put_fails = watched = filled = exact = attempts = gone = gone_all = 0;
 	made_domains = prepared = sums = heads = freed = forgotten = cleared = kernel_fills = 0;
@@ -386,7 +391,8 @@ static void test_one_pass(void **state)
 	assert_int_equal(exact, PARTIES);
 	assert_true(gone_all == 1 && made_domains == 0 && prepared == 1 && sums == 1 && heads == 1);
 	assert_true(watched == 1 && forgotten == 1 && cleared == 1 && kernel_fills == 1 && decoys == 1);
-	assert_true(mach.tally.verified == 77 && mach.tally.cases == 40 && mach.tally.refused == 40 && !mach.tally.proof_failed);
+	assert_true(mach.tally.verified == 77 && mach.tally.cases == 40 && mach.tally.refused == 40 &&
+		    !mach.tally.proof_failed);
 	assert_said("attacker VF0 is 0000:01:00.1: reads and writes on its ring");
 	assert_said("attacker PF is 0000:01:00.0: Identify and Get Log Page");
 	assert_said("attacker edu is 0000:02:00.0, behind a bridge that says 0000:03:00.0: copies");

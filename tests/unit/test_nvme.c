@@ -955,6 +955,7 @@ static void test_pf_many(void **state)
 static void test_private_ns(void **state)
 {
 	static struct machine ma;
+	static struct nvme_pf ma_pf;
 	(void)state;
 	static const struct {
 		unsigned shift;
@@ -967,11 +968,12 @@ static void test_private_ns(void **state)
 		   {12, 0, 256, true, false, false},  {12, 0, 256, false, true, false},
 		   {9, 8, 4096, false, false, false}};
 	pf_model.oacs |= 1u << 3;
+	ma.pf_own = &ma_pf;
 	for (unsigned i = 0; i < ARRAY_LEN(row); i++) {
 		ns[0].attached = 1; /* that of another one */
 		make_ns(&ns[1], 5, row[i].shift, row[i].ms, row[i].shared);
 		ns[1].blocks = row[i].blocks;
-		assert_int_equal(nvme_pf_open(&ma.nvme, &pf_model.io, pf_fn, &pf_dom, IOVA(WINDOW)), SL_OK);
+		assert_int_equal(nvme_pf_open(&ma_pf, &pf_model.io, pf_fn, &pf_dom, IOVA(WINDOW)), SL_OK);
 		pf_model.fail_opc = 0x06;
 		pf_model.fail_after = 3; /* list, namespace 1, list, namespace 5 */
 		pf_model.fail_status = row[i].refused ? 0x12c : 0;
@@ -982,9 +984,9 @@ static void test_private_ns(void **state)
 		ns[2].attached = 8;
 		assert_int_equal(find_private_ns(&ma), 0);
 		ns[2].attached = 0;
-		ma.nvme.ctrl.id.oacs = 0; /* namespaces cannot be listed */
+		ma_pf.ctrl.id.oacs = 0; /* namespaces cannot be listed */
 		assert_int_equal(find_private_ns(&ma), 0);
-		assert_int_equal(nvme_pf_close(&ma.nvme), SL_OK);
+		assert_int_equal(nvme_pf_close(&ma_pf), SL_OK);
 	}
 	ns[1].blocks = NS_BLOCKS;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "apps/proof/attackers.h"
+#include "apps/vf/nvme.h"
 #include "apps/proof/cases.h"
 #include "apps/work/pattern.h"
 #include "kernel/pmm.h"
@@ -241,7 +242,8 @@ static void test_every_outcome_is_counted_once(void **state)
 		party_try(&mach, &all.party[0],
 			  (struct attack){.name = "somewhere", .write = true, .to = 0x1000},
 			  outcomes[i].enforceable);
-		uint64_t sum[] = {mach.tally.refused, mach.tally.cases - mach.tally.refused, mach.tally.not_enforced, mach.tally.not_tried};
+		uint64_t sum[] = {mach.tally.refused, mach.tally.cases - mach.tally.refused,
+				  mach.tally.not_enforced, mach.tally.not_tried};
 		for (unsigned k = 0; k < 4; k++)
 			assert_int_equal(sum[k], outcomes[i].counted == k);
 		assert_int_equal(proof_cases()->n, 1);
@@ -396,7 +398,8 @@ static void test_cases_of_a_vf(void **state)
 	assert_int_equal(find("runs out of mapping", true)->fault_at, WINDOW + PAGE_PASSING + PAGE_SIZE);
 	assert_int_equal(guarded, PAGE_SIZE); /* of the buffer that was unmapped */
 	assert_true(pattern_is_zero(passing, PAGE_SIZE));
-	assert_true(mach.tally.cases == mach.tally.refused && mach.tally.cases == ARRAY_LEN(want) + ARRAY_LEN(others));
+	assert_true(mach.tally.cases == mach.tally.refused &&
+		    mach.tally.cases == ARRAY_LEN(want) + ARRAY_LEN(others));
 }
 
 /* The buffer was not reached while it was mapped: nothing is known of afterwards. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "apps/proof/attack.h"
+#include "apps/proof/refuse.h"
 #include "apps/proof/stages.h"
 #include "apps/work/pattern.h"
 #include "kernel/x86/paging.h"
@@ -14,6 +15,12 @@
 
 #define VFS    3u
 #define KERNEL 0x7000000ull
+
+enum sl_err compute_refuse(struct machine *machine)
+{
+	fail_msg("%u VFs do not compute", machine->vfs);
+	return SL_BADVAL;
+}
 
 static _Alignas(PAGE_SIZE) uint8_t kernel_data[PAGE_SIZE];
 static const void *guarded[16];

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include <stdio.h>
+#include "apps/work/compute.h"
 #include "apps/work/pattern.h"
 #include "apps/work/stages.h"
 #include "apps/report/latency.h"
@@ -38,6 +39,14 @@ static struct dev {
 	uint64_t seen[TIMED_CHUNKS]; /* reads of each */
 	uint8_t buffers[BUFFER_SLOTS * CHUNK], store[CHUNKS * CHUNK];
 } dev[VFS];
+
+static const struct vf_kind stores = {.name = "stores", .service = VF_STORES};
+
+enum sl_err compute_timed(struct machine *machine)
+{
+	fail_msg("%u VFs do not compute", machine->vfs);
+	return SL_BADVAL;
+}
 
 static struct machine m;
 static struct boot_info boot;
@@ -206,6 +215,7 @@ static int start(void **state)
 	memset(dev, 0, sizeof dev);
 	m.boot = &boot;
 	m.cfg = &boot.cfg;
+	m.kind = &stores;
 	boot.cfg.qd = QD;
 	boot.cfg.seconds = 1;
 	boot.cfg.queues = 1;
