@@ -3,6 +3,7 @@
 #pragma once
 #include "boot/config.h"
 #include "boot/files.h"
+#include "iommu/vtd/regs_seen.h"
 #include "kernel/addr.h"
 
 #define BOOT_INFO_MAGIC   0x4f464e4945434c53ull /* "SLCEINFO" */
@@ -36,12 +37,10 @@ struct boot_segment { /* one PT_LOAD of the kernel */
 	uint32_t flags, pad; /* ELF p_flags: 1 X, 2 W, 4 R */
 };
 
-#define BOOT_FRCDS 8
-struct boot_unit { /* VT-d registers as found; VT-d §11.4 */
-	uint64_t base, cap, ecap, rtaddr, irta, phmbase, phmlimit;
-	uint32_t ver, gsts, fsts, pmen, plmbase, plmlimit;
-	uint32_t frcds, pad;          /* fault records that were read */
-	uint64_t frcd[BOOT_FRCDS][2]; /* low half, high half */
+struct boot_unit { /* a VT-d unit as found */
+	uint64_t base;
+	uint32_t seg, pad;
+	struct vtd_regs_seen regs;
 };
 
 struct boot_func { /* a PCI function's Command register as found */

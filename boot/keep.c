@@ -53,24 +53,6 @@ static void put_memory(struct jsonl *j, const struct keep *k)
 	}
 }
 
-static void put_unit(struct jsonl *j, const struct boot_unit *u, unsigned i)
-{
-	jsonl_start(j, "unit");
-	jsonl_add(j, ",\"i\":%u,\"base\":\"0x%llx\",\"seg\":0,\"phase\":\"entry\",\"ver\":\"0x%x\"", i,
-		  (ull)u->base, u->ver);
-	jsonl_add(j, ",\"cap\":\"0x%llx\",\"ecap\":\"0x%llx\",\"gsts\":\"0x%x\",\"rtaddr\":\"0x%llx\"",
-		  (ull)u->cap, (ull)u->ecap, u->gsts, (ull)u->rtaddr);
-	jsonl_add(j, ",\"irta\":\"0x%llx\",\"pmen\":\"0x%x\",\"fsts\":\"0x%x\"", (ull)u->irta, u->pmen,
-		  u->fsts);
-	jsonl_add(j, ",\"plmbase\":\"0x%x\",\"plmlimit\":\"0x%x\"", u->plmbase, u->plmlimit);
-	jsonl_add(j, ",\"phmbase\":\"0x%llx\",\"phmlimit\":\"0x%llx\",\"frcd\":[", (ull)u->phmbase,
-		  (ull)u->phmlimit);
-	for (unsigned n = 0; n < u->frcds && n < BOOT_FRCDS; n++)
-		jsonl_add(j, "%s\"0x%llx:0x%llx\"", n ? "," : "", (ull)u->frcd[n][1], (ull)u->frcd[n][0]);
-	jsonl_add(j, "]");
-	jsonl_end(j);
-}
-
 static uint32_t read_at(const struct keep *k, const struct boot_func *f, unsigned off)
 {
 	return k->read(k->acpi, f->seg, f->rid, off);
@@ -144,7 +126,8 @@ unsigned keep_report(const struct keep *k, jsonl_put *put, void *ctx, uint32_t *
 	put_tables(&j, k->acpi);
 	put_memory(&j, k);
 	for (uint32_t i = 0; i < k->entry->units; i++)
-		put_unit(&j, &k->entry->unit[i], i);
+		vtd_regs_line(&j, i, k->entry->unit[i].base, (uint16_t)k->entry->unit[i].seg, "entry",
+			      &k->entry->unit[i].regs);
 	put_functions(&j, k);
 	int n = fmt_print(end, sizeof end, "END SLUICE REPORT lines=%u crc32=%08x\n", j.lines, j.crc);
 	put(ctx, end, (size_t)n);

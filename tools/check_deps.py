@@ -33,7 +33,7 @@ LAYERS = {  # layer: the layers it may use, besides itself
 ANYONE = {"boot/boot_info.h", "boot/config.h"}
 BESIDES = {  # single headers
     "drivers": {"iommu/domain.h"},
-    "boot": {"iommu/dmar/dmar.h", "pci/regs.h", "iommu/vtd/regs.h"},  # what the firmware left in registers is recorded
+    "boot": {"iommu/dmar/dmar.h", "pci/regs.h", "iommu/vtd/regs_seen.h"},  # what the firmware left in registers is recorded
     "iommu": {"iommu/vtd/regs.h"},
     **{f"apps/{room}": {"apps/machine.h"} for room in ROOMS},
     "apps/bringup": {"apps/machine.h", "apps/audit/app.h"},  # what the hardware reports is a record of the audit

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Every failure that Sluice can print stands in docs/troubleshooting.md, by its text, every fault reason in
 docs/faults.md, every section of VT-d that is cited in docs/references.md, and every option of boot/options.h, with its
-values and default, in docs/options.md; prints those that do not.
+values and default, in docs/options.md; and paragraphs that follow from tables of the source are what tools/mkdocs
+writes. Prints what is not so.
 
 A message is found by its fixed words: the format string with every conversion taken as "..."."""
 import pathlib
 import re
+import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -100,6 +102,9 @@ def main():
     for wrong in check_options():
         print(wrong)
         bad += 1
+    made = subprocess.run([ROOT / "tools/mkdocs", "--check"], capture_output=True, text=True)
+    print(made.stdout + made.stderr, end="")
+    bad += made.returncode != 0
     listed = set(re.findall(rf"^\| §({NUMBER}) \|", (ROOT / "docs/references.md").read_text(), re.M))
     for place, section in sorted(set(cited())):
         if section not in listed:

@@ -71,27 +71,9 @@ static void put_memory(struct jsonl *j, const struct audit_in *in)
 static void put_unit(struct jsonl *j, const struct audit_unit *u, unsigned i)
 {
 	static const char *const phases[] = {"entry", "left", "now"};
-	for (unsigned p = 0; p < AUDIT_PHASES; p++) {
-		const struct audit_regs *r = &u->at[p];
-		if (!r->read)
-			continue;
-		jsonl_start(j, "unit");
-		jsonl_add(j, ",\"i\":%u,\"base\":\"0x%llx\",\"seg\":%u,\"phase\":\"%s\",\"ver\":\"0x%x\"", i,
-			  (ull)u->base, u->seg, phases[p], r->ver);
-		jsonl_add(j,
-			  ",\"cap\":\"0x%llx\",\"ecap\":\"0x%llx\",\"gsts\":\"0x%x\",\"rtaddr\":\"0x%llx\"",
-			  (ull)r->cap, (ull)r->ecap, r->gsts, (ull)r->rtaddr);
-		jsonl_add(j, ",\"irta\":\"0x%llx\",\"pmen\":\"0x%x\",\"fsts\":\"0x%x\"", (ull)r->irta,
-			  r->pmen, r->fsts);
-		jsonl_add(j, ",\"plmbase\":\"0x%x\",\"plmlimit\":\"0x%x\"", r->plmbase, r->plmlimit);
-		jsonl_add(j, ",\"phmbase\":\"0x%llx\",\"phmlimit\":\"0x%llx\",\"frcd\":[", (ull)r->phmbase,
-			  (ull)r->phmlimit);
-		for (unsigned k = 0; k < r->frcds; k++)
-			jsonl_add(j, "%s\"0x%llx:0x%llx\"", k ? "," : "", (ull)r->frcd[k].hi,
-				  (ull)r->frcd[k].lo);
-		jsonl_add(j, "]");
-		jsonl_end(j);
-	}
+	for (unsigned p = 0; p < AUDIT_PHASES; p++)
+		if (u->at[p].read)
+			vtd_regs_line(j, i, u->base, u->seg, phases[p], &u->at[p]);
 }
 
 static void put_masters(struct jsonl *j, const struct audit_in *in)

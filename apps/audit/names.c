@@ -55,10 +55,3 @@ const char *audit_secure_name(unsigned secure)
 	static const char *const names[] = {"off", "on", "unknown", "setup"};
 	return name_in(names, ARRAY_LEN(names), secure);
 }
-
-const char *audit_id(unsigned i)
-{
-	if (i >= RULE_DMAR) /* which has the ids of iommu/dmar/lint.h */
-		i++;
-	return i < RULE_COUNT ? rule_texts[i].id : NULL;
-}

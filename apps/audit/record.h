@@ -18,7 +18,6 @@
 #define AUDIT_PFS    64u
 #define AUDIT_MISSED 64u
 #define AUDIT_ERRORS 32u
-#define AUDIT_FRCDS  8u /* fault records of a unit that are kept */
 
 enum audit_phase {
 	AUDIT_ENTRY, /* as UEFI had it when it started the loader */
@@ -27,22 +26,10 @@ enum audit_phase {
 	AUDIT_PHASES
 };
 
-struct audit_frcd { /* VT-d §11.4.7.6 */
-	uint64_t lo, hi;
-};
-
-struct audit_regs { /* of a unit: VT-d §11.4 */
-	bool read;  /* false: nothing is known of this phase */
-	uint32_t ver, gsts, fsts, pmen, plmbase, plmlimit;
-	uint64_t cap, ecap, rtaddr, irta, phmbase, phmlimit;
-	unsigned frcds; /* records that were read, at most AUDIT_FRCDS */
-	struct audit_frcd frcd[AUDIT_FRCDS];
-};
-
 struct audit_unit { /* in the order of the table: iommu0, iommu1, ... */
 	uint64_t base;
 	uint16_t seg;
-	struct audit_regs at[AUDIT_PHASES];
+	struct vtd_regs_seen at[AUDIT_PHASES];
 };
 
 struct audit_table { /* DMAR (each of them), MCFG, APIC, IVRS, SRAT, HPET, SPCR, VIOT */

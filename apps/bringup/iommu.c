@@ -79,11 +79,11 @@ void snapshot_print(const char *when, uint64_t at)
 	for (uint32_t i = 0; i < s->funcs; i++)
 		masters += s->func[i].command >> 2 & 1;
 	for (uint32_t i = 0; i < s->units; i++) {
-		const struct boot_unit *u = &s->unit[i];
+		const struct vtd_regs_seen *u = &s->unit[i].regs;
 		log_line(
 			"iommu",
 			"%s: unit at 0x%llx translation %s, remapping %s, protected regions %s (GSTS %08x PMEN %08x FSTS %08x RTADDR %llx IRTA %llx)",
-			when, (ull)u->base, u->gsts >> 31 & 1 ? "on" : "off",
+			when, (ull)s->unit[i].base, u->gsts >> 31 & 1 ? "on" : "off",
 			u->gsts >> 25 & 1 ? "on" : "off", u->pmen & 1 ? "on" : "off", u->gsts, u->pmen,
 			u->fsts, (ull)u->rtaddr, (ull)u->irta);
 	}
@@ -214,7 +214,7 @@ enum sl_err stage_iommu(struct machine *m)
 	iommu_set_groups(&m->iommu, &m->groups); /* before the RMRRs: functions of one group share a domain */
 	m->memory = (struct dmar_memory_map){phys_va(PHYS(m->boot->regions)), m->boot->region_count};
 	m->iommu.memory = &m->memory;
-	e = iommu_map_rmrrs_below(&m->iommu, &functions);
+	e = iommu_map_rmrrs(&m->iommu, &functions);
 	if (e)
 		log_fail("iommu", "update the firmware", "the RMRRs of the DMAR table cannot be mapped: %s",
 			 sl_err_text(e));

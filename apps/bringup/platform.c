@@ -168,7 +168,7 @@ static enum sl_err add_windows(struct machine *m)
 static void claim_units(const struct boot_snapshot *s)
 {
 	for (uint32_t i = 0; i < s->units; i++)
-		if (s->unit[i].ver && !(s->unit[i].ver >> 8) &&
+		if (s->unit[i].regs.ver && !(s->unit[i].regs.ver >> 8) &&
 		    phys_claim(s->unit[i].base, PAGE_SIZE, PHYS_UNIT))
 			log_warn("pci", "the VT-d unit at 0x%llx has its registers where something else has",
 				 (ull)s->unit[i].base);

@@ -10,12 +10,11 @@
 #include "apps/bringup/faults.h"
 #include "kernel/core.h"
 #include "kernel/log.h"
+#include "kernel/msi.h"
 #include "kernel/x86/irq.h"
 
-#define HARMLESS     0x40u /* fixed delivery, a vector that nobody uses, to a processor that is not there */
-#define INDEX_END    65536u
-#define COMPAT(apic) (IOMMU_MSI_BASE | (uint64_t)(apic) << 12) /* physical destination: SDM 3A §11.11 */
-#define COMPAT_APICS 0xffu
+#define HARMLESS  0x40u /* fixed delivery, a vector that nobody uses, to a processor that is not there */
+#define INDEX_END 65536u
 
 static uint64_t arrived;
 
@@ -32,8 +31,8 @@ static struct iommu_msi own_message(const struct party *p, const struct attack *
 {
 	if (own.count)
 		return iommu_irq_message(&own, 0);
-	if ((p->by.edu || a->msix) && core_apic_id(0) < COMPAT_APICS)
-		return (struct iommu_msi){COMPAT(core_apic_id(0)), vector};
+	if ((p->by.edu || a->msix) && core_apic_id(0) < MSI_APICS)
+		return (struct iommu_msi){msi_address(core_apic_id(0)), vector};
 	return (struct iommu_msi){0};
 }
 
@@ -54,7 +53,7 @@ static void to_nobody(struct machine *m, struct party *p, uint8_t vector)
 	if (id)
 		forge(m, p,
 		      (struct attack){.name = "MSI to no processor",
-				      .to = COMPAT(id),
+				      .to = msi_address(id),
 				      .data = HARMLESS,
 				      .unseen = true,
 				      .why = WHY_IRQ_UNREMAPPED},
@@ -66,10 +65,10 @@ static void to_nobody(struct machine *m, struct party *p, uint8_t vector)
 static void compatibility(struct machine *m, struct party *p, uint8_t vector)
 {
 	struct attack a = {.name = "MSI to processor 0",
-			   .to = COMPAT(core_apic_id(0)),
+			   .to = msi_address(core_apic_id(0)),
 			   .data = vector,
 			   .why = WHY_IRQ_UNREMAPPED};
-	if (core_apic_id(0) >= COMPAT_APICS)
+	if (core_apic_id(0) >= MSI_APICS)
 		return;
 	if (p->by.edu)
 		forge(m, p, a, vector, false);

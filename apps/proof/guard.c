@@ -110,7 +110,7 @@ static void add_contexts(uint64_t phys)
 	}
 }
 
-static void add_unit(const struct iommu_unit_raw *unit)
+static void add_unit(const struct vtd_regs_seen *unit)
 {
 	const uint64_t *root = phys_va(PHYS(unit->rtaddr & ENTRY_ADDR));
 	guard_add(root, PAGE_SIZE);
@@ -123,7 +123,7 @@ static void add_unit(const struct iommu_unit_raw *unit)
 
 void guard_tables(struct machine *m)
 {
-	struct iommu_unit_raw unit;
+	struct vtd_regs_seen unit;
 	for (unsigned i = 0; m->translating && i < m->iommu.unit_count; i++)
 		if (iommu_unit_read(&m->iommu, i, &unit) == SL_OK && unit.rtaddr & ENTRY_ADDR)
 			add_unit(&unit);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <setjmp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -42,9 +43,12 @@ enum lie {
 	NOT_BACK,    /* it does not come back from its reset */
 	WRONG_AFTER, /* it does, and computes wrong */
 	FAULT_AFTER,
-	NO_WORK,   /* an answer through a ring of its own, and nothing done */
-	NO_EFFECT, /* nothing happens where it is allowed either */
-	NO_ANSWER  /* nor is there an answer through a ring in another place of its own */
+	NO_WORK,     /* an answer through a ring of its own, and nothing done */
+	NO_EFFECT,   /* nothing happens where it is allowed either */
+	NO_ANSWER,   /* nor is there an answer through a ring in another place of its own */
+	RING_STATUS, /* there is one, and the work is done, with an error */
+	NO_SESSION,  /* the strike cannot be made */
+	LOST         /* a VF is given up after its first case */
 };
 
 static struct compute_vf compute[STAGES_VFS];
@@ -57,7 +61,8 @@ static struct iommu_fault fault;
 static struct accel accel[VFS];
 static struct accel_session session;
 static uint64_t ring_at[2]; /* tx, rx as the device has them */
-static unsigned resets;
+static unsigned resets, pages;
+static bool ring_closed;
 static struct domain *dom = (struct domain *)&mach;
 
 bdf_t function_requester(const struct machine *machine, bdf_t f)
@@ -74,11 +79,13 @@ uint64_t irq_strays(uint8_t *last)
 
 void *pmm_page(void)
 {
+	pages++;
 	return calloc(1, PAGE_SIZE);
 }
 
 void pmm_page_free(void *page)
 {
+	pages--;
 	free(page);
 }
 
@@ -142,7 +149,7 @@ enum sl_err iommu_walk(struct iommu *mmu, bdf_t f, iova_t iova, struct iommu_wal
 	return SL_OK;
 }
 
-enum sl_err iommu_unit_read(const struct iommu *mmu, unsigned unit, struct iommu_unit_raw *out)
+enum sl_err iommu_unit_read(const struct iommu *mmu, unsigned unit, struct vtd_regs_seen *out)
 {
 	(void)mmu;
 	(void)unit;
@@ -202,6 +209,13 @@ enum sl_err compute_one(struct vf *vf, const struct accel_job *job, uint64_t us,
 	static const uint8_t zeros[16];
 	struct aes aes;
 	*status = 0;
+	const uint8_t *made = block[v] + WINDOW_BUFFERS;
+	for (unsigned i = 0; i < 8; i++) { /* nothing is left of an earlier case */
+		uint64_t old = attack_old(i);
+		assert_memory_equal(made + JOB_DST + 8 * i, &old, 8);
+		assert_memory_equal(made + JOB_DIGEST + 8 * i, &old, 8);
+	}
+	assert_false(pattern_is_zero(attack_kernel_data(), PAGE_SIZE));
 	if (!armed && us < ANSWER_US)
 		return SL_TIMEOUT;
 	assert_int_equal(job->len, 64);
@@ -210,6 +224,8 @@ enum sl_err compute_one(struct vf *vf, const struct accel_job *job, uint64_t us,
 		return SL_TIMEOUT;
 	if (lie == NO_ANSWER && !armed && moved)
 		return SL_TIMEOUT;
+	if (lie == RING_STATUS && !armed && moved)
+		*status = 5;
 	if (lie == NO_WORK && !armed && moved)
 		return SL_OK;
 	if (lie == NO_EFFECT && !armed)
@@ -248,8 +264,9 @@ static enum sl_err make_session(struct accel *a, const struct accel_session *s, 
 {
 	(void)a;
 	session = *s;
+	assert_int_equal(s->key_len, 16);
 	*id = 0;
-	return SL_OK;
+	return lie == NO_SESSION && armed ? SL_NOMEM : SL_OK;
 }
 
 static const struct accel_driver driver = {.name = "fake", .session = make_session};
@@ -257,11 +274,14 @@ static const struct accel_driver driver = {.name = "fake", .session = make_sessi
 void qat_ring_close(struct qat_ring *r)
 {
 	(void)r;
+	ring_closed = true;
 }
 
 enum sl_err qat_ring_open(struct qat_ring *r, const struct qat_ring_cfg *cfg)
 {
 	(void)r;
+	assert_true(ring_closed);
+	ring_closed = false;
 	/* The driver's side is where the device's is, when that is memory. */
 	if (behind(0, cfg->tx_iova.v, false) && cfg->tx != block[0] + (cfg->tx_iova.v - WINDOW))
 		assert_ptr_equal(cfg->tx, block[1] + (cfg->tx_iova.v - WINDOW));
@@ -275,15 +295,17 @@ enum sl_err qat_ring_open(struct qat_ring *r, const struct qat_ring_cfg *cfg)
 enum sl_err compute_recover(struct machine *machine, struct vf *vf)
 {
 	(void)machine;
-	(void)vf;
+	if (lie == LOST)
+		vf->accel = NULL;
 	ring_at[0] = WINDOW + QAT_MEM_TX;
 	ring_at[1] = WINDOW + QAT_MEM_RX;
 	resets++;
-	return lie == NOT_BACK ? SL_TIMEOUT : SL_OK;
+	return lie == NOT_BACK || lie == LOST ? SL_TIMEOUT : SL_OK;
 }
 
 enum sl_err compute_round_begin(struct vf *vf)
 {
+	assert_true(vf < &mach.vf[mach.vfs]);
 	begun[vf->index] = true;
 	return SL_OK;
 }
@@ -341,7 +363,19 @@ static const struct {
 	ROW(FOREIGN, 18, 14, 0),     ROW(OTHERS_FAULT, 18, 0, 0), ROW(OTHERS_WRONG, 18, 0, 0),
 	ROW(NOT_BACK, 18, 0, 0),     ROW(WRONG_AFTER, 18, 0, 0),  ROW(FAULT_AFTER, 18, 0, 0),
 	ROW(NO_WORK, 14, 14, 4),     ROW(NO_EFFECT, 0, 0, 18),    ROW(NO_ANSWER, 14, 14, 4),
+	ROW(RING_STATUS, 14, 14, 4), ROW(NO_SESSION, 18, 0, 0),
 };
+
+#define TARGET (WINDOW_BUFFERS + JOB_TAGS * JOB_BYTES) /* of a VF's block: its page that others try */
+
+/* VF 0's case was told as that. */
+static void assert_case(const char *name, uint64_t at, enum attack_outcome o)
+{
+	char line[200];
+	snprintf(line, sizeof line, "0000:01:00.1 -> %s at 0x%llx: %s", name, (ull)at,
+		 attack_outcome_text(o));
+	assert_said(line);
+}
 
 static void test_every_lie(void **state)
 {
@@ -356,8 +390,17 @@ static void test_every_lie(void **state)
 				 (unsigned)mach.tally.not_tried);
 		assert_int_equal(e, mach.tally.cases && mach.tally.cases == mach.tally.refused ? SL_OK
 											       : SL_VERIFY);
-		if (lie == LEAKS || lie == LEAKS_WORD)
-			assert_non_null(strstr(said, "SUCCEEDED: memory was reached"));
+		if (lie == LEAKS || lie == LEAKS_WORD) { /* a secret is what lies where it reads */
+			assert_case("source in memory of another VF", BLOCK_PHYS + PAGE_2M + TARGET,
+				    ATTACK_SUCCEEDED);
+			assert_case("source in an unmapped page", WINDOW + WINDOW_HOLE, ATTACK_FOREIGN);
+		}
+		if (lie == NO_SESSION)
+			assert_case("source in an unmapped page", WINDOW + WINDOW_HOLE, ATTACK_HARMED);
+		assert_int_equal(strstr(said, "FAIL refuse: ") != NULL, rows[i].cases != rows[i].refused);
+		assert_int_equal(strstr(said, "were not tried: they had no effect") != NULL,
+				 rows[i].not_tried != 0);
+		assert_int_equal(pages, 0);
 		if (lie == FOREIGN)
 			assert_null(strstr(said, "SUCCEEDED"));
 		assert_true(resets >= 18); /* after each case, and where a control had no effect */
@@ -380,6 +423,10 @@ static void test_given_up(void **state)
 	mach.vf[1].accel = NULL;
 	mach.vf[1].index = 1;
 	assert_int_equal(compute_refuse(&mach), SL_DEVICE);
+	assert_int_equal(mach.tally.cases, 1);
+	start(state); /* the one that attacks */
+	lie = LOST;
+	assert_int_equal(stage_accel_refuse(&mach), SL_DEVICE);
 	assert_int_equal(mach.tally.cases, 1);
 }
 

@@ -264,7 +264,7 @@ static void test_rmrr_widths(void **state)
 		struct dmar_topo topo = model_machine_topo(&mc);
 		struct iommu_regs regs = model_machine_regs(&mc);
 		assert_int_equal(iommu_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
-		assert_int_equal(iommu_map_rmrrs(&mmu), SL_OK);
+		assert_int_equal(iommu_map_rmrrs(&mmu, NULL), SL_OK);
 		assert_int_equal(iommu_enable(&mmu), SL_OK);
 		struct iommu_reserved r = {0};
 		assert_int_equal(iommu_reserved_next(&mmu, NVME, &r), SL_OK); /* the interrupt window */

@@ -13,6 +13,7 @@
 #include "apps/proof/stages.h"
 #include "apps/work/pattern.h"
 #include "kernel/x86/paging.h"
+#include "tests/unit/support.h"
 #include "tests/unit/support_stages.h"
 
 #define VFS    4u
@@ -122,6 +123,8 @@ static void ring(struct accel *a)
 static unsigned poll(struct accel *a, struct accel_done *done, unsigned max)
 {
 	unsigned v = (unsigned)(a - accel), n = queued[v] < max ? queued[v] : max;
+	if (mach.vf[v].provoked && !mach.vf[v].cut) /* what came back has gone out again */
+		assert_int_equal(queued[v], DEPTH_MIN - 1);
 	if (v == VFS - 1 && landed && (lie == STOPS || lie == STOPS_LANDED))
 		return 0;
 	if (mach.vf[v].cut) {
@@ -175,6 +178,8 @@ static int start(void **state)
 		mach.vf[v].data = &store;
 	}
 	mach.vf[VFS].batch.n = 5; /* of a queue pair that is none of this stage's */
+	mach.vf[VFS].provoked = true;
+	support_clock_step = 1000;
 	lie = TRUTH;
 	brought_back = kinds = landed = 0;
 	return 0;
@@ -214,6 +219,7 @@ static void test_every_lie(void **state)
 		assert_int_equal(kinds, 7); /* others' memory, the kernel's, and where nothing is */
 		assert_int_equal(mach.faults.log.flood, 1000);
 		assert_int_equal(mach.vf[VFS].batch.n, 5);
+		assert_true(mach.vf[VFS].provoked);
 		for (unsigned v = 0; v < VFS; v++) {
 			assert_false(mach.vf[v].provoked);
 			assert_true(mach.vf[v].cut == (v >= 2 && lie != NEVER_CUT) || lie >= STOPS);
@@ -227,6 +233,15 @@ static void test_few(void **state)
 	mach.vfs = 1; /* it floods, and there is nobody else */
 	assert_int_equal(stage_flood(&mach), SL_OK);
 	assert_int_equal(kinds, 3);
+	assert_false(mach.vf[0].provoked);
+	start(state);
+	mach.vfs = 3; /* the least of which two flood */
+	assert_int_equal(stage_flood(&mach), SL_OK);
+	assert_true(mach.vf[1].cut && mach.vf[2].cut && !mach.vf[0].cut);
+	start(state);
+	mach.vfs = 2;
+	assert_int_equal(stage_flood(&mach), SL_OK);
+	assert_true(mach.vf[1].cut && !mach.vf[0].cut);
 	start(state);
 	mach.vfs = 0;
 	assert_int_equal(stage_flood(&mach), SL_OK);

@@ -56,8 +56,9 @@ static void test_report(void **state)
 	acpi.count = 1;
 	acpi.table[0] = (struct acpi_table){"DMAR", true, 0x7f000000, {dmar, sizeof dmar}};
 	entry.units = 1;
-	entry.unit[0] = (struct boot_unit){.base = 0xfed90000, .ver = 0x10, .gsts = 0x80000000, .frcds = 1};
-	entry.unit[0].frcd[0][1] = 5;
+	entry.unit[0] = (struct boot_unit){
+		.base = 0xfed90000, .seg = 3, .regs.ver = 0x10, .regs.gsts = 0x80000000, .regs.frcds = 1};
+	entry.unit[0].regs.frcd[0].hi = 5;
 	entry.funcs = 2;
 	entry.func[0] = (struct boot_func){.rid = 0xfa, .command = 7};
 	entry.func[1] = (struct boot_func){.rid = 0x100, .command = 3};
@@ -70,7 +71,7 @@ static void test_report(void **state)
 		"\"444d4152",
 		"\"len\":1000,\"off\":960,\"hex\":\"",
 		"{\"t\":\"mem\",\"start\":\"0x1000\",\"pages\":3,\"type\":7,\"attr\":\"0xf\"}\n",
-		"\"phase\":\"entry\",\"ver\":\"0x10\",\"cap\":\"0x0\",\"ecap\":\"0x0\",\"gsts\":"
+		"\"base\":\"0xfed90000\",\"seg\":3,\"phase\":\"entry\",\"ver\":\"0x10\",\"cap\":\"0x0\",\"ecap\":\"0x0\",\"gsts\":"
 		"\"0x80000000\"",
 		"\"frcd\":[\"0x5:0x0\"]}\n",
 		"{\"t\":\"fn\",\"bdf\":\"0000:00:1f.2\",\"bme_entry\":1}\n{\"t\":\"cfg\",\"bdf\":\"0000:00:"

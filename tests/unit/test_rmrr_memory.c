@@ -62,7 +62,7 @@ static void start(void)
 	struct iommu_regs regs = model_machine_regs(&mc);
 	assert_int_equal(iommu_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
 	mmu.memory = &map;
-	assert_int_equal(iommu_map_rmrrs(&mmu), SL_OK);
+	assert_int_equal(iommu_map_rmrrs(&mmu, NULL), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 }
 
