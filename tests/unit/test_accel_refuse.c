@@ -426,7 +426,7 @@ static void test_given_up(void **state)
 	assert_int_equal(mach.tally.cases, 1);
 	start(state); /* the one that attacks */
 	lie = LOST;
-	assert_int_equal(stage_accel_refuse(&mach), SL_DEVICE);
+	assert_int_equal(compute_refuse(&mach), SL_DEVICE);
 	assert_int_equal(mach.tally.cases, 1);
 }
 

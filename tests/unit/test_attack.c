@@ -90,7 +90,7 @@ static _Alignas(PAGE_SIZE) uint8_t allowed[2][PAGE_SIZE], victim[PAGE_SIZE + 8],
 static uint8_t edu_buffer[EDU_BUFFER];
 static struct pci_func fn[VFS_MAX];
 static struct domain *dom = (struct domain *)&m; /* is looked at by nobody */
-static struct nvme_own nvme[VFS];
+static struct nvme_own nvme[VFS_MAX];
 static struct nvme_ctrl ctrl[2];
 static bool flushed, recorded, claimed;
 static struct iommu_fault fault;

@@ -358,7 +358,7 @@ static int start(void **state)
 	pf_fn.bdf.rid = 0x100;
 	edu_fn.bdf.rid = 0x200;
 	boot.cfg.passes = 1;
-	mach.vf[VFS] = (struct vf){.accel = &accel[0], .nvme.ctrl = &ctrl[0]}; /* does not count */
+	mach.vf[VFS] = (struct vf){.accel = &accel[0], .own = &own[0]}; /* does not count */
 	for (unsigned v = 0; v < VFS; v++) {
 		store[v] = (struct accel_store){.block = 512, .blocks = 16 * CHUNK / 512};
 		mach.vf[v].accel = &accel[v];
@@ -544,7 +544,8 @@ static void test_most(void **state)
 		store[v] = store[0];
 		mach.vf[v] = (struct vf){
 			.fn = &fns[v], .dom = dom, .accel = &accel[v], .data = &store[v], .index = v};
-		mach.vf[v].nvme.ctrl = &ctrl[v];
+		own[v].vf.ctrl = &ctrl[v];
+		mach.vf[v].own = &own[v];
 	}
 	assert_int_equal(stage_isolate(&mach), SL_OK);
 	assert_all_given_back();
