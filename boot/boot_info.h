@@ -61,7 +61,16 @@ struct boot_file {
 	uint64_t at, len; /* len 0: it is not there, or can not be read */
 };
 
-enum boot_secure { BOOT_NO, BOOT_YES, BOOT_UNKNOWN, BOOT_SETUP }; /* setup mode: anybody may enrol keys */
+/* Secure Boot, by its name in reports. setup: in setup mode, when anybody may enrol keys. */
+#define BOOT_SECURE(X)                                                                                       \
+	X(SECURE_OFF, "off") X(SECURE_ON, "on") X(SECURE_UNKNOWN, "unknown") X(SECURE_SETUP, "setup")
+enum boot_secure { BOOT_SECURE(CONFIG_ENUM) };
+
+static inline const char *boot_secure_name(unsigned secure)
+{
+	static const char *const names[] = {BOOT_SECURE(CONFIG_WORD)};
+	return secure < ARRAY_LEN(names) ? names[secure] : "?";
+}
 
 struct boot_info {
 	uint64_t magic;

@@ -128,10 +128,10 @@ static uint32_t read_secure_boot(void)
 	EFI_STATUS s = read_flag((CHAR16[]){'S', 'e', 'c', 'u', 'r', 'e', 'B', 'o', 'o', 't', 0}, &on);
 	EFI_STATUS t = read_flag((CHAR16[]){'S', 'e', 't', 'u', 'p', 'M', 'o', 'd', 'e', 0}, &setup);
 	if (s == EFI_NOT_FOUND)
-		return BOOT_NO;
+		return SECURE_OFF;
 	if (s != EFI_SUCCESS)
-		return BOOT_UNKNOWN;
-	return on ? BOOT_YES : t == EFI_SUCCESS && setup ? BOOT_SETUP : BOOT_NO;
+		return SECURE_UNKNOWN;
+	return on ? SECURE_ON : t == EFI_SUCCESS && setup ? SECURE_SETUP : SECURE_OFF;
 }
 
 /* ---- what tables of firmware name, looked at before it is touched ---- */

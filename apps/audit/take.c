@@ -40,11 +40,7 @@ static void take_cpu(struct machine *m)
 		  : apic_reach() > 254 ? AUDIT_APIC_X2APIC
 				       : AUDIT_APIC_XAPIC;
 	in.tsc_hz = tsc_info()->hz;
-	static const uint8_t secure[] = {[BOOT_NO] = AUDIT_SECURE_OFF,
-					 [BOOT_YES] = AUDIT_SECURE_ON,
-					 [BOOT_UNKNOWN] = AUDIT_SECURE_UNKNOWN,
-					 [BOOT_SETUP] = AUDIT_SECURE_SETUP};
-	in.secure_boot = secure[m->boot->secure_boot % ARRAY_LEN(secure)];
+	in.secure_boot = (uint8_t)m->boot->secure_boot;
 }
 
 static void take_tables(const struct machine *m)

@@ -167,14 +167,10 @@ static void test_processor(void **state)
 	reach = 255;
 	audit_take(&ma);
 	assert_int_equal(in->apic, AUDIT_APIC_X2APIC);
-	static const uint8_t secure[][2] = {{BOOT_NO, AUDIT_SECURE_OFF},
-					    {BOOT_YES, AUDIT_SECURE_ON},
-					    {BOOT_UNKNOWN, AUDIT_SECURE_UNKNOWN},
-					    {BOOT_SETUP, AUDIT_SECURE_SETUP}};
-	for (unsigned i = 0; i < ARRAY_LEN(secure); i++) {
-		boot.secure_boot = secure[i][0];
+	for (unsigned i = SECURE_OFF; i <= SECURE_SETUP; i++) {
+		boot.secure_boot = i;
 		audit_take(&ma);
-		assert_int_equal(in->secure_boot, secure[i][1]);
+		assert_int_equal(in->secure_boot, i);
 	}
 	assert_true(in->mem == regions && in->mems == 3 && in->pci == &ma.pci);
 }

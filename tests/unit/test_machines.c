@@ -33,6 +33,7 @@
 #include "kernel/pmm.h"
 #include "kernel/power.h"
 #include "kernel/serial.h"
+#include "kernel/ram.h"
 #include "kernel/start.h"
 #include "kernel/time.h"
 #include "kernel/x86/cpu.h"
@@ -726,12 +727,12 @@ enum sl_err irqs_start(struct machine *m)
 	return e == SL_UNSUPPORTED ? SL_OK : e;
 }
 
-uint64_t start_boot_pages(void)
+uint64_t ram_boot_pages(void)
 {
 	return 0;
 }
 
-uint64_t start_reclaim(void)
+uint64_t ram_reclaim(void)
 {
 	guard_memory(harm(MEM_BOOT_CODE));
 	return give(booted, MEM_BOOT_CODE) + give(booted, MEM_BOOT_DATA);
