@@ -95,6 +95,12 @@ static enum sl_err choose_pf(struct machine *m)
 				" \"%s\" serial %s is the scratch controller; domain %u, %u queue pairs and %u interrupts to give to VFs",
 				BDF_ARG(f->bdf), id->model, id->serial, domain_number(m->pf_dom), pf.free_vq,
 				pf.free_vi);
+			if (id->ports)
+				log_warn(
+					"nvme",
+					BDF_FMT
+					": the drive may have another port (CMIC bit 0): whoever uses that one has the same namespaces, which are overwritten here",
+					BDF_ARG(f->bdf));
 			return SL_OK;
 		}
 		log_line("nvme", BDF_FMT " %s%s: left alone", BDF_ARG(f->bdf),
@@ -139,9 +145,10 @@ enum sl_err vf_give_queues(struct machine *m, struct vf *vf)
 
 static void give_namespace(struct machine *m, struct vf *vf)
 {
-	uint32_t ns = find_private_ns(m);
-	if (ns && nvme_pf_ns_attach(&pf, ns, nvme_own_of(vf)->cntlid) == SL_OK)
-		nvme_own_of(vf)->private_ns = ns;
+	struct nvme_own *o = nvme_own_of(vf);
+	uint32_t ns = o->cntlid == NVME_NO_CNTLID ? 0 : find_private_ns(m);
+	if (ns && nvme_pf_ns_attach(&pf, ns, o->cntlid) == SL_OK)
+		o->private_ns = ns;
 }
 
 enum sl_err choose_stores(struct vf *vf)
@@ -246,6 +253,7 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	if (e)
 		return e;
 	vf->accel = &nvme_of(vf)->accel;
+	nvme_own_of(vf)->cntlid = nvme_of(vf)->ctrl->id.cntlid;
 	if (cfg.shadow && !nvme_of(vf)->ctrl->shadow)
 		log_warn("nvme", BDF_FMT ": no shadow doorbells (OACS 0x%x, bit 8): registers are written",
 			 BDF_ARG(vf->fn->bdf), nvme_of(vf)->ctrl->id.oacs);
