@@ -1,12 +1,7 @@
 /* Stage isolate: who attacks, with which pages, what is guarded, and what is given back whichever call fails.
  * The cases and the hardware are made up here; tests/unit/test_attack.c and test_party.c have the cases. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/proof/attackers.h"
 #include "drivers/edu/edu.h"
 #include "apps/bringup/faults.h"
@@ -21,6 +16,7 @@
 #include "kernel/x86/paging.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_stages.h"
+#include "tests/unit/test.h"
 
 #define VFS     2u
 #define PARTIES (VFS + 2) /* and the PF, and edu */

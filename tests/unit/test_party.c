@@ -1,12 +1,7 @@
 /* How the cases of stage isolate are counted and told, and which there are: attack_run() is made up here. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/proof/attackers.h"
 #include "apps/proof/cases.h"
 #include "apps/work/pattern.h"
@@ -14,6 +9,7 @@
 #include "kernel/serial.h"
 #include "kernel/x86/paging.h"
 #include "tests/unit/support_stages.h"
+#include "tests/unit/test.h"
 
 static struct attack_result next; /* what attack_run() comes to */
 static struct attack tried[64];
