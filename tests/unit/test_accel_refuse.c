@@ -6,7 +6,9 @@
 #include <string.h>
 #include "apps/vf/compute.h"
 #include "apps/bringup/faults.h"
-#include "apps/proof/attack.h"
+#include "apps/proof/guard.h"
+#include "apps/proof/standin.h"
+#include "apps/proof/strike.h"
 #include "apps/work/pattern.h"
 #include "drivers/crypto/aes.h"
 #include "kernel/pmm.h"
@@ -45,7 +47,7 @@ enum lie {
 };
 
 struct accel_vf accel_vf[ACCEL_VFS];
-const struct attack_way strike_way;
+const struct strike_ops strike_msix;
 
 static enum lie lie;
 static bool armed, flushed, claimed, recorded, begun[VFS];
@@ -81,21 +83,9 @@ void pmm_page_free(void *page)
 	free(page);
 }
 
-uint64_t nvme_ctrl_sum(const struct nvme_io *io)
-{
-	(void)io;
-	return 0;
-}
-
-uint32_t nvme_ctrl_csts(const struct nvme_io *io)
-{
-	(void)io;
-	return 0;
-}
-
 phys_t paging_phys(const void *va)
 {
-	assert_ptr_equal(va, attack_kernel_data());
+	assert_ptr_equal(va, standin_data());
 	return PHYS(KERNEL);
 }
 
@@ -167,7 +157,7 @@ static void refuse(unsigned vf, uint64_t at, bool write)
 	if (write && lie == LANDS)
 		others[4095] ^= 1;
 	if (write && lie == LANDS_KERNEL)
-		attack_kernel_data()[0] ^= 1;
+		standin_data()[0] ^= 1;
 	if (recorded || !claimed || !flushed || lie == NO_RECORD)
 		return;
 	recorded = true;
@@ -203,11 +193,11 @@ enum sl_err accel_one(struct vf *vf, const struct accel_job *job, uint64_t us, u
 	*status = 0;
 	const uint8_t *made = block[v] + WINDOW_BUFFERS;
 	for (unsigned i = 0; i < 8; i++) { /* nothing is left of an earlier case */
-		uint64_t old = attack_old(i);
+		uint64_t old = strike_old(i);
 		assert_memory_equal(made + JOB_DST + 8 * i, &old, 8);
 		assert_memory_equal(made + JOB_DIGEST + 8 * i, &old, 8);
 	}
-	assert_false(pattern_is_zero(attack_kernel_data(), PAGE_SIZE));
+	assert_false(pattern_is_zero(standin_data(), PAGE_SIZE));
 	if (!armed && us < ANSWER_US)
 		return SL_TIMEOUT;
 	assert_int_equal(job->len, 64);

@@ -41,12 +41,6 @@ enum sl_err iommu_unit_read(const struct iommu *mmu, unsigned i, struct vtd_regs
 	return i == 2 ? SL_DEVICE : SL_OK;
 }
 
-uint64_t nvme_ctrl_sum(const struct nvme_io *io)
-{
-	(void)io;
-	return 0;
-}
-
 static uint64_t *entry(unsigned p, unsigned i)
 {
 	return (uint64_t *)phys_va(PHYS(page[p])) + i;

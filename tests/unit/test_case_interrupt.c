@@ -1,7 +1,7 @@
-/* Forged interrupts: which there are for whom, what each would be if it worked, and its control. party_try()
+/* Forged interrupts: which there are for whom, what each would be if it worked, and its control. trial_run()
  * is made up here. */
 #include <string.h>
-#include "apps/proof/attackers.h"
+#include "apps/proof/case.h"
 #include "apps/bringup/faults.h"
 #include "kernel/core.h"
 #include "kernel/x86/irq.h"
@@ -10,7 +10,9 @@
 
 #define VECTOR 0x44
 
-static struct parties all;
+static struct attackers all;
+static struct trial trial[3];
+static struct pci_func func[4];
 static struct attack tried[16];
 static bool enforceable[16];
 static unsigned n_tried, broken, entries_given, entries_back, vectors;
@@ -76,7 +78,7 @@ enum sl_err iommu_irq_alloc(struct iommu *mmu, bdf_t fn, unsigned count, uint8_t
 {
 	(void)mmu;
 	assert_true(count == 1 && vector == VECTOR && apic == apic_id);
-	assert_int_not_equal(fn.rid, 0x104); /* is no party */
+	assert_int_not_equal(fn.rid, 0x104); /* does not attack */
 	if (no_own && fn.rid == own_rid)
 		return SL_NOSPACE;
 	*out = (struct iommu_irq){.unit = other_unit && fn.rid != own_rid,
@@ -103,24 +105,22 @@ struct iommu_msi iommu_irq_message(const struct iommu_irq *irq, unsigned i)
 	return (struct iommu_msi){0xfee00010ull | (uint64_t)irq->index << 5, 0};
 }
 
-void parties_guard(struct machine *machine, const struct parties *p)
+void attackers_guard(struct machine *machine, const struct attackers *p)
 {
 	(void)machine;
 	(void)p;
 }
 
-void party_broken(struct machine *machine, const struct party *p, const char *what)
+void trial_broken(const struct trial *t, const char *what)
 {
-	(void)machine;
-	(void)p;
+	(void)t;
 	(void)what;
 	broken++;
 }
 
-void party_try(struct machine *machine, struct party *p, struct attack a, bool can)
+void trial_run(const struct trial *t, struct attack a, bool can)
 {
-	(void)machine;
-	if (a.msix && !p->by.vf)
+	if (a.msix && !t->by->msix)
 		return;
 	assert_true(a.interrupt && a.write && a.len == 4 && a.arrived);
 	tried[n_tried] = a;
@@ -129,9 +129,8 @@ void party_try(struct machine *machine, struct party *p, struct attack a, bool c
 
 static int start(void **state)
 {
-	static struct vf vf;
-	static struct edu edu;
-	static struct nvme_ctrl pf;
+	static const struct strike_ops nvme = {.least = 4}, edu = {.any_data = true};
+	static struct msix_table msix;
 	(void)state;
 	stages_start(0, NULL);
 	memset(&all, 0, sizeof all);
@@ -142,10 +141,14 @@ static int start(void **state)
 	apic_id = 3;
 	all.n = 3;
 	for (unsigned i = 0; i < 4; i++) /* the fourth does not count */
-		all.party[i].by.fn.rid = (uint16_t)(0x101 + i);
-	all.party[0].by.vf = &vf;
-	all.party[1].by.pf = &pf;
-	all.party[2].by.edu = &edu;
+	{
+		func[i].bdf.rid = (uint16_t)(0x101 + i);
+		all.one[i].fn = &func[i];
+		all.one[i].ops = i == 2 ? &edu : &nvme;
+		if (i < 3)
+			trial[i] = (struct trial){.m = &mach, .all = &all, .by = &all.one[i]};
+	}
+	all.one[0].msix = &msix;
 	own_rid = 0x101;
 	return 0;
 }
@@ -197,11 +200,11 @@ static void test_vf(void **state)
 		 OWN(1)},
 	};
 	(void)state;
-	forged_run(&mach, &all, &all.party[0]);
+	case_interrupt_run(&trial[0]);
 	assert_tried(want, ARRAY_LEN(want));
 	assert_not_said("could not be");
 	kept = true;
-	forged_run(&mach, &all, &all.party[0]);
+	case_interrupt_run(&trial[0]);
 	assert_said("an interrupt entry could not be taken back");
 	assert_said("vector 0x44 could not be given back");
 }
@@ -218,7 +221,7 @@ static void test_edu(void **state)
 	};
 	(void)state;
 	own_rid = 0x103;
-	forged_run(&mach, &all, &all.party[2]);
+	case_interrupt_run(&trial[2]);
 	assert_tried(want, ARRAY_LEN(want));
 }
 
@@ -228,7 +231,7 @@ static void test_no_own_entry(void **state)
 	(void)state;
 	no_own = true;
 	own_rid = 0x102;
-	forged_run(&mach, &all, &all.party[1]);
+	case_interrupt_run(&trial[1]);
 	assert_int_equal(n_tried, 3);
 	for (unsigned i = 0; i < n_tried; i++)
 		assert_int_equal(tried[i].own.addr, 0);
@@ -240,11 +243,11 @@ static void test_not_remapped(void **state)
 {
 	(void)state;
 	mach.irqs_remapped = false;
-	forged_run(&mach, &all, &all.party[1]);
+	case_interrupt_run(&trial[1]);
 	assert_int_equal(n_tried, 1);
 	assert_int_equal(tried[0].own.addr, 0);
 	assert_int_equal(entries_given, 0);
-	forged_run(&mach, &all, &all.party[2]);
+	case_interrupt_run(&trial[2]);
 	assert_int_equal(n_tried, 3);
 	for (unsigned i = 1; i < 3; i++)
 		assert_true(tried[i].own.addr == 0xfee03000 && tried[i].own.data == VECTOR);
@@ -256,11 +259,11 @@ static void test_nothing_beyond(void **state)
 {
 	(void)state;
 	entries = 65536;
-	forged_run(&mach, &all, &all.party[1]);
+	case_interrupt_run(&trial[1]);
 	assert_int_equal(n_tried, 2);
 	entries = 1024;
 	lacks = "something";
-	forged_run(&mach, &all, &all.party[1]);
+	case_interrupt_run(&trial[1]);
 	assert_int_equal(n_tried, 4);
 	lacks = NULL;
 }
@@ -270,20 +273,20 @@ static void test_cannot_be_set_up(void **state)
 {
 	(void)state;
 	other_unit = true;
-	forged_run(&mach, &all, &all.party[0]);
+	case_interrupt_run(&trial[0]);
 	assert_int_equal(broken, 1);
 	assert_int_equal(n_tried, 3);
 	assert_int_equal(entries_given, entries_back);
 	assert_not_said("could not be taken back");
 	kept = true;
-	forged_run(&mach, &all, &all.party[0]);
+	case_interrupt_run(&trial[0]);
 	assert_int_equal(broken, 2);
 	assert_said("an interrupt entry could not be taken back");
 	no_vector = true;
-	forged_run(&mach, &all, &all.party[0]);
+	case_interrupt_run(&trial[0]);
 	assert_int_equal(broken, 3);
 	mach.madt.cpus = 0;
-	forged_run(&mach, &all, &all.party[0]);
+	case_interrupt_run(&trial[0]);
 	assert_int_equal(n_tried, 6);
 	vectors = 0;
 }
@@ -296,7 +299,7 @@ static void test_entry_of_any_function(void **state)
 	all.n = 1;
 	TAILQ_INIT(&mach.pci.funcs);
 	TAILQ_INSERT_TAIL(&mach.pci.funcs, &other, link);
-	forged_run(&mach, &all, &all.party[0]);
+	case_interrupt_run(&trial[0]);
 	assert_int_equal(broken, 0);
 	assert_int_equal(n_tried, 5);
 	assert_int_equal(tried[2].to, OWN(0x20));
@@ -309,12 +312,12 @@ static void test_no_message_to_all(void **state)
 {
 	(void)state;
 	apic_id = 0xff;
-	forged_run(&mach, &all, &all.party[2]);
+	case_interrupt_run(&trial[2]);
 	assert_int_equal(n_tried, 3);
 	for (unsigned i = 0; i < n_tried; i++)
 		assert_string_not_equal(tried[i].name, "MSI to processor 0");
 	mach.irqs_remapped = false;
-	forged_run(&mach, &all, &all.party[2]);
+	case_interrupt_run(&trial[2]);
 	assert_int_equal(n_tried, 4);
 	assert_int_equal(tried[3].own.addr, 0);
 }
@@ -330,5 +333,5 @@ int main(void)
 					   T(test_cannot_be_set_up),
 					   T(test_entry_of_any_function),
 					   T(test_no_message_to_all)};
-	return cmocka_run_group_tests_name("forged", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("case_interrupt", tests, NULL, NULL);
 }

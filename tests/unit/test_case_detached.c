@@ -1,7 +1,10 @@
 /* Attacks by functions that have lost their domain: in which order a function is seen to reach a place, taken
  * out of its domain, and told to try again. Domains, functions and the cases themselves are made up here. */
 #include <string.h>
-#include "apps/proof/attackers.h"
+#include "apps/proof/bystanders.h"
+#include "apps/proof/case.h"
+#include "apps/vf/batch.h"
+#include "apps/work/timed.h"
 #include "apps/vf/domain.h"
 #include "apps/vf/msix.h"
 #include "apps/vf/nvme.h"
@@ -9,12 +12,15 @@
 #include "drivers/nvme/reset.h"
 #include "kernel/pmm.h"
 #include "tests/unit/support.h"
+#include "tests/unit/never.h"
 #include "tests/unit/support_stages.h"
 #include "tests/unit/test.h"
 
 #define PLACE (2 * PAGE_SIZE)
 
-static struct parties all;
+static struct attackers all;
+static struct trial trial[2];
+static struct domain *edu_dom;
 static struct pci_func fn[3];
 static struct nvme_ctrl ctrl;
 static _Alignas(PAGE_SIZE) uint8_t place[PLACE];
@@ -28,6 +34,47 @@ static char log_of[512]; /* what happened, one letter each */
 static void note(const char *what)
 {
 	strncat(log_of, what, sizeof log_of - strlen(log_of) - 1);
+}
+
+/* As edu: nothing keeps it from being detached. */
+static enum sl_err writer_release(struct machine *machine, struct attacker *by, struct attacker *bare)
+{
+	assert_ptr_equal(machine, &mach);
+	*bare = *by;
+	return SL_OK;
+}
+
+static enum sl_err writer_restore(struct machine *machine, struct attacker *by)
+{
+	assert_true(machine == &mach && in == own && by == &all.one[1]);
+	return SL_OK;
+}
+
+static const struct strike_ops writer = {.release = writer_release, .restore = writer_restore};
+const struct bystanders bystanders_block;
+
+/* How they strike is made up, so nothing of it is called. */
+NEVER(attackers_add(struct machine *m, struct attackers *a, const struct attacker *who))
+NEVER(batch_start(struct vf *vf))
+NEVER(batch_finish_some(struct machine *m, unsigned first, unsigned n))
+NEVER(nvme_admin_try(struct nvme_ctrl *c, struct nvme_sqe cmd, uint32_t *dw0))
+NEVER(nvme_identify(struct nvme_ctrl *c, enum nvme_cns cns, uint32_t nsid, uint16_t id,
+		    const volatile void **page))
+NEVER(nvme_ctrl_health(const struct nvme_ctrl *c))
+NEVER(nvme_ctrl_stop(const struct nvme_io *io, bdf_t f))
+NEVER(nvme_ctrl_wait_ready(const struct nvme_io *io, bdf_t f))
+NEVER_VOID(guard_regs(uint64_t (*sum)(const void *of), const void *of))
+
+uint64_t timed_seed(const struct vf *vf, uint64_t chunk)
+{
+	fail();
+	return 0;
+}
+
+/* A controller that is closed can only fetch. */
+bool attack_possible(const struct attacker *by, const struct attack *a)
+{
+	return !a->write || by->ops == &writer;
 }
 
 enum sl_err attack_ready(struct machine *machine, struct attacker *by, const struct attack *a)
@@ -48,7 +95,8 @@ enum sl_err attack_strike(struct machine *machine, struct attacker *by, const st
 	(void)n;
 	assert_true(ready && a->seen && in && mapped && master);
 	assert_int_equal(a->to, WINDOW + PAGE_PASSING);
-	assert_int_equal(a->write, by->edu != NULL);
+	assert_int_equal(a->write, by->ops == &writer);
+	assert_int_equal(by->ops == &strike_nvme_fetch, by->fn != &fn[0]);
 	due = slow ? 5 : 0;
 	if (!deaf && !slow && !(deaf_later && in == brief))
 		place[PAGE_SIZE + 5] = 1;
@@ -56,15 +104,15 @@ enum sl_err attack_strike(struct machine *machine, struct attacker *by, const st
 	return stages_call();
 }
 
-void party_try(struct machine *machine, struct party *p, struct attack a, bool enforceable)
+void trial_run(const struct trial *t, struct attack a, bool enforceable)
 {
-	(void)machine;
 	assert_true(enforceable && a.seen && a.why == WHY_NO_DOMAIN);
-	assert_true(!in && !*p->by.dom && !p->by.vf && !p->by.pf && master);
+	assert_true(!in && !*t->by->dom && master && t->by->others == &bystanders_block);
+	assert_true(t->by->ops == (a.write ? &writer : &strike_nvme_fetch));
 	if (a.to == WINDOW + PAGE_PASSING)
 		assert_true(guarded && pattern_is_zero(place, PLACE));
 	else
-		assert_true(p->by.fetch && a.to == WINDOW + WINDOW_QUEUES && !strcmp(p->by.name, "VF1"));
+		assert_true(!a.write && a.to == WINDOW + WINDOW_QUEUES && !strcmp(t->by->name, "VF1"));
 	n_tried++;
 	note(!strcmp(a.name, "after detach")          ? "D"
 	     : !strcmp(a.name, "its domain is gone")  ? "G"
@@ -72,23 +120,21 @@ void party_try(struct machine *machine, struct party *p, struct attack a, bool e
 						      : "?");
 }
 
-void party_no_effect(struct machine *machine, const struct party *p, const struct attack *a)
+void trial_no_effect(const struct trial *t, const struct attack *a)
 {
-	(void)machine;
-	(void)p;
+	(void)t;
 	(void)a;
 	n_no_effect++;
 }
 
-void party_broken(struct machine *machine, const struct party *p, const char *what)
+void trial_broken(const struct trial *t, const char *what)
 {
-	(void)machine;
-	(void)p;
+	(void)t;
 	(void)what;
 	n_broken++;
 }
 
-void parties_guard(struct machine *machine, const struct parties *p)
+void attackers_guard(struct machine *machine, const struct attackers *p)
 {
 	(void)machine;
 	(void)p;
@@ -314,7 +360,6 @@ static void meanwhile(void)
 static int start(void **state)
 {
 	static struct accel accel;
-	static struct edu edu;
 	(void)state;
 	stages_start(0, own);
 	memset(&all, 0, sizeof all);
@@ -329,10 +374,16 @@ static int start(void **state)
 		mach.vf[v].nvme.ctrl = &ctrl;
 		mach.vf[v].msix.vectors = 1;
 	}
-	all.party[0].by = (struct attacker){.dom = &mach.vf[1].dom, .vf = &mach.vf[1]};
-	all.party[1].by = (struct attacker){.dom = &all.edu_dom, .edu = &edu};
-	all.edu_dom = own;
-	all.edu_fn = &fn[0];
+	edu_dom = own;
+	all.one[0] = (struct attacker){.fn = &fn[1],
+				       .dom = &mach.vf[1].dom,
+				       .ops = &strike_nvme_vf,
+				       .dev = &mach.vf[1],
+				       .others = &bystanders_block};
+	all.one[1] =
+		(struct attacker){.fn = &fn[0], .dom = &edu_dom, .ops = &writer, .others = &bystanders_block};
+	for (unsigned i = 0; i < 2; i++)
+		trial[i] = (struct trial){.m = &mach, .all = &all, .by = &all.one[i]};
 	in = own;
 	master = true;
 	ready = mapped = guarded = deaf = deaf_later = slow = unmap_fails = busy = pf_fails = false;
@@ -353,20 +404,20 @@ static void assert_counts(unsigned tried, unsigned no_effect, unsigned broken)
 static void test_edu(void **state)
 {
 	(void)state;
-	assert_int_equal(gone_run(&mach, &all, &all.party[1]), SL_OK);
+	assert_int_equal(case_detached_run(&trial[1]), SL_OK);
 	assert_string_equal(log_of, "sdDasdxG-a+");
 	assert_counts(2, 0, 0);
 	assert_true(in == own && master && returned == 1 && freed == 1);
 	start(state);
 	slow = true; /* what it writes needs some time */
-	assert_int_equal(gone_run(&mach, &all, &all.party[1]), SL_OK);
+	assert_int_equal(case_detached_run(&trial[1]), SL_OK);
 	assert_counts(2, 0, 0);
 }
 
 static void test_vf(void **state)
 {
 	(void)state;
-	assert_int_equal(gone_run(&mach, &all, &all.party[0]), SL_OK);
+	assert_int_equal(case_detached_run(&trial[0]), SL_OK);
 	assert_string_equal(log_of, "sdDasdxG-a+");
 	assert_counts(2, 0, 0);
 	assert_true(opened == 1 && closed == 1 && mach.vf[1].accel == &mach.vf[1].nvme.accel);
@@ -374,24 +425,24 @@ static void test_vf(void **state)
 	start(state);
 	flr = true; /* its interrupts are off afterwards */
 	mach.vf[1].msix.vectors = 1;
-	assert_int_equal(gone_run(&mach, &all, &all.party[0]), SL_OK);
+	assert_int_equal(case_detached_run(&trial[0]), SL_OK);
 	assert_true(opened == 1 && msix_opened == 1);
 	flr = false;
 	start(state);
 	busy = true; /* it does not stop: nothing is tried, and it is not open any more */
-	assert_int_equal(gone_run(&mach, &all, &all.party[0]), SL_TIMEOUT);
+	assert_int_equal(case_detached_run(&trial[0]), SL_TIMEOUT);
 	assert_counts(0, 0, 0);
 	assert_null(mach.vf[1].accel);
 	for (unsigned way = 0; way < 2; way++) { /* interrupts where both are for them */
 		start(state);
 		irqs = way;
 		mach.vf[1].msix.vectors = !way;
-		assert_int_equal(gone_run(&mach, &all, &all.party[0]), SL_OK);
+		assert_int_equal(case_detached_run(&trial[0]), SL_OK);
 		assert_int_equal(opened, 1);
 	}
 	start(state);
 	stages_fail_at = 1; /* its queues are not as they should be: nothing is begun */
-	assert_int_equal(gone_run(&mach, &all, &all.party[0]), SL_DEVICE);
+	assert_int_equal(case_detached_run(&trial[0]), SL_DEVICE);
 	assert_true(!closed && mach.vf[1].accel);
 }
 
@@ -399,7 +450,7 @@ static void test_never_reached(void **state)
 {
 	(void)state;
 	deaf = true;
-	assert_int_equal(gone_run(&mach, &all, &all.party[1]), SL_OK);
+	assert_int_equal(case_detached_run(&trial[1]), SL_OK);
 	assert_counts(0, 2, 0);
 	assert_true(in == own && master);
 }
@@ -408,7 +459,7 @@ static void test_broken(void **state)
 {
 	(void)state;
 	unmap_fails = true; /* what is still mapped somewhere is not given back */
-	assert_int_equal(gone_run(&mach, &all, &all.party[1]), SL_OK);
+	assert_int_equal(case_detached_run(&trial[1]), SL_OK);
 	assert_counts(1, 0, 1);
 	assert_int_equal(freed, 0);
 }
@@ -416,13 +467,12 @@ static void test_broken(void **state)
 /* Nothing without a domain, and not the PF while its VFs are on. */
 static void test_left_out(void **state)
 {
-	static struct nvme_ctrl pf;
 	static struct domain *none;
 	(void)state;
-	all.party[0].by = (struct attacker){.dom = &mach.pf_dom, .pf = &pf};
-	assert_int_equal(gone_run(&mach, &all, &all.party[0]), SL_OK);
-	all.party[1].by.dom = &none;
-	assert_int_equal(gone_run(&mach, &all, &all.party[1]), SL_OK);
+	all.one[0] = (struct attacker){.fn = &fn[2], .dom = &mach.pf_dom, .ops = &strike_nvme_pf};
+	assert_int_equal(case_detached_run(&trial[0]), SL_OK);
+	all.one[1].dom = &none;
+	assert_int_equal(case_detached_run(&trial[1]), SL_OK);
 	assert_counts(0, 0, 0);
 }
 
@@ -431,29 +481,29 @@ static void test_left_out(void **state)
 static void test_functions(void **state)
 {
 	(void)state;
-	assert_int_equal(gone_run(&mach, &all, &all.party[0]), SL_OK);
+	assert_int_equal(case_detached_run(&trial[0]), SL_OK);
 	log_of[0] = 0;
 	n_tried = n_no_effect = 0;
-	assert_int_equal(gone_functions(&mach, PHYS(0x6000000)), SL_OK);
+	assert_int_equal(case_functions_run(&mach, &all), SL_OK);
 	assert_string_equal(log_of, "12csdDasdxG-a3A");
 	assert_counts(3, 1, 0);
 	assert_int_equal(stages, 2);
 	unsigned calls = stages_calls;
 	start(state);
 	stages_fail_at = calls; /* the last VF cannot be brought up */
-	assert_int_equal(gone_run(&mach, &all, &all.party[0]), SL_OK);
-	assert_int_equal(gone_functions(&mach, PHYS(0x6000000)), SL_DEVICE);
+	assert_int_equal(case_detached_run(&trial[0]), SL_OK);
+	assert_int_equal(case_functions_run(&mach, &all), SL_DEVICE);
 	start(state);
 	deaf_later = true; /* seen once, and not in the domain that came after: no control */
-	assert_int_equal(gone_run(&mach, &all, &all.party[0]), SL_OK);
+	assert_int_equal(case_detached_run(&trial[0]), SL_OK);
 	assert_counts(1, 1, 0);
 	deaf_later = false;
 	n_tried = n_no_effect = 0;
-	assert_int_equal(gone_functions(&mach, PHYS(0x6000000)), SL_OK);
+	assert_int_equal(case_functions_run(&mach, &all), SL_OK);
 	assert_counts(2, 2, 0);
 	start(state);
 	pf_fails = true;
-	assert_int_equal(gone_functions(&mach, PHYS(0x6000000)), SL_TIMEOUT);
+	assert_int_equal(case_functions_run(&mach, &all), SL_TIMEOUT);
 	assert_counts(0, 0, 0);
 }
 
@@ -481,17 +531,17 @@ static void every_call_fails(enum sl_err (*run)(void), unsigned cases)
 
 static enum sl_err run_edu(void)
 {
-	return gone_run(&mach, &all, &all.party[1]);
+	return case_detached_run(&trial[1]);
 }
 
 static enum sl_err run_vf(void)
 {
-	return gone_run(&mach, &all, &all.party[0]);
+	return case_detached_run(&trial[0]);
 }
 
 static enum sl_err run_functions(void)
 {
-	return gone_functions(&mach, PHYS(0x6000000));
+	return case_functions_run(&mach, &all);
 }
 
 static void test_every_call_fails(void **state)
@@ -508,5 +558,5 @@ int main(void)
 	const struct CMUnitTest tests[] = {T(test_functions),       T(test_edu),    T(test_vf),
 					   T(test_never_reached),   T(test_broken), T(test_left_out),
 					   T(test_every_call_fails)};
-	return cmocka_run_group_tests_name("gone", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("case_detached", tests, NULL, NULL);
 }

@@ -1,9 +1,11 @@
-/* How the cases of stage isolate are counted and told, and which there are: attack_run() is made up here. */
+/* How the cases of stage isolate are counted and told, and which cases of memory there are: attack_run() is
+ * made up here. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "apps/proof/attackers.h"
+#include "apps/proof/case.h"
 #include "apps/proof/cases.h"
+#include "apps/proof/standin.h"
 #include "apps/work/pattern.h"
 #include "kernel/pmm.h"
 #include "kernel/serial.h"
@@ -17,12 +19,16 @@ static char names[64][32]; /* of those: the caller's are gone by then */
 static unsigned n_tried, guarded, refilled, unmapped, freed;
 static bool stopped, strike_lands, no_buffer, keeps_mapped;
 static _Alignas(PAGE_SIZE) uint8_t kernel_data[PAGE_SIZE], passing[PAGE_SIZE], pages[3][6][PAGE_SIZE];
-static struct parties all;
+static struct attackers all;
+static struct trial trial[3];
 static struct domain *dom = (struct domain *)&mach;
 
+static const struct strike_ops pf_ops;
+
+/* The PF cannot read. */
 bool attack_possible(const struct attacker *by, const struct attack *a)
 {
-	return !(by->pf && !a->write);
+	return by->ops != &pf_ops || a->write;
 }
 
 void attack_run(struct machine *machine, struct attacker *by, const struct attack *a,
@@ -61,17 +67,17 @@ const char *attack_outcome_text(enum attack_outcome o)
 	return o == ATTACK_SUCCEEDED ? "SUCCEEDED: memory was reached" : "something else";
 }
 
-uint8_t *attack_kernel_data(void)
+uint8_t *standin_data(void)
 {
 	return kernel_data;
 }
 
-const uint8_t *attack_kernel_text(void)
+const uint8_t *standin_text(void)
 {
 	return kernel_data;
 }
 
-void attack_kernel_fill(void)
+void standin_fill(void)
 {
 	pattern_fill(kernel_data, PAGE_SIZE, 5);
 	refilled++;
@@ -82,7 +88,7 @@ bool serial_stop(void)
 	return stopped;
 }
 
-void parties_guard(struct machine *machine, const struct parties *p)
+void attackers_guard(struct machine *machine, const struct attackers *p)
 {
 	(void)machine;
 	(void)p;
@@ -94,11 +100,16 @@ void guard_add(const void *va, size_t len)
 	guarded += (unsigned)len;
 }
 
-void forged_run(struct machine *machine, const struct parties *p, struct party *party)
+void attacker_fill(const struct attacker *by)
 {
-	(void)machine;
-	(void)p;
-	(void)party;
+	const struct dma_buf *bufs[] = {&by->target, &by->readonly, &by->writeonly};
+	for (unsigned k = 0; k < 3; k++)
+		pattern_fill(bufs[k]->va, PAGE_SIZE, 100 + k);
+}
+
+void case_interrupt_run(const struct trial *t)
+{
+	assert_ptr_equal(t->m, &mach);
 }
 
 phys_t paging_phys(const void *va)
@@ -113,6 +124,17 @@ enum sl_err dma_get(struct domain *d, iova_t iova, uint64_t len, unsigned perm, 
 	*out = (struct dma_buf){.va = passing, .iova = iova, .phys = PHYS(0x9000000), .len = len, .dom = d};
 	assert_int_equal(perm, DOMAIN_RW);
 	return no_buffer ? SL_NOMEM : SL_OK;
+}
+
+/* As the real one: what stays mapped is not freed. */
+enum sl_err dma_put(struct dma_buf *b)
+{
+	assert_ptr_equal(b->va, passing);
+	memset(passing, 0, sizeof passing);
+	enum sl_err e = domain_unmap(b->dom, b->iova, b->len);
+	if (!e)
+		pmm_free(b->phys, 1);
+	return e;
 }
 
 uint64_t domain_aperture(const struct domain *d)
@@ -130,14 +152,6 @@ enum sl_err domain_unmap(struct domain *d, iova_t iova, uint64_t len)
 	return keeps_mapped ? SL_TIMEOUT : SL_OK;
 }
 
-struct pci_func *pci_find(const struct pci *pci, bdf_t fn)
-{
-	static struct pci_func f;
-	assert_ptr_equal(pci, &mach.pci);
-	f.bar[0].addr = 0xfeb00000 + fn.rid * 0x1000u;
-	return &f;
-}
-
 void pmm_free(phys_t base, uint64_t n)
 {
 	assert_int_equal(base.v, 0x9000000);
@@ -151,28 +165,32 @@ static const struct proof_case *kept(void)
 	return &proof_cases()->tried[proof_cases()->n - 1];
 }
 
-static void add(unsigned i, const char *name, bool vf, bool edu)
+static void has_registers(struct machine *machine)
 {
-	static struct edu device;
-	static struct vf vfs[3];
-	static struct nvme_ctrl pf;
-	struct party *p = &all.party[i];
-	*p = (struct party){.by = {.fn = {0, (uint16_t)(0x100 + i)}, .dom = &dom}};
-	strcpy(p->by.name, name);
-	if (vf)
-		p->by.vf = &vfs[i];
-	if (edu)
-		p->by.edu = &device;
-	if (!vf && !edu)
-		p->by.pf = &pf;
-	struct dma_buf *bufs[] = {&p->target, &p->readonly, &p->writeonly};
+	(void)machine;
+}
+
+static const struct strike_ops vf_ops = {.least = 4, .most = 2 * CHUNK, .guard = has_registers};
+static const struct strike_ops edu_ops = {.least = 1, .most = CHUNK, .any_data = true};
+static const struct strike_ops pf_ops = {.least = 4, .most = CHUNK, .guard = has_registers};
+
+static void add(unsigned i, const char *name, const struct strike_ops *ops)
+{
+	static struct pci_func func[3];
+	struct attacker *by = &all.one[i];
+	func[i].bdf.rid = (uint16_t)(0x100 + i);
+	func[i].bar[0].addr = 0xfeb00000 + func[i].bdf.rid * 0x1000u;
+	*by = (struct attacker){.fn = &func[i], .dom = &dom, .ops = ops};
+	strcpy(by->name, name);
+	struct dma_buf *bufs[] = {&by->target, &by->readonly, &by->writeonly};
 	const uint64_t at[] = {PAGE_TARGET, PAGE_READONLY, PAGE_WRITEONLY};
 	for (unsigned k = 0; k < 3; k++)
 		*bufs[k] = (struct dma_buf){.va = pages[i][k],
 					    .iova = IOVA(WINDOW + at[k]),
 					    .phys = PHYS(0x10000000ull + i * 0x10000 + k * 0x2000),
 					    .len = PAGE_SIZE};
-	party_fill(p);
+	attacker_fill(by);
+	trial[i] = (struct trial){.m = &mach, .all = &all, .by = by};
 	all.n = i + 1;
 }
 
@@ -188,10 +206,10 @@ static int start(void **state)
 	stopped = no_buffer = keeps_mapped = false;
 	strike_lands = true;
 	all.decoy = PHYS(0x6000000);
-	add(0, "VF0", true, false);
-	add(1, "PF", false, false);
-	add(2, "edu", false, true);
-	party_counts_clear();
+	add(0, "VF0", &vf_ops);
+	add(1, "PF", &pf_ops);
+	add(2, "edu", &edu_ops);
+	ledger_clear();
 	cases_clear(proof_cases());
 	return 0;
 }
@@ -241,8 +259,7 @@ static void test_every_outcome_is_counted_once(void **state)
 						  .why = WHY_NO_WRITE,
 						  .code = 5};
 		boot.cfg.iommu = outcomes[i].translated ? CONFIG_IOMMU_ON : CONFIG_IOMMU_OFF;
-		party_try(&mach, &all.party[0],
-			  (struct attack){.name = "somewhere", .write = true, .to = 0x1000},
+		trial_run(&trial[0], (struct attack){.name = "somewhere", .write = true, .to = 0x1000},
 			  outcomes[i].enforceable);
 		uint64_t sum[] = {mach.tally.refused, mach.tally.cases - mach.tally.refused,
 				  mach.tally.not_enforced, mach.tally.not_tried};
@@ -274,15 +291,15 @@ static void test_broken_and_without_effect(void **state)
 {
 	struct attack a = {.name = "after detach"};
 	(void)state;
-	party_broken(&mach, &all.party[2], "after detach");
+	trial_broken(&trial[2], "after detach");
 	assert_true(mach.tally.cases == 1 && mach.tally.refused == 0 && mach.tally.not_tried == 0);
 	assert_int_equal(kept()->outcome, CASE_NOT_PROVED);
 	assert_said("FAIL isolate: edu: after detach could not be set up");
-	party_no_effect(&mach, &all.party[2], &a);
+	trial_no_effect(&trial[2], &a);
 	assert_true(mach.tally.cases == 1 && mach.tally.refused == 0 && mach.tally.not_tried == 1);
 	assert_int_equal(kept()->outcome, CASE_NOT_TRIED);
 	stopped = true;
-	party_try(&mach, &all.party[0], a, true);
+	trial_run(&trial[0], a, true);
 	assert_int_equal(n_tried, 0);
 	assert_int_equal(proof_cases()->n, 2);
 }
@@ -294,23 +311,23 @@ static void test_sentences(void **state)
 	struct attack msi = {.name = "MSI", .write = true, .interrupt = true, .to = 0xfee00000};
 	(void)state;
 	for (unsigned i = 0; i < 5; i++)
-		party_try(&mach, &all.party[0], dma, true);
+		trial_run(&trial[0], dma, true);
 	next.fault = (struct iommu_fault){.bdf = {0, FAULT_NAMELESS}, .why = WHY_IRQ_INDEX};
 	for (unsigned i = 0; i < 3; i++)
-		party_try(&mach, &all.party[0], msi, true);
+		trial_run(&trial[0], msi, true);
 	next.recorded = false;
-	party_try(&mach, &all.party[0], msi, true);
-	party_try(&mach, &all.party[0], msi, true);
+	trial_run(&trial[0], msi, true);
+	trial_run(&trial[0], msi, true);
 	next.outcome = ATTACK_ARRIVED;
-	party_try(&mach, &all.party[0], msi, false);
-	party_try(&mach, &all.party[0], msi, false);
+	trial_run(&trial[0], msi, false);
+	trial_run(&trial[0], msi, false);
 	next.outcome = ATTACK_SILENT;
-	party_try(&mach, &all.party[0], msi, false);
+	trial_run(&trial[0], msi, false);
 	next.outcome = ATTACK_NOT_TRIED;
-	party_try(&mach, &all.party[0], msi, false);
+	trial_run(&trial[0], msi, false);
 	said_start();
 	mach.tally.verified = 77;
-	party_print_sum(&mach);
+	ledger_print_sum(&mach);
 	assert_said("shown: 10 of 10 forbidden accesses were refused,");
 	assert_said("5 DMAs, 5 interrupts");
 	assert_said("none of those 5 DMAs changed or leaked anything");
@@ -321,11 +338,11 @@ static void test_sentences(void **state)
 	assert_not_said("after each pass");
 	assert_said("not tried: 1 accesses that had no effect where they are allowed either");
 	assert_said("77 reads and writes of other VFs");
-	party_counts_clear();
+	ledger_clear();
 	said_start();
 	mach = (struct machine){.boot = &boot, .cfg = &boot.cfg};
 	boot.cfg.passes = 2;
-	party_print_sum(&mach);
+	ledger_print_sum(&mach);
 	assert_said("shown: after each pass as much memory was free as after the first");
 	assert_said("shown: 0 of 0 forbidden accesses");
 	assert_null(strstr(said, "did not arrive"));
@@ -369,7 +386,7 @@ static void test_cases_of_a_vf(void **state)
 {
 	const uint64_t pf = 0x10010000, edu = 0x10020000, hole = WINDOW + WINDOW_HOLE;
 	(void)state;
-	attempts_run(&mach, &all, &all.party[0]);
+	case_memory_run(&trial[0]);
 	/* names of others' memory are gone by now: the addresses tell them apart */
 	const struct {
 		bool write;
@@ -416,7 +433,7 @@ static void test_cases_of_a_vf(void **state)
 	assert_int_equal(find("runs out of mapping", true)->fault_at, WINDOW + PAGE_PASSING + PAGE_SIZE);
 	assert_int_equal(guarded, PAGE_SIZE); /* of the buffer that was unmapped */
 	assert_true(pattern_is_zero(passing, PAGE_SIZE));
-	assert_true(unmapped == 1 && freed == 1);
+	assert_true(unmapped == 2 && freed == 2); /* two buffers that come and go */
 	assert_true(mach.tally.cases == mach.tally.refused &&
 		    mach.tally.cases == ARRAY_LEN(want) + ARRAY_LEN(others));
 }
@@ -426,25 +443,24 @@ static void test_buffer_was_never_reached(void **state)
 {
 	(void)state;
 	strike_lands = false;
-	attempts_run(&mach, &all, &all.party[2]);
+	case_memory_run(&trial[2]);
 	for (unsigned i = 0; i < n_tried; i++)
 		assert_string_not_equal(tried[i].name, "buffer after unmap");
 	assert_int_equal(mach.tally.not_tried, 1);
 	assert_string_equal(kept()->what, "buffer after unmap");
 	assert_int_equal(find("last byte before it", true)->len, 1);
-	assert_int_equal(find("runs out of mapping", true)->to,
-			 WINDOW + PAGE_PASSING + PAGE_SIZE - EDU_BUFFER / 2);
+	assert_int_equal(find("runs out of mapping", true)->to, WINDOW + PAGE_PASSING + PAGE_SIZE - 0x400);
 }
 
 /* The memory of all others, the first among them. */
 static void test_memory_of_all_others(void **state)
 {
 	(void)state;
-	attempts_run(&mach, &all, &all.party[2]);
+	case_memory_run(&trial[2]);
 	for (unsigned i = 0; i < 2; i++) {
 		char name[32];
-		snprintf(name, sizeof name, "memory of %s", all.party[i].by.name);
-		assert_int_equal(find(name, true)->to, all.party[i].target.phys.v);
+		snprintf(name, sizeof name, "memory of %s", all.one[i].name);
+		assert_int_equal(find(name, true)->to, all.one[i].target.phys.v);
 		assert_ptr_equal(find(name, false)->secret, pages[i][0]);
 	}
 	assert_int_equal(find("registers of VF0", true)->to, 0xfec00000 - 0x100000 + 0x100 * 0x1000);
@@ -456,14 +472,15 @@ static void test_buffer_cannot_be_set_up(void **state)
 {
 	(void)state;
 	no_buffer = true;
-	attempts_run(&mach, &all, &all.party[0]);
-	assert_true(mach.tally.cases == mach.tally.refused + 1 && kept()->outcome == CASE_NOT_PROVED);
+	case_memory_run(&trial[0]);
+	assert_true(mach.tally.cases == mach.tally.refused + 2 && kept()->outcome == CASE_NOT_PROVED);
 	assert_true(unmapped == 0 && freed == 0);
 	start(state);
 	keeps_mapped = true;
-	attempts_run(&mach, &all, &all.party[0]);
+	case_memory_run(&trial[0]);
 	assert_true(mach.tally.cases == mach.tally.refused + 1 && kept()->outcome == CASE_NOT_PROVED);
-	assert_true(unmapped == 1 && freed == 0);
+	assert_true(unmapped == 2 && freed == 0);
+	assert_said("memory of VF0 could not be taken back");
 	for (unsigned i = 0; i < n_tried; i++)
 		assert_string_not_equal(tried[i].name, "buffer after unmap");
 }
@@ -477,9 +494,9 @@ static void test_registers_of_any_function(void **state)
 	(void)state;
 	for (unsigned at = 0; at < PCI_BARS; at++) {
 		start(state);
-		add(2, "PF", false, false); /* is no party */
-		add(0, "VF0", true, false);
-		add(1, "edu", false, true);
+		add(2, "PF", &pf_ops); /* does not attack */
+		add(0, "VF0", &vf_ops);
+		add(1, "edu", &edu_ops);
 		memset(f, 0, sizeof f);
 		TAILQ_INIT(&mach.pci.funcs);
 		for (unsigned i = 0; i < ARRAY_LEN(f); i++) {
@@ -491,12 +508,12 @@ static void test_registers_of_any_function(void **state)
 		f[1].bar[1] = (struct pci_bar){.size = CHUNK};
 		f[1].bar[2] = (struct pci_bar){.addr = 0xd1000000, .size = CHUNK / 2};
 		f[1].rom = good; /* nobody writes there */
-		attempts_run(&mach, &all, &all.party[0]);
+		case_memory_run(&trial[0]);
 		for (unsigned i = 0; i < n_tried; i++)
 			assert_null(strstr(tried[i].name, "registers"));
 		n_tried = 0;
 		f[2].bar[at] = good;
-		attempts_run(&mach, &all, &all.party[0]);
+		case_memory_run(&trial[0]);
 		assert_int_equal(find("registers 03:00.0", true)->to, good.addr);
 	}
 }
@@ -510,7 +527,7 @@ static void test_secrets_are_put_back(void **state)
 	dom = NULL;
 	memset(pages, 0, sizeof pages);
 	memset(kernel_data, 0, sizeof kernel_data);
-	attempts_run(&mach, &all, &all.party[0]); /* attack_run() looks */
+	case_memory_run(&trial[0]); /* attack_run() looks */
 	assert_true(n_tried >= 8 && refilled);
 	dom = (struct domain *)&mach;
 }
@@ -527,5 +544,5 @@ int main(void)
 					   T(test_buffer_cannot_be_set_up),
 					   T(test_registers_of_any_function),
 					   T(test_secrets_are_put_back)};
-	return cmocka_run_group_tests_name("party", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("ledger", tests, NULL, NULL);
 }
