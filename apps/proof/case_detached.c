@@ -45,7 +45,7 @@ static void try_place(const struct trial *t, const struct attack *a, const struc
 	memset(b->va, 0, b->len);
 	guard_add(b->va, b->len);
 	if (seen)
-		trial_run(t, *a, true);
+		trial_run(t, a, true);
 	else
 		trial_no_effect(t, a);
 	attackers_guard(t->m, t->all);
@@ -107,7 +107,7 @@ static enum step on_again(const struct trial *t, const struct attack_case *c)
 		fetched |= t->m->vf[i].fn == t->by->fn && t->all->fetched[i];
 	attackers_guard(t->m, t->all);
 	if (fetched)
-		trial_run(t, a, true);
+		trial_run(t, &a, true);
 	else
 		trial_no_effect(t, &a);
 	return fetched ? STEP_DONE : STEP_NO_EFFECT;

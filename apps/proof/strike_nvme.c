@@ -91,6 +91,16 @@ static enum sl_err one_request(struct machine *m, struct vf *vf, const struct ac
 	return e;
 }
 
+/* A chunk between the medium and the tag's buffer. SL_DEVICE after an error status. */
+static enum sl_err move_chunk(struct machine *m, struct vf *vf, enum accel_op op, uint64_t chunk,
+			      unsigned tag)
+{
+	struct accel_req r = vf_request(vf, vf->data, op, chunk, tag);
+	uint16_t status;
+	enum sl_err e = one_request(m, vf, &r, &status);
+	return e ? e : status ? SL_DEVICE : SL_OK;
+}
+
 static bool vf_can(const struct attacker *by, const struct attack *a)
 {
 	const struct vf *vf = by->dev;
@@ -104,11 +114,8 @@ static enum sl_err vf_prepare(struct machine *m, struct attacker *by, const stru
 	struct vf *vf = by->dev;
 	if (a->write)
 		return SL_OK;
-	struct accel_req r = vf_request(vf, vf->data, ACCEL_WRITE, leak_chunk(vf), LOOK_TAG);
-	uint16_t status;
 	strike_fill_old(vf_buffer(vf, LOOK_TAG));
-	enum sl_err e = one_request(m, vf, &r, &status);
-	return e ? e : status ? SL_DEVICE : SL_OK;
+	return move_chunk(m, vf, ACCEL_WRITE, leak_chunk(vf), LOOK_TAG);
 }
 
 static enum sl_err vf_strike(struct machine *m, struct attacker *by, const struct attack *a, char *said,
@@ -135,10 +142,8 @@ static uint32_t vf_leaked(struct machine *m, struct attacker *by, const struct a
 {
 	struct vf *vf = by->dev;
 	(void)a;
-	struct accel_req r = vf_request(vf, vf->data, ACCEL_READ, leak_chunk(vf), LOOK_TAG);
-	uint16_t status;
 	memset(vf_buffer(vf, LOOK_TAG), 0x33, CHUNK);
-	if (one_request(m, vf, &r, &status) || status)
+	if (move_chunk(m, vf, ACCEL_READ, leak_chunk(vf), LOOK_TAG))
 		return 0;
 	memcpy(words, vf_buffer(vf, LOOK_TAG), CHUNK);
 	return CHUNK;
@@ -148,10 +153,8 @@ static uint32_t vf_leaked(struct machine *m, struct attacker *by, const struct a
 static bool vf_works(struct machine *m, struct attacker *by)
 {
 	struct vf *vf = by->dev;
-	struct accel_req r = vf_request(vf, vf->data, ACCEL_READ, HEALTH_CHUNK, 0);
-	uint16_t status;
 	pattern_fill(vf_buffer(vf, 0), CHUNK, 1);
-	return one_request(m, vf, &r, &status) == SL_OK && !status &&
+	return move_chunk(m, vf, ACCEL_READ, HEALTH_CHUNK, 0) == SL_OK &&
 	       pattern_check(vf_buffer(vf, 0), CHUNK, timed_seed(vf, HEALTH_CHUNK));
 }
 

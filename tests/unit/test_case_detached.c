@@ -104,8 +104,9 @@ enum sl_err attack_strike(struct machine *machine, struct attacker *by, const st
 	return stages_call();
 }
 
-void trial_run(const struct trial *t, struct attack a, bool enforceable)
+void trial_run(const struct trial *t, const struct attack *what, bool enforceable)
 {
+	struct attack a = *what;
 	assert_true(enforceable && a.seen && a.why == WHY_NO_DOMAIN);
 	assert_true(!in && !*t->by->dom && master && t->by->others == &bystanders_block);
 	assert_true(t->by->ops == (a.write ? &writer : &strike_nvme_fetch));

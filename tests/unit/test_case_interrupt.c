@@ -118,8 +118,9 @@ void trial_broken(const struct trial *t, const char *what)
 	broken++;
 }
 
-void trial_run(const struct trial *t, struct attack a, bool can)
+void trial_run(const struct trial *t, const struct attack *what, bool can)
 {
+	struct attack a = *what;
 	if (a.msix && !t->by->msix)
 		return;
 	assert_true(a.interrupt && a.write && a.len == 4 && a.arrived);

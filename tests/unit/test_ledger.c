@@ -259,7 +259,7 @@ static void test_every_outcome_is_counted_once(void **state)
 						  .why = WHY_NO_WRITE,
 						  .code = 5};
 		boot.cfg.iommu = outcomes[i].translated ? CONFIG_IOMMU_ON : CONFIG_IOMMU_OFF;
-		trial_run(&trial[0], (struct attack){.name = "somewhere", .write = true, .to = 0x1000},
+		trial_run(&trial[0], &(struct attack){.name = "somewhere", .write = true, .to = 0x1000},
 			  outcomes[i].enforceable);
 		uint64_t sum[] = {mach.tally.refused, mach.tally.cases - mach.tally.refused,
 				  mach.tally.not_enforced, mach.tally.not_tried};
@@ -299,7 +299,7 @@ static void test_broken_and_without_effect(void **state)
 	assert_true(mach.tally.cases == 1 && mach.tally.refused == 0 && mach.tally.not_tried == 1);
 	assert_int_equal(kept()->outcome, CASE_NOT_TRIED);
 	stopped = true;
-	trial_run(&trial[0], a, true);
+	trial_run(&trial[0], &a, true);
 	assert_int_equal(n_tried, 0);
 	assert_int_equal(proof_cases()->n, 2);
 }
@@ -311,20 +311,20 @@ static void test_sentences(void **state)
 	struct attack msi = {.name = "MSI", .write = true, .interrupt = true, .to = 0xfee00000};
 	(void)state;
 	for (unsigned i = 0; i < 5; i++)
-		trial_run(&trial[0], dma, true);
+		trial_run(&trial[0], &dma, true);
 	next.fault = (struct iommu_fault){.bdf = {0, FAULT_NAMELESS}, .why = WHY_IRQ_INDEX};
 	for (unsigned i = 0; i < 3; i++)
-		trial_run(&trial[0], msi, true);
+		trial_run(&trial[0], &msi, true);
 	next.recorded = false;
-	trial_run(&trial[0], msi, true);
-	trial_run(&trial[0], msi, true);
+	trial_run(&trial[0], &msi, true);
+	trial_run(&trial[0], &msi, true);
 	next.outcome = ATTACK_ARRIVED;
-	trial_run(&trial[0], msi, false);
-	trial_run(&trial[0], msi, false);
+	trial_run(&trial[0], &msi, false);
+	trial_run(&trial[0], &msi, false);
 	next.outcome = ATTACK_SILENT;
-	trial_run(&trial[0], msi, false);
+	trial_run(&trial[0], &msi, false);
 	next.outcome = ATTACK_NOT_TRIED;
-	trial_run(&trial[0], msi, false);
+	trial_run(&trial[0], &msi, false);
 	said_start();
 	mach.tally.verified = 77;
 	ledger_print_sum(&mach);
