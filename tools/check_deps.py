@@ -121,7 +121,7 @@ def main():
     wrong += check_calls(build)
     for test in sorted((ROOT / "tests/unit").glob("*.c")):
         if re.search(r"\bassert_(not_)?in_(range|set)\(", test.read_text()):
-            wrong.append(f"tests/unit/{test.name}: cmocka 2.0 deprecates that assertion: use assert_between() of tests/unit/between.h")
+            wrong.append(f"tests/unit/{test.name}: cmocka 2.0 deprecates that assertion: use assert_between() of tests/unit/test.h")
     print("\n".join(wrong + [f"check_deps: {len(names)} files, {len(wrong)} wrong"]))
     return bool(wrong)
 

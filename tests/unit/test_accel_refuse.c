@@ -1,14 +1,9 @@
 /* Stage refuse of VFs that compute, against a card that is made up here: it does AES-CTR and SHA-256 on
  * memory that it reaches, and can be bad or lie in one way at a time. The order of a case and its verdict are
  * the real ones. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/work/compute.h"
 #include "apps/proof/refuse.h"
 #include "apps/vf/qat.h"
@@ -22,6 +17,7 @@
 #include "kernel/x86/irq.h"
 #include "kernel/x86/paging.h"
 #include "tests/unit/support_stages.h"
+#include "tests/unit/test.h"
 
 #define VFS    2u
 #define KERNEL 0x7000000ull

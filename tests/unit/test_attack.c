@@ -1,13 +1,8 @@
 /* The verdict of a forbidden access, against a machine that is made up here: VFs with media, a PF, edu, a
  * unit with fault records. One row for each way in which a machine can be bad or can lie. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/proof/attackers.h"
 #include "apps/vf/nvme.h"
 #include "apps/proof/bystanders.h"
@@ -23,9 +18,9 @@
 #include "drivers/nvme/ctrl.h"
 #include "kernel/pmm.h"
 #include "kernel/x86/irq.h"
-#include "tests/unit/between.h"
 #include "tests/unit/never.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 #define VFS     3u /* where a test does not say otherwise */
 #define CHUNKS  32u

@@ -1,10 +1,5 @@
 /* The audit's record as it is taken from a machine: a model of units and of a configuration space, tables and
  * snapshots of the loader. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
 #include "apps/audit/app.h"
@@ -19,6 +14,7 @@
 #include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"
+#include "tests/unit/test.h"
 
 #define RAM_BASE  0x40000000ull
 #define RAM_BYTES (16 * PAGE_2M)

@@ -1,11 +1,6 @@
 /* Attacks by functions that have lost their domain: in which order a function is seen to reach a place, taken
  * out of its domain, and told to try again. Domains, functions and the cases themselves are made up here. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/proof/bystanders.h"
 #include "apps/vf/stages.h"
 #include "apps/proof/case.h"
@@ -20,6 +15,7 @@
 #include "tests/unit/support.h"
 #include "tests/unit/never.h"
 #include "tests/unit/support_stages.h"
+#include "tests/unit/test.h"
 
 #define PLACE (2 * PAGE_SIZE)
 

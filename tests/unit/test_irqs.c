@@ -1,11 +1,6 @@
 /* Stage irqs, against VFs and a unit that are made up here: each way in which an interrupt can go wrong ends
  * it. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/machine.h"
 #include "apps/vf/nvme.h"
 #include "apps/proof/irqs.h"
@@ -15,6 +10,7 @@
 #include "kernel/x86/paging.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_stages.h"
+#include "tests/unit/test.h"
 
 #define VFS     3u
 #define ENTRIES 1024u

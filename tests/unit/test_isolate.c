@@ -1,13 +1,8 @@
 /* Stage isolate: who attacks, with which pages, what is guarded, and what is given back whichever call fails.
  * The cases and the hardware are made up here; tests/unit/test_attack.c, test_ledger.c and test_case_*.c
  * have the cases. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/proof/bystanders.h"
 #include "apps/vf/stages.h"
 #include "apps/proof/case.h"
@@ -30,6 +25,7 @@
 #include "tests/unit/never.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_stages.h"
+#include "tests/unit/test.h"
 
 #define VFS       2u
 #define ATTACKERS (VFS + 2) /* and the PF, and edu */

@@ -1,11 +1,6 @@
 /* Controller, PF and VF against the model, in memory that each reaches through a domain of its own. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/machine.h"
 #include "apps/proof/attackers.h"
 #include "apps/vf/batch.h"
@@ -22,9 +17,9 @@
 #include "kernel/pmm.h"
 #include "kernel/time.h"
 #include "tests/model/nvme_model.h"
-#include "tests/unit/between.h"
 #include "tests/unit/never.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 #define WINDOW    0x100000000ull
 #define BUFFERS   (WINDOW + PAGE_2M)

@@ -1,11 +1,6 @@
 /* The demo's short proof: which cases there are, what is compared in each, and how they are counted.
  * attack_run() is made up here; tests/unit/test_attack.c has the real one. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/proof/bystanders.h"
 #include "apps/proof/refuse.h"
 #include "apps/proof/guard.h"
@@ -15,6 +10,7 @@
 #include "apps/work/pattern.h"
 #include "kernel/x86/paging.h"
 #include "tests/unit/support_stages.h"
+#include "tests/unit/test.h"
 
 #define VFS    3u
 #define KERNEL 0x7000000ull
