@@ -1,21 +1,17 @@
 /* Stage flood, against VFs and a fault log that are made up here: the flooders are cut off, after which
  * nothing of them comes and the others work on. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/proof/standin.h"
+#include "apps/vf/stages.h"
 #include "apps/proof/stages.h"
 #include "apps/bringup/faults.h"
-#include "apps/vf/nvme.h"
 #include "apps/work/timed.h"
 #include "apps/proof/stages.h"
 #include "apps/work/pattern.h"
 #include "kernel/x86/paging.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_stages.h"
+#include "tests/unit/test.h"
 
 #define VFS    4u
 #define KERNEL 0x7000000ull

@@ -1,11 +1,6 @@
 /* Controller, PF and VF against the model, in memory that each reaches through a domain of its own. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/machine.h"
 #include "apps/proof/attackers.h"
 #include "apps/vf/batch.h"
@@ -22,9 +17,9 @@
 #include "kernel/pmm.h"
 #include "kernel/time.h"
 #include "tests/model/nvme_model.h"
-#include "tests/unit/between.h"
 #include "tests/unit/never.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 #define WINDOW    0x100000000ull
 #define BUFFERS   (WINDOW + PAGE_2M)
@@ -520,8 +515,10 @@ static enum sl_err strikes(struct nvme_ctrl *c, uint64_t to, uint32_t len)
 static void test_strikes(void **state)
 {
 	static struct machine m;
-	struct nvme_ctrl *c = &m.nvme.ctrl;
+	static struct nvme_pf of_m;
+	struct nvme_ctrl *c = &of_m.ctrl;
 	(void)state;
+	m.pf_own = &of_m;
 	assert_int_equal(ctrl_init(c, 1), SL_OK);
 	assert_int_equal(strikes(c, 0xdead000, CHUNK), SL_OK); /* carried out, with an error status */
 	assert_int_equal(c->status, 0x004);
@@ -1066,6 +1063,7 @@ static void test_pf_many(void **state)
 static void test_private_ns(void **state)
 {
 	static struct machine ma;
+	static struct nvme_pf ma_pf;
 	(void)state;
 	static const struct {
 		unsigned shift;
@@ -1078,11 +1076,12 @@ static void test_private_ns(void **state)
 		   {12, 0, 256, true, false, false},  {12, 0, 256, false, true, false},
 		   {9, 8, 4096, false, false, false}};
 	pf_model.oacs |= 1u << 3;
+	ma.pf_own = &ma_pf;
 	for (unsigned i = 0; i < ARRAY_LEN(row); i++) {
 		ns[0].attached = 1; /* that of another one */
 		make_ns(&ns[1], 5, row[i].shift, row[i].ms, row[i].shared);
 		ns[1].blocks = row[i].blocks;
-		assert_int_equal(nvme_pf_open(&ma.nvme, &pf_model.io, pf_fn, &pf_dom, IOVA(WINDOW)), SL_OK);
+		assert_int_equal(nvme_pf_open(&ma_pf, &pf_model.io, pf_fn, &pf_dom, IOVA(WINDOW)), SL_OK);
 		pf_model.fail_opc = 0x06;
 		pf_model.fail_after = 3; /* list, namespace 1, list, namespace 5 */
 		pf_model.fail_status = row[i].refused ? 0x12c : 0;
@@ -1093,9 +1092,9 @@ static void test_private_ns(void **state)
 		ns[2].attached = 8;
 		assert_int_equal(find_private_ns(&ma), 0);
 		ns[2].attached = 0;
-		ma.nvme.ctrl.id.oacs = 0; /* namespaces cannot be listed */
+		ma_pf.ctrl.id.oacs = 0; /* namespaces cannot be listed */
 		assert_int_equal(find_private_ns(&ma), 0);
-		assert_int_equal(nvme_pf_close(&ma.nvme), SL_OK);
+		assert_int_equal(nvme_pf_close(&ma_pf), SL_OK);
 	}
 	ns[1].blocks = NS_BLOCKS;
 }
