@@ -98,7 +98,7 @@ struct boot_info {
 	struct {
 		uint64_t base, size;
 		uint32_t width, height, stride, format; /* format: EFI_GRAPHICS_PIXEL_FORMAT */
-	} fb;                                           /* base 0: none */
+	} fb;                                           /* base 0: none. The kernel does not draw yet */
 	uint32_t secure_boot;                           /* enum boot_secure */
 	uint32_t firmware_revision;
 	char firmware[40];

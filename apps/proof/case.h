@@ -13,11 +13,11 @@ enum case_does {
 
 /* The state in which the attack is made. */
 enum case_when {
-	WHEN_ATTACHED,   /* to its domain, with its pages mapped */
-	WHEN_INTERRUPTS, /* the same; what it sends is an interrupt */
-	WHEN_UNMAPPING,  /* the same, and a mapping that ends, or comes to an end */
-	WHEN_DETACHED,   /* taken out of its domain, with bus mastering on */
-	WHEN_ON_AGAIN,   /* VFs switched off and on: in no domain yet */
+	WHEN_ATTACHED,  /* to its domain, with its pages mapped */
+	WHEN_INTERRUPT, /* the same; what it sends is an interrupt */
+	WHEN_UNMAPPING, /* the same, and a mapping that ends, or comes to an end */
+	WHEN_DETACHED,  /* taken out of its domain, with bus mastering on */
+	WHEN_ON_AGAIN,  /* VFs switched off and on: in no domain yet */
 };
 
 enum step {

@@ -5,9 +5,10 @@
  * at the address in question, and rung: it would fetch a command from there and put a completion into the
  * page after it. edu writes. Each is seen to reach the place first, so that its translation is cached. */
 #include "apps/proof/bystanders.h"
+#include "apps/vf/nvme.h"
+#include "apps/vf/stages.h"
 #include "apps/proof/case.h"
 #include "apps/vf/domain.h"
-#include "apps/vf/nvme.h"
 #include "apps/work/pattern.h"
 #include "kernel/fmt.h"
 #include "kernel/pmm.h"
@@ -45,7 +46,7 @@ static void try_place(const struct trial *t, const struct attack *a, const struc
 	memset(b->va, 0, b->len);
 	guard_add(b->va, b->len);
 	if (seen)
-		trial_run(t, *a, true);
+		trial_run(t, a, true);
 	else
 		trial_no_effect(t, a);
 	attackers_guard(t->m, t->all);
@@ -107,7 +108,7 @@ static enum step on_again(const struct trial *t, const struct attack_case *c)
 		fetched |= t->m->vf[i].fn == t->by->fn && t->all->fetched[i];
 	attackers_guard(t->m, t->all);
 	if (fetched)
-		trial_run(t, a, true);
+		trial_run(t, &a, true);
 	else
 		trial_no_effect(t, &a);
 	return fetched ? STEP_DONE : STEP_NO_EFFECT;
@@ -165,13 +166,13 @@ enum sl_err case_detached_run(const struct trial *t)
 static enum sl_err pf_without_domain(const struct trial *t)
 {
 	struct machine *m = t->m;
-	struct nvme_io io = m->nvme.ctrl.io;
+	struct nvme_io io = nvme_pf_of(m)->ctrl.io;
 	struct attacker bare = {.name = "PF",
 				.fn = m->pf,
 				.ops = &strike_nvme_fetch,
 				.dev = &io,
 				.others = &bystanders_block};
-	enum sl_err e = nvme_pf_close(&m->nvme);
+	enum sl_err e = nvme_pf_close(nvme_pf_of(m));
 	m->pf_open = false;
 	if (e)
 		return e;

@@ -24,7 +24,7 @@ struct interrupts {
 	struct iommu_irq foreign; /* tied to another function */
 };
 
-static void on_forged(void *ctx)
+static void on_arrival(void *ctx)
 {
 	__atomic_fetch_add((uint64_t *)ctx, 1, __ATOMIC_RELEASE);
 }
@@ -40,12 +40,12 @@ static struct iommu_msi own_message(const struct trial *t, const struct attack *
 	return (struct iommu_msi){0};
 }
 
-static enum step forge(const struct trial *t, struct attack a, bool enforceable)
+static enum step send(const struct trial *t, struct attack *a, bool enforceable)
 {
-	a.interrupt = true;
-	a.arrived = t->irq->arrived;
-	a.own = own_message(t, &a);
-	a.len = 4;
+	a->interrupt = true;
+	a->arrived = t->irq->arrived;
+	a->own = own_message(t, a);
+	a->len = 4;
 	trial_run(t, a, enforceable);
 	return STEP_DONE;
 }
@@ -64,51 +64,53 @@ static enum step to_nobody(const struct trial *t, const struct attack_case *c)
 	a.data = HARMLESS;
 	a.unseen = true;
 	a.why = WHY_IRQ_UNREMAPPED;
-	return forge(t, a, false);
+	return send(t, &a, false);
 }
 
-static enum step compatibility(const struct trial *t, struct attack a)
+static enum step compatibility(const struct trial *t, struct attack *a)
 {
 	if (core_apic_id(0) >= MSI_APICS)
 		return STEP_DONE;
-	a.to = msi_address(core_apic_id(0));
-	a.data = t->irq->vector;
-	a.why = WHY_IRQ_UNREMAPPED;
-	return forge(t, a, false);
+	a->to = msi_address(core_apic_id(0));
+	a->data = t->irq->vector;
+	a->why = WHY_IRQ_UNREMAPPED;
+	return send(t, a, false);
 }
 
 static enum step to_processor(const struct trial *t, const struct attack_case *c)
 {
-	return t->by->ops->any_data ? compatibility(t, case_attack(c)) : STEP_DONE;
+	struct attack a = case_attack(c);
+	return t->by->ops->any_data ? compatibility(t, &a) : STEP_DONE;
 }
 
 static enum step msix_compatibility(const struct trial *t, const struct attack_case *c)
 {
 	struct attack a = case_attack(c);
 	a.msix = true;
-	return compatibility(t, a);
+	return compatibility(t, &a);
 }
 
-static enum step by_foreign(const struct trial *t, struct attack a, bool enforceable)
+static enum step by_foreign(const struct trial *t, struct attack *a, bool enforceable)
 {
-	a.why = WHY_IRQ_SOURCE;
-	a.to = iommu_irq_message(&t->irq->foreign, 0).addr;
-	a.index = t->irq->foreign.index;
-	return forge(t, a, enforceable);
+	a->why = WHY_IRQ_SOURCE;
+	a->to = iommu_irq_message(&t->irq->foreign, 0).addr;
+	a->index = t->irq->foreign.index;
+	return send(t, a, enforceable);
 }
 
 static enum step others_entry(const struct trial *t, const struct attack_case *c)
 {
+	struct attack a = case_attack(c);
 	if (!t->m->irqs_remapped)
 		return STEP_DONE;
-	return t->irq->foreign.count ? by_foreign(t, case_attack(c), false) : STEP_BROKEN;
+	return t->irq->foreign.count ? by_foreign(t, &a, false) : STEP_BROKEN;
 }
 
 static enum step msix_others_entry(const struct trial *t, const struct attack_case *c)
 {
 	struct attack a = case_attack(c);
 	a.msix = true;
-	return t->irq->foreign.count ? by_foreign(t, a, true) : STEP_DONE;
+	return t->irq->foreign.count ? by_foreign(t, &a, true) : STEP_DONE;
 }
 
 static enum step beyond_table(const struct trial *t, const struct attack_case *c)
@@ -125,16 +127,16 @@ static enum step beyond_table(const struct trial *t, const struct attack_case *c
 	a.to = iommu_irq_message(&irq, 0).addr;
 	a.index = irq.index;
 	a.why = WHY_IRQ_INDEX;
-	return forge(t, a, true);
+	return send(t, &a, true);
 }
 
 const struct attack_case cases_interrupt[] = {
-	{"MSI to no processor", CASE_WRITES, WHEN_INTERRUPTS, to_nobody},
-	{"MSI to processor 0", CASE_WRITES, WHEN_INTERRUPTS, to_processor},
-	{"MSI-X compatibility", CASE_WRITES, WHEN_INTERRUPTS, msix_compatibility},
-	{"MSI, other's entry", CASE_WRITES, WHEN_INTERRUPTS, others_entry},
-	{"MSI-X other's entry", CASE_WRITES, WHEN_INTERRUPTS, msix_others_entry},
-	{"MSI beyond table", CASE_WRITES, WHEN_INTERRUPTS, beyond_table},
+	{"MSI to no processor", CASE_WRITES, WHEN_INTERRUPT, to_nobody},
+	{"MSI to processor 0", CASE_WRITES, WHEN_INTERRUPT, to_processor},
+	{"MSI-X compatibility", CASE_WRITES, WHEN_INTERRUPT, msix_compatibility},
+	{"MSI, other's entry", CASE_WRITES, WHEN_INTERRUPT, others_entry},
+	{"MSI-X other's entry", CASE_WRITES, WHEN_INTERRUPT, msix_others_entry},
+	{"MSI beyond table", CASE_WRITES, WHEN_INTERRUPT, beyond_table},
 	{0},
 };
 
@@ -191,14 +193,14 @@ void case_interrupt_run(const struct trial *t)
 		log_line("isolate", "forged interrupts left out: firmware names no processors");
 		return;
 	}
-	if (irq_alloc(on_forged, &arrived, &irq.vector)) {
+	if (irq_alloc(on_arrival, &arrived, &irq.vector)) {
 		trial_broken(t, "forged interrupts");
 		return;
 	}
 	entries_alloc(t, &irq);
 	with.irq = &irq;
 	attackers_guard(t->m, t->all);
-	cases_run(&with, cases_interrupt, WHEN_INTERRUPTS);
+	cases_run(&with, cases_interrupt, WHEN_INTERRUPT);
 	entry_free(t->m, &irq.foreign);
 	entry_free(t->m, &irq.own);
 	if (irq_set(irq.vector, NULL, NULL))

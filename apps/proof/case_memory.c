@@ -20,7 +20,7 @@ static enum step attack_at(const struct trial *t, const struct attack_case *c, u
 	a.to = to;
 	a.len = len;
 	a.secret = a.write ? NULL : there;
-	trial_run(t, a, true);
+	trial_run(t, &a, true);
 	return STEP_DONE;
 }
 
@@ -118,7 +118,7 @@ static enum step beyond_width(const struct trial *t, const struct attack_case *c
 	a.to = domain_aperture(*t->by->dom);
 	a.len = CHUNK;
 	a.why = WHY_TOO_WIDE;
-	trial_run(t, a, true);
+	trial_run(t, &a, true);
 	return STEP_DONE;
 }
 
@@ -181,7 +181,7 @@ static enum step out_of_mapping(const struct trial *t, const struct attack_case 
 	a.to = b.iova.v + PAGE_SIZE - (pages ? CHUNK : INSIDE);
 	a.len = pages ? 2 * CHUNK : CHUNK;
 	a.fault_at = b.iova.v + PAGE_SIZE;
-	trial_run(t, a, true);
+	trial_run(t, &a, true);
 	if (dma_put(&b))
 		log_warn("isolate", "memory of %s could not be taken back", t->by->name);
 	return STEP_DONE;
@@ -208,7 +208,7 @@ static enum step after_unmap(const struct trial *t, const struct attack_case *c)
 	memset(b.va, 0, PAGE_SIZE);
 	guard_add(b.va, PAGE_SIZE);
 	if (landed)
-		trial_run(t, a, true);
+		trial_run(t, &a, true);
 	else
 		trial_no_effect(t, &a);
 	attackers_guard(t->m, t->all);

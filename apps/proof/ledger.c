@@ -109,8 +109,9 @@ static void failed(struct machine *m, const struct attacker *by, const struct at
 	log_text("       ^ %s\n", attack_outcome_text(r->outcome));
 }
 
-void trial_run(const struct trial *t, struct attack a, bool enforceable)
+void trial_run(const struct trial *t, const struct attack *what, bool enforceable)
 {
+	struct attack a = *what;
 	struct attack_result r;
 	if (serial_stop())
 		return;

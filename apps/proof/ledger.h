@@ -15,8 +15,9 @@ struct trial {
 };
 
 /* Runs one case, prints its line and counts it; leaves out what the attacker cannot do. enforceable: the
- * platform is able to refuse it. When it is known not to be and does not, that is said and counted apart. */
-void trial_run(const struct trial *t, struct attack a, bool enforceable);
+ * platform is able to refuse it. Without why it is that of a page that may not be read or written; without
+ * fault_at it is a->to. When it is known not to be and does not, that is said and counted apart. */
+void trial_run(const struct trial *t, const struct attack *a, bool enforceable);
 /* A case whose control, made by the caller, had no effect: printed and counted as not tried. */
 void trial_no_effect(const struct trial *t, const struct attack *a);
 /* A case that could not be set up proves nothing, and something is broken: it counts as one that was not

@@ -1,13 +1,8 @@
 /* How the cases of stage isolate are counted and told, and which cases of memory there are: attack_run() is
  * made up here. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/proof/case.h"
 #include "apps/proof/cases.h"
 #include "apps/proof/standin.h"
@@ -16,6 +11,7 @@
 #include "kernel/serial.h"
 #include "kernel/x86/paging.h"
 #include "tests/unit/support_stages.h"
+#include "tests/unit/test.h"
 
 static struct attack_result next; /* what attack_run() comes to */
 static struct attack tried[64];
@@ -263,7 +259,7 @@ static void test_every_outcome_is_counted_once(void **state)
 						  .why = WHY_NO_WRITE,
 						  .code = 5};
 		boot.cfg.iommu = outcomes[i].translated ? CONFIG_IOMMU_ON : CONFIG_IOMMU_OFF;
-		trial_run(&trial[0], (struct attack){.name = "somewhere", .write = true, .to = 0x1000},
+		trial_run(&trial[0], &(struct attack){.name = "somewhere", .write = true, .to = 0x1000},
 			  outcomes[i].enforceable);
 		uint64_t sum[] = {mach.tally.refused, mach.tally.cases - mach.tally.refused,
 				  mach.tally.not_enforced, mach.tally.not_tried};
@@ -303,7 +299,7 @@ static void test_broken_and_without_effect(void **state)
 	assert_true(mach.tally.cases == 1 && mach.tally.refused == 0 && mach.tally.not_tried == 1);
 	assert_int_equal(kept()->outcome, CASE_NOT_TRIED);
 	stopped = true;
-	trial_run(&trial[0], a, true);
+	trial_run(&trial[0], &a, true);
 	assert_int_equal(n_tried, 0);
 	assert_int_equal(proof_cases()->n, 2);
 }
@@ -315,20 +311,20 @@ static void test_sentences(void **state)
 	struct attack msi = {.name = "MSI", .write = true, .interrupt = true, .to = 0xfee00000};
 	(void)state;
 	for (unsigned i = 0; i < 5; i++)
-		trial_run(&trial[0], dma, true);
+		trial_run(&trial[0], &dma, true);
 	next.fault = (struct iommu_fault){.bdf = {0, FAULT_NAMELESS}, .why = WHY_IRQ_INDEX};
 	for (unsigned i = 0; i < 3; i++)
-		trial_run(&trial[0], msi, true);
+		trial_run(&trial[0], &msi, true);
 	next.recorded = false;
-	trial_run(&trial[0], msi, true);
-	trial_run(&trial[0], msi, true);
+	trial_run(&trial[0], &msi, true);
+	trial_run(&trial[0], &msi, true);
 	next.outcome = ATTACK_ARRIVED;
-	trial_run(&trial[0], msi, false);
-	trial_run(&trial[0], msi, false);
+	trial_run(&trial[0], &msi, false);
+	trial_run(&trial[0], &msi, false);
 	next.outcome = ATTACK_SILENT;
-	trial_run(&trial[0], msi, false);
+	trial_run(&trial[0], &msi, false);
 	next.outcome = ATTACK_NOT_TRIED;
-	trial_run(&trial[0], msi, false);
+	trial_run(&trial[0], &msi, false);
 	said_start();
 	mach.tally.verified = 77;
 	ledger_print_sum(&mach);
