@@ -2,6 +2,7 @@
  * By the rules of apps/proof/attack.h: each access is first made where it is allowed, and seen to work there.
  */
 #include "apps/proof/guard.h"
+#include "apps/proof/refuse.h"
 #include "apps/proof/standin.h"
 #include "apps/proof/strike_compute.h"
 #include "apps/work/pattern.h"
@@ -113,7 +114,7 @@ static enum sl_err run_vf(struct machine *m, struct vf *vf)
 	return SL_OK;
 }
 
-enum sl_err stage_accel_refuse(struct machine *m)
+enum sl_err compute_refuse(struct machine *m)
 {
 	enum sl_err e = SL_OK;
 	standin_fill();

@@ -2,7 +2,8 @@
 #pragma once
 #include "apps/proof/bystanders.h"
 #include "apps/proof/strike.h"
-#include "apps/vf/compute.h"
+#include "apps/vf/qat.h"
+#include "apps/work/compute.h"
 
 #define COMPUTE_LEN 64u /* bytes of a job's data */
 

@@ -8,7 +8,6 @@
 #include "iommu/dmar/lint.h"
 #include "kernel/pmm.h"
 #include "pci/acs.h"
-#include "tests/unit/between.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"
 

@@ -1,16 +1,12 @@
 /* Forged interrupts: which there are for whom, what each would be if it worked, and its control. trial_run()
  * is made up here. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/proof/case.h"
 #include "apps/bringup/faults.h"
 #include "kernel/core.h"
 #include "kernel/x86/irq.h"
 #include "tests/unit/support_stages.h"
+#include "tests/unit/test.h"
 
 #define VECTOR 0x44
 

@@ -1,14 +1,9 @@
 /* keep=1: the file that the loader writes. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "boot/keep.h"
-#include "tests/unit/between.h"
+#include "tests/unit/test.h"
 
 static char text[65536];
 static size_t len;

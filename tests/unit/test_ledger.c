@@ -1,13 +1,8 @@
 /* How the cases of stage isolate are counted and told, and which cases of memory there are: attack_run() is
  * made up here. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/proof/case.h"
 #include "apps/proof/cases.h"
 #include "apps/proof/standin.h"
@@ -16,6 +11,7 @@
 #include "kernel/serial.h"
 #include "kernel/x86/paging.h"
 #include "tests/unit/support_stages.h"
+#include "tests/unit/test.h"
 
 static struct attack_result next; /* what attack_run() comes to */
 static struct attack tried[64];

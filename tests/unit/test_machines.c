@@ -5,11 +5,6 @@
  *
  * SLUICE_MACHINES= how many, SLUICE_SEED= the first; SLUICE_SHOW=1 prints what each of them says. */
 #define _DEFAULT_SOURCE
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +38,7 @@
 #include "tests/model/cfg_model.h"
 #include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 /* The machine's RAM that there really is, and what lies where in it. */
 #define RAM       0x40000000ull

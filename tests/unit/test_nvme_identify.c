@@ -1,12 +1,8 @@
 /* Identify pages with wild values, and status words. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include "drivers/nvme/identify.h"
 #include "drivers/nvme/status.h"
+#include "tests/unit/test.h"
 
 static uint8_t page[4096] __attribute__((aligned(4096)));
 

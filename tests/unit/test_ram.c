@@ -1,14 +1,10 @@
 /* Which RAM of firmware's memory map is given out, and when. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include "kernel/pmm.h"
 #include "kernel/ram.h"
 #include "kernel/x86/paging.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 #define MIB     0x100000ull
 #define REGIONS (7 * MIB) /* where the map lies */

@@ -1,12 +1,8 @@
 /* The demo's short proof: which cases there are, what is compared in each, and how they are counted.
  * attack_run() is made up here; tests/unit/test_attack.c has the real one. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/proof/bystanders.h"
+#include "apps/proof/refuse.h"
 #include "apps/proof/guard.h"
 #include "apps/proof/standin.h"
 #include "apps/proof/strike.h"
@@ -14,9 +10,16 @@
 #include "apps/work/pattern.h"
 #include "kernel/x86/paging.h"
 #include "tests/unit/support_stages.h"
+#include "tests/unit/test.h"
 
 #define VFS    3u
 #define KERNEL 0x7000000ull
+
+enum sl_err compute_refuse(struct machine *machine)
+{
+	fail_msg("%u VFs do not compute", machine->vfs);
+	return SL_BADVAL;
+}
 
 static _Alignas(PAGE_SIZE) uint8_t kernel_data[PAGE_SIZE];
 static const void *guarded[16];
