@@ -6,7 +6,9 @@
 #include "apps/proof/guard.h"
 #include "apps/proof/standin.h"
 #include "apps/proof/strike.h"
-#include "apps/vf/compute.h"
+#include "apps/work/compute.h"
+#include "apps/proof/refuse.h"
+#include "apps/vf/qat.h"
 #include "apps/work/pattern.h"
 #include "drivers/crypto/aes.h"
 #include "kernel/fmt.h"
@@ -81,7 +83,7 @@ static bool compute_can(const struct attacker *by, const struct attack *a)
 /* Where its job leaves something. */
 static uint8_t *result(const struct vf *vf, bool digest)
 {
-	return accel_vf[vf->index].jobs.va + (digest ? JOB_DIGEST : JOB_DST);
+	return compute_of(vf)->jobs.va + (digest ? JOB_DIGEST : JOB_DST);
 }
 
 static enum sl_err compute_prepare(struct machine *m, struct attacker *by, const struct attack *a)
@@ -101,7 +103,7 @@ static enum sl_err compute_prepare(struct machine *m, struct attacker *by, const
  * the driver has its ring there too. */
 static enum sl_err move_ring(struct vf *vf, bool response, uint64_t to)
 {
-	struct qat_vf *q = &accel_vf[vf->index].qat;
+	struct qat_vf *q = qat_of(vf);
 	struct qat_ring *r = &q->ring[QAT_SYM];
 	struct dma_buf spare = dma_part(&vf->buffers, AT_RING, QAT_TX_BYTES);
 	struct dma_buf tx = dma_part(&vf->queues, QAT_MEM_TX, QAT_TX_BYTES);
@@ -109,7 +111,7 @@ static enum sl_err move_ring(struct vf *vf, bool response, uint64_t to)
 	struct qat_ring_cfg cfg = {.gen = q->gen,
 				   .pair = r->pair,
 				   .number = QAT_SYM,
-				   .regs = accel_vf[vf->index].regs,
+				   .regs = vf->regs,
 				   .tx = to == spare.iova.v && !response ? spare.va : tx.va,
 				   .rx = to == spare.iova.v && response ? spare.va : rx.va,
 				   .tx_iova = response ? tx.iova : IOVA(to),
@@ -123,7 +125,7 @@ static enum sl_err move_ring(struct vf *vf, bool response, uint64_t to)
 
 static enum sl_err send(struct vf *vf, const struct attack *a, uint64_t us, uint16_t *status)
 {
-	struct jobs *j = &accel_vf[vf->index].jobs;
+	struct jobs *j = &compute_of(vf)->jobs;
 	struct accel_session s = {.service = a->part == DIGEST ? ACCEL_HASH : ACCEL_CIPHER,
 				  .hash = SHA_256,
 				  .cipher = ACCEL_AES_CTR,
@@ -143,7 +145,7 @@ static enum sl_err send(struct vf *vf, const struct attack *a, uint64_t us, uint
 		job.dst = IOVA(a->to);
 	else if (a->part == DIGEST)
 		job.digest = IOVA(a->to);
-	return accel_one(vf, &job, us, status);
+	return compute_one(vf, &job, us, status);
 }
 
 /* Where it is allowed an answer must come, however busy the machine is; else no answer is the usual one,
@@ -200,12 +202,12 @@ static bool compute_works(struct machine *m, struct attacker *by)
 {
 	struct vf *vf = by->dev;
 	unsigned faults = m->tally.vf_faults;
-	enum sl_err e = accel_recover(m, vf);
+	enum sl_err e = compute_recover(m, vf);
 	vf->provoked = false;
 	if (!e)
-		e = accel_round_begin(vf);
+		e = compute_round_begin(vf);
 	if (!e)
-		e = accel_round_end(m, vf);
+		e = compute_round_end(m, vf);
 	return !e && m->tally.vf_faults == faults;
 }
 
@@ -214,7 +216,7 @@ static void compute_begin(struct machine *m, const struct attacker *by)
 	others.begun = true;
 	others.faults = m->tally.vf_faults;
 	for (unsigned i = 0; i < m->vfs; i++)
-		if (&m->vf[i] != by->dev && accel_round_begin(&m->vf[i]))
+		if (&m->vf[i] != by->dev && compute_round_begin(&m->vf[i]))
 			others.begun = false;
 }
 
@@ -222,7 +224,7 @@ static bool compute_end(struct machine *m, const struct attacker *by)
 {
 	bool right = others.begun;
 	for (unsigned i = 0; i < m->vfs; i++)
-		if (&m->vf[i] != by->dev && accel_round_end(m, &m->vf[i]))
+		if (&m->vf[i] != by->dev && compute_round_end(m, &m->vf[i]))
 			right = false;
 	return right && m->tally.vf_faults == others.faults;
 }
@@ -306,7 +308,7 @@ static enum sl_err run_vf(struct machine *m, struct vf *vf)
 	return SL_OK;
 }
 
-enum sl_err stage_accel_refuse(struct machine *m)
+enum sl_err compute_refuse(struct machine *m)
 {
 	enum sl_err e = SL_OK;
 	standin_fill();

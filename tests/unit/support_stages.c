@@ -9,6 +9,9 @@ struct pci_func vf_fn[STAGES_VFS];
 _Alignas(PAGE_SIZE) uint8_t block[STAGES_VFS][PAGE_2M], readonly[STAGES_VFS][PAGE_SIZE];
 unsigned stages_calls, stages_fail_at;
 
+/* What it is for has to be known, and nothing else. */
+static const struct vf_kind stores = {.name = "stores", .service = VF_STORES};
+
 enum sl_err stages_call(void)
 {
 	return ++stages_calls == stages_fail_at ? SL_DEVICE : SL_OK;
@@ -21,6 +24,7 @@ void stages_start(unsigned vfs, struct domain *dom)
 	mach.boot = &boot;
 	mach.cfg = &boot.cfg;
 	boot.cfg.iommu = CONFIG_IOMMU_ON;
+	mach.kind = &stores;
 	mach.window = IOVA(WINDOW);
 	mach.vfs = vfs;
 	for (unsigned v = 0; v < vfs; v++) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "apps/proof/bystanders.h"
+#include "apps/vf/stages.h"
 #include "apps/proof/case.h"
 #include "drivers/edu/edu.h"
 #include "apps/bringup/faults.h"
@@ -38,6 +39,8 @@ static struct domain *const edu_dom = (struct domain *)vf_fn;
 static struct pci_func pf_fn, edu_fn;
 static struct accel accel[VFS_MAX];
 static struct accel_store store[VFS_MAX];
+static struct nvme_own own[VFS_MAX];
+static struct nvme_pf pf_nvme;
 static struct nvme_ctrl ctrl[VFS_MAX];
 static uint8_t kernel_data[PAGE_SIZE], kernel_text[PAGE_SIZE];
 static uint8_t *edu_page;
@@ -254,7 +257,7 @@ enum sl_err tables_exact(struct iommu *mmu, bdf_t fn, const struct table_range *
 	if (fn.rid == edu_fn.bdf.rid) {
 		assert_range(&want[4], WINDOW_BUFFERS, 1, DOMAIN_RW);
 	} else if (fn.rid == pf_fn.bdf.rid) {
-		assert_ptr_equal(want[4].buf, &mach.nvme.ctrl.mem);
+		assert_ptr_equal(want[4].buf, &pf_nvme.ctrl.mem);
 	} else {
 		const struct vf *vf = &mach.vf[fn.rid - STAGES_FIRST];
 		assert_true(want[4].buf == &vf->block && want[5].buf == &vf->readonly);
@@ -336,7 +339,7 @@ void guard_regs(uint64_t (*sum)(const void *of), const void *of)
 {
 	const struct nvme_io *io = of;
 	assert_non_null(sum);
-	assert_true(n_regs < VFS ? io == &ctrl[n_regs].io : io == &mach.nvme.ctrl.io);
+	assert_true(n_regs < VFS ? io == &ctrl[n_regs].io : io == &pf_nvme.ctrl.io);
 	n_regs++;
 }
 
@@ -387,15 +390,17 @@ static int start(void **state)
 	mach.pf = &pf_fn;
 	mach.pf_dom = pf_dom;
 	mach.pf_open = true;
+	mach.pf_own = &pf_nvme;
 	pf_fn.bdf.rid = 0x100;
 	edu_fn.bdf.rid = 0x200;
 	boot.cfg.passes = 1;
-	mach.vf[VFS] = (struct vf){.accel = &accel[0], .nvme.ctrl = &ctrl[0]}; /* does not count */
+	mach.vf[VFS] = (struct vf){.accel = &accel[0], .own = &own[0]}; /* does not count */
 	for (unsigned v = 0; v < VFS; v++) {
 		store[v] = (struct accel_store){.block = 512, .blocks = 16 * CHUNK / 512};
 		mach.vf[v].accel = &accel[v];
 		mach.vf[v].data = &store[v];
-		mach.vf[v].nvme.ctrl = &ctrl[v];
+		own[v].vf.ctrl = &ctrl[v];
+		mach.vf[v].own = &own[v];
 	}
 	put_fails = watched = exact = attempts = gone = gone_all = 0;
 	made_domains = prepared = sums = heads = freed = forgotten = cleared = kernel_fills = 0;
@@ -574,7 +579,8 @@ static void test_most(void **state)
 		store[v] = store[0];
 		mach.vf[v] = (struct vf){
 			.fn = &fns[v], .dom = dom, .accel = &accel[v], .data = &store[v], .index = v};
-		mach.vf[v].nvme.ctrl = &ctrl[v];
+		own[v].vf.ctrl = &ctrl[v];
+		mach.vf[v].own = &own[v];
 	}
 	assert_int_equal(stage_isolate(&mach), SL_OK);
 	assert_all_given_back();
