@@ -25,6 +25,13 @@ environment:
   TIMEOUT     seconds until a run is given up            (180 + the value of seconds=)
   RUN         folder for the files of a run: a new or an empty one, or one of an earlier run  (build/run)
 
+END
+	echo 'options of the guest (docs/options.md):'
+	sed -n 's/^\t[A-Z]*(\([a-z]*\), .*"\(.*\)").*/\1=|\2/p' boot/options.h | while IFS='|' read -r key means; do
+		printf '  %-11s %s\n' "$key" "$means"
+	done
+	cat <<'END'
+
 exit status: 0 the guest says ok=1; 1 it says ok=0, or says nothing; 2 wrong arguments
 END
 }

@@ -1,6 +1,18 @@
 /* The boot as a table of contents. A stage that fails has said why and what to try; what the stages before it
  * set up is put back in reverse order, whatever happened. */
 #include "apps/vf/compute.h"
+#include "apps/bringup/platform.h"
+#include "apps/bringup/cores.h"
+#include "apps/bringup/groups.h"
+#include "apps/bringup/iommu.h"
+#include "apps/bringup/faults.h"
+#include "apps/vf/nvme.h"
+#include "apps/work/stages.h"
+#include "apps/measure/stages.h"
+#include "apps/proof/stages.h"
+#include "apps/proof/irqs.h"
+#include "apps/shell/stage.h"
+#include "apps/audit/app.h"
 #include "apps/bringup/hardware.h"
 #include "apps/machine.h"
 #include "apps/result.h"
@@ -127,6 +139,7 @@ void app_main(const struct boot_info *boot)
 	enum sl_err e = SL_OK;
 	size_t i = 0;
 	m->boot = boot;
+	m->cfg = &boot->cfg;
 	unsigned app = app_of(&boot->cfg);
 	bool tour = boot->cfg.app == APP_TOUR;
 	for (; i < ARRAY_LEN(stages); i++) {

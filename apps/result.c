@@ -34,7 +34,7 @@ static void name_uncovered(struct machine *m)
 
 enum sl_err report_verdict(const struct machine *m, const char **failed, enum sl_err e)
 {
-	if (e || (m->refused == m->cases && !m->proof_failed))
+	if (e || (m->tally.refused == m->tally.cases && !m->tally.proof_failed))
 		return e;
 	*failed = "proof";
 	return SL_VERIFY;
@@ -43,18 +43,18 @@ enum sl_err report_verdict(const struct machine *m, const char **failed, enum sl
 /* What was shown of refusals, for the verdict line. */
 static void proof_words(const struct machine *m, char *out, size_t n)
 {
-	if (!m->cases) {
+	if (!m->tally.cases) {
 		fmt_print(out, n, "nothing was tried that must be refused");
 		return;
 	}
 	size_t at = (size_t)fmt_print(out, n, "all %llu accesses that must be refused were refused",
-				      (ull)m->cases);
-	if (m->not_enforced && at < n)
+				      (ull)m->tally.cases);
+	if (m->tally.not_enforced && at < n)
 		at += (size_t)fmt_print(out + at, n - at,
 					", %llu forged interrupts were not (not enforced here)",
-					(ull)m->not_enforced);
-	if (m->not_tried && at < n)
-		fmt_print(out + at, n - at, ", %llu could not be tried", (ull)m->not_tried);
+					(ull)m->tally.not_enforced);
+	if (m->tally.not_tried && at < n)
+		fmt_print(out + at, n - at, ", %llu could not be tried", (ull)m->tally.not_tried);
 }
 
 static void print_hardware(const struct hardware *h)
@@ -74,7 +74,7 @@ static void print_hardware(const struct hardware *h)
 
 void report_result(struct machine *m, const char *failed, enum sl_err e)
 {
-	const struct config *cfg = &m->boot->cfg;
+	const struct config *cfg = m->cfg;
 	char proof[160], words[200];
 	proof_words(m, proof, sizeof proof);
 	fmt_print(words, sizeof words, "every result was right; %s", proof);
@@ -82,38 +82,39 @@ void report_result(struct machine *m, const char *failed, enum sl_err e)
 		"verdict", "%s",
 		cfg->app == APP_SHELL && !failed ? "the console was left"
 		: failed                         ? "FAILED: see the FAIL line above"
-		: !m->audited                    ? words
-		: strcmp(m->audit_words, "pass") == 0
+		: !m->audit.done                 ? words
+		: strcmp(m->audit.words, "pass") == 0
 			? "the audit is done, and nothing in it forbids giving functions away"
 			: "the audit is done: nothing in tables and registers forbids giving functions away; no DMA was tried");
 	name_uncovered(m);
 	log_text("RESULT v=1 app=%s ok=%d vfs=%u verified=%llu cases=%llu refused=%llu", config_app_name(cfg),
-		 failed ? 0 : 1, m->vfs, (ull)m->verified, (ull)m->cases, (ull)m->refused);
-	if (m->not_enforced)
-		log_text(" not_enforced=%llu", (ull)m->not_enforced);
-	if (m->not_tried)
-		log_text(" not_tried=%llu", (ull)m->not_tried);
-	if (m->rows)
-		log_text(" rows=%u noisy=%u", m->rows, m->noisy);
-	if (m->audited)
-		log_text(" errors=%u warnings=%u proof=%s", m->audit_errors, m->audit_warnings,
-			 strcmp(m->audit_words, "not run") == 0 ? "none" : m->audit_words);
-	if (m->audited && cfg->access == ACCESS_READ)
-		log_text(" access=read unjudged=%u", m->audit_unjudged);
-	if (m->irqs_checked)
-		log_text(" irqs=%u", m->irqs_checked);
+		 failed ? 0 : 1, m->vfs, (ull)m->tally.verified, (ull)m->tally.cases, (ull)m->tally.refused);
+	if (m->tally.not_enforced)
+		log_text(" not_enforced=%llu", (ull)m->tally.not_enforced);
+	if (m->tally.not_tried)
+		log_text(" not_tried=%llu", (ull)m->tally.not_tried);
+	if (m->tally.rows)
+		log_text(" rows=%u noisy=%u", m->tally.rows, m->tally.noisy);
+	if (m->audit.done)
+		log_text(" errors=%u warnings=%u proof=%s", m->audit.errors, m->audit.warnings,
+			 strcmp(m->audit.words, "not run") == 0 ? "none" : m->audit.words);
+	if (m->audit.done && cfg->access == ACCESS_READ)
+		log_text(" access=read unjudged=%u", m->audit.unjudged);
+	if (m->tally.irqs_checked)
+		log_text(" irqs=%u", m->tally.irqs_checked);
 	if (config_wants_qat(cfg))
-		log_text(" vf_faults=%u recovered=%u", m->vf_faults, m->vf_recovered);
+		log_text(" vf_faults=%u recovered=%u", m->tally.vf_faults, m->tally.vf_recovered);
 	print_uncovered(m);
-	log_text(" ops=%llu us=%llu iops=%llu", (ull)m->timed_ops, (ull)m->timed_us,
-		 (ull)(m->timed_us ? m->timed_ops * 1000000 / m->timed_us : 0));
-	log_text(" cores=%u fair_permille=%u", core_count(), m->fair_permille);
-	log_text(" p50_ns=%llu p99_ns=%llu max_ns=%llu", (ull)report_ns(hist_permille(&m->latency, 500)),
-		 (ull)report_ns(hist_permille(&m->latency, 990)), (ull)report_ns(m->latency.max));
+	log_text(" ops=%llu us=%llu iops=%llu", (ull)m->tally.timed_ops, (ull)m->tally.timed_us,
+		 (ull)(m->tally.timed_us ? m->tally.timed_ops * 1000000 / m->tally.timed_us : 0));
+	log_text(" cores=%u fair_permille=%u", core_count(), m->tally.fair_permille);
+	log_text(" p50_ns=%llu p99_ns=%llu max_ns=%llu",
+		 (ull)report_ns(hist_permille(&m->tally.latency, 500)),
+		 (ull)report_ns(hist_permille(&m->tally.latency, 990)), (ull)report_ns(m->tally.latency.max));
 	log_text(" mem_kib=%llu", (ull)(pmm_peak_pages() * PAGE_SIZE / 1024));
-	log_text(" faults=%llu", (ull)m->faults);
-	if (m->stray_faults)
-		log_text(" stray_faults=%llu", (ull)m->stray_faults);
+	log_text(" faults=%llu", (ull)m->faults.unprovoked);
+	if (m->faults.stray)
+		log_text(" stray_faults=%llu", (ull)m->faults.stray);
 	print_hardware(&m->hw);
 	log_text(" serial_lost=%llu", (ull)serial_lost());
 	if (failed)

@@ -158,16 +158,6 @@ struct option {
 	unsigned count; /* of names */
 };
 
-/* Whole pages: a request's buffer begins on one. */
-static void read_block(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
-{
-	number(cfg, at, o->key, v, PAGE_SIZE, 32 * PAGE_SIZE, &cfg->block);
-	if (!IS_ALIGNED(cfg->block, PAGE_SIZE)) {
-		fail(cfg, at, v.col, "block=%s is not a multiple of 4096", show(v).s);
-		cfg->block = PAGE_SIZE;
-	}
-}
-
 /* com1 to com4, a port, or registers in memory a byte or a doubleword apart. */
 static bool console_of(struct word v, struct acpi_uart *out)
 {
@@ -224,6 +214,17 @@ static void read_number(struct config *cfg, const struct cursor *at, const struc
 	number(cfg, at, o->key, v, o->min, o->max, member(cfg, o));
 }
 
+/* Whole pages: a request's buffer begins on one. */
+static void read_pages(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
+{
+	uint32_t *bytes = member(cfg, o);
+	number(cfg, at, o->key, v, o->min, o->max, bytes);
+	if (!IS_ALIGNED(*bytes, PAGE_SIZE)) {
+		fail(cfg, at, v.col, "%s=%s is not a multiple of 4096", o->key, show(v).s);
+		*bytes = o->min;
+	}
+}
+
 /* The member becomes the number of the name, from 0. */
 static void read_choice(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
 {
@@ -253,29 +254,28 @@ static void read_scratch(struct config *cfg, const struct cursor *at, const stru
 	cfg->scratch[v.n] = 0;
 }
 
-#define LIST(name, list)        static const char *const name##_words[] = {list(CONFIG_WORD)};
-#define LIST_OF(key, list, ...) LIST(key, list)
-#define NO_LIST(...)
-CONFIG_KEYS(LIST_OF, LIST_OF, NO_LIST, NO_LIST)
-LIST(iommu, CONFIG_IOMMUS)
-
 static void read_iommu(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
 {
 	cfg->iommu_igfx_off = cfg->iommu_skips = 0;
-	choice(cfg, at, o->key, comma(&v), iommu_words, ARRAY_LEN(iommu_words), &cfg->iommu);
+	read_choice(cfg, at, o, comma(&v));
 	while (v.n)
 		unit_option(cfg, at, comma(&v));
 }
 
-#define KEY(name, function) .key = #name, .read = (function), .member = offsetof(struct config, name)
-#define OF_WORDS(name, list, ...)                                                                            \
-	{KEY(name, read_choice), .names = name##_words, .count = ARRAY_LEN(name##_words)},
-#define OF_DIGITS(name, list, ...)                                                                           \
-	{KEY(name, read_digits), .names = name##_words, .count = ARRAY_LEN(name##_words)},
-#define OF_NUMBER(name, least, most, ...) {KEY(name, read_number), .min = (least), .max = (most)},
-#define OF_OTHER(name, ...)               {KEY(name, read_##name)},
+#define LIST(key, list, ...) static const char *const key##_words[] = {list(CONFIG_WORD)};
+#define NONE(...)
+CONFIG_KEYS(LIST, LIST, LIST, NONE, NONE, NONE)
 
-static const struct option options[] = {CONFIG_KEYS(OF_WORDS, OF_DIGITS, OF_NUMBER, OF_OTHER)};
+#define KEY(name, function)            .key = #name, .read = (function), .member = offsetof(struct config, name)
+#define NAMES(name, function)          {KEY(name, function), .names = name##_words, .count = ARRAY_LEN(name##_words)},
+#define WORDS(name, ...)               NAMES(name, read_choice)
+#define EXTEND(name, ...)              NAMES(name, read_##name)
+#define DIGITS(name, ...)              NAMES(name, read_digits)
+#define NUMBER(name, least, most, ...) {KEY(name, read_number), .min = (least), .max = (most)},
+#define PAGES(name, least, most, ...)  {KEY(name, read_pages), .min = (least), .max = (most)},
+#define OTHER(name, ...)               {KEY(name, read_##name)},
+
+static const struct option options[] = {CONFIG_KEYS(WORDS, EXTEND, DIGITS, NUMBER, PAGES, OTHER)};
 
 /* Sets an option. Of a VF's queue pairs only the first has an interrupt. */
 static void set(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
@@ -350,14 +350,12 @@ static struct word next_word(struct word *line, bool words)
 	return w;
 }
 
-#define DEFAULT(name, list, value, help)               .name = (value),
-#define DEFAULT_NUMBER(name, least, most, value, help) .name = (value),
+#define DEFAULT(name, list, value, ...)               .name = (value),
+#define DEFAULT_NUMBER(name, least, most, value, ...) .name = (value),
 
 void config_defaults(struct config *cfg)
 {
-	*cfg = (struct config){.iommu = CONFIG_IOMMU_ON,
-			       .block = PAGE_SIZE,
-			       CONFIG_KEYS(DEFAULT, NO_LIST, DEFAULT_NUMBER, NO_LIST)};
+	*cfg = (struct config){CONFIG_KEYS(DEFAULT, DEFAULT, NONE, DEFAULT_NUMBER, DEFAULT_NUMBER, NONE)};
 }
 
 enum sl_err config_parse(struct config *cfg, const char *source, const char *p, size_t len, bool words)

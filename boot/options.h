@@ -26,32 +26,34 @@
 #define CONFIG_BAUDS(X) \
 	X(BAUD_9600, "9600") X(BAUD_19200, "19200") X(BAUD_38400, "38400") X(BAUD_57600, "57600") X(BAUD_115200, "115200")
 
-/* WORDS(key, list, default, help)                one of the list's words
- * DIGITS(key, list, default in words, help)      the same, and the number that it is
+/* WORDS(key, list, default, help)                  one of the list's words
+ * EXTEND(key, list, default, more values, help)    the same, read by read_KEY() of boot/config.c
+ * DIGITS(key, list, default in words, help)        one of the list's words, and the number that it is
  * NUMBER(key, least, most, default, help)
- * OTHER(key, values, default in words, help)     read by read_KEY() of boot/config.c */
-#define CONFIG_KEYS(WORDS, DIGITS, NUMBER, OTHER) \
+ * PAGES(key, least, most, default, help)           a number of bytes, whole pages
+ * OTHER(key, values, default in words, help)       read by read_KEY() of boot/config.c */
+#define CONFIG_KEYS(WORDS, EXTEND, DIGITS, NUMBER, PAGES, OTHER) \
 	WORDS(app, CONFIG_APPS, APP_DEMO, "what to run") \
-	WORDS(access, CONFIG_ACCESSES, ACCESS_WRITE, "app=audit: read writes nothing to configuration space or an IOMMU") \
+	WORDS(access, CONFIG_ACCESSES, ACCESS_WRITE, "app=audit: read writes to no device and no IOMMU") \
 	WORDS(device, CONFIG_DEVICES, DEVICE_NVME, "whose VFs: an NVMe controller's or a QuickAssist card's") \
-	DIGITS(gen, CONFIG_GENS, "the first card found", "device=qat: the card's generation, 2 (C62x) or 4 (4xxx)") \
+	DIGITS(gen, CONFIG_GENS, "the first card found", "device=qat: the card's generation: 2 is C62x, 4 is 4xxx") \
 	NUMBER(vfs, 1, 64, 4, "virtual functions to enable") \
 	NUMBER(queues, 1, 3, 1, "queue pairs of each VF in the timed phase") \
 	NUMBER(qd, 1, 256, 32, "requests in flight on each VF in the timed phase") \
 	NUMBER(seconds, 1, 86400, 5, "length of the timed phase") \
 	WORDS(mode, CONFIG_MODES, RING_POLL, "how a core waits for completions") \
 	NUMBER(passes, 1, 1000000, 1, "app=isolate: how often it goes through all its cases") \
-	NUMBER(ops, 1, 1000000000, 10000, "device=qat: operations of each service on each VF that are checked") \
-	OTHER(iommu, "off, on, pt, on,igfx_off, on,skip=0xADDRESS", "on", "translation, and units to leave as they are") \
+	NUMBER(ops, 1, 1000000000, 10000, "device=qat: operations of each service on each VF") \
+	EXTEND(iommu, CONFIG_IOMMUS, CONFIG_IOMMU_ON, "on,igfx_off, on,skip=0xADDRESS", "translation; units to leave as they are") \
 	WORDS(doorbell, CONFIG_DOORBELLS, DOORBELL_MMIO, "how a VF's controller learns of new requests") \
 	NUMBER(json, 0, 1, 0, "1: print lines of JSON too") \
 	NUMBER(keep, 0, 1, 0, "1: the loader writes its report to EFI/sluice/report.txt") \
 	NUMBER(ms, 1, 60000, 100, "app=bench: length of one repeat in milliseconds") \
-	NUMBER(batch, 0, 256, 0, "app=bench: completions to wait for before as many requests are sent; 0: any") \
-	OTHER(block, "4096 to 131072, a multiple of 4096", "4096", "app=bench: bytes of a request") \
+	NUMBER(batch, 0, 256, 0, "app=bench: completions to wait for before resending") \
+	PAGES(block, 4096, 131072, 4096, "app=bench: bytes of a request") \
 	NUMBER(writes, 0, 100, 0, "app=bench: percentage of writes") \
 	WORDS(order, CONFIG_ORDERS, ORDER_RANDOM, "app=bench: order of the blocks") \
-	NUMBER(seed, 1, UINT32_MAX, 1, "app=bench: seed of the random order") \
+	NUMBER(seed, 1, 4294967295, 1, "app=bench: seed of the random order") \
 	OTHER(scratch, "a serial number", "none", "the NVMe controller whose namespaces may be overwritten") \
 	DIGITS(baud, CONFIG_BAUDS, "firmware's rate", "rate of the serial console") \
 	OTHER(console, "com1 to com4, 0xPORT, mmio:0xADDRESS, mmio32:0xADDRESS", "all that answer", "UARTs of the console") \

@@ -14,13 +14,19 @@ unsigned acs_control(const struct pci_func *fn)
 	return wide ? at + ACS_CTL_WIDE : at + ACS_CTL;
 }
 
-enum sl_err acs_enable(struct pci_func *fn)
+void acs_enable(struct pci_func *fn)
 {
 	if (!fn->cap_acs)
-		return SL_UNSUPPORTED;
+		return;
 	uint64_t cap = fn_rd16(fn, fn->cap_acs + ACS_CAP);
 	fn_wr16(fn, acs_control(fn), fn_rd16(fn, acs_control(fn)) | (cap & ACS_ISOLATE));
-	return acs_isolates(fn) ? SL_OK : SL_UNSUPPORTED;
+}
+
+void acs_enable_all(struct pci *pci)
+{
+	PCI_EACH(f, pci)
+		if (!f->pf)
+			acs_enable(f);
 }
 
 /* Where nothing may be written, what a system would set when it starts counts as set. */

@@ -11,8 +11,10 @@
 #define ACS_ISOLATE (ACS_SV | ACS_RR | ACS_CR | ACS_UF)
 
 /* Sets Source Validation, P2P Request Redirect, P2P Completion Redirect and Upstream Forwarding, each where
- * the function has it. SL_UNSUPPORTED when it has no ACS capability or too little of it to isolate. */
-enum sl_err acs_enable(struct pci_func *fn) MUST_CHECK;
+ * the function has it; acs_isolates() says whether that is enough. */
+void acs_enable(struct pci_func *fn);
+/* The same for every function but VFs: a step of its own before groups_compute(), which only reads. */
+void acs_enable_all(struct pci *pci);
 
 /* Whether those that the specification asks of this kind of function are set: all four of a switch downstream
  * port; of any other function, those it has, because a bit that it lacks stands for traffic that it can not

@@ -122,8 +122,6 @@ unsigned groups_compute(struct pci *pci)
 {
 	unsigned n = 0;
 	PCI_EACH(f, pci) {
-		if (f->cap_acs && !f->pf)
-			f->isolates = acs_enable(f) == SL_OK; /* isolates() decides */
 		f->group = 0;
 		f->group_up = f;
 		f->several = is_one_of_several(pci, f);

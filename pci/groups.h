@@ -3,10 +3,9 @@
 #pragma once
 #include "pci/pci.h"
 
-/* Switches ACS on wherever it is, and numbers the groups of all functions from 1, in the order of their
- * lowest functions. Again after VFs came or went: numbers change. Takes no memory. Returns how many groups
- * there are.
- */
+/* Numbers the groups of all functions from 1, in the order of their lowest functions. Again after VFs came or
+ * went: numbers change. Reads registers and writes none: what ACS does not isolate now is together, so
+ * acs_enable_all() comes first. Takes no memory. Returns how many groups there are. */
 unsigned groups_compute(struct pci *pci);
 
 /* The group of a function, 0 for one that came after groups_compute(). */

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Every failure that Sluice can print stands in docs/troubleshooting.md, by its text, every fault reason in
-docs/faults.md, and every section of VT-d that is cited in docs/references.md; prints those that do not.
+docs/faults.md, every section of VT-d that is cited in docs/references.md, and every option of boot/options.h, with its
+values and default, in docs/options.md; prints those that do not.
 
 A message is found by its fixed words: the format string with every conversion taken as "..."."""
 import pathlib
@@ -27,6 +28,7 @@ def messages():
                 line = source.count("\n", 0, call.start()) + 1
                 yield f"{path.relative_to(ROOT)}:{line}", call[2], text(call[3])
 
+
 NUMBER = r"\d+(?:\.\d+)+"
 VTD = re.compile(rf"VT-d(?:,? §?{NUMBER}(?:,? and|,? then|,| to)?)+")
 BARE = re.compile(rf"(?<!ACPI )(?<!PCIe )§({NUMBER})")
@@ -49,6 +51,37 @@ def cited():
                     yield name, number
 
 
+def options():
+    """The keys of boot/options.h, each with the text that its row of docs/options.md has for its values"""
+    source = (ROOT / "boot/options.h").read_text()
+    lists = re.findall(r"#define (CONFIG_\w+)\(X\)((?:.*\\\n)*.*)", source)
+    words = {name: re.findall(r'X\((\w+), "(\w+)"\)', rest) for name, rest in lists}
+    for kind, key, rest in re.findall(r"^\t([A-Z]{2,})\((\w+), (.*)\)(?: \\)?$", source, re.M):
+        parts = rest.split(", ")
+        if kind in ("WORDS", "EXTEND"):
+            yield key, ", ".join(f"`{word}`" + " (default)" * (name == parts[1]) for name, word in words[parts[0]])
+        elif kind == "DIGITS":
+            yield key, "".join(rf"`{word}`.*" for _, word in words[parts[0]]) + "default: "
+        elif parts[:2] == ["0", "1"]:
+            yield key, ", ".join(f"`{word}`" + " (default)" * (word == parts[2]) for word in "01")
+        elif kind != "OTHER":
+            yield key, f"{parts[0]} to {parts[1]}, default {parts[2]}"
+        else:
+            yield key, ""
+
+
+def check_options():
+    page = (ROOT / "docs/options.md").read_text().split("\n## ")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", page, re.M))
+    keys = dict(options())
+    for key in sorted(rows.keys() | keys.keys()):
+        values = keys.get(key)
+        if key not in rows or values is None:
+            yield f"docs/options.md and boot/options.h: only one of them has {key}"
+        elif not re.match(re.sub(r"[()]", r"\\\g<0>", values), rows[key]):
+            yield f"docs/options.md: {key}: boot/options.h says {values}"
+
+
 def main():
     doc = " ".join((ROOT / "docs/troubleshooting.md").read_text().split())
     bad = 0
@@ -64,6 +97,9 @@ def main():
         if f"| {reason} | {words} |" not in faults:
             print(f"iommu/vtd/fault.c: not in docs/faults.md: {reason} {words}")
             bad += 1
+    for wrong in check_options():
+        print(wrong)
+        bad += 1
     listed = set(re.findall(rf"^\| §({NUMBER}) \|", (ROOT / "docs/references.md").read_text(), re.M))
     for place, section in sorted(set(cited())):
         if section not in listed:

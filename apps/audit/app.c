@@ -1,15 +1,21 @@
 /* Stage audit: the proof where a device can be had for it, then the report. */
 #include "apps/audit/app.h"
+#include "apps/bringup/groups.h"
+#include "apps/bringup/faults.h"
+#include "apps/vf/nvme.h"
+#include "apps/proof/stages.h"
 #include "apps/audit/report.h"
-#include "apps/audit/room.h"
 #include "apps/bringup/hardware.h"
 #include "apps/machine.h"
+#include "drivers/edu/edu.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
 
 #define CLASS_NVME 0x010802
 #define PROOF_VFS  2u /* enough: each attacks the other */
 #define PIECE      400u
+
+static struct audit_result result; /* of the last audit_print() */
 
 static void put_text(const char *text)
 {
@@ -24,34 +30,35 @@ static void put_line(void *ctx, const char *line, size_t n)
 		log_text("%.*s", (int)(n - at < PIECE ? n - at : PIECE), line + at);
 }
 
+/* The report between its markers where json=1 asks for it; else its lines are only counted and summed. */
+static unsigned print_json(bool shown, uint32_t *crc)
+{
+	if (!shown)
+		return report_json(&result, audit_live(), NULL, NULL, crc);
+	log_text("\nBEGIN SLUICE REPORT v=1\n");
+	unsigned lines = report_json(&result, audit_live(), put_line, NULL, crc);
+	log_text("END SLUICE REPORT lines=%u crc32=%08x\n\n", lines, *crc);
+	return lines;
+}
+
 bool audit_print(struct machine *m)
 {
-	struct audit_in *in = audit_take(m);
-	struct audit_verdict v;
 	uint32_t crc;
+	audit_read_routes(m);
+	audit_run(audit_take(m), &result);
 	if (!m->attacking || !audit_live()->attached) /* else: as it was during the proof */
 		audit_take_live(m);
 	log_text("\n");
-	report_functions(in, put_text);
-	report_findings(in, put_text);
-	unsigned lines;
-	if (m->boot->cfg.json) {
-		log_text("\nBEGIN SLUICE REPORT v=1\n");
-		lines = report_json(in, audit_live(), put_line, NULL, &crc);
-		log_text("END SLUICE REPORT lines=%u crc32=%08x\n\n", lines, crc);
-	} else {
-		lines = report_json(in, audit_live(), NULL, NULL, &crc);
-	}
-	report_page(in, lines, crc, put_text);
-	audit_verdict(in, &v);
-	m->audited = true;
-	m->audit_words = audit_proof_verdict(in);
-	m->audit_errors = v.errors;
-	m->audit_warnings = v.warnings;
-	struct audit_unjudged u;
-	audit_unjudged(in, &u);
-	m->audit_unjudged = u.all;
-	return v.ok;
+	report_functions(&result, put_text);
+	report_findings(&result, put_text);
+	unsigned lines = print_json(m->cfg->json, &crc);
+	report_page(&result, lines, crc, put_text);
+	m->audit.done = true;
+	m->audit.words = result.verdict.proof;
+	m->audit.errors = result.verdict.errors;
+	m->audit.warnings = result.verdict.warnings;
+	m->audit.unjudged = result.unjudged.all;
+	return result.verdict.ok;
 }
 
 /* ---- the proof ---- */
@@ -60,15 +67,15 @@ bool audit_print(struct machine *m)
 static enum audit_proof can_prove(const struct machine *m)
 {
 	bool nvme = false;
-	if (m->boot->cfg.access == ACCESS_READ)
+	if (m->cfg->access == ACCESS_READ)
 		return AUDIT_PROOF_READ_ONLY;
-	if (m->boot->cfg.iommu != CONFIG_IOMMU_ON)
+	if (m->cfg->iommu != CONFIG_IOMMU_ON)
 		return AUDIT_PROOF_OFF;
 	if (!m->translating)
 		return AUDIT_PROOF_NO_UNIT;
 	PCI_EACH(f, &m->pci)
 		nvme |= f->class == CLASS_NVME && !f->pf;
-	if ((nvme && m->boot->cfg.scratch[0]) || find_edu(m))
+	if ((nvme && m->cfg->scratch[0]) || edu_find(&m->pci))
 		return AUDIT_PROOF_DONE;
 	return nvme ? AUDIT_PROOF_NOT_NAMED : AUDIT_PROOF_NO_DEVICE;
 }
@@ -76,6 +83,7 @@ static enum audit_proof can_prove(const struct machine *m)
 /* VFs that the PF has room for; asking for more would end the proof. */
 static unsigned room_for_vfs(struct machine *m)
 {
+	audit_read_routes(m);
 	const struct audit_in *in = audit_take(m);
 	for (unsigned i = 0; m->pf && i < in->pfs; i++)
 		if (bdf_eq(in->pf[i].pf, m->pf->bdf)) {
@@ -106,26 +114,24 @@ static enum sl_err prove(struct machine *m)
 
 enum audit_proof audit_proof_after(const struct machine *m, enum sl_err e)
 {
-	if (e == SL_VERIFY && m->refused != m->cases)
+	if (e == SL_VERIFY && m->tally.refused != m->tally.cases)
 		return AUDIT_PROOF_DONE;
 	return !e ? AUDIT_PROOF_DONE : AUDIT_PROOF_BROKEN;
 }
 
 enum sl_err stage_audit(struct machine *m)
 {
-	m->audit_proof = (uint8_t)can_prove(m);
-	if (m->audit_proof == AUDIT_PROOF_DONE) {
+	m->audit.proof = (uint8_t)can_prove(m);
+	if (m->audit.proof == AUDIT_PROOF_DONE) {
 		m->attacking = m->only_named = true;
-		m->audit_proof = (uint8_t)audit_proof_after(m, prove(m));
+		m->audit.proof = (uint8_t)audit_proof_after(m, prove(m));
 		faults_say(m);
 	}
 	hardware_say(m, m->attacking);
 	if (audit_print(m))
 		return SL_OK;
-	struct audit_verdict v;
-	audit_verdict(audit_take(m), &v);
 	log_fail("audit", "the findings marked E above have a remedy each", "the verdict: %s (%u errors)",
-		 v.text, v.errors);
+		 result.verdict.text, result.verdict.errors);
 	return SL_VERIFY;
 }
 

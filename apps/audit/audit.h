@@ -1,31 +1,49 @@
-/* The audit: what is wrong with a machine for whoever wants to give its devices away. audit_run() is pure: it
- * needs struct audit_in alone, writes nothing but pci's numbers of groups (and ACS Control, where pci's
- * configuration space takes it: groups_compute()), and finds the same on the machine and on a recorded
- * report. docs/audit.md has a paragraph for each id. */
+/* The audit: problems that matter if you want to pass this machine's devices through to guests or users.
+ * audit_run() needs the record (struct audit_in) and nothing else. It reads configuration spaces through
+ * in->pci, numbers the groups there, and writes nothing to the machine, so it finds the same on the machine
+ * and on a recorded report. What it found is a struct audit_result; the text for people, the JSON lines and
+ * tools/replay are made from that and judge nothing themselves. docs/audit.md has a paragraph for each id. */
 #pragma once
-#include "apps/audit/record.h"
+#include "apps/audit/room.h"
+#include "iommu/dmar/rmrr.h"
 #include "kernel/err.h"
 
 enum audit_severity { AUDIT_INFO, AUDIT_WARNING, AUDIT_ERROR };
 enum audit_kind { AUDIT_FIRMWARE_BUG, AUDIT_SETUP_CHOICE, AUDIT_HARDWARE_LIMIT, AUDIT_NOTE };
 
+/* Texts are those of the rule, or stand in the result. */
 struct finding {
-	char id[48]; /* stable: "STATE-BME" */
 	enum audit_severity severity;
 	enum audit_kind kind;
-	char who[40];    /* "0000:00:1c.0", "iommu0", "DMAR+0x48", "machine" */
-	char read[200];  /* what was read, where, and its value */
-	char means[240]; /* what that means */
-	char os[200];    /* what an operating system does with it */
-	char remedy[520];
+	const char *id;   /* stable: "STATE-BME" */
+	const char *who;  /* "0000:00:1c.0", "iommu0", "DMAR+0x48", "machine" */
+	const char *read; /* what was read, where, and its value */
+	const char *means;
+	const char *os; /* what an operating system does with it */
+	const char *remedy;
 };
 
-/* f is valid until it returns. */
-typedef void audit_each_fn(void *ctx, const struct finding *f);
+/* What the tables say of units and functions. */
+struct audit_look {
+	bool has_dmar; /* dmar is valid */
+	struct dmar dmar;
+	struct dmar_topo topo;
+	struct dmar_functions functions;
+	unsigned groups; /* IOMMU groups; their numbers are in the functions (pci/groups.h) */
+};
 
-/* Calls each (may be NULL) for every finding, in one and the same order for the same input; returns how many
- * there are. Not for two cores, and not from within each. */
-unsigned audit_run(struct audit_in *in, audit_each_fn *each, void *ctx);
+struct audit_summary {
+	unsigned units_usable, units_remap; /* that can translate; that can remap interrupts */
+	unsigned width;                     /* least address width of the usable units, bits */
+	bool remap_flag;                    /* the table allows interrupt remapping */
+	struct {
+		unsigned units, protecting;  /* units that were read, and those that protected memory */
+		unsigned known, masters;     /* functions that were read, and those that could do DMA */
+	} state[2];                          /* AUDIT_ENTRY, AUDIT_LEFT */
+	unsigned functions, groups, several; /* several: groups of more than one function */
+	unsigned hotplug, thunderbolt, ats;  /* ports; functions */
+	unsigned rmrrs_kept; /* functions that keep their RMRR and cannot be assigned to anybody */
+};
 
 struct audit_verdict {
 	bool ok;     /* no error, and the proof neither failed nor broke */
@@ -33,11 +51,35 @@ struct audit_verdict {
 	unsigned errors, warnings, infos;
 	unsigned tried, refused; /* cases of the proof: those that had to be refused; those that were */
 	unsigned not_enforced, not_tried; /* the others */
+	const char *proof;                /* "pass", "fail", "broken", "not run" */
 	char text[160];                   /* one sentence */
 };
-void audit_verdict(struct audit_in *in, struct audit_verdict *out);
-/* "pass", "fail", "broken", "not run". */
-const char *audit_proof_verdict(const struct audit_in *in);
+
+#define AUDIT_FINDINGS 2048u
+#define AUDIT_RMRRS    64u
+#define AUDIT_TEXT     (512u << 10)
+
+/* One run of the rules over one record. About 700 KiB; valid as long as the record and its pci. */
+struct audit_result {
+	const struct audit_in *in;
+	struct audit_look look;
+	struct finding finding[AUDIT_FINDINGS];
+	unsigned findings, lost; /* lost: found too, but there was no room for them; a LIMIT says so */
+	struct rmrr_owner rmrr[AUDIT_RMRRS];
+	unsigned rmrrs;                    /* all of them, also those that rmrr[] has no room for */
+	struct audit_room room[AUDIT_PFS]; /* of in->pf[] */
+	struct audit_unjudged unjudged;
+	struct audit_summary summary;
+	struct audit_verdict verdict;
+	size_t used; /* bytes of text[] */
+	char text[AUDIT_TEXT];
+};
+
+/* Judges the record. The same record gives the same result. */
+void audit_run(struct audit_in *in, struct audit_result *out);
+
+/* True when a unit translates for the function; *unit is then its number. */
+bool audit_unit_of(const struct audit_look *look, bdf_t fn, unsigned *unit);
 
 /* "warning"; "setup choice". */
 const char *audit_severity_name(enum audit_severity s);

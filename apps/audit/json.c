@@ -1,6 +1,5 @@
 /* The report as JSON lines. docs/audit.md has the format. */
 #include "apps/audit/report.h"
-#include "apps/audit/room.h"
 #include "kernel/jsonl.h"
 #include "pci/acs.h"
 #include "pci/groups.h"
@@ -258,16 +257,14 @@ static void put_route(struct jsonl *j, const char *prefix, const struct audit_ro
 		jsonl_add(j, ",\"%soffset\":%u,\"%sstride\":%u", prefix, r->offset, prefix, r->stride);
 }
 
-static void put_sriov(struct jsonl *j, const struct audit_in *in, const struct audit_sriov *s)
+static void put_sriov(struct jsonl *j, const struct audit_sriov *s, const struct audit_room *r)
 {
-	struct audit_room r;
-	audit_room(in, s, &r);
 	jsonl_start(j, "sriov");
 	jsonl_add(j, ",\"bdf\":\"" BDF_FMT "\",\"total\":%u,\"initial\":%u,\"fit\":%u", BDF_ARG(s->pf),
-		  s->total, s->initial, r.vfs);
-	jsonl_text(j, "limit", audit_limit_name(r.limit));
+		  s->total, s->initial, r->vfs);
+	jsonl_text(j, "limit", audit_limit_name(r->limit));
 	jsonl_add(j, ",\"missing_bytes\":\"0x%llx\",\"missing_buses\":%u,\"enabled\":%u,\"num\":%u",
-		  (ull)r.best->missing_bytes, r.best->missing_buses, s->enabled ? s->num : 0, s->num);
+		  (ull)r->best->missing_bytes, r->best->missing_buses, s->enabled ? s->num : 0, s->num);
 	jsonl_add(j, ",\"ari\":%u,\"ari_forwards\":%u,\"pages\":\"0x%x\",\"backed\":%d", s->ari,
 		  s->ari_forwards, s->page_sizes, (int)s->backed);
 	put_route(j, "", &s->routing[0]);
@@ -299,9 +296,8 @@ static void put_error(struct jsonl *j, const struct audit_error *e)
 }
 
 /* The remedy is last and gives way where a line would be too long. */
-static void put_finding(void *ctx, const struct finding *f)
+static void put_finding(struct jsonl *j, const struct finding *f)
 {
-	struct jsonl *j = ctx;
 	jsonl_start(j, "finding");
 	jsonl_text(j, "id", f->id);
 	jsonl_text(j, "severity", audit_severity_name(f->severity));
@@ -314,22 +310,20 @@ static void put_finding(void *ctx, const struct finding *f)
 	jsonl_end(j);
 }
 
-static void put_verdict(struct jsonl *j, struct audit_in *in)
+static void put_verdict(struct jsonl *j, const struct audit_verdict *v)
 {
-	struct audit_verdict v;
-	audit_verdict(in, &v);
 	jsonl_start(j, "verdict");
-	jsonl_add(j, ",\"ok\":%u,\"errors\":%u,\"warnings\":%u,\"proof\":\"%s\"", v.ok, v.errors, v.warnings,
-		  audit_proof_verdict(in));
-	jsonl_text(j, "text", v.text);
+	jsonl_add(j, ",\"ok\":%u,\"errors\":%u,\"warnings\":%u,\"proof\":\"%s\"", v->ok, v->errors,
+		  v->warnings, v->proof);
+	jsonl_text(j, "text", v->text);
 	jsonl_end(j);
 }
 
-unsigned report_json(struct audit_in *in, const struct audit_live *live, jsonl_put *put, void *ctx,
+unsigned report_json(const struct audit_result *r, const struct audit_live *live, jsonl_put *put, void *ctx,
 		     uint32_t *crc)
 {
 	static struct jsonl j;
-	unsigned groups = groups_compute(in->pci);
+	const struct audit_in *in = r->in;
 	j = (struct jsonl){.put = put, .ctx = ctx};
 	put_run(&j, in);
 	for (unsigned i = 0; i < in->tables; i++)
@@ -346,18 +340,19 @@ unsigned report_json(struct audit_in *in, const struct audit_live *live, jsonl_p
 		put_window(&j, f, f->mem, 0);
 		put_window(&j, f, f->pref, 1);
 	}
-	for (unsigned id = 1; id <= groups; id++)
+	for (unsigned id = 1; id <= r->look.groups; id++)
 		put_group(&j, in->pci, id);
 	if (live)
 		put_live(&j, live);
 	for (unsigned i = 0; i < in->pfs; i++)
-		put_sriov(&j, in, &in->pf[i]);
+		put_sriov(&j, &in->pf[i], &r->room[i]);
 	for (unsigned i = 0; i < in->cases.n; i++)
 		put_case(&j, &in->cases.tried[i]);
 	for (unsigned i = 0; i < in->errors; i++)
 		put_error(&j, &in->error[i]);
-	audit_run(in, put_finding, &j);
-	put_verdict(&j, in);
+	for (unsigned i = 0; i < r->findings; i++)
+		put_finding(&j, &r->finding[i]);
+	put_verdict(&j, &r->verdict);
 	*crc = j.crc;
 	return j.lines;
 }

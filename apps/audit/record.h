@@ -74,9 +74,9 @@ struct audit_sriov { /* of a PF; VF BARs stand in its struct pci_func */
 	int32_t backed;                  /* VFs that the controller has queues for; -1: not asked */
 };
 
-/* An error that the hardware reported in this run: apps/bringup/hardware.h. As "source" and "grade" of an error line:
- * "NMI", "MCE" (machine check), "AER" (PCI Express); "uncorrected", "corrected", "refused" (a request that a
- * function refused), "before" (uncorrected, before this run). */
+/* An error that the hardware reported in this run: apps/bringup/hardware.h. As "source" and "grade" of an
+ * error line: "NMI", "MCE" (machine check), "AER" (PCI Express); "uncorrected", "corrected", "refused" (a
+ * request that a function refused), "before" (uncorrected, before this run). */
 enum audit_source { AUDIT_NMI, AUDIT_MCE, AUDIT_AER, AUDIT_SOURCES };
 enum audit_grade { AUDIT_UNCORRECTED, AUDIT_CORRECTED, AUDIT_WAS_REFUSED, AUDIT_BEFORE, AUDIT_GRADES };
 

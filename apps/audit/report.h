@@ -1,5 +1,5 @@
-/* The audit's report: JSON lines for programs, text for people. Both are made from the record alone and go to
- * whoever takes them. */
+/* The audit's report: JSON lines for programs, text for people. Both are made from a result of audit_run()
+ * and go to whoever takes them; nothing is judged here. */
 #pragma once
 #include "apps/audit/audit.h"
 #include "kernel/jsonl.h"
@@ -32,16 +32,16 @@ struct audit_live {
 
 /* All lines of the report, without the markers; live and put may be NULL. Returns how many there are; *crc is
  * the CRC-32 (IEEE 802.3) of all of them. Reads the configuration space of every function. */
-unsigned report_json(struct audit_in *in, const struct audit_live *live, jsonl_put *put, void *ctx,
+unsigned report_json(const struct audit_result *r, const struct audit_live *live, jsonl_put *put, void *ctx,
 		     uint32_t *crc);
 
 /* Text, in pieces of at most 500 characters. */
 typedef void report_text(const char *text);
 
 /* Every function with group, unit and class. */
-void report_functions(struct audit_in *in, report_text *out);
+void report_functions(const struct audit_result *r, report_text *to);
 /* Findings, the worst first, in 80 columns. */
-void report_findings(struct audit_in *in, report_text *out);
+void report_findings(const struct audit_result *r, report_text *to);
 /* The page: at most REPORT_PAGE lines of at most 79 columns. */
 #define REPORT_PAGE 24u
-void report_page(struct audit_in *in, unsigned lines, uint32_t crc, report_text *out);
+void report_page(const struct audit_result *r, unsigned lines, uint32_t crc, report_text *to);

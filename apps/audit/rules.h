@@ -85,23 +85,32 @@ struct rule_text {
 };
 extern const struct rule_text rule_texts[RULE_COUNT];
 
+/* A finding that is being made: the words of its rule, of which a rule may replace any. */
+struct draft {
+	enum audit_rule rule;
+	enum audit_severity severity;
+	enum audit_kind kind;
+	char id[48];
+	char who[40];
+	char read[200];
+	char means[240];
+	char os[200];
+	char remedy[520];
+};
+
 struct judge {
 	struct audit_in *in;
-	audit_each_fn *each;
-	void *ctx;
-	unsigned n;
-	bool has_dmar; /* dmar is valid */
-	struct dmar dmar;
-	struct dmar_topo topo;
-	struct dmar_functions functions;
-	unsigned groups;
-	struct finding f; /* that is being made */
+	struct audit_look *look; /* out->look */
+	struct audit_result *out;
+	struct draft draft;
+	bool last; /* no more findings come: the room that was left may be used */
 };
 
 /* A finding with the words of its rule; who as printf. The caller fills read, may change the rest, and then
- * tells it. */
-struct finding *finding_new(struct judge *j, enum audit_rule rule, const char *who, ...) PRINTF_LIKE(3, 4);
-void finding_tell(struct judge *j);
+ * files it with finding_add(). */
+struct draft *finding_new(struct judge *j, enum audit_rule rule, const char *who, ...) PRINTF_LIKE(3, 4);
+/* Takes the draft into the result. Where there is no room, the finding is counted in out->lost. */
+void finding_add(struct judge *j);
 /* Both, with read as printf. */
 void finding_fn(struct judge *j, enum audit_rule rule, bdf_t fn, const char *read, ...) PRINTF_LIKE(4, 5);
 void finding_of(struct judge *j, enum audit_rule rule, const char *who, const char *read, ...)
@@ -110,8 +119,8 @@ void finding_of(struct judge *j, enum audit_rule rule, const char *who, const ch
 unsigned function_list(const struct pci *pci, bool (*want)(const void *ctx, const struct pci_func *f),
 		       const void *ctx, char *buf, size_t n);
 
-/* True when a unit translates for the function; *unit is then its number. */
-bool unit_of(struct judge *j, bdf_t fn, unsigned *unit);
+/* What the table says of units, functions and groups, once for all rules: ACS is not touched. */
+void look_at(struct audit_in *in, struct audit_look *out);
 struct vtd_ability unit_ability(const struct audit_unit *u);
 /* The registers of the latest phase in which they were read; NULL when never. */
 const struct audit_regs *unit_regs(const struct audit_unit *u);
@@ -128,3 +137,8 @@ void rules_irq(struct judge *j);
 void rules_ports(struct judge *j);    /* ATS, slots, VMD */
 void rules_firmware(struct judge *j); /* Secure Boot */
 void rules_proof(struct judge *j);
+
+/* The counts of the page, from the record and what the rules found. */
+void summary_make(const struct audit_in *in, const struct audit_result *r, struct audit_summary *out);
+/* The verdict, from the cases and the numbers of findings in out. */
+void verdict_make(const struct audit_in *in, struct audit_verdict *out);

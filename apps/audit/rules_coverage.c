@@ -37,10 +37,10 @@ static void judge_errors(struct judge *j)
 		const struct audit_error *e = &j->in->error[i];
 		if (e->grade == AUDIT_WAS_REFUSED)
 			continue;
-		struct finding *f = finding_new(j, RULE_HARDWARE_ERROR, "%s", e->who);
+		struct draft *f = finding_new(j, RULE_HARDWARE_ERROR, "%s", e->who);
 		fmt_print(f->read, sizeof f->read, "%s, %s, count %u: %s", audit_source_name(e->source),
 			  audit_grade_name(e->grade), e->count, e->text);
-		finding_tell(j);
+		finding_add(j);
 	}
 }
 
@@ -48,7 +48,7 @@ static void judge_missed(struct judge *j, const struct pci_missed *m)
 {
 	char text[160];
 	pci_missed_text(m, text, sizeof text);
-	struct finding *f =
+	struct draft *f =
 		finding_new(j, pci_miss_is_bridge(m->why) ? RULE_PCI_NOT_FOLLOWED : RULE_PCI_NOT_READ,
 			    BDF_FMT, BDF_ARG(m->bdf));
 	if (pci_miss_is_bridge(m->why) && j->in->pci->cfg && j->in->pci->cfg->read_only)
@@ -59,7 +59,7 @@ static void judge_missed(struct judge *j, const struct pci_missed *m)
 	    PCI_MISS_NO_NUMBERS) /* firmware could not address what is below, so it left nothing on */
 		f->severity = AUDIT_WARNING;
 	fmt_print(f->read, sizeof f->read, "%s", text);
-	finding_tell(j);
+	finding_add(j);
 }
 
 void audit_unjudged(const struct audit_in *in, struct audit_unjudged *out)
@@ -81,13 +81,12 @@ void audit_unjudged(const struct audit_in *in, struct audit_unjudged *out)
 
 static void judge_look(struct judge *j)
 {
-	struct audit_unjudged u;
-	audit_unjudged(j->in, &u);
-	if (u.all)
+	const struct audit_unjudged *u = &j->out->unjudged;
+	if (u->all)
 		finding_of(
 			j, RULE_LOOK_ONLY, "machine",
 			"access=read. BARs not sized: %u functions; VF BARs not sized: %u; ACS off, taken as on: %u; VF routing in one ARI state: %u; bridges not woken: %u; DMA not tried",
-			u.bars, u.vf_bars, u.acs, u.routes, u.asleep);
+			u->bars, u->vf_bars, u->acs, u->routes, u->asleep);
 }
 
 void rules_coverage(struct judge *j)

@@ -47,7 +47,7 @@ static void judge_group(struct judge *j, unsigned id)
 	char list[150], acs[64];
 	unsigned n = function_list(j->in->pci, is_member, &id, list, sizeof list);
 	for (unsigned i = 0; n > 1 && groups_reason(j->in->pci, id, i, &r) == SL_OK; i++) {
-		struct finding *f = finding_new(j, rules[r.why], BDF_FMT, BDF_ARG(r.at->bdf));
+		struct draft *f = finding_new(j, rules[r.why], BDF_FMT, BDF_ARG(r.at->bdf));
 		if (r.why == GROUP_MULTI && !is_chipset(j, id))
 			f->severity = AUDIT_WARNING;
 		acs_text(r.at, acs, sizeof acs);
@@ -56,7 +56,7 @@ static void judge_group(struct judge *j, unsigned id)
 		if (r.stricter)
 			fmt_print(f->os, sizeof f->os, "%s", os_of(r.at));
 		fmt_print(f->remedy, sizeof f->remedy, "%s", groups_remedy(&r));
-		finding_tell(j);
+		finding_add(j);
 	}
 }
 
@@ -71,7 +71,7 @@ static bool has_children(const struct pci *pci, const struct pci_func *port)
 /* A port with nothing below it, which will not isolate what comes. */
 static void judge_empty_port(struct judge *j, const struct pci_func *port, const char *acs)
 {
-	struct finding *f = finding_new(j, RULE_ACS_NONE, BDF_FMT, BDF_ARG(port->bdf));
+	struct draft *f = finding_new(j, RULE_ACS_NONE, BDF_FMT, BDF_ARG(port->bdf));
 	fmt_print(f->read, sizeof f->read, "%s; no function below", acs);
 	if (port->cap_acs)
 		fmt_print(
@@ -79,12 +79,12 @@ static void judge_empty_port(struct judge *j, const struct pci_func *port, const
 			"this port has not all of ACS (nothing is below it now): nothing says that what is put there stays isolated");
 	if (acs_isolates_in_linux(port))
 		fmt_print(f->os, sizeof f->os, "%s", os_of(port));
-	finding_tell(j);
+	finding_add(j);
 }
 
 void rules_groups(struct judge *j)
 {
-	for (unsigned id = 1; id <= j->groups; id++)
+	for (unsigned id = 1; id <= j->look->groups; id++)
 		judge_group(j, id);
 	PCI_EACH(f, j->in->pci) {
 		const char *quirk = groups_quirk(f);

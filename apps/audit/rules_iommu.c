@@ -33,7 +33,7 @@ static void on_lint(void *ctx, const struct dmar_finding *d)
 	static const enum audit_kind kinds[] = {AUDIT_FIRMWARE_BUG, AUDIT_SETUP_CHOICE, AUDIT_NOTE};
 	struct judge *j = ctx;
 	const struct dmar_rule_text *t = dmar_rule_text(d->rule);
-	struct finding *f = finding_new(j, RULE_DMAR, "DMAR+0x%zx", d->off);
+	struct draft *f = finding_new(j, RULE_DMAR, "DMAR+0x%zx", d->off);
 	char key[96];
 	f->severity = lint_severity(d);
 	f->kind = kinds[dmar_rule_severity(d->rule)];
@@ -54,7 +54,7 @@ static void on_lint(void *ctx, const struct dmar_finding *d)
 				    sizeof f->remedy - (size_t)at);
 	} else
 		fmt_print(f->remedy, sizeof f->remedy, "%s", t->ask);
-	finding_tell(j);
+	finding_add(j);
 }
 
 static void lint(struct judge *j, const struct audit_table *table)
@@ -62,7 +62,7 @@ static void lint(struct judge *j, const struct audit_table *table)
 	static struct dmar_lint_context known;
 	const struct audit_table *madt = audit_table(j->in, "APIC");
 	struct dmar_memory_map map = {j->in->mem, j->in->mems};
-	known = (struct dmar_lint_context){.topo = &j->topo, .functions = &j->functions};
+	known = (struct dmar_lint_context){.topo = &j->look->topo, .functions = &j->look->functions};
 	known.phys_bits = j->in->phys_bits;
 	if (map.count) {
 		known.memory = dmar_lint_memory;
@@ -129,7 +129,7 @@ static bool has_rhsa(const struct judge *j, uint64_t base)
 {
 	struct dmar_entry e = {0};
 	struct dmar_rhsa r;
-	while (dmar_next(&j->dmar, &e) == SL_OK)
+	while (dmar_next(&j->look->dmar, &e) == SL_OK)
 		if (e.type == DMAR_RHSA && dmar_rhsa(&e, &r) == SL_OK && r.base == base)
 			return true;
 	return false;
@@ -172,7 +172,8 @@ static bool is_bypassed(const void *ctx, const struct pci_func *f)
 {
 	const struct bus *b = ctx;
 	unsigned unit;
-	return f->bdf.seg == b->seg && root_bus(f) == b->top && does_dma(f) && !unit_of(b->j, f->bdf, &unit);
+	return f->bdf.seg == b->seg && root_bus(f) == b->top && does_dma(f) &&
+	       !audit_unit_of(b->j->look, f->bdf, &unit);
 }
 
 static void judge_bypass(struct judge *j)
@@ -219,7 +220,7 @@ static void judge_limits(struct judge *j)
 	struct dmar_entry e = {0};
 	struct dmar_drhd d;
 	unsigned units = 0, functions = 0;
-	while (j->has_dmar && dmar_next(&j->dmar, &e) == SL_OK)
+	while (j->look->has_dmar && dmar_next(&j->look->dmar, &e) == SL_OK)
 		units += e.type == DMAR_DRHD && dmar_drhd(&e, &d) == SL_OK;
 	PCI_EACH(f, j->in->pci)
 		functions += !f->pf;
@@ -256,7 +257,7 @@ void rules_iommu(struct judge *j)
 	lint(j, dmar);
 	for (unsigned i = 0; i < j->in->units; i++)
 		judge_unit(j, i);
-	if (!j->has_dmar)
+	if (!j->look->has_dmar)
 		return;
 	judge_nodes(j);
 	judge_bypass(j);

@@ -22,7 +22,7 @@ static void judge_units(struct judge *j, bool promised, unsigned *units, unsigne
 		if (!a.remaps)
 			finding_of(j, promised ? RULE_IR_FLAG_FALSE : RULE_IR_UNIT, name,
 				   "ECAP.IR is 0 at 0x%llx (ECAP=0x%llx); DMAR flags 0x%x at 0x25",
-				   (ull)u->base + 0x10, ecap, j->dmar.flags);
+				   (ull)u->base + 0x10, ecap, j->look->dmar.flags);
 		if (a.remaps && !a.x2apic &&
 		    (j->in->apic == AUDIT_APIC_X2APIC || j->in->apicid_max > APIC_REACH))
 			finding_of(
@@ -52,7 +52,7 @@ static bool has_scope(const struct judge *j, uint8_t type, uint8_t id)
 {
 	struct dmar_entry e = {0};
 	struct dmar_drhd d;
-	while (dmar_next(&j->dmar, &e) == SL_OK) {
+	while (dmar_next(&j->look->dmar, &e) == SL_OK) {
 		struct dmar_scope s = {0};
 		if (e.type != DMAR_DRHD || dmar_drhd(&e, &d) != SL_OK)
 			continue;
@@ -80,12 +80,12 @@ static void judge_hpet(struct judge *j)
 void rules_irq(struct judge *j)
 {
 	unsigned units, able;
-	bool promised = j->has_dmar && (j->dmar.flags & DMAR_INTR_REMAP);
+	bool promised = j->look->has_dmar && (j->look->dmar.flags & DMAR_INTR_REMAP);
 	judge_units(j, promised, &units, &able);
-	if (j->has_dmar && !promised && units && able == units)
+	if (j->look->has_dmar && !promised && units && able == units)
 		finding_of(j, RULE_IR_FLAG_MISSING, "DMAR+0x25",
 			   "DMAR flags 0x%x at 0x25: INTR_REMAP is 0; ECAP.IR is 1 in all %u units",
-			   j->dmar.flags, units);
+			   j->look->dmar.flags, units);
 	if (promised)
 		judge_hpet(j);
 	judge_compat(j);

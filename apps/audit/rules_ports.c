@@ -7,7 +7,7 @@
 static bool ats_covered(const struct judge *j, const struct pci_func *f)
 {
 	struct dmar_entry e = {0};
-	while (j->has_dmar && dmar_next(&j->dmar, &e) == SL_OK) {
+	while (j->look->has_dmar && dmar_next(&j->look->dmar, &e) == SL_OK) {
 		struct dmar_atsr atsr;
 		struct dmar_scope s = {0};
 		struct span scopes;
@@ -18,7 +18,7 @@ static bool ats_covered(const struct judge *j, const struct pci_func *f)
 		if (e.type == DMAR_ATSR && f->parent && dmar_atsr(&e, &atsr) == SL_OK && atsr.all_ports)
 			return true;
 		while (dmar_scope_next(scopes, &s) == SL_OK)
-			if (dmar_scope_covers(&j->topo, seg, &s, f->bdf))
+			if (dmar_scope_covers(&j->look->topo, seg, &s, f->bdf))
 				return true;
 	}
 	return false;
@@ -69,9 +69,9 @@ static void judge_caches(struct judge *j, const struct pci_func *f)
 		finding_fn(j, RULE_ATS_ON, f->bdf, "%s", text);
 	if (port)
 		finding_fn(j, RULE_ATS_OUTSIDE, f->bdf, "%s; below port " BDF_FMT, text, BDF_ARG(port->bdf));
-	else if (j->has_dmar && !ats_covered(j, f))
+	else if (j->look->has_dmar && !ats_covered(j, f))
 		finding_fn(j, RULE_ATS_UNCOVERED, f->bdf, "%s; no ATSR or SATC for it", text);
-	else if (unit_of(j, f->bdf, &unit) && unit < j->in->units)
+	else if (audit_unit_of(j->look, f->bdf, &unit) && unit < j->in->units)
 		finding_fn(j, RULE_ATS_CAPABLE, f->bdf, "%s; ECAP.DT of iommu%u is %u", text, unit,
 			   unit_ability(&j->in->unit[unit]).device_tlb);
 	else
@@ -85,12 +85,13 @@ static void judge_slot(struct judge *j, const struct pci_func *f)
 	char cover[24] = "no unit";
 	if (!pci_slot_read(f, &slot))
 		return;
-	if (unit_of(j, f->bdf, &unit))
+	if (audit_unit_of(j->look, f->bdf, &unit))
 		fmt_print(cover, sizeof cover, "iommu%u translates", unit);
 	if (slot.thunderbolt)
 		finding_fn(j, RULE_PORT_THUNDERBOLT, f->bdf,
 			   "Intel's Thunderbolt capability (VSEC 0x1234) here or above; %s; DMAR opt-in %s",
-			   cover, j->has_dmar && (j->dmar.flags & DMAR_DMA_OPT_IN) ? "set" : "not set");
+			   cover,
+			   j->look->has_dmar && (j->look->dmar.flags & DMAR_DMA_OPT_IN) ? "set" : "not set");
 	else if (slot.hotplug)
 		finding_fn(j, RULE_PORT_HOTPLUG, f->bdf, "Slot Capabilities 0x%x at 0x%x: bit 6 is 1; %s",
 			   slot.slot_cap, slot.at, cover);

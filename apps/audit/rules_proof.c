@@ -76,8 +76,8 @@ void rules_proof(struct judge *j)
 			   cases_count(&j->in->cases, CASE_REFUSED));
 	if (j->in->proof == AUDIT_PROOF_BROKEN || (j->in->proof == AUDIT_PROOF_DONE && n))
 		return;
-	struct finding *f = finding_new(j, RULE_PROOF_NOT_RUN, "machine");
+	struct draft *f = finding_new(j, RULE_PROOF_NOT_RUN, "machine");
 	fmt_print(f->read, sizeof f->read, "proof: %s", audit_proof_name(j->in->proof));
 	fmt_print(f->remedy, sizeof f->remedy, "%s", why_not(j->in->proof));
-	finding_tell(j);
+	finding_add(j);
 }

@@ -56,29 +56,28 @@ static void bars_text(const struct pci_func *pf, char *buf, size_t n)
 	}
 }
 
-static void judge_pf(struct judge *j, const struct audit_sriov *s, const struct pci_func *pf)
+static void judge_pf(struct judge *j, const struct audit_sriov *s, const struct audit_room *r,
+		     const struct pci_func *pf)
 {
-	struct audit_room r;
 	char bars[100];
-	audit_room(j->in, s, &r);
-	const struct sriov_fit *fit = r.best;
-	const struct audit_routing *route = &s->routing[r.ari];
+	const struct sriov_fit *fit = r->best;
+	const struct audit_routing *route = &s->routing[r->ari];
 	unsigned at = pf->cap_sriov;
 	bars_text(pf, bars, sizeof bars);
 	if (!(s->page_sizes & 1))
 		finding_fn(j, RULE_SRIOV_PAGES, s->pf, "Supported Page Sizes 0x%x at 0x%x", s->page_sizes,
 			   at + 0x1c);
-	if (fit->by_bus < s->total && !r.ari && s->routing[1].known && !s->ari_forwards &&
-	    r.fit[1].by_bus > fit->by_bus)
+	if (fit->by_bus < s->total && !r->ari && s->routing[1].known && !s->ari_forwards &&
+	    r->fit[1].by_bus > fit->by_bus)
 		finding_fn(j, RULE_SRIOV_ARI, s->pf,
 			   "%u of %u VFs without ARI, %u with; the port above does not forward ARI requests",
-			   fit->by_bus, s->total, r.fit[1].by_bus);
+			   fit->by_bus, s->total, r->fit[1].by_bus);
 	else if (fit->by_bus < s->total)
 		finding_fn(
 			j, RULE_SRIOV_BUSES, s->pf,
 			"%u of %u VFs (TotalVFs at 0x%x): First VF Offset %u, VF Stride %u%s; last bus %02x, %u bus numbers missing",
 			fit->by_bus, s->total, at + 0xe, route->offset, route->stride,
-			r.ari ? " with ARI" : "", fit->last_bus, fit->missing_buses);
+			r->ari ? " with ARI" : "", fit->last_bus, fit->missing_buses);
 	if (fit->by_bars < s->total) {
 		char above[32] = "on a root bus";
 		if (pf->parent)
@@ -90,10 +89,10 @@ static void judge_pf(struct judge *j, const struct audit_sriov *s, const struct 
 	if (s->backed >= 0 && s->backed < s->total)
 		finding_fn(j, RULE_SRIOV_QUEUES, s->pf, "flexible resources for %d of %u VFs", s->backed,
 			   s->total);
-	if (r.limit == AUDIT_LIMIT_NONE && s->total && (s->page_sizes & 1))
+	if (r->limit == AUDIT_LIMIT_NONE && s->total && (s->page_sizes & 1))
 		finding_fn(j, RULE_SRIOV_READY, s->pf,
 			   "%u VFs: First VF Offset %u, VF Stride %u%s, last bus %02x; %s", s->total,
-			   route->offset, route->stride, r.ari ? " with ARI" : "", fit->last_bus, bars);
+			   route->offset, route->stride, r->ari ? " with ARI" : "", fit->last_bus, bars);
 }
 
 void rules_sriov(struct judge *j)
@@ -102,6 +101,6 @@ void rules_sriov(struct judge *j)
 		const struct audit_sriov *s = &j->in->pf[i];
 		const struct pci_func *pf = pci_find(j->in->pci, s->pf);
 		if (pf && pf->cap_sriov)
-			judge_pf(j, s, pf);
+			judge_pf(j, s, &j->out->room[i], pf);
 	}
 }

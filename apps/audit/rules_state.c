@@ -51,7 +51,7 @@ static void judge_promise(struct judge *j)
 {
 	unsigned units, entry, left, left_units;
 	char who[16] = "", read[120] = "";
-	bool promised = j->has_dmar && (j->dmar.flags & DMAR_DMA_OPT_IN);
+	bool promised = j->look->has_dmar && (j->look->dmar.flags & DMAR_DMA_OPT_IN);
 	tally(j, AUDIT_ENTRY, &units, &entry);
 	tally(j, AUDIT_LEFT, &left_units, &left);
 	if (!units)
@@ -60,15 +60,15 @@ static void judge_promise(struct judge *j)
 	if (entry < units && promised)
 		finding_of(j, RULE_STATE_OPT_IN_FALSE, who,
 			   "DMAR flags 0x%x at 0x25; while firmware ran %s (%u of %u units open)",
-			   j->dmar.flags, read, units - entry, units);
+			   j->look->dmar.flags, read, units - entry, units);
 	else if (entry < units)
 		finding_of(j, RULE_STATE_OPEN, who,
 			   "while firmware ran %s (%u of %u units open); DMAR flags 0x%x at 0x25", read,
-			   units - entry, units, j->has_dmar ? j->dmar.flags : 0);
+			   units - entry, units, j->look->has_dmar ? j->look->dmar.flags : 0);
 	else if (!promised)
 		finding_of(j, RULE_STATE_NO_FLAG, "DMAR+0x25",
 			   "all %u units protected memory while firmware ran; DMAR flags 0x%x at 0x25", units,
-			   j->has_dmar ? j->dmar.flags : 0);
+			   j->look->has_dmar ? j->look->dmar.flags : 0);
 	if (entry == units && left_units && left < left_units) {
 		open_unit(j, AUDIT_LEFT, who, sizeof who, read, sizeof read);
 		finding_of(j, RULE_STATE_GAP, who, "after ExitBootServices %s (%u of %u units open)", read,
@@ -125,12 +125,12 @@ static void judge_faults(struct judge *j, unsigned i)
 				continue;
 			char what[40];
 			request_text(&f, what, sizeof what);
-			struct finding *out = finding_new(j, RULE_STATE_FAULT, BDF_FMT, BDF_ARG(f.bdf));
+			struct draft *out = finding_new(j, RULE_STATE_FAULT, BDF_FMT, BDF_ARG(f.bdf));
 			fmt_print(out->read, sizeof out->read,
 				  "%s iommu%u had record %u: %s refused, %s (reason 0x%x); FSTS=0x%x",
 				  p == AUDIT_ENTRY ? "while firmware ran" : "after ExitBootServices", i, k,
 				  what, vtd_fault_text(f.reason), f.reason, r->fsts);
-			finding_tell(j);
+			finding_add(j);
 		}
 	}
 }
@@ -139,7 +139,7 @@ static void judge_faults(struct judge *j, unsigned i)
 static bool was_open(struct judge *j, bdf_t fn)
 {
 	unsigned unit;
-	if (!unit_of(j, fn, &unit) || unit >= j->in->units)
+	if (!audit_unit_of(j->look, fn, &unit) || unit >= j->in->units)
 		return true;
 	const struct audit_unit *u = &j->in->unit[unit];
 	return !usable(u, AUDIT_LEFT) || !state(u, AUDIT_LEFT).translates;

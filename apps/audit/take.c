@@ -158,13 +158,48 @@ static int32_t backed(const struct machine *m, const struct pci_func *pf)
 	return (int32_t)(!c->flexible_vi || (c->flexible_vq && vq < c->free_vi) ? vq : c->free_vi);
 }
 
+/* ---- room for VFs ---- */
+
+static struct pf_routes {
+	bdf_t pf;
+	struct audit_routing routing[2];
+} routes[AUDIT_PFS];
+static unsigned n_routes;
+
+/* The record of that PF, a new one if need be; NULL when there is no room. */
+static struct pf_routes *routes_of(bdf_t pf)
+{
+	for (unsigned i = 0; i < n_routes; i++)
+		if (bdf_eq(routes[i].pf, pf))
+			return &routes[i];
+	if (n_routes == AUDIT_PFS)
+		return NULL;
+	routes[n_routes] = (struct pf_routes){.pf = pf};
+	return &routes[n_routes++];
+}
+
+void audit_read_routes(struct machine *m)
+{
+	PCI_EACH(f, &m->pci) {
+		struct sriov s;
+		struct sriov_route route[2];
+		bool known[2];
+		struct pf_routes *r;
+		if (f->pf || sriov_read(&m->pci, f, &s) || !(r = routes_of(f->bdf)))
+			continue;
+		sriov_routes(&m->pci, f, route, known);
+		for (unsigned i = 0; i < 2; i++)
+			if (known[i]) /* PCIe §9.3.3.9: it may read 0 while NumVFs is 0 */
+				r->routing[i] = (struct audit_routing){route[i].offset || s.num_vfs,
+								       route[i].offset, route[i].stride};
+	}
+}
+
 static void take_sriov(struct machine *m)
 {
 	in.pfs = 0;
 	PCI_EACH(f, &m->pci) {
 		struct sriov s;
-		struct sriov_route route[2];
-		bool known[2];
 		if (f->pf || in.pfs == AUDIT_PFS || sriov_read(&m->pci, f, &s))
 			continue;
 		struct audit_sriov *out = &in.pf[in.pfs++];
@@ -177,11 +212,9 @@ static void take_sriov(struct machine *m)
 					    .ari_forwards = sriov_ari_forwards(f),
 					    .page_sizes = s.page_sizes,
 					    .backed = backed(m, f)};
-		sriov_routes(&m->pci, f, route, known);
-		for (unsigned i = 0; i < 2; i++) /* PCIe §9.3.3.9: it may read 0 while NumVFs is 0 */
-			if (known[i] && (route[i].offset || s.num_vfs))
-				out->routing[i] =
-					(struct audit_routing){true, route[i].offset, route[i].stride};
+		const struct pf_routes *r = routes_of(f->bdf);
+		for (unsigned i = 0; r && i < 2; i++)
+			out->routing[i] = r->routing[i];
 	}
 }
 
@@ -278,11 +311,11 @@ struct audit_in *audit_take(struct machine *m)
 	take_sriov(m);
 	audit_take_missed(&in, &m->pci);
 	fmt_print(in.failed, sizeof in.failed, "%s", m->failed_stage ? m->failed_stage : "");
-	in.proof = m->audit_proof;
+	in.proof = m->audit.proof;
 	in.cases = *proof_cases();
 	if (in.proof == AUDIT_PROOF_DONE && !in.cases.n)
-		in.proof = m->boot->cfg.iommu != CONFIG_IOMMU_ON ? AUDIT_PROOF_OFF
-			   : !m->translating                     ? AUDIT_PROOF_NO_UNIT
-								 : AUDIT_PROOF_NOT_ASKED;
+		in.proof = m->cfg->iommu != CONFIG_IOMMU_ON ? AUDIT_PROOF_OFF
+			   : !m->translating                ? AUDIT_PROOF_NO_UNIT
+							    : AUDIT_PROOF_NOT_ASKED;
 	return &in;
 }

@@ -32,7 +32,7 @@ static void add_spcr(const struct machine *m)
 	struct acpi_uart uart;
 	if (!t || acpi_spcr(t->data, &uart))
 		return;
-	uint32_t baud = m->boot->cfg.baud;
+	uint32_t baud = m->cfg->baud;
 	enum sl_err e = serial_add(&uart, baud ? baud : uart.baud);
 	log_line("acpi", "SPCR names the UART at %s 0x%llx as console: %s", uart.mmio ? "memory" : "port",
 		 (ull)uart.addr, sl_err_text(e));
@@ -40,7 +40,7 @@ static void add_spcr(const struct machine *m)
 
 void console_from_acpi(const struct machine *m)
 {
-	const struct config *cfg = &m->boot->cfg;
+	const struct config *cfg = m->cfg;
 	if (!cfg->consoles)
 		add_spcr(m);
 	for (unsigned i = 0; i < cfg->consoles; i++) {
@@ -66,7 +66,7 @@ static bool pci_uart(const struct pci_func *f, struct acpi_uart *out)
 
 void console_from_pci(const struct machine *m)
 {
-	const struct config *cfg = &m->boot->cfg;
+	const struct config *cfg = m->cfg;
 	unsigned before = serial_count();
 	struct acpi_uart uart;
 	PCI_EACH(f, &m->pci) {

@@ -1,5 +1,6 @@
 /* Stage cores: every processor that firmware names is started, and what is said of it was measured. */
 #include "apps/machine.h"
+#include "apps/bringup/cores.h"
 #include "apps/report/latency.h"
 #include "kernel/core.h"
 #include "kernel/fmt.h"

@@ -30,6 +30,10 @@ static inline bool coverage_whole(const struct coverage *c)
 	return c->functions && c->units && c->on == c->units && !coverage_open(c);
 }
 
+/* A line for each thing that translation does not cover, up to a limit. */
+struct machine;
+void coverage_name(struct machine *m, const char *subsystem);
+
 /* A function that can do DMA. */
 bool coverage_does_dma(const struct pci_func *f);
 /* A unit that translates covers it. */

@@ -5,6 +5,8 @@
 #include "kernel/span.h"
 #include "pci/pci.h"
 
+#define WINDOW_SIZE (8ull << 20)
+
 struct window_in {
 	const struct pci *pci;         /* registers of functions, and what bridges pass down */
 	const struct boot_region *mem; /* firmware's memory map */
@@ -16,7 +18,7 @@ struct window_in {
 /* The narrowest of the units that are used; 64 when there is none. */
 unsigned window_width(const struct iommu *mmu);
 
-/* A range of WINDOW_SIZE (apps/machine.h) between 4 GiB and 2^38 (2^width where that is less) where nobody
+/* A range of WINDOW_SIZE between 4 GiB and 2^38 (2^width where that is less) where nobody
  * answers: no memory, no register of a function and no window of a bridge (a switch would take a request
  * there for one of its own devices), no RMRR, no unit, no ECAM. From 2^37 up, then from there down. Where
  * memory is everywhere, memory that is free; the caller keeps it out of the page allocator. SL_NOSPACE. */

@@ -1,6 +1,7 @@
 /* The machine's log of refused requests: when the units are asked, whose refusals break the proof, and what
  * is done to a function that floods. */
 #include "apps/machine.h"
+#include "apps/bringup/faults.h"
 #include "kernel/log.h"
 #include "pci/groups.h"
 
@@ -23,10 +24,10 @@ static bool sends_as(const struct pci_func *f, bdf_t id)
 
 static bool driven(const struct machine *m, bdf_t fn)
 {
-	for (unsigned i = 0; i < m->n_driven; i++)
-		if (bdf_eq(m->driven[i], fn))
+	for (unsigned i = 0; i < m->faults.n_driven; i++)
+		if (bdf_eq(m->faults.driven[i], fn))
 			return true;
-	return m->n_driven == ARRAY_LEN(m->driven); /* not all of them are in the list */
+	return m->faults.n_driven == ARRAY_LEN(m->faults.driven); /* not all of them are in the list */
 }
 
 /* Nobody needs the request of a function that nobody drives; that it is refused is what the IOMMU is for. */
@@ -37,9 +38,9 @@ static void on_fault(void *ctx, const struct iommu_fault *f)
 		if (m->vf[i].provoked && bdf_eq(m->vf[i].fn->bdf, f->bdf))
 			return;
 	if (driven(m, f->bdf))
-		m->faults++;
+		m->faults.unprovoked++;
 	else
-		m->stray_faults++;
+		m->faults.stray++;
 }
 
 /* Whoever puts it back later does not detach it a second time. */
@@ -96,7 +97,7 @@ static void on_flood(void *ctx, bdf_t id)
 	bool silenced = !known && !e && iommu_fault_silence(&m->iommu, id) == SL_OK;
 	log_warn("faults",
 		 BDF_FMT " floods: %u refused requests in a second. Cut off: bus mastering %s, %s%s",
-		 BDF_ARG(id), m->fault_log.flood,
+		 BDF_ARG(id), m->faults.log.flood,
 		 known ? "off" : "as it is (no such function was found on the bus)",
 		 e          ? sl_err_text(e)
 		 : attached ? "context entry removed"
@@ -108,11 +109,11 @@ enum sl_err stage_faults(struct machine *m)
 {
 	if (!m->translating)
 		return SL_OK;
-	m->fault_log = (struct fault_log){.on_fault = on_fault, .on_flood = on_flood, .ctx = m};
-	iommu_fault_log(&m->iommu, &m->fault_log);
+	m->faults.log = (struct fault_log){.on_fault = on_fault, .on_flood = on_flood, .ctx = m};
+	iommu_fault_log(&m->iommu, &m->faults.log);
 	log_line("faults",
 		 "refused requests are explained here; a function with %u of them in a second is cut off",
-		 m->fault_log.flood);
+		 m->faults.log.flood);
 	return SL_OK;
 }
 
@@ -120,16 +121,16 @@ void faults_watch(struct machine *m, bdf_t fn)
 {
 	bdf_t id = function_requester(m, fn);
 	if (!driven(m, id))
-		m->driven[m->n_driven++] = id;
+		m->faults.driven[m->faults.n_driven++] = id;
 	iommu_fault_rearm(&m->iommu, id);
 }
 
 unsigned faults_poll(struct machine *m)
 {
-	uint64_t events = __atomic_load_n(&m->fault_events, __ATOMIC_ACQUIRE);
+	uint64_t events = __atomic_load_n(&m->faults.events, __ATOMIC_ACQUIRE);
 	unsigned n = iommu_fault_poll(&m->iommu);
 	if (!n) /* a unit sends the next event only when it has no record left */
-		m->fault_events_seen = events;
+		m->faults.events_seen = events;
 	return n;
 }
 
@@ -143,16 +144,16 @@ enum sl_err faults_verdict(struct machine *m)
 {
 	(void)faults_poll(m);
 	iommu_fault_report_all(&m->iommu);
-	if (m->stray_faults)
+	if (m->faults.stray)
 		log_warn(
 			"faults",
 			"refused requests of functions that nothing here drives: %llu; firmware or a management controller goes on, and reaches nothing",
-			(ull)m->stray_faults);
-	if (!m->faults)
+			(ull)m->faults.stray);
+	if (!m->faults.unprovoked)
 		return SL_OK;
 	log_fail("faults",
 		 "the lines \"refused\" above have what was asked for and what the tables say; report it",
 		 "requests of functions in use that were refused while nobody attacked: %llu",
-		 (ull)m->faults);
+		 (ull)m->faults.unprovoked);
 	return SL_VERIFY;
 }

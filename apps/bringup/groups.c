@@ -1,5 +1,7 @@
 /* Stage groups: which functions can only be given away together, why, and what can be done. */
+#include "pci/acs.h"
 #include "pci/groups.h"
+#include "apps/bringup/groups.h"
 #include "apps/machine.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
@@ -82,7 +84,7 @@ void groups_print(struct machine *m)
 	}
 	log_line(
 		"groups",
-		m->boot->cfg.access == ACCESS_READ
+		m->cfg->access == ACCESS_READ
 			? "%u IOMMU groups of %u functions, as if ACS were switched on wherever it is; %u have more than one"
 			: "%u IOMMU groups of %u functions, with ACS switched on wherever it is; %u have more than one",
 		n, functions, together);
@@ -98,6 +100,7 @@ void groups_print_of(struct machine *m, const struct pci_func *fn)
 
 enum sl_err stage_groups(struct machine *m)
 {
+	acs_enable_all(&m->pci);
 	if (m->vfs) {
 		groups_compute(&m->pci);
 		print_vfs(m);

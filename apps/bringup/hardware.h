@@ -4,6 +4,8 @@
 #pragma once
 #include "apps/machine.h"
 
+enum sl_err stage_hardware(struct machine *m) MUST_CHECK;
+
 /* Prints what is new, on core 0. provoked: by requests that must be refused, so a refusal is no error. */
 void hardware_say(struct machine *m, bool provoked);
 

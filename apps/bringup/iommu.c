@@ -1,5 +1,7 @@
 /* Stage iommu: what firmware left, our own tables, translation on. */
 #include "apps/bringup/coverage.h"
+#include "apps/bringup/iommu.h"
+#include "apps/bringup/irqs.h"
 #include "apps/bringup/skipped_units.h"
 #include "apps/machine.h"
 #include "apps/bringup/quirks.h"
@@ -168,12 +170,12 @@ static void owners_go_on(struct machine *m)
 enum sl_err stage_iommu(struct machine *m)
 {
 	const struct acpi_table *table = acpi_find(&m->acpi, "DMAR", 0);
-	bool off = m->boot->cfg.iommu == CONFIG_IOMMU_OFF;
+	bool off = m->cfg->iommu == CONFIG_IOMMU_OFF;
 	if (off)
 		log_warn(
 			"iommu",
 			"iommu=off: no unit is programmed, so what firmware left on stays as it is, and every function that no unit holds back reaches all memory");
-	if (m->boot->cfg.iommu == CONFIG_IOMMU_PT)
+	if (m->cfg->iommu == CONFIG_IOMMU_PT)
 		log_warn(
 			"iommu",
 			"iommu=pt: every function that is used is in a pass-through domain and reaches all memory: nothing is proved");
@@ -195,14 +197,14 @@ enum sl_err stage_iommu(struct machine *m)
 			"the DMAR table leads to no usable unit: %s", sl_err_text(e));
 		return e;
 	}
-	if (m->boot->cfg.access == ACCESS_READ) {
+	if (m->cfg->access == ACCESS_READ) {
 		log_line("iommu", "access=read: the units are read and left as they are");
 		return SL_OK;
 	}
 	if (off)
 		(void)say_left_on(&m->iommu);
 	else {
-		leave_alone(&m->iommu, &m->boot->cfg, &functions);
+		leave_alone(&m->iommu, m->cfg, &functions);
 		quirks_iommu(&m->pci, &m->iommu, &functions);
 	}
 	e = choose_window(m);
@@ -245,7 +247,7 @@ enum sl_err stage_coverage(struct machine *m)
 {
 	struct coverage c;
 	coverage_take(&m->pci, &m->iommu, m->translating, &c);
-	if (m->boot->cfg.access == ACCESS_READ) {
+	if (m->cfg->access == ACCESS_READ) {
 		log_line(
 			"coverage",
 			"access=read: nothing here holds DMA back; %u of %u functions master the bus, as firmware left them, and %llu MiB of its memory stay unused for that",

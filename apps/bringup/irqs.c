@@ -1,6 +1,7 @@
 /* Interrupt remapping, in stage iommu: VT-d units report faults by interrupt, and functions get entries of
  * their own. */
 #include "apps/machine.h"
+#include "apps/bringup/irqs.h"
 #include "apps/bringup/quirks.h"
 #include "kernel/core.h"
 #include "kernel/fmt.h"
@@ -58,7 +59,7 @@ enum sl_err irqs_start(struct machine *m)
 		return SL_OK;
 	}
 	uint8_t vector;
-	enum sl_err e = irq_alloc(on_fault_event, &m->fault_events, &vector);
+	enum sl_err e = irq_alloc(on_fault_event, &m->faults.events, &vector);
 	if (e)
 		return no_irqs(e);
 	iommu_fault_event(mmu, vector, core_apic_id(0));

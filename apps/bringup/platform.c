@@ -1,5 +1,6 @@
 /* Stages boot, acpi, pci: what machine this is. */
 #include "apps/bringup/console.h"
+#include "apps/bringup/platform.h"
 #include "apps/machine.h"
 #include "apps/bringup/quirks.h"
 #include "iommu/dmar/rmrr.h"
@@ -135,8 +136,7 @@ static enum sl_err add_window(struct machine *m, const struct acpi_ecam *w)
 		mmio_claim("a window of the MCFG table", PHYS(w->base + ((uint64_t)w->start << 20)),
 			   (w->end - w->start + 1ull) << 20, PHYS_ECAM);
 	enum sl_err e = va ? ecam_add(w->seg, w->start, w->end, va) : SL_RANGE;
-	return e ? e
-		 : pci_scan(&m->pci, ecam_cfg(m->boot->cfg.access == ACCESS_READ), w->seg, w->start, w->end);
+	return e ? e : pci_scan(&m->pci, ecam_cfg(m->cfg->access == ACCESS_READ), w->seg, w->start, w->end);
 }
 
 /* Every entry of the MCFG table that can be used. What the others describe is not looked at, but for buses
@@ -226,7 +226,7 @@ enum sl_err stage_pci(struct machine *m)
 	unsigned masters = pci_quiesce(&m->pci);
 	log_line(
 		"pci",
-		m->boot->cfg.access == ACCESS_READ
+		m->cfg->access == ACCESS_READ
 			? "%u functions found; bus mastering stays on in the %u that firmware had left it on in: access=read"
 			: "%u functions found; bus mastering is switched off on the %u that firmware had left it on",
 		n, masters);

@@ -90,7 +90,7 @@ void bench_print_json_run(const struct machine *m)
 {
 	log_text(
 		"{\"t\":\"bench-run\",\"v\":1,\"cores\":%u,\"tsc_hz\":%llu,\"ms\":%u,\"seed\":%u,\"spread_bound_permille\":%u}\n",
-		core_count(), (ull)tsc_info()->hz, m->boot->cfg.ms, m->boot->cfg.seed, BENCH_SPREAD);
+		core_count(), (ull)tsc_info()->hz, m->cfg->ms, m->cfg->seed, BENCH_SPREAD);
 }
 
 static void json_hist(const struct hist *h)

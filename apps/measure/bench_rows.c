@@ -1,4 +1,5 @@
 #include "apps/measure/bench.h"
+#include "apps/work/timed.h"
 
 static const uint32_t depths[] = {1, 8, 32, 128};
 

@@ -1,6 +1,9 @@
 /* One row of the benchmark, once: its VFs worked by their cores for a fixed time. Buffers are prepared before
  * the clock starts, and looked at after it has stopped. */
 #include "apps/measure/bench.h"
+#include "apps/bringup/faults.h"
+#include "apps/vf/batch.h"
+#include "apps/work/timed.h"
 #include "apps/vf/workers.h"
 #include "apps/work/pattern.h"
 #include "apps/report/latency.h"
@@ -289,7 +292,7 @@ static void add_up(struct bench_result *out, uint64_t waits, uint64_t irqs)
 static enum sl_err run_once(struct machine *m, struct bench_result *out, bool warm_up)
 {
 	unsigned vfs = out->row.vfs;
-	uint32_t ms = m->boot->cfg.ms;
+	uint32_t ms = m->cfg->ms;
 	rows_vfs = vfs;
 	rows_ms = warm_up ? (ms + 3) / 4 : ms;
 	for (unsigned v = 0; v < vfs; v++) {
@@ -361,7 +364,7 @@ static enum sl_err prepare(struct machine *m, const struct bench_row *row, unsig
 		s->vf = vf;
 		s->row = *row;
 		s->waiting = vf->batch.req;
-		s->random = pattern_seed(v, repeat + 1, m->boot->cfg.seed);
+		s->random = pattern_seed(v, repeat + 1, m->cfg->seed);
 		s->places = (uint32_t)(TIMED_CHUNKS * CHUNK / row->bytes);
 		vf->batch.n = vf->batch.done = 0;
 		e = map_buffers(m, s, huge);

@@ -1,5 +1,8 @@
 /* Stages bench-pf and bench: the rows on the PF's own queue before there are VFs, then on the VFs. */
 #include "apps/measure/bench.h"
+#include "apps/vf/nvme.h"
+#include "apps/work/timed.h"
+#include "apps/measure/stages.h"
 #include "kernel/core.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
@@ -53,7 +56,7 @@ static enum sl_err run_rows(struct machine *m, const struct bench_scene *scene, 
 /* The PF with one queue pair, as if it were a VF: the same rows, the same loop. */
 static enum sl_err run_pf(struct machine *m, struct vf *pf)
 {
-	const struct bench_scene scene = {.cfg = &m->boot->cfg, .pf = true, .vfs = 1};
+	const struct bench_scene scene = {.cfg = m->cfg, .pf = true, .vfs = 1};
 	enum sl_err e = choose_stores(pf);
 	if (!e)
 		e = timed_prepare(m);
@@ -70,7 +73,7 @@ static enum sl_err open_queue(struct machine *m, struct vf *pf, const struct nvm
 	const struct nvme_vf_cfg cfg = {.io = *io,
 					.fn = pf->fn->bdf,
 					.mem = &pf->queues,
-					.depth = m->boot->cfg.qd < DEPTH_MIN ? DEPTH_MIN : m->boot->cfg.qd,
+					.depth = m->cfg->qd < DEPTH_MIN ? DEPTH_MIN : m->cfg->qd,
 					.shares = 1};
 	e = nvme_vf_open(&pf->nvme, &cfg);
 	if (!e)
@@ -83,7 +86,7 @@ static enum sl_err open_queue(struct machine *m, struct vf *pf, const struct nvm
 enum sl_err stage_bench_pf(struct machine *m)
 {
 	struct vf *pf = &m->vf[0];
-	if (m->boot->cfg.mode != RING_POLL) /* it has no interrupt here */
+	if (m->cfg->mode != RING_POLL) /* it has no interrupt here */
 		return SL_OK;
 	struct nvme_io io = m->nvme.ctrl.io;
 	uint16_t cntlid = m->nvme.ctrl.id.cntlid;
@@ -137,29 +140,29 @@ static const struct bench_result *to_draw(void)
 
 static void print_all(struct machine *m)
 {
-	const struct config *cfg = &m->boot->cfg;
+	const struct config *cfg = m->cfg;
 	if (cfg->json)
 		bench_print_json_run(m);
 	bench_print_head();
 	for (unsigned i = 0; i < n_results; i++) {
 		bench_sum(&result[i]);
 		bench_print_row(&result[i]);
-		m->noisy += bench_noisy(&result[i]);
+		m->tally.noisy += bench_noisy(&result[i]);
 		if (cfg->json)
 			bench_print_json(&result[i], cfg);
 	}
-	m->rows = n_results;
+	m->tally.rows = n_results;
 	if (to_draw())
 		bench_print_hist(to_draw());
 	log_line(
 		"bench",
 		"%u rows; noisy, too much so to be compared: %u (repeats more than %u %% of the median apart)",
-		m->rows, m->noisy, BENCH_SPREAD / 10);
+		m->tally.rows, m->tally.noisy, BENCH_SPREAD / 10);
 }
 
 enum sl_err stage_bench(struct machine *m)
 {
-	const struct config *cfg = &m->boot->cfg;
+	const struct config *cfg = m->cfg;
 	phys_t huge;
 	enum sl_err e = timed_prepare(m);
 	if (e)

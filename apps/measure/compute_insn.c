@@ -232,7 +232,7 @@ static enum sl_err run_row(struct vf *vf, const struct row *row)
 enum sl_err stage_accel_insn(struct machine *m)
 {
 	enum sl_err e = SL_OK;
-	for (uint32_t pass = 0; pass < m->boot->cfg.passes; pass++)
+	for (uint32_t pass = 0; pass < m->cfg->passes; pass++)
 		for (unsigned i = 0; i < ARRAY_LEN(rows) && !e; i++)
 			e = run_row(&m->vf[0], &rows[i]);
 	if (e)

@@ -2,6 +2,9 @@
  * counts the loop's instructions between the markers; what it needs besides stands in a BENCH line. What was
  * read last is checked after each row. */
 #include "apps/machine.h"
+#include "apps/vf/batch.h"
+#include "apps/work/timed.h"
+#include "apps/measure/stages.h"
 #include "apps/work/pattern.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
@@ -265,7 +268,7 @@ enum sl_err stage_insn(struct machine *m)
 	enum sl_err e = timed_prepare(m);
 	if (!e)
 		e = look_at_medium(m, vf);
-	for (uint32_t pass = 0; pass < m->boot->cfg.passes; pass++)
+	for (uint32_t pass = 0; pass < m->cfg->passes; pass++)
 		for (unsigned i = 0; i < ARRAY_LEN(rows) && !e; i++)
 			if (possible(vf, &rows[i]))
 				e = run_row(m, vf, &rows[i]);

@@ -2,6 +2,7 @@
  * instructions exactly: tools/bench-iommu runs it so. The function that is attached masters nothing
  * meanwhile. */
 #include "apps/machine.h"
+#include "apps/measure/stages.h"
 #include "kernel/log.h"
 #include "kernel/x86/cpu.h"
 

@@ -1,4 +1,5 @@
 #include "apps/proof/attack.h"
+#include "apps/bringup/faults.h"
 #include "apps/work/pattern.h"
 #include "kernel/fmt.h"
 #include "kernel/str.h"

@@ -43,7 +43,7 @@ void party_no_effect(struct machine *m, const struct party *p, const struct atta
 /* A case that could not be set up proves nothing, and something is broken: it counts as one that was not
  * refused. */
 void party_broken(struct machine *m, const struct party *p, const char *what);
-/* Counts of a run anew; the head of the table; the sentences at the end, of what m->cases and the other
+/* Counts of a run anew; the head of the table; the sentences at the end, of what m->tally.cases and the other
  * counts say. */
 void party_counts_clear(void);
 void party_print_head(void);

@@ -5,6 +5,9 @@
  * at the address in question, and rung: it would fetch a command from there and put a completion into the
  * page after it. edu writes. Each is seen to reach the place first, so that its translation is cached. */
 #include "apps/proof/attackers.h"
+#include "apps/vf/domain.h"
+#include "apps/vf/msix.h"
+#include "apps/vf/nvme.h"
 #include "apps/work/pattern.h"
 #include "drivers/nvme/reset.h"
 #include "kernel/fmt.h"
@@ -134,8 +137,8 @@ static enum sl_err vf_gone(struct machine *m, struct parties *all, struct party 
 				  .fn = vf->fn->bdf,
 				  .mem = &vf->queues,
 				  .irq = irqs && vf->msix.vectors,
-				  .shadow = m->boot->cfg.doorbell == DOORBELL_SHADOW,
-				  .queues = m->boot->cfg.queues,
+				  .shadow = m->cfg->doorbell == DOORBELL_SHADOW,
+				  .queues = m->cfg->queues,
 				  .depth = vf->accel->depth,
 				  .share = vf->index,
 				  .shares = m->vfs};

@@ -7,6 +7,7 @@
  * four bytes, NVMe controllers the first of the Firmware Slot log, which are below 80h: no vector that
  * anybody has, but in remappable format the data does not count. */
 #include "apps/proof/attackers.h"
+#include "apps/bringup/faults.h"
 #include "kernel/core.h"
 #include "kernel/log.h"
 #include "kernel/x86/irq.h"

@@ -43,7 +43,7 @@ static const struct target {
 /* Others' rounds of the case that runs. */
 static struct {
 	bool begun;
-	unsigned faults; /* m->vf_faults before */
+	unsigned faults; /* m->tally.vf_faults before */
 } others;
 
 static struct dma_buf target_page(const struct vf *vf)
@@ -192,20 +192,20 @@ static bool ring_works(struct machine *m, struct attacker *by, const struct atta
 /* After a reset, in the same domain. */
 static bool works(struct machine *m, struct attacker *by)
 {
-	unsigned faults = m->vf_faults;
+	unsigned faults = m->tally.vf_faults;
 	enum sl_err e = accel_recover(m, by->vf);
 	by->vf->provoked = false;
 	if (!e)
 		e = accel_round_begin(by->vf);
 	if (!e)
 		e = accel_round_end(m, by->vf);
-	return !e && m->vf_faults == faults;
+	return !e && m->tally.vf_faults == faults;
 }
 
 static void others_begin(struct machine *m, struct attacker *by)
 {
 	others.begun = true;
-	others.faults = m->vf_faults;
+	others.faults = m->tally.vf_faults;
 	by->vf->provoked = true; /* until it is reset */
 	for (unsigned i = 0; i < m->vfs; i++)
 		if (i != by->vf->index && accel_round_begin(&m->vf[i]))
@@ -218,7 +218,7 @@ static bool others_end(struct machine *m, struct attacker *by)
 	for (unsigned i = 0; i < m->vfs; i++)
 		if (i != by->vf->index && accel_round_end(m, &m->vf[i]))
 			right = false;
-	return right && m->vf_faults == others.faults;
+	return right && m->tally.vf_faults == others.faults;
 }
 
 static const struct attack_way way = {possible, ready,        strike,     got,
@@ -241,9 +241,9 @@ static void guard(struct machine *m)
 static void say(struct machine *m, const struct vf *vf, const struct attack *a, const struct attack_result *r)
 {
 	const struct iommu_fault *f = &r->fault;
-	m->cases += r->outcome != ATTACK_NOT_TRIED;
-	m->refused += r->outcome == ATTACK_REFUSED;
-	m->not_tried += r->outcome == ATTACK_NOT_TRIED;
+	m->tally.cases += r->outcome != ATTACK_NOT_TRIED;
+	m->tally.refused += r->outcome == ATTACK_REFUSED;
+	m->tally.not_tried += r->outcome == ATTACK_NOT_TRIED;
 	if (r->outcome == ATTACK_REFUSED)
 		log_line("refuse",
 			 "VF %u, %s: refused; fault: " BDF_FMT " %s 0x%llx, reason %u; works again after FLR",
@@ -309,9 +309,9 @@ enum sl_err stage_accel_refuse(struct machine *m)
 	log_line(
 		"refuse",
 		"%llu of %llu refused, recorded and without effect, each after it had worked where it is allowed; all other VFs worked meanwhile",
-		(ull)m->refused, (ull)m->cases);
-	if (m->not_tried)
+		(ull)m->tally.refused, (ull)m->tally.cases);
+	if (m->tally.not_tried)
 		log_line("refuse", "%llu were not tried: they had no effect where they are allowed",
-			 (ull)m->not_tried);
-	return m->cases && m->refused == m->cases ? SL_OK : SL_VERIFY;
+			 (ull)m->tally.not_tried);
+	return m->tally.cases && m->tally.refused == m->tally.cases ? SL_OK : SL_VERIFY;
 }

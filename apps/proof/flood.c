@@ -2,6 +2,11 @@
  * after which nothing of them is seen any more, and everybody else works on. Two at once where there are
  * three: a unit with one fault record then loses some, which has to be said. */
 #include "apps/proof/attack.h"
+#include "apps/bringup/faults.h"
+#include "apps/vf/batch.h"
+#include "apps/vf/nvme.h"
+#include "apps/work/timed.h"
+#include "apps/proof/stages.h"
 #include "apps/work/pattern.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
@@ -242,10 +247,10 @@ enum sl_err stage_flood(struct machine *m)
 	enum sl_err e = bring_back(m);
 	if (e)
 		return e;
-	uint32_t usual = m->fault_log.flood;
-	m->fault_log.flood = THRESHOLD;
+	uint32_t usual = m->faults.log.flood;
+	m->faults.log.flood = THRESHOLD;
 	e = run(m);
-	m->fault_log.flood = usual;
+	m->faults.log.flood = usual;
 	for (unsigned i = 0; i < m->vfs; i++)
 		m->vf[i].provoked = false;
 	return e;

@@ -1,6 +1,8 @@
 /* Stage irqs, which shows that a VF's message arrives by its own
  * entry and by no other. The data path polls: every vector is masked but in that stage. */
 #include "apps/machine.h"
+#include "apps/bringup/irqs.h"
+#include "apps/proof/irqs.h"
 #include "kernel/core.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
@@ -85,7 +87,7 @@ static bool is_refused(struct machine *m, struct vf *vf, const char *name, struc
 	char text[256];
 	struct iommu_fault f;
 	uint64_t all = all_irqs(m);
-	uint64_t events = count_of(&m->fault_events);
+	uint64_t events = count_of(&m->faults.events);
 	iommu_fault_claim(&m->iommu, vf->fn->bdf);
 	enum sl_err e = load(vf, message);
 	if (!e)
@@ -99,7 +101,7 @@ static bool is_refused(struct machine *m, struct vf *vf, const char *name, struc
 		log_line("irqs", "VF %u, %s: refused; this unit makes no record of it", vf->index, name);
 		return true;
 	}
-	bool event = moved(&m->fault_events, events, QUIET_US);
+	bool event = moved(&m->faults.events, events, QUIET_US);
 	iommu_fault_describe(&m->iommu, &f, text, sizeof text);
 	log_line("irqs", "VF %u, %s: refused, %s; %s", vf->index, name,
 		 event ? "reported by an interrupt" : "recorded", text);
@@ -179,7 +181,7 @@ static enum sl_err try_vf(struct machine *m, struct vf *vf, const struct iommu_i
 	if (iommu_irq_free(&m->iommu, &vf->irq) ||
 	    !is_refused(m, vf, "its entry after it was freed", own, 0x22))
 		return failed(vf, "an interrupt through a freed entry was not refused rightly");
-	m->irqs_checked++;
+	m->tally.irqs_checked++;
 	return SL_OK;
 }
 
@@ -209,7 +211,7 @@ enum sl_err stage_irqs(struct machine *m)
 		log_line(
 			"irqs",
 			"%u VFs: interrupts arrive by their own entries, and those by others' are refused; %llu fault events so far",
-			m->irqs_checked, (ull)count_of(&m->fault_events));
+			m->tally.irqs_checked, (ull)count_of(&m->faults.events));
 	return e;
 }
 

@@ -2,6 +2,12 @@
  * work; one line a case, passes= times over. What the platform can not refuse is counted apart and explained.
  */
 #include "apps/proof/attackers.h"
+#include "apps/bringup/faults.h"
+#include "apps/vf/domain.h"
+#include "apps/vf/nvme.h"
+#include "apps/work/timed.h"
+#include "apps/proof/stages.h"
+#include "drivers/edu/edu.h"
 #include "apps/proof/cases.h"
 #include "apps/work/pattern.h"
 #include "apps/vf/own_memory.h"
@@ -91,7 +97,7 @@ static enum sl_err connect_edu(struct machine *m)
  * page. */
 static enum sl_err add_edu(struct machine *m)
 {
-	iso.edu_fn = find_edu(m);
+	iso.edu_fn = edu_find(&m->pci);
 	if (!iso.edu_fn)
 		return SL_OK;
 	enum sl_err e = connect_edu(m);
@@ -225,7 +231,7 @@ static enum sl_err run_pass(struct machine *m, uint32_t pass)
 		e = check_tables(m);
 	if (!e)
 		introduce(m, pass);
-	log_line("isolate", "pass %u of %u", pass, m->boot->cfg.passes);
+	log_line("isolate", "pass %u of %u", pass, m->cfg->passes);
 	party_print_head();
 	for (unsigned i = 0; i < iso.n && !e; i++) {
 		attempts_run(m, &iso, &iso.party[i]);
@@ -263,7 +269,7 @@ enum sl_err stage_isolate(struct machine *m)
 	attack_kernel_fill();
 	if (!iso.decoy.v) /* once, however often the console runs this */
 		iso.decoy = paging_decoy_table();
-	for (uint32_t pass = 1; !e && pass <= m->boot->cfg.passes; pass++) {
+	for (uint32_t pass = 1; !e && pass <= m->cfg->passes; pass++) {
 		if (pass > 1 && translated(m))
 			e = stage_domains(m);
 		if (!e)
@@ -273,23 +279,23 @@ enum sl_err stage_isolate(struct machine *m)
 		log_line(
 			"isolate",
 			"pass %u of %u done; so far %llu of %llu refused, %llu not enforced here, %llu not tried",
-			pass, m->boot->cfg.passes, (ull)m->refused, (ull)m->cases, (ull)m->not_enforced,
-			(ull)m->not_tried);
+			pass, m->cfg->passes, (ull)m->tally.refused, (ull)m->tally.cases,
+			(ull)m->tally.not_enforced, (ull)m->tally.not_tried);
 	}
 	guard_free();
-	m->verified = attack_verified();
+	m->tally.verified = attack_verified();
 	if (e == SL_STOPPED)
 		log_line("isolate", "stopped by Ctrl-C: what was not tried is not shown");
 	else if (e)
 		log_fail("isolate", "see the lines above", "not all cases could be run: %s", sl_err_text(e));
 	else if (translated(m))
 		party_print_sum(m);
-	m->proof_failed |= m->refused != m->cases;
-	if (!e && m->refused != m->cases)
+	m->tally.proof_failed |= m->tally.refused != m->tally.cases;
+	if (!e && m->tally.refused != m->tally.cases)
 		log_fail("isolate", "do not give this machine's functions to anyone you do not trust",
 			 "%llu of %llu forbidden accesses were not refused as they should be",
-			 (ull)(m->cases - m->refused), (ull)m->cases);
+			 (ull)(m->tally.cases - m->tally.refused), (ull)m->tally.cases);
 	if (e)
 		return e;
-	return m->cases && m->refused == m->cases ? SL_OK : SL_VERIFY;
+	return m->tally.cases && m->tally.refused == m->tally.cases ? SL_OK : SL_VERIFY;
 }

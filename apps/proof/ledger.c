@@ -82,7 +82,7 @@ static void keep(const struct attacker *by, const struct attack *a, enum case_ou
 static void not_tried(struct machine *m, const struct attacker *by, const struct attack *a,
 		      const struct attack_result *r)
 {
-	m->not_tried++;
+	m->tally.not_tried++;
 	keep(by, a, CASE_NOT_TRIED, r);
 	print_result(by, a, "not tried", r);
 }
@@ -90,7 +90,7 @@ static void not_tried(struct machine *m, const struct attacker *by, const struct
 static void not_enforced(struct machine *m, const struct attacker *by, const struct attack *a,
 			 const struct attack_result *r)
 {
-	m->not_enforced++;
+	m->tally.not_enforced++;
 	count.arrived += r->outcome == ATTACK_ARRIVED;
 	keep(by, a, CASE_NOT_ENFORCED, r);
 	print_result(by, a, "not enforced here", r);
@@ -99,8 +99,8 @@ static void not_enforced(struct machine *m, const struct attacker *by, const str
 static void refused(struct machine *m, const struct attacker *by, const struct attack *a,
 		    const struct attack_result *r)
 {
-	m->cases++;
-	m->refused++;
+	m->tally.cases++;
+	m->tally.refused++;
 	count.dma += !a->interrupt;
 	count.messages += a->interrupt;
 	count.unrecorded += !r->recorded;
@@ -114,7 +114,7 @@ static void failed(struct machine *m, const struct attacker *by, const struct at
 {
 	bool reached = r->outcome == ATTACK_SUCCEEDED || r->outcome == ATTACK_ARRIVED ||
 		       r->outcome == ATTACK_FOREIGN;
-	m->cases++;
+	m->tally.cases++;
 	keep(by, a, reached ? CASE_SUCCEEDED : CASE_NOT_PROVED, r);
 	print_result(by, a, "NOT REFUSED", r);
 	log_text("       ^ %s\n", attack_outcome_text(r->outcome));
@@ -154,7 +154,7 @@ void party_broken(struct machine *m, const struct party *p, const char *what)
 	fmt_print(c.who, sizeof c.who, "%s", p->by.name);
 	fmt_print(c.what, sizeof c.what, "%s", what);
 	cases_add(proof_cases(), &c);
-	m->cases++;
+	m->tally.cases++;
 	log_fail("isolate", "run again; if it stays, this attacker's other cases mean little",
 		 "%s: %s could not be set up", p->by.name, what);
 }
@@ -176,10 +176,10 @@ static void print_messages(void)
 
 static void print_not_enforced(const struct machine *m)
 {
-	if (!m->not_enforced)
+	if (!m->tally.not_enforced)
 		return;
 	log_line("isolate", "not shown: %llu forged interrupts: not enforced here; %llu of them were seen to",
-		 (ull)m->not_enforced, (ull)count.arrived);
+		 (ull)m->tally.not_enforced, (ull)count.arrived);
 	log_line("isolate", "       arrive. Compatibility format, and entries of others when the message is");
 	log_line("isolate", "       a DMA write, pass on this machine; interrupt remapping is %s",
 		 m->irqs_remapped ? "on" : "off");
@@ -189,7 +189,7 @@ void party_print_sum(const struct machine *m)
 {
 	log_line("isolate",
 		 "shown: %llu of %llu forbidden accesses were refused, each after the same access had",
-		 (ull)m->refused, (ull)m->cases);
+		 (ull)m->tally.refused, (ull)m->tally.cases);
 	log_line("isolate", "       worked where it is allowed: %llu DMAs, %llu interrupts", (ull)count.dma,
 		 (ull)count.messages);
 	log_line("isolate",
@@ -198,17 +198,17 @@ void party_print_sum(const struct machine *m)
 	log_line("isolate",
 		 "       right sender, address, direction and reason, and the tables say the same");
 	print_messages();
-	if (m->verified)
+	if (m->tally.verified)
 		log_line("isolate",
 			 "shown: %llu reads and writes of other VFs in the meantime were all right",
-			 (ull)m->verified);
-	if (m->boot->cfg.passes > 1)
+			 (ull)m->tally.verified);
+	if (m->cfg->passes > 1)
 		log_line("isolate", "shown: after each pass as much memory was free as after the first");
 	print_not_enforced(m);
-	if (m->not_tried)
+	if (m->tally.not_tried)
 		log_line("isolate",
 			 "not tried: %llu accesses that had no effect where they are allowed either",
-			 (ull)m->not_tried);
+			 (ull)m->tally.not_tried);
 	log_line("isolate",
 		 "not tried: DMA of functions other than the attackers above; those under a unit that");
 	log_line("isolate", "       translates have no context entry, or an RMRR and nothing else");

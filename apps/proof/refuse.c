@@ -1,6 +1,7 @@
 /* Stage refuse: each VF is told to write where it must not. The short proof of the demo; apps/proof/isolate.c
  * has the long one. */
 #include "apps/proof/attack.h"
+#include "apps/proof/stages.h"
 #include "apps/work/pattern.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
@@ -59,14 +60,14 @@ static enum verdict run_case(struct machine *m, struct attacker *by, const struc
 	struct attack_result r;
 	attack_run(m, by, a, &r);
 	if (r.outcome == ATTACK_NOT_TRIED) {
-		m->not_tried++;
+		m->tally.not_tried++;
 		log_line("refuse", "VF %u -> %s: %s", by->vf->index, a->name, attack_outcome_text(r.outcome));
 		return UNTRIED;
 	}
-	m->cases++;
+	m->tally.cases++;
 	if (r.outcome == ATTACK_REFUSED) {
 		print_case(m, by->vf, a, &r);
-		m->refused++;
+		m->tally.refused++;
 		return REFUSED;
 	}
 	log_fail("refuse", "do not give this machine's functions to anyone you do not trust",
@@ -140,9 +141,9 @@ enum sl_err stage_refuse(struct machine *m)
 	log_line(
 		"refuse",
 		"%llu of %llu refused, recorded and without effect, each after it had worked where it is allowed",
-		(ull)m->refused, (ull)m->cases);
-	if (m->not_tried)
+		(ull)m->tally.refused, (ull)m->tally.cases);
+	if (m->tally.not_tried)
 		log_line("refuse", "%llu were not tried: they had no effect where they are allowed",
-			 (ull)m->not_tried);
-	return m->cases && m->refused == m->cases ? SL_OK : SL_VERIFY;
+			 (ull)m->tally.not_tried);
+	return m->tally.cases && m->tally.refused == m->tally.cases ? SL_OK : SL_VERIFY;
 }

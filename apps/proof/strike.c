@@ -1,6 +1,8 @@
 /* How NVMe functions and edu make an access to an address of our choice; and what the other VFs do meanwhile.
  */
 #include "apps/proof/attack.h"
+#include "apps/vf/batch.h"
+#include "apps/work/timed.h"
 #include "apps/work/pattern.h"
 #include "drivers/edu/edu.h"
 #include "drivers/nvme/status.h"

@@ -82,5 +82,5 @@ enum sl_err tour_page(const struct machine *m, const char *stage)
 		log_text("\n-- the tour: any key goes on, q goes on without pauses, Ctrl-C ends it --\n");
 	log_text("\n== %u of %u: %s\n", next + 1, (unsigned)ARRAY_LEN(pages), pages[next].text);
 	next++;
-	return wait(m->boot->cfg.seconds);
+	return wait(m->cfg->seconds);
 }

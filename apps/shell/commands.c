@@ -37,6 +37,8 @@ static const struct command commands[] = {
 	{"cpus", "", "the processors, and which of them run", "cpus", NULL, TAKES_NOTHING, false, cmd_cpus},
 	{"mem", "", "firmware's memory map, what is free, how far stacks were used", "mem", NULL,
 	 TAKES_NOTHING, false, cmd_mem},
+	{"options", "[KEY]", "the options of sluice.cfg, and what this run has", "options vfs", NULL,
+	 TAKES_NOTHING, false, cmd_options},
 	{"time", "", "time since the hand-over, and what it is counted by", "time", NULL, TAKES_NOTHING,
 	 false, cmd_time},
 	{"reboot", "", "puts everything back and starts the machine again", "reboot", NULL, TAKES_NOTHING,

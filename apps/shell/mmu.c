@@ -1,5 +1,6 @@
 /* Commands about the IOMMU: its table, its units, what they refuse. */
 #include "apps/bringup/coverage.h"
+#include "apps/bringup/iommu.h"
 #include "apps/shell/dump.h"
 #include "apps/shell/shell.h"
 #include "kernel/fmt.h"
@@ -10,7 +11,7 @@ bool need_translation(const struct machine *m)
 {
 	if (!m->translating)
 		log_text("translation is not on: %s\n",
-			 m->boot->cfg.iommu ? "the lines before the first prompt say why" : "iommu=off");
+			 m->cfg->iommu ? "the lines before the first prompt say why" : "iommu=off");
 	return m->translating;
 }
 
@@ -201,7 +202,7 @@ bool cmd_walk(struct machine *m, unsigned n, char **word)
 
 bool cmd_faults(struct machine *m, unsigned n, char **word)
 {
-	const struct fault_log *l = &m->fault_log;
+	const struct fault_log *l = &m->faults.log;
 	char name[NAME_SIZE];
 	(void)word;
 	if (n > 1)

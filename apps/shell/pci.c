@@ -1,5 +1,6 @@
 /* Commands about PCI functions. */
 #include "apps/shell/shell.h"
+#include "apps/bringup/groups.h"
 #include "apps/shell/work.h"
 #include "kernel/log.h"
 #include "kernel/str.h"

@@ -1,5 +1,7 @@
 /* Stage shell: the prompt. Everything that is printed while it lasts goes through the pager here. */
 #include "apps/shell/shell.h"
+#include "apps/bringup/faults.h"
+#include "apps/shell/stage.h"
 #include "apps/audit/record.h"
 #include "apps/bringup/hardware.h"
 #include "apps/work/load.h"
@@ -213,8 +215,8 @@ enum sl_err stage_shell(struct machine *m)
 {
 	log_line("shell", "the console: help lists the commands, Tab completes, Ctrl-C stops");
 	sh.line.out = echo;
-	sh.dumb = m->boot->cfg.term == TERM_DUMB;
-	m->audit_proof = AUDIT_PROOF_NOT_ASKED;
+	sh.dumb = m->cfg->term == TERM_DUMB;
+	m->audit.proof = AUDIT_PROOF_NOT_ASKED;
 	log_sink_replace(serial_write, sink);
 	while (!sh.left) {
 		serial_stop_clear();

@@ -58,6 +58,7 @@ bool cmd_load(struct machine *m, unsigned n, char **word);
 bool cmd_vf(struct machine *m, unsigned n, char **word);
 bool cmd_log(struct machine *m, unsigned n, char **word);
 bool cmd_acpi(struct machine *m, unsigned n, char **word);
+bool cmd_options(struct machine *m, unsigned n, char **word);
 bool cmd_cpus(struct machine *m, unsigned n, char **word);
 bool cmd_mem(struct machine *m, unsigned n, char **word);
 bool cmd_time(struct machine *m, unsigned n, char **word);

@@ -1,5 +1,9 @@
 /* Commands that put VFs to work. */
 #include "apps/shell/work.h"
+#include "apps/bringup/groups.h"
+#include "apps/bringup/faults.h"
+#include "apps/vf/nvme.h"
+#include "apps/proof/stages.h"
 #include "apps/audit/app.h"
 #include "apps/audit/record.h"
 #include "apps/bringup/hardware.h"
@@ -66,21 +70,22 @@ bool cmd_isolate(struct machine *m, unsigned n, char **word)
 		return false;
 	if (!work_possible(m))
 		return true;
-	m->cases = m->refused = m->not_enforced = m->not_tried = 0;
+	m->tally.cases = m->tally.refused = m->tally.not_enforced = m->tally.not_tried = 0;
 	m->attacking = true;
 	enum sl_err e = work_begin(m);
 	if (!e)
 		e = serial_stop() ? SL_STOPPED : stage_isolate(m);
 	work_end(m);
 	m->attacking = false;
-	m->audit_proof = e == SL_STOPPED ? AUDIT_PROOF_NOT_ASKED /* audit tells of it */
+	m->audit.proof = e == SL_STOPPED ? AUDIT_PROOF_NOT_ASKED /* audit tells of it */
 					 : (uint8_t)audit_proof_after(m, e);
 	if (e)
 		log_text("isolate: %s\n", sl_err_text(e));
 	else
 		log_text(
 			"isolate: %llu of %llu forbidden accesses were refused; %llu not enforced here, %llu not tried\n",
-			(ull)m->refused, (ull)m->cases, (ull)m->not_enforced, (ull)m->not_tried);
+			(ull)m->tally.refused, (ull)m->tally.cases, (ull)m->tally.not_enforced,
+			(ull)m->tally.not_tried);
 	return true;
 }
 
@@ -123,25 +128,25 @@ static void print_table(struct machine *m)
 {
 	char fn[NAME_SIZE], name[NAME_SIZE + 8];
 	uint64_t doorbells = 0;
-	hist_reset(&m->latency);
+	hist_reset(&m->tally.latency);
 	log_text("  VF              ops/s   MB/s median us       p99     p99.9       max bells/op\n");
 	for (unsigned v = 0; v < m->pairs; v++) {
 		const struct vf *vf = &m->vf[v];
-		hist_merge(&m->latency, &vf->latency);
+		hist_merge(&m->tally.latency, &vf->latency);
 		doorbells += vf->timed.doorbells;
 		int n = fmt_print(name, sizeof name, "%s", function_name(vf->fn->bdf, fn));
 		if (vf->first) /* a further queue pair of the VF */
 			fmt_print(name + n, sizeof name - (size_t)n, "/%u", vf->nvme.queue.sqid >> 16);
-		print_row(name, &vf->latency, vf->ops, vf->timed.doorbells, m->timed_us);
+		print_row(name, &vf->latency, vf->ops, vf->timed.doorbells, m->tally.timed_us);
 	}
-	print_row("all", &m->latency, m->timed_ops, doorbells, m->timed_us);
+	print_row("all", &m->tally.latency, m->tally.timed_ops, doorbells, m->tally.timed_us);
 }
 
 static enum sl_err stop(struct machine *m)
 {
 	enum sl_err e = load_stop(m);
 	faults_say(m);
-	if (m->timed_us && !e)
+	if (m->tally.timed_us && !e)
 		print_table(m);
 	else if (e)
 		log_fail("load", "see the lines above; vf shows which VF", "reads under load went wrong: %s",
@@ -178,15 +183,15 @@ static void watch(struct machine *m, uint64_t us)
 
 bool cmd_bench(struct machine *m, unsigned n, char **word)
 {
-	uint32_t seconds = m->boot->cfg.seconds;
+	uint32_t seconds = m->cfg->seconds;
 	if (n > 2 || (n == 2 && (!word_decimal(word[1], 86400, &seconds) || !seconds)))
 		return false;
 	if (!work_possible(m))
 		return true;
 	enum sl_err e = start(m, true);
 	if (!e) {
-		log_line("bench", "random 4 KiB reads, %u in flight on each of %u VFs, polled",
-			 m->boot->cfg.qd, m->vfs);
+		log_line("bench", "random 4 KiB reads, %u in flight on each of %u VFs, polled", m->cfg->qd,
+			 m->vfs);
 		watch(m, seconds * 1000000ull);
 		progress_end();
 		e = stop(m);

@@ -1,6 +1,8 @@
 /* Requests that are waited for together, for the phases where correctness is shown and time does not matter.
  */
 #include "apps/machine.h"
+#include "apps/bringup/faults.h"
+#include "apps/vf/batch.h"
 #include "kernel/core.h"
 #include "kernel/log.h"
 #include "kernel/time.h"

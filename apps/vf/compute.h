@@ -53,8 +53,8 @@ enum sl_err accel_round_end(struct machine *m, struct vf *vf) MUST_CHECK;
 /* One job with tag 0 that is waited for, at most us. SL_TIMEOUT: no answer, and it stays in flight. */
 enum sl_err accel_one(struct vf *vf, const struct accel_job *job, uint64_t us, uint16_t *status) MUST_CHECK;
 
-/* apps/work/compute_sums.c: what stage accel came to. Sums are of the VFs that work; one that was given up is named
- * as such and counted nowhere. accel_print_sums() adds to m->verified. */
+/* apps/work/compute_sums.c: what stage accel came to. Sums are of the VFs that work; one that was given up is
+ * named as such and counted nowhere. accel_print_sums() adds to m->tally.verified. */
 void accel_print_sums(struct machine *m);
 /* Streams that were deflated last, for somebody else's inflate, and the digest of what has to come out. */
 void accel_print_streams(const struct machine *m);

@@ -1,5 +1,6 @@
 /* MSI-X of a VF. */
 #include "apps/machine.h"
+#include "apps/vf/msix.h"
 #include "kernel/x86/paging.h"
 
 enum sl_err vf_msix_open(struct vf *vf)

@@ -1,5 +1,6 @@
 /* Which namespace a VF is given for its own. */
 #include "apps/machine.h"
+#include "apps/vf/nvme.h"
 
 /* What stage verify can work on: blocks that make up a chunk, no metadata, and room. */
 static bool serves(const struct nvme_ns *ns)

@@ -1,6 +1,11 @@
 /* Stages pf, sriov, domains: from the physical function to VFs with rings of their own, each in a domain of
  * its own. */
 #include "apps/machine.h"
+#include "apps/bringup/faults.h"
+#include "apps/vf/domain.h"
+#include "apps/vf/batch.h"
+#include "apps/vf/msix.h"
+#include "apps/vf/nvme.h"
 #include "apps/vf/numa.h"
 #include "apps/vf/own_memory.h"
 #include "drivers/edu/edu.h"
@@ -10,107 +15,8 @@
 #include "kernel/str.h"
 #include "kernel/time.h"
 #include "kernel/x86/marker.h"
-#include "kernel/x86/paging.h"
-#include "pci/path.h"
 
 #define CLASS_NVME 0x010802
-
-/* None while translation is off: memory is then reached at its physical address. */
-enum sl_err make_domain(struct machine *m, const char *name, bdf_t fn, struct domain **dom)
-{
-	*dom = NULL;
-	if (m->boot->cfg.iommu == CONFIG_IOMMU_OFF)
-		return SL_OK;
-	if (translated(m))
-		return domain_create_for(&m->iommu, name, fn, dom);
-	enum sl_err e = domain_create_passthrough(&m->iommu, name, dom);
-	if (e == SL_UNSUPPORTED)
-		log_fail("iommu", "use iommu=on or iommu=off",
-			 "iommu=pt: no unit can pass requests through (ECAP.PT is 0)");
-	return e;
-}
-
-/* The function's only domain is that of an RMRR: says so, and which. */
-static bool held_by_rmrr(const struct pci_func *fn, const struct domain *dom)
-{
-	struct iommu_reserved r = {0};
-	struct iommu *mmu = domain_iommu(dom);
-	const struct domain *held = iommu_domain_of(mmu, fn->bdf);
-	while (held && iommu_reserved_next(mmu, fn->bdf, &r) == SL_OK) {
-		if (r.interrupts)
-			continue;
-		log_fail(
-			"iommu",
-			"look in firmware setup for the vendor's option for this slot (HPE: Shared Memory and RMRR off), or update the firmware; docs/audit.md, RMRR-KEPT",
-			BDF_FMT
-			" is held by the RMRR 0x%llx..0x%llx, in domain %u: firmware may use that memory through it at any time",
-			BDF_ARG(fn->bdf), (ull)r.base, (ull)(r.base + r.len - 1), domain_id(held));
-		return true;
-	}
-	return false;
-}
-
-/* Registers of a BAR; NULL with a FAIL line when it has no address, or one that no request reaches. */
-static volatile void *map_bar0(const struct pci_func *fn)
-{
-	const struct pci_bar *bar = &fn->bar[0];
-	const struct pci_func *stop = pci_path_stop(fn, bar);
-	uint64_t last = bar->addr + (bar->size - 1);
-	volatile void *regs =
-		bar->addr && bar->size && !bar->io && !stop ? mmio_map(PHYS(bar->addr), bar->size) : NULL;
-	if (bar->addr && bar->size && stop)
-		log_fail(
-			"pci",
-			"update the firmware; switch above-4G decoding and SR-IOV on in its setup, or off and on",
-			BDF_FMT ": BAR0 0x%llx..0x%llx is not in the windows of the bridge " BDF_FMT
-				" above it (0x%llx + 0x%llx, 0x%llx + 0x%llx): its registers do not answer",
-			BDF_ARG(fn->bdf), (ull)bar->addr, (ull)last, BDF_ARG(stop->bdf), (ull)stop->mem.base,
-			(ull)stop->mem.size, (ull)stop->pref.base, (ull)stop->pref.size);
-	else if (!regs)
-		log_fail("pci", "switch above-4G decoding on in firmware setup",
-			 BDF_FMT " has no register address in BAR0", BDF_ARG(fn->bdf));
-	return regs;
-}
-
-/* Bus mastering, of the function and of the bridges above it, goes on only with the domain in place. */
-enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile void **regs)
-{
-	*regs = map_bar0(fn);
-	if (!*regs)
-		return SL_NOSPACE;
-	enum sl_err e = dom ? domain_attach(dom, fn->bdf) : SL_OK;
-	if (e == SL_BUSY && held_by_rmrr(fn, dom))
-		return e;
-	if (e) {
-		log_fail(
-			"iommu",
-			"another slot, or ACS in firmware setup: the lines above name the port or the missing unit",
-			BDF_FMT " can not be put into a domain: %s", BDF_ARG(fn->bdf), sl_err_text(e));
-		return e;
-	}
-	e = pci_path_open(fn);
-	if (e) {
-		function_disconnect(fn, dom);
-		return e;
-	}
-	pci_bus_master(fn, true);
-	return SL_OK;
-}
-
-void function_disconnect(struct pci_func *fn, struct domain *dom)
-{
-	pci_bus_master(fn, false);
-	enum sl_err e = dom ? domain_detach(dom, fn->bdf) : SL_OK;
-	if (e && e != SL_NOTFOUND) /* it may have been cut off: apps/bringup/faults.c */
-		log_warn("iommu", BDF_FMT " could not be taken out of its domain", BDF_ARG(fn->bdf));
-}
-
-void drop_domain(struct domain **dom)
-{
-	if (*dom && domain_destroy(*dom))
-		log_warn("iommu", "domain %s could not be destroyed", domain_name(*dom));
-	*dom = NULL;
-}
 
 static unsigned number_of(const struct domain *dom)
 {
@@ -154,28 +60,20 @@ void undo_pf(struct machine *m)
 
 static bool isolating(const struct machine *m)
 {
-	return m->attacking || m->boot->cfg.app == APP_ISOLATE;
-}
-
-struct pci_func *find_edu(const struct machine *m)
-{
-	PCI_EACH(f, &m->pci)
-		if (f->vendor == EDU_VENDOR && f->device == EDU_DEVICE)
-			return f;
-	return NULL;
+	return m->attacking || m->cfg->app == APP_ISOLATE;
 }
 
 /* A controller without SR-IOV serves for app=isolate also when it is not named: it is told to Identify and
  * nothing else, so its medium is not touched. */
 static bool serves_unnamed(const struct machine *m)
 {
-	return isolating(m) && !m->only_named && !m->boot->cfg.scratch[0] && !m->pf->cap_sriov;
+	return isolating(m) && !m->only_named && !m->cfg->scratch[0] && !m->pf->cap_sriov;
 }
 
 /* Identify is all that a controller is asked before its serial number is known to be the scratch one. */
 enum sl_err stage_pf(struct machine *m)
 {
-	const char *scratch = m->boot->cfg.scratch;
+	const char *scratch = m->cfg->scratch;
 	bool plain =
 		isolating(m); /* Identify alone is an attack, so a controller without SR-IOV serves too */
 	unsigned seen = 0;
@@ -208,7 +106,7 @@ enum sl_err stage_pf(struct machine *m)
 			 e ? sl_err_text(e) : id->serial);
 		undo_pf(m);
 	}
-	if (plain && find_edu(m))
+	if (plain && edu_find(&m->pci))
 		return SL_OK;
 	if (!seen)
 		log_fail(
@@ -236,7 +134,7 @@ enum sl_err stage_sriov(struct machine *m)
 					    : "no controller with SR-IOV: no VFs");
 		return SL_OK;
 	}
-	unsigned vfs = m->boot->cfg.vfs;
+	unsigned vfs = m->cfg->vfs;
 	if (m->vfs_most && m->vfs_most < vfs)
 		vfs = m->vfs_most;
 	enum sl_err e = sriov_enable(&m->pci, m->pf, (uint16_t)vfs, &s);
@@ -328,7 +226,7 @@ static void print_vf(const struct machine *m, const struct vf *vf)
 /* All pairs of a VF share its buffers, and each needs a place in the list. */
 static enum sl_err queues_check(const struct machine *m)
 {
-	const struct config *cfg = &m->boot->cfg;
+	const struct config *cfg = m->cfg;
 	if (cfg->queues * m->vfs <= VFS_MAX && cfg->queues * cfg->qd <= BUFFER_SLOTS)
 		return SL_OK;
 	log_fail("nvme", "lower queues=, qd= or vfs=",
@@ -341,7 +239,7 @@ static enum sl_err queues_check(const struct machine *m)
 static enum sl_err open_pair(struct machine *m, struct vf *first, uint16_t qid)
 {
 	struct vf *vf = &m->vf[m->pairs];
-	uint32_t qd = m->boot->cfg.qd;
+	uint32_t qd = m->cfg->qd;
 	vf_begin(vf, first->index, first->fn);
 	vf->first = first;
 	vf->buffers = dma_part(&first->buffers, (qid - 1) * qd * PAGE_SIZE, qd * PAGE_SIZE);
@@ -403,10 +301,10 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	const struct nvme_vf_cfg cfg = {.io = io,
 					.fn = vf->fn->bdf,
 					.irq = irqs && vf->msix.vectors,
-					.shadow = m->boot->cfg.doorbell == DOORBELL_SHADOW,
+					.shadow = m->cfg->doorbell == DOORBELL_SHADOW,
 					.mem = &vf->queues,
-					.queues = m->boot->cfg.queues,
-					.depth = m->boot->cfg.qd < DEPTH_MIN ? DEPTH_MIN : m->boot->cfg.qd,
+					.queues = m->cfg->queues,
+					.depth = m->cfg->qd < DEPTH_MIN ? DEPTH_MIN : m->cfg->qd,
 					.share = vf->index,
 					.shares = m->vfs};
 	e = nvme_vf_open(&vf->nvme, &cfg);
@@ -458,19 +356,10 @@ static enum sl_err check_tables(struct machine *m)
 	return e ? e : domains_check(m);
 }
 
-enum sl_err domains_check(struct machine *m)
-{
-	enum sl_err e = SL_OK;
-	PCI_EACH(f, &m->pci)
-		if (!e && translated(m) && !iommu_domain_of(&m->iommu, f->bdf))
-			e = tables_absent(&m->iommu, f->bdf);
-	return e;
-}
-
 /* queues= of each VF. */
 static enum sl_err open_pairs(struct machine *m)
 {
-	uint32_t queues = m->boot->cfg.queues;
+	uint32_t queues = m->cfg->queues;
 	m->pairs = m->vfs;
 	for (unsigned i = 0; i < m->vfs; i++)
 		for (uint16_t qid = 2; qid <= queues; qid++) {

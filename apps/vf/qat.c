@@ -1,6 +1,8 @@
 /* Stages accel_pf, accel_sriov, accel_domains: from a QAT PF to VFs with rings of their own, each in a domain
  * of its own. */
 #include "apps/vf/compute.h"
+#include "apps/bringup/faults.h"
+#include "apps/vf/domain.h"
 #include "apps/vf/numa.h"
 #include "apps/vf/own_memory.h"
 #include "kernel/fmt.h"
@@ -22,7 +24,7 @@ static const struct qat_gen *gen_of(const struct pci_func *pf)
 enum sl_err stage_accel_pf(struct machine *m)
 {
 	struct pci_func *unfit = NULL;
-	uint32_t want = m->boot->cfg.gen;
+	uint32_t want = m->cfg->gen;
 	PCI_EACH(f, &m->pci) {
 		if (m->pf || !gen_of(f) || f->pf)
 			continue;
@@ -65,7 +67,7 @@ enum sl_err stage_accel_sriov(struct machine *m)
 	if (e)
 		return e;
 	m->sriov_on = true;
-	m->vfs = s.num_vfs < m->boot->cfg.vfs ? s.num_vfs : m->boot->cfg.vfs;
+	m->vfs = s.num_vfs < m->cfg->vfs ? s.num_vfs : m->cfg->vfs;
 	if (m->vfs > ACCEL_VFS)
 		m->vfs = ACCEL_VFS;
 	log_line(
@@ -192,7 +194,7 @@ enum sl_err stage_accel_domains(struct machine *m)
 			log_fail("vf", "see the lines above; fewer VFs (vfs=) need less",
 				 "VF %u could not be brought up: %s", i, sl_err_text(e));
 	}
-	if (e || !m->boot->cfg.iommu)
+	if (e || !m->cfg->iommu)
 		return e;
 	for (unsigned i = 0; i < m->vfs && !e; i++) {
 		const struct vf *vf = &m->vf[i];

@@ -1,5 +1,7 @@
 /* Stage accel_firmware: the PF of a QAT card with its firmware running, so that its VFs are served. */
 #include "apps/vf/compute.h"
+#include "apps/bringup/faults.h"
+#include "apps/vf/domain.h"
 #include "drivers/qat/gen.h"
 #include "drivers/qat/pf.h"
 #include "kernel/log.h"

@@ -1,4 +1,5 @@
 #include "apps/vf/wait.h"
+#include "apps/bringup/faults.h"
 #include "apps/vf/workers.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
@@ -13,7 +14,7 @@ const char *ring_mode_name(enum ring_mode mode)
 
 static enum ring_mode mode_of(const struct machine *m)
 {
-	return (enum ring_mode)m->boot->cfg.mode;
+	return (enum ring_mode)m->cfg->mode;
 }
 
 /* --- waiting */
@@ -165,9 +166,9 @@ enum sl_err rings_check(const struct machine *m, bool *irqs)
 	*irqs = mode_of(m) != RING_POLL;
 	if (!*irqs)
 		return SL_OK;
-	if (m->boot->cfg.queues > 1)
+	if (m->cfg->queues > 1)
 		return can_not(m, "queues= has polled queues alone");
-	if (!m->boot->cfg.iommu)
+	if (!m->cfg->iommu)
 		return can_not(m, "with iommu=off they are not remapped");
 	if (!core_can_halt())
 		return can_not(m, "there is no MADT table, or the local APIC's timer does not count");

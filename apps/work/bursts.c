@@ -3,6 +3,9 @@
  * one, random around the time at which they come: then a result comes just before the interrupt is armed,
  * while it is, and just after. Every result is compared. */
 #include "apps/vf/workers.h"
+#include "apps/bringup/faults.h"
+#include "apps/work/stages.h"
+#include "apps/work/timed.h"
 #include "apps/work/pattern.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
@@ -183,9 +186,8 @@ static const char *advice(const struct machine *m, enum sl_err e)
 {
 	return e == SL_DEVICE   ? "the status above says why; a medium that is worn out does that"
 	       : e == SL_VERIFY ? "run again; if it stays, the device or the path to memory damages data"
-	       : m->boot->cfg.mode == RING_POLL
-		       ? "run again; if it stays, the device stops answering"
-		       : "run again with mode=poll: if that works, an interrupt is lost";
+	       : m->cfg->mode == RING_POLL ? "run again; if it stays, the device stops answering"
+					   : "run again with mode=poll: if that works, an interrupt is lost";
 }
 
 enum sl_err stage_bursts(struct machine *m)
@@ -204,7 +206,7 @@ enum sl_err stage_bursts(struct machine *m)
 		e = lanes_run(m, bursts_lane, LIMIT_US);
 	print(m);
 	for (unsigned i = 0; i < core_count(); i++)
-		m->timed_ops += lanes_of(i)->ops;
+		m->tally.timed_ops += lanes_of(i)->ops;
 	for (unsigned v = 0; v < m->vfs; v++)
 		if (loads[v].err)
 			print_wrong(&loads[v]);

@@ -105,7 +105,7 @@ static void recover(struct machine *m, struct vf *vf)
 {
 	struct accel_vf *v = &accel_vf[vf->index];
 	uint64_t begin = now_us(), others = checked_by_others(m, vf);
-	m->vf_faults++;
+	m->tally.vf_faults++;
 	while (v->err) {
 		core_progress();
 		if ((v->err != SL_DEVICE && v->err != SL_TIMEOUT) || !vf->accel || v->faults > FAULTS_MAX) {
@@ -119,10 +119,10 @@ static void recover(struct machine *m, struct vf *vf)
 		if (!v->err) {
 			v->err = know(vf);
 			v->faults += v->err != SL_OK;
-			m->vf_faults += v->err != SL_OK;
+			m->tally.vf_faults += v->err != SL_OK;
 		}
 	}
-	m->vf_recovered += v->faults - v->recovered;
+	m->tally.vf_recovered += v->faults - v->recovered;
 	v->recovered = v->faults;
 	others = checked_by_others(m, vf) - others;
 	char meanwhile[64] = "";
@@ -176,7 +176,7 @@ static bool work(struct machine *m, struct vf *vf)
 		for (unsigned s = 0; s < ACCEL_SERVICES; s++)
 			n += v->jobs.done[s];
 		__atomic_store_n(&v->checked, n, __ATOMIC_RELAXED);
-		if (jobs_least(&v->jobs) >= m->boot->cfg.ops) {
+		if (jobs_least(&v->jobs) >= m->cfg->ops) {
 			set_state(v, ACCEL_DONE);
 			return true;
 		}
@@ -242,7 +242,7 @@ enum sl_err stage_accel(struct machine *m)
 		return e;
 	log_line("accel", "%llu ms with all checks", (ull)((now_us() - begin) / 1000));
 	accel_print_sums(m);
-	if (m->boot->cfg.json)
+	if (m->cfg->json)
 		accel_print_streams(m);
 	return accel_verdict(m);
 }

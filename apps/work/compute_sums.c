@@ -56,7 +56,7 @@ static void print_service(struct machine *m, unsigned service, unsigned lost)
 	char but[48] = "";
 	if (lost)
 		fmt_print(but, sizeof but, " (%u given up, and not counted)", lost);
-	m->verified += all;
+	m->tally.verified += all;
 	log_line(
 		"accel",
 		"%s: %llu operations on %u VFs%s, at least %llu on each, every result as the CPU computed it",
@@ -92,9 +92,9 @@ enum sl_err accel_verdict(const struct machine *m)
 	for (unsigned i = 0; i < m->vfs; i++)
 		if (!works(m, i) && !e)
 			e = accel_vf[i].err ? accel_vf[i].err : SL_DEVICE;
-	if (m->vf_faults)
+	if (m->tally.vf_faults)
 		log_line("accel",
 			 "%u faults of VFs; after %u of them the VF was reset and worked on, verified",
-			 m->vf_faults, m->vf_recovered);
+			 m->tally.vf_faults, m->tally.vf_recovered);
 	return e;
 }

@@ -126,7 +126,7 @@ static void end(struct poller *p)
 static void timed_lane(void *arg)
 {
 	struct lane *l = arg;
-	const struct config *cfg = &l->m->boot->cfg;
+	const struct config *cfg = l->m->cfg;
 	unsigned end_vf = l->first + l->n;
 	for (unsigned v = l->first; v < end_vf; v++)
 		begin(&poller[v], &l->m->vf[v], cfg->qd);
@@ -176,10 +176,10 @@ static void print_vf(struct machine *m, unsigned v, uint64_t *least, uint64_t *m
 		hist_merge(&h, &poller[v].latency[s]);
 		bytes += poller[v].bytes[s];
 	}
-	hist_merge(&m->latency, &h);
+	hist_merge(&m->tally.latency, &h);
 	fmt_print(name, sizeof name, BDF_FMT, BDF_ARG(vf->fn->bdf));
 	fmt_print(core, sizeof core, "%u", vf->core);
-	print_row(name, core, &h, bytes, m->timed_us);
+	print_row(name, core, &h, bytes, m->tally.timed_us);
 	print_ratio(vf->timed.doorbells, h.count);
 	print_ratio(vf->timed.empty_polls, h.count);
 	log_text("\n");
@@ -197,7 +197,7 @@ static uint64_t print_service(struct machine *m, unsigned s)
 		bytes += poller[v].bytes[s];
 	}
 	if (h.count) {
-		print_row(service_names[s], "", &h, bytes, m->timed_us);
+		print_row(service_names[s], "", &h, bytes, m->tally.timed_us);
 		log_text("\n");
 	}
 	return bytes;
@@ -210,7 +210,7 @@ static void print_json(const struct machine *m, unsigned v, unsigned s)
 		return;
 	log_text(
 		"{\"t\":\"accel\",\"v\":1,\"vf\":%u,\"service\":\"%s\",\"ops\":%llu,\"bytes\":%llu,\"us\":%llu",
-		v, service_names[s], (ull)h->count, (ull)poller[v].bytes[s], (ull)m->timed_us);
+		v, service_names[s], (ull)h->count, (ull)poller[v].bytes[s], (ull)m->tally.timed_us);
 	log_text(",\"ns\":{\"min\":%llu,\"p50\":%llu,\"p99\":%llu,\"p999\":%llu,\"max\":%llu}}\n",
 		 (ull)report_ns(h->min), (ull)report_ns(hist_permille(h, 500)),
 		 (ull)report_ns(hist_permille(h, 990)), (ull)report_ns(hist_permille(h, 999)),
@@ -220,7 +220,7 @@ static void print_json(const struct machine *m, unsigned v, unsigned s)
 static void print_table(struct machine *m)
 {
 	uint64_t least = UINT64_MAX, most = 0, bytes = 0;
-	hist_reset(&m->latency);
+	hist_reset(&m->tally.latency);
 	log_text(
 		"                 core    ops/s      MB/s  latency us (median to p99.9: at most 6 %% low):\n");
 	log_text(
@@ -229,18 +229,18 @@ static void print_table(struct machine *m)
 		print_vf(m, v, &least, &most);
 	for (unsigned s = 0; s < ACCEL_SERVICES; s++)
 		bytes += print_service(m, s);
-	print_row("all", "", &m->latency, bytes, m->timed_us);
+	print_row("all", "", &m->tally.latency, bytes, m->tally.timed_us);
 	log_text("\n");
-	m->timed_ops = m->latency.count;
-	m->fair_permille = most ? (unsigned)(least * 1000 / most) : 0;
-	for (unsigned v = 0; v < m->vfs && m->boot->cfg.json; v++)
+	m->tally.timed_ops = m->tally.latency.count;
+	m->tally.fair_permille = most ? (unsigned)(least * 1000 / most) : 0;
+	for (unsigned v = 0; v < m->vfs && m->cfg->json; v++)
 		for (unsigned s = 0; s < ACCEL_SERVICES; s++)
 			print_json(m, v, s);
 }
 
 enum sl_err stage_accel_timed(struct machine *m)
 {
-	uint32_t qd = m->boot->cfg.qd, seconds = m->boot->cfg.seconds;
+	uint32_t qd = m->cfg->qd, seconds = m->cfg->seconds;
 	uint64_t ticks = 0;
 	log_line(
 		"timed",
@@ -252,8 +252,8 @@ enum sl_err stage_accel_timed(struct machine *m)
 		return e;
 	for (unsigned i = 0; i < core_count(); i++)
 		ticks = lanes_of(i)->ticks > ticks ? lanes_of(i)->ticks : ticks;
-	m->timed_us = report_ns(ticks) / 1000;
-	if (!m->timed_us)
+	m->tally.timed_us = report_ns(ticks) / 1000;
+	if (!m->tally.timed_us)
 		return SL_DEVICE;
 	print_table(m);
 	for (unsigned v = 0; v < m->vfs; v++) {

@@ -17,7 +17,7 @@ static struct {
 static void lane_begin(struct lane *l)
 {
 	for (unsigned v = l->first; v < l->first + l->n && !l->err; v++)
-		l->err = poller_start(l, v, l->m->boot->cfg.qd);
+		l->err = poller_start(l, v, l->m->cfg->qd);
 	l->ticks = cpu_tsc();
 }
 
@@ -41,7 +41,7 @@ static void lane_end(struct lane *l)
 		if (poller[v].vf != &l->m->vf[v])
 			continue; /* it never began */
 		l->ops += poller[v].vf->ops;
-		enum sl_err e = poller_stop(&poller[v], l->m->boot->cfg.qd, deadline, &errors);
+		enum sl_err e = poller_stop(&poller[v], l->m->cfg->qd, deadline, &errors);
 		l->err = l->err ? l->err : e;
 	}
 	if (errors && !l->err)
@@ -125,17 +125,17 @@ enum sl_err load_stop(struct machine *m)
 	__atomic_store_n(&load.stop, true, __ATOMIC_RELEASE);
 	if (load.lane[0].n)
 		lane_end(&load.lane[0]);
-	m->timed_ops = 0;
+	m->tally.timed_ops = 0;
 	for (unsigned i = 0; i < core_count(); i++) {
 		const struct lane *l = &load.lane[i];
 		enum sl_err e = l->n && i ? core_join(i, deadline) : SL_OK;
 		if (!e)
 			e = l->err;
 		first = first ? first : e;
-		m->timed_ops += l->ops;
+		m->tally.timed_ops += l->ops;
 		ticks = l->ticks > ticks ? l->ticks : ticks;
 	}
-	m->timed_us = report_ns(ticks) / 1000;
+	m->tally.timed_us = report_ns(ticks) / 1000;
 	load.on = false;
-	return first ? first : timed_sample(m, m->boot->cfg.qd);
+	return first ? first : timed_sample(m, m->cfg->qd);
 }

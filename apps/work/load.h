@@ -1,5 +1,5 @@
-/* Load in the background: random 4 KiB reads on every queue pair of every VF (apps/work/timed.h), by other cores,
- * until it is stopped. Core 0 does what it likes meanwhile. The VFs are up (stage_domains) and
+/* Load in the background: random 4 KiB reads on every queue pair of every VF (apps/work/timed.h), by other
+ * cores, until it is stopped. Core 0 does what it likes meanwhile. The VFs are up (stage_domains) and
  * timed_prepare() has written their media. */
 #pragma once
 #include "apps/machine.h"
@@ -14,7 +14,7 @@ void load_turn(void);
 /* So far: operations of all VFs, and time. */
 uint64_t load_ops(const struct machine *m);
 uint64_t load_us(void);
-/* Ends it: queues emptied; the VFs' ops, latency and timed are those of the load, m->timed_ops and timed_us
- * their sum and the time. What was read last is compared with what was written. SL_DEVICE when requests
- * failed or a VF was cut off, SL_TIMEOUT, SL_VERIFY. */
+/* Ends it: queues emptied; the VFs' ops, latency and timed are those of the load, m->tally.timed_ops and
+ * timed_us their sum and the time. What was read last is compared with what was written. SL_DEVICE when
+ * requests failed or a VF was cut off, SL_TIMEOUT, SL_VERIFY. */
 enum sl_err load_stop(struct machine *m) MUST_CHECK;

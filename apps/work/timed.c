@@ -3,6 +3,9 @@
  * there is nothing to take, mode= says: apps/vf/wait.h. What was read last is checked after the clock has
  * stopped. */
 #include "apps/work/timed.h"
+#include "apps/bringup/faults.h"
+#include "apps/vf/batch.h"
+#include "apps/work/stages.h"
 #include "apps/work/pattern.h"
 #include "apps/report/latency.h"
 #include "kernel/fmt.h"
@@ -161,7 +164,7 @@ static uint64_t wait_until(struct lane *l, uint64_t end, unsigned *errors)
 static void timed_lane(void *arg)
 {
 	struct lane *l = arg;
-	const struct config *cfg = &l->m->boot->cfg;
+	const struct config *cfg = l->m->cfg;
 	unsigned errors = 0, end_vf = l->first + l->n;
 	for (unsigned v = l->first; v < end_vf && !l->err; v++)
 		l->err = poller_start(l, v, cfg->qd);
@@ -182,13 +185,13 @@ static void timed_lane(void *arg)
 static enum sl_err run(struct machine *m)
 {
 	uint64_t ticks = 0;
-	enum sl_err e = lanes_run_pairs(m, timed_lane, m->boot->cfg.seconds * 1000000ull + 2 * DRAIN_US);
+	enum sl_err e = lanes_run_pairs(m, timed_lane, m->cfg->seconds * 1000000ull + 2 * DRAIN_US);
 	for (unsigned i = 0; i < core_count(); i++) {
 		const struct lane *l = lanes_of(i);
-		m->timed_ops += l->ops;
+		m->tally.timed_ops += l->ops;
 		ticks = l->ticks > ticks ? l->ticks : ticks;
 	}
-	m->timed_us = report_ns(ticks) / 1000;
+	m->tally.timed_us = report_ns(ticks) / 1000;
 	return e;
 }
 
@@ -233,31 +236,31 @@ static void print_table(struct machine *m)
 			fmt_print(name, sizeof name, BDF_FMT "/%u", BDF_ARG(vf->fn->bdf),
 				  vf->nvme.queue.sqid >> 16);
 		fmt_print(core, sizeof core, "%u", vf->core);
-		print_row(name, core, &vf->latency, &vf->timed, vf->ops, m->timed_us);
-		hist_merge(&m->latency, &vf->latency);
+		print_row(name, core, &vf->latency, &vf->timed, vf->ops, m->tally.timed_us);
+		hist_merge(&m->tally.latency, &vf->latency);
 		all.doorbells += vf->timed.doorbells;
 		all.empty_polls += vf->timed.empty_polls;
 		least = vf->ops < least ? vf->ops : least;
 		most = vf->ops > most ? vf->ops : most;
 	}
-	print_row("all", "", &m->latency, &all, m->timed_ops, m->timed_us);
-	m->fair_permille = most ? (unsigned)(least * 1000 / most) : 0;
+	print_row("all", "", &m->tally.latency, &all, m->tally.timed_ops, m->tally.timed_us);
+	m->tally.fair_permille = most ? (unsigned)(least * 1000 / most) : 0;
 	log_line("timed", "the slowest VF did %u.%u %% of the operations of the fastest",
-		 m->fair_permille / 10, m->fair_permille % 10);
+		 m->tally.fair_permille / 10, m->tally.fair_permille % 10);
 }
 
 enum sl_err stage_timed(struct machine *m)
 {
-	uint32_t qd = m->boot->cfg.qd, seconds = m->boot->cfg.seconds;
+	uint32_t qd = m->cfg->qd, seconds = m->cfg->seconds;
 	enum sl_err e = timed_prepare(m);
 	if (e)
 		return e;
-	bool polled = m->boot->cfg.mode == RING_POLL;
+	bool polled = m->cfg->mode == RING_POLL;
 	log_line("timed",
 		 "random 4 KiB reads, %u in flight on each of %u queues of %u VFs, %s by %u cores, %s, %u s",
 		 qd, m->pairs, m->vfs, polled ? "polled" : "worked",
 		 m->pairs < core_count() ? m->pairs : core_count(),
-		 polled ? "no interrupts from devices" : ring_mode_name((enum ring_mode)m->boot->cfg.mode),
+		 polled ? "no interrupts from devices" : ring_mode_name((enum ring_mode)m->cfg->mode),
 		 seconds);
 	e = rings_open(m);
 	if (!e)
@@ -271,7 +274,7 @@ enum sl_err stage_timed(struct machine *m)
 			 "reads under load went wrong: %s", sl_err_text(e));
 		return e;
 	}
-	hist_reset(&m->latency);
+	hist_reset(&m->tally.latency);
 	print_table(m);
 	return lost;
 }

@@ -4,6 +4,11 @@
 #pragma once
 #include "apps/vf/workers.h"
 
+/* The timed phase's data: what chunk of a VF's data store holds after timed_prepare() has written it. */
+#define TIMED_CHUNKS 1024u
+uint64_t timed_seed(const struct vf *vf, uint64_t chunk);
+enum sl_err timed_prepare(struct machine *m) MUST_CHECK;
+
 /* Touched by the VF's core alone. */
 struct poller {
 	struct vf *vf;

@@ -2,6 +2,8 @@
  * by the core that works the VF. A step is one request for each of SPAN chunks; the next step checks on what
  * the last one did. */
 #include "apps/vf/workers.h"
+#include "apps/vf/batch.h"
+#include "apps/work/stages.h"
 #include "apps/work/pattern.h"
 #include "drivers/crc16.h"
 #include "kernel/log.h"
@@ -256,7 +258,7 @@ enum sl_err stage_verify(struct machine *m)
 	unsigned cores = 0;
 	for (unsigned i = 0; i < core_count(); i++) {
 		const struct lane *l = lanes_of(i);
-		m->verified += l->ops;
+		m->tally.verified += l->ops;
 		rounds = l->rounds > rounds ? l->rounds : rounds;
 		cores += l->n > 0;
 	}
@@ -266,6 +268,6 @@ enum sl_err stage_verify(struct machine *m)
 	log_line(
 		"verify",
 		"%llu operations in %u rounds on %u VFs and %u cores at once, every result as the CPU computed it",
-		(ull)m->verified, rounds, m->vfs, cores);
+		(ull)m->tally.verified, rounds, m->vfs, cores);
 	return SL_OK;
 }

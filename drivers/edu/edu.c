@@ -12,6 +12,14 @@
 #define BUFFER_AT   0x40000u
 #define DEADLINE_US 2000000u
 
+struct pci_func *edu_find(const struct pci *pci)
+{
+	PCI_EACH(f, pci)
+		if (f->vendor == EDU_VENDOR && f->device == EDU_DEVICE)
+			return f;
+	return NULL;
+}
+
 enum sl_err edu_open(struct edu *edu, volatile void *regs)
 {
 	edu->regs = regs;

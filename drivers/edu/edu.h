@@ -4,6 +4,7 @@
 #pragma once
 #include "kernel/addr.h"
 #include "kernel/err.h"
+#include "pci/pci.h"
 
 #define EDU_VENDOR 0x1234u
 #define EDU_DEVICE 0x11e8u
@@ -14,6 +15,9 @@ struct edu {
 	volatile uint8_t *regs;
 	uint64_t deadline; /* of the copy that runs */
 };
+
+/* The first among these functions; NULL when there is none. */
+struct pci_func *edu_find(const struct pci *pci);
 
 /* regs: BAR0, mapped uncached. SL_NOTFOUND when the identification register is not this device's. */
 enum sl_err edu_open(struct edu *edu, volatile void *regs) MUST_CHECK;

@@ -15,7 +15,7 @@ def test_person(console):
     c = console("vfs=4", deadline=300)
     help_text = c("help")
     for name in ("lspci", "groups", "sriov", "vf", "iommu", "dmar", "walk", "faults", "isolate", "audit", "bench", "load", "log",
-                 "acpi", "cpus", "mem", "time", "reboot", "poweroff"):
+                 "acpi", "cpus", "mem", "options", "time", "reboot", "poweroff"):
         assert re.search(rf"^  {name} ", help_text, re.M), name
         one = c(f"help {name}")
         assert one.startswith(name) and "eg: " + name in one

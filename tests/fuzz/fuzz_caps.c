@@ -313,6 +313,7 @@ static void try_groups(struct pci *pci)
 	struct group_reason r;
 	bdf_t alias[GROUPS_ALIASES];
 	char text[320];
+	acs_enable_all(pci);
 	unsigned n = groups_compute(pci);
 	PCI_EACH(f, pci) {
 		size_t ids = groups_alias(f, alias);

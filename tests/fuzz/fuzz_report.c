@@ -23,6 +23,7 @@ static void judge(struct record *r)
 {
 	static struct pci pci;
 	static struct machine_complaints said;
+	static struct audit_result result;
 	const struct audit_table *mcfg = audit_table(r->in, "MCFG");
 	uint32_t crc;
 	if (r->in->fns && machine_scan(&pci, r->cfg, mcfg->data, &said) != SL_OK)
@@ -30,7 +31,8 @@ static void judge(struct record *r)
 	if (!r->in->fns && pci.cfg) /* of the input before */
 		return;
 	r->in->pci = &pci;
-	if (report_json(r->in, NULL, line, r->said, &crc) == 0)
+	audit_run(r->in, &result);
+	if (report_json(&result, NULL, line, r->said, &crc) == 0)
 		abort();
 }
 

@@ -16,7 +16,7 @@
  * SEED: boot/config.c | if (cfg->consoles == CONFIG_CONSOLES) { | if (cfg->consoles > CONFIG_CONSOLES) { | one console more is kept than there is room for
  * SEED: boot/config.c | else if (cfg->iommu_skips == CONFIG_SKIPS) | else if (cfg->iommu_skips > CONFIG_SKIPS) | so is one unit
  * SEED: boot/config.c | (out->mmio || out->addr <= 0xfff8) | (out->mmio || out->addr <= 0xffff) | a UART's ports go beyond the last
- * SEED: boot/config.c | cfg->block = PAGE_SIZE; | ; | a block that is no whole page stays
+ * SEED: boot/config.c | *bytes = o->min; | ; | a block that is no whole page stays
  * SEED: boot/config.c | if (cfg->mode != RING_POLL && cfg->queues > 1) | if (cfg->mode == RING_IRQ && cfg->queues > 1) | interrupts go with several queues
  * SEED: boot/options.h | WORDS(access, CONFIG_ACCESSES, | WORDS(access, CONFIG_MODES, | an option takes the names of another
  * SEED: boot/config.c | return w.n == strlen(s) && memcmp | return w.n <= strlen(s) && memcmp | a key or a value may be cut short

@@ -54,6 +54,7 @@ void stages_start(unsigned vfs, struct domain *dom)
 	assert_true(vfs <= STAGES_VFS);
 	memset(&mach, 0, sizeof mach);
 	mach.boot = &boot;
+	mach.cfg = &boot.cfg;
 	boot.cfg.iommu = CONFIG_IOMMU_ON;
 	mach.window = IOVA(WINDOW);
 	mach.vfs = vfs;

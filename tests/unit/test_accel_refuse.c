@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "apps/vf/compute.h"
+#include "apps/bringup/faults.h"
 #include "apps/proof/attack.h"
 #include "apps/work/pattern.h"
 #include "drivers/crypto/aes.h"
@@ -289,7 +290,7 @@ enum sl_err accel_round_end(struct machine *machine, struct vf *vf)
 	assert_true(begun[vf->index]);
 	begun[vf->index] = false;
 	bool attacks = mach.vf[!vf->index].provoked; /* the other one does */
-	machine->vf_faults +=
+	machine->tally.vf_faults +=
 		(lie == OTHERS_FAULT && armed && attacks) || (lie == FAULT_AFTER && armed && !attacks);
 	if (lie == OTHERS_WRONG && armed && attacks)
 		return SL_VERIFY;
@@ -342,11 +343,13 @@ static void test_every_lie(void **state)
 		start(state);
 		lie = rows[i].lie;
 		enum sl_err e = stage_accel_refuse(&mach);
-		if (mach.cases != rows[i].cases || mach.refused != rows[i].refused ||
-		    mach.not_tried != rows[i].not_tried)
-			fail_msg("%s: %u cases, %u refused, %u not tried", rows[i].name, (unsigned)mach.cases,
-				 (unsigned)mach.refused, (unsigned)mach.not_tried);
-		assert_int_equal(e, mach.cases && mach.cases == mach.refused ? SL_OK : SL_VERIFY);
+		if (mach.tally.cases != rows[i].cases || mach.tally.refused != rows[i].refused ||
+		    mach.tally.not_tried != rows[i].not_tried)
+			fail_msg("%s: %u cases, %u refused, %u not tried", rows[i].name,
+				 (unsigned)mach.tally.cases, (unsigned)mach.tally.refused,
+				 (unsigned)mach.tally.not_tried);
+		assert_int_equal(e, mach.tally.cases && mach.tally.cases == mach.tally.refused ? SL_OK
+											       : SL_VERIFY);
 		if (lie == LEAKS || lie == LEAKS_WORD)
 			assert_non_null(strstr(said, "SUCCEEDED: memory was reached"));
 		if (lie == FOREIGN)
@@ -360,7 +363,7 @@ static void test_one_vf(void **state)
 	(void)state;
 	mach.vfs = 1;
 	assert_int_equal(stage_accel_refuse(&mach), SL_OK);
-	assert_int_equal(mach.cases, 7);
+	assert_int_equal(mach.tally.cases, 7);
 	assert_false(mach.vf[0].provoked);
 }
 
@@ -371,7 +374,7 @@ static void test_given_up(void **state)
 	mach.vf[1].accel = NULL;
 	mach.vf[1].index = 1;
 	assert_int_equal(stage_accel_refuse(&mach), SL_DEVICE);
-	assert_int_equal(mach.cases, 1);
+	assert_int_equal(mach.tally.cases, 1);
 }
 
 int main(void)

@@ -37,7 +37,7 @@ static void lose(unsigned i, enum sl_err e)
 	accel_vf[i].state = ACCEL_LOST;
 	accel_vf[i].err = e;
 	accel_vf[i].faults = 1;
-	mach.vf_faults++;
+	mach.tally.vf_faults++;
 }
 
 static void test_all_work(void **state)
@@ -47,7 +47,7 @@ static void test_all_work(void **state)
 	assert_said("cipher: 303 operations on 3 VFs, at least 100 on each, every result as the CPU");
 	assert_said("inflate: no ring pair of these VFs has it");
 	assert_said("30 digests altered on purpose, every one noticed");
-	assert_int_equal(mach.verified, 6 * 303);
+	assert_int_equal(mach.tally.verified, 6 * 303);
 	assert_int_equal(accel_verdict(&mach), SL_OK);
 }
 
@@ -79,7 +79,7 @@ static void test_none_is_left(void **state)
 	assert_said("every VF was given up: no result is counted");
 	assert_null(strstr(said, "as the CPU computed it"));
 	assert_null(strstr(said, "every one noticed"));
-	assert_int_equal(mach.verified, 0);
+	assert_int_equal(mach.tally.verified, 0);
 	assert_int_equal(accel_verdict(&mach), SL_DEVICE);
 }
 

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <cmocka.h>
 #include "apps/proof/attack.h"
+#include "apps/bringup/faults.h"
+#include "apps/work/timed.h"
 #include "apps/work/pattern.h"
 #include "drivers/edu/edu.h"
 #include "drivers/nvme/ctrl.h"
@@ -510,6 +512,7 @@ static int start(void **state)
 	arrived = stray = registers = 0;
 	memset(&m, 0, sizeof m);
 	m.boot = &boot;
+	m.cfg = &boot.cfg;
 	boot.cfg.iommu = CONFIG_IOMMU_ON;
 	m.vfs = VFS;
 	vf_dom = dom;

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "apps/audit/report.h"
-#include "apps/audit/room.h"
 #include "iommu/dmar/lint.h"
 #include "kernel/pmm.h"
+#include "pci/acs.h"
 #include "tests/unit/between.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"
@@ -199,29 +199,34 @@ static bool is_kept_promise(const struct finding *f)
 	return strcmp(f->id, "STATE-LEFT-ON") == 0 && strstr(f->read, "GSTS=0x80000000 ");
 }
 
-static void on_finding(void *ctx, const struct finding *f)
-{
-	(*(unsigned *)ctx)++;
-	if (is_kept_promise(f))
-		return;
-	assert_true(n_found < ARRAY_LEN(found));
-	found[n_found++] = *f;
-}
+static struct audit_result result;
 
-/* Everything that a finding has to have. */
+/* Everything that a finding has to have; and judging writes nothing. */
 static void run(void)
 {
 	if (!TAILQ_FIRST(&pci.funcs) && m.n)
 		scan_all();
+	acs_enable_all(&pci);
+	unsigned writes = m.writes;
 	n_found = 0;
-	unsigned told = 0, n = audit_run(in, on_finding, &told);
-	assert_int_equal(n, told);
-	for (unsigned i = 0; i < n_found; i++) {
-		const struct finding *f = &found[i];
+	audit_run(in, &result);
+	assert_int_equal(m.writes, writes);
+	for (unsigned i = 0; i < result.findings; i++) {
+		const struct finding *f = &result.finding[i];
 		if (!f->id[0] || !f->who[0] || !f->read[0] || !f->means[0] || !f->os[0] || !f->remedy[0])
 			fail_msg("%s (%s) does not say everything: read \"%s\"", f->id, f->who, f->read);
+		if (is_kept_promise(f))
+			continue;
+		assert_true(n_found < ARRAY_LEN(found));
+		found[n_found++] = *f;
 	}
-	m.violations = 0; /* groups_compute() may write to a VF's port again: not these tests' matter */
+}
+
+/* The verdict of another run. */
+static struct audit_verdict judge(void)
+{
+	audit_run(in, &result);
+	return result.verdict;
 }
 
 static const struct finding *find(const char *id)
@@ -268,10 +273,10 @@ static void test_sound(void **state)
 	if (n_found)
 		dump();
 	assert_int_equal(n_found, 0);
-	audit_verdict(in, &v);
+	v = judge();
 	assert_true(v.ok && v.proved && !v.errors && !v.warnings && v.tried == 1 && v.refused == 1);
 	assert_string_equal(v.text, "fit to give devices away; 1 refused");
-	assert_string_equal(audit_proof_verdict(in), "pass");
+	assert_string_equal(judge().proof, "pass");
 }
 
 static void test_no_iommu(void **state)
@@ -282,7 +287,7 @@ static void test_no_iommu(void **state)
 	only("IOMMU-NONE", "machine", "neither DMAR nor IVRS");
 	assert_int_equal(find("IOMMU-NONE")->kind, AUDIT_SETUP_CHOICE);
 	assert_non_null(strstr(find("IOMMU-NONE")->remedy, "VT for Directed I/O"));
-	audit_verdict(in, &v);
+	v = judge();
 	assert_false(v.ok);
 }
 
@@ -297,7 +302,7 @@ static void test_amd(void **state)
 	only("IOMMU-AMD", "machine", "IVRS at 0x7f001000, no DMAR; CPUID vendor \"AuthenticAMD\"");
 	in->cases.n = 0;
 	in->proof = AUDIT_PROOF_NO_UNIT;
-	audit_verdict(in, &v);
+	v = judge();
 	assert_false(v.ok);
 	assert_string_equal(v.text, "AMD's IOMMU is not audited; no DMA was tried");
 	in->tables = 0; /* an AMD processor alone tells of no IOMMU */
@@ -338,7 +343,7 @@ static void test_no_function(void **state)
 	run();
 	also("PCIE-NO-ECAM", "machine", "MCFG: 0 functions answer");
 	assert_int_equal(find("PCIE-NO-ECAM")->severity, AUDIT_ERROR);
-	audit_verdict(in, &v);
+	v = judge();
 	assert_false(v.ok);
 }
 
@@ -353,7 +358,7 @@ static void test_not_looked_at(void **state)
 	audit_take_missed(in, &pci);
 	only("PCI-NOT-FOLLOWED", "0000:00:03.0",
 	     "0000:00:03.0, a bridge to buses 01-02, is not followed: its bus");
-	audit_verdict(in, &v);
+	v = judge();
 	assert_false(v.ok);
 	assert_ptr_equal(strstr(v.text, "not safe to give devices away; "), v.text);
 	(void)bad;
@@ -380,7 +385,7 @@ static void test_stage_failed(void **state)
 	(void)state;
 	snprintf(in->failed, sizeof in->failed, "irqs");
 	only("RUN-FAILED", "machine", "stage irqs");
-	audit_verdict(in, &v);
+	v = judge();
 	assert_false(v.ok);
 }
 
@@ -393,7 +398,7 @@ static void test_hardware_errors(void **state)
 	audit_add_error(in, &e);
 	audit_add_error(in, &e);
 	only("HARDWARE-ERROR", "0000:00:1c.0", "AER, corrected, count 2: Bad TLP");
-	audit_verdict(in, &v);
+	v = judge();
 	assert_true(v.ok && v.warnings == 1);
 	e.grade = AUDIT_WAS_REFUSED;
 	audit_add_error(in, &e);
@@ -1012,23 +1017,23 @@ static void test_proof(void **state)
 	in->cases.tried[in->cases.n++] =
 		(struct proof_case){.who = "VF0", .what = "MSI", .write = true, .outcome = CASE_NOT_ENFORCED};
 	only("PROOF-NOT-ENFORCED", "machine", "1 of 2: the first was VF0, write MSI: not enforced");
-	assert_string_equal(audit_proof_verdict(in), "pass");
-	audit_verdict(in, &v);
+	assert_string_equal(judge().proof, "pass");
+	v = judge();
 	assert_string_equal(v.text, "usable, with warnings; 1 refused, 1 not enforced");
 	in->cases.tried[1].outcome = CASE_NOT_TRIED;
 	only("PROOF-NOT-TRIED", "machine", "1 of 2: the first was VF0, write MSI: not tried");
-	audit_verdict(in, &v);
+	v = judge();
 	assert_true(v.ok && v.proved && v.tried == 1 && v.not_tried == 1);
 	assert_string_equal(v.text, "usable, with warnings; 1 refused, 1 not tried");
 	in->cases.tried[0].outcome = CASE_NOT_TRIED; /* and nothing else */
-	audit_verdict(in, &v);
+	v = judge();
 	assert_true(!v.proved && v.tried == 0);
 	in->cases.tried[0].outcome = CASE_REFUSED;
 	for (unsigned o = CASE_SUCCEEDED; o <= CASE_NOT_PROVED; o += 2) {
 		in->cases.tried[1].outcome = (uint8_t)o;
 		only("PROOF-FAILED", "machine", o == CASE_SUCCEEDED ? "write MSI: SUCCEEDED" : "not proved");
-		assert_string_equal(audit_proof_verdict(in), "fail");
-		audit_verdict(in, &v);
+		assert_string_equal(judge().proof, "fail");
+		v = judge();
 		assert_false(v.ok || v.proved);
 		assert_string_equal(v.text, "not safe to give devices away; 1 of 2 NOT refused");
 	}
@@ -1038,8 +1043,8 @@ static void test_proof(void **state)
 		if (p == AUDIT_PROOF_BROKEN)
 			continue;
 		only("PROOF-NOT-RUN", "machine", audit_proof_name(p));
-		assert_string_equal(audit_proof_verdict(in), "not run");
-		audit_verdict(in, &v);
+		assert_string_equal(judge().proof, "not run");
+		v = judge();
 		assert_true(v.ok && !v.proved);
 		assert_string_equal(v.text, "nothing in tables and registers forbids it; no DMA was tried");
 	}
@@ -1055,12 +1060,12 @@ static void test_broken_proof(void **state)
 		only("PROOF-BROKEN", "machine",
 		     in->cases.n ? "broken, after 1 cases, of which 1 refused" : "broken, after 0 cases");
 		assert_int_equal(find("PROOF-BROKEN")->severity, AUDIT_ERROR);
-		assert_string_equal(audit_proof_verdict(in), "broken");
-		audit_verdict(in, &v);
+		assert_string_equal(judge().proof, "broken");
+		v = judge();
 		assert_true(!v.ok && !v.proved && v.errors == 1);
 		assert_null(strstr(v.text, "no DMA was tried"));
 		said[0] = 0;
-		report_page(in, 1, 2, take_text);
+		report_page(&result, 1, 2, take_text);
 		assert_non_null(strstr(said, in->cases.n ? " proof      BROKEN: 1 of 1 refused\n"
 							 : " proof      BROKEN: 0 of 0 refused\n"));
 		assert_non_null(
@@ -1068,9 +1073,8 @@ static void test_broken_proof(void **state)
 	}
 	in->cases.tried[0].outcome = CASE_SUCCEEDED;
 	in->cases.n = 1;
-	audit_verdict(in, &v);
-	assert_string_equal(audit_proof_verdict(in), "fail");
-	m.violations = 0;
+	v = judge();
+	assert_string_equal(judge().proof, "fail");
 }
 
 static void add(unsigned n, enum case_outcome outcome)
@@ -1091,7 +1095,7 @@ static void test_many_cases(void **state)
 	add(CASES_MAX + 16, CASE_REFUSED);
 	assert_int_equal(in->cases.n, CASES_MAX);
 	run();
-	audit_verdict(in, &v);
+	v = judge();
 	assert_true(v.proved && v.tried == CASES_MAX + 16 && v.refused == CASES_MAX + 16);
 	add(3, CASE_NOT_ENFORCED);
 	add(1, CASE_NOT_TRIED);
@@ -1099,7 +1103,7 @@ static void test_many_cases(void **state)
 	add(1, CASE_NOT_PROVED);
 	add(5, CASE_REFUSED);
 	assert_int_equal(in->cases.n, CASES_MAX);
-	audit_verdict(in, &v);
+	v = judge();
 	assert_false(v.ok || v.proved);
 	assert_int_equal(v.tried, CASES_MAX + 16 + 231 + 1 + 5);
 	assert_int_equal(v.refused, CASES_MAX + 16 + 5);
@@ -1157,7 +1161,7 @@ static void test_json(void **state)
 	uint32_t crc, again;
 	(void)state;
 	flaw_all();
-	scan_all();
+	run();
 	live.attached = 1;
 	live.attach[0].bdf = (bdf_t){0, 0x100};
 	live.attach[0].domain = 3;
@@ -1178,7 +1182,7 @@ static void test_json(void **state)
 	live.run[0].len = 0x200000;
 	live.run[0].read = live.run[0].write = true;
 	lines_len = 0;
-	unsigned n = report_json(in, &live, take_line, NULL, &crc), seen = 0;
+	unsigned n = report_json(&result, &live, take_line, NULL, &crc), seen = 0;
 	for (const char *p = lines; (p = strchr(p, '\n')); p++)
 		seen++;
 	assert_int_equal(n, seen);
@@ -1189,7 +1193,7 @@ static void test_json(void **state)
 	}
 	for (const char *p = lines, *end; (end = strchr(p, '\n')); p = end + 1)
 		assert_true(end - p < 1100);
-	assert_int_equal(report_json(in, &live, NULL, NULL, &again), n);
+	assert_int_equal(report_json(&result, &live, NULL, NULL, &again), n);
 	assert_int_equal(crc, again);
 	static const char *const want[] = {
 		"{\"t\":\"run\",\"v\":1,\"app\":\"audit\",\"cpu\":\"Model\",\"vendor\":\"GenuineIntel\",\"apicids\":4,",
@@ -1223,7 +1227,6 @@ static void test_json(void **state)
 	for (unsigned bit = 0; bit < 32; bit++)
 		mirrored |= (~c >> bit & 1) << (31 - bit);
 	assert_int_equal(crc, mirrored);
-	m.violations = 0;
 }
 
 /* The text's lines, and the longest of them. */
@@ -1245,9 +1248,9 @@ static void test_page(void **state)
 	size_t longest;
 	(void)state;
 	flaw_all();
-	scan_all();
+	run();
 	said[0] = 0;
-	report_page(in, 163, 0x1234abcd, take_text);
+	report_page(&result, 163, 0x1234abcd, take_text);
 	assert_between(count_lines(&longest), 14, REPORT_PAGE);
 	assert_between(longest, 60, 79);
 	static const char *const want[] = {
@@ -1268,12 +1271,12 @@ static void test_page(void **state)
 	in->proof = AUDIT_PROOF_NO_DEVICE;
 	in->tables = 0; /* every row once more, with an error */
 	said[0] = 0;
-	report_page(in, 1, 2, take_text);
+	run();
+	report_page(&result, 1, 2, take_text);
 	assert_between(count_lines(&longest), 14, REPORT_PAGE);
 	assert_non_null(strstr(said, " proof      not run (no device)\n"));
 	assert_non_null(strstr(said, "  E IOMMU-NONE "));
 	assert_non_null(strstr(said, " FAIL       not safe to give devices away; no DMA was tried\n"));
-	m.violations = 0;
 }
 
 static void test_text(void **state)
@@ -1281,16 +1284,16 @@ static void test_text(void **state)
 	size_t longest;
 	(void)state;
 	flaw_all();
-	scan_all();
+	run();
 	said[0] = 0;
-	report_functions(in, take_text);
+	report_functions(&result, take_text);
 	assert_non_null(strstr(said, "  iommu0   0000:01:00.0  1b36:0010 Non-Volatile memory controller\n"));
 	assert_non_null(strstr(said, "     2  iommu0   0000:00:02.0"));
 	assert_non_null(
 		strstr(said, "   rmrr    RMRR 0 0x7a000000..0x7a000ffe (4 KiB, reserved) for 0000:00:02.0"));
 	if (!strstr(said, "   sr-iov  0000:01:00.0: 63 of 100 VFs; by bus numbers without ARI 100"))
 		fail_msg("no such line in\n%s", strstr(said, "   sr-iov"));
-	report_findings(in, take_text);
+	report_findings(&result, take_text);
 	count_lines(&longest);
 	assert_between(longest, 60, 79);
 	const char *warning = strstr(said, " W SRIOV-WINDOW (setup choice)\n"),
@@ -1299,7 +1302,6 @@ static void test_text(void **state)
 	assert_non_null(strstr(
 		said, "   remedy  Switch SR-IOV support and Above 4G Decoding on in firmware setup and\n"
 		      "           raise MMIO High Size;"));
-	m.violations = 0;
 }
 
 /* ---- whole reports, against what was recorded ---- */
@@ -1319,14 +1321,14 @@ static void whole_line(void *ctx, const char *line, size_t n)
 {
 	(void)ctx;
 	(void)n;
-	if (strncmp(line, "{\"t\":\"finding\"", 14) != 0) /* on_whole() has them, with less that is words */
+	if (strncmp(line, "{\"t\":\"finding\"", 14) !=
+	    0) /* whole_finding() has them, with less that is words */
 		whole_text(line);
 }
 
-static void on_whole(void *ctx, const struct finding *f)
+static void whole_finding(const struct finding *f)
 {
 	char line[400];
-	(void)ctx;
 	snprintf(line, sizeof line, "%s, %s, %s, %s: %s\n", audit_severity_name(f->severity),
 		 audit_kind_name(f->kind), f->id, f->who, f->read);
 	whole_text(line);
@@ -1341,13 +1343,12 @@ static void assert_recorded(const char *name, const struct audit_live *live)
 	char path[80];
 	uint32_t crc;
 	whole_len = 0;
-	if (!TAILQ_FIRST(&pci.funcs) && m.n)
-		scan_all();
-	audit_run(in, on_whole, NULL);
-	unsigned n = report_json(in, live, whole_line, NULL, &crc);
-	report_functions(in, whole_text);
-	report_page(in, n, 0, whole_text);
-	m.violations = 0;
+	run();
+	for (unsigned i = 0; i < result.findings; i++)
+		whole_finding(&result.finding[i]);
+	unsigned n = report_json(&result, live, whole_line, NULL, &crc);
+	report_functions(&result, whole_text);
+	report_page(&result, n, 0, whole_text);
 	snprintf(path, sizeof path, "tests/data/audit/%s.txt", name);
 	FILE *f = fopen(path, getenv("SLUICE_RECORD") ? "w+" : "r");
 	assert_non_null(f);

@@ -97,6 +97,7 @@ static int setup(void **state)
 	memset(entry, 0, sizeof *entry);
 	memset(left, 0, sizeof *left);
 	ma.boot = &boot;
+	ma.cfg = &boot.cfg;
 	boot.at_entry = va_phys(entry).v;
 	boot.at_exit = va_phys(left).v;
 	boot.regions = va_phys(regions).v;
@@ -274,11 +275,35 @@ static void test_functions(void **state)
 	}
 }
 
+/* The record with routing as it is now; taking it writes nothing. */
+static struct audit_in *take(void)
+{
+	audit_read_routes(&ma);
+	unsigned writes = m.writes;
+	struct audit_in *in = audit_take(&ma);
+	assert_int_equal(m.writes, writes);
+	return in;
+}
+
+/* Before routing was read, nothing is known of it. */
+static void test_routes(void **state)
+{
+	(void)state;
+	unsigned writes = m.writes;
+	struct audit_in *in = audit_take(&ma);
+	assert_int_equal(m.writes, writes);
+	assert_true(in->pfs == 1 && !in->pf[0].routing[0].known && !in->pf[0].routing[1].known);
+	audit_read_routes(&ma);
+	assert_true(m.writes > writes);
+	in = audit_take(&ma);
+	assert_true(in->pf[0].routing[0].known && in->pf[0].routing[1].known);
+}
+
 /* Routing in both ARI states, and how many the controller has queues for. */
 static void test_sriov(void **state)
 {
 	(void)state;
-	struct audit_in *in = audit_take(&ma);
+	struct audit_in *in = take();
 	assert_int_equal(in->pfs, 1);
 	const struct audit_sriov *s = &in->pf[0];
 	assert_true(s->pf.rid == 0x100 && s->total == 8 && s->initial == 7 && s->num == 0 && !s->enabled);
@@ -287,7 +312,7 @@ static void test_sriov(void **state)
 	assert_true(s->routing[1].known && s->routing[1].offset == 0x20 && s->routing[1].stride == 2);
 	assert_int_equal(s->backed, -1);
 	nvme->offset[1] = 0; /* while NumVFs is 0 that says nothing */
-	audit_take(&ma);
+	take();
 	assert_true(s->routing[0].known && !s->routing[1].known);
 	ma.pf = pci_find(&ma.pci, (bdf_t){0, 0x100});
 	static const struct {
@@ -302,21 +327,22 @@ static void test_sriov(void **state)
 		ma.nvme.free_vq = row[i].free_vq;
 		ma.nvme.free_vi = row[i].free_vi;
 		ma.pf_open = false;
-		audit_take(&ma);
+		take();
 		assert_int_equal(s->backed, -1);
 		ma.pf_open = true;
-		audit_take(&ma);
+		take();
 		assert_int_equal(s->backed, row[i].backed);
 		ma.pf = pci_find(&ma.pci, (bdf_t){0, 0x10}); /* of another one nothing is known */
-		audit_take(&ma);
+		take();
 		assert_int_equal(s->backed, -1);
 		ma.pf = pci_find(&ma.pci, (bdf_t){0, 0x100});
 	}
 	struct sriov on;
 	nvme->offset[1] = 0x20;
 	assert_int_equal(sriov_enable(&ma.pci, ma.pf, 2, &on), SL_OK); /* VFs are no PFs */
-	audit_take(&ma);
+	take();
 	assert_true(in->pfs == 1 && in->fns == 5 && s->enabled && s->num == 2);
+	assert_true(s->routing[0].known && s->routing[1].known); /* as they were read before */
 	assert_int_equal(sriov_disable(&ma.pci, ma.pf), SL_OK);
 }
 
@@ -431,7 +457,7 @@ static void test_proof(void **state)
 	(void)state;
 	struct proof_case c = {.who = "VF0", .outcome = CASE_SUCCEEDED};
 	struct audit_in *in = audit_take(&ma);
-	ma.audit_proof = AUDIT_PROOF_DONE;
+	ma.audit.proof = AUDIT_PROOF_DONE;
 	ma.translating = true;
 	assert_int_equal(audit_take(&ma)->proof, AUDIT_PROOF_NOT_ASKED);
 	ma.translating = false;
@@ -440,9 +466,9 @@ static void test_proof(void **state)
 	assert_int_equal(audit_take(&ma)->proof, AUDIT_PROOF_OFF);
 	boot.cfg.iommu = CONFIG_IOMMU_OFF;
 	assert_int_equal(audit_take(&ma)->proof, AUDIT_PROOF_OFF);
-	ma.audit_proof = AUDIT_PROOF_BROKEN;
+	ma.audit.proof = AUDIT_PROOF_BROKEN;
 	assert_int_equal(audit_take(&ma)->proof, AUDIT_PROOF_BROKEN);
-	ma.audit_proof = AUDIT_PROOF_DONE;
+	ma.audit.proof = AUDIT_PROOF_DONE;
 	cases_add(proof_cases(), &c);
 	cases_add(proof_cases(), &c);
 	assert_int_equal(audit_take(&ma)->proof, AUDIT_PROOF_DONE);
@@ -460,6 +486,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(test_processor), T(test_tables), T(test_units), T(test_functions),
-		T(test_sriov),     T(test_live),   T(test_proof)};
+		T(test_routes),    T(test_sriov),  T(test_live),  T(test_proof)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

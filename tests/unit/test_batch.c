@@ -7,6 +7,8 @@
 #include <string.h>
 #include <cmocka.h>
 #include "apps/machine.h"
+#include "apps/bringup/faults.h"
+#include "apps/vf/batch.h"
 #include "kernel/time.h"
 
 #define PASSES  0x82

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 #include "apps/measure/bench.h"
+#include "apps/work/timed.h"
 #include "kernel/core.h"
 #include "kernel/log.h"
 #include "kernel/x86/tsc.h"

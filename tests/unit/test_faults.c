@@ -7,6 +7,8 @@
 #include <cmocka.h>
 #include <string.h>
 #include "apps/machine.h"
+#include "apps/bringup/faults.h"
+#include "apps/vf/batch.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "tests/model/vtd_model.h"
@@ -63,6 +65,7 @@ static void start(void)
 	struct iommu_regs regs = model_machine_regs(&mc);
 	memset(&m, 0, sizeof m);
 	m.boot = &boot;
+	m.cfg = &boot.cfg;
 	boot.cfg.iommu = true;
 	m.translating = true;
 	TAILQ_INIT(&m.pci.funcs);
@@ -116,8 +119,8 @@ static void test_stray(void **state)
 	start();
 	refused(HIDDEN, 3);
 	assert_int_equal(faults_verdict(&m), SL_OK);
-	assert_int_equal(m.faults, 0);
-	assert_int_equal(m.stray_faults, 3);
+	assert_int_equal(m.faults.unprovoked, 0);
+	assert_int_equal(m.faults.stray, 3);
 	assert_non_null(strstr(text, "0000:00:01.1 write 0x1000 refused: bus has no root entry"));
 	assert_non_null(strstr(text, "refused requests of functions that nothing here drives: 3;"));
 	end();
@@ -135,8 +138,8 @@ static void test_unexpected(void **state)
 	m.vf[1].provoked = false;
 	refused(VF1, 1);
 	assert_int_equal(faults_verdict(&m), SL_VERIFY);
-	assert_int_equal(m.faults, 2);
-	assert_int_equal(m.stray_faults, 0);
+	assert_int_equal(m.faults.unprovoked, 2);
+	assert_int_equal(m.faults.stray, 0);
 	assert_non_null(strstr(
 		text,
 		"FAIL faults: requests of functions in use that were refused while nobody attacked: 2\n"));
@@ -155,7 +158,7 @@ static void test_claimed(void **state)
 	refused(VF1, 1);
 	assert_int_equal(iommu_fault_claimed(&m.iommu, &f), SL_OK);
 	iommu_fault_unclaim(&m.iommu);
-	assert_int_equal(m.faults, 1);
+	assert_int_equal(m.faults.unprovoked, 1);
 	end();
 }
 
@@ -166,7 +169,7 @@ static void test_cut_off(void **state)
 	(void)state;
 	struct vtd_walk w;
 	start();
-	refused(VF1, m.fault_log.flood - 1);
+	refused(VF1, m.faults.log.flood - 1);
 	assert_int_equal(command[1], MASTER | 2);
 	assert_false(m.vf[1].cut);
 	refused(VF1, 1);
@@ -183,16 +186,16 @@ static void test_cut_off(void **state)
 		   *cut = strstr(text, "0000:01:00.2 floods: 1000 refused");
 	assert_true(walk && cut && walk < cut);
 	assert_null(strstr(text, "context empty"));
-	refused(VF1, 2 * m.fault_log.flood);
+	refused(VF1, 2 * m.faults.log.flood);
 	assert_null(strstr(cut + 20, "floods")); /* behind this one */
 	assert_int_equal(domain_attach(m.vf[1].dom, vf[1].bdf), SL_OK);
 	m.vf[1].attached = true;
 	pci_bus_master(&vf[1], true);
 	faults_watch(&m, vf[1].bdf);
-	refused(VF1, m.fault_log.flood);
+	refused(VF1, m.faults.log.flood);
 	assert_non_null(strstr(cut + 20, "floods"));
 	assert_int_equal(command[1], 2);
-	assert_int_equal(m.n_driven, 2);
+	assert_int_equal(m.faults.n_driven, 2);
 	end();
 }
 
@@ -201,12 +204,12 @@ static void test_hidden_floods(void **state)
 {
 	(void)state;
 	start();
-	refused(HIDDEN, m.fault_log.flood);
+	refused(HIDDEN, m.faults.log.flood);
 	assert_non_null(strstr(text, "0000:00:01.1 floods: 1000 refused requests in a second. Cut off: bus "
 				     "mastering as it is (no such function was found on the bus), no context "
 				     "entry; what it still asks for is refused and no longer recorded"));
 	assert_true(m.vf[0].attached && m.vf[1].attached);
-	assert_int_equal(m.faults, 0);
+	assert_int_equal(m.faults.unprovoked, 0);
 	end();
 }
 
@@ -215,10 +218,10 @@ static void test_list_full(void **state)
 {
 	(void)state;
 	start();
-	for (unsigned i = 0; i < 2 * ARRAY_LEN(m.driven); i++)
+	for (unsigned i = 0; i < 2 * ARRAY_LEN(m.faults.driven); i++)
 		faults_watch(&m, (bdf_t){0, (uint16_t)(0x1000 + i)});
 	refused(HIDDEN, 1);
-	assert_int_equal(m.faults, 1);
+	assert_int_equal(m.faults.unprovoked, 1);
 	end();
 }
 
@@ -240,7 +243,7 @@ static void test_wait_ends(void **state)
 	static const struct accel_driver driver = {.poll = poll_flooding};
 	struct accel accel = {.drv = &driver};
 	start();
-	m.fault_log.flood = 10;
+	m.faults.log.flood = 10;
 	m.vf[1].accel = &accel;
 	m.vf[1].batch.n = 3;
 	assert_int_equal(batch_finish(&m), SL_DEVICE);

@@ -7,6 +7,10 @@
 #include <string.h>
 #include <cmocka.h>
 #include "apps/proof/attack.h"
+#include "apps/bringup/faults.h"
+#include "apps/vf/nvme.h"
+#include "apps/work/timed.h"
+#include "apps/proof/stages.h"
 #include "apps/work/pattern.h"
 #include "kernel/x86/paging.h"
 #include "tests/unit/support_stages.h"
@@ -94,7 +98,7 @@ void faults_say(struct machine *machine)
 	for (unsigned v = 0; v < mach.vfs; v++) {
 		if (mach.vf[v].cut && lie == GOES_ON_FAULTS && v == VFS - 1)
 			faults[v].count++;
-		if (faults[v].count > machine->fault_log.flood && lie != NEVER_CUT)
+		if (faults[v].count > machine->faults.log.flood && lie != NEVER_CUT)
 			mach.vf[v].cut = true;
 	}
 }
@@ -162,7 +166,7 @@ static int start(void **state)
 	stages_start(VFS, NULL);
 	memset(faults, 0, sizeof faults);
 	memset(queued, 0, sizeof queued);
-	mach.fault_log.flood = 1000;
+	mach.faults.log.flood = 1000;
 	store = (struct accel_store){.block = 512, .blocks = 1024, .most = 64};
 	for (unsigned v = 0; v < VFS; v++) {
 		accel[v] = (struct accel){.drv = &driver, .depth = 32};
@@ -207,7 +211,7 @@ static void test_every_lie(void **state)
 				 said);
 		assert_int_equal(brought_back, 11);
 		assert_int_equal(kinds, 7); /* others' memory, the kernel's, and where nothing is */
-		assert_int_equal(mach.fault_log.flood, 1000);
+		assert_int_equal(mach.faults.log.flood, 1000);
 		assert_int_equal(mach.vf[VFS].batch.n, 5);
 		for (unsigned v = 0; v < VFS; v++) {
 			assert_false(mach.vf[v].provoked);

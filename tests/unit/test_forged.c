@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "apps/proof/attackers.h"
+#include "apps/bringup/faults.h"
 #include "kernel/core.h"
 #include "kernel/x86/irq.h"
 #include "tests/unit/support_stages.h"

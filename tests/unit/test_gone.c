@@ -7,6 +7,9 @@
 #include <string.h>
 #include <cmocka.h>
 #include "apps/proof/attackers.h"
+#include "apps/vf/domain.h"
+#include "apps/vf/msix.h"
+#include "apps/vf/nvme.h"
 #include "apps/work/pattern.h"
 #include "drivers/nvme/reset.h"
 #include "kernel/pmm.h"

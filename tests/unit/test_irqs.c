@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "apps/machine.h"
+#include "apps/proof/irqs.h"
 #include "kernel/core.h"
 #include "kernel/x86/apic.h"
 #include "kernel/x86/irq.h"
@@ -231,7 +232,7 @@ static void refuse(unsigned v, unsigned reason)
 	fault = (struct iommu_fault){.bdf = vf_fn[v].bdf, .reason = (uint8_t)reason};
 	fault.bdf.rid ^= lie == WRONG_SENDER;
 	fault.reason ^= lie == WRONG_REASON;
-	mach.fault_events++;
+	mach.faults.events++;
 }
 
 static void send(unsigned v)
@@ -351,9 +352,9 @@ static void test_every_lie(void **state)
 			fail_msg("lie %u: %u, not %u, or no \"%s\" in\n%s", rows[i].lie, (unsigned)e,
 				 (unsigned)rows[i].want, rows[i].says, said);
 		if (!e)
-			assert_true(mach.irqs_checked == VFS && mach.strays_made == 1);
+			assert_true(mach.tally.irqs_checked == VFS && mach.strays_made == 1);
 		else
-			assert_true(mach.irqs_checked < VFS);
+			assert_true(mach.tally.irqs_checked < VFS);
 		undo_irqs(&mach);
 		for (unsigned k = 0; k < ENTRIES; k++)
 			assert_false(entry[k].used);
@@ -372,11 +373,11 @@ static void test_few(void **state)
 	start(state);
 	mach.vf[1].msix.vectors = 0;
 	assert_int_equal(stage_irqs(&mach), SL_OK);
-	assert_int_equal(mach.irqs_checked, 2);
+	assert_int_equal(mach.tally.irqs_checked, 2);
 	start(state);
 	mach.irqs_remapped = false;
 	assert_int_equal(stage_irqs(&mach), SL_OK);
-	assert_int_equal(mach.irqs_checked, 0);
+	assert_int_equal(mach.tally.irqs_checked, 0);
 }
 
 int main(void)

@@ -8,6 +8,12 @@
 #include <string.h>
 #include <cmocka.h>
 #include "apps/proof/attackers.h"
+#include "drivers/edu/edu.h"
+#include "apps/bringup/faults.h"
+#include "apps/vf/domain.h"
+#include "apps/vf/nvme.h"
+#include "apps/work/timed.h"
+#include "apps/proof/stages.h"
 #include "apps/proof/cases.h"
 #include "apps/vf/own_memory.h"
 #include "kernel/pmm.h"
@@ -143,9 +149,9 @@ enum sl_err iommu_walk(struct iommu *mmu, bdf_t fn, iova_t iova, struct vtd_walk
 	return SL_OK;
 }
 
-struct pci_func *find_edu(const struct machine *machine)
+struct pci_func *edu_find(const struct pci *pci)
 {
-	assert_ptr_equal(machine, &mach);
+	assert_ptr_equal(pci, &mach.pci);
 	return has_edu ? &edu_fn : NULL;
 }
 
@@ -285,8 +291,8 @@ void attempts_run(struct machine *machine, struct parties *parties, struct party
 {
 	assert_true(p == &parties->party[attempts % parties->n] && parties->decoy.v == DECOY);
 	attempts++;
-	machine->cases += 10;
-	machine->refused += not_refused ? 9 : 10;
+	machine->tally.cases += 10;
+	machine->tally.refused += not_refused ? 9 : 10;
 }
 
 enum sl_err gone_run(struct machine *machine, struct parties *parties, struct party *p)
@@ -380,7 +386,7 @@ static void test_one_pass(void **state)
 	assert_int_equal(exact, PARTIES);
 	assert_true(gone_all == 1 && made_domains == 0 && prepared == 1 && sums == 1 && heads == 1);
 	assert_true(watched == 1 && forgotten == 1 && cleared == 1 && kernel_fills == 1 && decoys == 1);
-	assert_true(mach.verified == 77 && mach.cases == 40 && mach.refused == 40 && !mach.proof_failed);
+	assert_true(mach.tally.verified == 77 && mach.tally.cases == 40 && mach.tally.refused == 40 && !mach.tally.proof_failed);
 	assert_said("attacker VF0 is 0000:01:00.1: reads and writes on its ring");
 	assert_said("attacker PF is 0000:01:00.0: Identify and Get Log Page");
 	assert_said("attacker edu is 0000:02:00.0, behind a bridge that says 0000:03:00.0: copies");
@@ -398,7 +404,7 @@ static void test_passes(void **state)
 	assert_int_equal(stage_isolate(&mach), SL_OK);
 	assert_all_given_back();
 	assert_true(attempts == 3 * PARTIES && gone_all == 3 && made_domains == 2 && prepared == 3);
-	assert_true(sums == 1 && decoys == 1 && forgotten == 1 && mach.cases == 120);
+	assert_true(sums == 1 && decoys == 1 && forgotten == 1 && mach.tally.cases == 120);
 	assert_said("pass 3 of 3 done");
 	assert_null(strstr(strstr(said, "attacker PF") + 1, "attacker PF")); /* introduced once */
 }
@@ -447,19 +453,19 @@ static void test_not_refused(void **state)
 	(void)state;
 	not_refused = true;
 	assert_int_equal(stage_isolate(&mach), SL_VERIFY);
-	assert_true(mach.proof_failed && sums == 1);
+	assert_true(mach.tally.proof_failed && sums == 1);
 	assert_said("FAIL isolate: 4 of 40 forbidden accesses were not refused");
 	start(state);
 	not_refused = true; /* and it stops: what was seen stays */
 	stages_fail_at = 30;
 	assert_int_equal(stage_isolate(&mach), SL_DEVICE);
-	assert_true(mach.proof_failed);
+	assert_true(mach.tally.proof_failed);
 	start(state);
 	mach.vfs = 0; /* nobody there: nothing is shown */
 	mach.pf = NULL;
 	has_edu = false;
 	assert_int_equal(stage_isolate(&mach), SL_VERIFY);
-	assert_true(!mach.proof_failed && attempts == 0 && prepared == 0);
+	assert_true(!mach.tally.proof_failed && attempts == 0 && prepared == 0);
 	assert_not_said("FAIL");
 }
 
@@ -505,7 +511,7 @@ static void test_no_translation(void **state)
 	assert_int_equal(stage_isolate(&mach), SL_VERIFY);
 	assert_all_given_back();
 	assert_true(exact == 0 && gone_all == 0 && made_domains == 0 && sums == 0);
-	assert_true(attempts == 2 * PARTIES && mach.proof_failed);
+	assert_true(attempts == 2 * PARTIES && mach.tally.proof_failed);
 }
 
 static void test_room(void **state)

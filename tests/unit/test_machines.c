@@ -20,6 +20,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "apps/machine.h"
+#include "apps/bringup/platform.h"
+#include "apps/bringup/groups.h"
+#include "apps/bringup/iommu.h"
+#include "apps/bringup/irqs.h"
 #include "boot/fwtables.h"
 #include "boot/layout.h"
 #include "boot/snapshot.h"
@@ -816,6 +820,7 @@ static unsigned bring_up(struct machine *m)
 	app_reserve(booted);
 	(void)give(booted, MEM_FREE);
 	m->boot = booted;
+	m->cfg = &booted->cfg;
 	for (unsigned i = 0; i < ARRAY_LEN(stages); i++) {
 		enum sl_err e = stages[i].run(m);
 		if (e && !failed)

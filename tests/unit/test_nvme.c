@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "apps/machine.h"
+#include "apps/vf/nvme.h"
 #include "drivers/crc16.h"
 #include "drivers/nvme/pf.h"
 #include "drivers/nvme/reset.h"

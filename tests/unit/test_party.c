@@ -241,7 +241,7 @@ static void test_every_outcome_is_counted_once(void **state)
 		party_try(&mach, &all.party[0],
 			  (struct attack){.name = "somewhere", .write = true, .to = 0x1000},
 			  outcomes[i].enforceable);
-		uint64_t sum[] = {mach.refused, mach.cases - mach.refused, mach.not_enforced, mach.not_tried};
+		uint64_t sum[] = {mach.tally.refused, mach.tally.cases - mach.tally.refused, mach.tally.not_enforced, mach.tally.not_tried};
 		for (unsigned k = 0; k < 4; k++)
 			assert_int_equal(sum[k], outcomes[i].counted == k);
 		assert_int_equal(proof_cases()->n, 1);
@@ -259,11 +259,11 @@ static void test_broken_and_without_effect(void **state)
 	struct attack a = {.name = "after detach"};
 	(void)state;
 	party_broken(&mach, &all.party[2], "after detach");
-	assert_true(mach.cases == 1 && mach.refused == 0 && mach.not_tried == 0);
+	assert_true(mach.tally.cases == 1 && mach.tally.refused == 0 && mach.tally.not_tried == 0);
 	assert_int_equal(kept()->outcome, CASE_NOT_PROVED);
 	assert_said("FAIL isolate: edu: after detach could not be set up");
 	party_no_effect(&mach, &all.party[2], &a);
-	assert_true(mach.cases == 1 && mach.refused == 0 && mach.not_tried == 1);
+	assert_true(mach.tally.cases == 1 && mach.tally.refused == 0 && mach.tally.not_tried == 1);
 	assert_int_equal(kept()->outcome, CASE_NOT_TRIED);
 	stopped = true;
 	party_try(&mach, &all.party[0], a, true);
@@ -292,7 +292,7 @@ static void test_sentences(void **state)
 	next.outcome = ATTACK_NOT_TRIED;
 	party_try(&mach, &all.party[0], msi, false);
 	said_start();
-	mach.verified = 77;
+	mach.tally.verified = 77;
 	party_print_sum(&mach);
 	assert_said("shown: 10 of 10 forbidden accesses were refused,");
 	assert_said("5 DMAs, 5 interrupts");
@@ -305,7 +305,7 @@ static void test_sentences(void **state)
 	assert_said("77 reads and writes of other VFs");
 	party_counts_clear();
 	said_start();
-	mach = (struct machine){.boot = &boot};
+	mach = (struct machine){.boot = &boot, .cfg = &boot.cfg};
 	party_print_sum(&mach);
 	assert_said("shown: 0 of 0 forbidden accesses");
 	assert_null(strstr(said, "did not arrive"));
@@ -396,7 +396,7 @@ static void test_cases_of_a_vf(void **state)
 	assert_int_equal(find("runs out of mapping", true)->fault_at, WINDOW + PAGE_PASSING + PAGE_SIZE);
 	assert_int_equal(guarded, PAGE_SIZE); /* of the buffer that was unmapped */
 	assert_true(pattern_is_zero(passing, PAGE_SIZE));
-	assert_true(mach.cases == mach.refused && mach.cases == ARRAY_LEN(want) + ARRAY_LEN(others));
+	assert_true(mach.tally.cases == mach.tally.refused && mach.tally.cases == ARRAY_LEN(want) + ARRAY_LEN(others));
 }
 
 /* The buffer was not reached while it was mapped: nothing is known of afterwards. */
@@ -407,7 +407,7 @@ static void test_buffer_was_never_reached(void **state)
 	attempts_run(&mach, &all, &all.party[2]);
 	for (unsigned i = 0; i < n_tried; i++)
 		assert_string_not_equal(tried[i].name, "buffer after unmap");
-	assert_int_equal(mach.not_tried, 1);
+	assert_int_equal(mach.tally.not_tried, 1);
 	assert_string_equal(kept()->what, "buffer after unmap");
 	assert_int_equal(find("last byte before it", true)->len, 1);
 	assert_int_equal(find("runs out of mapping", true)->to,

@@ -261,7 +261,7 @@ static void test_msix(void **state)
 static void test_acs(void **state)
 {
 	(void)state;
-	assert_int_equal(acs_enable(&fn), SL_UNSUPPORTED);
+	acs_enable(&fn);
 	assert_false(acs_isolates(&fn));
 	cm_pcie(dev, 0x40, 6);
 	cm_ecap(dev, 0x100, 0x0d);
@@ -270,7 +270,7 @@ static void test_acs(void **state)
 	dev->mask[0x106] = 0x5f;
 	caps_read(&fn);
 	assert_false(acs_isolates(&fn));
-	assert_int_equal(acs_enable(&fn), SL_OK);
+	acs_enable(&fn);
 	assert_true(acs_isolates(&fn));
 	assert_int_equal(cm_get(dev, 0x106, 2), 0x005d); /* SV RR CR UF, and the bit that was there */
 	for (unsigned bit = 0; bit < 8; bit++) {
@@ -280,7 +280,8 @@ static void test_acs(void **state)
 	cm_put(dev, 0x104, 2, 0x0011); /* without redirection a switch port does not isolate */
 	dev->mask[0x106] = 0x11;
 	cm_put(dev, 0x106, 2, 0);
-	assert_int_equal(acs_enable(&fn), SL_UNSUPPORTED);
+	acs_enable(&fn);
+	assert_false(acs_isolates(&fn));
 	assert_int_equal(cm_get(dev, 0x106, 2), 0x0011);
 	fn.port_type = PCI_PORT_ROOT; /* a root port that lacks it sends nothing across */
 	assert_true(acs_isolates(&fn));

@@ -60,6 +60,7 @@ static void test_nothing_is_written(void **state)
 	machine();
 	struct pci_func *f = pci_find(&pci, bdf_make(0, 1, 0, 0));
 	assert_int_equal(pci_quiesce(&pci), 1);
+	acs_enable_all(&pci);
 	assert_int_equal(groups_compute(&pci), 4);
 	sriov_routes(&pci, f, route, known);
 	assert_int_equal(pci_power_on(pci_find(&pci, bdf_make(0, 0, 5, 0))), SL_UNSUPPORTED);

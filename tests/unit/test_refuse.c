@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "apps/proof/attack.h"
+#include "apps/proof/stages.h"
 #include "apps/work/pattern.h"
 #include "kernel/x86/paging.h"
 #include "tests/unit/support_stages.h"
@@ -126,7 +127,8 @@ static void test_all_refused(void **state)
 {
 	(void)state;
 	assert_int_equal(stage_refuse(&mach), SL_OK);
-	assert_true(mach.cases == 15 && mach.refused == 15 && mach.not_tried == 0 && n_cases == 15 && freed);
+	assert_true(mach.tally.cases == 15 && mach.tally.refused == 15 && mach.tally.not_tried == 0 &&
+		    n_cases == 15 && freed);
 	assert_non_null(
 		strstr(said, "15 of 15 refused, recorded and without effect, each after it had worked"));
 	assert_null(strstr(said, "FAIL"));
@@ -143,8 +145,8 @@ static void test_one_is_not(void **state)
 			outcome = (enum attack_outcome)o;
 			bool tried = outcome != ATTACK_NOT_TRIED;
 			assert_int_equal(stage_refuse(&mach), tried ? SL_VERIFY : SL_OK);
-			assert_true(mach.cases == 14u + tried && mach.refused == 14 &&
-				    mach.not_tried == !tried);
+			assert_true(mach.tally.cases == 14u + tried && mach.tally.refused == 14 &&
+				    mach.tally.not_tried == !tried);
 			assert_int_equal(strstr(said, " FAIL") != NULL, tried); /* the matrix has it, too */
 			assert_int_equal(strstr(said, " ? ") != NULL, !tried);
 			assert_int_equal(strstr(said, "1 were not tried") != NULL, !tried);

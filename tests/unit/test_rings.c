@@ -214,9 +214,10 @@ static void begin(enum ring_mode mode, struct rings *r)
 	boot.cfg.mode = mode;
 	boot.cfg.iommu = 1;
 	m.boot = &boot;
+	m.cfg = &boot.cfg;
 	m.vfs = DEVS;
 	m.irqs_remapped = true;
-	m.fault_events = m.fault_events_seen = 0;
+	m.faults.events = m.faults.events_seen = 0;
 	handlers = points = ticks = 0;
 	post_at = UINT32_MAX;
 	irqs_on = true;
@@ -237,7 +238,7 @@ static void end(void)
 	rings_close(&m);
 	assert_int_equal(entries, 0);
 	for (unsigned i = 0; i < DEVS; i++)
-		assert_true(m.boot->cfg.mode == RING_POLL || dev[i].masked);
+		assert_true(m.cfg->mode == RING_POLL || dev[i].masked);
 }
 
 /* For every point there is: the result is found, and nothing but its interrupt ended a halt. */
@@ -313,7 +314,7 @@ static void test_fault_event(void **state)
 	struct rings r;
 	(void)state;
 	begin(RING_IRQ, &r);
-	m.fault_events++;
+	m.faults.events++;
 	uint64_t start = now_us();
 	assert_false(rings_wait(&r, start + 3000000));
 	assert_true(now_us() < start + 1000);

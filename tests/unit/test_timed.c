@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include "apps/work/pattern.h"
+#include "apps/work/stages.h"
 #include "apps/report/latency.h"
 #include "apps/work/timed.h"
 #include "kernel/log.h"
@@ -204,6 +205,7 @@ static int start(void **state)
 	memset(&boot, 0, sizeof boot);
 	memset(dev, 0, sizeof dev);
 	m.boot = &boot;
+	m.cfg = &boot.cfg;
 	boot.cfg.qd = QD;
 	boot.cfg.seconds = 1;
 	boot.cfg.queues = 1;
@@ -355,7 +357,7 @@ static void test_stage(void **state)
 		cores = way == 2 ? 2 : 1;
 		enum sl_err want = way == 1 ? SL_VERIFY : SL_OK;
 		assert_int_equal(stage_timed(&m), want);
-		assert_true(m.timed_ops > 0 && progress > 0);
+		assert_true(m.tally.timed_ops > 0 && progress > 0);
 		if (want) {
 			assert_non_null(strstr(text, "FAIL timed: reads under load went wrong: data is not"));
 			continue;
@@ -365,8 +367,8 @@ static void test_stage(void **state)
 			assert_true(m.vf[v].ops > 0 && m.vf[v].latency.count >= m.vf[v].ops);
 			sum += m.vf[v].ops;
 		}
-		assert_int_equal(m.timed_ops, sum);
-		assert_true(m.timed_us >= 1000000); /* of the clock that the TSC is said to be */
+		assert_int_equal(m.tally.timed_ops, sum);
+		assert_true(m.tally.timed_us >= 1000000); /* of the clock that the TSC is said to be */
 		assert_non_null(strstr(
 			text, "random 4 KiB reads, 8 in flight on each of 3 queues of 3 VFs, polled by"));
 		for (unsigned v = 0; v < VFS; v++) {
@@ -375,8 +377,8 @@ static void test_stage(void **state)
 			assert_non_null(strstr(text, row));
 		}
 		assert_non_null(strstr(text, "\n  all "));
-		assert_between(m.fair_permille, 1, 1000);
-		assert_int_equal(m.latency.count,
+		assert_between(m.tally.fair_permille, 1, 1000);
+		assert_int_equal(m.tally.latency.count,
 				 m.vf[0].latency.count + m.vf[1].latency.count + m.vf[2].latency.count);
 	}
 }

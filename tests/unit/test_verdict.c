@@ -27,8 +27,8 @@ static int start(void **state)
 	(void)state;
 	stages_start(0, NULL);
 	boot.cfg.app = APP_ISOLATE;
-	hist_reset(&mach.latency);
-	mach.cases = mach.refused = 106;
+	hist_reset(&mach.tally.latency);
+	mach.tally.cases = mach.tally.refused = 106;
 	return 0;
 }
 
@@ -46,18 +46,18 @@ static void test_good(void **state)
 	assert_int_equal(ends(NULL, SL_OK), SL_OK);
 	assert_said("every result was right; all 106 accesses that must be refused were refused\n");
 	assert_said("RESULT v=1 app=isolate ok=1 vfs=0 verified=0 cases=106 refused=106 uncovered=");
-	mach.not_enforced = 14;
-	mach.not_tried = 3;
+	mach.tally.not_enforced = 14;
+	mach.tally.not_tried = 3;
 	assert_int_equal(ends(NULL, SL_OK), SL_OK);
 	assert_said("all 106 accesses that must be refused were refused, 14 forged interrupts were not (not "
 		    "enforced here), "
 		    "3 could not be tried\n");
 	assert_said(" cases=106 refused=106 not_enforced=14 not_tried=3 ");
 	assert_not_said("stray_faults=");
-	mach.stray_faults = 2;
+	mach.faults.stray = 2;
 	ends(NULL, SL_OK);
 	assert_said(" stray_faults=2 ");
-	mach.cases = mach.refused = 0;
+	mach.tally.cases = mach.tally.refused = 0;
 	ends(NULL, SL_OK);
 	assert_said("nothing was tried that must be refused");
 }
@@ -69,20 +69,20 @@ static void test_not_refused(void **state)
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_LEN(apps); i++) {
 		boot.cfg.app = apps[i];
-		mach.refused = 105;
-		mach.audited = i == 2;
-		mach.audit_words = "pass";
+		mach.tally.refused = 105;
+		mach.audit.done = i == 2;
+		mach.audit.words = "pass";
 		assert_int_equal(ends(NULL, SL_OK), SL_VERIFY);
 		assert_said(" ok=0 ");
 		assert_said(" stage=proof err=VERIFY\n");
 		assert_said("FAILED: see the FAIL line above");
-		mach.refused = mach.cases;
-		mach.proof_failed = true; /* in an earlier run of the console */
+		mach.tally.refused = mach.tally.cases;
+		mach.tally.proof_failed = true; /* in an earlier run of the console */
 		assert_int_equal(ends(NULL, SL_OK), SL_VERIFY);
 		assert_said(" ok=0 ");
-		mach.proof_failed = false;
+		mach.tally.proof_failed = false;
 	}
-	mach.refused = 105;
+	mach.tally.refused = 105;
 	assert_int_equal(ends("isolate", SL_TIMEOUT), SL_TIMEOUT);
 	assert_said(" stage=isolate err=TIMEOUT\n");
 }
@@ -97,17 +97,17 @@ static void test_ns(void **state)
 static void test_audit(void **state)
 {
 	(void)state;
-	mach.audited = true;
-	mach.audit_words = "not run";
-	mach.cases = mach.refused = 0;
+	mach.audit.done = true;
+	mach.audit.words = "not run";
+	mach.tally.cases = mach.tally.refused = 0;
 	ends(NULL, SL_OK);
 	assert_said("nothing in tables and registers forbids giving functions away; no DMA was tried\n");
 	assert_said(" errors=0 warnings=0 proof=none ");
-	mach.audit_words = "pass";
+	mach.audit.words = "pass";
 	ends(NULL, SL_OK);
 	assert_said("the audit is done, and nothing in it forbids giving functions away\n");
 	assert_said(" proof=pass ");
-	mach.audit_words = "broken";
+	mach.audit.words = "broken";
 	ends("audit", SL_VERIFY);
 	assert_said(" ok=0 ");
 	assert_said(" proof=broken ");

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <cmocka.h>
 #include "apps/vf/workers.h"
+#include "apps/bringup/faults.h"
+#include "apps/work/stages.h"
 #include "apps/machine.h"
 #include "kernel/core.h"
 #include "kernel/log.h"
@@ -98,6 +100,7 @@ static int start(void **state)
 	(void)state;
 	memset(&m, 0, sizeof m);
 	m.boot = &boot;
+	m.cfg = &boot.cfg;
 	m.vfs = 1;
 	fn.bdf.rid = 0x101;
 	make_ns(&ns[0], 1, 12, 8);
@@ -131,7 +134,7 @@ static void test_right(void **state)
 {
 	(void)state;
 	assert_int_equal(stage_verify(&m), SL_OK);
-	assert_true(m.verified >= 12000);
+	assert_true(m.tally.verified >= 12000);
 	assert_non_null(strstr(said, "every result as the CPU computed it"));
 	assert_null(strstr(said, "not offered"));
 }
@@ -149,7 +152,7 @@ static void test_one_bit(void **state)
 		assert_int_equal(stage_verify(&m), SL_VERIFY);
 		assert_non_null(strstr(said, "data is not what the CPU computed"));
 		assert_null(strstr(said, "every result"));
-		assert_int_equal(m.verified, 0);
+		assert_int_equal(m.tally.verified, 0);
 		with_guards += strstr(said, "read back with guard") != NULL;
 	}
 	assert_true(with_guards >= 2);

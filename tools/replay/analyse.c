@@ -6,6 +6,7 @@
 #include "iommu/dmar/rmrr.h"
 #include "iommu/vtd/unit.h"
 #include "machine.h"
+#include "pci/acs.h"
 #include "pci/fit.h"
 #include "pci/groups.h"
 #include "pci/posture.h"
@@ -190,6 +191,7 @@ enum sl_err analyse_dump(struct pci *pci, struct replay *dump, struct span mcfg)
 	PCI_EACH(f, pci)
 		if (f->cap_sriov && !f->pf)
 			print_sriov(pci, f);
+	acs_enable_all(pci); /* as Linux and stage groups do: the dump may be of a system that did not */
 	analyse_groups(pci, dump);
 	return SL_OK;
 }

@@ -34,9 +34,8 @@ static bool is_guess(const struct printing *p, const struct finding *f)
 	return machine_is_cut(p->dump, at);
 }
 
-static void print(void *ctx, const struct finding *f)
+static void print(struct printing *p, const struct finding *f)
 {
-	struct printing *p = ctx;
 	bool guess = is_guess(p, f);
 	if (guess && !strncmp(f->id, "ACS-", 4))
 		return;
@@ -54,10 +53,11 @@ static void print(void *ctx, const struct finding *f)
 		printf("  try: %s\n", f->remedy);
 }
 
-void findings_print(struct audit_in *in, const struct replay *dump)
+void findings_print(const struct audit_result *r, const struct replay *dump)
 {
-	struct printing p = {in->pci, dump, 0};
-	(void)audit_run(in, print, &p);
+	struct printing p = {r->in->pci, dump, 0};
+	for (unsigned i = 0; i < r->findings; i++)
+		print(&p, &r->finding[i]);
 	printf("audit: %u finding%s\n", p.n, p.n == 1 ? "" : "s");
 }
 
@@ -165,7 +165,7 @@ static unsigned compare(json_t *log, const json_t *ours)
 	return bad;
 }
 
-unsigned findings_replay(const struct record *r)
+unsigned findings_replay(const struct record *r, const struct audit_result *result)
 {
 	json_t *ours[RECORD_SAID];
 	unsigned bad = 0;
@@ -174,8 +174,8 @@ unsigned findings_replay(const struct record *r)
 	       groups = json_array_size(r->said[RECORD_GROUP]);
 	for (unsigned i = 0; i < RECORD_SAID; i++)
 		ours[i] = json_array();
-	findings_print(r->in, NULL);
-	(void)report_json(r->in, NULL, collect, ours, &crc);
+	findings_print(result, NULL);
+	(void)report_json(result, NULL, collect, ours, &crc);
 	for (unsigned i = 0; i < RECORD_SAID; i++)
 		bad += compare(r->said[i], ours[i]);
 	printf("against the log: %zu findings, %zu groups, %zu with SR-IOV; the log has %zu, %zu, %zu: ",

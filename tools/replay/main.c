@@ -8,6 +8,7 @@
 #include "iommu/dmar/dmar.h"
 #include "listing.h"
 #include "machine.h"
+#include "pci/acs.h"
 
 #define FILE_MAX (64u << 20)
 #define TABLES   AUDIT_TABLES
@@ -35,6 +36,7 @@ struct given {
 };
 
 static struct pci pci; /* of the machine that is looked at */
+static struct audit_result result;
 
 static const char usage[] =
 	"usage: replay FILE...         all files are of one machine\n"
@@ -208,7 +210,8 @@ static int analyse_log(struct given *g, const char *path)
 	r->in->pci = &pci;
 	if (!r->missed_known) /* an older report */
 		audit_take_missed(r->in, &pci);
-	return findings_replay(r) ? DIFFERENT : SAME;
+	audit_run(r->in, &result);
+	return findings_replay(r, &result) ? DIFFERENT : SAME;
 }
 
 /* Registers that were given for the units of a table; of the others nothing is known. VER is not asked for:
@@ -251,7 +254,8 @@ static void audit_dump(struct given *g, struct span table)
 		t->data = g->table[in.tables];
 	}
 	take_registers(g, table, &in);
-	findings_print(&in, g->dump);
+	audit_run(&in, &result);
+	findings_print(&result, g->dump);
 	analyse_units(&pci, table);
 }
 
@@ -273,6 +277,7 @@ static int compare_list(struct given *g, unsigned i)
 		}
 		enum sl_err e = machine_scan(&pci, cfg, (struct span){NULL, 0}, &said);
 		if (e == SL_OK) {
+			acs_enable_all(&pci); /* as Linux and stage groups do */
 			analyse_groups(&pci, cfg);
 			status = listing_compare(g->linux, i, &pci, cfg) ? DIFFERENT : SAME;
 		} else {

@@ -1,0 +1,64 @@
+/* What the record says of tables, units and functions: questions that rules and printers share. */
+#include "apps/audit/rules.h"
+#include "apps/bringup/topology.h"
+#include "kernel/str.h"
+#include "pci/groups.h"
+
+/* Of two entries with the same registers the first counts, as in Linux and in iommu/units.c: what the second
+ * alone names has no unit. */
+bool audit_unit_of(const struct audit_look *look, bdf_t fn, unsigned *unit)
+{
+	struct dmar_drhd d, at;
+	struct dmar_entry e = {0};
+	*unit = 0;
+	if (!look->has_dmar || dmar_unit_of(&look->dmar, &look->topo, fn, &d) != SL_OK)
+		return false;
+	for (unsigned i = 0; dmar_next(&look->dmar, &e) == SL_OK;) {
+		if (e.type != DMAR_DRHD || dmar_drhd(&e, &at) != SL_OK)
+			continue;
+		if (at.off == d.off) {
+			*unit = i;
+			return true;
+		}
+		if (at.base == d.base)
+			return false;
+		i++;
+	}
+	return false;
+}
+
+const struct audit_regs *unit_regs(const struct audit_unit *u)
+{
+	for (unsigned i = AUDIT_PHASES; i-- > 0;)
+		if (u->at[i].read)
+			return &u->at[i];
+	return NULL;
+}
+
+struct vtd_ability unit_ability(const struct audit_unit *u)
+{
+	const struct audit_regs *r = unit_regs(u);
+	return r ? vtd_ability_of(r->ver, r->cap, r->ecap)
+		 : (struct vtd_ability){.unusable = "its registers were not read"};
+}
+
+bool does_dma(const struct pci_func *f)
+{
+	return !f->is_bridge && f->class >> 16 != 0x06;
+}
+
+const struct audit_table *audit_table(const struct audit_in *in, const char *sig)
+{
+	for (unsigned i = 0; i < in->tables; i++)
+		if (strcmp(in->table[i].sig, sig) == 0)
+			return &in->table[i];
+	return NULL;
+}
+
+void look_at(struct audit_in *in, struct audit_look *out)
+{
+	const struct audit_table *dmar = audit_table(in, "DMAR");
+	*out = (struct audit_look){.topo = topo_of(in->pci), .functions = topo_functions(in->pci)};
+	out->has_dmar = dmar && dmar_open(dmar->data, &out->dmar) == SL_OK;
+	out->groups = groups_compute(in->pci);
+}

@@ -1,0 +1,64 @@
+/* The names that reports use for the numbers of the record and of findings. */
+#include "apps/audit/rules.h"
+
+static const char *name_in(const char *const *names, unsigned n, unsigned i)
+{
+	return i < n ? names[i] : "?";
+}
+
+const char *audit_severity_name(enum audit_severity s)
+{
+	static const char *const names[] = {"info", "warning", "error"};
+	return name_in(names, ARRAY_LEN(names), s);
+}
+
+const char *audit_kind_name(enum audit_kind k)
+{
+	static const char *const names[] = {"firmware bug", "setup choice", "hardware limit", "note"};
+	return name_in(names, ARRAY_LEN(names), k);
+}
+
+const char *audit_proof_name(unsigned proof)
+{
+	static const char *const names[] = {"done",      "no unit", "off",       "no device",
+					    "not named", "broken",  "not asked", "read only"};
+	return name_in(names, ARRAY_LEN(names), proof);
+}
+
+const char *audit_outcome_name(unsigned outcome)
+{
+	static const char *const names[] = {"refused", "SUCCEEDED", "not enforced", "not proved",
+					    "not tried"};
+	return name_in(names, ARRAY_LEN(names), outcome);
+}
+
+const char *audit_source_name(unsigned source)
+{
+	static const char *const names[AUDIT_SOURCES] = {"NMI", "MCE", "AER"};
+	return name_in(names, AUDIT_SOURCES, source);
+}
+
+const char *audit_grade_name(unsigned grade)
+{
+	static const char *const names[AUDIT_GRADES] = {"uncorrected", "corrected", "refused", "before"};
+	return name_in(names, AUDIT_GRADES, grade);
+}
+
+const char *audit_apic_name(unsigned apic)
+{
+	static const char *const names[] = {"unknown", "off", "xAPIC", "x2APIC"};
+	return name_in(names, ARRAY_LEN(names), apic);
+}
+
+const char *audit_secure_name(unsigned secure)
+{
+	static const char *const names[] = {"off", "on", "unknown", "setup"};
+	return name_in(names, ARRAY_LEN(names), secure);
+}
+
+const char *audit_id(unsigned i)
+{
+	if (i >= RULE_DMAR) /* which has the ids of iommu/dmar/lint.h */
+		i++;
+	return i < RULE_COUNT ? rule_texts[i].id : NULL;
+}

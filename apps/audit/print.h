@@ -1,0 +1,10 @@
+/* Inside apps/audit/: what the printers of text share. */
+#pragma once
+#include "apps/audit/report.h"
+
+#define PRINT_COLUMNS 79u
+
+/* At most 500 characters, as printf. */
+void print_say(report_text *to, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Words of text behind a label, wrapped and indented; nothing for an empty text. */
+void print_wrapped(report_text *to, const char *label, const char *text);

@@ -1,0 +1,8 @@
+/* The machine as firmware left it: the boot itself, tables, functions. */
+#pragma once
+#include "apps/machine.h"
+
+enum sl_err stage_boot(struct machine *m) MUST_CHECK; /* who started us, on what */
+enum sl_err stage_acpi(struct machine *m) MUST_CHECK; /* tables, clock */
+enum sl_err stage_pci(struct machine *m) MUST_CHECK;  /* the tree; nobody masters the bus any more */
+void undo_pci(struct machine *m);

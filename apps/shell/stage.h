@@ -1,0 +1,6 @@
+/* The console. */
+#pragma once
+#include "apps/machine.h"
+
+enum sl_err stage_shell(struct machine *m) MUST_CHECK;
+void undo_shell(struct machine *m);

@@ -1,0 +1,13 @@
+/* Requests that are waited for together, for the phases where correctness is shown and time does not matter.
+ */
+#pragma once
+#include "apps/machine.h"
+
+/* Submits vf->batch.req[0..n), tags 0..n-1, and rings once. */
+enum sl_err batch_start(struct vf *vf) MUST_CHECK;
+/* Takes what came back, without waiting; true when something did. */
+bool batch_poll(struct vf *vf);
+/* Waits until all that batch_start() began on any VF is back; SL_TIMEOUT when nothing moves for 10 s. */
+enum sl_err batch_finish(struct machine *m) MUST_CHECK;
+/* The same for n VFs from first on: those of one core. */
+enum sl_err batch_finish_some(struct machine *m, unsigned first, unsigned n) MUST_CHECK;

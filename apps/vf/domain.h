@@ -1,0 +1,15 @@
+/* Functions and their domains, whatever device they are. */
+#pragma once
+#include "apps/machine.h"
+
+/* A domain for that function; with iommu=pt a pass-through one; none (NULL) while translation is off. In the
+ * last two memory is reached at its physical address. */
+enum sl_err make_domain(struct machine *m, const char *name, bdf_t fn, struct domain **dom) MUST_CHECK;
+void drop_domain(struct domain **dom);
+/* Puts a function into its domain, then switches its power, registers and bus mastering on, with the bridges
+ * above it (pci/path.h); *regs is its BAR0. On an error it is in no domain. */
+enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile void **regs) MUST_CHECK;
+/* Bus mastering off, out of the domain. */
+void function_disconnect(struct pci_func *fn, struct domain *dom);
+/* Reads from the IOMMU's tables that functions without a domain reach nothing. SL_VERIFY. */
+enum sl_err domains_check(struct machine *m) MUST_CHECK;

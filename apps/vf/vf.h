@@ -1,0 +1,110 @@
+/* A VF: its function, its domain, its memory, and what works it. */
+#pragma once
+#include "apps/report/hist.h"
+#include "apps/vf/wait.h"
+#include "drivers/accel.h"
+#include "drivers/dma.h"
+#include "drivers/nvme/vf.h"
+#include "iommu/irq.h"
+#include "kernel/str.h"
+#include "pci/msix.h"
+#include "pci/pci.h"
+
+#define VFS_MAX 64
+
+/* The window that every domain sees, at one and the same device address: a block of 2 MiB with queues and
+ * buffers, mapped by one page, a page that the device may only read, and then nothing. */
+#define WINDOW_QUEUES   0ull
+#define WINDOW_BUFFERS  (PAGE_2M / 4)
+#define WINDOW_READONLY (2 * PAGE_2M)
+#define WINDOW_HOLE     (3 * PAGE_2M)
+
+/* Buffers: one page for each request in flight, a page that the other VFs try to overwrite, and one for each
+ * request's metadata. */
+#define BUFFER_SLOTS  256u
+#define BUFFER_TARGET (BUFFER_SLOTS * PAGE_SIZE)
+#define BUFFER_META   ((BUFFER_SLOTS + 1) * PAGE_SIZE)
+#define META_SLOT     64u
+_Static_assert(WINDOW_BUFFERS + BUFFER_META + BUFFER_SLOTS * META_SLOT <= PAGE_2M, "buffer layout");
+_Static_assert(NVME_MEM_SIZE(1) <= WINDOW_BUFFERS - WINDOW_QUEUES, "queues");
+
+#define CHUNK        PAGE_SIZE       /* what one request moves */
+#define DEPTH_MIN    32u             /* requests in flight that stage_verify needs */
+#define CHUNKS_LEAST (2 * DEPTH_MIN) /* of a store that it works on */
+
+/* Requests of one VF that are in flight together: apps/vf/batch.c. */
+struct batch {
+	struct accel_req req[BUFFER_SLOTS];
+	uint16_t status[BUFFER_SLOTS]; /* by tag */
+	unsigned n, done;
+	unsigned retries; /* of requests that met a status that passes */
+};
+
+struct vf { /* on the data path the core that works it writes it, no other */
+	unsigned index;
+	unsigned core; /* that works it */
+	char name[8];  /* of its domain */
+	struct pci_func *fn;
+	struct domain *dom;
+	struct vf *first; /* this is another queue pair of that VF; NULL: the VF itself */
+	struct nvme_vf nvme;
+	struct accel *accel;           /* NULL until it is open */
+	struct accel_store *data, *pi; /* stores without and with protection information; pi may be NULL */
+	bool attached, online;
+	volatile bool cut; /* set by core 0 while the VF's core runs: it flooded with refused requests and was
+			      cut off: apps/bringup/faults.c */
+	bool provoked;     /* its refused requests are asked for */
+	uint16_t cntlid;
+	uint32_t private_ns; /* namespace that was attached for it; 0: none */
+	struct dma_buf block, readonly;
+	struct dma_buf queues, buffers; /* parts of block */
+	struct msix_table msix;         /* on, every vector masked; no vectors: it has none */
+	struct iommu_irq irq;           /* stage irqs: of its vector 0 */
+	uint8_t vector;
+	uint64_t irqs;     /* that arrived on that vector, */
+	unsigned irq_core; /* the last one on this core */
+	struct ring ring;  /* how it is waited for */
+	struct batch batch;
+	struct hist latency; /* timed phase, TSC ticks */
+	uint64_t ops;
+	struct accel_stats timed; /* what accel.stats grew by in the timed phase */
+} __attribute__((aligned(64)));
+
+/* A VF, or a further queue pair of one, of which its function alone is known. No struct vf is assigned, as
+ * that would make one on the stack. */
+static inline void vf_begin(struct vf *vf, unsigned index, struct pci_func *fn)
+{
+	memset(vf, 0, sizeof *vf);
+	vf->index = index;
+	vf->fn = fn;
+}
+
+static inline uint8_t *vf_buffer(const struct vf *vf, unsigned tag)
+{
+	return (uint8_t *)vf->buffers.va + tag * CHUNK;
+}
+
+static inline uint8_t *vf_meta(const struct vf *vf, unsigned tag)
+{
+	return (uint8_t *)vf->buffers.va + BUFFER_META + tag * META_SLOT;
+}
+
+/* A request for chunk number chunk of a store of the VF, with the tag's buffers. */
+static inline struct accel_req vf_request(const struct vf *vf, const struct accel_store *s, enum accel_op op,
+					  uint64_t chunk, unsigned tag)
+{
+	uint32_t blocks = (uint32_t)(CHUNK / s->block);
+	return (struct accel_req){.op = (uint8_t)op,
+				  .blocks = (uint16_t)blocks,
+				  .store = s->id,
+				  .tag = tag,
+				  .lba = s->first_lba + chunk * blocks,
+				  .data = IOVA(vf->buffers.iova.v + tag * CHUNK),
+				  .meta = IOVA(vf->buffers.iova.v + BUFFER_META + tag * META_SLOT)};
+}
+
+/* Chunks that a store has room for. */
+static inline uint64_t store_chunks(const struct accel_store *s)
+{
+	return s->blocks / (CHUNK / s->block);
+}
