@@ -281,7 +281,7 @@ static const struct option options[] = {CONFIG_KEYS(WORDS, EXTEND, DIGITS, NUMBE
 static void set(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
 {
 	o->read(cfg, at, o, v);
-	if (cfg->mode != RING_POLL && cfg->queues > 1)
+	if (cfg->mode != WAIT_POLL && cfg->queues > 1)
 		fail(cfg, at, v.col, "mode=irq and mode=adaptive work with queues=1 only");
 }
 

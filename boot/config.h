@@ -24,7 +24,7 @@ struct config {
 	uint32_t queues;  /* queue pairs of each VF in the timed phase */
 	uint32_t qd;      /* requests in flight on each VF in the timed phase */
 	uint32_t seconds; /* length of the timed phase */
-	uint32_t mode;    /* enum ring_mode, of the timed phase, app=bursts and app=bench */
+	uint32_t mode;    /* enum wait_mode, of the timed phase, app=bursts and app=bench */
 	uint32_t passes;  /* app=isolate, app=insn: how often */
 	uint32_t ops;     /* device=qat: operations of each service on each VF that are checked */
 	uint32_t iommu;   /* enum config_iommu; off: translation stays off; pt: functions are attached to

@@ -13,7 +13,7 @@
 #define CONFIG_ACCESSES(X)  X(ACCESS_WRITE, "write") X(ACCESS_READ, "read")
 #define CONFIG_DEVICES(X)   X(DEVICE_NVME, "nvme") X(DEVICE_QAT, "qat")
 /* How rings are waited for: apps/vf/wait.h */
-#define CONFIG_MODES(X)     X(RING_POLL, "poll") X(RING_IRQ, "irq") X(RING_ADAPTIVE, "adaptive")
+#define CONFIG_MODES(X)     X(WAIT_POLL, "poll") X(WAIT_IRQ, "irq") X(WAIT_ADAPTIVE, "adaptive")
 #define CONFIG_IOMMUS(X)    X(CONFIG_IOMMU_OFF, "off") X(CONFIG_IOMMU_ON, "on") X(CONFIG_IOMMU_PT, "pt")
 /* How the device learns of new requests: by a register, or in memory where the controller has that. */
 #define CONFIG_DOORBELLS(X) X(DOORBELL_MMIO, "mmio") X(DOORBELL_SHADOW, "shadow")
@@ -41,7 +41,7 @@
 	NUMBER(queues, 1, 3, 1, "queue pairs of each VF in the timed phase") \
 	NUMBER(qd, 1, 256, 32, "requests in flight on each VF in the timed phase") \
 	NUMBER(seconds, 1, 86400, 5, "length of the timed phase") \
-	WORDS(mode, CONFIG_MODES, RING_POLL, "how a core waits for completions") \
+	WORDS(mode, CONFIG_MODES, WAIT_POLL, "how a core waits for completions") \
 	NUMBER(passes, 1, 1000000, 1, "app=isolate: how often it goes through all its cases") \
 	NUMBER(ops, 1, 1000000000, 10000, "device=qat: operations of each service on each VF") \
 	EXTEND(iommu, CONFIG_IOMMUS, CONFIG_IOMMU_ON, "on,igfx_off, on,skip=0xADDRESS", "translation; units to leave as they are") \
@@ -67,7 +67,7 @@
 enum config_app { CONFIG_APPS(CONFIG_ENUM) };
 enum config_access { CONFIG_ACCESSES(CONFIG_ENUM) };
 enum config_device { CONFIG_DEVICES(CONFIG_ENUM) };
-enum ring_mode { CONFIG_MODES(CONFIG_ENUM) };
+enum wait_mode { CONFIG_MODES(CONFIG_ENUM) };
 enum config_iommu { CONFIG_IOMMUS(CONFIG_ENUM) };
 enum config_doorbell { CONFIG_DOORBELLS(CONFIG_ENUM) };
 enum config_order { CONFIG_ORDERS(CONFIG_ENUM) };

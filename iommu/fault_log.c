@@ -79,8 +79,8 @@ static uint64_t overflows(const struct iommu *mmu)
 /* True for a record that is not the log's. */
 static bool claims(struct fault_log *log, const struct iommu_fault *fault)
 {
-	bool nameless = log->claim_nameless && fault->bdf.rid == FAULT_NAMELESS &&
-			vtd_fault_is_interrupt(fault->reason);
+	bool nameless =
+		log->claim_nameless && fault->bdf.rid == FAULT_NAMELESS && iommu_why_is_interrupt(fault->why);
 	if (!log->claiming || (!bdf_eq(fault->bdf, log->claim) && !nameless))
 		return false;
 	if (!log->claimed)
@@ -121,13 +121,13 @@ static void print_count(struct fault_function *f, bool others, uint64_t at)
 	if (others)
 		log_warn("iommu",
 			 "further functions: %llu more requests refused, the last " BDF_FMT " %s 0x%llx",
-			 (ull)f->unprinted, BDF_ARG(f->last.bdf), vtd_fault_kind(&f->last),
+			 (ull)f->unprinted, BDF_ARG(f->last.bdf), iommu_fault_kind(&f->last),
 			 (ull)f->last.iova.v);
 	else
 		log_warn("iommu",
 			 BDF_FMT ": %llu more requests refused (%llu in all), the last %s 0x%llx: %s",
-			 BDF_ARG(f->fn), (ull)f->unprinted, (ull)f->count, vtd_fault_kind(&f->last),
-			 (ull)f->last.iova.v, vtd_fault_text(f->last.reason));
+			 BDF_ARG(f->fn), (ull)f->unprinted, (ull)f->count, iommu_fault_kind(&f->last),
+			 (ull)f->last.iova.v, f->last.text);
 	f->unprinted = 0;
 	f->line_at = at;
 }

@@ -2,7 +2,7 @@
  * in bounded time and without formatting; a slow path prints. One log for all units of a machine. Its struct
  * is the caller's. Not for several cores at once. */
 #pragma once
-#include "iommu/vtd/fault.h"
+#include "iommu/fault.h"
 
 struct iommu;
 

@@ -1,7 +1,8 @@
 #include "iommu/iommu.h"
 #include "iommu/vtd/ctx.h"
+#include "iommu/vtd/explain.h"
+#include "iommu/vtd/fault.h"
 #include "iommu/vtd/ir.h"
-#include "iommu/vtd/irwalk.h"
 #include "iommu/vtd/unit.h"
 #include "kernel/fmt.h"
 
@@ -93,66 +94,49 @@ enum sl_err iommu_fault_silence(struct iommu *mmu, bdf_t requester)
 	return first;
 }
 
-static bool read_ram(void *ctx, uint64_t phys, uint64_t *v)
+enum sl_err iommu_walk(struct iommu *mmu, bdf_t fn, iova_t iova, struct iommu_walk *out)
 {
-	(void)ctx;
-	*v = *(const uint64_t *)phys_va(PHYS(phys));
-	return true;
+	unsigned unit;
+	enum sl_err e = iommu_unit_of(mmu, fn, &unit);
+	if (!e)
+		vtd_explain(&mmu->unit[unit], mmu->table.haw, fn, iova, out);
+	return e;
 }
 
-static void walk_unit(struct iommu *mmu, const struct vtd_unit *u, bdf_t fn, iova_t iova,
-		      struct vtd_walk *out)
-{
-	struct vtd_walk_unit from = {va_phys(u->root).v, u->cap, u->ecap, mmu->table.haw};
-	struct vtd_walk_mem mem = {NULL, read_ram};
-	vtd_walk(&from, &mem, fn, iova, out);
-}
-
-enum sl_err iommu_walk(struct iommu *mmu, bdf_t fn, iova_t iova, struct vtd_walk *out)
+void iommu_walk_text(struct iommu *mmu, bdf_t fn, iova_t iova, char *buf, size_t n)
 {
 	unsigned unit;
 	enum sl_err e = iommu_unit_of(mmu, fn, &unit);
 	if (e)
-		return e;
-	walk_unit(mmu, &mmu->unit[unit], fn, iova, out);
-	return SL_OK;
+		fmt_print(buf, n, "%s", sl_err_text(e));
+	else
+		vtd_explain_text(&mmu->unit[unit], mmu->table.haw, fn, iova, buf, n);
 }
 
-static void walk_interrupt(const struct vtd_unit *u, bdf_t fn, unsigned index, struct vtd_irwalk *out)
-{
-	struct vtd_irwalk_unit from = {vtd_rd32(&u->io, VTD_GSTS), vtd_rd64(&u->io, VTD_IRTA), u->cap};
-	struct vtd_walk_mem mem = {NULL, read_ram};
-	vtd_irwalk_index(&from, &mem, fn.rid, index, out);
-}
-
-/* VT-d §5.1.4.1: reasons up to 0x24 and from 0x26 to 0x28 come with the index of an entry. */
+/* The entry is explained where the refusal has to do with what is in it. */
 static void describe_interrupt(const struct vtd_unit *u, const struct iommu_fault *f, char *buf, size_t n)
 {
-	unsigned index = (unsigned)(f->iova.v >> 48);
-	struct vtd_irwalk w;
 	char number[8] = "", walk[128] = "";
-	if (f->reason != 0x25 && f->reason <= 0x28) {
-		fmt_print(number, sizeof(number), " %u", index);
-		if (f->reason >= 0x22 && u->ir && u->ir->on) {
+	if (iommu_why_has_index(f->why)) {
+		fmt_print(number, sizeof(number), " %u", f->index);
+		if (f->why >= WHY_IRQ_EMPTY && u->ir && u->ir->on) {
 			fmt_print(walk, sizeof(walk), "; ");
-			walk_interrupt(u, f->bdf, index, &w);
-			vtd_irwalk_text(&w, walk + 2, sizeof(walk) - 2);
+			vtd_explain_interrupt(u, f->bdf, f->index, walk + 2, sizeof(walk) - 2);
 		}
 	}
 	fmt_print(buf, n, BDF_FMT " interrupt%s refused: %s (reason 0x%x)%s", BDF_ARG(f->bdf), number,
-		  vtd_fault_text(f->reason), f->reason, walk);
+		  f->text, f->code, walk);
 }
 
 void iommu_fault_describe(struct iommu *mmu, const struct iommu_fault *f, char *buf, size_t n)
 {
-	if (vtd_fault_is_interrupt(f->reason)) {
-		describe_interrupt(&mmu->unit[f->unit], f, buf, n);
+	const struct vtd_unit *u = &mmu->unit[f->unit];
+	if (iommu_why_is_interrupt(f->why)) {
+		describe_interrupt(u, f, buf, n);
 		return;
 	}
-	struct vtd_walk w;
 	char walk[160];
-	walk_unit(mmu, &mmu->unit[f->unit], f->bdf, f->iova, &w);
-	vtd_walk_text(&w, walk, sizeof(walk));
+	vtd_explain_text(u, mmu->table.haw, f->bdf, f->iova, walk, sizeof(walk));
 	fmt_print(buf, n, BDF_FMT " %s 0x%llx refused: %s (reason 0x%x); %s", BDF_ARG(f->bdf),
-		  vtd_fault_kind(f), (ull)f->iova.v, vtd_fault_text(f->reason), f->reason, walk);
+		  iommu_fault_kind(f), (ull)f->iova.v, f->text, f->code, walk);
 }

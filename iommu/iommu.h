@@ -6,8 +6,8 @@
 #include "iommu/dmar/dmar.h"
 #include "iommu/domain.h"
 #include "iommu/unit_state.h"
-#include "iommu/vtd/fault.h"
-#include "iommu/vtd/walk.h"
+#include "iommu/fault.h"
+#include "iommu/walk.h"
 
 struct vtd_io;
 struct vtd_unit;
@@ -170,4 +170,6 @@ enum sl_err iommu_fault_silence(struct iommu *mmu, bdf_t requester) MUST_CHECK;
 void iommu_fault_describe(struct iommu *mmu, const struct iommu_fault *f, char *buf, size_t n);
 
 /* Explains what the tables say about one address of one function. SL_NOTFOUND when no unit covers it. */
-enum sl_err iommu_walk(struct iommu *mmu, bdf_t fn, iova_t iova, struct vtd_walk *out) MUST_CHECK;
+enum sl_err iommu_walk(struct iommu *mmu, bdf_t fn, iova_t iova, struct iommu_walk *out) MUST_CHECK;
+/* The same in words: "root ok, context ok (domain 3, 4-level), L4 ok, L3[0] empty". */
+void iommu_walk_text(struct iommu *mmu, bdf_t fn, iova_t iova, char *buf, size_t n);

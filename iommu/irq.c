@@ -1,5 +1,6 @@
 #include "iommu/irq.h"
 #include "iommu/iommu.h"
+#include "iommu/vtd/fault.h"
 #include "iommu/vtd/ir.h"
 #include "kernel/log.h"
 

@@ -93,9 +93,9 @@ def main():
             print(f"{place}: no advice: {message}")
             bad += 1
     faults = (ROOT / "docs/faults.md").read_text()
-    for reason, words in re.findall(r'\[(0x\w\w)\] = "([^"]*)"', (ROOT / "iommu/vtd/fault.c").read_text()):
+    for reason, words in re.findall(r'X\((0x\w\w), \w+, "([^"]*)"\)', (ROOT / "iommu/vtd/reasons.h").read_text()):
         if f"| {reason} | {words} |" not in faults:
-            print(f"iommu/vtd/fault.c: not in docs/faults.md: {reason} {words}")
+            print(f"iommu/vtd/reasons.h: not in docs/faults.md: {reason} {words}")
             bad += 1
     for wrong in check_options():
         print(wrong)

@@ -58,7 +58,7 @@ const struct audit_table *audit_table(const struct audit_in *in, const char *sig
 void look_at(struct audit_in *in, struct audit_look *out)
 {
 	const struct audit_table *dmar = audit_table(in, "DMAR");
-	*out = (struct audit_look){.topo = topo_of(in->pci), .functions = topo_functions(in->pci)};
+	*out = (struct audit_look){.topo = topology_of(in->pci), .functions = topology_functions(in->pci)};
 	out->has_dmar = dmar && dmar_open(dmar->data, &out->dmar) == SL_OK;
 	out->groups = groups_compute(in->pci);
 }

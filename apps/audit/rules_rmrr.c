@@ -15,7 +15,7 @@ void rules_rmrr(struct judge *j)
 		     {RMRR_SYSTEM_RAM, RULE_RMRR_RAM},
 		     {RMRR_RELAXED, RULE_RMRR_RELAXED}};
 	struct rmrr_context known = {
-		&j->look->topo, &j->look->functions, {j->in->mem, j->in->mems}, topo_name, j->in->pci};
+		&j->look->topo, &j->look->functions, {j->in->mem, j->in->mems}, topology_name, j->in->pci};
 	unsigned n = j->look->has_dmar ? rmrr_ledger(&j->look->dmar, &known, ledger, AUDIT_RMRRS) : 0;
 	j->out->rmrrs = n;
 	if (n > AUDIT_RMRRS)

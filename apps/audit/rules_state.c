@@ -101,8 +101,10 @@ static void judge_left(struct judge *j, unsigned i)
 /* "write to 0x5000", "interrupt 4". */
 static void request_text(const struct iommu_fault *f, char *buf, size_t n)
 {
-	if (vtd_fault_is_interrupt(f->reason))
-		fmt_print(buf, n, "interrupt %llu", (ull)(f->iova.v >> 48));
+	if (iommu_why_has_index(f->why))
+		fmt_print(buf, n, "interrupt %u", f->index);
+	else if (iommu_why_is_interrupt(f->why))
+		fmt_print(buf, n, "interrupt");
 	else
 		fmt_print(buf, n, "%s 0x%llx",
 			  f->page_request ? "page request for"
@@ -129,7 +131,7 @@ static void judge_faults(struct judge *j, unsigned i)
 			fmt_print(out->read, sizeof out->read,
 				  "%s iommu%u had record %u: %s refused, %s (reason 0x%x); FSTS=0x%x",
 				  p == AUDIT_ENTRY ? "while firmware ran" : "after ExitBootServices", i, k,
-				  what, vtd_fault_text(f.reason), f.reason, r->fsts);
+				  what, f.text, f.code, r->fsts);
 			finding_add(j);
 		}
 	}

@@ -229,7 +229,7 @@ static unsigned live_domain(const struct domain *d)
 }
 
 /* Joined where device addresses go on with the same permission. */
-static void add_page(const struct vtd_walk *w, uint64_t at, uint64_t size, unsigned first)
+static void add_page(const struct iommu_walk *w, uint64_t at, uint64_t size, unsigned first)
 {
 	unsigned n = live.runs;
 	if (n > first && live.run[n - 1].iova + live.run[n - 1].len == at &&
@@ -249,7 +249,7 @@ static void add_page(const struct vtd_walk *w, uint64_t at, uint64_t size, unsig
 /* An empty entry at a high level stands for all that is below it. */
 static void add_domain(struct machine *m, const struct domain *d, bdf_t fn)
 {
-	struct vtd_walk w;
+	struct iommu_walk w;
 	uint64_t size;
 	if (live.domains == LIVE_DOMAINS)
 		return;
@@ -260,12 +260,11 @@ static void add_domain(struct machine *m, const struct domain *d, bdf_t fn)
 	     at = ALIGN_DOWN(at, size) + size) {
 		if (iommu_walk(&m->iommu, fn, IOVA(at), &w))
 			break;
-		if (w.stop == WALK_MAPPED)
-			add_page(&w, at, size = w.size, first);
-		else if (w.steps)
-			size = BIT(12 + 9 * (w.step[w.steps - 1].level - 1));
-		else
+		size = w.size;
+		if (!size)
 			break;
+		if (w.read || w.write)
+			add_page(&w, at, size, first);
 	}
 	live.domain[n].first = first;
 	live.domain[n].runs = live.runs - first;

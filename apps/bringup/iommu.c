@@ -28,8 +28,8 @@ static void print_finding(void *ctx, const struct dmar_finding *f)
 /* What is odd in firmware's table, and the memory that it wants to go on sharing with functions. */
 void dmar_print_findings(struct machine *m, struct span table)
 {
-	const struct dmar_topo topo = topo_of(&m->pci);
-	const struct dmar_functions functions = topo_functions(&m->pci);
+	const struct dmar_topo topo = topology_of(&m->pci);
+	const struct dmar_functions functions = topology_functions(&m->pci);
 	static struct dmar_lint_context known;
 	static struct rmrr_owner ledger[64];
 	const struct acpi_table *madt = acpi_find(&m->acpi, "APIC", 0);
@@ -42,7 +42,7 @@ void dmar_print_findings(struct machine *m, struct span table)
 	unsigned n = dmar_lint(table, &known, print_finding, NULL);
 	log_line("dmar", "%u finding%s in firmware's table (docs/dmar.md explains each)", n,
 		 n == 1 ? "" : "s");
-	struct rmrr_context owners = {&topo, &functions, map, topo_name, &m->pci};
+	struct rmrr_context owners = {&topo, &functions, map, topology_name, &m->pci};
 	struct dmar dmar;
 	n = dmar_open(table, &dmar) == SL_OK ? rmrr_ledger(&dmar, &owners, ledger, ARRAY_LEN(ledger)) : 0;
 	for (unsigned i = 0; i < n && i < ARRAY_LEN(ledger); i++) {
@@ -185,8 +185,8 @@ enum sl_err stage_iommu(struct machine *m)
 		log_warn("iommu", "there is more than one DMAR table: the first counts, as in Linux");
 	snapshot_print("in UEFI", m->boot->at_entry);
 	snapshot_print("after ExitBootServices", m->boot->at_exit);
-	const struct dmar_topo topo = topo_of(&m->pci);
-	const struct dmar_functions functions = topo_functions(&m->pci);
+	const struct dmar_topo topo = topology_of(&m->pci);
+	const struct dmar_functions functions = topology_functions(&m->pci);
 	dmar_print_findings(m, table->data);
 	const struct iommu_regs regs = {NULL, map_unit};
 	enum sl_err e = iommu_init(&m->iommu, table->data, &topo, &regs);

@@ -30,18 +30,18 @@ static bool function_at(void *ctx, unsigned i, bdf_t *fn, uint32_t *class)
 	return false;
 }
 
-const char *topo_name(void *ctx, bdf_t fn)
+const char *topology_name(void *ctx, bdf_t fn)
 {
 	const struct pci_func *f = pci_find(ctx, fn);
 	return f ? pci_class_name(f->class) : NULL;
 }
 
-struct dmar_topo topo_of(struct pci *pci)
+struct dmar_topo topology_of(struct pci *pci)
 {
 	return (struct dmar_topo){pci, bridge, pf_of};
 }
 
-struct dmar_functions topo_functions(struct pci *pci)
+struct dmar_functions topology_functions(struct pci *pci)
 {
 	return (struct dmar_functions){pci, function_at};
 }

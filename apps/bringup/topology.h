@@ -4,8 +4,8 @@
 #include "pci/pci.h"
 
 /* How paths are followed, and which PF a VF has. */
-struct dmar_topo topo_of(struct pci *pci);
+struct dmar_topo topology_of(struct pci *pci);
 /* Which functions there are. */
-struct dmar_functions topo_functions(struct pci *pci);
+struct dmar_functions topology_functions(struct pci *pci);
 /* "USB controller"; ctx is a struct pci. NULL when nobody knows. */
-const char *topo_name(void *ctx, bdf_t fn);
+const char *topology_name(void *ctx, bdf_t fn);

@@ -26,7 +26,7 @@ struct bench_row {
 	uint32_t writes; /* of 100 requests */
 	bool seq;
 	enum bench_map map;
-	enum ring_mode mode;
+	enum wait_mode mode;
 };
 
 struct bench_result {

@@ -56,7 +56,7 @@ unsigned bench_rows(const struct bench_scene *s, struct bench_row *out, unsigned
 {
 	static const enum bench_map maps[] = {BENCH_1G, BENCH_2M, BENCH_4K, BENCH_STRICT};
 	const struct config *cfg = s->cfg;
-	bool on = cfg->iommu == CONFIG_IOMMU_ON, polled = cfg->mode == RING_POLL;
+	bool on = cfg->iommu == CONFIG_IOMMU_ON, polled = cfg->mode == WAIT_POLL;
 	struct list l = {out, 0, max};
 	struct bench_row row = {.pf = s->pf,
 				.vfs = 1,
@@ -64,7 +64,7 @@ unsigned bench_rows(const struct bench_scene *s, struct bench_row *out, unsigned
 				.bytes = cfg->block,
 				.writes = cfg->writes,
 				.seq = cfg->order == ORDER_SEQ,
-				.mode = (enum ring_mode)cfg->mode,
+				.mode = (enum wait_mode)cfg->mode,
 				.map = on                              ? BENCH_2M
 				       : cfg->iommu == CONFIG_IOMMU_PT ? BENCH_PT
 								       : BENCH_OFF};

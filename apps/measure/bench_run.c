@@ -148,35 +148,35 @@ static enum sl_err stop_side(struct side *s, uint64_t deadline)
 static unsigned rows_vfs;
 static uint32_t rows_ms;
 
-static void bench_lane(void *arg)
+static void bench_worker(void *arg)
 {
-	struct lane *l = arg;
-	struct rings rings;
-	unsigned end = l->first + l->n < rows_vfs ? l->first + l->n : rows_vfs;
-	if (l->first >= end)
+	struct worker *w = arg;
+	struct wait_set rings;
+	unsigned end = w->first + w->n < rows_vfs ? w->first + w->n : rows_vfs;
+	if (w->first >= end)
 		return;
-	rings_of(l->m, l->first, end - l->first, &rings);
-	for (unsigned v = l->first; v < end; v++)
+	wait_of(w->m, w->first, end - w->first, &rings);
+	for (unsigned v = w->first; v < end; v++)
 		start_side(&side[v]);
 	uint64_t start = cpu_tsc(), now = start;
 	uint64_t stop = start + rows_ms * (tsc_info()->hz / 1000);
 	uint64_t stop_us = now_us() + rows_ms * 1000ull;
 	for (; now < stop; now = cpu_tsc()) {
 		unsigned n = 0;
-		for (unsigned v = l->first; v < end; v++)
+		for (unsigned v = w->first; v < end; v++)
 			n += turn(&side[v], true);
 		core_progress();
-		if (rings.mode != RING_POLL)
-			rings_turn(&rings, n, stop_us);
+		if (rings.mode != WAIT_POLL)
+			wait_turn(&rings, n, stop_us);
 		else if (!n)
 			cpu_pause();
 	}
-	l->ticks = now - start;
+	w->ticks = now - start;
 	uint64_t deadline = now_us() + DRAIN_US;
-	for (unsigned v = l->first; v < end; v++) {
+	for (unsigned v = w->first; v < end; v++) {
 		enum sl_err e = stop_side(&side[v], deadline);
-		l->ops += side[v].ops;
-		l->err = l->err ? l->err : e;
+		w->ops += side[v].ops;
+		w->err = w->err ? w->err : e;
 	}
 }
 
@@ -258,7 +258,7 @@ static uint64_t irqs_of(const struct machine *m, unsigned vfs)
 {
 	uint64_t n = 0;
 	for (unsigned v = 0; v < vfs; v++)
-		n += m->vf[v].ring.irqs;
+		n += m->vf[v].wait.irqs;
 	return n;
 }
 
@@ -267,7 +267,7 @@ static void add_up(struct bench_result *out, uint64_t waits, uint64_t irqs)
 	const struct bench_row *row = &out->row;
 	uint64_t ops = 0, ticks = 0, least = UINT64_MAX, most = 0;
 	for (unsigned i = 0; i < core_count(); i++)
-		ticks = lanes_of(i)->ticks > ticks ? lanes_of(i)->ticks : ticks;
+		ticks = worker_of(i)->ticks > ticks ? worker_of(i)->ticks : ticks;
 	for (unsigned v = 0; v < row->vfs; v++) {
 		const struct side *s = &side[v];
 		ops += s->ops;
@@ -301,14 +301,14 @@ static enum sl_err run_once(struct machine *m, struct bench_result *out, bool wa
 		fill_buffers(&side[v]);
 	}
 	uint64_t limit_us = rows_ms * 1000ull + 2 * DRAIN_US, irqs = irqs_of(m, vfs), waits = iommu_waits(m);
-	/* An interrupt goes to the core that lanes_run() gives the VF to. */
-	enum sl_err e = out->row.mode == RING_POLL ? lanes_run_first(m, vfs, bench_lane, limit_us)
-						   : lanes_run(m, bench_lane, limit_us);
+	/* An interrupt goes to the core that workers_run() gives the VF to. */
+	enum sl_err e = out->row.mode == WAIT_POLL ? workers_run_first(m, vfs, bench_worker, limit_us)
+						   : workers_run(m, bench_worker, limit_us);
 	waits = iommu_waits(m) - waits;
 	irqs = irqs_of(m, vfs) - irqs;
 	faults_say(m);
 	for (unsigned v = 0; v < vfs && !e; v++)
-		e = m->vf[v].ring.lost ? SL_TIMEOUT : look(m, &side[v]);
+		e = m->vf[v].wait.lost ? SL_TIMEOUT : look(m, &side[v]);
 	if (!e && !warm_up)
 		add_up(out, waits, irqs);
 	return e;
@@ -376,7 +376,7 @@ enum sl_err bench_repeat(struct machine *m, struct bench_result *out, const phys
 {
 	if (!out->repeats)
 		hist_reset(&out->latency);
-	enum sl_err e = rings_open(m);
+	enum sl_err e = wait_open(m);
 	if (!e)
 		e = prepare(m, &out->row, out->repeats, huge);
 	if (!e)
@@ -385,6 +385,6 @@ enum sl_err bench_repeat(struct machine *m, struct bench_result *out, const phys
 		e = run_once(m, out, false);
 	for (unsigned v = 0; v < out->row.vfs && !e; v++)
 		e = unmap_buffers(&side[v]);
-	rings_close(m);
+	wait_close(m);
 	return e;
 }

@@ -86,7 +86,7 @@ static enum sl_err open_queue(struct machine *m, struct vf *pf, const struct nvm
 enum sl_err stage_bench_pf(struct machine *m)
 {
 	struct vf *pf = &m->vf[0];
-	if (m->cfg->mode != RING_POLL) /* it has no interrupt here */
+	if (m->cfg->mode != WAIT_POLL) /* it has no interrupt here */
 		return SL_OK;
 	struct nvme_io io = m->nvme.ctrl.io;
 	uint16_t cntlid = m->nvme.ctrl.id.cntlid;
@@ -167,9 +167,9 @@ enum sl_err stage_bench(struct machine *m)
 	enum sl_err e = timed_prepare(m);
 	if (e)
 		return e;
-	bool has_huge = cfg->mode == RING_POLL && find_huge(m, &huge);
+	bool has_huge = cfg->mode == WAIT_POLL && find_huge(m, &huge);
 	const struct bench_scene scene = {.cfg = cfg, .vfs = m->vfs, .huge = has_huge};
-	if (!has_huge && translated(m) && cfg->mode == RING_POLL)
+	if (!has_huge && translated(m) && cfg->mode == WAIT_POLL)
 		log_line(
 			"bench",
 			"no rows with a page of 1 GiB: this machine has not that much memory in one piece, or no such pages");

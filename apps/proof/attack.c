@@ -119,18 +119,18 @@ static bool fault_right(bdf_t from, const struct attack *a, const struct iommu_f
 {
 	if (a->interrupt)
 		return (bdf_eq(f->bdf, from) || (!a->msix && f->bdf.rid == FAULT_NAMELESS)) &&
-		       f->reason == a->reason && (a->reason == REASON_COMPAT || f->iova.v >> 48 == a->index);
+		       f->why == a->why && (!iommu_why_has_index(a->why) || f->index == a->index);
 	return bdf_eq(f->bdf, from) && f->iova.v == ALIGN_DOWN(a->fault_at, PAGE_SIZE) &&
-	       f->write == a->write && f->reason == a->reason;
+	       f->write == a->write && f->why == a->why;
 }
 
 /* The tables in memory, read from the root by code that did not build them, refuse it for the same reason. */
 static bool tables_refuse(struct machine *m, bdf_t from, const struct attack *a)
 {
-	struct vtd_walk w;
+	struct iommu_walk w;
 	return !translated(m) || a->interrupt ||
 	       (iommu_walk(&m->iommu, from, IOVA(ALIGN_DOWN(a->fault_at, PAGE_SIZE)), &w) == SL_OK &&
-		(a->write ? w.reason_write : w.reason_read) == a->reason);
+		(a->write ? w.why_write : w.why_read) == a->why);
 }
 
 /* ---- the control ---- */

@@ -10,16 +10,6 @@
 #include "apps/proof/guard.h"
 #include "apps/machine.h"
 
-/* Fault reasons in legacy mode: VT-d §7.1.3 */
-#define REASON_CONTEXT 2
-#define REASON_WIDTH   4
-#define REASON_WRITE   5
-#define REASON_READ    6
-/* and of interrupts: VT-d §5.1.4.1 */
-#define REASON_INDEX   0x21
-#define REASON_COMPAT  0x25
-#define REASON_SOURCE  0x26
-
 #define ALLOWED_PAGES 2u /* of struct attacker.allowed */
 
 struct attack_way;
@@ -54,14 +44,14 @@ struct attack {
 	uint64_t to;        /* device address */
 	uint32_t len;       /* CHUNK, or 2 * CHUNK for an NVMe VF, or 4; anything up to CHUNK for edu */
 	uint64_t fault_at;  /* page at which it has to be refused */
-	uint8_t reason;     /* fault reason that is right */
+	enum iommu_why why; /* reason that a fault record has to have */
 	const void *secret; /* CHUNK bytes that a read must not get; NULL when there is no memory there */
 	/* An interrupt: to is where its message goes. */
 	bool interrupt;
 	bool msix;               /* sent as MSI-X vector 0 of a VF; else a DMA write of four bytes, */
 	bool unseen;             /* nobody would see it arrive */
 	uint32_t data;           /* which these are, by who can choose them */
-	uint16_t index;          /* entry that a record has to name; not by REASON_COMPAT */
+	uint16_t index;          /* entry that a record has to name, where iommu_why_has_index() */
 	const uint64_t *arrived; /* counts what gets through */
 	/* The control: a message that the function is entitled to, and that is counted in *arrived. addr 0:
 	 * there is none. */

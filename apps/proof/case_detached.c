@@ -98,7 +98,7 @@ static void without_domain(struct machine *m, struct parties *all, const struct 
 			   .seen = true,
 			   .to = window_at(m, PAGE_PASSING).v,
 			   .len = CHUNK,
-			   .reason = REASON_CONTEXT};
+			   .why = WHY_NO_DOMAIN};
 	enum step gone = STEP_BROKEN;
 	p.by.dom = &none;
 	p.by.vf = NULL;
@@ -130,7 +130,7 @@ static enum sl_err vf_gone(struct machine *m, struct parties *all, struct party 
 	struct vf *vf = p->by.vf;
 	struct nvme_io io = vf->nvme.ctrl->io;
 	bool irqs;
-	enum sl_err e = rings_check(m, &irqs);
+	enum sl_err e = wait_check(m, &irqs);
 	if (e)
 		return e;
 	struct nvme_vf_cfg cfg = {.io = io,
@@ -205,7 +205,7 @@ static enum sl_err vf_again(struct machine *m, struct parties *all, struct vf *v
 			   .seen = true,
 			   .to = window_at(m, WINDOW_QUEUES).v,
 			   .len = CHUNK,
-			   .reason = REASON_CONTEXT};
+			   .why = WHY_NO_DOMAIN};
 	parties_guard(m, all);
 	if (fetched[vf->index]) /* while it had a domain: its control */
 		party_try(m, &p, a, true);

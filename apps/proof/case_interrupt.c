@@ -57,7 +57,7 @@ static void to_nobody(struct machine *m, struct party *p, uint8_t vector)
 				      .to = COMPAT(id),
 				      .data = HARMLESS,
 				      .unseen = true,
-				      .reason = REASON_COMPAT},
+				      .why = WHY_IRQ_UNREMAPPED},
 		      vector, false);
 	else
 		log_line("isolate", "MSI to no processor left out: no processor number is free");
@@ -68,7 +68,7 @@ static void compatibility(struct machine *m, struct party *p, uint8_t vector)
 	struct attack a = {.name = "MSI to processor 0",
 			   .to = COMPAT(core_apic_id(0)),
 			   .data = vector,
-			   .reason = REASON_COMPAT};
+			   .why = WHY_IRQ_UNREMAPPED};
 	if (core_apic_id(0) >= COMPAT_APICS)
 		return;
 	if (p->by.edu)
@@ -109,7 +109,7 @@ static bool foreign_entry(struct machine *m, const struct parties *all, const st
 static void foreign(struct machine *m, const struct parties *all, struct party *p, uint8_t vector)
 {
 	struct iommu_irq irq;
-	struct attack a = {.name = "MSI, other's entry", .reason = REASON_SOURCE};
+	struct attack a = {.name = "MSI, other's entry", .why = WHY_IRQ_SOURCE};
 	if (!foreign_entry(m, all, p, vector, &irq)) {
 		party_broken(m, p, a.name);
 		return;
@@ -138,7 +138,7 @@ static void beyond(struct machine *m, struct party *p, uint8_t vector)
 	      (struct attack){.name = "MSI beyond table",
 			      .to = iommu_irq_message(&irq, 0).addr,
 			      .index = irq.index,
-			      .reason = REASON_INDEX},
+			      .why = WHY_IRQ_INDEX},
 	      vector, true);
 }
 

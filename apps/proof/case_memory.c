@@ -70,7 +70,7 @@ static void try_width(struct machine *m, struct party *p)
 					  .write = true,
 					  .to = domain_aperture(*p->by.dom),
 					  .len = CHUNK,
-					  .reason = REASON_WIDTH},
+					  .why = WHY_TOO_WIDE},
 			  true);
 }
 

@@ -248,7 +248,7 @@ static void say(struct machine *m, const struct vf *vf, const struct attack *a, 
 		log_line("refuse",
 			 "VF %u, %s: refused; fault: " BDF_FMT " %s 0x%llx, reason %u; works again after FLR",
 			 vf->index, a->name, BDF_ARG(f->bdf), f->write ? "write" : "read", (ull)f->iova.v,
-			 f->reason);
+			 f->code);
 	else if (r->outcome == ATTACK_NOT_TRIED)
 		log_line("refuse", "VF %u, %s: %s", vf->index, a->name, attack_outcome_text(r->outcome));
 	else
@@ -281,7 +281,7 @@ static enum sl_err run_vf(struct machine *m, struct vf *vf)
 				   .to = to,
 				   .len = DATA_LEN,
 				   .fault_at = to,
-				   .reason = write ? REASON_WRITE : REASON_READ,
+				   .why = write ? WHY_NO_WRITE : WHY_NO_READ,
 				   .secret = t->what == OTHER_VF ? target_page(other).va : NULL};
 		attack_run(m, &by, &a, &r);
 		say(m, vf, &a, &r);

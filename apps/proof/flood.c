@@ -144,9 +144,9 @@ static uint64_t listen(struct machine *m, struct vf *vf, uint64_t us)
  * attempt would be recorded. */
 static bool silent(struct machine *m, struct vf *vf)
 {
-	struct vtd_walk w;
+	struct iommu_walk w;
 	(void)listen(m, vf, SETTLE_US);
-	if (iommu_walk(&m->iommu, vf->fn->bdf, vf->batch.req[0].data, &w) || w.stop != WALK_CTX_EMPTY) {
+	if (iommu_walk(&m->iommu, vf->fn->bdf, vf->batch.req[0].data, &w) || w.why_read != WHY_NO_DOMAIN) {
 		log_fail("flood", "report this: it is a bug in Sluice", BDF_FMT " still has a context entry",
 			 BDF_ARG(vf->fn->bdf));
 		return false;

@@ -82,7 +82,7 @@ static bool arrives(struct machine *m, struct vf *vf, struct iommu_msi message)
 
 /* True when none arrives. The record has to be right where there is one: QEMU before 8 makes none. */
 static bool is_refused(struct machine *m, struct vf *vf, const char *name, struct iommu_msi message,
-		       uint8_t reason)
+		       enum iommu_why why)
 {
 	char text[256];
 	struct iommu_fault f;
@@ -105,7 +105,7 @@ static bool is_refused(struct machine *m, struct vf *vf, const char *name, struc
 	iommu_fault_describe(&m->iommu, &f, text, sizeof text);
 	log_line("irqs", "VF %u, %s: refused, %s; %s", vf->index, name,
 		 event ? "reported by an interrupt" : "recorded", text);
-	return f.reason == reason && bdf_eq(f.bdf, vf->fn->bdf);
+	return f.why == why && bdf_eq(f.bdf, vf->fn->bdf);
 }
 
 /* Whether compatibility format passes is measured: what registers say about it is not always so. */
@@ -164,11 +164,11 @@ static enum sl_err try_vf(struct machine *m, struct vf *vf, const struct iommu_i
 		return failed(vf, "its interrupt does not arrive");
 	log_line("irqs", "VF %u, its own entry %u: vector 0x%x arrived on core 0", vf->index, vf->irq.index,
 		 vf->vector);
-	if (!is_refused(m, vf, "another function's entry", iommu_irq_message(other, 0), 0x26))
+	if (!is_refused(m, vf, "another function's entry", iommu_irq_message(other, 0), WHY_IRQ_SOURCE))
 		return failed(vf, "an interrupt through another function's entry was not refused rightly");
 	if (vf->index == 0) {
 		struct iommu_irq beyond = {.index = IRQ_ENTRIES, .count = 1};
-		if (!is_refused(m, vf, "beyond the table", iommu_irq_message(&beyond, 0), 0x21))
+		if (!is_refused(m, vf, "beyond the table", iommu_irq_message(&beyond, 0), WHY_IRQ_INDEX))
 			return failed(vf, "an interrupt beyond the table was not refused rightly");
 		try_compat(m, vf);
 		if (!stray_is_dropped(m, vf))
@@ -179,7 +179,7 @@ static enum sl_err try_vf(struct machine *m, struct vf *vf, const struct iommu_i
 	if (!arrives(m, vf, own) || vf->irq_core)
 		return failed(vf, "its interrupt does not arrive any more");
 	if (iommu_irq_free(&m->iommu, &vf->irq) ||
-	    !is_refused(m, vf, "its entry after it was freed", own, 0x22))
+	    !is_refused(m, vf, "its entry after it was freed", own, WHY_IRQ_EMPTY))
 		return failed(vf, "an interrupt through a freed entry was not refused rightly");
 	m->tally.irqs_checked++;
 	return SL_OK;

@@ -60,10 +60,10 @@ static enum sl_err add_party(struct machine *m, struct attacker by)
 	if (e)
 		return e;
 	party_fill(p);
-	struct vtd_walk w;
+	struct iommu_walk w;
 	if (*by.dom && iommu_walk(&m->iommu, by.fn, p->target.iova, &w) == SL_OK) {
-		p->table = phys_va(PHYS(w.ctx_lo & BITS(51, 12)));
-		p->contexts = phys_va(PHYS(w.root_lo & BITS(51, 12)));
+		p->table = phys_va(w.pages);
+		p->contexts = phys_va(w.functions);
 	}
 	return SL_OK;
 }

@@ -38,10 +38,10 @@ void party_print_head(void)
 static void print_record(const struct iommu_fault *f)
 {
 	char fn[16], at[16];
-	bool interrupt = vtd_fault_is_interrupt(f->reason);
+	bool interrupt = iommu_why_is_interrupt(f->why);
 	fmt_print(fn, sizeof fn, BDF_FMT, BDF_ARG(f->bdf));
 	fmt_print(at, sizeof at, interrupt ? "entry %llu" : "%llx",
-		  (ull)(interrupt ? f->iova.v >> 48 : f->iova.v));
+		  interrupt ? (ull)f->index : (ull)f->iova.v);
 	log_text("%-7s %-5s %-13s %-3x ",
 		 f->bdf.rid == FAULT_NAMELESS ? "FFFF"
 		 : f->bdf.seg                 ? fn
@@ -49,7 +49,7 @@ static void print_record(const struct iommu_fault *f)
 		 interrupt  ? "intr"
 		 : f->write ? "write"
 			    : "read",
-		 f->reason == REASON_COMPAT ? "-" : at, f->reason);
+		 interrupt && !iommu_why_has_index(f->why) ? "-" : at, f->code);
 }
 
 static void print_result(const struct attacker *by, const struct attack *a, const char *verdict,
@@ -74,7 +74,7 @@ static void keep(const struct attacker *by, const struct attack *a, enum case_ou
 	if (r->recorded) {
 		c.bdf = r->fault.bdf;
 		c.iova = r->fault.iova.v;
-		c.reason = r->fault.reason;
+		c.reason = r->fault.code;
 	}
 	cases_add(proof_cases(), &c);
 }
@@ -127,8 +127,8 @@ void party_try(struct machine *m, struct party *p, struct attack a, bool enforce
 		return;
 	if (!a.fault_at)
 		a.fault_at = a.to;
-	if (!a.reason)
-		a.reason = a.write ? REASON_WRITE : REASON_READ;
+	if (!a.why)
+		a.why = a.write ? WHY_NO_WRITE : WHY_NO_READ;
 	if (!attack_possible(&p->by, &a))
 		return;
 	attack_run(m, &p->by, &a, &r);

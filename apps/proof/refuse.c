@@ -44,7 +44,7 @@ static void print_case(struct machine *m, const struct vf *by, const struct atta
 	const struct iommu_fault *f = &r->fault;
 	log_line("refuse",
 		 "VF %u -> %s: refused; fault: " BDF_FMT " %s 0x%llx, reason %u; the device says %s",
-		 by->index, a->name, BDF_ARG(f->bdf), f->write ? "write" : "read", (ull)f->iova.v, f->reason,
+		 by->index, a->name, BDF_ARG(f->bdf), f->write ? "write" : "read", (ull)f->iova.v, f->code,
 		 r->said);
 	if (by->index)
 		return;
@@ -85,7 +85,7 @@ static void run_vf(struct machine *m, struct vf *vf, uint8_t *verdict)
 		.allowed = dma_part(&vf->buffers, ALLOWED_SLOT * CHUNK, ALLOWED_PAGES * PAGE_SIZE)};
 	for (unsigned t = 0; t < m->vfs + OTHERS; t++) {
 		char name[32];
-		struct attack a = {.name = name, .write = true, .len = CHUNK, .reason = REASON_WRITE};
+		struct attack a = {.name = name, .write = true, .len = CHUNK, .why = WHY_NO_WRITE};
 		if (t == vf->index)
 			continue;
 		guard(m, vf, t < m->vfs ? &m->vf[t] : NULL);

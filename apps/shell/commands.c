@@ -1,72 +1,16 @@
 /* The commands, their help, and what half a word can become. */
-#include "apps/shell/shell.h"
+#include "apps/shell/commands.h"
+#include "apps/shell/names.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
 
-static const struct command commands[] = {
-	{"help", "[COMMAND]", "this list; how a command is used", "help lspci", NULL, TAKES_COMMAND, false,
-	 cmd_help},
-	{"lspci", "[-t] [-n|-nn] [-v|-vv|-vvv] [-x|-xxx|-xxxx] [-D] [BDF | -s SLOT] [-d V:D]",
-	 "the PCI functions, as pciutils shows them", "lspci -vv -s 01:00.0",
-	 "-n -nn -t -tv -v -vv -vvv -x -xxx -xxxx -s -d -D", TAKES_FUNCTION, false, cmd_lspci},
-	{"groups", "[BDF]", "which functions can not be held apart, and why", "groups 01:00.0", NULL,
-	 TAKES_FUNCTION, false, cmd_groups},
-	{"sriov", "[BDF numvfs=N | BDF off]", "VFs: which PF can have how many; on; off",
-	 "sriov 01:00.0 numvfs=2", "numvfs= off", TAKES_PF, false, cmd_sriov},
-	{"vf", "", "the VFs that are on: domain, group, queues, counters", "vf", NULL, TAKES_NOTHING, false,
-	 cmd_vf},
-	{"iommu", "", "the VT-d units, domains and counters", "iommu", NULL, TAKES_NOTHING, false, cmd_iommu},
-	{"dmar", "[raw]", "firmware's DMAR table, and what is odd in it", "dmar raw", "raw", TAKES_NOTHING,
-	 false, cmd_dmar},
-	{"walk", "BDF ADDRESS", "what the IOMMU's tables say of one device address",
-	 "walk 01:00.0 2000000000", NULL, TAKES_FUNCTION, false, cmd_walk},
-	{"faults", "", "refused requests, by function", "faults", NULL, TAKES_NOTHING, false, cmd_faults},
-	{"isolate", "", "every forbidden DMA is tried (as app=isolate); Ctrl-C stops it", "isolate", NULL,
-	 TAKES_NOTHING, true, cmd_isolate},
-	{"audit", "", "what stands against giving this machine's devices away", "audit", NULL, TAKES_NOTHING,
-	 false, cmd_audit},
-	{"bench", "[SECONDS]", "reads by vfs= VFs at once, timed and verified; Ctrl-C stops it", "bench 2",
-	 NULL, TAKES_NOTHING, true, cmd_bench},
-	{"load", "[start | stop]", "the same in the background, while the console goes on", "load start",
-	 "start stop", TAKES_NOTHING, true, cmd_load},
-	{"log", "[SUBSYSTEM [fail|warn|info|debug]]", "what was said so far; how much is shown from now on",
-	 "log iommu debug", "fail warn info debug", TAKES_SUBSYSTEM, false, cmd_log},
-	{"acpi", "[TABLE]", "firmware's tables; the bytes of one", "acpi MCFG", NULL, TAKES_TABLE, false,
-	 cmd_acpi},
-	{"cpus", "", "the processors, and which of them run", "cpus", NULL, TAKES_NOTHING, false, cmd_cpus},
-	{"mem", "", "firmware's memory map, what is free, how far stacks were used", "mem", NULL,
-	 TAKES_NOTHING, false, cmd_mem},
-	{"options", "[KEY]", "the options of sluice.cfg, and what this run has", "options vfs", NULL,
-	 TAKES_NOTHING, false, cmd_options},
-	{"time", "", "time since the hand-over, and what it is counted by", "time", NULL, TAKES_NOTHING,
-	 false, cmd_time},
-	{"reboot", "", "puts everything back and starts the machine again", "reboot", NULL, TAKES_NOTHING,
-	 true, cmd_reboot},
-	{"poweroff", "", "puts everything back and switches the machine off", "poweroff", NULL, TAKES_NOTHING,
-	 true, cmd_poweroff},
-};
-
-bool command_next(const struct command **c)
-{
-	*c = *c ? *c + 1 : commands;
-	return *c < commands + ARRAY_LEN(commands);
-}
-
-const struct command *command_find(const char *name)
-{
-	for (const struct command *c = NULL; command_next(&c);)
-		if (strcmp(c->name, name) == 0)
-			return c;
-	return NULL;
-}
-
-bool cmd_help(struct machine *m, unsigned n, char **word)
+static bool cmd_help(struct machine *m, unsigned n, char **word)
 {
 	(void)m;
 	if (n == 1) {
-		for (const struct command *c = NULL; command_next(&c);)
-			log_text("  %-9s %s\n", c->name, c->what);
+		for (struct command_at at = {0}; command_next(&at);)
+			log_text("  %-9s %s\n", at.command->name, at.command->what);
 		log_text("Tab completes commands, functions and keys; the cursor keys edit, and go back to\n"
 			 "earlier lines; Ctrl-C stops.\n");
 		return true;
@@ -81,10 +25,35 @@ bool cmd_help(struct machine *m, unsigned n, char **word)
 	return true;
 }
 
-const char *function_name(bdf_t fn, char name[NAME_SIZE])
+static const struct command help_command[] = {
+	{"help", "[COMMAND]", "this list; how a command is used", "help lspci", NULL, TAKES_COMMAND, false,
+	 false, cmd_help},
+	{0},
+};
+
+/* In the order of help. */
+static const struct command *const tables[] = {
+	help_command,  pci_commands,   vf_commands,      mmu_commands,
+	work_commands, audit_commands, options_commands, system_commands,
+};
+
+bool command_next(struct command_at *at)
 {
-	fmt_print(name, NAME_SIZE, BDF_FMT, BDF_ARG(fn));
-	return fn.seg ? name : name + 5;
+	if (at->command)
+		at->command++;
+	else
+		at->command = tables[0];
+	if (!at->command->name && ++at->table < ARRAY_LEN(tables))
+		at->command = tables[at->table];
+	return at->command->name != NULL;
+}
+
+const struct command *command_find(const char *name)
+{
+	for (struct command_at at = {0}; command_next(&at);)
+		if (strcmp(at.command->name, name) == 0)
+			return at.command;
+	return NULL;
 }
 
 static void offer(struct words_guess *g, const char *word, void (*each)(const char *word))
@@ -144,8 +113,8 @@ void complete(const struct machine *m, const char *text, size_t len, struct word
 		return;
 	const struct command *c = n + fresh > 1 ? command_find(word[0]) : NULL;
 	if (n + fresh == 1 || (c && c->takes == TAKES_COMMAND))
-		for (const struct command *each_of = NULL; command_next(&each_of);)
-			offer(g, each_of->name, each);
+		for (struct command_at at = {0}; command_next(&at);)
+			offer(g, at.command->name, each);
 	if (!c)
 		return;
 	if (c->keys)

@@ -2,18 +2,11 @@
 #include "apps/bringup/coverage.h"
 #include "apps/bringup/iommu.h"
 #include "apps/shell/dump.h"
-#include "apps/shell/shell.h"
+#include "apps/shell/command.h"
+#include "apps/shell/names.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
-
-bool need_translation(const struct machine *m)
-{
-	if (!m->translating)
-		log_text("translation is not on: %s\n",
-			 m->cfg->iommu ? "the lines before the first prompt say why" : "iommu=off");
-	return m->translating;
-}
 
 static void print_unit(const struct machine *m, unsigned i)
 {
@@ -52,7 +45,7 @@ static void print_domain(struct machine *m, const struct domain *d)
 	log_text("\n");
 }
 
-bool cmd_iommu(struct machine *m, unsigned n, char **word)
+static bool cmd_iommu(struct machine *m, unsigned n, char **word)
 {
 	(void)word;
 	if (n > 1)
@@ -130,7 +123,7 @@ static void print_entry(const struct dmar_entry *e)
 	print_scopes(e);
 }
 
-bool cmd_dmar(struct machine *m, unsigned n, char **word)
+static bool cmd_dmar(struct machine *m, unsigned n, char **word)
 {
 	const struct acpi_table *t = acpi_find(&m->acpi, "DMAR", 0);
 	struct dmar dmar;
@@ -166,9 +159,9 @@ bool cmd_dmar(struct machine *m, unsigned n, char **word)
 	return true;
 }
 
-bool cmd_walk(struct machine *m, unsigned n, char **word)
+static bool cmd_walk(struct machine *m, unsigned n, char **word)
 {
-	struct vtd_walk w;
+	struct iommu_walk w;
 	uint64_t at;
 	bdf_t fn;
 	char text[320], name[NAME_SIZE];
@@ -185,22 +178,21 @@ bool cmd_walk(struct machine *m, unsigned n, char **word)
 		log_text("%s: no unit covers it: %s\n", function_name(fn, name), sl_err_text(e));
 		return true;
 	}
-	vtd_walk_text(&w, text, sizeof text);
+	iommu_walk_text(&m->iommu, fn, IOVA(at), text, sizeof text);
 	log_text("%s 0x%llx: %s\n", function_name(fn, name), (ull)at, text);
-	if (w.root_lo)
-		log_text("   root    %016llx %016llx\n", (ull)w.root_hi, (ull)w.root_lo);
-	if (w.ctx_lo)
-		log_text("   context %016llx %016llx\n", (ull)w.ctx_hi, (ull)w.ctx_lo);
-	for (unsigned i = 0; i < w.steps; i++)
-		log_text("   L%u[%3u] %16s %016llx\n", w.step[i].level, w.step[i].index, "",
-			 (ull)w.step[i].entry);
-	if (w.reason_read || w.reason_write)
+	for (const struct iommu_walk_entry *entry = w.entry; entry < w.entry + w.entries; entry++)
+		if (entry->table)
+			log_text("   %-7s %016llx %016llx\n", entry->table, (ull)entry->hi, (ull)entry->lo);
+		else
+			log_text("   L%u[%3u] %16s %016llx\n", entry->level, entry->index, "",
+				 (ull)entry->lo);
+	if (w.code_read || w.code_write)
 		log_text("   a read would be refused for reason 0x%x, a write for 0x%x (0: it passes)\n",
-			 w.reason_read, w.reason_write);
+			 w.code_read, w.code_write);
 	return true;
 }
 
-bool cmd_faults(struct machine *m, unsigned n, char **word)
+static bool cmd_faults(struct machine *m, unsigned n, char **word)
 {
 	const struct fault_log *l = &m->faults.log;
 	char name[NAME_SIZE];
@@ -221,3 +213,15 @@ bool cmd_faults(struct machine *m, unsigned n, char **word)
 		log_text("a unit had no record free %llu times: there were more\n", (ull)l->lost_units.count);
 	return true;
 }
+
+const struct command mmu_commands[] = {
+	{"iommu", "", "the VT-d units, domains and counters", "iommu", NULL, TAKES_NOTHING, false, false,
+	 cmd_iommu},
+	{"dmar", "[raw]", "firmware's DMAR table, and what is odd in it", "dmar raw", "raw", TAKES_NOTHING,
+	 false, false, cmd_dmar},
+	{"walk", "BDF ADDRESS", "what the IOMMU's tables say of one device address",
+	 "walk 01:00.0 2000000000", NULL, TAKES_FUNCTION, false, false, cmd_walk},
+	{"faults", "", "refused requests, by function", "faults", NULL, TAKES_NOTHING, false, false,
+	 cmd_faults},
+	{0},
+};

@@ -1,5 +1,5 @@
 /* What can stand in sluice.cfg, and what this run has: from boot/options.h. */
-#include "apps/shell/shell.h"
+#include "apps/shell/command.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
@@ -74,9 +74,9 @@ static void print_option(const struct option *o, const struct config *cfg)
 		 (int)strlen(o->values) - 2, o->values, o->unset ? o->unset : show_number(o, o->initial).s);
 }
 
-bool cmd_options(struct machine *m, unsigned n, char **word)
+static bool cmd_options(struct machine *m, unsigned n, char **word)
 {
-	const struct config *cfg = &m->boot->cfg;
+	const struct config *cfg = m->cfg;
 	if (n > 2)
 		return false;
 	for (unsigned i = 0; i < ARRAY_LEN(options); i++) {
@@ -93,3 +93,9 @@ bool cmd_options(struct machine *m, unsigned n, char **word)
 		log_text("%s is no option; options lists all\n", word[1]);
 	return true;
 }
+
+const struct command options_commands[] = {
+	{"options", "[KEY]", "the options of sluice.cfg, and what this run has", "options vfs", NULL,
+	 TAKES_NOTHING, false, false, cmd_options},
+	{0},
+};

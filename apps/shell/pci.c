@@ -1,5 +1,6 @@
 /* Commands about PCI functions. */
-#include "apps/shell/shell.h"
+#include "apps/shell/command.h"
+#include "apps/shell/names.h"
 #include "apps/bringup/groups.h"
 #include "apps/shell/work.h"
 #include "kernel/log.h"
@@ -7,23 +8,6 @@
 #include "pci/groups.h"
 #include "pci/show.h"
 #include "pci/sriov.h"
-
-struct pci_func *function_named(const struct machine *m, const char *word)
-{
-	bdf_t fn;
-	struct pci_func *f = word_bdf(word, &fn) ? pci_find(&m->pci, fn) : NULL;
-	if (!f)
-		log_text("%s: there is no such function; lspci lists all\n", word);
-	return f;
-}
-
-struct pci_func *pf_with_vfs(const struct machine *m)
-{
-	PCI_EACH(f, &m->pci)
-		if (f->pf)
-			return f->pf;
-	return NULL;
-}
 
 struct lspci {
 	struct show how;
@@ -87,7 +71,7 @@ static bool wanted(const struct lspci *l, const struct pci_func *f)
 	       (l->id.class < 0 || (uint32_t)l->id.class == f->class >> 8);
 }
 
-bool cmd_lspci(struct machine *m, unsigned n, char **word)
+static bool cmd_lspci(struct machine *m, unsigned n, char **word)
 {
 	struct lspci l = {.slot = {-1, -1, -1, -1}, .id = {-1, -1, -1}};
 	if (!options(&l, n, word))
@@ -104,7 +88,7 @@ bool cmd_lspci(struct machine *m, unsigned n, char **word)
 	return true;
 }
 
-bool cmd_groups(struct machine *m, unsigned n, char **word)
+static bool cmd_groups(struct machine *m, unsigned n, char **word)
 {
 	const struct pci_func *f = n == 2 ? function_named(m, word[1]) : NULL;
 	if (n > 2)
@@ -167,7 +151,7 @@ static void switch_off(struct machine *m, struct pci_func *pf)
 	groups_compute(&m->pci);
 }
 
-bool cmd_sriov(struct machine *m, unsigned n, char **word)
+static bool cmd_sriov(struct machine *m, unsigned n, char **word)
 {
 	unsigned pfs = 0;
 	if (n == 1) {
@@ -197,3 +181,14 @@ bool cmd_sriov(struct machine *m, unsigned n, char **word)
 		switch_on(m, pf, number);
 	return true;
 }
+
+const struct command pci_commands[] = {
+	{"lspci", "[-t] [-n|-nn] [-v|-vv|-vvv] [-x|-xxx|-xxxx] [-D] [BDF | -s SLOT] [-d V:D]",
+	 "the PCI functions, as pciutils shows them", "lspci -vv -s 01:00.0",
+	 "-n -nn -t -tv -v -vv -vvv -x -xxx -xxxx -s -d -D", TAKES_FUNCTION, false, false, cmd_lspci},
+	{"groups", "[BDF]", "which functions can not be held apart, and why", "groups 01:00.0", NULL,
+	 TAKES_FUNCTION, false, false, cmd_groups},
+	{"sriov", "[BDF numvfs=N | BDF off]", "VFs: which PF can have how many; on; off",
+	 "sriov 01:00.0 numvfs=2", "numvfs= off", TAKES_PF, false, false, cmd_sriov},
+	{0},
+};

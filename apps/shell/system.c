@@ -1,5 +1,6 @@
 /* Commands about the machine besides PCI and the IOMMU. */
-#include "apps/shell/shell.h"
+#include "apps/shell/command.h"
+#include "apps/shell/names.h"
 #include "kernel/core.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
@@ -15,7 +16,7 @@
 #include "iommu/dmar/lint.h"
 #include "apps/shell/dump.h"
 
-bool cmd_acpi(struct machine *m, unsigned n, char **word)
+static bool cmd_acpi(struct machine *m, unsigned n, char **word)
 {
 	const struct acpi *a = &m->acpi;
 	if (n > 2)
@@ -45,7 +46,7 @@ bool cmd_acpi(struct machine *m, unsigned n, char **word)
 	return true;
 }
 
-bool cmd_cpus(struct machine *m, unsigned n, char **word)
+static bool cmd_cpus(struct machine *m, unsigned n, char **word)
 {
 	(void)word;
 	if (n > 1)
@@ -86,7 +87,7 @@ static void print_stacks(void)
 		log_text("  until core 0 had its own: %llu of %llu\n", (ull)used, (ull)bytes);
 }
 
-bool cmd_mem(struct machine *m, unsigned n, char **word)
+static bool cmd_mem(struct machine *m, unsigned n, char **word)
 {
 	const struct boot_region *r = phys_va(PHYS(m->boot->regions));
 	(void)word;
@@ -109,7 +110,7 @@ bool cmd_mem(struct machine *m, unsigned n, char **word)
 	return true;
 }
 
-bool cmd_time(struct machine *m, unsigned n, char **word)
+static bool cmd_time(struct machine *m, unsigned n, char **word)
 {
 	const struct tsc_info *t = tsc_info();
 	uint64_t us = now_us();
@@ -152,7 +153,7 @@ static void print_log(const char *name)
 			log_text("shown of %s: up to %s\n", log_subsystem(i, &level), log_level_name(level));
 }
 
-bool cmd_log(struct machine *m, unsigned n, char **word)
+static bool cmd_log(struct machine *m, unsigned n, char **word)
 {
 	enum log_level level = LOG_FAIL;
 	(void)m;
@@ -173,25 +174,43 @@ bool cmd_log(struct machine *m, unsigned n, char **word)
 	return true;
 }
 
+/* The row says that the shell ends. */
 static bool leave(unsigned n, enum config_end end)
 {
 	if (n > 1)
 		return false;
 	power_choose(end);
-	shell_leave();
 	return true;
 }
 
-bool cmd_reboot(struct machine *m, unsigned n, char **word)
+static bool cmd_reboot(struct machine *m, unsigned n, char **word)
 {
 	(void)m;
 	(void)word;
 	return leave(n, END_REBOOT);
 }
 
-bool cmd_poweroff(struct machine *m, unsigned n, char **word)
+static bool cmd_poweroff(struct machine *m, unsigned n, char **word)
 {
 	(void)m;
 	(void)word;
 	return leave(n, END_SHUTDOWN);
 }
+
+const struct command system_commands[] = {
+	{"log", "[SUBSYSTEM [fail|warn|info|debug]]", "what was said so far; how much is shown from now on",
+	 "log iommu debug", "fail warn info debug", TAKES_SUBSYSTEM, false, false, cmd_log},
+	{"acpi", "[TABLE]", "firmware's tables; the bytes of one", "acpi MCFG", NULL, TAKES_TABLE, false,
+	 false, cmd_acpi},
+	{"cpus", "", "the processors, and which of them run", "cpus", NULL, TAKES_NOTHING, false, false,
+	 cmd_cpus},
+	{"mem", "", "firmware's memory map, what is free, how far stacks were used", "mem", NULL,
+	 TAKES_NOTHING, false, false, cmd_mem},
+	{"time", "", "time since the hand-over, and what it is counted by", "time", NULL, TAKES_NOTHING,
+	 false, false, cmd_time},
+	{"reboot", "", "puts everything back and starts the machine again", "reboot", NULL, TAKES_NOTHING,
+	 true, true, cmd_reboot},
+	{"poweroff", "", "puts everything back and switches the machine off", "poweroff", NULL, TAKES_NOTHING,
+	 true, true, cmd_poweroff},
+	{0},
+};

@@ -1,5 +1,6 @@
 /* The VFs that are on, and what they do. */
-#include "apps/shell/shell.h"
+#include "apps/shell/command.h"
+#include "apps/shell/names.h"
 #include "kernel/log.h"
 #include "pci/groups.h"
 
@@ -21,12 +22,12 @@ static void print_driven(const struct machine *m, const struct vf *vf)
 			 (ull)(store->blocks * store->block >> 20), store->shared ? " (its part)" : "");
 	log_text("\n   operations %llu, doorbells %llu, polls %llu, empty %llu, interrupts %llu\n",
 		 (ull)look(&vf->ops), (ull)look(&s->doorbells), (ull)look(&s->polls),
-		 (ull)look(&s->empty_polls), (ull)look(&vf->ring.irqs));
+		 (ull)look(&s->empty_polls), (ull)look(&vf->wait.irqs));
 	log_text("   worked by core %u, refused requests %llu%s\n", vf->core,
 		 (ull)(faults ? faults->count : 0), vf->cut ? ", CUT OFF: it flooded" : "");
 }
 
-bool cmd_vf(struct machine *m, unsigned n, char **word)
+static bool cmd_vf(struct machine *m, unsigned n, char **word)
 {
 	char name[NAME_SIZE], pf[NAME_SIZE];
 	unsigned vfs = 0;
@@ -53,3 +54,9 @@ bool cmd_vf(struct machine *m, unsigned n, char **word)
 			"no VFs are on: load start puts some to work, sriov BDF numvfs=N switches them on\n");
 	return true;
 }
+
+const struct command vf_commands[] = {
+	{"vf", "", "the VFs that are on: domain, group, queues, counters", "vf", NULL, TAKES_NOTHING, false,
+	 false, cmd_vf},
+	{0},
+};

@@ -4,16 +4,18 @@
 #include "apps/bringup/faults.h"
 #include "apps/vf/nvme.h"
 #include "apps/proof/stages.h"
+#include "apps/shell/console.h"
+#include "apps/shell/output.h"
 #include "apps/audit/app.h"
 #include "apps/audit/record.h"
 #include "apps/bringup/hardware.h"
 #include "apps/work/load.h"
 #include "apps/report/latency.h"
-#include "apps/shell/shell.h"
+#include "apps/shell/command.h"
+#include "apps/shell/names.h"
 #include "apps/work/timed.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
-#include "kernel/serial.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
 #include "pci/groups.h"
@@ -45,7 +47,7 @@ enum sl_err work_begin(struct machine *m)
 								 stage_domains};
 	enum sl_err e = SL_OK;
 	for (unsigned i = 0; i < ARRAY_LEN(stage) && !e; i++) {
-		e = serial_stop() ? SL_STOPPED : stage[i](m);
+		e = console_stop() ? SL_STOPPED : stage[i](m);
 		faults_say(m);
 		hardware_say(m, m->attacking);
 	}
@@ -63,7 +65,7 @@ void work_end(struct machine *m)
 	hardware_say(m, m->attacking);
 }
 
-bool cmd_isolate(struct machine *m, unsigned n, char **word)
+static bool cmd_isolate(struct machine *m, unsigned n, char **word)
 {
 	(void)word;
 	if (n > 1)
@@ -74,7 +76,7 @@ bool cmd_isolate(struct machine *m, unsigned n, char **word)
 	m->attacking = true;
 	enum sl_err e = work_begin(m);
 	if (!e)
-		e = serial_stop() ? SL_STOPPED : stage_isolate(m);
+		e = console_stop() ? SL_STOPPED : stage_isolate(m);
 	work_end(m);
 	m->attacking = false;
 	m->audit.proof = e == SL_STOPPED ? AUDIT_PROOF_NOT_ASKED /* audit tells of it */
@@ -98,9 +100,9 @@ static enum sl_err start(struct machine *m, bool here)
 		e = SL_NOTFOUND;
 	}
 	if (!e)
-		e = serial_stop() ? SL_STOPPED : timed_prepare(m);
+		e = console_stop() ? SL_STOPPED : timed_prepare(m);
 	if (!e)
-		e = serial_stop() ? SL_STOPPED : load_start(m, here);
+		e = console_stop() ? SL_STOPPED : load_start(m, here);
 	if (e)
 		work_end(m);
 	return e;
@@ -167,7 +169,7 @@ static void watch(struct machine *m, uint64_t us)
 		if (now < key_at)
 			continue;
 		key_at = now + KEY_US;
-		if (now >= us || serial_stop())
+		if (now >= us || console_stop())
 			return;
 		if (now < show_at)
 			continue;
@@ -181,7 +183,7 @@ static void watch(struct machine *m, uint64_t us)
 	}
 }
 
-bool cmd_bench(struct machine *m, unsigned n, char **word)
+static bool cmd_bench(struct machine *m, unsigned n, char **word)
 {
 	uint32_t seconds = m->cfg->seconds;
 	if (n > 2 || (n == 2 && (!word_decimal(word[1], 86400, &seconds) || !seconds)))
@@ -195,7 +197,7 @@ bool cmd_bench(struct machine *m, unsigned n, char **word)
 		watch(m, seconds * 1000000ull);
 		progress_end();
 		e = stop(m);
-		if (!e && serial_stop())
+		if (!e && console_stop())
 			e = SL_STOPPED;
 	}
 	log_text("bench: %s\n", e == SL_OK ? "all that was read is what was written" : sl_err_text(e));
@@ -213,7 +215,7 @@ static void print_load(const struct machine *m)
 		 (ull)(us / 1000000), (ull)(us / 100000 % 10), (ull)ops, (ull)(us ? ops * 1000000 / us : 0));
 }
 
-bool cmd_load(struct machine *m, unsigned n, char **word)
+static bool cmd_load(struct machine *m, unsigned n, char **word)
 {
 	if (n == 1) {
 		print_load(m);
@@ -245,3 +247,13 @@ void work_leave(struct machine *m)
 	if (load_running())
 		(void)stop(m);
 }
+
+const struct command work_commands[] = {
+	{"isolate", "", "every forbidden DMA is tried (as app=isolate); Ctrl-C stops it", "isolate", NULL,
+	 TAKES_NOTHING, true, false, cmd_isolate},
+	{"bench", "[SECONDS]", "reads by vfs= VFs at once, timed and verified; Ctrl-C stops it", "bench 2",
+	 NULL, TAKES_NOTHING, true, false, cmd_bench},
+	{"load", "[start | stop]", "the same in the background, while the console goes on", "load start",
+	 "start stop", TAKES_NOTHING, true, false, cmd_load},
+	{0},
+};

@@ -1,4 +1,4 @@
-/* Long work of a command: VFs up and down again, and a line that tells how far it is. */
+/* Long work of a command: VFs up and down again. */
 #pragma once
 #include "apps/machine.h"
 
@@ -11,8 +11,5 @@ bool work_idle(void);
  * Whatever it says, work_end() puts back what it did. */
 enum sl_err work_begin(struct machine *m) MUST_CHECK;
 void work_end(struct machine *m);
-
-/* Writes one line in the place of the one that it wrote before; the next line of the log takes its place. On
- * a dumb terminal a line of its own, and not more often than every 2 seconds. */
-void progress(const char *fmt, ...) PRINTF_LIKE(1, 2);
-void progress_end(void);
+/* Load that still runs ends. */
+void work_leave(struct machine *m);

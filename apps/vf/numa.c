@@ -40,7 +40,7 @@ void numa_begin(const struct machine *m, bdf_t fn, unsigned vf)
 		return;
 	uint32_t node = numa_of_function(m, fn);
 	if (node == SRAT_NO_NODE)
-		node = srat_of_processor(srat, core_apic_id(lanes_core_of(vf, m->vfs, core_count())));
+		node = srat_of_processor(srat, core_apic_id(workers_core_of(vf, m->vfs, core_count())));
 	for (size_t off = 0; n < PMM_PREFERRED && srat_next(srat, &off, &e) == SL_OK;)
 		if (e.memory && e.node == node)
 			near[n++] = (struct pmm_range){e.base, e.base + e.len};
@@ -62,7 +62,7 @@ void numa_choose_cores(const struct machine *m, bdf_t fn)
 		near[core] = srat_of_processor(srat, core_apic_id(core)) == node;
 		n += near[core];
 	}
-	lanes_near(near);
+	workers_near(near);
 	static bool said;
 	if (said)
 		return;

@@ -292,7 +292,7 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 		e = vf_msix_open(vf);
 	if (e)
 		return e;
-	e = rings_check(m, &irqs);
+	e = wait_check(m, &irqs);
 	if (e)
 		return e;
 	e = queues_check(m);

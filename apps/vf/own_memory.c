@@ -1,12 +1,12 @@
 #include "apps/vf/own_memory.h"
 #include "kernel/log.h"
 
-static enum sl_err wrong(bdf_t fn, const struct vtd_walk *w, const char *what)
+static enum sl_err wrong(struct iommu *mmu, const struct iommu_walk *w, const char *what)
 {
 	char text[160];
-	vtd_walk_text(w, text, sizeof text);
+	iommu_walk_text(mmu, w->fn, w->iova, text, sizeof text);
 	log_fail("tables", "report this: it is a bug in Sluice", "the table of " BDF_FMT " at 0x%llx: %s; %s",
-		 BDF_ARG(fn), (ull)w->iova.v, what, text);
+		 BDF_ARG(w->fn), (ull)w->iova.v, what, text);
 	return SL_VERIFY;
 }
 
@@ -18,7 +18,7 @@ static const struct table_range *range_at(const struct table_range *want, unsign
 	return NULL;
 }
 
-static bool page_right(const struct vtd_walk *w, const struct table_range *r)
+static bool page_right(const struct iommu_walk *w, const struct table_range *r)
 {
 	uint64_t off = w->iova.v - r->buf->iova.v;
 	return w->phys.v == r->buf->phys.v + off && w->size <= r->buf->len - off &&
@@ -28,7 +28,7 @@ static bool page_right(const struct vtd_walk *w, const struct table_range *r)
 /* An empty entry at a high level stands for all that is below it, so few walks see the whole aperture. */
 enum sl_err tables_exact(struct iommu *mmu, bdf_t fn, const struct table_range *want, unsigned n)
 {
-	struct vtd_walk w = {.fn = fn};
+	struct iommu_walk w = {.fn = fn};
 	uint64_t found = 0, wanted = 0, size;
 	for (unsigned i = 0; i < n; i++)
 		wanted += want[i].buf->len;
@@ -37,31 +37,29 @@ enum sl_err tables_exact(struct iommu *mmu, bdf_t fn, const struct table_range *
 	for (uint64_t at = 0; at < limit; at = ALIGN_DOWN(at, size) + size) {
 		enum sl_err e = iommu_walk(mmu, fn, IOVA(at), &w);
 		if (e)
-			return wrong(fn, &w, sl_err_text(e));
-		if (w.stop == WALK_EMPTY) {
-			size = BIT(12 + 9 * (w.step[w.steps - 1].level - 1));
-			continue;
-		}
-		const struct table_range *r = range_at(want, n, at);
-		if (w.stop != WALK_MAPPED || !r)
-			return wrong(fn, &w, "nothing should be there");
-		if (!page_right(&w, r))
-			return wrong(fn, &w, "not the memory or the permission that was given");
+			return wrong(mmu, &w, sl_err_text(e));
 		size = w.size;
+		if (iommu_walk_empty(&w))
+			continue;
+		const struct table_range *r = range_at(want, n, at);
+		if ((!w.read && !w.write) || w.pass || !r)
+			return wrong(mmu, &w, "nothing should be there");
+		if (!page_right(&w, r))
+			return wrong(mmu, &w, "not the memory or the permission that was given");
 		found += size;
 	}
-	return found == wanted ? SL_OK : wrong(fn, &w, "some of its memory is not mapped");
+	return found == wanted ? SL_OK : wrong(mmu, &w, "some of its memory is not mapped");
 }
 
 enum sl_err tables_absent(struct iommu *mmu, bdf_t fn)
 {
-	struct vtd_walk w = {.fn = fn};
+	struct iommu_walk w = {.fn = fn};
 	enum sl_err e = iommu_walk(mmu, fn, IOVA(0), &w);
 	if (e == SL_NOTFOUND) /* no unit: it has no domain and no bus mastering */
 		return SL_OK;
 	if (e)
-		return wrong(fn, &w, sl_err_text(e));
-	return w.stop == WALK_ROOT_EMPTY || w.stop == WALK_CTX_EMPTY
+		return wrong(mmu, &w, sl_err_text(e));
+	return w.why_read == WHY_NO_DOMAIN && w.why_write == WHY_NO_DOMAIN
 		       ? SL_OK
-		       : wrong(fn, &w, "it should have no context entry");
+		       : wrong(mmu, &w, "it should have no context entry");
 }

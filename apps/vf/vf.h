@@ -61,9 +61,9 @@ struct vf { /* on the data path the core that works it writes it, no other */
 	struct msix_table msix;         /* on, every vector masked; no vectors: it has none */
 	struct iommu_irq irq;           /* stage irqs: of its vector 0 */
 	uint8_t vector;
-	uint64_t irqs;     /* that arrived on that vector, */
-	unsigned irq_core; /* the last one on this core */
-	struct ring ring;  /* how it is waited for */
+	uint64_t irqs;      /* that arrived on that vector, */
+	unsigned irq_core;  /* the last one on this core */
+	struct waiter wait; /* how it is waited for */
 	struct batch batch;
 	struct hist latency; /* timed phase, TSC ticks */
 	uint64_t ops;

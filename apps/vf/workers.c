@@ -2,15 +2,15 @@
 #include "kernel/log.h"
 #include "kernel/time.h"
 
-static struct lane lanes[CORES_MAX];
+static struct worker workers[CORES_MAX];
 static uint8_t moved[CORES_MAX]; /* by place: the core, XOR the place */
 
-unsigned lanes_core(unsigned place)
+unsigned workers_core(unsigned place)
 {
 	return moved[place] ^ place;
 }
 
-void lanes_near(const bool near[CORES_MAX])
+void workers_near(const bool near[CORES_MAX])
 {
 	unsigned place = 1;
 	for (unsigned turn = 0; turn < 2; turn++)
@@ -21,7 +21,7 @@ void lanes_near(const bool near[CORES_MAX])
 			}
 }
 
-unsigned lanes_share(unsigned vfs, unsigned cores, unsigned place, unsigned *first)
+unsigned workers_share(unsigned vfs, unsigned cores, unsigned place, unsigned *first)
 {
 	unsigned used = vfs < cores ? vfs : cores, i = (place + cores - 1) % cores;
 	*first = 0;
@@ -32,25 +32,25 @@ unsigned lanes_share(unsigned vfs, unsigned cores, unsigned place, unsigned *fir
 	return each + (i < more);
 }
 
-unsigned lanes_core_of(unsigned vf, unsigned vfs, unsigned cores)
+unsigned workers_core_of(unsigned vf, unsigned vfs, unsigned cores)
 {
 	for (unsigned place = 0; place < cores; place++) {
-		unsigned first, n = lanes_share(vfs, cores, place, &first);
+		unsigned first, n = workers_share(vfs, cores, place, &first);
 		if (vf - first < n)
-			return lanes_core(place);
+			return workers_core(place);
 	}
 	return 0;
 }
 
 static enum sl_err start(struct machine *m, unsigned vfs, unsigned cores, unsigned place, core_fn *fn)
 {
-	unsigned core = lanes_core(place);
-	struct lane *l = &lanes[core];
-	*l = (struct lane){.m = m, .core = core};
-	l->n = place < cores ? lanes_share(vfs, cores, place, &l->first) : 0;
-	if (!l->n && core)
+	unsigned core = workers_core(place);
+	struct worker *w = &workers[core];
+	*w = (struct worker){.m = m, .core = core};
+	w->n = place < cores ? workers_share(vfs, cores, place, &w->first) : 0;
+	if (!w->n && core)
 		return SL_OK;
-	enum sl_err e = core_run(core, fn, l);
+	enum sl_err e = core_run(core, fn, w);
 	if (e)
 		log_fail("cores", "run again; if it stays, report this with the lines above",
 			 "core %u does not take work: %s", core, sl_err_text(e));
@@ -68,29 +68,29 @@ static enum sl_err run(struct machine *m, unsigned vfs, unsigned cores, core_fn 
 	for (unsigned i = 0; i < n; i++) {
 		enum sl_err e = core_join(i, deadline);
 		if (!e)
-			e = lanes[i].err;
+			e = workers[i].err;
 		if (!first)
 			first = e;
 	}
 	return first;
 }
 
-enum sl_err lanes_run(struct machine *m, core_fn *fn, uint64_t limit_us)
+enum sl_err workers_run(struct machine *m, core_fn *fn, uint64_t limit_us)
 {
 	return run(m, m->vfs, core_count(), fn, limit_us);
 }
 
-enum sl_err lanes_run_first(struct machine *m, unsigned vfs, core_fn *fn, uint64_t limit_us)
+enum sl_err workers_run_first(struct machine *m, unsigned vfs, core_fn *fn, uint64_t limit_us)
 {
 	return run(m, vfs, vfs < core_count() ? vfs : core_count(), fn, limit_us);
 }
 
-enum sl_err lanes_run_pairs(struct machine *m, core_fn *fn, uint64_t limit_us)
+enum sl_err workers_run_pairs(struct machine *m, core_fn *fn, uint64_t limit_us)
 {
 	return run(m, m->pairs, core_count(), fn, limit_us);
 }
 
-const struct lane *lanes_of(unsigned core)
+const struct worker *worker_of(unsigned core)
 {
-	return &lanes[core];
+	return &workers[core];
 }

@@ -59,7 +59,7 @@ static bool send(struct load *b)
 		return false;
 	a->drv->ring(a);
 	b->bursts++;
-	b->armed = b->vf->ring.arms;
+	b->armed = b->vf->wait.arms;
 	b->look_at = now_us() + b->delay * 3 / 4 + below(b, b->delay / 2 + 1);
 	return true;
 }
@@ -68,7 +68,7 @@ static bool send(struct load *b)
  * arming stays about where the last result comes. */
 static void aim(struct load *b)
 {
-	if (b->vf->ring.arms == b->armed)
+	if (b->vf->wait.arms == b->armed)
 		b->delay -= b->delay / 8;
 	else if (b->delay < DELAY_MAX_US)
 		b->delay += b->delay / 8 + 1;
@@ -83,7 +83,7 @@ static void wrong(struct load *b, const struct accel_done *d)
 }
 
 /* Takes what came; the number of results. One that is wrong: b->err. */
-static unsigned take(struct load *b, struct rings *r)
+static unsigned take(struct load *b, struct wait_set *r)
 {
 	struct accel_done done[BURST_MAX];
 	unsigned n = b->vf->accel->drv->poll(b->vf->accel, done, BURST_MAX);
@@ -100,9 +100,9 @@ static unsigned take(struct load *b, struct rings *r)
 	b->flying -= n;
 	if (n && !b->flying) {
 		aim(b);
-		b->start_at = now_us() + below(b, 4 * RINGS_IDLE_US);
+		b->start_at = now_us() + below(b, 4 * WAIT_IDLE_US);
 		if (below(b, 4) == 0) /* the next one starts while interrupts are on */
-			rings_arm(r);
+			wait_arm(r);
 	}
 	return n;
 }
@@ -116,12 +116,12 @@ static bool has_time(const struct load *b, uint64_t now)
 /* One turn over the core's VFs: results that came; *halts stays true when there is nothing to do but to wait
  * for results. SL_DEVICE when a request is not taken or has an error status, SL_VERIFY when its data is
  * wrong. */
-static enum sl_err turn(struct lane *l, struct rings *r, unsigned *results, bool *halts, unsigned *left)
+static enum sl_err turn(struct worker *w, struct wait_set *r, unsigned *results, bool *halts, unsigned *left)
 {
 	uint64_t now = now_us();
 	*results = *left = 0;
 	*halts = true;
-	for (unsigned v = l->first; v < l->first + l->n; v++) {
+	for (unsigned v = w->first; v < w->first + w->n; v++) {
 		struct load *b = &loads[v];
 		if (over(b))
 			continue;
@@ -138,31 +138,31 @@ static enum sl_err turn(struct lane *l, struct rings *r, unsigned *results, bool
 	return SL_OK;
 }
 
-static void bursts_lane(void *arg)
+static void bursts_worker(void *arg)
 {
-	struct lane *l = arg;
-	struct rings rings;
-	unsigned results, left = l->n;
+	struct worker *w = arg;
+	struct wait_set rings;
+	unsigned results, left = w->n;
 	bool halts;
-	rings_of(l->m, l->first, l->n, &rings);
+	wait_of(w->m, w->first, w->n, &rings);
 	uint64_t moved = now_us();
-	while (left && !l->err && !rings.lost) {
-		l->err = turn(l, &rings, &results, &halts, &left);
+	while (left && !w->err && !rings.lost) {
+		w->err = turn(w, &rings, &results, &halts, &left);
 		core_progress();
-		if (l->core == 0 && faults_waiting(l->m))
-			(void)faults_poll(l->m);
+		if (w->core == 0 && faults_waiting(w->m))
+			(void)faults_poll(w->m);
 		uint64_t now = now_us();
 		if (results || !halts)
 			moved = now;
 		else if (now - moved > STALL_US)
-			l->err = SL_TIMEOUT;
+			w->err = SL_TIMEOUT;
 		if (!results && !halts)
 			cpu_pause();
-		else if (left && !l->err)
-			rings_turn(&rings, results, moved + STALL_US);
+		else if (left && !w->err)
+			wait_turn(&rings, results, moved + STALL_US);
 	}
-	for (unsigned v = l->first; v < l->first + l->n; v++)
-		l->ops += loads[v].ops;
+	for (unsigned v = w->first; v < w->first + w->n; v++)
+		w->ops += loads[v].ops;
 }
 
 static void print(const struct machine *m)
@@ -186,7 +186,7 @@ static const char *advice(const struct machine *m, enum sl_err e)
 {
 	return e == SL_DEVICE   ? "the status above says why; a medium that is worn out does that"
 	       : e == SL_VERIFY ? "run again; if it stays, the device or the path to memory damages data"
-	       : m->cfg->mode == RING_POLL ? "run again; if it stays, the device stops answering"
+	       : m->cfg->mode == WAIT_POLL ? "run again; if it stays, the device stops answering"
 					   : "run again with mode=poll: if that works, an interrupt is lost";
 }
 
@@ -194,25 +194,25 @@ enum sl_err stage_bursts(struct machine *m)
 {
 	enum sl_err e = timed_prepare(m);
 	if (!e)
-		e = rings_open(m);
+		e = wait_open(m);
 	for (unsigned v = 0; v < m->vfs && !e; v++) {
 		uint64_t room = store_chunks(m->vf[v].data);
 		loads[v] = (struct load){.vf = &m->vf[v],
 					 .random = pattern_seed(v, 1, 2),
 					 .chunks = room < TIMED_CHUNKS ? room : TIMED_CHUNKS,
-					 .delay = RINGS_IDLE_US};
+					 .delay = WAIT_IDLE_US};
 	}
 	if (!e)
-		e = lanes_run(m, bursts_lane, LIMIT_US);
+		e = workers_run(m, bursts_worker, LIMIT_US);
 	print(m);
 	for (unsigned i = 0; i < core_count(); i++)
-		m->tally.timed_ops += lanes_of(i)->ops;
+		m->tally.timed_ops += worker_of(i)->ops;
 	for (unsigned v = 0; v < m->vfs; v++)
 		if (loads[v].err)
 			print_wrong(&loads[v]);
 	if (e)
 		log_fail("bursts", advice(m, e), "load that stops and starts went wrong: %s", sl_err_text(e));
-	enum sl_err lost = rings_print(m, "bursts");
-	rings_close(m);
+	enum sl_err lost = wait_print(m, "bursts");
+	wait_close(m);
 	return e ? e : lost;
 }

@@ -202,15 +202,15 @@ static bool look_after(struct machine *m)
 	return more;
 }
 
-static void work_lane(void *arg)
+static void compute_worker(void *arg)
 {
-	struct lane *l = arg;
-	for (bool more = true; more; l->rounds++) {
+	struct worker *w = arg;
+	for (bool more = true; more; w->rounds++) {
 		bool any = false;
-		more = l->core == 0 && look_after(l->m);
-		for (unsigned i = l->first; i < l->first + l->n; i++) {
+		more = w->core == 0 && look_after(w->m);
+		for (unsigned i = w->first; i < w->first + w->n; i++) {
 			if (accel_state_of(&accel_vf[i]) == ACCEL_WORKS)
-				any |= work(l->m, &l->m->vf[i]);
+				any |= work(w->m, &w->m->vf[i]);
 			more |= accel_state_of(&accel_vf[i]) < ACCEL_DONE;
 		}
 		core_progress();
@@ -237,7 +237,7 @@ enum sl_err stage_accel(struct machine *m)
 		said |= !mine;
 	}
 	uint64_t begin = now_us();
-	enum sl_err e = lanes_run(m, work_lane, LIMIT_US);
+	enum sl_err e = workers_run(m, compute_worker, LIMIT_US);
 	if (e)
 		return e;
 	log_line("accel", "%llu ms with all checks", (ull)((now_us() - begin) / 1000));

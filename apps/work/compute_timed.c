@@ -123,26 +123,26 @@ static void end(struct poller *p)
 	}
 }
 
-static void timed_lane(void *arg)
+static void timed_worker(void *arg)
 {
-	struct lane *l = arg;
-	const struct config *cfg = l->m->cfg;
-	unsigned end_vf = l->first + l->n;
-	for (unsigned v = l->first; v < end_vf; v++)
-		begin(&poller[v], &l->m->vf[v], cfg->qd);
+	struct worker *w = arg;
+	const struct config *cfg = w->m->cfg;
+	unsigned end_vf = w->first + w->n;
+	for (unsigned v = w->first; v < end_vf; v++)
+		begin(&poller[v], &w->m->vf[v], cfg->qd);
 	uint64_t start = cpu_tsc(), stop = start + cfg->seconds * tsc_info()->hz, now;
 	while ((now = cpu_tsc()) < stop) {
 		unsigned n = 0;
-		for (unsigned v = l->first; v < end_vf; v++)
+		for (unsigned v = w->first; v < end_vf; v++)
 			n += turn(&poller[v], true);
 		core_progress();
 		if (!n)
 			cpu_pause();
 	}
-	l->ticks = now - start;
-	for (unsigned v = l->first; v < end_vf; v++) {
-		struct vf *vf = &l->m->vf[v];
-		vf->core = l->core;
+	w->ticks = now - start;
+	for (unsigned v = w->first; v < end_vf; v++) {
+		struct vf *vf = &w->m->vf[v];
+		vf->core = w->core;
 		vf->ops = poller[v].ops;
 		vf->timed.doorbells = vf->accel->stats.doorbells - vf->timed.doorbells;
 		vf->timed.empty_polls = vf->accel->stats.empty_polls - vf->timed.empty_polls;
@@ -247,11 +247,11 @@ enum sl_err stage_accel_timed(struct machine *m)
 		"mixed operations of 16 to 4096 bytes, %u in flight on each of %u VFs, polled by %u cores, %u s",
 		qd < JOB_TAGS ? qd : JOB_TAGS, m->vfs, m->vfs < core_count() ? m->vfs : core_count(),
 		seconds);
-	enum sl_err e = lanes_run(m, timed_lane, seconds * 1000000ull + SLACK_US);
+	enum sl_err e = workers_run(m, timed_worker, seconds * 1000000ull + SLACK_US);
 	if (e)
 		return e;
 	for (unsigned i = 0; i < core_count(); i++)
-		ticks = lanes_of(i)->ticks > ticks ? lanes_of(i)->ticks : ticks;
+		ticks = worker_of(i)->ticks > ticks ? worker_of(i)->ticks : ticks;
 	m->tally.timed_us = report_ns(ticks) / 1000;
 	if (!m->tally.timed_us)
 		return SL_DEVICE;

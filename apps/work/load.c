@@ -7,57 +7,57 @@
 #define DRAIN_US 10000000u
 
 static struct {
-	struct lane lane[CORES_MAX];
+	struct worker worker[CORES_MAX];
 	struct machine *m;
 	uint64_t started; /* now_us() */
-	bool on, here;    /* here: core 0 has a lane */
+	bool on, here;    /* here: core 0 has a part */
 	bool stop;        /* to the other cores */
 } load;
 
-static void lane_begin(struct lane *l)
+static void worker_begin(struct worker *w)
 {
-	for (unsigned v = l->first; v < l->first + l->n && !l->err; v++)
-		l->err = poller_start(l, v, l->m->cfg->qd);
-	l->ticks = cpu_tsc();
+	for (unsigned v = w->first; v < w->first + w->n && !w->err; v++)
+		w->err = poller_start(w, v, w->m->cfg->qd);
+	w->ticks = cpu_tsc();
 }
 
 /* True when something came back. */
-static bool lane_turn(struct lane *l)
+static bool worker_turn(struct worker *w)
 {
 	unsigned n = 0, errors = 0;
-	for (unsigned v = l->first; v < l->first + l->n && !l->err; v++)
+	for (unsigned v = w->first; v < w->first + w->n && !w->err; v++)
 		n += poller_turn(&poller[v], true, &errors);
-	if (errors && !l->err)
-		l->err = SL_DEVICE;
+	if (errors && !w->err)
+		w->err = SL_DEVICE;
 	return n > 0;
 }
 
-static void lane_end(struct lane *l)
+static void worker_end(struct worker *w)
 {
 	unsigned errors = 0;
 	uint64_t deadline = now_us() + DRAIN_US;
-	l->ticks = cpu_tsc() - l->ticks;
-	for (unsigned v = l->first; v < l->first + l->n; v++) {
-		if (poller[v].vf != &l->m->vf[v])
+	w->ticks = cpu_tsc() - w->ticks;
+	for (unsigned v = w->first; v < w->first + w->n; v++) {
+		if (poller[v].vf != &w->m->vf[v])
 			continue; /* it never began */
-		l->ops += poller[v].vf->ops;
-		enum sl_err e = poller_stop(&poller[v], l->m->cfg->qd, deadline, &errors);
-		l->err = l->err ? l->err : e;
+		w->ops += poller[v].vf->ops;
+		enum sl_err e = poller_stop(&poller[v], w->m->cfg->qd, deadline, &errors);
+		w->err = w->err ? w->err : e;
 	}
-	if (errors && !l->err)
-		l->err = SL_DEVICE;
+	if (errors && !w->err)
+		w->err = SL_DEVICE;
 }
 
-static void lane_run(void *arg)
+static void worker_run(void *arg)
 {
-	struct lane *l = arg;
-	lane_begin(l);
+	struct worker *w = arg;
+	worker_begin(w);
 	while (!__atomic_load_n(&load.stop, __ATOMIC_RELAXED)) {
-		if (!lane_turn(l))
+		if (!worker_turn(w))
 			cpu_pause();
 		core_progress();
 	}
-	lane_end(l);
+	worker_end(w);
 }
 
 bool load_running(void)
@@ -77,21 +77,21 @@ enum sl_err load_start(struct machine *m, bool here)
 	for (unsigned v = 0; v < m->pairs; v++)
 		poller[v].vf = NULL;
 	for (unsigned i = cores; i-- > 0;) {
-		unsigned core = lanes_core(i);
-		struct lane *l = &load.lane[core];
-		*l = (struct lane){.m = m, .core = core};
+		unsigned core = workers_core(i);
+		struct worker *w = &load.worker[core];
+		*w = (struct worker){.m = m, .core = core};
 		if (load.here)
-			l->n = lanes_share(m->pairs, cores, i, &l->first);
+			w->n = workers_share(m->pairs, cores, i, &w->first);
 		else if (i)
-			l->n = lanes_share(m->pairs, cores - 1, i - 1, &l->first);
-		if (l->n && i && !e)
-			e = core_run(core, lane_run, l);
+			w->n = workers_share(m->pairs, cores - 1, i - 1, &w->first);
+		if (w->n && i && !e)
+			e = core_run(core, worker_run, w);
 		if (e)
-			l->n = 0; /* nobody works it */
+			w->n = 0; /* nobody works it */
 	}
-	if (!e && load.lane[0].n) {
-		lane_begin(&load.lane[0]);
-		e = load.lane[0].err;
+	if (!e && load.worker[0].n) {
+		worker_begin(&load.worker[0]);
+		e = load.worker[0].err;
 	}
 	if (!e)
 		return SL_OK;
@@ -101,8 +101,8 @@ enum sl_err load_start(struct machine *m, bool here)
 
 void load_turn(void)
 {
-	if (load.on && load.lane[0].n)
-		(void)lane_turn(&load.lane[0]);
+	if (load.on && load.worker[0].n)
+		(void)worker_turn(&load.worker[0]);
 }
 
 uint64_t load_ops(const struct machine *m)
@@ -123,17 +123,17 @@ enum sl_err load_stop(struct machine *m)
 	enum sl_err first = SL_OK;
 	uint64_t ticks = 0, deadline = now_us() + 2 * DRAIN_US;
 	__atomic_store_n(&load.stop, true, __ATOMIC_RELEASE);
-	if (load.lane[0].n)
-		lane_end(&load.lane[0]);
+	if (load.worker[0].n)
+		worker_end(&load.worker[0]);
 	m->tally.timed_ops = 0;
 	for (unsigned i = 0; i < core_count(); i++) {
-		const struct lane *l = &load.lane[i];
-		enum sl_err e = l->n && i ? core_join(i, deadline) : SL_OK;
+		const struct worker *w = &load.worker[i];
+		enum sl_err e = w->n && i ? core_join(i, deadline) : SL_OK;
 		if (!e)
-			e = l->err;
+			e = w->err;
 		first = first ? first : e;
-		m->tally.timed_ops += l->ops;
-		ticks = l->ticks > ticks ? l->ticks : ticks;
+		m->tally.timed_ops += w->ops;
+		ticks = w->ticks > ticks ? w->ticks : ticks;
 	}
 	m->tally.timed_us = report_ns(ticks) / 1000;
 	load.on = false;

@@ -83,15 +83,15 @@ enum sl_err timed_prepare(struct machine *m)
 	return SL_OK;
 }
 
-enum sl_err poller_start(struct lane *l, unsigned v, uint32_t qd)
+enum sl_err poller_start(struct worker *w, unsigned v, uint32_t qd)
 {
-	struct vf *vf = &l->m->vf[v];
+	struct vf *vf = &w->m->vf[v];
 	uint64_t room = store_chunks(vf->data);
 	poller[v] = (struct poller){.vf = vf,
 				    .random = pattern_seed(v, 1, 1),
 				    .chunks = room < TIMED_CHUNKS ? room : TIMED_CHUNKS};
 	hist_reset(&vf->latency);
-	vf->core = l->core;
+	vf->core = w->core;
 	vf->ops = 0;
 	vf->timed = vf->accel->stats;
 	vf->batch.n = qd;
@@ -120,76 +120,76 @@ enum sl_err poller_stop(struct poller *p, uint32_t qd, uint64_t deadline, unsign
 }
 
 /* mode=poll. Returns the time at which it ended, TSC ticks as end is. */
-static uint64_t poll_until(struct lane *l, uint64_t end, unsigned *errors)
+static uint64_t poll_until(struct worker *w, uint64_t end, unsigned *errors)
 {
-	unsigned end_vf = l->first + l->n;
+	unsigned end_vf = w->first + w->n;
 	uint64_t now = cpu_tsc();
 	uint32_t turns = 0;
 	for (; now < end; now = cpu_tsc()) {
 		unsigned n = 0;
-		for (unsigned v = l->first; v < end_vf; v++)
+		for (unsigned v = w->first; v < end_vf; v++)
 			n += poller_turn(&poller[v], true, errors);
 		if (!n)
 			cpu_pause();
 		core_progress();
-		if (l->core == 0 && (++turns % LOOK_EACH == 0 || faults_waiting(l->m)))
-			(void)faults_poll(l->m);
+		if (w->core == 0 && (++turns % LOOK_EACH == 0 || faults_waiting(w->m)))
+			(void)faults_poll(w->m);
 	}
 	return now;
 }
 
 /* The other modes. */
-static uint64_t wait_until(struct lane *l, uint64_t end, unsigned *errors)
+static uint64_t wait_until(struct worker *w, uint64_t end, unsigned *errors)
 {
-	struct rings rings;
+	struct wait_set rings;
 	uint64_t now = cpu_tsc(), left_us = report_ns(end - now) / 1000, end_us = now_us() + left_us;
 	uint64_t look_at = 0;
-	rings_of(l->m, l->first, l->n, &rings);
+	wait_of(w->m, w->first, w->n, &rings);
 	for (; now < end; now = cpu_tsc()) {
 		unsigned n = 0;
-		for (unsigned v = l->first; v < l->first + l->n; v++)
+		for (unsigned v = w->first; v < w->first + w->n; v++)
 			n += poller_turn(&poller[v], true, errors);
 		core_progress();
-		if (l->core == 0 && (faults_waiting(l->m) || now_us() >= look_at)) {
-			(void)faults_poll(l->m);
+		if (w->core == 0 && (faults_waiting(w->m) || now_us() >= look_at)) {
+			(void)faults_poll(w->m);
 			look_at = now_us() + LOOK_US;
 		}
-		rings_turn(&rings, n, end_us);
+		wait_turn(&rings, n, end_us);
 	}
 	return now;
 }
 
 /* On each core: works its VFs in turn until the time is over, then until their queues are empty. Core 0 comes
  * here even without a VF. */
-static void timed_lane(void *arg)
+static void timed_worker(void *arg)
 {
-	struct lane *l = arg;
-	const struct config *cfg = l->m->cfg;
-	unsigned errors = 0, end_vf = l->first + l->n;
-	for (unsigned v = l->first; v < end_vf && !l->err; v++)
-		l->err = poller_start(l, v, cfg->qd);
-	if (l->err)
+	struct worker *w = arg;
+	const struct config *cfg = w->m->cfg;
+	unsigned errors = 0, end_vf = w->first + w->n;
+	for (unsigned v = w->first; v < end_vf && !w->err; v++)
+		w->err = poller_start(w, v, cfg->qd);
+	if (w->err)
 		return;
 	uint64_t start = cpu_tsc(), end = start + cfg->seconds * tsc_info()->hz;
-	l->ticks = (cfg->mode == RING_POLL ? poll_until : wait_until)(l, end, &errors) - start;
+	w->ticks = (cfg->mode == WAIT_POLL ? poll_until : wait_until)(w, end, &errors) - start;
 	uint64_t deadline = now_us() + DRAIN_US;
-	for (unsigned v = l->first; v < end_vf; v++) {
-		l->ops += poller[v].vf->ops;
+	for (unsigned v = w->first; v < end_vf; v++) {
+		w->ops += poller[v].vf->ops;
 		enum sl_err e = poller_stop(&poller[v], cfg->qd, deadline, &errors);
-		l->err = l->err ? l->err : e;
+		w->err = w->err ? w->err : e;
 	}
-	if (!l->err && errors)
-		l->err = SL_DEVICE;
+	if (!w->err && errors)
+		w->err = SL_DEVICE;
 }
 
 static enum sl_err run(struct machine *m)
 {
 	uint64_t ticks = 0;
-	enum sl_err e = lanes_run_pairs(m, timed_lane, m->cfg->seconds * 1000000ull + 2 * DRAIN_US);
+	enum sl_err e = workers_run_pairs(m, timed_worker, m->cfg->seconds * 1000000ull + 2 * DRAIN_US);
 	for (unsigned i = 0; i < core_count(); i++) {
-		const struct lane *l = lanes_of(i);
-		m->tally.timed_ops += l->ops;
-		ticks = l->ticks > ticks ? l->ticks : ticks;
+		const struct worker *w = worker_of(i);
+		m->tally.timed_ops += w->ops;
+		ticks = w->ticks > ticks ? w->ticks : ticks;
 	}
 	m->tally.timed_us = report_ns(ticks) / 1000;
 	return e;
@@ -255,20 +255,20 @@ enum sl_err stage_timed(struct machine *m)
 	enum sl_err e = timed_prepare(m);
 	if (e)
 		return e;
-	bool polled = m->cfg->mode == RING_POLL;
+	bool polled = m->cfg->mode == WAIT_POLL;
 	log_line("timed",
 		 "random 4 KiB reads, %u in flight on each of %u queues of %u VFs, %s by %u cores, %s, %u s",
 		 qd, m->pairs, m->vfs, polled ? "polled" : "worked",
 		 m->pairs < core_count() ? m->pairs : core_count(),
-		 polled ? "no interrupts from devices" : ring_mode_name((enum ring_mode)m->cfg->mode),
+		 polled ? "no interrupts from devices" : wait_mode_name((enum wait_mode)m->cfg->mode),
 		 seconds);
-	e = rings_open(m);
+	e = wait_open(m);
 	if (!e)
 		e = run(m);
 	if (!e)
 		e = timed_sample(m, qd);
-	enum sl_err lost = rings_print(m, "timed");
-	rings_close(m);
+	enum sl_err lost = wait_print(m, "timed");
+	wait_close(m);
 	if (e) {
 		log_fail("timed", "run again; if it stays, the device fails under load",
 			 "reads under load went wrong: %s", sl_err_text(e));

@@ -20,7 +20,7 @@ struct poller {
 extern struct poller poller[VFS_MAX];
 
 /* VF v's queue filled for the first time, qd requests; its counters and latencies begin anew. */
-enum sl_err poller_start(struct lane *l, unsigned v, uint32_t qd) MUST_CHECK;
+enum sl_err poller_start(struct worker *w, unsigned v, uint32_t qd) MUST_CHECK;
 /* Takes what came back and, with again set, sends as many: one doorbell for all of them. Returns how many
  * came back; adds errors to *errors. */
 unsigned poller_turn(struct poller *p, bool again, unsigned *errors);

@@ -200,33 +200,33 @@ static enum sl_err check_step(const struct step *st, struct vf *vf, uint32_t rou
 }
 
 /* One step on all VFs of a core at once. */
-static enum sl_err run_step(struct lane *l, const struct step *st)
+static enum sl_err run_step(struct worker *w, const struct step *st)
 {
-	struct vf *vf = &l->m->vf[l->first];
+	struct vf *vf = &w->m->vf[w->first];
 	enum sl_err e = SL_OK;
-	for (unsigned i = 0; i < l->n && !e; i++) {
+	for (unsigned i = 0; i < w->n && !e; i++) {
 		vf[i].batch.n = vf[i].batch.done = 0;
 		if (offered(st, &vf[i]))
-			e = start_step(st, &vf[i], l->rounds);
+			e = start_step(st, &vf[i], w->rounds);
 	}
 	if (!e)
-		e = batch_finish_some(l->m, l->first, l->n);
-	for (unsigned i = 0; i < l->n && !e; i++) {
-		e = check_step(st, &vf[i], l->rounds);
-		l->ops += vf[i].batch.n;
+		e = batch_finish_some(w->m, w->first, w->n);
+	for (unsigned i = 0; i < w->n && !e; i++) {
+		e = check_step(st, &vf[i], w->rounds);
+		w->ops += vf[i].batch.n;
 	}
 	core_progress();
 	return e;
 }
 
 /* On each core: its part of WANT. */
-static void verify_lane(void *arg)
+static void verify_worker(void *arg)
 {
-	struct lane *l = arg;
-	while (l->ops * l->m->vfs < WANT * l->n && l->rounds < ROUNDS_MAX && !l->err) {
-		for (unsigned s = 0; s < ARRAY_LEN(steps) && !l->err; s++)
-			l->err = run_step(l, &steps[s]);
-		l->rounds++;
+	struct worker *w = arg;
+	while (w->ops * w->m->vfs < WANT * w->n && w->rounds < ROUNDS_MAX && !w->err) {
+		for (unsigned s = 0; s < ARRAY_LEN(steps) && !w->err; s++)
+			w->err = run_step(w, &steps[s]);
+		w->rounds++;
 	}
 }
 
@@ -251,16 +251,16 @@ enum sl_err stage_verify(struct machine *m)
 	for (unsigned i = 0; i < m->vfs && !e; i++)
 		e = check_room(&m->vf[i]);
 	if (!e)
-		e = lanes_run(m, verify_lane, LIMIT_US);
+		e = workers_run(m, verify_worker, LIMIT_US);
 	if (e)
 		return e;
 	uint32_t rounds = 0;
 	unsigned cores = 0;
 	for (unsigned i = 0; i < core_count(); i++) {
-		const struct lane *l = lanes_of(i);
-		m->tally.verified += l->ops;
-		rounds = l->rounds > rounds ? l->rounds : rounds;
-		cores += l->n > 0;
+		const struct worker *w = worker_of(i);
+		m->tally.verified += w->ops;
+		rounds = w->rounds > rounds ? w->rounds : rounds;
+		cores += w->n > 0;
 	}
 	for (unsigned s = 0; s < ARRAY_LEN(steps); s++)
 		log_line("verify", "%s: %s", steps[s].name,

@@ -126,7 +126,8 @@ typedef struct {
 #define   FRCD_T2    BIT(28)
 #define   FRCD_SID   BITS(15, 0)
 /* and of the lower: */
-#define   FRCD_FI    BITS(63, 12) /*   page address, or interrupt index in 63:48 */
+#define   FRCD_FI    BITS(63, 12) /*   page address; of an interrupt */
+#define   FRCD_INDEX BITS(63, 48) /*   the index of its entry */
 #define FRCD_BYTES   16
 
 #define VTD_PMEN     ((const reg32_t){0x64}) /* §11.4.8.1, protected memory enable */

@@ -1,4 +1,5 @@
 #include "iommu/vtd/state.h"
+#include "iommu/vtd/reasons.h"
 #include "iommu/vtd/regs.h"
 
 struct vtd_state vtd_state_of(uint32_t gsts, uint32_t pmen, uint32_t fsts)
@@ -54,10 +55,15 @@ struct vtd_ability vtd_ability_of(uint32_t ver, uint64_t cap, uint64_t ecap)
 
 bool vtd_state_fault(uint64_t lo, uint64_t hi, uint16_t seg, struct iommu_fault *out)
 {
+	uint8_t number = (uint8_t)FGET(hi, FRCD_FR);
 	*out = (struct iommu_fault){.bdf = {seg, (uint16_t)FGET(hi, FRCD_SID)},
 				    .iova = IOVA(lo & FRCD_FI),
 				    .write = !(hi & FRCD_T1) == !(hi & FRCD_T2),
 				    .page_request = !(hi & FRCD_T1) && (hi & FRCD_T2),
-				    .reason = (uint8_t)FGET(hi, FRCD_FR)};
+				    .why = vtd_reason_why(number),
+				    .code = number,
+				    .text = vtd_reason_text(number)};
+	if (iommu_why_has_index(out->why))
+		out->index = (uint16_t)FGET(lo, FRCD_INDEX);
 	return (hi & FRCD_F) != 0;
 }

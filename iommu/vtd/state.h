@@ -1,7 +1,7 @@
 /* What register values of a unit say, for whoever has values alone: a snapshot, a recorded report. VT-d §11.4
  */
 #pragma once
-#include "iommu/vtd/fault.h"
+#include "iommu/fault.h"
 
 struct vtd_state { /* GSTS, PMEN, FSTS */
 	bool translates, remaps, queue;

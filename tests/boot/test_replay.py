@@ -581,6 +581,14 @@ def test_functions_without_group(tmp_path):
     assert status == 0 and "not in Linux's list: 2 functions, the first 0000:00:00.0; 1 of them are IOMMUs" in text
 
 
+def test_bridge_that_leads_to_its_own_bus(tmp_path):
+    """Bus numbers that make a circle: the kinds of what is below are not looked for without end."""
+    (tmp_path / "groups.txt").write_text("1: 0000:01:00.0\n0000:01:00.0 8086:a110 01 0x060400 [] 01-02\n"
+                                         "0000:02:00.0 8086:a111 01 0x060400 [] 03-03\n0000:03:00.0 8086:a112 01 0x060400 [] 02-02\n")
+    status, text, complaints = replay(tmp_path / "groups.txt")
+    assert status in (0, 1) and "made of the listing: 3 functions" in text, complaints
+
+
 def test_listing_of_another_start(tmp_path):
     """Bus numbers moved between the dump and the listing: what stands at a place is another function."""
     path, listing = tmp_path / "dump", tmp_path / "groups"

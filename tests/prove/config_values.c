@@ -17,7 +17,7 @@
  * SEED: boot/config.c | else if (cfg->iommu_skips == CONFIG_SKIPS) | else if (cfg->iommu_skips > CONFIG_SKIPS) | so is one unit
  * SEED: boot/config.c | (out->mmio || out->addr <= 0xfff8) | (out->mmio || out->addr <= 0xffff) | a UART's ports go beyond the last
  * SEED: boot/config.c | *bytes = o->min; | ; | a block that is no whole page stays
- * SEED: boot/config.c | if (cfg->mode != RING_POLL && cfg->queues > 1) | if (cfg->mode == RING_IRQ && cfg->queues > 1) | interrupts go with several queues
+ * SEED: boot/config.c | if (cfg->mode != WAIT_POLL && cfg->queues > 1) | if (cfg->mode == WAIT_IRQ && cfg->queues > 1) | interrupts go with several queues
  * SEED: boot/options.h | WORDS(access, CONFIG_ACCESSES, | WORDS(access, CONFIG_MODES, | an option takes the names of another
  * SEED: boot/config.c | return w.n == strlen(s) && memcmp | return w.n <= strlen(s) && memcmp | a key or a value may be cut short
  */
@@ -70,8 +70,8 @@ static bool sound(const struct config *c)
 	       c->passes <= 1000000 && c->ops >= 1 && c->ops <= 1000000000 && c->ms >= 1 && c->ms <= 60000 &&
 	       c->batch <= 256 && c->writes <= 100 && c->seed >= 1 && c->block >= 4096 &&
 	       c->block <= 131072 && (c->block & 4095) == 0 && c->device <= DEVICE_QAT &&
-	       c->app <= APP_TOUR && c->access <= ACCESS_READ && c->mode <= RING_ADAPTIVE &&
-	       (c->mode == RING_POLL || c->queues == 1 || c->error.line) && c->end <= END_QEMU &&
+	       c->app <= APP_TOUR && c->access <= ACCESS_READ && c->mode <= WAIT_ADAPTIVE &&
+	       (c->mode == WAIT_POLL || c->queues == 1 || c->error.line) && c->end <= END_QEMU &&
 	       c->term <= TERM_DUMB && c->order <= ORDER_SEQ && c->doorbell <= DOORBELL_SHADOW &&
 	       c->iommu <= CONFIG_IOMMU_PT && c->json <= 1 && c->keep <= 1 && c->iommu_igfx_off <= 1 &&
 	       (c->gen == 0 || c->gen == 2 || c->gen == 4) &&

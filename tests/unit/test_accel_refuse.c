@@ -131,11 +131,11 @@ enum sl_err iommu_fault_claimed(struct iommu *mmu, struct iommu_fault *out)
 	return recorded ? SL_OK : SL_END;
 }
 
-enum sl_err iommu_walk(struct iommu *mmu, bdf_t f, iova_t iova, struct vtd_walk *out)
+enum sl_err iommu_walk(struct iommu *mmu, bdf_t f, iova_t iova, struct iommu_walk *out)
 {
 	(void)mmu;
-	*out = (struct vtd_walk){
-		.fn = f, .iova = iova, .reason_write = REASON_WRITE, .reason_read = REASON_READ};
+	*out = (struct iommu_walk){
+		.fn = f, .iova = iova, .why_write = WHY_NO_WRITE, .why_read = WHY_NO_READ};
 	return SL_OK;
 }
 
@@ -172,10 +172,10 @@ static void refuse(unsigned vf, uint64_t at, bool write)
 	fault = (struct iommu_fault){.bdf = vf_fn[vf].bdf,
 				     .iova = IOVA(at),
 				     .write = write,
-				     .reason = write ? REASON_WRITE : REASON_READ};
+				     .why = write ? WHY_NO_WRITE : WHY_NO_READ};
 	fault.bdf.rid ^= lie == WRONG_BDF;
 	if (lie == WRONG_REASON)
-		fault.reason = REASON_CONTEXT;
+		fault.why = WHY_NO_DOMAIN;
 }
 
 /* The source of a forbidden read, as far as it comes. False: not at all, and the job stops. */

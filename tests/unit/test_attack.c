@@ -127,13 +127,13 @@ enum sl_err domain_flush(struct domain *d)
 	return SL_OK;
 }
 
-static void record(bdf_t who, uint64_t at, bool write, uint8_t reason)
+static void record(bdf_t who, uint64_t at, bool write, enum iommu_why why)
 {
 	if (recorded || !claimed || lie == NO_RECORD || !flushed) /* out of a cache it leaves none */
 		return;
 	recorded = true;
 	fault = (struct iommu_fault){
-		.bdf = who, .iova = IOVA(ALIGN_DOWN(at, PAGE_SIZE)), .write = write, .reason = reason};
+		.bdf = who, .iova = IOVA(ALIGN_DOWN(at, PAGE_SIZE)), .write = write, .why = why};
 	if (lie == WRONG_BDF)
 		fault.bdf.rid ^= 1;
 	if (lie == WRONG_ADDRESS)
@@ -141,7 +141,7 @@ static void record(bdf_t who, uint64_t at, bool write, uint8_t reason)
 	if (lie == WRONG_DIRECTION)
 		fault.write = !write;
 	if (lie == WRONG_REASON)
-		fault.reason ^= 3;
+		fault.why = write ? WHY_NO_READ : WHY_NO_WRITE;
 }
 
 void iommu_fault_claim(struct iommu *mmu, bdf_t id)
@@ -171,13 +171,13 @@ enum sl_err iommu_fault_claimed(struct iommu *mmu, struct iommu_fault *out)
 	return recorded ? SL_OK : SL_END;
 }
 
-enum sl_err iommu_walk(struct iommu *mmu, bdf_t f, iova_t iova, struct vtd_walk *out)
+enum sl_err iommu_walk(struct iommu *mmu, bdf_t f, iova_t iova, struct iommu_walk *out)
 {
 	(void)mmu;
-	*out = (struct vtd_walk){.fn = f, .iova = iova};
+	*out = (struct iommu_walk){.fn = f, .iova = iova};
 	if (lie != TABLES_ALLOW) {
-		out->reason_write = REASON_WRITE;
-		out->reason_read = REASON_READ;
+		out->why_write = WHY_NO_WRITE;
+		out->why_read = WHY_NO_READ;
 	}
 	return SL_OK;
 }
@@ -225,12 +225,12 @@ static void message(bdf_t who, uint64_t at)
 	stray += lie == STRAY;
 	if (lie == ARRIVES || lie == STRAY)
 		return;
-	record(who, 0, true, REASON_SOURCE);
-	fault.iova = IOVA((uint64_t)(lie == WRONG_INDEX ? INDEX + 1 : INDEX) << 48);
+	record(who, 0, true, WHY_IRQ_SOURCE);
+	fault.index = lie == WRONG_INDEX ? INDEX + 1 : INDEX;
 	if (lie == NAMELESS)
 		fault.bdf.rid = FAULT_NAMELESS;
 	if (lie == WRONG_REASON)
-		fault.reason = REASON_INDEX;
+		fault.why = WHY_IRQ_INDEX;
 }
 
 /* What a forbidden write does. */
@@ -288,7 +288,7 @@ static bool dma(bdf_t who, uint64_t at, void *data, uint64_t len, bool write)
 			forbidden_write();
 		else
 			forbidden_read(p, n);
-		record(who, at, write, write ? REASON_WRITE : REASON_READ);
+		record(who, at, write, write ? WHY_NO_WRITE : WHY_NO_READ);
 		return false;
 	}
 	return true;
@@ -601,7 +601,7 @@ static void rows(const struct row *row, size_t n, enum who who, struct attack at
 
 static void test_vf_writes(void **state)
 {
-	struct attack write = {.write = true, .to = HOLE, .len = CHUNK, .reason = REASON_WRITE};
+	struct attack write = {.write = true, .to = HOLE, .len = CHUNK, .why = WHY_NO_WRITE};
 	(void)state;
 	ROWS(BY_VF, write, WRITES, ROW(ATTACKER_WRONG, HARMED), ROW(ATTACKER_DEAD, HARMED));
 	write.len = 2 * CHUNK;
@@ -612,7 +612,7 @@ static void test_vf_writes(void **state)
 
 static void test_pf_and_edu_write(void **state)
 {
-	struct attack write = {.write = true, .to = VICTIM, .len = CHUNK, .reason = REASON_WRITE};
+	struct attack write = {.write = true, .to = VICTIM, .len = CHUNK, .why = WHY_NO_WRITE};
 	(void)state;
 	ROWS(BY_PF, write, WRITES, ROW(DRIVER_FAILS, HARMED), ROW(ATTACKER_DEAD, HARMED));
 	ROWS(BY_EDU, write, WRITES, ROW(DRIVER_FAILS, HARMED));
@@ -633,7 +633,7 @@ static void test_pf_and_edu_write(void **state)
 
 static void test_reads(void **state)
 {
-	struct attack read = {.to = VICTIM, .len = CHUNK, .reason = REASON_READ, .secret = victim};
+	struct attack read = {.to = VICTIM, .len = CHUNK, .why = WHY_NO_READ, .secret = victim};
 	(void)state;
 	ROWS(BY_VF, read, READS, ROW(NO_LOOK, FOREIGN), ROW(NOT_READY, HARMED), ROW(ATTACKER_WRONG, HARMED),
 	     ROW(ATTACKER_DEAD, HARMED));
@@ -648,7 +648,7 @@ static void test_old_data_is_wiped(void **state)
 	(void)state;
 	memcpy(medium[0][CHUNKS - 1], victim, CHUNK);
 	memcpy(edu_buffer, victim, sizeof edu_buffer);
-	a = (struct attack){.to = VICTIM, .len = CHUNK, .reason = REASON_READ, .secret = victim};
+	a = (struct attack){.to = VICTIM, .len = CHUNK, .why = WHY_NO_READ, .secret = victim};
 	assert_int_equal(run(), ATTACK_REFUSED);
 	attacker(BY_EDU);
 	a.fault_at = 0;
@@ -657,7 +657,7 @@ static void test_old_data_is_wiped(void **state)
 
 static void test_fetch(void **state)
 {
-	struct attack fetch = {.seen = true, .to = HOLE, .len = CHUNK, .reason = REASON_READ};
+	struct attack fetch = {.seen = true, .to = HOLE, .len = CHUNK, .why = WHY_NO_READ};
 	(void)state;
 	ROWS(BY_FETCH, fetch, ROW(TRUTH, REFUSED), ROW(NO_STRIKE, SILENT), ROW(WRONG_BDF, MISTOLD),
 	     ROW(WRONG_REASON, MISTOLD), ROW(OTHERS_WRONG, HARMED), ROW(TABLES_ALLOW, OTHERWISE));
@@ -672,7 +672,7 @@ static struct attack forged(void)
 			       .to = MSI_BAD,
 			       .len = 4,
 			       .index = INDEX,
-			       .reason = REASON_SOURCE,
+			       .why = WHY_IRQ_SOURCE,
 			       .arrived = &arrived,
 			       .own = {MSI_OWN, 0}};
 }
@@ -698,7 +698,7 @@ static void test_messages(void **state)
 	msi.unseen = true;
 	ROWS(BY_PF, msi, ROW(TRUTH, REFUSED), ROW(NO_RECORD, SILENT), ROW(NO_STRIKE, SILENT));
 	msi = forged();
-	msi.reason = REASON_COMPAT; /* names no entry */
+	msi.why = WHY_IRQ_UNREMAPPED; /* names no entry */
 	ROWS(BY_PF, msi, ROW(TRUTH, MISTOLD));
 }
 
@@ -706,7 +706,7 @@ static void test_messages(void **state)
 static void test_control_fails_later(void **state)
 {
 	(void)state;
-	a = (struct attack){.write = true, .to = HOLE, .len = CHUNK, .reason = REASON_WRITE};
+	a = (struct attack){.write = true, .to = HOLE, .len = CHUNK, .why = WHY_NO_WRITE};
 	attacker(BY_EDU);
 	assert_int_equal(run(), ATTACK_REFUSED);
 	lie = NO_EFFECT;
@@ -731,7 +731,7 @@ static void test_no_translation(void **state)
 {
 	(void)state;
 	boot.cfg.iommu = CONFIG_IOMMU_OFF;
-	a = (struct attack){.write = true, .to = HOLE, .len = CHUNK, .reason = REASON_WRITE};
+	a = (struct attack){.write = true, .to = HOLE, .len = CHUNK, .why = WHY_NO_WRITE};
 	lie = LANDS_LAST;
 	assert_int_equal(run(), ATTACK_SUCCEEDED);
 	lie = NO_STRIKE;
@@ -743,7 +743,7 @@ static void test_others_are_counted(void **state)
 {
 	uint64_t before = attack_verified();
 	(void)state;
-	a = (struct attack){.write = true, .to = HOLE, .len = CHUNK, .reason = REASON_WRITE};
+	a = (struct attack){.write = true, .to = HOLE, .len = CHUNK, .why = WHY_NO_WRITE};
 	memset(buffers[1][8], 0x5a, CHUNK); /* the next one */
 	assert_int_equal(run(), ATTACK_REFUSED);
 	assert_int_equal(buffers[1][8][0], 0x5a);
@@ -759,7 +759,7 @@ static void test_others_are_counted(void **state)
 static void test_device_says(void **state)
 {
 	(void)state;
-	a = (struct attack){.write = true, .to = HOLE, .len = CHUNK, .reason = REASON_WRITE};
+	a = (struct attack){.write = true, .to = HOLE, .len = CHUNK, .why = WHY_NO_WRITE};
 	assert_int_equal(run(), ATTACK_REFUSED);
 	assert_string_equal(device_said, "status 4");
 	lie = NO_STRIKE;
@@ -775,7 +775,7 @@ static void test_left_over_work(void **state)
 {
 	(void)state;
 	m.vf[2].batch.n = 32;
-	a = (struct attack){.write = true, .to = HOLE, .len = CHUNK, .reason = REASON_WRITE};
+	a = (struct attack){.write = true, .to = HOLE, .len = CHUNK, .why = WHY_NO_WRITE};
 	assert_int_equal(run(), ATTACK_REFUSED);
 }
 
@@ -837,7 +837,7 @@ static void test_guard(void **state)
 	for (unsigned i = 0; i < 5000; i++)
 		guard_regs(&ctrl[0].io);
 	assert_false(guard_whole());
-	a = (struct attack){.write = true, .to = HOLE, .len = CHUNK, .reason = REASON_WRITE};
+	a = (struct attack){.write = true, .to = HOLE, .len = CHUNK, .why = WHY_NO_WRITE};
 	assert_int_equal(run(), ATTACK_HARMED);
 	guard_free();
 	assert_true(guard_whole());

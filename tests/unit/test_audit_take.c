@@ -132,7 +132,7 @@ static int setup(void **state)
 		TAILQ_REMOVE(&pci.funcs, f, link);
 		TAILQ_INSERT_TAIL(&ma.pci.funcs, f, link);
 	}
-	struct dmar_topo topo = topo_of(&ma.pci);
+	struct dmar_topo topo = topology_of(&ma.pci);
 	struct iommu_regs regs = model_machine_regs(&mc);
 	assert_int_equal(iommu_init(&ma.iommu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
 	cases_clear(proof_cases());

@@ -85,12 +85,12 @@ static void test_rows_elsewhere(void **state)
 	assert_int_equal(n, 4);
 	assert_int_equal(count(BENCH_PT, 2, 8), 1);
 	cfg.iommu = CONFIG_IOMMU_ON;
-	cfg.mode = RING_IRQ; /* one VF and all */
+	cfg.mode = WAIT_IRQ; /* one VF and all */
 	make(4, false, true);
 	assert_int_equal(n, 4);
 	assert_int_equal(count(BENCH_2M, 1, 8) + count(BENCH_2M, 4, 8), 2);
-	assert_int_equal(rows[0].mode, RING_IRQ);
-	cfg.mode = RING_POLL;
+	assert_int_equal(rows[0].mode, WAIT_IRQ);
+	cfg.mode = WAIT_POLL;
 	cfg.writes = 50; /* the user's own workload in every row, and nothing else */
 	cfg.order = ORDER_SEQ;
 	cfg.batch = 4;

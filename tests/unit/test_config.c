@@ -27,7 +27,7 @@ static void test_defaults(void **state)
 	assert_int_equal(cfg.baud, 0); /* as firmware has set it */
 	assert_int_equal(cfg.consoles, 0);
 	assert_int_equal(cfg.end, END_HALT);
-	assert_int_equal(cfg.mode, RING_POLL);
+	assert_int_equal(cfg.mode, WAIT_POLL);
 	assert_int_equal(cfg.device, DEVICE_NVME);
 	assert_int_equal(cfg.term, TERM_SCREEN);
 	assert_int_equal(cfg.gen, 0);
@@ -49,7 +49,7 @@ static void test_values(void **state)
 	assert_int_equal(cfg.seconds, 2);
 	assert_int_equal(cfg.baud, 9600);
 	assert_int_equal(cfg.end, END_SHUTDOWN);
-	assert_int_equal(cfg.mode, RING_ADAPTIVE);
+	assert_int_equal(cfg.mode, WAIT_ADAPTIVE);
 	assert_int_equal(cfg.iommu, CONFIG_IOMMU_PT);
 	assert_true(cfg.json && cfg.keep && cfg.ms == 50 && cfg.block == 8192 && cfg.writes == 30);
 	assert_true(cfg.order == ORDER_SEQ && cfg.seed == 9 && cfg.batch == 4 && cfg.ops == 500);
@@ -227,9 +227,9 @@ static void test_choices(void **state)
 		{"iommu=on", &cfg.iommu, CONFIG_IOMMU_ON},
 		{"order=random", &cfg.order, ORDER_RANDOM},
 		{"order=seq", &cfg.order, ORDER_SEQ},
-		{"mode=poll", &cfg.mode, RING_POLL},
-		{"mode=irq", &cfg.mode, RING_IRQ},
-		{"mode=adaptive", &cfg.mode, RING_ADAPTIVE},
+		{"mode=poll", &cfg.mode, WAIT_POLL},
+		{"mode=irq", &cfg.mode, WAIT_IRQ},
+		{"mode=adaptive", &cfg.mode, WAIT_ADAPTIVE},
 		{"device=nvme", &cfg.device, DEVICE_NVME},
 		{"term=screen", &cfg.term, TERM_SCREEN},
 		{"end=halt", &cfg.end, END_HALT},

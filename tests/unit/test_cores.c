@@ -258,14 +258,14 @@ enum sl_err core_join(unsigned core, uint64_t deadline)
 
 static void work(void *arg)
 {
-	struct lane *l = arg;
-	assert_ptr_equal(l, lanes_of(l->core));
-	for (unsigned v = l->first; v < l->first + l->n; v++) {
+	struct worker *w = arg;
+	assert_ptr_equal(w, worker_of(w->core));
+	for (unsigned v = w->first; v < w->first + w->n; v++) {
 		worked[v]++;
 		if (v == 7)
-			l->err = SL_VERIFY;
+			w->err = SL_VERIFY;
 	}
-	l->ops = l->n;
+	w->ops = w->n;
 }
 
 static void test_share(void **state)
@@ -276,7 +276,7 @@ static void test_share(void **state)
 			unsigned most = 0, least = VFS_MAX, first;
 			memset(worked, 0, sizeof worked);
 			for (unsigned c = 0; c < cores; c++) {
-				unsigned n = lanes_share(vfs, cores, c, &first);
+				unsigned n = workers_share(vfs, cores, c, &first);
 				for (unsigned v = first; v < first + n; v++)
 					worked[v]++;
 				most = n > most ? n : most;
@@ -285,7 +285,7 @@ static void test_share(void **state)
 			for (unsigned v = 0; v < VFS_MAX; v++)
 				assert_int_equal(worked[v], v < vfs); /* each VF on one core */
 			assert_true(most - least <= 1);
-			assert_int_equal(lanes_share(vfs, cores, 0, &first), least); /* core 0 has fewest */
+			assert_int_equal(workers_share(vfs, cores, 0, &first), least); /* core 0 has fewest */
 		}
 	}
 }
@@ -297,21 +297,21 @@ static void test_near(void **state)
 	bool near[CORES_MAX] = {[0] = true, [2] = true, [5] = true};
 	(void)state;
 	for (unsigned i = 0; i < CORES_MAX; i++)
-		assert_int_equal(lanes_core(i), i);
-	lanes_near(near);
+		assert_int_equal(workers_core(i), i);
+	workers_near(near);
 	for (unsigned i = 0; i < ARRAY_LEN(want); i++)
-		assert_int_equal(lanes_core(i), want[i]);
-	assert_int_equal(lanes_core(CORES_MAX - 1), CORES_MAX - 1);
-	assert_int_equal(lanes_core_of(0, 4, 6), 2);
-	assert_int_equal(lanes_core_of(1, 4, 6), 5);
-	assert_int_equal(lanes_core_of(3, 4, 6), 3);
-	assert_int_equal(lanes_core_of(5, 6, 6), 0); /* the last VF, where there are no more cores */
-	assert_int_equal(lanes_core_of(11, 12, 6), 0);
-	assert_int_equal(lanes_core_of(1, 12, 6), 2);
+		assert_int_equal(workers_core(i), want[i]);
+	assert_int_equal(workers_core(CORES_MAX - 1), CORES_MAX - 1);
+	assert_int_equal(workers_core_of(0, 4, 6), 2);
+	assert_int_equal(workers_core_of(1, 4, 6), 5);
+	assert_int_equal(workers_core_of(3, 4, 6), 3);
+	assert_int_equal(workers_core_of(5, 6, 6), 0); /* the last VF, where there are no more cores */
+	assert_int_equal(workers_core_of(11, 12, 6), 0);
+	assert_int_equal(workers_core_of(1, 12, 6), 2);
 	memset(near, 0, sizeof near);
-	lanes_near(near);
+	workers_near(near);
 	for (unsigned i = 0; i < CORES_MAX; i++)
-		assert_int_equal(lanes_core(i), i);
+		assert_int_equal(workers_core(i), i);
 }
 
 static void test_lanes(void **state)
@@ -320,23 +320,23 @@ static void test_lanes(void **state)
 	cores = 4;
 	machine.vfs = 6;
 	memset(worked, 0, sizeof worked);
-	assert_int_equal(lanes_run(&machine, work, US), SL_OK);
+	assert_int_equal(workers_run(&machine, work, US), SL_OK);
 	for (unsigned v = 0; v < VFS_MAX; v++)
 		assert_int_equal(worked[v], v < 6);
 	assert_int_equal(ran[0], 4);
-	assert_int_equal(lanes_of(1)->ops + lanes_of(2)->ops + lanes_of(3)->ops + lanes_of(0)->ops, 6);
+	assert_int_equal(worker_of(1)->ops + worker_of(2)->ops + worker_of(3)->ops + worker_of(0)->ops, 6);
 	machine.vfs = 1; /* one core works, and core 0 comes all the same */
 	memset(ran, 0, sizeof ran);
-	assert_int_equal(lanes_run(&machine, work, US), SL_OK);
+	assert_int_equal(workers_run(&machine, work, US), SL_OK);
 	assert_true(ran[0] && ran[1] && !ran[2] && !ran[3]);
 	machine.vfs = 8; /* an error on any core is the result */
-	assert_int_equal(lanes_run(&machine, work, US), SL_VERIFY);
+	assert_int_equal(workers_run(&machine, work, US), SL_VERIFY);
 	machine.vfs = 4;
 	refuse_join = SL_TIMEOUT;
-	assert_int_equal(lanes_run(&machine, work, US), SL_TIMEOUT);
+	assert_int_equal(workers_run(&machine, work, US), SL_TIMEOUT);
 	refuse_join = SL_OK;
 	refuse_run = SL_BUSY;
-	assert_int_equal(lanes_run(&machine, work, US), SL_BUSY);
+	assert_int_equal(workers_run(&machine, work, US), SL_BUSY);
 }
 
 int main(void)

@@ -60,7 +60,7 @@ static void unmake(struct domain *d, uint64_t iova, uint64_t len)
 static void goes_to(struct model_unit *m, bdf_t fn, uint64_t iova, uint64_t want)
 {
 	uint64_t phys = 0;
-	struct vtd_walk w;
+	struct iommu_walk w;
 	assert_int_equal(model_dma(m, fn.rid, iova, false, &phys), 0);
 	assert_int_equal(phys, want);
 	assert_int_equal(iommu_walk(&mmu, fn, IOVA(iova), &w), SL_OK);
@@ -71,10 +71,10 @@ static void goes_to(struct model_unit *m, bdf_t fn, uint64_t iova, uint64_t want
 static void refused(struct model_unit *m, bdf_t fn, uint64_t iova, bool write, unsigned reason)
 {
 	uint64_t phys;
-	struct vtd_walk w;
+	struct iommu_walk w;
 	assert_int_equal(model_dma(m, fn.rid, iova, write, &phys), reason);
 	assert_int_equal(iommu_walk(&mmu, fn, IOVA(iova), &w), SL_OK);
-	assert_int_equal(write ? w.reason_write : w.reason_read, reason);
+	assert_int_equal(write ? w.code_write : w.code_read, reason);
 }
 
 static void test_life(void **state)
@@ -111,7 +111,7 @@ static void test_errors(void **state)
 	(void)state;
 	struct model_unit *m = one_unit(MODEL_CAP, MODEL_ECAP);
 	struct domain *d = make(), *other = make();
-	struct vtd_walk before, after;
+	struct iommu_walk before, after;
 	assert_int_equal(domain_map(d, IOVA(W + PAGE_2M), PHYS(P), PAGE_2M, DOMAIN_RW), SL_OK);
 	assert_int_equal(domain_attach(d, FN), SL_OK);
 	assert_int_equal(domain_attach(d, FN), SL_BUSY);

@@ -109,7 +109,7 @@ static void test_small_unit_takes_nothing(void **state)
 	assert_int_equal(domain_map(d, IOVA(BIT(47)), PHYS(P), PAGE_1G, DOMAIN_RW), SL_OK);
 	assert_int_equal(domain_attach(d, NVME), SL_OK);
 	reaches(all, NVME, BIT(47) + PAGE_1G - 8, P + PAGE_1G - 8);
-	struct vtd_walk w;
+	struct iommu_walk w;
 	assert_int_equal(iommu_walk(&mmu, NVME, IOVA(BIT(47)), &w), SL_OK);
 	assert_int_equal(w.size, PAGE_1G);
 	assert_int_equal(domain_map(g, IOVA(BIT(39)), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_RANGE);
@@ -314,7 +314,7 @@ static void test_real_pairs(void **state)
 		assert_int_equal(domain_attach(g, GFX), SL_OK);
 		reaches(all, NVME, 2 * PAGE_1G - 8, P + PAGE_1G - 8);
 		reaches(gfx, GFX, PAGE_1G + 8, P + 8);
-		struct vtd_walk w;
+		struct iommu_walk w;
 		assert_int_equal(iommu_walk(&mmu, NVME, IOVA(PAGE_1G), &w), SL_OK);
 		assert_int_equal(w.size, size);
 		drop(d, NVME);

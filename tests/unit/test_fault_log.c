@@ -246,7 +246,7 @@ static void test_claim_interrupts(void **state)
 	iommu_fault_claim_interrupts(&mmu, fn);
 	forged(FAULT_NAMELESS);
 	assert_int_equal(iommu_fault_claimed(&mmu, &f), SL_OK);
-	assert_int_equal(f.reason, 0x21);
+	assert_int_equal(f.why, WHY_IRQ_INDEX);
 	assert_int_equal(f.bdf.rid, FAULT_NAMELESS);
 	refused(FAULT_NAMELESS, 0x1000); /* no interrupt */
 	forged(0x208);                   /* of somebody else */

@@ -84,11 +84,12 @@ const struct fault_function *iommu_fault_count(const struct iommu *mmu, bdf_t id
 	return &faults[id.rid - 0x101];
 }
 
-enum sl_err iommu_walk(struct iommu *mmu, bdf_t id, iova_t iova, struct vtd_walk *out)
+enum sl_err iommu_walk(struct iommu *mmu, bdf_t id, iova_t iova, struct iommu_walk *out)
 {
 	(void)mmu;
 	(void)iova;
-	*out = (struct vtd_walk){.stop = lie == STILL_THERE && id.rid == 0x104 ? WALK_EMPTY : WALK_CTX_EMPTY};
+	*out = (struct iommu_walk){.why_read = lie == STILL_THERE && id.rid == 0x104 ? WHY_NO_READ
+										     : WHY_NO_DOMAIN};
 	return SL_OK;
 }
 

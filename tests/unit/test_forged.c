@@ -155,7 +155,7 @@ struct want {
 	uint64_t to;
 	uint32_t data;
 	bool msix, enforceable, unseen;
-	uint8_t reason;
+	enum iommu_why why;
 	uint16_t index;
 	uint64_t own;
 };
@@ -171,7 +171,7 @@ static void assert_tried(const struct want *want, unsigned n)
 		assert_int_equal(a->msix, want[i].msix);
 		assert_int_equal(enforceable[i], want[i].enforceable);
 		assert_int_equal(a->unseen, want[i].unseen);
-		assert_int_equal(a->reason, want[i].reason);
+		assert_int_equal(a->why, want[i].why);
 		assert_int_equal(a->index, want[i].index);
 		assert_int_equal(a->own.addr, want[i].own);
 	}
@@ -188,11 +188,11 @@ static void assert_tried(const struct want *want, unsigned n)
 static void test_vf(void **state)
 {
 	const struct want want[] = {
-		{"MSI to no processor", 0xfeeef000, 0x40, false, false, true, REASON_COMPAT, 0, OWN(1)},
-		{"MSI-X compatibility", 0xfee03000, VECTOR, true, false, false, REASON_COMPAT, 0, OWN(1)},
-		{"MSI, other's entry", OWN(2), 0, false, false, false, REASON_SOURCE, 2, OWN(1)},
-		{"MSI-X other's entry", OWN(2), 0, true, true, false, REASON_SOURCE, 2, OWN(1)},
-		{"MSI beyond table", 0xfee00010ull | 1024 << 5, 0, false, true, false, REASON_INDEX, 1024,
+		{"MSI to no processor", 0xfeeef000, 0x40, false, false, true, WHY_IRQ_UNREMAPPED, 0, OWN(1)},
+		{"MSI-X compatibility", 0xfee03000, VECTOR, true, false, false, WHY_IRQ_UNREMAPPED, 0, OWN(1)},
+		{"MSI, other's entry", OWN(2), 0, false, false, false, WHY_IRQ_SOURCE, 2, OWN(1)},
+		{"MSI-X other's entry", OWN(2), 0, true, true, false, WHY_IRQ_SOURCE, 2, OWN(1)},
+		{"MSI beyond table", 0xfee00010ull | 1024 << 5, 0, false, true, false, WHY_IRQ_INDEX, 1024,
 		 OWN(1)},
 	};
 	(void)state;
@@ -208,10 +208,10 @@ static void test_vf(void **state)
 static void test_edu(void **state)
 {
 	const struct want want[] = {
-		{"MSI to no processor", 0xfeeef000, 0x40, false, false, true, REASON_COMPAT, 0, OWN(3)},
-		{"MSI to processor 0", 0xfee03000, VECTOR, false, false, false, REASON_COMPAT, 0, OWN(3)},
-		{"MSI, other's entry", OWN(1), 0, false, false, false, REASON_SOURCE, 1, OWN(3)},
-		{"MSI beyond table", 0xfee00010ull | 1024 << 5, 0, false, true, false, REASON_INDEX, 1024,
+		{"MSI to no processor", 0xfeeef000, 0x40, false, false, true, WHY_IRQ_UNREMAPPED, 0, OWN(3)},
+		{"MSI to processor 0", 0xfee03000, VECTOR, false, false, false, WHY_IRQ_UNREMAPPED, 0, OWN(3)},
+		{"MSI, other's entry", OWN(1), 0, false, false, false, WHY_IRQ_SOURCE, 1, OWN(3)},
+		{"MSI beyond table", 0xfee00010ull | 1024 << 5, 0, false, true, false, WHY_IRQ_INDEX, 1024,
 		 OWN(3)},
 	};
 	(void)state;

@@ -60,7 +60,7 @@ enum sl_err attack_strike(struct machine *machine, struct attacker *by, const st
 void party_try(struct machine *machine, struct party *p, struct attack a, bool enforceable)
 {
 	(void)machine;
-	assert_true(enforceable && a.seen && a.reason == REASON_CONTEXT);
+	assert_true(enforceable && a.seen && a.why == WHY_NO_DOMAIN);
 	assert_true(!in && !*p->by.dom && !p->by.vf && !p->by.pf && master);
 	if (a.to == WINDOW + PAGE_PASSING)
 		assert_true(guarded && pattern_is_zero(place, PLACE));
@@ -181,7 +181,7 @@ void pci_bus_master(struct pci_func *f, bool on)
 	note(on ? "+" : "-");
 }
 
-enum sl_err rings_check(const struct machine *machine, bool *irqs)
+enum sl_err wait_check(const struct machine *machine, bool *irqs)
 {
 	(void)machine;
 	*irqs = true;

@@ -223,15 +223,16 @@ static void arrive(uint8_t vector, uint32_t apic)
 	support_core = 0;
 }
 
-static void refuse(unsigned v, unsigned reason)
+static void refuse(unsigned v, enum iommu_why why)
 {
 	refusals++;
 	if (!claimed || lie == NO_RECORD)
 		return;
 	recorded = true;
-	fault = (struct iommu_fault){.bdf = vf_fn[v].bdf, .reason = (uint8_t)reason};
+	fault = (struct iommu_fault){.bdf = vf_fn[v].bdf, .why = why};
 	fault.bdf.rid ^= lie == WRONG_SENDER;
-	fault.reason ^= lie == WRONG_REASON;
+	if (lie == WRONG_REASON)
+		fault.why = WHY_OTHER;
 	mach.faults.events++;
 }
 
@@ -240,19 +241,19 @@ static void send(unsigned v)
 	unsigned i = (unsigned)(loaded[v].addr >> 5 & 0x7fff);
 	if (!(loaded[v].addr & 0x10)) {
 		if (lie == COMPAT_REFUSED)
-			refuse(v, 0x25);
+			refuse(v, WHY_IRQ_UNREMAPPED);
 		else
 			arrive((uint8_t)loaded[v].data, (uint32_t)(loaded[v].addr >> 12 & 0xff));
 		return;
 	}
 	if (i >= ENTRIES && lie != BEYOND_PASSES)
-		refuse(v, 0x21);
+		refuse(v, WHY_IRQ_INDEX);
 	else if (i >= ENTRIES)
 		arrive(0x20, 10);
 	else if (!entry[i].used && lie != FREED_PASSES)
-		refuse(v, 0x22);
+		refuse(v, WHY_IRQ_EMPTY);
 	else if (entry[i].used && !bdf_eq(entry[i].fn, vf_fn[v].bdf) && lie != FOREIGN_PASSES)
-		refuse(v, 0x26);
+		refuse(v, WHY_IRQ_SOURCE);
 	else if ((lie == OWN_SILENT && !v) || (lie == LATER_SILENT && refusals))
 		return;
 	else

@@ -141,11 +141,11 @@ enum sl_err dma_put(struct dma_buf *buf)
 	return put_fails && !--put_fails ? SL_TIMEOUT : SL_OK;
 }
 
-enum sl_err iommu_walk(struct iommu *mmu, bdf_t fn, iova_t iova, struct vtd_walk *out)
+enum sl_err iommu_walk(struct iommu *mmu, bdf_t fn, iova_t iova, struct iommu_walk *out)
 {
 	assert_ptr_equal(mmu, &mach.iommu);
 	assert_int_equal(iova.v, WINDOW + PAGE_TARGET);
-	*out = (struct vtd_walk){.ctx_lo = (TABLE + fn.rid * PAGE_SIZE) | 0xfff, .root_lo = CONTEXT | 1};
+	*out = (struct iommu_walk){.pages = PHYS(TABLE + fn.rid * PAGE_SIZE), .functions = PHYS(CONTEXT)};
 	return SL_OK;
 }
 

@@ -35,7 +35,7 @@ void attack_run(struct machine *machine, struct attacker *by, const struct attac
 	(void)by;
 	assert_ptr_equal(machine, &mach);
 	assert_true(n_tried < ARRAY_LEN(tried));
-	assert_true(a->fault_at && a->reason);
+	assert_true(a->fault_at && a->why);
 	if (a->secret) /* what must not be read is there to be read */
 		assert_false(pattern_is_zero(a->secret, PAGE_SIZE));
 	if (!strcmp(a->name, "runs out of mapping"))
@@ -250,7 +250,7 @@ static void test_every_outcome_is_counted_once(void **state)
 		assert_string_equal(kept()->what, "somewhere");
 		assert_said(verdicts[outcomes[i].counted]);
 		assert_int_equal(tried[0].fault_at, 0x1000);
-		assert_int_equal(tried[0].reason, REASON_WRITE);
+		assert_int_equal(tried[0].why, WHY_NO_WRITE);
 	}
 }
 
@@ -279,7 +279,7 @@ static void test_sentences(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 5; i++)
 		party_try(&mach, &all.party[0], dma, true);
-	next.fault = (struct iommu_fault){.bdf = {0, FAULT_NAMELESS}, .reason = REASON_INDEX};
+	next.fault = (struct iommu_fault){.bdf = {0, FAULT_NAMELESS}, .why = WHY_IRQ_INDEX};
 	for (unsigned i = 0; i < 3; i++)
 		party_try(&mach, &all.party[0], msi, true);
 	next.recorded = false;
@@ -328,7 +328,7 @@ struct want {
 	bool write;
 	uint64_t to;
 	uint32_t len;
-	uint8_t reason;
+	enum iommu_why why;
 	const void *secret;
 };
 
@@ -338,7 +338,7 @@ static void assert_cases(const struct want *want, size_t n)
 		const struct attack *a = find(want[i].name, want[i].write);
 		assert_int_equal(a->to, want[i].to);
 		assert_int_equal(a->len, want[i].len);
-		assert_int_equal(a->reason, want[i].reason);
+		assert_int_equal(a->why, want[i].why);
 		assert_ptr_equal(a->secret, want[i].secret);
 		assert_false(a->seen || a->interrupt);
 	}
@@ -376,21 +376,21 @@ static void test_cases_of_a_vf(void **state)
 			tried[n++] = tried[i];
 	n_tried = n;
 	const struct want want[] = {
-		{"unmapped page", true, hole + 9 * PAGE_SIZE, CHUNK, REASON_WRITE, NULL},
-		{"unmapped page", false, hole + 9 * PAGE_SIZE, CHUNK, REASON_READ, NULL},
-		{"read-only page", true, hole + 2 * PAGE_SIZE, CHUNK, REASON_WRITE, NULL},
-		{"write-only page", false, hole + 4 * PAGE_SIZE, CHUNK, REASON_READ, pages[0][2]},
-		{"page before mapping", true, hole - PAGE_SIZE, CHUNK, REASON_WRITE, NULL},
-		{"page after mapping", true, hole + PAGE_SIZE, CHUNK, REASON_WRITE, NULL},
-		{"last byte before it", true, hole - 4, 4, REASON_WRITE, NULL},
-		{"first byte after it", true, hole + PAGE_SIZE, 4, REASON_WRITE, NULL},
-		{"kernel data", true, 0x7000000, CHUNK, REASON_WRITE, NULL},
-		{"kernel data", false, 0x7000000, CHUNK, REASON_READ, kernel_data},
-		{"kernel text", true, 0x7000000, CHUNK, REASON_WRITE, NULL},
-		{"kernel page table", true, 0x6000000, CHUNK, REASON_WRITE, NULL},
-		{"beyond the width", true, 1ull << 39, CHUNK, REASON_WIDTH, NULL},
-		{"runs out of mapping", true, WINDOW + PAGE_PASSING, 2 * CHUNK, REASON_WRITE, NULL},
-		{"buffer after unmap", true, WINDOW + PAGE_PASSING, CHUNK, REASON_WRITE, NULL},
+		{"unmapped page", true, hole + 9 * PAGE_SIZE, CHUNK, WHY_NO_WRITE, NULL},
+		{"unmapped page", false, hole + 9 * PAGE_SIZE, CHUNK, WHY_NO_READ, NULL},
+		{"read-only page", true, hole + 2 * PAGE_SIZE, CHUNK, WHY_NO_WRITE, NULL},
+		{"write-only page", false, hole + 4 * PAGE_SIZE, CHUNK, WHY_NO_READ, pages[0][2]},
+		{"page before mapping", true, hole - PAGE_SIZE, CHUNK, WHY_NO_WRITE, NULL},
+		{"page after mapping", true, hole + PAGE_SIZE, CHUNK, WHY_NO_WRITE, NULL},
+		{"last byte before it", true, hole - 4, 4, WHY_NO_WRITE, NULL},
+		{"first byte after it", true, hole + PAGE_SIZE, 4, WHY_NO_WRITE, NULL},
+		{"kernel data", true, 0x7000000, CHUNK, WHY_NO_WRITE, NULL},
+		{"kernel data", false, 0x7000000, CHUNK, WHY_NO_READ, kernel_data},
+		{"kernel text", true, 0x7000000, CHUNK, WHY_NO_WRITE, NULL},
+		{"kernel page table", true, 0x6000000, CHUNK, WHY_NO_WRITE, NULL},
+		{"beyond the width", true, 1ull << 39, CHUNK, WHY_TOO_WIDE, NULL},
+		{"runs out of mapping", true, WINDOW + PAGE_PASSING, 2 * CHUNK, WHY_NO_WRITE, NULL},
+		{"buffer after unmap", true, WINDOW + PAGE_PASSING, CHUNK, WHY_NO_WRITE, NULL},
 	};
 	assert_cases(want, ARRAY_LEN(want));
 	assert_int_equal(find("runs out of mapping", true)->fault_at, WINDOW + PAGE_PASSING + PAGE_SIZE);

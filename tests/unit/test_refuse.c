@@ -94,7 +94,7 @@ void attack_run(struct machine *machine, struct attacker *by, const struct attac
 		 t = n_cases % (VFS + 2); /* of VFS - 1 others, kernel, read-only, unmapped */
 	assert_ptr_equal(machine, &mach);
 	assert_int_equal(v, n_cases / (VFS + 2));
-	assert_true(a->write && a->len == CHUNK && a->reason == REASON_WRITE && a->fault_at == a->to &&
+	assert_true(a->write && a->len == CHUNK && a->why == WHY_NO_WRITE && a->fault_at == a->to &&
 		    !a->seen);
 	assert_ptr_equal(*by->dom, dom);
 	assert_true(by->allowed.len == 2 * PAGE_SIZE && by->allowed.dom == dom);

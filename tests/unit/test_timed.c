@@ -258,7 +258,7 @@ static void test_prepare(void **state)
 static void test_turn(void **state)
 {
 	(void)state;
-	struct lane l = {.m = &m, .core = 3, .first = 1, .n = 1};
+	struct worker l = {.m = &m, .core = 3, .first = 1, .n = 1};
 	struct vf *vf = &m.vf[1];
 	struct poller *p = &poller[1];
 	unsigned errors = 0;
@@ -300,7 +300,7 @@ static void test_turn(void **state)
 static void test_stop(void **state)
 {
 	(void)state;
-	struct lane l = {.m = &m, .first = 0, .n = 1};
+	struct worker l = {.m = &m, .first = 0, .n = 1};
 	struct vf *vf = &m.vf[0];
 	unsigned errors = 0;
 	assert_int_equal(timed_prepare(&m), SL_OK);
@@ -328,7 +328,7 @@ static void test_stop(void **state)
 static void test_sample(void **state)
 {
 	(void)state;
-	struct lane l = {.m = &m, .first = 0, .n = VFS};
+	struct worker l = {.m = &m, .first = 0, .n = VFS};
 	unsigned errors = 0;
 	assert_int_equal(timed_prepare(&m), SL_OK);
 	for (unsigned v = 0; v < VFS; v++) {

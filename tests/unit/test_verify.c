@@ -26,7 +26,7 @@ static struct nvme_model_ns ns[2]; /* with protection information; plain, of 4 K
 static _Alignas(PAGE_SIZE) uint8_t block[PAGE_2M];
 static struct accel_driver driver;
 static const struct accel_driver *real;
-static struct lane lane;
+static struct worker worker;
 static char said[65536];
 static size_t said_len;
 
@@ -37,18 +37,18 @@ unsigned core_count(void)
 
 void core_progress(void) {}
 
-enum sl_err lanes_run(struct machine *machine, core_fn *run, uint64_t limit_us)
+enum sl_err workers_run(struct machine *machine, core_fn *run, uint64_t limit_us)
 {
 	(void)limit_us;
-	lane = (struct lane){.m = machine, .n = machine->vfs};
-	run(&lane);
-	return lane.err;
+	worker = (struct worker){.m = machine, .n = machine->vfs};
+	run(&worker);
+	return worker.err;
 }
 
-const struct lane *lanes_of(unsigned core)
+const struct worker *worker_of(unsigned core)
 {
 	assert_int_equal(core, 0);
-	return &lane;
+	return &worker;
 }
 
 void faults_say(struct machine *machine)

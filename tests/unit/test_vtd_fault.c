@@ -5,6 +5,7 @@
 #include <cmocka.h>
 #include <string.h>
 #include "kernel/pmm.h"
+#include "iommu/vtd/reasons.h"
 #include "iommu/vtd/state.h"
 #include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
@@ -44,7 +45,7 @@ static void expect(uint16_t rid, uint64_t iova, bool write, uint8_t reason)
 	assert_int_equal(f.bdf.rid, rid);
 	assert_int_equal(f.iova.v, iova);
 	assert_int_equal(f.write, write);
-	assert_int_equal(f.reason, reason);
+	assert_int_equal(f.code, reason);
 }
 
 static void expect_none(void)
@@ -149,7 +150,7 @@ static void test_describe(void **state)
 	assert_int_equal(iommu_fault_next(&mmu, &f), SL_OK);
 	iommu_fault_describe(&mmu, &f, text, sizeof(text));
 	assert_non_null(strstr(text, "L2 ok, L1[0] page of 4 KiB at 0x2000000000, read only"));
-	f = (struct iommu_fault){.bdf = fn, .iova = IOVA(17ull << 48), .write = true, .reason = 0x22};
+	assert_true(vtd_state_fault(17ull << 48, 1ull << 63 | 0x22ull << 32 | fn.rid, 0, &f));
 	iommu_fault_describe(&mmu, &f, text, sizeof(text));
 	assert_string_equal(
 		text, "0000:3b:00.1 interrupt 17 refused: interrupt entry is not present (reason 0x22)");
@@ -172,11 +173,61 @@ static void test_reasons(void **state)
 		for (unsigned r = defined[i][0]; r <= defined[i][1]; r++)
 			known[r] = true;
 	for (unsigned r = 0; r < 256; r++) {
-		assert_int_equal(strcmp(vtd_fault_text((uint8_t)r), "reserved reason") != 0, known[r]);
+		assert_int_equal(strcmp(vtd_reason_text((uint8_t)r), "reserved reason") != 0, known[r]);
 		for (unsigned k = 0; known[r] && k < r; k++)
 			if (known[k])
-				assert_string_not_equal(vtd_fault_text((uint8_t)r),
-							vtd_fault_text((uint8_t)k));
+				assert_string_not_equal(vtd_reason_text((uint8_t)r),
+							vtd_reason_text((uint8_t)k));
+	}
+}
+
+/* What Sluice compares, by the numbers that the specification has for it, typed a second time. */
+static void test_meanings(void **state)
+{
+	(void)state;
+	static const struct {
+		uint8_t number;
+		enum iommu_why why;
+		bool interrupt, index;
+	} means[] = {
+		{0x01, WHY_NO_DOMAIN, false, false},
+		{0x02, WHY_NO_DOMAIN, false, false},
+		{0x03, WHY_BAD_ENTRY, false, false},
+		{0x04, WHY_TOO_WIDE, false, false},
+		{0x05, WHY_NO_WRITE, false, false},
+		{0x06, WHY_NO_READ, false, false},
+		{0x07, WHY_UNREADABLE, false, false},
+		{0x0c, WHY_BAD_ENTRY, false, false},
+		{0x0e, WHY_INTO_INTERRUPTS, false, false},
+		{0x20, WHY_IRQ_REQUEST, true, true},
+		{0x21, WHY_IRQ_INDEX, true, true},
+		{0x22, WHY_IRQ_EMPTY, true, true},
+		{0x23, WHY_IRQ_UNREADABLE, true, true},
+		{0x24, WHY_IRQ_BAD_ENTRY, true, true},
+		{0x25, WHY_IRQ_UNREMAPPED, true, false},
+		{0x26, WHY_IRQ_SOURCE, true, true},
+		{0x27, WHY_IRQ_POSTED, true, true},
+		{0x28, WHY_IRQ_POSTED, true, true},
+		{0x29, WHY_IRQ_NONE, true, false},
+		{0x2a, WHY_IRQ_OFF, true, false},
+		{0x2b, WHY_IRQ_OFF, true, false},
+		{0x30, WHY_BAD_ENTRY, false, false},
+		{0x33, WHY_KIND, false, false},
+		{0x85, WHY_NO_WRITE, false, false},
+		{0x86, WHY_NO_READ, false, false},
+		{0xff, WHY_OTHER, false, false},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(means); i++) {
+		struct iommu_fault f;
+		uint64_t hi = 1ull << 63 | (uint64_t)means[i].number << 32 | 0x0108;
+		assert_true(vtd_state_fault(77ull << 48, hi, 3, &f));
+		assert_int_equal(f.why, means[i].why);
+		assert_int_equal(f.code, means[i].number);
+		assert_string_equal(f.text, vtd_reason_text(means[i].number));
+		assert_int_equal(iommu_why_is_interrupt(f.why), means[i].interrupt);
+		assert_int_equal(iommu_why_has_index(f.why), means[i].index);
+		assert_int_equal(f.index, means[i].index ? 77 : 0);
+		assert_true(bdf_eq(f.bdf, (bdf_t){3, 0x0108}));
 	}
 }
 
@@ -206,7 +257,7 @@ static void test_kinds(void **state)
 		assert_true(vtd_state_fault(0x5000, 1ull << 63 | kinds[i].t | 0x32ull << 32 | 0x0108, 0, &f));
 		assert_int_equal(f.write, kinds[i].write);
 		assert_int_equal(f.page_request, kinds[i].page_request);
-		assert_string_equal(vtd_fault_kind(&f), kinds[i].kind);
+		assert_string_equal(iommu_fault_kind(&f), kinds[i].kind);
 	}
 }
 
@@ -239,7 +290,8 @@ int main(void)
 		cmocka_unit_test(test_order),    cmocka_unit_test(test_overflow),
 		cmocka_unit_test(test_clear),    cmocka_unit_test(test_f_first),
 		cmocka_unit_test(test_describe), cmocka_unit_test(test_reasons),
-		cmocka_unit_test(test_kinds),    cmocka_unit_test(test_irq_only),
+		cmocka_unit_test(test_meanings), cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_irq_only),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);
 }

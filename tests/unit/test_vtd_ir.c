@@ -101,7 +101,7 @@ static void refused(uint16_t rid, uint64_t addr, uint32_t data, unsigned reason,
 	assert_int_equal(model_interrupt(m, rid, addr, data, &d), reason);
 	assert_int_equal(w.reason, reason);
 	assert_int_equal(iommu_fault_next(&mmu, &f), SL_OK);
-	assert_int_equal(f.reason, reason);
+	assert_int_equal(f.code, reason);
 	assert_int_equal(f.bdf.rid, rid);
 	if (reason != 0x25)
 		assert_int_equal(f.iova.v >> 48, index);

@@ -296,7 +296,7 @@ static void try_unit(uint32_t ver, uint64_t cap, uint64_t ecap)
 	assert_int_equal(iommu_fault_next(&mmu, &f), SL_OK);
 	assert_int_equal(f.bdf.rid, fn.rid);
 	assert_int_equal(f.iova.v, at + PAGE_1G - PAGE_SIZE);
-	assert_int_equal(f.reason, 5);
+	assert_int_equal(f.why, WHY_NO_WRITE);
 	assert_true(f.write);
 	assert_int_equal(iommu_fault_next(&mmu, &f), SL_END);
 	assert_int_equal(domain_detach(d, fn), SL_OK);

@@ -265,9 +265,9 @@ void analyse_dmar(struct span table, struct span madt)
 
 void analyse_units(struct pci *pci, struct span table)
 {
-	const struct dmar_topo topo = topo_of(pci);
-	const struct dmar_functions functions = topo_functions(pci);
-	const struct rmrr_context owners = {&topo, &functions, {NULL, 0}, topo_name, pci};
+	const struct dmar_topo topo = topology_of(pci);
+	const struct dmar_functions functions = topology_functions(pci);
+	const struct rmrr_context owners = {&topo, &functions, {NULL, 0}, topology_name, pci};
 	struct dmar t;
 	if (dmar_open(table, &t) != SL_OK)
 		return;

@@ -397,12 +397,13 @@ static bool together(struct view v, const struct entry *a, const struct entry *b
 	return group_in(v, a) != NO_GROUP && group_in(v, a) == group_in(v, b);
 }
 
-/* The bridge that leads to its bus; NULL on a root bus. */
+/* The bridge that leads to its bus; NULL on a root bus. Bus numbers ascend on the way down: a description
+ * that has a bridge lead to its own bus, or to one above it, has no end otherwise. */
 static const struct entry *above(struct view v, const struct entry *e)
 {
 	for (size_t i = 0; i < v.l->n; i++) {
 		const struct entry *b = &v.l->e[i];
-		if (b->sec && b->domain == e->domain && b->sec == bdf_bus(e->bdf))
+		if (b->sec > bdf_bus(b->bdf) && b->domain == e->domain && b->sec == bdf_bus(e->bdf))
 			return b;
 	}
 	return NULL;

@@ -20,7 +20,7 @@ static struct dev {
 	unsigned posted, taken, acked;
 	bool masked, mute; /* mute: it forgets its interrupts */
 	bool vector_irr;   /* at the processor */
-	struct ring *ring;
+	struct waiter *ring;
 } dev[DEVS];
 
 static struct machine m;
@@ -208,7 +208,7 @@ static const struct accel_driver driver = {.name = "strict", .ready = dev_ready,
 
 static struct pci_func fn[DEVS];
 
-static void begin(enum ring_mode mode, struct rings *r)
+static void begin(enum wait_mode mode, struct wait_set *r)
 {
 	memset(dev, 0, sizeof dev);
 	boot.cfg.mode = mode;
@@ -229,22 +229,22 @@ static void begin(enum ring_mode mode, struct rings *r)
 		m.vf[i].accel = &dev[i].a;
 		m.vf[i].msix = (struct msix_table){.fn = &fn[i], .vectors = 1};
 	}
-	assert_int_equal(rings_open(&m), SL_OK);
-	rings_of(&m, 0, DEVS, r);
+	assert_int_equal(wait_open(&m), SL_OK);
+	wait_of(&m, 0, DEVS, r);
 }
 
 static void end(void)
 {
-	rings_close(&m);
+	wait_close(&m);
 	assert_int_equal(entries, 0);
 	for (unsigned i = 0; i < DEVS; i++)
-		assert_true(m.cfg->mode == RING_POLL || dev[i].masked);
+		assert_true(m.cfg->mode == WAIT_POLL || dev[i].masked);
 }
 
 /* For every point there is: the result is found, and nothing but its interrupt ended a halt. */
-static void every_point(enum ring_mode mode, unsigned to)
+static void every_point(enum wait_mode mode, unsigned to)
 {
-	struct rings r;
+	struct wait_set r;
 	for (unsigned at = 0; at < 60; at++) {
 		begin(mode, &r);
 		/* Two are taken of which the device has not been told. */
@@ -252,14 +252,14 @@ static void every_point(enum ring_mode mode, unsigned to)
 		post_at = at;
 		post_to = to;
 		uint64_t start = now_us();
-		while (!rings_wait(&r, start + 10000000))
+		while (!wait_result(&r, start + 10000000))
 			assert_true(now_us() < start + 10000000);
 		assert_true(points > at);
 		assert_int_equal(ticks, 0);
-		assert_int_equal(m.vf[to].ring.lost, 0);
-		assert_true(m.vf[to].ring.caught || m.vf[to].ring.irqs == 1);
-		assert_int_equal(m.vf[!to].ring.irqs, 0);
-		assert_true(dev[to].masked == (mode == RING_ADAPTIVE)); /* it interrupts no more */
+		assert_int_equal(m.vf[to].wait.lost, 0);
+		assert_true(m.vf[to].wait.caught || m.vf[to].wait.irqs == 1);
+		assert_int_equal(m.vf[!to].wait.irqs, 0);
+		assert_true(dev[to].masked == (mode == WAIT_ADAPTIVE)); /* it interrupts no more */
 		assert_false(r.lost);
 		end();
 	}
@@ -269,41 +269,41 @@ static void test_every_point(void **state)
 {
 	(void)state;
 	for (unsigned to = 0; to < DEVS; to++) {
-		every_point(RING_IRQ, to);
-		every_point(RING_ADAPTIVE, to);
+		every_point(WAIT_IRQ, to);
+		every_point(WAIT_ADAPTIVE, to);
 	}
 }
 
 /* An interrupt that does not come is not made good by the watchdog in silence. */
 static void test_lost_is_told(void **state)
 {
-	struct rings r;
+	struct wait_set r;
 	(void)state;
-	begin(RING_IRQ, &r);
-	assert_int_equal(rings_print(&m, "rings"), SL_OK);
+	begin(WAIT_IRQ, &r);
+	assert_int_equal(wait_print(&m, "rings"), SL_OK);
 	dev[1].mute = true;
 	post_at = 20;
 	post_to = 1;
-	assert_true(rings_wait(&r, now_us() + 10000000));
+	assert_true(wait_result(&r, now_us() + 10000000));
 	assert_int_equal(ticks, 1);
-	assert_int_equal(m.vf[1].ring.lost, 1);
-	assert_int_equal(m.vf[0].ring.lost, 0);
+	assert_int_equal(m.vf[1].wait.lost, 1);
+	assert_int_equal(m.vf[0].wait.lost, 0);
 	assert_true(r.lost);
-	assert_int_equal(rings_print(&m, "rings"), SL_VERIFY);
+	assert_int_equal(wait_print(&m, "rings"), SL_VERIFY);
 	end();
 }
 
 /* Nothing comes at all: it ends, within a second. */
 static void test_deadline(void **state)
 {
-	struct rings r;
+	struct wait_set r;
 	(void)state;
-	for (enum ring_mode mode = RING_POLL; mode <= RING_ADAPTIVE; mode++) {
+	for (enum wait_mode mode = WAIT_POLL; mode <= WAIT_ADAPTIVE; mode++) {
 		begin(mode, &r);
 		uint64_t until = now_us() + 3000000;
-		assert_false(rings_wait(&r, until));
+		assert_false(wait_result(&r, until));
 		assert_true(now_us() >= until && now_us() < until + 1100000);
-		assert_int_equal(m.vf[0].ring.lost, 0);
+		assert_int_equal(m.vf[0].wait.lost, 0);
 		end();
 	}
 }
@@ -311,17 +311,17 @@ static void test_deadline(void **state)
 /* A fault event ends the wait of core 0, and of no other core. */
 static void test_fault_event(void **state)
 {
-	struct rings r;
+	struct wait_set r;
 	(void)state;
-	begin(RING_IRQ, &r);
+	begin(WAIT_IRQ, &r);
 	m.faults.events++;
 	uint64_t start = now_us();
-	assert_false(rings_wait(&r, start + 3000000));
+	assert_false(wait_result(&r, start + 3000000));
 	assert_true(now_us() < start + 1000);
 	support_core = 1;
-	rings_of(&m, 0, DEVS, &r);
+	wait_of(&m, 0, DEVS, &r);
 	support_core = 0;
-	assert_false(rings_wait(&r, start + 3000000));
+	assert_false(wait_result(&r, start + 3000000));
 	assert_true(now_us() >= start + 3000000);
 	end();
 }
@@ -329,34 +329,34 @@ static void test_fault_event(void **state)
 /* adaptive looks for a while before it arms; irq does not. */
 static void test_turn(void **state)
 {
-	struct rings r;
+	struct wait_set r;
 	(void)state;
-	begin(RING_ADAPTIVE, &r);
+	begin(WAIT_ADAPTIVE, &r);
 	uint64_t start = now_us();
-	rings_turn(&r, 0, start + 500000);
-	assert_int_equal(m.vf[0].ring.arms, 0);
-	delay_us(RINGS_IDLE_US / 2);
-	rings_turn(&r, 3, start + 500000); /* busy: it begins again */
-	rings_turn(&r, 0, start + 500000);
-	delay_us(RINGS_IDLE_US / 2);
-	rings_turn(&r, 0, start + 500000);
-	assert_int_equal(m.vf[0].ring.arms, 0);
-	delay_us(RINGS_IDLE_US);
+	wait_turn(&r, 0, start + 500000);
+	assert_int_equal(m.vf[0].wait.arms, 0);
+	delay_us(WAIT_IDLE_US / 2);
+	wait_turn(&r, 3, start + 500000); /* busy: it begins again */
+	wait_turn(&r, 0, start + 500000);
+	delay_us(WAIT_IDLE_US / 2);
+	wait_turn(&r, 0, start + 500000);
+	assert_int_equal(m.vf[0].wait.arms, 0);
+	delay_us(WAIT_IDLE_US);
 	post_at = points + 8;
-	rings_turn(&r, 0, start + 500000);
-	assert_int_equal(m.vf[0].ring.arms, 1);
+	wait_turn(&r, 0, start + 500000);
+	assert_int_equal(m.vf[0].wait.arms, 1);
 	assert_int_equal(ticks, 0);
 	end();
-	begin(RING_IRQ, &r);
+	begin(WAIT_IRQ, &r);
 	post_at = points + 8;
-	rings_turn(&r, 0, now_us() + 500000);
-	assert_int_equal(m.vf[0].ring.arms, 1);
+	wait_turn(&r, 0, now_us() + 500000);
+	assert_int_equal(m.vf[0].wait.arms, 1);
 	end();
-	begin(RING_POLL, &r);
+	begin(WAIT_POLL, &r);
 	post_at = UINT32_MAX;
 	dev[0].posted = 1;
-	rings_turn(&r, 0, now_us() + 500000);
-	assert_int_equal(m.vf[0].ring.arms, 0);
+	wait_turn(&r, 0, now_us() + 500000);
+	assert_int_equal(m.vf[0].wait.arms, 0);
 	assert_int_equal(handlers, 0); /* nobody was given one */
 	end();
 }
@@ -364,10 +364,10 @@ static void test_turn(void **state)
 /* Interrupts go to the core that works the VF. */
 static void test_cores(void **state)
 {
-	struct rings r;
+	struct wait_set r;
 	(void)state;
 	cores_there = 2;
-	begin(RING_IRQ, &r);
+	begin(WAIT_IRQ, &r);
 	for (unsigned v = 0; v < DEVS; v++)
 		assert_int_equal(sent_to[v], 10 + m.vf[v].core);
 	assert_int_equal(m.vf[0].core, 1);
@@ -391,20 +391,20 @@ static void assert_why(const char *words)
 {
 	bool irqs;
 	said[0] = 0;
-	assert_int_equal(rings_check(&m, &irqs), SL_UNSUPPORTED);
+	assert_int_equal(wait_check(&m, &irqs), SL_UNSUPPORTED);
 	if (!strstr(said, words))
 		fail_msg("expected \"%s\" in: %s", words, said);
 }
 
 static void test_check(void **state)
 {
-	struct rings r;
+	struct wait_set r;
 	bool irqs;
 	(void)state;
 	log_sink_add(sink);
-	begin(RING_ADAPTIVE, &r);
+	begin(WAIT_ADAPTIVE, &r);
 	end();
-	assert_int_equal(rings_check(&m, &irqs), SL_OK);
+	assert_int_equal(wait_check(&m, &irqs), SL_OK);
 	assert_true(irqs);
 	m.irqs_remapped = false;
 	assert_why("mode=adaptive needs interrupts, and there are none: no unit remaps them");
@@ -412,17 +412,17 @@ static void test_check(void **state)
 	assert_why("there is no MADT table");
 	boot.cfg.iommu = 0;
 	assert_why("iommu=off");
-	boot.cfg.mode = RING_POLL;
-	assert_int_equal(rings_check(&m, &irqs), SL_OK);
+	boot.cfg.mode = WAIT_POLL;
+	assert_int_equal(wait_check(&m, &irqs), SL_OK);
 	assert_false(irqs);
-	begin(RING_IRQ, &r);
+	begin(WAIT_IRQ, &r);
 	end();
 	m.vf[1].msix.vectors = 0;
 	said[0] = 0;
 	handlers = 0;
-	assert_int_equal(rings_open(&m), SL_UNSUPPORTED);
+	assert_int_equal(wait_open(&m), SL_UNSUPPORTED);
 	assert_non_null(strstr(said, "a VF has no MSI-X"));
-	rings_close(&m);
+	wait_close(&m);
 	assert_int_equal(entries, 0);
 	can_halt = true;
 }

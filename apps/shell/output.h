@@ -1,0 +1,19 @@
+/* What is printed while the shell lasts: text goes through the pager to the console, and a line of progress
+ * is replaced by the next one. */
+#pragma once
+#include "kernel/bits.h"
+
+/* The log writes here instead of to the console, until output_end(). dumb: a terminal that takes text line by
+ * line; nothing is asked and nothing is overwritten. */
+void output_start(bool dumb);
+void output_end(void);
+/* A command begins; paged: its text stops at a full screen. */
+void output_begin(bool paged);
+/* The cursor stands in a line that is being typed: text of the log starts a new one. */
+void output_at_prompt(bool at);
+bool output_is_at_prompt(void);
+
+/* Writes one line in the place of the one that it wrote before; the next line of the log takes its place. On
+ * a dumb terminal a line of its own, and not more often than every 2 seconds. */
+void progress(const char *fmt, ...) PRINTF_LIKE(1, 2);
+void progress_end(void);

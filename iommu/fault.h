@@ -1,0 +1,61 @@
+/* Refused requests, whatever kind of unit refused them. */
+#pragma once
+#include "kernel/addr.h"
+#include "kernel/bdf.h"
+#include "kernel/err.h"
+
+/* What a refusal means. The unit's own numbers are for printing only: compare these. */
+enum iommu_why {
+	WHY_ALLOWED,   /* of a walk: it is not refused */
+	WHY_NO_DOMAIN, /* the function is attached to no domain */
+	WHY_NO_WRITE,  /* no mapping that may be written */
+	WHY_NO_READ,
+	WHY_TOO_WIDE,        /* the address is beyond the width of the tables or of the unit */
+	WHY_INTO_INTERRUPTS, /* the mapping leads into the interrupt window */
+	WHY_BAD_ENTRY,       /* an entry or a register is programmed wrongly */
+	WHY_UNREADABLE,      /* a table could not be read */
+	WHY_KIND,            /* a kind of request that the tables do not allow for this function */
+	WHY_OTHER,
+	/* Interrupts. These name an entry of the table: */
+	WHY_IRQ_REQUEST,    /* reserved bits in the message */
+	WHY_IRQ_INDEX,      /* beyond the table */
+	WHY_IRQ_EMPTY,      /* the entry is not present */
+	WHY_IRQ_BAD_ENTRY,  /* reserved bits in the entry */
+	WHY_IRQ_UNREADABLE, /* the table could not be read */
+	WHY_IRQ_SOURCE,     /* the entry is for another function */
+	WHY_IRQ_POSTED,     /* the descriptor of a posted interrupt could not be used */
+	/* and these do not: */
+	WHY_IRQ_UNREMAPPED, /* a message that names no entry (VT-d: compatibility format) */
+	WHY_IRQ_NONE,       /* a write into the interrupt window that is no message */
+	WHY_IRQ_OFF,        /* sent in a way for which remapping, or x2APIC mode, would have to be on */
+	WHY_COUNT
+};
+
+static inline bool iommu_why_is_interrupt(enum iommu_why why)
+{
+	return why >= WHY_IRQ_REQUEST;
+}
+
+/* Does the record name an entry of the interrupt table? */
+static inline bool iommu_why_has_index(enum iommu_why why)
+{
+	return why >= WHY_IRQ_REQUEST && why <= WHY_IRQ_POSTED;
+}
+
+struct iommu_fault {
+	unsigned unit;     /* iommu0, iommu1, ...; set by iommu_fault_next() */
+	bdf_t bdf;         /* requester id */
+	iova_t iova;       /* page of the request; for an interrupt what the record has in its place */
+	uint16_t index;    /* of an interrupt: its entry, where iommu_why_has_index() */
+	bool write;        /* an AtomicOp counts as a write */
+	bool page_request; /* neither read nor write: a device with a translation cache asked for a page */
+	enum iommu_why why;
+	uint8_t code;     /* the unit's own number for that, and */
+	const char *text; /* what this number means, in words; stays in place */
+};
+
+/* "write", "read", "page request". */
+static inline const char *iommu_fault_kind(const struct iommu_fault *f)
+{
+	return f->page_request ? "page request" : f->write ? "write" : "read";
+}
