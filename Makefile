@@ -33,17 +33,16 @@ EFLAGS := --target=x86_64-unknown-windows $(COMMON) -fshort-wchar -mno-stack-arg
 HFLAGS := $(filter-out -Wno-unused-command-line-argument,$(WARN)) -Wno-unknown-pragmas -O1 -g -fno-omit-frame-pointer \
           -fsanitize=address,undefined -fno-sanitize-recover=all -I. -MMD -MP -DSLUICE_HOST
 
-# What is built for what. *_hw.c touches hardware and is never built for the host; replay.c is only for the host.
+# What is built for what. *_hw.c touches hardware and is never built for the host.
 APP_DIRS := apps apps/bringup apps/vf apps/work apps/measure apps/proof apps/report apps/audit apps/shell
 LIB_DIRS := kernel kernel/x86 pci iommu iommu/vtd iommu/dmar drivers drivers/nvme drivers/edu drivers/crypto drivers/qat
 HOST_DIRS ?= boot $(LIB_DIRS) $(APP_DIRS)
-HOST_ONLY := pci/replay.c
 KERNEL_DIRS ?= $(LIB_DIRS) $(APP_DIRS)
 LOADER := $(wildcard boot/*.c) boot/jump.S kernel/acpi.c kernel/memmap.c kernel/phys.c kernel/err.c kernel/fmt.c kernel/inflate.c kernel/jsonl.c kernel/str.c kernel/uart.c kernel/uart_hw.c kernel/x86/pt.c $(wildcard iommu/dmar/dmar.c)
-KERNEL := $(filter-out $(HOST_ONLY),$(foreach d,$(KERNEL_DIRS),$(wildcard $(d)/*.c $(d)/*.S)))
+KERNEL := $(foreach d,$(KERNEL_DIRS),$(wildcard $(d)/*.c $(d)/*.S))
 HOST   := $(filter-out %_hw.c kernel/str.c,$(foreach d,$(HOST_DIRS),$(wildcard $(d)/*.c)))
 UNIT   := $(wildcard tests/unit/test_*.c)
-MODEL  := $(wildcard tests/model/*.c tests/unit/support*.c)
+MODEL  := $(wildcard tests/model/*.c tests/unit/support*.c) tools/replay/replay.c
 FUZZ   := $(wildcard tests/fuzz/fuzz_*.c)
 
 KOBJ := $(KERNEL:%=$B/kernel/%.o)

@@ -2,31 +2,7 @@
 #include "kernel/str.h"
 #include "pci/priv.h"
 #include "pci/regs.h"
-
-/* An address for n VFs of VF BAR i: where firmware put it, else a gap in a window of the bridge above, as
- * sriov_enable() looks for one. */
-static bool place(const struct pci *pci, struct pci_func *pf, struct pci_bar *b, uint16_t n)
-{
-	uint64_t was = b->addr, need = b->size * n, align = b->size > 4096 ? b->size : 4096, addr;
-	b->addr = 0; /* so that it does not collide with itself */
-	if (b->size > UINT64_MAX >> 16)
-		return false;
-	if (was && range_free(pci, pf->parent, was, need)) {
-		b->addr = was;
-		return true;
-	}
-	if (!pf->parent)
-		return false;
-	if (b->prefetch && pci_gap_find(pci, pf->parent, true, need, align, &addr) == SL_OK &&
-	    (b->mem64 || addr + need <= 1ull << 32)) {
-		b->addr = addr;
-		return true;
-	}
-	if (pci_gap_find(pci, pf->parent, false, need, align, &addr) != SL_OK)
-		return false;
-	b->addr = addr;
-	return true;
-}
+#include "pci/sriov_priv.h"
 
 static bool all_placed(const struct pci *pci, struct pci_func *pf, uint16_t n)
 {
@@ -36,7 +12,7 @@ static bool all_placed(const struct pci *pci, struct pci_func *pf, uint16_t n)
 	memcpy(was, pf->vf_bar, sizeof was);
 	pf->vf_room = n;
 	for (unsigned i = 0; i < PCI_BARS && ok; i++)
-		ok = !pf->vf_bar[i].size || place(pci, pf, &pf->vf_bar[i], n);
+		ok = !pf->vf_bar[i].size || vf_bar_place(pci, pf, &pf->vf_bar[i], n);
 	memcpy(pf->vf_bar, was, sizeof was);
 	pf->vf_room = room;
 	return ok;

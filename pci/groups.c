@@ -1,6 +1,4 @@
 #include "pci/groups.h"
-#include "kernel/fmt.h"
-#include "kernel/str.h"
 #include "pci/acs.h"
 #include "pci/priv.h"
 #include "pci/quirk.h"
@@ -31,10 +29,7 @@ static bool is_conventional_bridge(const struct pci_func *f)
 				f->port_type == PCI_PORT_PCIE_TO_PCI || f->port_type == PCI_PORT_PCI_TO_PCIE);
 }
 
-/* VT-d §3.17: integrated endpoints of a machine with VT-d send untranslated requests nowhere but to the
- * IOMMU.
- */
-static bool is_intel_integrated(const struct pci_func *f)
+bool groups_is_intel_integrated(const struct pci_func *f)
 {
 	return f->vendor == PCI_VENDOR_INTEL && f->port_type == PCI_PORT_RC_ENDPOINT;
 }
@@ -50,7 +45,7 @@ static bool isolates(const struct pci_func *f)
 	case PCI_PORT_ENDPOINT:
 	case PCI_PORT_LEGACY_ENDPOINT:
 	case PCI_PORT_RC_ENDPOINT:
-		return !f->is_bridge && (!f->several || is_intel_integrated(f) || acs_isolates(f));
+		return !f->is_bridge && (!f->several || groups_is_intel_integrated(f) || acs_isolates(f));
 	case PCI_PORT_UPSTREAM:
 		return !f->several || acs_isolates(f);
 	default:
@@ -154,7 +149,7 @@ static bool leads_anywhere(const struct pci *pci, const struct pci_func *bridge)
 	return false;
 }
 
-static bool isolates_in_linux(const struct pci_func *f)
+bool groups_isolates_in_linux(const struct pci_func *f)
 {
 	return f->isolates || (caps_is_downstream(f) && acs_isolates_in_linux(f));
 }
@@ -162,7 +157,7 @@ static bool isolates_in_linux(const struct pci_func *f)
 static bool linux_isolates_above(const struct pci_func *f)
 {
 	for (const struct pci_func *up = f->parent; up; up = up->parent)
-		if (!isolates_in_linux(up))
+		if (!groups_isolates_in_linux(up))
 			return false;
 	return true;
 }
@@ -174,7 +169,7 @@ static bool linux_splits(const struct pci *pci, const struct pci_func *leak)
 	if (!linux_isolates_above(leak))
 		return false;
 	PCI_EACH(f, pci)
-		if (same_switch(f, leak) && (isolates_in_linux(f) || !same_device(f, leak)))
+		if (same_switch(f, leak) && (groups_isolates_in_linux(f) || !same_device(f, leak)))
 			return true;
 	return false;
 }
@@ -203,7 +198,7 @@ static bool port_reason(const struct pci *pci, const struct pci_func *f, struct 
 	*r = (struct group_reason){.why = GROUP_PORT, .at = f, .missing = acs_missing(f)};
 	if (!caps_is_downstream(f) && f->port_type != PCI_PORT_UPSTREAM)
 		r->why = GROUP_BRIDGE;
-	r->stricter = isolates_in_linux(f) && linux_isolates_above(f);
+	r->stricter = groups_isolates_in_linux(f) && linux_isolates_above(f);
 	return true;
 }
 
@@ -244,107 +239,9 @@ enum sl_err groups_reason(const struct pci *pci, unsigned id, unsigned n, struct
 	return SL_END;
 }
 
-static const char *port_name(const struct pci_func *f)
-{
-	return f->port_type == PCI_PORT_ROOT       ? "root port"
-	       : f->port_type == PCI_PORT_UPSTREAM ? "switch upstream port"
-						   : "switch downstream port";
-}
-
-/* "has no ACS" or "lacks ACS SV, UF". */
-static void missing_text(const struct group_reason *r, char *buf, size_t n)
-{
-	static const char *const names[] = {"SV", "", "RR", "CR", "UF"};
-	size_t at = (size_t)fmt_print(buf, n, r->at->cap_acs ? "lacks ACS" : "has no ACS (SV, RR, CR, UF)");
-	const char *between = " ";
-	for (unsigned i = 0; r->at->cap_acs && i < ARRAY_LEN(names); i++) {
-		if (!(r->missing & 1u << i) || at >= n)
-			continue;
-		at += (size_t)fmt_print(buf + at, n - at, "%s%s", between, names[i]);
-		between = ", ";
-	}
-}
-
 bool groups_old_pch_port(const struct pci_func *f)
 {
 	return pci_quirk_find(f, QUIRK_ACS_HIDDEN) != NULL;
-}
-
-static const char *against_linux(const struct group_reason *r)
-{
-	return !r->stricter ? ""
-	       : isolates_in_linux(r->at)
-		       ? "; stricter than Linux, which takes ACS bits that a port lacks as set"
-		       : "; stricter than Linux, which does not see that path";
-}
-
-void groups_reason_text(const struct group_reason *r, char *buf, size_t n)
-{
-	char lacks[48];
-	missing_text(r, lacks, sizeof lacks);
-	switch (r->why) {
-	case GROUP_PORT:
-		fmt_print(buf, n,
-			  "%s " BDF_FMT " %s: what is below it is not held apart from it and each other%s",
-			  port_name(r->at), BDF_ARG(r->at->bdf), lacks, against_linux(r));
-		break;
-	case GROUP_SWITCH:
-		fmt_print(buf, n,
-			  "switch below " BDF_FMT ": downstream port " BDF_FMT
-			  " %s (%u of %u ports are so): requests may go from port to port past the IOMMU%s",
-			  BDF_ARG(r->at->parent->bdf), BDF_ARG(r->at->bdf), lacks, r->count, r->of,
-			  against_linux(r));
-		break;
-	case GROUP_BRIDGE:
-		fmt_print(
-			buf, n,
-			"bridge " BDF_FMT
-			" leads to or from a conventional bus: requests carry the bridge's requester id, not the sender's",
-			BDF_ARG(r->at->bdf));
-		break;
-	case GROUP_MULTI:
-		fmt_print(buf, n, "%u functions of the device of " BDF_FMT " are not held apart: it %s",
-			  r->count, BDF_ARG(r->at->bdf), lacks);
-		break;
-	case GROUP_ALIAS:
-		fmt_print(buf, n, BDF_FMT " also sends requests in the name of " BDF_FMT, BDF_ARG(r->at->bdf),
-			  BDF_ARG(r->other->bdf));
-		break;
-	}
-}
-
-const char *groups_remedy(const struct group_reason *r)
-{
-	switch (r->why) {
-	case GROUP_PORT:
-		if (groups_old_pch_port(r->at))
-			return "this chipset isolates by registers of its own, which Sluice does not set: use a slot that hangs on the processor";
-		return r->at->port_type == PCI_PORT_ROOT
-			       ? "switch ACS on in firmware setup if it has such an entry, else use another slot"
-			       : "a limit of this switch: use a slot below another root port";
-	case GROUP_SWITCH:
-		return "a limit of this switch: put what must be held apart below different root ports";
-	case GROUP_BRIDGE:
-		return "a limit of conventional PCI: put what must be held apart into PCI Express slots";
-	case GROUP_MULTI:
-		if (caps_is_downstream(r->at))
-			return "switch ACS on in firmware setup if it has such an entry, else use a slot of another device number";
-		return r->at->parent
-			       ? "a limit of this device: its functions go to one owner; or use another device"
-			       : "a limit of the chipset: these functions go to one owner";
-	case GROUP_ALIAS:
-		break;
-	}
-	return "a limit of this device: both functions go to one owner";
-}
-
-const char *groups_quirk(const struct pci_func *fn)
-{
-	if (acs_is_wide(fn) && fn->isolates)
-		return "Intel 100/200 series root port: isolated by ACS registers in a form of its own, a known quirk";
-	if (is_intel_integrated(fn) && fn->several && !acs_isolates(fn))
-		return "Intel integrated endpoint: isolated by VT-d's rule for these, a known quirk, without ACS";
-	return NULL;
 }
 
 static void add(bdf_t *out, size_t *n, bdf_t id)

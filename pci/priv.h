@@ -33,9 +33,8 @@ void ari_on(const struct pci *pci, struct pci_func *pf);
 void ari_off(const struct pci *pci, struct pci_func *pf);
 /* The port can forward ARI requests to the device below it: PCIe §6.13. port may be NULL. */
 bool ari_can_forward(const struct pci_func *port);
-/* The highest bus number that requests to the link of this PF reach. */
-unsigned sriov_last_bus(const struct pci *pci, const struct pci_func *pf);
-/* How many of total VFs have a routing id of their own on those buses, at this First VF Offset and VF Stride.
- */
-uint16_t sriov_reach(const struct pci *pci, const struct pci_func *pf, uint16_t total, uint16_t offset,
-		     uint16_t stride);
+/* VT-d §3.17: integrated endpoints of a machine with VT-d send untranslated requests nowhere but to the
+ * IOMMU. */
+bool groups_is_intel_integrated(const struct pci_func *f);
+/* It isolates, or Linux takes the ACS bits that a port lacks as set. */
+bool groups_isolates_in_linux(const struct pci_func *f);

@@ -15,7 +15,10 @@ void show_extended(const struct pci_func *f, const struct pci_cap *cap, const st
 
 /* "I/O#0 Mem#1" with each #n replaced by + or - as bit n of v is; n is 0 to 9, then a to v. */
 void show_flags(uint32_t v, const char *text);
-/* "Red Hat, Inc. QEMU Virtual Machine [1af4:1100]": of the function's subsystem. */
+/* "Red Hat, Inc. QEMU Virtual Machine [1af4:1100]" of a vendor's and a device's name, either of which may be
+ * NULL; of a function; and of the subsystem of one. */
+void show_pair(const char *v, const char *d, uint16_t vendor, uint16_t device, const struct show *how);
+void show_names(uint16_t vendor, uint16_t device, const struct show *how);
 void show_subsystem(const struct pci_func *f, uint16_t vendor, uint16_t device, const struct show *how);
 
 /* Registers of a capability, which may lie at the end of the space or be cut off there: ones. */

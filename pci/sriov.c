@@ -1,3 +1,4 @@
+/* VFs on and off, in the order of PCIe §9.2.1.1, and everything put back. */
 #include "pci/sriov.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
@@ -5,6 +6,7 @@
 #include "pci/priv.h"
 #include "pci/quirk.h"
 #include "pci/regs.h"
+#include "pci/sriov_priv.h"
 
 #define VF_SETTLE_US 100000  /* after VF Enable is set: PCIe §9.3.3.3.1 */
 #define VF_GONE_US   1000000 /* after VF Enable is cleared: PCIe §9.3.3.3.1 */
@@ -31,53 +33,6 @@ static void wr16(const struct pci_func *pf, unsigned reg, uint64_t v)
 static uint32_t vf_rid(const struct pci_func *pf, unsigned index)
 {
 	return pf->bdf.rid + (uint32_t)rd16(pf, SRIOV_OFFSET) + index * (uint32_t)rd16(pf, SRIOV_STRIDE);
-}
-
-/* The highest bus number that requests to this function's link reach. */
-unsigned sriov_last_bus(const struct pci *pci, const struct pci_func *pf)
-{
-	if (pf->parent)
-		return pf->parent->sub;
-	for (size_t i = 0; i < pci->n_ranges; i++)
-		if (pci->range[i].seg == pf->bdf.seg && bdf_bus(pf->bdf) >= pci->range[i].bus_start &&
-		    bdf_bus(pf->bdf) <= pci->range[i].bus_end)
-			return pci->range[i].bus_end;
-	return bdf_bus(pf->bdf);
-}
-
-/* A bus of another bridge, of which pf is not below. */
-static bool bus_is_taken(const struct pci *pci, const struct pci_func *pf, unsigned bus)
-{
-	PCI_EACH(f, pci) {
-		if (!f->is_bridge || f->sec == 0 || f->bdf.seg != pf->bdf.seg || bus < f->sec || bus > f->sub)
-			continue;
-		const struct pci_func *up = pf->parent;
-		while (up && up != f)
-			up = up->parent;
-		if (!up)
-			return true;
-	}
-	return false;
-}
-
-/* Whether a VF with this routing id has it for itself and is routed to the PF's device: PCIe §9.2.1.2. */
-static bool vf_reachable(const struct pci *pci, const struct pci_func *pf, uint32_t rid)
-{
-	unsigned bus = rid >> 8;
-	if (bus > sriov_last_bus(pci, pf))
-		return false;
-	return bus == bdf_bus(pf->bdf) || !bus_is_taken(pci, pf, bus);
-}
-
-uint16_t sriov_reach(const struct pci *pci, const struct pci_func *pf, uint16_t total, uint16_t offset,
-		     uint16_t stride)
-{
-	uint16_t n = 0, most = stride != 0 || total == 0 ? total : 1;
-	if (offset == 0)
-		return 0;
-	while (n < most && vf_reachable(pci, pf, pf->bdf.rid + (uint32_t)offset + n * (uint32_t)stride))
-		n++;
-	return n;
 }
 
 static uint16_t reach(const struct pci *pci, const struct pci_func *pf, uint16_t total)
@@ -224,63 +179,6 @@ static enum sl_err number_vfs(const struct pci *pci, const struct pci_func *pf, 
 				 BDF_ARG(pf->bdf), i, BDF_ARG(vf));
 			return SL_BADVAL;
 		}
-	}
-	return SL_OK;
-}
-
-/* An address for VF BAR i and n VFs. A 64-bit prefetchable one prefers the prefetchable window; everything
- * may go to the 32-bit one. */
-static enum sl_err vf_bar_place(const struct pci *pci, struct pci_func *pf, unsigned i, uint64_t need)
-{
-	struct pci_bar *b = &pf->vf_bar[i];
-	uint64_t align = b->size > PAGE_SIZE ? b->size : PAGE_SIZE, addr;
-	enum sl_err e = SL_NOSPACE;
-	if (pf->parent && b->prefetch) {
-		e = pci_gap_find(pci, pf->parent, true, need, align, &addr);
-		if (e == SL_OK && !b->mem64 && addr + need > 1ull << 32)
-			e = SL_NOSPACE;
-	}
-	if (e != SL_OK && pf->parent)
-		e = pci_gap_find(pci, pf->parent, false, need, align, &addr);
-	if (e != SL_OK)
-		return e;
-	unsigned off = pf->cap_sriov + SRIOV_BAR + 4 * i;
-	fn_wr32(pf, off, addr);
-	if (b->mem64)
-		fn_wr32(pf, off + 4, addr >> 32);
-	b->addr = addr;
-	return SL_OK;
-}
-
-/* Keeps the firmware's address where n VFs fit there. */
-static enum sl_err vf_bar_settle(const struct pci *pci, struct pci_func *pf, unsigned i, uint16_t n)
-{
-	struct pci_bar *b = &pf->vf_bar[i];
-	uint64_t was = b->addr, need = b->size * n;
-	b->addr = 0; /* so that it does not collide with itself */
-	bool possible = b->size <= UINT64_MAX >> 16;
-	if (possible && range_free(pci, pf->parent, was, need)) {
-		b->addr = was;
-		return SL_OK;
-	}
-	if (possible && vf_bar_place(pci, pf, i, need) == SL_OK)
-		return SL_OK;
-	log_fail("sriov", "turn on SR-IOV and above-4G decoding in firmware setup, or set vfs= lower",
-		 BDF_FMT ": VF BAR%u has no %s: %u VFs need %llu KiB %s", BDF_ARG(pf->bdf), i,
-		 was ? "usable address" : "address", n, (ull)(need >> 10),
-		 pf->parent ? "in the window of the bridge above"
-			    : "and there is no bridge above to take them from");
-	return SL_NOSPACE;
-}
-
-static enum sl_err vf_bars_set(const struct pci *pci, struct pci_func *pf, uint16_t n)
-{
-	vf_bars_read(pf); /* again: sizes may follow System Page Size */
-	pf->vf_room = n;
-	for (unsigned i = 0; i < PCI_BARS; i++) {
-		enum sl_err e = pf->vf_bar[i].size ? vf_bar_settle(pci, pf, i, n) : SL_OK;
-		if (e != SL_OK)
-			return e;
 	}
 	return SL_OK;
 }

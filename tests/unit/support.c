@@ -9,11 +9,15 @@
 #include "tests/unit/support.h"
 
 uintptr_t phys_map_base;
+uint64_t support_clock_step = 1;
+void (*support_meanwhile)(void);
 static uint64_t clock_us;
 
 uint64_t now_us(void)
 {
-	return ++clock_us;
+	if (support_meanwhile)
+		support_meanwhile();
+	return clock_us += support_clock_step;
 }
 
 void delay_us(uint64_t us)

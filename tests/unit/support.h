@@ -5,6 +5,10 @@
  * caller gives it to pmm_add(). Once in a test program. */
 phys_t support_ram(uint64_t bytes, uint64_t phys_base);
 
+/* By how many microseconds the clock moves each time that it is asked, and what happens meanwhile; NULL. */
+extern uint64_t support_clock_step;
+extern void (*support_meanwhile)(void);
+
 /* What core_index() says. */
 extern unsigned support_core;
 

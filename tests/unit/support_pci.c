@@ -5,8 +5,7 @@
 #include <cmocka.h>
 #include <string.h>
 #include "kernel/pmm.h"
-#include "pci/acs.h"
-#include "pci/replay.h"
+#include "tools/replay/replay.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"
 
@@ -56,5 +55,4 @@ void scan_recorded(const char *name, uint16_t last, struct replay **r)
 	memset(&pci, 0, sizeof(pci));
 	for (uint16_t seg = 0; seg <= last; seg++)
 		assert_int_equal(pci_scan(&pci, replay_cfg(*r), seg, 0, 255), SL_OK);
-	acs_enable_all(&pci);
 }

@@ -17,8 +17,9 @@
 #include "kernel/pmm.h"
 #include "kernel/x86/irq.h"
 #include "tests/unit/between.h"
+#include "tests/unit/support.h"
 
-#define VFS     3u
+#define VFS     3u /* where a test does not say otherwise */
 #define CHUNKS  32u
 #define BLOCK   512u
 #define WINDOW  0x2000000000ull
@@ -32,59 +33,72 @@
 
 enum lie {
 	TRUTH,
-	NO_STRIKE, /* nothing is sent */
-	NO_RECORD, /* refused, and not recorded */
-	WRONG_BDF, /* what stands in the record */
+	NO_STRIKE,   /* nothing is sent */
+	NO_RECORD,   /* refused, and not recorded */
+	LATE_RECORD, /* recorded a little later */
+	WRONG_BDF,   /* what stands in the record */
 	WRONG_ADDRESS,
 	WRONG_DIRECTION,
 	WRONG_REASON,
 	WRONG_INDEX,
 	LANDS_FIRST, /* a byte of memory changes, and the record is right */
 	LANDS_LAST,
-	REGISTERS,     /* a controller's registers change */
-	LEAKS_ALL,     /* what must not be read comes back, and the record is right */
-	LEAKS_WORD,    /* one word of it, at another place */
-	LEAKS_FOREIGN, /* something else comes back */
-	NO_LOOK,       /* what came back is not shown: the look itself has no effect */
+	LANDS_AND_FAILS, /* and the driver reports an error */
+	REGISTERS,       /* a controller's registers change */
+	LEAKS_ALL,       /* what must not be read comes back, and the record is right */
+	LEAKS_WORD,      /* one word of it, at another place */
+	LEAKS_START,     /* its first word, as the first */
+	LEAKS_END,       /* its last word, as the last */
+	LEAKS_BEHIND,    /* the word that follows it in memory */
+	LEAKS_FOREIGN,   /* something else comes back */
+	NO_LOOK,         /* what came back is not shown: the look itself has no effect */
 	LOOK_FAILS,
 	NOT_READY,    /* the medium does not take what is to lie there before */
 	OTHERS_WRONG, /* data of another VF is wrong meanwhile */
 	OTHERS_FAIL,
+	OTHERS_SILENT,  /* another VF does not answer any more */
 	ATTACKER_WRONG, /* the attacker's own read brings wrong data from then on */
+	ATTACKER_EMPTY, /* or none, and says that it has */
 	ATTACKER_DEAD,
-	TABLES_ALLOW, /* the tables in memory have it as allowed */
-	DRIVER_FAILS, /* the strike could not be made */
-	NO_EFFECT,    /* nothing happens where it is allowed either */
-	HALF_EFFECT,  /* where it is allowed the first page is written, or half of it read */
-	ARRIVES,      /* an interrupt gets through */
-	STRAY,        /* it gets through to a vector that nobody handles */
-	OWN_SILENT,   /* its own interrupt does not arrive */
-	NAMELESS,     /* an interrupt's record has no sender */
+	ATTACKER_SILENT, /* it strikes at nothing, and does not answer */
+	TABLES_ALLOW,    /* the tables in memory have it as allowed */
+	DRIVER_FAILS,    /* the strike could not be made */
+	DRIVER_LATE,     /* it was made and refused, and the driver reports an error */
+	CONTROL_FAILS,   /* the same for the access that is allowed */
+	CONTROL_LOOK,    /* what the control has read can not be looked at */
+	NO_EFFECT,       /* nothing happens where it is allowed either */
+	HALF_EFFECT,     /* where it is allowed the first page is written, or half of it read */
+	ARRIVES,         /* an interrupt gets through */
+	STRAY,           /* it gets through to a vector that nobody handles */
+	OWN_SILENT,      /* its own interrupt does not arrive */
+	OWN_LATE,        /* it arrives a little later */
+	NAMELESS,        /* an interrupt's record has no sender */
 };
 
 static enum lie lie;
 static bool armed; /* a case runs: not yet during the control */
-static uint64_t arrived, stray, registers;
+static uint64_t arrived, stray, registers, own_due;
 static struct machine m;
 static struct boot_info boot;
-static struct accel accel[VFS];
-static struct accel_store store[VFS];
-static uint8_t medium[VFS][CHUNKS][CHUNK];
-static _Alignas(PAGE_SIZE) uint8_t buffers[VFS][BUFFER_SLOTS][CHUNK];
-static _Alignas(PAGE_SIZE) uint8_t allowed[2][PAGE_SIZE], victim[PAGE_SIZE], edu_page[PAGE_SIZE];
+static unsigned vfs = VFS;
+static struct accel accel[VFS_MAX];
+static struct accel_store store[VFS_MAX];
+static uint8_t medium[VFS_MAX][CHUNKS][CHUNK];
+static _Alignas(PAGE_SIZE) uint8_t buffers[VFS_MAX][BUFFER_SLOTS][CHUNK];
+static _Alignas(PAGE_SIZE) uint8_t allowed[2][PAGE_SIZE], victim[PAGE_SIZE + 8], edu_page[PAGE_SIZE + 8];
 static uint8_t edu_buffer[EDU_BUFFER];
-static struct pci_func fn[VFS];
+static struct pci_func fn[VFS_MAX];
 static struct domain *dom = (struct domain *)&m; /* is looked at by nobody */
 static struct nvme_ctrl ctrl[2];
 static bool flushed, recorded, claimed;
 static struct iommu_fault fault;
 static struct attacker by;
 static struct attack a;
-static struct accel_req queue[VFS][BUFFER_SLOTS];
-static unsigned queued[VFS], made_ready, polls;
+static struct accel_req queue[VFS_MAX][BUFFER_SLOTS], given[VFS_MAX][BUFFER_SLOTS];
+static unsigned queued[VFS_MAX], n_given[VFS_MAX], made_ready, polls, looks;
 static char device_said[48];
-static uint16_t status_of[VFS][BUFFER_SLOTS];
-static bool was_struck[VFS]; /* a VF has made a forbidden access */
+static uint16_t status_of[VFS_MAX][BUFFER_SLOTS];
+static bool was_struck[VFS_MAX]; /* a VF has made a forbidden access */
 
 /* ---- the machine ---- */
 
@@ -168,7 +182,7 @@ enum sl_err iommu_fault_claimed(struct iommu *mmu, struct iommu_fault *out)
 {
 	(void)mmu;
 	*out = fault;
-	return recorded ? SL_OK : SL_END;
+	return recorded && (lie != LATE_RECORD || looks++ > 5) ? SL_OK : SL_END;
 }
 
 enum sl_err iommu_walk(struct iommu *mmu, bdf_t f, iova_t iova, struct iommu_walk *out)
@@ -197,13 +211,13 @@ static uint8_t *behind(uint64_t at, uint64_t *left)
 		uint64_t at;
 		uint8_t *va;
 		uint64_t len;
-	} map[] = {{ALLOWED, allowed[0], sizeof allowed}, {EDU_AT, edu_page, sizeof edu_page}};
+	} map[] = {{ALLOWED, allowed[0], sizeof allowed}, {EDU_AT, edu_page, PAGE_SIZE}};
 	for (unsigned i = 0; i < ARRAY_LEN(map); i++)
 		if (at >= map[i].at && at < map[i].at + map[i].len) {
 			*left = map[i].len - (at - map[i].at);
 			return map[i].va + (at - map[i].at);
 		}
-	for (unsigned i = 0; i < VFS; i++)
+	for (unsigned i = 0; i < VFS_MAX; i++)
 		if (at >= WINDOW + i * sizeof buffers[0] + 0x1000000 &&
 		    at < WINDOW + (i + 1) * sizeof buffers[0] + 0x1000000) {
 			*left = WINDOW + (i + 1) * sizeof buffers[0] + 0x1000000 - at;
@@ -216,7 +230,8 @@ static void message(bdf_t who, uint64_t at)
 {
 	bool own = at == MSI_OWN;
 	if (own) {
-		arrived += lie != OWN_SILENT;
+		arrived += lie != OWN_SILENT && lie != OWN_LATE;
+		own_due = lie == OWN_LATE ? 5 : 0;
 		return;
 	}
 	if (lie == NO_STRIKE)
@@ -238,7 +253,7 @@ static void forbidden_write(void)
 {
 	if (lie == LANDS_FIRST)
 		victim[0] ^= 1;
-	if (lie == LANDS_LAST)
+	if (lie == LANDS_LAST || lie == LANDS_AND_FAILS)
 		victim[PAGE_SIZE - 1] ^= 0x80;
 	if (lie == REGISTERS)
 		registers++;
@@ -253,6 +268,12 @@ static void forbidden_read(uint8_t *to, uint64_t len)
 		memcpy(to, victim, len);
 	if (lie == LEAKS_WORD)
 		memcpy(to + 1000, victim + 2048 - 8, 8);
+	if (lie == LEAKS_START)
+		memcpy(to, victim, 8);
+	if (lie == LEAKS_END)
+		memcpy(to + len - 8, victim + PAGE_SIZE - 8, 8);
+	if (lie == LEAKS_BEHIND)
+		memcpy(to, victim + PAGE_SIZE, 8);
 	if (lie == LEAKS_FOREIGN)
 		memcpy(to + 8, &word, 8);
 }
@@ -282,7 +303,7 @@ static bool dma(bdf_t who, uint64_t at, void *data, uint64_t len, bool write)
 			memcpy(write ? va : p, write ? p : va, n);
 			continue;
 		}
-		if (lie == NO_STRIKE)
+		if (lie == NO_STRIKE || lie == ATTACKER_SILENT)
 			return true;
 		if (write)
 			forbidden_write();
@@ -305,6 +326,8 @@ static unsigned submit(struct accel *x, const struct accel_req *req, unsigned n)
 {
 	unsigned i = index_of(x);
 	memcpy(&queue[i][queued[i]], req, n * sizeof *req);
+	memcpy(given[i], req, n * sizeof *req);
+	n_given[i] = n;
 	queued[i] += n;
 	return n;
 }
@@ -320,16 +343,21 @@ static void carry_out(unsigned i, const struct accel_req *r)
 		return;
 	if (lie == NOT_READY && own && r->op == ACCEL_WRITE && last && ++made_ready > 1)
 		status_of[i][r->tag] = 2;
+	if (lie == ATTACKER_EMPTY && was_struck[i] && own && !last)
+		return;
 	if (!dma(fn[i].bdf, r->data.v, medium[i][chunk], bytes, r->op == ACCEL_READ))
 		status_of[i][r->tag] = 4;
 	was_struck[i] |= !own && armed;
+	if (lie == OTHERS_FAIL && armed && i == 1 && r->tag == 7)
+		status_of[i][r->tag] = 6;
 	if (!own || r->op != ACCEL_READ)
 		return;
-	if (lie == LOOK_FAILS && last && armed)
+	if (last && (armed ? lie == LOOK_FAILS : lie == CONTROL_LOOK))
 		status_of[i][r->tag] = 1;
-	if ((lie == OTHERS_WRONG && armed && i == 2) || (lie == ATTACKER_WRONG && was_struck[i] && !last))
+	if ((lie == OTHERS_WRONG && armed && i == 2 && r->tag == 0) ||
+	    (lie == ATTACKER_WRONG && was_struck[i] && !last))
 		buffer[77] ^= 4;
-	if ((lie == OTHERS_FAIL && armed && i == 1) || (lie == ATTACKER_DEAD && was_struck[i] && !last))
+	if (lie == ATTACKER_DEAD && was_struck[i] && !last)
 		status_of[i][r->tag] = 6;
 }
 
@@ -341,6 +369,8 @@ static void ring(struct accel *x)
 static unsigned poll(struct accel *x, struct accel_done *done, unsigned max)
 {
 	unsigned i = index_of(x), n = queued[i] < max ? queued[i] : max;
+	if (armed && ((lie == OTHERS_SILENT && i == 1) || (lie == ATTACKER_SILENT && i == 0)))
+		return 0;
 	for (unsigned k = 0; k < n; k++) {
 		carry_out(i, &queue[i][k]);
 		done[k] = (struct accel_done){queue[i][k].tag, status_of[i][queue[i][k].tag]};
@@ -371,25 +401,36 @@ static const struct accel_driver driver = {.name = "fake",
 
 /* ---- the PF, and what goes by admin commands ---- */
 
-enum sl_err nvme_dword_at(struct nvme_ctrl *c, iova_t to)
+/* What the driver says of an access that was made. */
+static enum sl_err reported(void)
 {
-	uint32_t afi = 0x11;
+	bool fails = armed ? lie == DRIVER_LATE || lie == LANDS_AND_FAILS : lie == CONTROL_FAILS;
+	return fails ? SL_TIMEOUT : SL_OK;
+}
+
+static enum sl_err admin_write(struct nvme_ctrl *c, iova_t to, void *data, uint64_t n)
+{
 	c->status = 0;
 	if (lie == DRIVER_FAILS && armed)
 		return SL_TIMEOUT;
-	(void)dma(c->fn, to.v, &afi, 4, true);
-	return SL_OK;
+	if (!dma(c->fn, to.v, data, n, true))
+		c->status = 0x0004; /* Data Transfer Error */
+	return reported();
+}
+
+enum sl_err nvme_dword_at(struct nvme_ctrl *c, iova_t to)
+{
+	uint32_t afi = 0x11;
+	assert_int_equal(a.len, 4);
+	return admin_write(c, to, &afi, 4);
 }
 
 enum sl_err nvme_identify_at(struct nvme_ctrl *c, iova_t to)
 {
 	static uint8_t page[PAGE_SIZE];
 	memset(page, 0x42, sizeof page);
-	c->status = 0;
-	if (lie == DRIVER_FAILS && armed)
-		return SL_TIMEOUT;
-	(void)dma(c->fn, to.v, page, sizeof page, true);
-	return SL_OK;
+	assert_int_equal(a.len, sizeof page);
+	return admin_write(c, to, page, sizeof page);
 }
 
 static uint64_t msix_to;
@@ -397,8 +438,8 @@ static uint64_t msix_to;
 enum sl_err msix_set(const struct msix_table *t, unsigned v, uint64_t addr, uint32_t data)
 {
 	(void)t;
-	(void)v;
-	(void)data;
+	assert_int_equal(v, 0);
+	assert_int_equal(data, addr == MSI_OWN ? a.own.data : a.data);
 	msix_to = addr;
 	return SL_OK;
 }
@@ -406,7 +447,7 @@ enum sl_err msix_set(const struct msix_table *t, unsigned v, uint64_t addr, uint
 enum sl_err msix_mask(const struct msix_table *t, unsigned v, bool masked)
 {
 	(void)t;
-	(void)v;
+	assert_int_equal(v, 0);
 	assert_true(masked);
 	return SL_OK;
 }
@@ -414,9 +455,9 @@ enum sl_err msix_mask(const struct msix_table *t, unsigned v, bool masked)
 enum sl_err nvme_identify(struct nvme_ctrl *c, enum nvme_cns cns, uint32_t nsid, uint16_t csi,
 			  const volatile void **page)
 {
-	(void)cns;
-	(void)nsid;
-	(void)csi;
+	assert_int_equal(cns, NVME_CNS_CTRL);
+	assert_int_equal(nsid, 0);
+	assert_int_equal(csi, 0);
 	*page = NULL;
 	message(c->fn, msix_to);
 	return SL_OK;
@@ -430,7 +471,7 @@ enum sl_err nvme_ctrl_health(const struct nvme_ctrl *c)
 
 uint64_t nvme_ctrl_sum(const struct nvme_io *io)
 {
-	(void)io;
+	assert_ptr_equal(io, &ctrl[0].io);
 	return registers;
 }
 
@@ -461,14 +502,20 @@ enum sl_err edu_start(struct edu *edu, uint64_t at, uint32_t len, bool to_memory
 		return SL_OK;
 	if (lie == LOOK_FAILS && armed && at == EDU_AT && to_memory)
 		return SL_TIMEOUT;
+	if (lie == CONTROL_LOOK && !armed && at == EDU_AT && to_memory)
+		return SL_TIMEOUT;
+	if (to_memory && at >> 20 == 0xfee)
+		assert_memory_equal(edu_buffer, at == MSI_OWN ? &a.own.data : &a.data, 4);
 	(void)dma(by.fn, at, edu_buffer, len, to_memory);
-	return SL_OK;
+	return at == EDU_AT ? SL_OK : reported();
 }
 
 enum sl_err edu_poll(const struct edu *edu)
 {
 	(void)edu;
-	return polls++ % 3 ? SL_OK : SL_BUSY;
+	if (polls++ % 3 == 0)
+		return SL_BUSY;
+	return lie == ATTACKER_SILENT && armed ? SL_TIMEOUT : SL_OK;
 }
 
 enum sl_err edu_dma(struct edu *edu, uint64_t at, uint32_t len, bool to_memory)
@@ -502,21 +549,29 @@ static void attacker(enum who who)
 		by.fn = ctrl[1].fn;
 }
 
+static void meanwhile(void)
+{
+	if (own_due && --own_due == 0)
+		arrived++;
+}
+
 static int start(void **state)
 {
 	static struct domain *vf_dom;
+	support_clock_step = 100;
+	support_meanwhile = meanwhile;
 	(void)state;
 	lie = TRUTH;
-	made_ready = polls = 0;
+	made_ready = polls = looks = 0;
 	armed = recorded = claimed = false;
-	arrived = stray = registers = 0;
+	arrived = stray = registers = own_due = 0;
 	memset(&m, 0, sizeof m);
 	m.boot = &boot;
 	m.cfg = &boot.cfg;
 	boot.cfg.iommu = CONFIG_IOMMU_ON;
-	m.vfs = VFS;
+	m.vfs = vfs;
 	vf_dom = dom;
-	for (unsigned i = 0; i < VFS; i++) {
+	for (unsigned i = 0; i <= vfs && i < VFS_MAX; i++) { /* one more, which does not count */
 		struct vf *vf = &m.vf[i];
 		fn[i].bdf = (bdf_t){0, (uint16_t)(0x101 + i)};
 		store[i] = (struct accel_store){.block = BLOCK, .blocks = CHUNKS * CHUNK / BLOCK, .most = 64};
@@ -538,7 +593,7 @@ static int start(void **state)
 	}
 	ctrl[0].fn = fn[0].bdf;
 	ctrl[1].fn = (bdf_t){0, 0x100};
-	pattern_fill(victim, PAGE_SIZE, pattern_seed(9, 9, 9));
+	pattern_fill(victim, sizeof victim, pattern_seed(9, 9, 9));
 	guard_none();
 	guard_add(victim, PAGE_SIZE);
 	guard_add(allowed, sizeof allowed);
@@ -596,26 +651,31 @@ static void rows(const struct row *row, size_t n, enum who who, struct attack at
 	ROW(TRUTH, REFUSED), ROW(NO_STRIKE, SILENT), ROW(NO_RECORD, SILENT), ROW(WRONG_BDF, MISTOLD),        \
 		ROW(WRONG_ADDRESS, MISTOLD), ROW(WRONG_DIRECTION, MISTOLD), ROW(WRONG_REASON, MISTOLD),      \
 		ROW(LANDS_FIRST, SUCCEEDED), ROW(LANDS_LAST, SUCCEEDED), ROW(REGISTERS, SUCCEEDED),          \
-		ROW(OTHERS_WRONG, HARMED), ROW(OTHERS_FAIL, HARMED), ROW(TABLES_ALLOW, OTHERWISE),           \
-		ROW(NO_EFFECT, NOT_TRIED)
+		ROW(LANDS_AND_FAILS, SUCCEEDED), ROW(LATE_RECORD, REFUSED), ROW(NOT_READY, REFUSED),         \
+		ROW(OTHERS_WRONG, HARMED), ROW(OTHERS_FAIL, HARMED), ROW(OTHERS_SILENT, HARMED),             \
+		ROW(TABLES_ALLOW, OTHERWISE), ROW(NO_EFFECT, NOT_TRIED)
 
 static void test_vf_writes(void **state)
 {
 	struct attack write = {.write = true, .to = HOLE, .len = CHUNK, .why = WHY_NO_WRITE};
 	(void)state;
-	ROWS(BY_VF, write, WRITES, ROW(ATTACKER_WRONG, HARMED), ROW(ATTACKER_DEAD, HARMED));
+	ROWS(BY_VF, write, WRITES, ROW(ATTACKER_WRONG, HARMED), ROW(ATTACKER_DEAD, HARMED),
+	     ROW(ATTACKER_EMPTY, HARMED), ROW(ATTACKER_SILENT, HARMED));
 	write.len = 2 * CHUNK;
 	ROWS(BY_VF, write, WRITES, ROW(HALF_EFFECT, NOT_TRIED));
 	write.len = 4;
-	ROWS(BY_VF, write, WRITES, ROW(DRIVER_FAILS, HARMED));
+	ROWS(BY_VF, write, WRITES, ROW(DRIVER_FAILS, HARMED), ROW(DRIVER_LATE, HARMED),
+	     ROW(CONTROL_FAILS, NOT_TRIED));
 }
 
 static void test_pf_and_edu_write(void **state)
 {
 	struct attack write = {.write = true, .to = VICTIM, .len = CHUNK, .why = WHY_NO_WRITE};
 	(void)state;
-	ROWS(BY_PF, write, WRITES, ROW(DRIVER_FAILS, HARMED), ROW(ATTACKER_DEAD, HARMED));
-	ROWS(BY_EDU, write, WRITES, ROW(DRIVER_FAILS, HARMED));
+	ROWS(BY_PF, write, WRITES, ROW(DRIVER_FAILS, HARMED), ROW(ATTACKER_DEAD, HARMED),
+	     ROW(DRIVER_LATE, HARMED), ROW(CONTROL_FAILS, NOT_TRIED));
+	ROWS(BY_EDU, write, WRITES, ROW(DRIVER_FAILS, HARMED), ROW(DRIVER_LATE, HARMED),
+	     ROW(CONTROL_FAILS, NOT_TRIED), ROW(ATTACKER_SILENT, HARMED));
 	write.to = HOLE - 1;
 	write.len = 1;
 	ROWS(BY_EDU, write, WRITES);
@@ -627,7 +687,9 @@ static void test_pf_and_edu_write(void **state)
 #define READS                                                                                                \
 	ROW(TRUTH, REFUSED), ROW(NO_STRIKE, SILENT), ROW(NO_RECORD, SILENT), ROW(WRONG_BDF, MISTOLD),        \
 		ROW(WRONG_ADDRESS, MISTOLD), ROW(WRONG_DIRECTION, MISTOLD), ROW(WRONG_REASON, MISTOLD),      \
-		ROW(LEAKS_ALL, SUCCEEDED), ROW(LEAKS_WORD, SUCCEEDED), ROW(LEAKS_FOREIGN, FOREIGN),          \
+		ROW(LEAKS_ALL, SUCCEEDED), ROW(LEAKS_WORD, SUCCEEDED), ROW(LEAKS_START, SUCCEEDED),          \
+		ROW(LEAKS_END, SUCCEEDED), ROW(LEAKS_BEHIND, FOREIGN), ROW(LEAKS_FOREIGN, FOREIGN),          \
+		ROW(LATE_RECORD, REFUSED), ROW(OTHERS_SILENT, HARMED), ROW(CONTROL_LOOK, NOT_TRIED),         \
 		ROW(LOOK_FAILS, HARMED), ROW(OTHERS_WRONG, HARMED), ROW(OTHERS_FAIL, HARMED),                \
 		ROW(TABLES_ALLOW, OTHERWISE), ROW(NO_EFFECT, NOT_TRIED), ROW(HALF_EFFECT, NOT_TRIED)
 
@@ -637,7 +699,8 @@ static void test_reads(void **state)
 	(void)state;
 	ROWS(BY_VF, read, READS, ROW(NO_LOOK, FOREIGN), ROW(NOT_READY, HARMED), ROW(ATTACKER_WRONG, HARMED),
 	     ROW(ATTACKER_DEAD, HARMED));
-	ROWS(BY_EDU, read, READS, ROW(NO_LOOK, FOREIGN), ROW(DRIVER_FAILS, HARMED));
+	ROWS(BY_EDU, read, READS, ROW(NO_LOOK, FOREIGN), ROW(DRIVER_FAILS, HARMED), ROW(DRIVER_LATE, HARMED),
+	     ROW(CONTROL_FAILS, NOT_TRIED));
 	read.secret = NULL; /* where no memory is: whatever comes is too much */
 	ROWS(BY_VF, read, ROW(TRUTH, REFUSED), ROW(LEAKS_WORD, FOREIGN), ROW(LEAKS_FOREIGN, FOREIGN));
 }
@@ -648,11 +711,15 @@ static void test_old_data_is_wiped(void **state)
 	(void)state;
 	memcpy(medium[0][CHUNKS - 1], victim, CHUNK);
 	memcpy(edu_buffer, victim, sizeof edu_buffer);
+	memset(buffers[0][2], 0x5a, CHUNK); /* what follows the place where it is looked at stays */
+	memset(edu_page + PAGE_SIZE, 0x5a, 8);
 	a = (struct attack){.to = VICTIM, .len = CHUNK, .why = WHY_NO_READ, .secret = victim};
 	assert_int_equal(run(), ATTACK_REFUSED);
+	assert_int_equal(buffers[0][2][0], 0x5a);
 	attacker(BY_EDU);
 	a.fault_at = 0;
 	assert_int_equal(run(), ATTACK_REFUSED);
+	assert_int_equal(edu_page[PAGE_SIZE], 0x5a);
 }
 
 static void test_fetch(void **state)
@@ -674,13 +741,15 @@ static struct attack forged(void)
 			       .index = INDEX,
 			       .why = WHY_IRQ_SOURCE,
 			       .arrived = &arrived,
-			       .own = {MSI_OWN, 0}};
+			       .data = 0x4321,
+			       .own = {MSI_OWN, 0x1234}};
 }
 
 #define MESSAGES                                                                                             \
 	ROW(TRUTH, REFUSED), ROW(NO_RECORD, REFUSED), ROW(NO_STRIKE, REFUSED), ROW(WRONG_BDF, MISTOLD),      \
 		ROW(WRONG_REASON, MISTOLD), ROW(WRONG_INDEX, MISTOLD), ROW(ARRIVES, ARRIVED),                \
-		ROW(STRAY, ARRIVED), ROW(OWN_SILENT, NOT_TRIED), ROW(REGISTERS, REFUSED)
+		ROW(STRAY, ARRIVED), ROW(OWN_SILENT, NOT_TRIED), ROW(OWN_LATE, REFUSED),                     \
+		ROW(REGISTERS, REFUSED)
 
 /* Without a record it counts as refused only because the function's own message has just arrived. */
 static void test_messages(void **state)
@@ -689,7 +758,7 @@ static void test_messages(void **state)
 	(void)state;
 	ROWS(BY_PF, msi, MESSAGES, ROW(NAMELESS, REFUSED), ROW(OTHERS_WRONG, HARMED));
 	ROWS(BY_VF, msi, MESSAGES, ROW(NAMELESS, REFUSED), ROW(ATTACKER_DEAD, REFUSED));
-	ROWS(BY_EDU, msi, MESSAGES, ROW(NAMELESS, REFUSED));
+	ROWS(BY_EDU, msi, MESSAGES, ROW(NAMELESS, REFUSED), ROW(CONTROL_FAILS, NOT_TRIED));
 	msi.msix = true;
 	ROWS(BY_VF, msi, MESSAGES, ROW(NAMELESS, MISTOLD));
 	msi.own.addr = 0;
@@ -725,6 +794,14 @@ static void test_control_fails_later(void **state)
 	a = forged();
 	lie = OWN_SILENT;
 	assert_int_equal(run(), ATTACK_NOT_TRIED);
+	for (enum who who = BY_VF; who <= BY_EDU; who += BY_EDU) { /* what an earlier one read is no answer */
+		start(state);
+		attacker(who);
+		a = (struct attack){.to = VICTIM, .len = CHUNK, .why = WHY_NO_READ, .secret = victim};
+		assert_int_equal(run(), ATTACK_REFUSED);
+		lie = CONTROL_LOOK;
+		assert_int_equal(run(), ATTACK_HARMED);
+	}
 }
 
 static void test_no_translation(void **state)
@@ -756,6 +833,75 @@ static void test_others_are_counted(void **state)
 	assert_int_equal(attack_verified() - before, 2 * 8 * VFS);
 }
 
+/* How many operations each of them has in flight: fewer where there are many. */
+static void test_others_share(void **state)
+{
+	static const struct {
+		unsigned others, each;
+	} row[] = {{1, 8}, {4, 8}, {5, 4}, {16, 4}, {17, 1}, {VFS_MAX - 1, 1}};
+	a = (struct attack){.write = true, .to = HOLE, .len = CHUNK, .why = WHY_NO_WRITE};
+	for (unsigned i = 0; i < ARRAY_LEN(row); i++)
+		for (unsigned who = 0; who < 4; who++) {
+			vfs = who == 1 ? row[i].others : row[i].others + 1;
+			start(state);
+			if (who == 1)
+				attacker(BY_PF);
+			if (who == 2) {
+				by.vf = &m.vf[vfs - 1];
+				by.fn = by.vf->fn->bdf;
+			}
+			if (who == 3) { /* the first is not open */
+				m.vf[0].accel = NULL;
+				attacker(BY_PF);
+			}
+			uint64_t before = attack_verified();
+			assert_int_equal(run(), ATTACK_REFUSED);
+			assert_int_equal(attack_verified() - before, row[i].others * row[i].each);
+		}
+	vfs = VFS_MAX;
+	start(state);
+	attacker(BY_EDU);
+	polls = 2;
+	assert_int_equal(run(), ATTACK_REFUSED);
+	vfs = VFS;
+}
+
+/* Half of it reads, half writes what lies behind, and the next round reads that; the last chunk is left out.
+ */
+static void test_others_go_round(void **state)
+{
+	bool seen[CHUNKS] = {false};
+	uint64_t written[4] = {0};
+	(void)state;
+	for (unsigned round = 0; round < 12; round++) {
+		a = (struct attack){.write = true, .to = HOLE, .len = CHUNK, .why = WHY_NO_WRITE};
+		memset(buffers[1][0], 0x5a, CHUNK);
+		assert_int_equal(run(), ATTACK_REFUSED);
+		assert_int_equal(n_given[1], 8);
+		for (unsigned i = 0; i < 8; i++) {
+			uint64_t chunk = given[1][i].lba / (CHUNK / BLOCK);
+			assert_int_equal(given[1][i].op, i < 4 ? ACCEL_READ : ACCEL_WRITE);
+			if (i < 4 && round)
+				assert_int_equal(chunk, written[i]);
+			if (i >= 4)
+				written[i - 4] = chunk;
+			seen[chunk] = true;
+		}
+	}
+	for (unsigned i = 0; i < CHUNKS; i++)
+		assert_int_equal(seen[i], i < CHUNKS - 1);
+}
+
+/* A read of the attacker's own that brings nothing does not pass for the one before it. */
+static void test_own_read_is_new(void **state)
+{
+	(void)state;
+	a = (struct attack){.write = true, .to = HOLE, .len = CHUNK, .why = WHY_NO_WRITE};
+	assert_int_equal(run(), ATTACK_REFUSED);
+	lie = ATTACKER_EMPTY;
+	assert_int_equal(run(), ATTACK_HARMED);
+}
+
 static void test_device_says(void **state)
 {
 	(void)state;
@@ -768,15 +914,25 @@ static void test_device_says(void **state)
 	attacker(BY_EDU);
 	assert_int_equal(run(), ATTACK_SILENT);
 	assert_string_equal(device_said, "nothing");
+	start(state);
+	attacker(BY_PF);
+	assert_int_equal(run(), ATTACK_REFUSED);
+	assert_non_null(strstr(device_said, "(0/04h)"));
+	lie = NO_STRIKE;
+	assert_int_equal(run(), ATTACK_SILENT);
+	assert_string_equal(device_said, "success");
 }
 
 /* What an earlier stage left unfinished on another VF is not waited for. */
 static void test_left_over_work(void **state)
 {
 	(void)state;
-	m.vf[2].batch.n = 32;
-	a = (struct attack){.write = true, .to = HOLE, .len = CHUNK, .why = WHY_NO_WRITE};
-	assert_int_equal(run(), ATTACK_REFUSED);
+	for (unsigned i = 1; i < VFS; i++) {
+		start(state);
+		m.vf[i].batch.n = 32;
+		a = (struct attack){.write = true, .to = HOLE, .len = CHUNK, .why = WHY_NO_WRITE};
+		assert_int_equal(run(), ATTACK_REFUSED);
+	}
 }
 
 static void test_possible(void **state)
@@ -787,6 +943,11 @@ static void test_possible(void **state)
 	a.write = false;
 	accel[0].can = BIT(ACCEL_READ);
 	assert_false(attack_possible(&by, &a));
+	a = (struct attack){.to = HOLE, .len = 4}; /* few bytes are only written */
+	assert_false(attack_possible(&by, &a));
+	a = (struct attack){.write = true, .to = HOLE + 2, .len = 4};
+	assert_false(attack_possible(&by, &a));
+	a = (struct attack){.to = HOLE, .len = CHUNK};
 	attacker(BY_PF);
 	assert_false(attack_possible(&by, &a));
 	a = (struct attack){.write = true, .to = HOLE + 2, .len = 4};
@@ -798,6 +959,9 @@ static void test_possible(void **state)
 	attacker(BY_FETCH);
 	a = (struct attack){.write = true, .to = HOLE, .len = CHUNK};
 	assert_false(attack_possible(&by, &a));
+	a.write = false;
+	assert_true(attack_possible(&by, &a));
+	assert_int_equal(attack_ready(&m, &by, &a), SL_OK); /* nothing has to be made ready */
 }
 
 static void test_words(void **state)
@@ -833,7 +997,13 @@ static void test_guard(void **state)
 	assert_true(guard_whole());
 	guard_none();
 	victim[0] ^= 1;
+	range[0] ^= 1;
 	assert_false(guard_changed());
+	for (unsigned i = 0; i < 5000; i++) { /* what is guarded already takes no place */
+		guard_add(range, sizeof range);
+		guard_add(victim, 16);
+	}
+	assert_true(guard_whole());
 	for (unsigned i = 0; i < 5000; i++)
 		guard_regs(&ctrl[0].io);
 	assert_false(guard_whole());
@@ -856,6 +1026,9 @@ int main(void)
 		T(test_no_translation),
 		T(test_control_fails_later),
 		T(test_others_are_counted),
+		T(test_others_share),
+		T(test_others_go_round),
+		T(test_own_read_is_new),
 		T(test_device_says),
 		T(test_possible),
 		T(test_left_over_work),

@@ -19,6 +19,7 @@ static struct attack tried[16];
 static bool enforceable[16];
 static unsigned n_tried, broken, entries_given, entries_back, vectors;
 static unsigned entries = 1024;
+static uint32_t apic_id;
 static const char *lacks;
 static bool no_own, no_vector, other_unit, kept;
 static uint16_t own_rid;
@@ -34,13 +35,13 @@ bdf_t function_requester(const struct machine *machine, bdf_t fn)
 bool madt_has(const struct madt *madt, uint32_t id)
 {
 	(void)madt;
-	return id >= 0xf0; /* processors 0xf0 to 0xfe */
+	return id >= 0xf0 && id <= 0xfe;
 }
 
 uint32_t core_apic_id(unsigned core)
 {
 	assert_int_equal(core, 0);
-	return 3;
+	return apic_id;
 }
 
 enum sl_err irq_alloc(void (*fn)(void *), void *ctx, uint8_t *vector)
@@ -78,7 +79,8 @@ enum sl_err iommu_irq_alloc(struct iommu *mmu, bdf_t fn, unsigned count, uint8_t
 			    struct iommu_irq *out)
 {
 	(void)mmu;
-	assert_true(count == 1 && vector == VECTOR && apic == 3);
+	assert_true(count == 1 && vector == VECTOR && apic == apic_id);
+	assert_int_not_equal(fn.rid, 0x104); /* is no party */
 	if (no_own && fn.rid == own_rid)
 		return SL_NOSPACE;
 	*out = (struct iommu_irq){.unit = other_unit && fn.rid != own_rid,
@@ -101,6 +103,7 @@ enum sl_err iommu_irq_free(struct iommu *mmu, struct iommu_irq *irq)
 struct iommu_msi iommu_irq_message(const struct iommu_irq *irq, unsigned i)
 {
 	assert_int_equal(i, 0);
+	assert_int_equal(irq->count, 1);
 	return (struct iommu_msi){0xfee00010ull | (uint64_t)irq->index << 5, 0};
 }
 
@@ -140,8 +143,9 @@ static int start(void **state)
 	mach.irqs_remapped = true;
 	n_tried = broken = entries_given = entries_back = 0;
 	no_own = no_vector = other_unit = kept = false;
+	apic_id = 3;
 	all.n = 3;
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i < 4; i++) /* the fourth does not count */
 		all.party[i].by.fn.rid = (uint16_t)(0x101 + i);
 	all.party[0].by.vf = &vf;
 	all.party[1].by.pf = &pf;
@@ -189,7 +193,8 @@ static void test_vf(void **state)
 {
 	const struct want want[] = {
 		{"MSI to no processor", 0xfeeef000, 0x40, false, false, true, WHY_IRQ_UNREMAPPED, 0, OWN(1)},
-		{"MSI-X compatibility", 0xfee03000, VECTOR, true, false, false, WHY_IRQ_UNREMAPPED, 0, OWN(1)},
+		{"MSI-X compatibility", 0xfee03000, VECTOR, true, false, false, WHY_IRQ_UNREMAPPED, 0,
+		 OWN(1)},
 		{"MSI, other's entry", OWN(2), 0, false, false, false, WHY_IRQ_SOURCE, 2, OWN(1)},
 		{"MSI-X other's entry", OWN(2), 0, true, true, false, WHY_IRQ_SOURCE, 2, OWN(1)},
 		{"MSI beyond table", 0xfee00010ull | 1024 << 5, 0, false, true, false, WHY_IRQ_INDEX, 1024,
@@ -209,7 +214,8 @@ static void test_edu(void **state)
 {
 	const struct want want[] = {
 		{"MSI to no processor", 0xfeeef000, 0x40, false, false, true, WHY_IRQ_UNREMAPPED, 0, OWN(3)},
-		{"MSI to processor 0", 0xfee03000, VECTOR, false, false, false, WHY_IRQ_UNREMAPPED, 0, OWN(3)},
+		{"MSI to processor 0", 0xfee03000, VECTOR, false, false, false, WHY_IRQ_UNREMAPPED, 0,
+		 OWN(3)},
 		{"MSI, other's entry", OWN(1), 0, false, false, false, WHY_IRQ_SOURCE, 1, OWN(3)},
 		{"MSI beyond table", 0xfee00010ull | 1024 << 5, 0, false, true, false, WHY_IRQ_INDEX, 1024,
 		 OWN(3)},
@@ -272,13 +278,49 @@ static void test_cannot_be_set_up(void **state)
 	assert_int_equal(broken, 1);
 	assert_int_equal(n_tried, 3);
 	assert_int_equal(entries_given, entries_back);
-	no_vector = true;
+	assert_not_said("could not be taken back");
+	kept = true;
 	forged_run(&mach, &all, &all.party[0]);
 	assert_int_equal(broken, 2);
+	assert_said("an interrupt entry could not be taken back");
+	no_vector = true;
+	forged_run(&mach, &all, &all.party[0]);
+	assert_int_equal(broken, 3);
 	mach.madt.cpus = 0;
 	forged_run(&mach, &all, &all.party[0]);
-	assert_int_equal(n_tried, 3);
+	assert_int_equal(n_tried, 6);
 	vectors = 0;
+}
+
+/* An attacker that is alone takes the entry of a function that is no attacker. */
+static void test_entry_of_any_function(void **state)
+{
+	static struct pci_func other = {.bdf = {0, 0x20}};
+	(void)state;
+	all.n = 1;
+	TAILQ_INIT(&mach.pci.funcs);
+	TAILQ_INSERT_TAIL(&mach.pci.funcs, &other, link);
+	forged_run(&mach, &all, &all.party[0]);
+	assert_int_equal(broken, 0);
+	assert_int_equal(n_tried, 5);
+	assert_int_equal(tried[2].to, OWN(0x20));
+	assert_int_equal(tried[2].index, 0x20);
+	assert_int_equal(entries_given, entries_back);
+}
+
+/* A message in compatibility format to number 255 would be one to all processors. */
+static void test_no_message_to_all(void **state)
+{
+	(void)state;
+	apic_id = 0xff;
+	forged_run(&mach, &all, &all.party[2]);
+	assert_int_equal(n_tried, 3);
+	for (unsigned i = 0; i < n_tried; i++)
+		assert_string_not_equal(tried[i].name, "MSI to processor 0");
+	mach.irqs_remapped = false;
+	forged_run(&mach, &all, &all.party[2]);
+	assert_int_equal(n_tried, 4);
+	assert_int_equal(tried[3].own.addr, 0);
 }
 
 int main(void)
@@ -289,6 +331,8 @@ int main(void)
 					   T(test_no_own_entry),
 					   T(test_not_remapped),
 					   T(test_nothing_beyond),
-					   T(test_cannot_be_set_up)};
+					   T(test_cannot_be_set_up),
+					   T(test_entry_of_any_function),
+					   T(test_no_message_to_all)};
 	return cmocka_run_group_tests_name("forged", tests, NULL, NULL);
 }

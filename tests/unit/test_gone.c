@@ -13,6 +13,7 @@
 #include "apps/work/pattern.h"
 #include "drivers/nvme/reset.h"
 #include "kernel/pmm.h"
+#include "tests/unit/support.h"
 #include "tests/unit/support_stages.h"
 
 #define PLACE (2 * PAGE_SIZE)
@@ -23,7 +24,8 @@ static struct nvme_ctrl ctrl;
 static _Alignas(PAGE_SIZE) uint8_t place[PLACE];
 static struct domain *const own = (struct domain *)&mach, *const brief = (struct domain *)&boot;
 static struct domain *in; /* the function is in that domain */
-static bool mapped, ready, master, guarded, deaf, unmap_fails, busy, pf_fails;
+static bool mapped, ready, master, guarded, deaf, deaf_later, slow, unmap_fails, busy, pf_fails, irqs;
+static unsigned due; /* looks at the clock until what was sent lands */
 static unsigned n_tried, n_no_effect, n_broken, opened, closed, freed, returned, stages;
 static char log_of[512]; /* what happened, one letter each */
 
@@ -51,7 +53,8 @@ enum sl_err attack_strike(struct machine *machine, struct attacker *by, const st
 	assert_true(ready && a->seen && in && mapped && master);
 	assert_int_equal(a->to, WINDOW + PAGE_PASSING);
 	assert_int_equal(a->write, by->edu != NULL);
-	if (!deaf)
+	due = slow ? 5 : 0;
+	if (!deaf && !slow && !(deaf_later && in == brief))
 		place[PAGE_SIZE + 5] = 1;
 	note("s");
 	return stages_call();
@@ -65,7 +68,7 @@ void party_try(struct machine *machine, struct party *p, struct attack a, bool e
 	if (a.to == WINDOW + PAGE_PASSING)
 		assert_true(guarded && pattern_is_zero(place, PLACE));
 	else
-		assert_true(p->by.fetch && a.to == WINDOW + WINDOW_QUEUES);
+		assert_true(p->by.fetch && a.to == WINDOW + WINDOW_QUEUES && !strcmp(p->by.name, "VF1"));
 	n_tried++;
 	note(!strcmp(a.name, "after detach")          ? "D"
 	     : !strcmp(a.name, "its domain is gone")  ? "G"
@@ -181,10 +184,10 @@ void pci_bus_master(struct pci_func *f, bool on)
 	note(on ? "+" : "-");
 }
 
-enum sl_err wait_check(const struct machine *machine, bool *irqs)
+enum sl_err wait_check(const struct machine *machine, bool *want)
 {
 	(void)machine;
-	*irqs = true;
+	*want = irqs;
 	return stages_call();
 }
 
@@ -200,8 +203,8 @@ enum sl_err nvme_vf_open(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg)
 {
 	(void)vf;
 	assert_true(in == own && master);
-	assert_true(cfg->depth == 31 && cfg->queues == 2 && cfg->shadow && cfg->irq && cfg->share == 1 &&
-		    cfg->shares == 2);
+	assert_true(cfg->depth == 31 && cfg->queues == 2 && cfg->shadow &&
+		    cfg->irq == (irqs && mach.vf[1].msix.vectors) && cfg->share == 1 && cfg->shares == 2);
 	opened++;
 	return stages_call();
 }
@@ -306,6 +309,12 @@ enum sl_err stage_sriov(struct machine *machine)
 	return stages_call();
 }
 
+static void meanwhile(void)
+{
+	if (due && --due == 0)
+		place[PAGE_SIZE + 5] = 1;
+}
+
 static int start(void **state)
 {
 	static struct accel accel;
@@ -330,7 +339,9 @@ static int start(void **state)
 	all.edu_fn = &fn[0];
 	in = own;
 	master = true;
-	ready = mapped = guarded = deaf = unmap_fails = busy = pf_fails = false;
+	ready = mapped = guarded = deaf = deaf_later = slow = unmap_fails = busy = pf_fails = false;
+	irqs = true;
+	support_meanwhile = meanwhile;
 	n_tried = n_no_effect = n_broken = opened = closed = freed = returned = stages = 0;
 	log_of[0] = 0;
 	return 0;
@@ -350,6 +361,10 @@ static void test_edu(void **state)
 	assert_string_equal(log_of, "sdDasdxG-a+");
 	assert_counts(2, 0, 0);
 	assert_true(in == own && master && returned == 1 && freed == 1);
+	start(state);
+	slow = true; /* what it writes needs some time */
+	assert_int_equal(gone_run(&mach, &all, &all.party[1]), SL_OK);
+	assert_counts(2, 0, 0);
 }
 
 static void test_vf(void **state)
@@ -371,6 +386,17 @@ static void test_vf(void **state)
 	assert_int_equal(gone_run(&mach, &all, &all.party[0]), SL_TIMEOUT);
 	assert_counts(0, 0, 0);
 	assert_null(mach.vf[1].accel);
+	for (unsigned way = 0; way < 2; way++) { /* interrupts where both are for them */
+		start(state);
+		irqs = way;
+		mach.vf[1].msix.vectors = !way;
+		assert_int_equal(gone_run(&mach, &all, &all.party[0]), SL_OK);
+		assert_int_equal(opened, 1);
+	}
+	start(state);
+	stages_fail_at = 1; /* its queues are not as they should be: nothing is begun */
+	assert_int_equal(gone_run(&mach, &all, &all.party[0]), SL_DEVICE);
+	assert_true(!closed && mach.vf[1].accel);
 }
 
 static void test_never_reached(void **state)
@@ -416,6 +442,19 @@ static void test_functions(void **state)
 	assert_string_equal(log_of, "12csdDasdxG-a3A");
 	assert_counts(3, 1, 0);
 	assert_int_equal(stages, 2);
+	unsigned calls = stages_calls;
+	start(state);
+	stages_fail_at = calls; /* the last VF cannot be brought up */
+	assert_int_equal(gone_run(&mach, &all, &all.party[0]), SL_OK);
+	assert_int_equal(gone_functions(&mach, PHYS(0x6000000)), SL_DEVICE);
+	start(state);
+	deaf_later = true; /* seen once, and not in the domain that came after: no control */
+	assert_int_equal(gone_run(&mach, &all, &all.party[0]), SL_OK);
+	assert_counts(1, 1, 0);
+	deaf_later = false;
+	n_tried = n_no_effect = 0;
+	assert_int_equal(gone_functions(&mach, PHYS(0x6000000)), SL_OK);
+	assert_counts(2, 2, 0);
 	start(state);
 	pf_fails = true;
 	assert_int_equal(gone_functions(&mach, PHYS(0x6000000)), SL_TIMEOUT);

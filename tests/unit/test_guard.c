@@ -13,10 +13,29 @@
 #define RAM   0x40000000ull
 #define BYTES (16ull << 20)
 
-enum { ROOT, CONTEXT_A, CONTEXT_B, TOP, L3, L2, L1, TOP3, L2B, INTR0, INTR1, OTHER_ROOT, FREE, PAGES };
+enum {
+	ROOT,
+	CONTEXT_A,
+	CONTEXT_B,
+	TOP,
+	L3,
+	L2,
+	L1,
+	TOP3,
+	L2B,
+	TOP5,
+	L4,
+	LONE,
+	INTR0,
+	INTR1,
+	OTHER_ROOT,
+	FREE,
+	PAGES
+};
 
 static struct machine m;
 static uint64_t page[PAGES]; /* physical addresses */
+static uint64_t free_at_first;
 static struct iommu_unit_raw unit[3];
 
 enum sl_err iommu_unit_read(const struct iommu *mmu, unsigned i, struct iommu_unit_raw *out)
@@ -38,8 +57,8 @@ static uint64_t *entry(unsigned p, unsigned i)
 }
 
 /* Two buses; a table of four levels with a large page beside the next level, one of three levels with the
- * same table under two functions, and pass-through; a second unit without interrupt remapping; a third that
- * is not mapped. */
+ * same table under two functions, one of five, and pass-through; a second unit without interrupt remapping; a
+ * third that is not mapped. What follows each table in memory would lead on, if it belonged to the table. */
 static int start(void **state)
 {
 	(void)state;
@@ -47,8 +66,13 @@ static int start(void **state)
 	memset(unit, 0, sizeof unit);
 	m.translating = true;
 	m.iommu.unit_count = 3;
-	for (unsigned i = 0; i < PAGES; i++)
+	for (unsigned i = 0; i < PAGES; i++) {
 		memset(entry(i, 0), 0, PAGE_SIZE);
+		if (i != INTR0) {
+			*entry(i, 512) = page[FREE] | 1;
+			*entry(i, 513) = 1;
+		}
+	}
 	unit[0] = (struct iommu_unit_raw){
 		.rtaddr = page[ROOT], .gsts = 1u << 31 | 1u << 25, .irta = page[INTR0] | 8};
 	unit[1] = (struct iommu_unit_raw){.rtaddr = page[OTHER_ROOT], .gsts = 1u << 31};
@@ -64,6 +88,13 @@ static int start(void **state)
 	*entry(CONTEXT_B, 2 * 255 + 1) = 1;
 	*entry(CONTEXT_B, 2 * 3) = page[TOP] | 1;
 	*entry(CONTEXT_B, 2 * 3 + 1) = 2;
+	*entry(CONTEXT_B, 2 * 4) = page[TOP5] | 1; /* five levels */
+	*entry(CONTEXT_B, 2 * 4 + 1) = 3;
+	*entry(CONTEXT_B, 2 * 5) = page[LONE] | 1;
+	*entry(CONTEXT_B, 2 * 5 + 1) = 1;
+	*entry(CONTEXT_B, 2 * 6) = page[FREE] | 1; /* a width that there is not */
+	*entry(CONTEXT_B, 2 * 6 + 1) = 4;
+	*entry(TOP5, 0) = page[L4] | 1;
 	*entry(TOP, 511) = page[L3] | 3;
 	*entry(TOP, 5) = page[FREE]; /* neither read nor write */
 	*entry(L3, 0) = page[L2] | 1;
@@ -97,6 +128,7 @@ static void test_all_tables(void **state)
 				fail_msg("page %u, byte %u", p, byte);
 	assert_true(notices(INTR1, PAGE_SIZE - 1) && notices(L1, PAGE_SIZE - 1));
 	assert_false(notices(FREE, 0));
+	assert_false(notices(INTR1, PAGE_SIZE)); /* its table ends there */
 }
 
 static void test_without_translation(void **state)
@@ -125,11 +157,16 @@ static void test_copies_are_given_back(void **state)
 {
 	(void)state;
 	guard_free();
-	uint64_t before = pmm_free_pages();
-	start(state);
-	assert_true(pmm_free_pages() < before);
+	assert_int_equal(pmm_free_pages(), free_at_first);
+	for (unsigned i = 0; i < 2; i++) { /* what is guarded already needs no copy */
+		guard_add(entry(FREE, 0), PAGE_SIZE);
+		assert_int_equal(pmm_free_pages(), free_at_first - 1);
+	}
 	guard_free();
-	assert_int_equal(pmm_free_pages(), before);
+	start(state);
+	assert_true(pmm_free_pages() < free_at_first);
+	guard_free();
+	assert_int_equal(pmm_free_pages(), free_at_first);
 }
 
 int main(void)
@@ -137,15 +174,16 @@ int main(void)
 #define T(name) cmocka_unit_test_setup(name, start)
 	const struct CMUnitTest tests[] = {T(test_all_tables), T(test_without_translation),
 					   T(test_no_remapping), T(test_copies_are_given_back)};
-	phys_t p, two;
-	if (pmm_add(support_ram(BYTES, RAM), BYTES / PAGE_SIZE) || pmm_alloc(2, PAGE_SIZE, &two))
+	phys_t p, three;
+	if (pmm_add(support_ram(BYTES, RAM), BYTES / PAGE_SIZE) || pmm_alloc(3, PAGE_SIZE, &three))
 		return 1;
-	for (unsigned i = 0; i < PAGES; i++) {
-		if (pmm_alloc(1, PAGE_SIZE, &p))
+	for (unsigned i = 0; i < PAGES; i++) { /* and a page behind it */
+		if (pmm_alloc(2, PAGE_SIZE, &p))
 			return 1;
 		page[i] = p.v;
 	}
-	page[INTR0] = two.v; /* one table of 512 entries */
-	page[INTR1] = two.v + PAGE_SIZE;
+	page[INTR0] = three.v; /* one table of 512 entries */
+	page[INTR1] = three.v + PAGE_SIZE;
+	free_at_first = pmm_free_pages();
 	return cmocka_run_group_tests_name("guard", tests, NULL, NULL);
 }

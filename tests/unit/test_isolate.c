@@ -27,19 +27,19 @@
 #define BUFFERS (PARTIES * 4 + 1)
 #define DECOY   0x6000000ull
 #define TABLE   0x40001000ull
-#define CONTEXT 0x40002000ull
+#define CONTEXT 0x40003000ull
 
 static struct domain *const dom = (struct domain *)&mach, *const pf_dom = (struct domain *)&boot;
 static struct domain *const edu_dom = (struct domain *)vf_fn;
 static struct pci_func pf_fn, edu_fn;
-static struct accel accel[VFS];
-static struct accel_store store[VFS];
-static struct nvme_ctrl ctrl[VFS];
+static struct accel accel[VFS_MAX];
+static struct accel_store store[VFS_MAX];
+static struct nvme_ctrl ctrl[VFS_MAX];
 static uint8_t kernel_data[PAGE_SIZE], kernel_text[PAGE_SIZE];
 static uint8_t *edu_page;
 static unsigned live, put_fails, domains, connected, watched, filled, decoys, exact, attempts, gone, gone_all,
 	made_domains, prepared, sums, heads, freed, forgotten, cleared, kernel_fills;
-static bool has_edu, edu_misses, claimed, stopped, not_refused;
+static bool has_edu, edu_misses, claimed, stopped, not_refused, no_tables;
 static uint64_t pages_free, lost_each; /* pages that each pass loses */
 static const void *guarded[64];
 static uint64_t guarded_len[64];
@@ -146,7 +146,7 @@ enum sl_err iommu_walk(struct iommu *mmu, bdf_t fn, iova_t iova, struct iommu_wa
 	assert_ptr_equal(mmu, &mach.iommu);
 	assert_int_equal(iova.v, WINDOW + PAGE_TARGET);
 	*out = (struct iommu_walk){.pages = PHYS(TABLE + fn.rid * PAGE_SIZE), .functions = PHYS(CONTEXT)};
-	return SL_OK;
+	return no_tables ? SL_NOTFOUND : SL_OK;
 }
 
 struct pci_func *edu_find(const struct pci *pci)
@@ -290,6 +290,9 @@ enum sl_err timed_prepare(struct machine *machine)
 void attempts_run(struct machine *machine, struct parties *parties, struct party *p)
 {
 	assert_true(p == &parties->party[attempts % parties->n] && parties->decoy.v == DECOY);
+	bool known = *p->by.dom && !no_tables;
+	assert_ptr_equal(p->table, known ? phys_va(PHYS(TABLE + p->by.fn.rid * PAGE_SIZE)) : NULL);
+	assert_ptr_equal(p->contexts, known ? phys_va(PHYS(CONTEXT)) : NULL);
 	attempts++;
 	machine->tally.cases += 10;
 	machine->tally.refused += not_refused ? 9 : 10;
@@ -351,6 +354,7 @@ static int start(void **state)
 	pf_fn.bdf.rid = 0x100;
 	edu_fn.bdf.rid = 0x200;
 	boot.cfg.passes = 1;
+	mach.vf[VFS] = (struct vf){.accel = &accel[0], .nvme.ctrl = &ctrl[0]}; /* does not count */
 	for (unsigned v = 0; v < VFS; v++) {
 		store[v] = (struct accel_store){.block = 512, .blocks = 16 * CHUNK / 512};
 		mach.vf[v].accel = &accel[v];
@@ -360,7 +364,7 @@ static int start(void **state)
 	put_fails = watched = filled = exact = attempts = gone = gone_all = 0;
 	made_domains = prepared = sums = heads = freed = forgotten = cleared = kernel_fills = 0;
 	has_edu = true;
-	edu_misses = claimed = stopped = not_refused = false;
+	edu_misses = claimed = stopped = not_refused = no_tables = false;
 	pages_free = 1000;
 	lost_each = 0;
 	return 0;
@@ -386,7 +390,8 @@ static void test_one_pass(void **state)
 	assert_int_equal(exact, PARTIES);
 	assert_true(gone_all == 1 && made_domains == 0 && prepared == 1 && sums == 1 && heads == 1);
 	assert_true(watched == 1 && forgotten == 1 && cleared == 1 && kernel_fills == 1 && decoys == 1);
-	assert_true(mach.tally.verified == 77 && mach.tally.cases == 40 && mach.tally.refused == 40 && !mach.tally.proof_failed);
+	assert_true(mach.tally.verified == 77 && mach.tally.cases == 40 && mach.tally.refused == 40 &&
+		    !mach.tally.proof_failed);
 	assert_said("attacker VF0 is 0000:01:00.1: reads and writes on its ring");
 	assert_said("attacker PF is 0000:01:00.0: Identify and Get Log Page");
 	assert_said("attacker edu is 0000:02:00.0, behind a bridge that says 0000:03:00.0: copies");
@@ -512,6 +517,34 @@ static void test_no_translation(void **state)
 	assert_all_given_back();
 	assert_true(exact == 0 && gone_all == 0 && made_domains == 0 && sums == 0);
 	assert_true(attempts == 2 * PARTIES && mach.tally.proof_failed);
+	start(state);
+	boot.cfg.iommu = CONFIG_IOMMU_OFF;
+	mach.vf[0].dom = mach.vf[1].dom = NULL;
+	assert_int_equal(stage_isolate(&mach),
+			 SL_OK); /* attempts_run() looks: no tables of theirs are known */
+	start(state);
+	no_tables = true;
+	assert_int_equal(stage_isolate(&mach), SL_OK);
+}
+
+/* As many as there may be. */
+static void test_most(void **state)
+{
+	static struct pci_func fns[VFS_MAX];
+	(void)state;
+	mach.vfs = VFS_MAX;
+	boot.cfg.iommu = CONFIG_IOMMU_OFF; /* tables of theirs are not looked at */
+	for (unsigned v = 0; v < VFS_MAX; v++) {
+		fns[v].bdf.rid = (uint16_t)(0x400 + v);
+		store[v] = store[0];
+		mach.vf[v] = (struct vf){
+			.fn = &fns[v], .dom = dom, .accel = &accel[v], .data = &store[v], .index = v};
+		mach.vf[v].nvme.ctrl = &ctrl[v];
+	}
+	assert_int_equal(stage_isolate(&mach), SL_OK);
+	assert_all_given_back();
+	assert_int_equal(attempts, PARTIES_MAX);
+	assert_said("attacker VF63 is 0000:04:07.7");
 }
 
 static void test_room(void **state)
@@ -522,6 +555,10 @@ static void test_room(void **state)
 	assert_said("FAIL isolate: 0000:01:00.2 has 60 KiB of medium; at least 64 are needed");
 	assert_int_equal(attempts, 0);
 	assert_int_equal(prepared, 0);
+	start(state);
+	store[0].blocks--;
+	assert_int_equal(stage_isolate(&mach), SL_NOSPACE);
+	assert_said("FAIL isolate: 0000:01:00.1 has 60 KiB");
 }
 
 /* As many as there may be, and what cannot be taken back. */
@@ -587,6 +624,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {T(test_one_pass),         T(test_passes),         T(test_memory),
 					   T(test_every_call_fails), T(test_not_refused),    T(test_stopped),
 					   T(test_without_edu),      T(test_no_translation), T(test_room),
-					   T(test_put_fails),        T(test_guard)};
+					   T(test_put_fails),        T(test_most),           T(test_guard)};
 	return cmocka_run_group_tests_name("isolate", tests, NULL, NULL);
 }

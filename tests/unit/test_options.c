@@ -5,7 +5,7 @@
 #include <setjmp.h>
 #include <string.h>
 #include <cmocka.h>
-#include "apps/shell/shell.h"
+#include "apps/shell/command.h"
 #include "tests/unit/support_stages.h"
 
 static void configured(const char *text)
@@ -19,7 +19,7 @@ static void shows(const char *key, const char *words)
 {
 	char *word[] = {"options", (char *)key};
 	said_start();
-	assert_true(cmd_options(&mach, 2, word));
+	assert_true(options_commands[0].run(&mach, 2, word));
 	assert_said(words);
 }
 
@@ -36,7 +36,7 @@ static void test_list(void **state)
 	(void)state;
 	configured(
 		"app=audit vfs=7 mode=adaptive iommu=pt,igfx_off scratch=0123456789-abcdefghijkl end=qemu baud=9600");
-	assert_true(cmd_options(&mach, 1, word));
+	assert_true(options_commands[0].run(&mach, 1, word));
 	assert_said("  app=audit         what to run\n");
 	assert_said("  vfs=7             virtual functions to enable\n");
 	assert_said("  mode=adaptive     how a core");
@@ -47,7 +47,7 @@ static void test_list(void **state)
 	assert_said("  console=          UARTs");
 	assert_said("  seed=1            app=bench");
 	assert_said("  end=qemu          how the run ends\n");
-	assert_false(cmd_options(&mach, 3, word));
+	assert_false(options_commands[0].run(&mach, 3, word));
 }
 
 static void test_one(void **state)

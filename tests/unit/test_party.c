@@ -18,8 +18,8 @@
 static struct attack_result next; /* what attack_run() comes to */
 static struct attack tried[64];
 static char names[64][32]; /* of those: the caller's are gone by then */
-static unsigned n_tried, guarded, refilled;
-static bool stopped, strike_lands;
+static unsigned n_tried, guarded, refilled, unmapped, freed;
+static bool stopped, strike_lands, no_buffer, keeps_mapped;
 static _Alignas(PAGE_SIZE) uint8_t kernel_data[PAGE_SIZE], passing[PAGE_SIZE], pages[3][6][PAGE_SIZE];
 static struct parties all;
 static struct domain *dom = (struct domain *)&mach;
@@ -116,7 +116,7 @@ enum sl_err dma_get(struct domain *d, iova_t iova, uint64_t len, unsigned perm, 
 	assert_ptr_equal(d, dom);
 	*out = (struct dma_buf){.va = passing, .iova = iova, .phys = PHYS(0x9000000), .len = len, .dom = d};
 	assert_int_equal(perm, DOMAIN_RW);
-	return SL_OK;
+	return no_buffer ? SL_NOMEM : SL_OK;
 }
 
 uint64_t domain_aperture(const struct domain *d)
@@ -130,7 +130,8 @@ enum sl_err domain_unmap(struct domain *d, iova_t iova, uint64_t len)
 	assert_ptr_equal(d, dom);
 	assert_int_equal(iova.v, WINDOW + PAGE_PASSING);
 	assert_int_equal(len, PAGE_SIZE);
-	return SL_OK;
+	unmapped++;
+	return keeps_mapped ? SL_TIMEOUT : SL_OK;
 }
 
 struct pci_func *pci_find(const struct pci *pci, bdf_t fn)
@@ -145,6 +146,7 @@ void pmm_free(phys_t base, uint64_t n)
 {
 	assert_int_equal(base.v, 0x9000000);
 	assert_int_equal(n, 1);
+	freed++;
 }
 
 /* The last case that was kept. */
@@ -186,8 +188,8 @@ static int start(void **state)
 	memset(passing, 0, sizeof passing);
 	boot.cfg.passes = 1;
 	next = (struct attack_result){.outcome = ATTACK_REFUSED, .recorded = true};
-	n_tried = guarded = refilled = 0;
-	stopped = false;
+	n_tried = guarded = refilled = unmapped = freed = 0;
+	stopped = no_buffer = keeps_mapped = false;
 	strike_lands = true;
 	all.decoy = PHYS(0x6000000);
 	add(0, "VF0", true, false);
@@ -237,11 +239,17 @@ static void test_every_outcome_is_counted_once(void **state)
 		start(state);
 		next.outcome = outcomes[i].outcome;
 		next.recorded = next.outcome == ATTACK_REFUSED;
+		next.fault = (struct iommu_fault){.bdf = {0, 0x101},
+						  .iova = IOVA(0x1000),
+						  .write = true,
+						  .why = WHY_NO_WRITE,
+						  .code = 5};
 		boot.cfg.iommu = outcomes[i].translated ? CONFIG_IOMMU_ON : CONFIG_IOMMU_OFF;
 		party_try(&mach, &all.party[0],
 			  (struct attack){.name = "somewhere", .write = true, .to = 0x1000},
 			  outcomes[i].enforceable);
-		uint64_t sum[] = {mach.tally.refused, mach.tally.cases - mach.tally.refused, mach.tally.not_enforced, mach.tally.not_tried};
+		uint64_t sum[] = {mach.tally.refused, mach.tally.cases - mach.tally.refused,
+				  mach.tally.not_enforced, mach.tally.not_tried};
 		for (unsigned k = 0; k < 4; k++)
 			assert_int_equal(sum[k], outcomes[i].counted == k);
 		assert_int_equal(proof_cases()->n, 1);
@@ -249,6 +257,18 @@ static void test_every_outcome_is_counted_once(void **state)
 		assert_string_equal(kept()->who, "VF0");
 		assert_string_equal(kept()->what, "somewhere");
 		assert_said(verdicts[outcomes[i].counted]);
+		assert_int_equal(kept()->recorded, next.recorded);
+		assert_int_equal(kept()->bdf.rid, next.recorded ? 0x101 : 0);
+		assert_int_equal(kept()->iova, next.recorded ? 0x1000 : 0);
+		assert_int_equal(kept()->reason, next.recorded ? 5 : 0);
+		if (next.recorded)
+			assert_said(" 01:00.1 write 1000          5 ");
+		else
+			assert_not_said("01:00.1");
+		if (!next.recorded && next.outcome != ATTACK_NOT_TRIED)
+			assert_said(" no fault recorded ");
+		else
+			assert_not_said("no fault recorded");
 		assert_int_equal(tried[0].fault_at, 0x1000);
 		assert_int_equal(tried[0].why, WHY_NO_WRITE);
 	}
@@ -287,6 +307,7 @@ static void test_sentences(void **state)
 	party_try(&mach, &all.party[0], msi, true);
 	next.outcome = ATTACK_ARRIVED;
 	party_try(&mach, &all.party[0], msi, false);
+	party_try(&mach, &all.party[0], msi, false);
 	next.outcome = ATTACK_SILENT;
 	party_try(&mach, &all.party[0], msi, false);
 	next.outcome = ATTACK_NOT_TRIED;
@@ -300,13 +321,16 @@ static void test_sentences(void **state)
 	assert_said("5 forged interrupts did not arrive");
 	assert_said("Recorded: 3, of which 3 name FFFF");
 	assert_said("(of 2 of them the unit keeps no record)");
-	assert_said("not shown: 2 forged interrupts: not enforced here; 1 of them were seen to");
+	assert_said("not shown: 3 forged interrupts: not enforced here; 2 of them were seen to");
+	assert_not_said("after each pass");
 	assert_said("not tried: 1 accesses that had no effect where they are allowed either");
 	assert_said("77 reads and writes of other VFs");
 	party_counts_clear();
 	said_start();
 	mach = (struct machine){.boot = &boot, .cfg = &boot.cfg};
+	boot.cfg.passes = 2;
 	party_print_sum(&mach);
+	assert_said("shown: after each pass as much memory was free as after the first");
 	assert_said("shown: 0 of 0 forbidden accesses");
 	assert_null(strstr(said, "did not arrive"));
 	assert_null(strstr(said, "not shown"));
@@ -396,7 +420,9 @@ static void test_cases_of_a_vf(void **state)
 	assert_int_equal(find("runs out of mapping", true)->fault_at, WINDOW + PAGE_PASSING + PAGE_SIZE);
 	assert_int_equal(guarded, PAGE_SIZE); /* of the buffer that was unmapped */
 	assert_true(pattern_is_zero(passing, PAGE_SIZE));
-	assert_true(mach.tally.cases == mach.tally.refused && mach.tally.cases == ARRAY_LEN(want) + ARRAY_LEN(others));
+	assert_true(unmapped == 1 && freed == 1);
+	assert_true(mach.tally.cases == mach.tally.refused &&
+		    mach.tally.cases == ARRAY_LEN(want) + ARRAY_LEN(others));
 }
 
 /* The buffer was not reached while it was mapped: nothing is known of afterwards. */
@@ -412,6 +438,71 @@ static void test_buffer_was_never_reached(void **state)
 	assert_int_equal(find("last byte before it", true)->len, 1);
 	assert_int_equal(find("runs out of mapping", true)->to,
 			 WINDOW + PAGE_PASSING + PAGE_SIZE - EDU_BUFFER / 2);
+}
+
+/* The memory of all others, the first among them. */
+static void test_memory_of_all_others(void **state)
+{
+	(void)state;
+	attempts_run(&mach, &all, &all.party[2]);
+	for (unsigned i = 0; i < 2; i++) {
+		char name[32];
+		snprintf(name, sizeof name, "memory of %s", all.party[i].by.name);
+		assert_int_equal(find(name, true)->to, all.party[i].target.phys.v);
+		assert_ptr_equal(find(name, false)->secret, pages[i][0]);
+	}
+	assert_int_equal(find("registers of VF0", true)->to, 0xfec00000 - 0x100000 + 0x100 * 0x1000);
+}
+
+/* No buffer, or one that stays mapped: the proof is broken, and memory that a device may still reach is not
+ * used again. */
+static void test_buffer_cannot_be_set_up(void **state)
+{
+	(void)state;
+	no_buffer = true;
+	attempts_run(&mach, &all, &all.party[0]);
+	assert_true(mach.tally.cases == mach.tally.refused + 1 && kept()->outcome == CASE_NOT_PROVED);
+	assert_true(unmapped == 0 && freed == 0);
+	start(state);
+	keeps_mapped = true;
+	attempts_run(&mach, &all, &all.party[0]);
+	assert_true(mach.tally.cases == mach.tally.refused + 1 && kept()->outcome == CASE_NOT_PROVED);
+	assert_true(unmapped == 1 && freed == 0);
+	for (unsigned i = 0; i < n_tried; i++)
+		assert_string_not_equal(tried[i].name, "buffer after unmap");
+}
+
+/* Where no other attacker has registers: those of any function, but its own, that are memory and a page at
+ * least. */
+static void test_registers_of_any_function(void **state)
+{
+	static const struct pci_bar good = {.addr = 0xe0000000, .size = CHUNK};
+	static struct pci_func f[3];
+	(void)state;
+	for (unsigned at = 0; at < PCI_BARS; at++) {
+		start(state);
+		add(2, "PF", false, false); /* is no party */
+		add(0, "VF0", true, false);
+		add(1, "edu", false, true);
+		memset(f, 0, sizeof f);
+		TAILQ_INIT(&mach.pci.funcs);
+		for (unsigned i = 0; i < ARRAY_LEN(f); i++) {
+			f[i].bdf.rid = (uint16_t)(0x100 + 0x100 * i);
+			TAILQ_INSERT_TAIL(&mach.pci.funcs, &f[i], link);
+		}
+		f[0].bar[0] = (struct pci_bar){.addr = 0xd0000000, .size = CHUNK}; /* its own */
+		f[1].bar[0] = (struct pci_bar){.addr = 0xc000, .size = CHUNK, .io = true};
+		f[1].bar[1] = (struct pci_bar){.size = CHUNK};
+		f[1].bar[2] = (struct pci_bar){.addr = 0xd1000000, .size = CHUNK / 2};
+		f[1].rom = good; /* nobody writes there */
+		attempts_run(&mach, &all, &all.party[0]);
+		for (unsigned i = 0; i < n_tried; i++)
+			assert_null(strstr(tried[i].name, "registers"));
+		n_tried = 0;
+		f[2].bar[at] = good;
+		attempts_run(&mach, &all, &all.party[0]);
+		assert_int_equal(find("registers 03:00.0", true)->to, good.addr);
+	}
 }
 
 /* Secrets are put back before they are to be read: where nothing translates, earlier cases have changed them.
@@ -436,6 +527,9 @@ int main(void)
 					   T(test_sentences),
 					   T(test_cases_of_a_vf),
 					   T(test_buffer_was_never_reached),
+					   T(test_memory_of_all_others),
+					   T(test_buffer_cannot_be_set_up),
+					   T(test_registers_of_any_function),
 					   T(test_secrets_are_put_back)};
 	return cmocka_run_group_tests_name("party", tests, NULL, NULL);
 }

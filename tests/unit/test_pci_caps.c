@@ -11,7 +11,7 @@
 #include "pci/msix.h"
 #include "pci/posture.h"
 #include "pci/priv.h"
-#include "pci/replay.h"
+#include "tools/replay/replay.h"
 #include "tests/model/cfg_model.h"
 #include "tests/unit/support.h"
 

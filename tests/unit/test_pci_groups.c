@@ -9,7 +9,7 @@
 #include "kernel/pmm.h"
 #include "pci/acs.h"
 #include "pci/groups.h"
-#include "pci/replay.h"
+#include "tools/replay/replay.h"
 #include "pci/sriov.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"
@@ -611,6 +611,7 @@ static void test_dump(const char *name, const char *want, uint16_t last)
 {
 	struct replay *r;
 	scan_recorded(name, last, &r);
+	acs_enable_all(&pci);
 	const char *got = text();
 	if (want)
 		assert_string_equal(got, want);

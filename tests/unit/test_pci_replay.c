@@ -6,7 +6,7 @@
 #include <string.h>
 #include "pci/pci.h"
 #include "pci/regs.h"
-#include "pci/replay.h"
+#include "tools/replay/replay.h"
 
 static const bdf_t fn = {0, 0x0100};
 

@@ -9,7 +9,7 @@
 #include "kernel/pmm.h"
 #include "kernel/time.h"
 #include "pci/pci.h"
-#include "pci/replay.h"
+#include "tools/replay/replay.h"
 #include "tests/unit/between.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"

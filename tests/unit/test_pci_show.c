@@ -11,7 +11,7 @@
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "pci/regs.h"
-#include "pci/replay.h"
+#include "tools/replay/replay.h"
 #include "pci/show.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"

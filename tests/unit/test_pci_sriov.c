@@ -9,7 +9,7 @@
 #include "kernel/pmm.h"
 #include "kernel/time.h"
 #include "pci/fit.h"
-#include "pci/replay.h"
+#include "tools/replay/replay.h"
 #include "pci/sriov.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"

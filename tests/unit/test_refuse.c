@@ -17,7 +17,7 @@
 
 static _Alignas(PAGE_SIZE) uint8_t kernel_data[PAGE_SIZE];
 static const void *guarded[16];
-static unsigned n_guarded, n_tables, n_cases, freed, explained;
+static unsigned n_guarded, n_tables, n_cases, freed, explained, filled;
 static int bad = -1; /* the case that comes to: */
 static enum attack_outcome outcome;
 static struct domain *dom = (struct domain *)&mach;
@@ -30,6 +30,7 @@ uint8_t *attack_kernel_data(void)
 void attack_kernel_fill(void)
 {
 	pattern_fill(kernel_data, PAGE_SIZE, 5);
+	filled++;
 }
 
 phys_t paging_phys(const void *va)
@@ -96,6 +97,7 @@ void attack_run(struct machine *machine, struct attacker *by, const struct attac
 	assert_int_equal(v, n_cases / (VFS + 2));
 	assert_true(a->write && a->len == CHUNK && a->why == WHY_NO_WRITE && a->fault_at == a->to &&
 		    !a->seen);
+	assert_int_equal(filled, 1); /* what lies in the kernel's page is known */
 	assert_ptr_equal(*by->dom, dom);
 	assert_true(by->allowed.len == 2 * PAGE_SIZE && by->allowed.dom == dom);
 	assert_true(is_guarded(kernel_data) && is_guarded(readonly[v]) && is_guarded(target_of(v)) &&
@@ -106,6 +108,7 @@ void attack_run(struct machine *machine, struct attacker *by, const struct attac
 		assert_true(pattern_check(target_of(victim), PAGE_SIZE, pattern_seed(victim, 3, 3)));
 		assert_int_equal(a->to, mach.vf[victim].buffers.phys.v + BUFFER_TARGET);
 	} else {
+		assert_int_equal(n_guarded, 3);
 		const uint64_t to[] = {KERNEL, WINDOW + WINDOW_READONLY, WINDOW + WINDOW_HOLE};
 		assert_int_equal(a->to, to[t - (VFS - 1)]);
 	}
@@ -118,7 +121,7 @@ static int start(void **state)
 {
 	(void)state;
 	stages_start(VFS, dom);
-	n_cases = freed = explained = 0;
+	n_cases = freed = explained = filled = 0;
 	bad = -1;
 	return 0;
 }
@@ -133,6 +136,10 @@ static void test_all_refused(void **state)
 		strstr(said, "15 of 15 refused, recorded and without effect, each after it had worked"));
 	assert_null(strstr(said, "FAIL"));
 	assert_int_equal(explained, VFS + 2); /* in full: those of VF 0 */
+	assert_said("  DMA write to   VF0   VF1   VF2   kernel   r/o page unmapped \n"
+		    "  0000:01:00.1   -     ok    ok    ok       ok       ok       \n"
+		    "  0000:01:00.2   ok    -     ok    ok       ok       ok       \n"
+		    "  0000:01:00.3   ok    ok    -     ok       ok       ok       \n");
 }
 
 /* Any one case, with any outcome that is not good. */

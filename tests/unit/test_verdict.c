@@ -11,6 +11,8 @@
 #include "kernel/x86/tsc.h"
 #include "tests/unit/support_stages.h"
 
+static uint64_t hz;
+
 unsigned core_count(void)
 {
 	return 2;
@@ -18,13 +20,16 @@ unsigned core_count(void)
 
 const struct tsc_info *tsc_info(void)
 {
-	static const struct tsc_info info = {.hz = 1000000000};
+	static struct tsc_info info;
+	info.hz = hz;
 	return &info;
 }
 
 static int start(void **state)
 {
 	(void)state;
+	hz = 1000000000;
+	memset(&boot.cfg, 0, sizeof boot.cfg);
 	stages_start(0, NULL);
 	boot.cfg.app = APP_ISOLATE;
 	hist_reset(&mach.tally.latency);
@@ -92,6 +97,79 @@ static void test_ns(void **state)
 	(void)state;
 	assert_int_equal(report_ns(0), 0);
 	assert_int_equal(report_ns(12345678901234567ull), 12345678901234567ull);
+	hz = 3000000000;
+	assert_int_equal(report_ns(2999999999), 999999999);
+	hz = 0; /* the clock is not known */
+	assert_int_equal(report_ns(12345), 0);
+}
+
+/* Least, median, 99 %, 99.9 % and most, in microseconds. */
+static void test_latency(void **state)
+{
+	static const struct {
+		uint64_t ns;
+		unsigned times;
+	} row[] = {{1024, 1}, {2048, 499}, {4096, 490}, {8192, 9}, {16384, 1}};
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_LEN(row); i++)
+		for (unsigned k = 0; k < row[i].times; k++)
+			hist_add(&mach.tally.latency, row[i].ns);
+	report_latency(&mach.tally.latency);
+	assert_string_equal(said, "        1.0        2.0        4.0        8.1       16.3");
+}
+
+/* What was not covered is counted, and named where there is any; before anybody looked it is not known. */
+static void test_uncovered(void **state)
+{
+	static struct pci_func f = {.bdf = {0, 0x0300}, .class = 0x010802};
+	(void)state;
+	ends(NULL, SL_OK);
+	assert_said(" uncovered=unknown ");
+	mach.looked = true;
+	ends(NULL, SL_OK);
+	assert_said(" uncovered=0 ");
+	assert_not_said("it does not cover");
+	TAILQ_INIT(&mach.pci.funcs);
+	TAILQ_INSERT_TAIL(&mach.pci.funcs, &f, link);
+	ends(NULL, SL_OK);
+	assert_said(" uncovered=1 ");
+	assert_said("it does not cover 1 functions or buses: 1 functions under no unit that translates, 0");
+	assert_said("not covered: 0000:03:00.0");
+	mach.looked = false;
+	ends(NULL, SL_OK);
+	assert_said(" uncovered=unknown ");
+	assert_not_said("it does not cover");
+}
+
+/* Errors of the hardware have a key each, and only where there were any. */
+static void test_hardware(void **state)
+{
+	(void)state;
+	ends(NULL, SL_OK);
+	static const char *const keys[] = {" nmi=", " mce=", " mce_corrected=", " aer=", " aer_corrected="};
+	for (unsigned i = 0; i < ARRAY_LEN(keys); i++)
+		assert_not_said(keys[i]);
+	mach.hw =
+		(struct hardware){.nmis = 1, .mces = 2, .mces_corrected = 3, .aers = 4, .aers_corrected = 5};
+	ends(NULL, SL_OK);
+	assert_said(" nmi=1 mce=2 mce_corrected=3 aer=4 aer_corrected=5 serial_lost=");
+}
+
+/* Faults of VFs that compute are counted in the runs that have such VFs. */
+static void test_faults_of_vfs(void **state)
+{
+	(void)state;
+	mach.tally.vf_faults = 3;
+	mach.tally.vf_recovered = 2;
+	ends(NULL, SL_OK);
+	assert_not_said("vf_faults");
+	boot.cfg.device = DEVICE_QAT;
+	ends(NULL, SL_OK);
+	assert_said(" vf_faults=3 recovered=2 ");
+	boot.cfg.device = DEVICE_NVME;
+	boot.cfg.app = APP_ACCEL;
+	ends(NULL, SL_OK);
+	assert_said(" vf_faults=3 recovered=2 ");
 }
 
 static void test_audit(void **state)
@@ -111,12 +189,25 @@ static void test_audit(void **state)
 	ends("audit", SL_VERIFY);
 	assert_said(" ok=0 ");
 	assert_said(" proof=broken ");
+	assert_not_said("access=read");
+	boot.cfg.access = ACCESS_READ;
+	mach.audit.unjudged = 6;
+	ends(NULL, SL_OK);
+	assert_said(" access=read unjudged=6 ");
+	mach.audit.done = false;
+	ends(NULL, SL_OK);
+	assert_not_said("access=read");
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_good, start), cmocka_unit_test_setup(test_not_refused, start),
-		cmocka_unit_test_setup(test_audit, start), cmocka_unit_test_setup(test_ns, start)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test_setup(test_good, start),
+					   cmocka_unit_test_setup(test_not_refused, start),
+					   cmocka_unit_test_setup(test_audit, start),
+					   cmocka_unit_test_setup(test_ns, start),
+					   cmocka_unit_test_setup(test_latency, start),
+					   cmocka_unit_test_setup(test_uncovered, start),
+					   cmocka_unit_test_setup(test_hardware, start),
+					   cmocka_unit_test_setup(test_faults_of_vfs, start)};
 	return cmocka_run_group_tests_name("verdict", tests, NULL, NULL);
 }

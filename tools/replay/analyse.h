@@ -3,7 +3,7 @@
 #include "kernel/err.h"
 #include "kernel/span.h"
 #include "pci/pci.h"
-#include "pci/replay.h"
+#include "replay.h"
 
 /* machine_scan(), with how many functions there are and what it complained about. */
 enum sl_err analyse_scan(struct pci *pci, struct replay *cfg, struct span mcfg) MUST_CHECK;

@@ -14,7 +14,7 @@
  * buses below). */
 #pragma once
 #include "pci/pci.h"
-#include "pci/replay.h"
+#include "replay.h"
 
 struct listing;
 

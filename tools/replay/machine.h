@@ -4,7 +4,7 @@
 #include "kernel/span.h"
 #include "pci/groups.h"
 #include "pci/pci.h"
-#include "pci/replay.h"
+#include "replay.h"
 
 /* What the walk complains about on the way, one line each: "pci: 0000:00:1c.0: capability list is broken". */
 #define MACHINE_COMPLAINTS 64

@@ -4,7 +4,7 @@
 #include <jansson.h>
 #include "apps/audit/audit.h"
 #include "apps/audit/report.h"
-#include "pci/replay.h"
+#include "replay.h"
 
 #define RECORD_TABLE (1u << 20) /* the longest ACPI table */
 #define RECORD_MEMS  4096u

@@ -1,4 +1,4 @@
-#include "pci/replay.h"
+#include "replay.h"
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>

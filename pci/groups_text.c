@@ -1,0 +1,103 @@
+/* Groups in words: why functions are together, and what can be done about it. */
+#include "kernel/fmt.h"
+#include "pci/acs.h"
+#include "pci/groups.h"
+#include "pci/priv.h"
+
+static const char *port_name(const struct pci_func *f)
+{
+	return f->port_type == PCI_PORT_ROOT       ? "root port"
+	       : f->port_type == PCI_PORT_UPSTREAM ? "switch upstream port"
+						   : "switch downstream port";
+}
+
+/* "has no ACS" or "lacks ACS SV, UF". */
+static void missing_text(const struct group_reason *r, char *buf, size_t n)
+{
+	static const char *const names[] = {"SV", "", "RR", "CR", "UF"};
+	size_t at = (size_t)fmt_print(buf, n, r->at->cap_acs ? "lacks ACS" : "has no ACS (SV, RR, CR, UF)");
+	const char *between = " ";
+	for (unsigned i = 0; r->at->cap_acs && i < ARRAY_LEN(names); i++) {
+		if (!(r->missing & 1u << i) || at >= n)
+			continue;
+		at += (size_t)fmt_print(buf + at, n - at, "%s%s", between, names[i]);
+		between = ", ";
+	}
+}
+
+static const char *against_linux(const struct group_reason *r)
+{
+	return !r->stricter ? ""
+	       : groups_isolates_in_linux(r->at)
+		       ? "; stricter than Linux, which takes ACS bits that a port lacks as set"
+		       : "; stricter than Linux, which does not see that path";
+}
+
+void groups_reason_text(const struct group_reason *r, char *buf, size_t n)
+{
+	char lacks[48];
+	missing_text(r, lacks, sizeof lacks);
+	switch (r->why) {
+	case GROUP_PORT:
+		fmt_print(buf, n,
+			  "%s " BDF_FMT " %s: what is below it is not held apart from it and each other%s",
+			  port_name(r->at), BDF_ARG(r->at->bdf), lacks, against_linux(r));
+		break;
+	case GROUP_SWITCH:
+		fmt_print(buf, n,
+			  "switch below " BDF_FMT ": downstream port " BDF_FMT
+			  " %s (%u of %u ports are so): requests may go from port to port past the IOMMU%s",
+			  BDF_ARG(r->at->parent->bdf), BDF_ARG(r->at->bdf), lacks, r->count, r->of,
+			  against_linux(r));
+		break;
+	case GROUP_BRIDGE:
+		fmt_print(
+			buf, n,
+			"bridge " BDF_FMT
+			" leads to or from a conventional bus: requests carry the bridge's requester id, not the sender's",
+			BDF_ARG(r->at->bdf));
+		break;
+	case GROUP_MULTI:
+		fmt_print(buf, n, "%u functions of the device of " BDF_FMT " are not held apart: it %s",
+			  r->count, BDF_ARG(r->at->bdf), lacks);
+		break;
+	case GROUP_ALIAS:
+		fmt_print(buf, n, BDF_FMT " also sends requests in the name of " BDF_FMT, BDF_ARG(r->at->bdf),
+			  BDF_ARG(r->other->bdf));
+		break;
+	}
+}
+
+const char *groups_remedy(const struct group_reason *r)
+{
+	switch (r->why) {
+	case GROUP_PORT:
+		if (groups_old_pch_port(r->at))
+			return "this chipset isolates by registers of its own, which Sluice does not set: use a slot that hangs on the processor";
+		return r->at->port_type == PCI_PORT_ROOT
+			       ? "switch ACS on in firmware setup if it has such an entry, else use another slot"
+			       : "a limit of this switch: use a slot below another root port";
+	case GROUP_SWITCH:
+		return "a limit of this switch: put what must be held apart below different root ports";
+	case GROUP_BRIDGE:
+		return "a limit of conventional PCI: put what must be held apart into PCI Express slots";
+	case GROUP_MULTI:
+		if (caps_is_downstream(r->at))
+			return "switch ACS on in firmware setup if it has such an entry, else use a slot of another device number";
+		return r->at->parent
+			       ? "a limit of this device: its functions go to one owner; or use another device"
+			       : "a limit of the chipset: these functions go to one owner";
+	case GROUP_ALIAS:
+		break;
+	}
+	return "a limit of this device: both functions go to one owner";
+}
+
+const char *groups_quirk(const struct pci_func *fn)
+{
+	if (acs_is_wide(fn) && fn->isolates)
+		return "Intel 100/200 series root port: isolated by ACS registers in a form of its own, a known quirk";
+	if (groups_is_intel_integrated(fn) && fn->several && !acs_isolates(fn))
+		return "Intel integrated endpoint: isolated by VT-d's rule for these, a known quirk, without ACS";
+	return NULL;
+}
