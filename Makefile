@@ -29,7 +29,7 @@ COMMON := $(WARN) -Wframe-larger-than=2048 -O2 -g -ffreestanding -fno-common -fn
 KFLAGS := --target=x86_64-unknown-none-elf $(COMMON) -mcmodel=kernel -fno-pic -fno-omit-frame-pointer \
           -fstack-protector-strong -mstack-protector-guard=global -ffunction-sections -fdata-sections -DSLUICE_KERNEL
 EFI_H  := -isystem /usr/include/efi -isystem /usr/include/efi/x86_64
-EFLAGS := --target=x86_64-unknown-windows $(COMMON) -fshort-wchar -mno-stack-arg-probe -DSLUICE_LOADER $(EFI_H)
+EFLAGS := --target=x86_64-unknown-windows $(COMMON) -fshort-wchar -mno-stack-arg-probe -DSLUICE_LOADER -Oz $(EFI_H)
 HFLAGS := $(filter-out -Wno-unused-command-line-argument,$(WARN)) -Wno-unknown-pragmas -O1 -g -fno-omit-frame-pointer \
           -fsanitize=address,undefined -fno-sanitize-recover=all -I. -MMD -MP -DSLUICE_HOST
 
@@ -38,11 +38,11 @@ APP_DIRS := apps apps/bringup apps/vf apps/work apps/measure apps/proof apps/rep
 LIB_DIRS := kernel kernel/x86 pci iommu iommu/vtd iommu/dmar drivers drivers/nvme drivers/edu drivers/crypto drivers/qat
 HOST_DIRS ?= boot $(LIB_DIRS) $(APP_DIRS)
 KERNEL_DIRS ?= $(LIB_DIRS) $(APP_DIRS)
-LOADER := $(wildcard boot/*.c) boot/jump.S kernel/acpi.c kernel/memmap.c kernel/phys.c kernel/err.c kernel/fmt.c kernel/inflate.c kernel/jsonl.c kernel/str.c kernel/uart.c kernel/uart_hw.c kernel/x86/pt.c $(wildcard iommu/dmar/dmar.c)
+LOADER := $(wildcard boot/*.c) boot/jump.S kernel/acpi.c kernel/memmap.c kernel/phys.c kernel/err.c kernel/fmt.c kernel/inflate.c kernel/jsonl.c kernel/report_lines.c kernel/str.c kernel/uart.c kernel/uart_hw.c kernel/x86/pt.c iommu/dmar/dmar.c iommu/vtd/regs_seen.c
 KERNEL := $(foreach d,$(KERNEL_DIRS),$(wildcard $(d)/*.c $(d)/*.S))
 HOST   := $(filter-out %_hw.c kernel/str.c,$(foreach d,$(HOST_DIRS),$(wildcard $(d)/*.c)))
 UNIT   := $(wildcard tests/unit/test_*.c)
-MODEL  := $(wildcard tests/model/*.c tests/unit/support*.c) tools/replay/replay.c
+MODEL  := $(wildcard tests/model/*.c tests/unit/support*.c) $(patsubst %,tools/replay/%.c,replay record machine)
 FUZZ   := $(wildcard tests/fuzz/fuzz_*.c)
 
 KOBJ := $(KERNEL:%=$B/kernel/%.o)
@@ -134,7 +134,7 @@ $B/host/libsluice.a: $(HOBJ)
 
 $B/host/test_%: $B/host/tests/unit/test_%.c.o $B/host/libsluice.a
 	$(call say,LINK,$@)
-	$(Q)$(HOSTCC) -fsanitize=address,undefined -o $@ $< $B/host/libsluice.a -lcmocka
+	$(Q)$(HOSTCC) -fsanitize=address,undefined -o $@ $< $B/host/libsluice.a -lcmocka -lnettle -ljansson
 
 # The audit on a host, over what was recorded on a machine: docs/replay.md.
 REPLAY := $(wildcard tools/replay/*.c)
@@ -189,7 +189,7 @@ $B/cov/libsluice.a: $(HOST:%=$B/cov/%.o) $(MODEL:%=$B/cov/%.o)
 	$(Q)rm -f $@ && ar rcsD $@ $^
 
 $B/cov/test_%: $B/cov/tests/unit/test_%.c.o $B/cov/libsluice.a
-	$(Q)$(CC) -fprofile-instr-generate -o $@ $^ -lcmocka
+	$(Q)$(CC) -fprofile-instr-generate -o $@ $^ -lcmocka -lnettle -ljansson
 
 coverage: $(UNIT:tests/unit/%.c=$B/cov/%)
 	$(Q)rm -f $B/cov/*.profraw

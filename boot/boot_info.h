@@ -3,6 +3,7 @@
 #pragma once
 #include "boot/config.h"
 #include "boot/files.h"
+#include "iommu/vtd/regs_seen.h"
 #include "kernel/addr.h"
 
 #define BOOT_INFO_MAGIC   0x4f464e4945434c53ull /* "SLCEINFO" */
@@ -36,12 +37,10 @@ struct boot_segment { /* one PT_LOAD of the kernel */
 	uint32_t flags, pad; /* ELF p_flags: 1 X, 2 W, 4 R */
 };
 
-#define BOOT_FRCDS 8
-struct boot_unit { /* VT-d registers as found; VT-d §11.4 */
-	uint64_t base, cap, ecap, rtaddr, irta, phmbase, phmlimit;
-	uint32_t ver, gsts, fsts, pmen, plmbase, plmlimit;
-	uint32_t frcds, pad;          /* fault records that were read */
-	uint64_t frcd[BOOT_FRCDS][2]; /* low half, high half */
+struct boot_unit { /* a VT-d unit as found */
+	uint64_t base;
+	uint32_t seg, pad;
+	struct vtd_regs_seen regs;
 };
 
 struct boot_func { /* a PCI function's Command register as found */
@@ -62,7 +61,16 @@ struct boot_file {
 	uint64_t at, len; /* len 0: it is not there, or can not be read */
 };
 
-enum boot_secure { BOOT_NO, BOOT_YES, BOOT_UNKNOWN, BOOT_SETUP }; /* setup mode: anybody may enrol keys */
+/* Secure Boot, by its name in reports. setup: in setup mode, when anybody may enrol keys. */
+#define BOOT_SECURE(X)                                                                                       \
+	X(SECURE_OFF, "off") X(SECURE_ON, "on") X(SECURE_UNKNOWN, "unknown") X(SECURE_SETUP, "setup")
+enum boot_secure { BOOT_SECURE(CONFIG_ENUM) };
+
+static inline const char *boot_secure_name(unsigned secure)
+{
+	static const char *const names[] = {BOOT_SECURE(CONFIG_WORD)};
+	return secure < ARRAY_LEN(names) ? names[secure] : "?";
+}
 
 struct boot_info {
 	uint64_t magic;
@@ -90,7 +98,7 @@ struct boot_info {
 	struct {
 		uint64_t base, size;
 		uint32_t width, height, stride, format; /* format: EFI_GRAPHICS_PIXEL_FORMAT */
-	} fb;                                           /* base 0: none */
+	} fb;                                           /* base 0: none. The kernel does not draw yet */
 	uint32_t secure_boot;                           /* enum boot_secure */
 	uint32_t firmware_revision;
 	char firmware[40];

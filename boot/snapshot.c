@@ -1,6 +1,5 @@
 #include "boot/snapshot.h"
 #include "iommu/dmar/dmar.h"
-#include "iommu/vtd/regs.h"
 #include "kernel/bdf.h"
 
 /* PCI configuration header: PCIe §7.5.1 */
@@ -37,48 +36,36 @@ static void scan_window(const struct snapshot_access *a, struct boot_snapshot *o
 	}
 }
 
-/* Fault records (VT-d §11.4.7.6) lie where CAP.FRO says, NFR + 1 of them: only those inside the registers
- * that the table gives the unit. */
-static void read_faults(const struct snapshot_access *a, uint64_t size, struct boot_unit *u)
+/* The registers of a unit, for vtd_regs_read(). */
+struct unit_at {
+	const struct snapshot_access *a;
+	uint64_t base;
+};
+
+static uint32_t unit_rd32(void *ctx, uint32_t off)
 {
-	uint64_t at = (u->cap >> 24 & 0x3ff) * 16;
-	unsigned records = (u->cap >> 40 & 0xff) + 1;
-	if (!u->cap || u->cap == UINT64_MAX || at < 0x100)
-		return;
-	for (; u->frcds < BOOT_FRCDS && u->frcds < records && at + 16 <= size; at += 16, u->frcds++) {
-		u->frcd[u->frcds][0] = a->rd(u->base + at, 8);
-		u->frcd[u->frcds][1] = a->rd(u->base + at + 8, 8);
-	}
+	const struct unit_at *u = ctx;
+	return (uint32_t)u->a->rd(u->base + off, 4);
 }
 
-/* VT-d §11.4: VER 0, CAP 8h, ECAP 10h, GSTS 1Ch, RTADDR 20h, FSTS 34h, PMEN 64h, PLMBASE 68h, PLMLIMIT 6Ch,
- * PHMBASE 70h, PHMLIMIT 78h, IRTA B8h */
-static void add_unit(const struct snapshot_access *a, struct boot_snapshot *out, uint64_t base, uint64_t size)
+static uint64_t unit_rd64(void *ctx, uint32_t off)
 {
+	const struct unit_at *u = ctx;
+	return u->a->rd(u->base + off, 8);
+}
+
+static void add_unit(const struct snapshot_access *a, struct boot_snapshot *out, const struct dmar_drhd *d)
+{
+	struct unit_at at = {a, d->base};
+	const struct vtd_io io = {.ctx = &at, .rd32 = unit_rd32, .rd64 = unit_rd64};
 	if (out->units == BOOT_MAX_UNITS) {
 		out->units_lost++;
 		return;
 	}
 	struct boot_unit *u = &out->unit[out->units++];
-	*u = (struct boot_unit){.base = base,
-				.ver = (uint32_t)a->rd(base, 4),
-				.cap = a->rd(base + 0x08, 8),
-				.ecap = a->rd(base + 0x10, 8),
-				.gsts = (uint32_t)a->rd(base + 0x1c, 4),
-				.rtaddr = a->rd(base + 0x20, 8),
-				.fsts = (uint32_t)a->rd(base + 0x34, 4),
-				.irta = a->rd(base + 0xb8, 8)};
-	if (u->cap & (CAP_PLMR | CAP_PHMR))
-		u->pmen = (uint32_t)a->rd(base + 0x64, 4);
-	if (u->cap & CAP_PLMR) {
-		u->plmbase = (uint32_t)a->rd(base + 0x68, 4);
-		u->plmlimit = (uint32_t)a->rd(base + 0x6c, 4);
-	}
-	if (u->cap & CAP_PHMR) {
-		u->phmbase = a->rd(base + 0x70, 8);
-		u->phmlimit = a->rd(base + 0x78, 8);
-	}
-	read_faults(a, size, u);
+	u->base = d->base;
+	u->seg = d->seg;
+	vtd_regs_read(&io, d->size, &u->regs);
 }
 
 static bool usable(const struct snapshot_access *a, const char *what, uint64_t addr, uint64_t len,
@@ -100,7 +87,7 @@ static void scan_units(const struct snapshot_access *a, struct boot_snapshot *ou
 	while (dmar_next(&dmar, &e) == SL_OK)
 		if (e.type == DMAR_DRHD && dmar_drhd(&e, &unit) == SL_OK &&
 		    usable(a, "the VT-d unit", unit.base, unit.size, PHYS_UNIT))
-			add_unit(a, out, unit.base, unit.size);
+			add_unit(a, out, &unit);
 }
 
 enum sl_err snapshot_window(const struct snapshot_access *a, struct span mcfg, unsigned i,

@@ -7,6 +7,7 @@
 #include "iommu/vtd/inv.h"
 #include "iommu/vtd/pt.h"
 #include "kernel/log.h"
+#include "kernel/msi.h"
 #include "kernel/pmm.h"
 
 #define PHYS_END  BIT(52) /* what an entry can hold */
@@ -120,7 +121,7 @@ static bool range_ok(uint64_t base, uint64_t len, uint64_t limit)
 {
 	if (!len || !IS_ALIGNED(base | len, PAGE_SIZE) || base >= limit || len > limit - base)
 		return false;
-	return base >= IOMMU_MSI_END || base + len <= IOMMU_MSI_BASE;
+	return base >= MSI_WINDOW_END || base + len <= MSI_WINDOW;
 }
 
 uint64_t domain_aperture(const struct domain *dom)
@@ -203,12 +204,6 @@ NOINLINE static enum sl_err settle(struct domain *dom)
 	return e;
 }
 
-enum sl_err domain_trim(struct domain *dom)
-{
-	vtd_pt_prune(&dom->pt, &dom->dead);
-	return settle(dom);
-}
-
 /* Whatever it is, checked from the start. Apart from domain_map() so that the way for single pages is short.
  */
 NOINLINE static enum sl_err map_any(struct domain *dom, iova_t iova, phys_t phys, uint64_t len, unsigned perm)
@@ -236,8 +231,8 @@ NOINLINE static enum sl_err map_any(struct domain *dom, iova_t iova, phys_t phys
 /* Does a page of this size, which lies on a multiple of it, reach into the interrupt window? */
 static inline bool in_window(uint64_t page, uint64_t size)
 {
-	uint64_t window = IOMMU_MSI_END - IOMMU_MSI_BASE, block = size > window ? size : window;
-	return ALIGN_DOWN(page, block) == ALIGN_DOWN(IOMMU_MSI_BASE, block);
+	uint64_t window = MSI_WINDOW_END - MSI_WINDOW, block = size > window ? size : window;
+	return ALIGN_DOWN(page, block) == ALIGN_DOWN(MSI_WINDOW, block);
 }
 
 NOINLINE static enum sl_err wrote(struct domain *dom, const uint64_t *entry)
@@ -358,7 +353,7 @@ static uint64_t skip(void *ctx, uint64_t from, uint64_t len)
 {
 	const struct domain *dom = ctx;
 	if (!range_ok(from, len, domain_aperture(dom)))
-		return IOMMU_MSI_END;
+		return MSI_WINDOW_END;
 	uint64_t end = from + len, size;
 	for (uint64_t at = from; at < end; at = ALIGN_DOWN(at, size) + size)
 		if (vtd_pt_find(&dom->pt, IOVA(at), &size))
@@ -579,8 +574,10 @@ enum sl_err domain_detach(struct domain *dom, bdf_t fn)
 
 enum sl_err domain_flush(struct domain *dom)
 {
-	enum sl_err e = settle(dom);
-	return e ? e : invalidate(dom, 0, UINT64_MAX, false);
+	vtd_pt_prune(&dom->pt, &dom->dead);
+	vtd_pt_owe(&dom->dead, 0, UINT64_MAX);
+	dom->dead.tables = true;
+	return settle(dom);
 }
 
 enum sl_err domain_destroy(struct domain *dom)

@@ -72,12 +72,10 @@ enum sl_err domain_attach(struct domain *dom, bdf_t fn) MUST_CHECK;
  * and waits. SL_NOTFOUND when it is not attached to this domain. On any other error it is still attached. */
 enum sl_err domain_detach(struct domain *dom, bdf_t fn) MUST_CHECK;
 
-/* Drops every cached translation of the domain in every unit it is attached under, and waits. */
+/* Drops every cached translation of the domain in every unit it is attached under, waits, and frees the
+ * tables that hold nothing any more; a few of these are kept otherwise, until a larger page takes their place
+ * or there are too many. */
 enum sl_err domain_flush(struct domain *dom) MUST_CHECK;
-
-/* Gives tables that hold nothing any more back to the page allocator. A few are kept else, until a larger
- * page takes their place or there are too many. */
-enum sl_err domain_trim(struct domain *dom) MUST_CHECK;
 
 /* Frees the tables, the device addresses given out and the id. SL_BUSY while a function is attached. */
 enum sl_err domain_destroy(struct domain *dom) MUST_CHECK;

@@ -18,11 +18,7 @@ void iommu_unit_info(const struct iommu *mmu, unsigned unit, struct iommu_unit_i
 		.state = iommu_unit_state(mmu, unit, NULL),
 		.unusable = u->unusable,
 		.on = u->on,
-		.found_gsts = u->found.gsts,
-		.found_fsts = u->found.fsts,
-		.found_pmen = u->found.pmen,
-		.found_rtaddr = u->found.rtaddr,
-		.found_irta = u->found.irta,
+		.found = &u->found,
 		.descriptors = u->count.descriptors,
 		.waits = u->count.waits,
 		.faults = u->count.faults,
@@ -30,36 +26,12 @@ void iommu_unit_info(const struct iommu *mmu, unsigned unit, struct iommu_unit_i
 	};
 }
 
-enum sl_err iommu_unit_read(const struct iommu *mmu, unsigned unit, struct iommu_unit_raw *out)
+enum sl_err iommu_unit_read(const struct iommu *mmu, unsigned unit, struct vtd_regs_seen *out)
 {
 	const struct vtd_unit *u = &mmu->unit[unit];
-	const struct vtd_io *io = &u->io;
-	if (!io->rd32)
+	if (!u->io.rd32)
 		return SL_DEVICE;
-	*out = (struct iommu_unit_raw){
-		.ver = vtd_rd32(io, VTD_VER),
-		.cap = vtd_rd64(io, VTD_CAP),
-		.ecap = vtd_rd64(io, VTD_ECAP),
-		.gsts = vtd_rd32(io, VTD_GSTS),
-		.rtaddr = vtd_rd64(io, VTD_RTADDR),
-		.fsts = vtd_w1c_rd(io, VTD_FSTS),
-		.pmen = vtd_rd32(io, VTD_PMEN),
-	};
-	if (out->ecap & ECAP_IR)
-		out->irta = vtd_rd64(io, VTD_IRTA);
-	if (out->cap & CAP_PLMR) {
-		out->plmbase = vtd_rd32(io, VTD_PLMBASE);
-		out->plmlimit = vtd_rd32(io, VTD_PLMLIMIT);
-	}
-	if (out->cap & CAP_PHMR) {
-		out->phmbase = vtd_rd64(io, VTD_PHMBASE);
-		out->phmlimit = vtd_rd64(io, VTD_PHMLIMIT);
-	}
-	for (unsigned i = 0; !u->unusable && i < vtd_fault_records(u) && i < IOMMU_FRCDS; i++, out->frcds++) {
-		out->frcd[i].lo = vtd_rd64(io, (reg64_t){(uint16_t)(vtd_fault_offset(u) + i * FRCD_BYTES)});
-		out->frcd[i].hi =
-			vtd_rd64(io, (reg64_t){(uint16_t)(vtd_fault_offset(u) + i * FRCD_BYTES + 8)});
-	}
+	vtd_regs_read(&u->io, u->unusable ? 0 : vtd_unit_window(u), out);
 	return SL_OK;
 }
 

@@ -1,5 +1,5 @@
 /* Every remapping unit of the machine, and what applications do with them. Order of life: iommu_init,
- * (iommu_map_rmrrs, domains may be made and attached), iommu_enable, work, iommu_disable. Drivers include
+ * (iommu_map_rmrrs, domains may be made and attached), iommu_enable, work. Drivers include
  * iommu/domain.h alone. The struct is the caller's; it and the DMAR table stay in place for as long as it is
  * used. Not for several cores at once. */
 #pragma once
@@ -10,6 +10,7 @@
 #include "iommu/walk.h"
 
 struct vtd_io;
+struct vtd_regs_seen;
 struct vtd_unit;
 struct iova_range;
 struct fault_log;
@@ -63,8 +64,7 @@ struct iommu_unit_info {
 	enum iommu_unit_state state;
 	const char *unusable; /* why it is left out or left alone; NULL when it is driven */
 	bool on;
-	uint32_t found_gsts, found_fsts, found_pmen; /* as firmware left them */
-	uint64_t found_rtaddr, found_irta;
+	const struct vtd_regs_seen *found; /* as firmware left it; nothing is read of one that is unusable */
 	uint64_t descriptors, waits; /* invalidation queue; commands to registers count as both */
 	uint64_t faults, overflows;
 };
@@ -77,8 +77,10 @@ enum sl_err iommu_init(struct iommu *mmu, struct span dmar_table, const struct d
 
 /* Before iommu_enable() and after iommu_set_groups(): gives each function that an RMRR names a domain in
  * which that memory is mapped one to one; functions of one group share it. Such a function counts as
- * attached. What makes no sense (no such function, no memory) is logged and skipped. */
-enum sl_err iommu_map_rmrrs(struct iommu *mmu) MUST_CHECK;
+ * attached. functions says which functions there are: where a scope names a bridge, the bridge and each
+ * function below it get the memory (NULL: such a scope is logged and left out). What makes no sense (no such
+ * function, no memory) is logged and skipped. */
+enum sl_err iommu_map_rmrrs(struct iommu *mmu, const struct dmar_functions *functions) MUST_CHECK;
 
 /* Between iommu_init() and iommu_map_rmrrs(): the units with their registers at base, or those that cover
  * graphics functions and nothing else, are left as firmware left them; one line each. Whatever is below them
@@ -98,8 +100,6 @@ unsigned iommu_small_pages_graphics(struct iommu *mmu, const struct dmar_functio
  * SL_OK when at least one translates: iommu_units_in(mmu, IOMMU_UNIT_ON) says how many of unit_count. Else
  * the first error, SL_TIMEOUT or SL_DEVICE. */
 enum sl_err iommu_enable(struct iommu *mmu) MUST_CHECK;
-/* Turns it off everywhere: all DMA passes again. */
-enum sl_err iommu_disable(struct iommu *mmu) MUST_CHECK;
 
 /* What has become of a unit. *why (may be NULL) is the reason for every state but IOMMU_UNIT_ON and
  * IOMMU_UNIT_OFF, and NULL for those. The text stays in place as long as mmu. */
@@ -120,17 +120,8 @@ enum sl_err iommu_unit_of(const struct iommu *mmu, bdf_t fn, unsigned *unit) MUS
 enum sl_err iommu_unit_listed(const struct iommu *mmu, bdf_t fn, unsigned *unit) MUST_CHECK;
 void iommu_unit_info(const struct iommu *mmu, unsigned unit, struct iommu_unit_info *out);
 
-#define IOMMU_FRCDS 8u
-struct iommu_unit_raw { /* VT-d §11.4 */
-	uint32_t ver, gsts, fsts, pmen, plmbase, plmlimit;
-	uint64_t cap, ecap, rtaddr, irta, phmbase, phmlimit;
-	unsigned frcds; /* fault records that were read */
-	struct {
-		uint64_t lo, hi;
-	} frcd[IOMMU_FRCDS];
-};
 /* Registers as they are now; reading changes none. SL_DEVICE when the unit's are not mapped. */
-enum sl_err iommu_unit_read(const struct iommu *mmu, unsigned unit, struct iommu_unit_raw *out) MUST_CHECK;
+enum sl_err iommu_unit_read(const struct iommu *mmu, unsigned unit, struct vtd_regs_seen *out) MUST_CHECK;
 
 /* From now on domain_attach() keeps each group in one domain, and puts a function's other requester ids into
  * it too. groups stays in place; NULL ends it. */
@@ -139,11 +130,6 @@ void iommu_set_groups(struct iommu *mmu, const struct iommu_groups *groups);
 /* The domain that requests with this requester id go through: a function's, or that of functions behind a
  * bridge whose id it is. NULL when they are refused. */
 struct domain *iommu_domain_of(struct iommu *mmu, bdf_t fn);
-
-/* Writes here are interrupts, whatever a table says, and a page that leads here faults: VT-d §3.15 and
- * §7.1.3, LGN.4 */
-#define IOMMU_MSI_BASE 0xfee00000ull
-#define IOMMU_MSI_END  0xfef00000ull
 
 /* Device addresses that are not free for a function's buffers. */
 struct iommu_reserved {

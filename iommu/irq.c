@@ -3,24 +3,16 @@
 #include "iommu/vtd/fault.h"
 #include "iommu/vtd/ir.h"
 #include "kernel/log.h"
+#include "kernel/msi.h"
 
 #define VECTOR_MIN 32u
 #define IRQ_IDS    12u  /* requester ids of a function that are looked at */
 #define VECTOR_MAX 254u /* 255 is the spurious interrupt's */
 
 /* Remappable format: VT-d §5.1.2.2 */
-#define MSI_ADDR    0xfee00000ull
 #define MSI_INDEX   BITS(19, 5)
 #define MSI_FORMAT  BIT(4)
-#define MSI_SHV     BIT(3) /* the data holds a number to be added to the index */
 #define MSI_INDEX15 BIT(2)
-/* of an I/O APIC: VT-d §5.1.5.1 */
-#define RTE_INDEX   BITS(63, 49)
-#define RTE_FORMAT  BIT(48)
-#define RTE_LEVEL   BIT(15)
-#define RTE_LOW     BIT(13)
-#define RTE_INDEX15 BIT(11)
-#define RTE_VECTOR  BITS(7, 0)
 
 static const char *lacks(const struct iommu *mmu, const struct vtd_unit *u, bool x2apic)
 {
@@ -98,7 +90,7 @@ static enum sl_err usable(const struct vtd_unit *u, unsigned count, unsigned vec
 static enum sl_err write_entry(struct vtd_unit *u, const struct iommu_irq *irq, unsigned i, unsigned vector,
 			       uint32_t apic)
 {
-	struct vtd_irte made = vtd_irte_make(irq->from.rid, (uint8_t)vector, apic, u->ir->x2apic, irq->level);
+	struct vtd_irte made = vtd_irte_make(irq->from.rid, (uint8_t)vector, apic, u->ir->x2apic);
 	if (irq->last)
 		made = vtd_irte_buses(made, irq->first, irq->last);
 	return vtd_ir_set(u, (uint16_t)(irq->index + i), made);
@@ -156,41 +148,6 @@ enum sl_err iommu_irq_alloc(struct iommu *mmu, bdf_t fn, unsigned count, uint8_t
 	return e ? e : alloc(mmu, irq, vector, apic, out);
 }
 
-/* The requester id that this unit's DRHD gives an I/O APIC. */
-static enum sl_err ioapic_scope(const struct iommu *mmu, const struct dmar_drhd *d, uint8_t ioapic,
-				bdf_t *rid)
-{
-	struct dmar_scope s = {0};
-	enum sl_err e;
-	while ((e = dmar_scope_next(d->scopes, &s)) == SL_OK)
-		if (s.type == DMAR_SCOPE_IOAPIC && s.enum_id == ioapic &&
-		    dmar_scope_resolve(&mmu->topo, d->seg, &s, rid) == SL_OK)
-			return SL_OK;
-	return e == SL_END ? SL_NOTFOUND : e;
-}
-
-static enum sl_err ioapic_find(const struct iommu *mmu, uint8_t ioapic, unsigned *unit, bdf_t *rid)
-{
-	struct dmar_entry entry = {0};
-	struct dmar_drhd d;
-	while (dmar_next(&mmu->table, &entry) == SL_OK) {
-		if (entry.type != DMAR_DRHD || dmar_drhd(&entry, &d) || ioapic_scope(mmu, &d, ioapic, rid))
-			continue;
-		for (*unit = 0; *unit < mmu->unit_count; ++*unit)
-			if (mmu->unit[*unit].dmar_off == d.off && !mmu->unit[*unit].unusable)
-				return SL_OK;
-	}
-	return SL_NOTFOUND;
-}
-
-enum sl_err iommu_irq_alloc_ioapic(struct iommu *mmu, uint8_t ioapic, bool level, uint8_t vector,
-				   uint32_t apic, struct iommu_irq *out)
-{
-	struct iommu_irq irq = {.count = 1, .level = level};
-	enum sl_err e = ioapic_find(mmu, ioapic, &irq.unit, &irq.from);
-	return e ? e : alloc(mmu, irq, vector, apic, out);
-}
-
 enum sl_err iommu_irq_move(struct iommu *mmu, const struct iommu_irq *irq, unsigned i, uint8_t vector,
 			   uint32_t apic)
 {
@@ -213,24 +170,12 @@ enum sl_err iommu_irq_free(struct iommu *mmu, struct iommu_irq *irq)
 
 static uint64_t address(unsigned index)
 {
-	return MSI_ADDR | MSI_FORMAT | FPUT(MSI_INDEX, index & 0x7fff) | FPUT(MSI_INDEX15, index >> 15);
+	return MSI_WINDOW | MSI_FORMAT | FPUT(MSI_INDEX, index & 0x7fff) | FPUT(MSI_INDEX15, index >> 15);
 }
 
 struct iommu_msi iommu_irq_message(const struct iommu_irq *irq, unsigned i)
 {
 	return (struct iommu_msi){.addr = address(irq->index + i), .data = 0};
-}
-
-struct iommu_msi iommu_irq_message_block(const struct iommu_irq *irq)
-{
-	return (struct iommu_msi){.addr = address(irq->index) | MSI_SHV, .data = 0};
-}
-
-/* The vector is also here because an end of interrupt names the pin by it: VT-d §5.1.5.1. */
-uint64_t iommu_irq_ioapic_entry(const struct iommu_irq *irq, uint8_t vector, bool low)
-{
-	return RTE_FORMAT | FPUT(RTE_INDEX, irq->index & 0x7fff) | FPUT(RTE_INDEX15, irq->index >> 15) |
-	       (irq->level ? RTE_LEVEL : 0) | (low ? RTE_LOW : 0) | FPUT(RTE_VECTOR, vector);
 }
 
 void iommu_fault_event(struct iommu *mmu, uint8_t vector, uint32_t apic)

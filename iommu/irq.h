@@ -1,4 +1,4 @@
-/* Interrupts that functions and I/O APICs may send, in remappable format (VT-d §5.1): each names an entry of
+/* Interrupts that functions may send, in remappable format (VT-d §5.1): each names an entry of
  * its unit's table, which has vector and processor and is tied to one requester id. Order of life:
  * iommu_enable, iommu_irq_enable, alloc, message into the device, (move), free. Calls are for set-up and
  * tear-down; not for several cores at once. */
@@ -13,7 +13,6 @@ struct iommu_irq {
 	bdf_t from;          /* requester id that its entries are tied to; or, where these are not both 0, */
 	uint8_t first, last; /* all on these buses */
 	uint16_t index, count; /* entries; count 0: none */
-	bool level;            /* I/O APIC pin that is level triggered */
 };
 
 /* What a device writes, and where. */
@@ -36,8 +35,8 @@ struct iommu_irq_info {
 const char *iommu_irq_x2apic_objection(const struct iommu *mmu);
 
 /* Turns remapping on in every usable unit that has it, with room for entries interrupts each; x2apic: the
- * processors are in x2APIC mode. After iommu_enable(), which turns it on again by itself when it starts over;
- * iommu_disable() ends it. What was allocated stays. SL_OK when at least one unit does; one that does not
+ * processors are in x2APIC mode. After iommu_enable(), which turns it on again by itself when it starts over.
+ * What was allocated stays. SL_OK when at least one unit does; one that does not
  * answer is logged, and the others go on. SL_UNSUPPORTED when no unit has it, or firmware says that the
  * platform does not (DMAR flag INTR_REMAP); SL_TIMEOUT, SL_DEVICE when none came on, SL_NOMEM. Functions
  * below a unit without it cannot be given interrupts. */
@@ -52,10 +51,6 @@ void iommu_irq_info(const struct iommu *mmu, unsigned unit, struct iommu_irq_inf
  * count. */
 enum sl_err iommu_irq_alloc(struct iommu *mmu, bdf_t fn, unsigned count, uint8_t vector, uint32_t apic,
 			    struct iommu_irq *out) MUST_CHECK;
-/* One pin of the I/O APIC with that APIC id. DMAR says which unit it is below and which requester id it has
- * (VT-d §8.3.1). Errors as above; SL_NOTFOUND when no unit names it. */
-enum sl_err iommu_irq_alloc_ioapic(struct iommu *mmu, uint8_t ioapic, bool level, uint8_t vector,
-				   uint32_t apic, struct iommu_irq *out) MUST_CHECK;
 
 /* Interrupt i of it goes elsewhere; the device's message stays as it is. */
 enum sl_err iommu_irq_move(struct iommu *mmu, const struct iommu_irq *irq, unsigned i, uint8_t vector,
@@ -67,10 +62,6 @@ enum sl_err iommu_irq_free(struct iommu *mmu, struct iommu_irq *irq) MUST_CHECK;
 
 /* The message for interrupt i: for an MSI-X entry, or MSI with one message. */
 struct iommu_msi iommu_irq_message(const struct iommu_irq *irq, unsigned i);
-/* The message for MSI with irq->count messages: the function puts the message's number into the data. */
-struct iommu_msi iommu_irq_message_block(const struct iommu_irq *irq);
-/* The redirection table entry, not masked; low: active low. vector: as given to alloc or move. */
-uint64_t iommu_irq_ioapic_entry(const struct iommu_irq *irq, uint8_t vector, bool low);
 
 /* Every usable unit sends this vector to that processor when it has recorded a fault; then call
  * iommu_fault_poll() until it finds none. */

@@ -1,6 +1,7 @@
 /* Device addresses that a function's domain can not use freely: VT-d §3.15, §8.4. */
 #include "iommu/iommu.h"
 #include "iommu/dmar/rmrr.h"
+#include "kernel/msi.h"
 
 /* A bridge stands for itself and all below it, VFs included that were not there when the table was read: they
  * are found by their bus. A physical function that is named does not stand for its VFs. */
@@ -20,7 +21,7 @@ enum sl_err iommu_reserved_next(struct iommu *mmu, bdf_t fn, struct iommu_reserv
 	uint64_t base, len;
 	if (!at->len) {
 		*at = (struct iommu_reserved){
-			.base = IOMMU_MSI_BASE, .len = IOMMU_MSI_END - IOMMU_MSI_BASE, .interrupts = true};
+			.base = MSI_WINDOW, .len = MSI_WINDOW_END - MSI_WINDOW, .interrupts = true};
 		return SL_OK;
 	}
 	while (dmar_next(&mmu->table, &e) == SL_OK) {

@@ -6,6 +6,7 @@
 #include "iommu/dmar/rmrr.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
+#include "kernel/msi.h"
 #include "kernel/pmm.h"
 
 #define NAME_SIZE 20
@@ -21,7 +22,7 @@ static unsigned width_of(const struct iommu *mmu, bdf_t fn)
 bool rmrr_can_map(const struct iommu *mmu, bdf_t fn, const struct dmar_rmrr *r, uint64_t *base, uint64_t *len)
 {
 	return rmrr_pages(r, base, len) && r->limit < BIT(width_of(mmu, fn)) &&
-	       (r->limit < IOMMU_MSI_BASE || r->base >= IOMMU_MSI_END);
+	       (r->limit < MSI_WINDOW || r->base >= MSI_WINDOW_END);
 }
 
 static enum sl_err domain_new(struct iommu *mmu, bdf_t fn, struct domain **out)
@@ -136,7 +137,7 @@ static enum sl_err map_scope(struct iommu *mmu, const struct dmar_functions *fun
 	return SL_OK;
 }
 
-enum sl_err iommu_map_rmrrs_below(struct iommu *mmu, const struct dmar_functions *functions)
+enum sl_err iommu_map_rmrrs(struct iommu *mmu, const struct dmar_functions *functions)
 {
 	struct dmar_entry entry = {0};
 	enum sl_err e;
@@ -152,9 +153,4 @@ enum sl_err iommu_map_rmrrs_below(struct iommu *mmu, const struct dmar_functions
 			return e;
 	}
 	return e == SL_END ? SL_OK : e;
-}
-
-enum sl_err iommu_map_rmrrs(struct iommu *mmu)
-{
-	return iommu_map_rmrrs_below(mmu, NULL);
 }

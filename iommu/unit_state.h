@@ -2,7 +2,7 @@
 #pragma once
 
 enum iommu_unit_state {
-	IOMMU_UNIT_OFF,      /* usable and off: before iommu_enable() and after iommu_disable() */
+	IOMMU_UNIT_OFF,      /* usable and off: before iommu_enable() */
 	IOMMU_UNIT_ON,       /* translates, by our tables */
 	IOMMU_UNIT_IRQ_ONLY, /* has no tables for DMA (CAP.SAGAW is 0): at most it remaps interrupts */
 	IOMMU_UNIT_UNUSABLE, /* left out: no registers, or not what is needed; nothing was written to it */

@@ -212,7 +212,7 @@ unsigned iommu_small_pages_graphics(struct iommu *mmu, const struct dmar_functio
 
 static void log_unit(const struct iommu *mmu, const struct vtd_unit *u)
 {
-	const struct vtd_found *f = &u->found;
+	const struct vtd_regs_seen *f = &u->found;
 	char tables[32] = "no tables for DMA";
 	if (!u->irq_only) {
 		struct vtd_format form = vtd_format_of(u, mmu->levels);
@@ -271,19 +271,6 @@ enum sl_err iommu_enable(struct iommu *mmu)
 	log_fail("iommu", "the WARN lines above have the reason for each unit",
 		 "none of %u units translates: nothing holds a device back", mmu->unit_count);
 	return last ? last : SL_NOTFOUND;
-}
-
-enum sl_err iommu_disable(struct iommu *mmu)
-{
-	enum sl_err last = SL_OK;
-	for (unsigned i = 0; i < mmu->unit_count; i++) {
-		if (!mmu->unit[i].on)
-			continue;
-		enum sl_err e = vtd_unit_disable(&mmu->unit[i]);
-		if (e)
-			last = e;
-	}
-	return last;
 }
 
 /* ---- what has become of them ---- */

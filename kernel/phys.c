@@ -1,9 +1,9 @@
 #include "kernel/phys.h"
+#include "kernel/msi.h"
 #include "kernel/memmap.h"
 
-#define CLAIMS     256u
-#define WIDTH_MAX  52u
-#define INTERRUPTS 0xfee00000ull /* 1 MiB */
+#define CLAIMS    256u
+#define WIDTH_MAX 52u
 
 static const struct {
 	uint32_t align;
@@ -39,7 +39,7 @@ void phys_init(const struct boot_region *map, uint32_t regions, unsigned width)
 	known.map = map;
 	known.regions = regions;
 	known.end = BIT(width < WIDTH_MAX ? width : WIDTH_MAX);
-	known.claim[0] = (struct claim){INTERRUPTS, 1u << 20, PHYS_APIC};
+	known.claim[0] = (struct claim){MSI_WINDOW, MSI_WINDOW_END - MSI_WINDOW, PHYS_APIC};
 	known.claims = 1;
 }
 

@@ -1,13 +1,10 @@
 """What tools/plot and tools/report draw with: shapes, a frame with ticks, and curves of how much was done after which time.
 
 Colours may be CSS variables, so that a drawing inside a page follows the page's light or dark."""
+import html
 import math
 
 COLOURS = ["#1b6ca8", "#d1495b", "#3c8d40", "#e08e1b", "#6a4c93", "#00798c", "#8c564b", "#7f7f7f"]
-
-
-def escape(words):
-    return str(words).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
 
 
 def number(value):
@@ -40,12 +37,12 @@ class Drawing:
         self.keys = 0
 
     def add(self, name, **attributes):
-        words = " ".join(f'{key.replace("_", "-")}="{escape(value)}"' for key, value in attributes.items())
+        words = " ".join(f'{key.replace("_", "-")}="{html.escape(str(value))}"' for key, value in attributes.items())
         self.parts.append(f"<{name} {words}/>")
 
     def text(self, x, y, words, anchor="start", size=12):
         self.parts.append(f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" fill="{self.ink}">'
-                          f'{escape(words)}</text>')
+                          f'{html.escape(str(words))}</text>')
 
     def line(self, x1, y1, x2, y2, colour="#bbb", width=1):
         self.add("line", x1=f"{x1:.1f}", y1=f"{y1:.1f}", x2=f"{x2:.1f}", y2=f"{y2:.1f}", stroke=colour, stroke_width=width)
@@ -85,7 +82,7 @@ class Drawing:
         """Of a file of its own, or with attributes of an element in a page."""
         given = attributes or {"xmlns": "http://www.w3.org/2000/svg", "width": self.width, "height": self.height}
         given = {**given, "font_family": "sans-serif", "font_size": 12}
-        words = " ".join(f'{key.replace("_", "-")}="{escape(value)}"' for key, value in given.items())
+        words = " ".join(f'{key.replace("_", "-")}="{html.escape(str(value))}"' for key, value in given.items())
         return "\n".join([f"<svg {words}>", *self.parts, "</svg>", ""])
 
 

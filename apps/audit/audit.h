@@ -84,7 +84,3 @@ bool audit_unit_of(const struct audit_look *look, bdf_t fn, unsigned *unit);
 /* "warning"; "setup choice". */
 const char *audit_severity_name(enum audit_severity s);
 const char *audit_kind_name(enum audit_kind k);
-
-/* The ids that rules have, without those of DMAR-..., which are iommu/dmar/lint.h's in capital letters; NULL
- * past the last. */
-const char *audit_id(unsigned i);

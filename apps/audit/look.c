@@ -27,7 +27,7 @@ bool audit_unit_of(const struct audit_look *look, bdf_t fn, unsigned *unit)
 	return false;
 }
 
-const struct audit_regs *unit_regs(const struct audit_unit *u)
+const struct vtd_regs_seen *unit_regs(const struct audit_unit *u)
 {
 	for (unsigned i = AUDIT_PHASES; i-- > 0;)
 		if (u->at[i].read)
@@ -37,7 +37,7 @@ const struct audit_regs *unit_regs(const struct audit_unit *u)
 
 struct vtd_ability unit_ability(const struct audit_unit *u)
 {
-	const struct audit_regs *r = unit_regs(u);
+	const struct vtd_regs_seen *r = unit_regs(u);
 	return r ? vtd_ability_of(r->ver, r->cap, r->ecap)
 		 : (struct vtd_ability){.unusable = "its registers were not read"};
 }

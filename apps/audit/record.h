@@ -18,7 +18,6 @@
 #define AUDIT_PFS    64u
 #define AUDIT_MISSED 64u
 #define AUDIT_ERRORS 32u
-#define AUDIT_FRCDS  8u /* fault records of a unit that are kept */
 
 enum audit_phase {
 	AUDIT_ENTRY, /* as UEFI had it when it started the loader */
@@ -27,22 +26,10 @@ enum audit_phase {
 	AUDIT_PHASES
 };
 
-struct audit_frcd { /* VT-d §11.4.7.6 */
-	uint64_t lo, hi;
-};
-
-struct audit_regs { /* of a unit: VT-d §11.4 */
-	bool read;  /* false: nothing is known of this phase */
-	uint32_t ver, gsts, fsts, pmen, plmbase, plmlimit;
-	uint64_t cap, ecap, rtaddr, irta, phmbase, phmlimit;
-	unsigned frcds; /* records that were read, at most AUDIT_FRCDS */
-	struct audit_frcd frcd[AUDIT_FRCDS];
-};
-
 struct audit_unit { /* in the order of the table: iommu0, iommu1, ... */
 	uint64_t base;
 	uint16_t seg;
-	struct audit_regs at[AUDIT_PHASES];
+	struct vtd_regs_seen at[AUDIT_PHASES];
 };
 
 struct audit_table { /* DMAR (each of them), MCFG, APIC, IVRS, SRAT, HPET, SPCR, VIOT */
@@ -99,8 +86,6 @@ enum audit_proof {                        /* names in "run": */
 		   AUDIT_PROOFS
 };
 
-enum audit_secure { AUDIT_SECURE_OFF, AUDIT_SECURE_ON, AUDIT_SECURE_UNKNOWN, AUDIT_SECURE_SETUP };
-
 enum audit_apic { AUDIT_APIC_UNKNOWN, AUDIT_APIC_OFF, AUDIT_APIC_XAPIC, AUDIT_APIC_X2APIC };
 
 struct audit_in {
@@ -111,7 +96,7 @@ struct audit_in {
 	uint32_t apicid_max; /* the highest APIC id among them */
 	uint8_t phys_bits;   /* CPUID 80000008h; 0: not read */
 	uint8_t apic;        /* enum audit_apic, of the first processor */
-	uint8_t secure_boot; /* enum audit_secure */
+	uint8_t secure_boot; /* enum boot_secure */
 	uint64_t tsc_hz;
 
 	struct audit_table table[AUDIT_TABLES];
@@ -158,6 +143,5 @@ const struct audit_table *audit_table(const struct audit_in *in, const char *sig
 const char *audit_proof_name(unsigned proof);
 /* "not enforced" of enum case_outcome. */
 const char *audit_outcome_name(unsigned outcome);
-/* "x2APIC"; "on" of enum audit_secure. */
+/* "x2APIC" */
 const char *audit_apic_name(unsigned apic);
-const char *audit_secure_name(unsigned secure);

@@ -6,74 +6,9 @@
 #include "iommu/vtd/state.h"
 
 enum audit_rule {
-	RULE_NO_ECAM,
-	RULE_PCI_NOT_FOLLOWED,
-	RULE_PCI_NOT_READ,
-	RULE_RUN_FAILED,
-	RULE_HARDWARE_ERROR,
-	RULE_LOOK_ONLY,
-	RULE_IOMMU_AMD,
-	RULE_IOMMU_NONE,
-	RULE_DMAR, /* one of iommu/dmar/lint.h */
-	RULE_DMAR_SECOND,
-	RULE_LIMIT,
-	RULE_UNIT_DEAD,
-	RULE_UNIT_NO_TABLES,
-	RULE_UNIT_WIDTH,
-	RULE_UNIT_NO_SUPERPAGES,
-	RULE_UNIT_VIRTUAL,
-	RULE_UNIT_NO_PASS_THROUGH,
-	RULE_UNIT_NO_RHSA,
-	RULE_BYPASS,
-	RULE_STATE_OPT_IN_FALSE,
-	RULE_STATE_OPEN,
-	RULE_STATE_GAP,
-	RULE_STATE_NO_FLAG,
-	RULE_STATE_LEFT_ON,
-	RULE_STATE_REGIONS,
-	RULE_STATE_FAULT,
-	RULE_STATE_BME,
-	RULE_STATE_ASLEEP,
-	RULE_STATE_CLOSED,
-	RULE_GROUP_PORT,
-	RULE_GROUP_SWITCH,
-	RULE_GROUP_BRIDGE,
-	RULE_GROUP_MULTI,
-	RULE_GROUP_ALIAS,
-	RULE_ACS_NONE,
-	RULE_ACS_QUIRK,
-	RULE_RMRR_KEPT,
-	RULE_RMRR_EMPTY,
-	RULE_RMRR_RAM,
-	RULE_RMRR_RELAXED,
-	RULE_SRIOV_READY,
-	RULE_SRIOV_BUSES,
-	RULE_SRIOV_WINDOW,
-	RULE_SRIOV_ARI,
-	RULE_SRIOV_PAGES,
-	RULE_SRIOV_QUEUES,
-	RULE_IR_UNIT,
-	RULE_IR_FLAG_FALSE,
-	RULE_IR_FLAG_MISSING,
-	RULE_IR_EIM,
-	RULE_IR_HPET,
-	RULE_IR_COMPAT,
-	RULE_IR_ERRATA,
-	RULE_ATS_CAPABLE,
-	RULE_ATS_ON,
-	RULE_ATS_OUTSIDE,
-	RULE_ATS_UNCOVERED,
-	RULE_PORT_THUNDERBOLT,
-	RULE_PORT_HOTPLUG,
-	RULE_VMD,
-	RULE_SECURE_BOOT_OFF,
-	RULE_SECURE_BOOT_SETUP,
-	RULE_SECURE_BOOT_UNKNOWN,
-	RULE_PROOF_FAILED,
-	RULE_PROOF_NOT_ENFORCED,
-	RULE_PROOF_NOT_TRIED,
-	RULE_PROOF_BROKEN,
-	RULE_PROOF_NOT_RUN,
+#define SECTION(name)
+#define RULE(name, id, severity, kind, read, means, os, remedy) RULE_##name,
+#include "apps/audit/rules.def"
 	RULE_COUNT
 };
 
@@ -123,7 +58,7 @@ unsigned function_list(const struct pci *pci, bool (*want)(const void *ctx, cons
 void look_at(struct audit_in *in, struct audit_look *out);
 struct vtd_ability unit_ability(const struct audit_unit *u);
 /* The registers of the latest phase in which they were read; NULL when never. */
-const struct audit_regs *unit_regs(const struct audit_unit *u);
+const struct vtd_regs_seen *unit_regs(const struct audit_unit *u);
 /* A function that could do DMA: no bridge, no host bridge. */
 bool does_dma(const struct pci_func *f);
 

@@ -84,7 +84,7 @@ static uint64_t highest_ram(const struct audit_in *in)
 	return end;
 }
 
-static void judge_ability(struct judge *j, const struct audit_unit *u, const struct audit_regs *r,
+static void judge_ability(struct judge *j, const struct audit_unit *u, const struct vtd_regs_seen *r,
 			  const char *name)
 {
 	struct vtd_ability a = vtd_ability_of(r->ver, r->cap, r->ecap);
@@ -107,7 +107,7 @@ static void judge_ability(struct judge *j, const struct audit_unit *u, const str
 static void judge_unit(struct judge *j, unsigned i)
 {
 	const struct audit_unit *u = &j->in->unit[i];
-	const struct audit_regs *r = unit_regs(u);
+	const struct vtd_regs_seen *r = unit_regs(u);
 	char name[16];
 	if (!r)
 		return; /* a base that can not be: dmar_lint has said so */

@@ -35,7 +35,7 @@ static void judge_units(struct judge *j, bool promised, unsigned *units, unsigne
 static void judge_compat(struct judge *j)
 {
 	for (unsigned i = 0; i < j->in->units; i++) {
-		const struct audit_regs *r = &j->in->unit[i].at[AUDIT_NOW];
+		const struct vtd_regs_seen *r = &j->in->unit[i].at[AUDIT_NOW];
 		struct vtd_state s = vtd_state_of(r->gsts, r->pmen, r->fsts);
 		char name[16];
 		if (!r->read || unit_ability(&j->in->unit[i]).unusable || !s.remaps || !s.compat_passes ||

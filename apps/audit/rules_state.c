@@ -12,7 +12,7 @@ static bool usable(const struct audit_unit *u, enum audit_phase p)
 
 static struct vtd_state state(const struct audit_unit *u, enum audit_phase p)
 {
-	const struct audit_regs *r = &u->at[p];
+	const struct vtd_regs_seen *r = &u->at[p];
 	return vtd_state_of(r->gsts, r->pmen, r->fsts);
 }
 
@@ -79,7 +79,7 @@ static void judge_promise(struct judge *j)
 static void judge_left(struct judge *j, unsigned i)
 {
 	const struct audit_unit *u = &j->in->unit[i];
-	const struct audit_regs *r = &u->at[AUDIT_LEFT];
+	const struct vtd_regs_seen *r = &u->at[AUDIT_LEFT];
 	char name[16];
 	if (!usable(u, AUDIT_LEFT))
 		return;
@@ -118,7 +118,7 @@ static void judge_faults(struct judge *j, unsigned i)
 {
 	const struct audit_unit *u = &j->in->unit[i];
 	for (unsigned p = AUDIT_ENTRY; p <= AUDIT_LEFT; p++) {
-		const struct audit_regs *r = &u->at[p], *was = &u->at[AUDIT_ENTRY];
+		const struct vtd_regs_seen *r = &u->at[p], *was = &u->at[AUDIT_ENTRY];
 		for (unsigned k = 0; usable(u, (enum audit_phase)p) && k < r->frcds; k++) {
 			struct iommu_fault f;
 			bool same = p == AUDIT_LEFT && was->read && k < was->frcds &&

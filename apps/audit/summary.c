@@ -19,7 +19,7 @@ static void count_units(const struct audit_in *in, struct audit_summary *s)
 static void count_state(const struct audit_in *in, enum audit_phase p, struct audit_summary *s)
 {
 	for (unsigned i = 0; i < in->units; i++) {
-		const struct audit_regs *r = &in->unit[i].at[p];
+		const struct vtd_regs_seen *r = &in->unit[i].at[p];
 		struct vtd_state now = vtd_state_of(r->gsts, r->pmen, r->fsts);
 		s->state[p].units += r->read;
 		s->state[p].protecting += r->read && (now.translates || now.regions);

@@ -39,11 +39,7 @@ static void take_cpu(struct machine *m)
 		  : apic_reach() > 254 ? AUDIT_APIC_X2APIC
 				       : AUDIT_APIC_XAPIC;
 	in.tsc_hz = tsc_info()->hz;
-	static const uint8_t secure[] = {[BOOT_NO] = AUDIT_SECURE_OFF,
-					 [BOOT_YES] = AUDIT_SECURE_ON,
-					 [BOOT_UNKNOWN] = AUDIT_SECURE_UNKNOWN,
-					 [BOOT_SETUP] = AUDIT_SECURE_SETUP};
-	in.secure_boot = secure[m->boot->secure_boot % ARRAY_LEN(secure)];
+	in.secure_boot = (uint8_t)m->boot->secure_boot;
 }
 
 static void take_tables(const struct machine *m)
@@ -66,38 +62,11 @@ static void take_tables(const struct machine *m)
 
 /* ---- units ---- */
 
-/* What the loader's record and the unit's have in common. */
-#define REGS_OF(b)                                                                                           \
-	(struct audit_regs)                                                                                  \
-	{                                                                                                    \
-		.read = true, .ver = (b)->ver, .gsts = (b)->gsts, .fsts = (b)->fsts, .pmen = (b)->pmen,      \
-		.plmbase = (b)->plmbase, .plmlimit = (b)->plmlimit, .cap = (b)->cap, .ecap = (b)->ecap,      \
-		.rtaddr = (b)->rtaddr, .irta = (b)->irta, .phmbase = (b)->phmbase,                           \
-		.phmlimit = (b)->phmlimit, .frcds = (b)->frcds                                               \
-	}
-
-static struct audit_regs as_found(const struct boot_unit *b)
-{
-	struct audit_regs r = REGS_OF(b);
-	for (unsigned i = 0; i < r.frcds && i < AUDIT_FRCDS; i++)
-		r.frcd[i] = (struct audit_frcd){b->frcd[i][0], b->frcd[i][1]};
-	return r;
-}
-
-static struct audit_regs as_now(const struct iommu_unit_raw *b)
-{
-	struct audit_regs r = REGS_OF(b);
-	for (unsigned i = 0; i < r.frcds && i < AUDIT_FRCDS; i++)
-		r.frcd[i] = (struct audit_frcd){b->frcd[i].lo, b->frcd[i].hi};
-	return r;
-}
-_Static_assert(BOOT_FRCDS <= AUDIT_FRCDS && IOMMU_FRCDS <= AUDIT_FRCDS, "fault records");
-
 static void take_snapshot(enum audit_phase phase, const struct boot_snapshot *s, struct audit_unit *u)
 {
 	for (uint32_t i = 0; i < s->units; i++)
 		if (s->unit[i].base == u->base) {
-			u->at[phase] = as_found(&s->unit[i]);
+			u->at[phase] = s->unit[i].regs;
 			return;
 		}
 }
@@ -108,7 +77,6 @@ static void take_units(struct machine *m, const struct boot_snapshot *entry, con
 	struct dmar dmar;
 	struct dmar_entry e = {0};
 	struct dmar_drhd d;
-	struct iommu_unit_raw raw;
 	in.units = 0;
 	if (!t || dmar_open(t->data, &dmar))
 		return;
@@ -120,8 +88,8 @@ static void take_units(struct machine *m, const struct boot_snapshot *entry, con
 		take_snapshot(AUDIT_ENTRY, entry, u);
 		take_snapshot(AUDIT_LEFT, left, u);
 		if (in.units < m->iommu.unit_count && m->iommu.unit &&
-		    iommu_unit_read(&m->iommu, in.units, &raw) == SL_OK)
-			u->at[AUDIT_NOW] = as_now(&raw);
+		    iommu_unit_read(&m->iommu, in.units, &u->at[AUDIT_NOW]) != SL_OK)
+			u->at[AUDIT_NOW].read = false;
 		in.units++;
 	}
 }

@@ -12,7 +12,7 @@
 #include "iommu/vtd/io_hw.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
-#include "kernel/start.h"
+#include "kernel/ram.h"
 #include "kernel/x86/paging.h"
 #include "pci/groups.h"
 
@@ -79,11 +79,11 @@ void snapshot_print(const char *when, uint64_t at)
 	for (uint32_t i = 0; i < s->funcs; i++)
 		masters += s->func[i].command >> 2 & 1;
 	for (uint32_t i = 0; i < s->units; i++) {
-		const struct boot_unit *u = &s->unit[i];
+		const struct vtd_regs_seen *u = &s->unit[i].regs;
 		log_line(
 			"iommu",
 			"%s: unit at 0x%llx translation %s, remapping %s, protected regions %s (GSTS %08x PMEN %08x FSTS %08x RTADDR %llx IRTA %llx)",
-			when, (ull)u->base, u->gsts >> 31 & 1 ? "on" : "off",
+			when, (ull)s->unit[i].base, u->gsts >> 31 & 1 ? "on" : "off",
 			u->gsts >> 25 & 1 ? "on" : "off", u->pmen & 1 ? "on" : "off", u->gsts, u->pmen,
 			u->fsts, (ull)u->rtaddr, (ull)u->irta);
 	}
@@ -214,7 +214,7 @@ enum sl_err stage_iommu(struct machine *m)
 	iommu_set_groups(&m->iommu, &m->groups); /* before the RMRRs: functions of one group share a domain */
 	m->memory = (struct dmar_memory_map){phys_va(PHYS(m->boot->regions)), m->boot->region_count};
 	m->iommu.memory = &m->memory;
-	e = iommu_map_rmrrs_below(&m->iommu, &functions);
+	e = iommu_map_rmrrs(&m->iommu, &functions);
 	if (e)
 		log_fail("iommu", "update the firmware", "the RMRRs of the DMAR table cannot be mapped: %s",
 			 sl_err_text(e));
@@ -235,12 +235,12 @@ static void take_boot_memory(const struct coverage *c)
 {
 	if (coverage_whole(c))
 		log_line("coverage", "%llu MiB of firmware's boot memory taken back: no device reaches it",
-			 (ull)(start_reclaim() >> 8));
+			 (ull)(ram_reclaim() >> 8));
 	else
 		log_line(
 			"coverage",
 			"%llu MiB of firmware's boot memory stay unused: %u of %u units translate, and %u functions or buses are not covered",
-			(ull)(start_boot_pages() >> 8), c->on, c->units, coverage_open(c));
+			(ull)(ram_boot_pages() >> 8), c->on, c->units, coverage_open(c));
 }
 
 enum sl_err stage_coverage(struct machine *m)
@@ -251,7 +251,7 @@ enum sl_err stage_coverage(struct machine *m)
 		log_line(
 			"coverage",
 			"access=read: nothing here holds DMA back; %u of %u functions master the bus, as firmware left them, and %llu MiB of its memory stay unused for that",
-			c.stuck, c.functions, (ull)(start_boot_pages() >> 8));
+			c.stuck, c.functions, (ull)(ram_boot_pages() >> 8));
 		return SL_OK;
 	}
 	if (!c.no_unit)

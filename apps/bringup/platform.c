@@ -29,7 +29,6 @@ static uint64_t ram_bytes(const struct boot_info *boot)
 
 enum sl_err stage_boot(struct machine *m)
 {
-	static const char *const secure[] = {"off", "on", "unknown", "in setup mode"};
 	const struct boot_info *b = m->boot;
 	const struct cpu_info *cpu = cpu_info();
 	const struct config *cfg = &b->cfg;
@@ -39,7 +38,8 @@ enum sl_err stage_boot(struct machine *m)
 		clock = tsc_init(&m->acpi, b->tsc_start);
 	power_reset_register(&m->acpi);
 	log_line("boot", "UEFI firmware \"%s\" revision 0x%x, Secure Boot %s", b->firmware,
-		 b->firmware_revision, secure[b->secure_boot % 4]);
+		 b->firmware_revision,
+		 b->secure_boot == SECURE_SETUP ? "in setup mode" : boot_secure_name(b->secure_boot));
 	log_line("boot", "%s; SMEP %s, SMAP %s, UMIP %s%s", cpu->brand, cpu->smep ? "on" : "absent",
 		 cpu->smap ? "on" : "absent", cpu->umip ? "on" : "absent",
 		 cpu->hypervisor ? "; under a hypervisor" : "");
@@ -168,7 +168,7 @@ static enum sl_err add_windows(struct machine *m)
 static void claim_units(const struct boot_snapshot *s)
 {
 	for (uint32_t i = 0; i < s->units; i++)
-		if (s->unit[i].ver && !(s->unit[i].ver >> 8) &&
+		if (s->unit[i].regs.ver && !(s->unit[i].regs.ver >> 8) &&
 		    phys_claim(s->unit[i].base, PAGE_SIZE, PHYS_UNIT))
 			log_warn("pci", "the VT-d unit at 0x%llx has its registers where something else has",
 				 (ull)s->unit[i].base);

@@ -1,4 +1,5 @@
 #include "apps/bringup/skipped_units.h"
+#include "iommu/vtd/regs_seen.h"
 #include "iommu/vtd/state.h"
 #include "kernel/log.h"
 
@@ -19,7 +20,7 @@ unsigned say_left_on(const struct iommu *mmu)
 	for (unsigned i = 0; i < mmu->unit_count; i++) {
 		struct iommu_unit_info u;
 		iommu_unit_info(mmu, i, &u);
-		struct vtd_state s = vtd_state_of(u.found_gsts, u.found_pmen, u.found_fsts);
+		struct vtd_state s = vtd_state_of(u.found->gsts, u.found->pmen, u.found->fsts);
 		if (s.translates)
 			log_warn(
 				"iommu",

@@ -5,13 +5,13 @@
 #include "apps/proof/irqs.h"
 #include "kernel/core.h"
 #include "kernel/log.h"
+#include "kernel/msi.h"
 #include "kernel/time.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/irq.h"
 
-#define ARRIVE_US    100000u
-#define QUIET_US     5000u /* QEMU delivers within the store that causes it */
-#define COMPAT(apic) (0xfee00000ull | (uint64_t)(apic) << 12)
+#define ARRIVE_US 100000u
+#define QUIET_US  5000u /* QEMU delivers within the store that causes it */
 
 static void on_vf_irq(void *ctx)
 {
@@ -111,7 +111,7 @@ static bool is_refused(struct machine *m, struct vf *vf, const char *name, struc
 /* Whether compatibility format passes is measured: what registers say about it is not always so. */
 static void try_compat(struct machine *m, struct vf *vf)
 {
-	struct iommu_msi message = {COMPAT(core_apic_id(0)), vf->vector};
+	struct iommu_msi message = {msi_address(core_apic_id(0)), vf->vector};
 	if (core_apic_id(0) > 254)
 		return;
 	iommu_fault_claim(&m->iommu, vf->fn->bdf);

@@ -19,8 +19,8 @@ static void print_unit(const struct machine *m, unsigned i)
 		 u.ver >> 4 & 0xf, u.ver & 0xf, iommu_unit_state_text(state), why ? ": " : "",
 		 why ? why : "");
 	log_text("   CAP %016llx  ECAP %016llx\n", (ull)u.cap, (ull)u.ecap);
-	log_text("   found: GSTS %08x FSTS %08x PMEN %08x RTADDR %llx IRTA %llx\n", u.found_gsts,
-		 u.found_fsts, u.found_pmen, (ull)u.found_rtaddr, (ull)u.found_irta);
+	log_text("   found: GSTS %08x FSTS %08x PMEN %08x RTADDR %llx IRTA %llx\n", u.found->gsts,
+		 u.found->fsts, u.found->pmen, (ull)u.found->rtaddr, (ull)u.found->irta);
 	log_text("   invalidations %llu, waits %llu, refused requests %llu, overflows %llu\n",
 		 (ull)u.descriptors, (ull)u.waits, (ull)u.faults, (ull)u.overflows);
 	if (u.unusable)

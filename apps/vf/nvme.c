@@ -99,6 +99,12 @@ enum sl_err stage_pf(struct machine *m)
 				" \"%s\" serial %s is the scratch controller; domain %u, %u queue pairs and %u interrupts to give to VFs",
 				BDF_ARG(f->bdf), id->model, id->serial, number_of(m->pf_dom), m->nvme.free_vq,
 				m->nvme.free_vi);
+			if (id->ports)
+				log_warn(
+					"nvme",
+					BDF_FMT
+					": the drive may have another port (CMIC bit 0): whoever uses that one has the same namespaces, which are overwritten here",
+					BDF_ARG(f->bdf));
 			return SL_OK;
 		}
 		log_line("nvme", BDF_FMT " %s%s: left alone", BDF_ARG(f->bdf),
@@ -184,7 +190,7 @@ enum sl_err vf_give_queues(struct machine *m, struct vf *vf)
 
 static void give_namespace(struct machine *m, struct vf *vf)
 {
-	uint32_t ns = find_private_ns(m);
+	uint32_t ns = vf->cntlid == NVME_NO_CNTLID ? 0 : find_private_ns(m);
 	if (ns && nvme_pf_ns_attach(&m->nvme, ns, vf->cntlid) == SL_OK)
 		vf->private_ns = ns;
 }
@@ -311,6 +317,7 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	if (e)
 		return e;
 	vf->accel = &vf->nvme.accel;
+	vf->cntlid = vf->nvme.ctrl->id.cntlid;
 	if (cfg.shadow && !vf->nvme.ctrl->shadow)
 		log_warn("nvme", BDF_FMT ": no shadow doorbells (OACS 0x%x, bit 8): registers are written",
 			 BDF_ARG(vf->fn->bdf), vf->nvme.ctrl->id.oacs);

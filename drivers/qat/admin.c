@@ -112,19 +112,16 @@ static const struct {
 	{0x2a0, 0x12, 64}, {0x2b0, 0x18, 0},  {0x378, 0x15, 128}, {0x388, 0x17, 0},
 };
 
-/* Initial values that drivers/crypto/ does not have: RFC 1321 §3.3, FIPS 180-4 §5.3.2 and §5.3.4. */
+/* MD5's initial value: RFC 1321 §3.3. Those of SHA come from drivers/crypto/. */
 static const uint8_t md5[16] = {0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef,
 				0xfe, 0xdc, 0xba, 0x98, 0x76, 0x54, 0x32, 0x10};
-static const uint64_t sha_384[8] = {0xcbbb9d5dc1059ed8, 0x629a292a367cd507, 0x9159015a3070dd17,
-				    0x152fecd8f70e5939, 0x67332667ffc00b31, 0x8eb44a8768581511,
-				    0xdb0c2e0d64f98fa7, 0x47b5481dbefa4fa4};
 
 void qat_constants(uint8_t table[QAT_CONSTANTS])
 {
 	static const struct {
 		uint16_t at;
 		enum sha kind;
-	} known[] = {{0x158, SHA_1}, {0x1c0, SHA_256}, {0x240, SHA_512}};
+	} known[] = {{0x158, SHA_1}, {0x190, SHA_224}, {0x1c0, SHA_256}, {0x1f0, SHA_384}, {0x240, SHA_512}};
 	memset(table, 0, QAT_CONSTANTS);
 	for (unsigned i = 0; i < ARRAY_LEN(words); i++)
 		for (unsigned k = 0; k < words[i].n; k++)
@@ -139,10 +136,4 @@ void qat_constants(uint8_t table[QAT_CONSTANTS])
 		sha_save(&s, table + known[i].at);
 	}
 	memcpy(table + 0x138, md5, sizeof md5);
-	/* SHA-384 has all 64 bits of these words, SHA-224 the lower halves of them. */
-	for (unsigned i = 0; i < 8; i++) {
-		for (unsigned b = 0; b < 8; b++)
-			table[0x1f0 + 8 * i + b] = (uint8_t)(sha_384[i] >> (56 - 8 * b));
-		memcpy(table + 0x190 + 4 * i, table + 0x1f0 + 8 * i + 4, 4);
-	}
 }

@@ -1,10 +1,9 @@
 #include "iommu/dmar/lint.h"
+#include "kernel/msi.h"
 
 #define OFF_LENGTH  4
 #define OFF_STRUCTS 48
 #define TABLE_MAX   65536u
-#define MSI_BASE    0xfee00000ull /* VT-d §3.15 */
-#define MSI_LAST    0xfeefffffull
 #define HUGE_RMRR   (512ull << 20)
 #define PAGE        0x1000ull
 
@@ -351,7 +350,7 @@ static void check_rmrr(struct lint *l, const struct dmar_entry *e, const struct 
 		tell_entry(l, DMAR_RULE_RMRR_HUGE, e, r->limit - r->base + 1);
 	if (beyond_haw(l, r->limit))
 		tell_entry(l, DMAR_RULE_RMRR_BEYOND, e, r->limit);
-	if (r->base <= MSI_LAST && r->limit >= MSI_BASE)
+	if (r->base < MSI_WINDOW_END && r->limit >= MSI_WINDOW)
 		tell_entry(l, DMAR_RULE_RMRR_MSI, e, r->base);
 	check_rmrr_pairs(l, e, r);
 	if (l->known->memory)

@@ -89,9 +89,6 @@ static void enter(struct ledger *l, const struct rmrr_owner *like, uint8_t scope
 	o.scope = scope;
 	o.below = below;
 	o.resolved = fn != NULL;
-	if (fn && scope == DMAR_SCOPE_BRIDGE && !below &&
-	    !dmar_bridge_buses(l->known->topo, *fn, &o.sec, &o.sub))
-		o.sec = o.sub = 0;
 	if (fn) {
 		o.fn = *fn;
 		o.present = dmar_functions_find(l->known->functions, o.fn, &o.class);
@@ -155,31 +152,6 @@ unsigned rmrr_ledger(const struct dmar *t, const struct rmrr_context *known, str
 		if (e.type == DMAR_RMRR)
 			enter_rmrr(&l, &e, number++);
 	return l.count;
-}
-
-/* Below a bridge that the RMRR names, and not there when the ledger was made. */
-static bool came_later(const struct rmrr_owner *ledger, unsigned n, const struct rmrr_owner *o, bdf_t fn)
-{
-	if (!o->sec || !o->bytes || fn.seg != o->fn.seg || bdf_bus(fn) < o->sec || bdf_bus(fn) > o->sub)
-		return false;
-	for (unsigned i = 0; i < n; i++)
-		if (ledger[i].number == o->number && ledger[i].resolved && bdf_eq(ledger[i].fn, fn))
-			return false;
-	return true;
-}
-
-bool rmrr_can_give(const struct rmrr_owner *ledger, unsigned n, bdf_t fn, const struct rmrr_owner **why)
-{
-	for (unsigned i = 0; i < n; i++) {
-		const struct rmrr_owner *o = &ledger[i];
-		bool no = (o->verdict == RMRR_KEPT || o->verdict == RMRR_SYSTEM_RAM) && bdf_eq(o->fn, fn);
-		if (!no && !came_later(ledger, n, o, fn))
-			continue;
-		if (why)
-			*why = o;
-		return false;
-	}
-	return true;
 }
 
 const char *rmrr_verdict_text(enum rmrr_verdict v)

@@ -28,7 +28,6 @@ struct rmrr_owner {
 	bool resolved;        /* fn is valid */
 	bool present;         /* there is such a function */
 	bool below;           /* it is not named itself, but below a bridge that is */
-	uint8_t sec, sub;     /* of a bridge that is named with all below it: the buses there; else 0 */
 	bdf_t fn;
 	uint32_t class;
 	const char *name;  /* NULL when nobody knows */
@@ -52,11 +51,6 @@ struct rmrr_context {
 unsigned rmrr_ledger(const struct dmar *t, const struct rmrr_context *known, struct rmrr_owner *out,
 		     unsigned max);
 
-/* True when the function can be given to another domain as far as n entries of a ledger tell; else *why (may
- * be NULL) is the entry that forbids it. A function that came later (a VF) below a bridge that is named is
- * among those that the RMRR is for, and nothing is known of it that would allow it. */
-bool rmrr_can_give(const struct rmrr_owner *ledger, unsigned n, bdf_t fn, const struct rmrr_owner **why);
-
 /* "can not be given away: ...". */
 const char *rmrr_verdict_text(enum rmrr_verdict v);
 /* "RMRR 0 0x7a000000..0x7a00ffff (64 KiB, reserved) for 0000:00:14.0 USB controller: can be given away ...";
@@ -78,7 +72,3 @@ const char *rmrr_memory_taken(const struct dmar_memory_map *map, uint64_t base, 
  * address can be: beyond the width of the function's unit, or in the interrupt window. */
 bool rmrr_can_map(const struct iommu *mmu, bdf_t fn, const struct dmar_rmrr *r, uint64_t *base,
 		  uint64_t *len);
-
-/* iommu_map_rmrrs() that also knows which functions there are: for a scope that names a bridge, the bridge
- * and each function below it get the memory. Without functions (NULL) such a scope is logged and left out. */
-enum sl_err iommu_map_rmrrs_below(struct iommu *mmu, const struct dmar_functions *functions) MUST_CHECK;

@@ -1,5 +1,6 @@
 /* What is said of each rule of dmar_lint. */
 #include "iommu/dmar/lint.h"
+#include "kernel/doc.h"
 #include "kernel/fmt.h"
 
 #define DUMP_BYTES 16
@@ -36,14 +37,16 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 	[DMAR_RULE_CHECKSUM_BAD] =
 		{"the bytes of the table do not add up to 0",
 		 "Linux warns and goes on or drops the table; Windows drops it: no IOMMU",
-		 "The checksum of the DMAR table is wrong; it must be made after the last change to the table."},
+		 "The checksum of the DMAR table is wrong; it must be made after the last change to the table." DOC_FIELD(
+			 "If the table was taken from a file, the file may be damaged.")},
 	[DMAR_RULE_HAW_INVALID] = {"the host address width is none that a processor has",
 				   "DMA addresses may be limited to a few bits, or the table is refused",
 				   "Host Address Width must be the platform's DMA address width minus 1."},
 	[DMAR_RULE_HAW_OVER_PHYS] =
 		{"the host address width is more than the processor's",
 		 "nothing: the units' own width (CAP.MGAW) counts",
-		 "Host Address Width should not exceed the physical address width of the processor (memory encryption may take bits)."},
+		 "Host Address Width should not exceed the physical address width of the processor (memory encryption may take bits)." DOC_FIELD(
+			 "Nothing to do. Memory encryption, where it is on, takes address bits.")},
 	[DMAR_RULE_FLAGS_RESERVED] = {"reserved flags of the table are set", NOTHING_TODAY,
 				      "Bits 7:3 of the DMAR flags are reserved and must be 0."},
 	[DMAR_RULE_HEADER_RESERVED] = {"reserved bytes of the header are set", NOTHING_TODAY,
@@ -55,11 +58,13 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 	[DMAR_RULE_X2APIC_OPT_OUT] =
 		{"firmware asks not to use x2APIC",
 		 "Linux stays in xAPIC mode and logs that the x2apic opt out bit is set; intel_iommu=no_x2apic_optout overrides",
-		 "Look for x2APIC (Extended APIC, X2APIC opt out) in firmware setup and switch x2APIC on."},
+		 "Look for x2APIC (Extended APIC, X2APIC opt out) in firmware setup and switch x2APIC on." DOC_FIELD(
+			 "Switch x2APIC on in firmware setup (\"x2APIC\", \"Extended APIC\", \"X2APIC opt out\"). On machines with more than 255 processors the system needs it.")},
 	[DMAR_RULE_INTR_REMAP_OFF] =
 		{"interrupt remapping is not offered",
 		 "any device can raise any interrupt; Linux refuses VFIO without allow_unsafe_interrupts, which gives that protection up",
-		 "Look for interrupt remapping or x2APIC in firmware setup; if there is no such entry, please set INTR_REMAP in the DMAR table."},
+		 "Look for interrupt remapping or x2APIC in firmware setup; if there is no such entry, please set INTR_REMAP in the DMAR table." DOC_FIELD(
+			 "Look for \"Interrupt Remapping\", \"x2APIC\" or a newer firmware. Old chipsets (5500, 5520, X58 up to revision 22) have it off for errata. The option allow_unsafe_interrupts gives the protection up: a guest can then raise any interrupt.")},
 	[DMAR_RULE_STRUCT_LENGTH] =
 		{"a structure of impossible length: it is shorter than its own header or runs past the end",
 		 "Linux and Windows refuse the whole table: no IOMMU; careless systems hang",
@@ -73,7 +78,8 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 		 "Remapping structures must be in numerical order of their types (VT-d 8.2)."},
 	[DMAR_RULE_STRUCT_UNKNOWN] =
 		{"a structure of a type that is reserved today", "it is skipped",
-		 "This structure has a type that the specification does not have; please check it."},
+		 "This structure has a type that the specification does not have; please check it." DOC_FIELD(
+			 "Nothing to do: a newer specification may know the type.")},
 	[DMAR_RULE_SEGMENT_WITHOUT_DRHD] = {"a structure names a PCI segment in which there is no unit",
 					    "its devices are not found, and what it says is not done",
 					    "Each segment that the DMAR table names must have a DRHD."},
@@ -108,17 +114,20 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 	[DMAR_RULE_DRHD_NO_SCOPE] =
 		{"a unit that covers nothing",
 		 "nothing: it stays unused; normal on servers whose stack has no device",
-		 "A DRHD without device scopes and without INCLUDE_PCI_ALL covers no device; it may be left out."},
+		 "A DRHD without device scopes and without INCLUDE_PCI_ALL covers no device; it may be left out." DOC_FIELD(
+			 "Nothing to do.")},
 	[DMAR_RULE_NO_INCLUDE_ALL] =
 		{"no unit of the segment covers what is not named",
 		 "a device that no scope names has no unit: Linux leaves it untranslated, so nothing holds it back",
-		 "Each segment should end with a DRHD with INCLUDE_PCI_ALL, or every device must be in a scope."},
+		 "Each segment should end with a DRHD with INCLUDE_PCI_ALL, or every device must be in a scope." DOC_FIELD(
+			 "Do not give devices away that no unit covers: nothing holds them back.")},
 	[DMAR_RULE_INCLUDE_ALL_TWICE] =
 		{"two units of one segment say that they cover the rest",
 		 "the first or the last is taken: devices may get the wrong unit, and all their DMA is refused",
 		 "Only one DRHD of a segment may have INCLUDE_PCI_ALL."},
 	[DMAR_RULE_INCLUDE_ALL_NOT_LAST] =
-		{"units follow the one that covers the rest",
+		{"units follow the one that covers the rest" DOC(
+			 ". The number behind the offset is how many; the offset is the first one's"),
 		 "systems that take the first match give its devices to the wrong unit",
 		 "The DRHD with INCLUDE_PCI_ALL must be the last of its segment (VT-d 8.3)."},
 	[DMAR_RULE_INCLUDE_ALL_SCOPE] =
@@ -148,11 +157,13 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 	[DMAR_RULE_SCOPE_NO_BRIDGE] =
 		{"the path of a device scope does not lead through bridges",
 		 "it is skipped; the device may be switched off",
-		 "The path of this device scope goes through a function that is no bridge or is absent."},
+		 "The path of this device scope goes through a function that is no bridge or is absent." DOC_FIELD(
+			 "Nothing to do when the bridge is switched off or not fitted.")},
 	[DMAR_RULE_SCOPE_ABSENT] =
 		{"no device answers where a device scope leads",
 		 "it is skipped; the device may be switched off or hidden",
-		 "No function answers at the path of this device scope; scopes of absent devices should be left out."},
+		 "No function answers at the path of this device scope; scopes of absent devices should be left out." DOC_FIELD(
+			 "Nothing to do when the device is switched off or not fitted.")},
 	[DMAR_RULE_SCOPE_KIND] =
 		{"a device scope says endpoint for a bridge or bridge for an endpoint",
 		 "Linux says Device scope type does not match, and takes it or not by version",
@@ -160,7 +171,8 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 	[DMAR_RULE_IOAPIC_WITHOUT_SCOPE] =
 		{"an I/O APIC of the MADT is in no unit's scope",
 		 "Linux says ioapic has no mapping iommu, interrupt remapping will be disabled; VFIO is then unsafe",
-		 "Each I/O APIC of the MADT must be in the scope of a DRHD, with the I/O APIC id as enumeration id."},
+		 "Each I/O APIC of the MADT must be in the scope of a DRHD, with the I/O APIC id as enumeration id." DOC_FIELD(
+			 "Until then interrupts of that I/O APIC cannot be remapped.")},
 	[DMAR_RULE_SCOPE_WITHOUT_IOAPIC] =
 		{"a scope names an I/O APIC that the MADT does not have", "it is ignored",
 		 "The enumeration id of this scope is that of no I/O APIC in the MADT."},
@@ -179,7 +191,8 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 	[DMAR_RULE_RMRR_HUGE] =
 		{"an RMRR of 512 MiB or more",
 		 "it is mapped whole; time and tables are spent, and the device reaches all of it",
-		 "Please check the size of this RMRR (graphics memory may be made smaller in firmware setup)."},
+		 "Please check the size of this RMRR (graphics memory may be made smaller in firmware setup)." DOC_FIELD(
+			 "Graphics memory can be made smaller in firmware setup (\"DVMT Pre-Allocated\").")},
 	[DMAR_RULE_RMRR_BEYOND] =
 		{"an RMRR above the host address width",
 		 "it cannot be mapped: the device's DMA there is refused",
@@ -197,11 +210,13 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 	[DMAR_RULE_RMRR_IN_RAM] =
 		{"an RMRR lies in memory that the system hands out",
 		 "Linux says No firmware reserved region can cover this RMRR; a device can then overwrite the system's own data",
-		 "This RMRR must lie in memory that the UEFI map reports as reserved (VT-d 8.4)."},
+		 "This RMRR must lie in memory that the UEFI map reports as reserved (VT-d 8.4)." DOC_FIELD(
+			 "Do not give the function away, and do not patch the check out of the kernel: a device would go on writing into memory that the system uses for something else.")},
 	[DMAR_RULE_RMRR_NOT_RESERVED] =
 		{"an RMRR is not wholly in reserved memory",
 		 "Linux says No firmware reserved region can cover this RMRR, contact BIOS vendor for fixes",
-		 "This RMRR must lie in memory that the UEFI map reports as reserved (VT-d 8.4)."},
+		 "This RMRR must lie in memory that the UEFI map reports as reserved (VT-d 8.4)." DOC_FIELD(
+			 "Do not patch the check out of the kernel.")},
 	[DMAR_RULE_ATSR_ALL_SCOPE] = {"an ATSR for all ports names ports besides", "the scopes are ignored",
 				      "An ATSR with ALL_PORTS must have no device scopes."},
 	[DMAR_RULE_RHSA_NO_DRHD] =

@@ -165,10 +165,10 @@ _Static_assert(sizeof(struct vtd_irte) == 16, "VT-d 9.9");
 /* clang-format on */
 
 /* Fixed delivery of vector to one processor, only for messages of exactly this requester id. */
-static inline struct vtd_irte vtd_irte_make(uint16_t sid, uint8_t vector, uint32_t apic, bool x2apic, bool level)
+static inline struct vtd_irte vtd_irte_make(uint16_t sid, uint8_t vector, uint32_t apic, bool x2apic)
 {
 	return (struct vtd_irte){
-		.lo = IRTE_P | (level ? IRTE_TM : 0) | FPUT(IRTE_V, vector) |
+		.lo = IRTE_P | FPUT(IRTE_V, vector) |
 		      (x2apic ? FPUT(IRTE_DST, apic) : FPUT(IRTE_DST8, apic)),
 		.hi = FPUT(IRTE_SID, sid) | FPUT(IRTE_SVT, IRTE_SVT_SID),
 	};

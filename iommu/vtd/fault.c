@@ -1,6 +1,7 @@
 #include "iommu/vtd/fault.h"
 #include "iommu/vtd/state.h"
 #include "iommu/vtd/unit.h"
+#include "kernel/msi.h"
 
 static reg64_t frcd_lo(const struct vtd_unit *u, unsigned i)
 {
@@ -66,7 +67,7 @@ void vtd_fault_event(struct vtd_unit *u, uint8_t vector, uint32_t apic)
 	u->event = true;
 	vtd_wr32(&u->io, VTD_FECTL, vtd_rd32(&u->io, VTD_FECTL) | (uint32_t)FECTL_IM);
 	vtd_wr32(&u->io, VTD_FEDATA, vector);
-	vtd_wr32(&u->io, VTD_FEADDR, 0xfee00000u | (apic & 0xff) << 12);
+	vtd_wr32(&u->io, VTD_FEADDR, (uint32_t)msi_address(apic));
 	vtd_wr32(&u->io, VTD_FEUADDR, apic & 0xffffff00u);
 	vtd_wr32(&u->io, VTD_FECTL, vtd_rd32(&u->io, VTD_FECTL) & (uint32_t)~FECTL_IM);
 }

@@ -40,13 +40,7 @@ enum sl_err vtd_unit_probe(struct vtd_unit *u)
 		return unusable(u, SL_UNSUPPORTED, "CAP.SAGAW offers no second-stage tables");
 	if (!vtd_has_queue(u) && FGET(u->ver, VER_MAX) >= 6) /* then there are no registers either: §6.5.1 */
 		return unusable(u, SL_UNSUPPORTED, "ECAP.QI is clear: no invalidation at all");
-	u->found = (struct vtd_found){
-		.gsts = vtd_rd32(&u->io, VTD_GSTS),
-		.fsts = vtd_w1c_rd(&u->io, VTD_FSTS),
-		.pmen = vtd_rd32(&u->io, VTD_PMEN),
-		.rtaddr = vtd_rd64(&u->io, VTD_RTADDR),
-		.irta = u->ecap & ECAP_IR ? vtd_rd64(&u->io, VTD_IRTA) : 0,
-	};
+	vtd_regs_read(&u->io, 0, &u->found);
 	return SL_OK;
 }
 
@@ -201,15 +195,4 @@ enum sl_err vtd_unit_enable(struct vtd_unit *u)
 	if (!e && regions_off(u)) /* translation stands all the same: VT-d §11.4.8.1, EPM */
 		log_warn(u->name, "memory that firmware protected may stay out of reach of every function");
 	return e;
-}
-
-enum sl_err vtd_unit_disable(struct vtd_unit *u)
-{
-	enum sl_err e = vtd_ir_disable(u);
-	if (!e)
-		e = vtd_unit_command(u, GCMD_TE, false, "turning off translation");
-	if (e)
-		return e;
-	u->on = false;
-	return vtd_qi_end(u);
 }

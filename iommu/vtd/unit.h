@@ -3,18 +3,13 @@
 #pragma once
 #include "iommu/unit_state.h"
 #include "iommu/vtd/entry.h"
-#include "iommu/vtd/io.h"
+#include "iommu/vtd/regs_seen.h"
 #include "kernel/err.h"
 
 #define VTD_DEADLINE_US 1000000 /* for any single command; hardware takes microseconds */
 #define VTD_BROKEN                                                                                           \
 	"restart the machine; if it stays, the unit is broken or the hypervisor's model of it is" /* advice  \
 												   */
-
-struct vtd_found { /* as firmware left it, read by vtd_unit_probe() */
-	uint32_t gsts, fsts, pmen;
-	uint64_t rtaddr, irta;
-};
 
 struct vtd_count {
 	uint64_t descriptors,
@@ -38,8 +33,8 @@ struct vtd_unit {
 	char reason[96];             /* what unusable points to where it is not a literal */
 	bool irq_only;               /* driven for interrupts alone: CAP.SAGAW is 0 */
 	bool starting;               /* being turned on: vtd_unit_trouble() */
-	struct vtd_found found;
-	bool on; /* translates, with our tables; or may, when it did not answer in time */
+	struct vtd_regs_seen found;  /* as firmware left it: vtd_unit_probe() */
+	bool on;                     /* translates, with our tables; or may, when it did not answer in time */
 
 	struct vtd_root *root;  /* one page */
 	struct vtd_desc *queue; /* one page */
@@ -112,9 +107,6 @@ void vtd_unit_trouble(const struct vtd_unit *u, const char *advice, const char *
  * queue where there is one (from version 6 on always: VT-d §6.5.1), global invalidation, fault records,
  * translation, protected memory regions off. SL_TIMEOUT with a logged line when a step is not answered. */
 enum sl_err vtd_unit_enable(struct vtd_unit *u) MUST_CHECK;
-
-/* Turns interrupt remapping, translation and the queue off: all DMA then passes. */
-enum sl_err vtd_unit_disable(struct vtd_unit *u) MUST_CHECK;
 
 /* One command bit of GCMD (VT-d §11.4.4), waited for; what names it in the message. SL_TIMEOUT with a logged
  * line. */

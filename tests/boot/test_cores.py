@@ -136,7 +136,7 @@ def test_backtrace_of_all(boot, folder):
     assert run.results == 1 and run.result["stage"] == "hardware"
     assert run.text.count("machine check on core 0 (APIC id 0)") == 1 and "  rip " in run.text
     for core in (1, 2, 3):
-        assert re.search(rf"^core {core} \(APIC id {core}\), at work:\n(  at .*\n)*  at timed_lane\+0x\w+", run.text, re.M)
+        assert re.search(rf"^core {core} \(APIC id {core}\), at work:\n(  at .*\n)*  at timed_worker\+0x\w+", run.text, re.M)
 
 
 @pytest.mark.parametrize("register, value, words", [
@@ -158,7 +158,7 @@ def test_exception_elsewhere(boot, folder, register, value, words):
     run = during(boot, spoil, "vfs=2", "seconds=60", qemu=["-smp", 2, "-gdb", f"unix:{path},server=on,wait=off"])
     assert run.status == 1 and run.result["stage"] == "crash" and run.results == 1
     assert words in run.text
-    assert re.search(r"^core 0 \(APIC id 0\), at work:\n(  at .*\n)*  at timed_lane\+0x\w+", run.text, re.M)
+    assert re.search(r"^core 0 \(APIC id 0\), at work:\n(  at .*\n)*  at timed_worker\+0x\w+", run.text, re.M)
 
 
 @pytest.mark.needs("gdb")
@@ -178,7 +178,7 @@ def test_stuck(boot, folder):
     run.assert_not_ok("core 1 is not back from its work", stage="timed")
     assert "WARN cores: core 1 has made no progress for 5 s; where each core is:" in run.text
     assert re.search(r"^core 1 \(APIC id 1\), at work:\n  at cpu_halt\+0x", run.text, re.M)
-    assert re.search(r"^core 0, at work:\n(  at .*\n)*  at timed_lane\+0x", run.text, re.M)
+    assert re.search(r"^core 0, at work:\n(  at .*\n)*  at timed_worker\+0x", run.text, re.M)
     assert "core 0 has made no progress" not in run.text
     assert run.lines[-1].startswith("RESULT ")
 

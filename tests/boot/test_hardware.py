@@ -104,7 +104,7 @@ def test_fatal_machine_check(timed, line, mcg, bank):
     run.assert_not_ok(r"machine check on core 1 \(APIC id 1\): the processor cannot go on", stage="hardware")
     assert run.result["err"] == "MCE" and run.lines[-1].startswith("RESULT ")
     assert f"  MCG_STATUS {mcg}\n  core 1 bank 5: {bank}\n" in run.text
-    assert re.search(r"^core 0 \(APIC id 0\), at work:\n(  at .*\n)*  at timed_lane\+0x\w+", run.text, re.M)
+    assert re.search(r"^core 0 \(APIC id 0\), at work:\n(  at .*\n)*  at timed_worker\+0x\w+", run.text, re.M)
 
 
 @pytest.mark.needs("nvme-device-status")

@@ -218,3 +218,25 @@ def test_every_failure_is_documented():
 def test_include_directions():
     status, text = sh("tools/check_deps.py")
     assert status == 0, text
+
+
+def test_documents_follow_tables(tmp_path):
+    """tools/mkdocs --check accepts the documents as they are, refuses a sentence that is not the table's, and
+    tools/mkdocs puts it right."""
+    for part in ("tools/mkdocs", "docs", "apps/audit", "boot", "iommu", "kernel"):
+        source = sluice.ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, tmp_path / part)
+        else:
+            (tmp_path / part).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, tmp_path / part)
+    tool, page = tmp_path / "tools/mkdocs", tmp_path / "docs/audit.md"
+    assert sh(tool, "--check")[0] == 0
+    right = page.read_text()
+    page.write_text(right.replace("- Read: CAP.MGAW", "- Read: CAP.SAGAW"))
+    status, text = sh(tool, "--check")
+    assert status == 1 and "docs/audit.md: is not what its table says: run tools/mkdocs" in text
+    assert sh(tool)[0] == 0 and page.read_text() == right
+    page.write_text(re.sub(r"<!-- made by tools/mkdocs: audit-rmrr -->.*?<!-- end -->", "", right, flags=re.S))
+    status, text = sh(tool, "--check")
+    assert status == 1 and "no marker has the paragraph ### `RMRR-KEPT`" in text

@@ -195,20 +195,6 @@ unsigned model_interrupt(struct model_unit *m, uint16_t rid, uint64_t addr, uint
 	return remap(m, rid, index, out);
 }
 
-/* §5.1.5.1: the pin's own trigger mode and vector have to be those of the entry. */
-unsigned model_ioapic(struct model_unit *m, uint16_t rid, uint64_t entry, struct model_delivery *out)
-{
-	if (!(entry >> 48 & 1))
-		return refuse(m, rid, 0, 0x25);
-	if (cut(entry, 47, 17) || cut(entry, 10, 8))
-		return refuse(m, rid, 0, 0x20);
-	unsigned reason = remap(m, rid, (uint32_t)(cut(entry, 63, 49) | cut(entry, 11, 11) << 15), out);
-	if (!reason && (out->vector != (uint8_t)entry || out->level != (entry >> 15 & 1)))
-		model_complain(m, "I/O APIC entry 0x%llx and remapping entry do not agree",
-			       (unsigned long long)entry);
-	return reason;
-}
-
 /* ---- fault events: §7.3 ---- */
 
 static void send(struct model_unit *m)

@@ -38,8 +38,6 @@ struct model_delivery {
 /* A message of a function: 0 and where it goes; or the fault reason, and it is recorded as the unit would. */
 unsigned model_interrupt(struct model_unit *m, uint16_t rid, uint64_t addr, uint32_t data,
 			 struct model_delivery *out);
-/* A request of an I/O APIC: its redirection table entry. */
-unsigned model_ioapic(struct model_unit *m, uint16_t rid, uint64_t entry, struct model_delivery *out);
 
 /* Hooks for tests/model/vtd_model.c. */
 bool model_ir_invalidate(struct model_unit *m, uint64_t lo, uint64_t hi);

@@ -400,6 +400,11 @@ static uint32_t io_rd32(void *ctx, uint32_t off)
 		return m->fe[(off - 0x3c) / 4];
 	case 0x64:
 		return m->pmen;
+	case 0x68:
+	case 0x6c:
+		if (m->cap >> 5 & 1)
+			return m->plm[(off - 0x68) / 4];
+		/* fall through */
 	default:
 		complain(m, "4-byte read at 0x%x", off);
 		return 0;
@@ -431,6 +436,11 @@ static uint64_t io_rd64(void *ctx, uint32_t off)
 		return m->iqercd;
 	case 0xb8:
 		return m->irta;
+	case 0x70:
+	case 0x78:
+		if (m->cap >> 6 & 1)
+			return m->phm[(off - 0x70) / 8];
+		/* fall through */
 	default:
 		if (off == iva_base(m) + 8)
 			return m->iotlb;
@@ -844,6 +854,8 @@ void model_firmware(struct model_unit *m, bool te, bool qi, bool ir, bool pmr)
 	m->rtaddr = te ? 1ull << 10 : 0; /* scalable mode */
 	m->iqh = m->iqt = qi ? 0x40 : 0;
 	m->pmen = pmr ? 1u << 31 | 1 : 0;
+	m->plm[0] = 0x100000, m->plm[1] = 0x2fffff;
+	m->phm[0] = 0x100000000, m->phm[1] = 0x1001fffff;
 }
 
 struct vtd_io model_io(struct model_unit *m)

@@ -66,7 +66,8 @@ struct model_unit {
 	uint64_t cap, ecap;
 	unsigned haw;
 
-	uint32_t gsts, fsts, fectl, fe[3], pmen;
+	uint32_t gsts, fsts, fectl, fe[3], pmen, plm[2]; /* plm, phm: base and limit */
+	uint64_t phm[2];
 	uint64_t rtaddr, irta, iqa, iqh, iqt, iqercd, ccmd, iotlb, iva;
 	uint64_t frcd[MODEL_FRCD][2];
 	unsigned frcd_next;

@@ -1,11 +1,7 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include "kernel/log.h"
 #include "tests/unit/support_stages.h"
+#include "tests/unit/test.h"
 
 struct machine mach;
 struct boot_info boot;

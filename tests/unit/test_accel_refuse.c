@@ -1,22 +1,21 @@
 /* Stage refuse of VFs that compute, against a card that is made up here: it does AES-CTR and SHA-256 on
  * memory that it reaches, and can be bad or lie in one way at a time. The order of a case and its verdict are
  * the real ones. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/vf/compute.h"
 #include "apps/bringup/faults.h"
-#include "apps/proof/attack.h"
+#include "apps/proof/guard.h"
+#include "apps/proof/standin.h"
+#include "apps/proof/strike.h"
 #include "apps/work/pattern.h"
 #include "drivers/crypto/aes.h"
 #include "kernel/pmm.h"
 #include "kernel/x86/irq.h"
 #include "kernel/x86/paging.h"
 #include "tests/unit/support_stages.h"
+#include "tests/unit/test.h"
 
 #define VFS    2u
 #define KERNEL 0x7000000ull
@@ -39,13 +38,16 @@ enum lie {
 	NOT_BACK,    /* it does not come back from its reset */
 	WRONG_AFTER, /* it does, and computes wrong */
 	FAULT_AFTER,
-	NO_WORK,   /* an answer through a ring of its own, and nothing done */
-	NO_EFFECT, /* nothing happens where it is allowed either */
-	NO_ANSWER  /* nor is there an answer through a ring in another place of its own */
+	NO_WORK,     /* an answer through a ring of its own, and nothing done */
+	NO_EFFECT,   /* nothing happens where it is allowed either */
+	NO_ANSWER,   /* nor is there an answer through a ring in another place of its own */
+	RING_STATUS, /* there is one, and the work is done, with an error */
+	NO_SESSION,  /* the strike cannot be made */
+	LOST         /* a VF is given up after its first case */
 };
 
 struct accel_vf accel_vf[ACCEL_VFS];
-const struct attack_way strike_way;
+const struct strike_ops strike_msix;
 
 static enum lie lie;
 static bool armed, flushed, claimed, recorded, begun[VFS];
@@ -53,7 +55,8 @@ static struct iommu_fault fault;
 static struct accel accel[VFS];
 static struct accel_session session;
 static uint64_t ring_at[2]; /* tx, rx as the device has them */
-static unsigned resets;
+static unsigned resets, pages;
+static bool ring_closed;
 static struct domain *dom = (struct domain *)&mach;
 
 bdf_t function_requester(const struct machine *machine, bdf_t f)
@@ -70,29 +73,19 @@ uint64_t irq_strays(uint8_t *last)
 
 void *pmm_page(void)
 {
+	pages++;
 	return calloc(1, PAGE_SIZE);
 }
 
 void pmm_page_free(void *page)
 {
+	pages--;
 	free(page);
-}
-
-uint64_t nvme_ctrl_sum(const struct nvme_io *io)
-{
-	(void)io;
-	return 0;
-}
-
-uint32_t nvme_ctrl_csts(const struct nvme_io *io)
-{
-	(void)io;
-	return 0;
 }
 
 phys_t paging_phys(const void *va)
 {
-	assert_ptr_equal(va, attack_kernel_data());
+	assert_ptr_equal(va, standin_data());
 	return PHYS(KERNEL);
 }
 
@@ -134,12 +127,11 @@ enum sl_err iommu_fault_claimed(struct iommu *mmu, struct iommu_fault *out)
 enum sl_err iommu_walk(struct iommu *mmu, bdf_t f, iova_t iova, struct iommu_walk *out)
 {
 	(void)mmu;
-	*out = (struct iommu_walk){
-		.fn = f, .iova = iova, .why_write = WHY_NO_WRITE, .why_read = WHY_NO_READ};
+	*out = (struct iommu_walk){.fn = f, .iova = iova, .why_write = WHY_NO_WRITE, .why_read = WHY_NO_READ};
 	return SL_OK;
 }
 
-enum sl_err iommu_unit_read(const struct iommu *mmu, unsigned unit, struct iommu_unit_raw *out)
+enum sl_err iommu_unit_read(const struct iommu *mmu, unsigned unit, struct vtd_regs_seen *out)
 {
 	(void)mmu;
 	(void)unit;
@@ -165,7 +157,7 @@ static void refuse(unsigned vf, uint64_t at, bool write)
 	if (write && lie == LANDS)
 		others[4095] ^= 1;
 	if (write && lie == LANDS_KERNEL)
-		attack_kernel_data()[0] ^= 1;
+		standin_data()[0] ^= 1;
 	if (recorded || !claimed || !flushed || lie == NO_RECORD)
 		return;
 	recorded = true;
@@ -199,6 +191,13 @@ enum sl_err accel_one(struct vf *vf, const struct accel_job *job, uint64_t us, u
 	static const uint8_t zeros[16];
 	struct aes aes;
 	*status = 0;
+	const uint8_t *made = block[v] + WINDOW_BUFFERS;
+	for (unsigned i = 0; i < 8; i++) { /* nothing is left of an earlier case */
+		uint64_t old = strike_old(i);
+		assert_memory_equal(made + JOB_DST + 8 * i, &old, 8);
+		assert_memory_equal(made + JOB_DIGEST + 8 * i, &old, 8);
+	}
+	assert_false(pattern_is_zero(standin_data(), PAGE_SIZE));
 	if (!armed && us < ANSWER_US)
 		return SL_TIMEOUT;
 	assert_int_equal(job->len, 64);
@@ -207,6 +206,8 @@ enum sl_err accel_one(struct vf *vf, const struct accel_job *job, uint64_t us, u
 		return SL_TIMEOUT;
 	if (lie == NO_ANSWER && !armed && moved)
 		return SL_TIMEOUT;
+	if (lie == RING_STATUS && !armed && moved)
+		*status = 5;
 	if (lie == NO_WORK && !armed && moved)
 		return SL_OK;
 	if (lie == NO_EFFECT && !armed)
@@ -245,8 +246,9 @@ static enum sl_err make_session(struct accel *a, const struct accel_session *s, 
 {
 	(void)a;
 	session = *s;
+	assert_int_equal(s->key_len, 16);
 	*id = 0;
-	return SL_OK;
+	return lie == NO_SESSION && armed ? SL_NOMEM : SL_OK;
 }
 
 static const struct accel_driver driver = {.name = "fake", .session = make_session};
@@ -254,11 +256,14 @@ static const struct accel_driver driver = {.name = "fake", .session = make_sessi
 void qat_ring_close(struct qat_ring *r)
 {
 	(void)r;
+	ring_closed = true;
 }
 
 enum sl_err qat_ring_open(struct qat_ring *r, const struct qat_ring_cfg *cfg)
 {
 	(void)r;
+	assert_true(ring_closed);
+	ring_closed = false;
 	/* The driver's side is where the device's is, when that is memory. */
 	if (behind(0, cfg->tx_iova.v, false) && cfg->tx != block[0] + (cfg->tx_iova.v - WINDOW))
 		assert_ptr_equal(cfg->tx, block[1] + (cfg->tx_iova.v - WINDOW));
@@ -272,15 +277,17 @@ enum sl_err qat_ring_open(struct qat_ring *r, const struct qat_ring_cfg *cfg)
 enum sl_err accel_recover(struct machine *machine, struct vf *vf)
 {
 	(void)machine;
-	(void)vf;
+	if (lie == LOST)
+		vf->accel = NULL;
 	ring_at[0] = WINDOW + QAT_MEM_TX;
 	ring_at[1] = WINDOW + QAT_MEM_RX;
 	resets++;
-	return lie == NOT_BACK ? SL_TIMEOUT : SL_OK;
+	return lie == NOT_BACK || lie == LOST ? SL_TIMEOUT : SL_OK;
 }
 
 enum sl_err accel_round_begin(struct vf *vf)
 {
+	assert_true(vf < &mach.vf[mach.vfs]);
 	begun[vf->index] = true;
 	return SL_OK;
 }
@@ -335,7 +342,19 @@ static const struct {
 	ROW(FOREIGN, 18, 14, 0),     ROW(OTHERS_FAULT, 18, 0, 0), ROW(OTHERS_WRONG, 18, 0, 0),
 	ROW(NOT_BACK, 18, 0, 0),     ROW(WRONG_AFTER, 18, 0, 0),  ROW(FAULT_AFTER, 18, 0, 0),
 	ROW(NO_WORK, 14, 14, 4),     ROW(NO_EFFECT, 0, 0, 18),    ROW(NO_ANSWER, 14, 14, 4),
+	ROW(RING_STATUS, 14, 14, 4), ROW(NO_SESSION, 18, 0, 0),
 };
+
+#define TARGET (WINDOW_BUFFERS + JOB_TAGS * JOB_BYTES) /* of a VF's block: its page that others try */
+
+/* VF 0's case was told as that. */
+static void assert_case(const char *name, uint64_t at, enum attack_outcome o)
+{
+	char line[200];
+	snprintf(line, sizeof line, "0000:01:00.1 -> %s at 0x%llx: %s", name, (ull)at,
+		 attack_outcome_text(o));
+	assert_said(line);
+}
 
 static void test_every_lie(void **state)
 {
@@ -350,8 +369,17 @@ static void test_every_lie(void **state)
 				 (unsigned)mach.tally.not_tried);
 		assert_int_equal(e, mach.tally.cases && mach.tally.cases == mach.tally.refused ? SL_OK
 											       : SL_VERIFY);
-		if (lie == LEAKS || lie == LEAKS_WORD)
-			assert_non_null(strstr(said, "SUCCEEDED: memory was reached"));
+		if (lie == LEAKS || lie == LEAKS_WORD) { /* a secret is what lies where it reads */
+			assert_case("source in memory of another VF", BLOCK_PHYS + PAGE_2M + TARGET,
+				    ATTACK_SUCCEEDED);
+			assert_case("source in an unmapped page", WINDOW + WINDOW_HOLE, ATTACK_FOREIGN);
+		}
+		if (lie == NO_SESSION)
+			assert_case("source in an unmapped page", WINDOW + WINDOW_HOLE, ATTACK_HARMED);
+		assert_int_equal(strstr(said, "FAIL refuse: ") != NULL, rows[i].cases != rows[i].refused);
+		assert_int_equal(strstr(said, "were not tried: they had no effect") != NULL,
+				 rows[i].not_tried != 0);
+		assert_int_equal(pages, 0);
 		if (lie == FOREIGN)
 			assert_null(strstr(said, "SUCCEEDED"));
 		assert_true(resets >= 18); /* after each case, and where a control had no effect */
@@ -373,6 +401,10 @@ static void test_given_up(void **state)
 	(void)state;
 	mach.vf[1].accel = NULL;
 	mach.vf[1].index = 1;
+	assert_int_equal(stage_accel_refuse(&mach), SL_DEVICE);
+	assert_int_equal(mach.tally.cases, 1);
+	start(state); /* the one that attacks */
+	lie = LOST;
 	assert_int_equal(stage_accel_refuse(&mach), SL_DEVICE);
 	assert_int_equal(mach.tally.cases, 1);
 }

@@ -1,12 +1,8 @@
 /* What stage accel prints and counts when VFs were given up: nothing of them, whichever they are. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/vf/compute.h"
 #include "tests/unit/support_stages.h"
+#include "tests/unit/test.h"
 
 struct accel_vf accel_vf[ACCEL_VFS];
 static struct accel accel[ACCEL_VFS];

@@ -1,10 +1,5 @@
 /* The audit's record as it is taken from a machine: a model of units and of a configuration space, tables and
  * snapshots of the loader. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
 #include "apps/audit/app.h"
@@ -18,6 +13,7 @@
 #include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"
+#include "tests/unit/test.h"
 
 #define RAM_BASE  0x40000000ull
 #define RAM_BYTES (16 * PAGE_2M)
@@ -164,14 +160,10 @@ static void test_processor(void **state)
 	reach = 255;
 	audit_take(&ma);
 	assert_int_equal(in->apic, AUDIT_APIC_X2APIC);
-	static const uint8_t secure[][2] = {{BOOT_NO, AUDIT_SECURE_OFF},
-					    {BOOT_YES, AUDIT_SECURE_ON},
-					    {BOOT_UNKNOWN, AUDIT_SECURE_UNKNOWN},
-					    {BOOT_SETUP, AUDIT_SECURE_SETUP}};
-	for (unsigned i = 0; i < ARRAY_LEN(secure); i++) {
-		boot.secure_boot = secure[i][0];
+	for (unsigned i = SECURE_OFF; i <= SECURE_SETUP; i++) {
+		boot.secure_boot = i;
 		audit_take(&ma);
-		assert_int_equal(in->secure_boot, secure[i][1]);
+		assert_int_equal(in->secure_boot, i);
 	}
 	assert_true(in->mem == regions && in->mems == 3 && in->pci == &ma.pci);
 }
@@ -193,22 +185,22 @@ static void test_tables(void **state)
 
 static struct boot_unit found(unsigned i, uint32_t mark)
 {
-	struct boot_unit u = {.base = mc.unit[i]->base, .cap = mark, .ecap = mark + 1, .rtaddr = mark + 2};
-	u.irta = mark + 3, u.phmbase = mark + 4, u.phmlimit = mark + 5, u.ver = mark + 6, u.gsts = mark + 7;
-	u.fsts = mark + 8, u.pmen = mark + 9, u.plmbase = mark + 10, u.plmlimit = mark + 11;
-	u.frcds = mark % 10;
-	for (unsigned k = 0; k < BOOT_FRCDS; k++)
-		u.frcd[k][0] = mark + 100 + k, u.frcd[k][1] = mark + 200 + k;
-	return u;
+	struct vtd_regs_seen r = {.read = true, .cap = mark, .ecap = mark + 1, .rtaddr = mark + 2};
+	r.irta = mark + 3, r.phmbase = mark + 4, r.phmlimit = mark + 5, r.ver = mark + 6, r.gsts = mark + 7;
+	r.fsts = mark + 8, r.pmen = mark + 9, r.plmbase = mark + 10, r.plmlimit = mark + 11;
+	r.frcds = mark % 10;
+	for (unsigned k = 0; k < r.frcds && k < VTD_FRCDS_SEEN; k++)
+		r.frcd[k] = (struct vtd_frcd){mark + 100 + k, mark + 200 + k};
+	return (struct boot_unit){.base = mc.unit[i]->base, .regs = r};
 }
 
-static void assert_found(const struct audit_regs *r, uint32_t mark)
+static void assert_found(const struct vtd_regs_seen *r, uint32_t mark)
 {
 	assert_true(r->read && r->cap == mark && r->ecap == mark + 1 && r->rtaddr == mark + 2);
 	assert_true(r->irta == mark + 3 && r->phmbase == mark + 4 && r->phmlimit == mark + 5);
 	assert_true(r->ver == mark + 6 && r->gsts == mark + 7 && r->fsts == mark + 8 && r->pmen == mark + 9);
 	assert_true(r->plmbase == mark + 10 && r->plmlimit == mark + 11 && r->frcds == mark % 10);
-	for (unsigned k = 0; k < AUDIT_FRCDS; k++)
+	for (unsigned k = 0; k < VTD_FRCDS_SEEN; k++)
 		assert_true(r->frcd[k].lo == (k < mark % 10 ? mark + 100 + k : 0) &&
 			    r->frcd[k].hi == (k < mark % 10 ? mark + 200 + k : 0));
 }
@@ -234,10 +226,10 @@ static void test_units(void **state)
 	assert_found(&in->unit[1].at[AUDIT_LEFT], 3000);
 	assert_false(in->unit[0].at[AUDIT_LEFT].read);
 	for (unsigned i = 0; i < 2; i++) {
-		const struct audit_regs *r = &in->unit[i].at[AUDIT_NOW];
+		const struct vtd_regs_seen *r = &in->unit[i].at[AUDIT_NOW];
 		assert_true(r->read && r->ver == MODEL_VER && r->cap == MODEL_CAP && r->ecap == MODEL_ECAP);
 	}
-	const struct audit_regs *r = &in->unit[1].at[AUDIT_NOW];
+	const struct vtd_regs_seen *r = &in->unit[1].at[AUDIT_NOW];
 	assert_true(r->fsts == 2 && r->frcds >= 1);
 	assert_true(r->frcd[0].lo == 0x5000 && r->frcd[0].hi == (BIT(63) | 0x123));
 	ma.iommu.unit_count = 1; /* the second is not known to it */

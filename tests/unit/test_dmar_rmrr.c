@@ -1,14 +1,10 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
 #include "iommu/dmar/rmrr.h"
 #include "kernel/pmm.h"
 #include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 #define RAM_BASE  0x40000000ull
 #define RAM_BYTES (8 * PAGE_2M)
@@ -176,16 +172,6 @@ static void test_ledger(void **state)
 	assert_true(!o[1].reserved && o[1].mixed && !o[1].ram);
 	assert_true(o[8].ram && !o[8].reserved);
 
-	const struct rmrr_owner *why = NULL;
-	assert_true(rmrr_can_give(o, n, (bdf_t){0, 0x00a0}, &why));
-	assert_null(why);
-	assert_false(rmrr_can_give(o, n, (bdf_t){0, 0x0010}, &why)); /* for one of its two */
-	assert_ptr_equal(why, &o[8]);
-	assert_false(rmrr_can_give(o, n, (bdf_t){0, 0x00b0}, NULL));
-	assert_false(rmrr_can_give(o, n, (bdf_t){0, 0x0200}, NULL));
-	assert_true(rmrr_can_give(o, n, (bdf_t){1, 0x0200}, NULL));
-	assert_true(rmrr_can_give(o, n, (bdf_t){0, 0x0400}, NULL));
-
 	/* the count does not hang on the room, nor the rest on the map and names */
 	struct rmrr_context less = {&topo, &functions, {NULL, 0}, NULL, NULL};
 	memset(o, 0xff, sizeof(o));
@@ -237,7 +223,7 @@ static void test_below_bridge(void **state)
 	model_machine_rmrr(&mc, 0x7a004000, 0x7a004fff, 0x00b0);
 	last_scope(DMAR_SCOPE_IOAPIC, 8);
 	start();
-	assert_int_equal(iommu_map_rmrrs_below(&mmu, &functions), SL_OK);
+	assert_int_equal(iommu_map_rmrrs(&mmu, &functions), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	goes(m, 0x00e0, 0x7a000fff);
 	goes(m, 0x0200, 0x7a000000);
@@ -265,7 +251,7 @@ static void test_left_out(void **state)
 	model_machine_rmrr(&mc, 0x7a001000, 0x7a001fff, 0x0400); /* no unit covers it */
 	model_machine_rmrr(&mc, 0x7a001000, 0x7a001fff, 0x0200);
 	start();
-	assert_int_equal(iommu_map_rmrrs(&mmu), SL_OK);
+	assert_int_equal(iommu_map_rmrrs(&mmu, NULL), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	refused(m, 0x00e0, 0x7a000000);
 	refused(m, 0x0400, 0x7a001000);
@@ -274,7 +260,7 @@ static void test_left_out(void **state)
 	struct domain *d;
 	while (domain_create(&mmu, "takes the ids", &d) == SL_OK)
 		;
-	assert_int_equal(iommu_map_rmrrs_below(&mmu, &functions), SL_NOSPACE);
+	assert_int_equal(iommu_map_rmrrs(&mmu, &functions), SL_NOSPACE);
 	model_machine_fini(&mc);
 }
 
@@ -286,12 +272,12 @@ static void test_damaged(void **state)
 	model_machine_rmrr(&mc, 0x7a000000, 0x7a000fff, 0x00a0);
 	start();
 	last_scope(DMAR_SCOPE_ENDPOINT, 0);
-	assert_int_equal(iommu_map_rmrrs(&mmu), SL_BADVAL);
+	assert_int_equal(iommu_map_rmrrs(&mmu, NULL), SL_BADVAL);
 	last_scope(DMAR_SCOPE_ENDPOINT, 8);
 	mc.dmar[mc.len - 32 + 2] = 20;
-	assert_int_equal(iommu_map_rmrrs(&mmu), SL_TRUNC);
+	assert_int_equal(iommu_map_rmrrs(&mmu, NULL), SL_TRUNC);
 	mc.dmar[mc.len - 32 + 2] = 0;
-	assert_int_equal(iommu_map_rmrrs(&mmu), SL_BADVAL);
+	assert_int_equal(iommu_map_rmrrs(&mmu, NULL), SL_BADVAL);
 	model_machine_fini(&mc);
 }
 
@@ -399,7 +385,7 @@ static void test_meant(void **state)
 {
 	(void)state;
 	machine_reserved();
-	assert_int_equal(iommu_map_rmrrs_below(&mmu, &all_meant), SL_OK);
+	assert_int_equal(iommu_map_rmrrs(&mmu, &all_meant), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	for (size_t i = 0; i < ARRAY_LEN(meant); i++) {
 		bdf_t fn = meant[i].fn;
@@ -420,28 +406,6 @@ static void test_meant(void **state)
 		assert_int_equal(reached(fn), meant[i].regions);
 	}
 	assert_int_equal(model_machine_complaints(&mc), 0);
-	model_machine_fini(&mc);
-}
-
-/* What the ledger says of giving them away. */
-static void test_meant_ledger(void **state)
-{
-	(void)state;
-	static struct rmrr_owner o[64];
-	machine_reserved();
-	struct rmrr_context known = {&mmu.topo, &all_meant, {NULL, 0}, NULL, NULL};
-	unsigned n = rmrr_ledger(&mmu.table, &known, o, ARRAY_LEN(o));
-	for (unsigned i = 0; i < n; i++) {
-		bool bridge = o[i].scope == DMAR_SCOPE_BRIDGE && !o[i].below && o[i].fn.rid != 0x00e8;
-		assert_int_equal(o[i].sec != 0, bridge);
-	}
-	for (size_t i = 0; i < ARRAY_LEN(meant); i++) {
-		const struct rmrr_owner *why = NULL;
-		if (meant[i].fn.rid == 0x00e0) /* a bridge: what is below it stands apart */
-			continue;
-		assert_int_equal(rmrr_can_give(o, n, meant[i].fn, &why), !meant[i].regions);
-		assert_int_equal(why != NULL, meant[i].regions != 0);
-	}
 	model_machine_fini(&mc);
 }
 
@@ -470,7 +434,7 @@ static void test_group(void **state)
 	model_machine_rmrr(&mc, BASE, BASE + 0x1fff, 0x0201); /* overlaps what the domain has already */
 	start();
 	iommu_set_groups(&mmu, &groups);
-	assert_int_equal(iommu_map_rmrrs_below(&mmu, &functions), SL_OK);
+	assert_int_equal(iommu_map_rmrrs(&mmu, &functions), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	struct domain *first = iommu_domain_of(&mmu, (bdf_t){0, 0x0200}), *d;
 	assert_non_null(first);
@@ -506,7 +470,7 @@ static void test_group_split(void **state)
 		assert_int_equal(domain_attach(d[i], (bdf_t){0, (uint16_t)(0x0201 + i)}), SL_OK);
 	}
 	iommu_set_groups(&mmu, &groups);
-	assert_int_equal(iommu_map_rmrrs_below(&mmu, &functions), SL_OK);
+	assert_int_equal(iommu_map_rmrrs(&mmu, &functions), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	assert_null(iommu_domain_of(&mmu, (bdf_t){0, 0x0200}));
 	assert_null(iommu_domain_of(&mmu, (bdf_t){0, 0x0400}));
@@ -527,13 +491,13 @@ static void test_no_memory(void **state)
 		*(phys_t *)phys_va(p) = taken;
 	while (pmm_keep(16))
 		;
-	assert_int_equal(iommu_map_rmrrs_below(&mmu, &functions), SL_NOMEM);
+	assert_int_equal(iommu_map_rmrrs(&mmu, &functions), SL_NOMEM);
 	assert_null(iommu_domain_of(&mmu, (bdf_t){0, 0x0200}));
 	for (; taken.v; taken = p) {
 		p = *(phys_t *)phys_va(taken);
 		pmm_free(taken, 1);
 	}
-	assert_int_equal(iommu_map_rmrrs_below(&mmu, &functions), SL_OK);
+	assert_int_equal(iommu_map_rmrrs(&mmu, &functions), SL_OK);
 	assert_non_null(iommu_domain_of(&mmu, (bdf_t){0, 0x0200}));
 	model_machine_fini(&mc);
 }
@@ -548,11 +512,10 @@ static int ram_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ledger),    cmocka_unit_test(test_below_bridge),
-		cmocka_unit_test(test_left_out),  cmocka_unit_test(test_damaged),
-		cmocka_unit_test(test_meant),     cmocka_unit_test(test_meant_ledger),
-		cmocka_unit_test(test_group),     cmocka_unit_test(test_group_split),
-		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_ledger),      cmocka_unit_test(test_below_bridge),
+		cmocka_unit_test(test_left_out),    cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_meant),       cmocka_unit_test(test_group),
+		cmocka_unit_test(test_group_split), cmocka_unit_test(test_no_memory),
 	};
 	return cmocka_run_group_tests(tests, ram_once, NULL);
 }

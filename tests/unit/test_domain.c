@@ -1,14 +1,10 @@
 /* Domains against two oracles: the walker, which explains the tables, and the model of a unit, which uses
  * them through caches that keep whatever was not invalidated. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <string.h>
 #include "kernel/pmm.h"
 #include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 #define RAM_BASE  0x40000000ull
 #define RAM_BYTES (8 * PAGE_2M)
@@ -223,7 +219,7 @@ static void test_tables_replaced(void **state)
 				 SL_OK);
 		goes_to(m, FN, W, P + i * PAGE_SIZE);
 		assert_int_equal(domain_unmap(d, IOVA(W), PAGE_SIZE), SL_OK);
-		assert_int_equal(domain_trim(d), SL_OK);
+		assert_int_equal(domain_flush(d), SL_OK);
 		uint64_t *page =
 			pmm_page(); /* one of the tables, now somebody's data that looks like entries */
 		for (unsigned k = 0; k < 512; k++)
@@ -257,7 +253,7 @@ static void test_free_after_wait(void **state)
 	m->on_wait = note_free_pages;
 	assert_int_equal(domain_unmap(d, IOVA(W), PAGE_SIZE), SL_OK);
 	assert_int_equal(free_at_wait, before);
-	assert_int_equal(domain_trim(d), SL_OK); /* the tables were kept; now they go, after another wait */
+	assert_int_equal(domain_flush(d), SL_OK); /* the tables were kept; now they go, after another wait */
 	assert_int_equal(free_at_wait, before);
 	assert_int_equal(pmm_free_pages(), before + 3);
 	assert_int_equal(domain_map(d, IOVA(W), PHYS(P + PAGE_SIZE), PAGE_2M, DOMAIN_RW), SL_OK);
@@ -397,7 +393,7 @@ static void test_rmrr(void **state)
 	model_machine_rmrr(&mc, 0, 0, 0x0018);                   /* no memory: seen in the field */
 	model_machine_rmrr(&mc, 0xfed00000, 0xfeefffff, 0x0020); /* into the interrupt window */
 	machine_start();
-	assert_int_equal(iommu_map_rmrrs(&mmu), SL_OK);
+	assert_int_equal(iommu_map_rmrrs(&mmu, NULL), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	bdf_t usb = {0, 0x00a0}, igd = {0, 0x0010};
 	goes_to(m, usb, 0x7a000000, 0x7a000000);

@@ -1,11 +1,6 @@
 /* Domains under units that read different tables: each has the form of the unit that its functions are below.
  */
 #define _POSIX_C_SOURCE 200809L
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +11,7 @@
 #include "kernel/pmm.h"
 #include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 #define RAM_BASE  0x40000000ull
 #define RAM_BYTES (8 * PAGE_2M)
@@ -264,7 +260,7 @@ static void test_rmrr_widths(void **state)
 		struct dmar_topo topo = model_machine_topo(&mc);
 		struct iommu_regs regs = model_machine_regs(&mc);
 		assert_int_equal(iommu_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
-		assert_int_equal(iommu_map_rmrrs(&mmu), SL_OK);
+		assert_int_equal(iommu_map_rmrrs(&mmu, NULL), SL_OK);
 		assert_int_equal(iommu_enable(&mmu), SL_OK);
 		struct iommu_reserved r = {0};
 		assert_int_equal(iommu_reserved_next(&mmu, NVME, &r), SL_OK); /* the interrupt window */

@@ -1,19 +1,17 @@
 /* Stage flood, against VFs and a fault log that are made up here: the flooders are cut off, after which
  * nothing of them comes and the others work on. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
-#include "apps/proof/attack.h"
+#include "apps/proof/standin.h"
+#include "apps/proof/stages.h"
 #include "apps/bringup/faults.h"
 #include "apps/vf/nvme.h"
 #include "apps/work/timed.h"
 #include "apps/proof/stages.h"
 #include "apps/work/pattern.h"
 #include "kernel/x86/paging.h"
+#include "tests/unit/support.h"
 #include "tests/unit/support_stages.h"
+#include "tests/unit/test.h"
 
 #define VFS    4u
 #define KERNEL 0x7000000ull
@@ -43,9 +41,19 @@ static struct accel_req queue[VFS][64];
 static unsigned queued[VFS], brought_back, kinds, landed;
 static struct fault_function faults[VFS];
 
-uint8_t *attack_kernel_data(void)
+uint8_t *standin_data(void)
 {
 	return kernel_data;
+}
+
+void standin_fill(void)
+{
+	pattern_fill(kernel_data, PAGE_SIZE, 5);
+}
+
+bool standin_whole(void)
+{
+	return pattern_check(kernel_data, PAGE_SIZE, 5);
 }
 
 phys_t paging_phys(const void *va)
@@ -122,6 +130,8 @@ static void ring(struct accel *a)
 static unsigned poll(struct accel *a, struct accel_done *done, unsigned max)
 {
 	unsigned v = (unsigned)(a - accel), n = queued[v] < max ? queued[v] : max;
+	if (mach.vf[v].provoked && !mach.vf[v].cut) /* what came back has gone out again */
+		assert_int_equal(queued[v], DEPTH_MIN - 1);
 	if (v == VFS - 1 && landed && (lie == STOPS || lie == STOPS_LANDED))
 		return 0;
 	if (mach.vf[v].cut) {
@@ -175,6 +185,8 @@ static int start(void **state)
 		mach.vf[v].data = &store;
 	}
 	mach.vf[VFS].batch.n = 5; /* of a queue pair that is none of this stage's */
+	mach.vf[VFS].provoked = true;
+	support_clock_step = 1000;
 	lie = TRUTH;
 	brought_back = kinds = landed = 0;
 	return 0;
@@ -214,6 +226,7 @@ static void test_every_lie(void **state)
 		assert_int_equal(kinds, 7); /* others' memory, the kernel's, and where nothing is */
 		assert_int_equal(mach.faults.log.flood, 1000);
 		assert_int_equal(mach.vf[VFS].batch.n, 5);
+		assert_true(mach.vf[VFS].provoked);
 		for (unsigned v = 0; v < VFS; v++) {
 			assert_false(mach.vf[v].provoked);
 			assert_true(mach.vf[v].cut == (v >= 2 && lie != NEVER_CUT) || lie >= STOPS);
@@ -227,6 +240,15 @@ static void test_few(void **state)
 	mach.vfs = 1; /* it floods, and there is nobody else */
 	assert_int_equal(stage_flood(&mach), SL_OK);
 	assert_int_equal(kinds, 3);
+	assert_false(mach.vf[0].provoked);
+	start(state);
+	mach.vfs = 3; /* the least of which two flood */
+	assert_int_equal(stage_flood(&mach), SL_OK);
+	assert_true(mach.vf[1].cut && mach.vf[2].cut && !mach.vf[0].cut);
+	start(state);
+	mach.vfs = 2;
+	assert_int_equal(stage_flood(&mach), SL_OK);
+	assert_true(mach.vf[1].cut && !mach.vf[0].cut);
 	start(state);
 	mach.vfs = 0;
 	assert_int_equal(stage_flood(&mach), SL_OK);

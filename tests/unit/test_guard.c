@@ -1,14 +1,10 @@
 /* What the units read is guarded: every table that can be reached from their registers, to the last byte. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/proof/guard.h"
 #include "apps/machine.h"
 #include "kernel/pmm.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 #define RAM   0x40000000ull
 #define BYTES (16ull << 20)
@@ -36,19 +32,13 @@ enum {
 static struct machine m;
 static uint64_t page[PAGES]; /* physical addresses */
 static uint64_t free_at_first;
-static struct iommu_unit_raw unit[3];
+static struct vtd_regs_seen unit[3];
 
-enum sl_err iommu_unit_read(const struct iommu *mmu, unsigned i, struct iommu_unit_raw *out)
+enum sl_err iommu_unit_read(const struct iommu *mmu, unsigned i, struct vtd_regs_seen *out)
 {
 	assert_ptr_equal(mmu, &m.iommu);
 	*out = unit[i];
 	return i == 2 ? SL_DEVICE : SL_OK;
-}
-
-uint64_t nvme_ctrl_sum(const struct nvme_io *io)
-{
-	(void)io;
-	return 0;
 }
 
 static uint64_t *entry(unsigned p, unsigned i)
@@ -73,9 +63,9 @@ static int start(void **state)
 			*entry(i, 513) = 1;
 		}
 	}
-	unit[0] = (struct iommu_unit_raw){
+	unit[0] = (struct vtd_regs_seen){
 		.rtaddr = page[ROOT], .gsts = 1u << 31 | 1u << 25, .irta = page[INTR0] | 8};
-	unit[1] = (struct iommu_unit_raw){.rtaddr = page[OTHER_ROOT], .gsts = 1u << 31};
+	unit[1] = (struct vtd_regs_seen){.rtaddr = page[OTHER_ROOT], .gsts = 1u << 31};
 	unit[2].rtaddr = page[FREE];
 	*entry(ROOT, 0) = page[CONTEXT_A] | 1;
 	*entry(ROOT, 2 * 255) = page[CONTEXT_B] | 1;

@@ -1,16 +1,12 @@
 /* Addresses that firmware's tables name, before they are touched: by the memory map, the processor's width,
  * what is claimed already, and firmware's page tables; and the snapshot that reads through them. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
 #include "boot/fwtables.h"
 #include "boot/snapshot.h"
 #include "kernel/phys.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 static const struct boot_region map[] = {
 	{.base = 0x1000, .pages = 0x9f, .type = MEM_FREE},
@@ -210,9 +206,38 @@ static void test_snapshot(void **state)
 	assert_int_equal(told, ARRAY_LEN(bad) + 3);
 	assert_int_equal(last_told, PHYS_WIDE);
 	assert_int_equal(s.units, 1);
-	assert_true(s.unit[0].base == 0xfed90000 && s.unit[0].frcds == 0); /* records outside the window */
+	assert_true(s.unit[0].base == 0xfed90000 && s.unit[0].regs.frcds == 0); /* records outside the window */
 	assert_int_equal(s.funcs, 1);
 	assert_true(s.func[0].rid == 8 && s.func[0].command == 0x407);
+}
+
+/* Every function answers. */
+static uint64_t rd_all(uint64_t addr, unsigned bytes)
+{
+	if (addr >= 0xfed90000)
+		return rd(addr, bytes);
+	return (addr & 0xfff) == 0 ? 0x12348086 : (addr & 0xfff) == 0xe ? 0x80 : 7;
+}
+
+/* What has no room in the record is counted. */
+static void test_snapshot_is_full(void **state)
+{
+	(void)state;
+	static struct boot_snapshot s;
+	static struct acpi a;
+	static uint8_t dmar[48 + 16 * (BOOT_MAX_UNITS + 3)] = "DMAR", mcfg[44 + 16] = "MCFG";
+	put(dmar + 4, sizeof dmar, 4);
+	dmar[36] = 38;
+	for (unsigned i = 0; i < BOOT_MAX_UNITS + 3; i++)
+		drhd(dmar + 48 + 16 * i, 0xfed90000);
+	window(mcfg + 44, 0xe0000000, 255);
+	a.table[0] = (struct acpi_table){.sig = "DMAR", .data = {dmar, sizeof dmar}};
+	a.table[1] = (struct acpi_table){.sig = "MCFG", .data = {mcfg, sizeof mcfg}};
+	a.count = 2;
+	const struct snapshot_access to = {check, rd_all, left_out};
+	snapshot_take(&to, &a, &s);
+	assert_true(s.units == BOOT_MAX_UNITS && s.units_lost == 3);
+	assert_true(s.funcs == BOOT_MAX_FUNCS && s.funcs_lost == 65536 - BOOT_MAX_FUNCS);
 }
 
 int main(void)
@@ -222,6 +247,7 @@ int main(void)
 		cmocka_unit_test_setup(test_claim, setup),
 		cmocka_unit_test(test_firmware_tables),
 		cmocka_unit_test_setup(test_snapshot, setup),
+		cmocka_unit_test_setup(test_snapshot_is_full, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

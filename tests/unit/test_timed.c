@@ -1,11 +1,6 @@
 /* Stage timed and what others use of it, on VFs whose device is memory: what is read is what was written,
  * what was refused or went wrong is counted, and no more is counted than was done in time. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include "apps/work/pattern.h"
 #include "apps/work/stages.h"
@@ -15,8 +10,8 @@
 #include "kernel/time.h"
 #include "kernel/x86/irq.h"
 #include "kernel/x86/tsc.h"
-#include "tests/unit/between.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 #define VFS    3u
 #define QD     8u

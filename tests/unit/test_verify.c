@@ -1,12 +1,7 @@
 /* Stage verify on a model of a controller: every operation of every step is right, and one bit of one block
  * that is read wrongly ends it, whichever that is. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/vf/workers.h"
 #include "apps/bringup/faults.h"
 #include "apps/work/stages.h"
@@ -14,6 +9,7 @@
 #include "kernel/core.h"
 #include "kernel/log.h"
 #include "tests/model/nvme_model.h"
+#include "tests/unit/test.h"
 
 #define WINDOW 0x2000000000ull
 #define CHUNKS 128u

@@ -1,12 +1,8 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include "iommu/vtd/pt.h"
 #include "iommu/vtd/walk.h"
 #include "kernel/pmm.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 #define RAM_BASE  0x40000000ull
 #define RAM_BYTES (4 * PAGE_2M)

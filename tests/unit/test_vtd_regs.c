@@ -1,11 +1,7 @@
 /* Each field typed a second time as (high, low) from VT-d §11.4, §9 and §6.5.2, and compared with the masks
  * that the driver uses. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include "iommu/vtd/unit.h"
+#include "tests/unit/test.h"
 
 struct golden {
 	const char *name;
@@ -127,11 +123,11 @@ static void test_entries(void **state)
 	d = vtd_desc_iec_all();
 	assert_int_equal(d.lo, 4);
 	assert_int_equal(d.hi, 0);
-	struct vtd_irte i = vtd_irte_make(0x3b01, 0x41, 0x12, false, false);
+	struct vtd_irte i = vtd_irte_make(0x3b01, 0x41, 0x12, false);
 	assert_int_equal(i.lo, 0x120000410001);
 	assert_int_equal(i.hi, 0x43b01);
-	i = vtd_irte_make(0x3b01, 0x41, 0x12345678, true, true);
-	assert_int_equal(i.lo, 0x1234567800410011);
+	i = vtd_irte_make(0x3b01, 0x41, 0x12345678, true);
+	assert_int_equal(i.lo, 0x1234567800410001);
 	d = vtd_desc_wait(PHYS(0x12340), 7);
 	assert_int_equal(d.lo, 0x700000025);
 	assert_int_equal(d.hi, 0x12340);

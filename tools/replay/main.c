@@ -231,7 +231,7 @@ static void take_registers(const struct given *g, struct span table, struct audi
 		u->seg = d.seg;
 		for (unsigned i = 0; i < g->units; i++)
 			if (g->unit[i].base == d.base)
-				u->at[AUDIT_NOW] = (struct audit_regs){.read = true,
+				u->at[AUDIT_NOW] = (struct vtd_regs_seen){.read = true,
 								       .ver = 0x10,
 								       .cap = g->unit[i].cap,
 								       .ecap = g->unit[i].ecap};
@@ -244,7 +244,7 @@ static void audit_dump(struct given *g, struct span table)
 {
 	static struct audit_in in;
 	memset(&in, 0, sizeof(in));
-	in.secure_boot = AUDIT_SECURE_ON;
+	in.secure_boot = SECURE_ON;
 	in.proof = AUDIT_PROOF_NOT_ASKED;
 	in.pci = &pci;
 	audit_take_missed(&in, &pci);

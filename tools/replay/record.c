@@ -173,7 +173,7 @@ static bool on_run(struct record *r, const json_t *o)
 	    !get_text(r, o, "vendor", in->vendor, sizeof(in->vendor)) ||
 	    !get_text(r, o, "firmware", in->firmware, sizeof(in->firmware)) ||
 	    !get_count(r, o, "apicids", 1u << 20, &apicids) ||
-	    !get_name(r, o, "secure_boot", audit_secure_name, AUDIT_SECURE_SETUP + 1, &in->secure_boot) ||
+	    !get_name(r, o, "secure_boot", boot_secure_name, SECURE_SETUP + 1, &in->secure_boot) ||
 	    !get_count(r, o, "tsc_hz", 1ull << 40, &hz))
 		return false;
 	if (has(o, "phys_bits") && !get_count(r, o, "phys_bits", 64, &phys))
@@ -267,7 +267,7 @@ static bool on_mem(struct record *r, const json_t *o)
 }
 
 /* "0xhi:0xlo" */
-static bool get_fault(struct record *r, const json_t *v, struct audit_frcd *out)
+static bool get_fault(struct record *r, const json_t *v, struct vtd_frcd *out)
 {
 	const char *text = json_string_value(v), *colon = text ? strchr(text, ':') : NULL;
 	return (colon && hex_number(text, (size_t)(colon - text), UINT64_MAX, &out->hi) &&
@@ -275,13 +275,13 @@ static bool get_fault(struct record *r, const json_t *v, struct audit_frcd *out)
 	       wrong(r, "\"frcd\" has something else than \"0xhi:0xlo\"");
 }
 
-static bool get_faults(struct record *r, const json_t *o, struct audit_regs *at)
+static bool get_faults(struct record *r, const json_t *o, struct vtd_regs_seen *at)
 {
 	const json_t *list = json_object_get(o, "frcd");
 	if (!list)
 		return true;
-	if (!json_is_array(list) || json_array_size(list) > AUDIT_FRCDS)
-		return wrong(r, "\"frcd\" is not a list of at most %u", AUDIT_FRCDS);
+	if (!json_is_array(list) || json_array_size(list) > VTD_FRCDS_SEEN)
+		return wrong(r, "\"frcd\" is not a list of at most %u", VTD_FRCDS_SEEN);
 	for (size_t i = 0; i < json_array_size(list); i++)
 		if (!get_fault(r, json_array_get(list, i), &at->frcd[i]))
 			return false;
@@ -289,9 +289,9 @@ static bool get_faults(struct record *r, const json_t *o, struct audit_regs *at)
 	return true;
 }
 
-static bool get_regs(struct record *r, const json_t *o, struct audit_regs *at)
+static bool get_regs(struct record *r, const json_t *o, struct vtd_regs_seen *at)
 {
-	*at = (struct audit_regs){.read = true};
+	*at = (struct vtd_regs_seen){.read = true};
 	if (!get_hex32(r, o, "ver", &at->ver) || !get_hex(r, o, "cap", UINT64_MAX, &at->cap) ||
 	    !get_hex(r, o, "ecap", UINT64_MAX, &at->ecap) || !get_hex32(r, o, "gsts", &at->gsts) ||
 	    !get_hex(r, o, "rtaddr", UINT64_MAX, &at->rtaddr) ||
