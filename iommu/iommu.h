@@ -17,7 +17,7 @@ struct fault_log;
 struct attached;
 struct dmar_memory_map;
 
-/* Which functions can not be told apart, or reach each other without a unit seeing it. */
+/* Which functions cannot be told apart, or reach each other without a unit seeing it. */
 struct iommu_groups {
 	void *ctx;
 	unsigned (*group_of)(void *ctx, bdf_t fn); /* 0: no group is known */
@@ -65,7 +65,7 @@ struct iommu_unit_info {
 	const char *unusable; /* why it is left out or left alone; NULL when it is driven */
 	bool on;
 	const struct vtd_regs_seen *found; /* as firmware left it; nothing is read of one that is unusable */
-	uint64_t descriptors, waits; /* invalidation queue; commands to registers count as both */
+	uint64_t descriptors, waits;       /* invalidation queue; commands to registers count as both */
 	uint64_t faults, overflows;
 };
 
@@ -134,7 +134,7 @@ struct domain *iommu_domain_of(struct iommu *mmu, bdf_t fn);
 /* Device addresses that are not free for a function's buffers. */
 struct iommu_reserved {
 	uint64_t base, len;
-	bool interrupts; /* the interrupt window: can not be mapped. Else an RMRR: must be, one to one */
+	bool interrupts; /* the interrupt window: cannot be mapped. Else an RMRR: must be, one to one */
 	size_t next;     /* where the walk goes on */
 };
 /* The next one after *at (zero it to start). SL_END after the last. An RMRR is for the functions that its

@@ -88,7 +88,7 @@ enum sl_err stage_pf(struct machine *m)
 		if (!e && serves_unnamed(m)) {
 			log_line("nvme",
 				 BDF_FMT
-				 " \"%s\" serial %s is used for Identify alone: its medium is not touched",
+				 " \"%s\" serial %s is used only for Identify: its medium is not touched",
 				 BDF_ARG(f->bdf), id->model, id->serial);
 			return SL_OK;
 		}
@@ -107,8 +107,8 @@ enum sl_err stage_pf(struct machine *m)
 					BDF_ARG(f->bdf));
 			return SL_OK;
 		}
-		log_line("nvme", BDF_FMT " %s%s: left alone", BDF_ARG(f->bdf),
-			 e ? "can not be used: " : "is not the scratch controller, serial ",
+		log_line("nvme", BDF_FMT " %s%s: left as it is", BDF_ARG(f->bdf),
+			 e ? "cannot be used: " : "is not the scratch controller, serial ",
 			 e ? sl_err_text(e) : id->serial);
 		undo_pf(m);
 	}
@@ -136,8 +136,8 @@ enum sl_err stage_sriov(struct machine *m)
 {
 	struct sriov s;
 	if (!m->pf || !m->pf->cap_sriov || m->no_vfs) {
-		log_line("sriov", m->no_vfs ? "no room for VFs: none are switched on"
-					    : "no controller with SR-IOV: no VFs");
+		log_line("sriov", m->no_vfs ? "no room for VFs, so none are enabled"
+					    : "no controller with SR-IOV, so no VFs");
 		return SL_OK;
 	}
 	unsigned vfs = m->cfg->vfs;
@@ -150,7 +150,7 @@ enum sl_err stage_sriov(struct machine *m)
 	log_line(
 		"sriov",
 		BDF_FMT
-		" has %u of %u VFs on: first VF offset %u, stride %u, ARI %s, BAR0 0x%llx with 0x%llx bytes each",
+		" has %u of %u VFs enabled: first VF offset %u, stride %u, ARI %s, BAR0 0x%llx with 0x%llx bytes each",
 		BDF_ARG(m->pf->bdf), s.num_vfs, s.total_vfs, s.offset, s.stride, s.ari ? "on" : "off",
 		(ull)s.bar[0].addr, (ull)s.bar[0].size);
 	for (unsigned i = 0; i < s.num_vfs; i++)
@@ -166,7 +166,7 @@ void undo_sriov(struct machine *m)
 		return;
 	enum sl_err e = sriov_disable(&m->pci, m->pf);
 	if (e)
-		log_warn("sriov", BDF_FMT ": VFs could not be switched off: %s", BDF_ARG(m->pf->bdf),
+		log_warn("sriov", BDF_FMT ": the VFs could not be disabled: %s", BDF_ARG(m->pf->bdf),
 			 sl_err_text(e));
 	else
 		log_line("sriov", BDF_FMT ": VFs off, NumVFs and VF BARs put back", BDF_ARG(m->pf->bdf));
@@ -212,7 +212,7 @@ enum sl_err choose_stores(struct vf *vf)
 	log_fail(
 		"nvme",
 		"give the controller a namespace without metadata, of blocks of at most 4 KiB, for each VF, or a shared one",
-		BDF_FMT " sees no namespace that it could use", BDF_ARG(vf->fn->bdf));
+		BDF_FMT " sees no namespace that it can use", BDF_ARG(vf->fn->bdf));
 	return SL_NOTFOUND;
 }
 
@@ -319,7 +319,8 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	vf->accel = &vf->nvme.accel;
 	vf->cntlid = vf->nvme.ctrl->id.cntlid;
 	if (cfg.shadow && !vf->nvme.ctrl->shadow)
-		log_warn("nvme", BDF_FMT ": no shadow doorbells (OACS 0x%x, bit 8): registers are written",
+		log_warn("nvme",
+			 BDF_FMT ": no shadow doorbells (OACS 0x%x, bit 8): doorbell registers are used",
 			 BDF_ARG(vf->fn->bdf), vf->nvme.ctrl->id.oacs);
 	e = depth_check(vf, cfg.depth);
 	if (!e)
@@ -404,7 +405,7 @@ enum sl_err stage_domains(struct machine *m)
 		 m->vfs);
 	log_line(
 		"vf",
-		"every table walked from the root: each function that is in use reaches its own memory and nothing else; the others under a unit have no context entry");
+		"walked every table from the root: each function in use reaches only its own memory; all others below a unit have no context entry");
 	return SL_OK;
 }
 

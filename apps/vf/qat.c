@@ -35,7 +35,7 @@ enum sl_err stage_accel_pf(struct machine *m)
 	}
 	if (!m->pf) {
 		if (unfit)
-			log_line("qat", BDF_FMT " QAT %s can not be used: %s", BDF_ARG(unfit->bdf),
+			log_line("qat", BDF_FMT " QAT %s cannot be used: %s", BDF_ARG(unfit->bdf),
 				 gen_of(unfit)->name,
 				 unfit->cap_sriov ? "gen= asks for another generation" : "no SR-IOV");
 		log_fail("qat", "use a QAT C62x or 4xxx card, another gen=, or device=nvme",
@@ -47,7 +47,7 @@ enum sl_err stage_accel_pf(struct machine *m)
 		e = pci_flr(&m->pci, m->pf);
 	if (e && e != SL_UNSUPPORTED)
 		return e;
-	log_line("qat", BDF_FMT " QAT %s (gen%u)%s; this driver was never run on silicon",
+	log_line("qat", BDF_FMT " QAT %s (gen%u)%s; this driver has never run on silicon",
 		 BDF_ARG(m->pf->bdf), gen_of(m->pf)->name, gen_of(m->pf)->number, e ? "" : " was reset");
 	return SL_OK;
 }
@@ -73,7 +73,7 @@ enum sl_err stage_accel_sriov(struct machine *m)
 	log_line(
 		"sriov",
 		BDF_FMT
-		" has %u of %u VFs on, %u to be used: first VF offset %u, stride %u, BAR0 0x%llx with 0x%llx bytes each",
+		" has %u of %u VFs enabled, %u in use: first VF offset %u, stride %u, BAR0 0x%llx with 0x%llx bytes each",
 		BDF_ARG(m->pf->bdf), s.num_vfs, s.total_vfs, m->vfs, s.offset, s.stride, (ull)s.bar[0].addr,
 		(ull)s.bar[0].size);
 	for (unsigned i = 0; i < m->vfs; i++)
@@ -92,8 +92,8 @@ enum sl_err accel_start(struct vf *vf)
 								  .mem = vf->queues,
 								  .depth = JOB_TAGS});
 	if (e) {
-		log_fail("qat", "power the machine off and on; if it stays, its firmware is not loaded",
-			 BDF_FMT ": rings can not be set up: %s", BDF_ARG(vf->fn->bdf), sl_err_text(e));
+		log_fail("qat", "power the machine off and on; if this persists, its firmware is not loaded",
+			 BDF_FMT ": rings cannot be set up: %s", BDF_ARG(vf->fn->bdf), sl_err_text(e));
 		return e;
 	}
 	vf->accel = &v->qat.accel;
@@ -143,7 +143,7 @@ static enum sl_err ask_pairs(struct vf *vf)
 		log_fail(
 			"qat",
 			"a card whose firmware something else has loaded; in QEMU: ./run.sh device=qat gen=4",
-			BDF_FMT ": its PF does not tell which bank has which service: %s",
+			BDF_FMT ": its PF does not say which bank has which service: %s",
 			BDF_ARG(vf->fn->bdf), sl_err_text(e));
 	if (e || accel_vf[vf->index].pair[QAT_SYM].there)
 		return e;
@@ -206,7 +206,7 @@ enum sl_err stage_accel_domains(struct machine *m)
 	if (!e)
 		log_line(
 			"vf",
-			"%u VFs, each in a domain of its own: every table walked from the root, each VF reaches its own memory and nothing else",
+			"%u VFs, each in a domain of its own; walked every table from the root: each VF reaches only its own memory",
 			m->vfs);
 	return e;
 }

@@ -92,7 +92,7 @@ static struct fw_tables firmware(bool la57)
 	tables[1][1] = 0x40000000 | 0x83;   /* 1 GiB */
 	tables[1][2] = 0x80000000 | 0x1083; /* the same with PAT */
 	tables[1][3] = 0x83;                /* mapped, but not one to one */
-	tables[1][4] = 0x9000003;           /* a table that can not be read */
+	tables[1][4] = 0x9000003;           /* a table that cannot be read */
 	tables[2][0] = 0x4003;
 	tables[2][1] = 0x200000 | 0x83; /* 2 MiB */
 	tables[2][3] = 0x600000 | 0x82; /* not present */
@@ -206,7 +206,8 @@ static void test_snapshot(void **state)
 	assert_int_equal(told, ARRAY_LEN(bad) + 3);
 	assert_int_equal(last_told, PHYS_WIDE);
 	assert_int_equal(s.units, 1);
-	assert_true(s.unit[0].base == 0xfed90000 && s.unit[0].regs.frcds == 0); /* records outside the window */
+	assert_true(s.unit[0].base == 0xfed90000 &&
+		    s.unit[0].regs.frcds == 0); /* records outside the window */
 	assert_int_equal(s.funcs, 1);
 	assert_true(s.func[0].rid == 8 && s.func[0].command == 0x407);
 }
