@@ -1,5 +1,6 @@
 /* The record, filled on the machine that the stages found. */
 #include "apps/audit/app.h"
+#include "apps/vf/nvme.h"
 #include "apps/audit/report.h"
 #include "apps/machine.h"
 #include "kernel/core.h"
@@ -119,7 +120,7 @@ static void take_functions(struct machine *m, const struct boot_snapshot *entry,
 /* VFs that the PF's controller could give 2 queue pairs and 1 interrupt each, of what it has to share out. */
 static int32_t backed(const struct machine *m, const struct pci_func *pf)
 {
-	const struct nvme_pf *c = &m->nvme;
+	const struct nvme_pf *c = nvme_pf_of(m);
 	if (pf != m->pf || !m->pf_open || !(c->flexible_vq || c->flexible_vi))
 		return -1;
 	uint32_t vq = c->free_vq / 2;

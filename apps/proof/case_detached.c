@@ -5,9 +5,10 @@
  * at the address in question, and rung: it would fetch a command from there and put a completion into the
  * page after it. edu writes. Each is seen to reach the place first, so that its translation is cached. */
 #include "apps/proof/bystanders.h"
+#include "apps/vf/nvme.h"
+#include "apps/vf/stages.h"
 #include "apps/proof/case.h"
 #include "apps/vf/domain.h"
-#include "apps/vf/nvme.h"
 #include "apps/work/pattern.h"
 #include "kernel/fmt.h"
 #include "kernel/pmm.h"
@@ -165,13 +166,13 @@ enum sl_err case_detached_run(const struct trial *t)
 static enum sl_err pf_without_domain(const struct trial *t)
 {
 	struct machine *m = t->m;
-	struct nvme_io io = m->nvme.ctrl.io;
+	struct nvme_io io = nvme_pf_of(m)->ctrl.io;
 	struct attacker bare = {.name = "PF",
 				.fn = m->pf,
 				.ops = &strike_nvme_fetch,
 				.dev = &io,
 				.others = &bystanders_block};
-	enum sl_err e = nvme_pf_close(&m->nvme);
+	enum sl_err e = nvme_pf_close(nvme_pf_of(m));
 	m->pf_open = false;
 	if (e)
 		return e;

@@ -2,8 +2,8 @@
  * after which nothing of them is seen any more, and everybody else works on. Two at once where there are
  * three: a unit with one fault record then loses some, which has to be said. */
 #include "apps/bringup/faults.h"
+#include "apps/vf/stages.h"
 #include "apps/vf/batch.h"
-#include "apps/vf/nvme.h"
 #include "apps/work/timed.h"
 #include "apps/proof/stages.h"
 #include "apps/proof/standin.h"

@@ -2,13 +2,13 @@
  * work; one line a case, passes= times over. What the platform cannot refuse is counted apart and explained.
  */
 #include "apps/bringup/faults.h"
+#include "apps/vf/stages.h"
 #include "apps/proof/bystanders.h"
 #include "apps/proof/case.h"
 #include "apps/proof/cases.h"
 #include "apps/proof/stages.h"
 #include "apps/proof/standin.h"
 #include "apps/vf/domain.h"
-#include "apps/vf/nvme.h"
 #include "apps/work/timed.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"

@@ -1,6 +1,7 @@
 /* Stage refuse: each VF is told to write where it must not. The short proof of the demo; apps/proof/isolate.c
  * has the long one. */
 #include "apps/proof/bystanders.h"
+#include "apps/proof/refuse.h"
 #include "apps/proof/guard.h"
 #include "apps/proof/stages.h"
 #include "apps/proof/standin.h"
@@ -121,6 +122,8 @@ static void print_verdicts(const struct machine *m, uint8_t ok[VFS_MAX][VFS_MAX 
 enum sl_err stage_refuse(struct machine *m)
 {
 	static uint8_t ok[VFS_MAX][VFS_MAX + OTHERS];
+	if (m->kind->service == VF_COMPUTES)
+		return compute_refuse(m);
 	targets_fill(m);
 	log_line(
 		"refuse",

@@ -1,5 +1,6 @@
 /* QEMU's edu: copies of any length between its buffer and any address. */
 #include "apps/bringup/faults.h"
+#include "drivers/edu/edu.h"
 #include "apps/proof/attackers.h"
 #include "apps/proof/bystanders.h"
 #include "apps/proof/strike_edu.h"

@@ -3,6 +3,7 @@
  * nothing to its medium; a controller that nobody has open is started on queues at any address and fetches a
  * command from there. */
 #include "apps/proof/attackers.h"
+#include "apps/vf/nvme.h"
 #include "apps/vf/batch.h"
 #include "apps/vf/msix.h"
 #include "apps/vf/wait.h"
@@ -123,7 +124,7 @@ static enum sl_err vf_strike(struct machine *m, struct attacker *by, const struc
 {
 	struct vf *vf = by->dev;
 	if (a->len == 4)
-		return strike_admin(vf->nvme.ctrl, a, said, n);
+		return strike_admin(nvme_of(vf)->ctrl, a, said, n);
 	uint64_t chunk = a->write ? HEALTH_CHUNK : leak_chunk(vf);
 	struct accel_req r = vf_request(vf, vf->data, a->write ? ACCEL_READ : ACCEL_WRITE, chunk, 0);
 	uint16_t status;
@@ -162,14 +163,14 @@ static enum sl_err vf_kick(struct machine *m, struct attacker *by)
 {
 	struct vf *vf = by->dev;
 	(void)m;
-	return kick_admin(vf->nvme.ctrl);
+	return kick_admin(nvme_of(vf)->ctrl);
 }
 
 static void vf_guard(struct machine *m)
 {
 	for (unsigned i = 0; i < m->vfs; i++)
 		if (m->vf[i].accel)
-			guard_regs(regs_sum, &m->vf[i].nvme.ctrl->io);
+			guard_regs(regs_sum, &nvme_of(&m->vf[i])->ctrl->io);
 }
 
 static struct nvme_vf_cfg closed; /* the VF that is released, as it was open */
@@ -183,7 +184,7 @@ static enum sl_err vf_release(struct machine *m, struct attacker *by, struct att
 	enum sl_err e = wait_check(m, &irqs);
 	if (e)
 		return e;
-	closed = (struct nvme_vf_cfg){.io = vf->nvme.ctrl->io,
+	closed = (struct nvme_vf_cfg){.io = nvme_of(vf)->ctrl->io,
 				      .fn = vf->fn->bdf,
 				      .mem = &vf->queues,
 				      .irq = irqs && vf->msix.vectors,
@@ -192,7 +193,7 @@ static enum sl_err vf_release(struct machine *m, struct attacker *by, struct att
 				      .depth = vf->accel->depth,
 				      .share = vf->index,
 				      .shares = m->vfs};
-	e = nvme_vf_close(&vf->nvme);
+	e = nvme_vf_close(nvme_of(vf));
 	vf->accel = NULL;
 	*bare = *by;
 	bare->ops = &strike_nvme_fetch;
@@ -210,9 +211,9 @@ static enum sl_err vf_restore(struct machine *m, struct attacker *by)
 		e = vf_msix_open(vf);
 	}
 	if (!e)
-		e = nvme_vf_open(&vf->nvme, &closed);
+		e = nvme_vf_open(nvme_of(vf), &closed);
 	if (!e)
-		vf->accel = &vf->nvme.accel;
+		vf->accel = &nvme_of(vf)->accel;
 	return e;
 }
 
@@ -277,7 +278,7 @@ static enum sl_err pf_kick(struct machine *m, struct attacker *by)
 static void pf_guard(struct machine *m)
 {
 	if (m->pf_open)
-		guard_regs(regs_sum, &m->nvme.ctrl.io);
+		guard_regs(regs_sum, &nvme_pf_of(m)->ctrl.io);
 }
 
 static enum sl_err pf_gather(struct machine *m, struct attackers *all)
@@ -289,8 +290,8 @@ static enum sl_err pf_gather(struct machine *m, struct attackers *all)
 						.fn = m->pf,
 						.dom = &m->pf_dom,
 						.ops = &strike_nvme_pf,
-						.dev = &m->nvme.ctrl,
-						.own = {{&m->nvme.ctrl.mem, DOMAIN_RW}}});
+						.dev = &nvme_pf_of(m)->ctrl,
+						.own = {{&nvme_pf_of(m)->ctrl.mem, DOMAIN_RW}}});
 }
 
 const struct strike_ops strike_nvme_pf = {.how = "Identify and Get Log Page, which write to no medium",

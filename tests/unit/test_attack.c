@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "apps/proof/attackers.h"
+#include "apps/vf/nvme.h"
 #include "apps/proof/bystanders.h"
 #include "apps/proof/strike_edu.h"
 #include "apps/vf/domain.h"
@@ -91,6 +92,7 @@ static _Alignas(PAGE_SIZE) uint8_t allowed[2][PAGE_SIZE], victim[PAGE_SIZE + 8],
 static uint8_t edu_buffer[EDU_BUFFER];
 static struct pci_func fn[VFS_MAX];
 static struct domain *dom = (struct domain *)&m; /* is looked at by nobody */
+static struct nvme_own nvme[VFS_MAX];
 static struct nvme_ctrl ctrl[2];
 static bool flushed, recorded, claimed;
 static struct iommu_fault fault;
@@ -653,7 +655,8 @@ static int start(void **state)
 		vf->data = &store[i];
 		vf->buffers = (struct dma_buf){.va = buffers[i],
 					       .iova = IOVA(WINDOW + 0x1000000 + i * sizeof buffers[0])};
-		vf->nvme.ctrl = &ctrl[0];
+		nvme[i].vf.ctrl = &ctrl[0];
+		vf->own = &nvme[i];
 		vf->msix.vectors = 1;
 		for (unsigned c = 0; c < CHUNKS; c++)
 			pattern_fill(medium[i][c], CHUNK, timed_seed(vf, c));

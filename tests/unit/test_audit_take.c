@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "apps/audit/app.h"
+#include "apps/vf/nvme.h"
 #include "apps/audit/report.h"
 #include "apps/machine.h"
 #include "apps/bringup/topology.h"
@@ -55,6 +56,7 @@ const struct tsc_info *tsc_info(void)
 
 static phys_t ram;
 static struct model_machine mc;
+static struct nvme_pf pf_nvme;
 static struct machine ma;
 static struct boot_info boot;
 static struct boot_snapshot *entry, *left;
@@ -93,6 +95,7 @@ static int setup(void **state)
 	memset(entry, 0, sizeof *entry);
 	memset(left, 0, sizeof *left);
 	ma.boot = &boot;
+	ma.pf_own = &pf_nvme;
 	ma.cfg = &boot.cfg;
 	boot.at_entry = va_phys(entry).v;
 	boot.at_exit = va_phys(left).v;
@@ -314,10 +317,10 @@ static void test_sriov(void **state)
 	} row[] = {{true, true, 9, 7, 4},  {true, true, 9, 3, 3},    {true, false, 9, 1, 4},
 		   {false, true, 0, 7, 7}, {false, false, 9, 7, -1}, {true, true, 1, 7, 0}};
 	for (unsigned i = 0; i < ARRAY_LEN(row); i++) {
-		ma.nvme.flexible_vq = row[i].vq;
-		ma.nvme.flexible_vi = row[i].vi;
-		ma.nvme.free_vq = row[i].free_vq;
-		ma.nvme.free_vi = row[i].free_vi;
+		pf_nvme.flexible_vq = row[i].vq;
+		pf_nvme.flexible_vi = row[i].vi;
+		pf_nvme.free_vq = row[i].free_vq;
+		pf_nvme.free_vi = row[i].free_vi;
 		ma.pf_open = false;
 		take();
 		assert_int_equal(s->backed, -1);

@@ -2,6 +2,7 @@
  * out of its domain, and told to try again. Domains, functions and the cases themselves are made up here. */
 #include <string.h>
 #include "apps/proof/bystanders.h"
+#include "apps/vf/stages.h"
 #include "apps/proof/case.h"
 #include "apps/vf/batch.h"
 #include "apps/work/timed.h"
@@ -22,6 +23,8 @@ static struct attackers all;
 static struct trial trial[2];
 static struct domain *edu_dom;
 static struct pci_func fn[3];
+static struct nvme_own nvme[STAGES_VFS];
+static struct nvme_pf pf_nvme;
 static struct nvme_ctrl ctrl;
 static _Alignas(PAGE_SIZE) uint8_t place[PLACE];
 static struct domain *const own = (struct domain *)&mach, *const brief = (struct domain *)&boot;
@@ -365,6 +368,7 @@ static int start(void **state)
 	stages_start(0, own);
 	memset(&all, 0, sizeof all);
 	mach.vfs = 2;
+	mach.pf_own = &pf_nvme;
 	mach.pf = &fn[2];
 	mach.pf_dom = own;
 	boot.cfg.queues = 2;
@@ -372,7 +376,8 @@ static int start(void **state)
 	accel.depth = 31;
 	for (unsigned v = 0; v < 2; v++) {
 		mach.vf[v] = (struct vf){.index = v, .fn = &fn[v], .dom = own, .accel = &accel};
-		mach.vf[v].nvme.ctrl = &ctrl;
+		nvme[v].vf.ctrl = &ctrl;
+		mach.vf[v].own = &nvme[v];
 		mach.vf[v].msix.vectors = 1;
 	}
 	edu_dom = own;
@@ -421,7 +426,7 @@ static void test_vf(void **state)
 	assert_int_equal(case_detached_run(&trial[0]), SL_OK);
 	assert_string_equal(log_of, "sdDasdxG-a+");
 	assert_counts(2, 0, 0);
-	assert_true(opened == 1 && closed == 1 && mach.vf[1].accel == &mach.vf[1].nvme.accel);
+	assert_true(opened == 1 && closed == 1 && mach.vf[1].accel == &nvme[1].vf.accel);
 	assert_int_equal(msix_opened, 0);
 	start(state);
 	flr = true; /* its interrupts are off afterwards */

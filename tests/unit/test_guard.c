@@ -1,6 +1,7 @@
 /* What the units read is guarded: every table that can be reached from their registers, to the last byte. */
 #include <string.h>
 #include "apps/proof/guard.h"
+#include "apps/vf/nvme.h"
 #include "apps/machine.h"
 #include "kernel/pmm.h"
 #include "tests/unit/support.h"

@@ -515,8 +515,10 @@ static enum sl_err strikes(struct nvme_ctrl *c, uint64_t to, uint32_t len)
 static void test_strikes(void **state)
 {
 	static struct machine m;
-	struct nvme_ctrl *c = &m.nvme.ctrl;
+	static struct nvme_pf of_m;
+	struct nvme_ctrl *c = &of_m.ctrl;
 	(void)state;
+	m.pf_own = &of_m;
 	assert_int_equal(ctrl_init(c, 1), SL_OK);
 	assert_int_equal(strikes(c, 0xdead000, CHUNK), SL_OK); /* carried out, with an error status */
 	assert_int_equal(c->status, 0x004);
@@ -620,6 +622,12 @@ static void test_fatal_status(void **state)
 	pf_model.cc = pf_model.csts = 0;
 }
 
+/* In the middle of a shutdown. */
+static void pull_out(void)
+{
+	pf_model.gone = pf_model.shutdowns == 5;
+}
+
 /* Each drive counts the power-offs that it was not told of. */
 static void test_shutdown(void **state)
 {
@@ -654,6 +662,16 @@ static void test_shutdown(void **state)
 	pf_model.fatal = true; /* who does not listen is told nothing */
 	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
 	assert_int_equal(pf_model.shutdowns, 4);
+	pf_model.fatal = false;
+	pf_model.no_shutdown = true;
+	assert_int_equal(ctrl_init(&c, 0), SL_OK);
+	(void)since(&start);
+	support_meanwhile = pull_out; /* and for who is gone nobody waits */
+	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
+	support_meanwhile = NULL;
+	assert_true(pf_model.gone && since(&start) < 1000000);
+	pf_model.gone = pf_model.no_shutdown = false;
+	pf_model.cc = pf_model.csts = 0;
 }
 
 /* Statuses that pass: five times again, after the time that Identify tells for the status's CRD. */
@@ -710,6 +728,21 @@ static void test_old_controllers(void **state)
 		assert_int_equal(c.id.max_verify, i ? 0x8000 : UINT64_MAX);
 		assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
 	}
+}
+
+/* Registers of 64 bits by two accesses, the lower half first. */
+static void test_registers(void **state)
+{
+	uint32_t regs[4] = {1, 0x89abcdef, 0x01234567, 4};
+	(void)state;
+	fn = (struct pci_func){.bdf = pf_fn, .bar = {{.size = sizeof regs}}};
+	struct nvme_io io = nvme_io_mmio(&fn, regs);
+	assert_int_equal(io.ops->rd32(&io, 4), 0x89abcdef);
+	assert_true(io.ops->rd64(&io, 4) == 0x0123456789abcdef);
+	io.ops->wr64(&io, 4, 0xfedcba9876543210);
+	io.ops->wr32(&io, 12, 5);
+	static const uint32_t want[4] = {1, 0x76543210, 0xfedcba98, 5};
+	assert_memory_equal(regs, want, sizeof regs);
 }
 
 /* Known by their ids, the PF's for a VF: no register is read for 2.3 s after CC.EN was cleared. */
@@ -1030,6 +1063,7 @@ static void test_pf_many(void **state)
 static void test_private_ns(void **state)
 {
 	static struct machine ma;
+	static struct nvme_pf ma_pf;
 	(void)state;
 	static const struct {
 		unsigned shift;
@@ -1042,11 +1076,12 @@ static void test_private_ns(void **state)
 		   {12, 0, 256, true, false, false},  {12, 0, 256, false, true, false},
 		   {9, 8, 4096, false, false, false}};
 	pf_model.oacs |= 1u << 3;
+	ma.pf_own = &ma_pf;
 	for (unsigned i = 0; i < ARRAY_LEN(row); i++) {
 		ns[0].attached = 1; /* that of another one */
 		make_ns(&ns[1], 5, row[i].shift, row[i].ms, row[i].shared);
 		ns[1].blocks = row[i].blocks;
-		assert_int_equal(nvme_pf_open(&ma.nvme, &pf_model.io, pf_fn, &pf_dom, IOVA(WINDOW)), SL_OK);
+		assert_int_equal(nvme_pf_open(&ma_pf, &pf_model.io, pf_fn, &pf_dom, IOVA(WINDOW)), SL_OK);
 		pf_model.fail_opc = 0x06;
 		pf_model.fail_after = 3; /* list, namespace 1, list, namespace 5 */
 		pf_model.fail_status = row[i].refused ? 0x12c : 0;
@@ -1057,9 +1092,9 @@ static void test_private_ns(void **state)
 		ns[2].attached = 8;
 		assert_int_equal(find_private_ns(&ma), 0);
 		ns[2].attached = 0;
-		ma.nvme.ctrl.id.oacs = 0; /* namespaces cannot be listed */
+		ma_pf.ctrl.id.oacs = 0; /* namespaces cannot be listed */
 		assert_int_equal(find_private_ns(&ma), 0);
-		assert_int_equal(nvme_pf_close(&ma.nvme), SL_OK);
+		assert_int_equal(nvme_pf_close(&ma_pf), SL_OK);
 	}
 	ns[1].blocks = NS_BLOCKS;
 }
@@ -1910,6 +1945,7 @@ int main(void)
 		TEST(test_fetch),
 		TEST(test_fatal_status),
 		TEST(test_shutdown),
+		TEST(test_registers),
 		TEST(test_retries),
 		TEST(test_old_controllers),
 		TEST(test_quiet_after_reset),

@@ -2,6 +2,7 @@
  * attack_run() is made up here; tests/unit/test_attack.c has the real one. */
 #include <string.h>
 #include "apps/proof/bystanders.h"
+#include "apps/proof/refuse.h"
 #include "apps/proof/guard.h"
 #include "apps/proof/standin.h"
 #include "apps/proof/strike.h"
@@ -13,6 +14,12 @@
 
 #define VFS    3u
 #define KERNEL 0x7000000ull
+
+enum sl_err compute_refuse(struct machine *machine)
+{
+	fail_msg("%u VFs do not compute", machine->vfs);
+	return SL_BADVAL;
+}
 
 static _Alignas(PAGE_SIZE) uint8_t kernel_data[PAGE_SIZE];
 static const void *guarded[16];

@@ -2,6 +2,7 @@
  * what was refused or went wrong is counted, and no more is counted than was done in time. */
 #include <string.h>
 #include <stdio.h>
+#include "apps/work/compute.h"
 #include "apps/work/pattern.h"
 #include "apps/work/stages.h"
 #include "apps/report/latency.h"
@@ -33,6 +34,14 @@ static struct dev {
 	uint64_t seen[TIMED_CHUNKS]; /* reads of each */
 	uint8_t buffers[BUFFER_SLOTS * CHUNK], store[CHUNKS * CHUNK];
 } dev[VFS];
+
+static const struct vf_kind stores = {.name = "stores", .service = VF_STORES};
+
+enum sl_err compute_timed(struct machine *machine)
+{
+	fail_msg("%u VFs do not compute", machine->vfs);
+	return SL_BADVAL;
+}
 
 static struct machine m;
 static struct boot_info boot;
@@ -201,6 +210,7 @@ static int start(void **state)
 	memset(dev, 0, sizeof dev);
 	m.boot = &boot;
 	m.cfg = &boot.cfg;
+	m.kind = &stores;
 	boot.cfg.qd = QD;
 	boot.cfg.seconds = 1;
 	boot.cfg.queues = 1;
