@@ -3,7 +3,6 @@
 #pragma once
 #include "apps/vf/vf.h"
 #include "boot/boot_info.h"
-#include "drivers/nvme/pf.h"
 #include "iommu/dmar/lint.h"
 #include "iommu/fault_log.h"
 #include "iommu/iommu.h"
@@ -72,10 +71,11 @@ struct machine {
 	bool irqs_remapped; /* functions may be given interrupts */
 	struct faults faults;
 
+	const struct vf_kind *kind; /* of the PF and its VFs, from stage pf on */
 	struct pci_func *pf;
 	struct domain *pf_dom;
 	bool pf_attached, pf_open, sriov_on;
-	struct nvme_pf nvme;
+	void *pf_own; /* what its kind keeps for it */
 	unsigned vfs;
 	unsigned pairs; /* queue pairs of the timed phase: from vf[vfs] on further ones of VFs 0, 1, ... */
 	struct vf vf[VFS_MAX];

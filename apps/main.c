@@ -1,12 +1,14 @@
 /* The boot as a table of contents. A stage that fails has said why and what to try; what the stages before it
  * set up is put back in reverse order, whatever happened. */
-#include "apps/vf/compute.h"
 #include "apps/bringup/platform.h"
+#include "apps/vf/stages.h"
+#include "apps/work/compute.h"
+#include "apps/proof/refuse.h"
+#include "apps/measure/insn.h"
 #include "apps/bringup/cores.h"
 #include "apps/bringup/groups.h"
 #include "apps/bringup/iommu.h"
 #include "apps/bringup/faults.h"
-#include "apps/vf/nvme.h"
 #include "apps/work/stages.h"
 #include "apps/measure/stages.h"
 #include "apps/proof/stages.h"
@@ -31,14 +33,14 @@ enum {
 	INSN = 32,
 	SHELL = 64,
 	AUDIT = 128,
-	ACCEL = 256, /* from here on device=qat */
-	ACCEL_DEMO = 512,
-	ACCEL_INSN = 1024
+	ACCEL = 256, /* from here on VFs that compute */
+	COMPUTE_DEMO = 512,
+	COMPUTE_INSN = 1024
 };
 enum {
-	VFS = DEMO | ISOLATE | BENCH | BURSTS | INSN,
-	QAT = ACCEL | ACCEL_DEMO | ACCEL_INSN,
-	WORK = VFS | MAPCOST | SHELL | QAT,
+	COMPUTE = ACCEL | COMPUTE_DEMO | COMPUTE_INSN,
+	VFS = DEMO | ISOLATE | BENCH | BURSTS | INSN | COMPUTE,
+	WORK = VFS | MAPCOST | SHELL,
 	ALL = WORK | AUDIT
 };
 
@@ -59,28 +61,22 @@ static const struct stage {
 	{"faults", ALL, stage_faults, NULL},
 	{"pf", VFS, stage_pf, undo_pf},
 	{"bench-pf", BENCH, stage_bench_pf, NULL},
-	{"pf", QAT, stage_accel_pf, undo_accel_pf},
-	{"firmware", QAT, stage_accel_firmware, undo_accel_firmware},
+	{"firmware", COMPUTE, stage_firmware, undo_firmware},
 	{"sriov", VFS, stage_sriov, undo_sriov},
-	{"sriov", QAT, stage_accel_sriov, undo_sriov},
-	{"groups", VFS | QAT, stage_groups, NULL}, /* again, with the VFs */
+	{"groups", VFS, stage_groups, NULL}, /* again, with the VFs */
 	{"domains", VFS, stage_domains, undo_domains},
-	{"domains", QAT, stage_accel_domains, undo_accel_domains},
-	{"accel", ACCEL | ACCEL_DEMO, stage_accel, NULL},
+	{"accel", ACCEL | COMPUTE_DEMO, stage_compute, NULL},
 	{"clocks", WORK, stage_clocks,
 	 NULL}, /* not before the first completion: it takes long in an emulator */
 	{"verify", DEMO, stage_verify, NULL},
-	{"timed", DEMO, stage_timed, NULL},
-	{"refuse", DEMO, stage_refuse, NULL},
-	{"timed", ACCEL | ACCEL_DEMO, stage_accel_timed, NULL},
-	{"refuse", ACCEL_DEMO, stage_accel_refuse, NULL},
-	{"insn", ACCEL_INSN, stage_accel_insn, NULL},
+	{"timed", DEMO | ACCEL | COMPUTE_DEMO, stage_timed, NULL},
+	{"refuse", DEMO | COMPUTE_DEMO, stage_refuse, NULL},
 	{"irqs", DEMO, stage_irqs, undo_irqs},
 	{"isolate", ISOLATE, stage_isolate, NULL},
 	{"flood", ISOLATE, stage_flood, NULL},
 	{"mapcost", MAPCOST, stage_mapcost, NULL},
 	{"bursts", BURSTS, stage_bursts, NULL},
-	{"insn", INSN, stage_insn, NULL},
+	{"insn", INSN | COMPUTE_INSN, stage_insn, NULL},
 	{"bench", BENCH, stage_bench, NULL},
 	{"shell", SHELL, stage_shell, undo_shell},
 	{"audit", AUDIT, stage_audit, undo_audit},
@@ -91,7 +87,7 @@ static struct machine machine;
 static unsigned app_of(const struct config *cfg)
 {
 	if (cfg->device == DEVICE_QAT) /* what QAT VFs are for; whatever else it is called, it is the demo */
-		return cfg->app == APP_ACCEL ? ACCEL : cfg->app == APP_INSN ? ACCEL_INSN : ACCEL_DEMO;
+		return cfg->app == APP_ACCEL ? ACCEL : cfg->app == APP_INSN ? COMPUTE_INSN : COMPUTE_DEMO;
 	switch ((enum config_app)cfg->app) {
 	case APP_ISOLATE:
 		return ISOLATE;
@@ -128,8 +124,8 @@ static void note_failed(struct machine *m, const struct stage *s, bool failed)
 /* Requests that must be refused are made in it. */
 static bool provokes(const struct stage *s)
 {
-	return s->run == stage_refuse || s->run == stage_accel_refuse || s->run == stage_irqs ||
-	       s->run == stage_isolate || s->run == stage_flood;
+	return s->run == stage_refuse || s->run == stage_irqs || s->run == stage_isolate ||
+	       s->run == stage_flood;
 }
 
 /* Called by kernel/start_hw.c with memory, exceptions and the console working. */

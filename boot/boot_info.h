@@ -61,7 +61,16 @@ struct boot_file {
 	uint64_t at, len; /* len 0: it is not there, or can not be read */
 };
 
-enum boot_secure { BOOT_NO, BOOT_YES, BOOT_UNKNOWN, BOOT_SETUP }; /* setup mode: anybody may enrol keys */
+/* Secure Boot, by its name in reports. setup: in setup mode, when anybody may enrol keys. */
+#define BOOT_SECURE(X)                                                                                       \
+	X(SECURE_OFF, "off") X(SECURE_ON, "on") X(SECURE_UNKNOWN, "unknown") X(SECURE_SETUP, "setup")
+enum boot_secure { BOOT_SECURE(CONFIG_ENUM) };
+
+static inline const char *boot_secure_name(unsigned secure)
+{
+	static const char *const names[] = {BOOT_SECURE(CONFIG_WORD)};
+	return secure < ARRAY_LEN(names) ? names[secure] : "?";
+}
 
 struct boot_info {
 	uint64_t magic;
@@ -89,7 +98,7 @@ struct boot_info {
 	struct {
 		uint64_t base, size;
 		uint32_t width, height, stride, format; /* format: EFI_GRAPHICS_PIXEL_FORMAT */
-	} fb;                                           /* base 0: none */
+	} fb;                                           /* base 0: none. The kernel does not draw yet */
 	uint32_t secure_boot;                           /* enum boot_secure */
 	uint32_t firmware_revision;
 	char firmware[40];

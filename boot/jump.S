@@ -3,7 +3,7 @@
  *   void boot_jump(uint64_t cr3 rcx, uint64_t entry rdx, uint64_t boot_info r8) */
 	.text
 	.balign 128
-	.globl boot_jump, boot_jump_end
+	.globl boot_jump
 boot_jump:
 	cli
 	movq	%rcx, %r9
@@ -23,4 +23,3 @@ boot_jump:
 	movq	%rax, %cr0
 	movq	%r8, %rdi
 	jmpq	*%r10
-boot_jump_end:

@@ -1,19 +1,10 @@
 #include "boot/keep.h"
-#include "kernel/bdf.h"
+#include "kernel/report_lines.h"
 #include "kernel/fmt.h"
 #include "kernel/str.h"
 
-#define TABLE_CHUNK 480u
-#define CFG_CHUNK   256u
-#define CFG_BYTES   0x1000u
-#define CFG_OLD     0x100u
-
-const char *keep_secure_boot(uint32_t secure_boot)
-{
-	static const char *const names[] = {
-		[BOOT_NO] = "off", [BOOT_YES] = "on", [BOOT_UNKNOWN] = "unknown", [BOOT_SETUP] = "setup"};
-	return secure_boot < ARRAY_LEN(names) ? names[secure_boot] : "unknown";
-}
+#define CFG_BYTES 0x1000u
+#define CFG_OLD   0x100u
 
 static void put_run(struct jsonl *j, const struct keep *k)
 {
@@ -21,7 +12,7 @@ static void put_run(struct jsonl *j, const struct keep *k)
 	jsonl_add(j, ",\"v\":1,\"app\":\"keep\"");
 	jsonl_text(j, "cpu", k->cpu);
 	jsonl_text(j, "vendor", k->vendor);
-	jsonl_text(j, "secure_boot", keep_secure_boot(k->boot->secure_boot));
+	jsonl_text(j, "secure_boot", boot_secure_name(k->boot->secure_boot));
 	jsonl_text(j, "firmware", k->boot->firmware);
 	jsonl_end(j);
 }
@@ -31,25 +22,8 @@ static void put_tables(struct jsonl *j, const struct acpi *a)
 	static const char *const wanted[] = {"DMAR", "MCFG", "APIC", "IVRS", "SRAT", "HPET", "SPCR"};
 	for (unsigned i = 0; i < ARRAY_LEN(wanted); i++) {
 		const struct acpi_table *t = acpi_find(a, wanted[i], 0);
-		for (size_t off = 0; t && off < t->data.n; off += TABLE_CHUNK) {
-			struct span chunk = span_sub(t->data, off, TABLE_CHUNK);
-			jsonl_start(j, "table");
-			jsonl_add(j, ",\"sig\":\"%s\",\"addr\":\"0x%llx\",\"len\":%zu,\"off\":%zu", wanted[i],
-				  (ull)t->phys, t->data.n, off);
-			jsonl_bytes(j, chunk.p, chunk.n);
-			jsonl_end(j);
-		}
-	}
-}
-
-static void put_memory(struct jsonl *j, const struct keep *k)
-{
-	for (uint32_t i = 0; i < k->boot->region_count; i++) {
-		const struct boot_region *r = &k->region[i];
-		jsonl_start(j, "mem");
-		jsonl_add(j, ",\"start\":\"0x%llx\",\"pages\":%llu,\"type\":%u,\"attr\":\"0x%llx\"",
-			  (ull)r->base, (ull)r->pages, r->type, (ull)r->attr);
-		jsonl_end(j);
+		if (t)
+			report_table(j, wanted[i], t->phys, t->data);
 	}
 }
 
@@ -75,30 +49,15 @@ static unsigned space_bytes(const struct keep *k, const struct boot_func *f)
 	return CFG_OLD;
 }
 
-/* Zeros at the end of a piece are left out, and so is a piece of zeros or of nothing (all ones). */
-static void put_space(struct jsonl *j, const struct keep *k, const struct boot_func *f, bdf_t fn)
+struct space {
+	const struct keep *k;
+	const struct boot_func *f;
+};
+
+static uint32_t space_read(void *ctx, unsigned off)
 {
-	unsigned end = space_bytes(k, f);
-	for (unsigned off = 0; off < end; off += CFG_CHUNK) {
-		uint8_t bytes[CFG_CHUNK];
-		size_t n = 0;
-		bool some = false;
-		for (unsigned i = 0; i < CFG_CHUNK; i += 4) {
-			uint32_t v = read_at(k, f, off + i);
-			some |= v != UINT32_MAX;
-			for (unsigned b = 0; b < 4; b++) {
-				bytes[i + b] = (uint8_t)(v >> 8 * b);
-				if (bytes[i + b])
-					n = i + b + 1;
-			}
-		}
-		if (!n || !some)
-			continue;
-		jsonl_start(j, "cfg");
-		jsonl_add(j, ",\"bdf\":\"" BDF_FMT "\",\"off\":%u", BDF_ARG(fn), off);
-		jsonl_bytes(j, bytes, n);
-		jsonl_end(j);
-	}
+	const struct space *s = ctx;
+	return read_at(s->k, s->f, off);
 }
 
 static void put_functions(struct jsonl *j, const struct keep *k)
@@ -109,7 +68,7 @@ static void put_functions(struct jsonl *j, const struct keep *k)
 		jsonl_start(j, "fn");
 		jsonl_add(j, ",\"bdf\":\"" BDF_FMT "\",\"bme_entry\":%u", BDF_ARG(fn), f->command >> 2 & 1);
 		jsonl_end(j);
-		put_space(j, k, f, fn);
+		report_space(j, fn, space_bytes(k, f), space_read, &(struct space){k, f});
 	}
 }
 
@@ -124,7 +83,7 @@ unsigned keep_report(const struct keep *k, jsonl_put *put, void *ctx, uint32_t *
 	put(ctx, begin, sizeof begin - 1);
 	put_run(&j, k);
 	put_tables(&j, k->acpi);
-	put_memory(&j, k);
+	report_memory(&j, k->region, k->boot->region_count);
 	for (uint32_t i = 0; i < k->entry->units; i++)
 		vtd_regs_line(&j, i, k->entry->unit[i].base, (uint16_t)k->entry->unit[i].seg, "entry",
 			      &k->entry->unit[i].regs);

@@ -16,9 +16,6 @@ struct keep {
 	uint32_t (*read)(const struct acpi *acpi, uint16_t seg, uint16_t rid, unsigned off);
 };
 
-/* The names of boot->secure_boot in reports. */
-const char *keep_secure_boot(uint32_t secure_boot);
-
 /* The whole file, with the markers around the lines, to put; returns how many lines there are between them,
  * and *crc is their CRC-32. */
 unsigned keep_report(const struct keep *k, jsonl_put *put, void *ctx, uint32_t *crc);

@@ -1,11 +1,19 @@
-/* What the parts of the loader share: firmware's services, its console, and memory that stays. */
+/* What the parts of the loader share. */
 #pragma once
 #include <efi.h>
 #include "boot/boot_info.h"
-#include "boot/keep.h"
+#include "boot/snapshot.h"
+#include "kernel/acpi.h"
+
+/* ---- boot/efi_hw.c ---- */
 
 extern EFI_SYSTEM_TABLE *loader_st;
 extern EFI_HANDLE loader_image;
+
+static inline EFI_BOOT_SERVICES *loader_bs(void)
+{
+	return loader_st->BootServices;
+}
 
 /* A text on firmware's console. */
 void say(const char *fmt, ...) PRINTF_LIKE(1, 2);
@@ -20,12 +28,50 @@ void *loader_bytes(uint64_t bytes);
 /* UCS-2 as ASCII, size bytes at most; what is not printable becomes '?'. */
 void loader_ascii(char *to, size_t size, const CHAR16 *from);
 
+/* ---- boot/facts_hw.c ---- */
+
+extern struct acpi loader_acpi;
+/* Register accesses that are checked first: facts_addresses(). */
+extern struct snapshot_access loader_registers;
+
+/* Features of the processor. Refuses to start on one that cannot run the kernel. */
+void facts_cpu(struct boot_info *bi);
+/* Brand string, and the vendor of CPUID 0. */
+void facts_cpu_names(char brand[49], char vendor[13]);
+/* From now on addresses can be checked; after handover_map(). */
+void facts_addresses(const struct boot_info *bi);
+/* Finds the ACPI tables and reads them into loader_acpi, or refuses to start. */
+void facts_acpi(struct boot_info *bi);
+/* Secure Boot, run-time services, vendor and revision, framebuffer. */
+void facts_firmware(struct boot_info *bi);
+/* Can it be read or written there as memory of that kind? By the memory map and by firmware's page tables. */
+enum phys_fault facts_check(uint64_t addr, uint64_t len, enum phys_kind kind);
+/* One load of 1, 2, 4 or 8 bytes, where facts_check() said PHYS_OK. */
+uint64_t facts_load(uint64_t addr, unsigned bytes);
+
+/* ---- boot/config_hw.c, boot/files_hw.c, boot/keep_hw.c ---- */
+
+/* The volume that sluice.cfg was read from; NULL: there was none. */
+extern EFI_FILE_IO_INTERFACE *config_volume;
 /* Options: sluice.cfg beside the loader, then the load options. */
-void volume_config(struct boot_info *bi);
+void config_read(struct boot_info *bi);
+/* The volume that the loader was started from; NULL when firmware cannot read it. */
+EFI_FILE_HANDLE files_volume(EFI_LOADED_IMAGE *image, EFI_FILE_IO_INTERFACE **fs);
 /* The files that drivers will ask for, where the options name such a driver. */
-void volume_files(struct boot_info *bi);
-/* keep=1: writes the report to the volume that sluice.cfg was read from, if it is there. */
-void volume_keep(struct boot_info *bi, const struct keep *k);
+void files_read(struct boot_info *bi);
+/* keep=1: writes the report. */
+void keep_file(struct boot_info *bi);
+
+/* ---- boot/handover_hw.c ---- */
+
+/* The memory map as it is now. Refuses to start when there is none. */
+void handover_map(struct boot_info *bi);
+/* Copies the kernel to where it will run; its entry. */
+uint64_t handover_kernel(struct boot_info *bi);
+/* Builds page tables and leaves firmware, or refuses to start. */
+void handover_leave(struct boot_info *bi);
+/* Enters the kernel. Interrupts are off. */
+_Noreturn void handover_enter(const struct boot_info *bi, uint64_t entry);
 
 /* Says on firmware's console which UARTs the kernel will use. */
 void consoles_say(const struct config *cfg, const struct acpi *acpi);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Every failure that Sluice can print stands in docs/troubleshooting.md, by its text, every fault reason in
 docs/faults.md, every section of VT-d that is cited in docs/references.md, and every option of boot/options.h, with its
-values and default, in docs/options.md; and paragraphs that follow from tables of the source are what tools/mkdocs
+values and default, in docs/options.md, every attack in docs/attacks.md; and paragraphs that follow from tables of the source are what tools/mkdocs
 writes. Prints what is not so.
 
 A message is found by its fixed words: the format string with every conversion taken as "..."."""
@@ -84,6 +84,25 @@ def check_options():
             yield f"docs/options.md: {key}: boot/options.h says {values}"
 
 
+DOES = {"CASE_WRITES": "write", "CASE_READS": "read", "CASE_DOES_EITHER": "either"}
+
+
+def check_attacks():
+    """The cases of apps/proof, in the order in which they are made, and what each class of attackers does"""
+    page = (ROOT / "docs/attacks.md").read_text()
+    source = "".join((ROOT / f"apps/proof/case_{part}.c").read_text() for part in ("memory", "interrupt", "detached"))
+    order = re.findall(r"^\tWHEN_(\w+),", (ROOT / "apps/proof/case.h").read_text(), re.M)
+    cases = re.findall(r'^\t\{"([^"]+)", (CASE_\w+), WHEN_(\w+), \w+\},$', source, re.M)
+    want = [(name, DOES[does], when.lower().replace("_", " ")) for name, does, when in sorted(cases, key=lambda c: order.index(c[2]))]
+    rows = re.findall(r"^\| ([^|]+) \| (write|read|either) \| ([a-z ]+) \|", page, re.M)
+    if rows != want:
+        yield f"docs/attacks.md: its cases are not those of apps/proof/case_*.c: {sorted(set(rows) ^ set(want)) or 'another order'}"
+    for path in sorted((ROOT / "apps/proof").glob("*.c")):
+        for how in re.findall(r'\.how = "([^"]+)"', path.read_text()):
+            if f"| {how} | `{path.name}` |" not in page:
+                yield f"docs/attacks.md: no attacker of {path.name} that {how}"
+
+
 def main():
     doc = " ".join((ROOT / "docs/troubleshooting.md").read_text().split())
     bad = 0
@@ -99,7 +118,7 @@ def main():
         if f"| {reason} | {words} |" not in faults:
             print(f"iommu/vtd/reasons.h: not in docs/faults.md: {reason} {words}")
             bad += 1
-    for wrong in check_options():
+    for wrong in [*check_options(), *check_attacks()]:
         print(wrong)
         bad += 1
     made = subprocess.run([ROOT / "tools/mkdocs", "--check"], capture_output=True, text=True)

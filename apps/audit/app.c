@@ -1,8 +1,8 @@
 /* Stage audit: the proof where a device can be had for it, then the report. */
 #include "apps/audit/app.h"
+#include "apps/vf/stages.h"
 #include "apps/bringup/groups.h"
 #include "apps/bringup/faults.h"
-#include "apps/vf/nvme.h"
 #include "apps/proof/stages.h"
 #include "apps/audit/report.h"
 #include "apps/bringup/hardware.h"

@@ -1,11 +1,9 @@
 /* The report as JSON lines. docs/audit.md has the format. */
 #include "apps/audit/report.h"
 #include "kernel/jsonl.h"
+#include "kernel/report_lines.h"
 #include "pci/acs.h"
 #include "pci/groups.h"
-
-#define TABLE_CHUNK 480u
-#define CFG_CHUNK   256u
 
 /* ---- what was read ---- */
 
@@ -28,7 +26,7 @@ static void put_run(struct jsonl *j, const struct audit_in *in)
 	jsonl_text(j, "vendor", in->vendor);
 	jsonl_add(j, ",\"apicids\":%u,\"apicid_max\":%u,\"apic\":\"%s\",\"phys_bits\":%u", in->apicids,
 		  in->apicid_max, audit_apic_name(in->apic), in->phys_bits);
-	jsonl_text(j, "secure_boot", audit_secure_name(in->secure_boot));
+	jsonl_text(j, "secure_boot", boot_secure_name(in->secure_boot));
 	jsonl_text(j, "firmware", in->firmware);
 	jsonl_add(j, ",\"tsc_hz\":%llu,\"proof\":\"%s\"", (ull)in->tsc_hz, audit_proof_name(in->proof));
 	jsonl_add(j, ",\"missed\":%u", in->n_missed);
@@ -38,34 +36,6 @@ static void put_run(struct jsonl *j, const struct audit_in *in)
 		jsonl_text(j, "failed", in->failed);
 	put_left_out(j, in);
 	jsonl_end(j);
-}
-
-static void put_table(struct jsonl *j, const struct audit_table *t)
-{
-	for (size_t off = 0; off < t->data.n; off += TABLE_CHUNK) {
-		struct span chunk = span_sub(t->data, off, TABLE_CHUNK);
-		jsonl_start(j, "table");
-		jsonl_add(j, ",\"sig\":\"%s\",\"addr\":\"0x%llx\",\"len\":%zu,\"off\":%zu", t->sig,
-			  (ull)t->addr, t->data.n, off);
-		jsonl_bytes(j, chunk.p, chunk.n);
-		jsonl_end(j);
-	}
-}
-
-static void put_memory(struct jsonl *j, const struct audit_in *in)
-{
-	for (uint32_t i = 0; i < in->mems;) {
-		const struct boot_region *r = &in->mem[i];
-		uint64_t pages = r->pages;
-		for (i++; i < in->mems && in->mem[i].type == r->type && in->mem[i].attr == r->attr &&
-			  in->mem[i].base == r->base + pages * 4096;
-		     i++)
-			pages += in->mem[i].pages;
-		jsonl_start(j, "mem");
-		jsonl_add(j, ",\"start\":\"0x%llx\",\"pages\":%llu,\"type\":%u,\"attr\":\"0x%llx\"",
-			  (ull)r->base, (ull)pages, r->type, (ull)r->attr);
-		jsonl_end(j);
-	}
 }
 
 static void put_unit(struct jsonl *j, const struct audit_unit *u, unsigned i)
@@ -102,27 +72,9 @@ static void put_missed(struct jsonl *j, const struct audit_in *in)
 	}
 }
 
-static void put_space(struct jsonl *j, const struct pci_func *f)
+static uint32_t space_read(void *ctx, unsigned off)
 {
-	unsigned size = f->cap_pcie ? 0x1000 : 0x100;
-	for (unsigned off = 0; off < size; off += CFG_CHUNK) {
-		uint8_t bytes[CFG_CHUNK];
-		size_t n = 0;
-		for (unsigned i = 0; i < CFG_CHUNK; i += 4) {
-			uint32_t v = fn_rd32(f, off + i);
-			for (unsigned k = 0; k < 4; k++) {
-				bytes[i + k] = (uint8_t)(v >> 8 * k);
-				if (bytes[i + k])
-					n = i + k + 1;
-			}
-		}
-		if (!n)
-			continue;
-		jsonl_start(j, "cfg");
-		jsonl_add(j, ",\"bdf\":\"" BDF_FMT "\",\"off\":%u", BDF_ARG(f->bdf), off);
-		jsonl_bytes(j, bytes, n);
-		jsonl_end(j);
-	}
+	return fn_rd32(ctx, off);
 }
 
 static void put_bars(struct jsonl *j, const struct pci_func *f, const struct pci_bar *bars, unsigned vf)
@@ -309,14 +261,14 @@ unsigned report_json(const struct audit_result *r, const struct audit_live *live
 	j = (struct jsonl){.put = put, .ctx = ctx};
 	put_run(&j, in);
 	for (unsigned i = 0; i < in->tables; i++)
-		put_table(&j, &in->table[i]);
-	put_memory(&j, in);
+		report_table(&j, in->table[i].sig, in->table[i].addr, in->table[i].data);
+	report_memory(&j, in->mem, in->mems);
 	for (unsigned i = 0; i < in->units; i++)
 		put_unit(&j, &in->unit[i], i);
 	put_masters(&j, in);
 	put_missed(&j, in);
 	PCI_EACH(f, in->pci) {
-		put_space(&j, f);
+		report_space(&j, f->bdf, f->cap_pcie ? 0x1000 : 0x100, space_read, f);
 		put_bars(&j, f, f->bar, 0);
 		put_bars(&j, f, f->vf_bar, 1);
 		put_window(&j, f, f->mem, 0);

@@ -49,9 +49,3 @@ const char *audit_apic_name(unsigned apic)
 	static const char *const names[] = {"unknown", "off", "xAPIC", "x2APIC"};
 	return name_in(names, ARRAY_LEN(names), apic);
 }
-
-const char *audit_secure_name(unsigned secure)
-{
-	static const char *const names[] = {"off", "on", "unknown", "setup"};
-	return name_in(names, ARRAY_LEN(names), secure);
-}

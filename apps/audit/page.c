@@ -59,7 +59,7 @@ static void page_machine(report_text *to, const struct audit_in *in)
 {
 	char text[120];
 	fmt_print(text, sizeof text, "%s; firmware %s, Secure Boot %s", in->cpu[0] ? in->cpu : in->vendor,
-		  in->firmware, audit_secure_name(in->secure_boot));
+		  in->firmware, boot_secure_name(in->secure_boot));
 	row(to, "machine", text);
 }
 

@@ -86,8 +86,6 @@ enum audit_proof {                        /* names in "run": */
 		   AUDIT_PROOFS
 };
 
-enum audit_secure { AUDIT_SECURE_OFF, AUDIT_SECURE_ON, AUDIT_SECURE_UNKNOWN, AUDIT_SECURE_SETUP };
-
 enum audit_apic { AUDIT_APIC_UNKNOWN, AUDIT_APIC_OFF, AUDIT_APIC_XAPIC, AUDIT_APIC_X2APIC };
 
 struct audit_in {
@@ -98,7 +96,7 @@ struct audit_in {
 	uint32_t apicid_max; /* the highest APIC id among them */
 	uint8_t phys_bits;   /* CPUID 80000008h; 0: not read */
 	uint8_t apic;        /* enum audit_apic, of the first processor */
-	uint8_t secure_boot; /* enum audit_secure */
+	uint8_t secure_boot; /* enum boot_secure */
 	uint64_t tsc_hz;
 
 	struct audit_table table[AUDIT_TABLES];
@@ -145,6 +143,5 @@ const struct audit_table *audit_table(const struct audit_in *in, const char *sig
 const char *audit_proof_name(unsigned proof);
 /* "not enforced" of enum case_outcome. */
 const char *audit_outcome_name(unsigned outcome);
-/* "x2APIC"; "on" of enum audit_secure. */
+/* "x2APIC" */
 const char *audit_apic_name(unsigned apic);
-const char *audit_secure_name(unsigned secure);

@@ -5,17 +5,17 @@
 void rules_firmware(struct judge *j)
 {
 	static const enum audit_rule rules[] = {
-		[AUDIT_SECURE_OFF] = RULE_SECURE_BOOT_OFF,
-		[AUDIT_SECURE_UNKNOWN] = RULE_SECURE_BOOT_UNKNOWN,
-		[AUDIT_SECURE_SETUP] = RULE_SECURE_BOOT_SETUP,
+		[SECURE_OFF] = RULE_SECURE_BOOT_OFF,
+		[SECURE_UNKNOWN] = RULE_SECURE_BOOT_UNKNOWN,
+		[SECURE_SETUP] = RULE_SECURE_BOOT_SETUP,
 	};
 	static const char *const read[] = {
-		[AUDIT_SECURE_OFF] = "EFI variable SecureBoot is 0 or not there",
-		[AUDIT_SECURE_UNKNOWN] = "EFI variable SecureBoot: GetVariable failed, or it is not recorded",
-		[AUDIT_SECURE_SETUP] = "EFI variable SetupMode is 1",
+		[SECURE_OFF] = "EFI variable SecureBoot is 0 or not there",
+		[SECURE_UNKNOWN] = "EFI variable SecureBoot: GetVariable failed, or it is not recorded",
+		[SECURE_SETUP] = "EFI variable SetupMode is 1",
 	};
 	unsigned s = j->in->secure_boot;
-	if (s != AUDIT_SECURE_ON && s < ARRAY_LEN(rules))
+	if (s != SECURE_ON && s < ARRAY_LEN(rules))
 		finding_of(j, rules[s], "machine", "%s", read[s]);
 }
 

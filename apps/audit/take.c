@@ -1,5 +1,6 @@
 /* The record, filled on the machine that the stages found. */
 #include "apps/audit/app.h"
+#include "apps/vf/nvme.h"
 #include "apps/audit/report.h"
 #include "apps/machine.h"
 #include "kernel/core.h"
@@ -39,11 +40,7 @@ static void take_cpu(struct machine *m)
 		  : apic_reach() > 254 ? AUDIT_APIC_X2APIC
 				       : AUDIT_APIC_XAPIC;
 	in.tsc_hz = tsc_info()->hz;
-	static const uint8_t secure[] = {[BOOT_NO] = AUDIT_SECURE_OFF,
-					 [BOOT_YES] = AUDIT_SECURE_ON,
-					 [BOOT_UNKNOWN] = AUDIT_SECURE_UNKNOWN,
-					 [BOOT_SETUP] = AUDIT_SECURE_SETUP};
-	in.secure_boot = secure[m->boot->secure_boot % ARRAY_LEN(secure)];
+	in.secure_boot = (uint8_t)m->boot->secure_boot;
 }
 
 static void take_tables(const struct machine *m)
@@ -123,7 +120,7 @@ static void take_functions(struct machine *m, const struct boot_snapshot *entry,
 /* VFs that the PF's controller could give 2 queue pairs and 1 interrupt each, of what it has to share out. */
 static int32_t backed(const struct machine *m, const struct pci_func *pf)
 {
-	const struct nvme_pf *c = &m->nvme;
+	const struct nvme_pf *c = nvme_pf_of(m);
 	if (pf != m->pf || !m->pf_open || !(c->flexible_vq || c->flexible_vi))
 		return -1;
 	uint32_t vq = c->free_vq / 2;

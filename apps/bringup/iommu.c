@@ -12,7 +12,7 @@
 #include "iommu/vtd/io_hw.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
-#include "kernel/start.h"
+#include "kernel/ram.h"
 #include "kernel/x86/paging.h"
 #include "pci/groups.h"
 
@@ -235,12 +235,12 @@ static void take_boot_memory(const struct coverage *c)
 {
 	if (coverage_whole(c))
 		log_line("coverage", "%llu MiB of firmware's boot memory taken back: no device reaches it",
-			 (ull)(start_reclaim() >> 8));
+			 (ull)(ram_reclaim() >> 8));
 	else
 		log_line(
 			"coverage",
 			"%llu MiB of firmware's boot memory stay unused: %u of %u units translate, and %u functions or buses are not covered",
-			(ull)(start_boot_pages() >> 8), c->on, c->units, coverage_open(c));
+			(ull)(ram_boot_pages() >> 8), c->on, c->units, coverage_open(c));
 }
 
 enum sl_err stage_coverage(struct machine *m)
@@ -251,7 +251,7 @@ enum sl_err stage_coverage(struct machine *m)
 		log_line(
 			"coverage",
 			"access=read: nothing here holds DMA back; %u of %u functions master the bus, as firmware left them, and %llu MiB of its memory stay unused for that",
-			c.stuck, c.functions, (ull)(start_boot_pages() >> 8));
+			c.stuck, c.functions, (ull)(ram_boot_pages() >> 8));
 		return SL_OK;
 	}
 	if (!c.no_unit)

@@ -29,7 +29,6 @@ static uint64_t ram_bytes(const struct boot_info *boot)
 
 enum sl_err stage_boot(struct machine *m)
 {
-	static const char *const secure[] = {"off", "on", "unknown", "in setup mode"};
 	const struct boot_info *b = m->boot;
 	const struct cpu_info *cpu = cpu_info();
 	const struct config *cfg = &b->cfg;
@@ -39,7 +38,8 @@ enum sl_err stage_boot(struct machine *m)
 		clock = tsc_init(&m->acpi, b->tsc_start);
 	power_reset_register(&m->acpi);
 	log_line("boot", "UEFI firmware \"%s\" revision 0x%x, Secure Boot %s", b->firmware,
-		 b->firmware_revision, secure[b->secure_boot % 4]);
+		 b->firmware_revision,
+		 b->secure_boot == SECURE_SETUP ? "in setup mode" : boot_secure_name(b->secure_boot));
 	log_line("boot", "%s; SMEP %s, SMAP %s, UMIP %s%s", cpu->brand, cpu->smep ? "on" : "absent",
 		 cpu->smap ? "on" : "absent", cpu->umip ? "on" : "absent",
 		 cpu->hypervisor ? "; under a hypervisor" : "");

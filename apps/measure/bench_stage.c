@@ -75,9 +75,9 @@ static enum sl_err open_queue(struct machine *m, struct vf *pf, const struct nvm
 					.mem = &pf->queues,
 					.depth = m->cfg->qd < DEPTH_MIN ? DEPTH_MIN : m->cfg->qd,
 					.shares = 1};
-	e = nvme_vf_open(&pf->nvme, &cfg);
+	e = nvme_vf_open(nvme_of(pf), &cfg);
 	if (!e)
-		pf->accel = &pf->nvme.accel;
+		pf->accel = &nvme_of(pf)->accel;
 	return e;
 }
 
@@ -88,33 +88,33 @@ enum sl_err stage_bench_pf(struct machine *m)
 	struct vf *pf = &m->vf[0];
 	if (m->cfg->mode != WAIT_POLL) /* it has no interrupt here */
 		return SL_OK;
-	struct nvme_io io = m->nvme.ctrl.io;
-	uint16_t cntlid = m->nvme.ctrl.id.cntlid;
+	struct nvme_io io = nvme_pf_of(m)->ctrl.io;
+	uint16_t cntlid = nvme_pf_of(m)->ctrl.id.cntlid;
 	uint32_t ns = find_private_ns(m);
-	enum sl_err e = ns ? nvme_pf_ns_attach(&m->nvme, ns, cntlid) : SL_OK, back;
+	enum sl_err e = ns ? nvme_pf_ns_attach(nvme_pf_of(m), ns, cntlid) : SL_OK, back;
 	if (e)
 		return e;
-	e = nvme_pf_close(&m->nvme);
+	e = nvme_pf_close(nvme_pf_of(m));
 	m->pf_open = false;
 	if (e)
 		return e;
-	memset(pf, 0, sizeof *pf);
-	pf->fn = m->pf;
+	vf_begin(pf, 0, m->pf);
+	pf->own = m->kind->state(0);
 	pf->dom = m->pf_dom;
 	m->vfs = 1;
 	e = open_queue(m, pf, &io);
 	if (!e)
 		e = run_pf(m, pf);
 	m->vfs = 0;
-	back = nvme_vf_close(&pf->nvme);
+	back = nvme_vf_close(nvme_of(pf));
 	if (!back)
 		back = dma_put(&pf->block);
 	memset(pf, 0, sizeof *pf);
 	if (!back)
-		back = nvme_pf_open(&m->nvme, &io, m->pf->bdf, m->pf_dom, window_at(m, WINDOW_QUEUES));
+		back = nvme_pf_open(nvme_pf_of(m), &io, m->pf->bdf, m->pf_dom, window_at(m, WINDOW_QUEUES));
 	m->pf_open = !back;
 	if (!back && ns)
-		back = nvme_pf_ns_detach(&m->nvme, ns, cntlid);
+		back = nvme_pf_ns_detach(nvme_pf_of(m), ns, cntlid);
 	return e ? e : back;
 }
 

@@ -1,7 +1,9 @@
 /* Stage insn of a VF that computes: rows of one operation each, passes= times over, all run by the same loop.
  * tools/insncount counts the loop's instructions between the markers; what it needs besides stands in a BENCH
  * line. What each tag did last is checked after each row. */
-#include "apps/vf/compute.h"
+#include "apps/measure/insn.h"
+#include "apps/vf/qat.h"
+#include "apps/work/jobs.h"
 #include "kernel/inflate.h"
 #include "apps/work/pattern.h"
 #include "drivers/crypto/aes.h"
@@ -154,7 +156,7 @@ static enum sl_err prepare(struct vf *vf, const struct row *row, struct run *r)
 {
 	uint32_t id;
 	enum sl_err e = vf->accel->drv->session(vf->accel, &row->spec, &id);
-	*r = (struct run){.vf = &accel_vf[vf->index].qat, .a = vf->accel, .count = 1};
+	*r = (struct run){.vf = qat_of(vf), .a = vf->accel, .count = 1};
 	for (uint32_t tag = 0; tag < row->depth && !e; tag++) {
 		uint64_t at = vf->buffers.iova.v + tag * JOB_BYTES;
 		pattern_fill(place(vf, tag, JOB_SRC), BYTES, pattern_seed(0, 5, tag));
@@ -229,7 +231,7 @@ static enum sl_err run_row(struct vf *vf, const struct row *row)
 	return SL_OK;
 }
 
-enum sl_err stage_accel_insn(struct machine *m)
+enum sl_err compute_insn(struct machine *m)
 {
 	enum sl_err e = SL_OK;
 	for (uint32_t pass = 0; pass < m->cfg->passes; pass++)

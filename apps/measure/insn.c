@@ -4,7 +4,8 @@
 #include "apps/machine.h"
 #include "apps/vf/batch.h"
 #include "apps/work/timed.h"
-#include "apps/measure/stages.h"
+#include "apps/measure/insn.h"
+#include "apps/vf/nvme.h"
 #include "apps/work/pattern.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
@@ -215,7 +216,7 @@ static enum sl_err look_at_medium(struct machine *m, struct vf *vf)
 static enum sl_err run_row(struct machine *m, struct vf *vf, const struct row *row)
 {
 	struct run *r = &run;
-	struct nvme_queue *q = &vf->nvme.queue;
+	struct nvme_queue *q = &nvme_of(vf)->queue;
 	uint64_t room = store_chunks(vf->data);
 	struct accel_req like = vf_request(vf, vf->data, ACCEL_READ, 0, 0);
 	like.blocks = (uint16_t)(row->bytes / vf->data->block);
@@ -231,16 +232,17 @@ static enum sl_err run_row(struct machine *m, struct vf *vf, const struct row *r
 		row->strict    ? loop_strict
 		: row->checked ? loop_checked
 			       : loop_plain;
-	enum sl_err e = nvme_vf_plan(&vf->nvme, &like, &r->plan);
+	enum sl_err e = nvme_vf_plan(nvme_of(vf), &like, &r->plan);
 	if (e)
 		return e;
-	bool done = run_loop(r, &vf->nvme, row, row->depth); /* once before: code and tables have been used */
+	bool done =
+		run_loop(r, nvme_of(vf), row, row->depth); /* once before: code and tables have been used */
 	for (uint32_t tag = 0; tag < row->depth; tag++)
 		pattern_fill((uint8_t *)vf->buffers.va + tag * r->bytes, r->bytes, ~timed_seed(vf, 0));
 	uint64_t start = now_us(), doorbells = q->doorbells, waits = iommu_waits(m);
 	r->empty = r->waits = 0;
 	MARKER(MARK_BEGIN);
-	done = done && run_loop(r, &vf->nvme, row, row->ops);
+	done = done && run_loop(r, nvme_of(vf), row, row->ops);
 	MARKER(MARK_END);
 	uint64_t us = now_us() - start;
 	if (!done || r->errors || q->bad)
@@ -264,6 +266,8 @@ static bool possible(const struct vf *vf, const struct row *row)
 
 enum sl_err stage_insn(struct machine *m)
 {
+	if (m->kind->service == VF_COMPUTES)
+		return compute_insn(m);
 	struct vf *vf = &m->vf[0];
 	enum sl_err e = timed_prepare(m);
 	if (!e)

@@ -2,7 +2,6 @@
 #pragma once
 #include "apps/machine.h"
 
-enum sl_err stage_insn(struct machine *m) MUST_CHECK;     /* rows of a workload, to be counted */
 enum sl_err stage_mapcost(struct machine *m) MUST_CHECK;  /* what map and unmap cost */
 enum sl_err stage_bench(struct machine *m) MUST_CHECK;    /* the benchmark on its VFs: one table */
 enum sl_err stage_bench_pf(struct machine *m) MUST_CHECK; /* the benchmark on the PF itself */

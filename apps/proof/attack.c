@@ -1,6 +1,10 @@
-#include "apps/proof/attack.h"
 #include "apps/bringup/faults.h"
+#include "apps/proof/attack.h"
+#include "apps/proof/bystanders.h"
+#include "apps/proof/guard.h"
+#include "apps/proof/strike.h"
 #include "apps/work/pattern.h"
+#include "drivers/nvme/ctrl.h"
 #include "kernel/fmt.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
@@ -13,55 +17,27 @@
 #define ALLOWED_FILL   0xa5
 #define ALLOWED_SECRET pattern_seed(2000, 7, 2)
 
-static _Alignas(PAGE_SIZE) uint8_t kernel_data[PAGE_SIZE];
-
-/* A page of the kernel's text that nobody executes. */
-__asm__(".pushsection .text, \"ax\", @progbits\n"
-	".balign 4096\n"
-	"kernel_text_page: .fill 4096, 1, 0xcc\n"
-	".popsection\n");
-extern const uint8_t kernel_text_page[PAGE_SIZE];
-
-uint8_t *attack_kernel_data(void)
+static const struct strike_ops *ops_of(const struct attacker *by, const struct attack *a)
 {
-	return kernel_data;
-}
-
-const uint8_t *attack_kernel_text(void)
-{
-	return kernel_text_page;
-}
-
-void attack_kernel_fill(void)
-{
-	pattern_fill(kernel_data, PAGE_SIZE, pattern_seed(1000, 1, 1));
-}
-
-uint64_t attack_old(unsigned i)
-{
-	return pattern_seed(2000, 7, 1) * (2 * i + 1);
-}
-
-static const struct attack_way *way_of(const struct attacker *by)
-{
-	return by->way ? by->way : &strike_way;
+	return a->msix ? &strike_msix : by->ops;
 }
 
 bool attack_possible(const struct attacker *by, const struct attack *a)
 {
-	return way_of(by)->possible(by, a);
+	return ops_of(by, a)->can(by, a);
 }
 
 enum sl_err attack_ready(struct machine *m, struct attacker *by, const struct attack *a)
 {
-	return way_of(by)->ready(m, by, a);
+	const struct strike_ops *ops = ops_of(by, a);
+	return ops->prepare ? ops->prepare(m, by, a) : SL_OK;
 }
 
 enum sl_err attack_strike(struct machine *m, struct attacker *by, const struct attack *a, char *said,
 			  size_t n)
 {
-	enum sl_err e = a->seen ? SL_OK : way_of(by)->ready(m, by, a);
-	return e ? e : way_of(by)->strike(m, by, a, said, n);
+	enum sl_err e = a->seen ? SL_OK : attack_ready(m, by, a);
+	return e ? e : ops_of(by, a)->strike(m, by, a, said, n);
 }
 
 /* ---- what a case has done ---- */
@@ -91,10 +67,10 @@ static bool is_empty(uint64_t word)
 static enum attack_outcome judge_read(struct machine *m, struct attacker *by, const struct attack *a)
 {
 	static uint64_t word[WORDS];
-	uint32_t n = way_of(by)->got(m, by, a, word) / 8;
+	uint32_t n = by->ops->leaked(m, by, a, word) / 8;
 	enum attack_outcome o = n ? ATTACK_REFUSED : ATTACK_HARMED;
 	for (unsigned i = 0; i < n; i++) {
-		if (word[i] == attack_old(i) || is_empty(word[i]))
+		if (word[i] == strike_old(i) || is_empty(word[i]))
 			continue;
 		if (a->secret && is_of(word[i], a->secret, WORDS))
 			return ATTACK_SUCCEEDED;
@@ -135,11 +111,10 @@ static bool tables_refuse(struct machine *m, bdf_t from, const struct attack *a)
 
 /* ---- the control ---- */
 
-static unsigned kind_of(const struct attacker *by, const struct attack *a)
+static unsigned kind_of(const struct attack *a)
 {
-	if (by->way)
-		return a->part;
-	return a->msix        ? ATTACK_MSIX
+	return a->part        ? a->part
+	       : a->msix      ? ATTACK_MSIX
 	       : a->interrupt ? ATTACK_MESSAGE
 	       : !a->write    ? ATTACK_READ
 	       : a->len < 8   ? ATTACK_WRITE_FEW
@@ -191,23 +166,28 @@ static bool read_brings(struct machine *m, struct attacker *by, struct attack a)
 	pattern_fill(by->allowed.va, ALLOWED_PAGES * PAGE_SIZE, ALLOWED_SECRET);
 	if (attack_strike(m, by, &a, said, sizeof said))
 		return false;
-	uint32_t n = way_of(by)->got(m, by, &a, word);
+	uint32_t n = by->ops->leaked(m, by, &a, word);
 	return n && memcmp(word, by->allowed.va, n) == 0;
+}
+
+static bool healthy(struct machine *m, struct attacker *by)
+{
+	return !by->ops->healthy || by->ops->healthy(m, by);
 }
 
 /* The same access where it is allowed. ATTACK_REFUSED: it worked, and the case may go on. What has worked
  * before and works no more is a function that was harmed. */
 static enum attack_outcome control(struct machine *m, struct attacker *by, const struct attack *a)
 {
-	uint8_t kind = (uint8_t)BIT(kind_of(by, a));
+	uint16_t kind = (uint16_t)BIT(kind_of(a));
 	bool works;
 	if (a->seen)
 		return ATTACK_REFUSED;
 	if (a->own_control)
-		works = way_of(by)->control(m, by, a);
+		works = by->ops->control(m, by, a);
 	else if (a->interrupt)
 		works = message_arrives(m, by, *a);
-	else if (by->fetch || by->allowed.len < ALLOWED_PAGES * PAGE_SIZE)
+	else if ((!a->write && !by->ops->leaked) || by->allowed.len < ALLOWED_PAGES * PAGE_SIZE)
 		return ATTACK_NOT_TRIED;
 	else
 		works = a->write ? write_lands(m, by, *a) : read_brings(m, by, *a);
@@ -215,7 +195,7 @@ static enum attack_outcome control(struct machine *m, struct attacker *by, const
 		by->worked |= kind;
 		return ATTACK_REFUSED;
 	}
-	bool alive = way_of(by)->works(m, by); /* also puts it right for the cases that follow */
+	bool alive = healthy(m, by); /* also puts it right for the cases that follow */
 	return by->worked & kind || !alive ? ATTACK_HARMED : ATTACK_NOT_TRIED;
 }
 
@@ -224,11 +204,11 @@ static enum attack_outcome control(struct machine *m, struct attacker *by, const
 static enum attack_outcome judge(struct machine *m, struct attacker *by, const struct attack *a,
 				 const struct attack_result *r, bool arrived)
 {
-	bdf_t from = function_requester(m, by->fn);
+	bdf_t from = function_requester(m, by->fn->bdf);
 	enum attack_outcome read = ATTACK_REFUSED;
 	if (guard_changed())
 		return ATTACK_SUCCEEDED;
-	if (!a->write && !by->fetch)
+	if (!a->write && by->ops->leaked)
 		read = judge_read(m, by, a);
 	if (read != ATTACK_REFUSED)
 		return read;
@@ -241,18 +221,23 @@ static enum attack_outcome judge(struct machine *m, struct attacker *by, const s
 	return tables_refuse(m, from, a) ? ATTACK_REFUSED : ATTACK_OTHERWISE;
 }
 
+/* What must hold before a forbidden access: everything is guarded, the function is ready, and nothing of its
+ * translations is cached. */
+static enum sl_err get_ready(struct machine *m, struct attacker *by, const struct attack *a)
+{
+	enum sl_err e = !guard_whole() ? SL_NOMEM : a->seen ? SL_OK : attack_ready(m, by, a);
+	return e || !*by->dom ? e : domain_flush(*by->dom);
+}
+
 void attack_run(struct machine *m, struct attacker *by, const struct attack *a, struct attack_result *out)
 {
-	const struct attack_way *way = way_of(by);
-	bdf_t from = function_requester(m, by->fn);
+	bdf_t from = function_requester(m, by->fn->bdf);
 	*out = (struct attack_result){.outcome = control(m, by, a)};
 	fmt_print(out->said, sizeof out->said, "%s", "no effect where allowed");
 	if (out->outcome != ATTACK_REFUSED)
 		return;
 	out->outcome = ATTACK_HARMED;
-	enum sl_err e = !guard_whole() ? SL_NOMEM : a->seen ? SL_OK : way->ready(m, by, a);
-	if (!e && *by->dom)
-		e = domain_flush(*by->dom);
+	enum sl_err e = get_ready(m, by, a);
 	if (e) {
 		fmt_print(out->said, sizeof out->said, "%s", sl_err_text(e));
 		return;
@@ -263,14 +248,15 @@ void attack_run(struct machine *m, struct attacker *by, const struct attack *a, 
 		iommu_fault_claim(&m->iommu, from);
 	guard_take();
 	uint64_t arrived = arrivals(a);
-	way->others_begin(m, by);
-	e = way->strike(m, by, a, out->said, sizeof out->said);
+	if (by->others)
+		by->others->begin(m, by);
+	e = ops_of(by, a)->strike(m, by, a, out->said, sizeof out->said);
 	out->recorded = attack_fault(m, &out->fault);
-	if (by->fetch) /* it has stopped by now, or not */
-		fmt_print(out->said, sizeof out->said, "CSTS %x", nvme_ctrl_csts(by->fetch));
-	bool others = way->others_end(m, by);
+	if (by->ops->after)
+		by->ops->after(by, out->said, sizeof out->said);
+	bool others = !by->others || by->others->end(m, by);
 	out->outcome = judge(m, by, a, out, arrivals(a) != arrived);
-	bool works = way->works(m, by);
+	bool works = healthy(m, by);
 	if ((out->outcome == ATTACK_REFUSED && (!others || !works)) ||
 	    ((out->outcome == ATTACK_REFUSED || out->outcome == ATTACK_SILENT) && e))
 		out->outcome = ATTACK_HARMED;

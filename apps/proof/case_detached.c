@@ -4,12 +4,12 @@
  * An NVMe controller stops at its first refused queue access, so here it is closed, told that its queues are
  * at the address in question, and rung: it would fetch a command from there and put a completion into the
  * page after it. edu writes. Each is seen to reach the place first, so that its translation is cached. */
-#include "apps/proof/attackers.h"
-#include "apps/vf/domain.h"
-#include "apps/vf/msix.h"
+#include "apps/proof/bystanders.h"
 #include "apps/vf/nvme.h"
+#include "apps/vf/stages.h"
+#include "apps/proof/case.h"
+#include "apps/vf/domain.h"
 #include "apps/work/pattern.h"
-#include "drivers/nvme/reset.h"
 #include "kernel/fmt.h"
 #include "kernel/pmm.h"
 #include "kernel/str.h"
@@ -18,12 +18,7 @@
 #define PLACE      (2 * PAGE_SIZE)
 #define LANDING_US 200000u
 
-static struct domain *none; /* of a function that is attached nowhere */
-
-/* VFs whose controller was seen to fetch from an address of ours, in this pass. */
-static bool fetched[VFS_MAX];
-
-enum step { STEP_DONE, STEP_NO_EFFECT, STEP_BROKEN };
+static struct domain *no_domain; /* of a function that is attached nowhere */
 
 static bool landed(const struct dma_buf *b)
 {
@@ -39,192 +34,185 @@ static bool landed(const struct dma_buf *b)
 
 /* An access that is allowed: it reaches the place, and its translation is cached. Whoever calls wipes the
  * place, when nothing reaches it any more: the same data again would pass for no change. */
-static bool reach(struct machine *m, struct party *p, const struct attack *a, const struct dma_buf *b)
+static bool reach(const struct trial *t, const struct attack *a, const struct dma_buf *b)
 {
 	char said[48];
-	return attack_strike(m, &p->by, a, said, sizeof said) == SL_OK && landed(b);
+	return attack_strike(t->m, t->by, a, said, sizeof said) == SL_OK && landed(b);
+}
+
+/* The attack itself, on a place that nothing is to reach now. */
+static void try_place(const struct trial *t, const struct attack *a, const struct dma_buf *b, bool seen)
+{
+	memset(b->va, 0, b->len);
+	guard_add(b->va, b->len);
+	if (seen)
+		trial_run(t, a, true);
+	else
+		trial_no_effect(t, a);
+	attackers_guard(t->m, t->all);
+}
+
+static struct attack detached_attack(const struct trial *t, const struct attack_case *c)
+{
+	struct attack a = case_attack(c);
+	a.seen = true;
+	a.to = window_at(t->m, PAGE_PASSING).v;
+	a.len = CHUNK;
+	a.why = WHY_NO_DOMAIN;
+	a.write = c->does != CASE_READS;
+	if (a.write && !attack_possible(t->by, &a))
+		a.write = false;
+	return a;
 }
 
 /* Through its own domain, which goes on without it. */
-static enum step after_detach(struct machine *m, struct parties *all, struct party *p, struct domain *own,
-			      struct attack a)
+static enum step after_detach(const struct trial *t, const struct attack_case *c)
 {
+	struct attack a = detached_attack(t, c);
 	struct dma_buf b;
-	a.name = "after detach";
-	if (dma_get(own, IOVA(a.to), PLACE, DOMAIN_RW, &b))
+	if (dma_get(t->from, IOVA(a.to), PLACE, DOMAIN_RW, &b))
 		return STEP_BROKEN;
-	bool seen = attack_ready(m, &p->by, &a) == SL_OK && reach(m, p, &a, &b);
-	bool off = domain_detach(own, p->by.fn) == SL_OK;
-	if (seen && off) {
-		memset(b.va, 0, b.len);
-		guard_add(b.va, b.len);
-		party_try(m, p, a, true);
-		parties_guard(m, all);
-	} else if (off) {
-		party_no_effect(m, p, &a);
-	}
+	bool seen = attack_ready(t->m, t->by, &a) == SL_OK && reach(t, &a, &b);
+	bool off = domain_detach(t->from, t->by->fn->bdf) == SL_OK;
+	if (off)
+		try_place(t, &a, &b, seen);
 	return dma_put(&b) || !off ? STEP_BROKEN : seen ? STEP_DONE : STEP_NO_EFFECT;
 }
 
 /* Through a domain that is made for this and destroyed. */
-static enum step after_destroy(struct machine *m, struct parties *all, struct party *p, struct attack a)
+static enum step after_destroy(const struct trial *t, const struct attack_case *c)
 {
+	struct attack a = detached_attack(t, c);
+	bdf_t fn = t->by->fn->bdf;
 	struct domain *brief;
 	struct dma_buf b;
-	a.name = "its domain is gone";
-	if (make_domain(m, "brief", p->by.fn, &brief) || dma_get(brief, IOVA(a.to), PLACE, DOMAIN_RW, &b) ||
-	    domain_attach(brief, p->by.fn))
+	if (make_domain(t->m, "brief", fn, &brief) || dma_get(brief, IOVA(a.to), PLACE, DOMAIN_RW, &b) ||
+	    domain_attach(brief, fn))
 		return STEP_BROKEN;
-	bool seen = reach(m, p, &a, &b);
-	if (domain_detach(brief, p->by.fn) || domain_unmap(brief, b.iova, b.len) || domain_destroy(brief))
+	bool seen = reach(t, &a, &b);
+	if (domain_detach(brief, fn) || domain_unmap(brief, b.iova, b.len) || domain_destroy(brief))
 		return STEP_BROKEN;
-	memset(b.va, 0, b.len);
-	guard_add(b.va, b.len);
-	if (seen)
-		party_try(m, p, a, true);
-	else
-		party_no_effect(m, p, &a);
-	parties_guard(m, all);
+	try_place(t, &a, &b, seen);
 	pmm_free(b.phys, b.len / PAGE_SIZE);
 	return seen ? STEP_DONE : STEP_NO_EFFECT;
 }
 
-/* Both, by a function that is attached to own: it is in no domain afterwards, and does no DMA. */
-static void without_domain(struct machine *m, struct parties *all, const struct party *who,
-			   struct domain *own, const struct nvme_io *io, struct pci_func *fn)
+/* It has its old requester id, queues and bus mastering, but nobody has attached it. Its control is what it
+ * fetched in this pass while it had a domain. */
+static enum step on_again(const struct trial *t, const struct attack_case *c)
 {
-	struct party p = *who;
-	struct attack a = {.write = who->by.edu != NULL,
-			   .seen = true,
-			   .to = window_at(m, PAGE_PASSING).v,
-			   .len = CHUNK,
-			   .why = WHY_NO_DOMAIN};
-	enum step gone = STEP_BROKEN;
-	p.by.dom = &none;
-	p.by.vf = NULL;
-	p.by.pf = NULL;
-	p.by.fetch = io;
-	parties_guard(m, all);
-	enum step off = after_detach(m, all, &p, own, a);
-	if (off == STEP_BROKEN)
-		party_broken(m, who, "after detach");
+	struct attack a = detached_attack(t, c);
+	bool fetched = false;
+	a.to = window_at(t->m, WINDOW_QUEUES).v;
+	for (unsigned i = 0; i < t->m->vfs; i++)
+		fetched |= t->m->vf[i].fn == t->by->fn && t->all->fetched[i];
+	attackers_guard(t->m, t->all);
+	if (fetched)
+		trial_run(t, &a, true);
 	else
-		gone = after_destroy(m, all, &p, a);
-	if (gone == STEP_BROKEN)
-		party_broken(m, who, "its domain is gone");
-	if (who->by.vf)
-		fetched[who->by.vf->index] = off == STEP_DONE && gone == STEP_DONE;
-	pci_bus_master(fn, false);
+		trial_no_effect(t, &a);
+	return fetched ? STEP_DONE : STEP_NO_EFFECT;
 }
 
-static enum sl_err back(struct pci_func *fn, struct domain *own)
-{
-	enum sl_err e = domain_attach(own, fn->bdf);
-	if (!e)
-		pci_bus_master(fn, true);
-	return e;
-}
+const struct attack_case cases_detached[] = {
+	{"after detach", CASE_DOES_EITHER, WHEN_DETACHED, after_detach},
+	{"its domain is gone", CASE_DOES_EITHER, WHEN_DETACHED, after_destroy},
+	{"VF off and on again", CASE_READS, WHEN_ON_AGAIN, on_again},
+	{0},
+};
 
-static enum sl_err vf_gone(struct machine *m, struct parties *all, struct party *p)
+/* The cases of a function that is attached to own: it is in no domain afterwards, and does no DMA. After one
+ * that is broken none is made, and they count as broken, too. */
+static void without_domain(const struct trial *t, struct domain *own, struct attacker *bare)
 {
-	struct vf *vf = p->by.vf;
-	struct nvme_io io = vf->nvme.ctrl->io;
-	bool irqs;
-	enum sl_err e = wait_check(m, &irqs);
-	if (e)
-		return e;
-	struct nvme_vf_cfg cfg = {.io = io,
-				  .fn = vf->fn->bdf,
-				  .mem = &vf->queues,
-				  .irq = irqs && vf->msix.vectors,
-				  .shadow = m->cfg->doorbell == DOORBELL_SHADOW,
-				  .queues = m->cfg->queues,
-				  .depth = vf->accel->depth,
-				  .share = vf->index,
-				  .shares = m->vfs};
-	e = nvme_vf_close(&vf->nvme);
-	vf->accel = NULL;
-	if (e)
-		return e;
-	without_domain(m, all, p, vf->dom, &io, vf->fn);
-	bool reset = false;
-	e = back(vf->fn, vf->dom);
-	if (!e)
-		e = nvme_fatal_reset(&m->pci, vf->fn, &io, &reset);
-	if (!e && reset && vf->msix.vectors) { /* a function level reset switched them off */
-		vf_msix_close(vf);
-		e = vf_msix_open(vf);
+	struct trial alone = {.m = t->m, .all = t->all, .by = bare, .from = own};
+	enum step step = STEP_DONE;
+	bool all_done = true;
+	bare->dom = &no_domain;
+	attackers_guard(t->m, t->all);
+	for (const struct attack_case *c = cases_detached; c->name; c++) {
+		if (c->when != WHEN_DETACHED)
+			continue;
+		if (step != STEP_BROKEN)
+			step = c->make(&alone, c);
+		if (step == STEP_BROKEN)
+			trial_broken(&alone, c->name);
+		all_done &= step == STEP_DONE;
 	}
-	if (!e)
-		e = nvme_vf_open(&vf->nvme, &cfg);
-	if (!e)
-		vf->accel = &vf->nvme.accel;
-	return e;
+	for (unsigned i = 0; i < t->m->vfs; i++)
+		if (t->m->vf[i].fn == bare->fn)
+			t->all->fetched[i] = all_done;
+	pci_bus_master(bare->fn, false);
 }
 
-enum sl_err gone_run(struct machine *m, struct parties *all, struct party *p)
+enum sl_err case_detached_run(const struct trial *t)
 {
-	if (!*p->by.dom || p->by.pf)
+	struct attacker *by = t->by, bare;
+	struct domain *own = *by->dom;
+	if (!own || !by->ops->release)
 		return SL_OK;
-	if (p->by.vf)
-		return vf_gone(m, all, p);
-	struct domain *own = all->edu_dom;
-	without_domain(m, all, p, own, NULL, all->edu_fn);
-	return back(all->edu_fn, own);
+	enum sl_err e = by->ops->release(t->m, by, &bare);
+	if (e)
+		return e;
+	without_domain(t, own, &bare);
+	e = domain_attach(own, by->fn->bdf);
+	if (e)
+		return e;
+	pci_bus_master(by->fn, true);
+	return by->ops->restore(t->m, by);
 }
 
 /* Its VFs are off, or it has none. */
-static enum sl_err pf_gone(struct machine *m, struct parties *all)
+static enum sl_err pf_without_domain(const struct trial *t)
 {
-	struct party p = {.by = {.name = "PF", .fn = m->pf->bdf}};
-	struct nvme_io io = m->nvme.ctrl.io;
-	enum sl_err e = nvme_pf_close(&m->nvme);
+	struct machine *m = t->m;
+	struct nvme_io io = nvme_pf_of(m)->ctrl.io;
+	struct attacker bare = {.name = "PF",
+				.fn = m->pf,
+				.ops = &strike_nvme_fetch,
+				.dev = &io,
+				.others = &bystanders_block};
+	enum sl_err e = nvme_pf_close(nvme_pf_of(m));
 	m->pf_open = false;
 	if (e)
 		return e;
-	without_domain(m, all, &p, m->pf_dom, &io, m->pf);
+	without_domain(t, m->pf_dom, &bare);
 	e = domain_attach(m->pf_dom, m->pf->bdf); /* as undo_pf() expects it; bus mastering stays off */
 	undo_pf(m);
 	return e ? e : stage_pf(m);
 }
 
-/* It has its old requester id, queues and bus mastering, but nobody has attached it. */
-static enum sl_err vf_again(struct machine *m, struct parties *all, struct vf *vf)
+static enum sl_err vf_again(const struct trial *t, struct vf *vf)
 {
-	struct party p = {.by = {.fn = vf->fn->bdf, .dom = &none}};
+	struct nvme_io io;
+	struct attacker by = {.fn = vf->fn,
+			      .dom = &no_domain,
+			      .ops = &strike_nvme_fetch,
+			      .dev = &io,
+			      .others = &bystanders_block};
+	struct trial alone = {.m = t->m, .all = t->all, .by = &by};
 	volatile void *regs;
-	fmt_print(p.by.name, sizeof p.by.name, "VF%u", vf->index);
-	enum sl_err e = vf_give_queues(m, vf);
+	fmt_print(by.name, sizeof by.name, "VF%u", vf->index);
+	enum sl_err e = vf_give_queues(t->m, vf);
 	if (!e)
 		e = function_connect(vf->fn, NULL, &regs);
 	if (e)
 		return e;
-	struct nvme_io io = nvme_io_mmio(vf->fn, regs);
-	p.by.fetch = &io;
-	struct attack a = {.name = "VF off and on again",
-			   .seen = true,
-			   .to = window_at(m, WINDOW_QUEUES).v,
-			   .len = CHUNK,
-			   .why = WHY_NO_DOMAIN};
-	parties_guard(m, all);
-	if (fetched[vf->index]) /* while it had a domain: its control */
-		party_try(m, &p, a, true);
-	else
-		party_no_effect(m, &p, &a);
+	io = nvme_io_mmio(vf->fn, regs);
+	cases_run(&alone, cases_detached, WHEN_ON_AGAIN);
 	function_disconnect(vf->fn, NULL);
 	return SL_OK;
 }
 
-enum sl_err gone_functions(struct machine *m, phys_t decoy)
+enum sl_err case_functions_run(struct machine *m, struct attackers *all)
 {
-	static struct parties nobody; /* whose pages are guarded: only the kernel's are left */
+	struct trial t = {.m = m, .all = all};
 	undo_domains(m);
 	undo_sriov(m);
-	nobody.decoy = decoy;
-	enum sl_err e = m->pf ? pf_gone(m, &nobody) : SL_OK;
+	enum sl_err e = m->pf ? pf_without_domain(&t) : SL_OK;
 	if (!e)
 		e = stage_sriov(m);
 	for (unsigned i = 0; i < m->vfs && !e; i++)
-		e = vf_again(m, &nobody, &m->vf[i]);
+		e = vf_again(&t, &m->vf[i]);
 	return e;
 }

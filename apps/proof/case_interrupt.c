@@ -1,13 +1,14 @@
-/* Forged interrupts: messages that a function is not entitled to, written by DMA and, by VFs, sent as MSI-X.
- * Where one can arrive, its vector has a handler that counts, so that nobody is harmed and arriving is seen.
+/* Forged interrupts: messages that a function is not entitled to, written by DMA and, where it has MSI-X,
+ * sent as such. Where one can arrive, its vector has a handler that counts, so that nobody is harmed and
+ * arriving is seen.
  *
  * A DMA write to 0xfee00000.. is an interrupt whatever the tables of DMA say (VT-d §3.15): only interrupt
  * remapping can refuse it, by its format, by its index, and by the requester id that comes with it. A
- * platform that hands such a write to the unit without the requester id can not compare it. edu writes any
+ * platform that hands such a write to the unit without the requester id cannot compare it. edu writes any
  * four bytes, NVMe controllers the first of the Firmware Slot log, which are below 80h: no vector that
  * anybody has, but in remappable format the data does not count. */
-#include "apps/proof/attackers.h"
 #include "apps/bringup/faults.h"
+#include "apps/proof/case.h"
 #include "kernel/core.h"
 #include "kernel/log.h"
 #include "kernel/msi.h"
@@ -16,154 +17,192 @@
 #define HARMLESS  0x40u /* fixed delivery, a vector that nobody uses, to a processor that is not there */
 #define INDEX_END 65536u
 
-static uint64_t arrived;
+struct interrupts {
+	uint64_t *arrived; /* on vector */
+	uint8_t vector;
+	struct iommu_irq own;     /* of the attacker: an entry that is tied to it, for the control */
+	struct iommu_irq foreign; /* tied to another function */
+};
 
-static void on_forged(void *ctx)
+static void on_arrival(void *ctx)
 {
 	__atomic_fetch_add((uint64_t *)ctx, 1, __ATOMIC_RELEASE);
 }
 
-static struct iommu_irq own; /* of the attacker: an entry that is tied to it, for the control */
-
-/* The message that it may send: by its own entry; where nothing remaps, in compatibility format, which only
- * edu can send by DMA with the data that this takes. */
-static struct iommu_msi own_message(const struct party *p, const struct attack *a, uint8_t vector)
+/* The message that it may send: by its own entry; where nothing remaps, in compatibility format, for which it
+ * has to send data of our choice. */
+static struct iommu_msi own_message(const struct trial *t, const struct attack *a)
 {
-	if (own.count)
-		return iommu_irq_message(&own, 0);
-	if ((p->by.edu || a->msix) && core_apic_id(0) < MSI_APICS)
-		return (struct iommu_msi){msi_address(core_apic_id(0)), vector};
+	if (t->irq->own.count)
+		return iommu_irq_message(&t->irq->own, 0);
+	if ((t->by->ops->any_data || a->msix) && core_apic_id(0) < MSI_APICS)
+		return (struct iommu_msi){msi_address(core_apic_id(0)), t->irq->vector};
 	return (struct iommu_msi){0};
 }
 
-static void forge(struct machine *m, struct party *p, struct attack a, uint8_t vector, bool enforceable)
+static enum step send(const struct trial *t, struct attack *a, bool enforceable)
 {
-	a.write = a.interrupt = true;
-	a.arrived = &arrived;
-	a.own = own_message(p, &a, vector);
-	a.len = 4;
-	party_try(m, p, a, enforceable);
+	a->interrupt = true;
+	a->arrived = t->irq->arrived;
+	a->own = own_message(t, a);
+	a->len = 4;
+	trial_run(t, a, enforceable);
+	return STEP_DONE;
 }
 
-static void to_nobody(struct machine *m, struct party *p, uint8_t vector)
+static enum step to_nobody(const struct trial *t, const struct attack_case *c)
 {
+	struct attack a = case_attack(c);
 	uint32_t id = 0xfe;
-	while (id && madt_has(&m->madt, id))
+	while (id && madt_has(&t->m->madt, id))
 		id--;
-	if (id)
-		forge(m, p,
-		      (struct attack){.name = "MSI to no processor",
-				      .to = msi_address(id),
-				      .data = HARMLESS,
-				      .unseen = true,
-				      .why = WHY_IRQ_UNREMAPPED},
-		      vector, false);
-	else
+	if (!id) {
 		log_line("isolate", "MSI to no processor left out: no processor number is free");
+		return STEP_DONE;
+	}
+	a.to = msi_address(id);
+	a.data = HARMLESS;
+	a.unseen = true;
+	a.why = WHY_IRQ_UNREMAPPED;
+	return send(t, &a, false);
 }
 
-static void compatibility(struct machine *m, struct party *p, uint8_t vector)
+static enum step compatibility(const struct trial *t, struct attack *a)
 {
-	struct attack a = {.name = "MSI to processor 0",
-			   .to = msi_address(core_apic_id(0)),
-			   .data = vector,
-			   .why = WHY_IRQ_UNREMAPPED};
 	if (core_apic_id(0) >= MSI_APICS)
-		return;
-	if (p->by.edu)
-		forge(m, p, a, vector, false);
-	a.name = "MSI-X compatibility";
+		return STEP_DONE;
+	a->to = msi_address(core_apic_id(0));
+	a->data = t->irq->vector;
+	a->why = WHY_IRQ_UNREMAPPED;
+	return send(t, a, false);
+}
+
+static enum step to_processor(const struct trial *t, const struct attack_case *c)
+{
+	struct attack a = case_attack(c);
+	return t->by->ops->any_data ? compatibility(t, &a) : STEP_DONE;
+}
+
+static enum step msix_compatibility(const struct trial *t, const struct attack_case *c)
+{
+	struct attack a = case_attack(c);
 	a.msix = true;
-	forge(m, p, a, vector, false);
+	return compatibility(t, &a);
+}
+
+static enum step by_foreign(const struct trial *t, struct attack *a, bool enforceable)
+{
+	a->why = WHY_IRQ_SOURCE;
+	a->to = iommu_irq_message(&t->irq->foreign, 0).addr;
+	a->index = t->irq->foreign.index;
+	return send(t, a, enforceable);
+}
+
+static enum step others_entry(const struct trial *t, const struct attack_case *c)
+{
+	struct attack a = case_attack(c);
+	if (!t->m->irqs_remapped)
+		return STEP_DONE;
+	return t->irq->foreign.count ? by_foreign(t, &a, false) : STEP_BROKEN;
+}
+
+static enum step msix_others_entry(const struct trial *t, const struct attack_case *c)
+{
+	struct attack a = case_attack(c);
+	a.msix = true;
+	return t->irq->foreign.count ? by_foreign(t, &a, true) : STEP_DONE;
+}
+
+static enum step beyond_table(const struct trial *t, const struct attack_case *c)
+{
+	struct attack a = case_attack(c);
+	struct iommu_irq_info info;
+	unsigned unit;
+	if (!t->m->irqs_remapped || iommu_unit_of(&t->m->iommu, t->by->fn->bdf, &unit))
+		return STEP_DONE;
+	iommu_irq_info(&t->m->iommu, unit, &info);
+	if (info.lacks || info.entries == INDEX_END)
+		return STEP_DONE;
+	struct iommu_irq irq = {.index = (uint16_t)info.entries, .count = 1};
+	a.to = iommu_irq_message(&irq, 0).addr;
+	a.index = irq.index;
+	a.why = WHY_IRQ_INDEX;
+	return send(t, &a, true);
+}
+
+const struct attack_case cases_interrupt[] = {
+	{"MSI to no processor", CASE_WRITES, WHEN_INTERRUPT, to_nobody},
+	{"MSI to processor 0", CASE_WRITES, WHEN_INTERRUPT, to_processor},
+	{"MSI-X compatibility", CASE_WRITES, WHEN_INTERRUPT, msix_compatibility},
+	{"MSI, other's entry", CASE_WRITES, WHEN_INTERRUPT, others_entry},
+	{"MSI-X other's entry", CASE_WRITES, WHEN_INTERRUPT, msix_others_entry},
+	{"MSI beyond table", CASE_WRITES, WHEN_INTERRUPT, beyond_table},
+	{0},
+};
+
+static void entry_free(struct machine *m, struct iommu_irq *irq)
+{
+	if (irq->count && iommu_irq_free(&m->iommu, irq))
+		log_warn("isolate", "an interrupt entry could not be taken back");
 }
 
 /* An entry of the attacker's unit that is tied to fn, and not to whole buses. */
-static bool entry_for(struct machine *m, const struct party *p, bdf_t fn, uint8_t vector,
-		      struct iommu_irq *irq)
+static bool entry_for(const struct trial *t, bdf_t fn, uint8_t vector, struct iommu_irq *irq)
 {
+	bdf_t by = t->by->fn->bdf;
 	unsigned unit;
-	if (bdf_eq(function_requester(m, fn), function_requester(m, p->by.fn)) ||
-	    iommu_unit_of(&m->iommu, p->by.fn, &unit) ||
-	    iommu_irq_alloc(&m->iommu, fn, 1, vector, core_apic_id(0), irq))
+	if (bdf_eq(function_requester(t->m, fn), function_requester(t->m, by)) ||
+	    iommu_unit_of(&t->m->iommu, by, &unit) ||
+	    iommu_irq_alloc(&t->m->iommu, fn, 1, vector, core_apic_id(0), irq))
 		return false;
 	if (irq->unit == unit && !irq->last)
 		return true;
-	if (iommu_irq_free(&m->iommu, irq))
-		log_warn("isolate", "an interrupt entry could not be taken back");
+	entry_free(t->m, irq);
 	return false;
 }
 
-static bool foreign_entry(struct machine *m, const struct parties *all, const struct party *p, uint8_t vector,
-			  struct iommu_irq *irq)
+static bool foreign_entry(const struct trial *t, uint8_t vector, struct iommu_irq *irq)
 {
-	for (unsigned i = 0; i < all->n; i++)
-		if (entry_for(m, p, all->party[i].by.fn, vector, irq))
+	for (unsigned i = 0; i < t->all->n; i++)
+		if (entry_for(t, t->all->one[i].fn->bdf, vector, irq))
 			return true;
-	PCI_EACH(f, &m->pci)
-		if (entry_for(m, p, f->bdf, vector, irq))
+	PCI_EACH(f, &t->m->pci)
+		if (entry_for(t, f->bdf, vector, irq))
 			return true;
 	return false;
 }
 
-static void foreign(struct machine *m, const struct parties *all, struct party *p, uint8_t vector)
+/* Without an entry of its own its cases have no control, and are not tried. */
+static void entries_alloc(const struct trial *t, struct interrupts *irq)
 {
-	struct iommu_irq irq;
-	struct attack a = {.name = "MSI, other's entry", .why = WHY_IRQ_SOURCE};
-	if (!foreign_entry(m, all, p, vector, &irq)) {
-		party_broken(m, p, a.name);
+	irq->own.count = irq->foreign.count = 0;
+	if (!t->m->irqs_remapped)
 		return;
-	}
-	a.to = iommu_irq_message(&irq, 0).addr;
-	a.index = irq.index;
-	forge(m, p, a, vector, false);
-	a.name = "MSI-X other's entry";
-	a.msix = true;
-	forge(m, p, a, vector, true);
-	if (iommu_irq_free(&m->iommu, &irq))
-		log_warn("isolate", "an interrupt entry could not be taken back");
+	if (iommu_irq_alloc(&t->m->iommu, t->by->fn->bdf, 1, irq->vector, core_apic_id(0), &irq->own))
+		irq->own.count = 0;
+	if (!foreign_entry(t, irq->vector, &irq->foreign))
+		irq->foreign.count = 0;
 }
 
-static void beyond(struct machine *m, struct party *p, uint8_t vector)
+void case_interrupt_run(const struct trial *t)
 {
-	struct iommu_irq_info info;
-	unsigned unit;
-	if (iommu_unit_of(&m->iommu, p->by.fn, &unit))
-		return;
-	iommu_irq_info(&m->iommu, unit, &info);
-	if (info.lacks || info.entries == INDEX_END)
-		return;
-	struct iommu_irq irq = {.index = (uint16_t)info.entries, .count = 1};
-	forge(m, p,
-	      (struct attack){.name = "MSI beyond table",
-			      .to = iommu_irq_message(&irq, 0).addr,
-			      .index = irq.index,
-			      .why = WHY_IRQ_INDEX},
-	      vector, true);
-}
-
-void forged_run(struct machine *m, const struct parties *all, struct party *p)
-{
-	uint8_t vector;
-	if (!m->madt.cpus) {
+	static uint64_t arrived;
+	struct interrupts irq = {.arrived = &arrived};
+	struct trial with = *t;
+	if (!t->m->madt.cpus) {
 		log_line("isolate", "forged interrupts left out: firmware names no processors");
 		return;
 	}
-	if (irq_alloc(on_forged, &arrived, &vector)) {
-		party_broken(m, p, "forged interrupts");
+	if (irq_alloc(on_arrival, &arrived, &irq.vector)) {
+		trial_broken(t, "forged interrupts");
 		return;
 	}
-	own.count = 0;
-	if (m->irqs_remapped && iommu_irq_alloc(&m->iommu, p->by.fn, 1, vector, core_apic_id(0), &own))
-		own.count = 0; /* no control, then: its cases are not tried */
-	parties_guard(m, all);
-	to_nobody(m, p, vector);
-	compatibility(m, p, vector);
-	if (m->irqs_remapped) {
-		foreign(m, all, p, vector);
-		beyond(m, p, vector);
-	}
-	if (own.count && iommu_irq_free(&m->iommu, &own))
-		log_warn("isolate", "an interrupt entry could not be taken back");
-	if (irq_set(vector, NULL, NULL))
-		log_warn("isolate", "vector 0x%x could not be given back", vector);
+	entries_alloc(t, &irq);
+	with.irq = &irq;
+	attackers_guard(t->m, t->all);
+	cases_run(&with, cases_interrupt, WHEN_INTERRUPT);
+	entry_free(t->m, &irq.foreign);
+	entry_free(t->m, &irq.own);
+	if (irq_set(irq.vector, NULL, NULL))
+		log_warn("isolate", "vector 0x%x could not be given back", irq.vector);
 }

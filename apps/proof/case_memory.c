@@ -1,5 +1,6 @@
 /* Attacks on addresses: everything that a function must not reach while it has a domain. */
-#include "apps/proof/attackers.h"
+#include "apps/proof/case.h"
+#include "apps/proof/standin.h"
 #include "apps/work/pattern.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
@@ -7,90 +8,137 @@
 #include "kernel/str.h"
 #include "kernel/x86/paging.h"
 
-static void write_to(struct machine *m, struct party *p, const char *name, uint64_t to, uint32_t len)
+/* Bytes that an access which runs out of a mapping has inside of it, where it can start in a page's middle.
+ */
+#define INSIDE 0x400u
+
+/* there: what lies at that address now; NULL where there is no memory. */
+static enum step attack_at(const struct trial *t, const struct attack_case *c, uint64_t to, uint32_t len,
+			   const void *there)
 {
-	party_try(m, p, (struct attack){.name = name, .write = true, .to = to, .len = len}, true);
+	struct attack a = case_attack(c);
+	a.to = to;
+	a.len = len;
+	a.secret = a.write ? NULL : there;
+	trial_run(t, &a, true);
+	return STEP_DONE;
 }
 
-/* secret: what lies there now. */
-static void read_from(struct machine *m, struct party *p, const char *name, uint64_t to, const void *secret)
+static enum step empty_page(const struct trial *t, const struct attack_case *c)
 {
-	party_try(m, p, (struct attack){.name = name, .to = to, .len = CHUNK, .secret = secret}, true);
+	return attack_at(t, c, window_at(t->m, PAGE_EMPTY).v, CHUNK, NULL);
 }
 
-static void try_own(struct machine *m, struct party *p)
+static enum step readonly_page(const struct trial *t, const struct attack_case *c)
 {
-	uint64_t empty = window_at(m, PAGE_EMPTY).v, target = p->target.iova.v;
-	uint32_t least = p->by.edu ? 1 : 4; /* bytes that it can move */
-	write_to(m, p, "unmapped page", empty, CHUNK);
-	read_from(m, p, "unmapped page", empty, NULL);
-	write_to(m, p, "read-only page", p->readonly.iova.v, CHUNK);
-	party_fill(p); /* where translation is off it has changed */
-	read_from(m, p, "write-only page", p->writeonly.iova.v, p->writeonly.va);
-	if (!*p->by.dom) /* its neighbours in memory are anybody's */
-		return;
-	write_to(m, p, "page before mapping", target - PAGE_SIZE, CHUNK);
-	write_to(m, p, "page after mapping", target + PAGE_SIZE, CHUNK);
-	write_to(m, p, "last byte before it", target - least, least);
-	write_to(m, p, "first byte after it", target + PAGE_SIZE, least);
+	return attack_at(t, c, t->by->readonly.iova.v, CHUNK, NULL);
 }
 
-static void try_others(struct machine *m, struct parties *all, struct party *p)
+static enum step writeonly_page(const struct trial *t, const struct attack_case *c)
 {
-	for (unsigned i = 0; i < all->n; i++) {
-		const struct party *victim = &all->party[i];
+	attacker_fill(t->by); /* where translation is off it has changed */
+	return attack_at(t, c, t->by->writeonly.iova.v, CHUNK, t->by->writeonly.va);
+}
+
+/* In memory, without a domain, the neighbours of a page are anybody's. */
+static enum step beside_target(const struct trial *t, const struct attack_case *c, int64_t off, uint32_t len)
+{
+	if (*t->by->dom)
+		attack_at(t, c, t->by->target.iova.v + (uint64_t)off, len, NULL);
+	return STEP_DONE;
+}
+
+static enum step page_before(const struct trial *t, const struct attack_case *c)
+{
+	return beside_target(t, c, -(int64_t)PAGE_SIZE, CHUNK);
+}
+
+static enum step page_after(const struct trial *t, const struct attack_case *c)
+{
+	return beside_target(t, c, PAGE_SIZE, CHUNK);
+}
+
+static enum step last_byte(const struct trial *t, const struct attack_case *c)
+{
+	return beside_target(t, c, -(int64_t)t->by->ops->least, t->by->ops->least);
+}
+
+static enum step first_byte(const struct trial *t, const struct attack_case *c)
+{
+	return beside_target(t, c, PAGE_SIZE, t->by->ops->least);
+}
+
+static enum step others_memory(const struct trial *t, const struct attack_case *c)
+{
+	for (unsigned i = 0; i < t->all->n; i++) {
+		const struct attacker *victim = &t->all->one[i];
+		struct attack_case one = *c;
 		char name[32];
-		if (victim == p)
+		if (victim == t->by)
 			continue;
-		fmt_print(name, sizeof name, "memory of %s", victim->by.name);
-		write_to(m, p, name, victim->target.phys.v, CHUNK);
-		party_fill(victim);
-		read_from(m, p, name, victim->target.phys.v, victim->target.va);
+		fmt_print(name, sizeof name, "%s of %s", c->name, victim->name);
+		one.name = name;
+		attacker_fill(victim);
+		attack_at(t, &one, victim->target.phys.v, CHUNK, victim->target.va);
 	}
+	return STEP_DONE;
 }
 
-static void try_kernel(struct machine *m, const struct parties *all, struct party *p)
+static enum step kernel_data(const struct trial *t, const struct attack_case *c)
 {
-	write_to(m, p, "kernel data", paging_phys(attack_kernel_data()).v, CHUNK);
-	attack_kernel_fill();
-	read_from(m, p, "kernel data", paging_phys(attack_kernel_data()).v, attack_kernel_data());
-	write_to(m, p, "kernel text", paging_phys(attack_kernel_text()).v, CHUNK);
-	write_to(m, p, "kernel page table", all->decoy.v, CHUNK);
-	if (!p->table)
-		return;
-	write_to(m, p, "its own VT-d table", va_phys(p->table).v, CHUNK);
-	write_to(m, p, "VT-d context table", va_phys(p->contexts).v, CHUNK);
+	standin_fill();
+	return attack_at(t, c, paging_phys(standin_data()).v, CHUNK, standin_data());
 }
 
-static void try_width(struct machine *m, struct party *p)
+static enum step kernel_text(const struct trial *t, const struct attack_case *c)
 {
-	if (*p->by.dom)
-		party_try(m, p,
-			  (struct attack){.name = "beyond the width",
-					  .write = true,
-					  .to = domain_aperture(*p->by.dom),
-					  .len = CHUNK,
-					  .why = WHY_TOO_WIDE},
-			  true);
+	return attack_at(t, c, paging_phys(standin_text()).v, CHUNK, standin_text());
+}
+
+static enum step kernel_table(const struct trial *t, const struct attack_case *c)
+{
+	return attack_at(t, c, t->all->decoy.v, CHUNK, NULL);
+}
+
+static enum step own_table(const struct trial *t, const struct attack_case *c)
+{
+	return t->by->table ? attack_at(t, c, va_phys(t->by->table).v, CHUNK, NULL) : STEP_DONE;
+}
+
+static enum step context_table(const struct trial *t, const struct attack_case *c)
+{
+	return t->by->table ? attack_at(t, c, va_phys(t->by->contexts).v, CHUNK, NULL) : STEP_DONE;
+}
+
+static enum step beyond_width(const struct trial *t, const struct attack_case *c)
+{
+	struct attack a = case_attack(c);
+	if (!*t->by->dom)
+		return STEP_DONE;
+	a.to = domain_aperture(*t->by->dom);
+	a.len = CHUNK;
+	a.why = WHY_TOO_WIDE;
+	trial_run(t, &a, true);
+	return STEP_DONE;
 }
 
 /* Registers of a controller that may be destroyed: they are known, and guarded. */
-static const struct party *victim_with_registers(const struct parties *all, const struct party *p)
+static const struct attacker *victim_with_registers(const struct trial *t)
 {
-	for (unsigned i = 0; i < all->n; i++)
-		if (&all->party[i] != p && !all->party[i].by.edu)
-			return &all->party[i];
+	for (unsigned i = 0; i < t->all->n; i++)
+		if (&t->all->one[i] != t->by && t->all->one[i].ops->guard)
+			return &t->all->one[i];
 	return NULL;
 }
 
-/* Of others the address alone is known: reading registers can change them, so only the fault record counts.
+/* Of others only the address is known: reading registers can change them, so only the fault record counts.
  */
-static const struct pci_bar *any_registers(const struct machine *m, const struct party *p, bdf_t *owner)
+static const struct pci_bar *any_registers(const struct trial *t, bdf_t *owner)
 {
-	PCI_EACH(f, &m->pci)
+	PCI_EACH(f, &t->m->pci)
 		for (unsigned i = 0; i < PCI_BARS; i++) {
 			const struct pci_bar *bar = &f->bar[i];
-			if (bdf_eq(f->bdf, p->by.fn) || bar->io || !bar->addr || bar->size < CHUNK)
+			if (bdf_eq(f->bdf, t->by->fn->bdf) || bar->io || !bar->addr || bar->size < CHUNK)
 				continue;
 			*owner = f->bdf;
 			return bar;
@@ -99,72 +147,103 @@ static const struct pci_bar *any_registers(const struct machine *m, const struct
 }
 
 /* Another function's registers, by their address on the bus. Not without translation: it would work. */
-static void try_bar(struct machine *m, const struct parties *all, struct party *p)
+static enum step others_registers(const struct trial *t, const struct attack_case *c)
 {
-	const struct party *victim = victim_with_registers(all, p);
+	const struct attacker *victim = victim_with_registers(t);
+	struct attack_case one = *c;
 	char name[32];
 	bdf_t owner;
-	if (!*p->by.dom)
-		return;
+	if (!*t->by->dom)
+		return STEP_DONE;
+	one.name = name;
 	if (victim) {
-		const struct pci_func *f = pci_find(&m->pci, victim->by.fn);
-		fmt_print(name, sizeof name, "registers of %s", victim->by.name);
-		if (f)
-			write_to(m, p, name, f->bar[0].addr, CHUNK);
-		return;
+		fmt_print(name, sizeof name, "%s of %s", c->name, victim->name);
+		return attack_at(t, &one, victim->fn->bar[0].addr, CHUNK, NULL);
 	}
-	const struct pci_bar *bar = any_registers(m, p, &owner);
+	const struct pci_bar *bar = any_registers(t, &owner);
 	if (!bar)
-		return;
-	fmt_print(name, sizeof name, "registers %02x:%02x.%x", bdf_bus(owner), bdf_dev(owner), bdf_fn(owner));
-	write_to(m, p, name, bar->addr, CHUNK);
+		return STEP_DONE;
+	fmt_print(name, sizeof name, "%s %02x:%02x.%x", c->name, bdf_bus(owner), bdf_dev(owner),
+		  bdf_fn(owner));
+	return attack_at(t, &one, bar->addr, CHUNK, NULL);
 }
 
-/* A write that ends in the first unmapped page behind a mapping, and writes to a buffer after it was
- * unmapped: with the translation in the unit's cache before. */
-static void try_passing(struct machine *m, const struct parties *all, struct party *p)
+/* A write that ends in the first unmapped page behind a mapping. */
+static enum step out_of_mapping(const struct trial *t, const struct attack_case *c)
 {
+	struct attack a = case_attack(c);
+	bool pages = t->by->ops->most > CHUNK;
+	struct dma_buf b;
+	if (!*t->by->dom)
+		return STEP_DONE;
+	if (dma_get(*t->by->dom, window_at(t->m, PAGE_PASSING), PAGE_SIZE, DOMAIN_RW, &b))
+		return STEP_BROKEN;
+	a.to = b.iova.v + PAGE_SIZE - (pages ? CHUNK : INSIDE);
+	a.len = pages ? 2 * CHUNK : CHUNK;
+	a.fault_at = b.iova.v + PAGE_SIZE;
+	trial_run(t, &a, true);
+	if (dma_put(&b))
+		log_warn("isolate", "memory of %s could not be taken back", t->by->name);
+	return STEP_DONE;
+}
+
+/* It wrote to that buffer before, so that the translation is in the unit's cache. What lies in it is wiped
+ * when nothing reaches it any more: the same data again would pass for no change. */
+static enum step after_unmap(const struct trial *t, const struct attack_case *c)
+{
+	struct attack a = case_attack(c);
 	struct dma_buf b;
 	char said[48];
-	if (!*p->by.dom)
-		return;
-	if (dma_get(*p->by.dom, window_at(m, PAGE_PASSING), PAGE_SIZE, DOMAIN_RW, &b)) {
-		party_broken(m, p, "buffer after unmap");
-		return;
-	}
-	party_try(m, p,
-		  (struct attack){.name = "runs out of mapping",
-				  .write = true,
-				  .to = p->by.vf ? b.iova.v : b.iova.v + PAGE_SIZE - EDU_BUFFER / 2,
-				  .len = p->by.vf ? 2 * CHUNK : CHUNK,
-				  .fault_at = b.iova.v + PAGE_SIZE},
-		  true);
-	struct attack a = {.name = "buffer after unmap", .write = true, .to = b.iova.v, .len = CHUNK};
+	if (!*t->by->dom)
+		return STEP_DONE;
+	if (dma_get(*t->by->dom, window_at(t->m, PAGE_PASSING), PAGE_SIZE, DOMAIN_RW, &b))
+		return STEP_BROKEN;
+	a.to = b.iova.v;
+	a.len = CHUNK;
 	memset(b.va, 0, PAGE_SIZE);
-	enum sl_err e = attack_strike(m, &p->by, &a, said, sizeof said);
+	enum sl_err e = attack_strike(t->m, t->by, &a, said, sizeof said);
 	bool landed = !e && !pattern_is_zero(b.va, PAGE_SIZE);
-	e = domain_unmap(*p->by.dom, b.iova, b.len);
-	memset(b.va, 0, PAGE_SIZE); /* or the same data again would pass for no change */
+	if (domain_unmap(*t->by->dom, b.iova, b.len))
+		return STEP_BROKEN; /* it may still be reached: the memory is not given back */
+	memset(b.va, 0, PAGE_SIZE);
 	guard_add(b.va, PAGE_SIZE);
-	if (e)
-		party_broken(m, p, a.name);
-	else if (landed)
-		party_try(m, p, a, true);
+	if (landed)
+		trial_run(t, &a, true);
 	else
-		party_no_effect(m, p, &a);
-	parties_guard(m, all);
-	if (!e)
-		pmm_free(b.phys, b.len / PAGE_SIZE);
+		trial_no_effect(t, &a);
+	attackers_guard(t->m, t->all);
+	pmm_free(b.phys, b.len / PAGE_SIZE);
+	return landed ? STEP_DONE : STEP_NO_EFFECT;
 }
 
-void attempts_run(struct machine *m, struct parties *all, struct party *p)
+const struct attack_case cases_memory[] = {
+	{"unmapped page", CASE_WRITES, WHEN_ATTACHED, empty_page},
+	{"unmapped page", CASE_READS, WHEN_ATTACHED, empty_page},
+	{"read-only page", CASE_WRITES, WHEN_ATTACHED, readonly_page},
+	{"write-only page", CASE_READS, WHEN_ATTACHED, writeonly_page},
+	{"page before mapping", CASE_WRITES, WHEN_ATTACHED, page_before},
+	{"page after mapping", CASE_WRITES, WHEN_ATTACHED, page_after},
+	{"last byte before it", CASE_WRITES, WHEN_ATTACHED, last_byte},
+	{"first byte after it", CASE_WRITES, WHEN_ATTACHED, first_byte},
+	{"memory", CASE_WRITES, WHEN_ATTACHED, others_memory},
+	{"memory", CASE_READS, WHEN_ATTACHED, others_memory},
+	{"kernel data", CASE_WRITES, WHEN_ATTACHED, kernel_data},
+	{"kernel data", CASE_READS, WHEN_ATTACHED, kernel_data},
+	{"kernel text", CASE_WRITES, WHEN_ATTACHED, kernel_text},
+	{"kernel page table", CASE_WRITES, WHEN_ATTACHED, kernel_table},
+	{"its own VT-d table", CASE_WRITES, WHEN_ATTACHED, own_table},
+	{"VT-d context table", CASE_WRITES, WHEN_ATTACHED, context_table},
+	{"beyond the width", CASE_WRITES, WHEN_ATTACHED, beyond_width},
+	{"registers", CASE_WRITES, WHEN_ATTACHED, others_registers},
+	{"runs out of mapping", CASE_WRITES, WHEN_UNMAPPING, out_of_mapping},
+	{"buffer after unmap", CASE_WRITES, WHEN_UNMAPPING, after_unmap},
+	{0},
+};
+
+void case_memory_run(const struct trial *t)
 {
-	parties_guard(m, all);
-	try_own(m, p);
-	try_others(m, all, p);
-	try_kernel(m, all, p);
-	try_width(m, p);
-	try_bar(m, all, p);
-	forged_run(m, all, p);
-	try_passing(m, all, p);
+	attackers_guard(t->m, t->all);
+	cases_run(t, cases_memory, WHEN_ATTACHED);
+	case_interrupt_run(t);
+	cases_run(t, cases_memory, WHEN_UNMAPPING);
 }

@@ -2,8 +2,13 @@
  * By the rules of apps/proof/attack.h: each access is first made where it is allowed, and seen to work there.
  *
  * Data is AES-CTR with a key of zeros: what a VF read from a source is what came out, and the key stream. */
-#include "apps/vf/compute.h"
-#include "apps/proof/attack.h"
+#include "apps/proof/bystanders.h"
+#include "apps/proof/guard.h"
+#include "apps/proof/standin.h"
+#include "apps/proof/strike.h"
+#include "apps/work/compute.h"
+#include "apps/proof/refuse.h"
+#include "apps/vf/qat.h"
 #include "apps/work/pattern.h"
 #include "drivers/crypto/aes.h"
 #include "kernel/fmt.h"
@@ -22,7 +27,7 @@ _Static_assert(AT_ALLOWED + ALLOWED_PAGES * PAGE_SIZE <= AT_RING && IS_ALIGNED(A
 		       AT_RING + QAT_TX_BYTES <= PAGE_2M - WINDOW_BUFFERS,
 	       "behind the jobs");
 
-enum part { SOURCE, DESTINATION, DIGEST, REQUEST_RING, RESPONSE_RING };
+enum part { SOURCE = ATTACK_KINDS, DESTINATION, DIGEST, REQUEST_RING, RESPONSE_RING };
 
 static const struct target {
 	const char *name;
@@ -58,7 +63,7 @@ static uint64_t address_of(const struct machine *m, const struct vf *vf, const s
 	case OTHER_VF:
 		return target_page(other).phys.v;
 	case KERNEL:
-		return paging_phys(attack_kernel_data()).v;
+		return paging_phys(standin_data()).v;
 	case READ_ONLY:
 		return vf->readonly.iova.v;
 	default:
@@ -66,9 +71,9 @@ static uint64_t address_of(const struct machine *m, const struct vf *vf, const s
 	}
 }
 
-/* ---- the way of such a VF ---- */
+/* ---- how such a VF attacks ---- */
 
-static bool possible(const struct attacker *by, const struct attack *a)
+static bool compute_can(const struct attacker *by, const struct attack *a)
 {
 	(void)by;
 	(void)a;
@@ -78,18 +83,19 @@ static bool possible(const struct attacker *by, const struct attack *a)
 /* Where its job leaves something. */
 static uint8_t *result(const struct vf *vf, bool digest)
 {
-	return accel_vf[vf->index].jobs.va + (digest ? JOB_DIGEST : JOB_DST);
+	return compute_of(vf)->jobs.va + (digest ? JOB_DIGEST : JOB_DST);
 }
 
-static enum sl_err ready(struct machine *m, struct attacker *by, const struct attack *a)
+static enum sl_err compute_prepare(struct machine *m, struct attacker *by, const struct attack *a)
 {
+	const struct vf *vf = by->dev;
 	(void)m;
 	(void)a;
 	uint64_t old[DATA_LEN / 8];
 	for (unsigned i = 0; i < DATA_LEN / 8; i++)
-		old[i] = attack_old(i);
-	memcpy(result(by->vf, false), old, sizeof old);
-	memcpy(result(by->vf, true), old, sizeof old);
+		old[i] = strike_old(i);
+	memcpy(result(vf, false), old, sizeof old);
+	memcpy(result(vf, true), old, sizeof old);
 	return SL_OK;
 }
 
@@ -97,7 +103,7 @@ static enum sl_err ready(struct machine *m, struct attacker *by, const struct at
  * the driver has its ring there too. */
 static enum sl_err move_ring(struct vf *vf, bool response, uint64_t to)
 {
-	struct qat_vf *q = &accel_vf[vf->index].qat;
+	struct qat_vf *q = qat_of(vf);
 	struct qat_ring *r = &q->ring[QAT_SYM];
 	struct dma_buf spare = dma_part(&vf->buffers, AT_RING, QAT_TX_BYTES);
 	struct dma_buf tx = dma_part(&vf->queues, QAT_MEM_TX, QAT_TX_BYTES);
@@ -105,7 +111,7 @@ static enum sl_err move_ring(struct vf *vf, bool response, uint64_t to)
 	struct qat_ring_cfg cfg = {.gen = q->gen,
 				   .pair = r->pair,
 				   .number = QAT_SYM,
-				   .regs = accel_vf[vf->index].regs,
+				   .regs = vf->regs,
 				   .tx = to == spare.iova.v && !response ? spare.va : tx.va,
 				   .rx = to == spare.iova.v && response ? spare.va : rx.va,
 				   .tx_iova = response ? tx.iova : IOVA(to),
@@ -119,7 +125,7 @@ static enum sl_err move_ring(struct vf *vf, bool response, uint64_t to)
 
 static enum sl_err send(struct vf *vf, const struct attack *a, uint64_t us, uint16_t *status)
 {
-	struct jobs *j = &accel_vf[vf->index].jobs;
+	struct jobs *j = &compute_of(vf)->jobs;
 	struct accel_session s = {.service = a->part == DIGEST ? ACCEL_HASH : ACCEL_CIPHER,
 				  .hash = SHA_256,
 				  .cipher = ACCEL_AES_CTR,
@@ -139,24 +145,28 @@ static enum sl_err send(struct vf *vf, const struct attack *a, uint64_t us, uint
 		job.dst = IOVA(a->to);
 	else if (a->part == DIGEST)
 		job.digest = IOVA(a->to);
-	return accel_one(vf, &job, us, status);
+	return compute_one(vf, &job, us, status);
 }
 
 /* Where it is allowed an answer must come, however busy the machine is; else no answer is the usual one,
  * because the card stops what was refused. */
-static enum sl_err strike(struct machine *m, struct attacker *by, const struct attack *a, char *said,
-			  size_t n)
+static enum sl_err compute_strike(struct machine *m, struct attacker *by, const struct attack *a, char *said,
+				  size_t n)
 {
+	struct vf *vf = by->dev;
 	(void)m;
 	(void)said; /* say() shows none of it */
 	(void)n;
 	uint16_t status;
 	bool allowed = a->to - by->allowed.iova.v < by->allowed.len;
-	enum sl_err e = send(by->vf, a, allowed ? JOBS_SILENT_US : ATTACK_US, &status);
+	if (!allowed)
+		vf->provoked = true; /* until it is reset */
+	enum sl_err e = send(vf, a, allowed ? JOBS_SILENT_US : ATTACK_US, &status);
 	return e == SL_TIMEOUT ? SL_OK : e;
 }
 
-static uint32_t got(struct machine *m, struct attacker *by, const struct attack *a, uint64_t *words)
+static uint32_t compute_leaked(struct machine *m, struct attacker *by, const struct attack *a,
+			       uint64_t *words)
 {
 	(void)m;
 	(void)a;
@@ -166,9 +176,9 @@ static uint32_t got(struct machine *m, struct attacker *by, const struct attack 
 	if (aes_init(&aes, zeros, 16))
 		return 0;
 	aes_ctr(&aes, zeros, zeros, DATA_LEN, (uint8_t *)stream);
-	memcpy(words, result(by->vf, false), DATA_LEN);
+	memcpy(words, result(by->dev, false), DATA_LEN);
 	for (unsigned i = 0; i < DATA_LEN / 8; i++)
-		if (words[i] != attack_old(i))
+		if (words[i] != strike_old(i))
 			words[i] ^= stream[i];
 	return DATA_LEN;
 }
@@ -176,58 +186,65 @@ static uint32_t got(struct machine *m, struct attacker *by, const struct attack 
 /* A ring in a spare place of its own: the answer comes through it, and the job is done. */
 static bool ring_works(struct machine *m, struct attacker *by, const struct attack *a)
 {
-	struct vf *vf = by->vf;
+	struct vf *vf = by->dev;
 	struct attack own = *a;
 	uint64_t word;
 	uint16_t status;
 	own.to = vf->buffers.iova.v + AT_RING;
-	if (ready(m, by, a) || send(vf, &own, JOBS_SILENT_US, &status) || status)
+	if (compute_prepare(m, by, a) || send(vf, &own, JOBS_SILENT_US, &status) || status)
 		return false;
 	memcpy(&word, result(vf, false), sizeof word);
-	return word != attack_old(0);
+	return word != strike_old(0);
 }
 
 /* After a reset, in the same domain. */
-static bool works(struct machine *m, struct attacker *by)
+static bool compute_works(struct machine *m, struct attacker *by)
 {
+	struct vf *vf = by->dev;
 	unsigned faults = m->tally.vf_faults;
-	enum sl_err e = accel_recover(m, by->vf);
-	by->vf->provoked = false;
+	enum sl_err e = compute_recover(m, vf);
+	vf->provoked = false;
 	if (!e)
-		e = accel_round_begin(by->vf);
+		e = compute_round_begin(vf);
 	if (!e)
-		e = accel_round_end(m, by->vf);
+		e = compute_round_end(m, vf);
 	return !e && m->tally.vf_faults == faults;
 }
 
-static void others_begin(struct machine *m, struct attacker *by)
+static void compute_begin(struct machine *m, const struct attacker *by)
 {
 	others.begun = true;
 	others.faults = m->tally.vf_faults;
-	by->vf->provoked = true; /* until it is reset */
 	for (unsigned i = 0; i < m->vfs; i++)
-		if (i != by->vf->index && accel_round_begin(&m->vf[i]))
+		if (&m->vf[i] != by->dev && compute_round_begin(&m->vf[i]))
 			others.begun = false;
 }
 
-static bool others_end(struct machine *m, struct attacker *by)
+static bool compute_end(struct machine *m, const struct attacker *by)
 {
 	bool right = others.begun;
 	for (unsigned i = 0; i < m->vfs; i++)
-		if (i != by->vf->index && accel_round_end(m, &m->vf[i]))
+		if (&m->vf[i] != by->dev && compute_round_end(m, &m->vf[i]))
 			right = false;
 	return right && m->tally.vf_faults == others.faults;
 }
 
-static const struct attack_way way = {possible, ready,        strike,     got,
-				      works,    others_begin, others_end, ring_works};
+static const struct bystanders bystanders_compute = {compute_begin, compute_end};
+
+static const struct strike_ops strike_compute = {.how = "jobs with any address",
+						 .can = compute_can,
+						 .prepare = compute_prepare,
+						 .strike = compute_strike,
+						 .leaked = compute_leaked,
+						 .healthy = compute_works,
+						 .control = ring_works};
 
 /* ---- the stage ---- */
 
 static void guard(struct machine *m)
 {
 	guard_none();
-	guard_add(attack_kernel_data(), PAGE_SIZE);
+	guard_add(standin_data(), PAGE_SIZE);
 	for (unsigned i = 0; i < m->vfs; i++) {
 		guard_add(m->vf[i].readonly.va, PAGE_SIZE);
 		guard_add(target_page(&m->vf[i]).va, PAGE_SIZE);
@@ -259,10 +276,11 @@ static void say(struct machine *m, const struct vf *vf, const struct attack *a, 
 static enum sl_err run_vf(struct machine *m, struct vf *vf)
 {
 	const struct vf *other = &m->vf[(vf->index + 1) % m->vfs];
-	struct attacker by = {.fn = vf->fn->bdf,
+	struct attacker by = {.fn = vf->fn,
 			      .dom = &vf->dom,
-			      .vf = vf,
-			      .way = &way,
+			      .ops = &strike_compute,
+			      .dev = vf,
+			      .others = &bystanders_compute,
 			      .allowed = dma_part(&vf->buffers, AT_ALLOWED, ALLOWED_PAGES * PAGE_SIZE)};
 	fmt_print(by.name, sizeof by.name, "VF%u", vf->index);
 	for (unsigned i = 0; i < ARRAY_LEN(targets); i++) {
@@ -290,10 +308,10 @@ static enum sl_err run_vf(struct machine *m, struct vf *vf)
 	return SL_OK;
 }
 
-enum sl_err stage_accel_refuse(struct machine *m)
+enum sl_err compute_refuse(struct machine *m)
 {
 	enum sl_err e = SL_OK;
-	attack_kernel_fill();
+	standin_fill();
 	for (unsigned v = 0; v < m->vfs; v++) {
 		pattern_fill(m->vf[v].readonly.va, PAGE_SIZE, pattern_seed(v, 2, 2));
 		pattern_fill(target_page(&m->vf[v]).va, PAGE_SIZE, pattern_seed(v, 3, 3));

@@ -1,12 +1,13 @@
 /* Stage flood: VFs are told to read into memory that is not theirs, without end. The fault log cuts them off,
  * after which nothing of them is seen any more, and everybody else works on. Two at once where there are
  * three: a unit with one fault record then loses some, which has to be said. */
-#include "apps/proof/attack.h"
 #include "apps/bringup/faults.h"
+#include "apps/vf/stages.h"
 #include "apps/vf/batch.h"
-#include "apps/vf/nvme.h"
 #include "apps/work/timed.h"
 #include "apps/proof/stages.h"
+#include "apps/proof/standin.h"
+#include "apps/proof/targets.h"
 #include "apps/work/pattern.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
@@ -18,11 +19,6 @@
 #define QUIET_US    200000u         /* in which nothing may come */
 #define CHECKED     7u              /* chunk of timed_prepare() that the others read */
 #define IN_FLIGHT   (DEPTH_MIN - 1) /* one tag is kept for the request after the cut-off */
-
-static uint8_t *target_of(const struct vf *vf)
-{
-	return (uint8_t *)vf->buffers.va + BUFFER_TARGET;
-}
 
 /* VFs that flood: the last ones. */
 static unsigned flooders(const struct machine *m)
@@ -43,21 +39,6 @@ static enum sl_err bring_back(struct machine *m)
 	return e ? e : timed_prepare(m);
 }
 
-static void fill_targets(const struct machine *m)
-{
-	pattern_fill(attack_kernel_data(), PAGE_SIZE, pattern_seed(1000, 12, 1));
-	for (unsigned i = 0; i < m->vfs; i++)
-		pattern_fill(target_of(&m->vf[i]), PAGE_SIZE, pattern_seed(i, 12, 2));
-}
-
-static bool targets_untouched(const struct machine *m)
-{
-	bool same = pattern_check(attack_kernel_data(), PAGE_SIZE, pattern_seed(1000, 12, 1));
-	for (unsigned i = 0; i < m->vfs; i++)
-		same &= pattern_check(target_of(&m->vf[i]), PAGE_SIZE, pattern_seed(i, 12, 2));
-	return same;
-}
-
 /* Into memory of VF 0, of the kernel, and where there is nothing. The only VF of all does not attack itself.
  */
 static uint64_t forbidden(const struct machine *m, unsigned i)
@@ -65,10 +46,10 @@ static uint64_t forbidden(const struct machine *m, unsigned i)
 	switch (i % 3) {
 	case 0:
 		if (first_flooder(m))
-			return m->vf[0].buffers.phys.v + BUFFER_TARGET;
+			return target_phys(&m->vf[0]);
 		__attribute__((fallthrough));
 	case 1:
-		return paging_phys(attack_kernel_data()).v;
+		return paging_phys(standin_data()).v;
 	default:
 		return window_at(m, WINDOW_HOLE).v;
 	}
@@ -189,7 +170,7 @@ static bool others_work(struct machine *m)
 static enum sl_err not_shown(struct machine *m, const struct vf *vf, uint64_t requests)
 {
 	faults_say(m);
-	if (!targets_untouched(m)) {
+	if (!targets_whole(m)) {
 		log_fail("flood", "do not give this machine's functions to anyone you do not trust",
 			 "memory of others was changed");
 		return SL_VERIFY;
@@ -206,7 +187,7 @@ static enum sl_err run(struct machine *m)
 {
 	uint64_t requests;
 	struct vf *stopped = NULL;
-	fill_targets(m);
+	targets_fill(m);
 	log_line(
 		"flood",
 		"%u of %u VFs read into memory of others and where nothing is, without end; %u refused requests in a second are a flood here",
@@ -224,7 +205,7 @@ static enum sl_err run(struct machine *m)
 	for (unsigned i = first_flooder(m); i < m->vfs; i++)
 		ok &= silent(m, &m->vf[i]);
 	bool work = others_work(m);
-	if (!targets_untouched(m) || !work) {
+	if (!targets_whole(m) || !work) {
 		log_fail("flood", "do not give this machine's functions to anyone you do not trust", "%s",
 			 work ? "memory of others was changed" : "the other VFs do not work as before");
 		ok = false;

@@ -1,6 +1,5 @@
 #include "apps/proof/guard.h"
 #include "apps/machine.h"
-#include "drivers/nvme/ctrl.h"
 #include "kernel/pmm.h"
 #include "kernel/str.h"
 
@@ -21,7 +20,8 @@
 
 static struct guard {
 	const uint8_t *va; /* NULL: registers */
-	const struct nvme_io *regs;
+	uint64_t (*read)(const void *of);
+	const void *of;
 	uint64_t sum; /* of those */
 	uint32_t len;
 	uint8_t *copy;
@@ -72,18 +72,18 @@ void guard_add(const void *va, size_t len)
 		if (!g)
 			return;
 		g->va = p;
-		g->regs = NULL;
 		g->len = (uint32_t)n;
 	}
 }
 
-void guard_regs(const struct nvme_io *io)
+void guard_regs(uint64_t (*sum)(const void *of), const void *of)
 {
 	struct guard *g = next_place();
 	if (!g)
 		return;
 	g->va = NULL;
-	g->regs = io;
+	g->read = sum;
+	g->of = of;
 	g->len = 0;
 }
 
@@ -135,14 +135,14 @@ void guard_take(void)
 		if (guard[i].va)
 			memcpy(guard[i].copy, guard[i].va, guard[i].len);
 		else
-			guard[i].sum = nvme_ctrl_sum(guard[i].regs);
+			guard[i].sum = guard[i].read(guard[i].of);
 }
 
 bool guard_changed(void)
 {
 	for (unsigned i = 0; i < guards; i++)
 		if (guard[i].va ? memcmp(guard[i].copy, guard[i].va, guard[i].len) != 0
-				: guard[i].sum != nvme_ctrl_sum(guard[i].regs))
+				: guard[i].sum != guard[i].read(guard[i].of))
 			return true;
 	return false;
 }

@@ -4,14 +4,13 @@
 #include "kernel/addr.h"
 
 struct machine;
-struct nvme_io;
 
 /* Starts a new list. */
 void guard_none(void);
 /* Adds a range; one that is in the list already is not added again. */
 void guard_add(const void *va, size_t len);
-/* Registers of an NVMe controller that is not told anything meanwhile. */
-void guard_regs(const struct nvme_io *io);
+/* Registers of a device that nobody writes to meanwhile: sum(of) reads them, which changes nothing. */
+void guard_regs(uint64_t (*sum)(const void *of), const void *of);
 /* What the units read: every root table and context table, every level of every second-stage table that a
  * context entry leads to, and the interrupt tables, as the units' registers name them. */
 void guard_tables(struct machine *m);

@@ -1,6 +1,7 @@
 /* Stage irqs, which shows that a VF's message arrives by its own
  * entry and by no other. The data path polls: every vector is masked but in that stage. */
 #include "apps/machine.h"
+#include "apps/vf/nvme.h"
 #include "apps/bringup/irqs.h"
 #include "apps/proof/irqs.h"
 #include "kernel/core.h"
@@ -36,7 +37,7 @@ static enum sl_err no_irqs(enum sl_err e)
 static enum sl_err provoke(struct vf *vf)
 {
 	const volatile void *page;
-	return nvme_identify(vf->nvme.ctrl, NVME_CNS_CTRL, 0, 0, &page);
+	return nvme_identify(nvme_of(vf)->ctrl, NVME_CNS_CTRL, 0, 0, &page);
 }
 
 static uint64_t strays(void)

@@ -1,8 +1,5 @@
-/* What comes of each case of stage isolate: its line, its count, its place in the audit, and the sentences at
- * the end, each of which says what was counted and nothing else. */
-#include "apps/proof/attackers.h"
+#include "apps/proof/ledger.h"
 #include "apps/proof/cases.h"
-#include "apps/work/pattern.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/serial.h"
@@ -14,21 +11,13 @@ static struct {
 	uint64_t arrived;                        /* interrupts that are not enforced and got through */
 } count;
 
-void party_counts_clear(void)
+void ledger_clear(void)
 {
 	count.dma = count.messages = count.nameless = count.unrecorded = count.arrived = 0;
 }
 
-void party_fill(const struct party *p)
-{
-	unsigned owner = p->by.fn.rid;
-	pattern_fill(p->target.va, PAGE_SIZE, pattern_seed(owner, 11, 1));
-	pattern_fill(p->readonly.va, PAGE_SIZE, pattern_seed(owner, 11, 2));
-	pattern_fill(p->writeonly.va, PAGE_SIZE, pattern_seed(owner, 11, 3));
-}
-
 /* Eighty columns, except where a device or a record has more to say. */
-void party_print_head(void)
+void ledger_print_head(void)
 {
 	log_text("                                         ---- recorded by the IOMMU ----\n"
 		 "  who  does  to what             verdict who     did   at            why device\n");
@@ -120,8 +109,9 @@ static void failed(struct machine *m, const struct attacker *by, const struct at
 	log_text("       ^ %s\n", attack_outcome_text(r->outcome));
 }
 
-void party_try(struct machine *m, struct party *p, struct attack a, bool enforceable)
+void trial_run(const struct trial *t, const struct attack *what, bool enforceable)
 {
+	struct attack a = *what;
 	struct attack_result r;
 	if (serial_stop())
 		return;
@@ -129,34 +119,35 @@ void party_try(struct machine *m, struct party *p, struct attack a, bool enforce
 		a.fault_at = a.to;
 	if (!a.why)
 		a.why = a.write ? WHY_NO_WRITE : WHY_NO_READ;
-	if (!attack_possible(&p->by, &a))
+	if (!attack_possible(t->by, &a))
 		return;
-	attack_run(m, &p->by, &a, &r);
+	attack_run(t->m, t->by, &a, &r);
 	if (r.outcome == ATTACK_NOT_TRIED)
-		not_tried(m, &p->by, &a, &r);
-	else if ((r.outcome == ATTACK_SILENT || r.outcome == ATTACK_ARRIVED) && !enforceable && translated(m))
-		not_enforced(m, &p->by, &a, &r);
+		not_tried(t->m, t->by, &a, &r);
+	else if ((r.outcome == ATTACK_SILENT || r.outcome == ATTACK_ARRIVED) && !enforceable &&
+		 translated(t->m))
+		not_enforced(t->m, t->by, &a, &r);
 	else if (r.outcome == ATTACK_REFUSED)
-		refused(m, &p->by, &a, &r);
+		refused(t->m, t->by, &a, &r);
 	else
-		failed(m, &p->by, &a, &r);
+		failed(t->m, t->by, &a, &r);
 }
 
-void party_no_effect(struct machine *m, const struct party *p, const struct attack *a)
+void trial_no_effect(const struct trial *t, const struct attack *a)
 {
 	struct attack_result r = {.outcome = ATTACK_NOT_TRIED, .said = "no effect where allowed"};
-	not_tried(m, &p->by, a, &r);
+	not_tried(t->m, t->by, a, &r);
 }
 
-void party_broken(struct machine *m, const struct party *p, const char *what)
+void trial_broken(const struct trial *t, const char *what)
 {
 	struct proof_case c = {.outcome = CASE_NOT_PROVED};
-	fmt_print(c.who, sizeof c.who, "%s", p->by.name);
+	fmt_print(c.who, sizeof c.who, "%s", t->by->name);
 	fmt_print(c.what, sizeof c.what, "%s", what);
 	cases_add(proof_cases(), &c);
-	m->tally.cases++;
+	t->m->tally.cases++;
 	log_fail("isolate", "run again; if it stays, this attacker's other cases mean little",
-		 "%s: %s could not be set up", p->by.name, what);
+		 "%s: %s could not be set up", t->by->name, what);
 }
 
 static void print_messages(void)
@@ -185,7 +176,7 @@ static void print_not_enforced(const struct machine *m)
 		 m->irqs_remapped ? "on" : "off");
 }
 
-void party_print_sum(const struct machine *m)
+void ledger_print_sum(const struct machine *m)
 {
 	log_line("isolate",
 		 "shown: %llu of %llu forbidden accesses were refused, each after the same access had",

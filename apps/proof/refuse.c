@@ -1,8 +1,12 @@
 /* Stage refuse: each VF is told to write where it must not. The short proof of the demo; apps/proof/isolate.c
  * has the long one. */
-#include "apps/proof/attack.h"
+#include "apps/proof/bystanders.h"
+#include "apps/proof/refuse.h"
+#include "apps/proof/guard.h"
 #include "apps/proof/stages.h"
-#include "apps/work/pattern.h"
+#include "apps/proof/standin.h"
+#include "apps/proof/strike.h"
+#include "apps/proof/targets.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/x86/paging.h"
@@ -10,29 +14,15 @@
 #define ALLOWED_SLOT 2u /* and the next: buffers that no request uses while it attacks */
 #define OTHERS       3  /* targets that are not another VF */
 
-static uint8_t *target_of(const struct vf *vf)
-{
-	return (uint8_t *)vf->buffers.va + BUFFER_TARGET;
-}
-
-static void fill_targets(const struct machine *m)
-{
-	attack_kernel_fill();
-	for (unsigned i = 0; i < m->vfs; i++) {
-		pattern_fill(m->vf[i].readonly.va, PAGE_SIZE, pattern_seed(i, 2, 2));
-		pattern_fill(target_of(&m->vf[i]), PAGE_SIZE, pattern_seed(i, 3, 3));
-	}
-}
-
 /* The pages in question: those of both VFs. */
 static void guard(struct machine *m, const struct vf *by, const struct vf *victim)
 {
 	guard_none();
-	guard_add(attack_kernel_data(), PAGE_SIZE);
+	guard_add(standin_data(), PAGE_SIZE);
 	guard_add(by->readonly.va, PAGE_SIZE);
-	guard_add(target_of(by), PAGE_SIZE);
+	guard_add(target_va(by), PAGE_SIZE);
 	if (victim)
-		guard_add(target_of(victim), PAGE_SIZE);
+		guard_add(target_va(victim), PAGE_SIZE);
 	guard_tables(m);
 }
 
@@ -57,21 +47,22 @@ enum verdict { NOT_REFUSED, REFUSED, UNTRIED };
 
 static enum verdict run_case(struct machine *m, struct attacker *by, const struct attack *a)
 {
+	const struct vf *vf = by->dev;
 	struct attack_result r;
 	attack_run(m, by, a, &r);
 	if (r.outcome == ATTACK_NOT_TRIED) {
 		m->tally.not_tried++;
-		log_line("refuse", "VF %u -> %s: %s", by->vf->index, a->name, attack_outcome_text(r.outcome));
+		log_line("refuse", "VF %u -> %s: %s", vf->index, a->name, attack_outcome_text(r.outcome));
 		return UNTRIED;
 	}
 	m->tally.cases++;
 	if (r.outcome == ATTACK_REFUSED) {
-		print_case(m, by->vf, a, &r);
+		print_case(m, vf, a, &r);
 		m->tally.refused++;
 		return REFUSED;
 	}
 	log_fail("refuse", "do not give this machine's functions to anyone you do not trust",
-		 BDF_FMT " -> %s at 0x%llx: %s", BDF_ARG(by->fn), a->name, (ull)a->to,
+		 BDF_FMT " -> %s at 0x%llx: %s", BDF_ARG(by->fn->bdf), a->name, (ull)a->to,
 		 attack_outcome_text(r.outcome));
 	return NOT_REFUSED;
 }
@@ -79,9 +70,11 @@ static enum verdict run_case(struct machine *m, struct attacker *by, const struc
 static void run_vf(struct machine *m, struct vf *vf, uint8_t *verdict)
 {
 	struct attacker by = {
-		.fn = vf->fn->bdf,
+		.fn = vf->fn,
 		.dom = &vf->dom,
-		.vf = vf,
+		.ops = &strike_nvme_vf,
+		.dev = vf,
+		.others = &bystanders_block,
 		.allowed = dma_part(&vf->buffers, ALLOWED_SLOT * CHUNK, ALLOWED_PAGES * PAGE_SIZE)};
 	for (unsigned t = 0; t < m->vfs + OTHERS; t++) {
 		char name[32];
@@ -91,10 +84,10 @@ static void run_vf(struct machine *m, struct vf *vf, uint8_t *verdict)
 		guard(m, vf, t < m->vfs ? &m->vf[t] : NULL);
 		if (t < m->vfs) {
 			fmt_print(name, sizeof name, "memory of VF %u", t);
-			a.to = m->vf[t].buffers.phys.v + BUFFER_TARGET;
+			a.to = target_phys(&m->vf[t]);
 		} else if (t == m->vfs) {
 			a.name = "kernel memory";
-			a.to = paging_phys(attack_kernel_data()).v;
+			a.to = paging_phys(standin_data()).v;
 		} else if (t == m->vfs + 1) {
 			a.name = "its read-only page";
 			a.to = vf->readonly.iova.v;
@@ -129,7 +122,9 @@ static void print_verdicts(const struct machine *m, uint8_t ok[VFS_MAX][VFS_MAX 
 enum sl_err stage_refuse(struct machine *m)
 {
 	static uint8_t ok[VFS_MAX][VFS_MAX + OTHERS];
-	fill_targets(m);
+	if (m->kind->service == VF_COMPUTES)
+		return compute_refuse(m);
+	targets_fill(m);
 	log_line(
 		"refuse",
 		"each of %u VFs is told to write to memory of every other VF, of the kernel, to a page that it may only read and to an unmapped one",

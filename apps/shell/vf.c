@@ -14,12 +14,9 @@ static void print_driven(const struct machine *m, const struct vf *vf)
 {
 	const struct fault_function *faults = iommu_fault_count(&m->iommu, vf->fn->bdf);
 	const struct accel_stats *s = &vf->accel->stats;
-	const struct accel_store *store = vf->data;
-	log_text("   controller %u, queue pair %u of depth %u", (vf->first ? vf->first : vf)->cntlid,
-		 vf->nvme.queue.sqid >> 16, vf->accel->depth);
-	if (store)
-		log_text(", namespace %u: %llu MiB%s", vf->nvme.store[store->id].nsid,
-			 (ull)(store->blocks * store->block >> 20), store->shared ? " (its part)" : "");
+	char words[128];
+	log_text("   %s; queue pair %u of depth %u", m->kind->describe(vf, words, sizeof words), vf->pair,
+		 vf->accel->depth);
 	log_text("\n   operations %llu, doorbells %llu, polls %llu, empty %llu, interrupts %llu\n",
 		 (ull)look(&vf->ops), (ull)look(&s->doorbells), (ull)look(&s->polls),
 		 (ull)look(&s->empty_polls), (ull)look(&vf->wait.irqs));

@@ -1,8 +1,8 @@
 /* Commands that put VFs to work. */
 #include "apps/shell/work.h"
+#include "apps/vf/stages.h"
 #include "apps/bringup/groups.h"
 #include "apps/bringup/faults.h"
-#include "apps/vf/nvme.h"
 #include "apps/proof/stages.h"
 #include "apps/shell/console.h"
 #include "apps/shell/output.h"
@@ -138,7 +138,7 @@ static void print_table(struct machine *m)
 		doorbells += vf->timed.doorbells;
 		int n = fmt_print(name, sizeof name, "%s", function_name(vf->fn->bdf, fn));
 		if (vf->first) /* a further queue pair of the VF */
-			fmt_print(name + n, sizeof name - (size_t)n, "/%u", vf->nvme.queue.sqid >> 16);
+			fmt_print(name + n, sizeof name - (size_t)n, "/%u", vf->pair);
 		print_row(name, &vf->latency, vf->ops, vf->timed.doorbells, m->tally.timed_us);
 	}
 	print_row("all", &m->tally.latency, m->tally.timed_ops, doorbells, m->tally.timed_us);

@@ -6,6 +6,11 @@
  * last two memory is reached at its physical address. */
 enum sl_err make_domain(struct machine *m, const char *name, bdf_t fn, struct domain **dom) MUST_CHECK;
 void drop_domain(struct domain **dom);
+/* Its id, for messages; 0: there is none. */
+static inline unsigned domain_number(const struct domain *dom)
+{
+	return dom ? domain_id(dom) : 0;
+}
 /* Puts a function into its domain, then switches its power, registers and bus mastering on, with the bridges
  * above it (pci/path.h); *regs is its BAR0. On an error it is in no domain. */
 enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile void **regs) MUST_CHECK;

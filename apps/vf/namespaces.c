@@ -11,7 +11,7 @@ static bool serves(const struct nvme_ns *ns)
 
 uint32_t find_private_ns(struct machine *m)
 {
-	struct nvme_ctrl *c = &m->nvme.ctrl;
+	struct nvme_ctrl *c = &nvme_pf_of(m)->ctrl;
 	uint32_t nsid = 0;
 	if (!(c->id.oacs & OACS_NS_MGMT))
 		return 0;
@@ -20,7 +20,7 @@ uint32_t find_private_ns(struct machine *m)
 		uint16_t owner;
 		unsigned owners;
 		if (nvme_ns_get(c, NVME_NS_ALLOCATED, nsid, &ns) == SL_OK && serves(&ns) &&
-		    nvme_pf_ns_controllers(&m->nvme, nsid, &owner, 1, &owners) == SL_OK && !owners)
+		    nvme_pf_ns_controllers(nvme_pf_of(m), nsid, &owner, 1, &owners) == SL_OK && !owners)
 			return nsid;
 	}
 	return 0;

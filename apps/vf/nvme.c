@@ -1,32 +1,28 @@
-/* Stages pf, sriov, domains: from the physical function to VFs with rings of their own, each in a domain of
- * its own. */
+/* From an NVMe controller to VFs with queues and namespaces. */
 #include "apps/machine.h"
 #include "apps/bringup/faults.h"
 #include "apps/vf/domain.h"
 #include "apps/vf/batch.h"
 #include "apps/vf/msix.h"
 #include "apps/vf/nvme.h"
-#include "apps/vf/numa.h"
-#include "apps/vf/own_memory.h"
 #include "drivers/edu/edu.h"
 #include "drivers/nvme/reset.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
-#include "kernel/time.h"
-#include "kernel/x86/marker.h"
 
 #define CLASS_NVME 0x010802
 
-static unsigned number_of(const struct domain *dom)
-{
-	return dom ? domain_id(dom) : 0;
-}
+_Static_assert(NVME_MEM_SIZE(1) <= WINDOW_BUFFERS - WINDOW_QUEUES, "queues");
+
+static struct nvme_pf pf;
+static struct nvme_own own[VFS_MAX];
 
 static enum sl_err open_pf(struct machine *m, struct pci_func *fn)
 {
 	volatile void *regs;
 	m->pf = fn;
+	m->pf_own = &pf;
 	faults_watch(m, fn->bdf);
 	enum sl_err e = make_domain(m, "PF", fn->bdf, &m->pf_dom);
 	if (!e)
@@ -40,16 +36,16 @@ static enum sl_err open_pf(struct machine *m, struct pci_func *fn)
 	if (e)
 		return e;
 	if (fn->cap_sriov)
-		e = nvme_pf_open(&m->nvme, &io, fn->bdf, m->pf_dom, window_at(m, WINDOW_QUEUES));
+		e = nvme_pf_open(&pf, &io, fn->bdf, m->pf_dom, window_at(m, WINDOW_QUEUES));
 	else
-		e = nvme_ctrl_init(&m->nvme.ctrl, &io, fn->bdf, m->pf_dom, window_at(m, WINDOW_QUEUES), 0);
+		e = nvme_ctrl_init(&pf.ctrl, &io, fn->bdf, m->pf_dom, window_at(m, WINDOW_QUEUES), 0);
 	m->pf_open = !e;
 	return e;
 }
 
-void undo_pf(struct machine *m)
+static void close_pf(struct machine *m)
 {
-	if (m->pf_open && nvme_pf_close(&m->nvme))
+	if (m->pf_open && nvme_pf_close(&pf))
 		log_warn("nvme", BDF_FMT " did not stop cleanly", BDF_ARG(m->pf->bdf));
 	if (m->pf_attached)
 		function_disconnect(m->pf, m->pf_dom);
@@ -71,7 +67,7 @@ static bool serves_unnamed(const struct machine *m)
 }
 
 /* Identify is all that a controller is asked before its serial number is known to be the scratch one. */
-enum sl_err stage_pf(struct machine *m)
+static enum sl_err choose_pf(struct machine *m)
 {
 	const char *scratch = m->cfg->scratch;
 	bool plain =
@@ -84,7 +80,7 @@ enum sl_err stage_pf(struct machine *m)
 		if (!scratch[0] && (!plain || m->only_named || f->cap_sriov))
 			continue;
 		enum sl_err e = open_pf(m, f);
-		const struct nvme_id *id = &m->nvme.ctrl.id;
+		const struct nvme_id *id = &pf.ctrl.id;
 		if (!e && serves_unnamed(m)) {
 			log_line("nvme",
 				 BDF_FMT
@@ -97,14 +93,20 @@ enum sl_err stage_pf(struct machine *m)
 				"nvme",
 				BDF_FMT
 				" \"%s\" serial %s is the scratch controller; domain %u, %u queue pairs and %u interrupts to give to VFs",
-				BDF_ARG(f->bdf), id->model, id->serial, number_of(m->pf_dom), m->nvme.free_vq,
-				m->nvme.free_vi);
+				BDF_ARG(f->bdf), id->model, id->serial, domain_number(m->pf_dom), pf.free_vq,
+				pf.free_vi);
+			if (id->ports)
+				log_warn(
+					"nvme",
+					BDF_FMT
+					": the drive may have another port (CMIC bit 0): whoever uses that one has the same namespaces, which are overwritten here",
+					BDF_ARG(f->bdf));
 			return SL_OK;
 		}
 		log_line("nvme", BDF_FMT " %s%s: left alone", BDF_ARG(f->bdf),
 			 e ? "can not be used: " : "is not the scratch controller, serial ",
 			 e ? sl_err_text(e) : id->serial);
-		undo_pf(m);
+		close_pf(m);
 	}
 	if (plain && edu_find(&m->pci))
 		return SL_OK;
@@ -126,67 +128,27 @@ enum sl_err stage_pf(struct machine *m)
 	return SL_NOTFOUND;
 }
 
-enum sl_err stage_sriov(struct machine *m)
-{
-	struct sriov s;
-	if (!m->pf || !m->pf->cap_sriov || m->no_vfs) {
-		log_line("sriov", m->no_vfs ? "no room for VFs: none are switched on"
-					    : "no controller with SR-IOV: no VFs");
-		return SL_OK;
-	}
-	unsigned vfs = m->cfg->vfs;
-	if (m->vfs_most && m->vfs_most < vfs)
-		vfs = m->vfs_most;
-	enum sl_err e = sriov_enable(&m->pci, m->pf, (uint16_t)vfs, &s);
-	if (e)
-		return e;
-	m->sriov_on = true;
-	log_line(
-		"sriov",
-		BDF_FMT
-		" has %u of %u VFs on: first VF offset %u, stride %u, ARI %s, BAR0 0x%llx with 0x%llx bytes each",
-		BDF_ARG(m->pf->bdf), s.num_vfs, s.total_vfs, s.offset, s.stride, s.ari ? "on" : "off",
-		(ull)s.bar[0].addr, (ull)s.bar[0].size);
-	for (unsigned i = 0; i < s.num_vfs; i++)
-		vf_begin(&m->vf[i], i, sriov_vf(&m->pci, m->pf, (uint16_t)i));
-	m->vfs = s.num_vfs;
-	numa_choose_cores(m, m->pf->bdf);
-	return SL_OK;
-}
-
-void undo_sriov(struct machine *m)
-{
-	if (!m->sriov_on)
-		return;
-	enum sl_err e = sriov_disable(&m->pci, m->pf);
-	if (e)
-		log_warn("sriov", BDF_FMT ": VFs could not be switched off: %s", BDF_ARG(m->pf->bdf),
-			 sl_err_text(e));
-	else
-		log_line("sriov", BDF_FMT ": VFs off, NumVFs and VF BARs put back", BDF_ARG(m->pf->bdf));
-	m->sriov_on = false;
-}
-
 enum sl_err vf_give_queues(struct machine *m, struct vf *vf)
 {
 	uint16_t vq, vi;
-	enum sl_err e = nvme_pf_share(&m->nvme, m->vfs, &vq, &vi);
+	enum sl_err e = nvme_pf_share(&pf, m->vfs, &vq, &vi);
 	if (!e)
-		e = nvme_pf_vf_online(&m->nvme, vf->index, vq, vi, &vf->cntlid);
+		e = nvme_pf_vf_online(&pf, vf->index, vq, vi, &nvme_own_of(vf)->cntlid);
 	if (e) {
 		log_fail("nvme", "ask for fewer VFs with vfs=", BDF_FMT " gets no queues from its PF: %s",
 			 BDF_ARG(vf->fn->bdf), sl_err_text(e));
 		return e;
 	}
-	vf->online = true;
+	nvme_own_of(vf)->online = true;
 	return SL_OK;
 }
 
 static void give_namespace(struct machine *m, struct vf *vf)
 {
-	uint32_t ns = find_private_ns(m);
-	if (ns && nvme_pf_ns_attach(&m->nvme, ns, vf->cntlid) == SL_OK)
-		vf->private_ns = ns;
+	struct nvme_own *o = nvme_own_of(vf);
+	uint32_t ns = o->cntlid == NVME_NO_CNTLID ? 0 : find_private_ns(m);
+	if (ns && nvme_pf_ns_attach(&pf, ns, o->cntlid) == SL_OK)
+		o->private_ns = ns;
 }
 
 enum sl_err choose_stores(struct vf *vf)
@@ -210,19 +172,6 @@ enum sl_err choose_stores(struct vf *vf)
 	return SL_NOTFOUND;
 }
 
-static void print_vf(const struct machine *m, const struct vf *vf)
-{
-	char pi[48] = "";
-	if (vf->pi)
-		fmt_print(pi, sizeof pi, ", namespace %u%s with guards", vf->nvme.store[vf->pi->id].nsid,
-			  vf->pi->shared ? " (its part)" : "");
-	log_line("vf",
-		 BDF_FMT " domain %u, controller %u: namespace %u%s, %llu MiB%s; 0x%llx is memory at 0x%llx",
-		 BDF_ARG(vf->fn->bdf), number_of(vf->dom), vf->cntlid, vf->nvme.store[vf->data->id].nsid,
-		 vf->data->shared ? " (its part)" : "", (ull)(vf->data->blocks * vf->data->block >> 20), pi,
-		 (ull)window_at(m, WINDOW_BUFFERS).v, (ull)vf->buffers.phys.v);
-}
-
 /* All pairs of a VF share its buffers, and each needs a place in the list. */
 static enum sl_err queues_check(const struct machine *m)
 {
@@ -235,18 +184,26 @@ static enum sl_err queues_check(const struct machine *m)
 	return SL_RANGE;
 }
 
+static void *state(unsigned place)
+{
+	memset(&own[place], 0, sizeof own[place]);
+	return &own[place];
+}
+
 /* Queue pair qid of a VF that is open: worked by a core of its own, in its part of the VF's buffers. */
 static enum sl_err open_pair(struct machine *m, struct vf *first, uint16_t qid)
 {
 	struct vf *vf = &m->vf[m->pairs];
 	uint32_t qd = m->cfg->qd;
 	vf_begin(vf, first->index, first->fn);
+	vf->own = state(m->pairs);
 	vf->first = first;
+	vf->pair = qid;
 	vf->buffers = dma_part(&first->buffers, (qid - 1) * qd * PAGE_SIZE, qd * PAGE_SIZE);
-	enum sl_err e = nvme_vf_more(&vf->nvme, &first->nvme, qid, qd);
+	enum sl_err e = nvme_vf_more(nvme_of(vf), nvme_of(first), qid, qd);
 	if (e)
 		return e;
-	vf->accel = &vf->nvme.accel;
+	vf->accel = &nvme_of(vf)->accel;
 	vf->data = &vf->accel->store[first->data->id];
 	m->pairs++;
 	return SL_OK;
@@ -266,27 +223,12 @@ static enum sl_err depth_check(const struct vf *vf, uint32_t wanted)
 
 static enum sl_err open_vf(struct machine *m, struct vf *vf)
 {
-	volatile void *regs;
-	fmt_print(vf->name, sizeof vf->name, "VF %u", vf->index);
-	faults_watch(m, vf->fn->bdf);
-	enum sl_err e = make_domain(m, vf->name, vf->fn->bdf, &vf->dom);
-	if (!e)
-		e = dma_get(vf->dom, window_at(m, WINDOW_QUEUES), PAGE_2M, DOMAIN_RW, &vf->block);
-	if (!e)
-		e = dma_get(vf->dom, window_at(m, WINDOW_READONLY), PAGE_SIZE, DOMAIN_R, &vf->readonly);
-	if (!e)
-		e = vf_give_queues(m, vf);
-	if (!e)
-		give_namespace(m, vf);
-	if (!e)
-		e = function_connect(vf->fn, vf->dom, &regs);
+	bool irqs, reset;
+	struct nvme_io io = nvme_io_mmio(vf->fn, vf->regs);
+	enum sl_err e = vf_give_queues(m, vf);
 	if (e)
 		return e;
-	vf->attached = true;
-	vf->queues = dma_part(&vf->block, WINDOW_QUEUES, WINDOW_BUFFERS);
-	vf->buffers = dma_part(&vf->block, WINDOW_BUFFERS, PAGE_2M - WINDOW_BUFFERS);
-	bool irqs, reset;
-	struct nvme_io io = nvme_io_mmio(vf->fn, regs);
+	give_namespace(m, vf);
 	e = nvme_fatal_reset(&m->pci, vf->fn, &io, &reset);
 	if (!e && m->irqs_remapped)
 		e = vf_msix_open(vf);
@@ -307,124 +249,75 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 					.depth = m->cfg->qd < DEPTH_MIN ? DEPTH_MIN : m->cfg->qd,
 					.share = vf->index,
 					.shares = m->vfs};
-	e = nvme_vf_open(&vf->nvme, &cfg);
+	e = nvme_vf_open(nvme_of(vf), &cfg);
 	if (e)
 		return e;
-	vf->accel = &vf->nvme.accel;
-	if (cfg.shadow && !vf->nvme.ctrl->shadow)
+	vf->accel = &nvme_of(vf)->accel;
+	nvme_own_of(vf)->cntlid = nvme_of(vf)->ctrl->id.cntlid;
+	if (cfg.shadow && !nvme_of(vf)->ctrl->shadow)
 		log_warn("nvme", BDF_FMT ": no shadow doorbells (OACS 0x%x, bit 8): registers are written",
-			 BDF_ARG(vf->fn->bdf), vf->nvme.ctrl->id.oacs);
+			 BDF_ARG(vf->fn->bdf), nvme_of(vf)->ctrl->id.oacs);
 	e = depth_check(vf, cfg.depth);
-	if (!e)
-		e = choose_stores(vf);
-	if (!e)
-		print_vf(m, vf);
-	return e;
+	return e ? e : choose_stores(vf);
 }
 
-/* One read: how long it takes from the hand-over to the first completion on a VF. */
-static enum sl_err first_read(struct machine *m, struct vf *vf)
+/* queues= of them. */
+static enum sl_err open_pairs(struct machine *m, struct vf *vf)
 {
-	vf->batch.n = 1;
-	vf->batch.req[0] = vf_request(vf, vf->data, ACCEL_READ, 0, 0);
-	enum sl_err e = batch_start(vf);
-	if (!e)
-		e = batch_finish(m);
-	MARKER(MARK_FIRST);
-	uint64_t us = now_us();
-	m->first_done = true;
-	if (!e)
-		log_line("vf",
-			 BDF_FMT ": the first completion, %llu.%03llu s after the kernel began, status 0x%x",
-			 BDF_ARG(vf->fn->bdf), (ull)(us / 1000000), (ull)(us % 1000000 / 1000),
-			 vf->batch.status[0]);
-	return e;
-}
-
-/* Each VF's table, and the PF's, as they are in memory. */
-static enum sl_err check_tables(struct machine *m)
-{
-	enum sl_err e = SL_OK;
-	for (unsigned i = 0; i < m->vfs && !e; i++) {
-		const struct vf *vf = &m->vf[i];
-		const struct table_range want[] = {{&vf->block, DOMAIN_RW}, {&vf->readonly, DOMAIN_R}};
-		e = tables_exact(&m->iommu, vf->fn->bdf, want, ARRAY_LEN(want));
-	}
-	if (!e && m->pf)
-		e = tables_exact(&m->iommu, m->pf->bdf, &(struct table_range){&m->nvme.ctrl.mem, DOMAIN_RW},
-				 1);
-	return e ? e : domains_check(m);
-}
-
-/* queues= of each VF. */
-static enum sl_err open_pairs(struct machine *m)
-{
-	uint32_t queues = m->cfg->queues;
-	m->pairs = m->vfs;
-	for (unsigned i = 0; i < m->vfs; i++)
-		for (uint16_t qid = 2; qid <= queues; qid++) {
-			enum sl_err e = open_pair(m, &m->vf[i], qid);
-			if (e) {
-				log_fail("nvme", "lower queues= or vfs=", BDF_FMT ": no queue pair %u: %s",
-					 BDF_ARG(m->vf[i].fn->bdf), qid, sl_err_text(e));
-				return e;
-			}
-		}
-	return SL_OK;
-}
-
-enum sl_err stage_domains(struct machine *m)
-{
-	for (unsigned i = 0; i < m->vfs; i++) {
-		numa_begin(m, m->vf[i].fn->bdf, i);
-		enum sl_err e = open_vf(m, &m->vf[i]);
-		numa_end();
-		if (!e && !m->first_done)
-			e = first_read(m, &m->vf[0]);
+	for (uint16_t qid = 2; qid <= m->cfg->queues; qid++) {
+		enum sl_err e = open_pair(m, vf, qid);
 		if (e) {
-			log_fail("vf", "see the lines above; fewer VFs (vfs=) need less",
-				 "VF %u could not be brought up: %s", i, sl_err_text(e));
+			log_fail("nvme", "lower queues= or vfs=", BDF_FMT ": no queue pair %u: %s",
+				 BDF_ARG(vf->fn->bdf), qid, sl_err_text(e));
 			return e;
 		}
 	}
-	enum sl_err e = open_pairs(m);
-	if (e || !translated(m))
-		return e;
-	e = check_tables(m);
-	if (e || !m->vfs)
-		return e;
-	log_line("vf", "%u VFs, each in a domain of its own: the same device addresses, different memory",
-		 m->vfs);
-	log_line(
-		"vf",
-		"every table walked from the root: each function that is in use reaches its own memory and nothing else; the others under a unit have no context entry");
 	return SL_OK;
 }
 
-static void close_vf(struct machine *m, struct vf *vf)
+static enum sl_err close_vf(struct machine *m, struct vf *vf)
 {
+	struct nvme_own *o = nvme_own_of(vf);
 	enum sl_err e = SL_OK;
+	(void)m;
 	if (vf->accel)
-		e = nvme_vf_close(&vf->nvme);
-	vf_msix_close(vf);
-	if (vf->attached)
-		function_disconnect(vf->fn, vf->dom);
-	if (vf->private_ns && nvme_pf_ns_detach(&m->nvme, vf->private_ns, vf->cntlid) && !e)
-		e = SL_DEVICE;
-	if (vf->online && nvme_pf_vf_offline(&m->nvme, vf->index) && !e)
-		e = SL_DEVICE;
-	if ((dma_put(&vf->block) || dma_put(&vf->readonly)) && !e)
-		e = SL_BUSY;
-	drop_domain(&vf->dom);
+		e = nvme_vf_close(&o->vf);
 	vf->accel = NULL;
-	vf->attached = vf->online = vf->cut = false;
-	if (e)
-		log_warn("vf", BDF_FMT " was not put back cleanly: %s", BDF_ARG(vf->fn->bdf), sl_err_text(e));
+	vf_msix_close(vf);
+	if (o->private_ns && nvme_pf_ns_detach(&pf, o->private_ns, o->cntlid) && !e)
+		e = SL_DEVICE;
+	if (o->online && nvme_pf_vf_offline(&pf, vf->index) && !e)
+		e = SL_DEVICE;
+	o->private_ns = 0;
+	o->online = false;
+	return e;
 }
 
-void undo_domains(struct machine *m)
+static const char *describe(const struct vf *vf, char *buf, size_t n)
 {
-	m->pairs = 0;
-	for (unsigned i = 0; i < m->vfs; i++)
-		close_vf(m, &m->vf[i]);
+	const struct nvme_own *o = nvme_own_of(vf->first ? vf->first : vf);
+	size_t at = (size_t)fmt_print(buf, n, "controller %u: namespace %u%s, %llu MiB", o->cntlid,
+				      o->vf.store[vf->data->id].nsid, vf->data->shared ? " (its part)" : "",
+				      (ull)(vf->data->blocks * vf->data->block >> 20));
+	if (vf->pi && at < n)
+		fmt_print(buf + at, n - at, ", namespace %u%s with guards", o->vf.store[vf->pi->id].nsid,
+			  vf->pi->shared ? " (its part)" : "");
+	return buf;
 }
+
+static const struct dma_buf *pf_memory(const struct machine *m)
+{
+	return m->pf_open ? &pf.ctrl.mem : NULL;
+}
+
+const struct vf_kind nvme_kind = {.name = "nvme",
+				  .service = VF_STORES,
+				  .vfs_max = VFS_MAX,
+				  .pf_open = choose_pf,
+				  .pf_close = close_pf,
+				  .pf_memory = pf_memory,
+				  .state = state,
+				  .vf_open = open_vf,
+				  .vf_close = close_vf,
+				  .pairs_open = open_pairs,
+				  .describe = describe};

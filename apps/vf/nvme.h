@@ -1,13 +1,33 @@
-/* From an NVMe PF to its VFs. */
+/* VFs of an NVMe controller: what is theirs beside struct vf. */
 #pragma once
 #include "apps/machine.h"
+#include "drivers/nvme/pf.h"
+#include "drivers/nvme/vf.h"
 
-enum sl_err stage_pf(struct machine *m) MUST_CHECK;      /* the scratch controller, in a domain of its own */
-enum sl_err stage_sriov(struct machine *m) MUST_CHECK;   /* its VFs */
-enum sl_err stage_domains(struct machine *m) MUST_CHECK; /* each in its own domain, online, rings up */
-void undo_pf(struct machine *m);
-void undo_sriov(struct machine *m);
-void undo_domains(struct machine *m);
+extern const struct vf_kind nvme_kind;
+
+struct nvme_own {
+	struct nvme_vf vf;
+	bool online;
+	uint16_t cntlid;
+	uint32_t private_ns; /* namespace that was attached for it; 0: none */
+};
+
+static inline struct nvme_own *nvme_own_of(const struct vf *vf)
+{
+	return vf->own;
+}
+
+/* Its queue pair. */
+static inline struct nvme_vf *nvme_of(const struct vf *vf)
+{
+	return &nvme_own_of(vf)->vf;
+}
+
+static inline struct nvme_pf *nvme_pf_of(const struct machine *m)
+{
+	return m->pf_own;
+}
 
 /* apps/vf/namespaces.c: A private namespace that no controller has yet and that stage verify can work on; 0
  * when there is none left. */

@@ -1,5 +1,5 @@
-/* Stage accel_firmware: the PF of a QAT card with its firmware running, so that its VFs are served. */
-#include "apps/vf/compute.h"
+/* Stage firmware: the PF of a QAT card with its firmware running, so that its VFs are served. */
+#include "apps/vf/qat.h"
 #include "apps/bringup/faults.h"
 #include "apps/vf/domain.h"
 #include "drivers/qat/gen.h"
@@ -124,7 +124,7 @@ static enum sl_err open_card(struct machine *m)
 	return e;
 }
 
-enum sl_err stage_accel_firmware(struct machine *m)
+enum sl_err qat_firmware_start(struct machine *m)
 {
 	static struct files f;
 	uint64_t start = now_us();
@@ -136,7 +136,7 @@ enum sl_err stage_accel_firmware(struct machine *m)
 	if (!m->boot->file[first_file()].len && qat_pf_runs(&card.pf)) {
 		log_line("qat",
 			 "no firmware file on the boot volume, but firmware runs already: it is left alone");
-		return SL_OK;
+		return dma_put(&card.pf.chunk);
 	}
 	e = read_files(m, &f);
 	if (e)
@@ -160,7 +160,7 @@ enum sl_err stage_accel_firmware(struct machine *m)
 	return dma_put(&card.pf.chunk);
 }
 
-bool accel_firmware_pairs(struct qat_pair pair[QAT_SERVICES])
+bool qat_firmware_pairs(struct qat_pair pair[QAT_SERVICES])
 {
 	static const struct qat_pair pairs[QAT_SERVICES] = {
 		[QAT_SYM] = {true, 1, 0, 1}, [QAT_DC] = {true, 0, 0, 1}};
@@ -170,7 +170,12 @@ bool accel_firmware_pairs(struct qat_pair pair[QAT_SERVICES])
 	return true;
 }
 
-void undo_accel_firmware(struct machine *m)
+const struct dma_buf *qat_pf_memory(const struct machine *m)
+{
+	return m->pf_attached ? &card.pf.admin : NULL;
+}
+
+void qat_firmware_stop(struct machine *m)
 {
 	if (card.ours)
 		qat_pf_stop(&card.pf);

@@ -4,13 +4,52 @@
 #include "apps/vf/wait.h"
 #include "drivers/accel.h"
 #include "drivers/dma.h"
-#include "drivers/nvme/vf.h"
 #include "iommu/irq.h"
 #include "kernel/str.h"
 #include "pci/msix.h"
 #include "pci/pci.h"
 
-#define VFS_MAX 64
+#define VFS_MAX       64
+#define VFS_COMPUTING 16 /* at most, of a kind that computes: each has much memory for jobs */
+
+struct machine;
+struct vf;
+
+/* What VFs are good for; each has workloads of its own. */
+enum vf_service {
+	VF_STORES,  /* they read and write a medium: drivers/accel.h, stores */
+	VF_COMPUTES /* they compute: drivers/accel.h, services */
+};
+
+/* A device family: what the stages of apps/vf/stages.h need to know of it. Its messages have been printed
+ * when a function here fails. */
+struct vf_kind {
+	const char *name; /* in messages, and of its lines */
+	enum vf_service service;
+	bool all_vfs;     /* VFs work only when all of the PF's are enabled */
+	unsigned vfs_max; /* that can be used */
+
+	/* Chooses m->pf and starts it, in a domain of its own when it does DMA. SL_NOTFOUND. pf_close() puts
+	 * back whatever pf_open() did. */
+	enum sl_err (*pf_open)(struct machine *m);
+	void (*pf_close)(struct machine *m);
+	/* Loads the PF's firmware; NULL: it brings its own. */
+	enum sl_err (*firmware_start)(struct machine *m);
+	void (*firmware_stop)(struct machine *m);
+	/* All that the PF can reach; NULL: it is in no domain. */
+	const struct dma_buf *(*pf_memory)(const struct machine *m);
+
+	/* Zeroed state for m->vf[place]: its vf->own. */
+	void *(*state)(unsigned place);
+	/* The VF is in its domain, has memory and registers, and is told to do DMA: makes vf->accel, its
+	 * queue. vf_close() puts back whatever vf_open() did, while the VF is still in its domain. */
+	enum sl_err (*vf_open)(struct machine *m, struct vf *vf);
+	enum sl_err (*vf_close)(struct machine *m, struct vf *vf);
+	/* Opens further queue pairs of a VF, as m->vf[m->pairs++]; NULL: it has one. */
+	enum sl_err (*pairs_open)(struct machine *m, struct vf *vf);
+	/* "controller 1: namespace 1, 64 MiB", of a VF that is open; returns buf. */
+	const char *(*describe)(const struct vf *vf, char *buf, size_t n);
+};
 
 /* The window that every domain sees, at one and the same device address: a block of 2 MiB with queues and
  * buffers, mapped by one page, a page that the device may only read, and then nothing. */
@@ -26,7 +65,6 @@
 #define BUFFER_META   ((BUFFER_SLOTS + 1) * PAGE_SIZE)
 #define META_SLOT     64u
 _Static_assert(WINDOW_BUFFERS + BUFFER_META + BUFFER_SLOTS * META_SLOT <= PAGE_2M, "buffer layout");
-_Static_assert(NVME_MEM_SIZE(1) <= WINDOW_BUFFERS - WINDOW_QUEUES, "queues");
 
 #define CHUNK        PAGE_SIZE       /* what one request moves */
 #define DEPTH_MIN    32u             /* requests in flight that stage_verify needs */
@@ -46,16 +84,17 @@ struct vf { /* on the data path the core that works it writes it, no other */
 	char name[8];  /* of its domain */
 	struct pci_func *fn;
 	struct domain *dom;
-	struct vf *first; /* this is another queue pair of that VF; NULL: the VF itself */
-	struct nvme_vf nvme;
+	struct vf *first;              /* this is another queue pair of that VF; NULL: the VF itself */
+	uint16_t pair;                 /* number of the queue pair, from 1 */
+	volatile void *regs;           /* BAR0 */
+	void *own;                     /* what its kind keeps for it: struct vf_kind, state */
+	void *work;                    /* what its workload keeps for it */
 	struct accel *accel;           /* NULL until it is open */
 	struct accel_store *data, *pi; /* stores without and with protection information; pi may be NULL */
-	bool attached, online;
+	bool attached;
 	volatile bool cut; /* set by core 0 while the VF's core runs: it flooded with refused requests and was
 			      cut off: apps/bringup/faults.c */
 	bool provoked;     /* its refused requests are asked for */
-	uint16_t cntlid;
-	uint32_t private_ns; /* namespace that was attached for it; 0: none */
 	struct dma_buf block, readonly;
 	struct dma_buf queues, buffers; /* parts of block */
 	struct msix_table msix;         /* on, every vector masked; no vectors: it has none */

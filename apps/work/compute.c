@@ -3,17 +3,41 @@
  * A VF whose device fails (an error status, silence, responses that can not be) loses what it had in flight.
  * Its core leaves it alone from then on and goes on with its others; core 0, whose part set-up is, resets it,
  * has it give the known answers, and hands it back. */
-#include "apps/vf/compute.h"
+#include "apps/work/compute.h"
+#include "apps/vf/stages.h"
 #include "apps/vf/workers.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
+#include "kernel/str.h"
 #include "kernel/time.h"
 #include "kernel/x86/cpu.h"
 
 #define LIMIT_US   900000000u
 #define FAULTS_MAX 8u /* a VF that fails more often is given up */
 
-static void set_state(struct accel_vf *v, enum accel_state s)
+_Static_assert(WINDOW_BUFFERS + JOB_TAGS * JOB_BYTES <= PAGE_2M, "buffers");
+
+static struct compute_vf state[VFS_COMPUTING];
+
+/* Its sessions, in a device that was opened. What was counted stays. */
+static enum sl_err open_jobs(struct vf *vf)
+{
+	struct jobs *j = &compute_of(vf)->jobs;
+	j->a = vf->accel;
+	j->va = vf->buffers.va;
+	j->iova = vf->buffers.iova;
+	j->owner = vf->index;
+	memset(j->state, 0, sizeof j->state);
+	return jobs_open(j);
+}
+
+enum sl_err compute_recover(struct machine *m, struct vf *vf)
+{
+	enum sl_err e = vf_reset(m, vf);
+	return e ? e : open_jobs(vf);
+}
+
+static void set_state(struct compute_vf *v, enum compute_state s)
 {
 	__atomic_store_n(&v->state, s, __ATOMIC_RELEASE);
 }
@@ -25,7 +49,7 @@ static enum sl_err say_refused(const struct vf *vf)
 	return vf->accel->refused;
 }
 
-enum sl_err accel_one(struct vf *vf, const struct accel_job *job, uint64_t us, uint16_t *status)
+enum sl_err compute_one(struct vf *vf, const struct accel_job *job, uint64_t us, uint16_t *status)
 {
 	struct accel *a = vf->accel;
 	struct accel_done done;
@@ -48,8 +72,8 @@ enum sl_err accel_one(struct vf *vf, const struct accel_job *job, uint64_t us, u
 static enum sl_err run_known(void *ctx, const struct accel_job *job, uint16_t *status)
 {
 	struct vf *vf = ctx;
-	struct jobs *j = &accel_vf[vf->index].jobs;
-	enum sl_err e = accel_one(vf, job, JOBS_SILENT_US, status);
+	struct jobs *j = &compute_of(vf)->jobs;
+	enum sl_err e = compute_one(vf, job, JOBS_SILENT_US, status);
 	if (e != SL_TIMEOUT && !vf->accel->stats.bad)
 		return e;
 	(void)vf->accel->drv->explain(vf->accel, j->why, sizeof j->why);
@@ -58,7 +82,7 @@ static enum sl_err run_known(void *ctx, const struct accel_job *job, uint16_t *s
 
 static enum sl_err know(struct vf *vf)
 {
-	struct accel_vf *v = &accel_vf[vf->index];
+	struct compute_vf *v = compute_of(vf);
 	v->services = vf->accel->services;
 	return jobs_known(&v->jobs, run_known, vf, &v->known);
 }
@@ -66,7 +90,7 @@ static enum sl_err know(struct vf *vf)
 /* What the VF's counters came to before it is opened anew. */
 static void keep_stats(const struct vf *vf)
 {
-	struct accel_vf *v = &accel_vf[vf->index];
+	struct compute_vf *v = compute_of(vf);
 	if (!vf->accel)
 		return;
 	v->doorbells += vf->accel->stats.doorbells;
@@ -79,43 +103,42 @@ static uint64_t checked_by_others(const struct machine *m, const struct vf *vf)
 	uint64_t n = 0;
 	for (unsigned i = 0; i < m->vfs; i++)
 		if (i != vf->index)
-			n += __atomic_load_n(&accel_vf[i].checked, __ATOMIC_RELAXED);
+			n += __atomic_load_n(&compute_of(&m->vf[i])->checked, __ATOMIC_RELAXED);
 	return n;
 }
 
 /* Nothing of it reaches memory any more. */
-static void give_up(struct vf *vf)
+static void give_up(struct machine *m, struct vf *vf)
 {
-	struct accel_vf *v = &accel_vf[vf->index];
+	struct compute_vf *v = compute_of(vf);
 	if (v->err == SL_VERIFY)
 		log_fail("accel", "run again; if it stays, the device or the path to memory damages data",
 			 BDF_FMT " %s", BDF_ARG(vf->fn->bdf), v->jobs.why);
 	keep_stats(vf);
-	if (vf->accel)
-		accel_stop(vf);
+	(void)m->kind->vf_close(m, vf); /* bus mastering goes off either way */
 	pci_bus_master(vf->fn, false);
 	log_fail("accel", "see the lines above; if it stays, power the machine off and on",
 		 "VF %u " BDF_FMT " is given up after %u faults: rings and bus mastering off, %s", vf->index,
 		 BDF_ARG(vf->fn->bdf), v->faults, sl_err_text(v->err));
-	set_state(v, ACCEL_LOST);
+	set_state(v, COMPUTE_LOST);
 }
 
 /* Core 0, with v->err set: until the VF works again or is given up. Wrong data is not forgiven. */
 static void recover(struct machine *m, struct vf *vf)
 {
-	struct accel_vf *v = &accel_vf[vf->index];
+	struct compute_vf *v = compute_of(vf);
 	uint64_t begin = now_us(), others = checked_by_others(m, vf);
 	m->tally.vf_faults++;
 	while (v->err) {
 		core_progress();
 		if ((v->err != SL_DEVICE && v->err != SL_TIMEOUT) || !vf->accel || v->faults > FAULTS_MAX) {
-			give_up(vf);
+			give_up(m, vf);
 			return;
 		}
 		log_warn("accel", "VF %u " BDF_FMT ": %s. What it has in flight (%u) is dropped; it is reset",
 			 vf->index, BDF_ARG(vf->fn->bdf), v->jobs.why, v->jobs.left);
 		keep_stats(vf);
-		v->err = accel_recover(m, vf);
+		v->err = compute_recover(m, vf);
 		if (!v->err) {
 			v->err = know(vf);
 			v->faults += v->err != SL_OK;
@@ -132,33 +155,33 @@ static void recover(struct machine *m, struct vf *vf)
 		 "VF %u " BDF_FMT
 		 " is back after %llu ms: FLR, the same domain, rings anew, %u known answers%s",
 		 vf->index, BDF_ARG(vf->fn->bdf), (ull)((now_us() - begin) / 1000), v->known, meanwhile);
-	set_state(v, ACCEL_WORKS);
+	set_state(v, COMPUTE_WORKS);
 }
 
-enum sl_err accel_fault(struct machine *m, struct vf *vf, enum sl_err e)
+enum sl_err compute_fault(struct machine *m, struct vf *vf, enum sl_err e)
 {
-	struct accel_vf *v = &accel_vf[vf->index];
+	struct compute_vf *v = compute_of(vf);
 	v->err = e;
 	v->faults++;
 	recover(m, vf);
-	return accel_state_of(v) == ACCEL_LOST ? v->err : SL_OK;
+	return compute_state_of(v) == COMPUTE_LOST ? v->err : SL_OK;
 }
 
 /* --- rounds */
 
-enum sl_err accel_round_begin(struct vf *vf)
+enum sl_err compute_round_begin(struct vf *vf)
 {
-	struct jobs *j = &accel_vf[vf->index].jobs;
+	struct jobs *j = &compute_of(vf)->jobs;
 	return jobs_begin(j, now_us()) ? say_refused(vf) : SL_OK;
 }
 
-enum sl_err accel_round_end(struct machine *m, struct vf *vf)
+enum sl_err compute_round_end(struct machine *m, struct vf *vf)
 {
-	struct jobs *j = &accel_vf[vf->index].jobs;
+	struct jobs *j = &compute_of(vf)->jobs;
 	while (j->left) {
 		enum sl_err e = jobs_turn(j, now_us());
 		if (e)
-			return accel_fault(m, vf, e);
+			return compute_fault(m, vf, e);
 		cpu_pause();
 	}
 	return SL_OK;
@@ -168,7 +191,7 @@ enum sl_err accel_round_end(struct machine *m, struct vf *vf)
  */
 static bool work(struct machine *m, struct vf *vf)
 {
-	struct accel_vf *v = &accel_vf[vf->index];
+	struct compute_vf *v = compute_of(vf);
 	unsigned before = v->jobs.left;
 	enum sl_err e = v->jobs.left ? jobs_turn(&v->jobs, now_us()) : SL_OK;
 	if (!e && !v->jobs.left) {
@@ -177,7 +200,7 @@ static bool work(struct machine *m, struct vf *vf)
 			n += v->jobs.done[s];
 		__atomic_store_n(&v->checked, n, __ATOMIC_RELAXED);
 		if (jobs_least(&v->jobs) >= m->cfg->ops) {
-			set_state(v, ACCEL_DONE);
+			set_state(v, COMPUTE_DONE);
 			return true;
 		}
 		e = jobs_begin(&v->jobs, now_us()) ? say_refused(vf) : SL_OK;
@@ -185,7 +208,7 @@ static bool work(struct machine *m, struct vf *vf)
 	if (e) {
 		v->err = e;
 		v->faults++;
-		set_state(v, ACCEL_FAULTY);
+		set_state(v, COMPUTE_FAULTY);
 	}
 	return v->jobs.left != before;
 }
@@ -195,9 +218,9 @@ static bool look_after(struct machine *m)
 {
 	bool more = false;
 	for (unsigned i = 0; i < m->vfs; i++) {
-		if (accel_state_of(&accel_vf[i]) == ACCEL_FAULTY)
+		if (compute_state_of(compute_of(&m->vf[i])) == COMPUTE_FAULTY)
 			recover(m, &m->vf[i]);
-		more |= accel_state_of(&accel_vf[i]) < ACCEL_DONE;
+		more |= compute_state_of(compute_of(&m->vf[i])) < COMPUTE_DONE;
 	}
 	return more;
 }
@@ -209,9 +232,9 @@ static void compute_worker(void *arg)
 		bool any = false;
 		more = w->core == 0 && look_after(w->m);
 		for (unsigned i = w->first; i < w->first + w->n; i++) {
-			if (accel_state_of(&accel_vf[i]) == ACCEL_WORKS)
+			if (compute_state_of(compute_of(&w->m->vf[i])) == COMPUTE_WORKS)
 				any |= work(w->m, &w->m->vf[i]);
-			more |= accel_state_of(&accel_vf[i]) < ACCEL_DONE;
+			more |= compute_state_of(compute_of(&w->m->vf[i])) < COMPUTE_DONE;
 		}
 		core_progress();
 		if (!any)
@@ -219,16 +242,20 @@ static void compute_worker(void *arg)
 	}
 }
 
-enum sl_err stage_accel(struct machine *m)
+enum sl_err stage_compute(struct machine *m)
 {
 	bool said = false;
 	for (unsigned i = 0; i < m->vfs; i++) {
 		struct vf *vf = &m->vf[i];
-		struct accel_vf *v = &accel_vf[i];
-		set_state(v, ACCEL_WORKS);
-		enum sl_err mine = know(vf);
+		struct compute_vf *v = &state[i];
+		memset(v, 0, sizeof *v);
+		vf->work = v;
+		enum sl_err mine = open_jobs(vf);
 		if (mine)
-			mine = accel_fault(m, vf, mine);
+			return mine;
+		mine = know(vf);
+		if (mine)
+			mine = compute_fault(m, vf, mine);
 		if (!mine && !said)
 			log_line(
 				"accel",
@@ -241,8 +268,8 @@ enum sl_err stage_accel(struct machine *m)
 	if (e)
 		return e;
 	log_line("accel", "%llu ms with all checks", (ull)((now_us() - begin) / 1000));
-	accel_print_sums(m);
+	compute_print_sums(m);
 	if (m->cfg->json)
-		accel_print_streams(m);
-	return accel_verdict(m);
+		compute_print_streams(m);
+	return compute_verdict(m);
 }

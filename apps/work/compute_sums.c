@@ -1,12 +1,12 @@
 /* What came of stage accel. A VF that was given up has no accelerator any more, and none of the sums speaks
  * of it. */
-#include "apps/vf/compute.h"
+#include "apps/work/compute.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 
 static bool works(const struct machine *m, unsigned i)
 {
-	return m->vf[i].accel && accel_state_of(&accel_vf[i]) != ACCEL_LOST;
+	return m->vf[i].accel && compute_state_of(compute_of(&m->vf[i])) != COMPUTE_LOST;
 }
 
 static void print_hex(const uint8_t *p, uint32_t n)
@@ -15,13 +15,13 @@ static void print_hex(const uint8_t *p, uint32_t n)
 		log_text("%02x", p[i]);
 }
 
-void accel_print_streams(const struct machine *m)
+void compute_print_streams(const struct machine *m)
 {
 	struct jobs_stream s;
 	uint8_t digest[SHA_DIGEST_MAX];
 	for (unsigned i = 0; i < m->vfs; i++)
 		for (uint32_t tag = 0; tag < JOB_TAGS && works(m, i); tag++) {
-			if (!jobs_stream(&accel_vf[i].jobs, tag, &s))
+			if (!jobs_stream(&compute_of(&m->vf[i])->jobs, tag, &s))
 				continue;
 			sha_hash(SHA_256, s.text, s.text_len, digest);
 			log_text(
@@ -42,8 +42,8 @@ static void print_service(struct machine *m, unsigned service, unsigned lost)
 	uint64_t all = 0, least = UINT64_MAX;
 	unsigned vfs = 0;
 	for (unsigned i = 0; i < m->vfs; i++) {
-		uint64_t n = accel_vf[i].jobs.done[service];
-		if (!works(m, i) || !(accel_vf[i].services & BIT(service)))
+		uint64_t n = compute_of(&m->vf[i])->jobs.done[service];
+		if (!works(m, i) || !(compute_of(&m->vf[i])->services & BIT(service)))
 			continue;
 		vfs++;
 		all += n;
@@ -63,12 +63,12 @@ static void print_service(struct machine *m, unsigned service, unsigned lost)
 		names[service], (ull)all, vfs, but, (ull)least);
 }
 
-void accel_print_sums(struct machine *m)
+void compute_print_sums(struct machine *m)
 {
 	uint64_t noticed = 0, doorbells = 0, ops = 0, bad = 0;
 	unsigned lost = 0;
 	for (unsigned i = 0; i < m->vfs; i++) {
-		const struct accel_vf *v = &accel_vf[i];
+		const struct compute_vf *v = compute_of(&m->vf[i]);
 		const struct accel_stats none = {0}, *st = m->vf[i].accel ? &m->vf[i].accel->stats : &none;
 		lost += !works(m, i);
 		noticed += works(m, i) ? v->jobs.noticed : 0;
@@ -86,12 +86,12 @@ void accel_print_sums(struct machine *m)
 		 (ull)ops, (ull)bad);
 }
 
-enum sl_err accel_verdict(const struct machine *m)
+enum sl_err compute_verdict(const struct machine *m)
 {
 	enum sl_err e = SL_OK;
 	for (unsigned i = 0; i < m->vfs; i++)
 		if (!works(m, i) && !e)
-			e = accel_vf[i].err ? accel_vf[i].err : SL_DEVICE;
+			e = compute_of(&m->vf[i])->err ? compute_of(&m->vf[i])->err : SL_DEVICE;
 	if (m->tally.vf_faults)
 		log_line("accel",
 			 "%u faults of VFs; after %u of them the VF was reset and worked on, verified",

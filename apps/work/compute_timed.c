@@ -1,7 +1,7 @@
 /* Stage timed of VFs that compute: mixed operations and sizes at a fixed depth on every VF, each worked by
  * its own core, or by a core that goes round its VFs. Each tag does the job that was prepared for it again
  * and again; what that came to last is checked after the clock has stopped. */
-#include "apps/vf/compute.h"
+#include "apps/work/compute.h"
 #include "apps/vf/workers.h"
 #include "apps/report/latency.h"
 #include "kernel/fmt.h"
@@ -27,7 +27,7 @@ struct poller {
 	enum sl_err err;
 } __attribute__((aligned(64)));
 
-static struct poller poller[ACCEL_VFS];
+static struct poller poller[VFS_COMPUTING];
 
 static const char *const service_names[ACCEL_SERVICES] = {"cipher", "hash",    "HMAC",   "chain",
 							  "AEAD",   "deflate", "inflate"};
@@ -45,7 +45,7 @@ static void send(struct poller *p, uint32_t tag, uint64_t now)
 static unsigned turn(struct poller *p, bool again)
 {
 	struct accel_done done[JOB_TAGS];
-	struct jobs *j = &accel_vf[p->vf->index].jobs;
+	struct jobs *j = &compute_of(p->vf)->jobs;
 	struct accel *a = p->vf->accel;
 	unsigned n = a->drv->poll(a, done, JOB_TAGS);
 	if (!n)
@@ -71,7 +71,7 @@ static unsigned turn(struct poller *p, bool again)
 /* On the VF's core: its rings filled for the first time. */
 static void begin(struct poller *p, struct vf *vf, uint32_t qd)
 {
-	struct jobs *j = &accel_vf[vf->index].jobs;
+	struct jobs *j = &compute_of(vf)->jobs;
 	memset(p, 0, sizeof *p);
 	p->vf = vf;
 	p->depth = qd < JOB_TAGS ? qd : JOB_TAGS;
@@ -92,7 +92,7 @@ static void begin(struct poller *p, struct vf *vf, uint32_t qd)
  * were. */
 static void end(struct poller *p)
 {
-	struct jobs *j = &accel_vf[p->vf->index].jobs;
+	struct jobs *j = &compute_of(p->vf)->jobs;
 	struct accel *a = p->vf->accel;
 	struct accel_done done[JOB_TAGS];
 	uint64_t deadline = now_us() + JOBS_SILENT_US;
@@ -238,7 +238,7 @@ static void print_table(struct machine *m)
 			print_json(m, v, s);
 }
 
-enum sl_err stage_accel_timed(struct machine *m)
+enum sl_err compute_timed(struct machine *m)
 {
 	uint32_t qd = m->cfg->qd, seconds = m->cfg->seconds;
 	uint64_t ticks = 0;
@@ -257,7 +257,7 @@ enum sl_err stage_accel_timed(struct machine *m)
 		return SL_DEVICE;
 	print_table(m);
 	for (unsigned v = 0; v < m->vfs; v++) {
-		enum sl_err mine = poller[v].err ? accel_fault(m, &m->vf[v], poller[v].err) : SL_OK;
+		enum sl_err mine = poller[v].err ? compute_fault(m, &m->vf[v], poller[v].err) : SL_OK;
 		e = e ? e : mine;
 	}
 	return e;

@@ -3,6 +3,7 @@
  * there is nothing to take, mode= says: apps/vf/wait.h. What was read last is checked after the clock has
  * stopped. */
 #include "apps/work/timed.h"
+#include "apps/work/compute.h"
 #include "apps/bringup/faults.h"
 #include "apps/vf/batch.h"
 #include "apps/work/stages.h"
@@ -233,8 +234,7 @@ static void print_table(struct machine *m)
 		struct vf *vf = &m->vf[v];
 		fmt_print(name, sizeof name, BDF_FMT, BDF_ARG(vf->fn->bdf));
 		if (vf->first)
-			fmt_print(name, sizeof name, BDF_FMT "/%u", BDF_ARG(vf->fn->bdf),
-				  vf->nvme.queue.sqid >> 16);
+			fmt_print(name, sizeof name, BDF_FMT "/%u", BDF_ARG(vf->fn->bdf), vf->pair);
 		fmt_print(core, sizeof core, "%u", vf->core);
 		print_row(name, core, &vf->latency, &vf->timed, vf->ops, m->tally.timed_us);
 		hist_merge(&m->tally.latency, &vf->latency);
@@ -251,6 +251,8 @@ static void print_table(struct machine *m)
 
 enum sl_err stage_timed(struct machine *m)
 {
+	if (m->kind->service == VF_COMPUTES)
+		return compute_timed(m);
 	uint32_t qd = m->cfg->qd, seconds = m->cfg->seconds;
 	enum sl_err e = timed_prepare(m);
 	if (e)

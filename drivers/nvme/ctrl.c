@@ -194,23 +194,24 @@ bool nvme_ctrl_stays_fatal(const struct nvme_io *io)
 	return e || nvme_rd32(io, NVME_CSTS) & CSTS_CFS;
 }
 
-enum sl_err nvme_ctrl_provoke(const struct nvme_io *io, bdf_t fn, iova_t asq)
+/* A controller that nobody has open, for its registers alone. */
+static struct nvme_ctrl unopened(const struct nvme_io *io, bdf_t fn)
 {
 	struct nvme_ctrl c = {.io = *io, .fn = fn, .cap = nvme_rd64(io, NVME_CAP)};
 	c.ready_us = ready_us(&c);
-	enum sl_err e = disable(&c);
-	if (e)
-		return e;
-	nvme_wr32(io, NVME_AQA, FPUT(AQA_ASQS, 1) | FPUT(AQA_ACQS, 1));
-	nvme_wr64(io, NVME_ASQ, asq.v);
-	nvme_wr64(io, NVME_ACQ, asq.v + PAGE_SIZE);
-	nvme_wr32(io, NVME_CC, FPUT(CC_IOSQES, NVME_SQES) | FPUT(CC_IOCQES, NVME_CQES) | CC_EN);
-	e = wait_ready(&c, true);
-	if (e)
-		return e;
-	struct nvme_queue_mem mem = queue_mem(&c, 0, 0, 0);
-	mmio_doorbell32(mem.sq_bell.reg, 1);
-	return SL_OK;
+	return c;
+}
+
+enum sl_err nvme_ctrl_stop(const struct nvme_io *io, bdf_t fn)
+{
+	struct nvme_ctrl c = unopened(io, fn);
+	return disable(&c);
+}
+
+enum sl_err nvme_ctrl_wait_ready(const struct nvme_io *io, bdf_t fn)
+{
+	struct nvme_ctrl c = unopened(io, fn);
+	return wait_ready(&c, true);
 }
 
 enum sl_err nvme_ctrl_health(const struct nvme_ctrl *c)
@@ -222,18 +223,6 @@ enum sl_err nvme_ctrl_health(const struct nvme_ctrl *c)
 uint32_t nvme_ctrl_csts(const struct nvme_io *io)
 {
 	return nvme_rd32(io, NVME_CSTS);
-}
-
-uint64_t nvme_ctrl_sum(const struct nvme_io *io)
-{
-	const nvme_reg32_t small[] = {NVME_VS, NVME_CC, NVME_CSTS, NVME_AQA};
-	const nvme_reg64_t large[] = {NVME_CAP, NVME_ASQ, NVME_ACQ};
-	uint64_t sum = 0;
-	for (unsigned i = 0; i < ARRAY_LEN(small); i++)
-		sum = sum * 31 + nvme_rd32(io, small[i]);
-	for (unsigned i = 0; i < ARRAY_LEN(large); i++)
-		sum = sum * 31 + nvme_rd64(io, large[i]);
-	return sum;
 }
 
 /* The result of the one admin command in flight. */
@@ -324,25 +313,6 @@ enum sl_err nvme_identify(struct nvme_ctrl *c, enum nvme_cns cns, uint32_t nsid,
 	*page = mem_at(c, NVME_MEM_DATA);
 	return nvme_admin(c, "Identify", identify_cmd(cns, nsid, cdw10_cntid, iova_at(c, NVME_MEM_DATA)),
 			  NULL);
-}
-
-enum sl_err nvme_identify_at(struct nvme_ctrl *c, iova_t to)
-{
-	struct nvme_sqe cmd = identify_cmd(NVME_CNS_CTRL, 0, 0, to.v);
-	if (!IS_ALIGNED(to.v, PAGE_SIZE)) /* the rest goes to the start of the next page: NVMe §4.1.1 */
-		cmd.prp2 = ALIGN_UP(to.v, PAGE_SIZE);
-	return nvme_admin_try(c, cmd, NULL);
-}
-
-enum sl_err nvme_dword_at(struct nvme_ctrl *c, iova_t to)
-{
-	struct nvme_sqe cmd = {
-		.opc = NVME_GET_LOG,
-		.nsid = NVME_NSID_ALL, /* as controllers before 2.0 want it: NVMe 1.4 §5.14 */
-		.prp1 = to.v,
-		.cdw10 = NVME_LOG_FIRMWARE, /* NUMD 0: one dword */
-	};
-	return nvme_admin_try(c, cmd, NULL);
 }
 
 /* Identify that controllers of earlier revisions do not know: an error status means that the page is not

@@ -79,9 +79,12 @@ bool nvme_ctrl_stays_fatal(const struct nvme_io *io);
 
 /* CSTS as it is: bit 0 ready, bit 1 stopped for ever (until a reset). */
 uint32_t nvme_ctrl_csts(const struct nvme_io *io);
-/* A sum of the registers up to ACQ, for seeing whether somebody has written to them. Reading changes nothing.
- */
-uint64_t nvme_ctrl_sum(const struct nvme_io *io);
+
+/* For a controller that nobody has open. stop: CC.EN from 1 to 0, and waits for CSTS.RDY to follow.
+ * wait_ready: its CC.EN was just set; SL_DEVICE at a fatal status. Both: SL_TIMEOUT, SL_DEVICE when it is
+ * gone. NVMe §3.1.3.5, §3.1.3.6 */
+enum sl_err nvme_ctrl_stop(const struct nvme_io *io, bdf_t fn) MUST_CHECK;
+enum sl_err nvme_ctrl_wait_ready(const struct nvme_io *io, bdf_t fn) MUST_CHECK;
 
 /* The largest depth that nvme_ctrl_queue() can give. */
 uint32_t nvme_ctrl_depth(const struct nvme_ctrl *c);
@@ -112,18 +115,6 @@ enum sl_err nvme_admin(struct nvme_ctrl *c, const char *what, struct nvme_sqe cm
  * that has data) is memory that the controller can write to. cdw10_cntid is CDW10 31:16. */
 enum sl_err nvme_identify(struct nvme_ctrl *c, enum nvme_cns cns, uint32_t nsid, uint16_t cdw10_cntid,
 			  const volatile void **page) MUST_CHECK;
-
-/* Identify Controller into any device address at all, a multiple of 4: for showing that the IOMMU refuses it.
- */
-enum sl_err nvme_identify_at(struct nvme_ctrl *c, iova_t to) MUST_CHECK;
-/* The same with 4 bytes alone: the first of the Firmware Slot log, of which the upper three are zero. NVMe
- * §5.16.1.4 */
-enum sl_err nvme_dword_at(struct nvme_ctrl *c, iova_t to) MUST_CHECK;
-
-/* Starts a controller that nobody has opened on an admin queue at any device address, and rings for one
- * command, whose fetch the IOMMU is to refuse: only for showing that. The caller resets the controller
- * afterwards. SL_TIMEOUT. */
-enum sl_err nvme_ctrl_provoke(const struct nvme_io *io, bdf_t fn, iova_t asq) MUST_CHECK;
 
 enum nvme_ns_list {
 	NVME_NS_ACTIVE,    /* attached to this controller */

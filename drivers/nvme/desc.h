@@ -146,7 +146,8 @@ struct nvme_id_ctrl {
 	uint8_t sn[20];
 	uint8_t mn[40];
 	uint8_t fr[8];
-	uint8_t rsvd72[5];
+	uint8_t rsvd72[4];
+	uint8_t cmic; /* what else reaches its namespaces */
 	uint8_t mdts; /* longest transfer: pages of CAP.MPSMIN, log2; 0: no limit */
 	uint16_t cntlid;
 	uint32_t ver;
@@ -177,6 +178,7 @@ _Static_assert(
 		offsetof(struct nvme_id_ctrl, sqes) == 512 && offsetof(struct nvme_id_ctrl, oncs) == 520 &&
 		offsetof(struct nvme_id_ctrl, ocfs) == 534 && offsetof(struct nvme_id_ctrl, sgls) == 536,
 	"NVMe 5.17.2.1");
+#define CMIC_PORTS        BIT(0)  /* the NVM subsystem may have more than one port */
 #define LPA_EFFECTS       BIT(1)  /* Commands Supported and Effects log */
 #define CTRATT_ELBAS      BIT(15) /* extended LBA formats: guards of more than 16 bits exist */
 #define OACS_NS_MGMT      BIT(3)

@@ -39,6 +39,7 @@ enum sl_err nvme_id_parse(const volatile struct nvme_id_ctrl *page, struct nvme_
 	text(out->serial, page->sn, sizeof page->sn);
 	text(out->model, page->mn, sizeof page->mn);
 	text(out->firmware, page->fr, sizeof page->fr);
+	out->ports = page->cmic & CMIC_PORTS;
 	uint8_t sqes = page->sqes, cqes = page->cqes;
 	bool sq_fits = (sqes & 0xf) <= NVME_SQES && sqes >> 4 >= NVME_SQES;
 	bool cq_fits = (cqes & 0xf) <= NVME_CQES && cqes >> 4 >= NVME_CQES;

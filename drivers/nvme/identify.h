@@ -12,6 +12,7 @@ struct nvme_id {
 	uint32_t ctratt;
 	uint32_t shutdown_us;                          /* longest wait for a shutdown; 0: not told */
 	uint16_t crdt[3];                              /* waits before a retry, units of 100 ms */
+	bool ports;                                    /* there may be another port to the same drive */
 	bool sgls;                                     /* I/O commands may describe their data by SGLs */
 	uint64_t max_transfer, max_verify, max_zeroes; /* bytes a command; UINT64_MAX: no limit */
 };

@@ -42,13 +42,15 @@ enum sl_err nvme_pf_open(struct nvme_pf *pf, const struct nvme_io *io, bdf_t fn,
 	enum sl_err e = nvme_ctrl_init(&pf->ctrl, io, fn, dom, iova, 0);
 	if (e)
 		return e;
-	if (pf->ctrl.id.oacs & OACS_VIRT_MGMT) {
+	pf->managed = pf->ctrl.id.oacs & OACS_VIRT_MGMT;
+	if (pf->managed)
 		e = read_primary(pf);
-	} else {
-		log_fail("nvme", "use a controller that can give queues to its VFs",
-			 BDF_FMT ": no virtualization management (OACS 0x%x)", BDF_ARG(fn), pf->ctrl.id.oacs);
-		e = SL_UNSUPPORTED;
-	}
+	else
+		log_line(
+			"nvme",
+			BDF_FMT
+			": no virtualization management (OACS 0x%x): each VF has queues and namespaces of its own",
+			BDF_ARG(fn), pf->ctrl.id.oacs);
 	if (!e)
 		return SL_OK;
 	enum sl_err left = nvme_ctrl_fini(&pf->ctrl);
@@ -164,6 +166,10 @@ enum sl_err nvme_pf_vf_online(struct nvme_pf *pf, unsigned vf_index, uint16_t vq
 			      uint16_t *cntlid)
 {
 	struct nvme_secondary s;
+	if (!pf->managed) {
+		*cntlid = NVME_NO_CNTLID;
+		return SL_OK;
+	}
 	if ((pf->flexible_vq && vq < 2) || (pf->flexible_vi && !vi))
 		return SL_RANGE;
 	enum sl_err e = find_secondary(pf, vf_index, &s);
@@ -185,6 +191,8 @@ enum sl_err nvme_pf_vf_online(struct nvme_pf *pf, unsigned vf_index, uint16_t vq
 enum sl_err nvme_pf_vf_offline(struct nvme_pf *pf, unsigned vf_index)
 {
 	struct nvme_secondary s;
+	if (!pf->managed)
+		return SL_OK;
 	enum sl_err e = find_secondary(pf, vf_index, &s);
 	return e ? e : take_offline(pf, s.scid);
 }

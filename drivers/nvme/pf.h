@@ -7,16 +7,19 @@
 #pragma once
 #include "drivers/nvme/ctrl.h"
 
+#define NVME_NO_CNTLID 0xffffu /* FFF0h and above are reserved */
+
 struct nvme_pf {
 	struct nvme_ctrl ctrl;
+	bool managed;                  /* VFs have to be brought online; else they are by VF Enable alone */
 	bool flexible_vq, flexible_vi; /* resources can be assigned to VFs */
 	uint32_t free_vq, free_vi;     /* flexible ones that the PF does not hold itself */
 	uint16_t max_vq, max_vi;       /* most for one VF */
 };
 
 /* Takes the PF over from firmware, with 3 pages of memory at iova, and reads what it can give to VFs. Errors
- * of nvme_ctrl_init(); SL_UNSUPPORTED without virtualization management (OACS), SL_BADVAL when the
- * capabilities belong to another controller. NVMe §5.17.2.14 */
+ * of nvme_ctrl_init(); SL_BADVAL when the capabilities belong to another controller. Without virtualization
+ * management (OACS) there are none: each VF has queues of its own. NVMe §5.17.2.14 */
 enum sl_err nvme_pf_open(struct nvme_pf *pf, const struct nvme_io *io, bdf_t fn, struct domain *dom,
 			 iova_t iova) MUST_CHECK;
 
@@ -28,10 +31,11 @@ enum sl_err nvme_pf_close(struct nvme_pf *pf) MUST_CHECK;
  * SL_NOSPACE when a share is below 2 queue pairs or 1 interrupt. */
 enum sl_err nvme_pf_share(const struct nvme_pf *pf, unsigned vfs, uint16_t *vq, uint16_t *vi) MUST_CHECK;
 
-/* Takes VF vf_index (0: the first) offline, assigns vq queue pairs (2 or more: admin and I/O) and vi
- * interrupts, those that are flexible, brings it online and reads back that all of it is so. *cntlid is the
- * VF's controller id. The VF must be enabled in PCIe. SL_NOTFOUND when the PF has no such VF, SL_NOSPACE when
- * it gives less than asked, SL_DEVICE. On an error the VF is offline. NVMe §8.26 */
+/* Where VFs are managed, takes VF vf_index (0: the first) offline, assigns vq queue pairs (2 or more: admin
+ * and I/O) and vi interrupts, those that are flexible, brings it online and reads back that all of it is so.
+ * *cntlid is the VF's controller id. The VF must be enabled in PCIe. SL_NOTFOUND when the PF has no such VF,
+ * SL_NOSPACE when it gives less than asked, SL_DEVICE. On an error the VF is offline. Else nothing is done,
+ * and *cntlid is NVME_NO_CNTLID: the VF itself says it. NVMe §8.26 */
 enum sl_err nvme_pf_vf_online(struct nvme_pf *pf, unsigned vf_index, uint16_t vq, uint16_t vi,
 			      uint16_t *cntlid) MUST_CHECK;
 

@@ -1,4 +1,5 @@
-/* Controller registers: NVMe 2.0 §3.1.3, doorbells NVMe over PCIe 1.0 §3.1. Included by this folder alone. */
+/* Controller registers: NVMe 2.0 §3.1.3, doorbells NVMe over PCIe 1.0 §3.1. Included
+ * by this folder and by apps/proof/strike_nvme.c. */
 #pragma once
 #include "kernel/bits.h"
 

@@ -1,6 +1,6 @@
 #include "kernel/core.h"
 #include "kernel/log.h"
-#include "kernel/start.h"
+#include "kernel/ram.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
 #include "kernel/x86/apic.h"
@@ -132,7 +132,7 @@ static enum sl_err prepare(const struct madt *m, struct start *st, struct cores_
 	uint64_t pages = 1 + ALIGN_UP(n * sizeof *st->slot, PAGE_SIZE) / PAGE_SIZE;
 	if (!n)
 		return SL_OK;
-	if (start_low_memory(pages + PAGING_LOW_PAGES, &st->page))
+	if (ram_low(pages + PAGING_LOW_PAGES, &st->page))
 		return SL_NOSPACE;
 	st->root = PHYS(st->page.v + pages * PAGE_SIZE);
 	uint8_t *at = phys_va(st->page);

@@ -2,15 +2,11 @@
  * there is a case that was skipped. */
 #define _DEFAULT_SOURCE
 #include <dirent.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 static void not_recorded(const char *path)
 {

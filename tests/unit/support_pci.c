@@ -1,10 +1,6 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <string.h>
 #include "kernel/pmm.h"
+#include "tests/unit/test.h"
 #include "tools/replay/replay.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"

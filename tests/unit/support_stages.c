@@ -1,11 +1,7 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include "kernel/log.h"
 #include "tests/unit/support_stages.h"
+#include "tests/unit/test.h"
 
 struct machine mach;
 struct boot_info boot;
@@ -14,6 +10,9 @@ _Alignas(PAGE_SIZE) uint8_t block[STAGES_VFS][PAGE_2M], readonly[STAGES_VFS][PAG
 char said[STAGES_SAID];
 static size_t said_len;
 unsigned stages_calls, stages_fail_at;
+
+/* What it is for has to be known, and nothing else. */
+static const struct vf_kind stores = {.name = "stores", .service = VF_STORES};
 
 /* What is older gives way to what does not fit. */
 static void sink(const char *text, size_t n)
@@ -56,6 +55,7 @@ void stages_start(unsigned vfs, struct domain *dom)
 	mach.boot = &boot;
 	mach.cfg = &boot.cfg;
 	boot.cfg.iommu = CONFIG_IOMMU_ON;
+	mach.kind = &stores;
 	mach.window = IOVA(WINDOW);
 	mach.vfs = vfs;
 	for (unsigned v = 0; v < vfs; v++) {

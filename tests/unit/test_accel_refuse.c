@@ -1,23 +1,23 @@
 /* Stage refuse of VFs that compute, against a card that is made up here: it does AES-CTR and SHA-256 on
  * memory that it reaches, and can be bad or lie in one way at a time. The order of a case and its verdict are
  * the real ones. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
-#include "apps/vf/compute.h"
+#include "apps/work/compute.h"
+#include "apps/proof/refuse.h"
+#include "apps/vf/qat.h"
 #include "apps/bringup/faults.h"
-#include "apps/proof/attack.h"
+#include "apps/proof/guard.h"
+#include "apps/proof/standin.h"
+#include "apps/proof/strike.h"
 #include "apps/work/pattern.h"
 #include "drivers/crypto/aes.h"
 #include "kernel/pmm.h"
 #include "kernel/x86/irq.h"
 #include "kernel/x86/paging.h"
 #include "tests/unit/support_stages.h"
+#include "tests/unit/test.h"
 
 #define VFS    2u
 #define KERNEL 0x7000000ull
@@ -48,8 +48,9 @@ enum lie {
 	LOST         /* a VF is given up after its first case */
 };
 
-struct accel_vf accel_vf[ACCEL_VFS];
-const struct attack_way strike_way;
+static struct compute_vf compute[STAGES_VFS];
+static struct qat_own own[STAGES_VFS];
+const struct strike_ops strike_msix;
 
 static enum lie lie;
 static bool armed, flushed, claimed, recorded, begun[VFS];
@@ -85,21 +86,9 @@ void pmm_page_free(void *page)
 	free(page);
 }
 
-uint64_t nvme_ctrl_sum(const struct nvme_io *io)
-{
-	(void)io;
-	return 0;
-}
-
-uint32_t nvme_ctrl_csts(const struct nvme_io *io)
-{
-	(void)io;
-	return 0;
-}
-
 phys_t paging_phys(const void *va)
 {
-	assert_ptr_equal(va, attack_kernel_data());
+	assert_ptr_equal(va, standin_data());
 	return PHYS(KERNEL);
 }
 
@@ -171,7 +160,7 @@ static void refuse(unsigned vf, uint64_t at, bool write)
 	if (write && lie == LANDS)
 		others[4095] ^= 1;
 	if (write && lie == LANDS_KERNEL)
-		attack_kernel_data()[0] ^= 1;
+		standin_data()[0] ^= 1;
 	if (recorded || !claimed || !flushed || lie == NO_RECORD)
 		return;
 	recorded = true;
@@ -198,7 +187,7 @@ static bool leak(unsigned vf, uint8_t *data)
 	return lie == LEAKS || lie == LEAKS_WORD || lie == FOREIGN;
 }
 
-enum sl_err accel_one(struct vf *vf, const struct accel_job *job, uint64_t us, uint16_t *status)
+enum sl_err compute_one(struct vf *vf, const struct accel_job *job, uint64_t us, uint16_t *status)
 {
 	unsigned v = vf->index;
 	uint8_t data[64], out[64], digest[32];
@@ -207,11 +196,11 @@ enum sl_err accel_one(struct vf *vf, const struct accel_job *job, uint64_t us, u
 	*status = 0;
 	const uint8_t *made = block[v] + WINDOW_BUFFERS;
 	for (unsigned i = 0; i < 8; i++) { /* nothing is left of an earlier case */
-		uint64_t old = attack_old(i);
+		uint64_t old = strike_old(i);
 		assert_memory_equal(made + JOB_DST + 8 * i, &old, 8);
 		assert_memory_equal(made + JOB_DIGEST + 8 * i, &old, 8);
 	}
-	assert_false(pattern_is_zero(attack_kernel_data(), PAGE_SIZE));
+	assert_false(pattern_is_zero(standin_data(), PAGE_SIZE));
 	if (!armed && us < ANSWER_US)
 		return SL_TIMEOUT;
 	assert_int_equal(job->len, 64);
@@ -288,7 +277,7 @@ enum sl_err qat_ring_open(struct qat_ring *r, const struct qat_ring_cfg *cfg)
 	return SL_OK;
 }
 
-enum sl_err accel_recover(struct machine *machine, struct vf *vf)
+enum sl_err compute_recover(struct machine *machine, struct vf *vf)
 {
 	(void)machine;
 	if (lie == LOST)
@@ -299,14 +288,14 @@ enum sl_err accel_recover(struct machine *machine, struct vf *vf)
 	return lie == NOT_BACK || lie == LOST ? SL_TIMEOUT : SL_OK;
 }
 
-enum sl_err accel_round_begin(struct vf *vf)
+enum sl_err compute_round_begin(struct vf *vf)
 {
 	assert_true(vf < &mach.vf[mach.vfs]);
 	begun[vf->index] = true;
 	return SL_OK;
 }
 
-enum sl_err accel_round_end(struct machine *machine, struct vf *vf)
+enum sl_err compute_round_end(struct machine *machine, struct vf *vf)
 {
 	assert_true(begun[vf->index]);
 	begun[vf->index] = false;
@@ -326,17 +315,20 @@ static int start(void **state)
 {
 	(void)state;
 	stages_start(VFS, dom);
-	memset(accel_vf, 0, sizeof accel_vf);
+	memset(compute, 0, sizeof compute);
+	memset(own, 0, sizeof own);
 	armed = flushed = claimed = recorded = false;
 	for (unsigned v = 0; v < VFS; v++) {
 		struct vf *vf = &mach.vf[v];
 		accel[v] = (struct accel){.drv = &driver};
 		vf->accel = &accel[v];
-		accel_vf[v].jobs.va = vf->buffers.va;
-		accel_vf[v].jobs.iova = vf->buffers.iova;
+		vf->own = &own[v];
+		vf->work = &compute[v];
+		compute[v].jobs.va = vf->buffers.va;
+		compute[v].jobs.iova = vf->buffers.iova;
 	}
 	lie = TRUTH;
-	assert_int_equal(accel_recover(&mach, NULL), SL_OK);
+	assert_int_equal(compute_recover(&mach, NULL), SL_OK);
 	resets = 0;
 	return 0;
 }
@@ -375,7 +367,7 @@ static void test_every_lie(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		start(state);
 		lie = rows[i].lie;
-		enum sl_err e = stage_accel_refuse(&mach);
+		enum sl_err e = compute_refuse(&mach);
 		if (mach.tally.cases != rows[i].cases || mach.tally.refused != rows[i].refused ||
 		    mach.tally.not_tried != rows[i].not_tried)
 			fail_msg("%s: %u cases, %u refused, %u not tried", rows[i].name,
@@ -404,7 +396,7 @@ static void test_one_vf(void **state)
 {
 	(void)state;
 	mach.vfs = 1;
-	assert_int_equal(stage_accel_refuse(&mach), SL_OK);
+	assert_int_equal(compute_refuse(&mach), SL_OK);
 	assert_int_equal(mach.tally.cases, 7);
 	assert_false(mach.vf[0].provoked);
 }
@@ -415,11 +407,11 @@ static void test_given_up(void **state)
 	(void)state;
 	mach.vf[1].accel = NULL;
 	mach.vf[1].index = 1;
-	assert_int_equal(stage_accel_refuse(&mach), SL_DEVICE);
+	assert_int_equal(compute_refuse(&mach), SL_DEVICE);
 	assert_int_equal(mach.tally.cases, 1);
 	start(state); /* the one that attacks */
 	lie = LOST;
-	assert_int_equal(stage_accel_refuse(&mach), SL_DEVICE);
+	assert_int_equal(compute_refuse(&mach), SL_DEVICE);
 	assert_int_equal(mach.tally.cases, 1);
 }
 

@@ -1,28 +1,25 @@
 /* What stage accel prints and counts when VFs were given up: nothing of them, whichever they are. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
-#include "apps/vf/compute.h"
+#include "apps/work/compute.h"
 #include "tests/unit/support_stages.h"
+#include "tests/unit/test.h"
 
-struct accel_vf accel_vf[ACCEL_VFS];
-static struct accel accel[ACCEL_VFS];
+static struct compute_vf compute[VFS_COMPUTING];
+static struct accel accel[VFS_COMPUTING];
 
 /* VF i did 100 + i operations of each service but inflate, and noticed 10 digests. */
 static int start(void **state)
 {
 	(void)state;
 	stages_start(3, NULL);
-	memset(accel_vf, 0, sizeof accel_vf);
+	memset(compute, 0, sizeof compute);
 	memset(accel, 0, sizeof accel);
 	for (unsigned i = 0; i < mach.vfs; i++) {
-		struct accel_vf *v = &accel_vf[i];
+		struct compute_vf *v = &compute[i];
 		accel[i].services = v->services = (BIT(ACCEL_SERVICES) - 1) & ~BIT(ACCEL_INFLATE);
+		mach.vf[i].work = v;
 		v->jobs.a = mach.vf[i].accel = &accel[i];
-		v->state = ACCEL_DONE;
+		v->state = COMPUTE_DONE;
 		v->jobs.noticed = 10;
 		for (unsigned s = 0; s < ACCEL_INFLATE; s++)
 			v->jobs.done[s] = 100 + i;
@@ -34,21 +31,21 @@ static int start(void **state)
 static void lose(unsigned i, enum sl_err e)
 {
 	mach.vf[i].accel = NULL;
-	accel_vf[i].state = ACCEL_LOST;
-	accel_vf[i].err = e;
-	accel_vf[i].faults = 1;
+	compute[i].state = COMPUTE_LOST;
+	compute[i].err = e;
+	compute[i].faults = 1;
 	mach.tally.vf_faults++;
 }
 
 static void test_all_work(void **state)
 {
 	(void)state;
-	accel_print_sums(&mach);
+	compute_print_sums(&mach);
 	assert_said("cipher: 303 operations on 3 VFs, at least 100 on each, every result as the CPU");
 	assert_said("inflate: no ring pair of these VFs has it");
 	assert_said("30 digests altered on purpose, every one noticed");
 	assert_int_equal(mach.tally.verified, 6 * 303);
-	assert_int_equal(accel_verdict(&mach), SL_OK);
+	assert_int_equal(compute_verdict(&mach), SL_OK);
 }
 
 static void test_any_is_given_up(void **state)
@@ -60,12 +57,12 @@ static void test_any_is_given_up(void **state)
 	for (unsigned i = 0; i < 3; i++) {
 		start(state);
 		lose(i, SL_VERIFY);
-		accel_print_sums(&mach);
-		accel_print_streams(&mach);
+		compute_print_sums(&mach);
+		compute_print_streams(&mach);
 		assert_said(sums[i]);
 		assert_said("20 digests altered on purpose, every one noticed");
 		assert_null(strstr(said, "on 3 VFs"));
-		assert_int_equal(accel_verdict(&mach), SL_VERIFY);
+		assert_int_equal(compute_verdict(&mach), SL_VERIFY);
 	}
 }
 
@@ -74,21 +71,21 @@ static void test_none_is_left(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 3; i++)
 		lose(i, i ? SL_TIMEOUT : SL_DEVICE);
-	accel_print_sums(&mach);
-	accel_print_streams(&mach);
+	compute_print_sums(&mach);
+	compute_print_streams(&mach);
 	assert_said("every VF was given up: no result is counted");
 	assert_null(strstr(said, "as the CPU computed it"));
 	assert_null(strstr(said, "every one noticed"));
 	assert_int_equal(mach.tally.verified, 0);
-	assert_int_equal(accel_verdict(&mach), SL_DEVICE);
+	assert_int_equal(compute_verdict(&mach), SL_DEVICE);
 }
 
 /* One whose engines have less than the others'. */
 static void test_services_differ(void **state)
 {
 	(void)state;
-	accel_vf[0].services = BIT(ACCEL_CIPHER);
-	accel_print_sums(&mach);
+	compute[0].services = BIT(ACCEL_CIPHER);
+	compute_print_sums(&mach);
 	assert_said("cipher: 303 operations on 3 VFs, at least 100");
 	assert_said("hash: 203 operations on 2 VFs, at least 101");
 }

@@ -1,13 +1,9 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "kernel/acpi.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 /* Memory that the tables lie in; what is outside can not be read. */
 static uint8_t mem[65536];

@@ -1,13 +1,9 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdlib.h>
 #include "apps/report/hist.h"
 #include "apps/work/pattern.h"
 #include "drivers/crypto/sha.h"
 #include "drivers/edu/edu.h"
+#include "tests/unit/test.h"
 
 /* Against a sorted array: never above the true value, never more than one part in 16 below it. */
 static void test_hist(void **state)

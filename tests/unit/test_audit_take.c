@@ -1,13 +1,9 @@
 /* The audit's record as it is taken from a machine: a model of units and of a configuration space, tables and
  * snapshots of the loader. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
 #include "apps/audit/app.h"
+#include "apps/vf/nvme.h"
 #include "apps/audit/report.h"
 #include "apps/machine.h"
 #include "apps/bringup/topology.h"
@@ -18,6 +14,7 @@
 #include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"
+#include "tests/unit/test.h"
 
 #define RAM_BASE  0x40000000ull
 #define RAM_BYTES (16 * PAGE_2M)
@@ -59,6 +56,7 @@ const struct tsc_info *tsc_info(void)
 
 static phys_t ram;
 static struct model_machine mc;
+static struct nvme_pf pf_nvme;
 static struct machine ma;
 static struct boot_info boot;
 static struct boot_snapshot *entry, *left;
@@ -97,6 +95,7 @@ static int setup(void **state)
 	memset(entry, 0, sizeof *entry);
 	memset(left, 0, sizeof *left);
 	ma.boot = &boot;
+	ma.pf_own = &pf_nvme;
 	ma.cfg = &boot.cfg;
 	boot.at_entry = va_phys(entry).v;
 	boot.at_exit = va_phys(left).v;
@@ -164,14 +163,10 @@ static void test_processor(void **state)
 	reach = 255;
 	audit_take(&ma);
 	assert_int_equal(in->apic, AUDIT_APIC_X2APIC);
-	static const uint8_t secure[][2] = {{BOOT_NO, AUDIT_SECURE_OFF},
-					    {BOOT_YES, AUDIT_SECURE_ON},
-					    {BOOT_UNKNOWN, AUDIT_SECURE_UNKNOWN},
-					    {BOOT_SETUP, AUDIT_SECURE_SETUP}};
-	for (unsigned i = 0; i < ARRAY_LEN(secure); i++) {
-		boot.secure_boot = secure[i][0];
+	for (unsigned i = SECURE_OFF; i <= SECURE_SETUP; i++) {
+		boot.secure_boot = i;
 		audit_take(&ma);
-		assert_int_equal(in->secure_boot, secure[i][1]);
+		assert_int_equal(in->secure_boot, i);
 	}
 	assert_true(in->mem == regions && in->mems == 3 && in->pci == &ma.pci);
 }
@@ -322,10 +317,10 @@ static void test_sriov(void **state)
 	} row[] = {{true, true, 9, 7, 4},  {true, true, 9, 3, 3},    {true, false, 9, 1, 4},
 		   {false, true, 0, 7, 7}, {false, false, 9, 7, -1}, {true, true, 1, 7, 0}};
 	for (unsigned i = 0; i < ARRAY_LEN(row); i++) {
-		ma.nvme.flexible_vq = row[i].vq;
-		ma.nvme.flexible_vi = row[i].vi;
-		ma.nvme.free_vq = row[i].free_vq;
-		ma.nvme.free_vi = row[i].free_vi;
+		pf_nvme.flexible_vq = row[i].vq;
+		pf_nvme.flexible_vi = row[i].vi;
+		pf_nvme.free_vq = row[i].free_vq;
+		pf_nvme.free_vi = row[i].free_vi;
 		ma.pf_open = false;
 		take();
 		assert_int_equal(s->backed, -1);

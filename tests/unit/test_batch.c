@@ -1,15 +1,11 @@
 /* Requests that are waited for together, with a device made up here: those whose status passes are sent
  * again. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/machine.h"
 #include "apps/bringup/faults.h"
 #include "apps/vf/batch.h"
 #include "kernel/time.h"
+#include "tests/unit/test.h"
 
 #define PASSES  0x82
 #define REFUSED 0x04

@@ -1,15 +1,11 @@
 /* The benchmark: which rows there are, what they need, when they are noisy, and how they are printed. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <string.h>
 #include "apps/measure/bench.h"
 #include "apps/work/timed.h"
 #include "kernel/core.h"
 #include "kernel/log.h"
 #include "kernel/x86/tsc.h"
+#include "tests/unit/test.h"
 
 unsigned core_count(void)
 {

@@ -1,11 +1,7 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
 #include "boot/config.h"
+#include "tests/unit/test.h"
 
 static struct config cfg;
 

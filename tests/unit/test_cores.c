@@ -1,9 +1,4 @@
 /* Who the cores are (MADT), whether they keep time and make progress, and how work is shared out to them. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
 #include "apps/vf/workers.h"
@@ -11,6 +6,7 @@
 #include "kernel/madt.h"
 #include "kernel/watch.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 #define US 1000000ull
 

@@ -1,9 +1,4 @@
 /* What translation does not cover is counted and named, and is never said to be held. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
 #include "apps/bringup/coverage.h"
@@ -12,6 +7,7 @@
 #include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"
+#include "tests/unit/test.h"
 
 #define NVME 0x00101b36
 #define VMD  0x467f8086

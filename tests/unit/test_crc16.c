@@ -1,10 +1,6 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include "drivers/crc16.h"
+#include "tests/unit/test.h"
 
 /* The catalogue's check value, and the examples that SBC-4 gives for 32 bytes. */
 static void test_known_answers(void **state)

@@ -1,14 +1,10 @@
 /* The portable AES and SHA against known answers, and against themselves in pieces of other sizes. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include "kernel/inflate.h"
 #include "apps/work/known_answers.h"
 #include "drivers/crypto/aes.h"
 #include "drivers/crypto/sha.h"
+#include "tests/unit/test.h"
 
 static void run_kat(const struct kat *k)
 {

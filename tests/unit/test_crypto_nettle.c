@@ -1,13 +1,9 @@
 /* drivers/crypto against nettle: random keys, lengths and data, more than the published answers have. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/work/pattern.h"
 #include "drivers/crypto/aes.h"
 #include "drivers/crypto/sha.h"
+#include "tests/unit/test.h"
 #include <nettle/aes.h>
 #include <nettle/cbc.h>
 #include <nettle/ctr.h>

@@ -1,14 +1,10 @@
 #define _POSIX_C_SOURCE 200809L
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "iommu/dmar/dmar.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 /* ---- tables made by hand ---- */
 

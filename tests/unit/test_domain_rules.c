@@ -1,10 +1,5 @@
 /* What domains promise beyond single mappings: groups, regions that firmware reserved, pass-through,
  * addresses given out, batches, units without a queue. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <string.h>
 #include "drivers/dma.h"
 #include "iommu/vtd/qi.h"
@@ -14,6 +9,7 @@
 #include "kernel/pmm.h"
 #include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 #define RAM_BASE  0x40000000ull
 #define RAM_BYTES (8 * PAGE_2M)

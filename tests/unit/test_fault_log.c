@@ -1,10 +1,5 @@
 /* Faults from the unit's records to the lines that a user reads: nothing is printed by the poll, nothing is
  * lost without being said. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
 #include "iommu/fault_log.h"
@@ -12,6 +7,7 @@
 #include "kernel/pmm.h"
 #include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 #define RAM_BASE  0x40000000ull
 #define RAM_BYTES (4 * PAGE_2M)

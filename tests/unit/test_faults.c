@@ -1,10 +1,5 @@
 /* The machine's side of the fault log: whose refused requests break the proof, and what is done to a function
  * that floods. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <string.h>
 #include "apps/machine.h"
 #include "apps/bringup/faults.h"
@@ -13,6 +8,7 @@
 #include "kernel/pmm.h"
 #include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 #define RAM_BASE  0x40000000ull
 #define RAM_BYTES (4 * PAGE_2M)

@@ -1,20 +1,17 @@
 /* Stage flood, against VFs and a fault log that are made up here: the flooders are cut off, after which
  * nothing of them comes and the others work on. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
-#include "apps/proof/attack.h"
+#include "apps/proof/standin.h"
+#include "apps/vf/stages.h"
+#include "apps/proof/stages.h"
 #include "apps/bringup/faults.h"
-#include "apps/vf/nvme.h"
 #include "apps/work/timed.h"
 #include "apps/proof/stages.h"
 #include "apps/work/pattern.h"
 #include "kernel/x86/paging.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_stages.h"
+#include "tests/unit/test.h"
 
 #define VFS    4u
 #define KERNEL 0x7000000ull
@@ -44,9 +41,19 @@ static struct accel_req queue[VFS][64];
 static unsigned queued[VFS], brought_back, kinds, landed;
 static struct fault_function faults[VFS];
 
-uint8_t *attack_kernel_data(void)
+uint8_t *standin_data(void)
 {
 	return kernel_data;
+}
+
+void standin_fill(void)
+{
+	pattern_fill(kernel_data, PAGE_SIZE, 5);
+}
+
+bool standin_whole(void)
+{
+	return pattern_check(kernel_data, PAGE_SIZE, 5);
 }
 
 phys_t paging_phys(const void *va)

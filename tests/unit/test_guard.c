@@ -1,14 +1,11 @@
 /* What the units read is guarded: every table that can be reached from their registers, to the last byte. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/proof/guard.h"
+#include "apps/vf/nvme.h"
 #include "apps/machine.h"
 #include "kernel/pmm.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 #define RAM   0x40000000ull
 #define BYTES (16ull << 20)
@@ -43,12 +40,6 @@ enum sl_err iommu_unit_read(const struct iommu *mmu, unsigned i, struct vtd_regs
 	assert_ptr_equal(mmu, &m.iommu);
 	*out = unit[i];
 	return i == 2 ? SL_DEVICE : SL_OK;
-}
-
-uint64_t nvme_ctrl_sum(const struct nvme_io *io)
-{
-	(void)io;
-	return 0;
 }
 
 static uint64_t *entry(unsigned p, unsigned i)

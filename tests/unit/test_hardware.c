@@ -1,10 +1,5 @@
 /* Stage hardware and what follows it: which errors make a run fail, which are shown alone, and what the last
  * line puts it down to. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <string.h>
 #include "apps/bringup/hardware.h"
 #include "apps/audit/app.h"
@@ -13,9 +8,9 @@
 #include "kernel/pmm.h"
 #include "kernel/time.h"
 #include "kernel/x86/hwerr.h"
-#include "tests/unit/between.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"
+#include "tests/unit/test.h"
 
 static struct machine mach;
 static unsigned cores, looks, runs, joins, nmis[4];

@@ -1,12 +1,8 @@
 /* Streams of each kind of block, made by zlib; every truncation of them is refused or gives something else.
  */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include "kernel/inflate.h"
+#include "tests/unit/test.h"
 
 static const char text[] =
 	"It is a truth universally acknowledged, that a single man in possession of a good fortune, must be "

@@ -1,12 +1,8 @@
 /* Stage irqs, against VFs and a unit that are made up here: each way in which an interrupt can go wrong ends
  * it. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/machine.h"
+#include "apps/vf/nvme.h"
 #include "apps/proof/irqs.h"
 #include "kernel/core.h"
 #include "kernel/x86/apic.h"
@@ -14,6 +10,7 @@
 #include "kernel/x86/paging.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_stages.h"
+#include "tests/unit/test.h"
 
 #define VFS     3u
 #define ENTRIES 1024u
@@ -48,6 +45,7 @@ static struct pci_func pf;
 static struct pci_func fns[VFS_MAX];
 static unsigned vfs = VFS, cores;
 static uint32_t first_apic;
+static struct nvme_own own[VFS_MAX];
 static struct nvme_ctrl ctrl[VFS_MAX];
 static struct {
 	bool used;
@@ -359,7 +357,8 @@ static int start(void **state)
 		fns[v].bdf.rid = (uint16_t)(STAGES_FIRST + v);
 		mach.vf[v].index = v;
 		mach.vf[v].fn = &fns[v];
-		mach.vf[v].nvme.ctrl = &ctrl[v];
+		own[v].vf.ctrl = &ctrl[v];
+		mach.vf[v].own = &own[v];
 		mach.vf[v].msix.vectors = 2;
 	}
 	lie = TRUTH;

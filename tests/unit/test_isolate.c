@@ -1,13 +1,11 @@
 /* Stage isolate: who attacks, with which pages, what is guarded, and what is given back whichever call fails.
- * The cases and the hardware are made up here; tests/unit/test_attack.c and test_party.c have the cases. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
+ * The cases and the hardware are made up here; tests/unit/test_attack.c, test_ledger.c and test_case_*.c
+ * have the cases. */
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
-#include "apps/proof/attackers.h"
+#include "apps/proof/bystanders.h"
+#include "apps/vf/stages.h"
+#include "apps/proof/case.h"
 #include "drivers/edu/edu.h"
 #include "apps/bringup/faults.h"
 #include "apps/vf/domain.h"
@@ -15,29 +13,38 @@
 #include "apps/work/timed.h"
 #include "apps/proof/stages.h"
 #include "apps/proof/cases.h"
+#include "apps/proof/standin.h"
 #include "apps/vf/own_memory.h"
+#include "apps/work/pattern.h"
 #include "kernel/pmm.h"
 #include "kernel/serial.h"
 #include "kernel/x86/paging.h"
+#include "apps/vf/batch.h"
+#include "apps/vf/msix.h"
+#include "drivers/nvme/reset.h"
+#include "tests/unit/never.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_stages.h"
+#include "tests/unit/test.h"
 
-#define VFS     2u
-#define PARTIES (VFS + 2) /* and the PF, and edu */
-#define BUFFERS (PARTIES * 4 + 1)
-#define DECOY   0x6000000ull
-#define TABLE   0x40001000ull
-#define CONTEXT 0x40003000ull
+#define VFS       2u
+#define ATTACKERS (VFS + 2) /* and the PF, and edu */
+#define BUFFERS   (ATTACKERS * 4 + 1)
+#define DECOY     0x6000000ull
+#define TABLE     0x40001000ull
+#define CONTEXT   0x40003000ull
 
 static struct domain *const dom = (struct domain *)&mach, *const pf_dom = (struct domain *)&boot;
 static struct domain *const edu_dom = (struct domain *)vf_fn;
 static struct pci_func pf_fn, edu_fn;
 static struct accel accel[VFS_MAX];
 static struct accel_store store[VFS_MAX];
+static struct nvme_own own[VFS_MAX];
+static struct nvme_pf pf_nvme;
 static struct nvme_ctrl ctrl[VFS_MAX];
 static uint8_t kernel_data[PAGE_SIZE], kernel_text[PAGE_SIZE];
 static uint8_t *edu_page;
-static unsigned live, put_fails, domains, connected, watched, filled, decoys, exact, attempts, gone, gone_all,
+static unsigned live, put_fails, domains, connected, watched, decoys, exact, attempts, gone, gone_all,
 	made_domains, prepared, sums, heads, freed, forgotten, cleared, kernel_fills;
 static bool has_edu, edu_misses, claimed, stopped, not_refused, no_tables;
 static uint64_t pages_free, lost_each; /* pages that each pass loses */
@@ -59,27 +66,27 @@ void cases_clear(struct proof_cases *all)
 	forgotten++;
 }
 
-void party_counts_clear(void)
+void ledger_clear(void)
 {
 	cleared++;
 }
 
-void attack_kernel_fill(void)
+void standin_fill(void)
 {
 	kernel_fills++;
 }
 
-uint8_t *attack_kernel_data(void)
+uint8_t *standin_data(void)
 {
 	return kernel_data;
 }
 
-const uint8_t *attack_kernel_text(void)
+const uint8_t *standin_text(void)
 {
 	return kernel_text;
 }
 
-uint64_t attack_verified(void)
+uint64_t bystanders_verified(void)
 {
 	return 77;
 }
@@ -100,21 +107,15 @@ bool serial_stop(void)
 	return stopped;
 }
 
-void party_print_head(void)
+void ledger_print_head(void)
 {
 	heads++;
 }
 
-void party_print_sum(const struct machine *machine)
+void ledger_print_sum(const struct machine *machine)
 {
 	assert_ptr_equal(machine, &mach);
 	sums++;
-}
-
-void party_fill(const struct party *p)
-{
-	assert_true(p->target.va && p->readonly.va && p->writeonly.va && p->by.allowed.va);
-	filled++;
 }
 
 enum sl_err dma_get(struct domain *d, iova_t iova, uint64_t len, unsigned perm, struct dma_buf *out)
@@ -256,7 +257,7 @@ enum sl_err tables_exact(struct iommu *mmu, bdf_t fn, const struct table_range *
 	if (fn.rid == edu_fn.bdf.rid) {
 		assert_range(&want[4], WINDOW_BUFFERS, 1, DOMAIN_RW);
 	} else if (fn.rid == pf_fn.bdf.rid) {
-		assert_ptr_equal(want[4].buf, &mach.nvme.ctrl.mem);
+		assert_ptr_equal(want[4].buf, &pf_nvme.ctrl.mem);
 	} else {
 		const struct vf *vf = &mach.vf[fn.rid - STAGES_FIRST];
 		assert_true(want[4].buf == &vf->block && want[5].buf == &vf->readonly);
@@ -287,28 +288,37 @@ enum sl_err timed_prepare(struct machine *machine)
 	return stages_call();
 }
 
-void attempts_run(struct machine *machine, struct parties *parties, struct party *p)
+void case_memory_run(const struct trial *t)
 {
-	assert_true(p == &parties->party[attempts % parties->n] && parties->decoy.v == DECOY);
-	bool known = *p->by.dom && !no_tables;
-	assert_ptr_equal(p->table, known ? phys_va(PHYS(TABLE + p->by.fn.rid * PAGE_SIZE)) : NULL);
-	assert_ptr_equal(p->contexts, known ? phys_va(PHYS(CONTEXT)) : NULL);
+	struct machine *machine = t->m;
+	const struct attacker *by = t->by;
+	bool known = *by->dom && !no_tables;
+	assert_true(by == &t->all->one[attempts % t->all->n] && t->all->decoy.v == DECOY);
+	assert_true(by->target.va && by->readonly.va && by->writeonly.va && by->allowed.va);
+	assert_false(pattern_is_zero(by->target.va, PAGE_SIZE));
+	assert_ptr_equal(by->table, known ? phys_va(PHYS(TABLE + by->fn->bdf.rid * PAGE_SIZE)) : NULL);
+	assert_ptr_equal(by->contexts, known ? phys_va(PHYS(CONTEXT)) : NULL);
+	assert_ptr_equal(by->others, &bystanders_block);
+	assert_true(by->ops == (by->fn == &edu_fn  ? &strike_edu
+				: by->fn == &pf_fn ? &strike_nvme_pf
+						   : &strike_nvme_vf));
+	assert_ptr_equal(by->msix, by->ops == &strike_nvme_vf ? &mach.vf[attempts % t->all->n].msix : NULL);
 	attempts++;
 	machine->tally.cases += 10;
 	machine->tally.refused += not_refused ? 9 : 10;
 }
 
-enum sl_err gone_run(struct machine *machine, struct parties *parties, struct party *p)
+enum sl_err case_detached_run(const struct trial *t)
 {
-	assert_true(machine == &mach && p == &parties->party[gone % parties->n]);
+	assert_true(t->m == &mach && t->by == &t->all->one[gone % t->all->n]);
 	gone++;
 	return stages_call();
 }
 
-enum sl_err gone_functions(struct machine *machine, phys_t decoy)
+enum sl_err case_functions_run(struct machine *machine, struct attackers *all)
 {
 	assert_ptr_equal(machine, &mach);
-	assert_true(!live && !connected && !domains && decoy.v == DECOY);
+	assert_true(!live && !connected && !domains && !all->n && all->decoy.v == DECOY);
 	gone_all++;
 	pages_free -= lost_each;
 	return stages_call();
@@ -325,9 +335,11 @@ void guard_add(const void *va, size_t len)
 	guarded_len[n_guarded++] = len;
 }
 
-void guard_regs(const struct nvme_io *io)
+void guard_regs(uint64_t (*sum)(const void *of), const void *of)
 {
-	assert_true(n_regs < VFS ? io == &ctrl[n_regs].io : io == &mach.nvme.ctrl.io);
+	const struct nvme_io *io = of;
+	assert_non_null(sum);
+	assert_true(n_regs < VFS ? io == &ctrl[n_regs].io : io == &pf_nvme.ctrl.io);
 	n_regs++;
 }
 
@@ -342,6 +354,33 @@ void guard_free(void)
 	freed++;
 }
 
+/* Nothing attacks here. */
+NEVER(batch_start(struct vf *vf))
+NEVER(batch_finish_some(struct machine *machine, unsigned first, unsigned n))
+NEVER(edu_start(struct edu *edu, uint64_t at, uint32_t len, bool to_memory))
+NEVER(edu_poll(const struct edu *edu))
+NEVER(nvme_admin_try(struct nvme_ctrl *c, struct nvme_sqe cmd, uint32_t *dw0))
+NEVER(nvme_identify(struct nvme_ctrl *c, enum nvme_cns cns, uint32_t nsid, uint16_t id,
+		    const volatile void **page))
+NEVER(nvme_ctrl_health(const struct nvme_ctrl *c))
+NEVER(nvme_ctrl_stop(const struct nvme_io *io, bdf_t f))
+NEVER(nvme_ctrl_wait_ready(const struct nvme_io *io, bdf_t f))
+NEVER(nvme_fatal_reset(const struct pci *pci, struct pci_func *f, const struct nvme_io *i, bool *done))
+NEVER(nvme_vf_close(struct nvme_vf *vf))
+NEVER(nvme_vf_open(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg))
+NEVER(wait_check(const struct machine *machine, bool *irqs))
+NEVER(vf_msix_open(struct vf *vf))
+NEVER_VOID(vf_msix_close(struct vf *vf))
+NEVER_VOID(bystanders_turn(struct machine *machine))
+
+const struct bystanders bystanders_block;
+
+uint64_t timed_seed(const struct vf *vf, uint64_t chunk)
+{
+	fail();
+	return 0;
+}
+
 /* ---- cases ---- */
 
 static int start(void **state)
@@ -351,17 +390,19 @@ static int start(void **state)
 	mach.pf = &pf_fn;
 	mach.pf_dom = pf_dom;
 	mach.pf_open = true;
+	mach.pf_own = &pf_nvme;
 	pf_fn.bdf.rid = 0x100;
 	edu_fn.bdf.rid = 0x200;
 	boot.cfg.passes = 1;
-	mach.vf[VFS] = (struct vf){.accel = &accel[0], .nvme.ctrl = &ctrl[0]}; /* does not count */
+	mach.vf[VFS] = (struct vf){.accel = &accel[0], .own = &own[0]}; /* does not count */
 	for (unsigned v = 0; v < VFS; v++) {
 		store[v] = (struct accel_store){.block = 512, .blocks = 16 * CHUNK / 512};
 		mach.vf[v].accel = &accel[v];
 		mach.vf[v].data = &store[v];
-		mach.vf[v].nvme.ctrl = &ctrl[v];
+		own[v].vf.ctrl = &ctrl[v];
+		mach.vf[v].own = &own[v];
 	}
-	put_fails = watched = filled = exact = attempts = gone = gone_all = 0;
+	put_fails = watched = exact = attempts = gone = gone_all = 0;
 	made_domains = prepared = sums = heads = freed = forgotten = cleared = kernel_fills = 0;
 	has_edu = true;
 	edu_misses = claimed = stopped = not_refused = no_tables = false;
@@ -384,10 +425,9 @@ static void test_one_pass(void **state)
 	(void)state;
 	assert_int_equal(stage_isolate(&mach), SL_OK);
 	assert_all_given_back();
-	assert_int_equal(attempts, PARTIES);
-	assert_int_equal(gone, PARTIES);
-	assert_int_equal(filled, PARTIES);
-	assert_int_equal(exact, PARTIES);
+	assert_int_equal(attempts, ATTACKERS);
+	assert_int_equal(gone, ATTACKERS);
+	assert_int_equal(exact, ATTACKERS);
 	assert_true(gone_all == 1 && made_domains == 0 && prepared == 1 && sums == 1 && heads == 1);
 	assert_true(watched == 1 && forgotten == 1 && cleared == 1 && kernel_fills == 1 && decoys == 1);
 	assert_true(mach.tally.verified == 77 && mach.tally.cases == 40 && mach.tally.refused == 40 &&
@@ -408,7 +448,7 @@ static void test_passes(void **state)
 	boot.cfg.passes = 3;
 	assert_int_equal(stage_isolate(&mach), SL_OK);
 	assert_all_given_back();
-	assert_true(attempts == 3 * PARTIES && gone_all == 3 && made_domains == 2 && prepared == 3);
+	assert_true(attempts == 3 * ATTACKERS && gone_all == 3 && made_domains == 2 && prepared == 3);
 	assert_true(sums == 1 && decoys == 1 && forgotten == 1 && mach.tally.cases == 120);
 	assert_said("pass 3 of 3 done");
 	assert_null(strstr(strstr(said, "attacker PF") + 1, "attacker PF")); /* introduced once */
@@ -450,7 +490,7 @@ static void test_every_call_fails(void **state)
 	}
 	/* of each pass: buffers, edu's domain, connect, open and two copies, tables of each and those
 	 * without, media, gone of each and of all; and the domains of the second */
-	assert_int_equal(n - 1, 2 * (BUFFERS + 5 + PARTIES + 1 + 1 + PARTIES + 1) + 1);
+	assert_int_equal(n - 1, 2 * (BUFFERS + 5 + ATTACKERS + 1 + 1 + ATTACKERS + 1) + 1);
 }
 
 static void test_not_refused(void **state)
@@ -516,12 +556,12 @@ static void test_no_translation(void **state)
 	assert_int_equal(stage_isolate(&mach), SL_VERIFY);
 	assert_all_given_back();
 	assert_true(exact == 0 && gone_all == 0 && made_domains == 0 && sums == 0);
-	assert_true(attempts == 2 * PARTIES && mach.tally.proof_failed);
+	assert_true(attempts == 2 * ATTACKERS && mach.tally.proof_failed);
 	start(state);
 	boot.cfg.iommu = CONFIG_IOMMU_OFF;
 	mach.vf[0].dom = mach.vf[1].dom = NULL;
 	assert_int_equal(stage_isolate(&mach),
-			 SL_OK); /* attempts_run() looks: no tables of theirs are known */
+			 SL_OK); /* case_memory_run() looks: no tables of theirs are known */
 	start(state);
 	no_tables = true;
 	assert_int_equal(stage_isolate(&mach), SL_OK);
@@ -539,11 +579,12 @@ static void test_most(void **state)
 		store[v] = store[0];
 		mach.vf[v] = (struct vf){
 			.fn = &fns[v], .dom = dom, .accel = &accel[v], .data = &store[v], .index = v};
-		mach.vf[v].nvme.ctrl = &ctrl[v];
+		own[v].vf.ctrl = &ctrl[v];
+		mach.vf[v].own = &own[v];
 	}
 	assert_int_equal(stage_isolate(&mach), SL_OK);
 	assert_all_given_back();
-	assert_int_equal(attempts, PARTIES_MAX);
+	assert_int_equal(attempts, ATTACKERS_MAX);
 	assert_said("attacker VF63 is 0000:04:07.7");
 }
 
@@ -587,21 +628,20 @@ static bool is_guarded(const void *va, uint64_t len)
 
 static void test_guard(void **state)
 {
-	static struct parties two;
+	static struct attackers two;
 	static uint8_t pages[2][5][PAGE_SIZE];
 	(void)state;
 	support_ram(PAGE_2M, DECOY);
 	two.n = 2;
 	two.decoy = PHYS(DECOY);
 	for (unsigned i = 0; i < 2; i++) {
-		two.party[i].target.va = pages[i][0];
-		two.party[i].readonly.va = pages[i][1];
-		two.party[i].writeonly.va = pages[i][2];
-		two.party[i].by.allowed =
-			(struct dma_buf){.va = pages[i][3], .len = ALLOWED_PAGES * PAGE_SIZE};
+		two.one[i].target.va = pages[i][0];
+		two.one[i].readonly.va = pages[i][1];
+		two.one[i].writeonly.va = pages[i][2];
+		two.one[i].allowed = (struct dma_buf){.va = pages[i][3], .len = ALLOWED_PAGES * PAGE_SIZE};
 	}
 	for (unsigned k = 0; k < 2; k++) { /* each time anew */
-		parties_guard(&mach, &two);
+		attackers_guard(&mach, &two);
 		assert_true(is_guarded(kernel_data, PAGE_SIZE) && is_guarded(kernel_text, PAGE_SIZE));
 		assert_true(is_guarded(phys_va(PHYS(DECOY)), PAGE_SIZE));
 		for (unsigned i = 0; i < 2; i++)
@@ -614,7 +654,7 @@ static void test_guard(void **state)
 	}
 	mach.pf_open = false;
 	mach.vf[1].accel = NULL;
-	parties_guard(&mach, &two);
+	attackers_guard(&mach, &two);
 	assert_int_equal(n_regs, 1);
 }
 

@@ -1,9 +1,4 @@
 /* The kernel's pure parts: ELF reader, page tables, symbols, log, errors. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
 #include "boot/elf.h"
@@ -12,8 +7,8 @@
 #include "kernel/pmm.h"
 #include "kernel/symbols.h"
 #include "kernel/x86/pt.h"
-#include "tests/unit/between.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 static void put(uint8_t *p, uint64_t v, size_t bytes)
 {

@@ -1,9 +1,4 @@
 /* The kernel's pure parts at their edges: page allocator, ACPI, page tables, JSON lines, log. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +10,7 @@
 #include "kernel/symbols.h"
 #include "kernel/x86/pt.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 #define RAM   0x40000000ull
 #define PAGES 512u

@@ -1,15 +1,11 @@
 /* The page tables that the kernel starts with: who may write what, by every address; 4 and 5 levels; and the
  * processor's control registers. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
 #include "boot/layout.h"
 #include "kernel/x86/cpustate.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 #define RAM       0x40000000ull
 #define RAM_BYTES (32u << 20)

@@ -5,11 +5,6 @@
  *
  * SLUICE_MACHINES= how many, SLUICE_SEED= the first; SLUICE_SHOW=1 prints what each of them says. */
 #define _DEFAULT_SOURCE
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +28,7 @@
 #include "kernel/pmm.h"
 #include "kernel/power.h"
 #include "kernel/serial.h"
+#include "kernel/ram.h"
 #include "kernel/start.h"
 #include "kernel/time.h"
 #include "kernel/x86/cpu.h"
@@ -42,6 +38,7 @@
 #include "tests/model/cfg_model.h"
 #include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 /* The machine's RAM that there really is, and what lies where in it. */
 #define RAM       0x40000000ull
@@ -726,12 +723,12 @@ enum sl_err irqs_start(struct machine *m)
 	return e == SL_UNSUPPORTED ? SL_OK : e;
 }
 
-uint64_t start_boot_pages(void)
+uint64_t ram_boot_pages(void)
 {
 	return 0;
 }
 
-uint64_t start_reclaim(void)
+uint64_t ram_reclaim(void)
 {
 	guard_memory(harm(MEM_BOOT_CODE));
 	return give(booted, MEM_BOOT_CODE) + give(booted, MEM_BOOT_DATA);

@@ -1,13 +1,8 @@
 /* Machine checks: which of them a run survives, and what is said of them. The numbers are typed here a second
  * time, from the SDM, vol. 3 chapter 16. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <string.h>
 #include "kernel/x86/mca.h"
-#include "tests/unit/between.h"
+#include "tests/unit/test.h"
 
 #define VAL  (1ull << 63)
 #define OVER (1ull << 62)

@@ -1,13 +1,9 @@
 /* Firmware's memory map: what comes out of any map, against an array with one cell a page. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
 #include "kernel/memmap.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 #define STRIDE 48u
 #define MAX    700u

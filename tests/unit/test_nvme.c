@@ -1,13 +1,13 @@
 /* Controller, PF and VF against the model, in memory that each reaches through a domain of its own. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/machine.h"
+#include "apps/proof/attackers.h"
+#include "apps/vf/batch.h"
+#include "apps/vf/msix.h"
 #include "apps/vf/nvme.h"
+#include "apps/vf/wait.h"
+#include "apps/work/timed.h"
 #include "drivers/crc16.h"
 #include "drivers/nvme/pf.h"
 #include "drivers/nvme/reset.h"
@@ -17,8 +17,9 @@
 #include "kernel/pmm.h"
 #include "kernel/time.h"
 #include "tests/model/nvme_model.h"
-#include "tests/unit/between.h"
+#include "tests/unit/never.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 #define WINDOW    0x100000000ull
 #define BUFFERS   (WINDOW + PAGE_2M)
@@ -214,25 +215,7 @@ static void test_ctrl(void **state)
 			 SL_RANGE); /* no power of two of 32 bits is above */
 	assert_int_equal(nvme_ctrl_queue(&c, 1, 8, &q), SL_OK);
 	assert_int_equal(nvme_ctrl_queue(&c, 1, 8, &q), SL_EXISTS);
-	assert_int_equal(nvme_identify_at(&c, IOVA(0xdead000)),
-			 SL_OK); /* carried out, with an error status */
-	assert_int_equal(c.status, 0x004);
-	/* Over the end of a page, and 4 bytes alone. */
-	uint8_t *slot = (uint8_t *)c.mem.va + NVME_SLOT;
-	assert_int_equal(nvme_identify_at(&c, IOVA(c.mem.iova.v + NVME_SLOT + PAGE_SIZE - 32)), SL_OK);
-	assert_int_equal(c.status, 0);
-	assert_memory_equal(slot + PAGE_SIZE - 32 + 4, "SN 42 ", 6);
-	assert_memory_equal(slot + PAGE_SIZE - 32 + 24, "Model of a controller", 21);
-	memset(slot, 0xa5, 2 * PAGE_SIZE);
-	assert_int_equal(nvme_dword_at(&c, IOVA(c.mem.iova.v + NVME_SLOT + PAGE_SIZE - 4)), SL_OK);
-	assert_int_equal(c.status, 0);
-	assert_memory_equal(slot + PAGE_SIZE - 5, "\xa5\x01\0\0\0\xa5", 6);
 	assert_int_equal(nvme_ctrl_csts(&c.io), 1);
-	uint64_t sum = nvme_ctrl_sum(&c.io);
-	assert_true(nvme_ctrl_sum(&c.io) == sum);
-	pf_model.asq += PAGE_SIZE;
-	assert_true(nvme_ctrl_sum(&c.io) != sum);
-	pf_model.asq -= PAGE_SIZE;
 	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
 	assert_int_equal(pf_model.shutdowns, 1);
 	assert_int_equal(pf_model.admin_commands[0x00], 1);
@@ -496,20 +479,97 @@ static void test_ring_sizes(void **state)
 	}
 }
 
+/* ---- attacks by a controller: apps/proof/strike_nvme.c ---- */
+
+NEVER(attackers_add(struct machine *m, struct attackers *all, const struct attacker *who))
+NEVER(batch_start(struct vf *v))
+NEVER(batch_finish_some(struct machine *m, unsigned first, unsigned n))
+NEVER(wait_check(const struct machine *m, bool *irqs))
+NEVER(vf_msix_open(struct vf *v))
+NEVER_VOID(vf_msix_close(struct vf *v))
+
+uint64_t timed_seed(const struct vf *v, uint64_t chunk)
+{
+	fail();
+	return 0;
+}
+
+static uint64_t (*guarded_sum)(const void *of);
+static const void *guarded;
+
+void guard_regs(uint64_t (*sum)(const void *of), const void *of)
+{
+	guarded_sum = sum;
+	guarded = of;
+}
+
+static enum sl_err strikes(struct nvme_ctrl *c, uint64_t to, uint32_t len)
+{
+	char words[48];
+	struct attacker by = {.ops = &strike_nvme_pf, .dev = c};
+	struct attack a = {.write = true, .to = to, .len = len};
+	return by.ops->strike(NULL, &by, &a, words, sizeof words);
+}
+
+/* To no memory, over the end of a page, and 4 bytes alone. */
+static void test_strikes(void **state)
+{
+	static struct machine m;
+	static struct nvme_pf of_m;
+	struct nvme_ctrl *c = &of_m.ctrl;
+	(void)state;
+	m.pf_own = &of_m;
+	assert_int_equal(ctrl_init(c, 1), SL_OK);
+	assert_int_equal(strikes(c, 0xdead000, CHUNK), SL_OK); /* carried out, with an error status */
+	assert_int_equal(c->status, 0x004);
+	uint8_t *slot = (uint8_t *)c->mem.va + NVME_SLOT;
+	assert_int_equal(strikes(c, c->mem.iova.v + NVME_SLOT + PAGE_SIZE - 32, CHUNK), SL_OK);
+	assert_int_equal(c->status, 0);
+	assert_memory_equal(slot + PAGE_SIZE - 32 + 4, "SN 42 ", 6);
+	assert_memory_equal(slot + PAGE_SIZE - 32 + 24, "Model of a controller", 21);
+	memset(slot, 0xa5, 2 * PAGE_SIZE);
+	assert_int_equal(strikes(c, c->mem.iova.v + NVME_SLOT + PAGE_SIZE - 4, 4), SL_OK);
+	assert_int_equal(c->status, 0);
+	assert_memory_equal(slot + PAGE_SIZE - 5, "\xa5\x01\0\0\0\xa5", 6);
+	/* Of an open controller its registers are guarded. */
+	strike_nvme_pf.guard(&m);
+	assert_null(guarded_sum);
+	m.pf_open = true;
+	strike_nvme_pf.guard(&m);
+	assert_ptr_equal(guarded, &c->io);
+	uint64_t sum = guarded_sum(guarded);
+	assert_true(guarded_sum(guarded) == sum);
+	pf_model.asq += PAGE_SIZE;
+	assert_true(guarded_sum(guarded) != sum);
+	pf_model.asq -= PAGE_SIZE;
+	assert_int_equal(nvme_ctrl_fini(c), SL_OK);
+}
+
+static enum sl_err fetch(struct nvme_io *io, uint64_t at)
+{
+	static struct pci_func f;
+	char words[48];
+	f.bdf = pf_fn;
+	struct attacker by = {.fn = &f, .ops = &strike_nvme_fetch, .dev = io};
+	struct attack a = {.to = at, .len = CHUNK};
+	assert_true(by.ops->can(&by, &a));
+	return by.ops->strike(NULL, &by, &a, words, sizeof words);
+}
+
 /* A queue where nothing is mapped, for a refusal: the controller is made to fetch, and stops. */
-static void test_provoke(void **state)
+static void test_fetch(void **state)
 {
 	(void)state;
 	struct nvme_io io = pf_model.io;
-	assert_int_equal(nvme_ctrl_provoke(&io, pf_fn, IOVA(0x7000)), SL_OK);
+	assert_int_equal(fetch(&io, 0x7000), SL_OK);
 	assert_true(pf_model.asq == 0x7000 && pf_model.acq == 0x8000 && pf_model.aqa == 0x10001);
 	assert_int_equal(nvme_ctrl_csts(&io), 3);
 	assert_int_equal(pf_model.enables, 1);
-	assert_int_equal(nvme_ctrl_provoke(&io, pf_fn, IOVA(0x9000)), SL_OK); /* again, from that state */
+	assert_int_equal(fetch(&io, 0x9000), SL_OK); /* again, from that state */
 	assert_int_equal(pf_model.asq, 0x9000);
 	assert_int_equal(pf_model.enables, 2);
 	pf_model.never_stops = true;
-	assert_int_equal(nvme_ctrl_provoke(&io, pf_fn, IOVA(0xb000)), SL_TIMEOUT);
+	assert_int_equal(fetch(&io, 0xb000), SL_TIMEOUT);
 	assert_int_equal(pf_model.asq, 0x9000); /* not touched while it may run */
 	pf_model.never_stops = false;
 	pf_model.never_ready = true;
@@ -518,12 +578,12 @@ static void test_provoke(void **state)
 	pf_model.fatal = false;
 	uint32_t bell;
 	memset(pf_model.bar + 0x1000, 0, 4);
-	assert_int_equal(nvme_ctrl_provoke(&io, pf_fn, IOVA(0xb000)), SL_TIMEOUT);
+	assert_int_equal(fetch(&io, 0xb000), SL_TIMEOUT);
 	memcpy(&bell, pf_model.bar + 0x1000, 4);
 	assert_int_equal(bell, 0); /* no doorbell for who is not ready */
 	pf_model.never_ready = false;
 	pf_model.gone = true;
-	assert_int_equal(nvme_ctrl_provoke(&io, pf_fn, IOVA(0xb000)), SL_DEVICE);
+	assert_int_equal(fetch(&io, 0xb000), SL_DEVICE);
 	pf_model.gone = false;
 }
 
@@ -791,6 +851,23 @@ static void test_pf_resources(void **state)
 	assert_int_equal(nvme_pf_close(&pf), SL_OK);
 }
 
+/* Without virtualization management VFs are there by VF Enable alone. */
+static void test_pf_without_management(void **state)
+{
+	uint16_t vq = 9, vi = 9, cntlid = 0;
+	(void)state;
+	pf_model.has_virt = false;
+	open_pf();
+	assert_int_equal(nvme_pf_share(&pf, 2, &vq, &vi), SL_OK);
+	assert_true(vq == 0 && vi == 0);
+	assert_int_equal(nvme_pf_vf_online(&pf, 1, vq, vi, &cntlid), SL_OK);
+	assert_int_equal(cntlid, NVME_NO_CNTLID);
+	assert_int_equal(nvme_pf_vf_offline(&pf, 1), SL_OK);
+	assert_int_equal(pf_model.admin_commands[0x1c], 0);
+	assert_int_equal(pf.ctrl.status, 0);
+	assert_int_equal(nvme_pf_close(&pf), SL_OK);
+}
+
 /* What is not flexible belongs to each VF already: it is neither shared out nor assigned. */
 static void test_pf_fixed(void **state)
 {
@@ -955,6 +1032,7 @@ static void test_pf_many(void **state)
 static void test_private_ns(void **state)
 {
 	static struct machine ma;
+	static struct nvme_pf ma_pf;
 	(void)state;
 	static const struct {
 		unsigned shift;
@@ -967,11 +1045,12 @@ static void test_private_ns(void **state)
 		   {12, 0, 256, true, false, false},  {12, 0, 256, false, true, false},
 		   {9, 8, 4096, false, false, false}};
 	pf_model.oacs |= 1u << 3;
+	ma.pf_own = &ma_pf;
 	for (unsigned i = 0; i < ARRAY_LEN(row); i++) {
 		ns[0].attached = 1; /* that of another one */
 		make_ns(&ns[1], 5, row[i].shift, row[i].ms, row[i].shared);
 		ns[1].blocks = row[i].blocks;
-		assert_int_equal(nvme_pf_open(&ma.nvme, &pf_model.io, pf_fn, &pf_dom, IOVA(WINDOW)), SL_OK);
+		assert_int_equal(nvme_pf_open(&ma_pf, &pf_model.io, pf_fn, &pf_dom, IOVA(WINDOW)), SL_OK);
 		pf_model.fail_opc = 0x06;
 		pf_model.fail_after = 3; /* list, namespace 1, list, namespace 5 */
 		pf_model.fail_status = row[i].refused ? 0x12c : 0;
@@ -982,9 +1061,9 @@ static void test_private_ns(void **state)
 		ns[2].attached = 8;
 		assert_int_equal(find_private_ns(&ma), 0);
 		ns[2].attached = 0;
-		ma.nvme.ctrl.id.oacs = 0; /* namespaces cannot be listed */
+		ma_pf.ctrl.id.oacs = 0; /* namespaces cannot be listed */
 		assert_int_equal(find_private_ns(&ma), 0);
-		assert_int_equal(nvme_pf_close(&ma.nvme), SL_OK);
+		assert_int_equal(nvme_pf_close(&ma_pf), SL_OK);
 	}
 	ns[1].blocks = NS_BLOCKS;
 }
@@ -998,9 +1077,6 @@ static void test_pf_lies(void **state)
 	spoil_off = 0;
 	spoil_value = 7; /* another controller's capabilities */
 	assert_int_equal(nvme_pf_open(&pf, &pf_model.io, pf_fn, &pf_dom, IOVA(WINDOW)), SL_BADVAL);
-	pf_model.has_virt = false;
-	assert_int_equal(nvme_pf_open(&pf, &pf_model.io, pf_fn, &pf_dom, IOVA(WINDOW)), SL_UNSUPPORTED);
-	pf_model.has_virt = true;
 	pf_model.log_only = true; /* found in the effects log */
 	assert_int_equal(pf_dom.n, 0);
 	spoil_cns = 0x15;
@@ -1834,7 +1910,8 @@ int main(void)
 		TEST(test_idle_pages),
 		TEST(test_failed_commands),
 		TEST(test_ring_sizes),
-		TEST(test_provoke),
+		TEST(test_strikes),
+		TEST(test_fetch),
 		TEST(test_fatal_status),
 		TEST(test_shutdown),
 		TEST(test_retries),
@@ -1844,6 +1921,7 @@ int main(void)
 		TEST(test_wild_lists),
 		TEST(test_pf_resources),
 		TEST(test_pf_fixed),
+		TEST(test_pf_without_management),
 		TEST(test_pf_failed_commands),
 		TEST(test_pf_many),
 		TEST(test_pf_lies),

@@ -1,12 +1,8 @@
 /* Identify pages with wild values, and status words. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include "drivers/nvme/identify.h"
 #include "drivers/nvme/status.h"
+#include "tests/unit/test.h"
 
 static uint8_t page[4096] __attribute__((aligned(4096)));
 
@@ -38,6 +34,14 @@ static void test_ctrl(void **state)
 	assert_string_equal(id.model, "A ? name");
 	assert_string_equal(id.firmware, "");
 	assert_int_equal(id.cntlid, 0x1234);
+	assert_false(id.ports);
+	page[76] = 1;
+	assert_int_equal(nvme_id_parse((void *)page, &id), SL_OK);
+	assert_true(id.ports);
+	page[76] = 0xfe; /* more than one controller, SR-IOV, ANA */
+	assert_int_equal(nvme_id_parse((void *)page, &id), SL_OK);
+	assert_false(id.ports);
+	page[76] = 0;
 	assert_int_equal(id.max_transfer, 4096 << 5);
 	page[77] = 0;
 	assert_int_equal(nvme_id_parse((void *)page, &id), SL_OK);

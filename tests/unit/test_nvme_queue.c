@@ -1,11 +1,7 @@
 /* The queue pair by itself, against a controller of a few lines that posts what the test says. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include "drivers/nvme/queue.h"
+#include "tests/unit/test.h"
 
 #define QID 3u
 

@@ -1,12 +1,8 @@
 /* `options` in the console: every option of sluice.cfg, as it was set. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/shell/command.h"
 #include "tests/unit/support_stages.h"
+#include "tests/unit/test.h"
 
 static void configured(const char *text)
 {

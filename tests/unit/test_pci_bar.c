@@ -1,13 +1,9 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <string.h>
 #include "kernel/pmm.h"
 #include "pci/priv.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"
+#include "tests/unit/test.h"
 
 static struct pci_func *at(unsigned bus, unsigned dev)
 {

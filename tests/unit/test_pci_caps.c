@@ -1,8 +1,3 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +6,7 @@
 #include "pci/msix.h"
 #include "pci/posture.h"
 #include "pci/priv.h"
+#include "tests/unit/test.h"
 #include "tools/replay/replay.h"
 #include "tests/model/cfg_model.h"
 #include "tests/unit/support.h"

@@ -1,14 +1,10 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "kernel/pmm.h"
 #include "pci/acs.h"
 #include "pci/groups.h"
+#include "tests/unit/test.h"
 #include "tools/replay/replay.h"
 #include "pci/sriov.h"
 #include "tests/unit/support.h"

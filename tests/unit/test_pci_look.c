@@ -1,9 +1,4 @@
 /* Configuration space that is only read: nothing is written, and what that leaves unknown is not made up. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <string.h>
 #include "apps/audit/record.h"
 #include "apps/audit/room.h"
@@ -15,6 +10,7 @@
 #include "pci/path.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"
+#include "tests/unit/test.h"
 
 #define NVME 0x00101b36
 

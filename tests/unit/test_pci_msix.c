@@ -1,9 +1,4 @@
 /* MSI-X and MSI as PCIe §7.7 has them: a function of the model, its table in plain memory. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <string.h>
 #include "kernel/mmio.h"
 #include "pci/priv.h"
@@ -13,6 +8,7 @@
 static void watched_wr32(volatile void *p, uint32_t v);
 #define mmio_wr32 watched_wr32
 #include "pci/msix.c"
+#include "tests/unit/test.h"
 #undef mmio_wr32
 
 static struct cm model;

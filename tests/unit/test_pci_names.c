@@ -1,11 +1,7 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
 #include "pci/names.h"
+#include "tests/unit/test.h"
 
 extern const char pci_ids[], pci_ids_end[];
 

@@ -1,9 +1,4 @@
 /* Power of a function, and the bridges above it: pci/path.h. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <string.h>
 #include "kernel/log.h"
 #include "kernel/pmm.h"
@@ -11,6 +6,7 @@
 #include "pci/path.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"
+#include "tests/unit/test.h"
 
 #define NVME 0x00101b36
 

@@ -1,9 +1,4 @@
 /* The table of quirks (pci/quirk.h): which functions it means, and what is then done. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
 #include "apps/bringup/quirks.h"
@@ -11,6 +6,7 @@
 #include "kernel/pmm.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"
+#include "tests/unit/test.h"
 
 static struct pci_func function(uint32_t id, uint32_t class, uint8_t revision)
 {

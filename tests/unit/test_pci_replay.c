@@ -1,11 +1,7 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <string.h>
 #include "pci/pci.h"
 #include "pci/regs.h"
+#include "tests/unit/test.h"
 #include "tools/replay/replay.h"
 
 static const bdf_t fn = {0, 0x0100};

@@ -1,16 +1,11 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "kernel/time.h"
 #include "pci/pci.h"
+#include "tests/unit/test.h"
 #include "tools/replay/replay.h"
-#include "tests/unit/between.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"
 

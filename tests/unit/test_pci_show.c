@@ -1,16 +1,12 @@
 /* lspci's text, from recorded machines: the bytes come back as they were recorded, and what is said of them
  * is what pciutils 3.9.0 says, line by line. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "pci/regs.h"
+#include "tests/unit/test.h"
 #include "tools/replay/replay.h"
 #include "pci/show.h"
 #include "tests/unit/support.h"

@@ -1,16 +1,12 @@
 /* Addresses that firmware's tables name, before they are touched: by the memory map, the processor's width,
  * what is claimed already, and firmware's page tables; and the snapshot that reads through them. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
 #include "boot/fwtables.h"
 #include "boot/snapshot.h"
 #include "kernel/phys.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 static const struct boot_region map[] = {
 	{.base = 0x1000, .pages = 0x9f, .type = MEM_FREE},

@@ -1,17 +1,13 @@
 /* The QAT VF driver against a model of its rings: every service on both generations, around the rings many
  * times, and a device that lies. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/work/jobs.h"
 #include "apps/work/known_answers.h"
 #include "drivers/crypto/aes.h"
 #include "drivers/qat/vf.h"
 #include "kernel/inflate.h"
 #include "tests/model/qat_model.h"
+#include "tests/unit/test.h"
 
 #define BASE  0x2000000000ull
 #define DEPTH 32u

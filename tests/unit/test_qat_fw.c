@@ -1,15 +1,11 @@
 /* Firmware of QAT cards: files as they come and as they could be damaged, and the bring-up of a PF against a
  * model of its registers, with all that can go wrong on the way. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include "drivers/crypto/sha.h"
 #include "drivers/qat/pf.h"
 #include "tests/model/qat_pf_model.h"
+#include "tests/unit/test.h"
 
 #define DEVICE 0x01000000u
 #define BASE   0x2000000000ull

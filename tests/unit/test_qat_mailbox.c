@@ -1,11 +1,7 @@
 /* The messages of a gen4 VF, against a PF's side that takes its time, answers wrongly, or not at all. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include "drivers/qat/mailbox.h"
+#include "tests/unit/test.h"
 
 static struct pf {
 	uint8_t version, bytes; /* of the block, as it says */

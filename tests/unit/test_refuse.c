@@ -1,19 +1,25 @@
 /* The demo's short proof: which cases there are, what is compared in each, and how they are counted.
  * attack_run() is made up here; tests/unit/test_attack.c has the real one. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
-#include "apps/proof/attack.h"
+#include "apps/proof/bystanders.h"
+#include "apps/proof/refuse.h"
+#include "apps/proof/guard.h"
+#include "apps/proof/standin.h"
+#include "apps/proof/strike.h"
 #include "apps/proof/stages.h"
 #include "apps/work/pattern.h"
 #include "kernel/x86/paging.h"
 #include "tests/unit/support_stages.h"
+#include "tests/unit/test.h"
 
 #define VFS    3u
 #define KERNEL 0x7000000ull
+
+enum sl_err compute_refuse(struct machine *machine)
+{
+	fail_msg("%u VFs do not compute", machine->vfs);
+	return SL_BADVAL;
+}
 
 static _Alignas(PAGE_SIZE) uint8_t kernel_data[PAGE_SIZE];
 static const void *guarded[16];
@@ -22,15 +28,23 @@ static int bad = -1; /* the case that comes to: */
 static enum attack_outcome outcome;
 static struct domain *dom = (struct domain *)&mach;
 
-uint8_t *attack_kernel_data(void)
+const struct strike_ops strike_nvme_vf;
+const struct bystanders bystanders_block;
+
+uint8_t *standin_data(void)
 {
 	return kernel_data;
 }
 
-void attack_kernel_fill(void)
+void standin_fill(void)
 {
 	pattern_fill(kernel_data, PAGE_SIZE, 5);
 	filled++;
+}
+
+bool standin_whole(void)
+{
+	return pattern_check(kernel_data, PAGE_SIZE, 5);
 }
 
 phys_t paging_phys(const void *va)
@@ -91,7 +105,7 @@ static uint8_t *target_of(unsigned v)
 void attack_run(struct machine *machine, struct attacker *by, const struct attack *a,
 		struct attack_result *out)
 {
-	unsigned v = by->vf->index,
+	unsigned v = ((const struct vf *)by->dev)->index,
 		 t = n_cases % (VFS + 2); /* of VFS - 1 others, kernel, read-only, unmapped */
 	assert_ptr_equal(machine, &mach);
 	assert_int_equal(v, n_cases / (VFS + 2));
@@ -99,6 +113,7 @@ void attack_run(struct machine *machine, struct attacker *by, const struct attac
 		    !a->seen);
 	assert_int_equal(filled, 1); /* what lies in the kernel's page is known */
 	assert_ptr_equal(*by->dom, dom);
+	assert_true(by->ops == &strike_nvme_vf && by->others == &bystanders_block && by->fn == &vf_fn[v]);
 	assert_true(by->allowed.len == 2 * PAGE_SIZE && by->allowed.dom == dom);
 	assert_true(is_guarded(kernel_data) && is_guarded(readonly[v]) && is_guarded(target_of(v)) &&
 		    n_tables == 1);

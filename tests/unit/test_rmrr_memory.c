@@ -1,10 +1,5 @@
 /* RMRRs whose memory is the system's own: it is kept out of the page allocator before that has any, or it is
  * not mapped. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <string.h>
 #include "iommu/dmar/rmrr.h"
 #include "kernel/log.h"
@@ -12,6 +7,7 @@
 #include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"
+#include "tests/unit/test.h"
 
 #define RAM_BASE  0x40000000ull
 #define RAM_BYTES (8 * PAGE_2M)

@@ -1,15 +1,11 @@
 /* The serial console against UARTs with a FIFO whose reader can pause: text waits, is sent later, and what is
  * lost is counted. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
 #include "kernel/fmt.h"
 #include "kernel/serial.h"
 #include "kernel/time.h"
+#include "tests/unit/test.h"
 
 #define FIFO     16
 #define SEEN_MAX 400000

@@ -1,14 +1,9 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
 #include "apps/shell/line.h"
 #include "apps/shell/pager.h"
 #include "apps/shell/words.h"
-#include "tests/unit/between.h"
+#include "tests/unit/test.h"
 
 /* A terminal of one row that knows backspace, bell and newline, and nothing else: a dumb one. */
 static struct {

@@ -1,12 +1,8 @@
 /* The System Resource Affinity Table, whole and damaged. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
 #include "kernel/srat.h"
+#include "tests/unit/test.h"
 
 static uint8_t table[1024];
 static size_t len;

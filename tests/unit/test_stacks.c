@@ -1,10 +1,6 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include "kernel/stacks.h"
+#include "tests/unit/test.h"
 
 static void test_marks(void **state)
 {

@@ -1,11 +1,6 @@
 /* Machines of several units of which some cannot be used: the others go on, and each says what became of it.
  */
 #define _POSIX_C_SOURCE 200809L
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <string.h>
 #include "iommu/vtd/format.h"
 #include "iommu/irq.h"
@@ -15,6 +10,7 @@
 #include "kernel/pmm.h"
 #include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 #define RAM_BASE  0x40000000ull
 #define RAM_BYTES (8 * PAGE_2M)

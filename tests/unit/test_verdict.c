@@ -1,15 +1,11 @@
 /* The last line of a run: ok=1 only when every case that had to be refused was. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/result.h"
 #include "apps/report/latency.h"
 #include "kernel/core.h"
 #include "kernel/x86/tsc.h"
 #include "tests/unit/support_stages.h"
+#include "tests/unit/test.h"
 
 static uint64_t hz;
 

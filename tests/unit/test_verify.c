@@ -1,23 +1,21 @@
 /* Stage verify on a model of a controller: every operation of every step is right, and one bit of one block
  * that is read wrongly ends it, whichever that is. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/vf/workers.h"
+#include "apps/vf/nvme.h"
 #include "apps/bringup/faults.h"
 #include "apps/work/stages.h"
 #include "apps/machine.h"
 #include "kernel/core.h"
 #include "kernel/log.h"
 #include "tests/model/nvme_model.h"
+#include "tests/unit/test.h"
 
 #define WINDOW 0x2000000000ull
 #define CHUNKS 128u
 
+static struct nvme_own own;
 static struct machine m;
 static struct boot_info boot;
 static struct pci_func fn;
@@ -116,8 +114,9 @@ static int start(void **state)
 	vf->buffers = dma_part(&vf->block, WINDOW_BUFFERS, PAGE_2M - WINDOW_BUFFERS);
 	const struct nvme_vf_cfg cfg = {
 		.io = model.io, .fn = fn.bdf, .mem = &vf->queues, .depth = DEPTH_MIN, .shares = 1};
-	assert_int_equal(nvme_vf_open(&vf->nvme, &cfg), SL_OK);
-	vf->accel = &vf->nvme.accel;
+	assert_int_equal(nvme_vf_open(&own.vf, &cfg), SL_OK);
+	vf->own = &own;
+	vf->accel = &own.vf.accel;
 	real = vf->accel->drv;
 	driver = *real;
 	driver.poll = poll;

@@ -1,11 +1,6 @@
 /* Interrupt remapping: what the driver sets up, by what the model unit then does with messages, with the walk
  * of iommu/vtd/irwalk.c as a third opinion on each. */
 #define _POSIX_C_SOURCE 200809L
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <string.h>
 #include "iommu/fault_log.h"
 #include "iommu/irq.h"
@@ -14,6 +9,7 @@
 #include "kernel/pmm.h"
 #include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 #define RAM_BASE  0x40000000ull
 #define RAM_BYTES (8 * PAGE_2M)

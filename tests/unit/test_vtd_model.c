@@ -1,14 +1,10 @@
 /* The model of a unit is the oracle of other tests; here it is driven by hand, without iommu/, to see that it
  * is as strict as a unit: VT-d §6 and §11.4. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <string.h>
 #include "kernel/pmm.h"
 #include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 #define RAM_BASE  0x40000000ull
 #define RAM_BYTES (8 * PAGE_2M)

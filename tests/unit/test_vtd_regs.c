@@ -1,11 +1,7 @@
 /* Each field typed a second time as (high, low) from VT-d §11.4, §9 and §6.5.2, and compared with the masks
  * that the driver uses. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include "iommu/vtd/unit.h"
+#include "tests/unit/test.h"
 
 struct golden {
 	const char *name;

@@ -1,11 +1,7 @@
 /* Tables typed by hand from VT-d §9, one word each; every reason to stop. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <string.h>
 #include "iommu/vtd/walk.h"
+#include "tests/unit/test.h"
 
 /* Six pages of memory at 0x10000: root, context, L4, L3, L2, L1. */
 static uint64_t mem[6][512];

@@ -1,17 +1,13 @@
 /* Waiting for rings: a result comes at every single point between the last look and the halt, and none is
  * missed. The device here is the strictest that there may be: it interrupts only for a result that comes when
  * all before it are known to be taken and its vector is not masked. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
-#include <cmocka.h>
 #include "apps/vf/workers.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
 #include "kernel/x86/irq.h"
 #include "tests/unit/support.h"
+#include "tests/unit/test.h"
 
 #define DEVS 2u
 

@@ -1,9 +1,4 @@
 /* Where the window of device addresses lies: nobody else answers there. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <string.h>
 #include "apps/machine.h"
 #include "apps/bringup/dma_window.h"
@@ -11,6 +6,7 @@
 #include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"
+#include "tests/unit/test.h"
 
 #define GIB       PAGE_1G
 #define NVME      0x00101b36

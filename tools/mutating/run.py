@@ -154,7 +154,7 @@ class Worker:
         objects = [altered.get(own, self.tests.objects[own])] + [o for n, o in altered.items() if n != own]
         link = subprocess.run(
             [*self.tests.cc, "-fuse-ld=lld", "-fsanitize=address,undefined", "-o", program, *objects,
-             self.tests.host / "libsluice.a", "-lcmocka", "-lnettle"], cwd=self.tests.root, capture_output=True, text=True)
+             self.tests.host / "libsluice.a", "-lcmocka", "-lnettle", "-ljansson"], cwd=self.tests.root, capture_output=True, text=True)
         if link.returncode:
             raise SystemExit(f"mutants: {test} can not be linked with {', '.join(altered)}:\n{link.stderr}")
         seconds = self.tests.seconds[test]

@@ -244,7 +244,7 @@ static void audit_dump(struct given *g, struct span table)
 {
 	static struct audit_in in;
 	memset(&in, 0, sizeof(in));
-	in.secure_boot = AUDIT_SECURE_ON;
+	in.secure_boot = SECURE_ON;
 	in.proof = AUDIT_PROOF_NOT_ASKED;
 	in.pci = &pci;
 	audit_take_missed(&in, &pci);

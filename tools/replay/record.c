@@ -173,7 +173,7 @@ static bool on_run(struct record *r, const json_t *o)
 	    !get_text(r, o, "vendor", in->vendor, sizeof(in->vendor)) ||
 	    !get_text(r, o, "firmware", in->firmware, sizeof(in->firmware)) ||
 	    !get_count(r, o, "apicids", 1u << 20, &apicids) ||
-	    !get_name(r, o, "secure_boot", audit_secure_name, AUDIT_SECURE_SETUP + 1, &in->secure_boot) ||
+	    !get_name(r, o, "secure_boot", boot_secure_name, SECURE_SETUP + 1, &in->secure_boot) ||
 	    !get_count(r, o, "tsc_hz", 1ull << 40, &hz))
 		return false;
 	if (has(o, "phys_bits") && !get_count(r, o, "phys_bits", 64, &phys))

@@ -1,0 +1,7 @@
+/* Stage insn: rows of a workload, to be counted by tools/insncount. */
+#pragma once
+#include "apps/machine.h"
+
+enum sl_err stage_insn(struct machine *m) MUST_CHECK;
+/* The same of VFs that compute: apps/measure/compute_insn.c. */
+enum sl_err compute_insn(struct machine *m) MUST_CHECK;

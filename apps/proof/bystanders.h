@@ -1,0 +1,22 @@
+/* Those who do nothing forbidden: they have work in flight while another function attacks, and all of it has
+ * to be right. */
+#pragma once
+#include "apps/machine.h"
+
+struct attacker;
+
+struct bystanders {
+	/* All VFs that are open, but for the attacker, have work in flight from begin() to end(); end() is
+	 * true when all of it was right. */
+	void (*begin)(struct machine *m, const struct attacker *by);
+	bool (*end)(struct machine *m, const struct attacker *by);
+};
+
+/* VFs with a medium: reads and writes of chunks that timed_prepare() has written. */
+extern const struct bystanders bystanders_block;
+
+/* While an attack takes long: a VF whose work is done begins again. */
+void bystanders_turn(struct machine *m);
+
+/* Operations that they have done, each of which was right. */
+uint64_t bystanders_verified(void);

@@ -1,0 +1,31 @@
+/* What comes of each case of stage isolate: its line, its count, its place in the audit, and the sentences at
+ * the end, each of which says what was counted and nothing else. */
+#pragma once
+#include "apps/proof/attackers.h"
+
+struct interrupts;
+
+/* One attacker's turn. */
+struct trial {
+	struct machine *m;
+	struct attackers *all;
+	struct attacker *by;
+	struct domain *from;          /* cases without a domain: the one that it was attached to */
+	const struct interrupts *irq; /* cases of interrupts: apps/proof/case_interrupt.c */
+};
+
+/* Runs one case, prints its line and counts it; leaves out what the attacker cannot do. enforceable: the
+ * platform is able to refuse it. Without why it is that of a page that may not be read or written; without
+ * fault_at it is a->to. When it is known not to be and does not, that is said and counted apart. */
+void trial_run(const struct trial *t, const struct attack *a, bool enforceable);
+/* A case whose control, made by the caller, had no effect: printed and counted as not tried. */
+void trial_no_effect(const struct trial *t, const struct attack *a);
+/* A case that could not be set up proves nothing, and something is broken: it counts as one that was not
+ * refused. */
+void trial_broken(const struct trial *t, const char *what);
+
+/* Counts of a run anew; the head of the table; the sentences at the end, of what m->tally and the other
+ * counts say. */
+void ledger_clear(void);
+void ledger_print_head(void);
+void ledger_print_sum(const struct machine *m);

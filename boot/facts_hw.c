@@ -1,0 +1,162 @@
+/* What firmware and the processor say of the machine: features, tables and the addresses in them, Secure
+ * Boot, the screen. */
+#include "boot/fwtables.h"
+#include "boot/loader.h"
+#include "kernel/mmio.h"
+#include "kernel/phys.h"
+#include "kernel/str.h"
+
+struct acpi loader_acpi;
+static struct fw_tables firmware_tables;
+
+static void cpuid(uint32_t leaf, uint32_t r[4])
+{
+	__asm__("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(0));
+}
+
+void facts_cpu(struct boot_info *bi)
+{
+	uint32_t r[4];
+	cpuid(0x80000001, r);
+	bi->pages_1g = r[3] >> 26 & 1;
+	if (!(r[3] >> 20 & 1))
+		refuse("this processor has no NX (execute disable) bit, or it is off (CPUID 80000001h EDX bit 20 is 0)",
+		       "switch Execute Disable on in firmware setup");
+	__asm__ volatile("mov %%cr4, %0" : "=r"(bi->firmware_cr4));
+	bi->la57 = bi->firmware_cr4 >> 12 & 1;
+	cpuid(0x80000000, r);
+	bi->phys_bits = 36; /* SDM vol. 3 §4.1.4: of a processor that does not say */
+	if (r[0] >= 0x80000008) {
+		cpuid(0x80000008, r);
+		bi->phys_bits = (r[0] & 0xff) < 52 ? r[0] & 0xff : 52;
+	}
+}
+
+void facts_cpu_names(char brand[49], char vendor[13])
+{
+	uint32_t r[4];
+	cpuid(0, r);
+	memcpy(vendor, &r[1], 4);
+	memcpy(vendor + 4, &r[3], 4);
+	memcpy(vendor + 8, &r[2], 4);
+	vendor[12] = 0;
+	for (uint32_t i = 0; i < 3; i++) {
+		cpuid(0x80000002 + i, r);
+		memcpy(brand + 16 * i, r, 16);
+	}
+	brand[48] = 0;
+}
+
+/* A variable of one byte: UEFI §3.3, table 3-1. */
+static EFI_STATUS read_flag(CHAR16 *name, UINT8 *value)
+{
+	static EFI_GUID global = EFI_GLOBAL_VARIABLE;
+	UINTN size = 1;
+	*value = 0;
+	return loader_st->RuntimeServices->GetVariable(name, &global, NULL, &size, value);
+}
+
+static uint32_t read_secure_boot(void)
+{
+	UINT8 on, setup;
+	EFI_STATUS s = read_flag((CHAR16[]){'S', 'e', 'c', 'u', 'r', 'e', 'B', 'o', 'o', 't', 0}, &on);
+	EFI_STATUS t = read_flag((CHAR16[]){'S', 'e', 't', 'u', 'p', 'M', 'o', 'd', 'e', 0}, &setup);
+	if (s == EFI_NOT_FOUND)
+		return SECURE_OFF;
+	if (s != EFI_SUCCESS)
+		return SECURE_UNKNOWN;
+	return on ? SECURE_ON : t == EFI_SUCCESS && setup ? SECURE_SETUP : SECURE_OFF;
+}
+
+/* ---- what tables of firmware name, looked at before it is touched ---- */
+
+static const uint64_t *firmware_table(uint64_t phys)
+{
+	return (const uint64_t *)phys;
+}
+
+enum phys_fault facts_check(uint64_t addr, uint64_t len, enum phys_kind kind)
+{
+	enum phys_fault f = phys_check(addr, len, kind);
+	return !f && !fw_mapped(&firmware_tables, addr, len) ? PHYS_UNMAPPED : f;
+}
+
+uint64_t facts_load(uint64_t addr, unsigned bytes)
+{
+	const volatile void *at = (const volatile void *)addr;
+	return bytes == 1   ? mmio_rd8(at)
+	       : bytes == 2 ? mmio_rd16(at)
+	       : bytes == 4 ? mmio_rd32(at)
+			    : mmio_rd64(at);
+}
+
+static void left_out(const char *what, uint64_t addr, enum phys_fault why)
+{
+	say("sluice: %s at 0x%llx is left out: %s\n", what, (ull)addr, phys_fault_text(why));
+}
+
+struct snapshot_access loader_registers = {facts_check, facts_load, left_out};
+
+static const uint8_t *map_identity(uint64_t phys, size_t len)
+{
+	return facts_check(phys, len, PHYS_TABLE) ? NULL : (const uint8_t *)phys;
+}
+
+void facts_addresses(const struct boot_info *bi)
+{
+	uint64_t cr3;
+	__asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
+	firmware_tables = (struct fw_tables){cr3, bi->la57, bi->phys_bits, firmware_table};
+}
+
+static bool same_guid(const EFI_GUID *a, const EFI_GUID *b)
+{
+	return memcmp(a, b, sizeof *a) == 0;
+}
+
+void facts_acpi(struct boot_info *bi)
+{
+	static const EFI_GUID v2 = ACPI_20_TABLE_GUID, v1 = ACPI_TABLE_GUID;
+	for (UINTN i = 0; i < loader_st->NumberOfTableEntries; i++) {
+		const EFI_CONFIGURATION_TABLE *t = &loader_st->ConfigurationTable[i];
+		if (same_guid(&t->VendorGuid, &v2))
+			bi->rsdp = (uint64_t)t->VendorTable;
+		else if (same_guid(&t->VendorGuid, &v1) && !bi->rsdp)
+			bi->rsdp = (uint64_t)t->VendorTable;
+	}
+	enum sl_err e = acpi_init(&loader_acpi, bi->rsdp, map_identity);
+	for (unsigned i = 0; i < loader_acpi.lost && i < ARRAY_LEN(loader_acpi.lost_at); i++)
+		if (loader_acpi.lost_at[i])
+			say("sluice: the ACPI table at 0x%llx is left out: %s\n", (ull)loader_acpi.lost_at[i],
+			    facts_check(loader_acpi.lost_at[i], ACPI_HEADER, PHYS_TABLE)
+				    ? phys_fault_text(
+					      facts_check(loader_acpi.lost_at[i], ACPI_HEADER, PHYS_TABLE))
+				    : "its length makes no sense");
+	if (e)
+		refuse("firmware gives no usable ACPI tables (no RSDP, or a wrong checksum)",
+		       "update the firmware; in a virtual machine, switch ACPI on");
+}
+
+static void find_framebuffer(struct boot_info *bi)
+{
+	static EFI_GUID gop_guid = EFI_GRAPHICS_OUTPUT_PROTOCOL_GUID;
+	EFI_GRAPHICS_OUTPUT_PROTOCOL *gop;
+	if (loader_bs()->LocateProtocol(&gop_guid, NULL, (void **)&gop) != EFI_SUCCESS || !gop->Mode ||
+	    !gop->Mode->Info)
+		return;
+	bi->fb.base = gop->Mode->FrameBufferBase;
+	bi->fb.size = gop->Mode->FrameBufferSize;
+	bi->fb.width = gop->Mode->Info->HorizontalResolution;
+	bi->fb.height = gop->Mode->Info->VerticalResolution;
+	bi->fb.stride = gop->Mode->Info->PixelsPerScanLine;
+	bi->fb.format = (uint32_t)gop->Mode->Info->PixelFormat;
+}
+
+void facts_firmware(struct boot_info *bi)
+{
+	bi->secure_boot = read_secure_boot();
+	bi->runtime = (uint64_t)loader_st->RuntimeServices;
+	bi->firmware_revision = loader_st->FirmwareRevision;
+	loader_ascii(bi->firmware, sizeof bi->firmware, loader_st->FirmwareVendor);
+	find_framebuffer(bi);
+}
