@@ -304,6 +304,8 @@ void case_memory_run(const struct trial *t)
 						   : &strike_nvme_vf));
 	assert_ptr_equal(by->msix,
 			 by->ops == &strike_nvme_vf ? &mach.vf[memory_runs % t->all->n].msix : NULL);
+	for (unsigned v = 0; v < VFS_MAX; v++)
+		assert_false(t->all->fetched[v]);
 	memory_runs++;
 	machine->tally.cases += 10;
 	machine->tally.refused += not_refused ? 9 : 10;
@@ -321,6 +323,8 @@ enum sl_err case_functions_run(struct machine *machine, struct attackers *all)
 	assert_ptr_equal(machine, &mach);
 	assert_true(!live && !connected && !domains && !all->n && all->decoy.v == DECOY);
 	function_runs++;
+	for (unsigned v = 0; v < VFS_MAX; v++) /* of this pass: the next one begins without */
+		all->fetched[v] = true;
 	pages_free -= lost_each;
 	return stages_call();
 }
