@@ -4,7 +4,7 @@
  * Set-up belongs to core 0: nothing that allocates, maps or configures (pmm, paging, domains, pci) may be
  * called on another core, and core_run() and core_join() are core 0's. The log may be used everywhere.
  *
- * Order: core_init_first() (kernel/start_hw.c), cores_start(), cores_compare(), then core_run() and
+ * Order: core_init_first() (apps/start_hw.c), cores_start(), cores_compare(), then core_run() and
  * core_join() as often as wanted. */
 #pragma once
 #include "kernel/err.h"

@@ -40,9 +40,6 @@ BESIDES = {  # single headers
     "apps/bringup": {"apps/machine.h", "apps/audit/app.h"},  # what the hardware reports is a record of the audit
 }
 CALLS_BESIDES = {  # (layer, function): calls against the layers, with the reason
-    ("kernel", "app_main"): "the kernel ends by starting the program",
-    ("kernel", "app_reserve"): "the program says which memory is never given out, before there is an allocator",
-    ("apps/bringup", "audit_error"): "",
     ("drivers", "iommu"): "buffers are mapped in a domain",
 }
 REGS = re.compile(r"(^|_)regs\.h$")

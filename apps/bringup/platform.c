@@ -9,7 +9,6 @@
 #include "kernel/power.h"
 #include "kernel/memmap.h"
 #include "kernel/pmm.h"
-#include "kernel/start.h"
 #include "kernel/str.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/paging.h"

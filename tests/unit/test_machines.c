@@ -29,7 +29,7 @@
 #include "kernel/power.h"
 #include "kernel/serial.h"
 #include "kernel/ram.h"
-#include "kernel/start.h"
+#include "apps/start.h"
 #include "kernel/time.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/paging.h"

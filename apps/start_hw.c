@@ -4,7 +4,8 @@
 #include "kernel/power.h"
 #include "kernel/ram.h"
 #include "kernel/serial.h"
-#include "kernel/start.h"
+#include "apps/machine.h"
+#include "apps/bringup/platform.h"
 #include "kernel/symbols.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/hwerr.h"
@@ -15,7 +16,7 @@ static const struct boot_info *boot;
 
 void kernel_main(uint64_t boot_info);
 _Noreturn void cpu_run_on(void *stack_top, void (*fn)(void));
-extern const uint8_t boot_stack[16384]; /* kernel/x86/entry.S */
+extern const uint8_t boot_stack[16384]; /* apps/entry.S */
 
 /* The memory that an RMRR describes is kept out of the allocator before it has any page of firmware's. Tables
  * outside RAM need page tables to be read, and those come out of the kernel's own image. */
@@ -33,8 +34,8 @@ static void start_app(void)
 }
 
 /* The UARTs that console= names, else the four ports that PCs have them at, where one answers. Those in
- * memory and on PCI follow when memory can be mapped and the functions are known (apps/bringup/console.c); the ring
- * keeps what they have to show. */
+ * memory and on PCI follow when memory can be mapped and the functions are known (apps/bringup/console.c);
+ * the ring keeps what they have to show. */
 static void start_console(void)
 {
 	const struct config *cfg = &boot->cfg;
