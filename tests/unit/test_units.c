@@ -2,7 +2,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include <string.h>
-#include "iommu/format.h"
+#include "iommu/vtd/format.h"
 #include "iommu/irq.h"
 #include "iommu/vtd/state.h"
 #include "iommu/vtd/unit.h"
@@ -347,12 +347,12 @@ static void test_graphics_with_small_pages(void **state)
 	unit(MODEL_CAP, MODEL_ECAP, 0x0010);
 	unit(MODEL_CAP, MODEL_ECAP, MODEL_ALL);
 	assert_int_equal(start(), SL_OK);
-	assert_int_not_equal(vtd_format_of(&mmu.unit[0], 4).large, 0);
+	assert_int_not_equal(vtd_format_of(&mmu.unit[0], 4).page_level, 1);
 	assert_int_equal(iommu_small_pages_graphics(&mmu, &functions), 1);
 	assert_int_equal(iommu_small_pages_graphics(&mmu, &functions), 0);
-	assert_int_equal(vtd_format_of(&mmu.unit[0], 4).large, 0);
-	assert_int_not_equal(vtd_format_of(&mmu.unit[1], 4).large, 0);
-	assert_int_equal(mmu.large, 0); /* of a domain whose functions are not known yet */
+	assert_int_equal(vtd_format_of(&mmu.unit[0], 4).page_level, 1);
+	assert_int_not_equal(vtd_format_of(&mmu.unit[1], 4).page_level, 1);
+	assert_int_equal(mmu.page_level, 1); /* of a domain whose functions are not known yet */
 	machine_end();
 }
 
