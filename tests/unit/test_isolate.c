@@ -548,7 +548,7 @@ static void test_without_edu(void **state)
 	mach.vfs = 1;
 	assert_int_equal(stage_isolate(&mach), SL_OK);
 	assert_int_equal(memory_runs, 2);
-	assert_said("nobody else works: there is no other VF");
+	assert_said("no other VF is there to work");
 }
 
 /* Nothing is read from tables that are not used, and nothing is refused. */
