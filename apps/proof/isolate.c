@@ -60,6 +60,15 @@ static void introduce(const struct machine *m, uint32_t pass)
 		"  arrived when its handler ran; who FFFF: the unit names no sender.\n");
 }
 
+/* Those that end a mapping come last: no case after them needs it. */
+static void run_attached(const struct trial *t)
+{
+	attackers_guard(t->m, t->all);
+	cases_run(t, cases_memory, WHEN_ATTACHED);
+	case_interrupt_run(t);
+	cases_run(t, cases_memory, WHEN_UNMAPPING);
+}
+
 static enum sl_err run_pass(struct machine *m, uint32_t pass)
 {
 	enum sl_err e = check_room(m);
@@ -77,7 +86,7 @@ static enum sl_err run_pass(struct machine *m, uint32_t pass)
 	ledger_print_head();
 	for (unsigned i = 0; i < attackers.n && !e; i++) {
 		struct trial t = {.m = m, .all = &attackers, .by = &attackers.one[i]};
-		case_memory_run(&t);
+		run_attached(&t);
 		e = case_detached_run(&t);
 		if (!e && serial_stop())
 			e = SL_STOPPED;
