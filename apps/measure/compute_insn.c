@@ -238,7 +238,7 @@ enum sl_err compute_insn(struct machine *m)
 		for (unsigned i = 0; i < ARRAY_LEN(rows) && !e; i++)
 			e = run_row(&m->vf[0], &rows[i]);
 	if (e)
-		log_fail("insn", "run again; if it stays, the device fails under load",
-			 "operations under load went wrong: %s", sl_err_text(e));
+		log_fail("insn", "run again; if this persists, the device fails under load",
+			 "operations under load failed: %s", sl_err_text(e));
 	return e;
 }

@@ -268,7 +268,7 @@ const char *attack_outcome_text(enum attack_outcome o)
 	static const char *const text[ATTACK_OUTCOMES] = {
 		"refused",
 		"SUCCEEDED: memory was reached",
-		"no word of it came back, but data that was not there before",
+		"nothing of the secret came back, but data that was not there before",
 		"the interrupt arrived",
 		"no effect, but nothing was recorded",
 		"no effect, but the wrong fault was recorded",

@@ -118,7 +118,7 @@ static void end(struct poller *p)
 		p->err = jobs_check(j, tag, p->status[tag]);
 	if (!p->err && p->odd) {
 		p->err = SL_DEVICE;
-		fmt_print(j->why, sizeof j->why, "operations with a wrong status while the time ran: %llu",
+		fmt_print(j->why, sizeof j->why, "operations with a wrong status in the timed phase: %llu",
 			  (ull)p->odd);
 	}
 }

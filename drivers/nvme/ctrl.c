@@ -23,7 +23,7 @@ _Static_assert(ADMIN_ENTRIES * sizeof(struct nvme_sqe) <= NVME_MEM_ACQ - NVME_ME
 static enum sl_err lost(struct nvme_ctrl *c, enum sl_err e, const char *what)
 {
 	c->dead = true;
-	log_fail("nvme", "power the machine off and on; if it stays, the controller is broken",
+	log_fail("nvme", "power the machine off and on; if this persists, the controller is broken",
 		 BDF_FMT ": %s (CSTS 0x%x)", BDF_ARG(c->fn), what, nvme_rd32(&c->io, NVME_CSTS));
 	return e;
 }
@@ -237,7 +237,7 @@ static enum sl_err wait_admin(struct nvme_ctrl *c, uint32_t *got)
 			return SL_OK;
 		if (polls % ADMIN_LOOK == 0 && nvme_ctrl_health(c))
 			return lost(c, SL_DEVICE, "stopped during an admin command");
-		/* The command may still be carried out, so its data page can not be used again. */
+		/* The command may still be carried out, so its data page cannot be used again. */
 		if (late)
 			return lost(c, SL_TIMEOUT, "admin command does not complete");
 		__builtin_ia32_pause();
@@ -464,7 +464,7 @@ enum sl_err nvme_ctrl_fini(struct nvme_ctrl *c)
 		shut_down(c);
 	c->created = 0;
 	if (disable(c))
-		log_warn("nvme", BDF_FMT ": not stopped; its queue memory is taken away all the same",
+		log_warn("nvme", BDF_FMT ": not stopped; its queue memory is unmapped all the same",
 			 BDF_ARG(c->fn));
 	c->dead = true;
 	if (!c->mem_lent)
@@ -609,11 +609,9 @@ enum sl_err nvme_ns_get(struct nvme_ctrl *c, enum nvme_ns_list list, uint32_t ns
 		return SL_UNSUPPORTED;
 	}
 	if (nvme_ns_parse(mem_at(c, NVME_MEM_DATA), nsid, out, &format)) {
-		log_line(
-			"nvme",
-			BDF_FMT
-			": namespace %u not used: it describes itself impossibly, or in a way that came later",
-			BDF_ARG(c->fn), nsid);
+		log_line("nvme",
+			 BDF_FMT ": namespace %u not used: it reports impossible values, or a newer format",
+			 BDF_ARG(c->fn), nsid);
 		return SL_UNSUPPORTED;
 	}
 	if (out->pi_type && c->id.ctratt & CTRATT_ELBAS && knows_csi(c) &&

@@ -196,7 +196,8 @@ static enum sl_err authenticate(struct qat_pf *pf, const struct qat_image *image
 		    status);
 		return SL_TIMEOUT;
 	}
-	SAY(pf, "the card does not take the firmware for %s as genuine: its signature is wrong", what(image));
+	SAY(pf, "the card does not accept the firmware for %s as genuine: its signature is wrong",
+	    what(image));
 	return SL_VERIFY;
 }
 
@@ -206,7 +207,7 @@ static enum sl_err check_idle(struct qat_pf *pf, uint32_t engines)
 	for (unsigned ae = 0; pf_next(engines, &ae); ae++)
 		if (pf_rd(pf, pf_csr(pf, ae, AE_CTX_ENABLES)) & CTX_ENABLED ||
 		    pf_rd(pf, pf_csr(pf, ae, AE_ACTIVE)) & ACTIVE_RUNS) {
-			SAY(pf, "engine %u runs when it must not", ae);
+			SAY(pf, "engine %u runs although it must not", ae);
 			return SL_BUSY;
 		}
 	return SL_OK;
@@ -229,7 +230,7 @@ static enum sl_err load(struct qat_pf *pf, uint32_t engines, uint64_t how)
 		if ((status & FCU_STATE) == FCU_LOAD_FAIL || late)
 			break;
 	}
-	SAY(pf, "engines %x can not be loaded (status %08x)", engines & ~loaded, status);
+	SAY(pf, "engines %x cannot be loaded (status %08x)", engines & ~loaded, status);
 	return (status & FCU_STATE) == FCU_LOAD_FAIL ? SL_DEVICE : SL_TIMEOUT;
 }
 

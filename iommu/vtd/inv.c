@@ -23,7 +23,7 @@ static enum sl_err wait_idle(struct vtd_unit *u, reg64_t r, uint64_t *v)
 			return SL_OK;
 		if (late) {
 			vtd_unit_trouble(
-				u, "the memory concerned is not used again; restart the machine",
+				u, "the affected memory stays reserved; reboot the machine",
 				"no answer to an invalidation through registers in %u ms (register 0x%x reads 0x%llx)",
 				VTD_DEADLINE_US / 1000, r.off, (ull)*v);
 			u->dead = true;

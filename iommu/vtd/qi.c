@@ -93,7 +93,7 @@ static void recover(struct vtd_unit *u, uint32_t fsts, bool *rewait)
 	if (fsts & FSTS_ICE)
 		vtd_unit_trouble(
 			u, "update the firmware of that device, or take it out",
-			"a device answered an invalidation that it was not asked (FSTS.ICE, requester 0x%x)",
+			"a device sent an invalidation completion that nothing had requested (FSTS.ICE, requester 0x%x)",
 			(unsigned)FGET(record, IQERCD_ICESID));
 	vtd_w1c_ack(&u->io, VTD_FSTS, fsts & FSTS_QUEUE);
 	ring(u);
@@ -118,7 +118,7 @@ static enum sl_err await(struct vtd_unit *u, unsigned limit)
 		if (fsts & FSTS_QUEUE && errors++ < limit) {
 			recover(u, fsts, &rewait);
 		} else if (now > end && !done(u)) {
-			vtd_unit_trouble(u, "the memory concerned is not used again; restart the machine",
+			vtd_unit_trouble(u, "the affected memory stays reserved; reboot the machine",
 					 "no answer to an invalidation in %u ms (FSTS 0x%x)",
 					 VTD_DEADLINE_US / 1000, fsts);
 			u->dead = true;

@@ -43,7 +43,7 @@ def test_wrong_arguments(word, said):
 
 def test_missing_firmware(folder):
     status, text = sh("./run.sh", OVMF="/nowhere/OVMF_CODE.fd", RUN=folder / "run")
-    assert status == 1 and "OVMF=/nowhere/OVMF_CODE.fd can not be read" in text
+    assert status == 1 and "OVMF=/nowhere/OVMF_CODE.fd cannot be read" in text
     code = folder / "code.fd"
     code.touch()
     status, text = sh("./run.sh", OVMF=code, RUN=folder / "run")

@@ -538,7 +538,7 @@ static void machine_run(const char *name, uint32_t ver, uint64_t cap, uint64_t e
 	random_run(ops / 100 * percent);
 	assert_int_equal(pmm_used_pages(), used);
 	for (unsigned i = 0; i < WINDOWS; i++)
-		if (i != SPLIT || mmu.large)
+		if (i != SPLIT || mmu.page_level > 1)
 			assert_true(percent < 100 || windows[i] >= 10);
 	struct domain *d = make();
 	if (how & BESIDE_DEAD)

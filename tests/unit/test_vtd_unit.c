@@ -232,15 +232,15 @@ static void test_common_format(void **state)
 	(void)state;
 	static const struct {
 		uint64_t cap1, cap2;
-		unsigned levels, width, large;
+		unsigned levels, width, page_level;
 	} cases[] = {
 		{0x00d2008c222f0606, 0x00d2008c222f0606, 4, 48, 3}, /* 3 and 4 levels: 4 preferred */
 		{0x00d2008c222f0606, 0x00d2008c22260206, 3, 39, 3}, /* one has 3 only */
 		{0x00d2008c22380c06, 0x00d2008c22380806, 5, 57, 3}, /* one has 5 only */
-		{0x00d2008c222f0606, 0x00d20084222f0606, 4, 48, 1}, /* one has no 1 GiB pages */
-		{0x00d2008c222f0606, 0x00d20080222f0606, 4, 48, 0},
+		{0x00d2008c222f0606, 0x00d20084222f0606, 4, 48, 2}, /* one has no 1 GiB pages */
+		{0x00d2008c222f0606, 0x00d20080222f0606, 4, 48, 1},
 		{0x00d2008c222f0606, 0x00d2008822290606, 4, 42,
-		 0}, /* 1 GiB without 2 MiB is not a valid SSLPS: none */
+		 1}, /* 1 GiB without 2 MiB is not a valid SSLPS: none */
 		{0x00d2008c22260206, 0x00d2008c22380806, 3, 39, 3}, /* 3 only and 5 only: the preferred */
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -250,8 +250,8 @@ static void test_common_format(void **state)
 		assert_int_equal(start(), SL_OK);
 		assert_int_equal(mmu.levels, cases[i].levels);
 		assert_int_equal(mmu.width, cases[i].width);
-		assert_int_equal(mmu.large, cases[i].large);
-		assert_non_null(mmu.sync); /* one of them does not snoop */
+		assert_int_equal(mmu.page_level, cases[i].page_level);
+		assert_non_null(mmu.sync.flush); /* one of them does not snoop */
 		machine_end();
 	}
 }
