@@ -23,7 +23,7 @@ void vf_bars_read(struct pci_func *f);
 /* Fills mem and pref of a bridge. */
 void windows_read(struct pci_func *f);
 /* Whether [addr, addr + size) is passed down to the bridge's bus (always, when bridge is NULL: a root bus)
- * and used by nobody there. */
+ * and used by no other function. */
 bool range_free(const struct pci *pci, const struct pci_func *bridge, uint64_t addr, uint64_t size);
 
 /* ARI for the device of a PF, where the port above can forward it: PCIe §6.13, §9.3.3.3.5. Nothing happens
