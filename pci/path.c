@@ -112,14 +112,13 @@ static bool set_state(const struct pci_func *fn, unsigned state)
 	uint64_t v = fn_rd16(fn, at) & ~(PM_STATE | PM_PME_STATUS);
 	fn_wr16(fn, at, v | state);
 	delay_us(from == 3 || state == 3 ? D3_US : D2_US);
-	for (uint64_t end = now_us() + STATE_US;;) {
-		bool late = now_us() > end;
+	struct deadline d = deadline_in(STATE_US);
+	while (deadline_look(&d)) {
 		if (fn_rd32(fn, CFG_CMD) != UINT32_MAX && pci_power_state(fn) == state)
 			return true;
-		if (late)
-			return false;
 		delay_us(1000);
 	}
+	return false;
 }
 
 /* Where the port says whether its link is up: PCIe §7.5.3.6. */

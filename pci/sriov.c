@@ -1,4 +1,5 @@
 /* VFs on and off, in the order of PCIe §9.2.1.1, and everything put back. */
+#include "pci/ari.h"
 #include "pci/sriov.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
@@ -185,16 +186,14 @@ static enum sl_err number_vfs(const struct pci *pci, const struct pci_func *pf, 
 }
 
 /* The Vendor ID of a VF reads all ones (PCIe §9.3.4.1.1): its Command and Status tell that it is there. */
-static bool vf_answers(const struct pci_cfg *cfg, bdf_t vf, uint64_t deadline)
+static bool vf_answers(const struct pci_cfg *cfg, bdf_t vf, struct deadline d)
 {
-	for (;;) {
-		bool late = now_us() > deadline;
+	while (deadline_look(&d)) {
 		if (pci_rd32(cfg, vf, CFG_CMD) != UINT32_MAX)
 			return true;
-		if (late)
-			return false;
 		delay_us(1000);
 	}
+	return false;
 }
 
 static enum sl_err vf_add(struct pci *pci, struct pci_func *pf, uint16_t index, bdf_t bdf)
@@ -233,7 +232,7 @@ static enum sl_err vfs_on(struct pci *pci, struct pci_func *pf, uint16_t n)
 	}
 	log_debug("sriov", BDF_FMT " VF Enable and VF MSE set: control 0x%04x", BDF_ARG(pf->bdf),
 		  rd16(pf, SRIOV_CTL));
-	uint64_t deadline = now_us() + VF_ANSWER_US;
+	struct deadline deadline = deadline_in(VF_ANSWER_US); /* of all together */
 	for (uint16_t i = 0; i < n; i++) {
 		bdf_t vf = {pf->bdf.seg, (uint16_t)vf_rid(pf, i)};
 		if (!vf_answers(pci->cfg, vf, deadline)) {

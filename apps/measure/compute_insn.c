@@ -68,18 +68,15 @@ FAST_INLINE void ring(struct run *r, enum way way)
 /* Waits for a response; false when the device is silent. */
 static __attribute__((noinline)) bool wait(struct run *r)
 {
-	uint64_t end = now_us() + JOBS_SILENT_US;
+	struct deadline d = deadline_in(JOBS_SILENT_US);
 	r->waits++;
-	for (;;) {
-		bool late = now_us() > end;
+	while (deadline_look(&d))
 		for (uint32_t i = 0; i < LOOK; i++) {
 			if (r->a->drv->ready(r->a))
 				return true;
 			r->empty++;
 		}
-		if (late)
-			return false;
-	}
+	return false;
 }
 
 /* Up to n results; 0 when there is none that is one. */

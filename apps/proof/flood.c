@@ -85,9 +85,9 @@ static enum sl_err flood(struct machine *m, uint64_t *requests, struct vf **stop
 	for (unsigned i = first_flooder(m); i < m->vfs && !e; i++)
 		e = start(m, &m->vf[i]);
 	*requests = flooders(m) * IN_FLIGHT;
-	uint64_t deadline = now_us() + DEADLINE_US;
+	struct deadline d = deadline_in(DEADLINE_US);
 	for (bool going = true; going && !e;) {
-		bool late = now_us() > deadline;
+		bool late = deadline_passed(&d);
 		going = false;
 		for (unsigned i = first_flooder(m); i < m->vfs; i++) {
 			if (m->vf[i].cut)

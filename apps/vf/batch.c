@@ -76,9 +76,9 @@ static enum sl_err wait_all(struct machine *m)
 
 enum sl_err batch_finish_some(struct machine *m, unsigned first, unsigned n)
 {
-	uint64_t deadline = now_us() + STALL_US;
+	struct deadline deadline = deadline_in(STALL_US);
 	for (unsigned turn = 1;; turn++) {
-		bool late = now_us() > deadline, waiting = false;
+		bool late = deadline_passed(&deadline), waiting = false;
 		for (unsigned i = first; i < first + n; i++) {
 			struct vf *vf = &m->vf[i];
 			if (vf->batch.done >= vf->batch.n)
@@ -87,7 +87,7 @@ enum sl_err batch_finish_some(struct machine *m, unsigned first, unsigned n)
 			if (vf->cut)
 				return say_cut(vf);
 			if (batch_poll(vf))
-				deadline = now_us() + STALL_US;
+				deadline = deadline_in(STALL_US);
 			else if (late) {
 				enum sl_err e = vf->accel->drv->health(vf->accel) ? SL_DEVICE : SL_TIMEOUT;
 				log_fail("accel",

@@ -56,15 +56,13 @@ enum sl_err compute_one(struct vf *vf, const struct accel_job *job, uint64_t us,
 	if (a->drv->submit_jobs(a, job, 1) != 1)
 		return say_refused(vf);
 	a->drv->ring(a);
-	for (uint64_t deadline = now_us() + us;;) {
-		bool late = now_us() > deadline;
+	struct deadline d = deadline_in(us);
+	while (deadline_look(&d))
 		if (a->drv->poll(a, &done, 1)) {
 			*status = done.status;
 			return SL_OK;
 		}
-		if (late)
-			return SL_TIMEOUT;
-	}
+	return SL_TIMEOUT;
 }
 
 /* --- known answers, faults, recovery */

@@ -95,9 +95,9 @@ static void end(struct poller *p)
 	struct jobs *j = &compute_of(p->vf)->jobs;
 	struct accel *a = p->vf->accel;
 	struct accel_done done[JOB_TAGS];
-	uint64_t deadline = now_us() + JOBS_SILENT_US;
+	struct deadline d = deadline_in(JOBS_SILENT_US);
 	while (p->left && !a->stats.bad) {
-		bool late = now_us() > deadline;
+		bool late = deadline_passed(&d);
 		unsigned n = a->drv->poll(a, done, JOB_TAGS);
 		for (unsigned i = 0; i < n; i++) {
 			p->status[done[i].tag] = done[i].status;

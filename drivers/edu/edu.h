@@ -1,6 +1,7 @@
 /* QEMU's educational device (1234:11e8): a function that copies between memory and a buffer of its own, at
  * any address, and reports no errors. The simplest DMA attacker there is. QEMU docs/specs/edu.rst */
 #pragma once
+#include "kernel/time.h"
 #include "kernel/addr.h"
 #include "kernel/err.h"
 #include "pci/pci.h"
@@ -12,7 +13,7 @@
 
 struct edu {
 	volatile uint8_t *regs;
-	uint64_t deadline; /* of the copy that runs */
+	struct deadline deadline; /* of the copy that runs */
 };
 
 /* The first among these functions; NULL when there is none. */

@@ -21,22 +21,20 @@ void vtd_qi_reset(struct vtd_unit *u)
  * on a descriptor that is bad it then stops again. */
 static void drain(struct vtd_unit *u)
 {
-	uint64_t end = u->io.now_us(u->io.ctx) + DRAIN_US;
+	uint64_t head = 0, tail = 0;
+	uint32_t fsts = 0;
+	struct deadline d = vtd_deadline(&u->io, DRAIN_US);
 	vtd_w1c_ack(&u->io, VTD_FSTS, FSTS_QUEUE);
-	for (;;) {
-		bool late = u->io.now_us(u->io.ctx) > end;
-		uint64_t head = vtd_rd64(&u->io, VTD_IQH) & IQH_QH, tail = vtd_rd64(&u->io, VTD_IQT) & IQT_QT;
-		uint32_t fsts = vtd_w1c_rd(&u->io, VTD_FSTS);
+	while (!(fsts & FSTS_IQE) && vtd_look(&u->io, &d)) {
+		head = vtd_rd64(&u->io, VTD_IQH) & IQH_QH;
+		tail = vtd_rd64(&u->io, VTD_IQT) & IQT_QT;
+		fsts = vtd_w1c_rd(&u->io, VTD_FSTS);
 		if (head == tail)
 			return;
-		if (late || fsts & FSTS_IQE) {
-			log_warn(
-				u->name,
-				"the invalidation queue is ended with descriptors in it (IQH 0x%llx, IQT 0x%llx, FSTS 0x%x)",
-				(ull)head, (ull)tail, fsts);
-			return;
-		}
 	}
+	log_warn(u->name,
+		 "the invalidation queue is ended with descriptors in it (IQH 0x%llx, IQT 0x%llx, FSTS 0x%x)",
+		 (ull)head, (ull)tail, fsts);
 }
 
 enum sl_err vtd_qi_end(struct vtd_unit *u)
