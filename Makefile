@@ -1,16 +1,25 @@
-# make            kernel, EFI file and its sizes        make run        ./run.sh
-# make image      build/sluice.img for a USB stick      make check      host tests (cmocka, ASan, UBSan)
-# make test       everything; installs what is missing  make boot-test  boot tests in QEMU (pytest)
-# make fuzz       short fuzzing run                     make lint       format, clang-tidy, include directions
-# make coverage   branches that the host tests reach    make bench-iommu  cost of map and unmap, in instructions
-# make bench-insn instructions and MMIO accesses of each operation  make compare  Sluice and Debian's Linux in turn
-# make bench      one table: VFs, depth, kinds of isolation, PF against VF; build/bench/*.svg
-# make qat-model  build/qat-model.so, a QAT card for QEMU; make model-test  Linux's and DPDK's drivers judge it
-# make quick      what a contributor runs before a commit: host tests, rules of the tree, a few boots; under 4 minutes
-# make mutants    which alterations of the sources the host tests see; ONLY=iommu,nvme for some
-# make prove      CBMC proves the readers of foreign bytes, up to a size (SEED=1: it finds the errors that are put in)
-# make machines   10,000 random machines on the host    make soak       60 of the kind booted in QEMU
-# make replay     build/replay: a recorded report, judged on the host
+# make             kernel, EFI file and its sizes
+# make run         ./run.sh
+# make image       build/sluice.img for a USB stick
+# make check       host tests (cmocka, ASan, UBSan)
+# make quick       before a commit: host tests, rules of the tree, a few boots; under 4 minutes
+# make test        everything; installs what is missing
+# make boot-test   boot tests in QEMU (pytest)
+# make fuzz        a short fuzzing run
+# make lint        format, clang-tidy, directions of includes and calls, documents
+# make coverage    branches that the host tests reach
+# make mutants     which alterations of the sources the host tests see; ONLY=iommu,nvme for some
+# make prove       CBMC proves the readers of foreign bytes, up to a size; SEED=1: it finds the errors that are put in
+# make machines    10,000 random machines on the host
+# make soak        60 of the kind, booted in QEMU
+# make bench       one table: VFs, depth, kinds of isolation, PF against VF; build/bench/*.svg
+# make bench-iommu cost of map and unmap, in instructions
+# make bench-insn  instructions and MMIO accesses of each operation
+# make compare     Sluice and Debian's Linux in turn
+# make replay      build/replay: a recorded report, judged on the host
+# make qat-model   build/qat-model.so, a QAT card for QEMU
+# make model-test  Linux's and DPDK's drivers judge that card
+# make clean       removes build/; V=1 shows the commands
 B    ?= build
 CC   := clang
 HOSTCC ?= gcc
@@ -51,17 +60,31 @@ HOBJ := $(HOST:%=$B/host/%.o) $(MODEL:%=$B/host/%.o)
 TBIN := $(UNIT:tests/unit/%.c=$B/host/%)
 
 all: $B/BOOTX64.EFI sizes
-.PHONY: prove quick mutants replay qat-model model-test compare bench coverage bench-iommu bench-insn all sizes image run test check boot-test fuzz lint clean setup
+.PHONY: help prove quick mutants replay compare bench coverage bench-iommu bench-insn all sizes image run test check boot-test fuzz lint clean setup
 .DELETE_ON_ERROR:
-.SECONDARY:
 
-$B/kernel/%.c.o: %.c Makefile
-	$(call say,CC,$<)
-	$(Q)mkdir -p $(@D) && $(CC) $(KFLAGS) -c -o $@ $<
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
-$B/kernel/%.S.o: %.S Makefile
-	$(call say,AS,$<)
-	$(Q)mkdir -p $(@D) && $(CC) --target=x86_64-unknown-none-elf -I. -MMD -MP -c -o $@ $<
+# One rule for the objects of each variant: $(call variant,FOLDER,WORD,COMPILER,FLAGS), the last two by name, as a target may
+# add flags of its own. WORD is what is printed; none: nothing is.
+define variant
+$B/$(1)/%.c.o: %.c Makefile
+	$(if $(2),$$(call say,$(2),$$<))
+	$$(Q)mkdir -p $$(@D) && $$($(3)) $$($(4)) -c -o $$@ $$<
+
+$B/$(1)/%.S.o: %.S Makefile
+	$(if $(2),$$(call say,AS,$$<))
+	$$(Q)mkdir -p $$(@D) && $$($(3)) $$(filter --target=%,$$($(4))) -I. -I$B -MMD -MP -c -o $$@ $$<
+endef
+FUZZFLAGS := $(filter-out -Werror,$(WARN)) -w -O1 -g -I. -I$B -MMD -MP -DSLUICE_HOST -fsanitize=fuzzer-no-link,address,undefined \
+          -fno-sanitize-recover=all
+COVFLAGS := $(filter-out -Werror,$(WARN)) -w -O1 -g -I. -I$B -MMD -MP -DSLUICE_HOST -fprofile-instr-generate -fcoverage-mapping
+$(eval $(call variant,kernel,CC,CC,KFLAGS))
+$(eval $(call variant,loader,CC (loader),CC,EFLAGS))
+$(eval $(call variant,host,HOSTCC,HOSTCC,HFLAGS))
+$(eval $(call variant,fuzz,,CC,FUZZFLAGS))
+$(eval $(call variant,cov,,CC,COVFLAGS))
 
 PCI_IDS := $(firstword $(wildcard /usr/share/misc/pci.ids /usr/share/hwdata/pci.ids))
 $B/pci.ids.packed: tools/pciids tools/pciids.awk $(PCI_IDS)
@@ -69,29 +92,23 @@ $B/pci.ids.packed: tools/pciids tools/pciids.awk $(PCI_IDS)
 	$(Q)[ -n "$(PCI_IDS)" ] || { echo "no pci.ids: install the package pci.ids" >&2; exit 1; }
 	$(Q)mkdir -p $(@D) && $< $(PCI_IDS) $@
 
-$B/kernel/pci/names.c.o: $B/pci.ids.packed
+$(foreach v,kernel host fuzz cov,$B/$(v)/pci/names.c.o): $B/pci.ids.packed
 $B/kernel/pci/names.c.o: KFLAGS += -I$B
+$B/host/pci/names.c.o: HFLAGS += -I$B
 
 $B/kernel/kernel/power_hw.c.o: KFLAGS += $(EFI_H) -DGNU_EFI_USE_MS_ABI
 
 # What runs once or answers a person is to be small; rings, tables and the loops that are timed are to be fast.
-FAST := drivers/nvme/queue.c drivers/nvme/io.c drivers/qat/ring.c drivers/qat/vf.c iommu/domain.c iommu/iova.c iommu/vtd/pt.c iommu/vtd/inv.c iommu/vtd/qi.c apps/measure/bench_run.c \
+FAST := drivers/nvme/queue.c drivers/nvme/io.c drivers/qat/ring.c drivers/qat/vf.c iommu/cached_table.c iommu/map.c iommu/iopt.c iommu/vtd/inv.c iommu/vtd/qi.c apps/measure/bench_run.c \
         apps/work/bursts.c apps/measure/insn.c apps/measure/compute_insn.c apps/vf/workers.c apps/work/load.c apps/measure/mapcost.c apps/work/pattern.c apps/vf/wait.c apps/work/timed.c \
         drivers/crc16.c kernel/pmm.c kernel/str.c
+$(foreach f,$(FAST),$(if $(wildcard $(subst %,*,$(f))),,$(error FAST names $(f), and there is no such file)))
 $(patsubst %,$B/kernel/%.o,$(filter-out $(FAST),$(filter %.c,$(KERNEL)))): KFLAGS += -Oz
 
 $B/kernel.elf: $(KOBJ) linker.ld
 	$(call say,LD,$@)
 	$(Q)ld.lld -nostdlib -static -z noexecstack -z max-page-size=4096 --gc-sections --build-id=none \
 		-T linker.ld -o $@.full $(KOBJ) && llvm-objcopy --strip-debug $@.full $@
-
-$B/loader/%.c.o: %.c Makefile
-	$(call say,CC,$< (loader))
-	$(Q)mkdir -p $(@D) && $(CC) $(EFLAGS) -c -o $@ $<
-
-$B/loader/%.S.o: %.S Makefile
-	$(call say,AS,$< (loader))
-	$(Q)mkdir -p $(@D) && $(CC) --target=x86_64-unknown-windows -I. -I$B -MMD -MP -c -o $@ $<
 
 # stb_image.h asks for stdlib.h, which Debian has for programs alone (it wants floating point); nothing of it is used.
 $B/loader/kernel/inflate.c.o: EFLAGS += -D_STDLIB_H
@@ -122,17 +139,10 @@ sizes: $B/BOOTX64.EFI
 	$(Q)tools/sizes.sh $B
 
 # Host tests: the kernel's own sources, built with ASan and UBSan, each test a program of its own.
-$B/host/%.c.o: %.c Makefile
-	$(call say,HOSTCC,$<)
-	$(Q)mkdir -p $(@D) && $(HOSTCC) $(HFLAGS) -c -o $@ $<
-
-$B/host/pci/names.c.o: $B/pci.ids.packed
-$B/host/pci/names.c.o: HFLAGS += -I$B
-
 $B/host/libsluice.a: $(HOBJ)
 	$(Q)rm -f $@ && ar rcsD $@ $^
 
-$B/host/test_%: $B/host/tests/unit/test_%.c.o $B/host/libsluice.a
+$(TBIN): $B/host/test_%: $B/host/tests/unit/test_%.c.o $B/host/libsluice.a
 	$(call say,LINK,$@)
 	$(Q)$(HOSTCC) -fsanitize=address,undefined -o $@ $< $B/host/libsluice.a -lcmocka -lnettle -ljansson
 
@@ -156,18 +166,13 @@ soak: all $B/mangle.efi
 
 # Fuzzers: clang's libFuzzer over the same sources.
 FUZZ_RUNS ?= 20000
-$B/fuzz/%.c.o: %.c Makefile
-	$(Q)mkdir -p $(@D) && $(CC) $(filter-out -Werror,$(WARN)) -w -O1 -g -I. -I$B -MMD -MP -DSLUICE_HOST \
-		-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -c -o $@ $<
-$B/fuzz/pci/names.c.o: $B/pci.ids.packed
-
 $B/fuzz/libsluice.a: $(HOST:%=$B/fuzz/%.o) $(MODEL:%=$B/fuzz/%.o)
 	$(Q)rm -f $@ && ar rcsD $@ $^
 
 $B/fuzz/fuzz_report: $(patsubst %,$B/fuzz/tools/replay/%.c.o,record machine host)
 $B/fuzz/fuzz_report: FUZZ_LIBS := -ljansson
 $B/fuzz/fuzz_listing: $(patsubst %,$B/fuzz/tools/replay/%.c.o,listing machine host)
-$B/fuzz/fuzz_%: $B/fuzz/tests/fuzz/fuzz_%.c.o $B/fuzz/libsluice.a
+$(FUZZ:tests/fuzz/%.c=$B/fuzz/%): $B/fuzz/%: $B/fuzz/tests/fuzz/%.c.o $B/fuzz/libsluice.a
 	$(call say,FUZZ,$@)
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $(filter %.o,$^) $(filter %.a,$^) $(FUZZ_LIBS)
 
@@ -180,15 +185,10 @@ fuzz: $(FUZZ:tests/fuzz/%.c=$B/fuzz/%)
 
 # Branch coverage of pci/ and iommu/ by the host tests, with a floor.
 COVER_FLOOR ?= 90
-$B/cov/%.c.o: %.c Makefile
-	$(Q)mkdir -p $(@D) && $(CC) $(filter-out -Werror,$(WARN)) -w -O1 -g -I. -I$B -MMD -MP -DSLUICE_HOST \
-		-fprofile-instr-generate -fcoverage-mapping -c -o $@ $<
-$B/cov/pci/names.c.o: $B/pci.ids.packed
-
 $B/cov/libsluice.a: $(HOST:%=$B/cov/%.o) $(MODEL:%=$B/cov/%.o)
 	$(Q)rm -f $@ && ar rcsD $@ $^
 
-$B/cov/test_%: $B/cov/tests/unit/test_%.c.o $B/cov/libsluice.a
+$(UNIT:tests/unit/%.c=$B/cov/%): $B/cov/%: $B/cov/tests/unit/%.c.o $B/cov/libsluice.a
 	$(Q)$(CC) -fprofile-instr-generate -o $@ $^ -lcmocka -lnettle -ljansson
 
 coverage: $(UNIT:tests/unit/%.c=$B/cov/%)
@@ -234,25 +234,7 @@ $B/insncount.so: tools/insncount/insncount.c tools/insncount/qemu_api.h Makefile
 	$(call say,PLUGIN,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(WARN) -std=gnu11 -O2 -fPIC -shared -fvisibility=hidden -o $@ $<
 
-# A QAT card for stock QEMU: tools/qat-model/README.md. Apart from the kernel, under the GPL; it needs nothing of QEMU either.
-.PHONY: qat-packages
-qat-packages:
-	$(Q)tools/setup.sh qat
-
-$B/qat-model/%.o: tools/qat-model/%.c Makefile | qat-packages
-	$(call say,PLUGIN,$<)
-	$(Q)mkdir -p $(@D) && $(CC) -Wall -Wextra -Werror -std=gnu11 -O2 -g -fPIC -fvisibility=hidden -fno-strict-aliasing \
-		-MMD -MP -c -o $@ $<
-
-$B/qat-model.so: $(patsubst tools/%.c,$B/%.o,$(wildcard tools/qat-model/*.c))
-	$(call say,LD,$@)
-	$(Q)$(CC) -shared -o $@ $^ -lnettle -lgmp -lz
-
-qat-model: $B/qat-model.so
-
-# Linux's and DPDK's drivers as judges of that card.
-model-test: qat-model
-	$(Q)tools/qat-model/model-test
+include tools/qat-model/build.mk
 
 bench-insn: all $B/insncount.so
 	$(Q)tools/bench-insn

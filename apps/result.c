@@ -87,6 +87,8 @@ void report_result(struct machine *m, const char *failed, enum sl_err e)
 			? "the audit is done, and nothing in it forbids giving functions away"
 			: "the audit is done: nothing in tables and registers forbids giving functions away; no DMA was tried");
 	name_uncovered(m);
+	/* For serial_lost: a reader who only pauses counts, one who is gone does not. */
+	serial_flush(SERIAL_FLUSH_US);
 	log_text("RESULT v=1 app=%s ok=%d vfs=%u verified=%llu cases=%llu refused=%llu", config_app_name(cfg),
 		 failed ? 0 : 1, m->vfs, (ull)m->tally.verified, (ull)m->tally.cases, (ull)m->tally.refused);
 	if (m->tally.not_enforced)

@@ -48,8 +48,8 @@ enum sl_err domain_unmap_end(struct domain *dom) MUST_CHECK;
 
 /* Device addresses are below this. It may shrink when a function below another unit is attached. */
 uint64_t domain_aperture(const struct domain *dom);
-/* Pages larger than 4 KiB that it may use. Bit 0: 2 MiB, bit 1: 1 GiB. */
-unsigned domain_large_pages(const struct domain *dom);
+/* The largest pages that it may use: 1: 4 KiB, 2: 2 MiB, 3: 1 GiB. */
+unsigned domain_page_level(const struct domain *dom);
 
 /* Device addresses for a mapping of len bytes (a multiple of PAGE_SIZE), aligned to align, a power of two of
  * at least PAGE_SIZE: above 4 GiB where the aperture goes beyond 8 GiB, never where something is mapped. They

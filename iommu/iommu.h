@@ -7,6 +7,7 @@
 #include "iommu/domain.h"
 #include "iommu/unit_state.h"
 #include "iommu/fault.h"
+#include "iommu/iopt.h"
 #include "iommu/walk.h"
 
 struct vtd_io;
@@ -31,14 +32,14 @@ struct iommu {
 	struct dmar_topo topo;
 	struct vtd_unit *unit; /* unit_count of them, in the order of the table */
 	unsigned unit_count;
-	/* Of a domain whose functions are not known yet: what most units read, iommu/format.h. */
-	unsigned levels;           /* of its tables */
-	unsigned width;            /* its device addresses are below 2^width */
-	unsigned large;            /* bit 0: 2 MiB pages, bit 1: 1 GiB */
-	uint32_t domains_max;      /* its id is 1 to domains_max - 1 */
-	const struct vtd_io *sync; /* flushes table stores; NULL when every unit snoops */
-	struct domain *domains;    /* by rising id */
-	struct domain *spare;      /* destroyed ones, to be used again */
+	/* Of a domain whose functions are not known yet: what most units read, iommu/vtd/format.h. */
+	unsigned levels;        /* of its tables */
+	unsigned width;         /* its device addresses are below 2^width */
+	unsigned page_level;    /* 1: pages of 4 KiB; 2: 2 MiB as well; 3: 1 GiB as well */
+	uint32_t domains_max;   /* its id is 1 to domains_max - 1 */
+	struct iopt_sync sync;  /* for stores to tables */
+	struct domain *domains; /* by rising id */
+	struct domain *spare;   /* destroyed ones, to be used again */
 	struct iova_range *spare_iova;
 	struct attached *attached; /* every function that has a domain: iommu/attached.h */
 	struct attached *spare_attached;
@@ -65,7 +66,7 @@ struct iommu_unit_info {
 	const char *unusable; /* why it is left out or left alone; NULL when it is driven */
 	bool on;
 	const struct vtd_regs_seen *found; /* as firmware left it; nothing is read of one that is unusable */
-	uint64_t descriptors, waits; /* invalidation queue; commands to registers count as both */
+	uint64_t descriptors, waits;       /* invalidation queue; commands to registers count as both */
 	uint64_t faults, overflows;
 };
 

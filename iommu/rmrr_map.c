@@ -1,6 +1,6 @@
 /* RMRRs in domains: their functions go on reaching that memory, one to one, and nothing else: VT-d §8.4. */
 #include "iommu/attached.h"
-#include "iommu/format.h"
+#include "iommu/vtd/format.h"
 #include "iommu/iommu.h"
 #include "iommu/vtd/unit.h"
 #include "iommu/dmar/rmrr.h"

@@ -1,8 +1,7 @@
 /* Every unit of the machine from the table to translation: which of them can be used, and what each is for.
  */
-#include "iommu/format.h"
+#include "iommu/vtd/format.h"
 #include "iommu/vtd/ir.h"
-#include "iommu/vtd/pt.h"
 #include "iommu/vtd/unit.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
@@ -217,7 +216,7 @@ static void log_unit(const struct iommu *mmu, const struct vtd_unit *u)
 	if (!u->irq_only) {
 		struct vtd_format form = vtd_format_of(u, mmu->levels);
 		fmt_print(tables, sizeof(tables), "%u-level, 4K%s%s pages", form.levels,
-			  form.large & VTD_PAGE_2M ? " 2M" : "", form.large & VTD_PAGE_1G ? " 1G" : "");
+			  form.page_level >= 2 ? " 2M" : "", form.page_level >= 3 ? " 1G" : "");
 	}
 	log_line(u->name, "VT-d %u.%u at 0x%llx, %s, %s invalidation%s; firmware left %s%s%s%s",
 		 (unsigned)FGET(u->ver, VER_MAX), (unsigned)FGET(u->ver, VER_MIN), (ull)u->base, tables,

@@ -20,6 +20,7 @@ static struct console {
 	uint8_t note_at, note_len;
 	bool cr_sent; /* the next byte is a newline whose carriage return is out */
 	bool stalled;
+	bool unread; /* nothing was taken in a whole flush: another one is short */
 } consoles[SERIAL_UARTS];
 static unsigned count;
 
@@ -105,7 +106,7 @@ static void pump(struct console *c, uint64_t stall_us, uint64_t most_us)
 			}
 			continue;
 		}
-		c->stalled = false;
+		c->stalled = c->unread = false;
 		moved = now;
 		skip_lost(c);
 		for (unsigned i = 0; i < FIFO_SIZE && pending(c); i++)
@@ -168,8 +169,10 @@ void serial_flush(uint64_t stall_us)
 {
 	bool taken = lock_take(&lock, LOCK_US);
 	for (unsigned i = 0; i < count; i++) {
-		consoles[i].stalled = false;
-		pump(&consoles[i], stall_us, UINT64_MAX);
+		struct console *c = &consoles[i];
+		c->stalled = false;
+		pump(c, c->unread && stall_us > STALL_US ? STALL_US : stall_us, UINT64_MAX);
+		c->unread = c->stalled;
 	}
 	if (taken)
 		lock_give(&lock);

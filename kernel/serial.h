@@ -23,7 +23,8 @@ bool serial_name(unsigned i, char *out, size_t size);
 
 /* A log sink. */
 void serial_write(const char *text, size_t len);
-/* Waits until all text is sent, or until no UART has taken a byte for stall_us. */
+/* Waits until all text is sent, or until a UART has not taken a byte for stall_us: that one is waited
+ * for a second when asked again. */
 void serial_flush(uint64_t stall_us);
 /* Bytes of output that were pushed out of the ring before a UART took them: the most of any UART that takes
  * bytes now. */

@@ -27,7 +27,7 @@ static void show_class(uint32_t class, const struct show *how)
 	const char *name = pci_class_name(class), *base = pci_class_name((class & 0xff0000) | 0xfe00);
 	if (how->numbers == 1)
 		log_text("%04x", class >> 8);
-	else if (how->numbers == 2 || name == base) /* no name for the sub-class */
+	else if (how->numbers == 2 || (name && name == base)) /* no name for the sub-class */
 		log_text("%s [%04x]", name ? name : "Class", class >> 8);
 	else if (name)
 		log_text("%s", name);

@@ -121,7 +121,7 @@ enum sl_err stage_bench_pf(struct machine *m)
 /* Memory for a page of 1 GiB, where there is that much of it. */
 static bool find_huge(const struct machine *m, phys_t *huge)
 {
-	return translated(m) && m->pf_dom && domain_large_pages(m->pf_dom) & 2 &&
+	return translated(m) && m->pf_dom && domain_page_level(m->pf_dom) == 3 &&
 	       pmm_alloc(PAGE_1G / PAGE_SIZE, PAGE_1G, huge) == SL_OK;
 }
 

@@ -47,8 +47,8 @@ enum attack_kind {
 struct attack {
 	const char *name;
 	bool write; /* the device writes to memory; else it reads */
-	/* Whoever calls has just seen it work where it is allowed, with the function made ready for it: no
-	 * control, and ready() may not be possible any more. */
+	/* The caller has just seen it work where it is allowed, with the function made ready for it: there is
+	 * no control, and attack_ready() may not be possible any more. */
 	bool seen;
 	bool own_control;   /* control() of strike_ops, where another address alone would not do */
 	uint8_t part;       /* which of its accesses, where the class has kinds of its own; else 0 */
@@ -91,7 +91,7 @@ struct attack_result {
 	char said[48]; /* by the device */
 };
 
-/* True when this attacker can do it at all. */
+/* True when this attacker can make that access at all. */
 bool attack_possible(const struct attacker *by, const struct attack *a);
 
 /* One case. First the control; then drops cached translations and fault records (a refusal out of the IOTLB

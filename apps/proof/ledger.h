@@ -14,9 +14,9 @@ struct trial {
 	const struct interrupts *irq; /* cases of interrupts: apps/proof/case_interrupt.c */
 };
 
-/* Runs one case, prints its line and counts it; leaves out what the attacker cannot do. enforceable: the
- * platform is able to refuse it. Without why it is that of a page that may not be read or written; without
- * fault_at it is a->to. When it is known not to be and does not, that is said and counted apart. */
+/* Runs one case, prints its line and counts it; leaves out what the attacker cannot do. Where a->fault_at or
+ * a->why is 0 it is a->to, or that of a page that may not be written or read. enforceable: the platform is
+ * able to refuse it; a case that it is known not to refuse is printed as such and counted apart. */
 void trial_run(const struct trial *t, const struct attack *a, bool enforceable);
 /* A case whose control, made by the caller, had no effect: printed and counted as not tried. */
 void trial_no_effect(const struct trial *t, const struct attack *a);

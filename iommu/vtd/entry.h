@@ -47,9 +47,6 @@ static inline struct vtd_ctx vtd_ctx_make_pass(unsigned levels, uint16_t did)
 #define SS_W       BIT(1)
 #define SS_PS      BIT(7) /* at levels 2 and 3: a page, not a table */
 #define SS_ADDR    BITS(51, 12)
-#define SS_LIVE    BITS(61, 52) /* ignored by hardware: how many entries of the table pointed to are in use */
-#define SS_LIVE_ONE BIT(52)
-#define SS_ENTRIES 512u
 
 /* Invalidation queue descriptor, 128 bits. VT-d §6.5.2 */
 struct vtd_desc {

@@ -1,6 +1,7 @@
 """The serial console: readers that pause, ports other than COM1, rates that firmware names."""
 import fcntl
 import os
+import re
 import struct
 import threading
 import time
@@ -131,3 +132,21 @@ def test_loader_says_where(boot, folder):
     run = boot("app=audit", "console=com1", qemu=["-serial", f"file:{folder}/com2.log"])
     assert "sluice: from here on the console is COM1 (port 0x3f8);" in run.text
     assert "RESULT" not in (folder / "com2.log").read_text()
+
+
+def test_what_is_lost_is_counted(console, folder):
+    """A reader that pauses while more is printed than waits for it, and once more right before the end: the gap is named with its bytes,
+    and so it is in RESULT, which arrives."""
+    reader = Reader(folder, [("lspci -xxxx", 12), ("are lost here", 12)])
+    reader.start()
+    c = console("vfs=1", "term=dumb", qemu=["-chardev", f"pipe,id=line,path={reader.path}", "-serial", "chardev:line"])
+    printed = 0
+    while printed < 3 * 65536:
+        printed += len(c("lspci -xxxx"))
+    c.keys("poweroff\r")
+    c.child.expect(r"RESULT v=1 app=shell ok=1 .*serial_lost=(\d+)", timeout=60)
+    lost = int(c.child.match[1])
+    reader.end()
+    gaps = re.findall(r"^serial: (\d+) bytes of output are lost here, because this line was not read$", reader.text, re.M)
+    assert reader.paused == 2 and lost > 65536 and sum(map(int, gaps)) == lost, (lost, gaps)
+    assert f"serial_lost={lost}" in reader.text.splitlines()[-1]

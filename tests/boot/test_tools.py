@@ -240,3 +240,25 @@ def test_documents_follow_tables(tmp_path):
     page.write_text(re.sub(r"<!-- made by tools/mkdocs: audit-rmrr -->.*?<!-- end -->", "", right, flags=re.S))
     status, text = sh(tool, "--check")
     assert status == 1 and "no marker has the paragraph ### `RMRR-KEPT`" in text
+
+
+def test_objects_that_are_gone_are_compiled(tmp_path):
+    """A kernel.elf that is newer than every source does not hide that its objects are not there: tools/check_deps.py reads
+    them."""
+    (tmp_path / "kernel.elf").touch()
+    status, text = sh("make", "-n", f"B={tmp_path}", f"{tmp_path}/kernel.elf")
+    assert status == 0 and f"-o {tmp_path}/kernel/kernel/acpi.c.o kernel/acpi.c" in text and "ld.lld" in text
+
+
+def test_files_built_for_speed_exist():
+    status, text = sh("make", "-n", "FAST=kernel/str.c drivers/qat/desc.c", "kernel.elf")
+    assert status != 0 and "FAST names drivers/qat/desc.c, and there is no such file" in text
+
+
+def test_every_target_has_a_line():
+    """make help names each target of .PHONY that a person calls."""
+    makefile = (sluice.ROOT / "Makefile").read_text() + (sluice.ROOT / "tools/qat-model/build.mk").read_text()
+    targets = {word for line in re.findall(r"^\.PHONY: (.*)", makefile, re.M) for word in line.split()}
+    status, text = sh("make", "help")
+    assert status == 0
+    assert targets - {"all", "help", "setup", "sizes", "qat-packages"} == set(re.findall(r"^make (\S+)", text, re.M)) - {"kernel,"}

@@ -1,4 +1,5 @@
 #include <string.h>
+#include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "tests/unit/test.h"
 #include "tools/replay/replay.h"
@@ -8,6 +9,13 @@
 struct cm m;
 struct pci pci;
 char logged[4096];
+
+int pci_group_setup(void **state)
+{
+	(void)state;
+	log_sink_add(logged_sink);
+	return pmm_add(support_ram(16 << 20, 0x40000000), (16 << 20) / PAGE_SIZE) != SL_OK;
+}
 
 int pci_setup(void **state)
 {

@@ -7,6 +7,8 @@ extern struct cm m;
 extern struct pci pci;
 extern char logged[4096];
 
+/* cmocka's setup of a group: memory for functions, and the log in logged. */
+int pci_group_setup(void **state);
 /* cmocka's setup: an empty machine, nothing scanned, nothing logged. */
 int pci_setup(void **state);
 /* cmocka's teardown: fails when software did what it must not do. */

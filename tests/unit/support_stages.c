@@ -7,41 +7,10 @@ struct machine mach;
 struct boot_info boot;
 struct pci_func vf_fn[STAGES_VFS];
 _Alignas(PAGE_SIZE) uint8_t block[STAGES_VFS][PAGE_2M], readonly[STAGES_VFS][PAGE_SIZE];
-char said[STAGES_SAID];
-static size_t said_len;
 unsigned stages_calls, stages_fail_at;
 
 /* What it is for has to be known, and nothing else. */
 static const struct vf_kind stores = {.name = "stores", .service = VF_STORES};
-
-/* What is older gives way to what does not fit. */
-static void sink(const char *text, size_t n)
-{
-	if (said_len + n >= sizeof said)
-		said_len = 0;
-	memcpy(said + said_len, text, n);
-	said_len += n;
-	said[said_len] = 0;
-}
-
-void said_start(void)
-{
-	log_sink_add(sink);
-	said_len = 0;
-	said[0] = 0;
-}
-
-void assert_said(const char *words)
-{
-	if (!strstr(said, words))
-		fail_msg("\"%s\" is not in:\n%s", words, said);
-}
-
-void assert_not_said(const char *words)
-{
-	if (strstr(said, words))
-		fail_msg("\"%s\" is in:\n%s", words, said);
-}
 
 enum sl_err stages_call(void)
 {

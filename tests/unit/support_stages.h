@@ -1,18 +1,17 @@
 /* What the tests of stages share: a machine with VFs whose memory is here, and the console's text. */
 #pragma once
 #include "apps/machine.h"
+#include "tests/unit/support_said.h"
 
 #define WINDOW       0x2000000000ull
 #define BLOCK_PHYS   0x100000000ull /* of VF 0's block; the others' follow it */
 #define STAGES_VFS   4u
-#define STAGES_SAID  65536u
 #define STAGES_FIRST 0x101 /* requester ID of VF 0 */
 
 extern struct machine mach;
 extern struct boot_info boot;
 extern struct pci_func vf_fn[STAGES_VFS];
 extern uint8_t block[STAGES_VFS][PAGE_2M], readonly[STAGES_VFS][PAGE_SIZE];
-extern char said[STAGES_SAID];
 
 /* An empty machine with translation on, with that many VFs in a domain, and nothing said yet. What lies in
  * block and readonly stays. */
@@ -21,7 +20,3 @@ void stages_start(unsigned vfs, struct domain *dom);
  * SL_DEVICE. 0: none does. */
 extern unsigned stages_calls, stages_fail_at;
 enum sl_err stages_call(void);
-/* From now on what is logged is in said, which is empty. */
-void said_start(void);
-void assert_said(const char *words);
-void assert_not_said(const char *words);

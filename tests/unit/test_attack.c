@@ -1034,6 +1034,26 @@ static void test_possible(void **state)
 	assert_int_equal(attack_ready(&m, &by, &a), SL_OK); /* nothing has to be made ready */
 }
 
+/* By MSI-X: a function that has it on, of a class that can be made to send one. */
+static void test_possible_by_msix(void **state)
+{
+	static struct msix_table off, on = {.vectors = 1};
+	static const struct {
+		enum who who;
+		const struct msix_table *msix;
+		bool can;
+	} row[] = {{BY_VF, &on, true},   {BY_VF, &off, false}, {BY_VF, NULL, false},  {BY_PF, &on, true},
+		   {BY_PF, NULL, false}, {BY_EDU, &on, false}, {BY_FETCH, &on, false}};
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_LEN(row); i++) {
+		a = forged();
+		a.msix = true;
+		attacker(row[i].who);
+		by.msix = row[i].msix;
+		assert_int_equal(attack_possible(&by, &a), row[i].can);
+	}
+}
+
 static void test_words(void **state)
 {
 	(void)state;
@@ -1101,6 +1121,7 @@ int main(void)
 		T(test_own_read_is_new),
 		T(test_device_says),
 		T(test_possible),
+		T(test_possible_by_msix),
 		T(test_left_over_work),
 		T(test_words),
 		T(test_guard),

@@ -19,7 +19,7 @@ static unsigned n_tried, broken, entries_given, entries_back, vectors;
 static unsigned entries = 1024;
 static uint32_t apic_id;
 static const char *lacks;
-static bool no_own, no_vector, other_unit, kept;
+static bool no_own, no_foreign, no_vector, other_unit, kept;
 static uint16_t own_rid;
 static void (*handler)(void *);
 static void *handler_ctx;
@@ -79,8 +79,10 @@ enum sl_err iommu_irq_alloc(struct iommu *mmu, bdf_t fn, unsigned count, uint8_t
 	(void)mmu;
 	assert_true(count == 1 && vector == VECTOR && apic == apic_id);
 	assert_int_not_equal(fn.rid, 0x104); /* does not attack */
-	if (no_own && fn.rid == own_rid)
+	if (fn.rid == own_rid ? no_own : no_foreign) {
+		out->count = 7; /* which says nothing then */
 		return SL_NOSPACE;
+	}
 	*out = (struct iommu_irq){.unit = other_unit && fn.rid != own_rid,
 				  .from = fn,
 				  .index = (uint16_t)(fn.rid & 0xff),
@@ -138,7 +140,7 @@ static int start(void **state)
 	mach.madt.cpus = 4;
 	mach.irqs_remapped = true;
 	n_tried = broken = entries_given = entries_back = 0;
-	no_own = no_vector = other_unit = kept = false;
+	no_own = no_foreign = no_vector = other_unit = kept = false;
 	apic_id = 3;
 	all.n = 3;
 	for (unsigned i = 0; i < 4; i++) /* the fourth does not count */
@@ -239,6 +241,18 @@ static void test_no_own_entry(void **state)
 	assert_int_equal(entries_given, entries_back);
 }
 
+/* No entry for any other function: that case could not be set up, and its MSI-X twin is left out. */
+static void test_no_foreign_entry(void **state)
+{
+	(void)state;
+	no_foreign = true;
+	case_interrupt_run(&trial[0]);
+	assert_int_equal(broken, 1);
+	assert_int_equal(n_tried, 3);
+	assert_int_equal(entries_given, 1);
+	assert_int_equal(entries_back, 1);
+}
+
 /* Without remapping edu alone can send something that arrives. */
 static void test_not_remapped(void **state)
 {
@@ -329,6 +343,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {T(test_vf),
 					   T(test_edu),
 					   T(test_no_own_entry),
+					   T(test_no_foreign_entry),
 					   T(test_not_remapped),
 					   T(test_nothing_beyond),
 					   T(test_cannot_be_set_up),

@@ -2,15 +2,9 @@
 #include <string.h>
 #include "iommu/dmar/rmrr.h"
 #include "kernel/pmm.h"
-#include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
+#include "tests/unit/support_iommu.h"
 #include "tests/unit/test.h"
-
-#define RAM_BASE  0x40000000ull
-#define RAM_BYTES (8 * PAGE_2M)
-
-static phys_t ram;
-static struct model_machine mc;
 
 /* ---- which functions there are ---- */
 
@@ -50,7 +44,7 @@ static const struct dmar_functions functions = {NULL, get};
 
 static void machine(void)
 {
-	model_machine_init(&mc, ram, RAM_BYTES);
+	machine_init();
 	mc.bridge[0].rid = 0x00e0;
 	mc.bridge[0].sec = 2;
 	mc.bridge[0].sub = 3;
@@ -187,13 +181,9 @@ static void test_ledger(void **state)
 
 /* ---- mapped one to one ---- */
 
-static struct iommu mmu;
-
 static void start(void)
 {
-	struct dmar_topo topo = model_machine_topo(&mc);
-	struct iommu_regs regs = model_machine_regs(&mc);
-	assert_int_equal(iommu_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
+	machine_start();
 }
 
 static void goes(struct model_unit *m, unsigned rid, uint64_t at)
@@ -332,7 +322,7 @@ static void bridge_add(uint16_t rid, uint8_t sec, uint8_t sub)
 /* A machine with that table instead of the one that it makes. */
 static void machine_reserved(void)
 {
-	model_machine_init(&mc, ram, RAM_BYTES);
+	machine_init();
 	(void)model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, MODEL_ALL);
 	(void)model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, MODEL_ALL);
 	bridge_add(0x00e0, 2, 5);
@@ -502,13 +492,6 @@ static void test_no_memory(void **state)
 	model_machine_fini(&mc);
 }
 
-static int ram_once(void **state)
-{
-	(void)state;
-	ram = support_ram(RAM_BYTES, RAM_BASE);
-	return pmm_add(ram, RAM_BYTES / PAGE_SIZE) != SL_OK;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -517,5 +500,5 @@ int main(void)
 		cmocka_unit_test(test_meant),       cmocka_unit_test(test_group),
 		cmocka_unit_test(test_group_split), cmocka_unit_test(test_no_memory),
 	};
-	return cmocka_run_group_tests(tests, ram_once, NULL);
+	return cmocka_run_group_tests(tests, ram_setup, NULL);
 }

@@ -2,42 +2,14 @@
  * them through caches that keep whatever was not invalidated. */
 #include <string.h>
 #include "kernel/pmm.h"
-#include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
+#include "tests/unit/support_iommu.h"
 #include "tests/unit/test.h"
 
-#define RAM_BASE  0x40000000ull
-#define RAM_BYTES (8 * PAGE_2M)
-#define W         0x1000000000ull /* device addresses start here */
-#define P         0x2000000000ull /* memory that they lead to; nothing reads it */
-#define FN        ((bdf_t){0, 0x0100})
-#define FN2       ((bdf_t){0, 0x0208})
-
-static phys_t ram;
-static struct model_machine mc;
-static struct iommu mmu;
-
-static void machine_start(void)
-{
-	struct dmar_topo topo = model_machine_topo(&mc);
-	struct iommu_regs regs = model_machine_regs(&mc);
-	assert_int_equal(iommu_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
-}
-
-static struct model_unit *one_unit(uint64_t cap, uint64_t ecap)
-{
-	model_machine_init(&mc, ram, RAM_BYTES);
-	struct model_unit *m = model_machine_unit(&mc, MODEL_VER, cap, ecap, MODEL_ALL);
-	machine_start();
-	assert_int_equal(iommu_enable(&mmu), SL_OK);
-	return m;
-}
-
-static void machine_end(void)
-{
-	assert_int_equal(model_machine_complaints(&mc), 0);
-	model_machine_fini(&mc);
-}
+#define W   0x1000000000ull /* device addresses start here */
+#define P   0x2000000000ull /* memory that they lead to; nothing reads it */
+#define FN  ((bdf_t){0, 0x0100})
+#define FN2 ((bdf_t){0, 0x0208})
 
 static struct domain *make(void)
 {
@@ -255,7 +227,7 @@ static void test_free_after_wait(void **state)
 	assert_int_equal(free_at_wait, before);
 	assert_int_equal(domain_flush(d), SL_OK); /* the tables were kept; now they go, after another wait */
 	assert_int_equal(free_at_wait, before);
-	assert_int_equal(pmm_free_pages(), before + 3);
+	assert_int_equal(pmm_free_pages(), before + 5); /* two of them with counts */
 	assert_int_equal(domain_map(d, IOVA(W), PHYS(P + PAGE_SIZE), PAGE_2M, DOMAIN_RW), SL_OK);
 	goes_to(m, FN, W, P + PAGE_SIZE);
 	before = pmm_free_pages();
@@ -315,7 +287,7 @@ static void test_counts(void **state)
 static void test_units(void **state)
 {
 	(void)state;
-	model_machine_init(&mc, ram, RAM_BYTES);
+	machine_init();
 	struct model_unit *m0 = model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, 0x0010);
 	struct model_unit *m1 = model_machine_unit(&mc, MODEL_VER, MODEL_CAP | MODEL_CM,
 						   MODEL_ECAP | MODEL_COHERENT, 0x00e0 | MODEL_BRIDGE);
@@ -385,7 +357,7 @@ static void test_ids(void **state)
 static void test_rmrr(void **state)
 {
 	(void)state;
-	model_machine_init(&mc, ram, RAM_BYTES);
+	machine_init();
 	struct model_unit *m = model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, MODEL_ALL);
 	model_machine_rmrr(&mc, 0x7a000000, 0x7a00ffff, 0x00a0); /* USB */
 	model_machine_rmrr(&mc, 0x7b800000, 0x7fffffff, 0x0010); /* graphics */
@@ -409,13 +381,6 @@ static void test_rmrr(void **state)
 	machine_end();
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	ram = support_ram(RAM_BYTES, RAM_BASE);
-	return pmm_add(ram, RAM_BYTES / PAGE_SIZE) != SL_OK;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -430,5 +395,5 @@ int main(void)
 		cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_rmrr),
 	};
-	return cmocka_run_group_tests(tests, set_up, NULL);
+	return cmocka_run_group_tests(tests, ram_setup, NULL);
 }

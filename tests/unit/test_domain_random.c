@@ -9,12 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "kernel/pmm.h"
-#include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
+#include "tests/unit/support_iommu.h"
 #include "tests/unit/test.h"
 
-#define RAM_BASE  0x40000000ull
-#define RAM_BYTES (8 * PAGE_2M)
 #define W         0x1000000000ull   /* device addresses start here */
 #define GIANT     (W + 4 * PAGE_1G) /* a page of 1 GiB comes and goes here */
 #define P         0x2000000000ull   /* memory that they lead to; nothing reads it */
@@ -25,9 +23,6 @@
 #define OPS_OWN   45000u /* in each machine of ours, */
 #define OPS_REAL  30000u /* and with each pair of registers of a real one */
 
-static phys_t ram;
-static struct model_machine mc;
-static struct iommu mmu;
 
 struct plain {
 	struct domain *dom;
@@ -522,7 +517,7 @@ static void machine_run(const char *name, uint32_t ver, uint64_t cap, uint64_t e
 			unsigned ops)
 {
 	printf("random: %s\n", name);
-	model_machine_init(&mc, ram, RAM_BYTES);
+	machine_init();
 	model_machine_unit(&mc, how & V6 ? 0x60 : ver, how & V6 ? cap & ~MODEL_CM : cap,
 			   how & V6 ? ecap | MODEL_QI : ecap, 0x0010);
 	if (how & BESIDE_DEAD)
@@ -535,9 +530,7 @@ static void machine_run(const char *name, uint32_t ver, uint64_t cap, uint64_t e
 			mc.unit[i]->on_wait = meanwhile;
 			mc.unit[i]->on_wait_ctx = mc.unit[i];
 		}
-	struct dmar_topo topo = model_machine_topo(&mc);
-	struct iommu_regs regs = model_machine_regs(&mc);
-	assert_int_equal(iommu_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
+	machine_start();
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	memset(windows, 0, sizeof(windows));
 	keep_all();
@@ -545,7 +538,7 @@ static void machine_run(const char *name, uint32_t ver, uint64_t cap, uint64_t e
 	random_run(ops / 100 * percent);
 	assert_int_equal(pmm_used_pages(), used);
 	for (unsigned i = 0; i < WINDOWS; i++)
-		if (i != SPLIT || mmu.large)
+		if (i != SPLIT || mmu.page_level > 1)
 			assert_true(percent < 100 || windows[i] >= 10);
 	struct domain *d = make();
 	if (how & BESIDE_DEAD)

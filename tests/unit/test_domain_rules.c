@@ -7,20 +7,15 @@
 #include "iommu/vtd/unit.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
-#include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
+#include "tests/unit/support_iommu.h"
 #include "tests/unit/test.h"
 
-#define RAM_BASE  0x40000000ull
-#define RAM_BYTES (8 * PAGE_2M)
-#define W         0x1000000000ull /* device addresses start here */
-#define P         0x2000000000ull /* memory that they lead to; nothing reads it */
-#define FN        ((bdf_t){0, 0x0100})
-#define FN2       ((bdf_t){0, 0x0208})
+#define W   0x1000000000ull /* device addresses start here */
+#define P   0x2000000000ull /* memory that they lead to; nothing reads it */
+#define FN  ((bdf_t){0, 0x0100})
+#define FN2 ((bdf_t){0, 0x0208})
 
-static phys_t ram;
-static struct model_machine mc;
-static struct iommu mmu;
 static char text[4096];
 
 static void sink(const char *line, size_t len)
@@ -28,28 +23,6 @@ static void sink(const char *line, size_t len)
 	len = len < sizeof(text) ? len : sizeof(text) - 1;
 	memcpy(text, line, len);
 	text[len] = 0;
-}
-
-static void machine_start(void)
-{
-	struct dmar_topo topo = model_machine_topo(&mc);
-	struct iommu_regs regs = model_machine_regs(&mc);
-	assert_int_equal(iommu_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
-}
-
-static struct model_unit *one_unit(uint64_t cap, uint64_t ecap)
-{
-	model_machine_init(&mc, ram, RAM_BYTES);
-	struct model_unit *m = model_machine_unit(&mc, MODEL_VER, cap, ecap, MODEL_ALL);
-	machine_start();
-	assert_int_equal(iommu_enable(&mmu), SL_OK);
-	return m;
-}
-
-static void machine_end(void)
-{
-	assert_int_equal(model_machine_complaints(&mc), 0);
-	model_machine_fini(&mc);
 }
 
 static struct domain *make(const char *name)
@@ -108,7 +81,7 @@ static void test_groups_units(void **state)
 {
 	(void)state;
 	static const struct iommu_groups groups = {&mc, group_of, NULL};
-	model_machine_init(&mc, ram, RAM_BYTES);
+	machine_init();
 	model_machine_unit(&mc, ~0u, ~0ull, ~0ull, 0x0018);
 	model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, 0x0100);
 	model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, MODEL_ALL);
@@ -209,7 +182,7 @@ static void test_ids_rmrr(void **state)
 {
 	(void)state;
 	static const struct iommu_groups groups = {&mc, group_of_bus, ids_behind};
-	model_machine_init(&mc, ram, RAM_BYTES);
+	machine_init();
 	struct model_unit *m = model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, MODEL_ALL);
 	model_machine_rmrr(&mc, 0x7a000000, 0x7a000fff, FN2.rid);
 	model_machine_rmrr(&mc, 0x7b000000, 0x7b000fff, BRIDGE.rid);
@@ -228,7 +201,7 @@ static void test_ids_rmrr(void **state)
 static void test_reserved(void **state)
 {
 	(void)state;
-	model_machine_init(&mc, ram, RAM_BYTES);
+	machine_init();
 	struct model_unit *m = model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, MODEL_ALL);
 	model_machine_rmrr(&mc, 0x7a000800, 0x7a0107ff, FN.rid);
 	model_machine_rmrr(&mc, 0x7b000000, 0x7b000fff, FN2.rid);
@@ -317,7 +290,7 @@ static void test_passthrough(void **state)
 	/* one of the units lacks the type: functions below it are refused; both do */
 	for (unsigned i = 0; i < 2; i++) {
 		uint64_t ecap = i ? MODEL_ECAP & ~MODEL_PT : MODEL_ECAP;
-		model_machine_init(&mc, ram, RAM_BYTES);
+		machine_init();
 		model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP & ~MODEL_PT, 0x0010);
 		model_machine_unit(&mc, MODEL_VER, MODEL_CAP & ~7ull, ecap, MODEL_ALL);
 		machine_start();
@@ -394,7 +367,7 @@ static void test_iova(void **state)
 	for (unsigned i = 0; i < 200; i++)
 		assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, PAGE_SIZE, &at), SL_OK);
 	assert_int_equal(at.v, PAGE_2M + 199 * PAGE_SIZE);
-	assert_int_equal(pmm_used_pages(), used + 1);
+	assert_int_equal(pmm_used_pages(), used + 2);
 	assert_int_equal(domain_destroy(d), SL_OK);
 	machine_end();
 	/* a wide aperture: not below 4 GiB, where registers and firmware's memory are */
@@ -495,6 +468,27 @@ static void test_batch(void **state)
 	}
 }
 
+/* All of the memory but some pages. */
+static uint64_t *taken;
+
+static void take_memory(uint64_t leave)
+{
+	while (pmm_free_pages() > leave) {
+		uint64_t *page = pmm_page();
+		*page = (uintptr_t)taken;
+		taken = page;
+	}
+}
+
+static void give_memory(void)
+{
+	while (taken) {
+		uint64_t *page = taken;
+		taken = (uint64_t *)(uintptr_t)*page;
+		pmm_page_free(page);
+	}
+}
+
 /* A page out of a large one: what the unit has cached of the large page goes as well. */
 static void test_cut(void **state)
 {
@@ -524,13 +518,11 @@ static void test_cut(void **state)
 	assert_int_equal(w.size, PAGE_1G);
 	assert_int_equal(dma(m, FN, W + 5 * PAGE_SIZE, P + 5 * PAGE_SIZE), 0);
 	/* no memory for the lower table */
-	phys_t hog;
-	uint64_t pages = pmm_free_pages();
-	assert_int_equal(pmm_alloc(pages, PAGE_SIZE, &hog), SL_OK);
+	take_memory(0);
 	assert_int_equal(domain_unmap(d, IOVA(W), PAGE_SIZE), SL_NOMEM);
 	assert_int_equal(domain_map(d, IOVA(2 * W), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_NOMEM);
 	assert_int_equal(dma(m, FN, W, P), 0);
-	pmm_free(hog, pages);
+	give_memory();
 	machine_end();
 }
 
@@ -569,7 +561,7 @@ static void test_kept_tables(void **state)
 		assert_int_equal(dma(m, FN, at, P), 0);
 		assert_int_equal(domain_unmap(d, IOVA(at), PAGE_SIZE), SL_OK);
 		assert_int_equal(dma(m, FN, at, 0), 5);
-		assert_true(pmm_used_pages() - used <= 20);
+		assert_true(pmm_used_pages() - used <= 22);
 	}
 	assert_int_equal(domain_flush(d), SL_OK);
 	assert_int_equal(pmm_used_pages(), used);
@@ -632,7 +624,7 @@ static void test_registers_fail(void **state)
 	assert_int_equal(m->clock, clock);
 	machine_end();
 	/* firmware left a command that takes its time */
-	model_machine_init(&mc, ram, RAM_BYTES);
+	machine_init();
 	m = model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP & ~MODEL_QI, MODEL_ALL);
 	m->iotlb = 1ull << 63;
 	m->iotlb_left = 50;
@@ -641,7 +633,7 @@ static void test_registers_fail(void **state)
 	machine_end();
 	/* or that never ends, in either register */
 	for (unsigned i = 0; i < 2; i++) {
-		model_machine_init(&mc, ram, RAM_BYTES);
+		machine_init();
 		m = model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP & ~MODEL_QI, MODEL_ALL);
 		*(i ? &m->iotlb : &m->ccmd) = 1ull << 63;
 		m->queue_stuck = true;
@@ -671,7 +663,7 @@ static void test_no_memory(void **state)
 	iova_t iova;
 	bool worked = false;
 	for (uint64_t leave = 0; leave < 8 && !worked; leave++) {
-		model_machine_init(&mc, ram, RAM_BYTES);
+		machine_init();
 		model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, MODEL_ALL);
 		struct dmar_topo topo = model_machine_topo(&mc);
 		struct iommu_regs regs = model_machine_regs(&mc);
@@ -789,7 +781,7 @@ static void test_large_over_empty(void **state)
 	static const uint64_t caps[] = {MODEL_CAP, MODEL_CAP & ~MODEL_PSI, MODEL_CAP | MODEL_CM,
 					MODEL_CAP | MODEL_RWBF};
 	for (size_t i = 0; i < 2 * ARRAY_LEN(sizes) * ARRAY_LEN(caps); i++) {
-		uint64_t size = sizes[i % 2], gone = i % 2 ? 4 : 1;
+		uint64_t size = sizes[i % 2], gone = i % 2 ? 5 : 1;
 		struct model_unit *m = one_unit(caps[i / 4], MODEL_ECAP | (i / 2 % 2));
 		struct domain *d = make("d");
 		struct iommu_walk w;
@@ -802,7 +794,7 @@ static void test_large_over_empty(void **state)
 		assert_int_equal(domain_map(d, IOVA(W), PHYS(P), size, DOMAIN_RW), SL_OK);
 		assert_int_equal(free_at_wait, before);
 		assert_int_equal(pmm_free_pages(), before + gone);
-		uint64_t *page[4]; /* the tables, now somebody's data that looks like entries */
+		uint64_t *page[5]; /* the tables, now somebody's data that looks like entries */
 		for (unsigned k = 0; k < gone; k++) {
 			page[k] = pmm_page();
 			for (unsigned e = 0; e < 512; e++)
@@ -1074,16 +1066,9 @@ static void test_aperture(void **state)
 	}
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	ram = support_ram(RAM_BYTES, RAM_BASE);
-	log_sink_add(sink);
-	return pmm_add(ram, RAM_BYTES / PAGE_SIZE) != SL_OK;
-}
-
 int main(void)
 {
+	log_sink_add(sink);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_groups_units),
@@ -1109,5 +1094,5 @@ int main(void)
 		cmocka_unit_test(test_aperture),
 		cmocka_unit_test(test_told),
 	};
-	return cmocka_run_group_tests(tests, set_up, NULL);
+	return cmocka_run_group_tests(tests, ram_setup, NULL);
 }

@@ -5,57 +5,34 @@
 #include <stdlib.h>
 #include <string.h>
 #include "iommu/dmar/rmrr.h"
-#include "iommu/vtd/pt.h"
 #include "iommu/vtd/unit.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
-#include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
+#include "tests/unit/support_iommu.h"
+#include "tests/unit/support_said.h"
 #include "tests/unit/test.h"
 
-#define RAM_BASE  0x40000000ull
-#define RAM_BYTES (8 * PAGE_2M)
-#define BARE      (MODEL_CAP & ~0x3c003f1f07ull) /* without ND, SAGAW, MGAW, SSLPS */
-#define SAGAW(n)  ((uint64_t)(n) << 8)
-#define MGAW(n)   ((uint64_t)((n)-1) << 16)
-#define SSLPS(n)  ((uint64_t)(n) << 34)
-#define FOUR      (BARE | SAGAW(4) | MGAW(48) | SSLPS(3) | 6)
-#define W         0x1000000000ull
-#define P         0x2000000000ull
+#define BARE     (MODEL_CAP & ~0x3c003f1f07ull) /* without ND, SAGAW, MGAW, SSLPS */
+#define SAGAW(n) ((uint64_t)(n) << 8)
+#define MGAW(n)  ((uint64_t)((n)-1) << 16)
+#define SSLPS(n) ((uint64_t)(n) << 34)
+#define FOUR     (BARE | SAGAW(4) | MGAW(48) | SSLPS(3) | 6)
+#define W        0x1000000000ull
+#define P        0x2000000000ull
 
 static const bdf_t GFX = {0, 0x0010}, NVME = {0, 0x0100}, NVME2 = {0, 0x0108};
 
-static phys_t ram;
-static struct model_machine mc;
-static struct iommu mmu;
 static struct model_unit *gfx, *all;
-static char said[4096];
-
-static void keep_lines(const char *line, size_t n)
-{
-	size_t used = strlen(said);
-	if (used + n < sizeof(said)) {
-		memcpy(said + used, line, n);
-		said[used + n] = 0;
-	}
-}
 
 static void machine(uint64_t cap1, uint64_t ecap1, uint64_t cap2, uint64_t ecap2)
 {
-	model_machine_init(&mc, ram, RAM_BYTES);
+	machine_init();
 	gfx = model_machine_unit(&mc, MODEL_VER, cap1, ecap1, GFX.rid);
 	all = model_machine_unit(&mc, MODEL_VER, cap2, ecap2, MODEL_ALL);
-	struct dmar_topo topo = model_machine_topo(&mc);
-	struct iommu_regs regs = model_machine_regs(&mc);
-	assert_int_equal(iommu_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
+	machine_start();
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
-	said[0] = 0;
-}
-
-static void end(void)
-{
-	assert_int_equal(model_machine_complaints(&mc), 0);
-	model_machine_fini(&mc);
+	said_clear();
 }
 
 static struct domain *domain_of(bdf_t fn)
@@ -83,7 +60,7 @@ static void refused(struct domain *d, bdf_t fn, const char *why)
 {
 	assert_int_equal(domain_attach(d, fn), SL_UNSUPPORTED);
 	assert_non_null(strstr(said, why));
-	said[0] = 0;
+	said_clear();
 }
 
 static void drop(struct domain *d, bdf_t fn)
@@ -99,9 +76,9 @@ static void test_small_unit_takes_nothing(void **state)
 	machine(BARE | SAGAW(2) | MGAW(39) | 2, MODEL_ECAP, FOUR, MODEL_ECAP);
 	struct domain *d = domain_of(NVME), *g = domain_of(GFX);
 	assert_int_equal(domain_aperture(d), BIT(48));
-	assert_int_equal(domain_large_pages(d), 3);
+	assert_int_equal(domain_page_level(d), 3);
 	assert_int_equal(domain_aperture(g), BIT(39));
-	assert_int_equal(domain_large_pages(g), 0);
+	assert_int_equal(domain_page_level(g), 1);
 	assert_int_equal(domain_map(d, IOVA(BIT(47)), PHYS(P), PAGE_1G, DOMAIN_RW), SL_OK);
 	assert_int_equal(domain_attach(d, NVME), SL_OK);
 	reaches(all, NVME, BIT(47) + PAGE_1G - 8, P + PAGE_1G - 8);
@@ -121,7 +98,7 @@ static void test_small_unit_takes_nothing(void **state)
 	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
 	refused(d, GFX, "levels");
 	assert_int_equal(domain_destroy(d), SL_OK);
-	end();
+	machine_end();
 }
 
 /* Three levels only and five only: there is nothing in common, and each works. */
@@ -141,7 +118,7 @@ static void test_nothing_in_common(void **state)
 	reaches(all, NVME, BIT(56) + 8, P + 8);
 	drop(a, GFX);
 	drop(b, NVME);
-	end();
+	machine_end();
 }
 
 /* A domain of functions below both: what is not used yet is given up, what is used is a reason to refuse. */
@@ -167,7 +144,7 @@ static void test_narrowed(void **state)
 	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
 	assert_int_equal(domain_attach(d, GFX), SL_OK);
 	assert_int_equal(domain_aperture(d), BIT(42));
-	assert_int_equal(domain_large_pages(d), 0);
+	assert_int_equal(domain_page_level(d), 1);
 	assert_int_equal(domain_map(d, IOVA(W + PAGE_1G), PHYS(P), PAGE_1G, DOMAIN_RW), SL_OK);
 	assert_int_equal(domain_map(d, IOVA(W + PAGE_2M), PHYS(P + PAGE_2M), PAGE_2M, DOMAIN_RW), SL_OK);
 	reaches(gfx, GFX, W + PAGE_1G + 8, P + 8);
@@ -177,7 +154,7 @@ static void test_narrowed(void **state)
 	assert_int_equal(domain_detach(d, NVME2), SL_OK);
 	assert_int_equal(domain_detach(d, GFX), SL_OK);
 	drop(d, NVME);
-	end();
+	machine_end();
 }
 
 /* The table of a large page that was used last is not used on when such pages are given up. */
@@ -201,7 +178,7 @@ static void test_narrow_forgets(void **state)
 	}
 	assert_int_equal(domain_detach(d, GFX), SL_OK);
 	drop(d, NVME);
-	end();
+	machine_end();
 }
 
 /* 16 ids in one unit, 65536 in the other. */
@@ -221,7 +198,7 @@ static void test_domain_ids(void **state)
 	assert_int_equal(domain_attach(d[19], NVME), SL_OK);
 	drop(d[14], GFX);
 	drop(d[19], NVME);
-	end();
+	machine_end();
 }
 
 /* A unit that caches what is not present, beside one that does not: each domain announces to its own. */
@@ -245,7 +222,7 @@ static void test_announce(void **state)
 	assert_int_not_equal(model_dma(gfx, GFX.rid, W + PAGE_SIZE, true, &phys), 0);
 	assert_int_equal(domain_map(d, IOVA(W + PAGE_SIZE), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
 	reaches(gfx, GFX, W + PAGE_SIZE, P);
-	end();
+	machine_end();
 }
 
 /* RMRRs of functions below units of different width. */
@@ -253,13 +230,11 @@ static void test_rmrr_widths(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
-		model_machine_init(&mc, ram, RAM_BYTES);
+		machine_init();
 		gfx = model_machine_unit(&mc, MODEL_VER, BARE | SAGAW(2) | MGAW(39) | 2, MODEL_ECAP, GFX.rid);
 		all = model_machine_unit(&mc, MODEL_VER, FOUR, MODEL_ECAP, MODEL_ALL);
 		model_machine_rmrr(&mc, BIT(40), BIT(40) + PAGE_SIZE - 1, i ? NVME.rid : GFX.rid);
-		struct dmar_topo topo = model_machine_topo(&mc);
-		struct iommu_regs regs = model_machine_regs(&mc);
-		assert_int_equal(iommu_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
+		machine_start();
 		assert_int_equal(iommu_map_rmrrs(&mmu, NULL), SL_OK);
 		assert_int_equal(iommu_enable(&mmu), SL_OK);
 		struct iommu_reserved r = {0};
@@ -269,8 +244,14 @@ static void test_rmrr_widths(void **state)
 			reaches(all, NVME, BIT(40) + 8, BIT(40) + 8);
 		else
 			assert_null(iommu_domain_of(&mmu, GFX));
-		end();
+		machine_end();
 	}
+}
+
+/* CAP.SSLPS: 1 GiB is used only with 2 MiB. */
+static unsigned page_level(uint64_t cap)
+{
+	return !(cap >> 34 & 1) ? 1 : !(cap >> 35 & 1) ? 2 : 3;
 }
 
 /* Real units beside each other: each domain has all of its own unit. */
@@ -298,11 +279,11 @@ static void test_real_pairs(void **state)
 		uint64_t c1 = real[i / n].cap, c2 = real[i % n].cap;
 		machine(c1, real[i / n].ecap, c2, real[i % n].ecap);
 		struct domain *g = domain_of(GFX), *d = domain_of(NVME);
-		uint64_t size = domain_large_pages(d) & 2 ? PAGE_1G
-				: domain_large_pages(d)   ? PAGE_2M
+		uint64_t size = domain_page_level(d) == 3 ? PAGE_1G
+				: domain_page_level(d) == 2 ? PAGE_2M
 							  : PAGE_SIZE;
-		assert_int_equal(domain_large_pages(g), c1 >> 34 & 3);
-		assert_int_equal(domain_large_pages(d), c2 >> 34 & 3);
+		assert_int_equal(domain_page_level(g), page_level(c1));
+		assert_int_equal(domain_page_level(d), page_level(c2));
 		assert_true(domain_aperture(g) == BIT(48) || domain_aperture(g) <= BIT((c1 >> 16 & 63) + 1));
 		assert_int_equal(domain_map(d, IOVA(PAGE_1G), PHYS(P), PAGE_1G, DOMAIN_RW), SL_OK);
 		assert_int_equal(domain_map(g, IOVA(PAGE_1G), PHYS(P), PAGE_2M, DOMAIN_RW), SL_OK);
@@ -315,7 +296,7 @@ static void test_real_pairs(void **state)
 		assert_int_equal(w.size, size);
 		drop(d, NVME);
 		drop(g, GFX);
-		end();
+		machine_end();
 	}
 }
 
@@ -340,19 +321,12 @@ static void test_only_units_in_use(void **state)
 			assert_int_equal(domain_detach(d, GFX), SL_OK);
 	}
 	drop(d, NVME);
-	end();
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	log_sink_add(keep_lines);
-	ram = support_ram(RAM_BYTES, RAM_BASE);
-	return pmm_add(ram, RAM_BYTES / PAGE_SIZE) != SL_OK;
+	machine_end();
 }
 
 int main(void)
 {
+	log_sink_add(said_sink);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_small_unit_takes_nothing),
 		cmocka_unit_test(test_nothing_in_common),
@@ -364,5 +338,5 @@ int main(void)
 		cmocka_unit_test(test_real_pairs),
 		cmocka_unit_test(test_only_units_in_use),
 	};
-	return cmocka_run_group_tests(tests, set_up, NULL);
+	return cmocka_run_group_tests(tests, ram_setup, NULL);
 }

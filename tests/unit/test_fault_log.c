@@ -5,42 +5,20 @@
 #include "iommu/fault_log.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
-#include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
+#include "tests/unit/support_iommu.h"
+#include "tests/unit/support_said.h"
 #include "tests/unit/test.h"
 
-#define RAM_BASE  0x40000000ull
-#define RAM_BYTES (4 * PAGE_2M)
-
-static phys_t ram;
-static struct model_machine mc;
-static struct iommu mmu;
 static struct model_unit *m;
 static struct fault_log faults;
-static char text[64 * 1024];
-static size_t text_len;
 static bdf_t flooded;
 static unsigned floods;
-
-static void sink(const char *line, size_t len)
-{
-	if (len > sizeof(text) - 1 - text_len)
-		text_len = 0;
-	memcpy(text + text_len, line, len);
-	text_len += len;
-	text[text_len] = 0;
-}
-
-static void clear_text(void)
-{
-	text_len = 0;
-	text[0] = 0;
-}
 
 static unsigned count(const char *what)
 {
 	unsigned n = 0;
-	for (const char *at = text; (at = strstr(at, what)); at++)
+	for (const char *at = said; (at = strstr(at, what)); at++)
 		n++;
 	return n;
 }
@@ -55,24 +33,16 @@ static void on_flood(void *ctx, bdf_t fn)
 static void start(unsigned records)
 {
 	uint64_t cap = (MODEL_CAP & ~(0xffull << 40)) | (uint64_t)(records - 1) << 40;
-	model_machine_init(&mc, ram, RAM_BYTES);
+	machine_init();
 	model_machine_unit(&mc, ~0u, ~0ull, ~0ull, 0x0010); /* one that is not there */
 	m = model_machine_unit(&mc, MODEL_VER, cap, MODEL_ECAP, MODEL_ALL);
-	struct dmar_topo topo = model_machine_topo(&mc);
-	struct iommu_regs regs = model_machine_regs(&mc);
-	assert_int_equal(iommu_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
+	machine_start();
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	faults = (struct fault_log){
 		.full = 2, .interval_us = 1000, .flood = 50, .on_flood = on_flood, .ctx = &mmu};
 	iommu_fault_log(&mmu, &faults);
 	floods = 0;
-	clear_text();
-}
-
-static void end(void)
-{
-	assert_int_equal(model_machine_complaints(&mc), 0);
-	model_machine_fini(&mc);
+	said_clear();
 }
 
 static void refused(uint16_t rid, uint64_t iova)
@@ -90,7 +60,7 @@ static void test_print(void **state)
 		refused(0x3b01, 0x1000 + i * PAGE_SIZE);
 	assert_int_equal(iommu_fault_poll(&mmu), 5);
 	assert_int_equal(iommu_fault_poll(&mmu), 0);
-	assert_int_equal(text_len, 0);
+	assert_string_equal(said, "");
 	iommu_fault_report(&mmu);
 	assert_int_equal(count("WARN iommu1: 0000:3b:00.1 write 0x1000 refused: bus has no root entry "
 			       "(reason 0x1); root "
@@ -110,7 +80,7 @@ static void test_print(void **state)
 	assert_int_equal(count("refused"), 3);
 	assert_int_equal(iommu_fault_count(&mmu, (bdf_t){0, 0x3b01})->count, 5);
 	assert_null(iommu_fault_count(&mmu, (bdf_t){0, 0x3b02}));
-	end();
+	machine_end();
 }
 
 /* More than the unit has records for, more than the ring has room for. */
@@ -133,7 +103,7 @@ static void test_lost(void **state)
 	iommu_fault_report(&mmu);
 	assert_int_equal(count("3 refused requests were counted, but not kept"), 1);
 	assert_int_equal(iommu_fault_count(&mmu, (bdf_t){0, 0x100})->count, FAULT_RING + 5);
-	end();
+	machine_end();
 }
 
 /* A unit that loses faults again and again is a line for each interval, not for each report. */
@@ -153,7 +123,7 @@ static void test_lost_limited(void **state)
 	iommu_fault_report(&mmu);
 	assert_int_equal(count("no fault record free, 19 times"), 1);
 	assert_int_equal(count("FSTS.PFO"), 2);
-	end();
+	machine_end();
 }
 
 /* At the end nothing stays unsaid because its interval is not over. */
@@ -168,16 +138,16 @@ static void test_report_all(void **state)
 		iommu_fault_poll(&mmu);
 		iommu_fault_report(&mmu);
 	}
-	clear_text();
+	said_clear();
 	iommu_fault_report(&mmu);
-	assert_int_equal(text_len, 0);
+	assert_string_equal(said, "");
 	iommu_fault_report_all(&mmu);
 	assert_int_equal(count("0000:01:00.0: 4 more requests refused (6 in all), the last write 0x2000"), 1);
 	assert_int_equal(count("no fault record free, 2 times"), 1);
-	clear_text();
+	said_clear();
 	iommu_fault_report_all(&mmu);
-	assert_int_equal(text_len, 0);
-	end();
+	assert_string_equal(said, "");
+	machine_end();
 }
 
 static void on_fault(void *ctx, const struct iommu_fault *f)
@@ -223,7 +193,7 @@ static void test_claim(void **state)
 	iommu_fault_claim(&mmu, fn); /* nothing is left over from the last time */
 	assert_int_equal(iommu_fault_claimed(&mmu, &f), SL_END);
 	iommu_fault_unclaim(&mmu);
-	end();
+	machine_end();
 }
 
 /* A function that was provoked does not flood, however often. */
@@ -257,7 +227,7 @@ static void test_claim_interrupts(void **state)
 	assert_int_equal(iommu_fault_claimed(&mmu, &f), SL_END);
 	iommu_fault_unclaim(&mmu);
 	assert_int_equal(iommu_fault_count(&mmu, (bdf_t){0, FAULT_NAMELESS})->count, 2);
-	end();
+	machine_end();
 }
 
 static void test_claim_no_flood(void **state)
@@ -272,7 +242,7 @@ static void test_claim_no_flood(void **state)
 	assert_int_equal(floods, 0);
 	assert_null(iommu_fault_count(&mmu, (bdf_t){0, 0x100}));
 	iommu_fault_unclaim(&mmu);
-	end();
+	machine_end();
 }
 
 /* One poll takes a bounded number, the next goes on. */
@@ -287,7 +257,7 @@ static void test_bounded(void **state)
 	assert_int_equal(iommu_fault_poll(&mmu), 150 - 2 * FAULT_POLL_MAX);
 	for (unsigned i = 0; i < 150; i++)
 		assert_int_equal(faults.ring[i].iova.v, i * PAGE_SIZE);
-	end();
+	machine_end();
 }
 
 /* A function that floods is reported once, one that only goes on slowly is not, and others go on. */
@@ -322,7 +292,7 @@ static void test_flood(void **state)
 		iommu_fault_poll(&mmu);
 	}
 	assert_int_equal(floods, 2);
-	end();
+	machine_end();
 }
 
 /* More functions than have a place of their own. */
@@ -343,7 +313,7 @@ static void test_many(void **state)
 	m->clock += 2000;
 	iommu_fault_report(&mmu);
 	assert_int_equal(count("further functions: "), 1);
-	end();
+	machine_end();
 }
 
 /* Without a log nothing is taken; with the defaults it works; iommu_fault_next() goes on working. */
@@ -377,19 +347,12 @@ static void test_no_log(void **state)
 		iommu_fault_poll(&mmu);
 	}
 	assert_true(faults.fn[0].flooding);
-	end();
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	ram = support_ram(RAM_BYTES, RAM_BASE);
-	log_sink_add(sink);
-	return pmm_add(ram, RAM_BYTES / PAGE_SIZE) != SL_OK;
+	machine_end();
 }
 
 int main(void)
 {
+	log_sink_add(said_sink);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_print),          cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_lost_limited),   cmocka_unit_test(test_report_all),
@@ -398,5 +361,5 @@ int main(void)
 		cmocka_unit_test(test_flood),          cmocka_unit_test(test_many),
 		cmocka_unit_test(test_no_log),
 	};
-	return cmocka_run_group_tests(tests, set_up, NULL);
+	return cmocka_run_group_tests(tests, ram_setup, NULL);
 }

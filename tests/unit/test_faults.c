@@ -6,35 +6,21 @@
 #include "apps/vf/batch.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
-#include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
+#include "tests/unit/support_iommu.h"
+#include "tests/unit/support_said.h"
 #include "tests/unit/test.h"
 
-#define RAM_BASE  0x40000000ull
-#define RAM_BYTES (4 * PAGE_2M)
-#define MASTER    0x0004 /* of the Command register */
-#define VF0       0x101
-#define VF1       0x102
-#define HIDDEN    0x9
+#define MASTER 0x0004 /* of the Command register */
+#define VF0    0x101
+#define VF1    0x102
+#define HIDDEN 0x9
 
-static phys_t ram;
-static struct model_machine mc;
 static struct model_unit *unit;
 static struct machine m;
 static struct boot_info boot;
 static struct pci_func vf[2];
 static uint16_t command[2];
-static char text[64 * 1024];
-static size_t text_len;
-
-static void sink(const char *line, size_t len)
-{
-	if (len > sizeof(text) - 1 - text_len)
-		text_len = 0;
-	memcpy(text + text_len, line, len);
-	text_len += len;
-	text[text_len] = 0;
-}
 
 /* Configuration space with nothing but the Command register. */
 static uint32_t cfg_rd(void *ctx, bdf_t fn, uint16_t off, unsigned bytes)
@@ -55,17 +41,15 @@ static const struct pci_cfg cfg = {.rd = cfg_rd, .wr = cfg_wr};
 
 static void start(void)
 {
-	model_machine_init(&mc, ram, RAM_BYTES);
+	machine_init();
 	unit = model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, MODEL_ALL);
-	struct dmar_topo topo = model_machine_topo(&mc);
-	struct iommu_regs regs = model_machine_regs(&mc);
 	memset(&m, 0, sizeof m);
 	m.boot = &boot;
 	m.cfg = &boot.cfg;
 	boot.cfg.iommu = true;
 	m.translating = true;
 	TAILQ_INIT(&m.pci.funcs);
-	assert_int_equal(iommu_init(&m.iommu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
+	assert_int_equal(machine_read(&m.iommu), SL_OK);
 	assert_int_equal(iommu_enable(&m.iommu), SL_OK);
 	assert_int_equal(stage_faults(&m), SL_OK);
 	m.vfs = 2;
@@ -79,14 +63,7 @@ static void start(void)
 		assert_int_equal(domain_attach(m.vf[i].dom, vf[i].bdf), SL_OK);
 		faults_watch(&m, vf[i].bdf);
 	}
-	text_len = 0;
-	text[0] = 0;
-}
-
-static void end(void)
-{
-	assert_int_equal(model_machine_complaints(&mc), 0);
-	model_machine_fini(&mc);
+	said_clear();
 }
 
 static void refused(uint16_t rid, unsigned n)
@@ -104,8 +81,8 @@ static void test_nothing(void **state)
 	start();
 	faults_say(&m);
 	assert_int_equal(faults_verdict(&m), SL_OK);
-	assert_int_equal(text_len, 0);
-	end();
+	assert_string_equal(said, "");
+	machine_end();
 }
 
 /* Not of ours: said and counted apart. */
@@ -117,9 +94,9 @@ static void test_stray(void **state)
 	assert_int_equal(faults_verdict(&m), SL_OK);
 	assert_int_equal(m.faults.unprovoked, 0);
 	assert_int_equal(m.faults.stray, 3);
-	assert_non_null(strstr(text, "0000:00:01.1 write 0x1000 refused: bus has no root entry"));
-	assert_non_null(strstr(text, "refused requests of functions that nothing here drives: 3;"));
-	end();
+	assert_said("0000:00:01.1 write 0x1000 refused: bus has no root entry");
+	assert_said("refused requests of functions that nothing here drives: 3;");
+	machine_end();
 }
 
 /* Of ours, and nobody asked for it. */
@@ -137,10 +114,10 @@ static void test_unexpected(void **state)
 	assert_int_equal(m.faults.unprovoked, 2);
 	assert_int_equal(m.faults.stray, 0);
 	assert_non_null(strstr(
-		text,
+		said,
 		"FAIL faults: requests of functions in use that were refused while nobody attacked: 2\n"));
-	assert_non_null(strstr(text, "0000:01:00.1 write 0x1000 refused: no mapping that may be written"));
-	end();
+	assert_said("0000:01:00.1 write 0x1000 refused: no mapping that may be written");
+	machine_end();
 }
 
 /* A claim of one does not hide the other. */
@@ -155,7 +132,7 @@ static void test_claimed(void **state)
 	assert_int_equal(iommu_fault_claimed(&m.iommu, &f), SL_OK);
 	iommu_fault_unclaim(&m.iommu);
 	assert_int_equal(m.faults.unprovoked, 1);
-	end();
+	machine_end();
 }
 
 /* Bus mastering off and nothing else of the Command register, context entry gone, explained before that; the
@@ -178,10 +155,10 @@ static void test_cut_off(void **state)
 	assert_int_equal(command[0], MASTER | 2);
 	assert_true(m.vf[0].attached && !m.vf[0].cut);
 	assert_ptr_equal(iommu_domain_of(&m.iommu, vf[0].bdf), m.vf[0].dom);
-	const char *walk = strstr(text, "context ok"),
-		   *cut = strstr(text, "0000:01:00.2 floods: 1000 refused");
+	const char *walk = strstr(said, "context ok"),
+		   *cut = strstr(said, "0000:01:00.2 floods: 1000 refused");
 	assert_true(walk && cut && walk < cut);
-	assert_null(strstr(text, "context empty"));
+	assert_not_said("context empty");
 	refused(VF1, 2 * m.faults.log.flood);
 	assert_null(strstr(cut + 20, "floods")); /* behind this one */
 	assert_int_equal(domain_attach(m.vf[1].dom, vf[1].bdf), SL_OK);
@@ -192,7 +169,7 @@ static void test_cut_off(void **state)
 	assert_non_null(strstr(cut + 20, "floods"));
 	assert_int_equal(command[1], 2);
 	assert_int_equal(m.faults.n_driven, 2);
-	end();
+	machine_end();
 }
 
 /* Nothing to switch off: it is said, and nothing happens to others. */
@@ -201,12 +178,12 @@ static void test_hidden_floods(void **state)
 	(void)state;
 	start();
 	refused(HIDDEN, m.faults.log.flood);
-	assert_non_null(strstr(text, "0000:00:01.1 floods: 1000 refused requests in a second. Cut off: bus "
+	assert_non_null(strstr(said, "0000:00:01.1 floods: 1000 refused requests in a second. Cut off: bus "
 				     "mastering as it is (no such function was found on the bus), no context "
 				     "entry; what it still asks for is refused and no longer recorded"));
 	assert_true(m.vf[0].attached && m.vf[1].attached);
 	assert_int_equal(m.faults.unprovoked, 0);
-	end();
+	machine_end();
 }
 
 /* More functions than there is room to remember: then every refusal counts. */
@@ -218,7 +195,7 @@ static void test_list_full(void **state)
 		faults_watch(&m, (bdf_t){0, (uint16_t)(0x1000 + i)});
 	refused(HIDDEN, 1);
 	assert_int_equal(m.faults.unprovoked, 1);
-	end();
+	machine_end();
 }
 
 /* A device that never answers and asks for what is not its own at each poll. */
@@ -244,26 +221,19 @@ static void test_wait_ends(void **state)
 	m.vf[1].batch.n = 3;
 	assert_int_equal(batch_finish(&m), SL_DEVICE);
 	assert_true(m.vf[1].cut);
-	assert_non_null(strstr(text, "FAIL accel: 0000:01:00.2 was cut off with 3 of 3 requests in flight"));
-	assert_null(strstr(text, "silent"));
-	end();
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	ram = support_ram(RAM_BYTES, RAM_BASE);
-	log_sink_add(sink);
-	return pmm_add(ram, RAM_BYTES / PAGE_SIZE) != SL_OK;
+	assert_said("FAIL accel: 0000:01:00.2 was cut off with 3 of 3 requests in flight");
+	assert_not_said("silent");
+	machine_end();
 }
 
 int main(void)
 {
+	log_sink_add(said_sink);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing),    cmocka_unit_test(test_stray),
 		cmocka_unit_test(test_unexpected), cmocka_unit_test(test_claimed),
 		cmocka_unit_test(test_cut_off),    cmocka_unit_test(test_hidden_floods),
 		cmocka_unit_test(test_list_full),  cmocka_unit_test(test_wait_ends),
 	};
-	return cmocka_run_group_tests(tests, set_up, NULL);
+	return cmocka_run_group_tests(tests, ram_setup, NULL);
 }

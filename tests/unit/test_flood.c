@@ -28,7 +28,11 @@ enum lie {
 	LANDS_KERNEL,   /* of the kernel */
 	OTHERS_REFUSE,  /* another VF takes no request, */
 	OTHERS_STATUS,  /* or reads with an error, */
-	OTHERS_DATA,    /* or wrong data */
+	OTHERS_DATA,    /* or wrong data, */
+	OTHERS_EMPTY,   /* or none */
+	PAUSES,         /* nothing comes back of a VF that floods, for a moment */
+	NO_COUNT,       /* no refused request of theirs was ever counted by a unit */
+	NO_DOMAINS,     /* the VFs cannot be brought back */
 	STOPS,          /* the controller stops at a refused access, */
 	STOPS_LANDED    /* which was not refused at all */
 };
@@ -38,7 +42,7 @@ static struct block accel[VFS];
 static struct block_store store;
 static _Alignas(PAGE_SIZE) uint8_t kernel_data[PAGE_SIZE];
 static struct block_req queue[VFS][64];
-static unsigned queued[VFS], brought_back, kinds, landed;
+static unsigned queued[VFS], brought_back, kinds, landed, sent[4], turns;
 static struct fault_function faults[VFS];
 
 uint8_t *standin_data(void)
@@ -83,13 +87,13 @@ enum sl_err stage_domains(struct machine *machine)
 {
 	(void)machine;
 	brought_back += 10;
-	return SL_OK;
+	return lie == NO_DOMAINS ? SL_NOMEM : SL_OK;
 }
 
 const struct fault_function *iommu_fault_count(const struct iommu *mmu, bdf_t id)
 {
 	(void)mmu;
-	return &faults[id.rid - 0x101];
+	return lie == NO_COUNT ? NULL : &faults[id.rid - 0x101];
 }
 
 enum sl_err iommu_walk(struct iommu *mmu, bdf_t id, iova_t iova, struct iommu_walk *out)
@@ -112,6 +116,13 @@ void faults_say(struct machine *machine)
 	}
 }
 
+#define TARGET (BLOCK_PHYS + WINDOW_BUFFERS + BUFFER_TARGET) /* of VF 0 */
+
+static unsigned kind_of(const struct block_req *r)
+{
+	return r->data.v == KERNEL ? 1 : r->data.v == WINDOW + WINDOW_HOLE ? 2 : r->data.v == TARGET ? 0 : 3;
+}
+
 static unsigned submit(struct block *a, const struct block_req *req, unsigned n)
 {
 	unsigned v = (unsigned)(a - accel);
@@ -119,6 +130,8 @@ static unsigned submit(struct block *a, const struct block_req *req, unsigned n)
 		return 0;
 	memcpy(&queue[v][queued[v]], req, n * sizeof *req);
 	queued[v] += n;
+	for (unsigned i = 0; n > 1 && i < n; i++)
+		sent[kind_of(&req[i])]++;
 	return n;
 }
 
@@ -132,6 +145,8 @@ static unsigned poll(struct queue *a, struct queue_done *done, unsigned max)
 	unsigned v = (unsigned)((struct block *)a - accel), n = queued[v] < max ? queued[v] : max;
 	if (mach.vf[v].provoked && !mach.vf[v].cut) /* what came back has gone out again */
 		assert_int_equal(queued[v], DEPTH_MIN - 1);
+	if (lie == PAUSES && mach.vf[v].provoked && turns++ % 3 == 1)
+		return 0;
 	if (v == VFS - 1 && landed && (lie == STOPS || lie == STOPS_LANDED))
 		return 0;
 	if (mach.vf[v].cut) {
@@ -142,15 +157,17 @@ static unsigned poll(struct queue *a, struct queue_done *done, unsigned max)
 		const struct block_req *r = &queue[v][i];
 		uint64_t off = r->data.v - WINDOW;
 		done[i] = (struct queue_done){r->tag, 0};
+		if (off < PAGE_2M && lie == OTHERS_EMPTY && v == 1)
+			continue;
 		if (off < PAGE_2M) {
 			pattern_fill(block[v] + off, CHUNK, timed_seed(&mach.vf[v], 7));
-			done[i].status = lie == OTHERS_STATUS && v == 1;
+			done[i].status = lie == OTHERS_STATUS && v == 0;
 			block[v][off + 100] ^= lie == OTHERS_DATA && v == 1;
 			continue;
 		}
 		done[i].status = 4;
 		faults[v].count++;
-		kinds |= r->data.v == KERNEL ? 1 : r->data.v == WINDOW + WINDOW_HOLE ? 2 : 4;
+		kinds |= 1u << kind_of(r);
 		assert_true(mach.vf[v].provoked);
 	}
 	memmove(queue[v], queue[v] + n, (queued[v] - n) * sizeof queue[0][0]);
@@ -188,7 +205,9 @@ static int start(void **state)
 	mach.vf[VFS].provoked = true;
 	support_clock_step = 1000;
 	lie = TRUTH;
-	brought_back = kinds = landed = 0;
+	brought_back = kinds = landed = turns = 0;
+	memset(sent, 0, sizeof sent);
+	pattern_fill(block[1] + WINDOW_BUFFERS, CHUNK, timed_seed(&mach.vf[1], 7)); /* from before */
 	return 0;
 }
 
@@ -209,6 +228,9 @@ static const struct {
 	{OTHERS_REFUSE, SL_VERIFY, "the other VFs do not work as before"},
 	{OTHERS_STATUS, SL_VERIFY, "the other VFs do not work as before"},
 	{OTHERS_DATA, SL_VERIFY, "the other VFs do not work as before"},
+	{OTHERS_EMPTY, SL_VERIFY, "the other VFs do not work as before"},
+	{PAUSES, SL_OK, "memory is untouched, the other VFs (2) work on"},
+	{NO_COUNT, SL_OK, "memory is untouched, the other VFs (2) work on"},
 	{STOPS, SL_OK, "not shown that a flood is cut off: 0000:01:00.4 stopped at its refused accesses"},
 	{STOPS_LANDED, SL_VERIFY, "memory of others was changed"},
 };
@@ -223,6 +245,7 @@ static void test_every_lie(void **state)
 			fail_msg("lie %u: %u, or no \"%s\" in\n%s", rows[i].lie, (unsigned)e, rows[i].says,
 				 said);
 		assert_int_equal(brought_back, 11);
+		assert_true(sent[0] == 22 && sent[1] == 20 && sent[2] == 20); /* of each VF a third */
 		assert_int_equal(kinds, 7); /* others' memory, the kernel's, and where nothing is */
 		assert_int_equal(mach.faults.log.flood, 1000);
 		assert_int_equal(mach.vf[VFS].batch.n, 5);
@@ -239,8 +262,12 @@ static void test_few(void **state)
 	(void)state;
 	mach.vfs = 1; /* it floods, and there is nobody else */
 	assert_int_equal(stage_flood(&mach), SL_OK);
-	assert_int_equal(kinds, 3);
+	assert_int_equal(kinds, 6);
 	assert_false(mach.vf[0].provoked);
+	start(state);
+	lie = NO_DOMAINS;
+	assert_int_equal(stage_flood(&mach), SL_NOMEM);
+	assert_int_equal(kinds, 0);
 	start(state);
 	mach.vfs = 3; /* the least of which two flood */
 	assert_int_equal(stage_flood(&mach), SL_OK);

@@ -44,8 +44,8 @@ static struct nvme_pf pf_nvme;
 static struct nvme_ctrl ctrl[VFS_MAX];
 static uint8_t kernel_data[PAGE_SIZE], kernel_text[PAGE_SIZE];
 static uint8_t *edu_page;
-static unsigned live, put_fails, domains, connected, watched, decoys, exact, attempts, gone, gone_all,
-	made_domains, prepared, sums, heads, freed, forgotten, cleared, kernel_fills;
+static unsigned live, put_fails, domains, connected, watched, decoys, exact, memory_runs, detached_runs,
+	function_runs, made_domains, prepared, sums, heads, freed, forgotten, cleared, kernel_fills;
 static bool has_edu, edu_misses, claimed, stopped, not_refused, no_tables;
 static uint64_t pages_free, lost_each; /* pages that each pass loses */
 static const void *guarded[64];
@@ -293,7 +293,7 @@ void case_memory_run(const struct trial *t)
 	struct machine *machine = t->m;
 	const struct attacker *by = t->by;
 	bool known = *by->dom && !no_tables;
-	assert_true(by == &t->all->one[attempts % t->all->n] && t->all->decoy.v == DECOY);
+	assert_true(by == &t->all->one[memory_runs % t->all->n] && t->all->decoy.v == DECOY);
 	assert_true(by->target.va && by->readonly.va && by->writeonly.va && by->allowed.va);
 	assert_false(pattern_is_zero(by->target.va, PAGE_SIZE));
 	assert_ptr_equal(by->table, known ? phys_va(PHYS(TABLE + by->fn->bdf.rid * PAGE_SIZE)) : NULL);
@@ -302,16 +302,19 @@ void case_memory_run(const struct trial *t)
 	assert_true(by->ops == (by->fn == &edu_fn  ? &strike_edu
 				: by->fn == &pf_fn ? &strike_nvme_pf
 						   : &strike_nvme_vf));
-	assert_ptr_equal(by->msix, by->ops == &strike_nvme_vf ? &mach.vf[attempts % t->all->n].msix : NULL);
-	attempts++;
+	assert_ptr_equal(by->msix,
+			 by->ops == &strike_nvme_vf ? &mach.vf[memory_runs % t->all->n].msix : NULL);
+	for (unsigned v = 0; v < VFS_MAX; v++)
+		assert_false(t->all->fetched[v]);
+	memory_runs++;
 	machine->tally.cases += 10;
 	machine->tally.refused += not_refused ? 9 : 10;
 }
 
 enum sl_err case_detached_run(const struct trial *t)
 {
-	assert_true(t->m == &mach && t->by == &t->all->one[gone % t->all->n]);
-	gone++;
+	assert_true(t->m == &mach && t->by == &t->all->one[detached_runs % t->all->n]);
+	detached_runs++;
 	return stages_call();
 }
 
@@ -319,7 +322,9 @@ enum sl_err case_functions_run(struct machine *machine, struct attackers *all)
 {
 	assert_ptr_equal(machine, &mach);
 	assert_true(!live && !connected && !domains && !all->n && all->decoy.v == DECOY);
-	gone_all++;
+	function_runs++;
+	for (unsigned v = 0; v < VFS_MAX; v++) /* of this pass: the next one begins without */
+		all->fetched[v] = true;
 	pages_free -= lost_each;
 	return stages_call();
 }
@@ -402,7 +407,7 @@ static int start(void **state)
 		own[v].vf.ctrl = &ctrl[v];
 		mach.vf[v].own = &own[v];
 	}
-	put_fails = watched = exact = attempts = gone = gone_all = 0;
+	put_fails = watched = exact = memory_runs = detached_runs = function_runs = 0;
 	made_domains = prepared = sums = heads = freed = forgotten = cleared = kernel_fills = 0;
 	has_edu = true;
 	edu_misses = claimed = stopped = not_refused = no_tables = false;
@@ -425,10 +430,10 @@ static void test_one_pass(void **state)
 	(void)state;
 	assert_int_equal(stage_isolate(&mach), SL_OK);
 	assert_all_given_back();
-	assert_int_equal(attempts, ATTACKERS);
-	assert_int_equal(gone, ATTACKERS);
+	assert_int_equal(memory_runs, ATTACKERS);
+	assert_int_equal(detached_runs, ATTACKERS);
 	assert_int_equal(exact, ATTACKERS);
-	assert_true(gone_all == 1 && made_domains == 0 && prepared == 1 && sums == 1 && heads == 1);
+	assert_true(function_runs == 1 && made_domains == 0 && prepared == 1 && sums == 1 && heads == 1);
 	assert_true(watched == 1 && forgotten == 1 && cleared == 1 && kernel_fills == 1 && decoys == 1);
 	assert_true(mach.tally.verified == 77 && mach.tally.cases == 40 && mach.tally.refused == 40 &&
 		    !mach.tally.proof_failed);
@@ -448,7 +453,7 @@ static void test_passes(void **state)
 	boot.cfg.passes = 3;
 	assert_int_equal(stage_isolate(&mach), SL_OK);
 	assert_all_given_back();
-	assert_true(attempts == 3 * ATTACKERS && gone_all == 3 && made_domains == 2 && prepared == 3);
+	assert_true(memory_runs == 3 * ATTACKERS && function_runs == 3 && made_domains == 2 && prepared == 3);
 	assert_true(sums == 1 && decoys == 1 && forgotten == 1 && mach.tally.cases == 120);
 	assert_said("pass 3 of 3 done");
 	assert_null(strstr(strstr(said, "attacker PF") + 1, "attacker PF")); /* introduced once */
@@ -461,7 +466,7 @@ static void test_memory(void **state)
 	boot.cfg.passes = 3;
 	assert_int_equal(stage_isolate(&mach), SL_VERIFY);
 	assert_said("after pass 2 998 pages are free; after the first there were 999");
-	assert_int_equal(gone_all, 2);
+	assert_int_equal(function_runs, 2);
 	start(state); /* a run of its own, with what is free now */
 	pages_free = 500;
 	boot.cfg.passes = 2;
@@ -489,7 +494,7 @@ static void test_every_call_fails(void **state)
 		assert_int_equal(sums, 0);
 	}
 	/* of each pass: buffers, edu's domain, connect, open and two copies, tables of each and those
-	 * without, media, gone of each and of all; and the domains of the second */
+	 * without, media, cases without a domain of each and of all; and the domains of the second */
 	assert_int_equal(n - 1, 2 * (BUFFERS + 5 + ATTACKERS + 1 + 1 + ATTACKERS + 1) + 1);
 }
 
@@ -510,7 +515,7 @@ static void test_not_refused(void **state)
 	mach.pf = NULL;
 	has_edu = false;
 	assert_int_equal(stage_isolate(&mach), SL_VERIFY);
-	assert_true(!mach.tally.proof_failed && attempts == 0 && prepared == 0);
+	assert_true(!mach.tally.proof_failed && memory_runs == 0 && prepared == 0);
 	assert_not_said("FAIL");
 }
 
@@ -519,7 +524,7 @@ static void test_stopped(void **state)
 	(void)state;
 	stopped = true;
 	assert_int_equal(stage_isolate(&mach), SL_STOPPED);
-	assert_true(attempts == 1 && gone == 1 && gone_all == 0 && sums == 0);
+	assert_true(memory_runs == 1 && detached_runs == 1 && function_runs == 0 && sums == 0);
 	assert_all_given_back();
 	assert_said("stopped by Ctrl-C");
 	assert_not_said("FAIL");
@@ -531,18 +536,18 @@ static void test_without_edu(void **state)
 	edu_misses = true;
 	assert_int_equal(stage_isolate(&mach), SL_OK);
 	assert_all_given_back();
-	assert_int_equal(attempts, VFS + 1);
+	assert_int_equal(memory_runs, VFS + 1);
 	assert_said("edu does not reach its own page");
 	start(state);
 	has_edu = false;
 	assert_int_equal(stage_isolate(&mach), SL_OK);
-	assert_int_equal(attempts, VFS + 1);
+	assert_int_equal(memory_runs, VFS + 1);
 	assert_int_equal(watched, 0);
 	start(state);
 	mach.pf = NULL;
 	mach.vfs = 1;
 	assert_int_equal(stage_isolate(&mach), SL_OK);
-	assert_int_equal(attempts, 2);
+	assert_int_equal(memory_runs, 2);
 	assert_said("nobody else works: there is no other VF");
 }
 
@@ -555,8 +560,8 @@ static void test_no_translation(void **state)
 	not_refused = true;
 	assert_int_equal(stage_isolate(&mach), SL_VERIFY);
 	assert_all_given_back();
-	assert_true(exact == 0 && gone_all == 0 && made_domains == 0 && sums == 0);
-	assert_true(attempts == 2 * ATTACKERS && mach.tally.proof_failed);
+	assert_true(exact == 0 && function_runs == 0 && made_domains == 0 && sums == 0);
+	assert_true(memory_runs == 2 * ATTACKERS && mach.tally.proof_failed);
 	start(state);
 	boot.cfg.iommu = CONFIG_IOMMU_OFF;
 	mach.vf[0].dom = mach.vf[1].dom = NULL;
@@ -584,7 +589,7 @@ static void test_most(void **state)
 	}
 	assert_int_equal(stage_isolate(&mach), SL_OK);
 	assert_all_given_back();
-	assert_int_equal(attempts, ATTACKERS_MAX);
+	assert_int_equal(memory_runs, ATTACKERS_MAX);
 	assert_said("attacker VF63 is 0000:04:07.7");
 }
 
@@ -594,7 +599,7 @@ static void test_room(void **state)
 	store[1].blocks--; /* of 16 chunks */
 	assert_int_equal(stage_isolate(&mach), SL_NOSPACE);
 	assert_said("FAIL isolate: 0000:01:00.2 has 60 KiB of medium; at least 64 are needed");
-	assert_int_equal(attempts, 0);
+	assert_int_equal(memory_runs, 0);
 	assert_int_equal(prepared, 0);
 	start(state);
 	store[0].blocks--;

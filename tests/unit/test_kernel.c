@@ -78,8 +78,17 @@ static void test_elf(void **state)
 		     (struct span){e.strtab.p, 3}); /* strings cut short: no name is read past the end */
 	assert_string_equal(symbols_find(0xffffffff80000018, &off), "?");
 
-	put(elf + 64 + 4, 7, 4); /* writable and executable */
-	assert_int_equal(elf_read(s, &e), SL_BADVAL);
+	static const uint8_t header[] = {0, 1, 2, 3, 4, 5, 16, 18}; /* 64 bits, little-endian, EXEC, x86-64 */
+	for (unsigned i = 0; i < sizeof header; i++) {
+		build_elf();
+		elf[header[i]] ^= 1;
+		assert_int_equal(elf_read(s, &e), SL_BADVAL);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		build_elf();
+		put(elf + 64 + 56 * i + 4, 7, 4); /* writable and executable */
+		assert_int_equal(elf_read(s, &e), SL_BADVAL);
+	}
 	build_elf();
 	put(elf + 64 + 16, 0xffffffff80000800, 8);
 	assert_int_equal(elf_read(s, &e), SL_BADVAL);

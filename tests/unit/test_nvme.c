@@ -622,6 +622,12 @@ static void test_fatal_status(void **state)
 	pf_model.cc = pf_model.csts = 0;
 }
 
+/* In the middle of a shutdown. */
+static void pull_out(void)
+{
+	pf_model.gone = pf_model.shutdowns == 5;
+}
+
 /* Each drive counts the power-offs that it was not told of. */
 static void test_shutdown(void **state)
 {
@@ -656,6 +662,16 @@ static void test_shutdown(void **state)
 	pf_model.fatal = true; /* who does not listen is told nothing */
 	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
 	assert_int_equal(pf_model.shutdowns, 4);
+	pf_model.fatal = false;
+	pf_model.no_shutdown = true;
+	assert_int_equal(ctrl_init(&c, 0), SL_OK);
+	(void)since(&start);
+	support_meanwhile = pull_out; /* and for who is gone nobody waits */
+	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
+	support_meanwhile = NULL;
+	assert_true(pf_model.gone && since(&start) < 1000000);
+	pf_model.gone = pf_model.no_shutdown = false;
+	pf_model.cc = pf_model.csts = 0;
 }
 
 /* Statuses that pass: five times again, after the time that Identify tells for the status's CRD. */
@@ -712,6 +728,21 @@ static void test_old_controllers(void **state)
 		assert_int_equal(c.id.max_verify, i ? 0x8000 : UINT64_MAX);
 		assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
 	}
+}
+
+/* Registers of 64 bits by two accesses, the lower half first. */
+static void test_registers(void **state)
+{
+	uint32_t regs[4] = {1, 0x89abcdef, 0x01234567, 4};
+	(void)state;
+	fn = (struct pci_func){.bdf = pf_fn, .bar = {{.size = sizeof regs}}};
+	struct nvme_io io = nvme_io_mmio(&fn, regs);
+	assert_int_equal(io.ops->rd32(&io, 4), 0x89abcdef);
+	assert_true(io.ops->rd64(&io, 4) == 0x0123456789abcdef);
+	io.ops->wr64(&io, 4, 0xfedcba9876543210);
+	io.ops->wr32(&io, 12, 5);
+	static const uint32_t want[4] = {1, 0x76543210, 0xfedcba98, 5};
+	assert_memory_equal(regs, want, sizeof regs);
 }
 
 /* Known by their ids, the PF's for a VF: no register is read for 2.3 s after CC.EN was cleared. */
@@ -1914,6 +1945,7 @@ int main(void)
 		TEST(test_fetch),
 		TEST(test_fatal_status),
 		TEST(test_shutdown),
+		TEST(test_registers),
 		TEST(test_retries),
 		TEST(test_old_controllers),
 		TEST(test_quiet_after_reset),

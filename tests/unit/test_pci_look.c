@@ -122,15 +122,11 @@ static void test_room_and_counts(void **state)
 
 int main(void)
 {
-	phys_t ram = support_ram(16 << 20, 0x40000000);
-	if (pmm_add(ram, 16 << 8) != SL_OK)
-		return 1;
-	log_sink_add(logged_sink);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_nothing_is_written, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_groups, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_asleep, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_room_and_counts, pci_setup, pci_teardown),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, pci_group_setup, NULL);
 }

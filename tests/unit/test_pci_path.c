@@ -256,10 +256,6 @@ static void test_windows(void **state)
 
 int main(void)
 {
-	phys_t ram = support_ram(16 << 20, 0x40000000);
-	if (pmm_add(ram, 16 << 8) != SL_OK)
-		return 1;
-	log_sink_add(logged_sink);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_ports_above, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_found_as_firmware_left_it, pci_setup, pci_teardown),
@@ -274,5 +270,5 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_port_asleep_for_good, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_windows, pci_setup, pci_teardown),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, pci_group_setup, NULL);
 }

@@ -138,10 +138,6 @@ static void test_lines(void **state)
 
 int main(void)
 {
-	phys_t ram = support_ram(16 << 20, 0x40000000);
-	if (pmm_add(ram, 16 << 8) != SL_OK)
-		return 1;
-	log_sink_add(logged_sink);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_who_is_meant),
@@ -150,5 +146,5 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_shadow_gtt, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_lines, pci_setup, pci_teardown),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, pci_group_setup, NULL);
 }

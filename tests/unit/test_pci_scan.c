@@ -343,10 +343,6 @@ static void test_real_machines(void **state)
 
 int main(void)
 {
-	phys_t ram = support_ram(16 << 20, 0x40000000);
-	if (pmm_add(ram, 16 << 8) != SL_OK)
-		return 1;
-	log_sink_add(logged_sink);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_tree, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_broken_bridges, pci_setup, pci_teardown),
@@ -361,5 +357,5 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_quiesce, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_real_machines, pci_setup, pci_teardown),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, pci_group_setup, NULL);
 }

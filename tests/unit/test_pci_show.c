@@ -273,7 +273,109 @@ static void test_made(void **state)
 	assert_non_null(r);
 	assert_int_equal(pci_scan(&pci, replay_cfg(r), 0, 0, 255), SL_OK);
 	shown("made", "tests/data/lspci/made.txt", "tests/data/lspci/made.decoded", false, 400);
+	static const char *const less[] = {"tests/data/lspci/made.0", "tests/data/lspci/made.v",
+					   "tests/data/lspci/made.vv"};
+	for (unsigned verbose = 0; verbose < ARRAY_LEN(less); verbose++) {
+		char *decoded = whole_file(less[verbose]);
+		show_all(&(struct show){.numbers = 2, .verbose = verbose});
+		assert_true(same_text(less[verbose], decoded) >= 30);
+		free(decoded);
+	}
+	char *tree = whole_file("tests/data/lspci/made.tree");
+	len = 0;
+	show_tree(&pci, &(struct show){0});
+	for (char *at; (at = strstr(text, "[00]-"));) /* a bridge without buses: pciutils has none there */
+		memmove(at, at + 5, strlen(at + 5) + 1);
+	assert_string_equal(text, tree);
+	free(tree);
 	replay_free(r);
+}
+
+static void shows(struct pci_func *f, unsigned numbers, const char *want)
+{
+	len = 0;
+	show_function(f, &(struct show){.numbers = numbers});
+	assert_string_equal(text, want);
+}
+
+/* The first line of a function: names, numbers, both, and what has no name. */
+static void test_names(void **state)
+{
+	(void)state;
+	struct pci_func f = {.bdf = {0, 0x0109}, .vendor = 0x8086, .device = 0x10ca, .class = 0x010802};
+	shows(&f, 0, "01:01.1 Non-Volatile memory controller: Intel Corporation 82576 Virtual Function\n");
+	shows(&f, 1, "01:01.1 0108: 8086:10ca\n");
+	shows(&f, 2,
+	      "01:01.1 Non-Volatile memory controller [0108]: "
+	      "Intel Corporation 82576 Virtual Function [8086:10ca]\n");
+	f.class = 0x01ee00; /* the base class has a name, */
+	f.revision = 0x1f;
+	shows(&f, 0,
+	      "01:01.1 Mass storage controller [01ee]: "
+	      "Intel Corporation 82576 Virtual Function (rev 1f)\n");
+	f.class = 0xee0000; /* and neither */
+	f.device = 0xeeee;
+	f.revision = 0;
+	shows(&f, 0, "01:01.1 Class ee00: Intel Corporation Device eeee\n");
+	shows(&f, 2, "01:01.1 Class [ee00]: Intel Corporation Device [8086:eeee]\n");
+	f.vendor = 0xeeee;
+	shows(&f, 0, "01:01.1 Class ee00: Device eeee:eeee\n");
+	shows(&f, 2, "01:01.1 Class [ee00]: Device [eeee:eeee]\n");
+}
+
+/* Where registers lie, and in which state. */
+static void test_regions(void **state)
+{
+	(void)state;
+	static const struct {
+		struct pci_bar bar;
+		unsigned command;
+		bool virtual;
+		const char *want;
+	} row[] = {
+		{{.addr = 0xe0000000, .size = 4096},
+		 2,
+		 false,
+		 "Memory at e0000000 (32-bit, non-prefetchable) [size=4K]\n"},
+		{{.addr = 0x1e0000000, .size = 3 << 20, .mem64 = true, .prefetch = true},
+		 1,
+		 false,
+		 "Memory at 1e0000000 (64-bit, prefetchable) [disabled] [size=3M]\n"},
+		{{.addr = 0xc000, .size = 32, .io = true}, 1, false, "I/O ports at c000 [size=32]\n"},
+		{{.addr = 0xc000, .size = 32, .io = true},
+		 2,
+		 false,
+		 "I/O ports at c000 [disabled] [size=32]\n"},
+		{{.size = 1ull << 40},
+		 2,
+		 false,
+		 "Memory at <unassigned> (32-bit, non-prefetchable) [size=1T]\n"},
+		{{.addr = 0xe0000000, .size = 1 << 30},
+		 0,
+		 true,
+		 "Memory at e0000000 (32-bit, non-prefetchable) [virtual] [size=1G]\n"},
+	};
+	for (unsigned i = 0; i < ARRAY_LEN(row); i++) {
+		struct cm_fn *made = cm_add(&m, NULL, 0, 0, 8 * i, 0x00101b36, 0x010802);
+		cm_put(made, 4, 2, row[i].command);
+	}
+	scan_all();
+	for (unsigned i = 0; i < ARRAY_LEN(row); i++) {
+		char want[200];
+		struct pci_func *f = pci_find(&pci, bdf_make(0, 0, i, 0));
+		assert_non_null(f);
+		f->bar[5] = row[i].bar;
+		f->pf = row[i].virtual ? f : NULL;
+		for (unsigned verbose = 1; verbose < 4; verbose++) {
+			len = 0;
+			show_function(f, &(struct show){.verbose = verbose});
+			snprintf(want, sizeof(want), "\n\t%s%s", verbose > 1 ? "Region 5: " : "",
+				 row[i].want);
+			if (!strstr(text, want))
+				fail_msg("\"%s\" is not in\n%s", want, text);
+		}
+		f->pf = NULL;
+	}
 }
 
 static void test_recorded(void **state)
@@ -305,6 +407,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_recorded, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_made, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_names, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_regions, pci_setup, pci_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -614,10 +614,6 @@ static void test_out_of_memory(void **state)
 
 int main(void)
 {
-	phys_t ram = support_ram(16 << 20, 0x40000000);
-	if (pmm_add(ram, 16 << 8) != SL_OK)
-		return 1;
-	log_sink_add(logged_sink);
 	const struct CMUnitTest tests[] = {
 		TEST(test_read),
 		TEST(test_with_ari),
@@ -645,5 +641,5 @@ int main(void)
 		TEST(test_fit_root_bus),
 		TEST(test_out_of_memory),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, pci_group_setup, NULL);
 }

@@ -216,10 +216,20 @@ static void test_flush_gives_up(void **state)
 	serial_flush(SERIAL_FLUSH_US);
 	assert_true(now_us() - begin >= SERIAL_FLUSH_US);
 	assert_true(now_us() - begin < SERIAL_FLUSH_US + 3000000);
+	begin = now_us();
+	serial_flush(SERIAL_FLUSH_US); /* not again for one that let a whole flush pass */
+	assert_true(now_us() - begin < 2000000);
 	com2->reads = true;
 	say("back\n");
 	serial_flush(SERIAL_FLUSH_US);
 	assert_true(saw(com2, "which is longer than a FIFO\r\nback\r\n"));
+	com2->reads = false; /* and it is waited for as before */
+	say("one line that is longer than a FIFO\n");
+	begin = now_us();
+	serial_flush(SERIAL_FLUSH_US);
+	assert_true(now_us() - begin >= SERIAL_FLUSH_US);
+	com2->reads = true;
+	serial_flush(SERIAL_FLUSH_US);
 }
 
 /* A UART that takes a byte now and then cannot keep a caller for more than 1.5 s. */

@@ -3,33 +3,21 @@
 #include <string.h>
 #include "iommu/vtd/entry.h"
 #include "kernel/pmm.h"
-#include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
+#include "tests/unit/support_iommu.h"
 #include "tests/unit/test.h"
 
-#define RAM_BASE  0x40000000ull
-#define RAM_BYTES (8 * PAGE_2M)
-#define TE        (1u << 31)
-#define OWN       0x0060 /* the function that firmware's tables let reach OWN_PAGE */
-#define OWN_PAGE  (RAM_BASE + 0x700000)
-#define HOSTILE   0x0050 /* one that no table lets do anything */
+#define TE       (1u << 31)
+#define OWN      0x0060 /* the function that firmware's tables let reach OWN_PAGE */
+#define OWN_PAGE (RAM_BASE + 0x700000)
+#define HOSTILE  0x0050 /* one that no table lets do anything */
 
-static phys_t ram;
-static struct model_machine mc;
-static struct iommu mmu;
 static struct model_unit *m;
 
 static void machine(uint64_t cap)
 {
-	model_machine_init(&mc, ram, RAM_BYTES);
+	machine_init();
 	m = model_machine_unit(&mc, MODEL_VER, cap, MODEL_ECAP | MODEL_COHERENT, MODEL_ALL);
-}
-
-static void start(void)
-{
-	struct dmar_topo topo = model_machine_topo(&mc);
-	struct iommu_regs regs = model_machine_regs(&mc);
-	assert_int_equal(iommu_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
 }
 
 static void end(void)
@@ -97,7 +85,7 @@ static void test_translation_stays_on(void **state)
 			firmware_tables();
 		m->on_tick = attack;
 		passed = 0;
-		start();
+		machine_start();
 		assert_int_equal(iommu_enable(&mmu), SL_OK);
 		assert_int_equal(te_was_cleared(), !legacy && !esrtps);
 		assert_int_equal(passed != 0, !legacy && !esrtps); /* the model sees it where it is so */
@@ -124,7 +112,7 @@ static void test_regions_meanwhile(void **state)
 	machine(MODEL_CAP | MODEL_PMR);
 	model_firmware(m, true, true, false, true);
 	m->on_tick = watch_regions;
-	start();
+	machine_start();
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	assert_true(te_was_cleared());
 	assert_false(regions_gap);
@@ -145,7 +133,7 @@ static void test_queue_in_error(void **state)
 		m->iqa = RAM_BASE + 0x600000; /* no descriptor: its type is 0 */
 		m->iqh = 0x10;
 		m->iqt = 0x20;
-		start();
+		machine_start();
 		assert_int_equal(iommu_enable(&mmu), SL_OK);
 		assert_int_equal(m->gsts & TE, TE);
 		assert_int_equal(m->fsts & 0x70, 0);
@@ -160,7 +148,7 @@ static void test_queue_stays(void **state)
 	machine(MODEL_CAP);
 	model_firmware(m, false, true, false, false);
 	m->stuck = 1u << 26;
-	start();
+	machine_start();
 	assert_int_equal(iommu_enable(&mmu), SL_TIMEOUT);
 	assert_int_equal(m->gsts & TE, 0);
 	end();

@@ -2,23 +2,18 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include <string.h>
-#include "iommu/format.h"
+#include "iommu/vtd/format.h"
 #include "iommu/irq.h"
 #include "iommu/vtd/state.h"
 #include "iommu/vtd/unit.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
-#include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
+#include "tests/unit/support_iommu.h"
 #include "tests/unit/test.h"
 
-#define RAM_BASE  0x40000000ull
-#define RAM_BYTES (8 * PAGE_2M)
 #define NO_TABLES (MODEL_CAP & ~0x1f00ull) /* CAP.SAGAW 0 */
 
-static phys_t ram;
-static struct model_machine mc;
-static struct iommu mmu;
 static unsigned fails, unneeded; /* lines of failures, and of what is not decoded */
 
 static void count_fails(const char *line, size_t n)
@@ -30,7 +25,7 @@ static void count_fails(const char *line, size_t n)
 
 static void machine(void)
 {
-	model_machine_init(&mc, ram, RAM_BYTES);
+	machine_init();
 	fails = unneeded = 0;
 }
 
@@ -44,12 +39,6 @@ static enum sl_err start(void)
 static struct model_unit *unit(uint64_t cap, uint64_t ecap, int scope)
 {
 	return model_machine_unit(&mc, MODEL_VER, cap, ecap, scope);
-}
-
-static void end(void)
-{
-	assert_int_equal(model_machine_complaints(&mc), 0);
-	model_machine_fini(&mc);
 }
 
 static void expect(unsigned i, enum iommu_unit_state state, const char *reason)
@@ -143,7 +132,7 @@ static void test_one_of_three_fails(void **state)
 		assert_int_equal(b->commands, commands);
 		assert_int_equal(iommu_units_in(&mmu, IOMMU_UNIT_ON), 2);
 		assert_int_equal(fails, 0);
-		end();
+		machine_end();
 	}
 }
 
@@ -157,7 +146,7 @@ static void test_all_fail(void **state)
 	assert_int_equal(start(), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_TIMEOUT);
 	assert_int_equal(iommu_units_in(&mmu, IOMMU_UNIT_FAILED), 2);
-	end();
+	machine_end();
 }
 
 /* Protected memory regions that do not go off: translation stands. */
@@ -172,7 +161,7 @@ static void test_regions_stay(void **state)
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	expect(0, IOMMU_UNIT_ON, NULL);
 	expect_works(m, 0x0018);
-	end();
+	machine_end();
 }
 
 /* No registers, or no tables: what passes there is not called blocked. */
@@ -193,7 +182,7 @@ static void test_unusable_passes(void **state)
 	expect_covered(0x0020, false, "all ones");
 	expect_covered(0x0100, true, NULL);
 	assert_int_equal(bad->commands, 0);
-	end();
+	machine_end();
 }
 
 /* CAP.SAGAW 0 and ECAP.IR: VT-d §5.1 holds for it, and nothing else. */
@@ -219,11 +208,11 @@ static void test_irq_only(void **state)
 	expect_works(all, 0x0020);
 	assert_int_equal(iommu_enable(&mmu), SL_OK); /* again */
 	assert_int_equal(m->gsts >> 25 & 1, 1);
-	end();
+	machine_end();
 	machine(); /* the only unit */
 	unit(NO_TABLES, MODEL_ECAP, MODEL_ALL);
 	assert_int_equal(start(), SL_NOTFOUND);
-	end();
+	machine_end();
 }
 
 /* A unit whose remapping does not come on gives no entries; the others do. */
@@ -245,7 +234,7 @@ static void test_irq_fails_in_one(void **state)
 	iommu_irq_info(&mmu, 0, &info);
 	assert_non_null(strstr(info.lacks, "did not come on"));
 	assert_int_equal(fails, 0);
-	end();
+	machine_end();
 }
 
 /* Writes a DRHD for the same registers behind the others: scope as model_machine_unit(). */
@@ -278,7 +267,7 @@ static void test_listed_twice(void **state)
 	expect_works(all, 0x0028);
 	expect_no_domain(0x0020);
 	assert_int_equal(mc.unit[2]->commands + mc.unit[3]->commands, 0);
-	end();
+	machine_end();
 }
 
 struct functions {
@@ -328,7 +317,7 @@ static void test_left_alone(void **state)
 		assert_int_equal(gfx->gsts, gsts);
 		assert_int_equal(gfx->commands + mc.unit[1]->commands, 0);
 		expect_works(all, 0x0020);
-		end();
+		machine_end();
 	}
 }
 
@@ -346,7 +335,7 @@ static void test_forced_write_flush(void **state)
 	mc.mem.write_buffer = true;
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	expect_works(all, 0x0020);
-	end();
+	machine_end();
 }
 
 static void test_graphics_with_small_pages(void **state)
@@ -358,13 +347,13 @@ static void test_graphics_with_small_pages(void **state)
 	unit(MODEL_CAP, MODEL_ECAP, 0x0010);
 	unit(MODEL_CAP, MODEL_ECAP, MODEL_ALL);
 	assert_int_equal(start(), SL_OK);
-	assert_int_not_equal(vtd_format_of(&mmu.unit[0], 4).large, 0);
+	assert_int_not_equal(vtd_format_of(&mmu.unit[0], 4).page_level, 1);
 	assert_int_equal(iommu_small_pages_graphics(&mmu, &functions), 1);
 	assert_int_equal(iommu_small_pages_graphics(&mmu, &functions), 0);
-	assert_int_equal(vtd_format_of(&mmu.unit[0], 4).large, 0);
-	assert_int_not_equal(vtd_format_of(&mmu.unit[1], 4).large, 0);
-	assert_int_equal(mmu.large, 0); /* of a domain whose functions are not known yet */
-	end();
+	assert_int_equal(vtd_format_of(&mmu.unit[0], 4).page_level, 1);
+	assert_int_not_equal(vtd_format_of(&mmu.unit[1], 4).page_level, 1);
+	assert_int_equal(mmu.page_level, 1); /* of a domain whose functions are not known yet */
+	machine_end();
 }
 
 /* A hidden requester that floods: refused as before, and not recorded any more, until it gets a domain. */
@@ -397,7 +386,7 @@ static void test_silence(void **state)
 		assert_int_equal(domain_detach(d, hidden), SL_OK);
 		assert_int_not_equal(model_dma(m, hidden.rid, 0x1000, true, &phys), 0);
 		assert_int_equal(iommu_fault_next(&mmu, &f), SL_OK);
-		end();
+		machine_end();
 	}
 }
 
@@ -411,7 +400,7 @@ static void test_reads_zero(void **state)
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	expect(0, IOMMU_UNIT_UNUSABLE, "its registers read zero");
 	expect(1, IOMMU_UNIT_ON, NULL);
-	end();
+	machine_end();
 	assert_string_equal(vtd_ability_of(MODEL_VER, 0, MODEL_ECAP).unusable, "its registers read zero");
 	assert_string_equal(vtd_ability_of(0, MODEL_CAP, MODEL_ECAP).unusable, "its registers read zero");
 	assert_string_equal(vtd_ability_of(MODEL_VER, 1, MODEL_ECAP).unusable,
@@ -430,19 +419,12 @@ static void test_no_unit_covers(void **state)
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	expect_covered(0x0018, true, NULL);
 	expect_covered(0x0020, false, "no unit");
-	end();
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	log_sink_add(count_fails);
-	ram = support_ram(RAM_BYTES, RAM_BASE);
-	return pmm_add(ram, RAM_BYTES / PAGE_SIZE) != SL_OK;
+	machine_end();
 }
 
 int main(void)
 {
+	log_sink_add(count_fails);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_of_three_fails),
 		cmocka_unit_test(test_all_fail),
@@ -458,5 +440,5 @@ int main(void)
 		cmocka_unit_test(test_forced_write_flush),
 		cmocka_unit_test(test_graphics_with_small_pages),
 	};
-	return cmocka_run_group_tests(tests, set_up, NULL);
+	return cmocka_run_group_tests(tests, ram_setup, NULL);
 }

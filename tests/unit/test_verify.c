@@ -10,6 +10,7 @@
 #include "kernel/core.h"
 #include "kernel/log.h"
 #include "tests/model/nvme_model.h"
+#include "tests/unit/support_said.h"
 #include "tests/unit/test.h"
 
 #define WINDOW 0x2000000000ull
@@ -25,8 +26,6 @@ static _Alignas(PAGE_SIZE) uint8_t block[PAGE_2M];
 static struct queue_ops ops;
 static const struct queue_ops *real;
 static struct worker worker;
-static char said[65536];
-static size_t said_len;
 
 unsigned core_count(void)
 {
@@ -83,15 +82,6 @@ static void make_ns(struct nvme_model_ns *n, uint32_t id, unsigned shift, uint16
 	n->meta = ms ? calloc(n->blocks, ms) : NULL;
 }
 
-static void sink(const char *text, size_t n)
-{
-	if (said_len + n >= sizeof said)
-		said_len = 0;
-	memcpy(said + said_len, text, n);
-	said_len += n;
-	said[said_len] = 0;
-}
-
 static int start(void **state)
 {
 	struct vf *vf = &m.vf[0];
@@ -124,8 +114,7 @@ static int start(void **state)
 	for (unsigned i = 0; i < vf->medium->stores; i++)
 		*(vf->medium->store[i].pi ? &vf->pi : &vf->data) = &vf->medium->store[i];
 	assert_true(vf->data && vf->pi);
-	said_len = 0;
-	said[0] = 0;
+	said_clear();
 	return 0;
 }
 
@@ -134,8 +123,8 @@ static void test_right(void **state)
 	(void)state;
 	assert_int_equal(stage_verify(&m), SL_OK);
 	assert_true(m.tally.verified >= 12000);
-	assert_non_null(strstr(said, "every result as the CPU computed it"));
-	assert_null(strstr(said, "not offered"));
+	assert_said("every result as the CPU computed it");
+	assert_not_said("not offered");
 }
 
 /* Blocks of 512 bytes are eight to a chunk, those with guards one: a round reads 3 * 32 chunks of the first
@@ -149,8 +138,8 @@ static void test_one_bit(void **state)
 		model.spoil_after = n;
 		model.seed = n;
 		assert_int_equal(stage_verify(&m), SL_VERIFY);
-		assert_non_null(strstr(said, "data is not what the CPU computed"));
-		assert_null(strstr(said, "every result"));
+		assert_said("data is not what the CPU computed");
+		assert_not_said("every result");
 		assert_int_equal(m.tally.verified, 0);
 		with_guards += strstr(said, "read back with guard") != NULL;
 	}
@@ -167,6 +156,6 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, start)
 	const struct CMUnitTest tests[] = {T(test_right), T(test_one_bit)};
-	log_sink_add(sink);
+	log_sink_add(said_sink);
 	return cmocka_run_group_tests_name("verify", tests, NULL, NULL);
 }

@@ -2,35 +2,22 @@
 #include "kernel/pmm.h"
 #include "iommu/vtd/reasons.h"
 #include "iommu/vtd/state.h"
-#include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
+#include "tests/unit/support_iommu.h"
 #include "tests/unit/test.h"
 
-#define RAM_BASE  0x40000000ull
-#define RAM_BYTES (4 * PAGE_2M)
-#define RECORDS   4
+#define RECORDS 4
 
-static phys_t ram;
-static struct model_machine mc;
-static struct iommu mmu;
 static struct model_unit *m;
 
 static void start(unsigned records, unsigned fro)
 {
 	uint64_t cap = (MODEL_CAP & ~(0x3ffull << 24 | 0xffull << 40)) | (uint64_t)fro << 24 |
 		       (uint64_t)(records - 1) << 40;
-	model_machine_init(&mc, ram, RAM_BYTES);
+	machine_init();
 	m = model_machine_unit(&mc, MODEL_VER, cap, MODEL_ECAP, MODEL_ALL);
-	struct dmar_topo topo = model_machine_topo(&mc);
-	struct iommu_regs regs = model_machine_regs(&mc);
-	assert_int_equal(iommu_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
+	machine_start();
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
-}
-
-static void end(void)
-{
-	assert_int_equal(model_machine_complaints(&mc), 0);
-	model_machine_fini(&mc);
 }
 
 static void expect(uint16_t rid, uint64_t iova, bool write, uint8_t reason)
@@ -69,7 +56,7 @@ static void test_order(void **state)
 	iommu_unit_info(&mmu, 0, &info);
 	assert_int_equal(info.faults, 9 * RECORDS);
 	assert_int_equal(info.overflows, 0);
-	end();
+	machine_end();
 }
 
 /* More than there are records: what is there comes out, the loss is counted, and then faults are recorded
@@ -90,7 +77,7 @@ static void test_overflow(void **state)
 		assert_int_equal(m->fsts & 3, 0);
 		model_fault(m, 0x300, 0x5000, true, 5);
 		expect(0x300, 0x5000, true, 5);
-		end();
+		machine_end();
 	}
 }
 
@@ -105,7 +92,7 @@ static void test_clear(void **state)
 	expect_none();
 	model_fault(m, 7, 0x7000, true, 5);
 	expect(7, 0x7000, true, 5);
-	end();
+	machine_end();
 }
 
 /* Fields keep their values when F is cleared: only F says that a record is one. */
@@ -121,7 +108,7 @@ static void test_f_first(void **state)
 	m->frcd[1][1] = 1ull << 63 | 1ull << 62 | 1ull << 28 | 6ull << 32 | 0x200; /* AtomicOp */
 	expect(0x200, 0x456000, true, 6);
 	expect_none();
-	end();
+	machine_end();
 }
 
 static void test_describe(void **state)
@@ -152,7 +139,7 @@ static void test_describe(void **state)
 		text, "0000:3b:00.1 interrupt 17 refused: interrupt entry is not present (reason 0x22)");
 	iommu_fault_describe(&mmu, &f, text, 8); /* cut, not overrun */
 	assert_string_equal(text, "0000:3b");
-	end();
+	machine_end();
 }
 
 /* The reasons that VT-d tables 15 and 30 define, typed a second time as ranges. */
@@ -227,13 +214,6 @@ static void test_meanings(void **state)
 	}
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	ram = support_ram(RAM_BYTES, RAM_BASE);
-	return pmm_add(ram, RAM_BYTES / PAGE_SIZE) != SL_OK;
-}
-
 /* T1 and T2: 00 write, 01 page request, 10 read, 11 AtomicOp. VT-d §11.4.7.6 */
 static void test_kinds(void **state)
 {
@@ -289,5 +269,5 @@ int main(void)
 		cmocka_unit_test(test_meanings), cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_irq_only),
 	};
-	return cmocka_run_group_tests(tests, set_up, NULL);
+	return cmocka_run_group_tests(tests, ram_setup, NULL);
 }

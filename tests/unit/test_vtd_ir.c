@@ -7,34 +7,22 @@
 #include "iommu/vtd/ir.h"
 #include "iommu/vtd/irwalk.h"
 #include "kernel/pmm.h"
-#include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
+#include "tests/unit/support_iommu.h"
 #include "tests/unit/test.h"
 
-#define RAM_BASE  0x40000000ull
-#define RAM_BYTES (8 * PAGE_2M)
-#define ECAP_X2   (MODEL_ECAP | MODEL_EIM)
-#define NOBODY    0x7ff8 /* a requester id that has nothing */
+#define ECAP_X2 (MODEL_ECAP | MODEL_EIM)
+#define NOBODY  0x7ff8 /* a requester id that has nothing */
 
-static phys_t ram;
-static struct model_machine mc;
 static struct model_unit *m;
-static struct iommu mmu;
 static const bdf_t fn = {0, 0x3b01}, other = {0, 0x3b02};
-
-static void init(void)
-{
-	struct dmar_topo topo = model_machine_topo(&mc);
-	struct iommu_regs regs = model_machine_regs(&mc);
-	assert_int_equal(iommu_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
-}
 
 static void machine(uint64_t cap, uint64_t ecap)
 {
-	model_machine_init(&mc, ram, RAM_BYTES);
+	machine_init();
 	mc.dmar[37] = 1; /* INTR_REMAP */
 	m = model_machine_unit(&mc, MODEL_VER, cap, ecap, MODEL_ALL);
-	init();
+	machine_start();
 }
 
 static void start(uint64_t cap, uint64_t ecap, unsigned entries, bool x2apic)
@@ -42,12 +30,6 @@ static void start(uint64_t cap, uint64_t ecap, unsigned entries, bool x2apic)
 	machine(cap, ecap);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	assert_int_equal(iommu_irq_enable(&mmu, entries, x2apic), SL_OK);
-}
-
-static void end(void)
-{
-	assert_int_equal(model_machine_complaints(&mc), 0);
-	model_machine_fini(&mc);
 }
 
 static bool read_seen(void *ctx, uint64_t phys, uint64_t *v)
@@ -123,11 +105,11 @@ static void test_enable_order(void **state)
 	assert_false(info.x2apic);
 	assert_true(info.compat_blocked);
 	assert_false(info.firmware_had_on);
-	end();
+	machine_end();
 	/* SIRTP that invalidates by itself */
 	start(MODEL_CAP | MODEL_ESIRTPS, MODEL_ECAP, 1, false);
 	assert_int_equal(m->ir.iec_all, 0);
-	end();
+	machine_end();
 }
 
 /* On again, entries and their messages are what they were. */
@@ -149,11 +131,11 @@ static void test_twice(void **state)
 	assert_int_equal(iommu_irq_enable(&mmu, 1, true), SL_UNSUPPORTED);
 	assert_int_equal(iommu_irq_enable(&mmu, 1, false), SL_OK);
 	delivered(fn.rid, msg.addr, msg.data, 0x41, 3);
-	end();
+	machine_end();
 	start(MODEL_CAP, ECAP_X2, 1, false);
 	assert_int_equal(iommu_irq_enable(&mmu, 1, true), SL_BUSY);
 	assert_int_equal(iommu_irq_enable(&mmu, 1, false), SL_OK);
-	end();
+	machine_end();
 }
 
 static void test_table_size(void **state)
@@ -171,7 +153,7 @@ static void test_table_size(void **state)
 		assert_int_equal(m->irta & 0xf, size[i].s);
 		refused(fn.rid, 0xfee00018, 65535, size[i].entries == 65536 ? 0x22 : 0x21, 65535);
 		pmm_free(va_phys(mmu.unit[0].ir->table), info.entries * 16 / PAGE_SIZE);
-		end();
+		machine_end();
 	}
 }
 
@@ -186,7 +168,7 @@ static void test_firmware_leftovers(void **state)
 		model_firmware(m, left & 1, left & 2, left & 4, false);
 		m->gsts |= left & 8 ? 1u << 23 : 0;
 		m->irta = m->ir.table = 0x1235000;
-		init();
+		machine_start();
 		assert_int_equal(iommu_enable(&mmu), SL_OK);
 		assert_int_equal(iommu_irq_enable(&mmu, 1, false), SL_OK);
 		assert_int_equal(m->gsts, 0xc7000000);
@@ -194,7 +176,7 @@ static void test_firmware_leftovers(void **state)
 		assert_int_equal(info.firmware_had_on, (left & 4) != 0);
 		assert_true(info.compat_blocked);
 		refused(fn.rid, 0xfee00000, 0x41, 0x25, 0);
-		end();
+		machine_end();
 	}
 }
 
@@ -209,18 +191,18 @@ static void test_deadlines(void **state)
 		m->stuck = stuck[i];
 		assert_int_equal(iommu_irq_enable(&mmu, 1, false), SL_TIMEOUT);
 		assert_int_equal(m->gsts >> 25 & 1, 0);
-		end();
+		machine_end();
 	}
 	start(MODEL_CAP, MODEL_ECAP, 1, false);
 	m->stuck = 1u << 25;
 	assert_int_equal(iommu_enable(&mmu), SL_TIMEOUT);
-	end();
+	machine_end();
 	machine(MODEL_CAP, MODEL_ECAP);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	m->queue_stuck = true;
 	assert_int_equal(iommu_irq_enable(&mmu, 1, false), SL_TIMEOUT);
 	assert_int_equal(m->gsts >> 25 & 1, 0); /* not on with what may be cached from before */
-	end();
+	machine_end();
 }
 
 /* Why not, in words; and then nothing is written. */
@@ -240,7 +222,7 @@ static void test_lacking(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		machine(MODEL_CAP, bad[i].ecap);
 		mc.dmar[37] = bad[i].flag;
-		init();
+		machine_start();
 		assert_int_equal(iommu_enable(&mmu), SL_OK);
 		unsigned commands = m->commands;
 		assert_int_equal(iommu_irq_enable(&mmu, 1, bad[i].x2apic), SL_UNSUPPORTED);
@@ -249,7 +231,7 @@ static void test_lacking(void **state)
 		iommu_irq_info(&mmu, 0, &info);
 		assert_non_null(info.lacks);
 		assert_non_null(strstr(iommu_irq_x2apic_objection(&mmu), bad[i].word));
-		end();
+		machine_end();
 	}
 }
 
@@ -259,16 +241,16 @@ static void test_opt_out(void **state)
 	machine(MODEL_CAP, ECAP_X2);
 	assert_null(iommu_irq_x2apic_objection(&mmu));
 	mc.dmar[37] = 3;
-	init();
+	machine_start();
 	assert_non_null(strstr(iommu_irq_x2apic_objection(&mmu), "opt-out"));
 	mc.dmar[37] = 2; /* means nothing without INTR_REMAP */
-	init();
+	machine_start();
 	assert_non_null(strstr(iommu_irq_x2apic_objection(&mmu), "does not remap"));
 	model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, 0x10); /* one unit of two lacks EIM */
 	mc.dmar[37] = 1;
-	init();
+	machine_start();
 	assert_non_null(strstr(iommu_irq_x2apic_objection(&mmu), "EIM"));
-	end();
+	machine_end();
 }
 
 /* Each message passes from its own function alone; every bit of the requester id counts. */
@@ -288,7 +270,7 @@ static void test_source(void **state)
 		refused(fn.rid ^ (uint16_t)(1u << bit), to_a.addr, 0, 0x26, a.index);
 	refused(fn.rid, to_b.addr + 0x20, 0, 0x22, b.index + 1u);
 	refused(fn.rid, 0xfee00000 | 3 << 12, 0x41, 0x25, 0);
-	end();
+	machine_end();
 }
 
 /* Nothing may pass in the time between two entries; a freed one is refused at once, cached or not. */
@@ -320,7 +302,7 @@ static void test_move_and_free(void **state)
 		assert_int_equal(again.index, 0);
 		delivered(other.rid, msg.addr, msg.data, 0x43, 3);
 		refused(fn.rid, msg.addr, msg.data, 0x26, 0);
-		end();
+		machine_end();
 	}
 }
 
@@ -353,7 +335,7 @@ static void test_store_order(void **state)
 	assert_int_equal(seen_hi[1] & 0xffff, fn.rid);
 	assert_int_equal(seen_lo[2], 0x10000430001 & 0xffff00ffffffull);
 	assert_int_equal(seen_hi[2] & 0xffff, other.rid);
-	end();
+	machine_end();
 }
 
 /* MSI with several messages: one address, the number in the data. */
@@ -394,7 +376,7 @@ static void test_block(void **state)
 		assert_int_equal(
 			iommu_irq_alloc(&mmu, fn, bad[i].count, (uint8_t)bad[i].vector, bad[i].apic, &irq),
 			bad[i].e);
-	end();
+	machine_end();
 }
 
 /* A unit that masks fewer bits than the block has. */
@@ -413,7 +395,7 @@ static void test_small_masks(void **state)
 		assert_int_equal(m->ir.iec_index - done, mhmv < 4 ? 16u >> mhmv : 1u);
 		for (unsigned i = 0; i < 16; i++)
 			refused(fn.rid, msg.addr, i, 0x22, irq.index + i);
-		end();
+		machine_end();
 	}
 }
 
@@ -437,7 +419,7 @@ static void test_full(void **state)
 	assert_int_equal(iommu_irq_alloc(&mmu, fn, 2, 0x41, 3, &irq), SL_NOSPACE);
 	assert_int_equal(iommu_irq_alloc(&mmu, fn, 1, 0x41, 3, &irq), SL_OK);
 	assert_int_equal(irq.index, 65535);
-	end();
+	machine_end();
 }
 
 static void test_x2apic(void **state)
@@ -460,12 +442,12 @@ static void test_x2apic(void **state)
 	iommu_fault_event(&mmu, 0x31, 0x12345678);
 	model_fault(m, 1, 0x1000, true, 5);
 	assert_int_equal(m->ir.event_addr, 0x12345600fee78000);
-	end();
+	machine_end();
 	start(MODEL_CAP, MODEL_ECAP, 1, false);
 	m->gsts |= 1u << 23;
 	iommu_irq_info(&mmu, 0, &info);
 	assert_false(info.compat_blocked); /* what the unit says, not what was asked for */
-	end();
+	machine_end();
 }
 
 /* Tables of units that do not snoop are flushed; write buffers are emptied. */
@@ -483,7 +465,7 @@ static void test_flush(void **state)
 		delivered(fn.rid, msg.addr, msg.data, 0x41, 3);
 		assert_int_equal(iommu_irq_free(&mmu, &irq), SL_OK);
 		refused(fn.rid, msg.addr, msg.data, 0x22, 0);
-		end();
+		machine_end();
 	}
 }
 
@@ -502,7 +484,7 @@ static void test_dead(void **state)
 	assert_int_equal(iommu_irq_alloc(&mmu, fn, 1, 0x41, 3, &irq), SL_DEVICE);
 	iommu_irq_info(&mmu, 0, &info);
 	assert_int_equal(info.used, 2);
-	end();
+	machine_end();
 }
 
 /* A fault makes one event, and the next only after all was taken. What was pending before is sent at once. */
@@ -535,7 +517,7 @@ static void test_event(void **state)
 	assert_int_equal(iommu_enable(&mmu), SL_OK); /* goes on after starting over */
 	model_fault(m, 4, 0x1000, true, 5);
 	assert_int_equal(m->ir.events, 4);
-	end();
+	machine_end();
 }
 
 /* Any entry whatever, any message whatever: model and walk agree. */
@@ -580,7 +562,7 @@ static void test_oracle(void **state)
 			}
 			met[reason]++;
 		}
-		end();
+		machine_end();
 	}
 	assert_true(met[0] && met[0x20] && met[0x21] && met[0x22] && met[0x24] && met[0x25] && met[0x26]);
 }
@@ -649,7 +631,7 @@ static void test_words(void **state)
 	iommu_fault_describe(&mmu, &f, text, sizeof(text));
 	assert_string_equal(
 		text, "0000:3b:00.1 interrupt refused: compatibility format interrupt blocked (reason 0x25)");
-	end();
+	machine_end();
 }
 
 /* Two units, each with its own table; a function below one that does not remap gets nothing. */
@@ -657,11 +639,11 @@ static void test_units(void **state)
 {
 	(void)state;
 	struct iommu_irq a, b;
-	model_machine_init(&mc, ram, RAM_BYTES);
+	machine_init();
 	mc.dmar[37] = 1;
 	struct model_unit *first = model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, 0x10);
 	m = model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP & ~MODEL_IR, MODEL_ALL);
-	init();
+	machine_start();
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	assert_int_equal(iommu_irq_enable(&mmu, 1, false), SL_OK);
 	assert_int_equal(iommu_irq_alloc(&mmu, (bdf_t){0, 0x10}, 1, 0x41, 3, &a), SL_OK);
@@ -670,7 +652,7 @@ static void test_units(void **state)
 	assert_int_equal(iommu_irq_alloc(&mmu, (bdf_t){1, 0x10}, 1, 0x41, 3, &b), SL_NOTFOUND);
 	m = first;
 	delivered(0x10, iommu_irq_message(&a, 0).addr, 0, 0x41, 3);
-	end();
+	machine_end();
 }
 
 /* fn is behind a bridge that puts in 02:00.0, other behind one that may say 00:1e.0 or 02:00.0 for it. */
@@ -705,14 +687,7 @@ static void test_behind_bridge(void **state)
 	delivered(NOBODY, iommu_irq_message(&c, 0).addr, 0, 0x43, 5);
 	assert_int_equal(iommu_irq_move(&mmu, &b, 0, 0x44, 4), SL_OK);
 	delivered(0x0200, at, 0, 0x44, 4);
-	end();
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	ram = support_ram(RAM_BYTES, RAM_BASE);
-	return pmm_add(ram, RAM_BYTES / PAGE_SIZE) != SL_OK;
+	machine_end();
 }
 
 int main(void)
@@ -740,5 +715,5 @@ int main(void)
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_units),
 	};
-	return cmocka_run_group_tests(tests, set_up, NULL);
+	return cmocka_run_group_tests(tests, ram_setup, NULL);
 }

@@ -2,15 +2,13 @@
  * is as strict as a unit: VT-d §6 and §11.4. */
 #include <string.h>
 #include "kernel/pmm.h"
-#include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
+#include "tests/unit/support_iommu.h"
 #include "tests/unit/test.h"
 
-#define RAM_BASE  0x40000000ull
-#define RAM_BYTES (8 * PAGE_2M)
-#define W         0x1000000000ull
-#define P         0x2000000000ull
-#define RID       0x0100
+#define W   0x1000000000ull
+#define P   0x2000000000ull
+#define RID 0x0100
 
 enum { GCMD = 0x18, GSTS = 0x1c, RTADDR = 0x20, FSTS = 0x34, IQH = 0x80, IQT = 0x88, IQA = 0x90 };
 #define TE  (1u << 31)
@@ -18,8 +16,6 @@ enum { GCMD = 0x18, GSTS = 0x1c, RTADDR = 0x20, FSTS = 0x34, IQH = 0x80, IQT = 0
 #define WBF (1u << 27)
 #define QIE (1u << 26)
 
-static phys_t ram;
-static struct model_machine mc;
 static struct model_unit *m;
 static struct vtd_io io;
 static uint64_t *root, *ctx, *table[3], *queue;
@@ -55,7 +51,7 @@ static void flush(const void *p)
 /* A page at W for RID, three levels, everything flushed; the queue at hand and not on. */
 static void begin(uint64_t cap, uint64_t ecap)
 {
-	model_machine_init(&mc, ram, RAM_BYTES);
+	machine_init();
 	m = model_machine_unit(&mc, MODEL_VER, cap, ecap, MODEL_ALL);
 	io = model_io(m);
 	root = page();
@@ -292,13 +288,6 @@ static void test_memory(void **state)
 	end(0);
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	ram = support_ram(RAM_BYTES, RAM_BASE);
-	return pmm_add(ram, RAM_BYTES / PAGE_SIZE) != SL_OK;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -306,5 +295,5 @@ int main(void)
 		cmocka_unit_test(test_write_1_to_clear), cmocka_unit_test(test_caches),
 		cmocka_unit_test(test_memory),
 	};
-	return cmocka_run_group_tests(tests, set_up, NULL);
+	return cmocka_run_group_tests(tests, ram_setup, NULL);
 }

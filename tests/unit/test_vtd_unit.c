@@ -4,16 +4,9 @@
 #include <string.h>
 #include "iommu/vtd/qi.h"
 #include "kernel/pmm.h"
-#include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
+#include "tests/unit/support_iommu.h"
 #include "tests/unit/test.h"
-
-#define RAM_BASE  0x40000000ull
-#define RAM_BYTES (8 * PAGE_2M)
-
-static phys_t ram;
-static struct model_machine mc;
-static struct iommu mmu;
 
 static enum sl_err start(void)
 {
@@ -22,16 +15,10 @@ static enum sl_err start(void)
 	return iommu_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs);
 }
 
-static struct model_unit *one_unit(uint32_t ver, uint64_t cap, uint64_t ecap)
+static struct model_unit *unit_of_version(uint32_t ver, uint64_t cap, uint64_t ecap)
 {
-	model_machine_init(&mc, ram, RAM_BYTES);
+	machine_init();
 	return model_machine_unit(&mc, ver, cap, ecap, MODEL_ALL);
-}
-
-static void end(void)
-{
-	assert_int_equal(model_machine_complaints(&mc), 0);
-	model_machine_fini(&mc);
 }
 
 static void expect_commands(const struct model_unit *m, const uint32_t *want, unsigned n)
@@ -45,7 +32,7 @@ static void expect_commands(const struct model_unit *m, const uint32_t *want, un
 static void test_enable_order(void **state)
 {
 	(void)state;
-	struct model_unit *m = one_unit(MODEL_VER, MODEL_CAP, MODEL_ECAP);
+	struct model_unit *m = unit_of_version(MODEL_VER, MODEL_CAP, MODEL_ECAP);
 	struct iommu_unit_info info;
 	assert_int_equal(start(), SL_OK);
 	assert_int_equal(m->commands, 0);
@@ -62,17 +49,17 @@ static void test_enable_order(void **state)
 	assert_int_equal(info.descriptors, 3);
 	assert_int_equal(iommu_enable(&mmu), SL_OK); /* once more: the queue starts at 0 again */
 	assert_int_equal(m->gsts, 0xc4000000);
-	end();
+	machine_end();
 }
 
 static void test_implicit_invalidation(void **state)
 {
 	(void)state;
-	struct model_unit *m = one_unit(0x70, MODEL_CAP | MODEL_ESRTPS, MODEL_ECAP);
+	struct model_unit *m = unit_of_version(0x70, MODEL_CAP | MODEL_ESRTPS, MODEL_ECAP);
 	assert_int_equal(start(), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	assert_int_equal(m->waits, 0);
-	end();
+	machine_end();
 }
 
 /* Every combination of what firmware may leave on; it is recorded, turned off, and then comes the usual
@@ -81,7 +68,7 @@ static void test_firmware_leftovers(void **state)
 {
 	(void)state;
 	for (unsigned left = 0; left < 16; left++) {
-		struct model_unit *m = one_unit(MODEL_VER, MODEL_CAP | MODEL_PMR, MODEL_ECAP);
+		struct model_unit *m = unit_of_version(MODEL_VER, MODEL_CAP | MODEL_PMR, MODEL_ECAP);
 		struct iommu_unit_info info;
 		model_firmware(m, left & 1, left & 2, left & 4, left & 8);
 		model_fault(m, 0x123, 0x1000, true, 5);
@@ -104,7 +91,7 @@ static void test_firmware_leftovers(void **state)
 		assert_int_equal(m->rtaddr & 0xfff, 0);
 		struct iommu_fault f;
 		assert_int_equal(iommu_fault_next(&mmu, &f), SL_END);
-		end();
+		machine_end();
 	}
 }
 
@@ -114,7 +101,7 @@ static void test_deadlines(void **state)
 	(void)state;
 	static const uint32_t stuck[] = {1u << 30, 1u << 26, 1u << 31};
 	for (size_t i = 0; i < ARRAY_LEN(stuck); i++) {
-		struct model_unit *m = one_unit(MODEL_VER, MODEL_CAP | MODEL_PMR, MODEL_ECAP);
+		struct model_unit *m = unit_of_version(MODEL_VER, MODEL_CAP | MODEL_PMR, MODEL_ECAP);
 		m->pmen = 0x80000001;
 		m->stuck = stuck[i];
 		assert_int_equal(start(), SL_OK);
@@ -122,27 +109,27 @@ static void test_deadlines(void **state)
 		assert_int_equal(m->gsts >> 31, 0);
 		model_machine_fini(&mc);
 	}
-	struct model_unit *m = one_unit(MODEL_VER, MODEL_CAP, MODEL_ECAP);
+	struct model_unit *m = unit_of_version(MODEL_VER, MODEL_CAP, MODEL_ECAP);
 	m->queue_stuck = true;
 	assert_int_equal(start(), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_TIMEOUT);
 	assert_int_equal(m->gsts >> 31, 0);
-	end();
+	machine_end();
 	/* firmware's queue does not drain, and neither does ours */
-	m = one_unit(MODEL_VER, MODEL_CAP, MODEL_ECAP);
+	m = unit_of_version(MODEL_VER, MODEL_CAP, MODEL_ECAP);
 	model_firmware(m, false, true, false, false);
 	m->iqt += 16;
 	m->queue_stuck = true;
 	assert_int_equal(start(), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_TIMEOUT);
 	assert_int_equal(m->gsts >> 31, 0);
-	end();
+	machine_end();
 	/* write-buffer flush */
-	m = one_unit(MODEL_VER, MODEL_CAP | MODEL_RWBF, MODEL_ECAP);
+	m = unit_of_version(MODEL_VER, MODEL_CAP | MODEL_RWBF, MODEL_ECAP);
 	m->stuck = 1u << 27;
 	assert_int_equal(start(), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_TIMEOUT);
-	end();
+	machine_end();
 }
 
 /* A descriptor that the unit rejects stops the queue; it is taken out, the error reported, and the next batch
@@ -150,7 +137,7 @@ static void test_deadlines(void **state)
 static void test_queue_errors(void **state)
 {
 	(void)state;
-	struct model_unit *m = one_unit(MODEL_VER, MODEL_CAP, MODEL_ECAP);
+	struct model_unit *m = unit_of_version(MODEL_VER, MODEL_CAP, MODEL_ECAP);
 	assert_int_equal(start(), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	struct vtd_unit *u = &mmu.unit[0];
@@ -168,14 +155,14 @@ static void test_queue_errors(void **state)
 	m->fsts |= 0x20; /* ICE of a device that we never asked */
 	assert_int_equal(vtd_qi_run(u, bad, 1), SL_DEVICE);
 	assert_int_equal(vtd_qi_run(u, bad, 1), SL_OK);
-	end();
+	machine_end();
 }
 
 /* More descriptors than the queue has, and every position of its wrap. */
 static void test_queue_wrap(void **state)
 {
 	(void)state;
-	struct model_unit *m = one_unit(MODEL_VER, MODEL_CAP, MODEL_ECAP);
+	struct model_unit *m = unit_of_version(MODEL_VER, MODEL_CAP, MODEL_ECAP);
 	assert_int_equal(start(), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	struct vtd_desc d[700];
@@ -187,7 +174,7 @@ static void test_queue_wrap(void **state)
 	assert_int_equal(m->waits - waits, 3);
 	for (unsigned i = 0; i < 600; i++)
 		assert_int_equal(vtd_qi_run(&mmu.unit[0], d, 1 + i % 3), SL_OK);
-	end();
+	machine_end();
 }
 
 static void test_unusable(void **state)
@@ -206,14 +193,14 @@ static void test_unusable(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct iommu_unit_info info;
-		struct model_unit *m = one_unit(cases[i].ver, cases[i].cap, cases[i].ecap);
+		struct model_unit *m = unit_of_version(cases[i].ver, cases[i].cap, cases[i].ecap);
 		assert_int_equal(start(), SL_NOTFOUND);
 		iommu_unit_info(&mmu, 0, &info);
 		assert_non_null(info.unusable);
 		assert_int_equal(m->commands, 0);
-		end();
+		machine_end();
 		/* beside a good one: that works, functions of the bad one stay without a domain */
-		model_machine_init(&mc, ram, RAM_BYTES);
+		machine_init();
 		m = model_machine_unit(&mc, cases[i].ver, cases[i].cap, cases[i].ecap, 0x0010);
 		model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, MODEL_ALL);
 		struct domain *d;
@@ -223,7 +210,7 @@ static void test_unusable(void **state)
 		assert_int_equal(domain_attach(d, (bdf_t){0, 0x0010}), SL_NOTFOUND);
 		assert_int_equal(domain_attach(d, (bdf_t){0, 0x0018}), SL_OK);
 		assert_int_equal(m->commands, 0);
-		end();
+		machine_end();
 	}
 }
 
@@ -232,10 +219,10 @@ static void test_register_address(void **state)
 	(void)state;
 	static const uint64_t bases[] = {0, ~0ull, 0xfed90010, 0xdead0000};
 	for (size_t i = 0; i < ARRAY_LEN(bases); i++) {
-		one_unit(MODEL_VER, MODEL_CAP, MODEL_ECAP);
+		unit_of_version(MODEL_VER, MODEL_CAP, MODEL_ECAP);
 		memcpy(mc.dmar + 48 + 8, &bases[i], 8);
 		assert_int_equal(start(), SL_NOTFOUND);
-		end();
+		machine_end();
 	}
 }
 
@@ -245,34 +232,34 @@ static void test_common_format(void **state)
 	(void)state;
 	static const struct {
 		uint64_t cap1, cap2;
-		unsigned levels, width, large;
+		unsigned levels, width, page_level;
 	} cases[] = {
 		{0x00d2008c222f0606, 0x00d2008c222f0606, 4, 48, 3}, /* 3 and 4 levels: 4 preferred */
 		{0x00d2008c222f0606, 0x00d2008c22260206, 3, 39, 3}, /* one has 3 only */
 		{0x00d2008c22380c06, 0x00d2008c22380806, 5, 57, 3}, /* one has 5 only */
-		{0x00d2008c222f0606, 0x00d20084222f0606, 4, 48, 1}, /* one has no 1 GiB pages */
-		{0x00d2008c222f0606, 0x00d20080222f0606, 4, 48, 0},
+		{0x00d2008c222f0606, 0x00d20084222f0606, 4, 48, 2}, /* one has no 1 GiB pages */
+		{0x00d2008c222f0606, 0x00d20080222f0606, 4, 48, 1},
 		{0x00d2008c222f0606, 0x00d2008822290606, 4, 42,
-		 0}, /* 1 GiB without 2 MiB is not a valid SSLPS: none */
+		 1}, /* 1 GiB without 2 MiB is not a valid SSLPS: none */
 		{0x00d2008c22260206, 0x00d2008c22380806, 3, 39, 3}, /* 3 only and 5 only: the preferred */
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		model_machine_init(&mc, ram, RAM_BYTES);
+		machine_init();
 		model_machine_unit(&mc, MODEL_VER, cases[i].cap1, MODEL_ECAP, 0x0010);
 		model_machine_unit(&mc, MODEL_VER, cases[i].cap2, MODEL_ECAP | MODEL_COHERENT, MODEL_ALL);
 		assert_int_equal(start(), SL_OK);
 		assert_int_equal(mmu.levels, cases[i].levels);
 		assert_int_equal(mmu.width, cases[i].width);
-		assert_int_equal(mmu.large, cases[i].large);
-		assert_non_null(mmu.sync); /* one of them does not snoop */
-		end();
+		assert_int_equal(mmu.page_level, cases[i].page_level);
+		assert_non_null(mmu.sync.flush); /* one of them does not snoop */
+		machine_end();
 	}
 }
 
 /* Attach, map, use, unmap, refuse, on a unit of these capabilities. */
 static void try_unit(uint32_t ver, uint64_t cap, uint64_t ecap)
 {
-	struct model_unit *m = one_unit(ver, cap, ecap);
+	struct model_unit *m = unit_of_version(ver, cap, ecap);
 	const bdf_t fn = {0, 0x0100};
 	struct domain *d;
 	struct iommu_fault f;
@@ -296,7 +283,7 @@ static void try_unit(uint32_t ver, uint64_t cap, uint64_t ecap)
 	assert_int_equal(iommu_fault_next(&mmu, &f), SL_END);
 	assert_int_equal(domain_detach(d, fn), SL_OK);
 	assert_int_equal(domain_destroy(d), SL_OK);
-	end();
+	machine_end();
 }
 
 /* Fault records and IOTLB registers wherever the fields can put them, FRO's 10 bits included. */
@@ -377,13 +364,6 @@ static void test_real_units(void **state)
 	assert_true(n >= 20);
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	ram = support_ram(RAM_BYTES, RAM_BASE);
-	return pmm_add(ram, RAM_BYTES / PAGE_SIZE) != SL_OK;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -394,5 +374,5 @@ int main(void)
 		cmocka_unit_test(test_common_format),      cmocka_unit_test(test_offsets),
 		cmocka_unit_test(test_real_units),
 	};
-	return cmocka_run_group_tests(tests, set_up, NULL);
+	return cmocka_run_group_tests(tests, ram_setup, NULL);
 }

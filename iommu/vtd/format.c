@@ -1,6 +1,16 @@
-#include "iommu/format.h"
-#include "iommu/vtd/pt.h"
+#include "iommu/vtd/format.h"
 #include "iommu/vtd/unit.h"
+
+#define SS_RW (SS_R | SS_W)
+
+const struct pt_format vtd_pt_format = {
+	.addr = SS_ADDR,
+	.perm = {0, SS_R, SS_W, SS_RW},
+	.page = {0, 0, SS_PS, SS_PS},
+	.table = {0, SS_RW, SS_RW, SS_RW, SS_RW, SS_RW},
+	.kind = SS_PS,
+	.leaf = SS_PS,
+};
 
 /* Four first: what most code and most hardware uses. */
 static const unsigned preferred[] = {4, 3, 5};
@@ -14,11 +24,14 @@ struct vtd_format vtd_format_of(const struct vtd_unit *u, unsigned levels)
 {
 	for (unsigned i = 0; i < ARRAY_LEN(preferred) && !has_levels(u, levels); i++)
 		levels = preferred[i];
-	unsigned agaw = 12 + 9 * levels, large = (unsigned)FGET(u->cap, CAP_SSLPS);
+	unsigned agaw = 12 + 9 * levels,
+		 large = (unsigned)FGET(u->cap, CAP_SSLPS); /* bit 0: 2 MiB, 1: 1 GiB */
 	return (struct vtd_format){
 		.levels = levels,
 		.width = vtd_mgaw(u) < agaw ? vtd_mgaw(u) : agaw,
-		.large = large & VTD_PAGE_2M ? large & (VTD_PAGE_2M | VTD_PAGE_1G) : 0,
+		.page_level = !(large & 1)   ? 1
+			      : !(large & 2) ? 2
+					     : 3,
 		.domains = vtd_domains(u),
 	};
 }
@@ -45,21 +58,21 @@ enum sl_err vtd_format_common(struct iommu *mmu)
 	if (!levels)
 		return SL_NOTFOUND;
 	mmu->levels = levels;
-	mmu->sync = NULL;
+	mmu->sync = (struct iopt_sync){0};
 	mmu->width = 64;
-	mmu->large = VTD_PAGE_2M | VTD_PAGE_1G;
+	mmu->page_level = IOPT_PAGE_KINDS;
 	mmu->domains_max = UINT32_MAX;
 	for (unsigned i = 0; i < mmu->unit_count; i++) {
 		const struct vtd_unit *u = &mmu->unit[i];
 		if (!vtd_translates(u))
 			continue;
 		if (!(u->ecap & ECAP_C))
-			mmu->sync = &u->io;
+			mmu->sync = (struct iopt_sync){u->io.ctx, u->io.flush};
 		struct vtd_format f = vtd_format_of(u, levels);
 		if (f.levels != levels)
 			continue;
 		mmu->width = f.width < mmu->width ? f.width : mmu->width;
-		mmu->large &= f.large;
+		mmu->page_level = f.page_level < mmu->page_level ? f.page_level : mmu->page_level;
 		mmu->domains_max = f.domains < mmu->domains_max ? f.domains : mmu->domains_max;
 	}
 	return SL_OK;

@@ -1,0 +1,37 @@
+/* What a domain is made of, for the files that work on it: domain.c its life and functions, map.c ranges and
+ * what units have to be told of them, cached_table.c single pages. Nobody else includes this. */
+#pragma once
+#include "iommu/cached_table.h"
+#include "iommu/iommu.h"
+#include "iommu/iova.h"
+
+#define PHYS_MASK BITS(51, 12) /* memory that an entry can hold the address of */
+
+struct domain {
+	struct domain *next; /* by rising id */
+	struct iommu *mmu;
+	const char *name;
+	uint16_t id;
+	unsigned attached; /* functions */
+	bool pass;         /* no tables: everything passes */
+	bool announce;     /* a unit that it is attached under has to be told of new mappings */
+	bool batch;        /* between domain_unmap_begin() and _end() */
+	uint64_t limit;    /* device addresses are below this */
+	struct iopt pt;
+	struct cached_tables cached;
+	struct iommu_gather gather; /* cleared, not yet invalidated */
+	struct iova_list iova;
+	uint16_t refs[]; /* functions attached under each unit */
+};
+
+/* Ranges of any kind, with all checks: errors as domain_map() and domain_unmap(). */
+enum sl_err domain_map_any(struct domain *dom, iova_t iova, phys_t phys, uint64_t len,
+			   unsigned perm) MUST_CHECK;
+enum sl_err domain_unmap_any(struct domain *dom, iova_t iova, uint64_t len) MUST_CHECK;
+
+/* What was cleared is flushed, invalidated and waited for, and only then are tables freed. When that fails,
+ * they are lost on purpose. */
+enum sl_err domain_sync(struct domain *dom) MUST_CHECK;
+
+/* In device addresses and in memory: whole pages below limit, and not in the interrupt window. */
+bool domain_range_ok(uint64_t base, uint64_t len, uint64_t limit);

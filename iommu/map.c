@@ -1,0 +1,139 @@
+/* Ranges in a domain, and what its units have to be told of them. */
+#include "iommu/domain_parts.h"
+#include "iommu/vtd/inv.h"
+#include "kernel/msi.h"
+
+#define PHYS_END  BIT(52) /* what an entry can hold */
+#define EMPTY_MAX 16      /* empty tables that a domain keeps */
+
+bool domain_range_ok(uint64_t base, uint64_t len, uint64_t limit)
+{
+	if (!len || !IS_ALIGNED(base | len, PAGE_SIZE) || base >= limit || len > limit - base)
+		return false;
+	return base >= MSI_WINDOW_END || base + len <= MSI_WINDOW;
+}
+
+/* In which bits the addresses of a range differ from the first. */
+static uint64_t differ(uint64_t from, uint64_t len)
+{
+	return from ^ (from + len - 1);
+}
+
+/* One page-selective descriptor over the smallest block of 2^am pages that has the address and all that
+ * differ from it in those bits, where the unit has that, else the whole domain: VT-d §6.5.2.3. leaf_only: no
+ * table has been added or taken out. */
+static struct vtd_desc range_desc(const struct vtd_unit *u, const struct domain *dom, uint64_t at,
+				  uint64_t bits, bool leaf_only)
+{
+	bits /= PAGE_SIZE;
+	unsigned am = bits ? 64 - (unsigned)__builtin_clzll(bits) : 0;
+	if (!(u->cap & CAP_PSI) || am > FGET(u->cap, CAP_MAMV))
+		return vtd_desc_iotlb_domain(dom->id, vtd_drain(u));
+	return vtd_desc_iotlb_page(dom->id, IOVA(ALIGN_DOWN(at, PAGE_SIZE << am)), am, leaf_only,
+				   vtd_drain(u));
+}
+
+/* In every unit that may have something of the domain in its caches; all are tried, the first error counts.
+ */
+static enum sl_err invalidate(struct domain *dom, const struct iommu_gather *g)
+{
+	enum sl_err first = SL_OK;
+	for (unsigned i = 0; i < dom->mmu->unit_count; i++) {
+		struct vtd_unit *u = &dom->mmu->unit[i];
+		if (!dom->refs[i] || !u->on)
+			continue;
+		struct vtd_desc d = range_desc(u, dom, g->at, g->differ, !g->tables);
+		enum sl_err e = vtd_inv_run(u, &d, 1);
+		if (e && !first)
+			first = e;
+	}
+	return first;
+}
+
+/* After entries went from not present to present: caching mode wants an invalidation (VT-d §6.1), a write
+ * buffer a flush (§6.8), any other unit nothing. */
+static enum sl_err announce(struct domain *dom, uint64_t iova, uint64_t len)
+{
+	for (unsigned i = 0; i < dom->mmu->unit_count; i++) {
+		struct vtd_unit *u = &dom->mmu->unit[i];
+		if (!dom->refs[i] || !u->on || !(u->cap & (CAP_CM | CAP_RWBF)))
+			continue;
+		struct vtd_desc d = range_desc(u, dom, iova, differ(iova, len), false);
+		enum sl_err e = u->cap & CAP_CM ? vtd_inv_run(u, &d, 1) : vtd_unit_write_flush(u);
+		if (e)
+			return e;
+	}
+	return SL_OK;
+}
+
+enum sl_err domain_sync(struct domain *dom)
+{
+	struct iommu_gather *g = &dom->gather;
+	cached_sync(&dom->cached, &dom->pt);
+	if (dom->pt.empty > EMPTY_MAX) {
+		cached_drop(&dom->cached, &dom->pt);
+		iopt_prune(&dom->pt, g);
+	}
+	if (!g->differ)
+		return SL_OK;
+	enum sl_err e = invalidate(dom, g);
+	if (g->free_list && !e)
+		iopt_free(&dom->pt, g);
+	*g = (struct iommu_gather){0};
+	return e;
+}
+
+enum sl_err domain_map_any(struct domain *dom, iova_t iova, phys_t phys, uint64_t len, unsigned perm)
+{
+	if (dom->pass)
+		return SL_UNSUPPORTED;
+	if (!perm || perm & ~(unsigned)DOMAIN_RW)
+		return SL_BADVAL;
+	if (!domain_range_ok(iova.v, len, dom->limit) || !domain_range_ok(phys.v, len, PHYS_END))
+		return SL_RANGE;
+	uint64_t mapped;
+	cached_drop(&dom->cached, &dom->pt);
+	enum sl_err e = iopt_map(&dom->pt, iova, phys, len, perm, &mapped, &dom->gather);
+	if (!e && !dom->batch)
+		e = domain_sync(dom); /* empty tables may have stood where a large page went */
+	if (!e)
+		e = announce(dom, iova.v, len);
+	if (!e || !mapped)
+		return e;
+	enum sl_err undo = iopt_unmap(&dom->pt, iova, mapped, &dom->gather);
+	if (!undo)
+		undo = domain_sync(dom);
+	return undo ? undo : e;
+}
+
+enum sl_err domain_unmap_any(struct domain *dom, iova_t iova, uint64_t len)
+{
+	if (dom->pass || !domain_range_ok(iova.v, len, dom->limit))
+		return SL_RANGE;
+	cached_drop(&dom->cached, &dom->pt);
+	enum sl_err e = iopt_unmap(&dom->pt, iova, len, &dom->gather);
+	if (dom->batch)
+		return e;
+	enum sl_err done = domain_sync(dom);
+	return e ? e : done;
+}
+
+void domain_unmap_begin(struct domain *dom)
+{
+	dom->batch = true;
+}
+
+enum sl_err domain_unmap_end(struct domain *dom)
+{
+	dom->batch = false;
+	return domain_sync(dom);
+}
+
+enum sl_err domain_flush(struct domain *dom)
+{
+	cached_drop(&dom->cached, &dom->pt);
+	iopt_prune(&dom->pt, &dom->gather);
+	gather_add(&dom->gather, 0, UINT64_MAX);
+	dom->gather.tables = true;
+	return domain_sync(dom);
+}
