@@ -45,7 +45,7 @@ struct compute;
 
 struct compute_ops {
 	/* Makes a session; *id is good until the device is closed. Not for the data path. SL_UNSUPPORTED when
-	 * the service is not in services, SL_BADVAL for lengths or algorithms that can not be, SL_NOSPACE. */
+	 * the service is not in services, SL_BADVAL for lengths or algorithms that cannot be, SL_NOSPACE. */
 	enum sl_err (*session)(struct compute *c, const struct compute_session *s, uint32_t *id);
 	/* Puts up to n jobs in the rings and returns how many went in; fewer only when a job is refused, and
 	 * queue.refused then says why: SL_BUSY the tag is in flight, SL_RANGE no such session or tag,

@@ -17,7 +17,7 @@ struct queue_done {
 
 struct queue_stats {
 	uint64_t ops, doorbells, polls, empty_polls;
-	uint64_t bad; /* completions that can not be: unknown or idle tag, head out of range */
+	uint64_t bad; /* completions that cannot be: unknown or idle tag, head out of range */
 };
 
 struct queue;
@@ -41,7 +41,7 @@ struct queue_ops {
 	bool (*is_transient)(uint16_t status);
 	/* SL_OK while the device works; SL_DEVICE when it has stopped (fatal status, gone from the bus). */
 	enum sl_err (*health)(struct queue *q);
-	/* Why results stay away, or what came that can not be, in buf; returns buf. Reads registers: not for
+	/* Why results stay away, or what came that cannot be, in buf; returns buf. Reads registers: not for
 	 * the data path. NULL: it has no words for that. */
 	const char *(*explain)(struct queue *q, char *buf, size_t n);
 };

@@ -17,14 +17,14 @@
 static const char *lacks(const struct iommu *mmu, const struct vtd_unit *u, bool x2apic)
 {
 	if (!(mmu->table.flags & DMAR_INTR_REMAP))
-		return "firmware says that the platform does not remap interrupts (DMAR flags)";
+		return "the firmware says that the platform does not remap interrupts (DMAR flags)";
 	return vtd_ir_lacks(u, x2apic);
 }
 
 const char *iommu_irq_x2apic_objection(const struct iommu *mmu)
 {
 	if (mmu->table.flags & DMAR_INTR_REMAP && mmu->table.flags & DMAR_X2APIC_OPT_OUT)
-		return "firmware asks not to use it (DMAR x2APIC opt-out)";
+		return "the firmware asks not to use it (DMAR x2APIC opt-out)";
 	for (unsigned i = 0; i < mmu->unit_count; i++) {
 		const char *why = lacks(mmu, &mmu->unit[i], true);
 		if (why)

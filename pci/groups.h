@@ -24,7 +24,7 @@ enum group_why {
 	GROUP_BRIDGE, /* at: a bridge to or from a conventional bus, where requests have no sender of their
 			 own */
 	GROUP_MULTI,  /* at: the first of the functions of one device that have no ACS between them */
-	GROUP_ALIAS,  /* at: a function that also sends requests in the name of another */
+	GROUP_ALIAS,  /* at: a function that also sends requests with the requester id of another */
 };
 
 /* Why functions are together. */

@@ -65,7 +65,7 @@ bool does_dma(const struct pci_func *f);
 void rules_coverage(struct judge *j); /* what was not looked at */
 void rules_iommu(struct judge *j);    /* is there one, the table, the units, who has none */
 void rules_state(struct judge *j);    /* what firmware left */
-void rules_groups(struct judge *j);   /* who can not be held apart */
+void rules_groups(struct judge *j);   /* who cannot be held apart */
 void rules_rmrr(struct judge *j);
 void rules_sriov(struct judge *j);
 void rules_irq(struct judge *j);

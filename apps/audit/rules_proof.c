@@ -54,7 +54,7 @@ static const char *why_not(unsigned proof)
 	case AUDIT_PROOF_NO_DEVICE:
 		return "It needs an NVMe controller that scratch= names, or QEMU's edu device.";
 	case AUDIT_PROOF_NOT_NAMED:
-		return "Set scratch= to the serial number of an NVMe controller: one with SR-IOV, whose contents may be overwritten, or one without, which is told to Identify and nothing else.";
+		return "Set scratch= to the serial number of an NVMe controller: one with SR-IOV, whose contents may be overwritten, or one without, which only gets Identify commands.";
 	case AUDIT_PROOF_READ_ONLY:
 		return "Leave out access=read.";
 	case AUDIT_PROOF_NOT_ASKED:

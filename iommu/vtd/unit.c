@@ -68,22 +68,19 @@ enum sl_err vtd_unit_init(struct vtd_unit *u)
 }
 
 /* Polls r until the bits of mask read want. The clock is read before the register, so that a pause between
- * the two can not fake a timeout. */
+ * the two cannot fake a timeout. */
 static enum sl_err wait32(struct vtd_unit *u, reg32_t r, uint32_t mask, uint32_t want, const char *what)
 {
-	uint64_t end = u->io.now_us(u->io.ctx) + VTD_DEADLINE_US;
-	for (;;) {
-		bool late = u->io.now_us(u->io.ctx) > end;
-		uint32_t v = vtd_rd32(&u->io, r);
+	uint32_t v = 0;
+	struct deadline d = vtd_deadline(&u->io, VTD_DEADLINE_US);
+	while (vtd_look(&u->io, &d)) {
+		v = vtd_rd32(&u->io, r);
 		if ((v & mask) == want)
 			return SL_OK;
-		if (late) {
-			fmt_print(u->reason, sizeof(u->reason), "%s was not done in %u ms", what,
-				  VTD_DEADLINE_US / 1000);
-			vtd_unit_trouble(u, VTD_BROKEN, "%s (register 0x%x reads 0x%x)", u->reason, r.off, v);
-			return SL_TIMEOUT;
-		}
 	}
+	fmt_print(u->reason, sizeof(u->reason), "%s did not complete within %u ms", what, VTD_DEADLINE_US / 1000);
+	vtd_unit_trouble(u, VTD_BROKEN, "%s (register 0x%x reads 0x%x)", u->reason, r.off, v);
+	return SL_TIMEOUT;
 }
 
 /* One command: the status bits are written back but for the one-shot ones, which would run again. VT-d
@@ -122,7 +119,7 @@ static enum sl_err take_over(struct vtd_unit *u)
 		e = vtd_qi_end(u);
 	if (e || !(gsts & GCMD_TE) || may_stay(u, gsts))
 		return e;
-	return vtd_unit_command(u, GCMD_TE, false, "turning off firmware's translation");
+	return vtd_unit_command(u, GCMD_TE, false, "turning off the firmware's translation");
 }
 
 static enum sl_err set_root(struct vtd_unit *u)
@@ -193,6 +190,7 @@ enum sl_err vtd_unit_enable(struct vtd_unit *u)
 	if (!stays)
 		e = vtd_unit_command(u, GCMD_TE, true, "turning on translation");
 	if (!e && regions_off(u)) /* translation stands all the same: VT-d §11.4.8.1, EPM */
-		log_warn(u->name, "memory that firmware protected may stay out of reach of every function");
+		log_warn(u->name,
+			 "memory that the firmware protected may stay out of reach of every function");
 	return e;
 }
