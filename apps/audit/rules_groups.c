@@ -1,4 +1,5 @@
 /* Which functions can only be given away together, and which ports will make it so. */
+#include "apps/audit/finding.h"
 #include "apps/audit/rules.h"
 #include "kernel/fmt.h"
 #include "pci/acs.h"

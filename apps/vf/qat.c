@@ -4,6 +4,7 @@
 #include "kernel/log.h"
 #include "kernel/str.h"
 #include "kernel/x86/paging.h"
+#include "pci/flr.h"
 #include "pci/path.h"
 
 #define DEPTH 32u /* requests in flight of a service */
