@@ -29,7 +29,7 @@
 #include "kernel/power.h"
 #include "kernel/serial.h"
 #include "kernel/ram.h"
-#include "apps/start.h"
+#include "apps/bringup/platform.h"
 #include "kernel/time.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/paging.h"
