@@ -3,7 +3,7 @@
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
-#include "kernel/x86/paging.h"
+#include "kernel/mmio.h"
 #include "pci/path.h"
 
 #define DEPTH 32u /* requests in flight of a service */

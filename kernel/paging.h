@@ -16,6 +16,7 @@
 #pragma once
 #include "boot/boot_info.h"
 #include "kernel/addr.h"
+#include "kernel/mmio.h"
 #include "kernel/phys.h"
 #include "kernel/stacks.h"
 
@@ -29,14 +30,6 @@ void paging_drop_loader(void);
  * its ELF header, no stack or RAM is executable, page 0 is not there; and by whatever address, no memory that
  * is executed, no constant and no page table can be written. Panics if not. */
 void paging_check(void);
-
-/* Maps a PCI function's registers, uncached; never unmapped again. NULL when out of memory, or with a WARN
- * line when something else than registers is there: kernel/phys.h. */
-volatile void *mmio_map(phys_t phys, uint64_t len);
-
-/* The same for registers that a table of firmware names: they belong to that kind from then on. what names
- * them in the WARN line. */
-volatile void *mmio_claim(const char *what, phys_t phys, uint64_t len, enum phys_kind kind);
 
 /* Physical memory to read, for tables that may lie in reserved memory outside the direct map (an
  * acpi_map_fn). */
