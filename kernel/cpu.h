@@ -27,7 +27,7 @@ static inline void cpu_pause(void)
 	__asm__ volatile("pause");
 }
 
-/* Interrupts off; what cpu_irqs_restore() takes. */
+/* Disables interrupts; returns the state for cpu_irqs_restore(). */
 static inline uint64_t cpu_irqs_off(void)
 {
 	uint64_t flags;

@@ -1,5 +1,6 @@
 #include "kernel/log.h"
 #include "kernel/time.h"
+#include "pci/flr.h"
 #include "pci/pci.h"
 #include "pci/regs.h"
 

@@ -6,6 +6,7 @@
 #include "pci/priv.h"
 #include "pci/quirk.h"
 #include "pci/regs.h"
+#include "pci/window.h"
 
 /* One pci_scan(). Buses are visited in ascending order: a bridge's secondary bus has a higher number than the
  * bus it is on, so everything that claims a bus has been seen when its turn comes. */

@@ -1,4 +1,5 @@
 /* VFs on and off, in the order of PCIe §9.2.1.1, and everything put back. */
+#include "pci/ari.h"
 #include "pci/sriov.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"

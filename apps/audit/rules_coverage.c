@@ -1,4 +1,5 @@
 /* What was not looked at, and so is not judged: a verdict must not be about it. */
+#include "apps/audit/finding.h"
 #include "apps/audit/rules.h"
 #include "kernel/fmt.h"
 #include "kernel/str.h"

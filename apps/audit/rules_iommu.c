@@ -1,4 +1,6 @@
 /* Is there an IOMMU, is its table sound, do its units work, and who is left without one. */
+#include "apps/audit/finding.h"
+#include "apps/audit/look.h"
 #include "apps/audit/rules.h"
 #include "iommu/dmar/lint.h"
 #include "kernel/fmt.h"

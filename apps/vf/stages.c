@@ -10,6 +10,7 @@
 #include "kernel/log.h"
 #include "kernel/time.h"
 #include "kernel/marker.h"
+#include "pci/flr.h"
 #include "pci/path.h"
 
 enum sl_err stage_pf(struct machine *m)

@@ -1,6 +1,7 @@
 #include "drivers/nvme/reset.h"
 #include "drivers/nvme/ctrl.h"
 #include "kernel/log.h"
+#include "pci/flr.h"
 
 enum sl_err nvme_fatal_reset(const struct pci *pci, struct pci_func *fn, const struct nvme_io *io, bool *done)
 {

@@ -139,7 +139,7 @@ def test_memory_map_overlaps(mangle):
     """Reserved over free memory, free memory over reserved regions, and descriptors that no machine has."""
     run = mangle(["mem 0 0x10000000 0x800", "mem 7 0x10100000 0x100", "mem 7 0x10400000 0x100", "mem 7 0xb0000000 0x100",
                   "mem 7 0x10000000000000 1", "mem 7 0x500001 1", "mem 11 0x1000 0xffffffffffffffff"])
-descriptors of the firmware's memory map that are invalid and ignored:     assert "3" in run.text
+    assert "descriptors of the firmware's memory map that are invalid and ignored: 3" in run.text
     run.assert_ok()
 
 

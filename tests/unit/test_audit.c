@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "apps/audit/json.h"
 #include "apps/audit/report.h"
 #include "iommu/dmar/lint.h"
 #include "kernel/pmm.h"

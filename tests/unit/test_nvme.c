@@ -16,6 +16,7 @@
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "kernel/time.h"
+#include "pci/flr.h"
 #include "tests/model/nvme_model.h"
 #include "tests/unit/never.h"
 #include "tests/unit/support.h"
