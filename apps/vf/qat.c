@@ -60,7 +60,7 @@ static void close_pf(struct machine *m)
 	m->pf = NULL;
 }
 
-/* On gen4 it is not fixed which bank has which service. Whoever loaded the PF's firmware knows. */
+/* On gen4 the services of the banks are not fixed; they depend on the firmware loaded into the PF. */
 static enum sl_err ask_pairs(struct vf *vf)
 {
 	struct qat_own *o = qat_own_of(vf);

@@ -66,7 +66,7 @@ static bool need_not_halt(void *ctx)
 	return any;
 }
 
-/* Somebody else woke us, and here is a result. Its interrupt may be on its way. */
+/* Another interrupt ended the halt, and a result is here. Its own may still be on its way. */
 static bool is_lost(struct waiter *r)
 {
 	uint64_t end = now_us() + WAIT_LATE_US;

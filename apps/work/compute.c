@@ -214,7 +214,7 @@ static bool work(struct machine *m, struct vf *vf)
 	return v->jobs.left != before;
 }
 
-/* Core 0: VFs that failed, whoever works them. True while any is not through. */
+/* On core 0: VFs that failed on any core. True while one is not finished. */
 static bool look_after(struct machine *m)
 {
 	bool more = false;

@@ -36,7 +36,7 @@ struct jobs {
 	uint64_t noticed;              /* digests spoilt on purpose that the device noticed, of those */
 	uint32_t round;                /* how many were begun */
 	unsigned left;                 /* of this round, in flight */
-	uint64_t looked, silent_us;    /* for how long nothing came while somebody looked */
+	uint64_t looked, silent_us;    /* how long nothing came while a core polled */
 	_Alignas(8) uint8_t want[JOB_MAX];
 	char why[192]; /* of the last error */
 };
@@ -49,8 +49,8 @@ enum sl_err jobs_open(struct jobs *j) MUST_CHECK;
 /* Prepares the job of a tag in a round, and what lies in its memory. Rounds count up from 0. */
 void jobs_prepare(struct jobs *j, uint32_t round, uint32_t tag, struct accel_job *out);
 
-/* Looks at what came of it: SL_DEVICE, and why, for an error status; SL_VERIFY when it is said to be done and
- * is not what the CPU computes. */
+/* Looks at what came of it: SL_DEVICE, and why, for an error status; SL_VERIFY when the device reports
+ * success but the result differs from what the CPU computes. */
 enum sl_err jobs_check(struct jobs *j, uint32_t tag, uint16_t status) MUST_CHECK;
 
 /* A round: JOB_TAGS jobs in flight together. SL_BADVAL, and why: the device's driver did not take one. */
