@@ -257,7 +257,7 @@ $B/sluice.img: $B/BOOTX64.EFI tools/mkimage.sh
 	$(call say,IMAGE,$@)
 	$(Q)tools/mkimage.sh $@ $<
 
-# Register tables are aligned by hand, so clang-format leaves them alone. memset_s and the like do not exist here.
+# Register tables are aligned by hand, so clang-format leaves them alone. memset_s and its family do not exist here.
 TIDY := clang-tidy --quiet --warnings-as-errors='*' --checks='-*,bugprone-*,clang-analyzer-*,misc-redundant-expression,$\
 	-bugprone-branch-clone,-bugprone-easily-swappable-parameters,-bugprone-implicit-widening-of-multiplication-result,$\
 	-bugprone-narrowing-conversions,-bugprone-reserved-identifier,-bugprone-suspicious-string-compare,$\

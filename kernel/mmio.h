@@ -1,7 +1,7 @@
 /* Device registers: one load or store of exactly the named width each, never merged, never torn. Register
- * memory is mapped uncached (kernel/x86/paging.h), where x86 keeps loads and stores in program order; the
- * compiler is held to the same by volatile, and a doorbell store is a release so that the descriptors before
- * it are in memory first. */
+ * memory is mapped uncached (kernel/x86/paging.h), where x86 keeps loads and stores in program order;
+ * volatile holds the compiler to the same, and a doorbell store is a release so that the descriptors before
+ * it reach memory first. */
 #pragma once
 #include <stdint.h>
 

@@ -1,4 +1,4 @@
-/* Stage cores: every processor that firmware names is started, and what is said of it was measured. */
+/* Stage cores: starts every processor that the firmware names and measures what it reports about each. */
 #include "apps/machine.h"
 #include "apps/bringup/cores.h"
 #include "apps/report/latency.h"

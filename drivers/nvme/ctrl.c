@@ -192,7 +192,7 @@ bool nvme_ctrl_stays_fatal(const struct nvme_io *io)
 	return e || nvme_rd32(io, NVME_CSTS) & CSTS_CFS;
 }
 
-/* A controller that nobody has open, for its registers alone. */
+/* A controller that no driver has open, for access to its registers only. */
 static struct nvme_ctrl unopened(const struct nvme_io *io, bdf_t fn)
 {
 	struct nvme_ctrl c = {.io = *io, .fn = fn, .cap = nvme_rd64(io, NVME_CAP)};

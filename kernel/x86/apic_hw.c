@@ -212,7 +212,7 @@ static void mask_ioapic(volatile uint8_t *io)
 {
 	uint32_t version = ioapic_rd(io, IOAPIC_VERSION);
 	if (version == UINT32_MAX)
-		return; /* nobody there */
+		return; /* no I/O APIC there */
 	for (uint32_t pin = 0; pin <= (version >> 16 & 0xff); pin++) {
 		uint32_t low = ioapic_rd(io, IOAPIC_TABLE + 2 * pin);
 		mmio_wr32(io + IOAPIC_WINDOW, low | (uint32_t)LVT_MASKED);

@@ -9,11 +9,11 @@ struct cpu_info {
 };
 
 /* On core 0: GDT, TSS and IDT with stacks of their own for double fault, NMI and machine check; CR0, CR4 and
- * EFER with known values, SMEP, SMAP and UMIP among them where the processor has them; PAT as after reset; no
- * shadow stacks, protection keys or breakpoints of firmware's. la57: it runs with 5 levels. Needs
+ * EFER with known values, SMEP, SMAP and UMIP among them where the processor has them; PAT as after reset;
+ * shadow stacks, protection keys and the firmware's breakpoints off. la57: the core runs with 5 levels. Needs
  * paging_init(). */
 void cpu_init(bool la57);
-/* On core 0, for another one: its GDT, TSS and those stacks. */
+/* On core 0, for another core: its GDT, TSS and those stacks. */
 void cpu_prepare(unsigned core);
 /* On that core itself: loads them, core 0's IDT, page tables and protections, and its GS. */
 void cpu_load(unsigned core);
@@ -34,8 +34,8 @@ static inline void cpu_pause(void)
 	__asm__ volatile("pause");
 }
 
-/* Returns a while later, or sooner when *word is no longer value: by umwait where the processor has it
- * (CPUID 7 ECX bit 5), else by one pause. */
+/* Returns after a short while, or once *word is no longer value: by umwait where the processor has it (CPUID
+ * 7 ECX bit 5), else after one pause. */
 void cpu_wait(const uint32_t *word, uint32_t value);
 
 static inline uint64_t cpu_rdmsr(uint32_t msr)
@@ -50,7 +50,7 @@ static inline void cpu_wrmsr(uint32_t msr, uint64_t v)
 	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
 }
 
-/* Interrupts off; what cpu_irqs_restore() takes. */
+/* Disables interrupts; returns the state for cpu_irqs_restore(). */
 static inline uint64_t cpu_irqs_off(void)
 {
 	uint64_t flags;
@@ -69,7 +69,8 @@ static inline void cpu_irqs_restore(uint64_t flags)
 		cpu_irqs_on();
 }
 
-/* Interrupts on and halted until one comes: with interrupts off before, one that is pending is not missed. */
+/* Enables interrupts and halts until one comes. Called with interrupts off, so that a pending one is not
+ * missed. */
 static inline void cpu_sleep(void)
 {
 	__asm__ volatile("sti\n\thlt" : : : "memory");

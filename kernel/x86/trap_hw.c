@@ -142,7 +142,7 @@ void trap_end_begin(const struct trap_frame *f)
 		log_alone();
 		return;
 	}
-	if (nobody == me) /* while it was being told: once more would be for ever */
+	if (nobody == me) /* a second crash while reporting the first: a third attempt would not end */
 		power_crash("crash", "BUG");
 	core_park(f);
 }
