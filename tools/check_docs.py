@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Every failure that Sluice can print stands in docs/troubleshooting.md, by its text, and what that lists as a warning
-is in the source; every fault reason is in docs/faults.md, every section of VT-d that is cited in docs/references.md, and every option of boot/options.h, with its
-values and default, in docs/options.md, every attack in docs/attacks.md; and paragraphs that follow from tables of the source are what tools/mkdocs
-writes. Prints what is not so.
+"""Compares the documents with the source and prints each difference:
+
+- every failure that Sluice can print is in docs/troubleshooting.md, by its text, and every warning there is printed;
+- every fault reason is in docs/faults.md, every cited section of VT-d in docs/references.md, every option of
+  boot/options.h with its values and default in docs/options.md, every attack in docs/attacks.md;
+- paragraphs made from tables of the source are what tools/mkdocs writes.
 
 A message is found by its fixed words: the format string with every conversion taken as "..."."""
 import pathlib
