@@ -8,8 +8,8 @@
 #include "apps/bringup/platform.h"
 #include "kernel/symbols.h"
 #include "kernel/x86/cpu.h"
-#include "kernel/x86/hwerr.h"
-#include "kernel/x86/paging.h"
+#include "kernel/hwerr.h"
+#include "kernel/paging.h"
 #include "kernel/x86/percore.h"
 
 static const struct boot_info *boot;
