@@ -7,6 +7,7 @@
 #include "apps/machine.h"
 #include "apps/bringup/platform.h"
 #include "kernel/symbols.h"
+#include "kernel/cpu.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/hwerr.h"
 #include "kernel/paging.h"
