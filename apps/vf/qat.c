@@ -106,16 +106,16 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 			 BDF_FMT ": rings cannot be set up: %s", BDF_ARG(vf->fn->bdf), sl_err_text(e));
 		return e;
 	}
-	vf->accel = &o->vf.accel;
+	vf_computes(vf, &o->vf.compute);
 	return SL_OK;
 }
 
 static enum sl_err close_vf(struct machine *m, struct vf *vf)
 {
 	(void)m;
-	if (vf->accel)
+	if (vf->queue)
 		qat_vf_close(qat_of(vf));
-	vf->accel = NULL;
+	vf_computes(vf, NULL);
 	return SL_OK;
 }
 

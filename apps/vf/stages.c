@@ -163,7 +163,7 @@ enum sl_err vf_reset(struct machine *m, struct vf *vf)
 static enum sl_err first_read(struct machine *m, struct vf *vf)
 {
 	vf->batch.n = 1;
-	vf->batch.req[0] = vf_request(vf, vf->data, ACCEL_READ, 0, 0);
+	vf->batch.req[0] = vf_request(vf, vf->data, BLOCK_READ, 0, 0);
 	enum sl_err e = batch_start(vf);
 	if (!e)
 		e = batch_finish(m);
