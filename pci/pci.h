@@ -8,7 +8,8 @@
 #include "kernel/err.h"
 #include "pci/cfg.h"
 
-#define PCI_BARS 6
+#define PCI_CLASS_NVME 0x010802 /* class code: base class, sub-class, interface */
+#define PCI_BARS       6
 
 struct pci_bar {
 	uint64_t addr, size; /* size 0: there is no such BAR; addr 0: it has no address */

@@ -6,9 +6,8 @@
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/stacks.h"
-#include "kernel/x86/apic.h"
-#include "kernel/x86/irq.h"
-#include "kernel/x86/smp.h"
+#include "kernel/irq.h"
+#include "kernel/smp.h"
 
 static void print_madt(const struct madt *m)
 {

@@ -9,8 +9,8 @@
 #include "apps/report/latency.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
-#include "kernel/x86/cpu.h"
-#include "kernel/x86/tsc.h"
+#include "kernel/cpu.h"
+#include "kernel/tsc.h"
 
 #define POLL_MAX   32u
 #define DRAIN_US   10000000u

@@ -10,7 +10,7 @@
 #include "kernel/log.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
-#include "kernel/x86/marker.h"
+#include "kernel/marker.h"
 
 #define STALL_US 10000000u
 #define LOOK     (1u << 16) /* empty polls between two looks at the clock */

@@ -8,7 +8,7 @@
 #include "apps/work/pattern.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
-#include "kernel/x86/paging.h"
+#include "kernel/paging.h"
 
 static const struct target {
 	const char *name;

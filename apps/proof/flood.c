@@ -11,7 +11,7 @@
 #include "apps/work/pattern.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
-#include "kernel/x86/paging.h"
+#include "kernel/paging.h"
 
 #define THRESHOLD   50u /* refused requests in a second, here: an emulated machine may be slow */
 #define DEADLINE_US 20000000u

@@ -5,7 +5,7 @@
 #include "kernel/serial.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
-#include "kernel/x86/cpu.h"
+#include "kernel/cpu.h"
 
 /* At most 78 columns. */
 static const struct page {

@@ -13,7 +13,7 @@
 #include "apps/shell/work.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
-#include "kernel/x86/cpu.h"
+#include "kernel/cpu.h"
 #include "pci/sriov.h"
 
 #define PROMPT "sluice> "

@@ -6,7 +6,7 @@
 #include "kernel/core.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
-#include "kernel/x86/cpu.h"
+#include "kernel/cpu.h"
 #include "pci/cfg.h"
 
 #define STALL_US  10000000u

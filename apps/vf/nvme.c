@@ -11,8 +11,6 @@
 #include "kernel/log.h"
 #include "kernel/str.h"
 
-#define CLASS_NVME 0x010802
-
 _Static_assert(NVME_MEM_SIZE(1) <= WINDOW_BUFFERS - WINDOW_QUEUES, "queues");
 
 static struct nvme_pf pf;
@@ -74,7 +72,7 @@ static enum sl_err choose_pf(struct machine *m)
 		isolating(m); /* Identify alone is an attack, so a controller without SR-IOV serves too */
 	unsigned seen = 0;
 	PCI_EACH(f, &m->pci) {
-		if (f->class != CLASS_NVME || f->pf || (!f->cap_sriov && !plain))
+		if (f->class != PCI_CLASS_NVME || f->pf || (!f->cap_sriov && !plain))
 			continue;
 		seen++;
 		if (!scratch[0] && (!plain || m->only_named || f->cap_sriov))

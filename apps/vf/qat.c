@@ -3,7 +3,7 @@
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
-#include "kernel/x86/paging.h"
+#include "kernel/mmio.h"
 #include "pci/flr.h"
 #include "pci/path.h"
 

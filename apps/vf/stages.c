@@ -9,7 +9,7 @@
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
-#include "kernel/x86/marker.h"
+#include "kernel/marker.h"
 #include "pci/flr.h"
 #include "pci/path.h"
 

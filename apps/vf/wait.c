@@ -3,8 +3,8 @@
 #include "apps/vf/workers.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
-#include "kernel/x86/cpu.h"
-#include "kernel/x86/irq.h"
+#include "kernel/cpu.h"
+#include "kernel/irq.h"
 
 const char *wait_mode_name(enum wait_mode mode)
 {

@@ -9,7 +9,7 @@
 #include "apps/work/pattern.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
-#include "kernel/x86/cpu.h"
+#include "kernel/cpu.h"
 
 #define BURSTS       10000u
 #define BURST_MAX    8u

@@ -10,7 +10,7 @@
 #include "kernel/log.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
-#include "kernel/x86/cpu.h"
+#include "kernel/cpu.h"
 
 #define LIMIT_US   900000000u
 #define FAULTS_MAX 8u /* a VF that fails more often is given up */

@@ -8,8 +8,8 @@
 #include "kernel/log.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
-#include "kernel/x86/cpu.h"
-#include "kernel/x86/tsc.h"
+#include "kernel/cpu.h"
+#include "kernel/tsc.h"
 
 #define SLACK_US 20000000u /* for a core that is late */
 

@@ -2,7 +2,7 @@
 #include "apps/report/latency.h"
 #include "apps/work/timed.h"
 #include "kernel/time.h"
-#include "kernel/x86/cpu.h"
+#include "kernel/cpu.h"
 
 #define DRAIN_US 10000000u
 

@@ -12,8 +12,8 @@
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
-#include "kernel/x86/cpu.h"
-#include "kernel/x86/tsc.h"
+#include "kernel/cpu.h"
+#include "kernel/tsc.h"
 
 #define POLL_MAX   32u
 #define LOOK_EACH  65536u   /* turns of the loop between two looks at the fault records, */

@@ -3,7 +3,7 @@
 #include "kernel/log.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
-#include "kernel/x86/marker.h"
+#include "kernel/marker.h"
 
 #define ADMIN_US      10000000u /* longest wait for an admin command */
 #define ADMIN_DEPTH   1u

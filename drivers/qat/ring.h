@@ -78,11 +78,6 @@ void qat_ring_look(const struct qat_ring *r, struct qat_ring_seen *out);
 /* Requests of this ring in flight; not for the data path. */
 unsigned qat_ring_in_flight(const struct qat_ring *r);
 
-/* For what runs once an operation. */
-#define LIKELY(x)   __builtin_expect(!!(x), 1)
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define FAST_INLINE static inline __attribute__((always_inline))
-
 /* The entry that the next push gives to the device: fill all of it but the opaque value, dword 6. */
 FAST_INLINE uint64_t *qat_ring_slot(struct qat_ring *r)
 {

@@ -1,7 +1,7 @@
 /* The local APIC of the core that calls (Intel SDM vol. 3 chapter 11), by its registers in memory (xAPIC) or
  * by MSRs (x2APIC), and the interrupt controllers of the chipset, which are silenced. */
 #pragma once
-#include "kernel/err.h"
+#include "kernel/irq.h"
 #include "kernel/madt.h"
 
 /* Once, on core 0: x2APIC when the firmware left it on, or when the highest APIC id to be reached needs it
@@ -12,12 +12,7 @@ enum sl_err apic_init(uint32_t highest) MUST_CHECK;
  * and the line of the 8259 masked and no interrupt of the firmware's left in service. */
 void apic_on(void);
 
-/* The mode and the reason, as text. */
-const char *apic_mode(void);
 uint32_t apic_id(void);
-
-/* The highest APIC id that interrupts can be sent to. */
-uint32_t apic_reach(void);
 
 /* Sends an interrupt to one core. Everything stored before is visible to it. SL_TIMEOUT when the previous
  * interrupt was not accepted within 10 ms. */

@@ -2,8 +2,8 @@
 #include "kernel/time.h"
 #include "kernel/x86/apic.h"
 #include "kernel/x86/cpu.h"
-#include "kernel/x86/irq.h"
-#include "kernel/x86/paging.h"
+#include "kernel/irq.h"
+#include "kernel/paging.h"
 #include "kernel/x86/port.h"
 
 #define APIC_BASE 0x1b /* MSR: SDM §11.4.4 */

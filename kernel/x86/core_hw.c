@@ -2,8 +2,8 @@
 #include "kernel/time.h"
 #include "kernel/x86/apic.h"
 #include "kernel/x86/cpu.h"
-#include "kernel/x86/hwerr.h"
-#include "kernel/x86/irq.h"
+#include "kernel/hwerr.h"
+#include "kernel/irq.h"
 #include "kernel/x86/percore.h"
 
 #define GS_BASE   0xc0000101

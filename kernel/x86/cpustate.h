@@ -7,7 +7,6 @@
 #define CR0_KNOWN (BIT(0) | BIT(1) | BIT(4) | BIT(5) | CR0_WP | BIT(31)) /* PE, MP, ET, NE, WP, PG */
 #define CR0_WP    BIT(16)                                                /* read-only also for the kernel */
 
-#define CR4_DE   BIT(3) /* of no effect while no breakpoint is set */
 #define CR4_PAE  BIT(5)
 #define CR4_PGE  BIT(7)
 #define CR4_UMIP BIT(11)

@@ -3,9 +3,9 @@
 #include "kernel/panic.h"
 #include "kernel/power.h"
 #include "kernel/symbols.h"
-#include "kernel/x86/hwerr.h"
-#include "kernel/x86/irq.h"
-#include "kernel/x86/paging.h"
+#include "kernel/hwerr.h"
+#include "kernel/irq.h"
+#include "kernel/paging.h"
 #include "kernel/x86/percore.h"
 #include "kernel/x86/trap.h"
 

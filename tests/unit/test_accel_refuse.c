@@ -14,8 +14,8 @@
 #include "apps/work/pattern.h"
 #include "drivers/crypto/aes.h"
 #include "kernel/pmm.h"
-#include "kernel/x86/irq.h"
-#include "kernel/x86/paging.h"
+#include "kernel/irq.h"
+#include "kernel/paging.h"
 #include "tests/unit/support_stages.h"
 #include "tests/unit/test.h"
 

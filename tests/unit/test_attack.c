@@ -17,7 +17,7 @@
 #include "drivers/edu/edu.h"
 #include "drivers/nvme/ctrl.h"
 #include "kernel/pmm.h"
-#include "kernel/x86/irq.h"
+#include "kernel/irq.h"
 #include "tests/unit/never.h"
 #include "tests/unit/support.h"
 #include "tests/unit/test.h"

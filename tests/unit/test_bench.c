@@ -4,7 +4,7 @@
 #include "apps/work/timed.h"
 #include "kernel/core.h"
 #include "kernel/log.h"
-#include "kernel/x86/tsc.h"
+#include "kernel/tsc.h"
 #include "tests/unit/test.h"
 
 unsigned core_count(void)

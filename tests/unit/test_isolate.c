@@ -18,7 +18,7 @@
 #include "apps/work/pattern.h"
 #include "kernel/pmm.h"
 #include "kernel/serial.h"
-#include "kernel/x86/paging.h"
+#include "kernel/paging.h"
 #include "apps/vf/batch.h"
 #include "apps/vf/msix.h"
 #include "drivers/nvme/reset.h"

@@ -9,8 +9,8 @@
 #include "apps/work/timed.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
-#include "kernel/x86/irq.h"
-#include "kernel/x86/tsc.h"
+#include "kernel/irq.h"
+#include "kernel/tsc.h"
 #include "tests/unit/support.h"
 #include "tests/unit/test.h"
 

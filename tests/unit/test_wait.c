@@ -5,7 +5,7 @@
 #include "apps/vf/workers.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
-#include "kernel/x86/irq.h"
+#include "kernel/irq.h"
 #include "tests/unit/support.h"
 #include "tests/unit/test.h"
 

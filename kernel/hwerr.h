@@ -3,7 +3,7 @@
  * (kernel/x86/trap_hw.c). */
 #pragma once
 #include "kernel/core.h"
-#include "kernel/x86/mca.h"
+#include "kernel/mca.h"
 
 #define HWERR_KEPT 8u /* machine-check errors kept per core between two calls of hwerr_next() */
 

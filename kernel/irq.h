@@ -3,7 +3,8 @@
  * acknowledged after it. A vector without a handler is counted and dropped: it never stops a core. */
 #pragma once
 #include "kernel/err.h"
-#include "kernel/x86/trap.h"
+
+struct trap_frame;
 
 typedef void irq_fn(void *ctx);
 
@@ -24,3 +25,8 @@ uint64_t irq_strays(uint8_t *last);
 
 /* Called by trap_handle(), from kernel/x86/trap.S. */
 void irq_handle(const struct trap_frame *f);
+
+/* The mode of the local APICs and the reason, as text. */
+const char *apic_mode(void);
+/* The highest APIC id that interrupts can be sent to. */
+uint32_t apic_reach(void);

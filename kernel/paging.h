@@ -16,6 +16,7 @@
 #pragma once
 #include "boot/boot_info.h"
 #include "kernel/addr.h"
+#include "kernel/mmio.h"
 #include "kernel/phys.h"
 #include "kernel/stacks.h"
 
@@ -29,14 +30,6 @@ void paging_drop_loader(void);
  * RAM is executable and page 0 is unmapped, and that no executable memory, constant or page table is writable
  * through any address. Panics if not. */
 void paging_check(void);
-
-/* Maps a PCI function's registers, uncached; never unmapped again. NULL when out of memory, or, with a WARN
- * line, when something other than registers is there: kernel/phys.h. */
-volatile void *mmio_map(phys_t phys, uint64_t len);
-
-/* The same for registers that a firmware table names: the range is claimed for that kind. what names them in
- * the WARN line. */
-volatile void *mmio_claim(const char *what, phys_t phys, uint64_t len, enum phys_kind kind);
 
 /* Maps physical memory for reading, for tables that may be in reserved memory outside the direct map (an
  * acpi_map_fn). */
