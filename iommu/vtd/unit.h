@@ -1,4 +1,4 @@
-/* One remapping unit: what it can do, how it is turned on and off. Owned by struct iommu; life: probe, init,
+/* One remapping unit: its capabilities, and turning it on and off. Owned by struct iommu; life: probe, init,
  * (context entries), enable, disable. */
 #pragma once
 #include "iommu/unit_state.h"
@@ -31,9 +31,9 @@ struct vtd_unit {
 	const char *unusable;        /* why it is not driven; NULL: it is */
 	enum iommu_unit_state state; /* of one that is not driven */
 	char reason[96];             /* what unusable points to where it is not a literal */
-	bool irq_only;               /* driven for interrupts alone: CAP.SAGAW is 0 */
+	bool irq_only;               /* driven only for interrupts: CAP.SAGAW is 0 */
 	bool starting;               /* being turned on: vtd_unit_trouble() */
-	struct vtd_regs_seen found;  /* as firmware left it: vtd_unit_probe() */
+	struct vtd_regs_seen found;  /* as the firmware left it: vtd_unit_probe() */
 	bool on;                     /* translates, with our tables; or may, when it did not answer in time */
 
 	struct vtd_root *root;  /* one page */
@@ -68,27 +68,27 @@ static inline uint32_t vtd_fault_offset(const struct vtd_unit *u)
 	return (uint32_t)FGET(u->cap, CAP_FRO) * 16;
 }
 
-/* The most levels of second-stage tables that there are: 3, 4 or 5. */
+/* The most levels of second-stage tables that the unit supports: 3, 4 or 5. */
 static inline unsigned vtd_max_levels(const struct vtd_unit *u)
 {
 	return u->cap & FPUT(CAP_SAGAW, 8) ? 5 : u->cap & FPUT(CAP_SAGAW, 4) ? 4 : 3;
 }
 
-/* How many domain ids there are, 0 included. Encoding 7 is reserved and taken as 6. */
+/* The number of domain ids, 0 included. Encoding 7 is reserved and taken as 6. */
 static inline uint32_t vtd_domains(const struct vtd_unit *u)
 {
 	unsigned nd = (unsigned)FGET(u->cap, CAP_ND);
 	return 1u << (4 + 2 * (nd > 6 ? 6 : nd));
 }
 
-/* DR and DW of an invalidation: drain what the unit can drain. VT-d §6.5.4 */
+/* DR and DW of an invalidation, as far as the unit supports draining. VT-d §6.5.4 */
 static inline uint64_t vtd_drain(const struct vtd_unit *u)
 {
 	return (u->cap & CAP_DRD ? IOTLB_DESC_DR : 0) | (u->cap & CAP_DWD ? IOTLB_DESC_DW : 0);
 }
 
-/* Reads VER, CAP, ECAP and what firmware left; writes nothing. u->io is set. SL_DEVICE when there is no unit
- * behind the address, SL_UNSUPPORTED when it lacks what we need; u->unusable then says what. */
+/* Reads VER, CAP, ECAP and the state the firmware left; writes nothing. u->io must be set. SL_DEVICE when no
+ * unit answers at the address, SL_UNSUPPORTED when it lacks a required feature; u->unusable then names it. */
 enum sl_err vtd_unit_probe(struct vtd_unit *u) MUST_CHECK;
 
 /* Bytes of registers from the base on, for fault records and IOTLB registers wherever they are; a multiple of
@@ -98,21 +98,22 @@ uint64_t vtd_unit_window(const struct vtd_unit *u);
 /* Memory for root table, queue and status. SL_NOMEM. */
 enum sl_err vtd_unit_init(struct vtd_unit *u) MUST_CHECK;
 
-/* Something went wrong with a command: a failure with its advice; while the unit is being turned on a
- * warning, because the machine then goes on without it. */
+/* Logs a failed command with its advice; as a warning while the unit is being turned on, because the run then
+ * continues without the unit. */
 void vtd_unit_trouble(const struct vtd_unit *u, const char *advice, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* Turns translation on with our root table, in the order of VT-d §6.6 and §11.4.4: firmware's interrupt
+/* Turns translation on with our root table, in the order of VT-d §6.6 and §11.4.4: the firmware's interrupt
  * remapping and queue off, its translation only where it is in another table mode, root pointer, invalidation
  * queue where there is one (from version 6 on always: VT-d §6.5.1), global invalidation, fault records,
  * translation, protected memory regions off. SL_TIMEOUT with a logged line when a step is not answered. */
 enum sl_err vtd_unit_enable(struct vtd_unit *u) MUST_CHECK;
 
-/* One command bit of GCMD (VT-d §11.4.4), waited for; what names it in the message. SL_TIMEOUT with a logged
- * line. */
+/* Sets or clears one command bit of GCMD (VT-d §11.4.4) and waits; what names the command in the message.
+ * SL_TIMEOUT with a logged line. */
 enum sl_err vtd_unit_command(struct vtd_unit *u, uint64_t bit, bool set, const char *what) MUST_CHECK;
 
-/* Makes table changes visible that no invalidation follows, where CAP.RWBF asks for it. VT-d §6.8 */
+/* Makes table changes visible that are not followed by an invalidation, where CAP.RWBF requires it. VT-d
+ * §6.8 */
 enum sl_err vtd_unit_write_flush(struct vtd_unit *u) MUST_CHECK;
 
 /* Flushes n bytes of a table from the CPU's caches when the unit does not snoop them. VT-d §11.4.3, C */
