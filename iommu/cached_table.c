@@ -84,8 +84,7 @@ static INLINE bool map_page(struct domain *dom, unsigned level, uint64_t iova, u
 /* Is the table for a single page there? Then it is now the one that is remembered. */
 static bool find(struct domain *dom, unsigned level, iova_t iova)
 {
-	return !dom->pass && iova.v < dom->limit &&
-	       cached_find(&dom->cached, &dom->pt, level, iova);
+	return !dom->pass && iova.v < dom->limit && cached_find(&dom->cached, &dom->pt, level, iova);
 }
 
 /* One size of page each, so that the compiler keeps the way through it short. */

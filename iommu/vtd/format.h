@@ -10,15 +10,8 @@ struct vtd_unit;
 /* Second-stage entries. */
 extern const struct pt_format vtd_pt_format;
 
-struct vtd_format {
-	unsigned levels;     /* 3, 4 or 5 */
-	unsigned width;      /* device addresses are below 2^width */
-	unsigned page_level; /* pages of the sizes of tables up to this level may be used: struct iopt */
-	uint32_t domains;    /* domain ids are below this */
-};
-
 /* What one unit reads: tables of levels levels where it has them, else of as many as it has. */
-struct vtd_format vtd_format_of(const struct vtd_unit *u, unsigned levels);
+struct iommu_form vtd_format_of(const struct vtd_unit *u, unsigned levels);
 
 /* What a domain gets whose functions are not known yet: levels that most units read, and of those units the
  * least of all else. Sets mmu->levels, width, page_level, domains_max, sync. SL_NOTFOUND when no unit
