@@ -120,7 +120,7 @@ command -v "$qemu" >/dev/null || die "no $qemu: install QEMU for x86_64, or name
 find_ovmf() {
 	local pair
 	if [[ -n ${OVMF-} ]]; then
-		[[ -r $OVMF ]] || die "OVMF=$OVMF can not be read"
+		[[ -r $OVMF ]] || die "OVMF=$OVMF cannot be read"
 		OVMF_VARS=${OVMF_VARS:-$(dirname "$OVMF")/$(basename "$OVMF" | sed 's/CODE/VARS/; s/\.secboot//')}
 		[[ -r $OVMF_VARS && ! $OVMF_VARS -ef $OVMF ]] ||
 			die "no variables for OVMF=$OVMF at $OVMF_VARS: name them with OVMF_VARS="
@@ -171,7 +171,7 @@ choose_accel() {
 	fi
 }
 
-# A terminal that can not take a line back, or none: the console is told so.
+# A terminal that cannot take a line back, or none: the console is told so.
 [[ -z $shell || (-t 0 && -t 1 && -n ${TERM-} && $TERM != dumb && $TERM != unknown) ]] || config=("term=dumb" ${config[@]+"${config[@]}"})
 
 # --- the files of this run

@@ -27,7 +27,7 @@ static void name_uncovered(struct machine *m)
 		return;
 	log_line(
 		"verdict",
-		"it does not cover %u functions or buses: %u functions under no unit that translates, %u bridges, buses and functions that were not looked at, %u VMD",
+		"it does not cover %u functions or buses: %u functions under no unit that translates, %u bridges, buses and functions that were not examined, %u VMD",
 		coverage_open(&c), c.no_unit, c.missed, c.vmd);
 	coverage_name(m, "verdict");
 }
@@ -44,11 +44,11 @@ enum sl_err report_verdict(const struct machine *m, const char **failed, enum sl
 static void proof_words(const struct machine *m, char *out, size_t n)
 {
 	if (!m->tally.cases) {
-		fmt_print(out, n, "nothing was tried that must be refused");
+		fmt_print(out, n, "no access that has to be refused was tried");
 		return;
 	}
-	size_t at = (size_t)fmt_print(out, n, "all %llu accesses that must be refused were refused",
-				      (ull)m->tally.cases);
+	size_t at =
+		(size_t)fmt_print(out, n, "all %llu forbidden accesses were refused", (ull)m->tally.cases);
 	if (m->tally.not_enforced && at < n)
 		at += (size_t)fmt_print(out + at, n - at,
 					", %llu forged interrupts were not (not enforced here)",
@@ -77,15 +77,15 @@ void report_result(struct machine *m, const char *failed, enum sl_err e)
 	const struct config *cfg = m->cfg;
 	char proof[160], words[200];
 	proof_words(m, proof, sizeof proof);
-	fmt_print(words, sizeof words, "every result was right; %s", proof);
+	fmt_print(words, sizeof words, "every result was correct; %s", proof);
 	log_line(
 		"verdict", "%s",
-		cfg->app == APP_SHELL && !failed ? "the console was left"
+		cfg->app == APP_SHELL && !failed ? "the console session ended"
 		: failed                         ? "FAILED: see the FAIL line above"
 		: !m->audit.done                 ? words
 		: strcmp(m->audit.words, "pass") == 0
-			? "the audit is done, and nothing in it forbids giving functions away"
-			: "the audit is done: nothing in tables and registers forbids giving functions away; no DMA was tried");
+			? "the audit is complete: it found nothing against assigning functions to others"
+			: "the audit is complete: nothing in tables and registers speaks against assigning functions to others; no DMA was tried");
 	name_uncovered(m);
 	/* For serial_lost: a reader who only pauses counts, one who is gone does not. */
 	serial_flush(SERIAL_FLUSH_US);

@@ -58,7 +58,7 @@ struct boot_snapshot {
 
 /* Files of the boot volume that the loader reads for drivers: their names are in boot/files.h. */
 struct boot_file {
-	uint64_t at, len; /* len 0: it is not there, or can not be read */
+	uint64_t at, len; /* len 0: it is missing or cannot be read */
 };
 
 /* Secure Boot, by its name in reports. setup: in setup mode, when anybody may enrol keys. */

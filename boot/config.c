@@ -123,8 +123,8 @@ static void unit_option(struct config *cfg, const struct cursor *at, struct word
 		     "iommu: %s is not known (want igfx_off, or skip= and the address of a unit: skip=0xfed90000)",
 		     show(v).s);
 	else if (cfg->iommu_skips == CONFIG_SKIPS)
-		fail(cfg, at, v.col, "iommu: %s is one more than %u units can be left alone", show(v).s,
-		     CONFIG_SKIPS);
+		fail(cfg, at, v.col, "iommu: %s is one too many: at most %u units can be left as they are",
+		     show(v).s, CONFIG_SKIPS);
 	else
 		cfg->iommu_skip[cfg->iommu_skips++] = base;
 }

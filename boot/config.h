@@ -29,7 +29,7 @@ struct config {
 	uint32_t ops;     /* device=qat: operations of each service on each VF that are checked */
 	uint32_t iommu;   /* enum config_iommu; off: translation stays off; pt: functions are attached to
 			     pass-through domains. Both only to compare with */
-	uint32_t iommu_igfx_off; /* the unit for graphics alone is left as firmware left it */
+	uint32_t iommu_igfx_off; /* the unit that covers only graphics stays as the firmware left it */
 	uint32_t iommu_skips;    /* so are the units with their registers at these addresses */
 	uint64_t iommu_skip[CONFIG_SKIPS];
 	uint32_t access;   /* enum config_access */

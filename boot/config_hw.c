@@ -20,7 +20,7 @@ static char *read_config(EFI_LOADED_IMAGE *image, UINTN *len)
 	char *text = loader_bytes(65536);
 	*len = 65536;
 	if (file->Read(file, len, text) != EFI_SUCCESS)
-		refuse("sluice.cfg can not be read", "write the stick again");
+		refuse("sluice.cfg cannot be read", "write the stick again");
 	file->Close(file);
 	root->Close(root);
 	config_volume = fs;

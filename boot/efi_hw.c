@@ -53,7 +53,7 @@ void *loader_pages(uint64_t n)
 {
 	EFI_PHYSICAL_ADDRESS at = 0;
 	if (loader_bs()->AllocatePages(AllocateAnyPages, EfiLoaderData, n, &at) != EFI_SUCCESS)
-		refuse("firmware has no memory left for the kernel", "give the machine at least 128 MiB");
+		refuse("the firmware has no memory left for the kernel", "give the machine at least 128 MiB");
 	memset((void *)at, 0, n * PAGE_SIZE);
 	return (void *)at;
 }

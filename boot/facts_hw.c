@@ -21,7 +21,7 @@ void facts_cpu(struct boot_info *bi)
 	bi->pages_1g = r[3] >> 26 & 1;
 	if (!(r[3] >> 20 & 1))
 		refuse("this processor has no NX (execute disable) bit, or it is off (CPUID 80000001h EDX bit 20 is 0)",
-		       "switch Execute Disable on in firmware setup");
+		       "enable Execute Disable in firmware setup");
 	__asm__ volatile("mov %%cr4, %0" : "=r"(bi->firmware_cr4));
 	bi->la57 = bi->firmware_cr4 >> 12 & 1;
 	cpuid(0x80000000, r);
@@ -131,9 +131,9 @@ void facts_acpi(struct boot_info *bi)
 			    facts_check(loader_acpi.lost_at[i], ACPI_HEADER, PHYS_TABLE)
 				    ? phys_fault_text(
 					      facts_check(loader_acpi.lost_at[i], ACPI_HEADER, PHYS_TABLE))
-				    : "its length makes no sense");
+				    : "its length is invalid");
 	if (e)
-		refuse("firmware gives no usable ACPI tables (no RSDP, or a wrong checksum)",
+		refuse("the firmware provides no usable ACPI tables (no RSDP, or a wrong checksum)",
 		       "update the firmware; in a virtual machine, switch ACPI on");
 }
 

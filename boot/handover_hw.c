@@ -101,9 +101,9 @@ static uint32_t decode_map(struct boot_info *bi)
 void handover_map(struct boot_info *bi)
 {
 	if (get_map(bi) != EFI_SUCCESS)
-		refuse("firmware does not give a memory map", "update the firmware");
+		refuse("the firmware does not provide a memory map", "update the firmware");
 	if (!decode_map(bi))
-		refuse("firmware's memory map has no descriptor that makes sense", "update the firmware");
+		refuse("the firmware's memory map has no valid descriptor", "update the firmware");
 }
 
 static struct {
@@ -118,7 +118,7 @@ static EFI_STATUS take_map(struct boot_info *bi)
 	if (s != EFI_SUCCESS)
 		return s;
 	if (!decode_map(bi))
-		refuse("firmware's memory map has no descriptor that makes sense", "update the firmware");
+		refuse("the firmware's memory map has no valid descriptor", "update the firmware");
 	const struct boot_region *regions = (const struct boot_region *)bi->regions;
 	enum sl_err e = stock.pages ? layout_build(bi, regions, stock.at, stock.pages) : SL_NOMEM;
 	if (e == SL_NOMEM) { /* the first time, and when the map became another */

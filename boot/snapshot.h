@@ -16,6 +16,6 @@ struct snapshot_access {
 
 void snapshot_take(const struct snapshot_access *a, const struct acpi *acpi, struct boot_snapshot *out);
 
-/* The ith window of configuration space as acpi_mcfg() gives it; SL_RANGE when it can not be read there. */
+/* The ith window of configuration space as acpi_mcfg() gives it; SL_RANGE when it cannot be read there. */
 enum sl_err snapshot_window(const struct snapshot_access *a, struct span mcfg, unsigned i,
 			    struct acpi_ecam *w) MUST_CHECK;

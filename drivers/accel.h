@@ -99,7 +99,7 @@ struct accel_job {
 
 struct accel_stats {
 	uint64_t ops, doorbells, polls, empty_polls;
-	uint64_t bad; /* completions that can not be: unknown or idle tag, head out of range */
+	uint64_t bad; /* completions that cannot be: unknown or idle tag, head out of range */
 };
 
 struct accel;
@@ -135,7 +135,7 @@ struct accel_driver {
 
 	/* The following are NULL without services. */
 	/* Makes a session; *id is good until the device is closed. Not for the data path. SL_UNSUPPORTED when
-	 * the service is not in services, SL_BADVAL for lengths or algorithms that can not be, SL_NOSPACE. */
+	 * the service is not in services, SL_BADVAL for lengths or algorithms that cannot be, SL_NOSPACE. */
 	enum sl_err (*session)(struct accel *a, const struct accel_session *s, uint32_t *id);
 	/* As submit(). SL_BUSY the tag is in flight, SL_RANGE no such session or tag, SL_BADVAL len. */
 	unsigned (*submit_jobs)(struct accel *a, const struct accel_job *job, unsigned n);
@@ -144,7 +144,7 @@ struct accel_driver {
 	uint32_t (*produced)(const struct accel *a, uint32_t tag);
 	/* True for the status that says that a digest is not the one it was compared with. */
 	bool (*is_mismatch)(uint16_t status);
-	/* Why results stay away, or what came that can not be, in buf; returns buf. Reads registers: not for
+	/* Why results stay away, or what came that cannot be, in buf; returns buf. Reads registers: not for
 	 * the data path. */
 	const char *(*explain)(struct accel *a, char *buf, size_t n);
 };

@@ -139,7 +139,7 @@ static bool group_taken(const struct domain *dom, bdf_t fn)
 	const struct attached *other = group ? attached_group(dom->mmu, group, dom) : NULL;
 	if (other)
 		log_warn("iommu",
-			 BDF_FMT " can not be given to domain %u (%s): " BDF_FMT
+			 BDF_FMT " cannot be attached to domain %u (%s): " BDF_FMT
 				 " of the same group %u is in domain %u (%s)",
 			 BDF_ARG(fn), dom->id, dom->name, BDF_ARG(other->fn), group, other->dom->id,
 			 other->dom->name);
@@ -169,14 +169,14 @@ static bool rmrrs_mapped(const struct domain *dom, bdf_t fn)
 		log_warn(
 			"iommu",
 			BDF_FMT
-			" can not be given to domain %u (%s): firmware wants it to reach 0x%llx..0x%llx (RMRR), which is not mapped one to one there",
+			" cannot be attached to domain %u (%s): firmware wants it to reach 0x%llx..0x%llx (RMRR), which is not mapped one to one there",
 			BDF_ARG(fn), dom->id, dom->name, (ull)r.base, (ull)(r.base + r.len - 1));
 		return false;
 	}
 	return true;
 }
 
-/* Does one of the function's requester ids go through another domain? Of one group that can not be. */
+/* Does one of the function's requester ids go through another domain? Of one group that cannot be. */
 static bool id_taken(const struct domain *dom, const struct attached *a)
 {
 	uint16_t did;
@@ -184,7 +184,7 @@ static bool id_taken(const struct domain *dom, const struct attached *a)
 		if (!dom->mmu->hw->find(dom->mmu, a->unit, a->id[i], &did) || did == dom->id)
 			continue;
 		log_warn("iommu",
-			 BDF_FMT " can not be given to domain %u (%s): its requests may arrive as " BDF_FMT
+			 BDF_FMT " cannot be attached to domain %u (%s): its requests may arrive as " BDF_FMT
 				 ", which is in domain %u",
 			 BDF_ARG(a->fn), dom->id, dom->name, BDF_ARG(((bdf_t){a->fn.seg, a->id[i]})), did);
 		return true;
@@ -292,8 +292,7 @@ enum sl_err domain_attach(struct domain *dom, bdf_t fn)
 	unsigned unit;
 	enum sl_err e = iommu_unit_of(mmu, fn, &unit);
 	if (e) {
-		log_warn("iommu",
-			 BDF_FMT " is under no unit that can be used (%s): it must not get bus mastering",
+		log_warn("iommu", BDF_FMT " is covered by no usable IOMMU unit (%s): bus mastering stays off",
 			 BDF_ARG(fn), sl_err_text(e));
 		return e;
 	}

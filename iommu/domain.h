@@ -1,7 +1,7 @@
 /* What drivers see of the IOMMU, in VFIO's words.
  *
  * A domain is one DMA address space and the functions attached to it. Order of life: create, map, attach,
- * work, detach, unmap, destroy. A function that is attached to no domain can not do DMA at all: its context
+ * work, detach, unmap, destroy. A function that is attached to no domain cannot do DMA at all: its context
  * entry is not present. Set Bus Master Enable only after attach, and clear it before detach. All calls are
  * for set-up and tear-down; the data path works on static mappings. */
 #pragma once
@@ -37,7 +37,7 @@ enum sl_err domain_map(struct domain *dom, iova_t iova, phys_t phys, uint64_t le
 /* Clears the mapping, then invalidates and waits: when it returns SL_OK no device can reach the memory any
  * more and it may be reused. On any other result the memory must not be reused. A larger page that reaches
  * out of the range is cut, the rest of it stays mapped. SL_RANGE when [iova, iova + len) is not wholly
- * mapped, SL_NOMEM when a page can not be cut; nothing is unmapped then. */
+ * mapped, SL_NOMEM when a page cannot be cut; nothing is unmapped then. */
 enum sl_err domain_unmap(struct domain *dom, iova_t iova, uint64_t len) MUST_CHECK;
 
 /* Between these two, domain_unmap() clears without invalidating; then one invalidation and one wait do for
@@ -54,7 +54,7 @@ unsigned domain_page_level(const struct domain *dom);
 /* Device addresses for a mapping of len bytes (a multiple of PAGE_SIZE), aligned to align, a power of two of
  * at least PAGE_SIZE: above 4 GiB where the aperture goes beyond 8 GiB, never where something is mapped. They
  * are the caller's until domain_iova_free() with the same length, or domain_destroy(). SL_NOSPACE, SL_NOMEM,
- * SL_BADVAL for a length or alignment that can not be. */
+ * SL_BADVAL for a length or alignment that cannot be. */
 enum sl_err domain_iova_alloc(struct domain *dom, uint64_t len, uint64_t align, iova_t *out) MUST_CHECK;
 /* SL_NOTFOUND when that range was not given out, SL_BUSY when some of it is still mapped. */
 enum sl_err domain_iova_free(struct domain *dom, iova_t iova, uint64_t len) MUST_CHECK;

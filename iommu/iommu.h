@@ -26,7 +26,7 @@ struct iommu_form {
 	uint32_t domains;    /* domain ids are below this */
 };
 
-/* Which functions can not be told apart, or reach each other without a unit seeing it. */
+/* Which functions cannot be told apart, or reach each other without a unit seeing it. */
 struct iommu_groups {
 	void *ctx;
 	unsigned (*group_of)(void *ctx, bdf_t fn); /* 0: no group is known */
@@ -106,7 +106,7 @@ struct domain *iommu_domain_of(struct iommu *mmu, bdf_t fn);
 /* Device addresses that are not free for a function's buffers. */
 struct iommu_reserved {
 	uint64_t base, len;
-	bool interrupts; /* the interrupt window: can not be mapped. Else an RMRR: must be, one to one */
+	bool interrupts; /* the interrupt window: cannot be mapped. Else an RMRR: must be, one to one */
 	size_t next;     /* where the walk goes on */
 };
 /* The next one after *at (zero it to start). SL_END after the last. An RMRR is for the functions that its

@@ -14,7 +14,7 @@ struct iova_list {
 	struct iova_range **spare; /* nodes to be used again; shared by the domains of a machine */
 };
 
-/* Where the range [from, from + len) can not be given out for another reason: how far to go on; from itself
+/* Where the range [from, from + len) cannot be given out for another reason: how far to go on; from itself
  * when it can. */
 typedef uint64_t iova_skip_fn(void *ctx, uint64_t from, uint64_t len);
 

@@ -25,7 +25,7 @@ struct acpi {
 	bool xsdt;
 };
 
-/* Gives len bytes of physical memory to read; NULL when they can not be read. */
+/* Gives len bytes of physical memory to read; NULL when they cannot be read. */
 typedef const uint8_t *acpi_map_fn(uint64_t phys, size_t len);
 
 /* Finds all tables from the RSDP: the XSDT of revision 2 and up when it is sound, else the RSDT. SL_BADVAL

@@ -1,4 +1,4 @@
-/* Addresses with a type each, so that a physical address can not be given where a device address is meant.
+/* Addresses with a type each, so that a physical address cannot be given where a device address is meant.
  *
  * phys_t is what the CPU's page tables and the IOMMU's tables hold; iova_t is what a device puts on the bus.
  * All RAM stands at phys_map_base + physical address: the kernel's direct map, 0 in the loader (firmware maps

@@ -28,7 +28,7 @@ struct madt {
 	uint64_t lapic;   /* registers of the local APIC, the same for each processor */
 	bool has_8259;    /* PCAT_COMPAT */
 	uint64_t mailbox; /* of the multiprocessor wakeup structure; 0: there is none */
-	bool damaged;     /* an entry runs past the end, or has a length that can not be */
+	bool damaged;     /* an entry runs past the end, or has a length that cannot be */
 	unsigned cpus;    /* each APIC id once */
 	unsigned absent;  /* entries of processors that are not there: neither enabled nor online capable */
 	unsigned twice;   /* entries with an APIC id that an earlier one has */

@@ -39,7 +39,7 @@ void power_choose(enum config_end end)
 static void firmware_reset(EFI_RESET_TYPE type)
 {
 	if (!boot->runtime || paging_map_runtime()) {
-		log_warn("power", "firmware's runtime services can not be called");
+		log_warn("power", "firmware's runtime services cannot be called");
 		return;
 	}
 	uint64_t cr0;
@@ -58,7 +58,7 @@ static void reset_machine(void)
 	case 0:
 		way++;
 		firmware_reset(EfiResetCold);
-		log_warn("power", "firmware's ResetSystem did not reset the machine");
+		log_warn("power", "the firmware's ResetSystem did not reset the machine");
 		__attribute__((fallthrough));
 	case 1:
 		way++;
@@ -123,6 +123,7 @@ void power_crash(const char *stage, const char *err)
 	if (again || ending)
 		cpu_halt();
 	again = true;
-	log_text("RESULT v=1 app=%s ok=0 stage=%s err=%s\n", boot ? config_app_name(&boot->cfg) : "?", stage, err);
+	log_text("RESULT v=1 app=%s ok=0 stage=%s err=%s\n", boot ? config_app_name(&boot->cfg) : "?", stage,
+		 err);
 	power_end(false);
 }

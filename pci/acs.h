@@ -17,7 +17,7 @@ void acs_enable(struct pci_func *fn);
 void acs_enable_all(struct pci *pci);
 
 /* Whether those that the specification asks of this kind of function are set: all four of a switch downstream
- * port; of any other function, those it has, because a bit that it lacks stands for traffic that it can not
+ * port; of any other function, those it has, because a bit that it lacks stands for traffic that it cannot
  * send across (PCIe §6.12.1). A root port must have Source Validation. */
 bool acs_isolates(const struct pci_func *fn);
 

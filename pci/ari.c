@@ -1,3 +1,4 @@
+#include "pci/ari.h"
 #include "pci/priv.h"
 #include "pci/regs.h"
 

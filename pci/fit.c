@@ -1,3 +1,4 @@
+#include "pci/ari.h"
 #include "pci/fit.h"
 #include "kernel/str.h"
 #include "pci/priv.h"

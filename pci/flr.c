@@ -1,5 +1,6 @@
 #include "kernel/log.h"
 #include "kernel/time.h"
+#include "pci/flr.h"
 #include "pci/pci.h"
 #include "pci/regs.h"
 
@@ -10,29 +11,25 @@
 
 static bool transactions_end(const struct pci_func *fn)
 {
-	uint64_t deadline = now_us() + PENDING_US;
-	for (;;) {
-		bool late = now_us() > deadline;
+	struct deadline d = deadline_in(PENDING_US);
+	while (deadline_look(&d)) {
 		if (!(fn_rd16(fn, fn->cap_pcie + PCIE_DEVSTA) & DEVSTA_TP))
 			return true;
-		if (late)
-			return false;
 		delay_us(1000);
 	}
+	return false;
 }
 
 /* Command and Status, not the Vendor ID, which is all ones in a VF. */
 static bool comes_back(const struct pci_func *fn)
 {
-	uint64_t deadline = now_us() + READY_US;
-	for (;;) {
-		bool late = now_us() > deadline;
+	struct deadline d = deadline_in(READY_US);
+	while (deadline_look(&d)) {
 		if (fn_rd32(fn, CFG_CMD) != UINT32_MAX)
 			return true;
-		if (late)
-			return false;
 		delay_us(1000);
 	}
+	return false;
 }
 
 enum sl_err pci_flr(const struct pci *pci, struct pci_func *fn)

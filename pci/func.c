@@ -108,7 +108,7 @@ static bool vfs_left_on(struct pci_func *f)
 	f->found |= PCI_FOUND_VFS;
 	if (f->cfg->read_only)
 		return false;
-	log_warn("pci", BDF_FMT ": firmware left its VFs on; VF Enable is cleared", BDF_ARG(f->bdf));
+	log_warn("pci", BDF_FMT ": the firmware left its VFs on; VF Enable is cleared", BDF_ARG(f->bdf));
 	return true;
 }
 

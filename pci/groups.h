@@ -24,7 +24,7 @@ enum group_why {
 	GROUP_BRIDGE, /* at: a bridge to or from a conventional bus, where requests have no sender of their
 			 own */
 	GROUP_MULTI,  /* at: the first of the functions of one device that have no ACS between them */
-	GROUP_ALIAS,  /* at: a function that also sends requests in the name of another */
+	GROUP_ALIAS,  /* at: a function that also sends requests with the requester id of another */
 };
 
 /* Why functions are together. */
@@ -53,6 +53,12 @@ const char *groups_quirk(const struct pci_func *fn);
 /* Root ports of Intel's PCHs before the 100 series (5 to 9 series, X79, X99) have registers of their own
  * instead of ACS, UPDCR and BSPR in the chipset's register block (Red Hat bugzilla 1037684). */
 bool groups_old_pch_port(const struct pci_func *f);
+
+/* VT-d §3.17: integrated endpoints of a machine with VT-d send untranslated requests nowhere but to the
+ * IOMMU. */
+bool groups_is_intel_integrated(const struct pci_func *f);
+/* It isolates, or Linux takes the ACS bits that a port lacks as set. */
+bool groups_isolates_in_linux(const struct pci_func *f);
 
 /* The requester ids that the IOMMU sees in a function's DMA, the usual one first; returns how many. More than
  * one where a bridge may or may not put in its own, and with phantom functions (PCIe §2.2.6.2). */

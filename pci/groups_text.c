@@ -40,7 +40,8 @@ void groups_reason_text(const struct group_reason *r, char *buf, size_t n)
 	switch (r->why) {
 	case GROUP_PORT:
 		fmt_print(buf, n,
-			  "%s " BDF_FMT " %s: what is below it is not held apart from it and each other%s",
+			  "%s " BDF_FMT
+			  " %s: functions below it are not isolated from it or from each other%s",
 			  port_name(r->at), BDF_ARG(r->at->bdf), lacks, against_linux(r));
 		break;
 	case GROUP_SWITCH:
@@ -58,12 +59,13 @@ void groups_reason_text(const struct group_reason *r, char *buf, size_t n)
 			BDF_ARG(r->at->bdf));
 		break;
 	case GROUP_MULTI:
-		fmt_print(buf, n, "%u functions of the device of " BDF_FMT " are not held apart: it %s",
+		fmt_print(buf, n,
+			  "%u functions of the device of " BDF_FMT " are not isolated from each other: it %s",
 			  r->count, BDF_ARG(r->at->bdf), lacks);
 		break;
 	case GROUP_ALIAS:
-		fmt_print(buf, n, BDF_FMT " also sends requests in the name of " BDF_FMT, BDF_ARG(r->at->bdf),
-			  BDF_ARG(r->other->bdf));
+		fmt_print(buf, n, BDF_FMT " also sends requests with the requester id of " BDF_FMT,
+			  BDF_ARG(r->at->bdf), BDF_ARG(r->other->bdf));
 		break;
 	}
 }
@@ -73,30 +75,30 @@ const char *groups_remedy(const struct group_reason *r)
 	switch (r->why) {
 	case GROUP_PORT:
 		if (groups_old_pch_port(r->at))
-			return "this chipset isolates by registers of its own, which Sluice does not set: use a slot that hangs on the processor";
+			return "this chipset isolates through its own registers, which Sluice does not set: use a slot connected to the processor";
 		return r->at->port_type == PCI_PORT_ROOT
-			       ? "switch ACS on in firmware setup if it has such an entry, else use another slot"
+			       ? "enable ACS in firmware setup if it offers that, else use another slot"
 			       : "a limit of this switch: use a slot below another root port";
 	case GROUP_SWITCH:
-		return "a limit of this switch: put what must be held apart below different root ports";
+		return "a limit of this switch: put functions that must be isolated below different root ports";
 	case GROUP_BRIDGE:
-		return "a limit of conventional PCI: put what must be held apart into PCI Express slots";
+		return "a limit of conventional PCI: put functions that must be isolated into PCI Express slots";
 	case GROUP_MULTI:
 		if (caps_is_downstream(r->at))
-			return "switch ACS on in firmware setup if it has such an entry, else use a slot of another device number";
+			return "enable ACS in firmware setup if it offers that, else use a slot of another device number";
 		return r->at->parent
-			       ? "a limit of this device: its functions go to one owner; or use another device"
-			       : "a limit of the chipset: these functions go to one owner";
+			       ? "a limit of this device: assign its functions together, or use another device"
+			       : "a limit of the chipset: assign these functions together";
 	case GROUP_ALIAS:
 		break;
 	}
-	return "a limit of this device: both functions go to one owner";
+	return "a limit of this device: assign both functions together";
 }
 
 const char *groups_quirk(const struct pci_func *fn)
 {
 	if (acs_is_wide(fn) && fn->isolates)
-		return "Intel 100/200 series root port: isolated by ACS registers in a form of its own, a known quirk";
+		return "Intel 100/200 series root port: isolated by ACS registers in a non-standard form, a known quirk";
 	if (groups_is_intel_integrated(fn) && fn->several && !acs_isolates(fn))
 		return "Intel integrated endpoint: isolated by VT-d's rule for these, a known quirk, without ACS";
 	return NULL;

@@ -52,7 +52,7 @@ void msix_close(struct msix_table *t);
  * than there can be. */
 enum sl_err msi_read(const struct pci_func *fn, struct msi *out) MUST_CHECK;
 /* Turns MSI on with count messages (a power of two). The function puts a message's number into the low bits
- * of data, which are 0. SL_RANGE for a count that it can not have, or an address beyond its width; SL_BUSY
+ * of data, which are 0. SL_RANGE for a count that it cannot have, or an address beyond its width; SL_BUSY
  * while its MSI-X is on; SL_DEVICE when it does not take it. */
 enum sl_err msi_open(const struct pci_func *fn, unsigned count, uint64_t addr, uint32_t data) MUST_CHECK;
 void msi_close(const struct pci_func *fn);

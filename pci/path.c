@@ -112,14 +112,13 @@ static bool set_state(const struct pci_func *fn, unsigned state)
 	uint64_t v = fn_rd16(fn, at) & ~(PM_STATE | PM_PME_STATUS);
 	fn_wr16(fn, at, v | state);
 	delay_us(from == 3 || state == 3 ? D3_US : D2_US);
-	for (uint64_t end = now_us() + STATE_US;;) {
-		bool late = now_us() > end;
+	struct deadline d = deadline_in(STATE_US);
+	while (deadline_look(&d)) {
 		if (fn_rd32(fn, CFG_CMD) != UINT32_MAX && pci_power_state(fn) == state)
 			return true;
-		if (late)
-			return false;
 		delay_us(1000);
 	}
+	return false;
 }
 
 /* Where the port says whether its link is up: PCIe §7.5.3.6. */
@@ -146,7 +145,7 @@ enum sl_err pci_power_on(struct pci_func *fn)
 		return SL_UNSUPPORTED;
 	keep_all(fn, &kept);
 	if (!set_state(fn, 0)) {
-		log_fail("pci", "cut the machine's power for a moment; if it stays, update the firmware",
+		log_fail("pci", "cut the machine's power for a moment; if this persists, update the firmware",
 			 BDF_FMT " stays in %s (PMCSR %04x): its registers do not answer", BDF_ARG(fn->bdf),
 			 pci_power_name(state), fn_rd16(fn, fn->cap_pm + PM_CSR));
 		return SL_DEVICE;
@@ -155,7 +154,8 @@ enum sl_err pci_power_on(struct pci_func *fn)
 	if (lost && fn->is_bridge)
 		wait_for_link(fn);
 	log_line("pci", BDF_FMT " was in %s: it is in D0 until the end of the run%s", BDF_ARG(fn->bdf),
-		 pci_power_name(state), lost ? "; it had started anew, and its registers are put back" : "");
+		 pci_power_name(state),
+		 lost ? "; it was reset on the way, and its registers are restored" : "");
 	fn->found_power = (uint8_t)state;
 	return SL_OK;
 }

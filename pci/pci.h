@@ -179,12 +179,6 @@ void pci_bus_master(struct pci_func *fn, bool on);
  * only by the bit in their own Command register, so this sets that one too. */
 void pci_mem_enable(struct pci_func *fn, bool on);
 
-/* Function Level Reset: PCIe §6.6.2. Bus mastering is stopped first and stays off; BARs and Memory Space
- * Enable are put back. Takes at least 100 ms. SL_UNSUPPORTED without FLR, SL_BUSY for a PF that has VFs on
- * (they would be lost), SL_TIMEOUT when transactions stay pending (the reset is done all the same) or the
- * function does not come back. */
-enum sl_err pci_flr(const struct pci *pci, struct pci_func *fn) MUST_CHECK;
-
 /* The next entry of a capability list. Start with a zeroed struct; SL_END after the last one, SL_BADVAL when
  * the list leaves its area or has more entries than fit there. Extended capabilities: PCIe §7.6.3. */
 struct pci_cap {
@@ -198,16 +192,6 @@ enum sl_err pci_ecap_next(const struct pci_func *fn, struct pci_cap *cap) MUST_C
 /* Offset of the first capability with this id that has at least len bytes of room, 0 when there is none. */
 uint16_t pci_cap_find(const struct pci_func *fn, uint8_t id, uint16_t len);
 uint16_t pci_ecap_find(const struct pci_func *fn, uint16_t id, uint16_t len);
-
-/* Some of [addr, addr + size) is a function's registers, has room for those of its VFs, or is passed down by
- * a bridge. */
-bool pci_range_used(const struct pci *pci, uint64_t addr, uint64_t size);
-
-/* A free range of size bytes (a multiple of align) at a multiple of align (a power of two), inside the
- * bridge's prefetchable or 32-bit window, where the bridges above it pass it down too and no BAR, VF BAR or
- * bridge window on the bus below is. SL_NOSPACE. */
-enum sl_err pci_gap_find(const struct pci *pci, const struct pci_func *bridge, bool prefetch, uint64_t size,
-			 uint64_t align, uint64_t *addr) MUST_CHECK;
 
 /* Access to a function's own configuration space. */
 static inline uint8_t fn_rd8(const struct pci_func *f, unsigned off)

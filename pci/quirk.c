@@ -11,7 +11,7 @@
 #define HSE43   "Intel Xeon E5 v3 Specification Update, HSE43; Linux: pci_invalid_bar"
 #define BDF2    "Intel Xeon E5 v4 Specification Update, BDF2; Linux: pci_invalid_bar"
 #define MROM    "Intel C620 MROM functions; Linux: pci_invalid_bar"
-#define UNCORE  "Intel's uncore buses: registers of the processor, which nobody drives here"
+#define UNCORE  "Intel's uncore buses: registers of the processor, which Sluice does not drive"
 #define SPT_100 "Intel 100 Series Specification Update, erratum 23; Linux: pci_quirk_intel_spt_pch_acs"
 #define SPT_200 "Intel 200 Series Specification Update, erratum 22; Linux: pci_quirk_intel_spt_pch_acs"
 #define PCH_ACS "Linux: pci_quirk_intel_pch_acs"
@@ -172,11 +172,12 @@ const char *pci_quirk_text(enum pci_quirk_effect effect)
 		[QUIRK_ACS_WIDE] = "its ACS registers are used in their 32-bit form",
 		[QUIRK_ACS_HIDDEN] = "it isolates by chipset registers that Sluice does not set",
 		[QUIRK_ALIAS_1] = "requests as function 1 count as its own",
-		[QUIRK_VMD] = "what is behind it is not looked at",
+		[QUIRK_VMD] = "what is behind it is not examined",
 		[QUIRK_NO_REMAPPING] = "interrupts are not remapped, because this chipset loses them",
 		[QUIRK_WRITE_BUFFER] = "write buffers are flushed although CAP.RWBF is 0",
-		[QUIRK_GRAPHICS_OFF] = "the unit for graphics alone is left as firmware left it",
-		[QUIRK_GRAPHICS_4K] = "the unit for graphics alone gets pages of 4 KiB and no larger ones",
+		[QUIRK_GRAPHICS_OFF] = "the unit that covers only graphics stays as the firmware left it",
+		[QUIRK_GRAPHICS_4K] =
+			"the unit that covers only graphics gets pages of 4 KiB and no larger ones",
 	};
 	return (unsigned)effect < QUIRK_EFFECTS ? texts[effect] : "?";
 }

@@ -6,6 +6,7 @@
 #include "pci/priv.h"
 #include "pci/quirk.h"
 #include "pci/regs.h"
+#include "pci/window.h"
 
 /* One pci_scan(). Buses are visited in ascending order: a bridge's secondary bus has a higher number than the
  * bus it is on, so everything that claims a bus has been seen when its turn comes. */
@@ -25,10 +26,10 @@ struct scan {
 static const struct {
 	const char *name, *text;
 } misses[PCI_MISSES] = {
-	[PCI_MISS_NO_NUMBERS] = {"no-numbers", "firmware gave it no bus numbers"},
+	[PCI_MISS_NO_NUMBERS] = {"no-numbers", "the firmware gave it no bus numbers"},
 	[PCI_MISS_NUMBERS] = {"numbers", "its bus numbers do not ascend"},
 	[PCI_MISS_OVERLAP] = {"overlap", "its bus numbers overlap another bridge's"},
-	[PCI_MISS_ASLEEP] = {"asleep", "it is not in D0, and passes no configuration request on"},
+	[PCI_MISS_ASLEEP] = {"asleep", "it is not in D0 and forwards no configuration requests"},
 	[PCI_MISS_OUTSIDE] = {"outside", "its buses lie beyond the bridge above it, or the ECAM window"},
 	[PCI_MISS_HIDDEN] = {"hidden", "they lie beyond the bridge above it, or the ECAM window"},
 	[PCI_MISS_RETRY] = {"retry", "it answers with Request Retry Status"},

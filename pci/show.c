@@ -3,7 +3,8 @@
 #include "kernel/str.h"
 #include "pci/names.h"
 #include "pci/regs.h"
-#include "pci/show_priv.h"
+#include "pci/show_caps.h"
+#include "pci/show_text.h"
 
 #define CFG_CACHE_LINE 0x0c
 #define CFG_LATENCY    0x0d

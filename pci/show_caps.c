@@ -2,7 +2,9 @@
  * AGP is named and not decoded. */
 #include "kernel/log.h"
 #include "pci/regs.h"
-#include "pci/show_priv.h"
+#include "pci/show_caps.h"
+#include "pci/show_kinds.h"
+#include "pci/show_text.h"
 
 static void power(const struct pci_func *f, unsigned c, bool deep)
 {

@@ -1,7 +1,8 @@
 /* What the DVSECs of Compute Express Link say: CXL 3.0 §8.1.3 to §8.1.9. */
 #include "kernel/log.h"
 #include "pci/regs.h"
-#include "pci/show_priv.h"
+#include "pci/show_kinds.h"
+#include "pci/show_text.h"
 
 /* ---- PCIe DVSEC for CXL Devices: §8.1.3 ---- */
 

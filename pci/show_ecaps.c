@@ -2,7 +2,9 @@
  * decoded. */
 #include "kernel/log.h"
 #include "pci/regs.h"
-#include "pci/show_priv.h"
+#include "pci/show_caps.h"
+#include "pci/show_kinds.h"
+#include "pci/show_text.h"
 
 static void aer_uncorrectable(uint32_t v)
 {

@@ -1,7 +1,8 @@
 /* What a PCI Express capability says: PCIe §7.5.3. */
 #include "kernel/log.h"
 #include "pci/regs.h"
-#include "pci/show_priv.h"
+#include "pci/show_kinds.h"
+#include "pci/show_text.h"
 
 static const char *speed(unsigned code)
 {

@@ -2,7 +2,8 @@
  * links and errors; of the rest the name. */
 #include "kernel/log.h"
 #include "pci/regs.h"
-#include "pci/show_priv.h"
+#include "pci/show_kinds.h"
+#include "pci/show_text.h"
 
 #define HT_REV_1_02 0x22 /* Revision ID: from then on there is more than the links' width */
 

@@ -1,7 +1,7 @@
 /* Pieces of text that lines of several files have. */
 #include "kernel/log.h"
 #include "pci/names.h"
-#include "pci/show_priv.h"
+#include "pci/show_text.h"
 
 void show_flags(uint32_t v, const char *text)
 {

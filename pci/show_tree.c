@@ -3,7 +3,7 @@
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "pci/regs.h"
-#include "pci/show_priv.h"
+#include "pci/show_text.h"
 
 /* ---- the tree ---- */
 

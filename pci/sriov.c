@@ -1,4 +1,5 @@
 /* VFs on and off, in the order of PCIe §9.2.1.1, and everything put back. */
+#include "pci/ari.h"
 #include "pci/sriov.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
@@ -71,7 +72,7 @@ static enum sl_err check_request(const struct pci_func *pf, uint16_t numvfs)
 	uint16_t most = rd16(pf, SRIOV_INITIAL);
 	if (numvfs == 0 || numvfs > most) {
 		log_fail("sriov", "set vfs= to a number the device has",
-			 BDF_FMT " has %u VFs (InitialVFs), %u asked for", BDF_ARG(pf->bdf), most, numvfs);
+			 BDF_FMT " has %u VFs (InitialVFs), %u requested", BDF_ARG(pf->bdf), most, numvfs);
 		return SL_RANGE;
 	}
 	if (pf->saved && pf->saved->active) {
@@ -152,7 +153,8 @@ static enum sl_err number_vfs(const struct pci *pci, const struct pci_func *pf, 
 	log_debug("sriov", BDF_FMT " NumVFs %u written: reads %u, First VF Offset %u, VF Stride %u",
 		  BDF_ARG(pf->bdf), n, rd16(pf, SRIOV_NUM), offset, stride);
 	if (rd16(pf, SRIOV_NUM) != n) {
-		log_fail("sriov", "set vfs= lower", BDF_FMT " does not take NumVFs %u", BDF_ARG(pf->bdf), n);
+		log_fail("sriov", "set vfs= lower", BDF_FMT " does not accept NumVFs %u", BDF_ARG(pf->bdf),
+			 n);
 		return SL_DEVICE;
 	}
 	if (offset == 0 || (n > 1 && stride == 0)) {
@@ -167,7 +169,7 @@ static enum sl_err number_vfs(const struct pci *pci, const struct pci_func *pf, 
 			"sriov",
 			"let firmware reserve buses (SR-IOV or ARI support in its setup), or set vfs= lower",
 			BDF_FMT
-			": VF %u would be on bus %02x, which does not lead to it (last bus is %02x): routing ids reach for %u of %u VFs",
+			": VF %u would need bus %02x, but the port above forwards only buses up to %02x: %u of %u VFs are reachable",
 			BDF_ARG(pf->bdf), most, vf_rid(pf, most) >> 8, sriov_last_bus(pci, pf), most, n);
 		return SL_RANGE;
 	}
@@ -184,16 +186,14 @@ static enum sl_err number_vfs(const struct pci *pci, const struct pci_func *pf, 
 }
 
 /* The Vendor ID of a VF reads all ones (PCIe §9.3.4.1.1): its Command and Status tell that it is there. */
-static bool vf_answers(const struct pci_cfg *cfg, bdf_t vf, uint64_t deadline)
+static bool vf_answers(const struct pci_cfg *cfg, bdf_t vf, struct deadline d)
 {
-	for (;;) {
-		bool late = now_us() > deadline;
+	while (deadline_look(&d)) {
 		if (pci_rd32(cfg, vf, CFG_CMD) != UINT32_MAX)
 			return true;
-		if (late)
-			return false;
 		delay_us(1000);
 	}
+	return false;
 }
 
 static enum sl_err vf_add(struct pci *pci, struct pci_func *pf, uint16_t index, bdf_t bdf)
@@ -227,12 +227,12 @@ static enum sl_err vfs_on(struct pci *pci, struct pci_func *pf, uint16_t n)
 	delay_us(VF_SETTLE_US);
 	if (!(rd16(pf, SRIOV_CTL) & SRIOV_CTL_VFE)) {
 		log_fail("sriov", "set vfs= lower, or update the device's firmware",
-			 BDF_FMT " does not take VF Enable with %u VFs", BDF_ARG(pf->bdf), n);
+			 BDF_FMT " does not accept VF Enable with %u VFs", BDF_ARG(pf->bdf), n);
 		return SL_DEVICE;
 	}
 	log_debug("sriov", BDF_FMT " VF Enable and VF MSE set: control 0x%04x", BDF_ARG(pf->bdf),
 		  rd16(pf, SRIOV_CTL));
-	uint64_t deadline = now_us() + VF_ANSWER_US;
+	struct deadline deadline = deadline_in(VF_ANSWER_US); /* of all together */
 	for (uint16_t i = 0; i < n; i++) {
 		bdf_t vf = {pf->bdf.seg, (uint16_t)vf_rid(pf, i)};
 		if (!vf_answers(pci->cfg, vf, deadline)) {

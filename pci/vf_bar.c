@@ -4,6 +4,7 @@
 #include "pci/priv.h"
 #include "pci/regs.h"
 #include "pci/sriov_priv.h"
+#include "pci/window.h"
 
 /* A 64-bit prefetchable one prefers the prefetchable window; everything may go to the 32-bit one. */
 static bool find_gap(const struct pci *pci, const struct pci_func *pf, struct pci_bar *b, uint64_t need)

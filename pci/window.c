@@ -1,5 +1,6 @@
 #include "pci/priv.h"
 #include "pci/regs.h"
+#include "pci/window.h"
 
 static struct pci_window window(uint64_t base, uint64_t limit)
 {

@@ -25,7 +25,7 @@ class Failure(Exception):
 
 def apt_get(*words, cwd=None):
     """apt-get's output; Failure with apt's own first complaint."""
-    # As root, apt would download as its user _apt, which can not write here, and warn about that.
+    # As root, apt would download as its user _apt, which cannot write here, and warn about that.
     command = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", *words]
     try:
         done = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900)
@@ -80,7 +80,7 @@ class Packages:
                 try:
                     subprocess.run(["dpkg-deb", "--fsys-tarfile", deb], stdout=out, stderr=subprocess.PIPE, check=True)
                 except (FileNotFoundError, subprocess.CalledProcessError):
-                    raise Failure(f"dpkg-deb can not unpack {deb}: remove {os.path.relpath(deb.parent)} and run again") from None
+                    raise Failure(f"dpkg-deb cannot unpack {deb}: remove {os.path.relpath(deb.parent)} and run again") from None
             tar = tarfile.open(path)
             for member in tar:
                 name = member.name.removeprefix("./")
@@ -121,7 +121,7 @@ def needed(elf):
         for kind, _, at, virtual, _, length in segments:
             if kind == PT_LOAD and virtual <= address < virtual + length:
                 return at + address - virtual
-        raise Failure("an ELF file of Debian's packages can not be read")
+        raise Failure("an ELF file of Debian's packages cannot be read")
 
     names, strings = [], None
     for kind, _, at, _, _, length in segments:

@@ -41,7 +41,7 @@ else
 # baud= is 9600, 19200, 38400, 57600 or 115200.
 #baud=115200
 
-# The audit: what stands against giving this machine's devices away (docs/audit.md). It writes to no disk, but keep=1
+# The audit: what makes it unsafe to assign this machine's devices to others (docs/audit.md). It writes to no disk, but keep=1
 # puts what is known early into EFI/sluice/report.txt on this stick.
 #app=audit
 #json=1

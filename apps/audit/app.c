@@ -4,6 +4,7 @@
 #include "apps/bringup/groups.h"
 #include "apps/bringup/faults.h"
 #include "apps/proof/stages.h"
+#include "apps/audit/json.h"
 #include "apps/audit/report.h"
 #include "apps/bringup/hardware.h"
 #include "apps/machine.h"

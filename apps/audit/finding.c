@@ -1,5 +1,6 @@
 /* How a rule makes a finding, and where it is kept. */
 #include <stdarg.h>
+#include "apps/audit/finding.h"
 #include "apps/audit/rules.h"
 #include "kernel/fmt.h"
 #include "kernel/str.h"

@@ -1,5 +1,5 @@
 /* The report as JSON lines. docs/audit.md has the format. */
-#include "apps/audit/report.h"
+#include "apps/audit/json.h"
 #include "kernel/jsonl.h"
 #include "kernel/report_lines.h"
 #include "pci/acs.h"

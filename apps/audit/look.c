@@ -1,5 +1,5 @@
 /* What the record says of tables, units and functions: questions that rules and printers share. */
-#include "apps/audit/rules.h"
+#include "apps/audit/look.h"
 #include "apps/bringup/topology.h"
 #include "kernel/str.h"
 #include "pci/groups.h"

@@ -98,13 +98,13 @@ static void page_counts(report_text *to, const struct audit_result *r)
 		  s->state[AUDIT_ENTRY].masters, s->state[AUDIT_ENTRY].known, s->state[AUDIT_LEFT].masters,
 		  s->state[AUDIT_LEFT].known);
 	row(to, "dma", text);
-	fmt_print(text, sizeof text, "%u functions in %u IOMMU groups; in %u of them more than one",
+	fmt_print(text, sizeof text, "%u functions in %u IOMMU groups; %u with more than one member",
 		  s->functions, s->groups, s->several);
 	row(to, "groups", text);
 	fmt_print(text, sizeof text, "%u hot-plug, %u Thunderbolt; %u functions have ATS", s->hotplug,
 		  s->thunderbolt, s->ats);
 	row(to, "ports", text);
-	fmt_print(text, sizeof text, "%u entries of functions; %u functions can not be given away", r->rmrrs,
+	fmt_print(text, sizeof text, "%u entries of functions; %u functions cannot be assigned", r->rmrrs,
 		  s->rmrrs_kept);
 	row(to, "rmrr", text);
 }

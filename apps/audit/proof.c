@@ -30,7 +30,7 @@ static void proof_words(enum verdict proof, const struct audit_verdict *v, char 
 		fmt_print(text, n, "%u of %u NOT refused", v->tried - v->refused, v->tried);
 		return;
 	case PROOF_BROKEN:
-		fmt_print(text, n, "the proof broke after %u cases",
+		fmt_print(text, n, "the proof broke off after %u cases",
 			  v->tried + v->not_enforced + v->not_tried);
 		return;
 	case PROOF_NOT_RUN:
@@ -56,9 +56,9 @@ void verdict_make(const struct audit_in *in, struct audit_verdict *out)
 	proof_words(proof, out, words, sizeof words);
 	fmt_print(out->text, sizeof out->text, "%s; %s",
 		  amd             ? "AMD's IOMMU is not audited"
-		  : !out->ok      ? "not safe to give devices away"
-		  : !out->proved  ? "nothing in tables and registers forbids it"
+		  : !out->ok      ? "not safe to assign devices to others"
+		  : !out->proved  ? "nothing in tables and registers against it"
 		  : out->warnings ? "usable, with warnings"
-				  : "fit to give devices away",
+				  : "fit to assign devices to others",
 		  words);
 }

@@ -1,4 +1,5 @@
 /* What was not looked at, and so is not judged: a verdict must not be about it. */
+#include "apps/audit/finding.h"
 #include "apps/audit/rules.h"
 #include "kernel/fmt.h"
 #include "kernel/str.h"
@@ -54,7 +55,7 @@ static void judge_missed(struct judge *j, const struct pci_missed *m)
 	if (pci_miss_is_bridge(m->why) && j->in->pci->cfg && j->in->pci->cfg->read_only)
 		fmt_print(
 			f->means, sizeof f->means,
-			"what is below this bridge was not found and is not judged; its requests come up by the bridge where its Bus Master Enable is on");
+			"what is below this bridge was not found and is not judged; its requests pass the bridge if its Bus Master Enable is on");
 	if (m->why ==
 	    PCI_MISS_NO_NUMBERS) /* firmware could not address what is below, so it left nothing on */
 		f->severity = AUDIT_WARNING;
@@ -96,7 +97,7 @@ void rules_coverage(struct judge *j)
 	for (unsigned i = 0; i < in->n_missed && i < AUDIT_MISSED; i++)
 		judge_missed(j, &in->missed[i]);
 	if (in->n_missed > AUDIT_MISSED)
-		finding_of(j, RULE_PCI_NOT_READ, "machine", "%u more that were not looked at",
+		finding_of(j, RULE_PCI_NOT_READ, "machine", "%u more that were not examined",
 			   in->n_missed - AUDIT_MISSED);
 	if (in->failed[0])
 		finding_of(j, RULE_RUN_FAILED, "machine", "stage %s", in->failed);

@@ -1,4 +1,5 @@
 /* Which functions can only be given away together, and which ports will make it so. */
+#include "apps/audit/finding.h"
 #include "apps/audit/rules.h"
 #include "kernel/fmt.h"
 #include "pci/acs.h"
@@ -76,7 +77,7 @@ static void judge_empty_port(struct judge *j, const struct pci_func *port, const
 	if (port->cap_acs)
 		fmt_print(
 			f->means, sizeof f->means,
-			"this port has not all of ACS (nothing is below it now): nothing says that what is put there stays isolated");
+			"this port lacks part of ACS (nothing is below it now): nothing guarantees that a device plugged in there is isolated");
 	if (acs_isolates_in_linux(port))
 		fmt_print(f->os, sizeof f->os, "%s", os_of(port));
 	finding_add(j);

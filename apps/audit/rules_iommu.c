@@ -1,4 +1,6 @@
 /* Is there an IOMMU, is its table sound, do its units work, and who is left without one. */
+#include "apps/audit/finding.h"
+#include "apps/audit/look.h"
 #include "apps/audit/rules.h"
 #include "iommu/dmar/lint.h"
 #include "kernel/fmt.h"
@@ -110,7 +112,7 @@ static void judge_unit(struct judge *j, unsigned i)
 	const struct vtd_regs_seen *r = unit_regs(u);
 	char name[16];
 	if (!r)
-		return; /* a base that can not be: dmar_lint has said so */
+		return; /* a base that cannot be: dmar_lint has said so */
 	fmt_print(name, sizeof name, "iommu%u", i);
 	struct vtd_ability a = unit_ability(u);
 	bool answers =
@@ -191,7 +193,7 @@ static void judge_bypass(struct judge *j)
 		if (first && function_list(pci, is_bypassed, &b, list, sizeof list))
 			finding_of(
 				j, RULE_BYPASS, "machine",
-				"no scope of DMAR and no INCLUDE_PCI_ALL unit that counts covers, below root bus %02x: %s",
+				"not covered by any DMAR scope or valid INCLUDE_PCI_ALL unit, below root bus %02x: %s",
 				b.top, list);
 	}
 }

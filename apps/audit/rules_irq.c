@@ -1,4 +1,6 @@
 /* Interrupt remapping: can it be on, is it whole, does it hold. */
+#include "apps/audit/finding.h"
+#include "apps/audit/look.h"
 #include "apps/audit/rules.h"
 #include "kernel/fmt.h"
 #include "pci/quirk.h"

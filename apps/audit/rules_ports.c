@@ -1,4 +1,6 @@
 /* Who can come in from outside, and which functions translate for themselves. */
+#include "apps/audit/finding.h"
+#include "apps/audit/look.h"
 #include "apps/audit/rules.h"
 #include "kernel/fmt.h"
 #include "pci/posture.h"

@@ -1,23 +1,7 @@
-/* What trying it gave, and whether firmware checks what it starts. */
+/* What trying it gave. */
+#include "apps/audit/finding.h"
 #include "apps/audit/rules.h"
 #include "kernel/fmt.h"
-
-void rules_firmware(struct judge *j)
-{
-	static const enum audit_rule rules[] = {
-		[SECURE_OFF] = RULE_SECURE_BOOT_OFF,
-		[SECURE_UNKNOWN] = RULE_SECURE_BOOT_UNKNOWN,
-		[SECURE_SETUP] = RULE_SECURE_BOOT_SETUP,
-	};
-	static const char *const read[] = {
-		[SECURE_OFF] = "EFI variable SecureBoot is 0 or not there",
-		[SECURE_UNKNOWN] = "EFI variable SecureBoot: GetVariable failed, or it is not recorded",
-		[SECURE_SETUP] = "EFI variable SetupMode is 1",
-	};
-	unsigned s = j->in->secure_boot;
-	if (s != SECURE_ON && s < ARRAY_LEN(rules))
-		finding_of(j, rules[s], "machine", "%s", read[s]);
-}
 
 static unsigned all_cases(const struct audit_in *in)
 {
@@ -54,7 +38,7 @@ static const char *why_not(unsigned proof)
 	case AUDIT_PROOF_NO_DEVICE:
 		return "It needs an NVMe controller that scratch= names, or QEMU's edu device.";
 	case AUDIT_PROOF_NOT_NAMED:
-		return "Set scratch= to the serial number of an NVMe controller: one with SR-IOV, whose contents may be overwritten, or one without, which is told to Identify and nothing else.";
+		return "Set scratch= to the serial number of an NVMe controller: one with SR-IOV, whose contents may be overwritten, or one without, which only gets Identify commands.";
 	case AUDIT_PROOF_READ_ONLY:
 		return "Leave out access=read.";
 	case AUDIT_PROOF_NOT_ASKED:

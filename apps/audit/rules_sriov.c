@@ -1,5 +1,6 @@
 /* How many VFs each PF can have, and what the others lack. */
 #include "apps/audit/room.h"
+#include "apps/audit/finding.h"
 #include "apps/audit/rules.h"
 #include "kernel/fmt.h"
 

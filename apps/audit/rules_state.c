@@ -1,4 +1,6 @@
 /* What firmware left: while it ran (entry) and after ExitBootServices (left), against what it promised. */
+#include "apps/audit/finding.h"
+#include "apps/audit/look.h"
 #include "apps/audit/rules.h"
 #include "kernel/fmt.h"
 

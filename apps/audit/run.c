@@ -1,5 +1,13 @@
 /* audit_run(): all rules in order, then what they come to. */
+#include "apps/audit/finding.h"
+#include "apps/audit/look.h"
 #include "apps/audit/rules.h"
+
+static void (*const sections[])(struct judge *) = {
+#define SECTION(name) rules_##name,
+#define RULE(name, id, severity, kind, read, means, os, remedy)
+#include "apps/audit/rules.def"
+};
 
 void audit_run(struct audit_in *in, struct audit_result *out)
 {
@@ -13,16 +21,8 @@ void audit_run(struct audit_in *in, struct audit_result *out)
 		audit_room(in, &in->pf[i], &out->room[i]);
 	audit_unjudged(in, &out->unjudged);
 	j = (struct judge){.in = in, .look = &out->look, .out = out};
-	rules_iommu(&j);
-	rules_coverage(&j);
-	rules_state(&j);
-	rules_groups(&j);
-	rules_rmrr(&j);
-	rules_sriov(&j);
-	rules_irq(&j);
-	rules_ports(&j);
-	rules_firmware(&j);
-	rules_proof(&j);
+	for (unsigned i = 0; i < ARRAY_LEN(sections); i++)
+		sections[i](&j);
 	j.last = true;
 	if (out->lost)
 		finding_of(&j, RULE_LIMIT, "machine", "%u findings; the first %u are in the report",

@@ -1,4 +1,5 @@
 /* The counts of the verdict page. */
+#include "apps/audit/look.h"
 #include "apps/audit/rules.h"
 #include "pci/groups.h"
 #include "pci/posture.h"

@@ -1,7 +1,7 @@
 /* The record, filled on the machine that the stages found. */
 #include "apps/audit/app.h"
 #include "apps/vf/nvme.h"
-#include "apps/audit/report.h"
+#include "apps/audit/json.h"
 #include "apps/machine.h"
 #include "kernel/core.h"
 #include "kernel/fmt.h"

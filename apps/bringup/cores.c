@@ -19,7 +19,7 @@ static void print_madt(const struct madt *m)
 		n += (size_t)fmt_print(more, sizeof more, ", %u that could be added while running", off);
 	if (m->twice && n < sizeof more)
 		fmt_print(more + n, sizeof more - n, ", %u entries named twice", m->twice);
-	log_line("cores", "firmware names %u processors, the highest APIC id is %u, and %u I/O APICs%s",
+	log_line("cores", "processors: %u listed by the firmware, highest APIC id %u; I/O APICs: %u%s",
 		 madt_enabled(m), madt_highest(m), m->ioapics, more);
 	if (m->mailbox)
 		log_line("cores",
@@ -29,7 +29,7 @@ static void print_madt(const struct madt *m)
 	if (m->damaged || m->lost)
 		log_warn(
 			"cores",
-			"the MADT is damaged or too long: %u entries are left out, and what stands behind the damage",
+			"the MADT is damaged or too long: %u entries and everything after the damage are ignored",
 			m->lost);
 }
 
@@ -37,11 +37,10 @@ static void print_started(const struct cores_started *s)
 {
 	log_line(
 		"cores",
-		"%u run (%s), with stacks, exception stacks and protections of their own; those without work are halted",
+		"%u run (%s), each with its own stacks, exception stacks and protections; idle cores are halted",
 		s->running, apic_mode());
 	if (s->too_many)
-		log_warn("cores", "%u more are not started: %u is the most that Sluice uses", s->too_many,
-			 CORES_MAX);
+		log_warn("cores", "%u more are not started: Sluice uses at most %u", s->too_many, CORES_MAX);
 	if (s->too_far)
 		log_warn(
 			"cores",
@@ -51,13 +50,13 @@ static void print_started(const struct cores_started *s)
 		char ids[120];
 		madt_ids_text(s->silent_id, s->silent, ids, sizeof ids);
 		log_warn("cores",
-			 "processors that firmware names and that do not start: %u, with APIC ids %s",
+			 "processors that the firmware lists but that did not start: %u, with APIC ids %s",
 			 s->silent, ids);
 	}
 	if (s->failed == SL_NOSPACE)
-		log_warn("cores", "no other core is started: firmware keeps all memory below 640 KiB");
+		log_warn("cores", "no other core is started: the firmware keeps all memory below 640 KiB");
 	else if (s->failed)
-		log_warn("cores", "starting cores ended early: %s", sl_err_text(s->failed));
+		log_warn("cores", "starting the other cores failed: %s", sl_err_text(s->failed));
 }
 
 static long long ns(int64_t ticks)
@@ -73,7 +72,8 @@ static void print_skew(void)
 	for (unsigned i = 1; i < core_count(); i++) {
 		const struct skew *s = core_skew(i);
 		if (!s->rounds)
-			log_warn("cores", "core %u: its time stamp counter could not be compared", i);
+			log_warn("cores",
+				 "core %u: its time stamp counter could not be compared with core 0's", i);
 		if (ns(s->offset) * ns(s->offset) >
 		    ns(core_skew(worst)->offset) * ns(core_skew(worst)->offset))
 			worst = i;
@@ -88,7 +88,7 @@ static void print_skew(void)
 	if (core_count() > 1)
 		log_line(
 			"cores",
-			"time stamp counters: the farthest is core %u, %lld ns from core 0, measured to within %llu ns; %u of %u are really apart, and corrected",
+			"time stamp counters: core %u is furthest from core 0, by %lld ns, measured to within %llu ns; %u of %u differ by more than that and are corrected",
 			worst, ns(core_skew(worst)->offset), (ull)report_ns(core_skew(worst)->round) / 2,
 			apart, core_count() - 1);
 }
@@ -121,10 +121,9 @@ void undo_cores(struct machine *m)
 	uint8_t last = 0;
 	uint64_t n = irq_strays(&last) - m->strays_made;
 	if (n)
-		log_line("cores",
-			 "%llu interrupts that nobody had asked for were dropped, one of them on vector 0x%x",
-			 (ull)n, last);
+		log_line("cores", "unexpected interrupts dropped: %llu, one of them on vector 0x%x", (ull)n,
+			 last);
 	struct stack_mark s = stacks_fullest();
-	log_line("cores", "stacks: core %u has used most of one (%s): %llu of %llu bytes", s.core,
+	log_line("cores", "stacks: the deepest use was on core %u (%s): %llu of %llu bytes", s.core,
 		 stack_name(s.kind), (ull)s.used, (ull)s.bytes);
 }

@@ -39,8 +39,8 @@ static void function_text(const struct pci_func *f, const char *why, char *buf, 
 	const char *class = pci_class_name(f->class);
 	fmt_print(buf, n, BDF_FMT " %s is under no unit that translates (%s): %s", BDF_ARG(f->bdf),
 		  class ? class : "(unknown class)", why,
-		  f->stuck ? "its Bus Master Enable stays on, so nothing holds it"
-			   : "only its Bus Master Enable holds it");
+		  f->stuck ? "its Bus Master Enable stays on, so nothing blocks its DMA"
+			   : "only its Bus Master Enable stops its DMA");
 }
 
 bool coverage_text(const struct pci *pci, const struct iommu *mmu, bool translating, unsigned i, char *buf,
@@ -59,13 +59,13 @@ bool coverage_text(const struct pci *pci, const struct iommu *mmu, bool translat
 		return true;
 	}
 	if (i < pci->n_missed) {
-		fmt_print(buf, n, "one more that was not looked at (see the lines of the scan)");
+		fmt_print(buf, n, "one more that was not examined (see the lines of the scan)");
 		return true;
 	}
 	i -= pci->n_missed;
 	PCI_EACH(f, pci)
 		if (pci_is_vmd(f) && !i--) {
-			fmt_print(buf, n, BDF_FMT " is VMD: the functions behind it are not looked at",
+			fmt_print(buf, n, BDF_FMT " is VMD: the functions behind it are not examined",
 				  BDF_ARG(f->bdf));
 			return true;
 		}

@@ -3,6 +3,7 @@
 #include "iommu/vtd/state.h"
 #include "kernel/acpi.h"
 #include "kernel/pmm.h"
+#include "pci/window.h"
 
 #define WINDOW_TOP 38u /* bits: what the narrowest usual unit has */
 #define WINDOW_LOW BIT(32)

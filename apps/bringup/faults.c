@@ -102,7 +102,7 @@ static void on_flood(void *ctx, bdf_t id)
 		 e          ? sl_err_text(e)
 		 : attached ? "context entry removed"
 			    : "no context entry",
-		 silenced ? "; what it still asks for is refused and no longer recorded" : "");
+		 silenced ? "; its further requests are refused and no longer recorded" : "");
 }
 
 enum sl_err stage_faults(struct machine *m)
@@ -147,13 +147,12 @@ enum sl_err faults_verdict(struct machine *m)
 	if (m->faults.stray)
 		log_warn(
 			"faults",
-			"refused requests of functions that nothing here drives: %llu; firmware or a management controller goes on, and reaches nothing",
+			"refused requests of functions that Sluice does not drive: %llu; the firmware or a management controller still sends them, and they reach nothing",
 			(ull)m->faults.stray);
 	if (!m->faults.unprovoked)
 		return SL_OK;
 	log_fail("faults",
-		 "the lines \"refused\" above have what was asked for and what the tables say; report it",
-		 "requests of functions in use that were refused while nobody attacked: %llu",
-		 (ull)m->faults.unprovoked);
+		 "the \"refused\" lines above show each request and what the tables contain; report this",
+		 "unexpected refused requests of functions in use: %llu", (ull)m->faults.unprovoked);
 	return SL_VERIFY;
 }

@@ -71,7 +71,7 @@ static void print_vfs(const struct machine *m)
 	if (alone < m->vfs)
 		log_warn(
 			"groups",
-			"domains alone do not hold these VFs apart: requests from one may reach another without passing the IOMMU");
+			"domains do not isolate these VFs from each other: requests from one may reach another without passing the IOMMU");
 }
 
 void groups_print(struct machine *m)
@@ -85,8 +85,8 @@ void groups_print(struct machine *m)
 	log_line(
 		"groups",
 		m->cfg->access == ACCESS_READ
-			? "%u IOMMU groups of %u functions, as if ACS were switched on wherever it is; %u have more than one"
-			: "%u IOMMU groups of %u functions, with ACS switched on wherever it is; %u have more than one",
+			? "%u IOMMU groups for %u functions, as if ACS were enabled wherever present; groups with more than one member: %u"
+			: "%u IOMMU groups for %u functions, with ACS enabled wherever present; groups with more than one member: %u",
 		n, functions, together);
 	for (unsigned id = 1; id <= n; id++)
 		print_group(&m->pci, id);

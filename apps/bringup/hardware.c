@@ -39,7 +39,7 @@ static void note(enum audit_source source, enum audit_grade grade, unsigned n, c
 
 static const char *why(uint8_t port)
 {
-	return port == 0xff  ? "nobody has that port"
+	return port == 0xff  ? "no device answers at that port"
 	       : port & 0x80 ? "SERR# (bit 7): a PCI device or the chipset reports a system error"
 	       : port & 0x40
 		       ? "IOCHK# (bit 6): a device on the LPC or eSPI bus reports an error"
@@ -59,7 +59,7 @@ static void say_nmis(struct machine *m)
 		m->hw.nmis += more - 1;
 		if (show)
 			log_fail(
-				"hardware", "the event log of the machine (IPMI SEL) has who sent it",
+				"hardware", "the machine's event log (IPMI SEL) says who sent it",
 				"non-maskable interrupts on core %u that no core sent: %u, port 61h reads 0x%02x: %s",
 				i, more, port, why(port));
 	}
@@ -82,7 +82,7 @@ static void say_sources(struct machine *m)
 		return;
 	note(AUDIT_NMI, AUDIT_UNCORRECTED, 1, why(port), "machine");
 	if (counted(&m->hw.nmis))
-		log_fail("hardware", "the event log of the machine (IPMI SEL) has who reported it",
+		log_fail("hardware", "the machine's event log (IPMI SEL) says who reported it",
 			 "port 61h reads 0x%02x, and no core was interrupted: %s", port, why(port));
 }
 
@@ -210,7 +210,7 @@ enum sl_err stage_hardware(struct machine *m)
 	m->hw.begun = true;
 	log_line(
 		"hardware",
-		"errors are looked for after each stage: %u machine-check banks of each core, %u of which firmware has left off, and %u PCIe functions, of which %u had error bits from before",
+		"errors are checked after each stage: machine-check banks of each core: %u, left off by the firmware: %u; PCIe functions: %u, with error bits from before: %u",
 		banks, silent, express, before);
 	return SL_OK;
 }

@@ -41,7 +41,7 @@ void dmar_print_findings(struct machine *m, struct span table)
 	if (madt)
 		dmar_lint_madt(&known, madt->data);
 	unsigned n = dmar_lint(table, &known, print_finding, NULL);
-	log_line("dmar", "%u finding%s in firmware's table (docs/dmar.md explains each)", n,
+	log_line("dmar", "%u finding%s in the firmware's DMAR table (docs/dmar.md explains each)", n,
 		 n == 1 ? "" : "s");
 	struct rmrr_context owners = {&topo, &functions, map, topology_name, &m->pci};
 	struct dmar dmar;
@@ -55,7 +55,7 @@ void dmar_print_findings(struct machine *m, struct span table)
 			 n - (unsigned)ARRAY_LEN(ledger));
 }
 
-/* Functions of one group go to one domain: the IOMMU can not hold them apart. */
+/* Functions of one group go to one domain: the IOMMU cannot hold them apart. */
 static unsigned group_of(void *ctx, bdf_t fn)
 {
 	const struct pci_func *f = pci_find(ctx, fn);
@@ -117,7 +117,7 @@ static enum sl_err choose_window(struct machine *m)
 	}
 	m->window = IOVA(base);
 	pmm_reserve(PHYS(base), WINDOW_SIZE / PAGE_SIZE);
-	log_line("iommu", "device addresses of every domain begin at 0x%llx, where nothing else answers",
+	log_line("iommu", "every domain's device addresses begin at 0x%llx, where nothing else responds",
 		 (ull)base);
 	return SL_OK;
 }
@@ -135,7 +135,7 @@ static enum sl_err no_unit(const struct machine *m)
 		log_fail(
 			"iommu",
 			"switch VT-d (Intel VT for Directed I/O, IOMMU) on in firmware setup; in QEMU add -device intel-iommu",
-			"there is no DMAR table among %u ACPI tables: no IOMMU, so nothing holds a device back",
+			"there is no DMAR table among %u ACPI tables: no IOMMU, so nothing restricts a device's DMA",
 			m->acpi.count);
 	return SL_NOTFOUND;
 }
@@ -175,11 +175,11 @@ enum sl_err stage_iommu(struct machine *m)
 	if (off)
 		log_warn(
 			"iommu",
-			"iommu=off: no unit is programmed, so what firmware left on stays as it is, and every function that no unit holds back reaches all memory");
+			"iommu=off: no unit is programmed; what the firmware left on stays as it is, and every other function reaches all memory");
 	if (m->cfg->iommu == CONFIG_IOMMU_PT)
 		log_warn(
 			"iommu",
-			"iommu=pt: every function that is used is in a pass-through domain and reaches all memory: nothing is proved");
+			"iommu=pt: every function in use is in a pass-through domain and reaches all memory, so nothing is proved");
 	if (!table)
 		return off ? choose_window(m) : no_unit(m);
 	if (acpi_find(&m->acpi, "DMAR", 1))
@@ -192,10 +192,9 @@ enum sl_err stage_iommu(struct machine *m)
 	const struct iommu_regs regs = {NULL, map_unit};
 	enum sl_err e = vtd_init(&m->iommu, table->data, &topo, &regs);
 	if (e) {
-		log_fail(
-			"iommu",
-			"update the firmware; if VT-d can be switched in its setup, switch it off and on once",
-			"the DMAR table leads to no usable unit: %s", sl_err_text(e));
+		log_fail("iommu",
+			 "update the firmware; if its setup has a switch for VT-d, switch it off and on once",
+			 "the DMAR table describes no usable unit: %s", sl_err_text(e));
 		return e;
 	}
 	if (m->cfg->access == ACCESS_READ) {
@@ -235,12 +234,12 @@ enum sl_err stage_iommu(struct machine *m)
 static void take_boot_memory(const struct coverage *c)
 {
 	if (coverage_whole(c))
-		log_line("coverage", "%llu MiB of firmware's boot memory taken back: no device reaches it",
+		log_line("coverage", "%llu MiB of the firmware's boot memory reclaimed: no device reaches it",
 			 (ull)(ram_reclaim() >> 8));
 	else
 		log_line(
 			"coverage",
-			"%llu MiB of firmware's boot memory stay unused: %u of %u units translate, and %u functions or buses are not covered",
+			"%llu MiB of the firmware's boot memory stay unused: %u of %u units translate, and %u functions or buses are not covered",
 			(ull)(ram_boot_pages() >> 8), c->on, c->units, coverage_open(c));
 }
 
@@ -251,22 +250,23 @@ enum sl_err stage_coverage(struct machine *m)
 	if (m->cfg->access == ACCESS_READ) {
 		log_line(
 			"coverage",
-			"access=read: nothing here holds DMA back; %u of %u functions master the bus, as firmware left them, and %llu MiB of its memory stay unused for that",
+			"access=read: nothing here restricts DMA; %u of %u functions are bus masters, as the firmware left them, so %llu MiB of its memory stay unused",
 			c.stuck, c.functions, (ull)(ram_boot_pages() >> 8));
 		return SL_OK;
 	}
 	if (!c.no_unit)
 		log_line(
 			"coverage",
-			"translation is on in %u of %u units; each of the %u functions found that can do DMA is under one of them, and reaches nothing without a domain",
+			"translation is on in %u of %u units; each of the %u functions that can do DMA is below one of them and reaches nothing without a domain",
 			c.on, c.units, c.functions);
 	else
 		log_warn(
 			"coverage",
-			"translation is on in %u of %u units; %u functions are under no unit that translates: only their Bus Master Enable (off) holds them",
+			"translation is on in %u of %u units; %u functions are below no unit that translates: only their Bus Master Enable (off) stops their DMA",
 			c.on, c.units, c.no_unit);
 	if (c.stuck)
-		log_warn("coverage", "%u of them have a Bus Master Enable that stays on: nothing holds them",
+		log_warn("coverage",
+			 "%u of them have a Bus Master Enable that stays on: nothing blocks their DMA",
 			 c.stuck);
 	coverage_name(m, "coverage");
 	take_boot_memory(&c);

@@ -35,7 +35,7 @@ static void print_unit(const struct iommu *mmu, unsigned unit)
 	fmt_print(name, sizeof name, "iommu%u", unit);
 	log_line(
 		name,
-		"interrupts are remapped: %u entries, %u-bit destinations, compatibility format %s by the unit's registers; firmware left it %s",
+		"interrupts are remapped: %u entries, %u-bit destinations, compatibility format %s according to the unit's registers; the firmware had left it %s",
 		i.entries, i.x2apic ? 32 : 8, i.compat_blocked ? "refused" : "let through",
 		i.firmware_had_on ? "on" : "off");
 }
@@ -55,7 +55,8 @@ enum sl_err irqs_start(struct machine *m)
 	log_line("iommu", "local APICs: %s; x2APIC mode %s%s", apic_mode(),
 		 objection ? "cannot be used: " : "can be used", objection ? objection : "");
 	if (!taking_irqs()) {
-		log_line("iommu", "this processor takes no interrupts: none are remapped, faults are polled");
+		log_line("iommu",
+			 "this processor accepts no interrupts: none are remapped, faults are polled");
 		return SL_OK;
 	}
 	uint8_t vector;

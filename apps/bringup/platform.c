@@ -45,14 +45,14 @@ enum sl_err stage_boot(struct machine *m)
 		 cpu->hypervisor ? "; under a hypervisor" : "");
 	paging_check();
 	if (b->firmware_cr4 & ~(cpu->cr4 | CR4_DE))
-		log_line("boot", "firmware left CR4 at 0x%llx; every core has 0x%llx", (ull)b->firmware_cr4,
-			 (ull)cpu->cr4);
+		log_line("boot", "the firmware left CR4 at 0x%llx; every core now has 0x%llx",
+			 (ull)b->firmware_cr4, (ull)cpu->cr4);
 	log_line(
 		"boot",
 		"%llu MiB of RAM, %llu MiB free; own page tables: text read-only, data not executable, page 0 unmapped",
 		(ull)(ram_bytes(b) >> 20), (ull)(pmm_free_pages() >> 8));
 	if (b->regions_odd)
-		log_warn("boot", "%u descriptors of firmware's memory map make no sense and are left out",
+		log_warn("boot", "descriptors of the firmware's memory map that are invalid and ignored: %u",
 			 b->regions_odd);
 	if (e) {
 		log_fail("boot", "update the firmware", "the ACPI root pointer at 0x%llx is not usable: %s",
@@ -65,23 +65,23 @@ enum sl_err stage_boot(struct machine *m)
 	if (clock)
 		log_warn(
 			"boot",
-			"no HPET, ACPI timer or CPUID 15h to take the TSC's rate from: times below are guesses");
+			"no HPET, ACPI timer or CPUID leaf 15h to measure the TSC with: the times below are guesses");
 	if (cfg->error.line) {
 		log_fail("boot", "correct that line; README.md lists the keys", "%s:%u:%u: %s",
 			 cfg->error.source, cfg->error.line, cfg->error.col, cfg->error.text);
 		return SL_CONFIG;
 	}
 	if (cfg->access == ACCESS_READ && cfg->app != APP_AUDIT) {
-		log_fail("boot", "app=audit, or leave access=read out",
+		log_fail("boot", "use app=audit, or remove access=read",
 			 "access=read is for app=audit: every other app writes to configuration space");
 		return SL_CONFIG;
 	}
 	if (cfg->access == ACCESS_READ)
 		log_line(
 			"boot",
-			"access=read: nothing is written to configuration space or to an IOMMU; what that leaves unknown is counted in unjudged=");
+			"access=read: nothing is written to configuration space or to an IOMMU; unjudged= counts what cannot be judged that way");
 	if (cfg->keep && !b->kept_lines)
-		log_warn("boot", "keep=1: no report was written, which firmware's screen has the reason for");
+		log_warn("boot", "keep=1: no report was written; the reason is on the firmware's screen");
 	else if (cfg->keep)
 		log_line(
 			"boot",
@@ -118,13 +118,16 @@ enum sl_err stage_acpi(struct machine *m)
 			 a->dropped, ACPI_MAX_TABLES);
 	for (unsigned i = 0; i < a->count; i++)
 		if (!a->table[i].sum_ok)
-			log_warn("acpi", "%s at 0x%llx has a wrong checksum (firmware bug); used with care",
-				 a->table[i].sig, (ull)a->table[i].phys);
+			log_warn(
+				"acpi",
+				"%s at 0x%llx has a wrong checksum (firmware bug); it is used all the same, with every field checked",
+				a->table[i].sig, (ull)a->table[i].phys);
 	console_from_acpi(m);
 	if (!acpi_find(a, "MCFG", 0)) {
-		log_fail("acpi",
-			 "in QEMU use -machine q35; on a server switch PCIe memory-mapped configuration on",
-			 "there is no MCFG table, so PCIe's configuration space can not be reached");
+		log_fail(
+			"acpi",
+			"in QEMU use -machine q35; on a server enable memory-mapped PCIe configuration in firmware setup",
+			"there is no MCFG table, so PCIe configuration space cannot be accessed");
 		return SL_NOTFOUND;
 	}
 	return SL_OK;
@@ -170,7 +173,7 @@ static void claim_units(const struct boot_snapshot *s)
 	for (uint32_t i = 0; i < s->units; i++)
 		if (s->unit[i].regs.ver && !(s->unit[i].regs.ver >> 8) &&
 		    phys_claim(s->unit[i].base, PAGE_SIZE, PHYS_UNIT))
-			log_warn("pci", "the VT-d unit at 0x%llx has its registers where something else has",
+			log_warn("pci", "the VT-d unit at 0x%llx overlaps the registers of something else",
 				 (ull)s->unit[i].base);
 }
 
@@ -218,18 +221,17 @@ enum sl_err stage_pci(struct machine *m)
 		log_fail(
 			"pci",
 			"update the firmware: its MCFG table must have the address of PCIe configuration space",
-			"no function answers in the windows of the MCFG table: nothing is known of this machine's devices, and nothing holds them");
+			"no function answers in the windows of the MCFG table: this machine's devices are unknown, and nothing restricts their DMA");
 		return SL_NOTFOUND;
 	}
 	quirks_pci(&m->pci);
 	m->looked = true;
 	unsigned masters = pci_quiesce(&m->pci);
-	log_line(
-		"pci",
-		m->cfg->access == ACCESS_READ
-			? "%u functions found; bus mastering stays on in the %u that firmware had left it on in: access=read"
-			: "%u functions found; bus mastering is switched off on the %u that firmware had left it on",
-		n, masters);
+	log_line("pci",
+		 m->cfg->access == ACCESS_READ
+			 ? "%u functions found; bus mastering is on for %u of them and stays on (access=read)"
+			 : "%u functions found; bus mastering was on for %u of them and is now off",
+		 n, masters);
 	return SL_OK;
 }
 

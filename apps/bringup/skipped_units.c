@@ -7,11 +7,11 @@ void leave_alone(struct iommu *mmu, const struct config *cfg, const struct dmar_
 {
 	for (unsigned i = 0; i < cfg->iommu_skips; i++)
 		if (!vtd_skip_base(mmu, cfg->iommu_skip[i]))
-			log_warn("iommu", "skip=0x%llx: no unit that is in use has its registers there",
+			log_warn("iommu", "skip=0x%llx: no unit in use has its registers there",
 				 (ull)cfg->iommu_skip[i]);
 	if (cfg->iommu_igfx_off &&
-	    !vtd_skip_graphics(mmu, functions, "the options say so of the unit for graphics"))
-		log_warn("iommu", "igfx_off: no unit is for graphics alone");
+	    !vtd_skip_graphics(mmu, functions, "igfx_off is set, and this is the unit for graphics"))
+		log_warn("iommu", "igfx_off: no unit covers only graphics");
 }
 
 unsigned say_left_on(const struct iommu *mmu)
@@ -24,12 +24,12 @@ unsigned say_left_on(const struct iommu *mmu)
 		if (s.translates)
 			log_warn(
 				"iommu",
-				"firmware left translation on in the unit at 0x%llx: DMA of the functions below it goes by firmware's tables, which do not have our memory, and is refused",
+				"the firmware left translation on in the unit at 0x%llx: DMA of the functions below it uses the firmware's tables, which do not map our memory, so it is refused",
 				(ull)u.base);
 		if (s.remaps)
 			log_warn(
 				"iommu",
-				"firmware left interrupt remapping on in the unit at 0x%llx: interrupts of the functions below it go by firmware's table, and most are refused",
+				"the firmware left interrupt remapping on in the unit at 0x%llx: interrupts of the functions below it use the firmware's table, and most are refused",
 				(ull)u.base);
 		n += s.translates || s.remaps;
 	}

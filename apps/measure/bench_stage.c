@@ -13,7 +13,7 @@ static unsigned n_results;
 
 static enum sl_err failed(enum sl_err e, const struct bench_row *row)
 {
-	log_fail("bench", "run again; if it stays, the device fails under load",
+	log_fail("bench", "run again; if this persists, the device fails under load",
 		 "%s, %u in flight on each of %u, %u bytes: %s", row->pf ? "PF" : "VF", row->depth, row->vfs,
 		 row->bytes, sl_err_text(e));
 	return e;
@@ -39,7 +39,7 @@ static enum sl_err run_rows(struct machine *m, const struct bench_scene *scene, 
 			result[n_results++].row = rows[i];
 	if (n_results - first < n)
 		log_line("bench",
-			 "rows left out, because medium, queue or buffers are too small for them: %u",
+			 "rows skipped because the medium, the queue or the buffers are too small: %u",
 			 n - (n_results - first));
 	for (unsigned turn = 1; turn <= BENCH_REPEATS; turn++) {
 		log_line("bench", "%s: %u rows, repeat %u of %u", scene->pf ? "PF" : "VFs", n_results - first,
@@ -154,10 +154,8 @@ static void print_all(struct machine *m)
 	m->tally.rows = n_results;
 	if (to_draw())
 		bench_print_hist(to_draw());
-	log_line(
-		"bench",
-		"%u rows; noisy, too much so to be compared: %u (repeats more than %u %% of the median apart)",
-		m->tally.rows, m->tally.noisy, BENCH_SPREAD / 10);
+	log_line("bench", "%u rows; too noisy to compare: %u (repeats more than %u %% of the median apart)",
+		 m->tally.rows, m->tally.noisy, BENCH_SPREAD / 10);
 }
 
 enum sl_err stage_bench(struct machine *m)
@@ -172,7 +170,7 @@ enum sl_err stage_bench(struct machine *m)
 	if (!has_huge && translated(m) && cfg->mode == WAIT_POLL)
 		log_line(
 			"bench",
-			"no rows with a page of 1 GiB: this machine has not that much memory in one piece, or no such pages");
+			"no rows with a page of 1 GiB: this machine does not have that much contiguous memory, or its unit has no such pages");
 	e = run_rows(m, &scene, has_huge ? &huge : NULL);
 	if (has_huge && !e) /* else a device may still reach it */
 		pmm_free(huge, PAGE_1G / PAGE_SIZE);

@@ -68,18 +68,15 @@ FAST_INLINE void ring(struct run *r, enum way way)
 /* Waits for a response; false when the device is silent. */
 static __attribute__((noinline)) bool wait(struct run *r)
 {
-	uint64_t end = now_us() + JOBS_SILENT_US;
+	struct deadline d = deadline_in(JOBS_SILENT_US);
 	r->waits++;
-	for (;;) {
-		bool late = now_us() > end;
+	while (deadline_look(&d))
 		for (uint32_t i = 0; i < LOOK; i++) {
 			if (r->a->drv->ready(r->a))
 				return true;
 			r->empty++;
 		}
-		if (late)
-			return false;
-	}
+	return false;
 }
 
 /* Up to n results; 0 when there is none that is one. */
@@ -238,7 +235,7 @@ enum sl_err compute_insn(struct machine *m)
 		for (unsigned i = 0; i < ARRAY_LEN(rows) && !e; i++)
 			e = run_row(&m->vf[0], &rows[i]);
 	if (e)
-		log_fail("insn", "run again; if it stays, the device fails under load",
-			 "operations under load went wrong: %s", sl_err_text(e));
+		log_fail("insn", "run again; if this persists, the device fails under load",
+			 "operations under load failed: %s", sl_err_text(e));
 	return e;
 }

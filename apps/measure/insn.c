@@ -277,7 +277,7 @@ enum sl_err stage_insn(struct machine *m)
 			if (possible(vf, &rows[i]))
 				e = run_row(m, vf, &rows[i]);
 	if (e)
-		log_fail("insn", "run again; if it stays, the device fails under load",
-			 "reads under load went wrong: %s", sl_err_text(e));
+		log_fail("insn", "run again; if this persists, the device fails under load",
+			 "reads under load failed: %s", sl_err_text(e));
 	return e;
 }

@@ -81,14 +81,11 @@ static enum attack_outcome judge_read(struct machine *m, struct attacker *by, co
 
 bool attack_fault(struct machine *m, struct iommu_fault *f)
 {
-	uint64_t deadline = now_us() + FAULT_WAIT_US;
-	for (;;) {
-		bool late = now_us() > deadline;
+	struct deadline d = deadline_in(FAULT_WAIT_US);
+	while (deadline_look(&d))
 		if (iommu_fault_claimed(&m->iommu, f) == SL_OK)
 			return true;
-		if (late)
-			return false;
-	}
+	return false;
 }
 
 static bool fault_right(bdf_t from, const struct attack *a, const struct iommu_fault *f)
@@ -129,17 +126,16 @@ static bool message_arrives(struct machine *m, struct attacker *by, struct attac
 		return false;
 	a.to = a.own.addr;
 	a.data = a.own.data;
-	uint64_t before = __atomic_load_n(a.arrived, __ATOMIC_ACQUIRE), end = now_us() + ARRIVE_US;
+	uint64_t before = __atomic_load_n(a.arrived, __ATOMIC_ACQUIRE);
+	struct deadline d = deadline_in(ARRIVE_US);
 	if (attack_strike(m, by, &a, said, sizeof said))
 		return false;
-	for (;;) {
-		bool late = now_us() > end;
+	while (deadline_look(&d)) {
 		if (__atomic_load_n(a.arrived, __ATOMIC_ACQUIRE) != before)
 			return true;
-		if (late)
-			return false;
 		cpu_pause();
 	}
+	return false;
 }
 
 /* Each page that it goes to is changed. */
@@ -268,7 +264,7 @@ const char *attack_outcome_text(enum attack_outcome o)
 	static const char *const text[ATTACK_OUTCOMES] = {
 		"refused",
 		"SUCCEEDED: memory was reached",
-		"no word of it came back, but data that was not there before",
+		"nothing of the secret came back, but data that was not there before",
 		"the interrupt arrived",
 		"no effect, but nothing was recorded",
 		"no effect, but the wrong fault was recorded",

@@ -7,8 +7,7 @@
 enum case_does {
 	CASE_READS,
 	CASE_WRITES,
-	CASE_DOES_EITHER, /* what the attacker can do without a domain: an NVMe controller fetches, others
-			     write */
+	CASE_DOES_EITHER, /* writes if it can without a domain, else reads */
 };
 
 /* The state in which the attack is made. */
@@ -17,7 +16,7 @@ enum case_when {
 	WHEN_INTERRUPT, /* the same; what it sends is an interrupt */
 	WHEN_UNMAPPING, /* the same, and a mapping that ends, or comes to an end */
 	WHEN_DETACHED,  /* taken out of its domain, with bus mastering on */
-	WHEN_ON_AGAIN,  /* VFs switched off and on: in no domain yet */
+	WHEN_ON_AGAIN,  /* VFs disabled and enabled again: in no domain yet */
 };
 
 enum step {
@@ -47,10 +46,11 @@ static inline struct attack case_attack(const struct attack_case *c)
 /* All cases of a table that are made in that state, in its order. */
 void cases_run(const struct trial *t, const struct attack_case *table, enum case_when when);
 
-/* Cases of a function that is attached: of memory, and of interrupts. */
-void case_memory_run(const struct trial *t);
+/* All cases of interrupts, with a vector and entries of the remapping table for them. */
 void case_interrupt_run(const struct trial *t);
-/* Those without a domain, of functions that can be released; they are as before when it returns SL_OK. */
+
+/* The cases without a domain of an attacker that can be released (struct strike_ops); it is as before when
+ * this returns SL_OK. */
 enum sl_err case_detached_run(const struct trial *t) MUST_CHECK;
 /* With no attacker set up: VFs off; the cases without a domain of the PF; VFs on again, each attacking before
  * it is given a domain. The PF is open again then, and VFs are on but in no domain. */

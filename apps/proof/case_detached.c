@@ -22,14 +22,11 @@ static struct domain *no_domain; /* of a function that is attached nowhere */
 
 static bool landed(const struct dma_buf *b)
 {
-	uint64_t end = now_us() + LANDING_US;
-	for (;;) {
-		bool late = now_us() > end;
+	struct deadline d = deadline_in(LANDING_US);
+	while (deadline_look(&d))
 		if (!pattern_is_zero(b->va, b->len))
 			return true;
-		if (late)
-			return false;
-	}
+	return false;
 }
 
 /* An access that is allowed: it reaches the place, and its translation is cached. Whoever calls wipes the

@@ -239,11 +239,3 @@ const struct attack_case cases_memory[] = {
 	{"buffer after unmap", CASE_WRITES, WHEN_UNMAPPING, after_unmap},
 	{0},
 };
-
-void case_memory_run(const struct trial *t)
-{
-	attackers_guard(t->m, t->all);
-	cases_run(t, cases_memory, WHEN_ATTACHED);
-	case_interrupt_run(t);
-	cases_run(t, cases_memory, WHEN_UNMAPPING);
-}

@@ -72,7 +72,7 @@ static void say(struct machine *m, const struct vf *vf, const struct attack *a, 
 	else if (r->outcome == ATTACK_NOT_TRIED)
 		log_line("refuse", "VF %u, %s: %s", vf->index, a->name, attack_outcome_text(r->outcome));
 	else
-		log_fail("refuse", "do not give this machine's functions to anyone you do not trust",
+		log_fail("refuse", "do not assign this machine's functions to anyone you do not trust",
 			 BDF_FMT " -> %s at 0x%llx: %s", BDF_ARG(vf->fn->bdf), a->name, (ull)a->to,
 			 attack_outcome_text(r->outcome));
 }
@@ -130,7 +130,7 @@ enum sl_err compute_refuse(struct machine *m)
 		return e;
 	log_line(
 		"refuse",
-		"%llu of %llu refused, recorded and without effect, each after it had worked where it is allowed; all other VFs worked meanwhile",
+		"%llu of %llu refused, recorded and without effect, each after the same access had worked where it is allowed; all other VFs worked meanwhile",
 		(ull)m->tally.refused, (ull)m->tally.cases);
 	if (m->tally.not_tried)
 		log_line("refuse", "%llu were not tried: they had no effect where they are allowed",

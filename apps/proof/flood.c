@@ -85,9 +85,9 @@ static enum sl_err flood(struct machine *m, uint64_t *requests, struct vf **stop
 	for (unsigned i = first_flooder(m); i < m->vfs && !e; i++)
 		e = start(m, &m->vf[i]);
 	*requests = flooders(m) * IN_FLIGHT;
-	uint64_t deadline = now_us() + DEADLINE_US;
+	struct deadline d = deadline_in(DEADLINE_US);
 	for (bool going = true; going && !e;) {
-		bool late = now_us() > deadline;
+		bool late = deadline_passed(&d);
 		going = false;
 		for (unsigned i = first_flooder(m); i < m->vfs; i++) {
 			if (m->vf[i].cut)
@@ -137,11 +137,11 @@ static bool silent(struct machine *m, struct vf *vf)
 	vf->accel->drv->ring(vf->accel);
 	uint64_t seen = listen(m, vf, QUIET_US);
 	if (!told)
-		log_fail("flood", "report this: it is a bug in Sluice", BDF_FMT " takes no request: %s",
+		log_fail("flood", "report this: it is a bug in Sluice", BDF_FMT " accepts no request: %s",
 			 BDF_ARG(vf->fn->bdf), sl_err_text(vf->accel->refused));
 	if (seen)
-		log_fail("flood", "do not give this machine's functions to anyone you do not trust",
-			 BDF_FMT " goes on after the cut-off: %llu fault records and completions",
+		log_fail("flood", "do not assign this machine's functions to anyone you do not trust",
+			 BDF_FMT " keeps going after the cut-off: %llu fault records and completions",
 			 BDF_ARG(vf->fn->bdf), (ull)seen);
 	return told && !seen;
 }
@@ -171,13 +171,13 @@ static enum sl_err not_shown(struct machine *m, const struct vf *vf, uint64_t re
 {
 	faults_say(m);
 	if (!targets_whole(m)) {
-		log_fail("flood", "do not give this machine's functions to anyone you do not trust",
+		log_fail("flood", "do not assign this machine's functions to anyone you do not trust",
 			 "memory of others was changed");
 		return SL_VERIFY;
 	}
 	log_line(
 		"flood",
-		"not shown that a flood is cut off: " BDF_FMT
+		"could not show that a flood is cut off: " BDF_FMT
 		" stopped at its refused accesses, after %llu forbidden requests in all; memory is untouched",
 		BDF_ARG(vf->fn->bdf), (ull)requests);
 	return SL_OK;
@@ -190,13 +190,13 @@ static enum sl_err run(struct machine *m)
 	targets_fill(m);
 	log_line(
 		"flood",
-		"%u of %u VFs read into memory of others and where nothing is, without end; %u refused requests in a second are a flood here",
+		"%u of %u VFs keep reading into memory of others and to unmapped addresses; here %u refused requests in a second are a flood",
 		flooders(m), m->vfs, THRESHOLD);
 	enum sl_err e = flood(m, &requests, &stopped);
 	if (stopped)
 		return not_shown(m, stopped, requests);
 	if (e) {
-		log_fail("flood", "run again on a machine with less other work",
+		log_fail("flood", "run again while the machine is less busy",
 			 "a VF was not cut off in %u s, after %llu forbidden requests: %s",
 			 DEADLINE_US / 1000000, (ull)requests, sl_err_text(e));
 		return e;
@@ -206,7 +206,7 @@ static enum sl_err run(struct machine *m)
 		ok &= silent(m, &m->vf[i]);
 	bool work = others_work(m);
 	if (!targets_whole(m) || !work) {
-		log_fail("flood", "do not give this machine's functions to anyone you do not trust", "%s",
+		log_fail("flood", "do not assign this machine's functions to anyone you do not trust", "%s",
 			 work ? "memory of others was changed" : "the other VFs do not work as before");
 		ok = false;
 	}
@@ -214,7 +214,7 @@ static enum sl_err run(struct machine *m)
 		return SL_VERIFY;
 	log_line(
 		"flood",
-		"cut off after %llu forbidden requests: a doorbell brings neither completion nor fault record; memory is untouched, the other VFs (%u) work on",
+		"cut off after %llu forbidden requests: a doorbell brings neither completion nor fault record; memory is untouched, and the other VFs (%u) keep working",
 		(ull)requests, first_flooder(m));
 	return SL_OK;
 }
@@ -222,7 +222,7 @@ static enum sl_err run(struct machine *m)
 enum sl_err stage_flood(struct machine *m)
 {
 	if (!m->vfs || !translated(m)) {
-		log_line("flood", "no VF that could flood: left out");
+		log_line("flood", "no VF that could flood: skipped");
 		return SL_OK;
 	}
 	enum sl_err e = bring_back(m);

@@ -119,7 +119,7 @@ static void try_compat(struct machine *m, struct vf *vf)
 	bool passed = arrives(m, vf, message);
 	iommu_fault_unclaim(&m->iommu);
 	log_line("irqs", "VF %u, compatibility format: %s", vf->index,
-		 passed ? "ARRIVED, whatever the unit's registers say: not enforced here" : "refused");
+		 passed ? "DELIVERED, whatever the unit's registers say: not enforced here" : "refused");
 }
 
 /* A vector that nobody handles stops nothing: the core goes on and counts it. */
@@ -131,7 +131,7 @@ static bool stray_is_dropped(struct machine *m, struct vf *vf)
 		return false;
 	delay_us(QUIET_US);
 	m->strays_made = strays() - before;
-	log_line("irqs", "VF %u, a vector without a handler: %llu dropped, the core goes on", vf->index,
+	log_line("irqs", "VF %u, a vector without a handler: %llu dropped, and the core continues", vf->index,
 		 (ull)m->strays_made);
 	return m->strays_made && iommu_irq_move(&m->iommu, &vf->irq, 0, vf->vector, core_apic_id(0)) == SL_OK;
 }
@@ -153,7 +153,7 @@ static bool follows(struct machine *m, struct vf *vf)
 
 static enum sl_err failed(const struct vf *vf, const char *what)
 {
-	log_fail("irqs", "poll, and do not give this machine's functions to anyone you do not trust",
+	log_fail("irqs", "poll, and do not assign this machine's functions to anyone you do not trust",
 		 BDF_FMT ": %s", BDF_ARG(vf->fn->bdf), what);
 	return SL_VERIFY;
 }
@@ -166,22 +166,22 @@ static enum sl_err try_vf(struct machine *m, struct vf *vf, const struct iommu_i
 	log_line("irqs", "VF %u, its own entry %u: vector 0x%x arrived on core 0", vf->index, vf->irq.index,
 		 vf->vector);
 	if (!is_refused(m, vf, "another function's entry", iommu_irq_message(other, 0), WHY_IRQ_SOURCE))
-		return failed(vf, "an interrupt through another function's entry was not refused rightly");
+		return failed(vf, "an interrupt through another function's entry was not refused correctly");
 	if (vf->index == 0) {
 		struct iommu_irq beyond = {.index = IRQ_ENTRIES, .count = 1};
 		if (!is_refused(m, vf, "beyond the table", iommu_irq_message(&beyond, 0), WHY_IRQ_INDEX))
-			return failed(vf, "an interrupt beyond the table was not refused rightly");
+			return failed(vf, "an interrupt beyond the table was not refused correctly");
 		try_compat(m, vf);
 		if (!stray_is_dropped(m, vf))
 			return failed(vf, "an interrupt without a handler was not counted");
 	}
 	if (vf->index == 0 && !follows(m, vf))
-		return failed(vf, "its interrupt does not go where its entry is moved to");
+		return failed(vf, "its interrupt does not follow its entry to another core");
 	if (!arrives(m, vf, own) || vf->irq_core)
-		return failed(vf, "its interrupt does not arrive any more");
+		return failed(vf, "its interrupt no longer arrives");
 	if (iommu_irq_free(&m->iommu, &vf->irq) ||
 	    !is_refused(m, vf, "its entry after it was freed", own, WHY_IRQ_EMPTY))
-		return failed(vf, "an interrupt through a freed entry was not refused rightly");
+		return failed(vf, "an interrupt through a freed entry was not refused correctly");
 	m->tally.irqs_checked++;
 	return SL_OK;
 }
@@ -196,7 +196,7 @@ enum sl_err stage_irqs(struct machine *m)
 {
 	enum sl_err e = SL_OK;
 	if (!m->irqs_remapped) {
-		log_line("irqs", "interrupts are not remapped: no VF is given any");
+		log_line("irqs", "interrupts are not remapped, so no VF gets any");
 		return SL_OK;
 	}
 	for (unsigned i = 0; !e && i < m->vfs; i++)
@@ -211,7 +211,7 @@ enum sl_err stage_irqs(struct machine *m)
 	if (!e)
 		log_line(
 			"irqs",
-			"%u VFs: interrupts arrive by their own entries, and those by others' are refused; %llu fault events so far",
+			"%u VFs: interrupts arrive through their own entries and are refused through others'; %llu fault events so far",
 			m->tally.irqs_checked, (ull)count_of(&m->faults.events));
 	return e;
 }

@@ -1,5 +1,5 @@
 /* Stage isolate: the proof as a program of its own. Everyone who can do DMA tries everything that must not
- * work; one line a case, passes= times over. What the platform can not refuse is counted apart and explained.
+ * work; one line a case, passes= times over. What the platform cannot refuse is counted apart and explained.
  */
 #include "apps/bringup/faults.h"
 #include "apps/vf/stages.h"
@@ -49,15 +49,24 @@ static void introduce(const struct machine *m, uint32_t pass)
 	}
 	log_line("isolate", "during each line %s",
 		 m->vfs > 1 ? "every other VF reads and writes, all data checked"
-			    : "nobody else works: there is no other VF");
-	log_text("  Each access is first made where it is allowed, and has to work there; else it is\n"
-		 "  not tried. refused: no byte changed of anybody's pages, of the kernel's and of\n"
-		 "  any table, no word leaked, the IOMMU recorded it rightly, the tables say the\n"
-		 "  same, and everyone works on. What the device says counts for nothing.\n"
-		 "  why: 2 no context entry, 4 beyond the width, 5 may not write, 6 may not read; of\n"
-		 "  interrupts 21 beyond the table, 25 compatibility format, 26 another's entry\n"
-		 "  (fault reasons of VT-d 7.1.3 and 5.1.4.1, hexadecimal). An interrupt counts as\n"
-		 "  arrived when its handler ran; who FFFF: the unit names no sender.\n");
+			    : "no other VF is there to work");
+	log_text(
+		"  Each access is first made where it is allowed and has to work there, else it\n"
+		"  counts as not tried. refused: no byte of any page or table changed, no word\n"
+		"  leaked, the IOMMU recorded it correctly, the tables give the same reason, and\n"
+		"  all other VFs keep working. What the device reports does not count.\n  why: 2 no context entry, 4 beyond the width, 5 may not write, 6 may not read; of\n"
+		"  interrupts 21 beyond the table, 25 compatibility format, 26 another's entry\n"
+		"  (fault reasons of VT-d 7.1.3 and 5.1.4.1, hexadecimal). An interrupt counts as\n"
+		"  arrived when its handler ran; who FFFF: the unit names no sender.\n");
+}
+
+/* Those that end a mapping come last: no case after them needs it. */
+static void run_attached(const struct trial *t)
+{
+	attackers_guard(t->m, t->all);
+	cases_run(t, cases_memory, WHEN_ATTACHED);
+	case_interrupt_run(t);
+	cases_run(t, cases_memory, WHEN_UNMAPPING);
 }
 
 static enum sl_err run_pass(struct machine *m, uint32_t pass)
@@ -77,7 +86,7 @@ static enum sl_err run_pass(struct machine *m, uint32_t pass)
 	ledger_print_head();
 	for (unsigned i = 0; i < attackers.n && !e; i++) {
 		struct trial t = {.m = m, .all = &attackers, .by = &attackers.one[i]};
-		case_memory_run(&t);
+		run_attached(&t);
 		e = case_detached_run(&t);
 		if (!e && serial_stop())
 			e = SL_STOPPED;
@@ -134,7 +143,7 @@ enum sl_err stage_isolate(struct machine *m)
 		ledger_print_sum(m);
 	m->tally.proof_failed |= m->tally.refused != m->tally.cases;
 	if (!e && m->tally.refused != m->tally.cases)
-		log_fail("isolate", "do not give this machine's functions to anyone you do not trust",
+		log_fail("isolate", "do not assign this machine's functions to anyone you do not trust",
 			 "%llu of %llu forbidden accesses were not refused as they should be",
 			 (ull)(m->tally.cases - m->tally.refused), (ull)m->tally.cases);
 	if (e)

@@ -146,7 +146,7 @@ void trial_broken(const struct trial *t, const char *what)
 	fmt_print(c.what, sizeof c.what, "%s", what);
 	cases_add(proof_cases(), &c);
 	t->m->tally.cases++;
-	log_fail("isolate", "run again; if it stays, this attacker's other cases mean little",
+	log_fail("isolate", "run again; if this persists, this attacker's other cases mean little",
 		 "%s: %s could not be set up", t->by->name, what);
 }
 

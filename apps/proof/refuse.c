@@ -61,7 +61,7 @@ static enum verdict run_case(struct machine *m, struct attacker *by, const struc
 		m->tally.refused++;
 		return REFUSED;
 	}
-	log_fail("refuse", "do not give this machine's functions to anyone you do not trust",
+	log_fail("refuse", "do not assign this machine's functions to anyone you do not trust",
 		 BDF_FMT " -> %s at 0x%llx: %s", BDF_ARG(by->fn->bdf), a->name, (ull)a->to,
 		 attack_outcome_text(r.outcome));
 	return NOT_REFUSED;
@@ -127,7 +127,7 @@ enum sl_err stage_refuse(struct machine *m)
 	targets_fill(m);
 	log_line(
 		"refuse",
-		"each of %u VFs is told to write to memory of every other VF, of the kernel, to a page that it may only read and to an unmapped one",
+		"each of %u VFs attempts DMA writes to the other VFs' memory, to the kernel's, to a read-only page and to an unmapped page",
 		m->vfs);
 	for (unsigned v = 0; v < m->vfs; v++)
 		run_vf(m, &m->vf[v], ok[v]);
@@ -135,7 +135,7 @@ enum sl_err stage_refuse(struct machine *m)
 	guard_free();
 	log_line(
 		"refuse",
-		"%llu of %llu refused, recorded and without effect, each after it had worked where it is allowed",
+		"%llu of %llu refused, recorded and without effect, each after the same access had worked where it is allowed",
 		(ull)m->tally.refused, (ull)m->tally.cases);
 	if (m->tally.not_tried)
 		log_line("refuse", "%llu were not tried: they had no effect where they are allowed",

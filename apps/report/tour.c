@@ -11,49 +11,47 @@
 static const struct page {
 	const char *stage, *text;
 } pages[] = {
-	{"acpi", "From firmware to the machine\n"
+	{"acpi", "From the firmware to the machine\n"
 		 "  A UEFI loader brought one file. The kernel in it now owns memory, page\n"
-		 "  tables, exceptions and the clock. There is no operating system below, and\n"
-		 "  none will come.\n"},
+		 "  tables, exceptions and the clock. There is no operating system below it.\n"},
 	{"cores", "The processors\n"
-		  "  Firmware names them in the ACPI tables. Each is started and given stacks and\n"
-		  "  protections of its own; those without work are halted.\n"},
+		  "  The firmware lists them in the ACPI tables. Each one is started and gets its\n"
+		  "  own stacks and protections; idle cores are halted.\n"},
 	{"pci", "PCI Express\n"
-		"  Every function is found by reading configuration space. A function that\n"
-		"  masters the bus can read and write all memory: firmware has left many so.\n"
-		"  That ends here.\n"},
-	{"groups", "Who can be told apart\n"
-		   "  Functions that reach each other behind the IOMMU's back, or share an id, can\n"
-		   "  not be given to different owners. Each group has its reason, and what to do\n"
-		   "  about it.\n"},
-	{"iommu", "The IOMMU goes on\n"
-		  "  Firmware's DMAR table says where the units are; what is wrong in it is said.\n"
-		  "  Then our own tables, empty: from now on no device reaches any memory at all.\n"},
-	{"pf", "One device comes back\n"
-	       "  An NVMe controller whose disk may be overwritten gets a domain: an address\n"
-	       "  space of its own, in which there is its memory and nothing else.\n"},
+		"  Every function is found by reading configuration space. A function that is a\n"
+		"  bus master can read and write all memory, and the firmware left many in that\n"
+		"  state. That ends here.\n"},
+	{"groups", "IOMMU groups\n"
+		   "  Functions that reach each other without passing the IOMMU, or share an id,\n"
+		   "  need the same owner. Each group comes with the reason, and with what you can\n"
+		   "  do about it.\n"},
+	{"iommu", "The IOMMU is enabled\n"
+		  "  The firmware's DMAR table says where the units are; problems in it are listed.\n"
+		  "  Then our own tables are used. They are empty: no device reaches any memory.\n"},
+	{"pf", "One device gets memory\n"
+	       "  An NVMe controller whose disk may be overwritten gets a domain: its own\n"
+	       "  address space, which contains its memory and nothing else.\n"},
 	{"sriov", "One device becomes many\n"
-		  "  By SR-IOV the controller shows more functions, each with registers and\n"
-		  "  queues. They can be given to different programs, if they can be held apart.\n"},
+		  "  With SR-IOV the controller presents more functions, each with registers and\n"
+		  "  queues. Different programs can use them, if they are isolated from each other.\n"},
 	{"domains", "A domain for each\n"
-		    "  All see the same device addresses, with different memory behind them. So it\n"
-		    "  is translation that holds them apart, not luck. Every table is walked and\n"
-		    "  checked.\n"},
-	{"verify", "Work, and no result is believed\n"
+		    "  All of them see the same device addresses, with different memory behind them,\n"
+		    "  so only translation isolates them. Every table is walked and checked.\n"},
+	{"verify", "Work, with every result checked\n"
 		   "  All of them write, read, copy, fill and compare at once. Every result is\n"
-		   "  held against what the processor computes.\n"},
-	{"timed", "How fast\n"
-		  "  Random reads against the clock. No interrupts: a core looks at its rings\n"
-		  "  itself. Latency is shown by its distribution, as the slowest thousandth is\n"
-		  "  what hurts.\n"},
-	{"refuse", "What must not happen\n"
-		   "  Each function is told to write into memory of every other one and of the\n"
-		   "  kernel. The device may well report success. Memory, disk and the IOMMU's\n"
-		   "  record decide.\n"},
+		   "  compared with what the processor computes.\n"},
+	{"timed", "Speed\n"
+		  "  Random reads against the clock. No interrupts: each core polls its rings.\n"
+		  "  Latency is shown as a distribution, because the slowest thousandth is what\n"
+		  "  hurts.\n"},
+	{"refuse", "DMA that has to be refused\n"
+		   "  Each function is told to write to the memory of every other function and of\n"
+		   "  the kernel. The device may report success all the same: the verdict comes from\n"
+		   "  memory, disk and the IOMMU's record.\n"},
 	{"irqs", "Interrupts are writes, too\n"
-		 "  So a device could forge them. With interrupt remapping an interrupt passes\n"
-		 "  only by an entry that names its sender. What this machine does not hold back\n"
-		 "  is said.\n"},
+		 "  So a device could forge them. With interrupt remapping, an interrupt passes\n"
+		 "  only through an entry that names its sender. Anything that this machine fails\n"
+		 "  to block is reported.\n"},
 };
 
 static bool hurry; /* nobody wants to read any more */
@@ -79,7 +77,7 @@ enum sl_err tour_page(const struct machine *m, const char *stage)
 	if (next == ARRAY_LEN(pages) || strcmp(pages[next].stage, stage) != 0)
 		return SL_OK;
 	if (!next)
-		log_text("\n-- the tour: any key goes on, q goes on without pauses, Ctrl-C ends it --\n");
+		log_text("\n-- the tour: any key continues, q continues without pauses, Ctrl-C ends it --\n");
 	log_text("\n== %u of %u: %s\n", next + 1, (unsigned)ARRAY_LEN(pages), pages[next].text);
 	next++;
 	return wait(m->cfg->seconds);

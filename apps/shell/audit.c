@@ -12,12 +12,12 @@ static bool cmd_audit(struct machine *m, unsigned n, char **word)
 		return false;
 	if (!audit_print(m))
 		log_text(
-			"functions of this machine should not be given to anyone: the findings marked E above\n");
+			"do not assign functions of this machine to others: see the findings marked E above\n");
 	return true;
 }
 
 const struct command audit_commands[] = {
-	{"audit", "", "what stands against giving this machine's devices away", "audit", NULL, TAKES_NOTHING,
-	 false, false, cmd_audit},
+	{"audit", "", "what makes it unsafe to assign this machine's devices to others", "audit", NULL,
+	 TAKES_NOTHING, false, false, cmd_audit},
 	{0},
 };

@@ -4,5 +4,5 @@
 
 /* 16 bytes a line: offset, hexadecimal, characters. */
 void dump_bytes(struct span data);
-/* The bytes of a name as a string, what can not be printed as '.'. out has room for a NUL more. */
+/* The bytes of a name as a string, what cannot be printed as '.'. out has room for a NUL more. */
 void dump_name(struct span name, char *out);

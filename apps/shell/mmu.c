@@ -65,7 +65,7 @@ static bool cmd_iommu(struct machine *m, unsigned n, char **word)
 	log_text("%u functions are in no domain and reach nothing\n", without);
 	if (open)
 		log_text(
-			"%u functions are under no unit that translates: only their Bus Master Enable holds them\n",
+			"%u functions are below no unit that translates: only their Bus Master Enable stops their DMA\n",
 			open);
 	return true;
 }
@@ -208,7 +208,7 @@ static bool cmd_faults(struct machine *m, unsigned n, char **word)
 	if (l->fn[FAULT_FUNCTIONS].count)
 		log_text("others   %llu\n", (ull)l->fn[FAULT_FUNCTIONS].count);
 	if (!l->functions)
-		log_text("no request was refused but those that were asked for\n");
+		log_text("no unexpected faults\n");
 	if (l->lost_units.count)
 		log_text("a unit had no record free %llu times: there were more\n", (ull)l->lost_units.count);
 	return true;
@@ -217,9 +217,9 @@ static bool cmd_faults(struct machine *m, unsigned n, char **word)
 const struct command mmu_commands[] = {
 	{"iommu", "", "the VT-d units, domains and counters", "iommu", NULL, TAKES_NOTHING, false, false,
 	 cmd_iommu},
-	{"dmar", "[raw]", "firmware's DMAR table, and what is odd in it", "dmar raw", "raw", TAKES_NOTHING,
+	{"dmar", "[raw]", "the firmware's DMAR table, and problems in it", "dmar raw", "raw", TAKES_NOTHING,
 	 false, false, cmd_dmar},
-	{"walk", "BDF ADDRESS", "what the IOMMU's tables say of one device address",
+	{"walk", "BDF ADDRESS", "what the IOMMU's tables contain for one device address",
 	 "walk 01:00.0 2000000000", NULL, TAKES_FUNCTION, false, false, cmd_walk},
 	{"faults", "", "refused requests, by function", "faults", NULL, TAKES_NOTHING, false, false,
 	 cmd_faults},

@@ -186,9 +186,9 @@ const struct command pci_commands[] = {
 	{"lspci", "[-t] [-n|-nn] [-v|-vv|-vvv] [-x|-xxx|-xxxx] [-D] [BDF | -s SLOT] [-d V:D]",
 	 "the PCI functions, as pciutils shows them", "lspci -vv -s 01:00.0",
 	 "-n -nn -t -tv -v -vv -vvv -x -xxx -xxxx -s -d -D", TAKES_FUNCTION, false, false, cmd_lspci},
-	{"groups", "[BDF]", "which functions can not be held apart, and why", "groups 01:00.0", NULL,
-	 TAKES_FUNCTION, false, false, cmd_groups},
-	{"sriov", "[BDF numvfs=N | BDF off]", "VFs: which PF can have how many; on; off",
+	{"groups", "[BDF]", "which functions cannot be isolated from each other, and why", "groups 01:00.0",
+	 NULL, TAKES_FUNCTION, false, false, cmd_groups},
+	{"sriov", "[BDF numvfs=N | BDF off]", "VFs: how many each PF can have; enable, disable",
 	 "sriov 01:00.0 numvfs=2", "numvfs= off", TAKES_PF, false, false, cmd_sriov},
 	{0},
 };

@@ -93,7 +93,7 @@ static bool cmd_mem(struct machine *m, unsigned n, char **word)
 	(void)word;
 	if (n > 1)
 		return false;
-	log_text("firmware's map, as it was when Sluice took over:\n");
+	log_text("the firmware's map when Sluice took over:\n");
 	for (uint32_t i = 0, next; i < m->boot->region_count; i = next) {
 		const char *name = dmar_memory_name(r[i].type);
 		uint64_t end = r[i].base + r[i].pages * PAGE_SIZE;
@@ -198,19 +198,19 @@ static bool cmd_poweroff(struct machine *m, unsigned n, char **word)
 }
 
 const struct command system_commands[] = {
-	{"log", "[SUBSYSTEM [fail|warn|info|debug]]", "what was said so far; how much is shown from now on",
+	{"log", "[SUBSYSTEM [fail|warn|info|debug]]", "the log so far; how much of it is shown from now on",
 	 "log iommu debug", "fail warn info debug", TAKES_SUBSYSTEM, false, false, cmd_log},
-	{"acpi", "[TABLE]", "firmware's tables; the bytes of one", "acpi MCFG", NULL, TAKES_TABLE, false,
+	{"acpi", "[TABLE]", "the firmware's tables; the bytes of one", "acpi MCFG", NULL, TAKES_TABLE, false,
 	 false, cmd_acpi},
 	{"cpus", "", "the processors, and which of them run", "cpus", NULL, TAKES_NOTHING, false, false,
 	 cmd_cpus},
-	{"mem", "", "firmware's memory map, what is free, how far stacks were used", "mem", NULL,
+	{"mem", "", "the firmware's memory map, what is free, how deep stacks were used", "mem", NULL,
 	 TAKES_NOTHING, false, false, cmd_mem},
-	{"time", "", "time since the hand-over, and what it is counted by", "time", NULL, TAKES_NOTHING,
+	{"time", "", "time since the hand-over, and the clock that measures it", "time", NULL, TAKES_NOTHING,
 	 false, false, cmd_time},
-	{"reboot", "", "puts everything back and starts the machine again", "reboot", NULL, TAKES_NOTHING,
-	 true, true, cmd_reboot},
-	{"poweroff", "", "puts everything back and switches the machine off", "poweroff", NULL, TAKES_NOTHING,
+	{"reboot", "", "puts everything back and reboots the machine", "reboot", NULL, TAKES_NOTHING, true,
+	 true, cmd_reboot},
+	{"poweroff", "", "puts everything back and powers the machine off", "poweroff", NULL, TAKES_NOTHING,
 	 true, true, cmd_poweroff},
 	{0},
 };

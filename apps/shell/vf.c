@@ -20,7 +20,7 @@ static void print_driven(const struct machine *m, const struct vf *vf)
 	log_text("\n   operations %llu, doorbells %llu, polls %llu, empty %llu, interrupts %llu\n",
 		 (ull)look(&vf->ops), (ull)look(&s->doorbells), (ull)look(&s->polls),
 		 (ull)look(&s->empty_polls), (ull)look(&vf->wait.irqs));
-	log_text("   worked by core %u, refused requests %llu%s\n", vf->core,
+	log_text("   served by core %u, refused requests %llu%s\n", vf->core,
 		 (ull)(faults ? faults->count : 0), vf->cut ? ", CUT OFF: it flooded" : "");
 }
 
@@ -48,12 +48,12 @@ static bool cmd_vf(struct machine *m, unsigned n, char **word)
 	}
 	if (!vfs)
 		log_text(
-			"no VFs are on: load start puts some to work, sriov BDF numvfs=N switches them on\n");
+			"no VFs are enabled: load start puts some to work, sriov BDF numvfs=N enables them\n");
 	return true;
 }
 
 const struct command vf_commands[] = {
-	{"vf", "", "the VFs that are on: domain, group, queues, counters", "vf", NULL, TAKES_NOTHING, false,
+	{"vf", "", "the enabled VFs: domain, group, queues, counters", "vf", NULL, TAKES_NOTHING, false,
 	 false, cmd_vf},
 	{0},
 };

@@ -37,7 +37,7 @@ bool work_possible(const struct machine *m)
 		return false;
 	const struct pci_func *pf = pf_with_vfs(m);
 	if (pf)
-		log_text("VFs are on: switch them off first: sriov %s off\n", function_name(pf->bdf, name));
+		log_text("VFs are enabled: disable them first: sriov %s off\n", function_name(pf->bdf, name));
 	return !pf;
 }
 
@@ -151,7 +151,7 @@ static enum sl_err stop(struct machine *m)
 	if (m->tally.timed_us && !e)
 		print_table(m);
 	else if (e)
-		log_fail("load", "see the lines above; vf shows which VF", "reads under load went wrong: %s",
+		log_fail("load", "see the lines above; vf shows which VF", "reads under load failed: %s",
 			 sl_err_text(e));
 	work_end(m);
 	return e;
@@ -200,7 +200,7 @@ static bool cmd_bench(struct machine *m, unsigned n, char **word)
 		if (!e && console_stop())
 			e = SL_STOPPED;
 	}
-	log_text("bench: %s\n", e == SL_OK ? "all that was read is what was written" : sl_err_text(e));
+	log_text("bench: %s\n", e == SL_OK ? "all data read back is what was written" : sl_err_text(e));
 	return true;
 }
 

@@ -22,7 +22,7 @@ enum sl_err batch_start(struct vf *vf)
 	vf->accel->drv->ring(vf->accel);
 	if (n == b->n)
 		return SL_OK;
-	log_fail("accel", "report this: it is a bug in Sluice", BDF_FMT " took %u of %u requests: %s",
+	log_fail("accel", "report this: it is a bug in Sluice", BDF_FMT " accepted %u of %u requests: %s",
 		 BDF_ARG(vf->fn->bdf), n, b->n, sl_err_text(vf->accel->refused));
 	b->n = n;
 	return vf->accel->refused ? vf->accel->refused : SL_NOSPACE;
@@ -63,7 +63,7 @@ bool batch_poll(struct vf *vf)
 /* Said once, for the VF that will never answer. */
 static enum sl_err say_cut(const struct vf *vf)
 {
-	log_fail("accel", "the lines \"refused\" above say what it asked for",
+	log_fail("accel", "the \"refused\" lines above show its requests",
 		 BDF_FMT " was cut off with %u of %u requests in flight", BDF_ARG(vf->fn->bdf),
 		 vf->batch.n - vf->batch.done, vf->batch.n);
 	return SL_DEVICE;
@@ -76,9 +76,9 @@ static enum sl_err wait_all(struct machine *m)
 
 enum sl_err batch_finish_some(struct machine *m, unsigned first, unsigned n)
 {
-	uint64_t deadline = now_us() + STALL_US;
+	struct deadline deadline = deadline_in(STALL_US);
 	for (unsigned turn = 1;; turn++) {
-		bool late = now_us() > deadline, waiting = false;
+		bool late = deadline_passed(&deadline), waiting = false;
 		for (unsigned i = first; i < first + n; i++) {
 			struct vf *vf = &m->vf[i];
 			if (vf->batch.done >= vf->batch.n)
@@ -87,11 +87,13 @@ enum sl_err batch_finish_some(struct machine *m, unsigned first, unsigned n)
 			if (vf->cut)
 				return say_cut(vf);
 			if (batch_poll(vf))
-				deadline = now_us() + STALL_US;
+				deadline = deadline_in(STALL_US);
 			else if (late) {
 				enum sl_err e = vf->accel->drv->health(vf->accel) ? SL_DEVICE : SL_TIMEOUT;
-				log_fail("accel", "run again; if it stays, this VF's controller is stuck",
-					 BDF_FMT " holds %u of %u requests and is silent for 10 s: %s",
+				log_fail("accel",
+					 "run again; if this persists, this VF's controller is stuck",
+					 BDF_FMT
+					 " has %u of %u requests in flight and has not answered for 10 s: %s",
 					 BDF_ARG(vf->fn->bdf), vf->batch.n - vf->batch.done, vf->batch.n,
 					 sl_err_text(e));
 				return e;

@@ -32,7 +32,7 @@ static bool held_by_rmrr(const struct pci_func *fn, const struct domain *dom)
 			"iommu",
 			"look in firmware setup for the vendor's option for this slot (HPE: Shared Memory and RMRR off), or update the firmware; docs/audit.md, RMRR-KEPT",
 			BDF_FMT
-			" is held by the RMRR 0x%llx..0x%llx, in domain %u: firmware may use that memory through it at any time",
+			" is tied to the RMRR 0x%llx..0x%llx, in domain %u: the firmware may use that memory through it at any time",
 			BDF_ARG(fn->bdf), (ull)r.base, (ull)(r.base + r.len - 1), domain_id(held));
 		return true;
 	}
@@ -74,7 +74,7 @@ enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile v
 		log_fail(
 			"iommu",
 			"another slot, or ACS in firmware setup: the lines above name the port or the missing unit",
-			BDF_FMT " can not be put into a domain: %s", BDF_ARG(fn->bdf), sl_err_text(e));
+			BDF_FMT " cannot be put into a domain: %s", BDF_ARG(fn->bdf), sl_err_text(e));
 		return e;
 	}
 	e = pci_path_open(fn);

@@ -71,11 +71,11 @@ void numa_choose_cores(const struct machine *m, bdf_t fn)
 		log_line(
 			"numa",
 			BDF_FMT
-			" is in node %u: memory for it and its VFs comes from there while there is some, and the %u cores of that node get the first VFs",
+			" is in node %u: memory for it and its VFs comes from that node while it lasts, and the node's %u cores get the first VFs",
 			BDF_ARG(fn), node, n);
 	else if (several(m, &srat))
 		log_line("numa",
 			 "the DMAR table does not say which node " BDF_FMT
-			 " is in: memory for a VF comes from the node of the core that works it",
+			 " is in: memory for a VF comes from the node of the core that serves it",
 			 BDF_ARG(fn));
 }

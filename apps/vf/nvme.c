@@ -84,7 +84,7 @@ static enum sl_err choose_pf(struct machine *m)
 		if (!e && serves_unnamed(m)) {
 			log_line("nvme",
 				 BDF_FMT
-				 " \"%s\" serial %s is used for Identify alone: its medium is not touched",
+				 " \"%s\" serial %s is used only for Identify: its medium is not touched",
 				 BDF_ARG(f->bdf), id->model, id->serial);
 			return SL_OK;
 		}
@@ -103,8 +103,8 @@ static enum sl_err choose_pf(struct machine *m)
 					BDF_ARG(f->bdf));
 			return SL_OK;
 		}
-		log_line("nvme", BDF_FMT " %s%s: left alone", BDF_ARG(f->bdf),
-			 e ? "can not be used: " : "is not the scratch controller, serial ",
+		log_line("nvme", BDF_FMT " %s%s: left as it is", BDF_ARG(f->bdf),
+			 e ? "cannot be used: " : "is not the scratch controller, serial ",
 			 e ? sl_err_text(e) : id->serial);
 		close_pf(m);
 	}
@@ -168,7 +168,7 @@ enum sl_err choose_stores(struct vf *vf)
 	log_fail(
 		"nvme",
 		"give the controller a namespace without metadata, of blocks of at most 4 KiB, for each VF, or a shared one",
-		BDF_FMT " sees no namespace that it could use", BDF_ARG(vf->fn->bdf));
+		BDF_FMT " sees no namespace that it can use", BDF_ARG(vf->fn->bdf));
 	return SL_NOTFOUND;
 }
 
@@ -255,7 +255,8 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	vf->accel = &nvme_of(vf)->accel;
 	nvme_own_of(vf)->cntlid = nvme_of(vf)->ctrl->id.cntlid;
 	if (cfg.shadow && !nvme_of(vf)->ctrl->shadow)
-		log_warn("nvme", BDF_FMT ": no shadow doorbells (OACS 0x%x, bit 8): registers are written",
+		log_warn("nvme",
+			 BDF_FMT ": no shadow doorbells (OACS 0x%x, bit 8): doorbell registers are used",
 			 BDF_ARG(vf->fn->bdf), nvme_of(vf)->ctrl->id.oacs);
 	e = depth_check(vf, cfg.depth);
 	return e ? e : choose_stores(vf);

@@ -45,7 +45,7 @@ enum sl_err tables_exact(struct iommu *mmu, bdf_t fn, const struct table_range *
 		if ((!w.read && !w.write) || w.pass || !r)
 			return wrong(mmu, &w, "nothing should be there");
 		if (!page_right(&w, r))
-			return wrong(mmu, &w, "not the memory or the permission that was given");
+			return wrong(mmu, &w, "not the memory or the permission that it was given");
 		found += size;
 	}
 	return found == wanted ? SL_OK : wrong(mmu, &w, "some of its memory is not mapped");

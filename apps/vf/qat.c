@@ -4,6 +4,7 @@
 #include "kernel/log.h"
 #include "kernel/str.h"
 #include "kernel/x86/paging.h"
+#include "pci/flr.h"
 #include "pci/path.h"
 
 #define DEPTH 32u /* requests in flight of a service */
@@ -37,7 +38,7 @@ static enum sl_err choose_pf(struct machine *m)
 	}
 	if (!m->pf) {
 		if (unfit)
-			log_line("qat", BDF_FMT " QAT %s can not be used: %s", BDF_ARG(unfit->bdf),
+			log_line("qat", BDF_FMT " QAT %s cannot be used: %s", BDF_ARG(unfit->bdf),
 				 gen_of(unfit)->name,
 				 unfit->cap_sriov ? "gen= asks for another generation" : "no SR-IOV");
 		log_fail("qat", "use a QAT C62x or 4xxx card, another gen=, or device=nvme",
@@ -49,7 +50,7 @@ static enum sl_err choose_pf(struct machine *m)
 		e = pci_flr(&m->pci, m->pf);
 	if (e && e != SL_UNSUPPORTED)
 		return e;
-	log_line("qat", BDF_FMT " QAT %s (gen%u)%s; this driver was never run on silicon",
+	log_line("qat", BDF_FMT " QAT %s (gen%u)%s; this driver has never run on silicon",
 		 BDF_ARG(m->pf->bdf), gen_of(m->pf)->name, gen_of(m->pf)->number, e ? "" : " was reset");
 	return SL_OK;
 }
@@ -78,7 +79,7 @@ static enum sl_err ask_pairs(struct vf *vf)
 		log_fail(
 			"qat",
 			"a card whose firmware something else has loaded; in QEMU: ./run.sh device=qat gen=4",
-			BDF_FMT ": its PF does not tell which bank has which service: %s",
+			BDF_FMT ": its PF does not say which bank has which service: %s",
 			BDF_ARG(vf->fn->bdf), sl_err_text(e));
 	if (e || o->pair[QAT_SYM].there)
 		return e;
@@ -101,7 +102,7 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 						     .mem = vf->queues,
 						     .depth = DEPTH});
 	if (e) {
-		log_fail("qat", "power the machine off and on; if it stays, its firmware is not loaded",
+		log_fail("qat", "power the machine off and on; if this persists, its firmware is not loaded",
 			 BDF_FMT ": rings cannot be set up: %s", BDF_ARG(vf->fn->bdf), sl_err_text(e));
 		return e;
 	}

@@ -52,7 +52,7 @@ static enum boot_file_name first_file(void)
 static enum sl_err read_files(const struct machine *m, struct files *f)
 {
 	static const char *const names[BOOT_FILES] = BOOT_FILE_NAMES;
-	const char *why = "it is not there, or can not be read";
+	const char *why = "it is missing or cannot be read";
 	struct qat_fw_chip chip = card.pf.chip->fw;
 	enum sl_err e = SL_OK;
 	unsigned first = first_file(), i = first;
@@ -72,7 +72,7 @@ static enum sl_err read_files(const struct machine *m, struct files *f)
 		log_fail(
 			"qat",
 			"copy the two files of the card's vendor to EFI/sluice on the boot volume: docs/qat.md",
-			"the firmware file " BOOT_FILES_FOLDER "/%s is of no use: %s", names[i - 1], why);
+			"the firmware file " BOOT_FILES_FOLDER "/%s cannot be used: %s", names[i - 1], why);
 	return e;
 }
 
@@ -106,7 +106,7 @@ static enum sl_err open_card(struct machine *m)
 		e = map_bars(fn, fuses);
 	if (e) {
 		log_fail("qat",
-			 "use another card: this one has them switched off, or is not one that is known",
+			 "use another card: this one has them disabled, or this driver does not know it",
 			 BDF_FMT
 			 " has no engines or registers that can be used (fuses %08x, straps %08x): %s",
 			 BDF_ARG(fn->bdf), fuses, straps, sl_err_text(e));
@@ -134,8 +134,9 @@ enum sl_err qat_firmware_start(struct machine *m)
 	if (e)
 		return e;
 	if (!m->boot->file[first_file()].len && qat_pf_runs(&card.pf)) {
-		log_line("qat",
-			 "no firmware file on the boot volume, but firmware runs already: it is left alone");
+		log_line(
+			"qat",
+			"no firmware file on the boot volume, but the card's firmware is running already: it is left as it is");
 		return dma_put(&card.pf.chunk);
 	}
 	e = read_files(m, &f);
@@ -144,8 +145,7 @@ enum sl_err qat_firmware_start(struct machine *m)
 	card.ours = true;
 	e = qat_pf_start(&card.pf, &f.fw, &f.mmp);
 	if (e) {
-		log_fail("qat",
-			 "take the files as the vendor ships them, for this card; then power it off and on",
+		log_fail("qat", "use the vendor's files for this card, unchanged; then power it off and on",
 			 BDF_FMT " does not come up: %s", BDF_ARG(m->pf->bdf), card.pf.why);
 		return e;
 	}
@@ -155,7 +155,7 @@ enum sl_err qat_firmware_start(struct machine *m)
 		 BDF_ARG(m->pf->bdf), f.fw.images + 1, (ull)f.bytes, (ull)((now_us() - start) / 1000));
 	log_line(
 		"qat",
-		"engines %x, accelerators %x, compression features %x; this way of loading was never run on silicon",
+		"engines %x, accelerators %x, compression features %x; this way of loading has never run on silicon",
 		card.pf.engines, card.pf.accels, card.pf.capabilities);
 	return dma_put(&card.pf.chunk);
 }

@@ -10,6 +10,7 @@
 #include "kernel/log.h"
 #include "kernel/time.h"
 #include "kernel/x86/marker.h"
+#include "pci/flr.h"
 #include "pci/path.h"
 
 enum sl_err stage_pf(struct machine *m)
@@ -69,8 +70,8 @@ enum sl_err stage_sriov(struct machine *m)
 	struct sriov s;
 	unsigned enable, use;
 	if (!m->pf || !m->pf->cap_sriov || m->no_vfs) {
-		log_line("sriov", m->no_vfs ? "no room for VFs: none are switched on"
-					    : "no controller with SR-IOV: no VFs");
+		log_line("sriov", m->no_vfs ? "no room for VFs, so none are enabled"
+					    : "no controller with SR-IOV, so no VFs");
 		return SL_OK;
 	}
 	enum sl_err e = count_vfs(m, &enable, &use);
@@ -95,7 +96,7 @@ void undo_sriov(struct machine *m)
 		return;
 	enum sl_err e = sriov_disable(&m->pci, m->pf);
 	if (e)
-		log_warn("sriov", BDF_FMT ": VFs could not be switched off: %s", BDF_ARG(m->pf->bdf),
+		log_warn("sriov", BDF_FMT ": the VFs could not be disabled: %s", BDF_ARG(m->pf->bdf),
 			 sl_err_text(e));
 	else
 		log_line("sriov", BDF_FMT ": VFs off, NumVFs and VF BARs put back", BDF_ARG(m->pf->bdf));
@@ -227,7 +228,7 @@ enum sl_err stage_domains(struct machine *m)
 		 m->vfs);
 	log_line(
 		"vf",
-		"every table walked from the root: each function that is in use reaches its own memory and nothing else; the others under a unit have no context entry");
+		"walked every table from the root: each function in use reaches only its own memory; all others below a unit have no context entry");
 	return SL_OK;
 }
 

@@ -167,7 +167,7 @@ enum sl_err wait_check(const struct machine *m, bool *irqs)
 	if (!*irqs)
 		return SL_OK;
 	if (m->cfg->queues > 1)
-		return can_not(m, "queues= has polled queues alone");
+		return can_not(m, "queues= works only with polled queues");
 	if (!m->cfg->iommu)
 		return can_not(m, "with iommu=off they are not remapped");
 	if (!core_can_halt())
@@ -245,6 +245,6 @@ enum sl_err wait_print(const struct machine *m, const char *stage)
 	if (!all.lost)
 		return SL_OK;
 	log_fail("rings", "mode=poll; and report this with the lines above",
-		 "results came without an interrupt, %llu times: wake-ups are lost", (ull)all.lost);
+		 "results arrived without an interrupt, %llu times: wake-ups were lost", (ull)all.lost);
 	return SL_VERIFY;
 }

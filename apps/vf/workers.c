@@ -52,8 +52,8 @@ static enum sl_err start(struct machine *m, unsigned vfs, unsigned cores, unsign
 		return SL_OK;
 	enum sl_err e = core_run(core, fn, w);
 	if (e)
-		log_fail("cores", "run again; if it stays, report this with the lines above",
-			 "core %u does not take work: %s", core, sl_err_text(e));
+		log_fail("cores", "run again; if this persists, report this with the lines above",
+			 "core %u does not accept work: %s", core, sl_err_text(e));
 	return e;
 }
 

@@ -184,9 +184,9 @@ static void print_wrong(const struct load *b)
 /* What may help, by what went wrong. */
 static const char *advice(const struct machine *m, enum sl_err e)
 {
-	return e == SL_DEVICE   ? "the status above says why; a medium that is worn out does that"
-	       : e == SL_VERIFY ? "run again; if it stays, the device or the path to memory damages data"
-	       : m->cfg->mode == WAIT_POLL ? "run again; if it stays, the device stops answering"
+	return e == SL_DEVICE   ? "the status above says why; a worn-out medium does this"
+	       : e == SL_VERIFY ? "run again; if this persists, the device or the path to memory damages data"
+	       : m->cfg->mode == WAIT_POLL ? "run again; if this persists, the device stops answering"
 					   : "run again with mode=poll: if that works, an interrupt is lost";
 }
 
@@ -211,7 +211,7 @@ enum sl_err stage_bursts(struct machine *m)
 		if (loads[v].err)
 			print_wrong(&loads[v]);
 	if (e)
-		log_fail("bursts", advice(m, e), "load that stops and starts went wrong: %s", sl_err_text(e));
+		log_fail("bursts", advice(m, e), "load that stops and starts failed: %s", sl_err_text(e));
 	enum sl_err lost = wait_print(m, "bursts");
 	wait_close(m);
 	return e ? e : lost;

@@ -1,6 +1,6 @@
 /* Stage accel: VFs that compute. Mixed jobs on all of them at once, each result checked against the CPU.
  *
- * A VF whose device fails (an error status, silence, responses that can not be) loses what it had in flight.
+ * A VF whose device fails (an error status, silence, responses that cannot be) loses what it had in flight.
  * Its core leaves it alone from then on and goes on with its others; core 0, whose part set-up is, resets it,
  * has it give the known answers, and hands it back. */
 #include "apps/work/compute.h"
@@ -44,7 +44,7 @@ static void set_state(struct compute_vf *v, enum compute_state s)
 
 static enum sl_err say_refused(const struct vf *vf)
 {
-	log_fail("accel", "report this: it is a bug in Sluice", BDF_FMT " does not take a request: %s",
+	log_fail("accel", "report this: it is a bug in Sluice", BDF_FMT " does not accept a request: %s",
 		 BDF_ARG(vf->fn->bdf), sl_err_text(vf->accel->refused));
 	return vf->accel->refused;
 }
@@ -56,15 +56,13 @@ enum sl_err compute_one(struct vf *vf, const struct accel_job *job, uint64_t us,
 	if (a->drv->submit_jobs(a, job, 1) != 1)
 		return say_refused(vf);
 	a->drv->ring(a);
-	for (uint64_t deadline = now_us() + us;;) {
-		bool late = now_us() > deadline;
+	struct deadline d = deadline_in(us);
+	while (deadline_look(&d))
 		if (a->drv->poll(a, &done, 1)) {
 			*status = done.status;
 			return SL_OK;
 		}
-		if (late)
-			return SL_TIMEOUT;
-	}
+	return SL_TIMEOUT;
 }
 
 /* --- known answers, faults, recovery */
@@ -112,13 +110,14 @@ static void give_up(struct machine *m, struct vf *vf)
 {
 	struct compute_vf *v = compute_of(vf);
 	if (v->err == SL_VERIFY)
-		log_fail("accel", "run again; if it stays, the device or the path to memory damages data",
+		log_fail("accel",
+			 "run again; if this persists, the device or the path to memory damages data",
 			 BDF_FMT " %s", BDF_ARG(vf->fn->bdf), v->jobs.why);
 	keep_stats(vf);
 	(void)m->kind->vf_close(m, vf); /* bus mastering goes off either way */
 	pci_bus_master(vf->fn, false);
-	log_fail("accel", "see the lines above; if it stays, power the machine off and on",
-		 "VF %u " BDF_FMT " is given up after %u faults: rings and bus mastering off, %s", vf->index,
+	log_fail("accel", "see the lines above; if this persists, power the machine off and on",
+		 "VF %u " BDF_FMT " is abandoned after %u faults: rings and bus mastering off, %s", vf->index,
 		 BDF_ARG(vf->fn->bdf), v->faults, sl_err_text(v->err));
 	set_state(v, COMPUTE_LOST);
 }
@@ -135,7 +134,8 @@ static void recover(struct machine *m, struct vf *vf)
 			give_up(m, vf);
 			return;
 		}
-		log_warn("accel", "VF %u " BDF_FMT ": %s. What it has in flight (%u) is dropped; it is reset",
+		log_warn("accel",
+			 "VF %u " BDF_FMT ": %s. Its requests in flight (%u) are dropped, and it is reset",
 			 vf->index, BDF_ARG(vf->fn->bdf), v->jobs.why, v->jobs.left);
 		keep_stats(vf);
 		v->err = compute_recover(m, vf);
@@ -150,10 +150,11 @@ static void recover(struct machine *m, struct vf *vf)
 	others = checked_by_others(m, vf) - others;
 	char meanwhile[64] = "";
 	if (others)
-		fmt_print(meanwhile, sizeof meanwhile, "; others did %llu operations meanwhile", (ull)others);
+		fmt_print(meanwhile, sizeof meanwhile, "; the others did %llu operations meanwhile",
+			  (ull)others);
 	log_line("accel",
 		 "VF %u " BDF_FMT
-		 " is back after %llu ms: FLR, the same domain, rings anew, %u known answers%s",
+		 " is back after %llu ms: function level reset, same domain, new rings, %u known answers%s",
 		 vf->index, BDF_ARG(vf->fn->bdf), (ull)((now_us() - begin) / 1000), v->known, meanwhile);
 	set_state(v, COMPUTE_WORKS);
 }

@@ -50,12 +50,12 @@ static void print_service(struct machine *m, unsigned service, unsigned lost)
 		least = n < least ? n : least;
 	}
 	if (!vfs) {
-		log_line("accel", "%s: no ring pair of these VFs has it", names[service]);
+		log_line("accel", "%s: no ring pair of these VFs offers it", names[service]);
 		return;
 	}
 	char but[48] = "";
 	if (lost)
-		fmt_print(but, sizeof but, " (%u given up, and not counted)", lost);
+		fmt_print(but, sizeof but, " (%u abandoned and not counted)", lost);
 	m->tally.verified += all;
 	log_line(
 		"accel",
@@ -77,12 +77,12 @@ void compute_print_sums(struct machine *m)
 		bad += v->bad + st->bad;
 	}
 	if (lost == m->vfs)
-		log_line("accel", "every VF was given up: no result is counted");
+		log_line("accel", "every VF was abandoned, so no result counts");
 	for (unsigned s = 0; s < ACCEL_SERVICES && lost < m->vfs; s++)
 		print_service(m, s, lost);
 	if (lost < m->vfs)
-		log_line("accel", "%llu digests altered on purpose, every one noticed", (ull)noticed);
-	log_line("accel", "%llu doorbells for %llu operations, %llu responses that cannot be", (ull)doorbells,
+		log_line("accel", "%llu digests altered on purpose, every one detected", (ull)noticed);
+	log_line("accel", "%llu doorbells for %llu operations, impossible responses: %llu", (ull)doorbells,
 		 (ull)ops, (ull)bad);
 }
 
@@ -93,8 +93,9 @@ enum sl_err compute_verdict(const struct machine *m)
 		if (!works(m, i) && !e)
 			e = compute_of(&m->vf[i])->err ? compute_of(&m->vf[i])->err : SL_DEVICE;
 	if (m->tally.vf_faults)
-		log_line("accel",
-			 "%u faults of VFs; after %u of them the VF was reset and worked on, verified",
-			 m->tally.vf_faults, m->tally.vf_recovered);
+		log_line(
+			"accel",
+			"VF faults: %u; after %u of them the VF was reset and went on, with verified results",
+			m->tally.vf_faults, m->tally.vf_recovered);
 	return e;
 }

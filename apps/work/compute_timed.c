@@ -95,9 +95,9 @@ static void end(struct poller *p)
 	struct jobs *j = &compute_of(p->vf)->jobs;
 	struct accel *a = p->vf->accel;
 	struct accel_done done[JOB_TAGS];
-	uint64_t deadline = now_us() + JOBS_SILENT_US;
+	struct deadline d = deadline_in(JOBS_SILENT_US);
 	while (p->left && !a->stats.bad) {
-		bool late = now_us() > deadline;
+		bool late = deadline_passed(&d);
 		unsigned n = a->drv->poll(a, done, JOB_TAGS);
 		for (unsigned i = 0; i < n; i++) {
 			p->status[done[i].tag] = done[i].status;
@@ -118,7 +118,7 @@ static void end(struct poller *p)
 		p->err = jobs_check(j, tag, p->status[tag]);
 	if (!p->err && p->odd) {
 		p->err = SL_DEVICE;
-		fmt_print(j->why, sizeof j->why, "operations with a wrong status while the time ran: %llu",
+		fmt_print(j->why, sizeof j->why, "operations with a wrong status in the timed phase: %llu",
 			  (ull)p->odd);
 	}
 }

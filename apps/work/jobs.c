@@ -10,7 +10,7 @@
 #define ALPHABET   7u  /* data that can be compressed has so many different bytes */
 #define AAD_LEN    20u
 #define BATCH      8u      /* jobs to one doorbell */
-#define STEP_US    100000u /* most that counts as silence between two looks: who did not look can not tell */
+#define STEP_US    100000u /* most that counts as silence between two looks: who did not look cannot tell */
 
 /* The kinds of jobs, those of a service one after another. Jobs of a service go round its kinds. */
 static const struct kind {
@@ -273,7 +273,7 @@ enum sl_err jobs_check(struct jobs *j, uint32_t tag, uint16_t status)
 		say_why(j, tag, j->a->drv->status_text(status, text, sizeof text));
 		return SL_DEVICE;
 	} else if (st->spoilt) {
-		return wrong(j, tag, "a wrong digest was not noticed");
+		return wrong(j, tag, "a wrong digest was not detected");
 	} else if (s->service == ACCEL_DEFLATE || s->service == ACCEL_INFLATE) {
 		e = check_comp(j, tag);
 	} else if (s->decrypt) {

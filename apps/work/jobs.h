@@ -56,7 +56,7 @@ enum sl_err jobs_check(struct jobs *j, uint32_t tag, uint16_t status) MUST_CHECK
 /* A round: JOB_TAGS jobs in flight together. SL_BADVAL, and why: the device's driver did not take one. */
 enum sl_err jobs_begin(struct jobs *j, uint64_t now_us) MUST_CHECK;
 /* Takes and checks what has come; the round is over when left is 0. Never waits. Errors, with why: those of
- * jobs_check(); SL_DEVICE also for a response that can not be; SL_TIMEOUT when nothing has come for two
+ * jobs_check(); SL_DEVICE also for a response that cannot be; SL_TIMEOUT when nothing has come for two
  * seconds. After one the round is lost. */
 enum sl_err jobs_turn(struct jobs *j, uint64_t now_us) MUST_CHECK;
 

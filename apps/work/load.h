@@ -5,7 +5,7 @@
 #include "apps/machine.h"
 
 /* here: core 0 takes its share, so load_turn() is called all the time; with a single core it always does. The
- * cores that were started are stopped again when one can not be: SL_BUSY, or what a VF's queue says. */
+ * cores that were started are stopped again when one cannot be: SL_BUSY, or what a VF's queue says. */
 enum sl_err load_start(struct machine *m, bool here) MUST_CHECK;
 bool load_running(void);
 /* Core 0's share of the work, once round: a few operations of each of its VFs. To be called as often as

@@ -245,7 +245,7 @@ static void print_table(struct machine *m)
 	}
 	print_row("all", "", &m->tally.latency, &all, m->tally.timed_ops, m->tally.timed_us);
 	m->tally.fair_permille = most ? (unsigned)(least * 1000 / most) : 0;
-	log_line("timed", "the slowest VF did %u.%u %% of the operations of the fastest",
+	log_line("timed", "the slowest VF reached %u.%u %% of the fastest VF's throughput",
 		 m->tally.fair_permille / 10, m->tally.fair_permille % 10);
 }
 
@@ -272,8 +272,8 @@ enum sl_err stage_timed(struct machine *m)
 	enum sl_err lost = wait_print(m, "timed");
 	wait_close(m);
 	if (e) {
-		log_fail("timed", "run again; if it stays, the device fails under load",
-			 "reads under load went wrong: %s", sl_err_text(e));
+		log_fail("timed", "run again; if this persists, the device fails under load",
+			 "reads under load failed: %s", sl_err_text(e));
 		return e;
 	}
 	hist_reset(&m->tally.latency);

@@ -174,10 +174,10 @@ static bool status_right(const struct step *st, const struct vf *vf, uint16_t st
 
 static const char *advice(bool right, uint16_t status)
 {
-	return right ? "run again; if it stays, the device or the path to memory damages data"
+	return right ? "run again; if this persists, the device or the path to memory damages data"
 	       : status
-		       ? "the device refused this request or failed at it, and no data was damaged: the status says why; a medium that is worn out or read-only does that"
-		       : "run again; if it stays, the device does not check what it says that it checks";
+		       ? "the device refused or failed this request, and no data was damaged: the status says why; a worn-out or read-only medium does this"
+		       : "run again; if this persists, the device does not check what it claims to check";
 }
 
 static enum sl_err check_step(const struct step *st, struct vf *vf, uint32_t round)

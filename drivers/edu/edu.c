@@ -28,7 +28,7 @@ enum sl_err edu_open(struct edu *edu, volatile void *regs)
 
 enum sl_err edu_poll(const struct edu *edu)
 {
-	bool late = now_us() > edu->deadline;
+	bool late = deadline_passed(&edu->deadline);
 	if (!(mmio_rd32(edu->regs + EDU_CMD) & CMD_RUN))
 		return SL_OK;
 	return late ? SL_TIMEOUT : SL_BUSY;
@@ -43,7 +43,7 @@ enum sl_err edu_start(struct edu *edu, uint64_t at, uint32_t len, bool to_memory
 	mmio_wr64(edu->regs + EDU_SRC, to_memory ? BUFFER_AT : at);
 	mmio_wr64(edu->regs + EDU_DST, to_memory ? at : BUFFER_AT);
 	mmio_wr64(edu->regs + EDU_COUNT, len);
-	edu->deadline = now_us() + DEADLINE_US;
+	edu->deadline = deadline_in(DEADLINE_US);
 	mmio_wr32(edu->regs + EDU_CMD, CMD_RUN | (to_memory ? CMD_TO_RAM : 0));
 	return SL_OK;
 }

@@ -2,6 +2,7 @@
  * any address it is told, and says nothing of errors. The simplest DMA attacker there is. QEMU
  * docs/specs/edu.rst */
 #pragma once
+#include "kernel/time.h"
 #include "kernel/addr.h"
 #include "kernel/err.h"
 #include "pci/pci.h"
@@ -13,7 +14,7 @@
 
 struct edu {
 	volatile uint8_t *regs;
-	uint64_t deadline; /* of the copy that runs */
+	struct deadline deadline; /* of the copy that runs */
 };
 
 /* The first among these functions; NULL when there is none. */

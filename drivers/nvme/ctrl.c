@@ -23,7 +23,7 @@ _Static_assert(ADMIN_ENTRIES * sizeof(struct nvme_sqe) <= NVME_MEM_ACQ - NVME_ME
 static enum sl_err lost(struct nvme_ctrl *c, enum sl_err e, const char *what)
 {
 	c->dead = true;
-	log_fail("nvme", "power the machine off and on; if it stays, the controller is broken",
+	log_fail("nvme", "power the machine off and on; if this persists, the controller is broken",
 		 BDF_FMT ": %s (CSTS 0x%x)", BDF_ARG(c->fn), what, nvme_rd32(&c->io, NVME_CSTS));
 	return e;
 }
@@ -32,9 +32,8 @@ static enum sl_err lost(struct nvme_ctrl *c, enum sl_err e, const char *what)
  * through. *what: why it is not. */
 static enum sl_err poll_ready(const struct nvme_ctrl *c, bool ready, const char **what)
 {
-	uint64_t end = now_us() + c->ready_us;
-	for (;;) {
-		bool late = now_us() > end;
+	struct deadline d = deadline_in(c->ready_us);
+	while (deadline_look(&d)) {
 		uint32_t csts = nvme_rd32(&c->io, NVME_CSTS);
 		*what = csts == ALL_ONES ? "gone from the bus" : "controller fatal status";
 		if (csts == ALL_ONES || (ready && csts & CSTS_CFS))
@@ -42,10 +41,9 @@ static enum sl_err poll_ready(const struct nvme_ctrl *c, bool ready, const char 
 		if (!!(csts & CSTS_RDY) == ready)
 			return SL_OK;
 		*what = ready ? "does not get ready" : "does not stop";
-		if (late)
-			return SL_TIMEOUT;
 		__builtin_ia32_pause();
 	}
+	return SL_TIMEOUT;
 }
 
 static enum sl_err wait_ready(struct nvme_ctrl *c, bool ready)
@@ -117,13 +115,13 @@ static enum sl_err disable(struct nvme_ctrl *c)
 static void shut_down(struct nvme_ctrl *c)
 {
 	uint64_t us = c->id.shutdown_us ? c->id.shutdown_us : SHUTDOWN_US;
-	uint64_t end = now_us() + (us < SHUTDOWN_MAX ? us : SHUTDOWN_MAX);
-	uint32_t csts;
+	uint32_t csts = 0;
 	nvme_wr32(&c->io, NVME_CC, (nvme_rd32(&c->io, NVME_CC) & ~CC_SHN) | FPUT(CC_SHN, SHN_NORMAL));
 	MARKER(MARK_WAIT);
-	for (bool late = false;; late = now_us() > end) {
+	struct deadline d = deadline_in(us < SHUTDOWN_MAX ? us : SHUTDOWN_MAX);
+	while (deadline_look(&d)) {
 		csts = nvme_rd32(&c->io, NVME_CSTS);
-		if (csts == ALL_ONES || FGET(csts, CSTS_SHST) == SHST_COMPLETE || late)
+		if (csts == ALL_ONES || FGET(csts, CSTS_SHST) == SHST_COMPLETE)
 			break;
 		__builtin_ia32_pause();
 	}
@@ -230,18 +228,16 @@ static enum sl_err wait_admin(struct nvme_ctrl *c, uint32_t *got)
 {
 	struct nvme_queue *q = &c->admin;
 	uint32_t cid;
-	uint64_t end = now_us() + ADMIN_US;
-	for (unsigned polls = 1;; polls++) {
-		bool late = now_us() > end;
+	struct deadline d = deadline_in(ADMIN_US);
+	for (unsigned polls = 1; deadline_look(&d); polls++) {
 		if (nvme_queue_take(q, &cid, &c->status, got) == NVME_TOOK)
 			return SL_OK;
 		if (polls % ADMIN_LOOK == 0 && nvme_ctrl_health(c))
 			return lost(c, SL_DEVICE, "stopped during an admin command");
-		/* The command may still be carried out, so its data page can not be used again. */
-		if (late)
-			return lost(c, SL_TIMEOUT, "admin command does not complete");
 		__builtin_ia32_pause();
 	}
+	/* The command may still be carried out, so its data page cannot be used again. */
+	return lost(c, SL_TIMEOUT, "admin command does not complete");
 }
 
 static enum sl_err admin_once(struct nvme_ctrl *c, struct nvme_sqe cmd, uint32_t *dw0)
@@ -464,7 +460,7 @@ enum sl_err nvme_ctrl_fini(struct nvme_ctrl *c)
 		shut_down(c);
 	c->created = 0;
 	if (disable(c))
-		log_warn("nvme", BDF_FMT ": not stopped; its queue memory is taken away all the same",
+		log_warn("nvme", BDF_FMT ": not stopped; its queue memory is unmapped all the same",
 			 BDF_ARG(c->fn));
 	c->dead = true;
 	if (!c->mem_lent)
@@ -609,11 +605,9 @@ enum sl_err nvme_ns_get(struct nvme_ctrl *c, enum nvme_ns_list list, uint32_t ns
 		return SL_UNSUPPORTED;
 	}
 	if (nvme_ns_parse(mem_at(c, NVME_MEM_DATA), nsid, out, &format)) {
-		log_line(
-			"nvme",
-			BDF_FMT
-			": namespace %u not used: it describes itself impossibly, or in a way that came later",
-			BDF_ARG(c->fn), nsid);
+		log_line("nvme",
+			 BDF_FMT ": namespace %u not used: it reports impossible values, or a newer format",
+			 BDF_ARG(c->fn), nsid);
 		return SL_UNSUPPORTED;
 	}
 	if (out->pi_type && c->id.ctratt & CTRATT_ELBAS && knows_csi(c) &&

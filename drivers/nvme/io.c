@@ -53,10 +53,11 @@ struct nvme_io nvme_io_mmio(const struct pci_func *fn, volatile void *regs)
 	struct nvme_io io = {.ops = &ops, .regs = regs, .len = fn->bar[0].size};
 	if (wants_quiet(fn->pf ? fn->pf : fn)) {
 		io.quiet_us = QUIET_US;
-		log_line("nvme",
-			 BDF_FMT
-			 ": this model wants %u ms of quiet after a reset (Linux: DELAY_BEFORE_CHK_RDY)",
-			 BDF_ARG(fn->bdf), QUIET_US / 1000);
+		log_line(
+			"nvme",
+			BDF_FMT
+			": this model needs %u ms without access after a reset (Linux: DELAY_BEFORE_CHK_RDY)",
+			BDF_ARG(fn->bdf), QUIET_US / 1000);
 	}
 	return io;
 }

@@ -156,7 +156,7 @@ static enum sl_err check_online(struct nvme_pf *pf, unsigned vf_index, uint16_t 
 	bool enough = (s.nvq >= vq || !pf->flexible_vq) && (s.nvi >= vi || !pf->flexible_vi);
 	if (s.scs & SCS_ONLINE && enough)
 		return SL_OK;
-	log_fail("nvme", "use fewer VFs; if it stays, power the machine off and on",
+	log_fail("nvme", "use fewer VFs; if this persists, power the machine off and on",
 		 BDF_FMT ": VF %u is %s with %u queue pairs and %u interrupts", BDF_ARG(pf->ctrl.fn),
 		 vf_index + 1, s.scs & SCS_ONLINE ? "online" : "offline", s.nvq, s.nvi);
 	return SL_DEVICE;

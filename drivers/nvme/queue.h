@@ -1,7 +1,7 @@
 /* A submission and a completion queue, polled: NVMe §3.3.
  *
  * Fill slots and push them, ring once, take completions, release their room. Ring sizes are powers of two.
- * What the controller writes is not believed: a completion whose queue, head or command id can not be is
+ * What the controller writes is not believed: a completion whose queue, head or command id cannot be is
  * counted in bad and dropped.
  *
  * Room. A command that has not completed holds one entry of each ring, so depth commands in flight fit into a
@@ -39,7 +39,7 @@ struct nvme_queue {
 	struct nvme_bell sq_bell, cq_bell;
 	bool busy[NVME_DEPTH_MAX + 1]; /* by command id: in flight */
 	uint64_t doorbells;            /* MMIO writes, both rings */
-	uint64_t bad;                  /* completions that can not be */
+	uint64_t bad;                  /* completions that cannot be */
 };
 
 /* Where a pair lives: memory that the controller reaches, and its two doorbells. */

@@ -3,7 +3,7 @@
 #pragma once
 #include "kernel/bits.h"
 
-/* One type a width, so that a register can not be read with the wrong one. */
+/* One type a width, so that a register cannot be read with the wrong one. */
 typedef struct {
 	uint16_t off;
 } nvme_reg32_t;

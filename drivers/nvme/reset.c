@@ -1,6 +1,7 @@
 #include "drivers/nvme/reset.h"
 #include "drivers/nvme/ctrl.h"
 #include "kernel/log.h"
+#include "pci/flr.h"
 
 enum sl_err nvme_fatal_reset(const struct pci *pci, struct pci_func *fn, const struct nvme_io *io, bool *done)
 {
@@ -11,7 +12,7 @@ enum sl_err nvme_fatal_reset(const struct pci *pci, struct pci_func *fn, const s
 	enum sl_err e = pci_flr(pci, fn);
 	if (e) {
 		log_fail(
-			"nvme", "power the machine off and on; if it stays, the controller is broken",
+			"nvme", "power the machine off and on; if this persists, the controller is broken",
 			BDF_FMT
 			": fatal status stays through a controller reset (CSTS 0x%x); function level reset: %s",
 			BDF_ARG(fn->bdf), csts, sl_err_text(e));

@@ -159,7 +159,7 @@ static __attribute__((noinline)) unsigned take_some(struct nvme_vf *vf, struct a
 	struct nvme_queue *q = &vf->queue;
 	struct accel_stats *stats = &vf->accel.stats;
 	unsigned n = 0;
-	/* Dropped completions count against max too, so that a controller can not hold us here. */
+	/* Dropped completions count against max too, so that a controller cannot hold us here. */
 	for (unsigned seen = 0; seen < max; seen++) {
 		enum nvme_took took = nvme_queue_take(q, &done[n].tag, &done[n].status, NULL);
 		if (took == NVME_NONE)

@@ -89,7 +89,7 @@ enum sl_err nvme_vf_close(struct nvme_vf *vf) MUST_CHECK;
 
 /* Plans requests like r: its operation, store, number of blocks and protection information count, the rest is
  * not looked at. The plan is good until the VF is closed. SL_RANGE for an operation, a store or a number of
- * blocks that can not be, SL_UNSUPPORTED for an operation that the store does not take, SL_BADVAL for pi. */
+ * blocks that cannot be, SL_UNSUPPORTED for an operation that the store does not take, SL_BADVAL for pi. */
 enum sl_err nvme_vf_plan(const struct nvme_vf *vf, const struct accel_req *r,
 			 struct nvme_plan *out) MUST_CHECK;
 

@@ -44,14 +44,13 @@ struct qat_mailbox_io qat_mailbox_mmio(volatile uint8_t *regs)
 /* Waits until INT of a register is what is wanted. */
 static enum sl_err wait_int(const struct qat_mailbox_io *io, uint32_t off, uint64_t want, uint32_t *v)
 {
-	for (uint64_t deadline = now_us() + ANSWER_US;;) {
-		bool late = now_us() > deadline;
+	struct deadline d = deadline_in(ANSWER_US);
+	while (deadline_look(&d)) {
 		*v = io->rd(io->ctx, off);
 		if ((*v & MSG_INT) == want)
 			return SL_OK;
-		if (late)
-			return SL_TIMEOUT;
 	}
+	return SL_TIMEOUT;
 }
 
 /* One byte of a block, or the CRC of what has been read. */

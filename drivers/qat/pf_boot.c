@@ -1,6 +1,7 @@
 /* Engines of a PF: through reset, their firmware, start and stop. Firmware is loaded by a unit of the card
  * (FCU), which takes only what is signed by the card's vendor. */
 #include "drivers/qat/pf_io.h"
+#include "kernel/time.h"
 #include "kernel/fmt.h"
 
 #define POWER_US    1000000u
@@ -15,29 +16,26 @@
 enum sl_err pf_wait(const struct qat_pf *pf, uint32_t off, uint64_t mask, uint64_t want, uint32_t us,
 		    uint32_t *last)
 {
-	for (uint64_t deadline = pf_now(pf) + us;;) {
-		bool late = pf_now(pf) > deadline;
+	struct deadline d = deadline_at(pf_now(pf), us);
+	while (deadline_look_at(&d, pf_now(pf))) {
 		*last = pf_rd(pf, off);
 		if ((*last & mask) == want)
 			return SL_OK;
-		if (late)
-			return SL_TIMEOUT;
 	}
+	return SL_TIMEOUT;
 }
 
 /* An engine takes a write when it is not busy; until then it is written again. */
 static enum sl_err ae_wr(struct qat_pf *pf, unsigned ae, uint32_t csr, uint32_t v)
 {
-	for (uint64_t deadline = pf_now(pf) + CSR_US;;) {
-		bool late = pf_now(pf) > deadline;
+	struct deadline d = deadline_at(pf_now(pf), CSR_US);
+	while (deadline_look_at(&d, pf_now(pf))) {
 		pf_wr(pf, pf_csr(pf, ae, csr), v);
 		if (!(pf_rd(pf, pf_csr(pf, ae, AE_CSR_STATUS)) & CSR_BUSY))
 			return SL_OK;
-		if (late) {
-			SAY(pf, "engine %u takes no register writes", ae);
-			return SL_TIMEOUT;
-		}
 	}
+	SAY(pf, "engine %u takes no register writes", ae);
+	return SL_TIMEOUT;
 }
 
 /* A register of each context. */
@@ -57,18 +55,16 @@ static enum sl_err ae_wr_contexts(struct qat_pf *pf, unsigned ae, uint32_t csr, 
 static enum sl_err wait_cycles(struct qat_pf *pf, unsigned ae, uint32_t cycles)
 {
 	uint32_t last = pf_rd(pf, pf_csr(pf, ae, AE_PROFILE_COUNT)), seen = 0;
-	for (uint64_t deadline = pf_now(pf) + RESET_US;;) {
-		bool late = pf_now(pf) > deadline;
+	struct deadline d = deadline_at(pf_now(pf), RESET_US);
+	while (deadline_look_at(&d, pf_now(pf))) {
 		uint32_t now = pf_rd(pf, pf_csr(pf, ae, AE_PROFILE_COUNT));
 		seen += (now - last) & 0xffff;
 		last = now;
 		if (seen >= cycles)
 			return SL_OK;
-		if (late) {
-			SAY(pf, "engine %u does not run after its reset", ae);
-			return SL_TIMEOUT;
-		}
 	}
+	SAY(pf, "engine %u does not run after its reset", ae);
+	return SL_TIMEOUT;
 }
 
 static uint32_t units(const struct qat_pf *pf)
@@ -80,14 +76,14 @@ static enum sl_err through_reset(struct qat_pf *pf)
 {
 	uint32_t mask = units(pf), left = pf_rd(pf, pf->chip->reset) | mask;
 	pf_wr(pf, pf->chip->reset, left);
-	for (uint64_t deadline = pf_now(pf) + RESET_US; left & mask;) {
-		bool late = pf_now(pf) > deadline;
+	struct deadline d = deadline_at(pf_now(pf), RESET_US);
+	while (left & mask && deadline_look_at(&d, pf_now(pf))) {
 		pf_wr(pf, pf->chip->reset, left & ~mask);
 		left = pf_rd(pf, pf->chip->reset);
-		if (late && left & mask) {
-			SAY(pf, "engines do not come out of reset (register %08x)", left);
-			return SL_TIMEOUT;
-		}
+	}
+	if (left & mask) {
+		SAY(pf, "engines do not come out of reset (register %08x)", left);
+		return SL_TIMEOUT;
 	}
 	pf_wr(pf, pf->chip->clocks, pf_rd(pf, pf->chip->clocks) | mask);
 	enum sl_err e = SL_OK;
@@ -131,7 +127,7 @@ static enum sl_err reset_timestamps(struct qat_pf *pf)
 /* A 4xxx sleeps until a driver says that it is there. Its interrupt about power is not wanted. */
 static enum sl_err power_up(struct qat_pf *pf)
 {
-	uint32_t status;
+	uint32_t status = 0;
 	pf_wr(pf, QAT_4_ERRMSK2, pf_rd(pf, QAT_4_ERRMSK2) | ERRMSK2_PM);
 	pf_wr(pf, QAT_4_PM_INTERRUPT, PM_DRIVER_ACTIVE);
 	enum sl_err e = pf_wait(pf, QAT_4_PM_STATUS, PM_STATUS_UP, PM_STATUS_UP, POWER_US, &status);
@@ -173,7 +169,7 @@ static const char *what(const struct qat_image *image)
 static enum sl_err authenticate(struct qat_pf *pf, const struct qat_image *image)
 {
 	uint64_t at = pf->chunk.iova.v;
-	uint32_t status;
+	uint32_t status = 0;
 	if (qat_fw_chunk_bytes(image) > pf->chunk.len) {
 		SAY(pf, "an image for %s does not fit", what(image));
 		return SL_NOSPACE;
@@ -183,12 +179,12 @@ static enum sl_err authenticate(struct qat_pf *pf, const struct qat_image *image
 	pf_wr(pf, pf->chip->fcu_high, at >> 32);
 	pf_wr(pf, pf->chip->fcu_low, at);
 	command(pf, FCU_AUTHENTICATE);
-	for (uint64_t deadline = pf_now(pf) + FIRMWARE_US;;) {
-		bool late = pf_now(pf) > deadline;
+	struct deadline d = deadline_at(pf_now(pf), FIRMWARE_US);
+	while (deadline_look_at(&d, pf_now(pf))) {
 		status = pf_rd(pf, pf->chip->fcu_status);
 		if ((status & FCU_STATE) == FCU_VERIFIED && status & FCU_AUTHENTIC)
 			return SL_OK;
-		if ((status & FCU_STATE) == FCU_VERIFY_FAIL || late)
+		if ((status & FCU_STATE) == FCU_VERIFY_FAIL)
 			break;
 	}
 	if ((status & FCU_STATE) != FCU_VERIFY_FAIL) {
@@ -196,7 +192,8 @@ static enum sl_err authenticate(struct qat_pf *pf, const struct qat_image *image
 		    status);
 		return SL_TIMEOUT;
 	}
-	SAY(pf, "the card does not take the firmware for %s as genuine: its signature is wrong", what(image));
+	SAY(pf, "the card does not accept the firmware for %s as genuine: its signature is wrong",
+	    what(image));
 	return SL_VERIFY;
 }
 
@@ -206,7 +203,7 @@ static enum sl_err check_idle(struct qat_pf *pf, uint32_t engines)
 	for (unsigned ae = 0; pf_next(engines, &ae); ae++)
 		if (pf_rd(pf, pf_csr(pf, ae, AE_CTX_ENABLES)) & CTX_ENABLED ||
 		    pf_rd(pf, pf_csr(pf, ae, AE_ACTIVE)) & ACTIVE_RUNS) {
-			SAY(pf, "engine %u runs when it must not", ae);
+			SAY(pf, "engine %u runs although it must not", ae);
 			return SL_BUSY;
 		}
 	return SL_OK;
@@ -216,20 +213,20 @@ static enum sl_err check_idle(struct qat_pf *pf, uint32_t engines)
 static enum sl_err load(struct qat_pf *pf, uint32_t engines, uint64_t how)
 {
 	const struct qat_pf_chip *c = pf->chip;
-	uint32_t status, loaded = 0;
+	uint32_t status = 0, loaded = 0;
 	command(pf, how);
-	for (uint64_t deadline = pf_now(pf) + FIRMWARE_US;;) {
-		bool late = pf_now(pf) > deadline;
+	struct deadline d = deadline_at(pf_now(pf), FIRMWARE_US);
+	while (deadline_look_at(&d, pf_now(pf))) {
 		status = pf_rd(pf, c->fcu_status);
 		if ((status & FCU_STATE) == FCU_LOADED) {
 			loaded = pf_rd(pf, c->fcu_loaded) >> c->fcu_shift;
 			if ((loaded & engines) == engines)
 				return SL_OK;
 		}
-		if ((status & FCU_STATE) == FCU_LOAD_FAIL || late)
+		if ((status & FCU_STATE) == FCU_LOAD_FAIL)
 			break;
 	}
-	SAY(pf, "engines %x can not be loaded (status %08x)", engines & ~loaded, status);
+	SAY(pf, "engines %x cannot be loaded (status %08x)", engines & ~loaded, status);
 	return (status & FCU_STATE) == FCU_LOAD_FAIL ? SL_DEVICE : SL_TIMEOUT;
 }
 
@@ -254,7 +251,7 @@ enum sl_err qat_boot_image(struct qat_pf *pf, const struct qat_image *image)
 
 enum sl_err qat_boot_start(struct qat_pf *pf)
 {
-	uint32_t status;
+	uint32_t status = 0;
 	command(pf, FCU_START);
 	enum sl_err e = pf_wait(pf, pf->chip->fcu_status, FCU_STARTED, FCU_STARTED, FIRMWARE_US, &status);
 	if (e)

@@ -33,7 +33,7 @@ struct qat_ring {
 	uint64_t serial;                    /* upper bits of the next opaque value */
 	volatile uint32_t *tail, *head;     /* registers */
 	uint64_t doorbells;                 /* register writes, both rings */
-	uint64_t bad;                       /* responses that can not be, */
+	uint64_t bad;                       /* responses that cannot be, */
 	uint64_t odd;                       /* the last one's opaque value */
 	volatile uint8_t *bank;
 	const struct qat_gen *gen;

@@ -17,7 +17,7 @@ struct qat_session {
 };
 
 /* Fills out and the content descriptor (QAT_CD_BYTES at cd, which the device sees at cd_iova). The keys are
- * copied. SL_BADVAL for lengths and algorithms that can not be, SL_UNSUPPORTED for what this generation's
+ * copied. SL_BADVAL for lengths and algorithms that cannot be, SL_UNSUPPORTED for what this generation's
  * driver does not offer: qat_services(). */
 enum sl_err qat_session_make(const struct qat_gen *gen, const struct accel_session *s, uint8_t *cd,
 			     iova_t cd_iova, struct qat_session *out) MUST_CHECK;

@@ -61,7 +61,7 @@ static void vf_ring(struct accel *a)
 	a->stats.doorbells = vf->ring[QAT_SYM].doorbells + vf->ring[QAT_DC].doorbells;
 }
 
-/* Dropped responses count against max too, so that a device can not hold us here. */
+/* Dropped responses count against max too, so that a device cannot hold us here. */
 static __attribute__((noinline)) unsigned take_some(struct qat_vf *vf, unsigned service,
 						    struct accel_done *done, unsigned max)
 {
@@ -136,7 +136,7 @@ static enum sl_err vf_health(struct accel *a)
 
 static const char *const ring_names[QAT_SERVICES] = {[QAT_SYM] = "crypto", [QAT_DC] = "compression"};
 
-/* How much a ring has to do with it: what came that can not be before what stays away. */
+/* How much a ring has to do with it: what came that cannot be before what stays away. */
 enum guilt { NONE, WAITS, POINTS_OUTSIDE, GONE, ANSWERS_NOBODY };
 
 static enum guilt guilt_of(const struct qat_ring *r)

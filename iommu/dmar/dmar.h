@@ -124,7 +124,7 @@ struct dmar_functions {
 enum sl_err dmar_open(struct span table, struct dmar *out) MUST_CHECK;
 
 /* The next structure after *e (zero it to start). SL_END after the last; SL_TRUNC or SL_BADVAL where a length
- * can not be true, and there the walk is over. Types that are not known are returned like the others. */
+ * cannot be true, and there the walk is over. Types that are not known are returned like the others. */
 enum sl_err dmar_next(const struct dmar *t, struct dmar_entry *e) MUST_CHECK;
 /* "DRHD"; "reserved" for a type outside enum dmar_type. */
 const char *dmar_type_name(uint16_t type);

@@ -491,7 +491,7 @@ static void check_scopes(struct lint *l, const struct dmar_entry *e)
 		return;
 	while (dmar_scope_next(p.list, &p.s) == SL_OK)
 		check_scope(l, &p);
-	if (p.s.next != p.list.n) { /* where the list can not be read on */
+	if (p.s.next != p.list.n) { /* where the list cannot be read on */
 		p.s.off = p.s.next;
 		p.s.len = 6;
 		p.s.type = 0;

@@ -135,7 +135,7 @@ void dmar_lint_madt(struct dmar_lint_context *known, struct span madt);
 uint32_t dmar_lint_memory(void *ctx, uint64_t addr, uint64_t *last);
 /* "reserved", "ACPI NVS", "no memory" for DMAR_MEM_HOLE. */
 const char *dmar_memory_name(uint32_t type);
-/* True for memory that the system hands out as its own. */
+/* True for memory that the system uses as ordinary memory as its own. */
 bool dmar_memory_is_ram(uint32_t type);
 /* True for memory that the system leaves to firmware, as Linux has it for RMRRs. */
 bool dmar_memory_is_reserved(uint32_t type);

@@ -157,15 +157,15 @@ unsigned rmrr_ledger(const struct dmar *t, const struct rmrr_context *known, str
 const char *rmrr_verdict_text(enum rmrr_verdict v)
 {
 	static const char *const texts[] = {
-		[RMRR_ABSENT] = "nothing to give away: no function answers there",
-		[RMRR_NOWHERE] = "nothing to give away: no function is named",
-		[RMRR_BRIDGE] = "a bridge is not given away; what is below it stands apart",
-		[RMRR_NO_MEMORY] = "can be given away: this describes no memory",
+		[RMRR_ABSENT] = "nothing to assign: no function answers there",
+		[RMRR_NOWHERE] = "nothing to assign: no function is named",
+		[RMRR_BRIDGE] = "a bridge is not assigned; the functions below it are listed separately",
+		[RMRR_NO_MEMORY] = "can be assigned: this describes no memory",
 		[RMRR_EMPTY] =
 			"this describes no memory, but Linux keeps it and refuses to assign the function",
-		[RMRR_RELAXED] = "can be given away once a driver has taken it over from firmware",
-		[RMRR_KEPT] = "can not be given away: firmware may use this memory through it at any time",
-		[RMRR_SYSTEM_RAM] = "can not be given away: this memory is the system's own",
+		[RMRR_RELAXED] = "can be assigned once a driver has taken it over from the firmware",
+		[RMRR_KEPT] = "cannot be assigned: the firmware may use this memory through it at any time",
+		[RMRR_SYSTEM_RAM] = "cannot be assigned: this memory belongs to the system",
 	};
 	return (unsigned)v < RMRR_VERDICTS ? texts[v] : "unknown";
 }

@@ -49,7 +49,7 @@ struct rmrr_context {
 unsigned rmrr_ledger(const struct dmar *t, const struct rmrr_context *known, struct rmrr_owner *out,
 		     unsigned max);
 
-/* "can not be given away: ...". */
+/* "cannot be given away: ...". */
 const char *rmrr_verdict_text(enum rmrr_verdict v);
 /* "RMRR 0 0x7a000000..0x7a00ffff (64 KiB, reserved) for 0000:00:14.0 USB controller: can be given away ...";
  * as snprintf. */

@@ -28,7 +28,7 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 		 "The signature and the length of the DMAR table must be those of VT-d 8.1."},
 	[DMAR_RULE_LENGTH_MISMATCH] =
 		{"the length in the header is not the number of bytes there are",
-		 "what is behind the end is not read, or the table is refused",
+		 "what is after the end is not read, or the table is refused",
 		 "The length in the header of the DMAR table must be its size in bytes."},
 	[DMAR_RULE_TABLE_HUGE] =
 		{"the table is longer than 64 KiB",
@@ -39,7 +39,7 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 		 "Linux warns and goes on or drops the table; Windows drops it: no IOMMU",
 		 "The checksum of the DMAR table is wrong; it must be made after the last change to the table." DOC_FIELD(
 			 "If the table was taken from a file, the file may be damaged.")},
-	[DMAR_RULE_HAW_INVALID] = {"the host address width is none that a processor has",
+	[DMAR_RULE_HAW_INVALID] = {"the host address width matches no existing processor",
 				   "DMA addresses may be limited to a few bits, or the table is refused",
 				   "Host Address Width must be the platform's DMA address width minus 1."},
 	[DMAR_RULE_HAW_OVER_PHYS] =
@@ -56,13 +56,13 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 		 "Linux stays in xAPIC mode: processors with ids over 254 are not used",
 		 "X2APIC_OPT_OUT has a meaning only where INTR_REMAP is set; please offer interrupt remapping or clear the flag."},
 	[DMAR_RULE_X2APIC_OPT_OUT] =
-		{"firmware asks not to use x2APIC",
+		{"the firmware asks not to use x2APIC",
 		 "Linux stays in xAPIC mode and logs that the x2apic opt out bit is set; intel_iommu=no_x2apic_optout overrides",
 		 "Look for x2APIC (Extended APIC, X2APIC opt out) in firmware setup and switch x2APIC on." DOC_FIELD(
 			 "Switch x2APIC on in firmware setup (\"x2APIC\", \"Extended APIC\", \"X2APIC opt out\"). On machines with more than 255 processors the system needs it.")},
 	[DMAR_RULE_INTR_REMAP_OFF] =
 		{"interrupt remapping is not offered",
-		 "any device can raise any interrupt; Linux refuses VFIO without allow_unsafe_interrupts, which gives that protection up",
+		 "any device can raise any interrupt; Linux refuses VFIO without allow_unsafe_interrupts, which disables that protection",
 		 "Look for interrupt remapping or x2APIC in firmware setup; if there is no such entry, please set INTR_REMAP in the DMAR table." DOC_FIELD(
 			 "Look for \"Interrupt Remapping\", \"x2APIC\" or a newer firmware. Old chipsets (5500, 5520, X58 up to revision 22) have it off for errata. The option allow_unsafe_interrupts gives the protection up: a guest can then raise any interrupt.")},
 	[DMAR_RULE_STRUCT_LENGTH] =
@@ -74,14 +74,14 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 				    "This remapping structure is shorter than the fixed fields of its type."},
 	[DMAR_RULE_STRUCT_ORDER] =
 		{"structures are not in the order of their types",
-		 "nothing in Linux; systems that go through the table once miss what comes late",
+		 "nothing in Linux; systems that read the table in one pass miss what comes late",
 		 "Remapping structures must be in numerical order of their types (VT-d 8.2)."},
 	[DMAR_RULE_STRUCT_UNKNOWN] =
-		{"a structure of a type that is reserved today", "it is skipped",
+		{"a structure of a reserved type", "it is skipped",
 		 "This structure has a type that the specification does not have; please check it." DOC_FIELD(
 			 "Nothing to do: a newer specification may know the type.")},
 	[DMAR_RULE_SEGMENT_WITHOUT_DRHD] = {"a structure names a PCI segment in which there is no unit",
-					    "its devices are not found, and what it says is not done",
+					    "its devices are not found, and its contents have no effect",
 					    "Each segment that the DMAR table names must have a DRHD."},
 	[DMAR_RULE_NO_DRHD] = {"there is no unit in the table",
 			       "the system runs without the IOMMU and says that there is no DMAR device",
@@ -117,8 +117,8 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 		 "A DRHD without device scopes and without INCLUDE_PCI_ALL covers no device; it may be left out." DOC_FIELD(
 			 "Nothing to do.")},
 	[DMAR_RULE_NO_INCLUDE_ALL] =
-		{"no unit of the segment covers what is not named",
-		 "a device that no scope names has no unit: Linux leaves it untranslated, so nothing holds it back",
+		{"no unit of the segment covers devices that are not named",
+		 "a device that no scope names has no unit: Linux leaves it untranslated, so nothing restricts its DMA",
 		 "Each segment should end with a DRHD with INCLUDE_PCI_ALL, or every device must be in a scope." DOC_FIELD(
 			 "Do not give devices away that no unit covers: nothing holds them back.")},
 	[DMAR_RULE_INCLUDE_ALL_TWICE] =
@@ -137,7 +137,7 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 		{"a device scope of impossible length",
 		 "Linux refuses the table; careless systems hang or read on elsewhere",
 		 "The length of this device scope is wrong; it must be 6 plus 2 for each hop and end inside its structure."},
-	[DMAR_RULE_SCOPE_TYPE] = {"a device scope of a type that is reserved today",
+	[DMAR_RULE_SCOPE_TYPE] = {"a device scope of a reserved type",
 				  "Linux says Unsupported device scope, and skips it",
 				  "This device scope has a type that the specification does not have."},
 	[DMAR_RULE_SCOPE_MISPLACED] =
@@ -166,7 +166,7 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 			 "Nothing to do when the device is switched off or not fitted.")},
 	[DMAR_RULE_SCOPE_KIND] =
 		{"a device scope says endpoint for a bridge or bridge for an endpoint",
-		 "Linux says Device scope type does not match, and takes it or not by version",
+		 "Linux says Device scope type does not match, and accepts it or not depending on its version",
 		 "The type of this device scope does not fit the device at its path."},
 	[DMAR_RULE_IOAPIC_WITHOUT_SCOPE] =
 		{"an I/O APIC of the MADT is in no unit's scope",
@@ -205,10 +205,10 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 		 "the shared pages are mapped for both devices, which can then reach each other's data",
 		 "Two RMRRs overlap; each should have memory of its own."},
 	[DMAR_RULE_RMRR_NO_SCOPE] = {"an RMRR that names no device",
-				     "nothing is mapped: whoever needs it is refused",
+				     "nothing is mapped: the device that needs it is refused",
 				     "This RMRR has no device scope."},
 	[DMAR_RULE_RMRR_IN_RAM] =
-		{"an RMRR lies in memory that the system hands out",
+		{"an RMRR lies in memory that the system uses as ordinary memory",
 		 "Linux says No firmware reserved region can cover this RMRR; a device can then overwrite the system's own data",
 		 "This RMRR must lie in memory that the UEFI map reports as reserved (VT-d 8.4)." DOC_FIELD(
 			 "Do not give the function away, and do not patch the check out of the kernel: a device would go on writing into memory that the system uses for something else.")},

@@ -16,22 +16,20 @@ void vtd_trouble(const struct vtd_unit *u, const char *advice, const char *fmt, 
 }
 
 /* Polls r until the bits of mask read want. The clock is read before the register, so that a pause between
- * the two can not fake a timeout. */
+ * the two cannot fake a timeout. */
 enum sl_err vtd_wait32(struct vtd_unit *u, reg32_t r, uint32_t mask, uint32_t want, const char *what)
 {
-	uint64_t end = u->io.now_us(u->io.ctx) + VTD_DEADLINE_US;
-	for (;;) {
-		bool late = u->io.now_us(u->io.ctx) > end;
-		uint32_t v = vtd_rd32(&u->io, r);
+	uint32_t v = 0;
+	struct deadline d = vtd_deadline(&u->io, VTD_DEADLINE_US);
+	while (vtd_look(&u->io, &d)) {
+		v = vtd_rd32(&u->io, r);
 		if ((v & mask) == want)
 			return SL_OK;
-		if (late) {
-			fmt_print(u->reason, sizeof(u->reason), "%s was not done in %u ms", what,
-				  VTD_DEADLINE_US / 1000);
-			vtd_trouble(u, VTD_BROKEN, "%s (register 0x%x reads 0x%x)", u->reason, r.off, v);
-			return SL_TIMEOUT;
-		}
 	}
+	fmt_print(u->reason, sizeof(u->reason), "%s did not complete within %u ms", what,
+		  VTD_DEADLINE_US / 1000);
+	vtd_trouble(u, VTD_BROKEN, "%s (register 0x%x reads 0x%x)", u->reason, r.off, v);
+	return SL_TIMEOUT;
 }
 
 /* One command: the status bits are written back but for the one-shot ones, which would run again. VT-d

@@ -16,21 +16,17 @@ static reg64_t iotlb_reg(const struct vtd_unit *u)
 /* Bit 63, ICC or IVT, reads 1 until the command is done; nothing may be written to the register before. */
 static enum sl_err wait_idle(struct vtd_unit *u, reg64_t r, uint64_t *v)
 {
-	uint64_t end = u->io.now_us(u->io.ctx) + VTD_DEADLINE_US;
-	for (;;) {
-		bool late = u->io.now_us(u->io.ctx) > end;
+	struct deadline d = vtd_deadline(&u->io, VTD_DEADLINE_US);
+	while (vtd_look(&u->io, &d)) {
 		*v = vtd_rd64(&u->io, r);
 		if (!(*v & CCMD_ICC))
 			return SL_OK;
-		if (late) {
-			vtd_trouble(
-				u, "the memory concerned is not used again; restart the machine",
-				"no answer to an invalidation through registers in %u ms (register 0x%x reads 0x%llx)",
-				VTD_DEADLINE_US / 1000, r.off, (ull)*v);
-			u->dead = true;
-			return SL_TIMEOUT;
-		}
 	}
+	vtd_trouble(u, "the affected memory stays reserved; reboot the machine",
+		    "no answer to an invalidation through registers in %u ms (register 0x%x reads 0x%llx)",
+		    VTD_DEADLINE_US / 1000, r.off, (ull)*v);
+	u->dead = true;
+	return SL_TIMEOUT;
 }
 
 /* done: the field in which the unit says what it did; 0 when it refused the command. */
@@ -42,9 +38,8 @@ static enum sl_err command(struct vtd_unit *u, reg64_t r, uint64_t v, uint64_t d
 	enum sl_err e = wait_idle(u, r, &v);
 	if (e || v & done)
 		return e;
-	vtd_trouble(u, VTD_BROKEN,
-			 "invalidation through registers was refused (register 0x%x reads 0x%llx)", r.off,
-			 (ull)v);
+	vtd_trouble(u, VTD_BROKEN, "invalidation through registers was refused (register 0x%x reads 0x%llx)",
+		    r.off, (ull)v);
 	return SL_DEVICE;
 }
 

@@ -1,6 +1,7 @@
 /* How a unit's registers are reached, so that the same code drives hardware and the model in tests/model/. */
 #pragma once
 #include "iommu/vtd/regs.h"
+#include "kernel/time.h"
 
 struct vtd_io {
 	void *ctx;
@@ -44,4 +45,15 @@ static inline uint32_t vtd_w1c_rd(const struct vtd_io *io, w1c32_t r)
 static inline void vtd_w1c_ack(const struct vtd_io *io, w1c32_t r, uint64_t bits)
 {
 	io->wr32(io->ctx, r.off, (uint32_t)bits);
+}
+
+/* Deadlines by the clock of the registers: kernel/time.h */
+static inline struct deadline vtd_deadline(const struct vtd_io *io, uint64_t us)
+{
+	return deadline_at(io->now_us(io->ctx), us);
+}
+
+static inline bool vtd_look(const struct vtd_io *io, struct deadline *d)
+{
+	return !d->late && deadline_look_at(d, io->now_us(io->ctx));
 }

@@ -15,7 +15,7 @@ struct vtd_ir {
 	bool x2apic;            /* IRTA.EIME: destinations have 32 bits */
 };
 
-/* Why this unit can not remap interrupts, or not for processors in x2APIC mode; NULL when it can. */
+/* Why this unit cannot remap interrupts, or not for processors in x2APIC mode; NULL when it can. */
 const char *vtd_ir_lacks(const struct vtd_unit *u, bool x2apic);
 
 /* After vtd_unit_enable(): table pointer, global invalidation of the interrupt entry cache, compatibility

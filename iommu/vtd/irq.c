@@ -11,14 +11,15 @@
 const char *vtd_irq_opt_out(const struct iommu *mmu)
 {
 	const uint8_t asks = DMAR_INTR_REMAP | DMAR_X2APIC_OPT_OUT;
-	return (mmu->vtd->table.flags & asks) == asks ? "firmware asks not to use it (DMAR x2APIC opt-out)"
-						      : NULL;
+	return (mmu->vtd->table.flags & asks) == asks
+		       ? "the firmware asks not to use it (DMAR x2APIC opt-out)"
+		       : NULL;
 }
 
 const char *vtd_irq_lacks(const struct iommu *mmu, unsigned unit, bool x2apic)
 {
 	if (!(mmu->vtd->table.flags & DMAR_INTR_REMAP))
-		return "firmware says that the platform does not remap interrupts (DMAR flags)";
+		return "the firmware says that the platform does not remap interrupts (DMAR flags)";
 	return vtd_ir_lacks(&mmu->vtd->unit[unit], x2apic);
 }
 

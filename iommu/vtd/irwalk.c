@@ -168,7 +168,7 @@ void vtd_irwalk_text(const struct vtd_irwalk *w, char *buf, size_t n)
 		fmt_print(buf, n, "entry %u is beyond the %u of the table", w->index, w->entries);
 		break;
 	case IRWALK_READ:
-		fmt_print(buf, n, "entry %u can not be read", w->index);
+		fmt_print(buf, n, "entry %u cannot be read", w->index);
 		break;
 	case IRWALK_EMPTY:
 		fmt_print(buf, n, "entry %u empty", w->index);
@@ -178,7 +178,7 @@ void vtd_irwalk_text(const struct vtd_irwalk *w, char *buf, size_t n)
 			  (ull)w->lo);
 		break;
 	case IRWALK_SOURCE:
-		fmt_print(buf, n, "entry %u is for %s alone (%s)", w->index, source, target);
+		fmt_print(buf, n, "entry %u is only for %s (%s)", w->index, source, target);
 		break;
 	case IRWALK_POSTED:
 		fmt_print(buf, n, "entry %u ok, posted", w->index);

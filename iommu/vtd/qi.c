@@ -22,22 +22,20 @@ void vtd_qi_reset(struct vtd_unit *u)
  * on a descriptor that is bad it then stops again. */
 static void drain(struct vtd_unit *u)
 {
-	uint64_t end = u->io.now_us(u->io.ctx) + DRAIN_US;
+	uint64_t head = 0, tail = 0;
+	uint32_t fsts = 0;
+	struct deadline d = vtd_deadline(&u->io, DRAIN_US);
 	vtd_w1c_ack(&u->io, VTD_FSTS, FSTS_QUEUE);
-	for (;;) {
-		bool late = u->io.now_us(u->io.ctx) > end;
-		uint64_t head = vtd_rd64(&u->io, VTD_IQH) & IQH_QH, tail = vtd_rd64(&u->io, VTD_IQT) & IQT_QT;
-		uint32_t fsts = vtd_w1c_rd(&u->io, VTD_FSTS);
+	while (!(fsts & FSTS_IQE) && vtd_look(&u->io, &d)) {
+		head = vtd_rd64(&u->io, VTD_IQH) & IQH_QH;
+		tail = vtd_rd64(&u->io, VTD_IQT) & IQT_QT;
+		fsts = vtd_w1c_rd(&u->io, VTD_FSTS);
 		if (head == tail)
 			return;
-		if (late || fsts & FSTS_IQE) {
-			log_warn(
-				u->name,
-				"the invalidation queue is ended with descriptors in it (IQH 0x%llx, IQT 0x%llx, FSTS 0x%x)",
-				(ull)head, (ull)tail, fsts);
-			return;
-		}
 	}
+	log_warn(u->name,
+		 "the invalidation queue is ended with descriptors in it (IQH 0x%llx, IQT 0x%llx, FSTS 0x%x)",
+		 (ull)head, (ull)tail, fsts);
 }
 
 enum sl_err vtd_qi_end(struct vtd_unit *u)
@@ -77,16 +75,15 @@ static void recover(struct vtd_unit *u, uint32_t fsts, bool *rewait)
 	if (fsts & FSTS_IQE) {
 		uint64_t head = (vtd_rd64(&u->io, VTD_IQH) & IQH_QH) / sizeof(struct vtd_desc) % QUEUE_LEN;
 		struct vtd_desc *bad = &u->queue[head];
-		vtd_trouble(
-			u, VTD_BROKEN,
-			"invalidation queue error (FSTS.IQE, IQEI %u) at descriptor %u: 0x%llx 0x%llx",
-			(unsigned)FGET(record, IQERCD_IQEI), (unsigned)head, (ull)bad->lo, (ull)bad->hi);
+		vtd_trouble(u, VTD_BROKEN,
+			    "invalidation queue error (FSTS.IQE, IQEI %u) at descriptor %u: 0x%llx 0x%llx",
+			    (unsigned)FGET(record, IQERCD_IQEI), (unsigned)head, (ull)bad->lo, (ull)bad->hi);
 		*bad = vtd_desc_wait(va_phys(u->status + 1), 0);
 	}
 	if (fsts & FSTS_ITE) {
 		vtd_trouble(u, "update the firmware of that device, or take it out",
-				 "a device did not answer an invalidation (FSTS.ITE, requester 0x%x)",
-				 (unsigned)FGET(record, IQERCD_ITESID));
+			    "a device did not answer an invalidation (FSTS.ITE, requester 0x%x)",
+			    (unsigned)FGET(record, IQERCD_ITESID));
 		if (!*rewait)
 			put_wait(u);
 		*rewait = true;
@@ -94,7 +91,7 @@ static void recover(struct vtd_unit *u, uint32_t fsts, bool *rewait)
 	if (fsts & FSTS_ICE)
 		vtd_trouble(
 			u, "update the firmware of that device, or take it out",
-			"a device answered an invalidation that it was not asked (FSTS.ICE, requester 0x%x)",
+			"a device sent an invalidation completion that nothing had requested (FSTS.ICE, requester 0x%x)",
 			(unsigned)FGET(record, IQERCD_ICESID));
 	vtd_w1c_ack(&u->io, VTD_FSTS, fsts & FSTS_QUEUE);
 	ring(u);
@@ -119,9 +116,9 @@ static enum sl_err await(struct vtd_unit *u, unsigned limit)
 		if (fsts & FSTS_QUEUE && errors++ < limit) {
 			recover(u, fsts, &rewait);
 		} else if (now > end && !done(u)) {
-			vtd_trouble(u, "the memory concerned is not used again; restart the machine",
-					 "no answer to an invalidation in %u ms (FSTS 0x%x)",
-					 VTD_DEADLINE_US / 1000, fsts);
+			vtd_trouble(u, "the affected memory stays reserved; reboot the machine",
+				    "no answer to an invalidation in %u ms (FSTS 0x%x)",
+				    VTD_DEADLINE_US / 1000, fsts);
 			u->dead = true;
 			return SL_TIMEOUT;
 		}

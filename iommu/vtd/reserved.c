@@ -1,4 +1,4 @@
-/* Device addresses that a function's domain can not use freely: VT-d §3.15, §8.4. */
+/* Device addresses that a function's domain cannot use freely: VT-d §3.15, §8.4. */
 #include "iommu/dmar/rmrr.h"
 #include "iommu/vtd/own.h"
 #include "kernel/msi.h"

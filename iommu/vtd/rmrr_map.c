@@ -68,7 +68,7 @@ static enum sl_err map_identity(struct domain *dom, uint64_t base, uint64_t len)
 static void left_out(const struct dmar_rmrr *r, const struct dmar_scope *s)
 {
 	log_warn("iommu",
-		 "RMRR 0x%llx..0x%llx for %s on bus 0x%x is left out: no such memory, function or unit",
+		 "RMRR 0x%llx..0x%llx for %s on bus 0x%x is ignored: no such memory, function or unit",
 		 (ull)r->base, (ull)r->limit, dmar_scope_name(s->type), s->bus);
 }
 
@@ -90,7 +90,7 @@ static enum sl_err map_function(struct iommu *mmu, const struct dmar_rmrr *r, co
 		return SL_OK;
 	}
 	if (!rmrr_can_map(mmu, fn, r, &base, &len)) {
-		not_mapped(r, fn, "no device address can be that");
+		not_mapped(r, fn, "it is beyond the unit's address width or in the interrupt window");
 		return SL_OK;
 	}
 	const char *taken = mmu->memory ? rmrr_memory_taken(mmu->memory, base, len) : NULL;

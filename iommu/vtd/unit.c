@@ -75,7 +75,7 @@ static enum sl_err take_over(struct vtd_unit *u)
 		e = vtd_qi_end(u);
 	if (e || !(gsts & GCMD_TE) || may_stay(u, gsts))
 		return e;
-	return vtd_command(u, GCMD_TE, false, "turning off firmware's translation");
+	return vtd_command(u, GCMD_TE, false, "turning off the firmware's translation");
 }
 
 static enum sl_err set_root(struct vtd_unit *u)
@@ -146,6 +146,7 @@ enum sl_err vtd_unit_enable(struct vtd_unit *u)
 	if (!stays)
 		e = vtd_command(u, GCMD_TE, true, "turning on translation");
 	if (!e && regions_off(u)) /* translation stands all the same: VT-d §11.4.8.1, EPM */
-		log_warn(u->name, "memory that firmware protected may stay out of reach of every function");
+		log_warn(u->name,
+			 "memory that the firmware protected may stay out of reach of every function");
 	return e;
 }

@@ -7,9 +7,9 @@
 #include "kernel/err.h"
 
 #define VTD_DEADLINE_US 1000000 /* for any single command; hardware takes microseconds */
-#define VTD_BROKEN                                                                                           \
-	"restart the machine; if it stays, the unit is broken or the hypervisor's model of it is" /* advice  \
-												   */
+#define VTD_BROKEN                                                                                            \
+	"restart the machine; if this persists, the unit or the hypervisor's model of it is broken" /* advice \
+												     */
 
 struct vtd_count {
 	uint64_t descriptors,

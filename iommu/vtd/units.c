@@ -51,9 +51,10 @@ static bool listed_before(const struct iommu *mmu, struct vtd_unit *u)
 		fmt_print(u->reason, sizeof(u->reason), "the table lists its registers before, as %s",
 			  o->name);
 		leave(u, IOMMU_UNIT_TWICE, u->reason);
-		log_warn(u->name,
-			 "left out: %s (0x%llx%s); DMA of what this entry alone names is not translated",
-			 u->unusable, (ull)u->base, o->seg == u->seg ? "" : ", another segment");
+		log_warn(
+			u->name,
+			"left out: %s (0x%llx%s); DMA of functions that only this entry names is not translated",
+			u->unusable, (ull)u->base, o->seg == u->seg ? "" : ", another segment");
 		return true;
 	}
 	return false;
@@ -143,7 +144,7 @@ static void skip(struct iommu *mmu, struct vtd_unit *u, const char *why)
 	(void)vtd_format_common(mmu); /* that none is left, iommu_enable() says */
 	log_warn(
 		u->name,
-		"unit at 0x%llx is left as firmware left it: %s; DMA of the functions below it is not held by our tables",
+		"unit at 0x%llx stays as the firmware left it: %s; our tables do not restrict DMA of the functions below it",
 		(ull)u->base, why);
 }
 
@@ -229,9 +230,10 @@ static void log_unit(const struct iommu *mmu, const struct vtd_unit *u)
 		fmt_print(tables, sizeof(tables), "%u-level, 4K%s%s pages", form.levels,
 			  form.page_level >= 2 ? " 2M" : "", form.page_level >= 3 ? " 1G" : "");
 	}
-	log_line(u->name, "VT-d %u.%u at 0x%llx, %s, %s invalidation%s; firmware left %s%s%s%s",
+	log_line(u->name, "VT-d %u.%u at 0x%llx, %s, %s invalidation%s; the firmware left %s%s%s%s",
 		 (unsigned)FGET(u->ver, VER_MAX), (unsigned)FGET(u->ver, VER_MIN), (ull)u->base, tables,
-		 u->ecap & ECAP_QI ? "queued" : "register", u->ecap & ECAP_C ? "" : ", tables flushed",
+		 u->ecap & ECAP_QI ? "queued" : "register",
+		 u->ecap & ECAP_C ? "" : ", non-coherent walks (tables are flushed)",
 		 f->gsts & GCMD_TE ? "translation on" : "it off", f->gsts & GCMD_QIE ? ", queue on" : "",
 		 f->gsts & GCMD_IRE ? ", interrupt remapping on" : "",
 		 f->pmen & PMEN_PRS ? ", protected regions on" : "");
@@ -242,11 +244,11 @@ static void log_unit(const struct iommu *mmu, const struct vtd_unit *u)
 static void failed(struct vtd_unit *u)
 {
 	if (!u->reason[0])
-		fmt_print(u->reason, sizeof(u->reason), "it did not answer while it was turned on");
+		fmt_print(u->reason, sizeof(u->reason), "it did not answer while it was being enabled");
 	leave(u, IOMMU_UNIT_FAILED, u->reason);
 	log_warn(
 		u->name,
-		"left out: %s; DMA of the functions below it is not held by our tables (unit at 0x%llx, GSTS 0x%x)",
+		"left out: %s; our tables do not restrict DMA of the functions below it (unit at 0x%llx, GSTS 0x%x)",
 		u->reason, (ull)u->base, vtd_rd32(&u->io, VTD_GSTS));
 }
 
@@ -279,7 +281,7 @@ enum sl_err vtd_enable(struct iommu *mmu)
 	if (iommu_units_in(mmu, IOMMU_UNIT_ON))
 		return SL_OK;
 	log_fail("iommu", "the WARN lines above have the reason for each unit",
-		 "none of %u units translates: nothing holds a device back", mmu->unit_count);
+		 "none of %u units translates: nothing restricts a device's DMA", mmu->unit_count);
 	return last ? last : SL_NOTFOUND;
 }
 

@@ -150,11 +150,11 @@ static const char *const stop_text[] = {
 	[WALK_MODE] = "unit is not in legacy mode",
 	[WALK_ROOT_EMPTY] = "root empty",
 	[WALK_ROOT_BAD] = "root has reserved bits set",
-	[WALK_ROOT_READ] = "root can not be read",
+	[WALK_ROOT_READ] = "root cannot be read",
 	[WALK_CTX_EMPTY] = "root ok, context empty",
 	[WALK_CTX_BAD] = "root ok, context has reserved bits set",
 	[WALK_CTX_INVALID] = "root ok, context has a width or type that the unit lacks",
-	[WALK_CTX_READ] = "root ok, context can not be read",
+	[WALK_CTX_READ] = "root ok, context cannot be read",
 };
 
 struct text {
@@ -199,7 +199,7 @@ static void add_result(struct text *t, const struct vtd_walk *w)
 		add(t, ", address beyond the width");
 		break;
 	default:
-		add(t, ", table can not be read");
+		add(t, ", table cannot be read");
 		break;
 	}
 }

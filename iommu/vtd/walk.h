@@ -12,7 +12,7 @@ struct vtd_walk_unit {
 	unsigned haw;       /* host address width in bits: address bits above it are reserved in entries */
 };
 
-/* How memory is read: 8 bytes at a physical address; false when that can not be read. */
+/* How memory is read: 8 bytes at a physical address; false when that cannot be read. */
 struct vtd_walk_mem {
 	void *ctx;
 	bool (*read64)(void *ctx, uint64_t phys, uint64_t *v);

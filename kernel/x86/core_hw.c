@@ -205,7 +205,7 @@ static void wake_halted(struct core *c)
 {
 	if (c != core_self() && __atomic_load_n(&c->halted, __ATOMIC_RELAXED) &&
 	    apic_send(c->apic_id, wake_vector))
-		log_warn("cores", "core %u is halted and can not be woken", c->index);
+		log_warn("cores", "core %u is halted and cannot be woken", c->index);
 }
 
 static void watch(void *ctx)
@@ -296,7 +296,7 @@ enum sl_err core_join(unsigned core, uint64_t deadline)
 		cpu_wait(&c->state, CORE_BUSY);
 	enum sl_err e = state_of(c) == CORE_IDLE ? SL_OK : SL_TIMEOUT;
 	if (e && state_of(c) == CORE_BUSY) {
-		log_fail("cores", "run again; if it stays, report this with the lines below",
+		log_fail("cores", "run again; if this persists, report this with the lines below",
 			 "core %u is not back from its work; it is stopped here:", core);
 		__atomic_store_n(&c->state, CORE_GIVEN_UP, __ATOMIC_RELEASE);
 		show(c, NMI_STOP);

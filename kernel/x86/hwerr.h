@@ -24,7 +24,8 @@ void hwerr_look(void);
  * how many. */
 bool hwerr_next(unsigned core, struct hwerr *out, unsigned *lost);
 
-/* Port 61h as it reads; the sources that it names in bits 7:6 are cleared. FFh: nobody has that port. */
+/* Port 61h as it reads; the sources that it names in bits 7:6 are cleared. FFh: no device answers at that
+ * port. */
 uint8_t hwerr_port(void);
 
 /* In the handlers. True: what was interrupted goes on. */

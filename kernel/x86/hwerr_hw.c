@@ -89,7 +89,7 @@ uint64_t hwerr_mcg_status(void)
 	return has_mca ? io.rd(MSR_MCG_STATUS) : 0;
 }
 
-/* A source that is cleared can report again. FFh: nobody has that port. */
+/* A source that is cleared can report again. FFh: no device answers at that port. */
 uint8_t hwerr_port(void)
 {
 	uint8_t v = port_in8(NMI_SC);

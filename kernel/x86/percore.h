@@ -13,7 +13,7 @@ struct core {
 	uint32_t index;    /* GS:8 */
 	uint32_t apic_id;
 	uint64_t stack;     /* GS:16, its upper end: kernel/x86/ap.S */
-	int64_t tsc_offset; /* this counter less core 0's; 0 when they can not be told apart */
+	int64_t tsc_offset; /* this counter less core 0's; 0 when they cannot be told apart */
 	struct skew skew;
 	struct watch watch; /* core 0's */
 

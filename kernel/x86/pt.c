@@ -202,7 +202,7 @@ static bool leaf_sound(const struct audit *a, uint64_t e, uint64_t va, uint64_t 
 	if (e & PTE_W && hits(a, pa, size))
 		return complain(a, "code, constants or page tables are writable", va, pa);
 	if (!(e & PTE_NX) && !inside(a, pa, size))
-		return complain(a, "something else than the kernel's code is executable", va, pa);
+		return complain(a, "something other than the kernel's code is executable", va, pa);
 	return true;
 }
 

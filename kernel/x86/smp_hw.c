@@ -164,7 +164,7 @@ static void fill(const struct start *st)
 }
 
 /* INIT, STARTUP, STARTUP, each to all before the next, so that there is one wait (SDM vol. 3 §9.4.4.1). One
- * that can not be sent shows as a core that does not come. A second STARTUP reaches no core that has
+ * that cannot be sent shows as a core that does not come. A second STARTUP reaches no core that has
  * started. */
 static void call_all(const struct start *st)
 {

@@ -98,16 +98,16 @@ def groups(vfs=4):
         group(
             4,
             chipset,
-            "3 functions of the device of 0000:00:1f.0 are not held apart: it has no ACS (SV, RR, CR, UF)",
+            "3 functions of the device of 0000:00:1f.0 are not isolated from each other: it has no ACS (SV, RR, CR, UF)",
             "0000:00:1f.0",
             ["SV", "RR", "CR", "UF"],
-            "a limit of the chipset: these functions go to one owner",
+            "a limit of the chipset: assign these functions together",
         )
     )
     found.append(group(5, ["0000:01:00.0"]))
     found.append(group(6, ["0000:02:00.0"]))
     found.append(group(7, switch, "switch downstream port 0000:03:00.0 has no ACS (SV, RR, CR, UF): its ports are not held apart",
-                       "0000:03:00.0", ["SV", "RR", "CR", "UF"], "put what must be held apart below different root ports"))
+                       "0000:03:00.0", ["SV", "RR", "CR", "UF"], "put functions that must be isolated below different root ports"))
     return found + [group(8 + i, [f"0000:01:{1 + i >> 3:02x}.{1 + i & 7}"]) for i in range(vfs)]
 
 

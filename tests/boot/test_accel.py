@@ -57,7 +57,7 @@ def test_verified_and_refused(accel, gen):
     loaded = {2: "4 images of 34256 bytes", 4: "4 images of 45800 bytes"}[gen]
     firmware = run.text.index(f"qat: 0000:01:00.0 firmware: {loaded} authenticated by the card and started")
     engines = {2: "engines 3ff, accelerators 1f, compression features 0", 4: "engines 1ff, accelerators 1, compression features 0"}[gen]
-    assert f"{engines}; this way of loading was never run on silicon" in run.text
+    assert f"{engines}; this way of loading has never run on silicon" in run.text
     assert firmware < run.text.index("sriov: 0000:01:00.0 has 16 of 16 VFs on, 2 to be used") < run.text.index(": VFs off")
     doorbells, ops = map(int, re.search(r"(\d+) doorbells for (\d+) operations", run.text).groups())
     assert doorbells * 3 < ops  # one for each ring of a batch of 8, and a few for the heads
@@ -113,7 +113,7 @@ def test_every_fault_is_recovered_from(accel):
     for vf, (fault, words) in enumerate(FAULTS.items()):
         bdf = rf"0000:\w\w:01\.{vf}"
         assert re.search(rf"WARN accel: VF {vf} {bdf}: {words}", run.text), fault
-        back = re.search(rf"accel: VF {vf} {bdf} is back after \d+ ms: FLR, the same domain, rings anew, 42 known answers", run.text)
+        back = re.search(rf"accel: VF {vf} {bdf} is back after \d+ ms: function level reset, same domain, new rings, 42 known answers", run.text)
         assert back, fault
     assert run.number("vf_faults") == run.number("recovered") >= 7
     assert "VF 7 " not in "".join(line for line in run.lines if " WARN " in line)
@@ -162,7 +162,7 @@ def test_every_vf_is_given_up(accel):
     run = accel("device=qat", "vfs=2", "ops=50", "seconds=1", "json=1", deadline=120, qemu_args=(
         "-accel", "tcg", *ordered(fault="status", fault_count=1000000)))
     run.assert_not_ok("VF 0 .* is given up after 9 faults", stage="accel")
-    assert "accel: every VF was given up: no result is counted" in run.text
+    assert "accel: every VF was abandoned, so no result counts" in run.text
     assert "as the CPU computed it" not in run.text and run.result["verified"] == "0"
 
 
@@ -198,7 +198,7 @@ def firmware_refused(accel, firmware, words):
 
 
 def test_no_firmware(accel, folder):
-    firmware_refused(accel, folder, "the firmware file EFI/sluice/qat_c62x.bin is of no use: it is not there, or can not be read")
+    firmware_refused(accel, folder, "the firmware file EFI/sluice/qat_c62x.bin cannot be used: it is missing or cannot be read")
 
 
 def test_firmware_of_someone_else(accel, folder):
@@ -213,7 +213,7 @@ def test_firmware_of_someone_else(accel, folder):
 
 
 @pytest.mark.parametrize("card, stage, why", [
-    ("qat-c62x-pf", "pf", "QAT C62x can not be used: gen= asks for another generation"),
+    ("qat-c62x-pf", "pf", "QAT C62x cannot be used: gen= asks for another generation"),
     ("qat-4xxx-pf,ring-map=0x492", "domains", "none of its banks has symmetric crypto"),
 ])
 def test_no_card_that_fits(accel, folder, card, stage, why):
@@ -223,7 +223,7 @@ def test_no_card_that_fits(accel, folder, card, stage, why):
     assert run.result["ok"] == "0" and run.result["stage"] == stage
     assert why in run.text
     # The model's firmware runs unless booted=off says otherwise: then no file is wanted.
-    assert (stage == "pf") != ("firmware runs already: it is left alone" in run.text)
+    assert (stage == "pf") != ("the card's firmware is running already" in run.text)
     assert (stage == "pf") == ("no QAT function that can be used" in run.text)
 
 

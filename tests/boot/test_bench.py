@@ -21,7 +21,7 @@ def rows_of(run):
     for row, line in zip(found[1:], table):
         assert_row(row, found[0])
         assert line.endswith("noisy") == row["noisy"]
-    assert "nothing was tried that must be refused" in run.text
+    assert "no access that has to be refused was tried" in run.text
     assert run.result["faults"] == "0"
     return found[1:]
 

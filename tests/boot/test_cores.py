@@ -92,7 +92,7 @@ def test_more_cores_than_used(boot):
     run = boot("vfs=1", qemu=["-smp", 66], deadline=240)
     run.assert_ok(vfs=1)
     assert run.number("cores") == 64
-    assert "WARN cores: 2 more are not started: 64 is the most that Sluice uses" in run.text
+    assert "WARN cores: 2 more are not started: Sluice uses at most 64" in run.text
 
 
 @pytest.mark.parametrize("words", [["vfs=1"], ["app=isolate", "vfs=2"]], ids=["demo", "isolate"])
@@ -110,7 +110,7 @@ def test_ids_above_255(boot):
         "-device", "max-x86_64-cpu,socket-id=1,core-id=0,thread-id=0",
     ])
     run.assert_ok(vfs=3)
-    assert "the highest APIC id is 256" in run.text
+    assert "highest APIC id 256" in run.text
     assert "cores: 3 run (x2APIC, " in run.text
     assert sorted(core for core, _ in table(run).values()) == [0, 1, 2]
 
@@ -207,7 +207,7 @@ def test_frozen(boot, folder):
 
 @pytest.mark.needs("gdb")
 def test_late(boot, folder):
-    """A core that does not come when it is called, and comes later: left alone, and it gets no farther than the page where
+    """A core that does not come when it is called, and comes later: left as it is, and it gets no farther than the page where
     cores start."""
     path, log = socket_path(folder, "gdb"), folder / "run/serial.log"
     rips = []
@@ -223,7 +223,7 @@ def test_late(boot, folder):
         assert gdb.ask("c").startswith("T05")
         assert gdb.ask(f"z0,{start}") == "OK"
         gdb.send("vCont;c:1")
-        sluice.wait_for(log, "do not start")
+        sluice.wait_for(log, "did not start")
         gdb.socket.sendall(b"\x03")
         gdb.answer()
         gdb.send("c")
@@ -236,7 +236,7 @@ def test_late(boot, folder):
 
     run = during(boot, hold, "vfs=2", "seconds=3", qemu=["-S", "-smp", 2, "-gdb", f"unix:{path},server=on,wait=off"])
     run.assert_ok(vfs=2)
-    assert "WARN cores: processors that firmware names and that do not start: 1, with APIC ids 1\n" in run.text
+    assert "WARN cores: processors that the firmware lists but that did not start: 1, with APIC ids 1\n" in run.text
     assert "cores: 1 run (" in run.text and run.number("cores") == 1
     assert 0x1000 < rips[0] < 0xA0000, f"the late core is at {rips[0]:#x}"
 
@@ -286,4 +286,4 @@ def test_stray_interrupts(boot, folder):
 
     run = during(boot, inject, "vfs=2", "seconds=3", qemu=["-smp", 2, "-gdb", f"unix:{path},server=on,wait=off"])
     run.assert_ok(vfs=2)
-    assert re.search("cores: 3 interrupts that nobody had asked for were dropped, one of them on vector 0x(51|ee)", run.text)
+    assert re.search("cores: unexpected interrupts dropped: 3, one of them on vector 0x(51|ee)", run.text)

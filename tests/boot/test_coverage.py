@@ -75,7 +75,7 @@ def test_what_is_not_covered(lies):
     assert run.number("uncovered") == len(named) == 2
     assert "0000:21:00.0 " in named[0] and "is under no unit that translates" in named[0]
     assert "0000:00:05.0, a bridge to buses 01-02, is not followed" in named[1]
-    assert "translation is on in 1 of 1 units; 1 functions are under no unit that translates: only their Bus Master" in run.text
+    assert "translation is on in 1 of 1 units; 1 functions are below no unit that translates: only their Bus Master" in run.text
     verdict = run.text[run.text.index("] verdict: "):]
     assert "verdict: it does not cover 2 functions or buses: 1 functions under no unit that translates, 1 bridges" in verdict
     assert "verdict: not covered: 0000:21:00.0" in verdict and "verdict: not covered: 0000:00:05.0" in verdict
@@ -97,7 +97,7 @@ def test_bridges(lies, line, finding, where):
             "-device", "x3130-upstream,id=up0,bus=rp0", "-device", "xio3130-downstream,id=dn0,bus=up0,chassis=2,slot=2",
             "-device", NIC.format("dn0")]
     run = lies(line, words=["--bare", "app=audit"], qemu=qemu)
-    run.assert_not_ok("the verdict: not safe to give devices away", stage="audit")
+    run.assert_not_ok("the verdict: not safe to assign devices to others", stage="audit")
     assert run.number("uncovered") >= 1
     assert f" E {finding} (firmware bug)" in run.text and f"read    {where}: " in run.text
     assert "\n FAIL " in run.text and "\n PASS " not in run.text
@@ -120,7 +120,7 @@ def test_owner_goes_on(lies):
     left = {item["bdf"]: item["bme_left"] for item in objects if item["t"] == "fn"}
     assert left["0000:00:1f.2"] == 1 and command["0000:00:1f.2"] & 4
     assert not command["0000:00:1f.3"] & 4
-    assert run.number("uncovered") == 0 and "of firmware's boot memory taken back" in run.text
+    assert run.number("uncovered") == 0 and "of the firmware's boot memory reclaimed" in run.text
     domain = [item for item in objects if item["t"] == "domain"]
     assert [item["iova"] for item in domain] == [["0x8000000:0x10000:rw"]]
 
@@ -139,6 +139,6 @@ def test_rmrr_over_the_kernel(lies):
     """An RMRR over the memory that the loader and the kernel lie in is not mapped, and is an error."""
     table = dmar(unit(ISA, SATA, SMBUS, IOAPIC), rmrr(0x100000, 0x3FFFFFFF, SATA))
     run = lies(table=table, words=["--bare", "app=audit"], qemu=sluice.iommu())
-    run.assert_not_ok("the verdict: not safe to give devices away", stage="audit")
+    run.assert_not_ok("the verdict: not safe to assign devices to others", stage="audit")
     assert re.search(r"RMRR 0x100000\.\.0x3fffffff for 0000:00:1f\.2 is left out: Sluice itself lies there", run.text)
     assert " E RMRR-RAM (firmware bug)" in run.text

@@ -54,12 +54,12 @@ def test_cpus(boot, cpus):
 
 @pytest.mark.parametrize("port", ["switch", "root-port"])
 def test_without_acs(boot, images, port):
-    """QEMU's switch has no ACS, a root port can be without: PF and VFs are one group, and a group can not be split."""
+    """QEMU's switch has no ACS, a root port can be without: PF and VFs are one group, and a group cannot be split."""
     disks = images.make("a", "b", "c", "d")
     above = SWITCH if port == "switch" else ["-device", "root-port-no-acs,id=dn0,chassis=1,slot=1"]
     nvme = sluice.nvme_sriov("nvme0", "dn0", sluice.SERIAL, disks)
     run = boot("--bare", f"scratch={sluice.SERIAL}", qemu=[*sluice.iommu(), *above, *nvme])
-    run.assert_not_ok("can not be put into a domain", stage="domains")
+    run.assert_not_ok("cannot be put into a domain", stage="domains")
     assert "has no ACS (SV, RR, CR, UF)" in run.text
     assert "of the same group" in run.text
     images.assert_untouched(disks)

@@ -135,7 +135,7 @@ def test_unexpected_breaks_the_proof(boot, folder):
     assert run.number("refused") == run.number("cases") > 0
     assert lines_with(run, r"WARN iommu0: 0000:00:\w\w\.0 write 0x123456000 refused: function has no context entry "
                            r"\(reason 0x2\); root ok, context empty")
-    assert lines_with(run, r"FAIL faults: requests of functions in use that were refused while nobody attacked: [1-9]\d*$")
+    assert lines_with(run, r"FAIL faults: unexpected refused requests of functions in use: [1-9]\d*$")
 
 
 @pytest.mark.needs("gdb")

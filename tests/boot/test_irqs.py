@@ -43,15 +43,15 @@ def test_remapped(boot):
     # The refusal says whose entry it was.
     assert "entry 1 is for 01:00.2 alone" in next(what for vf, case, what in seen if (vf, case) == (0, "another function's entry"))
     # A vector that nobody handles stops no core.
-    assert (0, "a vector without a handler", "1 dropped, the core goes on") in seen
+    assert (0, "a vector without a handler", "1 dropped, and the core continues") in seen
     assert (0, "its entry moved", "arrived on core 1 (APIC id 1)") in seen
     # QEMU lets compatibility format through, and that is said and not hidden.
-    assert next(what for _, case, what in seen if case == "compatibility format").startswith("ARRIVED")
+    assert next(what for _, case, what in seen if case == "compatibility format").startswith("DELIVERED")
 
 
 @pytest.mark.needs("interrupt-faults", "x2apic")
 def test_x2apic(boot):
-    """32-bit destinations: an interrupt for a processor that 8 bits can not name."""
+    """32-bit destinations: an interrupt for a processor that 8 bits cannot name."""
     run = boot("vfs=1", qemu=[*X2APIC, *sluice.iommu(eim="on")])
     seen = assert_remapped(run, 1)
     assert "1024 entries, 32-bit destinations" in run.text
@@ -59,7 +59,7 @@ def test_x2apic(boot):
 
 
 def test_not_remapped(boot):
-    """A unit that can not: nobody is given interrupts, and everything else works."""
+    """A unit that cannot: nobody is given interrupts, and everything else works."""
     run = boot("vfs=1", qemu=sluice.iommu(intremap="off"))
     run.assert_ok(vfs=1)
     assert "irqs" not in run.result and not irqs(run)

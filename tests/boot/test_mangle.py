@@ -139,14 +139,14 @@ def test_memory_map_overlaps(mangle):
     """Reserved over free memory, free memory over reserved regions, and descriptors that no machine has."""
     run = mangle(["mem 0 0x10000000 0x800", "mem 7 0x10100000 0x100", "mem 7 0x10400000 0x100", "mem 7 0xb0000000 0x100",
                   "mem 7 0x10000000000000 1", "mem 7 0x500001 1", "mem 11 0x1000 0xffffffffffffffff"])
-    assert "3 descriptors of firmware's memory map make no sense and are left out" in run.text
+    assert "descriptors of the firmware's memory map that are invalid and ignored: 3" in run.text
     run.assert_ok()
 
 
 def test_control_registers_of_firmware(mangle):
     """FSGSBASE and PKS, left on by firmware, are off on every core."""
     run = mangle(["cr4 0x1010000"])
-    assert re.search(r"firmware left CR4 at 0x101[0-9a-f]{4}; every core has 0x3[0-9a-f]{5}\n", run.text)
+    assert re.search(r"the firmware left CR4 at 0x101[0-9a-f]{4}; every core now has 0x3[0-9a-f]{5}\n", run.text)
     run.assert_ok()
 
 
@@ -191,10 +191,10 @@ def test_phantom_processors(mangle):
     run = mangle(["table madt.bin"], "vfs=2", qemu=["-smp", "3,sockets=1,cores=3"],
                  files={"madt.bin": table("APIC", struct.pack("<II", 0xFEE00000, 1) + cpus + ioapic)})
     run.assert_ok(vfs=2)
-    assert "cores: firmware names 65 processors" in run.text and "cores: 3 run (" in run.text
+    assert "cores: processors: 65 listed" in run.text and "cores: 3 run (" in run.text
     assert "cores: the MADT has a wakeup mailbox at 0x7f001000, which is not used: processors that INIT and STARTUP" in run.text
-    assert "do not start: 62, with APIC ids 3-39, 60-84\n" in run.text
-    begin, end = (float(re.search(rf"^\[ *([\d.]+)\] cores: {words}", run.text, re.M)[1]) for words in ("firmware names", "3 run"))
+    assert "did not start: 62, with APIC ids 3-39, 60-84\n" in run.text
+    begin, end = (float(re.search(rf"^\[ *([\d.]+)\] cores: {words}", run.text, re.M)[1]) for words in ("processors: 65", "3 run"))
     assert end - begin < 5
 
 
@@ -210,7 +210,7 @@ def test_nodes(mangle, folder, rhsa):
     at = [int(where, 16) for where in re.findall(r"^\[.*\] vf: 0000:01:00\.\d domain .* is memory at (0x\w+)$", run.text, re.M)]
     cores = re.findall(r"^ +0000:01:00\.(\d) +(\d+) ", run.text, re.M)
     if rhsa:
-        assert "numa: 0000:01:00.0 is in node 1: " in run.text and "and the 2 cores of that node" in run.text
+        assert "numa: 0000:01:00.0 is in node 1: " in run.text and "and the node's 2 cores" in run.text
         assert len(at) == 2 and all(where >= 512 << 20 for where in at) and cores == [("1", "2"), ("2", "3")], run.summary()
     else:
         assert "numa: the DMAR table does not say which node 0000:01:00.0 is in" in run.text

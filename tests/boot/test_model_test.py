@@ -72,7 +72,7 @@ def test_what_does_not(console, answers, why):
 
 
 def test_a_log_that_is_too_short_is_an_error():
-    with pytest.raises(model.Failure, match="can not be read"):
+    with pytest.raises(model.Failure, match="cannot be read"):
         model.judge_dpdk("dpdk", dpdk(CASES), log([0], [0x80])[:-6])
 
 

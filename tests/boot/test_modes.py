@@ -80,7 +80,7 @@ def test_medium_that_cannot_be_read(boot, images, folder):
     qemu = [*sluice.iommu(), *sluice.root_port("rp0", 1),
             *sluice.nvme_sriov("nvme0", "rp0", sluice.SERIAL, [f"blkdebug:{rules}:{disk}"], max_vfs=1)]
     run = boot("--bare", "app=bursts", "vfs=1", f"scratch={sluice.SERIAL}", qemu=qemu)
-    run.assert_not_ok("load that stops and starts went wrong: device reported an error")
+    run.assert_not_ok("load that stops and starts failed: device reported an error")
     assert run.result["err"] == "DEVICE" and "an interrupt is lost" not in run.text
     assert re.search(r"WARN bursts: VF 0 0000:\S+, LBA 0x[0-9a-f]+: device reported an error \(status: .*Unrecovered Read Error", run.text)
 

@@ -1,4 +1,4 @@
-"""Machines and options on which the demo can not work: it has to say why and end, and to write to no disk."""
+"""Machines and options on which the demo cannot work: it has to say why and end, and to write to no disk."""
 import pytest
 import sluice
 

@@ -405,7 +405,7 @@ def test_rmrr_without_memory(tmp_path):
         status, text, _ = replay(path, table)
         assert status == 0
         assert re.search(r"^RMRR 0 .* for 0000:01:00\.0 .*: this describes no memory, but Linux keeps it", text, re.M)
-        assert re.search(r"^RMRR 0 .* for 0000:00:14\.0 .*: can be given away: this describes no memory", text, re.M)
+        assert re.search(r"^RMRR 0 .* for 0000:00:14\.0 .*: can be assigned: this describes no memory", text, re.M)
         assert "(firmware bug) RMRR-EMPTY 0000:01:00.0" in text and "RMRR-EMPTY 0000:00:14.0" not in text
         assert "RMRR-KEPT" not in text
 
@@ -437,7 +437,7 @@ def test_case_titan_ridge():
     status, text, _ = replay(case("hp-spectre-x360-titan-ridge-acs-rr-cr-missing.txt"), case("some-DMAR.dat"))
     assert status == 0
     port = re.search(r"ACS-NONE 0000:03:01\.0\n.*\n.*\n.*", text)[0]
-    assert "ACS Capability 0x13" in port and "this port has not all of ACS" in port and "has no ACS" not in port
+    assert "ACS Capability 0x13" in port and "this port lacks part of ACS" in port and "has no ACS" not in port
     assert "Linux takes ACS bits that a port does not have as hard-wired" in port
     switch = re.search(r"GROUP-SWITCH 0000:03:00\.0\n.*\n.*\n.*", text)[0]
     assert "stricter than Linux, which takes ACS bits that a port lacks as set" in switch
@@ -810,7 +810,7 @@ def test_round_trip(boot, tmp_path):
         assert status == 1 and f"\n{said}" in text, said
 
 
-# ---- what can not be used ----
+# ---- what cannot be used ----
 
 
 @pytest.mark.parametrize("text, said", [

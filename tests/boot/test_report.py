@@ -463,7 +463,7 @@ def test_usage(folder):
     assert tool().returncode == 2 and tool("--compare", source).returncode == 2
     assert "usage: tools/report LOG" in tool("--help").stdout
     done = tool(folder / "nowhere.log")
-    assert done.returncode == 1 and "can not be read: No such file" in done.stderr
+    assert done.returncode == 1 and "cannot be read: No such file" in done.stderr
     assert tool(source, "-o", folder / "no/folder.html").returncode == 1
 
 

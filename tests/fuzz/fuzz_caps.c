@@ -11,12 +11,14 @@
 #include <string.h>
 #include "kernel/pmm.h"
 #include "pci/acs.h"
+#include "pci/flr.h"
 #include "pci/groups.h"
 #include "pci/msix.h"
 #include "pci/names.h"
 #include "pci/show.h"
 #include "pci/regs.h"
 #include "pci/sriov.h"
+#include "pci/window.h"
 #include "tests/model/cfg_model.h"
 #include "tests/unit/support.h"
 

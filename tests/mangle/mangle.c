@@ -56,7 +56,7 @@ uint8_t *mangle_file(const char *name, uint64_t *size)
 	UINTN got = *size;
 	uint8_t *to = mangle_pages(*size / EFI_PAGE + 1, EfiACPIReclaimMemory);
 	if (to && file->Read(file, &got, to)) {
-		say("mangle: %s can not be read\n", name);
+		say("mangle: %s cannot be read\n", name);
 		to = NULL;
 	}
 	file->Close(file);
@@ -150,7 +150,7 @@ static EFI_STATUS start(EFI_HANDLE self, EFI_HANDLE device)
 	if (!s)
 		s = efi_bs->HandleProtocol(child, &image_guid, (void **)&image);
 	if (s) {
-		say("mangle: SLUICE.EFI can not be loaded (EFI status 0x%llx)\n", (ull)s);
+		say("mangle: SLUICE.EFI cannot be loaded (EFI status 0x%llx)\n", (ull)s);
 		return s;
 	}
 	image->DeviceHandle = device;

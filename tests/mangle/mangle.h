@@ -16,7 +16,7 @@ void say(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 /* Zeroed pages below 4 GiB of a type (EFI_MEMORY_TYPE); NULL with a line when there are none. */
 void *mangle_pages(uint64_t n, uint32_t type);
-/* A file of the volume in such pages; NULL with a line when it can not be read. name: with / or \. */
+/* A file of the volume in such pages; NULL with a line when it cannot be read. name: with / or \. */
 uint8_t *mangle_file(const char *name, uint64_t *size);
 
 /* The rest of a line: words between spaces. */

@@ -42,8 +42,8 @@ static void test_all_work(void **state)
 	(void)state;
 	compute_print_sums(&mach);
 	assert_said("cipher: 303 operations on 3 VFs, at least 100 on each, every result as the CPU");
-	assert_said("inflate: no ring pair of these VFs has it");
-	assert_said("30 digests altered on purpose, every one noticed");
+	assert_said("inflate: no ring pair of these VFs offers it");
+	assert_said("30 digests altered on purpose, every one detected");
 	assert_int_equal(mach.tally.verified, 6 * 303);
 	assert_int_equal(compute_verdict(&mach), SL_OK);
 }
@@ -51,16 +51,16 @@ static void test_all_work(void **state)
 static void test_any_is_given_up(void **state)
 {
 	static const char *const sums[] = {
-		"hash: 203 operations on 2 VFs (1 given up, and not counted), at least 101 on each,",
-		"hash: 202 operations on 2 VFs (1 given up, and not counted), at least 100 on each,",
-		"hash: 201 operations on 2 VFs (1 given up, and not counted), at least 100 on each,"};
+		"hash: 203 operations on 2 VFs (1 abandoned and not counted), at least 101 on each,",
+		"hash: 202 operations on 2 VFs (1 abandoned and not counted), at least 100 on each,",
+		"hash: 201 operations on 2 VFs (1 abandoned and not counted), at least 100 on each,"};
 	for (unsigned i = 0; i < 3; i++) {
 		start(state);
 		lose(i, SL_VERIFY);
 		compute_print_sums(&mach);
 		compute_print_streams(&mach);
 		assert_said(sums[i]);
-		assert_said("20 digests altered on purpose, every one noticed");
+		assert_said("20 digests altered on purpose, every one detected");
 		assert_null(strstr(said, "on 3 VFs"));
 		assert_int_equal(compute_verdict(&mach), SL_VERIFY);
 	}
@@ -73,9 +73,9 @@ static void test_none_is_left(void **state)
 		lose(i, i ? SL_TIMEOUT : SL_DEVICE);
 	compute_print_sums(&mach);
 	compute_print_streams(&mach);
-	assert_said("every VF was given up: no result is counted");
+	assert_said("every VF was abandoned, so no result counts");
 	assert_null(strstr(said, "as the CPU computed it"));
-	assert_null(strstr(said, "every one noticed"));
+	assert_null(strstr(said, "every one detected"));
 	assert_int_equal(mach.tally.verified, 0);
 	assert_int_equal(compute_verdict(&mach), SL_DEVICE);
 }

@@ -5,7 +5,7 @@
 #include "tests/unit/support.h"
 #include "tests/unit/test.h"
 
-/* Memory that the tables lie in; what is outside can not be read. */
+/* Memory that the tables lie in; what is outside cannot be read. */
 static uint8_t mem[65536];
 
 static const uint8_t *map(uint64_t phys, size_t len)

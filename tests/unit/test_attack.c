@@ -69,7 +69,7 @@ enum lie {
 	DRIVER_FAILS,    /* the strike could not be made */
 	DRIVER_LATE,     /* it was made and refused, and the driver reports an error */
 	CONTROL_FAILS,   /* the same for the access that is allowed */
-	CONTROL_LOOK,    /* what the control has read can not be looked at */
+	CONTROL_LOOK,    /* what the control has read cannot be looked at */
 	NO_EFFECT,       /* nothing happens where it is allowed either */
 	HALF_EFFECT,     /* where it is allowed the first page is written, or half of it read */
 	ARRIVES,         /* an interrupt gets through */

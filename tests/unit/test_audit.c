@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "apps/audit/json.h"
 #include "apps/audit/report.h"
 #include "iommu/dmar/lint.h"
 #include "kernel/pmm.h"
@@ -264,7 +265,7 @@ static void test_sound(void **state)
 	assert_int_equal(n_found, 0);
 	v = judge();
 	assert_true(v.ok && v.proved && !v.errors && !v.warnings && v.tried == 1 && v.refused == 1);
-	assert_string_equal(v.text, "fit to give devices away; 1 refused");
+	assert_string_equal(v.text, "fit to assign devices to others; 1 refused");
 	assert_string_equal(judge().proof, "pass");
 }
 
@@ -345,7 +346,7 @@ static void test_proof(void **state)
 		assert_string_equal(judge().proof, "fail");
 		v = judge();
 		assert_false(v.ok || v.proved);
-		assert_string_equal(v.text, "not safe to give devices away; 1 of 2 NOT refused");
+		assert_string_equal(v.text, "not safe to assign devices to others; 1 of 2 NOT refused");
 	}
 	in->cases.n = 0;
 	for (unsigned p = 0; p < AUDIT_PROOFS; p++) {
@@ -356,7 +357,7 @@ static void test_proof(void **state)
 		assert_string_equal(judge().proof, "not run");
 		v = judge();
 		assert_true(v.ok && !v.proved);
-		assert_string_equal(v.text, "nothing in tables and registers forbids it; no DMA was tried");
+		assert_string_equal(v.text, "nothing in tables and registers against it; no DMA was tried");
 	}
 }
 
@@ -378,8 +379,9 @@ static void test_broken_proof(void **state)
 		report_page(&result, 1, 2, take_text);
 		assert_non_null(strstr(said, in->cases.n ? " proof      BROKEN: 1 of 1 refused\n"
 							 : " proof      BROKEN: 0 of 0 refused\n"));
-		assert_non_null(
-			strstr(said, " FAIL       not safe to give devices away; the proof broke after"));
+		assert_non_null(strstr(
+			said,
+			" FAIL       not safe to assign devices to others; the proof broke off after"));
 	}
 	in->cases.tried[0].outcome = CASE_SUCCEEDED;
 	in->cases.n = 1;
@@ -639,7 +641,7 @@ static void test_page(void **state)
 	assert_between(count_lines(&longest), 14, REPORT_PAGE);
 	assert_non_null(strstr(said, " proof      not run (no device)\n"));
 	assert_non_null(strstr(said, "  E IOMMU-NONE "));
-	assert_non_null(strstr(said, " FAIL       not safe to give devices away; no DMA was tried\n"));
+	assert_non_null(strstr(said, " FAIL       not safe to assign devices to others; no DMA was tried\n"));
 }
 
 static void test_text(void **state)

@@ -5,7 +5,7 @@
 #include "iommu/vtd/backend.h"
 #include "apps/audit/app.h"
 #include "apps/vf/nvme.h"
-#include "apps/audit/report.h"
+#include "apps/audit/json.h"
 #include "apps/machine.h"
 #include "apps/bringup/topology.h"
 #include "kernel/pmm.h"

@@ -102,43 +102,30 @@ static const struct {
 	const char *text;
 } wanted[] = {
 	{0, 0x00a0, RMRR_RELAXED,
-	 "RMRR 0 0x7a000000..0x7a00ffff (64 KiB, reserved) for 0000:00:14.0 USB controller: can be given "
-	 "away "
-	 "once a driver has taken it over from firmware; overlaps RMRR 2"},
+	 "RMRR 0 0x7a000000..0x7a00ffff (64 KiB, reserved) for 0000:00:14.0 USB controller: can be assigned once a driver has taken it over from the firmware; overlaps RMRR 2"},
 	{1, 0x0010, RMRR_RELAXED,
-	 "RMRR 1 0x7b800000..0x7fffffff (73728 KiB, reserved and other) for 0000:00:02.0: can be given away "
-	 "once a driver has taken it over from firmware"},
+	 "RMRR 1 0x7b800000..0x7fffffff (73728 KiB, reserved and other) for 0000:00:02.0: can be assigned once a driver has taken it over from the firmware"},
 	{2, 0x00b0, RMRR_KEPT,
-	 "RMRR 2 0x7a008000..0x7a01ffff (96 KiB, reserved) for 0000:00:16.0: can not be given away: firmware "
-	 "may use this memory through it at any time; overlaps RMRR 0"},
+	 "RMRR 2 0x7a008000..0x7a01ffff (96 KiB, reserved) for 0000:00:16.0: cannot be assigned: the firmware may use this memory through it at any time; overlaps RMRR 0"},
 	{3, 0x00a0, RMRR_NO_MEMORY,
-	 "RMRR 3 0x0..0x0 (no memory) for 0000:00:14.0 USB controller: can be given away: this describes no "
-	 "memory"},
+	 "RMRR 3 0x0..0x0 (no memory) for 0000:00:14.0 USB controller: can be assigned: this describes no memory"},
 	{4, 0x00b8, RMRR_ABSENT,
-	 "RMRR 4 0x7a100000..0x7a100fff (4 KiB, ACPI NVS) for 0000:00:17.0 absent: nothing to give away: no "
-	 "function answers there"},
+	 "RMRR 4 0x7a100000..0x7a100fff (4 KiB, ACPI NVS) for 0000:00:17.0 absent: nothing to assign: no function answers there"},
 	{5, 0x00e0, RMRR_BRIDGE,
-	 "RMRR 5 0x7a101000..0x7a101fff (4 KiB, ACPI NVS) for 0000:00:1c.0: a bridge is not given away; what "
-	 "is below it stands apart"},
+	 "RMRR 5 0x7a101000..0x7a101fff (4 KiB, ACPI NVS) for 0000:00:1c.0: a bridge is not assigned; the functions below it are listed separately"},
 	{5, 0x0200, RMRR_KEPT,
-	 "RMRR 5 0x7a101000..0x7a101fff (4 KiB, ACPI NVS) for 0000:02:00.0 below the bridge: can not be "
-	 "given "
-	 "away: firmware may use this memory through it at any time"},
+	 "RMRR 5 0x7a101000..0x7a101fff (4 KiB, ACPI NVS) for 0000:02:00.0 below the bridge: cannot be assigned: the firmware may use this memory through it at any time"},
 	{5, 0x0301, RMRR_RELAXED,
-	 "RMRR 5 0x7a101000..0x7a101fff (4 KiB, ACPI NVS) for 0000:03:00.1 below the bridge: can be given "
-	 "away once a driver has taken it over from firmware"},
+	 "RMRR 5 0x7a101000..0x7a101fff (4 KiB, ACPI NVS) for 0000:03:00.1 below the bridge: can be assigned once a driver has taken it over from the firmware"},
 	{6, 0x0010, RMRR_SYSTEM_RAM,
-	 "RMRR 6 0x1000..0x1fff (4 KiB, free memory) for 0000:00:02.0: can not be given away: this memory is "
-	 "the system's own"},
+	 "RMRR 6 0x1000..0x1fff (4 KiB, free memory) for 0000:00:02.0: cannot be assigned: this memory belongs to the system"},
 	{7, 0, RMRR_NOWHERE,
-	 "RMRR 7 0x7a102000..0x7a102fff (4 KiB, ACPI NVS) for no function: nothing to give away: no function "
-	 "is named"},
+	 "RMRR 7 0x7a102000..0x7a102fff (4 KiB, ACPI NVS) for no function: nothing to assign: no function is named"},
 	{8, 0, RMRR_NOWHERE, NULL},
 	{9, 0x00a0, RMRR_NO_MEMORY, NULL},
 	{10, 0, RMRR_NOWHERE, NULL},
 	{11, 0x00b0, RMRR_EMPTY,
-	 "RMRR 11 0x0..0x0 (no memory) for 0000:00:16.0: this describes no memory, but Linux keeps it and "
-	 "refuses to assign the function"},
+	 "RMRR 11 0x0..0x0 (no memory) for 0000:00:16.0: this describes no memory, but Linux keeps it and refuses to assign the function"},
 	{12, 0x0400, RMRR_EMPTY, NULL},
 };
 
@@ -174,8 +161,8 @@ static void test_ledger(void **state)
 	assert_int_equal(o[1].number, UINT32_MAX);
 	rmrr_text(&o[0], text, sizeof(text));
 	assert_string_equal(
-		text, "RMRR 0 0x7a000000..0x7a00ffff (64 KiB, memory type not known) for 0000:00:14.0: "
-		      "can be given away once a driver has taken it over from firmware; overlaps RMRR 2");
+		text,
+		"RMRR 0 0x7a000000..0x7a00ffff (64 KiB, memory type not known) for 0000:00:14.0: can be assigned once a driver has taken it over from the firmware; overlaps RMRR 2");
 	assert_string_equal(rmrr_verdict_text(RMRR_VERDICTS), "unknown");
 	model_machine_fini(&mc);
 }
@@ -454,7 +441,7 @@ static void test_group_split(void **state)
 	machine();
 	struct model_unit *m = model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, MODEL_ALL);
 	model_machine_rmrr(&mc, BASE, BASE + 0xfff, 0x0200);
-	model_machine_rmrr(&mc, 0xfed00000, 0xfeefffff, 0x0400); /* can not be mapped: no domain for it */
+	model_machine_rmrr(&mc, 0xfed00000, 0xfeefffff, 0x0400); /* cannot be mapped: no domain for it */
 	start();
 	for (unsigned i = 0; i < 2; i++) {
 		assert_int_equal(domain_create(&mmu, "d", &d[i]), SL_OK);

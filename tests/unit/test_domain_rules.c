@@ -61,9 +61,9 @@ static void test_groups(void **state)
 	iommu_set_groups(&mmu, &groups);
 	text[0] = 0;
 	assert_int_equal(domain_attach(b, (bdf_t){0, 0x01ff}), SL_BUSY);
-	assert_non_null(strstr(text,
-			       "0000:01:1f.7 can not be given to domain 2 (b): 0000:01:00.0 of the same "
-			       "group 7 is in domain 1 (a)"));
+	assert_non_null(strstr(
+		text,
+		"0000:01:1f.7 cannot be attached to domain 2 (b): 0000:01:00.0 of the same group 7 is in domain 1 (a)"));
 	assert_null(iommu_domain_of(&mmu, (bdf_t){0, 0x01ff}));
 	assert_int_equal(domain_attach(a, (bdf_t){0, 0x01ff}), SL_OK); /* the same domain */
 	assert_int_equal(domain_attach(b, (bdf_t){0, 0x0200}), SL_OK); /* no group is known */
@@ -166,9 +166,9 @@ static void test_id_taken(void **state)
 	assert_int_equal(domain_attach(a, FN2), SL_OK);
 	text[0] = 0;
 	assert_int_equal(domain_attach(b, FN3), SL_BUSY);
-	assert_non_null(strstr(text,
-			       "0000:02:02.0 can not be given to domain 2 (b): its requests may arrive as "
-			       "0000:02:00.0, which is in domain 1"));
+	assert_non_null(strstr(
+		text,
+		"0000:02:02.0 cannot be attached to domain 2 (b): its requests may arrive as 0000:02:00.0, which is in domain 1"));
 	assert_int_equal(dma(m, FN3, W, P), 2);
 	assert_int_equal(domain_attach(b, BRIDGE), SL_BUSY);
 	assert_int_equal(domain_detach(a, FN2), SL_OK);
@@ -229,9 +229,9 @@ static void test_reserved(void **state)
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	struct domain *d = make("d");
 	assert_int_equal(domain_attach(d, FN), SL_VERIFY);
-	assert_non_null(strstr(text,
-			       "0000:01:00.0 can not be given to domain 1 (d): firmware wants it to reach "
-			       "0x7a000000..0x7a010fff (RMRR), which is not mapped one to one there"));
+	assert_non_null(strstr(
+		text,
+		"0000:01:00.0 cannot be attached to domain 1 (d): firmware wants it to reach 0x7a000000..0x7a010fff (RMRR), which is not mapped one to one there"));
 	assert_int_equal(domain_map(d, IOVA(0x7c000000), PHYS(0x7c000000), PAGE_2M, DOMAIN_RW), SL_OK);
 	assert_int_equal(domain_map(d, IOVA(0x7a000000), PHYS(0x7a000000), 0x10000, DOMAIN_RW), SL_OK);
 	assert_int_equal(domain_attach(d, FN), SL_VERIFY); /* a page is missing */

@@ -95,7 +95,7 @@ static void test_stray(void **state)
 	assert_int_equal(m.faults.unprovoked, 0);
 	assert_int_equal(m.faults.stray, 3);
 	assert_said("0000:00:01.1 write 0x1000 refused: bus has no root entry");
-	assert_said("refused requests of functions that nothing here drives: 3;");
+	assert_said("refused requests of functions that Sluice does not drive: 3;");
 	machine_end();
 }
 
@@ -113,9 +113,7 @@ static void test_unexpected(void **state)
 	assert_int_equal(faults_verdict(&m), SL_VERIFY);
 	assert_int_equal(m.faults.unprovoked, 2);
 	assert_int_equal(m.faults.stray, 0);
-	assert_non_null(strstr(
-		said,
-		"FAIL faults: requests of functions in use that were refused while nobody attacked: 2\n"));
+	assert_non_null(strstr(said, "FAIL faults: unexpected refused requests of functions in use: 2\n"));
 	assert_said("0000:01:00.1 write 0x1000 refused: no mapping that may be written");
 	machine_end();
 }
@@ -180,7 +178,7 @@ static void test_hidden_floods(void **state)
 	refused(HIDDEN, m.faults.log.flood);
 	assert_non_null(strstr(said, "0000:00:01.1 floods: 1000 refused requests in a second. Cut off: bus "
 				     "mastering as it is (no such function was found on the bus), no context "
-				     "entry; what it still asks for is refused and no longer recorded"));
+				     "entry; its further requests are refused and no longer recorded"));
 	assert_true(m.vf[0].attached && m.vf[1].attached);
 	assert_int_equal(m.faults.unprovoked, 0);
 	machine_end();

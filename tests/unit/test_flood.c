@@ -216,10 +216,10 @@ static const struct {
 	enum sl_err want;
 	const char *says;
 } rows[] = {
-	{TRUTH, SL_OK, "memory is untouched, the other VFs (2) work on"},
+	{TRUTH, SL_OK, "memory is untouched, and the other VFs (2) keep working"},
 	{NEVER_CUT, SL_TIMEOUT, "a VF was not cut off in 20 s"},
-	{GOES_ON_FAULTS, SL_VERIFY, "0000:01:00.4 goes on after the cut-off"},
-	{GOES_ON_DONE, SL_VERIFY, "0000:01:00.3 goes on after the cut-off"},
+	{GOES_ON_FAULTS, SL_VERIFY, "0000:01:00.4 keeps going after the cut-off"},
+	{GOES_ON_DONE, SL_VERIFY, "0000:01:00.3 keeps going after the cut-off"},
 	{STILL_THERE, SL_VERIFY, "0000:01:00.4 still has a context entry"},
 	{NOT_TAKEN, SL_VERIFY, "FAIL flood"},
 	{LANDS_FIRST, SL_VERIFY, "memory of others was changed"},
@@ -229,9 +229,10 @@ static const struct {
 	{OTHERS_STATUS, SL_VERIFY, "the other VFs do not work as before"},
 	{OTHERS_DATA, SL_VERIFY, "the other VFs do not work as before"},
 	{OTHERS_EMPTY, SL_VERIFY, "the other VFs do not work as before"},
-	{PAUSES, SL_OK, "memory is untouched, the other VFs (2) work on"},
-	{NO_COUNT, SL_OK, "memory is untouched, the other VFs (2) work on"},
-	{STOPS, SL_OK, "not shown that a flood is cut off: 0000:01:00.4 stopped at its refused accesses"},
+	{PAUSES, SL_OK, "memory is untouched, and the other VFs (2) keep working"},
+	{NO_COUNT, SL_OK, "memory is untouched, and the other VFs (2) keep working"},
+	{STOPS, SL_OK,
+	 "could not show that a flood is cut off: 0000:01:00.4 stopped at its refused accesses"},
 	{STOPS_LANDED, SL_VERIFY, "memory of others was changed"},
 };
 

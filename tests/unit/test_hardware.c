@@ -159,7 +159,7 @@ static void test_before(void **state)
 	assert_true(said(
 		"WARN hardware: 0000:01:00.0 has an uncorrectable PCIe error from before this run: Malformed TLP"));
 	assert_true(said(
-		"10 machine-check banks of each core, 2 of which firmware has left off, and 3 PCIe functions, of which 3 had error bits from before"));
+		"machine-check banks of each core: 10, left off by the firmware: 2; PCIe functions: 3, with error bits from before: 3"));
 	assert_false(said("0000:00:02.0"));
 	hardware_say(&mach, false);
 	assert_int_equal(verdict(SL_OK, NULL), SL_OK);
@@ -178,7 +178,7 @@ static void test_nmi(void **state)
 		const char *words;
 	} cases[] = {{0x90, "0x90: SERR# (bit 7)"},
 		     {0x70, "0x70: IOCHK# (bit 6)"},
-		     {0xff, "0xff: nobody has that port"},
+		     {0xff, "0xff: no device answers at that port"},
 		     {0x31, "0x31: neither SERR# nor IOCHK#"}};
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {

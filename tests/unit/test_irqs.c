@@ -371,27 +371,27 @@ static const struct {
 	enum sl_err want;
 	const char *says;
 } rows[] = {
-	{TRUTH, SL_OK, "3 VFs: interrupts arrive by their own entries, and those by others' are refused"},
+	{TRUTH, SL_OK, "3 VFs: interrupts arrive through their own entries and are refused through others'"},
 	{NO_RECORD, SL_OK, "another function's entry: refused; this unit makes no record of it"},
 	{COMPAT_REFUSED, SL_OK, "compatibility format: refused"},
 	{OWN_SILENT, SL_VERIFY, "its interrupt does not arrive"},
 	{ELSEWHERE, SL_VERIFY, "0000:01:00.2: its interrupt does not arrive"},
-	{FOREIGN_PASSES, SL_VERIFY, "through another function's entry was not refused rightly"},
-	{BEYOND_PASSES, SL_VERIFY, "beyond the table was not refused rightly"},
-	{FREED_PASSES, SL_VERIFY, "through a freed entry was not refused rightly"},
-	{WRONG_SENDER, SL_VERIFY, "through another function's entry was not refused rightly"},
-	{WRONG_REASON, SL_VERIFY, "through another function's entry was not refused rightly"},
+	{FOREIGN_PASSES, SL_VERIFY, "through another function's entry was not refused correctly"},
+	{BEYOND_PASSES, SL_VERIFY, "beyond the table was not refused correctly"},
+	{FREED_PASSES, SL_VERIFY, "through a freed entry was not refused correctly"},
+	{WRONG_SENDER, SL_VERIFY, "through another function's entry was not refused correctly"},
+	{WRONG_REASON, SL_VERIFY, "through another function's entry was not refused correctly"},
 	{STRAY_LOST, SL_VERIFY, "an interrupt without a handler was not counted"},
-	{NOT_MOVED, SL_VERIFY, "0000:01:00.1: its interrupt does not go where its entry is moved to"},
-	{COMMAND_FAILS, SL_VERIFY, "was not refused rightly"},
+	{NOT_MOVED, SL_VERIFY, "0000:01:00.1: its interrupt does not follow its entry to another core"},
+	{COMMAND_FAILS, SL_VERIFY, "was not refused correctly"},
 	{LATER_SILENT, SL_VERIFY, "FAIL irqs"},
-	{OWN_LATE, SL_OK, "3 VFs: interrupts arrive by their own entries"},
+	{OWN_LATE, SL_OK, "3 VFs: interrupts arrive through their own entries"},
 	{TABLE_FAILS, SL_VERIFY, "its interrupt does not arrive"},
 	{NO_VECTOR, SL_NOSPACE, "FAIL irqs: interrupts could not be set up"},
 	{NO_ENTRY, SL_NOSPACE, "FAIL irqs: interrupts could not be set up"},
 	{STRAY_STAYS, SL_VERIFY, "an interrupt without a handler was not counted"},
-	{STAYS_MOVED, SL_VERIFY, "its interrupt does not arrive any more"},
-	{SILENT_AT_END, SL_VERIFY, "its interrupt does not arrive any more"},
+	{STAYS_MOVED, SL_VERIFY, "its interrupt no longer arrives"},
+	{SILENT_AT_END, SL_VERIFY, "its interrupt no longer arrives"},
 };
 
 static void test_every_lie(void **state)

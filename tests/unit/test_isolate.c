@@ -44,12 +44,13 @@ static struct nvme_pf pf_nvme;
 static struct nvme_ctrl ctrl[VFS_MAX];
 static uint8_t kernel_data[PAGE_SIZE], kernel_text[PAGE_SIZE];
 static uint8_t *edu_page;
+static unsigned steps; /* of an attacker's turn */
 static unsigned live, put_fails, domains, connected, watched, decoys, exact, memory_runs, detached_runs,
 	function_runs, made_domains, prepared, sums, heads, freed, forgotten, cleared, kernel_fills;
 static bool has_edu, edu_misses, claimed, stopped, not_refused, no_tables;
 static uint64_t pages_free, lost_each; /* pages that each pass loses */
-static const void *guarded[64];
-static uint64_t guarded_len[64];
+static const void *guarded[512];
+static uint64_t guarded_len[512];
 static unsigned n_guarded, n_regs, n_tables;
 
 /* ---- what it calls ---- */
@@ -288,8 +289,24 @@ enum sl_err timed_prepare(struct machine *machine)
 	return stages_call();
 }
 
-void case_memory_run(const struct trial *t)
+const struct attack_case cases_memory[1];
+
+void case_interrupt_run(const struct trial *t)
 {
+	assert_ptr_equal(t->m, &mach);
+	assert_int_equal(++steps, 2);
+}
+
+void cases_run(const struct trial *t, const struct attack_case *table, enum case_when when)
+{
+	assert_ptr_equal(table, cases_memory);
+	assert_int_equal(when, ++steps == 1 ? WHEN_ATTACHED : WHEN_UNMAPPING);
+	if (when != WHEN_ATTACHED) {
+		assert_int_equal(steps, 3);
+		steps = 0;
+		return;
+	}
+	assert_int_equal(n_tables, 1); /* guarded before */
 	struct machine *machine = t->m;
 	const struct attacker *by = t->by;
 	bool known = *by->dom && !no_tables;
@@ -344,7 +361,7 @@ void guard_regs(uint64_t (*sum)(const void *of), const void *of)
 {
 	const struct nvme_io *io = of;
 	assert_non_null(sum);
-	assert_true(n_regs < VFS ? io == &ctrl[n_regs].io : io == &pf_nvme.ctrl.io);
+	assert_true(n_regs < mach.vfs ? io == &ctrl[n_regs].io : io == &pf_nvme.ctrl.io);
 	n_regs++;
 }
 
@@ -407,7 +424,7 @@ static int start(void **state)
 		own[v].vf.ctrl = &ctrl[v];
 		mach.vf[v].own = &own[v];
 	}
-	put_fails = watched = exact = memory_runs = detached_runs = function_runs = 0;
+	put_fails = watched = exact = steps = memory_runs = detached_runs = function_runs = 0;
 	made_domains = prepared = sums = heads = freed = forgotten = cleared = kernel_fills = 0;
 	has_edu = true;
 	edu_misses = claimed = stopped = not_refused = no_tables = false;
@@ -548,7 +565,7 @@ static void test_without_edu(void **state)
 	mach.vfs = 1;
 	assert_int_equal(stage_isolate(&mach), SL_OK);
 	assert_int_equal(memory_runs, 2);
-	assert_said("nobody else works: there is no other VF");
+	assert_said("no other VF is there to work");
 }
 
 /* Nothing is read from tables that are not used, and nothing is refused. */
@@ -565,8 +582,7 @@ static void test_no_translation(void **state)
 	start(state);
 	boot.cfg.iommu = CONFIG_IOMMU_OFF;
 	mach.vf[0].dom = mach.vf[1].dom = NULL;
-	assert_int_equal(stage_isolate(&mach),
-			 SL_OK); /* case_memory_run() looks: no tables of theirs are known */
+	assert_int_equal(stage_isolate(&mach), SL_OK); /* cases_run() looks: no tables of theirs are known */
 	start(state);
 	no_tables = true;
 	assert_int_equal(stage_isolate(&mach), SL_OK);

@@ -174,8 +174,8 @@ static void test_unsound(void **state)
 		{LAYOUT_MAP_BASE + RAM + TEXT + 0x1000, PT_W, "code, constants or page tables are writable"},
 		{LAYOUT_MAP_BASE + RAM + TEXT + 0x4000, PT_W, "code, constants or page tables are writable"},
 		{LAYOUT_MAP_BASE + RAM + STOCK + 0x5000, PT_W, "code, constants or page tables are writable"},
-		{KERNEL + 0x5000, PT_X, "something else than the kernel's code is executable"},
-		{LAYOUT_MAP_BASE + 0x1000, PT_X, "something else than the kernel's code is executable"},
+		{KERNEL + 0x5000, PT_X, "something other than the kernel's code is executable"},
+		{LAYOUT_MAP_BASE + 0x1000, PT_X, "something other than the kernel's code is executable"},
 		{KERNEL + 0x1000, 0, NULL},
 	};
 	struct pt_wrong w;

@@ -107,11 +107,6 @@ void attacker_fill(const struct attacker *by)
 		pattern_fill(bufs[k]->va, PAGE_SIZE, 100 + k);
 }
 
-void case_interrupt_run(const struct trial *t)
-{
-	assert_ptr_equal(t->m, &mach);
-}
-
 phys_t paging_phys(const void *va)
 {
 	assert_ptr_equal(va, kernel_data);
@@ -212,6 +207,13 @@ static int start(void **state)
 	ledger_clear();
 	cases_clear(proof_cases());
 	return 0;
+}
+
+/* Everything but interrupts, as stage isolate does it. */
+static void run_memory(const struct trial *t)
+{
+	cases_run(t, cases_memory, WHEN_ATTACHED);
+	cases_run(t, cases_memory, WHEN_UNMAPPING);
 }
 
 /* ---- counts ---- */
@@ -386,7 +388,7 @@ static void test_cases_of_a_vf(void **state)
 {
 	const uint64_t pf = 0x10010000, edu = 0x10020000, hole = WINDOW + WINDOW_HOLE;
 	(void)state;
-	case_memory_run(&trial[0]);
+	run_memory(&trial[0]);
 	/* names of others' memory are gone by now: the addresses tell them apart */
 	const struct {
 		bool write;
@@ -443,7 +445,7 @@ static void test_buffer_was_never_reached(void **state)
 {
 	(void)state;
 	strike_lands = false;
-	case_memory_run(&trial[2]);
+	run_memory(&trial[2]);
 	for (unsigned i = 0; i < n_tried; i++)
 		assert_string_not_equal(tried[i].name, "buffer after unmap");
 	assert_int_equal(mach.tally.not_tried, 1);
@@ -456,7 +458,7 @@ static void test_buffer_was_never_reached(void **state)
 static void test_memory_of_all_others(void **state)
 {
 	(void)state;
-	case_memory_run(&trial[2]);
+	run_memory(&trial[2]);
 	for (unsigned i = 0; i < 2; i++) {
 		char name[32];
 		snprintf(name, sizeof name, "memory of %s", all.one[i].name);
@@ -472,12 +474,12 @@ static void test_buffer_cannot_be_set_up(void **state)
 {
 	(void)state;
 	no_buffer = true;
-	case_memory_run(&trial[0]);
+	run_memory(&trial[0]);
 	assert_true(mach.tally.cases == mach.tally.refused + 2 && kept()->outcome == CASE_NOT_PROVED);
 	assert_true(unmapped == 0 && freed == 0);
 	start(state);
 	keeps_mapped = true;
-	case_memory_run(&trial[0]);
+	run_memory(&trial[0]);
 	assert_true(mach.tally.cases == mach.tally.refused + 1 && kept()->outcome == CASE_NOT_PROVED);
 	assert_true(unmapped == 2 && freed == 0);
 	assert_said("memory of VF0 could not be taken back");
@@ -508,12 +510,12 @@ static void test_registers_of_any_function(void **state)
 		f[1].bar[1] = (struct pci_bar){.size = CHUNK};
 		f[1].bar[2] = (struct pci_bar){.addr = 0xd1000000, .size = CHUNK / 2};
 		f[1].rom = good; /* nobody writes there */
-		case_memory_run(&trial[0]);
+		run_memory(&trial[0]);
 		for (unsigned i = 0; i < n_tried; i++)
 			assert_null(strstr(tried[i].name, "registers"));
 		n_tried = 0;
 		f[2].bar[at] = good;
-		case_memory_run(&trial[0]);
+		run_memory(&trial[0]);
 		assert_int_equal(find("registers 03:00.0", true)->to, good.addr);
 	}
 }
@@ -527,7 +529,7 @@ static void test_secrets_are_put_back(void **state)
 	dom = NULL;
 	memset(pages, 0, sizeof pages);
 	memset(kernel_data, 0, sizeof kernel_data);
-	case_memory_run(&trial[0]); /* attack_run() looks */
+	run_memory(&trial[0]); /* attack_run() looks */
 	assert_true(n_tried >= 8 && refilled);
 	dom = (struct domain *)&mach;
 }

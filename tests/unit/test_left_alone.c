@@ -56,7 +56,7 @@ static void test_options(void **state)
 	expect(IOMMU_UNIT_ON, IOMMU_UNIT_ON);
 	machine(false, false);
 	options("iommu=on,igfx_off");
-	assert_said("0xfed90000 is left as firmware left it");
+	assert_said("0xfed90000 stays as the firmware left it");
 	expect(IOMMU_UNIT_SKIPPED, IOMMU_UNIT_ON);
 	machine(false, false);
 	options("iommu=on,skip=0xfeda0000");

@@ -93,7 +93,7 @@ static void test_no_wrap(void **state)
 	assert_true(is(0, MEM_FREE, 0x100000, 0x200000));
 }
 
-/* What can not be is left out, and counted; the others stay. */
+/* What cannot be is left out, and counted; the others stay. */
 static void test_odd(void **state)
 {
 	(void)state;

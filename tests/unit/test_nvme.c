@@ -16,6 +16,7 @@
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "kernel/time.h"
+#include "pci/flr.h"
 #include "tests/model/nvme_model.h"
 #include "tests/unit/never.h"
 #include "tests/unit/support.h"
@@ -755,7 +756,7 @@ static void test_quiet_after_reset(void **state)
 	one.bar[0].size = 0x2000;
 	struct nvme_io io = nvme_io_mmio(&fn, NULL);
 	assert_true(io.quiet_us == 2300000 && io.len == 0x4000);
-	assert_said("0000:01:00.0: this model wants 2300 ms of quiet after a reset");
+	assert_said("0000:01:00.0: this model needs 2300 ms without access after a reset");
 	io = nvme_io_mmio(&one, NULL);
 	assert_true(io.quiet_us == 2300000 && io.len == 0x2000);
 	fn.device = 0xa820;
@@ -829,7 +830,7 @@ static void test_wild_lists(void **state)
 	spoil_off = 24;
 	spoil_value = 0x00ff0000; /* FLBAS */
 	assert_int_equal(nvme_ns_get(&c, NVME_NS_ACTIVE, 1, &got), SL_UNSUPPORTED);
-	assert_said("namespace 1 not used: it describes itself impossibly");
+	assert_said("namespace 1 not used: it reports impossible values");
 	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
 	spoil_cns = 0x01;
 	spoil_off = 512;

@@ -1,6 +1,7 @@
 #include <string.h>
 #include "kernel/pmm.h"
 #include "pci/priv.h"
+#include "pci/window.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"
 #include "tests/unit/test.h"

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "kernel/time.h"
 #include "pci/acs.h"
+#include "pci/flr.h"
 #include "pci/msix.h"
 #include "pci/posture.h"
 #include "pci/priv.h"

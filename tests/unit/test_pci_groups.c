@@ -155,7 +155,7 @@ static void test_root_ports(void **state)
 		const char *says;
 	} ports[] = {{ALL, ""},
 		     {0x1d, ""},
-		     {0x01, ""}, /* what it lacks it can not send across */
+		     {0x01, ""}, /* what it lacks it cannot send across */
 		     {0, "has no ACS (SV, RR, CR, UF)"},
 		     {0x1c, "lacks ACS SV:"}};
 	for (unsigned i = 0; i < 5; i++)
@@ -174,7 +174,7 @@ static void test_root_ports(void **state)
 	assert_null(groups_quirk(fn(0x100)));
 }
 
-/* A bit that can not be set. */
+/* A bit that cannot be set. */
 static void test_stuck_bits(void **state)
 {
 	(void)state;
@@ -225,13 +225,14 @@ static void test_multi_function(void **state)
 	multi(endpoint(rp, 0)); /* its other functions are hidden */
 	assert_string_equal(scan(), "18 | 20 | 28 | 100 101 102 | 200 | 201 | 202 | 300");
 	assert_explained();
-	ASSERT_HAS(why(0x102, 0),
-		   "3 functions of the device of 0000:01:00.0 are not held apart: it has no ACS");
-	ASSERT_HAS(remedy(0x100), "one owner");
+	ASSERT_HAS(
+		why(0x102, 0),
+		"3 functions of the device of 0000:01:00.0 are not isolated from each other: it has no ACS");
+	ASSERT_HAS(remedy(0x100), "together");
 	m.fn[7]->mask[0x106] = 0;
 	cm_put(m.fn[7], 0x106, 2, 0);
 	assert_string_equal(text(), "18 | 20 | 28 | 100 101 102 | 200 | 201 202 | 300");
-	ASSERT_HAS(why(0x202, 0), "0000:02:00.1 are not held apart: it lacks ACS RR, CR");
+	ASSERT_HAS(why(0x202, 0), "0000:02:00.1 are not isolated from each other: it lacks ACS RR, CR");
 }
 
 /* Integrated endpoints: Intel's are isolated, others and conventional ones are not. */
@@ -273,9 +274,9 @@ static void test_switch(void **state)
 	add_switch(root_port(0x18, 1, 5, ALL), 1, slots, full);
 	add_switch(root_port(0x20, 0x11, 0x15, ALL), 0x11, slots, last);
 	add_switch(root_port(0x28, 0x21, 0x25, 0), 0x21, slots, last);
-	assert_string_equal(scan(),
-			    "18 | 20 | 28 2100 2200 2208 2210 2300 2400 2500 | 100 | 200 | 208 | 210 | "
-			    "300 | 400 | 500 | 1100 | 1200 1208 1210 1300 1400 1500");
+	assert_string_equal(
+		scan(),
+		"18 | 20 | 28 2100 2200 2208 2210 2300 2400 2500 | 100 | 200 | 208 | 210 | 300 | 400 | 500 | 1100 | 1200 1208 1210 1300 1400 1500");
 	assert_explained();
 	ASSERT_HAS(why(0x1300, 0),
 		   "switch below 0000:11:00.0: downstream port 0000:12:02.0 lacks ACS SV (1 of 3");
@@ -302,13 +303,13 @@ static void test_switch_of_one_slot(void **state)
 	endpoint(down_port(up, 0, 0x23, 0), 0);
 	add_switch(root_port(0x30, 0x31, 0x35, ALL), 0x31, functions, none);
 	multi(m.fn[22]);
-	assert_string_equal(scan(), "18 | 20 | 28 | 30 | 100 | 200 201 202 300 400 500 | 1100 | "
-				    "1200 1201 1202 1300 1400 1500 | 2100 | 2200 2300 | 3100 | "
-				    "3200 3201 3202 3300 3400 3500");
+	assert_string_equal(
+		scan(),
+		"18 | 20 | 28 | 30 | 100 | 200 201 202 300 400 500 | 1100 | 1200 1201 1202 1300 1400 1500 | 2100 | 2200 2300 | 3100 | 3200 3201 3202 3300 3400 3500");
 	assert_explained();
-	ASSERT_HAS(why(0x300, 0),
-		   "0000:02:00.0 lacks ACS UF (3 of 3 ports are so): requests may go from port to "
-		   "port past the IOMMU; stricter than Linux, which takes ACS bits that a port lacks as set");
+	ASSERT_HAS(
+		why(0x300, 0),
+		"0000:02:00.0 lacks ACS UF (3 of 3 ports are so): requests may go from port to port past the IOMMU; stricter than Linux, which takes ACS bits that a port lacks as set");
 	assert_string_equal(why(0x300, 1), "");
 	ASSERT_HAS(why(0x1300, 0), "(2 of 3 ports are so)");
 	ASSERT_HAS(why(0x1300, 0), "stricter than Linux");
@@ -447,8 +448,8 @@ static void test_aliases(void **state)
 	ids(0x804, "804");
 	assert_int_equal(groups_of(fn(0x100)), groups_of(fn(0x101)));
 	assert_int_equal(groups_of(fn(0x800)), groups_of(fn(0x804)));
-	ASSERT_HAS(why(0x101, 0), "0000:01:00.0 also sends requests in the name of 0000:01:00.1");
-	ASSERT_HAS(remedy(0x101), "one owner");
+	ASSERT_HAS(why(0x101, 0), "0000:01:00.0 also sends requests with the requester id of 0000:01:00.1");
+	ASSERT_HAS(remedy(0x101), "together");
 	assert_explained();
 }
 
@@ -571,7 +572,7 @@ static void test_old_pch(void **state)
 	cm_put(rp, 0, 4, 0x8d108086);
 	endpoint(rp, 0);
 	assert_string_equal(scan(), "e0 100");
-	ASSERT_HAS(remedy(0x100), "registers of its own");
+	ASSERT_HAS(remedy(0x100), "its own registers");
 }
 
 /* Types and headers that do not fit: taken as not isolating, and explained. */
@@ -618,19 +619,15 @@ static void test_dump(const char *name, const char *want, uint16_t last)
 static void test_real_machines(void **state)
 {
 	(void)state;
-	test_dump("alder-lake-p-laptop-whole-machine.txt",
-		  "0 | 8 | 10 | 20 | 30 | 32 | 38 | 40 | 50 | 68 6a | a0 a2 | a3 | a8 a9 | b0 | e0 | e6 | f8 "
-		  "fb fc fd | "
-		  "100 101 | 200 | 300 | 2e00",
-		  0);
+	test_dump(
+		"alder-lake-p-laptop-whole-machine.txt",
+		"0 | 8 | 10 | 20 | 30 | 32 | 38 | 40 | 50 | 68 6a | a0 a2 | a3 | a8 a9 | b0 | e0 | e6 | f8 fb fc fd | 100 101 | 200 | 300 | 2e00",
+		0);
 	/* A switch without ACS, a chipset whose root ports have none, integrated endpoints of Intel's. */
-	test_dump("asus-p6t6-tree.txt",
-		  "0 | 8 | 18 | 38 | 80 81 | a0 | a1 | a2 | a3 | d0 d1 d2 d7 | d8 | e0 e1 e2 700 800 | e8 e9 "
-		  "ea ef | f0 | "
-		  "f8 fa fb | 200 | 300 310 400 | 600 601 | ff00 ff01 | ff10 ff11 | ff18 ff19 ff1c | ff20 "
-		  "ff21 ff22 ff23 | "
-		  "ff28 ff29 ff2a ff2b | ff30 ff31 ff32 ff33",
-		  0);
+	test_dump(
+		"asus-p6t6-tree.txt",
+		"0 | 8 | 18 | 38 | 80 81 | a0 | a1 | a2 | a3 | d0 d1 d2 d7 | d8 | e0 e1 e2 700 800 | e8 e9 ea ef | f0 | f8 fa fb | 200 | 300 310 400 | 600 601 | ff00 ff01 | ff10 ff11 | ff18 ff19 ff1c | ff20 ff21 ff22 ff23 | ff28 ff29 ff2a ff2b | ff30 ff31 ff32 ff33",
+		0);
 	test_dump("haswell-e-root-port-acs-and-connectx3.txt", "10 | 300", 0);
 	test_dump("x99-root-ports.txt", "8 | 9", 0);
 	test_dump("pci-x-bridges-and-domains.txt", NULL, 4);
@@ -736,9 +733,9 @@ static void test_recorded_machines(void **state)
 	(void)state;
 	recorded("ami-g6x-pex8748-switch.txt", "00:01.0 00:01.1");
 	recorded("dell-xps-9320-tb4-vmd.txt", "44:00.0");
-	recorded("dell-poweredge-r6515-epyc.txt", "40:03.1 40:03.2 40:03.3 40:03.4 80:01.1 80:01.2 c0:03.1 "
-						  "c0:03.2 c0:03.3 c0:03.4 c0:05.1 c0:05.2, "
-						  "but endpoints have it");
+	recorded(
+		"dell-poweredge-r6515-epyc.txt",
+		"40:03.1 40:03.2 40:03.3 40:03.4 80:01.1 80:01.2 c0:03.1 c0:03.2 c0:03.3 c0:03.4 c0:05.1 c0:05.2, but endpoints have it");
 }
 
 int main(void)

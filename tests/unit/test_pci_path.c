@@ -55,9 +55,9 @@ static void test_ports_above(void **state)
 	assert_int_equal(command(other), 0);
 	assert_int_equal(command(dev), 2); /* its Bus Master Enable is the caller's */
 	assert_null(strstr(logged, "0000:00:03.0"));
-	assert_non_null(strstr(logged,
-			       "0000:01:00.0 had bus mastering off (Command 0002): on until the end of the "
-			       "run, for 0000:03:00.0 below it\n"));
+	assert_non_null(strstr(
+		logged,
+		"0000:01:00.0 had bus mastering off (Command 0002): on until the end of the run, for 0000:03:00.0 below it\n"));
 	assert_non_null(
 		strstr(logged, "0000:02:00.0 had memory decoding and bus mastering off (Command 0000)"));
 	logged[0] = 0;
@@ -103,8 +103,8 @@ static void test_port_that_does_not_take_it(void **state)
 	struct pci_func *f = scanned();
 	assert_int_equal(pci_path_open(f), SL_OK);
 	assert_non_null(strstr(
-		logged, "0000:02:00.0 does not take them (Command 0002): 0000:03:00.0 may not answer, or "
-			"its DMA may end there\n"));
+		logged,
+		"0000:02:00.0 does not take them (Command 0002): 0000:03:00.0 may not answer, or its DMA may end there\n"));
 }
 
 /* Everything that the function had is there again, and the event that woke it is not acknowledged. */
@@ -132,8 +132,8 @@ static void test_device_in_d3hot(void **state)
 	before[0x64] = 0;
 	assert_memory_equal(dev->data, before, sizeof before);
 	assert_non_null(strstr(
-		logged, "0000:03:00.0 was in D3hot: it is in D0 until the end of the run; it had started "
-			"anew, and its registers are put back\n"));
+		logged,
+		"0000:03:00.0 was in D3hot: it is in D0 until the end of the run; it was reset on the way, and its registers are restored\n"));
 	pci_paths_restore(&pci);
 	assert_int_equal(cm_get(dev, 0x64, 2), 0x8103);
 	assert_int_equal(command(dev), 0);
@@ -181,7 +181,7 @@ static void test_one_register_lost(void **state)
 	scan_all();
 	assert_int_equal(pci_power_on(pci_find(&pci, bdf_make(0, 0, 4, 0))), SL_OK);
 	assert_int_equal(cm_get(f, 0x0c, 1), 0x10);
-	assert_non_null(strstr(logged, "its registers are put back"));
+	assert_non_null(strstr(logged, "its registers are restored"));
 }
 
 /* A port that says whether its link is up is waited for until it is, and not much longer than a second. */
@@ -227,8 +227,8 @@ static void test_port_asleep_for_good(void **state)
 	assert_int_equal(pci.n_missed, 1);
 	assert_int_equal(pci.missed[0].why, PCI_MISS_ASLEEP);
 	assert_non_null(strstr(
-		logged, "0000:00:03.0, a bridge to buses 01-03, is not followed: it is not in D0, and passes "
-			"no configuration request on\n"));
+		logged,
+		"0000:00:03.0, a bridge to buses 01-03, is not followed: it is not in D0 and forwards no configuration requests\n"));
 	(void)pci_quiesce(&pci);
 	assert_int_equal(command(root), 2);
 }

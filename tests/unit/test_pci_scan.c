@@ -220,7 +220,7 @@ static void test_ari(void **state)
 	cm_put(rp, 0x40 + 0x28, 2, 0x0400); /* another bit of Device Control 2 */
 	scan_all();
 	assert_string_equal(tree(),
-			    "18<- 100<18 101<18"); /* without ARI Forwarding the others can not be reached */
+			    "18<- 100<18 101<18"); /* without ARI Forwarding the others cannot be reached */
 	memset(&pci, 0, sizeof(pci));
 	rp->data[0x40 + 0x28] = 0x20;
 	scan_all();

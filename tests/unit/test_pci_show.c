@@ -291,11 +291,56 @@ static void test_made(void **state)
 	replay_free(r);
 }
 
+/* Each capability by itself, filled with bytes at random; of two kinds where there was room for two. */
+static void test_any_bytes(void **state)
+{
+	(void)state;
+	struct replay *r = replay_load("tests/data/lspci/any.txt");
+	assert_non_null(r);
+	assert_int_equal(pci_scan(&pci, replay_cfg(r), 0, 0, 255), SL_OK);
+	shown("any", "tests/data/lspci/any.txt", "tests/data/lspci/any.decoded", false, 1200);
+	replay_free(r);
+}
+
 static void shows(struct pci_func *f, unsigned numbers, const char *want)
 {
 	len = 0;
 	show_function(f, &(struct show){.numbers = numbers});
 	assert_string_equal(text, want);
+}
+
+/* Where the subsystem's ids and the programming interface stand. */
+static void test_ids(void **state)
+{
+	(void)state;
+	struct cm_fn *bridge = cm_bridge(&m, NULL, 0, 0, 0x08, 1, 1, 4);
+	cm_cap(bridge, 0x80, 0x0d);
+	cm_put(bridge, 0x84, 2, 0x8086);
+	cm_put(bridge, 0x86, 2, 0xeeee);
+	cm_put(cm_add(&m, NULL, 0, 0, 0x10, 0x10ca8086, 0x0108ee), 0x2c, 4, 0xeeed8086);
+	scan_all();
+	show_all(&(struct show){.numbers = 2, .verbose = 1});
+	assert_non_null(strstr(text, "\tSubsystem: Intel Corporation Device [8086:eeee]\n"));
+	assert_non_null(strstr(text, "\tSubsystem: Intel Corporation Device [8086:eeed]\n"));
+	assert_non_null(strstr(text, "[8086:10ca] (rev 03) (prog-if ee)\n"));
+	show_all(&(struct show){.numbers = 2});
+	assert_null(strstr(text, "prog-if"));
+}
+
+/* Buses of several segments stand one below the other. */
+static void test_tree_of_segments(void **state)
+{
+	(void)state;
+	cm_add(&m, NULL, 0, 0, 0x08, 0x10ca8086, 0x020000);
+	cm_add(&m, NULL, 3, 0x40, 0x10, 0x10ca8086, 0x020000);
+	cm_add(&m, NULL, 3, 0x40, 0x18, 0x10ca8086, 0x020000);
+	assert_int_equal(pci_scan(&pci, &m.cfg, 0, 0, 255), SL_OK);
+	assert_int_equal(pci_scan(&pci, &m.cfg, 3, 0, 255), SL_OK);
+	len = 0;
+	show_tree(&pci, &(struct show){.segments = true});
+	assert_string_equal(text, "-+-[0000:00]---01.0\n"
+				  " \\-[0003:40]-+-02.0\n"
+				  "             \\-03.0\n");
 }
 
 /* The first line of a function: names, numbers, both, and what has no name. */
@@ -407,6 +452,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_recorded, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_made, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_any_bytes, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_ids, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_tree_of_segments, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_names, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_regions, pci_setup, pci_teardown),
 	};

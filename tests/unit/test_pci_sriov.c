@@ -150,7 +150,7 @@ static void test_with_ari(void **state)
 	assert_int_equal(sriov_disable(&pci, pf), SL_NOTFOUND);
 }
 
-/* A port that can not forward ARI: the VFs come on the next bus number. */
+/* A port that cannot forward ARI: the VFs come on the next bus number. */
 static void test_without_ari(void **state)
 {
 	(void)state;
@@ -272,8 +272,8 @@ static void test_wrong_numbers(void **state)
 {
 	(void)state;
 	scan();
-	refused(0, SL_RANGE, "has 8 VFs (InitialVFs), 0 asked for");
-	refused(9, SL_RANGE, "has 8 VFs (InitialVFs), 9 asked for");
+	refused(0, SL_RANGE, "has 8 VFs (InitialVFs), 0 requested");
+	refused(9, SL_RANGE, "has 8 VFs (InitialVFs), 9 requested");
 	dev->offset[1] = 0;
 	refused(1, SL_BADVAL, "First VF Offset 0");
 	dev->offset[1] = 0x80;
@@ -282,7 +282,7 @@ static void test_wrong_numbers(void **state)
 	assert_int_equal(sriov_enable(&pci, pf, 1, &s), SL_OK); /* one VF needs no stride */
 	assert_int_equal(sriov_disable(&pci, pf), SL_OK);
 	dev->stride[1] = 0xffff; /* wraps below the PF */
-	refused(2, SL_RANGE, "routing ids reach for 1 of 2 VFs");
+	refused(2, SL_RANGE, "1 of 2 VFs are reachable");
 	cm_put(dev, CAP + 0x1c, 4, 0x552);
 	memcpy(dev_before, dev->data, sizeof(dev_before));
 	refused(1, SL_UNSUPPORTED, "does not support 4 KiB pages");
@@ -296,11 +296,11 @@ static void test_bus_numbers_too_low(void **state)
 	cm_put(port, 0x40 + 0x24, 4, 0);
 	port->data[0x1a] = 1;
 	scan();
-	refused(1, SL_RANGE, "VF 0 would be on bus 02, which does not lead to it (last bus is 01)");
+	refused(1, SL_RANGE, "VF 0 would need bus 02, but the port above forwards only buses up to 01");
 	offset_is(0xfc); /* fn 252: two VFs are on the bus, the third is not */
 	assert_int_equal(sriov_read(&pci, pf, &s), SL_OK);
 	assert_int_equal(s.reach, 2);
-	refused(3, SL_RANGE, "routing ids reach for 2 of 3 VFs");
+	refused(3, SL_RANGE, "2 of 3 VFs are reachable");
 }
 
 /* On a root bus VFs can be on a further bus only when no bridge has it. */
@@ -319,9 +319,9 @@ static void test_root_bus(void **state)
 	pf = pci_find(&pci, bdf_make(0, 0, 2, 0));
 	memcpy(port_before, port->data, sizeof(port_before));
 	memcpy(dev_before, dev->data, sizeof(dev_before));
-	refused(1, SL_RANGE, "VF 0 would be on bus 01");
+	refused(1, SL_RANGE, "VF 0 would need bus 01");
 	offset_is(0x200);
-	refused(1, SL_RANGE, "(last bus is 01)"); /* the ECAM window ends there */
+	refused(1, SL_RANGE, "forwards only buses up to 01"); /* the ECAM window ends there */
 	offset_is(1);
 	assert_int_equal(sriov_enable(&pci, pf, 4, &s), SL_OK);
 	assert_int_equal(sriov_vf(&pci, pf, 3)->bdf.rid, 0x14);
@@ -438,10 +438,10 @@ static void test_device_refuses(void **state)
 	(void)state;
 	scan();
 	dev->refuses_vfe = true;
-	refused(2, SL_DEVICE, "does not take VF Enable with 2 VFs");
+	refused(2, SL_DEVICE, "does not accept VF Enable with 2 VFs");
 	dev->refuses_vfe = false;
 	dev->mask[CAP + 0x10] = 3;
-	refused(4, SL_DEVICE, "does not take NumVFs 4");
+	refused(4, SL_DEVICE, "does not accept NumVFs 4");
 	dev->mask[CAP + 0x10] = 0xff;
 	for (size_t i = 0; i < m.n; i++)
 		m.fn[i]->absent |= m.fn[i]->pf == dev && m.fn[i]->vf_index == 2;
@@ -540,7 +540,7 @@ static void test_routes(void **state)
 	assert_int_equal(sriov_disable(&pci, pf), SL_OK);
 }
 
-/* What fits is what can be switched on, and one more can not; VFs that are on change nothing. */
+/* What fits is what can be switched on, and one more cannot; VFs that are on change nothing. */
 static void test_fit(void **state)
 {
 	const struct sriov_route ari = {0x80, 2}, plain = {0x180, 2};

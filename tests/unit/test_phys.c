@@ -92,7 +92,7 @@ static struct fw_tables firmware(bool la57)
 	tables[1][1] = 0x40000000 | 0x83;   /* 1 GiB */
 	tables[1][2] = 0x80000000 | 0x1083; /* the same with PAT */
 	tables[1][3] = 0x83;                /* mapped, but not one to one */
-	tables[1][4] = 0x9000003;           /* a table that can not be read */
+	tables[1][4] = 0x9000003;           /* a table that cannot be read */
 	tables[2][0] = 0x4003;
 	tables[2][1] = 0x200000 | 0x83; /* 2 MiB */
 	tables[2][3] = 0x600000 | 0x82; /* not present */

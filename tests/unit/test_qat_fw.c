@@ -530,10 +530,10 @@ static void test_not_genuine(void **state)
 	fresh();
 	mmp_file.b[388] ^= 1;
 	start(SL_VERIFY,
-	      "does not take the firmware for the public key unit as genuine: its signature is wrong");
+	      "does not accept the firmware for the public key unit as genuine: its signature is wrong");
 	fresh();
 	file.b[file.n - 1] ^= 1;
-	start(SL_VERIFY, "does not take the firmware for engines as genuine");
+	start(SL_VERIFY, "does not accept the firmware for engines as genuine");
 	fresh();
 	mmp_file.b[200] ^= 1; /* another key */
 	start(SL_VERIFY, "genuine");
@@ -556,7 +556,7 @@ static void test_card_fails(void **state)
 	start(SL_TIMEOUT, "does not say whether firmware for the public key unit is genuine");
 	fresh();
 	model.load_fails = true;
-	start(SL_DEVICE, "engines 8 can not be loaded (status");
+	start(SL_DEVICE, "engines 8 cannot be loaded (status");
 	assert_true(model.now < 1000000);
 	fresh();
 	model.never_starts = true;
@@ -577,7 +577,7 @@ static void engine_runs(void (*make)(void))
 {
 	for (unsigned ae = 0; ae < 9; ae += 3) {
 		char text[48];
-		snprintf(text, sizeof text, "engine %u runs when it must not", ae);
+		snprintf(text, sizeof text, "engine %u runs although it must not", ae);
 		make();
 		model.runs = 1u << ae;
 		start(SL_BUSY, text);
@@ -629,7 +629,7 @@ static void test_gen4(void **state)
 	start(SL_TIMEOUT, "the card does not power up");
 	fresh_gen4();
 	model.load_fails = true;
-	start(SL_DEVICE, "engines f can not be loaded");
+	start(SL_DEVICE, "engines f cannot be loaded");
 	fresh_gen4();
 	mmp_file.b[132 + 384] ^= 1;
 	start(SL_VERIFY, "public key unit as genuine");

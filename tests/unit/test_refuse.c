@@ -147,8 +147,9 @@ static void test_all_refused(void **state)
 	assert_int_equal(stage_refuse(&mach), SL_OK);
 	assert_true(mach.tally.cases == 15 && mach.tally.refused == 15 && mach.tally.not_tried == 0 &&
 		    n_cases == 15 && freed);
-	assert_non_null(
-		strstr(said, "15 of 15 refused, recorded and without effect, each after it had worked"));
+	assert_non_null(strstr(
+		said,
+		"15 of 15 refused, recorded and without effect, each after the same access had worked"));
 	assert_null(strstr(said, "FAIL"));
 	assert_int_equal(explained, VFS + 2); /* in full: those of VF 0 */
 	assert_said("  DMA write to   VF0   VF1   VF2   kernel   r/o page unmapped \n"

@@ -364,7 +364,7 @@ static void test_stage(void **state)
 		assert_int_equal(stage_timed(&m), want);
 		assert_true(m.tally.timed_ops > 0 && progress > 0);
 		if (want) {
-			assert_non_null(strstr(text, "FAIL timed: reads under load went wrong: data is not"));
+			assert_non_null(strstr(text, "FAIL timed: reads under load failed: data is not"));
 			continue;
 		}
 		uint64_t sum = 0;

@@ -98,7 +98,7 @@ static void test_one_of_three_fails(void **state)
 		const char *why;
 	} cases[] = {
 		{1u << 31, false, "turning on translation"},
-		{1u << 31, true, "turning off firmware's translation"},
+		{1u << 31, true, "turning off the firmware's translation"},
 		{1u << 30, false, "root table pointer"},
 		{1u << 26, false, "turning on the invalidation queue"},
 		{0, false, "did not answer"}, /* no invalidation is done */
@@ -300,19 +300,19 @@ static void test_left_alone(void **state)
 		model_firmware(gfx, left, false, false, false);
 		uint32_t gsts = gfx->gsts;
 		assert_int_equal(start(), SL_OK);
-		assert_int_equal(
-			vtd_skip_graphics(&mmu, &functions, "the options say so of the unit for graphics"),
-			1);
-		assert_int_equal(
-			vtd_skip_graphics(&mmu, &functions, "the options say so of the unit for graphics"),
-			0);
+		assert_int_equal(vtd_skip_graphics(&mmu, &functions,
+						     "igfx_off is set, and this is the unit for graphics"),
+				 1);
+		assert_int_equal(vtd_skip_graphics(&mmu, &functions,
+						     "igfx_off is set, and this is the unit for graphics"),
+				 0);
 		assert_int_equal(vtd_skip_base(&mmu, mc.unit[1]->base), 1);
 		assert_int_equal(vtd_skip_base(&mmu, 0x12340000), 0);
 		assert_int_equal(iommu_enable(&mmu), SL_OK);
 		expect(0, IOMMU_UNIT_SKIPPED, "graphics");
 		expect(1, IOMMU_UNIT_SKIPPED, "options");
 		expect(2, IOMMU_UNIT_ON, NULL);
-		expect_covered(0x0010, false, "options");
+		expect_covered(0x0010, false, "graphics");
 		expect_covered(0x0018, false, "options");
 		expect_covered(0x0020, true, NULL);
 		assert_int_equal(gfx->gsts, gsts);

@@ -45,14 +45,13 @@ static void test_good(void **state)
 {
 	(void)state;
 	assert_int_equal(ends(NULL, SL_OK), SL_OK);
-	assert_said("every result was right; all 106 accesses that must be refused were refused\n");
+	assert_said("every result was correct; all 106 forbidden accesses were refused\n");
 	assert_said("RESULT v=1 app=isolate ok=1 vfs=0 verified=0 cases=106 refused=106 uncovered=");
 	mach.tally.not_enforced = 14;
 	mach.tally.not_tried = 3;
 	assert_int_equal(ends(NULL, SL_OK), SL_OK);
-	assert_said("all 106 accesses that must be refused were refused, 14 forged interrupts were not (not "
-		    "enforced here), "
-		    "3 could not be tried\n");
+	assert_said(
+		"all 106 forbidden accesses were refused, 14 forged interrupts were not (not enforced here), 3 could not be tried\n");
 	assert_said(" cases=106 refused=106 not_enforced=14 not_tried=3 ");
 	assert_not_said("stray_faults=");
 	mach.faults.stray = 2;
@@ -60,7 +59,7 @@ static void test_good(void **state)
 	assert_said(" stray_faults=2 ");
 	mach.tally.cases = mach.tally.refused = 0;
 	ends(NULL, SL_OK);
-	assert_said("nothing was tried that must be refused");
+	assert_said("no access that has to be refused was tried");
 }
 
 /* Whatever the app, and whatever its stages said. */
@@ -175,11 +174,11 @@ static void test_audit(void **state)
 	mach.audit.words = "not run";
 	mach.tally.cases = mach.tally.refused = 0;
 	ends(NULL, SL_OK);
-	assert_said("nothing in tables and registers forbids giving functions away; no DMA was tried\n");
+	assert_said("nothing in tables and registers speaks against assigning functions to others; no DMA was tried\n");
 	assert_said(" errors=0 warnings=0 proof=none ");
 	mach.audit.words = "pass";
 	ends(NULL, SL_OK);
-	assert_said("the audit is done, and nothing in it forbids giving functions away\n");
+	assert_said("the audit is complete: it found nothing against assigning functions to others\n");
 	assert_said(" proof=pass ");
 	mach.audit.words = "broken";
 	ends("audit", SL_VERIFY);

@@ -589,7 +589,7 @@ static void test_words(void **state)
 	assert_int_equal(iommu_irq_alloc(&mmu, fn, 1, 0x41, 3, &irq), SL_OK);
 	uint64_t addr = iommu_irq_message(&irq, 0).addr;
 	expect_text(fn.rid, addr, 0, "entry 0 ok, vector 0x41 to APIC 3");
-	expect_text(other.rid, addr, 0, "entry 0 is for 3b:00.1 alone (vector 0x41 to APIC 3)");
+	expect_text(other.rid, addr, 0, "entry 0 is only for 3b:00.1 (vector 0x41 to APIC 3)");
 	expect_text(fn.rid, addr + 32, 0, "entry 1 empty");
 	expect_text(fn.rid, addr + 256 * 32, 0, "entry 256 is beyond the 256 of the table");
 	expect_text(fn.rid, addr | 8, 1 << 16, "reserved bits set in the message");
@@ -599,10 +599,10 @@ static void test_words(void **state)
 	e->hi |= 3 << 16;
 	vtd_table_flush(&mmu.vtd->unit[0], e, sizeof(*e));
 	expect_text(0x3b08, addr, 0,
-		    "entry 0 is for 3b:00.1 and functions beside it alone (vector 0x41 to APIC 3)");
+		    "entry 0 is only for 3b:00.1 and functions beside it (vector 0x41 to APIC 3)");
 	e->hi = 2 << 18 | 0x3b3d;
 	vtd_table_flush(&mmu.vtd->unit[0], e, sizeof(*e));
-	expect_text(0x3e00, addr, 0, "entry 0 is for buses 3b to 3d alone (vector 0x41 to APIC 3)");
+	expect_text(0x3e00, addr, 0, "entry 0 is only for buses 3b to 3d (vector 0x41 to APIC 3)");
 	e->lo |= 4 << 5 | 4;
 	vtd_table_flush(&mmu.vtd->unit[0], e, sizeof(*e));
 	expect_text(fn.rid, addr, 0, "entry 0 ok, vector 0x41 to logical APIC 3, NMI");
@@ -610,7 +610,7 @@ static void test_words(void **state)
 	vtd_table_flush(&mmu.vtd->unit[0], e, sizeof(*e));
 	expect_text(fn.rid, addr, 0, "entry 0 has reserved bits set (0x83b3d 0x30000417085)");
 	m->irta = 0x1000;
-	expect_text(fn.rid, addr, 0, "entry 0 can not be read");
+	expect_text(fn.rid, addr, 0, "entry 0 cannot be read");
 	m->irta = m->ir.table;
 	m->gsts &= ~(1u << 25);
 	expect_text(fn.rid, 0xfee03000, 0x45, "not remapped, vector 0x45 to APIC 3");
@@ -626,7 +626,7 @@ static void test_words(void **state)
 	iommu_fault_describe(&mmu, &f, text, sizeof(text));
 	assert_string_equal(
 		text, "0000:3b:00.2 interrupt 0 refused: interrupt does not come from the function that its "
-		      "entry names (reason 0x26); entry 0 is for 3b:00.1 alone (vector 0x41 to APIC 3)");
+		      "entry names (reason 0x26); entry 0 is only for 3b:00.1 (vector 0x41 to APIC 3)");
 	assert_int_equal(model_interrupt(m, fn.rid, 0xfee00000, 0x41, &d), 0x25);
 	assert_int_equal(iommu_fault_next(&mmu, &f), SL_OK);
 	iommu_fault_describe(&mmu, &f, text, sizeof(text));

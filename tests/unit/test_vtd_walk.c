@@ -109,14 +109,14 @@ static void test_stops(void **state)
 	mem[2][1] = 0;
 	expect(ADDRESS, WALK_EMPTY, 6, 5, OK4 ", L4[1] empty");
 	mem[2][1] = AT(9) | 3;
-	expect(ADDRESS, WALK_READ, 7, 7, OK4 ", L4 ok, table can not be read");
+	expect(ADDRESS, WALK_READ, 7, 7, OK4 ", L4 ok, table cannot be read");
 	expect(1ull << 48, WALK_WIDTH, 4, 4, OK4 ", address beyond the width");
 	mem[1][2] = AT(9) | 1;
-	expect(ADDRESS, WALK_TOP_READ, 3, 3, OK4 ", table can not be read");
+	expect(ADDRESS, WALK_TOP_READ, 3, 3, OK4 ", table cannot be read");
 	mem[1][2] = 0;
 	expect(ADDRESS, WALK_CTX_EMPTY, 2, 2, "root ok, context empty");
 	mem[0][0x76] = AT(9) | 1;
-	expect(ADDRESS, WALK_CTX_READ, 9, 9, "root ok, context can not be read");
+	expect(ADDRESS, WALK_CTX_READ, 9, 9, "root ok, context cannot be read");
 	mem[0][0x76] = 0;
 	expect(ADDRESS, WALK_ROOT_EMPTY, 1, 1, "root empty");
 	struct vtd_walk_unit nowhere = {AT(9), qemu.cap, qemu.ecap, 39},

@@ -27,12 +27,12 @@ def bad(where, what):
 
 
 def groups(path, root):
-    """Name, floor in per cent, how many mutations by rule, then patterns of files ('!': not these)."""
+    """Name, floor in per cent, how many mutations by rule or "all", then patterns of files ('!': not these)."""
     taken, found = set(), []
     for where, line in lines(path):
         try:
             name, floor, sample, *patterns = line.split()
-            group = Group(name, float(floor), int(sample), [])
+            group = Group(name, float(floor), sys.maxsize if sample == "all" else int(sample), [])
         except ValueError:
             bad(where, "want: name, floor, sample, files")
         for pattern in patterns:

@@ -156,7 +156,7 @@ class Worker:
             [*self.tests.cc, "-fuse-ld=lld", "-fsanitize=address,undefined", "-o", program, *objects,
              self.tests.host / "libsluice.a", "-lcmocka", "-lnettle", "-ljansson"], cwd=self.tests.root, capture_output=True, text=True)
         if link.returncode:
-            raise SystemExit(f"mutants: {test} can not be linked with {', '.join(altered)}:\n{link.stderr}")
+            raise SystemExit(f"mutants: {test} cannot be linked with {', '.join(altered)}:\n{link.stderr}")
         seconds = self.tests.seconds[test]
         try:
             done = subprocess.run([program], cwd=self.tests.root, env=self.tests.env, stdin=subprocess.DEVNULL,

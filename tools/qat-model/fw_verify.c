@@ -100,7 +100,7 @@ static const char *check(const struct fw_rules *r, const uint8_t *desc, const ui
 	if (get32(header + 4 * FILE_WORDS) * 4 != before + len)
 		return "the image is not as long as its header says";
 	if (type > 1 || (type == 1 && len > MMP_IMAGE_MAX))
-		return "the header has a type or a length that can not be";
+		return "the header has a type or a length that cannot be";
 	if (!is_our_key(r, key))
 		return "the key is not the model's";
 	sha256_init(&sha);
@@ -118,12 +118,12 @@ const char *fw_verify(const struct mem *m, uint64_t addr, const struct fw_rules 
 {
 	uint8_t desc[DESC_BYTES], header[HEADER_BYTES], key[2 * FW_KEY_MAX], signature[FW_KEY_MAX];
 	if (mem_read(m, addr, desc, sizeof desc) != DONE)
-		return "the descriptor can not be read";
+		return "the descriptor cannot be read";
 	uint32_t len = get32(desc + 4 * LENGTH);
 	if (!len || len > ENGINE_IMAGE_MAX)
-		return "the descriptor has a length that can not be";
+		return "the descriptor has a length that cannot be";
 	uint8_t *body = malloc(len);
-	const char *why = "a part of the image can not be read";
+	const char *why = "a part of the image cannot be read";
 	if (body && mem_read(m, address(desc, HEADER), header, sizeof header) == DONE &&
 	    mem_read(m, address(desc, KEY), key, 2 * rules->key_bytes) == DONE &&
 	    mem_read(m, address(desc, SIGNATURE), signature, rules->key_bytes) == DONE &&

@@ -3,7 +3,7 @@
 #pragma once
 #include <jansson.h>
 #include "apps/audit/audit.h"
-#include "apps/audit/report.h"
+#include "apps/audit/json.h"
 #include "replay.h"
 
 #define RECORD_TABLE (1u << 20) /* the longest ACPI table */

@@ -5,7 +5,7 @@
 
 struct replay;
 
-/* Reads a dump; NULL when the file can not be read or has no function. The caller ends it with replay_free().
+/* Reads a dump; NULL when the file cannot be read or has no function. The caller ends it with replay_free().
  *
  * It is a copy that can be written to where a real function can: Command, power state, MSI and MSI-X enable,
  * BARs, SR-IOV and ACS control, Device Control 2. The dump does not tell how large a BAR is: one with an
@@ -31,7 +31,7 @@ struct replay *replay_copy(const struct replay *r);
 /* n bytes of a function from off on. False when they do not fit into 4096, or out of memory. */
 bool replay_put(struct replay *r, bdf_t fn, size_t off, const uint8_t *p, size_t n);
 /* BAR n (0 to 5) is size bytes, a power of two; vf: that of one VF in the SR-IOV capability. False when that
- * can not be, or nothing was put in for the function. */
+ * cannot be, or nothing was put in for the function. */
 bool replay_bar(struct replay *r, bdf_t fn, unsigned n, bool vf, uint64_t size);
 /* Writes are dropped, as pci_cfg.read_only has it: what the machine said to somebody who only read. */
 void replay_read_only(struct replay *r, bool on);

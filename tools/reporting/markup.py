@@ -1,4 +1,4 @@
-"""HTML in which whatever is not marked as HTML is escaped: text of a report can not become markup by forgetting."""
+"""HTML in which whatever is not marked as HTML is escaped: text of a report cannot become markup by forgetting."""
 import html
 
 from reporting.log import clean

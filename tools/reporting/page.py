@@ -252,7 +252,7 @@ def tree_section(machine):
     alone = [group for group in machine.groups if len(group.members) == 1]
     parts = [tag("h3", "IOMMU groups")]
     if shared:
-        parts.append(tag("p", "Functions of one group can not be held apart: they belong to one owner. "
+        parts.append(tag("p", "Functions of one group cannot be held apart: they belong to one owner. "
                          "Groups of more than one function have a colour:", cls="small"))
         parts += [group_card(tree, machine, group) for group in shared]
     if alone:

@@ -1,17 +1,6 @@
-/* What the files that print functions share: pci/show.h. */
+/* Pieces of text that lines of several files have, and registers as they are shown. */
 #pragma once
 #include "pci/show.h"
-
-/* The capability lists of a function; deep: what they say, else one line each. */
-void show_capabilities(const struct pci_func *f, const struct show *how, bool deep);
-/* What stands behind "Capabilities: [40] " for a PCI Express capability. */
-void show_express(const struct pci_func *f, unsigned c, bool deep);
-/* The same for a HyperTransport capability. */
-void show_hypertransport(const struct pci_func *f, unsigned c, bool deep);
-/* What a DVSEC of CXL's says, below its line. */
-void show_cxl(const struct pci_func *f, unsigned c);
-/* An extended capability, its whole line first. */
-void show_extended(const struct pci_func *f, const struct pci_cap *cap, const struct show *how);
 
 /* "I/O#0 Mem#1" with each #n replaced by + or - as bit n of v is; n is 0 to 9, then a to v. */
 void show_flags(uint32_t v, const char *text);
