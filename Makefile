@@ -211,6 +211,7 @@ quick:
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all check
 	$(Q)tools/check_deps.py
 	$(Q)tools/check_docs.py
+	$(Q)tools/wrapdocs --check docs/*.md README.md CONTRIBUTING.md tests/*/README.md tools/*/README.md
 	$(Q)$(PYTHON) -m pytest -q --tb=short -p no:cacheprovider -n 2 -m quick tests/boot
 
 # Everything. Its last lines are the counts of cmocka and of pytest.
@@ -257,7 +258,7 @@ $B/sluice.img: $B/BOOTX64.EFI tools/mkimage.sh
 	$(call say,IMAGE,$@)
 	$(Q)tools/mkimage.sh $@ $<
 
-# Register tables are aligned by hand, so clang-format leaves them alone. memset_s and the like do not exist here.
+# Register tables are aligned by hand, so clang-format leaves them alone. memset_s and its family do not exist here.
 TIDY := clang-tidy --quiet --warnings-as-errors='*' --checks='-*,bugprone-*,clang-analyzer-*,misc-redundant-expression,$\
 	-bugprone-branch-clone,-bugprone-easily-swappable-parameters,-bugprone-implicit-widening-of-multiplication-result,$\
 	-bugprone-narrowing-conversions,-bugprone-reserved-identifier,-bugprone-suspicious-string-compare,$\
@@ -266,6 +267,7 @@ lint: $B/pci.ids.packed
 	$(Q)tools/setup.sh lint
 	$(Q)tools/check_deps.py
 	$(Q)tools/check_docs.py
+	$(Q)tools/wrapdocs --check docs/*.md README.md CONTRIBUTING.md tests/*/README.md tools/*/README.md
 	$(Q)tools/mutants --named --list $B >/dev/null
 	$(Q)tools/mktable.py --check tests/data/dmar/*.txt
 	$(Q)clang-format --dry-run -Werror $$(find apps boot drivers iommu kernel pci tests tools/replay \

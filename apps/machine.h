@@ -25,7 +25,8 @@ struct faults {
 	uint64_t events_seen;       /* of them, when the records were last all taken */
 	bdf_t driven[VFS_MAX + 16]; /* functions that have been told to do DMA */
 	unsigned n_driven;
-	uint64_t unprovoked, stray; /* requests that nobody provoked: of those functions; of others */
+	uint64_t unprovoked,
+		stray; /* refused requests that were not provoked: of those functions; of others */
 };
 
 /* Results, for the RESULT line. */

@@ -67,7 +67,7 @@ static inline const char *config_app_name(const struct config *cfg)
 	return names[cfg->app];
 }
 
-/* Reads text into cfg. Goes on after an error, so that what else is said (end=, baud=) still holds, and keeps
- * the first error in cfg->error. SL_CONFIG when there was one. source names the text in messages. With words
- * set, blanks separate options as newlines do: a command line. */
+/* Reads text into cfg. Continues after an error, so that the other options (end=, baud=) still hold, and
+ * keeps the first error in cfg->error. SL_CONFIG when there was one. source names the text in messages. With
+ * words set, blanks separate options as newlines do: a command line. */
 enum sl_err config_parse(struct config *cfg, const char *source, const char *text, size_t len, bool words);

@@ -1,7 +1,7 @@
 /* The loader, in order: collects what firmware knows, leaves it, and enters the kernel with struct boot_info
  * (UEFI 2.10). Everything that it keeps is allocated as EfiLoaderData, which the kernel never reuses. */
 #include "boot/loader.h"
-#include "kernel/x86/cpu.h"
+#include "kernel/cpu.h"
 
 EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *system)
 {

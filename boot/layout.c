@@ -56,8 +56,8 @@ static enum sl_err read_only(struct pt *pt, uint64_t pa, uint64_t len)
 		       : SL_OK; /* not in the direct map */
 }
 
-/* What nobody may change is not writable by its address in the direct map either. Firmware's code is: it will
- * be executed for the reset. */
+/* Page tables and read-only segments of the kernel are not writable through the direct map either, nor is the
+ * firmware's run-time code, which the reset executes. */
 static enum sl_err protect(struct pt *pt, const struct boot_info *bi, const struct boot_region *map)
 {
 	enum sl_err e = read_only(pt, bi->tables, bi->tables_pages * PAGE_SIZE);

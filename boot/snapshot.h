@@ -10,7 +10,7 @@ struct snapshot_access {
 	enum phys_fault (*check)(uint64_t addr, uint64_t len, enum phys_kind kind);
 	/* One load of 1, 2, 4 or 8 bytes; only where check() said PHYS_OK. */
 	uint64_t (*rd)(uint64_t addr, unsigned bytes);
-	/* Says what is left out, and why; NULL: nobody listens any more. */
+	/* Reports what is left out, and why; NULL: no report. */
 	void (*left_out)(const char *what, uint64_t addr, enum phys_fault why);
 };
 

@@ -4,8 +4,7 @@
 #include "iommu/domain_parts.h"
 #include "kernel/msi.h"
 
-#define INLINE    inline __attribute__((always_inline))
-#define LIKELY(x) __builtin_expect((x), 1)
+#define INLINE inline __attribute__((always_inline))
 
 static void forget(struct cached_tables *c, struct iopt *pt, unsigned level)
 {

@@ -101,7 +101,7 @@ unsigned domain_page_level(const struct domain *dom)
 	return dom->pt.page_level;
 }
 
-/* Not into the interrupt window, and not where somebody chose to map by hand. */
+/* Keeps automatic addresses out of the interrupt window and of ranges mapped at a fixed address. */
 static uint64_t skip(void *ctx, uint64_t from, uint64_t len)
 {
 	const struct domain *dom = ctx;

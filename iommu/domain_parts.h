@@ -1,5 +1,5 @@
-/* What a domain is made of, for the files that work on it: domain.c its life and functions, map.c ranges and
- * what units have to be told of them, cached_table.c single pages. Nobody else includes this. */
+/* The inside of a domain, for the files that work on it: domain.c (life cycle and functions), map.c (ranges
+ * and invalidation), cached_table.c (single pages). No other file includes this. */
 #pragma once
 #include "iommu/cached_table.h"
 #include "iommu/iommu.h"
@@ -14,7 +14,7 @@ struct domain {
 	uint16_t id;
 	unsigned attached; /* functions */
 	bool pass;         /* no tables: everything passes */
-	bool announce;     /* a unit that it is attached under has to be told of new mappings */
+	bool announce;     /* a unit it is attached under needs an invalidation for new mappings */
 	bool batch;        /* between domain_unmap_begin() and _end() */
 	uint64_t limit;    /* device addresses are below this */
 	struct iopt pt;

@@ -26,7 +26,7 @@ struct fault_function {
 };
 
 struct fault_lost {
-	uint64_t count, said; /* all, and those that a line has told of */
+	uint64_t count, said; /* all, and those already printed */
 	uint64_t line_at;     /* when that was; us */
 };
 
@@ -45,7 +45,7 @@ struct fault_log {
 
 	struct iommu_fault ring[FAULT_RING];
 	uint32_t head, tail;          /* free-running: put at head, printed from tail */
-	struct fault_lost lost_units; /* times that a unit had no record free: faults that nobody has seen */
+	struct fault_lost lost_units; /* times a unit had no free record: unrecorded faults */
 	struct fault_lost lost_ring;  /* records that the ring had no room for; they are counted */
 	struct fault_function fn[FAULT_FUNCTIONS + 1]; /* the last: all others */
 	unsigned functions;
@@ -57,8 +57,8 @@ struct fault_log {
 	struct iommu_fault of_claim; /* the first time */
 };
 
-/* Sets where iommu_fault_poll() copies to; NULL ends it. Whoever calls iommu_fault_next() or
- * iommu_fault_clear() instead takes records away from the log: see iommu_fault_claim(). */
+/* Sets where iommu_fault_poll() copies to; NULL ends it. A caller of iommu_fault_next() or
+ * iommu_fault_clear() takes records away from the log: see iommu_fault_claim(). */
 void iommu_fault_log(struct iommu *mmu, struct fault_log *log);
 
 /* The poll point: at most FAULT_POLL_MAX records are taken. How many there were. */
@@ -71,9 +71,10 @@ void iommu_fault_report(struct iommu *mmu);
 /* The same, without waiting for the interval: at the end, or before a function's tables are taken away. */
 void iommu_fault_report_all(struct iommu *mmu);
 
-/* Somebody provokes refusals of fn and wants to see them. What is pending goes to the log; from then on
- * records of fn do not, until iommu_fault_unclaim(), and those of all others still do, whoever polls. One
- * claim at a time. Without a log what is pending is dropped, and everybody's records are the claimer's. */
+/* For a caller that provokes faults of fn and wants to read them. Pending records go to the log; from then on
+ * records of fn do not, until iommu_fault_unclaim(), while those of all others still do, on whichever core
+ * polls. One claim at a time. Without a log, pending records are dropped and all records go to the
+ * claimer. */
 void iommu_fault_claim(struct iommu *mmu, bdf_t fn);
 /* The same for a function that is to forge interrupts: also those that are recorded with FAULT_NAMELESS. */
 void iommu_fault_claim_interrupts(struct iommu *mmu, bdf_t fn);

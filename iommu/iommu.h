@@ -118,7 +118,7 @@ enum sl_err iommu_reserved_next(struct iommu *mmu, bdf_t fn, struct iommu_reserv
 enum sl_err iommu_fault_next(struct iommu *mmu, struct iommu_fault *out) MUST_CHECK;
 /* Drops all pending records and overflows. */
 void iommu_fault_clear(struct iommu *mmu);
-/* For a requester that floods and that nobody can stop (hidden, or not found on the bus): its requests stay
+/* For a requester that floods and cannot be stopped (hidden, or not found on the bus): its requests stay
  * refused, in every unit of its segment, and are not recorded any more, so that they take neither time nor
  * records of others. Attaching it to a domain ends that. SL_BUSY when it is in a domain, SL_NOMEM,
  * SL_TIMEOUT, SL_DEVICE. */

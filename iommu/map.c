@@ -1,4 +1,4 @@
-/* Ranges in a domain, and what its units have to be told of them. */
+/* Ranges in a domain, and the invalidations they need. */
 #include "iommu/backend.h"
 #include "iommu/domain_parts.h"
 #include "kernel/msi.h"

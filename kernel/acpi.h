@@ -1,12 +1,12 @@
-/* ACPI tables as firmware left them (ACPI 6.5 §5.2). Nothing in them is trusted: every length is checked, a
- * wrong checksum is remembered (table.sum_ok) and left to the caller to report. */
+/* ACPI tables as the firmware left them (ACPI 6.5 §5.2). Nothing in them is trusted: every length is checked;
+ * a wrong checksum is recorded in table.sum_ok for the caller to report. */
 #pragma once
 #include "kernel/addr.h"
 #include "kernel/err.h"
 #include "kernel/span.h"
 
 #define ACPI_MAX_TABLES 96
-#define ACPI_HEADER     36u /* bytes that every table begins with: ACPI §5.2.6 */
+#define ACPI_HEADER     36u /* bytes of the header of every table: ACPI §5.2.6 */
 
 struct acpi_table {
 	char sig[5];
@@ -18,18 +18,19 @@ struct acpi_table {
 struct acpi {
 	struct acpi_table table[ACPI_MAX_TABLES];
 	unsigned count;
-	unsigned lost;       /* pointers that lead to no table */
-	unsigned dropped;    /* tables that nothing here reads, for which there was no room */
+	unsigned lost;       /* pointers that do not lead to a table */
+	unsigned dropped;    /* unused tables for which there was no room */
 	uint64_t lost_at[8]; /* the first of the lost */
 	uint8_t revision;    /* of the RSDP: 0 is ACPI 1.0 */
 	bool xsdt;
 };
 
-/* Gives len bytes of physical memory to read; NULL when they cannot be read. */
+/* Maps len bytes of physical memory for reading; NULL when they cannot be read. */
 typedef const uint8_t *acpi_map_fn(uint64_t phys, size_t len);
 
 /* Finds all tables from the RSDP: the XSDT of revision 2 and up when it is sound, else the RSDT. SL_BADVAL
- * when rsdp is none, SL_CHECKSUM when its checksum is wrong, SL_NOTFOUND when it leads to no table. */
+ * when rsdp is not an RSDP, SL_CHECKSUM when its checksum is wrong, SL_NOTFOUND when there is no table behind
+ * it. */
 enum sl_err acpi_init(struct acpi *acpi, uint64_t rsdp, acpi_map_fn *map) MUST_CHECK;
 
 /* The nth table (from 0) with a signature; NULL when there is none. */
@@ -40,7 +41,7 @@ struct acpi_ecam {     /* MCFG, PCI Firmware 3.3 §4.1.2 */
 	uint16_t seg;
 	uint8_t start, end;
 };
-/* The ith window; SL_END after the last, SL_BADVAL for one that makes no sense (go on with i + 1). */
+/* The ith window; SL_END after the last, SL_BADVAL for an invalid one (continue with i + 1). */
 enum sl_err acpi_mcfg(struct span mcfg, unsigned i, struct acpi_ecam *out);
 
 struct acpi_timer {
@@ -50,8 +51,8 @@ struct acpi_timer {
 /* The power management timer of the FADT (ACPI §5.2.9, §4.8.3.3), 3.579545 MHz. */
 struct acpi_timer acpi_fadt_timer(struct span fadt);
 
-/* Port and value that reset the machine: ACPI §4.8.3.6. port is 0 where the FADT names none (RESET_REG_SUP),
- * or one that is no I/O port of 8 bits. */
+/* Port and value that reset the machine: ACPI §4.8.3.6. port is 0 where the FADT names no reset register
+ * (RESET_REG_SUP), or one that is not an 8-bit I/O port. */
 struct acpi_reset {
 	uint16_t port;
 	uint8_t value;
@@ -64,10 +65,10 @@ uint64_t acpi_hpet(struct span hpet);
 struct acpi_uart {
 	uint64_t addr;
 	bool mmio;
-	uint8_t stride; /* bytes from register to register */
+	uint8_t stride; /* bytes between registers */
 	uint32_t clock; /* Hz; 0: not named */
-	uint32_t baud;  /* 0: as firmware has set it */
+	uint32_t baud;  /* 0: as the firmware has set it */
 };
-/* The console UART of the SPCR, when it is of a 16550 kind; its clock from revision 3 on and its rate, by
- * code or, from revision 4 on, in baud (Microsoft, Serial Port Console Redirection Table). */
+/* The console UART of the SPCR, when it is a 16550 variant; its clock (from revision 3) and its rate, as a
+ * code or (from revision 4) in baud (Microsoft, Serial Port Console Redirection Table). */
 enum sl_err acpi_spcr(struct span spcr, struct acpi_uart *out) MUST_CHECK;

@@ -1,9 +1,9 @@
-/* Addresses with a type each, so that a physical address cannot be given where a device address is meant.
+/* One type per kind of address, so that a physical address cannot be passed where a device address is meant.
  *
  * phys_t is what the CPU's page tables and the IOMMU's tables hold; iova_t is what a device puts on the bus.
- * All RAM stands at phys_map_base + physical address: the kernel's direct map, 0 in the loader (firmware maps
- * one to one), and the start of the arena in a host test. Device registers are not in it: they are mapped
- * with mmio_map(). */
+ * All RAM is mapped at phys_map_base + physical address: the kernel's direct map, 0 in the loader (the
+ * firmware maps one to one), and the start of the arena in a host test. Device registers are not in this map;
+ * mmio_map() maps them. */
 #pragma once
 #include "kernel/bits.h"
 

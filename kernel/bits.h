@@ -18,3 +18,8 @@ typedef unsigned long long ull; /* what %llx takes; cast to it in format argumen
 #define MUST_CHECK              __attribute__((warn_unused_result))
 #define NOINLINE                __attribute__((noinline))
 #define PRINTF_LIKE(fmt, first) __attribute__((format(printf, fmt, first)))
+
+/* For what runs once an operation. */
+#define LIKELY(x)   __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define FAST_INLINE static inline __attribute__((always_inline))

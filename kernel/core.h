@@ -1,11 +1,11 @@
-/* Cores: core 0 is the one that firmware started us on, the others run what core 0 gives them and halt in
- * between. There is no scheduler: one function on one core until it returns.
+/* Cores: the firmware started us on core 0; the others run functions that core 0 assigns and halt in between.
+ * There is no scheduler: one function runs on one core until it returns.
  *
  * Set-up belongs to core 0: nothing that allocates, maps or configures (pmm, paging, domains, pci) may be
- * called on another core, and core_run() and core_join() are core 0's. The log may be used everywhere.
+ * called on another core, and core_run() and core_join() are core 0's. Any core may log.
  *
  * Order: core_init_first() (kernel/start_hw.c), cores_start(), cores_compare(), then core_run() and
- * core_join() as often as wanted. */
+ * core_join() any number of times. */
 #pragma once
 #include "kernel/err.h"
 #include "kernel/skew.h"
@@ -14,35 +14,35 @@
 
 typedef void core_fn(void *arg);
 
-/* Cores that run, core 0 included; their indexes are below it. */
+/* Number of running cores, core 0 included; their indexes are below it. */
 unsigned core_count(void);
 
-/* The index of the core that asks. */
+/* The index of the calling core. */
 unsigned core_index(void);
 
-/* The id of a core's local APIC: where interrupts are sent. */
+/* The id of a core's local APIC, as interrupt messages name it. */
 uint32_t core_apic_id(unsigned core);
 
 /* The time stamp counter of a core against core 0's, as measured by cores_compare(). */
 const struct skew *core_skew(unsigned core);
 
-/* Starts fn(arg) on an idle core; core_join() tells when it is done. On core 0 it runs at once and is done
- * when core_run() returns. fn calls core_progress() at least once in WATCH_SECONDS, or the watchdog prints
- * where each core is. SL_RANGE: no such core; SL_BUSY: it is at work, or was given up. */
+/* Starts fn(arg) on an idle core; core_join() waits for it. On core 0 it has run when core_run() returns. fn
+ * calls core_progress() at least once in WATCH_SECONDS, or the watchdog prints where each core is. SL_RANGE:
+ * no such core; SL_BUSY: the core is at work, or was given up. */
 enum sl_err core_run(unsigned core, core_fn *fn, void *arg) MUST_CHECK;
 #define WATCH_SECONDS 5u
 
-/* Waits until the core is idle. SL_TIMEOUT when it is not by deadline (now_us()): where it is has been
- * printed then, and it is stopped for good, so that it touches nothing any more. */
+/* Waits until the core is idle. SL_TIMEOUT when it is not by deadline (now_us()): then its position has been
+ * printed and it is stopped for good, so that it touches nothing any more. */
 enum sl_err core_join(unsigned core, uint64_t deadline) MUST_CHECK;
 
-/* Halts this core until an interrupt comes, unless look(ctx) is true: it is asked once, with interrupts off,
- * and an interrupt that comes after it ends the halt. In a function that core_run() runs; the watchdog ends
- * the halt once a second, so that who waits can look at a clock, and a core that wakes makes progress. Where
- * core_can_halt() is false it asks nothing and returns. True when it halted. */
+/* Halts this core until an interrupt comes, unless look(ctx) is true: look() is called once, with interrupts
+ * off, and an interrupt that comes after it ends the halt. In a function that core_run() runs. The watchdog
+ * ends the halt once a second, so that a waiter can check the clock, and a core that wakes makes progress.
+ * Where core_can_halt() is false it returns without calling look(). True when it halted. */
 bool core_halt_unless(bool (*look)(void *ctx), void *ctx);
-/* True when somebody wakes halted cores: there are interrupts and a timer. */
+/* True when halted cores are woken: there are interrupts and a timer. */
 bool core_can_halt(void);
 
-/* The running function is alive. Touches this core's memory alone. */
+/* Tells the watchdog that the running function is alive. Touches only this core's memory. */
 void core_progress(void);

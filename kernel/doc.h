@@ -1,6 +1,5 @@
-/* Words of a table that stand in the documents only: tools/mkdocs writes paragraphs of docs/ from such
- * tables, with DOC(text) taken as text, and DOC_FIELD(text) as one more field. Nothing of them is compiled.
- */
+/* Text in tables that is meant for the documents only: tools/mkdocs generates paragraphs of docs/ from such
+ * tables, with DOC(text) as text and DOC_FIELD(text) as one more field. None of it is compiled. */
 #pragma once
 
 #ifndef DOC

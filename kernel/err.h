@@ -1,6 +1,6 @@
 /* One list of errors, each with a printable name and a text. A function that can fail returns enum sl_err;
- * the place where an error arises logs it once, callers pass it on, the stage that failed says what it means.
- */
+ * the place where an error arises logs it once, callers pass it on, and the failed stage explains what it
+ * means. */
 #pragma once
 #include "kernel/bits.h"
 

@@ -3,6 +3,6 @@
 #include <stdarg.h>
 #include "kernel/bits.h"
 
-/* As snprintf: always ends buf with a NUL when n > 0; returns the length that was wanted. */
+/* As snprintf: always ends buf with a NUL when n > 0; returns the untruncated length. */
 int fmt_print(char *buf, size_t n, const char *fmt, ...) PRINTF_LIKE(3, 4);
 int fmt_vprint(char *buf, size_t n, const char *fmt, va_list ap) PRINTF_LIKE(3, 0);

@@ -19,12 +19,12 @@ struct jsonl {
 
 /* {"t":"type" */
 void jsonl_start(struct jsonl *j, const char *type);
-/* The caller keeps a line shorter than JSONL_LINE; what goes beyond it spoils the line. */
+/* The caller keeps a line shorter than JSONL_LINE; a longer one is damaged. */
 void jsonl_add(struct jsonl *j, const char *fmt, ...) PRINTF_LIKE(2, 3);
-/* ,"key":"text": a quotation mark becomes ', what is no plain character becomes ?, and what has no room any
- * more is left out. */
+/* ,"key":"text": a quotation mark becomes ', other non-printable characters become ?, and text that does not
+ * fit is cut. */
 void jsonl_text(struct jsonl *j, const char *key, const char *text);
 /* ,"hex":"00ff" */
 void jsonl_bytes(struct jsonl *j, const uint8_t *p, size_t n);
-/* Closes the line and gives it away. */
+/* Closes the line and passes it to put(). */
 void jsonl_end(struct jsonl *j);

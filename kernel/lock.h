@@ -1,5 +1,5 @@
-/* A lock that nobody waits for without end. Who holds it may take it again (an interrupt in the middle), and
- * whoever has waited too long takes it over: its holder has stopped. Never on the data path. */
+/* A lock with a bounded wait. The holder may take it again (an interrupt in the middle); a core that has
+ * waited too long takes it over, because the holder has stopped. Never on the data path. */
 #pragma once
 #include "kernel/core.h"
 #include "kernel/time.h"
@@ -9,7 +9,7 @@ struct lock {
 	uint32_t owner; /* core index + 1; 0: free */
 };
 
-/* True when the caller has to give it back with lock_give(); false when this core held it already. */
+/* True when the caller must release it with lock_give(); false when this core held it already. */
 static inline bool lock_take(struct lock *l, uint64_t wait_us)
 {
 	uint32_t me = core_index() + 1, owner = 0;

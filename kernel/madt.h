@@ -1,5 +1,5 @@
-/* The MADT: which processors and I/O APICs there are, and how they are wired (ACPI 6.5 §5.2.12). Firmware
- * wrote it, so every length is checked and nothing in it is taken for certain. */
+/* The MADT: processors and I/O APICs, and how they are wired (ACPI 6.5 §5.2.12). Untrusted firmware data:
+ * every length is checked. */
 #pragma once
 #include "kernel/span.h"
 
@@ -9,7 +9,7 @@
 
 struct madt_cpu {
 	uint32_t apic_id;
-	bool enabled; /* else: may be switched on while the system runs (online capable) */
+	bool enabled; /* else: may be enabled while the system runs (online capable) */
 };
 
 struct madt_ioapic {
@@ -18,7 +18,7 @@ struct madt_ioapic {
 	uint8_t id;
 };
 
-struct madt_override { /* an ISA interrupt that is wired elsewhere, or otherwise */
+struct madt_override { /* an ISA interrupt with another pin, polarity or trigger mode */
 	uint32_t gsi;
 	uint16_t flags; /* MPS INTI: polarity in bits 1:0, trigger mode in bits 3:2 */
 	uint8_t irq;
@@ -28,9 +28,9 @@ struct madt {
 	uint64_t lapic;   /* registers of the local APIC, the same for each processor */
 	bool has_8259;    /* PCAT_COMPAT */
 	uint64_t mailbox; /* of the multiprocessor wakeup structure; 0: there is none */
-	bool damaged;     /* an entry runs past the end, or has a length that cannot be */
+	bool damaged;     /* an entry runs past the end, or has an impossible length */
 	unsigned cpus;    /* each APIC id once */
-	unsigned absent;  /* entries of processors that are not there: neither enabled nor online capable */
+	unsigned absent;  /* entries of absent processors: neither enabled nor online capable */
 	unsigned twice;   /* entries with an APIC id that an earlier one has */
 	unsigned lost;    /* entries that did not fit */
 	unsigned ioapics, overrides;
@@ -39,7 +39,7 @@ struct madt {
 	struct madt_override override[MADT_MAX_OVERRIDES];
 };
 
-/* Reads the whole table, header included, into out. A damaged table gives what stands before the damage. */
+/* Reads the whole table, header included, into out. A damaged table gives the entries before the damage. */
 void madt_read(struct span table, struct madt *out);
 
 /* True when some processor, enabled or online capable, has this APIC id. */

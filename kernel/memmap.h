@@ -3,13 +3,13 @@
 #include "boot/boot_info.h"
 #include "kernel/span.h"
 
-/* Regions that a map of that many descriptors can give, and memmap_decode() needs room for. */
+/* Most regions that a map of that many descriptors can give: the room that memmap_decode() needs. */
 #define MEMMAP_ROOM(descriptors) (2u * (descriptors))
 
 /* Decodes an EFI_MEMORY_DESCRIPTOR array (UEFI §7.2.3; stride bytes apart) into out, sorted by address, no
  * two overlapping, neighbours of one kind joined. Where descriptors overlap, the least usable type holds.
- * *odd counts those that are left out: they begin inside a page or end above 2^52, or there is no room for
- * them. Returns how many regions; 0 when nothing is left. */
+ * *odd counts the descriptors left out: those that begin inside a page, end above 2^52 or do not fit. Returns
+ * the number of regions. */
 uint32_t memmap_decode(struct span map, size_t stride, uint64_t top, struct boot_region *out, uint32_t max,
 		       uint32_t *odd);
 

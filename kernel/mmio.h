@@ -1,9 +1,18 @@
 /* Device registers: one load or store of exactly the named width each, never merged, never torn. Register
- * memory is mapped uncached (kernel/x86/paging.h), where x86 keeps loads and stores in program order; the
- * compiler is held to the same by volatile, and a doorbell store is a release so that the descriptors before
- * it are in memory first. */
+ * memory is mapped uncached (kernel/paging.h), where x86 keeps loads and stores in program order;
+ * volatile holds the compiler to the same, and a doorbell store is a release so that the descriptors before
+ * it reach memory first. */
 #pragma once
-#include <stdint.h>
+#include "kernel/addr.h"
+#include "kernel/phys.h"
+
+/* Maps a PCI function's registers, uncached; never unmapped again. NULL when out of memory, or, with a WARN
+ * line, when something other than registers is there: kernel/phys.h. */
+volatile void *mmio_map(phys_t phys, uint64_t len);
+
+/* The same for registers that a firmware table names: the range is claimed for that kind. what names them in
+ * the WARN line. */
+volatile void *mmio_claim(const char *what, phys_t phys, uint64_t len, enum phys_kind kind);
 
 static inline uint8_t mmio_rd8(const volatile void *p)
 {

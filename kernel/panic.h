@@ -1,5 +1,5 @@
-/* The end of the road: a bug in Sluice, not a bad input. Prints the text, a backtrace and how to report it,
- * and ends the run in the way that the configuration asks for. On the host it aborts. */
+/* For a bug in Sluice, never for bad input. Prints the text, a backtrace and how to report it, and ends the
+ * run as the configuration says. On the host it aborts. */
 #pragma once
 #include "kernel/bits.h"
 

@@ -1,7 +1,7 @@
-/* Physical addresses that somebody else names (a table of firmware, a BAR), looked at before anything there
- * is read or written: no page-table entry gets an address that the processor does not have, no memory is
- * taken for registers, and no device's registers are taken for another's. One list for the machine, used by
- * the loader and by the kernel, each with a memory map of its own. */
+/* Checks physical addresses from untrusted sources (a firmware table, a BAR) before anything there is read or
+ * written: no page-table entry gets an address that the processor does not have, no memory is taken for
+ * registers, and no device's registers are taken for another's. One list for the machine, used by the loader
+ * and by the kernel, each with its own memory map. */
 #pragma once
 #include "boot/boot_info.h"
 
@@ -15,7 +15,7 @@ enum phys_kind {
 	PHYS_TIMER,  /* the ACPI timer, 4 bytes */
 	PHYS_UART,   /* a UART's registers */
 	PHYS_APIC,   /* a processor's local APIC */
-	PHYS_BAR,    /* what a PCI function's Base Address Register says */
+	PHYS_BAR,    /* a PCI function's Base Address Register */
 	PHYS_KINDS
 };
 
@@ -35,14 +35,14 @@ enum phys_fault { PHYS_FAULTS(PHYS_FAULT_ENUM) PHYS_FAULT_COUNT };
 /* "it is in RAM by firmware's memory map". */
 const char *phys_fault_text(enum phys_fault f);
 
-/* Starts over: the memory map (sorted; it stays the caller's and must go on to be there) and the bits that
- * the processor's physical addresses have (CPUID 80000008h EAX 7:0). Nothing is claimed but the addresses of
- * interrupts, FEE00000h to FEEFFFFFh, which are the local APICs' (SDM vol. 3 §11.4.1, VT-d §3.15). */
+/* Starts over with the memory map (sorted; owned by the caller, who keeps it in place) and the width of the
+ * processor's physical addresses (CPUID 80000008h EAX 7:0). Only the interrupt addresses, FEE00000h to
+ * FEEFFFFFh, are claimed then, for the local APICs (SDM vol. 3 §11.4.1, VT-d §3.15). */
 void phys_init(const struct boot_region *map, uint32_t regions, unsigned width);
 
 /* May [addr, addr + len) be used as that kind? */
 enum phys_fault phys_check(uint64_t addr, uint64_t len, enum phys_kind kind) MUST_CHECK;
 
 /* The same, and from then on the range is refused to every other kind. A range of the same kind that begins
- * where an earlier one does, or lies inside one, is the same thing asked for again. */
+ * where an earlier one does, or lies inside one, counts as the same claim. */
 enum phys_fault phys_claim(uint64_t addr, uint64_t len, enum phys_kind kind) MUST_CHECK;

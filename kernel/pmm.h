@@ -1,18 +1,18 @@
 /* Physical pages. Free memory is a list of extents in address order, each described by a header in its own
  * first page, so it needs no memory of its own and has no upper limit. Allocation is for set-up, on core 0,
  * never for a polling loop or another core. Memory handed to a device must come from here and go back only
- * after the IOMMU has been told (iommu/domain.h). */
+ * after it is unmapped and the IOMMU's caches are invalidated (iommu/domain.h). */
 #pragma once
 #include "kernel/addr.h"
 #include "kernel/err.h"
 
-/* Gives a range of RAM to the allocator. It must be in the direct map, unused, and not overlap what was given
- * before (an overlap is refused with SL_EXISTS). Page 0 is never used, nor what pmm_reserve() keeps. */
+/* Adds a range of RAM to the allocator. It must be in the direct map, unused, and must not overlap an earlier
+ * range (SL_EXISTS). Page 0 and ranges of pmm_reserve() are never used. */
 enum sl_err pmm_add(phys_t base, uint64_t pages) MUST_CHECK;
 
-/* Keeps [base, base + pages) out of the allocator for good: what is free of it is taken out, and what
- * pmm_add() is given later never gets in. Pages that are in use stay in use. After very many ranges two that
- * lie close are kept with all that is between them. */
+/* Keeps [base, base + pages) out of the allocator for good: its free pages are removed now, and pmm_add()
+ * skips the range later. Pages in use stay in use. When the list of ranges is full, the two closest are
+ * joined, with the pages between them. */
 void pmm_reserve(phys_t base, uint64_t pages);
 /* True when all of it is kept out. */
 bool pmm_is_reserved(phys_t base, uint64_t pages);
@@ -23,14 +23,14 @@ bool pmm_is_free(phys_t base, uint64_t pages);
  * PAGE_SIZE), zeroed. SL_NOMEM when there is no such run. The caller owns them and ends that with pmm_free().
  */
 enum sl_err pmm_alloc(uint64_t pages, uint64_t align, phys_t *out) MUST_CHECK;
-/* From now on pages come from these ranges as long as they have room, the first first, and then from
- * anywhere. At most PMM_PREFERRED ranges count; they are copied. n 0: from anywhere. */
+/* From now on pages come from these ranges, in this order, as long as they have room, and then from anywhere.
+ * At most PMM_PREFERRED ranges count; they are copied. n 0: from anywhere. */
 #define PMM_PREFERRED 16u
 struct pmm_range {
 	uint64_t base, end; /* bytes; end is behind the last */
 };
 void pmm_prefer(const struct pmm_range *range, unsigned n);
-/* Gives pages back. A double free is a bug and panics. */
+/* Frees pages. A double free is a bug and panics. */
 void pmm_free(phys_t base, uint64_t pages);
 
 /* One zeroed page through the direct map; NULL when there is none. */
@@ -38,10 +38,10 @@ void *pmm_page(void);
 void pmm_page_free(void *page);
 
 uint64_t pmm_free_pages(void);
-/* Pages taken and not given back, and the most there ever were. */
+/* Pages in use, and the most there ever were. */
 uint64_t pmm_used_pages(void);
 uint64_t pmm_peak_pages(void);
 
-/* Memory for an object that lives for ever (lists of functions, units). Zeroed, aligned to 16; NULL when out
+/* Memory for an object that is never freed (lists of functions, units). Zeroed, aligned to 16; NULL when out
  * of memory. */
 void *pmm_keep(size_t size);

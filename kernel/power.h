@@ -5,15 +5,15 @@
 
 void power_init(const struct boot_info *bi);
 
-/* Takes the reset register of the FADT, for machines whose firmware does not reset when it is asked to. */
+/* Sets the FADT's reset register, for machines whose firmware does not reset on request. */
 void power_reset_register(const struct acpi *acpi);
 
-/* From now on this is how a run ends, whatever end= says. */
+/* Overrides end=. */
 void power_choose(enum config_end end);
 
 /* Ends the run as end= in the configuration says: halt, reboot and shutdown through UEFI runtime services, or
- * QEMU's isa-debug-exit device with a status that tells whether ok (that port is not touched otherwise). A
- * reset that firmware does not make is tried by the FADT's reset register (ACPI §4.8.3.6), port CF9h and the
+ * QEMU's isa-debug-exit device with a status that encodes ok (that port is not touched otherwise). A reset
+ * that the firmware does not perform is tried by the FADT's reset register (ACPI §4.8.3.6), port CF9h and the
  * keyboard controller. The RESULT line has been printed: nothing prints another from here on. */
 _Noreturn void power_end(bool ok);
 

@@ -4,7 +4,7 @@
 #include "kernel/serial.h"
 #include "kernel/time.h"
 #include "kernel/x86/cpu.h"
-#include "kernel/x86/paging.h"
+#include "kernel/paging.h"
 #include "kernel/x86/port.h"
 
 #define QEMU_EXIT      0xf4 /* isa-debug-exit,iobase=0xf4: QEMU's status is value << 1 | 1 */

@@ -2,7 +2,7 @@
 #include "kernel/panic.h"
 #include "kernel/pmm.h"
 #include "kernel/str.h"
-#include "kernel/x86/paging.h"
+#include "kernel/paging.h"
 
 #define LOW_MEMORY 0x100000ull /* left alone, but for ram_low() */
 #define LOW_END    0xa0000ull

@@ -11,6 +11,6 @@ void report_table(struct jsonl *j, const char *sig, uint64_t addr, struct span t
 /* "mem" lines: a sorted memory map. Neighbours of one type and attribute are one line. */
 void report_memory(struct jsonl *j, const struct boot_region *region, uint32_t n);
 /* "cfg" lines: configuration space, size bytes, in pieces. Zeros at the end of a piece are left out, and so
- * is a piece of zeros or of nothing (all ones). read gives the dword at an offset. */
+ * is a piece of only zeros or only ones. read returns the dword at an offset. */
 void report_space(struct jsonl *j, bdf_t fn, unsigned size, uint32_t (*read)(void *ctx, unsigned off),
 		  void *ctx);

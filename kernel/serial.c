@@ -6,7 +6,7 @@
 
 #define FIFO_SIZE     16
 #define CTRL_C        3
-#define STALL_US      1000000u /* no byte is taken for so long: nobody reads, or the UART is gone */
+#define STALL_US      1000000u /* no byte taken for so long: the reader paused, or the UART is gone */
 #define CALL_US       1500000u /* longest wait in one call, below the log's patience with a core (kernel/log.c) */
 #define LOCK_US       2000000u
 #define RECEIVE_MOST  FIFO_SIZE

@@ -1,6 +1,6 @@
 /* The registers of a console in memory are mapped by the kernel's tables. */
 #include "kernel/serial.h"
-#include "kernel/x86/paging.h"
+#include "kernel/paging.h"
 
 enum sl_err uart_map(const struct acpi_uart *at, struct uart *out)
 {

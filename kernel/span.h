@@ -1,6 +1,6 @@
-/* A run of bytes that somebody else wrote: firmware tables, configuration files. Reads are bounded and byte
- * by byte, so that no length, alignment or cast has to be trusted; a read outside gives 0 and the caller has
- * checked span_has(). */
+/* A run of untrusted bytes: firmware tables, configuration files. Reads are bounded and byte by byte, so that
+ * no length, alignment or cast has to be trusted. A read outside returns 0; the caller checks span_has()
+ * first. */
 #pragma once
 #include "kernel/bits.h"
 

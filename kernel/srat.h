@@ -1,4 +1,5 @@
-/* Which memory and which processors lie together: the System Resource Affinity Table, ACPI §5.2.16. */
+/* Which memory and which processors belong to one NUMA node: the System Resource Affinity Table, ACPI
+ * §5.2.16. */
 #pragma once
 #include "kernel/err.h"
 #include "kernel/span.h"
@@ -12,8 +13,8 @@ struct srat_entry {
 	uint64_t base, len; /* bytes */
 };
 
-/* The next enabled processor or memory range behind *off, which begins at 0; *off is then behind it. SL_END
- * after the last, and where an entry has an impossible length: what follows it cannot be found. */
+/* The next enabled processor or memory range at or after *off (start with 0); advances *off past it. SL_END
+ * after the last, and at an entry with an impossible length, since the entries after it cannot be found. */
 enum sl_err srat_next(struct span srat, size_t *off, struct srat_entry *out) MUST_CHECK;
 
 /* The node of a processor; SRAT_NO_NODE when the table does not name it. */

@@ -3,8 +3,8 @@
 #include "boot/boot_info.h"
 #include "kernel/err.h"
 
-/* Called before the first page is given to the page allocator: keeps memory out of it (pmm_reserve()) that
- * devices may write to whatever the system does. A few pages can be allocated, for tables to be read. */
+/* Called before the first page is given to the page allocator: reserves (pmm_reserve()) memory that devices
+ * may write to at any time. A few pages can be allocated, for reading tables. */
 void app_reserve(const struct boot_info *boot);
 /* The application, apps/main.c. Does not return. */
 void app_main(const struct boot_info *boot);

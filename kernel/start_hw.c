@@ -7,8 +7,8 @@
 #include "kernel/start.h"
 #include "kernel/symbols.h"
 #include "kernel/x86/cpu.h"
-#include "kernel/x86/hwerr.h"
-#include "kernel/x86/paging.h"
+#include "kernel/hwerr.h"
+#include "kernel/paging.h"
 #include "kernel/x86/percore.h"
 
 static const struct boot_info *boot;
@@ -33,8 +33,8 @@ static void start_app(void)
 }
 
 /* The UARTs that console= names, else the four ports that PCs have them at, where one answers. Those in
- * memory and on PCI follow when memory can be mapped and the functions are known (apps/bringup/console.c); the ring
- * keeps what they have to show. */
+ * memory and on PCI follow when memory can be mapped and the functions are known (apps/bringup/console.c);
+ * the ring keeps what they have to show. */
 static void start_console(void)
 {
 	const struct config *cfg = &boot->cfg;

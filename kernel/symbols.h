@@ -4,5 +4,5 @@
 
 void symbols_init(struct span symtab, struct span strtab);
 
-/* The function that addr lies in, and how far; "?" when there is none. */
+/* The function that contains addr, and the offset in it; "?" when there is none. */
 const char *symbols_find(uint64_t addr, uint64_t *offset);

@@ -3,8 +3,7 @@
 #pragma once
 #include "kernel/bits.h"
 
-/* Microseconds; never goes back on one core, and on another by no more than core_skew() (kernel/core.h)
- * tells. */
+/* Microseconds; never goes back on one core, and between cores by at most core_skew() (kernel/core.h). */
 uint64_t now_us(void);
 /* Busy wait; at least us microseconds. */
 void delay_us(uint64_t us);

@@ -1,4 +1,4 @@
-/* One 16550 UART: its registers, and what they say of it. Loader and kernel both ask. */
+/* One 16550 UART: its registers and state. Used by the loader and the kernel. */
 #pragma once
 #include "kernel/acpi.h"
 
@@ -23,8 +23,8 @@ extern const uint16_t uart_coms[4];
 #define LSR_TEMT  0x40
 #define SCR       7
 
-#define UART_CLOCK 1843200u /* Hz, of a UART whose clock nobody names */
-#define UART_BAUD  115200u  /* of one that firmware has not set up */
+#define UART_CLOCK 1843200u /* Hz, of a UART whose clock no table names */
+#define UART_BAUD  115200u  /* of one that the firmware has not set up */
 
 struct uart {
 	struct acpi_uart at;
@@ -37,11 +37,11 @@ void uart_wr(const struct uart *u, unsigned reg, uint8_t value);
 
 /* True when a UART with a scratch register answers. */
 bool uart_answers(const struct uart *u);
-/* True when firmware has set it up: 8N1, DTR and RTS on, a divisor. After a reset none of that is so. */
+/* True when the firmware has set it up: 8N1, DTR and RTS on, a divisor. A reset clears all of these. */
 bool uart_is_set_up(const struct uart *u);
 /* The divisor latch; nothing may be sent meanwhile. */
 uint32_t uart_divisor(const struct uart *u);
 /* Hz: the clock that a table names, else UART_CLOCK. */
 uint32_t uart_clock(const struct uart *u);
-/* For a person: "COM2 (port 0x2f8)". */
+/* As text: "COM2 (port 0x2f8)". */
 void uart_name(const struct acpi_uart *at, char *out, size_t size);

@@ -1,4 +1,4 @@
-/* Does a core that has work make progress? It counts while it works; whoever watches looks at the count now
+/* Does a working core make progress? The core counts while it works; the watching core checks the count now
  * and then. */
 #pragma once
 #include "kernel/bits.h"
@@ -10,9 +10,9 @@ struct watch {
 
 enum watch_says {
 	WATCH_WELL,
-	WATCH_STUCK, /* the count has stood still for limit_us; said once until it moves again */
+	WATCH_STUCK, /* the count has stood still for limit_us; reported once until it moves again */
 	WATCH_AGAIN, /* it moves again after that */
 };
 
-/* One look. An idle core is always well, and its time starts anew with its next work. */
+/* One check. An idle core is always well, and its time restarts with its next work. */
 enum watch_says watch_look(struct watch *w, bool busy, uint64_t count, uint64_t now, uint64_t limit_us);

@@ -4,8 +4,8 @@
 #include "pci/cfg.h"
 
 /* Adds buses bus_start..bus_end of a segment, 1 MiB each. va is the first byte of bus_start, mapped uncached
- * by the caller, and stays mapped for ever. SL_RANGE when bus_end < bus_start, SL_EXISTS when a bus was added
- * before, SL_NOSPACE after 64 windows. */
+ * by the caller, and stays mapped. SL_RANGE when bus_end < bus_start, SL_EXISTS when a bus was added before,
+ * SL_NOSPACE after 64 windows. */
 enum sl_err ecam_add(uint16_t seg, uint8_t bus_start, uint8_t bus_end, volatile void *va) MUST_CHECK;
 
 /* Access through all windows added so far and later; read_only: writes are dropped (pci/cfg.h). */

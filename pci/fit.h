@@ -15,8 +15,8 @@ struct sriov_fit {
 	uint64_t each;          /* bytes of VF BARs of one VF */
 	uint64_t missing_bytes; /* of the VFs that have none */
 	bool unsized;   /* nothing may be written, so VF BARs are not sized: by_bars and each say nothing */
-	bool no_window; /* it is on a root bus, whose windows nobody told us of: addresses are only
-			   those that firmware gave */
+	bool no_window; /* it is on a root bus, whose windows are unknown: the only addresses are those that
+			   the firmware gave */
 };
 
 /* For total VFs. pf->vf_bar has what firmware left (vf_bars_read()); it is changed and put back. */

@@ -36,7 +36,7 @@ enum sl_err msix_open(const struct pci_func *fn, const struct msix *x, volatile 
 enum sl_err msix_set(const struct msix_table *t, unsigned vector, uint64_t addr, uint32_t data) MUST_CHECK;
 /* A masked vector's interrupt waits in the function. SL_RANGE. */
 enum sl_err msix_mask(const struct msix_table *t, unsigned vector, bool masked) MUST_CHECK;
-/* A vector for whoever masks and unmasks it often. */
+/* A vector for code that masks and unmasks it often. */
 struct msix_vector {
 	volatile uint8_t *ctl;
 	uint32_t rest; /* of its Vector Control */

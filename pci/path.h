@@ -1,8 +1,7 @@
 /* What a function needs to be driven: power, and every bridge between it and the processor. Firmware may
  * leave a function in D3hot, or a port with Memory Space Enable or Bus Master Enable clear; then its
- * registers read all ones, or its requests end at the port without a fault record (PCIe §7.5.1.1.3).
- *
- * What is changed here is said in a line each and stays until pci_paths_restore(), at the end of the run. */
+ * registers read all ones, or its requests end at the port without a fault record (PCIe §7.5.1.1.3). Each
+ * change is logged and stays until pci_paths_restore(), at the end of the run. */
 #pragma once
 #include "pci/pci.h"
 

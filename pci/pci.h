@@ -1,17 +1,18 @@
 /* The PCI functions of the machine as Sluice found them, and what it could not look at.
  *
  * Order of use: zero a struct pci, pci_scan() once for each MCFG window, then pci_quiesce(); after that VFs
- * may come and go (pci/sriov.h). Functions are kept for ever; the list is sorted by segment and routing id. A
- * struct pci_func tells what was read, and is not changed by the caller. */
+ * may come and go (pci/sriov.h). Functions are never freed; the list is sorted by segment and routing id. A
+ * struct pci_func holds what was read; callers do not change it. */
 #pragma once
 #include <sys/queue.h>
 #include "kernel/err.h"
 #include "pci/cfg.h"
 
-#define PCI_BARS 6
+#define PCI_CLASS_NVME 0x010802 /* class code: base class, sub-class, interface */
+#define PCI_BARS       6
 
 struct pci_bar {
-	uint64_t addr, size; /* size 0: there is no such BAR; addr 0: nobody gave it an address */
+	uint64_t addr, size; /* size 0: there is no such BAR; addr 0: it has no address */
 	bool io, mem64, prefetch;
 };
 

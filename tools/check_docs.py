@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Every failure that Sluice can print stands in docs/troubleshooting.md, by its text, every fault reason in
-docs/faults.md, every section of VT-d that is cited in docs/references.md, and every option of boot/options.h, with its
-values and default, in docs/options.md, every attack in docs/attacks.md; and paragraphs that follow from tables of the source are what tools/mkdocs
-writes. Prints what is not so.
+"""Compares the documents with the source and prints each difference:
+
+- every failure that Sluice can print is in docs/troubleshooting.md, by its text, and every warning there is printed;
+- every fault reason is in docs/faults.md, every cited section of VT-d in docs/references.md, every option of
+  boot/options.h with its values and default in docs/options.md, every attack in docs/attacks.md;
+- paragraphs made from tables of the source are what tools/mkdocs writes.
 
 A message is found by its fixed words: the format string with every conversion taken as "..."."""
 import pathlib
@@ -29,6 +31,20 @@ def messages():
             for call in CALL.finditer(source):
                 line = source.count("\n", 0, call.start()) + 1
                 yield f"{path.relative_to(ROOT)}:{line}", call[2], text(call[3])
+
+
+def warnings():
+    """Pieces of the warnings that docs/troubleshooting.md lists and that no string of the source has"""
+    strings = set()
+    for folder in ("apps", "boot", "drivers", "iommu", "kernel", "pci"):
+        for path in (ROOT / folder).rglob("*.[ch]"):
+            strings.update(text(literal) for literal in re.findall(STRING, path.read_text()) if len(literal) > 8)
+    source = "\n".join(strings)
+    page = " ".join((ROOT / "docs/troubleshooting.md").read_text().split())
+    for warning in re.findall(r"WARN \*\*(.+?)\*\*", page):
+        for piece in re.split(r"0x\.\.\.|\.\.\.|: ", warning):
+            if piece.strip(" :,;()+") not in source:
+                yield f"docs/troubleshooting.md: the source has no {piece.strip()!r} of WARN {warning}"
 
 
 NUMBER = r"\d+(?:\.\d+)+"
@@ -118,7 +134,7 @@ def main():
         if f"| {reason} | {words} |" not in faults:
             print(f"iommu/vtd/reasons.h: not in docs/faults.md: {reason} {words}")
             bad += 1
-    for wrong in [*check_options(), *check_attacks()]:
+    for wrong in [*warnings(), *check_options(), *check_attacks()]:
         print(wrong)
         bad += 1
     made = subprocess.run([ROOT / "tools/mkdocs", "--check"], capture_output=True, text=True)

@@ -12,9 +12,8 @@
 #include "kernel/log.h"
 #include "kernel/str.h"
 
-#define CLASS_NVME 0x010802
-#define PROOF_VFS  2u /* enough: each attacks the other */
-#define PIECE      400u
+#define PROOF_VFS 2u /* enough: each attacks the other */
+#define PIECE     400u
 
 static struct audit_result result; /* of the last audit_print() */
 
@@ -75,7 +74,7 @@ static enum audit_proof can_prove(const struct machine *m)
 	if (!m->translating)
 		return AUDIT_PROOF_NO_UNIT;
 	PCI_EACH(f, &m->pci)
-		nvme |= f->class == CLASS_NVME && !f->pf;
+		nvme |= f->class == PCI_CLASS_NVME && !f->pf;
 	if ((nvme && m->cfg->scratch[0]) || edu_find(&m->pci))
 		return AUDIT_PROOF_DONE;
 	return nvme ? AUDIT_PROOF_NOT_NAMED : AUDIT_PROOF_NO_DEVICE;

@@ -3,7 +3,7 @@
 #include "kernel/fmt.h"
 #include "kernel/str.h"
 
-/* One with the id and the meaning of the one before is said in a line. */
+/* A finding with the id and meaning of the one before takes a single line. */
 static void print_finding(report_text *to, const struct finding *f, const struct finding *before)
 {
 	static const char mark[] = {'-', 'W', 'E'};

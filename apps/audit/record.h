@@ -1,7 +1,7 @@
 /* Everything that the audit judges, as it was read from a machine: by apps/audit/take.c on the machine
  * itself, from a recorded report on a host. The rules (audit.h) are functions of this and of nothing else, so
- * both give the same findings. Whoever fills it zeroes it first; what was not read stays 0 (or says that it
- * was not read), and the rules then say nothing about it.
+ * both give the same findings. The caller that fills it zeroes it first; what was not read stays 0 (or says
+ * that it was not read), and the rules then report nothing about it.
  *
  * Where it stands in a report (json=1): table, mem, unit and fn lines are the arrays of the same name; pci is
  * made from cfg, bar and window lines; the rest stands in run ("apic", "phys_bits", "proof"), sriov

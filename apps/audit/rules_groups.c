@@ -1,4 +1,4 @@
-/* Which functions can only be given away together, and which ports will make it so. */
+/* Which functions can only be assigned together, and which ports cause that. */
 #include "apps/audit/finding.h"
 #include "apps/audit/rules.h"
 #include "kernel/fmt.h"

@@ -15,7 +15,7 @@ void audit_room(const struct audit_in *in, const struct audit_sriov *s, struct a
 			sriov_fit(in->pci, pf, s->total,
 				  (struct sriov_route){s->routing[ari].offset, s->routing[ari].stride},
 				  &out->fit[ari]);
-	if (!s->routing[0].known && !s->routing[1].known) { /* nothing is said of bus numbers then */
+	if (!s->routing[0].known && !s->routing[1].known) { /* bus numbers cannot be judged then */
 		sriov_fit(in->pci, pf, s->total, (struct sriov_route){0}, &out->fit[0]);
 		out->fit[0].by_bus = s->total;
 		out->fit[0].missing_buses = 0;

@@ -6,9 +6,9 @@
 #include "kernel/core.h"
 #include "kernel/fmt.h"
 #include "kernel/str.h"
-#include "kernel/x86/apic.h"
-#include "kernel/x86/cpu.h"
-#include "kernel/x86/tsc.h"
+#include "kernel/irq.h"
+#include "kernel/cpu.h"
+#include "kernel/tsc.h"
 #include "pci/fit.h"
 #include "iommu/vtd/backend.h"
 

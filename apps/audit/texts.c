@@ -1,4 +1,4 @@
-/* What is said of each rule; rules.def has the words. */
+/* The texts of each rule; rules.def has the words. */
 #include "apps/audit/rules.h"
 #include "kernel/doc.h"
 

@@ -1,4 +1,4 @@
-/* Stage cores: every processor that firmware names is started, and what is said of it was measured. */
+/* Stage cores: starts every processor that the firmware names and measures what it reports about each. */
 #include "apps/machine.h"
 #include "apps/bringup/cores.h"
 #include "apps/report/latency.h"
@@ -6,9 +6,8 @@
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/stacks.h"
-#include "kernel/x86/apic.h"
-#include "kernel/x86/irq.h"
-#include "kernel/x86/smp.h"
+#include "kernel/irq.h"
+#include "kernel/smp.h"
 
 static void print_madt(const struct madt *m)
 {

@@ -30,7 +30,7 @@ static bool driven(const struct machine *m, bdf_t fn)
 	return m->faults.n_driven == ARRAY_LEN(m->faults.driven); /* not all of them are in the list */
 }
 
-/* Nobody needs the request of a function that nobody drives; that it is refused is what the IOMMU is for. */
+/* A refused request from a function that Sluice does not drive is the IOMMU doing its job: no failure. */
 static void on_fault(void *ctx, const struct iommu_fault *f)
 {
 	struct machine *m = ctx;
@@ -43,7 +43,7 @@ static void on_fault(void *ctx, const struct iommu_fault *f)
 		m->faults.stray++;
 }
 
-/* Whoever puts it back later does not detach it a second time. */
+/* So that putting it back later does not detach it a second time. */
 static void mark_cut(struct machine *m, const struct pci_func *fn, bool detached)
 {
 	for (unsigned i = 0; i < m->vfs; i++)
@@ -71,7 +71,7 @@ static bool cut(struct machine *m, bdf_t fn, enum sl_err *e)
 }
 
 /* Bus mastering first: from then on it sends nothing. The explanations are printed while the tables that they
- * walk are still there. Behind a bridge it is one of several, and nobody can say which. */
+ * walk are still there. Behind a bridge it is one of several, and the record does not say which. */
 static void on_flood(void *ctx, bdf_t id)
 {
 	struct machine *m = ctx;
@@ -92,8 +92,8 @@ static void on_flood(void *ctx, bdf_t id)
 		}
 	if (!known)
 		attached += cut(m, id, &e);
-	/* Nobody can stop it, so it is not listened to: it would take the records and the time of all others.
-	 */
+	/* It cannot be stopped, so its faults are ignored: they would take the records and time of all
+	 * others. */
 	bool silenced = !known && !e && iommu_fault_silence(&m->iommu, id) == SL_OK;
 	log_warn("faults",
 		 BDF_FMT " floods: %u refused requests in a second. Cut off: bus mastering %s, %s%s",

@@ -16,7 +16,7 @@ static inline bool faults_waiting(const struct machine *m)
 {
 	return __atomic_load_n(&m->faults.events, __ATOMIC_RELAXED) != m->faults.events_seen;
 }
-/* From now on a refused request of this function that nobody provoked breaks the proof. */
+/* From now on a refused request of this function that was not provoked breaks the proof. */
 void faults_watch(struct machine *m, bdf_t fn);
 /* Prints what is left; SL_VERIFY when there was such a request. */
 enum sl_err faults_verdict(struct machine *m) MUST_CHECK;

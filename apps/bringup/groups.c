@@ -1,4 +1,4 @@
-/* Stage groups: which functions can only be given away together, why, and what can be done. */
+/* Stage groups: which functions can only be assigned together, why, and what can be done. */
 #include "pci/acs.h"
 #include "pci/groups.h"
 #include "apps/bringup/groups.h"

@@ -5,7 +5,7 @@
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
-#include "kernel/x86/hwerr.h"
+#include "kernel/hwerr.h"
 #include "pci/errors.h"
 #include "pci/regs.h"
 

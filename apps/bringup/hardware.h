@@ -9,7 +9,7 @@ enum sl_err stage_hardware(struct machine *m) MUST_CHECK;
 /* Prints what is new, on core 0. provoked: by requests that must be refused, so a refusal is no error. */
 void hardware_say(struct machine *m, bool provoked);
 
-/* The same where somebody waits at the prompt: functions once a second, the rest whenever it is called. */
+/* The same at the prompt: functions at most once a second, the rest at every call. */
 void hardware_tick(struct machine *m);
 
 /* The end of a run that ended with e in stage *failed (SL_OK, NULL): has every idle core look once more, and

@@ -14,7 +14,7 @@
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "kernel/ram.h"
-#include "kernel/x86/paging.h"
+#include "kernel/mmio.h"
 #include "pci/groups.h"
 
 static void print_finding(void *ctx, const struct dmar_finding *f)

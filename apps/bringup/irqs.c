@@ -6,9 +6,8 @@
 #include "kernel/core.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
-#include "kernel/x86/apic.h"
-#include "kernel/x86/cpu.h"
-#include "kernel/x86/irq.h"
+#include "kernel/irq.h"
+#include "kernel/cpu.h"
 
 #define RFLAGS_IF BIT(9)
 

@@ -4,5 +4,5 @@
 
 enum sl_err stage_boot(struct machine *m) MUST_CHECK; /* who started us, on what */
 enum sl_err stage_acpi(struct machine *m) MUST_CHECK; /* tables, clock */
-enum sl_err stage_pci(struct machine *m) MUST_CHECK;  /* the tree; nobody masters the bus any more */
+enum sl_err stage_pci(struct machine *m) MUST_CHECK;  /* the tree; no function masters the bus after it */
 void undo_pci(struct machine *m);

@@ -7,5 +7,5 @@
 struct dmar_topo topology_of(struct pci *pci);
 /* Which functions there are. */
 struct dmar_functions topology_functions(struct pci *pci);
-/* "USB controller"; ctx is a struct pci. NULL when nobody knows. */
+/* "USB controller"; ctx is a struct pci. NULL when unknown. */
 const char *topology_name(void *ctx, bdf_t fn);

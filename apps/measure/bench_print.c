@@ -4,7 +4,7 @@
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
-#include "kernel/x86/tsc.h"
+#include "kernel/tsc.h"
 
 #define BARS 40u /* of the longest line of a drawn histogram */
 

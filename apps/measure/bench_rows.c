@@ -98,7 +98,7 @@ bool bench_possible(const struct vf *vf, const struct bench_row *row)
 {
 	uint64_t buffers = (uint64_t)row->depth * row->bytes * (row->writes ? 2 : 1);
 	uint64_t places = TIMED_CHUNKS * CHUNK / row->bytes;
-	return row->depth <= vf->accel->depth && buffers <= BUFFER_SLOTS * CHUNK &&
+	return row->depth <= vf->queue->depth && buffers <= BUFFER_SLOTS * CHUNK &&
 	       row->bytes <= (uint64_t)vf->data->most * vf->data->block &&
 	       store_chunks(vf->data) >= TIMED_CHUNKS * (row->writes ? 2 : 1) &&
 	       (!row->writes || places >= row->depth);

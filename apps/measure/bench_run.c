@@ -9,8 +9,8 @@
 #include "apps/report/latency.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
-#include "kernel/x86/cpu.h"
-#include "kernel/x86/tsc.h"
+#include "kernel/cpu.h"
+#include "kernel/tsc.h"
 
 #define POLL_MAX   32u
 #define DRAIN_US   10000000u
@@ -29,10 +29,10 @@ struct side {
 	uint64_t started[BUFFER_SLOTS]; /* TSC by tag */
 	uint32_t place[BUFFER_SLOTS];   /* of the tag's last request */
 	bool wrote[BUFFER_SLOTS];       /* it was a write */
-	struct accel_req *waiting;      /* to be sent */
+	struct block_req *waiting;      /* to be sent */
 	unsigned n_waiting, flying;
 	unsigned errors;
-	struct accel_stats stats; /* what accel.stats grew by while the clock ran */
+	struct queue_stats stats; /* what queue.stats grew by while the clock ran */
 	uint64_t ops;             /* while the clock ran */
 } __attribute__((aligned(64)));
 
@@ -50,7 +50,7 @@ static uint64_t buffer_off(const struct side *s, uint32_t tag, bool write)
 
 /* Reads go anywhere in their part. Writes: each tag has every depth-th place of the other part to itself, so
  * that what a place holds at the end is known. */
-static struct accel_req next_request(struct side *s, uint32_t tag)
+static struct block_req next_request(struct side *s, uint32_t tag)
 {
 	const struct bench_row *row = &s->row;
 	bool write = row->writes && pattern_random(&s->random) % 100 < row->writes;
@@ -62,7 +62,7 @@ static struct accel_req next_request(struct side *s, uint32_t tag)
 	}
 	s->place[tag] = (uint32_t)place;
 	s->wrote[tag] = write;
-	struct accel_req r = vf_request(s->vf, s->vf->data, write ? ACCEL_WRITE : ACCEL_READ, 0, tag);
+	struct block_req r = vf_request(s->vf, s->vf->data, write ? BLOCK_WRITE : BLOCK_READ, 0, tag);
 	r.blocks = (uint16_t)(row->bytes / s->vf->data->block);
 	r.lba += place * r.blocks;
 	r.data = IOVA(s->buf.iova.v + buffer_off(s, tag, write));
@@ -72,29 +72,29 @@ static struct accel_req next_request(struct side *s, uint32_t tag)
 /* Rings for all that waits. From here a request's time counts. */
 static void send(struct side *s)
 {
-	struct accel *a = s->vf->accel;
+	struct block *a = s->vf->medium;
 	uint64_t now = cpu_tsc();
 	for (unsigned i = 0; i < s->n_waiting; i++) {
-		const struct accel_req *r = &s->waiting[i];
+		const struct block_req *r = &s->waiting[i];
 		s->started[r->tag] = now;
 		if (s->dom && domain_map(s->dom, r->data, PHYS(s->buf.phys.v + r->data.v - s->buf.iova.v),
-					 s->row.bytes, r->op == ACCEL_READ ? DOMAIN_W : DOMAIN_R))
+					 s->row.bytes, r->op == BLOCK_READ ? DOMAIN_W : DOMAIN_R))
 			s->errors++;
 	}
-	unsigned sent = a->drv->submit(a, s->waiting, s->n_waiting);
+	unsigned sent = a->ops->submit(a, s->waiting, s->n_waiting);
 	s->errors += s->n_waiting - sent;
 	s->flying += sent;
 	s->n_waiting = 0;
-	a->drv->ring(a);
+	a->q.ops->ring(&a->q);
 }
 
 /* Takes what came back; with again set, as many are sent, as soon as a batch is together. Returns how many
  * came. */
 static unsigned turn(struct side *s, bool again)
 {
-	struct accel_done done[POLL_MAX];
-	struct accel *a = s->vf->accel;
-	unsigned n = a->drv->poll(a, done, POLL_MAX);
+	struct queue_done done[POLL_MAX];
+	struct block *a = s->vf->medium;
+	unsigned n = a->q.ops->poll(&a->q, done, POLL_MAX);
 	if (!n)
 		return 0;
 	uint64_t now = cpu_tsc();
@@ -127,19 +127,19 @@ static void start_side(struct side *s)
 	s->n_waiting = 0;
 	for (uint32_t tag = 0; tag < s->row.depth; tag++)
 		s->waiting[s->n_waiting++] = next_request(s, tag);
-	s->stats = s->vf->accel->stats;
+	s->stats = s->vf->queue->stats;
 	send(s);
 }
 
 static enum sl_err stop_side(struct side *s, uint64_t deadline)
 {
-	const struct accel_stats *now = &s->vf->accel->stats;
-	s->stats = (struct accel_stats){.doorbells = now->doorbells - s->stats.doorbells,
+	const struct queue_stats *now = &s->vf->queue->stats;
+	s->stats = (struct queue_stats){.doorbells = now->doorbells - s->stats.doorbells,
 					.empty_polls = now->empty_polls - s->stats.empty_polls};
 	send(s); /* their places count as theirs already */
 	while (s->flying && !s->vf->cut && now_us() < deadline)
 		(void)turn(s, false);
-	if (s->vf->cut || s->errors || s->vf->accel->stats.bad)
+	if (s->vf->cut || s->errors || s->vf->queue->stats.bad)
 		return SL_DEVICE;
 	return s->flying ? SL_TIMEOUT : SL_OK;
 }
@@ -214,7 +214,7 @@ static enum sl_err writes_right(struct machine *m, struct side *s)
 	for (uint32_t tag = 0; tag < s->row.depth; tag++) {
 		if (!s->wrote[tag])
 			continue;
-		struct accel_req r = vf_request(vf, vf->data, ACCEL_READ, 0, b->n);
+		struct block_req r = vf_request(vf, vf->data, BLOCK_READ, 0, b->n);
 		r.blocks = (uint16_t)(s->row.bytes / vf->data->block);
 		r.lba += (uint64_t)s->place[tag] * r.blocks;
 		r.data = IOVA(vf->buffers.iova.v + (uint64_t)b->n * s->row.bytes);

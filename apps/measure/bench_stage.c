@@ -77,7 +77,7 @@ static enum sl_err open_queue(struct machine *m, struct vf *pf, const struct nvm
 					.shares = 1};
 	e = nvme_vf_open(nvme_of(pf), &cfg);
 	if (!e)
-		pf->accel = &nvme_of(pf)->accel;
+		vf_stores(pf, &nvme_of(pf)->block);
 	return e;
 }
 

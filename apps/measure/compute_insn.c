@@ -10,37 +10,37 @@
 #include "kernel/log.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
-#include "kernel/x86/marker.h"
+#include "kernel/marker.h"
 
 #define BYTES   4096u      /* of an operation */
 #define LOOK    (1u << 16) /* empty polls between two looks at the clock */
 #define AAD_LEN 16u
 
-/* How the loop reaches the VF: the ring's own calls for one service, or the table in drivers/accel.h. */
+/* How the loop reaches the VF: the ring's own calls for one service, or the table in drivers/compute.h. */
 enum way { CRYPTO = QAT_SYM, COMPRESSION = QAT_DC, TABLE };
 
 #define GCM                                                                                                  \
 	{                                                                                                    \
-		.service = ACCEL_AEAD, .key_len = 16, .aad_len = AAD_LEN                                     \
+		.service = COMPUTE_AEAD, .key_len = 16, .aad_len = AAD_LEN                                   \
 	}
 static const struct row {
 	const char *name;
-	struct accel_session spec;
+	struct compute_session spec;
 	enum way way;
 	uint32_t depth, batch, ops; /* ops: depth and any number of batches */
 } rows[] = {
 	{"aes-128-gcm", GCM, CRYPTO, 1, 1, 2048},
 	{"aes-128-gcm", GCM, CRYPTO, 32, 8, 16384},
 	{"aes-128-gcm,table", GCM, TABLE, 32, 8, 16384},
-	{"sha-256", {.service = ACCEL_HASH, .hash = SHA_256}, CRYPTO, 32, 8, 8192},
-	{"deflate", {.service = ACCEL_DEFLATE}, COMPRESSION, 32, 8, 4096},
+	{"sha-256", {.service = COMPUTE_HASH, .hash = SHA_256}, CRYPTO, 32, 8, 8192},
+	{"deflate", {.service = COMPUTE_DEFLATE}, COMPRESSION, 32, 8, 4096},
 };
 
 /* One row while it runs. */
 static struct run {
 	struct qat_vf *vf;
-	struct accel *a; /* of vf */
-	struct accel_job job[JOB_TAGS];
+	struct compute *a; /* of vf */
+	struct compute_job job[JOB_TAGS];
 	uint64_t count;        /* the next IV */
 	uint64_t empty, waits; /* looks that found nothing, and how often they began */
 	unsigned errors;
@@ -49,10 +49,9 @@ static struct run {
 /* An IV is used once: SP 800-38D §8. */
 FAST_INLINE void send(struct run *r, uint32_t tag, enum way way)
 {
-	struct accel_job *job = &r->job[tag];
+	struct compute_job *job = &r->job[tag];
 	job->iv[0] = r->count++;
-	bool sent =
-		way == TABLE ? r->a->drv->submit_jobs(r->a, job, 1) == 1 : qat_vf_put(r->vf, job) == SL_OK;
+	bool sent = way == TABLE ? r->a->ops->submit(r->a, job, 1) == 1 : qat_vf_put(r->vf, job) == SL_OK;
 	if (UNLIKELY(!sent))
 		r->errors++;
 }
@@ -60,7 +59,7 @@ FAST_INLINE void send(struct run *r, uint32_t tag, enum way way)
 FAST_INLINE void ring(struct run *r, enum way way)
 {
 	if (way == TABLE)
-		r->a->drv->ring(r->a);
+		r->a->q.ops->ring(&r->a->q);
 	else
 		qat_ring_ring(&r->vf->ring[way]);
 }
@@ -72,7 +71,7 @@ static __attribute__((noinline)) bool wait(struct run *r)
 	r->waits++;
 	while (deadline_look(&d))
 		for (uint32_t i = 0; i < LOOK; i++) {
-			if (r->a->drv->ready(r->a))
+			if (r->a->q.ops->ready(&r->a->q))
 				return true;
 			r->empty++;
 		}
@@ -80,10 +79,10 @@ static __attribute__((noinline)) bool wait(struct run *r)
 }
 
 /* Up to n results; 0 when there is none that is one. */
-FAST_INLINE unsigned take(struct run *r, struct accel_done *done, uint32_t n, enum way way)
+FAST_INLINE unsigned take(struct run *r, struct queue_done *done, uint32_t n, enum way way)
 {
 	if (way == TABLE)
-		return r->a->drv->poll(r->a, done, n);
+		return r->a->q.ops->poll(&r->a->q, done, n);
 	return qat_vf_take(r->vf, way, done) == QAT_TOOK;
 }
 
@@ -91,7 +90,7 @@ FAST_INLINE unsigned take(struct run *r, struct accel_done *done, uint32_t n, en
  * doorbell. */
 FAST_INLINE bool turn(struct run *r, uint32_t n, bool again, enum way way)
 {
-	struct accel_done done[JOB_TAGS];
+	struct queue_done done[JOB_TAGS];
 	for (uint32_t got = 0; got < n;) {
 		unsigned some = take(r, done, n - got, way);
 		if (UNLIKELY(!some)) {
@@ -152,22 +151,22 @@ static uint8_t *place(const struct vf *vf, uint32_t tag, uint32_t off)
 static enum sl_err prepare(struct vf *vf, const struct row *row, struct run *r)
 {
 	uint32_t id;
-	enum sl_err e = vf->accel->drv->session(vf->accel, &row->spec, &id);
-	*r = (struct run){.vf = qat_of(vf), .a = vf->accel, .count = 1};
+	enum sl_err e = vf->compute->ops->session(vf->compute, &row->spec, &id);
+	*r = (struct run){.vf = qat_of(vf), .a = vf->compute, .count = 1};
 	for (uint32_t tag = 0; tag < row->depth && !e; tag++) {
 		uint64_t at = vf->buffers.iova.v + tag * JOB_BYTES;
 		pattern_fill(place(vf, tag, JOB_SRC), BYTES, pattern_seed(0, 5, tag));
 		for (uint32_t i = 0; i < BYTES; i++) /* what can be compressed */
 			*place(vf, tag, JOB_SRC + i) &= 7;
 		memset(place(vf, tag, JOB_AAD), 0x2a, AAD_LEN);
-		r->job[tag] = (struct accel_job){.session = id,
-						 .tag = tag,
-						 .src = IOVA(at + JOB_SRC),
-						 .dst = IOVA(at + JOB_DST),
-						 .len = BYTES,
-						 .room = JOB_AAD - JOB_DST - INFLATE_PAD,
-						 .digest = IOVA(at + JOB_DIGEST),
-						 .aad = IOVA(at + JOB_AAD)};
+		r->job[tag] = (struct compute_job){.session = id,
+						   .tag = tag,
+						   .src = IOVA(at + JOB_SRC),
+						   .dst = IOVA(at + JOB_DST),
+						   .len = BYTES,
+						   .room = JOB_AAD - JOB_DST - INFLATE_PAD,
+						   .digest = IOVA(at + JOB_DIGEST),
+						   .aad = IOVA(at + JOB_AAD)};
 	}
 	return e;
 }
@@ -180,11 +179,11 @@ static bool right(const struct vf *vf, const struct row *row, const struct run *
 	struct gcm gcm;
 	const uint8_t *src = place(vf, tag, JOB_SRC), *dst = place(vf, tag, JOB_DST);
 	const uint8_t *iv = (const uint8_t *)r->job[tag].iv;
-	if (row->spec.service == ACCEL_DEFLATE) {
-		int n = inflate(place(vf, tag, JOB_DST), r->a->drv->produced(r->a, tag), want, sizeof want);
+	if (row->spec.service == COMPUTE_DEFLATE) {
+		int n = inflate(place(vf, tag, JOB_DST), r->a->ops->produced(r->a, tag), want, sizeof want);
 		return n == BYTES && memcmp(want, src, BYTES) == 0;
 	}
-	if (row->spec.service == ACCEL_HASH) {
+	if (row->spec.service == COMPUTE_HASH) {
 		sha_hash(SHA_256, src, BYTES, digest);
 		return memcmp(place(vf, tag, JOB_DIGEST), digest, sha_size(SHA_256)) == 0;
 	}

@@ -10,7 +10,7 @@
 #include "kernel/log.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
-#include "kernel/x86/marker.h"
+#include "kernel/marker.h"
 
 #define STALL_US 10000000u
 #define LOOK     (1u << 16) /* empty polls between two looks at the clock */
@@ -196,7 +196,7 @@ static uint64_t iommu_waits(const struct machine *m)
 static enum sl_err look_at_medium(struct machine *m, struct vf *vf)
 {
 	vf->batch.n = 1;
-	vf->batch.req[0] = vf_request(vf, vf->data, ACCEL_READ, 0, 0);
+	vf->batch.req[0] = vf_request(vf, vf->data, BLOCK_READ, 0, 0);
 	pattern_fill(vf_buffer(vf, 0), CHUNK, ~timed_seed(vf, 0));
 	enum sl_err e = batch_start(vf);
 	if (!e)
@@ -206,7 +206,7 @@ static enum sl_err look_at_medium(struct machine *m, struct vf *vf)
 	if (vf->batch.status[0]) {
 		char text[64];
 		log_warn("insn", BDF_FMT ", LBA 0x%llx: %s", BDF_ARG(vf->fn->bdf), (ull)vf->batch.req[0].lba,
-			 vf->accel->drv->status_text(vf->batch.status[0], text, sizeof text));
+			 vf->queue->ops->status_text(vf->batch.status[0], text, sizeof text));
 		return SL_DEVICE;
 	}
 	medium_keeps = !pattern_is_zero(vf_buffer(vf, 0), CHUNK);
@@ -218,7 +218,7 @@ static enum sl_err run_row(struct machine *m, struct vf *vf, const struct row *r
 	struct run *r = &run;
 	struct nvme_queue *q = &nvme_of(vf)->queue;
 	uint64_t room = store_chunks(vf->data);
-	struct accel_req like = vf_request(vf, vf->data, ACCEL_READ, 0, 0);
+	struct block_req like = vf_request(vf, vf->data, BLOCK_READ, 0, 0);
 	like.blocks = (uint16_t)(row->bytes / vf->data->block);
 	*r = (struct run){.random = {pattern_seed(row->depth, 1, 1), 6364136223846793005u},
 			  .places = (room < TIMED_CHUNKS ? room : TIMED_CHUNKS) * CHUNK / row->bytes,
@@ -260,7 +260,7 @@ static enum sl_err run_row(struct machine *m, struct vf *vf, const struct row *r
 /* What the row needs, this VF has. */
 static bool possible(const struct vf *vf, const struct row *row)
 {
-	return row->depth <= vf->accel->depth && row->bytes <= (uint64_t)vf->data->most * vf->data->block &&
+	return row->depth <= vf->queue->depth && row->bytes <= (uint64_t)vf->data->most * vf->data->block &&
 	       row->bytes <= store_chunks(vf->data) * CHUNK && (vf->dom || !row->strict);
 }
 

@@ -4,7 +4,7 @@
 #include "apps/machine.h"
 #include "apps/measure/stages.h"
 #include "kernel/log.h"
-#include "kernel/x86/cpu.h"
+#include "kernel/cpu.h"
 
 #define ROUNDS 64u
 

@@ -8,8 +8,8 @@
 #include "kernel/fmt.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
-#include "kernel/x86/cpu.h"
-#include "kernel/x86/irq.h"
+#include "kernel/cpu.h"
+#include "kernel/irq.h"
 
 #define FAULT_WAIT_US  200000u
 #define ARRIVE_US      200000u /* until an interrupt that is allowed has arrived */

@@ -27,7 +27,7 @@ static void round_start(struct vf *vf)
 	for (unsigned i = 0; i < b->n; i++) {
 		bool read = i < reads();
 		uint64_t chunk = (load.chunk[vf->index] + i) % (room < TIMED_CHUNKS ? room : TIMED_CHUNKS);
-		b->req[i] = vf_request(vf, vf->data, read ? ACCEL_READ : ACCEL_WRITE, chunk, i);
+		b->req[i] = vf_request(vf, vf->data, read ? BLOCK_READ : BLOCK_WRITE, chunk, i);
 		pattern_fill(vf_buffer(vf, i), CHUNK, read ? 1 : timed_seed(vf, chunk));
 	}
 	load.active[vf->index] = batch_start(vf) == SL_OK;
@@ -50,7 +50,7 @@ static void round_check(struct vf *vf)
 
 static bool stands_by(const struct vf *vf, const struct attacker *by)
 {
-	return vf->accel && vf != by->dev;
+	return vf->queue && vf != by->dev;
 }
 
 static void block_begin(struct machine *m, const struct attacker *by)

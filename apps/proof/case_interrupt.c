@@ -12,7 +12,7 @@
 #include "kernel/core.h"
 #include "kernel/log.h"
 #include "kernel/msi.h"
-#include "kernel/x86/irq.h"
+#include "kernel/irq.h"
 
 #define HARMLESS  0x40u /* fixed delivery, a vector that nobody uses, to a processor that is not there */
 #define INDEX_END 65536u

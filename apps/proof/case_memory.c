@@ -6,7 +6,7 @@
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "kernel/str.h"
-#include "kernel/x86/paging.h"
+#include "kernel/paging.h"
 
 /* Bytes that an access which runs out of a mapping has inside of it, where it can start in a page's middle.
  */

@@ -8,7 +8,7 @@
 #include "apps/work/pattern.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
-#include "kernel/x86/paging.h"
+#include "kernel/paging.h"
 
 static const struct target {
 	const char *name;
@@ -108,7 +108,7 @@ static enum sl_err run_vf(struct machine *m, struct vf *vf)
 		attack_run(m, &by, &a, &r);
 		say(m, vf, &a, &r);
 		for (unsigned v = 0; v < m->vfs; v++)
-			if (!m->vf[v].accel)
+			if (!m->vf[v].queue)
 				return SL_DEVICE;
 	}
 	return SL_OK;

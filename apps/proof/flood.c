@@ -11,7 +11,7 @@
 #include "apps/work/pattern.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
-#include "kernel/x86/paging.h"
+#include "kernel/paging.h"
 
 #define THRESHOLD   50u /* refused requests in a second, here: an emulated machine may be slow */
 #define DEADLINE_US 20000000u
@@ -60,7 +60,7 @@ static enum sl_err start(const struct machine *m, struct vf *vf)
 	vf->provoked = true;
 	vf->batch.n = IN_FLIGHT;
 	for (unsigned i = 0; i < IN_FLIGHT; i++) {
-		vf->batch.req[i] = vf_request(vf, vf->data, ACCEL_READ, CHECKED, i);
+		vf->batch.req[i] = vf_request(vf, vf->data, BLOCK_READ, CHECKED, i);
 		vf->batch.req[i].data = IOVA(forbidden(m, i));
 	}
 	return batch_start(vf);
@@ -69,12 +69,12 @@ static enum sl_err start(const struct machine *m, struct vf *vf)
 /* Whatever came back goes out again. Returns how many. */
 static unsigned again(struct vf *vf)
 {
-	struct accel_done done[IN_FLIGHT];
-	const struct accel_driver *drv = vf->accel->drv;
-	unsigned n = drv->poll(vf->accel, done, IN_FLIGHT), sent = 0;
+	struct queue_done done[IN_FLIGHT];
+	const struct queue_ops *ops = vf->queue->ops;
+	unsigned n = ops->poll(vf->queue, done, IN_FLIGHT), sent = 0;
 	for (unsigned i = 0; i < n; i++)
-		sent += drv->submit(vf->accel, &vf->batch.req[done[i].tag], 1);
-	drv->ring(vf->accel);
+		sent += vf->medium->ops->submit(vf->medium, &vf->batch.req[done[i].tag], 1);
+	ops->ring(vf->queue);
 	return sent;
 }
 
@@ -95,7 +95,7 @@ static enum sl_err flood(struct machine *m, uint64_t *requests, struct vf **stop
 			going = true;
 			unsigned sent = again(&m->vf[i]);
 			*requests += sent;
-			if (sent || !m->vf[i].accel->drv->health(m->vf[i].accel))
+			if (sent || !m->vf[i].queue->ops->health(m->vf[i].queue))
 				continue;
 			*stopped = &m->vf[i];
 			e = SL_DEVICE;
@@ -111,12 +111,12 @@ static enum sl_err flood(struct machine *m, uint64_t *requests, struct vf **stop
  * brought. */
 static uint64_t listen(struct machine *m, struct vf *vf, uint64_t us)
 {
-	struct accel_done done[IN_FLIGHT];
+	struct queue_done done[IN_FLIGHT];
 	const struct fault_function *f = iommu_fault_count(&m->iommu, vf->fn->bdf);
 	uint64_t before = f ? f->count : 0, n = 0;
 	for (uint64_t end = now_us() + us; now_us() < end;) {
 		faults_say(m);
-		n += vf->accel->drv->poll(vf->accel, done, IN_FLIGHT);
+		n += vf->queue->ops->poll(vf->queue, done, IN_FLIGHT);
 	}
 	return n + (f ? f->count - before : 0);
 }
@@ -132,13 +132,13 @@ static bool silent(struct machine *m, struct vf *vf)
 			 BDF_ARG(vf->fn->bdf));
 		return false;
 	}
-	struct accel_req r = vf_request(vf, vf->data, ACCEL_READ, CHECKED, IN_FLIGHT);
-	bool told = vf->accel->drv->submit(vf->accel, &r, 1) == 1;
-	vf->accel->drv->ring(vf->accel);
+	struct block_req r = vf_request(vf, vf->data, BLOCK_READ, CHECKED, IN_FLIGHT);
+	bool told = vf->medium->ops->submit(vf->medium, &r, 1) == 1;
+	vf->queue->ops->ring(vf->queue);
 	uint64_t seen = listen(m, vf, QUIET_US);
 	if (!told)
 		log_fail("flood", "report this: it is a bug in Sluice", BDF_FMT " accepts no request: %s",
-			 BDF_ARG(vf->fn->bdf), sl_err_text(vf->accel->refused));
+			 BDF_ARG(vf->fn->bdf), sl_err_text(vf->queue->refused));
 	if (seen)
 		log_fail("flood", "do not assign this machine's functions to anyone you do not trust",
 			 BDF_FMT " keeps going after the cut-off: %llu fault records and completions",
@@ -153,7 +153,7 @@ static bool others_work(struct machine *m)
 	for (unsigned i = 0; i < first_flooder(m); i++) {
 		struct vf *vf = &m->vf[i];
 		vf->batch.n = 1;
-		vf->batch.req[0] = vf_request(vf, vf->data, ACCEL_READ, CHECKED, 0);
+		vf->batch.req[0] = vf_request(vf, vf->data, BLOCK_READ, CHECKED, 0);
 		pattern_fill(vf_buffer(vf, 0), CHUNK, 1);
 		if (batch_start(vf))
 			return false;

@@ -8,8 +8,8 @@
 #include "kernel/log.h"
 #include "kernel/msi.h"
 #include "kernel/time.h"
-#include "kernel/x86/cpu.h"
-#include "kernel/x86/irq.h"
+#include "kernel/cpu.h"
+#include "kernel/irq.h"
 
 #define ARRIVE_US 100000u
 #define QUIET_US  5000u /* QEMU delivers within the store that causes it */

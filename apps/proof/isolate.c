@@ -14,7 +14,7 @@
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "kernel/serial.h"
-#include "kernel/x86/paging.h"
+#include "kernel/paging.h"
 
 #define CHUNKS_MIN 16u /* of each VF's data store */
 

@@ -9,7 +9,7 @@
 #include "apps/proof/targets.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
-#include "kernel/x86/paging.h"
+#include "kernel/paging.h"
 
 #define ALLOWED_SLOT 2u /* and the next: buffers that no request uses while it attacks */
 #define OTHERS       3  /* targets that are not another VF */

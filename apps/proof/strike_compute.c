@@ -64,15 +64,15 @@ static enum sl_err move_ring(struct vf *vf, bool response, uint64_t to)
 static enum sl_err send_job(struct vf *vf, const struct attack *a, uint64_t us, uint16_t *status)
 {
 	struct jobs *j = &compute_of(vf)->jobs;
-	struct accel_session s = {.service = a->part == COMPUTE_DIGEST ? ACCEL_HASH : ACCEL_CIPHER,
-				  .hash = SHA_256,
-				  .cipher = ACCEL_AES_CTR,
-				  .key_len = 16};
-	struct accel_job job = {.src = IOVA(j->iova.v + JOB_SRC),
-				.dst = IOVA(j->iova.v + JOB_DST),
-				.digest = IOVA(j->iova.v + JOB_DIGEST),
-				.len = COMPUTE_LEN};
-	enum sl_err e = vf->accel->drv->session(vf->accel, &s, &job.session);
+	struct compute_session s = {.service = a->part == COMPUTE_DIGEST ? COMPUTE_HASH : COMPUTE_CIPHER,
+				    .hash = SHA_256,
+				    .cipher = COMPUTE_AES_CTR,
+				    .key_len = 16};
+	struct compute_job job = {.src = IOVA(j->iova.v + JOB_SRC),
+				  .dst = IOVA(j->iova.v + JOB_DST),
+				  .digest = IOVA(j->iova.v + JOB_DIGEST),
+				  .len = COMPUTE_LEN};
+	enum sl_err e = vf->compute->ops->session(vf->compute, &s, &job.session);
 	if (!e && (a->part == COMPUTE_REQUEST_RING || a->part == COMPUTE_RESPONSE_RING))
 		e = move_ring(vf, a->part == COMPUTE_RESPONSE_RING, a->to);
 	if (e)

@@ -80,7 +80,7 @@ static uint64_t leak_chunk(const struct vf *vf)
 	return store_chunks(vf->data) - 1;
 }
 
-static enum sl_err one_request(struct machine *m, struct vf *vf, const struct accel_req *r, uint16_t *status)
+static enum sl_err one_request(struct machine *m, struct vf *vf, const struct block_req *r, uint16_t *status)
 {
 	vf->batch.n = 1;
 	vf->batch.req[0] = *r;
@@ -93,10 +93,10 @@ static enum sl_err one_request(struct machine *m, struct vf *vf, const struct ac
 }
 
 /* A chunk between the medium and the tag's buffer. SL_DEVICE after an error status. */
-static enum sl_err move_chunk(struct machine *m, struct vf *vf, enum accel_op op, uint64_t chunk,
+static enum sl_err move_chunk(struct machine *m, struct vf *vf, enum block_op op, uint64_t chunk,
 			      unsigned tag)
 {
-	struct accel_req r = vf_request(vf, vf->data, op, chunk, tag);
+	struct block_req r = vf_request(vf, vf->data, op, chunk, tag);
 	uint16_t status;
 	enum sl_err e = one_request(m, vf, &r, &status);
 	return e ? e : status ? SL_DEVICE : SL_OK;
@@ -107,7 +107,7 @@ static bool vf_can(const struct attacker *by, const struct attack *a)
 	const struct vf *vf = by->dev;
 	bool dword = a->write && a->len == 4 && IS_ALIGNED(a->to, 4);
 	return dword || (IS_ALIGNED(a->to, CHUNK) && IS_ALIGNED(a->len, CHUNK) &&
-			 (a->write || vf->accel->can & BIT(ACCEL_WRITE)));
+			 (a->write || vf->medium->can & BIT(BLOCK_WRITE)));
 }
 
 static enum sl_err vf_prepare(struct machine *m, struct attacker *by, const struct attack *a)
@@ -116,7 +116,7 @@ static enum sl_err vf_prepare(struct machine *m, struct attacker *by, const stru
 	if (a->write)
 		return SL_OK;
 	strike_fill_old(vf_buffer(vf, LOOK_TAG));
-	return move_chunk(m, vf, ACCEL_WRITE, leak_chunk(vf), LOOK_TAG);
+	return move_chunk(m, vf, BLOCK_WRITE, leak_chunk(vf), LOOK_TAG);
 }
 
 static enum sl_err vf_strike(struct machine *m, struct attacker *by, const struct attack *a, char *said,
@@ -126,14 +126,14 @@ static enum sl_err vf_strike(struct machine *m, struct attacker *by, const struc
 	if (a->len == 4)
 		return strike_admin(nvme_of(vf)->ctrl, a, said, n);
 	uint64_t chunk = a->write ? HEALTH_CHUNK : leak_chunk(vf);
-	struct accel_req r = vf_request(vf, vf->data, a->write ? ACCEL_READ : ACCEL_WRITE, chunk, 0);
+	struct block_req r = vf_request(vf, vf->data, a->write ? BLOCK_READ : BLOCK_WRITE, chunk, 0);
 	uint16_t status;
 	r.blocks = (uint16_t)(r.blocks * (a->len / CHUNK));
 	r.data = IOVA(a->to);
 	fmt_print(said, n, "%s", "success");
 	enum sl_err e = one_request(m, vf, &r, &status);
 	if (status)
-		vf->accel->drv->status_text(status, said, n);
+		vf->queue->ops->status_text(status, said, n);
 	return e;
 }
 
@@ -144,7 +144,7 @@ static uint32_t vf_leaked(struct machine *m, struct attacker *by, const struct a
 	struct vf *vf = by->dev;
 	(void)a;
 	memset(vf_buffer(vf, LOOK_TAG), 0x33, CHUNK);
-	if (move_chunk(m, vf, ACCEL_READ, leak_chunk(vf), LOOK_TAG))
+	if (move_chunk(m, vf, BLOCK_READ, leak_chunk(vf), LOOK_TAG))
 		return 0;
 	memcpy(words, vf_buffer(vf, LOOK_TAG), CHUNK);
 	return CHUNK;
@@ -155,7 +155,7 @@ static bool vf_works(struct machine *m, struct attacker *by)
 {
 	struct vf *vf = by->dev;
 	pattern_fill(vf_buffer(vf, 0), CHUNK, 1);
-	return move_chunk(m, vf, ACCEL_READ, HEALTH_CHUNK, 0) == SL_OK &&
+	return move_chunk(m, vf, BLOCK_READ, HEALTH_CHUNK, 0) == SL_OK &&
 	       pattern_check(vf_buffer(vf, 0), CHUNK, timed_seed(vf, HEALTH_CHUNK));
 }
 
@@ -169,7 +169,7 @@ static enum sl_err vf_kick(struct machine *m, struct attacker *by)
 static void vf_guard(struct machine *m)
 {
 	for (unsigned i = 0; i < m->vfs; i++)
-		if (m->vf[i].accel)
+		if (m->vf[i].queue)
 			guard_regs(regs_sum, &nvme_of(&m->vf[i])->ctrl->io);
 }
 
@@ -190,11 +190,11 @@ static enum sl_err vf_release(struct machine *m, struct attacker *by, struct att
 				      .irq = irqs && vf->msix.vectors,
 				      .shadow = m->cfg->doorbell == DOORBELL_SHADOW,
 				      .queues = m->cfg->queues,
-				      .depth = vf->accel->depth,
+				      .depth = vf->queue->depth,
 				      .share = vf->index,
 				      .shares = m->vfs};
 	e = nvme_vf_close(nvme_of(vf));
-	vf->accel = NULL;
+	vf_stores(vf, NULL);
 	*bare = *by;
 	bare->ops = &strike_nvme_fetch;
 	bare->dev = &closed.io;
@@ -213,7 +213,7 @@ static enum sl_err vf_restore(struct machine *m, struct attacker *by)
 	if (!e)
 		e = nvme_vf_open(nvme_of(vf), &closed);
 	if (!e)
-		vf->accel = &nvme_of(vf)->accel;
+		vf_stores(vf, &nvme_of(vf)->block);
 	return e;
 }
 

@@ -1,6 +1,6 @@
 #include "apps/report/latency.h"
 #include "kernel/log.h"
-#include "kernel/x86/tsc.h"
+#include "kernel/tsc.h"
 
 uint64_t report_ns(uint64_t ticks)
 {

@@ -1,11 +1,11 @@
-/* app=tour: the demo, with a paragraph before each stage for whoever watches. It goes on by itself after
- * seconds=, or with a key. */
+/* app=tour: the demo, with a paragraph before each stage for the viewer. Continues after seconds=, or at a
+ * key. */
 #include "apps/report/tour.h"
 #include "kernel/log.h"
 #include "kernel/serial.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
-#include "kernel/x86/cpu.h"
+#include "kernel/cpu.h"
 
 /* At most 78 columns. */
 static const struct page {
@@ -54,7 +54,7 @@ static const struct page {
 		 "  to block is reported.\n"},
 };
 
-static bool hurry; /* nobody wants to read any more */
+static bool hurry; /* the viewer has asked to skip the pauses */
 
 static enum sl_err wait(uint32_t seconds)
 {

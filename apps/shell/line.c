@@ -173,25 +173,10 @@ static bool escaped(struct line *l, uint8_t c)
 	return true;
 }
 
-static enum line_event control(struct line *l, uint8_t c)
+/* Keys that move in the line or change it. */
+static void edit(struct line *l, uint8_t c)
 {
 	switch (c) {
-	case '\r':
-		return done(l);
-	case '\n':
-		return l->after_cr ? LINE_MORE : done(l);
-	case '\t':
-		return LINE_COMPLETE;
-	case CTRL('C'):
-		line_start(l);
-		put(l, "^C\n", 3);
-		return LINE_STOP;
-	case CTRL('L'):
-		put(l, "\n", 1);
-		return LINE_REDRAW;
-	case ESC:
-		l->escape = 1;
-		break;
 	case CTRL('H'):
 	case DEL:
 		if (l->at)
@@ -232,6 +217,30 @@ static enum line_event control(struct line *l, uint8_t c)
 	case CTRL('N'):
 		newer(l);
 		break;
+	}
+}
+
+static enum line_event control(struct line *l, uint8_t c)
+{
+	switch (c) {
+	case '\r':
+		return done(l);
+	case '\n':
+		return l->after_cr ? LINE_MORE : done(l);
+	case '\t':
+		return LINE_COMPLETE;
+	case CTRL('C'):
+		line_start(l);
+		put(l, "^C\n", 3);
+		return LINE_STOP;
+	case CTRL('L'):
+		put(l, "\n", 1);
+		return LINE_REDRAW;
+	case ESC:
+		l->escape = 1;
+		break;
+	default:
+		edit(l, c);
 	}
 	return LINE_MORE;
 }

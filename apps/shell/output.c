@@ -6,7 +6,7 @@
 #include "kernel/fmt.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
-#include "kernel/x86/cpu.h"
+#include "kernel/cpu.h"
 
 #define DUMB_US  2000000u
 #define QUESTION "-- more: Space, Enter a line, a all, q quit --"

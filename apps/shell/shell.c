@@ -13,7 +13,7 @@
 #include "apps/shell/work.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
-#include "kernel/x86/cpu.h"
+#include "kernel/cpu.h"
 #include "pci/sriov.h"
 
 #define PROMPT "sluice> "
@@ -64,7 +64,7 @@ static void on_tab(const struct machine *m)
 	}
 }
 
-/* A line; false when there is none to run. While nobody types, refused requests are looked after. */
+/* A line; false when there is none to run. While it waits for a key, it handles refused requests. */
 static bool read_line(struct machine *m)
 {
 	line_start(&line);

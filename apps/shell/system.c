@@ -10,9 +10,9 @@
 #include "kernel/stacks.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
-#include "kernel/x86/apic.h"
-#include "kernel/x86/cpu.h"
-#include "kernel/x86/tsc.h"
+#include "kernel/irq.h"
+#include "kernel/cpu.h"
+#include "kernel/tsc.h"
 #include "iommu/dmar/lint.h"
 #include "apps/shell/dump.h"
 

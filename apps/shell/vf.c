@@ -13,10 +13,10 @@ static uint64_t look(const uint64_t *counter) /* another core may be counting */
 static void print_driven(const struct machine *m, const struct vf *vf)
 {
 	const struct fault_function *faults = iommu_fault_count(&m->iommu, vf->fn->bdf);
-	const struct accel_stats *s = &vf->accel->stats;
+	const struct queue_stats *s = &vf->queue->stats;
 	char words[128];
 	log_text("   %s; queue pair %u of depth %u", m->kind->describe(vf, words, sizeof words), vf->pair,
-		 vf->accel->depth);
+		 vf->queue->depth);
 	log_text("\n   operations %llu, doorbells %llu, polls %llu, empty %llu, interrupts %llu\n",
 		 (ull)look(&vf->ops), (ull)look(&s->doorbells), (ull)look(&s->polls),
 		 (ull)look(&s->empty_polls), (ull)look(&vf->wait.irqs));
@@ -43,7 +43,7 @@ static bool cmd_vf(struct machine *m, unsigned n, char **word)
 		else
 			log_text("in no domain: it reaches nothing\n");
 		for (unsigned i = 0; i < m->pairs; i++)
-			if (m->vf[i].fn == f && m->vf[i].accel)
+			if (m->vf[i].fn == f && m->vf[i].queue)
 				print_driven(m, &m->vf[i]);
 	}
 	if (!vfs)

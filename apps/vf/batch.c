@@ -6,7 +6,7 @@
 #include "kernel/core.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
-#include "kernel/x86/cpu.h"
+#include "kernel/cpu.h"
 #include "pci/cfg.h"
 
 #define STALL_US  10000000u
@@ -18,37 +18,37 @@ enum sl_err batch_start(struct vf *vf)
 {
 	struct batch *b = &vf->batch;
 	b->done = b->retries = 0;
-	unsigned n = vf->accel->drv->submit(vf->accel, b->req, b->n);
-	vf->accel->drv->ring(vf->accel);
+	unsigned n = vf->medium->ops->submit(vf->medium, b->req, b->n);
+	vf->queue->ops->ring(vf->queue);
 	if (n == b->n)
 		return SL_OK;
 	log_fail("accel", "report this: it is a bug in Sluice", BDF_FMT " accepted %u of %u requests: %s",
-		 BDF_ARG(vf->fn->bdf), n, b->n, sl_err_text(vf->accel->refused));
+		 BDF_ARG(vf->fn->bdf), n, b->n, sl_err_text(vf->queue->refused));
 	b->n = n;
-	return vf->accel->refused ? vf->accel->refused : SL_NOSPACE;
+	return vf->queue->refused ? vf->queue->refused : SL_NOSPACE;
 }
 
 /* A request that the device wants to have again a little later: NVMe §3.3.3.2.1, as after a namespace was
  * attached. */
-static bool again(struct vf *vf, const struct accel_done *done)
+static bool again(struct vf *vf, const struct queue_done *done)
 {
 	struct batch *b = &vf->batch;
-	const struct accel_driver *drv = vf->accel->drv;
-	if (!done->status || !drv->is_transient || !drv->is_transient(done->status) ||
+	const struct queue_ops *ops = vf->queue->ops;
+	if (!done->status || !ops->is_transient || !ops->is_transient(done->status) ||
 	    b->retries >= RETRIES * b->n)
 		return false;
 	b->retries++;
 	delay_us(RETRY_US);
-	if (drv->submit(vf->accel, &b->req[done->tag], 1) != 1)
+	if (vf->medium->ops->submit(vf->medium, &b->req[done->tag], 1) != 1)
 		return false;
-	drv->ring(vf->accel);
+	ops->ring(vf->queue);
 	return true;
 }
 
 bool batch_poll(struct vf *vf)
 {
-	struct accel_done done[32];
-	unsigned n = vf->accel->drv->poll(vf->accel, done, ARRAY_LEN(done));
+	struct queue_done done[32];
+	unsigned n = vf->queue->ops->poll(vf->queue, done, ARRAY_LEN(done));
 	for (unsigned i = 0; i < n; i++) {
 		if (done[i].tag < vf->batch.n) {
 			if (again(vf, &done[i]))
@@ -89,7 +89,7 @@ enum sl_err batch_finish_some(struct machine *m, unsigned first, unsigned n)
 			if (batch_poll(vf))
 				deadline = deadline_in(STALL_US);
 			else if (late) {
-				enum sl_err e = vf->accel->drv->health(vf->accel) ? SL_DEVICE : SL_TIMEOUT;
+				enum sl_err e = vf->queue->ops->health(vf->queue) ? SL_DEVICE : SL_TIMEOUT;
 				log_fail("accel",
 					 "run again; if this persists, this VF's controller is stuck",
 					 BDF_FMT

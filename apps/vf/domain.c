@@ -1,7 +1,7 @@
 #include "apps/vf/domain.h"
 #include "apps/vf/own_memory.h"
 #include "kernel/log.h"
-#include "kernel/x86/paging.h"
+#include "kernel/mmio.h"
 #include "pci/path.h"
 
 /* None while translation is off: memory is then reached at its physical address. */

@@ -1,7 +1,7 @@
 /* MSI-X of a VF. */
 #include "apps/machine.h"
 #include "apps/vf/msix.h"
-#include "kernel/x86/paging.h"
+#include "kernel/mmio.h"
 
 enum sl_err vf_msix_open(struct vf *vf)
 {

@@ -11,8 +11,6 @@
 #include "kernel/log.h"
 #include "kernel/str.h"
 
-#define CLASS_NVME 0x010802
-
 _Static_assert(NVME_MEM_SIZE(1) <= WINDOW_BUFFERS - WINDOW_QUEUES, "queues");
 
 static struct nvme_pf pf;
@@ -74,7 +72,7 @@ static enum sl_err choose_pf(struct machine *m)
 		isolating(m); /* Identify alone is an attack, so a controller without SR-IOV serves too */
 	unsigned seen = 0;
 	PCI_EACH(f, &m->pci) {
-		if (f->class != CLASS_NVME || f->pf || (!f->cap_sriov && !plain))
+		if (f->class != PCI_CLASS_NVME || f->pf || (!f->cap_sriov && !plain))
 			continue;
 		seen++;
 		if (!scratch[0] && (!plain || m->only_named || f->cap_sriov))
@@ -153,8 +151,8 @@ static void give_namespace(struct machine *m, struct vf *vf)
 
 enum sl_err choose_stores(struct vf *vf)
 {
-	for (unsigned i = 0; i < vf->accel->stores; i++) {
-		struct accel_store *s = &vf->accel->store[i];
+	for (unsigned i = 0; i < vf->medium->stores; i++) {
+		struct block_store *s = &vf->medium->store[i];
 		if (s->block > CHUNK || CHUNK % s->block)
 			continue;
 		bool has_pi = s->pi && s->meta == 8 && CHUNK / s->block * s->meta <= META_SLOT;
@@ -203,15 +201,15 @@ static enum sl_err open_pair(struct machine *m, struct vf *first, uint16_t qid)
 	enum sl_err e = nvme_vf_more(nvme_of(vf), nvme_of(first), qid, qd);
 	if (e)
 		return e;
-	vf->accel = &nvme_of(vf)->accel;
-	vf->data = &vf->accel->store[first->data->id];
+	vf_stores(vf, &nvme_of(vf)->block);
+	vf->data = &vf->medium->store[first->data->id];
 	m->pairs++;
 	return SL_OK;
 }
 
 static enum sl_err depth_check(const struct vf *vf, uint32_t wanted)
 {
-	uint32_t depth = vf->accel->depth;
+	uint32_t depth = vf->queue->depth;
 	if (depth >= wanted)
 		return SL_OK;
 	log_fail("nvme",
@@ -252,7 +250,7 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	e = nvme_vf_open(nvme_of(vf), &cfg);
 	if (e)
 		return e;
-	vf->accel = &nvme_of(vf)->accel;
+	vf_stores(vf, &nvme_of(vf)->block);
 	nvme_own_of(vf)->cntlid = nvme_of(vf)->ctrl->id.cntlid;
 	if (cfg.shadow && !nvme_of(vf)->ctrl->shadow)
 		log_warn("nvme",
@@ -281,9 +279,9 @@ static enum sl_err close_vf(struct machine *m, struct vf *vf)
 	struct nvme_own *o = nvme_own_of(vf);
 	enum sl_err e = SL_OK;
 	(void)m;
-	if (vf->accel)
+	if (vf->queue)
 		e = nvme_vf_close(&o->vf);
-	vf->accel = NULL;
+	vf_stores(vf, NULL);
 	vf_msix_close(vf);
 	if (o->private_ns && nvme_pf_ns_detach(&pf, o->private_ns, o->cntlid) && !e)
 		e = SL_DEVICE;

@@ -3,7 +3,7 @@
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
-#include "kernel/x86/paging.h"
+#include "kernel/mmio.h"
 #include "pci/flr.h"
 #include "pci/path.h"
 
@@ -60,7 +60,7 @@ static void close_pf(struct machine *m)
 	m->pf = NULL;
 }
 
-/* On gen4 it is not fixed which bank has which service. Whoever loaded the PF's firmware knows. */
+/* On gen4 the services of the banks are not fixed; they depend on the firmware loaded into the PF. */
 static enum sl_err ask_pairs(struct vf *vf)
 {
 	struct qat_own *o = qat_own_of(vf);
@@ -106,16 +106,16 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 			 BDF_FMT ": rings cannot be set up: %s", BDF_ARG(vf->fn->bdf), sl_err_text(e));
 		return e;
 	}
-	vf->accel = &o->vf.accel;
+	vf_computes(vf, &o->vf.compute);
 	return SL_OK;
 }
 
 static enum sl_err close_vf(struct machine *m, struct vf *vf)
 {
 	(void)m;
-	if (vf->accel)
+	if (vf->queue)
 		qat_vf_close(qat_of(vf));
-	vf->accel = NULL;
+	vf_computes(vf, NULL);
 	return SL_OK;
 }
 

@@ -27,5 +27,5 @@ enum sl_err qat_firmware_start(struct machine *m) MUST_CHECK;
 void qat_firmware_stop(struct machine *m);
 const struct dma_buf *qat_pf_memory(const struct machine *m);
 /* Gen4, with firmware that qat_firmware_start() has loaded: which bank has which service follows from what
- * was loaded. False: somebody else knows. */
+ * was loaded. False when Sluice did not load it. */
 bool qat_firmware_pairs(struct qat_pair pair[QAT_SERVICES]);

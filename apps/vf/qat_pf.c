@@ -8,7 +8,6 @@
 #include "kernel/mmio.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
-#include "kernel/x86/paging.h"
 
 /* Where a PF sees its memory, in its own domain. */
 #define PF_CHUNK (4 * PAGE_SIZE)

@@ -9,7 +9,7 @@
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
-#include "kernel/x86/marker.h"
+#include "kernel/marker.h"
 #include "pci/flr.h"
 #include "pci/path.h"
 
@@ -163,7 +163,7 @@ enum sl_err vf_reset(struct machine *m, struct vf *vf)
 static enum sl_err first_read(struct machine *m, struct vf *vf)
 {
 	vf->batch.n = 1;
-	vf->batch.req[0] = vf_request(vf, vf->data, ACCEL_READ, 0, 0);
+	vf->batch.req[0] = vf_request(vf, vf->data, BLOCK_READ, 0, 0);
 	enum sl_err e = batch_start(vf);
 	if (!e)
 		e = batch_finish(m);

@@ -2,7 +2,8 @@
 #pragma once
 #include "apps/report/hist.h"
 #include "apps/vf/wait.h"
-#include "drivers/accel.h"
+#include "drivers/block.h"
+#include "drivers/compute.h"
 #include "drivers/dma.h"
 #include "iommu/irq.h"
 #include "kernel/str.h"
@@ -17,8 +18,8 @@ struct vf;
 
 /* What VFs are good for; each has workloads of its own. */
 enum vf_service {
-	VF_STORES,  /* they read and write a medium: drivers/accel.h, stores */
-	VF_COMPUTES /* they compute: drivers/accel.h, services */
+	VF_STORES,  /* they read and write a medium: drivers/block.h */
+	VF_COMPUTES /* they compute: drivers/compute.h */
 };
 
 /* A device family: what the stages of apps/vf/stages.h need to know of it. Its messages have been printed
@@ -41,7 +42,7 @@ struct vf_kind {
 
 	/* Zeroed state for m->vf[place]: its vf->own. */
 	void *(*state)(unsigned place);
-	/* The VF is in its domain, has memory and registers, and is told to do DMA: makes vf->accel, its
+	/* The VF is in its domain, has memory and registers, and is told to do DMA: makes vf->queue, its
 	 * queue. vf_close() puts back whatever vf_open() did, while the VF is still in its domain. */
 	enum sl_err (*vf_open)(struct machine *m, struct vf *vf);
 	enum sl_err (*vf_close)(struct machine *m, struct vf *vf);
@@ -72,7 +73,7 @@ _Static_assert(WINDOW_BUFFERS + BUFFER_META + BUFFER_SLOTS * META_SLOT <= PAGE_2
 
 /* Requests of one VF that are in flight together: apps/vf/batch.c. */
 struct batch {
-	struct accel_req req[BUFFER_SLOTS];
+	struct block_req req[BUFFER_SLOTS];
 	uint16_t status[BUFFER_SLOTS]; /* by tag */
 	unsigned n, done;
 	unsigned retries; /* of requests that met a status that passes */
@@ -89,8 +90,10 @@ struct vf { /* on the data path the core that works it writes it, no other */
 	volatile void *regs;           /* BAR0 */
 	void *own;                     /* what its kind keeps for it: struct vf_kind, state */
 	void *work;                    /* what its workload keeps for it */
-	struct accel *accel;           /* NULL until it is open */
-	struct accel_store *data, *pi; /* stores without and with protection information; pi may be NULL */
+	struct queue *queue;           /* NULL until it is open; */
+	struct block *medium;          /* the same queue of a VF that stores, */
+	struct compute *compute;       /* and of one that computes */
+	struct block_store *data, *pi; /* stores without and with protection information; pi may be NULL */
 	bool attached;
 	volatile bool cut; /* set by core 0 while the VF's core runs: it flooded with refused requests and was
 			      cut off: apps/bringup/faults.c */
@@ -106,7 +109,7 @@ struct vf { /* on the data path the core that works it writes it, no other */
 	struct batch batch;
 	struct hist latency; /* timed phase, TSC ticks */
 	uint64_t ops;
-	struct accel_stats timed; /* what accel.stats grew by in the timed phase */
+	struct queue_stats timed; /* what queue.stats grew by in the timed phase */
 } __attribute__((aligned(64)));
 
 /* A VF, or a further queue pair of one, of which its function alone is known. No struct vf is assigned, as
@@ -116,6 +119,19 @@ static inline void vf_begin(struct vf *vf, unsigned index, struct pci_func *fn)
 	memset(vf, 0, sizeof *vf);
 	vf->index = index;
 	vf->fn = fn;
+}
+
+/* Its queue is open, or closed: NULL. */
+static inline void vf_stores(struct vf *vf, struct block *b)
+{
+	vf->medium = b;
+	vf->queue = b ? &b->q : NULL;
+}
+
+static inline void vf_computes(struct vf *vf, struct compute *c)
+{
+	vf->compute = c;
+	vf->queue = c ? &c->q : NULL;
 }
 
 static inline uint8_t *vf_buffer(const struct vf *vf, unsigned tag)
@@ -129,11 +145,11 @@ static inline uint8_t *vf_meta(const struct vf *vf, unsigned tag)
 }
 
 /* A request for chunk number chunk of a store of the VF, with the tag's buffers. */
-static inline struct accel_req vf_request(const struct vf *vf, const struct accel_store *s, enum accel_op op,
+static inline struct block_req vf_request(const struct vf *vf, const struct block_store *s, enum block_op op,
 					  uint64_t chunk, unsigned tag)
 {
 	uint32_t blocks = (uint32_t)(CHUNK / s->block);
-	return (struct accel_req){.op = (uint8_t)op,
+	return (struct block_req){.op = (uint8_t)op,
 				  .blocks = (uint16_t)blocks,
 				  .store = s->id,
 				  .tag = tag,
@@ -143,7 +159,7 @@ static inline struct accel_req vf_request(const struct vf *vf, const struct acce
 }
 
 /* Chunks that a store has room for. */
-static inline uint64_t store_chunks(const struct accel_store *s)
+static inline uint64_t store_chunks(const struct block_store *s)
 {
 	return s->blocks / (CHUNK / s->block);
 }

@@ -3,8 +3,8 @@
 #include "apps/vf/workers.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
-#include "kernel/x86/cpu.h"
-#include "kernel/x86/irq.h"
+#include "kernel/cpu.h"
+#include "kernel/irq.h"
 
 const char *wait_mode_name(enum wait_mode mode)
 {
@@ -26,7 +26,7 @@ static uint64_t irqs_of(const struct waiter *r)
 
 static bool ready(const struct waiter *r)
 {
-	return r->a->drv->ready(r->a);
+	return r->a->ops->ready(r->a);
 }
 
 void wait_arm(struct wait_set *r)
@@ -35,7 +35,7 @@ void wait_arm(struct wait_set *r)
 		struct waiter *waiter = r->waiter[i];
 		if (r->mode == WAIT_ADAPTIVE)
 			msix_vector_mask(&waiter->vector, false);
-		waiter->a->drv->arm(waiter->a);
+		waiter->a->ops->arm(waiter->a);
 		waiter->arms++;
 	}
 }
@@ -66,7 +66,7 @@ static bool need_not_halt(void *ctx)
 	return any;
 }
 
-/* Somebody else woke us, and here is a result. Its interrupt may be on its way. */
+/* Another interrupt ended the halt, and a result is here. Its own may still be on its way. */
 static bool is_lost(struct waiter *r)
 {
 	uint64_t end = now_us() + WAIT_LATE_US;
@@ -178,7 +178,7 @@ enum sl_err wait_check(const struct machine *m, bool *irqs)
 static enum sl_err open_ring(struct machine *m, struct vf *vf, unsigned core)
 {
 	struct waiter *r = &vf->wait;
-	*r = (struct waiter){.a = vf->accel};
+	*r = (struct waiter){.a = vf->queue};
 	if (!vf->msix.vectors)
 		return can_not(m, "a VF has no MSI-X that can be used");
 	enum sl_err e = irq_alloc(on_ring_irq, r, &r->irq_vector);
@@ -202,7 +202,7 @@ enum sl_err wait_open(struct machine *m)
 	unsigned first;
 	enum sl_err e = SL_OK;
 	for (unsigned v = 0; v < m->vfs; v++)
-		m->vf[v].wait = (struct waiter){.a = m->vf[v].accel};
+		m->vf[v].wait = (struct waiter){.a = m->vf[v].queue};
 	for (unsigned place = 0; place < core_count(); place++) {
 		unsigned core = workers_core(place), n = workers_share(m->vfs, core_count(), place, &first);
 		for (unsigned v = first; v < first + n && !e; v++) {

@@ -11,7 +11,7 @@
  * each turn of the loop, or wait_result(); on core 0 again wait_print() and wait_close(). */
 #pragma once
 #include "boot/config.h"
-#include "drivers/accel.h"
+#include "drivers/queue.h"
 #include "iommu/irq.h"
 #include "pci/msix.h"
 
@@ -26,7 +26,7 @@ struct machine;
 
 /* One VF's. In the timed phase its core alone writes it, by the loop and by the interrupt. */
 struct waiter {
-	struct accel *a;
+	struct queue *a;
 	struct msix_vector vector;
 	struct iommu_irq entry;
 	uint8_t irq_vector; /* of the processor; 0: none */

@@ -9,7 +9,7 @@
 #include "apps/work/pattern.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
-#include "kernel/x86/cpu.h"
+#include "kernel/cpu.h"
 
 #define BURSTS       10000u
 #define BURST_MAX    8u
@@ -47,17 +47,17 @@ static bool over(const struct load *b)
 
 static bool send(struct load *b)
 {
-	struct accel_req req[BURST_MAX];
-	struct accel *a = b->vf->accel;
+	struct block_req req[BURST_MAX];
+	struct block *a = b->vf->medium;
 	b->flying = 1 + (uint32_t)below(b, BURST_MAX);
 	for (uint32_t tag = 0; tag < b->flying; tag++) {
 		b->chunk[tag] = (uint32_t)below(b, b->chunks);
 		pattern_fill(vf_buffer(b->vf, tag), 64, ~timed_seed(b->vf, b->chunk[tag]));
-		req[tag] = vf_request(b->vf, b->vf->data, ACCEL_READ, b->chunk[tag], tag);
+		req[tag] = vf_request(b->vf, b->vf->data, BLOCK_READ, b->chunk[tag], tag);
 	}
-	if (a->drv->submit(a, req, b->flying) != b->flying)
+	if (a->ops->submit(a, req, b->flying) != b->flying)
 		return false;
-	a->drv->ring(a);
+	a->q.ops->ring(&a->q);
 	b->bursts++;
 	b->armed = b->vf->wait.arms;
 	b->look_at = now_us() + b->delay * 3 / 4 + below(b, b->delay / 2 + 1);
@@ -75,7 +75,7 @@ static void aim(struct load *b)
 }
 
 /* Keeps what was wrong with a result, for print_wrong(). */
-static void wrong(struct load *b, const struct accel_done *d)
+static void wrong(struct load *b, const struct queue_done *d)
 {
 	b->err = d->status ? SL_DEVICE : SL_VERIFY;
 	b->status = d->status;
@@ -85,8 +85,8 @@ static void wrong(struct load *b, const struct accel_done *d)
 /* Takes what came; the number of results. One that is wrong: b->err. */
 static unsigned take(struct load *b, struct wait_set *r)
 {
-	struct accel_done done[BURST_MAX];
-	unsigned n = b->vf->accel->drv->poll(b->vf->accel, done, BURST_MAX);
+	struct queue_done done[BURST_MAX];
+	unsigned n = b->vf->queue->ops->poll(b->vf->queue, done, BURST_MAX);
 	b->polls++;
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t tag = done[i].tag;
@@ -175,10 +175,10 @@ static void print(const struct machine *m)
 static void print_wrong(const struct load *b)
 {
 	char text[64];
-	struct accel_req req = vf_request(b->vf, b->vf->data, ACCEL_READ, b->wrong, 0);
+	struct block_req req = vf_request(b->vf, b->vf->data, BLOCK_READ, b->wrong, 0);
 	log_warn("bursts", "VF %u " BDF_FMT ", LBA 0x%llx: %s (status: %s)", b->vf->index,
 		 BDF_ARG(b->vf->fn->bdf), (ull)req.lba, sl_err_text(b->err),
-		 b->status ? b->vf->accel->drv->status_text(b->status, text, sizeof text) : "success");
+		 b->status ? b->vf->queue->ops->status_text(b->status, text, sizeof text) : "success");
 }
 
 /* What may help, by what went wrong. */

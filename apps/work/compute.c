@@ -10,7 +10,7 @@
 #include "kernel/log.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
-#include "kernel/x86/cpu.h"
+#include "kernel/cpu.h"
 
 #define LIMIT_US   900000000u
 #define FAULTS_MAX 8u /* a VF that fails more often is given up */
@@ -23,7 +23,7 @@ static struct compute_vf state[VFS_COMPUTING];
 static enum sl_err open_jobs(struct vf *vf)
 {
 	struct jobs *j = &compute_of(vf)->jobs;
-	j->a = vf->accel;
+	j->a = vf->compute;
 	j->va = vf->buffers.va;
 	j->iova = vf->buffers.iova;
 	j->owner = vf->index;
@@ -45,20 +45,20 @@ static void set_state(struct compute_vf *v, enum compute_state s)
 static enum sl_err say_refused(const struct vf *vf)
 {
 	log_fail("accel", "report this: it is a bug in Sluice", BDF_FMT " does not accept a request: %s",
-		 BDF_ARG(vf->fn->bdf), sl_err_text(vf->accel->refused));
-	return vf->accel->refused;
+		 BDF_ARG(vf->fn->bdf), sl_err_text(vf->queue->refused));
+	return vf->queue->refused;
 }
 
-enum sl_err compute_one(struct vf *vf, const struct accel_job *job, uint64_t us, uint16_t *status)
+enum sl_err compute_one(struct vf *vf, const struct compute_job *job, uint64_t us, uint16_t *status)
 {
-	struct accel *a = vf->accel;
-	struct accel_done done;
-	if (a->drv->submit_jobs(a, job, 1) != 1)
+	struct compute *a = vf->compute;
+	struct queue_done done;
+	if (a->ops->submit(a, job, 1) != 1)
 		return say_refused(vf);
-	a->drv->ring(a);
+	a->q.ops->ring(&a->q);
 	struct deadline d = deadline_in(us);
 	while (deadline_look(&d))
-		if (a->drv->poll(a, &done, 1)) {
+		if (a->q.ops->poll(&a->q, &done, 1)) {
 			*status = done.status;
 			return SL_OK;
 		}
@@ -67,21 +67,21 @@ enum sl_err compute_one(struct vf *vf, const struct accel_job *job, uint64_t us,
 
 /* --- known answers, faults, recovery */
 
-static enum sl_err run_known(void *ctx, const struct accel_job *job, uint16_t *status)
+static enum sl_err run_known(void *ctx, const struct compute_job *job, uint16_t *status)
 {
 	struct vf *vf = ctx;
 	struct jobs *j = &compute_of(vf)->jobs;
 	enum sl_err e = compute_one(vf, job, JOBS_SILENT_US, status);
-	if (e != SL_TIMEOUT && !vf->accel->stats.bad)
+	if (e != SL_TIMEOUT && !vf->queue->stats.bad)
 		return e;
-	(void)vf->accel->drv->explain(vf->accel, j->why, sizeof j->why);
+	(void)vf->queue->ops->explain(vf->queue, j->why, sizeof j->why);
 	return e ? e : SL_DEVICE;
 }
 
 static enum sl_err know(struct vf *vf)
 {
 	struct compute_vf *v = compute_of(vf);
-	v->services = vf->accel->services;
+	v->services = vf->compute->services;
 	return jobs_known(&v->jobs, run_known, vf, &v->known);
 }
 
@@ -89,11 +89,11 @@ static enum sl_err know(struct vf *vf)
 static void keep_stats(const struct vf *vf)
 {
 	struct compute_vf *v = compute_of(vf);
-	if (!vf->accel)
+	if (!vf->queue)
 		return;
-	v->doorbells += vf->accel->stats.doorbells;
-	v->ops += vf->accel->stats.ops;
-	v->bad += vf->accel->stats.bad;
+	v->doorbells += vf->queue->stats.doorbells;
+	v->ops += vf->queue->stats.ops;
+	v->bad += vf->queue->stats.bad;
 }
 
 static uint64_t checked_by_others(const struct machine *m, const struct vf *vf)
@@ -130,7 +130,7 @@ static void recover(struct machine *m, struct vf *vf)
 	m->tally.vf_faults++;
 	while (v->err) {
 		core_progress();
-		if ((v->err != SL_DEVICE && v->err != SL_TIMEOUT) || !vf->accel || v->faults > FAULTS_MAX) {
+		if ((v->err != SL_DEVICE && v->err != SL_TIMEOUT) || !vf->queue || v->faults > FAULTS_MAX) {
 			give_up(m, vf);
 			return;
 		}
@@ -197,7 +197,7 @@ static bool work(struct machine *m, struct vf *vf)
 	enum sl_err e = v->jobs.left ? jobs_turn(&v->jobs, now_us()) : SL_OK;
 	if (!e && !v->jobs.left) {
 		uint64_t n = 0;
-		for (unsigned s = 0; s < ACCEL_SERVICES; s++)
+		for (unsigned s = 0; s < COMPUTE_SERVICES; s++)
 			n += v->jobs.done[s];
 		__atomic_store_n(&v->checked, n, __ATOMIC_RELAXED);
 		if (jobs_least(&v->jobs) >= m->cfg->ops) {
@@ -214,7 +214,7 @@ static bool work(struct machine *m, struct vf *vf)
 	return v->jobs.left != before;
 }
 
-/* Core 0: VFs that failed, whoever works them. True while any is not through. */
+/* On core 0: VFs that failed on any core. True while one is not finished. */
 static bool look_after(struct machine *m)
 {
 	bool more = false;

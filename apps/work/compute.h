@@ -50,12 +50,13 @@ enum sl_err compute_fault(struct machine *m, struct vf *vf, enum sl_err e) MUST_
 enum sl_err compute_round_begin(struct vf *vf) MUST_CHECK;
 enum sl_err compute_round_end(struct machine *m, struct vf *vf) MUST_CHECK;
 /* One job with tag 0 that is waited for, at most us. SL_TIMEOUT: no answer, and it stays in flight. */
-enum sl_err compute_one(struct vf *vf, const struct accel_job *job, uint64_t us, uint16_t *status) MUST_CHECK;
+enum sl_err compute_one(struct vf *vf, const struct compute_job *job, uint64_t us,
+			uint16_t *status) MUST_CHECK;
 
 /* apps/work/compute_sums.c: what stage accel came to. Sums are of the VFs that work; one that was given up is
  * named as such and counted nowhere. compute_print_sums() adds to m->tally.verified. */
 void compute_print_sums(struct machine *m);
-/* Streams that were deflated last, for somebody else's inflate, and the digest of what has to come out. */
+/* The streams deflated last, for another program's inflate, and the digest of the expected output. */
 void compute_print_streams(const struct machine *m);
 /* The error of the first VF that was given up; SL_OK when all of them work. */
 enum sl_err compute_verdict(const struct machine *m) MUST_CHECK;

@@ -6,7 +6,7 @@
 
 static bool works(const struct machine *m, unsigned i)
 {
-	return m->vf[i].accel && compute_state_of(compute_of(&m->vf[i])) != COMPUTE_LOST;
+	return m->vf[i].queue && compute_state_of(compute_of(&m->vf[i])) != COMPUTE_LOST;
 }
 
 static void print_hex(const uint8_t *p, uint32_t n)
@@ -37,8 +37,8 @@ void compute_print_streams(const struct machine *m)
 /* One service on the VFs that work. */
 static void print_service(struct machine *m, unsigned service, unsigned lost)
 {
-	static const char *const names[ACCEL_SERVICES] = {"cipher", "hash",    "HMAC",   "chain",
-							  "AEAD",   "deflate", "inflate"};
+	static const char *const names[COMPUTE_SERVICES] = {"cipher", "hash",    "HMAC",   "chain",
+							    "AEAD",   "deflate", "inflate"};
 	uint64_t all = 0, least = UINT64_MAX;
 	unsigned vfs = 0;
 	for (unsigned i = 0; i < m->vfs; i++) {
@@ -69,7 +69,7 @@ void compute_print_sums(struct machine *m)
 	unsigned lost = 0;
 	for (unsigned i = 0; i < m->vfs; i++) {
 		const struct compute_vf *v = compute_of(&m->vf[i]);
-		const struct accel_stats none = {0}, *st = m->vf[i].accel ? &m->vf[i].accel->stats : &none;
+		const struct queue_stats none = {0}, *st = m->vf[i].queue ? &m->vf[i].queue->stats : &none;
 		lost += !works(m, i);
 		noticed += works(m, i) ? v->jobs.noticed : 0;
 		doorbells += v->doorbells + st->doorbells;
@@ -78,7 +78,7 @@ void compute_print_sums(struct machine *m)
 	}
 	if (lost == m->vfs)
 		log_line("accel", "every VF was abandoned, so no result counts");
-	for (unsigned s = 0; s < ACCEL_SERVICES && lost < m->vfs; s++)
+	for (unsigned s = 0; s < COMPUTE_SERVICES && lost < m->vfs; s++)
 		print_service(m, s, lost);
 	if (lost < m->vfs)
 		log_line("accel", "%llu digests altered on purpose, every one detected", (ull)noticed);

@@ -8,8 +8,8 @@
 #include "kernel/log.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
-#include "kernel/x86/cpu.h"
-#include "kernel/x86/tsc.h"
+#include "kernel/cpu.h"
+#include "kernel/tsc.h"
 
 #define SLACK_US 20000000u /* for a core that is late */
 
@@ -18,25 +18,25 @@ struct poller {
 	struct vf *vf;
 	uint32_t depth, left; /* in flight */
 	uint64_t ops, odd;    /* odd: not the status that the job has to end with */
-	struct accel_job job[JOB_TAGS];
+	struct compute_job job[JOB_TAGS];
 	uint64_t started[JOB_TAGS]; /* TSC by tag */
 	uint16_t status[JOB_TAGS];  /* the last one */
 	uint8_t service[JOB_TAGS];
-	uint64_t bytes[ACCEL_SERVICES];
-	struct hist latency[ACCEL_SERVICES];
+	uint64_t bytes[COMPUTE_SERVICES];
+	struct hist latency[COMPUTE_SERVICES];
 	enum sl_err err;
 } __attribute__((aligned(64)));
 
 static struct poller poller[VFS_COMPUTING];
 
-static const char *const service_names[ACCEL_SERVICES] = {"cipher", "hash",    "HMAC",   "chain",
-							  "AEAD",   "deflate", "inflate"};
+static const char *const service_names[COMPUTE_SERVICES] = {"cipher", "hash",    "HMAC",   "chain",
+							    "AEAD",   "deflate", "inflate"};
 
 static void send(struct poller *p, uint32_t tag, uint64_t now)
 {
-	struct accel *a = p->vf->accel;
+	struct compute *a = p->vf->compute;
 	p->started[tag] = now;
-	unsigned n = a->drv->submit_jobs(a, &p->job[tag], 1);
+	unsigned n = a->ops->submit(a, &p->job[tag], 1);
 	p->left += n;
 	p->odd += !n;
 }
@@ -44,10 +44,10 @@ static void send(struct poller *p, uint32_t tag, uint64_t now)
 /* Takes what came back and, while the time runs, sends it again: one doorbell for each ring. */
 static unsigned turn(struct poller *p, bool again)
 {
-	struct accel_done done[JOB_TAGS];
+	struct queue_done done[JOB_TAGS];
 	struct jobs *j = &compute_of(p->vf)->jobs;
-	struct accel *a = p->vf->accel;
-	unsigned n = a->drv->poll(a, done, JOB_TAGS);
+	struct compute *a = p->vf->compute;
+	unsigned n = a->q.ops->poll(&a->q, done, JOB_TAGS);
 	if (!n)
 		return 0;
 	uint64_t now = cpu_tsc();
@@ -64,7 +64,7 @@ static unsigned turn(struct poller *p, bool again)
 	}
 	p->ops += n;
 	if (again)
-		a->drv->ring(a);
+		a->q.ops->ring(&a->q);
 	return n;
 }
 
@@ -75,17 +75,17 @@ static void begin(struct poller *p, struct vf *vf, uint32_t qd)
 	memset(p, 0, sizeof *p);
 	p->vf = vf;
 	p->depth = qd < JOB_TAGS ? qd : JOB_TAGS;
-	for (unsigned s = 0; s < ACCEL_SERVICES; s++)
+	for (unsigned s = 0; s < COMPUTE_SERVICES; s++)
 		hist_reset(&p->latency[s]);
 	for (uint32_t tag = 0; tag < p->depth; tag++) {
 		jobs_prepare(j, j->round, tag, &p->job[tag]);
 		p->service[tag] = j->spec[j->state[tag].kind].service;
 	}
 	j->round++;
-	vf->timed = vf->accel->stats;
+	vf->timed = vf->queue->stats;
 	for (uint32_t tag = 0; tag < p->depth; tag++)
 		send(p, tag, cpu_tsc());
-	vf->accel->drv->ring(vf->accel);
+	vf->queue->ops->ring(vf->queue);
 }
 
 /* The clock has stopped: what is in flight, and what every tag came to. Latencies and counts stay as they
@@ -93,12 +93,12 @@ static void begin(struct poller *p, struct vf *vf, uint32_t qd)
 static void end(struct poller *p)
 {
 	struct jobs *j = &compute_of(p->vf)->jobs;
-	struct accel *a = p->vf->accel;
-	struct accel_done done[JOB_TAGS];
+	struct compute *a = p->vf->compute;
+	struct queue_done done[JOB_TAGS];
 	struct deadline d = deadline_in(JOBS_SILENT_US);
-	while (p->left && !a->stats.bad) {
+	while (p->left && !a->q.stats.bad) {
 		bool late = deadline_passed(&d);
-		unsigned n = a->drv->poll(a, done, JOB_TAGS);
+		unsigned n = a->q.ops->poll(&a->q, done, JOB_TAGS);
 		for (unsigned i = 0; i < n; i++) {
 			p->status[done[i].tag] = done[i].status;
 			p->odd += (done[i].status != 0) != j->state[done[i].tag].spoilt;
@@ -109,9 +109,9 @@ static void end(struct poller *p)
 		core_progress();
 	}
 	j->left = p->left;
-	p->err = a->stats.bad ? SL_DEVICE : p->left ? SL_TIMEOUT : SL_OK;
+	p->err = a->q.stats.bad ? SL_DEVICE : p->left ? SL_TIMEOUT : SL_OK;
 	if (p->err) {
-		(void)a->drv->explain(a, j->why, sizeof j->why);
+		(void)a->q.ops->explain(&a->q, j->why, sizeof j->why);
 		return;
 	}
 	for (uint32_t tag = 0; tag < p->depth && !p->err; tag++)
@@ -144,8 +144,8 @@ static void timed_worker(void *arg)
 		struct vf *vf = &w->m->vf[v];
 		vf->core = w->core;
 		vf->ops = poller[v].ops;
-		vf->timed.doorbells = vf->accel->stats.doorbells - vf->timed.doorbells;
-		vf->timed.empty_polls = vf->accel->stats.empty_polls - vf->timed.empty_polls;
+		vf->timed.doorbells = vf->queue->stats.doorbells - vf->timed.doorbells;
+		vf->timed.empty_polls = vf->queue->stats.empty_polls - vf->timed.empty_polls;
 		end(&poller[v]);
 	}
 }
@@ -172,7 +172,7 @@ static void print_vf(struct machine *m, unsigned v, uint64_t *least, uint64_t *m
 	char name[24], core[8];
 	uint64_t bytes = 0;
 	hist_reset(&h);
-	for (unsigned s = 0; s < ACCEL_SERVICES; s++) {
+	for (unsigned s = 0; s < COMPUTE_SERVICES; s++) {
 		hist_merge(&h, &poller[v].latency[s]);
 		bytes += poller[v].bytes[s];
 	}
@@ -227,14 +227,14 @@ static void print_table(struct machine *m)
 		"  VF                                        min     median        p99      p99.9        max  bells/op empty/op\n");
 	for (unsigned v = 0; v < m->vfs; v++)
 		print_vf(m, v, &least, &most);
-	for (unsigned s = 0; s < ACCEL_SERVICES; s++)
+	for (unsigned s = 0; s < COMPUTE_SERVICES; s++)
 		bytes += print_service(m, s);
 	print_row("all", "", &m->tally.latency, bytes, m->tally.timed_us);
 	log_text("\n");
 	m->tally.timed_ops = m->tally.latency.count;
 	m->tally.fair_permille = most ? (unsigned)(least * 1000 / most) : 0;
 	for (unsigned v = 0; v < m->vfs && m->cfg->json; v++)
-		for (unsigned s = 0; s < ACCEL_SERVICES; s++)
+		for (unsigned s = 0; s < COMPUTE_SERVICES; s++)
 			print_json(m, v, s);
 }
 

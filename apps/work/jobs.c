@@ -15,37 +15,41 @@
 /* The kinds of jobs, those of a service one after another. Jobs of a service go round its kinds. */
 static const struct kind {
 	const char *name;
-	struct accel_session spec;
+	struct compute_session spec;
 } kinds[] = {
-	{"AES-128-CBC", {.service = ACCEL_CIPHER, .cipher = ACCEL_AES_CBC, .key_len = 16}},
+	{"AES-128-CBC", {.service = COMPUTE_CIPHER, .cipher = COMPUTE_AES_CBC, .key_len = 16}},
 	{"AES-256-CBC back",
-	 {.service = ACCEL_CIPHER, .cipher = ACCEL_AES_CBC, .key_len = 32, .decrypt = true}},
-	{"AES-192-CTR", {.service = ACCEL_CIPHER, .cipher = ACCEL_AES_CTR, .key_len = 24}},
+	 {.service = COMPUTE_CIPHER, .cipher = COMPUTE_AES_CBC, .key_len = 32, .decrypt = true}},
+	{"AES-192-CTR", {.service = COMPUTE_CIPHER, .cipher = COMPUTE_AES_CTR, .key_len = 24}},
 	{"AES-256-CTR back",
-	 {.service = ACCEL_CIPHER, .cipher = ACCEL_AES_CTR, .key_len = 32, .decrypt = true}},
-	{"AES-128-XTS", {.service = ACCEL_CIPHER, .cipher = ACCEL_AES_XTS, .key_len = 32}},
+	 {.service = COMPUTE_CIPHER, .cipher = COMPUTE_AES_CTR, .key_len = 32, .decrypt = true}},
+	{"AES-128-XTS", {.service = COMPUTE_CIPHER, .cipher = COMPUTE_AES_XTS, .key_len = 32}},
 	{"AES-256-XTS back",
-	 {.service = ACCEL_CIPHER, .cipher = ACCEL_AES_XTS, .key_len = 64, .decrypt = true}},
-	{"SHA-1", {.service = ACCEL_HASH, .hash = SHA_1}},
-	{"SHA-224", {.service = ACCEL_HASH, .hash = SHA_224}},
-	{"SHA-256", {.service = ACCEL_HASH, .hash = SHA_256}},
-	{"SHA-384", {.service = ACCEL_HASH, .hash = SHA_384}},
-	{"SHA-512", {.service = ACCEL_HASH, .hash = SHA_512}},
-	{"HMAC-SHA-1", {.service = ACCEL_HMAC, .hash = SHA_1, .mac_len = 20}},
-	{"HMAC-SHA-256 compared", {.service = ACCEL_HMAC, .hash = SHA_256, .mac_len = 64, .check = true}},
-	{"HMAC-SHA-384", {.service = ACCEL_HMAC, .hash = SHA_384, .mac_len = 48}},
-	{"HMAC-SHA-512", {.service = ACCEL_HMAC, .hash = SHA_512, .mac_len = 100}},
+	 {.service = COMPUTE_CIPHER, .cipher = COMPUTE_AES_XTS, .key_len = 64, .decrypt = true}},
+	{"SHA-1", {.service = COMPUTE_HASH, .hash = SHA_1}},
+	{"SHA-224", {.service = COMPUTE_HASH, .hash = SHA_224}},
+	{"SHA-256", {.service = COMPUTE_HASH, .hash = SHA_256}},
+	{"SHA-384", {.service = COMPUTE_HASH, .hash = SHA_384}},
+	{"SHA-512", {.service = COMPUTE_HASH, .hash = SHA_512}},
+	{"HMAC-SHA-1", {.service = COMPUTE_HMAC, .hash = SHA_1, .mac_len = 20}},
+	{"HMAC-SHA-256 compared", {.service = COMPUTE_HMAC, .hash = SHA_256, .mac_len = 64, .check = true}},
+	{"HMAC-SHA-384", {.service = COMPUTE_HMAC, .hash = SHA_384, .mac_len = 48}},
+	{"HMAC-SHA-512", {.service = COMPUTE_HMAC, .hash = SHA_512, .mac_len = 100}},
 	{"AES-128-CBC, HMAC-SHA-256",
-	 {.service = ACCEL_CHAIN, .hash = SHA_256, .key_len = 16, .mac_len = 32}},
+	 {.service = COMPUTE_CHAIN, .hash = SHA_256, .key_len = 16, .mac_len = 32}},
 	{"HMAC-SHA-1, AES-256-CBC back",
-	 {.service = ACCEL_CHAIN, .hash = SHA_1, .key_len = 32, .mac_len = 20, .decrypt = true}},
+	 {.service = COMPUTE_CHAIN, .hash = SHA_1, .key_len = 32, .mac_len = 20, .decrypt = true}},
 	{"AES-128-CTR, HMAC-SHA-512",
-	 {.service = ACCEL_CHAIN, .cipher = ACCEL_AES_CTR, .hash = SHA_512, .key_len = 16, .mac_len = 64}},
-	{"AES-128-GCM", {.service = ACCEL_AEAD, .key_len = 16, .aad_len = AAD_LEN}},
-	{"AES-256-GCM back", {.service = ACCEL_AEAD, .key_len = 32, .aad_len = AAD_LEN, .decrypt = true}},
-	{"deflate, fixed tables", {.service = ACCEL_DEFLATE}},
-	{"deflate, own tables", {.service = ACCEL_DEFLATE, .dynamic = true}},
-	{"inflate", {.service = ACCEL_INFLATE}},
+	 {.service = COMPUTE_CHAIN,
+	  .cipher = COMPUTE_AES_CTR,
+	  .hash = SHA_512,
+	  .key_len = 16,
+	  .mac_len = 64}},
+	{"AES-128-GCM", {.service = COMPUTE_AEAD, .key_len = 16, .aad_len = AAD_LEN}},
+	{"AES-256-GCM back", {.service = COMPUTE_AEAD, .key_len = 32, .aad_len = AAD_LEN, .decrypt = true}},
+	{"deflate, fixed tables", {.service = COMPUTE_DEFLATE}},
+	{"deflate, own tables", {.service = COMPUTE_DEFLATE, .dynamic = true}},
+	{"inflate", {.service = COMPUTE_INFLATE}},
 };
 _Static_assert(ARRAY_LEN(kinds) <= JOB_KINDS, "kinds");
 
@@ -64,14 +68,14 @@ enum sl_err jobs_open(struct jobs *j)
 	memset(j->state, 0, sizeof j->state);
 	j->left = 0;
 	for (unsigned k = 0; k < ARRAY_LEN(kinds); k++) {
-		struct accel_session *s = &j->spec[k];
+		struct compute_session *s = &j->spec[k];
 		*s = kinds[k].spec;
 		uint64_t random[SHA_BLOCK_MAX / 8];
 		pattern_fill(random, sizeof random, pattern_seed(j->owner, k, 1));
 		memcpy(s->key, random, sizeof s->key);
 		pattern_fill(random, sizeof random, pattern_seed(j->owner, k, 2));
 		memcpy(s->mac_key, random, sizeof s->mac_key);
-		enum sl_err e = j->a->drv->session(j->a, s, &j->session[k]);
+		enum sl_err e = j->a->ops->session(j->a, s, &j->session[k]);
 		if (e && e != SL_UNSUPPORTED)
 			return e;
 		j->has[k] = !e;
@@ -79,13 +83,13 @@ enum sl_err jobs_open(struct jobs *j)
 	return SL_OK;
 }
 
-static bool digests(const struct accel_session *s)
+static bool digests(const struct compute_session *s)
 {
-	return s->service >= ACCEL_HASH && s->service <= ACCEL_AEAD;
+	return s->service >= COMPUTE_HASH && s->service <= COMPUTE_AEAD;
 }
 
 /* The device compares a digest, and does not make one. */
-static bool compares(const struct accel_session *s)
+static bool compares(const struct compute_session *s)
 {
 	return s->check || (s->decrypt && digests(s));
 }
@@ -109,15 +113,15 @@ static uint32_t size_of(uint64_t random)
 			   : 16 + (uint32_t)(random >> 8) % (JOB_MAX - 15);
 }
 
-static unsigned digest_size(const struct accel_session *s)
+static unsigned digest_size(const struct compute_session *s)
 {
-	return s->service == ACCEL_AEAD ? GCM_TAG : sha_size((enum sha)s->hash);
+	return s->service == COMPUTE_AEAD ? GCM_TAG : sha_size((enum sha)s->hash);
 }
 
-static void mac(const struct accel_session *s, const uint8_t *data, uint32_t len, uint8_t *out)
+static void mac(const struct compute_session *s, const uint8_t *data, uint32_t len, uint8_t *out)
 {
 	struct sha_state inner, outer;
-	if (s->service == ACCEL_HASH) {
+	if (s->service == COMPUTE_HASH) {
 		sha_hash((enum sha)s->hash, data, len, out);
 		return;
 	}
@@ -126,47 +130,47 @@ static void mac(const struct accel_session *s, const uint8_t *data, uint32_t len
 }
 
 /* The lengths were accepted by session(). */
-static void encrypt(const struct accel_session *s, const uint8_t *iv, const uint8_t *in, uint32_t len,
+static void encrypt(const struct compute_session *s, const uint8_t *iv, const uint8_t *in, uint32_t len,
 		    uint8_t *out)
 {
 	struct aes aes, tweak;
-	bool xts = s->cipher == ACCEL_AES_XTS;
+	bool xts = s->cipher == COMPUTE_AES_XTS;
 	unsigned key_len = xts ? s->key_len / 2 : s->key_len;
 	if (aes_init(&aes, s->key, key_len) || (xts && aes_init(&tweak, s->key + key_len, key_len)))
 		return;
 	if (xts)
 		aes_xts(&aes, &tweak, iv, in, len, out);
 	else
-		(s->cipher == ACCEL_AES_CBC ? aes_cbc : aes_ctr)(&aes, iv, in, len, out);
+		(s->cipher == COMPUTE_AES_CBC ? aes_cbc : aes_ctr)(&aes, iv, in, len, out);
 }
 
 /* In the direction of encryption. */
-static void compute(const struct accel_session *s, const uint64_t iv[2], const uint8_t *aad,
+static void compute(const struct compute_session *s, const uint64_t iv[2], const uint8_t *aad,
 		    const uint8_t *in, uint32_t len, uint8_t *out, uint8_t *digest)
 {
 	struct gcm gcm;
-	if (s->service == ACCEL_AEAD) {
+	if (s->service == COMPUTE_AEAD) {
 		if (gcm_init(&gcm, s->key, s->key_len) == SL_OK)
 			gcm_encrypt(&gcm, (const uint8_t *)iv, aad, s->aad_len, in, len, out, digest);
 		return;
 	}
-	if (s->service == ACCEL_CIPHER || s->service == ACCEL_CHAIN) {
+	if (s->service == COMPUTE_CIPHER || s->service == COMPUTE_CHAIN) {
 		encrypt(s, (const uint8_t *)iv, in, len, out);
 		in = out;
 	}
-	if (s->service != ACCEL_CIPHER)
+	if (s->service != COMPUTE_CIPHER)
 		mac(s, in, len, digest);
 }
 
-static void fill_data(const struct job_state *st, const struct accel_session *s, uint8_t *p)
+static void fill_data(const struct job_state *st, const struct compute_session *s, uint8_t *p)
 {
 	pattern_fill(p, ALIGN_UP(st->len, 8), st->seed);
-	if (s->service == ACCEL_DEFLATE || s->service == ACCEL_INFLATE)
+	if (s->service == COMPUTE_DEFLATE || s->service == COMPUTE_INFLATE)
 		for (uint32_t i = 0; i < st->len; i++)
 			p[i] = (uint8_t)('a' + p[i] % ALPHABET);
 }
 
-static void fill_aad(const struct job_state *st, const struct accel_session *s, uint8_t *p)
+static void fill_aad(const struct job_state *st, const struct compute_session *s, uint8_t *p)
 {
 	memset(p, 0, 256);
 	memset(p, (int)(st->seed >> 40 & 0xff), s->aad_len);
@@ -178,29 +182,29 @@ static void iv_of(const struct job_state *st, uint64_t iv[2])
 	iv[1] = st->seed * 5;
 }
 
-void jobs_prepare(struct jobs *j, uint32_t round, uint32_t tag, struct accel_job *out)
+void jobs_prepare(struct jobs *j, uint32_t round, uint32_t tag, struct compute_job *out)
 {
 	struct job_state *st = &j->state[tag];
 	uint8_t *src = at(j, tag, JOB_SRC), *dst = at(j, tag, JOB_DST), *digest = at(j, tag, JOB_DIGEST);
-	unsigned service = (round + tag) % ACCEL_SERVICES;
+	unsigned service = (round + tag) % COMPUTE_SERVICES;
 	int kind = -1;
-	if (service == ACCEL_INFLATE && !st->stream)
-		service = ACCEL_DEFLATE;
-	if (service == ACCEL_INFLATE)
+	if (service == COMPUTE_INFLATE && !st->stream)
+		service = COMPUTE_DEFLATE;
+	if (service == COMPUTE_INFLATE)
 		kind = choose(j, service, 0);
-	for (unsigned i = 0; i < ACCEL_INFLATE && kind < 0;
+	for (unsigned i = 0; i < COMPUTE_INFLATE && kind < 0;
 	     i++) /* a service that is not there: the next one */
-		kind = choose(j, (service + i) % ACCEL_INFLATE, round / ACCEL_SERVICES + tag);
+		kind = choose(j, (service + i) % COMPUTE_INFLATE, round / COMPUTE_SERVICES + tag);
 	st->kind = (uint8_t)kind;
-	const struct accel_session *s = &j->spec[kind];
-	*out = (struct accel_job){.session = j->session[kind],
-				  .tag = tag,
-				  .src = address(j, tag, JOB_SRC),
-				  .dst = address(j, tag, JOB_DST),
-				  .room = JOB_AAD - JOB_DST - INFLATE_PAD,
-				  .digest = address(j, tag, JOB_DIGEST),
-				  .aad = address(j, tag, JOB_AAD)};
-	if (s->service == ACCEL_INFLATE) { /* what this tag deflated last */
+	const struct compute_session *s = &j->spec[kind];
+	*out = (struct compute_job){.session = j->session[kind],
+				    .tag = tag,
+				    .src = address(j, tag, JOB_SRC),
+				    .dst = address(j, tag, JOB_DST),
+				    .room = JOB_AAD - JOB_DST - INFLATE_PAD,
+				    .digest = address(j, tag, JOB_DIGEST),
+				    .aad = address(j, tag, JOB_AAD)};
+	if (s->service == COMPUTE_INFLATE) { /* what this tag deflated last */
 		memcpy(src, dst, st->stream);
 		out->len = st->stream;
 		pattern_fill(dst, JOB_AAD - JOB_DST, ~st->seed);
@@ -209,7 +213,7 @@ void jobs_prepare(struct jobs *j, uint32_t round, uint32_t tag, struct accel_job
 	st->stream = 0;
 	st->seed = pattern_seed(j->owner, round, tag);
 	st->len = size_of(st->seed >> 7);
-	if (s->service == ACCEL_CIPHER || s->service == ACCEL_CHAIN)
+	if (s->service == COMPUTE_CIPHER || s->service == COMPUTE_CHAIN)
 		st->len &= ~15u;
 	st->spoilt = compares(s) && (st->seed >> 32) % SPOIL_EACH == 0;
 	iv_of(st, out->iv);
@@ -240,11 +244,11 @@ static enum sl_err wrong(struct jobs *j, uint32_t tag, const char *what)
 static enum sl_err check_comp(struct jobs *j, uint32_t tag)
 {
 	struct job_state *st = &j->state[tag];
-	const struct accel_session *s = &j->spec[st->kind];
-	uint32_t n = j->a->drv->produced(j->a, tag);
+	const struct compute_session *s = &j->spec[st->kind];
+	uint32_t n = j->a->ops->produced(j->a, tag);
 	uint8_t *src = at(j, tag, JOB_SRC);
 	uint8_t *dst = at(j, tag, JOB_DST);
-	if (s->service == ACCEL_INFLATE) {
+	if (s->service == COMPUTE_INFLATE) {
 		st->stream = 0;
 		fill_data(st, s, src);
 		if (n != st->len || memcmp(dst, src, n) != 0)
@@ -262,19 +266,19 @@ static enum sl_err check_comp(struct jobs *j, uint32_t tag)
 enum sl_err jobs_check(struct jobs *j, uint32_t tag, uint16_t status)
 {
 	struct job_state *st = &j->state[tag];
-	const struct accel_session *s = &j->spec[st->kind];
+	const struct compute_session *s = &j->spec[st->kind];
 	uint8_t digest[SHA_DIGEST_MAX];
 	const uint8_t *dst = at(j, tag, JOB_DST);
 	char text[64];
 	enum sl_err e = SL_OK;
-	if (st->spoilt && j->a->drv->is_mismatch(status)) {
+	if (st->spoilt && j->a->ops->is_mismatch(status)) {
 		j->noticed++;
 	} else if (status) {
-		say_why(j, tag, j->a->drv->status_text(status, text, sizeof text));
+		say_why(j, tag, j->a->q.ops->status_text(status, text, sizeof text));
 		return SL_DEVICE;
 	} else if (st->spoilt) {
 		return wrong(j, tag, "a wrong digest was not detected");
-	} else if (s->service == ACCEL_DEFLATE || s->service == ACCEL_INFLATE) {
+	} else if (s->service == COMPUTE_DEFLATE || s->service == COMPUTE_INFLATE) {
 		e = check_comp(j, tag);
 	} else if (s->decrypt) {
 		fill_data(st, s, j->want);
@@ -287,7 +291,7 @@ enum sl_err jobs_check(struct jobs *j, uint32_t tag, uint16_t status)
 		fill_data(st, s, src); /* not from memory that the device may have changed */
 		fill_aad(st, s, at(j, tag, JOB_AAD));
 		compute(s, iv, at(j, tag, JOB_AAD), src, st->len, j->want, digest);
-		bool crypts = s->service != ACCEL_HASH && s->service != ACCEL_HMAC;
+		bool crypts = s->service != COMPUTE_HASH && s->service != COMPUTE_HMAC;
 		if (crypts && memcmp(dst, j->want, st->len) != 0)
 			return wrong(j, tag, "data is not what the CPU computed");
 		if (digests(s) && memcmp(at(j, tag, JOB_DIGEST), digest, digest_size(s)) != 0)
@@ -300,17 +304,17 @@ enum sl_err jobs_check(struct jobs *j, uint32_t tag, uint16_t status)
 
 enum sl_err jobs_begin(struct jobs *j, uint64_t now)
 {
-	struct accel *a = j->a;
+	struct compute *a = j->a;
 	for (uint32_t tag = 0; tag < JOB_TAGS; tag += BATCH) {
-		struct accel_job job[BATCH];
+		struct compute_job job[BATCH];
 		for (uint32_t i = 0; i < BATCH; i++)
 			jobs_prepare(j, j->round, tag + i, &job[i]);
-		unsigned n = a->drv->submit_jobs(a, job, BATCH);
-		a->drv->ring(a);
+		unsigned n = a->ops->submit(a, job, BATCH);
+		a->q.ops->ring(&a->q);
 		j->left += n;
 		if (n < BATCH) {
 			fmt_print(j->why, sizeof j->why, "took %u of %u requests: %s", n, BATCH,
-				  sl_err_text(a->refused));
+				  sl_err_text(a->q.refused));
 			return SL_BADVAL;
 		}
 	}
@@ -322,9 +326,9 @@ enum sl_err jobs_begin(struct jobs *j, uint64_t now)
 
 enum sl_err jobs_turn(struct jobs *j, uint64_t now)
 {
-	struct accel_done done[JOB_TAGS];
-	struct accel *a = j->a;
-	unsigned n = a->drv->poll(a, done, j->left);
+	struct queue_done done[JOB_TAGS];
+	struct compute *a = j->a;
+	unsigned n = a->q.ops->poll(&a->q, done, j->left);
 	j->left -= n;
 	for (unsigned i = 0; i < n; i++) {
 		enum sl_err e = jobs_check(j, done[i].tag, done[i].status);
@@ -334,10 +338,10 @@ enum sl_err jobs_turn(struct jobs *j, uint64_t now)
 	uint64_t step = now - j->looked;
 	j->looked = now;
 	j->silent_us = n ? 0 : j->silent_us + (step < STEP_US ? step : STEP_US);
-	if (!a->stats.bad && j->silent_us <= JOBS_SILENT_US)
+	if (!a->q.stats.bad && j->silent_us <= JOBS_SILENT_US)
 		return SL_OK;
-	(void)a->drv->explain(a, j->why, sizeof j->why);
-	return a->stats.bad ? SL_DEVICE : SL_TIMEOUT;
+	(void)a->q.ops->explain(&a->q, j->why, sizeof j->why);
+	return a->q.stats.bad ? SL_DEVICE : SL_TIMEOUT;
 }
 
 bool jobs_stream(struct jobs *j, uint32_t tag, struct jobs_stream *out)
@@ -357,16 +361,16 @@ bool jobs_stream(struct jobs *j, uint32_t tag, struct jobs_stream *out)
 uint64_t jobs_least(const struct jobs *j)
 {
 	uint64_t least = UINT64_MAX;
-	for (unsigned s = 0; s < ACCEL_SERVICES; s++)
+	for (unsigned s = 0; s < COMPUTE_SERVICES; s++)
 		if (j->a->services & BIT(s) && j->done[s] < least)
 			least = j->done[s];
 	return least;
 }
 
 static enum sl_err known(struct jobs *j, const struct kat *k, bool back,
-			 enum sl_err (*run)(void *, const struct accel_job *, uint16_t *), void *ctx)
+			 enum sl_err (*run)(void *, const struct compute_job *, uint16_t *), void *ctx)
 {
-	struct accel_session s = {
+	struct compute_session s = {
 		.service = k->service, .cipher = k->cipher, .hash = k->hash, .decrypt = back};
 	uint8_t key[KAT_MAX], iv[KAT_MAX] = {0}, in[KAT_MAX], out[KAT_MAX], digest[KAT_MAX];
 	unsigned key_len = kat_bytes(k->key, key), len = kat_bytes(k->in, in), n = kat_bytes(k->out, out);
@@ -376,46 +380,46 @@ static enum sl_err known(struct jobs *j, const struct kat *k, bool back,
 	kat_bytes(k->iv, iv);
 	memset(at(j, 0, 0), 0, JOB_BYTES);
 	s.aad_len = (uint8_t)kat_bytes(k->aad, at(j, 0, JOB_AAD));
-	if (k->service == ACCEL_HMAC) {
+	if (k->service == COMPUTE_HMAC) {
 		memcpy(s.mac_key, key, key_len);
 		s.mac_len = (uint8_t)key_len;
 	} else if (key_len <= sizeof s.key) {
 		memcpy(s.key, key, key_len);
 		s.key_len = (uint8_t)key_len;
 	}
-	struct accel_job job = {.src = address(j, 0, JOB_SRC),
-				.dst = address(j, 0, JOB_DST),
-				.len = len,
-				.room = JOB_AAD - JOB_DST,
-				.digest = address(j, 0, JOB_DIGEST),
-				.aad = address(j, 0, JOB_AAD)};
+	struct compute_job job = {.src = address(j, 0, JOB_SRC),
+				  .dst = address(j, 0, JOB_DST),
+				  .len = len,
+				  .room = JOB_AAD - JOB_DST,
+				  .digest = address(j, 0, JOB_DIGEST),
+				  .aad = address(j, 0, JOB_AAD)};
 	memcpy(job.iv, iv, sizeof job.iv);
 	memcpy(at(j, 0, JOB_SRC), back ? out : in, len);
 	if (back)
 		memcpy(at(j, 0, JOB_DIGEST), digest, digest_len);
-	enum sl_err e = j->a->drv->session(j->a, &s, &job.session);
+	enum sl_err e = j->a->ops->session(j->a, &s, &job.session);
 	if (!e)
 		e = run(ctx, &job, &status);
 	if (e)
 		return e;
 	bool right = memcmp(at(j, 0, JOB_DST), back ? in : out, n) == 0 &&
 		     memcmp(at(j, 0, JOB_DIGEST), digest, digest_len) == 0 &&
-		     (k->service != ACCEL_INFLATE || j->a->drv->produced(j->a, 0) == n);
+		     (k->service != COMPUTE_INFLATE || j->a->ops->produced(j->a, 0) == n);
 	if (status)
 		fmt_print(j->why, sizeof j->why, "%s%s: %s", k->name, back ? ", back" : "",
-			  j->a->drv->status_text(status, text, sizeof text));
+			  j->a->q.ops->status_text(status, text, sizeof text));
 	else if (!right)
 		fmt_print(j->why, sizeof j->why, "%s%s: not the known answer", k->name, back ? ", back" : "");
 	return status ? SL_DEVICE : right ? SL_OK : SL_VERIFY;
 }
 
 enum sl_err jobs_known(struct jobs *j,
-		       enum sl_err (*run)(void *ctx, const struct accel_job *job, uint16_t *status),
+		       enum sl_err (*run)(void *ctx, const struct compute_job *job, uint16_t *status),
 		       void *ctx, unsigned *n)
 {
 	*n = 0;
 	for (unsigned i = 0; i < kat_count; i++) {
-		bool two_ways = kats[i].service == ACCEL_CIPHER || kats[i].service == ACCEL_AEAD;
+		bool two_ways = kats[i].service == COMPUTE_CIPHER || kats[i].service == COMPUTE_AEAD;
 		if (!(j->a->services & BIT(kats[i].service)))
 			continue;
 		for (unsigned back = 0; back <= two_ways; back++) {

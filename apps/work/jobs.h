@@ -1,7 +1,7 @@
-/* Mixed jobs for an accelerator that computes (accel.h: services), each result checked against the CPU: what
+/* Mixed jobs for an accelerator that computes (drivers/compute.h), each result checked against the CPU: what
  * goes in, what has to come out. It knows the accelerator interface alone, no device. */
 #pragma once
-#include "drivers/accel.h"
+#include "drivers/compute.h"
 
 /* Memory of one job. */
 #define JOB_SRC    0x0000u
@@ -24,19 +24,19 @@ struct job_state {
 };
 
 struct jobs {
-	struct accel *a;
+	struct compute *a;
 	uint8_t *va; /* JOB_TAGS * JOB_BYTES */
 	iova_t iova;
 	unsigned owner; /* whose: keys and data depend on it */
 	uint32_t session[JOB_KINDS];
 	bool has[JOB_KINDS];
-	struct accel_session spec[JOB_KINDS];
+	struct compute_session spec[JOB_KINDS];
 	struct job_state state[JOB_TAGS];
-	uint64_t done[ACCEL_SERVICES]; /* checked and right */
-	uint64_t noticed;              /* digests spoilt on purpose that the device noticed, of those */
-	uint32_t round;                /* how many were begun */
-	unsigned left;                 /* of this round, in flight */
-	uint64_t looked, silent_us;    /* for how long nothing came while somebody looked */
+	uint64_t done[COMPUTE_SERVICES]; /* checked and right */
+	uint64_t noticed;                /* digests spoilt on purpose that the device noticed, of those */
+	uint32_t round;                  /* how many were begun */
+	unsigned left;                   /* of this round, in flight */
+	uint64_t looked, silent_us;      /* how long nothing came while a core polled */
 	_Alignas(8) uint8_t want[JOB_MAX];
 	char why[192]; /* of the last error */
 };
@@ -47,10 +47,10 @@ struct jobs {
 enum sl_err jobs_open(struct jobs *j) MUST_CHECK;
 
 /* Prepares the job of a tag in a round, and what lies in its memory. Rounds count up from 0. */
-void jobs_prepare(struct jobs *j, uint32_t round, uint32_t tag, struct accel_job *out);
+void jobs_prepare(struct jobs *j, uint32_t round, uint32_t tag, struct compute_job *out);
 
-/* Looks at what came of it: SL_DEVICE, and why, for an error status; SL_VERIFY when it is said to be done and
- * is not what the CPU computes. */
+/* Looks at what came of it: SL_DEVICE, and why, for an error status; SL_VERIFY when the device reports
+ * success but the result differs from what the CPU computes. */
 enum sl_err jobs_check(struct jobs *j, uint32_t tag, uint16_t status) MUST_CHECK;
 
 /* A round: JOB_TAGS jobs in flight together. SL_BADVAL, and why: the device's driver did not take one. */
@@ -75,5 +75,5 @@ uint64_t jobs_least(const struct jobs *j);
 /* The known answers of kat.h one after another, forth and, where there is a way, back. run() carries out one
  * job with tag 0 and gives its status. n counts them. Errors as of jobs_check(), and those of run(). */
 enum sl_err jobs_known(struct jobs *j,
-		       enum sl_err (*run)(void *ctx, const struct accel_job *job, uint16_t *status),
+		       enum sl_err (*run)(void *ctx, const struct compute_job *job, uint16_t *status),
 		       void *ctx, unsigned *n) MUST_CHECK;

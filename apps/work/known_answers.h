@@ -2,7 +2,7 @@
  * streams are zlib's): the portable code (drivers/crypto) is held to them on the host, an accelerator where
  * it runs. */
 #pragma once
-#include "drivers/accel.h"
+#include "drivers/compute.h"
 
 struct kat { /* text is hexadecimal */
 	const char *name;

@@ -2,7 +2,7 @@
 #include "apps/report/latency.h"
 #include "apps/work/timed.h"
 #include "kernel/time.h"
-#include "kernel/x86/cpu.h"
+#include "kernel/cpu.h"
 
 #define DRAIN_US 10000000u
 
@@ -87,7 +87,7 @@ enum sl_err load_start(struct machine *m, bool here)
 		if (w->n && i && !e)
 			e = core_run(core, worker_run, w);
 		if (e)
-			w->n = 0; /* nobody works it */
+			w->n = 0; /* no core works it */
 	}
 	if (!e && load.worker[0].n) {
 		worker_begin(&load.worker[0]);

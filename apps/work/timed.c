@@ -12,8 +12,8 @@
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
-#include "kernel/x86/cpu.h"
-#include "kernel/x86/tsc.h"
+#include "kernel/cpu.h"
+#include "kernel/tsc.h"
 
 #define POLL_MAX   32u
 #define LOOK_EACH  65536u   /* turns of the loop between two looks at the fault records, */
@@ -28,19 +28,19 @@ uint64_t timed_seed(const struct vf *vf, uint64_t chunk)
 
 struct poller poller[VFS_MAX];
 
-static struct accel_req next_request(struct poller *p, uint32_t tag)
+static struct block_req next_request(struct poller *p, uint32_t tag)
 {
 	uint32_t chunk = (uint32_t)(pattern_random(&p->random) % p->chunks);
 	p->chunk[tag] = chunk;
-	return vf_request(p->vf, p->vf->data, ACCEL_READ, chunk, tag);
+	return vf_request(p->vf, p->vf->data, BLOCK_READ, chunk, tag);
 }
 
 unsigned poller_turn(struct poller *p, bool again, unsigned *errors)
 {
-	struct accel_done done[POLL_MAX];
-	struct accel_req req[POLL_MAX];
-	struct accel *a = p->vf->accel;
-	unsigned n = a->drv->poll(a, done, POLL_MAX);
+	struct queue_done done[POLL_MAX];
+	struct block_req req[POLL_MAX];
+	struct block *a = p->vf->medium;
+	unsigned n = a->q.ops->poll(&a->q, done, POLL_MAX);
 	if (!n)
 		return 0;
 	uint64_t now = cpu_tsc();
@@ -55,8 +55,8 @@ unsigned poller_turn(struct poller *p, bool again, unsigned *errors)
 	}
 	p->vf->ops += n;
 	if (again) {
-		*errors += n - a->drv->submit(a, req, n);
-		a->drv->ring(a);
+		*errors += n - a->ops->submit(a, req, n);
+		a->q.ops->ring(&a->q);
 	}
 	return n;
 }
@@ -70,7 +70,7 @@ enum sl_err timed_prepare(struct machine *m)
 			vf->batch.n = vf->batch.done = 0;
 			for (uint32_t i = 0; i < 32 && first + i < store_chunks(vf->data); i++) {
 				vf->batch.req[vf->batch.n++] =
-					vf_request(vf, vf->data, ACCEL_WRITE, first + i, i);
+					vf_request(vf, vf->data, BLOCK_WRITE, first + i, i);
 				pattern_fill(vf_buffer(vf, i), CHUNK, timed_seed(vf, first + i));
 			}
 			enum sl_err e = batch_start(vf);
@@ -94,7 +94,7 @@ enum sl_err poller_start(struct worker *w, unsigned v, uint32_t qd)
 	hist_reset(&vf->latency);
 	vf->core = w->core;
 	vf->ops = 0;
-	vf->timed = vf->accel->stats;
+	vf->timed = vf->queue->stats;
 	vf->batch.n = qd;
 	for (uint32_t tag = 0; tag < qd; tag++) {
 		poller[v].started[tag] = cpu_tsc();
@@ -106,8 +106,8 @@ enum sl_err poller_start(struct worker *w, unsigned v, uint32_t qd)
 enum sl_err poller_stop(struct poller *p, uint32_t qd, uint64_t deadline, unsigned *errors)
 {
 	struct vf *vf = p->vf;
-	struct accel_stats before = vf->timed;
-	vf->timed = vf->accel->stats;
+	struct queue_stats before = vf->timed;
+	vf->timed = vf->queue->stats;
 	vf->timed.doorbells -= before.doorbells;
 	vf->timed.polls -= before.polls;
 	vf->timed.empty_polls -= before.empty_polls;
@@ -212,7 +212,7 @@ static void print_ratio(uint64_t a, uint64_t b)
 	log_text(" %5llu.%03llu", (ull)(x / 1000), (ull)(x % 1000));
 }
 
-static void print_row(const char *name, const char *core, const struct hist *h, const struct accel_stats *s,
+static void print_row(const char *name, const char *core, const struct hist *h, const struct queue_stats *s,
 		      uint64_t ops, uint64_t us)
 {
 	log_text("  %-14s %4s %8llu %7llu", name, core, (ull)(ops * 1000000 / us), (ull)(ops * CHUNK / us));
@@ -224,7 +224,7 @@ static void print_row(const char *name, const char *core, const struct hist *h, 
 
 static void print_table(struct machine *m)
 {
-	struct accel_stats all = {0};
+	struct queue_stats all = {0};
 	char name[24], core[8];
 	uint64_t least = UINT64_MAX, most = 0;
 	log_text("                 core    ops/s    MB/s  latency us (median to p99.9: at most 6 %% low):\n");

@@ -24,7 +24,7 @@ struct ctx {
 
 struct step {
 	const char *name;
-	enum accel_op op;
+	enum block_op op;
 	enum outcome want;
 	bool on_pi;
 	uint8_t pi;
@@ -70,8 +70,8 @@ static bool is_pattern(const struct ctx *c)
  */
 static bool is_pattern_with_pi(const struct ctx *c)
 {
-	const struct accel_store *s = c->vf->pi;
-	const struct accel_req *r = &c->vf->batch.req[c->i];
+	const struct block_store *s = c->vf->pi;
+	const struct block_req *r = &c->vf->batch.req[c->i];
 	if (!is_pattern(c))
 		return false;
 	for (uint32_t b = 0; b < r->blocks; b++) {
@@ -87,8 +87,8 @@ static bool is_pattern_with_pi(const struct ctx *c)
 /* Other data with a guard that is wrong for it: the VF must notice, and must not write it. */
 static void wrong_guard(const struct ctx *c)
 {
-	const struct accel_store *s = c->vf->pi;
-	const struct accel_req *r = &c->vf->batch.req[c->i];
+	const struct block_store *s = c->vf->pi;
+	const struct block_req *r = &c->vf->batch.req[c->i];
 	pattern_fill(vf_buffer(c->vf, c->i), CHUNK, ~seed(c));
 	for (uint32_t b = 0; b < r->blocks; b++) {
 		uint8_t *pi = vf_meta(c->vf, c->i) + b * s->meta;
@@ -103,56 +103,56 @@ static void wrong_guard(const struct ctx *c)
 }
 
 static const struct step steps[] = {
-	{"fill", ACCEL_FILL, DONE, false, 0, poison, NULL},
-	{"read zeros back", ACCEL_READ, DONE, false, 0, poison, is_zero},
-	{"write", ACCEL_WRITE, DONE, false, 0, pattern, NULL},
-	{"read back", ACCEL_READ, DONE, false, 0, poison, is_pattern},
-	{"compare", ACCEL_COMPARE, DONE, false, 0, pattern, NULL},
-	{"compare with one byte off", ACCEL_COMPARE, MISCOMPARE, false, 0, altered, NULL},
-	{"copy", ACCEL_COPY, DONE, false, 0, poison, NULL},
-	{"read the copy back", ACCEL_READ, DONE, false, 0, poison, is_pattern},
-	{"verify", ACCEL_VERIFY, DONE, false, 0, poison, NULL},
-	{"write with guard made by the VF", ACCEL_WRITE, DONE, true, ACCEL_PI_INSERT, pattern, NULL},
-	{"read back with guard", ACCEL_READ, DONE, true, ACCEL_PI_CHECK, poison, is_pattern_with_pi},
-	{"write with a wrong guard", ACCEL_WRITE, PI_ERROR, true, ACCEL_PI_CHECK, wrong_guard, NULL},
-	{"read back with guard, unchanged", ACCEL_READ, DONE, true, ACCEL_PI_CHECK, poison,
+	{"fill", BLOCK_FILL, DONE, false, 0, poison, NULL},
+	{"read zeros back", BLOCK_READ, DONE, false, 0, poison, is_zero},
+	{"write", BLOCK_WRITE, DONE, false, 0, pattern, NULL},
+	{"read back", BLOCK_READ, DONE, false, 0, poison, is_pattern},
+	{"compare", BLOCK_COMPARE, DONE, false, 0, pattern, NULL},
+	{"compare with one byte off", BLOCK_COMPARE, MISCOMPARE, false, 0, altered, NULL},
+	{"copy", BLOCK_COPY, DONE, false, 0, poison, NULL},
+	{"read the copy back", BLOCK_READ, DONE, false, 0, poison, is_pattern},
+	{"verify", BLOCK_VERIFY, DONE, false, 0, poison, NULL},
+	{"write with guard made by the VF", BLOCK_WRITE, DONE, true, BLOCK_PI_INSERT, pattern, NULL},
+	{"read back with guard", BLOCK_READ, DONE, true, BLOCK_PI_CHECK, poison, is_pattern_with_pi},
+	{"write with a wrong guard", BLOCK_WRITE, PI_ERROR, true, BLOCK_PI_CHECK, wrong_guard, NULL},
+	{"read back with guard, unchanged", BLOCK_READ, DONE, true, BLOCK_PI_CHECK, poison,
 	 is_pattern_with_pi},
 };
 
 /* Copies go from the first half of the store to the second, and what was copied is read there. */
-static uint64_t chunk_of(const struct step *st, const struct accel_store *s, const struct ctx *c, bool source)
+static uint64_t chunk_of(const struct step *st, const struct block_store *s, const struct ctx *c, bool source)
 {
 	uint64_t half = store_chunks(s) / 2, chunk = ((uint64_t)c->round * SPAN + c->i) % half;
 	if (st->on_pi) /* QEMU 10.0 finds a wrong guard on LBA 0 and writes all the same */
 		return chunk + half;
 	bool copied =
-		st->op == ACCEL_COPY || st->op == ACCEL_VERIFY || (st > steps && st[-1].op == ACCEL_COPY);
+		st->op == BLOCK_COPY || st->op == BLOCK_VERIFY || (st > steps && st[-1].op == BLOCK_COPY);
 	return copied && !source ? half + chunk : chunk;
 }
 
-static const struct accel_store *store_of(const struct step *st, const struct vf *vf)
+static const struct block_store *store_of(const struct step *st, const struct vf *vf)
 {
 	return st->on_pi ? vf->pi : vf->data;
 }
 
 static bool offered(const struct step *st, const struct vf *vf)
 {
-	bool after_copy = st > steps && st[-1].op == ACCEL_COPY;
-	bool after_fill = st > steps && st[-1].op == ACCEL_FILL;
-	return store_of(st, vf) && (vf->accel->can & BIT(st->op)) &&
-	       (!after_copy || (vf->accel->can & BIT(ACCEL_COPY))) &&
-	       (!after_fill || (vf->accel->can & BIT(ACCEL_FILL)));
+	bool after_copy = st > steps && st[-1].op == BLOCK_COPY;
+	bool after_fill = st > steps && st[-1].op == BLOCK_FILL;
+	return store_of(st, vf) && (vf->medium->can & BIT(st->op)) &&
+	       (!after_copy || (vf->medium->can & BIT(BLOCK_COPY))) &&
+	       (!after_fill || (vf->medium->can & BIT(BLOCK_FILL)));
 }
 
 static enum sl_err start_step(const struct step *st, struct vf *vf, uint32_t round)
 {
-	const struct accel_store *s = store_of(st, vf);
+	const struct block_store *s = store_of(st, vf);
 	vf->batch.n = SPAN;
 	for (unsigned i = 0; i < SPAN; i++) {
 		struct ctx c = {vf, round, i};
-		struct accel_req *r = &vf->batch.req[i];
+		struct block_req *r = &vf->batch.req[i];
 		*r = vf_request(vf, s, st->op, chunk_of(st, s, &c, false), i);
-		if (st->op == ACCEL_COPY)
+		if (st->op == BLOCK_COPY)
 			r->src_lba = vf_request(vf, s, st->op, chunk_of(st, s, &c, true), i).lba;
 		r->pi = st->pi;
 		st->prepare(&c);
@@ -164,9 +164,9 @@ static bool status_right(const struct step *st, const struct vf *vf, uint16_t st
 {
 	switch (st->want) {
 	case MISCOMPARE:
-		return vf->accel->drv->is_miscompare(status);
+		return vf->medium->ops->is_miscompare(status);
 	case PI_ERROR:
-		return vf->accel->drv->is_pi_error(status);
+		return vf->medium->ops->is_pi_error(status);
 	default:
 		return status == 0;
 	}
@@ -193,7 +193,7 @@ static enum sl_err check_step(const struct step *st, struct vf *vf, uint32_t rou
 			 BDF_FMT " %s, round %u, LBA 0x%llx: %s (status: %s)", BDF_ARG(vf->fn->bdf), st->name,
 			 round, (ull)vf->batch.req[i].lba,
 			 right ? "data is not what the CPU computed" : "wrong outcome",
-			 status ? vf->accel->drv->status_text(status, text, sizeof text) : "success");
+			 status ? vf->queue->ops->status_text(status, text, sizeof text) : "success");
 		return SL_VERIFY;
 	}
 	return SL_OK;
@@ -232,7 +232,7 @@ static void verify_worker(void *arg)
 
 static enum sl_err check_room(const struct vf *vf)
 {
-	const struct accel_store *s[] = {vf->data, vf->pi};
+	const struct block_store *s[] = {vf->data, vf->pi};
 	for (unsigned i = 0; i < ARRAY_LEN(s); i++) {
 		if (!s[i] || store_chunks(s[i]) >= CHUNKS_LEAST)
 			continue;

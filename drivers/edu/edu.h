@@ -1,6 +1,5 @@
 /* QEMU's educational device (1234:11e8): a function that copies between memory and a buffer of its own, at
- * any address it is told, and says nothing of errors. The simplest DMA attacker there is. QEMU
- * docs/specs/edu.rst */
+ * any address, and reports no errors. The simplest DMA attacker there is. QEMU docs/specs/edu.rst */
 #pragma once
 #include "kernel/time.h"
 #include "kernel/addr.h"

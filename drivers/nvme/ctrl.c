@@ -3,7 +3,7 @@
 #include "kernel/log.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
-#include "kernel/x86/marker.h"
+#include "kernel/marker.h"
 
 #define ADMIN_US      10000000u /* longest wait for an admin command */
 #define ADMIN_DEPTH   1u
@@ -192,7 +192,7 @@ bool nvme_ctrl_stays_fatal(const struct nvme_io *io)
 	return e || nvme_rd32(io, NVME_CSTS) & CSTS_CFS;
 }
 
-/* A controller that nobody has open, for its registers alone. */
+/* A controller that no driver has open, for access to its registers only. */
 static struct nvme_ctrl unopened(const struct nvme_io *io, bdf_t fn)
 {
 	struct nvme_ctrl c = {.io = *io, .fn = fn, .cap = nvme_rd64(io, NVME_CAP)};

@@ -69,7 +69,7 @@ enum sl_err nvme_ctrl_init_in(struct nvme_ctrl *c, const struct nvme_io *io, bdf
  */
 enum sl_err nvme_ctrl_fini(struct nvme_ctrl *c) MUST_CHECK;
 
-/* SL_OK while the controller runs; SL_DEVICE after a fatal status, a reset by somebody else, or when it is
+/* SL_OK while the controller runs; SL_DEVICE after a fatal status, a reset by another agent, or when it is
  * gone. One register read. */
 enum sl_err nvme_ctrl_health(const struct nvme_ctrl *c) MUST_CHECK;
 
@@ -77,10 +77,10 @@ enum sl_err nvme_ctrl_health(const struct nvme_ctrl *c) MUST_CHECK;
  * stop: a function level reset may help. False, and nothing is written, without fatal status. */
 bool nvme_ctrl_stays_fatal(const struct nvme_io *io);
 
-/* CSTS as it is: bit 0 ready, bit 1 stopped for ever (until a reset). */
+/* CSTS: bit 0 ready, bit 1 stopped until a reset. */
 uint32_t nvme_ctrl_csts(const struct nvme_io *io);
 
-/* For a controller that nobody has open. stop: CC.EN from 1 to 0, and waits for CSTS.RDY to follow.
+/* For a controller that no driver has open. stop: CC.EN from 1 to 0, and waits for CSTS.RDY to follow.
  * wait_ready: its CC.EN was just set; SL_DEVICE at a fatal status. Both: SL_TIMEOUT, SL_DEVICE when it is
  * gone. NVMe §3.1.3.5, §3.1.3.6 */
 enum sl_err nvme_ctrl_stop(const struct nvme_io *io, bdf_t fn) MUST_CHECK;

@@ -56,11 +56,6 @@ enum sl_err nvme_queue_init(struct nvme_queue *q, uint16_t qid, uint32_t depth,
 			    const struct nvme_queue_mem *mem, uint32_t sq_entries,
 			    uint32_t cq_entries) MUST_CHECK;
 
-/* For what runs once an operation. */
-#define LIKELY(x)   __builtin_expect(!!(x), 1)
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define FAST_INLINE static inline __attribute__((always_inline))
-
 /* True when a command with this id may be pushed. */
 static inline bool nvme_queue_idle(const struct nvme_queue *q, uint32_t cid)
 {

@@ -6,6 +6,6 @@
  * which stops its bus mastering and puts BARs and Memory Space Enable back; bus mastering is then switched on
  * again. MSI-X is as after power-on. SL_OK when there was nothing to do or it was done: *done says which.
  * SL_DEVICE when the function has no such reset, SL_BUSY for a PF with VFs on, SL_TIMEOUT as pci_flr(). Each
- * is said in a line. */
+ * is logged. */
 enum sl_err nvme_fatal_reset(const struct pci *pci, struct pci_func *fn, const struct nvme_io *io,
 			     bool *done) MUST_CHECK;

@@ -7,21 +7,21 @@
 #define LIST_MAX   (NVME_LIST / sizeof(uint64_t) * PAGE_SIZE)
 #define META_ALIGN 4u /* MPTR: NVMe §3.3.3.1 */
 
-static struct nvme_vf *of(struct accel *a)
+static struct nvme_vf *of(struct queue *q)
 {
-	return (struct nvme_vf *)a;
+	return (struct nvme_vf *)q;
 }
 
-/* enum accel_pi -> PRINFO of CDW12; a request without protection information is 0. NVM §5.2.2 */
+/* enum block_pi -> PRINFO of CDW12; a request without protection information is 0. NVM §5.2.2 */
 static const uint32_t prinfo[4] = {
-	[ACCEL_PI_INSERT] = RW_PRACT,
-	[ACCEL_PI_CHECK] = RW_PRCHK_GUARD | RW_PRCHK_REF,
-	[ACCEL_PI_INSERT | ACCEL_PI_CHECK] = RW_PRACT | RW_PRCHK_GUARD | RW_PRCHK_REF,
+	[BLOCK_PI_INSERT] = RW_PRACT,
+	[BLOCK_PI_CHECK] = RW_PRCHK_GUARD | RW_PRCHK_REF,
+	[BLOCK_PI_INSERT | BLOCK_PI_CHECK] = RW_PRACT | RW_PRCHK_GUARD | RW_PRCHK_REF,
 };
 
-enum sl_err nvme_vf_plan(const struct nvme_vf *vf, const struct accel_req *r, struct nvme_plan *out)
+enum sl_err nvme_vf_plan(const struct nvme_vf *vf, const struct block_req *r, struct nvme_plan *out)
 {
-	if (r->op >= ACCEL_OPS || r->store >= vf->accel.stores)
+	if (r->op >= BLOCK_OPS || r->store >= vf->block.stores)
 		return SL_RANGE;
 	const struct nvme_store *s = &vf->store[r->store];
 	const struct nvme_op *op = &s->op[r->op];
@@ -37,7 +37,7 @@ enum sl_err nvme_vf_plan(const struct nvme_vf *vf, const struct accel_req *r, st
 		.room = s->blocks - r->blocks, /* not below 0: limit is at most s->blocks */
 		.cdw12_13 = (r->blocks - 1u) | prinfo[r->pi],
 		.data = op->data,
-		.meta = op->meta && !(s->pi_alone && r->pi & ACCEL_PI_INSERT),
+		.meta = op->meta && !(s->pi_alone && r->pi & BLOCK_PI_INSERT),
 		.sgl = sgl,
 		.bytes = bytes,
 		.ref_mask = s->ref_mask,
@@ -79,7 +79,7 @@ enum sl_err nvme_vf_put_other(struct nvme_vf *vf, const struct nvme_plan *p, uin
 
 /* Moved blocks have other reference tags: with protection information the device takes the old off, checking
  * it when asked, and makes new (PRACT on both sides). NVM §3.2.2 */
-static void fill_copy(struct nvme_vf *vf, struct nvme_sqe *e, const struct accel_req *r)
+static void fill_copy(struct nvme_vf *vf, struct nvme_sqe *e, const struct block_req *r)
 {
 	uint32_t ref_mask = vf->plan.ref_mask;
 	vf->copy[r->tag] = (struct nvme_copy_range){
@@ -88,14 +88,14 @@ static void fill_copy(struct nvme_vf *vf, struct nvme_sqe *e, const struct accel
 		.elbrt = (uint32_t)r->src_lba & ref_mask,
 	};
 	uint32_t cdw12 = ref_mask ? COPY_R_PRACT | COPY_W_PRACT : 0;
-	if (r->pi & ACCEL_PI_CHECK)
+	if (r->pi & BLOCK_PI_CHECK)
 		cdw12 |= COPY_R_PRCHK_GUARD | COPY_R_PRCHK_REF;
 	e->prp1 = vf->copy_iova.v + r->tag * sizeof *vf->copy;
 	e->cdw12 = cdw12;
 }
 
 /* What nvme_vf_put() does not know of. */
-static enum sl_err put_other(struct nvme_vf *vf, const struct accel_req *r)
+static enum sl_err put_other(struct nvme_vf *vf, const struct block_req *r)
 {
 	const struct nvme_plan *p = &vf->plan;
 	struct nvme_sqe *e = nvme_queue_slot(&vf->queue);
@@ -105,23 +105,23 @@ static enum sl_err put_other(struct nvme_vf *vf, const struct accel_req *r)
 		return SL_BADVAL;
 	if (p->meta && (!r->meta.v || !IS_ALIGNED(r->meta.v, META_ALIGN)))
 		return SL_BADVAL;
-	if (r->op == ACCEL_COPY && r->src_lba - p->first > p->room)
+	if (r->op == BLOCK_COPY && r->src_lba - p->first > p->room)
 		return SL_RANGE;
 	enum sl_err err = nvme_vf_put(vf, p, r->tag, r->lba - p->first, p->data ? r->data : IOVA(0));
 	if (err)
 		return err;
 	if (p->meta)
 		e->mptr = r->meta.v;
-	if (r->op == ACCEL_COPY)
+	if (r->op == BLOCK_COPY)
 		fill_copy(vf, e, r);
 	return SL_OK;
 }
 
 /* Requests of one kind tend to come together, so the plan of the last one mostly serves. */
-static enum sl_err put(struct nvme_vf *vf, const struct accel_req *r)
+static enum sl_err put(struct nvme_vf *vf, const struct block_req *r)
 {
 	uint64_t kind;
-	_Static_assert(offsetof(struct accel_req, tag) == sizeof kind, "op, pi, blocks, store");
+	_Static_assert(offsetof(struct block_req, tag) == sizeof kind, "op, pi, blocks, store");
 	memcpy(&kind, r, sizeof kind);
 	if (kind != vf->planned) {
 		enum sl_err e = nvme_vf_plan(vf, r, &vf->plan);
@@ -134,30 +134,30 @@ static enum sl_err put(struct nvme_vf *vf, const struct accel_req *r)
 	return put_other(vf, r);
 }
 
-static unsigned vf_submit(struct accel *a, const struct accel_req *req, unsigned n)
+static unsigned vf_submit(struct block *b, const struct block_req *req, unsigned n)
 {
-	struct nvme_vf *vf = of(a);
+	struct nvme_vf *vf = of(&b->q);
 	for (unsigned i = 0; i < n; i++) {
 		enum sl_err e = put(vf, &req[i]);
 		if (UNLIKELY(e)) {
-			a->refused = e;
+			b->q.refused = e;
 			return i;
 		}
 	}
 	return n;
 }
 
-static void vf_ring(struct accel *a)
+static void vf_ring(struct queue *q)
 {
-	struct nvme_vf *vf = of(a);
+	struct nvme_vf *vf = of(q);
 	nvme_queue_ring(&vf->queue);
-	a->stats.doorbells = vf->queue.doorbells;
+	q->stats.doorbells = vf->queue.doorbells;
 }
 
-static __attribute__((noinline)) unsigned take_some(struct nvme_vf *vf, struct accel_done *done, unsigned max)
+static __attribute__((noinline)) unsigned take_some(struct nvme_vf *vf, struct queue_done *done, unsigned max)
 {
 	struct nvme_queue *q = &vf->queue;
-	struct accel_stats *stats = &vf->accel.stats;
+	struct queue_stats *stats = &vf->block.q.stats;
 	unsigned n = 0;
 	/* Dropped completions count against max too, so that a controller cannot hold us here. */
 	for (unsigned seen = 0; seen < max; seen++) {
@@ -175,26 +175,26 @@ static __attribute__((noinline)) unsigned take_some(struct nvme_vf *vf, struct a
 	return n;
 }
 
-static unsigned vf_poll(struct accel *a, struct accel_done *done, unsigned max)
+static unsigned vf_poll(struct queue *q, struct queue_done *done, unsigned max)
 {
-	a->stats.polls++;
-	if (nvme_queue_ready(&of(a)->queue))
-		return take_some(of(a), done, max);
-	a->stats.empty_polls++;
+	q->stats.polls++;
+	if (nvme_queue_ready(&of(q)->queue))
+		return take_some(of(q), done, max);
+	q->stats.empty_polls++;
 	return 0;
 }
 
-static bool vf_ready(const struct accel *a)
+static bool vf_ready(const struct queue *q)
 {
-	return nvme_queue_ready(&((const struct nvme_vf *)a)->queue);
+	return nvme_queue_ready(&((const struct nvme_vf *)q)->queue);
 }
 
 /* The read is behind the doorbell on the bus. */
-static void vf_arm(struct accel *a)
+static void vf_arm(struct queue *q)
 {
-	struct nvme_vf *vf = of(a);
+	struct nvme_vf *vf = of(q);
 	nvme_queue_ack(&vf->queue);
-	a->stats.doorbells = vf->queue.doorbells;
+	q->stats.doorbells = vf->queue.doorbells;
 	(void)nvme_ctrl_csts(&vf->ctrl->io);
 }
 
@@ -217,24 +217,24 @@ static bool is_pi_error(uint16_t status)
 	}
 }
 
-static enum sl_err vf_health(struct accel *a)
+static enum sl_err vf_health(struct queue *q)
 {
-	return nvme_ctrl_health(of(a)->ctrl);
+	return nvme_ctrl_health(of(q)->ctrl);
 }
 
-static const struct accel_driver driver = {
+static const struct queue_ops queue_ops = {
 	.name = "nvme",
-	.submit = vf_submit,
 	.ring = vf_ring,
 	.poll = vf_poll,
 	.ready = vf_ready,
 	.arm = vf_arm,
 	.status_text = nvme_status_text,
-	.is_miscompare = is_miscompare,
-	.is_pi_error = is_pi_error,
 	.is_transient = nvme_status_transient,
 	.health = vf_health,
 };
+
+static const struct block_ops block_ops = {
+	.submit = vf_submit, .is_miscompare = is_miscompare, .is_pi_error = is_pi_error};
 
 static uint32_t least(uint64_t a, uint64_t b)
 {
@@ -253,24 +253,24 @@ static uint64_t data_max(const struct nvme_vf *vf)
 static void set_ops(const struct nvme_vf *vf, struct nvme_store *s, const struct nvme_ns *ns, bool pi)
 {
 	const struct nvme_id *id = &vf->ctrl->id;
-	uint8_t check = pi ? ACCEL_PI_CHECK : 0, insert = pi ? ACCEL_PI_INSERT : 0;
+	uint8_t check = pi ? BLOCK_PI_CHECK : 0, insert = pi ? BLOCK_PI_INSERT : 0;
 	bool meta = ns->meta != 0;
 	uint32_t moved = least(data_max(vf) >> ns->block_shift, s->blocks);
 	uint32_t zeroed = least(id->max_zeroes >> ns->block_shift, s->blocks);
 	uint32_t verified = least(id->max_verify >> ns->block_shift, s->blocks);
 	/* Other kinds of protection information would be moved with tags that are wrong at the new place. */
 	bool copies = id->oncs & ONCS_COPY && id->ocfs & OCFS_FORMAT0 && (pi || !ns->pi_type);
-	s->op[ACCEL_READ] = (struct nvme_op){moved, NVME_READ, check, true, meta};
-	s->op[ACCEL_WRITE] = (struct nvme_op){moved, NVME_WRITE, check | insert, true, meta};
+	s->op[BLOCK_READ] = (struct nvme_op){moved, NVME_READ, check, true, meta};
+	s->op[BLOCK_WRITE] = (struct nvme_op){moved, NVME_WRITE, check | insert, true, meta};
 	if (copies)
-		s->op[ACCEL_COPY] =
+		s->op[BLOCK_COPY] =
 			(struct nvme_op){least(ns->copy_max, s->blocks), NVME_COPY, check, false, false};
 	if (id->oncs & ONCS_WRITE_ZEROES)
-		s->op[ACCEL_FILL] = (struct nvme_op){zeroed, NVME_WRITE_ZEROES, insert, false, false};
+		s->op[BLOCK_FILL] = (struct nvme_op){zeroed, NVME_WRITE_ZEROES, insert, false, false};
 	if (id->oncs & ONCS_COMPARE)
-		s->op[ACCEL_COMPARE] = (struct nvme_op){moved, NVME_COMPARE, check, true, meta};
+		s->op[BLOCK_COMPARE] = (struct nvme_op){moved, NVME_COMPARE, check, true, meta};
 	if (id->oncs & ONCS_VERIFY)
-		s->op[ACCEL_VERIFY] = (struct nvme_op){verified, NVME_VERIFY, check, false, false};
+		s->op[BLOCK_VERIFY] = (struct nvme_op){verified, NVME_VERIFY, check, false, false};
 }
 
 static void add_store(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg, const struct nvme_ns *ns)
@@ -284,7 +284,7 @@ static void add_store(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg, const s
 		return;
 	}
 	bool pi = ns->pi_type == 1 && ns->pi_format == 0;
-	uint32_t id = vf->accel.stores++;
+	uint32_t id = vf->block.stores++;
 	struct nvme_store *s = &vf->store[id];
 	*s = (struct nvme_store){
 		.nsid = ns->nsid,
@@ -295,20 +295,20 @@ static void add_store(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg, const s
 		.blocks = blocks,
 	};
 	set_ops(vf, s, ns, pi);
-	vf->accel.store[id] = (struct accel_store){
+	vf->block.store[id] = (struct block_store){
 		.id = id,
 		.block = ns->block,
 		.first_lba = s->first,
 		.blocks = blocks,
-		.most = s->op[ACCEL_READ].limit,
+		.most = s->op[BLOCK_READ].limit,
 		.meta = ns->meta,
 		.pi = pi,
 		.pi_off = ns->pi_off,
 		.shared = ns->shared,
 	};
-	for (unsigned op = 0; op < ACCEL_OPS; op++)
+	for (unsigned op = 0; op < BLOCK_OPS; op++)
 		if (s->op[op].limit)
-			vf->accel.can |= (uint32_t)BIT(op);
+			vf->block.can |= (uint32_t)BIT(op);
 }
 
 /* Private namespaces first, then shared ones. One that cannot be read does not stand in the way of others. */
@@ -318,7 +318,7 @@ static enum sl_err find_stores(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg
 	unsigned most = ARRAY_LEN(shared), n = 0;
 	uint32_t nsid = 0;
 	enum sl_err e = SL_OK;
-	while (vf->accel.stores < most && !(e = nvme_ns_next(vf->ctrl, NVME_NS_ACTIVE, nsid, &nsid))) {
+	while (vf->block.stores < most && !(e = nvme_ns_next(vf->ctrl, NVME_NS_ACTIVE, nsid, &nsid))) {
 		e = nvme_ns_get(vf->ctrl, NVME_NS_ACTIVE, nsid, &ns);
 		if (e == SL_UNSUPPORTED)
 			continue;
@@ -331,7 +331,7 @@ static enum sl_err find_stores(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg
 	}
 	if (e && e != SL_END && e != SL_UNSUPPORTED)
 		return e;
-	for (unsigned i = 0; i < n && vf->accel.stores < most; i++)
+	for (unsigned i = 0; i < n && vf->block.stores < most; i++)
 		add_store(vf, cfg, &shared[i]);
 	return SL_OK;
 }
@@ -357,19 +357,19 @@ static enum sl_err start(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg)
 			return e;
 	}
 	uint32_t most = nvme_ctrl_depth(c);
-	vf->accel.depth = cfg->depth < most ? cfg->depth : most;
-	e = cfg->irq ? nvme_ctrl_queue_irq(c, IO_QUEUE, vf->accel.depth, 0, &vf->queue)
-		     : nvme_ctrl_queue(c, IO_QUEUE, vf->accel.depth, &vf->queue);
+	vf->block.q.depth = cfg->depth < most ? cfg->depth : most;
+	e = cfg->irq ? nvme_ctrl_queue_irq(c, IO_QUEUE, vf->block.q.depth, 0, &vf->queue)
+		     : nvme_ctrl_queue(c, IO_QUEUE, vf->block.q.depth, &vf->queue);
 	if (e)
 		return e;
 	set_copy(vf, IO_QUEUE);
 	uint64_t lists = NVME_MEM_SIZE(queues);
-	if (!c->id.sgls && c->mem.len >= lists + (uint64_t)vf->accel.depth * NVME_LIST) {
+	if (!c->id.sgls && c->mem.len >= lists + (uint64_t)vf->block.q.depth * NVME_LIST) {
 		vf->lists = (void *)((uint8_t *)c->mem.va + lists);
 		vf->lists_iova = IOVA(c->mem.iova.v + lists);
 	}
 	e = find_stores(vf, cfg);
-	if (!e && !vf->accel.stores) {
+	if (!e && !vf->block.stores) {
 		log_fail("nvme", "attach a namespace to this controller",
 			 BDF_FMT ": no namespace that can be used", BDF_ARG(cfg->fn));
 		e = SL_NOTFOUND;
@@ -382,7 +382,8 @@ enum sl_err nvme_vf_open(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg)
 	memset(vf, 0, sizeof *vf);
 	if (!cfg->shares || cfg->share >= cfg->shares || !cfg->depth)
 		return SL_RANGE;
-	vf->accel.drv = &driver;
+	vf->block.q.ops = &queue_ops;
+	vf->block.ops = &block_ops;
 	vf->ctrl = &vf->own;
 	enum sl_err e = start(vf, cfg);
 	if (!e)
@@ -394,24 +395,24 @@ enum sl_err nvme_vf_open(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg)
 enum sl_err nvme_vf_more(struct nvme_vf *more, const struct nvme_vf *vf, uint16_t qid, uint32_t depth)
 {
 	memset(more, 0, sizeof *more);
-	more->accel = vf->accel;
-	more->accel.stats = (struct accel_stats){0};
-	more->accel.depth = depth;
+	more->block = vf->block;
+	more->block.q.stats = (struct queue_stats){0};
+	more->block.q.depth = depth;
 	more->ctrl = vf->ctrl;
 	set_copy(more, qid);
-	for (unsigned i = 0; i < more->accel.stores; i++) {
+	for (unsigned i = 0; i < more->block.stores; i++) {
 		struct nvme_store *s = &more->store[i];
 		*s = vf->store[i];
-		for (unsigned op = 0; op < ACCEL_OPS; op++)
+		for (unsigned op = 0; op < BLOCK_OPS; op++)
 			if (s->op[op].data)
 				s->op[op].limit = least(s->op[op].limit, data_max(more) >> s->block_shift);
-		more->accel.store[i].most = s->op[ACCEL_READ].limit;
+		more->block.store[i].most = s->op[BLOCK_READ].limit;
 	}
 	return nvme_ctrl_queue(more->ctrl, qid, depth, &more->queue);
 }
 
 enum sl_err nvme_vf_close(struct nvme_vf *vf)
 {
-	vf->accel.stores = 0;
+	vf->block.stores = 0;
 	return nvme_ctrl_fini(vf->ctrl);
 }

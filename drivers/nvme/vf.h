@@ -1,13 +1,13 @@
-/* An NVMe VF as an accelerator (drivers/accel.h): its controller with an I/O queue pair, in the VF's own
+/* An NVMe VF as a medium (drivers/block.h): its controller with an I/O queue pair, in the VF's own
  * domain. Further pairs are accelerators of their own (nvme_vf_more()), so that cores can share a VF and
  * nothing else. Any other controller that is not a PF with VFs will do as well.
  *
- * Order: nvme_vf_open() on a VF that is online and attached to its domain; the accel is worked;
+ * Order: nvme_vf_open() on a VF that is online and attached to its domain; the queue is worked;
  * nvme_vf_close(). All its queue memory lies in one 2 MiB page. Data and metadata buffers are the
  * caller's: device addresses in requests are passed on as they are, and it is the IOMMU that keeps them
  * inside the domain. */
 #pragma once
-#include "drivers/accel.h"
+#include "drivers/block.h"
 #include "drivers/nvme/ctrl.h"
 
 #define NVME_LIST 1024u /* bytes of a PRP list: 128 entries */
@@ -33,7 +33,7 @@ struct nvme_vf_cfg {
 struct nvme_op {
 	uint32_t limit; /* blocks; 0: not possible */
 	uint8_t opc;
-	uint8_t pi; /* enum accel_pi bits that may be asked */
+	uint8_t pi; /* enum block_pi bits that may be asked */
 	bool data, meta;
 };
 
@@ -43,7 +43,7 @@ struct nvme_store {
 	bool pi_alone;     /* metadata is the protection information and nothing else */
 	uint32_t ref_mask; /* of the LBA, for the reference tag; 0 without protection information */
 	uint64_t first, blocks;
-	struct nvme_op op[ACCEL_OPS];
+	struct nvme_op op[BLOCK_OPS];
 };
 
 /* A kind of request, checked once: what is left to say of each is its tag, where on the medium and where in
@@ -58,11 +58,11 @@ struct nvme_plan {
 };
 
 struct nvme_vf {
-	struct accel accel; /* first: what the driver's functions get */
+	struct block block; /* first: what the driver's functions get */
 	struct nvme_queue queue;
 	uint64_t planned;             /* the first 8 bytes of the request that plan was made for */
 	struct nvme_plan plan;        /* of the last request */
-	struct nvme_store store[4];   /* as accel.store */
+	struct nvme_store store[4];   /* as block.store */
 	struct nvme_copy_range *copy; /* one for each tag */
 	iova_t copy_iova;
 	uint64_t *lists; /* a PRP list of NVME_LIST bytes for each tag; NULL: none */
@@ -72,10 +72,10 @@ struct nvme_vf {
 };
 
 /* Starts the VF's controller, creates a queue pair for cfg->depth requests in flight (less when the
- * controller's queues are shorter; accel.depth says) and lists up to 4 attached namespaces as stores, private
- * ones before shared ones. Namespaces with metadata between the blocks, or blocks that no transfer can hold,
- * are left out with a line in the log. Errors of nvme_ctrl_init() and nvme_ctrl_queue(); SL_NOTFOUND when no
- * store is left, SL_RANGE for shares. On an error everything is put back. */
+ * controller's queues are shorter; the queue's depth says) and lists up to 4 attached namespaces as stores,
+ * private ones before shared ones. Namespaces with metadata between the blocks, or blocks that no transfer
+ * can hold, are left out with a line in the log. Errors of nvme_ctrl_init() and nvme_ctrl_queue();
+ * SL_NOTFOUND when no store is left, SL_RANGE for shares. On an error everything is put back. */
 enum sl_err nvme_vf_open(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg) MUST_CHECK;
 
 /* One more queue pair of an open VF, qid from 2 to cfg.queues, for depth requests in flight, with the same
@@ -90,7 +90,7 @@ enum sl_err nvme_vf_close(struct nvme_vf *vf) MUST_CHECK;
 /* Plans requests like r: its operation, store, number of blocks and protection information count, the rest is
  * not looked at. The plan is good until the VF is closed. SL_RANGE for an operation, a store or a number of
  * blocks that cannot be, SL_UNSUPPORTED for an operation that the store does not take, SL_BADVAL for pi. */
-enum sl_err nvme_vf_plan(const struct nvme_vf *vf, const struct accel_req *r,
+enum sl_err nvme_vf_plan(const struct nvme_vf *vf, const struct block_req *r,
 			 struct nvme_plan *out) MUST_CHECK;
 
 /* What nvme_vf_put() leaves to it: requests that are not plain, and those that are refused. */

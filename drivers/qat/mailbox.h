@@ -18,7 +18,7 @@ struct qat_mailbox_io qat_mailbox_mmio(volatile uint8_t *regs);
 #define QAT_MAILBOX_BYTES 0x1010u /* the BAR is at least so long */
 
 /* Asks for the ring map and fills pair: the first bank with each service, there = false where no bank has it.
- * Waits for each of 5 answers at most half a second. SL_TIMEOUT: nobody answers; SL_BADVAL: the answer is not
- * a ring map, or was damaged on the way. */
+ * Waits for each of 5 answers at most half a second. SL_TIMEOUT: no answer; SL_BADVAL: the answer is not a
+ * ring map, or was damaged on the way. */
 enum sl_err qat_mailbox_pairs(const struct qat_mailbox_io *io, const struct qat_gen *gen,
 			      struct qat_pair pair[QAT_SERVICES]) MUST_CHECK;

@@ -5,11 +5,11 @@
  * is not believed: a response to nothing that is in flight is counted in bad and dropped.
  *
  * Room. Each request in flight holds one entry of each ring, and fewer than a ring's entries are ever in
- * flight. The response ring also holds what was taken but not released: the device is told of its head when
- * that and depth together would fill it. So qat_ring_release() is due after at most depth takes.
+ * flight. The response ring also holds what was taken but not released: the head is written to the device
+ * when those and depth together would fill it. So qat_ring_release() is due after at most depth takes.
  *
- * Opened again after a reset, a ring counts its requests on from where it was: a response that is late by
- * a reset belongs to nothing that is in flight. */
+ * Opened again after a reset, a ring counts its requests on from where it was: a response that is late by a
+ * reset belongs to nothing that is in flight. */
 #pragma once
 #include "drivers/qat/gen.h"
 #include "kernel/addr.h"
@@ -70,18 +70,13 @@ bool qat_ring_is_open(const struct qat_ring *r);
 
 /* Where the device's registers say that it is: for messages. Nothing is ever reached by these. */
 struct qat_ring_seen {
-	uint32_t head, tail, answers; /* bytes: requests fetched, requests told of, responses written */
+	uint32_t head, tail, answers; /* bytes: requests fetched, requests announced, responses written */
 	bool there;                   /* the ring is as it was opened; false on a function that is gone */
 	bool sane;                    /* each stands at a message of its ring, and tail where it was put */
 };
 void qat_ring_look(const struct qat_ring *r, struct qat_ring_seen *out);
 /* Requests of this ring in flight; not for the data path. */
 unsigned qat_ring_in_flight(const struct qat_ring *r);
-
-/* For what runs once an operation. */
-#define LIKELY(x)   __builtin_expect(!!(x), 1)
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define FAST_INLINE static inline __attribute__((always_inline))
 
 /* The entry that the next push gives to the device: fill all of it but the opaque value, dword 6. */
 FAST_INLINE uint64_t *qat_ring_slot(struct qat_ring *r)

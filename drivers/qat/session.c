@@ -6,7 +6,7 @@
 /* A content descriptor as it grows, and the request that tells of it. */
 struct build {
 	const struct qat_gen *gen;
-	const struct accel_session *s;
+	const struct compute_session *s;
 	struct qat_request *r;
 	uint8_t *cd;
 	unsigned len;
@@ -30,7 +30,7 @@ static bool is_gen4(const struct build *b)
 
 static void add_cipher(struct build *b, unsigned mode, unsigned next)
 {
-	const struct accel_session *s = b->s;
+	const struct compute_session *s = b->s;
 	uint8_t *at = b->cd + b->len;
 	unsigned bytes = mode == CIPHER_XTS ? s->key_len / 2 : s->key_len; /* XTS: key 1, key 2 */
 	unsigned algo = bytes == 16 ? CIPHER_AES128 : bytes == 24 ? CIPHER_AES192 : CIPHER_AES256;
@@ -86,7 +86,7 @@ static void add_hash(struct build *b, bool keyed, unsigned next)
 {
 	static const uint8_t algo[SHA_KINDS] = {AUTH_SHA1, AUTH_SHA224, AUTH_SHA256, AUTH_SHA384,
 						AUTH_SHA512};
-	const struct accel_session *s = b->s;
+	const struct compute_session *s = b->s;
 	enum sha kind = (enum sha)s->hash;
 	unsigned size = sha_size(kind), state_size = sha_state_size(kind);
 	struct sha_state inner, outer;
@@ -154,28 +154,28 @@ static enum sl_err make_aead(struct build *b)
 static enum sl_err make_la(struct build *b, struct qat_session *out)
 {
 	struct qat_request *r = b->r;
-	const struct accel_session *s = b->s;
-	unsigned mode = s->cipher == ACCEL_AES_CBC   ? CIPHER_CBC
-			: s->cipher == ACCEL_AES_CTR ? CIPHER_CTR
-						     : CIPHER_XTS;
+	const struct compute_session *s = b->s;
+	unsigned mode = s->cipher == COMPUTE_AES_CBC   ? CIPHER_CBC
+			: s->cipher == COMPUTE_AES_CTR ? CIPHER_CTR
+						       : CIPHER_XTS;
 	enum sl_err e = SL_OK;
 	r->service = FW_LA;
 	switch (s->service) {
-	case ACCEL_CIPHER:
+	case COMPUTE_CIPHER:
 		r->command = LA_CIPHER;
 		add_cipher(b, mode, SLICE_DRAM_WR);
 		out->tweaks = mode == CIPHER_XTS && is_gen4(b);
 		if (out->tweaks)
 			e = aes_init(&out->tweak, s->key + s->key_len / 2, s->key_len / 2);
 		break;
-	case ACCEL_HASH:
-	case ACCEL_HMAC:
+	case COMPUTE_HASH:
+	case COMPUTE_HMAC:
 		r->command = LA_AUTH;
-		add_hash(b, s->service == ACCEL_HMAC, SLICE_DRAM_WR);
+		add_hash(b, s->service == COMPUTE_HMAC, SLICE_DRAM_WR);
 		digest_flags(b, s->check);
 		out->in_place = true;
 		break;
-	case ACCEL_CHAIN:
+	case COMPUTE_CHAIN:
 		r->command = s->decrypt ? LA_HASH_CIPHER : LA_CIPHER_HASH;
 		if (s->decrypt) {
 			add_hash(b, true, SLICE_CIPHER);
@@ -189,13 +189,13 @@ static enum sl_err make_la(struct build *b, struct qat_session *out)
 	default:
 		e = make_aead(b);
 	}
-	if (s->service != ACCEL_HASH && s->service != ACCEL_HMAC) {
+	if (s->service != COMPUTE_HASH && s->service != COMPUTE_HMAC) {
 		r->service_flags |= (uint16_t)LA_IV_INLINE;
 		out->cipher_len = BITS(63, 32);
 	}
-	if (s->service != ACCEL_CIPHER && !(s->service == ACCEL_AEAD && is_gen4(b)))
+	if (s->service != COMPUTE_CIPHER && !(s->service == COMPUTE_AEAD && is_gen4(b)))
 		out->auth_len = BITS(63, 32);
-	if (mode != CIPHER_CTR && (s->service == ACCEL_CIPHER || s->service == ACCEL_CHAIN))
+	if (mode != CIPHER_CTR && (s->service == COMPUTE_CIPHER || s->service == COMPUTE_CHAIN))
 		out->odd = AES_BLOCK - 1;
 	r->cd_words = (uint8_t)(b->len / 8);
 	out->ring = QAT_SYM;
@@ -205,7 +205,7 @@ static enum sl_err make_la(struct build *b, struct qat_session *out)
 static void make_comp(struct build *b, struct qat_session *out)
 {
 	struct qat_request *r = b->r;
-	bool inflate = b->s->service == ACCEL_INFLATE;
+	bool inflate = b->s->service == COMPUTE_INFLATE;
 	r->service = FW_COMP;
 	r->command = inflate ? COMP_DECOMPRESS : b->s->dynamic ? COMP_DYNAMIC : COMP_STATIC;
 	r->common_flags = (uint16_t)COMMON_INLINE;
@@ -224,34 +224,34 @@ static void make_comp(struct build *b, struct qat_session *out)
 	out->ring = QAT_DC;
 }
 
-static bool key_is_good(const struct accel_session *s)
+static bool key_is_good(const struct compute_session *s)
 {
 	unsigned len = s->key_len;
-	if (s->service == ACCEL_CIPHER && s->cipher == ACCEL_AES_XTS)
+	if (s->service == COMPUTE_CIPHER && s->cipher == COMPUTE_AES_XTS)
 		return len == 32 || len == 64;
 	return len == 16 || len == 24 || len == 32;
 }
 
-static enum sl_err check(const struct qat_gen *gen, const struct accel_session *s)
+static enum sl_err check(const struct qat_gen *gen, const struct compute_session *s)
 {
-	bool ciphers = s->service == ACCEL_CIPHER || s->service == ACCEL_CHAIN;
-	bool hashes = s->service == ACCEL_HASH || s->service == ACCEL_HMAC || s->service == ACCEL_CHAIN;
-	if (s->service >= ACCEL_SERVICES)
+	bool ciphers = s->service == COMPUTE_CIPHER || s->service == COMPUTE_CHAIN;
+	bool hashes = s->service == COMPUTE_HASH || s->service == COMPUTE_HMAC || s->service == COMPUTE_CHAIN;
+	if (s->service >= COMPUTE_SERVICES)
 		return SL_BADVAL;
-	if ((ciphers || s->service == ACCEL_AEAD) && !key_is_good(s))
+	if ((ciphers || s->service == COMPUTE_AEAD) && !key_is_good(s))
 		return SL_BADVAL;
-	if ((ciphers && s->cipher > (s->service == ACCEL_CIPHER ? ACCEL_AES_XTS : ACCEL_AES_CTR)) ||
+	if ((ciphers && s->cipher > (s->service == COMPUTE_CIPHER ? COMPUTE_AES_XTS : COMPUTE_AES_CTR)) ||
 	    (hashes && s->hash >= SHA_KINDS))
 		return SL_BADVAL;
-	if (hashes && s->service != ACCEL_HASH && s->mac_len > sizeof s->mac_key)
+	if (hashes && s->service != COMPUTE_HASH && s->mac_len > sizeof s->mac_key)
 		return SL_BADVAL;
 	/* Rounded up to blocks it must fit a byte of the request. */
-	if (s->service == ACCEL_AEAD && s->aad_len > 240)
+	if (s->service == COMPUTE_AEAD && s->aad_len > 240)
 		return SL_BADVAL;
-	return s->service == ACCEL_DEFLATE && s->dynamic && !qat_dynamic(gen) ? SL_UNSUPPORTED : SL_OK;
+	return s->service == COMPUTE_DEFLATE && s->dynamic && !qat_dynamic(gen) ? SL_UNSUPPORTED : SL_OK;
 }
 
-enum sl_err qat_session_make(const struct qat_gen *gen, const struct accel_session *s, uint8_t *cd,
+enum sl_err qat_session_make(const struct qat_gen *gen, const struct compute_session *s, uint8_t *cd,
 			     iova_t cd_iova, struct qat_session *out)
 {
 	struct qat_request r = {.valid = REQ_VALID};
@@ -261,7 +261,7 @@ enum sl_err qat_session_make(const struct qat_gen *gen, const struct accel_sessi
 		return e;
 	memset(out, 0, sizeof *out);
 	memset(cd, 0, QAT_CD_BYTES);
-	if (s->service == ACCEL_DEFLATE || s->service == ACCEL_INFLATE) {
+	if (s->service == COMPUTE_DEFLATE || s->service == COMPUTE_INFLATE) {
 		make_comp(&b, out);
 	} else {
 		e = make_la(&b, out);
@@ -273,9 +273,9 @@ enum sl_err qat_session_make(const struct qat_gen *gen, const struct accel_sessi
 
 uint32_t qat_services(enum qat_service ring)
 {
-	return ring == QAT_DC ? (uint32_t)(BIT(ACCEL_DEFLATE) | BIT(ACCEL_INFLATE))
-			      : (uint32_t)(BIT(ACCEL_CIPHER) | BIT(ACCEL_HASH) | BIT(ACCEL_HMAC) |
-					   BIT(ACCEL_CHAIN) | BIT(ACCEL_AEAD));
+	return ring == QAT_DC ? (uint32_t)(BIT(COMPUTE_DEFLATE) | BIT(COMPUTE_INFLATE))
+			      : (uint32_t)(BIT(COMPUTE_CIPHER) | BIT(COMPUTE_HASH) | BIT(COMPUTE_HMAC) |
+					   BIT(COMPUTE_CHAIN) | BIT(COMPUTE_AEAD));
 }
 
 bool qat_dynamic(const struct qat_gen *gen)

@@ -1,7 +1,7 @@
 /* A session: what is the same in all requests of one kind, made once: the request itself, and the content
  * descriptor with keys and hash states. */
 #pragma once
-#include "drivers/accel.h"
+#include "drivers/compute.h"
 #include "drivers/crypto/aes.h"
 #include "drivers/qat/desc.h"
 #include "drivers/qat/gen.h"
@@ -19,10 +19,10 @@ struct qat_session {
 /* Fills out and the content descriptor (QAT_CD_BYTES at cd, which the device sees at cd_iova). The keys are
  * copied. SL_BADVAL for lengths and algorithms that cannot be, SL_UNSUPPORTED for what this generation's
  * driver does not offer: qat_services(). */
-enum sl_err qat_session_make(const struct qat_gen *gen, const struct accel_session *s, uint8_t *cd,
+enum sl_err qat_session_make(const struct qat_gen *gen, const struct compute_session *s, uint8_t *cd,
 			     iova_t cd_iova, struct qat_session *out) MUST_CHECK;
 
-/* BIT(enum accel_service) of those that a ring pair of this kind offers. */
+/* BIT(enum compute_service) of those that a ring pair of this kind offers. */
 uint32_t qat_services(enum qat_service ring);
 /* True when deflate makes Huffman tables of its own. Gen2 would want memory in between for that. */
 bool qat_dynamic(const struct qat_gen *gen);

@@ -2,19 +2,19 @@
 #include "kernel/fmt.h"
 #include "kernel/str.h"
 
-static struct qat_vf *of(struct accel *a)
+static struct qat_vf *of(struct queue *q)
 {
-	return (struct qat_vf *)a;
+	return (struct qat_vf *)q;
 }
 
-static enum sl_err vf_session(struct accel *a, const struct accel_session *s, uint32_t *id)
+static enum sl_err vf_session(struct compute *c, const struct compute_session *s, uint32_t *id)
 {
-	struct qat_vf *vf = of(a);
+	struct qat_vf *vf = of(&c->q);
 	if (vf->sessions == QAT_SESSIONS)
 		return SL_NOSPACE;
-	if (s->service >= ACCEL_SERVICES)
+	if (s->service >= COMPUTE_SERVICES)
 		return SL_BADVAL;
-	if (!(a->services & BIT(s->service)))
+	if (!(c->services & BIT(s->service)))
 		return SL_UNSUPPORTED;
 	uint32_t off = QAT_MEM_CD + vf->sessions * QAT_CD_BYTES;
 	enum sl_err e = qat_session_make(vf->gen, s, (uint8_t *)vf->mem.va + off, IOVA(vf->mem.iova.v + off),
@@ -32,38 +32,29 @@ void qat_vf_tweak(uint64_t *m, const struct qat_session *s)
 	memcpy(m + 8, t, sizeof t);
 }
 
-static unsigned vf_submit_jobs(struct accel *a, const struct accel_job *job, unsigned n)
+static unsigned vf_submit(struct compute *c, const struct compute_job *job, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
-		enum sl_err e = qat_vf_put(of(a), &job[i]);
+		enum sl_err e = qat_vf_put(of(&c->q), &job[i]);
 		if (UNLIKELY(e)) {
-			a->refused = e;
+			c->q.refused = e;
 			return i;
 		}
 	}
 	return n;
 }
 
-/* There is no medium. */
-static unsigned vf_submit(struct accel *a, const struct accel_req *req, unsigned n)
+static void vf_ring(struct queue *q)
 {
-	(void)req;
-	(void)n;
-	a->refused = SL_UNSUPPORTED;
-	return 0;
-}
-
-static void vf_ring(struct accel *a)
-{
-	struct qat_vf *vf = of(a);
+	struct qat_vf *vf = of(q);
 	qat_ring_ring(&vf->ring[QAT_SYM]);
 	qat_ring_ring(&vf->ring[QAT_DC]);
-	a->stats.doorbells = vf->ring[QAT_SYM].doorbells + vf->ring[QAT_DC].doorbells;
+	q->stats.doorbells = vf->ring[QAT_SYM].doorbells + vf->ring[QAT_DC].doorbells;
 }
 
 /* Dropped responses count against max too, so that a device cannot hold us here. */
 static __attribute__((noinline)) unsigned take_some(struct qat_vf *vf, unsigned service,
-						    struct accel_done *done, unsigned max)
+						    struct queue_done *done, unsigned max)
 {
 	unsigned n = 0;
 	for (unsigned seen = 0; seen < max; seen++) {
@@ -76,27 +67,27 @@ static __attribute__((noinline)) unsigned take_some(struct qat_vf *vf, unsigned 
 	return n;
 }
 
-static unsigned vf_poll(struct accel *a, struct accel_done *done, unsigned max)
+static unsigned vf_poll(struct queue *q, struct queue_done *done, unsigned max)
 {
-	struct qat_vf *vf = of(a);
+	struct qat_vf *vf = of(q);
 	const struct qat_ring *sym = &vf->ring[QAT_SYM], *dc = &vf->ring[QAT_DC];
 	unsigned n = 0;
-	a->stats.polls++;
+	q->stats.polls++;
 	if (sym->bank && qat_ring_ready(sym))
 		n = take_some(vf, QAT_SYM, done, max);
 	if (dc->bank && n < max && qat_ring_ready(dc))
 		n += take_some(vf, QAT_DC, done + n, max - n);
-	a->stats.empty_polls += !n;
-	a->stats.ops += n;
-	a->stats.bad = sym->bad + dc->bad;
-	a->stats.doorbells = sym->doorbells + dc->doorbells;
+	q->stats.empty_polls += !n;
+	q->stats.ops += n;
+	q->stats.bad = sym->bad + dc->bad;
+	q->stats.doorbells = sym->doorbells + dc->doorbells;
 	return n;
 }
 
-static uint32_t vf_produced(const struct accel *a, uint32_t tag)
+static uint32_t vf_produced(const struct compute *c, uint32_t tag)
 {
-	const struct qat_vf *vf = (const struct qat_vf *)a;
-	return tag < a->depth ? vf->made[tag] : 0;
+	const struct qat_vf *vf = (const struct qat_vf *)c;
+	return tag < c->q.depth ? vf->made[tag] : 0;
 }
 
 static const char *status_text(uint16_t status, char *buf, size_t n)
@@ -118,16 +109,10 @@ static bool is_mismatch(uint16_t status)
 	return (status & QAT_STATUS_BITS) == STATUS_CRYPTO;
 }
 
-static bool never(uint16_t status)
-{
-	(void)status;
-	return false;
-}
-
 /* A function that is gone from the bus reads all ones. */
-static enum sl_err vf_health(struct accel *a)
+static enum sl_err vf_health(struct queue *q)
 {
-	const struct qat_vf *vf = of(a);
+	const struct qat_vf *vf = of(q);
 	for (unsigned i = 0; i < QAT_SERVICES; i++)
 		if (vf->ring[i].bank && !qat_ring_is_open(&vf->ring[i]))
 			return SL_DEVICE;
@@ -174,9 +159,9 @@ static void explain_ring(const struct qat_ring *r, enum guilt guilt, const char 
 			  flight, seen.head, seen.tail, seen.answers);
 }
 
-static const char *vf_explain(struct accel *a, char *buf, size_t n)
+static const char *vf_explain(struct queue *q, char *buf, size_t n)
 {
-	const struct qat_vf *vf = of(a);
+	const struct qat_vf *vf = of(q);
 	enum guilt most = NONE;
 	fmt_print(buf, n, "nothing is in flight, and the rings are as they were set up");
 	for (unsigned i = 0; i < QAT_SERVICES; i++) {
@@ -189,29 +174,25 @@ static const char *vf_explain(struct accel *a, char *buf, size_t n)
 	return buf;
 }
 
-static bool vf_ready(const struct accel *a)
+static bool vf_ready(const struct queue *q)
 {
-	const struct qat_vf *vf = (const struct qat_vf *)a;
+	const struct qat_vf *vf = (const struct qat_vf *)q;
 	const struct qat_ring *sym = &vf->ring[QAT_SYM], *dc = &vf->ring[QAT_DC];
 	return (sym->bank && qat_ring_ready(sym)) || (dc->bank && qat_ring_ready(dc));
 }
 
-static const struct accel_driver driver = {
+static const struct queue_ops queue_ops = {
 	.name = "qat",
-	.submit = vf_submit,
 	.ring = vf_ring,
 	.poll = vf_poll,
 	.ready = vf_ready,
 	.status_text = status_text,
-	.is_miscompare = never,
-	.is_pi_error = never,
 	.health = vf_health,
-	.session = vf_session,
-	.submit_jobs = vf_submit_jobs,
-	.produced = vf_produced,
-	.is_mismatch = is_mismatch,
 	.explain = vf_explain,
 };
+
+static const struct compute_ops compute_ops = {
+	.session = vf_session, .submit = vf_submit, .produced = vf_produced, .is_mismatch = is_mismatch};
 
 static enum sl_err open_pair(struct qat_vf *vf, const struct qat_vf_cfg *cfg, unsigned service,
 			     struct qat_pair pair)
@@ -232,7 +213,7 @@ static enum sl_err open_pair(struct qat_vf *vf, const struct qat_vf_cfg *cfg, un
 							     .serial = vf->ring[service].serial});
 	if (e)
 		return e;
-	vf->accel.services |= qat_services((enum qat_service)service);
+	vf->compute.services |= qat_services((enum qat_service)service);
 	return qat_ring_is_open(&vf->ring[service]) ? SL_OK : SL_DEVICE;
 }
 
@@ -251,14 +232,15 @@ enum sl_err qat_vf_open(struct qat_vf *vf, const struct qat_vf_cfg *cfg)
 		return SL_NOTFOUND;
 	if (cfg->mem.len < QAT_MEM_SIZE || cfg->regs_len < (uint64_t)g->banks * g->stride)
 		return SL_NOSPACE;
-	vf->accel.drv = &driver;
-	vf->accel.depth = cfg->depth;
+	vf->compute.q.ops = &queue_ops;
+	vf->compute.ops = &compute_ops;
+	vf->compute.q.depth = cfg->depth;
 	vf->gen = g;
 	vf->mem = cfg->mem;
 	for (unsigned i = 0; i < QAT_SERVICES && !e; i++)
 		if (pair[i].there)
 			e = open_pair(vf, cfg, i, pair[i]);
-	if (!e && !vf->accel.services)
+	if (!e && !vf->compute.services)
 		e = SL_NOTFOUND;
 	if (e)
 		qat_vf_close(vf);
@@ -269,6 +251,6 @@ void qat_vf_close(struct qat_vf *vf)
 {
 	for (unsigned i = 0; i < QAT_SERVICES; i++)
 		qat_ring_close(&vf->ring[i]);
-	vf->accel.services = 0;
+	vf->compute.services = 0;
 	vf->sessions = 0;
 }

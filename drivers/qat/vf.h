@@ -1,8 +1,8 @@
-/* A QAT VF as an accelerator (drivers/accel.h): its ring pairs for crypto and for compression, in the VF's
+/* A QAT VF as an accelerator (drivers/compute.h): its ring pairs for crypto and for compression, in the VF's
  * own domain. Never run on silicon: gen.h.
  *
  * Order: qat_vf_open() on a VF that is attached to its domain, with memory space and bus mastering on;
- * sessions; the accel is worked; qat_vf_close(); then bus mastering off and detach. Buffers of jobs are the
+ * sessions; the queue is worked; qat_vf_close(); then bus mastering off and detach. Buffers of jobs are the
  * caller's: device addresses are passed on as they are, and it is the IOMMU that keeps them inside the
  * domain.
  */
@@ -30,7 +30,7 @@ struct qat_vf_cfg {
 };
 
 struct qat_vf {
-	struct accel accel; /* first: what the driver's functions get */
+	struct compute compute; /* first: what the driver's functions get */
 	struct qat_ring ring[QAT_SERVICES];
 	struct qat_session session[QAT_SESSIONS];
 	unsigned sessions;
@@ -40,23 +40,23 @@ struct qat_vf {
 	struct dma_buf mem;
 };
 
-/* Puts the ring pairs in place; accel.services says what they do. *vf is zero before the first time; sessions
- * and what was in flight are gone each time, and an answer to that is none to anything new. SL_RANGE for
- * depth or for a pair that is not there, SL_NOSPACE when registers or memory are too short, SL_NOTFOUND when
- * no pair has a service that is of use, SL_BADVAL for an alignment, SL_DEVICE when the registers do not keep
- * what is written. */
+/* Puts the ring pairs in place; compute.services says what they do. *vf is zero before the first time;
+ * sessions and what was in flight are gone each time, and an answer to that is none to anything new. SL_RANGE
+ * for depth or for a pair that is not there, SL_NOSPACE when registers or memory are too short, SL_NOTFOUND
+ * when no pair has a service that is of use, SL_BADVAL for an alignment, SL_DEVICE when the registers do not
+ * keep what is written. */
 enum sl_err qat_vf_open(struct qat_vf *vf, const struct qat_vf_cfg *cfg) MUST_CHECK;
 
 /* Takes the rings away from the device. Also after a failed open. */
 void qat_vf_close(struct qat_vf *vf);
 
-/* accel_done.status: the status bits of the response, the error code above them; and our own. */
+/* queue_done.status: the status bits of the response, the error code above them; and our own. */
 #define QAT_STATUS_BITS   BITS(7, 4)
 #define QAT_STATUS_CODE   BITS(15, 8) /* signed */
 #define QAT_STATUS_LENGTH BIT(0)      /* more produced than there is room for */
 
 /* A request as the session has it, with what is the job's own. */
-FAST_INLINE void qat_vf_fill(uint64_t *m, const struct qat_session *s, const struct accel_job *j)
+FAST_INLINE void qat_vf_fill(uint64_t *m, const struct qat_session *s, const struct compute_job *j)
 {
 	uint64_t len = (uint64_t)j->len << 32;
 	const uint64_t *t = s->request;
@@ -87,10 +87,10 @@ FAST_INLINE void qat_vf_fill(uint64_t *m, const struct qat_session *s, const str
 void qat_vf_tweak(uint64_t *m, const struct qat_session *s);
 
 /* What submit_jobs() and poll() do for each job, for a loop that wants each instruction: such a loop rings
- * and releases the ring itself, and looks after accel.stats. */
-FAST_INLINE enum sl_err qat_vf_put(struct qat_vf *vf, const struct accel_job *j)
+ * and releases the ring itself, and looks after compute.q.stats. */
+FAST_INLINE enum sl_err qat_vf_put(struct qat_vf *vf, const struct compute_job *j)
 {
-	if (UNLIKELY(j->session >= vf->sessions || j->tag >= vf->accel.depth))
+	if (UNLIKELY(j->session >= vf->sessions || j->tag >= vf->compute.q.depth))
 		return SL_RANGE;
 	if (UNLIKELY(vf->flight[j->tag]))
 		return SL_BUSY;
@@ -118,7 +118,7 @@ FAST_INLINE uint16_t qat_vf_status(uint64_t word)
 }
 
 /* The next response of a ring, as of qat_ring_take(). */
-FAST_INLINE enum qat_took qat_vf_take(struct qat_vf *vf, unsigned service, struct accel_done *done)
+FAST_INLINE enum qat_took qat_vf_take(struct qat_vf *vf, unsigned service, struct queue_done *done)
 {
 	uint64_t answer[4];
 	enum qat_took took = qat_ring_take(&vf->ring[service], &done->tag, answer);

@@ -120,7 +120,7 @@ struct dmar_functions {
 };
 
 /* Checks the header. Of table, the length that it states is used; SL_BADVAL when it is no DMAR table,
- * SL_TRUNC when it is shorter than it says. The checksum is the business of whoever finds tables. */
+ * SL_TRUNC when it is shorter than it says. The checksum is left to the code that finds tables. */
 enum sl_err dmar_open(struct span table, struct dmar *out) MUST_CHECK;
 
 /* The next structure after *e (zero it to start). SL_END after the last; SL_TRUNC or SL_BADVAL where a length

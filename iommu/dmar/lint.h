@@ -8,7 +8,7 @@
 
 enum dmar_severity {
 	DMAR_BUG,    /* firmware bug: only a newer firmware mends it */
-	DMAR_CHOICE, /* somebody chose that in firmware setup, or the maker did */
+	DMAR_CHOICE, /* chosen in firmware setup, or by the maker */
 	DMAR_NOTE,   /* allowed, or harmless, and worth knowing */
 };
 

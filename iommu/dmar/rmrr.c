@@ -66,7 +66,8 @@ static void look_at_memory(const struct ledger *l, struct rmrr_owner *o)
 
 /* As Linux has it (relaxable reserved regions): firmware uses memory of USB (keyboard emulation) and of
  * graphics (the picture before a driver runs) only until a driver takes the device over; of any other device
- * nobody knows. An entry that describes no memory is kept by Linux as well (dmar_parse_one_rmrr() warns). */
+ * that is unknown. An entry that describes no memory is kept by Linux as well (dmar_parse_one_rmrr()
+ * warns). */
 static enum rmrr_verdict judge(const struct rmrr_owner *o)
 {
 	if (!o->resolved)

@@ -4,7 +4,7 @@
 #include "iommu/dmar/lint.h"
 
 enum rmrr_verdict {
-	RMRR_ABSENT,     /* no such function: nothing to give away */
+	RMRR_ABSENT,     /* no such function: nothing to assign */
 	RMRR_NOWHERE,    /* the path leads nowhere, or no function is named */
 	RMRR_BRIDGE,     /* a bridge; the functions below it stand apart */
 	RMRR_NO_MEMORY,  /* yes: it describes no memory; USB and graphics, which Linux assigns too */
@@ -28,7 +28,7 @@ struct rmrr_owner {
 	bool below;           /* it is not named itself, but below a bridge that is */
 	bdf_t fn;
 	uint32_t class;
-	const char *name;  /* NULL when nobody knows */
+	const char *name;  /* NULL when unknown */
 	bool memory_known; /* the memory map was given: */
 	uint32_t memory;   /* type of its first byte, enum boot_mem or DMAR_MEM_HOLE */
 	bool mixed, ram,
@@ -49,10 +49,10 @@ struct rmrr_context {
 unsigned rmrr_ledger(const struct dmar *t, const struct rmrr_context *known, struct rmrr_owner *out,
 		     unsigned max);
 
-/* "cannot be given away: ...". */
+/* "cannot be assigned: ...". */
 const char *rmrr_verdict_text(enum rmrr_verdict v);
-/* "RMRR 0 0x7a000000..0x7a00ffff (64 KiB, reserved) for 0000:00:14.0 USB controller: can be given away ...";
- * as snprintf. */
+/* "RMRR 0 0x7a000000..0x7a00ffff (64 KiB, reserved) for 0000:00:14.0 USB controller: can be assigned ..."; as
+ * snprintf. */
 int rmrr_text(const struct rmrr_owner *o, char *buf, size_t n);
 
 /* The whole pages of an RMRR. False when it describes no memory. */

@@ -1,4 +1,4 @@
-/* What is said of each rule of dmar_lint. */
+/* The texts of dmar_lint's rules. */
 #include "iommu/dmar/lint.h"
 #include "kernel/doc.h"
 #include "kernel/fmt.h"

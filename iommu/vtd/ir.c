@@ -79,8 +79,7 @@ enum sl_err vtd_ir_enable(struct vtd_unit *u, unsigned entries, bool x2apic)
 		e = block_compat(u);
 	if (e)
 		return e;
-	u->ir->on =
-		true; /* even if it does not answer in time: it may use the table, and is told of changes */
+	u->ir->on = true; /* even after a timeout: the unit may use the table and needs its invalidations */
 	e = vtd_command(u, GCMD_IRE, true, "turning on interrupt remapping");
 	u->ir->failed = e != SL_OK;
 	return e;

@@ -24,7 +24,7 @@ const char *vtd_ir_lacks(const struct vtd_unit *u, bool x2apic);
  * the entries were made for the other APIC mode, SL_NOMEM, SL_TIMEOUT or SL_DEVICE with a logged line. */
 enum sl_err vtd_ir_enable(struct vtd_unit *u, unsigned entries, bool x2apic) MUST_CHECK;
 
-/* Turns remapping off if it is on, whoever did that. The table stays. SL_TIMEOUT. */
+/* Turns remapping off if it is on, also when the firmware enabled it. The table stays. SL_TIMEOUT. */
 enum sl_err vtd_ir_disable(struct vtd_unit *u) MUST_CHECK;
 
 /* What the unit itself says (GSTS): it remaps; compatibility format interrupts are refused. With EIME they

@@ -6,9 +6,9 @@
 /* Puts the empty queue's address into the unit, which has QIE off, and clears old queue errors. */
 void vtd_qi_reset(struct vtd_unit *u);
 
-/* Turns the queue off if it is on, whoever made it: old errors are cleared, the unit gets 100 ms to take what
- * is in it, and then it ends with or without that, as in Linux (a queue that firmware left on an error never
- * gets empty). SL_TIMEOUT when QIES stays set. */
+/* Turns the queue off if it is on, also the firmware's: clears old errors, gives the unit 100 ms to drain it
+ * and then disables it in any case, as Linux does (a queue that the firmware left on an error never drains).
+ * SL_TIMEOUT when QIES stays set. */
 enum sl_err vtd_qi_end(struct vtd_unit *u) MUST_CHECK;
 
 /* Runs n descriptors and waits for them. SL_DEVICE when the unit rejected one (logged, the queue goes on

@@ -1,5 +1,4 @@
-/* What register values of a unit say, for whoever has values alone: a snapshot, a recorded report. VT-d §11.4
- */
+/* Decodes a unit's register values where only values exist: a snapshot, a recorded report. VT-d §11.4 */
 #pragma once
 #include "iommu/fault.h"
 

@@ -255,7 +255,7 @@ static void failed(struct vtd_unit *u)
 static enum sl_err unit_enable(struct vtd_unit *u)
 {
 	bool remapped = u->ir && u->ir->on;
-	u->starting = true; /* its troubles do not end the run: they are said as warnings */
+	u->starting = true; /* its troubles become warnings and do not end the run */
 	enum sl_err e = vtd_unit_enable(u);
 	if (!e && remapped) /* starting over turned it off */
 		e = vtd_ir_enable(u, u->ir->entries, u->ir->x2apic);

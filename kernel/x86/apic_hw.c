@@ -2,8 +2,8 @@
 #include "kernel/time.h"
 #include "kernel/x86/apic.h"
 #include "kernel/x86/cpu.h"
-#include "kernel/x86/irq.h"
-#include "kernel/x86/paging.h"
+#include "kernel/irq.h"
+#include "kernel/paging.h"
 #include "kernel/x86/port.h"
 
 #define APIC_BASE 0x1b /* MSR: SDM §11.4.4 */
@@ -212,7 +212,7 @@ static void mask_ioapic(volatile uint8_t *io)
 {
 	uint32_t version = ioapic_rd(io, IOAPIC_VERSION);
 	if (version == UINT32_MAX)
-		return; /* nobody there */
+		return; /* no I/O APIC there */
 	for (uint32_t pin = 0; pin <= (version >> 16 & 0xff); pin++) {
 		uint32_t low = ioapic_rd(io, IOAPIC_TABLE + 2 * pin);
 		mmio_wr32(io + IOAPIC_WINDOW, low | (uint32_t)LVT_MASKED);

@@ -2,8 +2,8 @@
 #include "kernel/time.h"
 #include "kernel/x86/apic.h"
 #include "kernel/x86/cpu.h"
-#include "kernel/x86/hwerr.h"
-#include "kernel/x86/irq.h"
+#include "kernel/hwerr.h"
+#include "kernel/irq.h"
 #include "kernel/x86/percore.h"
 
 #define GS_BASE   0xc0000101
@@ -148,8 +148,8 @@ static const char *doing(const struct core *c)
 	}
 }
 
-/* Sends the NMI and waits until the core stands still. One NMI at a time: a second one, of a core that
- * answers the first late, would be taken for somebody else's. */
+/* Sends the NMI and waits until the core stands still. One NMI at a time: a late answer to the first would be
+ * taken for an answer to the second. */
 static bool halt_for_a_look(struct core *c, uint32_t what)
 {
 	uint32_t before = __atomic_exchange_n(&c->nmi, what, __ATOMIC_SEQ_CST);
@@ -164,8 +164,8 @@ static bool halt_for_a_look(struct core *c, uint32_t what)
 	return __atomic_load_n(&c->nmi, __ATOMIC_ACQUIRE) == NMI_HERE;
 }
 
-/* Prints where another core is. It waits meanwhile, so that its stack stands still; with NMI_STOP for ever.
- */
+/* Prints where another core is. That core waits meanwhile, so that its stack does not change; with NMI_STOP
+ * it never resumes. */
 static void show(struct core *c, enum core_nmi what)
 {
 	if (!halt_for_a_look(c, what)) {

@@ -1,6 +1,6 @@
 #include "kernel/str.h"
 #include "kernel/x86/cpu.h"
-#include "kernel/x86/paging.h"
+#include "kernel/paging.h"
 #include "kernel/x86/percore.h"
 
 #define CS 0x08

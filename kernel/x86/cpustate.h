@@ -1,13 +1,12 @@
-/* Control registers: every bit has a value of ours, whatever firmware left. Pure; kernel/x86/cpu_hw.c loads
+/* Control registers: Sluice sets every bit, whatever the firmware left. Pure; kernel/x86/cpu_hw.c loads
  * them. */
 #pragma once
 #include "kernel/bits.h"
 
 /* SDM vol. 3 §2.5. */
 #define CR0_KNOWN (BIT(0) | BIT(1) | BIT(4) | BIT(5) | CR0_WP | BIT(31)) /* PE, MP, ET, NE, WP, PG */
-#define CR0_WP    BIT(16) /* read-only holds for the kernel too */
+#define CR0_WP    BIT(16)                                                /* read-only also for the kernel */
 
-#define CR4_DE   BIT(3) /* of no effect while no breakpoint is set */
 #define CR4_PAE  BIT(5)
 #define CR4_PGE  BIT(7)
 #define CR4_UMIP BIT(11)
@@ -27,6 +26,6 @@ struct cpu_has {
 /* CPUID leaf 7, subleaf 0. */
 struct cpu_has cpu_has_of(const uint32_t leaf7[4]);
 
-/* CR4 of every core. 5-level paging can only be left out of long mode, so it stays as firmware chose. Never
- * set: VMXE, SMXE, FSGSBASE, PCIDE, OSXSAVE, PKE, CET, PKS, LASS, FRED, and whatever comes after them. */
+/* CR4 of every core. 5-level paging can only be turned off outside long mode, so it stays as the firmware
+ * chose. Never set: VMXE, SMXE, FSGSBASE, PCIDE, OSXSAVE, PKE, CET, PKS, LASS, FRED, and all later bits. */
 uint64_t cpu_cr4(const struct cpu_has *has, bool la57);

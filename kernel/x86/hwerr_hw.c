@@ -1,5 +1,5 @@
 #include "kernel/x86/cpu.h"
-#include "kernel/x86/hwerr.h"
+#include "kernel/hwerr.h"
 #include "kernel/x86/percore.h"
 #include "kernel/x86/port.h"
 

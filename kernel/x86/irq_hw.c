@@ -1,5 +1,5 @@
 #include "kernel/x86/apic.h"
-#include "kernel/x86/irq.h"
+#include "kernel/irq.h"
 #include "kernel/x86/percore.h"
 
 static struct handler {

@@ -4,7 +4,7 @@
 #include "kernel/pmm.h"
 #include "kernel/str.h"
 #include "kernel/x86/cpu.h"
-#include "kernel/x86/paging.h"
+#include "kernel/paging.h"
 #include "kernel/x86/pt.h"
 
 #define MMIO_BASE  0xffffc00000000000ull

@@ -1,5 +1,4 @@
-/* What each core has of its own, reached by GS. One core writes a line of it; where two do, they take turns.
- */
+/* Per-core data, reached by GS. Each cache line has one writer; where two cores write, they take turns. */
 #pragma once
 #include "kernel/core.h"
 #include "kernel/watch.h"
@@ -13,24 +12,24 @@ struct core {
 	uint32_t index;    /* GS:8 */
 	uint32_t apic_id;
 	uint64_t stack;     /* GS:16, its upper end: kernel/x86/ap.S */
-	int64_t tsc_offset; /* this counter less core 0's; 0 when they cannot be told apart */
+	int64_t tsc_offset; /* this counter minus core 0's; 0 when no difference can be measured */
 	struct skew skew;
-	struct watch watch; /* core 0's */
+	struct watch watch; /* used by core 0 only */
 
-	/* Work: core 0 writes it while the core is idle; the core only goes back to idle. */
+	/* Work: core 0 writes it while the core is idle; the core itself only sets it back to idle. */
 	uint32_t state __attribute__((aligned(64))); /* enum core_state */
 	core_fn *fn;
 	void *arg;
 
-	/* The core's alone. */
+	/* Used by this core only. */
 	uint64_t progress __attribute__((aligned(64)));
-	bool halted;     /* in the middle of its work, until an interrupt comes */
-	uint64_t strays; /* interrupts that nobody had asked for */
+	bool halted;     /* waits for an interrupt in the middle of its work */
+	uint64_t strays; /* interrupts without a handler */
 	uint8_t stray_vector;
 	const struct trap_frame *interrupted; /* by an interrupt whose handler runs now */
 
-	/* An NMI that another core sends: it writes what for, the core answers NMI_HERE with its frame.
-	 * NMI_LATE: nobody waits for the answer any more, but the NMI may still come. */
+	/* An NMI from another core: the sender writes its purpose, this core answers NMI_HERE with its frame.
+	 * NMI_LATE: the sender has stopped waiting, but the NMI may still come. */
 	uint32_t nmi __attribute__((aligned(64))); /* enum core_nmi */
 	const struct trap_frame *frame;
 };
@@ -50,17 +49,19 @@ void core_init_first(void);
 /* The idle loop; does not return. */
 _Noreturn void core_idle(void);
 
-/* A core that has been started and counts from now on. */
+/* Adds a started core to the running ones. */
 void core_add(void);
 
-/* On an NMI: true when another core asked for it and this one may go on. */
+/* On an NMI: true when another core sent it and this core may continue. */
 bool core_on_nmi(const struct trap_frame *f);
 
-/* After an exception on one core while another is already ending the run: answers that one, for ever. */
+/* After an exception on this core while another is already ending the run: answers that core and never
+ * returns. */
 _Noreturn void core_park(const struct trap_frame *f);
 
 /* The run ends: each other core shows where it is and stops. */
 void core_stop_others(void);
 
-/* Wakes halted cores and watches busy ones: vectors and timer. SL_NOSPACE when there is no vector left. */
+/* Sets up the vectors and the timer that wake halted cores and watch busy ones. SL_NOSPACE when no vector is
+ * left. */
 enum sl_err core_init_irqs(void) MUST_CHECK;

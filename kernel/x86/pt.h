@@ -13,26 +13,26 @@ struct pt {
 	bool pages_1g;       /* CPUID 80000001h EDX bit 26 */
 };
 
-/* Maps [va, va + len) to [pa, pa + len) by the largest pages that fit. All are multiples of PAGE_SIZE. Asking
- * for PT_W and PT_X at once is SL_BADVAL; SL_EXISTS where something is mapped already; SL_NOMEM. */
+/* Maps [va, va + len) to [pa, pa + len) with the largest pages that fit. All are multiples of PAGE_SIZE.
+ * SL_BADVAL for PT_W together with PT_X; SL_EXISTS where something is mapped already; SL_NOMEM. */
 enum sl_err pt_map(struct pt *pt, uint64_t va, phys_t pa, uint64_t len, unsigned flags) MUST_CHECK;
 
-/* Gives [va, va + len), all of it mapped, other permissions; larger pages that reach beyond are split.
- * SL_NOTFOUND where nothing is mapped, SL_NOMEM; what was changed before stays changed. */
+/* Changes the permissions of [va, va + len), all of which is mapped; larger pages that reach beyond are
+ * split. SL_NOTFOUND where nothing is mapped, SL_NOMEM; earlier changes of the call stay. */
 enum sl_err pt_protect(struct pt *pt, uint64_t va, uint64_t len, unsigned flags) MUST_CHECK;
 
 /* Unmaps one page of 4 KiB; SL_NOTFOUND when there is none. */
 enum sl_err pt_unmap_page(struct pt *pt, uint64_t va) MUST_CHECK;
 
-/* What va maps to. False when nothing. */
+/* The translation of va. False when it is not mapped. */
 bool pt_lookup(const struct pt *pt, uint64_t va, phys_t *pa, unsigned *flags);
 
-/* The last-level table through which va, a page of 4 KiB that is mapped, is translated. */
+/* The last-level table that translates va, a mapped page of 4 KiB. */
 phys_t pt_table_of(const struct pt *pt, uint64_t va);
 
-/* Looks at every mapping there is: the ranges given (the kernel's code and constants, page tables) are mapped
- * writable nowhere, and nothing else is executable or a table that translates. False and the first mapping
- * that is otherwise. */
+/* Checks every mapping: the given ranges (the kernel's code and constants, page tables) are mapped writable
+ * nowhere, and nothing else is executable or in use as a table. False, and the first mapping that violates
+ * this. */
 struct pt_range {
 	uint64_t pa, len;
 };

@@ -5,10 +5,10 @@
 #include "kernel/time.h"
 #include "kernel/x86/apic.h"
 #include "kernel/x86/cpu.h"
-#include "kernel/x86/hwerr.h"
-#include "kernel/x86/paging.h"
+#include "kernel/hwerr.h"
+#include "kernel/paging.h"
 #include "kernel/x86/percore.h"
-#include "kernel/x86/smp.h"
+#include "kernel/smp.h"
 
 #define INIT_US     10000u    /* SDM §9.4.4.1 */
 #define STARTUP_US  200u      /* between the two STARTUPs */

@@ -7,11 +7,11 @@ struct trap_frame {
 	uint64_t rip, cs, rflags, rsp, ss; /* pushed by the processor */
 };
 
-/* Prints "  at name+0x12 (0x...)" lines from a frame pointer up; stops at anything that is not mapped. rsp,
- * where rip was interrupted (0: it was not): in a function's first two instructions its caller is still on
- * the stack alone. */
+/* Prints "  at name+0x12 (0x...)" lines from a frame pointer up; stops at anything that is not mapped. rsp:
+ * the stack pointer when rip was interrupted, or 0; in a function's first two instructions the caller is
+ * found on the stack only. */
 void trap_backtrace(uint64_t rip, uint64_t rbp, uint64_t rsp);
 
-/* The run is going to end badly on this core: returns on the first core that asks. A core that comes second
- * stays here and shows f, where it was, to the first. */
+/* The run is about to end badly on this core. Returns on the first core that calls; a later core stays here
+ * and shows f, its frame, to the first. */
 void trap_end_begin(const struct trap_frame *f);

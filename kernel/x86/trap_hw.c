@@ -3,9 +3,9 @@
 #include "kernel/panic.h"
 #include "kernel/power.h"
 #include "kernel/symbols.h"
-#include "kernel/x86/hwerr.h"
-#include "kernel/x86/irq.h"
-#include "kernel/x86/paging.h"
+#include "kernel/hwerr.h"
+#include "kernel/irq.h"
+#include "kernel/paging.h"
 #include "kernel/x86/percore.h"
 #include "kernel/x86/trap.h"
 
@@ -142,7 +142,7 @@ void trap_end_begin(const struct trap_frame *f)
 		log_alone();
 		return;
 	}
-	if (nobody == me) /* while it was being told: once more would be for ever */
+	if (nobody == me) /* a second crash while reporting the first: a third attempt would not end */
 		power_crash("crash", "BUG");
 	core_park(f);
 }

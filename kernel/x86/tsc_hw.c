@@ -1,11 +1,11 @@
 #include "kernel/mmio.h"
 #include "kernel/time.h"
 #include "kernel/x86/cpu.h"
-#include "kernel/x86/marker.h"
-#include "kernel/x86/paging.h"
+#include "kernel/marker.h"
+#include "kernel/paging.h"
 #include "kernel/x86/percore.h"
 #include "kernel/x86/port.h"
-#include "kernel/x86/tsc.h"
+#include "kernel/tsc.h"
 
 #define ACPI_TIMER_HZ 3579545u
 #define GIGA          1000000000ull

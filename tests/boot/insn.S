@@ -1,4 +1,4 @@
-/* Firmware of a few instructions for test_insn.py: protected mode, then the markers of kernel/x86/marker.h around code
+/* Firmware of a few instructions for test_insn.py: protected mode, then the markers of kernel/marker.h around code
  * whose instructions and MMIO accesses can be counted by eye. 64 KiB, which
  * end at 4 GiB. */
 #define AT(label) (0xffff0000 + (label) - start)

@@ -15,8 +15,8 @@
 #include "apps/work/pattern.h"
 #include "drivers/crypto/aes.h"
 #include "kernel/pmm.h"
-#include "kernel/x86/irq.h"
-#include "kernel/x86/paging.h"
+#include "kernel/irq.h"
+#include "kernel/paging.h"
 #include "tests/unit/support_stages.h"
 #include "tests/unit/test.h"
 
@@ -56,8 +56,8 @@ const struct strike_ops strike_msix;
 static enum lie lie;
 static bool armed, flushed, claimed, recorded, begun[VFS];
 static struct iommu_fault fault;
-static struct accel accel[VFS];
-static struct accel_session session;
+static struct compute accel[VFS];
+static struct compute_session session;
 static uint64_t ring_at[2]; /* tx, rx as the device has them */
 static unsigned resets, pages;
 static bool ring_closed;
@@ -188,7 +188,7 @@ static bool leak(unsigned vf, uint8_t *data)
 	return lie == LEAKS || lie == LEAKS_WORD || lie == FOREIGN;
 }
 
-enum sl_err compute_one(struct vf *vf, const struct accel_job *job, uint64_t us, uint16_t *status)
+enum sl_err compute_one(struct vf *vf, const struct compute_job *job, uint64_t us, uint16_t *status)
 {
 	unsigned v = vf->index;
 	uint8_t data[64], out[64], digest[32];
@@ -228,7 +228,7 @@ enum sl_err compute_one(struct vf *vf, const struct accel_job *job, uint64_t us,
 		if (!leak(v, data))
 			return SL_TIMEOUT;
 	}
-	uint64_t to = session.service == ACCEL_CIPHER ? job->dst.v : job->digest.v;
+	uint64_t to = session.service == COMPUTE_CIPHER ? job->dst.v : job->digest.v;
 	uint8_t *dst = behind(v, to, true);
 	if (!dst) {
 		refuse(v, to, true);
@@ -237,8 +237,8 @@ enum sl_err compute_one(struct vf *vf, const struct accel_job *job, uint64_t us,
 	assert_int_equal(aes_init(&aes, zeros, 16), SL_OK);
 	aes_ctr(&aes, zeros, data, 64, out);
 	sha_hash(SHA_256, data, 64, digest);
-	memcpy(dst, session.service == ACCEL_CIPHER ? out : digest,
-	       session.service == ACCEL_CIPHER ? 64 : 32);
+	memcpy(dst, session.service == COMPUTE_CIPHER ? out : digest,
+	       session.service == COMPUTE_CIPHER ? 64 : 32);
 	if (!behind(v, ring_at[1], true)) {
 		refuse(v, ring_at[1], true);
 		return SL_TIMEOUT;
@@ -246,7 +246,7 @@ enum sl_err compute_one(struct vf *vf, const struct accel_job *job, uint64_t us,
 	return SL_OK;
 }
 
-static enum sl_err make_session(struct accel *a, const struct accel_session *s, uint32_t *id)
+static enum sl_err make_session(struct compute *a, const struct compute_session *s, uint32_t *id)
 {
 	(void)a;
 	session = *s;
@@ -255,7 +255,8 @@ static enum sl_err make_session(struct accel *a, const struct accel_session *s, 
 	return lie == NO_SESSION && armed ? SL_NOMEM : SL_OK;
 }
 
-static const struct accel_driver driver = {.name = "fake", .session = make_session};
+static const struct queue_ops queue_ops = {.name = "fake"};
+static const struct compute_ops compute_ops = {.session = make_session};
 
 void qat_ring_close(struct qat_ring *r)
 {
@@ -282,7 +283,7 @@ enum sl_err compute_recover(struct machine *machine, struct vf *vf)
 {
 	(void)machine;
 	if (lie == LOST)
-		vf->accel = NULL;
+		vf->queue = NULL;
 	ring_at[0] = WINDOW + QAT_MEM_TX;
 	ring_at[1] = WINDOW + QAT_MEM_RX;
 	resets++;
@@ -321,8 +322,8 @@ static int start(void **state)
 	armed = flushed = claimed = recorded = false;
 	for (unsigned v = 0; v < VFS; v++) {
 		struct vf *vf = &mach.vf[v];
-		accel[v] = (struct accel){.drv = &driver};
-		vf->accel = &accel[v];
+		accel[v] = (struct compute){.q.ops = &queue_ops, .ops = &compute_ops};
+		vf_computes(vf, &accel[v]);
 		vf->own = &own[v];
 		vf->work = &compute[v];
 		compute[v].jobs.va = vf->buffers.va;
@@ -406,7 +407,7 @@ static void test_one_vf(void **state)
 static void test_given_up(void **state)
 {
 	(void)state;
-	mach.vf[1].accel = NULL;
+	mach.vf[1].queue = NULL;
 	mach.vf[1].index = 1;
 	assert_int_equal(compute_refuse(&mach), SL_DEVICE);
 	assert_int_equal(mach.tally.cases, 1);

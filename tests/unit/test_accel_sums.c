@@ -5,7 +5,7 @@
 #include "tests/unit/test.h"
 
 static struct compute_vf compute[VFS_COMPUTING];
-static struct accel accel[VFS_COMPUTING];
+static struct compute accel[VFS_COMPUTING];
 
 /* VF i did 100 + i operations of each service but inflate, and noticed 10 digests. */
 static int start(void **state)
@@ -16,12 +16,13 @@ static int start(void **state)
 	memset(accel, 0, sizeof accel);
 	for (unsigned i = 0; i < mach.vfs; i++) {
 		struct compute_vf *v = &compute[i];
-		accel[i].services = v->services = (BIT(ACCEL_SERVICES) - 1) & ~BIT(ACCEL_INFLATE);
+		accel[i].services = v->services = (BIT(COMPUTE_SERVICES) - 1) & ~BIT(COMPUTE_INFLATE);
 		mach.vf[i].work = v;
-		v->jobs.a = mach.vf[i].accel = &accel[i];
+		v->jobs.a = &accel[i];
+		vf_computes(&mach.vf[i], &accel[i]);
 		v->state = COMPUTE_DONE;
 		v->jobs.noticed = 10;
-		for (unsigned s = 0; s < ACCEL_INFLATE; s++)
+		for (unsigned s = 0; s < COMPUTE_INFLATE; s++)
 			v->jobs.done[s] = 100 + i;
 	}
 	return 0;
@@ -30,7 +31,7 @@ static int start(void **state)
 /* As accel.c gives a VF up. */
 static void lose(unsigned i, enum sl_err e)
 {
-	mach.vf[i].accel = NULL;
+	mach.vf[i].queue = NULL;
 	compute[i].state = COMPUTE_LOST;
 	compute[i].err = e;
 	compute[i].faults = 1;
@@ -84,7 +85,7 @@ static void test_none_is_left(void **state)
 static void test_services_differ(void **state)
 {
 	(void)state;
-	compute[0].services = BIT(ACCEL_CIPHER);
+	compute[0].services = BIT(COMPUTE_CIPHER);
 	compute_print_sums(&mach);
 	assert_said("cipher: 303 operations on 3 VFs, at least 100");
 	assert_said("hash: 203 operations on 2 VFs, at least 101");

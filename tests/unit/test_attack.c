@@ -18,7 +18,7 @@
 #include "drivers/edu/edu.h"
 #include "drivers/nvme/ctrl.h"
 #include "kernel/pmm.h"
-#include "kernel/x86/irq.h"
+#include "kernel/irq.h"
 #include "tests/unit/never.h"
 #include "tests/unit/support.h"
 #include "tests/unit/test.h"
@@ -85,8 +85,8 @@ static uint64_t arrived, stray, registers, own_due;
 static struct machine m;
 static struct boot_info boot;
 static unsigned vfs = VFS;
-static struct accel accel[VFS_MAX];
-static struct accel_store store[VFS_MAX];
+static struct block accel[VFS_MAX];
+static struct block_store store[VFS_MAX];
 static uint8_t medium[VFS_MAX][CHUNKS][CHUNK];
 static _Alignas(PAGE_SIZE) uint8_t buffers[VFS_MAX][BUFFER_SLOTS][CHUNK];
 static _Alignas(PAGE_SIZE) uint8_t allowed[2][PAGE_SIZE], victim[PAGE_SIZE + 8], edu_page[PAGE_SIZE + 8];
@@ -99,7 +99,7 @@ static bool flushed, recorded, claimed;
 static struct iommu_fault fault;
 static struct attacker by;
 static struct attack a;
-static struct accel_req queue[VFS_MAX][BUFFER_SLOTS], given[VFS_MAX][BUFFER_SLOTS];
+static struct block_req queue[VFS_MAX][BUFFER_SLOTS], given[VFS_MAX][BUFFER_SLOTS];
 static unsigned queued[VFS_MAX], n_given[VFS_MAX], made_ready, polls, looks;
 static char device_said[48];
 static uint16_t status_of[VFS_MAX][BUFFER_SLOTS];
@@ -322,12 +322,12 @@ static bool dma(bdf_t who, uint64_t at, void *data, uint64_t len, bool write)
 
 /* ---- VFs ---- */
 
-static unsigned index_of(const struct accel *x)
+static unsigned index_of(const struct block *x)
 {
 	return (unsigned)(x - accel);
 }
 
-static unsigned submit(struct accel *x, const struct accel_req *req, unsigned n)
+static unsigned submit(struct block *x, const struct block_req *req, unsigned n)
 {
 	unsigned i = index_of(x);
 	memcpy(&queue[i][queued[i]], req, n * sizeof *req);
@@ -337,25 +337,25 @@ static unsigned submit(struct accel *x, const struct accel_req *req, unsigned n)
 	return n;
 }
 
-static void carry_out(unsigned i, const struct accel_req *r)
+static void carry_out(unsigned i, const struct block_req *r)
 {
 	uint64_t chunk = r->lba / (CHUNK / BLOCK), bytes = (uint64_t)r->blocks * BLOCK;
 	uint64_t in_buffers = r->data.v - (WINDOW + 0x1000000 + i * sizeof buffers[0]);
 	bool own = in_buffers < sizeof buffers[0], last = chunk == CHUNKS - 1;
 	uint8_t *buffer = (uint8_t *)buffers[i] + (own ? in_buffers : 0);
 	status_of[i][r->tag] = 0;
-	if (lie == NO_LOOK && own && r->op == ACCEL_READ && last && armed)
+	if (lie == NO_LOOK && own && r->op == BLOCK_READ && last && armed)
 		return;
-	if (lie == NOT_READY && own && r->op == ACCEL_WRITE && last && ++made_ready > 1)
+	if (lie == NOT_READY && own && r->op == BLOCK_WRITE && last && ++made_ready > 1)
 		status_of[i][r->tag] = 2;
 	if (lie == ATTACKER_EMPTY && was_struck[i] && own && !last)
 		return;
-	if (!dma(fn[i].bdf, r->data.v, medium[i][chunk], bytes, r->op == ACCEL_READ))
+	if (!dma(fn[i].bdf, r->data.v, medium[i][chunk], bytes, r->op == BLOCK_READ))
 		status_of[i][r->tag] = 4;
 	was_struck[i] |= !own && armed;
 	if (lie == OTHERS_FAIL && armed && i == 1 && r->tag == 7)
 		status_of[i][r->tag] = 6;
-	if (!own || r->op != ACCEL_READ)
+	if (!own || r->op != BLOCK_READ)
 		return;
 	if (last && (armed ? lie == LOOK_FAILS : lie == CONTROL_LOOK))
 		status_of[i][r->tag] = 1;
@@ -366,19 +366,19 @@ static void carry_out(unsigned i, const struct accel_req *r)
 		status_of[i][r->tag] = 6;
 }
 
-static void ring(struct accel *x)
+static void ring(struct queue *x)
 {
 	(void)x;
 }
 
-static unsigned poll(struct accel *x, struct accel_done *done, unsigned max)
+static unsigned poll(struct queue *x, struct queue_done *done, unsigned max)
 {
-	unsigned i = index_of(x), n = queued[i] < max ? queued[i] : max;
+	unsigned i = index_of((struct block *)x), n = queued[i] < max ? queued[i] : max;
 	if (armed && ((lie == OTHERS_SILENT && i == 1) || (lie == ATTACKER_SILENT && i == 0)))
 		return 0;
 	for (unsigned k = 0; k < n; k++) {
 		carry_out(i, &queue[i][k]);
-		done[k] = (struct accel_done){queue[i][k].tag, status_of[i][queue[i][k].tag]};
+		done[k] = (struct queue_done){queue[i][k].tag, status_of[i][queue[i][k].tag]};
 	}
 	memmove(queue[i], queue[i] + n, (queued[i] - n) * sizeof queue[0][0]);
 	queued[i] -= n;
@@ -391,18 +391,15 @@ static const char *status_text(uint16_t status, char *buf, size_t n)
 	return buf;
 }
 
-static enum sl_err health(struct accel *x)
+static enum sl_err health(struct queue *x)
 {
 	(void)x;
 	return SL_OK;
 }
 
-static const struct accel_driver driver = {.name = "fake",
-					   .submit = submit,
-					   .ring = ring,
-					   .poll = poll,
-					   .status_text = status_text,
-					   .health = health};
+static const struct queue_ops queue_ops = {
+	.name = "fake", .ring = ring, .poll = poll, .status_text = status_text, .health = health};
+static const struct block_ops block_ops = {.submit = submit};
 
 /* ---- the PF, and what goes by admin commands ---- */
 
@@ -646,13 +643,14 @@ static int start(void **state)
 	for (unsigned i = 0; i <= vfs && i < VFS_MAX; i++) { /* one more, which does not count */
 		struct vf *vf = &m.vf[i];
 		fn[i].bdf = (bdf_t){0, (uint16_t)(0x101 + i)};
-		store[i] = (struct accel_store){.block = BLOCK, .blocks = CHUNKS * CHUNK / BLOCK, .most = 64};
-		accel[i] = (struct accel){
-			.drv = &driver, .can = BIT(ACCEL_READ) | BIT(ACCEL_WRITE), .depth = 32};
+		store[i] = (struct block_store){.block = BLOCK, .blocks = CHUNKS * CHUNK / BLOCK, .most = 64};
+		accel[i] = (struct block){.q = {.ops = &queue_ops, .depth = 32},
+					  .ops = &block_ops,
+					  .can = BIT(BLOCK_READ) | BIT(BLOCK_WRITE)};
 		vf->index = i;
 		vf->fn = &fn[i];
 		vf->dom = vf_dom;
-		vf->accel = &accel[i];
+		vf_stores(vf, &accel[i]);
 		vf->data = &store[i];
 		vf->buffers = (struct dma_buf){.va = buffers[i],
 					       .iova = IOVA(WINDOW + 0x1000000 + i * sizeof buffers[0])};
@@ -924,7 +922,7 @@ static void test_others_share(void **state)
 				by.fn = m.vf[vfs - 1].fn;
 			}
 			if (who == 3) { /* the first is not open */
-				m.vf[0].accel = NULL;
+				m.vf[0].queue = NULL;
 				attacker(BY_PF);
 			}
 			uint64_t before = bystanders_verified();
@@ -953,7 +951,7 @@ static void test_others_go_round(void **state)
 		assert_int_equal(n_given[1], 8);
 		for (unsigned i = 0; i < 8; i++) {
 			uint64_t chunk = given[1][i].lba / (CHUNK / BLOCK);
-			assert_int_equal(given[1][i].op, i < 4 ? ACCEL_READ : ACCEL_WRITE);
+			assert_int_equal(given[1][i].op, i < 4 ? BLOCK_READ : BLOCK_WRITE);
 			if (i < 4 && round)
 				assert_int_equal(chunk, written[i]);
 			if (i >= 4)
@@ -1014,7 +1012,7 @@ static void test_possible(void **state)
 	a = (struct attack){.write = true, .to = HOLE, .len = CHUNK};
 	assert_true(attack_possible(&by, &a));
 	a.write = false;
-	accel[0].can = BIT(ACCEL_READ);
+	accel[0].can = BIT(BLOCK_READ);
 	assert_false(attack_possible(&by, &a));
 	a = (struct attack){.to = HOLE, .len = 4}; /* few bytes are only written */
 	assert_false(attack_possible(&by, &a));

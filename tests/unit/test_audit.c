@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include "apps/audit/json.h"
+#include "apps/audit/print.h"
 #include "apps/audit/report.h"
 #include "iommu/dmar/lint.h"
 #include "kernel/pmm.h"
 #include "pci/acs.h"
+#include "pci/groups.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"
 
@@ -380,8 +382,7 @@ static void test_broken_proof(void **state)
 		assert_non_null(strstr(said, in->cases.n ? " proof      BROKEN: 1 of 1 refused\n"
 							 : " proof      BROKEN: 0 of 0 refused\n"));
 		assert_non_null(strstr(
-			said,
-			" FAIL       not safe to assign devices to others; the proof broke off after"));
+			said, " FAIL       not safe to assign devices to others; the proof broke off after"));
 	}
 	in->cases.tried[0].outcome = CASE_SUCCEEDED;
 	in->cases.n = 1;
@@ -642,6 +643,53 @@ static void test_page(void **state)
 	assert_non_null(strstr(said, " proof      not run (no device)\n"));
 	assert_non_null(strstr(said, "  E IOMMU-NONE "));
 	assert_non_null(strstr(said, " FAIL       not safe to assign devices to others; no DMA was tried\n"));
+}
+
+/* Each number of the page is of what there is: no unit more, the last group too, kept RMRRs alone. */
+static void test_summary(void **state)
+{
+	(void)state;
+	for (unsigned f = 0; f < 2; f++)
+		cm_add(&m, NULL, 0, 0, 0x18 + f, NIC, 0x020000)->data[0x0e] |= 0x80;
+	cm_add(&m, NULL, 0, 0, 0x28, NIC, 0x0c0330); /* USB: a driver takes it over */
+	dmar_rmrr_for(0x7a000000, 0x7a000fff, 0x28);
+	in->unit[in->units] = in->unit[0]; /* does not count */
+	run();
+	assert_int_equal(result.summary.units_usable, 1);
+	assert_int_equal(result.summary.rmrrs_kept, 0);
+	assert_true(result.summary.several >= 1);
+	unsigned several = 0;
+	for (unsigned id = 1; groups_next(&pci, id, NULL); id++)
+		several += groups_next(&pci, id, groups_next(&pci, id, NULL)) != NULL;
+	assert_int_equal(result.summary.several, several);
+}
+
+/* A finding of two functions is one line. */
+static void test_page_counts(void **state)
+{
+	(void)state;
+	ats(nvme, true);
+	ats(nic, true);
+	run();
+	assert_true(n_found >= 2 && strcmp(found[0].id, "ATS-ON") == 0);
+	said[0] = 0;
+	report_page(&result, 1, 2, take_text);
+	const char *at = strstr(said, "ATS-ON");
+	assert_non_null(at);
+	assert_null(strstr(at + 1, "ATS-ON"));
+	assert_memory_equal(strchr(at, '\n') - 11, " and 1 more", 11);
+}
+
+/* Of a text without a word there is no line, and of one letter there is one. */
+static void test_wrapped(void **state)
+{
+	(void)state;
+	said[0] = 0;
+	print_wrapped(take_text, "label", "");
+	assert_string_equal(said, "");
+	print_wrapped(take_text, "label", "x");
+	assert_non_null(strstr(said, "label"));
+	assert_non_null(strstr(said, "x\n"));
 }
 
 static void test_text(void **state)
@@ -995,9 +1043,10 @@ int main(void)
 		return 1;
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		T(test_sound),       T(test_sriov_window),  T(test_proof),        T(test_broken_proof),
-		T(test_many_cases),  T(test_json_counts),   T(test_json_runs),    T(test_json_lines),
-		T(test_json_sum),    T(test_many_findings), T(test_page),         T(test_text),
-		T(test_whole_crowd), T(test_whole_sound),   T(test_whole_damaged)};
+		T(test_sound),       T(test_sriov_window),  T(test_proof),       T(test_broken_proof),
+		T(test_many_cases),  T(test_json_counts),   T(test_json_runs),   T(test_json_lines),
+		T(test_json_sum),    T(test_many_findings), T(test_page),        T(test_text),
+		T(test_summary),     T(test_wrapped),       T(test_page_counts), T(test_whole_crowd),
+		T(test_whole_sound), T(test_whole_damaged)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,9 +9,9 @@
 #include "apps/machine.h"
 #include "apps/bringup/topology.h"
 #include "kernel/pmm.h"
-#include "kernel/x86/apic.h"
-#include "kernel/x86/cpu.h"
-#include "kernel/x86/tsc.h"
+#include "kernel/irq.h"
+#include "kernel/cpu.h"
+#include "kernel/tsc.h"
 #include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"
@@ -378,6 +378,34 @@ static void map(struct domain *d, uint64_t iova, uint64_t len, unsigned perm)
 	assert_int_equal(domain_map(d, IOVA(iova), PHYS(0x100000000 + iova % PAGE_1G), len, perm), SL_OK);
 }
 
+/* Ranges that go on with the same permission, and others. */
+static void map_pieces(struct domain *a)
+{
+	map(a, 0, PAGE_SIZE, DOMAIN_RW); /* from the first address to the last */
+	map(a, PAGE_SIZE, PAGE_SIZE, DOMAIN_RW);
+	map(a, WINDOW, PAGE_2M, DOMAIN_RW);
+	map(a, WINDOW + PAGE_2M, 2 * PAGE_SIZE, DOMAIN_RW);
+	map(a, WINDOW + PAGE_2M + 2 * PAGE_SIZE, PAGE_SIZE, DOMAIN_R);
+	map(a, WINDOW + PAGE_2M + 3 * PAGE_SIZE, PAGE_SIZE, DOMAIN_W);
+	map(a, WINDOW + PAGE_2M + 4 * PAGE_SIZE, PAGE_SIZE, DOMAIN_RW);
+	map(a, WINDOW + PAGE_2M + 6 * PAGE_SIZE, PAGE_SIZE, DOMAIN_RW);
+	map(a, BIT(ma.iommu.width) - PAGE_SIZE, PAGE_SIZE, DOMAIN_R);
+}
+
+/* The same, as runs of domain i. */
+static void expect_pieces(const struct audit_live *l, unsigned i)
+{
+	unsigned at = l->domain[i].first;
+	assert_int_equal(l->domain[i].runs, 7);
+	run(l, at, 0, 2 * PAGE_SIZE, true, true);
+	run(l, at + 1, WINDOW, PAGE_2M + 2 * PAGE_SIZE, true, true);
+	run(l, at + 2, WINDOW + PAGE_2M + 2 * PAGE_SIZE, PAGE_SIZE, true, false);
+	run(l, at + 3, WINDOW + PAGE_2M + 3 * PAGE_SIZE, PAGE_SIZE, false, true);
+	run(l, at + 4, WINDOW + PAGE_2M + 4 * PAGE_SIZE, PAGE_SIZE, true, true);
+	run(l, at + 5, WINDOW + PAGE_2M + 6 * PAGE_SIZE, PAGE_SIZE, true, true);
+	run(l, at + 6, BIT(ma.iommu.width) - PAGE_SIZE, PAGE_SIZE, true, false);
+}
+
 /* What the tables let through, joined where it goes on with the same permission. */
 static void test_live(void **state)
 {
@@ -394,15 +422,7 @@ static void test_live(void **state)
 	assert_int_equal(domain_attach(a, (bdf_t){0, 0x10}), SL_OK);
 	assert_int_equal(domain_attach(b, (bdf_t){0, 0x100}), SL_OK);
 	assert_int_equal(domain_attach(b, (bdf_t){0, 0x08}), SL_OK);
-	map(a, 0, PAGE_SIZE, DOMAIN_RW); /* from the first address to the last */
-	map(a, PAGE_SIZE, PAGE_SIZE, DOMAIN_RW);
-	map(a, WINDOW, PAGE_2M, DOMAIN_RW);
-	map(a, WINDOW + PAGE_2M, 2 * PAGE_SIZE, DOMAIN_RW);
-	map(a, WINDOW + PAGE_2M + 2 * PAGE_SIZE, PAGE_SIZE, DOMAIN_R);
-	map(a, WINDOW + PAGE_2M + 3 * PAGE_SIZE, PAGE_SIZE, DOMAIN_W);
-	map(a, WINDOW + PAGE_2M + 4 * PAGE_SIZE, PAGE_SIZE, DOMAIN_RW);
-	map(a, WINDOW + PAGE_2M + 6 * PAGE_SIZE, PAGE_SIZE, DOMAIN_RW);
-	map(a, BIT(ma.iommu.width) - PAGE_SIZE, PAGE_SIZE, DOMAIN_R);
+	map_pieces(a);
 	map(b, BIT(ma.iommu.width) - PAGE_SIZE, PAGE_SIZE, DOMAIN_R);
 	l = live();
 	attached(l, 0x10, 0, domain_id(a), LIVE_DOMAIN);
@@ -412,15 +432,7 @@ static void test_live(void **state)
 	unsigned first = l->domain[0].id == domain_id(a) ? 0 : 1;
 	assert_string_equal(l->domain[first].name, "first");
 	assert_string_equal(l->domain[!first].name, "second");
-	unsigned at = l->domain[first].first;
-	assert_int_equal(l->domain[first].runs, 7);
-	run(l, at, 0, 2 * PAGE_SIZE, true, true);
-	run(l, at + 1, WINDOW, PAGE_2M + 2 * PAGE_SIZE, true, true);
-	run(l, at + 2, WINDOW + PAGE_2M + 2 * PAGE_SIZE, PAGE_SIZE, true, false);
-	run(l, at + 3, WINDOW + PAGE_2M + 3 * PAGE_SIZE, PAGE_SIZE, false, true);
-	run(l, at + 4, WINDOW + PAGE_2M + 4 * PAGE_SIZE, PAGE_SIZE, true, true);
-	run(l, at + 5, WINDOW + PAGE_2M + 6 * PAGE_SIZE, PAGE_SIZE, true, true);
-	run(l, at + 6, BIT(ma.iommu.width) - PAGE_SIZE, PAGE_SIZE, true, false);
+	expect_pieces(l, first);
 	assert_true(l->domain[!first].runs == 1 && l->runs == 8); /* two domains' runs are not joined */
 	assert_int_equal(l->domain[!first].first, first ? 0 : 7);
 	/* Domains that let everything pass have no table to walk. */

@@ -11,9 +11,9 @@
 #define REFUSED 0x04
 
 static struct machine m;
-static struct accel accel;
+static struct block accel;
 static struct pci_func fn;
-static struct accel_req ring[64];
+static struct block_req ring[64];
 static unsigned in_flight, sent[32], rings, pass_times, full_after;
 static uint16_t last_status;
 
@@ -22,37 +22,37 @@ void faults_say(struct machine *machine)
 	(void)machine;
 }
 
-static unsigned submit(struct accel *a, const struct accel_req *req, unsigned n)
+static unsigned submit(struct block *a, const struct block_req *req, unsigned n)
 {
 	unsigned i;
 	for (i = 0; i < n && full_after; i++, full_after--) {
 		ring[in_flight++] = req[i];
 		sent[req[i].tag]++;
 	}
-	a->refused = i < n ? SL_BUSY : SL_OK;
+	a->q.refused = i < n ? SL_BUSY : SL_OK;
 	return i;
 }
 
-static void ring_bell(struct accel *a)
+static void ring_bell(struct queue *a)
 {
 	(void)a;
 	rings++;
 }
 
 /* Tag 1 meets the status that passes so often, and then last_status. */
-static unsigned poll(struct accel *a, struct accel_done *done, unsigned max)
+static unsigned poll(struct queue *a, struct queue_done *done, unsigned max)
 {
 	unsigned n = 0;
 	(void)a;
 	while (in_flight && n < max) {
 		uint32_t tag = ring[--in_flight].tag;
 		done[n++] =
-			(struct accel_done){tag, tag == 1 ? sent[1] <= pass_times ? PASSES : last_status : 0};
+			(struct queue_done){tag, tag == 1 ? sent[1] <= pass_times ? PASSES : last_status : 0};
 	}
 	return n;
 }
 
-static enum sl_err health(struct accel *a)
+static enum sl_err health(struct queue *a)
 {
 	(void)a;
 	return SL_OK;
@@ -63,8 +63,9 @@ static bool passes(uint16_t status)
 	return status == PASSES;
 }
 
-static struct accel_driver driver = {
-	.submit = submit, .ring = ring_bell, .poll = poll, .health = health, .is_transient = passes};
+static struct queue_ops queue_ops = {
+	.ring = ring_bell, .poll = poll, .health = health, .is_transient = passes};
+static struct block_ops block_ops = {.submit = submit};
 
 static struct batch *start(unsigned times, uint16_t status)
 {
@@ -74,13 +75,14 @@ static struct batch *start(unsigned times, uint16_t status)
 	pass_times = times;
 	last_status = status;
 	full_after = 1000;
-	accel.drv = &driver;
+	accel.q.ops = &queue_ops;
+	accel.ops = &block_ops;
 	m.vfs = 1;
-	vf->accel = &accel;
+	vf_stores(vf, &accel);
 	vf->fn = &fn;
 	vf->batch.n = 3;
 	for (unsigned i = 0; i < 3; i++)
-		vf->batch.req[i] = (struct accel_req){.tag = i, .lba = 100 + i};
+		vf->batch.req[i] = (struct block_req){.tag = i, .lba = 100 + i};
 	memset(vf->batch.status, 0xff, sizeof vf->batch.status);
 	assert_int_equal(batch_start(vf), SL_OK);
 	return &vf->batch;
@@ -120,11 +122,11 @@ static void test_final(void **state)
 	full_after = 0; /* it does not take it a second time */
 	assert_int_equal(batch_finish(&m), SL_OK);
 	assert_true(sent[1] == 1 && b->status[1] == PASSES && b->done == 3);
-	driver.is_transient = NULL; /* a device without such statuses */
+	queue_ops.is_transient = NULL; /* a device without such statuses */
 	b = start(1, 0);
 	assert_int_equal(batch_finish(&m), SL_OK);
 	assert_true(sent[1] == 1 && b->status[1] == PASSES);
-	driver.is_transient = passes;
+	queue_ops.is_transient = passes;
 }
 
 int main(void)

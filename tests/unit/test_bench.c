@@ -4,7 +4,7 @@
 #include "apps/work/timed.h"
 #include "kernel/core.h"
 #include "kernel/log.h"
-#include "kernel/x86/tsc.h"
+#include "kernel/tsc.h"
 #include "tests/unit/test.h"
 
 unsigned core_count(void)
@@ -104,10 +104,10 @@ static void test_rows_elsewhere(void **state)
 static void test_possible(void **state)
 {
 	(void)state;
-	static struct accel_store store = {.block = 512, .blocks = 2 * TIMED_CHUNKS * 8, .most = 64};
-	static struct accel accel = {.depth = 128};
+	static struct block_store store = {.block = 512, .blocks = 2 * TIMED_CHUNKS * 8, .most = 64};
+	static struct block accel = {.q.depth = 128};
 	static struct vf vf;
-	vf.accel = &accel;
+	vf_stores(&vf, &accel);
 	vf.data = &store;
 	struct bench_row row = {.vfs = 1, .depth = 128, .bytes = CHUNK, .writes = 30};
 	assert_true(bench_possible(&vf, &row));

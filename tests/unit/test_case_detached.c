@@ -363,7 +363,7 @@ static void meanwhile(void)
 
 static int start(void **state)
 {
-	static struct accel accel;
+	static struct block accel;
 	(void)state;
 	stages_start(0, own);
 	memset(&all, 0, sizeof all);
@@ -373,9 +373,10 @@ static int start(void **state)
 	mach.pf_dom = own;
 	boot.cfg.queues = 2;
 	boot.cfg.doorbell = DOORBELL_SHADOW;
-	accel.depth = 31;
+	accel.q.depth = 31;
 	for (unsigned v = 0; v < 2; v++) {
-		mach.vf[v] = (struct vf){.index = v, .fn = &fn[v], .dom = own, .accel = &accel};
+		mach.vf[v] = (struct vf){.index = v, .fn = &fn[v], .dom = own};
+		vf_stores(&mach.vf[v], &accel);
 		nvme[v].vf.ctrl = &ctrl;
 		mach.vf[v].own = &nvme[v];
 		mach.vf[v].msix.vectors = 1;
@@ -426,7 +427,7 @@ static void test_vf(void **state)
 	assert_int_equal(case_detached_run(&trial[0]), SL_OK);
 	assert_string_equal(log_of, "sdDasdxG-a+");
 	assert_counts(2, 0, 0);
-	assert_true(opened == 1 && closed == 1 && mach.vf[1].accel == &nvme[1].vf.accel);
+	assert_true(opened == 1 && closed == 1 && mach.vf[1].medium == &nvme[1].vf.block);
 	assert_int_equal(msix_opened, 0);
 	start(state);
 	flr = true; /* its interrupts are off afterwards */
@@ -438,7 +439,7 @@ static void test_vf(void **state)
 	busy = true; /* it does not stop: nothing is tried, and it is not open any more */
 	assert_int_equal(case_detached_run(&trial[0]), SL_TIMEOUT);
 	assert_counts(0, 0, 0);
-	assert_null(mach.vf[1].accel);
+	assert_null(mach.vf[1].queue);
 	for (unsigned way = 0; way < 2; way++) { /* interrupts where both are for them */
 		start(state);
 		irqs = way;
@@ -449,7 +450,7 @@ static void test_vf(void **state)
 	start(state);
 	stages_fail_at = 1; /* its queues are not as they should be: nothing is begun */
 	assert_int_equal(case_detached_run(&trial[0]), SL_DEVICE);
-	assert_true(!closed && mach.vf[1].accel);
+	assert_true(!closed && mach.vf[1].queue);
 }
 
 static void test_never_reached(void **state)

@@ -4,7 +4,7 @@
 #include "apps/proof/case.h"
 #include "apps/bringup/faults.h"
 #include "kernel/core.h"
-#include "kernel/x86/irq.h"
+#include "kernel/irq.h"
 #include "tests/unit/support_stages.h"
 #include "tests/unit/test.h"
 

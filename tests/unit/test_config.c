@@ -81,61 +81,60 @@ static void test_words(void **state)
 	assert_int_equal(cfg.end, END_QEMU);
 }
 
+static const struct {
+	const char *text;
+	uint32_t line, col;
+	const char *says;
+} bad[] = {
+	{"vfs=abc", 1, 5, "vfs=abc is not a number"},
+	{"\n\n  vfs =  12x", 3, 10, "vfs=12x is not a number"},
+	{"vfs=0", 1, 5, "out of range"},
+	{"vfs=65", 1, 5, "out of range"},
+	{"vfs=99999999999", 1, 5, "not a number"},
+	{"vfs=", 1, 5, "not a number"},
+	{"qd=257", 1, 4, "out of range"},
+	{"seconds=-1", 1, 9, "not a number"},
+	{"end=explode", 1, 5, "want one of: halt, reboot, shutdown, qemu"},
+	{"device=abacus", 1, 8, "want one of: nvme, qat"},
+	{"gen=3", 1, 5, "want one of: 2, 4"},
+	{"app=tetris", 1, 5, "want one of: demo, isolate, mapcost, bench, bursts, insn, shell, accel, audit"},
+	{"iommu=maybe", 1, 7, "want one of: off, on, pt"},
+	{"iommu=maybe,igfx_off", 1, 7, "iommu=maybe is not known"},
+	{"iommu=on,gfx", 1, 10, "gfx is not known (want igfx_off, or skip="},
+	{"iommu=on,,igfx_off", 1, 10, "is not known (want igfx_off"},
+	{"iommu=on,skip=", 1, 10, "skip= is not known"},
+	{"iommu=on,skip=0x", 1, 10, "skip=0x is not known"},
+	{"iommu=on,skip=fed90000", 1, 10, "is not known"},
+	{"iommu=on,skip=0xfed90001", 1, 10, "is not known"},
+	{"iommu=on,skip=0xfed9g000", 1, 10, "is not known"},
+	{"iommu=on,skip=0x1fed9000000000000", 1, 10, "is not known"},
+	{"iommu=on,skip=0x1000,skip=0x2000,skip=0x3000,skip=0x4000,skip=0x5000", 1, 58, "at most 4 units"},
+	{"mode=sleep", 1, 6, "want one of: poll, irq, adaptive"},
+	{"queues=2\nmode=irq", 2, 6, "mode=irq and mode=adaptive work with queues=1 only"},
+	{"mode=adaptive\nqueues=3", 2, 8, "mode=irq and mode=adaptive work with queues=1 only"},
+	{"passes=0", 1, 8, "out of range"},
+	{"block=5000", 1, 7, "not a multiple of 4096"},
+	{"block=262144", 1, 7, "out of range"},
+	{"order=up", 1, 7, "want one of: random, seq"},
+	{"writes=101", 1, 8, "out of range"},
+	{"baud=1200", 1, 6, "9600"},
+	{"console=com5", 1, 9, "console=com5 is not known (want com1 to com4, a port"},
+	{"console=com1,com2,com3,com4,0x100", 1, 29, "names more than 4 UARTs"},
+	{"console=com1,", 1, 14, "console= is not known"},
+	{"console=0xfff9", 1, 9, "is not known"}, /* its registers would not be ports */
+	{"console=mmio32:0xfe000002", 1, 9, "is not known"},
+	{"console=mmio:0x12345678123456789", 1, 9, "is not known"},
+	{"vf=1", 1, 1, "vf is not a key"},
+	{"just words", 1, 1, "expected key=value"},
+	{"=3", 1, 1, "expected key=value"},
+	{"scratch=a b", 1, 9, "not plain ASCII"},
+	{"scratch=0123456789012345678901234567", 1, 9, "at most 23"},
+	{"scratch=\x1b[2J", 1, 9, "scratch=?[2J"},
+};
+
 static void test_errors(void **state)
 {
 	(void)state;
-	static const struct {
-		const char *text;
-		uint32_t line, col;
-		const char *says;
-	} bad[] = {
-		{"vfs=abc", 1, 5, "vfs=abc is not a number"},
-		{"\n\n  vfs =  12x", 3, 10, "vfs=12x is not a number"},
-		{"vfs=0", 1, 5, "out of range"},
-		{"vfs=65", 1, 5, "out of range"},
-		{"vfs=99999999999", 1, 5, "not a number"},
-		{"vfs=", 1, 5, "not a number"},
-		{"qd=257", 1, 4, "out of range"},
-		{"seconds=-1", 1, 9, "not a number"},
-		{"end=explode", 1, 5, "want one of: halt, reboot, shutdown, qemu"},
-		{"device=abacus", 1, 8, "want one of: nvme, qat"},
-		{"gen=3", 1, 5, "want one of: 2, 4"},
-		{"app=tetris", 1, 5,
-		 "want one of: demo, isolate, mapcost, bench, bursts, insn, shell, accel, audit"},
-		{"iommu=maybe", 1, 7, "want one of: off, on, pt"},
-		{"iommu=maybe,igfx_off", 1, 7, "iommu=maybe is not known"},
-		{"iommu=on,gfx", 1, 10, "gfx is not known (want igfx_off, or skip="},
-		{"iommu=on,,igfx_off", 1, 10, "is not known (want igfx_off"},
-		{"iommu=on,skip=", 1, 10, "skip= is not known"},
-		{"iommu=on,skip=0x", 1, 10, "skip=0x is not known"},
-		{"iommu=on,skip=fed90000", 1, 10, "is not known"},
-		{"iommu=on,skip=0xfed90001", 1, 10, "is not known"},
-		{"iommu=on,skip=0xfed9g000", 1, 10, "is not known"},
-		{"iommu=on,skip=0x1fed9000000000000", 1, 10, "is not known"},
-		{"iommu=on,skip=0x1000,skip=0x2000,skip=0x3000,skip=0x4000,skip=0x5000", 1, 58,
-		 "at most 4 units"},
-		{"mode=sleep", 1, 6, "want one of: poll, irq, adaptive"},
-		{"queues=2\nmode=irq", 2, 6, "mode=irq and mode=adaptive work with queues=1 only"},
-		{"mode=adaptive\nqueues=3", 2, 8, "mode=irq and mode=adaptive work with queues=1 only"},
-		{"passes=0", 1, 8, "out of range"},
-		{"block=5000", 1, 7, "not a multiple of 4096"},
-		{"block=262144", 1, 7, "out of range"},
-		{"order=up", 1, 7, "want one of: random, seq"},
-		{"writes=101", 1, 8, "out of range"},
-		{"baud=1200", 1, 6, "9600"},
-		{"console=com5", 1, 9, "console=com5 is not known (want com1 to com4, a port"},
-		{"console=com1,com2,com3,com4,0x100", 1, 29, "names more than 4 UARTs"},
-		{"console=com1,", 1, 14, "console= is not known"},
-		{"console=0xfff9", 1, 9, "is not known"}, /* its registers would not be ports */
-		{"console=mmio32:0xfe000002", 1, 9, "is not known"},
-		{"console=mmio:0x12345678123456789", 1, 9, "is not known"},
-		{"vf=1", 1, 1, "vf is not a key"},
-		{"just words", 1, 1, "expected key=value"},
-		{"=3", 1, 1, "expected key=value"},
-		{"scratch=a b", 1, 9, "not plain ASCII"},
-		{"scratch=0123456789012345678901234567", 1, 9, "at most 23"},
-		{"scratch=\x1b[2J", 1, 9, "scratch=?[2J"},
-	};
 	for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
 		assert_int_equal(parse(bad[i].text), SL_CONFIG);
 		assert_int_equal(cfg.error.line, bad[i].line);

@@ -19,24 +19,24 @@ static void run_kat(const struct kat *k)
 	uint8_t stream[KAT_MAX + INFLATE_PAD];
 	kat_bytes(k->iv, iv);
 	switch (k->service) {
-	case ACCEL_CIPHER:
-		if (k->cipher == ACCEL_AES_XTS) {
+	case COMPUTE_CIPHER:
+		if (k->cipher == COMPUTE_AES_XTS) {
 			assert_int_equal(aes_init(&aes, key, key_len / 2), SL_OK);
 			assert_int_equal(aes_init(&tweak, key + key_len / 2, key_len / 2), SL_OK);
 			aes_xts(&aes, &tweak, iv, in, len, out);
 			break;
 		}
 		assert_int_equal(aes_init(&aes, key, key_len), SL_OK);
-		(k->cipher == ACCEL_AES_CBC ? aes_cbc : aes_ctr)(&aes, iv, in, len, out);
+		(k->cipher == COMPUTE_AES_CBC ? aes_cbc : aes_ctr)(&aes, iv, in, len, out);
 		break;
-	case ACCEL_AEAD:
+	case COMPUTE_AEAD:
 		assert_int_equal(gcm_init(&gcm, key, key_len), SL_OK);
 		gcm_encrypt(&gcm, iv, aad, aad_len, in, len, out, got);
 		break;
-	case ACCEL_HASH:
+	case COMPUTE_HASH:
 		sha_hash((enum sha)k->hash, in, len, got);
 		break;
-	case ACCEL_INFLATE:
+	case COMPUTE_INFLATE:
 		memcpy(stream, in, len);
 		assert_int_equal(inflate(stream, len, out, sizeof out), out_len);
 		break;

@@ -197,7 +197,7 @@ static void test_list_full(void **state)
 }
 
 /* A device that never answers and asks for what is not its own at each poll. */
-static unsigned poll_flooding(struct accel *a, struct accel_done *done, unsigned max)
+static unsigned poll_flooding(struct queue *a, struct queue_done *done, unsigned max)
 {
 	uint64_t phys;
 	(void)a;
@@ -211,11 +211,11 @@ static unsigned poll_flooding(struct accel *a, struct accel_done *done, unsigned
 static void test_wait_ends(void **state)
 {
 	(void)state;
-	static const struct accel_driver driver = {.poll = poll_flooding};
-	struct accel accel = {.drv = &driver};
+	static const struct queue_ops queue_ops = {.poll = poll_flooding};
+	struct queue accel = {.ops = &queue_ops};
 	start();
 	m.faults.log.flood = 10;
-	m.vf[1].accel = &accel;
+	m.vf[1].queue = &accel;
 	m.vf[1].batch.n = 3;
 	assert_int_equal(batch_finish(&m), SL_DEVICE);
 	assert_true(m.vf[1].cut);

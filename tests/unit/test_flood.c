@@ -8,7 +8,7 @@
 #include "apps/work/timed.h"
 #include "apps/proof/stages.h"
 #include "apps/work/pattern.h"
-#include "kernel/x86/paging.h"
+#include "kernel/paging.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_stages.h"
 #include "tests/unit/test.h"
@@ -38,10 +38,10 @@ enum lie {
 };
 
 static enum lie lie;
-static struct accel accel[VFS];
-static struct accel_store store;
+static struct block accel[VFS];
+static struct block_store store;
 static _Alignas(PAGE_SIZE) uint8_t kernel_data[PAGE_SIZE];
-static struct accel_req queue[VFS][64];
+static struct block_req queue[VFS][64];
 static unsigned queued[VFS], brought_back, kinds, landed, sent[4], turns;
 static struct fault_function faults[VFS];
 
@@ -118,12 +118,12 @@ void faults_say(struct machine *machine)
 
 #define TARGET (BLOCK_PHYS + WINDOW_BUFFERS + BUFFER_TARGET) /* of VF 0 */
 
-static unsigned kind_of(const struct accel_req *r)
+static unsigned kind_of(const struct block_req *r)
 {
 	return r->data.v == KERNEL ? 1 : r->data.v == WINDOW + WINDOW_HOLE ? 2 : r->data.v == TARGET ? 0 : 3;
 }
 
-static unsigned submit(struct accel *a, const struct accel_req *req, unsigned n)
+static unsigned submit(struct block *a, const struct block_req *req, unsigned n)
 {
 	unsigned v = (unsigned)(a - accel);
 	if ((mach.vf[v].cut && lie == NOT_TAKEN) || (v == 1 && lie == OTHERS_REFUSE))
@@ -135,14 +135,14 @@ static unsigned submit(struct accel *a, const struct accel_req *req, unsigned n)
 	return n;
 }
 
-static void ring(struct accel *a)
+static void ring(struct queue *a)
 {
 	(void)a;
 }
 
-static unsigned poll(struct accel *a, struct accel_done *done, unsigned max)
+static unsigned poll(struct queue *a, struct queue_done *done, unsigned max)
 {
-	unsigned v = (unsigned)(a - accel), n = queued[v] < max ? queued[v] : max;
+	unsigned v = (unsigned)((struct block *)a - accel), n = queued[v] < max ? queued[v] : max;
 	if (mach.vf[v].provoked && !mach.vf[v].cut) /* what came back has gone out again */
 		assert_int_equal(queued[v], DEPTH_MIN - 1);
 	if (lie == PAUSES && mach.vf[v].provoked && turns++ % 3 == 1)
@@ -150,13 +150,13 @@ static unsigned poll(struct accel *a, struct accel_done *done, unsigned max)
 	if (v == VFS - 1 && landed && (lie == STOPS || lie == STOPS_LANDED))
 		return 0;
 	if (mach.vf[v].cut) {
-		done[0] = (struct accel_done){0};
+		done[0] = (struct queue_done){0};
 		return lie == GOES_ON_DONE && v == VFS - 2;
 	}
 	for (unsigned i = 0; i < n; i++) {
-		const struct accel_req *r = &queue[v][i];
+		const struct block_req *r = &queue[v][i];
 		uint64_t off = r->data.v - WINDOW;
-		done[i] = (struct accel_done){r->tag, 0};
+		done[i] = (struct queue_done){r->tag, 0};
 		if (off < PAGE_2M && lie == OTHERS_EMPTY && v == 1)
 			continue;
 		if (off < PAGE_2M) {
@@ -180,13 +180,13 @@ static unsigned poll(struct accel *a, struct accel_done *done, unsigned max)
 	return n;
 }
 
-static enum sl_err health(struct accel *a)
+static enum sl_err health(struct queue *a)
 {
-	return a == &accel[VFS - 1] && landed && (lie == STOPS || lie == STOPS_LANDED) ? SL_DEVICE : SL_OK;
+	return a == &accel[VFS - 1].q && landed && (lie == STOPS || lie == STOPS_LANDED) ? SL_DEVICE : SL_OK;
 }
 
-static const struct accel_driver driver = {
-	.name = "fake", .submit = submit, .ring = ring, .poll = poll, .health = health};
+static const struct queue_ops queue_ops = {.name = "fake", .ring = ring, .poll = poll, .health = health};
+static const struct block_ops block_ops = {.submit = submit};
 
 static int start(void **state)
 {
@@ -195,10 +195,10 @@ static int start(void **state)
 	memset(faults, 0, sizeof faults);
 	memset(queued, 0, sizeof queued);
 	mach.faults.log.flood = 1000;
-	store = (struct accel_store){.block = 512, .blocks = 1024, .most = 64};
+	store = (struct block_store){.block = 512, .blocks = 1024, .most = 64};
 	for (unsigned v = 0; v < VFS; v++) {
-		accel[v] = (struct accel){.drv = &driver, .depth = 32};
-		mach.vf[v].accel = &accel[v];
+		accel[v] = (struct block){.q = {.ops = &queue_ops, .depth = 32}, .ops = &block_ops};
+		vf_stores(&mach.vf[v], &accel[v]);
 		mach.vf[v].data = &store;
 	}
 	mach.vf[VFS].batch.n = 5; /* of a queue pair that is none of this stage's */

@@ -7,7 +7,7 @@
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "kernel/time.h"
-#include "kernel/x86/hwerr.h"
+#include "kernel/hwerr.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"
 #include "tests/unit/test.h"

@@ -18,7 +18,7 @@
 #include "apps/work/pattern.h"
 #include "kernel/pmm.h"
 #include "kernel/serial.h"
-#include "kernel/x86/paging.h"
+#include "kernel/paging.h"
 #include "apps/vf/batch.h"
 #include "apps/vf/msix.h"
 #include "drivers/nvme/reset.h"
@@ -37,8 +37,8 @@
 static struct domain *const dom = (struct domain *)&mach, *const pf_dom = (struct domain *)&boot;
 static struct domain *const edu_dom = (struct domain *)vf_fn;
 static struct pci_func pf_fn, edu_fn;
-static struct accel accel[VFS_MAX];
-static struct accel_store store[VFS_MAX];
+static struct block accel[VFS_MAX];
+static struct block_store store[VFS_MAX];
 static struct nvme_own own[VFS_MAX];
 static struct nvme_pf pf_nvme;
 static struct nvme_ctrl ctrl[VFS_MAX];
@@ -416,10 +416,10 @@ static int start(void **state)
 	pf_fn.bdf.rid = 0x100;
 	edu_fn.bdf.rid = 0x200;
 	boot.cfg.passes = 1;
-	mach.vf[VFS] = (struct vf){.accel = &accel[0], .own = &own[0]}; /* does not count */
+	mach.vf[VFS] = (struct vf){.queue = &accel[0].q, .own = &own[0]}; /* does not count */
 	for (unsigned v = 0; v < VFS; v++) {
-		store[v] = (struct accel_store){.block = 512, .blocks = 16 * CHUNK / 512};
-		mach.vf[v].accel = &accel[v];
+		store[v] = (struct block_store){.block = 512, .blocks = 16 * CHUNK / 512};
+		vf_stores(&mach.vf[v], &accel[v]);
 		mach.vf[v].data = &store[v];
 		own[v].vf.ctrl = &ctrl[v];
 		mach.vf[v].own = &own[v];
@@ -599,7 +599,7 @@ static void test_most(void **state)
 		fns[v].bdf.rid = (uint16_t)(0x400 + v);
 		store[v] = store[0];
 		mach.vf[v] = (struct vf){
-			.fn = &fns[v], .dom = dom, .accel = &accel[v], .data = &store[v], .index = v};
+			.fn = &fns[v], .dom = dom, .queue = &accel[v].q, .data = &store[v], .index = v};
 		own[v].vf.ctrl = &ctrl[v];
 		mach.vf[v].own = &own[v];
 	}
@@ -674,7 +674,7 @@ static void test_guard(void **state)
 		assert_int_equal(n_tables, 1);
 	}
 	mach.pf_open = false;
-	mach.vf[1].accel = NULL;
+	mach.vf[1].queue = NULL;
 	attackers_guard(&mach, &two);
 	assert_int_equal(n_regs, 1);
 }

@@ -9,7 +9,7 @@
 #include "apps/work/pattern.h"
 #include "kernel/pmm.h"
 #include "kernel/serial.h"
-#include "kernel/x86/paging.h"
+#include "kernel/paging.h"
 #include "tests/unit/support_stages.h"
 #include "tests/unit/test.h"
 

@@ -1,7 +1,7 @@
 /* Machine checks: which of them a run survives, and what is said of them. The numbers are typed here a second
  * time, from the SDM, vol. 3 chapter 16. */
 #include <string.h>
-#include "kernel/x86/mca.h"
+#include "kernel/mca.h"
 #include "tests/unit/test.h"
 
 #define VAL  (1ull << 63)

@@ -1190,9 +1190,9 @@ static uint8_t *at(uint64_t iova)
 	return (uint8_t *)buffers.va + (iova - BUFFERS);
 }
 
-static struct accel_req request(enum accel_op op, uint32_t store, uint64_t lba, uint16_t blocks, uint32_t tag)
+static struct block_req request(enum block_op op, uint32_t store, uint64_t lba, uint16_t blocks, uint32_t tag)
 {
-	return (struct accel_req){.op = (uint8_t)op,
+	return (struct block_req){.op = (uint8_t)op,
 				  .blocks = blocks,
 				  .store = store,
 				  .tag = tag,
@@ -1202,27 +1202,27 @@ static struct accel_req request(enum accel_op op, uint32_t store, uint64_t lba, 
 }
 
 /* One request, to its end. */
-static uint16_t run(struct accel_req r)
+static uint16_t run(struct block_req r)
 {
-	struct accel *a = &vf.accel;
-	struct accel_done d;
-	assert_int_equal(a->drv->submit(a, &r, 1), 1);
-	assert_int_equal(a->drv->poll(a, &d, 1), 0);
-	a->drv->ring(a);
+	struct block *a = &vf.block;
+	struct queue_done d;
+	assert_int_equal(a->ops->submit(a, &r, 1), 1);
+	assert_int_equal(a->q.ops->poll(&a->q, &d, 1), 0);
+	a->q.ops->ring(&a->q);
 	nvme_model_step(&vf_model[0]);
-	assert_int_equal(a->drv->poll(a, &d, 1), 1);
+	assert_int_equal(a->q.ops->poll(&a->q, &d, 1), 1);
 	assert_int_equal(d.tag, r.tag);
 	return d.status;
 }
 
-static void refused(struct accel_req r, enum sl_err why)
+static void refused(struct block_req r, enum sl_err why)
 {
-	struct accel *a = &vf.accel;
-	uint64_t rings = a->stats.doorbells;
-	assert_int_equal(a->drv->submit(a, &r, 1), 0);
-	assert_int_equal(a->refused, why);
-	a->drv->ring(a);
-	assert_int_equal(a->stats.doorbells, rings);
+	struct block *a = &vf.block;
+	uint64_t rings = a->q.stats.doorbells;
+	assert_int_equal(a->ops->submit(a, &r, 1), 0);
+	assert_int_equal(a->q.refused, why);
+	a->q.ops->ring(&a->q);
+	assert_int_equal(a->q.stats.doorbells, rings);
 }
 
 /* Stores of open_vf(): private ones first. */
@@ -1232,10 +1232,10 @@ static void test_vf_stores(void **state)
 {
 	(void)state;
 	open_vf(8);
-	const struct accel_store *s = vf.accel.store;
-	assert_int_equal(vf.accel.stores, 3);
-	assert_int_equal(vf.accel.can, BIT(ACCEL_OPS) - 1);
-	assert_int_equal(vf.accel.depth, 8);
+	const struct block_store *s = vf.block.store;
+	assert_int_equal(vf.block.stores, 3);
+	assert_int_equal(vf.block.can, BIT(BLOCK_OPS) - 1);
+	assert_int_equal(vf.block.q.depth, 8);
 	assert_true(s[PI_STORE].pi && s[PI_STORE].meta == 8 && s[PI_STORE].block == 512 &&
 		    !s[PI_STORE].shared);
 	assert_true(!s[PLAIN_STORE].pi && s[PLAIN_STORE].block == 4096 && s[PLAIN_STORE].blocks == NS_BLOCKS);
@@ -1244,17 +1244,17 @@ static void test_vf_stores(void **state)
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);
 	vf_model[0].log_only = true; /* Verify is found in the effects log, when there is one */
 	open_vf(8);
-	assert_int_equal(vf.accel.can, BIT(ACCEL_OPS) - 1);
+	assert_int_equal(vf.block.can, BIT(BLOCK_OPS) - 1);
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);
 	vf_model[0].lpa = 0;
 	open_vf(8);
-	assert_int_equal(vf.accel.can, (BIT(ACCEL_OPS) - 1) & ~BIT(ACCEL_VERIFY));
+	assert_int_equal(vf.block.can, (BIT(BLOCK_OPS) - 1) & ~BIT(BLOCK_VERIFY));
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);
 	vf_model[0].oncs = 1 << 3;
 	open_vf(8);
-	assert_int_equal(vf.accel.can, BIT(ACCEL_READ) | BIT(ACCEL_WRITE) | BIT(ACCEL_FILL));
-	refused(request(ACCEL_COPY, PLAIN_STORE, 0, 1, 0), SL_UNSUPPORTED);
-	refused(request(ACCEL_COMPARE, PLAIN_STORE, 0, 1, 0), SL_UNSUPPORTED);
+	assert_int_equal(vf.block.can, BIT(BLOCK_READ) | BIT(BLOCK_WRITE) | BIT(BLOCK_FILL));
+	refused(request(BLOCK_COPY, PLAIN_STORE, 0, 1, 0), SL_UNSUPPORTED);
+	refused(request(BLOCK_COMPARE, PLAIN_STORE, 0, 1, 0), SL_UNSUPPORTED);
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);
 	assert_int_equal(open_at(8, 4, 4), SL_RANGE);
 	assert_int_equal(open_at(0, 0, 1), SL_RANGE);
@@ -1291,7 +1291,7 @@ static void test_vf_lent_memory(void **state)
 	assert_int_equal(vf_model[0].asq, BUFFERS + 0x40000);
 	assert_ptr_equal(vf.queue.sq, (uint8_t *)block.va + 0x40000 + NVME_SLOT);
 	buffers = dma_part(&block, 0, 0x40000);
-	assert_int_equal(run(request(ACCEL_READ, PLAIN_STORE, 0, 1, 3)), 0);
+	assert_int_equal(run(request(BLOCK_READ, PLAIN_STORE, 0, 1, 3)), 0);
 	buffers = (struct dma_buf){0};
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);
 	assert_int_equal(pmm_used_pages(), pages);
@@ -1303,16 +1303,16 @@ static void test_vf_refuses(void **state)
 {
 	(void)state;
 	open_vf(8);
-	struct accel_req r = request(ACCEL_READ, PI_STORE, 0, 0, 0);
+	struct block_req r = request(BLOCK_READ, PI_STORE, 0, 0, 0);
 	refused(r, SL_RANGE); /* no blocks, before anything else was asked for */
-	r = request(ACCEL_READ, PLAIN_STORE, 0, 1, 0);
+	r = request(BLOCK_READ, PLAIN_STORE, 0, 1, 0);
 #define WITH(field, value, why)                                                                              \
 	do {                                                                                                 \
-		struct accel_req bad = r;                                                                    \
+		struct block_req bad = r;                                                                    \
 		bad.field = value;                                                                           \
 		refused(bad, why);                                                                           \
 	} while (0)
-	WITH(op, ACCEL_OPS, SL_RANGE);
+	WITH(op, BLOCK_OPS, SL_RANGE);
 	WITH(op, 255, SL_RANGE);
 	WITH(store, 3, SL_RANGE);
 	WITH(store, UINT32_MAX, SL_RANGE);
@@ -1324,35 +1324,35 @@ static void test_vf_refuses(void **state)
 	WITH(lba, UINT64_MAX, SL_RANGE);
 	WITH(data.v, BUFFERS + 512, SL_BADVAL);
 	WITH(data.v, 0, SL_BADVAL);
-	WITH(pi, ACCEL_PI_CHECK, SL_BADVAL);
+	WITH(pi, BLOCK_PI_CHECK, SL_BADVAL);
 	WITH(pi, 4, SL_BADVAL);
-	r = request(ACCEL_READ, PLAIN_STORE, NS_BLOCKS - 1, 2, 0);
+	r = request(BLOCK_READ, PLAIN_STORE, NS_BLOCKS - 1, 2, 0);
 	refused(r, SL_RANGE);
-	r = request(ACCEL_READ, SHARED_STORE, 63, 1, 0);
+	r = request(BLOCK_READ, SHARED_STORE, 63, 1, 0);
 	refused(r, SL_RANGE); /* another VF's share, below and above */
 	r.lba = 128;
 	refused(r, SL_RANGE);
-	r = request(ACCEL_COPY, SHARED_STORE, 64, 8, 0);
+	r = request(BLOCK_COPY, SHARED_STORE, 64, 8, 0);
 	r.src_lba = 60;
 	refused(r, SL_RANGE);
 	r.src_lba = 121;
 	refused(r, SL_RANGE);
-	r = request(ACCEL_COPY, PLAIN_STORE, 64, 33, 0); /* MSSRL */
+	r = request(BLOCK_COPY, PLAIN_STORE, 64, 33, 0); /* MSSRL */
 	refused(r, SL_RANGE);
-	r = request(ACCEL_READ, PI_STORE, 0, 1, 0);
+	r = request(BLOCK_READ, PI_STORE, 0, 1, 0);
 	WITH(meta.v, 0, SL_BADVAL);
 	WITH(meta.v, META + 2, SL_BADVAL);
-	WITH(pi, ACCEL_PI_INSERT, SL_BADVAL);
-	r.op = ACCEL_FILL;
-	WITH(pi, ACCEL_PI_CHECK, SL_BADVAL);
-	r.op = ACCEL_VERIFY;
-	WITH(pi, ACCEL_PI_INSERT, SL_BADVAL);
+	WITH(pi, BLOCK_PI_INSERT, SL_BADVAL);
+	r.op = BLOCK_FILL;
+	WITH(pi, BLOCK_PI_CHECK, SL_BADVAL);
+	r.op = BLOCK_VERIFY;
+	WITH(pi, BLOCK_PI_INSERT, SL_BADVAL);
 	/* A tag in flight; the requests before the bad one have gone in. */
-	struct accel_req two[3] = {request(ACCEL_READ, PLAIN_STORE, 0, 1, 3),
-				   request(ACCEL_READ, PLAIN_STORE, 1, 1, 3),
-				   request(ACCEL_READ, PLAIN_STORE, 2, 1, 4)};
-	assert_int_equal(vf.accel.drv->submit(&vf.accel, two, 3), 1);
-	assert_int_equal(vf.accel.refused, SL_BUSY);
+	struct block_req two[3] = {request(BLOCK_READ, PLAIN_STORE, 0, 1, 3),
+				   request(BLOCK_READ, PLAIN_STORE, 1, 1, 3),
+				   request(BLOCK_READ, PLAIN_STORE, 2, 1, 4)};
+	assert_int_equal(vf.block.ops->submit(&vf.block, two, 3), 1);
+	assert_int_equal(vf.block.q.refused, SL_BUSY);
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);
 	for (unsigned opc = 0; opc < 256; opc++)
 		assert_int_equal(vf_model[0].commands[opc], 0);
@@ -1374,28 +1374,28 @@ static void test_vf_data(void **state)
 	open_vf(16);
 	memset(vf.queue.sq, 0xff, (vf.queue.sq_mask + 1) * sizeof *vf.queue.sq); /* old commands */
 	for (uint32_t i = 0; i < 16; i++) {
-		struct accel_req w = request(ACCEL_WRITE, PLAIN_STORE, 2 * i, 2, i); /* two pages: PRP2 */
+		struct block_req w = request(BLOCK_WRITE, PLAIN_STORE, 2 * i, 2, i); /* two pages: PRP2 */
 		pattern(want, sizeof want, i);
 		memcpy(at(w.data.v), want, sizeof want);
 		assert_int_equal(run(w), 0);
 		assert_memory_equal(ns[2].data + 8192 * i, want, sizeof want);
-		struct accel_req r = request(ACCEL_READ, PLAIN_STORE, 2 * i, 2, 15 - i);
+		struct block_req r = request(BLOCK_READ, PLAIN_STORE, 2 * i, 2, 15 - i);
 		memset(at(r.data.v), 0xee, sizeof want);
 		assert_int_equal(run(r), 0);
 		assert_memory_equal(at(r.data.v), want, sizeof want);
-		r.op = ACCEL_COMPARE;
+		r.op = BLOCK_COMPARE;
 		assert_int_equal(run(r), 0);
 		at(r.data.v)[8191] ^= 1;
-		assert_true(vf.accel.drv->is_miscompare(run(r)));
-		struct accel_req c = request(ACCEL_COPY, PLAIN_STORE, 128 + 2 * i, 2, i);
+		assert_true(vf.block.ops->is_miscompare(run(r)));
+		struct block_req c = request(BLOCK_COPY, PLAIN_STORE, 128 + 2 * i, 2, i);
 		c.src_lba = 2 * i;
 		assert_int_equal(run(c), 0);
 		assert_memory_equal(ns[2].data + 4096 * (128 + 2 * i), want, sizeof want);
-		assert_int_equal(run(request(ACCEL_VERIFY, PLAIN_STORE, 2 * i, 2, i)), 0);
-		assert_int_equal(run(request(ACCEL_FILL, PLAIN_STORE, 2 * i, 2, i)), 0);
+		assert_int_equal(run(request(BLOCK_VERIFY, PLAIN_STORE, 2 * i, 2, i)), 0);
+		assert_int_equal(run(request(BLOCK_FILL, PLAIN_STORE, 2 * i, 2, i)), 0);
 		assert_memory_equal(ns[2].data + 8192 * i, zero, sizeof zero);
 	}
-	struct accel_req last = request(ACCEL_READ, SHARED_STORE, 112, 16, 0); /* to the share's end */
+	struct block_req last = request(BLOCK_READ, SHARED_STORE, 112, 16, 0); /* to the share's end */
 	assert_int_equal(run(last), 0);
 	last.data = IOVA(
 		0x5000); /* reaches the device as it is; that the IOMMU refuses it is the model's status */
@@ -1408,8 +1408,8 @@ static void test_vf_data(void **state)
 static void test_vf_plan(void **state)
 {
 	struct nvme_plan p;
-	struct accel_req r = request(ACCEL_READ, SHARED_STORE, 0, 8, 0);
-	struct accel_done d;
+	struct block_req r = request(BLOCK_READ, SHARED_STORE, 0, 8, 0);
+	struct queue_done d;
 	iova_t data = IOVA(BUFFERS);
 	(void)state;
 	vf_model[0].sgls = 0;
@@ -1417,15 +1417,15 @@ static void test_vf_plan(void **state)
 	memset(vf.queue.sq, 0xff, (vf.queue.sq_mask + 1) * sizeof *vf.queue.sq);
 #define NO_PLAN(field, value, why)                                                                           \
 	do {                                                                                                 \
-		struct accel_req bad = r;                                                                    \
+		struct block_req bad = r;                                                                    \
 		bad.field = value;                                                                           \
 		assert_int_equal(nvme_vf_plan(&vf, &bad, &p), why);                                          \
 	} while (0)
-	NO_PLAN(op, ACCEL_OPS, SL_RANGE);
+	NO_PLAN(op, BLOCK_OPS, SL_RANGE);
 	NO_PLAN(store, 3, SL_RANGE);
 	NO_PLAN(blocks, 0, SL_RANGE);
 	NO_PLAN(blocks, 65, SL_RANGE);
-	NO_PLAN(pi, ACCEL_PI_CHECK, SL_BADVAL);
+	NO_PLAN(pi, BLOCK_PI_CHECK, SL_BADVAL);
 	for (unsigned pages = 1; pages <= 2; pages++) {
 		r.blocks = (uint16_t)(8 * pages);
 		assert_int_equal(nvme_vf_plan(&vf, &r, &p), SL_OK);
@@ -1449,7 +1449,7 @@ static void test_vf_plan(void **state)
 		assert_false(nvme_queue_ready(&vf.queue));
 		nvme_model_step(&vf_model[0]);
 		assert_true(nvme_queue_ready(&vf.queue));
-		assert_int_equal(vf.accel.drv->poll(&vf.accel, &d, 1), 1);
+		assert_int_equal(vf.block.q.ops->poll(&vf.block.q, &d, 1), 1);
 		assert_false(nvme_queue_ready(&vf.queue));
 		assert_true(d.tag == 3 && d.status == 0);
 		assert_memory_equal(at(data.v), want, pages * PAGE_SIZE);
@@ -1458,7 +1458,7 @@ static void test_vf_plan(void **state)
 	/* submit() with requests of other kinds in turn: each goes out as what it is. */
 	for (uint32_t i = 0; i < 12; i++) {
 		static const uint32_t store[] = {PLAIN_STORE, SHARED_STORE, PI_STORE};
-		r = request(i / 3 % 2 ? ACCEL_READ : ACCEL_WRITE, store[i % 3], 64 + i, (uint16_t)(1 + i % 2),
+		r = request(i / 3 % 2 ? BLOCK_READ : BLOCK_WRITE, store[i % 3], 64 + i, (uint16_t)(1 + i % 2),
 			    i % 4);
 		uint64_t reads = vf_model[0].commands[0x02], writes = vf_model[0].commands[0x01];
 		assert_int_equal(run(r), 0);
@@ -1485,9 +1485,9 @@ static void long_transfers(uint32_t sgls, const struct dma_buf *mem, uint32_t mo
 	cfg.mem = mem;
 	vf_model[0].sgls = sgls;
 	assert_int_equal(nvme_vf_open(&vf, &cfg), SL_OK);
-	assert_int_equal(vf.accel.store[PLAIN_STORE].most, most);
+	assert_int_equal(vf.block.store[PLAIN_STORE].most, most);
 	for (uint32_t n = 1; n <= most; n += n < 4 ? 1 : 31) {
-		struct accel_req w = request(ACCEL_WRITE, PLAIN_STORE, 3, (uint16_t)n, 1);
+		struct block_req w = request(BLOCK_WRITE, PLAIN_STORE, 3, (uint16_t)n, 1);
 		w.data = IOVA(BUFFERS);
 		pattern(want, n * PAGE_SIZE, n);
 		memcpy(at(BUFFERS), want, n * PAGE_SIZE);
@@ -1502,14 +1502,14 @@ static void long_transfers(uint32_t sgls, const struct dma_buf *mem, uint32_t mo
 		assert_int_equal(e->flags, sgls && n > 1 ? 0x40 : 0);
 		assert_memory_equal(ns[2].data + 3 * PAGE_SIZE, want, n * PAGE_SIZE);
 		assert_int_equal(ns[2].data[(3 + n) * PAGE_SIZE], 0xaa);
-		struct accel_req r = request(ACCEL_READ, PLAIN_STORE, 3, (uint16_t)n, 3);
+		struct block_req r = request(BLOCK_READ, PLAIN_STORE, 3, (uint16_t)n, 3);
 		r.data = IOVA(BUFFERS);
 		memset(at(BUFFERS), 0xee, (n + 1) * PAGE_SIZE);
 		assert_int_equal(run(r), 0);
 		assert_memory_equal(at(BUFFERS), want, n * PAGE_SIZE);
 		assert_int_equal(at(BUFFERS)[n * PAGE_SIZE], 0xee);
 	}
-	refused(request(ACCEL_READ, PLAIN_STORE, 0, (uint16_t)(most + 1), 0), SL_RANGE);
+	refused(request(BLOCK_READ, PLAIN_STORE, 0, (uint16_t)(most + 1), 0), SL_RANGE);
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);
 	vf_model[0].sgls = 1;
 }
@@ -1547,28 +1547,28 @@ static void test_vf_pi(void **state)
 	uint8_t want[16 * 8];
 	(void)state;
 	open_vf(8);
-	struct accel_req w = request(ACCEL_WRITE, PI_STORE, 32, 16, 0),
-			 r = request(ACCEL_READ, PI_STORE, 32, 16, 1);
+	struct block_req w = request(BLOCK_WRITE, PI_STORE, 32, 16, 0),
+			 r = request(BLOCK_READ, PI_STORE, 32, 16, 1);
 	pattern(at(w.data.v), 8192, 5);
 	for (uint32_t b = 0; b < 16; b++)
 		tuple(want + 8 * b, at(w.data.v) + 512 * b, 32 + b);
-	w.pi = ACCEL_PI_INSERT;
+	w.pi = BLOCK_PI_INSERT;
 	assert_int_equal(run(w), 0);
 	assert_memory_equal(ns[1].meta + 32 * 8, want, sizeof want);
-	r.pi = ACCEL_PI_CHECK;
+	r.pi = BLOCK_PI_CHECK;
 	assert_int_equal(run(r), 0);
 	assert_memory_equal(at(r.meta.v), want, sizeof want);
 	assert_memory_equal(at(r.data.v), at(w.data.v), 8192);
-	struct accel_req v = request(ACCEL_VERIFY, PI_STORE, 32, 16, 2);
-	v.pi = ACCEL_PI_CHECK;
+	struct block_req v = request(BLOCK_VERIFY, PI_STORE, 32, 16, 2);
+	v.pi = BLOCK_PI_CHECK;
 	assert_int_equal(run(v), 0);
-	struct accel_req c = r;
-	c.op = ACCEL_COMPARE;
+	struct block_req c = r;
+	c.op = BLOCK_COMPARE;
 	assert_int_equal(run(c), 0);
 	/* Copied blocks carry the tags of their new place. */
-	struct accel_req cp = request(ACCEL_COPY, PI_STORE, 100, 16, 3);
+	struct block_req cp = request(BLOCK_COPY, PI_STORE, 100, 16, 3);
 	cp.src_lba = 32;
-	cp.pi = ACCEL_PI_CHECK;
+	cp.pi = BLOCK_PI_CHECK;
 	assert_int_equal(run(cp), 0);
 	v.lba = 100;
 	assert_int_equal(run(v), 0);
@@ -1576,7 +1576,7 @@ static void test_vf_pi(void **state)
 	ns[1].data[33 * 512] ^= 1;
 	v.lba = 32;
 	assert_int_equal(run(v), 0x282);
-	assert_true(vf.accel.drv->is_pi_error(0x4282));
+	assert_true(vf.block.ops->is_pi_error(0x4282));
 	assert_int_equal(run(r), 0x282);
 	assert_int_equal(run(cp), 0x282);
 	v.pi = r.pi = cp.pi = 0;
@@ -1585,7 +1585,7 @@ static void test_vf_pi(void **state)
 	assert_int_equal(run(cp), 0);
 	ns[1].data[33 * 512] ^= 1;
 	/* Tags that the host brings are checked when asked, and nothing is written when they are wrong. */
-	w.pi = ACCEL_PI_CHECK;
+	w.pi = BLOCK_PI_CHECK;
 	memcpy(at(w.meta.v), want, sizeof want);
 	assert_int_equal(run(w), 0);
 	at(w.meta.v)[1] ^= 1;
@@ -1595,17 +1595,17 @@ static void test_vf_pi(void **state)
 	assert_int_equal(run(w), 0x284);
 	for (uint16_t status = 0x280; status < 0x290; status++) {
 		bool check = (status >= 0x282 && status <= 0x284) || status == 0x288;
-		assert_int_equal(vf.accel.drv->is_pi_error(status), check);
-		assert_int_equal(vf.accel.drv->is_miscompare(status), status == 0x285);
+		assert_int_equal(vf.block.ops->is_pi_error(status), check);
+		assert_int_equal(vf.block.ops->is_miscompare(status), status == 0x285);
 	}
-	assert_false(vf.accel.drv->is_pi_error(0x181)); /* never carried out */
-	assert_false(vf.accel.drv->is_miscompare(0x284));
+	assert_false(vf.block.ops->is_pi_error(0x181)); /* never carried out */
+	assert_false(vf.block.ops->is_miscompare(0x284));
 	/* Write Zeroes with information, and without: all ones, which switches checking off. */
-	struct accel_req f = request(ACCEL_FILL, PI_STORE, 32, 16, 4);
-	f.pi = ACCEL_PI_INSERT;
+	struct block_req f = request(BLOCK_FILL, PI_STORE, 32, 16, 4);
+	f.pi = BLOCK_PI_INSERT;
 	assert_int_equal(run(f), 0);
 	assert_int_equal(ns[1].meta[32 * 8 + 7], 32);
-	v.pi = ACCEL_PI_CHECK;
+	v.pi = BLOCK_PI_CHECK;
 	assert_int_equal(run(v), 0);
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);
 }
@@ -1617,26 +1617,26 @@ static void test_vf_other_pi(void **state)
 	make_ns(&ns[1], 5, 9, 16, false);
 	ns[1].dps = 1;
 	open_vf(4);
-	assert_int_equal(vf.accel.store[PI_STORE].pi_off, 8);
-	struct accel_req w = request(ACCEL_WRITE, PI_STORE, 7, 1, 0);
-	w.pi = ACCEL_PI_INSERT;
+	assert_int_equal(vf.block.store[PI_STORE].pi_off, 8);
+	struct block_req w = request(BLOCK_WRITE, PI_STORE, 7, 1, 0);
+	w.pi = BLOCK_PI_INSERT;
 	w.meta = IOVA(0);
 	refused(w, SL_BADVAL); /* the rest of the metadata comes from memory */
 	w.meta = IOVA(META);
 	memset(at(META), 0x5a, 16);
 	assert_int_equal(run(w), 0);
 	assert_int_equal(ns[1].meta[7 * 16 + 7], 0x5a);
-	struct accel_req v = request(ACCEL_VERIFY, PI_STORE, 7, 1, 0);
-	v.pi = ACCEL_PI_CHECK;
+	struct block_req v = request(BLOCK_VERIFY, PI_STORE, 7, 1, 0);
+	v.pi = BLOCK_PI_CHECK;
 	assert_int_equal(run(v), 0);
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);
 	ns[1].dps = 2;
 	for (unsigned wide = 0; wide < 2; wide++) {
 		open_vf(4);
-		assert_false(vf.accel.store[PI_STORE].pi);
-		assert_int_equal(vf.accel.store[PI_STORE].meta, 16);
-		refused(request(ACCEL_COPY, PI_STORE, 0, 1, 0), SL_UNSUPPORTED);
-		assert_int_equal(run(request(ACCEL_READ, PI_STORE, 7, 1, 0)), 0);
+		assert_false(vf.block.store[PI_STORE].pi);
+		assert_int_equal(vf.block.store[PI_STORE].meta, 16);
+		refused(request(BLOCK_COPY, PI_STORE, 0, 1, 0), SL_UNSUPPORTED);
+		assert_int_equal(run(request(BLOCK_READ, PI_STORE, 7, 1, 0)), 0);
 		assert_int_equal(nvme_vf_close(&vf), SL_OK);
 		ns[1].dps = 1; /* type 1, with a 64-bit guard */
 		ns[1].pif = 2;
@@ -1647,22 +1647,22 @@ static void test_vf_other_pi(void **state)
 /* Many times around the rings with everything in flight and completions in any order. */
 static void flood(uint32_t depth, uint32_t batches)
 {
-	static struct accel_req req[NVME_DEPTH_MAX];
-	static struct accel_done done[NVME_DEPTH_MAX];
-	struct accel *a = &vf.accel;
+	static struct block_req req[NVME_DEPTH_MAX];
+	static struct queue_done done[NVME_DEPTH_MAX];
+	struct block *a = &vf.block;
 	uint64_t want = 0;
 	open_vf(depth);
-	assert_int_equal(a->depth, depth);
+	assert_int_equal(a->q.depth, depth);
 	vf_model[0].shuffle = true;
 	for (uint32_t b = 0; b < batches; b++) {
 		for (uint32_t i = 0; i < depth; i++)
-			req[i] = request(ACCEL_READ, SHARED_STORE, 64 + (b + i) % 64, 1, i);
-		assert_int_equal(a->drv->submit(a, req, depth), depth);
-		a->drv->ring(a);
+			req[i] = request(BLOCK_READ, SHARED_STORE, 64 + (b + i) % 64, 1, i);
+		assert_int_equal(a->ops->submit(a, req, depth), depth);
+		a->q.ops->ring(&a->q);
 		uint32_t got = 0, seen = 0;
 		for (unsigned idle = 0; got < depth && idle < 4; idle++) {
 			nvme_model_step(&vf_model[0]);
-			unsigned n = a->drv->poll(a, done, depth);
+			unsigned n = a->q.ops->poll(&a->q, done, depth);
 			for (unsigned i = 0; i < n; i++) {
 				assert_int_equal(done[i].status, 0);
 				seen += done[i].tag;
@@ -1673,14 +1673,14 @@ static void flood(uint32_t depth, uint32_t batches)
 		assert_int_equal(seen, depth * (depth - 1) / 2);
 		want += depth;
 	}
-	assert_int_equal(a->stats.ops, want);
-	assert_int_equal(a->stats.bad, 0);
+	assert_int_equal(a->q.stats.ops, want);
+	assert_int_equal(a->q.stats.bad, 0);
 	assert_int_equal(vf_model[0].q[1].rings, batches);
 	/* One submission doorbell a batch; the others are rare. */
 	if (with_shadow && !vf_model[0].sleeps) /* a controller that looks by itself needs none */
-		assert_int_equal(a->stats.doorbells, 0);
+		assert_int_equal(a->q.stats.doorbells, 0);
 	else
-		assert_true(a->stats.doorbells - batches <= want / 256 + 1 + (depth >= 512 ? batches : 0));
+		assert_true(a->q.stats.doorbells - batches <= want / 256 + 1 + (depth >= 512 ? batches : 0));
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);
 	vf_model[0].shuffle = false;
 }
@@ -1718,7 +1718,7 @@ static void test_vf_shadow(void **state)
 static void test_vf_more(void **state)
 {
 	static struct nvme_vf more;
-	struct accel_done d;
+	struct queue_done d;
 	(void)state;
 	with_queues = 2;
 	open_vf(4);
@@ -1726,22 +1726,22 @@ static void test_vf_more(void **state)
 	assert_int_equal(nvme_vf_more(&more, &vf, 3, 4), SL_RANGE);
 	assert_int_equal(nvme_vf_more(&more, &vf, 1, 4), SL_EXISTS);
 	assert_int_equal(nvme_vf_more(&more, &vf, 2, 4), SL_OK);
-	assert_int_equal(more.accel.stores, vf.accel.stores);
+	assert_int_equal(more.block.stores, vf.block.stores);
 	assert_true(vf_model[0].q[2].sq_on);
-	struct accel *a = &vf.accel, *b = &more.accel;
-	struct accel_req r = request(ACCEL_READ, PLAIN_STORE, 1, 1, 3);
-	assert_int_equal(a->drv->submit(a, &r, 1), 1);
-	assert_int_equal(b->drv->submit(b, &r, 1), 1);
-	b->drv->ring(b);
+	struct block *a = &vf.block, *b = &more.block;
+	struct block_req r = request(BLOCK_READ, PLAIN_STORE, 1, 1, 3);
+	assert_int_equal(a->ops->submit(a, &r, 1), 1);
+	assert_int_equal(b->ops->submit(b, &r, 1), 1);
+	b->q.ops->ring(&b->q);
 	nvme_model_step(&vf_model[0]);
-	assert_int_equal(a->drv->poll(a, &d, 1), 0);
-	assert_int_equal(b->drv->poll(b, &d, 1), 1);
+	assert_int_equal(a->q.ops->poll(&a->q, &d, 1), 0);
+	assert_int_equal(b->q.ops->poll(&b->q, &d, 1), 1);
 	assert_int_equal(d.tag, 3);
-	a->drv->ring(a);
+	a->q.ops->ring(&a->q);
 	nvme_model_step(&vf_model[0]);
-	assert_int_equal(a->drv->poll(a, &d, 1), 1);
-	assert_int_equal(b->drv->poll(b, &d, 1), 0);
-	assert_int_equal(a->stats.ops + b->stats.ops, 2);
+	assert_int_equal(a->q.ops->poll(&a->q, &d, 1), 1);
+	assert_int_equal(b->q.ops->poll(&b->q, &d, 1), 0);
+	assert_int_equal(a->q.stats.ops + b->q.stats.ops, 2);
 	assert_int_equal(vf_model[0].errors, 0);
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);
 	assert_int_equal(vf_model[0].admin_commands[0x00], vf_model[0].admin_commands[0x01]);
@@ -1760,14 +1760,14 @@ static void test_vf_more_stores(void **state)
 	with_queues = 2;
 	open_vf(4);
 	with_queues = 0;
-	assert_int_equal(vf.accel.stores, 4);
+	assert_int_equal(vf.block.stores, 4);
 	memset(&more, 0xff, sizeof more);
 	assert_int_equal(nvme_vf_more(&more, &vf, 2, 0), SL_RANGE);
 	assert_int_equal(nvme_vf_more(&more, &vf, 2, NVME_DEPTH_MAX + 1), SL_RANGE);
 	assert_int_equal(nvme_vf_more(&more, &vf, 2, 4), SL_OK);
-	assert_int_equal(more.accel.stores, 4);
+	assert_int_equal(more.block.stores, 4);
 	for (unsigned i = 0; i < 4; i++)
-		assert_true(more.accel.store[i].most && more.store[i].nsid == vf.store[i].nsid);
+		assert_true(more.block.store[i].most && more.store[i].nsid == vf.store[i].nsid);
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);
 }
 
@@ -1794,7 +1794,7 @@ static void test_vf_failed_commands(void **state)
 				opcs[i] == 0x06 && (after == 1 || after == 3 || after == 5 || after == 7);
 			assert_int_equal(e, was && !other ? SL_DEVICE : SL_OK);
 			if (!e)
-				assert_int_equal(vf.accel.stores, was && after > 1 ? 2 : 3);
+				assert_int_equal(vf.block.stores, was && after > 1 ? 2 : 3);
 			bad += e != SL_OK;
 			if (!e)
 				assert_int_equal(nvme_vf_close(&vf), SL_OK);
@@ -1810,8 +1810,8 @@ static void test_vf_failed_commands(void **state)
 	open_vf(4);
 	with_queues = 0;
 	assert_int_equal(nvme_vf_more(&more, &vf, 2, 4), SL_OK);
-	assert_true(more.lists == NULL && more.planned == 0 && more.accel.depth == 4);
-	for (unsigned i = more.accel.stores; i < ARRAY_LEN(more.store); i++)
+	assert_true(more.lists == NULL && more.planned == 0 && more.block.q.depth == 4);
+	for (unsigned i = more.block.stores; i < ARRAY_LEN(more.store); i++)
 		assert_int_equal(more.store[i].nsid, 0);
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);
 }
@@ -1819,9 +1819,9 @@ static void test_vf_failed_commands(void **state)
 /* A queue with an interrupt: an armed one interrupts for the next result, whatever was taken before. */
 static void test_vf_irq(void **state)
 {
-	struct accel *a = &vf.accel;
-	struct accel_done d[4];
-	struct accel_req r[2] = {request(ACCEL_READ, 0, 0, 1, 0), request(ACCEL_READ, 0, 1, 1, 1)};
+	struct block *a = &vf.block;
+	struct queue_done d[4];
+	struct block_req r[2] = {request(BLOCK_READ, 0, 0, 1, 0), request(BLOCK_READ, 0, 1, 1, 1)};
 	(void)state;
 	open_vf(4);
 	assert_false(vf_model[0].q[1].ien);
@@ -1830,28 +1830,28 @@ static void test_vf_irq(void **state)
 	open_vf(4);
 	with_irq = false;
 	assert_true(vf_model[0].q[1].ien);
-	assert_false(a->drv->ready(a));
+	assert_false(a->q.ops->ready(&a->q));
 	(void)run(r[0]);
 	assert_int_equal(vf_model[0].irqs[0], 1);
 	(void)run(r[0]); /* taken, and the device does not know */
 	assert_int_equal(vf_model[0].irqs[0], 1);
 	for (unsigned i = 0; i < 3; i++) {
-		uint64_t bells = a->stats.doorbells;
-		a->drv->arm(a);
-		assert_int_equal(a->stats.doorbells, bells + 1);
-		a->drv->arm(a);
-		assert_int_equal(a->stats.doorbells, bells + 1); /* nothing new to tell */
+		uint64_t bells = a->q.stats.doorbells;
+		a->q.ops->arm(&a->q);
+		assert_int_equal(a->q.stats.doorbells, bells + 1);
+		a->q.ops->arm(&a->q);
+		assert_int_equal(a->q.stats.doorbells, bells + 1); /* nothing new to tell */
 		(void)run(r[0]);
 		assert_int_equal(vf_model[0].irqs[0], 2 + i);
 	}
 	/* One is there when it is armed. */
-	assert_int_equal(a->drv->submit(a, r, 1), 1);
-	a->drv->ring(a);
+	assert_int_equal(a->ops->submit(a, r, 1), 1);
+	a->q.ops->ring(&a->q);
 	nvme_model_step(&vf_model[0]);
-	a->drv->arm(a);
-	assert_true(a->drv->ready(a));
-	assert_int_equal(a->drv->poll(a, d, 4), 1);
-	assert_false(a->drv->ready(a));
+	a->q.ops->arm(&a->q);
+	assert_true(a->q.ops->ready(&a->q));
+	assert_int_equal(a->q.ops->poll(&a->q, d, 4), 1);
+	assert_false(a->q.ops->ready(&a->q));
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);
 	/* Any vector that the controller has, and none that it has not. */
 	struct nvme_ctrl c;
@@ -1899,33 +1899,33 @@ static bool tamper(struct nvme_model *m, unsigned qid, uint32_t cqe[4])
 
 static void test_vf_hostile(void **state)
 {
-	struct accel_done d[8];
-	struct accel *a = &vf.accel;
+	struct queue_done d[8];
+	struct block *a = &vf.block;
 	(void)state;
 	open_vf(8);
-	struct accel_req r[4];
+	struct block_req r[4];
 	for (uint32_t i = 0; i < 4; i++)
-		r[i] = request(ACCEL_READ, SHARED_STORE, 64, 1, i);
-	assert_int_equal(a->drv->submit(a, r, 4), 4);
-	a->drv->ring(a);
+		r[i] = request(BLOCK_READ, SHARED_STORE, 64, 1, i);
+	assert_int_equal(a->ops->submit(a, r, 4), 4);
+	a->q.ops->ring(&a->q);
 	vf_model[0].tamper = tamper;
 	nvme_model_step(&vf_model[0]);
-	assert_int_equal(a->drv->poll(a, d, 2), 0); /* two dropped, and the call ends */
-	assert_int_equal(a->stats.bad, 2);
-	assert_int_equal(a->drv->poll(a, d, 8), 1);
+	assert_int_equal(a->q.ops->poll(&a->q, d, 2), 0); /* two dropped, and the call ends */
+	assert_int_equal(a->q.stats.bad, 2);
+	assert_int_equal(a->q.ops->poll(&a->q, d, 8), 1);
 	assert_int_equal(d[0].tag, 3);
-	assert_int_equal(a->stats.bad, 3);
+	assert_int_equal(a->q.stats.bad, 3);
 	/* A controller that never stops posting does not hold poll() either. */
 	for (unsigned i = 0; i < 300; i++)
 		nvme_model_post(&vf_model[0], 1, 6, 0, 0, 0);
-	assert_int_equal(a->drv->poll(a, d, 8), 0);
-	assert_int_equal(a->stats.bad, 11);
-	assert_int_equal(a->drv->health(a), SL_OK);
+	assert_int_equal(a->q.ops->poll(&a->q, d, 8), 0);
+	assert_int_equal(a->q.stats.bad, 11);
+	assert_int_equal(a->q.ops->health(&a->q), SL_OK);
 	vf_model[0].fatal = true;
-	assert_int_equal(a->drv->health(a), SL_DEVICE);
+	assert_int_equal(a->q.ops->health(&a->q), SL_DEVICE);
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);
 	open_vf(8); /* and starts again */
-	assert_int_equal(run(request(ACCEL_READ, SHARED_STORE, 64, 1, 0)), 0);
+	assert_int_equal(run(request(BLOCK_READ, SHARED_STORE, 64, 1, 0)), 0);
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);
 }
 

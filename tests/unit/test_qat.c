@@ -17,7 +17,7 @@
 static _Alignas(0x10000) uint8_t memory[SIZE];
 static struct qat_model model;
 static struct qat_vf vf;
-static struct accel *const a = &vf.accel;
+static struct compute *const a = &vf.compute;
 
 static void *reach(void *ctx, uint64_t iova, uint64_t len, bool write)
 {
@@ -49,14 +49,14 @@ static void start(unsigned gen)
 	qat_model_init(&model, gen, reach, NULL);
 	memset(memory, 0xee, sizeof memory);
 	open_vf();
-	assert_int_equal(a->services, BIT(ACCEL_SERVICES) - 1);
-	assert_int_equal(a->drv->health(a), SL_OK);
+	assert_int_equal(a->services, BIT(COMPUTE_SERVICES) - 1);
+	assert_int_equal(a->q.ops->health(&a->q), SL_OK);
 }
 
 static void finish(void)
 {
 	assert_int_equal(model.errors, 0);
-	assert_int_equal(a->stats.bad, 0);
+	assert_int_equal(a->q.stats.bad, 0);
 	qat_vf_close(&vf);
 	for (unsigned i = 0; i < sizeof model.bar; i += 4) {
 		uint32_t v;
@@ -78,43 +78,43 @@ static iova_t addr(unsigned off)
 
 enum { SRC = 0, DST = 0x10000, DIGEST = 0x20000, AAD = 0x21000 };
 
-static uint32_t session(struct accel_session s)
+static uint32_t session(struct compute_session s)
 {
 	uint32_t id;
-	assert_int_equal(a->drv->session(a, &s, &id), SL_OK);
+	assert_int_equal(a->ops->session(a, &s, &id), SL_OK);
 	return id;
 }
 
-static struct accel_job job(uint32_t id, uint32_t tag, uint32_t len)
+static struct compute_job job(uint32_t id, uint32_t tag, uint32_t len)
 {
-	return (struct accel_job){.session = id,
-				  .tag = tag,
-				  .src = addr(SRC),
-				  .dst = addr(DST),
-				  .len = len,
-				  .room = 0x10000,
-				  .digest = addr(DIGEST),
-				  .aad = addr(AAD)};
+	return (struct compute_job){.session = id,
+				    .tag = tag,
+				    .src = addr(SRC),
+				    .dst = addr(DST),
+				    .len = len,
+				    .room = 0x10000,
+				    .digest = addr(DIGEST),
+				    .aad = addr(AAD)};
 }
 
-static uint16_t run(const struct accel_job *j)
+static uint16_t run(const struct compute_job *j)
 {
-	struct accel_done done = {.tag = 99};
-	assert_int_equal(a->drv->submit_jobs(a, j, 1), 1);
-	assert_int_equal(a->drv->poll(a, &done, 1), 0);
-	a->drv->ring(a);
+	struct queue_done done = {.tag = 99};
+	assert_int_equal(a->ops->submit(a, j, 1), 1);
+	assert_int_equal(a->q.ops->poll(&a->q, &done, 1), 0);
+	a->q.ops->ring(&a->q);
 	qat_model_step(&model);
-	assert_int_equal(a->drv->poll(a, &done, 1), 1);
+	assert_int_equal(a->q.ops->poll(&a->q, &done, 1), 1);
 	assert_int_equal(done.tag, j->tag);
 	return done.status;
 }
 
-static struct accel_session session_of(const struct kat *k)
+static struct compute_session session_of(const struct kat *k)
 {
-	struct accel_session s = {.service = k->service, .cipher = k->cipher, .hash = k->hash};
+	struct compute_session s = {.service = k->service, .cipher = k->cipher, .hash = k->hash};
 	uint8_t key[KAT_MAX], aad[KAT_MAX];
 	unsigned n = kat_bytes(k->key, key);
-	if (k->service == ACCEL_HMAC) {
+	if (k->service == COMPUTE_HMAC) {
 		memcpy(s.mac_key, key, n);
 		s.mac_len = (uint8_t)n;
 	} else {
@@ -131,8 +131,8 @@ static void run_kat(const struct kat *k)
 	uint8_t in[KAT_MAX], out[KAT_MAX], digest[KAT_MAX], iv[KAT_MAX] = {0};
 	unsigned len = kat_bytes(k->in, in), digest_len = kat_bytes(k->digest, digest);
 	unsigned out_len = kat_bytes(k->out, out);
-	struct accel_session s = session_of(k);
-	struct accel_job j = job(session(s), 7, len);
+	struct compute_session s = session_of(k);
+	struct compute_job j = job(session(s), 7, len);
 	kat_bytes(k->iv, iv);
 	memcpy(j.iv, iv, sizeof j.iv);
 	memset(place(AAD), 0, 256);
@@ -141,8 +141,8 @@ static void run_kat(const struct kat *k)
 	assert_int_equal(run(&j), 0);
 	assert_memory_equal(place(DST), out, out_len);
 	assert_memory_equal(place(DIGEST), digest, digest_len);
-	if (k->service == ACCEL_INFLATE) {
-		assert_int_equal(a->drv->produced(a, 7), out_len);
+	if (k->service == COMPUTE_INFLATE) {
+		assert_int_equal(a->ops->produced(a, 7), out_len);
 		return;
 	}
 	s.decrypt = s.check = true;
@@ -156,7 +156,7 @@ static void run_kat(const struct kat *k)
 	place(DIGEST)[digest_len - 1] ^= 1;
 	uint16_t status = run(&j);
 	assert_int_not_equal(status, 0);
-	assert_true(a->drv->is_mismatch(status));
+	assert_true(a->ops->is_mismatch(status));
 }
 
 static void known_answers(unsigned gen)
@@ -177,8 +177,8 @@ static void test_known_answers(void **state)
 static void chain(unsigned gen, enum sha kind)
 {
 	uint8_t want[4096], mac[64];
-	struct accel_session s = {
-		.service = ACCEL_CHAIN, .hash = (uint8_t)kind, .key_len = 32, .mac_len = 20};
+	struct compute_session s = {
+		.service = COMPUTE_CHAIN, .hash = (uint8_t)kind, .key_len = 32, .mac_len = 20};
 	struct aes aes;
 	struct sha_state inner, outer;
 	start(gen);
@@ -189,7 +189,7 @@ static void chain(unsigned gen, enum sha kind)
 	uint32_t dec = session(s);
 	for (unsigned i = 0; i < sizeof want; i++)
 		place(SRC)[i] = (uint8_t)(i * i >> 3);
-	struct accel_job j = job(enc, 3, sizeof want);
+	struct compute_job j = job(enc, 3, sizeof want);
 	j.iv[0] = 0x0123456789abcdef;
 	assert_int_equal(aes_init(&aes, s.key, 32), SL_OK);
 	aes_cbc(&aes, (const uint8_t *)j.iv, place(SRC), sizeof want, want);
@@ -204,7 +204,7 @@ static void chain(unsigned gen, enum sha kind)
 	assert_memory_equal(place(DST), place(SRC), sizeof want);
 	memcpy(place(DST), want, sizeof want);
 	place(DST)[1000] ^= 4;
-	assert_true(a->drv->is_mismatch(run(&j)));
+	assert_true(a->ops->is_mismatch(run(&j)));
 	finish();
 }
 
@@ -221,28 +221,28 @@ static void deflate(unsigned gen)
 {
 	char text[96];
 	start(gen);
-	uint32_t pack = session((struct accel_session){.service = ACCEL_DEFLATE});
-	uint32_t unpack = session((struct accel_session){.service = ACCEL_INFLATE});
+	uint32_t pack = session((struct compute_session){.service = COMPUTE_DEFLATE});
+	uint32_t unpack = session((struct compute_session){.service = COMPUTE_INFLATE});
 	memset(place(SRC), 0x42, 1000);
-	struct accel_job j = job(pack, 1, 1000);
+	struct compute_job j = job(pack, 1, 1000);
 	assert_int_equal(run(&j), 0);
-	assert_int_equal(a->drv->produced(a, 1), 1005);
+	assert_int_equal(a->ops->produced(a, 1), 1005);
 	j.session = unpack;
 	j.len = 1005;
 	j.src = addr(DST);
 	j.dst = addr(SRC + 0x4000);
 	assert_int_equal(run(&j), 0);
-	assert_int_equal(a->drv->produced(a, 1), 1000);
+	assert_int_equal(a->ops->produced(a, 1), 1000);
 	assert_memory_equal(place(SRC), place(SRC + 0x4000), 1000);
 	j.room = 999;
 	uint16_t status = run(&j);
-	assert_int_equal(a->drv->produced(a, 1), 0);
-	assert_string_equal(a->drv->status_text(status, text, sizeof text),
+	assert_int_equal(a->ops->produced(a, 1), 0);
+	assert_string_equal(a->q.ops->status_text(status, text, sizeof text),
 			    "compression error (status 20, code -11)");
-	assert_false(a->drv->is_mismatch(status));
+	assert_false(a->ops->is_mismatch(status));
 	uint32_t id;
-	struct accel_session dynamic = {.service = ACCEL_DEFLATE, .dynamic = true};
-	assert_int_equal(a->drv->session(a, &dynamic, &id), gen == 2 ? SL_UNSUPPORTED : SL_OK);
+	struct compute_session dynamic = {.service = COMPUTE_DEFLATE, .dynamic = true};
+	assert_int_equal(a->ops->session(a, &dynamic, &id), gen == 2 ? SL_UNSUPPORTED : SL_OK);
 	finish();
 }
 
@@ -256,23 +256,23 @@ static void test_deflate(void **state)
 /* Around both rings several times, in batches, on both services: one doorbell for each ring and batch. */
 static void wrap(unsigned gen, uint32_t batch)
 {
-	struct accel_done done[DEPTH];
-	struct accel_job jobs[DEPTH];
+	struct queue_done done[DEPTH];
+	struct compute_job jobs[DEPTH];
 	uint64_t answered = 0, tells = 0;
 	start(gen);
-	uint32_t hash = session((struct accel_session){.service = ACCEL_HASH, .hash = SHA_1});
-	uint32_t pack = session((struct accel_session){.service = ACCEL_DEFLATE});
+	uint32_t hash = session((struct compute_session){.service = COMPUTE_HASH, .hash = SHA_1});
+	uint32_t pack = session((struct compute_session){.service = COMPUTE_DEFLATE});
 	unsigned rounds = 5000 / batch + 10;
 	for (unsigned round = 0; round < rounds; round++) {
 		for (uint32_t i = 0; i < batch; i++)
 			jobs[i] = job(i % 2 ? pack : hash, i, 16);
-		assert_int_equal(a->drv->submit_jobs(a, jobs, batch), batch);
+		assert_int_equal(a->ops->submit(a, jobs, batch), batch);
 		if (batch == DEPTH)
-			assert_int_equal(a->drv->submit_jobs(a, jobs, 1), 0);
-		a->drv->ring(a);
-		a->drv->ring(a);
+			assert_int_equal(a->ops->submit(a, jobs, 1), 0);
+		a->q.ops->ring(&a->q);
+		a->q.ops->ring(&a->q);
 		qat_model_step(&model);
-		unsigned n = a->drv->poll(a, done, DEPTH), seen = 0;
+		unsigned n = a->q.ops->poll(&a->q, done, DEPTH), seen = 0;
 		assert_int_equal(n, batch);
 		for (unsigned i = 0; i < n; i++) {
 			assert_int_equal(done[i].status, 0);
@@ -281,10 +281,10 @@ static void wrap(unsigned gen, uint32_t batch)
 		assert_int_equal(seen, batch * (batch - 1) / 2);
 		answered += batch;
 	}
-	tells = a->stats.doorbells - rounds * (batch > 1 ? 2u : 1u);
+	tells = a->q.stats.doorbells - rounds * (batch > 1 ? 2u : 1u);
 	assert_true(tells <= answered / (QAT_RX_BYTES / QAT_RESPONSE - DEPTH) + 1);
 	assert_int_equal(model.answered, answered);
-	assert_int_equal(a->stats.ops, answered);
+	assert_int_equal(a->q.stats.ops, answered);
 	finish();
 }
 
@@ -301,42 +301,39 @@ static void test_refused(void **state)
 {
 	(void)state;
 	start(2);
-	uint32_t id = session((struct accel_session){.service = ACCEL_CIPHER, .key_len = 16});
-	struct accel_job j = job(id, 0, 16);
+	uint32_t id = session((struct compute_session){.service = COMPUTE_CIPHER, .key_len = 16});
+	struct compute_job j = job(id, 0, 16);
 #define REFUSED(field, value, err)                                                                           \
 	do {                                                                                                 \
-		struct accel_job bad = j;                                                                    \
+		struct compute_job bad = j;                                                                  \
 		bad.field = value;                                                                           \
-		assert_int_equal(a->drv->submit_jobs(a, &bad, 1), 0);                                        \
-		assert_int_equal(a->refused, err);                                                           \
+		assert_int_equal(a->ops->submit(a, &bad, 1), 0);                                             \
+		assert_int_equal(a->q.refused, err);                                                         \
 	} while (0)
 	REFUSED(session, id + 1, SL_RANGE);
 	REFUSED(tag, DEPTH, SL_RANGE);
 	REFUSED(len, 0, SL_BADVAL);
 	REFUSED(len, 17, SL_BADVAL);
-	assert_int_equal(a->drv->submit_jobs(a, &j, 1), 1);
+	assert_int_equal(a->ops->submit(a, &j, 1), 1);
 	REFUSED(len, 16, SL_BUSY);
-	static const struct accel_session bad[] = {
-		{.service = ACCEL_SERVICES},
-		{.service = ACCEL_CIPHER, .key_len = 15},
-		{.service = ACCEL_CIPHER, .key_len = 16, .cipher = ACCEL_AES_XTS},
-		{.service = ACCEL_CIPHER, .key_len = 48, .cipher = ACCEL_AES_XTS},
-		{.service = ACCEL_CIPHER, .key_len = 32, .cipher = ACCEL_AES_XTS + 1},
-		{.service = ACCEL_CHAIN, .key_len = 32, .cipher = ACCEL_AES_XTS},
-		{.service = ACCEL_HASH, .hash = SHA_KINDS},
-		{.service = ACCEL_HMAC, .mac_len = SHA_BLOCK_MAX + 1},
-		{.service = ACCEL_AEAD, .key_len = 33},
-		{.service = ACCEL_AEAD, .key_len = 32, .aad_len = 241},
+	static const struct compute_session bad[] = {
+		{.service = COMPUTE_SERVICES},
+		{.service = COMPUTE_CIPHER, .key_len = 15},
+		{.service = COMPUTE_CIPHER, .key_len = 16, .cipher = COMPUTE_AES_XTS},
+		{.service = COMPUTE_CIPHER, .key_len = 48, .cipher = COMPUTE_AES_XTS},
+		{.service = COMPUTE_CIPHER, .key_len = 32, .cipher = COMPUTE_AES_XTS + 1},
+		{.service = COMPUTE_CHAIN, .key_len = 32, .cipher = COMPUTE_AES_XTS},
+		{.service = COMPUTE_HASH, .hash = SHA_KINDS},
+		{.service = COMPUTE_HMAC, .mac_len = SHA_BLOCK_MAX + 1},
+		{.service = COMPUTE_AEAD, .key_len = 33},
+		{.service = COMPUTE_AEAD, .key_len = 32, .aad_len = 241},
 	};
 	for (unsigned i = 0; i < ARRAY_LEN(bad); i++)
-		assert_int_equal(a->drv->session(a, &bad[i], &id), SL_BADVAL);
+		assert_int_equal(a->ops->session(a, &bad[i], &id), SL_BADVAL);
 	for (unsigned i = vf.sessions; i < QAT_SESSIONS; i++)
-		session((struct accel_session){.service = ACCEL_INFLATE});
-	struct accel_session one = {.service = ACCEL_INFLATE};
-	assert_int_equal(a->drv->session(a, &one, &id), SL_NOSPACE);
-	struct accel_req req = {.op = ACCEL_READ};
-	assert_int_equal(a->drv->submit(a, &req, 1), 0);
-	assert_int_equal(a->refused, SL_UNSUPPORTED);
+		session((struct compute_session){.service = COMPUTE_INFLATE});
+	struct compute_session one = {.service = COMPUTE_INFLATE};
+	assert_int_equal(a->ops->session(a, &one, &id), SL_NOSPACE);
 }
 
 /* A device that lies. */
@@ -358,61 +355,61 @@ static bool too_much(struct qat_model *m, uint8_t answer[32])
 
 static void test_lies(void **state)
 {
-	struct accel_done done[4];
+	struct queue_done done[4];
 	uint8_t twice[32] = {1};
 	(void)state;
 	for (unsigned bit = 0; bit < 64; bit++) { /* any bit of the opaque value */
 		start(2);
-		uint32_t id = session((struct accel_session){.service = ACCEL_HASH});
-		struct accel_job j[2] = {job(id, 4, 8), job(id, 5, 8)};
+		uint32_t id = session((struct compute_session){.service = COMPUTE_HASH});
+		struct compute_job j[2] = {job(id, 4, 8), job(id, 5, 8)};
 		wrong = BIT(bit);
 		model.tamper = opaque;
-		assert_int_equal(a->drv->submit_jobs(a, j, 2), 2);
-		a->drv->ring(a);
+		assert_int_equal(a->ops->submit(a, j, 2), 2);
+		a->q.ops->ring(&a->q);
 		qat_model_step(&model);
-		assert_int_equal(a->drv->poll(a, done, 4), 0);
-		assert_int_equal(a->stats.bad, 2);
-		assert_int_equal(a->drv->submit_jobs(a, j, 1), 0); /* still in flight */
+		assert_int_equal(a->q.ops->poll(&a->q, done, 4), 0);
+		assert_int_equal(a->q.stats.bad, 2);
+		assert_int_equal(a->ops->submit(a, j, 1), 0); /* still in flight */
 	}
 	/* The right answer once is right, a second time it is not; nor is one to a later request. */
 	start(2);
-	uint32_t id = session((struct accel_session){.service = ACCEL_HASH});
-	struct accel_job j = job(id, 4, 8);
+	uint32_t id = session((struct compute_session){.service = COMPUTE_HASH});
+	struct compute_job j = job(id, 4, 8);
 	assert_int_equal(run(&j), 0);
 	memcpy(twice, memory + QAT_MEM_RX, 32);
 	twice[0] = 0;
 	twice[1] = 1;
 	twice[2] = twice[3] = 0;
 	qat_model_post(&model, 0, 10, twice);
-	assert_int_equal(a->drv->poll(a, done, 4), 0);
-	assert_int_equal(a->drv->submit_jobs(a, &j, 1), 1);
+	assert_int_equal(a->q.ops->poll(&a->q, done, 4), 0);
+	assert_int_equal(a->ops->submit(a, &j, 1), 1);
 	qat_model_post(&model, 0, 10, twice);
-	assert_int_equal(a->drv->poll(a, done, 4), 0);
-	assert_int_equal(a->stats.bad, 2);
+	assert_int_equal(a->q.ops->poll(&a->q, done, 4), 0);
+	assert_int_equal(a->q.stats.bad, 2);
 	/* An answer on the wrong ring. */
 	uint64_t flight = vf.flight[4];
 	memcpy(twice + 8, &flight, 8);
 	qat_model_post(&model, 0, 14, twice);
-	assert_int_equal(a->drv->poll(a, done, 4), 0);
-	assert_int_equal(a->stats.bad, 3);
+	assert_int_equal(a->q.ops->poll(&a->q, done, 4), 0);
+	assert_int_equal(a->q.stats.bad, 3);
 	/* Zeros, to tags that are idle: on no ring. */
 	memset(twice + 8, 0, 8);
 	for (unsigned ring = 10; ring <= 14; ring += 4)
 		qat_model_post(&model, 0, ring, twice);
-	assert_int_equal(a->drv->poll(a, done, 4), 0);
-	assert_int_equal(a->stats.bad, 5);
+	assert_int_equal(a->q.ops->poll(&a->q, done, 4), 0);
+	assert_int_equal(a->q.stats.bad, 5);
 	/* A tag beyond those in use, whatever lies behind them. */
 	vf.flight[DEPTH] = (flight & ~OPAQUE_TAG) | DEPTH;
 	memcpy(twice + 8, &vf.flight[DEPTH], 8);
 	qat_model_post(&model, 0, 10, twice);
-	assert_int_equal(a->drv->poll(a, done, 4), 0);
-	assert_int_equal(a->stats.bad, 6);
+	assert_int_equal(a->q.ops->poll(&a->q, done, 4), 0);
+	assert_int_equal(a->q.stats.bad, 6);
 	memcpy(twice + 8, &flight, 8);
 	/* A ring full of nonsense does not hold us longer than asked for. */
 	for (unsigned i = 0; i < 100; i++)
 		qat_model_post(&model, 0, 10, twice);
-	assert_int_equal(a->drv->poll(a, done, 4), 1); /* the one in flight */
-	assert_int_equal(a->stats.bad, 9);
+	assert_int_equal(a->q.ops->poll(&a->q, done, 4), 1); /* the one in flight */
+	assert_int_equal(a->q.stats.bad, 9);
 }
 
 static void test_too_much(void **state)
@@ -420,9 +417,9 @@ static void test_too_much(void **state)
 	(void)state;
 	start(4);
 	model.tamper = too_much;
-	struct accel_job j = job(session((struct accel_session){.service = ACCEL_DEFLATE}), 0, 64);
+	struct compute_job j = job(session((struct compute_session){.service = COMPUTE_DEFLATE}), 0, 64);
 	assert_int_equal(run(&j), QAT_STATUS_LENGTH);
-	assert_int_equal(a->drv->produced(a, 0), 0);
+	assert_int_equal(a->ops->produced(a, 0), 0);
 }
 
 static uint32_t claimed;
@@ -441,45 +438,45 @@ static void test_just_too_much(void **state)
 	(void)state;
 	start(4);
 	model.tamper = claim;
-	uint32_t pack = session((struct accel_session){.service = ACCEL_DEFLATE});
+	uint32_t pack = session((struct compute_session){.service = COMPUTE_DEFLATE});
 	for (uint32_t tag = 0; tag < DEPTH; tag += DEPTH - 1) {
-		struct accel_job j = job(pack, tag, 64);
+		struct compute_job j = job(pack, tag, 64);
 		j.room = 100 + tag;
 		claimed = j.room + 1;
 		assert_int_equal(run(&j), QAT_STATUS_LENGTH);
-		assert_int_equal(a->drv->produced(a, tag), 0);
+		assert_int_equal(a->ops->produced(a, tag), 0);
 		claimed = j.room;
 		assert_int_equal(run(&j), 0);
-		assert_int_equal(a->drv->produced(a, tag), j.room);
+		assert_int_equal(a->ops->produced(a, tag), j.room);
 	}
-	assert_int_equal(a->drv->produced(a, DEPTH), 0);
+	assert_int_equal(a->ops->produced(a, DEPTH), 0);
 	char text[80];
-	assert_string_equal(a->drv->status_text(QAT_STATUS_LENGTH, text, sizeof text),
+	assert_string_equal(a->q.ops->status_text(QAT_STATUS_LENGTH, text, sizeof text),
 			    "device claims more bytes than there is room for (status 01, code 0)");
 }
 
 /* Two rings: each is looked at, neither takes more than there is room for, and both count as ready. */
 static void test_both_rings(void **state)
 {
-	struct accel_done done[4];
+	struct queue_done done[4];
 	(void)state;
 	start(2);
-	uint32_t hash = session((struct accel_session){.service = ACCEL_HASH});
-	uint32_t pack = session((struct accel_session){.service = ACCEL_DEFLATE});
+	uint32_t hash = session((struct compute_session){.service = COMPUTE_HASH});
+	uint32_t pack = session((struct compute_session){.service = COMPUTE_DEFLATE});
 	for (unsigned which = 1; which < 4; which++) {
-		struct accel_job j[2] = {job(which & 1 ? hash : pack, 0, 8), job(pack, 1, 8)};
+		struct compute_job j[2] = {job(which & 1 ? hash : pack, 0, 8), job(pack, 1, 8)};
 		unsigned n = which == 3 ? 2 : 1;
-		uint64_t bells = a->stats.doorbells, empty = a->stats.empty_polls;
-		assert_false(a->drv->ready(a));
-		assert_int_equal(a->drv->submit_jobs(a, j, n), n);
-		a->drv->ring(a);
-		assert_int_equal(a->stats.doorbells - bells, n);
+		uint64_t bells = a->q.stats.doorbells, empty = a->q.stats.empty_polls;
+		assert_false(a->q.ops->ready(&a->q));
+		assert_int_equal(a->ops->submit(a, j, n), n);
+		a->q.ops->ring(&a->q);
+		assert_int_equal(a->q.stats.doorbells - bells, n);
 		qat_model_step(&model);
-		assert_true(a->drv->ready(a));
-		assert_int_equal(a->drv->poll(a, done, 1), 1);
-		assert_int_equal(a->drv->ready(a), which == 3);
-		assert_int_equal(a->drv->poll(a, done, 1), n - 1);
-		assert_int_equal(a->stats.empty_polls - empty, 2 - n);
+		assert_true(a->q.ops->ready(&a->q));
+		assert_int_equal(a->q.ops->poll(&a->q, done, 1), 1);
+		assert_int_equal(a->q.ops->ready(&a->q), which == 3);
+		assert_int_equal(a->q.ops->poll(&a->q, done, 1), n - 1);
+		assert_int_equal(a->q.stats.empty_polls - empty, 2 - n);
 	}
 	finish();
 	/* One service alone: the other ring is never looked at. */
@@ -492,15 +489,17 @@ static void test_both_rings(void **state)
 		memset(memory, 0, sizeof memory);
 		assert_int_equal(qat_vf_open(&vf, &cfg), SL_OK);
 		assert_int_equal(a->services, qat_services((enum qat_service)service));
-		assert_false(a->drv->ready(a));
-		assert_int_equal(a->drv->poll(a, done, 4), 0);
-		assert_int_equal(a->drv->health(a), SL_OK);
-		struct accel_session other = {.service = service == QAT_SYM ? ACCEL_DEFLATE : ACCEL_HASH};
+		assert_false(a->q.ops->ready(&a->q));
+		assert_int_equal(a->q.ops->poll(&a->q, done, 4), 0);
+		assert_int_equal(a->q.ops->health(&a->q), SL_OK);
+		struct compute_session other = {.service =
+							service == QAT_SYM ? COMPUTE_DEFLATE : COMPUTE_HASH};
 		uint32_t id;
-		assert_int_equal(a->drv->session(a, &other, &id), SL_UNSUPPORTED);
-		struct accel_job j = job(session((struct accel_session){
-						 .service = service == QAT_SYM ? ACCEL_HASH : ACCEL_DEFLATE}),
-					 0, 8);
+		assert_int_equal(a->ops->session(a, &other, &id), SL_UNSUPPORTED);
+		struct compute_job j =
+			job(session((struct compute_session){
+				    .service = service == QAT_SYM ? COMPUTE_HASH : COMPUTE_DEFLATE}),
+			    0, 8);
 		assert_int_equal(run(&j), 0);
 		qat_vf_close(&vf);
 	}
@@ -525,20 +524,21 @@ static void test_edges(void **state)
 	}
 	static uint8_t cd[QAT_CD_BYTES];
 	static struct qat_session made;
-	struct accel_session none = {.service = ACCEL_SERVICES, .key_len = 16};
+	struct compute_session none = {.service = COMPUTE_SERVICES, .key_len = 16};
 	assert_int_equal(qat_session_make(qat_gen_of_vf(0x37c9), &none, cd, IOVA(BASE), &made), SL_BADVAL);
 	/* What the model does not look at: lengths of keys and states, in 8 bytes, and a second word that is
 	 * for compression. */
 	for (unsigned gen = 2; gen <= 4; gen += 2) {
 		const struct qat_gen *of = qat_gen_of_vf(gen == 2 ? 0x37c9 : 0x4941);
 		const struct qat_request *r = (const void *)made.request;
-		struct accel_session one = {.service = ACCEL_CIPHER, .cipher = ACCEL_AES_CTR, .key_len = 24};
+		struct compute_session one = {
+			.service = COMPUTE_CIPHER, .cipher = COMPUTE_AES_CTR, .key_len = 24};
 		assert_int_equal(qat_session_make(of, &one, cd, IOVA(BASE), &made), SL_OK);
 		assert_true(r->key_words == (gen == 2 ? 3 : 4) && r->cd_words == (gen == 2 ? 4 : 6));
-		one = (struct accel_session){.service = ACCEL_AEAD, .key_len = 16};
+		one = (struct compute_session){.service = COMPUTE_AEAD, .key_len = 16};
 		assert_int_equal(qat_session_make(of, &one, cd, IOVA(BASE), &made), SL_OK);
 		assert_int_equal(r->state2_len, gen == 2 ? 40 : 0);
-		one = (struct accel_session){.service = ACCEL_INFLATE};
+		one = (struct compute_session){.service = COMPUTE_INFLATE};
 		assert_int_equal(qat_session_make(of, &one, cd, IOVA(BASE), &made), SL_OK);
 		assert_true(r->config[1] == 0 && (gen == 2 || r->config[0] == 0x20000000));
 	}
@@ -554,40 +554,47 @@ static void test_edges(void **state)
 		start(gen);
 		for (unsigned len = 0; len < 80; len++) {
 			bool aes = len == 16 || len == 24 || len == 32, xts = len == 32 || len == 64;
-			struct accel_session s[] = {
-				{.service = ACCEL_CIPHER, .cipher = ACCEL_AES_CBC, .key_len = (uint8_t)len},
-				{.service = ACCEL_CIPHER, .cipher = ACCEL_AES_XTS, .key_len = (uint8_t)len},
-				{.service = ACCEL_CHAIN, .cipher = ACCEL_AES_CTR, .key_len = (uint8_t)len},
-				{.service = ACCEL_AEAD, .key_len = (uint8_t)len},
+			struct compute_session s[] = {
+				{.service = COMPUTE_CIPHER,
+				 .cipher = COMPUTE_AES_CBC,
+				 .key_len = (uint8_t)len},
+				{.service = COMPUTE_CIPHER,
+				 .cipher = COMPUTE_AES_XTS,
+				 .key_len = (uint8_t)len},
+				{.service = COMPUTE_CHAIN,
+				 .cipher = COMPUTE_AES_CTR,
+				 .key_len = (uint8_t)len},
+				{.service = COMPUTE_AEAD, .key_len = (uint8_t)len},
 			};
 			for (unsigned i = 0; i < ARRAY_LEN(s); i++)
-				assert_int_equal(a->drv->session(a, &s[i], &id),
+				assert_int_equal(a->ops->session(a, &s[i], &id),
 						 (i == 1 ? xts : aes) ? SL_OK : SL_BADVAL);
 		}
-		struct accel_session s = {.service = ACCEL_AEAD, .key_len = 16, .aad_len = 240};
-		assert_int_equal(a->drv->session(a, &s, &id), SL_OK);
-		s = (struct accel_session){.service = ACCEL_HMAC, .mac_len = SHA_BLOCK_MAX};
-		assert_int_equal(a->drv->session(a, &s, &id), SL_OK);
-		s = (struct accel_session){
-			.service = ACCEL_CHAIN, .key_len = 16, .mac_len = SHA_BLOCK_MAX + 1};
-		assert_int_equal(a->drv->session(a, &s, &id), SL_BADVAL);
-		s = (struct accel_session){.service = ACCEL_CHAIN, .key_len = 16, .hash = SHA_KINDS};
-		assert_int_equal(a->drv->session(a, &s, &id), SL_BADVAL);
-		s = (struct accel_session){.service = ACCEL_HASH, .hash = SHA_KINDS - 1};
+		struct compute_session s = {.service = COMPUTE_AEAD, .key_len = 16, .aad_len = 240};
+		assert_int_equal(a->ops->session(a, &s, &id), SL_OK);
+		s = (struct compute_session){.service = COMPUTE_HMAC, .mac_len = SHA_BLOCK_MAX};
+		assert_int_equal(a->ops->session(a, &s, &id), SL_OK);
+		s = (struct compute_session){
+			.service = COMPUTE_CHAIN, .key_len = 16, .mac_len = SHA_BLOCK_MAX + 1};
+		assert_int_equal(a->ops->session(a, &s, &id), SL_BADVAL);
+		s = (struct compute_session){.service = COMPUTE_CHAIN, .key_len = 16, .hash = SHA_KINDS};
+		assert_int_equal(a->ops->session(a, &s, &id), SL_BADVAL);
+		s = (struct compute_session){.service = COMPUTE_HASH, .hash = SHA_KINDS - 1};
 		uint32_t hash = session(s);
-		struct accel_job j = job(hash, DEPTH - 1, 1);
+		struct compute_job j = job(hash, DEPTH - 1, 1);
 		assert_int_equal(run(&j), 0);
 		j.session = hash + 1;
-		assert_int_equal(a->drv->submit_jobs(a, &j, 1), 0);
-		assert_int_equal(a->refused, SL_RANGE);
-		s = (struct accel_session){.service = ACCEL_CIPHER, .cipher = ACCEL_AES_CTR, .key_len = 16};
+		assert_int_equal(a->ops->submit(a, &j, 1), 0);
+		assert_int_equal(a->q.refused, SL_RANGE);
+		s = (struct compute_session){
+			.service = COMPUTE_CIPHER, .cipher = COMPUTE_AES_CTR, .key_len = 16};
 		j = job(session(s), 0, 17); /* a stream cipher takes any length, */
 		assert_int_equal(run(&j), 0);
-		s.service = ACCEL_CHAIN;
-		s.cipher = ACCEL_AES_CBC;
+		s.service = COMPUTE_CHAIN;
+		s.cipher = COMPUTE_AES_CBC;
 		j.session = session(s); /* blocks do not */
-		assert_int_equal(a->drv->submit_jobs(a, &j, 1), 0);
-		assert_int_equal(a->refused, SL_BADVAL);
+		assert_int_equal(a->ops->submit(a, &j, 1), 0);
+		assert_int_equal(a->q.refused, SL_BADVAL);
 		finish();
 	}
 }
@@ -643,14 +650,14 @@ static void test_open(void **state)
 	OPEN(4, pair, far, SL_RANGE);
 	OPEN(2, depth, QAT_DEPTH_MAX, SL_OK);
 	memset(model.bar, 0xff, sizeof model.bar); /* gone from the bus */
-	assert_int_equal(a->drv->health(a), SL_DEVICE);
+	assert_int_equal(a->q.ops->health(&a->q), SL_DEVICE);
 	assert_null(qat_gen_of_vf(0x37c8));
 	assert_ptr_equal(qat_gen_of_pf(0x37c8), qat_gen_of_vf(0x37c9));
 }
 
 static struct jobs jobs;
 
-static enum sl_err run_known(void *ctx, const struct accel_job *j, uint16_t *status)
+static enum sl_err run_known(void *ctx, const struct compute_job *j, uint16_t *status)
 {
 	(void)ctx;
 	*status = run(j);
@@ -721,7 +728,7 @@ static void spoilt_jobs(unsigned gen)
 	model.data = gen;
 	for (uint32_t round = jobs.round; round < jobs.round + 40; round++)
 		for (uint32_t tag = 0; tag < JOB_TAGS; tag++) {
-			struct accel_job j;
+			struct compute_job j;
 			jobs_prepare(&jobs, round, tag, &j);
 			uint16_t status = run(&j);
 			enum sl_err e = jobs_check(&jobs, tag, status);
@@ -730,7 +737,7 @@ static void spoilt_jobs(unsigned gen)
 			if (!model.spoilt || status) {
 				assert_int_equal(e, SL_OK);
 				nothing++;
-			} else if (jobs.spec[jobs.state[tag].kind].service == ACCEL_DEFLATE &&
+			} else if (jobs.spec[jobs.state[tag].kind].service == COMPUTE_DEFLATE &&
 				   model.spoilt == dst) {
 				jobs.state[tag].stream = 0; /* five bits of it stand for nothing */
 			} else {
@@ -763,10 +770,10 @@ static void test_altered_aad(void **state)
 	open_jobs(2);
 	for (uint32_t round = 0; round < 7; round++)
 		for (uint32_t tag = 0; tag < JOB_TAGS; tag++) {
-			struct accel_job j;
+			struct compute_job j;
 			jobs_prepare(&jobs, round, tag, &j);
-			const struct accel_session *s = &jobs.spec[jobs.state[tag].kind];
-			if (s->service != ACCEL_AEAD || s->decrypt)
+			const struct compute_session *s = &jobs.spec[jobs.state[tag].kind];
+			if (s->service != COMPUTE_AEAD || s->decrypt)
 				continue;
 			jobs.va[tag * JOB_BYTES + JOB_AAD + 19] ^= 1;
 			assert_int_equal(jobs_check(&jobs, tag, run(&j)), SL_VERIFY);
@@ -798,9 +805,9 @@ static void one_bit(uint32_t tag, uint32_t off, bool seen)
 }
 
 /* A device that authenticates other data than it was given, and gives the tag of that. */
-static void other_aad(uint32_t tag, const struct accel_job *j)
+static void other_aad(uint32_t tag, const struct compute_job *j)
 {
-	const struct accel_session *s = &jobs.spec[jobs.state[tag].kind];
+	const struct compute_session *s = &jobs.spec[jobs.state[tag].kind];
 	uint8_t out[JOB_MAX], aad[256];
 	struct gcm gcm;
 	memcpy(aad, job_at(tag, JOB_AAD), sizeof aad);
@@ -821,13 +828,13 @@ static void wrong_data(unsigned gen)
 	unsigned kinds = 0, seen[JOB_KINDS] = {0};
 	open_jobs(gen);
 	for (uint32_t round = 0; round < 400; round++) {
-		struct accel_job j;
+		struct compute_job j;
 		jobs_prepare(&jobs, round, 0, &j);
 		struct job_state *st = &jobs.state[0];
-		const struct accel_session *s = &jobs.spec[st->kind];
+		const struct compute_session *s = &jobs.spec[st->kind];
 		uint64_t done = jobs.done[s->service], noticed = jobs.noticed;
-		bool comp = s->service == ACCEL_DEFLATE || s->service == ACCEL_INFLATE;
-		bool compares = s->check || (s->decrypt && !comp && s->service != ACCEL_CIPHER);
+		bool comp = s->service == COMPUTE_DEFLATE || s->service == COMPUTE_INFLATE;
+		bool compares = s->check || (s->decrypt && !comp && s->service != COMPUTE_CIPHER);
 		uint16_t status = run(&j);
 		assert_int_equal(status != 0, st->spoilt);
 		assert_true(compares || !st->spoilt);
@@ -839,10 +846,10 @@ static void wrong_data(unsigned gen)
 			continue;
 		}
 		kinds += !seen[st->kind]++;
-		bool text = s->service != ACCEL_HASH && s->service != ACCEL_HMAC;
-		uint32_t len = s->service == ACCEL_DEFLATE ? st->stream : st->len;
-		bool digest = s->service >= ACCEL_HASH && s->service <= ACCEL_AEAD && !compares;
-		unsigned size = s->service == ACCEL_AEAD ? GCM_TAG : sha_size((enum sha)s->hash);
+		bool text = s->service != COMPUTE_HASH && s->service != COMPUTE_HMAC;
+		uint32_t len = s->service == COMPUTE_DEFLATE ? st->stream : st->len;
+		bool digest = s->service >= COMPUTE_HASH && s->service <= COMPUTE_AEAD && !compares;
+		unsigned size = s->service == COMPUTE_AEAD ? GCM_TAG : sha_size((enum sha)s->hash);
 		if (text) {
 			one_bit(0, JOB_DST, true);
 			one_bit(0, JOB_DST + len / 2, true);
@@ -852,10 +859,10 @@ static void wrong_data(unsigned gen)
 		for (unsigned i = 0; digest && i < size; i++)
 			one_bit(0, JOB_DIGEST + i, true);
 		one_bit(0, JOB_DIGEST + (digest ? size : 0), false);
-		if (s->service == ACCEL_AEAD && !s->decrypt)
+		if (s->service == COMPUTE_AEAD && !s->decrypt)
 			other_aad(0, &j);
 		/* jobs_check() makes the source anew, whatever the device did there. */
-		if (s->service != ACCEL_INFLATE && !s->decrypt)
+		if (s->service != COMPUTE_INFLATE && !s->decrypt)
 			one_bit(0, JOB_SRC, false);
 		assert_int_equal(jobs_check(&jobs, 0, 0x10), SL_DEVICE);
 		assert_int_equal(jobs_check(&jobs, 0, 0), SL_OK);
@@ -902,7 +909,7 @@ static void test_some_services(void **state)
 		assert_int_equal(kinds, service == QAT_SYM ? 20 : 3);
 		assert_true(least > 30);
 		assert_true(jobs_least(&jobs) > 200);
-		for (unsigned s = 0; s < ACCEL_SERVICES; s++)
+		for (unsigned s = 0; s < COMPUTE_SERVICES; s++)
 			assert_int_equal(jobs.done[s] != 0, a->services >> s & 1);
 		qat_vf_close(&vf);
 	}
@@ -1005,11 +1012,11 @@ static void fail_and_recover(const struct lie *lie, unsigned at)
 	open_vf();
 	assert_int_equal(jobs_open(&jobs), SL_OK);
 	if (held[3]) { /* what was late by a reset is none of the new ones, whatever these are */
-		struct accel_done done[JOB_TAGS];
+		struct queue_done done[JOB_TAGS];
 		assert_int_equal(jobs_begin(&jobs, now), SL_OK);
 		qat_model_post(&model, 0, held[2] == 4 ? 10 : 14, held);
-		assert_int_equal(a->drv->poll(a, done, JOB_TAGS), 0);
-		assert_int_equal(a->stats.bad, 1);
+		assert_int_equal(a->q.ops->poll(&a->q, done, JOB_TAGS), 0);
+		assert_int_equal(a->q.stats.bad, 1);
 		assert_int_equal(jobs_turn(&jobs, now), SL_DEVICE);
 		qat_vf_close(&vf);
 		qat_model_reset(&model);
@@ -1033,31 +1040,33 @@ static void test_recovery(void **state)
 /* The answer to the first request after a reset is not that to the first request before it. */
 static void test_late(void **state)
 {
-	struct accel_done done[2];
+	struct queue_done done[2];
 	(void)state;
-	for (unsigned service = ACCEL_HASH; service <= ACCEL_DEFLATE; service += ACCEL_DEFLATE - ACCEL_HASH) {
+	for (unsigned service = COMPUTE_HASH; service <= COMPUTE_DEFLATE;
+	     service += COMPUTE_DEFLATE - COMPUTE_HASH) {
 		memset(&vf, 0, sizeof vf);
 		start(2);
-		struct accel_job j = job(session((struct accel_session){.service = (uint8_t)service}), 4, 64);
+		struct compute_job j =
+			job(session((struct compute_session){.service = (uint8_t)service}), 4, 64);
 		countdown = 1;
 		model.tamper = hold_back;
-		assert_int_equal(a->drv->submit_jobs(a, &j, 1), 1);
-		a->drv->ring(a);
+		assert_int_equal(a->ops->submit(a, &j, 1), 1);
+		a->q.ops->ring(&a->q);
 		qat_model_step(&model);
 		for (unsigned resets = 0; resets < 3; resets++) {
 			qat_vf_close(&vf);
 			qat_model_reset(&model);
 			open_vf();
-			j.session = session((struct accel_session){.service = (uint8_t)service});
-			assert_int_equal(a->drv->submit_jobs(a, &j, 1), 1);
-			a->drv->ring(a);
-			qat_model_post(&model, 0, service == ACCEL_HASH ? 10 : 14, held);
-			assert_int_equal(a->drv->poll(a, done, 2), 0);
-			assert_int_equal(a->stats.bad, 1);
+			j.session = session((struct compute_session){.service = (uint8_t)service});
+			assert_int_equal(a->ops->submit(a, &j, 1), 1);
+			a->q.ops->ring(&a->q);
+			qat_model_post(&model, 0, service == COMPUTE_HASH ? 10 : 14, held);
+			assert_int_equal(a->q.ops->poll(&a->q, done, 2), 0);
+			assert_int_equal(a->q.stats.bad, 1);
 			qat_model_step(&model);
-			assert_int_equal(a->drv->poll(a, done, 2), 1);
+			assert_int_equal(a->q.ops->poll(&a->q, done, 2), 1);
 			assert_int_equal(done[0].tag, 4);
-			assert_int_equal(a->stats.ops, 1);
+			assert_int_equal(a->q.stats.ops, 1);
 		}
 	}
 }
@@ -1094,20 +1103,20 @@ static void test_which_ring(void **state)
 	char text[192];
 	(void)state;
 	for (unsigned bad = 0; bad < QAT_SERVICES; bad++) {
-		struct accel_done done[2];
+		struct queue_done done[2];
 		start(2);
-		assert_string_equal(a->drv->explain(a, text, sizeof text),
+		assert_string_equal(a->q.ops->explain(&a->q, text, sizeof text),
 				    "nothing is in flight, and the rings are as they were set up");
-		uint8_t other = bad == QAT_SYM ? ACCEL_DEFLATE : ACCEL_HASH;
-		struct accel_job j = job(session((struct accel_session){.service = other}), 0, 8);
-		assert_int_equal(a->drv->submit_jobs(a, &j, 1), 1);
-		a->drv->ring(a);
-		assert_non_null(strstr(a->drv->explain(a, text, sizeof text),
+		uint8_t other = bad == QAT_SYM ? COMPUTE_DEFLATE : COMPUTE_HASH;
+		struct compute_job j = job(session((struct compute_session){.service = other}), 0, 8);
+		assert_int_equal(a->ops->submit(a, &j, 1), 1);
+		a->q.ops->ring(&a->q);
+		assert_non_null(strstr(a->q.ops->explain(&a->q, text, sizeof text),
 				       "ring: 1 in flight, fetched up to 0 of 80"));
 		qat_model_post(&model, 0, bad == QAT_SYM ? 10 : 14, answer);
-		assert_int_equal(a->drv->poll(a, done, 2), 0);
+		assert_int_equal(a->q.ops->poll(&a->q, done, 2), 0);
 		assert_string_equal(
-			a->drv->explain(a, text, sizeof text),
+			a->q.ops->explain(&a->q, text, sizeof text),
 			bad == QAT_SYM ? "crypto ring: responses that belong to no request: 1, the last with "
 					 "opaque value 0000000000000000; 0 in flight"
 				       : "compression ring: responses that belong to no request: 1, the last "
@@ -1119,15 +1128,15 @@ static void test_which_ring(void **state)
  * what is written there. */
 static void test_noise(void **state)
 {
-	struct accel_done done[DEPTH];
+	struct queue_done done[DEPTH];
 	uint64_t random = 7;
 	(void)state;
 	start(2);
-	uint32_t hash = session((struct accel_session){.service = ACCEL_HASH});
-	uint32_t pack = session((struct accel_session){.service = ACCEL_DEFLATE});
+	uint32_t hash = session((struct compute_session){.service = COMPUTE_HASH});
+	uint32_t pack = session((struct compute_session){.service = COMPUTE_DEFLATE});
 	for (uint32_t tag = 0; tag < DEPTH; tag++) {
-		struct accel_job j = job(tag % 2 ? hash : pack, tag, 64);
-		assert_int_equal(a->drv->submit_jobs(a, &j, 1), 1);
+		struct compute_job j = job(tag % 2 ? hash : pack, tag, 64);
+		assert_int_equal(a->ops->submit(a, &j, 1), 1);
 	}
 	unsigned seen = 0;
 	for (unsigned i = 0; i < 20000; i++) {
@@ -1143,14 +1152,14 @@ static void test_noise(void **state)
 		if (!right && i % 3)
 			answer[1] ^= BIT(16 + i % 48);
 		qat_model_post(&model, 0, tag % 2 ? 10 : 14, (const uint8_t *)answer);
-		unsigned n = a->drv->poll(a, done, 1);
+		unsigned n = a->q.ops->poll(&a->q, done, 1);
 		assert_int_equal(n, right);
 		seen += n;
 		if (n && tag % 2 == 0)
-			assert_true(a->drv->produced(a, tag) <= 0x10000);
+			assert_true(a->ops->produced(a, tag) <= 0x10000);
 	}
 	assert_int_equal(seen, DEPTH);
-	assert_int_equal(a->stats.ops, DEPTH);
+	assert_int_equal(a->q.stats.ops, DEPTH);
 }
 
 int main(void)

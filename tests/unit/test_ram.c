@@ -2,7 +2,7 @@
 #include <string.h>
 #include "kernel/pmm.h"
 #include "kernel/ram.h"
-#include "kernel/x86/paging.h"
+#include "kernel/paging.h"
 #include "tests/unit/support.h"
 #include "tests/unit/test.h"
 

@@ -8,7 +8,7 @@
 #include "apps/proof/strike.h"
 #include "apps/proof/stages.h"
 #include "apps/work/pattern.h"
-#include "kernel/x86/paging.h"
+#include "kernel/paging.h"
 #include "tests/unit/support_stages.h"
 #include "tests/unit/test.h"
 

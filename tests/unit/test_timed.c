@@ -9,8 +9,8 @@
 #include "apps/work/timed.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
-#include "kernel/x86/irq.h"
-#include "kernel/x86/tsc.h"
+#include "kernel/irq.h"
+#include "kernel/tsc.h"
 #include "tests/unit/support.h"
 #include "tests/unit/test.h"
 
@@ -22,9 +22,9 @@
 
 /* A device that does what it is told when it is asked for results. */
 static struct dev {
-	struct accel a; /* first */
+	struct block a; /* first */
 	struct pci_func fn;
-	struct accel_req req[BUFFER_SLOTS];
+	struct block_req req[BUFFER_SLOTS];
 	unsigned n, sent;  /* taken, and told of by a doorbell */
 	unsigned refuse;   /* takes so many requests less than it is given */
 	unsigned bad;      /* the next of its results are errors */
@@ -107,24 +107,24 @@ enum sl_err irq_set(unsigned vector, irq_fn *fn, void *ctx)
 	return SL_OK;
 }
 
-static struct dev *of(struct accel *a)
+static struct dev *of(struct queue *a)
 {
 	return (struct dev *)(void *)a;
 }
 
-static unsigned submit(struct accel *a, const struct accel_req *req, unsigned n)
+static unsigned submit(struct block *a, const struct block_req *req, unsigned n)
 {
-	struct dev *d = of(a);
+	struct dev *d = of(&a->q);
 	unsigned take = n > d->refuse ? n - d->refuse : 0;
 	for (unsigned i = 0; i < take; i++) {
 		assert_true(d->n < ARRAY_LEN(d->req));
 		d->req[d->n++] = req[i];
 	}
-	a->refused = SL_BUSY;
+	a->q.refused = SL_BUSY;
 	return take;
 }
 
-static void ring(struct accel *a)
+static void ring(struct queue *a)
 {
 	struct dev *d = of(a);
 	d->rings++;
@@ -132,24 +132,24 @@ static void ring(struct accel *a)
 	d->sent = d->n;
 }
 
-static void carry_out(struct dev *d, const struct accel_req *r)
+static void carry_out(struct dev *d, const struct block_req *r)
 {
 	uint64_t chunk = (r->lba - 100) / (CHUNK / BLOCK);
 	uint8_t *buffer = d->buffers + (r->data.v - BASE), *at = d->store + chunk * CHUNK;
 	assert_true(chunk < CHUNKS && r->data.v - BASE == r->tag * CHUNK && r->blocks == CHUNK / BLOCK);
-	if (r->op == ACCEL_READ) {
+	if (r->op == BLOCK_READ) {
 		memcpy(buffer, at, CHUNK);
 		buffer[CHUNK - 1] ^= d->spoils;
 		d->reads++;
 		d->seen[chunk]++;
 	} else {
-		assert_int_equal(r->op, ACCEL_WRITE);
+		assert_int_equal(r->op, BLOCK_WRITE);
 		memcpy(at, buffer, CHUNK);
 		d->writes++;
 	}
 }
 
-static unsigned poll(struct accel *a, struct accel_done *done, unsigned max)
+static unsigned poll(struct queue *a, struct queue_done *done, unsigned max)
 {
 	struct dev *d = of(a);
 	unsigned n = 0;
@@ -161,7 +161,7 @@ static unsigned poll(struct accel *a, struct accel_done *done, unsigned max)
 	}
 	for (; n < max && n < d->sent; n++) {
 		carry_out(d, &d->req[n]);
-		done[n] = (struct accel_done){.tag = d->req[n].tag, .status = d->bad != 0};
+		done[n] = (struct queue_done){.tag = d->req[n].tag, .status = d->bad != 0};
 		d->bad -= d->bad != 0;
 	}
 	memmove(d->req, d->req + n, (d->n - n) * sizeof d->req[0]);
@@ -170,24 +170,25 @@ static unsigned poll(struct accel *a, struct accel_done *done, unsigned max)
 	return n;
 }
 
-static bool ready(const struct accel *a)
+static bool ready(const struct queue *a)
 {
 	return ((const struct dev *)(const void *)a)->sent != 0;
 }
 
-static void arm(struct accel *a)
+static void arm(struct queue *a)
 {
 	(void)a;
 }
 
-static enum sl_err health(struct accel *a)
+static enum sl_err health(struct queue *a)
 {
 	(void)a;
 	return SL_OK;
 }
 
-static const struct accel_driver driver = {
-	.submit = submit, .ring = ring, .poll = poll, .ready = ready, .arm = arm, .health = health};
+static const struct queue_ops queue_ops = {
+	.ring = ring, .poll = poll, .ready = ready, .arm = arm, .health = health};
+static const struct block_ops block_ops = {.submit = submit};
 
 static void sink(const char *line, size_t len)
 {
@@ -200,7 +201,7 @@ static void sink(const char *line, size_t len)
 static int start(void **state)
 {
 	(void)state;
-	static struct accel_store store[VFS];
+	static struct block_store store[VFS];
 	static bool once;
 	if (!once)
 		log_sink_add(sink);
@@ -218,11 +219,12 @@ static int start(void **state)
 	m.vfs = m.pairs = VFS;
 	for (unsigned i = 0; i < VFS; i++) {
 		struct vf *vf = &m.vf[i];
-		store[i] = (struct accel_store){
+		store[i] = (struct block_store){
 			.block = BLOCK, .first_lba = 100, .blocks = CHUNKS * (CHUNK / BLOCK)};
-		dev[i].a = (struct accel){.drv = &driver, .depth = BUFFER_SLOTS};
+		dev[i].a = (struct block){.q = {.ops = &queue_ops, .depth = BUFFER_SLOTS}, .ops = &block_ops};
 		dev[i].fn.bdf = (bdf_t){0, (uint16_t)(0x101 + i)};
-		*vf = (struct vf){.index = i, .accel = &dev[i].a, .data = &store[i], .fn = &dev[i].fn};
+		*vf = (struct vf){.index = i, .data = &store[i], .fn = &dev[i].fn};
+		vf_stores(vf, &dev[i].a);
 		vf->buffers = (struct dma_buf){
 			.va = dev[i].buffers, .iova = IOVA(BASE), .len = sizeof dev[i].buffers};
 		hist_reset(&vf->latency);
@@ -236,7 +238,7 @@ static int start(void **state)
 /* Every chunk that is read later has its own contents, to the last one, or to the store's end. */
 static void test_prepare(void **state)
 {
-	static struct accel_store small;
+	static struct block_store small;
 	(void)state;
 	small = *m.vf[1].data;
 	small.blocks = 37 * (CHUNK / BLOCK) + 1;
@@ -270,7 +272,7 @@ static void test_turn(void **state)
 	assert_int_equal(timed_prepare(&m), SL_OK);
 	vf->ops = 99; /* of a run before */
 	hist_add(&vf->latency, 5);
-	dev[1].a.stats.polls = 1000;
+	dev[1].a.q.stats.polls = 1000;
 	assert_int_equal(poller_start(&l, 1, QD), SL_OK);
 	assert_true(vf->core == 3 && vf->ops == 0 && vf->latency.count == 0 && vf->batch.n == QD);
 	assert_int_equal(dev[1].sent, QD);
@@ -309,7 +311,7 @@ static void test_stop(void **state)
 	struct vf *vf = &m.vf[0];
 	unsigned errors = 0;
 	assert_int_equal(timed_prepare(&m), SL_OK);
-	dev[0].a.stats = (struct accel_stats){.doorbells = 70, .polls = 80, .empty_polls = 60};
+	dev[0].a.q.stats = (struct queue_stats){.doorbells = 70, .polls = 80, .empty_polls = 60};
 	assert_int_equal(poller_start(&l, 0, QD), SL_OK);
 	for (unsigned i = 0; i < 5; i++)
 		assert_int_equal(poller_turn(&poller[0], true, &errors), QD);

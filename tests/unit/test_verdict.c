@@ -3,7 +3,7 @@
 #include "apps/result.h"
 #include "apps/report/latency.h"
 #include "kernel/core.h"
-#include "kernel/x86/tsc.h"
+#include "kernel/tsc.h"
 #include "tests/unit/support_stages.h"
 #include "tests/unit/test.h"
 

@@ -23,8 +23,8 @@ static struct pci_func fn;
 static struct nvme_model model;
 static struct nvme_model_ns ns[2]; /* with protection information; plain, of 4 KiB blocks */
 static _Alignas(PAGE_SIZE) uint8_t block[PAGE_2M];
-static struct accel_driver driver;
-static const struct accel_driver *real;
+static struct queue_ops ops;
+static const struct queue_ops *real;
 static struct worker worker;
 
 unsigned core_count(void)
@@ -62,7 +62,7 @@ static void *reach(void *ctx, uint64_t iova, uint64_t len, bool write)
 }
 
 /* The model works when somebody looks. */
-static unsigned poll(struct accel *a, struct accel_done *done, unsigned max)
+static unsigned poll(struct queue *a, struct queue_done *done, unsigned max)
 {
 	nvme_model_step(&model);
 	return real->poll(a, done, max);
@@ -106,13 +106,13 @@ static int start(void **state)
 		.io = model.io, .fn = fn.bdf, .mem = &vf->queues, .depth = DEPTH_MIN, .shares = 1};
 	assert_int_equal(nvme_vf_open(&own.vf, &cfg), SL_OK);
 	vf->own = &own;
-	vf->accel = &own.vf.accel;
-	real = vf->accel->drv;
-	driver = *real;
-	driver.poll = poll;
-	vf->accel->drv = &driver;
-	for (unsigned i = 0; i < vf->accel->stores; i++)
-		*(vf->accel->store[i].pi ? &vf->pi : &vf->data) = &vf->accel->store[i];
+	vf_stores(vf, &own.vf.block);
+	real = vf->queue->ops;
+	ops = *real;
+	ops.poll = poll;
+	vf->queue->ops = &ops;
+	for (unsigned i = 0; i < vf->medium->stores; i++)
+		*(vf->medium->store[i].pi ? &vf->pi : &vf->data) = &vf->medium->store[i];
 	assert_true(vf->data && vf->pi);
 	said_clear();
 	return 0;

@@ -221,7 +221,12 @@ static void test_caches(void **state)
 		assert_int_equal(dma(P), tries[i].helps ? 5 : 0);
 		end(0);
 	}
-	/* tables below the top one as well: the leaf-only hint leaves them */
+}
+
+/* Tables below the top one are cached as well: the leaf-only hint leaves them. So are context entries. */
+static void test_caches_above(void **state)
+{
+	(void)state;
 	for (unsigned hint = 0; hint < 2; hint++) {
 		begin(MODEL_CAP, MODEL_ECAP);
 		on();
@@ -232,7 +237,6 @@ static void test_caches(void **state)
 		assert_int_equal(dma(P), hint ? 0 : 5);
 		end(0);
 	}
-	/* and context entries */
 	begin(MODEL_CAP, MODEL_ECAP);
 	on();
 	assert_int_equal(dma(P), 0);
@@ -243,7 +247,12 @@ static void test_caches(void **state)
 	descriptor(1 | 3 << 4 | 7ull << 16 | (uint64_t)RID << 32, 0);
 	assert_int_equal(dma(P), 2);
 	end(0);
-	/* caching mode: what was not there is cached too */
+}
+
+/* Caching mode: what was not there is cached too. */
+static void test_caching_mode(void **state)
+{
+	(void)state;
 	begin(MODEL_CAP | MODEL_CM, MODEL_ECAP);
 	table[2][W >> 12 & 511] = 0;
 	flush(table[2]);
@@ -293,6 +302,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_commands),         cmocka_unit_test(test_queue),
 		cmocka_unit_test(test_write_1_to_clear), cmocka_unit_test(test_caches),
+		cmocka_unit_test(test_caches_above),     cmocka_unit_test(test_caching_mode),
 		cmocka_unit_test(test_memory),
 	};
 	return cmocka_run_group_tests(tests, ram_setup, NULL);

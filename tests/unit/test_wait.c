@@ -5,14 +5,14 @@
 #include "apps/vf/workers.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
-#include "kernel/x86/irq.h"
+#include "kernel/irq.h"
 #include "tests/unit/support.h"
 #include "tests/unit/test.h"
 
 #define DEVS 2u
 
 static struct dev {
-	struct accel a; /* first */
+	struct queue a; /* first */
 	unsigned posted, taken, acked;
 	bool masked, mute; /* mute: it forgets its interrupts */
 	bool vector_irr;   /* at the processor */
@@ -186,13 +186,13 @@ void msix_vector_mask(const struct msix_vector *v, bool masked)
 
 /* --- the accelerator */
 
-static bool dev_ready(const struct accel *a)
+static bool dev_ready(const struct queue *a)
 {
 	const struct dev *d = (const struct dev *)a;
 	return d->posted != d->taken;
 }
 
-static void dev_arm(struct accel *a)
+static void dev_arm(struct queue *a)
 {
 	struct dev *d = (struct dev *)a;
 	point();
@@ -200,7 +200,7 @@ static void dev_arm(struct accel *a)
 	point();
 }
 
-static const struct accel_driver driver = {.name = "strict", .ready = dev_ready, .arm = dev_arm};
+static const struct queue_ops queue_ops = {.name = "strict", .ready = dev_ready, .arm = dev_arm};
 
 static struct pci_func fn[DEVS];
 
@@ -219,10 +219,10 @@ static void begin(enum wait_mode mode, struct wait_set *r)
 	irqs_on = true;
 	for (unsigned i = 0; i < DEVS; i++) {
 		fn[i].bdf.rid = (uint16_t)i;
-		dev[i].a.drv = &driver;
+		dev[i].a.ops = &queue_ops;
 		dev[i].masked = true;
 		m.vf[i].fn = &fn[i];
-		m.vf[i].accel = &dev[i].a;
+		m.vf[i].queue = &dev[i].a;
 		m.vf[i].msix = (struct msix_table){.fn = &fn[i], .vectors = 1};
 	}
 	assert_int_equal(wait_open(&m), SL_OK);

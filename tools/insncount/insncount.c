@@ -1,5 +1,5 @@
 /* A QEMU plugin that counts guest instructions and MMIO accesses per virtual CPU between markers
- * (kernel/x86/marker.h), exactly: each instruction is counted when it is executed.
+ * (kernel/marker.h), exactly: each instruction is counted when it is executed.
  *
  *   -plugin insncount.so,out=FILE[,from=ADDRESS][,profile=FILE]
  *

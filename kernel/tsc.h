@@ -4,7 +4,7 @@
 
 struct tsc_info {
 	uint64_t hz;
-	const char *source; /* what the rate was taken from; NULL before tsc_init() */
+	const char *source; /* the source of the rate; NULL before tsc_init() */
 };
 
 /* Finds the TSC's rate: CPUID 15h when it is complete, else measured against the HPET or the ACPI timer.

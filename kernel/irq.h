@@ -3,7 +3,8 @@
  * acknowledged after it. A vector without a handler is counted and dropped: it never stops a core. */
 #pragma once
 #include "kernel/err.h"
-#include "kernel/x86/trap.h"
+
+struct trap_frame;
 
 typedef void irq_fn(void *ctx);
 
@@ -12,16 +13,20 @@ typedef void irq_fn(void *ctx);
 #define IRQ_LAST     0xefu
 #define IRQ_SPURIOUS 0xffu
 
-/* Sets or, with fn NULL, takes away the handler of a vector. Core 0 only. SL_RANGE below 32 and for
+/* Sets or, with fn NULL, removes the handler of a vector. Core 0 only. SL_RANGE below 32 and for
  * IRQ_SPURIOUS; SL_EXISTS when it has one. */
 enum sl_err irq_set(unsigned vector, irq_fn *fn, void *ctx) MUST_CHECK;
 
-/* A free vector with this handler; SL_NOSPACE when there is none. irq_set(vector, NULL, NULL) gives it back.
- */
+/* A free vector with this handler; SL_NOSPACE when there is none. irq_set(vector, NULL, NULL) frees it. */
 enum sl_err irq_alloc(irq_fn *fn, void *ctx, uint8_t *vector) MUST_CHECK;
 
 /* Interrupts without a handler so far, on all cores; *last is the vector of one of them. */
 uint64_t irq_strays(uint8_t *last);
 
-/* From kernel/x86/trap.S, by trap_handle(). */
+/* Called by trap_handle(), from kernel/x86/trap.S. */
 void irq_handle(const struct trap_frame *f);
+
+/* The mode of the local APICs and the reason, as text. */
+const char *apic_mode(void);
+/* The highest APIC id that interrupts can be sent to. */
+uint32_t apic_reach(void);

@@ -1,4 +1,4 @@
-#include "kernel/x86/mca.h"
+#include "kernel/mca.h"
 #include "kernel/fmt.h"
 
 unsigned mca_banks(const struct mca_io *io)

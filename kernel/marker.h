@@ -1,13 +1,13 @@
-/* Marks for tools/insncount, which counts instructions: 8-byte NOPs that tell it where it is. Every x86-64
- * processor passes over them. */
+/* Marks for tools/insncount, which counts instructions: 8-byte NOPs that mark positions in the run. Every
+ * x86-64 processor ignores them. */
 #pragma once
 
 enum marker {
 	MARK_FIRST = 13,  /* the first completion on a VF */
 	MARK_BEGIN = 14,  /* the measured loop begins */
-	MARK_END = 15,    /* and is over */
-	MARK_WAIT = 254,  /* from here on only the device is waited for */
-	MARK_GO_ON = 255, /* up to here */
+	MARK_END = 15,    /* the measured loop ends */
+	MARK_WAIT = 254,  /* a wait for the device begins */
+	MARK_GO_ON = 255, /* and ends */
 };
 
 /* id: a constant. Also keeps the compiler from moving memory accesses across it. */
