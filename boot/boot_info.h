@@ -1,5 +1,5 @@
-/* The one thing that the loader hands to the kernel. All addresses are physical; everything pointed to lies
- * in memory of type EfiLoaderData, which the kernel never reuses. */
+/* What the loader hands to the kernel. All addresses are physical; all that they point to is in memory of
+ * type EfiLoaderData, which the kernel never reuses. */
 #pragma once
 #include "boot/config.h"
 #include "boot/files.h"
@@ -9,7 +9,7 @@
 #define BOOT_INFO_MAGIC   0x4f464e4945434c53ull /* "SLCEINFO" */
 #define BOOT_INFO_VERSION 1u
 
-/* UEFI §7.2.3, EFI_MEMORY_TYPE: the ones that we tell apart. */
+/* UEFI §7.2.3, EFI_MEMORY_TYPE: the types that Sluice distinguishes. */
 enum boot_mem {
 	MEM_RESERVED = 0,
 	MEM_LOADER_CODE = 1,
@@ -61,7 +61,7 @@ struct boot_file {
 	uint64_t at, len; /* len 0: it is missing or cannot be read */
 };
 
-/* Secure Boot, by its name in reports. setup: in setup mode, when anybody may enrol keys. */
+/* Secure Boot, by its name in reports. setup: setup mode, in which keys can be enrolled freely. */
 #define BOOT_SECURE(X)                                                                                       \
 	X(SECURE_OFF, "off") X(SECURE_ON, "on") X(SECURE_UNKNOWN, "unknown") X(SECURE_SETUP, "setup")
 enum boot_secure { BOOT_SECURE(CONFIG_ENUM) };
@@ -80,16 +80,16 @@ struct boot_info {
 	uint64_t root_table; /* CR3: kernel segments, direct map, one page of the loader */
 	uint64_t jump_page;  /* the loader's page that is mapped one to one; to be unmapped */
 	uint64_t map_base;   /* virtual address of the direct map of RAM */
-	/* Memory of the page tables, read-only in the direct map: the first tables_used pages of it are. */
+	/* Memory for page tables, read-only in the direct map; the first tables_used pages are in use. */
 	uint64_t tables, tables_pages, tables_used;
-	uint64_t firmware_cr4; /* CR4 as firmware left it */
+	uint64_t firmware_cr4; /* CR4 as the firmware left it */
 	uint32_t pages_1g, la57;
 
 	uint64_t regions;                                /* struct boot_region [region_count] */
 	uint64_t symtab, symtab_len, strtab, strtab_len; /* of the kernel's ELF file */
 	struct boot_segment segment[8];
 	uint32_t region_count, segment_count;
-	uint32_t regions_odd; /* descriptors of the memory map that make no sense */
+	uint32_t regions_odd; /* invalid descriptors of the memory map */
 	uint32_t phys_bits;   /* of a physical address: CPUID 80000008h EAX 7:0 */
 
 	uint64_t rsdp;

@@ -8,8 +8,7 @@
 #define CONFIG_CONSOLES 4
 #define CONFIG_SKIPS    4u
 
-/* The first thing wrong, for a person: "sluice.cfg:3:5: vfs=abc is not a number". line 0: nothing is wrong.
- */
+/* The first error, as text: "sluice.cfg:3:5: vfs=abc is not a number". line 0: no error. */
 struct config_error {
 	char source[16];
 	uint32_t line, col; /* from 1 */
@@ -35,14 +34,15 @@ struct config {
 	uint32_t access;   /* enum config_access */
 	uint32_t doorbell; /* enum config_doorbell, of the VFs' rings */
 	uint32_t json;     /* lines of JSON between the stages too */
-	uint32_t keep;     /* what is known before the hand-over goes into a file beside sluice.cfg */
-	uint32_t ms;       /* app=bench, this and the next: length of one repeat */
-	uint32_t batch;    /* completions that are waited for before as many are sent; 0: whatever has come */
-	uint32_t block;    /* bytes of a request */
-	uint32_t writes;   /* of 100 requests */
-	uint32_t order;    /* enum config_order */
+	uint32_t keep;  /* writes a report of the facts known before the hand-over to a file beside sluice.cfg
+			 */
+	uint32_t ms;    /* app=bench, this and the next: length of one repeat */
+	uint32_t batch; /* completions collected before as many requests are sent; 0: as many as have come */
+	uint32_t block; /* bytes of a request */
+	uint32_t writes; /* of 100 requests */
+	uint32_t order;  /* enum config_order */
 	uint32_t seed;
-	uint32_t baud; /* 0: the rate that firmware has set, or that the SPCR table names */
+	uint32_t baud; /* 0: the rate set by the firmware or named by the SPCR table */
 	struct acpi_uart console[CONFIG_CONSOLES]; /* console=: these and no others */
 	uint32_t consoles;
 	uint32_t term;    /* enum config_term */
@@ -54,7 +54,7 @@ struct config {
 
 void config_defaults(struct config *cfg);
 
-/* It is for QAT VFs: device=qat, or app=accel, which nothing else is for. */
+/* The run uses QAT VFs: device=qat, or app=accel, which works only with QAT. */
 static inline bool config_wants_qat(const struct config *cfg)
 {
 	return cfg->device == DEVICE_QAT || cfg->app == APP_ACCEL;

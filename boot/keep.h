@@ -1,6 +1,5 @@
-/* What is known before the hand-over, kept on the volume that sluice.cfg was read from (keep=1): the lines of
- * the audit's report that firmware's time has an answer to. Pure; who writes the file gives the lines away.
- */
+/* The facts known before the hand-over, written to the volume of sluice.cfg (keep=1): those lines of the
+ * audit's report that can be filled in while the firmware runs. Pure; put() writes the lines. */
 #pragma once
 #include "boot/boot_info.h"
 #include "kernel/acpi.h"
@@ -16,6 +15,6 @@ struct keep {
 	uint32_t (*read)(const struct acpi *acpi, uint16_t seg, uint16_t rid, unsigned off);
 };
 
-/* The whole file, with the markers around the lines, to put; returns how many lines there are between them,
- * and *crc is their CRC-32. */
+/* Writes the whole file, with the markers around the lines, to put; returns the number of lines between them,
+ * and their CRC-32 in *crc. */
 unsigned keep_report(const struct keep *k, jsonl_put *put, void *ctx, uint32_t *crc);

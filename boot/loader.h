@@ -1,4 +1,4 @@
-/* What the parts of the loader share. */
+/* Shared by the parts of the loader. */
 #pragma once
 #include <efi.h>
 #include "boot/boot_info.h"
@@ -15,23 +15,23 @@ static inline EFI_BOOT_SERVICES *loader_bs(void)
 	return loader_st->BootServices;
 }
 
-/* A text on firmware's console. */
+/* Prints text on the firmware's console. */
 void say(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
-/* Says why Sluice does not start and gives the machine back to firmware. */
+/* Says why Sluice does not start and returns the machine to the firmware. */
 _Noreturn void refuse(const char *why, const char *advice);
 
 /* Zeroed memory of type EfiLoaderData; refuses to start when there is none. */
 void *loader_pages(uint64_t pages);
 void *loader_bytes(uint64_t bytes);
 
-/* UCS-2 as ASCII, size bytes at most; what is not printable becomes '?'. */
+/* UCS-2 as ASCII, size bytes at most; other characters become '?'. */
 void loader_ascii(char *to, size_t size, const CHAR16 *from);
 
 /* ---- boot/facts_hw.c ---- */
 
 extern struct acpi loader_acpi;
-/* Register accesses that are checked first: facts_addresses(). */
+/* Register accesses with a check first: facts_addresses(). */
 extern struct snapshot_access loader_registers;
 
 /* Features of the processor. Refuses to start on one that cannot run the kernel. */
@@ -44,7 +44,7 @@ void facts_addresses(const struct boot_info *bi);
 void facts_acpi(struct boot_info *bi);
 /* Secure Boot, run-time services, vendor and revision, framebuffer. */
 void facts_firmware(struct boot_info *bi);
-/* Can it be read or written there as memory of that kind? By the memory map and by firmware's page tables. */
+/* Can the range be accessed as that kind? By the memory map and by the firmware's page tables. */
 enum phys_fault facts_check(uint64_t addr, uint64_t len, enum phys_kind kind);
 /* One load of 1, 2, 4 or 8 bytes, where facts_check() said PHYS_OK. */
 uint64_t facts_load(uint64_t addr, unsigned bytes);
@@ -55,23 +55,23 @@ uint64_t facts_load(uint64_t addr, unsigned bytes);
 extern EFI_FILE_IO_INTERFACE *config_volume;
 /* Options: sluice.cfg beside the loader, then the load options. */
 void config_read(struct boot_info *bi);
-/* The volume that the loader was started from; NULL when firmware cannot read it. */
+/* The volume that the loader was started from; NULL when the firmware cannot read it. */
 EFI_FILE_HANDLE files_volume(EFI_LOADED_IMAGE *image, EFI_FILE_IO_INTERFACE **fs);
-/* The files that drivers will ask for, where the options name such a driver. */
+/* Reads the files that the drivers named by the options will need. */
 void files_read(struct boot_info *bi);
 /* keep=1: writes the report. */
 void keep_file(struct boot_info *bi);
 
 /* ---- boot/handover_hw.c ---- */
 
-/* The memory map as it is now. Refuses to start when there is none. */
+/* The present memory map. Refuses to start when there is none. */
 void handover_map(struct boot_info *bi);
 /* Copies the kernel to where it will run; its entry. */
 uint64_t handover_kernel(struct boot_info *bi);
-/* Builds page tables and leaves firmware, or refuses to start. */
+/* Builds page tables and exits boot services, or refuses to start. */
 void handover_leave(struct boot_info *bi);
 /* Enters the kernel. Interrupts are off. */
 _Noreturn void handover_enter(const struct boot_info *bi, uint64_t entry);
 
-/* Says on firmware's console which UARTs the kernel will use. */
+/* Prints on the firmware's console which UARTs the kernel will use. */
 void consoles_say(const struct config *cfg, const struct acpi *acpi);

@@ -1,7 +1,7 @@
-/* Every option of sluice.cfg, once: its key, the values it takes, its default, and what it means. From these
- * lists come the enums, the parser and its messages (boot/config.c), `options` in the console
- * (apps/shell/options.c) and ./run.sh --help; tools/check_docs.py compares README's table with them.
- * A list of words: X(enumerator, word), counted from 0. */
+/* Every option of sluice.cfg, once: its key, values, default and meaning. These lists generate the enums, the
+ * parser and its messages (boot/config.c), `options` in the console (apps/shell/options.c) and ./run.sh
+ * --help; tools/check_docs.py compares README's table with them. A list of words: X(enumerator, word),
+ * counted from 0. */
 #pragma once
 
 /* clang-format off */
@@ -12,16 +12,17 @@
 /* read: nothing is written to configuration space or to a unit (app=audit). */
 #define CONFIG_ACCESSES(X)  X(ACCESS_WRITE, "write") X(ACCESS_READ, "read")
 #define CONFIG_DEVICES(X)   X(DEVICE_NVME, "nvme") X(DEVICE_QAT, "qat")
-/* How rings are waited for: apps/vf/wait.h */
+/* How a core waits for its rings: apps/vf/wait.h */
 #define CONFIG_MODES(X)     X(WAIT_POLL, "poll") X(WAIT_IRQ, "irq") X(WAIT_ADAPTIVE, "adaptive")
 #define CONFIG_IOMMUS(X)    X(CONFIG_IOMMU_OFF, "off") X(CONFIG_IOMMU_ON, "on") X(CONFIG_IOMMU_PT, "pt")
-/* How the device learns of new requests: by a register, or in memory where the controller has that. */
+/* How the device is notified of new requests: by a register, or in memory where the controller supports
+ * it. */
 #define CONFIG_DOORBELLS(X) X(DOORBELL_MMIO, "mmio") X(DOORBELL_SHADOW, "shadow")
 #define CONFIG_ORDERS(X)    X(ORDER_RANDOM, "random") X(ORDER_SEQ, "seq")
 /* The terminal on the serial line: 80x24 that knows carriage return and backspace, or anything. */
 #define CONFIG_TERMS(X)     X(TERM_SCREEN, "screen") X(TERM_DUMB, "dumb")
 #define CONFIG_ENDS(X)      X(END_HALT, "halt") X(END_REBOOT, "reboot") X(END_SHUTDOWN, "shutdown") X(END_QEMU, "qemu")
-/* Words that are numbers; the option's value is that number, and 0 as long as it is not set. */
+/* Words that are numbers; the option's value is that number, 0 while not set. */
 #define CONFIG_GENS(X)      X(GEN_C62X, "2") X(GEN_4XXX, "4")
 #define CONFIG_BAUDS(X) \
 	X(BAUD_9600, "9600") X(BAUD_19200, "19200") X(BAUD_38400, "38400") X(BAUD_57600, "57600") X(BAUD_115200, "115200")

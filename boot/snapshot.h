@@ -1,5 +1,5 @@
-/* What firmware left: VT-d registers of every unit and bus mastering of every function. Reads only, and only
- * where it has been checked that something can be read. */
+/* The state the firmware left: VT-d registers of every unit and bus mastering of every function. Reads only,
+ * and only at addresses that have passed a check. */
 #pragma once
 #include "boot/boot_info.h"
 #include "kernel/acpi.h"

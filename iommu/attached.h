@@ -1,5 +1,6 @@
-/* Who is attached to which domain, and under which requester ids its requests may arrive. Functions behind a
- * conventional bridge share one: its context entry stays until the last of them is detached. */
+/* Which function is attached to which domain, and under which requester ids its requests may arrive.
+ * Functions behind a conventional bridge share an id: its context entry stays until the last of them is
+ * detached. */
 #pragma once
 #include "iommu/iommu.h"
 
@@ -14,13 +15,13 @@ struct attached {
 	uint16_t id[ATTACHED_IDS]; /* the function's own first; all under one unit, as in Linux */
 };
 
-/* The function's record; NULL when it is attached nowhere. */
+/* The function's record; NULL when it is not attached. */
 struct attached *attached_find(const struct iommu *mmu, bdf_t fn);
 
-/* A function of that group (not 0) that is attached to another domain than dom; NULL when there is none. */
+/* A function of that group (not 0) attached to a domain other than dom; NULL when there is none. */
 struct attached *attached_group(const struct iommu *mmu, unsigned group, const struct domain *dom);
 
-/* Makes a record with the ids that the function has now; it changes no table. SL_NOMEM. */
+/* Makes a record with the function's current ids; changes no table. SL_NOMEM. */
 enum sl_err attached_add(struct iommu *mmu, struct domain *dom, bdf_t fn, unsigned unit,
 			 struct attached **out) MUST_CHECK;
 void attached_drop(struct iommu *mmu, struct attached *a);

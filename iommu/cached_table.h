@@ -1,17 +1,16 @@
-/* The table of each page size that was used last. Single pages come and go the most, and most often beside
- * each other: in a table that is remembered they are mapped and unmapped in a few instructions (domain_map()
- * and domain_unmap() are in iommu/cached_table.c), and everything else goes to iommu/iopt.h after
- * cached_drop().
+/* The most recently used table of each page size. Most calls map or unmap single pages, most often adjacent
+ * ones: in a cached table that takes a few instructions (domain_map() and domain_unmap() are in
+ * iommu/cached_table.c). Everything else goes to iommu/iopt.h after cached_drop().
  *
- * Two things wait while a table is remembered: whether it is empty is not counted in pt->empty, and the last
- * line of entries that was written is not yet flushed. */
+ * Two things are deferred while a table is cached: pt->empty does not count it when it is empty, and the line
+ * of entries written last is not yet flushed. */
 #pragma once
 #include "iommu/iopt.h"
 
 #define CACHED_LINE 64 /* bytes: what one flush covers at least */
 
 struct cached_table {
-	uint64_t at;     /* iova >> iopt_shift(level + 1) of what it maps; UINT64_MAX: none is remembered */
+	uint64_t at;     /* iova >> iopt_shift(level + 1) of its range; UINT64_MAX: none is cached */
 	uint64_t *table; /* NULL: none */
 	uint64_t *count; /* of its entries in use */
 };
@@ -21,17 +20,17 @@ struct cached_tables {
 	uintptr_t dirty;                            /* a line of entries that is not yet flushed; 0: none */
 };
 
-/* Nothing is remembered, of tables that are new. */
+/* Starts with no cached table, for new tables. */
 void cached_none(struct cached_tables *c);
-/* Remembers nothing any more, and counts what was not counted. Before any call that changes tables. */
+/* Drops the cached tables and brings pt->empty up to date. Before any call that changes tables. */
 void cached_drop(struct cached_tables *c, struct iopt *pt);
-/* Remembers the table of a level that has the entry for iova. False when it is not there, or may not hold
+/* Caches the table of a level that has the entry for iova. False when it does not exist, or may not hold
  * pages. */
 bool cached_find(struct cached_tables *c, struct iopt *pt, unsigned level, iova_t iova);
 
-/* The next two map and unmap one page in the table of its level that is remembered. *entry is then for
- * cached_wrote(). False when the table is another one, or the entry is not free, or is no page: nothing has
- * changed then, and the general calls say what is wrong. iova and phys are multiples of iopt_size(level). */
+/* The next two map and unmap one page in the cached table of its level; pass *entry to cached_wrote(). False
+ * when another table is cached, the entry is not free, or is not a page: nothing has changed then, and the
+ * general calls report the error. iova and phys are multiples of iopt_size(level). */
 static inline bool cached_entry(const struct cached_tables *c, unsigned level, uint64_t iova,
 				uint64_t **entry)
 {
@@ -65,7 +64,7 @@ static inline uintptr_t cached_line(const uint64_t *entry)
 	return ALIGN_DOWN((uintptr_t)entry, CACHED_LINE);
 }
 
-/* Flushes what cached_wrote() has left: before the mapping is used, and before the invalidation. */
+/* Flushes the line that cached_wrote() has left: before the mapping is used, and before the invalidation. */
 static inline void cached_sync(struct cached_tables *c, const struct iopt *pt)
 {
 	if (c->dirty && pt->sync.flush)
@@ -73,8 +72,8 @@ static inline void cached_sync(struct cached_tables *c, const struct iopt *pt)
 	c->dirty = 0;
 }
 
-/* After one of the two: the entry's line is to be flushed, by the next cached_sync() or when an entry of
- * another line was written. */
+/* After either of the two: the entry's line is flushed by the next cached_sync() or when an entry of another
+ * line is written. */
 static inline void cached_wrote(struct cached_tables *c, const struct iopt *pt, const uint64_t *entry)
 {
 	if (cached_line(entry) == c->dirty)

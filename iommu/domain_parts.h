@@ -5,7 +5,7 @@
 #include "iommu/iommu.h"
 #include "iommu/iova.h"
 
-#define PHYS_MASK BITS(51, 12) /* memory that an entry can hold the address of */
+#define PHYS_MASK BITS(51, 12) /* address bits of an entry */
 
 struct domain {
 	struct domain *next; /* by rising id */
@@ -13,7 +13,7 @@ struct domain {
 	const char *name;
 	uint16_t id;
 	unsigned attached; /* functions */
-	bool pass;         /* no tables: everything passes */
+	bool pass;         /* no tables: every address passes */
 	bool announce;     /* a unit it is attached under needs an invalidation for new mappings */
 	bool batch;        /* between domain_unmap_begin() and _end() */
 	uint64_t limit;    /* device addresses are below this */
@@ -29,8 +29,8 @@ enum sl_err domain_map_any(struct domain *dom, iova_t iova, phys_t phys, uint64_
 			   unsigned perm) MUST_CHECK;
 enum sl_err domain_unmap_any(struct domain *dom, iova_t iova, uint64_t len) MUST_CHECK;
 
-/* What was cleared is flushed, invalidated and waited for, and only then are tables freed. When that fails,
- * they are lost on purpose. */
+/* Flushes the cleared entries, invalidates, waits, and only then frees tables. When that fails, the tables
+ * are leaked on purpose. */
 enum sl_err domain_sync(struct domain *dom) MUST_CHECK;
 
 /* In device addresses and in memory: whole pages below limit, and not in the interrupt window. */

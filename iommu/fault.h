@@ -1,20 +1,20 @@
-/* Refused requests, whatever kind of unit refused them. */
+/* Refused requests, independent of the kind of unit. */
 #pragma once
 #include "kernel/addr.h"
 #include "kernel/bdf.h"
 #include "kernel/err.h"
 
-/* What a refusal means. The unit's own numbers are for printing only: compare these. */
+/* Why a request was refused. Compare these; the unit's own numbers are only for printing. */
 enum iommu_why {
-	WHY_ALLOWED,   /* of a walk: it is not refused */
-	WHY_NO_DOMAIN, /* the function is attached to no domain */
-	WHY_NO_WRITE,  /* no mapping that may be written */
+	WHY_ALLOWED,   /* of a walk: not refused */
+	WHY_NO_DOMAIN, /* the function is not attached */
+	WHY_NO_WRITE,  /* no writable mapping */
 	WHY_NO_READ,
 	WHY_TOO_WIDE,        /* the address is beyond the width of the tables or of the unit */
 	WHY_INTO_INTERRUPTS, /* the mapping leads into the interrupt window */
 	WHY_BAD_ENTRY,       /* an entry or a register is programmed wrongly */
 	WHY_UNREADABLE,      /* a table could not be read */
-	WHY_KIND,            /* a kind of request that the tables do not allow for this function */
+	WHY_KIND,            /* a request type that the tables do not allow for this function */
 	WHY_OTHER,
 	/* Interrupts. These name an entry of the table: */
 	WHY_IRQ_REQUEST,    /* reserved bits in the message */
@@ -27,7 +27,7 @@ enum iommu_why {
 	/* and these do not: */
 	WHY_IRQ_UNREMAPPED, /* a message that names no entry (VT-d: compatibility format) */
 	WHY_IRQ_NONE,       /* a write into the interrupt window that is no message */
-	WHY_IRQ_OFF,        /* sent in a way for which remapping, or x2APIC mode, would have to be on */
+	WHY_IRQ_OFF,        /* of a form that needs remapping, or x2APIC mode, to be on */
 	WHY_COUNT
 };
 
@@ -45,13 +45,13 @@ static inline bool iommu_why_has_index(enum iommu_why why)
 struct iommu_fault {
 	unsigned unit;     /* iommu0, iommu1, ...; set by iommu_fault_next() */
 	bdf_t bdf;         /* requester id */
-	iova_t iova;       /* page of the request; for an interrupt what the record has in its place */
+	iova_t iova;       /* page of the request; for an interrupt the record's field in its place */
 	uint16_t index;    /* of an interrupt: its entry, where iommu_why_has_index() */
 	bool write;        /* an AtomicOp counts as a write */
 	bool page_request; /* neither read nor write: a device with a translation cache asked for a page */
 	enum iommu_why why;
 	uint8_t code;     /* the unit's own number for that, and */
-	const char *text; /* what this number means, in words; stays in place */
+	const char *text; /* its meaning, as text; stays in place */
 };
 
 /* "write", "read", "page request". */

@@ -1,6 +1,6 @@
-/* Refused requests, kept apart from saying so: a poll point copies the units' records to a ring and counts,
- * in bounded time and without formatting; a slow path prints. One log for all units of a machine. Its struct
- * is the caller's. Not for several cores at once. */
+/* Collects and reports refused requests: a poll point copies the units' records to a ring and counts them, in
+ * bounded time and without formatting; a slow path prints. One log for all units of a machine. The caller
+ * owns the struct. Not for several cores at once. */
 #pragma once
 #include "iommu/fault.h"
 
@@ -10,7 +10,8 @@ struct iommu;
 #define FAULT_FUNCTIONS 64u  /* counted one by one; further ones together */
 #define FAULT_POLL_MAX  64u  /* records that one poll takes at most */
 
-/* Requester id that QEMU's unit records for an interrupt that came as a DMA write: it is not told whose. */
+/* Requester id that QEMU's unit records for an interrupt that came as a DMA write: it does not know the
+ * sender. */
 #define FAULT_NAMELESS 0xffffu
 
 struct fault_function {
@@ -38,15 +39,15 @@ struct fault_log {
 	/* Called for each record that comes into the log, from iommu_fault_poll(): for counting, not for
 	 * printing. May be NULL. */
 	void (*on_fault)(void *ctx, const struct iommu_fault *f);
-	/* Called once for a function that floods, from iommu_fault_poll(): clear bus mastering, detach. May
-	 * be NULL. */
+	/* Called once for a function that floods, from iommu_fault_poll(), to clear bus mastering and detach.
+	 * May be NULL. */
 	void (*on_flood)(void *ctx, bdf_t fn);
 	void *ctx;
 
 	struct iommu_fault ring[FAULT_RING];
 	uint32_t head, tail;          /* free-running: put at head, printed from tail */
 	struct fault_lost lost_units; /* times a unit had no free record: unrecorded faults */
-	struct fault_lost lost_ring;  /* records that the ring had no room for; they are counted */
+	struct fault_lost lost_ring;  /* records that did not fit into the ring; they are counted */
 	struct fault_function fn[FAULT_FUNCTIONS + 1]; /* the last: all others */
 	unsigned functions;
 
@@ -61,14 +62,14 @@ struct fault_log {
  * iommu_fault_clear() takes records away from the log: see iommu_fault_claim(). */
 void iommu_fault_log(struct iommu *mmu, struct fault_log *log);
 
-/* The poll point: at most FAULT_POLL_MAX records are taken. How many there were. */
+/* The poll point: takes at most FAULT_POLL_MAX records; returns how many. */
 unsigned iommu_fault_poll(struct iommu *mmu);
 
-/* Prints what came since the last call: the first records of each function in full, with the walk as the
- * tables are now; then one line with a count for each interval; what was lost, likewise. */
+/* Prints the records since the last call: the first of each function in full, with a walk of the present
+ * tables; then one line with a count per interval. Lost records likewise. */
 void iommu_fault_report(struct iommu *mmu);
 
-/* The same, without waiting for the interval: at the end, or before a function's tables are taken away. */
+/* The same, without waiting for the interval: at the end, or before a function's tables are removed. */
 void iommu_fault_report_all(struct iommu *mmu);
 
 /* For a caller that provokes faults of fn and wants to read them. Pending records go to the log; from then on
@@ -76,15 +77,15 @@ void iommu_fault_report_all(struct iommu *mmu);
  * polls. One claim at a time. Without a log, pending records are dropped and all records go to the
  * claimer. */
 void iommu_fault_claim(struct iommu *mmu, bdf_t fn);
-/* The same for a function that is to forge interrupts: also those that are recorded with FAULT_NAMELESS. */
+/* The same for a function that will forge interrupts: also claims records with FAULT_NAMELESS. */
 void iommu_fault_claim_interrupts(struct iommu *mmu, bdf_t fn);
 /* The first record of the claimed function since the claim or the last call; SL_END when there is none. */
 enum sl_err iommu_fault_claimed(struct iommu *mmu, struct iommu_fault *out) MUST_CHECK;
-/* Further records of the function that are pending are dropped. */
+/* Ends the claim; pending records of the function are dropped. */
 void iommu_fault_unclaim(struct iommu *mmu);
 
-/* What is known of a function; NULL when it never had a record (or was one too many). */
+/* The counts of a function; NULL when it never had a record (or did not fit). */
 const struct fault_function *iommu_fault_count(const struct iommu *mmu, bdf_t fn);
 
-/* The function may flood again: it will be reported again. */
+/* From now on a new flood of the function is reported again. */
 void iommu_fault_rearm(struct iommu *mmu, bdf_t fn);

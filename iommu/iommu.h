@@ -31,7 +31,8 @@ struct iommu_groups {
 	void *ctx;
 	unsigned (*group_of)(void *ctx, bdf_t fn); /* 0: no group is known */
 	/* The requester ids that the units may see in the function's requests, the usual one first, at most
-	 * max; how many. A bridge to a conventional bus puts in its own. NULL: every function has one id. */
+	 * max; how many. A bridge to a conventional bus substitutes its own id. NULL: every function has one
+	 * id. */
 	unsigned (*ids)(void *ctx, bdf_t fn, uint16_t *out, unsigned max);
 };
 
@@ -51,10 +52,10 @@ struct iommu {
 	struct iova_range *spare_iova;
 	struct attached *attached; /* every function that has a domain: iommu/attached.h */
 	struct attached *spare_attached;
-	const struct iommu_groups *groups; /* NULL: every function is taken as a group of its own */
+	const struct iommu_groups *groups; /* NULL: every function is a group */
 	struct fault_log *faults;          /* where iommu_fault_poll() copies to; NULL: nowhere */
 	const struct dmar_memory_map
-		*memory; /* RMRRs are not mapped where the system lies; NULL: not known */
+		*memory; /* RMRRs are not mapped over the system's memory; NULL: not known */
 };
 
 struct iommu_unit_info {
@@ -65,33 +66,33 @@ struct iommu_unit_info {
 	enum iommu_unit_state state;
 	const char *unusable; /* why it is left out or left alone; NULL when it is driven */
 	bool on;
-	const struct vtd_regs_seen *found; /* as firmware left it; nothing is read of one that is unusable */
+	const struct vtd_regs_seen *found; /* as the firmware left it; an unusable unit is not read */
 	uint64_t descriptors, waits;       /* invalidation queue; commands to registers count as both */
 	uint64_t faults, overflows;
 };
 
 /* Turns translation on in every usable unit, one line each; called again, it starts over with those that did
- * not fail. A unit that does not answer is left out (IOMMU_UNIT_FAILED) with a warning, and the others go on.
- * SL_OK when at least one translates: iommu_units_in(mmu, IOMMU_UNIT_ON) says how many of unit_count. Else
- * the first error, SL_TIMEOUT or SL_DEVICE. */
+ * not fail. A unit that does not answer is left out (IOMMU_UNIT_FAILED) with a warning. SL_OK when at least
+ * one translates: iommu_units_in(mmu, IOMMU_UNIT_ON) says how many of unit_count. Else the first error,
+ * SL_TIMEOUT or SL_DEVICE. */
 enum sl_err iommu_enable(struct iommu *mmu) MUST_CHECK;
 
-/* What has become of a unit. *why (may be NULL) is the reason for every state but IOMMU_UNIT_ON and
- * IOMMU_UNIT_OFF, and NULL for those. The text stays in place as long as mmu. */
+/* The state of a unit. *why (may be NULL) is the reason for every state but IOMMU_UNIT_ON and IOMMU_UNIT_OFF,
+ * and NULL for those. The text stays in place as long as mmu. */
 enum iommu_unit_state iommu_unit_state(const struct iommu *mmu, unsigned unit, const char **why);
 /* How many units are in that state. */
 unsigned iommu_units_in(const struct iommu *mmu, enum iommu_unit_state state);
 
 /* True when a function's untranslated requests go through a unit that translates by our tables: it reaches
- * what its domain maps, and nothing without a domain. Else nothing but its own Bus Master Enable holds it,
- * and *why (may be NULL) says which of the reasons it is: no unit, or one that is left out, left alone or
- * off. Valid for VFs and for functions that were not found as well. */
+ * only what its domain maps, and nothing without a domain. Else only its own Bus Master Enable stops it, and
+ * *why (may be NULL) is the reason: no unit, or one that is left out, left alone or off. Valid also for VFs
+ * and for functions that were not found. */
 bool iommu_covered(const struct iommu *mmu, bdf_t fn, const char **why);
 
 /* The number of the usable unit that a function's requests go through (VT-d §8.3), on or off; SL_NOTFOUND
  * when there is none. */
 enum sl_err iommu_unit_of(const struct iommu *mmu, bdf_t fn, unsigned *unit) MUST_CHECK;
-/* The same, and whether it is driven or not: an index that iommu_unit_state() takes. */
+/* The same, for any unit, driven or not: an index for iommu_unit_state(). */
 enum sl_err iommu_unit_listed(const struct iommu *mmu, bdf_t fn, unsigned *unit) MUST_CHECK;
 void iommu_unit_info(const struct iommu *mmu, unsigned unit, struct iommu_unit_info *out);
 
@@ -103,31 +104,30 @@ void iommu_set_groups(struct iommu *mmu, const struct iommu_groups *groups);
  * bridge whose id it is. NULL when they are refused. */
 struct domain *iommu_domain_of(struct iommu *mmu, bdf_t fn);
 
-/* Device addresses that are not free for a function's buffers. */
+/* Device addresses that are not available for a function's buffers. */
 struct iommu_reserved {
 	uint64_t base, len;
 	bool interrupts; /* the interrupt window: cannot be mapped. Else an RMRR: must be, one to one */
 	size_t next;     /* where the walk goes on */
 };
-/* The next one after *at (zero it to start). SL_END after the last. An RMRR is for the functions that its
- * scopes name and, where that is a bridge, for all below it, VFs included; not for the VFs of a physical
- * function that is named. */
+/* The next one after *at (zero it to start). SL_END after the last. An RMRR applies to the functions that its
+ * scopes name and to all below a named bridge, VFs included, but not to the VFs of a named PF. */
 enum sl_err iommu_reserved_next(struct iommu *mmu, bdf_t fn, struct iommu_reserved *at) MUST_CHECK;
 
-/* The next refused request that any unit has recorded; SL_END when there is none left. */
+/* The next refused request recorded by any unit; SL_END after the last. */
 enum sl_err iommu_fault_next(struct iommu *mmu, struct iommu_fault *out) MUST_CHECK;
 /* Drops all pending records and overflows. */
 void iommu_fault_clear(struct iommu *mmu);
 /* For a requester that floods and cannot be stopped (hidden, or not found on the bus): its requests stay
- * refused, in every unit of its segment, and are not recorded any more, so that they take neither time nor
+ * refused, in every unit of its segment, and are no longer recorded, so that they cost neither time nor
  * records of others. Attaching it to a domain ends that. SL_BUSY when it is in a domain, SL_NOMEM,
  * SL_TIMEOUT, SL_DEVICE. */
 enum sl_err iommu_fault_silence(struct iommu *mmu, bdf_t requester) MUST_CHECK;
 /* "3b:00.1 write 0x1000 refused: no mapping that may be written (reason 0x5); root ok, context ok (domain 3,
- * 4-level), L4 ok, L3[0] empty", the table as it is now. */
+ * 4-level), L4 ok, L3[0] empty", by the present tables. */
 void iommu_fault_describe(struct iommu *mmu, const struct iommu_fault *f, char *buf, size_t n);
 
-/* Explains what the tables say about one address of one function. SL_NOTFOUND when no unit covers it. */
+/* Walks the tables for one address of one function. SL_NOTFOUND when no unit covers it. */
 enum sl_err iommu_walk(struct iommu *mmu, bdf_t fn, iova_t iova, struct iommu_walk *out) MUST_CHECK;
-/* The same in words: "root ok, context ok (domain 3, 4-level), L4 ok, L3[0] empty". */
+/* The same as text: "root ok, context ok (domain 3, 4-level), L4 ok, L3[0] empty". */
 void iommu_walk_text(struct iommu *mmu, bdf_t fn, iova_t iova, char *buf, size_t n);

@@ -1,6 +1,6 @@
-/* I/O page tables of one domain, in whatever format its units read. This is memory only: who changes a table
- *that a unit uses must invalidate, and free what was taken out only after that. Addresses and lengths are
- *multiples of PAGE_SIZE and lie below the width of the tables.
+/* I/O page tables of one domain, in whatever format its units read. This is memory only: a caller that
+ *changes a table that a unit uses must invalidate, and only then free the tables it removed. Addresses and
+ *lengths are multiples of PAGE_SIZE and lie below the width of the tables.
  *
  *	top (level 4)           level 3                 level 2                 level 1
  *	+--------+--------+     +--------+--------+     +--------+--------+     +--------+
@@ -27,7 +27,7 @@
 #define IOPT_LEVELS     5u
 #define IOPT_PAGE_KINDS 3u /* levels whose tables can hold pages: 4 KiB, 2 MiB, 1 GiB */
 
-/* How entries look. A page address is phys | perm[] | page[level], the address of a table table |
+/* The format of entries. A page entry is phys | perm[] | page[level], a table entry is table |
  * table[level]. */
 struct pt_format {
 	uint64_t addr;                      /* the bits of an entry that are an address */
@@ -43,7 +43,7 @@ struct iopt_sync {
 	void (*flush)(void *ctx, const void *p, size_t n);
 };
 
-/* Bytes that one entry of a table at this level decides on, as a power of two: level 1 has 4 KiB pages. */
+/* Bytes that one entry of a table at this level covers, as a power of two: level 1 has 4 KiB pages. */
 static inline unsigned iopt_shift(unsigned level)
 {
 	return 3 + 9 * level;
@@ -65,13 +65,13 @@ struct iopt {
 	uint64_t empty;        /* tables with no entry in use */
 };
 
-/* Gathered while entries are cleared: what the units are to forget, and what is freed after that. It may add
- * up over several calls (zero it to start). */
+/* Gathered while entries are cleared: what to invalidate, and the tables to free after that. May accumulate
+ * over several calls (zero it to start). */
 struct iommu_gather {
 	uint64_t *free_list; /* tables taken out, chained through their first entry, which reads as not
 				present */
-	uint64_t at;         /* an address that is to be invalidated */
-	uint64_t differ;     /* in which bits others that are, differ from it; 0: there is none */
+	uint64_t at;         /* an address to be invalidated */
+	uint64_t differ;     /* bits in which further such addresses differ from it; 0: there is none */
 	bool tables;         /* entries that point to tables have changed as well */
 };
 
@@ -88,11 +88,11 @@ enum sl_err iopt_init(struct iopt *pt, const struct pt_format *form, unsigned le
 /* Frees every table. No unit may use them any more. */
 void iopt_fini(struct iopt *pt);
 
-/* From now on no pages in tables above this level. False when there are such already: then nothing has
- * changed. */
+/* From now on no pages in tables above this level. False when there are some already; then nothing
+ * changes. */
 bool iopt_narrow(struct iopt *pt, unsigned page_level);
 
-/* The entry that maps iova, 0 when none does; *size is how many bytes around iova it decides on. */
+/* The entry that maps iova, or 0; *size is the number of bytes around iova that it covers. */
 uint64_t iopt_find(const struct iopt *pt, iova_t iova, uint64_t *size);
 /* Is any page of the range mapped? */
 bool iopt_any(const struct iopt *pt, iova_t iova, uint64_t len);
@@ -100,21 +100,21 @@ bool iopt_any(const struct iopt *pt, iova_t iova, uint64_t len);
 bool iopt_all(const struct iopt *pt, iova_t iova, uint64_t len);
 
 /* Maps a range. SL_EXISTS when some page of it is mapped, nothing has changed then. SL_NOMEM: the first
- * *mapped bytes are mapped and must be unmapped by the caller. *mapped is 0 on SL_EXISTS. Where a large page
- * took the place of empty tables, *g has them. */
+ * *mapped bytes are mapped and must be unmapped by the caller. *mapped is 0 on SL_EXISTS. Empty tables that a
+ * large page replaced are in *g. */
 enum sl_err iopt_map(struct iopt *pt, iova_t iova, phys_t phys, uint64_t len, unsigned perm, uint64_t *mapped,
 		     struct iommu_gather *g) MUST_CHECK;
 
-/* Clears a range; a large page that reaches out of it is cut: the table for the rest is built first and put
- * in place by one store. SL_RANGE when some page of it is not mapped, SL_NOMEM for want of a table: nothing
- * that was mapped has changed then, though *g may ask for an invalidation. */
+/* Clears a range; a large page that reaches out of it is split: the table for the rest is built first and put
+ * in place by one store. SL_RANGE when some page of the range is not mapped, SL_NOMEM for want of a table: no
+ * mapping has changed then, though *g may ask for an invalidation. */
 enum sl_err iopt_unmap(struct iopt *pt, iova_t iova, uint64_t len, struct iommu_gather *g) MUST_CHECK;
-/* Takes out every empty table. All of the domain is to be invalidated. */
+/* Removes every empty table. The whole domain must be invalidated. */
 void iopt_prune(struct iopt *pt, struct iommu_gather *g);
 /* After the invalidation: frees the tables and empties *g. */
 void iopt_free(struct iopt *pt, struct iommu_gather *g);
 
-/* The entry of a table of this level that an address belongs to. */
+/* The entry for an address in a table of this level. */
 static inline unsigned iopt_index(uint64_t iova, unsigned level)
 {
 	return (unsigned)(iova >> iopt_shift(level)) % IOPT_ENTRIES;
@@ -131,7 +131,7 @@ static inline bool iopt_is_page(const struct pt_format *f, uint64_t entry, unsig
 	return level < 2 || (entry & f->kind) == f->leaf;
 }
 
-/* Where the entries in use of the table that an entry points to are counted. */
+/* The count of entries in use of the table that an entry points to. */
 static inline uint64_t *iopt_count(uint64_t *entry)
 {
 	return entry + IOPT_ENTRIES;

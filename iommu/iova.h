@@ -1,5 +1,5 @@
-/* Device addresses given out, of one domain: what is taken is a list by rising address, so that a range is
- * found first fit. For set-up and tear-down. */
+/* The device addresses allocated in one domain: a list by rising address, allocated first fit. For set-up and
+ * tear-down. */
 #pragma once
 #include "kernel/addr.h"
 #include "kernel/err.h"
@@ -14,16 +14,16 @@ struct iova_list {
 	struct iova_range **spare; /* nodes to be used again; shared by the domains of a machine */
 };
 
-/* Where the range [from, from + len) cannot be given out for another reason: how far to go on; from itself
- * when it can. */
+/* Callback for further exclusions: returns from when [from, from + len) may be allocated, else the address to
+ * continue at. */
 typedef uint64_t iova_skip_fn(void *ctx, uint64_t from, uint64_t len);
 
-/* Takes len bytes at a multiple of align (a power of two) within [low, high). SL_NOSPACE, SL_NOMEM. */
+/* Allocates len bytes at a multiple of align (a power of two) within [low, high). SL_NOSPACE, SL_NOMEM. */
 enum sl_err iova_take(struct iova_list *list, uint64_t low, uint64_t high, uint64_t len, uint64_t align,
 		      iova_skip_fn *skip, void *ctx, iova_t *out) MUST_CHECK;
-/* Gives back exactly what was taken. SL_NOTFOUND. */
+/* Frees exactly one allocated range. SL_NOTFOUND. */
 enum sl_err iova_give(struct iova_list *list, iova_t iova, uint64_t len) MUST_CHECK;
-/* Is any address from limit on taken? */
+/* Is any address from limit on allocated? */
 bool iova_any_above(const struct iova_list *list, uint64_t limit);
-/* Gives back all of it. */
+/* Frees all ranges. */
 void iova_give_all(struct iova_list *list);

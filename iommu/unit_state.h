@@ -1,11 +1,12 @@
-/* What has become of a unit that the DMAR table lists. */
+/* The state of a unit that the DMAR table lists. */
 #pragma once
 
 enum iommu_unit_state {
 	IOMMU_UNIT_OFF,      /* usable and off: before iommu_enable() */
 	IOMMU_UNIT_ON,       /* translates, by our tables */
 	IOMMU_UNIT_IRQ_ONLY, /* has no tables for DMA (CAP.SAGAW is 0): at most it remaps interrupts */
-	IOMMU_UNIT_UNUSABLE, /* left out: no registers, or not what is needed; nothing was written to it */
+	IOMMU_UNIT_UNUSABLE, /* left out: no registers, or it lacks a required feature; nothing was written to
+				it */
 	IOMMU_UNIT_FAILED,   /* left out: a command was not answered while it was turned on */
 	IOMMU_UNIT_TWICE,    /* left out: listed at the registers of an earlier unit */
 	IOMMU_UNIT_SKIPPED,  /* left alone because the caller said so: iommu_skip_base(), _graphics() */

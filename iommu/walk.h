@@ -1,5 +1,5 @@
-/* What the tables in memory say about one address of one function, read by code that did not build them. The
- * caches of the unit are not looked at. */
+/* The translation of one address of one function by the tables in memory, read by code that did not build
+ * them. The unit's caches are not considered. */
 #pragma once
 #include "iommu/fault.h"
 
@@ -19,11 +19,10 @@ struct iommu_walk {
 	bool read, write;                   /* what a request may do */
 	uint16_t domain;                    /* its id, in the function's entry */
 	bool pass;                          /* both, and untranslated: there is no table */
-	enum iommu_why why_read, why_write; /* WHY_ALLOWED, or what a fault record would have, */
+	enum iommu_why why_read, why_write; /* WHY_ALLOWED, or the meaning of the fault record, */
 	uint8_t code_read, code_write;      /* with the unit's own number for it */
 	phys_t phys;                        /* where the request goes, when it may do either */
-	/* So many bytes around the address are decided on by the same entry of a page table; 0: no page table
-	 * was looked at. */
+	/* Bytes around the address that the same page-table entry covers; 0: no page table was read. */
 	uint64_t size;
 	unsigned entries; /* that were read, from the root on */
 	struct iommu_walk_entry entry[IOMMU_WALK_ENTRIES];

@@ -1,7 +1,7 @@
-/* The DMAR table: which VT-d units there are and which functions each of them covers (VT-d §8). Firmware
- * wrote it, so every length is checked and a walk always makes progress. Nothing is copied: all structs point
- * into the table, which must stay readable. The loader uses this too, so it depends on span, bits, bdf and
- * err alone. */
+/* The DMAR table: the VT-d units and the functions that each of them covers (VT-d §8). Untrusted firmware
+ * data: every length is checked and a walk always makes progress. Nothing is copied: all structs point into
+ * the table, which must stay readable. The loader uses this too, so it depends only on span, bits, bdf and
+ * err. */
 #pragma once
 #include "kernel/bdf.h"
 #include "kernel/err.h"
@@ -9,7 +9,7 @@
 
 enum dmar_type {                /* VT-d §8.2 */
 		 DMAR_DRHD = 0, /* a remapping unit */
-		 DMAR_RMRR = 1, /* memory that a function must go on reaching */
+		 DMAR_RMRR = 1, /* memory that a function must keep access to */
 		 DMAR_ATSR = 2, /* root ports with ATS */
 		 DMAR_RHSA = 3, /* proximity domain of a unit */
 		 DMAR_ANDD = 4, /* name of a device without PCI address */
@@ -18,8 +18,8 @@ enum dmar_type {                /* VT-d §8.2 */
 };
 
 #define DMAR_INTR_REMAP     BIT(0) /* table flags: interrupt remapping is supported, VT-d §8.1 */
-#define DMAR_X2APIC_OPT_OUT BIT(1) /* firmware asks the system not to turn x2APIC on */
-#define DMAR_DMA_OPT_IN     BIT(2) /* firmware keeps DMA off until the system allows it */
+#define DMAR_X2APIC_OPT_OUT BIT(1) /* the firmware asks the system not to enable x2APIC */
+#define DMAR_DMA_OPT_IN     BIT(2) /* the firmware keeps DMA off until the system allows it */
 
 struct dmar {
 	struct span bytes; /* exactly the table, header included */
@@ -57,19 +57,19 @@ struct dmar_drhd {     /* VT-d §8.3 */
 	uint64_t base; /* of the registers */
 	uint64_t size; /* of the register window in bytes, by the table; at least 4 KiB */
 	uint16_t seg;
-	bool include_all; /* covers what no other unit of its segment does */
+	bool include_all; /* covers every function that no other unit of its segment covers */
 	struct span scopes;
 };
 
 struct dmar_rmrr {            /* VT-d §8.4 */
-	uint64_t base, limit; /* first and last byte, as firmware wrote them */
+	uint64_t base, limit; /* first and last byte, as the firmware wrote them */
 	uint16_t seg;
 	struct span scopes;
 };
 
 struct dmar_atsr { /* VT-d §8.5 */
 	uint16_t seg;
-	bool all_ports;     /* every root port of the segment; else those that the scopes name */
+	bool all_ports;     /* every root port of the segment; else those named by the scopes */
 	struct span scopes; /* root ports below which devices may have address translation caches */
 };
 
@@ -80,7 +80,7 @@ struct dmar_rhsa {       /* VT-d §8.6 */
 
 struct dmar_andd {        /* VT-d §8.7 */
 	uint8_t number;   /* namespace scopes have it as their enumeration id */
-	struct span name; /* of the ACPI object, without the NUL; empty when no NUL ends it */
+	struct span name; /* of the ACPI object, without the NUL; empty when it has no NUL */
 };
 
 struct dmar_satc { /* VT-d §8.8 */
@@ -100,18 +100,17 @@ struct dmar_sidp { /* VT-d §8.9; each scope's flags have the properties */
 #define DMAR_SIDP_HARDENED   BIT(3) /* its address translation cache may be trusted */
 #define DMAR_SIDP_ATC_NEEDED BIT(4) /* it works only with that cache on */
 
-/* How the table's paths are resolved and functions are looked up: what firmware and the scan put into the
- * bridges. */
+/* Callbacks that resolve the table's paths: bus numbers of bridges as the firmware and the scan set them. */
 struct dmar_topo {
 	void *ctx;
 	/* True when fn is a bridge with bus numbers; *sec and *sub are then its secondary and subordinate
 	 * bus. */
 	bool (*bridge)(void *ctx, bdf_t fn, uint8_t *sec, uint8_t *sub);
-	/* The physical function of a virtual one, fn itself for any other. */
+	/* The physical function of a VF; fn itself for any other. */
 	bdf_t (*pf_of)(void *ctx, bdf_t fn);
 };
 
-/* Which functions there are: what the scan found. */
+/* The functions that the scan found. */
 struct dmar_functions {
 	void *ctx;
 	/* The function with number i, from 0 and in any order; false after the last. class is its class code:
@@ -119,12 +118,13 @@ struct dmar_functions {
 	bool (*get)(void *ctx, unsigned i, bdf_t *fn, uint32_t *class);
 };
 
-/* Checks the header. Of table, the length that it states is used; SL_BADVAL when it is no DMAR table,
- * SL_TRUNC when it is shorter than it says. The checksum is left to the code that finds tables. */
+/* Checks the header. Only the length stated in the header is used of table. SL_BADVAL when it is not a DMAR
+ * table, SL_TRUNC when table is shorter than that length. The checksum is left to the code that finds
+ * tables. */
 enum sl_err dmar_open(struct span table, struct dmar *out) MUST_CHECK;
 
-/* The next structure after *e (zero it to start). SL_END after the last; SL_TRUNC or SL_BADVAL where a length
- * cannot be true, and there the walk is over. Types that are not known are returned like the others. */
+/* The next structure after *e (zero it to start). SL_END after the last; SL_TRUNC or SL_BADVAL at an
+ * impossible length, which ends the walk. Unknown types are returned like the others. */
 enum sl_err dmar_next(const struct dmar *t, struct dmar_entry *e) MUST_CHECK;
 /* "DRHD"; "reserved" for a type outside enum dmar_type. */
 const char *dmar_type_name(uint16_t type);
@@ -148,23 +148,24 @@ const char *dmar_scope_name(uint8_t type);
 unsigned dmar_scope_hops(const struct dmar_scope *s);
 void dmar_scope_hop(const struct dmar_scope *s, unsigned hop, uint8_t *dev, uint8_t *fn);
 
-/* The function that a scope's path leads to, through as many bridges as it has hops but one. SL_NOTFOUND when
- * one of them is no bridge. */
+/* The function that a scope's path leads to; all hops but the last are bridges. SL_NOTFOUND when one of them
+ * is not. */
 enum sl_err dmar_scope_resolve(const struct dmar_topo *topo, uint16_t seg, const struct dmar_scope *s,
 			       bdf_t *out) MUST_CHECK;
 
-/* The buses below a bridge. False when fn is no bridge, or its numbers would claim what is not below it. */
+/* The buses below a bridge. False when fn is not a bridge, or its numbers are inconsistent with its own
+ * bus. */
 bool dmar_bridge_buses(const struct dmar_topo *topo, bdf_t fn, uint8_t *sec, uint8_t *sub);
 
-/* True when the scope is for the function: its path leads to it, or (a bridge) to a bridge above it. */
+/* True when the scope covers the function: its path leads to the function or to a bridge above it. */
 bool dmar_scope_covers(const struct dmar_topo *topo, uint16_t seg, const struct dmar_scope *s, bdf_t fn);
 
 /* True when fn is among them; *class (may be NULL) is then its class code. */
 bool dmar_functions_find(const struct dmar_functions *fns, bdf_t fn, uint32_t *class);
 
 /* The unit that a function's requests go through: by exact scope; else by the nearest bridge above it that is
- * in a scope; else the segment's INCLUDE_PCI_ALL unit (VT-d §8.3). A virtual function goes with its physical
- * one (VT-d §8.3.3). SL_NOTFOUND when no unit covers it: it must not be used then. SL_TRUNC, SL_BADVAL when
+ * in a scope; else the segment's INCLUDE_PCI_ALL unit (VT-d §8.3). A VF belongs to its PF's unit (VT-d
+ * §8.3.3). SL_NOTFOUND when no unit covers the function: it must not be used then. SL_TRUNC, SL_BADVAL when
  * the table is damaged. */
 enum sl_err dmar_unit_of(const struct dmar *t, const struct dmar_topo *topo, bdf_t fn,
 			 struct dmar_drhd *out) MUST_CHECK;

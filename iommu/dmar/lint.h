@@ -1,20 +1,20 @@
-/* What is wrong or odd in a DMAR table. dmar_lint() walks one and calls back for each finding; a finding says
- * where, and its rule says what, what an operating system does with it, and what to tell the maker of the
- * firmware. docs/dmar.md has a paragraph for each rule. Pure: needs nothing but the bytes; what the caller
- * knows of the machine besides makes more rules apply. */
+/* Finds errors and oddities in a DMAR table. dmar_lint() walks a table and calls back for each finding. A
+ * finding gives the place; its rule gives the meaning, how an operating system reacts, and what to report to
+ * the firmware's vendor. docs/dmar.md has a paragraph for each rule. Pure: needs only the table's bytes;
+ * further facts from the caller make more rules apply. */
 #pragma once
 #include "boot/boot_info.h"
 #include "iommu/dmar/dmar.h"
 
 enum dmar_severity {
-	DMAR_BUG,    /* firmware bug: only a newer firmware mends it */
+	DMAR_BUG,    /* firmware bug: only newer firmware fixes it */
 	DMAR_CHOICE, /* chosen in firmware setup, or by the maker */
 	DMAR_NOTE,   /* allowed, or harmless, and worth knowing */
 };
 
-/* How a rule's key goes on behind its name. */
+/* What follows the name in a rule's key. */
 enum dmar_key {
-	DMAR_KEY_NAME,     /* header: name alone */
+	DMAR_KEY_NAME,     /* header: only the name */
 	DMAR_KEY_OFF,      /* "@0x78" */
 	DMAR_KEY_OFF_HEX,  /* "@0x78:0x0", value */
 	DMAR_KEY_OFF_DEC,  /* "@0x78:2", value */
@@ -88,22 +88,22 @@ enum dmar_rule { DMAR_RULES(DMAR_RULE_ENUM) DMAR_RULE_COUNT };
 
 struct dmar_rule_text {
 	const char *what; /* one line */
-	const char *os;   /* what an operating system does with it */
-	const char *ask;  /* a sentence for the maker of the firmware, or what to choose in its setup */
+	const char *os;   /* how an operating system reacts */
+	const char *ask;  /* a sentence for the firmware's vendor, or the setting to choose in its setup */
 };
 
 struct dmar_finding {
 	enum dmar_rule rule;
 	size_t off;             /* of the structure or scope in the table; 0: the header */
-	struct span bytes;      /* of that structure or scope, as far as the table has them */
-	uint64_t value, value2; /* what the key shows */
+	struct span bytes;      /* of that structure or scope, cut at the table's end */
+	uint64_t value, value2; /* shown in the key */
 	bool has_fn;
 	bdf_t fn; /* the function that a scope leads to */
 };
 
-#define DMAR_MEM_HOLE UINT32_MAX /* an address that the memory map does not have */
+#define DMAR_MEM_HOLE UINT32_MAX /* an address outside the memory map */
 
-/* What the caller knows besides the table; all of it may be left 0. */
+/* Further facts from the caller; each may be left 0. */
 struct dmar_lint_context {
 	bool ioapics_known;
 	bool ioapic[256]; /* by id, from the MADT: dmar_lint_madt() */
@@ -111,7 +111,7 @@ struct dmar_lint_context {
 	const struct dmar_functions *functions; /* with topo: scopes are looked up */
 	uint8_t phys_bits;                      /* of the processor (CPUID 80000008h) */
 	/* Type (enum boot_mem) of memory at addr, DMAR_MEM_HOLE when there is none; *last is then the last
-	 * address of which the same is known. dmar_lint_memory() for a struct dmar_memory_map. */
+	 * address with the same type. dmar_lint_memory() for a struct dmar_memory_map. */
 	uint32_t (*memory)(void *ctx, uint64_t addr, uint64_t *last);
 	void *memory_ctx;
 };
@@ -124,8 +124,8 @@ struct dmar_memory_map {
 typedef void dmar_finding_fn(void *ctx, const struct dmar_finding *f);
 
 /* Walks all of table (header included, at most 64 KiB) and calls each (may be NULL) once for every finding;
- * returns how many there are. ctx goes to each. Bytes behind damage are not looked at, and rules that need
- * the whole table do not apply then. */
+ * returns how many there are. ctx goes to each. Bytes behind damage are not examined, and rules that need the
+ * whole table do not apply then. */
 unsigned dmar_lint(struct span table, const struct dmar_lint_context *known, dmar_finding_fn *each,
 		   void *ctx);
 
@@ -135,9 +135,9 @@ void dmar_lint_madt(struct dmar_lint_context *known, struct span madt);
 uint32_t dmar_lint_memory(void *ctx, uint64_t addr, uint64_t *last);
 /* "reserved", "ACPI NVS", "no memory" for DMAR_MEM_HOLE. */
 const char *dmar_memory_name(uint32_t type);
-/* True for memory that the system uses as ordinary memory as its own. */
+/* True for memory that the system uses as its own RAM. */
 bool dmar_memory_is_ram(uint32_t type);
-/* True for memory that the system leaves to firmware, as Linux has it for RMRRs. */
+/* True for memory that the system leaves to the firmware, by Linux's rule for RMRRs. */
 bool dmar_memory_is_reserved(uint32_t type);
 
 /* "rmrr-zero". */
@@ -150,5 +150,5 @@ const char *dmar_severity_name(enum dmar_severity s);
 int dmar_finding_key(const struct dmar_finding *f, char *buf, size_t n);
 /* "firmware bug rmrr-zero@0x78: an RMRR from 0 to 0 (0000:00:1d.0)". */
 int dmar_finding_text(const struct dmar_finding *f, char *buf, size_t n);
-/* For a report to the maker: the table's OEM names, the place, its first bytes and what should be. */
+/* For a report to the vendor: the table's OEM names, the place, its first bytes and the expected content. */
 int dmar_finding_report(struct span table, const struct dmar_finding *f, char *buf, size_t n);

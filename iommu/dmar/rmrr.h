@@ -6,33 +6,33 @@
 enum rmrr_verdict {
 	RMRR_ABSENT,     /* no such function: nothing to assign */
 	RMRR_NOWHERE,    /* the path leads nowhere, or no function is named */
-	RMRR_BRIDGE,     /* a bridge; the functions below it stand apart */
+	RMRR_BRIDGE,     /* a bridge; the functions below it have their own entries */
 	RMRR_NO_MEMORY,  /* yes: it describes no memory; USB and graphics, which Linux assigns too */
 	RMRR_EMPTY,      /* yes: it describes no memory, but Linux refuses the function for it */
-	RMRR_RELAXED,    /* yes, when its driver has taken over: USB and graphics */
-	RMRR_KEPT,       /* no: firmware may use the memory through it at any time */
-	RMRR_SYSTEM_RAM, /* no: the memory is the system's own */
+	RMRR_RELAXED,    /* yes, once a driver has taken over: USB and graphics */
+	RMRR_KEPT,       /* no: the firmware may use the memory through it at any time */
+	RMRR_SYSTEM_RAM, /* no: the memory belongs to the system */
 	RMRR_VERDICTS
 };
 
-/* One RMRR and one function that it is for; one without function when it names none. */
+/* One pair of an RMRR and a function that it names; no function when it names none. */
 struct rmrr_owner {
 	unsigned number; /* of the RMRR in the table, from 0 */
 	size_t off;      /* of it in the table */
 	uint16_t seg;
-	uint64_t base, limit; /* as firmware wrote them */
+	uint64_t base, limit; /* as the firmware wrote them */
 	uint64_t bytes;       /* in whole pages; 0 when it describes no memory */
 	uint8_t scope;        /* enum dmar_scope_type; 0: it has no scope, or they end in damage */
 	bool resolved;        /* fn is valid */
 	bool present;         /* there is such a function */
-	bool below;           /* it is not named itself, but below a bridge that is */
+	bool below;           /* not named itself, but below a named bridge */
 	bdf_t fn;
 	uint32_t class;
 	const char *name;  /* NULL when unknown */
 	bool memory_known; /* the memory map was given: */
 	uint32_t memory;   /* type of its first byte, enum boot_mem or DMAR_MEM_HOLE */
 	bool mixed, ram,
-		reserved; /* other types follow; some of it is the system's; all of it is firmware's */
+		reserved; /* other types follow; some of it is the system's; all of it is the firmware's */
 	int overlaps;     /* number of another RMRR with part of the same memory; -1: none */
 	enum rmrr_verdict verdict;
 };
@@ -58,10 +58,10 @@ int rmrr_text(const struct rmrr_owner *o, char *buf, size_t n);
 /* The whole pages of an RMRR. False when it describes no memory. */
 bool rmrr_pages(const struct dmar_rmrr *r, uint64_t *base, uint64_t *len);
 
-/* Keeps the memory of every RMRR out of the page allocator, before it has any: a function may write there
- * whatever the system does. Left out are those in which the system itself lies, and those that would take
- * more than half of the memory in all: they are never mapped. Returns how many pages are lost that way. */
+/* Keeps the memory of every RMRR out of the page allocator, before the allocator has any: a function may
+ * write there at any time. RMRRs that contain the system itself are left out, and those that would take more
+ * than half of all memory: they are never mapped. Returns the number of pages lost that way. */
 uint64_t rmrr_reserve(struct span table, const struct dmar_memory_map *map);
-/* Why whole pages [base, base + len) of an RMRR may not be mapped for a function: the system has some of
- * them. NULL when they may. */
+/* The reason why whole pages [base, base + len) of an RMRR may not be mapped for a function: the system owns
+ * some of them. NULL when they may. */
 const char *rmrr_memory_taken(const struct dmar_memory_map *map, uint64_t base, uint64_t len);

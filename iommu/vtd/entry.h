@@ -1,5 +1,4 @@
-/* Entries of the translation structures and of the invalidation queue, as they lie in memory: VT-d §9,
- * §6.5.2. */
+/* In-memory format of the translation structures and of the invalidation queue: VT-d §9, §6.5.2. */
 #pragma once
 #include "kernel/addr.h"
 
@@ -35,7 +34,7 @@ static inline struct vtd_ctx vtd_ctx_make(phys_t table, unsigned levels, uint16_
 				.hi = FPUT(CTX_AW, levels - 2) | FPUT(CTX_DID, did)};
 }
 
-/* Pass-through: no table; levels is the greatest number that the unit has (CAP.SAGAW). VT-d §9.3, AW */
+/* Pass-through: no table; levels is the greatest number that the unit supports (CAP.SAGAW). VT-d §9.3, AW */
 static inline struct vtd_ctx vtd_ctx_make_pass(unsigned levels, uint16_t did)
 {
 	return (struct vtd_ctx){.lo = CTX_P | FPUT(CTX_TT, CTX_TT_PASS),
@@ -43,10 +42,10 @@ static inline struct vtd_ctx vtd_ctx_make_pass(unsigned levels, uint16_t did)
 }
 
 /* Second-stage paging entry. Neither R nor W: not present, the rest is ignored. VT-d §9.8 */
-#define SS_R       BIT(0)
-#define SS_W       BIT(1)
-#define SS_PS      BIT(7) /* at levels 2 and 3: a page, not a table */
-#define SS_ADDR    BITS(51, 12)
+#define SS_R    BIT(0)
+#define SS_W    BIT(1)
+#define SS_PS   BIT(7) /* at levels 2 and 3: a page, not a table */
+#define SS_ADDR BITS(51, 12)
 
 /* Invalidation queue descriptor, 128 bits. VT-d §6.5.2 */
 struct vtd_desc {
@@ -118,7 +117,7 @@ static inline struct vtd_desc vtd_desc_iotlb_page(uint16_t did, iova_t iova, uns
 	};
 }
 
-/* Wait: when all before it is done, data is written to the dword at status. VT-d §6.5.2.9 */
+/* Wait: the unit writes data to the dword at status once all earlier descriptors are done. VT-d §6.5.2.9 */
 static inline struct vtd_desc vtd_desc_wait(phys_t status, uint32_t data)
 {
 	return (struct vtd_desc){.lo = DESC_WAIT | WAIT_SW | FPUT(WAIT_DATA, data),
@@ -165,8 +164,7 @@ _Static_assert(sizeof(struct vtd_irte) == 16, "VT-d 9.9");
 static inline struct vtd_irte vtd_irte_make(uint16_t sid, uint8_t vector, uint32_t apic, bool x2apic)
 {
 	return (struct vtd_irte){
-		.lo = IRTE_P | FPUT(IRTE_V, vector) |
-		      (x2apic ? FPUT(IRTE_DST, apic) : FPUT(IRTE_DST8, apic)),
+		.lo = IRTE_P | FPUT(IRTE_V, vector) | (x2apic ? FPUT(IRTE_DST, apic) : FPUT(IRTE_DST8, apic)),
 		.hi = FPUT(IRTE_SID, sid) | FPUT(IRTE_SVT, IRTE_SVT_SID),
 	};
 }

@@ -1,4 +1,4 @@
-/* The two walkers for a unit as it is now: their answers in the words that all kinds of units share. */
+/* The two walkers for a unit's present registers; they answer in the terms shared by all kinds of units. */
 #pragma once
 #include "iommu/vtd/unit.h"
 #include "iommu/walk.h"
@@ -7,5 +7,5 @@
 void vtd_explain(const struct vtd_unit *u, unsigned haw, bdf_t fn, iova_t iova, struct iommu_walk *out);
 /* "root ok, context ok (domain 3, 4-level), L4 ok, L3[0] empty" */
 void vtd_explain_text(const struct vtd_unit *u, unsigned haw, bdf_t fn, iova_t iova, char *buf, size_t n);
-/* The same for an interrupt of which the entry is known: "entry 5 is for 01:00.2 alone". */
+/* The same for an interrupt whose entry is known: "entry 5 is for 01:00.2 alone". */
 void vtd_explain_interrupt(const struct vtd_unit *u, bdf_t fn, unsigned index, char *buf, size_t n);

@@ -1,6 +1,6 @@
-/* The form of second-stage tables: CAP.SAGAW, CAP.MGAW, CAP.SSLPS and CAP.ND of a unit decide what it reads
- * (VT-d §11.4.2). A domain has the form that its functions' units can read, whatever other units there are.
- */
+/* The form of second-stage tables: CAP.SAGAW, CAP.MGAW, CAP.SSLPS and CAP.ND of a unit decide what it
+ * supports (VT-d §11.4.2). A domain has a form that its functions' units support; other units do not
+ * matter. */
 #pragma once
 #include "iommu/iommu.h"
 #include "iommu/iopt.h"
@@ -13,8 +13,7 @@ extern const struct pt_format vtd_pt_format;
 /* What one unit reads: tables of levels levels where it has them, else of as many as it has. */
 struct iommu_form vtd_format_of(const struct vtd_unit *u, unsigned levels);
 
-/* What a domain gets whose functions are not known yet: levels that most units read, and of those units the
- * least of all else. Sets mmu->levels, width, page_level, domains_max, sync. SL_NOTFOUND when no unit
- * translates.
- */
+/* The form for a domain whose functions are not known yet: the number of levels that most units support, and
+ * the least of these units' other limits. Sets mmu->levels, width, page_level, domains_max, sync. SL_NOTFOUND
+ * when no unit translates. */
 enum sl_err vtd_format_common(struct iommu *mmu);

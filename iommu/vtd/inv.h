@@ -3,12 +3,12 @@
 #pragma once
 #include "iommu/vtd/unit.h"
 
-/* Before anything is invalidated: clears what firmware left. The queue is then turned on by the caller; with
- * registers, SL_TIMEOUT when a command of firmware does not end. */
+/* Before the first invalidation: clears the firmware's state. The caller then turns the queue on; with
+ * registers, SL_TIMEOUT when a command of the firmware's does not end. */
 enum sl_err vtd_inv_reset(struct vtd_unit *u) MUST_CHECK;
 
-/* Runs n descriptors of types DESC_CC and DESC_IOTLB in their order and waits: when it returns SL_OK, the
- * unit has forgotten. Errors as vtd_qi_run(). */
+/* Runs n descriptors of types DESC_CC and DESC_IOTLB in their order and waits: SL_OK means the invalidations
+ * are complete. Errors as vtd_qi_run(). */
 enum sl_err vtd_inv_run(struct vtd_unit *u, const struct vtd_desc *d, unsigned n) MUST_CHECK;
 
 static inline bool vtd_has_queue(const struct vtd_unit *u)

@@ -1,4 +1,4 @@
-/* How a unit's registers are reached, so that the same code drives hardware and the model in tests/model/. */
+/* Access to a unit's registers, so that the same code drives hardware and the model in tests/model/. */
 #pragma once
 #include "iommu/vtd/regs.h"
 #include "kernel/time.h"

@@ -1,5 +1,5 @@
-/* Interrupt remapping of one unit: its table, and how it is turned on (VT-d §5.1, §9.9, §11.4.10). Owned by
- * the unit. Life: enable, set and clear entries, disable; enabled again it has the entries that it had. */
+/* Interrupt remapping of one unit: its table, and enabling it (VT-d §5.1, §9.9, §11.4.10). Owned by the unit.
+ * Life: enable, set and clear entries, disable; the entries survive until it is enabled again. */
 #pragma once
 #include "iommu/vtd/unit.h"
 
@@ -9,9 +9,9 @@
 struct vtd_ir {
 	struct vtd_irte *table; /* contiguous, aligned to its size */
 	unsigned entries;       /* a power of two */
-	uint64_t *taken;        /* a bit an entry: given out, or not to be used any more */
+	uint64_t *taken;        /* one bit per entry: allocated, or not to be used any more */
 	bool on;                /* requests are remapped, with our table; or may be: */
-	bool failed;            /* it did not come on in time, so no entry is given out */
+	bool failed;            /* it did not come on in time, so no entry is allocated */
 	bool x2apic;            /* IRTA.EIME: destinations have 32 bits */
 };
 
@@ -27,19 +27,18 @@ enum sl_err vtd_ir_enable(struct vtd_unit *u, unsigned entries, bool x2apic) MUS
 /* Turns remapping off if it is on, also when the firmware enabled it. The table stays. SL_TIMEOUT. */
 enum sl_err vtd_ir_disable(struct vtd_unit *u) MUST_CHECK;
 
-/* What the unit itself says (GSTS): it remaps; compatibility format interrupts are refused. With EIME they
- * are, whatever CFIS says: VT-d §5.1.4. */
+/* The unit's status (GSTS): it remaps; compatibility format interrupts are refused. With EIME they are
+ * refused regardless of CFIS: VT-d §5.1.4. */
 bool vtd_ir_active(const struct vtd_unit *u);
 bool vtd_ir_blocks_compat(const struct vtd_unit *u);
 
-/* count entries side by side, count a power of two, starting at a multiple of it; none is present. SL_NOSPACE
- * when there are none. */
+/* Allocates count (a power of two) consecutive entries, aligned to count; none is present. SL_NOSPACE. */
 enum sl_err vtd_ir_take(struct vtd_unit *u, unsigned count, uint16_t *index) MUST_CHECK;
-/* Ends that. Call it only after vtd_ir_clear() has returned SL_OK. */
+/* Frees them. Only after vtd_ir_clear() has returned SL_OK. */
 void vtd_ir_give(struct vtd_unit *u, uint16_t index, unsigned count);
 
-/* Writes an entry that was taken, then invalidates and waits. An entry that is present is changed in one
- * store, or is not present meanwhile when another requester id takes it. Errors as vtd_inv_run(). */
+/* Writes an allocated entry, then invalidates and waits. A present entry is changed in one store, or, when
+ * its requester id changes, is not present in between. Errors as vtd_inv_run(). */
 enum sl_err vtd_ir_set(struct vtd_unit *u, uint16_t index, struct vtd_irte made) MUST_CHECK;
 /* Makes count entries not present, invalidates and waits: when it returns SL_OK, none of them lets an
  * interrupt through any more. */

@@ -1,6 +1,6 @@
-/* Explains one interrupt: what a unit would do with a message of a function, step by step, and why. Written
- * from VT-d §5.1, §9.9 and §11.4.10 alone; it shares nothing with the code that builds the table, so that
- * each can be checked against the other. Caches are not looked at. */
+/* Explains one interrupt: what a unit would do with a function's message, step by step, and why. Written only
+ * from VT-d §5.1, §9.9 and §11.4.10; it shares no code with the builder of the table, so that each can be
+ * checked against the other. Caches are not considered. */
 #pragma once
 #include "iommu/vtd/walk.h"
 
@@ -10,9 +10,9 @@ struct vtd_irwalk_unit {
 };
 
 enum vtd_irwalk_stop {
-	IRWALK_DELIVERED, /* remapped: vector, dest and the rest are valid */
-	IRWALK_PASSED, /* as the device wrote it: remapping is off, or compatibility format is let through */
-	IRWALK_NO_MESSAGE, /* the address is no interrupt's */
+	IRWALK_DELIVERED,  /* remapped: vector, dest and the rest are valid */
+	IRWALK_PASSED,     /* as the device wrote it: remapping is off, or compatibility format passes */
+	IRWALK_NO_MESSAGE, /* the address is not an interrupt's */
 	IRWALK_COMPAT,     /* compatibility format, refused */
 	IRWALK_REQUEST,    /* reserved bits in the message */
 	IRWALK_INDEX,      /* beyond the table */
@@ -20,7 +20,7 @@ enum vtd_irwalk_stop {
 	IRWALK_EMPTY,
 	IRWALK_BAD,    /* reserved bits in the entry */
 	IRWALK_SOURCE, /* the entry is for another function */
-	IRWALK_POSTED, /* a posted interrupt: goes on in a descriptor in memory, which is not followed */
+	IRWALK_POSTED, /* a posted interrupt: continues in a descriptor in memory, which is not followed */
 };
 
 struct vtd_irwalk {
@@ -40,7 +40,7 @@ struct vtd_irwalk {
 /* A message of a function: data written to addr. */
 void vtd_irwalk(const struct vtd_irwalk_unit *unit, const struct vtd_walk_mem *mem, uint16_t rid,
 		uint64_t addr, uint32_t data, struct vtd_irwalk *out);
-/* What happens with an interrupt of which only the index is known, as in a fault record. */
+/* The same for an interrupt of which only the index is known, as in a fault record. */
 void vtd_irwalk_index(const struct vtd_irwalk_unit *unit, const struct vtd_walk_mem *mem, uint16_t rid,
 		      uint32_t index, struct vtd_irwalk *out);
 

@@ -1,5 +1,4 @@
-/* Queued invalidation of one unit (VT-d §6.5.2). Every call waits: when it returns, the unit has forgotten.
- */
+/* Queued invalidation of one unit (VT-d §6.5.2). Every call waits until the invalidation is complete. */
 #pragma once
 #include "iommu/vtd/unit.h"
 
@@ -11,7 +10,7 @@ void vtd_qi_reset(struct vtd_unit *u);
  * SL_TIMEOUT when QIES stays set. */
 enum sl_err vtd_qi_end(struct vtd_unit *u) MUST_CHECK;
 
-/* Runs n descriptors and waits for them. SL_DEVICE when the unit rejected one (logged, the queue goes on
- * working), SL_TIMEOUT when it does not answer; on either result nothing may be taken as invalidated. After a
+/* Runs n descriptors and waits for them. SL_DEVICE when the unit rejected one (logged; the queue keeps
+ * working), SL_TIMEOUT when it does not answer; on either result nothing counts as invalidated. After a
  * timeout every further call gives SL_DEVICE. */
 enum sl_err vtd_qi_run(struct vtd_unit *u, const struct vtd_desc *d, unsigned n) MUST_CHECK;

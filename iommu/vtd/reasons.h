@@ -101,5 +101,5 @@
 
 /* What a number means; WHY_OTHER where the specification does not define it. */
 enum iommu_why vtd_reason_why(uint8_t number);
-/* In words; "reserved reason". */
+/* As text; "reserved reason". */
 const char *vtd_reason_text(uint8_t number);

@@ -38,8 +38,8 @@ typedef struct {
 #define   CAP_PI     BIT(59)      /*   posted interrupts */
 #define   CAP_FS5LP  BIT(60)      /*   first-stage 5-level paging */
 #define   CAP_ECMDS  BIT(61)      /*   enhanced commands */
-#define   CAP_ESIRTPS BIT(62)     /*   SIRTP invalidates by itself */
-#define   CAP_ESRTPS BIT(63)      /*   SRTP invalidates by itself */
+#define   CAP_ESIRTPS BIT(62)     /*   SIRTP implies the invalidation */
+#define   CAP_ESRTPS BIT(63)      /*   SRTP implies the invalidation */
 
 #define VTD_ECAP     ((const reg64_t){0x10}) /* §11.4.3, extended capabilities */
 #define   ECAP_C     BIT(0)       /*   table walks snoop the caches */

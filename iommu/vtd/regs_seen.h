@@ -1,5 +1,5 @@
-/* The registers of a unit, as they were read at some time: by the loader, by the unit's driver, or from a
- * recorded report. VT-d §11.4 */
+/* A unit's registers as read at some point: by the loader, by the unit's driver, or from a recorded report.
+ * VT-d §11.4 */
 #pragma once
 #include "iommu/vtd/io.h"
 #include "kernel/jsonl.h"
@@ -18,8 +18,8 @@ struct vtd_regs_seen {
 	struct vtd_frcd frcd[VTD_FRCDS_SEEN];
 };
 
-/* Reads them; changes none. size: bytes of registers that can be read; fault records beyond them are left
- * out, and what is below VTD_FIXED_END can always be read. */
+/* Reads them; changes none. size: bytes of readable registers, at least VTD_FIXED_END; fault records beyond
+ * it are left out. */
 void vtd_regs_read(const struct vtd_io *io, uint64_t size, struct vtd_regs_seen *out);
 
 /* A "unit" line of a report: docs/audit.md. i: its number in the DMAR table. */

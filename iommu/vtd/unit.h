@@ -1,4 +1,4 @@
-/* One remapping unit: what it can do, how it is turned on and off. Owned by struct iommu; life: probe, init,
+/* One remapping unit: its capabilities, and turning it on and off. Owned by struct iommu; life: probe, init,
  * (context entries), enable, disable. */
 #pragma once
 #include "iommu/unit_state.h"
@@ -68,27 +68,27 @@ static inline uint32_t vtd_fault_offset(const struct vtd_unit *u)
 	return (uint32_t)FGET(u->cap, CAP_FRO) * 16;
 }
 
-/* The most levels of second-stage tables that there are: 3, 4 or 5. */
+/* The most levels of second-stage tables that the unit supports: 3, 4 or 5. */
 static inline unsigned vtd_max_levels(const struct vtd_unit *u)
 {
 	return u->cap & FPUT(CAP_SAGAW, 8) ? 5 : u->cap & FPUT(CAP_SAGAW, 4) ? 4 : 3;
 }
 
-/* How many domain ids there are, 0 included. Encoding 7 is reserved and taken as 6. */
+/* The number of domain ids, 0 included. Encoding 7 is reserved and taken as 6. */
 static inline uint32_t vtd_domains(const struct vtd_unit *u)
 {
 	unsigned nd = (unsigned)FGET(u->cap, CAP_ND);
 	return 1u << (4 + 2 * (nd > 6 ? 6 : nd));
 }
 
-/* DR and DW of an invalidation: drain what the unit can drain. VT-d §6.5.4 */
+/* DR and DW of an invalidation, as far as the unit supports draining. VT-d §6.5.4 */
 static inline uint64_t vtd_drain(const struct vtd_unit *u)
 {
 	return (u->cap & CAP_DRD ? IOTLB_DESC_DR : 0) | (u->cap & CAP_DWD ? IOTLB_DESC_DW : 0);
 }
 
-/* Reads VER, CAP, ECAP and what firmware left; writes nothing. u->io is set. SL_DEVICE when there is no unit
- * behind the address, SL_UNSUPPORTED when it lacks what we need; u->unusable then says what. */
+/* Reads VER, CAP, ECAP and the state the firmware left; writes nothing. u->io must be set. SL_DEVICE when no
+ * unit answers at the address, SL_UNSUPPORTED when it lacks a required feature; u->unusable then names it. */
 enum sl_err vtd_unit_probe(struct vtd_unit *u) MUST_CHECK;
 
 /* Bytes of registers from the base on, for fault records and IOTLB registers wherever they are; a multiple of

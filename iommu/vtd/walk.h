@@ -1,18 +1,18 @@
-/* Explains one address: what a unit in legacy mode would do with a request of a function, entry by entry, and
- * why. Written from VT-d §3.4, §3.7, §9.1, §9.3 and §9.8 alone; it shares nothing with the code that builds
- * the tables, so that each can be checked against the other. Caches are not looked at. */
+/* Explains one address: what a unit in legacy mode would do with a function's request, entry by entry, and
+ * why. Written only from VT-d §3.4, §3.7, §9.1, §9.3 and §9.8; it shares no code with the builder of the
+ * tables, so that each can be checked against the other. Caches are not considered. */
 #pragma once
 #include "kernel/addr.h"
 #include "kernel/bdf.h"
 
-/* What the walk starts from: of the unit. */
+/* The registers that the walk starts from. */
 struct vtd_walk_unit {
 	uint64_t rtaddr;    /* its Root Table Address register */
 	uint64_t cap, ecap; /* its capability registers */
 	unsigned haw;       /* host address width in bits: address bits above it are reserved in entries */
 };
 
-/* How memory is read: 8 bytes at a physical address; false when that cannot be read. */
+/* Reads 8 bytes at a physical address; false when that is not readable. */
 struct vtd_walk_mem {
 	void *ctx;
 	bool (*read64)(void *ctx, uint64_t phys, uint64_t *v);
@@ -48,7 +48,7 @@ struct vtd_walk {
 	uint64_t root_lo, root_hi, ctx_lo, ctx_hi; /* as read; 0 when the walk did not get there */
 	unsigned levels;                           /* of the table, from the context entry */
 	uint16_t domain;
-	unsigned steps; /* entries of the table that were looked at */
+	unsigned steps; /* entries of the table that were read */
 	struct vtd_walk_step step[5];
 	enum vtd_walk_stop stop;
 	bool read, write;                  /* what a request may do */
