@@ -15,11 +15,6 @@
 static struct audit_in in;
 static struct audit_live live;
 
-void audit_error(const struct audit_error *e)
-{
-	audit_add_error(&in, e);
-}
-
 static void take_cpu(struct machine *m)
 {
 	uint32_t r[4];
@@ -282,6 +277,7 @@ struct audit_in *audit_take(struct machine *m)
 	fmt_print(in.failed, sizeof in.failed, "%s", m->failed_stage ? m->failed_stage : "");
 	in.proof = m->audit.proof;
 	in.cases = *proof_cases();
+	in.errors = *hardware_errors();
 	if (in.proof == AUDIT_PROOF_DONE && !in.cases.n)
 		in.proof = m->cfg->iommu != CONFIG_IOMMU_ON ? AUDIT_PROOF_OFF
 			   : !m->translating                ? AUDIT_PROOF_NO_UNIT
