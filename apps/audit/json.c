@@ -219,11 +219,11 @@ static void put_case(struct jsonl *j, const struct proof_case *c)
 	jsonl_end(j);
 }
 
-static void put_error(struct jsonl *j, const struct audit_error *e)
+static void put_error(struct jsonl *j, const struct hardware_error *e)
 {
 	jsonl_start(j, "error");
-	jsonl_add(j, ",\"source\":\"%s\",\"grade\":\"%s\",\"count\":%u", audit_source_name(e->source),
-		  audit_grade_name(e->grade), e->count);
+	jsonl_add(j, ",\"source\":\"%s\",\"grade\":\"%s\",\"count\":%u", hardware_source_name(e->source),
+		  hardware_grade_name(e->grade), e->count);
 	jsonl_text(j, "who", e->who);
 	jsonl_text(j, "text", e->text);
 	jsonl_end(j);
@@ -282,8 +282,8 @@ unsigned report_json(const struct audit_result *r, const struct audit_live *live
 		put_sriov(&j, &in->pf[i], &r->room[i]);
 	for (unsigned i = 0; i < in->cases.n; i++)
 		put_case(&j, &in->cases.tried[i]);
-	for (unsigned i = 0; i < in->errors; i++)
-		put_error(&j, &in->error[i]);
+	for (unsigned i = 0; i < in->errors.n; i++)
+		put_error(&j, &in->errors.error[i]);
 	for (unsigned i = 0; i < r->findings; i++)
 		put_finding(&j, &r->finding[i]);
 	put_verdict(&j, &r->verdict);

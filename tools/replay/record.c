@@ -509,17 +509,17 @@ static bool on_case(struct record *r, const json_t *o)
 
 static bool on_error(struct record *r, const json_t *o)
 {
-	struct audit_error *e = &r->in->error[r->in->errors];
+	struct hardware_error *e = &r->in->errors.error[r->in->errors.n];
 	uint64_t n;
-	if (r->in->errors == AUDIT_ERRORS)
-		return wrong(r, "more than %u errors of the hardware", AUDIT_ERRORS);
-	if (!get_name(r, o, "source", audit_source_name, AUDIT_SOURCES, &e->source) ||
-	    !get_name(r, o, "grade", audit_grade_name, AUDIT_GRADES, &e->grade) ||
+	if (r->in->errors.n == HARDWARE_ERRORS)
+		return wrong(r, "more than %u errors of the hardware", HARDWARE_ERRORS);
+	if (!get_name(r, o, "source", hardware_source_name, HARDWARE_SOURCES, &e->source) ||
+	    !get_name(r, o, "grade", hardware_grade_name, HARDWARE_GRADES, &e->grade) ||
 	    !get_count(r, o, "count", UINT32_MAX, &n) || !get_text(r, o, "who", e->who, sizeof(e->who)) ||
 	    !get_text(r, o, "text", e->text, sizeof(e->text)))
 		return false;
 	e->count = (uint32_t)n;
-	r->in->errors++;
+	r->in->errors.n++;
 	return true;
 }
 
