@@ -76,15 +76,13 @@ enum audit_proof {                        /* names in "run": */
 enum audit_apic { AUDIT_APIC_UNKNOWN, AUDIT_APIC_OFF, AUDIT_APIC_XAPIC, AUDIT_APIC_X2APIC };
 
 struct audit_in {
-	char cpu[49];        /* brand string */
-	char vendor[13];     /* CPUID 0: "GenuineIntel" */
-	char firmware[40];   /* vendor of the UEFI firmware */
-	unsigned apicids;    /* enabled processors in the MADT */
-	uint32_t apicid_max; /* the highest APIC id among them */
-	uint8_t phys_bits;   /* CPUID 80000008h; 0: not read */
-	uint8_t apic;        /* enum audit_apic, of the first processor */
-	uint8_t secure_boot; /* enum boot_secure */
-	uint64_t tsc_hz;
+#define TEXT(key, member, room, needed)        char member[room];
+#define COUNT(key, member, type, most, needed) type member;
+#define NAME(key, member, names, n, needed)    uint8_t member;
+#include "apps/audit/record.def"
+#undef TEXT
+#undef COUNT
+#undef NAME
 
 	struct audit_table table[AUDIT_TABLES];
 	unsigned tables;
