@@ -407,6 +407,39 @@ static void test_reads_zero(void **state)
 			    "CAP.SAGAW offers no second-stage tables");
 }
 
+/* Each ability stands in a bit of CAP or ECAP (VT-d §11.4.2, §11.4.3), and in no other. */
+static void test_abilities(void **state)
+{
+	(void)state;
+	static const struct {
+		size_t member;
+		unsigned cap, ecap; /* bit number; 0: of the other register */
+	} row[] = {
+		{offsetof(struct vtd_ability, coherent), 0, 0},
+		{offsetof(struct vtd_ability, queue), 0, 1},
+		{offsetof(struct vtd_ability, device_tlb), 0, 2},
+		{offsetof(struct vtd_ability, remaps), 0, 3},
+		{offsetof(struct vtd_ability, x2apic), 0, 4},
+		{offsetof(struct vtd_ability, pass_through), 0, 6},
+		{offsetof(struct vtd_ability, page_requests), 0, 29},
+		{offsetof(struct vtd_ability, pasid), 0, 40},
+		{offsetof(struct vtd_ability, scalable), 0, 43},
+		{offsetof(struct vtd_ability, low_region), 5, 0},
+		{offsetof(struct vtd_ability, high_region), 6, 0},
+		{offsetof(struct vtd_ability, caching_mode), 7, 0},
+		{offsetof(struct vtd_ability, pages_2m), 34, 0},
+		{offsetof(struct vtd_ability, pages_1g), 35, 0},
+		{offsetof(struct vtd_ability, selective), 39, 0},
+	};
+	for (unsigned i = 0; i < ARRAY_LEN(row); i++) {
+		uint64_t cap = BIT(10) | (row[i].cap ? BIT(row[i].cap) : 0),
+			 ecap = row[i].cap ? 0 : BIT(row[i].ecap);
+		struct vtd_ability a = vtd_ability_of(MODEL_VER, cap, ecap);
+		for (unsigned k = 0; k < ARRAY_LEN(row); k++)
+			assert_int_equal(*((const bool *)&a + row[k].member), i == k);
+	}
+}
+
 static void test_no_unit_covers(void **state)
 {
 	(void)state;
@@ -426,19 +459,13 @@ int main(void)
 {
 	log_sink_add(count_fails);
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one_of_three_fails),
-		cmocka_unit_test(test_all_fail),
-		cmocka_unit_test(test_regions_stay),
-		cmocka_unit_test(test_unusable_passes),
-		cmocka_unit_test(test_irq_only),
-		cmocka_unit_test(test_irq_fails_in_one),
-		cmocka_unit_test(test_listed_twice),
-		cmocka_unit_test(test_left_alone),
-		cmocka_unit_test(test_no_unit_covers),
-		cmocka_unit_test(test_reads_zero),
-		cmocka_unit_test(test_silence),
-		cmocka_unit_test(test_forced_write_flush),
-		cmocka_unit_test(test_graphics_with_small_pages),
+		cmocka_unit_test(test_one_of_three_fails), cmocka_unit_test(test_all_fail),
+		cmocka_unit_test(test_regions_stay),       cmocka_unit_test(test_unusable_passes),
+		cmocka_unit_test(test_irq_only),           cmocka_unit_test(test_irq_fails_in_one),
+		cmocka_unit_test(test_listed_twice),       cmocka_unit_test(test_left_alone),
+		cmocka_unit_test(test_abilities),          cmocka_unit_test(test_no_unit_covers),
+		cmocka_unit_test(test_reads_zero),         cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_forced_write_flush), cmocka_unit_test(test_graphics_with_small_pages),
 	};
 	return cmocka_run_group_tests(tests, ram_setup, NULL);
 }
