@@ -103,3 +103,6 @@ static inline iova_t window_at(const struct machine *m, uint64_t off)
 {
 	return IOVA(m->window.v + off);
 }
+
+/* The program, on a guarded stack, from apps/start_hw.c. Does not return. */
+void app_main(const struct boot_info *boot);

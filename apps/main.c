@@ -21,7 +21,6 @@
 #include "apps/report/tour.h"
 #include "kernel/log.h"
 #include "kernel/power.h"
-#include "kernel/start.h"
 
 /* app= */
 enum {
@@ -128,7 +127,7 @@ static bool provokes(const struct stage *s)
 	       s->run == stage_flood;
 }
 
-/* Called by kernel/start_hw.c with memory, exceptions and the console working. */
+/* With memory, exceptions and the console working. */
 void app_main(const struct boot_info *boot)
 {
 	struct machine *m = &machine;

@@ -4,7 +4,7 @@
  * Set-up belongs to core 0: nothing that allocates, maps or configures (pmm, paging, domains, pci) may be
  * called on another core, and core_run() and core_join() are core 0's. Any core may log.
  *
- * Order: core_init_first() (kernel/start_hw.c), cores_start(), cores_compare(), then core_run() and
+ * Order: core_init_first() (apps/start_hw.c), cores_start(), cores_compare(), then core_run() and
  * core_join() any number of times. */
 #pragma once
 #include "kernel/err.h"

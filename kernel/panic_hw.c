@@ -21,6 +21,10 @@ void panic(const char *fmt, ...)
 	power_crash("crash", "BUG");
 }
 
+/* The stack protector's (gcc's and clang's names): the canary, which apps/entry.S fills, and what is called
+ * when a function finds it changed. */
+extern uint64_t __stack_chk_guard;
+uint64_t __stack_chk_guard;
 _Noreturn void __stack_chk_fail(void);
 
 void __stack_chk_fail(void)

@@ -12,7 +12,7 @@ enum stack_kind {
 	STACK_KINDS
 };
 
-#define STACK_PAINT 0xa5u /* each byte; kernel/x86/entry.S paints with it too */
+#define STACK_PAINT 0xa5u /* each byte; apps/entry.S paints with it too */
 
 /* Paints the bytes from low on, which are not in use yet, and records them as that stack. */
 void stacks_add(unsigned core, enum stack_kind kind, void *low, size_t bytes);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Checks the layers of the tree: #include lines and calls go from a folder to those below it; only *_hw files touch
-hardware; host tests use nothing that cmocka 2.0 deprecates.
+"""Checks the shape of the tree: #include lines and calls go from a folder to those below it, and no folders call each
+other in a circle; only *_hw files touch hardware; a header declares functions of few files; functions are short; host
+tests use nothing that cmocka 2.0 deprecates.
 
     apps: main -> shell -> audit -> proof -> measure -> work -> vf -> bringup -> report
     apps -> drivers -> {pci, iommu} -> kernel -> kernel/x86        boot -> kernel
@@ -22,9 +23,9 @@ LAYERS = {  # layer: the layers it may use, besides itself
     "kernel/x86": {"kernel"},
     "kernel": {"kernel/x86"},
     "pci": {"kernel", "kernel/x86"},
-    "iommu": {"iommu/vtd", "iommu/dmar", "kernel", "kernel/x86"},
-    "iommu/vtd": {"iommu", "kernel", "kernel/x86"},
-    "iommu/dmar": {"iommu", "kernel", "kernel/x86"},
+    "iommu": {"kernel", "kernel/x86"},  # what all kinds of units share; the units stand behind iommu/backend.h
+    "iommu/vtd": {"iommu", "iommu/dmar", "kernel", "kernel/x86"},
+    "iommu/dmar": {"kernel", "kernel/x86"},
     "drivers": {"kernel", "kernel/x86", "pci"},
     **{f"apps/{room}": LIBRARIES | {"boot"} | {f"apps/{r}" for r in ROOMS[:i]} for i, room in enumerate(ROOMS)},
     "apps": LIBRARIES | {"boot"} | {f"apps/{room}" for room in ROOMS},
@@ -35,17 +36,14 @@ PRIVATE = {"kernel/x86": {"kernel", "kernel/x86"}}  # layer: those that may incl
 BESIDES = {  # single headers
     "drivers": {"iommu/domain.h"},
     "boot": {"kernel/x86/pt.h", "iommu/dmar/dmar.h", "pci/regs.h", "iommu/vtd/regs_seen.h"},  # what the firmware left in registers is recorded
-    "iommu": {"iommu/vtd/regs.h"},
     **{f"apps/{room}": {"apps/machine.h"} for room in ROOMS},
     "apps/proof": {"apps/machine.h", "drivers/nvme/regs.h"},  # attacks are not the driver's
-    "apps/bringup": {"apps/machine.h", "apps/audit/app.h"},  # what the hardware reports is a record of the audit
+    "apps": {"kernel/x86/cpu.h", "kernel/x86/percore.h"},  # start_hw.c sets the first processor up
 }
 CALLS_BESIDES = {  # (layer, function): calls against the layers, with the reason
-    ("kernel", "app_main"): "the kernel ends by starting the program",
-    ("kernel", "app_reserve"): "the program says which memory is never given out, before there is an allocator",
-    ("apps/bringup", "audit_error"): "",
     ("drivers", "iommu"): "buffers are mapped in a domain",
 }
+HEADER_FILES, FUNCTION_LINES, APPS_FILES = 3, 60, 6
 REGS = re.compile(r"(^|_)regs\.h$")
 HARDWARE = re.compile(
     r'#\s*include "kernel/x86/port\.h"'
@@ -96,12 +94,15 @@ def symbols(objects):
     return defines, uses
 
 
-def check_calls(build):
+def objects_of(build):
     objects = [p for p in sorted((build / "kernel").rglob("*.o")) if (ROOT / p.relative_to(build / "kernel").with_suffix("")).exists()]
     if not objects or not shutil.which("llvm-nm"):
         print("check_deps: calls were not checked: build the kernel first")
-        return
-    defines, uses = symbols(objects)
+        return {}, {}
+    return symbols(objects)
+
+
+def check_calls(defines, uses):
     for symbol, sources in sorted(uses.items()):
         for source in sorted(sources):
             if symbol not in defines:
@@ -112,6 +113,59 @@ def check_calls(build):
                 yield f"{source}: {layer} must not call {symbol}() of {defines[symbol]}"
 
 
+def folder_of(path):
+    """Its folder; what belongs to one processor counts as kernel/, which it is the other half of."""
+    folder = path.rsplit("/", 1)[0]
+    return "kernel" if folder == "kernel/x86" else folder
+
+
+def check_circles(defines, uses):
+    """Folders that call each other, directly or by way of others."""
+    calls = collections.defaultdict(set)
+    for symbol, sources in uses.items():
+        for source in sources if symbol in defines else ():
+            calls[folder_of(source)].add(folder_of(defines[symbol]))
+
+    def below(folder, seen):
+        for other in calls[folder] - seen - {folder}:
+            below(other, seen | {other})
+            seen.add(other)
+        return seen
+
+    reach = {folder: below(folder, set()) for folder in list(calls)}
+    for folder in sorted(reach):
+        for other in sorted(reach[folder]):
+            if folder < other and folder in reach.get(other, ()):
+                yield f"{folder} and {other} call each other"
+
+
+def check_headers(names, defines):
+    """A header declares functions of at most HEADER_FILES files."""
+    for name in names:
+        if not name.endswith(".h"):
+            continue
+        text = re.sub(r"/\*.*?\*/", "", (ROOT / name).read_text(), flags=re.S)
+        files = {defines[f] for f in re.findall(r"\b([a-z_][a-z0-9_]*)\s*\([^;{}]*\)[^;{}=]*;", text) if f in defines}
+        if len(files) > HEADER_FILES and name != "iommu/iommu.h":
+            yield f"{name}: declares functions of {len(files)} files: {', '.join(sorted(files))}"
+
+
+def check_sizes(names):
+    """Functions of at most FUNCTION_LINES lines between their braces, and few files in apps/ itself."""
+    for name in names:
+        start = None
+        for number, line in enumerate((ROOT / name).read_text().splitlines(), 1) if name.endswith(".c") else ():
+            if line == "{":
+                start = number
+            elif line == "}" and start:
+                if number - start - 1 > FUNCTION_LINES:
+                    yield f"{name}:{start}: a function of {number - start - 1} lines; {FUNCTION_LINES} are the limit"
+                start = None
+    top = [name for name in names if re.fullmatch(r"apps/[^/]+", name)]
+    if len(top) > APPS_FILES:
+        yield f"apps/: {len(top)} files beside the rooms; {APPS_FILES} are the limit"
+
+
 def main():
     build = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build").resolve()
     names = [
@@ -120,7 +174,9 @@ def main():
         for p in sorted((ROOT / top).rglob("*.[chS]"))
     ]
     wrong = [text for name in names for text in check_includes(name)]
-    wrong += check_calls(build)
+    defines, uses = objects_of(build)
+    wrong += [*check_calls(defines, uses), *check_circles(defines, uses), *check_headers(names, defines)]
+    wrong += check_sizes(names)
     for test in sorted((ROOT / "tests/unit").glob("*.c")):
         if re.search(r"\bassert_(not_)?in_(range|set)\(", test.read_text()):
             wrong.append(f"tests/unit/{test.name}: cmocka 2.0 deprecates that assertion: use assert_between() of tests/unit/test.h")

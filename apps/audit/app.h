@@ -17,9 +17,6 @@ void audit_read_routes(struct machine *m);
  * struct is one and the same each time; the cases stay in it. m->audit.proof says how the proof went. */
 struct audit_in *audit_take(struct machine *m);
 
-/* One error that the hardware reported. */
-void audit_error(const struct audit_error *e);
-
 /* What becomes of the proof when stage isolate, or a stage before it, ended with e: SL_VERIFY because of
  * cases that were not refused is a proof that was done, and they tell of it; every other error breaks it. */
 enum audit_proof audit_proof_after(const struct machine *m, enum sl_err e);

@@ -22,13 +22,11 @@ static void put_run(struct jsonl *j, const struct audit_in *in)
 {
 	jsonl_start(j, "run");
 	jsonl_add(j, ",\"v\":1,\"app\":\"audit\"");
-	jsonl_text(j, "cpu", in->cpu);
-	jsonl_text(j, "vendor", in->vendor);
-	jsonl_add(j, ",\"apicids\":%u,\"apicid_max\":%u,\"apic\":\"%s\",\"phys_bits\":%u", in->apicids,
-		  in->apicid_max, audit_apic_name(in->apic), in->phys_bits);
-	jsonl_text(j, "secure_boot", boot_secure_name(in->secure_boot));
-	jsonl_text(j, "firmware", in->firmware);
-	jsonl_add(j, ",\"tsc_hz\":%llu,\"proof\":\"%s\"", (ull)in->tsc_hz, audit_proof_name(in->proof));
+#define TEXT(key, member, room, needed)        jsonl_text(j, key, in->member);
+#define COUNT(key, member, type, most, needed) jsonl_add(j, ",\"%s\":%llu", key, (ull)in->member);
+#define NAME(key, member, names, n, needed)    jsonl_text(j, key, names(in->member));
+#include "apps/audit/record.def"
+	jsonl_text(j, "proof", audit_proof_name(in->proof));
 	jsonl_add(j, ",\"missed\":%u", in->n_missed);
 	if (in->pci->cfg && in->pci->cfg->read_only)
 		jsonl_text(j, "access", "read");
@@ -219,11 +217,11 @@ static void put_case(struct jsonl *j, const struct proof_case *c)
 	jsonl_end(j);
 }
 
-static void put_error(struct jsonl *j, const struct audit_error *e)
+static void put_error(struct jsonl *j, const struct hardware_error *e)
 {
 	jsonl_start(j, "error");
-	jsonl_add(j, ",\"source\":\"%s\",\"grade\":\"%s\",\"count\":%u", audit_source_name(e->source),
-		  audit_grade_name(e->grade), e->count);
+	jsonl_add(j, ",\"source\":\"%s\",\"grade\":\"%s\",\"count\":%u", hardware_source_name(e->source),
+		  hardware_grade_name(e->grade), e->count);
 	jsonl_text(j, "who", e->who);
 	jsonl_text(j, "text", e->text);
 	jsonl_end(j);
@@ -282,8 +280,8 @@ unsigned report_json(const struct audit_result *r, const struct audit_live *live
 		put_sriov(&j, &in->pf[i], &r->room[i]);
 	for (unsigned i = 0; i < in->cases.n; i++)
 		put_case(&j, &in->cases.tried[i]);
-	for (unsigned i = 0; i < in->errors; i++)
-		put_error(&j, &in->error[i]);
+	for (unsigned i = 0; i < in->errors.n; i++)
+		put_error(&j, &in->errors.error[i]);
 	for (unsigned i = 0; i < r->findings; i++)
 		put_finding(&j, &r->finding[i]);
 	put_verdict(&j, &r->verdict);

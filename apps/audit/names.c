@@ -32,18 +32,6 @@ const char *audit_outcome_name(unsigned outcome)
 	return name_in(names, ARRAY_LEN(names), outcome);
 }
 
-const char *audit_source_name(unsigned source)
-{
-	static const char *const names[AUDIT_SOURCES] = {"NMI", "MCE", "AER"};
-	return name_in(names, AUDIT_SOURCES, source);
-}
-
-const char *audit_grade_name(unsigned grade)
-{
-	static const char *const names[AUDIT_GRADES] = {"uncorrected", "corrected", "refused", "before"};
-	return name_in(names, AUDIT_GRADES, grade);
-}
-
 const char *audit_apic_name(unsigned apic)
 {
 	static const char *const names[] = {"unknown", "off", "xAPIC", "x2APIC"};

@@ -7,6 +7,7 @@
  * made from cfg, bar and window lines; the rest stands in run ("apic", "phys_bits", "proof"), sriov
  * ("offset", "stride", "ari_offset", "ari_stride", "backed") and case. */
 #pragma once
+#include "apps/bringup/hardware_errors.h"
 #include "apps/proof/cases.h"
 #include "boot/boot_info.h"
 #include "kernel/span.h"
@@ -17,7 +18,6 @@
 #define AUDIT_FUNCS  2048u
 #define AUDIT_PFS    64u
 #define AUDIT_MISSED 64u
-#define AUDIT_ERRORS 32u
 
 enum audit_phase {
 	AUDIT_ENTRY, /* as UEFI had it when it started the loader */
@@ -61,19 +61,6 @@ struct audit_sriov { /* of a PF; VF BARs stand in its struct pci_func */
 	int32_t backed;                  /* VFs that the controller has queues for; -1: not asked */
 };
 
-/* An error that the hardware reported in this run: apps/bringup/hardware.h. As "source" and "grade" of an
- * error line: "NMI", "MCE" (machine check), "AER" (PCI Express); "uncorrected", "corrected", "refused" (a
- * request that a function refused), "before" (uncorrected, before this run). */
-enum audit_source { AUDIT_NMI, AUDIT_MCE, AUDIT_AER, AUDIT_SOURCES };
-enum audit_grade { AUDIT_UNCORRECTED, AUDIT_CORRECTED, AUDIT_WAS_REFUSED, AUDIT_BEFORE, AUDIT_GRADES };
-
-struct audit_error {
-	uint8_t source, grade;
-	uint32_t count; /* how often the same source reported one of that grade */
-	char who[16];   /* "core 1", "0000:01:00.0", "machine" */
-	char text[200]; /* what was read the first time */
-};
-
 enum audit_proof {                        /* names in "run": */
 		   AUDIT_PROOF_DONE,      /* "done": the cases say how it went */
 		   AUDIT_PROOF_NO_UNIT,   /* "no unit": nothing translates */
@@ -89,15 +76,13 @@ enum audit_proof {                        /* names in "run": */
 enum audit_apic { AUDIT_APIC_UNKNOWN, AUDIT_APIC_OFF, AUDIT_APIC_XAPIC, AUDIT_APIC_X2APIC };
 
 struct audit_in {
-	char cpu[49];        /* brand string */
-	char vendor[13];     /* CPUID 0: "GenuineIntel" */
-	char firmware[40];   /* vendor of the UEFI firmware */
-	unsigned apicids;    /* enabled processors in the MADT */
-	uint32_t apicid_max; /* the highest APIC id among them */
-	uint8_t phys_bits;   /* CPUID 80000008h; 0: not read */
-	uint8_t apic;        /* enum audit_apic, of the first processor */
-	uint8_t secure_boot; /* enum boot_secure */
-	uint64_t tsc_hz;
+#define TEXT(key, member, room, needed)        char member[room];
+#define COUNT(key, member, type, most, needed) type member;
+#define NAME(key, member, names, n, needed)    uint8_t member;
+#include "apps/audit/record.def"
+#undef TEXT
+#undef COUNT
+#undef NAME
 
 	struct audit_table table[AUDIT_TABLES];
 	unsigned tables;
@@ -115,16 +100,9 @@ struct audit_in {
 	unsigned pfs;
 	uint8_t proof; /* enum audit_proof */
 	struct proof_cases cases;
-	struct audit_error error[AUDIT_ERRORS]; /* in the order in which they came */
-	unsigned errors;
+	struct hardware_errors errors;
 };
 
-/* Takes an error in: one more of its source, grade and who, or a new one. The last place counts those that
- * have none. */
-void audit_add_error(struct audit_in *in, const struct audit_error *e);
-/* "AER" of enum audit_source, "corrected" of enum audit_grade; "?" outside. */
-const char *audit_source_name(unsigned source);
-const char *audit_grade_name(unsigned grade);
 /* What cannot be judged where nothing may be written (pci_cfg.read_only of in->pci); all 0 otherwise. */
 struct audit_unjudged {
 	unsigned bars;    /* functions whose BARs are not sized */

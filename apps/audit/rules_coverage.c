@@ -12,35 +12,16 @@ void audit_take_missed(struct audit_in *in, const struct pci *pci)
 	in->n_missed = pci->n_missed;
 }
 
-static bool same_error(const struct audit_error *a, const struct audit_error *b)
-{
-	return a->source == b->source && a->grade == b->grade && strcmp(a->who, b->who) == 0;
-}
-
-void audit_add_error(struct audit_in *in, const struct audit_error *e)
-{
-	unsigned i = 0;
-	while (i < in->errors && i < AUDIT_ERRORS - 1 && !same_error(&in->error[i], e))
-		i++;
-	if (i == in->errors) {
-		in->error[in->errors++] = *e;
-		return;
-	}
-	if (!same_error(&in->error[i], e))
-		fmt_print(in->error[i].who, sizeof in->error[i].who, "several");
-	in->error[i].count += e->count;
-}
-
 /* What was refused was tried, or is nobody's. */
 static void judge_errors(struct judge *j)
 {
-	for (unsigned i = 0; i < j->in->errors; i++) {
-		const struct audit_error *e = &j->in->error[i];
-		if (e->grade == AUDIT_WAS_REFUSED)
+	for (unsigned i = 0; i < j->in->errors.n; i++) {
+		const struct hardware_error *e = &j->in->errors.error[i];
+		if (e->grade == HARDWARE_REFUSED)
 			continue;
 		struct draft *f = finding_new(j, RULE_HARDWARE_ERROR, "%s", e->who);
-		fmt_print(f->read, sizeof f->read, "%s, %s, count %u: %s", audit_source_name(e->source),
-			  audit_grade_name(e->grade), e->count, e->text);
+		fmt_print(f->read, sizeof f->read, "%s, %s, count %u: %s", hardware_source_name(e->source),
+			  hardware_grade_name(e->grade), e->count, e->text);
 		finding_add(j);
 	}
 }

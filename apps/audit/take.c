@@ -10,14 +10,10 @@
 #include "kernel/cpu.h"
 #include "kernel/tsc.h"
 #include "pci/fit.h"
+#include "iommu/vtd/backend.h"
 
 static struct audit_in in;
 static struct audit_live live;
-
-void audit_error(const struct audit_error *e)
-{
-	audit_add_error(&in, e);
-}
 
 static void take_cpu(struct machine *m)
 {
@@ -88,8 +84,8 @@ static void take_units(struct machine *m, const struct boot_snapshot *entry, con
 		*u = (struct audit_unit){.base = d.base, .seg = d.seg};
 		take_snapshot(AUDIT_ENTRY, entry, u);
 		take_snapshot(AUDIT_LEFT, left, u);
-		if (in.units < m->iommu.unit_count && m->iommu.unit &&
-		    iommu_unit_read(&m->iommu, in.units, &u->at[AUDIT_NOW]) != SL_OK)
+		if (in.units < m->iommu.unit_count &&
+		    vtd_read_registers(&m->iommu, in.units, &u->at[AUDIT_NOW]) != SL_OK)
 			u->at[AUDIT_NOW].read = false;
 		in.units++;
 	}
@@ -281,6 +277,7 @@ struct audit_in *audit_take(struct machine *m)
 	fmt_print(in.failed, sizeof in.failed, "%s", m->failed_stage ? m->failed_stage : "");
 	in.proof = m->audit.proof;
 	in.cases = *proof_cases();
+	in.errors = *hardware_errors();
 	if (in.proof == AUDIT_PROOF_DONE && !in.cases.n)
 		in.proof = m->cfg->iommu != CONFIG_IOMMU_ON ? AUDIT_PROOF_OFF
 			   : !m->translating                ? AUDIT_PROOF_NO_UNIT

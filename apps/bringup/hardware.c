@@ -1,6 +1,6 @@
 #include "apps/bringup/hardware.h"
 #include <stdarg.h>
-#include "apps/audit/app.h"
+#include "apps/bringup/hardware_errors.h"
 #include "kernel/core.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
@@ -21,18 +21,18 @@ static bool counted(unsigned *n)
 }
 
 /* For the audit's report: n errors; who as printf. */
-static void note(enum audit_source source, enum audit_grade grade, unsigned n, const char *text,
+static void note(enum hardware_source source, enum hardware_grade grade, unsigned n, const char *text,
 		 const char *who, ...) PRINTF_LIKE(5, 6);
-static void note(enum audit_source source, enum audit_grade grade, unsigned n, const char *text,
+static void note(enum hardware_source source, enum hardware_grade grade, unsigned n, const char *text,
 		 const char *who, ...)
 {
-	struct audit_error e = {.source = (uint8_t)source, .grade = (uint8_t)grade, .count = n};
+	struct hardware_error e = {.source = (uint8_t)source, .grade = (uint8_t)grade, .count = n};
 	va_list ap;
 	va_start(ap, who);
 	fmt_vprint(e.who, sizeof e.who, who, ap);
 	va_end(ap);
 	fmt_print(e.text, sizeof e.text, "%s", text);
-	audit_error(&e);
+	hardware_errors_add(hardware_errors(), &e);
 }
 
 /* --- NMIs */
@@ -55,7 +55,7 @@ static void say_nmis(struct machine *m)
 			continue;
 		nmis_told[i] = n;
 		bool show = counted(&m->hw.nmis);
-		note(AUDIT_NMI, AUDIT_UNCORRECTED, more, why(port), "core %u", i);
+		note(HARDWARE_NMI, HARDWARE_UNCORRECTED, more, why(port), "core %u", i);
 		m->hw.nmis += more - 1;
 		if (show)
 			log_fail(
@@ -80,7 +80,7 @@ static void say_sources(struct machine *m)
 	uint8_t port = new_sources();
 	if (!port)
 		return;
-	note(AUDIT_NMI, AUDIT_UNCORRECTED, 1, why(port), "machine");
+	note(HARDWARE_NMI, HARDWARE_UNCORRECTED, 1, why(port), "machine");
 	if (counted(&m->hw.nmis))
 		log_fail("hardware", "the machine's event log (IPMI SEL) says who reported it",
 			 "port 61h reads 0x%02x, and no core was interrupted: %s", port, why(port));
@@ -92,10 +92,10 @@ static void say_machine_check(struct machine *m, unsigned core, const struct hwe
 {
 	char text[200];
 	mca_text(&h->e, text, sizeof text);
-	note(AUDIT_MCE,
-	     h->before                    ? AUDIT_BEFORE
-	     : h->e.kind == MCA_CORRECTED ? AUDIT_CORRECTED
-					  : AUDIT_UNCORRECTED,
+	note(HARDWARE_MCE,
+	     h->before                    ? HARDWARE_BEFORE
+	     : h->e.kind == MCA_CORRECTED ? HARDWARE_CORRECTED
+					  : HARDWARE_UNCORRECTED,
 	     1, text, "core %u", core);
 	if (h->before) {
 		log_warn("hardware", "core %u has a machine check from before this run: %s", core, text);
@@ -141,14 +141,14 @@ static bool in_use(const struct machine *m, const struct pci_func *f)
 	return false;
 }
 
-static void note_function(const struct pci_func *f, enum audit_grade grade, const char *text)
+static void note_function(const struct pci_func *f, enum hardware_grade grade, const char *text)
 {
-	note(AUDIT_AER, grade, 1, text, BDF_FMT, BDF_ARG(f->bdf));
+	note(HARDWARE_AER, grade, 1, text, BDF_FMT, BDF_ARG(f->bdf));
 }
 
 static void say_lost(struct machine *m, const struct pci_func *f, const char *text)
 {
-	note_function(f, AUDIT_UNCORRECTED, text);
+	note_function(f, HARDWARE_UNCORRECTED, text);
 	if (counted(&m->hw.aers))
 		log_fail(
 			"hardware",
@@ -167,12 +167,12 @@ static void say_function(struct machine *m, struct pci_func *f, bool provoked)
 	if (e.class == PCI_ERROR_LOST || (e.class == PCI_ERROR_REFUSED && !provoked && in_use(m, f))) {
 		say_lost(m, f, text);
 	} else if (e.class == PCI_ERROR_REFUSED) {
-		note_function(f, AUDIT_WAS_REFUSED, text);
+		note_function(f, HARDWARE_REFUSED, text);
 		if (counted(&m->hw.aers_refused))
 			log_line("hardware", BDF_FMT " reports a refused request (%s): %s", BDF_ARG(f->bdf),
 				 provoked ? "expected in this stage" : "it is not in use", text);
 	} else {
-		note_function(f, AUDIT_CORRECTED, text);
+		note_function(f, HARDWARE_CORRECTED, text);
 		if (counted(&m->hw.aers_corrected))
 			log_warn("hardware", BDF_FMT ": corrected PCIe error: %s", BDF_ARG(f->bdf), text);
 	}
@@ -199,7 +199,7 @@ enum sl_err stage_hardware(struct machine *m)
 		pci_errors_text(&e, text, sizeof text);
 		if (e.class != PCI_ERROR_LOST)
 			continue;
-		note_function(f, AUDIT_BEFORE, text);
+		note_function(f, HARDWARE_BEFORE, text);
 		log_warn("hardware", BDF_FMT " has an uncorrectable PCIe error from before this run: %s",
 			 BDF_ARG(f->bdf), text);
 	}

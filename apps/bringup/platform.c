@@ -9,7 +9,6 @@
 #include "kernel/power.h"
 #include "kernel/memmap.h"
 #include "kernel/pmm.h"
-#include "kernel/start.h"
 #include "kernel/str.h"
 #include "kernel/cpu.h"
 #include "kernel/paging.h"
@@ -27,11 +26,41 @@ static uint64_t ram_bytes(const struct boot_info *boot)
 	return total;
 }
 
+/* What the options ask for, and what is wrong with them. */
+static enum sl_err say_options(const struct boot_info *b)
+{
+	const struct config *cfg = &b->cfg;
+	if (cfg->error.line) {
+		log_fail("boot", "correct that line; docs/options.md lists the keys", "%s:%u:%u: %s",
+			 cfg->error.source, cfg->error.line, cfg->error.col, cfg->error.text);
+		return SL_CONFIG;
+	}
+	if (cfg->access == ACCESS_READ && cfg->app != APP_AUDIT) {
+		log_fail("boot", "use app=audit, or remove access=read",
+			 "access=read is for app=audit: every other app writes to configuration space");
+		return SL_CONFIG;
+	}
+	if (cfg->access == ACCESS_READ)
+		log_line(
+			"boot",
+			"access=read: nothing is written to configuration space or to an IOMMU; unjudged= counts what cannot be judged that way");
+	if (cfg->keep && !b->kept_lines)
+		log_warn("boot", "keep=1: no report was written; the reason is on the firmware's screen");
+	else if (cfg->keep)
+		log_line(
+			"boot",
+			"keep=1: \\EFI\\sluice\\report.txt on the volume of sluice.cfg: %u lines, crc32 %08x",
+			b->kept_lines, b->kept_crc);
+	log_line("boot", "options from %s: app=%s vfs=%u qd=%u seconds=%u scratch=%s", b->config_from,
+		 config_app_name(cfg), cfg->vfs, cfg->qd, cfg->seconds,
+		 cfg->scratch[0] ? cfg->scratch : "(none)");
+	return SL_OK;
+}
+
 enum sl_err stage_boot(struct machine *m)
 {
 	const struct boot_info *b = m->boot;
 	const struct cpu_info *cpu = cpu_info();
-	const struct config *cfg = &b->cfg;
 	log_text("\nSluice: PCIe, VT-d and SR-IOV on the bare machine\n");
 	enum sl_err clock = SL_OK, e = acpi_init(&m->acpi, b->rsdp, paging_read_map);
 	if (!e)
@@ -66,31 +95,7 @@ enum sl_err stage_boot(struct machine *m)
 		log_warn(
 			"boot",
 			"no HPET, ACPI timer or CPUID leaf 15h to measure the TSC with: the times below are guesses");
-	if (cfg->error.line) {
-		log_fail("boot", "correct that line; README.md lists the keys", "%s:%u:%u: %s",
-			 cfg->error.source, cfg->error.line, cfg->error.col, cfg->error.text);
-		return SL_CONFIG;
-	}
-	if (cfg->access == ACCESS_READ && cfg->app != APP_AUDIT) {
-		log_fail("boot", "use app=audit, or remove access=read",
-			 "access=read is for app=audit: every other app writes to configuration space");
-		return SL_CONFIG;
-	}
-	if (cfg->access == ACCESS_READ)
-		log_line(
-			"boot",
-			"access=read: nothing is written to configuration space or to an IOMMU; unjudged= counts what cannot be judged that way");
-	if (cfg->keep && !b->kept_lines)
-		log_warn("boot", "keep=1: no report was written; the reason is on the firmware's screen");
-	else if (cfg->keep)
-		log_line(
-			"boot",
-			"keep=1: \\EFI\\sluice\\report.txt on the volume of sluice.cfg: %u lines, crc32 %08x",
-			b->kept_lines, b->kept_crc);
-	log_line("boot", "options from %s: app=%s vfs=%u qd=%u seconds=%u scratch=%s", b->config_from,
-		 config_app_name(cfg), cfg->vfs, cfg->qd, cfg->seconds,
-		 cfg->scratch[0] ? cfg->scratch : "(none)");
-	return SL_OK;
+	return say_options(b);
 }
 
 enum sl_err stage_acpi(struct machine *m)

@@ -6,3 +6,6 @@ enum sl_err stage_boot(struct machine *m) MUST_CHECK; /* who started us, on what
 enum sl_err stage_acpi(struct machine *m) MUST_CHECK; /* tables, clock */
 enum sl_err stage_pci(struct machine *m) MUST_CHECK;  /* the tree; no function masters the bus after it */
 void undo_pci(struct machine *m);
+/* Called before the first page is given to the page allocator: keeps memory out of it (pmm_reserve()) that
+ * devices may write to whatever the system does. A few pages can be allocated, for tables to be read. */
+void app_reserve(const struct boot_info *boot);

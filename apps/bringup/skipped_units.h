@@ -2,8 +2,9 @@
 #pragma once
 #include "boot/config.h"
 #include "iommu/iommu.h"
+#include "iommu/vtd/backend.h"
 
-/* After iommu_init(): leaves the units alone that the options name, and says which options name none. */
+/* After vtd_init(): leaves the units alone that the options name, and says which options name none. */
 void leave_alone(struct iommu *mmu, const struct config *cfg, const struct dmar_functions *functions);
 
 /* iommu=off: names each unit in which firmware left translation or interrupt remapping on, and says what that

@@ -2,6 +2,7 @@
  * the reply; a doorbell that reads 1 until the reply is there. */
 #include "drivers/crypto/sha.h"
 #include "drivers/qat/pf_io.h"
+#include "drivers/qat/pf_steps.h"
 #include "kernel/fmt.h"
 #include "kernel/str.h"
 

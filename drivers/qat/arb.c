@@ -2,6 +2,7 @@
  * nibble for each thread, a bit for each of four arbiters. Each thread is also mapped to functions, which is
  * to be valid while VFs are on. */
 #include "drivers/qat/pf_io.h"
+#include "drivers/qat/pf_steps.h"
 
 static void arb_wr(const struct qat_pf *pf, uint32_t off, uint32_t v)
 {

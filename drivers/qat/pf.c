@@ -1,4 +1,5 @@
 #include "drivers/qat/pf_io.h"
+#include "drivers/qat/pf_steps.h"
 #include "kernel/fmt.h"
 
 enum sl_err qat_pf_masks(const struct qat_pf_chip *chip, uint32_t fuses, uint32_t straps, uint32_t *accels,

@@ -74,26 +74,3 @@ enum sl_err qat_pf_start(struct qat_pf *pf, const struct qat_fw *fw, const struc
 
 /* Arbiter off, maps off, engines in reset: the card does no more DMA. */
 void qat_pf_stop(struct qat_pf *pf);
-
-/* --- Steps of qat_pf_start(), one file each. */
-
-/* pf_boot.c: powered up, where that is needed; engines through reset, clocks on, registers as the firmware
- * expects them. */
-enum sl_err qat_boot_reset(struct qat_pf *pf) MUST_CHECK;
-/* Authenticates an image and loads it into those of its engines that the card has. */
-enum sl_err qat_boot_image(struct qat_pf *pf, const struct qat_image *image) MUST_CHECK;
-enum sl_err qat_boot_start(struct qat_pf *pf) MUST_CHECK;
-void qat_boot_stop(struct qat_pf *pf);
-
-/* admin.c: sends the address of the messages, constants, capabilities and the start command. */
-void qat_admin_open(struct qat_pf *pf);
-enum sl_err qat_admin_start(struct qat_pf *pf) MUST_CHECK;
-void qat_admin_close(struct qat_pf *pf);
-/* The table of cipher and hash set-ups that the firmware needs: 1024 bytes. */
-#define QAT_CONSTANTS 1024u
-void qat_constants(uint8_t table[QAT_CONSTANTS]);
-
-/* arb.c: the service arbiter with its map of threads; and the maps of threads to functions. */
-void qat_arb_open(struct qat_pf *pf);
-void qat_arb_close(struct qat_pf *pf);
-void qat_arb_map(struct qat_pf *pf, bool valid);

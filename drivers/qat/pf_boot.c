@@ -1,6 +1,7 @@
 /* Engines of a PF: through reset, their firmware, start and stop. Firmware is loaded by a unit of the card
  * (FCU), which takes only what is signed by the card's vendor. */
 #include "drivers/qat/pf_io.h"
+#include "drivers/qat/pf_steps.h"
 #include "kernel/time.h"
 #include "kernel/fmt.h"
 

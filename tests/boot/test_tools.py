@@ -215,6 +215,34 @@ def test_every_failure_is_documented():
     assert status == 0, text
 
 
+def test_a_warning_that_is_not_printed_is_not_documented(tmp_path):
+    """tools/check_docs.py names the piece of a warning of docs/troubleshooting.md that no string of the source has."""
+    for part in ("apps", "boot", "docs", "drivers", "iommu", "kernel", "pci", "tools/check_docs.py", "tools/mkdocs"):
+        source = sluice.ROOT / part
+        (tmp_path / part).parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / part)
+    tool, page = tmp_path / "tools/check_docs.py", tmp_path / "docs/troubleshooting.md"
+    assert sh(tool)[0] == 0
+    page.write_text(page.read_text().replace("Bus Master Enable does not clear", "Bus Master Enable never clears"))
+    status, text = sh(tool)
+    assert status == 1 and "the source has no 'Bus Master Enable never clears' of WARN" in text
+
+
+def test_documents_are_wrapped(tmp_path):
+    """tools/wrapdocs wraps paragraphs and items, nothing else; --check writes nothing, wherever it stands."""
+    words = "word " * 60
+    kept = f"# {words}\n\n| {words}|\n\n```\n{words}\n```\n\n<!-- made by tools/mkdocs: x -->\n- {words}\n<!-- end -->\n"
+    page = tmp_path / "page.md"
+    page.write_text(kept + f"\n{words}\n- {words}\n")
+    before = page.read_text()
+    status, text = sh("tools/wrapdocs", page, "--check")
+    assert status == 1 and "page.md: not wrapped at 110 columns" in text and page.read_text() == before
+    assert sh("tools/wrapdocs", page)[0] == 0 and sh("tools/wrapdocs", "--check", page)[0] == 0
+    after = page.read_text()
+    assert after.startswith(kept) and after.split() == before.split()
+    assert max(map(len, after[len(kept):].split("\n"))) <= 110 and "\n  word" in after
+
+
 def test_include_directions():
     status, text = sh("tools/check_deps.py")
     assert status == 0, text

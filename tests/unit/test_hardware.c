@@ -2,7 +2,7 @@
  * line puts it down to. */
 #include <string.h>
 #include "apps/bringup/hardware.h"
-#include "apps/audit/app.h"
+#include "apps/bringup/hardware_errors.h"
 #include "kernel/core.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
@@ -43,19 +43,12 @@ enum sl_err core_join(unsigned core, uint64_t deadline)
 	return join_says;
 }
 
-static struct audit_in in;
-
-void audit_error(const struct audit_error *e)
-{
-	audit_add_error(&in, e);
-}
-
 /* Entry i of the audit's report. */
-static void told(unsigned i, enum audit_source source, enum audit_grade grade, unsigned count,
+static void told(unsigned i, enum hardware_source source, enum hardware_grade grade, unsigned count,
 		 const char *who, const char *text)
 {
-	const struct audit_error *e = &in.error[i];
-	assert_between(i, 0, in.errors - 1);
+	const struct hardware_error *e = &hardware_errors()->error[i];
+	assert_between(i, 0, hardware_errors()->n - 1);
 	assert_true(e->source == source && e->grade == grade);
 	assert_int_equal(e->count, count);
 	assert_string_equal(e->who, who);
@@ -104,7 +97,7 @@ static int setup(void **state)
 {
 	pci_setup(state);
 	memset(&mach, 0, sizeof mach);
-	memset(&in, 0, sizeof in);
+	memset(hardware_errors(), 0, sizeof *hardware_errors());
 	cores = 2;
 	looks = runs = joins = queued = shown = 0;
 	run_says = join_says = SL_OK;
@@ -166,9 +159,9 @@ static void test_before(void **state)
 	assert_false(said("FAIL"));
 	assert_true(runs == 1 && joins == 1);
 	assert_true(looks >= 3);
-	told(0, AUDIT_MCE, AUDIT_BEFORE, 1, "core 0", "bank 3: ");
-	told(1, AUDIT_AER, AUDIT_BEFORE, 1, "0000:01:00.0", "Malformed TLP");
-	assert_int_equal(in.errors, 2); /* what was corrected or refused before is nobody's concern */
+	told(0, HARDWARE_MCE, HARDWARE_BEFORE, 1, "core 0", "bank 3: ");
+	told(1, HARDWARE_AER, HARDWARE_BEFORE, 1, "0000:01:00.0", "Malformed TLP");
+	assert_int_equal(hardware_errors()->n, 2); /* what was corrected or refused before is nobody's concern */
 }
 
 static void test_nmi(void **state)
@@ -199,8 +192,8 @@ static void test_nmi(void **state)
 	hardware_tick(&mach);
 	assert_true(said("interrupts on core 0 that") && !said("core 2"));
 	assert_int_equal(mach.hw.nmis, 9);
-	told(0, AUDIT_NMI, AUDIT_UNCORRECTED, 8, "core 1", "SERR#");
-	told(1, AUDIT_NMI, AUDIT_UNCORRECTED, 1, "core 0", "sent from outside");
+	told(0, HARDWARE_NMI, HARDWARE_UNCORRECTED, 8, "core 1", "SERR#");
+	told(1, HARDWARE_NMI, HARDWARE_UNCORRECTED, 1, "core 0", "sent from outside");
 	assert_int_equal(verdict(SL_OK, "hardware"), SL_NMI);
 	assert_int_equal(verdict(SL_VERIFY, "other"), SL_VERIFY);
 	assert_int_equal(verdict(SL_TIMEOUT, "other"), SL_TIMEOUT); /* an NMI stops no device */
@@ -230,7 +223,7 @@ static void test_sources(void **state)
 	hardware_say(&mach, false);
 	assert_int_equal(mach.hw.nmis, 2);
 	port61 = 0x30;
-	told(0, AUDIT_NMI, AUDIT_UNCORRECTED, 2, "machine", "IOCHK#");
+	told(0, HARDWARE_NMI, HARDWARE_UNCORRECTED, 2, "machine", "IOCHK#");
 	assert_int_equal(verdict(SL_OK, "hardware"), SL_NMI);
 	assert_int_equal(mach.hw.nmis, 2);
 }
@@ -288,9 +281,9 @@ static void test_flood(void **state)
 	const struct hardware *h = &mach.hw;
 	assert_true(h->nmis == 20 && h->mces == 20 && h->mces_corrected == 20 && h->aers == 0);
 	assert_true(h->aers_corrected == 20 && h->aers_refused == 20);
-	assert_int_equal(in.errors, 5);
+	assert_int_equal(hardware_errors()->n, 5);
 	for (unsigned i = 0; i < 5; i++)
-		assert_int_equal(in.error[i].count, 20);
+		assert_int_equal(hardware_errors()->error[i].count, 20);
 }
 
 static void refused(struct cm_fn *f, unsigned sta)
@@ -327,9 +320,9 @@ static void test_functions(void **state)
 	hardware_say(&mach, false);
 	assert_true(said("FAIL hardware: 0000:00:01.0"));
 	assert_true(mach.hw.aers == 3 && mach.hw.aers_refused == 2 && mach.hw.aers_corrected == 1);
-	told(0, AUDIT_AER, AUDIT_UNCORRECTED, 2, "0000:00:01.0", "Completion Timeout");
-	told(1, AUDIT_AER, AUDIT_CORRECTED, 1, "0000:01:00.0", "correctable error");
-	told(2, AUDIT_AER, AUDIT_WAS_REFUSED, 1, "0000:01:00.0", "unsupported request");
+	told(0, HARDWARE_AER, HARDWARE_UNCORRECTED, 2, "0000:00:01.0", "Completion Timeout");
+	told(1, HARDWARE_AER, HARDWARE_CORRECTED, 1, "0000:01:00.0", "correctable error");
+	told(2, HARDWARE_AER, HARDWARE_REFUSED, 1, "0000:01:00.0", "unsupported request");
 	assert_int_equal(verdict(SL_OK, "hardware"), SL_AER);
 	assert_int_equal(verdict(SL_TIMEOUT, "hardware"), SL_AER);
 	assert_int_equal(verdict(SL_VERIFY, "other"), SL_VERIFY);

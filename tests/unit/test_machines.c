@@ -29,7 +29,7 @@
 #include "kernel/power.h"
 #include "kernel/serial.h"
 #include "kernel/ram.h"
-#include "kernel/start.h"
+#include "apps/bringup/platform.h"
 #include "kernel/time.h"
 #include "kernel/cpu.h"
 #include "kernel/paging.h"

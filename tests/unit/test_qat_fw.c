@@ -3,7 +3,7 @@
 #include <string.h>
 #include <stdio.h>
 #include "drivers/crypto/sha.h"
-#include "drivers/qat/pf.h"
+#include "drivers/qat/pf_steps.h"
 #include "tests/model/qat_pf_model.h"
 #include "tests/unit/test.h"
 

@@ -19,7 +19,7 @@ static void test_marks(void **state)
 	assert_false(stacks_used(3, STACK_WORK, &used, &bytes));
 	assert_false(stacks_used(0, STACK_NMI, &used, &bytes));
 
-	memset(start, STACK_PAINT, sizeof start); /* as kernel/x86/entry.S does */
+	memset(start, STACK_PAINT, sizeof start); /* as apps/entry.S does */
 	start[511] = 0;
 	stacks_note(0, STACK_START, start, sizeof start);
 	assert_int_equal(start[511], 0);

@@ -36,9 +36,3 @@ cpu_run_on:
 	.globl boot_stack
 boot_stack:
 	.skip 16384
-
-	.data
-	.globl __stack_chk_guard
-	.balign 8
-__stack_chk_guard:
-	.quad 0

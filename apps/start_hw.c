@@ -4,8 +4,10 @@
 #include "kernel/power.h"
 #include "kernel/ram.h"
 #include "kernel/serial.h"
-#include "kernel/start.h"
+#include "apps/machine.h"
+#include "apps/bringup/platform.h"
 #include "kernel/symbols.h"
+#include "kernel/cpu.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/hwerr.h"
 #include "kernel/paging.h"
@@ -15,7 +17,7 @@ static const struct boot_info *boot;
 
 void kernel_main(uint64_t boot_info);
 _Noreturn void cpu_run_on(void *stack_top, void (*fn)(void));
-extern const uint8_t boot_stack[16384]; /* kernel/x86/entry.S */
+extern const uint8_t boot_stack[16384]; /* apps/entry.S */
 
 /* The memory that an RMRR describes is kept out of the allocator before it has any page of firmware's. Tables
  * outside RAM need page tables to be read, and those come out of the kernel's own image. */
