@@ -38,11 +38,11 @@ struct qat_vf {
 	struct dma_buf mem;
 };
 
-/* Puts the ring pairs in place; compute.services says what they do. *vf is zero before the first time;
- * sessions and what was in flight are gone each time, and an answer to that is none to anything new. SL_RANGE
- * for depth or for a pair that is not there, SL_NOSPACE when registers or memory are too short, SL_NOTFOUND
- * when no pair has a service that is of use, SL_BADVAL for an alignment, SL_DEVICE when the registers do not
- * keep what is written. */
+/* Sets the ring pairs up; compute.services lists their services. *vf is zero before the first call. Each call
+ * drops sessions and requests in flight; a late response to an old request cannot match a new one. SL_RANGE
+ * for depth or a missing pair, SL_NOSPACE when registers or memory are too short, SL_NOTFOUND when no pair
+ * has a usable service, SL_BADVAL for a wrong alignment, SL_DEVICE when the registers do not keep their
+ * values. */
 enum sl_err qat_vf_open(struct qat_vf *vf, const struct qat_vf_cfg *cfg) MUST_CHECK;
 
 /* Disables the rings in the device. Also after a failed open. */
