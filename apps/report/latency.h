@@ -1,4 +1,4 @@
-/* Times of a run, as they are printed. */
+/* Printing of a run's times. */
 #pragma once
 #include "apps/report/hist.h"
 
