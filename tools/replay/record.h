@@ -1,5 +1,5 @@
 /* A report (json=1) read back from a serial log: docs/replay.md. The log is foreign: every length, number and
- * type is checked, and what is wrong is said with its line. */
+ * type is checked, and errors are reported with their line. */
 #pragma once
 #include <jansson.h>
 #include "apps/audit/audit.h"
