@@ -211,7 +211,6 @@ quick:
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all check
 	$(Q)tools/check_deps.py
 	$(Q)tools/check_docs.py
-	$(Q)tools/wrapdocs --check docs/*.md README.md CONTRIBUTING.md tests/*/README.md tools/*/README.md
 	$(Q)$(PYTHON) -m pytest -q --tb=short -p no:cacheprovider -n 2 -m quick tests/boot
 
 # Everything. Its last lines are the counts of cmocka and of pytest.
@@ -267,7 +266,6 @@ lint: $B/pci.ids.packed
 	$(Q)tools/setup.sh lint
 	$(Q)tools/check_deps.py
 	$(Q)tools/check_docs.py
-	$(Q)tools/wrapdocs --check docs/*.md README.md CONTRIBUTING.md tests/*/README.md tools/*/README.md
 	$(Q)tools/mutants --named --list $B >/dev/null
 	$(Q)tools/mktable.py --check tests/data/dmar/*.txt
 	$(Q)clang-format --dry-run -Werror $$(find apps boot drivers iommu kernel pci tests tools/replay \

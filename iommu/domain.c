@@ -1,13 +1,12 @@
 #include "iommu/attached.h"
+#include "iommu/backend.h"
 #include "iommu/domain_parts.h"
-#include "iommu/vtd/ctx.h"
-#include "iommu/vtd/format.h"
 #include "kernel/log.h"
 #include "kernel/msi.h"
 #include "kernel/pmm.h"
 
 /* A struct to fill; the smallest id that is free, and where the list goes on behind it. */
-static enum sl_err domain_new(struct iommu *mmu, const char *name, const struct vtd_format *form,
+static enum sl_err domain_new(struct iommu *mmu, const char *name, const struct iommu_form *form,
 			      struct domain **out)
 {
 	uint32_t id = 1;
@@ -43,19 +42,19 @@ static void domain_drop(struct domain *dom)
 	dom->mmu->spare = dom;
 }
 
-static struct vtd_format common_form(const struct iommu *mmu)
+static struct iommu_form common_form(const struct iommu *mmu)
 {
-	return (struct vtd_format){mmu->levels, mmu->width, mmu->page_level, mmu->domains_max};
+	return (struct iommu_form){mmu->levels, mmu->width, mmu->page_level, mmu->domains_max};
 }
 
-static enum sl_err create(struct iommu *mmu, const char *name, const struct vtd_format *form,
+static enum sl_err create(struct iommu *mmu, const char *name, const struct iommu_form *form,
 			  struct domain **out)
 {
 	enum sl_err e = domain_new(mmu, name, form, out);
 	if (e)
 		return e;
 	cached_none(&(*out)->cached);
-	e = iopt_init(&(*out)->pt, &vtd_pt_format, form->levels, form->page_level, mmu->sync);
+	e = iopt_init(&(*out)->pt, mmu->format, form->levels, form->page_level, mmu->sync);
 	if (e)
 		domain_drop(*out);
 	return e;
@@ -63,7 +62,7 @@ static enum sl_err create(struct iommu *mmu, const char *name, const struct vtd_
 
 enum sl_err domain_create(struct iommu *mmu, const char *name, struct domain **out)
 {
-	struct vtd_format form = common_form(mmu);
+	struct iommu_form form = common_form(mmu);
 	return create(mmu, name, &form, out);
 }
 
@@ -72,16 +71,16 @@ enum sl_err domain_create_for(struct iommu *mmu, const char *name, bdf_t fn, str
 	unsigned unit;
 	if (iommu_unit_of(mmu, fn, &unit) != SL_OK) /* domain_attach() says so */
 		return domain_create(mmu, name, out);
-	struct vtd_format form = vtd_format_of(&mmu->unit[unit], mmu->levels);
+	struct iommu_form form = mmu->hw->form(mmu, unit, mmu->levels);
 	return create(mmu, name, &form, out);
 }
 
 enum sl_err domain_create_passthrough(struct iommu *mmu, const char *name, struct domain **out)
 {
-	struct vtd_format form = common_form(mmu);
+	struct iommu_form form = common_form(mmu);
 	unsigned able = 0;
 	for (unsigned i = 0; i < mmu->unit_count; i++)
-		able += vtd_translates(&mmu->unit[i]) && mmu->unit[i].ecap & ECAP_PT;
+		able += mmu->hw->translates(mmu, i) && mmu->hw->can_pass(mmu, i);
 	if (!able)
 		return SL_UNSUPPORTED;
 	enum sl_err e = domain_new(mmu, name, &form, out);
@@ -182,7 +181,7 @@ static bool id_taken(const struct domain *dom, const struct attached *a)
 {
 	uint16_t did;
 	for (unsigned i = 0; i < a->n; i++) {
-		if (!vtd_ctx_find(&dom->mmu->unit[a->unit], a->id[i], &did) || did == dom->id)
+		if (!dom->mmu->hw->find(dom->mmu, a->unit, a->id[i], &did) || did == dom->id)
 			continue;
 		log_warn("iommu",
 			 BDF_FMT " cannot be attached to domain %u (%s): its requests may arrive as " BDF_FMT
@@ -199,7 +198,7 @@ static enum sl_err ids_detach(struct domain *dom, const struct attached *a)
 	for (unsigned i = 0; i < a->n; i++) {
 		enum sl_err e = attached_shared(dom->mmu, a, a->id[i])
 					? SL_OK
-					: vtd_ctx_detach(&dom->mmu->unit[a->unit], a->id[i]);
+					: dom->mmu->hw->detach(dom->mmu, a->unit, a->id[i]);
 		if (e && e != SL_NOTFOUND)
 			return e;
 	}
@@ -214,10 +213,10 @@ static bool is_blank(const struct domain *dom)
 }
 
 /* Takes the unit's form. */
-static enum sl_err reform(struct domain *dom, const struct vtd_format *form)
+static enum sl_err reform(struct domain *dom, const struct iommu_form *form)
 {
 	struct iopt made;
-	enum sl_err e = iopt_init(&made, &vtd_pt_format, form->levels, form->page_level, dom->mmu->sync);
+	enum sl_err e = iopt_init(&made, dom->mmu->format, form->levels, form->page_level, dom->mmu->sync);
 	if (e)
 		return e;
 	iopt_fini(&dom->pt);
@@ -229,7 +228,7 @@ static enum sl_err reform(struct domain *dom, const struct vtd_format *form)
 
 /* Gives up what the unit does not have, as far as the domain does not use it. The reason why it cannot; NULL
  * when it fits. */
-static const char *narrow(struct domain *dom, const struct vtd_format *form)
+static const char *narrow(struct domain *dom, const struct iommu_form *form)
 {
 	uint64_t limit = BIT(form->width), all = iopt_size(dom->pt.levels + 1);
 	if (form->levels != dom->pt.levels)
@@ -245,35 +244,41 @@ static const char *narrow(struct domain *dom, const struct vtd_format *form)
 }
 
 /* Can the unit read the domain's tables? They are made so where nothing is in them yet. */
-static enum sl_err suit(struct domain *dom, const struct vtd_unit *u, bdf_t fn)
+static enum sl_err suit(struct domain *dom, unsigned unit, bdf_t fn)
 {
-	struct vtd_format form = vtd_format_of(u, dom->pass ? 0 : dom->pt.levels);
+	struct iommu_form form = dom->mmu->hw->form(dom->mmu, unit, dom->pass ? 0 : dom->pt.levels);
 	const char *why = NULL;
 	if (dom->id >= form.domains)
 		why = "its id is more than the unit has (CAP.ND)";
 	else if (dom->pass)
-		why = u->ecap & ECAP_PT ? NULL : "the unit cannot pass requests through (ECAP.PT)";
+		why = dom->mmu->hw->can_pass(dom->mmu, unit)
+			      ? NULL
+			      : "the unit cannot pass requests through (ECAP.PT)";
 	else if (is_blank(dom))
 		return reform(dom, &form);
 	else
 		why = narrow(dom, &form);
 	if (!why)
 		return SL_OK;
-	log_warn("iommu", BDF_FMT " cannot be put into domain %u (%s) under %s: %s", BDF_ARG(fn), dom->id,
-		 dom->name, u->name, why);
+	log_warn("iommu", BDF_FMT " cannot be put into domain %u (%s) under iommu%u: %s", BDF_ARG(fn),
+		 dom->id, dom->name, unit, why);
 	return SL_UNSUPPORTED;
 }
 
 /* An entry for each requester id; all are tried, the first error counts, but without memory it ends. */
 static enum sl_err ids_attach(struct domain *dom, const struct attached *a)
 {
-	struct vtd_unit *u = &dom->mmu->unit[a->unit];
-	struct vtd_ctx made = dom->pass ? vtd_ctx_make_pass(vtd_max_levels(u), dom->id)
-					: vtd_ctx_make(va_phys(dom->pt.top), dom->pt.levels, dom->id);
+	struct iommu *mmu = dom->mmu;
+	const struct iommu_root root = {.top = dom->pass ? PHYS(0) : va_phys(dom->pt.top),
+					.levels = dom->pt.levels,
+					.pass = dom->pass,
+					.did = dom->id};
 	enum sl_err first = SL_OK;
 	uint16_t did;
 	for (unsigned i = 0; i < a->n && first != SL_NOMEM; i++) {
-		enum sl_err e = vtd_ctx_find(u, a->id[i], &did) ? SL_OK : vtd_ctx_attach(u, a->id[i], made);
+		enum sl_err e = mmu->hw->find(mmu, a->unit, a->id[i], &did)
+					? SL_OK
+					: mmu->hw->attach(mmu, a->unit, a->id[i], &root);
 		if (!first || e == SL_NOMEM)
 			first = e;
 	}
@@ -293,9 +298,9 @@ enum sl_err domain_attach(struct domain *dom, bdf_t fn)
 	}
 	if (attached_find(mmu, fn) || group_taken(dom, fn))
 		return SL_BUSY;
-	if (mmu->unit[unit].on && !rmrrs_mapped(dom, fn))
+	if (iommu_unit_state(mmu, unit, NULL) == IOMMU_UNIT_ON && !rmrrs_mapped(dom, fn))
 		return SL_VERIFY;
-	e = suit(dom, &mmu->unit[unit], fn);
+	e = suit(dom, unit, fn);
 	if (!e)
 		e = attached_add(mmu, dom, fn, unit, &a);
 	if (e)
@@ -308,7 +313,7 @@ enum sl_err domain_attach(struct domain *dom, bdf_t fn)
 	/* Also when the unit did not answer: the entries are there, and so the tables must stay. */
 	dom->refs[unit]++;
 	dom->attached++;
-	dom->announce |= (mmu->unit[unit].cap & (CAP_CM | CAP_RWBF)) != 0;
+	dom->announce |= mmu->hw->wants_announce(mmu, unit);
 	log_debug("iommu", BDF_FMT " attached to domain %u (%s), unit %u, %u requester ids: %s", BDF_ARG(fn),
 		  dom->id, dom->name, unit, a->n, sl_err_text(e));
 	return e;
@@ -377,7 +382,7 @@ struct domain *iommu_domain_of(struct iommu *mmu, bdf_t fn)
 {
 	unsigned unit;
 	uint16_t did;
-	if (iommu_unit_of(mmu, fn, &unit) != SL_OK || !vtd_ctx_find(&mmu->unit[unit], fn.rid, &did))
+	if (iommu_unit_of(mmu, fn, &unit) != SL_OK || !mmu->hw->find(mmu, unit, fn.rid, &did))
 		return NULL;
 	struct domain *dom = mmu->domains;
 	while (dom && dom->id != did)

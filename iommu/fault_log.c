@@ -1,6 +1,7 @@
 #include "iommu/fault_log.h"
+#include "iommu/backend.h"
+#include "kernel/fmt.h"
 #include "iommu/iommu.h"
-#include "iommu/vtd/unit.h"
 #include "kernel/log.h"
 
 #define SECOND_US 1000000ull
@@ -16,13 +17,14 @@ void iommu_fault_log(struct iommu *mmu, struct fault_log *log)
 	log->flood = log->flood ? log->flood : 1000;
 }
 
-/* By the first unit that is driven; 0 when there is none, and then there are no faults either. */
 static uint64_t now(const struct iommu *mmu)
 {
-	for (const struct vtd_unit *u = mmu->unit; u < mmu->unit + mmu->unit_count; u++)
-		if (!u->unusable)
-			return u->io.now_us(u->io.ctx);
-	return 0;
+	return mmu->hw ? mmu->hw->now_us(mmu) : 0;
+}
+
+static uint64_t overflows(const struct iommu *mmu)
+{
+	return mmu->hw ? mmu->hw->fault_overflows(mmu) : 0;
 }
 
 static struct fault_function *find(const struct fault_log *log, bdf_t fn)
@@ -66,14 +68,6 @@ static bool floods(const struct fault_log *log, struct fault_function *f, uint64
 		return false;
 	f->flooding = true;
 	return true;
-}
-
-static uint64_t overflows(const struct iommu *mmu)
-{
-	uint64_t n = 0;
-	for (unsigned i = 0; i < mmu->unit_count; i++)
-		n += mmu->unit[i].count.overflows;
-	return n;
 }
 
 /* True for a record that is not the log's. */
@@ -166,9 +160,10 @@ static void report(struct iommu *mmu, bool all)
 		const struct iommu_fault *fault = &log->ring[log->tail % FAULT_RING];
 		struct fault_function *f = counts_of(log, fault->bdf);
 		if (f->printed < log->full) {
-			char text[256];
+			char text[256], name[16];
+			fmt_print(name, sizeof(name), "iommu%u", fault->unit);
 			iommu_fault_describe(mmu, fault, text, sizeof(text));
-			log_warn(mmu->unit[fault->unit].name, "%s", text);
+			log_warn(name, "%s", text);
 			f->printed++;
 			f->line_at = at;
 			continue;

@@ -1,44 +1,80 @@
 #include "iommu/iommu.h"
-#include "iommu/vtd/ctx.h"
-#include "iommu/vtd/explain.h"
-#include "iommu/vtd/fault.h"
-#include "iommu/vtd/ir.h"
-#include "iommu/vtd/unit.h"
+#include "iommu/backend.h"
 #include "kernel/fmt.h"
+
+enum sl_err iommu_enable(struct iommu *mmu)
+{
+	return mmu->hw->enable(mmu);
+}
+
+const char *iommu_unit_state_text(enum iommu_unit_state state)
+{
+	static const char *const texts[] = {
+		[IOMMU_UNIT_OFF] = "is off",
+		[IOMMU_UNIT_ON] = "translates",
+		[IOMMU_UNIT_IRQ_ONLY] = "has no tables for DMA",
+		[IOMMU_UNIT_UNUSABLE] = "cannot be used",
+		[IOMMU_UNIT_FAILED] = "did not come on",
+		[IOMMU_UNIT_TWICE] = "is listed twice",
+		[IOMMU_UNIT_SKIPPED] = "is left alone",
+	};
+	return (unsigned)state < IOMMU_UNIT_STATES ? texts[state] : "is unknown";
+}
+
+enum iommu_unit_state iommu_unit_state(const struct iommu *mmu, unsigned unit, const char **why)
+{
+	return mmu->hw->state(mmu, unit, why);
+}
+
+unsigned iommu_units_in(const struct iommu *mmu, enum iommu_unit_state state)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < mmu->unit_count; i++)
+		n += iommu_unit_state(mmu, i, NULL) == state;
+	return n;
+}
 
 void iommu_unit_info(const struct iommu *mmu, unsigned unit, struct iommu_unit_info *out)
 {
-	const struct vtd_unit *u = &mmu->unit[unit];
-	*out = (struct iommu_unit_info){
-		.seg = u->seg,
-		.base = u->base,
-		.ver = u->ver,
-		.cap = u->cap,
-		.ecap = u->ecap,
-		.state = iommu_unit_state(mmu, unit, NULL),
-		.unusable = u->unusable,
-		.on = u->on,
-		.found = &u->found,
-		.descriptors = u->count.descriptors,
-		.waits = u->count.waits,
-		.faults = u->count.faults,
-		.overflows = u->count.overflows,
-	};
+	mmu->hw->info(mmu, unit, out);
 }
 
-enum sl_err iommu_unit_read(const struct iommu *mmu, unsigned unit, struct vtd_regs_seen *out)
+enum sl_err iommu_unit_listed(const struct iommu *mmu, bdf_t fn, unsigned *unit)
 {
-	const struct vtd_unit *u = &mmu->unit[unit];
-	if (!u->io.rd32)
-		return SL_DEVICE;
-	vtd_regs_read(&u->io, u->unusable ? 0 : vtd_unit_window(u), out);
-	return SL_OK;
+	return mmu->hw ? mmu->hw->unit_listed(mmu, fn, unit) : SL_NOTFOUND;
+}
+
+enum sl_err iommu_unit_of(const struct iommu *mmu, bdf_t fn, unsigned *unit)
+{
+	enum sl_err e = iommu_unit_listed(mmu, fn, unit);
+	return e || mmu->hw->translates(mmu, *unit) ? e : SL_NOTFOUND;
+}
+
+bool iommu_covered(const struct iommu *mmu, bdf_t fn, const char **why)
+{
+	unsigned unit;
+	const char *reason = NULL;
+	enum sl_err e = iommu_unit_listed(mmu, fn, &unit);
+	bool covered = false;
+	if (e)
+		reason = e == SL_NOTFOUND ? "no unit of the DMAR table covers it"
+					  : "the DMAR table is damaged";
+	else
+		covered = iommu_unit_state(mmu, unit, &reason) == IOMMU_UNIT_ON;
+	if (why)
+		*why = covered ? NULL : reason ? reason : "its unit is off";
+	return covered;
+}
+
+enum sl_err iommu_reserved_next(struct iommu *mmu, bdf_t fn, struct iommu_reserved *at)
+{
+	return mmu->hw ? mmu->hw->reserved_next(mmu, fn, at) : SL_END;
 }
 
 enum sl_err iommu_fault_next(struct iommu *mmu, struct iommu_fault *out)
 {
 	for (unsigned i = 0; i < mmu->unit_count; i++) {
-		if (mmu->unit[i].unusable || vtd_fault_next(&mmu->unit[i], out) != SL_OK)
+		if (mmu->hw->fault_next(mmu, i, out) != SL_OK)
 			continue;
 		out->unit = i;
 		return SL_OK;
@@ -49,21 +85,23 @@ enum sl_err iommu_fault_next(struct iommu *mmu, struct iommu_fault *out)
 void iommu_fault_clear(struct iommu *mmu)
 {
 	for (unsigned i = 0; i < mmu->unit_count; i++)
-		if (!mmu->unit[i].unusable)
-			vtd_fault_clear(&mmu->unit[i]);
+		mmu->hw->fault_clear(mmu, i);
 }
 
 enum sl_err iommu_fault_silence(struct iommu *mmu, bdf_t requester)
 {
 	enum sl_err first = SL_OK;
 	for (unsigned i = 0; i < mmu->unit_count; i++) {
-		struct vtd_unit *u = &mmu->unit[i];
-		if (!vtd_translates(u) || u->seg != requester.seg)
-			continue;
-		enum sl_err e = vtd_ctx_silence(u, requester.rid);
+		enum sl_err e = mmu->hw->fault_silence(mmu, i, requester);
 		first = first ? first : e;
 	}
 	return first;
+}
+
+void iommu_fault_event(struct iommu *mmu, uint8_t vector, uint32_t apic)
+{
+	for (unsigned i = 0; i < mmu->unit_count; i++)
+		mmu->hw->fault_event(mmu, i, vector, apic);
 }
 
 enum sl_err iommu_walk(struct iommu *mmu, bdf_t fn, iova_t iova, struct iommu_walk *out)
@@ -71,7 +109,7 @@ enum sl_err iommu_walk(struct iommu *mmu, bdf_t fn, iova_t iova, struct iommu_wa
 	unsigned unit;
 	enum sl_err e = iommu_unit_of(mmu, fn, &unit);
 	if (!e)
-		vtd_explain(&mmu->unit[unit], mmu->table.haw, fn, iova, out);
+		mmu->hw->walk(mmu, unit, fn, iova, out);
 	return e;
 }
 
@@ -82,33 +120,31 @@ void iommu_walk_text(struct iommu *mmu, bdf_t fn, iova_t iova, char *buf, size_t
 	if (e)
 		fmt_print(buf, n, "%s", sl_err_text(e));
 	else
-		vtd_explain_text(&mmu->unit[unit], mmu->table.haw, fn, iova, buf, n);
+		mmu->hw->walk_text(mmu, unit, fn, iova, buf, n);
 }
 
 /* The entry is explained where the refusal has to do with what is in it. */
-static void describe_interrupt(const struct vtd_unit *u, const struct iommu_fault *f, char *buf, size_t n)
+static void describe_interrupt(struct iommu *mmu, const struct iommu_fault *f, char *buf, size_t n)
 {
 	char number[8] = "", walk[128] = "";
+	bool walked = false;
 	if (iommu_why_has_index(f->why)) {
 		fmt_print(number, sizeof(number), " %u", f->index);
-		if (f->why >= WHY_IRQ_EMPTY && u->ir && u->ir->on) {
-			fmt_print(walk, sizeof(walk), "; ");
-			vtd_explain_interrupt(u, f->bdf, f->index, walk + 2, sizeof(walk) - 2);
-		}
+		walked = f->why >= WHY_IRQ_EMPTY &&
+			 mmu->hw->interrupt_text(mmu, f->unit, f->bdf, f->index, walk, sizeof(walk));
 	}
-	fmt_print(buf, n, BDF_FMT " interrupt%s refused: %s (reason 0x%x)%s", BDF_ARG(f->bdf), number,
-		  f->text, f->code, walk);
+	fmt_print(buf, n, BDF_FMT " interrupt%s refused: %s (reason 0x%x)%s%s", BDF_ARG(f->bdf), number,
+		  f->text, f->code, walked ? "; " : "", walk);
 }
 
 void iommu_fault_describe(struct iommu *mmu, const struct iommu_fault *f, char *buf, size_t n)
 {
-	const struct vtd_unit *u = &mmu->unit[f->unit];
 	if (iommu_why_is_interrupt(f->why)) {
-		describe_interrupt(u, f, buf, n);
+		describe_interrupt(mmu, f, buf, n);
 		return;
 	}
 	char walk[160];
-	vtd_explain_text(u, mmu->table.haw, f->bdf, f->iova, walk, sizeof(walk));
+	mmu->hw->walk_text(mmu, f->unit, f->bdf, f->iova, walk, sizeof(walk));
 	fmt_print(buf, n, BDF_FMT " %s 0x%llx refused: %s (reason 0x%x); %s", BDF_ARG(f->bdf),
 		  iommu_fault_kind(f), (ull)f->iova.v, f->text, f->code, walk);
 }

@@ -1,22 +1,30 @@
-/* Every remapping unit of the machine; the applications' interface. Order of life: iommu_init,
- * (iommu_map_rmrrs, domains may be made and attached), iommu_enable, work. Drivers include only
- * iommu/domain.h. The caller owns the struct; it and the DMAR table stay in place while it is in use. Not for
- * several cores at once. */
+/* Every remapping unit of the machine, and what applications do with them. Order of life: vtd_init,
+ * (vtd_map_rmrrs, domains may be made and attached), iommu_enable, work. Drivers include
+ * iommu/domain.h alone. The struct is the caller's; it and the DMAR table stay in place for as long as it is
+ * used. Not for several cores at once. */
 #pragma once
-#include "iommu/dmar/dmar.h"
 #include "iommu/domain.h"
 #include "iommu/unit_state.h"
 #include "iommu/fault.h"
 #include "iommu/iopt.h"
 #include "iommu/walk.h"
 
-struct vtd_io;
+struct iommu_backend;
+struct vtd;
 struct vtd_regs_seen;
-struct vtd_unit;
 struct iova_range;
 struct fault_log;
 struct attached;
 struct dmar_memory_map;
+
+/* The form of page tables: what units read. A domain has the form that its functions' units can read,
+ * whatever other units there are. */
+struct iommu_form {
+	unsigned levels;     /* 3, 4 or 5 */
+	unsigned width;      /* device addresses are below 2^width */
+	unsigned page_level; /* pages of the sizes of tables up to this level may be used: struct iopt */
+	uint32_t domains;    /* domain ids are below this */
+};
 
 /* Which functions the units cannot distinguish, or which reach each other without a unit seeing it. */
 struct iommu_groups {
@@ -29,12 +37,11 @@ struct iommu_groups {
 };
 
 struct iommu {
-	struct dmar table;
-	struct dmar_topo topo;
-	struct vtd_unit *unit; /* unit_count of them, in the order of the table */
+	const struct iommu_backend *hw; /* the kind of units; NULL: there are none */
+	struct vtd *vtd;                /* its own: iommu/vtd/backend.h */
 	unsigned unit_count;
-	/* For a domain whose functions are not known yet: the form that most units support,
-	 * iommu/vtd/format.h. */
+	const struct pt_format *format; /* of page tables */
+	/* Of a domain whose functions are not known yet: what most units read. */
 	unsigned levels;        /* of its tables */
 	unsigned width;         /* its device addresses are below 2^width */
 	unsigned page_level;    /* 1: pages of 4 KiB; 2: 2 MiB as well; 3: 1 GiB as well */
@@ -51,14 +58,6 @@ struct iommu {
 		*memory; /* RMRRs are not mapped over the system's memory; NULL: not known */
 };
 
-/* Maps len bytes of registers at physical address base, uncached, for the rest of the run; SL_RANGE where
- * there cannot be registers (RAM, beyond the processor's addresses). May be called twice for one unit, the
- * second time with a greater length. */
-struct iommu_regs {
-	void *ctx;
-	enum sl_err (*map)(void *ctx, phys_t base, uint64_t len, struct vtd_io *out);
-};
-
 struct iommu_unit_info {
 	uint16_t seg;
 	uint64_t base;
@@ -71,32 +70,6 @@ struct iommu_unit_info {
 	uint64_t descriptors, waits;       /* invalidation queue; commands to registers count as both */
 	uint64_t faults, overflows;
 };
-
-/* Reads the table and every unit; writes to none. An unusable unit is logged and left out, and functions
- * below it get no domain. SL_NOTFOUND when no unit can translate, SL_NOMEM; SL_TRUNC or SL_BADVAL when the
- * table is damaged. */
-enum sl_err iommu_init(struct iommu *mmu, struct span dmar_table, const struct dmar_topo *topo,
-		       const struct iommu_regs *regs) MUST_CHECK;
-
-/* Before iommu_enable() and after iommu_set_groups(): gives each function that an RMRR names a domain in
- * which that memory is mapped one to one; functions of one group share it. Such a function counts as
- * attached. functions lists the machine's functions: where a scope names a bridge, the bridge and each
- * function below it get the memory (NULL: such a scope is logged and left out). Invalid entries (no such
- * function, no memory) are logged and skipped. */
-enum sl_err iommu_map_rmrrs(struct iommu *mmu, const struct dmar_functions *functions) MUST_CHECK;
-
-/* Between iommu_init() and iommu_map_rmrrs(): the units with their registers at base, or those that cover
- * only graphics functions, stay as the firmware left them; one line each. Functions below them get no domain,
- * and iommu_covered() says so. why: the reason, which stays in place. Returns how many. functions lists the
- * machine's functions (display controllers have base class 03). */
-unsigned iommu_skip_base(struct iommu *mmu, uint64_t base);
-unsigned iommu_skip_graphics(struct iommu *mmu, const struct dmar_functions *functions, const char *why);
-
-/* Also between these two, for chipsets whose registers are wrong: flush the write buffer after table changes
- * as if CAP.RWBF were set; use only 4 KiB pages in units for graphics only. Returns how many units that
- * changes. */
-unsigned iommu_force_write_flush(struct iommu *mmu);
-unsigned iommu_small_pages_graphics(struct iommu *mmu, const struct dmar_functions *functions);
 
 /* Turns translation on in every usable unit, one line each; called again, it starts over with those that did
  * not fail. A unit that does not answer is left out (IOMMU_UNIT_FAILED) with a warning. SL_OK when at least
@@ -122,9 +95,6 @@ enum sl_err iommu_unit_of(const struct iommu *mmu, bdf_t fn, unsigned *unit) MUS
 /* The same, for any unit, driven or not: an index for iommu_unit_state(). */
 enum sl_err iommu_unit_listed(const struct iommu *mmu, bdf_t fn, unsigned *unit) MUST_CHECK;
 void iommu_unit_info(const struct iommu *mmu, unsigned unit, struct iommu_unit_info *out);
-
-/* The present register values; reading changes none. SL_DEVICE when the unit's registers are not mapped. */
-enum sl_err iommu_unit_read(const struct iommu *mmu, unsigned unit, struct vtd_regs_seen *out) MUST_CHECK;
 
 /* From now on domain_attach() keeps each group in one domain, and attaches a function's other requester ids
  * too. groups stays in place; NULL ends it. */

@@ -1,36 +1,19 @@
 #include "iommu/irq.h"
+#include "iommu/backend.h"
 #include "iommu/iommu.h"
-#include "iommu/vtd/fault.h"
-#include "iommu/vtd/ir.h"
+#include "kernel/fmt.h"
 #include "kernel/log.h"
-#include "kernel/msi.h"
 
 #define VECTOR_MIN 32u
 #define IRQ_IDS    12u  /* requester ids of a function that are looked at */
 #define VECTOR_MAX 254u /* 255 is the spurious interrupt's */
 
-/* Remappable format: VT-d §5.1.2.2 */
-#define MSI_INDEX   BITS(19, 5)
-#define MSI_FORMAT  BIT(4)
-#define MSI_INDEX15 BIT(2)
-
-static const char *lacks(const struct iommu *mmu, const struct vtd_unit *u, bool x2apic)
-{
-	if (!(mmu->table.flags & DMAR_INTR_REMAP))
-		return "the firmware says that the platform does not remap interrupts (DMAR flags)";
-	return vtd_ir_lacks(u, x2apic);
-}
-
 const char *iommu_irq_x2apic_objection(const struct iommu *mmu)
 {
-	if (mmu->table.flags & DMAR_INTR_REMAP && mmu->table.flags & DMAR_X2APIC_OPT_OUT)
-		return "the firmware asks not to use it (DMAR x2APIC opt-out)";
-	for (unsigned i = 0; i < mmu->unit_count; i++) {
-		const char *why = lacks(mmu, &mmu->unit[i], true);
-		if (why)
-			return why;
-	}
-	return mmu->unit_count ? NULL : "there is no unit";
+	const char *why = mmu->hw ? mmu->hw->irq_opt_out(mmu) : NULL;
+	for (unsigned i = 0; !why && i < mmu->unit_count; i++)
+		why = mmu->hw->irq_lacks(mmu, i, true);
+	return why || mmu->unit_count ? why : "there is no unit";
 }
 
 enum sl_err iommu_irq_enable(struct iommu *mmu, unsigned entries, bool x2apic)
@@ -38,19 +21,18 @@ enum sl_err iommu_irq_enable(struct iommu *mmu, unsigned entries, bool x2apic)
 	enum sl_err first = SL_OK;
 	unsigned n = 0;
 	for (unsigned i = 0; i < mmu->unit_count; i++) {
-		struct vtd_unit *u = &mmu->unit[i];
-		const char *why = lacks(mmu, u, x2apic);
+		char name[16];
+		const char *why = mmu->hw->irq_lacks(mmu, i, x2apic);
+		fmt_print(name, sizeof(name), "iommu%u", i);
 		if (why) {
-			log_line(u->name, "interrupts are not remapped: %s", why);
+			log_line(name, "interrupts are not remapped: %s", why);
 			continue;
 		}
-		u->starting = true; /* its troubles do not end the run */
-		enum sl_err e = vtd_ir_enable(u, entries, x2apic);
-		u->starting = false;
+		enum sl_err e = mmu->hw->irq_enable(mmu, i, entries, x2apic);
 		if (e == SL_NOMEM || e == SL_BUSY)
 			return e;
 		if (e)
-			log_warn(u->name, "interrupts are not remapped: %s; the functions below it get none",
+			log_warn(name, "interrupts are not remapped: %s; the functions below it get none",
 				 sl_err_text(e));
 		first = first ? first : e;
 		n += !e;
@@ -60,57 +42,35 @@ enum sl_err iommu_irq_enable(struct iommu *mmu, unsigned entries, bool x2apic)
 
 void iommu_irq_info(const struct iommu *mmu, unsigned unit, struct iommu_irq_info *out)
 {
-	const struct vtd_unit *u = &mmu->unit[unit];
-	*out = (struct iommu_irq_info){.lacks = lacks(mmu, u, false),
-				       .firmware_had_on = (u->found.gsts & GCMD_IRE) != 0};
-	if (!out->lacks && !(u->ir && u->ir->on))
-		out->lacks = "it is off";
-	else if (!out->lacks && u->ir->failed)
-		out->lacks = "it did not come on in time";
-	if (out->lacks)
-		return;
-	out->entries = u->ir->entries;
-	for (unsigned i = 0; i < u->ir->entries / 64; i++)
-		out->used += (unsigned)__builtin_popcountll(u->ir->taken[i]);
-	out->x2apic = u->ir->x2apic;
-	out->compat_blocked = vtd_ir_blocks_compat(u);
+	mmu->hw->irq_info(mmu, unit, out);
 }
 
-static enum sl_err usable(const struct vtd_unit *u, unsigned count, unsigned vector, uint32_t apic)
+static enum sl_err usable(const struct iommu *mmu, unsigned unit, unsigned count, unsigned vector,
+			  uint32_t apic)
 {
-	if (u->unusable || !u->ir || !u->ir->on || u->ir->failed)
+	uint32_t apics = mmu->hw->irq_apics(mmu, unit);
+	if (!apics)
 		return SL_UNSUPPORTED;
-	/* All ones is a broadcast in either format, and processors have no such id. */
-	if (vector < VECTOR_MIN || vector + count - 1 > VECTOR_MAX ||
-	    apic >= (u->ir->x2apic ? UINT32_MAX : 0xffu))
+	if (vector < VECTOR_MIN || vector + count - 1 > VECTOR_MAX || apic >= apics)
 		return SL_RANGE;
 	return SL_OK;
-}
-
-static enum sl_err write_entry(struct vtd_unit *u, const struct iommu_irq *irq, unsigned i, unsigned vector,
-			       uint32_t apic)
-{
-	struct vtd_irte made = vtd_irte_make(irq->from.rid, (uint8_t)vector, apic, u->ir->x2apic);
-	if (irq->last)
-		made = vtd_irte_buses(made, irq->first, irq->last);
-	return vtd_ir_set(u, (uint16_t)(irq->index + i), made);
 }
 
 static enum sl_err alloc(struct iommu *mmu, struct iommu_irq irq, unsigned vector, uint32_t apic,
 			 struct iommu_irq *out)
 {
-	struct vtd_unit *u = &mmu->unit[irq.unit];
-	enum sl_err e = usable(u, irq.count, vector, apic);
+	const struct iommu_backend *hw = mmu->hw;
+	enum sl_err e = usable(mmu, irq.unit, irq.count, vector, apic);
 	if (!e)
-		e = vtd_ir_take(u, irq.count, &irq.index);
+		e = hw->irq_take(mmu, irq.unit, irq.count, &irq.index);
 	if (e)
 		return e;
 	for (unsigned i = 0; !e && i < irq.count; i++)
-		e = write_entry(u, &irq, i, vector + i, apic);
+		e = hw->irq_set(mmu, &irq, i, (uint8_t)(vector + i), apic);
 	if (!e)
 		*out = irq;
-	else if (vtd_ir_clear(u, irq.index, irq.count) == SL_OK)
-		vtd_ir_give(u, irq.index, irq.count);
+	else if (hw->irq_clear(mmu, irq.unit, irq.index, irq.count) == SL_OK)
+		hw->irq_give(mmu, irq.unit, irq.index, irq.count);
 	return e;
 }
 
@@ -140,7 +100,7 @@ static void source_of(const struct iommu *mmu, bdf_t fn, struct iommu_irq *irq)
 enum sl_err iommu_irq_alloc(struct iommu *mmu, bdf_t fn, unsigned count, uint8_t vector, uint32_t apic,
 			    struct iommu_irq *out)
 {
-	struct iommu_irq irq = {.count = (uint16_t)count};
+	struct iommu_irq irq = {.hw = mmu->hw, .count = (uint16_t)count};
 	if (count == 0 || count > 32 || count & (count - 1))
 		return SL_BADVAL;
 	source_of(mmu, fn, &irq);
@@ -151,36 +111,22 @@ enum sl_err iommu_irq_alloc(struct iommu *mmu, bdf_t fn, unsigned count, uint8_t
 enum sl_err iommu_irq_move(struct iommu *mmu, const struct iommu_irq *irq, unsigned i, uint8_t vector,
 			   uint32_t apic)
 {
-	struct vtd_unit *u = &mmu->unit[irq->unit];
-	enum sl_err e = i < irq->count ? usable(u, 1, vector, apic) : SL_RANGE;
-	return e ? e : write_entry(u, irq, i, vector, apic);
+	enum sl_err e = i < irq->count ? usable(mmu, irq->unit, 1, vector, apic) : SL_RANGE;
+	return e ? e : mmu->hw->irq_set(mmu, irq, i, vector, apic);
 }
 
 enum sl_err iommu_irq_free(struct iommu *mmu, struct iommu_irq *irq)
 {
-	struct vtd_unit *u = &mmu->unit[irq->unit];
 	if (!irq->count)
 		return SL_OK;
-	enum sl_err e = vtd_ir_clear(u, irq->index, irq->count);
+	enum sl_err e = mmu->hw->irq_clear(mmu, irq->unit, irq->index, irq->count);
 	if (!e)
-		vtd_ir_give(u, irq->index, irq->count);
+		mmu->hw->irq_give(mmu, irq->unit, irq->index, irq->count);
 	irq->count = 0;
 	return e;
 }
 
-static uint64_t address(unsigned index)
-{
-	return MSI_WINDOW | MSI_FORMAT | FPUT(MSI_INDEX, index & 0x7fff) | FPUT(MSI_INDEX15, index >> 15);
-}
-
 struct iommu_msi iommu_irq_message(const struct iommu_irq *irq, unsigned i)
 {
-	return (struct iommu_msi){.addr = address(irq->index + i), .data = 0};
-}
-
-void iommu_fault_event(struct iommu *mmu, uint8_t vector, uint32_t apic)
-{
-	for (unsigned i = 0; i < mmu->unit_count; i++)
-		if (!mmu->unit[i].unusable)
-			vtd_fault_event(&mmu->unit[i], vector, apic);
+	return irq->hw->irq_message(irq, i);
 }

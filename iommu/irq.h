@@ -7,8 +7,10 @@
 #include "kernel/err.h"
 
 struct iommu;
+struct iommu_backend;
 
 struct iommu_irq {
+	const struct iommu_backend *hw; /* how its message looks */
 	unsigned unit;
 	bdf_t from;          /* requester id that its entries are tied to; or, where these are not both 0, */
 	uint8_t first, last; /* all on these buses */

@@ -1,6 +1,6 @@
 /* Ranges in a domain, and the invalidations they need. */
+#include "iommu/backend.h"
 #include "iommu/domain_parts.h"
-#include "iommu/vtd/inv.h"
 #include "kernel/msi.h"
 
 #define PHYS_END  BIT(52) /* what an entry can hold */
@@ -19,47 +19,29 @@ static uint64_t differ(uint64_t from, uint64_t len)
 	return from ^ (from + len - 1);
 }
 
-/* One page-selective descriptor over the smallest block of 2^am pages that has the address and all that
- * differ from it in those bits, where the unit has that, else the whole domain: VT-d §6.5.2.3. leaf_only: no
- * table has been added or taken out. */
-static struct vtd_desc range_desc(const struct vtd_unit *u, const struct domain *dom, uint64_t at,
-				  uint64_t bits, bool leaf_only)
-{
-	bits /= PAGE_SIZE;
-	unsigned am = bits ? 64 - (unsigned)__builtin_clzll(bits) : 0;
-	if (!(u->cap & CAP_PSI) || am > FGET(u->cap, CAP_MAMV))
-		return vtd_desc_iotlb_domain(dom->id, vtd_drain(u));
-	return vtd_desc_iotlb_page(dom->id, IOVA(ALIGN_DOWN(at, PAGE_SIZE << am)), am, leaf_only,
-				   vtd_drain(u));
-}
-
 /* In every unit that may have something of the domain in its caches; all are tried, the first error counts.
  */
 static enum sl_err invalidate(struct domain *dom, const struct iommu_gather *g)
 {
 	enum sl_err first = SL_OK;
 	for (unsigned i = 0; i < dom->mmu->unit_count; i++) {
-		struct vtd_unit *u = &dom->mmu->unit[i];
-		if (!dom->refs[i] || !u->on)
+		if (!dom->refs[i])
 			continue;
-		struct vtd_desc d = range_desc(u, dom, g->at, g->differ, !g->tables);
-		enum sl_err e = vtd_inv_run(u, &d, 1);
+		enum sl_err e = dom->mmu->hw->invalidate(dom->mmu, i, dom->id, g);
 		if (e && !first)
 			first = e;
 	}
 	return first;
 }
 
-/* After entries went from not present to present: caching mode wants an invalidation (VT-d §6.1), a write
- * buffer a flush (§6.8), any other unit nothing. */
+/* After entries went from not present to present, in each unit that has to be told of that. */
 static enum sl_err announce(struct domain *dom, uint64_t iova, uint64_t len)
 {
+	const struct iommu_gather g = {.at = iova, .differ = differ(iova, len), .tables = true};
 	for (unsigned i = 0; i < dom->mmu->unit_count; i++) {
-		struct vtd_unit *u = &dom->mmu->unit[i];
-		if (!dom->refs[i] || !u->on || !(u->cap & (CAP_CM | CAP_RWBF)))
+		if (!dom->refs[i] || !dom->mmu->hw->wants_announce(dom->mmu, i))
 			continue;
-		struct vtd_desc d = range_desc(u, dom, iova, differ(iova, len), false);
-		enum sl_err e = u->cap & CAP_CM ? vtd_inv_run(u, &d, 1) : vtd_unit_write_flush(u);
+		enum sl_err e = dom->mmu->hw->announce(dom->mmu, i, dom->id, &g);
 		if (e)
 			return e;
 	}

@@ -23,9 +23,9 @@ LAYERS = {  # layer: the layers it may use, besides itself
     "kernel/x86": {"kernel"},
     "kernel": {"kernel/x86"},
     "pci": {"kernel", "kernel/x86"},
-    "iommu": {"iommu/vtd", "iommu/dmar", "kernel", "kernel/x86"},
-    "iommu/vtd": {"iommu", "kernel", "kernel/x86"},
-    "iommu/dmar": {"iommu", "kernel", "kernel/x86"},
+    "iommu": {"kernel", "kernel/x86"},  # what all kinds of units share; the units stand behind iommu/backend.h
+    "iommu/vtd": {"iommu", "iommu/dmar", "kernel", "kernel/x86"},
+    "iommu/dmar": {"kernel", "kernel/x86"},
     "drivers": {"kernel", "kernel/x86", "pci"},
     **{f"apps/{room}": LIBRARIES | {"boot"} | {f"apps/{r}" for r in ROOMS[:i]} for i, room in enumerate(ROOMS)},
     "apps": LIBRARIES | {"boot"} | {f"apps/{room}" for room in ROOMS},
@@ -36,7 +36,6 @@ PRIVATE = {"kernel/x86": {"kernel", "kernel/x86"}}  # layer: those that may incl
 BESIDES = {  # single headers
     "drivers": {"iommu/domain.h"},
     "boot": {"kernel/x86/pt.h", "iommu/dmar/dmar.h", "pci/regs.h", "iommu/vtd/regs_seen.h"},  # what the firmware left in registers is recorded
-    "iommu": {"iommu/vtd/regs.h"},
     **{f"apps/{room}": {"apps/machine.h"} for room in ROOMS},
     "apps/proof": {"apps/machine.h", "drivers/nvme/regs.h"},  # attacks are not the driver's
     "apps": {"kernel/x86/cpu.h", "kernel/x86/percore.h"},  # start_hw.c sets the first processor up

@@ -4,7 +4,7 @@
 - every failure that Sluice can print is in docs/troubleshooting.md, by its text, and every warning there is printed;
 - every fault reason is in docs/faults.md, every cited section of VT-d in docs/references.md, every option of
   boot/options.h with its values and default in docs/options.md, every attack in docs/attacks.md;
-- paragraphs made from tables of the source are what tools/mkdocs writes.
+- paragraphs made from tables of the source are what tools/mkdocs writes, and all others are wrapped by tools/wrapdocs.
 
 A message is found by its fixed words: the format string with every conversion taken as "..."."""
 import pathlib
@@ -137,9 +137,11 @@ def main():
     for wrong in [*warnings(), *check_options(), *check_attacks()]:
         print(wrong)
         bad += 1
-    made = subprocess.run([ROOT / "tools/mkdocs", "--check"], capture_output=True, text=True)
-    print(made.stdout + made.stderr, end="")
-    bad += made.returncode != 0
+    pages = [page.relative_to(ROOT) for name in ("*.md", "docs/*.md", "tests/*/*.md", "tools/*/*.md") for page in sorted(ROOT.glob(name))]
+    for tool, words in (("mkdocs", []), ("wrapdocs", pages)):
+        done = subprocess.run([ROOT / "tools" / tool, "--check", *words], cwd=ROOT, capture_output=True, text=True)
+        print(done.stdout + done.stderr, end="")
+        bad += done.returncode != 0
     listed = set(re.findall(rf"^\| §({NUMBER}) \|", (ROOT / "docs/references.md").read_text(), re.M))
     for place, section in sorted(set(cited())):
         if section not in listed:

@@ -22,13 +22,11 @@ static void put_run(struct jsonl *j, const struct audit_in *in)
 {
 	jsonl_start(j, "run");
 	jsonl_add(j, ",\"v\":1,\"app\":\"audit\"");
-	jsonl_text(j, "cpu", in->cpu);
-	jsonl_text(j, "vendor", in->vendor);
-	jsonl_add(j, ",\"apicids\":%u,\"apicid_max\":%u,\"apic\":\"%s\",\"phys_bits\":%u", in->apicids,
-		  in->apicid_max, audit_apic_name(in->apic), in->phys_bits);
-	jsonl_text(j, "secure_boot", boot_secure_name(in->secure_boot));
-	jsonl_text(j, "firmware", in->firmware);
-	jsonl_add(j, ",\"tsc_hz\":%llu,\"proof\":\"%s\"", (ull)in->tsc_hz, audit_proof_name(in->proof));
+#define TEXT(key, member, room, needed)        jsonl_text(j, key, in->member);
+#define COUNT(key, member, type, most, needed) jsonl_add(j, ",\"%s\":%llu", key, (ull)in->member);
+#define NAME(key, member, names, n, needed)    jsonl_text(j, key, names(in->member));
+#include "apps/audit/record.def"
+	jsonl_text(j, "proof", audit_proof_name(in->proof));
 	jsonl_add(j, ",\"missed\":%u", in->n_missed);
 	if (in->pci->cfg && in->pci->cfg->read_only)
 		jsonl_text(j, "access", "read");

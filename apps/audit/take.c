@@ -10,6 +10,7 @@
 #include "kernel/cpu.h"
 #include "kernel/tsc.h"
 #include "pci/fit.h"
+#include "iommu/vtd/backend.h"
 
 static struct audit_in in;
 static struct audit_live live;
@@ -83,8 +84,8 @@ static void take_units(struct machine *m, const struct boot_snapshot *entry, con
 		*u = (struct audit_unit){.base = d.base, .seg = d.seg};
 		take_snapshot(AUDIT_ENTRY, entry, u);
 		take_snapshot(AUDIT_LEFT, left, u);
-		if (in.units < m->iommu.unit_count && m->iommu.unit &&
-		    iommu_unit_read(&m->iommu, in.units, &u->at[AUDIT_NOW]) != SL_OK)
+		if (in.units < m->iommu.unit_count &&
+		    vtd_read_registers(&m->iommu, in.units, &u->at[AUDIT_NOW]) != SL_OK)
 			u->at[AUDIT_NOW].read = false;
 		in.units++;
 	}

@@ -12,7 +12,7 @@ unsigned window_width(const struct iommu *mmu)
 {
 	struct iommu_unit_info u;
 	unsigned width = 64;
-	for (unsigned i = 0; mmu->unit && i < mmu->unit_count; i++) {
+	for (unsigned i = 0; i < mmu->unit_count; i++) {
 		iommu_unit_info(mmu, i, &u);
 		if (u.unusable)
 			continue;

@@ -10,6 +10,7 @@
 #include "iommu/dmar/lint.h"
 #include "iommu/dmar/rmrr.h"
 #include "iommu/vtd/io_hw.h"
+#include "iommu/vtd/backend.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "kernel/ram.h"
@@ -189,7 +190,7 @@ enum sl_err stage_iommu(struct machine *m)
 	const struct dmar_functions functions = topology_functions(&m->pci);
 	dmar_print_findings(m, table->data);
 	const struct iommu_regs regs = {NULL, map_unit};
-	enum sl_err e = iommu_init(&m->iommu, table->data, &topo, &regs);
+	enum sl_err e = vtd_init(&m->iommu, table->data, &topo, &regs);
 	if (e) {
 		log_fail("iommu",
 			 "update the firmware; if its setup has a switch for VT-d, switch it off and on once",
@@ -213,7 +214,7 @@ enum sl_err stage_iommu(struct machine *m)
 	iommu_set_groups(&m->iommu, &m->groups); /* before the RMRRs: functions of one group share a domain */
 	m->memory = (struct dmar_memory_map){phys_va(PHYS(m->boot->regions)), m->boot->region_count};
 	m->iommu.memory = &m->memory;
-	e = iommu_map_rmrrs(&m->iommu, &functions);
+	e = vtd_map_rmrrs(&m->iommu, &functions);
 	if (e)
 		log_fail("iommu", "update the firmware", "the RMRRs of the DMAR table cannot be mapped: %s",
 			 sl_err_text(e));

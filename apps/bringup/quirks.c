@@ -45,12 +45,12 @@ void quirks_pci(const struct pci *pci)
 
 void quirks_iommu(const struct pci *pci, struct iommu *mmu, const struct dmar_functions *functions)
 {
-	if (has(pci, QUIRK_WRITE_BUFFER) && iommu_force_write_flush(mmu))
+	if (has(pci, QUIRK_WRITE_BUFFER) && vtd_force_write_flush(mmu))
 		(void)say(pci, QUIRK_WRITE_BUFFER);
 	if (has(pci, QUIRK_GRAPHICS_OFF) &&
-	    iommu_skip_graphics(mmu, functions, "a quirk of this graphics (docs/quirks.md)"))
+	    vtd_skip_graphics(mmu, functions, "a quirk of this graphics (docs/quirks.md)"))
 		(void)say(pci, QUIRK_GRAPHICS_OFF);
-	if (has(pci, QUIRK_GRAPHICS_4K) && iommu_small_pages_graphics(mmu, functions))
+	if (has(pci, QUIRK_GRAPHICS_4K) && vtd_small_pages_graphics(mmu, functions))
 		(void)say(pci, QUIRK_GRAPHICS_4K);
 }
 

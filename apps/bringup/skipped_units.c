@@ -6,11 +6,11 @@
 void leave_alone(struct iommu *mmu, const struct config *cfg, const struct dmar_functions *functions)
 {
 	for (unsigned i = 0; i < cfg->iommu_skips; i++)
-		if (!iommu_skip_base(mmu, cfg->iommu_skip[i]))
+		if (!vtd_skip_base(mmu, cfg->iommu_skip[i]))
 			log_warn("iommu", "skip=0x%llx: no unit in use has its registers there",
 				 (ull)cfg->iommu_skip[i]);
 	if (cfg->iommu_igfx_off &&
-	    !iommu_skip_graphics(mmu, functions, "igfx_off is set, and this is the unit for graphics"))
+	    !vtd_skip_graphics(mmu, functions, "igfx_off is set, and this is the unit for graphics"))
 		log_warn("iommu", "igfx_off: no unit covers only graphics");
 }
 

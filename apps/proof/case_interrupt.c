@@ -123,7 +123,7 @@ static enum step beyond_table(const struct trial *t, const struct attack_case *c
 	iommu_irq_info(&t->m->iommu, unit, &info);
 	if (info.lacks || info.entries == INDEX_END)
 		return STEP_DONE;
-	struct iommu_irq irq = {.index = (uint16_t)info.entries, .count = 1};
+	struct iommu_irq irq = {.hw = t->m->iommu.hw, .index = (uint16_t)info.entries, .count = 1};
 	a.to = iommu_irq_message(&irq, 0).addr;
 	a.index = irq.index;
 	a.why = WHY_IRQ_INDEX;

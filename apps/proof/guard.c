@@ -2,6 +2,7 @@
 #include "apps/machine.h"
 #include "kernel/pmm.h"
 #include "kernel/str.h"
+#include "iommu/vtd/backend.h"
 
 #define GUARDS_MAX 2048u
 
@@ -125,7 +126,7 @@ void guard_tables(struct machine *m)
 {
 	struct vtd_regs_seen unit;
 	for (unsigned i = 0; m->translating && i < m->iommu.unit_count; i++)
-		if (iommu_unit_read(&m->iommu, i, &unit) == SL_OK && unit.rtaddr & ENTRY_ADDR)
+		if (vtd_read_registers(&m->iommu, i, &unit) == SL_OK && unit.rtaddr & ENTRY_ADDR)
 			add_unit(&unit);
 }
 

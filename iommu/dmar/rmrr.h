@@ -1,9 +1,7 @@
-/* The RMRR ledger: which memory the firmware shares with which functions (VT-d §8.4), and whether such a
- * function can be assigned to another domain. rmrr_ledger() is pure; iommu_map_rmrrs_below() maps. */
+/* The RMRR ledger: which memory firmware wants to go on sharing with which functions (VT-d §8.4), and whether
+ * such a function can be given to another domain. All of it is pure; vtd_map_rmrrs() acts. */
 #pragma once
 #include "iommu/dmar/lint.h"
-
-struct iommu;
 
 enum rmrr_verdict {
 	RMRR_ABSENT,     /* no such function: nothing to assign */
@@ -67,8 +65,3 @@ uint64_t rmrr_reserve(struct span table, const struct dmar_memory_map *map);
 /* The reason why whole pages [base, base + len) of an RMRR may not be mapped for a function: the system owns
  * some of them. NULL when they may. */
 const char *rmrr_memory_taken(const struct dmar_memory_map *map, uint64_t base, uint64_t len);
-
-/* The whole pages of an RMRR for this function. False when it describes no memory, or memory outside the
- * device addresses: beyond the width of the function's unit, or in the interrupt window. */
-bool rmrr_can_map(const struct iommu *mmu, bdf_t fn, const struct dmar_rmrr *r, uint64_t *base,
-		  uint64_t *len);

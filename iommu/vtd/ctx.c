@@ -1,4 +1,5 @@
 #include "iommu/vtd/ctx.h"
+#include "iommu/vtd/cmd.h"
 #include "iommu/vtd/inv.h"
 #include "kernel/pmm.h"
 
@@ -50,7 +51,7 @@ static enum sl_err announce(struct vtd_unit *u)
 	if (!u->on)
 		return SL_OK;
 	if (!(u->cap & CAP_CM))
-		return vtd_unit_write_flush(u);
+		return vtd_write_flush(u);
 	struct vtd_desc d[] = {vtd_desc_cc_all(), vtd_desc_iotlb_all(vtd_drain(u))};
 	return vtd_inv_run(u, d, ARRAY_LEN(d));
 }

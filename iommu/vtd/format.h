@@ -10,16 +10,9 @@ struct vtd_unit;
 /* Second-stage entries. */
 extern const struct pt_format vtd_pt_format;
 
-struct vtd_format {
-	unsigned levels;     /* 3, 4 or 5 */
-	unsigned width;      /* device addresses are below 2^width */
-	unsigned page_level; /* pages of the sizes of tables up to this level may be used: struct iopt */
-	uint32_t domains;    /* domain ids are below this */
-};
-
 /* The form for one unit: tables with the given number of levels if the unit supports it, else with as many as
  * it supports. */
-struct vtd_format vtd_format_of(const struct vtd_unit *u, unsigned levels);
+struct iommu_form vtd_format_of(const struct vtd_unit *u, unsigned levels);
 
 /* The form for a domain whose functions are not known yet: the number of levels that most units support, and
  * the least of these units' other limits. Sets mmu->levels, width, page_level, domains_max, sync. SL_NOTFOUND

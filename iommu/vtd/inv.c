@@ -1,4 +1,5 @@
 #include "iommu/vtd/inv.h"
+#include "iommu/vtd/cmd.h"
 #include "iommu/vtd/qi.h"
 
 /* VT-d §11.4.6.3 IOTLB_REG, §11.4.6.4 IVA_REG: at ECAP.IRO, whose unit is 16 bytes. */
@@ -21,10 +22,9 @@ static enum sl_err wait_idle(struct vtd_unit *u, reg64_t r, uint64_t *v)
 		if (!(*v & CCMD_ICC))
 			return SL_OK;
 	}
-	vtd_unit_trouble(
-		u, "the affected memory stays reserved; reboot the machine",
-		"no answer to an invalidation through registers in %u ms (register 0x%x reads 0x%llx)",
-		VTD_DEADLINE_US / 1000, r.off, (ull)*v);
+	vtd_trouble(u, "the affected memory stays reserved; reboot the machine",
+		    "no answer to an invalidation through registers in %u ms (register 0x%x reads 0x%llx)",
+		    VTD_DEADLINE_US / 1000, r.off, (ull)*v);
 	u->dead = true;
 	return SL_TIMEOUT;
 }
@@ -38,9 +38,8 @@ static enum sl_err command(struct vtd_unit *u, reg64_t r, uint64_t v, uint64_t d
 	enum sl_err e = wait_idle(u, r, &v);
 	if (e || v & done)
 		return e;
-	vtd_unit_trouble(u, VTD_BROKEN,
-			 "invalidation through registers was refused (register 0x%x reads 0x%llx)", r.off,
-			 (ull)v);
+	vtd_trouble(u, VTD_BROKEN, "invalidation through registers was refused (register 0x%x reads 0x%llx)",
+		    r.off, (ull)v);
 	return SL_DEVICE;
 }
 

@@ -1,4 +1,5 @@
 #include "iommu/vtd/ir.h"
+#include "iommu/vtd/cmd.h"
 #include "iommu/vtd/inv.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
@@ -56,7 +57,7 @@ static enum sl_err block_compat(struct vtd_unit *u)
 {
 	if (!(vtd_rd32(&u->io, VTD_GSTS) & GCMD_CFI))
 		return SL_OK;
-	return vtd_unit_command(u, GCMD_CFI, false, "blocking compatibility format interrupts");
+	return vtd_command(u, GCMD_CFI, false, "blocking compatibility format interrupts");
 }
 
 enum sl_err vtd_ir_enable(struct vtd_unit *u, unsigned entries, bool x2apic)
@@ -71,7 +72,7 @@ enum sl_err vtd_ir_enable(struct vtd_unit *u, unsigned entries, bool x2apic)
 	if (e)
 		return e;
 	vtd_wr64(&u->io, VTD_IRTA, irta_of(u->ir));
-	e = vtd_unit_command(u, GCMD_SIRTP, true, "setting the interrupt remapping table pointer");
+	e = vtd_command(u, GCMD_SIRTP, true, "setting the interrupt remapping table pointer");
 	if (!e)
 		e = invalidate_all(u);
 	if (!e)
@@ -79,7 +80,7 @@ enum sl_err vtd_ir_enable(struct vtd_unit *u, unsigned entries, bool x2apic)
 	if (e)
 		return e;
 	u->ir->on = true; /* even after a timeout: the unit may use the table and needs its invalidations */
-	e = vtd_unit_command(u, GCMD_IRE, true, "turning on interrupt remapping");
+	e = vtd_command(u, GCMD_IRE, true, "turning on interrupt remapping");
 	u->ir->failed = e != SL_OK;
 	return e;
 }
@@ -90,7 +91,7 @@ enum sl_err vtd_ir_disable(struct vtd_unit *u)
 		u->ir->on = false;
 	if (!vtd_ir_active(u))
 		return SL_OK;
-	return vtd_unit_command(u, GCMD_IRE, false, "turning off interrupt remapping");
+	return vtd_command(u, GCMD_IRE, false, "turning off interrupt remapping");
 }
 
 bool vtd_ir_active(const struct vtd_unit *u)

@@ -1,4 +1,5 @@
 #include "iommu/vtd/qi.h"
+#include "iommu/vtd/cmd.h"
 #include "kernel/log.h"
 
 #define QUEUE_LEN ((unsigned)(PAGE_SIZE / sizeof(struct vtd_desc))) /* IQA.QS = 0 */
@@ -42,7 +43,7 @@ enum sl_err vtd_qi_end(struct vtd_unit *u)
 	if (!(vtd_rd32(&u->io, VTD_GSTS) & GCMD_QIE))
 		return SL_OK;
 	drain(u);
-	return vtd_unit_command(u, GCMD_QIE, false, "turning off the invalidation queue");
+	return vtd_command(u, GCMD_QIE, false, "turning off the invalidation queue");
 }
 
 static void put(struct vtd_unit *u, struct vtd_desc d)
@@ -74,22 +75,21 @@ static void recover(struct vtd_unit *u, uint32_t fsts, bool *rewait)
 	if (fsts & FSTS_IQE) {
 		uint64_t head = (vtd_rd64(&u->io, VTD_IQH) & IQH_QH) / sizeof(struct vtd_desc) % QUEUE_LEN;
 		struct vtd_desc *bad = &u->queue[head];
-		vtd_unit_trouble(
-			u, VTD_BROKEN,
-			"invalidation queue error (FSTS.IQE, IQEI %u) at descriptor %u: 0x%llx 0x%llx",
-			(unsigned)FGET(record, IQERCD_IQEI), (unsigned)head, (ull)bad->lo, (ull)bad->hi);
+		vtd_trouble(u, VTD_BROKEN,
+			    "invalidation queue error (FSTS.IQE, IQEI %u) at descriptor %u: 0x%llx 0x%llx",
+			    (unsigned)FGET(record, IQERCD_IQEI), (unsigned)head, (ull)bad->lo, (ull)bad->hi);
 		*bad = vtd_desc_wait(va_phys(u->status + 1), 0);
 	}
 	if (fsts & FSTS_ITE) {
-		vtd_unit_trouble(u, "update the firmware of that device, or take it out",
-				 "a device did not answer an invalidation (FSTS.ITE, requester 0x%x)",
-				 (unsigned)FGET(record, IQERCD_ITESID));
+		vtd_trouble(u, "update the firmware of that device, or take it out",
+			    "a device did not answer an invalidation (FSTS.ITE, requester 0x%x)",
+			    (unsigned)FGET(record, IQERCD_ITESID));
 		if (!*rewait)
 			put_wait(u);
 		*rewait = true;
 	}
 	if (fsts & FSTS_ICE)
-		vtd_unit_trouble(
+		vtd_trouble(
 			u, "update the firmware of that device, or take it out",
 			"a device sent an invalidation completion that nothing had requested (FSTS.ICE, requester 0x%x)",
 			(unsigned)FGET(record, IQERCD_ICESID));
@@ -116,9 +116,9 @@ static enum sl_err await(struct vtd_unit *u, unsigned limit)
 		if (fsts & FSTS_QUEUE && errors++ < limit) {
 			recover(u, fsts, &rewait);
 		} else if (now > end && !done(u)) {
-			vtd_unit_trouble(u, "the affected memory stays reserved; reboot the machine",
-					 "no answer to an invalidation in %u ms (FSTS 0x%x)",
-					 VTD_DEADLINE_US / 1000, fsts);
+			vtd_trouble(u, "the affected memory stays reserved; reboot the machine",
+				    "no answer to an invalidation in %u ms (FSTS 0x%x)",
+				    VTD_DEADLINE_US / 1000, fsts);
 			u->dead = true;
 			return SL_TIMEOUT;
 		}

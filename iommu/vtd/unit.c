@@ -1,9 +1,9 @@
 #include "iommu/vtd/unit.h"
+#include "iommu/vtd/cmd.h"
 #include "iommu/vtd/fault.h"
 #include "iommu/vtd/inv.h"
 #include "iommu/vtd/ir.h"
 #include "iommu/vtd/qi.h"
-#include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 
@@ -11,19 +11,6 @@ static enum sl_err unusable(struct vtd_unit *u, enum sl_err e, const char *why)
 {
 	u->unusable = why;
 	return e;
-}
-
-void vtd_unit_trouble(const struct vtd_unit *u, const char *advice, const char *fmt, ...)
-{
-	char text[256];
-	va_list ap;
-	va_start(ap, fmt);
-	fmt_vprint(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	if (u->starting)
-		log_warn(u->name, "%s", text);
-	else
-		log_fail(u->name, advice, "%s", text);
 }
 
 enum sl_err vtd_unit_probe(struct vtd_unit *u)
@@ -67,37 +54,6 @@ enum sl_err vtd_unit_init(struct vtd_unit *u)
 	return SL_OK;
 }
 
-/* Polls r until the bits of mask read want. The clock is read before the register, so that a pause between
- * the two cannot fake a timeout. */
-static enum sl_err wait32(struct vtd_unit *u, reg32_t r, uint32_t mask, uint32_t want, const char *what)
-{
-	uint32_t v = 0;
-	struct deadline d = vtd_deadline(&u->io, VTD_DEADLINE_US);
-	while (vtd_look(&u->io, &d)) {
-		v = vtd_rd32(&u->io, r);
-		if ((v & mask) == want)
-			return SL_OK;
-	}
-	fmt_print(u->reason, sizeof(u->reason), "%s did not complete within %u ms", what, VTD_DEADLINE_US / 1000);
-	vtd_unit_trouble(u, VTD_BROKEN, "%s (register 0x%x reads 0x%x)", u->reason, r.off, v);
-	return SL_TIMEOUT;
-}
-
-/* One command: the status bits are written back but for the one-shot ones, which would run again. VT-d
- * §11.4.4.1 */
-enum sl_err vtd_unit_command(struct vtd_unit *u, uint64_t bit, bool set, const char *what)
-{
-	uint32_t b = (uint32_t)bit;
-	uint32_t keep = vtd_rd32(&u->io, VTD_GSTS) & (uint32_t)~GCMD_ONESHOT;
-	vtd_wr32(&u->io, VTD_GCMD, set ? keep | b : keep & ~b);
-	return wait32(u, VTD_GSTS, b, set && bit != GCMD_WBF ? b : 0, what);
-}
-
-enum sl_err vtd_unit_write_flush(struct vtd_unit *u)
-{
-	return u->cap & CAP_RWBF ? vtd_unit_command(u, GCMD_WBF, true, "write-buffer flush") : SL_OK;
-}
-
 /* Whether translation may stay on while the root table changes, so that no request passes untranslated
  * between firmware's tables and ours. It may in one table mode, and with CAP.ESRTPS from any to any: VT-d
  * §6.6. Until the caches are invalidated a request goes by either set of tables, which is what firmware
@@ -119,14 +75,14 @@ static enum sl_err take_over(struct vtd_unit *u)
 		e = vtd_qi_end(u);
 	if (e || !(gsts & GCMD_TE) || may_stay(u, gsts))
 		return e;
-	return vtd_unit_command(u, GCMD_TE, false, "turning off the firmware's translation");
+	return vtd_command(u, GCMD_TE, false, "turning off the firmware's translation");
 }
 
 static enum sl_err set_root(struct vtd_unit *u)
 {
 	vtd_wr64(&u->io, VTD_RTADDR, va_phys(u->root).v & RTADDR_RTA);
-	enum sl_err e = vtd_unit_command(u, GCMD_SRTP, true, "setting the root table pointer");
-	return e ? e : vtd_unit_write_flush(u);
+	enum sl_err e = vtd_command(u, GCMD_SRTP, true, "setting the root table pointer");
+	return e ? e : vtd_write_flush(u);
 }
 
 static enum sl_err start_invalidation(struct vtd_unit *u)
@@ -134,7 +90,7 @@ static enum sl_err start_invalidation(struct vtd_unit *u)
 	enum sl_err e = vtd_inv_reset(u);
 	if (e || !vtd_has_queue(u))
 		return e;
-	return vtd_unit_command(u, GCMD_QIE, true, "turning on the invalidation queue");
+	return vtd_command(u, GCMD_QIE, true, "turning on the invalidation queue");
 }
 
 /* VT-d §6.6: context cache, then IOTLB; one queue keeps that order (VT-d §6.5.2.12), and so do registers,
@@ -162,7 +118,7 @@ static enum sl_err regions_off(struct vtd_unit *u)
 	if (!(u->cap & (CAP_PLMR | CAP_PHMR)) || !(pmen & (PMEN_EPM | PMEN_PRS)))
 		return SL_OK;
 	vtd_wr32(&u->io, VTD_PMEN, pmen & (uint32_t)~PMEN_EPM);
-	return wait32(u, VTD_PMEN, PMEN_PRS, 0, "turning off protected memory regions");
+	return vtd_wait32(u, VTD_PMEN, PMEN_PRS, 0, "turning off protected memory regions");
 }
 
 enum sl_err vtd_unit_enable(struct vtd_unit *u)
@@ -188,7 +144,7 @@ enum sl_err vtd_unit_enable(struct vtd_unit *u)
 	start_faults(u);
 	u->on = true;
 	if (!stays)
-		e = vtd_unit_command(u, GCMD_TE, true, "turning on translation");
+		e = vtd_command(u, GCMD_TE, true, "turning on translation");
 	if (!e && regions_off(u)) /* translation stands all the same: VT-d §11.4.8.1, EPM */
 		log_warn(u->name,
 			 "memory that the firmware protected may stay out of reach of every function");

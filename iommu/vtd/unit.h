@@ -32,7 +32,7 @@ struct vtd_unit {
 	enum iommu_unit_state state; /* of one that is not driven */
 	char reason[96];             /* what unusable points to where it is not a literal */
 	bool irq_only;               /* driven only for interrupts: CAP.SAGAW is 0 */
-	bool starting;               /* being turned on: vtd_unit_trouble() */
+	bool starting;               /* being turned on: vtd_trouble() */
 	struct vtd_regs_seen found;  /* as the firmware left it: vtd_unit_probe() */
 	bool on;                     /* translates, with our tables; or may, when it did not answer in time */
 
@@ -98,23 +98,11 @@ uint64_t vtd_unit_window(const struct vtd_unit *u);
 /* Memory for root table, queue and status. SL_NOMEM. */
 enum sl_err vtd_unit_init(struct vtd_unit *u) MUST_CHECK;
 
-/* Logs a failed command with its advice; as a warning while the unit is being turned on, because the run then
- * continues without the unit. */
-void vtd_unit_trouble(const struct vtd_unit *u, const char *advice, const char *fmt, ...) PRINTF_LIKE(3, 4);
-
 /* Turns translation on with our root table, in the order of VT-d §6.6 and §11.4.4: the firmware's interrupt
  * remapping and queue off, its translation only where it is in another table mode, root pointer, invalidation
  * queue where there is one (from version 6 on always: VT-d §6.5.1), global invalidation, fault records,
  * translation, protected memory regions off. SL_TIMEOUT with a logged line when a step is not answered. */
 enum sl_err vtd_unit_enable(struct vtd_unit *u) MUST_CHECK;
-
-/* Sets or clears one command bit of GCMD (VT-d §11.4.4) and waits; what names the command in the message.
- * SL_TIMEOUT with a logged line. */
-enum sl_err vtd_unit_command(struct vtd_unit *u, uint64_t bit, bool set, const char *what) MUST_CHECK;
-
-/* Makes table changes visible that are not followed by an invalidation, where CAP.RWBF requires it. VT-d
- * §6.8 */
-enum sl_err vtd_unit_write_flush(struct vtd_unit *u) MUST_CHECK;
 
 /* Flushes n bytes of a table from the CPU's caches when the unit does not snoop them. VT-d §11.4.3, C */
 static inline void vtd_table_flush(const struct vtd_unit *u, const void *p, size_t n)

@@ -3,6 +3,7 @@
  * a function as the list of what is reserved for it. */
 #include "iommu/iommu.h"
 #include "iommu/dmar/rmrr.h"
+#include "iommu/vtd/backend.h"
 #include "kernel/msi.h"
 
 /* The input's first bytes decide which functions are bridges. */
@@ -84,7 +85,8 @@ static unsigned in_ledger(const struct iommu *mmu, const struct rmrr_owner *o, u
 static void reserved(const struct dmar *t, const struct dmar_topo *topo,
 		     const struct dmar_functions *functions, const struct rmrr_owner *o, unsigned n)
 {
-	struct iommu mmu = {.table = *t, .topo = *topo, .width = 39 + 9 * (t->haw % 3)};
+	struct vtd vtd = {.table = *t, .topo = *topo};
+	struct iommu mmu = {.hw = &vtd_backend, .vtd = &vtd, .width = 39 + 9 * (t->haw % 3)};
 	bdf_t fn;
 	uint32_t class;
 	for (unsigned i = 0; functions->get(functions->ctx, i, &fn, &class); i += 5) {

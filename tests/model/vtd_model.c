@@ -1,3 +1,4 @@
+#include "iommu/vtd/backend.h"
 #include "tests/model/vtd_model.h"
 #include <stdarg.h>
 #include <stdio.h>

@@ -3,6 +3,7 @@
  * seen only when it was flushed. It checks the driver as well: a step that the specification forbids is
  * counted as a complaint and printed, and the test has to fail on it. */
 #pragma once
+#include "iommu/vtd/backend.h"
 #include "iommu/iommu.h"
 #include "iommu/vtd/io.h"
 #include "tests/model/vtd_ir_model.h"
@@ -128,7 +129,7 @@ void model_fault(struct model_unit *m, uint16_t rid, uint64_t info, bool write, 
  * on. */
 void model_firmware(struct model_unit *m, bool te, bool qi, bool ir, bool pmr);
 
-/* A whole machine for iommu_init(): units, a DMAR table, bridges, virtual functions. */
+/* A whole machine for vtd_init(): units, a DMAR table, bridges, virtual functions. */
 #define MODEL_UNITS 8u
 #define MODEL_ALL   (-1) /* scope: INCLUDE_PCI_ALL */
 #define MODEL_BRIDGE                                                                                         \

@@ -1,3 +1,4 @@
+#include "iommu/vtd/backend.h"
 #include "kernel/pmm.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_iommu.h"
@@ -18,7 +19,7 @@ enum sl_err machine_read(struct iommu *out)
 {
 	struct dmar_topo topo = model_machine_topo(&mc);
 	struct iommu_regs regs = model_machine_regs(&mc);
-	return iommu_init(out, (struct span){mc.dmar, mc.len}, &topo, &regs);
+	return vtd_init(out, (struct span){mc.dmar, mc.len}, &topo, &regs);
 }
 
 void machine_start(void)

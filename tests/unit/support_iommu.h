@@ -11,7 +11,7 @@ extern struct iommu mmu;
 
 /* cmocka's setup of a group: the RAM, which the page allocator has. */
 int ram_setup(void **state);
-/* iommu_init() over the units that mc has so far. */
+/* vtd_init() over the units that mc has so far. */
 enum sl_err machine_read(struct iommu *out);
 /* The same for mmu, which must not fail. */
 void machine_start(void);

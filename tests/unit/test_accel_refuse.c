@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "iommu/vtd/backend.h"
 #include "apps/work/compute.h"
 #include "apps/proof/refuse.h"
 #include "apps/vf/qat.h"
@@ -134,7 +135,7 @@ enum sl_err iommu_walk(struct iommu *mmu, bdf_t f, iova_t iova, struct iommu_wal
 	return SL_OK;
 }
 
-enum sl_err iommu_unit_read(const struct iommu *mmu, unsigned unit, struct vtd_regs_seen *out)
+enum sl_err vtd_read_registers(const struct iommu *mmu, unsigned unit, struct vtd_regs_seen *out)
 {
 	(void)mmu;
 	(void)unit;

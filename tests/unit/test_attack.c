@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "iommu/vtd/backend.h"
 #include "apps/proof/attackers.h"
 #include "apps/vf/nvme.h"
 #include "apps/proof/bystanders.h"
@@ -200,7 +201,7 @@ enum sl_err iommu_walk(struct iommu *mmu, bdf_t f, iova_t iova, struct iommu_wal
 	return SL_OK;
 }
 
-enum sl_err iommu_unit_read(const struct iommu *mmu, unsigned unit, struct vtd_regs_seen *out)
+enum sl_err vtd_read_registers(const struct iommu *mmu, unsigned unit, struct vtd_regs_seen *out)
 {
 	(void)mmu;
 	(void)unit;

@@ -2,6 +2,7 @@
  * snapshots of the loader. */
 #include <stdio.h>
 #include <string.h>
+#include "iommu/vtd/backend.h"
 #include "apps/audit/app.h"
 #include "apps/vf/nvme.h"
 #include "apps/audit/json.h"
@@ -133,7 +134,7 @@ static int setup(void **state)
 	}
 	struct dmar_topo topo = topology_of(&ma.pci);
 	struct iommu_regs regs = model_machine_regs(&mc);
-	assert_int_equal(iommu_init(&ma.iommu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
+	assert_int_equal(vtd_init(&ma.iommu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
 	cases_clear(proof_cases());
 	return 0;
 }

@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <string.h>
+#include "iommu/vtd/backend.h"
 #include "iommu/dmar/rmrr.h"
 #include "kernel/pmm.h"
 #include "tests/unit/support.h"
@@ -200,7 +201,7 @@ static void test_below_bridge(void **state)
 	model_machine_rmrr(&mc, 0x7a004000, 0x7a004fff, 0x00b0);
 	last_scope(DMAR_SCOPE_IOAPIC, 8);
 	start();
-	assert_int_equal(iommu_map_rmrrs(&mmu, &functions), SL_OK);
+	assert_int_equal(vtd_map_rmrrs(&mmu, &functions), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	goes(m, 0x00e0, 0x7a000fff);
 	goes(m, 0x0200, 0x7a000000);
@@ -228,7 +229,7 @@ static void test_left_out(void **state)
 	model_machine_rmrr(&mc, 0x7a001000, 0x7a001fff, 0x0400); /* no unit covers it */
 	model_machine_rmrr(&mc, 0x7a001000, 0x7a001fff, 0x0200);
 	start();
-	assert_int_equal(iommu_map_rmrrs(&mmu, NULL), SL_OK);
+	assert_int_equal(vtd_map_rmrrs(&mmu, NULL), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	refused(m, 0x00e0, 0x7a000000);
 	refused(m, 0x0400, 0x7a001000);
@@ -237,7 +238,7 @@ static void test_left_out(void **state)
 	struct domain *d;
 	while (domain_create(&mmu, "takes the ids", &d) == SL_OK)
 		;
-	assert_int_equal(iommu_map_rmrrs(&mmu, &functions), SL_NOSPACE);
+	assert_int_equal(vtd_map_rmrrs(&mmu, &functions), SL_NOSPACE);
 	model_machine_fini(&mc);
 }
 
@@ -249,12 +250,12 @@ static void test_damaged(void **state)
 	model_machine_rmrr(&mc, 0x7a000000, 0x7a000fff, 0x00a0);
 	start();
 	last_scope(DMAR_SCOPE_ENDPOINT, 0);
-	assert_int_equal(iommu_map_rmrrs(&mmu, NULL), SL_BADVAL);
+	assert_int_equal(vtd_map_rmrrs(&mmu, NULL), SL_BADVAL);
 	last_scope(DMAR_SCOPE_ENDPOINT, 8);
 	mc.dmar[mc.len - 32 + 2] = 20;
-	assert_int_equal(iommu_map_rmrrs(&mmu, NULL), SL_TRUNC);
+	assert_int_equal(vtd_map_rmrrs(&mmu, NULL), SL_TRUNC);
 	mc.dmar[mc.len - 32 + 2] = 0;
-	assert_int_equal(iommu_map_rmrrs(&mmu, NULL), SL_BADVAL);
+	assert_int_equal(vtd_map_rmrrs(&mmu, NULL), SL_BADVAL);
 	model_machine_fini(&mc);
 }
 
@@ -362,7 +363,7 @@ static void test_meant(void **state)
 {
 	(void)state;
 	machine_reserved();
-	assert_int_equal(iommu_map_rmrrs(&mmu, &all_meant), SL_OK);
+	assert_int_equal(vtd_map_rmrrs(&mmu, &all_meant), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	for (size_t i = 0; i < ARRAY_LEN(meant); i++) {
 		bdf_t fn = meant[i].fn;
@@ -411,7 +412,7 @@ static void test_group(void **state)
 	model_machine_rmrr(&mc, BASE, BASE + 0x1fff, 0x0201); /* overlaps what the domain has already */
 	start();
 	iommu_set_groups(&mmu, &groups);
-	assert_int_equal(iommu_map_rmrrs(&mmu, &functions), SL_OK);
+	assert_int_equal(vtd_map_rmrrs(&mmu, &functions), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	struct domain *first = iommu_domain_of(&mmu, (bdf_t){0, 0x0200}), *d;
 	assert_non_null(first);
@@ -447,7 +448,7 @@ static void test_group_split(void **state)
 		assert_int_equal(domain_attach(d[i], (bdf_t){0, (uint16_t)(0x0201 + i)}), SL_OK);
 	}
 	iommu_set_groups(&mmu, &groups);
-	assert_int_equal(iommu_map_rmrrs(&mmu, &functions), SL_OK);
+	assert_int_equal(vtd_map_rmrrs(&mmu, &functions), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	assert_null(iommu_domain_of(&mmu, (bdf_t){0, 0x0200}));
 	assert_null(iommu_domain_of(&mmu, (bdf_t){0, 0x0400}));
@@ -468,13 +469,13 @@ static void test_no_memory(void **state)
 		*(phys_t *)phys_va(p) = taken;
 	while (pmm_keep(16))
 		;
-	assert_int_equal(iommu_map_rmrrs(&mmu, &functions), SL_NOMEM);
+	assert_int_equal(vtd_map_rmrrs(&mmu, &functions), SL_NOMEM);
 	assert_null(iommu_domain_of(&mmu, (bdf_t){0, 0x0200}));
 	for (; taken.v; taken = p) {
 		p = *(phys_t *)phys_va(taken);
 		pmm_free(taken, 1);
 	}
-	assert_int_equal(iommu_map_rmrrs(&mmu, &functions), SL_OK);
+	assert_int_equal(vtd_map_rmrrs(&mmu, &functions), SL_OK);
 	assert_non_null(iommu_domain_of(&mmu, (bdf_t){0, 0x0200}));
 	model_machine_fini(&mc);
 }

@@ -1,6 +1,7 @@
 /* Domains against two oracles: the walker, which explains the tables, and the model of a unit, which uses
  * them through caches that keep whatever was not invalidated. */
 #include <string.h>
+#include "iommu/vtd/backend.h"
 #include "kernel/pmm.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_iommu.h"
@@ -379,7 +380,7 @@ static void test_rmrr(void **state)
 	model_machine_rmrr(&mc, 0, 0, 0x0018);                   /* no memory: seen in the field */
 	model_machine_rmrr(&mc, 0xfed00000, 0xfeefffff, 0x0020); /* into the interrupt window */
 	machine_start();
-	assert_int_equal(iommu_map_rmrrs(&mmu, NULL), SL_OK);
+	assert_int_equal(vtd_map_rmrrs(&mmu, NULL), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	bdf_t usb = {0, 0x00a0}, igd = {0, 0x0010};
 	goes_to(m, usb, 0x7a000000, 0x7a000000);

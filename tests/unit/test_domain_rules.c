@@ -2,6 +2,7 @@
  * addresses given out, batches, units without a queue. */
 #include <string.h>
 #include "drivers/dma.h"
+#include "iommu/vtd/backend.h"
 #include "iommu/vtd/qi.h"
 #include "iommu/vtd/state.h"
 #include "iommu/vtd/unit.h"
@@ -188,7 +189,7 @@ static void test_ids_rmrr(void **state)
 	model_machine_rmrr(&mc, 0x7b000000, 0x7b000fff, BRIDGE.rid);
 	machine_start();
 	iommu_set_groups(&mmu, &groups);
-	assert_int_equal(iommu_map_rmrrs(&mmu, NULL), SL_OK);
+	assert_int_equal(vtd_map_rmrrs(&mmu, NULL), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	assert_int_equal(dma(m, BRIDGE, 0x7a000000, 0x7a000000), 0);
 	assert_int_equal(dma(m, FN2, 0x7b000000, 0x7b000000), 0);
@@ -385,12 +386,12 @@ static void test_unit_read(void **state)
 	struct model_unit *m = one_unit(MODEL_CAP, MODEL_ECAP);
 	struct vtd_regs_seen raw;
 	struct iommu_fault f, again;
-	assert_int_equal(iommu_unit_read(&mmu, 0, &raw), SL_OK);
+	assert_int_equal(vtd_read_registers(&mmu, 0, &raw), SL_OK);
 	assert_true(raw.cap == MODEL_CAP && raw.ecap == MODEL_ECAP && raw.ver == MODEL_VER);
 	struct vtd_state s = vtd_state_of(raw.gsts, raw.pmen, raw.fsts);
 	assert_true(s.translates && !s.pending && !s.regions);
 	assert_int_equal(dma(m, FN, W, 0), 1);
-	assert_int_equal(iommu_unit_read(&mmu, 0, &raw), SL_OK);
+	assert_int_equal(vtd_read_registers(&mmu, 0, &raw), SL_OK);
 	assert_true(vtd_state_of(raw.gsts, raw.pmen, raw.fsts).pending);
 	struct vtd_ability a = vtd_ability_of(raw.ver, raw.cap, raw.ecap);
 	assert_int_equal(raw.frcds, a.fault_records < VTD_FRCDS_SEEN ? a.fault_records : VTD_FRCDS_SEEN);
@@ -398,10 +399,10 @@ static void test_unit_read(void **state)
 	assert_true(bdf_eq(f.bdf, FN) && f.iova.v == W && f.code == 1);
 	assert_int_equal(iommu_fault_next(&mmu, &again), SL_OK);
 	assert_true(bdf_eq(again.bdf, f.bdf) && again.write == f.write && again.code == f.code);
-	uint32_t (*was)(void *, uint32_t) = mmu.unit[0].io.rd32;
-	mmu.unit[0].io.rd32 = NULL;
-	assert_int_equal(iommu_unit_read(&mmu, 0, &raw), SL_DEVICE);
-	mmu.unit[0].io.rd32 = was;
+	uint32_t (*was)(void *, uint32_t) = mmu.vtd->unit[0].io.rd32;
+	mmu.vtd->unit[0].io.rd32 = NULL;
+	assert_int_equal(vtd_read_registers(&mmu, 0, &raw), SL_DEVICE);
+	mmu.vtd->unit[0].io.rd32 = was;
 	machine_end();
 }
 
@@ -668,7 +669,7 @@ static void test_no_memory(void **state)
 		struct dmar_topo topo = model_machine_topo(&mc);
 		struct iommu_regs regs = model_machine_regs(&mc);
 		uint64_t pages = hog(leave, &at);
-		enum sl_err e = iommu_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs);
+		enum sl_err e = vtd_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs);
 		worked = !e;
 		assert_true(worked || e == SL_NOMEM);
 		pmm_free(at, pages);
@@ -726,7 +727,7 @@ static void test_dead_unit(void **state)
 	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_2M, DOMAIN_RW),
 			 SL_DEVICE); /* a table was in its way: can be taken out, not be waited for */
 	assert_int_equal(domain_flush(d), SL_DEVICE);
-	assert_int_equal(vtd_qi_end(&mmu.unit[0]), SL_OK); /* with what is in it */
+	assert_int_equal(vtd_qi_end(&mmu.vtd->unit[0]), SL_OK); /* with what is in it */
 	assert_non_null(strstr(text, "queue is ended with descriptors in it"));
 	machine_end();
 	/* the write buffer is never flushed: the mapping is taken back */
@@ -999,7 +1000,7 @@ static void test_single_page_rules(void **state)
  */
 static void check_told(uint64_t iova, unsigned am, bool leaf_only)
 {
-	const struct vtd_unit *u = &mmu.unit[0];
+	const struct vtd_unit *u = &mmu.vtd->unit[0];
 	const struct vtd_desc *d = &u->queue[(u->tail + 254) % 256]; /* before the wait descriptor */
 	assert_int_equal(FGET(d->lo, DESC_TYPE), DESC_IOTLB);
 	assert_int_equal(FGET(d->lo, DESC_G), DESC_G_PAGE);

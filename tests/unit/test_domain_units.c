@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "iommu/vtd/backend.h"
 #include "iommu/dmar/rmrr.h"
 #include "iommu/vtd/unit.h"
 #include "kernel/log.h"
@@ -235,7 +236,7 @@ static void test_rmrr_widths(void **state)
 		all = model_machine_unit(&mc, MODEL_VER, FOUR, MODEL_ECAP, MODEL_ALL);
 		model_machine_rmrr(&mc, BIT(40), BIT(40) + PAGE_SIZE - 1, i ? NVME.rid : GFX.rid);
 		machine_start();
-		assert_int_equal(iommu_map_rmrrs(&mmu, NULL), SL_OK);
+		assert_int_equal(vtd_map_rmrrs(&mmu, NULL), SL_OK);
 		assert_int_equal(iommu_enable(&mmu), SL_OK);
 		struct iommu_reserved r = {0};
 		assert_int_equal(iommu_reserved_next(&mmu, NVME, &r), SL_OK); /* the interrupt window */
@@ -279,9 +280,9 @@ static void test_real_pairs(void **state)
 		uint64_t c1 = real[i / n].cap, c2 = real[i % n].cap;
 		machine(c1, real[i / n].ecap, c2, real[i % n].ecap);
 		struct domain *g = domain_of(GFX), *d = domain_of(NVME);
-		uint64_t size = domain_page_level(d) == 3 ? PAGE_1G
+		uint64_t size = domain_page_level(d) == 3   ? PAGE_1G
 				: domain_page_level(d) == 2 ? PAGE_2M
-							  : PAGE_SIZE;
+							    : PAGE_SIZE;
 		assert_int_equal(domain_page_level(g), page_level(c1));
 		assert_int_equal(domain_page_level(d), page_level(c2));
 		assert_true(domain_aperture(g) == BIT(48) || domain_aperture(g) <= BIT((c1 >> 16 & 63) + 1));

@@ -1,5 +1,6 @@
 /* What the units read is guarded: every table that can be reached from their registers, to the last byte. */
 #include <string.h>
+#include "iommu/vtd/backend.h"
 #include "apps/proof/guard.h"
 #include "apps/vf/nvme.h"
 #include "apps/machine.h"
@@ -35,7 +36,7 @@ static uint64_t page[PAGES]; /* physical addresses */
 static uint64_t free_at_first;
 static struct vtd_regs_seen unit[3];
 
-enum sl_err iommu_unit_read(const struct iommu *mmu, unsigned i, struct vtd_regs_seen *out)
+enum sl_err vtd_read_registers(const struct iommu *mmu, unsigned i, struct vtd_regs_seen *out)
 {
 	assert_ptr_equal(mmu, &m.iommu);
 	*out = unit[i];

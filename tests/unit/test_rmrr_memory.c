@@ -1,6 +1,7 @@
 /* RMRRs whose memory is the system's own: it is kept out of the page allocator before that has any, or it is
  * not mapped. */
 #include <string.h>
+#include "iommu/vtd/backend.h"
 #include "iommu/dmar/rmrr.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
@@ -56,9 +57,9 @@ static void start(void)
 {
 	struct dmar_topo topo = model_machine_topo(&mc);
 	struct iommu_regs regs = model_machine_regs(&mc);
-	assert_int_equal(iommu_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
+	assert_int_equal(vtd_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
 	mmu.memory = &map;
-	assert_int_equal(iommu_map_rmrrs(&mmu, NULL), SL_OK);
+	assert_int_equal(vtd_map_rmrrs(&mmu, NULL), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 }
 

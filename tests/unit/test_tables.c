@@ -1,4 +1,5 @@
 /* What a function reaches, read from tables that the builder made for a model of a unit. */
+#include "iommu/vtd/backend.h"
 #include "apps/vf/own_memory.h"
 #include "kernel/pmm.h"
 #include "tests/model/vtd_model.h"
@@ -31,7 +32,7 @@ static void start(uint64_t cap)
 	model_machine_unit(&mc, MODEL_VER, cap, MODEL_ECAP, MODEL_ALL);
 	struct dmar_topo topo = model_machine_topo(&mc);
 	struct iommu_regs regs = model_machine_regs(&mc);
-	assert_int_equal(iommu_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
+	assert_int_equal(vtd_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	assert_int_equal(domain_create(&mmu, "test", &dom), SL_OK);
 }

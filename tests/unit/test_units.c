@@ -2,6 +2,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include <string.h>
+#include "iommu/vtd/backend.h"
 #include "iommu/vtd/format.h"
 #include "iommu/irq.h"
 #include "iommu/vtd/state.h"
@@ -33,7 +34,7 @@ static enum sl_err start(void)
 {
 	struct dmar_topo topo = model_machine_topo(&mc);
 	struct iommu_regs regs = model_machine_regs(&mc);
-	return iommu_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs);
+	return vtd_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs);
 }
 
 static struct model_unit *unit(uint64_t cap, uint64_t ecap, int scope)
@@ -299,14 +300,14 @@ static void test_left_alone(void **state)
 		model_firmware(gfx, left, false, false, false);
 		uint32_t gsts = gfx->gsts;
 		assert_int_equal(start(), SL_OK);
-		assert_int_equal(iommu_skip_graphics(&mmu, &functions,
+		assert_int_equal(vtd_skip_graphics(&mmu, &functions,
 						     "igfx_off is set, and this is the unit for graphics"),
 				 1);
-		assert_int_equal(iommu_skip_graphics(&mmu, &functions,
+		assert_int_equal(vtd_skip_graphics(&mmu, &functions,
 						     "igfx_off is set, and this is the unit for graphics"),
 				 0);
-		assert_int_equal(iommu_skip_base(&mmu, mc.unit[1]->base), 1);
-		assert_int_equal(iommu_skip_base(&mmu, 0x12340000), 0);
+		assert_int_equal(vtd_skip_base(&mmu, mc.unit[1]->base), 1);
+		assert_int_equal(vtd_skip_base(&mmu, 0x12340000), 0);
 		assert_int_equal(iommu_enable(&mmu), SL_OK);
 		expect(0, IOMMU_UNIT_SKIPPED, "graphics");
 		expect(1, IOMMU_UNIT_SKIPPED, "options");
@@ -329,8 +330,8 @@ static void test_forced_write_flush(void **state)
 	machine();
 	struct model_unit *all = unit(MODEL_CAP & ~MODEL_RWBF, MODEL_ECAP & ~1ull, MODEL_ALL);
 	assert_int_equal(start(), SL_OK);
-	assert_int_equal(iommu_force_write_flush(&mmu), 1);
-	assert_int_equal(iommu_force_write_flush(&mmu), 0);
+	assert_int_equal(vtd_force_write_flush(&mmu), 1);
+	assert_int_equal(vtd_force_write_flush(&mmu), 0);
 	all->cap |= MODEL_RWBF;
 	mc.mem.write_buffer = true;
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
@@ -347,11 +348,11 @@ static void test_graphics_with_small_pages(void **state)
 	unit(MODEL_CAP, MODEL_ECAP, 0x0010);
 	unit(MODEL_CAP, MODEL_ECAP, MODEL_ALL);
 	assert_int_equal(start(), SL_OK);
-	assert_int_not_equal(vtd_format_of(&mmu.unit[0], 4).page_level, 1);
-	assert_int_equal(iommu_small_pages_graphics(&mmu, &functions), 1);
-	assert_int_equal(iommu_small_pages_graphics(&mmu, &functions), 0);
-	assert_int_equal(vtd_format_of(&mmu.unit[0], 4).page_level, 1);
-	assert_int_not_equal(vtd_format_of(&mmu.unit[1], 4).page_level, 1);
+	assert_int_not_equal(vtd_format_of(&mmu.vtd->unit[0], 4).page_level, 1);
+	assert_int_equal(vtd_small_pages_graphics(&mmu, &functions), 1);
+	assert_int_equal(vtd_small_pages_graphics(&mmu, &functions), 0);
+	assert_int_equal(vtd_format_of(&mmu.vtd->unit[0], 4).page_level, 1);
+	assert_int_not_equal(vtd_format_of(&mmu.vtd->unit[1], 4).page_level, 1);
 	assert_int_equal(mmu.page_level, 1); /* of a domain whose functions are not known yet */
 	machine_end();
 }

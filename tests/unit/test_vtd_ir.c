@@ -2,6 +2,7 @@
  * of iommu/vtd/irwalk.c as a third opinion on each. */
 #define _POSIX_C_SOURCE 200809L
 #include <string.h>
+#include "iommu/vtd/backend.h"
 #include "iommu/fault_log.h"
 #include "iommu/irq.h"
 #include "iommu/vtd/ir.h"
@@ -124,7 +125,7 @@ static void test_twice(void **state)
 	assert_int_equal(m->gsts, 0xc7000000);
 	delivered(fn.rid, msg.addr, msg.data, 0x41, 3);
 	refused(fn.rid, 0xfee00000, 0x41, 0x25, 0);
-	assert_int_equal(vtd_ir_disable(&mmu.unit[0]), SL_OK);
+	assert_int_equal(vtd_ir_disable(&mmu.vtd->unit[0]), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_OK); /* what was turned off stays off */
 	assert_int_equal(m->gsts >> 25 & 1, 0);
 	assert_int_equal(iommu_irq_alloc(&mmu, fn, 1, 0x42, 3, &irq), SL_UNSUPPORTED);
@@ -152,7 +153,7 @@ static void test_table_size(void **state)
 		assert_int_equal(info.entries, size[i].entries);
 		assert_int_equal(m->irta & 0xf, size[i].s);
 		refused(fn.rid, 0xfee00018, 65535, size[i].entries == 65536 ? 0x22 : 0x21, 65535);
-		pmm_free(va_phys(mmu.unit[0].ir->table), info.entries * 16 / PAGE_SIZE);
+		pmm_free(va_phys(mmu.vtd->unit[0].ir->table), info.entries * 16 / PAGE_SIZE);
 		machine_end();
 	}
 }
@@ -322,7 +323,7 @@ static void test_store_order(void **state)
 {
 	(void)state;
 	start(MODEL_CAP, MODEL_ECAP, 1, false);
-	struct vtd_unit *u = &mmu.unit[0];
+	struct vtd_unit *u = &mmu.vtd->unit[0];
 	assert_int_equal(vtd_ir_set(u, 9, vtd_irte_make(fn.rid, 0x41, 1, false)), SL_OK);
 	m->on_wait = note_entry;
 	m->on_wait_ctx = &u->ir->table[9];
@@ -530,7 +531,7 @@ static void test_oracle(void **state)
 	unsigned met[64] = {0};
 	for (unsigned round = 0; round < 4; round++) {
 		start(caps[round / 2], ECAP_X2, 1, round % 2);
-		struct vtd_irte *e = &mmu.unit[0].ir->table[5];
+		struct vtd_irte *e = &mmu.vtd->unit[0].ir->table[5];
 		for (unsigned i = 0; i < 20000; i++) {
 			struct model_delivery d = {0};
 			x ^= x << 13, x ^= x >> 7, x ^= x << 17;
@@ -542,7 +543,7 @@ static void test_oracle(void **state)
 				e->lo ^= BIT(x >> 24 & 63);
 			if ((x >> 20 & 7) == 7)
 				e->hi ^= BIT(x >> 30 & 63);
-			vtd_table_flush(&mmu.unit[0], e, sizeof(*e));
+			vtd_table_flush(&mmu.vtd->unit[0], e, sizeof(*e));
 			if (m->ir.cache)
 				m->ir.cache[5].valid = false;
 			uint64_t addr = 0xfee000b0;
@@ -594,19 +595,19 @@ static void test_words(void **state)
 	expect_text(fn.rid, addr | 8, 1 << 16, "reserved bits set in the message");
 	expect_text(fn.rid, 0xfee03000, 0x41, "compatibility format");
 	expect_text(fn.rid, 0xfef00000, 0, "no interrupt's address");
-	struct vtd_irte *e = mmu.unit[0].ir->table;
+	struct vtd_irte *e = mmu.vtd->unit[0].ir->table;
 	e->hi |= 3 << 16;
-	vtd_table_flush(&mmu.unit[0], e, sizeof(*e));
+	vtd_table_flush(&mmu.vtd->unit[0], e, sizeof(*e));
 	expect_text(0x3b08, addr, 0,
 		    "entry 0 is only for 3b:00.1 and functions beside it (vector 0x41 to APIC 3)");
 	e->hi = 2 << 18 | 0x3b3d;
-	vtd_table_flush(&mmu.unit[0], e, sizeof(*e));
+	vtd_table_flush(&mmu.vtd->unit[0], e, sizeof(*e));
 	expect_text(0x3e00, addr, 0, "entry 0 is only for buses 3b to 3d (vector 0x41 to APIC 3)");
 	e->lo |= 4 << 5 | 4;
-	vtd_table_flush(&mmu.unit[0], e, sizeof(*e));
+	vtd_table_flush(&mmu.vtd->unit[0], e, sizeof(*e));
 	expect_text(fn.rid, addr, 0, "entry 0 ok, vector 0x41 to logical APIC 3, NMI");
 	e->lo |= 0x7000;
-	vtd_table_flush(&mmu.unit[0], e, sizeof(*e));
+	vtd_table_flush(&mmu.vtd->unit[0], e, sizeof(*e));
 	expect_text(fn.rid, addr, 0, "entry 0 has reserved bits set (0x83b3d 0x30000417085)");
 	m->irta = 0x1000;
 	expect_text(fn.rid, addr, 0, "entry 0 cannot be read");
@@ -616,10 +617,10 @@ static void test_words(void **state)
 	m->gsts |= 1u << 25;
 	m->cap |= MODEL_PI;
 	e->lo = 0x8001;
-	vtd_table_flush(&mmu.unit[0], e, sizeof(*e));
+	vtd_table_flush(&mmu.vtd->unit[0], e, sizeof(*e));
 	expect_text(fn.rid, addr, 0, "entry 0 ok, posted");
 	/* the line for a fault */
-	assert_int_equal(vtd_ir_set(&mmu.unit[0], 0, vtd_irte_make(fn.rid, 0x41, 3, false)), SL_OK);
+	assert_int_equal(vtd_ir_set(&mmu.vtd->unit[0], 0, vtd_irte_make(fn.rid, 0x41, 3, false)), SL_OK);
 	assert_int_equal(model_interrupt(m, other.rid, addr, 0, &d), 0x26);
 	assert_int_equal(iommu_fault_next(&mmu, &f), SL_OK);
 	iommu_fault_describe(&mmu, &f, text, sizeof(text));

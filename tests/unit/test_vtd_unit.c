@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "iommu/vtd/backend.h"
 #include "iommu/vtd/qi.h"
 #include "kernel/pmm.h"
 #include "tests/unit/support.h"
@@ -12,7 +13,7 @@ static enum sl_err start(void)
 {
 	struct dmar_topo topo = model_machine_topo(&mc);
 	struct iommu_regs regs = model_machine_regs(&mc);
-	return iommu_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs);
+	return vtd_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs);
 }
 
 static struct model_unit *unit_of_version(uint32_t ver, uint64_t cap, uint64_t ecap)
@@ -140,7 +141,7 @@ static void test_queue_errors(void **state)
 	struct model_unit *m = unit_of_version(MODEL_VER, MODEL_CAP, MODEL_ECAP);
 	assert_int_equal(start(), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
-	struct vtd_unit *u = &mmu.unit[0];
+	struct vtd_unit *u = &mmu.vtd->unit[0];
 	struct vtd_desc bad[] = {
 		vtd_desc_cc_all(), {0xf, 0}, vtd_desc_iotlb_all(vtd_drain(u)), {0xffffff02, ~0ull}};
 	unsigned done = m->iotlb_inv[1];
@@ -167,13 +168,13 @@ static void test_queue_wrap(void **state)
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	struct vtd_desc d[700];
 	for (size_t i = 0; i < ARRAY_LEN(d); i++)
-		d[i] = vtd_desc_iotlb_domain((uint16_t)i, vtd_drain(&mmu.unit[0]));
+		d[i] = vtd_desc_iotlb_domain((uint16_t)i, vtd_drain(&mmu.vtd->unit[0]));
 	unsigned before = m->iotlb_inv[2], waits = m->waits;
-	assert_int_equal(vtd_qi_run(&mmu.unit[0], d, ARRAY_LEN(d)), SL_OK);
+	assert_int_equal(vtd_qi_run(&mmu.vtd->unit[0], d, ARRAY_LEN(d)), SL_OK);
 	assert_int_equal(m->iotlb_inv[2] - before, ARRAY_LEN(d));
 	assert_int_equal(m->waits - waits, 3);
 	for (unsigned i = 0; i < 600; i++)
-		assert_int_equal(vtd_qi_run(&mmu.unit[0], d, 1 + i % 3), SL_OK);
+		assert_int_equal(vtd_qi_run(&mmu.vtd->unit[0], d, 1 + i % 3), SL_OK);
 	machine_end();
 }
 

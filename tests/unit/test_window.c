@@ -1,5 +1,6 @@
 /* Where the window of device addresses lies: nobody else answers there. */
 #include <string.h>
+#include "iommu/vtd/backend.h"
 #include "apps/machine.h"
 #include "apps/bringup/dma_window.h"
 #include "kernel/pmm.h"
@@ -139,7 +140,7 @@ static void test_width(void **state)
 	(void)model_machine_unit(&mc, MODEL_VER, MODEL_CAP & ~(0x3f1full << 8), MODEL_ECAP, MODEL_ALL);
 	struct dmar_topo topo = model_machine_topo(&mc);
 	struct iommu_regs regs = model_machine_regs(&mc);
-	assert_int_equal(iommu_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
+	assert_int_equal(vtd_init(&mmu, (struct span){mc.dmar, mc.len}, &topo, &regs), SL_OK);
 	assert_int_equal(window_width(&mmu), 36);
 	model_machine_fini(&mc);
 }

@@ -162,28 +162,38 @@ static bool get_left_out(struct record *r, const json_t *o)
 	return true;
 }
 
+/* The rows of apps/audit/record.def. */
+static bool get_fields(struct record *r, const json_t *o)
+{
+	struct audit_in *in = r->in;
+	uint64_t v;
+#define TEXT(key, member, room, needed)                                                                      \
+	if ((needed || has(o, key)) && !get_text(r, o, key, in->member, room))                               \
+		return false;
+#define COUNT(key, member, type, most, needed)                                                               \
+	v = 0;                                                                                               \
+	if ((needed || has(o, key)) && !get_count(r, o, key, most, &v))                                      \
+		return false;                                                                                \
+	in->member = (type)v;
+#define NAME(key, member, names, n, needed)                                                                  \
+	if ((needed || has(o, key)) && !get_name(r, o, key, names, n, &in->member))                          \
+		return false;
+#include "apps/audit/record.def"
+#undef TEXT
+#undef COUNT
+#undef NAME
+	return true;
+}
+
 static bool on_run(struct record *r, const json_t *o)
 {
 	struct audit_in *in = r->in;
-	uint64_t v, apicids, hz, phys = 0, max = 0;
+	uint64_t v;
 	if (r->run)
 		return wrong(r, "a second \"run\" line");
 	r->run = true;
-	if (!get_count(r, o, "v", 1, &v) || !get_text(r, o, "cpu", in->cpu, sizeof(in->cpu)) ||
-	    !get_text(r, o, "vendor", in->vendor, sizeof(in->vendor)) ||
-	    !get_text(r, o, "firmware", in->firmware, sizeof(in->firmware)) ||
-	    !get_count(r, o, "apicids", 1u << 20, &apicids) ||
-	    !get_name(r, o, "secure_boot", boot_secure_name, SECURE_SETUP + 1, &in->secure_boot) ||
-	    !get_count(r, o, "tsc_hz", 1ull << 40, &hz))
+	if (!get_count(r, o, "v", 1, &v) || !get_fields(r, o))
 		return false;
-	if (has(o, "phys_bits") && !get_count(r, o, "phys_bits", 64, &phys))
-		return false;
-	if (has(o, "apicid_max") && !get_count(r, o, "apicid_max", UINT32_MAX, &max))
-		return false;
-	in->apicids = (unsigned)apicids;
-	in->apicid_max = (uint32_t)max;
-	in->tsc_hz = hz;
-	in->phys_bits = (uint8_t)phys;
 	in->proof = AUDIT_PROOF_NOT_ASKED;
 	if (has(o, "missed")) {
 		if (!get_count(r, o, "missed", 1u << 20, &v))
@@ -192,8 +202,6 @@ static bool on_run(struct record *r, const json_t *o)
 		in->n_missed = (unsigned)v;
 	}
 	if (has(o, "failed") && !get_text(r, o, "failed", in->failed, sizeof(in->failed)))
-		return false;
-	if (has(o, "apic") && !get_name(r, o, "apic", audit_apic_name, AUDIT_APIC_X2APIC + 1, &in->apic))
 		return false;
 	if (has(o, "access")) { /* nothing was written when it was recorded: nor is it now */
 		char access[8];

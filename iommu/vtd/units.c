@@ -2,6 +2,7 @@
  */
 #include "iommu/vtd/format.h"
 #include "iommu/vtd/ir.h"
+#include "iommu/vtd/own.h"
 #include "iommu/vtd/unit.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
@@ -14,7 +15,7 @@ static enum sl_err survey(struct iommu *mmu)
 {
 	struct dmar_entry e = {0};
 	enum sl_err err;
-	while ((err = dmar_next(&mmu->table, &e)) == SL_OK) {
+	while ((err = dmar_next(&mmu->vtd->table, &e)) == SL_OK) {
 		if (e.type == DMAR_DRHD)
 			mmu->unit_count++;
 		else if (e.type != DMAR_RMRR)
@@ -44,7 +45,7 @@ static bool has_address(uint64_t base)
  * take the other's queue and tables. */
 static bool listed_before(const struct iommu *mmu, struct vtd_unit *u)
 {
-	for (const struct vtd_unit *o = mmu->unit; o < u; o++) {
+	for (const struct vtd_unit *o = mmu->vtd->unit; o < u; o++) {
 		if (o->base != u->base || !has_address(u->base))
 			continue;
 		fmt_print(u->reason, sizeof(u->reason), "the table lists its registers before, as %s",
@@ -89,15 +90,15 @@ static enum sl_err map_and_probe(struct vtd_unit *u, const struct dmar_drhd *d, 
 static enum sl_err units_open(struct iommu *mmu, const struct iommu_regs *regs)
 {
 	struct dmar_entry e = {0};
-	struct vtd_unit *u = mmu->unit;
-	while (dmar_next(&mmu->table, &e) == SL_OK) {
+	struct vtd_unit *u = mmu->vtd->unit;
+	while (dmar_next(&mmu->vtd->table, &e) == SL_OK) {
 		struct dmar_drhd d;
 		if (e.type != DMAR_DRHD)
 			continue;
 		enum sl_err err = dmar_drhd(&e, &d);
 		if (err)
 			return err;
-		fmt_print(u->name, sizeof(u->name), "iommu%u", (unsigned)(u - mmu->unit));
+		fmt_print(u->name, sizeof(u->name), "iommu%u", (unsigned)(u - mmu->vtd->unit));
 		u->seg = d.seg;
 		u->base = d.base;
 		u->dmar_off = d.off;
@@ -111,17 +112,27 @@ static enum sl_err units_open(struct iommu *mmu, const struct iommu_regs *regs)
 	return SL_OK;
 }
 
-enum sl_err iommu_init(struct iommu *mmu, struct span dmar_table, const struct dmar_topo *topo,
-		       const struct iommu_regs *regs)
+enum sl_err vtd_init(struct iommu *mmu, struct span dmar_table, const struct dmar_topo *topo,
+		     const struct iommu_regs *regs)
 {
-	*mmu = (struct iommu){.topo = *topo};
-	enum sl_err e = dmar_open(dmar_table, &mmu->table);
+	struct vtd *vtd = pmm_keep(sizeof(*vtd));
+	*mmu = (struct iommu){.hw = &vtd_backend, .vtd = vtd};
+	if (!vtd)
+		return SL_NOMEM;
+	vtd->topo = *topo;
+	enum sl_err e = dmar_open(dmar_table, &vtd->table);
 	if (!e)
 		e = survey(mmu);
-	if (!e && mmu->unit_count) {
-		mmu->unit = pmm_keep(mmu->unit_count * sizeof(*mmu->unit));
-		e = mmu->unit ? units_open(mmu, regs) : SL_NOMEM;
+	if (e) {
+		mmu->unit_count = 0;
+		return e;
 	}
+	vtd->unit = pmm_keep((mmu->unit_count + 1) * sizeof(*vtd->unit));
+	if (!vtd->unit) {
+		mmu->unit_count = 0;
+		return SL_NOMEM;
+	}
+	e = units_open(mmu, regs);
 	return e ? e : vtd_format_common(mmu);
 }
 
@@ -137,11 +148,11 @@ static void skip(struct iommu *mmu, struct vtd_unit *u, const char *why)
 		(ull)u->base, why);
 }
 
-unsigned iommu_skip_base(struct iommu *mmu, uint64_t base)
+unsigned vtd_skip_base(struct iommu *mmu, uint64_t base)
 {
 	unsigned n = 0;
 	for (unsigned i = 0; i < mmu->unit_count; i++) {
-		struct vtd_unit *u = &mmu->unit[i];
+		struct vtd_unit *u = &mmu->vtd->unit[i];
 		if (u->base != base || u->unusable)
 			continue;
 		skip(mmu, u, "the options name it");
@@ -158,24 +169,24 @@ static bool graphics_only(const struct iommu *mmu, const struct vtd_unit *u,
 	struct dmar_drhd d;
 	struct dmar_scope s = {0};
 	unsigned n = 0;
-	if (dmar_next(&mmu->table, &e) != SL_OK || dmar_drhd(&e, &d) != SL_OK || d.include_all)
+	if (dmar_next(&mmu->vtd->table, &e) != SL_OK || dmar_drhd(&e, &d) != SL_OK || d.include_all)
 		return false;
 	for (; dmar_scope_next(d.scopes, &s) == SL_OK; n++) {
 		bdf_t fn;
 		uint32_t class;
 		if (s.type != DMAR_SCOPE_ENDPOINT ||
-		    dmar_scope_resolve(&mmu->topo, d.seg, &s, &fn) != SL_OK ||
+		    dmar_scope_resolve(&mmu->vtd->topo, d.seg, &s, &fn) != SL_OK ||
 		    !dmar_functions_find(functions, fn, &class) || class >> 16 != CLASS_DISPLAY)
 			return false;
 	}
 	return n != 0;
 }
 
-unsigned iommu_skip_graphics(struct iommu *mmu, const struct dmar_functions *functions, const char *why)
+unsigned vtd_skip_graphics(struct iommu *mmu, const struct dmar_functions *functions, const char *why)
 {
 	unsigned n = 0;
 	for (unsigned i = 0; i < mmu->unit_count; i++) {
-		struct vtd_unit *u = &mmu->unit[i];
+		struct vtd_unit *u = &mmu->vtd->unit[i];
 		if (u->unusable || !graphics_only(mmu, u, functions))
 			continue;
 		skip(mmu, u, why);
@@ -184,21 +195,21 @@ unsigned iommu_skip_graphics(struct iommu *mmu, const struct dmar_functions *fun
 	return n;
 }
 
-unsigned iommu_force_write_flush(struct iommu *mmu)
+unsigned vtd_force_write_flush(struct iommu *mmu)
 {
 	unsigned n = 0;
 	for (unsigned i = 0; i < mmu->unit_count; i++) {
-		n += !(mmu->unit[i].cap & CAP_RWBF);
-		mmu->unit[i].cap |= CAP_RWBF;
+		n += !(mmu->vtd->unit[i].cap & CAP_RWBF);
+		mmu->vtd->unit[i].cap |= CAP_RWBF;
 	}
 	return n;
 }
 
-unsigned iommu_small_pages_graphics(struct iommu *mmu, const struct dmar_functions *functions)
+unsigned vtd_small_pages_graphics(struct iommu *mmu, const struct dmar_functions *functions)
 {
 	unsigned n = 0;
 	for (unsigned i = 0; i < mmu->unit_count; i++) {
-		struct vtd_unit *u = &mmu->unit[i];
+		struct vtd_unit *u = &mmu->vtd->unit[i];
 		if (u->unusable || !(u->cap & CAP_SSLPS) || !graphics_only(mmu, u, functions))
 			continue;
 		u->cap &= ~CAP_SSLPS;
@@ -215,7 +226,7 @@ static void log_unit(const struct iommu *mmu, const struct vtd_unit *u)
 	const struct vtd_regs_seen *f = &u->found;
 	char tables[32] = "no tables for DMA";
 	if (!u->irq_only) {
-		struct vtd_format form = vtd_format_of(u, mmu->levels);
+		struct iommu_form form = vtd_format_of(u, mmu->levels);
 		fmt_print(tables, sizeof(tables), "%u-level, 4K%s%s pages", form.levels,
 			  form.page_level >= 2 ? " 2M" : "", form.page_level >= 3 ? " 1G" : "");
 	}
@@ -252,11 +263,11 @@ static enum sl_err unit_enable(struct vtd_unit *u)
 	return e;
 }
 
-enum sl_err iommu_enable(struct iommu *mmu)
+enum sl_err vtd_enable(struct iommu *mmu)
 {
 	enum sl_err last = SL_OK;
 	for (unsigned i = 0; i < mmu->unit_count; i++) {
-		struct vtd_unit *u = &mmu->unit[i];
+		struct vtd_unit *u = &mmu->vtd->unit[i];
 		if (u->unusable)
 			continue;
 		enum sl_err e = unit_enable(u);
@@ -276,23 +287,9 @@ enum sl_err iommu_enable(struct iommu *mmu)
 
 /* ---- what has become of them ---- */
 
-const char *iommu_unit_state_text(enum iommu_unit_state state)
+enum iommu_unit_state vtd_state(const struct iommu *mmu, unsigned unit, const char **why)
 {
-	static const char *const texts[] = {
-		[IOMMU_UNIT_OFF] = "is off",
-		[IOMMU_UNIT_ON] = "translates",
-		[IOMMU_UNIT_IRQ_ONLY] = "has no tables for DMA",
-		[IOMMU_UNIT_UNUSABLE] = "cannot be used",
-		[IOMMU_UNIT_FAILED] = "did not come on",
-		[IOMMU_UNIT_TWICE] = "is listed twice",
-		[IOMMU_UNIT_SKIPPED] = "is left alone",
-	};
-	return (unsigned)state < IOMMU_UNIT_STATES ? texts[state] : "is unknown";
-}
-
-enum iommu_unit_state iommu_unit_state(const struct iommu *mmu, unsigned unit, const char **why)
-{
-	const struct vtd_unit *u = &mmu->unit[unit];
+	const struct vtd_unit *u = &mmu->vtd->unit[unit];
 	if (why)
 		*why = u->unusable   ? u->unusable
 		       : u->irq_only ? "CAP.SAGAW offers no tables for DMA, so it only remaps interrupts"
@@ -303,46 +300,16 @@ enum iommu_unit_state iommu_unit_state(const struct iommu *mmu, unsigned unit, c
 			     : IOMMU_UNIT_OFF;
 }
 
-unsigned iommu_units_in(const struct iommu *mmu, enum iommu_unit_state state)
-{
-	unsigned n = 0;
-	for (unsigned i = 0; i < mmu->unit_count; i++)
-		n += iommu_unit_state(mmu, i, NULL) == state;
-	return n;
-}
-
-enum sl_err iommu_unit_listed(const struct iommu *mmu, bdf_t fn, unsigned *unit)
+enum sl_err vtd_unit_listed(const struct iommu *mmu, bdf_t fn, unsigned *unit)
 {
 	struct dmar_drhd d;
-	enum sl_err e = dmar_unit_of(&mmu->table, &mmu->topo, fn, &d);
+	enum sl_err e = dmar_unit_of(&mmu->vtd->table, &mmu->vtd->topo, fn, &d);
 	if (e)
 		return e;
 	for (unsigned i = 0; i < mmu->unit_count; i++)
-		if (mmu->unit[i].dmar_off == d.off) {
+		if (mmu->vtd->unit[i].dmar_off == d.off) {
 			*unit = i;
 			return SL_OK;
 		}
 	return SL_NOTFOUND;
-}
-
-enum sl_err iommu_unit_of(const struct iommu *mmu, bdf_t fn, unsigned *unit)
-{
-	enum sl_err e = iommu_unit_listed(mmu, fn, unit);
-	return e || vtd_translates(&mmu->unit[*unit]) ? e : SL_NOTFOUND;
-}
-
-bool iommu_covered(const struct iommu *mmu, bdf_t fn, const char **why)
-{
-	unsigned unit;
-	const char *reason = NULL;
-	enum sl_err e = iommu_unit_listed(mmu, fn, &unit);
-	bool covered = false;
-	if (e)
-		reason = e == SL_NOTFOUND ? "no unit of the DMAR table covers it"
-					  : "the DMAR table is damaged";
-	else
-		covered = iommu_unit_state(mmu, unit, &reason) == IOMMU_UNIT_ON;
-	if (why)
-		*why = covered ? NULL : reason ? reason : "its unit is off";
-	return covered;
 }

@@ -1,7 +1,7 @@
 /* RMRRs in domains: their functions go on reaching that memory, one to one, and nothing else: VT-d §8.4. */
 #include "iommu/attached.h"
+#include "iommu/vtd/backend.h"
 #include "iommu/vtd/format.h"
-#include "iommu/iommu.h"
 #include "iommu/vtd/unit.h"
 #include "iommu/dmar/rmrr.h"
 #include "kernel/fmt.h"
@@ -16,7 +16,7 @@ static unsigned width_of(const struct iommu *mmu, bdf_t fn)
 {
 	unsigned unit;
 	return iommu_unit_of(mmu, fn, &unit) ? mmu->width
-					     : vtd_format_of(&mmu->unit[unit], mmu->levels).width;
+					     : vtd_format_of(&mmu->vtd->unit[unit], mmu->levels).width;
 }
 
 bool rmrr_can_map(const struct iommu *mmu, bdf_t fn, const struct dmar_rmrr *r, uint64_t *base, uint64_t *len)
@@ -121,11 +121,11 @@ static enum sl_err map_scope(struct iommu *mmu, const struct dmar_functions *fun
 	bdf_t fn;
 	uint32_t class;
 	bool any = false;
-	if (s->type == DMAR_SCOPE_ENDPOINT && dmar_scope_resolve(&mmu->topo, r->seg, s, &fn) == SL_OK)
+	if (s->type == DMAR_SCOPE_ENDPOINT && dmar_scope_resolve(&mmu->vtd->topo, r->seg, s, &fn) == SL_OK)
 		return map_function(mmu, r, s, fn);
 	if (s->type == DMAR_SCOPE_BRIDGE && functions)
 		for (unsigned i = 0; functions->get(functions->ctx, i, &fn, &class); i++) {
-			if (!dmar_scope_covers(&mmu->topo, r->seg, s, fn))
+			if (!dmar_scope_covers(&mmu->vtd->topo, r->seg, s, fn))
 				continue;
 			enum sl_err e = map_function(mmu, r, s, fn);
 			if (e)
@@ -137,11 +137,11 @@ static enum sl_err map_scope(struct iommu *mmu, const struct dmar_functions *fun
 	return SL_OK;
 }
 
-enum sl_err iommu_map_rmrrs(struct iommu *mmu, const struct dmar_functions *functions)
+enum sl_err vtd_map_rmrrs(struct iommu *mmu, const struct dmar_functions *functions)
 {
 	struct dmar_entry entry = {0};
 	enum sl_err e;
-	while ((e = dmar_next(&mmu->table, &entry)) == SL_OK) {
+	while ((e = dmar_next(&mmu->vtd->table, &entry)) == SL_OK) {
 		struct dmar_rmrr r;
 		struct dmar_scope s = {0};
 		if (entry.type != DMAR_RMRR)

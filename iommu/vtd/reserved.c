@@ -1,6 +1,6 @@
 /* Device addresses that a function's domain cannot use freely: VT-d §3.15, §8.4. */
-#include "iommu/iommu.h"
 #include "iommu/dmar/rmrr.h"
+#include "iommu/vtd/own.h"
 #include "kernel/msi.h"
 
 /* A bridge stands for itself and all below it, VFs included that were not there when the table was read: they
@@ -9,12 +9,12 @@ static bool names(const struct iommu *mmu, const struct dmar_rmrr *r, bdf_t fn)
 {
 	struct dmar_scope s = {0};
 	while (dmar_scope_next(r->scopes, &s) == SL_OK)
-		if (dmar_scope_covers(&mmu->topo, r->seg, &s, fn))
+		if (dmar_scope_covers(&mmu->vtd->topo, r->seg, &s, fn))
 			return true;
 	return false;
 }
 
-enum sl_err iommu_reserved_next(struct iommu *mmu, bdf_t fn, struct iommu_reserved *at)
+enum sl_err vtd_reserved_next(struct iommu *mmu, bdf_t fn, struct iommu_reserved *at)
 {
 	struct dmar_entry e = {.next = at->next};
 	struct dmar_rmrr r;
@@ -24,9 +24,9 @@ enum sl_err iommu_reserved_next(struct iommu *mmu, bdf_t fn, struct iommu_reserv
 			.base = MSI_WINDOW, .len = MSI_WINDOW_END - MSI_WINDOW, .interrupts = true};
 		return SL_OK;
 	}
-	while (dmar_next(&mmu->table, &e) == SL_OK) {
+	while (dmar_next(&mmu->vtd->table, &e) == SL_OK) {
 		if (e.type != DMAR_RMRR || dmar_rmrr(&e, &r) != SL_OK || !names(mmu, &r, fn) ||
-		    !rmrr_can_map(mmu, fn, &r, &base, &len)) /* firmware's mistakes: iommu_map_rmrrs() too */
+		    !rmrr_can_map(mmu, fn, &r, &base, &len)) /* firmware's mistakes: vtd_map_rmrrs() too */
 			continue;
 		*at = (struct iommu_reserved){.base = base, .len = len, .next = e.next};
 		return SL_OK;

@@ -1,0 +1,217 @@
+#include "iommu/vtd/backend.h"
+#include "iommu/vtd/cmd.h"
+#include "iommu/vtd/ctx.h"
+#include "iommu/vtd/explain.h"
+#include "iommu/vtd/fault.h"
+#include "iommu/vtd/format.h"
+#include "iommu/vtd/inv.h"
+#include "iommu/vtd/ir.h"
+#include "iommu/vtd/own.h"
+#include "iommu/vtd/regs_seen.h"
+
+static struct vtd_unit *unit_at(const struct iommu *mmu, unsigned unit)
+{
+	return &mmu->vtd->unit[unit];
+}
+
+static void info(const struct iommu *mmu, unsigned unit, struct iommu_unit_info *out)
+{
+	const struct vtd_unit *u = unit_at(mmu, unit);
+	*out = (struct iommu_unit_info){
+		.seg = u->seg,
+		.base = u->base,
+		.ver = u->ver,
+		.cap = u->cap,
+		.ecap = u->ecap,
+		.state = vtd_state(mmu, unit, NULL),
+		.unusable = u->unusable,
+		.on = u->on,
+		.found = &u->found,
+		.descriptors = u->count.descriptors,
+		.waits = u->count.waits,
+		.faults = u->count.faults,
+		.overflows = u->count.overflows,
+	};
+}
+
+enum sl_err vtd_read_registers(const struct iommu *mmu, unsigned unit, struct vtd_regs_seen *out)
+{
+	const struct vtd_unit *u = unit_at(mmu, unit);
+	if (!u->io.rd32)
+		return SL_DEVICE;
+	vtd_regs_read(&u->io, u->unusable ? 0 : vtd_unit_window(u), out);
+	return SL_OK;
+}
+
+static bool translates(const struct iommu *mmu, unsigned unit)
+{
+	return vtd_translates(unit_at(mmu, unit));
+}
+
+/* By the first unit that is driven. */
+static uint64_t now(const struct iommu *mmu)
+{
+	for (const struct vtd_unit *u = mmu->vtd->unit; u < mmu->vtd->unit + mmu->unit_count; u++)
+		if (!u->unusable)
+			return u->io.now_us(u->io.ctx);
+	return 0;
+}
+
+/* ---- a domain's tables and functions ---- */
+
+static struct iommu_form form(const struct iommu *mmu, unsigned unit, unsigned levels)
+{
+	return vtd_format_of(unit_at(mmu, unit), levels);
+}
+
+static bool can_pass(const struct iommu *mmu, unsigned unit)
+{
+	return (unit_at(mmu, unit)->ecap & ECAP_PT) != 0;
+}
+
+static enum sl_err attach(struct iommu *mmu, unsigned unit, uint16_t rid, const struct iommu_root *root)
+{
+	struct vtd_unit *u = unit_at(mmu, unit);
+	return vtd_ctx_attach(u, rid,
+			      root->pass ? vtd_ctx_make_pass(vtd_max_levels(u), root->did)
+					 : vtd_ctx_make(root->top, root->levels, root->did));
+}
+
+static enum sl_err detach(struct iommu *mmu, unsigned unit, uint16_t rid)
+{
+	return vtd_ctx_detach(unit_at(mmu, unit), rid);
+}
+
+static bool find(const struct iommu *mmu, unsigned unit, uint16_t rid, uint16_t *did)
+{
+	return vtd_ctx_find(unit_at(mmu, unit), rid, did);
+}
+
+/* ---- caches ---- */
+
+/* One page-selective descriptor over the smallest block of 2^am pages that has the address and all that
+ * differ from it in those bits, where the unit has that, else the whole domain: VT-d §6.5.2.3. leaf_only: no
+ * table has been added or taken out. */
+static struct vtd_desc range_desc(const struct vtd_unit *u, uint16_t did, uint64_t at, uint64_t bits,
+				  bool leaf_only)
+{
+	bits /= PAGE_SIZE;
+	unsigned am = bits ? 64 - (unsigned)__builtin_clzll(bits) : 0;
+	if (!(u->cap & CAP_PSI) || am > FGET(u->cap, CAP_MAMV))
+		return vtd_desc_iotlb_domain(did, vtd_drain(u));
+	return vtd_desc_iotlb_page(did, IOVA(ALIGN_DOWN(at, PAGE_SIZE << am)), am, leaf_only, vtd_drain(u));
+}
+
+static enum sl_err invalidate(struct iommu *mmu, unsigned unit, uint16_t did, const struct iommu_gather *g)
+{
+	struct vtd_unit *u = unit_at(mmu, unit);
+	if (!u->on)
+		return SL_OK;
+	struct vtd_desc d = range_desc(u, did, g->at, g->differ, !g->tables);
+	return vtd_inv_run(u, &d, 1);
+}
+
+/* Caching mode wants an invalidation after entries went from not present to present (VT-d §6.1), a write
+ * buffer a flush (§6.8), any other unit nothing. */
+static bool wants_announce(const struct iommu *mmu, unsigned unit)
+{
+	return (unit_at(mmu, unit)->cap & (CAP_CM | CAP_RWBF)) != 0;
+}
+
+static enum sl_err announce(struct iommu *mmu, unsigned unit, uint16_t did, const struct iommu_gather *g)
+{
+	struct vtd_unit *u = unit_at(mmu, unit);
+	if (!u->on)
+		return SL_OK;
+	return u->cap & CAP_CM ? invalidate(mmu, unit, did, g) : vtd_write_flush(u);
+}
+
+/* ---- faults ---- */
+
+static enum sl_err fault_next(struct iommu *mmu, unsigned unit, struct iommu_fault *out)
+{
+	struct vtd_unit *u = unit_at(mmu, unit);
+	return u->unusable ? SL_END : vtd_fault_next(u, out);
+}
+
+static void fault_clear(struct iommu *mmu, unsigned unit)
+{
+	if (!unit_at(mmu, unit)->unusable)
+		vtd_fault_clear(unit_at(mmu, unit));
+}
+
+static void fault_event(struct iommu *mmu, unsigned unit, uint8_t vector, uint32_t apic)
+{
+	if (!unit_at(mmu, unit)->unusable)
+		vtd_fault_event(unit_at(mmu, unit), vector, apic);
+}
+
+static enum sl_err fault_silence(struct iommu *mmu, unsigned unit, bdf_t requester)
+{
+	struct vtd_unit *u = unit_at(mmu, unit);
+	return vtd_translates(u) && u->seg == requester.seg ? vtd_ctx_silence(u, requester.rid) : SL_OK;
+}
+
+static uint64_t fault_overflows(const struct iommu *mmu)
+{
+	uint64_t n = 0;
+	for (unsigned i = 0; i < mmu->unit_count; i++)
+		n += unit_at(mmu, i)->count.overflows;
+	return n;
+}
+
+static void walk(const struct iommu *mmu, unsigned unit, bdf_t fn, iova_t iova, struct iommu_walk *out)
+{
+	vtd_explain(unit_at(mmu, unit), mmu->vtd->table.haw, fn, iova, out);
+}
+
+static void walk_text(const struct iommu *mmu, unsigned unit, bdf_t fn, iova_t iova, char *buf, size_t n)
+{
+	vtd_explain_text(unit_at(mmu, unit), mmu->vtd->table.haw, fn, iova, buf, n);
+}
+
+static bool interrupt_text(const struct iommu *mmu, unsigned unit, bdf_t fn, unsigned index, char *buf,
+			   size_t n)
+{
+	const struct vtd_unit *u = unit_at(mmu, unit);
+	if (!u->ir || !u->ir->on)
+		return false;
+	vtd_explain_interrupt(u, fn, index, buf, n);
+	return true;
+}
+
+const struct iommu_backend vtd_backend = {
+	.enable = vtd_enable,
+	.state = vtd_state,
+	.info = info,
+	.unit_listed = vtd_unit_listed,
+	.translates = translates,
+	.now_us = now,
+	.form = form,
+	.can_pass = can_pass,
+	.attach = attach,
+	.detach = detach,
+	.find = find,
+	.reserved_next = vtd_reserved_next,
+	.invalidate = invalidate,
+	.wants_announce = wants_announce,
+	.announce = announce,
+	.fault_next = fault_next,
+	.fault_clear = fault_clear,
+	.fault_event = fault_event,
+	.fault_silence = fault_silence,
+	.fault_overflows = fault_overflows,
+	.walk = walk,
+	.walk_text = walk_text,
+	.interrupt_text = interrupt_text,
+	.irq_opt_out = vtd_irq_opt_out,
+	.irq_lacks = vtd_irq_lacks,
+	.irq_enable = vtd_irq_enable,
+	.irq_info = vtd_irq_info,
+	.irq_apics = vtd_irq_apics,
+	.irq_take = vtd_irq_take,
+	.irq_give = vtd_irq_give,
+	.irq_set = vtd_irq_set,
+	.irq_clear = vtd_irq_clear,
+	.irq_message = vtd_irq_message,
+};
