@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks the shape of the tree: #include lines and calls go from a folder to those below it, and no folders call each
-other in a circle; only *_hw files touch hardware; a header declares functions of few files; functions are short; host
-tests use nothing that cmocka 2.0 deprecates.
+other in a circle; only *_hw files touch hardware; a header declares functions of few files; functions are short, those of
+tests/ and tools/ too; host tests use nothing that cmocka 2.0 deprecates.
 
     apps: main -> shell -> audit -> proof -> measure -> work -> vf -> bringup -> report
     apps -> drivers -> {pci, iommu} -> kernel -> kernel/x86        boot -> kernel
@@ -176,7 +176,8 @@ def main():
     wrong = [text for name in names for text in check_includes(name)]
     defines, uses = objects_of(build)
     wrong += [*check_calls(defines, uses), *check_circles(defines, uses), *check_headers(names, defines)]
-    wrong += check_sizes(names)
+    beside = [p.relative_to(ROOT).as_posix() for top in ("tests", "tools") for p in sorted((ROOT / top).rglob("*.c"))]
+    wrong += check_sizes(names + beside)
     for test in sorted((ROOT / "tests/unit").glob("*.c")):
         if re.search(r"\bassert_(not_)?in_(range|set)\(", test.read_text()):
             wrong.append(f"tests/unit/{test.name}: cmocka 2.0 deprecates that assertion: use assert_between() of tests/unit/test.h")
