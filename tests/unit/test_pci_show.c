@@ -90,9 +90,9 @@ static char *next_line(struct reader *r)
 }
 
 /* What 3.13 has and the recorded texts, which are of 3.9, do not: our text in their words. A ? is a sign, +
- * or -; \1 to \7 put it where they have it. */
+ * or -; \1 to \10 put it where they have it. A ~ is words up to the next comma, on both sides. */
 #define DEVCTL2                                                                                              \
-	"\t\t\t IDOReq? IDOCompl? LTR? EmergencyPowerReductionReq?\n\t\t\t 10BitTagReq? OBFF Disabled, "     \
+	"\t\t\t IDOReq? IDOCompl? LTR? EmergencyPowerReductionReq?\n\t\t\t 10BitTagReq? OBFF ~, "            \
 	"EETLPPrefixBlk?\n"
 static const struct {
 	const char *ours, *theirs;
@@ -100,10 +100,10 @@ static const struct {
 	{" TEE-IO?\n", "\n"},
 	{" LnkDisable?", " Disabled\1"},
 	{" ARIFwd?\n\t\t\t AtomicOpsCtl: ReqEn? EgressBlck?\n" DEVCTL2,
-	 " LTR\6 10BitTagReq\10 OBFF Disabled, ARIFwd\1\n\t\t\t AtomicOpsCtl: ReqEn\2 EgressBlck\3\n"},
+	 " LTR\6 10BitTagReq\10 OBFF ~, ARIFwd\1\n\t\t\t AtomicOpsCtl: ReqEn\2 EgressBlck\3\n"},
 	{" ARIFwd?\n\t\t\t AtomicOpsCtl: EgressBlck?\n" DEVCTL2,
-	 " LTR\5 10BitTagReq\7 OBFF Disabled, ARIFwd\1\n\t\t\t AtomicOpsCtl: EgressBlck\2\n"},
-	{" ARIFwd?\n" DEVCTL2, " LTR\4 10BitTagReq\6 OBFF Disabled, ARIFwd\1\n"},
+	 " LTR\5 10BitTagReq\7 OBFF ~, ARIFwd\1\n\t\t\t AtomicOpsCtl: EgressBlck\2\n"},
+	{" ARIFwd?\n" DEVCTL2, " LTR\4 10BitTagReq\6 OBFF ~, ARIFwd\1\n"},
 	{"\n\t\t\t AtomicOpsCtl: ReqEn?\n" DEVCTL2,
 	 " LTR\4 10BitTagReq\6 OBFF Disabled,\n\t\t\t AtomicOpsCtl: ReqEn\1\n"},
 	{"\n\t\t\t AtomicOpsCtl: EgressBlck?\n" DEVCTL2,
@@ -120,36 +120,60 @@ static const struct {
 	{"Physical Layer 32.0 GT/s <?>", "Extended Capability ID 0x2a"},
 };
 
-/* Does text begin with the pattern? Its signs go into sign[1], sign[2]... */
-static size_t matches(const char *at, const char *pattern, char sign[16])
+struct match {
+	char sign[16]; /* from 1 on */
+	const char *words;
+	size_t words_len, len;
+};
+
+/* Does text begin with the pattern? */
+static bool matches(const char *at, const char *pattern, struct match *hit)
 {
-	size_t i = 0;
-	for (unsigned n = 1; pattern[i]; i++) {
-		if (pattern[i] == '?' && (at[i] == '+' || at[i] == '-'))
-			sign[n++ & 15] = at[i];
-		else if (pattern[i] != at[i])
-			return 0;
+	const char *from = at;
+	for (unsigned n = 1; *pattern; pattern++, at++) {
+		if (*pattern == '~') {
+			hit->words = at;
+			hit->words_len = strcspn(at, ",\n");
+			at += hit->words_len - 1;
+		} else if (*pattern == '?' && (*at == '+' || *at == '-')) {
+			hit->sign[n++ & 15] = *at;
+		} else if (*pattern != *at) {
+			return false;
+		}
 	}
-	return i;
+	hit->len = (size_t)(at - from);
+	return true;
+}
+
+static size_t in_their_words(char *out, const char *theirs, const struct match *hit)
+{
+	size_t to = 0;
+	for (; *theirs; theirs++) {
+		if (*theirs == '~') {
+			memcpy(out + to, hit->words, hit->words_len);
+			to += hit->words_len;
+		} else {
+			out[to++] = *theirs <= 8 ? hit->sign[(unsigned char)*theirs] : *theirs;
+		}
+	}
+	return to;
 }
 
 static void in_older_words(void)
 {
 	static char out[sizeof(text)];
-	size_t to = 0, used = 0;
-	for (const char *at = text; *at; at += used ? used : 1) {
-		char sign[16] = {0};
-		const char *theirs = "";
-		used = 0;
-		for (unsigned i = 0; !used && i < ARRAY_LEN(older); i++) {
-			used = matches(at, older[i].ours, sign);
-			theirs = older[i].theirs;
-		}
-		if (!used)
+	size_t to = 0;
+	for (const char *at = text; *at;) {
+		struct match hit = {.len = 1};
+		unsigned i = 0;
+		assert_true(to < sizeof(out) - 256);
+		while (i < ARRAY_LEN(older) && !matches(at, older[i].ours, &hit))
+			i++;
+		if (i < ARRAY_LEN(older))
+			to += in_their_words(out + to, older[i].theirs, &hit);
+		else
 			out[to++] = *at;
-		for (; used && *theirs; theirs++)
-			out[to++] = *theirs <= 8 ? sign[(unsigned char)*theirs] : *theirs;
-		assert_true(to < sizeof(out) - 128);
+		at += i < ARRAY_LEN(older) ? hit.len : 1;
 	}
 	out[to] = 0;
 	memcpy(text, out, to + 1);
@@ -291,14 +315,16 @@ static void test_made(void **state)
 	replay_free(r);
 }
 
-/* Each capability by itself, filled with bytes at random; of two kinds where there was room for two. */
+/* Capabilities filled with bytes at random, on functions of every port type, so that each bit of each field
+ * is set in some and clear in others. What pciutils 3.9.0 itself gets wrong is not in there: sizes in 32
+ * bits, device 31 of an event collector, Enhanced Allocation and DVSECs that it ends at. */
 static void test_any_bytes(void **state)
 {
 	(void)state;
 	struct replay *r = replay_load("tests/data/lspci/any.txt");
 	assert_non_null(r);
 	assert_int_equal(pci_scan(&pci, replay_cfg(r), 0, 0, 255), SL_OK);
-	shown("any", "tests/data/lspci/any.txt", "tests/data/lspci/any.decoded", false, 1200);
+	shown("any", "tests/data/lspci/any.txt", "tests/data/lspci/any.decoded", false, 5000);
 	replay_free(r);
 }
 
