@@ -353,6 +353,55 @@ static void test_ids(void **state)
 	assert_null(strstr(text, "prog-if"));
 }
 
+/* A device that is not ready reads as ones: that is no subsystem. */
+static void test_no_subsystem(void **state)
+{
+	(void)state;
+	cm_put(cm_add(&m, NULL, 0, 0, 0x10, 0x10ca8086, 0x0108ee), 0x2c, 4, 0x1234ffff);
+	scan_all();
+	show_all(&(struct show){.numbers = 2, .verbose = 1});
+	assert_null(strstr(text, "Subsystem"));
+}
+
+/* CXL's function maps are eight words (CXL 3.0 §8.1.4); pciutils 3.9.0 reads other bytes. */
+static void test_cxl_map(void **state)
+{
+	(void)state;
+	struct cm_fn *made = cm_add(&m, NULL, 0, 0, 0x10, 0x10ca8086, 0x020000);
+	cm_pcie(made, 0x40, 0);
+	cm_ecap(made, 0x100, 0x23);
+	cm_put(made, 0x104, 4, 0x02c01e98);
+	cm_put(made, 0x108, 2, 2);
+	for (unsigned i = 0; i < 9; i++)
+		cm_put(made, 0x10c + 4 * i, 4, 0x80000001u + 0x10 * i);
+	scan_all();
+	show_all(&(struct show){.verbose = 2});
+	assert_non_null(strstr(text, ": CXL\n"
+				     "\t\tFuncMap 0: 80000001\n\t\tFuncMap 1: 80000011\n"
+				     "\t\tFuncMap 2: 80000021\n\t\tFuncMap 3: 80000031\n"
+				     "\t\tFuncMap 4: 80000041\n\t\tFuncMap 5: 80000051\n"
+				     "\t\tFuncMap 6: 80000061\n\t\tFuncMap 7: 80000071\n\n"));
+}
+
+/* Links up to the end of configuration space, and not beyond it. */
+static void test_links_to_the_end(void **state)
+{
+	(void)state;
+	struct cm_fn *made = cm_add(&m, NULL, 0, 0, 0x10, 0x10ca8086, 0x020000);
+	cm_pcie(made, 0x40, 4);
+	cm_ecap(made, 0x100, 0x04);
+	cm_ecap(made, 0xfd0, 0x05);
+	cm_put(made, 0xfd4, 4, 0x0300);
+	for (unsigned i = 0; i < 2; i++)
+		cm_put(made, 0xfe8 + 16 * i, 4, 0x1000 * (i + 1));
+	scan_all();
+	show_all(&(struct show){.verbose = 2});
+	assert_non_null(strstr(text, "\t\t\tAddr:\t0000000000001000\n"));
+	assert_non_null(strstr(text, "\tLink1:\tDesc:"));
+	assert_non_null(strstr(text, "\t\t\tAddr:\t0000000000002000\n"));
+	assert_null(strstr(text, "\tLink2:"));
+}
+
 /* Buses of several segments stand one below the other. */
 static void test_tree_of_segments(void **state)
 {
@@ -367,6 +416,17 @@ static void test_tree_of_segments(void **state)
 	assert_string_equal(text, "-+-[0000:00]---01.0\n"
 				  " \\-[0003:40]-+-02.0\n"
 				  "             \\-03.0\n");
+}
+
+/* One bus, of a segment that is not 0, with its segment. */
+static void test_tree_of_one_bus(void **state)
+{
+	(void)state;
+	cm_add(&m, NULL, 3, 0x40, 0x10, 0x10ca8086, 0x020000);
+	assert_int_equal(pci_scan(&pci, &m.cfg, 3, 0, 255), SL_OK);
+	len = 0;
+	show_tree(&pci, &(struct show){.segments = true});
+	assert_string_equal(text, "-[0003:40]---02.0\n");
 }
 
 /* The first line of a function: names, numbers, both, and what has no name. */
@@ -417,6 +477,10 @@ static void test_regions(void **state)
 		 2,
 		 false,
 		 "I/O ports at c000 [disabled] [size=32]\n"},
+		{{.size = 1ull << 50},
+		 2,
+		 false,
+		 "Memory at <unassigned> (32-bit, non-prefetchable) [size=1024T]\n"},
 		{{.size = 1ull << 40},
 		 2,
 		 false,
@@ -480,7 +544,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_made, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_any_bytes, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_ids, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_no_subsystem, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_cxl_map, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_links_to_the_end, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_tree_of_segments, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_tree_of_one_bus, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_names, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_regions, pci_setup, pci_teardown),
 	};
