@@ -110,7 +110,7 @@ $B/kernel.elf: $(KOBJ) linker.ld
 	$(Q)ld.lld -nostdlib -static -z noexecstack -z max-page-size=4096 --gc-sections --build-id=none \
 		-T linker.ld -o $@.full $(KOBJ) && llvm-objcopy --strip-debug $@.full $@
 
-# stb_image.h asks for stdlib.h, which Debian has for programs alone (it wants floating point); nothing of it is used.
+# stb_image.h asks for stdlib.h, which Debian has only for programs (it wants floating point); nothing of it is used.
 $B/loader/kernel/inflate.c.o: EFLAGS += -D_STDLIB_H
 $B/kernel/kernel/inflate.c.o: KFLAGS += -D_STDLIB_H
 # Its decoder has its Huffman tables on the stack, 6.6 KiB of them, and is called from near the top of it.

@@ -1,6 +1,6 @@
 /* Forged interrupts: messages that a function is not entitled to, written by DMA and, where it has MSI-X,
- * sent as such. Where one can arrive, its vector has a handler that counts, so that nobody is harmed and
- * arriving is seen.
+ * sent as such. Where one can arrive, its vector has a handler that counts, so that it does no harm and its
+ * arrival is seen.
  *
  * A DMA write to 0xfee00000.. is an interrupt whatever the tables of DMA say (VT-d §3.15): only interrupt
  * remapping can refuse it, by its format, by its index, and by the requester id that comes with it. A
@@ -14,7 +14,7 @@
 #include "kernel/msi.h"
 #include "kernel/irq.h"
 
-#define HARMLESS  0x40u /* fixed delivery, a vector that nobody uses, to a processor that is not there */
+#define HARMLESS  0x40u /* fixed delivery, an unused vector, to a processor that does not exist */
 #define INDEX_END 65536u
 
 struct interrupts {

@@ -122,7 +122,7 @@ static void try_compat(struct machine *m, struct vf *vf)
 		 passed ? "DELIVERED, whatever the unit's registers say: not enforced here" : "refused");
 }
 
-/* A vector that nobody handles stops nothing: the core goes on and counts it. */
+/* A vector without a handler stops nothing: the core counts it and continues. */
 static bool stray_is_dropped(struct machine *m, struct vf *vf)
 {
 	uint64_t before = strays();
