@@ -43,8 +43,8 @@ HFLAGS := $(filter-out -Wno-unused-command-line-argument,$(WARN)) -Wno-unknown-p
           -fsanitize=address,undefined -fno-sanitize-recover=all -I. -MMD -MP -DSLUICE_HOST
 
 # What is built for what. *_hw.c touches hardware and is never built for the host.
-APP_DIRS := apps apps/bringup apps/vf apps/work apps/measure apps/proof apps/report apps/audit apps/shell
-LIB_DIRS := kernel kernel/x86 pci iommu iommu/vtd iommu/dmar drivers drivers/nvme drivers/edu drivers/crypto drivers/qat
+APP_DIRS := apps $(patsubst %/,%,$(wildcard apps/*/))
+LIB_DIRS := kernel kernel/x86 pci iommu $(patsubst %/,%,$(wildcard iommu/*/)) drivers $(patsubst %/,%,$(wildcard drivers/*/))
 HOST_DIRS ?= boot $(LIB_DIRS) $(APP_DIRS)
 KERNEL_DIRS ?= $(LIB_DIRS) $(APP_DIRS)
 LOADER := $(wildcard boot/*.c) boot/jump.S kernel/acpi.c kernel/memmap.c kernel/phys.c kernel/err.c kernel/fmt.c kernel/inflate.c kernel/jsonl.c kernel/report_lines.c kernel/str.c kernel/uart.c kernel/uart_hw.c kernel/x86/pt.c iommu/dmar/dmar.c iommu/vtd/regs_seen.c
@@ -110,7 +110,7 @@ $B/kernel.elf: $(KOBJ) linker.ld
 	$(Q)ld.lld -nostdlib -static -z noexecstack -z max-page-size=4096 --gc-sections --build-id=none \
 		-T linker.ld -o $@.full $(KOBJ) && llvm-objcopy --strip-debug $@.full $@
 
-# stb_image.h asks for stdlib.h, which Debian has for programs alone (it wants floating point); nothing of it is used.
+# stb_image.h asks for stdlib.h, which Debian has only for programs (it wants floating point); nothing of it is used.
 $B/loader/kernel/inflate.c.o: EFLAGS += -D_STDLIB_H
 $B/kernel/kernel/inflate.c.o: KFLAGS += -D_STDLIB_H
 # Its decoder has its Huffman tables on the stack, 6.6 KiB of them, and is called from near the top of it.
@@ -211,7 +211,6 @@ quick:
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all check
 	$(Q)tools/check_deps.py
 	$(Q)tools/check_docs.py
-	$(Q)tools/wrapdocs --check docs/*.md README.md CONTRIBUTING.md tests/*/README.md tools/*/README.md
 	$(Q)$(PYTHON) -m pytest -q --tb=short -p no:cacheprovider -n 2 -m quick tests/boot
 
 # Everything. Its last lines are the counts of cmocka and of pytest.
@@ -267,7 +266,6 @@ lint: $B/pci.ids.packed
 	$(Q)tools/setup.sh lint
 	$(Q)tools/check_deps.py
 	$(Q)tools/check_docs.py
-	$(Q)tools/wrapdocs --check docs/*.md README.md CONTRIBUTING.md tests/*/README.md tools/*/README.md
 	$(Q)tools/mutants --named --list $B >/dev/null
 	$(Q)tools/mktable.py --check tests/data/dmar/*.txt
 	$(Q)clang-format --dry-run -Werror $$(find apps boot drivers iommu kernel pci tests tools/replay \

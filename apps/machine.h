@@ -1,5 +1,5 @@
-/* Everything that the stages build up and pass on. One of it, in apps/main.c; a stage reads what earlier ones
- * made. */
+/* The state that the stages build up and pass on. One instance, in apps/main.c; a stage reads the results of
+ * earlier ones. */
 #pragma once
 #include "apps/vf/vf.h"
 #include "boot/boot_info.h"
@@ -10,9 +10,9 @@
 #include "kernel/madt.h"
 #include "pci/sriov.h"
 
-/* Errors that the hardware reports by itself: apps/bringup/hardware.h. */
+/* Errors that the hardware reports: apps/bringup/hardware.h. */
 struct hardware {
-	bool begun;                                  /* stage hardware has been */
+	bool begun;                                  /* stage hardware has run */
 	unsigned nmis;                               /* that no core sent */
 	unsigned mces, mces_corrected;               /* machine checks */
 	unsigned aers, aers_corrected, aers_refused; /* of PCI Express functions */
@@ -23,7 +23,7 @@ struct faults {
 	struct fault_log log;
 	uint64_t events;            /* interrupts of units: when it moves, there are fault records */
 	uint64_t events_seen;       /* of them, when the records were last all taken */
-	bdf_t driven[VFS_MAX + 16]; /* functions that have been told to do DMA */
+	bdf_t driven[VFS_MAX + 16]; /* functions that Sluice has made do DMA */
 	unsigned n_driven;
 	uint64_t unprovoked,
 		stray; /* refused requests that were not provoked: of those functions; of others */
@@ -31,31 +31,31 @@ struct faults {
 
 /* Results, for the RESULT line. */
 struct tally {
-	unsigned irqs_checked; /* VFs whose interrupts arrive and are held back as they should */
+	unsigned irqs_checked; /* VFs whose interrupts arrive and are blocked as they should */
 	unsigned vf_faults;    /* VFs that failed; */
 	unsigned vf_recovered; /* after how many of these faults they worked again */
 	uint64_t verified, timed_ops, timed_us;
 	uint64_t cases, refused;          /* accesses that had to be refused, and those of them that were */
-	uint64_t not_enforced, not_tried; /* others: this platform does not; nothing is known of them */
+	uint64_t not_enforced, not_tried; /* others: this platform cannot; result unknown */
 	bool proof_failed;                /* in some run of the proof a case was not refused */
 	unsigned rows, noisy;             /* of the benchmark */
 	unsigned fair_permille;           /* operations of the slowest VF against those of the fastest */
 	struct hist latency;
 };
 
-/* What the audit came to: apps/audit/app.h. */
+/* The audit's results: apps/audit/app.h. */
 struct audit_state {
 	uint8_t proof; /* enum audit_proof: whether isolate has run, and why not */
 	bool done;     /* its verdict was printed: */
 	unsigned errors, warnings;
-	unsigned unjudged; /* access=read: what cannot be judged without writing */
+	unsigned unjudged; /* access=read: items that cannot be judged without writing */
 	const char *words; /* of the proof in it: audit_proof_verdict() */
 };
 
 struct machine {
 	const struct boot_info *boot;
 	const struct config *cfg; /* boot->cfg */
-	const char *failed_stage; /* the first that failed, or said FAIL, before stage audit */
+	const char *failed_stage; /* the first that failed, or printed FAIL, before stage audit */
 
 	struct acpi acpi;
 	struct madt madt;
@@ -65,11 +65,11 @@ struct machine {
 	struct hardware hw;
 
 	struct iommu iommu;
-	struct dmar_memory_map memory; /* firmware's, for RMRRs */
-	iova_t window;                 /* where every domain has its window */
-	bool translating; /* translation is on, in the units that could be used: what is under one of them and
-			     has no domain reaches nothing */
-	bool irqs_remapped; /* functions may be given interrupts */
+	struct dmar_memory_map memory; /* the firmware's, for RMRRs */
+	iova_t window;                 /* start of every domain's window */
+	bool translating;   /* translation is on, in the usable units: a function under one of them without a
+			       domain reaches nothing */
+	bool irqs_remapped; /* functions may have interrupts */
 	struct faults faults;
 
 	const struct vf_kind *kind; /* of the PF and its VFs, from stage pf on */
@@ -81,9 +81,10 @@ struct machine {
 	unsigned pairs; /* queue pairs of the timed phase: from vf[vfs] on further ones of VFs 0, 1, ... */
 	struct vf vf[VFS_MAX];
 	bool first_done;         /* some VF has completed a request in this run */
-	unsigned vfs_most;       /* more VFs are not switched on, whatever vfs= says; 0: no limit */
+	unsigned vfs_most;       /* limit on VFs, overriding vfs=; 0: no limit */
 	bool no_vfs;             /* none are */
-	bool only_named;         /* no controller is started that scratch= does not name */
+	bool only_named;         /* only the controller named by scratch= is started */
+	bool (*attackers_there)(const struct pci *pci); /* apps/proof/attackers.h; NULL: none */
 	bool attacking;          /* isolate runs in the console or for the audit */
 	struct iommu_irq pf_irq; /* stage irqs */
 	uint64_t strays_made;    /* stage irqs: interrupts without a handler, on purpose */
@@ -92,13 +93,13 @@ struct machine {
 	struct tally tally;
 };
 
-/* Devices are held to what is mapped for them: iommu=on. */
+/* Devices are confined to their mappings: iommu=on. */
 static inline bool translated(const struct machine *m)
 {
 	return m->cfg->iommu == CONFIG_IOMMU_ON;
 }
 
-/* Places of the window on this machine. */
+/* Addresses in the window on this machine. */
 static inline iova_t window_at(const struct machine *m, uint64_t off)
 {
 	return IOVA(m->window.v + off);

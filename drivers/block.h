@@ -9,7 +9,7 @@ enum block_op {
 	BLOCK_COPY,    /* medium src_lba -> medium lba, no memory */
 	BLOCK_FILL,    /* zeros -> medium, no memory */
 	BLOCK_COMPARE, /* memory with medium; differing data is the error BLOCK_MISCOMPARE */
-	BLOCK_VERIFY,  /* medium checks itself (and its protection information), no memory */
+	BLOCK_VERIFY,  /* the device checks its medium (and protection information), no memory */
 	BLOCK_OPS
 };
 
@@ -30,8 +30,8 @@ struct block_req {
 	uint64_t src_lba;
 	iova_t data; /* read, write, compare: page-aligned, as long as the blocks */
 	iova_t meta; /* the same, on a store with metadata: store->meta bytes a block, a multiple of 4. Not
-		      * used by a write with PI_INSERT where the metadata is the 8 bytes of protection
-		      * information alone */
+			used by a write with PI_INSERT where the metadata is only the 8 bytes of protection
+			information */
 };
 
 /* Blocks that this VF may use. */
@@ -43,9 +43,9 @@ struct block_store {
 	uint32_t most;      /* blocks that one read, write or compare can move */
 	uint16_t meta;      /* metadata bytes a block, in a buffer of its own; 0: none */
 	bool pi;            /* 16-bit guard protection information, type 1 */
-	uint16_t pi_off;    /* where in a block's metadata; the guard covers the block's data and the metadata
-			       before it */
-	bool shared;        /* other VFs see it too */
+	uint16_t pi_off; /* offset in a block's metadata; the guard covers the block's data and the metadata
+			    before it */
+	bool shared;     /* other VFs see it too */
 };
 
 struct block;
@@ -56,9 +56,9 @@ struct block_ops {
 	 * or not on this store, SL_RANGE blocks, store or tag out of range, SL_BADVAL data or meta misaligned
 	 * or missing, or pi not for it. */
 	unsigned (*submit)(struct block *b, const struct block_req *req, unsigned n);
-	/* True for the status that says that compared data differ. */
+	/* True for the status of a failed comparison. */
 	bool (*is_miscompare)(uint16_t status);
-	/* True for the status that says that protection information is wrong. */
+	/* True for the status of wrong protection information. */
 	bool (*is_pi_error)(uint16_t status);
 };
 

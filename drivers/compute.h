@@ -8,7 +8,7 @@ enum compute_service {
 	COMPUTE_CIPHER,  /* AES in CBC, CTR or XTS mode */
 	COMPUTE_HASH,    /* a digest of the data */
 	COMPUTE_HMAC,    /* the same with a key */
-	COMPUTE_CHAIN,   /* encrypt, then HMAC of what came out; or check the HMAC, then decrypt */
+	COMPUTE_CHAIN,   /* encrypt, then HMAC of the ciphertext; or check the HMAC, then decrypt */
 	COMPUTE_AEAD,    /* AES-GCM */
 	COMPUTE_DEFLATE, /* RFC 1951, without a wrapper */
 	COMPUTE_INFLATE,
@@ -31,12 +31,12 @@ struct compute_session {
 };
 
 struct compute_job {
-	uint32_t session; /* what session() gave */
+	uint32_t session; /* from session() */
 	uint32_t tag;     /* any value below queue.depth that is not in flight; comes back in queue_done */
-	iova_t src, dst;  /* may be the same but for deflate and inflate; hash and HMAC have no dst */
+	iova_t src, dst;  /* may be equal except for deflate and inflate; hash and HMAC have no dst */
 	uint32_t len;     /* bytes at src; CBC, XTS: a multiple of 16 */
 	uint32_t room;    /* deflate, inflate: bytes at dst */
-	iova_t digest;    /* hash, HMAC, chain, AEAD: where it goes, or what it is compared with */
+	iova_t digest;    /* hash, HMAC, chain, AEAD: the output, or the expected value */
 	iova_t aad;       /* AEAD: zero-padded to a multiple of 16 bytes */
 	uint64_t iv[2];   /* cipher, chain: 16 bytes as they are (XTS: the tweak); AEAD: the first 12 */
 };
@@ -45,16 +45,16 @@ struct compute;
 
 struct compute_ops {
 	/* Makes a session; *id is good until the device is closed. Not for the data path. SL_UNSUPPORTED when
-	 * the service is not in services, SL_BADVAL for lengths or algorithms that cannot be, SL_NOSPACE. */
+	 * the service is not in services, SL_BADVAL for invalid lengths or algorithms, SL_NOSPACE. */
 	enum sl_err (*session)(struct compute *c, const struct compute_session *s, uint32_t *id);
 	/* Puts up to n jobs in the rings and returns how many went in; fewer only when a job is refused, and
 	 * queue.refused then says why: SL_BUSY the tag is in flight, SL_RANGE no such session or tag,
 	 * SL_BADVAL len. */
 	unsigned (*submit)(struct compute *c, const struct compute_job *job, unsigned n);
-	/* Bytes that the last deflate or inflate with this tag wrote to dst, when it was done without an
-	 * error; never more than its room. */
+	/* Bytes that the last deflate or inflate with this tag wrote to dst, when it succeeded; never more
+	 * than its room. */
 	uint32_t (*produced)(const struct compute *c, uint32_t tag);
-	/* True for the status that says that a digest is not the one it was compared with. */
+	/* True for the status of a digest that does not match. */
 	bool (*is_mismatch)(uint16_t status);
 };
 

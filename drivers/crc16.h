@@ -1,5 +1,5 @@
 /* The guard of 16-bit T10 protection information: CRC-16, polynomial 8BB7h, nothing reflected or inverted
- * (NVM §5.2.1.1). By the CPU, to check what a device made. */
+ * (NVM §5.2.1.1). Computed by the CPU, to check a device's. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
-/* A buffer that the devices of exactly one domain can reach. No naked addresses in descriptors: what goes
- * into one comes from a dma_buf. */
+/* A buffer that the devices of exactly one domain can reach. No naked addresses in descriptors: every address
+ * in one comes from a dma_buf. */
 #pragma once
 #include "iommu/domain.h"
 
@@ -12,13 +12,13 @@ struct dma_buf {
 };
 
 /* Without a domain (dom NULL: translation is off), and in a pass-through domain, the device reaches the
- * memory at its physical address, and out->iova is that; iova and perm mean nothing then. Physically
- * contiguous zeroed memory of len bytes (rounded up to PAGE_SIZE; from PAGE_2M up, to whole and aligned 2 MiB
- * blocks), mapped at iova with perm. The caller owns it and ends it with dma_put(). */
+ * memory at its physical address, which is then out->iova; iova and perm are ignored. Physically contiguous
+ * zeroed memory of len bytes (rounded up to PAGE_SIZE; from PAGE_2M up, to whole and aligned 2 MiB blocks),
+ * mapped at iova with perm. The caller owns it and ends it with dma_put(). */
 enum sl_err dma_get(struct domain *dom, iova_t iova, uint64_t len, unsigned perm,
 		    struct dma_buf *out) MUST_CHECK;
 
-/* A part of a buffer, which stays what has to be put: off and len lie inside of it. */
+/* A part of a buffer; off and len lie inside it. Only the whole buffer is passed to dma_put(). */
 static inline struct dma_buf dma_part(const struct dma_buf *b, uint64_t off, uint64_t len)
 {
 	return (struct dma_buf){(uint8_t *)b->va + off, IOVA(b->iova.v + off), PHYS(b->phys.v + off), len,

@@ -1,7 +1,6 @@
-/* A queue that takes operations and gives back results, whatever the device behind it and whatever the
- * operations are. What goes in is said by the header of a class of devices on top of this one:
- * drivers/block.h for media, drivers/compute.h for computing. Each class has a struct that begins with its
- * struct queue, and a submit() of its own.
+/* A queue that takes operations and returns results, independent of the device and of the kind of operation.
+ * The header of each device class defines its operations: drivers/block.h for media, drivers/compute.h for
+ * computing. Each class has a struct that begins with its struct queue, and its own submit().
  *
  * Use: submit one or more batches, ring() once, poll() until all tags are back. One core owns a queue and
  * everything it points to; nothing in it is shared and nothing in submit/ring/poll allocates, locks or
@@ -12,32 +11,31 @@
 
 struct queue_done {
 	uint32_t tag;
-	uint16_t status; /* 0: done. Otherwise device-specific; status_text() has the words */
+	uint16_t status; /* 0: success. Otherwise device-specific: status_text() */
 };
 
 struct queue_stats {
 	uint64_t ops, doorbells, polls, empty_polls;
-	uint64_t bad; /* completions that cannot be: unknown or idle tag, head out of range */
+	uint64_t bad; /* impossible completions: unknown or idle tag, head out of range */
 };
 
 struct queue;
 
 struct queue_ops {
 	const char *name;
-	/* Tells the device of everything submitted since the last ring(): one MMIO write at most. */
+	/* Notifies the device of all requests since the last ring(): at most one MMIO write. */
 	void (*ring)(struct queue *q);
 	/* Takes up to max results; never waits. */
 	unsigned (*poll)(struct queue *q, struct queue_done *done, unsigned max);
-	/* True when poll() would find something: a look at memory, nothing else. */
+	/* True when poll() would find something: reads only memory. */
 	bool (*ready)(const struct queue *q);
 	/* For a queue that was opened with an interrupt: each result that ready() does not see after this
-	 * call raises it. One MMIO write at most and one read, which also makes sure that the device has had
-	 * every write before it, an unmasked vector's too. */
+	 * call raises it. At most one MMIO write and one read, which also ensures that all earlier writes
+	 * have reached the device, the unmasking of a vector included. */
 	void (*arm)(struct queue *q);
 	/* "Compare Failure (2/85h)" in buf; returns buf. */
 	const char *(*status_text)(uint16_t status, char *buf, size_t n);
-	/* True for a status that says that the same request may succeed a little later. NULL: there is none.
-	 */
+	/* True for a status after which the same request may succeed a little later. NULL: there is none. */
 	bool (*is_transient)(uint16_t status);
 	/* SL_OK while the device works; SL_DEVICE when it has stopped (fatal status, gone from the bus). */
 	enum sl_err (*health)(struct queue *q);

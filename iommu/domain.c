@@ -5,7 +5,7 @@
 #include "kernel/msi.h"
 #include "kernel/pmm.h"
 
-/* A struct to fill; the smallest id that is free, and where the list goes on behind it. */
+/* A struct to fill; the smallest free id, and its place in the list. */
 static enum sl_err domain_new(struct iommu *mmu, const char *name, const struct iommu_form *form,
 			      struct domain **out)
 {

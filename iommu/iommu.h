@@ -26,7 +26,7 @@ struct iommu_form {
 	uint32_t domains;    /* domain ids are below this */
 };
 
-/* Which functions cannot be told apart, or reach each other without a unit seeing it. */
+/* Which functions the units cannot distinguish, or which reach each other without a unit seeing it. */
 struct iommu_groups {
 	void *ctx;
 	unsigned (*group_of)(void *ctx, bdf_t fn); /* 0: no group is known */
@@ -96,8 +96,8 @@ enum sl_err iommu_unit_of(const struct iommu *mmu, bdf_t fn, unsigned *unit) MUS
 enum sl_err iommu_unit_listed(const struct iommu *mmu, bdf_t fn, unsigned *unit) MUST_CHECK;
 void iommu_unit_info(const struct iommu *mmu, unsigned unit, struct iommu_unit_info *out);
 
-/* From now on domain_attach() keeps each group in one domain, and puts a function's other requester ids into
- * it too. groups stays in place; NULL ends it. */
+/* From now on domain_attach() keeps each group in one domain, and attaches a function's other requester ids
+ * too. groups stays in place; NULL ends it. */
 void iommu_set_groups(struct iommu *mmu, const struct iommu_groups *groups);
 
 /* The domain that requests with this requester id go through: a function's, or that of functions behind a

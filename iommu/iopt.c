@@ -170,7 +170,7 @@ static void range_advance(struct range *r, uint64_t n)
 #define TWO_PAGES BIT(8)
 
 /* Takes the empty table below an entry of this level, and those below it, out of the tree: the entry is
- * cleared. A unit may go on walking it until it is invalidated: in the chain no entry has a permission, so it
+ * cleared. A unit may keep walking it until it is invalidated: in the chain no entry has a permission, so it
  * maps nothing. */
 static void table_remove(struct iopt *pt, uint64_t *entry, unsigned level, struct iommu_gather *g)
 {

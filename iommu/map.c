@@ -34,7 +34,7 @@ static enum sl_err invalidate(struct domain *dom, const struct iommu_gather *g)
 	return first;
 }
 
-/* After entries went from not present to present, in each unit that has to be told of that. */
+/* After entries went from not present to present, in each unit that needs an invalidation for that. */
 static enum sl_err announce(struct domain *dom, uint64_t iova, uint64_t len)
 {
 	const struct iommu_gather g = {.at = iova, .differ = differ(iova, len), .tables = true};

@@ -1,8 +1,8 @@
 #include "kernel/inflate.h"
 #include "kernel/str.h"
 
-/* Of the PNG reader the decompressor alone is used; its other functions fall away when linking. The buffer
- * that is decoded into is given, so nothing is ever allocated. */
+/* Only the decompressor of the PNG reader is used; the linker drops its other functions. The buffer that is
+ * decoded into is given, so nothing is ever allocated. */
 #define STBI_ONLY_PNG
 #define STBI_NO_STDIO
 #define STBI_NO_SIMD

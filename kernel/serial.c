@@ -16,7 +16,7 @@ static struct console {
 	struct uart uart;
 	uint64_t next;      /* byte of the stream that is sent next */
 	uint64_t lost, gap; /* bytes that were pushed out: in all; those that the note tells of */
-	char note[112];     /* sent before the stream goes on */
+	char note[112];     /* sent before the stream continues */
 	uint8_t note_at, note_len;
 	bool cr_sent; /* the next byte is a newline whose carriage return is out */
 	bool stalled;

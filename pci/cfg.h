@@ -1,13 +1,13 @@
-/* How configuration space is reached: ECAM on a machine (pci/ecam.h), a text dump or a model in tests. A
- * function outside every window reads all ones, as an absent one does (PCIe §2.3.2), and writes to it are
- * dropped. Accesses are 1, 2 or 4 bytes at an offset that is a multiple of their width. */
+/* Access to configuration space: ECAM on a machine (pci/ecam.h), a text dump or a model in tests. A function
+ * outside every window reads all ones, as an absent one does (PCIe §2.3.2), and writes to it are dropped.
+ * Accesses are 1, 2 or 4 bytes at an offset that is a multiple of their width. */
 #pragma once
 #include <stdbool.h>
 #include "kernel/bdf.h"
 
 struct pci_cfg {
 	void *ctx;
-	bool read_only; /* writes are dropped here: what cannot be known without them stays unknown */
+	bool read_only; /* writes are dropped: facts that need a write stay unknown */
 	uint32_t (*rd)(void *ctx, bdf_t fn, uint16_t off, unsigned bytes);
 	void (*wr)(void *ctx, bdf_t fn, uint16_t off, unsigned bytes, uint32_t v);
 };

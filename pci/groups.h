@@ -1,11 +1,11 @@
-/* IOMMU groups: functions that can reach each other, or be taken for each other, without the IOMMU noticing.
- * A group belongs to one domain. The rules are Linux's, but stricter for ports: docs/groups.md. */
+/* IOMMU groups: functions that can reach each other, or be mistaken for each other, without the IOMMU
+ * noticing. A group belongs to one domain. The rules are Linux's, but stricter for ports: docs/groups.md. */
 #pragma once
 #include "pci/pci.h"
 
-/* Numbers the groups of all functions from 1, in the order of their lowest functions. Again after VFs came or
- * went: numbers change. Reads registers and writes none: what ACS does not isolate now is together, so
- * acs_enable_all() comes first. Takes no memory. Returns how many groups there are. */
+/* Numbers the groups of all functions from 1, in the order of their lowest functions. Call again after VFs
+ * came or went: numbers change. Reads registers and writes none: functions that ACS does not isolate now are
+ * together, so acs_enable_all() comes first. Allocates no memory. Returns the number of groups. */
 unsigned groups_compute(struct pci *pci);
 
 /* The group of a function, 0 for one that came after groups_compute(). */
@@ -21,8 +21,8 @@ enum group_why {
 	GROUP_PORT,   /* at: a port that lets requests across below it */
 	GROUP_SWITCH, /* at: the first downstream port without all of ACS, of a switch that has several ports
 		       */
-	GROUP_BRIDGE, /* at: a bridge to or from a conventional bus, where requests have no sender of their
-			 own */
+	GROUP_BRIDGE, /* at: a bridge to or from a conventional bus, where requests do not carry their
+			 sender's id */
 	GROUP_MULTI,  /* at: the first of the functions of one device that have no ACS between them */
 	GROUP_ALIAS,  /* at: a function that also sends requests with the requester id of another */
 };
@@ -33,34 +33,33 @@ struct group_reason {
 	const struct pci_func *at;
 	const struct pci_func *other; /* GROUP_ALIAS: that other function */
 	unsigned missing;             /* PORT, SWITCH, MULTI: ACS_ bits (pci/acs.h) */
-	unsigned count, of;           /* SWITCH: so many of its downstream ports lack ACS; MULTI: functions */
-	bool stricter; /* PORT, SWITCH: Linux has some of these functions in different groups */
+	unsigned count, of; /* SWITCH: number of its downstream ports without ACS, of all; MULTI: functions */
+	bool stricter;      /* PORT, SWITCH: Linux has some of these functions in different groups */
 };
 
 /* Reason number n (from 0) of a group; SL_END after the last. A group of more than one has at least one. */
 enum sl_err groups_reason(const struct pci *pci, unsigned id, unsigned n,
 			  struct group_reason *out) MUST_CHECK;
 
-/* What it is, in a sentence. As snprintf. */
+/* The reason as a sentence. As snprintf. */
 void groups_reason_text(const struct group_reason *r, char *buf, size_t n);
-/* What can be done about it. */
+/* The remedy. */
 const char *groups_remedy(const struct group_reason *r);
 
-/* Why a function is taken as isolated although it does not say so by itself: a known vendor quirk; NULL when
- * it is not. */
+/* The vendor quirk by which a function counts as isolated although its registers do not show it; NULL:
+ * none. */
 const char *groups_quirk(const struct pci_func *fn);
 
-/* Root ports of Intel's PCHs before the 100 series (5 to 9 series, X79, X99) have registers of their own
- * instead of ACS, UPDCR and BSPR in the chipset's register block (Red Hat bugzilla 1037684). */
+/* Root ports of Intel's PCHs before the 100 series (5 to 9 series, X79, X99) have their own registers instead
+ * of ACS, UPDCR and BSPR in the chipset's register block (Red Hat bugzilla 1037684). */
 bool groups_old_pch_port(const struct pci_func *f);
 
-/* VT-d §3.17: integrated endpoints of a machine with VT-d send untranslated requests nowhere but to the
- * IOMMU. */
+/* VT-d §3.17: integrated endpoints of a machine with VT-d send untranslated requests only to the IOMMU. */
 bool groups_is_intel_integrated(const struct pci_func *f);
-/* It isolates, or Linux takes the ACS bits that a port lacks as set. */
+/* True when the function isolates, or when Linux takes a port's missing ACS bits as set. */
 bool groups_isolates_in_linux(const struct pci_func *f);
 
 /* The requester ids that the IOMMU sees in a function's DMA, the usual one first; returns how many. More than
- * one where a bridge may or may not put in its own, and with phantom functions (PCIe §2.2.6.2). */
+ * one where a bridge may substitute its own, and with phantom functions (PCIe §2.2.6.2). */
 #define GROUPS_ALIASES 10
 size_t groups_alias(const struct pci_func *fn, bdf_t out[GROUPS_ALIASES]);

@@ -1,5 +1,5 @@
 /* Names of classes, vendors and devices as pciutils has them, from the system's pci.ids, of which the build
- * keeps what there is room for (tools/pciids). Each is NULL when it is not kept or has no entry. */
+ * keeps as many as fit (tools/pciids). Each is NULL when it was not kept or has no entry. */
 #pragma once
 #include "kernel/bits.h"
 

@@ -1,7 +1,7 @@
-/* What a function needs to be driven: power, and every bridge between it and the processor. Firmware may
- * leave a function in D3hot, or a port with Memory Space Enable or Bus Master Enable clear; then its
- * registers read all ones, or its requests end at the port without a fault record (PCIe §7.5.1.1.3). Each
- * change is logged and stays until pci_paths_restore(), at the end of the run. */
+/* Makes a function reachable: power, and every bridge between it and the processor. The firmware may leave a
+ * function in D3hot, or a port with Memory Space Enable or Bus Master Enable clear; then its registers read
+ * all ones, or its requests end at the port without a fault record (PCIe §7.5.1.1.3). Each change is logged
+ * and stays until pci_paths_restore(), at the end of the run. */
 #pragma once
 #include "pci/pci.h"
 
@@ -10,21 +10,21 @@ unsigned pci_power_state(const struct pci_func *fn);
 /* "D3hot" */
 const char *pci_power_name(unsigned state);
 
-/* To D0, with the recovery time of PCIe §5.9; configuration space is put back where the function lost it.
- * Nothing happens in D0. Requests to what is below a bridge come through when it returns. SL_DEVICE with a
- * FAIL line when the state does not change. */
+/* To D0, with the recovery time of PCIe §5.9; configuration space is restored where the function lost it.
+ * Does nothing in D0. Functions below a bridge are reachable when it returns. SL_DEVICE with a FAIL line when
+ * the state does not change. */
 enum sl_err pci_power_on(struct pci_func *fn) MUST_CHECK;
 
 /* The function and every bridge above it in D0, Memory Space Enable of all of them, Bus Master Enable of the
- * bridges: from the root down. The function's domain is in place, and its own Bus Master Enable is the
- * caller's. SL_DEVICE with a FAIL line. */
+ * bridges: from the root down. The function's domain must be in place; the caller sets the function's Bus
+ * Master Enable. SL_DEVICE with a FAIL line. */
 enum sl_err pci_path_open(struct pci_func *fn) MUST_CHECK;
 
-/* The bridge above fn that does not pass requests to this BAR down, NULL when they all do. A bridge that
- * decodes subtractively passes everything (PCI-to-PCI Bridge Architecture Specification §3.2.3: programming
+/* The bridge above fn that does not forward requests to this BAR, NULL when all do. A bridge that decodes
+ * subtractively forwards everything (PCI-to-PCI Bridge Architecture Specification §3.2.3: programming
  * interface 1). */
 const struct pci_func *pci_path_stop(const struct pci_func *fn, const struct pci_bar *bar);
 
-/* Command bits and power states of all functions as they were found. Bus Master Enable of what was driven is
- * the caller's, and off. */
+/* Restores Command bits and power states of all functions. The caller has cleared Bus Master Enable of the
+ * functions it drove. */
 void pci_paths_restore(struct pci *pci);

@@ -1,4 +1,4 @@
-/* The PCI functions of the machine as Sluice found them, and what it could not look at.
+/* The PCI functions of the machine as Sluice found them, and the places it could not examine.
  *
  * Order of use: zero a struct pci, pci_scan() once for each MCFG window, then pci_quiesce(); after that VFs
  * may come and go (pci/sriov.h). Functions are never freed; the list is sorted by segment and routing id. A
@@ -16,7 +16,7 @@ struct pci_bar {
 	bool io, mem64, prefetch;
 };
 
-/* Addresses that a bridge passes down; size 0: none. */
+/* Addresses that a bridge forwards; size 0: none. */
 struct pci_window {
 	uint64_t base, size;
 };
@@ -35,13 +35,13 @@ enum pci_port_type {
 	PCI_PORT_CONVENTIONAL = 0xff, /* no PCI Express capability */
 };
 
-/* Why something that exists, or may, was not looked at. */
+/* Why something that exists, or may exist, was not examined. */
 enum pci_miss {
-	/* A bridge that is not followed; requests of what is below it come up all the same. */
+	/* A bridge that is not followed; requests of functions below it come up nevertheless. */
 	PCI_MISS_NO_NUMBERS, /* it has no bus numbers */
 	PCI_MISS_NUMBERS,    /* they do not ascend */
 	PCI_MISS_OVERLAP,    /* another bridge has some of them */
-	PCI_MISS_ASLEEP,     /* it is not in D0 and does not come to it, or may not be brought there */
+	PCI_MISS_ASLEEP,     /* it is not in D0 and does not enter it, or must not be changed */
 	PCI_MISS_OUTSIDE,    /* they lie beyond the bridge above, or beyond the ECAM window */
 	PCI_MISS_HIDDEN,     /* a bridge that is followed: these of its buses lie beyond */
 	PCI_MISS_RETRY,      /* a function that answers with Request Retry Status: PCIe §2.3.2 */
@@ -56,7 +56,7 @@ struct pci_missed {
 	uint8_t first, last; /* buses, where it is about buses */
 };
 
-/* How firmware had left a function, as pci_quiesce() found it; the first four are switched off there. */
+/* How the firmware had left a function, as pci_quiesce() found it; the first four are disabled there. */
 #define PCI_FOUND_ATS    BIT(0) /* Address Translation Services */
 #define PCI_FOUND_PRI    BIT(1) /* Page Requests */
 #define PCI_FOUND_PASID  BIT(2)
@@ -74,7 +74,7 @@ struct pci_func {
 	uint16_t vendor, device, sub_vendor, sub_device;
 	uint32_t class; /* 24 bits: base class, sub-class, programming interface */
 	uint8_t revision, hdr_type;
-	bool multi_function;         /* function 0 says that its device has more functions */
+	bool multi_function;         /* function 0 reports that its device has more functions */
 	bool is_bridge;              /* type 1 header, or 2: CardBus */
 	uint8_t sec, sub;            /* bridge: buses below it; 0, 0 when it was not descended */
 	uint8_t port_type;           /* enum pci_port_type */
@@ -86,7 +86,8 @@ struct pci_func {
 	uint16_t cap_pm, cap_msi, cap_msix, cap_pcie;
 	uint16_t cap_aer, cap_acs, cap_ari, cap_ats, cap_sriov, cap_pri, cap_pasid;
 
-	uint16_t quirkless; /* pci/quirk.h: BIT(enum pci_quirk_effect) of those that no row has for its ids */
+	uint16_t quirkless; /* pci/quirk.h: BIT(enum pci_quirk_effect) of the effects without a row for its
+			       ids */
 
 	/* pci/path.h: what Sluice changed, for pci_paths_restore() */
 	uint16_t command_set; /* bits of Command */
@@ -94,7 +95,7 @@ struct pci_func {
 
 	/* pci_quiesce() */
 	bool found_master; /* Bus Master Enable was set */
-	bool stuck;        /* and does not clear, or may not be cleared */
+	bool stuck;        /* and does not clear, or must not be cleared */
 	uint8_t found;     /* PCI_FOUND_ bits */
 
 	/* pci/errors.h: error bits that do not clear, and were reported once */
@@ -105,16 +106,16 @@ struct pci_func {
 	struct pci_func *pf; /* VF: its PF, otherwise NULL */
 	uint16_t vf_index;   /* VF: counted from 0 */
 
-	/* PF: VF BARs (address of VF 0, size of one VF) and the number of VFs that have room there. */
+	/* PF: VF BARs (address of VF 0, size of one VF) and the number of VFs that fit there. */
 	struct pci_bar vf_bar[PCI_BARS];
 	uint16_t vf_room;
-	struct sriov_saved *saved; /* sriov_enable(): what sriov_disable() puts back */
-	bool ari_forward_set;      /* port: Sluice switched ARI Forwarding on */
+	struct sriov_saved *saved; /* sriov_enable(): values for sriov_disable() to restore */
+	bool ari_forward_set;      /* port: Sluice enabled ARI Forwarding */
 	bool ari_hierarchy_set;    /* PF: Sluice set ARI Capable Hierarchy */
 
 	/* pci/groups.h */
 	unsigned group;         /* from 1; 0: not computed yet */
-	bool several, isolates; /* one of several functions of its device; keeps requests from going across */
+	bool several, isolates; /* one of several functions of its device; stops requests from going across */
 	struct pci_func *group_up; /* only while groups_compute() runs */
 };
 
@@ -141,11 +142,11 @@ struct pci {
 
 /* Finds the functions on buses bus_start..bus_end of a segment: down from bus_start through every bridge,
  * then on each bus that no bridge claims and where a function answers, which is a further root bus. Reads
- * capabilities and sizes BARs. A bridge is followed as far as the bridge above it and the window go; one
- * whose bus numbers cannot be right is not followed. What is not looked at is reported and kept in missed[].
- * A function that is not ready is waited for, one second in all. cfg is kept and must be the same in all
- * calls. SL_RANGE, SL_EXISTS when a bus was scanned before, SL_NOSPACE after 64 windows, SL_NOMEM (what was
- * found so far stays). */
+ * capabilities and sizes BARs. A bridge is followed as far as the bridge above it and the window go; one with
+ * impossible bus numbers is not followed. Places that are not examined are reported and kept in missed[].
+ * Waits for functions that are not ready, one second in all. cfg is kept and must be the same in all calls.
+ * SL_RANGE, SL_EXISTS when a bus was scanned before, SL_NOSPACE after 64 windows, SL_NOMEM (functions found
+ * so far stay). */
 enum sl_err pci_scan(struct pci *pci, const struct pci_cfg *cfg, uint16_t seg, uint8_t bus_start,
 		     uint8_t bus_end) MUST_CHECK;
 
@@ -155,23 +156,23 @@ bool pci_scanned(const struct pci *pci, uint16_t seg, uint8_t first, uint8_t las
 /* NULL when there is none. */
 struct pci_func *pci_find(const struct pci *pci, bdf_t bdf);
 
-/* Enters something that was not looked at. */
+/* Records something that was not examined. */
 void pci_miss(struct pci *pci, struct pci_missed what);
 /* "0000:00:04.0, a bridge to buses 01-01, is not followed: ...". As snprintf. */
 int pci_missed_text(const struct pci_missed *m, char *buf, size_t n);
 /* "overlap": one word, for programs. */
 const char *pci_miss_name(unsigned why);
-/* It is about a bridge that is not followed at all: its Bus Master Enable is off. */
+/* True for a bridge that is not followed at all: its Bus Master Enable is off. */
 static inline bool pci_miss_is_bridge(enum pci_miss why)
 {
 	return why <= PCI_MISS_OUTSIDE;
 }
 
 /* Clears Bus Master Enable of every function that is neither a host bridge nor a bridge that was followed,
- * and switches its MSI, MSI-X, ATS, PRI and PASID off, and its VFs (which takes a second). What was found on
- * stands in the function afterwards. A bridge that is not followed passes no request up with that bit clear
- * (PCIe §7.5.1.1.3). This asks the devices, and holds none of them back. Returns how many functions had Bus
- * Master Enable set, bridges not counted. */
+ * and disables its MSI, MSI-X, ATS, PRI, PASID and VFs (which takes a second). The struct records what was
+ * enabled. A bridge that is not followed forwards no request upstream with that bit clear (PCIe §7.5.1.1.3).
+ * This relies on the devices; it cannot force them. Returns how many functions had Bus Master Enable set,
+ * bridges not counted. */
 unsigned pci_quiesce(struct pci *pci);
 
 /* Bus Master Enable: PCIe §7.5.1.1.3. Set it only when the function's domain is in place. */

@@ -1,11 +1,11 @@
-/* Functions that are not what the specification says, by their ids: one table of what is done about which of
- * them, and who says so. Everything that Sluice does to a machine by its ids stands there, but for drivers of
- * their own devices. docs/quirks.md has it for readers. */
+/* Functions that deviate from the specification, by their ids: one table with the workaround and its source
+ * for each. All that Sluice does because of ids is in this table, except for drivers of their devices.
+ * docs/quirks.md documents it. */
 #pragma once
 #include "pci/pci.h"
 
 enum pci_quirk_effect {
-	QUIRK_NO_BARS,      /* no Base Address Registers stand at their place: they are not sized */
+	QUIRK_NO_BARS,      /* has no Base Address Registers at their place: they are not sized */
 	QUIRK_ACS_WIDE,     /* root port with ACS registers of 32 bits, Control at 8: pci/acs.h */
 	QUIRK_ACS_HIDDEN,   /* root port that isolates by registers of its chipset */
 	QUIRK_ALIAS_1,      /* sends requests as function 1 too */
@@ -26,15 +26,14 @@ struct pci_quirk {
 	const char *who;     /* specification update, or name in Linux */
 };
 
-/* Looks the ids of a function up once, so that pci_quirk_find() need not where no row has them. Its ids,
- * class and revision are known and do not change any more. */
+/* Looks the ids of a function up once, so that pci_quirk_find() is quick for functions without a row. Ids,
+ * class and revision must be known and final. */
 void pci_quirk_note(struct pci_func *fn);
 
-/* The row that has this effect for the function; NULL when there is none. Reads configuration space at most.
- */
+/* The row with this effect for the function; NULL when there is none. At most reads configuration space. */
 const struct pci_quirk *pci_quirk_find(const struct pci_func *fn, enum pci_quirk_effect effect);
 
 /* The i-th row; NULL past the last. */
 const struct pci_quirk *pci_quirk_row(unsigned i);
-/* "its Base Address Registers are not sized: ...": what is done. */
+/* "its Base Address Registers are not sized: ...": the workaround. */
 const char *pci_quirk_text(enum pci_quirk_effect effect);

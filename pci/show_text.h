@@ -1,4 +1,4 @@
-/* Pieces of text that lines of several files have, and registers as they are shown. */
+/* Pieces of text used by several files, and registers as text. */
 #pragma once
 #include "pci/show.h"
 

@@ -1,8 +1,8 @@
 /* The audit: problems that matter if you want to pass this machine's devices through to guests or users.
- * audit_run() needs the record (struct audit_in) and nothing else. It reads configuration spaces through
- * in->pci, numbers the groups there, and writes nothing to the machine, so it finds the same on the machine
- * and on a recorded report. What it found is a struct audit_result; the text for people, the JSON lines and
- * tools/replay are made from that and judge nothing themselves. docs/audit.md has a paragraph for each id. */
+ * audit_run() needs only the record (struct audit_in). It reads configuration spaces through in->pci, numbers
+ * the groups there, and writes nothing to the machine, so it finds the same on the machine and on a recorded
+ * report. The result is a struct audit_result; the text for people, the JSON lines and tools/replay are made
+ * from it and judge nothing themselves. docs/audit.md has a paragraph for each id. */
 #pragma once
 #include "apps/audit/room.h"
 #include "iommu/dmar/rmrr.h"
@@ -19,7 +19,7 @@ struct finding {
 	const char *who;  /* "0000:00:1c.0", "iommu0", "DMAR+0x48", "machine" */
 	const char *read; /* what was read, where, and its value */
 	const char *means;
-	const char *os; /* what an operating system does with it */
+	const char *os; /* how an operating system reacts */
 	const char *remedy;
 };
 
@@ -42,7 +42,7 @@ struct audit_summary {
 	} state[2];                          /* AUDIT_ENTRY, AUDIT_LEFT */
 	unsigned functions, groups, several; /* several: groups of more than one function */
 	unsigned hotplug, thunderbolt, ats;  /* ports; functions */
-	unsigned rmrrs_kept; /* functions that keep their RMRR and cannot be assigned to anybody */
+	unsigned rmrrs_kept;                 /* functions that keep their RMRR and cannot be assigned */
 };
 
 struct audit_verdict {
@@ -66,7 +66,7 @@ struct audit_result {
 	struct finding finding[AUDIT_FINDINGS];
 	unsigned findings, lost; /* lost: found too, but there was no room for them; a LIMIT says so */
 	struct rmrr_owner rmrr[AUDIT_RMRRS];
-	unsigned rmrrs;                    /* all of them, also those that rmrr[] has no room for */
+	unsigned rmrrs;                    /* all of them, also those that did not fit into rmrr[] */
 	struct audit_room room[AUDIT_PFS]; /* of in->pf[] */
 	struct audit_unjudged unjudged;
 	struct audit_summary summary;

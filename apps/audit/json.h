@@ -6,7 +6,7 @@
 
 #define REPORT_LINE JSONL_LINE
 
-/* What the units' tables say at one moment: shown, not judged. */
+/* The units' tables at one moment: shown, not judged. */
 #define LIVE_DOMAINS 80u
 #define LIVE_RUNS    512u
 #define LIVE_NONE    UINT16_MAX

@@ -1,4 +1,4 @@
-/* Inside apps/audit/: what the printers of text share. */
+/* Private to apps/audit/: shared by the printers of text. */
 #pragma once
 #include "apps/audit/report.h"
 

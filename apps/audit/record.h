@@ -1,7 +1,7 @@
-/* Everything that the audit judges, as it was read from a machine: by apps/audit/take.c on the machine
- * itself, from a recorded report on a host. The rules (audit.h) are functions of this and of nothing else, so
- * both give the same findings. The caller that fills it zeroes it first; what was not read stays 0 (or says
- * that it was not read), and the rules then report nothing about it.
+/* Everything that the audit judges, as read from a machine: by apps/audit/take.c on the machine itself, from
+ * a recorded report on a host. The rules (audit.h) depend only on this, so both give the same findings. The
+ * caller that fills it zeroes it first; what was not read stays 0 (or says that it was not read), and the
+ * rules then report nothing about it.
  *
  * Where it stands in a report (json=1): table, mem, unit and fn lines are the arrays of the same name; pci is
  * made from cfg, bar and window lines; the rest stands in run ("apic", "phys_bits", "proof"), sriov
@@ -22,7 +22,7 @@
 enum audit_phase {
 	AUDIT_ENTRY, /* as UEFI had it when it started the loader */
 	AUDIT_LEFT,  /* right after ExitBootServices */
-	AUDIT_NOW,   /* when the report was made: Sluice's own doing */
+	AUDIT_NOW,   /* when the report was made: Sluice's own settings */
 	AUDIT_PHASES
 };
 
@@ -41,7 +41,7 @@ struct audit_table { /* DMAR (each of them), MCFG, APIC, IVRS, SRAT, HPET, SPCR,
 struct audit_master { /* Bus Master Enable of a function: 0, 1, or -1 where it was not read */
 	bdf_t bdf;
 	int8_t entry, left;
-	uint8_t found; /* PCI_FOUND_ bits: what else firmware had left on */
+	uint8_t found; /* PCI_FOUND_ bits: what else the firmware had left enabled */
 };
 
 /* Routing of VFs: First VF Offset and VF Stride, which may differ with ARI Capable Hierarchy. */
@@ -62,10 +62,10 @@ struct audit_sriov { /* of a PF; VF BARs stand in its struct pci_func */
 };
 
 enum audit_proof {                        /* names in "run": */
-		   AUDIT_PROOF_DONE,      /* "done": the cases say how it went */
+		   AUDIT_PROOF_DONE,      /* "done": the cases have the result */
 		   AUDIT_PROOF_NO_UNIT,   /* "no unit": nothing translates */
 		   AUDIT_PROOF_OFF,       /* "off": iommu=off or iommu=pt */
-		   AUDIT_PROOF_NO_DEVICE, /* "no device": none that can be told what to access */
+		   AUDIT_PROOF_NO_DEVICE, /* "no device": none that can be made to access a chosen address */
 		   AUDIT_PROOF_NOT_NAMED, /* "not named": a controller is there; scratch= does not name it */
 		   AUDIT_PROOF_BROKEN, /* "broken": the device could not be set up, or the run did not end */
 		   AUDIT_PROOF_NOT_ASKED, /* "not asked": the console's audit does not attack; isolate does */
@@ -92,9 +92,9 @@ struct audit_in {
 	unsigned units;
 	struct audit_master fn[AUDIT_FUNCS];
 	unsigned fns;
-	struct pci_missed missed[AUDIT_MISSED]; /* what was not looked at; the first of them */
+	struct pci_missed missed[AUDIT_MISSED]; /* the first places that were not examined */
 	unsigned n_missed;                      /* all of them */
-	char failed[16];                        /* the stage that failed, or said FAIL; "" */
+	char failed[16];                        /* the stage that failed, or printed FAIL; "" */
 	struct pci *pci;                        /* all functions; audit_run() numbers its groups anew */
 	struct audit_sriov pf[AUDIT_PFS];
 	unsigned pfs;
@@ -103,17 +103,17 @@ struct audit_in {
 	struct hardware_errors errors;
 };
 
-/* What cannot be judged where nothing may be written (pci_cfg.read_only of in->pci); all 0 otherwise. */
+/* What cannot be judged without writing (pci_cfg.read_only of in->pci); all 0 otherwise. */
 struct audit_unjudged {
 	unsigned bars;    /* functions whose BARs are not sized */
 	unsigned vf_bars; /* PFs whose VF BARs are not */
-	unsigned acs;     /* functions with ACS off that counts as on: whether it takes effect is not known */
-	unsigned routes;  /* PFs whose First VF Offset and VF Stride were read in one of the two ARI states */
+	unsigned acs;     /* functions with ACS off that counts as on: its effect is unknown */
+	unsigned routes;  /* PFs whose First VF Offset and VF Stride were read in only one ARI state */
 	unsigned asleep;  /* bridges not in D0 */
 	unsigned all;     /* the sum, and one for the DMA that was not tried */
 };
 void audit_unjudged(const struct audit_in *in, struct audit_unjudged *out);
-/* What a scan did not look at. */
+/* The places that a scan did not examine. */
 void audit_take_missed(struct audit_in *in, const struct pci *pci);
 /* The table with that signature; NULL when there is none. */
 const struct audit_table *audit_table(const struct audit_in *in, const char *sig);

@@ -1,5 +1,5 @@
-/* The audit's report as text for people: made from a result of audit_run(), given to whoever takes it;
- * nothing is judged here. */
+/* The audit's report as text for people: made from a result of audit_run() and passed to a callback; nothing
+ * is judged here. */
 #pragma once
 #include "apps/audit/audit.h"
 

@@ -1,5 +1,5 @@
-/* Inside apps/audit/: what the rules share. Each rules_*.c looks at one topic of struct audit_in and tells
- * what it finds; texts.c has the words. */
+/* Private to apps/audit/: shared by the rules. Each rules_*.c examines one topic of struct audit_in and adds
+ * its findings; texts.c has the texts. */
 #pragma once
 #include "apps/audit/audit.h"
 #include "iommu/dmar/dmar.h"
@@ -26,7 +26,7 @@ struct judge;
 #define RULE(name, id, severity, kind, read, means, os, remedy)
 #include "apps/audit/rules.def"
 
-/* The counts of the page, from the record and what the rules found. */
+/* The counts of the page, from the record and the findings. */
 void summary_make(const struct audit_in *in, const struct audit_result *r, struct audit_summary *out);
 /* The verdict, from the cases and the numbers of findings in out. */
 void verdict_make(const struct audit_in *in, struct audit_verdict *out);

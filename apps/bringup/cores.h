@@ -1,4 +1,4 @@
-/* Every processor that firmware names. */
+/* Every processor that the firmware names. */
 #pragma once
 #include "apps/machine.h"
 

@@ -1,6 +1,5 @@
-/* What translation does not cover: functions under no unit that translates, and whatever exists without
- * having been looked at. Bus Master Enable is all that holds them, and that is a request to a device: a wall
- * is only a unit that translates. */
+/* What translation does not cover: functions under no translating unit, and devices that were not examined.
+ * Only Bus Master Enable stops these, and a device may ignore it; only a translating unit enforces. */
 #pragma once
 #include "iommu/iommu.h"
 #include "pci/pci.h"
@@ -9,8 +8,8 @@ struct coverage {
 	unsigned units, on; /* units of the DMAR table, and those of them that translate */
 	unsigned functions; /* found, that can do DMA: no PCI-PCI bridge, no host bridge */
 	unsigned no_unit;   /* of them under no unit that translates */
-	unsigned stuck;     /* of those, with a Bus Master Enable that stays on: nothing holds them */
-	unsigned missed;    /* bridges, buses and functions that were not looked at: pci->missed */
+	unsigned stuck;     /* of those, with a Bus Master Enable that stays on: nothing stops them */
+	unsigned missed;    /* bridges, buses and functions that were not examined: pci->missed */
 	unsigned vmd;       /* functions that hide others */
 };
 
@@ -23,22 +22,22 @@ static inline unsigned coverage_open(const struct coverage *c)
 	return c->no_unit + c->missed + c->vmd;
 }
 
-/* Nothing but a unit's tables decides what reaches memory: memory that firmware's drivers told devices of can
- * be used again. */
+/* True when only the units' tables decide which DMA reaches memory: buffers of the firmware's drivers can be
+ * reused. */
 static inline bool coverage_whole(const struct coverage *c)
 {
 	return c->functions && c->units && c->on == c->units && !coverage_open(c);
 }
 
-/* A line for each thing that translation does not cover, up to a limit. */
+/* Prints a line for each uncovered item, up to a limit. */
 struct machine;
 void coverage_name(struct machine *m, const char *subsystem);
 
 /* A function that can do DMA. */
 bool coverage_does_dma(const struct pci_func *f);
-/* A unit that translates covers it. */
+/* A translating unit covers it. */
 bool coverage_has_unit(const struct iommu *mmu, bool translating, bdf_t fn);
 
-/* Number i (from 0) of what is not covered, in a sentence; false after the last. */
+/* Uncovered item i (from 0) as a sentence; false after the last. */
 bool coverage_text(const struct pci *pci, const struct iommu *mmu, bool translating, unsigned i, char *buf,
 		   size_t n);

@@ -2,9 +2,9 @@
 #pragma once
 #include "apps/machine.h"
 
-/* Which functions belong together, and why: once before there are VFs, and once with them. */
+/* Which functions belong together, and why: once before VFs exist, and once with them. */
 enum sl_err stage_groups(struct machine *m) MUST_CHECK;
 
-/* Computes the groups anew and prints all of them; that of one function. */
+/* Recomputes the groups and prints all of them, or that of one function. */
 void groups_print(struct machine *m);
 void groups_print_of(struct machine *m, const struct pci_func *fn);

@@ -26,7 +26,7 @@ static void print_finding(void *ctx, const struct dmar_finding *f)
 	log_line("dmar", "  an operating system: %s", dmar_rule_text(f->rule)->os);
 }
 
-/* What is odd in firmware's table, and the memory that it wants to go on sharing with functions. */
+/* Findings in the firmware's table, and the memory that the firmware shares with functions. */
 void dmar_print_findings(struct machine *m, struct span table)
 {
 	const struct dmar_topo topo = topology_of(&m->pci);
@@ -150,8 +150,8 @@ static enum sl_err map_unit(void *ctx, phys_t base, uint64_t len, struct vtd_io 
 	return SL_OK;
 }
 
-/* An RMRR is for a function that firmware or a management controller goes on using. It was stopped like all
- * the others; now that it reaches its RMRRs and nothing else, it goes on as it was found. */
+/* An RMRR is for a function that the firmware or a management controller keeps using. It was stopped like all
+ * others; now that it reaches only its RMRRs, its bus mastering is restored. */
 static void owners_go_on(struct machine *m)
 {
 	unsigned n = 0;

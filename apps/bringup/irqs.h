@@ -1,4 +1,4 @@
-/* Interrupts of units, and of functions by way of them. */
+/* Interrupts of units, and of functions through them. */
 #pragma once
 #include "apps/machine.h"
 

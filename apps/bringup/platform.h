@@ -1,8 +1,8 @@
-/* The machine as firmware left it: the boot itself, tables, functions. */
+/* The machine as the firmware left it: the boot, tables, functions. */
 #pragma once
 #include "apps/machine.h"
 
-enum sl_err stage_boot(struct machine *m) MUST_CHECK; /* who started us, on what */
+enum sl_err stage_boot(struct machine *m) MUST_CHECK; /* loader, firmware and processor */
 enum sl_err stage_acpi(struct machine *m) MUST_CHECK; /* tables, clock */
 enum sl_err stage_pci(struct machine *m) MUST_CHECK;  /* the tree; no function masters the bus after it */
 void undo_pci(struct machine *m);

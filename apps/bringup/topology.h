@@ -1,11 +1,11 @@
-/* Where pci/ and iommu/ meet: the functions that the scan found, as the DMAR code asks for them. */
+/* Connects pci/ and iommu/: the scan's functions in the form that the DMAR code needs. */
 #pragma once
 #include "iommu/dmar/dmar.h"
 #include "pci/pci.h"
 
-/* How paths are followed, and which PF a VF has. */
+/* Callbacks to follow paths and to find a VF's PF. */
 struct dmar_topo topology_of(struct pci *pci);
-/* Which functions there are. */
+/* The machine's functions. */
 struct dmar_functions topology_functions(struct pci *pci);
 /* "USB controller"; ctx is a struct pci. NULL when unknown. */
 const char *topology_name(void *ctx, bdf_t fn);

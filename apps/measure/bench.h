@@ -1,11 +1,11 @@
-/* The benchmark: rows of one table. A row says what is done; it is run a few times for a fixed time each, and
- * its result says how often, how fast, and whether the repeats agree. */
+/* The benchmark: rows of one table. A row defines a workload; it is run a few times for a fixed time each,
+ * and its result has the rate, the latency, and whether the repeats agree. */
 #pragma once
 #include "apps/machine.h"
 
 #define BENCH_REPEATS 5u
 #define BENCH_ROWS    64u
-/* In a thousand: repeats that lie further apart than this, against the median, are noise. */
+/* Permille of the median: repeats with a greater spread are noise. */
 #define BENCH_SPREAD  200u
 
 /* How the device reaches the buffers. In all but the first two the queues are in one 2 MiB page. */
@@ -15,11 +15,11 @@ enum bench_map {
 	BENCH_1G,     /* one page of 1 GiB */
 	BENCH_2M,     /* one page of 2 MiB */
 	BENCH_4K,     /* pages of 4 KiB */
-	BENCH_STRICT, /* mapped for each request, and unmapped, invalidated and waited for after it */
+	BENCH_STRICT, /* mapped for each request; after it unmapped and invalidated, with a wait */
 };
 
 struct bench_row {
-	bool pf;      /* the PF's own queue, with no VF switched on */
+	bool pf;      /* the PF's own queue, with no VF enabled */
 	unsigned vfs; /* how many at once; 1 for the PF */
 	uint32_t depth, batch;
 	uint32_t bytes;
@@ -40,7 +40,7 @@ struct bench_result {
 	struct hist latency;       /* TSC ticks */
 };
 
-/* What rows are made for. */
+/* The limits that rows are made for. */
 struct bench_scene {
 	const struct config *cfg;
 	bool pf;
@@ -64,8 +64,8 @@ static inline bool bench_noisy(const struct bench_result *r)
 }
 
 /* Runs out->row once more, after a short warm-up, on m->vf[0..vfs), whose media timed_prepare() has written,
- * and adds it up; out is zeroed before the first. huge: memory of 1 GiB, aligned to that, for BENCH_1G.
- * SL_DEVICE, SL_VERIFY, SL_TIMEOUT: a request failed, brought wrong data, or nothing. */
+ * and accumulates the result; out is zeroed before the first. huge: memory of 1 GiB, aligned to that, for
+ * BENCH_1G. SL_DEVICE, SL_VERIFY, SL_TIMEOUT: a request failed, returned wrong data, or did not complete. */
 enum sl_err bench_repeat(struct machine *m, struct bench_result *out, const phys_t *huge) MUST_CHECK;
 
 /* The console's table, a histogram drawn in text, and lines of JSON. */

@@ -11,13 +11,6 @@
 static const char *const mode_names[] = {CONFIG_MODES(CONFIG_WORD)};
 static const char *const map_names[] = {"off -", "pt  -", "on  1G", "on  2M", "on  4K", "on  strict"};
 
-/* a / b with three digits after the point. */
-static void print_ratio(uint64_t a, uint64_t b)
-{
-	uint64_t x = b ? (a * 1000 + b / 2) / b : 0;
-	log_text(" %4llu.%03llu", (ull)(x / 1000), (ull)(x % 1000));
-}
-
 static void print_permille(unsigned x)
 {
 	log_text(" %5u.%u", x / 10, x % 10);
@@ -41,10 +34,10 @@ void bench_print_row(const struct bench_result *r)
 		 w->depth, batch, w->bytes / 1024, w->writes, w->seq ? "seq" : "random", mode_names[w->mode],
 		 map_names[w->map], (ull)r->median, (ull)(r->median * w->bytes / 1000000));
 	report_latency(&r->latency);
-	print_ratio(r->doorbells, r->ops);
-	print_ratio(r->empty, r->ops);
-	print_ratio(r->invals, r->ops);
-	print_ratio(r->irqs, r->ops);
+	report_ratio(r->doorbells, r->ops, 4);
+	report_ratio(r->empty, r->ops, 4);
+	report_ratio(r->invals, r->ops, 4);
+	report_ratio(r->irqs, r->ops, 4);
 	print_permille(r->fair);
 	print_permille(r->spread);
 	log_text("%s\n", bench_noisy(r) ? " noisy" : "");
@@ -124,10 +117,7 @@ void bench_print_json(const struct bench_result *r, const struct config *cfg)
 		 (ull)r->doorbells);
 	log_text(",\"empty\":%llu,\"invals\":%llu,\"irqs\":%llu,\"fair_permille\":%u", (ull)r->empty,
 		 (ull)r->invals, (ull)r->irqs, r->fair);
-	log_text(",\"ns\":{\"min\":%llu,\"p50\":%llu,\"p99\":%llu,\"p999\":%llu,\"max\":%llu}",
-		 (ull)report_ns(h->min), (ull)report_ns(hist_permille(h, 500)),
-		 (ull)report_ns(hist_permille(h, 990)), (ull)report_ns(hist_permille(h, 999)),
-		 (ull)report_ns(h->max));
+	report_latency_json(h);
 	json_hist(h);
 	log_text("}\n");
 }

@@ -3,5 +3,5 @@
 #include "apps/machine.h"
 
 enum sl_err stage_insn(struct machine *m) MUST_CHECK;
-/* The same of VFs that compute: apps/measure/compute_insn.c. */
+/* The same for VFs that compute: apps/measure/compute_insn.c. */
 enum sl_err compute_insn(struct machine *m) MUST_CHECK;

@@ -1,12 +1,12 @@
-/* One forbidden DMA and what came of it. The verdict is memory, medium and fault record; what the device says
- * is shown and not believed.
+/* One forbidden DMA and its outcome. The verdict comes from memory, medium and fault record; the device's own
+ * status is shown and not trusted.
  *
- * Every case has a positive control: the same access is first made where it is allowed, and has to be seen to
- * work. Without that its refusal would prove nothing, and the case counts as not tried.
+ * Every case has a positive control: the same access is first made where it is allowed, and must be seen to
+ * work. Otherwise its refusal would prove nothing, and the case counts as not tried.
  *
  * apps/proof/attack.c has the order of a case and its verdict; apps/proof/strike.h how each class of function
- * does it; apps/proof/guard.h the memory that must not change; apps/proof/bystanders.h who works meanwhile.
- */
+ * does it; apps/proof/guard.h the memory that must not change; apps/proof/bystanders.h the functions that
+ * work meanwhile. */
 #pragma once
 #include "apps/machine.h"
 #include "apps/vf/own_memory.h"
@@ -16,7 +16,7 @@
 struct bystanders;
 struct strike_ops;
 
-/* A function that can be told to access an address of our choice. */
+/* A function that can be made to access a chosen address. */
 struct attacker {
 	char name[16];
 	struct pci_func *fn;
@@ -24,7 +24,7 @@ struct attacker {
 	const struct strike_ops *ops;    /* how it does it: apps/proof/strike.h */
 	void *dev;                       /* of ops */
 	const struct msix_table *msix;   /* NULL: it sends no MSI-X */
-	const struct bystanders *others; /* who works meanwhile; NULL: nobody */
+	const struct bystanders *others; /* functions that work meanwhile; NULL: none */
 	uint16_t worked; /* kinds of access that a control has seen to work: BIT(enum attack_kind) */
 	/* ALLOWED_PAGES pages that it may read and write, and where nothing else is: for the control. */
 	struct dma_buf allowed;
@@ -34,7 +34,7 @@ struct attacker {
 	const void *table, *contexts; /* top of its second-level tables; its bus's context table */
 };
 
-/* Kinds of access that are done in different ways. */
+/* Kinds of access that are made in different ways. */
 enum attack_kind {
 	ATTACK_READ,
 	ATTACK_WRITE,
@@ -60,7 +60,7 @@ struct attack {
 	/* An interrupt: to is where its message goes. */
 	bool interrupt;
 	bool msix;               /* sent as its MSI-X vector 0; else a DMA write of four bytes, */
-	bool unseen;             /* nobody would see it arrive */
+	bool unseen;             /* its arrival would not be seen */
 	uint32_t data;           /* which these are, by who can choose them */
 	uint16_t index;          /* entry that a record has to name, where iommu_why_has_index() */
 	const uint64_t *arrived; /* counts what gets through */
@@ -70,8 +70,8 @@ struct attack {
 };
 
 enum attack_outcome {
-	/* no effect, recorded rightly, everyone works on; of an interrupt that would be seen if it arrived a
-	 * unit may keep no record */
+	/* no effect, correctly recorded, all other functions work on; for an interrupt whose arrival would be
+	 * seen the unit need not keep a record */
 	ATTACK_REFUSED,
 	ATTACK_SUCCEEDED, /* memory was changed, or a word of what must not be read came back */
 	ATTACK_FOREIGN,   /* a read brought data that is neither what was there before nor empty */
@@ -79,7 +79,7 @@ enum attack_outcome {
 	ATTACK_SILENT,    /* no effect seen, and no fault recorded */
 	ATTACK_MISTOLD,   /* no effect, but the fault record is wrong */
 	ATTACK_OTHERWISE, /* refused, but the tables in memory, walked from the root, say something else */
-	ATTACK_HARMED, /* refused, but somebody does not work as before, or the device could not be driven */
+	ATTACK_HARMED,    /* refused, but another function was disturbed, or the device could not be driven */
 	ATTACK_NOT_TRIED, /* the control had no effect */
 	ATTACK_OUTCOMES
 };
@@ -103,7 +103,7 @@ void attack_run(struct machine *m, struct attacker *by, const struct attack *a, 
 /* The attacker's first fault since iommu_fault_claim(); waits a fifth of a second for it. */
 bool attack_fault(struct machine *m, struct iommu_fault *f);
 
-/* Makes the function ready for an access, and no more. */
+/* Only prepares the function for an access. */
 enum sl_err attack_ready(struct machine *m, struct attacker *by, const struct attack *a) MUST_CHECK;
 /* Ready, but for a->seen, and the strike, for accesses that are allowed. */
 enum sl_err attack_strike(struct machine *m, struct attacker *by, const struct attack *a, char *said,

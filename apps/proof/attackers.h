@@ -1,5 +1,5 @@
-/* Who attacks in stage isolate: every function of a class (apps/proof/strike.h) that can be told to, each
- * with pages of its own in its own domain. */
+/* The attackers of stage isolate: every function of a class (apps/proof/strike.h) that can attack, each with
+ * separate pages in its own domain. */
 #pragma once
 #include "apps/proof/guard.h"
 #include "apps/proof/strike.h"
@@ -17,21 +17,23 @@
 struct attackers {
 	struct attacker one[ATTACKERS_MAX];
 	unsigned n;
-	phys_t decoy;          /* a page table of the kernel's that maps a page nobody uses */
+	phys_t decoy;          /* a page table of the kernel's that maps an unused page */
 	bool fetched[VFS_MAX]; /* VFs that were seen to fetch without a controller open, in this pass */
 };
 
-/* Finds them all and gives each its pages. After an error attackers_close() puts back what was done. */
+/* True when some class can attack on this machine without a controller that scratch= names. */
+bool attackers_there(const struct pci *pci);
+/* Finds them all and maps each its pages. After an error attackers_close() undoes it. */
 enum sl_err attackers_open(struct machine *m, struct attackers *all) MUST_CHECK;
 void attackers_close(struct attackers *all);
 
 /* For open() of a class: *by without its pages, which it is given here. SL_NOSPACE. */
 enum sl_err attackers_add(struct machine *m, struct attackers *all, const struct attacker *by) MUST_CHECK;
 
-/* Each attacker's tables, walked from the root, lead to its memory and to nothing else. SL_VERIFY. */
+/* Verifies that each attacker's tables, walked from the root, lead only to its memory. SL_VERIFY. */
 enum sl_err attackers_check(struct machine *m, const struct attackers *all) MUST_CHECK;
 
-/* Guards what no attack may change: all attackers' pages, what the units read (tables of every kind and
+/* Guards the memory that no attack may change: all attackers' pages, the units' tables (of every kind and
  * level), the kernel's stand-ins, the registers of each controller that is open. */
 void attackers_guard(struct machine *m, const struct attackers *all);
 

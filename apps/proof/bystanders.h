@@ -1,5 +1,5 @@
-/* Those who do nothing forbidden: they have work in flight while another function attacks, and all of it has
- * to be right. */
+/* VFs that do nothing forbidden: they have work in flight while another function attacks, and all of it must
+ * be correct. */
 #pragma once
 #include "apps/machine.h"
 
@@ -18,5 +18,5 @@ extern const struct bystanders bystanders_block;
 /* While an attack takes long: a VF whose work is done begins again. */
 void bystanders_turn(struct machine *m);
 
-/* Operations that they have done, each of which was right. */
+/* Operations they completed, all with correct results. */
 uint64_t bystanders_verified(void);

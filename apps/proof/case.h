@@ -1,6 +1,6 @@
-/* The cases of stage isolate as tables: what docs/attacks.md lists is what runs. To add one: a row and its
- * make() in apps/proof/case_memory.c, case_interrupt.c or case_detached.c, and a row in docs/attacks.md,
- * which tools/check_docs.py compares with these. */
+/* The cases of stage isolate as tables, in step with docs/attacks.md. To add one: a row and its make() in
+ * apps/proof/case_memory.c, case_interrupt.c or case_detached.c, and a row in docs/attacks.md, which
+ * tools/check_docs.py compares with these. */
 #pragma once
 #include "apps/proof/ledger.h"
 

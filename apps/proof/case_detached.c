@@ -29,8 +29,8 @@ static bool landed(const struct dma_buf *b)
 	return false;
 }
 
-/* An access that is allowed: it reaches the place, and its translation is cached. Whoever calls wipes the
- * place, when nothing reaches it any more: the same data again would pass for no change. */
+/* An access that is allowed: it reaches the place, and its translation is cached. The caller wipes the place
+ * once nothing reaches it any more: the same data again would pass for no change. */
 static bool reach(const struct trial *t, const struct attack *a, const struct dma_buf *b)
 {
 	char said[48];
@@ -62,7 +62,7 @@ static struct attack detached_attack(const struct trial *t, const struct attack_
 	return a;
 }
 
-/* Through its own domain, which goes on without it. */
+/* Through its own domain, which continues without it. */
 static enum step after_detach(const struct trial *t, const struct attack_case *c)
 {
 	struct attack a = detached_attack(t, c);
@@ -94,7 +94,7 @@ static enum step after_destroy(const struct trial *t, const struct attack_case *
 	return seen ? STEP_DONE : STEP_NO_EFFECT;
 }
 
-/* It has its old requester id, queues and bus mastering, but nobody has attached it. Its control is what it
+/* It has its old requester id, queues and bus mastering, but it is not attached. Its control is what it
  * fetched in this pass while it had a domain. */
 static enum step on_again(const struct trial *t, const struct attack_case *c)
 {

@@ -1,6 +1,6 @@
 /* Forged interrupts: messages that a function is not entitled to, written by DMA and, where it has MSI-X,
- * sent as such. Where one can arrive, its vector has a handler that counts, so that nobody is harmed and
- * arriving is seen.
+ * sent as such. Where one can arrive, its vector has a handler that counts, so that it does no harm and its
+ * arrival is seen.
  *
  * A DMA write to 0xfee00000.. is an interrupt whatever the tables of DMA say (VT-d §3.15): only interrupt
  * remapping can refuse it, by its format, by its index, and by the requester id that comes with it. A
@@ -14,7 +14,7 @@
 #include "kernel/msi.h"
 #include "kernel/irq.h"
 
-#define HARMLESS  0x40u /* fixed delivery, a vector that nobody uses, to a processor that is not there */
+#define HARMLESS  0x40u /* fixed delivery, an unused vector, to a processor that does not exist */
 #define INDEX_END 65536u
 
 struct interrupts {
@@ -123,7 +123,7 @@ static enum step beyond_table(const struct trial *t, const struct attack_case *c
 	iommu_irq_info(&t->m->iommu, unit, &info);
 	if (info.lacks || info.entries == INDEX_END)
 		return STEP_DONE;
-	struct iommu_irq irq = {.index = (uint16_t)info.entries, .count = 1};
+	struct iommu_irq irq = {.hw = t->m->iommu.hw, .index = (uint16_t)info.entries, .count = 1};
 	a.to = iommu_irq_message(&irq, 0).addr;
 	a.index = irq.index;
 	a.why = WHY_IRQ_INDEX;

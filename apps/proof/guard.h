@@ -9,16 +9,16 @@ struct machine;
 void guard_none(void);
 /* Adds a range; one that is in the list already is not added again. */
 void guard_add(const void *va, size_t len);
-/* Registers of a device that nobody writes to meanwhile: sum(of) reads them, which changes nothing. */
+/* Registers of a device that are not written meanwhile: sum(of) reads them, which changes nothing. */
 void guard_regs(uint64_t (*sum)(const void *of), const void *of);
-/* What the units read: every root table and context table, every level of every second-stage table that a
+/* The units' tables: every root table and context table, every level of every second-stage table that a
  * context entry leads to, and the interrupt tables, as the units' registers name them. */
 void guard_tables(struct machine *m);
-/* False when something is not in the list for want of memory or room: nothing can be said of changes then. */
+/* False when something did not fit into the list or memory ran out: then changes may go unnoticed. */
 bool guard_whole(void);
 
 void guard_take(void);
-/* True when anything is not as guard_take() copied it. */
+/* True when anything differs from guard_take()'s copy. */
 bool guard_changed(void);
-/* Gives the copies back. */
+/* Frees the copies. */
 void guard_free(void);

@@ -122,7 +122,7 @@ static void try_compat(struct machine *m, struct vf *vf)
 		 passed ? "DELIVERED, whatever the unit's registers say: not enforced here" : "refused");
 }
 
-/* A vector that nobody handles stops nothing: the core goes on and counts it. */
+/* A vector without a handler stops nothing: the core counts it and continues. */
 static bool stray_is_dropped(struct machine *m, struct vf *vf)
 {
 	uint64_t before = strays();
@@ -168,7 +168,7 @@ static enum sl_err try_vf(struct machine *m, struct vf *vf, const struct iommu_i
 	if (!is_refused(m, vf, "another function's entry", iommu_irq_message(other, 0), WHY_IRQ_SOURCE))
 		return failed(vf, "an interrupt through another function's entry was not refused correctly");
 	if (vf->index == 0) {
-		struct iommu_irq beyond = {.index = IRQ_ENTRIES, .count = 1};
+		struct iommu_irq beyond = {.hw = m->iommu.hw, .index = IRQ_ENTRIES, .count = 1};
 		if (!is_refused(m, vf, "beyond the table", iommu_irq_message(&beyond, 0), WHY_IRQ_INDEX))
 			return failed(vf, "an interrupt beyond the table was not refused correctly");
 		try_compat(m, vf);

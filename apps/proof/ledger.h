@@ -1,5 +1,5 @@
-/* What comes of each case of stage isolate: its line, its count, its place in the audit, and the sentences at
- * the end, each of which says what was counted and nothing else. */
+/* Records each case of stage isolate: its line, its count, its entry for the audit, and the sentences at the
+ * end, which state only what was counted. */
 #pragma once
 #include "apps/proof/attackers.h"
 
@@ -24,8 +24,8 @@ void trial_no_effect(const struct trial *t, const struct attack *a);
  * refused. */
 void trial_broken(const struct trial *t, const char *what);
 
-/* Counts of a run anew; the head of the table; the sentences at the end, of what m->tally and the other
- * counts say. */
+/* Resets the counts; prints the head of the table; prints the sentences at the end, from m->tally and the
+ * other counts. */
 void ledger_clear(void);
 void ledger_print_head(void);
 void ledger_print_sum(const struct machine *m);

@@ -3,5 +3,5 @@
 #include "apps/machine.h"
 
 enum sl_err stage_refuse(struct machine *m) MUST_CHECK;
-/* The same of VFs that compute: apps/proof/compute_refuse.c. */
+/* The same for VFs that compute: apps/proof/compute_refuse.c. */
 enum sl_err compute_refuse(struct machine *m) MUST_CHECK;

@@ -1,4 +1,4 @@
-/* What must not happen, and does not. */
+/* Stages that attempt forbidden accesses. */
 #pragma once
 #include "apps/machine.h"
 

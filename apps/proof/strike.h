@@ -1,6 +1,6 @@
-/* How each class of function makes an access to an address of our choice. A class is a struct strike_ops in a
- * file of its own, strike_NAME.c; apps/proof/attackers.c lists those that stage isolate looks for. What a
- * class says about its accesses is shown and not believed: the verdict is attack.c's. */
+/* How each class of function makes an access to a chosen address. A class is a struct strike_ops in its file
+ * strike_NAME.c; apps/proof/attackers.c lists those that stage isolate looks for. What a class reports about
+ * its accesses is shown but not trusted: attack.c decides. */
 #pragma once
 #include "apps/proof/attack.h"
 
@@ -9,16 +9,18 @@ struct attackers;
 /* Errors of these functions: the device could not be driven. A NULL is a function that the class does not
  * need or does not have, as said at each. */
 struct strike_ops {
-	const char *how;      /* for a person: "copies of any length" */
+	const char *how;      /* as text: "copies of any length" */
 	uint32_t least, most; /* bytes of its shortest write, and of its longest access */
 	bool any_data;        /* it writes bytes of our choice, so it can send any interrupt by DMA */
 
+	/* True when the machine has a function of the class that needs no scratch= to attack. NULL: never. */
+	bool (*there)(const struct pci *pci);
 	/* Stage isolate: adds each function of the class that can attack (attackers_add()). NULL: none. */
 	enum sl_err (*open)(struct machine *m, struct attackers *all);
 	/* Undoes open(), also after an error, when the attackers' pages are gone. NULL: nothing to undo. */
 	void (*close)(void);
-	/* Adds registers of every function of the class that is open, by guard_regs(): those that nobody
-	 * writes to during an attack, and whose reading changes nothing. NULL: none. */
+	/* Adds registers of every function of the class that is open, by guard_regs(): those that are not
+	 * written during an attack, and whose reading changes nothing. NULL: none. */
 	void (*guard)(struct machine *m);
 
 	/* True when this attacker can make that access at all. */
@@ -51,8 +53,8 @@ struct strike_ops {
 
 extern const struct strike_ops strike_nvme_vf; /* .dev: struct vf with an NVMe controller that is open */
 extern const struct strike_ops strike_nvme_pf; /* .dev: struct nvme_ctrl that is open */
-/* .dev: struct nvme_io of a controller that nobody has open: it is made to fetch a command from any address,
- * and would put a completion into the page after it. */
+/* .dev: struct nvme_io of a controller that no driver has open: it is made to fetch a command from any
+ * address, and would put a completion into the page after it. */
 extern const struct strike_ops strike_nvme_fetch;
 extern const struct strike_ops strike_edu;  /* .dev: struct edu_attacker */
 extern const struct strike_ops strike_msix; /* any function with .msix whose class has kick() */

@@ -7,7 +7,7 @@
 
 #define COMPUTE_LEN 64u /* bytes of a job's data */
 
-/* Behind a VF's jobs: a page that nobody may touch, pages for the control, a place for a ring. */
+/* Behind a VF's jobs: a page that no device may touch, pages for the control, a place for a ring. */
 #define COMPUTE_TARGET  (JOB_TAGS * JOB_BYTES)
 #define COMPUTE_ALLOWED (COMPUTE_TARGET + 2 * PAGE_SIZE)
 #define COMPUTE_RING    (COMPUTE_TARGET + QAT_TX_BYTES)

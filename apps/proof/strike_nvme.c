@@ -1,7 +1,7 @@
 /* NVMe controllers as attackers. A VF reads and writes on its ring with any address; a PF (or a controller
- * without SR-IOV) is told to Identify into any address and to write 4 bytes of a log page there, which writes
- * nothing to its medium; a controller that nobody has open is started on queues at any address and fetches a
- * command from there. */
+ * without SR-IOV) gets an Identify command with any address and to write 4 bytes of a log page there, which
+ * writes nothing to its medium; a controller that no driver has open is started on queues at any address and
+ * fetches a command from there. */
 #include "apps/proof/attackers.h"
 #include "apps/vf/nvme.h"
 #include "apps/vf/batch.h"
@@ -150,7 +150,7 @@ static uint32_t vf_leaked(struct machine *m, struct attacker *by, const struct a
 	return CHUNK;
 }
 
-/* The attacker's own ring goes on. */
+/* The attacker's own ring continues. */
 static bool vf_works(struct machine *m, struct attacker *by)
 {
 	struct vf *vf = by->dev;
@@ -304,7 +304,7 @@ const struct strike_ops strike_nvme_pf = {.how = "Identify and Get Log Page, whi
 					  .healthy = pf_works,
 					  .kick = pf_kick};
 
-/* ---- a controller that nobody has open ---- */
+/* ---- a controller that no driver has open ---- */
 
 static bool fetch_can(const struct attacker *by, const struct attack *a)
 {
@@ -312,7 +312,7 @@ static bool fetch_can(const struct attacker *by, const struct attack *a)
 	return !a->write && IS_ALIGNED(a->to, CHUNK);
 }
 
-/* It stops at the first queue access that is refused. Whoever opens it next resets it. */
+/* It stops at the first queue access that is refused. The next driver to open it resets it. */
 static enum sl_err fetch_strike(struct machine *m, struct attacker *by, const struct attack *a, char *said,
 				size_t n)
 {

@@ -17,9 +17,9 @@ struct command {
 	const char *name, *args, *what, *example;
 	const char *keys; /* words with blanks between them; may be NULL */
 	uint8_t takes;    /* enum shell_takes */
-	bool live;        /* long work: its lines have time and name, and do not stop at a full screen */
+	bool live;        /* long work: its lines have time and name, and are not paged */
 	bool leaves;      /* the shell ends after it */
-	/* word[0] is the name. False: it was not called as args says. */
+	/* word[0] is the name. False: the arguments do not match args. */
 	bool (*run)(struct machine *m, unsigned n, char **word);
 };
 

@@ -1,4 +1,4 @@
-/* All commands, and what half a word can become. */
+/* All commands, and completion of words. */
 #pragma once
 #include "apps/shell/command.h"
 
@@ -7,12 +7,11 @@ struct command_at { /* zeroed: before the first */
 	unsigned table;
 };
 
-/* Goes to the next command; false after the last. */
+/* Advances to the next command; false after the last. */
 bool command_next(struct command_at *at);
 /* NULL when there is none of that name. */
 const struct command *command_find(const char *name);
 
-/* What could stand for the last word of text (len bytes, up to the cursor): goes through all that could be
- * meant, once for each call of each(); g->start is set. */
+/* Offers every completion of the last word of text (len bytes, up to the cursor); sets g->start. */
 void complete(const struct machine *m, const char *text, size_t len, struct words_guess *g,
 	      void (*each)(const char *word));

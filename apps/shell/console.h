@@ -1,5 +1,5 @@
-/* What the shell prints on and reads from: every device that a person may sit at. Today that is the serial
- * console (kernel/serial.h); a device more is a row in console.c. */
+/* The shell's input and output: every console device. Today that is the serial console (kernel/serial.h); a
+ * further device is a row in console.c. */
 #pragma once
 #include "kernel/log.h"
 

@@ -1,7 +1,7 @@
-/* The line editor of the console: bytes of a terminal in, edits and their echo out. Pure. The echo uses
- * backspace, carriage return and bell alone, so it is right on every terminal, a dumb one too; escape
- * sequences are understood (cursor keys), never sent. A line is never longer than what is left of 80 columns
- * behind the prompt: more is refused with a bell. Input is not trusted: anything may come. */
+/* The line editor of the console: bytes of a terminal in, edits and their echo out. Pure. The echo uses only
+ * backspace, carriage return and bell, so it works on every terminal, even a dumb one; escape sequences are
+ * understood (cursor keys), never sent. A line is never longer than what is left of 80 columns behind the
+ * prompt: more is refused with a bell. Input is not trusted. */
 #pragma once
 #include "kernel/bits.h"
 
@@ -24,19 +24,19 @@ struct line {
 
 	char history[LINE_HISTORY][LINE_SIZE];
 	unsigned entries;      /* ever made; the newest is entries - 1 */
-	unsigned back;         /* so many entries back are we; 0: the line being written, kept in */
-	char draft[LINE_SIZE]; /* here meanwhile */
+	unsigned back;         /* entries back from the newest; 0: the line being edited, saved in */
+	char draft[LINE_SIZE]; /* this while browsing */
 
 	unsigned escape; /* 0: none; 1: after ESC; 2: in a sequence; 3: after ESC O */
 	unsigned number; /* parameter of the sequence */
-	bool after_cr;   /* a line feed after it is the same Enter */
+	bool after_cr;   /* a line feed after the CR is the same Enter */
 };
 
 /* An empty line; the history stays. */
 void line_start(struct line *l);
 /* One byte from the terminal. */
 enum line_event line_key(struct line *l, uint8_t byte);
-/* Puts text in at the cursor; false, and nothing is changed, when there is no room. */
+/* Inserts text at the cursor; false, and nothing is changed, when it does not fit. */
 bool line_insert(struct line *l, const char *text, size_t len);
 /* Writes the line again behind a prompt that was just printed. */
 void line_show(struct line *l);

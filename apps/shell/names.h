@@ -1,4 +1,4 @@
-/* Functions as people name them at the prompt, and what commands need first. */
+/* Names of functions at the prompt, and common preconditions of commands. */
 #pragma once
 #include "apps/machine.h"
 
@@ -9,5 +9,5 @@ const char *function_name(bdf_t fn, char name[NAME_SIZE]);
 struct pci_func *function_named(const struct machine *m, const char *word);
 /* False, and a sentence, when translation is not on. */
 bool need_translation(const struct machine *m);
-/* A PF whose VFs are on; NULL when there is none. */
+/* A PF with VFs enabled; NULL when there is none. */
 struct pci_func *pf_with_vfs(const struct machine *m);

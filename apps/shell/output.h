@@ -1,5 +1,5 @@
-/* What is printed while the shell lasts: text goes through the pager to the console, and a line of progress
- * is replaced by the next one. */
+/* Output while the shell runs: text goes through the pager to the console, and a progress line is replaced by
+ * the next one. */
 #pragma once
 #include "kernel/bits.h"
 

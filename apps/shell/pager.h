@@ -1,4 +1,4 @@
-/* Stops long output when a screen of 80x24 is full, until a key asks for more. Pure: it counts, and tells
+/* Stops long output when a screen of 80x24 is full, until a key asks for more. Pure: it counts, and returns
  * what to do with each byte. */
 #pragma once
 #include "kernel/bits.h"

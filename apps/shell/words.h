@@ -1,11 +1,10 @@
-/* What is typed at the console, taken apart, and what could be meant by half a word. Pure; nothing of it is
- * trusted. */
+/* Parsing and completion of console input. Pure; input is not trusted. */
 #pragma once
 #include "kernel/bdf.h"
 
 #define WORDS_MAX 8u
 
-/* Cuts a line at blanks, in place. How many words; WORDS_MAX + 1 when there are more. */
+/* Splits a line at blanks, in place. Returns the number of words; WORDS_MAX + 1 when there are more. */
 unsigned words_split(char *line, char *word[WORDS_MAX]);
 
 /* "01:00.0" or "0000:01:00.0". */
@@ -14,7 +13,7 @@ bool word_bdf(const char *s, bdf_t *out);
 bool word_hex(const char *s, uint64_t *out);
 /* Decimal, at most max. */
 bool word_decimal(const char *s, uint32_t max, uint32_t *out);
-/* s behind prefix; NULL when it does not begin so. */
+/* s after prefix; NULL when it does not begin with it. */
 const char *word_after(const char *s, const char *prefix);
 
 /* Which functions: -1 is any. As lspci's -s [[domain:]bus:][device][.function] and -d
@@ -29,8 +28,8 @@ bool word_slot(const char *s, struct word_slot *out);
 bool word_slot_has(const struct word_slot *slot, bdf_t fn);
 bool word_id(const char *s, struct word_id *out);
 
-/* Completion: offer() every word that there is; common is then what all those that begin with start have in
- * common, and n how many they are. */
+/* Completion: offer() every candidate; common is then the common prefix of those that begin with start, and n
+ * their number. */
 struct words_guess {
 	const char *start;
 	unsigned n;

@@ -108,40 +108,21 @@ static enum sl_err start(struct machine *m, bool here)
 	return e;
 }
 
-static void print_us(const struct hist *h, unsigned permille)
-{
-	uint64_t ns = report_ns(hist_permille(h, permille));
-	log_text(" %7llu.%llu", (ull)(ns / 1000), (ull)(ns % 1000 / 100));
-}
-
-static void print_row(const char *name, const struct hist *h, uint64_t ops, uint64_t doorbells, uint64_t us)
-{
-	uint64_t bells = ops ? (doorbells * 1000 + ops / 2) / ops : 0;
-	log_text("  %-12s %8llu %6llu", name, (ull)(ops * 1000000 / us), (ull)(ops * CHUNK / us));
-	print_us(h, 500);
-	print_us(h, 990);
-	print_us(h, 999);
-	print_us(h, 1000);
-	log_text(" %4llu.%03llu\n", (ull)(bells / 1000), (ull)(bells % 1000));
-}
-
 /* As stage timed's, for 80 columns. */
 static void print_table(struct machine *m)
 {
+	struct report_table t;
 	char fn[NAME_SIZE], name[NAME_SIZE + 8];
-	uint64_t doorbells = 0;
-	hist_reset(&m->tally.latency);
-	log_text("  VF              ops/s   MB/s median us       p99     p99.9       max bells/op\n");
+	report_begin(&t, REPORT_80, m->tally.timed_us, &m->tally.latency);
 	for (unsigned v = 0; v < m->pairs; v++) {
 		const struct vf *vf = &m->vf[v];
-		hist_merge(&m->tally.latency, &vf->latency);
-		doorbells += vf->timed.doorbells;
 		int n = fmt_print(name, sizeof name, "%s", function_name(vf->fn->bdf, fn));
 		if (vf->first) /* a further queue pair of the VF */
 			fmt_print(name + n, sizeof name - (size_t)n, "/%u", vf->pair);
-		print_row(name, &vf->latency, vf->ops, vf->timed.doorbells, m->tally.timed_us);
+		report_add(&t, &(struct report_row){name, "", &vf->latency, vf->ops, vf->ops * CHUNK,
+						    &vf->timed});
 	}
-	print_row("all", &m->tally.latency, m->tally.timed_ops, doorbells, m->tally.timed_us);
+	(void)report_end(&t);
 }
 
 static enum sl_err stop(struct machine *m)

@@ -1,11 +1,10 @@
-/* Requests that are waited for together, for the phases where correctness is shown and time does not matter.
- */
+/* Batches of requests with a common wait, for the phases that check results and are not timed. */
 #pragma once
 #include "apps/machine.h"
 
 /* Submits vf->batch.req[0..n), tags 0..n-1, and rings once. */
 enum sl_err batch_start(struct vf *vf) MUST_CHECK;
-/* Takes what came back, without waiting; true when something did. */
+/* Takes completed requests without waiting; true when there were any. */
 bool batch_poll(struct vf *vf);
 /* Waits until all that batch_start() began on any VF is back; SL_TIMEOUT when nothing moves for 10 s. */
 enum sl_err batch_finish(struct machine *m) MUST_CHECK;

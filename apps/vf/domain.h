@@ -1,4 +1,4 @@
-/* Functions and their domains, whatever device they are. */
+/* Functions and their domains, independent of the device. */
 #pragma once
 #include "apps/machine.h"
 
@@ -11,10 +11,10 @@ static inline unsigned domain_number(const struct domain *dom)
 {
 	return dom ? domain_id(dom) : 0;
 }
-/* Puts a function into its domain, then switches its power, registers and bus mastering on, with the bridges
+/* Attaches a function to its domain, then enables its power, registers and bus mastering, with the bridges
  * above it (pci/path.h); *regs is its BAR0. On an error it is in no domain. */
 enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile void **regs) MUST_CHECK;
 /* Bus mastering off, out of the domain. */
 void function_disconnect(struct pci_func *fn, struct domain *dom);
-/* Reads from the IOMMU's tables that functions without a domain reach nothing. SL_VERIFY. */
+/* Verifies in the IOMMU's tables that functions without a domain reach nothing. SL_VERIFY. */
 enum sl_err domains_check(struct machine *m) MUST_CHECK;

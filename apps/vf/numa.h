@@ -2,7 +2,7 @@
 #pragma once
 #include "apps/machine.h"
 
-/* The node of a function's unit: the RHSA of the DMAR table, VT-d §8.6. SRAT_NO_NODE when it is not told. */
+/* The node of a function's unit: the RHSA of the DMAR table, VT-d §8.6. SRAT_NO_NODE when there is none. */
 uint32_t numa_of_function(const struct machine *m, bdf_t fn);
 
 /* Until numa_end() memory comes from the node of VF vf, which is the function fn, as long as that has room;
@@ -11,5 +11,5 @@ uint32_t numa_of_function(const struct machine *m, bdf_t fn);
 void numa_begin(const struct machine *m, bdf_t fn, unsigned vf);
 void numa_end(void);
 
-/* Once the function is known whose VFs are used: cores near it come first, and a line says so. */
+/* Once the PF is known: prefers cores near it, and logs that. */
 void numa_choose_cores(const struct machine *m, bdf_t fn);

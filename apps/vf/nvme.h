@@ -1,4 +1,4 @@
-/* VFs of an NVMe controller: what is theirs beside struct vf. */
+/* VFs of an NVMe controller: their state beside struct vf. */
 #pragma once
 #include "apps/machine.h"
 #include "drivers/nvme/pf.h"

@@ -1,5 +1,5 @@
-/* What a function can reach, read from the IOMMU's tables in memory: from the root on, by the walker, which
- * shares no code with what builds them. */
+/* The memory that a function can reach, read from the IOMMU's tables, from the root, by the walker, which
+ * shares no code with their builder. */
 #pragma once
 #include "drivers/dma.h"
 #include "iommu/iommu.h"

@@ -1,4 +1,4 @@
-/* VFs of a QAT card: what is theirs beside struct vf. */
+/* VFs of a QAT card: their state beside struct vf. */
 #pragma once
 #include "apps/machine.h"
 #include "drivers/qat/mailbox.h"

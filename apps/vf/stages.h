@@ -1,4 +1,4 @@
-/* From a PF to its VFs with queues, each in a domain of its own, whatever kind they are. */
+/* From a PF to its VFs with queues, each in its own domain, for every kind of device. */
 #pragma once
 #include "apps/machine.h"
 

@@ -1,4 +1,4 @@
-/* A VF: its function, its domain, its memory, and what works it. */
+/* A VF: its function, domain, memory and workload. */
 #pragma once
 #include "apps/report/hist.h"
 #include "apps/vf/wait.h"
@@ -16,22 +16,21 @@
 struct machine;
 struct vf;
 
-/* What VFs are good for; each has workloads of its own. */
+/* The uses of VFs; each has its own workloads. */
 enum vf_service {
 	VF_STORES,  /* they read and write a medium: drivers/block.h */
 	VF_COMPUTES /* they compute: drivers/compute.h */
 };
 
-/* A device family: what the stages of apps/vf/stages.h need to know of it. Its messages have been printed
- * when a function here fails. */
+/* A device family, for the stages of apps/vf/stages.h. A failing function here has printed its message. */
 struct vf_kind {
-	const char *name; /* in messages, and of its lines */
+	const char *name; /* in messages, and as the subsystem of its lines */
 	enum vf_service service;
 	bool all_vfs;     /* VFs work only when all of the PF's are enabled */
 	unsigned vfs_max; /* that can be used */
 
-	/* Chooses m->pf and starts it, in a domain of its own when it does DMA. SL_NOTFOUND. pf_close() puts
-	 * back whatever pf_open() did. */
+	/* Chooses m->pf and starts it, in a domain of its own when it does DMA. SL_NOTFOUND. pf_close()
+	 * undoes pf_open(). */
 	enum sl_err (*pf_open)(struct machine *m);
 	void (*pf_close)(struct machine *m);
 	/* Loads the PF's firmware; NULL: it brings its own. */
@@ -43,7 +42,7 @@ struct vf_kind {
 	/* Zeroed state for m->vf[place]: its vf->own. */
 	void *(*state)(unsigned place);
 	/* The VF is in its domain, has memory and registers, and is told to do DMA: makes vf->queue, its
-	 * queue. vf_close() puts back whatever vf_open() did, while the VF is still in its domain. */
+	 * queue. vf_close() undoes vf_open(), while the VF is still in its domain. */
 	enum sl_err (*vf_open)(struct machine *m, struct vf *vf);
 	enum sl_err (*vf_close)(struct machine *m, struct vf *vf);
 	/* Opens further queue pairs of a VF, as m->vf[m->pairs++]; NULL: it has one. */
@@ -67,7 +66,7 @@ struct vf_kind {
 #define META_SLOT     64u
 _Static_assert(WINDOW_BUFFERS + BUFFER_META + BUFFER_SLOTS * META_SLOT <= PAGE_2M, "buffer layout");
 
-#define CHUNK        PAGE_SIZE       /* what one request moves */
+#define CHUNK        PAGE_SIZE       /* bytes of one request */
 #define DEPTH_MIN    32u             /* requests in flight that stage_verify needs */
 #define CHUNKS_LEAST (2 * DEPTH_MIN) /* of a store that it works on */
 
@@ -79,7 +78,7 @@ struct batch {
 	unsigned retries; /* of requests that met a status that passes */
 };
 
-struct vf { /* on the data path the core that works it writes it, no other */
+struct vf { /* on the data path, written only by its owning core */
 	unsigned index;
 	unsigned core; /* that works it */
 	char name[8];  /* of its domain */
@@ -88,8 +87,8 @@ struct vf { /* on the data path the core that works it writes it, no other */
 	struct vf *first;              /* this is another queue pair of that VF; NULL: the VF itself */
 	uint16_t pair;                 /* number of the queue pair, from 1 */
 	volatile void *regs;           /* BAR0 */
-	void *own;                     /* what its kind keeps for it: struct vf_kind, state */
-	void *work;                    /* what its workload keeps for it */
+	void *own;                     /* its kind's state: struct vf_kind, state */
+	void *work;                    /* its workload's state */
 	struct queue *queue;           /* NULL until it is open; */
 	struct block *medium;          /* the same queue of a VF that stores, */
 	struct compute *compute;       /* and of one that computes */
@@ -97,7 +96,7 @@ struct vf { /* on the data path the core that works it writes it, no other */
 	bool attached;
 	volatile bool cut; /* set by core 0 while the VF's core runs: it flooded with refused requests and was
 			      cut off: apps/bringup/faults.c */
-	bool provoked;     /* its refused requests are asked for */
+	bool provoked;     /* its refused requests are provoked */
 	struct dma_buf block, readonly;
 	struct dma_buf queues, buffers; /* parts of block */
 	struct msix_table msix;         /* on, every vector masked; no vectors: it has none */
@@ -105,7 +104,7 @@ struct vf { /* on the data path the core that works it writes it, no other */
 	uint8_t vector;
 	uint64_t irqs;      /* that arrived on that vector, */
 	unsigned irq_core;  /* the last one on this core */
-	struct waiter wait; /* how it is waited for */
+	struct waiter wait; /* how the core waits for it */
 	struct batch batch;
 	struct hist latency; /* timed phase, TSC ticks */
 	uint64_t ops;

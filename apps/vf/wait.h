@@ -1,11 +1,11 @@
-/* How a core waits for the rings that it works: mode=
+/* How a core waits for its rings: mode=
  *
- * poll: it looks again. irq: when there is nothing it halts; each result interrupts it. adaptive: it goes on
- * looking for WAIT_IDLE_US, then unmasks the interrupts and halts, and masks them again when it wakes: while
- * it is busy no interrupt comes.
+ * poll: it polls. irq: when idle it halts; each result interrupts it. adaptive: it keeps polling for
+ * WAIT_IDLE_US, then unmasks the interrupts and halts, and masks them again when it wakes: while it is busy
+ * no interrupt comes.
  *
- * No wake-up is lost: first the device is told that its results interrupt from now on, then the rings are
- * looked at once more, with interrupts off, and the halt begins with interrupts on.
+ * No wake-up is lost: the device's interrupts are armed first, then the rings are checked once more, with
+ * interrupts off, and the halt begins with interrupts on.
  *
  * Order, on core 0: wait_open(); in the function that workers_run() runs: wait_of(), then wait_turn() after
  * each turn of the loop, or wait_result(); on core 0 again wait_print() and wait_close(). */
@@ -16,24 +16,24 @@
 #include "pci/msix.h"
 
 #define WAIT_MAX     64u
-/* A choice that no measurement is behind yet. The best is what halting and being woken cost on the machine:
- * looking for that long is never more than twice as dear as the better of the two. */
+/* Not yet measured. Ideally the cost of a halt plus wake-up on the machine; then polling costs at most twice
+ * the better choice. */
 #define WAIT_IDLE_US 50u
-/* A result whose interrupt has not come by then has lost it. */
+/* A result without an interrupt after this time has lost its interrupt. */
 #define WAIT_LATE_US 2000000u
 
 struct machine;
 
-/* One VF's. In the timed phase its core alone writes it, by the loop and by the interrupt. */
+/* One VF's. In the timed phase only its core writes it, in the loop and in the interrupt. */
 struct waiter {
 	struct queue *a;
 	struct msix_vector vector;
 	struct iommu_irq entry;
 	uint8_t irq_vector; /* of the processor; 0: none */
 	uint64_t irqs;      /* interrupts that came */
-	uint64_t irqs_seen; /* of them, when it was looked at for the last time before a halt */
-	uint64_t arms;      /* times that the device was told */
-	uint64_t caught;    /* times that the look after that found a result, so that the core did not halt */
+	uint64_t irqs_seen; /* of them, at the last check before a halt */
+	uint64_t arms;      /* times that the interrupt was armed */
+	uint64_t caught; /* times that the check after arming found a result, so that the core did not halt */
 	uint64_t halts;
 	uint64_t lost; /* results that were there without an interrupt, WAIT_LATE_US long */
 } __attribute__((aligned(64)));
@@ -43,7 +43,7 @@ struct wait_set {
 	enum wait_mode mode;
 	unsigned n;
 	struct waiter *waiter[WAIT_MAX];
-	uint64_t idle_from;       /* us; 0: the last turn brought something */
+	uint64_t idle_from;       /* us; 0: the last turn had results */
 	bool lost;                /* one of them lost a wake-up: see wait_print() */
 	bool (*other)(void *ctx); /* something else that ends a wait; NULL: nothing */
 	void *ctx;
@@ -55,8 +55,8 @@ const char *wait_mode_name(enum wait_mode mode);
  * a line that says why: SL_UNSUPPORTED. */
 enum sl_err wait_check(const struct machine *m, bool *irqs) MUST_CHECK;
 
-/* Gives each VF's interrupt to the core that workers_run() gives the VF to, masked but with mode=irq, and all
- * counts are 0. Nothing to do with mode=poll. */
+/* Directs each VF's interrupt to the core that workers_run() assigns the VF to, masked except with mode=irq,
+ * and clears all counts. Does nothing with mode=poll. */
 enum sl_err wait_open(struct machine *m) MUST_CHECK;
 /* One line for each VF and one for all. SL_VERIFY when a wake-up was lost. */
 enum sl_err wait_print(const struct machine *m, const char *stage) MUST_CHECK;

@@ -1,10 +1,10 @@
-/* Work on VFs, shared out to the cores: one VF a core where there are enough cores, evenly where not. Each VF
+/* Distributes work on VFs to the cores: one VF a core where there are enough cores, evenly where not. Each VF
  * belongs to one core for the whole run, so nothing on the data path is shared. */
 #pragma once
 #include "apps/machine.h"
 #include "kernel/core.h"
 
-/* One core's part. The function that runs on the core writes what stands below the line. */
+/* One core's part. The function that runs on the core writes the fields below the line. */
 struct worker {
 	struct machine *m;
 	unsigned core, first, n; /* VFs first .. first + n - 1 */
@@ -20,7 +20,7 @@ unsigned workers_share(unsigned vfs, unsigned cores, unsigned place, unsigned *f
 /* Which core has the place-th part (workers_share() counts places): the core itself, until workers_near() was
  * told that some lie nearer to the device. Core 0 always has place 0. */
 unsigned workers_core(unsigned place);
-/* The core that works VF vf of so many. */
+/* The core that VF vf of so many is assigned to. */
 unsigned workers_core_of(unsigned vf, unsigned vfs, unsigned cores);
 /* Cores with near[core] get the first places. */
 void workers_near(const bool near[CORES_MAX]);

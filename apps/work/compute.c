@@ -246,11 +246,12 @@ static void compute_worker(void *arg)
 enum sl_err stage_compute(struct machine *m)
 {
 	bool said = false;
+	memset(state, 0, m->vfs * sizeof state[0]);
+	for (unsigned i = 0; i < m->vfs; i++) /* of all: one that fails looks at what the others did meanwhile */
+		m->vf[i].work = &state[i];
 	for (unsigned i = 0; i < m->vfs; i++) {
 		struct vf *vf = &m->vf[i];
-		struct compute_vf *v = &state[i];
-		memset(v, 0, sizeof *v);
-		vf->work = v;
+		struct compute_vf *v = compute_of(vf);
 		enum sl_err mine = open_jobs(vf);
 		if (mine)
 			return mine;

@@ -1,12 +1,12 @@
-/* VFs that compute: what their workloads keep for each, beside struct vf. */
+/* VFs that compute: their workloads' state beside struct vf. */
 #pragma once
 #include "apps/machine.h"
 #include "apps/work/jobs.h"
 
-/* A VF's core says that it is faulty, or done; core 0 the rest. */
+/* A VF's core sets faulty or done; core 0 sets the other states. */
 enum compute_state {
 	COMPUTE_WORKS,
-	COMPUTE_FAULTY, /* its core leaves it alone; core 0 has it */
+	COMPUTE_FAULTY, /* its core has left it to core 0 */
 	COMPUTE_DONE,
 	COMPUTE_LOST, /* given up: rings and bus mastering off */
 };
@@ -16,7 +16,7 @@ struct compute_vf {
 	enum compute_state state;
 	enum sl_err err;              /* of its last fault; jobs.why has the words */
 	unsigned faults, recovered;   /* faults, and those of them after which it worked again */
-	unsigned known;               /* known answers that it gave */
+	unsigned known;               /* known answers that it returned */
 	uint32_t services;            /* of its accelerator, also when that is closed */
 	uint64_t checked;             /* operations, for other cores to see */
 	uint64_t ops, doorbells, bad; /* from before it was reset */
@@ -41,8 +41,8 @@ enum sl_err compute_timed(struct machine *m) MUST_CHECK;
 
 /* Its function reset, its queue and sessions opened again in the same domain. Core 0. */
 enum sl_err compute_recover(struct machine *m, struct vf *vf) MUST_CHECK;
-/* Core 0: the VF failed with e, its jobs.why says how. Resets it and has it give the known answers, again if
- * need be. An error when it was given up, which has been printed. */
+/* On core 0, after the VF failed with e (details in its jobs.why): resets it and checks the known answers,
+ * repeatedly if necessary. An error when the VF was given up, which has been printed. */
 enum sl_err compute_fault(struct machine *m, struct vf *vf, enum sl_err e) MUST_CHECK;
 
 /* A round of mixed jobs, all in flight together: begin; then until none is left, end, which checks. Core 0.
@@ -53,8 +53,8 @@ enum sl_err compute_round_end(struct machine *m, struct vf *vf) MUST_CHECK;
 enum sl_err compute_one(struct vf *vf, const struct compute_job *job, uint64_t us,
 			uint16_t *status) MUST_CHECK;
 
-/* apps/work/compute_sums.c: what stage accel came to. Sums are of the VFs that work; one that was given up is
- * named as such and counted nowhere. compute_print_sums() adds to m->tally.verified. */
+/* apps/work/compute_sums.c: the results of stage accel. Sums cover the working VFs; one that was given up is
+ * named as such and not counted. compute_print_sums() adds to m->tally.verified. */
 void compute_print_sums(struct machine *m);
 /* The streams deflated last, for another program's inflate, and the digest of the expected output. */
 void compute_print_streams(const struct machine *m);

@@ -13,7 +13,7 @@
 
 #define SLACK_US 20000000u /* for a core that is late */
 
-/* One VF's side of the loop, touched by its core alone. */
+/* One VF's side of the loop, accessed only by its core. */
 struct poller {
 	struct vf *vf;
 	uint32_t depth, left; /* in flight */
@@ -152,23 +152,10 @@ static void timed_worker(void *arg)
 
 /* --- the table */
 
-static void print_ratio(uint64_t a, uint64_t b)
-{
-	uint64_t x = b ? (a * 1000 + b / 2) / b : 0;
-	log_text(" %5llu.%03llu", (ull)(x / 1000), (ull)(x % 1000));
-}
-
-static void print_row(const char *name, const char *core, const struct hist *h, uint64_t bytes, uint64_t us)
-{
-	log_text("  %-14s %4s %8llu %7llu.%llu", name, core, (ull)(h->count * 1000000 / us),
-		 (ull)(bytes / us), (ull)(bytes * 10 / us % 10));
-	report_latency(h);
-}
-
-static void print_vf(struct machine *m, unsigned v, uint64_t *least, uint64_t *most)
+static void print_vf(struct machine *m, unsigned v, struct report_table *t)
 {
 	static struct hist h;
-	struct vf *vf = &m->vf[v];
+	const struct vf *vf = &m->vf[v];
 	char name[24], core[8];
 	uint64_t bytes = 0;
 	hist_reset(&h);
@@ -176,18 +163,12 @@ static void print_vf(struct machine *m, unsigned v, uint64_t *least, uint64_t *m
 		hist_merge(&h, &poller[v].latency[s]);
 		bytes += poller[v].bytes[s];
 	}
-	hist_merge(&m->tally.latency, &h);
 	fmt_print(name, sizeof name, BDF_FMT, BDF_ARG(vf->fn->bdf));
 	fmt_print(core, sizeof core, "%u", vf->core);
-	print_row(name, core, &h, bytes, m->tally.timed_us);
-	print_ratio(vf->timed.doorbells, h.count);
-	print_ratio(vf->timed.empty_polls, h.count);
-	log_text("\n");
-	*least = h.count < *least ? h.count : *least;
-	*most = h.count > *most ? h.count : *most;
+	report_add(t, &(struct report_row){name, core, &h, h.count, bytes, &vf->timed});
 }
 
-static uint64_t print_service(struct machine *m, unsigned s)
+static void print_service(const struct machine *m, unsigned s, const struct report_table *t)
 {
 	static struct hist h;
 	uint64_t bytes = 0;
@@ -196,11 +177,8 @@ static uint64_t print_service(struct machine *m, unsigned s)
 		hist_merge(&h, &poller[v].latency[s]);
 		bytes += poller[v].bytes[s];
 	}
-	if (h.count) {
-		print_row(service_names[s], "", &h, bytes, m->tally.timed_us);
-		log_text("\n");
-	}
-	return bytes;
+	if (h.count)
+		report_row(t, &(struct report_row){service_names[s], "", &h, h.count, bytes, NULL});
 }
 
 static void print_json(const struct machine *m, unsigned v, unsigned s)
@@ -211,28 +189,20 @@ static void print_json(const struct machine *m, unsigned v, unsigned s)
 	log_text(
 		"{\"t\":\"accel\",\"v\":1,\"vf\":%u,\"service\":\"%s\",\"ops\":%llu,\"bytes\":%llu,\"us\":%llu",
 		v, service_names[s], (ull)h->count, (ull)poller[v].bytes[s], (ull)m->tally.timed_us);
-	log_text(",\"ns\":{\"min\":%llu,\"p50\":%llu,\"p99\":%llu,\"p999\":%llu,\"max\":%llu}}\n",
-		 (ull)report_ns(h->min), (ull)report_ns(hist_permille(h, 500)),
-		 (ull)report_ns(hist_permille(h, 990)), (ull)report_ns(hist_permille(h, 999)),
-		 (ull)report_ns(h->max));
+	report_latency_json(h);
+	log_text("}\n");
 }
 
 static void print_table(struct machine *m)
 {
-	uint64_t least = UINT64_MAX, most = 0, bytes = 0;
-	hist_reset(&m->tally.latency);
-	log_text(
-		"                 core    ops/s      MB/s  latency us (median to p99.9: at most 6 %% low):\n");
-	log_text(
-		"  VF                                        min     median        p99      p99.9        max  bells/op empty/op\n");
+	struct report_table t;
+	report_begin(&t, REPORT_TENTHS, m->tally.timed_us, &m->tally.latency);
 	for (unsigned v = 0; v < m->vfs; v++)
-		print_vf(m, v, &least, &most);
+		print_vf(m, v, &t);
 	for (unsigned s = 0; s < COMPUTE_SERVICES; s++)
-		bytes += print_service(m, s);
-	print_row("all", "", &m->tally.latency, bytes, m->tally.timed_us);
-	log_text("\n");
-	m->tally.timed_ops = m->tally.latency.count;
-	m->tally.fair_permille = most ? (unsigned)(least * 1000 / most) : 0;
+		print_service(m, s, &t);
+	m->tally.fair_permille = report_end(&t);
+	m->tally.timed_ops = t.ops;
 	for (unsigned v = 0; v < m->vfs && m->cfg->json; v++)
 		for (unsigned s = 0; s < COMPUTE_SERVICES; s++)
 			print_json(m, v, s);

@@ -1,5 +1,5 @@
-/* Mixed jobs for an accelerator that computes (drivers/compute.h), each result checked against the CPU: what
- * goes in, what has to come out. It knows the accelerator interface alone, no device. */
+/* Mixed jobs for an accelerator (drivers/compute.h), each with its input and expected output, checked against
+ * the CPU. Depends only on the accelerator interface, not on a device. */
 #pragma once
 #include "drivers/compute.h"
 
@@ -13,7 +13,7 @@
 #define JOB_TAGS   32u   /* jobs in flight */
 #define JOB_KINDS  24u
 
-#define JOBS_SILENT_US 2000000u /* a device that answers nothing for so long will not */
+#define JOBS_SILENT_US 2000000u /* a device silent for this long will not answer */
 
 struct job_state {
 	uint8_t kind;
@@ -27,7 +27,7 @@ struct jobs {
 	struct compute *a;
 	uint8_t *va; /* JOB_TAGS * JOB_BYTES */
 	iova_t iova;
-	unsigned owner; /* whose: keys and data depend on it */
+	unsigned owner; /* owner: keys and data depend on it */
 	uint32_t session[JOB_KINDS];
 	bool has[JOB_KINDS];
 	struct compute_session spec[JOB_KINDS];
@@ -49,15 +49,15 @@ enum sl_err jobs_open(struct jobs *j) MUST_CHECK;
 /* Prepares the job of a tag in a round, and what lies in its memory. Rounds count up from 0. */
 void jobs_prepare(struct jobs *j, uint32_t round, uint32_t tag, struct compute_job *out);
 
-/* Looks at what came of it: SL_DEVICE, and why, for an error status; SL_VERIFY when the device reports
- * success but the result differs from what the CPU computes. */
+/* Checks its result: SL_DEVICE, and why, for an error status; SL_VERIFY when the device reports success but
+ * the result differs from what the CPU computes. */
 enum sl_err jobs_check(struct jobs *j, uint32_t tag, uint16_t status) MUST_CHECK;
 
 /* A round: JOB_TAGS jobs in flight together. SL_BADVAL, and why: the device's driver did not take one. */
 enum sl_err jobs_begin(struct jobs *j, uint64_t now_us) MUST_CHECK;
-/* Takes and checks what has come; the round is over when left is 0. Never waits. Errors, with why: those of
- * jobs_check(); SL_DEVICE also for a response that cannot be; SL_TIMEOUT when nothing has come for two
- * seconds. After one the round is lost. */
+/* Takes and checks completed jobs; the round is over when left is 0. Never waits. Errors, with why: those of
+ * jobs_check(); SL_DEVICE also for an impossible response; SL_TIMEOUT when nothing has come for two seconds.
+ * After one the round is lost. */
 enum sl_err jobs_turn(struct jobs *j, uint64_t now_us) MUST_CHECK;
 
 /* A stream that was deflated, checked, and still lies there; and what went in. */

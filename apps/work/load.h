@@ -1,6 +1,6 @@
 /* Load in the background: random 4 KiB reads on every queue pair of every VF (apps/work/timed.h), by other
- * cores, until it is stopped. Core 0 does what it likes meanwhile. The VFs are up (stage_domains) and
- * timed_prepare() has written their media. */
+ * cores, until it is stopped. Core 0 is free meanwhile. The VFs are up (stage_domains) and timed_prepare()
+ * has written their media. */
 #pragma once
 #include "apps/machine.h"
 

@@ -1,4 +1,4 @@
-/* Test data that says where it belongs: every 8 bytes depend on a seed and on their place, so a block from
+/* Test data that identifies its place: every 8 bytes depend on a seed and on their place, so a block from
  * another VF, another address or another round never passes for the right one. */
 #pragma once
 #include "kernel/bits.h"

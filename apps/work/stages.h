@@ -1,4 +1,4 @@
-/* What VFs with a medium do. */
+/* Workloads of VFs with a medium. */
 #pragma once
 #include "apps/machine.h"
 

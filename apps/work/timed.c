@@ -206,45 +206,21 @@ enum sl_err timed_sample(struct machine *m, uint32_t qd)
 	return SL_OK;
 }
 
-static void print_ratio(uint64_t a, uint64_t b)
-{
-	uint64_t x = b ? (a * 1000 + b / 2) / b : 0;
-	log_text(" %5llu.%03llu", (ull)(x / 1000), (ull)(x % 1000));
-}
-
-static void print_row(const char *name, const char *core, const struct hist *h, const struct queue_stats *s,
-		      uint64_t ops, uint64_t us)
-{
-	log_text("  %-14s %4s %8llu %7llu", name, core, (ull)(ops * 1000000 / us), (ull)(ops * CHUNK / us));
-	report_latency(h);
-	print_ratio(s->doorbells, ops);
-	print_ratio(s->empty_polls, ops);
-	log_text("\n");
-}
-
 static void print_table(struct machine *m)
 {
-	struct queue_stats all = {0};
+	struct report_table t;
 	char name[24], core[8];
-	uint64_t least = UINT64_MAX, most = 0;
-	log_text("                 core    ops/s    MB/s  latency us (median to p99.9: at most 6 %% low):\n");
-	log_text(
-		"  VF                                      min     median        p99      p99.9        max  bells/op empty/op\n");
+	report_begin(&t, REPORT_WIDE, m->tally.timed_us, &m->tally.latency);
 	for (unsigned v = 0; v < m->pairs; v++) {
-		struct vf *vf = &m->vf[v];
+		const struct vf *vf = &m->vf[v];
 		fmt_print(name, sizeof name, BDF_FMT, BDF_ARG(vf->fn->bdf));
 		if (vf->first)
 			fmt_print(name, sizeof name, BDF_FMT "/%u", BDF_ARG(vf->fn->bdf), vf->pair);
 		fmt_print(core, sizeof core, "%u", vf->core);
-		print_row(name, core, &vf->latency, &vf->timed, vf->ops, m->tally.timed_us);
-		hist_merge(&m->tally.latency, &vf->latency);
-		all.doorbells += vf->timed.doorbells;
-		all.empty_polls += vf->timed.empty_polls;
-		least = vf->ops < least ? vf->ops : least;
-		most = vf->ops > most ? vf->ops : most;
+		report_add(&t, &(struct report_row){name, core, &vf->latency, vf->ops, vf->ops * CHUNK,
+						    &vf->timed});
 	}
-	print_row("all", "", &m->tally.latency, &all, m->tally.timed_ops, m->tally.timed_us);
-	m->tally.fair_permille = most ? (unsigned)(least * 1000 / most) : 0;
+	m->tally.fair_permille = report_end(&t);
 	log_line("timed", "the slowest VF reached %u.%u %% of the fastest VF's throughput",
 		 m->tally.fair_permille / 10, m->tally.fair_permille % 10);
 }
@@ -276,7 +252,6 @@ enum sl_err stage_timed(struct machine *m)
 			 "reads under load failed: %s", sl_err_text(e));
 		return e;
 	}
-	hist_reset(&m->tally.latency);
 	print_table(m);
 	return lost;
 }

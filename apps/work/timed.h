@@ -9,7 +9,7 @@
 uint64_t timed_seed(const struct vf *vf, uint64_t chunk);
 enum sl_err timed_prepare(struct machine *m) MUST_CHECK;
 
-/* Touched by the VF's core alone. */
+/* Accessed only by the VF's core. */
 struct poller {
 	struct vf *vf;
 	uint64_t random, chunks;
@@ -19,14 +19,14 @@ struct poller {
 
 extern struct poller poller[VFS_MAX];
 
-/* VF v's queue filled for the first time, qd requests; its counters and latencies begin anew. */
+/* Fills VF v's queue for the first time, with qd requests; resets its counters and latencies. */
 enum sl_err poller_start(struct worker *w, unsigned v, uint32_t qd) MUST_CHECK;
-/* Takes what came back and, with again set, sends as many: one doorbell for all of them. Returns how many
- * came back; adds errors to *errors. */
+/* Takes completed requests and, with again set, sends as many, with one doorbell. Returns how many completed;
+ * adds errors to *errors. */
 unsigned poller_turn(struct poller *p, bool again, unsigned *errors);
 /* The clock has stopped: what the VF's counters grew by, and its queue emptied. SL_TIMEOUT when it is not
  * empty by deadline (now_us()). */
 enum sl_err poller_stop(struct poller *p, uint32_t qd, uint64_t deadline, unsigned *errors) MUST_CHECK;
 
-/* Every buffer holds what its last read under load brought; else SL_VERIFY. */
+/* Verifies that every buffer holds the data of its last read under load; SL_VERIFY. */
 enum sl_err timed_sample(struct machine *m, uint32_t qd) MUST_CHECK;

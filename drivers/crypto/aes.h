@@ -1,6 +1,6 @@
 /* AES (FIPS 197) in the direction of encryption, and its modes CBC and CTR (SP 800-38A), XTS (SP 800-38E) and
- * GCM (SP 800-38D), on the CPU, portable: what an accelerator computes is checked against this. Not for
- * secrets: it looks bytes up in a table, which takes a different time for different keys. */
+ * GCM (SP 800-38D), on the CPU, portable: the reference for an accelerator's results. Not for secrets: its
+ * table look-ups make the time depend on the key. */
 #pragma once
 #include "kernel/err.h"
 
@@ -16,7 +16,7 @@ enum sl_err aes_init(struct aes *a, const uint8_t *key, size_t key_len) MUST_CHE
 /* One block; in and out may be the same. */
 void aes_block(const struct aes *a, const uint8_t in[AES_BLOCK], uint8_t out[AES_BLOCK]);
 
-/* The key that decryption begins with, as some devices want it: the last 16 bytes of the schedule and, for a
+/* The key that decryption begins with, as some devices need it: the last 16 bytes of the schedule and, for a
  * key of 32 bytes, the 16 before them. */
 void aes_last_key(const struct aes *a, size_t key_len, uint8_t *out);
 

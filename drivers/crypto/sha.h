@@ -1,6 +1,6 @@
-/* SHA-1 and SHA-224 to SHA-512 (FIPS 180-4) and HMAC (FIPS 198-1) on the CPU, portable. An accelerator wants
- * the states of an HMAC key, not the key; and what it computes is checked against this. Nothing here is
- * constant-time in the length of the data; all of it is in the data itself. */
+/* SHA-1 and SHA-224 to SHA-512 (FIPS 180-4) and HMAC (FIPS 198-1) on the CPU, portable. An accelerator takes
+ * the states of an HMAC key, not the key; its results are checked against this code. The time depends on the
+ * length of the data, but not on the data. */
 #pragma once
 #include "kernel/err.h"
 
@@ -38,8 +38,8 @@ void sha_init(struct sha_state *s, enum sha kind);
 void sha_add(struct sha_state *s, const void *data, size_t len);
 /* out takes sha_size() bytes. The state is used up. */
 void sha_end(struct sha_state *s, uint8_t *out);
-/* The intermediate state as it stands, big-endian, sha_state_size() bytes: after a whole number of blocks it
- * is what an accelerator goes on from. */
+/* The intermediate state, big-endian, sha_state_size() bytes: after a whole number of blocks an accelerator
+ * can continue from it. */
 void sha_save(const struct sha_state *s, uint8_t *out);
 
 void sha_hash(enum sha kind, const void *data, size_t len, uint8_t *out);

@@ -19,14 +19,14 @@ struct edu {
 /* The first among these functions; NULL when there is none. */
 struct pci_func *edu_find(const struct pci *pci);
 
-/* regs: BAR0, mapped uncached. SL_NOTFOUND when the identification register is not this device's. */
+/* regs: BAR0, mapped uncached. SL_NOTFOUND when the identification register does not match. */
 enum sl_err edu_open(struct edu *edu, volatile void *regs) MUST_CHECK;
 
-/* Tells the device to copy len bytes (1 to EDU_BUFFER) between device address at and the start of its buffer,
- * and comes back at once; it takes about 100 ms. SL_RANGE, SL_BUSY while an earlier copy runs. */
+/* Starts a copy of len bytes (1 to EDU_BUFFER) between device address at and the start of the device's
+ * buffer, and returns at once; the copy takes about 100 ms. SL_RANGE, SL_BUSY while an earlier copy runs. */
 enum sl_err edu_start(struct edu *edu, uint64_t at, uint32_t len, bool to_memory) MUST_CHECK;
 /* SL_BUSY while it runs, SL_TIMEOUT after 2 s, else SL_OK: also when the DMA was refused. */
 enum sl_err edu_poll(const struct edu *edu) MUST_CHECK;
 
-/* Both in one: starts, and waits until it is over. */
+/* Starts a copy and waits until it is done. */
 enum sl_err edu_dma(struct edu *edu, uint64_t at, uint32_t len, bool to_memory) MUST_CHECK;

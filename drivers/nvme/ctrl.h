@@ -35,38 +35,37 @@ struct nvme_ctrl {
 	struct nvme_io io;
 	bdf_t fn;
 	struct dma_buf mem;
-	bool mem_lent; /* it stays the caller's */
+	bool mem_lent; /* the caller owns it */
 	uint64_t cap;
 	uint32_t vs;
 	uint64_t ready_us; /* longest wait for CSTS.RDY */
 	unsigned io_queues;
 	uint32_t created; /* BIT(queue id) of each I/O queue pair that the controller knows */
 	bool shadow;      /* I/O queues have shadow doorbells */
-	bool dead;        /* it stopped answering; no admin command is sent any more */
+	bool dead;        /* it stopped answering; no further admin commands are sent */
 	uint16_t status;  /* of the last admin command that completed */
 	struct nvme_id id;
 	struct nvme_queue admin;
 };
 
-/* Stops what firmware left running, gives the controller an admin queue in memory of ours, starts and
+/* Stops a controller that the firmware left running, gives it an admin queue in Sluice's memory, starts and
  * identifies it. io_queues is the most I/O queue pairs that will be asked for, at most NVME_IO_QUEUES; with 0
  * the memory is 3 pages at iova, else one 2 MiB block there (iova aligned to that). On an error everything is
- * put back. SL_UNSUPPORTED for a controller without the NVM command set or 4 KiB pages, SL_NOTFOUND when
- * nothing answers (all ones, or a VF that is offline), SL_TIMEOUT, SL_DEVICE, SL_NOSPACE when it gives fewer
+ * undone. SL_UNSUPPORTED for a controller without the NVM command set or 4 KiB pages, SL_NOTFOUND when
+ * nothing answers (all ones, or a VF that is offline), SL_TIMEOUT, SL_DEVICE, SL_NOSPACE when it grants fewer
  * queues. NVMe §3.5.1 */
 enum sl_err nvme_ctrl_init(struct nvme_ctrl *c, const struct nvme_io *io, bdf_t fn, struct domain *dom,
 			   iova_t iova, unsigned io_queues) MUST_CHECK;
 
-/* The same in memory of the caller's that the controller reaches for reading and writing, NVME_MEM_SIZE()
- * bytes or more from a multiple of 4 KiB on, zeroed, inside of one 2 MiB page. It stays the caller's and may
- * go when nvme_ctrl_fini() has returned and the function is detached. */
+/* The same in the caller's memory, which the controller can read and write: at least NVME_MEM_SIZE() bytes,
+ * aligned to 4 KiB, zeroed, inside one 2 MiB page. The caller may free it once nvme_ctrl_fini() has returned
+ * and the function is detached. */
 enum sl_err nvme_ctrl_init_in(struct nvme_ctrl *c, const struct nvme_io *io, bdf_t fn,
 			      const struct dma_buf *mem, unsigned io_queues) MUST_CHECK;
 
 /* Deletes the queue pairs, tells the controller to shut down (which may take a drive seconds), disables it
- * and gives the memory back; also after a fatal status or a failed init. When the IOMMU does not let go of
- * the memory it is leaked and the error returned. Disabling a PF takes all its VFs offline: end those first.
- */
+ * and frees the memory; also after a fatal status or a failed init. When unmapping fails the memory is leaked
+ * and the error returned. Disabling a PF takes all its VFs offline: end those first. */
 enum sl_err nvme_ctrl_fini(struct nvme_ctrl *c) MUST_CHECK;
 
 /* SL_OK while the controller runs; SL_DEVICE after a fatal status, a reset by another agent, or when it is
@@ -97,18 +96,18 @@ enum sl_err nvme_ctrl_shadow(struct nvme_ctrl *c) MUST_CHECK;
  * completion ring is much longer than that so that its doorbell is rare. NVMe §5.4, §5.5 */
 enum sl_err nvme_ctrl_queue(struct nvme_ctrl *c, uint16_t qid, uint32_t depth,
 			    struct nvme_queue *out) MUST_CHECK;
-/* The same, and completions raise that vector of the function's MSI-X, which is on already and stays so: some
- * controllers look at it only when a queue is made. */
+/* The same, and completions raise that vector of the function's MSI-X, which must be on and stay on: some
+ * controllers check it only when a queue is created. */
 enum sl_err nvme_ctrl_queue_irq(struct nvme_ctrl *c, uint16_t qid, uint32_t depth, uint16_t vector,
 				struct nvme_queue *out) MUST_CHECK;
 
-/* Sends an admin command (its cid is filled in) and waits for it, again and up to five times where its status
- * is one that passes (nvme_status_transient()): SL_OK when it completed, c->status says how, *dw0 (may be
- * NULL) is its result. SL_TIMEOUT or SL_DEVICE when the controller is lost. */
+/* Sends an admin command (its cid is filled in) and waits for it, with up to five tries while its status is
+ * transient (nvme_status_transient()). SL_OK when it completed: c->status is its status, *dw0 (may be NULL)
+ * its result. SL_TIMEOUT or SL_DEVICE when the controller is lost. */
 enum sl_err nvme_admin_try(struct nvme_ctrl *c, struct nvme_sqe cmd, uint32_t *dw0) MUST_CHECK;
 
-/* The same for a command that has to succeed: an error status is logged under the name what and is SL_DEVICE.
- */
+/* The same for a command that must succeed: an error status is logged under the name what and returns
+ * SL_DEVICE. */
 enum sl_err nvme_admin(struct nvme_ctrl *c, const char *what, struct nvme_sqe cmd, uint32_t *dw0) MUST_CHECK;
 
 /* Identify into the controller's own page, which is zeroed before; *page (valid until the next admin command
@@ -122,11 +121,11 @@ enum nvme_ns_list {
 };
 
 /* The first namespace of the list above id after (0: the first of all). SL_END when there is none, SL_BADVAL
- * when the list does not rise. */
+ * when the list is not ascending. */
 enum sl_err nvme_ns_next(struct nvme_ctrl *c, enum nvme_ns_list list, uint32_t after,
 			 uint32_t *nsid) MUST_CHECK;
 
-/* Identifies one namespace. SL_UNSUPPORTED, with a line in the log, when that is refused or when it describes
- * itself impossibly: others may do. */
+/* Identifies one namespace. SL_UNSUPPORTED, with a log line, when the command is refused or reports
+ * impossible values: other namespaces may still work. */
 enum sl_err nvme_ns_get(struct nvme_ctrl *c, enum nvme_ns_list list, uint32_t nsid,
 			struct nvme_ns *out) MUST_CHECK;

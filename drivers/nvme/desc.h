@@ -1,5 +1,5 @@
-/* What lies in memory between host and controller, one struct a descriptor, with only the fields that are
- * used. Sections: NVMe is the base specification 2.0, NVM the NVM command set specification 1.0. */
+/* Descriptors in memory shared by host and controller, one struct each, with only the fields in use.
+ * Sections: NVMe is the base specification 2.0, NVM the NVM command set specification 1.0. */
 #pragma once
 #include "kernel/bits.h"
 
@@ -147,12 +147,12 @@ struct nvme_id_ctrl {
 	uint8_t mn[40];
 	uint8_t fr[8];
 	uint8_t rsvd72[4];
-	uint8_t cmic; /* what else reaches its namespaces */
+	uint8_t cmic; /* other paths to its namespaces */
 	uint8_t mdts; /* longest transfer: pages of CAP.MPSMIN, log2; 0: no limit */
 	uint16_t cntlid;
 	uint32_t ver;
 	uint32_t rtd3r;
-	uint32_t rtd3e; /* longest shutdown, microseconds; 0: not told */
+	uint32_t rtd3e; /* longest shutdown, microseconds; 0: not reported */
 	uint32_t oaes;
 	uint32_t ctratt;
 	uint8_t rsvd100[28];

@@ -1,5 +1,5 @@
-/* What Identify tells, checked and in our own words. The pages are memory that the controller can write to at
- * any time, so every field is read once and judged as read. */
+/* Identify data, decoded and checked. The pages are memory that the controller can write at any time, so
+ * every field is read once and that value is checked. */
 #pragma once
 #include "drivers/nvme/desc.h"
 #include "kernel/err.h"
@@ -10,7 +10,7 @@ struct nvme_id {
 	uint16_t oacs, oncs, ocfs;
 	uint8_t lpa;
 	uint32_t ctratt;
-	uint32_t shutdown_us;                          /* longest wait for a shutdown; 0: not told */
+	uint32_t shutdown_us;                          /* longest wait for a shutdown; 0: not reported */
 	uint16_t crdt[3];                              /* waits before a retry, units of 100 ms */
 	bool ports;                                    /* there may be another port to the same drive */
 	bool sgls;                                     /* I/O commands may describe their data by SGLs */
@@ -27,7 +27,7 @@ struct nvme_ns {
 	bool shared;       /* may be attached to more than one controller */
 	uint8_t pi_type;   /* 0: no protection information */
 	uint8_t pi_format; /* 0: 16-bit guard, 8 bytes */
-	uint16_t pi_off;   /* where in a block's metadata it starts; for pi_format 0 */
+	uint16_t pi_off;   /* its offset in a block's metadata; for pi_format 0 */
 	uint32_t copy_max; /* blocks a Copy with one source range may move; 0: none */
 };
 
@@ -35,9 +35,8 @@ struct nvme_ns {
  * max_zeroes are left at no limit. */
 enum sl_err nvme_id_parse(const volatile struct nvme_id_ctrl *page, struct nvme_id *out) MUST_CHECK;
 
-/* The log may list commands that Identify's bits leave out, and says which ones work: adds Virtualization
- * Management to out->oacs and Verify to out->oncs. QEMU lists the one (7.2) and the other (10.0) here only.
- */
+/* The log may list commands that Identify's bits omit: adds Virtualization Management to out->oacs and Verify
+ * to out->oncs. QEMU lists the former (7.2) and the latter (10.0) only here. */
 void nvme_id_effects(const volatile struct nvme_effects *page, struct nvme_id *out);
 
 /* The limits of the NVM command set; page is that of CNS 06h. */

@@ -1,6 +1,5 @@
-/* How a controller's registers are reached: real ones through MMIO, a model's through functions of its own.
- * For set-up only. The doorbells of the data path are stored to directly and lie at regs + NVME_DOORBELLS in
- * both cases. */
+/* Access to a controller's registers: real ones through MMIO, a model's through its functions. For set-up
+ * only. The data path writes the doorbells directly, at regs + NVME_DOORBELLS in both cases. */
 #pragma once
 #include "drivers/nvme/regs.h"
 #include "pci/pci.h"
@@ -18,12 +17,12 @@ struct nvme_io {
 	const struct nvme_io_ops *ops;
 	volatile uint8_t *regs;
 	uint64_t len;      /* bytes from regs on */
-	uint32_t quiet_us; /* no register is read so long after CC.EN was cleared */
+	uint32_t quiet_us; /* no register is read for this long after CC.EN was cleared */
 	void *ctx;         /* the model's */
 };
 
-/* Registers in BAR0 of fn, mapped uncached: regs is what mmio_map() gave for it. A controller whose id is
- * known for it gets quiet_us, with a line in the log. */
+/* Registers in BAR0 of fn, mapped uncached: regs comes from mmio_map(). A controller with an id known to need
+ * it gets quiet_us, with a log line. */
 struct nvme_io nvme_io_mmio(const struct pci_func *fn, volatile void *regs);
 
 static inline uint32_t nvme_rd32(const struct nvme_io *io, nvme_reg32_t r)

@@ -1,7 +1,7 @@
 /* A submission and a completion queue, polled: NVMe §3.3.
  *
  * Fill slots and push them, ring once, take completions, release their room. Ring sizes are powers of two.
- * What the controller writes is not believed: a completion whose queue, head or command id cannot be is
+ * The controller's writes are not trusted: a completion with an impossible queue, head or command id is
  * counted in bad and dropped.
  *
  * Room. A command that has not completed holds one entry of each ring, so depth commands in flight fit into a
@@ -9,8 +9,8 @@
  * holds entries that were taken but not released: its doorbell may wait until their number and depth together
  * would fill it. So nvme_queue_release() is due after at most depth takes.
  *
- * Shadow doorbells (NVMe §5.8): a doorbell is written to memory, and the register only where the event index
- * that the controller keeps says that it would not look there by itself. */
+ * Shadow doorbells (NVMe §5.8): a doorbell is written to memory, and the register only where the controller's
+ * event index shows that it would not poll the memory. */
 #pragma once
 #include "drivers/nvme/desc.h"
 #include "kernel/addr.h"
@@ -21,7 +21,7 @@
 
 struct nvme_bell {
 	volatile uint32_t *reg;
-	uint32_t *shadow;      /* NULL: the register alone */
+	uint32_t *shadow;      /* NULL: only the register */
 	const uint32_t *event; /* the controller wants the register written when shadow passes it */
 };
 
@@ -39,10 +39,10 @@ struct nvme_queue {
 	struct nvme_bell sq_bell, cq_bell;
 	bool busy[NVME_DEPTH_MAX + 1]; /* by command id: in flight */
 	uint64_t doorbells;            /* MMIO writes, both rings */
-	uint64_t bad;                  /* completions that cannot be */
+	uint64_t bad;                  /* impossible completions */
 };
 
-/* Where a pair lives: memory that the controller reaches, and its two doorbells. */
+/* The memory of a pair, which the controller reaches, and its two doorbells. */
 struct nvme_queue_mem {
 	struct nvme_sqe *sq;
 	struct nvme_cqe *cq;
@@ -51,7 +51,7 @@ struct nvme_queue_mem {
 
 /* A pair with id qid for depth commands in flight. Both entry counts are powers of two above depth (SL_RANGE
  * otherwise); depth is at most NVME_DEPTH_MAX. Zeroes the completion ring, so that no old phase bit is taken
- * for a completion. The memory stays the caller's. */
+ * for a completion. The caller owns the memory. */
 enum sl_err nvme_queue_init(struct nvme_queue *q, uint16_t qid, uint32_t depth,
 			    const struct nvme_queue_mem *mem, uint32_t sq_entries,
 			    uint32_t cq_entries) MUST_CHECK;
@@ -69,8 +69,7 @@ static inline struct nvme_sqe *nvme_queue_slot(struct nvme_queue *q)
 	return &q->sq[q->sq_tail];
 }
 
-/* Queues the entry of nvme_queue_slot(), whose cid is idle. The controller learns of it by nvme_queue_ring().
- */
+/* Queues the entry of nvme_queue_slot(), whose cid is idle. nvme_queue_ring() notifies the controller. */
 static inline void nvme_queue_push(struct nvme_queue *q, uint32_t cid)
 {
 	q->busy[cid] = true;
@@ -98,14 +97,14 @@ static inline void nvme_queue_ring(struct nvme_queue *q)
 	q->sq_rung = q->sq_tail;
 }
 
-/* True when there is a completion to take: a look at memory, nothing else. */
+/* True when there is a completion to take: reads only memory. */
 static inline bool nvme_queue_ready(const struct nvme_queue *q)
 {
 	return !((__atomic_load_n(&q->cq_at->dw3, __ATOMIC_ACQUIRE) ^ q->cq_flip) & CQE_PHASE);
 }
 
-/* Looks until there is one, at most max times, which is not 0. Returns how many looks are left: 0 when all
- * found nothing. */
+/* Polls until there is one, at most max (not 0) times. Returns the number of polls left, 0 when none was
+ * found. */
 static inline uint32_t nvme_queue_spin(const struct nvme_queue *q, uint32_t max)
 {
 	const uint32_t *dw3 = &q->cq_at->dw3;
@@ -149,8 +148,8 @@ FAST_INLINE enum nvme_took nvme_queue_take(struct nvme_queue *q, uint32_t *cid, 
 	return NVME_TOOK;
 }
 
-/* Tells the controller of everything taken. Some raise an interrupt only for a completion that comes when the
- * ones before it are known to be taken. */
+/* Reports all taken completions to the controller. Some controllers raise an interrupt for a completion only
+ * after the earlier ones have been reported as taken. */
 static inline void nvme_queue_ack(struct nvme_queue *q)
 {
 	uint32_t head = (uint32_t)(q->cq_at - q->cq);
@@ -160,7 +159,7 @@ static inline void nvme_queue_ack(struct nvme_queue *q)
 	q->cq_rung = head;
 }
 
-/* Returns the room of taken completions when that is due: their number and depth would fill the ring. */
+/* Returns the room of taken completions when due: their number and depth together would fill the ring. */
 static inline void nvme_queue_release(struct nvme_queue *q)
 {
 	uint32_t head = (uint32_t)(q->cq_at - q->cq);

@@ -1,4 +1,4 @@
-/* Status of a command in words. A status is bits 31:17 of a completion entry: SC 7:0, SCT 10:8, CRD, M, DNR
+/* Status of a command as text. A status is bits 31:17 of a completion entry: SC 7:0, SCT 10:8, CRD, M, DNR
  * (NVMe §3.3.3.2.1). */
 #pragma once
 #include "kernel/bits.h"
@@ -6,9 +6,8 @@
 #define NVME_STATUS(sct, sc) ((uint16_t)((sct) << 8 | (sc)))
 #define NVME_STATUS_CODE     BITS(10, 0) /* without CRD, M and DNR */
 
-#define NVME_STATUS_CRD                                                                                      \
-	BITS(12, 11)            /* which of Identify's CRDT1 to CRDT3 is to pass before a retry; 0: none */
-#define NVME_STATUS_DNR BIT(14) /* do not retry */
+#define NVME_STATUS_CRD BITS(12, 11) /* index of the CRDT to wait before a retry; 0: none */
+#define NVME_STATUS_DNR BIT(14)      /* do not retry */
 
 #define NVME_GUARD_ERROR       NVME_STATUS(2, 0x82)
 #define NVME_APP_TAG_ERROR     NVME_STATUS(2, 0x83)
@@ -16,9 +15,9 @@
 #define NVME_COMPARE_FAILURE   NVME_STATUS(2, 0x85)
 #define NVME_STORAGE_TAG_ERROR NVME_STATUS(2, 0x88)
 
-/* True for a status that says that the same command may succeed a little later: NVMe §3.3.3.2.1. */
+/* True for a status after which the same command may succeed a little later: NVMe §3.3.3.2.1. */
 bool nvme_status_transient(uint16_t status);
 
-/* "Compare Failure (2/85h)" in buf; returns buf. A code that has no name gives the kind of its type: "Vendor
- * specific (7/01h)". */
+/* "Compare Failure (2/85h)" in buf; returns buf. A code without a name gives its type: "Vendor specific
+ * (7/01h)". */
 const char *nvme_status_text(uint16_t status, char *buf, size_t n);

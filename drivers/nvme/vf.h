@@ -1,11 +1,10 @@
-/* An NVMe VF as a medium (drivers/block.h): its controller with an I/O queue pair, in the VF's own
- * domain. Further pairs are accelerators of their own (nvme_vf_more()), so that cores can share a VF and
- * nothing else. Any other controller that is not a PF with VFs will do as well.
+/* An NVMe VF as a medium (drivers/block.h): its controller with an I/O queue pair, in the VF's domain. Each
+ * further pair is a separate accelerator (nvme_vf_more()), so that cores can share a VF and nothing else.
+ * Works for any controller that is not a PF with VFs.
  *
  * Order: nvme_vf_open() on a VF that is online and attached to its domain; the queue is worked;
- * nvme_vf_close(). All its queue memory lies in one 2 MiB page. Data and metadata buffers are the
- * caller's: device addresses in requests are passed on as they are, and it is the IOMMU that keeps them
- * inside the domain. */
+ * nvme_vf_close(). All its queue memory lies in one 2 MiB page. The caller owns data and metadata buffers:
+ * device addresses in requests are passed on unchecked, and the IOMMU keeps them inside the domain. */
 #pragma once
 #include "drivers/block.h"
 #include "drivers/nvme/ctrl.h"
@@ -18,18 +17,18 @@ struct nvme_vf_cfg {
 	struct domain *dom;
 	iova_t iova; /* of the queue memory; aligned to 2 MiB */
 	uint32_t depth;
-	/* Of a namespace that others see too this VF uses part number share (from 0) of shares equal ones. */
+	/* Of a shared namespace this VF uses part number share (from 0) of shares equal parts. */
 	unsigned share, shares;
-	/* Memory for the queues, as nvme_ctrl_init_in() wants it for one pair; dom and iova mean nothing
-	 * then. NULL: a 2 MiB block of the driver's own at iova. */
+	/* Memory for the queues, as nvme_ctrl_init_in() needs it for one pair; dom and iova are ignored then.
+	 * NULL: the driver allocates a 2 MiB block at iova. */
 	const struct dma_buf *mem;
-	/* Completions raise vector 0 of the function's MSI-X, as nvme_ctrl_queue_irq() wants it. */
+	/* Completions raise vector 0 of the function's MSI-X, as nvme_ctrl_queue_irq() requires. */
 	bool irq;
 	unsigned queues; /* pairs that will be asked for, this one included; 0: 1 */
 	bool shadow;     /* shadow doorbells, where the controller has them */
 };
 
-/* How one operation goes to one store. */
+/* How one operation is sent to one store. */
 struct nvme_op {
 	uint32_t limit; /* blocks; 0: not possible */
 	uint8_t opc;
@@ -40,18 +39,18 @@ struct nvme_op {
 struct nvme_store {
 	uint32_t nsid;
 	uint8_t block_shift;
-	bool pi_alone;     /* metadata is the protection information and nothing else */
+	bool pi_alone;     /* metadata is only the protection information */
 	uint32_t ref_mask; /* of the LBA, for the reference tag; 0 without protection information */
 	uint64_t first, blocks;
 	struct nvme_op op[BLOCK_OPS];
 };
 
-/* A kind of request, checked once: what is left to say of each is its tag, where on the medium and where in
+/* A kind of request, checked once: each request then adds only its tag, its place on the medium and in
  * memory. */
 struct nvme_plan {
 	uint64_t cdw0_1;      /* opcode and namespace, command id 0 */
-	uint64_t first, room; /* LBA of the share's start, and how far from there it may start */
-	uint64_t plain;       /* room + 1 when nvme_vf_fill() fills all of the command, else 0 */
+	uint64_t first, room; /* LBA of the share's start, and the greatest offset from there */
+	uint64_t plain;       /* room + 1 when nvme_vf_fill() fills the whole command, else 0 */
 	uint64_t cdw12_13;
 	bool data, meta, sgl;
 	uint32_t bytes, ref_mask;
@@ -75,25 +74,25 @@ struct nvme_vf {
  * controller's queues are shorter; the queue's depth says) and lists up to 4 attached namespaces as stores,
  * private ones before shared ones. Namespaces with metadata between the blocks, or blocks that no transfer
  * can hold, are left out with a line in the log. Errors of nvme_ctrl_init() and nvme_ctrl_queue();
- * SL_NOTFOUND when no store is left, SL_RANGE for shares. On an error everything is put back. */
+ * SL_NOTFOUND when no store is left, SL_RANGE for shares. On an error everything is undone. */
 enum sl_err nvme_vf_open(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg) MUST_CHECK;
 
 /* One more queue pair of an open VF, qid from 2 to cfg.queues, for depth requests in flight, with the same
- * stores. It stays good until vf is closed, and is not closed itself. Transfers are of two pages at most
- * where the controller takes no SGLs. Errors of nvme_ctrl_queue(). */
+ * stores. It is valid until vf is closed, and is not closed separately. Transfers are at most two pages where
+ * the controller does not support SGLs. Errors of nvme_ctrl_queue(). */
 enum sl_err nvme_vf_more(struct nvme_vf *more, const struct nvme_vf *vf, uint16_t qid,
 			 uint32_t depth) MUST_CHECK;
 
-/* Stops the controller and gives its memory back; requests in flight are lost. Also after a failed open. */
+/* Stops the controller and frees its memory; requests in flight are lost. Also after a failed open. */
 enum sl_err nvme_vf_close(struct nvme_vf *vf) MUST_CHECK;
 
-/* Plans requests like r: its operation, store, number of blocks and protection information count, the rest is
- * not looked at. The plan is good until the VF is closed. SL_RANGE for an operation, a store or a number of
- * blocks that cannot be, SL_UNSUPPORTED for an operation that the store does not take, SL_BADVAL for pi. */
+/* Plans requests like r by its operation, store, number of blocks and protection information; the rest is
+ * ignored. The plan is valid until the VF is closed. SL_RANGE for an impossible operation, store or number of
+ * blocks, SL_UNSUPPORTED for an operation that the store does not take, SL_BADVAL for pi. */
 enum sl_err nvme_vf_plan(const struct nvme_vf *vf, const struct block_req *r,
 			 struct nvme_plan *out) MUST_CHECK;
 
-/* What nvme_vf_put() leaves to it: requests that are not plain, and those that are refused. */
+/* The slow part of nvme_vf_put(): requests that are not plain, and those to be refused. */
 enum sl_err nvme_vf_put_other(struct nvme_vf *vf, const struct nvme_plan *p, uint32_t tag, uint64_t at,
 			      iova_t data);
 
@@ -114,10 +113,10 @@ FAST_INLINE void nvme_vf_fill(struct nvme_queue *q, const struct nvme_plan *p, u
 }
 
 /* The data path. Puts a planned request into the ring: read, write, compare (data: page-aligned, as long as
- * planned; it is the IOMMU that keeps it inside the domain), fill or verify (data 0), on a store without
- * metadata. at counts blocks from the start of this VF's share. SL_RANGE when the blocks are not all in the
- * share or the tag is not below the depth, SL_BUSY when the tag is in flight, SL_BADVAL for data. The device
- * learns of it by nvme_queue_ring(). */
+ * planned; the IOMMU keeps it inside the domain), fill or verify (data 0), on a store without metadata. at
+ * counts blocks from the start of this VF's share. SL_RANGE when the blocks are not all in the share or the
+ * tag is not below the depth, SL_BUSY when the tag is in flight, SL_BADVAL for data. nvme_queue_ring()
+ * notifies the device. */
 FAST_INLINE enum sl_err nvme_vf_put(struct nvme_vf *vf, const struct nvme_plan *p, uint32_t tag, uint64_t at,
 				    iova_t data)
 {

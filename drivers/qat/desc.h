@@ -1,6 +1,6 @@
-/* What lies in memory between host and device: requests of 128 bytes, responses of 32, and the content
- * descriptor that a request of symmetric crypto points to, which holds keys and states. Little-endian but
- * where it says. Both generations take the same, with other slices (units of the device) for some. */
+/* Structures in memory shared by host and device: requests of 128 bytes, responses of 32, and the content
+ * descriptor that a request of symmetric crypto points to, which holds keys and states. Little-endian except
+ * where noted. Both generations take the same, with other slices (units of the device) for some. */
 #pragma once
 #include "kernel/bits.h"
 
@@ -110,8 +110,8 @@ enum { AUTH_PLAIN = 0, AUTH_HMAC = 1 };
 #define COMP_SOP         BIT(0)
 #define COMP_EOP         BIT(1)
 #define COMP_BFINAL      BIT(6)
-#define COMP_VERIFY      BIT(16) /* the device decompresses what it made, and compares */
-#define COMP_RECOVER     BIT(17) /* and gives a stored block when that went wrong */
+#define COMP_VERIFY      BIT(16) /* the device decompresses its output and compares */
+#define COMP_RECOVER     BIT(17) /* and returns a stored block when they differ */
 
 /* Response, as four 64-bit words: [0] flags and status, [1] opaque, [2] and [3] by service. */
 #define RSP_XLAT_ERROR BITS(39, 32)

@@ -1,31 +1,32 @@
-/* Firmware files for QAT cards that authenticate what they load: the containers that the vendor ships.
- * Nothing in a file is believed; that its contents are genuine is for the card to say. Layouts and limits are
- * those of the drivers that Intel publishes; no file of a real card was ever read by this. */
+/* Firmware files for QAT cards that authenticate their firmware: the containers that the vendor ships.
+ * Nothing in a file is trusted; the card decides whether its contents are genuine. Layouts and limits are
+ * those of the drivers that Intel publishes; this has never read a file of a real card. */
 #pragma once
 #include "kernel/err.h"
 #include "kernel/span.h"
 
 #define QAT_FW_IMAGES 32u
 
-/* One of several files in a file (MOF), and the engines that it is used for. */
+/* One of several files in a container (MOF), and the engines it is for. */
 struct qat_fw_object {
 	const char *name;
 	uint32_t engines;
 };
 
-/* What files have to be for. */
+/* The card that files must match. */
 struct qat_fw_chip {
-	uint32_t device;                    /* as in the images */
-	uint8_t revision;                   /* PCI Revision ID */
-	uint16_t rsa;                       /* bytes of modulus and signature */
-	const struct qat_fw_object *object; /* those that a file must have, n of them; 0: it is one itself */
+	uint32_t device;  /* as in the images */
+	uint8_t revision; /* PCI Revision ID */
+	uint16_t rsa;     /* bytes of modulus and signature */
+	const struct qat_fw_object
+		*object; /* the objects that a file must have, n of them; 0: the file is a single object */
 	unsigned objects;
 };
 
-/* One image: parts of the file, which has to stay. */
+/* One image: parts of the file, which must stay in memory. */
 struct qat_image {
 	struct span header, modulus, exponent, signature, body;
-	uint32_t engines; /* bit each, at least one; 0: the public key unit's (MMP) */
+	uint32_t engines; /* one bit each, at least one; 0: for the public key unit (MMP) */
 };
 
 struct qat_fw {
@@ -34,9 +35,9 @@ struct qat_fw {
 	uint32_t engines; /* of all */
 };
 
-/* The engines' file (SUOF, or MOF with objects). Otherwise *why has half a sentence: SL_BADVAL is no such
- * file, SL_CHECKSUM, SL_TRUNC runs past its end, SL_UNSUPPORTED is for another card, SL_NOSPACE more images
- * than fit. */
+/* The engines' file (SUOF, or MOF with objects). On an error *why has half a sentence. SL_BADVAL: not such a
+ * file; SL_CHECKSUM; SL_TRUNC: a part runs past the end; SL_UNSUPPORTED: for another card; SL_NOSPACE: more
+ * images than fit. */
 enum sl_err qat_fw_read(struct span file, const struct qat_fw_chip *chip, struct qat_fw *fw,
 			const char **why) MUST_CHECK;
 
@@ -44,9 +45,9 @@ enum sl_err qat_fw_read(struct span file, const struct qat_fw_chip *chip, struct
 enum sl_err qat_fw_read_mmp(struct span file, const struct qat_fw_chip *chip, struct qat_image *image,
 			    const char **why) MUST_CHECK;
 
-/* Authentication wants an image in one piece of memory: a descriptor that says where its parts are, then the
- * parts. This is how many bytes that takes, */
+/* Authentication needs an image in one piece of memory: a descriptor with the places of its parts, then the
+ * parts. The bytes that takes: */
 uint64_t qat_fw_chunk_bytes(const struct qat_image *image);
-/* and this lays it out in so many bytes at chunk, which the device sees at iova. engines: those of the image
- * that are meant; ignored for the public key unit. */
+/* Lays the image out in that many bytes at chunk, which the device sees at iova. engines: the engines to
+ * load; ignored for the public key unit. */
 void qat_fw_chunk(const struct qat_image *image, uint32_t engines, uint64_t iova, uint8_t *chunk);

@@ -22,10 +22,10 @@ struct qat_gen {
 	uint8_t base_shift; /* bits that a ring's address is shifted right by in its register */
 	uint16_t config;    /* offset of the registers that say where a ring is */
 	uint32_t stride;    /* bytes from bank to bank */
-	bool pair_is_fixed; /* pair[] holds for every VF; else its PF says which bank has which service */
+	bool pair_is_fixed; /* pair[] holds for every VF; else its PF assigns services to banks */
 	struct qat_pair pair[QAT_SERVICES];
 };
 
-/* The generation of a VF or PF with this device id of QAT_VENDOR; NULL when it is none of ours. */
+/* The generation of a VF or PF with this device id of QAT_VENDOR; NULL when Sluice does not drive it. */
 const struct qat_gen *qat_gen_of_vf(uint16_t device);
 const struct qat_gen *qat_gen_of_pf(uint16_t device);

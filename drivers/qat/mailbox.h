@@ -1,6 +1,5 @@
-/* Messages between the driver of a gen4 VF and the driver of its PF, which alone knows which bank of rings
- * has which service. Needed where the PF's firmware was loaded by someone else. Never run on silicon: gen.h.
- */
+/* Messages between the driver of a gen4 VF and the driver of its PF: only the latter knows which bank of
+ * rings has which service. Needed when Sluice did not load the PF's firmware. Never run on silicon: gen.h. */
 #pragma once
 #include "drivers/qat/gen.h"
 #include "kernel/err.h"
@@ -15,7 +14,7 @@ struct qat_mailbox_io {
 /* Registers mapped uncached. */
 struct qat_mailbox_io qat_mailbox_mmio(volatile uint8_t *regs);
 
-#define QAT_MAILBOX_BYTES 0x1010u /* the BAR is at least so long */
+#define QAT_MAILBOX_BYTES 0x1010u /* least length of the BAR */
 
 /* Asks for the ring map and fills pair: the first bank with each service, there = false where no bank has it.
  * Waits for each of 5 answers at most half a second. SL_TIMEOUT: no answer; SL_BADVAL: the answer is not a

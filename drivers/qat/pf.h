@@ -1,6 +1,6 @@
 /* The PF of a card, brought up as far as its VFs need it: engines out of reset, firmware authenticated,
- * loaded and started, told what it needs to know, the arbiter on, threads mapped to functions. Run against
- * the model in tools/qat-model alone, never on silicon.
+ * loaded, started and configured, the arbiter on, threads mapped to functions. Run only against the model in
+ * tools/qat-model, never on silicon.
  *
  * Order: the function was reset; qat_pf_masks(), qat_pf_bars(); the function into a domain, with memory space
  * and bus mastering on, and memory mapped for it; qat_pf_start(); then all VFs on (with some of them off the
@@ -11,7 +11,7 @@
 
 enum qat_pf_bar { QAT_PF_MISC, QAT_PF_RINGS };
 
-/* How the registers are reached, so that the same code drives a card and the model in tests/model/. */
+/* Access to the registers, so that the same code drives a card and the model in tests/model/. */
 struct qat_pf_io {
 	void *ctx;
 	uint32_t (*rd)(void *ctx, enum qat_pf_bar bar, uint32_t off);
@@ -19,12 +19,12 @@ struct qat_pf_io {
 	uint64_t (*now_us)(void *ctx);
 };
 
-/* What differs between generations. Offsets are in the two BARs. */
+/* Differences between generations. Offsets are in the two BARs. */
 struct qat_pf_chip {
 	uint8_t gen;
 	struct qat_fw_chip fw;
-	uint8_t engines, accels; /* most that there are */
-	uint32_t admin;          /* engines that are told the constants */
+	uint8_t engines, accels; /* maximum */
+	uint32_t admin;          /* engines that get the constants */
 	uint32_t ae;             /* registers of engine 0: transfer, 800 further control */
 	uint32_t reset, clocks, misc;
 	uint32_t fcu_control, fcu_status, fcu_low, fcu_high; /* the unit that loads firmware */
@@ -45,7 +45,7 @@ struct qat_pf {
 	uint32_t accels, engines; /* that this card has: bit each */
 	struct dma_buf chunk;     /* for an image while it is loaded: QAT_PF_CHUNK bytes */
 	struct dma_buf admin;     /* QAT_PF_ADMIN bytes */
-	uint32_t capabilities;    /* of compression, as firmware says */
+	uint32_t capabilities;    /* of compression, as the firmware reports */
 	char why[120];            /* after an error: what went wrong */
 };
 
@@ -54,24 +54,23 @@ struct qat_pf {
 #define QAT_PF_CHUNK 0x41000u
 #define QAT_PF_ADMIN 0x2000u
 
-/* Which accelerators and engines there are, from chip->fuses and chip->straps in configuration space.
- * SL_NOTFOUND when C62x's engine 0 is not among them, or 4xxx's for messages: then there is no way to use it.
- */
+/* The card's accelerators and engines, from chip->fuses and chip->straps in configuration space. SL_NOTFOUND
+ * when C62x's engine 0 or 4xxx's engine for messages is missing: then the card cannot be used. */
 enum sl_err qat_pf_masks(const struct qat_pf_chip *chip, uint32_t fuses, uint32_t straps, uint32_t *accels,
 			 uint32_t *engines) MUST_CHECK;
 
-/* The indices of the BARs that rd and wr are about, from how many bytes of memory each of the six has.
- * SL_NOTFOUND, SL_NOSPACE when they are too short. */
+/* The indices of the BARs for rd and wr, from the memory sizes of the six BARs. SL_NOTFOUND, SL_NOSPACE when
+ * they are too short. */
 enum sl_err qat_pf_bars(const struct qat_pf_chip *chip, uint32_t fuses, const uint64_t bytes[6],
 			unsigned *misc, unsigned *rings) MUST_CHECK;
 
-/* True when firmware runs already, loaded by someone else. */
+/* True when firmware loaded by other software runs already. */
 bool qat_pf_runs(const struct qat_pf *pf);
 
-/* All of it. Zeroed memory, chip, io, accels and engines are the caller's. SL_UNSUPPORTED when fw has nothing
- * for an engine of this card, SL_VERIFY when the card does not take an image for genuine, SL_DEVICE,
+/* Runs all steps. The caller sets zeroed memory, chip, io, accels and engines. SL_UNSUPPORTED when fw has
+ * nothing for an engine of this card, SL_VERIFY when the card rejects an image's signature, SL_DEVICE,
  * SL_TIMEOUT. On an error the engines are in reset again. */
 enum sl_err qat_pf_start(struct qat_pf *pf, const struct qat_fw *fw, const struct qat_image *mmp) MUST_CHECK;
 
-/* Arbiter off, maps off, engines in reset: nothing of the card does DMA any more. */
+/* Arbiter off, maps off, engines in reset: the card does no more DMA. */
 void qat_pf_stop(struct qat_pf *pf);

@@ -29,7 +29,7 @@ static inline uint64_t pf_now(const struct qat_pf *pf)
 	return pf->io.now_us(pf->io.ctx);
 }
 
-/* Waits until the masked bits are as wanted; *last is what was read last. */
+/* Waits until the masked bits have the wanted value; *last is the last value read. */
 enum sl_err pf_wait(const struct qat_pf *pf, uint32_t off, uint64_t mask, uint64_t want, uint32_t us,
 		    uint32_t *last) MUST_CHECK;
 

@@ -1,15 +1,15 @@
 /* A ring of requests and its ring of responses, polled; the same engine for every generation (gen.h).
  *
- * Fill slots and push them, ring once, take responses, release their room. A response is there when its first
- * dword is not the signature that we put there; no register is read on the data path. What the device writes
- * is not believed: a response to nothing that is in flight is counted in bad and dropped.
+ * Fill slots and push them, ring once, take responses, release their room. A response has arrived when its
+ * first dword is no longer the signature written there before; no register is read on the data path. The
+ * device's writes are not trusted: a response that matches nothing in flight is counted in bad and dropped.
  *
  * Room. Each request in flight holds one entry of each ring, and fewer than a ring's entries are ever in
  * flight. The response ring also holds what was taken but not released: the head is written to the device
  * when those and depth together would fill it. So qat_ring_release() is due after at most depth takes.
  *
- * Opened again after a reset, a ring counts its requests on from where it was: a response that is late by a
- * reset belongs to nothing that is in flight. */
+ * A ring opened again after a reset continues its request numbers: a response from before the reset matches
+ * nothing in flight. */
 #pragma once
 #include "drivers/qat/gen.h"
 #include "kernel/addr.h"
@@ -27,13 +27,13 @@ struct qat_ring {
 	uint8_t *tx, *rx;
 	uint32_t tx_mask, tx_tail, tx_rung; /* bytes; tx_rung: the tail that the device knows */
 	uint32_t rx_mask, rx_head, rx_told; /* bytes; rx_told: the head that the device knows */
-	uint32_t rx_late;                   /* bytes taken that make telling due */
+	uint32_t rx_late;                   /* bytes taken at which the head register is due */
 	uint32_t depth;                     /* tags are below it */
 	uint64_t *flight;                   /* by tag: the opaque value of the request in flight, or 0 */
 	uint64_t serial;                    /* upper bits of the next opaque value */
 	volatile uint32_t *tail, *head;     /* registers */
 	uint64_t doorbells;                 /* register writes, both rings */
-	uint64_t bad;                       /* responses that cannot be, */
+	uint64_t bad;                       /* impossible responses, */
 	uint64_t odd;                       /* the last one's opaque value */
 	volatile uint8_t *bank;
 	const struct qat_gen *gen;
@@ -41,7 +41,7 @@ struct qat_ring {
 };
 
 /* Opaque value of a request: its tag, the ring (from 1, so that no value is 0), and a number that does not
- * come again for long. */
+ * repeat for long. */
 #define OPAQUE_TAG    BITS(15, 0)
 #define OPAQUE_RING   BITS(23, 16)
 #define OPAQUE_SERIAL BITS(63, 24)
@@ -58,17 +58,17 @@ struct qat_ring_cfg {
 	uint64_t serial;  /* of the ring when it was closed; 0 the first time */
 };
 
-/* Gives the device both rings and has them served. Memory and flight stay the caller's. SL_RANGE for depth or
- * for a ring pair that the bank does not have, SL_BADVAL for an alignment. */
+/* Sets both rings up in the device and enables them. The caller owns memory and flight. SL_RANGE for depth or
+ * for a ring pair that the bank does not have, SL_BADVAL for a wrong alignment. */
 enum sl_err qat_ring_open(struct qat_ring *r, const struct qat_ring_cfg *cfg) MUST_CHECK;
-/* Takes both rings away from the device. Requests in flight are lost; what is being worked on may still be
- * written: bus mastering off or the IOMMU ends that. */
+/* Disables both rings in the device. Requests in flight are lost; the device may still write results of
+ * running ones, until bus mastering is off or the IOMMU blocks it. */
 void qat_ring_close(struct qat_ring *r);
 
-/* Reads back that the device still has the request ring that it was given; not for the data path. */
+/* Verifies that the device still has the request ring's address; not for the data path. */
 bool qat_ring_is_open(const struct qat_ring *r);
 
-/* Where the device's registers say that it is: for messages. Nothing is ever reached by these. */
+/* The ring's state by the device's registers: for messages only, never used as an address. */
 struct qat_ring_seen {
 	uint32_t head, tail, answers; /* bytes: requests fetched, requests announced, responses written */
 	bool there;                   /* the ring is as it was opened; false on a function that is gone */
@@ -84,8 +84,7 @@ FAST_INLINE uint64_t *qat_ring_slot(struct qat_ring *r)
 	return (uint64_t *)(void *)(r->tx + r->tx_tail);
 }
 
-/* Queues the slot under a tag that is below depth and not in flight. The device learns of it by
- * qat_ring_ring(). */
+/* Queues the slot under a tag that is below depth and not in flight. qat_ring_ring() notifies the device. */
 FAST_INLINE void qat_ring_push(struct qat_ring *r, uint32_t tag)
 {
 	uint64_t opaque = r->serial | tag;
@@ -105,7 +104,7 @@ FAST_INLINE void qat_ring_ring(struct qat_ring *r)
 	r->doorbells++;
 }
 
-/* True when there is a response to take: a look at memory, nothing else. */
+/* True when there is a response to take: reads only memory. */
 FAST_INLINE bool qat_ring_ready(const struct qat_ring *r)
 {
 	return __atomic_load_n((const uint32_t *)(const void *)(r->rx + r->rx_head), __ATOMIC_ACQUIRE) !=
@@ -137,7 +136,7 @@ FAST_INLINE enum qat_took qat_ring_take(struct qat_ring *r, uint32_t *tag, uint6
 	return QAT_TOOK;
 }
 
-/* Tells the device of the room of taken responses when that is due. */
+/* Returns the room of taken responses to the device when due. */
 FAST_INLINE void qat_ring_release(struct qat_ring *r)
 {
 	if (LIKELY(((r->rx_head - r->rx_told) & r->rx_mask) < r->rx_late))

@@ -1,11 +1,9 @@
 /* A QAT VF as an accelerator (drivers/compute.h): its ring pairs for crypto and for compression, in the VF's
- * own domain. Never run on silicon: gen.h.
+ * domain. Never run on silicon: gen.h.
  *
  * Order: qat_vf_open() on a VF that is attached to its domain, with memory space and bus mastering on;
- * sessions; the queue is worked; qat_vf_close(); then bus mastering off and detach. Buffers of jobs are the
- * caller's: device addresses are passed on as they are, and it is the IOMMU that keeps them inside the
- * domain.
- */
+ * sessions; the queue is worked; qat_vf_close(); then bus mastering off and detach. The caller owns the
+ * buffers of jobs: device addresses are passed on unchecked, and the IOMMU keeps them inside the domain. */
 #pragma once
 #include "drivers/dma.h"
 #include "drivers/qat/ring.h"
@@ -40,14 +38,14 @@ struct qat_vf {
 	struct dma_buf mem;
 };
 
-/* Puts the ring pairs in place; compute.services says what they do. *vf is zero before the first time;
- * sessions and what was in flight are gone each time, and an answer to that is none to anything new. SL_RANGE
- * for depth or for a pair that is not there, SL_NOSPACE when registers or memory are too short, SL_NOTFOUND
- * when no pair has a service that is of use, SL_BADVAL for an alignment, SL_DEVICE when the registers do not
- * keep what is written. */
+/* Sets the ring pairs up; compute.services lists their services. *vf is zero before the first call. Each call
+ * drops sessions and requests in flight; a late response to an old request cannot match a new one. SL_RANGE
+ * for depth or a missing pair, SL_NOSPACE when registers or memory are too short, SL_NOTFOUND when no pair
+ * has a usable service, SL_BADVAL for a wrong alignment, SL_DEVICE when the registers do not keep their
+ * values. */
 enum sl_err qat_vf_open(struct qat_vf *vf, const struct qat_vf_cfg *cfg) MUST_CHECK;
 
-/* Takes the rings away from the device. Also after a failed open. */
+/* Disables the rings in the device. Also after a failed open. */
 void qat_vf_close(struct qat_vf *vf);
 
 /* queue_done.status: the status bits of the response, the error code above them; and our own. */
@@ -55,7 +53,7 @@ void qat_vf_close(struct qat_vf *vf);
 #define QAT_STATUS_CODE   BITS(15, 8) /* signed */
 #define QAT_STATUS_LENGTH BIT(0)      /* more produced than there is room for */
 
-/* A request as the session has it, with what is the job's own. */
+/* A copy of the session's request, with the job's fields. */
 FAST_INLINE void qat_vf_fill(uint64_t *m, const struct qat_session *s, const struct compute_job *j)
 {
 	uint64_t len = (uint64_t)j->len << 32;
@@ -83,10 +81,10 @@ FAST_INLINE void qat_vf_fill(uint64_t *m, const struct qat_session *s, const str
 	m[15] = t[15];
 }
 
-/* Encrypts the tweak that stands in a request. */
+/* Encrypts the tweak in a request. */
 void qat_vf_tweak(uint64_t *m, const struct qat_session *s);
 
-/* What submit_jobs() and poll() do for each job, for a loop that wants each instruction: such a loop rings
+/* The per-job part of submit_jobs() and poll(), for a loop that counts every instruction: such a loop rings
  * and releases the ring itself, and looks after compute.q.stats. */
 FAST_INLINE enum sl_err qat_vf_put(struct qat_vf *vf, const struct compute_job *j)
 {

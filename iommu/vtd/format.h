@@ -10,7 +10,8 @@ struct vtd_unit;
 /* Second-stage entries. */
 extern const struct pt_format vtd_pt_format;
 
-/* What one unit reads: tables of levels levels where it has them, else of as many as it has. */
+/* The form for one unit: tables with the given number of levels if the unit supports it, else with as many as
+ * it supports. */
 struct iommu_form vtd_format_of(const struct vtd_unit *u, unsigned levels);
 
 /* The form for a domain whose functions are not known yet: the number of levels that most units support, and

@@ -68,7 +68,7 @@ static void ring(struct vtd_unit *u)
 
 /* VT-d §6.5.2.11. IQE: the head stands on the bad descriptor and nothing moves; it is made harmless. ITE:
  * wait descriptors may have been dropped, so there is a new one. Then the bits are cleared, and the tail is
- * written again to go on. */
+ * written again to continue. */
 static void recover(struct vtd_unit *u, uint32_t fsts, bool *rewait)
 {
 	uint64_t record = vtd_rd64(&u->io, VTD_IQERCD);

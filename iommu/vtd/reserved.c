@@ -26,7 +26,7 @@ enum sl_err vtd_reserved_next(struct iommu *mmu, bdf_t fn, struct iommu_reserved
 	}
 	while (dmar_next(&mmu->vtd->table, &e) == SL_OK) {
 		if (e.type != DMAR_RMRR || dmar_rmrr(&e, &r) != SL_OK || !names(mmu, &r, fn) ||
-		    !rmrr_can_map(mmu, fn, &r, &base, &len)) /* firmware's mistakes: vtd_map_rmrrs() too */
+		    !rmrr_can_map(mmu, fn, &r, &base, &len)) /* firmware errors: vtd_map_rmrrs() too */
 			continue;
 		*at = (struct iommu_reserved){.base = base, .len = len, .next = e.next};
 		return SL_OK;

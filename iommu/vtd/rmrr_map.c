@@ -1,4 +1,5 @@
-/* RMRRs in domains: their functions go on reaching that memory, one to one, and nothing else: VT-d §8.4. */
+/* RMRRs in domains: their functions keep access to that memory, one to one, and to nothing else: VT-d
+ * §8.4. */
 #include "iommu/attached.h"
 #include "iommu/vtd/backend.h"
 #include "iommu/vtd/format.h"

@@ -55,7 +55,7 @@ enum sl_err vtd_unit_init(struct vtd_unit *u)
 }
 
 /* Whether translation may stay on while the root table changes, so that no request passes untranslated
- * between firmware's tables and ours. It may in one table mode, and with CAP.ESRTPS from any to any: VT-d
+ * between the firmware's tables and ours. It may in one table mode, and with CAP.ESRTPS from any to any: VT-d
  * §6.6. Until the caches are invalidated a request goes by either set of tables, which is what firmware
  * allowed or less. */
 static bool may_stay(const struct vtd_unit *u, uint32_t gsts)

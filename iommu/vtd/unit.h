@@ -31,9 +31,9 @@ struct vtd_unit {
 	const char *unusable;        /* why it is not driven; NULL: it is */
 	enum iommu_unit_state state; /* of one that is not driven */
 	char reason[96];             /* what unusable points to where it is not a literal */
-	bool irq_only;               /* driven for interrupts alone: CAP.SAGAW is 0 */
+	bool irq_only;               /* driven only for interrupts: CAP.SAGAW is 0 */
 	bool starting;               /* being turned on: vtd_trouble() */
-	struct vtd_regs_seen found;  /* as firmware left it: vtd_unit_probe() */
+	struct vtd_regs_seen found;  /* as the firmware left it: vtd_unit_probe() */
 	bool on;                     /* translates, with our tables; or may, when it did not answer in time */
 
 	struct vtd_root *root;  /* one page */
@@ -98,7 +98,7 @@ uint64_t vtd_unit_window(const struct vtd_unit *u);
 /* Memory for root table, queue and status. SL_NOMEM. */
 enum sl_err vtd_unit_init(struct vtd_unit *u) MUST_CHECK;
 
-/* Turns translation on with our root table, in the order of VT-d §6.6 and §11.4.4: firmware's interrupt
+/* Turns translation on with our root table, in the order of VT-d §6.6 and §11.4.4: the firmware's interrupt
  * remapping and queue off, its translation only where it is in another table mode, root pointer, invalidation
  * queue where there is one (from version 6 on always: VT-d §6.5.1), global invalidation, fault records,
  * translation, protected memory regions off. SL_TIMEOUT with a logged line when a step is not answered. */

@@ -89,7 +89,7 @@ def check_speeds(run):
         assert re.search(rf"^  {name} +\d* +\d+ +\d+\.\d( +\d+\.\d){{5}}", run.text, re.M), name
 
 
-# What is ordered for a VF, and what is said of it.
+# Faults ordered for a VF, and the messages about them.
 FAULTS = {
     "dma": r"\w+ ring: \d+ in flight, fetched up to \w+ of \w+, answered up to \w+",
     "status": r"\S.*, \d+ bytes: (crypto error, or a digest that differs|compression error) \(status \d+, code 0\)",
@@ -138,7 +138,7 @@ def test_a_vf_that_fails_for_good(accel):
     """It is given up, with bus mastering off; the other is verified to the end; and the run says that it is not all right."""
     run = accel("app=accel", "vfs=2", "ops=300", "seconds=1", deadline=120, qemu_args=(
         "-accel", "tcg", *ordered(fault="status", fault_vf=1, fault_after=300, fault_count=1000000)))
-    run.assert_not_ok("VF 1 .* is given up after 9 faults", stage="accel")
+    run.assert_not_ok("VF 1 .* is abandoned after 9 faults", stage="accel")
     assert run.number("vf_faults") == 9 and run.number("recovered") < 9
     for service in SERVICES:
         least = re.search(rf"accel: {service}: (\d+) operations on 1 VFs \(1 given up, and not counted\), at least (\d+) on each", run.text)
@@ -151,7 +151,7 @@ def test_vf_0_is_given_up(accel, words, card):
     """A wrong result on the first VF: it is given up, and no sum says that its results were right."""
     run = accel(*words, "vfs=3", "ops=50", "seconds=1", deadline=120, qemu_args=(
         "-accel", "tcg", *ordered(card, fault="flip", fault_vf=0, fault_count=1000000)))
-    run.assert_not_ok("VF 0 .* is given up after 1 faults: .*data is not what was expected", stage="accel")
+    run.assert_not_ok("VF 0 .* is abandoned after 1 faults: .*data is not what was expected", stage="accel")
     assert run.result["err"] == "VERIFY"
     for service in SERVICES:
         assert re.search(rf"accel: {service}: \d+ operations on 2 VFs \(1 given up, and not counted\)", run.text), service
@@ -161,7 +161,7 @@ def test_vf_0_is_given_up(accel, words, card):
 def test_every_vf_is_given_up(accel):
     run = accel("device=qat", "vfs=2", "ops=50", "seconds=1", "json=1", deadline=120, qemu_args=(
         "-accel", "tcg", *ordered(fault="status", fault_count=1000000)))
-    run.assert_not_ok("VF 0 .* is given up after 9 faults", stage="accel")
+    run.assert_not_ok("VF 0 .* is abandoned after 9 faults", stage="accel")
     assert "accel: every VF was abandoned, so no result counts" in run.text
     assert "as the CPU computed it" not in run.text and run.result["verified"] == "0"
 
@@ -208,7 +208,7 @@ def test_firmware_of_someone_else(accel, folder):
     data = bytearray(path.read_bytes())
     data[500] ^= 1
     path.write_bytes(data)
-    firmware_refused(accel, folder, "0000:01:00.0 does not come up: the card does not take the firmware for the public key unit "
+    firmware_refused(accel, folder, "0000:01:00.0 does not come up: the card does not accept the firmware for the public key unit "
                      "as genuine: its signature is wrong")
 
 

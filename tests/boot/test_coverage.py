@@ -79,7 +79,7 @@ def test_what_is_not_covered(lies):
     verdict = run.text[run.text.index("] verdict: "):]
     assert "verdict: it does not cover 2 functions or buses: 1 functions under no unit that translates, 1 bridges" in verdict
     assert "verdict: not covered: 0000:21:00.0" in verdict and "verdict: not covered: 0000:00:05.0" in verdict
-    assert "of firmware's boot memory stay unused: 1 of 1 units translate, and 2 functions or buses are not covered" in run.text
+    assert "of the firmware's boot memory stay unused: 1 of 1 units translate, and 2 functions or buses are not covered" in run.text
     assert re.search(r"RMRR 0x8000000\.\.0x800ffff: one to one for 0000:00:1f\.2 in domain 1", run.text)
     assert "bus mastering is back on in 1 functions that the RMRR lines above name" in run.text
     for untrue in ("no device can reach memory", "stay blocked", "no device reaches anything", "all others nothing"):
@@ -104,7 +104,7 @@ def test_bridges(lies, line, finding, where):
 
 
 def test_no_function(lies):
-    """A window where nobody answers: nothing is known of the machine."""
+    """A window in which nothing answers: nothing is known of the machine."""
     run = lies("patch MCFG 44 0xd0000000 8", words=["--bare", "app=audit"], qemu=sluice.iommu())
     run.assert_not_ok("no function answers in the windows of the MCFG table|no entry of the MCFG table is usable")
     assert run.result["uncovered"] == "unknown" and "\n PASS " not in run.text
@@ -130,7 +130,7 @@ def test_rmrr_of_the_pf(lies):
     table = dmar(unit(ISA, SATA, SMBUS, IOAPIC, bridge((1, 0)), bridge((2, 0))),
                  rmrr(SHARED, SHARED + 0xFFFF, endpoint((1, 0), (0, 0))))
     run = lies(table=table, words=["vfs=1"])
-    run.assert_not_ok(r"0000:01:00\.0 is held by the RMRR 0x8000000\.\.0x800ffff, in domain 1", stage="pf")
+    run.assert_not_ok(r"0000:01:00\.0 is tied to the RMRR 0x8000000\.\.0x800ffff, in domain 1", stage="pf")
     assert "RMRR off), or update the firmware; docs/audit.md, RMRR-KEPT" in run.text
     assert "another slot, or ACS" not in run.text
 

@@ -29,8 +29,8 @@ def test_flood_is_cut_off(boot):
         assert max(map(run.lines.index, explained)) < run.lines.index(counted[0]) < run.lines.index(cut[0])
     # One fault record for two VFs. Said, and no oftener than the requests themselves.
     assert 1 <= len(lines_with(run, r"WARN iommu: a unit had no fault record free, \d+ times \(FSTS\.PFO\)")) <= 8
-    assert lines_with(run, "flood: cut off after .* neither completion nor fault record; memory is untouched, the other VFs "
-                           r"\(1\) work on")
+    assert lines_with(run, "flood: cut off after .* neither completion nor fault record; memory is untouched, and the other VFs "
+                           r"\(1\) keep working")
     assert not lines_with(run, "could not be taken out of its domain|was not put back cleanly")
 
 
@@ -38,11 +38,11 @@ def test_only_vf_floods(boot):
     run = boot("app=isolate", "vfs=1")
     assert run.status == 0, run.summary()
     assert lines_with(run, r"faults: 0000:01:00\.1 floods: .*Cut off")
-    assert lines_with(run, r"flood: cut off after .*the other VFs \(0\) work on")
+    assert lines_with(run, r"flood: cut off after .*the other VFs \(0\) keep working")
 
 
 def test_edu_that_misses_its_page(boot):
-    """With its default mask edu wraps addresses. Finding that out is refused, and is nobody's fault."""
+    """With its default mask edu wraps addresses. Detecting that is refused, and is no failure."""
     run = boot("app=isolate", "vfs=1", qemu=["-device", "edu"])
     assert run.status == 0, run.summary()
     assert "edu does not reach its own page" in run.text and run.result["faults"] == "0"
@@ -128,7 +128,7 @@ def with_edu_dma(boot, folder, when, *words):
 
 @pytest.mark.needs("gdb")
 def test_unexpected_breaks_the_proof(boot, folder):
-    """edu, which was in use, does DMA that nobody asked for: nothing was reached, and yet the run is not ok."""
+    """edu, which was in use, does unexpected DMA: it reached nothing, and yet the run is not ok."""
     run = with_edu_dma(boot, folder, "isolate: pass 1 of 1 done", "app=isolate", "vfs=1")
     assert run.status == 1 and run.result["ok"] == "0", run.summary()
     assert run.number("faults") >= 1 and run.result["stage"] == "faults" and run.result["err"] == "VERIFY"
@@ -140,10 +140,10 @@ def test_unexpected_breaks_the_proof(boot, folder):
 
 @pytest.mark.needs("gdb")
 def test_stray_is_no_failure(boot, folder):
-    """A function that nobody uses: it reached nothing, which is said; the proof stands."""
+    """A function that is not in use: it reached nothing, which is reported; the proof stands."""
     run = with_edu_dma(boot, folder, "timed: random", "vfs=2", "seconds=5")
     run.assert_ok(vfs=2)
     assert run.result["faults"] == "0" and run.number("stray_faults") >= 1
     assert lines_with(run, r"WARN iommu0: 0000:00:\w\w\.0 write 0x123456000 refused: bus has no root entry "
                            r"\(reason 0x1\); root empty")
-    assert lines_with(run, r"WARN faults: refused requests of functions that nothing here drives: [1-9]\d*; ")
+    assert lines_with(run, r"WARN faults: refused requests of functions that Sluice does not drive: [1-9]\d*; ")

@@ -41,11 +41,11 @@ def test_remapped(boot):
     seen = assert_remapped(run, 3)
     assert "iommu0: interrupts are remapped: 1024 entries, 8-bit destinations, compatibility format refused" in run.text
     # The refusal says whose entry it was.
-    assert "entry 1 is for 01:00.2 alone" in next(what for vf, case, what in seen if (vf, case) == (0, "another function's entry"))
-    # A vector that nobody handles stops no core.
+    assert "entry 1 is only for 01:00.2" in next(what for vf, case, what in seen if (vf, case) == (0, "another function's entry"))
+    # A vector without a handler stops no core.
     assert (0, "a vector without a handler", "1 dropped, and the core continues") in seen
     assert (0, "its entry moved", "arrived on core 1 (APIC id 1)") in seen
-    # QEMU lets compatibility format through, and that is said and not hidden.
+    # QEMU lets compatibility format through, and that is reported.
     assert next(what for _, case, what in seen if case == "compatibility format").startswith("DELIVERED")
 
 
@@ -59,11 +59,11 @@ def test_x2apic(boot):
 
 
 def test_not_remapped(boot):
-    """A unit that cannot: nobody is given interrupts, and everything else works."""
+    """A unit that cannot: no VF gets interrupts, and everything else works."""
     run = boot("vfs=1", qemu=sluice.iommu(intremap="off"))
     run.assert_ok(vfs=1)
     assert "irqs" not in run.result and not irqs(run)
-    assert "interrupts are not remapped: firmware says that the platform does not remap interrupts" in run.text
+    assert "interrupts are not remapped: the firmware says that the platform does not remap interrupts" in run.text
 
 
 @pytest.mark.needs("x2apic")

@@ -211,7 +211,7 @@ def test_no_iommu(console):
 
 def test_tour(console):
     """The story with its paragraphs: one goes on by a key, the next by itself, the rest without pauses."""
-    c = console("app=tour", "vfs=1", "seconds=2", until="== 1 of 12: From firmware to the machine")
+    c = console("app=tour", "vfs=1", "seconds=2", until="== 1 of 12: From the firmware to the machine")
     c.keys(" ")
     c.expect("== 2 of 12: The processors")
     c.expect("== 3 of 12: PCI Express")

@@ -73,7 +73,7 @@ def test_run_folder_of_somebody(folder):
 
 
 def test_run_folder_that_qemu_cannot_take(folder):
-    """The path of a socket has at most 107 bytes; a comma ends a file's name. Either is said before anything is done."""
+    """The path of a socket has at most 107 bytes; a comma ends a file's name. Either is reported before anything is done."""
     qemu = folder / "qemu"
     qemu.write_text("#!/bin/sh\nexit 33\n")
     qemu.chmod(0o755)
@@ -87,7 +87,7 @@ def test_run_folder_that_qemu_cannot_take(folder):
 
 @pytest.mark.skipif(not SECURE_VARS.exists(), reason="this system's OVMF has no variables with Secure Boot's keys")
 def test_secure_boot(folder):
-    """The EFI file is not signed, so firmware with keys refuses it; that is said, and not that there was no end."""
+    """The EFI file is not signed, so firmware with keys refuses it; the message says that, and not that the run had no end."""
     status, text = sh("./run.sh", "--", "-machine", "smm=on", "-accel", "tcg", OVMF=SECURE_CODE, OVMF_VARS=SECURE_VARS, TIMEOUT=60,
                       RUN=folder / "run")
     assert status == 1 and "Secure Boot refuses the EFI file" in text and "no end" not in text
@@ -217,7 +217,7 @@ def test_every_failure_is_documented():
 
 def test_a_warning_that_is_not_printed_is_not_documented(tmp_path):
     """tools/check_docs.py names the piece of a warning of docs/troubleshooting.md that no string of the source has."""
-    for part in ("apps", "boot", "docs", "drivers", "iommu", "kernel", "pci", "tools/check_docs.py", "tools/mkdocs"):
+    for part in ("apps", "boot", "docs", "drivers", "iommu", "kernel", "pci", "tools/check_docs.py", "tools/mkdocs", "tools/wrapdocs"):
         source = sluice.ROOT / part
         (tmp_path / part).parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / part)
@@ -226,6 +226,8 @@ def test_a_warning_that_is_not_printed_is_not_documented(tmp_path):
     page.write_text(page.read_text().replace("Bus Master Enable does not clear", "Bus Master Enable never clears"))
     status, text = sh(tool)
     assert status == 1 and "the source has no 'Bus Master Enable never clears' of WARN" in text
+    page.write_text(page.read_text() + "word " * 60 + "\n")
+    assert "docs/troubleshooting.md: not wrapped at 110 columns: run tools/wrapdocs docs/troubleshooting.md" in sh(tool)[1]
 
 
 def test_documents_are_wrapped(tmp_path):

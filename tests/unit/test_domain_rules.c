@@ -56,7 +56,7 @@ static void test_groups(void **state)
 	one_unit(MODEL_CAP, MODEL_ECAP);
 	struct domain *a = make("a"), *b = make("b");
 	assert_int_equal(domain_attach(a, (bdf_t){0, 0x0100}), SL_OK);
-	assert_int_equal(domain_attach(b, (bdf_t){0, 0x0101}), SL_OK); /* nobody knows of groups yet */
+	assert_int_equal(domain_attach(b, (bdf_t){0, 0x0101}), SL_OK); /* no groups are set yet */
 	assert_int_equal(domain_detach(b, (bdf_t){0, 0x0101}), SL_OK);
 	iommu_set_groups(&mmu, &groups);
 	text[0] = 0;
@@ -308,35 +308,56 @@ static void test_passthrough(void **state)
 	}
 }
 
-/* Never twice, never where something is mapped, never in the interrupt window, aligned, in the aperture. */
-static void test_iova(void **state)
+/* A unit whose domains have 4 GiB of addresses in all, and a domain of it. */
+static struct domain *small_aperture(void)
 {
-	(void)state;
-	struct {
-		uint64_t at, len;
-	} got[64];
-	uint64_t aligns[] = {PAGE_SIZE, PAGE_2M, PAGE_1G};
-	iova_t at;
-	one_unit((MODEL_CAP & ~0x3f1f00ull) | 0x200 | 31ull << 16, MODEL_ECAP); /* 4 GiB in all */
+	one_unit((MODEL_CAP & ~0x3f1f00ull) | 0x200 | 31ull << 16, MODEL_ECAP);
 	struct domain *d = make("d");
 	assert_int_equal(domain_aperture(d), 4 * PAGE_1G);
+	return d;
+}
+
+/* What is no length or no alignment, and what no aperture has room for. */
+static void test_iova_arguments(void **state)
+{
+	(void)state;
+	struct domain *d = small_aperture();
+	iova_t at;
 	assert_int_equal(domain_iova_alloc(d, 0, PAGE_SIZE, &at), SL_BADVAL);
 	assert_int_equal(domain_iova_alloc(d, 100, PAGE_SIZE, &at), SL_BADVAL);
 	assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, 16, &at), SL_BADVAL);
 	assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, 3 * PAGE_SIZE, &at), SL_BADVAL);
 	assert_int_equal(domain_iova_alloc(d, 8 * PAGE_1G, PAGE_SIZE, &at), SL_NOSPACE);
-	/* right up to a page that was mapped by hand */
-	assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, PAGE_SIZE, &at), SL_OK);
-	iova_t first = at;
-	assert_int_equal(domain_iova_free(d, at, PAGE_SIZE), SL_OK);
+	assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, BIT(63), &at), SL_NOSPACE);
+	machine_end();
+}
+
+/* Addresses right up to a page that was mapped by hand. */
+static void test_iova_beside_mapped(void **state)
+{
+	(void)state;
+	struct domain *d = small_aperture();
+	iova_t first, at;
+	assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, PAGE_SIZE, &first), SL_OK);
+	assert_int_equal(domain_iova_free(d, first, PAGE_SIZE), SL_OK);
 	assert_int_equal(domain_map(d, IOVA(first.v + PAGE_SIZE), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
 	assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, PAGE_SIZE, &at), SL_OK);
 	assert_int_equal(at.v, first.v);
-	assert_int_equal(domain_iova_free(d, at, PAGE_SIZE), SL_OK);
-	assert_int_equal(domain_unmap(d, IOVA(first.v + PAGE_SIZE), PAGE_SIZE), SL_OK);
-	assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, BIT(63), &at), SL_NOSPACE);
+	machine_end();
+}
+
+struct iova_range {
+	uint64_t at, len;
+};
+
+/* Ranges of many lengths and alignments, in a domain whose first addresses are mapped: each is aligned, in
+ * the aperture, behind what is mapped, and apart from all others. */
+static void allocate_ranges(struct domain *d, struct iova_range *got, unsigned n)
+{
+	static const uint64_t aligns[] = {PAGE_SIZE, PAGE_2M, PAGE_1G};
+	iova_t at;
 	assert_int_equal(domain_map(d, IOVA(PAGE_2M), PHYS(P), 3 * PAGE_2M, DOMAIN_RW), SL_OK);
-	for (unsigned i = 0; i < ARRAY_LEN(got); i++) {
+	for (unsigned i = 0; i < n; i++) {
 		got[i].len = (1 + i * 7 % 5) * (i % 4 ? PAGE_SIZE : PAGE_2M);
 		uint64_t align = aligns[i % 9 ? i % 2 : i == 9 ? 2 : 0];
 		assert_int_equal(domain_iova_alloc(d, got[i].len, align, &at), SL_OK);
@@ -347,13 +368,34 @@ static void test_iova(void **state)
 		for (unsigned k = 0; k < i; k++)
 			assert_true(at.v >= got[k].at + got[k].len || got[k].at >= at.v + got[i].len);
 	}
-	/* the rest, by GiB pieces: none goes over the window */
+}
+
+/* Never twice, never where something is mapped, and when the aperture is full, never in the interrupt window.
+ */
+static void test_iova_apart(void **state)
+{
+	(void)state;
+	struct iova_range got[64];
+	struct domain *d = small_aperture();
+	iova_t at;
+	allocate_ranges(d, got, ARRAY_LEN(got));
 	unsigned big = 0;
 	while (domain_iova_alloc(d, 0x1000000, 0x1000000, &at) == SL_OK) {
 		assert_true(at.v + 0x1000000 <= 0xfee00000 || at.v >= 0xfef00000);
 		big++;
 	}
 	assert_true(big > 200 && big < 256);
+	machine_end();
+}
+
+/* A range is freed as it was allocated, once, and not while something is mapped in it. */
+static void test_iova_free(void **state)
+{
+	(void)state;
+	struct iova_range got[64];
+	struct domain *d = small_aperture();
+	iova_t at;
+	allocate_ranges(d, got, ARRAY_LEN(got));
 	assert_int_equal(domain_iova_free(d, IOVA(got[5].at), got[5].len + PAGE_SIZE), SL_NOTFOUND);
 	assert_int_equal(domain_map(d, IOVA(got[5].at), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
 	assert_int_equal(domain_iova_free(d, IOVA(got[5].at), got[5].len), SL_BUSY);
@@ -361,8 +403,20 @@ static void test_iova(void **state)
 	assert_int_equal(domain_iova_free(d, IOVA(got[5].at), got[5].len), SL_OK);
 	assert_int_equal(domain_iova_free(d, IOVA(got[5].at), got[5].len), SL_NOTFOUND);
 	assert_int_equal(domain_iova_alloc(d, got[5].len, PAGE_SIZE, &at), SL_OK);
+	machine_end();
+}
+
+/* The nodes of a domain that is gone are used again. */
+static void test_iova_nodes(void **state)
+{
+	(void)state;
+	struct iova_range got[64];
+	struct domain *d = small_aperture();
+	iova_t at;
+	allocate_ranges(d, got, ARRAY_LEN(got));
+	while (domain_iova_alloc(d, 0x1000000, 0x1000000, &at) == SL_OK)
+		;
 	assert_int_equal(domain_destroy(d), SL_OK);
-	/* the nodes are used again */
 	uint64_t used = pmm_used_pages();
 	d = make("d");
 	for (unsigned i = 0; i < 200; i++)
@@ -371,9 +425,15 @@ static void test_iova(void **state)
 	assert_int_equal(pmm_used_pages(), used + 2);
 	assert_int_equal(domain_destroy(d), SL_OK);
 	machine_end();
-	/* a wide aperture: not below 4 GiB, where registers and firmware's memory are */
+}
+
+/* A wide aperture: not below 4 GiB, where registers and the firmware's memory are. */
+static void test_iova_wide(void **state)
+{
+	(void)state;
 	one_unit(MODEL_CAP, MODEL_ECAP);
-	d = make("d");
+	struct domain *d = make("d");
+	iova_t at;
 	assert_int_equal(domain_iova_alloc(d, PAGE_SIZE, PAGE_SIZE, &at), SL_OK);
 	assert_int_equal(at.v, 4 * PAGE_1G);
 	machine_end();
@@ -795,7 +855,7 @@ static void test_large_over_empty(void **state)
 		assert_int_equal(domain_map(d, IOVA(W), PHYS(P), size, DOMAIN_RW), SL_OK);
 		assert_int_equal(free_at_wait, before);
 		assert_int_equal(pmm_free_pages(), before + gone);
-		uint64_t *page[5]; /* the tables, now somebody's data that looks like entries */
+		uint64_t *page[5]; /* the tables, now other data that looks like entries */
 		for (unsigned k = 0; k < gone; k++) {
 			page[k] = pmm_page();
 			for (unsigned e = 0; e < 512; e++)
@@ -920,56 +980,95 @@ static void test_buffer_lost(void **state)
 	machine_end();
 }
 
+static struct domain *attached(struct model_unit **m)
+{
+	*m = one_unit(MODEL_CAP, MODEL_ECAP);
+	struct domain *d = make("d");
+	assert_int_equal(domain_attach(d, FN), SL_OK);
+	return d;
+}
+
+/* Nothing that is wrong passes for a page of this size at at, where nothing is mapped. bad: a page of the
+ * interrupt window, or one with it inside. */
+static void check_refused_page(struct domain *d, uint64_t size, uint64_t at, uint64_t bad)
+{
+	struct iommu_walk w;
+	assert_int_equal(domain_map(d, IOVA(bad), PHYS(P), size, DOMAIN_RW), SL_RANGE);
+	assert_int_equal(domain_unmap(d, IOVA(bad), size), SL_RANGE);
+	assert_int_equal(iommu_walk(&mmu, FN, IOVA(bad), &w), SL_OK);
+	assert_false(w.read || w.write);
+	assert_int_equal(domain_map(d, IOVA(at), PHYS(bad), size, DOMAIN_RW), SL_RANGE);
+	assert_int_equal(domain_map(d, IOVA(at), PHYS(BIT(52)), size, DOMAIN_RW), SL_RANGE);
+	assert_int_equal(domain_map(d, IOVA(at), PHYS(P + 1), size, DOMAIN_RW), SL_RANGE);
+	assert_int_equal(domain_map(d, IOVA(at + 8), PHYS(P), size, DOMAIN_RW), SL_RANGE);
+	assert_int_equal(domain_map(d, IOVA(at), PHYS(P), size, 0), SL_BADVAL);
+	assert_int_equal(domain_map(d, IOVA(at), PHYS(P), size, 4), SL_BADVAL);
+	assert_int_equal(domain_unmap(d, IOVA(at + 8), size), SL_RANGE);
+	assert_int_equal(domain_unmap(d, IOVA(at), size), SL_RANGE);
+}
+
 /* Nothing reaches into the interrupt window, by pages of any size, also when the table is at hand that has
  * its entries. Nothing that is wrong passes there. */
-static void test_single_page_rules(void **state)
+static void test_single_page_refused(void **state)
 {
 	(void)state;
 	static const struct {
-		uint64_t size, beside, window; /* window: the page in it, or with it in it */
+		uint64_t size, beside, window;
 	} cases[] = {{PAGE_SIZE, 0xfef00000, 0xfee00000}, {PAGE_SIZE, 0xfeff0000, 0xfeeff000},
 		     {PAGE_2M, 0xfec00000, 0xfee00000},   {PAGE_2M, 0xff000000, 0xfee00000},
 		     {PAGE_1G, 0x80000000, 0xc0000000},   {PAGE_1G, 0x100000000, 0xc0000000}};
-	struct model_unit *m = one_unit(MODEL_CAP, MODEL_ECAP);
-	struct domain *d = make("d");
-	struct iommu_walk w;
-	assert_int_equal(domain_attach(d, FN), SL_OK);
+	struct model_unit *m;
+	struct domain *d = attached(&m);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		uint64_t size = cases[i].size, at = cases[i].beside, bad = cases[i].window;
+		uint64_t size = cases[i].size, at = cases[i].beside;
 		for (unsigned k = 0; k < 2; k++) { /* the second time with the table at hand */
 			assert_int_equal(domain_map(d, IOVA(at), PHYS(at), size, DOMAIN_RW), SL_OK);
 			assert_int_equal(domain_unmap(d, IOVA(at + 8), size), SL_RANGE);
 			assert_int_equal(dma(m, FN, at, at), 0);
 			assert_int_equal(domain_unmap(d, IOVA(at), size), SL_OK);
-			assert_int_equal(domain_map(d, IOVA(bad), PHYS(P), size, DOMAIN_RW), SL_RANGE);
-			assert_int_equal(domain_unmap(d, IOVA(bad), size), SL_RANGE);
-			assert_int_equal(iommu_walk(&mmu, FN, IOVA(bad), &w), SL_OK);
-			assert_false(w.read || w.write);
-			assert_int_equal(domain_map(d, IOVA(at), PHYS(bad), size, DOMAIN_RW), SL_RANGE);
-			assert_int_equal(domain_map(d, IOVA(at), PHYS(BIT(52)), size, DOMAIN_RW), SL_RANGE);
-			assert_int_equal(domain_map(d, IOVA(at), PHYS(P + 1), size, DOMAIN_RW), SL_RANGE);
-			assert_int_equal(domain_map(d, IOVA(at + 8), PHYS(P), size, DOMAIN_RW), SL_RANGE);
-			assert_int_equal(domain_map(d, IOVA(at), PHYS(P), size, 0), SL_BADVAL);
-			assert_int_equal(domain_map(d, IOVA(at), PHYS(P), size, 4), SL_BADVAL);
-			assert_int_equal(domain_unmap(d, IOVA(at + 8), size), SL_RANGE);
-			assert_int_equal(domain_unmap(d, IOVA(at), size), SL_RANGE);
+			check_refused_page(d, size, at, cases[i].window);
 			assert_int_equal(dma(m, FN, at, 0), 5);
 		}
 	}
-	/* the pages right before and behind the window */
+	machine_end();
+}
+
+/* The pages right before and behind the interrupt window are pages like others. */
+static void test_window_edges(void **state)
+{
+	(void)state;
 	static const uint64_t edges[] = {0xfedff000, 0xfef00000};
+	struct model_unit *m;
+	struct domain *d = attached(&m);
 	for (size_t i = 0; i < ARRAY_LEN(edges); i++) {
 		assert_int_equal(domain_map(d, IOVA(edges[i]), PHYS(edges[i]), PAGE_SIZE, DOMAIN_RW), SL_OK);
 		assert_int_equal(domain_unmap(d, IOVA(edges[i]), PAGE_SIZE), SL_OK);
 		assert_int_equal(domain_map(d, IOVA(edges[i]), PHYS(edges[i]), PAGE_SIZE, DOMAIN_RW), SL_OK);
+		assert_int_equal(dma(m, FN, edges[i], edges[i]), 0);
 	}
-	/* a small page beside a large one, where a large one would fit */
+	machine_end();
+}
+
+/* A small page behind large ones, where a large one would fit, stays small. */
+static void test_small_behind_large(void **state)
+{
+	(void)state;
+	struct model_unit *m;
+	struct domain *d = attached(&m);
 	for (unsigned i = 3; i < 6; i++)
 		assert_int_equal(domain_map(d, IOVA(W + i * PAGE_2M), PHYS(P), PAGE_2M, DOMAIN_RW), SL_OK);
 	assert_int_equal(domain_map(d, IOVA(W + 6 * PAGE_2M), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
 	assert_int_equal(dma(m, FN, W + 6 * PAGE_2M + PAGE_SIZE - 1, P + PAGE_SIZE - 1), 0);
 	assert_int_equal(dma(m, FN, W + 6 * PAGE_2M + PAGE_SIZE, 0), 5);
-	/* a length of 2 MiB out of two large pages */
+	machine_end();
+}
+
+/* 2 MiB that lie in two large pages are unmapped, and no more. */
+static void test_unmap_across_large(void **state)
+{
+	(void)state;
+	struct model_unit *m;
+	struct domain *d = attached(&m);
 	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_2M, DOMAIN_RW), SL_OK);
 	assert_int_equal(domain_map(d, IOVA(W + PAGE_2M), PHYS(P), PAGE_2M, DOMAIN_RW), SL_OK);
 	assert_int_equal(domain_unmap(d, IOVA(W + PAGE_SIZE), PAGE_2M), SL_OK);
@@ -979,17 +1078,25 @@ static void test_single_page_rules(void **state)
 	assert_int_equal(dma(m, FN, W + PAGE_2M + PAGE_SIZE, P + PAGE_SIZE), 0);
 	assert_int_equal(domain_unmap(d, IOVA(W), PAGE_SIZE), SL_OK);
 	assert_int_equal(domain_unmap(d, IOVA(W + PAGE_2M + PAGE_SIZE), PAGE_2M - PAGE_SIZE), SL_OK);
-	/* a length of 2 MiB where the addresses do not allow a large page */
+	machine_end();
+}
+
+/* 2 MiB at addresses that do not allow a large page, where one was before. */
+static void test_unaligned_2m(void **state)
+{
+	(void)state;
 	static const uint64_t off[][2] = {{PAGE_SIZE, PAGE_SIZE}, {0, PAGE_SIZE}, {PAGE_SIZE, 0}};
+	struct model_unit *m;
+	struct domain *d = attached(&m);
 	for (size_t i = 0; i < ARRAY_LEN(off); i++) {
+		uint64_t iova = W + off[i][0], phys = P + off[i][1];
 		assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_2M, DOMAIN_RW), SL_OK);
 		assert_int_equal(domain_unmap(d, IOVA(W), PAGE_2M), SL_OK);
-		assert_int_equal(domain_map(d, IOVA(W + off[i][0]), PHYS(P + off[i][1]), PAGE_2M, DOMAIN_RW),
-				 SL_OK);
-		assert_int_equal(dma(m, FN, W + off[i][0], P + off[i][1]), 0);
-		assert_int_equal(dma(m, FN, W + off[i][0] + PAGE_2M - 1, P + off[i][1] + PAGE_2M - 1), 0);
-		assert_int_equal(dma(m, FN, W + off[i][0] - 1, 0), 5);
-		assert_int_equal(domain_unmap(d, IOVA(W + off[i][0]), PAGE_2M), SL_OK);
+		assert_int_equal(domain_map(d, IOVA(iova), PHYS(phys), PAGE_2M, DOMAIN_RW), SL_OK);
+		assert_int_equal(dma(m, FN, iova, phys), 0);
+		assert_int_equal(dma(m, FN, iova + PAGE_2M - 1, phys + PAGE_2M - 1), 0);
+		assert_int_equal(dma(m, FN, iova - 1, 0), 5);
+		assert_int_equal(domain_unmap(d, IOVA(iova), PAGE_2M), SL_OK);
 		assert_int_equal(dma(m, FN, W + PAGE_2M - 1, 0), 5);
 	}
 	machine_end();
@@ -1078,7 +1185,12 @@ int main(void)
 		cmocka_unit_test(test_ids_rmrr),
 		cmocka_unit_test(test_reserved),
 		cmocka_unit_test(test_passthrough),
-		cmocka_unit_test(test_iova),
+		cmocka_unit_test(test_iova_arguments),
+		cmocka_unit_test(test_iova_beside_mapped),
+		cmocka_unit_test(test_iova_apart),
+		cmocka_unit_test(test_iova_free),
+		cmocka_unit_test(test_iova_nodes),
+		cmocka_unit_test(test_iova_wide),
 		cmocka_unit_test(test_unit_read),
 		cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_cut),
@@ -1091,7 +1203,11 @@ int main(void)
 		cmocka_unit_test(test_large_over_empty),
 		cmocka_unit_test(test_tables_lost),
 		cmocka_unit_test(test_buffer_lost),
-		cmocka_unit_test(test_single_page_rules),
+		cmocka_unit_test(test_single_page_refused),
+		cmocka_unit_test(test_window_edges),
+		cmocka_unit_test(test_small_behind_large),
+		cmocka_unit_test(test_unmap_across_large),
+		cmocka_unit_test(test_unaligned_2m),
 		cmocka_unit_test(test_aperture),
 		cmocka_unit_test(test_told),
 	};

@@ -326,69 +326,107 @@ static void test_kept(void **state)
 	iopt_fini(&pt);
 }
 
-/* A page of 2 MiB or 1 GiB where empty tables stand: they go, nothing else does, and one entry is left. */
+/* Five tables that are empty again, one after the other in a GiB, and a page on either side of that GiB's
+ * end. */
+static void make_empty_tables(struct iopt *pt, unsigned levels)
+{
+	assert_int_equal(make(pt, levels, 3), SL_OK);
+	map(pt, W + PAGE_1G - PAGE_SIZE, 0x70000000, 2 * PAGE_SIZE);
+	for (unsigned i = 0; i < 5; i++) {
+		struct iommu_gather gone = {0};
+		uint64_t at = W + i * (PAGE_2M + PAGE_SIZE);
+		map(pt, at, 0x50000000, PAGE_SIZE);
+		assert_int_equal(iopt_unmap(pt, IOVA(at), PAGE_SIZE, &gone), SL_OK);
+		assert_null(gone.free_list);
+	}
+}
+
+/* A page of 2 MiB or 1 GiB where tables stand; they go with the invalidation of that page, not before it. */
+static void map_over(struct iopt *pt, uint64_t iova, uint64_t phys, uint64_t size)
+{
+	uint64_t mapped, pages = pt->pages;
+	struct iommu_gather g = {0};
+	assert_int_equal(iopt_map(pt, IOVA(iova), PHYS(phys), size, 3, &mapped, &g), SL_OK);
+	expect_page(pt, iova, phys, size);
+	assert_non_null(g.free_list);
+	assert_true(g.tables);
+	assert_int_equal(block_at(&g), iova);
+	assert_int_equal(block_size(&g), size);
+	assert_int_equal(pt->pages, pages);
+	check_counts(pt);
+	iopt_free(pt, &g);
+}
+
+/* A page of 2 MiB where an empty table stands: that table goes, the four beside it do not. */
 static void test_large_over_empty(void **state)
 {
 	(void)state;
 	for (unsigned levels = 3; levels <= 5; levels++) {
 		struct iopt pt;
-		struct iommu_gather g = {0};
-		uint64_t used = pmm_used_pages(), mapped;
-		assert_int_equal(make(&pt, levels, 3), SL_OK);
-		map(&pt, W + PAGE_1G - PAGE_SIZE, 0x70000000, 2 * PAGE_SIZE); /* neighbours on both sides */
-		for (unsigned i = 0; i < 5; i++) {
-			map(&pt, W + i * PAGE_2M + i * PAGE_SIZE, 0x50000000, PAGE_SIZE);
-			struct iommu_gather gone = {0};
-			assert_int_equal(
-				iopt_unmap(&pt, IOVA(W + i * PAGE_2M + i * PAGE_SIZE), PAGE_SIZE, &gone),
-				SL_OK);
-			assert_null(gone.free_list);
-		}
+		make_empty_tables(&pt, levels);
 		uint64_t pages = pt.pages;
-		/* the second of five tables: that one alone */
-		assert_int_equal(
-			iopt_map(&pt, IOVA(W + PAGE_2M), PHYS(0x8000200000), PAGE_2M, 3, &mapped, &g), SL_OK);
-		expect_page(&pt, W + PAGE_2M, 0x8000200000, PAGE_2M);
-		assert_non_null(g.free_list);
-		assert_true(g.tables);
-		assert_int_equal(block_at(&g), W + PAGE_2M);
-		assert_int_equal(block_size(&g), PAGE_2M);
-		assert_int_equal(pt.pages, pages); /* not before the invalidation */
-		check_counts(&pt);
-		iopt_free(&pt, &g);
+		map_over(&pt, W + PAGE_2M, 0x8000200000, PAGE_2M);
 		assert_int_equal(pt.pages, pages - 1);
-		/* the table is there now: it is one store */
+		/* the table above is there now: it is one store */
 		unmap_keep(&pt, W + PAGE_2M, PAGE_2M);
 		map(&pt, W + PAGE_2M, 0x8000200000, PAGE_2M);
-		/* something is mapped in the way: nothing changes */
+		iopt_fini(&pt);
+	}
+}
+
+/* Nothing changes where something is mapped in the way of a page of 1 GiB. */
+static void test_large_over_mapped(void **state)
+{
+	(void)state;
+	for (unsigned levels = 3; levels <= 5; levels++) {
+		struct iopt pt;
+		struct iommu_gather g = {0};
+		uint64_t mapped;
+		make_empty_tables(&pt, levels);
+		map_over(&pt, W + PAGE_2M, 0x8000200000, PAGE_2M);
+		uint64_t pages = pt.pages;
 		assert_int_equal(iopt_map(&pt, IOVA(W), PHYS(0x9000000000), PAGE_1G, 3, &mapped, &g),
 				 SL_EXISTS);
 		assert_int_equal(mapped, 0);
 		assert_int_equal(g.differ, 0);
-		assert_int_equal(pt.pages, pages - 1);
-		unmap_keep(&pt, W + PAGE_2M, PAGE_2M);
+		assert_int_equal(pt.pages, pages);
+		expect_page(&pt, W + PAGE_2M, 0x8000200000, PAGE_2M);
+		iopt_fini(&pt);
+	}
+}
+
+/* A page of 1 GiB where a table with empty tables in it stands: all of them go, the neighbour stays. */
+static void test_large_over_tables(void **state)
+{
+	(void)state;
+	for (unsigned levels = 3; levels <= 5; levels++) {
+		struct iopt pt;
+		uint64_t used = pmm_used_pages();
+		make_empty_tables(&pt, levels);
 		unmap_keep(&pt, W + PAGE_1G - PAGE_SIZE, PAGE_SIZE);
-		/* now a table with tables in it: all of them */
-		assert_int_equal(iopt_map(&pt, IOVA(W), PHYS(0x9000000000), PAGE_1G, 3, &mapped, &g), SL_OK);
-		expect_page(&pt, W, 0x9000000000, PAGE_1G);
+		map_over(&pt, W, 0x9000000000, PAGE_1G);
 		expect_page(&pt, W + PAGE_1G, 0x70001000, PAGE_SIZE);
-		assert_int_equal(block_at(&g), W);
-		assert_int_equal(block_size(&g), PAGE_1G);
-		check_counts(&pt);
-		iopt_free(&pt, &g);
 		assert_int_equal(pt.pages, 2 * levels - 1); /* the way to the neighbour */
-		/* a table of 2 MiB pages that is empty: its entries would do, one entry is better */
-		unmap_keep(&pt, W, PAGE_1G);
-		map(&pt, W + PAGE_2M, 0x8000200000, PAGE_2M);
-		unmap_keep(&pt, W + PAGE_2M, PAGE_2M);
-		assert_int_equal(iopt_map(&pt, IOVA(W), PHYS(0x9000000000), PAGE_1G, 3, &mapped, &g), SL_OK);
-		expect_page(&pt, W, 0x9000000000, PAGE_1G);
-		iopt_free(&pt, &g);
-		assert_int_equal(pt.pages, 2 * levels - 1);
 		unmap(&pt, W, PAGE_1G + PAGE_SIZE);
 		assert_int_equal(pt.pages, 2);
 		iopt_fini(&pt);
 		assert_int_equal(pmm_used_pages(), used);
+	}
+}
+
+/* A page of 1 GiB where an empty table of 2 MiB pages stands: its entries would do, one entry is better. */
+static void test_large_over_large(void **state)
+{
+	(void)state;
+	for (unsigned levels = 3; levels <= 5; levels++) {
+		struct iopt pt;
+		assert_int_equal(make(&pt, levels, 3), SL_OK);
+		map(&pt, W + PAGE_1G, 0x70001000, PAGE_SIZE);
+		map(&pt, W + PAGE_2M, 0x8000200000, PAGE_2M);
+		unmap_keep(&pt, W + PAGE_2M, PAGE_2M);
+		map_over(&pt, W, 0x9000000000, PAGE_1G);
+		assert_int_equal(pt.pages, 2 * levels - 1);
+		iopt_fini(&pt);
 	}
 }
 
@@ -528,6 +566,9 @@ int main(void)
 		cmocka_unit_test(test_cut_no_memory),
 		cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_large_over_empty),
+		cmocka_unit_test(test_large_over_mapped),
+		cmocka_unit_test(test_large_over_tables),
+		cmocka_unit_test(test_large_over_large),
 		cmocka_unit_test(test_single_pages),
 		cmocka_unit_test(test_other_format),
 	};

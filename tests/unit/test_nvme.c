@@ -629,7 +629,7 @@ static void pull_out(void)
 	pf_model.gone = pf_model.shutdowns == 5;
 }
 
-/* Each drive counts the power-offs that it was not told of. */
+/* Each drive counts power losses without a shutdown notification. */
 static void test_shutdown(void **state)
 {
 	struct nvme_ctrl c;
@@ -667,7 +667,7 @@ static void test_shutdown(void **state)
 	pf_model.no_shutdown = true;
 	assert_int_equal(ctrl_init(&c, 0), SL_OK);
 	(void)since(&start);
-	support_meanwhile = pull_out; /* and for who is gone nobody waits */
+	support_meanwhile = pull_out; /* and nothing waits for a drive that is gone */
 	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
 	support_meanwhile = NULL;
 	assert_true(pf_model.gone && since(&start) < 1000000);
@@ -940,16 +940,20 @@ static void test_pf_fixed(void **state)
 	assert_int_equal(nvme_pf_close(&pf), SL_OK);
 }
 
-/* Whichever command fails: the VF is offline after it, and a PF that could not be read is stopped. */
-static void test_pf_failed_commands(void **state)
+/* The command with this opcode that comes after so many others of its kind fails, once. */
+static void fail_once(uint8_t opcode, unsigned after)
 {
-	uint16_t cntlid = 99, id[2];
-	unsigned n;
+	pf_model.fail_opc = opcode;
+	pf_model.fail_after = after;
+	pf_model.fail_status = 0x006;
+}
+
+/* A PF that could not be read is stopped, and nothing of it stays mapped; what is not needed may fail. */
+static void test_pf_failed_open(void **state)
+{
 	(void)state;
 	for (unsigned after = 0; after < 4; after++) {
-		pf_model.fail_opc = 0x06;
-		pf_model.fail_after = after;
-		pf_model.fail_status = 0x006;
+		fail_once(0x06, after);
 		enum sl_err e = nvme_pf_open(&pf, &pf_model.io, pf_fn, &pf_dom, IOVA(WINDOW));
 		assert_int_equal(e, after == 0 || after == 2 ? SL_DEVICE : SL_OK);
 		assert_int_equal(pf_model.cc & 1, !e);
@@ -957,57 +961,80 @@ static void test_pf_failed_commands(void **state)
 			assert_int_equal(nvme_pf_close(&pf), SL_OK);
 		assert_int_equal(pf_dom.n, 0);
 	}
-	pf_model.fail_status = 0;
+}
+
+/* Whichever command fails, the VF is offline after it: offline, queues, interrupts, online; then none fails.
+ */
+static void test_pf_failed_online(void **state)
+{
+	(void)state;
+	uint16_t cntlid = 99;
 	open_pf();
-	for (unsigned after = 0; after < 5; after++) { /* offline, queues, interrupts, online */
+	for (unsigned after = 0; after < 5; after++) {
 		vf_model[0].online = false;
-		pf_model.fail_opc = 0x1c;
-		pf_model.fail_after = after;
-		pf_model.fail_status = 0x006;
+		fail_once(0x1c, after);
 		assert_int_equal(nvme_pf_vf_online(&pf, 0, 2, 1, &cntlid), after < 4 ? SL_DEVICE : SL_OK);
 		assert_int_equal(vf_model[0].online, after == 4);
 		assert_int_equal(cntlid, after < 4 ? 99 : 1);
 	}
-	for (unsigned after = 0; after < 2;
-	     after++) { /* the list that is read first, and the one read back */
-		pf_model.fail_opc = 0x06;
-		pf_model.fail_after = after;
-		pf_model.fail_status = 0x006;
+	fail_once(0x1c, 0);
+	assert_int_equal(nvme_pf_vf_offline(&pf, 0), SL_DEVICE);
+	pf_model.fail_status = 0;
+	assert_int_equal(nvme_pf_close(&pf), SL_OK);
+}
+
+/* The list of secondary controllers fails: before the VF is touched, and when it is read back. */
+static void test_pf_failed_list(void **state)
+{
+	(void)state;
+	uint16_t cntlid;
+	open_pf();
+	vf_model[0].online = true;
+	for (unsigned after = 0; after < 2; after++) {
+		fail_once(0x06, after);
 		assert_int_equal(nvme_pf_vf_online(&pf, 0, 2, 1, &cntlid), SL_DEVICE);
 		assert_int_equal(vf_model[0].online, !after);
 	}
-	pf_model.fail_after = 0;
-	pf_model.fail_status = 0x006;
+	fail_once(0x06, 0);
 	assert_int_equal(nvme_pf_vf_offline(&pf, 0), SL_DEVICE);
-	pf_model.fail_after = 0;
-	pf_model.fail_status = 0x006;
+	assert_int_equal(nvme_pf_close(&pf), SL_OK);
+}
+
+/* Commands about a namespace fail: what is read before, what is read back, and the command itself. */
+static void test_pf_failed_ns(void **state)
+{
+	(void)state;
+	uint16_t id[2];
+	unsigned n;
+	open_pf();
+	fail_once(0x06, 0);
 	assert_int_equal(nvme_pf_ns_controllers(&pf, 1, id, 2, &n), SL_DEVICE);
-	for (unsigned after = 0; after < 2; after++) { /* what is read before, and what is read back */
-		pf_model.fail_after = after;
-		pf_model.fail_status = 0x006;
+	for (unsigned after = 0; after < 2; after++) {
+		fail_once(0x06, after);
 		assert_int_equal(nvme_pf_ns_detach(&pf, 1, 1), SL_DEVICE);
 		ns[0].attached = 7;
 	}
-	pf_model.fail_after = 0;
-	pf_model.fail_status = 0x006;
+	fail_once(0x06, 0);
 	assert_int_equal(nvme_pf_ns_attach(&pf, 9, 1), SL_DEVICE);
-	ns[2].attached = 0;
-	pf_model.fail_after = 0;
-	pf_model.fail_status = 0x006;
-	pf_model.fail_opc = 0x15;
+	fail_once(0x15, 0);
 	assert_int_equal(nvme_pf_ns_detach(&pf, 1, 1), SL_DEVICE);
 	assert_said("detach namespace 1, controller 1: ");
 	assert_int_equal(ns[0].attached, 7);
-	pf_model.fail_status = 0;
 	ns[0].attached = 4; /* a later one, not the one asked about */
 	assert_int_equal(nvme_pf_ns_detach(&pf, 1, 1), SL_NOTFOUND);
-	ns[0].attached = 7;
+	assert_int_equal(nvme_pf_close(&pf), SL_OK);
+}
+
+/* A PF that does not answer costs one time-out, not one for each command. */
+static void test_pf_silent(void **state)
+{
+	(void)state;
+	open_pf();
 	pf_model.deaf = true;
 	assert_int_equal(nvme_pf_ns_attach(&pf, 9, 1), SL_TIMEOUT);
 	assert_int_equal(nvme_pf_ns_attach(&pf, 9, 1), SL_DEVICE);
 	pf_model.deaf = false;
 	assert_int_equal(nvme_pf_close(&pf), SL_OK);
-	vf_model[0].online = vf_model[1].online = true;
 }
 
 /* Secondary controllers of more than one page of entries: 127 to a page, the next page begins behind the
@@ -1088,7 +1115,7 @@ static void test_private_ns(void **state)
 		pf_model.fail_status = row[i].refused ? 0x12c : 0;
 		assert_int_equal(find_private_ns(&ma), row[i].fits ? 5 : 9);
 		pf_model.fail_status = 0;
-		ns[1].attached = 8; /* somebody has it */
+		ns[1].attached = 8; /* attached to another controller */
 		assert_int_equal(find_private_ns(&ma), 9);
 		ns[2].attached = 8;
 		assert_int_equal(find_private_ns(&ma), 0);
@@ -1403,18 +1430,21 @@ static void test_vf_data(void **state)
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);
 }
 
-/* Requests planned once, where only place and buffer change: the same outcome as through submit(), and the
- * same refusals. */
-static void test_vf_plan(void **state)
+/* A VF whose queue is full of old commands, and a request to read a page of its share. */
+static struct block_req open_vf_to_plan(void)
 {
-	struct nvme_plan p;
-	struct block_req r = request(BLOCK_READ, SHARED_STORE, 0, 8, 0);
-	struct queue_done d;
-	iova_t data = IOVA(BUFFERS);
-	(void)state;
 	vf_model[0].sgls = 0;
 	open_vf(4);
 	memset(vf.queue.sq, 0xff, (vf.queue.sq_mask + 1) * sizeof *vf.queue.sq);
+	return request(BLOCK_READ, SHARED_STORE, 0, 8, 0);
+}
+
+/* What submit() refuses is not planned either. */
+static void test_vf_plan_refused(void **state)
+{
+	struct nvme_plan p;
+	(void)state;
+	struct block_req r = open_vf_to_plan();
 #define NO_PLAN(field, value, why)                                                                           \
 	do {                                                                                                 \
 		struct block_req bad = r;                                                                    \
@@ -1426,6 +1456,17 @@ static void test_vf_plan(void **state)
 	NO_PLAN(blocks, 0, SL_RANGE);
 	NO_PLAN(blocks, 65, SL_RANGE);
 	NO_PLAN(pi, BLOCK_PI_CHECK, SL_BADVAL);
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+}
+
+/* The place and the buffer of a planned request are checked each time, and nothing is put when they are
+ * wrong. */
+static void test_vf_put_refused(void **state)
+{
+	struct nvme_plan p;
+	iova_t data = IOVA(BUFFERS);
+	(void)state;
+	struct block_req r = open_vf_to_plan();
 	for (unsigned pages = 1; pages <= 2; pages++) {
 		r.blocks = (uint16_t)(8 * pages);
 		assert_int_equal(nvme_vf_plan(&vf, &r, &p), SL_OK);
@@ -1436,6 +1477,22 @@ static void test_vf_plan(void **state)
 		assert_int_equal(nvme_vf_put(&vf, &p, 4, 0, data), SL_RANGE);
 		assert_int_equal(nvme_vf_put(&vf, &p, 0, 0, IOVA(data.v + 512)), SL_BADVAL);
 		assert_int_equal(vf.queue.sq_tail, vf.queue.sq_rung);
+	}
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+}
+
+/* Requests planned once, where only place and buffer change: the same outcome as through submit(). */
+static void test_vf_plan(void **state)
+{
+	struct nvme_plan p;
+	struct queue_done d;
+	iova_t data = IOVA(BUFFERS);
+	(void)state;
+	struct block_req r = open_vf_to_plan();
+	for (unsigned pages = 1; pages <= 2; pages++) {
+		r.blocks = (uint16_t)(8 * pages);
+		assert_int_equal(nvme_vf_plan(&vf, &r, &p), SL_OK);
+		uint64_t last = 64 - r.blocks;
 		uint8_t *want = ns[0].data + (64 + last) * 512;
 		pattern(want, pages * PAGE_SIZE, pages);
 		memset(at(data.v), 0xee, 3 * PAGE_SIZE);
@@ -1455,22 +1512,28 @@ static void test_vf_plan(void **state)
 		assert_memory_equal(at(data.v), want, pages * PAGE_SIZE);
 		assert_int_equal(at(data.v)[pages * PAGE_SIZE], 0xee);
 	}
-	/* submit() with requests of other kinds in turn: each goes out as what it is. */
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+}
+
+/* submit() with requests of other kinds in turn: each goes out as what it is. */
+static void test_vf_turns(void **state)
+{
+	static const struct {
+		uint32_t store, block;
+		unsigned ns;
+	} kind[] = {{PLAIN_STORE, 4096, 2}, {SHARED_STORE, 512, 0}, {PI_STORE, 512, 1}};
+	(void)state;
+	open_vf_to_plan();
 	for (uint32_t i = 0; i < 12; i++) {
-		static const uint32_t store[] = {PLAIN_STORE, SHARED_STORE, PI_STORE};
-		r = request(i / 3 % 2 ? BLOCK_READ : BLOCK_WRITE, store[i % 3], 64 + i, (uint16_t)(1 + i % 2),
-			    i % 4);
+		unsigned k = i % 3, read = i / 3 % 2;
+		struct block_req r = request(read ? BLOCK_READ : BLOCK_WRITE, kind[k].store, 64 + i,
+					     (uint16_t)(1 + i % 2), i % 4);
 		uint64_t reads = vf_model[0].commands[0x02], writes = vf_model[0].commands[0x01];
 		assert_int_equal(run(r), 0);
-		assert_int_equal(vf_model[0].commands[0x02] - reads, i / 3 % 2);
-		assert_int_equal(vf_model[0].commands[0x01] - writes, 1 - i / 3 % 2);
-		assert_memory_equal(at(r.data.v),
-				    ns[i % 3 == 0   ? 2
-				       : i % 3 == 1 ? 0
-						    : 1]
-						    .data +
-					    r.lba * (i % 3 ? 512 : 4096),
-				    r.blocks * (i % 3 ? 512u : 4096u));
+		assert_int_equal(vf_model[0].commands[0x02] - reads, read);
+		assert_int_equal(vf_model[0].commands[0x01] - writes, 1 - read);
+		assert_memory_equal(at(r.data.v), ns[kind[k].ns].data + r.lba * kind[k].block,
+				    r.blocks * kind[k].block);
 	}
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);
 }
@@ -1542,49 +1605,88 @@ static void tuple(uint8_t *pi, const uint8_t *block, uint32_t lba)
 	memcpy(pi, t, sizeof t);
 }
 
+#define PI_LBA    32u
+#define PI_BLOCKS 16u
+
+static struct block_req pi_request(enum block_op op, unsigned pi)
+{
+	struct block_req r = request(op, PI_STORE, PI_LBA, PI_BLOCKS, op);
+	r.pi = (uint8_t)pi;
+	return r;
+}
+
+/* An open VF and blocks that were written with information from the device, which is what the CPU computes:
+ * want[]. Returns the request that wrote them. */
+static struct block_req open_vf_with_pi(uint8_t want[PI_BLOCKS * 8])
+{
+	open_vf(8);
+	struct block_req w = pi_request(BLOCK_WRITE, BLOCK_PI_INSERT);
+	pattern(at(w.data.v), PI_BLOCKS * 512, 5);
+	for (uint32_t b = 0; b < PI_BLOCKS; b++)
+		tuple(want + 8 * b, at(w.data.v) + 512 * b, PI_LBA + b);
+	assert_int_equal(run(w), 0);
+	assert_memory_equal(ns[1].meta + PI_LBA * 8, want, PI_BLOCKS * 8);
+	return w;
+}
+
+/* Blocks that are as they were written pass all checks. */
 static void test_vf_pi(void **state)
 {
-	uint8_t want[16 * 8];
+	uint8_t want[PI_BLOCKS * 8];
 	(void)state;
-	open_vf(8);
-	struct block_req w = request(BLOCK_WRITE, PI_STORE, 32, 16, 0),
-			 r = request(BLOCK_READ, PI_STORE, 32, 16, 1);
-	pattern(at(w.data.v), 8192, 5);
-	for (uint32_t b = 0; b < 16; b++)
-		tuple(want + 8 * b, at(w.data.v) + 512 * b, 32 + b);
-	w.pi = BLOCK_PI_INSERT;
-	assert_int_equal(run(w), 0);
-	assert_memory_equal(ns[1].meta + 32 * 8, want, sizeof want);
-	r.pi = BLOCK_PI_CHECK;
+	struct block_req w = open_vf_with_pi(want), r = pi_request(BLOCK_READ, BLOCK_PI_CHECK), c = r;
 	assert_int_equal(run(r), 0);
 	assert_memory_equal(at(r.meta.v), want, sizeof want);
-	assert_memory_equal(at(r.data.v), at(w.data.v), 8192);
-	struct block_req v = request(BLOCK_VERIFY, PI_STORE, 32, 16, 2);
-	v.pi = BLOCK_PI_CHECK;
-	assert_int_equal(run(v), 0);
-	struct block_req c = r;
+	assert_memory_equal(at(r.data.v), at(w.data.v), PI_BLOCKS * 512);
+	assert_int_equal(run(pi_request(BLOCK_VERIFY, BLOCK_PI_CHECK)), 0);
 	c.op = BLOCK_COMPARE;
 	assert_int_equal(run(c), 0);
-	/* Copied blocks carry the tags of their new place. */
-	struct block_req cp = request(BLOCK_COPY, PI_STORE, 100, 16, 3);
-	cp.src_lba = 32;
-	cp.pi = BLOCK_PI_CHECK;
-	assert_int_equal(run(cp), 0);
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+}
+
+static struct block_req pi_copy(unsigned pi)
+{
+	struct block_req cp = pi_request(BLOCK_COPY, pi);
+	cp.lba = 100;
+	cp.src_lba = PI_LBA;
+	return cp;
+}
+
+/* Copied blocks carry the tags of their new place. */
+static void test_vf_pi_copy(void **state)
+{
+	uint8_t want[PI_BLOCKS * 8];
+	(void)state;
+	open_vf_with_pi(want);
+	assert_int_equal(run(pi_copy(BLOCK_PI_CHECK)), 0);
+	struct block_req v = pi_request(BLOCK_VERIFY, BLOCK_PI_CHECK);
 	v.lba = 100;
 	assert_int_equal(run(v), 0);
-	/* Damage on the medium is found by each that checks, and by none that does not. */
-	ns[1].data[33 * 512] ^= 1;
-	v.lba = 32;
-	assert_int_equal(run(v), 0x282);
-	assert_true(vf.block.ops->is_pi_error(0x4282));
-	assert_int_equal(run(r), 0x282);
-	assert_int_equal(run(cp), 0x282);
-	v.pi = r.pi = cp.pi = 0;
-	assert_int_equal(run(v), 0);
-	assert_int_equal(run(r), 0);
-	assert_int_equal(run(cp), 0);
-	ns[1].data[33 * 512] ^= 1;
-	/* Tags that the host brings are checked when asked, and nothing is written when they are wrong. */
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+}
+
+/* Damage on the medium is found by each request that checks, and by none that does not. */
+static void test_vf_pi_damage(void **state)
+{
+	uint8_t want[PI_BLOCKS * 8];
+	(void)state;
+	open_vf_with_pi(want);
+	ns[1].data[(PI_LBA + 1) * 512] ^= 1;
+	assert_int_equal(run(pi_request(BLOCK_VERIFY, BLOCK_PI_CHECK)), 0x282);
+	assert_int_equal(run(pi_request(BLOCK_READ, BLOCK_PI_CHECK)), 0x282);
+	assert_int_equal(run(pi_copy(BLOCK_PI_CHECK)), 0x282);
+	assert_int_equal(run(pi_request(BLOCK_VERIFY, 0)), 0);
+	assert_int_equal(run(pi_request(BLOCK_READ, 0)), 0);
+	assert_int_equal(run(pi_copy(0)), 0);
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+}
+
+/* Tags that the host brings are checked when asked. */
+static void test_vf_pi_brought(void **state)
+{
+	uint8_t want[PI_BLOCKS * 8];
+	(void)state;
+	struct block_req w = open_vf_with_pi(want);
 	w.pi = BLOCK_PI_CHECK;
 	memcpy(at(w.meta.v), want, sizeof want);
 	assert_int_equal(run(w), 0);
@@ -1593,20 +1695,33 @@ static void test_vf_pi(void **state)
 	at(w.meta.v)[1] ^= 1;
 	at(w.meta.v)[7] ^= 1;
 	assert_int_equal(run(w), 0x284);
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+}
+
+/* Which statuses mean that a check failed: 282h to 284h, 288h; 285h is a compare's. NVM command set §4.1.3 */
+static void test_vf_pi_status(void **state)
+{
+	(void)state;
+	open_vf(8);
 	for (uint16_t status = 0x280; status < 0x290; status++) {
 		bool check = (status >= 0x282 && status <= 0x284) || status == 0x288;
 		assert_int_equal(vf.block.ops->is_pi_error(status), check);
 		assert_int_equal(vf.block.ops->is_miscompare(status), status == 0x285);
 	}
+	assert_true(vf.block.ops->is_pi_error(0x4282));
 	assert_false(vf.block.ops->is_pi_error(0x181)); /* never carried out */
-	assert_false(vf.block.ops->is_miscompare(0x284));
-	/* Write Zeroes with information, and without: all ones, which switches checking off. */
-	struct block_req f = request(BLOCK_FILL, PI_STORE, 32, 16, 4);
-	f.pi = BLOCK_PI_INSERT;
-	assert_int_equal(run(f), 0);
-	assert_int_equal(ns[1].meta[32 * 8 + 7], 32);
-	v.pi = BLOCK_PI_CHECK;
-	assert_int_equal(run(v), 0);
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+}
+
+/* Write Zeroes with information: tags of the place, with which a check passes. */
+static void test_vf_pi_fill(void **state)
+{
+	uint8_t want[PI_BLOCKS * 8];
+	(void)state;
+	open_vf_with_pi(want);
+	assert_int_equal(run(pi_request(BLOCK_FILL, BLOCK_PI_INSERT)), 0);
+	assert_int_equal(ns[1].meta[PI_LBA * 8 + 7], PI_LBA);
+	assert_int_equal(run(pi_request(BLOCK_VERIFY, BLOCK_PI_CHECK)), 0);
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);
 }
 
@@ -1789,7 +1904,7 @@ static void test_vf_failed_commands(void **state)
 			enum sl_err e = open_at(4, 0, 1);
 			bool was = !vf_model[0].fail_status;
 			/* Of Identify, the second is of what earlier controllers do not have, and each that
-			 * is of one namespace is missed by nobody else. */
+			 * is of one namespace is missed by no other VF. */
 			bool other =
 				opcs[i] == 0x06 && (after == 1 || after == 3 || after == 5 || after == 7);
 			assert_int_equal(e, was && !other ? SL_DEVICE : SL_OK);
@@ -1955,7 +2070,11 @@ int main(void)
 		TEST(test_pf_resources),
 		TEST(test_pf_fixed),
 		TEST(test_pf_without_management),
-		TEST(test_pf_failed_commands),
+		TEST(test_pf_failed_open),
+		TEST(test_pf_failed_online),
+		TEST(test_pf_failed_list),
+		TEST(test_pf_failed_ns),
+		TEST(test_pf_silent),
 		TEST(test_pf_many),
 		TEST(test_pf_lies),
 		TEST(test_private_ns),
@@ -1964,9 +2083,17 @@ int main(void)
 		TEST(test_vf_lent_memory),
 		TEST(test_vf_refuses),
 		TEST(test_vf_data),
+		TEST(test_vf_plan_refused),
+		TEST(test_vf_put_refused),
 		TEST(test_vf_plan),
+		TEST(test_vf_turns),
 		TEST(test_vf_long),
 		TEST(test_vf_pi),
+		TEST(test_vf_pi_copy),
+		TEST(test_vf_pi_damage),
+		TEST(test_vf_pi_brought),
+		TEST(test_vf_pi_status),
+		TEST(test_vf_pi_fill),
 		TEST(test_vf_other_pi),
 		TEST(test_vf_more),
 		TEST(test_vf_more_stores),

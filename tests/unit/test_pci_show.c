@@ -1,5 +1,5 @@
-/* lspci's text, from recorded machines: the bytes come back as they were recorded, and what is said of them
- * is what pciutils 3.9.0 says, line by line. */
+/* lspci's text, from recorded machines: the bytes come back as they were recorded, and their decoding is what
+ * pciutils 3.9.0 says, line by line. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -287,7 +287,7 @@ static void machine(const char *name, uint16_t last, unsigned least)
 }
 
 /* What no recorded machine has: CardBus bridges, HyperTransport, most of CXL, an endpoint at another device
- * number than 0. The bytes are made up; what is said of them is from pciutils 3.9.0. Where that reads other
+ * number than 0. The bytes are synthetic; the expected text is from pciutils 3.9.0. Where that reads other
  * bits than the specification says (upper half of HyperTransport's Link Frequency Capability, PMComplete of
  * CXL's ports, CXL's function maps), the bytes are such that both say the same, or it is not in there. */
 static void test_made(void **state)

@@ -505,11 +505,9 @@ static void test_both_rings(void **state)
 	}
 }
 
-/* Pairs and memory to their last; lengths of keys, of what is authenticated and of data. */
-static void test_edges(void **state)
+/* Pairs of rings to their last. */
+static void test_pair_edges(void **state)
 {
-	struct qat_vf_cfg cfg;
-	uint32_t id;
 	(void)state;
 	qat_model_init(&model, 4, reach, NULL);
 	for (unsigned bad = 0; bad < 4; bad++) {
@@ -517,21 +515,41 @@ static void test_edges(void **state)
 		pair[0].bank = bad == 1 ? 4 : 3;
 		pair[0].tx = bad == 2 ? 2 : 0;
 		pair[0].rx = bad == 3 ? 2 : 1;
-		cfg = config(4);
+		struct qat_vf_cfg cfg = config(4);
 		cfg.pair = pair;
 		assert_int_equal(qat_vf_open(&vf, &cfg), bad ? SL_RANGE : SL_OK);
 		qat_vf_close(&vf);
 	}
+}
+
+/* Memory, registers and depth of the least size that will do. */
+static void test_least_sizes(void **state)
+{
+	(void)state;
+	qat_model_init(&model, 4, reach, NULL);
+	struct qat_vf_cfg cfg = config(2);
+	cfg.mem.len = QAT_MEM_SIZE;
+	cfg.regs_len = 0x1000;
+	cfg.depth = 1;
+	assert_int_equal(qat_vf_open(&vf, &cfg), SL_OK);
+	cfg = config(4);
+	cfg.regs_len = 0x8000;
+	assert_int_equal(qat_vf_open(&vf, &cfg), SL_OK);
+}
+
+/* Fields of a request that the model does not look at: lengths of keys and states, in 8 bytes, and a second
+ * word that is for compression. */
+static void test_session_fields(void **state)
+{
 	static uint8_t cd[QAT_CD_BYTES];
 	static struct qat_session made;
-	struct compute_session none = {.service = COMPUTE_SERVICES, .key_len = 16};
-	assert_int_equal(qat_session_make(qat_gen_of_vf(0x37c9), &none, cd, IOVA(BASE), &made), SL_BADVAL);
-	/* What the model does not look at: lengths of keys and states, in 8 bytes, and a second word that is
-	 * for compression. */
+	const struct qat_request *r = (const void *)made.request;
+	(void)state;
+	struct compute_session one = {.service = COMPUTE_SERVICES, .key_len = 16};
+	assert_int_equal(qat_session_make(qat_gen_of_vf(0x37c9), &one, cd, IOVA(BASE), &made), SL_BADVAL);
 	for (unsigned gen = 2; gen <= 4; gen += 2) {
 		const struct qat_gen *of = qat_gen_of_vf(gen == 2 ? 0x37c9 : 0x4941);
-		const struct qat_request *r = (const void *)made.request;
-		struct compute_session one = {
+		one = (struct compute_session){
 			.service = COMPUTE_CIPHER, .cipher = COMPUTE_AES_CTR, .key_len = 24};
 		assert_int_equal(qat_session_make(of, &one, cd, IOVA(BASE), &made), SL_OK);
 		assert_true(r->key_words == (gen == 2 ? 3 : 4) && r->cd_words == (gen == 2 ? 4 : 6));
@@ -542,61 +560,107 @@ static void test_edges(void **state)
 		assert_int_equal(qat_session_make(of, &one, cd, IOVA(BASE), &made), SL_OK);
 		assert_true(r->config[1] == 0 && (gen == 2 || r->config[0] == 0x20000000));
 	}
-	cfg = config(2);
-	cfg.mem.len = QAT_MEM_SIZE;
-	cfg.regs_len = 0x1000;
-	cfg.depth = 1;
-	assert_int_equal(qat_vf_open(&vf, &cfg), SL_OK);
-	cfg = config(4);
-	cfg.regs_len = 0x8000;
-	assert_int_equal(qat_vf_open(&vf, &cfg), SL_OK);
-	for (unsigned gen = 2; gen <= 4; gen += 2) {
-		start(gen);
-		for (unsigned len = 0; len < 80; len++) {
-			bool aes = len == 16 || len == 24 || len == 32, xts = len == 32 || len == 64;
-			struct compute_session s[] = {
-				{.service = COMPUTE_CIPHER,
-				 .cipher = COMPUTE_AES_CBC,
-				 .key_len = (uint8_t)len},
-				{.service = COMPUTE_CIPHER,
-				 .cipher = COMPUTE_AES_XTS,
-				 .key_len = (uint8_t)len},
-				{.service = COMPUTE_CHAIN,
-				 .cipher = COMPUTE_AES_CTR,
-				 .key_len = (uint8_t)len},
-				{.service = COMPUTE_AEAD, .key_len = (uint8_t)len},
-			};
-			for (unsigned i = 0; i < ARRAY_LEN(s); i++)
-				assert_int_equal(a->ops->session(a, &s[i], &id),
-						 (i == 1 ? xts : aes) ? SL_OK : SL_BADVAL);
-		}
-		struct compute_session s = {.service = COMPUTE_AEAD, .key_len = 16, .aad_len = 240};
-		assert_int_equal(a->ops->session(a, &s, &id), SL_OK);
-		s = (struct compute_session){.service = COMPUTE_HMAC, .mac_len = SHA_BLOCK_MAX};
-		assert_int_equal(a->ops->session(a, &s, &id), SL_OK);
-		s = (struct compute_session){
-			.service = COMPUTE_CHAIN, .key_len = 16, .mac_len = SHA_BLOCK_MAX + 1};
-		assert_int_equal(a->ops->session(a, &s, &id), SL_BADVAL);
-		s = (struct compute_session){.service = COMPUTE_CHAIN, .key_len = 16, .hash = SHA_KINDS};
-		assert_int_equal(a->ops->session(a, &s, &id), SL_BADVAL);
-		s = (struct compute_session){.service = COMPUTE_HASH, .hash = SHA_KINDS - 1};
-		uint32_t hash = session(s);
-		struct compute_job j = job(hash, DEPTH - 1, 1);
-		assert_int_equal(run(&j), 0);
-		j.session = hash + 1;
-		assert_int_equal(a->ops->submit(a, &j, 1), 0);
-		assert_int_equal(a->q.refused, SL_RANGE);
-		s = (struct compute_session){
-			.service = COMPUTE_CIPHER, .cipher = COMPUTE_AES_CTR, .key_len = 16};
-		j = job(session(s), 0, 17); /* a stream cipher takes any length, */
-		assert_int_equal(run(&j), 0);
-		s.service = COMPUTE_CHAIN;
-		s.cipher = COMPUTE_AES_CBC;
-		j.session = session(s); /* blocks do not */
-		assert_int_equal(a->ops->submit(a, &j, 1), 0);
-		assert_int_equal(a->q.refused, SL_BADVAL);
-		finish();
+}
+
+/* Keys of AES have 16, 24 or 32 bytes, of XTS twice 16 or 32, whichever service takes them. */
+static void key_lengths(unsigned gen)
+{
+	start(gen);
+	for (unsigned len = 0; len < 80; len++) {
+		bool aes = len == 16 || len == 24 || len == 32, xts = len == 32 || len == 64;
+		uint8_t n = (uint8_t)len;
+		struct compute_session s[] = {
+			{.service = COMPUTE_CIPHER, .cipher = COMPUTE_AES_CBC, .key_len = n},
+			{.service = COMPUTE_CIPHER, .cipher = COMPUTE_AES_XTS, .key_len = n},
+			{.service = COMPUTE_CHAIN, .cipher = COMPUTE_AES_CTR, .key_len = n},
+			{.service = COMPUTE_AEAD, .key_len = n},
+		};
+		uint32_t id;
+		for (unsigned i = 0; i < ARRAY_LEN(s); i++)
+			assert_int_equal(a->ops->session(a, &s[i], &id),
+					 (i == 1 ? xts : aes) ? SL_OK : SL_BADVAL);
 	}
+	finish();
+}
+
+static void test_key_lengths(void **state)
+{
+	(void)state;
+	key_lengths(2);
+	key_lengths(4);
+}
+
+/* What is authenticated, keys for it and kinds of hash, to the last that there is. */
+static void session_limits(unsigned gen)
+{
+	static const struct {
+		struct compute_session s;
+		enum sl_err err;
+	} row[] = {
+		{{.service = COMPUTE_AEAD, .key_len = 16, .aad_len = 240}, SL_OK},
+		{{.service = COMPUTE_HMAC, .mac_len = SHA_BLOCK_MAX}, SL_OK},
+		{{.service = COMPUTE_CHAIN, .key_len = 16, .mac_len = SHA_BLOCK_MAX + 1}, SL_BADVAL},
+		{{.service = COMPUTE_CHAIN, .key_len = 16, .hash = SHA_KINDS}, SL_BADVAL},
+		{{.service = COMPUTE_HASH, .hash = SHA_KINDS - 1}, SL_OK},
+	};
+	uint32_t id;
+	start(gen);
+	for (unsigned i = 0; i < ARRAY_LEN(row); i++)
+		assert_int_equal(a->ops->session(a, &row[i].s, &id), row[i].err);
+	finish();
+}
+
+static void test_session_limits(void **state)
+{
+	(void)state;
+	session_limits(2);
+	session_limits(4);
+}
+
+static void refused(const struct compute_job *j, enum sl_err why)
+{
+	assert_int_equal(a->ops->submit(a, j, 1), 0);
+	assert_int_equal(a->q.refused, why);
+}
+
+/* The last tag and the last session are taken, the session behind it is not. */
+static void last_session(unsigned gen)
+{
+	start(gen);
+	uint32_t hash = session((struct compute_session){.service = COMPUTE_HASH, .hash = SHA_KINDS - 1});
+	struct compute_job j = job(hash, DEPTH - 1, 1);
+	assert_int_equal(run(&j), 0);
+	j.session = hash + 1;
+	refused(&j, SL_RANGE);
+	finish();
+}
+
+static void test_last_session(void **state)
+{
+	(void)state;
+	last_session(2);
+	last_session(4);
+}
+
+/* A stream cipher takes any length, a cipher of blocks does not. */
+static void data_lengths(unsigned gen)
+{
+	start(gen);
+	struct compute_session s = {.service = COMPUTE_CIPHER, .cipher = COMPUTE_AES_CTR, .key_len = 16};
+	struct compute_job j = job(session(s), 0, 17);
+	assert_int_equal(run(&j), 0);
+	s.service = COMPUTE_CHAIN;
+	s.cipher = COMPUTE_AES_CBC;
+	j.session = session(s);
+	refused(&j, SL_BADVAL);
+	finish();
+}
+
+static void test_data_lengths(void **state)
+{
+	(void)state;
+	data_lengths(2);
+	data_lengths(4);
 }
 
 /* Heads and tails that cannot be. */
@@ -1071,7 +1135,7 @@ static void test_late(void **state)
 	}
 }
 
-/* Silence is time in which somebody looked. */
+/* Only time in which a core polled counts as silence. */
 static void test_silence(void **state)
 {
 	(void)state;
@@ -1096,7 +1160,7 @@ static void test_silence(void **state)
 	assert_string_equal(jobs.why, "crypto ring: its registers do not have it any more");
 }
 
-/* The ring that is told of is the one that answered nobody, not the one that waits. */
+/* The message names the ring with the stray response, not the one that waits. */
 static void test_which_ring(void **state)
 {
 	uint8_t answer[32] = {0, 1};
@@ -1165,17 +1229,20 @@ static void test_noise(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_known_answers), cmocka_unit_test(test_chain),
-		cmocka_unit_test(test_deflate),       cmocka_unit_test(test_wrap),
-		cmocka_unit_test(test_refused),       cmocka_unit_test(test_lies),
-		cmocka_unit_test(test_jobs),          cmocka_unit_test(test_one_bit_is_wrong),
-		cmocka_unit_test(test_altered_aad),   cmocka_unit_test(test_too_much),
-		cmocka_unit_test(test_open),          cmocka_unit_test(test_recovery),
-		cmocka_unit_test(test_silence),       cmocka_unit_test(test_noise),
-		cmocka_unit_test(test_late),          cmocka_unit_test(test_which_ring),
-		cmocka_unit_test(test_just_too_much), cmocka_unit_test(test_both_rings),
-		cmocka_unit_test(test_edges),         cmocka_unit_test(test_pointers),
-		cmocka_unit_test(test_wrong_data),    cmocka_unit_test(test_some_services),
+		cmocka_unit_test(test_known_answers),  cmocka_unit_test(test_chain),
+		cmocka_unit_test(test_deflate),        cmocka_unit_test(test_wrap),
+		cmocka_unit_test(test_refused),        cmocka_unit_test(test_lies),
+		cmocka_unit_test(test_jobs),           cmocka_unit_test(test_one_bit_is_wrong),
+		cmocka_unit_test(test_altered_aad),    cmocka_unit_test(test_too_much),
+		cmocka_unit_test(test_open),           cmocka_unit_test(test_recovery),
+		cmocka_unit_test(test_silence),        cmocka_unit_test(test_noise),
+		cmocka_unit_test(test_late),           cmocka_unit_test(test_which_ring),
+		cmocka_unit_test(test_just_too_much),  cmocka_unit_test(test_both_rings),
+		cmocka_unit_test(test_pair_edges),     cmocka_unit_test(test_least_sizes),
+		cmocka_unit_test(test_session_fields), cmocka_unit_test(test_key_lengths),
+		cmocka_unit_test(test_session_limits), cmocka_unit_test(test_last_session),
+		cmocka_unit_test(test_data_lengths),   cmocka_unit_test(test_pointers),
+		cmocka_unit_test(test_wrong_data),     cmocka_unit_test(test_some_services),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -111,6 +111,62 @@ static void test_latency(void **state)
 			hist_add(&mach.tally.latency, row[i].ns);
 	report_latency(&mach.tally.latency);
 	assert_string_equal(said, "        1.0        2.0        4.0        8.1       16.3");
+	said_start();
+	report_latency_json(&mach.tally.latency);
+	assert_string_equal(said,
+			    ",\"ns\":{\"min\":1024,\"p50\":2048,\"p99\":4096,\"p999\":8192,\"max\":16384}");
+	said_start();
+	hist_reset(&mach.tally.latency); /* of a VF that did nothing */
+	report_latency(&mach.tally.latency);
+	assert_string_equal(said, "        0.0        0.0        0.0        0.0        0.0");
+}
+
+/* A table of each style: its columns stand below their heads, and the last row is the sum of those that were
+ * added to it, no other. */
+static void test_table(void **state)
+{
+	static const char *const want[] = {
+		[REPORT_WIDE] =
+			"                 core    ops/s    MB/s  latency us (median to p99.9: at most 6 % low):\n"
+			"  VF                                      min     median        p99      p99.9        max  bells/op empty/op\n"
+			"  0000:01:00.1      1      500       2        1.0        1.0        2.0        2.0        2.0     0.500     2.000\n"
+			"  0000:01:00.2      2     1000       4        1.0        1.0        2.0        2.0        2.0     0.250     1.000\n"
+			"  hash                     250       1        1.0        1.0        2.0        2.0        2.0\n"
+			"  all                     1500       6        1.0        1.0        2.0        2.0        2.0     0.333     1.333\n",
+		[REPORT_TENTHS] =
+			"                 core    ops/s      MB/s  latency us (median to p99.9: at most 6 % low):\n"
+			"  VF                                        min     median        p99      p99.9        max  bells/op empty/op\n"
+			"  0000:01:00.1      1      500       2.0        1.0        1.0        2.0        2.0        2.0     0.500     2.000\n"
+			"  0000:01:00.2      2     1000       4.0        1.0        1.0        2.0        2.0        2.0     0.250     1.000\n"
+			"  hash                     250       1.0        1.0        1.0        2.0        2.0        2.0\n"
+			"  all                     1500       6.1        1.0        1.0        2.0        2.0        2.0     0.333     1.333\n",
+		[REPORT_80] =
+			"  VF              ops/s   MB/s median us       p99     p99.9       max bells/op\n"
+			"  0000:01:00.1      500      2       1.0       2.0       2.0       2.0    0.500\n"
+			"  0000:01:00.2     1000      4       1.0       2.0       2.0       2.0    0.250\n"
+			"  hash              250      1       1.0       2.0       2.0       2.0\n"
+			"  all              1500      6       1.0       2.0       2.0       2.0    0.333\n",
+	};
+	(void)state;
+	static struct hist h;
+	struct report_table t;
+	struct queue_stats stats = {.doorbells = 500, .empty_polls = 2000};
+	hist_reset(&h);
+	hist_add(&h, 1024);
+	hist_add(&h, 2048);
+	hist_add(&mach.tally.latency, 9999); /* of a run before */
+	for (unsigned style = REPORT_WIDE; style <= REPORT_80; style++) {
+		said_start();
+		report_begin(&t, (enum report_style)style, 2000000, &mach.tally.latency);
+		report_add(&t, &(struct report_row){"0000:01:00.1", "1", &h, 1000, 1000 * PAGE_SIZE, &stats});
+		report_add(&t, &(struct report_row){"0000:01:00.2", "2", &h, 2000, 2000 * PAGE_SIZE, &stats});
+		report_row(&t, &(struct report_row){"hash", "", &h, 500, 500 * PAGE_SIZE, NULL});
+		assert_int_equal(report_end(&t), 500);
+		assert_string_equal(said, want[style]);
+		assert_int_equal(mach.tally.latency.count, 4);
+	}
+	report_begin(&t, REPORT_WIDE, 1, &mach.tally.latency); /* nothing was added */
+	assert_int_equal(report_end(&t), 0);
 }
 
 /* What was not covered is counted, and named where there is any; before anybody looked it is not known. */
@@ -174,7 +230,8 @@ static void test_audit(void **state)
 	mach.audit.words = "not run";
 	mach.tally.cases = mach.tally.refused = 0;
 	ends(NULL, SL_OK);
-	assert_said("nothing in tables and registers speaks against assigning functions to others; no DMA was tried\n");
+	assert_said(
+		"nothing in tables and registers speaks against assigning functions to others; no DMA was tried\n");
 	assert_said(" errors=0 warnings=0 proof=none ");
 	mach.audit.words = "pass";
 	ends(NULL, SL_OK);
@@ -201,6 +258,7 @@ int main(void)
 					   cmocka_unit_test_setup(test_audit, start),
 					   cmocka_unit_test_setup(test_ns, start),
 					   cmocka_unit_test_setup(test_latency, start),
+					   cmocka_unit_test_setup(test_table, start),
 					   cmocka_unit_test_setup(test_uncovered, start),
 					   cmocka_unit_test_setup(test_hardware, start),
 					   cmocka_unit_test_setup(test_faults_of_vfs, start)};

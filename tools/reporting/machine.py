@@ -122,10 +122,10 @@ def unit_words(cap, ecap):
 def fault_reasons():
     """{reason: words}, from the table that the kernel prints from."""
     try:
-        source = (ROOT / "iommu/vtd/fault.c").read_text()
+        source = (ROOT / "iommu/vtd/reasons.h").read_text()
     except OSError:
         return {}
-    return {int(reason, 16): words for reason, words in re.findall(r'\[(0x\w\w)\] = "([^"]*)"', source)}
+    return {int(reason, 16): words for reason, words in re.findall(r'X\((0x\w\w), \w+, "([^"]*)"\)', source)}
 
 
 class Names:
