@@ -43,8 +43,8 @@ HFLAGS := $(filter-out -Wno-unused-command-line-argument,$(WARN)) -Wno-unknown-p
           -fsanitize=address,undefined -fno-sanitize-recover=all -I. -MMD -MP -DSLUICE_HOST
 
 # What is built for what. *_hw.c touches hardware and is never built for the host.
-APP_DIRS := apps apps/bringup apps/vf apps/work apps/measure apps/proof apps/report apps/audit apps/shell
-LIB_DIRS := kernel kernel/x86 pci iommu iommu/vtd iommu/dmar drivers drivers/nvme drivers/edu drivers/crypto drivers/qat
+APP_DIRS := apps $(patsubst %/,%,$(wildcard apps/*/))
+LIB_DIRS := kernel kernel/x86 pci iommu $(patsubst %/,%,$(wildcard iommu/*/)) drivers $(patsubst %/,%,$(wildcard drivers/*/))
 HOST_DIRS ?= boot $(LIB_DIRS) $(APP_DIRS)
 KERNEL_DIRS ?= $(LIB_DIRS) $(APP_DIRS)
 LOADER := $(wildcard boot/*.c) boot/jump.S kernel/acpi.c kernel/memmap.c kernel/phys.c kernel/err.c kernel/fmt.c kernel/inflate.c kernel/jsonl.c kernel/report_lines.c kernel/str.c kernel/uart.c kernel/uart_hw.c kernel/x86/pt.c iommu/dmar/dmar.c iommu/vtd/regs_seen.c

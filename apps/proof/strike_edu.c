@@ -100,6 +100,11 @@ static enum sl_err try_own_page(struct machine *m, bool *reaches)
 	return e;
 }
 
+static bool edu_there(const struct pci *pci)
+{
+	return edu_find(pci) != NULL;
+}
+
 static enum sl_err edu_gather(struct machine *m, struct attackers *all)
 {
 	bool reaches;
@@ -143,6 +148,7 @@ const struct strike_ops strike_edu = {.how = "copies of any length",
 				      .least = 1,
 				      .most = CHUNK,
 				      .any_data = true,
+				      .there = edu_there,
 				      .open = edu_gather,
 				      .close = edu_drop,
 				      .can = edu_can,

@@ -5,7 +5,6 @@
 #include "apps/vf/batch.h"
 #include "apps/vf/msix.h"
 #include "apps/vf/nvme.h"
-#include "drivers/edu/edu.h"
 #include "drivers/nvme/reset.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
@@ -106,7 +105,7 @@ static enum sl_err choose_pf(struct machine *m)
 			 e ? sl_err_text(e) : id->serial);
 		close_pf(m);
 	}
-	if (plain && edu_find(&m->pci))
+	if (plain && m->attackers_there && m->attackers_there(&m->pci))
 		return SL_OK;
 	if (!seen)
 		log_fail(
