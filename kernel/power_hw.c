@@ -112,7 +112,7 @@ void power_end(bool ok)
 
 void power_crash(const char *stage, const char *err)
 {
-	static bool again; /* an exception in what follows */
+	static bool again; /* an exception in the code below */
 	if (ending && chosen == END_REBOOT) {
 		log_warn(
 			"power",

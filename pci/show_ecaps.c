@@ -1,4 +1,4 @@
-/* What extended capabilities say: PCIe §7.7.4 to §7.9, chapters 9 and 10. Those with <?> are named and not
+/* Decodes extended capabilities: PCIe §7.7.4 to §7.9, chapters 9 and 10. Those with <?> are named and not
  * decoded. */
 #include "kernel/log.h"
 #include "pci/regs.h"

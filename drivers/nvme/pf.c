@@ -279,7 +279,7 @@ enum sl_err nvme_pf_ns_attach(struct nvme_pf *pf, uint32_t nsid, uint16_t cntlid
 enum sl_err nvme_pf_ns_detach(struct nvme_pf *pf, uint32_t nsid, uint16_t cntlid)
 {
 	bool yes;
-	/* Controllers differ in what they say to this, so it is asked first. */
+	/* Controllers differ in their answer to this, so check first. */
 	enum sl_err e = is_attached(pf, nsid, cntlid, &yes);
 	if (e || !yes)
 		return e ? e : SL_NOTFOUND;

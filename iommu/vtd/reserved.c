@@ -3,8 +3,8 @@
 #include "iommu/vtd/own.h"
 #include "kernel/msi.h"
 
-/* A bridge stands for itself and all below it, VFs included that were not there when the table was read: they
- * are found by their bus. A physical function that is named does not stand for its VFs. */
+/* A named bridge covers itself and all functions below it, also VFs that did not exist when the table was
+ * read: they are found by their bus. A named PF does not cover its VFs. */
 static bool names(const struct iommu *mmu, const struct dmar_rmrr *r, bdf_t fn)
 {
 	struct dmar_scope s = {0};

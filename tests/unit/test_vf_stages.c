@@ -331,12 +331,11 @@ static int set_up(void **s)
 	return 0;
 }
 
-static int tear_down(void **s)
+/* Afterwards no function is in a domain or may do DMA. */
+static void undo(void)
 {
-	(void)s;
-	assert_int_equal(made, 0);
-	assert_int_equal(connected, 0);
-	return 0;
+	undo_domains(&mach);
+	assert_true(!made && !connected && !mach.pairs);
 }
 
 /* VFs that are on, before stage domains. */
@@ -465,7 +464,7 @@ static void test_no_vfs(void **s)
 	mach.pf = NULL;
 	assert_int_equal(stage_sriov(&mach), SL_OK);
 	assert_int_equal(stage_domains(&mach), SL_OK);
-	undo_domains(&mach);
+	undo();
 	undo_sriov(&mach);
 	assert_did("absent; ");
 }
@@ -485,9 +484,9 @@ static void test_domains(void **s)
 	assert_said("domain 3, a made-up one; ");
 	assert_said("3 VFs, each in a domain of its own");
 	assert_int_equal(mach.pairs, 3);
-	undo_domains(&mach);
+	undo();
 	assert_did(CLOSED("0") CLOSED("1") CLOSED("2"));
-	assert_true(!live && !mach.pairs);
+	assert_int_equal(live, 0);
 }
 
 /* With iommu=pt a function reaches all memory, and with iommu=off there are no tables: none is read, and the
@@ -505,7 +504,7 @@ static void test_untranslated(void **s)
 		assert_did(OPENED("0") OPENED("1") OPENED("2"));
 		assert_not_said("each in a domain of its own");
 		assert_not_said("walked every table");
-		undo_domains(&mach);
+		undo();
 		assert_did(CLOSED("0") CLOSED("1") CLOSED("2"));
 	}
 }
@@ -520,7 +519,7 @@ static void test_second_vf_fails(void **s)
 	assert_did(OPENED("0") OPENED("1"));
 	assert_said("FAIL vf: VF 1 could not be brought up");
 	assert_int_equal(mach.pairs, 0);
-	undo_domains(&mach);
+	undo();
 	assert_did(CLOSED("0") CLOSED("1") "close 2; ");
 	assert_int_equal(live, 0);
 }
@@ -535,15 +534,15 @@ static void test_any_call_fails(void **s)
 	assert_int_equal(stage_domains(&mach), SL_OK);
 	unsigned calls = stages_calls;
 	assert_int_equal(calls, 3 * 5 + 1 + 3 + 3 + 1 + 1); /* a read, pairs, exact, of the PF, absent */
-	undo_domains(&mach);
+	undo();
 	for (unsigned at = 1; at <= calls; at++) {
 		stages_calls = 0;
 		stages_fail_at = at;
 		mach.first_done = false;
 		assert_int_equal(stage_domains(&mach), SL_DEVICE);
 		assert_int_equal(stages_calls, at); /* nothing more is tried */
-		undo_domains(&mach);
-		assert_true(!live && !made && !connected && !mach.pairs);
+		undo();
+		assert_int_equal(live, 0);
 		for (unsigned v = 0; v < VFS; v++)
 			assert_true(!mach.vf[v].attached && !mach.vf[v].queue);
 	}
@@ -557,7 +556,7 @@ static void test_vf_close_fails(void **s)
 	assert_int_equal(stage_domains(&mach), SL_OK);
 	did[0] = 0;
 	close_says = SL_TIMEOUT;
-	undo_domains(&mach);
+	undo();
 	assert_did(CLOSED("0") CLOSED("1") CLOSED("2"));
 	assert_said("0000:01:00.1 was not put back cleanly");
 	assert_not_said("0000:01:00.2 was not put back cleanly");
@@ -573,7 +572,7 @@ static void test_block_lost(void **s)
 	assert_int_equal(stage_domains(&mach), SL_OK);
 	did[0] = 0;
 	put_says = SL_TIMEOUT;
-	undo_domains(&mach);
+	undo();
 	assert_did(CLOSED("0") CLOSED("1") CLOSED("2"));
 	assert_said("0000:01:00.3 was not put back cleanly");
 	assert_int_equal(live, VFS);
@@ -590,7 +589,7 @@ static void test_first_read(void **s)
 		assert_int_equal(strstr(did, "open 0; read 0; watch 1; ") != NULL, i == 0);
 		assert_null(strstr(did, "read 1; "));
 		assert_true(mach.first_done);
-		undo_domains(&mach);
+		undo();
 		did[0] = 0;
 	}
 }
@@ -611,10 +610,10 @@ static void test_reset(void **s)
 	close_says = SL_DEVICE;
 	assert_int_equal(vf_reset(&mach, &mach.vf[0]), SL_DEVICE);
 	assert_did("close 0; ");
-	undo_domains(&mach);
+	undo();
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup(f, set_up)
 
 int main(void)
 {
