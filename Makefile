@@ -43,8 +43,8 @@ HFLAGS := $(filter-out -Wno-unused-command-line-argument,$(WARN)) -Wno-unknown-p
           -fsanitize=address,undefined -fno-sanitize-recover=all -I. -MMD -MP -DSLUICE_HOST
 
 # What is built for what. *_hw.c touches hardware and is never built for the host.
-APP_DIRS := apps apps/bringup apps/vf apps/work apps/measure apps/proof apps/report apps/audit apps/shell
-LIB_DIRS := kernel kernel/x86 pci iommu iommu/vtd iommu/dmar drivers drivers/nvme drivers/edu drivers/crypto drivers/qat
+APP_DIRS := apps $(patsubst %/,%,$(wildcard apps/*/))
+LIB_DIRS := kernel kernel/x86 pci iommu $(patsubst %/,%,$(wildcard iommu/*/)) drivers $(patsubst %/,%,$(wildcard drivers/*/))
 HOST_DIRS ?= boot $(LIB_DIRS) $(APP_DIRS)
 KERNEL_DIRS ?= $(LIB_DIRS) $(APP_DIRS)
 LOADER := $(wildcard boot/*.c) boot/jump.S kernel/acpi.c kernel/memmap.c kernel/phys.c kernel/err.c kernel/fmt.c kernel/inflate.c kernel/jsonl.c kernel/report_lines.c kernel/str.c kernel/uart.c kernel/uart_hw.c kernel/x86/pt.c iommu/dmar/dmar.c iommu/vtd/regs_seen.c
@@ -110,7 +110,7 @@ $B/kernel.elf: $(KOBJ) linker.ld
 	$(Q)ld.lld -nostdlib -static -z noexecstack -z max-page-size=4096 --gc-sections --build-id=none \
 		-T linker.ld -o $@.full $(KOBJ) && llvm-objcopy --strip-debug $@.full $@
 
-# stb_image.h asks for stdlib.h, which Debian has for programs alone (it wants floating point); nothing of it is used.
+# stb_image.h asks for stdlib.h, which Debian has only for programs (it wants floating point); nothing of it is used.
 $B/loader/kernel/inflate.c.o: EFLAGS += -D_STDLIB_H
 $B/kernel/kernel/inflate.c.o: KFLAGS += -D_STDLIB_H
 # Its decoder has its Huffman tables on the stack, 6.6 KiB of them, and is called from near the top of it.

@@ -12,7 +12,7 @@ usage: ./run.sh [key=value ...] [--usb] [--bare] [--shell] [-- QEMU arguments ..
   --usb       boot from an image on a USB stick, not from a folder
   --bare      leave out the default devices: IOMMU, NVMe and igb come from the QEMU arguments, or not at all
   --shell     the interactive console, on this terminal: app=shell; poweroff ends it, and so does Ctrl-] x.
-              --shell app=tour: the demo, told slowly, to somebody at this terminal
+              --shell app=tour: the demo with explanations, paced for a viewer
   --          what follows goes to QEMU, after the default arguments; a later value replaces an earlier one, and
               -device intel-iommu... or -accel ... there replaces the default one: ./run.sh -- -device intel-iommu,aw-bits=39
 
@@ -80,7 +80,7 @@ extra_has() { # extra_has -option prefix: is "-option prefix..." among the user'
 	return 1
 }
 
-# What an earlier run left is deleted, and nothing else: a folder of somebody's own is not taken for that.
+# What an earlier run left is deleted, and nothing else: a user's folder is not taken for that.
 marker=made-by-run.sh
 [[ -z ${RUN-} || ! -e $run || -e $run/$marker || (-d $run && -z $(ls -A "$run")) ]] ||
 	die "RUN=$run is there and is not of an earlier run (no $marker in it), so nothing was done: name a new or an empty folder"
@@ -256,7 +256,7 @@ if [[ -z $bare && $device == nvme ]]; then
 	done
 
 	if grep -q "^igb options" < <("$qemu" -device igb,help 2>&1); then # from QEMU 8.0 on
-		# Its network ends in a socket that nobody listens to; without one QEMU would print a warning.
+		# Its network ends in a socket without a listener; without one QEMU would print a warning.
 		line+=(-device pcie-root-port,id=rp1,chassis=2,slot=2,mem-reserve=16M)
 		line+=(-netdev "dgram,id=net0,local.type=unix,local.path=$run/net,remote.type=unix,remote.path=$run/nobody")
 		line+=(-device igb,bus=rp1,netdev=net0,romfile=)
@@ -277,7 +277,7 @@ if [[ -n $shell ]]; then
 	got=0
 	timeout --foreground -k 5 "${TIMEOUT:-0}" "${line[@]}" || got=$?
 	case $got in
-	0 | 33) exit 0 ;; # powered off; an app that ended by itself
+	0 | 33) exit 0 ;; # powered off; an app that ended
 	35) exit 1 ;;
 	*) die "QEMU ended with status $got" ;;
 	esac

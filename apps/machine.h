@@ -84,6 +84,7 @@ struct machine {
 	unsigned vfs_most;       /* limit on VFs, overriding vfs=; 0: no limit */
 	bool no_vfs;             /* none are */
 	bool only_named;         /* only the controller named by scratch= is started */
+	bool (*attackers_there)(const struct pci *pci); /* apps/proof/attackers.h; NULL: none */
 	bool attacking;          /* isolate runs in the console or for the audit */
 	struct iommu_irq pf_irq; /* stage irqs */
 	uint64_t strays_made;    /* stage irqs: interrupts without a handler, on purpose */

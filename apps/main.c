@@ -11,6 +11,7 @@
 #include "apps/bringup/faults.h"
 #include "apps/work/stages.h"
 #include "apps/measure/stages.h"
+#include "apps/proof/attackers.h"
 #include "apps/proof/stages.h"
 #include "apps/proof/irqs.h"
 #include "apps/shell/stage.h"
@@ -131,6 +132,7 @@ static bool provokes(const struct stage *s)
 void app_main(const struct boot_info *boot)
 {
 	struct machine *m = &machine;
+	m->attackers_there = attackers_there;
 	enum sl_err e = SL_OK;
 	size_t i = 0;
 	m->boot = boot;

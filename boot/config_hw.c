@@ -47,7 +47,7 @@ void config_read(struct boot_info *bi)
 		return;
 	char *line = loader_bytes(words + 1);
 	loader_ascii(line, words + 1, image->LoadOptions);
-	for (const char *p = line; *p; p++) /* firmware's own boot entries put other things here */
+	for (const char *p = line; *p; p++) /* the firmware's own boot entries put other data here */
 		if (*p == '=') {
 			(void)config_parse(&bi->cfg, "command line", line, strlen(line), true);
 			return;

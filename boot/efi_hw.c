@@ -1,4 +1,4 @@
-/* Firmware's services, as every part of the loader uses them: its console, memory, and the way back. */
+/* The firmware's services for all parts of the loader: console, memory, and the return to it. */
 #include "boot/loader.h"
 #include "kernel/fmt.h"
 #include "kernel/panic.h"

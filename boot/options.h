@@ -1,6 +1,6 @@
 /* Every option of sluice.cfg, once: its key, values, default and meaning. These lists generate the enums, the
  * parser and its messages (boot/config.c), `options` in the console (apps/shell/options.c) and ./run.sh
- * --help; tools/check_docs.py compares README's table with them. A list of words: X(enumerator, word),
+ * --help; tools/check_docs.py compares docs/options.md with them. A list of words: X(enumerator, word),
  * counted from 0. */
 #pragma once
 

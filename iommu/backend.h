@@ -1,7 +1,7 @@
-/* What the neutral part of iommu/ asks of a kind of IOMMU. Whoever opens the units (vtd_init()) puts its
- * table of functions into struct iommu; a machine has one kind. unit is a number below unit_count. None of
- * these is called for a single page that is mapped or unmapped in a batch; everything that waits has a
- * deadline. */
+/* The neutral part of iommu/ calls a kind of IOMMU through this. The function that opens the units
+ * (vtd_init()) puts its table of functions into struct iommu; a machine has one kind. unit is a number below
+ * unit_count. None of these is called for a single page that is mapped or unmapped in a batch; everything
+ * that waits has a deadline. */
 #pragma once
 #include "iommu/iommu.h"
 #include "iommu/irq.h"
@@ -42,7 +42,7 @@ struct iommu_backend {
 	/* Forgets what was gathered of a domain and waits; nothing while the unit is off. */
 	enum sl_err (*invalidate)(struct iommu *mmu, unsigned unit, uint16_t did,
 				  const struct iommu_gather *g);
-	/* Does it have to be told of new mappings, and: it is. */
+	/* Does it need an invalidation for new mappings, and: do that. */
 	bool (*wants_announce)(const struct iommu *mmu, unsigned unit);
 	enum sl_err (*announce)(struct iommu *mmu, unsigned unit, uint16_t did, const struct iommu_gather *g);
 

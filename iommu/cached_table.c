@@ -1,5 +1,5 @@
-/* domain_map() and domain_unmap(): a single page in a table that is remembered, in a few instructions;
- * everything else as iommu/map.c does it. */
+/* domain_map() and domain_unmap(): a single page in a cached table, in a few instructions; everything else
+ * goes to iommu/map.c. */
 #include "iommu/cached_table.h"
 #include "iommu/domain_parts.h"
 #include "kernel/msi.h"
@@ -68,8 +68,8 @@ static inline enum sl_err sync_entry(struct domain *dom, const uint64_t *entry)
 	return cached_line(entry) == dom->cached.dirty ? SL_OK : sync_line(dom, entry);
 }
 
-/* One page in the table that is remembered; false when it does not belong there, or anything is wrong. That
- * there is a table of small pages for a device address says that it lies in the aperture. */
+/* One page in the cached table; false when it does not belong there, or anything is wrong. A device address
+ * with a table of small pages lies in the aperture. */
 static INLINE bool map_page(struct domain *dom, unsigned level, uint64_t iova, uint64_t phys, unsigned perm,
 			    uint64_t **entry)
 {
@@ -80,13 +80,13 @@ static INLINE bool map_page(struct domain *dom, unsigned level, uint64_t iova, u
 	return cached_map_page(&dom->cached, dom->pt.form, level, iova, phys, perm, entry);
 }
 
-/* Is the table for a single page there? Then it is now the one that is remembered. */
+/* True when the table for a single page exists; it is then the cached one. */
 static bool find(struct domain *dom, unsigned level, iova_t iova)
 {
 	return !dom->pass && iova.v < dom->limit && cached_find(&dom->cached, &dom->pt, level, iova);
 }
 
-/* One size of page each, so that the compiler keeps the way through it short. */
+/* One page size each, so that the compiler keeps the path short. */
 #define MAP_PAGE(name, level)                                                                                \
 	NOINLINE static enum sl_err name##_elsewhere(struct domain *dom, iova_t iova, phys_t phys,           \
 						     unsigned perm)                                          \

@@ -5,7 +5,7 @@
 #include "kernel/msi.h"
 #include "kernel/pmm.h"
 
-/* A struct to fill; the smallest id that is free, and where the list goes on behind it. */
+/* A struct to fill; the smallest free id, and its place in the list. */
 static enum sl_err domain_new(struct iommu *mmu, const char *name, const struct iommu_form *form,
 			      struct domain **out)
 {
@@ -69,7 +69,7 @@ enum sl_err domain_create(struct iommu *mmu, const char *name, struct domain **o
 enum sl_err domain_create_for(struct iommu *mmu, const char *name, bdf_t fn, struct domain **out)
 {
 	unsigned unit;
-	if (iommu_unit_of(mmu, fn, &unit) != SL_OK) /* domain_attach() says so */
+	if (iommu_unit_of(mmu, fn, &unit) != SL_OK) /* domain_attach() reports that */
 		return domain_create(mmu, name, out);
 	struct iommu_form form = mmu->hw->form(mmu, unit, mmu->levels);
 	return create(mmu, name, &form, out);
@@ -146,7 +146,7 @@ static bool group_taken(const struct domain *dom, bdf_t fn)
 	return other != NULL;
 }
 
-/* Is all of it mapped to the same address, to be read and written? */
+/* Is all of it mapped one to one, readable and writable? */
 static bool identity(const struct domain *dom, uint64_t base, uint64_t len)
 {
 	const struct pt_format *f = dom->pt.form;
@@ -176,7 +176,7 @@ static bool rmrrs_mapped(const struct domain *dom, bdf_t fn)
 	return true;
 }
 
-/* Does one of the function's requester ids go through another domain? Of one group that cannot be. */
+/* Does one of the function's requester ids go through another domain? Impossible within one group. */
 static bool id_taken(const struct domain *dom, const struct attached *a)
 {
 	uint16_t did;
@@ -192,7 +192,7 @@ static bool id_taken(const struct domain *dom, const struct attached *a)
 	return false;
 }
 
-/* Entries that no other function needs go. */
+/* Removes entries that no other function needs. */
 static enum sl_err ids_detach(struct domain *dom, const struct attached *a)
 {
 	for (unsigned i = 0; i < a->n; i++) {
@@ -205,7 +205,7 @@ static enum sl_err ids_detach(struct domain *dom, const struct attached *a)
 	return SL_OK;
 }
 
-/* Has nothing been done with it yet that depends on the form of its tables? */
+/* True while nothing depends on the form of its tables. */
 static bool is_blank(const struct domain *dom)
 {
 	return !dom->attached && !dom->iova.taken && !dom->gather.differ &&
@@ -226,8 +226,8 @@ static enum sl_err reform(struct domain *dom, const struct iommu_form *form)
 	return SL_OK;
 }
 
-/* Gives up what the unit does not have, as far as the domain does not use it. The reason why it cannot; NULL
- * when it fits. */
+/* Drops features that the unit lacks, as far as the domain does not use them. Returns the reason when that is
+ * impossible; NULL when it fits. */
 static const char *narrow(struct domain *dom, const struct iommu_form *form)
 {
 	uint64_t limit = BIT(form->width), all = iopt_size(dom->pt.levels + 1);
@@ -243,7 +243,7 @@ static const char *narrow(struct domain *dom, const struct iommu_form *form)
 	return NULL;
 }
 
-/* Can the unit read the domain's tables? They are made so where nothing is in them yet. */
+/* Can the unit read the domain's tables? Empty tables are adapted to the unit. */
 static enum sl_err suit(struct domain *dom, unsigned unit, bdf_t fn)
 {
 	struct iommu_form form = dom->mmu->hw->form(dom->mmu, unit, dom->pass ? 0 : dom->pt.levels);
@@ -265,7 +265,7 @@ static enum sl_err suit(struct domain *dom, unsigned unit, bdf_t fn)
 	return SL_UNSUPPORTED;
 }
 
-/* An entry for each requester id; all are tried, the first error counts, but without memory it ends. */
+/* An entry for each requester id. Tries all and returns the first error, but stops when out of memory. */
 static enum sl_err ids_attach(struct domain *dom, const struct attached *a)
 {
 	struct iommu *mmu = dom->mmu;
@@ -338,7 +338,7 @@ enum sl_err domain_destroy(struct domain *dom)
 {
 	if (dom->attached)
 		return SL_BUSY;
-	enum sl_err e = domain_sync(dom); /* no unit knows it any more: this only frees */
+	enum sl_err e = domain_sync(dom); /* no unit uses it any more: this only frees */
 	if (e)
 		return e;
 	iova_give_all(&dom->iova);

@@ -35,7 +35,7 @@ static struct fault_function *find(const struct fault_log *log, bdf_t fn)
 	return NULL;
 }
 
-/* The counts of a function; the last place has those that come when all others are taken. */
+/* The counts of a function; the last entry has those of functions that did not fit. */
 static struct fault_function *counts_of(struct fault_log *log, bdf_t fn)
 {
 	struct fault_function *f = find(log, fn);
@@ -70,7 +70,7 @@ static bool floods(const struct fault_log *log, struct fault_function *f, uint64
 	return true;
 }
 
-/* True for a record that is not the log's. */
+/* True for a claimed record. */
 static bool claims(struct fault_log *log, const struct iommu_fault *fault)
 {
 	bool nameless =
@@ -126,7 +126,7 @@ static void print_count(struct fault_function *f, bool others, uint64_t at)
 	f->line_at = at;
 }
 
-/* What was lost since the last line; 0 while that line is too fresh. */
+/* Losses since the last line; 0 while that line is too recent. */
 static uint64_t lost_since(struct fault_log *log, struct fault_lost *lost, uint64_t at, bool all)
 {
 	uint64_t more = lost->count - lost->said;

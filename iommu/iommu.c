@@ -123,7 +123,7 @@ void iommu_walk_text(struct iommu *mmu, bdf_t fn, iova_t iova, char *buf, size_t
 		mmu->hw->walk_text(mmu, unit, fn, iova, buf, n);
 }
 
-/* The entry is explained where the refusal has to do with what is in it. */
+/* The entry is explained where its content matters for the refusal. */
 static void describe_interrupt(struct iommu *mmu, const struct iommu_fault *f, char *buf, size_t n)
 {
 	char number[8] = "", walk[128] = "";

@@ -50,7 +50,7 @@ static uint64_t table_entry(const struct iopt *pt, unsigned level, const uint64_
 	return (va_phys(table).v & pt->form->addr) | pt->form->table[level];
 }
 
-/* n more entries are in use, or less, of the table with this count. */
+/* Adds n, which may be negative, to this count of a table's entries in use. */
 static void count_add(struct iopt *pt, uint64_t *count, int n)
 {
 	if (!n)
@@ -152,7 +152,7 @@ bool iopt_all(const struct iopt *pt, iova_t iova, uint64_t len)
 	return !has(pt->form, pt->top, pt->levels, iova.v, iova.v + len, false);
 }
 
-/* One step of a mapping: where it goes, what is left, what is done. */
+/* One step of a mapping: its target, the rest, the part done. */
 struct range {
 	uint64_t iova, phys, left, done;
 	unsigned perm;
@@ -170,7 +170,7 @@ static void range_advance(struct range *r, uint64_t n)
 #define TWO_PAGES BIT(8)
 
 /* Takes the empty table below an entry of this level, and those below it, out of the tree: the entry is
- * cleared. A unit may go on walking it until it is invalidated: in the chain no entry has a permission, so it
+ * cleared. A unit may keep walking it until it is invalidated: in the chain no entry has a permission, so it
  * maps nothing. */
 static void table_remove(struct iopt *pt, uint64_t *entry, unsigned level, struct iommu_gather *g)
 {
@@ -194,12 +194,12 @@ static enum sl_err map_level(struct iopt *pt, uint64_t *count, uint64_t *table, 
 			     struct range *r, struct iommu_gather *g);
 
 /* The part of r that lies under one entry, in a table below it. A new table is filled first and becomes
- * reachable by one store; when nothing came into it, it is not put in place. *added: an entry is in use that
- * was not. */
+ * reachable by one store; a table that stays empty is not linked. *added: one more entry is in use. */
 static enum sl_err map_below(struct iopt *pt, uint64_t *entry, unsigned level, struct range *r, int *added,
 			     struct iommu_gather *g)
 {
-	ASSERT(level > 1); /* a page of 4 KiB always fits: iopt_map() has seen that nothing is there */
+	ASSERT(level >
+	       1); /* a page of 4 KiB always fits: iopt_map() has checked that nothing is mapped there */
 	if (*entry)
 		return map_level(pt, iopt_count(entry), iopt_child(pt->form, *entry), level - 1, r, g);
 	uint64_t *child = table_make(pt, level - 1), before = r->done, *count = iopt_count(entry);
@@ -313,7 +313,7 @@ static void unmap_level(struct iopt *pt, uint64_t *count, uint64_t *table, unsig
 
 enum sl_err iopt_unmap(struct iopt *pt, iova_t iova, uint64_t len, struct iommu_gather *g)
 {
-	ASSERT(pt->top); /* gone only after iopt_fini() */
+	ASSERT(pt->top); /* NULL only after iopt_fini() */
 	struct range r = {.iova = iova.v, .left = len};
 	if (!iopt_all(pt, iova, len))
 		return SL_RANGE;

@@ -5,7 +5,7 @@
 #include "kernel/log.h"
 
 #define VECTOR_MIN 32u
-#define IRQ_IDS    12u  /* requester ids of a function that are looked at */
+#define IRQ_IDS    12u  /* requester ids of a function that are considered */
 #define VECTOR_MAX 254u /* 255 is the spurious interrupt's */
 
 const char *iommu_irq_x2apic_objection(const struct iommu *mmu)
@@ -74,8 +74,8 @@ static enum sl_err alloc(struct iommu *mmu, struct iommu_irq irq, unsigned vecto
 	return e;
 }
 
-/* The id that a function's messages carry. Several on one bus are those of its phantom functions, which send
- * none (PCIe §2.2.6.2); on several buses they are a bridge's, which may put in either. */
+/* The id that a function's messages carry. Several ids on one bus are those of its phantom functions, which
+ * send no messages (PCIe §2.2.6.2); ids on several buses are a bridge's, which may substitute either. */
 static void source_of(const struct iommu *mmu, bdf_t fn, struct iommu_irq *irq)
 {
 	const struct iommu_groups *groups = mmu->groups;

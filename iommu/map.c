@@ -13,14 +13,13 @@ bool domain_range_ok(uint64_t base, uint64_t len, uint64_t limit)
 	return base >= MSI_WINDOW_END || base + len <= MSI_WINDOW;
 }
 
-/* In which bits the addresses of a range differ from the first. */
+/* The bits in which the addresses of a range differ from the first. */
 static uint64_t differ(uint64_t from, uint64_t len)
 {
 	return from ^ (from + len - 1);
 }
 
-/* In every unit that may have something of the domain in its caches; all are tried, the first error counts.
- */
+/* Invalidates in every unit that may cache this domain. Tries all units; returns the first error. */
 static enum sl_err invalidate(struct domain *dom, const struct iommu_gather *g)
 {
 	enum sl_err first = SL_OK;
@@ -34,7 +33,7 @@ static enum sl_err invalidate(struct domain *dom, const struct iommu_gather *g)
 	return first;
 }
 
-/* After entries went from not present to present, in each unit that has to be told of that. */
+/* After entries went from not present to present, in each unit that needs an invalidation for that. */
 static enum sl_err announce(struct domain *dom, uint64_t iova, uint64_t len)
 {
 	const struct iommu_gather g = {.at = iova, .differ = differ(iova, len), .tables = true};
@@ -77,7 +76,7 @@ enum sl_err domain_map_any(struct domain *dom, iova_t iova, phys_t phys, uint64_
 	cached_drop(&dom->cached, &dom->pt);
 	enum sl_err e = iopt_map(&dom->pt, iova, phys, len, perm, &mapped, &dom->gather);
 	if (!e && !dom->batch)
-		e = domain_sync(dom); /* empty tables may have stood where a large page went */
+		e = domain_sync(dom); /* the large page may have replaced empty tables */
 	if (!e)
 		e = announce(dom, iova.v, len);
 	if (!e || !mapped)

@@ -30,7 +30,7 @@ static enum sl_err read_table(uint64_t phys, acpi_map_fn *map, struct acpi_table
 	return SL_OK;
 }
 
-/* Of more than ACPI_MAX_TABLES those are kept that are read here. */
+/* Beyond ACPI_MAX_TABLES only the tables in use are kept. */
 static bool is_read(const char *sig)
 {
 	static const char *const sigs[] = {"MCFG", "DMAR", "IVRS", "APIC", "FACP",

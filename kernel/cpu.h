@@ -1,4 +1,4 @@
-/* The processor, for everybody; kernel/x86/cpu.h is how it is set up. */
+/* The processor, for all code; kernel/x86/cpu.h sets it up. */
 #pragma once
 #include "kernel/bits.h"
 

@@ -1,8 +1,8 @@
 #include "kernel/inflate.h"
 #include "kernel/str.h"
 
-/* Of the PNG reader the decompressor alone is used; its other functions fall away when linking. The buffer
- * that is decoded into is given, so nothing is ever allocated. */
+/* Only the decompressor of the PNG reader is used; the linker drops its other functions. The caller provides
+ * the output buffer, so nothing is ever allocated. */
 #define STBI_ONLY_PNG
 #define STBI_NO_STDIO
 #define STBI_NO_SIMD
@@ -20,7 +20,7 @@
 #pragma GCC diagnostic ignored "-Wunused-function"
 #include <stb/stb_image.h>
 
-/* The trailer, CRC32 and ISIZE, is what the decoder wants behind a stream. */
+/* The trailer, CRC32 and ISIZE, serves as the bytes that the decoder needs behind a stream. */
 #define GZIP_HEADER  10u
 #define GZIP_TRAILER 8u
 
@@ -30,7 +30,7 @@ static int with_pad(uint8_t *in, size_t len, int pad, void *out, size_t room)
 	return stbi_zlib_decode_noheader_buffer(out, (int)room, (const char *)in, (int)(len + INFLATE_PAD));
 }
 
-/* A stream that was cut off must not be completed by what stands behind it: it ends the same way before zeros
+/* A truncated stream must not be completed by the bytes behind it: the result must be the same before zeros
  * and before ones. */
 int inflate(uint8_t *in, size_t len, void *out, size_t room)
 {

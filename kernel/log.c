@@ -71,7 +71,7 @@ static struct subsystem *find(const char *name)
 	return NULL;
 }
 
-/* Of a subsystem; one that was not known becomes so. NULL: there are too many. */
+/* The entry of a subsystem, created if necessary. NULL: there are too many. */
 static struct subsystem *get(const char *name)
 {
 	struct subsystem *s = find(name);

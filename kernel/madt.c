@@ -71,7 +71,7 @@ static void read_entry(struct madt *m, struct span e)
 		[LAPIC_OVERRIDE] = 12, [LOCAL_X2APIC] = 16, [WAKEUP] = 16};
 	uint8_t type = span_u8(e, 0);
 	if (type > WAKEUP || !size[type])
-		return; /* of no use to us */
+		return; /* not used here */
 	if (e.n < size[type]) {
 		m->damaged = true;
 		return;

@@ -7,8 +7,8 @@ unsigned mca_banks(const struct mca_io *io)
 	return n < MC_BANKS_MAX ? n : MC_BANKS_MAX;
 }
 
-/* Without S and AR nothing tells whether an uncorrected error was raised or found, so in a machine check it
- * is taken for its cause. */
+/* Without S and AR it is unknown whether an uncorrected error was raised or found, so in a machine check it
+ * is taken as the cause. */
 static enum mca_kind kind_of(uint64_t cap, uint64_t status, bool raised)
 {
 	if (!(status & MC_STATUS_VAL))

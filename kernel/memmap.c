@@ -3,8 +3,8 @@
 
 #define DESCRIPTOR 40u /* bytes of one that are read: UEFI §7.2.3 */
 
-/* From what may be used for anything to what must not be touched: where descriptors overlap, the one that
- * comes last here holds. A type that is not here is reserved. */
+/* From freely usable to untouchable: where descriptors overlap, the type that comes last here wins. A type
+ * not listed is reserved. */
 static const uint8_t order[] = {MEM_FREE,        MEM_BOOT_DATA,    MEM_BOOT_CODE, MEM_LOADER_DATA,
 				MEM_LOADER_CODE, MEM_ACPI_RECLAIM, MEM_ACPI_NVS,  MEM_RT_DATA,
 				MEM_RT_CODE,     MEM_MMIO,         MEM_MMIO_PORT, MEM_RESERVED,
@@ -52,8 +52,8 @@ static void sort(struct boot_region *r, uint32_t n)
 		}
 }
 
-/* One descriptor. False when it makes no sense: it does not begin on a page, or ends above top. What is not
- * for use and begins inside a page takes that page. */
+/* One descriptor. False when it is invalid: it does not begin on a page, or ends above top. An unusable range
+ * that begins inside a page takes the whole page. */
 static bool read_one(struct span map, size_t off, uint64_t top, struct boot_region *r)
 {
 	uint64_t base = span_u64(map, off + 8), pages = span_u64(map, off + 24);
@@ -108,7 +108,7 @@ static void pass_boundary(struct sweep *s, const struct boot_region *b)
 	}
 }
 
-/* What holds; false when nothing does. */
+/* The type that wins; false when there is none. */
 static bool holds(const struct sweep *s, struct boot_region *r)
 {
 	for (unsigned i = ARRAY_LEN(order); i-- > 0;) {

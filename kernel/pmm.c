@@ -10,7 +10,7 @@ struct extent {
 static struct extent *free_list;
 static uint64_t free_pages, total_pages, peak_pages;
 
-/* What pmm_reserve() keeps out: by rising address, no two touch. */
+/* The ranges of pmm_reserve(): by rising address, not adjacent. */
 static struct pmm_range kept[64];
 static unsigned n_kept;
 
@@ -151,7 +151,7 @@ bool pmm_is_free(phys_t base, uint64_t pages)
 	return !pages;
 }
 
-/* What joining swallowed is free no longer either. */
+/* The pages between joined ranges are no longer free either. */
 static void take_out(const struct pmm_range *r)
 {
 	for (struct extent **link = &free_list; *link;) {

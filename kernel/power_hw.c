@@ -49,8 +49,8 @@ static void firmware_reset(EFI_RESET_TYPE type)
 	rt->ResetSystem(type, EFI_SUCCESS, 0, NULL);
 }
 
-/* Each way gets a second. An exception in one of them (firmware's code, mostly) comes back here for the next.
- */
+/* Each way gets a second. An exception in one of them (mostly in the firmware's code) returns here for the
+ * next. */
 static void reset_machine(void)
 {
 	static unsigned way;
@@ -112,7 +112,7 @@ void power_end(bool ok)
 
 void power_crash(const char *stage, const char *err)
 {
-	static bool again; /* an exception in what follows */
+	static bool again; /* an exception in the code below */
 	if (ending && chosen == END_REBOOT) {
 		log_warn(
 			"power",

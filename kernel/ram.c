@@ -4,7 +4,7 @@
 #include "kernel/str.h"
 #include "kernel/paging.h"
 
-#define LOW_MEMORY 0x100000ull /* left alone, but for ram_low() */
+#define LOW_MEMORY 0x100000ull /* not used, except by ram_low() */
 #define LOW_END    0xa0000ull
 
 static const struct boot_info *boot;

@@ -15,8 +15,8 @@
 static struct console {
 	struct uart uart;
 	uint64_t next;      /* byte of the stream that is sent next */
-	uint64_t lost, gap; /* bytes that were pushed out: in all; those that the note tells of */
-	char note[112];     /* sent before the stream goes on */
+	uint64_t lost, gap; /* bytes pushed out: in all; those reported by the note */
+	char note[112];     /* sent before the stream continues */
 	uint8_t note_at, note_len;
 	bool cr_sent; /* the next byte is a newline whose carriage return is out */
 	bool stalled;
@@ -91,9 +91,9 @@ static uint8_t next_byte(struct console *c)
 	return (uint8_t)byte;
 }
 
-/* Sends what waits. A UART that takes nothing for stall_us, and then whenever it is asked until it takes
- * bytes again, keeps the rest in the ring; so does one that is slow, after most_us. The clock is read before
- * the register, so that whatever comes between the two cannot make it look late. */
+/* Sends waiting text. For a UART that takes nothing for stall_us, and from then on until it takes bytes
+ * again, the rest stays in the ring; likewise for a slow one after most_us. The clock is read before the
+ * register, so that a pause between the two cannot fake a stall. */
 static void pump(struct console *c, uint64_t stall_us, uint64_t most_us)
 {
 	uint64_t begin = now_us(), moved = begin;
@@ -199,7 +199,7 @@ static void set_rate(const struct uart *u, uint32_t baud)
 	uint32_t divisor = (uart_clock(u) + rate / 2) / rate;
 	divisor = divisor ? divisor : 1;
 	for (uint64_t late = now_us() + 20000; now_us() < late && !(uart_rd(u, LSR) & LSR_TEMT);)
-		; /* what firmware has still in the FIFO goes out at its rate */
+		; /* the firmware's bytes still in the FIFO go out at its rate */
 	uart_wr(u, LCR, LCR_DLAB);
 	uart_wr(u, DLL, (uint8_t)divisor);
 	uart_wr(u, DLM, (uint8_t)(divisor >> 8));

@@ -2,8 +2,8 @@
 
 #define FIRST 48u /* behind the header and 12 reserved bytes */
 
-/* ACPI §5.2.16.1 (local APIC), §5.2.16.2 (memory), §5.2.16.3 (local x2APIC). False when it is none of these,
- * or is not enabled. */
+/* ACPI §5.2.16.1 (local APIC), §5.2.16.2 (memory), §5.2.16.3 (local x2APIC). False for any other type, or
+ * when it is not enabled. */
 static bool parse(struct span e, struct srat_entry *out)
 {
 	switch (span_u8(e, 0)) {

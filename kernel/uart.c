@@ -3,7 +3,7 @@
 
 const uint16_t uart_coms[4] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
 
-/* Two values, so that a bus that floats at one of them is no UART. */
+/* Two values, so that a bus that floats at one of them does not pass for a UART. */
 bool uart_answers(const struct uart *u)
 {
 	static const uint8_t values[] = {0x5a, 0xa5};

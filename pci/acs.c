@@ -29,7 +29,7 @@ void acs_enable_all(struct pci *pci)
 			acs_enable(f);
 }
 
-/* Where nothing may be written, what a system would set when it starts counts as set. */
+/* With read-only access, the bits that a system would set at start count as set. */
 static unsigned in_force(const struct pci_func *fn)
 {
 	unsigned control = fn_rd16(fn, acs_control(fn));

@@ -2,8 +2,7 @@
 #include "pci/quirk.h"
 #include "pci/regs.h"
 
-/* Writes ones, reads what sticks, and puts the old value back: PCIe §7.5.1.2.1. 0 where nothing may be
- * written. */
+/* Writes ones, reads back, and restores the old value: PCIe §7.5.1.2.1. 0 with read-only access. */
 static uint32_t probe(const struct pci_func *f, unsigned off, uint64_t ones)
 {
 	if (f->cfg->read_only)
@@ -23,7 +22,7 @@ static uint64_t size_of(uint64_t mask)
 }
 
 /* Reads the BAR at off, with decoding off: nothing may be logged here, the function could be the console.
- * Returns how many registers it takes. A BAR of an impossible type is no BAR. */
+ * Returns how many registers it takes. A BAR of an impossible type is ignored. */
 static unsigned bar_read(const struct pci_func *f, unsigned off, unsigned registers_left, struct pci_bar *bar)
 {
 	uint32_t lo = fn_rd32(f, off);

@@ -73,7 +73,7 @@ uint16_t pci_ecap_find(const struct pci_func *fn, uint16_t id, uint16_t len)
 	return 0;
 }
 
-/* Says once that a list is broken; what comes before the break is used. */
+/* Reports a broken list once; entries before the break are used. */
 static void lists_check(const struct pci_func *f)
 {
 	struct pci_cap cap = {0}, ecap = {0};

@@ -18,7 +18,7 @@ static bool advisory(const struct pci_func *f, const struct pci_errors *e)
 			  : e->devsta & DEVSTA_CED && !(e->devsta & (DEVSTA_NFED | DEVSTA_FED));
 }
 
-/* Without AER there is Device Status alone: a non-fatal error beside an unsupported request is that. */
+/* Without AER there is only Device Status: a non-fatal error beside an unsupported request is the latter. */
 static enum pci_error_class class_of(const struct pci_func *f, const struct pci_errors *e)
 {
 	if (e->gone || e->uncor & ~REFUSED || e->root & ROOT_FATAL ||

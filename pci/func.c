@@ -6,7 +6,7 @@
 #include "kernel/time.h"
 #include "pci/regs.h"
 
-#define VFS_GONE_US 1000000 /* the capability may not be read for so long: PCIe §9.3.3.3.1 */
+#define VFS_GONE_US 1000000 /* the capability must not be read for this long: PCIe §9.3.3.3.1 */
 
 struct pci_func *func_new(struct pci *pci)
 {
@@ -89,8 +89,8 @@ static bool master_off(struct pci_func *f)
 	return on;
 }
 
-/* Requests that are already translated pass a unit that allows them, so no function may ask for translations
- * of ours. PASID Enable may not change while ATS is on: PCIe §7.8.9.3. */
+/* Requests that are already translated pass a unit that allows them, so no function may request translations.
+ * PASID Enable may not change while ATS is on: PCIe §7.8.9.3. */
 static void caches_off(struct pci_func *f)
 {
 	if (f->cap_pri && flag_clear(f, f->cap_pri + PRI_CTL, PRI_CTL_EN))
@@ -117,7 +117,7 @@ static bool is_followed(const struct pci_func *f)
 	return f->class >> 8 == PCI_CLASS_HOST_BRIDGE || (f->is_bridge && f->sec);
 }
 
-/* Whether a driver finds the way to it open: pci/path.h. */
+/* Whether the path to it is open for a driver: pci/path.h. */
 static void note_path(struct pci_func *f)
 {
 	if (f->found_power || pci_power_state(f))

@@ -5,7 +5,7 @@
 #include "pci/regs.h"
 
 /* Whether two functions are of one device: the same device number, or any function number below a port whose
- * device has the ARI capability (PCIe §6.13). VFs count as devices of their own. */
+ * device has the ARI capability (PCIe §6.13). Each VF counts as a device. */
 static bool same_device(const struct pci_func *a, const struct pci_func *b)
 {
 	if (a->pf || b->pf || a->bdf.seg != b->bdf.seg || bdf_bus(a->bdf) != bdf_bus(b->bdf))
@@ -204,7 +204,7 @@ static bool port_reason(const struct pci *pci, const struct pci_func *f, struct 
 
 static bool multi_reason(const struct pci *pci, const struct pci_func *f, struct group_reason *r)
 {
-	bool one_switch = true; /* then GROUP_SWITCH says it */
+	bool one_switch = true; /* then GROUP_SWITCH reports it */
 	*r = (struct group_reason){.why = GROUP_MULTI, .at = f, .missing = acs_missing(f)};
 	if (f->isolates)
 		return false;
@@ -212,7 +212,7 @@ static bool multi_reason(const struct pci *pci, const struct pci_func *f, struct
 		if (g->isolates || !same_device(f, g))
 			continue;
 		if (r->count == 0 && g != f)
-			return false; /* said for the first one */
+			return false; /* reported for the first one */
 		r->count++;
 		one_switch = one_switch && same_switch(f, g);
 	}
@@ -223,7 +223,7 @@ static bool alias_reason(const struct pci *pci, const struct pci_func *f, struct
 {
 	for (const struct pci_func *up = f->parent; up; up = up->parent)
 		if (is_conventional_bridge(up))
-			return false; /* GROUP_BRIDGE says it */
+			return false; /* GROUP_BRIDGE reports it */
 	*r = (struct group_reason){.why = GROUP_ALIAS, .at = f, .other = alias_of(pci, f)};
 	return r->other != NULL;
 }

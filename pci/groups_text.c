@@ -1,4 +1,4 @@
-/* Groups in words: why functions are together, and what can be done about it. */
+/* Groups as text: why functions are together, and the remedy. */
 #include "kernel/fmt.h"
 #include "pci/acs.h"
 #include "pci/groups.h"

@@ -26,7 +26,7 @@ const char *pci_power_name(unsigned state)
 
 /* ---- configuration space over a change of power ---- */
 
-/* Coming out of D3hot a function may start anew (No_Soft_Reset clear: PCIe §5.3.1.4.1). */
+/* Leaving D3hot a function may reset (No_Soft_Reset clear: PCIe §5.3.1.4.1). */
 struct kept {
 	struct {
 		uint16_t off, bytes;
@@ -84,7 +84,7 @@ static void keep_all(const struct pci_func *fn, struct kept *k)
 	keep(fn, k, CFG_CMD, 2);
 }
 
-/* True when something had to be put back. */
+/* True when something had to be restored. */
 static bool put_back(const struct pci_func *fn, const struct kept *k)
 {
 	bool lost = false;
@@ -160,7 +160,7 @@ enum sl_err pci_power_on(struct pci_func *fn)
 	return SL_OK;
 }
 
-/* ---- the way to a function ---- */
+/* ---- the path to a function ---- */
 
 static void command_add(struct pci_func *f, uint64_t bits, const struct pci_func *to)
 {

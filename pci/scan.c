@@ -9,7 +9,7 @@
 #include "pci/window.h"
 
 /* One pci_scan(). Buses are visited in ascending order: a bridge's secondary bus has a higher number than the
- * bus it is on, so everything that claims a bus has been seen when its turn comes. */
+ * bus it is on, so every bridge that claims a bus has been seen before the bus. */
 struct scan {
 	struct pci *pci;
 	uint16_t seg;
@@ -149,8 +149,7 @@ static enum pci_miss why_not(const struct scan *s, const struct pci_func *bridge
 }
 
 /* Marks the buses below a bridge as its own when its numbers fit what is known. Buses beyond the bridge above
- * are hidden: no configuration request gets there, so it is followed as far as one does, as Linux follows it.
- */
+ * are hidden: no configuration request gets there, so the bridge is followed only up to them, as in Linux. */
 static void claim(struct scan *s, struct pci_func *bridge)
 {
 	unsigned sec = fn_rd8(bridge, CFG_SEC), sub = fn_rd8(bridge, CFG_SUB);

@@ -1,4 +1,4 @@
-/* What the capabilities of a function say: PCIe §7.5 to §7.8, PCI Bus Power Management §3.2, PCI-X 2.0 §7.2.
+/* Decodes the capabilities of a function: PCIe §7.5 to §7.8, PCI Bus Power Management §3.2, PCI-X 2.0 §7.2.
  * AGP is named and not decoded. */
 #include "kernel/log.h"
 #include "pci/regs.h"
@@ -144,7 +144,7 @@ static void ea_bar(unsigned bei)
 		log_text("%s\n", bei == 15 ? "reserved" : other[bei - 6]);
 }
 
-/* Enhanced Allocation: PCIe §7.8.5. What has no length has no address. */
+/* Enhanced Allocation: PCIe §7.8.5. An entry without a length has no address. */
 static void allocation(const struct pci_func *f, unsigned c, bool deep)
 {
 	unsigned n = show_r16(f, c + 2) & 0x3f, at = c + 4, size = 2;

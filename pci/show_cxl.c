@@ -1,4 +1,4 @@
-/* What the DVSECs of Compute Express Link say: CXL 3.0 §8.1.3 to §8.1.9. */
+/* Decodes the DVSECs of Compute Express Link: CXL 3.0 §8.1.3 to §8.1.9. */
 #include "kernel/log.h"
 #include "pci/regs.h"
 #include "pci/show_kinds.h"

@@ -1,4 +1,4 @@
-/* What extended capabilities say: PCIe §7.7.4 to §7.9, chapters 9 and 10. Those with <?> are named and not
+/* Decodes extended capabilities: PCIe §7.7.4 to §7.9, chapters 9 and 10. Those with <?> are named and not
  * decoded. */
 #include "kernel/log.h"
 #include "pci/regs.h"
@@ -184,13 +184,14 @@ static void links(const struct pci_func *f, unsigned c)
 		log_text("??%u\n", type);
 	for (unsigned i = 0, at = c + 16; i < n && at + 16 <= 0x1000; i++, at += 16) {
 		uint32_t d = show_r32(f, at), lo = show_r32(f, at + 8), hi = show_r32(f, at + 12);
+		unsigned bus_bits = lo & 7 ? lo & 7 : 8; /* N: §7.9.8.3.3 */
 		log_text("\t\tLink%u:\tDesc:\tTargetPort=%02x TargetComponent=%02x", i, d >> 24,
 			 d >> 16 & 0xff);
 		show_flags(d, " AssocRCRB#2 LinkType=");
 		show_flags(d, d & 2 ? "Config LinkValid#0\n" : "MemMapped LinkValid#0\n");
 		if (d & 2) /* where the function is, and where its configuration space is */
-			log_text("\t\t\tAddr:\t%02x:%02x.%u  CfgSpace=%08x%08x\n", lo >> 20 & 0x7f,
-				 lo >> 15 & 0x1f, lo >> 12 & 7, hi, lo);
+			log_text("\t\t\tAddr:\t%02x:%02x.%u  CfgSpace=%08x%08x\n",
+				 lo >> 20 & 0xffu >> (8 - bus_bits), lo >> 15 & 0x1f, lo >> 12 & 7, hi, lo);
 		else
 			log_text("\t\t\tAddr:\t%08x%08x\n", hi, lo);
 	}
@@ -261,6 +262,8 @@ static void multicast(const struct pci_func *f, unsigned c)
 	log_text(", BaseAddr %08x%08x\n", show_r32(f, c + 0x2c), over & ~0x3fu);
 }
 
+#define RESIZABLE_SIZES 44 /* 1 MB to 8 EB: §7.8.6.2, §7.8.6.3 */
+
 static void print_size(unsigned log2_mb)
 {
 	static const char *const unit[] = {"MB", "GB", "TB", "PB", "EB"};
@@ -279,11 +282,13 @@ static void resizable(const struct pci_func *f, unsigned c)
 		uint32_t cap = show_r32(f, c + 4 + 8 * i), ctl = show_r32(f, c + 8 + 8 * i);
 		uint64_t sizes = cap >> 4 | (uint64_t)(ctl >> 16) << 28;
 		log_text("\t\tBAR %u: current size:", ctl & 7);
-		if ((ctl >> 8 & 0x3f) < 50)
+		if ((ctl >> 8 & 0x3f) < RESIZABLE_SIZES)
 			print_size(ctl >> 8 & 0x3f);
+		else
+			log_text(" <unknown>");
 		if (sizes)
 			log_text(", supported:");
-		for (unsigned b = 0; b < 44; b++)
+		for (unsigned b = 0; b < RESIZABLE_SIZES; b++)
 			if (sizes >> b & 1)
 				print_size(b);
 		log_text("\n");

@@ -1,4 +1,4 @@
-/* What a PCI Express capability says: PCIe §7.5.3. */
+/* Decodes a PCI Express capability: PCIe §7.5.3. */
 #include "kernel/log.h"
 #include "pci/regs.h"
 #include "pci/show_kinds.h"

@@ -1,5 +1,5 @@
-/* What a HyperTransport capability says: HyperTransport I/O Link Specification 3.10 §7. Of the interfaces
- * links and errors; of the rest the name. */
+/* Decodes a HyperTransport capability: HyperTransport I/O Link Specification 3.10 §7. For interfaces, links
+ * and errors; for the rest only the name. */
 #include "kernel/log.h"
 #include "pci/regs.h"
 #include "pci/show_kinds.h"

@@ -26,7 +26,7 @@ static unsigned PRINTF_LIKE(3, 4) add(struct tree *t, unsigned at, const char *f
 	return n < 0 ? at : at + (unsigned)n > TREE_WIDTH ? TREE_WIDTH : at + (unsigned)n;
 }
 
-/* The line is done, with the name of the function that it ends in; what goes on below it stays as a bar. */
+/* The line is done, with the name of its last function; branches that continue below stay as a bar. */
 static void flush(struct tree *t, unsigned at, const struct pci_func *f)
 {
 	t->line[at] = 0;

@@ -1,4 +1,4 @@
-/* VFs on and off, in the order of PCIe §9.2.1.1, and everything put back. */
+/* Enables and disables VFs, in the order of PCIe §9.2.1.1, and restores everything. */
 #include "pci/ari.h"
 #include "pci/sriov.h"
 #include "kernel/log.h"
@@ -11,7 +11,7 @@
 
 #define VF_SETTLE_US 100000  /* after VF Enable is set: PCIe §9.3.3.3.1 */
 #define VF_GONE_US   1000000 /* after VF Enable is cleared: PCIe §9.3.3.3.1 */
-#define VF_ANSWER_US 1000000 /* a function that is silent for longer is broken: PCIe §6.6.1 */
+#define VF_ANSWER_US 1000000 /* a function without an answer for longer is broken: PCIe §6.6.1 */
 
 struct sriov_saved {
 	bool active;
@@ -99,7 +99,7 @@ static void vfs_off(const struct pci_func *pf)
 		delay_us(VF_GONE_US);
 }
 
-/* What sriov_disable() puts back. */
+/* The values that sriov_disable() restores. */
 static enum sl_err save(struct pci_func *pf)
 {
 	if (!pf->saved)
@@ -119,7 +119,7 @@ static enum sl_err save(struct pci_func *pf)
 	return SL_OK;
 }
 
-/* The reverse of sriov_enable(), from any point of it on. */
+/* The reverse of sriov_enable(), from any of its steps. */
 static void undo(struct pci *pci, struct pci_func *pf)
 {
 	struct sriov_saved *s = pf->saved;
@@ -185,7 +185,7 @@ static enum sl_err number_vfs(const struct pci *pci, const struct pci_func *pf, 
 	return SL_OK;
 }
 
-/* The Vendor ID of a VF reads all ones (PCIe §9.3.4.1.1): its Command and Status tell that it is there. */
+/* The Vendor ID of a VF reads all ones (PCIe §9.3.4.1.1): its Command and Status show its presence. */
 static bool vf_answers(const struct pci_cfg *cfg, bdf_t vf, struct deadline d)
 {
 	while (deadline_look(&d)) {

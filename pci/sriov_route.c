@@ -28,7 +28,8 @@ static bool bus_is_taken(const struct pci *pci, const struct pci_func *pf, unsig
 	return false;
 }
 
-/* Whether a VF with this routing id has it for itself and is routed to the PF's device: PCIe §9.2.1.2. */
+/* Whether a VF with this routing id is the only one with it and is routed to the PF's device: PCIe
+ * §9.2.1.2. */
 static bool vf_reachable(const struct pci *pci, const struct pci_func *pf, uint32_t rid)
 {
 	unsigned bus = rid >> 8;

@@ -1,4 +1,4 @@
-/* Addresses for VF BARs: firmware's where they are good, else free ones below the bridge above. */
+/* Addresses for VF BARs: the firmware's where they are valid, else free ones below the bridge above. */
 #include "kernel/addr.h"
 #include "kernel/log.h"
 #include "pci/priv.h"

@@ -24,7 +24,7 @@ void windows_read(struct pci_func *f)
 	f->pref = window(base_hi | (base & WIN_ADDR) << 16, limit_hi | (limit & WIN_ADDR) << 16 | 0xfffff);
 }
 
-/* What the bridge's window has left after the same window of every bridge above it. */
+/* The bridge's window, clipped by the same window of every bridge above it. */
 static struct pci_window reachable(const struct pci_func *bridge, bool prefetch)
 {
 	struct pci_window w = prefetch ? bridge->pref : bridge->mem;

@@ -166,6 +166,35 @@ def check_sizes(names):
         yield f"apps/: {len(top)} files beside the rooms; {APPS_FILES} are the limit"
 
 
+# What there is of each kind today: its names, where they are at home, and the recipe of docs/extending.md whose files
+# alone may have them besides.
+TODAY = [
+    ("An attack", r"\bstrike_edu\b", r"apps/proof/strike_edu\.c"),
+    ("A device whose VFs do work", r"\bqat_kind\b", r"apps/vf/qat\.[ch]"),
+    ("An IOMMU", r"\bvtd_(?!regs_line|ability|state|regs_seen|reasons)\w+\(", r"(iommu/vtd|apps/audit|boot/keep\.c|tools)/?.*"),
+]
+
+
+def check_recipes(names):
+    """docs/extending.md names files that exist, as many as it says, and all that have the names of what there is."""
+    text = (ROOT / "docs/extending.md").read_text()
+    recipes = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", text, re.M | re.S))
+    for title, body in recipes.items():
+        for claim, listed in re.findall(r"([Tt]ouch(?:es)? [^\n]*?):\n\n((?:(?:\d\.|   )[^\n]*\n)+)", body):
+            rows = re.findall(r"^\d\. (.*)", listed, re.M)
+            if str(len(rows)) not in re.findall(r"\d", claim):
+                yield f"docs/extending.md: {title}: \"{claim}\", and {len(rows)} are listed"
+        for path in re.findall(r"`([a-z]+/[\w/.]+\.\w+)`", body):
+            if "NAME" not in path and not (ROOT / path).exists():
+                yield f"docs/extending.md: {title}: {path} does not exist"
+    for title, pattern, home in TODAY:
+        listed = set(re.findall(r"^\d\. `([^`]+)`", recipes[title], re.M))
+        for name in names:
+            code = re.sub(r"/\*.*?\*/|//[^\n]*", "", (ROOT / name).read_text(), flags=re.S)
+            if re.search(pattern, code) and not re.fullmatch(home, name) and name not in listed:
+                yield f"{name}: has {pattern}, and the recipe \"{title}\" of docs/extending.md does not list it"
+
+
 def main():
     build = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build").resolve()
     names = [
@@ -177,6 +206,7 @@ def main():
     defines, uses = objects_of(build)
     wrong += [*check_calls(defines, uses), *check_circles(defines, uses), *check_headers(names, defines)]
     beside = [p.relative_to(ROOT).as_posix() for top in ("tests", "tools") for p in sorted((ROOT / top).rglob("*.c"))]
+    wrong += check_recipes(names)
     wrong += check_sizes(names + beside)
     for test in sorted((ROOT / "tests/unit").glob("*.c")):
         if re.search(r"\bassert_(not_)?in_(range|set)\(", test.read_text()):

@@ -119,6 +119,21 @@ def check_attacks():
                 yield f"docs/attacks.md: no attacker of {path.name} that {how}"
 
 
+# "assigned", "isolated", "reports", "is notified", "forever", "unexpected", "the caller", "cannot" and so on.
+PHRASES = re.compile(r"\b(?:given away|give away|held apart|hold apart|is said|are said|it is told|told of|for ever|nobody asked"
+                     r"|stands against|[Ww]hoever|the like|can not)\b")
+
+
+def phrases():
+    for name in ("apps", "boot", "drivers", "iommu", "kernel", "pci", "docs", "tools", "README.md", "CONTRIBUTING.md", "run.sh"):
+        for path in sorted((ROOT / name).rglob("*")) if (ROOT / name).is_dir() else [ROOT / name]:
+            if not path.is_file() or path.suffix in (".pyc", ".png") or path == pathlib.Path(__file__).resolve():
+                continue
+            for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+                for phrase in PHRASES.findall(line):
+                    yield f"{path.relative_to(ROOT)}:{number}: use a plainer word than {phrase!r}"
+
+
 def main():
     doc = " ".join((ROOT / "docs/troubleshooting.md").read_text().split())
     bad = 0
@@ -134,7 +149,7 @@ def main():
         if f"| {reason} | {words} |" not in faults:
             print(f"iommu/vtd/reasons.h: not in docs/faults.md: {reason} {words}")
             bad += 1
-    for wrong in [*warnings(), *check_options(), *check_attacks()]:
+    for wrong in [*warnings(), *check_options(), *check_attacks(), *phrases()]:
         print(wrong)
         bad += 1
     pages = [page.relative_to(ROOT) for name in ("*.md", "docs/*.md", "tests/*/*.md", "tools/*/*.md") for page in sorted(ROOT.glob(name))]

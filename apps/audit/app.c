@@ -8,7 +8,7 @@
 #include "apps/audit/report.h"
 #include "apps/bringup/hardware.h"
 #include "apps/machine.h"
-#include "drivers/edu/edu.h"
+#include "apps/proof/attackers.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
 
@@ -75,7 +75,7 @@ static enum audit_proof can_prove(const struct machine *m)
 		return AUDIT_PROOF_NO_UNIT;
 	PCI_EACH(f, &m->pci)
 		nvme |= f->class == PCI_CLASS_NVME && !f->pf;
-	if ((nvme && m->cfg->scratch[0]) || edu_find(&m->pci))
+	if ((nvme && m->cfg->scratch[0]) || attackers_there(&m->pci))
 		return AUDIT_PROOF_DONE;
 	return nvme ? AUDIT_PROOF_NOT_NAMED : AUDIT_PROOF_NO_DEVICE;
 }

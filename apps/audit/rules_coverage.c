@@ -12,7 +12,7 @@ void audit_take_missed(struct audit_in *in, const struct pci *pci)
 	in->n_missed = pci->n_missed;
 }
 
-/* What was refused was tried, or is nobody's. */
+/* Refusals come from the proof or from functions that Sluice does not drive. */
 static void judge_errors(struct judge *j)
 {
 	for (unsigned i = 0; i < j->in->errors.n; i++) {

@@ -1,4 +1,4 @@
-/* Memory that firmware goes on sharing with functions: the ledger of iommu/dmar/rmrr.h, judged. */
+/* Memory that the firmware shares with functions: the ledger of iommu/dmar/rmrr.h, judged. */
 #include "apps/audit/finding.h"
 #include "apps/audit/rules.h"
 #include "apps/bringup/topology.h"

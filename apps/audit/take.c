@@ -193,7 +193,7 @@ static unsigned live_domain(const struct domain *d)
 	return LIVE_NONE;
 }
 
-/* Joined where device addresses go on with the same permission. */
+/* Joined where device addresses continue with the same permission. */
 static void add_page(const struct iommu_walk *w, uint64_t at, uint64_t size, unsigned first)
 {
 	unsigned n = live.runs;

@@ -42,7 +42,7 @@ enum sl_err attack_strike(struct machine *m, struct attacker *by, const struct a
 
 /* ---- what a case has done ---- */
 
-/* Interrupts that got through: those that are waited for, and those that nobody handles. */
+/* Interrupts that got through: expected ones, and those without a handler. */
 static uint64_t arrivals(const struct attack *a)
 {
 	uint8_t last;
@@ -171,7 +171,7 @@ static bool healthy(struct machine *m, struct attacker *by)
 	return !by->ops->healthy || by->ops->healthy(m, by);
 }
 
-/* The same access where it is allowed. ATTACK_REFUSED: it worked, and the case may go on. What has worked
+/* The same access where it is allowed. ATTACK_REFUSED: it worked, and the case may continue. What has worked
  * before and works no more is a function that was harmed. */
 static enum attack_outcome control(struct machine *m, struct attacker *by, const struct attack *a)
 {

@@ -66,6 +66,14 @@ enum sl_err attackers_add(struct machine *m, struct attackers *all, const struct
 	return SL_OK;
 }
 
+bool attackers_there(const struct pci *pci)
+{
+	bool any = false;
+	for (unsigned i = 0; i < ARRAY_LEN(classes); i++)
+		any |= classes[i]->there && classes[i]->there(pci);
+	return any;
+}
+
 enum sl_err attackers_open(struct machine *m, struct attackers *all)
 {
 	enum sl_err e = SL_OK;

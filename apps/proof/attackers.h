@@ -21,6 +21,8 @@ struct attackers {
 	bool fetched[VFS_MAX]; /* VFs that were seen to fetch without a controller open, in this pass */
 };
 
+/* True when some class can attack on this machine without a controller that scratch= names. */
+bool attackers_there(const struct pci *pci);
 /* Finds them all and maps each its pages. After an error attackers_close() undoes it. */
 enum sl_err attackers_open(struct machine *m, struct attackers *all) MUST_CHECK;
 void attackers_close(struct attackers *all);

@@ -1,9 +1,10 @@
 /* Attacks by functions that have no domain (any more): not even a context entry. Bus mastering stays on
- * meanwhile, so that it is the IOMMU that refuses.
+ * meanwhile, so that only the IOMMU refuses.
  *
- * An NVMe controller stops at its first refused queue access, so here it is closed, told that its queues are
- * at the address in question, and rung: it would fetch a command from there and put a completion into the
- * page after it. edu writes. Each is seen to reach the place first, so that its translation is cached. */
+ * An NVMe controller stops at its first refused queue access, so here it is closed, its queue addresses are
+ * set to the address in question, and its doorbell is rung: it would fetch a command from there and put a
+ * completion into the page after it. edu writes. Each is seen to reach the place first, so that its
+ * translation is cached. */
 #include "apps/proof/bystanders.h"
 #include "apps/vf/nvme.h"
 #include "apps/vf/stages.h"
@@ -18,7 +19,7 @@
 #define PLACE      (2 * PAGE_SIZE)
 #define LANDING_US 200000u
 
-static struct domain *no_domain; /* of a function that is attached nowhere */
+static struct domain *no_domain; /* of a function that is not attached */
 
 static bool landed(const struct dma_buf *b)
 {
@@ -29,8 +30,8 @@ static bool landed(const struct dma_buf *b)
 	return false;
 }
 
-/* An access that is allowed: it reaches the place, and its translation is cached. Whoever calls wipes the
- * place, when nothing reaches it any more: the same data again would pass for no change. */
+/* An access that is allowed: it reaches the place, and its translation is cached. The caller wipes the place
+ * once nothing reaches it any more: the same data again would pass for no change. */
 static bool reach(const struct trial *t, const struct attack *a, const struct dma_buf *b)
 {
 	char said[48];
@@ -62,7 +63,7 @@ static struct attack detached_attack(const struct trial *t, const struct attack_
 	return a;
 }
 
-/* Through its own domain, which goes on without it. */
+/* Through its own domain, which continues without it. */
 static enum step after_detach(const struct trial *t, const struct attack_case *c)
 {
 	struct attack a = detached_attack(t, c);
@@ -94,7 +95,7 @@ static enum step after_destroy(const struct trial *t, const struct attack_case *
 	return seen ? STEP_DONE : STEP_NO_EFFECT;
 }
 
-/* It has its old requester id, queues and bus mastering, but nobody has attached it. Its control is what it
+/* It has its old requester id, queues and bus mastering, but it is not attached. Its control is what it
  * fetched in this pass while it had a domain. */
 static enum step on_again(const struct trial *t, const struct attack_case *c)
 {
@@ -118,8 +119,8 @@ const struct attack_case cases_detached[] = {
 	{0},
 };
 
-/* The cases of a function that is attached to own: it is in no domain afterwards, and does no DMA. After one
- * that is broken none is made, and they count as broken, too. */
+/* The cases of a function attached to own: afterwards it is in no domain and does no DMA. After one that is
+ * broken none is made, and they count as broken, too. */
 static void without_domain(const struct trial *t, struct domain *own, struct attacker *bare)
 {
 	struct trial alone = {.m = t->m, .all = t->all, .by = bare, .from = own};

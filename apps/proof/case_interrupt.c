@@ -1,12 +1,12 @@
 /* Forged interrupts: messages that a function is not entitled to, written by DMA and, where it has MSI-X,
- * sent as such. Where one can arrive, its vector has a handler that counts, so that nobody is harmed and
- * arriving is seen.
+ * sent as such. Where one can arrive, its vector has a handler that counts, so that it does no harm and its
+ * arrival is seen.
  *
  * A DMA write to 0xfee00000.. is an interrupt whatever the tables of DMA say (VT-d §3.15): only interrupt
  * remapping can refuse it, by its format, by its index, and by the requester id that comes with it. A
  * platform that hands such a write to the unit without the requester id cannot compare it. edu writes any
- * four bytes, NVMe controllers the first of the Firmware Slot log, which are below 80h: no vector that
- * anybody has, but in remappable format the data does not count. */
+ * four bytes, NVMe controllers the first of the Firmware Slot log, which are below 80h: no valid vector, but
+ * in remappable format the data does not count. */
 #include "apps/bringup/faults.h"
 #include "apps/proof/case.h"
 #include "kernel/core.h"
@@ -14,7 +14,7 @@
 #include "kernel/msi.h"
 #include "kernel/irq.h"
 
-#define HARMLESS  0x40u /* fixed delivery, a vector that nobody uses, to a processor that is not there */
+#define HARMLESS  0x40u /* fixed delivery, an unused vector, to a processor that does not exist */
 #define INDEX_END 65536u
 
 struct interrupts {

@@ -1,6 +1,6 @@
-/* Stage flood: VFs are told to read into memory that is not theirs, without end. The fault log cuts them off,
- * after which nothing of them is seen any more, and everybody else works on. Two at once where there are
- * three: a unit with one fault record then loses some, which has to be said. */
+/* Stage flood: VFs make DMA writes without end to memory that is not theirs. The fault log cuts them off,
+ * after which no more of their requests are seen, and all other VFs work on. Two at once where there are
+ * three: a unit with one fault record then loses some faults, which must be reported. */
 #include "apps/bringup/faults.h"
 #include "apps/vf/stages.h"
 #include "apps/vf/batch.h"
@@ -78,7 +78,7 @@ static unsigned again(struct vf *vf)
 	return sent;
 }
 
-/* Until all of them are cut off. SL_DEVICE when one stopped by itself: *stopped. */
+/* Until all of them are cut off. SL_DEVICE when one stopped without being cut off: *stopped. */
 static enum sl_err flood(struct machine *m, uint64_t *requests, struct vf **stopped)
 {
 	enum sl_err e = SL_OK;
@@ -121,7 +121,7 @@ static uint64_t listen(struct machine *m, struct vf *vf, uint64_t us)
 	return n + (f ? f->count - before : 0);
 }
 
-/* It is told again, by its doorbell. Its own queues are out of reach with bus mastering on, too, but then its
+/* Rings its doorbell again. Its own queues would be out of reach with bus mastering on, too, but then its
  * attempt would be recorded. */
 static bool silent(struct machine *m, struct vf *vf)
 {
@@ -165,8 +165,8 @@ static bool others_work(struct machine *m)
 	return right;
 }
 
-/* A controller may stop at a request that was refused: no flood then, and no word on what would be done about
- * one. */
+/* A controller may stop at a request that was refused: then there is no flood, and the cut-off is not
+ * tested. */
 static enum sl_err not_shown(struct machine *m, const struct vf *vf, uint64_t requests)
 {
 	faults_say(m);

@@ -109,7 +109,7 @@ static bool is_refused(struct machine *m, struct vf *vf, const char *name, struc
 	return f.why == why && bdf_eq(f.bdf, vf->fn->bdf);
 }
 
-/* Whether compatibility format passes is measured: what registers say about it is not always so. */
+/* Whether compatibility format passes is measured: the registers are not always right about it. */
 static void try_compat(struct machine *m, struct vf *vf)
 {
 	struct iommu_msi message = {msi_address(core_apic_id(0)), vf->vector};
@@ -122,7 +122,7 @@ static void try_compat(struct machine *m, struct vf *vf)
 		 passed ? "DELIVERED, whatever the unit's registers say: not enforced here" : "refused");
 }
 
-/* A vector that nobody handles stops nothing: the core goes on and counts it. */
+/* A vector without a handler stops nothing: the core counts it and continues. */
 static bool stray_is_dropped(struct machine *m, struct vf *vf)
 {
 	uint64_t before = strays();

@@ -1,6 +1,6 @@
-/* Stage isolate: the proof as a program of its own. Everyone who can do DMA tries everything that must not
- * work; one line a case, passes= times over. What the platform cannot refuse is counted apart and explained.
- */
+/* Stage isolate: the proof as a separate program. Every function that can do DMA attempts every forbidden
+ * access; one line per case, passes= times over. Cases that the platform cannot refuse are counted separately
+ * and explained. */
 #include "apps/bringup/faults.h"
 #include "apps/vf/stages.h"
 #include "apps/proof/bystanders.h"

@@ -13,6 +13,8 @@ struct strike_ops {
 	uint32_t least, most; /* bytes of its shortest write, and of its longest access */
 	bool any_data;        /* it writes bytes of our choice, so it can send any interrupt by DMA */
 
+	/* True when the machine has a function of the class that needs no scratch= to attack. NULL: never. */
+	bool (*there)(const struct pci *pci);
 	/* Stage isolate: adds each function of the class that can attack (attackers_add()). NULL: none. */
 	enum sl_err (*open)(struct machine *m, struct attackers *all);
 	/* Undoes open(), also after an error, when the attackers' pages are gone. NULL: nothing to undo. */

@@ -85,8 +85,7 @@ static enum sl_err connect_edu(struct machine *m)
 	return e ? e : edu_open(&edu.edu, regs);
 }
 
-/* It wraps addresses at its dma_mask, 28 bits unless told otherwise: *reaches when it gets to its own page.
- */
+/* It wraps addresses at its dma_mask, 28 bits by default: *reaches when it gets to its own page. */
 static enum sl_err try_own_page(struct machine *m, bool *reaches)
 {
 	iommu_fault_claim(&m->iommu, function_requester(m, edu.fn->bdf)); /* it may miss its page */
@@ -98,6 +97,11 @@ static enum sl_err try_own_page(struct machine *m, bool *reaches)
 	iommu_fault_unclaim(&m->iommu);
 	*reaches = !pattern_is_zero(edu.page.va, PAGE_SIZE);
 	return e;
+}
+
+static bool edu_there(const struct pci *pci)
+{
+	return edu_find(pci) != NULL;
 }
 
 static enum sl_err edu_gather(struct machine *m, struct attackers *all)
@@ -143,6 +147,7 @@ const struct strike_ops strike_edu = {.how = "copies of any length",
 				      .least = 1,
 				      .most = CHUNK,
 				      .any_data = true,
+				      .there = edu_there,
 				      .open = edu_gather,
 				      .close = edu_drop,
 				      .can = edu_can,

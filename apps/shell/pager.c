@@ -17,7 +17,7 @@ enum pager_says pager_next(struct pager *p, char c)
 		p->column = 0;
 		return PAGER_PASS;
 	}
-	if (p->column >= PAGER_COLUMNS) { /* the terminal goes on in the next row */
+	if (p->column >= PAGER_COLUMNS) { /* the terminal wraps to the next row */
 		p->row++;
 		p->column = 0;
 		if (!p->off && full(p))

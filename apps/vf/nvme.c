@@ -5,7 +5,6 @@
 #include "apps/vf/batch.h"
 #include "apps/vf/msix.h"
 #include "apps/vf/nvme.h"
-#include "drivers/edu/edu.h"
 #include "drivers/nvme/reset.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
@@ -57,19 +56,19 @@ static bool isolating(const struct machine *m)
 	return m->attacking || m->cfg->app == APP_ISOLATE;
 }
 
-/* A controller without SR-IOV serves for app=isolate also when it is not named: it is told to Identify and
- * nothing else, so its medium is not touched. */
+/* A controller without SR-IOV serves for app=isolate also when it is not named: it only gets Identify
+ * commands, so its medium is not touched. */
 static bool serves_unnamed(const struct machine *m)
 {
 	return isolating(m) && !m->only_named && !m->cfg->scratch[0] && !m->pf->cap_sriov;
 }
 
-/* Identify is all that a controller is asked before its serial number is known to be the scratch one. */
+/* A controller gets only Identify commands before its serial number is known to be the scratch one. */
 static enum sl_err choose_pf(struct machine *m)
 {
 	const char *scratch = m->cfg->scratch;
-	bool plain =
-		isolating(m); /* Identify alone is an attack, so a controller without SR-IOV serves too */
+	bool plain = isolating(
+		m); /* Identify is enough for an attack, so a controller without SR-IOV serves too */
 	unsigned seen = 0;
 	PCI_EACH(f, &m->pci) {
 		if (f->class != PCI_CLASS_NVME || f->pf || (!f->cap_sriov && !plain))
@@ -97,7 +96,7 @@ static enum sl_err choose_pf(struct machine *m)
 				log_warn(
 					"nvme",
 					BDF_FMT
-					": the drive may have another port (CMIC bit 0): whoever uses that one has the same namespaces, which are overwritten here",
+					": the drive may have another port (CMIC bit 0): a host on that port has the same namespaces, which are overwritten here",
 					BDF_ARG(f->bdf));
 			return SL_OK;
 		}
@@ -106,7 +105,7 @@ static enum sl_err choose_pf(struct machine *m)
 			 e ? sl_err_text(e) : id->serial);
 		close_pf(m);
 	}
-	if (plain && edu_find(&m->pci))
+	if (plain && m->attackers_there && m->attackers_there(&m->pci))
 		return SL_OK;
 	if (!seen)
 		log_fail(

@@ -182,7 +182,8 @@ void qat_firmware_stop(struct machine *m)
 	if (m->pf_attached)
 		function_disconnect(m->pf, m->pf_dom);
 	m->pf_attached = false;
-	if (dma_put(&card.pf.chunk) || dma_put(&card.pf.admin))
+	enum sl_err lost = dma_put(&card.pf.chunk), also = dma_put(&card.pf.admin);
+	if (lost || also)
 		log_warn("qat", BDF_FMT " was not put back cleanly: %s", BDF_ARG(m->pf->bdf),
 			 sl_err_text(SL_BUSY));
 	drop_domain(&m->pf_dom);

@@ -136,7 +136,8 @@ static void close_vf(struct machine *m, struct vf *vf)
 	enum sl_err e = m->kind->vf_close(m, vf);
 	if (vf->attached)
 		function_disconnect(vf->fn, vf->dom);
-	if ((dma_put(&vf->block) || dma_put(&vf->readonly)) && !e)
+	enum sl_err lost = dma_put(&vf->block), also = dma_put(&vf->readonly);
+	if ((lost || also) && !e)
 		e = SL_BUSY;
 	drop_domain(&vf->dom);
 	vf->attached = vf->cut = false;

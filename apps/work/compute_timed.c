@@ -13,7 +13,7 @@
 
 #define SLACK_US 20000000u /* for a core that is late */
 
-/* One VF's side of the loop, touched by its core alone. */
+/* One VF's side of the loop, accessed only by its core. */
 struct poller {
 	struct vf *vf;
 	uint32_t depth, left; /* in flight */

@@ -1,7 +1,7 @@
 /* Stage timed: random 4 KiB reads at a fixed depth on every VF, each worked by its own core, or by a core
  * that goes round its VFs in turn, at most FLOW_TAKE operations of one before the next. What a core does when
- * there is nothing to take, mode= says: apps/vf/wait.h. What was read last is checked after the clock has
- * stopped. */
+ * there is nothing to take depends on mode=: apps/vf/wait.h. The data read last is checked after the clock
+ * has stopped. */
 #include "apps/work/timed.h"
 #include "apps/work/compute.h"
 #include "apps/vf/batch.h"

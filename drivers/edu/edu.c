@@ -36,7 +36,7 @@ enum sl_err edu_poll(const struct edu *edu)
 
 enum sl_err edu_start(struct edu *edu, uint64_t at, uint32_t len, bool to_memory)
 {
-	if (!len || len > EDU_BUFFER) /* QEMU goes on past the buffer's end */
+	if (!len || len > EDU_BUFFER) /* QEMU continues past the buffer's end */
 		return SL_RANGE;
 	if (mmio_rd32(edu->regs + EDU_CMD) & CMD_RUN)
 		return SL_BUSY;

@@ -10,7 +10,7 @@
 #define ADMIN_ENTRIES 64u
 #define RETRIES       5u
 #define RETRY_US      100000u  /* where the status names none of CRDT1 to CRDT3 */
-#define SHUTDOWN_US   5000000u /* where RTD3E is not told */
+#define SHUTDOWN_US   5000000u /* where RTD3E is 0 */
 #define SHUTDOWN_MAX  30000000u
 #define SHN_NORMAL    1u
 #define SHST_COMPLETE 2u
@@ -28,8 +28,8 @@ static enum sl_err lost(struct nvme_ctrl *c, enum sl_err e, const char *what)
 	return e;
 }
 
-/* Waits for CSTS.RDY to be as told. A fatal status ends the wait for 1; for 0 it may stay until the reset is
- * through. *what: why it is not. */
+/* Waits for CSTS.RDY to have the wanted value. A fatal status ends the wait for 1; for 0 it may stay until
+ * the reset is complete. *what: the reason for a failure. */
 static enum sl_err poll_ready(const struct nvme_ctrl *c, bool ready, const char **what)
 {
 	struct deadline d = deadline_in(c->ready_us);
@@ -236,7 +236,7 @@ static enum sl_err wait_admin(struct nvme_ctrl *c, uint32_t *got)
 			return lost(c, SL_DEVICE, "stopped during an admin command");
 		__builtin_ia32_pause();
 	}
-	/* The command may still be carried out, so its data page cannot be used again. */
+	/* The command may still execute, so its data page cannot be reused. */
 	return lost(c, SL_TIMEOUT, "admin command does not complete");
 }
 
@@ -263,7 +263,7 @@ static enum sl_err admin_once(struct nvme_ctrl *c, struct nvme_sqe cmd, uint32_t
 	return SL_OK;
 }
 
-/* How long to wait before a command that ended so is sent again: NVMe §3.3.3.2.1 CRD, §5.17.2.1 CRDT1. */
+/* The wait before a command with this status is sent again: NVMe §3.3.3.2.1 CRD, §5.17.2.1 CRDT1. */
 static uint32_t retry_us(const struct nvme_ctrl *c)
 {
 	unsigned crd = (unsigned)FGET(c->status, NVME_STATUS_CRD);
@@ -382,7 +382,7 @@ static enum sl_err ask_queues(struct nvme_ctrl *c)
 	return SL_NOSPACE;
 }
 
-/* With memory lent already, dom and iova mean nothing. */
+/* With memory from the caller, dom and iova are ignored. */
 static enum sl_err start(struct nvme_ctrl *c, struct domain *dom, iova_t iova)
 {
 	enum sl_err e = read_caps(c);
@@ -443,7 +443,7 @@ static void delete_queue(struct nvme_ctrl *c, enum nvme_admin_opc opc, unsigned 
 	enum sl_err e = nvme_admin(
 		c, opc == NVME_DELETE_SQ ? "Delete I/O Submission Queue" : "Delete I/O Completion Queue",
 		(struct nvme_sqe){.opc = (uint8_t)opc, .cdw10 = qid}, NULL);
-	if (e) /* the reset that follows deletes it all the same */
+	if (e) /* the reset that follows deletes it anyway */
 		log_warn("nvme", BDF_FMT ": queue %u not deleted: %s", BDF_ARG(c->fn), qid, sl_err_text(e));
 }
 

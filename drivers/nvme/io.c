@@ -7,7 +7,7 @@ static uint32_t rd32(const struct nvme_io *io, uint32_t off)
 	return mmio_rd32(io->regs + off);
 }
 
-/* As two, as some controllers take no access of 64 bits: NVMe over PCIe §3.1 allows either. */
+/* Two accesses, as some controllers do not support 64-bit ones: NVMe over PCIe §3.1 allows either. */
 static uint64_t rd64(const struct nvme_io *io, uint32_t off)
 {
 	uint32_t lo = mmio_rd32(io->regs + off);

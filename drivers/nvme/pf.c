@@ -77,7 +77,7 @@ enum sl_err nvme_pf_share(const struct nvme_pf *pf, unsigned vfs, uint16_t *vq, 
 	return SL_NOSPACE;
 }
 
-/* The entry of a VF, copied. Lists of more than 127 go on at a higher controller id: NVMe §5.17.2.15. */
+/* The entry of a VF, copied. Lists of more than 127 continue at a higher controller id: NVMe §5.17.2.15. */
 static enum sl_err find_secondary(struct nvme_pf *pf, unsigned vf_index, struct nvme_secondary *out)
 {
 	uint32_t from = 0;
@@ -174,7 +174,7 @@ enum sl_err nvme_pf_vf_online(struct nvme_pf *pf, unsigned vf_index, uint16_t vq
 		return SL_RANGE;
 	enum sl_err e = find_secondary(pf, vf_index, &s);
 	if (!e)
-		e = take_offline(pf, s.scid); /* resources can be assigned in this state alone */
+		e = take_offline(pf, s.scid); /* resources can be assigned only in this state */
 	if (e)
 		return e;
 	e = give_and_start(pf, s.scid, vq, vi);
@@ -279,7 +279,7 @@ enum sl_err nvme_pf_ns_attach(struct nvme_pf *pf, uint32_t nsid, uint16_t cntlid
 enum sl_err nvme_pf_ns_detach(struct nvme_pf *pf, uint32_t nsid, uint16_t cntlid)
 {
 	bool yes;
-	/* Controllers differ in what they say to this, so it is asked first. */
+	/* Controllers differ in their answer to this, so check first. */
 	enum sl_err e = is_attached(pf, nsid, cntlid, &yes);
 	if (e || !yes)
 		return e ? e : SL_NOTFOUND;

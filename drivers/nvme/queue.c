@@ -29,8 +29,9 @@ enum sl_err nvme_queue_init(struct nvme_queue *q, uint16_t qid, uint32_t depth,
 	return SL_OK;
 }
 
-/* The index is to be seen before the event index is read: the controller does it the other way round, so one
- * of the two sees the other's. Indexes are compared as 16-bit numbers on a circle, as it does. NVMe §5.8 */
+/* The index must be visible before the event index is read: the controller does it the other way round, so
+ * one of the two sees the other's. Indexes are compared as 16-bit numbers on a circle, as it does. NVMe
+ * §5.8 */
 bool nvme_bell_due(const struct nvme_bell *b, uint32_t old, uint32_t index)
 {
 	__atomic_store_n(b->shadow, index, __ATOMIC_RELEASE);

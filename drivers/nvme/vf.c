@@ -77,8 +77,8 @@ enum sl_err nvme_vf_put_other(struct nvme_vf *vf, const struct nvme_plan *p, uin
 	return SL_OK;
 }
 
-/* Moved blocks have other reference tags: with protection information the device takes the old off, checking
- * it when asked, and makes new (PRACT on both sides). NVM §3.2.2 */
+/* Moved blocks have other reference tags: with protection information the device strips the old, checking it
+ * if requested, and inserts new (PRACT on both sides). NVM §3.2.2 */
 static void fill_copy(struct nvme_vf *vf, struct nvme_sqe *e, const struct block_req *r)
 {
 	uint32_t ref_mask = vf->plan.ref_mask;
@@ -94,12 +94,12 @@ static void fill_copy(struct nvme_vf *vf, struct nvme_sqe *e, const struct block
 	e->cdw12 = cdw12;
 }
 
-/* What nvme_vf_put() does not know of. */
+/* Requests that nvme_vf_put() does not handle. */
 static enum sl_err put_other(struct nvme_vf *vf, const struct block_req *r)
 {
 	const struct nvme_plan *p = &vf->plan;
 	struct nvme_sqe *e = nvme_queue_slot(&vf->queue);
-	if (!r->blocks) /* there was no plan yet, and this request is like none */
+	if (!r->blocks) /* a request of zeros equals the initial, empty plan */
 		return SL_RANGE;
 	if (p->data && !r->data.v)
 		return SL_BADVAL;
@@ -249,7 +249,7 @@ static uint64_t data_max(const struct nvme_vf *vf)
 	return vf->ctrl->id.max_transfer < most ? vf->ctrl->id.max_transfer : most;
 }
 
-/* What the controller can do on this namespace, within s->blocks. */
+/* The operations the controller supports on this namespace, within s->blocks. */
 static void set_ops(const struct nvme_vf *vf, struct nvme_store *s, const struct nvme_ns *ns, bool pi)
 {
 	const struct nvme_id *id = &vf->ctrl->id;
@@ -311,7 +311,7 @@ static void add_store(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg, const s
 			vf->block.can |= (uint32_t)BIT(op);
 }
 
-/* Private namespaces first, then shared ones. One that cannot be read does not stand in the way of others. */
+/* Private namespaces first, then shared ones. One that cannot be read is skipped. */
 static enum sl_err find_stores(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg)
 {
 	struct nvme_ns ns, shared[ARRAY_LEN(vf->store)];

@@ -66,7 +66,8 @@ static enum sl_err send(struct qat_pf *pf, unsigned ae, enum command command, ui
 
 enum sl_err qat_admin_start(struct qat_pf *pf)
 {
-	/* Where engines are for messages alone they know the constants, and the others what they can do. */
+	/* Where some engines are only for messages, these need the constants, and the others report the
+	 * capabilities. */
 	uint32_t admin = pf->chip->admin, all = pf->engines;
 	const struct {
 		enum command command;

@@ -81,7 +81,7 @@ static uint8_t *add_auth(struct build *b, uint64_t config, unsigned counted, uns
 	return at + AUTH_BLOCK;
 }
 
-/* The device goes on from states; it never gets the key of an HMAC. */
+/* The device continues from the states; it never gets the key of an HMAC. */
 static void add_hash(struct build *b, bool keyed, unsigned next)
 {
 	static const uint8_t algo[SHA_KINDS] = {AUTH_SHA1, AUTH_SHA224, AUTH_SHA256, AUTH_SHA384,

@@ -210,7 +210,7 @@ void dmar_scope_hop(const struct dmar_scope *s, unsigned hop, uint8_t *dev, uint
 	*fn = span_u8(s->path, 2 * (size_t)hop + 1);
 }
 
-/* Numbers that are all 0, or that lead back up, are no bridge's. */
+/* Numbers that are all 0, or that lead back up, are not a bridge's. */
 bool dmar_bridge_buses(const struct dmar_topo *topo, bdf_t fn, uint8_t *sec, uint8_t *sub)
 {
 	return topo->bridge(topo->ctx, fn, sec, sub) && *sec > bdf_bus(fn) && *sub >= *sec;

@@ -7,7 +7,7 @@
 #define HUGE_RMRR   (512ull << 20)
 #define PAGE        0x1000ull
 
-#define LATE_SEGMENTS 8u /* further ones are told with each of their units */
+#define LATE_SEGMENTS 8u /* further ones are reported with each of their units */
 
 struct lint {
 	struct dmar t;
@@ -16,11 +16,11 @@ struct lint {
 	void *ctx;
 	unsigned count;
 	bool damaged;                 /* not everything could be read */
-	uint16_t late[LATE_SEGMENTS]; /* segments of which INCLUDE_ALL_NOT_LAST was told */
+	uint16_t late[LATE_SEGMENTS]; /* segments with INCLUDE_ALL_NOT_LAST reported */
 	unsigned lates;
 };
 
-/* ---- telling ---- */
+/* ---- reporting ---- */
 
 static void tell(struct lint *l, struct dmar_finding f)
 {
@@ -116,7 +116,7 @@ static void check_header(struct lint *l)
 			    0);
 }
 
-/* What dmar_open() does, but what is there of a table cut short is still looked at. */
+/* As dmar_open(), but the present part of a truncated table is still examined. */
 static bool open_table(struct lint *l, struct span table)
 {
 	uint32_t len = span_u32(table, OFF_LENGTH);
@@ -197,7 +197,7 @@ static bool has_scope(const struct dmar_drhd *d, const struct dmar_scope *s)
 	return false;
 }
 
-/* The same unit once more, and nothing is covered by the second entry that the first does not cover. */
+/* The same unit again, with a second entry that covers nothing more than the first. */
 static bool repeats(const struct dmar_drhd *d, const struct dmar_drhd *first)
 {
 	struct dmar_scope s = {0};
@@ -220,8 +220,8 @@ static bool listed_before(const struct lint *l, const struct dmar_drhd *d)
 	return false;
 }
 
-/* Units of the segment behind the one that covers the rest, from e on. The first of them tells how many there
- * are; 0 for the others. */
+/* Units of the segment behind the one that covers the rest, from e on. Their number for the first of them; 0
+ * for the others. */
 static unsigned come_late(struct lint *l, const struct dmar_entry *e, uint16_t seg)
 {
 	struct dmar_entry at = {0};
@@ -491,7 +491,7 @@ static void check_scopes(struct lint *l, const struct dmar_entry *e)
 		return;
 	while (dmar_scope_next(p.list, &p.s) == SL_OK)
 		check_scope(l, &p);
-	if (p.s.next != p.list.n) { /* where the list cannot be read on */
+	if (p.s.next != p.list.n) { /* where the rest of the list cannot be read */
 		p.s.off = p.s.next;
 		p.s.len = 6;
 		p.s.type = 0;
@@ -558,7 +558,7 @@ static enum sl_err check_kind(struct lint *l, const struct dmar_entry *e)
 	return err;
 }
 
-/* Finds damage first, as other rules need to know of it. */
+/* Finds damage first, as other rules depend on it. */
 static void look_for_damage(struct lint *l)
 {
 	struct dmar_entry e = {0};
@@ -605,7 +605,7 @@ unsigned dmar_lint(struct span table, const struct dmar_lint_context *known, dma
 	return l.count;
 }
 
-/* ---- what the caller knows ---- */
+/* ---- facts from the caller ---- */
 
 void dmar_lint_madt(struct dmar_lint_context *known, struct span madt)
 {

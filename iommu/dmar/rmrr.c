@@ -1,4 +1,4 @@
-/* Memory that firmware wants functions to go on reaching: VT-d §8.4. */
+/* Memory that functions must keep access to, by the firmware: VT-d §8.4. */
 #include "iommu/dmar/rmrr.h"
 #include "iommu/dmar/lint.h"
 #include "kernel/fmt.h"

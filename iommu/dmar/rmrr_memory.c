@@ -12,7 +12,7 @@ static bool is_for_pages(uint32_t type)
 	return type == MEM_FREE || type == MEM_BOOT_CODE || type == MEM_BOOT_DATA;
 }
 
-/* Pages of [base, base + len) of kinds that want takes. */
+/* Pages of [base, base + len) of the kinds selected by want(). */
 static uint64_t pages_in(const struct dmar_memory_map *map, uint64_t base, uint64_t len,
 			 bool (*want)(uint32_t type))
 {

@@ -299,7 +299,7 @@ int dmar_finding_text(const struct dmar_finding *f, char *buf, size_t n)
 			 dmar_rule_text(f->rule)->what, fn);
 }
 
-/* Letters and figures as they are, so that no byte of a table controls a terminal. */
+/* Only letters and digits pass unchanged, so that no byte of a table controls a terminal. */
 static void printable(struct span s, char *buf)
 {
 	size_t i;

@@ -90,8 +90,8 @@ static bool find(const struct iommu *mmu, unsigned unit, uint16_t rid, uint16_t 
 /* ---- caches ---- */
 
 /* One page-selective descriptor over the smallest block of 2^am pages that has the address and all that
- * differ from it in those bits, where the unit has that, else the whole domain: VT-d §6.5.2.3. leaf_only: no
- * table has been added or taken out. */
+ * differ from it in those bits, where the unit supports it, else the whole domain: VT-d §6.5.2.3. leaf_only:
+ * no table has been added or removed. */
 static struct vtd_desc range_desc(const struct vtd_unit *u, uint16_t did, uint64_t at, uint64_t bits,
 				  bool leaf_only)
 {
@@ -111,7 +111,7 @@ static enum sl_err invalidate(struct iommu *mmu, unsigned unit, uint16_t did, co
 	return vtd_inv_run(u, &d, 1);
 }
 
-/* Caching mode wants an invalidation after entries went from not present to present (VT-d §6.1), a write
+/* After entries went from not present to present, caching mode needs an invalidation (VT-d §6.1), a write
  * buffer a flush (§6.8), any other unit nothing. */
 static bool wants_announce(const struct iommu *mmu, unsigned unit)
 {

@@ -32,7 +32,7 @@ enum sl_err vtd_wait32(struct vtd_unit *u, reg32_t r, uint32_t mask, uint32_t wa
 	return SL_TIMEOUT;
 }
 
-/* One command: the status bits are written back but for the one-shot ones, which would run again. VT-d
+/* One command: the status bits are written back except the one-shot ones, which would run again. VT-d
  * §11.4.4.1 */
 enum sl_err vtd_command(struct vtd_unit *u, uint64_t bit, bool set, const char *what)
 {

@@ -11,7 +11,7 @@ static struct vtd_ctx *entry_of(const struct vtd_unit *u, uint16_t rid)
 	return (struct vtd_ctx *)phys_va(PHYS(root->lo & ROOT_CTP)) + (rid & 0xff);
 }
 
-/* The high word is never looked at before the low one, which has the present bit. */
+/* The unit never uses the high word before the low one, which has the present bit. */
 static void entry_store(const struct vtd_unit *u, uint64_t *entry, uint64_t lo, uint64_t hi)
 {
 	entry[1] = hi;
@@ -43,9 +43,8 @@ bool vtd_ctx_find(const struct vtd_unit *u, uint16_t rid, uint16_t *did)
 	return true;
 }
 
-/* From not present to present. With caching mode the unit may hold that root or context entry were not
- * present, tagged with domain id 0 (VT-d §6.1), so everything goes; otherwise there is nothing to invalidate.
- */
+/* From not present to present. In caching mode the unit may have cached "not present" under domain id 0 (VT-d
+ * §6.1), so flush everything; otherwise there is nothing to invalidate. */
 static enum sl_err announce(struct vtd_unit *u)
 {
 	if (!u->on)

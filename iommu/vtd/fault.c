@@ -13,7 +13,7 @@ static reg64_t frcd_hi(const struct vtd_unit *u, unsigned i)
 	return (reg64_t){(uint16_t)(vtd_fault_offset(u) + i * FRCD_BYTES + 8)};
 }
 
-/* F is cleared by writing the top dword alone. */
+/* Writing only the top dword clears F. */
 static void frcd_ack(const struct vtd_unit *u, unsigned i)
 {
 	w1c32_t top = {(uint16_t)(vtd_fault_offset(u) + i * FRCD_BYTES + 12)};

@@ -29,7 +29,7 @@ static enum sl_err wait_idle(struct vtd_unit *u, reg64_t r, uint64_t *v)
 	return SL_TIMEOUT;
 }
 
-/* done: the field in which the unit says what it did; 0 when it refused the command. */
+/* done: the field with the granularity the unit performed; 0 when it refused the command. */
 static enum sl_err command(struct vtd_unit *u, reg64_t r, uint64_t v, uint64_t done)
 {
 	u->count.descriptors++;
@@ -51,7 +51,7 @@ static enum sl_err run_cc(struct vtd_unit *u, const struct vtd_desc *d)
 	return command(u, VTD_CCMD, v, CCMD_CAIG);
 }
 
-/* The address first: the command uses what stands there. */
+/* The address first: the command uses it. */
 static enum sl_err run_iotlb(struct vtd_unit *u, const struct vtd_desc *d)
 {
 	uint64_t v = IOTLB_IVT | FPUT(IOTLB_IIRG, FGET(d->lo, DESC_G)) |

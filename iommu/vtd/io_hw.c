@@ -22,7 +22,7 @@ static uint64_t hw_rd64(void *ctx, uint32_t off)
 static void hw_wr32(void *ctx, uint32_t off, uint32_t v)
 {
 	__atomic_thread_fence(
-		__ATOMIC_RELEASE); /* tables and descriptors are in memory before the unit is told */
+		__ATOMIC_RELEASE); /* tables and descriptors reach memory before the unit is notified */
 	mmio_wr32(reg(ctx, off), v);
 }
 

@@ -45,7 +45,7 @@ static uint64_t irta_of(const struct vtd_ir *ir)
 	return (va_phys(ir->table).v & IRTA_IRTA) | (ir->x2apic ? IRTA_EIME : 0) | FPUT(IRTA_S, s);
 }
 
-/* VT-d §6.7: the entries of another table may still be cached, unless SIRTP forgets them by itself. */
+/* VT-d §6.7: the entries of another table may still be cached, unless SIRTP invalidates them. */
 static enum sl_err invalidate_all(struct vtd_unit *u)
 {
 	struct vtd_desc d = vtd_desc_iec_all();
@@ -155,7 +155,7 @@ static enum sl_err invalidate(struct vtd_unit *u, unsigned index, unsigned count
 	return e;
 }
 
-/* Bit 0 is in the low half, so that half alone decides whether the entry is there. */
+/* Bit 0 is in the low half, so only that half decides whether the entry is present. */
 static void store_low(const struct vtd_unit *u, struct vtd_irte *entry, uint64_t lo)
 {
 	__atomic_store_n(&entry->lo, lo, __ATOMIC_RELEASE);

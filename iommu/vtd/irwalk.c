@@ -1,7 +1,7 @@
 #include "iommu/vtd/irwalk.h"
 #include "kernel/fmt.h"
 
-/* Everything here is typed from the specification once more, on purpose. */
+/* Deliberately written anew from the specification. */
 static unsigned bits(uint64_t v, unsigned hi, unsigned lo)
 {
 	return (unsigned)(v >> lo & ((2ull << (hi - lo)) - 1));
@@ -14,7 +14,7 @@ static void stop(struct vtd_irwalk *w, enum vtd_irwalk_stop why, uint8_t reason)
 	w->quiet = reason && (reason == 0x22 || reason == 0x24 || reason == 0x26) && w->lo & 2;
 }
 
-/* VT-d §9.9, SVT and SQ: who may use the entry. */
+/* VT-d §9.9, SVT and SQ: which requesters may use the entry. */
 static bool source_ok(const struct vtd_irwalk *w)
 {
 	static const unsigned ignored[] = {0, 4, 6, 7};

@@ -18,8 +18,8 @@ void vtd_qi_reset(struct vtd_unit *u)
 	vtd_wr64(&u->io, VTD_IQA, va_phys(u->queue).v & IQA_IQA); /* 128-bit descriptors, one page */
 }
 
-/* The bits first: a queue that stands on an error takes nothing more until they are cleared (VT-d §6.5.2.11);
- * on a descriptor that is bad it then stops again. */
+/* The bits first: a queue stopped by an error fetches nothing more until they are cleared (VT-d §6.5.2.11);
+ * at a bad descriptor it then stops again. */
 static void drain(struct vtd_unit *u)
 {
 	uint64_t head = 0, tail = 0;
@@ -66,9 +66,9 @@ static void ring(struct vtd_unit *u)
 	vtd_wr64(&u->io, VTD_IQT, (uint64_t)u->tail * sizeof(struct vtd_desc));
 }
 
-/* VT-d §6.5.2.11. IQE: the head stands on the bad descriptor and nothing moves; it is made harmless. ITE:
- * wait descriptors may have been dropped, so there is a new one. Then the bits are cleared, and the tail is
- * written again to go on. */
+/* VT-d §6.5.2.11. IQE: the head is at the bad descriptor and the queue is stopped; the descriptor is made
+ * harmless. ITE: wait descriptors may have been dropped, so there is a new one. Then the bits are cleared,
+ * and the tail is written again to continue. */
 static void recover(struct vtd_unit *u, uint32_t fsts, bool *rewait)
 {
 	uint64_t record = vtd_rd64(&u->io, VTD_IQERCD);
@@ -102,7 +102,7 @@ static bool done(const struct vtd_unit *u)
 	return __atomic_load_n(u->status, __ATOMIC_ACQUIRE) == u->seq;
 }
 
-/* Waits for the status write. At most limit errors are forgiven. */
+/* Waits for the status write. Tolerates at most limit errors. */
 static enum sl_err await(struct vtd_unit *u, unsigned limit)
 {
 	unsigned errors = 0;

@@ -1,6 +1,6 @@
 #include "iommu/vtd/regs_seen.h"
 
-/* They lie where CAP.FRO says, NFR + 1 of them: VT-d §11.4.2. */
+/* Fault records start at CAP.FRO, NFR + 1 of them: VT-d §11.4.2. */
 static void read_faults(const struct vtd_io *io, uint64_t size, struct vtd_regs_seen *r)
 {
 	uint64_t at = FGET(r->cap, CAP_FRO) * 16;

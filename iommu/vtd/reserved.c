@@ -3,8 +3,8 @@
 #include "iommu/vtd/own.h"
 #include "kernel/msi.h"
 
-/* A bridge stands for itself and all below it, VFs included that were not there when the table was read: they
- * are found by their bus. A physical function that is named does not stand for its VFs. */
+/* A named bridge covers itself and all functions below it, also VFs that did not exist when the table was
+ * read: they are found by their bus. A named PF does not cover its VFs. */
 static bool names(const struct iommu *mmu, const struct dmar_rmrr *r, bdf_t fn)
 {
 	struct dmar_scope s = {0};
@@ -26,7 +26,7 @@ enum sl_err vtd_reserved_next(struct iommu *mmu, bdf_t fn, struct iommu_reserved
 	}
 	while (dmar_next(&mmu->vtd->table, &e) == SL_OK) {
 		if (e.type != DMAR_RMRR || dmar_rmrr(&e, &r) != SL_OK || !names(mmu, &r, fn) ||
-		    !rmrr_can_map(mmu, fn, &r, &base, &len)) /* firmware's mistakes: vtd_map_rmrrs() too */
+		    !rmrr_can_map(mmu, fn, &r, &base, &len)) /* firmware errors: vtd_map_rmrrs() too */
 			continue;
 		*at = (struct iommu_reserved){.base = base, .len = len, .next = e.next};
 		return SL_OK;

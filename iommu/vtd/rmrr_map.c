@@ -1,4 +1,5 @@
-/* RMRRs in domains: their functions go on reaching that memory, one to one, and nothing else: VT-d §8.4. */
+/* RMRRs in domains: their functions keep access to that memory, one to one, and to nothing else: VT-d
+ * §8.4. */
 #include "iommu/attached.h"
 #include "iommu/vtd/backend.h"
 #include "iommu/vtd/format.h"
@@ -11,7 +12,7 @@
 
 #define NAME_SIZE 20
 
-/* Where no unit is known, what most have. */
+/* Without a known unit, the form that most units support. */
 static unsigned width_of(const struct iommu *mmu, bdf_t fn)
 {
 	unsigned unit;
@@ -34,8 +35,7 @@ static enum sl_err domain_new(struct iommu *mmu, bdf_t fn, struct domain **out)
 	return domain_create_for(mmu, name, fn, out);
 }
 
-/* The function's domain. It has none: that of its group, which can only be in one; no function of the group
- * has one: a new one. */
+/* The function's domain; if it has none, that of its group, which can be in only one; else a new one. */
 static enum sl_err domain_for(struct iommu *mmu, bdf_t fn, struct domain **out)
 {
 	const struct iommu_groups *groups = mmu->groups;
@@ -51,7 +51,7 @@ static enum sl_err domain_for(struct iommu *mmu, bdf_t fn, struct domain **out)
 	return e ? e : domain_attach(*out, fn);
 }
 
-/* One to one. Regions of one function may overlap: then page by page what is not there yet. */
+/* Maps one to one. Regions of one function may overlap: then maps page by page the missing pages. */
 static enum sl_err map_identity(struct domain *dom, uint64_t base, uint64_t len)
 {
 	enum sl_err e = domain_map(dom, IOVA(base), PHYS(base), len, DOMAIN_RW);
@@ -78,7 +78,7 @@ static void not_mapped(const struct dmar_rmrr *r, bdf_t fn, const char *why)
 		 BDF_ARG(fn), why);
 }
 
-/* Errors that end it are ours (no memory, no domain id); what firmware got wrong is logged and left out. */
+/* Only Sluice's own errors end it (no memory, no domain id); firmware errors are logged and skipped. */
 static enum sl_err map_function(struct iommu *mmu, const struct dmar_rmrr *r, const struct dmar_scope *s,
 				bdf_t fn)
 {
@@ -113,8 +113,8 @@ static enum sl_err map_function(struct iommu *mmu, const struct dmar_rmrr *r, co
 	return e;
 }
 
-/* A function that is named gets its memory even where configuration space does not show it: management
- * processors hide themselves and do DMA all the same. Below a bridge only what is there can be found. */
+/* A named function gets its memory even where configuration space does not show it: management processors
+ * hide themselves and still do DMA. Below a bridge only visible functions can be found. */
 static enum sl_err map_scope(struct iommu *mmu, const struct dmar_functions *functions,
 			     const struct dmar_rmrr *r, const struct dmar_scope *s)
 {

@@ -55,9 +55,9 @@ enum sl_err vtd_unit_init(struct vtd_unit *u)
 }
 
 /* Whether translation may stay on while the root table changes, so that no request passes untranslated
- * between firmware's tables and ours. It may in one table mode, and with CAP.ESRTPS from any to any: VT-d
- * §6.6. Until the caches are invalidated a request goes by either set of tables, which is what firmware
- * allowed or less. */
+ * between the firmware's tables and ours. It may within one table mode, and with CAP.ESRTPS between any two:
+ * VT-d §6.6. Until the caches are invalidated a request uses either set of tables, which allows at most what
+ * the firmware allowed. */
 static bool may_stay(const struct vtd_unit *u, uint32_t gsts)
 {
 	if (!(gsts & GCMD_TE) || u->irq_only)
@@ -94,7 +94,7 @@ static enum sl_err start_invalidation(struct vtd_unit *u)
 }
 
 /* VT-d §6.6: context cache, then IOTLB; one queue keeps that order (VT-d §6.5.2.12), and so do registers,
- * which are waited for one by one. */
+ * since each command is awaited. */
 static enum sl_err invalidate_all(struct vtd_unit *u)
 {
 	if (u->cap & CAP_ESRTPS)
@@ -103,7 +103,7 @@ static enum sl_err invalidate_all(struct vtd_unit *u)
 	return vtd_inv_run(u, d, ARRAY_LEN(d));
 }
 
-/* No interrupt but ours; what is pending belongs to the time before us. */
+/* Disables the firmware's fault interrupt; pending records date from before Sluice. */
 static void start_faults(struct vtd_unit *u)
 {
 	if (!u->event)

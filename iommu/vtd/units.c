@@ -1,5 +1,4 @@
-/* Every unit of the machine from the table to translation: which of them can be used, and what each is for.
- */
+/* Every unit of the machine from the table to translation: which units are usable, and for what. */
 #include "iommu/vtd/format.h"
 #include "iommu/vtd/ir.h"
 #include "iommu/vtd/own.h"
@@ -10,7 +9,7 @@
 
 #define CLASS_DISPLAY 0x03u
 
-/* Counts the units and names what is not decoded. */
+/* Counts the units and lists the structures that are not decoded. */
 static enum sl_err survey(struct iommu *mmu)
 {
 	struct dmar_entry e = {0};
@@ -40,9 +39,9 @@ static bool has_address(uint64_t base)
 	return base && base != UINT64_MAX && IS_ALIGNED(base, PAGE_SIZE);
 }
 
-/* Linux takes the first of two units of one segment that have the same registers and passes over the other
- * (dmar_parse_one_drhd); functions that the other alone names have no unit there. Driven twice, each would
- * take the other's queue and tables. */
+/* Linux takes the first of two units of one segment with the same registers and skips the other
+ * (dmar_parse_one_drhd); functions named only by the other have no unit there. Driven twice, each would take
+ * the other's queue and tables. */
 static bool listed_before(const struct iommu *mmu, struct vtd_unit *u)
 {
 	for (const struct vtd_unit *o = mmu->vtd->unit; o < u; o++) {
@@ -60,8 +59,8 @@ static bool listed_before(const struct iommu *mmu, struct vtd_unit *u)
 	return false;
 }
 
-/* regs->map gives SL_RANGE for an address that cannot be: in RAM, or beyond what the processor has. It maps
- * as much of the registers as the table says, then as much as the capabilities say. */
+/* regs->map returns SL_RANGE for an impossible address: in RAM, or beyond the processor's addresses. Maps as
+ * much as the table says, then as much as the capabilities say. */
 static enum sl_err map_and_probe(struct vtd_unit *u, const struct dmar_drhd *d, const struct iommu_regs *regs)
 {
 	enum sl_err e = SL_BADVAL;
@@ -141,7 +140,7 @@ enum sl_err vtd_init(struct iommu *mmu, struct span dmar_table, const struct dma
 static void skip(struct iommu *mmu, struct vtd_unit *u, const char *why)
 {
 	leave(u, IOMMU_UNIT_SKIPPED, why);
-	(void)vtd_format_common(mmu); /* that none is left, iommu_enable() says */
+	(void)vtd_format_common(mmu); /* iommu_enable() reports when none is left */
 	log_warn(
 		u->name,
 		"unit at 0x%llx stays as the firmware left it: %s; our tables do not restrict DMA of the functions below it",
@@ -239,8 +238,8 @@ static void log_unit(const struct iommu *mmu, const struct vtd_unit *u)
 		 f->pmen & PMEN_PRS ? ", protected regions on" : "");
 }
 
-/* One that did not answer is written to no more: what its registers do then is not known. Protected memory
- * regions that firmware left on stay on. */
+/* A unit that did not answer is not written any more: its registers' behaviour is unknown then. Protected
+ * memory regions that the firmware left on stay on. */
 static void failed(struct vtd_unit *u)
 {
 	if (!u->reason[0])
@@ -285,7 +284,7 @@ enum sl_err vtd_enable(struct iommu *mmu)
 	return last ? last : SL_NOTFOUND;
 }
 
-/* ---- what has become of them ---- */
+/* ---- states ---- */
 
 enum iommu_unit_state vtd_state(const struct iommu *mmu, unsigned unit, const char **why)
 {

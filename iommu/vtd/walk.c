@@ -1,7 +1,7 @@
 #include "iommu/vtd/walk.h"
 #include "kernel/fmt.h"
 
-/* Everything here is typed from the specification once more, on purpose. */
+/* Deliberately written anew from the specification. */
 static unsigned bits(uint64_t v, unsigned hi, unsigned lo)
 {
 	return (unsigned)(v >> lo & ((2ull << (hi - lo)) - 1));

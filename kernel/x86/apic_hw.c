@@ -79,14 +79,14 @@ enum sl_err apic_init(uint32_t highest)
 void apic_on(void)
 {
 	uint64_t base = cpu_rdmsr(APIC_BASE);
-	if (!(base & BASE_EN)) /* x2APIC is entered from xAPIC alone: SDM §11.12.5 */
+	if (!(base & BASE_EN)) /* x2APIC can be entered only from xAPIC: SDM §11.12.5 */
 		cpu_wrmsr(APIC_BASE, base |= BASE_EN);
 	if (x2 && !(base & BASE_EXTD))
 		cpu_wrmsr(APIC_BASE, base | BASE_EXTD);
 	wr(APIC_SVR, SVR_ENABLE | IRQ_SPURIOUS);
 	wr(APIC_TIMER, LVT_MASKED);
 	wr(APIC_LINT0, LVT_MASKED); /* the 8259 */
-	wr(APIC_TPR, 0x10);         /* vectors 10h to 1Fh are for exceptions alone */
+	wr(APIC_TPR, 0x10);         /* vectors 10h to 1Fh are only for exceptions */
 	/* Firmware may have left us inside its handlers. An EOI ends the highest that is in service: SDM
 	 * §10.8.5. */
 	for (unsigned bit = 256; bit-- > 0;)

@@ -7,7 +7,7 @@
 #include "kernel/x86/percore.h"
 
 #define GS_BASE   0xc0000101
-#define ANSWER_US 1000000u  /* for an NMI to be answered */
+#define ANSWER_US 1000000u  /* for the answer to an NMI */
 #define SHOW_US   20000000u /* and then for its asker to be done */
 
 struct core cores[CORES_MAX];
@@ -67,7 +67,7 @@ static void work(struct core *c)
 	__atomic_store_n(&c->state, CORE_IDLE, __ATOMIC_RELEASE);
 }
 
-/* Interrupts are off between the look and the halt, so the one that brings work ends the halt. */
+/* Interrupts are off between the check and the halt, so the one that brings work ends the halt. */
 void core_idle(void)
 {
 	struct core *c = core_self();
@@ -88,7 +88,7 @@ bool core_can_halt(void)
 	return ticks;
 }
 
-/* Interrupts are off between the look and the halt, as in core_idle(). */
+/* Interrupts are off between the check and the halt, as in core_idle(). */
 bool core_halt_unless(bool (*look)(void *ctx), void *ctx)
 {
 	struct core *c = core_self();
@@ -158,7 +158,7 @@ static bool halt_for_a_look(struct core *c, uint32_t what)
 	uint64_t end = now_us() + ANSWER_US;
 	while (__atomic_load_n(&c->nmi, __ATOMIC_ACQUIRE) != NMI_HERE && now_us() < end)
 		cpu_pause();
-	if (what == NMI_WHERE) /* one that is to stop still does when it comes late */
+	if (what == NMI_WHERE) /* a late NMI_STOP still stops the core */
 		__atomic_compare_exchange_n(&c->nmi, &what, NMI_LATE, false, __ATOMIC_SEQ_CST,
 					    __ATOMIC_SEQ_CST);
 	return __atomic_load_n(&c->nmi, __ATOMIC_ACQUIRE) == NMI_HERE;
@@ -232,7 +232,7 @@ static void watch(void *ctx)
 static void watch_on(void)
 {
 	if (!watching && apic_tick(watch_vector))
-		return; /* cores_start() has said that there is no timer */
+		return; /* cores_start() has reported the missing timer */
 	watching = true;
 }
 
@@ -247,7 +247,7 @@ static void watch_off(void)
 
 static void wake(void *ctx)
 {
-	(void)ctx; /* the halt has ended; core_idle() looks */
+	(void)ctx; /* the halt has ended; core_idle() checks */
 }
 
 enum sl_err core_init_irqs(void)

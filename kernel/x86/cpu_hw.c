@@ -140,8 +140,8 @@ static void read_info(void)
 	}
 }
 
-/* What firmware may have left on that acts on calls and on memory accesses, whatever CR4 says: SDM vol. 1
- * §17.2.2, vol. 3 §4.6.2, §18.2.4. */
+/* Features that the firmware may have left on and that act on calls and memory accesses: SDM vol. 1 §17.2.2,
+ * vol. 3 §4.6.2, §18.2.4. */
 static void clear_msrs(void)
 {
 	if (has.cet) {
@@ -153,7 +153,7 @@ static void clear_msrs(void)
 	__asm__ volatile("mov %0, %%dr7" : : "r"((uint64_t)DR7_OFF));
 }
 
-/* PGE off and on drops what came by global entries of other tables: the loader's, the start-up code's. */
+/* PGE off and on flushes global translations of other tables: the loader's, the start-up code's. */
 void cpu_load(unsigned core)
 {
 	cpu_wrmsr(EFER, EFER_KNOWN);

@@ -1,6 +1,7 @@
 #include "kernel/x86/cpustate.h"
 
-/* Machine checks are reported, not a shutdown; and firmware's services, called for the reset, may use SSE. */
+/* Machine checks are reported instead of a shutdown; and the firmware's services, called for the reset, may
+ * use SSE. */
 #define CR4_ALWAYS (CR4_PAE | BIT(6) | CR4_PGE | BIT(9) | BIT(10)) /* MCE, OSFXSR, OSXMMEXCPT */
 
 struct cpu_has cpu_has_of(const uint32_t r[4])

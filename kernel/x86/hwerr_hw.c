@@ -4,7 +4,7 @@
 #include "kernel/x86/port.h"
 
 /* NMI Status and Control: in every chipset since the PC/AT, and in Intel's PCH datasheets. Bits 3:2 switch
- * the sources off, and clear the bits 7:6 that say which it was. */
+ * the sources off, and clear bits 7:6, which name the source. */
 #define NMI_SC       0x61
 #define NMI_SC_SERR  0x80u
 #define NMI_SC_IOCHK 0x40u

@@ -56,8 +56,8 @@ void irq_handle(const struct trap_frame *f)
 		c->stray_vector = (uint8_t)vector;
 	}
 	c->interrupted = NULL;
-	/* What the local APIC did not deliver (its spurious vector, an 8259) must not be acknowledged there.
-	 */
+	/* Interrupts that the local APIC did not deliver (its spurious vector, an 8259) must not be
+	 * acknowledged there. */
 	if (apic_in_service(vector))
 		apic_eoi();
 }

@@ -12,7 +12,7 @@
 #define MMIO_KNOWN 256u /* mappings that mmio_map() remembers */
 #define CHUNKS     64u  /* runs of memory for page tables */
 #define CHUNK      64u  /* pages of one */
-#define CHUNK_LEFT 16u  /* so many are there whenever a mapping is made */
+#define CHUNK_LEFT 16u  /* kept in stock for each mapping */
 
 uintptr_t phys_map_base = 0xffff800000000000ull;
 
@@ -45,7 +45,7 @@ static void *table_page(void)
 	return p;
 }
 
-/* Page tables are written between these two, and nowhere else: with CR0.WP off, on core 0, which alone
+/* Page tables are written between these two, and nowhere else: with CR0.WP off, on core 0, the only core that
  * changes them. */
 static uint64_t tables_open(void)
 {
@@ -63,8 +63,8 @@ static void tables_close(uint64_t flags)
 	cpu_irqs_restore(flags);
 }
 
-/* Memory for more tables, made read-only with the tables that are left. What another core has cached of the
- * direct map there goes with its next CR3 load. */
+/* Memory for more tables, made read-only with the tables that are left. Another core's cached translations of
+ * that range expire at its next CR3 load. */
 static bool add_chunk(uint64_t pages)
 {
 	phys_t at;

@@ -9,15 +9,21 @@
 #define PTE_ADDR BITS(51, 12)
 #define PTE_NX   BIT(63)
 
-/* Levels 3..0 are PML4, PDPT, PD, PT; a leaf at level 2, 1, 0 maps 1 GiB, 2 MiB, 4 KiB. */
+/* Levels 4 to 1, counted as in SDM figure 4-8 and as iommu/ counts its own, are PML4, PDPT, PD, PT; a leaf at
+ * level 3, 2, 1 maps 1 GiB, 2 MiB, 4 KiB. */
+static unsigned level_shift(unsigned level)
+{
+	return 12 + 9 * (level - 1);
+}
+
 static uint64_t level_size(unsigned level)
 {
-	return PAGE_SIZE << (9 * level);
+	return 1ull << level_shift(level);
 }
 
 static uint64_t *slot(uint64_t *table, uint64_t va, unsigned level)
 {
-	return &table[va >> (12 + 9 * level) & 511];
+	return &table[va >> level_shift(level) & 511];
 }
 
 static uint64_t leaf(phys_t pa, unsigned level, unsigned flags)
@@ -26,7 +32,7 @@ static uint64_t leaf(phys_t pa, unsigned level, unsigned flags)
 	e |= flags & PT_W ? PTE_W : 0;
 	e |= flags & PT_X ? 0 : PTE_NX;
 	e |= flags & PT_UC ? PTE_PCD | PTE_PWT : 0; /* PAT entry 3: UC */
-	return e | (level ? PTE_PS : 0);
+	return e | (level > 1 ? PTE_PS : 0);
 }
 
 static uint64_t *root_of(const struct pt *pt, uint64_t va)
@@ -37,7 +43,7 @@ static uint64_t *root_of(const struct pt *pt, uint64_t va)
 static enum sl_err map_one(struct pt *pt, uint64_t va, phys_t pa, unsigned level, unsigned flags)
 {
 	uint64_t *table = root_of(pt, va);
-	for (unsigned l = 3; l > level; l--) {
+	for (unsigned l = 4; l > level; l--) {
 		uint64_t *e = slot(table, va, l);
 		if (!(*e & PTE_P)) {
 			void *page = pt->page();
@@ -63,8 +69,8 @@ enum sl_err pt_map(struct pt *pt, uint64_t va, phys_t pa, uint64_t len, unsigned
 	if (!IS_ALIGNED(va | pa.v | len, PAGE_SIZE))
 		return SL_BADVAL;
 	while (len) {
-		unsigned level = pt->pages_1g ? 2 : 1;
-		while (level && (len < level_size(level) || !IS_ALIGNED(va | pa.v, level_size(level))))
+		unsigned level = pt->pages_1g ? 3 : 2;
+		while (level > 1 && (len < level_size(level) || !IS_ALIGNED(va | pa.v, level_size(level))))
 			level--;
 		enum sl_err e = map_one(pt, va, pa, level, flags);
 		if (e)
@@ -80,11 +86,11 @@ enum sl_err pt_map(struct pt *pt, uint64_t va, phys_t pa, uint64_t len, unsigned
 static uint64_t *find_leaf(const struct pt *pt, uint64_t va, unsigned *level)
 {
 	uint64_t *table = root_of(pt, va);
-	for (unsigned l = 3;; l--) {
+	for (unsigned l = 4;; l--) {
 		uint64_t *e = slot(table, va, l);
 		if (!(*e & PTE_P))
 			return NULL;
-		if (l == 0 || (*e & PTE_PS)) {
+		if (l == 1 || (*e & PTE_PS)) {
 			*level = l;
 			return e;
 		}
@@ -136,7 +142,7 @@ enum sl_err pt_unmap_page(struct pt *pt, uint64_t va)
 {
 	unsigned level;
 	uint64_t *e = find_leaf(pt, va, &level);
-	if (!e || level)
+	if (!e || level > 1)
 		return SL_NOTFOUND;
 	*e = 0;
 	return SL_OK;
@@ -217,8 +223,8 @@ static bool table_sound(const struct audit *a, const uint64_t *table, unsigned l
 		if (!(e & PTE_P))
 			continue;
 		uint64_t at = va + i * size;
-		at |= level == 3 && i >= 256 ? BITS(63, 48) : 0; /* canonical */
-		if (level == 0 || e & PTE_PS ? !leaf_sound(a, e, at, size)
+		at |= level == 4 && i >= 256 ? BITS(63, 48) : 0; /* canonical */
+		if (level == 1 || e & PTE_PS ? !leaf_sound(a, e, at, size)
 					     : !table_sound(a, phys_va(PHYS(e & PTE_ADDR)), level - 1, at))
 			return false;
 	}
@@ -233,5 +239,5 @@ bool pt_sound(const struct pt *pt, const struct pt_range *fixed, unsigned n, str
 		a.first = fixed[i].pa < a.first ? fixed[i].pa : a.first;
 		a.end = end > a.end ? end : a.end;
 	}
-	return table_sound(&a, pt->pml4, 3, 0) && (!pt->low || table_sound(&a, pt->low, 3, 0));
+	return table_sound(&a, pt->pml4, 4, 0) && (!pt->low || table_sound(&a, pt->low, 4, 0));
 }

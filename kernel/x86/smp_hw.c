@@ -62,8 +62,7 @@ static uint64_t tsc_now(void)
 	return (uint64_t)hi << 32 | lo;
 }
 
-/* The other core's part. Its clock is not to be relied on yet, so core 0 ends it: ask goes beyond the last
- * round. */
+/* The other core's part. Its clock is not reliable yet, so core 0 ends it: ask goes beyond the last round. */
 static void answer(void *arg)
 {
 	(void)arg;
@@ -163,8 +162,8 @@ static void fill(const struct start *st)
 	d->gdt_base += (uint32_t)st->page.v;
 }
 
-/* INIT, STARTUP, STARTUP, each to all before the next, so that there is one wait (SDM vol. 3 §9.4.4.1). One
- * that cannot be sent shows as a core that does not come. A second STARTUP reaches no core that has
+/* INIT, STARTUP, STARTUP, each to all before the next, so that there is one wait (SDM vol. 3 §9.4.4.1). An
+ * IPI that cannot be sent shows as a core that does not come up. A second STARTUP reaches no core that has
  * started. */
 static void call_all(const struct start *st)
 {
@@ -209,7 +208,7 @@ static void await(const struct start *st, unsigned end)
 	}
 }
 
-/* Those that did not come may not come any more. */
+/* Cores that did not come up must not do so later. */
 static void leave_silent(const struct start *st, struct cores_started *s)
 {
 	for (unsigned i = 0; i < st->slots; i++) {

@@ -1,5 +1,5 @@
 """Makes serial logs with a report in them, for tests of tools/report: a q35 with an NVMe controller and four VFs, a switch whose
-ports are not held apart, and the chipset. What app=audit prints on such a machine; test_report.py boots one as well."""
+ports are not isolated, and the chipset. What app=audit prints on such a machine; test_report.py boots one as well."""
 import copy
 import json
 import zlib
@@ -106,7 +106,7 @@ def groups(vfs=4):
     )
     found.append(group(5, ["0000:01:00.0"]))
     found.append(group(6, ["0000:02:00.0"]))
-    found.append(group(7, switch, "switch downstream port 0000:03:00.0 has no ACS (SV, RR, CR, UF): its ports are not held apart",
+    found.append(group(7, switch, "switch downstream port 0000:03:00.0 has no ACS (SV, RR, CR, UF): its ports are not isolated",
                        "0000:03:00.0", ["SV", "RR", "CR", "UF"], "put functions that must be isolated below different root ports"))
     return found + [group(8 + i, [f"0000:01:{1 + i >> 3:02x}.{1 + i & 7}"]) for i in range(vfs)]
 

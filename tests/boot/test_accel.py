@@ -89,7 +89,7 @@ def check_speeds(run):
         assert re.search(rf"^  {name} +\d* +\d+ +\d+\.\d( +\d+\.\d){{5}}", run.text, re.M), name
 
 
-# What is ordered for a VF, and what is said of it.
+# Faults ordered for a VF, and the messages about them.
 FAULTS = {
     "dma": r"\w+ ring: \d+ in flight, fetched up to \w+ of \w+, answered up to \w+",
     "status": r"\S.*, \d+ bytes: (crypto error, or a digest that differs|compression error) \(status \d+, code 0\)",

@@ -1,4 +1,4 @@
-"""app=audit: machines with a flaw each; it is found, with its remedy, and nothing is said that was not read."""
+"""app=audit: machines with a flaw each; it is found, with its remedy, and nothing is reported that was not read."""
 import json
 import re
 import struct
@@ -60,7 +60,7 @@ def of(objects, kind, **want):
 
 
 def test_no_iommu(boot):
-    """Nothing is said of units, groups are still told, and the boot disk is found with bus mastering left on."""
+    """Units are not judged, groups are still printed, and the boot disk is found with bus mastering left on."""
     _, objects, found = audit(boot, "--bare", ok=False, qemu=[*PORT, *NIC])
     assert found["IOMMU-NONE"][0]["severity"] == "error" and "VT for Directed I/O" in found["IOMMU-NONE"][0]["remedy"]
     assert {item["who"] for item in found["STATE-BME"]} >= {"0000:00:1f.2"}
@@ -137,7 +137,7 @@ def test_broken_table(boot, folder):
 
 
 def test_stick_that_is_write_protected(boot):
-    """keep=1: why there is no report is said, and none is announced."""
+    """keep=1: the reason for a missing report is printed, and no report is announced."""
     run = boot("app=audit", "--bare", "keep=1", qemu=[*sluice.iommu(), *PORT, "-set", "drive.usb.readonly=on"])
     assert run.result["app"] == "audit" and run.result["ok"] == "1", run.summary()
     assert "report.txt could not be written: the volume is write-protected (EFI status 0x8000000000000008)" in run.text
@@ -146,7 +146,7 @@ def test_stick_that_is_write_protected(boot):
 
 @pytest.mark.parametrize("earlier", [True, False], ids=["earlier-report", "none"])
 def test_stick_that_is_full(boot, folder, earlier):
-    """keep=1: a part of a report is not left there, and that the report of an earlier run is lost is said."""
+    """keep=1: a part of a report is not left there, and the loss of an earlier run's report is printed."""
     (folder / "sluice.cfg").write_text("end=qemu\napp=audit\nkeep=1\n")
     (folder / "old.txt").write_text("BEGIN SLUICE REPORT v=1\n")
     stick, partition = folder / "stick.img", f"{folder / 'stick.img'}@@{2048 * 512}"

@@ -272,7 +272,7 @@ def test_stacks_in_the_console(console):
 
 @pytest.mark.needs("gdb")
 def test_stray_interrupts(boot, folder):
-    """Messages that nobody asked for, to both cores: dropped, counted and acknowledged, so that the one that brings work
+    """Unexpected messages to both cores: dropped, counted and acknowledged, so that the one that brings work
     still arrives. One on a vector of an exception is not taken."""
     path, log = socket_path(folder, "gdb"), folder / "run/serial.log"
 

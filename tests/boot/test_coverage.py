@@ -104,7 +104,7 @@ def test_bridges(lies, line, finding, where):
 
 
 def test_no_function(lies):
-    """A window where nobody answers: nothing is known of the machine."""
+    """A window in which nothing answers: nothing is known of the machine."""
     run = lies("patch MCFG 44 0xd0000000 8", words=["--bare", "app=audit"], qemu=sluice.iommu())
     run.assert_not_ok("no function answers in the windows of the MCFG table|no entry of the MCFG table is usable")
     assert run.result["uncovered"] == "unknown" and "\n PASS " not in run.text

@@ -42,7 +42,7 @@ def test_only_vf_floods(boot):
 
 
 def test_edu_that_misses_its_page(boot):
-    """With its default mask edu wraps addresses. Finding that out is refused, and is nobody's fault."""
+    """With its default mask edu wraps addresses. Detecting that is refused, and is no failure."""
     run = boot("app=isolate", "vfs=1", qemu=["-device", "edu"])
     assert run.status == 0, run.summary()
     assert "edu does not reach its own page" in run.text and run.result["faults"] == "0"
@@ -128,7 +128,7 @@ def with_edu_dma(boot, folder, when, *words):
 
 @pytest.mark.needs("gdb")
 def test_unexpected_breaks_the_proof(boot, folder):
-    """edu, which was in use, does DMA that nobody asked for: nothing was reached, and yet the run is not ok."""
+    """edu, which was in use, does unexpected DMA: it reached nothing, and yet the run is not ok."""
     run = with_edu_dma(boot, folder, "isolate: pass 1 of 1 done", "app=isolate", "vfs=1")
     assert run.status == 1 and run.result["ok"] == "0", run.summary()
     assert run.number("faults") >= 1 and run.result["stage"] == "faults" and run.result["err"] == "VERIFY"
@@ -140,7 +140,7 @@ def test_unexpected_breaks_the_proof(boot, folder):
 
 @pytest.mark.needs("gdb")
 def test_stray_is_no_failure(boot, folder):
-    """A function that nobody uses: it reached nothing, which is said; the proof stands."""
+    """A function that is not in use: it reached nothing, which is reported; the proof stands."""
     run = with_edu_dma(boot, folder, "timed: random", "vfs=2", "seconds=5")
     run.assert_ok(vfs=2)
     assert run.result["faults"] == "0" and run.number("stray_faults") >= 1

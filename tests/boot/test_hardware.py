@@ -1,5 +1,5 @@
 """What the hardware reports by itself: NMIs, machine checks, PCI Express errors, made by QEMU's monitor while VFs work and
-while somebody waits at the prompt. They are named as what they are, and the run goes on where it can."""
+while the prompt waits. They are named as what they are, and the run goes on where it can."""
 import re
 import time
 

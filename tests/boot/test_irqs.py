@@ -42,10 +42,10 @@ def test_remapped(boot):
     assert "iommu0: interrupts are remapped: 1024 entries, 8-bit destinations, compatibility format refused" in run.text
     # The refusal says whose entry it was.
     assert "entry 1 is only for 01:00.2" in next(what for vf, case, what in seen if (vf, case) == (0, "another function's entry"))
-    # A vector that nobody handles stops no core.
+    # A vector without a handler stops no core.
     assert (0, "a vector without a handler", "1 dropped, and the core continues") in seen
     assert (0, "its entry moved", "arrived on core 1 (APIC id 1)") in seen
-    # QEMU lets compatibility format through, and that is said and not hidden.
+    # QEMU lets compatibility format through, and that is reported.
     assert next(what for _, case, what in seen if case == "compatibility format").startswith("DELIVERED")
 
 

@@ -16,7 +16,7 @@ def cases(run):
 
 
 def assert_forged(run, attackers, recorded=True):
-    """What QEMU does with each interrupt that nobody may send. Returns verdict and outcome of those that it lets through:
+    """What QEMU does with each forbidden interrupt. Returns verdict and outcome of those that it lets through:
     it does not block compatibility format, and does not know who writes an interrupt by DMA."""
     passed = []
     for name in attackers:
@@ -111,7 +111,7 @@ def test_passes(boot, recorded):
 
 
 def test_proof_can_fail(boot):
-    """Without translation every attack on memory that is there succeeds, and it is said of each."""
+    """Without translation every attack on existing memory succeeds, and each is reported."""
     run = boot("app=isolate", "vfs=2", "iommu=off", qemu=EDU)
     assert run.status == 1 and run.result["ok"] == "0" and run.result["refused"] == "0"
     assert run.result["stage"] == "isolate"
@@ -184,7 +184,7 @@ def test_scalable_unit(boot, recorded):
 
 
 def test_not_remapped(boot, recorded):
-    """Without interrupt remapping compatibility format is all there is, and everybody can send it."""
+    """Without interrupt remapping compatibility format is all there is, and every function can send it."""
     run = boot("app=isolate", "vfs=1", qemu=[*sluice.iommu(intremap="off"), *EDU])
     assert_all_refused(run, {"VF0", "PF", "edu"}, recorded, vfs=1)
     assert "a DMA write, pass on this machine; interrupt remapping is off" in run.text

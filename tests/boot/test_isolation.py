@@ -32,5 +32,5 @@ def test_every_vf_has_its_own_context(boot, folder):
     assert len(set.union(*(domains[rid] for rid in vfs))) == VFS, "no two VFs share one"
     assert all(translated[rid] > 100 for rid in vfs)
     others = set.union(set(), *(numbers for rid, numbers in domains.items() if rid not in vfs))
-    assert not others & set.union(*(domains[rid] for rid in vfs)), "nobody else is in a VF's domain"
+    assert not others & set.union(*(domains[rid] for rid in vfs)), "no other function is in a VF's domain"
     assert 0 not in set.union(*domains.values()), "domain ids start at 1"

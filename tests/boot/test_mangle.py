@@ -56,7 +56,7 @@ def audited(run):
 
 
 def test_wild_table_pointers(mangle):
-    """The root table names addresses that nobody has, or that no processor has: these tables are left out."""
+    """The root table names addresses that no device has, or that no processor has: these tables are left out."""
     run = audited(mangle(["add 0x10000000000", "add 0xff00000000008000", "add 0xfffffffffffffff0"], "app=audit"))
     assert "sluice: the ACPI table at 0x10000000000 is left out: the processor has no such physical address" in run.text
     assert "no table is at 0xff00000000008000, which the root table names: left out" in run.text
@@ -243,7 +243,7 @@ def test_path_that_firmware_closed(mangle, lines, said, put_back):
 @pytest.mark.parametrize("line, said, finding", [("cfg 1 0 0 0x64 3 2", ASLEEP, "STATE-ASLEEP"), ("cfg 0 1 0 4 0 2", PORT, "STATE-CLOSED")],
                          ids=["device-in-d3hot", "port-closed"])
 def test_audit_where_the_path_is_closed(mangle, line, said, finding):
-    """PASS is said of what was tried: the proof is done by the controller that firmware had closed."""
+    """PASS covers what was tried: the proof is done by the controller that the firmware had closed."""
     run = audited(mangle([line], "app=audit"))
     assert re.search(said, run.text) and f" - {finding} (note)" in run.text, run.summary()
     assert run.number("cases") and run.result["cases"] == run.result["refused"], run.summary()

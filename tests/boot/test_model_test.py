@@ -27,7 +27,7 @@ def answer(status):
 
 
 def dpdk(verdicts, crash=False):
-    """What the guest says when the cases of AES Cipher Only and the like end as given: {case: verdict}."""
+    """What the guest says when the cases of AES Cipher Only and similar suites end as given: {case: verdict}."""
     lines = ["RUN sym"]
     for suite in SUITES:
         lines.append(f" + Test Suite : {suite}")

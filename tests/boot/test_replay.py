@@ -247,7 +247,7 @@ def test_dump_of_256_bytes(tmp_path):
     assert "GROUP-SWITCH" in text and "GROUP-MULTI" in text
     for words in ("has no ACS", "no ACS capability", "lacks ACS", "ACS-NONE"):
         assert words not in text
-    # Where the dump has them, they are said as before.
+    # Where the dump has them, they are printed as before.
     path.write_text(dump({**short_machine(256), "00:01.0": function(4, (1, 1))}))
     assert "root port 0000:00:01.0 has no ACS" in replay(path)[1]
 
@@ -563,7 +563,7 @@ def test_logs_of_recorded_machines(tmp_path):
 
 
 def test_words_without_bytes(tmp_path):
-    """lspci -v of a kernel without groups: it is said what to take instead."""
+    """lspci -v of a kernel without groups: the message names the alternative."""
     (tmp_path / "words").write_text("00:01.0 PCI bridge: Red Hat\n\tCapabilities: [40] Express Root Port\n")
     status, _, error = replay(tmp_path / "words")
     assert status == 2 and "lspci's words have no bytes in them: take them with sudo lspci -D -xxxx" in error

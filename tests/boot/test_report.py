@@ -202,7 +202,7 @@ def test_many_vfs(folder):
 
 
 def test_domains_to_scale(folder):
-    """One scale for all domains; parts that nobody maps are cut out, and their size is said."""
+    """One scale for all domains; parts without mappings are cut out, and their size is shown."""
     _, source = page_of(folder, report_log.lines())
     part = source[source.index('id="domains"'):]
     strips = re.findall(r'<svg class="strip" role.*?</svg>', part, re.S)
@@ -439,7 +439,7 @@ def test_damaged(folder, kind):
 
 
 def test_noise_in_between(folder):
-    """What firmware or QEMU said in between is left out, and that it is there is said. The last report of a log counts."""
+    """What firmware or QEMU said in between is left out, and its presence is reported. The last report of a log counts."""
     objects = report_log.lines()
     objects.insert(7, "x")
     text = report_log.between(objects[:7] + objects[8:]).replace(

@@ -65,7 +65,7 @@ def spcr(baud_code, port=0x3F8):
 
 
 def test_reader_pauses_twice(boot, folder):
-    """Whoever reads COM2 stops for 12 s, twice; the demo goes on, and all of it arrives, RESULT too."""
+    """The reader of COM2 pauses for 12 s, twice; the demo continues, and all of it arrives, RESULT too."""
     reader = Reader(folder, [("groups", 12), ("timed", 12)])
     reader.start()
     run = boot("vfs=2", qemu=["-chardev", f"pipe,id=line,path={reader.path}", "-serial", "chardev:line"], deadline=200)
@@ -107,7 +107,7 @@ def test_pci_serial_alone(boot, folder):
 
 
 def test_named_port(boot):
-    """console= goes where nobody looks by itself."""
+    """console= reaches a UART that is not searched by default."""
     run = boot("app=audit", "console=0x100", qemu=["-global", NOT_PROBED])
     assert run.status == 0, run.summary()
     assert "console: output goes to the UART at port 0x100, 115200 8N1" in run.text
@@ -125,7 +125,7 @@ def test_rate_of_spcr(boot, folder, code, baud):
 
 
 def test_loader_says_where(boot, folder):
-    """Whoever looks at firmware's console is told which UARTs speak from there on."""
+    """The firmware's console shows which UARTs continue the output."""
     run = boot("app=audit", qemu=["-serial", f"file:{folder}/com2.log"])
     assert run.status == 0, run.summary()
     assert "sluice: from here on the console is COM1 (port 0x3f8), COM2 (port 0x2f8);" in run.text

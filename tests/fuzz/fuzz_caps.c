@@ -367,7 +367,7 @@ static void run(const struct pci_cfg *cfg)
 		show_function(TAILQ_FIRST(&pci.funcs), &deep);
 	show_tree(&pci, &deep);
 	try_all(&pci, cfg == &cm_cfg && !patches);
-	TAILQ_CONCAT(&pci.spare, &pci.funcs, link); /* functions are kept for ever: use them again */
+	TAILQ_CONCAT(&pci.spare, &pci.funcs, link); /* functions are never freed: use them again */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);

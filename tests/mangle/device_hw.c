@@ -48,7 +48,7 @@ static void unmap(uint64_t at)
 	__asm__ volatile("invlpg (%0)" : : "r"(at) : "memory");
 }
 
-/* reset ADDRESS: where firmware's ResetSystem is said to be (UEFI §8.5.1) */
+/* reset ADDRESS: the pretended address of the firmware's ResetSystem (UEFI §8.5.1) */
 static void set_reset(uint64_t at)
 {
 	efi_st->RuntimeServices->ResetSystem = (EFI_RESET_SYSTEM)(uintptr_t)at;

@@ -112,7 +112,7 @@ struct nvme_model {
 	_Alignas(4096) uint8_t bar[0x2000];
 };
 
-/* A controller with every optional command, enabled by nobody. */
+/* A controller with every optional command, not enabled. */
 void nvme_model_init(struct nvme_model *m, uint16_t cntlid, void *(*reach)(void *, uint64_t, uint64_t, bool),
 		     void *ctx);
 

@@ -17,7 +17,7 @@ struct qat_pf_model {
 	uint32_t dead; /* engines that do not count */
 	uint32_t busy; /* engines that take no register writes */
 	uint32_t runs,
-		ready_to_run;  /* engines that run, or whose contexts are on, though nobody started them */
+		ready_to_run;  /* engines that run, or whose contexts are on, though they were not started */
 	unsigned slow;         /* writes that an engine does not take at once */
 	bool mute;             /* the loading unit never answers */
 	bool load_fails;       /* of engine 3 */

@@ -73,7 +73,7 @@ enum lie {
 	NO_EFFECT,       /* nothing happens where it is allowed either */
 	HALF_EFFECT,     /* where it is allowed the first page is written, or half of it read */
 	ARRIVES,         /* an interrupt gets through */
-	STRAY,           /* it gets through to a vector that nobody handles */
+	STRAY,           /* it gets through to a vector without a handler */
 	OWN_SILENT,      /* its own interrupt does not arrive */
 	OWN_LATE,        /* it arrives a little later */
 	NAMELESS,        /* an interrupt's record has no sender */
@@ -92,7 +92,7 @@ static _Alignas(PAGE_SIZE) uint8_t buffers[VFS_MAX][BUFFER_SLOTS][CHUNK];
 static _Alignas(PAGE_SIZE) uint8_t allowed[2][PAGE_SIZE], victim[PAGE_SIZE + 8], edu_page[PAGE_SIZE + 8];
 static uint8_t edu_buffer[EDU_BUFFER];
 static struct pci_func fn[VFS_MAX];
-static struct domain *dom = (struct domain *)&m; /* is looked at by nobody */
+static struct domain *dom = (struct domain *)&m; /* never dereferenced */
 static struct nvme_own nvme[VFS_MAX];
 static struct nvme_ctrl ctrl[2];
 static bool flushed, recorded, claimed;
@@ -467,7 +467,7 @@ enum sl_err nvme_ctrl_health(const struct nvme_ctrl *c)
 	return lie == ATTACKER_DEAD && armed ? SL_DEVICE : SL_OK;
 }
 
-/* Registers of a controller that nobody has open: its fetch begins when it is ready. */
+/* Registers of a controller that no driver has open: its fetch begins when it is ready. */
 static uint64_t asq, acq;
 static uint32_t aqa, cc;
 static bool ctrl_stopped;
@@ -897,7 +897,7 @@ static void test_others_are_counted(void **state)
 	assert_int_equal(buffers[1][8][0], 0x5a);
 	assert_int_equal(bystanders_verified() - before, 8 * (VFS - 1));
 	start(state);
-	attacker(BY_EDU); /* which is busy, and nobody waits for it */
+	attacker(BY_EDU); /* which is busy, and nothing waits for it */
 	polls = 2;
 	before = bystanders_verified();
 	assert_int_equal(run(), ATTACK_REFUSED);

@@ -28,7 +28,7 @@ static void test_defaults(void **state)
 	assert_int_equal(cfg.term, TERM_SCREEN);
 	assert_int_equal(cfg.gen, 0);
 	assert_true(!cfg.keep && !cfg.json);
-	assert_string_equal(cfg.scratch, ""); /* nothing may be written unless somebody says so */
+	assert_string_equal(cfg.scratch, ""); /* nothing may be written unless the configuration says so */
 }
 
 static void test_values(void **state)
@@ -76,7 +76,7 @@ static void test_words(void **state)
 	const char *line = "sluice.efi vfs=2  end=qemu";
 	config_defaults(&cfg);
 	assert_int_equal(config_parse(&cfg, "command line", line, strlen(line), true), SL_CONFIG);
-	assert_int_equal(cfg.error.col, 1); /* "sluice.efi" is no option, and it is said */
+	assert_int_equal(cfg.error.col, 1); /* "sluice.efi" is not an option, and that is reported */
 	assert_int_equal(cfg.vfs, 2);
 	assert_int_equal(cfg.end, END_QEMU);
 }

@@ -116,7 +116,7 @@ static void test_madt_damaged(void **state)
 	begin(0xfee00000, 1);
 	ADD(0, 8, 0, 1, 1, 0, 0, 0);
 	size_t good = len;
-	ADD(0, 0); /* would loop for ever */
+	ADD(0, 0); /* would loop without end */
 	read_table();
 	assert_true(m.damaged && m.cpus == 1);
 	len = good;
@@ -226,7 +226,7 @@ static void test_lock(void **state)
 	lock_give(&l);
 }
 
-/* Cores that run what they are given at once; core 0 must come last, as it waits for nobody. */
+/* Cores that run what they are given at once; core 0 must come last, as it does not wait. */
 static unsigned cores, ran[CORES_MAX];
 static struct machine machine;
 static unsigned worked[VFS_MAX], order;

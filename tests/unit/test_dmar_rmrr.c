@@ -270,7 +270,7 @@ static const struct {
 	unsigned regions;
 } meant[] = {
 	{{0, 0x0010}, false, 0x001}, /* 00:02.0, named beside a bridge */
-	{{0, 0x0011}, false, 0},     /* 00:02.1: somebody else */
+	{{0, 0x0011}, false, 0},     /* 00:02.1: another function */
 	{{0, 0x0018}, false, 0},     /* 00:03.0: no bridge, though a path goes through it */
 	{{0, 0x00a0}, false, 0},     /* 00:14.0: what is named is an I/O APIC */
 	{{0, 0x00e0}, false, 0x012}, /* 00:1c.0: bridge, buses 2 to 5; named by an endpoint's scope too */
@@ -357,8 +357,8 @@ static unsigned reached(bdf_t fn)
 	return found;
 }
 
-/* Each function that is meant reaches its regions and nothing else; nobody else reaches any. What comes later
- * gets a domain only when that has them. */
+/* Each function that is meant reaches only its regions; no other function reaches any. What comes later gets
+ * a domain only when that has them. */
 static void test_meant(void **state)
 {
 	(void)state;

@@ -207,8 +207,7 @@ static void test_tables_replaced(void **state)
 		goes_to(m, FN, W, P + i * PAGE_SIZE);
 		assert_int_equal(domain_unmap(d, IOVA(W), PAGE_SIZE), SL_OK);
 		assert_int_equal(domain_flush(d), SL_OK);
-		uint64_t *page =
-			pmm_page(); /* one of the tables, now somebody's data that looks like entries */
+		uint64_t *page = pmm_page(); /* one of the tables, now other data that looks like entries */
 		for (unsigned k = 0; k < 512; k++)
 			page[k] = 0x666000 | 3;
 		refused(m, FN, W, false, 6);

@@ -56,7 +56,7 @@ static void test_groups(void **state)
 	one_unit(MODEL_CAP, MODEL_ECAP);
 	struct domain *a = make("a"), *b = make("b");
 	assert_int_equal(domain_attach(a, (bdf_t){0, 0x0100}), SL_OK);
-	assert_int_equal(domain_attach(b, (bdf_t){0, 0x0101}), SL_OK); /* nobody knows of groups yet */
+	assert_int_equal(domain_attach(b, (bdf_t){0, 0x0101}), SL_OK); /* no groups are set yet */
 	assert_int_equal(domain_detach(b, (bdf_t){0, 0x0101}), SL_OK);
 	iommu_set_groups(&mmu, &groups);
 	text[0] = 0;
@@ -855,7 +855,7 @@ static void test_large_over_empty(void **state)
 		assert_int_equal(domain_map(d, IOVA(W), PHYS(P), size, DOMAIN_RW), SL_OK);
 		assert_int_equal(free_at_wait, before);
 		assert_int_equal(pmm_free_pages(), before + gone);
-		uint64_t *page[5]; /* the tables, now somebody's data that looks like entries */
+		uint64_t *page[5]; /* the tables, now other data that looks like entries */
 		for (unsigned k = 0; k < gone; k++) {
 			page[k] = pmm_page();
 			for (unsigned e = 0; e < 512; e++)

@@ -155,7 +155,7 @@ static void on_fault(void *ctx, const struct iommu_fault *f)
 	*(uint64_t *)ctx += f->bdf.rid;
 }
 
-/* Records of a function that somebody provokes are the provoker's, whoever polls, and nobody else's are. */
+/* Only the records of the claimed function go to the claimer, on whichever core polls. */
 static void test_claim(void **state)
 {
 	(void)state;
@@ -172,7 +172,7 @@ static void test_claim(void **state)
 	refused(0x208, 0x2000);
 	refused(0x100, 0x3000);
 	refused(0x100, 0x4000);
-	assert_int_equal(iommu_fault_poll(&mmu), 3); /* by somebody else */
+	assert_int_equal(iommu_fault_poll(&mmu), 3); /* by another caller */
 	refused(0x100, 0x5000);
 	assert_int_equal(iommu_fault_claimed(&mmu, &f), SL_OK);
 	assert_int_equal(f.bdf.rid, 0x100);
@@ -215,7 +215,7 @@ static void test_claim_interrupts(void **state)
 	assert_int_equal(f.why, WHY_IRQ_INDEX);
 	assert_int_equal(f.bdf.rid, FAULT_NAMELESS);
 	refused(FAULT_NAMELESS, 0x1000); /* no interrupt */
-	forged(0x208);                   /* of somebody else */
+	forged(0x208);                   /* of another function */
 	assert_int_equal(iommu_fault_claimed(&mmu, &f), SL_END);
 	refused(0x100, 0x1000);
 	assert_int_equal(iommu_fault_claimed(&mmu, &f), SL_OK);

@@ -99,7 +99,7 @@ static void test_stray(void **state)
 	machine_end();
 }
 
-/* Of ours, and nobody asked for it. */
+/* Of a driven function, and unexpected. */
 static void test_unexpected(void **state)
 {
 	(void)state;
@@ -170,7 +170,7 @@ static void test_cut_off(void **state)
 	machine_end();
 }
 
-/* Nothing to switch off: it is said, and nothing happens to others. */
+/* Nothing to disable: that is reported, and other functions are not affected. */
 static void test_hidden_floods(void **state)
 {
 	(void)state;
@@ -207,7 +207,7 @@ static unsigned poll_flooding(struct queue *a, struct queue_done *done, unsigned
 	return 0;
 }
 
-/* Who waits for it is told when it is cut off, and does not wait until it has been silent for long. */
+/* A waiter is notified when the VF is cut off, and does not wait for the time-out. */
 static void test_wait_ends(void **state)
 {
 	(void)state;

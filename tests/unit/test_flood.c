@@ -105,7 +105,7 @@ enum sl_err iommu_walk(struct iommu *mmu, bdf_t id, iova_t iova, struct iommu_wa
 	return SL_OK;
 }
 
-/* As the fault log does: whoever has more refused requests than the threshold is cut off. */
+/* As the fault log does: cuts off a function with more refused requests than the threshold. */
 void faults_say(struct machine *machine)
 {
 	for (unsigned v = 0; v < mach.vfs; v++) {
@@ -261,7 +261,7 @@ static void test_every_lie(void **state)
 static void test_few(void **state)
 {
 	(void)state;
-	mach.vfs = 1; /* it floods, and there is nobody else */
+	mach.vfs = 1; /* it floods, and there is no other VF */
 	assert_int_equal(stage_flood(&mach), SL_OK);
 	assert_int_equal(kinds, 6);
 	assert_false(mach.vf[0].provoked);

@@ -137,7 +137,7 @@ static enum sl_err verdict(enum sl_err e, const char *stage)
 	return got;
 }
 
-/* What was there before is said and cleared, and is not this run's. */
+/* Errors from before are reported and cleared, and do not count for this run. */
 static void test_before(void **state)
 {
 	(void)state;
@@ -161,7 +161,7 @@ static void test_before(void **state)
 	assert_true(looks >= 3);
 	told(0, HARDWARE_MCE, HARDWARE_BEFORE, 1, "core 0", "bank 3: ");
 	told(1, HARDWARE_AER, HARDWARE_BEFORE, 1, "0000:01:00.0", "Malformed TLP");
-	assert_int_equal(hardware_errors()->n, 2); /* what was corrected or refused before is nobody's concern */
+	assert_int_equal(hardware_errors()->n, 2); /* errors corrected or refused before do not count */
 }
 
 static void test_nmi(void **state)
@@ -252,7 +252,7 @@ static void test_machine_checks(void **state)
 	assert_int_equal(verdict(SL_OK, "hardware"), SL_MCE);
 	assert_int_equal(joins, 0);
 	run_says = SL_OK;
-	join_says = SL_TIMEOUT; /* it was stopped then; nobody waits for the others */
+	join_says = SL_TIMEOUT; /* it was stopped then; nothing waits for the others */
 	assert_int_equal(verdict(SL_OK, "hardware"), SL_MCE);
 	assert_true(runs == 1 && joins == 1);
 	assert_true(mach.hw.mces == 1 && mach.hw.mces_corrected == 1);
@@ -297,7 +297,7 @@ static void test_functions(void **state)
 	(void)state;
 	started();
 	cm_put(port, 0x100 + 4, 4, 1u << 14);
-	hardware_say(&mach, true); /* what is lost is lost, whoever attacks */
+	hardware_say(&mach, true); /* lost data counts also during attacks */
 	assert_true(said("FAIL hardware: 0000:00:01.0: uncorrectable PCIe error: Completion Timeout"));
 	assert_int_equal(mach.hw.aers, 1);
 	refused(end, 1);
@@ -311,7 +311,7 @@ static void test_functions(void **state)
 	hardware_say(&mach, false);
 	assert_true(said("0000:00:02.0 reports a refused request (it is not in use)"));
 	assert_int_equal(mach.hw.aers, 1);
-	refused(end, 0xa); /* in use, and nobody asked for it */
+	refused(end, 0xa); /* in use, and unexpected */
 	hardware_say(&mach, false);
 	assert_true(said(
 		"FAIL hardware: 0000:01:00.0: uncorrectable PCIe error: Device Status: non-fatal error, unsupported request"));

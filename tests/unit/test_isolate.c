@@ -528,7 +528,7 @@ static void test_not_refused(void **state)
 	assert_int_equal(stage_isolate(&mach), SL_DEVICE);
 	assert_true(mach.tally.proof_failed);
 	start(state);
-	mach.vfs = 0; /* nobody there: nothing is shown */
+	mach.vfs = 0; /* no attackers: nothing is shown */
 	mach.pf = NULL;
 	has_edu = false;
 	assert_int_equal(stage_isolate(&mach), SL_VERIFY);

@@ -186,8 +186,8 @@ static void test_entries(void **state)
 	for (unsigned i = 0; i < ARRAY_LEN(map); i++) {
 		assert_int_equal(pt_map(&pt, map[i].va, PHYS(map[i].pa), map[i].len, map[i].flags), SL_OK);
 		const uint64_t *t = phys_va(pt_table_of(&pt, map[i].va));
-		unsigned level = map[i].len == PAGE_SIZE ? 0 : map[i].len == PAGE_2M ? 1 : 2;
-		assert_int_equal(t[map[i].va >> (12 + 9 * level) & 511], map[i].entry);
+		unsigned level = map[i].len == PAGE_SIZE ? 1 : map[i].len == PAGE_2M ? 2 : 3;
+		assert_int_equal(t[map[i].va >> (3 + 9 * level) & 511], map[i].entry);
 		assert_true(pt_lookup(&pt, map[i].va + map[i].len - 1, &pa, &flags));
 		assert_int_equal(pa.v, map[i].pa + map[i].len - 1);
 		assert_int_equal(flags, map[i].flags);

@@ -509,7 +509,7 @@ static void test_registers_of_any_function(void **state)
 		f[1].bar[0] = (struct pci_bar){.addr = 0xc000, .size = CHUNK, .io = true};
 		f[1].bar[1] = (struct pci_bar){.size = CHUNK};
 		f[1].bar[2] = (struct pci_bar){.addr = 0xd1000000, .size = CHUNK / 2};
-		f[1].rom = good; /* nobody writes there */
+		f[1].rom = good; /* nothing writes there */
 		run_memory(&trial[0]);
 		for (unsigned i = 0; i < n_tried; i++)
 			assert_null(strstr(tried[i].name, "registers"));

@@ -1,4 +1,4 @@
-/* Units that the options leave alone, and what is said where firmware left one on. */
+/* Units that the options leave alone, and the messages where the firmware left one on. */
 #define _POSIX_C_SOURCE 200809L
 #include <string.h>
 #include "apps/bringup/skipped_units.h"

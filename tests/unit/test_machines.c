@@ -1,7 +1,7 @@
 /* Random machines: ACPI tables, memory map, firmware's page tables, VT-d units and configuration space that
  * firmware got wrong, through the loader's logic and through bring-up up to translation. Each ends with a
  * refusal or with stages that work or say why not; no store goes to memory that the map does not give, which
- * is made read-only here. A machine is a process: what the kernel keeps for ever ends with it.
+ * is made read-only here. A machine is a process: what the kernel never frees ends with it.
  *
  * SLUICE_MACHINES= how many, SLUICE_SEED= the first; SLUICE_SHOW=1 prints what each of them says. */
 #define _DEFAULT_SOURCE
@@ -105,8 +105,8 @@ static int harm(uint32_t type)
 	return 11;
 }
 
-/* As the rules for descriptors are in kernel/memmap.h: the processor has 39 address bits, what nobody may use
- * and begins inside a page takes that page, anything else that is odd is left out. */
+/* As the rules for descriptors are in kernel/memmap.h: the processor has 39 address bits, what must not be
+ * used and begins inside a page takes that page, anything else that is odd is left out. */
 static void paint(uint32_t type, uint64_t base, uint64_t pages)
 {
 	bool ram_type = harm(type) <= RAM_HARM;
@@ -537,7 +537,7 @@ static struct boot_info *hand_over(bool la57)
 	return bi;
 }
 
-/* Every page of RAM that the map gives is in the direct map, and nobody may write what must stay. */
+/* Every page of RAM that the map gives is in the direct map, and what must not change is not writable. */
 static void check_layout(struct boot_info *bi)
 {
 	uint64_t *root = phys_va(PHYS(bi->root_table));

@@ -1,5 +1,5 @@
-/* Machine checks: which of them a run survives, and what is said of them. The numbers are typed here a second
- * time, from the SDM, vol. 3 chapter 16. */
+/* Machine checks: which of them a run survives, and their messages. The numbers are typed here a second time,
+ * from the SDM, vol. 3 chapter 16. */
 #include <string.h>
 #include "kernel/mca.h"
 #include "tests/unit/test.h"

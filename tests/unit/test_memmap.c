@@ -98,9 +98,9 @@ static void test_odd(void **state)
 {
 	(void)state;
 	descriptor(0, MEM_FREE, 0x100000, 0x10, 0);
-	descriptor(1, MEM_FREE, 0x200001, 0x10, 0);    /* begins inside a page */
-	descriptor(2, MEM_RESERVED, 0x300800, 0x1, 0); /* so does this, but nobody may use it: both pages */
-	descriptor(3, MEM_FREE, BIT(52), 0x10, 0);     /* beyond what any processor has */
+	descriptor(1, MEM_FREE, 0x200001, 0x10, 0);         /* begins inside a page */
+	descriptor(2, MEM_RESERVED, 0x300800, 0x1, 0);      /* so does this, but it is reserved: both pages */
+	descriptor(3, MEM_FREE, BIT(52), 0x10, 0);          /* beyond what any processor has */
 	descriptor(4, MEM_FREE, BIT(52) - PAGE_SIZE, 2, 0); /* ends there */
 	descriptor(5, MEM_RESERVED, 0x400000, UINT64_MAX, 0);
 	descriptor(6, MEM_FREE, UINT64_MAX - 0xfff, 1, 0);
@@ -151,7 +151,7 @@ static int harm(uint32_t type)
 	for (int i = 0; i < 13; i++)
 		if (by_harm[i] == type)
 			return i;
-	return 11; /* what nobody knows is reserved */
+	return 11; /* unknown types are reserved */
 }
 
 struct page {

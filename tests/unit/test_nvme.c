@@ -629,7 +629,7 @@ static void pull_out(void)
 	pf_model.gone = pf_model.shutdowns == 5;
 }
 
-/* Each drive counts the power-offs that it was not told of. */
+/* Each drive counts power losses without a shutdown notification. */
 static void test_shutdown(void **state)
 {
 	struct nvme_ctrl c;
@@ -667,7 +667,7 @@ static void test_shutdown(void **state)
 	pf_model.no_shutdown = true;
 	assert_int_equal(ctrl_init(&c, 0), SL_OK);
 	(void)since(&start);
-	support_meanwhile = pull_out; /* and for who is gone nobody waits */
+	support_meanwhile = pull_out; /* and nothing waits for a drive that is gone */
 	assert_int_equal(nvme_ctrl_fini(&c), SL_OK);
 	support_meanwhile = NULL;
 	assert_true(pf_model.gone && since(&start) < 1000000);
@@ -1115,7 +1115,7 @@ static void test_private_ns(void **state)
 		pf_model.fail_status = row[i].refused ? 0x12c : 0;
 		assert_int_equal(find_private_ns(&ma), row[i].fits ? 5 : 9);
 		pf_model.fail_status = 0;
-		ns[1].attached = 8; /* somebody has it */
+		ns[1].attached = 8; /* attached to another controller */
 		assert_int_equal(find_private_ns(&ma), 9);
 		ns[2].attached = 8;
 		assert_int_equal(find_private_ns(&ma), 0);
@@ -1904,7 +1904,7 @@ static void test_vf_failed_commands(void **state)
 			enum sl_err e = open_at(4, 0, 1);
 			bool was = !vf_model[0].fail_status;
 			/* Of Identify, the second is of what earlier controllers do not have, and each that
-			 * is of one namespace is missed by nobody else. */
+			 * is of one namespace is missed by no other VF. */
 			bool other =
 				opcs[i] == 0x06 && (after == 1 || after == 3 || after == 5 || after == 7);
 			assert_int_equal(e, was && !other ? SL_DEVICE : SL_OK);

@@ -42,7 +42,7 @@ static void test_kinds(void **state)
 	cm_put(b, 0x24, 4, 0x80000004);           /* 64-bit in the last register */
 	b->mask[0x27] = 0xff;
 	struct cm_fn *c = cm_add(&m, NULL, 0, 0, 0x18, 0x00101b36, 0x010802);
-	cm_put(c, 0x10, 4, UINT32_MAX); /* a register that reads as if nobody were there */
+	cm_put(c, 0x10, 4, UINT32_MAX); /* a register that reads as if the function were absent */
 	cm_bar(c, 0x14, 0x1000, 0, 0xfe100000);
 	uint8_t before[2][64];
 	memcpy(before[0], a->data, 64);
@@ -144,7 +144,7 @@ static void test_gap(void **state)
 	assert_int_equal(addr, 0xc0800000);
 }
 
-/* What passes the bridge above as well, to its last byte; a BAR without an address is in nobody's way. */
+/* What passes the bridge above as well, to its last byte; a BAR without an address blocks nothing. */
 static void test_gap_edges(void **state)
 {
 	(void)state;

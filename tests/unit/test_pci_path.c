@@ -125,7 +125,7 @@ static void test_device_in_d3hot(void **state)
 	cm_put(dev, 0x220, 4, 0x10);
 	cm_put(dev, 0x3c, 1, 11);
 	struct pci_func *f = scanned();
-	assert_int_equal(pci_power_state(f), 3); /* nobody drives it yet */
+	assert_int_equal(pci_power_state(f), 3); /* no driver uses it yet */
 	memcpy(before, dev->data, sizeof before);
 	assert_int_equal(pci_path_open(f), SL_OK);
 	before[4] = 2;

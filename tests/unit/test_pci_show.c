@@ -1,5 +1,5 @@
-/* lspci's text, from recorded machines: the bytes come back as they were recorded, and what is said of them
- * is what pciutils 3.9.0 says, line by line. */
+/* lspci's text, from recorded machines: the bytes come back as they were recorded, and their decoding is what
+ * pciutils 3.9.0 says, line by line. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,9 +90,9 @@ static char *next_line(struct reader *r)
 }
 
 /* What 3.13 has and the recorded texts, which are of 3.9, do not: our text in their words. A ? is a sign, +
- * or -; \1 to \7 put it where they have it. */
+ * or -; \1 to \10 put it where they have it. A ~ is words up to the next comma, on both sides. */
 #define DEVCTL2                                                                                              \
-	"\t\t\t IDOReq? IDOCompl? LTR? EmergencyPowerReductionReq?\n\t\t\t 10BitTagReq? OBFF Disabled, "     \
+	"\t\t\t IDOReq? IDOCompl? LTR? EmergencyPowerReductionReq?\n\t\t\t 10BitTagReq? OBFF ~, "            \
 	"EETLPPrefixBlk?\n"
 static const struct {
 	const char *ours, *theirs;
@@ -100,10 +100,10 @@ static const struct {
 	{" TEE-IO?\n", "\n"},
 	{" LnkDisable?", " Disabled\1"},
 	{" ARIFwd?\n\t\t\t AtomicOpsCtl: ReqEn? EgressBlck?\n" DEVCTL2,
-	 " LTR\6 10BitTagReq\10 OBFF Disabled, ARIFwd\1\n\t\t\t AtomicOpsCtl: ReqEn\2 EgressBlck\3\n"},
+	 " LTR\6 10BitTagReq\10 OBFF ~, ARIFwd\1\n\t\t\t AtomicOpsCtl: ReqEn\2 EgressBlck\3\n"},
 	{" ARIFwd?\n\t\t\t AtomicOpsCtl: EgressBlck?\n" DEVCTL2,
-	 " LTR\5 10BitTagReq\7 OBFF Disabled, ARIFwd\1\n\t\t\t AtomicOpsCtl: EgressBlck\2\n"},
-	{" ARIFwd?\n" DEVCTL2, " LTR\4 10BitTagReq\6 OBFF Disabled, ARIFwd\1\n"},
+	 " LTR\5 10BitTagReq\7 OBFF ~, ARIFwd\1\n\t\t\t AtomicOpsCtl: EgressBlck\2\n"},
+	{" ARIFwd?\n" DEVCTL2, " LTR\4 10BitTagReq\6 OBFF ~, ARIFwd\1\n"},
 	{"\n\t\t\t AtomicOpsCtl: ReqEn?\n" DEVCTL2,
 	 " LTR\4 10BitTagReq\6 OBFF Disabled,\n\t\t\t AtomicOpsCtl: ReqEn\1\n"},
 	{"\n\t\t\t AtomicOpsCtl: EgressBlck?\n" DEVCTL2,
@@ -120,36 +120,60 @@ static const struct {
 	{"Physical Layer 32.0 GT/s <?>", "Extended Capability ID 0x2a"},
 };
 
-/* Does text begin with the pattern? Its signs go into sign[1], sign[2]... */
-static size_t matches(const char *at, const char *pattern, char sign[16])
+struct match {
+	char sign[16]; /* from 1 on */
+	const char *words;
+	size_t words_len, len;
+};
+
+/* Does text begin with the pattern? */
+static bool matches(const char *at, const char *pattern, struct match *hit)
 {
-	size_t i = 0;
-	for (unsigned n = 1; pattern[i]; i++) {
-		if (pattern[i] == '?' && (at[i] == '+' || at[i] == '-'))
-			sign[n++ & 15] = at[i];
-		else if (pattern[i] != at[i])
-			return 0;
+	const char *from = at;
+	for (unsigned n = 1; *pattern; pattern++, at++) {
+		if (*pattern == '~') {
+			hit->words = at;
+			hit->words_len = strcspn(at, ",\n");
+			at += hit->words_len - 1;
+		} else if (*pattern == '?' && (*at == '+' || *at == '-')) {
+			hit->sign[n++ & 15] = *at;
+		} else if (*pattern != *at) {
+			return false;
+		}
 	}
-	return i;
+	hit->len = (size_t)(at - from);
+	return true;
+}
+
+static size_t in_their_words(char *out, const char *theirs, const struct match *hit)
+{
+	size_t to = 0;
+	for (; *theirs; theirs++) {
+		if (*theirs == '~') {
+			memcpy(out + to, hit->words, hit->words_len);
+			to += hit->words_len;
+		} else {
+			out[to++] = *theirs <= 8 ? hit->sign[(unsigned char)*theirs] : *theirs;
+		}
+	}
+	return to;
 }
 
 static void in_older_words(void)
 {
 	static char out[sizeof(text)];
-	size_t to = 0, used = 0;
-	for (const char *at = text; *at; at += used ? used : 1) {
-		char sign[16] = {0};
-		const char *theirs = "";
-		used = 0;
-		for (unsigned i = 0; !used && i < ARRAY_LEN(older); i++) {
-			used = matches(at, older[i].ours, sign);
-			theirs = older[i].theirs;
-		}
-		if (!used)
+	size_t to = 0;
+	for (const char *at = text; *at;) {
+		struct match hit = {.len = 1};
+		unsigned i = 0;
+		assert_true(to < sizeof(out) - 256);
+		while (i < ARRAY_LEN(older) && !matches(at, older[i].ours, &hit))
+			i++;
+		if (i < ARRAY_LEN(older))
+			to += in_their_words(out + to, older[i].theirs, &hit);
+		else
 			out[to++] = *at;
-		for (; used && *theirs; theirs++)
-			out[to++] = *theirs <= 8 ? sign[(unsigned char)*theirs] : *theirs;
-		assert_true(to < sizeof(out) - 128);
+		at += i < ARRAY_LEN(older) ? hit.len : 1;
 	}
 	out[to] = 0;
 	memcpy(text, out, to + 1);
@@ -263,7 +287,7 @@ static void machine(const char *name, uint16_t last, unsigned least)
 }
 
 /* What no recorded machine has: CardBus bridges, HyperTransport, most of CXL, an endpoint at another device
- * number than 0. The bytes are made up; what is said of them is from pciutils 3.9.0. Where that reads other
+ * number than 0. The bytes are synthetic; the expected text is from pciutils 3.9.0. Where that reads other
  * bits than the specification says (upper half of HyperTransport's Link Frequency Capability, PMComplete of
  * CXL's ports, CXL's function maps), the bytes are such that both say the same, or it is not in there. */
 static void test_made(void **state)
@@ -291,14 +315,16 @@ static void test_made(void **state)
 	replay_free(r);
 }
 
-/* Each capability by itself, filled with bytes at random; of two kinds where there was room for two. */
+/* Capabilities filled with bytes at random, on functions of every port type, so that each bit of each field
+ * is set in some and clear in others. What pciutils 3.9.0 itself gets wrong is not in there: sizes in 32
+ * bits, device 31 of an event collector, Enhanced Allocation and DVSECs that it ends at. */
 static void test_any_bytes(void **state)
 {
 	(void)state;
 	struct replay *r = replay_load("tests/data/lspci/any.txt");
 	assert_non_null(r);
 	assert_int_equal(pci_scan(&pci, replay_cfg(r), 0, 0, 255), SL_OK);
-	shown("any", "tests/data/lspci/any.txt", "tests/data/lspci/any.decoded", false, 1200);
+	shown("any", "tests/data/lspci/any.txt", "tests/data/lspci/any.decoded", false, 5000);
 	replay_free(r);
 }
 
@@ -327,6 +353,55 @@ static void test_ids(void **state)
 	assert_null(strstr(text, "prog-if"));
 }
 
+/* A device that is not ready reads as ones: that is no subsystem. */
+static void test_no_subsystem(void **state)
+{
+	(void)state;
+	cm_put(cm_add(&m, NULL, 0, 0, 0x10, 0x10ca8086, 0x0108ee), 0x2c, 4, 0x1234ffff);
+	scan_all();
+	show_all(&(struct show){.numbers = 2, .verbose = 1});
+	assert_null(strstr(text, "Subsystem"));
+}
+
+/* CXL's function maps are eight words (CXL 3.0 §8.1.4); pciutils 3.9.0 reads other bytes. */
+static void test_cxl_map(void **state)
+{
+	(void)state;
+	struct cm_fn *made = cm_add(&m, NULL, 0, 0, 0x10, 0x10ca8086, 0x020000);
+	cm_pcie(made, 0x40, 0);
+	cm_ecap(made, 0x100, 0x23);
+	cm_put(made, 0x104, 4, 0x02c01e98);
+	cm_put(made, 0x108, 2, 2);
+	for (unsigned i = 0; i < 9; i++)
+		cm_put(made, 0x10c + 4 * i, 4, 0x80000001u + 0x10 * i);
+	scan_all();
+	show_all(&(struct show){.verbose = 2});
+	assert_non_null(strstr(text, ": CXL\n"
+				     "\t\tFuncMap 0: 80000001\n\t\tFuncMap 1: 80000011\n"
+				     "\t\tFuncMap 2: 80000021\n\t\tFuncMap 3: 80000031\n"
+				     "\t\tFuncMap 4: 80000041\n\t\tFuncMap 5: 80000051\n"
+				     "\t\tFuncMap 6: 80000061\n\t\tFuncMap 7: 80000071\n\n"));
+}
+
+/* Links up to the end of configuration space, and not beyond it. */
+static void test_links_to_the_end(void **state)
+{
+	(void)state;
+	struct cm_fn *made = cm_add(&m, NULL, 0, 0, 0x10, 0x10ca8086, 0x020000);
+	cm_pcie(made, 0x40, 4);
+	cm_ecap(made, 0x100, 0x04);
+	cm_ecap(made, 0xfd0, 0x05);
+	cm_put(made, 0xfd4, 4, 0x0300);
+	for (unsigned i = 0; i < 2; i++)
+		cm_put(made, 0xfe8 + 16 * i, 4, 0x1000 * (i + 1));
+	scan_all();
+	show_all(&(struct show){.verbose = 2});
+	assert_non_null(strstr(text, "\t\t\tAddr:\t0000000000001000\n"));
+	assert_non_null(strstr(text, "\tLink1:\tDesc:"));
+	assert_non_null(strstr(text, "\t\t\tAddr:\t0000000000002000\n"));
+	assert_null(strstr(text, "\tLink2:"));
+}
+
 /* Buses of several segments stand one below the other. */
 static void test_tree_of_segments(void **state)
 {
@@ -341,6 +416,17 @@ static void test_tree_of_segments(void **state)
 	assert_string_equal(text, "-+-[0000:00]---01.0\n"
 				  " \\-[0003:40]-+-02.0\n"
 				  "             \\-03.0\n");
+}
+
+/* One bus, of a segment that is not 0, with its segment. */
+static void test_tree_of_one_bus(void **state)
+{
+	(void)state;
+	cm_add(&m, NULL, 3, 0x40, 0x10, 0x10ca8086, 0x020000);
+	assert_int_equal(pci_scan(&pci, &m.cfg, 3, 0, 255), SL_OK);
+	len = 0;
+	show_tree(&pci, &(struct show){.segments = true});
+	assert_string_equal(text, "-[0003:40]---02.0\n");
 }
 
 /* The first line of a function: names, numbers, both, and what has no name. */
@@ -391,6 +477,10 @@ static void test_regions(void **state)
 		 2,
 		 false,
 		 "I/O ports at c000 [disabled] [size=32]\n"},
+		{{.size = 1ull << 50},
+		 2,
+		 false,
+		 "Memory at <unassigned> (32-bit, non-prefetchable) [size=1024T]\n"},
 		{{.size = 1ull << 40},
 		 2,
 		 false,
@@ -454,7 +544,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_made, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_any_bytes, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_ids, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_no_subsystem, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_cxl_map, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_links_to_the_end, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_tree_of_segments, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_tree_of_one_bus, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_names, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_regions, pci_setup, pci_teardown),
 	};

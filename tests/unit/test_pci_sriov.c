@@ -493,7 +493,7 @@ static void test_bus_of_a_bridge(void **state)
 	assert_int_equal(s.reach, 0); /* bus 1 is the port's */
 	cm_put(on_root, CAP + 0x14, 2, 0x2f0);
 	assert_int_equal(sriov_read(&pci, f, &s), SL_OK);
-	assert_int_equal(s.reach, 1); /* bus 3 is nobody's, bus 5 the other bridge's */
+	assert_int_equal(s.reach, 1); /* bus 3 is unassigned, bus 5 the other bridge's */
 	cm_put(on_root, CAP + 0x14, 2, 0);
 	assert_int_equal(sriov_read(&pci, f, &s), SL_OK);
 	assert_int_equal(s.reach, 0);

@@ -1135,7 +1135,7 @@ static void test_late(void **state)
 	}
 }
 
-/* Silence is time in which somebody looked. */
+/* Only time in which a core polled counts as silence. */
 static void test_silence(void **state)
 {
 	(void)state;
@@ -1160,7 +1160,7 @@ static void test_silence(void **state)
 	assert_string_equal(jobs.why, "crypto ring: its registers do not have it any more");
 }
 
-/* The ring that is told of is the one that answered nobody, not the one that waits. */
+/* The message names the ring with the stray response, not the one that waits. */
 static void test_which_ring(void **state)
 {
 	uint8_t answer[32] = {0, 1};

@@ -676,7 +676,7 @@ static void test_masks(void **state)
 	assert_int_equal(engines, 0x101);
 }
 
-/* A card that is gone from the bus reads all ones; nothing waits for ever. */
+/* A card that is gone from the bus reads all ones; every wait ends. */
 static void test_gone(void **state)
 {
 	(void)state;

@@ -138,7 +138,7 @@ static uint32_t zero(void *ctx, uint32_t off)
 	return 0;
 }
 
-/* Nobody there; gone from the bus; taken but never answered. */
+/* No PF driver; gone from the bus; taken but never answered. */
 static void test_silence(void **state)
 {
 	(void)state;

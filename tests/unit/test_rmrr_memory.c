@@ -90,7 +90,7 @@ static void test_kept_out(void **state)
 }
 
 /* Where the system lies already, or where it would have to be pushed out of most of the memory, nothing is
- * mapped, and that is said. */
+ * mapped, and that is reported. */
 static void test_ours_is_not_mapped(void **state)
 {
 	(void)state;

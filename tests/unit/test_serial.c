@@ -10,7 +10,7 @@
 #define FIFO     16
 #define SEEN_MAX 400000
 
-/* A 16550: a byte leaves its FIFO every us_per_byte while somebody reads. */
+/* A 16550: a byte leaves its FIFO every us_per_byte while its reader reads. */
 static struct model {
 	uint64_t addr;
 	bool there, reads;
@@ -132,7 +132,7 @@ static void test_add(void **state)
 	assert_false(serial_name(1, name, sizeof name));
 }
 
-/* The divisor that firmware has set stays; one that nobody has set becomes 115200. */
+/* The divisor that firmware has set stays; one that was not set becomes 115200. */
 static void test_rate_is_kept(void **state)
 {
 	(void)state;

@@ -20,12 +20,12 @@
 #define CHUNKS (TIMED_CHUNKS + 10)
 #define BASE   0x2000000000ull
 
-/* A device that does what it is told when it is asked for results. */
+/* A device that executes requests when it is polled for results. */
 static struct dev {
 	struct block a; /* first */
 	struct pci_func fn;
 	struct block_req req[BUFFER_SLOTS];
-	unsigned n, sent;  /* taken, and told of by a doorbell */
+	unsigned n, sent;  /* taken, and announced by a doorbell */
 	unsigned refuse;   /* takes so many requests less than it is given */
 	unsigned bad;      /* the next of its results are errors */
 	unsigned slow;     /* polls that find nothing */
@@ -293,7 +293,7 @@ static void test_turn(void **state)
 	assert_int_equal(timed_stop(1, now_us() + 1000), SL_DEVICE); /* the last ones do not count */
 	assert_true(f->errors == 5 && f->flying == 0 && dev[1].sent == 0);
 	assert_true(vf->ops == 3 * QD && vf->latency.count == 3 * QD);
-	/* Random places, all of them, and none that nobody wrote. */
+	/* Random places, all of them, and only written ones. */
 	dev[1].refuse = 0;
 	assert_int_equal(timed_start(&l, 1), SL_OK);
 	for (unsigned i = 0; i < 64 * TIMED_CHUNKS / QD; i++)
@@ -396,7 +396,7 @@ static void test_stage(void **state)
 			sum += m.vf[v].ops;
 		}
 		assert_int_equal(m.tally.timed_ops, sum);
-		assert_true(m.tally.timed_us >= 1000000); /* of the clock that the TSC is said to be */
+		assert_true(m.tally.timed_us >= 1000000); /* of the assumed TSC rate */
 		assert_non_null(strstr(
 			text, "random 4 KiB reads, 8 in flight on each of 3 queues of 3 VFs, polled by"));
 		for (unsigned v = 0; v < VFS; v++) {

@@ -61,7 +61,7 @@ static void *reach(void *ctx, uint64_t iova, uint64_t len, bool write)
 										  : NULL;
 }
 
-/* The model works when somebody looks. */
+/* The model works when it is polled. */
 static unsigned poll(struct queue *a, struct queue_done *done, unsigned max)
 {
 	nvme_model_step(&model);

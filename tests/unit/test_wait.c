@@ -353,7 +353,7 @@ static void test_turn(void **state)
 	dev[0].posted = 1;
 	wait_turn(&r, 0, now_us() + 500000);
 	assert_int_equal(m.vf[0].wait.arms, 0);
-	assert_int_equal(handlers, 0); /* nobody was given one */
+	assert_int_equal(handlers, 0); /* none was assigned */
 	end();
 }
 

@@ -1,4 +1,4 @@
-/* Where the window of device addresses lies: nobody else answers there. */
+/* The place of the window of device addresses: nothing else answers there. */
 #include <string.h>
 #include "iommu/vtd/backend.h"
 #include "apps/machine.h"
@@ -113,7 +113,7 @@ static void test_memory_and_width(void **state)
 	assert_int_equal(window_choose(&in, &base), SL_NOSPACE);
 }
 
-/* Memory everywhere: some that nobody uses, which the caller then keeps. */
+/* Memory everywhere: a free part of it, which the caller then keeps. */
 static void test_of_memory(void **state)
 {
 	(void)state;

@@ -6,5 +6,5 @@
 #include <stdint.h>
 
 /* Turns the end of a key's schedule (16 bytes: the last round key; 32: the last, then the one before) into
- * the key. False for other lengths: nobody says how those look. FIPS 197 §5.2 */
+ * the key. False for other lengths: those are not specified. FIPS 197 §5.2 */
 bool aes_key_first(uint8_t *key, size_t len);

@@ -1,6 +1,6 @@
-/* Faults to order, as properties of the PF: fault=NAME or NAME+NAME+..., fault-vf=N, fault-after=N requests of a VF,
- * fault-count=N requests of a VF (1 unless given), fault-ms=N for late. With fault-vf the first fault is that VF's, the
- * second the next VF's, and so on; without it each VF has one, in turn.
+/* Faults to order, as properties of the PF: fault=NAME or NAME+NAME+..., fault-vf=N, fault-after=N requests
+ * of a VF, fault-count=N requests of a VF (1 unless given), fault-ms=N for late. With fault-vf the first
+ * fault is that VF's, the second the next VF's, and so on; without it each VF has one, in turn.
  * SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 #include <stdbool.h>
@@ -15,7 +15,7 @@ enum fault_kind {
 	FAULT_STATUS,  /* status: an error status, nothing done */
 	FAULT_STUCK,   /* stuck: the ring stops for good */
 	FAULT_LATE,    /* late: the VF does nothing for fault-ms before it takes the request */
-	FAULT_EXTRA,   /* extra: a second completion nobody asked for */
+	FAULT_EXTRA,   /* extra: a second completion without a request */
 	FAULT_OPAQUE,  /* opaque: a wrong opaque value */
 	FAULT_POINTER, /* pointer: ring pointers out of range */
 	FAULT_FLIP,    /* flip: one bit of the cipher's result is wrong, status ok */

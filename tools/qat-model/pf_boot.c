@@ -424,7 +424,7 @@ void boot_write(struct qat_pf *pf, uint32_t off, uint32_t v)
 	if (k->power && off == PM_INTERRUPT)
 		b->powered |= v & DRIVER_ACTIVE;
 	if (!b->powered)
-		return; /* nobody is there */
+		return; /* not powered up */
 	if (off == k->reset)
 		set_reset(pf, v);
 	else if (off == k->clocks)

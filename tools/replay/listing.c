@@ -663,7 +663,7 @@ static const char *rule_split(struct view v, const struct pci *pci, unsigned gro
 	if (moved)
 		return "the listing has other buses below a bridge of this group than the dump: they are not of the same start of the machine";
 	if (integrated)
-		return "Intel's integrated endpoints are held apart by VT-d's rule for them; Linux has that since 5.8 (docs/groups.md, Quirks)";
+		return "Intel's integrated endpoints are isolated by VT-d's rule for them; Linux has that since 5.8 (docs/groups.md, Quirks)";
 	if (!buses && spread && bridge)
 		return "the listing does not tell which buses are behind the bridges of this group";
 	return NULL;

@@ -96,7 +96,7 @@ static enum sl_err add_vfs(struct pci *pci, const struct replay *r)
 	return SL_OK;
 }
 
-/* Functions are kept for ever: those of an earlier walk are used again. */
+/* Functions are never freed: those of an earlier walk are reused. */
 static void start_anew(struct pci *pci, const struct pci_cfg *cfg)
 {
 	if (!pci->cfg)

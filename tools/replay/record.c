@@ -426,7 +426,7 @@ static bool on_bar(struct record *r, const json_t *o)
 		return false;
 	if (!f->cfg)
 		return wrong(r, "a BAR of " BDF_FMT " before its configuration space", BDF_ARG(bdf));
-	if (n == PCI_BARS) /* the ROM, which nobody sizes here */
+	if (n == PCI_BARS) /* the ROM, which is not sized here */
 		return true;
 	return replay_bar(r->cfg, bdf, (unsigned)n, vf, size) ||
 	       wrong(r, "BAR %llu of " BDF_FMT " cannot have 0x%llx bytes", (ull)n, BDF_ARG(bdf), (ull)size);

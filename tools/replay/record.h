@@ -1,5 +1,5 @@
 /* A report (json=1) read back from a serial log: docs/replay.md. The log is foreign: every length, number and
- * type is checked, and what is wrong is said with its line. */
+ * type is checked, and errors are reported with their line. */
 #pragma once
 #include <jansson.h>
 #include "apps/audit/audit.h"
@@ -22,7 +22,7 @@ struct record {
 	char error[512];                /* why it cannot be used; "" */
 	unsigned at;                    /* line of the log that is being read, from 1 */
 	unsigned reports;               /* in the log */
-	unsigned lines, noise, unknown; /* of JSON; others between them; of kinds that nobody here knows */
+	unsigned lines, noise, unknown; /* of JSON; others between them; of unknown kinds */
 	bool run;                       /* there was a "run" line, */
 	bool missed_known;              /* which says how much was not looked at */
 	unsigned missed;                /* lines of it */

@@ -23,7 +23,7 @@ bool replay_function(const struct replay *r, size_t i, bdf_t *out);
 size_t replay_bytes(const struct replay *r, size_t i);
 
 /* The same, filled by the caller: replay_new(), then bytes and sizes in any order, then replay_ready(). NULL
- * when out of memory. Bytes that nobody puts in read as rest. With sizes a function has the BARs that
+ * when out of memory. Bytes that are not set read as rest. With sizes a function has the BARs that
  * replay_bar() names; without, sizes are guessed as for a dump. */
 struct replay *replay_new(uint8_t rest, bool sizes);
 /* A copy, as it is now; NULL when out of memory. */
@@ -33,7 +33,7 @@ bool replay_put(struct replay *r, bdf_t fn, size_t off, const uint8_t *p, size_t
 /* BAR n (0 to 5) is size bytes, a power of two; vf: that of one VF in the SR-IOV capability. False when that
  * cannot be, or nothing was put in for the function. */
 bool replay_bar(struct replay *r, bdf_t fn, unsigned n, bool vf, uint64_t size);
-/* Writes are dropped, as pci_cfg.read_only has it: what the machine said to somebody who only read. */
+/* Writes are dropped, as pci_cfg.read_only has it: the machine's answers to a reader that does not write. */
 void replay_read_only(struct replay *r, bool on);
 /* After the last byte: allows writes where a real function does. */
 void replay_ready(struct replay *r);

@@ -86,7 +86,7 @@ def functions(a, b):
 
 
 def groups(a, b):
-    """Groups are the same when their members are; numbers may change. Functions that came or went are told of elsewhere, unless
+    """Groups are the same when their members are; numbers may change. Functions that came or went are reported elsewhere, unless
     they came to or went from a group with others in it."""
     both = {f.bdf for f in a[1].placed()} & {f.bdf for f in b[1].placed()}
     sets = [{frozenset(group.members) & both: group for group in machine.groups} for _, machine in (a, b)]

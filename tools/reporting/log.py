@@ -1,6 +1,6 @@
 """A report taken out of a serial log: what stands between the markers, checked, and every value of the kind that it should be.
 
-Nothing in a log is believed: a line may be lost, cut or made by somebody else. What comes out of read() has the fields of KINDS
+Nothing in a log is trusted: a line may be lost, cut or foreign. What comes out of read() has the fields of KINDS
 and no others, each of its type, with texts in which nothing is invisible."""
 import json
 import re

@@ -183,7 +183,7 @@ def machine_section(report):
 
 
 def finding_card(rows):
-    """One card for all places that the same is said of"""
+    """One card for all places with the same finding"""
     row = rows[0]
     severity = row.severity if row.severity in SEVERITIES else "info"
     pill = tag("span", row.kind, cls="pill") if row.kind and row.kind != "note" else ""
@@ -252,7 +252,7 @@ def tree_section(machine):
     alone = [group for group in machine.groups if len(group.members) == 1]
     parts = [tag("h3", "IOMMU groups")]
     if shared:
-        parts.append(tag("p", "Functions of one group cannot be held apart: they belong to one owner. "
+        parts.append(tag("p", "Functions of one group cannot be isolated from each other: they belong to one owner. "
                          "Groups of more than one function have a colour:", cls="small"))
         parts += [group_card(tree, machine, group) for group in shared]
     if alone:

@@ -28,7 +28,7 @@ static int start(void **state)
 	return 0;
 }
 
-/* As accel.c gives a VF up. */
+/* As compute.c gives a VF up. */
 static void lose(unsigned i, enum sl_err e)
 {
 	mach.vf[i].queue = NULL;
@@ -99,5 +99,5 @@ int main(void)
 		cmocka_unit_test_setup(test_none_is_left, start),
 		cmocka_unit_test_setup(test_services_differ, start),
 	};
-	return cmocka_run_group_tests_name("accel_sums", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("compute_sums", tests, NULL, NULL);
 }

@@ -421,5 +421,5 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, start)
 	const struct CMUnitTest tests[] = {T(test_every_lie), T(test_one_vf), T(test_given_up)};
-	return cmocka_run_group_tests_name("accel_refuse", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("compute_refuse", tests, NULL, NULL);
 }

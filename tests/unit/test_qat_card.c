@@ -1,0 +1,275 @@
+/* Stage firmware of a QAT card: what the PF can reach while its firmware is loaded and after that, and what
+ * is put back. The card's registers and its bring-up are made up here; tests/unit/test_qat_fw.c has the real
+ * one. */
+#include <string.h>
+#include "apps/bringup/faults.h"
+#include "apps/vf/domain.h"
+#include "apps/vf/qat.h"
+#include "drivers/qat/pf.h"
+#include "kernel/mmio.h"
+#include "tests/unit/support_stages.h"
+#include "tests/unit/test.h"
+
+#define C62X_PF 0x37c8
+
+static struct pci_func pf_fn;
+static struct domain *const pf_dom = (struct domain *)&pf_fn;
+static uint8_t admin[QAT_PF_ADMIN], chunk[QAT_PF_CHUNK], regs[0x1000];
+static unsigned live, made, connected, starts, stops;
+static bool runs, admin_is_mapped, chunk_is_mapped;
+static enum sl_err chunk_says; /* when it is put */
+
+static uint32_t cfg_rd(void *ctx, bdf_t fn, uint16_t off, unsigned bytes)
+{
+	(void)ctx, (void)fn, (void)off, (void)bytes;
+	return 0;
+}
+
+static const struct pci_cfg cfg = {.rd = cfg_rd};
+
+/* ---- the card ---- */
+
+enum sl_err qat_pf_masks(const struct qat_pf_chip *chip, uint32_t fuses, uint32_t straps, uint32_t *accels,
+			 uint32_t *engines)
+{
+	(void)fuses, (void)straps;
+	assert_ptr_equal(chip, &qat_pf_c62x);
+	*accels = *engines = 1;
+	return stages_call();
+}
+
+enum sl_err qat_pf_bars(const struct qat_pf_chip *chip, uint32_t fuses, const uint64_t bytes[6],
+			unsigned *misc, unsigned *rings)
+{
+	(void)chip, (void)fuses;
+	assert_int_equal(bytes[1], sizeof regs);
+	*misc = 1;
+	*rings = 2;
+	return stages_call();
+}
+
+bool qat_pf_runs(const struct qat_pf *pf)
+{
+	assert_true(pf->chip == &qat_pf_c62x && pf->engines == 1);
+	return runs;
+}
+
+enum sl_err qat_pf_start(struct qat_pf *pf, const struct qat_fw *fw, const struct qat_image *mmp)
+{
+	(void)fw, (void)mmp;
+	assert_ptr_equal(pf->chunk.va, chunk);
+	assert_ptr_equal(pf->admin.va, admin);
+	starts++;
+	return stages_call();
+}
+
+void qat_pf_stop(struct qat_pf *pf)
+{
+	assert_ptr_equal(pf->admin.va, admin);
+	assert_true(admin_is_mapped && connected);
+	stops++;
+}
+
+enum sl_err qat_fw_read(struct span file, const struct qat_fw_chip *chip, struct qat_fw *out,
+			const char **why)
+{
+	(void)file, (void)chip, (void)out, (void)why;
+	return SL_OK;
+}
+
+enum sl_err qat_fw_read_mmp(struct span file, const struct qat_fw_chip *chip, struct qat_image *out,
+			    const char **why)
+{
+	(void)file, (void)chip, (void)out, (void)why;
+	return SL_OK;
+}
+
+volatile void *mmio_map(phys_t phys, uint64_t len)
+{
+	(void)phys, (void)len;
+	return stages_call() ? NULL : regs;
+}
+
+/* ---- its domain ---- */
+
+void faults_watch(struct machine *m, bdf_t fn)
+{
+	assert_ptr_equal(m, &mach);
+	assert_int_equal(fn.rid, pf_fn.bdf.rid);
+}
+
+enum sl_err make_domain(struct machine *m, const char *name, bdf_t fn, struct domain **dom)
+{
+	(void)m, (void)name, (void)fn;
+	enum sl_err e = stages_call();
+	*dom = e ? NULL : pf_dom;
+	made += !e;
+	return e;
+}
+
+void drop_domain(struct domain **dom)
+{
+	made -= *dom != NULL;
+	*dom = NULL;
+}
+
+enum sl_err dma_get(struct domain *dom, iova_t iova, uint64_t len, unsigned perm, struct dma_buf *out)
+{
+	assert_ptr_equal(dom, pf_dom);
+	assert_int_equal(perm, DOMAIN_RW);
+	enum sl_err e = stages_call();
+	if (e)
+		return e;
+	bool of_admin = len == QAT_PF_ADMIN;
+	live++;
+	*(of_admin ? &admin_is_mapped : &chunk_is_mapped) = true;
+	*out = (struct dma_buf){of_admin ? admin : chunk, iova, PHYS(0x1000), len, dom};
+	return SL_OK;
+}
+
+enum sl_err dma_put(struct dma_buf *buf)
+{
+	if (!buf->va)
+		return SL_OK;
+	bool of_admin = buf->va == admin;
+	if (!of_admin && chunk_says)
+		return chunk_says;
+	live--;
+	*(of_admin ? &admin_is_mapped : &chunk_is_mapped) = false;
+	*buf = (struct dma_buf){0};
+	return SL_OK;
+}
+
+enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile void **first)
+{
+	assert_true(fn == &pf_fn && dom == pf_dom);
+	*first = regs;
+	enum sl_err e = stages_call();
+	connected += !e;
+	return e;
+}
+
+void function_disconnect(struct pci_func *fn, struct domain *dom)
+{
+	assert_true(fn == &pf_fn && dom == pf_dom);
+	connected--;
+}
+
+/* ---- the tests ---- */
+
+static int set_up(void **s)
+{
+	(void)s;
+	stages_start(0, NULL);
+	pf_fn = (struct pci_func){.bdf = {0, 0x100}, .cfg = &cfg, .device = C62X_PF};
+	pf_fn.bar[1] = pf_fn.bar[2] = (struct pci_bar){.addr = 0xfe000000, .size = sizeof regs};
+	mach.pf = &pf_fn;
+	memset(boot.file, 0, sizeof boot.file);
+	live = made = connected = starts = stops = 0;
+	runs = admin_is_mapped = chunk_is_mapped = false;
+	chunk_says = SL_OK;
+	return 0;
+}
+
+static void with_files(void)
+{
+	boot.file[BOOT_QAT_C62X].len = boot.file[BOOT_QAT_C62X + 1].len = 64;
+}
+
+/* All is put back, and the PF reaches nothing. */
+static void stop(void)
+{
+	qat_firmware_stop(&mach);
+	assert_true(!live && !made && !connected);
+	assert_null(qat_pf_memory(&mach));
+}
+
+/* The buffer for images is the card's only while they are loaded: after that the PF reaches the page of its
+ * messages, and nothing else. */
+static void test_loaded(void **s)
+{
+	(void)s;
+	with_files();
+	assert_int_equal(qat_firmware_start(&mach), SL_OK);
+	assert_true(starts == 1 && admin_is_mapped && !chunk_is_mapped);
+	assert_ptr_equal(qat_pf_memory(&mach)->va, admin);
+	stop();
+	assert_int_equal(stops, 1);
+}
+
+/* Firmware that runs already is left as it is, also at the end; the buffer for images is unmapped, as the PF
+ * would reach it for as long as the run takes. */
+static void test_runs_already(void **s)
+{
+	(void)s;
+	runs = true;
+	assert_int_equal(qat_firmware_start(&mach), SL_OK);
+	assert_said("the card's firmware is running already: it is left as it is");
+	assert_true(starts == 0 && admin_is_mapped && !chunk_is_mapped);
+	assert_ptr_equal(qat_pf_memory(&mach)->va, admin);
+	stop();
+	assert_int_equal(stops, 0);
+}
+
+/* With files on the boot volume, firmware that runs is replaced. */
+static void test_replaced(void **s)
+{
+	(void)s;
+	runs = true;
+	with_files();
+	assert_int_equal(qat_firmware_start(&mach), SL_OK);
+	assert_int_equal(starts, 1);
+	stop();
+}
+
+/* Neither files nor firmware. */
+static void test_no_files(void **s)
+{
+	(void)s;
+	assert_int_equal(qat_firmware_start(&mach), SL_NOTFOUND);
+	assert_said("FAIL qat: the firmware file EFI/sluice/");
+	stop();
+	assert_int_equal(starts + stops, 0);
+}
+
+/* Whichever call fails, what was made is put back, and a card that was touched is stopped. */
+static void test_any_call_fails(void **s)
+{
+	(void)s;
+	with_files();
+	assert_int_equal(qat_firmware_start(&mach), SL_OK);
+	unsigned calls = stages_calls;
+	assert_int_equal(calls, 9); /* masks, BARs, two of them mapped, domain, two buffers, connect, start */
+	stop();
+	for (unsigned at = 1; at <= calls; at++) {
+		starts = stops = stages_calls = 0;
+		stages_fail_at = at;
+		assert_int_not_equal(qat_firmware_start(&mach), SL_OK);
+		assert_int_equal(stages_calls, at);
+		stop();
+		assert_int_equal(stops, at == calls);
+	}
+}
+
+/* A buffer that a unit may still translate to is not freed: that ends the stage. The other one is freed. */
+static void test_buffer_lost(void **s)
+{
+	(void)s;
+	runs = true;
+	chunk_says = SL_TIMEOUT;
+	assert_int_equal(qat_firmware_start(&mach), SL_TIMEOUT);
+	qat_firmware_stop(&mach);
+	assert_said("0000:01:00.0 was not put back cleanly");
+	assert_true(chunk_is_mapped && !admin_is_mapped && !connected);
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, set_up)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_loaded),   TEST(test_runs_already),   TEST(test_replaced),
+		TEST(test_no_files), TEST(test_any_call_fails), TEST(test_buffer_lost),
+	};
+	return cmocka_run_group_tests_name("qat_card", tests, NULL, NULL);
+}
