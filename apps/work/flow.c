@@ -1,4 +1,7 @@
 #include "apps/work/flow.h"
+#include "kernel/tsc.h"
+
+#define LOOKS 50u /* at the fault records, a second, while no fault event comes */
 
 void flow_begin(struct flow *f, struct vf *vf)
 {
@@ -6,6 +9,12 @@ void flow_begin(struct flow *f, struct vf *vf)
 	f->waiting = f->flying = f->errors = 0;
 	vf->ops = 0;
 	vf->timed = vf->queue->stats;
+}
+
+uint64_t flow_look(struct machine *m, uint64_t now)
+{
+	(void)faults_poll(m);
+	return now + tsc_info()->hz / LOOKS;
 }
 
 enum sl_err flow_end(struct flow *f, uint64_t deadline, unsigned (*turn)(struct flow *f))

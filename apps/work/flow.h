@@ -11,11 +11,9 @@
 #include "apps/work/pattern.h"
 #include "kernel/cpu.h"
 #include "kernel/time.h"
-#include "kernel/tsc.h"
 
 #define FLOW_TAKE     32u       /* results of one turn, at most */
 #define FLOW_DRAIN_US 10000000u /* for what is in flight when the clock stops */
-#define FLOW_LOOKS    50u       /* looks at the fault records a second, at most, without a fault event */
 
 /* One queue's. Accessed only by the core that works it, as are the members of vf that the loop counts in: ops
  * and timed. */
@@ -37,6 +35,9 @@ void flow_begin(struct flow *f, struct vf *vf);
  * (now_us()).
  */
 enum sl_err flow_end(struct flow *f, uint64_t deadline, unsigned (*turn)(struct flow *f)) MUST_CHECK;
+
+/* Takes fault records; returns when to look again at the latest, as now in TSC ticks. */
+uint64_t flow_look(struct machine *m, uint64_t now);
 
 /* A random place, which is then the tag's. */
 static inline uint32_t flow_place(struct flow *f, uint32_t tag)
@@ -99,17 +100,15 @@ struct flow_ops {
 FAST_INLINE uint64_t flow_turns(struct worker *w, unsigned end, uint64_t ticks, struct wait_set *rings,
 				unsigned (*turn)(unsigned v))
 {
-	uint64_t start = cpu_tsc(), now = start, look_at = start, look = tsc_info()->hz / FLOW_LOOKS;
+	uint64_t start = cpu_tsc(), now = start, look_at = start;
 	uint64_t end_us = now_us() + report_ns(ticks) / 1000;
 	for (; now - start < ticks; now = cpu_tsc()) {
 		unsigned n = 0;
 		for (unsigned v = w->first; v < end; v++)
 			n += turn(v);
 		core_progress();
-		if (w->core == 0 && (now >= look_at || faults_waiting(w->m))) {
-			(void)faults_poll(w->m);
-			look_at = now + look;
-		}
+		if (w->core == 0 && (now >= look_at || faults_waiting(w->m)))
+			look_at = flow_look(w->m, now);
 		if (rings)
 			wait_turn(rings, n, end_us);
 		else if (!n)

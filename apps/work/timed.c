@@ -8,6 +8,7 @@
 #include "apps/work/stages.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
+#include "kernel/tsc.h"
 
 #define TIMED_MARK 0x7fffffffu /* a round that stage_verify never reaches */
 
