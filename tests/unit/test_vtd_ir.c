@@ -632,6 +632,16 @@ static void test_words(void **state)
 	iommu_fault_describe(&mmu, &f, text, sizeof(text));
 	assert_string_equal(
 		text, "0000:3b:00.1 interrupt refused: compatibility format interrupt blocked (reason 0x25)");
+	assert_int_equal(vtd_ir_clear(&mmu.vtd->unit[0], 0, 1), SL_OK);
+	assert_int_equal(model_interrupt(m, fn.rid, addr, 0, &d), 0x22);
+	assert_int_equal(iommu_fault_next(&mmu, &f), SL_OK);
+	iommu_fault_describe(&mmu, &f, text, sizeof(text));
+	assert_non_null(strstr(text, "interrupt 0 refused: "));
+	assert_non_null(strstr(text, " (reason 0x22); entry 0 empty"));
+	assert_int_equal(model_interrupt(m, fn.rid, addr + 256 * 32, 0, &d), 0x21); /* no entry to explain */
+	assert_int_equal(iommu_fault_next(&mmu, &f), SL_OK);
+	iommu_fault_describe(&mmu, &f, text, sizeof(text));
+	assert_null(strchr(text, ';'));
 	machine_end();
 }
 
