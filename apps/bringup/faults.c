@@ -1,4 +1,4 @@
-/* The machine's log of refused requests: when the units are asked, whose refusals break the proof, and what
+/* The machine's log of refused requests: when the units are polled, which refusals break the proof, and what
  * is done to a function that floods. */
 #include "apps/machine.h"
 #include "apps/bringup/faults.h"

@@ -186,7 +186,7 @@ static void say_functions(struct machine *m, bool provoked)
 
 /* --- */
 
-/* What functions have from before this run is printed and cleared. */
+/* Prints and clears functions' errors from before this run. */
 enum sl_err stage_hardware(struct machine *m)
 {
 	struct pci_errors e;
@@ -248,7 +248,7 @@ static void look_everywhere(void)
 {
 	for (unsigned i = 1; i < core_count(); i++)
 		if (core_run(i, nothing, NULL) == SL_OK && core_join(i, now_us() + LOOK_US))
-			return; /* core_join() has said so */
+			return; /* core_join() has reported it */
 }
 
 enum sl_err hardware_verdict(struct machine *m, const char **failed, enum sl_err e)

@@ -1,4 +1,4 @@
-/* Stage iommu: what firmware left, our own tables, translation on. */
+/* Stage iommu: the firmware's state, Sluice's tables, translation on. */
 #include "apps/bringup/coverage.h"
 #include "apps/bringup/iommu.h"
 #include "apps/bringup/irqs.h"
@@ -55,14 +55,14 @@ void dmar_print_findings(struct machine *m, struct span table)
 			 n - (unsigned)ARRAY_LEN(ledger));
 }
 
-/* Functions of one group go to one domain: the IOMMU cannot hold them apart. */
+/* Functions of one group go to one domain: the IOMMU cannot isolate them. */
 static unsigned group_of(void *ctx, bdf_t fn)
 {
 	const struct pci_func *f = pci_find(ctx, fn);
 	return f ? groups_of(f) : 0;
 }
 
-/* Behind a conventional bridge requests arrive in the bridge's name. */
+/* Behind a conventional bridge requests arrive with the bridge's id. */
 static unsigned ids_of(void *ctx, bdf_t fn, uint16_t *out, unsigned max)
 {
 	const struct pci_func *f = pci_find(ctx, fn);
@@ -229,8 +229,8 @@ enum sl_err stage_iommu(struct machine *m)
 
 /* ---- stage coverage ---- */
 
-/* Firmware's drivers told devices of addresses in that memory, and a device that only Bus Master Enable holds
- * may write there still. */
+/* The firmware's drivers gave devices addresses in that memory, and a device stopped only by Bus Master
+ * Enable may still write there. */
 static void take_boot_memory(const struct coverage *c)
 {
 	if (coverage_whole(c))

@@ -1,5 +1,5 @@
-/* Interrupt remapping, in stage iommu: VT-d units report faults by interrupt, and functions get entries of
- * their own. */
+/* Interrupt remapping, in stage iommu: VT-d units report faults by interrupt, and functions get their own
+ * entries. */
 #include "apps/machine.h"
 #include "apps/bringup/irqs.h"
 #include "apps/bringup/quirks.h"
@@ -30,7 +30,7 @@ static void print_unit(const struct iommu *mmu, unsigned unit)
 	char name[16];
 	iommu_irq_info(mmu, unit, &i);
 	if (i.lacks)
-		return; /* has been said */
+		return; /* has been reported */
 	fmt_print(name, sizeof name, "iommu%u", unit);
 	log_line(
 		name,

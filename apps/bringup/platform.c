@@ -26,7 +26,7 @@ static uint64_t ram_bytes(const struct boot_info *boot)
 	return total;
 }
 
-/* What the options ask for, and what is wrong with them. */
+/* Prints the options and their errors. */
 static enum sl_err say_options(const struct boot_info *b)
 {
 	const struct config *cfg = &b->cfg;
@@ -147,8 +147,8 @@ static enum sl_err add_window(struct machine *m, const struct acpi_ecam *w)
 	return e ? e : pci_scan(&m->pci, ecam_cfg(m->cfg->access == ACCESS_READ), w->seg, w->start, w->end);
 }
 
-/* Every entry of the MCFG table that can be used. What the others describe is not looked at, but for buses
- * that another entry has too. */
+/* Every entry of the MCFG table that can be used. Buses of the other entries are not examined, except those
+ * that a usable entry has too. */
 static enum sl_err add_windows(struct machine *m)
 {
 	struct span mcfg = acpi_find(&m->acpi, "MCFG", 0)->data;
@@ -245,13 +245,13 @@ void undo_pci(struct machine *m)
 	pci_paths_restore(&m->pci);
 }
 
-/* The DMAR table, before there is a page for anybody: what an RMRR describes is never the system's own. */
+/* The DMAR table, before any page is allocated: an RMRR's memory is never the system's own. */
 void app_reserve(const struct boot_info *boot)
 {
 	static struct acpi early;
 	const struct dmar_memory_map map = {phys_va(PHYS(boot->regions)), boot->region_count};
 	if (acpi_init(&early, boot->rsdp, paging_read_map))
-		return; /* stage boot says so */
+		return; /* stage boot reports it */
 	const struct acpi_table *t = acpi_find(&early, "DMAR", 0);
 	if (t)
 		rmrr_reserve(t->data, &map);

@@ -1,9 +1,9 @@
-/* What is done to this machine by the ids of its functions (pci/quirk.h), said where it is done. */
+/* What is done to this machine by the ids of its functions (pci/quirk.h), reported where it is done. */
 #include "apps/bringup/quirks.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 
-/* One line for each row of the effect: which functions, what is done, who says so. */
+/* One line for each row of the effect: functions, workaround, source. */
 static unsigned say(const struct pci *pci, enum pci_quirk_effect effect)
 {
 	const struct pci_quirk *q;

@@ -1,9 +1,10 @@
 /* Attacks by functions that have no domain (any more): not even a context entry. Bus mastering stays on
- * meanwhile, so that it is the IOMMU that refuses.
+ * meanwhile, so that only the IOMMU refuses.
  *
- * An NVMe controller stops at its first refused queue access, so here it is closed, told that its queues are
- * at the address in question, and rung: it would fetch a command from there and put a completion into the
- * page after it. edu writes. Each is seen to reach the place first, so that its translation is cached. */
+ * An NVMe controller stops at its first refused queue access, so here it is closed, its queue addresses are
+ * set to the address in question, and its doorbell is rung: it would fetch a command from there and put a
+ * completion into the page after it. edu writes. Each is seen to reach the place first, so that its
+ * translation is cached. */
 #include "apps/proof/bystanders.h"
 #include "apps/vf/nvme.h"
 #include "apps/vf/stages.h"
@@ -18,7 +19,7 @@
 #define PLACE      (2 * PAGE_SIZE)
 #define LANDING_US 200000u
 
-static struct domain *no_domain; /* of a function that is attached nowhere */
+static struct domain *no_domain; /* of a function that is not attached */
 
 static bool landed(const struct dma_buf *b)
 {
@@ -118,8 +119,8 @@ const struct attack_case cases_detached[] = {
 	{0},
 };
 
-/* The cases of a function that is attached to own: it is in no domain afterwards, and does no DMA. After one
- * that is broken none is made, and they count as broken, too. */
+/* The cases of a function attached to own: afterwards it is in no domain and does no DMA. After one that is
+ * broken none is made, and they count as broken, too. */
 static void without_domain(const struct trial *t, struct domain *own, struct attacker *bare)
 {
 	struct trial alone = {.m = t->m, .all = t->all, .by = bare, .from = own};

@@ -5,8 +5,8 @@
  * A DMA write to 0xfee00000.. is an interrupt whatever the tables of DMA say (VT-d §3.15): only interrupt
  * remapping can refuse it, by its format, by its index, and by the requester id that comes with it. A
  * platform that hands such a write to the unit without the requester id cannot compare it. edu writes any
- * four bytes, NVMe controllers the first of the Firmware Slot log, which are below 80h: no vector that
- * anybody has, but in remappable format the data does not count. */
+ * four bytes, NVMe controllers the first of the Firmware Slot log, which are below 80h: no valid vector, but
+ * in remappable format the data does not count. */
 #include "apps/bringup/faults.h"
 #include "apps/proof/case.h"
 #include "kernel/core.h"

@@ -40,7 +40,7 @@ static enum step writeonly_page(const struct trial *t, const struct attack_case 
 	return attack_at(t, c, t->by->writeonly.iova.v, CHUNK, t->by->writeonly.va);
 }
 
-/* In memory, without a domain, the neighbours of a page are anybody's. */
+/* In memory, without a domain, the neighbours of a page may belong to anything. */
 static enum step beside_target(const struct trial *t, const struct attack_case *c, int64_t off, uint32_t len)
 {
 	if (*t->by->dom)
@@ -122,7 +122,7 @@ static enum step beyond_width(const struct trial *t, const struct attack_case *c
 	return STEP_DONE;
 }
 
-/* Registers of a controller that may be destroyed: they are known, and guarded. */
+/* Registers of a controller that may be overwritten: they are known, and guarded. */
 static const struct attacker *victim_with_registers(const struct trial *t)
 {
 	for (unsigned i = 0; i < t->all->n; i++)

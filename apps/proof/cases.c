@@ -14,7 +14,7 @@ void cases_clear(struct proof_cases *all)
 	memset(all->left_out, 0, sizeof all->left_out);
 }
 
-/* Which of two cases is kept: the one that says more. */
+/* Which of two cases is kept: the more significant one. */
 static unsigned weight(unsigned outcome)
 {
 	static const uint8_t weights[CASE_OUTCOMES] = {

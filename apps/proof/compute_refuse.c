@@ -1,6 +1,6 @@
-/* Stage refuse of VFs that compute: each is told to reach memory that is not its own, while the others work.
- * By the rules of apps/proof/attack.h: each access is first made where it is allowed, and seen to work there.
- */
+/* Stage refuse of VFs that compute: each attempts to reach memory that is not its own, while the others work.
+ * By the rules of apps/proof/attack.h: each access is first made where it is allowed, and seen to work
+ * there. */
 #include "apps/proof/guard.h"
 #include "apps/proof/refuse.h"
 #include "apps/proof/standin.h"

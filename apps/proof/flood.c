@@ -121,7 +121,7 @@ static uint64_t listen(struct machine *m, struct vf *vf, uint64_t us)
 	return n + (f ? f->count - before : 0);
 }
 
-/* It is told again, by its doorbell. Its own queues are out of reach with bus mastering on, too, but then its
+/* Rings its doorbell again. Its own queues would be out of reach with bus mastering on, too, but then its
  * attempt would be recorded. */
 static bool silent(struct machine *m, struct vf *vf)
 {
@@ -165,8 +165,8 @@ static bool others_work(struct machine *m)
 	return right;
 }
 
-/* A controller may stop at a request that was refused: no flood then, and no word on what would be done about
- * one. */
+/* A controller may stop at a request that was refused: then there is no flood, and the cut-off is not
+ * tested. */
 static enum sl_err not_shown(struct machine *m, const struct vf *vf, uint64_t requests)
 {
 	faults_say(m);

@@ -109,7 +109,7 @@ static bool is_refused(struct machine *m, struct vf *vf, const char *name, struc
 	return f.why == why && bdf_eq(f.bdf, vf->fn->bdf);
 }
 
-/* Whether compatibility format passes is measured: what registers say about it is not always so. */
+/* Whether compatibility format passes is measured: the registers are not always right about it. */
 static void try_compat(struct machine *m, struct vf *vf)
 {
 	struct iommu_msi message = {msi_address(core_apic_id(0)), vf->vector};

@@ -1,5 +1,5 @@
-/* Stage refuse: each VF is told to write where it must not. The short proof of the demo; apps/proof/isolate.c
- * has the long one. */
+/* Stage refuse: each VF attempts forbidden writes. The short proof of the demo; apps/proof/isolate.c has the
+ * long one. */
 #include "apps/proof/bystanders.h"
 #include "apps/proof/refuse.h"
 #include "apps/proof/guard.h"

@@ -85,8 +85,7 @@ static enum sl_err connect_edu(struct machine *m)
 	return e ? e : edu_open(&edu.edu, regs);
 }
 
-/* It wraps addresses at its dma_mask, 28 bits unless told otherwise: *reaches when it gets to its own page.
- */
+/* It wraps addresses at its dma_mask, 28 bits by default: *reaches when it gets to its own page. */
 static enum sl_err try_own_page(struct machine *m, bool *reaches)
 {
 	iommu_fault_claim(&m->iommu, function_requester(m, edu.fn->bdf)); /* it may miss its page */

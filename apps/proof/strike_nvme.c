@@ -1,7 +1,7 @@
 /* NVMe controllers as attackers. A VF reads and writes on its ring with any address; a PF (or a controller
- * without SR-IOV) gets an Identify command with any address and to write 4 bytes of a log page there, which
- * writes nothing to its medium; a controller that no driver has open is started on queues at any address and
- * fetches a command from there. */
+ * without SR-IOV) gets Identify with any address, and Get Log Page for 4 bytes to any address: neither writes
+ * to its medium; a controller that no driver has open is started on queues at any address and fetches a
+ * command from there. */
 #include "apps/proof/attackers.h"
 #include "apps/vf/nvme.h"
 #include "apps/vf/batch.h"
@@ -17,7 +17,7 @@
 #include "kernel/str.h"
 
 #define HEALTH_CHUNK 7u /* read by the attacker, as data and for its health */
-#define LOOK_TAG     1u /* whose buffer takes what is looked at */
+#define LOOK_TAG     1u /* whose buffer takes the data to be examined */
 
 /* ---- commands to the admin queue, with any address ---- */
 
@@ -35,7 +35,7 @@ static enum sl_err dword_at(struct nvme_ctrl *c, uint64_t to)
 {
 	struct nvme_sqe cmd = {
 		.opc = NVME_GET_LOG,
-		.nsid = NVME_NSID_ALL, /* as controllers before 2.0 want it: NVMe 1.4 §5.14 */
+		.nsid = NVME_NSID_ALL, /* as controllers before 2.0 require: NVMe 1.4 §5.14 */
 		.prp1 = to,
 		.cdw10 = NVME_LOG_FIRMWARE, /* NUMD 0: one dword */
 	};
@@ -74,7 +74,7 @@ static uint64_t regs_sum(const void *of)
 
 /* ---- a VF ---- */
 
-/* A chunk that no other phase uses: what a VF read from memory goes there, and is looked at. */
+/* A chunk that no other phase uses: the data a VF read from memory goes there to be examined. */
 static uint64_t leak_chunk(const struct vf *vf)
 {
 	return store_chunks(vf->data) - 1;

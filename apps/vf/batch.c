@@ -28,8 +28,7 @@ enum sl_err batch_start(struct vf *vf)
 	return vf->queue->refused ? vf->queue->refused : SL_NOSPACE;
 }
 
-/* A request that the device wants to have again a little later: NVMe §3.3.3.2.1, as after a namespace was
- * attached. */
+/* A request to be sent again a little later: NVMe §3.3.3.2.1, as after a namespace was attached. */
 static bool again(struct vf *vf, const struct queue_done *done)
 {
 	struct batch *b = &vf->batch;
@@ -60,7 +59,7 @@ bool batch_poll(struct vf *vf)
 	return n > 0;
 }
 
-/* Said once, for the VF that will never answer. */
+/* Reported once, for the VF that will never answer. */
 static enum sl_err say_cut(const struct vf *vf)
 {
 	log_fail("accel", "the \"refused\" lines above show its requests",

@@ -61,7 +61,7 @@ static volatile void *map_bar0(const struct pci_func *fn)
 	return regs;
 }
 
-/* Bus mastering, of the function and of the bridges above it, goes on only with the domain in place. */
+/* Bus mastering, of the function and of the bridges above it, is enabled only with the domain in place. */
 enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile void **regs)
 {
 	*regs = map_bar0(fn);

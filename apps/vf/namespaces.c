@@ -1,4 +1,4 @@
-/* Which namespace a VF is given for its own. */
+/* Chooses a VF's private namespace. */
 #include "apps/machine.h"
 #include "apps/vf/nvme.h"
 

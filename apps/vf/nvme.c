@@ -63,7 +63,7 @@ static bool serves_unnamed(const struct machine *m)
 	return isolating(m) && !m->only_named && !m->cfg->scratch[0] && !m->pf->cap_sriov;
 }
 
-/* Identify is all that a controller is asked before its serial number is known to be the scratch one. */
+/* A controller gets only Identify commands before its serial number is known to be the scratch one. */
 static enum sl_err choose_pf(struct machine *m)
 {
 	const char *scratch = m->cfg->scratch;

@@ -1,8 +1,8 @@
 /* Stage accel: VFs that compute. Mixed jobs on all of them at once, each result checked against the CPU.
  *
  * A VF whose device fails (an error status, silence, responses that cannot be) loses what it had in flight.
- * Its core leaves it alone from then on and goes on with its others; core 0, whose part set-up is, resets it,
- * has it give the known answers, and hands it back. */
+ * Its core leaves it and continues with its other VFs; core 0, which does all set-up, resets it, checks the
+ * known answers, and returns it. */
 #include "apps/work/compute.h"
 #include "apps/vf/stages.h"
 #include "apps/vf/workers.h"
@@ -122,7 +122,7 @@ static void give_up(struct machine *m, struct vf *vf)
 	set_state(v, COMPUTE_LOST);
 }
 
-/* Core 0, with v->err set: until the VF works again or is given up. Wrong data is not forgiven. */
+/* Core 0, with v->err set: until the VF works again or is given up. Wrong data is not tolerated. */
 static void recover(struct machine *m, struct vf *vf)
 {
 	struct compute_vf *v = compute_of(vf);
@@ -247,7 +247,8 @@ enum sl_err stage_compute(struct machine *m)
 {
 	bool said = false;
 	memset(state, 0, m->vfs * sizeof state[0]);
-	for (unsigned i = 0; i < m->vfs; i++) /* of all: one that fails looks at what the others did meanwhile */
+	for (unsigned i = 0; i < m->vfs;
+	     i++) /* of all: one that fails looks at what the others did meanwhile */
 		m->vf[i].work = &state[i];
 	for (unsigned i = 0; i < m->vfs; i++) {
 		struct vf *vf = &m->vf[i];

@@ -1,5 +1,5 @@
-/* What came of stage accel. A VF that was given up has no accelerator any more, and none of the sums speaks
- * of it. */
+/* The results of stage accel. A VF that was given up has no accelerator any more and is in none of the
+ * sums. */
 #include "apps/work/compute.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"

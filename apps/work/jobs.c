@@ -10,7 +10,7 @@
 #define ALPHABET   7u  /* data that can be compressed has so many different bytes */
 #define AAD_LEN    20u
 #define BATCH      8u      /* jobs to one doorbell */
-#define STEP_US    100000u /* most that counts as silence between two looks: who did not look cannot tell */
+#define STEP_US    100000u /* most silence counted between two polls */
 
 /* The kinds of jobs, those of a service one after another. Jobs of a service go round its kinds. */
 static const struct kind {
@@ -88,7 +88,7 @@ static bool digests(const struct compute_session *s)
 	return s->service >= COMPUTE_HASH && s->service <= COMPUTE_AEAD;
 }
 
-/* The device compares a digest, and does not make one. */
+/* The device compares a digest instead of producing one. */
 static bool compares(const struct compute_session *s)
 {
 	return s->check || (s->decrypt && digests(s));
