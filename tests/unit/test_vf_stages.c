@@ -286,14 +286,16 @@ enum sl_err tables_exact(struct iommu *mmu, bdf_t fn, const struct table_range *
 
 enum sl_err batch_start(struct vf *vf)
 {
-	assert_true(vf->batch.n == 1 && vf->batch.req[0].op == BLOCK_READ);
+	const struct block_req *r = &vf->batch.req[0];
+	assert_true(vf->batch.n == 1 && r->op == BLOCK_READ && r->blocks == CHUNK / store.block);
+	assert_int_equal(r->data.v, vf->buffers.iova.v);
 	return step("read", vf->index);
 }
 
 enum sl_err batch_finish(struct machine *m)
 {
 	assert_ptr_equal(m, &mach);
-	return SL_OK;
+	return stages_call();
 }
 
 enum sl_err pci_flr(const struct pci *pci, struct pci_func *fn)
@@ -533,7 +535,7 @@ static void test_any_call_fails(void **s)
 	kind.pairs_open = pairs_open;
 	assert_int_equal(stage_domains(&mach), SL_OK);
 	unsigned calls = stages_calls;
-	assert_int_equal(calls, 3 * 5 + 1 + 3 + 3 + 1 + 1); /* a read, pairs, exact, of the PF, absent */
+	assert_int_equal(calls, 3 * 5 + 2 + 3 + 3 + 1 + 1); /* a read, pairs, exact, of the PF, absent */
 	undo();
 	for (unsigned at = 1; at <= calls; at++) {
 		stages_calls = 0;
@@ -584,11 +586,20 @@ static void test_first_read(void **s)
 	(void)s;
 	vfs_on();
 	has_data = true;
+	stages_fail_at = 7; /* five calls for the VF, the read, its answer */
+	assert_int_equal(stage_domains(&mach), SL_DEVICE);
+	assert_not_said("the first completion");
+	undo();
+	mach.first_done = false;
 	for (unsigned i = 0; i < 2; i++) {
+		did[0] = 0;
 		assert_int_equal(stage_domains(&mach), SL_OK);
 		assert_int_equal(strstr(did, "open 0; read 0; watch 1; ") != NULL, i == 0);
 		assert_null(strstr(did, "read 1; "));
 		assert_true(mach.first_done);
+		if (i == 0)
+			assert_said("0000:01:00.1: the first completion, ");
+		said_clear();
 		undo();
 		did[0] = 0;
 	}
