@@ -24,8 +24,8 @@ static enum sl_err chunk_says; /* when it is put */
 
 static uint32_t cfg_rd(void *ctx, bdf_t fn, uint16_t off, unsigned bytes)
 {
-	(void)ctx, (void)fn, (void)off, (void)bytes;
-	return 0;
+	(void)ctx, (void)fn, (void)bytes;
+	return off;
 }
 
 static const struct pci_cfg cfg = {.rd = cfg_rd};
@@ -35,8 +35,9 @@ static const struct pci_cfg cfg = {.rd = cfg_rd};
 enum sl_err qat_pf_masks(const struct qat_pf_chip *chip, uint32_t fuses, uint32_t straps, uint32_t *accels,
 			 uint32_t *engines)
 {
-	(void)fuses, (void)straps;
 	assert_ptr_equal(chip, chip_is);
+	assert_true(fuses == chip->fuses &&
+		    straps == chip->straps); /* what is read is the register's offset */
 	*accels = *engines = 1;
 	return stages_call();
 }
@@ -132,6 +133,7 @@ enum sl_err dma_get(struct domain *dom, iova_t iova, uint64_t len, unsigned perm
 	if (e)
 		return e;
 	bool of_admin = len == QAT_PF_ADMIN;
+	assert_true(of_admin ? iova.v == WINDOW : len == QAT_PF_CHUNK && iova.v >= WINDOW + QAT_PF_ADMIN);
 	live++;
 	*(of_admin ? &admin_is_mapped : &chunk_is_mapped) = true;
 	*out = (struct dma_buf){of_admin ? admin : chunk, iova, PHYS(0x1000), len, dom};
