@@ -9,9 +9,8 @@
 #define SPOIL_EACH 16u /* one digest in so many is altered before it is compared */
 #define ALPHABET   7u  /* data that can be compressed has so many different bytes */
 #define AAD_LEN    20u
-#define BATCH      8u /* jobs to one doorbell */
-#define STEP_US                                                                                              \
-	100000u /* most that counts as silence between two polls: without polling there is no silence */
+#define BATCH      8u      /* jobs to one doorbell */
+#define STEP_US    100000u /* most silence counted between two polls */
 
 /* The kinds of jobs, those of a service one after another. Jobs of a service go round its kinds. */
 static const struct kind {

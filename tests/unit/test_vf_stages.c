@@ -563,7 +563,7 @@ static void test_vf_close_fails(void **s)
 	assert_int_equal(live, 0);
 }
 
-/* A block that a unit may still translate to is not freed; that is said, and the page beside it still goes.
+/* A block that a unit may still translate to is not freed; that is reported, and the page beside it is freed.
  */
 static void test_block_lost(void **s)
 {
