@@ -2,14 +2,10 @@
  * is random around the time after which mode=adaptive arms; when its core begins to wait for the results of
  * one, random around the time at which they come: then a result comes just before the interrupt is armed,
  * while it is, and just after. Every result is compared. */
-#include "apps/vf/workers.h"
-#include "apps/bringup/faults.h"
 #include "apps/work/stages.h"
 #include "apps/work/timed.h"
-#include "apps/work/pattern.h"
 #include "kernel/log.h"
-#include "kernel/time.h"
-#include "kernel/cpu.h"
+#include "kernel/str.h"
 
 #define BURSTS       10000u
 #define BURST_MAX    8u
@@ -19,86 +15,78 @@
 
 /* One VF's load, its core's own. */
 struct load {
-	struct vf *vf;
-	uint64_t random, chunks;
+	struct flow flow;  /* first; errors: requests that were not taken */
 	uint64_t start_at; /* us; the next burst's */
 	uint64_t look_at;  /* us; when the burst in flight is looked after */
 	uint64_t delay;    /* us; how long after it was sent, about */
 	uint64_t armed;    /* the ring's arms when it was sent */
-	uint64_t ops, polls;
-	uint32_t bursts, flying;
-	uint32_t wrong;            /* chunk of the result that was wrong: */
-	enum sl_err err;           /* how, */
-	uint16_t status;           /* and what the device said */
-	uint32_t chunk[BURST_MAX]; /* what is being read into the tag's buffer */
-} __attribute__((aligned(64)));
+	uint64_t polls;
+	uint32_t bursts;
+	uint32_t wrong;  /* chunk of the result that was wrong: */
+	enum sl_err err; /* how, */
+	uint16_t status; /* and what the device said */
+};
 
 static struct load loads[VFS_MAX];
 
 static uint64_t below(struct load *b, uint64_t n)
 {
-	return (pattern_random(&b->random) >> 11) % n;
+	return (pattern_random(&b->flow.random) >> 11) % n;
 }
 
 static bool over(const struct load *b)
 {
-	return b->bursts == BURSTS && !b->flying;
+	return b->bursts == BURSTS && !b->flow.flying;
 }
 
 static bool send(struct load *b)
 {
-	struct block_req req[BURST_MAX];
-	struct block *a = b->vf->medium;
-	b->flying = 1 + (uint32_t)below(b, BURST_MAX);
-	for (uint32_t tag = 0; tag < b->flying; tag++) {
-		b->chunk[tag] = (uint32_t)below(b, b->chunks);
-		pattern_fill(vf_buffer(b->vf, tag), 64, ~timed_seed(b->vf, b->chunk[tag]));
-		req[tag] = vf_request(b->vf, b->vf->data, BLOCK_READ, b->chunk[tag], tag);
+	struct flow *f = &b->flow;
+	f->waiting = 1 + (unsigned)below(b, BURST_MAX);
+	for (uint32_t tag = 0; tag < f->waiting; tag++) {
+		uint32_t chunk = flow_place(f, tag);
+		pattern_fill(vf_buffer(f->vf, tag), 64, ~timed_seed(f->vf, chunk));
+		f->vf->batch.req[tag] = vf_request(f->vf, f->vf->data, BLOCK_READ, chunk, tag);
 	}
-	if (a->ops->submit(a, req, b->flying) != b->flying)
-		return false;
-	a->q.ops->ring(&a->q);
+	flow_send(f);
 	b->bursts++;
-	b->armed = b->vf->wait.arms;
+	b->armed = f->vf->wait.arms;
 	b->look_at = now_us() + b->delay * 3 / 4 + below(b, b->delay / 2 + 1);
-	return true;
+	return !f->errors;
 }
 
 /* Looked after later when this burst had to be waited for with interrupts, and sooner when not: so that
  * arming stays about where the last result comes. */
 static void aim(struct load *b)
 {
-	if (b->vf->wait.arms == b->armed)
+	if (b->flow.vf->wait.arms == b->armed)
 		b->delay -= b->delay / 8;
 	else if (b->delay < DELAY_MAX_US)
 		b->delay += b->delay / 8 + 1;
 }
 
 /* Keeps what was wrong with a result, for print_wrong(). */
-static void wrong(struct load *b, const struct queue_done *d)
+static void look(struct flow *f, const struct queue_done *d, uint64_t now, bool again)
 {
+	struct load *b = (struct load *)(void *)f;
+	(void)now, (void)again;
+	if (b->err)
+		return;
+	if (!d->status && d->tag < BURST_MAX &&
+	    pattern_check(vf_buffer(f->vf, d->tag), CHUNK, timed_seed(f->vf, f->place[d->tag])))
+		return;
 	b->err = d->status ? SL_DEVICE : SL_VERIFY;
 	b->status = d->status;
-	b->wrong = d->tag < BURST_MAX ? b->chunk[d->tag] : 0;
+	b->wrong = d->tag < BURST_MAX ? f->place[d->tag] : 0;
 }
 
 /* Takes what came; the number of results. One that is wrong: b->err. */
 static unsigned take(struct load *b, struct wait_set *r)
 {
-	struct queue_done done[BURST_MAX];
-	unsigned n = b->vf->queue->ops->poll(b->vf->queue, done, BURST_MAX);
+	unsigned n = flow_turn(&b->flow, false, look, NULL, NULL);
 	b->polls++;
-	for (unsigned i = 0; i < n; i++) {
-		uint32_t tag = done[i].tag;
-		if (done[i].status || tag >= BURST_MAX ||
-		    !pattern_check(vf_buffer(b->vf, tag), CHUNK, timed_seed(b->vf, b->chunk[tag]))) {
-			wrong(b, &done[i]);
-			return 0;
-		}
-	}
-	b->ops += n;
-	b->flying -= n;
-	if (n && !b->flying) {
+	b->flow.vf->ops += n;
+	if (n && !b->flow.flying) {
 		aim(b);
 		b->start_at = now_us() + below(b, 4 * WAIT_IDLE_US);
 		if (below(b, 4) == 0) /* the next one starts while interrupts are on */
@@ -110,7 +98,7 @@ static unsigned take(struct load *b, struct wait_set *r)
 /* True when something has to be done at a time that no interrupt will tell. */
 static bool has_time(const struct load *b, uint64_t now)
 {
-	return b->flying ? now < b->look_at : b->bursts < BURSTS;
+	return b->flow.flying ? now < b->look_at : b->bursts < BURSTS;
 }
 
 /* One turn over the core's VFs: results that came; *halts stays true when there is nothing to do but to wait
@@ -125,9 +113,9 @@ static enum sl_err turn(struct worker *w, struct wait_set *r, unsigned *results,
 		struct load *b = &loads[v];
 		if (over(b))
 			continue;
-		if (!b->flying && now >= b->start_at && !send(b))
+		if (!b->flow.flying && now >= b->start_at && !send(b))
 			return SL_DEVICE;
-		if (b->flying && now >= b->look_at) {
+		if (b->flow.flying && now >= b->look_at) {
 			*results += take(b, r);
 			if (b->err)
 				return b->err;
@@ -162,23 +150,24 @@ static void bursts_worker(void *arg)
 			wait_turn(&rings, results, moved + STALL_US);
 	}
 	for (unsigned v = w->first; v < w->first + w->n; v++)
-		w->ops += loads[v].ops;
+		w->ops += w->m->vf[v].ops;
 }
 
 static void print(const struct machine *m)
 {
 	for (unsigned v = 0; v < m->vfs; v++)
 		log_line("bursts", "VF %u: %u bursts, %llu operations, %llu polls", v, loads[v].bursts,
-			 (ull)loads[v].ops, (ull)loads[v].polls);
+			 (ull)m->vf[v].ops, (ull)loads[v].polls);
 }
 
 static void print_wrong(const struct load *b)
 {
 	char text[64];
-	struct block_req req = vf_request(b->vf, b->vf->data, BLOCK_READ, b->wrong, 0);
-	log_warn("bursts", "VF %u " BDF_FMT ", LBA 0x%llx: %s (status: %s)", b->vf->index,
-		 BDF_ARG(b->vf->fn->bdf), (ull)req.lba, sl_err_text(b->err),
-		 b->status ? b->vf->queue->ops->status_text(b->status, text, sizeof text) : "success");
+	const struct vf *vf = b->flow.vf;
+	struct block_req req = vf_request(vf, vf->data, BLOCK_READ, b->wrong, 0);
+	log_warn("bursts", "VF %u " BDF_FMT ", LBA 0x%llx: %s (status: %s)", vf->index, BDF_ARG(vf->fn->bdf),
+		 (ull)req.lba, sl_err_text(b->err),
+		 b->status ? vf->queue->ops->status_text(b->status, text, sizeof text) : "success");
 }
 
 /* What may help, by what went wrong. */
@@ -195,12 +184,14 @@ enum sl_err stage_bursts(struct machine *m)
 	enum sl_err e = timed_prepare(m);
 	if (!e)
 		e = wait_open(m);
-	for (unsigned v = 0; v < m->vfs && !e; v++) {
+	for (unsigned v = 0; v < m->vfs; v++) {
+		struct load *b = &loads[v];
 		uint64_t room = store_chunks(m->vf[v].data);
-		loads[v] = (struct load){.vf = &m->vf[v],
-					 .random = pattern_seed(v, 1, 2),
-					 .chunks = room < TIMED_CHUNKS ? room : TIMED_CHUNKS,
-					 .delay = WAIT_IDLE_US};
+		memset(b, 0, sizeof *b);
+		flow_begin(&b->flow, &m->vf[v]);
+		b->flow.random = pattern_seed(v, 1, 2);
+		b->flow.places = room < TIMED_CHUNKS ? room : TIMED_CHUNKS;
+		b->delay = WAIT_IDLE_US;
 	}
 	if (!e)
 		e = workers_run(m, bursts_worker, LIMIT_US);

@@ -1,10 +1,5 @@
 #include "apps/work/load.h"
-#include "apps/report/latency.h"
 #include "apps/work/timed.h"
-#include "kernel/time.h"
-#include "kernel/cpu.h"
-
-#define DRAIN_US 10000000u
 
 static struct {
 	struct worker worker[CORES_MAX];
@@ -17,35 +12,32 @@ static struct {
 static void worker_begin(struct worker *w)
 {
 	for (unsigned v = w->first; v < w->first + w->n && !w->err; v++)
-		w->err = poller_start(w, v, w->m->cfg->qd);
+		w->err = timed_start(w, v);
 	w->ticks = cpu_tsc();
 }
 
 /* True when something came back. */
 static bool worker_turn(struct worker *w)
 {
-	unsigned n = 0, errors = 0;
-	for (unsigned v = w->first; v < w->first + w->n && !w->err; v++)
-		n += poller_turn(&poller[v], true, &errors);
-	if (errors && !w->err)
-		w->err = SL_DEVICE;
+	unsigned n = 0;
+	for (unsigned v = w->first; v < w->first + w->n && !w->err; v++) {
+		n += timed_turn(&timed_flow[v]);
+		w->err = timed_flow[v].errors ? SL_DEVICE : SL_OK;
+	}
 	return n > 0;
 }
 
 static void worker_end(struct worker *w)
 {
-	unsigned errors = 0;
-	uint64_t deadline = now_us() + DRAIN_US;
+	uint64_t deadline = now_us() + FLOW_DRAIN_US;
 	w->ticks = cpu_tsc() - w->ticks;
 	for (unsigned v = w->first; v < w->first + w->n; v++) {
-		if (poller[v].vf != &w->m->vf[v])
+		if (timed_flow[v].vf != &w->m->vf[v])
 			continue; /* it never began */
-		w->ops += poller[v].vf->ops;
-		enum sl_err e = poller_stop(&poller[v], w->m->cfg->qd, deadline, &errors);
+		enum sl_err e = timed_stop(v, deadline);
+		w->ops += w->m->vf[v].ops;
 		w->err = w->err ? w->err : e;
 	}
-	if (errors && !w->err)
-		w->err = SL_DEVICE;
 }
 
 static void worker_run(void *arg)
@@ -75,7 +67,7 @@ enum sl_err load_start(struct machine *m, bool here)
 	load.started = now_us();
 	__atomic_store_n(&load.stop, false, __ATOMIC_RELEASE);
 	for (unsigned v = 0; v < m->pairs; v++)
-		poller[v].vf = NULL;
+		timed_flow[v].vf = NULL;
 	for (unsigned i = cores; i-- > 0;) {
 		unsigned core = workers_core(i);
 		struct worker *w = &load.worker[core];
@@ -121,7 +113,7 @@ uint64_t load_us(void)
 enum sl_err load_stop(struct machine *m)
 {
 	enum sl_err first = SL_OK;
-	uint64_t ticks = 0, deadline = now_us() + 2 * DRAIN_US;
+	uint64_t ticks = 0, deadline = now_us() + 2 * FLOW_DRAIN_US;
 	__atomic_store_n(&load.stop, true, __ATOMIC_RELEASE);
 	if (load.worker[0].n)
 		worker_end(&load.worker[0]);

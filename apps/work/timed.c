@@ -1,24 +1,15 @@
 /* Stage timed: random 4 KiB reads at a fixed depth on every VF, each worked by its own core, or by a core
- * that goes round its VFs in turn, at most POLL_MAX operations of one before the next. What a core does when
+ * that goes round its VFs in turn, at most FLOW_TAKE operations of one before the next. What a core does when
  * there is nothing to take depends on mode=: apps/vf/wait.h. The data read last is checked after the clock
  * has stopped. */
 #include "apps/work/timed.h"
 #include "apps/work/compute.h"
-#include "apps/bringup/faults.h"
 #include "apps/vf/batch.h"
 #include "apps/work/stages.h"
-#include "apps/work/pattern.h"
-#include "apps/report/latency.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
-#include "kernel/time.h"
-#include "kernel/cpu.h"
 #include "kernel/tsc.h"
 
-#define POLL_MAX   32u
-#define LOOK_EACH  65536u   /* turns of the loop between two looks at the fault records, */
-#define LOOK_US    1000000u /* and time between two where a turn may halt */
-#define DRAIN_US   10000000u
 #define TIMED_MARK 0x7fffffffu /* a round that stage_verify never reaches */
 
 uint64_t timed_seed(const struct vf *vf, uint64_t chunk)
@@ -26,39 +17,29 @@ uint64_t timed_seed(const struct vf *vf, uint64_t chunk)
 	return pattern_seed(vf->index, TIMED_MARK, chunk);
 }
 
-struct poller poller[VFS_MAX];
+struct flow timed_flow[VFS_MAX];
 
-static struct block_req next_request(struct poller *p, uint32_t tag)
+static void take(struct flow *f, const struct queue_done *done, uint64_t now, bool again)
 {
-	uint32_t chunk = (uint32_t)(pattern_random(&p->random) % p->chunks);
-	p->chunk[tag] = chunk;
-	return vf_request(p->vf, p->vf->data, BLOCK_READ, chunk, tag);
+	f->errors += done->status != 0;
+	if (again)
+		hist_add(&f->vf->latency, now - f->started[done->tag]);
 }
 
-unsigned poller_turn(struct poller *p, bool again, unsigned *errors)
+static void next(struct flow *f, uint32_t tag, unsigned slot, uint64_t now)
 {
-	struct queue_done done[POLL_MAX];
-	struct block_req req[POLL_MAX];
-	struct block *a = p->vf->medium;
-	unsigned n = a->q.ops->poll(&a->q, done, POLL_MAX);
-	if (!n)
-		return 0;
-	uint64_t now = cpu_tsc();
-	for (unsigned i = 0; i < n; i++) {
-		uint32_t tag = done[i].tag;
-		hist_add(&p->vf->latency, now - p->started[tag]);
-		*errors += done[i].status != 0;
-		if (again) {
-			p->started[tag] = now;
-			req[i] = next_request(p, tag);
-		}
-	}
-	p->vf->ops += n;
-	if (again) {
-		*errors += n - a->ops->submit(a, req, n);
-		a->q.ops->ring(&a->q);
-	}
-	return n;
+	f->started[tag] = now;
+	f->vf->batch.req[slot] = vf_request(f->vf, f->vf->data, BLOCK_READ, flow_place(f, tag), tag);
+}
+
+unsigned timed_turn(struct flow *f)
+{
+	return flow_turn(f, true, take, next, flow_send);
+}
+
+static unsigned last_turn(struct flow *f)
+{
+	return flow_turn(f, false, take, next, flow_send);
 }
 
 /* Writes the data that is read later: TIMED_CHUNKS of each VF, or its whole store where that is smaller. */
@@ -84,109 +65,51 @@ enum sl_err timed_prepare(struct machine *m)
 	return SL_OK;
 }
 
-enum sl_err poller_start(struct worker *w, unsigned v, uint32_t qd)
+enum sl_err timed_start(struct worker *w, unsigned v)
 {
 	struct vf *vf = &w->m->vf[v];
+	struct flow *f = &timed_flow[v];
 	uint64_t room = store_chunks(vf->data);
-	poller[v] = (struct poller){.vf = vf,
-				    .random = pattern_seed(v, 1, 1),
-				    .chunks = room < TIMED_CHUNKS ? room : TIMED_CHUNKS};
+	flow_begin(f, vf);
+	f->random = pattern_seed(v, 1, 1);
+	f->places = room < TIMED_CHUNKS ? room : TIMED_CHUNKS;
 	hist_reset(&vf->latency);
 	vf->core = w->core;
-	vf->ops = 0;
-	vf->timed = vf->queue->stats;
-	vf->batch.n = qd;
-	for (uint32_t tag = 0; tag < qd; tag++) {
-		poller[v].started[tag] = cpu_tsc();
-		vf->batch.req[tag] = next_request(&poller[v], tag);
-	}
-	return batch_start(vf);
+	vf->batch.n = w->m->cfg->qd;
+	for (uint32_t tag = 0; tag < vf->batch.n; tag++)
+		next(f, tag, tag, cpu_tsc());
+	enum sl_err e = batch_start(vf);
+	f->flying = vf->batch.n;
+	return e;
 }
 
-enum sl_err poller_stop(struct poller *p, uint32_t qd, uint64_t deadline, unsigned *errors)
+enum sl_err timed_stop(unsigned v, uint64_t deadline)
 {
-	struct vf *vf = p->vf;
-	struct queue_stats before = vf->timed;
-	vf->timed = vf->queue->stats;
-	vf->timed.doorbells -= before.doorbells;
-	vf->timed.polls -= before.polls;
-	vf->timed.empty_polls -= before.empty_polls;
-	uint64_t counted = vf->ops;
-	while (vf->ops < counted + qd && !vf->cut && now_us() < deadline)
-		(void)poller_turn(p, false, errors);
-	*errors += vf->cut;
-	bool empty = vf->cut || vf->ops == counted + qd;
-	vf->ops = counted;
-	return empty ? SL_OK : SL_TIMEOUT;
+	return flow_end(&timed_flow[v], deadline, last_turn);
 }
 
-/* mode=poll. Returns the time at which it ended, TSC ticks as end is. */
-static uint64_t poll_until(struct worker *w, uint64_t end, unsigned *errors)
+static unsigned turn(unsigned v)
 {
-	unsigned end_vf = w->first + w->n;
-	uint64_t now = cpu_tsc();
-	uint32_t turns = 0;
-	for (; now < end; now = cpu_tsc()) {
-		unsigned n = 0;
-		for (unsigned v = w->first; v < end_vf; v++)
-			n += poller_turn(&poller[v], true, errors);
-		if (!n)
-			cpu_pause();
-		core_progress();
-		if (w->core == 0 && (++turns % LOOK_EACH == 0 || faults_waiting(w->m)))
-			(void)faults_poll(w->m);
-	}
-	return now;
+	return timed_turn(&timed_flow[v]);
 }
 
-/* The other modes. */
-static uint64_t wait_until(struct worker *w, uint64_t end, unsigned *errors)
-{
-	struct wait_set rings;
-	uint64_t now = cpu_tsc(), left_us = report_ns(end - now) / 1000, end_us = now_us() + left_us;
-	uint64_t look_at = 0;
-	wait_of(w->m, w->first, w->n, &rings);
-	for (; now < end; now = cpu_tsc()) {
-		unsigned n = 0;
-		for (unsigned v = w->first; v < w->first + w->n; v++)
-			n += poller_turn(&poller[v], true, errors);
-		core_progress();
-		if (w->core == 0 && (faults_waiting(w->m) || now_us() >= look_at)) {
-			(void)faults_poll(w->m);
-			look_at = now_us() + LOOK_US;
-		}
-		wait_turn(&rings, n, end_us);
-	}
-	return now;
-}
+static const struct flow_ops ops = {timed_start, turn, timed_stop};
 
-/* On each core: works its VFs in turn until the time is over, then until their queues are empty. Core 0 comes
- * here even without a VF. */
+/* On each core. Core 0 comes here even without a VF, for the fault records. */
 static void timed_worker(void *arg)
 {
 	struct worker *w = arg;
 	const struct config *cfg = w->m->cfg;
-	unsigned errors = 0, end_vf = w->first + w->n;
-	for (unsigned v = w->first; v < end_vf && !w->err; v++)
-		w->err = poller_start(w, v, cfg->qd);
-	if (w->err)
-		return;
-	uint64_t start = cpu_tsc(), end = start + cfg->seconds * tsc_info()->hz;
-	w->ticks = (cfg->mode == WAIT_POLL ? poll_until : wait_until)(w, end, &errors) - start;
-	uint64_t deadline = now_us() + DRAIN_US;
-	for (unsigned v = w->first; v < end_vf; v++) {
-		w->ops += poller[v].vf->ops;
-		enum sl_err e = poller_stop(&poller[v], cfg->qd, deadline, &errors);
-		w->err = w->err ? w->err : e;
-	}
-	if (!w->err && errors)
-		w->err = SL_DEVICE;
+	struct wait_set rings;
+	wait_of(w->m, w->first, w->n, &rings);
+	flow_work(w, w->first + w->n, cfg->seconds * tsc_info()->hz, cfg->mode == WAIT_POLL ? NULL : &rings,
+		  &ops);
 }
 
 static enum sl_err run(struct machine *m)
 {
 	uint64_t ticks = 0;
-	enum sl_err e = workers_run_pairs(m, timed_worker, m->cfg->seconds * 1000000ull + 2 * DRAIN_US);
+	enum sl_err e = workers_run_pairs(m, timed_worker, m->cfg->seconds * 1000000ull + 2 * FLOW_DRAIN_US);
 	for (unsigned i = 0; i < core_count(); i++) {
 		const struct worker *w = worker_of(i);
 		m->tally.timed_ops += w->ops;
@@ -201,7 +124,7 @@ enum sl_err timed_sample(struct machine *m, uint32_t qd)
 	for (unsigned v = 0; v < m->pairs; v++)
 		for (uint32_t tag = 0; tag < qd; tag++)
 			if (!pattern_check(vf_buffer(&m->vf[v], tag), CHUNK,
-					   timed_seed(&m->vf[v], poller[v].chunk[tag])))
+					   timed_seed(&m->vf[v], timed_flow[v].place[tag])))
 				return SL_VERIFY;
 	return SL_OK;
 }

@@ -75,6 +75,42 @@ static void test_life(void **state)
 	machine_end();
 }
 
+/* A walk says which entries it read, each from the table that the one before it names. */
+static void test_walk_entries(void **state)
+{
+	(void)state;
+	one_unit(MODEL_CAP, MODEL_ECAP);
+	struct domain *d = make();
+	struct iommu_walk w;
+	assert_int_equal(domain_map(d, IOVA(W + 0x3000), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
+	assert_int_equal(domain_attach(d, FN), SL_OK);
+	assert_int_equal(iommu_walk(&mmu, FN, IOVA(W + 0x3000), &w), SL_OK);
+	assert_true(w.entries > 3);
+	assert_string_equal(w.entry[0].table, "root");
+	assert_string_equal(w.entry[1].table, "context");
+	assert_int_equal(w.entry[0].lo, w.functions.v | 1);
+	const uint64_t *context = (const uint64_t *)phys_va(w.functions) + 2 * (FN.rid & 0xff);
+	assert_int_equal(w.entry[1].lo, context[0]);
+	assert_int_equal(w.entry[1].hi, context[1]);
+	phys_t table = w.pages;
+	unsigned levels = w.entries - 2;
+	for (unsigned i = 2; i < w.entries; i++) {
+		unsigned level = levels + 2 - i, index = (W + 0x3000) >> (3 + 9 * level) & 511;
+		assert_null(w.entry[i].table);
+		assert_int_equal(w.entry[i].level, level);
+		assert_int_equal(w.entry[i].index, index);
+		assert_int_equal(w.entry[i].lo, ((const uint64_t *)phys_va(table))[index]);
+		table = PHYS(w.entry[i].lo & BITS(51, 12));
+	}
+	assert_int_equal(table.v, P);
+	assert_int_equal(iommu_walk(&mmu, (bdf_t){0, 0x0101}, IOVA(W), &w), SL_OK); /* not attached */
+	assert_int_equal(w.entries, 1);
+	assert_string_equal(w.entry[0].table, "root");
+	assert_int_equal(domain_detach(d, FN), SL_OK);
+	unmake(d, W + 0x3000, PAGE_SIZE);
+	machine_end();
+}
+
 static void test_errors(void **state)
 {
 	(void)state;
@@ -399,6 +435,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_life),
+		cmocka_unit_test(test_walk_entries),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_errors_window),
 		cmocka_unit_test(test_stale),

@@ -261,46 +261,60 @@ static void test_prepare(void **state)
 	assert_int_equal(timed_prepare(&m), SL_TIMEOUT);
 }
 
-/* One turn: what came is counted and its place filled again, or not. */
+/* One turn: what came is counted and its place filled again. */
 static void test_turn(void **state)
 {
 	(void)state;
 	struct worker l = {.m = &m, .core = 3, .first = 1, .n = 1};
 	struct vf *vf = &m.vf[1];
-	struct poller *p = &poller[1];
-	unsigned errors = 0;
+	struct flow *f = &timed_flow[1];
 	assert_int_equal(timed_prepare(&m), SL_OK);
 	vf->ops = 99; /* of a run before */
 	hist_add(&vf->latency, 5);
+	f->errors = 4;
 	dev[1].a.q.stats.polls = 1000;
-	assert_int_equal(poller_start(&l, 1, QD), SL_OK);
+	assert_int_equal(timed_start(&l, 1), SL_OK);
 	assert_true(vf->core == 3 && vf->ops == 0 && vf->latency.count == 0 && vf->batch.n == QD);
-	assert_int_equal(dev[1].sent, QD);
+	assert_true(dev[1].sent == QD && f->flying == QD && f->errors == 0);
 	for (unsigned tag = 0; tag < QD; tag++)
-		assert_int_equal(dev[1].req[tag].lba, 100 + p->chunk[tag] * (CHUNK / BLOCK));
+		assert_int_equal(dev[1].req[tag].lba, 100 + f->place[tag] * (CHUNK / BLOCK));
 	dev[1].slow = 1;
-	assert_int_equal(poller_turn(p, true, &errors), 0);
+	assert_int_equal(timed_turn(f), 0);
 	uint64_t rings = dev[1].rings;
-	assert_int_equal(poller_turn(p, true, &errors), QD);
-	assert_true(errors == 0 && vf->ops == QD && vf->latency.count == QD && dev[1].sent == QD);
+	assert_int_equal(timed_turn(f), QD);
+	assert_true(f->errors == 0 && vf->ops == QD && vf->latency.count == QD && dev[1].sent == QD);
 	assert_int_equal(dev[1].rings, rings + 1); /* one for all */
 	dev[1].bad = 3;
-	assert_int_equal(poller_turn(p, true, &errors), QD);
-	assert_int_equal(errors, 3);
+	assert_int_equal(timed_turn(f), QD);
+	assert_int_equal(f->errors, 3);
 	dev[1].refuse = 2; /* what is not taken is an error too */
-	assert_int_equal(poller_turn(p, true, &errors), QD);
-	assert_int_equal(errors, 5);
-	assert_int_equal(poller_turn(p, false, &errors), QD - 2); /* the last ones */
-	assert_true(errors == 5 && dev[1].sent == 0 && vf->ops == 4 * QD - 2);
-	assert_int_equal(poller_turn(p, false, &errors), 0);
+	assert_int_equal(timed_turn(f), QD);
+	assert_true(f->errors == 5 && f->flying == QD - 2 && f->waiting == 0);
+	assert_int_equal(timed_stop(1, now_us() + 1000), SL_DEVICE); /* the last ones do not count */
+	assert_true(f->errors == 5 && f->flying == 0 && dev[1].sent == 0);
+	assert_true(vf->ops == 3 * QD && vf->latency.count == 3 * QD);
 	/* Random places, all of them, and only written ones. */
 	dev[1].refuse = 0;
-	assert_int_equal(poller_start(&l, 1, QD), SL_OK);
+	assert_int_equal(timed_start(&l, 1), SL_OK);
 	for (unsigned i = 0; i < 64 * TIMED_CHUNKS / QD; i++)
-		assert_int_equal(poller_turn(p, true, &errors), QD);
+		assert_int_equal(timed_turn(f), QD);
 	for (unsigned c = 0; c < TIMED_CHUNKS; c++)
 		assert_between(dev[1].seen[c], 16, 160);
-	assert_true(poller[1].chunks == TIMED_CHUNKS);
+	assert_true(f->places == TIMED_CHUNKS);
+}
+
+/* More results than a turn takes: the rest waits for the next one. */
+static void test_turn_takes_some(void **state)
+{
+	(void)state;
+	struct worker l = {.m = &m, .n = 1};
+	boot.cfg.qd = FLOW_TAKE + 3;
+	assert_int_equal(timed_prepare(&m), SL_OK);
+	assert_int_equal(timed_start(&l, 0), SL_OK);
+	assert_int_equal(timed_turn(&timed_flow[0]), FLOW_TAKE);
+	assert_true(timed_flow[0].flying == FLOW_TAKE + 3 && dev[0].sent == FLOW_TAKE + 3);
+	assert_int_equal(timed_stop(0, now_us() + 1000), SL_OK);
+	assert_true(m.vf[0].ops == FLOW_TAKE && dev[0].sent == 0);
 }
 
 /* The end: what was in flight is taken and not counted; doorbells and polls are those of the phase. */
@@ -309,26 +323,34 @@ static void test_stop(void **state)
 	(void)state;
 	struct worker l = {.m = &m, .first = 0, .n = 1};
 	struct vf *vf = &m.vf[0];
-	unsigned errors = 0;
+	struct flow *f = &timed_flow[0];
 	assert_int_equal(timed_prepare(&m), SL_OK);
-	dev[0].a.q.stats = (struct queue_stats){.doorbells = 70, .polls = 80, .empty_polls = 60};
-	assert_int_equal(poller_start(&l, 0, QD), SL_OK);
+	dev[0].a.q.stats = (struct queue_stats){.doorbells = 70, .polls = 80, .empty_polls = 60, .bad = 2};
+	assert_int_equal(timed_start(&l, 0), SL_OK);
 	for (unsigned i = 0; i < 5; i++)
-		assert_int_equal(poller_turn(&poller[0], true, &errors), QD);
+		assert_int_equal(timed_turn(f), QD);
 	dev[0].slow = 4; /* polls that are not of the phase any more */
-	assert_int_equal(poller_stop(&poller[0], QD, now_us() + 1000, &errors), SL_OK);
-	assert_true(vf->ops == 5 * QD && dev[0].sent == 0 && errors == 0);
+	assert_int_equal(timed_stop(0, now_us() + 1000), SL_OK);
+	assert_true(vf->ops == 5 * QD && vf->latency.count == 5 * QD && dev[0].sent == 0);
 	assert_true(vf->timed.doorbells == 6 && vf->timed.polls == 5 && vf->timed.empty_polls == 0);
-	/* Silence has an end, and a VF that was cut off is no longer waited for. */
-	assert_int_equal(poller_start(&l, 0, QD), SL_OK);
+	/* One look, also when the time was over before. */
+	assert_int_equal(timed_start(&l, 0), SL_OK);
+	assert_int_equal(timed_stop(0, 0), SL_OK);
+	/* Silence has an end, and a VF that was cut off is no longer waited for, nor one whose queue reports
+	 * what cannot be. */
+	assert_int_equal(timed_start(&l, 0), SL_OK);
 	dev[0].deaf = true;
 	uint64_t before = now_us();
-	assert_int_equal(poller_stop(&poller[0], QD, before + 5000, &errors), SL_TIMEOUT);
-	assert_true(now_us() >= before + 5000 && errors == 0);
-	vf->cut = true;
+	assert_int_equal(timed_stop(0, before + 5000), SL_TIMEOUT);
+	assert_true(now_us() >= before + 5000 && f->flying == QD);
+	dev[0].a.q.stats.bad = 3;
 	before = now_us();
-	assert_int_equal(poller_stop(&poller[0], QD, before + 5000, &errors), SL_OK);
-	assert_true(now_us() < before + 5000 && errors == 1);
+	vf->timed.bad = 2; /* when it began */
+	assert_int_equal(timed_stop(0, before + 1000000), SL_DEVICE);
+	vf->timed.bad = 3;
+	vf->cut = true;
+	assert_int_equal(timed_stop(0, before + 1000000), SL_DEVICE);
+	assert_true(now_us() < before + 1000000);
 }
 
 /* What was read last is looked at, to the last buffer and byte. */
@@ -336,11 +358,10 @@ static void test_sample(void **state)
 {
 	(void)state;
 	struct worker l = {.m = &m, .first = 0, .n = VFS};
-	unsigned errors = 0;
 	assert_int_equal(timed_prepare(&m), SL_OK);
 	for (unsigned v = 0; v < VFS; v++) {
-		assert_int_equal(poller_start(&l, v, QD), SL_OK);
-		assert_int_equal(poller_stop(&poller[v], QD, now_us() + 1000, &errors), SL_OK);
+		assert_int_equal(timed_start(&l, v), SL_OK);
+		assert_int_equal(timed_stop(v, now_us() + 1000), SL_OK);
 	}
 	assert_int_equal(timed_sample(&m, QD), SL_OK);
 	for (unsigned v = 0; v < VFS; v++)
@@ -371,7 +392,7 @@ static void test_stage(void **state)
 		}
 		uint64_t sum = 0;
 		for (unsigned v = 0; v < VFS; v++) {
-			assert_true(m.vf[v].ops > 0 && m.vf[v].latency.count >= m.vf[v].ops);
+			assert_true(m.vf[v].ops > 0 && m.vf[v].latency.count == m.vf[v].ops);
 			sum += m.vf[v].ops;
 		}
 		assert_int_equal(m.tally.timed_ops, sum);
@@ -408,7 +429,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup(name, start)
-		T(test_prepare), T(test_turn),  T(test_stop),
+		T(test_prepare), T(test_turn),  T(test_turn_takes_some), T(test_stop),
 		T(test_sample),  T(test_stage), T(test_stage_errors)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -582,9 +582,6 @@ static void test_words(void **state)
 {
 	(void)state;
 	struct iommu_irq irq;
-	struct model_delivery d;
-	struct iommu_fault f;
-	char text[256];
 	start(MODEL_CAP, MODEL_ECAP, 1, false);
 	assert_int_equal(iommu_irq_alloc(&mmu, fn, 1, 0x41, 3, &irq), SL_OK);
 	uint64_t addr = iommu_irq_message(&irq, 0).addr;
@@ -619,8 +616,20 @@ static void test_words(void **state)
 	e->lo = 0x8001;
 	vtd_table_flush(&mmu.vtd->unit[0], e, sizeof(*e));
 	expect_text(fn.rid, addr, 0, "entry 0 ok, posted");
-	/* the line for a fault */
-	assert_int_equal(vtd_ir_set(&mmu.vtd->unit[0], 0, vtd_irte_make(fn.rid, 0x41, 3, false)), SL_OK);
+	machine_end();
+}
+
+/* The line for a fault explains the entry where its content is why. */
+static void test_fault_words(void **state)
+{
+	(void)state;
+	struct iommu_irq irq;
+	struct model_delivery d;
+	struct iommu_fault f;
+	char text[256];
+	start(MODEL_CAP, MODEL_ECAP, 1, false);
+	assert_int_equal(iommu_irq_alloc(&mmu, fn, 1, 0x41, 3, &irq), SL_OK);
+	uint64_t addr = iommu_irq_message(&irq, 0).addr;
 	assert_int_equal(model_interrupt(m, other.rid, addr, 0, &d), 0x26);
 	assert_int_equal(iommu_fault_next(&mmu, &f), SL_OK);
 	iommu_fault_describe(&mmu, &f, text, sizeof(text));
@@ -632,6 +641,16 @@ static void test_words(void **state)
 	iommu_fault_describe(&mmu, &f, text, sizeof(text));
 	assert_string_equal(
 		text, "0000:3b:00.1 interrupt refused: compatibility format interrupt blocked (reason 0x25)");
+	assert_int_equal(vtd_ir_clear(&mmu.vtd->unit[0], 0, 1), SL_OK);
+	assert_int_equal(model_interrupt(m, fn.rid, addr, 0, &d), 0x22);
+	assert_int_equal(iommu_fault_next(&mmu, &f), SL_OK);
+	iommu_fault_describe(&mmu, &f, text, sizeof(text));
+	assert_non_null(strstr(text, "interrupt 0 refused: "));
+	assert_non_null(strstr(text, " (reason 0x22); entry 0 empty"));
+	assert_int_equal(model_interrupt(m, fn.rid, addr + 256 * 32, 0, &d), 0x21); /* no entry to explain */
+	assert_int_equal(iommu_fault_next(&mmu, &f), SL_OK);
+	iommu_fault_describe(&mmu, &f, text, sizeof(text));
+	assert_null(strchr(text, ';'));
 	machine_end();
 }
 
@@ -714,6 +733,7 @@ int main(void)
 		cmocka_unit_test(test_event),
 		cmocka_unit_test(test_oracle),
 		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_fault_words),
 		cmocka_unit_test(test_units),
 	};
 	return cmocka_run_group_tests(tests, ram_setup, NULL);
