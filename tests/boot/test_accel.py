@@ -58,7 +58,7 @@ def test_verified_and_refused(accel, gen):
     firmware = run.text.index(f"qat: 0000:01:00.0 firmware: {loaded} authenticated by the card and started")
     engines = {2: "engines 3ff, accelerators 1f, compression features 0", 4: "engines 1ff, accelerators 1, compression features 0"}[gen]
     assert f"{engines}; this way of loading has never run on silicon" in run.text
-    assert firmware < run.text.index("sriov: 0000:01:00.0 has 16 of 16 VFs on, 2 to be used") < run.text.index(": VFs off")
+    assert firmware < run.text.index("sriov: 0000:01:00.0 has 16 of 16 VFs enabled, 2 in use") < run.text.index(": VFs off")
     doorbells, ops = map(int, re.search(r"(\d+) doorbells for (\d+) operations", run.text).groups())
     assert doorbells * 3 < ops  # one for each ring of a batch of 8, and a few for the heads
     check_streams(run, ["deflate, fixed tables", "deflate, own tables"][:gen // 2])
