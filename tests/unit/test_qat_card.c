@@ -11,11 +11,14 @@
 #include "tests/unit/test.h"
 
 #define C62X_PF 0x37c8
+#define GEN4_PF 0x4940
 
 static struct pci_func pf_fn;
 static struct domain *const pf_dom = (struct domain *)&pf_fn;
 static uint8_t admin[QAT_PF_ADMIN], chunk[QAT_PF_CHUNK], regs[0x1000];
 static unsigned live, made, connected, starts, stops;
+static const struct qat_pf_chip *chip_is;
+static enum sl_err first_says, second_says; /* of the two files */
 static bool runs, admin_is_mapped, chunk_is_mapped;
 static enum sl_err chunk_says; /* when it is put */
 
@@ -33,7 +36,7 @@ enum sl_err qat_pf_masks(const struct qat_pf_chip *chip, uint32_t fuses, uint32_
 			 uint32_t *engines)
 {
 	(void)fuses, (void)straps;
-	assert_ptr_equal(chip, &qat_pf_c62x);
+	assert_ptr_equal(chip, chip_is);
 	*accels = *engines = 1;
 	return stages_call();
 }
@@ -42,7 +45,7 @@ enum sl_err qat_pf_bars(const struct qat_pf_chip *chip, uint32_t fuses, const ui
 			unsigned *misc, unsigned *rings)
 {
 	(void)chip, (void)fuses;
-	assert_int_equal(bytes[1], sizeof regs);
+	assert_true(bytes[1] == sizeof regs && bytes[0] == 0);
 	*misc = 1;
 	*rings = 2;
 	return stages_call();
@@ -50,7 +53,7 @@ enum sl_err qat_pf_bars(const struct qat_pf_chip *chip, uint32_t fuses, const ui
 
 bool qat_pf_runs(const struct qat_pf *pf)
 {
-	assert_true(pf->chip == &qat_pf_c62x && pf->engines == 1);
+	assert_true(pf->chip == chip_is && pf->engines == 1);
 	return runs;
 }
 
@@ -73,15 +76,23 @@ void qat_pf_stop(struct qat_pf *pf)
 enum sl_err qat_fw_read(struct span file, const struct qat_fw_chip *chip, struct qat_fw *out,
 			const char **why)
 {
-	(void)file, (void)chip, (void)out, (void)why;
-	return SL_OK;
+	(void)out;
+	assert_int_equal(file.n, 64);
+	assert_int_equal(chip->revision, 5);
+	if (first_says)
+		*why = "the first is bad";
+	return first_says;
 }
 
 enum sl_err qat_fw_read_mmp(struct span file, const struct qat_fw_chip *chip, struct qat_image *out,
 			    const char **why)
 {
-	(void)file, (void)chip, (void)out, (void)why;
-	return SL_OK;
+	(void)out;
+	assert_int_equal(file.n, 65);
+	assert_int_equal(chip->revision, 5);
+	if (second_says)
+		*why = "the second is bad";
+	return second_says;
 }
 
 volatile void *mmio_map(phys_t phys, uint64_t len)
@@ -161,19 +172,22 @@ static int set_up(void **s)
 {
 	(void)s;
 	stages_start(0, NULL);
-	pf_fn = (struct pci_func){.bdf = {0, 0x100}, .cfg = &cfg, .device = C62X_PF};
+	pf_fn = (struct pci_func){.bdf = {0, 0x100}, .cfg = &cfg, .device = C62X_PF, .revision = 5};
 	pf_fn.bar[1] = pf_fn.bar[2] = (struct pci_bar){.addr = 0xfe000000, .size = sizeof regs};
 	mach.pf = &pf_fn;
 	memset(boot.file, 0, sizeof boot.file);
 	live = made = connected = starts = stops = 0;
 	runs = admin_is_mapped = chunk_is_mapped = false;
-	chunk_says = SL_OK;
+	chunk_says = first_says = second_says = SL_OK;
+	chip_is = &qat_pf_c62x;
 	return 0;
 }
 
 static void with_files(void)
 {
-	boot.file[BOOT_QAT_C62X].len = boot.file[BOOT_QAT_C62X + 1].len = 64;
+	unsigned first = chip_is == &qat_pf_c62x ? BOOT_QAT_C62X : BOOT_QAT_4XXX;
+	boot.file[first].len = 64;
+	boot.file[first + 1].len = 65;
 }
 
 /* All is put back, and the PF reaches nothing. */
@@ -232,6 +246,68 @@ static void test_no_files(void **s)
 	assert_int_equal(starts + stops, 0);
 }
 
+/* One of the two files is missing, or not what it has to be: it is named. */
+static void test_bad_files(void **s)
+{
+	(void)s;
+	with_files();
+	boot.file[BOOT_QAT_C62X + 1].len = 0;
+	assert_int_equal(qat_firmware_start(&mach), SL_NOTFOUND);
+	assert_said("EFI/sluice/qat_c62x_mmp.bin cannot be used: it is missing or cannot be read");
+	stop();
+	with_files();
+	first_says = SL_BADVAL;
+	assert_int_equal(qat_firmware_start(&mach), SL_BADVAL);
+	assert_said("EFI/sluice/qat_c62x.bin cannot be used: the first is bad");
+	stop();
+	first_says = SL_OK;
+	second_says = SL_VERIFY;
+	assert_int_equal(qat_firmware_start(&mach), SL_VERIFY);
+	assert_said("EFI/sluice/qat_c62x_mmp.bin cannot be used: the second is bad");
+	stop();
+	assert_int_equal(starts + stops, 0);
+}
+
+/* Registers in I/O space, or without an address, are not used. */
+static void test_no_registers(void **s)
+{
+	(void)s;
+	with_files();
+	pf_fn.bar[2].addr = 0;
+	assert_int_equal(qat_firmware_start(&mach), SL_NOSPACE);
+	assert_said("0000:01:00.0 has no engines or registers that can be used");
+	stop();
+	pf_fn.bar[0] = (struct pci_bar){.addr = 0x1000, .size = 0x20, .io = true};
+	assert_int_equal(qat_firmware_start(&mach), SL_NOSPACE); /* qat_pf_bars() has seen 0 bytes */
+	stop();
+}
+
+/* Which bank has which service is known of firmware for gen4 that was loaded here, until it is stopped. */
+static void test_pairs(void **s)
+{
+	struct qat_pair pair[QAT_SERVICES];
+	(void)s;
+	with_files();
+	assert_int_equal(qat_firmware_start(&mach), SL_OK);
+	assert_false(qat_firmware_pairs(pair));
+	stop();
+	pf_fn.device = GEN4_PF;
+	chip_is = &qat_pf_4xxx;
+	with_files();
+	assert_int_equal(qat_firmware_start(&mach), SL_OK);
+	assert_true(qat_firmware_pairs(pair));
+	assert_true(pair[QAT_SYM].there && pair[QAT_SYM].bank == 1 && pair[QAT_SYM].rx == 1);
+	assert_true(pair[QAT_DC].there && pair[QAT_DC].bank == 0 && pair[QAT_DC].rx == 1);
+	assert_true(!pair[QAT_SYM].tx && !pair[QAT_DC].tx);
+	stop();
+	assert_false(qat_firmware_pairs(pair));
+	boot.file[BOOT_QAT_4XXX].len = 0;
+	runs = true;
+	assert_int_equal(qat_firmware_start(&mach), SL_OK);
+	assert_false(qat_firmware_pairs(pair));
+	stop();
+}
+
 /* Whichever call fails, what was made is put back, and a card that was touched is stopped. */
 static void test_any_call_fails(void **s)
 {
@@ -269,7 +345,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_loaded),   TEST(test_runs_already),   TEST(test_replaced),
-		TEST(test_no_files), TEST(test_any_call_fails), TEST(test_buffer_lost),
+		TEST(test_no_files), TEST(test_bad_files),      TEST(test_no_registers),
+		TEST(test_pairs),    TEST(test_any_call_fails), TEST(test_buffer_lost),
 	};
 	return cmocka_run_group_tests_name("qat_card", tests, NULL, NULL);
 }
