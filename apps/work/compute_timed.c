@@ -2,78 +2,85 @@
  * its own core, or by a core that goes round its VFs. Each tag does the job that was prepared for it again
  * and again; what that came to last is checked after the clock has stopped. */
 #include "apps/work/compute.h"
-#include "apps/vf/workers.h"
-#include "apps/report/latency.h"
+#include "apps/work/flow.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
-#include "kernel/time.h"
-#include "kernel/cpu.h"
 #include "kernel/tsc.h"
 
-#define SLACK_US 20000000u /* for a core that is late */
-
 /* One VF's side of the loop, accessed only by its core. */
-struct poller {
-	struct vf *vf;
-	uint32_t depth, left; /* in flight */
-	uint64_t ops, odd;    /* odd: not the status that the job has to end with */
+struct side {
+	struct flow flow; /* first */
+	uint32_t depth;
+	uint64_t odd; /* not taken, or not the status that the job has to end with */
 	struct compute_job job[JOB_TAGS];
-	uint64_t started[JOB_TAGS]; /* TSC by tag */
-	uint16_t status[JOB_TAGS];  /* the last one */
+	uint16_t status[JOB_TAGS]; /* the last one */
 	uint8_t service[JOB_TAGS];
 	uint64_t bytes[COMPUTE_SERVICES];
 	struct hist latency[COMPUTE_SERVICES];
 	enum sl_err err;
-} __attribute__((aligned(64)));
+};
 
-static struct poller poller[VFS_COMPUTING];
+static struct side side[VFS_COMPUTING];
 
 static const char *const service_names[COMPUTE_SERVICES] = {"cipher", "hash",    "HMAC",   "chain",
 							    "AEAD",   "deflate", "inflate"};
 
-static void send(struct poller *p, uint32_t tag, uint64_t now)
+static struct side *side_of(struct flow *f)
 {
-	struct compute *a = p->vf->compute;
-	p->started[tag] = now;
+	return (struct side *)(void *)f;
+}
+
+static void take(struct flow *f, const struct queue_done *done, uint64_t now, bool again)
+{
+	struct side *p = side_of(f);
+	uint32_t tag = done->tag;
+	unsigned s = p->service[tag];
+	p->status[tag] = done->status;
+	p->odd += (done->status != 0) != compute_of(f->vf)->jobs.state[tag].spoilt;
+	if (!again)
+		return;
+	hist_add(&p->latency[s], now - f->started[tag]);
+	p->bytes[s] += p->job[tag].len;
+}
+
+static void next(struct flow *f, uint32_t tag, unsigned slot, uint64_t now)
+{
+	struct side *p = side_of(f);
+	struct compute *a = f->vf->compute;
+	(void)slot;
+	f->started[tag] = now;
 	unsigned n = a->ops->submit(a, &p->job[tag], 1);
-	p->left += n;
+	f->flying += n;
 	p->odd += !n;
 }
 
-/* Takes what came back and, while the time runs, sends it again: one doorbell for each ring. */
-static unsigned turn(struct poller *p, bool again)
+/* One doorbell for each ring. */
+static void push(struct flow *f)
 {
-	struct queue_done done[JOB_TAGS];
-	struct jobs *j = &compute_of(p->vf)->jobs;
-	struct compute *a = p->vf->compute;
-	unsigned n = a->q.ops->poll(&a->q, done, JOB_TAGS);
-	if (!n)
-		return 0;
-	uint64_t now = cpu_tsc();
-	p->left -= n;
-	for (unsigned i = 0; i < n; i++) {
-		uint32_t tag = done[i].tag;
-		unsigned s = p->service[tag];
-		hist_add(&p->latency[s], now - p->started[tag]);
-		p->bytes[s] += p->job[tag].len;
-		p->status[tag] = done[i].status;
-		p->odd += (done[i].status != 0) != j->state[tag].spoilt;
-		if (again)
-			send(p, tag, now);
-	}
-	p->ops += n;
-	if (again)
-		a->q.ops->ring(&a->q);
-	return n;
+	f->waiting = 0;
+	f->vf->queue->ops->ring(f->vf->queue);
+}
+
+static unsigned turn(unsigned v)
+{
+	return flow_turn(&side[v].flow, true, take, next, push);
+}
+
+static unsigned last_turn(struct flow *f)
+{
+	return flow_turn(f, false, take, next, push);
 }
 
 /* On the VF's core: its rings filled for the first time. */
-static void begin(struct poller *p, struct vf *vf, uint32_t qd)
+static enum sl_err begin(struct worker *w, unsigned v)
 {
+	struct vf *vf = &w->m->vf[v];
 	struct jobs *j = &compute_of(vf)->jobs;
+	struct side *p = &side[v];
+	uint32_t qd = w->m->cfg->qd;
 	memset(p, 0, sizeof *p);
-	p->vf = vf;
+	vf->core = w->core;
 	p->depth = qd < JOB_TAGS ? qd : JOB_TAGS;
 	for (unsigned s = 0; s < COMPUTE_SERVICES; s++)
 		hist_reset(&p->latency[s]);
@@ -82,37 +89,25 @@ static void begin(struct poller *p, struct vf *vf, uint32_t qd)
 		p->service[tag] = j->spec[j->state[tag].kind].service;
 	}
 	j->round++;
-	vf->timed = vf->queue->stats;
+	flow_begin(&p->flow, vf);
 	for (uint32_t tag = 0; tag < p->depth; tag++)
-		send(p, tag, cpu_tsc());
-	vf->queue->ops->ring(vf->queue);
+		next(&p->flow, tag, tag, cpu_tsc());
+	push(&p->flow);
+	return SL_OK;
 }
 
-/* The clock has stopped: what is in flight, and what every tag came to. Latencies and counts stay as they
- * were. */
-static void end(struct poller *p)
+/* What every tag came to. A VF that failed has its error in err and in jobs.why, and the others go on: core 0
+ * resets it when all are done. */
+static enum sl_err end(unsigned v, uint64_t deadline)
 {
-	struct jobs *j = &compute_of(p->vf)->jobs;
-	struct compute *a = p->vf->compute;
-	struct queue_done done[JOB_TAGS];
-	struct deadline d = deadline_in(JOBS_SILENT_US);
-	while (p->left && !a->q.stats.bad) {
-		bool late = deadline_passed(&d);
-		unsigned n = a->q.ops->poll(&a->q, done, JOB_TAGS);
-		for (unsigned i = 0; i < n; i++) {
-			p->status[done[i].tag] = done[i].status;
-			p->odd += (done[i].status != 0) != j->state[done[i].tag].spoilt;
-		}
-		p->left -= n;
-		if (!n && late)
-			break;
-		core_progress();
-	}
-	j->left = p->left;
-	p->err = a->q.stats.bad ? SL_DEVICE : p->left ? SL_TIMEOUT : SL_OK;
+	struct side *p = &side[v];
+	struct queue *q = p->flow.vf->queue;
+	struct jobs *j = &compute_of(p->flow.vf)->jobs;
+	p->err = flow_end(&p->flow, deadline, last_turn);
+	j->left = p->flow.flying;
 	if (p->err) {
-		(void)a->q.ops->explain(&a->q, j->why, sizeof j->why);
-		return;
+		(void)q->ops->explain(q, j->why, sizeof j->why);
+		return SL_OK;
 	}
 	for (uint32_t tag = 0; tag < p->depth && !p->err; tag++)
 		p->err = jobs_check(j, tag, p->status[tag]);
@@ -121,33 +116,15 @@ static void end(struct poller *p)
 		fmt_print(j->why, sizeof j->why, "operations with a wrong status in the timed phase: %llu",
 			  (ull)p->odd);
 	}
+	return SL_OK;
 }
+
+static const struct flow_ops ops = {begin, turn, end};
 
 static void timed_worker(void *arg)
 {
 	struct worker *w = arg;
-	const struct config *cfg = w->m->cfg;
-	unsigned end_vf = w->first + w->n;
-	for (unsigned v = w->first; v < end_vf; v++)
-		begin(&poller[v], &w->m->vf[v], cfg->qd);
-	uint64_t start = cpu_tsc(), stop = start + cfg->seconds * tsc_info()->hz, now;
-	while ((now = cpu_tsc()) < stop) {
-		unsigned n = 0;
-		for (unsigned v = w->first; v < end_vf; v++)
-			n += turn(&poller[v], true);
-		core_progress();
-		if (!n)
-			cpu_pause();
-	}
-	w->ticks = now - start;
-	for (unsigned v = w->first; v < end_vf; v++) {
-		struct vf *vf = &w->m->vf[v];
-		vf->core = w->core;
-		vf->ops = poller[v].ops;
-		vf->timed.doorbells = vf->queue->stats.doorbells - vf->timed.doorbells;
-		vf->timed.empty_polls = vf->queue->stats.empty_polls - vf->timed.empty_polls;
-		end(&poller[v]);
-	}
+	flow_work(w, w->first + w->n, w->m->cfg->seconds * tsc_info()->hz, NULL, &ops);
 }
 
 /* --- the table */
@@ -160,8 +137,8 @@ static void print_vf(struct machine *m, unsigned v, struct report_table *t)
 	uint64_t bytes = 0;
 	hist_reset(&h);
 	for (unsigned s = 0; s < COMPUTE_SERVICES; s++) {
-		hist_merge(&h, &poller[v].latency[s]);
-		bytes += poller[v].bytes[s];
+		hist_merge(&h, &side[v].latency[s]);
+		bytes += side[v].bytes[s];
 	}
 	fmt_print(name, sizeof name, BDF_FMT, BDF_ARG(vf->fn->bdf));
 	fmt_print(core, sizeof core, "%u", vf->core);
@@ -174,8 +151,8 @@ static void print_service(const struct machine *m, unsigned s, const struct repo
 	uint64_t bytes = 0;
 	hist_reset(&h);
 	for (unsigned v = 0; v < m->vfs; v++) {
-		hist_merge(&h, &poller[v].latency[s]);
-		bytes += poller[v].bytes[s];
+		hist_merge(&h, &side[v].latency[s]);
+		bytes += side[v].bytes[s];
 	}
 	if (h.count)
 		report_row(t, &(struct report_row){service_names[s], "", &h, h.count, bytes, NULL});
@@ -183,12 +160,12 @@ static void print_service(const struct machine *m, unsigned s, const struct repo
 
 static void print_json(const struct machine *m, unsigned v, unsigned s)
 {
-	const struct hist *h = &poller[v].latency[s];
+	const struct hist *h = &side[v].latency[s];
 	if (!h->count)
 		return;
 	log_text(
 		"{\"t\":\"accel\",\"v\":1,\"vf\":%u,\"service\":\"%s\",\"ops\":%llu,\"bytes\":%llu,\"us\":%llu",
-		v, service_names[s], (ull)h->count, (ull)poller[v].bytes[s], (ull)m->tally.timed_us);
+		v, service_names[s], (ull)h->count, (ull)side[v].bytes[s], (ull)m->tally.timed_us);
 	report_latency_json(h);
 	log_text("}\n");
 }
@@ -217,7 +194,7 @@ enum sl_err compute_timed(struct machine *m)
 		"mixed operations of 16 to 4096 bytes, %u in flight on each of %u VFs, polled by %u cores, %u s",
 		qd < JOB_TAGS ? qd : JOB_TAGS, m->vfs, m->vfs < core_count() ? m->vfs : core_count(),
 		seconds);
-	enum sl_err e = workers_run(m, timed_worker, seconds * 1000000ull + SLACK_US);
+	enum sl_err e = workers_run(m, timed_worker, seconds * 1000000ull + 2 * FLOW_DRAIN_US);
 	if (e)
 		return e;
 	for (unsigned i = 0; i < core_count(); i++)
@@ -227,7 +204,7 @@ enum sl_err compute_timed(struct machine *m)
 		return SL_DEVICE;
 	print_table(m);
 	for (unsigned v = 0; v < m->vfs; v++) {
-		enum sl_err mine = poller[v].err ? compute_fault(m, &m->vf[v], poller[v].err) : SL_OK;
+		enum sl_err mine = side[v].err ? compute_fault(m, &m->vf[v], side[v].err) : SL_OK;
 		e = e ? e : mine;
 	}
 	return e;

@@ -68,7 +68,7 @@ def test_share(boot, cpus, cores):
     assert re.search(rf"operations in \d+ rounds on 4 VFs and {cpus} cores", run.text)
     assert "WARN cores" not in run.text
     if cpus > 1:
-        assert re.search(rf"time stamp counters: the farthest is core \d, -?\d+ ns .*; 0 of {cpus - 1} are", run.text)
+        assert re.search(rf"time stamp counters: core \d is furthest from core 0, by -?\d+ ns, .*; 0 of {cpus - 1} differ", run.text)
 
 
 def test_more_cores_than_vfs(boot):
@@ -249,7 +249,7 @@ def assert_third_free(used, size):
 def test_stacks(boot, words):
     """At least a third of every stack is never touched; the fullest one is named at the end."""
     run = boot(*words, qemu=["-smp", 3])
-    core, kind, used, size = re.search(r"cores: stacks: core (\d+) has used most of one \((\S+)\): (\d+) of (\d+) bytes", run.text).groups()
+    core, kind, used, size = re.search(r"cores: stacks: the deepest use was on core (\d+) \((\S+)\): (\d+) of (\d+) bytes", run.text).groups()
     assert_third_free(int(used), int(size))
 
 
@@ -277,7 +277,7 @@ def test_stray_interrupts(boot, folder):
     path, log = socket_path(folder, "gdb"), folder / "run/serial.log"
 
     def inject():
-        sluice.wait_for(log, "sriov: .* VFs on")
+        sluice.wait_for(log, "sriov: .* VFs enabled")
         gdb = Gdb(path)
         assert gdb.ask("Qqemu.PhyMemMode:1") == "OK"
         for core, vector in ((0, 0x51), (1, 0x51), (1, 0xEE), (1, 0x14)):
