@@ -7,7 +7,7 @@ import zlib
 NOISE_BEFORE = (
     '\x1b[2J\x1b[01;01HBdsDxe: loading Boot0001\r\nsluice: loading\r\n[    0.057582] boot: UEFI firmware "EDK II"\r\n'
 )
-NOISE_AFTER = "[    6.978040] verdict: every result was right\r\nRESULT v=1 app=audit ok=1\r\n"
+NOISE_AFTER = "[    6.978040] verdict: every result was correct\r\nRESULT v=1 app=audit ok=1\r\n"
 
 
 def le(value, size):

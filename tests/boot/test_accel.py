@@ -58,7 +58,7 @@ def test_verified_and_refused(accel, gen):
     firmware = run.text.index(f"qat: 0000:01:00.0 firmware: {loaded} authenticated by the card and started")
     engines = {2: "engines 3ff, accelerators 1f, compression features 0", 4: "engines 1ff, accelerators 1, compression features 0"}[gen]
     assert f"{engines}; this way of loading has never run on silicon" in run.text
-    assert firmware < run.text.index("sriov: 0000:01:00.0 has 16 of 16 VFs on, 2 to be used") < run.text.index(": VFs off")
+    assert firmware < run.text.index("sriov: 0000:01:00.0 has 16 of 16 VFs enabled, 2 in use") < run.text.index(": VFs off")
     doorbells, ops = map(int, re.search(r"(\d+) doorbells for (\d+) operations", run.text).groups())
     assert doorbells * 3 < ops  # one for each ring of a batch of 8, and a few for the heads
     check_streams(run, ["deflate, fixed tables", "deflate, own tables"][:gen // 2])
@@ -141,7 +141,7 @@ def test_a_vf_that_fails_for_good(accel):
     run.assert_not_ok("VF 1 .* is abandoned after 9 faults", stage="accel")
     assert run.number("vf_faults") == 9 and run.number("recovered") < 9
     for service in SERVICES:
-        least = re.search(rf"accel: {service}: (\d+) operations on 1 VFs \(1 given up, and not counted\), at least (\d+) on each", run.text)
+        least = re.search(rf"accel: {service}: (\d+) operations on 1 VFs \(1 abandoned and not counted\), at least (\d+) on each", run.text)
         assert least and least[1] == least[2] and int(least[1]) >= 300, service
 
 
@@ -154,7 +154,7 @@ def test_vf_0_is_given_up(accel, words, card):
     run.assert_not_ok("VF 0 .* is abandoned after 1 faults: .*data is not what was expected", stage="accel")
     assert run.result["err"] == "VERIFY"
     for service in SERVICES:
-        assert re.search(rf"accel: {service}: \d+ operations on 2 VFs \(1 given up, and not counted\)", run.text), service
+        assert re.search(rf"accel: {service}: \d+ operations on 2 VFs \(1 abandoned and not counted\)", run.text), service
     assert "on 3 VFs, at least" not in run.text
 
 
@@ -194,7 +194,7 @@ def firmware_refused(accel, firmware, words):
     run = accel("device=qat", "vfs=2", env={"FIRMWARE": str(firmware)})
     run.assert_not_ok(words, stage="firmware")
     assert len([line for line in run.lines if "] FAIL " in line]) == 1
-    assert "VFs on" not in run.text and run.result["faults"] == "0"
+    assert "VFs enabled" not in run.text and run.result["faults"] == "0"
 
 
 def test_no_firmware(accel, folder):

@@ -277,7 +277,7 @@ def test_stray_interrupts(boot, folder):
     path, log = socket_path(folder, "gdb"), folder / "run/serial.log"
 
     def inject():
-        sluice.wait_for(log, "sriov: .* VFs on")
+        sluice.wait_for(log, "sriov: .* VFs enabled")
         gdb = Gdb(path)
         assert gdb.ask("Qqemu.PhyMemMode:1") == "OK"
         for core, vector in ((0, 0x51), (1, 0x51), (1, 0xEE), (1, 0x14)):

@@ -63,7 +63,7 @@ def test_survived(timed, line, err, words):
 def test_in_the_report(boot, monitor, folder):
     """app=audit json=1: each error is a line and a warning with what was read, and a replay of the log has the same."""
     def inject():
-        sluice.wait_for(folder / "run/serial.log", "hardware: errors are looked for after each stage")
+        sluice.wait_for(folder / "run/serial.log", "hardware: errors are checked after each stage")
         monitor("nmi", CORRECTED, "pcie_aer_inject_error rp0 COMP_TIME")
 
     with sluice.beside(inject):

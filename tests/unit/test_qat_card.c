@@ -16,7 +16,7 @@
 static struct pci_func pf_fn;
 static struct domain *const pf_dom = (struct domain *)&pf_fn;
 static uint8_t admin[QAT_PF_ADMIN], chunk[QAT_PF_CHUNK], regs[0x1000];
-static unsigned live, made, connected, starts, stops;
+static unsigned live, made, connected, starts, stops, chunk_puts;
 static const struct qat_pf_chip *chip_is;
 static enum sl_err first_says, second_says; /* of the two files */
 static bool runs, admin_is_mapped, chunk_is_mapped;
@@ -24,8 +24,8 @@ static enum sl_err chunk_says; /* when it is put */
 
 static uint32_t cfg_rd(void *ctx, bdf_t fn, uint16_t off, unsigned bytes)
 {
-	(void)ctx, (void)fn, (void)off, (void)bytes;
-	return 0;
+	(void)ctx, (void)fn, (void)bytes;
+	return off;
 }
 
 static const struct pci_cfg cfg = {.rd = cfg_rd};
@@ -35,8 +35,9 @@ static const struct pci_cfg cfg = {.rd = cfg_rd};
 enum sl_err qat_pf_masks(const struct qat_pf_chip *chip, uint32_t fuses, uint32_t straps, uint32_t *accels,
 			 uint32_t *engines)
 {
-	(void)fuses, (void)straps;
 	assert_ptr_equal(chip, chip_is);
+	assert_true(fuses == chip->fuses &&
+		    straps == chip->straps); /* what is read is the register's offset */
 	*accels = *engines = 1;
 	return stages_call();
 }
@@ -132,6 +133,7 @@ enum sl_err dma_get(struct domain *dom, iova_t iova, uint64_t len, unsigned perm
 	if (e)
 		return e;
 	bool of_admin = len == QAT_PF_ADMIN;
+	assert_true(of_admin ? iova.v == WINDOW : len == QAT_PF_CHUNK && iova.v >= WINDOW + QAT_PF_ADMIN);
 	live++;
 	*(of_admin ? &admin_is_mapped : &chunk_is_mapped) = true;
 	*out = (struct dma_buf){of_admin ? admin : chunk, iova, PHYS(0x1000), len, dom};
@@ -143,6 +145,7 @@ enum sl_err dma_put(struct dma_buf *buf)
 	if (!buf->va)
 		return SL_OK;
 	bool of_admin = buf->va == admin;
+	chunk_puts += !of_admin;
 	if (!of_admin && chunk_says)
 		return chunk_says;
 	live--;
@@ -176,7 +179,7 @@ static int set_up(void **s)
 	pf_fn.bar[1] = pf_fn.bar[2] = (struct pci_bar){.addr = 0xfe000000, .size = sizeof regs};
 	mach.pf = &pf_fn;
 	memset(boot.file, 0, sizeof boot.file);
-	live = made = connected = starts = stops = 0;
+	live = made = connected = starts = stops = chunk_puts = 0;
 	runs = admin_is_mapped = chunk_is_mapped = false;
 	chunk_says = first_says = second_says = SL_OK;
 	chip_is = &qat_pf_c62x;
@@ -204,11 +207,16 @@ static void test_loaded(void **s)
 {
 	(void)s;
 	with_files();
-	assert_int_equal(qat_firmware_start(&mach), SL_OK);
-	assert_true(starts == 1 && admin_is_mapped && !chunk_is_mapped);
-	assert_ptr_equal(qat_pf_memory(&mach)->va, admin);
-	stop();
-	assert_int_equal(stops, 1);
+	for (unsigned i = 0; i < 2; i++) { /* the second run of a machine knows nothing of the first */
+		starts = stops = 0;
+		said_clear();
+		assert_int_equal(qat_firmware_start(&mach), SL_OK);
+		assert_said("firmware: 1 images of 129 bytes");
+		assert_true(starts == 1 && admin_is_mapped && !chunk_is_mapped);
+		assert_ptr_equal(qat_pf_memory(&mach)->va, admin);
+		stop();
+		assert_int_equal(stops, 1);
+	}
 }
 
 /* Firmware that runs already is left as it is, also at the end; the buffer for images is unmapped, as the PF
@@ -327,7 +335,8 @@ static void test_any_call_fails(void **s)
 	}
 }
 
-/* A buffer that a unit may still translate to is not freed: that ends the stage. The other one is freed. */
+/* A buffer that a unit may still translate to is not freed: that ends the stage. The other one is freed. A
+ * later run does not touch the buffer, whose domain is gone. */
 static void test_buffer_lost(void **s)
 {
 	(void)s;
@@ -337,6 +346,11 @@ static void test_buffer_lost(void **s)
 	qat_firmware_stop(&mach);
 	assert_said("0000:01:00.0 was not put back cleanly");
 	assert_true(chunk_is_mapped && !admin_is_mapped && !connected);
+	chunk_puts = stages_calls = 0;
+	stages_fail_at = 1;
+	assert_int_equal(qat_firmware_start(&mach), SL_DEVICE);
+	qat_firmware_stop(&mach);
+	assert_int_equal(chunk_puts, 0);
 }
 
 #define TEST(f) cmocka_unit_test_setup(f, set_up)

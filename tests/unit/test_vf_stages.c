@@ -25,7 +25,7 @@ static struct dma_buf pf_buf;
 static char domains[VFS]; /* the address of one is a domain */
 static char did[4096];
 static unsigned live, made, connected; /* buffers, domains, functions that may do DMA */
-static enum sl_err read_says, put_says, close_says, flr_says;
+static enum sl_err read_says, put_says, close_says, flr_says, disable_says;
 static unsigned given; /* VFs that the PF gives, when it is asked for more; 0: as many as it is asked for */
 static bool has_data, has_pf_memory;
 
@@ -97,7 +97,7 @@ static enum sl_err vf_open(struct machine *m, struct vf *vf)
 {
 	assert_ptr_equal(m, &mach);
 	assert_ptr_equal(vf->own, &domains[vf->index]);
-	assert_true(vf->attached && vf->queues.len == WINDOW_BUFFERS);
+	assert_true(vf->attached && vf->pair == 1 && vf->queues.len == WINDOW_BUFFERS);
 	assert_int_equal(vf->buffers.iova.v, WINDOW + WINDOW_BUFFERS);
 	enum sl_err e = step("open", vf->index);
 	vf_stores(vf, e ? NULL : &medium);
@@ -162,7 +162,7 @@ enum sl_err sriov_disable(struct pci *pci, struct pci_func *pf)
 	(void)pci;
 	assert_ptr_equal(pf, &pf_fn);
 	act("disable");
-	return SL_OK;
+	return disable_says;
 }
 
 struct pci_func *sriov_vf(const struct pci *pci, const struct pci_func *pf, uint16_t index)
@@ -286,14 +286,16 @@ enum sl_err tables_exact(struct iommu *mmu, bdf_t fn, const struct table_range *
 
 enum sl_err batch_start(struct vf *vf)
 {
-	assert_true(vf->batch.n == 1 && vf->batch.req[0].op == BLOCK_READ);
+	const struct block_req *r = &vf->batch.req[0];
+	assert_true(vf->batch.n == 1 && r->op == BLOCK_READ && r->blocks == CHUNK / store.block);
+	assert_true(r->data.v == vf->buffers.iova.v && r->lba == 0);
 	return step("read", vf->index);
 }
 
 enum sl_err batch_finish(struct machine *m)
 {
 	assert_ptr_equal(m, &mach);
-	return SL_OK;
+	return stages_call();
 }
 
 enum sl_err pci_flr(const struct pci *pci, struct pci_func *fn)
@@ -326,7 +328,7 @@ static int set_up(void **s)
 	store = (struct block_store){.block = 512, .blocks = 1024};
 	did[0] = 0;
 	live = made = connected = given = 0;
-	read_says = put_says = close_says = flr_says = SL_OK;
+	read_says = put_says = close_says = flr_says = disable_says = SL_OK;
 	has_data = has_pf_memory = false;
 	return 0;
 }
@@ -450,6 +452,22 @@ static void test_sriov_fails(void **s)
 	assert_int_equal(mach.vfs, 0);
 }
 
+/* Whether the VFs went is said; they are not disabled a second time. */
+static void test_sriov_undone(void **s)
+{
+	(void)s;
+	for (unsigned i = 0; i < 2; i++) {
+		disable_says = i ? SL_TIMEOUT : SL_OK;
+		said_clear();
+		vfs_on();
+		undo_sriov(&mach);
+		undo_sriov(&mach);
+		assert_did("disable; ");
+		assert_said(i ? "WARN sriov: 0000:01:00.0: the VFs could not be disabled"
+			      : "sriov: 0000:01:00.0: VFs off, NumVFs and VF BARs put back");
+	}
+}
+
 /* No PF, one without SR-IOV, or no room for VFs: the run goes on without VFs. */
 static void test_no_vfs(void **s)
 {
@@ -533,7 +551,7 @@ static void test_any_call_fails(void **s)
 	kind.pairs_open = pairs_open;
 	assert_int_equal(stage_domains(&mach), SL_OK);
 	unsigned calls = stages_calls;
-	assert_int_equal(calls, 3 * 5 + 1 + 3 + 3 + 1 + 1); /* a read, pairs, exact, of the PF, absent */
+	assert_int_equal(calls, 3 * 5 + 2 + 3 + 3 + 1 + 1); /* a read, pairs, exact, of the PF, absent */
 	undo();
 	for (unsigned at = 1; at <= calls; at++) {
 		stages_calls = 0;
@@ -584,11 +602,20 @@ static void test_first_read(void **s)
 	(void)s;
 	vfs_on();
 	has_data = true;
+	stages_fail_at = 7; /* five calls for the VF, the read, its answer */
+	assert_int_equal(stage_domains(&mach), SL_DEVICE);
+	assert_not_said("the first completion");
+	undo();
+	mach.first_done = false;
 	for (unsigned i = 0; i < 2; i++) {
+		did[0] = 0;
 		assert_int_equal(stage_domains(&mach), SL_OK);
 		assert_int_equal(strstr(did, "open 0; read 0; watch 1; ") != NULL, i == 0);
 		assert_null(strstr(did, "read 1; "));
 		assert_true(mach.first_done);
+		if (i == 0)
+			assert_said("0000:01:00.1: the first completion, ");
+		said_clear();
 		undo();
 		did[0] = 0;
 	}
@@ -618,13 +645,11 @@ static void test_reset(void **s)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_kind),           TEST(test_pf_open_fails),
-		TEST(test_firmware),       TEST(test_vfs_max),
-		TEST(test_vfs_said),       TEST(test_sriov_fails),
-		TEST(test_no_vfs),         TEST(test_domains),
-		TEST(test_untranslated),   TEST(test_second_vf_fails),
-		TEST(test_any_call_fails), TEST(test_vf_close_fails),
-		TEST(test_block_lost),     TEST(test_first_read),
+		TEST(test_kind),           TEST(test_pf_open_fails),   TEST(test_firmware),
+		TEST(test_vfs_max),        TEST(test_vfs_said),        TEST(test_sriov_fails),
+		TEST(test_sriov_undone),   TEST(test_no_vfs),          TEST(test_domains),
+		TEST(test_untranslated),   TEST(test_second_vf_fails), TEST(test_any_call_fails),
+		TEST(test_vf_close_fails), TEST(test_block_lost),      TEST(test_first_read),
 		TEST(test_reset),
 	};
 	return cmocka_run_group_tests_name("vf_stages", tests, NULL, NULL);
