@@ -1,46 +1,29 @@
 /* One row of the benchmark, once: its VFs worked by their cores for a fixed time. Buffers are prepared before
  * the clock starts, and looked at after it has stopped. */
 #include "apps/measure/bench.h"
-#include "apps/bringup/faults.h"
 #include "apps/vf/batch.h"
 #include "apps/work/timed.h"
-#include "apps/vf/workers.h"
-#include "apps/work/pattern.h"
-#include "apps/report/latency.h"
 #include "kernel/str.h"
-#include "kernel/time.h"
-#include "kernel/cpu.h"
 #include "kernel/tsc.h"
 
-#define POLL_MAX   32u
-#define DRAIN_US   10000000u
 #define WRITE_MARK 0x7ffffffeu /* a round of pattern_seed() that reads never see */
 
 /* One VF's side of a row, its core's own while the row runs. */
 struct side {
-	struct vf *vf;
+	struct flow flow; /* first; places are a request apart: so many for reads, then so many for writes */
 	struct bench_row row;
 	struct domain *dom; /* to map in, with BENCH_STRICT */
 	struct dma_buf buf; /* buffers to read into, after them those to write from */
-	uint64_t random, next;
-	uint32_t places; /* where on the medium a request may start, a request apart; so many for reads, then
-			    so many for writes */
+	uint64_t next;
 	uint32_t repeat;
-	uint64_t started[BUFFER_SLOTS]; /* TSC by tag */
-	uint32_t place[BUFFER_SLOTS];   /* of the tag's last request */
-	bool wrote[BUFFER_SLOTS];       /* it was a write */
-	struct block_req *waiting;      /* to be sent */
-	unsigned n_waiting, flying;
-	unsigned errors;
-	struct queue_stats stats; /* what queue.stats grew by while the clock ran */
-	uint64_t ops;             /* while the clock ran */
-} __attribute__((aligned(64)));
+	bool wrote[BUFFER_SLOTS]; /* the tag's last request was a write */
+};
 
 static struct side side[VFS_MAX];
 
 static uint64_t write_seed(const struct side *s, uint32_t tag)
 {
-	return pattern_seed(s->vf->index, WRITE_MARK, (uint64_t)s->repeat << 32 | tag);
+	return pattern_seed(s->flow.vf->index, WRITE_MARK, (uint64_t)s->repeat << 32 | tag);
 }
 
 static uint64_t buffer_off(const struct side *s, uint32_t tag, bool write)
@@ -53,96 +36,101 @@ static uint64_t buffer_off(const struct side *s, uint32_t tag, bool write)
 static struct block_req next_request(struct side *s, uint32_t tag)
 {
 	const struct bench_row *row = &s->row;
-	bool write = row->writes && pattern_random(&s->random) % 100 < row->writes;
-	uint64_t n = row->seq ? s->next++ : pattern_random(&s->random);
-	uint64_t place = n % s->places;
+	struct flow *f = &s->flow;
+	bool write = row->writes && pattern_random(&f->random) % 100 < row->writes;
+	uint64_t n = row->seq ? s->next++ : pattern_random(&f->random);
+	uint64_t place = n % f->places;
 	if (write) {
 		n = row->seq ? n / row->depth : n;
-		place = s->places + n % (s->places / row->depth) * row->depth + tag;
+		place = f->places + n % (f->places / row->depth) * row->depth + tag;
 	}
-	s->place[tag] = (uint32_t)place;
+	f->place[tag] = (uint32_t)place;
 	s->wrote[tag] = write;
-	struct block_req r = vf_request(s->vf, s->vf->data, write ? BLOCK_WRITE : BLOCK_READ, 0, tag);
-	r.blocks = (uint16_t)(row->bytes / s->vf->data->block);
+	struct block_req r = vf_request(f->vf, f->vf->data, write ? BLOCK_WRITE : BLOCK_READ, 0, tag);
+	r.blocks = (uint16_t)(row->bytes / f->vf->data->block);
 	r.lba += place * r.blocks;
 	r.data = IOVA(s->buf.iova.v + buffer_off(s, tag, write));
 	return r;
 }
 
-/* Rings for all that waits. From here a request's time counts. */
-static void send(struct side *s)
+static struct side *side_of(struct flow *f)
 {
-	struct block *a = s->vf->medium;
+	return (struct side *)(void *)f;
+}
+
+/* Rings for all that waits. From here a request's time counts. */
+static void send(struct flow *f)
+{
+	const struct side *s = side_of(f);
 	uint64_t now = cpu_tsc();
-	for (unsigned i = 0; i < s->n_waiting; i++) {
-		const struct block_req *r = &s->waiting[i];
-		s->started[r->tag] = now;
+	for (unsigned i = 0; i < f->waiting; i++) {
+		const struct block_req *r = &f->vf->batch.req[i];
+		f->started[r->tag] = now;
 		if (s->dom && domain_map(s->dom, r->data, PHYS(s->buf.phys.v + r->data.v - s->buf.iova.v),
 					 s->row.bytes, r->op == BLOCK_READ ? DOMAIN_W : DOMAIN_R))
-			s->errors++;
+			f->errors++;
 	}
-	unsigned sent = a->ops->submit(a, s->waiting, s->n_waiting);
-	s->errors += s->n_waiting - sent;
-	s->flying += sent;
-	s->n_waiting = 0;
-	a->q.ops->ring(&a->q);
+	flow_send(f);
 }
 
-/* Takes what came back; with again set, as many are sent, as soon as a batch is together. Returns how many
- * came. */
-static unsigned turn(struct side *s, bool again)
+static void take(struct flow *f, const struct queue_done *done, uint64_t now, bool again)
 {
-	struct queue_done done[POLL_MAX];
-	struct block *a = s->vf->medium;
-	unsigned n = a->q.ops->poll(&a->q, done, POLL_MAX);
-	if (!n)
-		return 0;
-	uint64_t now = cpu_tsc();
-	for (unsigned i = 0; i < n; i++) {
-		uint32_t tag = done[i].tag;
-		s->errors += done[i].status != 0;
-		if (s->dom) {
-			iova_t at = IOVA(s->buf.iova.v + buffer_off(s, tag, s->wrote[tag]));
-			if (domain_unmap(s->dom, at, s->row.bytes))
-				s->errors++;
-			now = cpu_tsc();
-		}
-		if (!again)
-			continue;
-		hist_add(&s->vf->latency, now - s->started[tag]);
-		s->waiting[s->n_waiting++] = next_request(s, tag);
+	const struct side *s = side_of(f);
+	uint32_t tag = done->tag;
+	f->errors += done->status != 0;
+	if (s->dom) {
+		iova_t at = IOVA(s->buf.iova.v + buffer_off(s, tag, s->wrote[tag]));
+		if (domain_unmap(s->dom, at, s->row.bytes))
+			f->errors++;
+		now = cpu_tsc();
 	}
-	s->flying -= n;
-	if (again) {
-		s->ops += n;
-		if (s->n_waiting >= s->row.batch)
-			send(s);
-	}
-	return n;
+	if (again)
+		hist_add(&f->vf->latency, now - f->started[tag]);
 }
 
-static void start_side(struct side *s)
+static void next(struct flow *f, uint32_t tag, unsigned slot, uint64_t now)
 {
-	s->ops = 0;
-	s->n_waiting = 0;
+	(void)now;
+	f->vf->batch.req[slot] = next_request(side_of(f), tag);
+}
+
+/* As soon as a batch is together. */
+static void push(struct flow *f)
+{
+	if (f->waiting >= side_of(f)->row.batch)
+		send(f);
+}
+
+static unsigned turn(unsigned v)
+{
+	return flow_turn(&side[v].flow, true, take, next, push);
+}
+
+/* What waits is sent too: its places count as its own already. */
+static unsigned last_turn(struct flow *f)
+{
+	if (f->waiting)
+		send(f);
+	return flow_turn(f, false, take, next, push);
+}
+
+static enum sl_err begin(struct worker *w, unsigned v)
+{
+	struct side *s = &side[v];
+	flow_begin(&s->flow, &w->m->vf[v]);
 	for (uint32_t tag = 0; tag < s->row.depth; tag++)
-		s->waiting[s->n_waiting++] = next_request(s, tag);
-	s->stats = s->vf->queue->stats;
-	send(s);
+		next(&s->flow, tag, tag, 0);
+	s->flow.waiting = s->row.depth;
+	send(&s->flow);
+	return SL_OK;
 }
 
-static enum sl_err stop_side(struct side *s, uint64_t deadline)
+static enum sl_err end(unsigned v, uint64_t deadline)
 {
-	const struct queue_stats *now = &s->vf->queue->stats;
-	s->stats = (struct queue_stats){.doorbells = now->doorbells - s->stats.doorbells,
-					.empty_polls = now->empty_polls - s->stats.empty_polls};
-	send(s); /* their places count as theirs already */
-	while (s->flying && !s->vf->cut && now_us() < deadline)
-		(void)turn(s, false);
-	if (s->vf->cut || s->errors || s->vf->queue->stats.bad)
-		return SL_DEVICE;
-	return s->flying ? SL_TIMEOUT : SL_OK;
+	return flow_end(&side[v].flow, deadline, last_turn);
 }
+
+static const struct flow_ops row_ops = {begin, turn, end};
 
 /* Of what runs: VFs, as with interrupts a core is given some of which the row has none; and how long. */
 static unsigned rows_vfs;
@@ -152,32 +140,12 @@ static void bench_worker(void *arg)
 {
 	struct worker *w = arg;
 	struct wait_set rings;
-	unsigned end = w->first + w->n < rows_vfs ? w->first + w->n : rows_vfs;
-	if (w->first >= end)
+	unsigned last = w->first + w->n < rows_vfs ? w->first + w->n : rows_vfs;
+	if (w->first >= last)
 		return;
-	wait_of(w->m, w->first, end - w->first, &rings);
-	for (unsigned v = w->first; v < end; v++)
-		start_side(&side[v]);
-	uint64_t start = cpu_tsc(), now = start;
-	uint64_t stop = start + rows_ms * (tsc_info()->hz / 1000);
-	uint64_t stop_us = now_us() + rows_ms * 1000ull;
-	for (; now < stop; now = cpu_tsc()) {
-		unsigned n = 0;
-		for (unsigned v = w->first; v < end; v++)
-			n += turn(&side[v], true);
-		core_progress();
-		if (rings.mode != WAIT_POLL)
-			wait_turn(&rings, n, stop_us);
-		else if (!n)
-			cpu_pause();
-	}
-	w->ticks = now - start;
-	uint64_t deadline = now_us() + DRAIN_US;
-	for (unsigned v = w->first; v < end; v++) {
-		enum sl_err e = stop_side(&side[v], deadline);
-		w->ops += side[v].ops;
-		w->err = w->err ? w->err : e;
-	}
+	wait_of(w->m, w->first, last - w->first, &rings);
+	flow_work(w, last, rows_ms * (tsc_info()->hz / 1000), rings.mode == WAIT_POLL ? NULL : &rings,
+		  &row_ops);
 }
 
 static uint8_t *buffer_of(const struct side *s, uint32_t tag, bool write)
@@ -189,7 +157,7 @@ static uint8_t *buffer_of(const struct side *s, uint32_t tag, bool write)
 static void fill_buffers(const struct side *s)
 {
 	for (uint32_t tag = 0; tag < s->row.depth; tag++) {
-		pattern_fill(buffer_of(s, tag, false), s->row.bytes, ~timed_seed(s->vf, 0));
+		pattern_fill(buffer_of(s, tag, false), s->row.bytes, ~timed_seed(s->flow.vf, 0));
 		if (s->row.writes)
 			pattern_fill(buffer_of(s, tag, true), s->row.bytes, write_seed(s, tag));
 	}
@@ -200,7 +168,7 @@ static bool read_right(const struct side *s, uint32_t tag)
 	uint32_t chunks = s->row.bytes / CHUNK;
 	for (uint32_t i = 0; i < chunks; i++)
 		if (!pattern_check(buffer_of(s, tag, false) + i * CHUNK, CHUNK,
-				   timed_seed(s->vf, (uint64_t)s->place[tag] * chunks + i)))
+				   timed_seed(s->flow.vf, (uint64_t)s->flow.place[tag] * chunks + i)))
 			return false;
 	return true;
 }
@@ -208,7 +176,7 @@ static bool read_right(const struct side *s, uint32_t tag)
 /* What the tags wrote last, read back by the VF's usual buffers. */
 static enum sl_err writes_right(struct machine *m, struct side *s)
 {
-	struct vf *vf = s->vf;
+	struct vf *vf = s->flow.vf;
 	struct batch *b = &vf->batch;
 	b->n = 0;
 	for (uint32_t tag = 0; tag < s->row.depth; tag++) {
@@ -216,7 +184,7 @@ static enum sl_err writes_right(struct machine *m, struct side *s)
 			continue;
 		struct block_req r = vf_request(vf, vf->data, BLOCK_READ, 0, b->n);
 		r.blocks = (uint16_t)(s->row.bytes / vf->data->block);
-		r.lba += (uint64_t)s->place[tag] * r.blocks;
+		r.lba += (uint64_t)s->flow.place[tag] * r.blocks;
 		r.data = IOVA(vf->buffers.iova.v + (uint64_t)b->n * s->row.bytes);
 		b->req[b->n++] = r;
 	}
@@ -269,13 +237,13 @@ static void add_up(struct bench_result *out, uint64_t waits, uint64_t irqs)
 	for (unsigned i = 0; i < core_count(); i++)
 		ticks = worker_of(i)->ticks > ticks ? worker_of(i)->ticks : ticks;
 	for (unsigned v = 0; v < row->vfs; v++) {
-		const struct side *s = &side[v];
-		ops += s->ops;
-		least = s->ops < least ? s->ops : least;
-		most = s->ops > most ? s->ops : most;
-		out->doorbells += s->stats.doorbells;
-		out->empty += s->stats.empty_polls;
-		hist_merge(&out->latency, &s->vf->latency);
+		const struct vf *vf = side[v].flow.vf;
+		ops += vf->ops;
+		least = vf->ops < least ? vf->ops : least;
+		most = vf->ops > most ? vf->ops : most;
+		out->doorbells += vf->timed.doorbells;
+		out->empty += vf->timed.empty_polls;
+		hist_merge(&out->latency, &vf->latency);
 	}
 	uint64_t us = report_ns(ticks) / 1000;
 	out->iops[out->repeats++] = us ? ops * 1000000 / us : 0;
@@ -297,10 +265,11 @@ static enum sl_err run_once(struct machine *m, struct bench_result *out, bool wa
 	rows_ms = warm_up ? (ms + 3) / 4 : ms;
 	for (unsigned v = 0; v < vfs; v++) {
 		side[v].repeat = 2 * out->repeats + warm_up;
-		hist_reset(&side[v].vf->latency);
+		hist_reset(&side[v].flow.vf->latency);
 		fill_buffers(&side[v]);
 	}
-	uint64_t limit_us = rows_ms * 1000ull + 2 * DRAIN_US, irqs = irqs_of(m, vfs), waits = iommu_waits(m);
+	uint64_t limit_us = rows_ms * 1000ull + 2 * FLOW_DRAIN_US, irqs = irqs_of(m, vfs),
+		 waits = iommu_waits(m);
 	/* An interrupt goes to the core that workers_run() gives the VF to. */
 	enum sl_err e = out->row.mode == WAIT_POLL ? workers_run_first(m, vfs, bench_worker, limit_us)
 						   : workers_run(m, bench_worker, limit_us);
@@ -317,25 +286,25 @@ static enum sl_err run_once(struct machine *m, struct bench_result *out, bool wa
 /* The side's buffers, mapped as the row wants them. */
 static enum sl_err map_buffers(struct machine *m, struct side *s, const phys_t *huge)
 {
-	const struct dma_buf *own = &s->vf->buffers;
+	const struct dma_buf *own = &s->flow.vf->buffers;
 	enum sl_err e = SL_OK;
 	s->buf = *own;
 	switch (s->row.map) {
 	case BENCH_STRICT:
 		s->buf.iova = window_at(m, WINDOW_HOLE);
-		s->dom = s->vf->dom;
+		s->dom = s->flow.vf->dom;
 		break;
 	case BENCH_4K:
 		s->buf.iova = window_at(m, WINDOW_HOLE);
 		for (uint64_t off = 0; off < own->len && !e; off += PAGE_SIZE)
-			e = domain_map(s->vf->dom, IOVA(s->buf.iova.v + off), PHYS(own->phys.v + off),
+			e = domain_map(s->flow.vf->dom, IOVA(s->buf.iova.v + off), PHYS(own->phys.v + off),
 				       PAGE_SIZE, DOMAIN_RW);
 		break;
 	case BENCH_1G:
-		e = domain_iova_alloc(s->vf->dom, PAGE_1G, PAGE_1G, &s->buf.iova);
-		s->buf = (struct dma_buf){phys_va(*huge), s->buf.iova, *huge, PAGE_1G, s->vf->dom};
+		e = domain_iova_alloc(s->flow.vf->dom, PAGE_1G, PAGE_1G, &s->buf.iova);
+		s->buf = (struct dma_buf){phys_va(*huge), s->buf.iova, *huge, PAGE_1G, s->flow.vf->dom};
 		if (!e)
-			e = domain_map(s->vf->dom, s->buf.iova, *huge, PAGE_1G, DOMAIN_RW);
+			e = domain_map(s->flow.vf->dom, s->buf.iova, *huge, PAGE_1G, DOMAIN_RW);
 		break;
 	default:
 		break;
@@ -347,9 +316,9 @@ static enum sl_err unmap_buffers(struct side *s)
 {
 	if (s->row.map != BENCH_4K && s->row.map != BENCH_1G)
 		return SL_OK;
-	enum sl_err e = domain_unmap(s->vf->dom, s->buf.iova, s->buf.len);
+	enum sl_err e = domain_unmap(s->flow.vf->dom, s->buf.iova, s->buf.len);
 	if (!e && s->row.map == BENCH_1G)
-		e = domain_iova_free(s->vf->dom, s->buf.iova, PAGE_1G);
+		e = domain_iova_free(s->flow.vf->dom, s->buf.iova, PAGE_1G);
 	return e;
 }
 
@@ -361,11 +330,10 @@ static enum sl_err prepare(struct machine *m, const struct bench_row *row, unsig
 		struct vf *vf = &m->vf[v];
 		struct side *s = &side[v];
 		memset(s, 0, sizeof *s);
-		s->vf = vf;
+		s->flow.vf = vf;
 		s->row = *row;
-		s->waiting = vf->batch.req;
-		s->random = pattern_seed(v, repeat + 1, m->cfg->seed);
-		s->places = (uint32_t)(TIMED_CHUNKS * CHUNK / row->bytes);
+		s->flow.random = pattern_seed(v, repeat + 1, m->cfg->seed);
+		s->flow.places = (uint32_t)(TIMED_CHUNKS * CHUNK / row->bytes);
 		vf->batch.n = vf->batch.done = 0;
 		e = map_buffers(m, s, huge);
 	}
