@@ -26,14 +26,14 @@ static const struct page {
 		   "  need the same owner. Each group comes with the reason, and with what you can\n"
 		   "  do about it.\n"},
 	{"iommu", "The IOMMU is enabled\n"
-		  "  The firmware's DMAR table says where the units are; problems in it are listed.\n"
+		  "  The firmware's DMAR table says where the units are; its problems are listed.\n"
 		  "  Then our own tables are used. They are empty: no device reaches any memory.\n"},
 	{"pf", "One device gets memory\n"
 	       "  An NVMe controller whose disk may be overwritten gets a domain: its own\n"
 	       "  address space, which contains its memory and nothing else.\n"},
 	{"sriov", "One device becomes many\n"
 		  "  With SR-IOV the controller presents more functions, each with registers and\n"
-		  "  queues. Different programs can use them, if they are isolated from each other.\n"},
+		  "  queues. Different programs can use them, if each is isolated from the others.\n"},
 	{"domains", "A domain for each\n"
 		    "  All of them see the same device addresses, with different memory behind them,\n"
 		    "  so only translation isolates them. Every table is walked and checked.\n"},
@@ -46,7 +46,7 @@ static const struct page {
 		  "  hurts.\n"},
 	{"refuse", "DMA that has to be refused\n"
 		   "  Each function is told to write to the memory of every other function and of\n"
-		   "  the kernel. The device may report success all the same: the verdict comes from\n"
+		   "  the kernel. The device may report success all the same; the verdict is from\n"
 		   "  memory, disk and the IOMMU's record.\n"},
 	{"irqs", "Interrupts are writes, too\n"
 		 "  So a device could forge them. With interrupt remapping, an interrupt passes\n"

@@ -56,11 +56,11 @@ static void print_sriov(const struct machine *m, const struct sriov *s)
 {
 	char used[32] = "";
 	if (m->vfs < s->num_vfs)
-		fmt_print(used, sizeof used, ", %u to be used", m->vfs);
+		fmt_print(used, sizeof used, ", %u in use", m->vfs);
 	log_line(
 		"sriov",
 		BDF_FMT
-		" has %u of %u VFs on%s: first VF offset %u, stride %u, ARI %s, BAR0 0x%llx with 0x%llx bytes each",
+		" has %u of %u VFs enabled%s: first VF offset %u, stride %u, ARI %s, BAR0 0x%llx with 0x%llx bytes each",
 		BDF_ARG(m->pf->bdf), s->num_vfs, s->total_vfs, used, s->offset, s->stride,
 		s->ari ? "on" : "off", (ull)s->bar[0].addr, (ull)s->bar[0].size);
 }
