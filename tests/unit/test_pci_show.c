@@ -363,6 +363,71 @@ static void test_no_subsystem(void **state)
 	assert_null(strstr(text, "Subsystem"));
 }
 
+/* A subsystem that has the function's own ids has its name. */
+static void test_own_subsystem(void **state)
+{
+	(void)state;
+	cm_put(cm_add(&m, NULL, 0, 0, 0x10, 0x10ca8086, 0x020000), 0x2c, 4, 0x10ca8086);
+	cm_put(cm_add(&m, NULL, 0, 0, 0x18, 0x10ca8086, 0x020000), 0x2c, 4, 0xeeed8086);
+	scan_all();
+	show_all(&(struct show){.numbers = 2, .verbose = 1});
+	assert_non_null(strstr(text, "\tSubsystem: Intel Corporation 82576 Virtual Function [8086:10ca]\n"));
+	assert_non_null(strstr(text, "\tSubsystem: Intel Corporation Device [8086:eeed]\n"));
+}
+
+/* What pciutils 3.9.0 does not read, or reads from the wrong bits: PCIe §7.7.7, §7.9.24. */
+static void test_later_registers(void **state)
+{
+	(void)state;
+	struct cm_fn *made = cm_add(&m, NULL, 0, 0, 0x10, 0x10ca8086, 0x020000);
+	cm_pcie(made, 0x40, 0);
+	cm_ecap(made, 0x100, 0x27);
+	cm_put(made, 0x104, 4, 0xfe01fffe);
+	cm_ecap(made, 0x140, 0x27);
+	cm_put(made, 0x144, 4, 0x01fe0001);
+	cm_ecap(made, 0x180, 0x2e);
+	cm_put(made, 0x18c, 4, 0x80000001);
+	cm_ecap(made, 0x1c0, 0x2e);
+	cm_put(made, 0x1cc, 4, 6);
+	scan_all();
+	show_all(&(struct show){.verbose = 2});
+	assert_non_null(strstr(text, "\t\tPortCap: Uses Driver-\n\t\tPortSta: MargReady+ MargSoftReady-\n"));
+	assert_non_null(strstr(text, "\t\tPortCap: Uses Driver+\n\t\tPortSta: MargReady- MargSoftReady+\n"));
+	assert_non_null(strstr(text, "\t\tDOESta: Busy+ IntSta- Error- ObjectReady+\n"));
+	assert_non_null(strstr(text, "\t\tDOESta: Busy- IntSta+ Error+ ObjectReady-\n"));
+}
+
+/* A ROM is where its register says, and cannot be read while either enable bit is clear. */
+static void test_rom(void **state)
+{
+	(void)state;
+	static const struct {
+		uint32_t rom;
+		unsigned command;
+		const char *want;
+	} row[] = {{0xfe000001, 2, "\tExpansion ROM at fe000000 [size=64K]\n"},
+		   {0xfe000001, 5, "\tExpansion ROM at fe000000 [disabled by cmd] [size=64K]\n"},
+		   {0xfe000000, 2, "\tExpansion ROM at fe000000 [disabled] [size=64K]\n"}};
+	struct cm_fn *end = cm_add(&m, NULL, 0, 0, 0x10, 0x10ca8086, 0x020000);
+	struct cm_fn *bridge = cm_bridge(&m, NULL, 0, 0, 0x08, 1, 1, 4);
+	scan_all();
+	for (unsigned i = 0; i < 2 * ARRAY_LEN(row); i++) {
+		struct pci_func *f = pci_find(&pci, bdf_make(0, 0, i % 2 ? 1 : 2, 0));
+		assert_non_null(f);
+		cm_put(i % 2 ? bridge : end, i % 2 ? 0x38 : 0x30, 4, row[i / 2].rom);
+		cm_put(i % 2 ? bridge : end, 4, 2, row[i / 2].command);
+		f->rom.size = 64 << 10;
+		len = 0;
+		show_function(f, &(struct show){.verbose = 1});
+		if (!strstr(text, row[i / 2].want))
+			fail_msg("\"%s\" is not in\n%s", row[i / 2].want, text);
+		f->rom.size = 0;
+		len = 0;
+		show_function(f, &(struct show){.verbose = 1});
+		assert_null(strstr(text, "ROM"));
+	}
+}
+
 /* CXL's function maps are eight words (CXL 3.0 §8.1.4); pciutils 3.9.0 reads other bytes. */
 static void test_cxl_map(void **state)
 {
@@ -545,6 +610,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_any_bytes, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_ids, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_no_subsystem, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_own_subsystem, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_later_registers, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_rom, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_cxl_map, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_links_to_the_end, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_tree_of_segments, pci_setup, pci_teardown),
