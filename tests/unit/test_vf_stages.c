@@ -430,10 +430,10 @@ static void test_vfs_said(void **s)
 {
 	(void)s;
 	vfs_on();
-	assert_said("has 3 of 7 VFs on: ");
+	assert_said("has 3 of 7 VFs enabled: ");
 	kind.all_vfs = true;
 	assert_int_equal(stage_sriov(&mach), SL_OK);
-	assert_said("has 7 of 7 VFs on, 3 to be used: ");
+	assert_said("has 7 of 7 VFs enabled, 3 in use: ");
 }
 
 /* VFs that could not be enabled, or counted, are not disabled. */
