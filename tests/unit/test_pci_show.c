@@ -317,7 +317,8 @@ static void test_made(void **state)
 
 /* Capabilities filled with bytes at random, on functions of every port type, so that each bit of each field
  * is set in some and clear in others. What pciutils 3.9.0 itself gets wrong is not in there: sizes in 32
- * bits, device 31 of an event collector, Enhanced Allocation and DVSECs that it ends at. */
+ * bits, device 31 of an event collector, Enhanced Allocation and DVSECs that it ends at. any.decoded is what
+ * `lspci -vvv -nn -F any.txt` printed. */
 static void test_any_bytes(void **state)
 {
 	(void)state;
