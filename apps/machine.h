@@ -80,14 +80,14 @@ struct machine {
 	unsigned vfs;
 	unsigned pairs; /* queue pairs of the timed phase: from vf[vfs] on further ones of VFs 0, 1, ... */
 	struct vf vf[VFS_MAX];
-	bool first_done;         /* some VF has completed a request in this run */
-	unsigned vfs_most;       /* limit on VFs, overriding vfs=; 0: no limit */
-	bool no_vfs;             /* none are */
-	bool only_named;         /* only the controller named by scratch= is started */
+	bool first_done;                                /* some VF has completed a request in this run */
+	unsigned vfs_most;                              /* limit on VFs, overriding vfs=; 0: no limit */
+	bool no_vfs;                                    /* none are */
+	bool only_named;                                /* only the controller named by scratch= is started */
 	bool (*attackers_there)(const struct pci *pci); /* apps/proof/attackers.h; NULL: none */
-	bool attacking;          /* isolate runs in the console or for the audit */
-	struct iommu_irq pf_irq; /* stage irqs */
-	uint64_t strays_made;    /* stage irqs: interrupts without a handler, on purpose */
+	bool attacking;                                 /* isolate runs in the console or for the audit */
+	struct iommu_irq pf_irq;                        /* stage irqs */
+	uint64_t strays_made; /* stage irqs: interrupts without a handler, on purpose */
 
 	struct audit_state audit;
 	struct tally tally;

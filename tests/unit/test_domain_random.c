@@ -13,16 +13,15 @@
 #include "tests/unit/support_iommu.h"
 #include "tests/unit/test.h"
 
-#define W         0x1000000000ull   /* device addresses start here */
-#define GIANT     (W + 4 * PAGE_1G) /* a page of 1 GiB comes and goes here */
-#define P         0x2000000000ull   /* memory that they lead to; nothing reads it */
-#define P_END     (P + (1ull << 38))
-#define DOMAINS   4
-#define FNS       6
-#define PAGES     4096u  /* of device addresses, in each domain */
-#define OPS_OWN   45000u /* in each machine of ours, */
-#define OPS_REAL  30000u /* and with each pair of registers of a real one */
-
+#define W        0x1000000000ull   /* device addresses start here */
+#define GIANT    (W + 4 * PAGE_1G) /* a page of 1 GiB comes and goes here */
+#define P        0x2000000000ull   /* memory that they lead to; nothing reads it */
+#define P_END    (P + (1ull << 38))
+#define DOMAINS  4
+#define FNS      6
+#define PAGES    4096u  /* of device addresses, in each domain */
+#define OPS_OWN  45000u /* in each machine of ours, */
+#define OPS_REAL 30000u /* and with each pair of registers of a real one */
 
 struct plain {
 	struct domain *dom;

@@ -301,10 +301,10 @@ static void test_left_alone(void **state)
 		uint32_t gsts = gfx->gsts;
 		assert_int_equal(start(), SL_OK);
 		assert_int_equal(vtd_skip_graphics(&mmu, &functions,
-						     "igfx_off is set, and this is the unit for graphics"),
+						   "igfx_off is set, and this is the unit for graphics"),
 				 1);
 		assert_int_equal(vtd_skip_graphics(&mmu, &functions,
-						     "igfx_off is set, and this is the unit for graphics"),
+						   "igfx_off is set, and this is the unit for graphics"),
 				 0);
 		assert_int_equal(vtd_skip_base(&mmu, mc.unit[1]->base), 1);
 		assert_int_equal(vtd_skip_base(&mmu, 0x12340000), 0);

@@ -232,9 +232,9 @@ static void take_registers(const struct given *g, struct span table, struct audi
 		for (unsigned i = 0; i < g->units; i++)
 			if (g->unit[i].base == d.base)
 				u->at[AUDIT_NOW] = (struct vtd_regs_seen){.read = true,
-								       .ver = 0x10,
-								       .cap = g->unit[i].cap,
-								       .ecap = g->unit[i].ecap};
+									  .ver = 0x10,
+									  .cap = g->unit[i].cap,
+									  .ecap = g->unit[i].ecap};
 	}
 }
 
