@@ -39,6 +39,17 @@ void iommu_unit_info(const struct iommu *mmu, unsigned unit, struct iommu_unit_i
 	mmu->hw->info(mmu, unit, out);
 }
 
+uint64_t iommu_waits(const struct iommu *mmu)
+{
+	struct iommu_unit_info u;
+	uint64_t n = 0;
+	for (unsigned i = 0; i < mmu->unit_count; i++) {
+		iommu_unit_info(mmu, i, &u);
+		n += u.waits;
+	}
+	return n;
+}
+
 enum sl_err iommu_unit_listed(const struct iommu *mmu, bdf_t fn, unsigned *unit)
 {
 	return mmu->hw ? mmu->hw->unit_listed(mmu, fn, unit) : SL_NOTFOUND;

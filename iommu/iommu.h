@@ -77,8 +77,8 @@ struct iommu_unit_info {
  * SL_TIMEOUT or SL_DEVICE. */
 enum sl_err iommu_enable(struct iommu *mmu) MUST_CHECK;
 
-/* The state of a unit. *why (may be NULL) is the reason for every state but IOMMU_UNIT_ON and IOMMU_UNIT_OFF,
- * and NULL for those. The text stays in place as long as mmu. */
+/* The state of a unit. why may be NULL; *why becomes the reason for the state, or NULL for IOMMU_UNIT_ON and
+ * IOMMU_UNIT_OFF. The text stays in place as long as mmu. */
 enum iommu_unit_state iommu_unit_state(const struct iommu *mmu, unsigned unit, const char **why);
 /* How many units are in that state. */
 unsigned iommu_units_in(const struct iommu *mmu, enum iommu_unit_state state);
@@ -95,6 +95,8 @@ enum sl_err iommu_unit_of(const struct iommu *mmu, bdf_t fn, unsigned *unit) MUS
 /* The same, for any unit, driven or not: an index for iommu_unit_state(). */
 enum sl_err iommu_unit_listed(const struct iommu *mmu, bdf_t fn, unsigned *unit) MUST_CHECK;
 void iommu_unit_info(const struct iommu *mmu, unsigned unit, struct iommu_unit_info *out);
+/* Invalidations that were waited for, in all units. */
+uint64_t iommu_waits(const struct iommu *mmu);
 
 /* From now on domain_attach() keeps each group in one domain, and attaches a function's other requester ids
  * too. groups stays in place; NULL ends it. */

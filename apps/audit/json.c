@@ -26,6 +26,9 @@ static void put_run(struct jsonl *j, const struct audit_in *in)
 #define COUNT(key, member, type, most, needed) jsonl_add(j, ",\"%s\":%llu", key, (ull)in->member);
 #define NAME(key, member, names, n, needed)    jsonl_text(j, key, names(in->member));
 #include "apps/audit/record.def"
+#undef TEXT
+#undef COUNT
+#undef NAME
 	jsonl_text(j, "proof", audit_proof_name(in->proof));
 	jsonl_add(j, ",\"missed\":%u", in->n_missed);
 	if (in->pci->cfg && in->pci->cfg->read_only)

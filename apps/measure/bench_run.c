@@ -211,17 +211,6 @@ static enum sl_err look(struct machine *m, struct side *s)
 	return s->row.writes ? writes_right(m, s) : SL_OK;
 }
 
-static uint64_t iommu_waits(const struct machine *m)
-{
-	struct iommu_unit_info u;
-	uint64_t n = 0;
-	for (unsigned i = 0; i < m->iommu.unit_count; i++) {
-		iommu_unit_info(&m->iommu, i, &u);
-		n += u.waits;
-	}
-	return n;
-}
-
 static uint64_t irqs_of(const struct machine *m, unsigned vfs)
 {
 	uint64_t n = 0;
@@ -269,11 +258,11 @@ static enum sl_err run_once(struct machine *m, struct bench_result *out, bool wa
 		fill_buffers(&side[v]);
 	}
 	uint64_t limit_us = rows_ms * 1000ull + 2 * FLOW_DRAIN_US, irqs = irqs_of(m, vfs),
-		 waits = iommu_waits(m);
+		 waits = iommu_waits(&m->iommu);
 	/* An interrupt goes to the core that workers_run() gives the VF to. */
 	enum sl_err e = out->row.mode == WAIT_POLL ? workers_run_first(m, vfs, bench_worker, limit_us)
 						   : workers_run(m, bench_worker, limit_us);
-	waits = iommu_waits(m) - waits;
+	waits = iommu_waits(&m->iommu) - waits;
 	irqs = irqs_of(m, vfs) - irqs;
 	faults_say(m);
 	for (unsigned v = 0; v < vfs && !e; v++)

@@ -182,17 +182,6 @@ static bool loop_checked(struct run *r, struct nvme_vf *vf, const struct row *ro
 	return loop(r, vf, row, ops, false, true);
 }
 
-static uint64_t iommu_waits(const struct machine *m)
-{
-	struct iommu_unit_info u;
-	uint64_t n = 0;
-	for (unsigned i = 0; i < m->iommu.unit_count; i++) {
-		iommu_unit_info(&m->iommu, i, &u);
-		n += u.waits;
-	}
-	return n;
-}
-
 static enum sl_err look_at_medium(struct machine *m, struct vf *vf)
 {
 	vf->batch.n = 1;
@@ -239,7 +228,7 @@ static enum sl_err run_row(struct machine *m, struct vf *vf, const struct row *r
 		run_loop(r, nvme_of(vf), row, row->depth); /* once before: code and tables have been used */
 	for (uint32_t tag = 0; tag < row->depth; tag++)
 		pattern_fill((uint8_t *)vf->buffers.va + tag * r->bytes, r->bytes, ~timed_seed(vf, 0));
-	uint64_t start = now_us(), doorbells = q->doorbells, waits = iommu_waits(m);
+	uint64_t start = now_us(), doorbells = q->doorbells, waits = iommu_waits(&m->iommu);
 	r->empty = r->waits = 0;
 	MARKER(MARK_BEGIN);
 	done = done && run_loop(r, nvme_of(vf), row, row->ops);
@@ -253,7 +242,7 @@ static enum sl_err run_row(struct machine *m, struct vf *vf, const struct row *r
 	log_text(
 		"BENCH strict=%u checked=%u bytes=%u depth=%u batch=%u ops=%u us=%llu doorbells=%llu empty=%llu waits=%llu iommu_waits=%llu\n",
 		row->strict, row->checked, row->bytes, row->depth, row->batch, row->ops, (ull)us,
-		(ull)(q->doorbells - doorbells), (ull)r->empty, (ull)r->waits, (ull)(iommu_waits(m) - waits));
+		(ull)(q->doorbells - doorbells), (ull)r->empty, (ull)r->waits, (ull)(iommu_waits(&m->iommu) - waits));
 	return SL_OK;
 }
 

@@ -4,7 +4,6 @@
 #include "apps/proof/guard.h"
 #include "apps/proof/strike.h"
 #include "apps/work/pattern.h"
-#include "drivers/nvme/ctrl.h"
 #include "kernel/fmt.h"
 #include "kernel/str.h"
 #include "kernel/time.h"

@@ -61,9 +61,7 @@ static void guard(struct machine *m)
 static void say(struct machine *m, const struct vf *vf, const struct attack *a, const struct attack_result *r)
 {
 	const struct iommu_fault *f = &r->fault;
-	m->tally.cases += r->outcome != ATTACK_NOT_TRIED;
-	m->tally.refused += r->outcome == ATTACK_REFUSED;
-	m->tally.not_tried += r->outcome == ATTACK_NOT_TRIED;
+	refuse_count(m, vf, a, r->outcome);
 	if (r->outcome == ATTACK_REFUSED)
 		log_line("refuse",
 			 "VF %u, %s: refused; fault: " BDF_FMT " %s 0x%llx, reason %u; works again after FLR",
@@ -71,10 +69,6 @@ static void say(struct machine *m, const struct vf *vf, const struct attack *a, 
 			 f->code);
 	else if (r->outcome == ATTACK_NOT_TRIED)
 		log_line("refuse", "VF %u, %s: %s", vf->index, a->name, attack_outcome_text(r->outcome));
-	else
-		log_fail("refuse", "do not assign this machine's functions to anyone you do not trust",
-			 BDF_FMT " -> %s at 0x%llx: %s", BDF_ARG(vf->fn->bdf), a->name, (ull)a->to,
-			 attack_outcome_text(r->outcome));
 }
 
 /* SL_DEVICE: a VF was given up, and what comes after would prove nothing. */
@@ -126,14 +120,5 @@ enum sl_err compute_refuse(struct machine *m)
 	for (unsigned v = 0; v < m->vfs && !e; v++)
 		e = run_vf(m, &m->vf[v]);
 	guard_free();
-	if (e)
-		return e;
-	log_line(
-		"refuse",
-		"%llu of %llu refused, recorded and without effect, each after the same access had worked where it is allowed; all other VFs worked meanwhile",
-		(ull)m->tally.refused, (ull)m->tally.cases);
-	if (m->tally.not_tried)
-		log_line("refuse", "%llu were not tried: they had no effect where they are allowed",
-			 (ull)m->tally.not_tried);
-	return m->tally.cases && m->tally.refused == m->tally.cases ? SL_OK : SL_VERIFY;
+	return e ? e : refuse_sum(m, "; all other VFs worked meanwhile");
 }

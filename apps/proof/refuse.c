@@ -50,21 +50,15 @@ static enum verdict run_case(struct machine *m, struct attacker *by, const struc
 	const struct vf *vf = by->dev;
 	struct attack_result r;
 	attack_run(m, by, a, &r);
+	refuse_count(m, vf, a, r.outcome);
 	if (r.outcome == ATTACK_NOT_TRIED) {
-		m->tally.not_tried++;
 		log_line("refuse", "VF %u -> %s: %s", vf->index, a->name, attack_outcome_text(r.outcome));
 		return UNTRIED;
 	}
-	m->tally.cases++;
-	if (r.outcome == ATTACK_REFUSED) {
-		print_case(m, vf, a, &r);
-		m->tally.refused++;
-		return REFUSED;
-	}
-	log_fail("refuse", "do not assign this machine's functions to anyone you do not trust",
-		 BDF_FMT " -> %s at 0x%llx: %s", BDF_ARG(by->fn->bdf), a->name, (ull)a->to,
-		 attack_outcome_text(r.outcome));
-	return NOT_REFUSED;
+	if (r.outcome != ATTACK_REFUSED)
+		return NOT_REFUSED;
+	print_case(m, vf, a, &r);
+	return REFUSED;
 }
 
 static void run_vf(struct machine *m, struct vf *vf, uint8_t *verdict)
@@ -133,12 +127,5 @@ enum sl_err stage_refuse(struct machine *m)
 		run_vf(m, &m->vf[v], ok[v]);
 	print_verdicts(m, ok);
 	guard_free();
-	log_line(
-		"refuse",
-		"%llu of %llu refused, recorded and without effect, each after the same access had worked where it is allowed",
-		(ull)m->tally.refused, (ull)m->tally.cases);
-	if (m->tally.not_tried)
-		log_line("refuse", "%llu were not tried: they had no effect where they are allowed",
-			 (ull)m->tally.not_tried);
-	return m->tally.cases && m->tally.refused == m->tally.cases ? SL_OK : SL_VERIFY;
+	return refuse_sum(m, "");
 }

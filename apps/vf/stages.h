@@ -1,4 +1,5 @@
-/* From a PF to its VFs with queues, each in its own domain, for every kind of device. */
+/* The stages that bring up a PF and its VFs, each VF in its own domain. They are the same for every device
+ * family. */
 #pragma once
 #include "apps/machine.h"
 

@@ -22,7 +22,7 @@ struct qat_gen {
 	uint8_t base_shift; /* bits that a ring's address is shifted right by in its register */
 	uint16_t config;    /* offset of the registers that say where a ring is */
 	uint32_t stride;    /* bytes from bank to bank */
-	bool pair_is_fixed; /* pair[] holds for every VF; else its PF assigns services to banks */
+	bool pair_is_fixed; /* pair[] applies to every VF; if false, the PF assigns services to banks */
 	struct qat_pair pair[QAT_SERVICES];
 };
 

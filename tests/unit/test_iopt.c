@@ -486,7 +486,17 @@ static void test_single_pages(void **state)
 		assert_int_equal(pt.pages, 2);
 		iopt_fini(&pt);
 		assert_int_equal(pmm_used_pages(), used);
-		/* sizes that are not allowed are never looked for */
+	}
+}
+
+/* Page sizes that are not allowed are never looked for. */
+static void test_single_pages_by_size(void **state)
+{
+	(void)state;
+	for (unsigned levels = 3; levels <= 5; levels++) {
+		struct iopt pt;
+		struct cached_tables c;
+		cached_none(&c);
 		assert_int_equal(make(&pt, levels, 2), SL_OK);
 		map(&pt, W, 0x8000000000, PAGE_2M);
 		assert_true(cached_find(&c, &pt, 2, IOVA(W)));
@@ -570,6 +580,7 @@ int main(void)
 		cmocka_unit_test(test_large_over_tables),
 		cmocka_unit_test(test_large_over_large),
 		cmocka_unit_test(test_single_pages),
+		cmocka_unit_test(test_single_pages_by_size),
 		cmocka_unit_test(test_other_format),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);
