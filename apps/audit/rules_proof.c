@@ -36,9 +36,9 @@ static const char *why_not(unsigned proof)
 	case AUDIT_PROOF_OFF:
 		return "Leave out iommu=off or iommu=pt.";
 	case AUDIT_PROOF_NO_DEVICE:
-		return "It needs an NVMe controller that scratch= names, or QEMU's edu device.";
+		return "It needs a function of a class in docs/attacks.md that prove= lets attack.";
 	case AUDIT_PROOF_NOT_NAMED:
-		return "Set scratch= to the serial number of an NVMe controller: one with SR-IOV, whose contents may be overwritten, or one without, which only gets Identify commands.";
+		return "Set scratch= to the serial number of an NVMe controller whose contents may be overwritten, or leave out prove=none.";
 	case AUDIT_PROOF_READ_ONLY:
 		return "Leave out access=read.";
 	case AUDIT_PROOF_NOT_ASKED:

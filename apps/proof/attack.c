@@ -11,6 +11,7 @@
 #include "kernel/irq.h"
 
 #define FAULT_WAIT_US  200000u
+#define EFFECT_US      10000u  /* without a unit, which would record it: until an access has its effect */
 #define ARRIVE_US      200000u /* until an interrupt that is allowed has arrived */
 #define WORDS          (CHUNK / 8)
 #define ALLOWED_FILL   0xa5
@@ -24,6 +25,12 @@ static const struct strike_ops *ops_of(const struct attacker *by, const struct a
 bool attack_possible(const struct attacker *by, const struct attack *a)
 {
 	return ops_of(by, a)->can(by, a);
+}
+
+void attack_bait(const struct attacker *by, const struct attack *a, void *place)
+{
+	if (!a->write && place && by->ops->bait)
+		by->ops->bait(by, a, place);
 }
 
 enum sl_err attack_ready(struct machine *m, struct attacker *by, const struct attack *a)
@@ -66,6 +73,10 @@ static bool is_empty(uint64_t word)
 static enum attack_outcome judge_read(struct machine *m, struct attacker *by, const struct attack *a)
 {
 	static uint64_t word[WORDS];
+	if (by->ops->obeyed)
+		return by->ops->obeyed(by) ? ATTACK_SUCCEEDED : ATTACK_REFUSED;
+	if (!by->ops->leaked)
+		return ATTACK_REFUSED;
 	uint32_t n = by->ops->leaked(m, by, a, word) / 8;
 	enum attack_outcome o = n ? ATTACK_REFUSED : ATTACK_HARMED;
 	for (unsigned i = 0; i < n; i++) {
@@ -80,20 +91,21 @@ static enum attack_outcome judge_read(struct machine *m, struct attacker *by, co
 
 bool attack_fault(struct machine *m, struct iommu_fault *f)
 {
-	struct deadline d = deadline_in(FAULT_WAIT_US);
+	struct deadline d = deadline_in(m->cfg->iommu == CONFIG_IOMMU_OFF ? EFFECT_US : FAULT_WAIT_US);
 	while (deadline_look(&d))
 		if (iommu_fault_claimed(&m->iommu, f) == SL_OK)
 			return true;
 	return false;
 }
 
-static bool fault_right(bdf_t from, const struct attack *a, const struct iommu_fault *f)
+static bool fault_right(const struct attacker *by, bdf_t from, const struct attack *a,
+			const struct iommu_fault *f)
 {
 	if (a->interrupt)
 		return (bdf_eq(f->bdf, from) || (!a->msix && f->bdf.rid == FAULT_NAMELESS)) &&
 		       f->why == a->why && (!iommu_why_has_index(a->why) || f->index == a->index);
 	return bdf_eq(f->bdf, from) && f->iova.v == ALIGN_DOWN(a->fault_at, PAGE_SIZE) &&
-	       f->write == a->write && f->why == a->why;
+	       (f->write == a->write || by->ops->either_way) && f->why == a->why;
 }
 
 /* The tables in memory, read from the root by code that did not build them, refuse it for the same reason. */
@@ -158,9 +170,13 @@ static bool read_brings(struct machine *m, struct attacker *by, struct attack a)
 	static uint64_t word[WORDS];
 	char said[48];
 	a.to = by->allowed.iova.v;
+	a.secret = by->allowed.va;
 	pattern_fill(by->allowed.va, ALLOWED_PAGES * PAGE_SIZE, ALLOWED_SECRET);
+	attack_bait(by, &a, by->allowed.va);
 	if (attack_strike(m, by, &a, said, sizeof said))
 		return false;
+	if (by->ops->obeyed)
+		return by->ops->obeyed(by);
 	uint32_t n = by->ops->leaked(m, by, &a, word);
 	return n && memcmp(word, by->allowed.va, n) == 0;
 }
@@ -182,7 +198,8 @@ static enum attack_outcome control(struct machine *m, struct attacker *by, const
 		works = by->ops->control(m, by, a);
 	else if (a->interrupt)
 		works = message_arrives(m, by, *a);
-	else if ((!a->write && !by->ops->leaked) || by->allowed.len < ALLOWED_PAGES * PAGE_SIZE)
+	else if ((!a->write && !by->ops->leaked && !by->ops->obeyed) ||
+		 by->allowed.len < ALLOWED_PAGES * PAGE_SIZE)
 		return ATTACK_NOT_TRIED;
 	else
 		works = a->write ? write_lands(m, by, *a) : read_brings(m, by, *a);
@@ -203,7 +220,7 @@ static enum attack_outcome judge(struct machine *m, struct attacker *by, const s
 	enum attack_outcome read = ATTACK_REFUSED;
 	if (guard_changed())
 		return ATTACK_SUCCEEDED;
-	if (!a->write && by->ops->leaked)
+	if (!a->write)
 		read = judge_read(m, by, a);
 	if (read != ATTACK_REFUSED)
 		return read;
@@ -211,7 +228,7 @@ static enum attack_outcome judge(struct machine *m, struct attacker *by, const s
 		return ATTACK_ARRIVED;
 	if (!r->recorded && (!a->interrupt || a->unseen))
 		return ATTACK_SILENT;
-	if (r->recorded && !fault_right(from, a, &r->fault))
+	if (r->recorded && !fault_right(by, from, a, &r->fault))
 		return ATTACK_MISTOLD;
 	return tables_refuse(m, from, a) ? ATTACK_REFUSED : ATTACK_OTHERWISE;
 }
@@ -221,6 +238,8 @@ static enum attack_outcome judge(struct machine *m, struct attacker *by, const s
 static enum sl_err get_ready(struct machine *m, struct attacker *by, const struct attack *a)
 {
 	enum sl_err e = !guard_whole() ? SL_NOMEM : a->seen ? SL_OK : attack_ready(m, by, a);
+	if (!a->seen)
+		attack_bait(by, a, a->secret);
 	return e || !*by->dom ? e : domain_flush(*by->dom);
 }
 

@@ -21,6 +21,7 @@ struct attacker {
 	char name[16];
 	struct pci_func *fn;
 	struct domain **dom;             /* its domain; *dom is NULL while there is none */
+	iova_t window;                   /* its device addresses begin there; 0: at the machine's window */
 	const struct strike_ops *ops;    /* how it does it: apps/proof/strike.h */
 	void *dev;                       /* of ops */
 	const struct msix_table *msix;   /* NULL: it sends no MSI-X */
@@ -31,6 +32,7 @@ struct attacker {
 	/* Stage isolate, a page each: what the others try to reach, what it may only read, only write. */
 	struct dma_buf target, readonly, writeonly;
 	struct table_range own[2];    /* what else its domain maps; unused: .buf NULL */
+	const struct dma_buf *along;  /* detached: what it needs besides what it attacks; NULL: nothing */
 	const void *table, *contexts; /* top of its second-level tables; its bus's context table */
 };
 
@@ -44,6 +46,12 @@ enum attack_kind {
 	ATTACK_KINDS /* from here on kinds of one class: struct attack.part */
 };
 
+/* Device addresses of its window. */
+static inline iova_t attacker_at(const struct machine *m, const struct attacker *by, uint64_t off)
+{
+	return by->window.v ? IOVA(by->window.v + off) : window_at(m, off);
+}
+
 struct attack {
 	const char *name;
 	bool write; /* the device writes to memory; else it reads */
@@ -56,7 +64,7 @@ struct attack {
 	uint32_t len;       /* 4, or CHUNK, or what the class can do: can(), most */
 	uint64_t fault_at;  /* page at which it has to be refused */
 	enum iommu_why why; /* reason that a fault record has to have */
-	const void *secret; /* CHUNK bytes that a read must not get; NULL when there is no memory there */
+	void *secret;       /* CHUNK bytes that a read must not get; NULL when there is no memory there */
 	/* An interrupt: to is where its message goes. */
 	bool interrupt;
 	bool msix;               /* sent as its MSI-X vector 0; else a DMA write of four bytes, */
@@ -100,8 +108,13 @@ bool attack_possible(const struct attacker *by, const struct attack *a);
  * timed_prepare() has written the media. */
 void attack_run(struct machine *m, struct attacker *by, const struct attack *a, struct attack_result *out);
 
-/* The attacker's first fault since iommu_fault_claim(); waits a fifth of a second for it. */
+/* The attacker's first fault since iommu_fault_claim(); waits a fifth of a second for it, with iommu=off,
+ * where nothing records one, a hundredth. */
 bool attack_fault(struct machine *m, struct iommu_fault *f);
+
+/* Lays at place, which the attacker would reach at a->to, what it has to find there for its read to be seen:
+ * bait() of strike_ops. Place is memory of Sluice's own. */
+void attack_bait(const struct attacker *by, const struct attack *a, void *place);
 
 /* Only prepares the function for an access. */
 enum sl_err attack_ready(struct machine *m, struct attacker *by, const struct attack *a) MUST_CHECK;

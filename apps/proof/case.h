@@ -1,6 +1,6 @@
-/* The cases of stage isolate as tables, in step with docs/attacks.md. To add one: a row and its make() in
- * apps/proof/case_memory.c, case_interrupt.c or case_detached.c, and a row in docs/attacks.md, which
- * tools/check_docs.py compares with these. */
+/* The cases of stage isolate as tables. To add one: a row in apps/proof/cases.def, of which tools/mkdocs
+ * makes a paragraph of docs/attacks.md too, and its make() in case_memory.c, case_interrupt.c or
+ * case_detached.c. */
 #pragma once
 #include "apps/proof/ledger.h"
 
@@ -34,6 +34,8 @@ struct attack_case {
 	enum step (*make)(const struct trial *t, const struct attack_case *c);
 };
 
+/* A row of apps/proof/cases.def. */
+#define CASE_ROW(name, does, when, make, what, why, vulnerable) {name, CASE_##does, WHEN_##when, make},
 /* The tables, each ended by a row without a name. */
 extern const struct attack_case cases_memory[], cases_interrupt[], cases_detached[];
 

@@ -130,13 +130,9 @@ static enum step beyond_table(const struct trial *t, const struct attack_case *c
 	return send(t, &a, true);
 }
 
+#define INTERRUPT_CASE CASE_ROW
 const struct attack_case cases_interrupt[] = {
-	{"MSI to no processor", CASE_WRITES, WHEN_INTERRUPT, to_nobody},
-	{"MSI to processor 0", CASE_WRITES, WHEN_INTERRUPT, to_processor},
-	{"MSI-X compatibility", CASE_WRITES, WHEN_INTERRUPT, msix_compatibility},
-	{"MSI, other's entry", CASE_WRITES, WHEN_INTERRUPT, others_entry},
-	{"MSI-X other's entry", CASE_WRITES, WHEN_INTERRUPT, msix_others_entry},
-	{"MSI beyond table", CASE_WRITES, WHEN_INTERRUPT, beyond_table},
+#include "apps/proof/cases.def"
 	{0},
 };
 
@@ -199,7 +195,6 @@ void case_interrupt_run(const struct trial *t)
 	}
 	entries_alloc(t, &irq);
 	with.irq = &irq;
-	attackers_guard(t->m, t->all);
 	cases_run(&with, cases_interrupt, WHEN_INTERRUPT);
 	entry_free(t->m, &irq.foreign);
 	entry_free(t->m, &irq.own);

@@ -14,7 +14,7 @@
 
 /* there: what lies at that address now; NULL where there is no memory. */
 static enum step attack_at(const struct trial *t, const struct attack_case *c, uint64_t to, uint32_t len,
-			   const void *there)
+			   void *there)
 {
 	struct attack a = case_attack(c);
 	a.to = to;
@@ -26,7 +26,7 @@ static enum step attack_at(const struct trial *t, const struct attack_case *c, u
 
 static enum step empty_page(const struct trial *t, const struct attack_case *c)
 {
-	return attack_at(t, c, window_at(t->m, PAGE_EMPTY).v, CHUNK, NULL);
+	return attack_at(t, c, attacker_at(t->m, t->by, PAGE_EMPTY).v, CHUNK, NULL);
 }
 
 static enum step readonly_page(const struct trial *t, const struct attack_case *c)
@@ -74,7 +74,7 @@ static enum step others_memory(const struct trial *t, const struct attack_case *
 		const struct attacker *victim = &t->all->one[i];
 		struct attack_case one = *c;
 		char name[32];
-		if (victim == t->by)
+		if (victim->fn == t->by->fn)
 			continue;
 		fmt_print(name, sizeof name, "%s of %s", c->name, victim->name);
 		one.name = name;
@@ -92,7 +92,7 @@ static enum step kernel_data(const struct trial *t, const struct attack_case *c)
 
 static enum step kernel_text(const struct trial *t, const struct attack_case *c)
 {
-	return attack_at(t, c, paging_phys(standin_text()).v, CHUNK, standin_text());
+	return attack_at(t, c, paging_phys(standin_text()).v, CHUNK, NULL);
 }
 
 static enum step kernel_table(const struct trial *t, const struct attack_case *c)
@@ -126,7 +126,7 @@ static enum step beyond_width(const struct trial *t, const struct attack_case *c
 static const struct attacker *victim_with_registers(const struct trial *t)
 {
 	for (unsigned i = 0; i < t->all->n; i++)
-		if (&t->all->one[i] != t->by && t->all->one[i].ops->guard)
+		if (t->all->one[i].fn != t->by->fn && t->all->one[i].ops->guard)
 			return &t->all->one[i];
 	return NULL;
 }
@@ -172,14 +172,14 @@ static enum step others_registers(const struct trial *t, const struct attack_cas
 static enum step out_of_mapping(const struct trial *t, const struct attack_case *c)
 {
 	struct attack a = case_attack(c);
-	bool pages = t->by->ops->most > CHUNK;
+	uint32_t most = t->by->ops->most;
 	struct dma_buf b;
-	if (!*t->by->dom)
+	if (!*t->by->dom || most < 2)
 		return STEP_DONE;
-	if (dma_get(*t->by->dom, window_at(t->m, PAGE_PASSING), PAGE_SIZE, DOMAIN_RW, &b))
+	if (dma_get(*t->by->dom, attacker_at(t->m, t->by, PAGE_PASSING), PAGE_SIZE, DOMAIN_RW, &b))
 		return STEP_BROKEN;
-	a.to = b.iova.v + PAGE_SIZE - (pages ? CHUNK : INSIDE);
-	a.len = pages ? 2 * CHUNK : CHUNK;
+	a.to = b.iova.v + PAGE_SIZE - (most > CHUNK ? CHUNK : most < CHUNK ? most / 2 : INSIDE);
+	a.len = most > CHUNK ? 2 * CHUNK : CHUNK;
 	a.fault_at = b.iova.v + PAGE_SIZE;
 	trial_run(t, &a, true);
 	if (dma_put(&b))
@@ -194,13 +194,13 @@ static enum step after_unmap(const struct trial *t, const struct attack_case *c)
 	struct attack a = case_attack(c);
 	struct dma_buf b;
 	char said[48];
-	if (!*t->by->dom)
-		return STEP_DONE;
-	if (dma_get(*t->by->dom, window_at(t->m, PAGE_PASSING), PAGE_SIZE, DOMAIN_RW, &b))
-		return STEP_BROKEN;
-	a.to = b.iova.v;
+	a.to = attacker_at(t->m, t->by, PAGE_PASSING).v;
 	a.len = CHUNK;
-	memset(b.va, 0, PAGE_SIZE);
+	a.fault_at = a.to;
+	if (!*t->by->dom || !attack_possible(t->by, &a))
+		return STEP_DONE;
+	if (dma_get(*t->by->dom, IOVA(a.to), PAGE_SIZE, DOMAIN_RW, &b))
+		return STEP_BROKEN;
 	enum sl_err e = attack_strike(t->m, t->by, &a, said, sizeof said);
 	bool landed = !e && !pattern_is_zero(b.va, PAGE_SIZE);
 	if (domain_unmap(*t->by->dom, b.iova, b.len))
@@ -216,26 +216,8 @@ static enum step after_unmap(const struct trial *t, const struct attack_case *c)
 	return landed ? STEP_DONE : STEP_NO_EFFECT;
 }
 
+#define MEMORY_CASE CASE_ROW
 const struct attack_case cases_memory[] = {
-	{"unmapped page", CASE_WRITES, WHEN_ATTACHED, empty_page},
-	{"unmapped page", CASE_READS, WHEN_ATTACHED, empty_page},
-	{"read-only page", CASE_WRITES, WHEN_ATTACHED, readonly_page},
-	{"write-only page", CASE_READS, WHEN_ATTACHED, writeonly_page},
-	{"page before mapping", CASE_WRITES, WHEN_ATTACHED, page_before},
-	{"page after mapping", CASE_WRITES, WHEN_ATTACHED, page_after},
-	{"last byte before it", CASE_WRITES, WHEN_ATTACHED, last_byte},
-	{"first byte after it", CASE_WRITES, WHEN_ATTACHED, first_byte},
-	{"memory", CASE_WRITES, WHEN_ATTACHED, others_memory},
-	{"memory", CASE_READS, WHEN_ATTACHED, others_memory},
-	{"kernel data", CASE_WRITES, WHEN_ATTACHED, kernel_data},
-	{"kernel data", CASE_READS, WHEN_ATTACHED, kernel_data},
-	{"kernel text", CASE_WRITES, WHEN_ATTACHED, kernel_text},
-	{"kernel page table", CASE_WRITES, WHEN_ATTACHED, kernel_table},
-	{"its own VT-d table", CASE_WRITES, WHEN_ATTACHED, own_table},
-	{"VT-d context table", CASE_WRITES, WHEN_ATTACHED, context_table},
-	{"beyond the width", CASE_WRITES, WHEN_ATTACHED, beyond_width},
-	{"registers", CASE_WRITES, WHEN_ATTACHED, others_registers},
-	{"runs out of mapping", CASE_WRITES, WHEN_UNMAPPING, out_of_mapping},
-	{"buffer after unmap", CASE_WRITES, WHEN_UNMAPPING, after_unmap},
+#include "apps/proof/cases.def"
 	{0},
 };

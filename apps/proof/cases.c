@@ -1,4 +1,5 @@
 #include "apps/proof/cases.h"
+#include "kernel/fmt.h"
 #include "kernel/str.h"
 
 static struct proof_cases last;
@@ -39,6 +40,44 @@ void cases_add(struct proof_cases *all, const struct proof_case *c)
 	all->left_out[all->tried[out].outcome % CASE_OUTCOMES]++;
 	memmove(&all->tried[out], &all->tried[out + 1], (CASES_MAX - 1 - out) * sizeof all->tried[0]);
 	all->tried[CASES_MAX - 1] = *c;
+}
+
+/* "VF3", "AHCI+msi", "e1000e": up to what follows, without the number at its end. */
+static size_t class_of(const char *who)
+{
+	size_t n = 0;
+	while (who[n] && who[n] != '+')
+		n++;
+	while (n && who[n - 1] >= '0' && who[n - 1] <= '9')
+		n--;
+	return n;
+}
+
+static bool same_class(const char *a, const char *b)
+{
+	size_t n = class_of(a);
+	return n == class_of(b) && memcmp(a, b, n) == 0;
+}
+
+void cases_classes(const struct proof_cases *all, char *buf, size_t n)
+{
+	size_t at = 0;
+	buf[0] = 0;
+	for (unsigned i = 0; i < all->n && at < n; i++) {
+		const char *who = all->tried[i].who;
+		unsigned first = 0;
+		while (!same_class(all->tried[first].who, who))
+			first++;
+		if (first == i)
+			at += (size_t)fmt_print(buf + at, n - at, "%s%.*s", at ? ", " : "",
+						(int)class_of(who), who);
+	}
+	if (at < n)
+		return;
+	at = n > sizeof ", ..." ? n - sizeof ", ..." : 0; /* the last place for it */
+	while (at && buf[at] != ',')
+		at--;
+	fmt_print(buf + at, n - at, "%s", at ? ", ..." : "...");
 }
 
 unsigned cases_count(const struct proof_cases *all, enum case_outcome outcome)

@@ -40,5 +40,7 @@ void cases_clear(struct proof_cases *all);
 /* Adds a case. In a full list a case that was not refused replaces a refused one, so that failing cases are
  * kept as long as they fit; all cases are counted. */
 void cases_add(struct proof_cases *all, const struct proof_case *c);
+/* The classes of attackers in tried[]: "VF, PF, AHCI"; whole names, and "..." for those that do not fit. */
+void cases_classes(const struct proof_cases *all, char *buf, size_t n);
 /* Cases of that outcome, in tried[] and left out. */
 unsigned cases_count(const struct proof_cases *all, enum case_outcome outcome);

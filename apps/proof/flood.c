@@ -230,7 +230,10 @@ enum sl_err stage_flood(struct machine *m)
 		return e;
 	uint32_t usual = m->faults.log.flood;
 	m->faults.log.flood = THRESHOLD;
+	m->faults.log.provoked = true;
 	e = run(m);
+	iommu_fault_report_all(&m->iommu);
+	m->faults.log.provoked = false;
 	m->faults.log.flood = usual;
 	for (unsigned i = 0; i < m->vfs; i++)
 		m->vf[i].provoked = false;

@@ -8,15 +8,18 @@
 #include "apps/proof/cases.h"
 #include "apps/proof/stages.h"
 #include "apps/proof/standin.h"
+#include "apps/report/pace.h"
 #include "apps/vf/domain.h"
 #include "apps/work/timed.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
-#include "kernel/serial.h"
+#include "kernel/console.h"
 #include "kernel/paging.h"
+#include "kernel/time.h"
 
-#define CHUNKS_MIN 16u /* of each VF's data store */
+#define CHUNKS_MIN  16u /* of each VF's data store */
+#define FULL_PASSES 3u  /* whose cases all have a line */
 
 static struct attackers attackers;
 
@@ -36,6 +39,7 @@ static enum sl_err check_room(const struct machine *m)
 
 static void introduce(const struct machine *m, uint32_t pass)
 {
+	struct attacker message;
 	if (pass > 1)
 		return;
 	for (unsigned i = 0; i < attackers.n; i++) {
@@ -46,15 +50,18 @@ static void introduce(const struct machine *m, uint32_t pass)
 			fmt_print(as, sizeof as, ", behind a bridge that says " BDF_FMT, BDF_ARG(from));
 		log_line("isolate", "attacker %s is " BDF_FMT "%s: %s", by->name, BDF_ARG(by->fn->bdf), as,
 			 by->ops->how);
+		if (message_attacker(&attackers.one[i], &message))
+			log_line("isolate", "attacker %s is the same: %s", message.name, message.ops->how);
 	}
+	attackers_print_rest(m, &attackers);
 	log_line("isolate", "during each line %s",
 		 m->vfs > 1 ? "every other VF reads and writes, all data checked"
 			    : "no other VF is there to work");
 	log_text("  Each access is first made where it is allowed and has to work there, else it\n"
 		 "  counts as not tried. refused: no byte of any page or table changed, no word\n"
 		 "  leaked, the IOMMU recorded it correctly, the tables give the same reason, and\n"
-		 "  all other VFs keep working. What the device reports does not count.\n"
-		 "  why: 2 no context entry, 4 beyond the width, 5 may not write, 6 may not read; of\n"
+		 "  all other VFs keep working. What the device reports does not count.\n");
+	log_text("  why: 2 no context entry, 4 beyond the width, 5 may not write, 6 may not read; of\n"
 		 "  interrupts 21 beyond the table, 25 compatibility format, 26 another's entry\n"
 		 "  (fault reasons of VT-d 7.1.3 and 5.1.4.1, hexadecimal). An interrupt counts as\n"
 		 "  arrived when its handler ran; who FFFF: the unit names no sender.\n");
@@ -69,13 +76,27 @@ static void run_attached(const struct trial *t)
 	cases_run(t, cases_memory, WHEN_UNMAPPING);
 }
 
+static void run_messages(const struct trial *t)
+{
+	struct attacker message;
+	struct trial by_message = *t;
+	if (!message_attacker(t->by, &message))
+		return;
+	by_message.by = &message;
+	cases_run(&by_message, cases_memory, WHEN_ATTACHED);
+	cases_run(&by_message, cases_memory, WHEN_UNMAPPING);
+}
+
 static enum sl_err run_pass(struct machine *m, uint32_t pass)
 {
 	enum sl_err e = check_room(m);
 	if (!e && m->vfs)
 		e = timed_prepare(m);
+	attackers.again = pass > 1;
 	if (!e)
 		e = attackers_open(m, &attackers);
+	if (!e && !attackers.n)
+		e = SL_END;
 	if (!e)
 		e = attackers_check(m, &attackers);
 	if (!e)
@@ -87,8 +108,9 @@ static enum sl_err run_pass(struct machine *m, uint32_t pass)
 	for (unsigned i = 0; i < attackers.n && !e; i++) {
 		struct trial t = {.m = m, .all = &attackers, .by = &attackers.one[i]};
 		run_attached(&t);
+		run_messages(&t);
 		e = case_detached_run(&t);
-		if (!e && serial_stop())
+		if (!e && console_stop())
 			e = SL_STOPPED;
 	}
 	attackers_close(&attackers);
@@ -120,7 +142,11 @@ enum sl_err stage_isolate(struct machine *m)
 	standin_fill();
 	if (!attackers.decoy.v) /* once, however often the console runs this */
 		attackers.decoy = paging_decoy_table();
+	attackers_borrow(m);
+	struct pace pace;
+	pace_start(&pace, now_us(), 0);
 	for (uint32_t pass = 1; !e && pass <= m->cfg->passes; pass++) {
+		ledger_brief(pass > FULL_PASSES);
 		if (pass > 1 && translated(m))
 			e = stage_domains(m);
 		if (!e)
@@ -132,11 +158,22 @@ enum sl_err stage_isolate(struct machine *m)
 			"pass %u of %u done; so far %llu of %llu refused, %llu not enforced here, %llu not tried",
 			pass, m->cfg->passes, (ull)m->tally.refused, (ull)m->tally.cases,
 			(ull)m->tally.not_enforced, (ull)m->tally.not_tried);
+		if (pass == FULL_PASSES && pass < m->cfg->passes)
+			log_line("isolate", "the other passes have lines only for cases that fail");
+		if (pass < m->cfg->passes && pace_due(&pace, now_us()))
+			log_line("isolate", "about %llu s left",
+				 (ull)pace_left(&pace, now_us(), pass, m->cfg->passes));
 	}
 	guard_free();
+	attackers_return(m);
 	m->tally.verified = bystanders_verified();
 	if (e == SL_STOPPED)
 		log_line("isolate", "stopped by Ctrl-C: what was not tried is not shown");
+	else if (e == SL_END && m->attacking)
+		log_line("isolate", "no function could attack, so nothing was tried");
+	else if (e == SL_END)
+		log_fail("isolate", "docs/attacks.md has the classes of functions that can",
+			 "no function could attack, so nothing was tried");
 	else if (e)
 		log_fail("isolate", "see the lines above", "not all cases could be run: %s", sl_err_text(e));
 	else if (translated(m))

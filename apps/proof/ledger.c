@@ -2,7 +2,7 @@
 #include "apps/proof/cases.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
-#include "kernel/serial.h"
+#include "kernel/console.h"
 
 /* Of the cases that were refused, and of those that are not enforced here. */
 static struct {
@@ -16,9 +16,18 @@ void ledger_clear(void)
 	count.dma = count.messages = count.nameless = count.unrecorded = count.arrived = 0;
 }
 
+static bool brief;
+
+void ledger_brief(bool on)
+{
+	brief = on;
+}
+
 /* Eighty columns, except where a device or a record has more to say. */
 void ledger_print_head(void)
 {
+	if (brief)
+		return;
 	log_text("                                         ---- recorded by the IOMMU ----\n"
 		 "  who  does  to what             verdict who     did   at            why device\n");
 }
@@ -73,7 +82,8 @@ static void not_tried(struct machine *m, const struct attacker *by, const struct
 {
 	m->tally.not_tried++;
 	keep(by, a, CASE_NOT_TRIED, r);
-	print_result(by, a, "not tried", r);
+	if (!brief)
+		print_result(by, a, "not tried", r);
 }
 
 static void not_enforced(struct machine *m, const struct attacker *by, const struct attack *a,
@@ -82,7 +92,8 @@ static void not_enforced(struct machine *m, const struct attacker *by, const str
 	m->tally.not_enforced++;
 	count.arrived += r->outcome == ATTACK_ARRIVED;
 	keep(by, a, CASE_NOT_ENFORCED, r);
-	print_result(by, a, "not enforced here", r);
+	if (!brief)
+		print_result(by, a, "not enforced here", r);
 }
 
 static void refused(struct machine *m, const struct attacker *by, const struct attack *a,
@@ -95,7 +106,8 @@ static void refused(struct machine *m, const struct attacker *by, const struct a
 	count.unrecorded += !r->recorded;
 	count.nameless += a->interrupt && r->recorded && r->fault.bdf.rid == FAULT_NAMELESS;
 	keep(by, a, CASE_REFUSED, r);
-	print_result(by, a, "refused", r);
+	if (!brief)
+		print_result(by, a, "refused", r);
 }
 
 static void failed(struct machine *m, const struct attacker *by, const struct attack *a,
@@ -109,16 +121,25 @@ static void failed(struct machine *m, const struct attacker *by, const struct at
 	log_text("       ^ %s\n", attack_outcome_text(r->outcome));
 }
 
+/* An address beyond the width of the tables is refused for that reason, whatever it is the address of:
+ * firmware places 64-bit BARs, and memory may lie, above 2^39. */
+static enum iommu_why why_of(const struct attacker *by, const struct attack *a)
+{
+	if (*by->dom && a->fault_at >= domain_aperture(*by->dom))
+		return WHY_TOO_WIDE;
+	return a->write ? WHY_NO_WRITE : WHY_NO_READ;
+}
+
 void trial_run(const struct trial *t, const struct attack *what, bool enforceable)
 {
 	struct attack a = *what;
 	struct attack_result r;
-	if (serial_stop())
+	if (console_stop())
 		return;
 	if (!a.fault_at)
 		a.fault_at = a.to;
 	if (!a.why)
-		a.why = a.write ? WHY_NO_WRITE : WHY_NO_READ;
+		a.why = why_of(t->by, &a);
 	if (!attack_possible(t->by, &a))
 		return;
 	attack_run(t->m, t->by, &a, &r);
@@ -200,7 +221,10 @@ void ledger_print_sum(const struct machine *m)
 		log_line("isolate",
 			 "not tried: %llu accesses that had no effect where they are allowed either",
 			 (ull)m->tally.not_tried);
+	char classes[64];
+	cases_classes(proof_cases(), classes, sizeof classes);
+	log_line("isolate", "classes that attacked: %s", classes);
 	log_line("isolate",
 		 "not tried: DMA of functions other than the attackers above; those under a unit that");
-	log_line("isolate", "       translates have no context entry, or an RMRR and nothing else");
+	log_line("isolate", "       translates have no context entry, or one for an RMRR or USB keyboards only");
 }

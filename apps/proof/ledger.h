@@ -15,8 +15,9 @@ struct trial {
 };
 
 /* Runs one case, prints its line and counts it; leaves out what the attacker cannot do. Where a->fault_at or
- * a->why is 0 it is a->to, or that of a page that may not be written or read. enforceable: the platform is
- * able to refuse it; a case that it is known not to refuse is printed as such and counted apart. */
+ * a->why is 0 it is a->to, or that of a page that may not be written or read, or beyond the width.
+ * enforceable: the platform is able to refuse it; a case that it is known not to refuse is printed as such
+ * and counted apart. */
 void trial_run(const struct trial *t, const struct attack *a, bool enforceable);
 /* A case whose control, made by the caller, had no effect: printed and counted as not tried. */
 void trial_no_effect(const struct trial *t, const struct attack *a);
@@ -27,5 +28,7 @@ void trial_broken(const struct trial *t, const char *what);
 /* Resets the counts; prints the head of the table; prints the sentences at the end, from m->tally and the
  * other counts. */
 void ledger_clear(void);
+/* From now on only cases that fail have a line: many passes would repeat the same table. */
+void ledger_brief(bool on);
 void ledger_print_head(void);
 void ledger_print_sum(const struct machine *m);

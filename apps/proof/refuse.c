@@ -5,7 +5,7 @@
 #include "apps/proof/guard.h"
 #include "apps/proof/stages.h"
 #include "apps/proof/standin.h"
-#include "apps/proof/strike.h"
+#include "apps/proof/strike_packet.h"
 #include "apps/proof/targets.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
@@ -13,6 +13,8 @@
 
 #define ALLOWED_SLOT 2u /* and the next: buffers that no request uses while it attacks */
 #define OTHERS       3  /* targets that are not another VF */
+#define LINES_VFS    4u /* up to so many VFs each case has a line; with more of them, each VF has one */
+#define WIDE_VFS     5u /* up to so many VFs a column of the table has room for its heading */
 
 /* The pages in question: those of both VFs. */
 static void guard(struct machine *m, const struct vf *by, const struct vf *victim)
@@ -26,12 +28,15 @@ static void guard(struct machine *m, const struct vf *by, const struct vf *victi
 	guard_tables(m);
 }
 
-/* The first VF's cases are explained in full; the others' faults have the same reasons. */
+/* The first VF's cases are explained in full; the others' faults have the same reasons. With many VFs only
+ * its first case. */
 static void print_case(struct machine *m, const struct vf *by, const struct attack *a,
 		       const struct attack_result *r)
 {
 	char why[256], unit[16];
 	const struct iommu_fault *f = &r->fault;
+	if (m->vfs > LINES_VFS && m->tally.cases > 1)
+		return;
 	log_line("refuse",
 		 "VF %u -> %s: refused; fault: " BDF_FMT " %s 0x%llx, reason %u; the device says %s",
 		 by->index, a->name, BDF_ARG(f->bdf), f->write ? "write" : "read", (ull)f->iova.v, f->code,
@@ -94,6 +99,39 @@ static void run_vf(struct machine *m, struct vf *vf, uint8_t *verdict)
 	}
 }
 
+static void print_vf(const struct machine *m, const struct vf *vf, const uint8_t *verdict)
+{
+	unsigned refused = 0, tried = 0;
+	for (unsigned t = 0; t < m->vfs + OTHERS; t++) {
+		refused += t != vf->index && verdict[t] == REFUSED;
+		tried += t != vf->index && verdict[t] != UNTRIED;
+	}
+	log_line("refuse", "VF %u " BDF_FMT ": %u of %u forbidden writes refused", vf->index,
+		 BDF_ARG(vf->fn->bdf), refused, tried);
+}
+
+/* A character for each target: 80 columns are enough for all VFs. */
+static void print_narrow(const struct machine *m, uint8_t ok[VFS_MAX][VFS_MAX + OTHERS])
+{
+	static const char marks[] = {'X', 'o', '?'};
+	char row[VFS_MAX + OTHERS + 2];
+	log_text("  DMA writes to the memory of VF 0, 1, ...; kernel, read-only, unmapped page:\n"
+		 "  o refused, X NOT REFUSED, ? not tried, - itself\n       ");
+	for (unsigned t = 0; t < m->vfs; t += 10)
+		log_text("%-10u", t);
+	log_text("\n");
+	for (unsigned v = 0; v < m->vfs; v++) {
+		char *c = row;
+		for (unsigned t = 0; t < m->vfs + OTHERS; t++) {
+			if (t == m->vfs)
+				*c++ = ' ';
+			*c++ = t == v ? '-' : marks[ok[v][t]];
+		}
+		*c = 0;
+		log_text("  VF%-2u %s\n", v, row);
+	}
+}
+
 static void print_verdicts(const struct machine *m, uint8_t ok[VFS_MAX][VFS_MAX + OTHERS])
 {
 	static const char *const others[OTHERS] = {"kernel", "r/o page", "unmapped"};
@@ -118,14 +156,22 @@ enum sl_err stage_refuse(struct machine *m)
 	static uint8_t ok[VFS_MAX][VFS_MAX + OTHERS];
 	if (m->kind->service == VF_COMPUTES)
 		return compute_refuse(m);
+	if (m->kind->service == VF_NETWORKS)
+		return packet_refuse(m);
 	targets_fill(m);
 	log_line(
 		"refuse",
 		"each of %u VFs attempts DMA writes to the other VFs' memory, to the kernel's, to a read-only page and to an unmapped page",
 		m->vfs);
-	for (unsigned v = 0; v < m->vfs; v++)
+	for (unsigned v = 0; v < m->vfs; v++) {
 		run_vf(m, &m->vf[v], ok[v]);
-	print_verdicts(m, ok);
+		if (m->vfs > LINES_VFS)
+			print_vf(m, &m->vf[v], ok[v]);
+	}
+	if (m->vfs > WIDE_VFS)
+		print_narrow(m, ok);
+	else
+		print_verdicts(m, ok);
 	guard_free();
 	return refuse_sum(m, "");
 }

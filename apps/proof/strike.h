@@ -1,10 +1,11 @@
 /* How each class of function makes an access to a chosen address. A class is a struct strike_ops in its file
- * strike_NAME.c; apps/proof/attackers.c lists those that stage isolate looks for. What a class reports about
+ * strike_NAME.c; apps/proof/classes.def lists those that stage isolate looks for. What a class reports about
  * its accesses is shown but not trusted: attack.c decides. */
 #pragma once
 #include "apps/proof/attack.h"
 
 struct attackers;
+struct strike_class;
 
 /* Errors of these functions: the device could not be driven. A NULL is a function that the class does not
  * need or does not have, as said at each. */
@@ -12,11 +13,14 @@ struct strike_ops {
 	const char *how;      /* as text: "copies of any length" */
 	uint32_t least, most; /* bytes of its shortest write, and of its longest access */
 	bool any_data;        /* it writes bytes of our choice, so it can send any interrupt by DMA */
+	bool either_way;      /* which of its first two accesses comes first, a read or a write, is its own
+				 business: both are refused at the same page for the same reason */
 
-	/* True when the machine has a function of the class that needs no scratch= to attack. NULL: never. */
-	bool (*there)(const struct pci *pci);
+	const struct strike_class *class; /* drivers/strike/strike.h: what drives it; NULL: another driver */
+	/* True for a function of the class. NULL: those that attack are named by scratch=. */
+	bool (*drives)(const struct strike_ops *self, const struct pci_func *fn);
 	/* Stage isolate: adds each function of the class that can attack (attackers_add()). NULL: none. */
-	enum sl_err (*open)(struct machine *m, struct attackers *all);
+	enum sl_err (*open)(struct machine *m, struct attackers *all, const struct strike_ops *self);
 	/* Undoes open(), also after an error, when the attackers' pages are gone. NULL: nothing to undo. */
 	void (*close)(void);
 	/* Adds registers of every function of the class that is open, by guard_regs(): those that are not
@@ -36,6 +40,11 @@ struct strike_ops {
 	 * bytes of the secret all of it would be; 0: could not be looked at. NULL: what a read brings cannot
 	 * be seen, so a read is refused by its record alone and has no control. */
 	uint32_t (*leaked)(struct machine *m, struct attacker *by, const struct attack *a, uint64_t *words);
+	/* For a class whose reads bring nothing back: it can only be seen to do what it has read. bait()
+	 * writes into place, which it would reach at a->to, what it does then; obeyed() is true when it has
+	 * done that since the last strike. Both NULL: reads are seen by leaked(), or not at all. */
+	void (*bait)(const struct attacker *by, const struct attack *a, void *place);
+	bool (*obeyed)(const struct attacker *by);
 	/* It does what it is allowed as before; puts it right for the cases that follow. NULL: nothing to
 	 * see. */
 	bool (*healthy)(struct machine *m, struct attacker *by);
@@ -51,13 +60,19 @@ struct strike_ops {
 	enum sl_err (*restore)(struct machine *m, struct attacker *by);
 };
 
-extern const struct strike_ops strike_nvme_vf; /* .dev: struct vf with an NVMe controller that is open */
-extern const struct strike_ops strike_nvme_pf; /* .dev: struct nvme_ctrl that is open */
+/* Those that stage isolate looks for. .dev of NVMe VFs: struct vf with a controller that is open; of PFs:
+ * struct nvme_ctrl that is open; of edu: struct edu_attacker; of others: as in their files. */
+#define CLASS(ops, ...) extern const struct strike_ops ops;
+#include "apps/proof/classes.def"
 /* .dev: struct nvme_io of a controller that no driver has open: it is made to fetch a command from any
  * address, and would put a completion into the page after it. */
 extern const struct strike_ops strike_nvme_fetch;
-extern const struct strike_ops strike_edu;  /* .dev: struct edu_attacker */
-extern const struct strike_ops strike_msix; /* any function with .msix whose class has kick() */
+extern const struct strike_ops strike_message; /* .dev: struct attacker of the function; message_attacker() */
+extern const struct strike_ops strike_msix;    /* any function with .msix whose class has kick() */
+
+/* The same function attacking by its own MSI-X or MSI, as a writer of 4 bytes to any address. False when it
+ * has neither, or cannot be made to send one. */
+bool message_attacker(struct attacker *by, struct attacker *out);
 
 /* Word i of what stands where a read will leave what it gets, and a page (CHUNK) of it. */
 uint64_t strike_old(unsigned i);

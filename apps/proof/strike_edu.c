@@ -60,6 +60,14 @@ static uint32_t edu_leaked(struct machine *m, struct attacker *by, const struct 
 	return length(a);
 }
 
+static enum sl_err edu_kick(struct machine *m, struct attacker *by)
+{
+	const struct edu_attacker *dev = by->dev;
+	(void)m;
+	edu_interrupt(&dev->edu);
+	return SL_OK;
+}
+
 static enum sl_err edu_release(struct machine *m, struct attacker *by, struct attacker *bare)
 {
 	(void)m;
@@ -99,17 +107,24 @@ static enum sl_err try_own_page(struct machine *m, bool *reaches)
 	return e;
 }
 
-static bool edu_there(const struct pci *pci)
+static bool edu_drives(const struct strike_ops *self, const struct pci_func *fn)
 {
-	return edu_find(pci) != NULL;
+	(void)self;
+	return fn->vendor == EDU_VENDOR && fn->device == EDU_DEVICE;
 }
 
-static enum sl_err edu_gather(struct machine *m, struct attackers *all)
+static enum sl_err edu_gather(struct machine *m, struct attackers *all, const struct strike_ops *self)
 {
 	bool reaches;
 	edu.fn = edu_find(&m->pci);
 	if (!edu.fn)
 		return SL_OK;
+	const char *why = attackers_barred(m, edu.fn, 0, false);
+	if (why) {
+		attackers_leave_out(all, edu.fn, "edu", why);
+		edu.fn = NULL;
+		return SL_OK;
+	}
 	enum sl_err e = connect_edu(m);
 	if (e)
 		return e;
@@ -118,17 +133,15 @@ static enum sl_err edu_gather(struct machine *m, struct attackers *all)
 	if (e)
 		return e;
 	if (!reaches) {
-		log_line("isolate",
-			 BDF_FMT
-			 " edu does not reach its own page: give it dma_mask=0xffffffffffffffff; left out",
-			 BDF_ARG(edu.fn->bdf));
+		attackers_leave_out(all, edu.fn, "edu",
+				    "it does not reach its own page: give it dma_mask=0xffffffffffffffff");
 		return SL_OK;
 	}
 	return attackers_add(m, all,
 			     &(struct attacker){.name = "edu",
 						.fn = edu.fn,
 						.dom = &edu.dom,
-						.ops = &strike_edu,
+						.ops = self,
 						.dev = &edu,
 						.own = {{&edu.page, DOMAIN_RW}}});
 }
@@ -147,12 +160,13 @@ const struct strike_ops strike_edu = {.how = "copies of any length",
 				      .least = 1,
 				      .most = CHUNK,
 				      .any_data = true,
-				      .there = edu_there,
+				      .drives = edu_drives,
 				      .open = edu_gather,
 				      .close = edu_drop,
 				      .can = edu_can,
 				      .prepare = edu_prepare,
 				      .strike = edu_strike,
 				      .leaked = edu_leaked,
+				      .kick = edu_kick,
 				      .release = edu_release,
 				      .restore = edu_restore};

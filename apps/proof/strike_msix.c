@@ -1,9 +1,12 @@
-/* A function's own MSI-X as an attacker: one dword to any address, as vector 0. */
+/* A function's own MSI-X or MSI as an attacker: it sends a message to any address. strike_msix forges an
+ * interrupt that way; strike_message writes to memory: the address of a message may be that of memory, so
+ * every function that can send one writes 4 bytes to any address, under its own requester id. */
 #include "apps/proof/strike.h"
 #include "kernel/fmt.h"
+#include "iommu/iommu.h"
 #include "kernel/time.h"
 
-#define MSIX_US 5000u /* until an interrupt is out of the function */
+#define MSIX_US 50000u /* until a message is out of the function: some pace theirs */
 
 static bool msix_can(const struct attacker *by, const struct attack *a)
 {
@@ -11,17 +14,112 @@ static bool msix_can(const struct attacker *by, const struct attack *a)
 	return by->msix && by->msix->vectors && by->ops->kick;
 }
 
-/* One may be waiting behind the mask already. */
-static enum sl_err msix_strike(struct machine *m, struct attacker *by, const struct attack *a, char *said,
-			       size_t n)
+/* The word at an address where the function may write. NULL: it is elsewhere. */
+static const volatile uint32_t *own_word(const struct attacker *by, uint64_t to)
 {
-	fmt_print(said, n, "%s", "success");
-	enum sl_err e = msix_set(by->msix, 0, a->to, a->data);
+	uint64_t off = to - by->allowed.iova.v;
+	return off < by->allowed.len ? (const volatile uint32_t *)(const void *)((uint8_t *)by->allowed.va +
+										 ALIGN_DOWN(off, 4))
+				     : NULL;
+}
+
+static uint64_t count(const uint64_t *arrived)
+{
+	return arrived ? __atomic_load_n(arrived, __ATOMIC_ACQUIRE) : 0;
+}
+
+/* Kicks it, and waits until its message is out: it has arrived, in its own memory or as an interrupt, or was
+ * refused. */
+static enum sl_err kick(struct machine *m, struct attacker *by, uint64_t to, const uint64_t *arrived)
+{
+	uint64_t before = count(arrived);
+	const volatile uint32_t *word = own_word(by, to);
+	uint32_t was = word ? *word : 0;
+	enum sl_err e = by->ops->kick(m, by);
+	for (struct deadline d = deadline_in(MSIX_US); deadline_look(&d);)
+		if ((word && *word != was) || count(arrived) != before || iommu_fault_waits(&m->iommu))
+			break;
+	return e;
+}
+
+/* One may be waiting behind the mask already. */
+static enum sl_err send_msix(struct machine *m, struct attacker *by, uint64_t to, uint32_t data,
+			     const uint64_t *arrived)
+{
+	enum sl_err e = msix_set(by->msix, 0, to, data);
 	if (!e)
-		e = by->ops->kick(m, by);
-	delay_us(MSIX_US);
+		e = kick(m, by, to, arrived);
 	enum sl_err masked = msix_mask(by->msix, 0, true);
 	return e ? e : masked;
 }
 
+static enum sl_err msix_strike(struct machine *m, struct attacker *by, const struct attack *a, char *said,
+			       size_t n)
+{
+	fmt_print(said, n, "%s", "success");
+	return send_msix(m, by, a->to, a->data, a->arrived);
+}
+
 const struct strike_ops strike_msix = {.can = msix_can, .strike = msix_strike};
+
+/* ---- a writer ---- */
+
+/* Another one for each function: the same data again would pass for no change. */
+static uint16_t message_of(const struct attacker *by)
+{
+	return (uint16_t)(by->fn->bdf.rid ^ 0x5aa5);
+}
+
+static enum sl_err send_msi(struct machine *m, struct attacker *by, uint64_t to)
+{
+	enum sl_err e = msi_open(by->fn, 1, to, message_of(by));
+	if (e)
+		return e;
+	e = kick(m, by, to, NULL);
+	msi_close(by->fn);
+	return e;
+}
+
+/* MSI may have 32-bit addresses only: PCIe §7.7.1.3. */
+static bool message_can(const struct attacker *by, const struct attack *a)
+{
+	struct msi x;
+	if (!a->write || a->interrupt || !IS_ALIGNED(a->to, 4) || a->fault_at > a->to)
+		return false;
+	return (by->msix && by->msix->vectors) || !(a->to >> 32) || (msi_read(by->fn, &x) == SL_OK && x.wide);
+}
+
+static enum sl_err message_strike(struct machine *m, struct attacker *by, const struct attack *a, char *said,
+				  size_t n)
+{
+	struct attacker *sender = by->dev;
+	fmt_print(said, n, "%s", "-");
+	return by->msix && by->msix->vectors ? send_msix(m, sender, a->to, message_of(by), NULL)
+					     : send_msi(m, sender, a->to);
+}
+
+static bool message_healthy(struct machine *m, struct attacker *by)
+{
+	struct attacker *sender = by->dev;
+	return !sender->ops->healthy || sender->ops->healthy(m, sender);
+}
+
+const struct strike_ops strike_message = {.how = "4 bytes by its own MSI-X or MSI",
+					  .least = 4,
+					  .most = 4,
+					  .can = message_can,
+					  .strike = message_strike,
+					  .healthy = message_healthy};
+
+bool message_attacker(struct attacker *by, struct attacker *out)
+{
+	struct msi x;
+	if (!by->ops->kick || (!(by->msix && by->msix->vectors) && msi_read(by->fn, &x)))
+		return false;
+	*out = *by;
+	out->ops = &strike_message;
+	out->dev = by;
+	out->worked = 0;
+	fmt_print(out->name, sizeof out->name, "%s+msi", by->name);
+	return true;
+}

@@ -3,6 +3,7 @@
  * to its medium; a controller that no driver has open is started on queues at any address and fetches a
  * command from there. */
 #include "apps/proof/attackers.h"
+#include "apps/proof/strike_nvme.h"
 #include "apps/vf/nvme.h"
 #include "apps/vf/batch.h"
 #include "apps/vf/msix.h"
@@ -42,7 +43,7 @@ static enum sl_err dword_at(struct nvme_ctrl *c, uint64_t to)
 	return nvme_admin_try(c, cmd, NULL);
 }
 
-static enum sl_err strike_admin(struct nvme_ctrl *c, const struct attack *a, char *said, size_t n)
+enum sl_err strike_nvme_admin(struct nvme_ctrl *c, const struct attack *a, char *said, size_t n)
 {
 	fmt_print(said, n, "%s", "success");
 	enum sl_err e = a->len == 4 ? dword_at(c, a->to) : identify_at(c, a->to);
@@ -52,14 +53,14 @@ static enum sl_err strike_admin(struct nvme_ctrl *c, const struct attack *a, cha
 }
 
 /* Any admin command makes an interrupt on vector 0. */
-static enum sl_err kick_admin(struct nvme_ctrl *c)
+enum sl_err strike_nvme_kick(struct nvme_ctrl *c)
 {
 	const volatile void *page;
 	return nvme_identify(c, NVME_CNS_CTRL, 0, 0, &page);
 }
 
 /* A sum of the registers up to ACQ. Reading them changes nothing. */
-static uint64_t regs_sum(const void *of)
+uint64_t strike_nvme_regs(const void *of)
 {
 	const nvme_reg32_t small[] = {NVME_VS, NVME_CC, NVME_CSTS, NVME_AQA};
 	const nvme_reg64_t large[] = {NVME_CAP, NVME_ASQ, NVME_ACQ};
@@ -124,7 +125,7 @@ static enum sl_err vf_strike(struct machine *m, struct attacker *by, const struc
 {
 	struct vf *vf = by->dev;
 	if (a->len == 4)
-		return strike_admin(nvme_of(vf)->ctrl, a, said, n);
+		return strike_nvme_admin(nvme_of(vf)->ctrl, a, said, n);
 	uint64_t chunk = a->write ? HEALTH_CHUNK : leak_chunk(vf);
 	struct block_req r = vf_request(vf, vf->data, a->write ? BLOCK_READ : BLOCK_WRITE, chunk, 0);
 	uint16_t status;
@@ -163,14 +164,14 @@ static enum sl_err vf_kick(struct machine *m, struct attacker *by)
 {
 	struct vf *vf = by->dev;
 	(void)m;
-	return kick_admin(nvme_of(vf)->ctrl);
+	return strike_nvme_kick(nvme_of(vf)->ctrl);
 }
 
 static void vf_guard(struct machine *m)
 {
 	for (unsigned i = 0; i < m->vfs; i++)
 		if (m->vf[i].queue)
-			guard_regs(regs_sum, &nvme_of(&m->vf[i])->ctrl->io);
+			guard_regs(strike_nvme_regs, &nvme_of(&m->vf[i])->ctrl->io);
 }
 
 static struct nvme_vf_cfg closed; /* the VF that is released, as it was open */
@@ -217,14 +218,14 @@ static enum sl_err vf_restore(struct machine *m, struct attacker *by)
 	return e;
 }
 
-static enum sl_err vf_gather(struct machine *m, struct attackers *all)
+static enum sl_err vf_gather(struct machine *m, struct attackers *all, const struct strike_ops *self)
 {
 	enum sl_err e = SL_OK;
 	for (unsigned i = 0; i < m->vfs && !e; i++) {
 		struct vf *vf = &m->vf[i];
 		struct attacker by = {.fn = vf->fn,
 				      .dom = &vf->dom,
-				      .ops = &strike_nvme_vf,
+				      .ops = self,
 				      .dev = vf,
 				      .msix = &vf->msix,
 				      .own = {{&vf->block, DOMAIN_RW}, {&vf->readonly, DOMAIN_R}}};
@@ -260,7 +261,7 @@ static enum sl_err pf_strike(struct machine *m, struct attacker *by, const struc
 			     size_t n)
 {
 	(void)m;
-	return strike_admin(by->dev, a, said, n);
+	return strike_nvme_admin(by->dev, a, said, n);
 }
 
 static bool pf_works(struct machine *m, struct attacker *by)
@@ -272,16 +273,16 @@ static bool pf_works(struct machine *m, struct attacker *by)
 static enum sl_err pf_kick(struct machine *m, struct attacker *by)
 {
 	(void)m;
-	return kick_admin(by->dev);
+	return strike_nvme_kick(by->dev);
 }
 
 static void pf_guard(struct machine *m)
 {
 	if (m->pf_open)
-		guard_regs(regs_sum, &nvme_pf_of(m)->ctrl.io);
+		guard_regs(strike_nvme_regs, &nvme_pf_of(m)->ctrl.io);
 }
 
-static enum sl_err pf_gather(struct machine *m, struct attackers *all)
+static enum sl_err pf_gather(struct machine *m, struct attackers *all, const struct strike_ops *self)
 {
 	if (!m->pf)
 		return SL_OK;
@@ -289,7 +290,7 @@ static enum sl_err pf_gather(struct machine *m, struct attackers *all)
 			     &(struct attacker){.name = "PF",
 						.fn = m->pf,
 						.dom = &m->pf_dom,
-						.ops = &strike_nvme_pf,
+						.ops = self,
 						.dev = &nvme_pf_of(m)->ctrl,
 						.own = {{&nvme_pf_of(m)->ctrl.mem, DOMAIN_RW}}});
 }

@@ -419,17 +419,18 @@ static uint16_t io_command(struct nvme_model *m, const uint8_t *sqe)
 		return 0x181;
 	uint16_t s = 0;
 	for (uint32_t i = 0; i < n && !s; i++) {
+		uint64_t at = ns->held ? (lba + i) % ns->held : lba + i;
 		switch (sqe[0]) {
 		case 0x01:
-			s = write_block(m, ns, sqe, lba + i, i, prinfo);
+			s = write_block(m, ns, sqe, at, i, prinfo);
 			break;
 		case 0x02:
 		case 0x05:
 		case 0x0c:
-			s = read_block(m, ns, sqe, lba + i, i, prinfo);
+			s = read_block(m, ns, sqe, at, i, prinfo);
 			break;
 		case 0x08:
-			s = zero_block(ns, sqe, lba + i, i, prinfo);
+			s = zero_block(ns, sqe, at, i, prinfo);
 			break;
 		default:
 			return 0x001;
@@ -729,6 +730,25 @@ static uint16_t ns_attachment(struct nvme_model *m, const uint8_t *sqe)
 	return 0;
 }
 
+/* Features Timestamp: NVMe §5.27.1.11. 48 bits that go on, and their origin: set by the host. */
+static uint16_t timestamp(struct nvme_model *m, const uint8_t *sqe, bool get_it)
+{
+	uint8_t data[8] = {0};
+	uint64_t now = m->timestamp + (now_us() - m->timestamp_at) / 1000;
+	if (!(m->oncs & 0x40))
+		return 0x002;
+	for (unsigned i = 0; i < 6; i++)
+		data[i] = (uint8_t)(now >> 8 * i);
+	data[6] = m->timestamp_at ? 2 : 0;
+	if (!move_part(m, sqe, sizeof data, 0, data, sizeof data, get_it))
+		return 0x004;
+	if (!get_it) {
+		m->timestamp = get(data, 0, 6);
+		m->timestamp_at = now_us();
+	}
+	return 0;
+}
+
 static uint16_t admin_command(struct nvme_model *m, const uint8_t *sqe, uint32_t *dw0)
 {
 	m->admin_commands[sqe[0]]++;
@@ -754,8 +774,11 @@ static uint16_t admin_command(struct nvme_model *m, const uint8_t *sqe, uint32_t
 	case 0x06:
 		return identify(m, sqe);
 	case 0x09:
+	case 0x0a:
+		if (sqe[40] == 0x0e)
+			return timestamp(m, sqe, sqe[0] == 0x0a);
 		*dw0 = (m->max_queues - 1u) * 0x10001u;
-		return sqe[40] == 7 ? 0 : 0x002;
+		return sqe[0] == 0x09 && sqe[40] == 7 ? 0 : 0x002;
 	case 0x15:
 		return ns_attachment(m, sqe);
 	case 0x7c:
@@ -786,6 +809,7 @@ void nvme_model_post(struct nvme_model *m, unsigned qid, uint16_t cid, uint16_t 
 		return;
 	}
 	memcpy(host, cqe, 16);
+	m->admin_irqs += !qid;
 	if (q->ien && q->tail == doorbell(m, qid, true))
 		m->irqs[q->iv]++;
 	if (++q->tail == q->cq_entries) {

@@ -13,6 +13,7 @@
 struct nvme_model_ns {
 	uint32_t nsid;
 	uint64_t blocks;
+	uint64_t held; /* not 0: of so many, one is at its LBA modulo this (not for Copy) */
 	unsigned shift;
 	uint16_t ms;
 	uint8_t dps, nmic, pif;
@@ -92,6 +93,7 @@ struct nvme_model {
 	/* Interrupts of vectors 0 to 3: raised by a completion that comes when every one before it is known
 	 * to be taken. */
 	uint64_t irqs[4];
+	uint64_t admin_irqs; /* of the admin queue, on vector 0 also: one a completion */
 
 	/* State and what was seen. */
 	uint32_t cc, csts, aqa;
@@ -103,6 +105,7 @@ struct nvme_model {
 	uint64_t enables, shutdowns;
 	uint32_t rtd3e; /* Identify Controller */
 	uint16_t crdt[3];
+	uint64_t timestamp, timestamp_at; /* Features Timestamp, and when it was set */
 	uint64_t disabled_at;  /* when CC.EN was cleared last, */
 	uint64_t quiet_broken; /* and how many registers were read in the time quiet_us after that */
 	uint64_t quiet_us;

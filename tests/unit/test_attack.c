@@ -17,11 +17,14 @@
 #include "apps/work/pattern.h"
 #include "drivers/edu/edu.h"
 #include "drivers/nvme/ctrl.h"
+#include "kernel/core.h"
 #include "kernel/pmm.h"
 #include "kernel/irq.h"
-#include "tests/unit/never.h"
+#include "tests/unit/never_proof.h"
 #include "tests/unit/support.h"
 #include "tests/unit/test.h"
+
+void core_progress(void) {}
 
 #define VFS     3u /* where a test does not say otherwise */
 #define CHUNKS  32u
@@ -188,6 +191,12 @@ enum sl_err iommu_fault_claimed(struct iommu *mmu, struct iommu_fault *out)
 	(void)mmu;
 	*out = fault;
 	return recorded && (lie != LATE_RECORD || looks++ > 5) ? SL_OK : SL_END;
+}
+
+bool iommu_fault_waits(struct iommu *mmu)
+{
+	(void)mmu;
+	return claimed && recorded;
 }
 
 enum sl_err iommu_walk(struct iommu *mmu, bdf_t f, iova_t iova, struct iommu_walk *out)
@@ -437,9 +446,34 @@ enum sl_err msix_set(const struct msix_table *t, unsigned v, uint64_t addr, uint
 {
 	(void)t;
 	assert_int_equal(v, 0);
-	assert_int_equal(data, addr == MSI_OWN ? a.own.data : a.data);
+	assert_int_equal(data, !a.interrupt      ? by.fn->bdf.rid ^ 0x5aa5u
+			       : addr == MSI_OWN ? a.own.data
+						 : a.data);
 	msix_to = addr;
 	return SL_OK;
+}
+
+static bool has_msi, msi_wide;
+
+enum sl_err msi_read(const struct pci_func *f, struct msi *out)
+{
+	(void)f;
+	*out = (struct msi){.messages = 1, .wide = msi_wide};
+	return has_msi ? SL_OK : SL_NOTFOUND;
+}
+
+enum sl_err msi_open(const struct pci_func *f, unsigned count, uint64_t addr, uint32_t data)
+{
+	(void)f;
+	assert_true(count == 1 && data == (by.fn->bdf.rid ^ 0x5aa5u) && has_msi && !msix_to);
+	msix_to = addr;
+	return lie == DRIVER_FAILS && armed ? SL_DEVICE : SL_OK;
+}
+
+void msi_close(const struct pci_func *f)
+{
+	(void)f;
+	msix_to = 0;
 }
 
 enum sl_err msix_mask(const struct msix_table *t, unsigned v, bool masked)
@@ -457,8 +491,13 @@ enum sl_err nvme_identify(struct nvme_ctrl *c, enum nvme_cns cns, uint32_t nsid,
 	assert_int_equal(nsid, 0);
 	assert_int_equal(csi, 0);
 	*page = NULL;
-	message(c->fn, msix_to);
-	return SL_OK;
+	if (a.interrupt) {
+		message(c->fn, msix_to);
+	} else {
+		uint32_t four = 0x1234;
+		(void)dma(c->fn, msix_to, &four, sizeof four, true);
+	}
+	return a.interrupt ? SL_OK : reported();
 }
 
 enum sl_err nvme_ctrl_health(const struct nvme_ctrl *c)
@@ -556,18 +595,23 @@ enum sl_err edu_dma(struct edu *edu, uint64_t at, uint32_t len, bool to_memory)
 
 /* ---- what finds attackers and takes them out of their domains: not in these tests ---- */
 
+NEVER_VOID(edu_interrupt(const struct edu *e))
+NEVER_VOID(attackers_leave_out(const struct attackers *all, const struct pci_func *f, const char *class,
+			       const char *why))
+
+const char *attackers_barred(struct machine *machine, const struct pci_func *f, unsigned which, bool takes)
+{
+	fail();
+	return NULL;
+}
+
 NEVER(attackers_add(struct machine *machine, struct attackers *all, const struct attacker *who))
 NEVER(make_domain(struct machine *machine, const char *name, bdf_t f, struct domain **d))
 NEVER(function_connect(struct pci_func *f, struct domain *d, volatile void **regs))
 NEVER(dma_get(struct domain *d, iova_t iova, uint64_t len, unsigned perm, struct dma_buf *out))
 NEVER(dma_put(struct dma_buf *b))
 NEVER(edu_open(struct edu *edu, volatile void *regs))
-NEVER(nvme_fatal_reset(const struct pci *pci, struct pci_func *f, const struct nvme_io *i, bool *done))
-NEVER(nvme_vf_close(struct nvme_vf *vf))
-NEVER(nvme_vf_open(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg))
-NEVER(wait_check(const struct machine *machine, bool *irqs))
-NEVER(vf_msix_open(struct vf *vf))
-NEVER_VOID(vf_msix_close(struct vf *vf))
+NEVER_RELEASES
 NEVER_VOID(faults_watch(struct machine *machine, bdf_t f))
 NEVER_VOID(drop_domain(struct domain **d))
 NEVER_VOID(function_disconnect(struct pci_func *f, struct domain *d))
@@ -580,7 +624,45 @@ struct pci_func *edu_find(const struct pci *pci)
 
 /* ---- cases ---- */
 
-enum who { BY_VF, BY_PF, BY_EDU, BY_FETCH, WHOS };
+enum who { BY_VF, BY_PF, BY_EDU, BY_FETCH, BY_FOLLOWER, BY_MSIX, BY_MSI, WHOS };
+
+/* A class that is only seen to do what it has read. */
+static uint64_t fetched;
+
+static bool follower_can(const struct attacker *who, const struct attack *what)
+{
+	(void)who;
+	return !what->write;
+}
+
+static enum sl_err follower_strike(struct machine *machine, struct attacker *who, const struct attack *what,
+				   char *text, size_t n)
+{
+	(void)machine;
+	(void)text;
+	(void)n;
+	fetched = 0;
+	(void)dma(who->fn->bdf, what->to, &fetched, sizeof fetched, false);
+	return SL_OK;
+}
+
+static void follower_bait(const struct attacker *who, const struct attack *what, void *place)
+{
+	const uint64_t order = 0x0bade0000000001;
+	assert_true(who == &by && !what->write);
+	assert_true(place == (what->to == ALLOWED ? (void *)allowed : (void *)victim));
+	assert_false(armed); /* before memory is copied */
+	memcpy(place, &order, sizeof order);
+}
+
+static bool follower_obeyed(const struct attacker *who)
+{
+	(void)who;
+	return fetched == 0x0bade0000000001;
+}
+
+static const struct strike_ops follower = {
+	.can = follower_can, .strike = follower_strike, .bait = follower_bait, .obeyed = follower_obeyed};
 
 static void attacker(enum who who)
 {
@@ -604,6 +686,17 @@ static void attacker(enum who who)
 	if (who == BY_FETCH) {
 		by.ops = &strike_nvme_fetch;
 		by.dev = &fetch_io;
+	}
+	if (who == BY_FOLLOWER)
+		by.ops = &follower;
+	if (who == BY_MSIX || who == BY_MSI) {
+		static struct attacker sender;
+		attacker(who == BY_MSIX ? BY_VF : BY_PF);
+		sender = by;
+		sender.worked = UINT16_MAX;
+		has_msi = msi_wide = true;
+		assert_true(message_attacker(&sender, &by));
+		assert_true(by.dev == &sender && by.ops == &strike_message && !by.worked);
 	}
 	if (who == BY_EDU) {
 		edu.page = (struct dma_buf){.va = edu_page, .iova = IOVA(EDU_AT), .len = PAGE_SIZE};
@@ -632,6 +725,8 @@ static int start(void **state)
 	(void)state;
 	lie = TRUTH;
 	made_ready = polls = looks = 0;
+	msix_to = 0;
+	has_msi = msi_wide = false;
 	armed = recorded = claimed = false;
 	arrived = stray = registers = own_due = 0;
 	memset(&m, 0, sizeof m);
@@ -776,6 +871,86 @@ static void test_reads(void **state)
 	ROWS(BY_VF, read, ROW(TRUTH, REFUSED), ROW(LEAKS_WORD, FOREIGN), ROW(LEAKS_FOREIGN, FOREIGN));
 }
 
+/* A function that brings nothing back is refused as long as it does not do what it was to find. */
+static void test_follower(void **state)
+{
+	struct attack read = {.to = VICTIM, .len = CHUNK, .why = WHY_NO_READ, .secret = victim};
+	(void)state;
+	ROWS(BY_FOLLOWER, read, ROW(TRUTH, REFUSED), ROW(NO_STRIKE, SILENT), ROW(NO_RECORD, SILENT),
+	     ROW(WRONG_BDF, MISTOLD), ROW(WRONG_ADDRESS, MISTOLD), ROW(WRONG_DIRECTION, MISTOLD),
+	     ROW(WRONG_REASON, MISTOLD), ROW(LEAKS_ALL, SUCCEEDED), ROW(LEAKS_START, SUCCEEDED),
+	     ROW(OTHERS_WRONG, HARMED), ROW(TABLES_ALLOW, OTHERWISE), ROW(NO_EFFECT, NOT_TRIED),
+	     ROW(HALF_EFFECT, NOT_TRIED));
+	read.secret = NULL;
+	ROWS(BY_FOLLOWER, read, ROW(TRUTH, REFUSED), ROW(NO_EFFECT, NOT_TRIED));
+}
+
+/* Its first access may be a read or a write: only for a class that says so. */
+static void test_either_way(void **state)
+{
+	static struct strike_ops either;
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		start(NULL);
+		attacker(BY_FETCH);
+		either = *by.ops;
+		either.either_way = i;
+		by.ops = &either;
+		a = (struct attack){.to = VICTIM, .len = CHUNK, .why = WHY_NO_READ, .seen = true};
+		lie = WRONG_DIRECTION;
+		assert_int_equal(run(), i ? ATTACK_REFUSED : ATTACK_MISTOLD);
+	}
+}
+
+/* The message of a function to memory. */
+static void test_message_writes(void **state)
+{
+	struct attack write = {.write = true, .to = HOLE, .len = CHUNK, .why = WHY_NO_WRITE};
+	(void)state;
+	ROWS(BY_MSIX, write, WRITES, ROW(DRIVER_LATE, HARMED), ROW(CONTROL_FAILS, NOT_TRIED));
+	ROWS(BY_MSI, write, WRITES, ROW(DRIVER_FAILS, HARMED), ROW(ATTACKER_DEAD, HARMED),
+	     ROW(DRIVER_LATE, HARMED), ROW(CONTROL_FAILS, NOT_TRIED));
+	start(NULL);
+	attacker(BY_MSI);
+	for (unsigned i = 0; i < 2;
+	     i++) { /* the message is waited for only until it has arrived, or was refused */
+		uint64_t from = now_us();
+		a = write;
+		a.len = 4;
+		lie = i ? NO_EFFECT : TRUTH;
+		assert_int_equal(run(), i ? ATTACK_HARMED : ATTACK_REFUSED);
+		assert_true((now_us() - from < 5000) == !i);
+	}
+	lie = TRUTH;
+	attacker(BY_MSI);
+	assert_string_equal(by.name, "+msi");
+	assert_int_equal(by.ops->least, 4);
+	static const struct {
+		struct attack a;
+		bool wide, can;
+	} able[] = {{{.write = true, .to = HOLE, .len = 4, .fault_at = HOLE}, true, true},
+		    {{.write = true, .to = HOLE, .len = 4, .fault_at = HOLE}, false, false},
+		    {{.write = true, .to = 0xfffffffc, .len = 4}, false, true},
+		    {{.write = true, .to = 0x100000000, .len = 4}, false, false},
+		    {{.to = HOLE, .len = 4}, true, false},
+		    {{.write = true, .to = HOLE + 2, .len = 4}, true, false},
+		    {{.write = true, .to = HOLE, .len = CHUNK, .fault_at = HOLE + PAGE_SIZE}, true, false},
+		    {{.write = true, .to = MSI_BAD, .interrupt = true}, true, false}};
+	for (unsigned i = 0; i < ARRAY_LEN(able); i++) {
+		msi_wide = able[i].wide;
+		assert_int_equal(by.ops->can(&by, &able[i].a), able[i].can);
+	}
+	struct attacker sender, out;
+	attacker(BY_PF);
+	sender = by;
+	has_msi = false;
+	assert_false(message_attacker(&sender, &out));
+	attacker(BY_FETCH); /* cannot be made to send one */
+	sender = by;
+	has_msi = true;
+	assert_false(message_attacker(&sender, &out));
+}
+
 /* What an earlier case left on the medium is not what this one brought. */
 static void test_old_data_is_wiped(void **state)
 {
@@ -883,7 +1058,9 @@ static void test_no_translation(void **state)
 	lie = LANDS_LAST;
 	assert_int_equal(run(), ATTACK_SUCCEEDED);
 	lie = NO_STRIKE;
+	uint64_t from = now_us(); /* nothing records a fault, so it does not wait for one as long */
 	assert_int_equal(run(), ATTACK_SILENT);
+	assert_true(now_us() - from >= 10000 && now_us() - from < 100000);
 }
 
 /* Others work in every case, and are counted. */
@@ -1044,7 +1221,7 @@ static void test_possible_by_msix(void **state)
 		const struct msix_table *msix;
 		bool can;
 	} row[] = {{BY_VF, &on, true},   {BY_VF, &off, false}, {BY_VF, NULL, false},  {BY_PF, &on, true},
-		   {BY_PF, NULL, false}, {BY_EDU, &on, false}, {BY_FETCH, &on, false}};
+		   {BY_PF, NULL, false}, {BY_EDU, &on, true},  {BY_FETCH, &on, false}};
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_LEN(row); i++) {
 		a = forged();
@@ -1065,6 +1242,42 @@ static void test_words(void **state)
 }
 
 /* ---- what is guarded ---- */
+
+static uint8_t regs[0x38]; /* of a controller, to the end of ACQ */
+
+static uint32_t regs_rd32(const struct nvme_io *i, uint32_t off)
+{
+	uint32_t v;
+	(void)i;
+	memcpy(&v, regs + off, sizeof v);
+	return v;
+}
+
+static uint64_t regs_rd64(const struct nvme_io *i, uint32_t off)
+{
+	uint64_t v;
+	(void)i;
+	memcpy(&v, regs + off, sizeof v);
+	return v;
+}
+
+/* A change of any bit of VS, CC, CSTS, AQA, CAP, ASQ and ACQ is seen; the others are not read. */
+static void test_guard_registers(void **state)
+{
+	static const struct nvme_io_ops ops = {.rd32 = regs_rd32, .rd64 = regs_rd64};
+	static const uint8_t guarded[] = {0x00, 0x04, 0x08, 0x14, 0x1c, 0x24, 0x28, 0x2c, 0x30, 0x34};
+	(void)state;
+	ctrl[0].io = (struct nvme_io){.ops = &ops};
+	for (unsigned off = 0; off < sizeof regs; off += 4)
+		for (unsigned bit = 0; bit < 32; bit++) {
+			guard_none();
+			strike_nvme_vf.guard(&m);
+			guard_take();
+			regs[off + bit / 8] ^= (uint8_t)(1u << bit % 8);
+			assert_int_equal(guard_changed(), memchr(guarded, (int)off, sizeof guarded) != NULL);
+		}
+	guard_free();
+}
 
 /* Every byte of every range, to the last. */
 static void test_guard(void **state)
@@ -1111,6 +1324,9 @@ int main(void)
 		T(test_vf_writes),
 		T(test_pf_and_edu_write),
 		T(test_reads),
+		T(test_follower),
+		T(test_either_way),
+		T(test_message_writes),
 		T(test_old_data_is_wiped),
 		T(test_fetch),
 		T(test_messages),
@@ -1126,6 +1342,7 @@ int main(void)
 		T(test_left_over_work),
 		T(test_words),
 		T(test_guard),
+		T(test_guard_registers),
 	};
 	return cmocka_run_group_tests_name("attack", tests, NULL, NULL);
 }

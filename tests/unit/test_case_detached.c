@@ -13,7 +13,7 @@
 #include "drivers/nvme/reset.h"
 #include "kernel/pmm.h"
 #include "tests/unit/support.h"
-#include "tests/unit/never.h"
+#include "tests/unit/never_proof.h"
 #include "tests/unit/support_stages.h"
 #include "tests/unit/test.h"
 
@@ -22,17 +22,23 @@
 static struct attackers all;
 static struct trial trial[2];
 static struct domain *edu_dom;
-static struct pci_func fn[3];
+static struct pci_func fn[4]; /* of VFs 0 and 1, the PF, and edu */
 static struct nvme_own nvme[STAGES_VFS];
 static struct nvme_pf pf_nvme;
 static struct nvme_ctrl ctrl;
 static _Alignas(PAGE_SIZE) uint8_t place[PLACE];
 static struct domain *const own = (struct domain *)&mach, *const brief = (struct domain *)&boot;
 static struct domain *in; /* the function is in that domain */
-static bool mapped, ready, master, guarded, deaf, deaf_later, slow, unmap_fails, busy, pf_fails, irqs;
-static unsigned due; /* looks at the clock until what was sent lands */
+static bool mapped, ready, master, guarded, guards_vf[2], guards_pf, deaf, deaf_later, slow, unmap_fails,
+	busy, pf_fails, irqs;
+static const struct dma_buf scratch = {.iova = {WINDOW + 0x80000}, .phys = {0x8000000}, .len = 3 * PAGE_SIZE};
+static unsigned scratch_mapped, scratch_maps;
+static unsigned share;
+static unsigned turn; /* both ends of the second page are written to */
+static unsigned due;  /* looks at the clock until what was sent lands */
 static unsigned n_tried, n_no_effect, n_broken, opened, closed, freed, returned, stages;
-static char log_of[512]; /* what happened, one letter each */
+static char log_of[512];  /* what happened, one letter each */
+static const char *again; /* the VF that fetched */
 
 static void note(const char *what)
 {
@@ -58,14 +64,7 @@ const struct bystanders bystanders_block;
 
 /* How they strike is made up, so nothing of it is called. */
 NEVER(attackers_add(struct machine *m, struct attackers *a, const struct attacker *who))
-NEVER(batch_start(struct vf *vf))
-NEVER(batch_finish_some(struct machine *m, unsigned first, unsigned n))
-NEVER(nvme_admin_try(struct nvme_ctrl *c, struct nvme_sqe cmd, uint32_t *dw0))
-NEVER(nvme_identify(struct nvme_ctrl *c, enum nvme_cns cns, uint32_t nsid, uint16_t id,
-		    const volatile void **page))
-NEVER(nvme_ctrl_health(const struct nvme_ctrl *c))
-NEVER(nvme_ctrl_stop(const struct nvme_io *io, bdf_t f))
-NEVER(nvme_ctrl_wait_ready(const struct nvme_io *io, bdf_t f))
+NEVER_STRIKES
 NEVER_VOID(guard_regs(uint64_t (*sum)(const void *of), const void *of))
 
 uint64_t timed_seed(const struct vf *vf, uint64_t chunk)
@@ -78,6 +77,15 @@ uint64_t timed_seed(const struct vf *vf, uint64_t chunk)
 bool attack_possible(const struct attacker *by, const struct attack *a)
 {
 	return !a->write || by->ops == &writer;
+}
+
+/* What a function is to find is laid before each access to the place: in the first page, not in what it
+ * changes. */
+void attack_bait(const struct attacker *by, const struct attack *a, void *p)
+{
+	assert_true(p == place && !guarded && a->seen);
+	if (by->ops->bait)
+		by->ops->bait(by, a, p);
 }
 
 enum sl_err attack_ready(struct machine *machine, struct attacker *by, const struct attack *a)
@@ -99,12 +107,24 @@ enum sl_err attack_strike(struct machine *machine, struct attacker *by, const st
 	assert_true(ready && a->seen && in && mapped && master);
 	assert_int_equal(a->to, WINDOW + PAGE_PASSING);
 	assert_int_equal(a->write, by->ops == &writer);
-	assert_int_equal(by->ops == &strike_nvme_fetch, by->fn != &fn[0]);
+	assert_int_equal(by->ops == &strike_nvme_fetch, by->fn != &fn[3]);
 	due = slow ? 5 : 0;
 	if (!deaf && !slow && !(deaf_later && in == brief))
-		place[PAGE_SIZE + 5] = 1;
+		place[!by->ops->bait ? 0 : turn++ % 2 ? PLACE - 5 : PAGE_SIZE + 5] = 1;
+	if (deaf &&
+	    by->ops->bait) /* what it has read it marks as read, which shows nothing of the second page */
+		place[PAGE_SIZE - 3] = 9;
 	note("s");
 	return stages_call();
+}
+
+/* The attack itself writes the registers of a controller that is closed; those of an open one must not
+ * change. */
+static void assert_guards_now(void)
+{
+	for (unsigned v = 0; v < 2; v++)
+		assert_int_equal(guards_vf[v], mach.vf[v].queue != NULL);
+	assert_int_equal(guards_pf, mach.pf_open);
 }
 
 void trial_run(const struct trial *t, const struct attack *what, bool enforceable)
@@ -112,11 +132,14 @@ void trial_run(const struct trial *t, const struct attack *what, bool enforceabl
 	struct attack a = *what;
 	assert_true(enforceable && a.seen && a.why == WHY_NO_DOMAIN);
 	assert_true(!in && !*t->by->dom && master && t->by->others == &bystanders_block);
-	assert_true(t->by->ops == (a.write ? &writer : &strike_nvme_fetch));
-	if (a.to == WINDOW + PAGE_PASSING)
+	assert_true(t->by->ops->bait || t->by->ops == (a.write ? &writer : &strike_nvme_fetch));
+	if (t->by->ops->bait)
+		assert_true(guarded && place[3] == 7 && pattern_is_zero(place + PAGE_SIZE, PAGE_SIZE));
+	else if (a.to == WINDOW + PAGE_PASSING)
 		assert_true(guarded && pattern_is_zero(place, PLACE));
 	else
-		assert_true(!a.write && a.to == WINDOW + WINDOW_QUEUES && !strcmp(t->by->name, "VF1"));
+		assert_true(!a.write && a.to == WINDOW + WINDOW_QUEUES && !strcmp(t->by->name, again));
+	assert_guards_now();
 	n_tried++;
 	note(!strcmp(a.name, "after detach")          ? "D"
 	     : !strcmp(a.name, "its domain is gone")  ? "G"
@@ -140,9 +163,11 @@ void trial_broken(const struct trial *t, const char *what)
 
 void attackers_guard(struct machine *machine, const struct attackers *p)
 {
-	(void)machine;
-	(void)p;
+	assert_true(machine == &mach && p == &all);
 	guarded = false;
+	for (unsigned v = 0; v < 2; v++)
+		guards_vf[v] = mach.vf[v].queue != NULL;
+	guards_pf = mach.pf_open;
 }
 
 void guard_add(const void *va, size_t len)
@@ -171,8 +196,10 @@ enum sl_err dma_get(struct domain *dom, iova_t iova, uint64_t len, unsigned perm
 	return SL_OK;
 }
 
+/* Memory that is given back may change, so it is not guarded any more. */
 enum sl_err dma_put(struct dma_buf *b)
 {
+	assert_false(guarded);
 	mapped = false;
 	b->len = 0;
 	returned++;
@@ -202,10 +229,25 @@ enum sl_err domain_detach(struct domain *dom, bdf_t f)
 	return SL_OK;
 }
 
+/* What the function needs besides: in the brief domain while it is attached to that. */
+enum sl_err domain_map(struct domain *dom, iova_t iova, phys_t phys, uint64_t len, unsigned perm)
+{
+	assert_true(dom == brief && !in && iova.v == scratch.iova.v && phys.v == scratch.phys.v &&
+		    len == scratch.len && perm == DOMAIN_RW);
+	enum sl_err e = stages_call();
+	scratch_mapped += !e;
+	scratch_maps++;
+	return e;
+}
+
 enum sl_err domain_unmap(struct domain *dom, iova_t iova, uint64_t len)
 {
-	(void)iova;
-	assert_true(dom == brief && len == PLACE && !in);
+	if (iova.v == scratch.iova.v) {
+		assert_true(dom == brief && len == scratch.len && !in && scratch_mapped);
+		scratch_mapped--;
+		return stages_call();
+	}
+	assert_true(dom == brief && len == PLACE && !in && !scratch_mapped);
 	mapped = false;
 	return unmap_fails ? SL_TIMEOUT : stages_call();
 }
@@ -219,7 +261,7 @@ enum sl_err domain_destroy(struct domain *dom)
 
 void pmm_free(phys_t base, uint64_t n)
 {
-	assert_true(base.v == 0x9000000 && n == 2);
+	assert_true(base.v == 0x9000000 && n == 2 && !guarded);
 	freed++;
 }
 
@@ -250,7 +292,8 @@ enum sl_err nvme_vf_open(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg)
 	(void)vf;
 	assert_true(in == own && master);
 	assert_true(cfg->depth == 31 && cfg->queues == 2 && cfg->shadow &&
-		    cfg->irq == (irqs && mach.vf[1].msix.vectors) && cfg->share == 1 && cfg->shares == 2);
+		    cfg->irq == (irqs && mach.vf[share].msix.vectors) && cfg->share == share &&
+		    cfg->shares == 2);
 	opened++;
 	return stages_call();
 }
@@ -343,9 +386,10 @@ void undo_pf(struct machine *machine)
 
 enum sl_err stage_pf(struct machine *machine)
 {
-	(void)machine;
+	enum sl_err e = stages_call();
 	stages++;
-	return stages_call();
+	machine->pf_open = !e;
+	return e;
 }
 
 enum sl_err stage_sriov(struct machine *machine)
@@ -371,6 +415,7 @@ static int start(void **state)
 	mach.pf_own = &pf_nvme;
 	mach.pf = &fn[2];
 	mach.pf_dom = own;
+	mach.pf_open = true;
 	boot.cfg.queues = 2;
 	boot.cfg.doorbell = DOORBELL_SHADOW;
 	accel.q.depth = 31;
@@ -388,11 +433,15 @@ static int start(void **state)
 				       .dev = &mach.vf[1],
 				       .others = &bystanders_block};
 	all.one[1] =
-		(struct attacker){.fn = &fn[0], .dom = &edu_dom, .ops = &writer, .others = &bystanders_block};
+		(struct attacker){.fn = &fn[3], .dom = &edu_dom, .ops = &writer, .others = &bystanders_block};
 	for (unsigned i = 0; i < 2; i++)
 		trial[i] = (struct trial){.m = &mach, .all = &all, .by = &all.one[i]};
+	again = "VF1";
+	share = 1;
 	in = own;
 	master = true;
+	attackers_guard(&mach, &all);
+	scratch_mapped = scratch_maps = 0;
 	ready = mapped = guarded = deaf = deaf_later = slow = unmap_fails = busy = pf_fails = false;
 	irqs = true;
 	support_meanwhile = meanwhile;
@@ -419,6 +468,64 @@ static void test_edu(void **state)
 	slow = true; /* what it writes needs some time */
 	assert_int_equal(case_detached_run(&trial[1]), SL_OK);
 	assert_counts(2, 0, 0);
+}
+
+/* What it needs besides is in the domain that is made for it, and in no other. */
+static void test_along(void **state)
+{
+	(void)state;
+	all.one[1].along = &scratch;
+	assert_int_equal(case_detached_run(&trial[1]), SL_OK);
+	assert_string_equal(log_of, "sdDasdxG-a+");
+	assert_counts(2, 0, 0);
+	assert_true(scratch_maps == 1 && !scratch_mapped);
+}
+
+static void lays(const struct attacker *by, const struct attack *a, void *p)
+{
+	assert_true(by->fn && a->to == WINDOW + PAGE_PASSING);
+	((uint8_t *)p)[3] = 7;
+	note("b");
+}
+
+/* What has to be fetched is laid before each access, and again before the attack; it is not what shows that
+ * the place was reached. */
+static void test_bait(void **state)
+{
+	static struct strike_ops fetches;
+	fetches = writer;
+	fetches.bait = lays;
+	all.one[1].ops = &fetches;
+	(void)state;
+	assert_int_equal(case_detached_run(&trial[1]), SL_OK);
+	assert_string_equal(log_of, "bsdbDabsdxbG-a+");
+	assert_counts(2, 0, 0);
+	start(state);
+	all.one[1].ops = &fetches;
+	deaf = true; /* what was laid is there all the same */
+	assert_int_equal(case_detached_run(&trial[1]), SL_OK);
+	assert_counts(0, 2, 0);
+	all.one[1].ops = &writer;
+}
+
+static void lays_both(const struct attacker *by, const struct attack *a, void *p)
+{
+	lays(by, a, p);
+	((uint8_t *)p)[PAGE_SIZE + 7] = 7;
+}
+
+/* What is laid into the second page is not what shows that it was reached. */
+static void test_bait_of_both(void **state)
+{
+	static struct strike_ops fetches;
+	(void)state;
+	fetches = writer;
+	fetches.bait = lays_both;
+	all.one[1].ops = &fetches;
+	deaf = true;
+	assert_int_equal(case_detached_run(&trial[1]), SL_OK);
+	assert_counts(0, 2, 0);
+	all.one[1].ops = &writer;
 }
 
 static void test_vf(void **state)
@@ -514,6 +621,25 @@ static void test_functions(void **state)
 	assert_counts(0, 0, 0);
 }
 
+/* The same of the first VF; what an entry behind the last VF says does not count. */
+static void test_functions_first(void **state)
+{
+	(void)state;
+	again = "VF0";
+	share = 0;
+	all.one[0].fn = &fn[0];
+	all.one[0].dom = &mach.vf[0].dom;
+	all.one[0].dev = &mach.vf[0];
+	mach.vf[2].fn = &fn[0];
+	assert_int_equal(case_detached_run(&trial[0]), SL_OK);
+	assert_true(all.fetched[0] && !all.fetched[1] && !all.fetched[2]);
+	mach.vf[2].fn = &fn[1];
+	all.fetched[2] = true;
+	n_tried = 0;
+	assert_int_equal(case_functions_run(&mach, &all), SL_OK);
+	assert_counts(3, 1, 0);
+}
+
 /* Whichever call fails: the error comes out, or the case counts as broken or as one that had no effect; never
  * is all well. It is not left with bus mastering where nobody attached it, and what may still be mapped is
  * not freed. */
@@ -541,6 +667,12 @@ static enum sl_err run_edu(void)
 	return case_detached_run(&trial[1]);
 }
 
+static enum sl_err run_with_scratch(void)
+{
+	all.one[1].along = &scratch;
+	return case_detached_run(&trial[1]);
+}
+
 static enum sl_err run_vf(void)
 {
 	return case_detached_run(&trial[0]);
@@ -555,6 +687,7 @@ static void test_every_call_fails(void **state)
 {
 	(void)state;
 	every_call_fails(run_edu, 2);
+	every_call_fails(run_with_scratch, 2);
 	every_call_fails(run_vf, 2);
 	every_call_fails(run_functions, 4);
 }
@@ -562,8 +695,9 @@ static void test_every_call_fails(void **state)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, start)
-	const struct CMUnitTest tests[] = {T(test_functions),       T(test_edu),    T(test_vf),
-					   T(test_never_reached),   T(test_broken), T(test_left_out),
-					   T(test_every_call_fails)};
+	const struct CMUnitTest tests[] = {T(test_functions), T(test_functions_first), T(test_edu),
+					   T(test_along),     T(test_bait_of_both),    T(test_vf),
+					   T(test_bait),      T(test_never_reached),   T(test_broken),
+					   T(test_left_out),  T(test_every_call_fails)};
 	return cmocka_run_group_tests_name("case_detached", tests, NULL, NULL);
 }

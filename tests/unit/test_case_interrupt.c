@@ -20,7 +20,7 @@ static unsigned entries = 1024;
 static uint32_t apic_id;
 static const char *lacks;
 static bool no_own, no_foreign, no_vector, other_unit, kept;
-static uint16_t own_rid;
+static uint16_t own_rid, elsewhere; /* elsewhere: its entries alone are in another unit's table */
 static void (*handler)(void *);
 static void *handler_ctx;
 
@@ -83,7 +83,7 @@ enum sl_err iommu_irq_alloc(struct iommu *mmu, bdf_t fn, unsigned count, uint8_t
 		out->count = 7; /* which says nothing then */
 		return SL_NOSPACE;
 	}
-	*out = (struct iommu_irq){.unit = other_unit && fn.rid != own_rid,
+	*out = (struct iommu_irq){.unit = (other_unit && fn.rid != own_rid) || fn.rid == elsewhere,
 				  .from = fn,
 				  .index = (uint16_t)(fn.rid & 0xff),
 				  .count = 1};
@@ -105,12 +105,6 @@ struct iommu_msi iommu_irq_message(const struct iommu_irq *irq, unsigned i)
 	assert_int_equal(i, 0);
 	assert_int_equal(irq->count, 1);
 	return (struct iommu_msi){0xfee00010ull | (uint64_t)irq->index << 5, 0};
-}
-
-void attackers_guard(struct machine *machine, const struct attackers *p)
-{
-	(void)machine;
-	(void)p;
 }
 
 void trial_broken(const struct trial *t, const char *what)
@@ -153,6 +147,7 @@ static int start(void **state)
 	}
 	all.one[0].msix = &msix;
 	own_rid = 0x101;
+	elsewhere = 0;
 	return 0;
 }
 
@@ -306,6 +301,18 @@ static void test_cannot_be_set_up(void **state)
 	vectors = 0;
 }
 
+/* Where the next function's entry is in another unit's table, that of the one after it serves. */
+static void test_entry_of_a_later_function(void **state)
+{
+	(void)state;
+	elsewhere = 0x102;
+	case_interrupt_run(&trial[0]);
+	assert_int_equal(broken, 0);
+	assert_int_equal(n_tried, 5);
+	assert_int_equal(tried[2].to, OWN(3));
+	assert_int_equal(entries_given, entries_back);
+}
+
 /* An attacker that is alone takes the entry of a function that is no attacker. */
 static void test_entry_of_any_function(void **state)
 {
@@ -347,6 +354,7 @@ int main(void)
 					   T(test_not_remapped),
 					   T(test_nothing_beyond),
 					   T(test_cannot_be_set_up),
+					   T(test_entry_of_a_later_function),
 					   T(test_entry_of_any_function),
 					   T(test_no_message_to_all)};
 	return cmocka_run_group_tests_name("case_interrupt", tests, NULL, NULL);

@@ -68,9 +68,40 @@ static void test_place(void **state)
 	assert_true(all.n == 0 && cases_count(&all, CASE_REFUSED) == 0);
 }
 
+/* Names of classes for which there is no room. */
+static void test_short(void **state)
+{
+	static const struct {
+		unsigned room;
+		const char *want;
+	} row[] = {{4, "..."}, {5, "..."}, {6, "..."}, {7, "A, ..."}, {8, "A, B, C"}};
+	(void)state;
+	cases_clear(&all);
+	for (unsigned i = 0; i < 3; i++) {
+		struct proof_case c = of(CASE_REFUSED);
+		c.who[0] = (char)('A' + i);
+		c.who[1] = 0;
+		cases_add(&all, &c);
+	}
+	struct proof_case c = of(CASE_REFUSED);
+	static struct proof_cases other;
+	char text[16];
+	strcpy(c.who, "B-2"); /* its number is no part of the name, but what is before it */
+	cases_add(&other, &c);
+	cases_classes(&other, text, sizeof text);
+	assert_string_equal(text, "B-");
+	for (unsigned i = 0; i < ARRAY_LEN(row); i++) {
+		char buf[16];
+		memset(buf, '!', sizeof buf);
+		cases_classes(&all, buf, row[i].room);
+		assert_string_equal(buf, row[i].want);
+		assert_int_equal(buf[row[i].room], '!');
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_which_is_kept),
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_which_is_kept), cmocka_unit_test(test_short),
 					   cmocka_unit_test(test_place)};
 	return cmocka_run_group_tests_name("cases", tests, NULL, NULL);
 }

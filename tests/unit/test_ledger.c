@@ -8,7 +8,7 @@
 #include "apps/proof/standin.h"
 #include "apps/work/pattern.h"
 #include "kernel/pmm.h"
-#include "kernel/serial.h"
+#include "kernel/console.h"
 #include "kernel/paging.h"
 #include "tests/unit/support_stages.h"
 #include "tests/unit/test.h"
@@ -17,6 +17,7 @@ static struct attack_result next; /* what attack_run() comes to */
 static struct attack tried[64];
 static char names[64][32]; /* of those: the caller's are gone by then */
 static unsigned n_tried, guarded, refilled, unmapped, freed;
+static bool passing_guarded;
 static bool stopped, strike_lands, no_buffer, keeps_mapped;
 static _Alignas(PAGE_SIZE) uint8_t kernel_data[PAGE_SIZE], passing[PAGE_SIZE], pages[3][6][PAGE_SIZE];
 static struct attackers all;
@@ -25,10 +26,13 @@ static struct domain *dom = (struct domain *)&mach;
 
 static const struct strike_ops pf_ops;
 
+static bool only_reads; /* the last attacker */
+static unsigned strikes;
+
 /* The PF cannot read. */
 bool attack_possible(const struct attacker *by, const struct attack *a)
 {
-	return by->ops != &pf_ops || a->write;
+	return (by->ops != &pf_ops || a->write) && !(only_reads && by == &all.one[2] && a->write);
 }
 
 void attack_run(struct machine *machine, struct attacker *by, const struct attack *a,
@@ -57,6 +61,7 @@ enum sl_err attack_strike(struct machine *machine, struct attacker *by, const st
 	(void)a;
 	(void)s;
 	(void)n;
+	strikes++;
 	if (strike_lands)
 		passing[5] = 1;
 	return SL_OK;
@@ -83,20 +88,20 @@ void standin_fill(void)
 	refilled++;
 }
 
-bool serial_stop(void)
+bool console_stop(void)
 {
 	return stopped;
 }
 
 void attackers_guard(struct machine *machine, const struct attackers *p)
 {
-	(void)machine;
-	(void)p;
+	assert_true(machine == &mach && p == &all);
+	passing_guarded = false;
 }
 
 void guard_add(const void *va, size_t len)
 {
-	(void)va;
+	passing_guarded |= va == passing;
 	guarded += (unsigned)len;
 }
 
@@ -151,6 +156,7 @@ void pmm_free(phys_t base, uint64_t n)
 {
 	assert_int_equal(base.v, 0x9000000);
 	assert_int_equal(n, 1);
+	assert_false(passing_guarded); /* who gets it next may change it */
 	freed++;
 }
 
@@ -198,7 +204,7 @@ static int start(void **state)
 	boot.cfg.passes = 1;
 	next = (struct attack_result){.outcome = ATTACK_REFUSED, .recorded = true};
 	n_tried = guarded = refilled = unmapped = freed = 0;
-	stopped = no_buffer = keeps_mapped = false;
+	stopped = no_buffer = keeps_mapped = passing_guarded = false;
 	strike_lands = true;
 	all.decoy = PHYS(0x6000000);
 	add(0, "VF0", &vf_ops);
@@ -247,6 +253,25 @@ static const struct {
 	{ATTACK_NOT_TRIED, false, false, NOT_TRIED, CASE_NOT_TRIED},
 };
 
+/* With ledger_brief() only what fails has a line, and everything counts. */
+static void test_brief(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(outcomes); i++) {
+		start(state);
+		struct attack a = {.name = "a page", .write = true, .to = 0x1000};
+		next.outcome = outcomes[i].outcome;
+		boot.cfg.iommu = outcomes[i].translated ? CONFIG_IOMMU_ON : CONFIG_IOMMU_OFF;
+		said_clear();
+		ledger_brief(true);
+		ledger_print_head();
+		trial_run(&trial[0], &a, outcomes[i].enforceable);
+		ledger_brief(false);
+		assert_int_equal(strstr(said, "a page") != NULL, outcomes[i].counted == NOT_REFUSED);
+		assert_int_equal(said[0] != 0, outcomes[i].counted == NOT_REFUSED);
+		assert_int_equal(mach.tally.cases + mach.tally.not_enforced + mach.tally.not_tried, 1);
+	}
+}
+
 static void test_every_outcome_is_counted_once(void **state)
 {
 	static const char *const verdicts[] = {" refused ", " NOT REFUSED ", " not enforced here ",
@@ -287,6 +312,65 @@ static void test_every_outcome_is_counted_once(void **state)
 		assert_int_equal(tried[0].fault_at, 0x1000);
 		assert_int_equal(tried[0].why, WHY_NO_WRITE);
 	}
+}
+
+/* An address beyond the width of the tables is refused for that, also that of another function's registers.
+ */
+static void test_beyond_the_width(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		start(state);
+		bool write = i & 1;
+		uint64_t to = i & 2 ? 1ull << 39 : (1ull << 39) - 0x1000;
+		trial_run(&trial[0], &(struct attack){.name = "somewhere", .write = write, .to = to}, true);
+		assert_int_equal(tried[0].why, i & 2 ? WHY_TOO_WIDE : write ? WHY_NO_WRITE : WHY_NO_READ);
+	}
+	start(state);
+	trial_run(&trial[0],
+		  &(struct attack){.name = "somewhere",
+				   .write = true,
+				   .to = (1ull << 39) - 0x800,
+				   .fault_at = 1ull << 39},
+		  true);
+	assert_int_equal(tried[0].why, WHY_TOO_WIDE);
+}
+
+/* The classes of what was tried, once each. */
+static void test_classes(void **state)
+{
+	static const char *const who[] = {"VF0",      "VF9", "PF", "AHCI",   "AHCI+msi",   "AHCI1",
+					  "VF12+msi", "edu", "A",  "e1000e", "e1000e1+msi"};
+	char text[64];
+	(void)state;
+	cases_classes(proof_cases(), text, sizeof text);
+	assert_string_equal(text, "");
+	for (unsigned i = 0; i < ARRAY_LEN(who); i++) {
+		struct proof_case c = {.outcome = CASE_REFUSED};
+		strcpy(c.who, who[i]);
+		cases_add(proof_cases(), &c);
+	}
+	cases_classes(proof_cases(), text, sizeof text);
+	assert_string_equal(text, "VF, PF, AHCI, edu, A, e1000e");
+	static const char *const cut[] = {
+		[1] = "",
+		[4] = "...",
+		[7] = "...",
+		[8] = "VF, ...",
+		[11] = "VF, ...",
+		[12] = "VF, PF, ...",
+		[17] = "VF, PF, ...",
+		[18] = "VF, PF, AHCI, ...",
+		[28] = "VF, PF, AHCI, edu, A, ...",
+		[29] = "VF, PF, AHCI, edu, A, e1000e",
+	};
+	for (unsigned n = 1; n < ARRAY_LEN(cut); n++)
+		if (cut[n]) {
+			cases_classes(proof_cases(), text, n);
+			assert_string_equal(text, cut[n]);
+		}
+	ledger_print_sum(&mach);
+	assert_said("classes that attacked: VF, PF, AHCI, edu, A");
 }
 
 static void test_broken_and_without_effect(void **state)
@@ -440,6 +524,29 @@ static void test_cases_of_a_vf(void **state)
 		    mach.tally.cases == ARRAY_LEN(want) + ARRAY_LEN(others));
 }
 
+/* One that writes less than a chunk has half of that within the mapping. */
+static void test_runs_out_by_half(void **state)
+{
+	static const struct strike_ops ops = {.least = 2, .most = 508};
+	(void)state;
+	all.one[2].ops = &ops;
+	run_memory(&trial[2]);
+	assert_int_equal(find("runs out of mapping", true)->to, WINDOW + PAGE_PASSING + PAGE_SIZE - 254);
+}
+
+/* One that cannot write has no buffer to be unmapped, and its functions for writes are not called. */
+static void test_only_reads(void **state)
+{
+	(void)state;
+	only_reads = true;
+	strikes = 0;
+	run_memory(&trial[2]);
+	for (unsigned i = 0; i < n_tried; i++)
+		assert_false(tried[i].write);
+	assert_true(!strikes && !mach.tally.not_tried && mach.tally.cases == mach.tally.refused);
+	only_reads = false;
+}
+
 /* The buffer was not reached while it was mapped: nothing is known of afterwards. */
 static void test_buffer_was_never_reached(void **state)
 {
@@ -452,6 +559,7 @@ static void test_buffer_was_never_reached(void **state)
 	assert_string_equal(kept()->what, "buffer after unmap");
 	assert_int_equal(find("last byte before it", true)->len, 1);
 	assert_int_equal(find("runs out of mapping", true)->to, WINDOW + PAGE_PASSING + PAGE_SIZE - 0x400);
+	assert_int_equal(find("runs out of mapping", true)->len, CHUNK);
 }
 
 /* The memory of all others, the first among them. */
@@ -537,10 +645,15 @@ static void test_secrets_are_put_back(void **state)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, start)
-	const struct CMUnitTest tests[] = {T(test_every_outcome_is_counted_once),
+	const struct CMUnitTest tests[] = {T(test_brief),
+					   T(test_every_outcome_is_counted_once),
+					   T(test_beyond_the_width),
+					   T(test_classes),
 					   T(test_broken_and_without_effect),
 					   T(test_sentences),
 					   T(test_cases_of_a_vf),
+					   T(test_runs_out_by_half),
+					   T(test_only_reads),
 					   T(test_buffer_was_never_reached),
 					   T(test_memory_of_all_others),
 					   T(test_buffer_cannot_be_set_up),
