@@ -1,6 +1,7 @@
 /* Before firmware is left, its console tells where Sluice speaks from there on. */
 #include "boot/loader.h"
 #include "kernel/fmt.h"
+#include "kernel/screen.h"
 #include "kernel/str.h"
 #include "kernel/uart.h"
 
@@ -31,7 +32,7 @@ static void ask(struct list *l, const struct acpi_uart *at)
 		add(l, at);
 }
 
-void consoles_say(const struct config *cfg, const struct acpi *acpi)
+void consoles_say(const struct config *cfg, const struct acpi *acpi, const struct boot_screen *fb)
 {
 	struct list l = {.n = 0};
 	struct acpi_uart spcr;
@@ -44,9 +45,21 @@ void consoles_say(const struct config *cfg, const struct acpi *acpi)
 	}
 	if (!cfg->consoles && t && acpi_spcr(t->data, &spcr) == SL_OK)
 		ask(&l, &spcr);
-	if (l.n)
-		say("sluice: from here on the console is %s; this screen stays as it is\n", l.text);
+	const char *why = !cfg->screen ? "screen=0"
+			  : fb->width  ? screen_unusable(fb)
+				       : "firmware draws on none";
+	if (l.n && !why)
+		say("sluice: from here on the console is %s and this screen, %ux%u pixels\n", l.text,
+		    fb->width, fb->height);
+	else if (l.n)
+		say("sluice: from here on the console is %s; nothing is drawn on a screen: %s\n", l.text,
+		    why);
+	else if (!why)
+		say("sluice: from here on the console is this screen, %ux%u pixels; no serial port answers\n",
+		    fb->width, fb->height);
 	else
-		say("sluice: no serial port answers, so nothing more is shown unless a PCI serial controller is found\n"
-		    "        try: console= in sluice.cfg names a UART\n");
+		say("sluice: no serial port answers, so nothing more is shown unless a PCI serial controller is found; "
+		    "nothing is drawn on a screen: %s\n"
+		    "        try: console= in sluice.cfg names a UART\n",
+		    why);
 }

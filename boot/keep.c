@@ -15,6 +15,7 @@ static void put_run(struct jsonl *j, const struct keep *k)
 	jsonl_text(j, "secure_boot", boot_secure_name(k->boot->secure_boot));
 	jsonl_text(j, "firmware", k->boot->firmware);
 	jsonl_end(j);
+	identity_report(j, &k->boot->identity);
 }
 
 static void put_tables(struct jsonl *j, const struct acpi *a)
@@ -52,12 +53,13 @@ static unsigned space_bytes(const struct keep *k, const struct boot_func *f)
 struct space {
 	const struct keep *k;
 	const struct boot_func *f;
+	unsigned serial; /* privacy=1: where it is not to be shown */
 };
 
 static uint32_t space_read(void *ctx, unsigned off)
 {
 	const struct space *s = ctx;
-	return read_at(s->k, s->f, off);
+	return s->serial && off - s->serial < REPORT_SERIAL_BYTES ? 0 : read_at(s->k, s->f, off);
 }
 
 static void put_functions(struct jsonl *j, const struct keep *k)
@@ -67,8 +69,13 @@ static void put_functions(struct jsonl *j, const struct keep *k)
 		bdf_t fn = {f->seg, f->rid};
 		jsonl_start(j, "fn");
 		jsonl_add(j, ",\"bdf\":\"" BDF_FMT "\",\"bme_entry\":%u", BDF_ARG(fn), f->command >> 2 & 1);
+		report_nvme(j, fn, k->boot->nvme, k->boot->identity.privacy ? 0 : k->boot->nvmes);
 		jsonl_end(j);
-		report_space(j, fn, space_bytes(k, f), space_read, &(struct space){k, f});
+		struct space s = {k, f, 0};
+		unsigned bytes = space_bytes(k, f);
+		if (k->boot->identity.privacy && bytes == CFG_BYTES)
+			s.serial = report_serial_at(space_read, &s);
+		report_space(j, fn, bytes, space_read, &s);
 	}
 }
 

@@ -20,10 +20,6 @@
 #pragma GCC diagnostic ignored "-Wunused-function"
 #include <stb/stb_image.h>
 
-/* The trailer, CRC32 and ISIZE, serves as the bytes that the decoder needs behind a stream. */
-#define GZIP_HEADER  10u
-#define GZIP_TRAILER 8u
-
 static int with_pad(uint8_t *in, size_t len, int pad, void *out, size_t room)
 {
 	memset(in + len, pad, INFLATE_PAD);
@@ -36,23 +32,4 @@ int inflate(uint8_t *in, size_t len, void *out, size_t room)
 {
 	int n = with_pad(in, len, 0, out, room);
 	return n >= 0 && with_pad(in, len, 0xff, out, room) == n ? n : -1;
-}
-
-uint32_t gunzip_size(const uint8_t *file, size_t len)
-{
-	static const uint8_t header[] = {0x1f, 0x8b, 8, 0};
-	if (len < GZIP_HEADER + GZIP_TRAILER || memcmp(file, header, sizeof header) != 0)
-		return 0;
-	const uint8_t *p = file + len - 4;
-	return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-int gunzip(const uint8_t *file, size_t len, void *out, size_t room)
-{
-	uint32_t size = gunzip_size(file, len);
-	if (!size || size > room || room > INT32_MAX)
-		return -1;
-	int n = stbi_zlib_decode_noheader_buffer(out, (int)room, (const char *)file + GZIP_HEADER,
-						 (int)(len - GZIP_HEADER));
-	return n == (int)size ? n : -1;
 }

@@ -1,4 +1,5 @@
 #include "kernel/jsonl.h"
+#include "kernel/crc32.h"
 #include "kernel/fmt.h"
 
 void jsonl_add(struct jsonl *j, const char *fmt, ...)
@@ -39,17 +40,6 @@ void jsonl_bytes(struct jsonl *j, const uint8_t *p, size_t n)
 	}
 	j->line[j->n] = 0;
 	jsonl_add(j, "\"");
-}
-
-static uint32_t crc32(uint32_t crc, const char *p, size_t n)
-{
-	crc = ~crc;
-	for (size_t i = 0; i < n; i++) {
-		crc ^= (uint8_t)p[i];
-		for (unsigned bit = 0; bit < 8; bit++)
-			crc = crc >> 1 ^ (0xedb88320u & (0 - (crc & 1)));
-	}
-	return ~crc;
 }
 
 void jsonl_end(struct jsonl *j)

@@ -5,7 +5,6 @@
 #include "kernel/time.h"
 
 #define FIFO_SIZE     16
-#define CTRL_C        3
 #define STALL_US      1000000u /* no byte taken for so long: the reader paused, or the UART is gone */
 #define CALL_US       1500000u /* longest wait in one call, below the log's patience with a core (kernel/log.c) */
 #define LOCK_US       2000000u
@@ -31,7 +30,6 @@ static struct lock lock;
 static struct {
 	uint8_t byte[256];
 	unsigned head, tail; /* free-running */
-	bool stop;
 } typed;
 
 /* At most a FIFO a time; a UART that is gone reads all ones. */
@@ -42,8 +40,6 @@ static void receive_from(const struct uart *u)
 		if (lsr == 0xff || !(lsr & LSR_DR))
 			return;
 		uint8_t c = uart_rd(u, RBR);
-		if (c == CTRL_C)
-			typed.stop = true;
 		if (typed.head - typed.tail < sizeof typed.byte)
 			typed.byte[typed.head++ % sizeof typed.byte] = c;
 	}
@@ -138,20 +134,6 @@ int serial_read(void)
 	receive();
 	send_waiting();
 	return typed.head == typed.tail ? -1 : typed.byte[typed.tail++ % sizeof typed.byte];
-}
-
-bool serial_stop(void)
-{
-	receive();
-	send_waiting();
-	return typed.stop;
-}
-
-void serial_stop_clear(void)
-{
-	if (typed.stop)
-		typed.tail = typed.head;
-	typed.stop = false;
 }
 
 void serial_write(const char *text, size_t len)

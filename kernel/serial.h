@@ -21,7 +21,7 @@ enum sl_err serial_add(const struct acpi_uart *at, uint32_t baud) MUST_CHECK;
 /* UART i, from 0 on, as text: "COM2 (port 0x2f8), 115200 8N1". False after the last. */
 bool serial_name(unsigned i, char *out, size_t size);
 
-/* A log sink. */
+/* A console output. */
 void serial_write(const char *text, size_t len);
 /* Waits until all text is sent, or until a UART has not taken a byte for stall_us: that one is waited
  * for a second when asked again. */
@@ -30,12 +30,6 @@ void serial_flush(uint64_t stall_us);
  * now. */
 uint64_t serial_lost(void);
 
-/* The next byte typed, from any UART; -1 when there is none. Core 0 only. Input is fetched in these calls and
- * whenever core 0 writes, into a ring of 256 bytes; input that does not fit is lost. These calls also send
- * waiting output as far as the UARTs take it at once. */
+/* A console input. Bytes are fetched in these calls and whenever core 0 writes, into a ring of 256 bytes; input
+ * that does not fit is lost. These calls also send waiting output as far as the UARTs take it at once. */
 int serial_read(void);
-/* True when Ctrl-C was typed since serial_stop_clear(). Long-running code checks this at poll points and
- * ends. */
-bool serial_stop(void);
-/* Forgets Ctrl-C and, when it came, the input before it. */
-void serial_stop_clear(void);

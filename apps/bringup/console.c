@@ -1,6 +1,9 @@
 #include "apps/bringup/console.h"
+#include "kernel/console.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
+#include "kernel/ps2.h"
+#include "kernel/screen.h"
 #include "kernel/serial.h"
 #include "pci/path.h"
 #include "pci/regs.h"
@@ -38,6 +41,48 @@ static void add_spcr(const struct machine *m)
 		 (ull)uart.addr, sl_err_text(e));
 }
 
+/* Its controller is asked how it is set up only where the FADT says that it is one, and registers may be
+ * written to at all. */
+static void add_ps2(const struct machine *m)
+{
+	const struct acpi_table *fadt = acpi_find(&m->acpi, "FACP", 0);
+	if (fadt && !acpi_fadt_i8042(fadt->data))
+		return;
+	switch (ps2_start(fadt && m->cfg->access != ACCESS_READ)) {
+	case PS2_NONE:
+		return;
+	case PS2_DISABLED:
+		log_line("console",
+			 "no keys are taken from a PS/2 keyboard: the firmware left its port disabled");
+		return;
+	case PS2_SET_1:
+	case PS2_SET_2:
+		log_line("console", "keys are taken from a PS/2 keyboard, if there is one");
+		console_add_input(ps2_read);
+	}
+}
+
+static void say_screen(const struct machine *m)
+{
+	const struct boot_screen *fb = &m->boot->screen;
+	const char *why = screen_unusable(fb);
+	char name[80];
+	if (!fb->width)
+		return;
+	if (!screen_name(name, sizeof name)) {
+		log_line("console", "nothing is shown on the screen: %s",
+			 !m->cfg->screen ? "screen=0"
+			 : why           ? why
+					 : "its framebuffer lies over other registers or in RAM");
+		return;
+	}
+	log_line("console", "output goes to the screen, %s", name);
+	if (fb->screens > 1)
+		log_line("console", "of %u screens, this is %s; the others stay as they are", fb->screens,
+			 fb->console ? "one that the firmware's console is on"
+				     : "the first with a framebuffer; the firmware's console is on none");
+}
+
 void console_from_acpi(const struct machine *m)
 {
 	const struct config *cfg = m->cfg;
@@ -51,6 +96,8 @@ void console_from_acpi(const struct machine *m)
 				 u->mmio ? "memory" : "port", (ull)u->addr, sl_err_text(e));
 	}
 	print_from(0);
+	add_ps2(m);
+	say_screen(m);
 }
 
 /* BAR 0 has the registers; firmware has switched the decoding on where the function is its console. */

@@ -53,17 +53,17 @@ static uint32_t memory(void *ctx, uint64_t addr, uint64_t *last)
 {
 	(void)ctx;
 	*last = addr < BIT(32) ? addr | 0xffffff : UINT64_MAX;
-	return addr < BIT(32) ? (uint32_t)(addr >> 24) % 16 : DMAR_MEM_HOLE;
+	return addr < BIT(32) ? (uint32_t)(addr >> 24) % 16 : TABLE_MEM_HOLE;
 }
 
-static void finding(void *ctx, const struct dmar_finding *f)
+static void finding(void *ctx, const struct table_finding *f)
 {
 	const struct span *table = ctx;
 	char text[256], report[512];
 	if (f->off > table->n || !span_has(*table, f->off, f->bytes.n) || f->rule >= DMAR_RULE_COUNT)
 		__builtin_trap();
-	dmar_finding_text(f, text, sizeof(text));
-	dmar_finding_report(*table, f, report, sizeof(report));
+	table_finding_text(f, text, sizeof(text));
+	table_finding_report(*table, f, report, sizeof(report));
 }
 
 /* How many RMRRs that can be mapped the ledger has for a function. */
@@ -83,7 +83,7 @@ static unsigned in_ledger(const struct iommu *mmu, const struct rmrr_owner *o, u
 }
 
 static void reserved(const struct dmar *t, const struct dmar_topo *topo,
-		     const struct dmar_functions *functions, const struct rmrr_owner *o, unsigned n)
+		     const struct table_functions *functions, const struct rmrr_owner *o, unsigned n)
 {
 	struct vtd vtd = {.table = *t, .topo = *topo};
 	struct iommu mmu = {.hw = &vtd_backend, .vtd = &vtd, .width = 39 + 9 * (t->haw % 3)};
@@ -104,14 +104,14 @@ static void reserved(const struct dmar *t, const struct dmar_topo *topo,
 static void lint(const struct dmar_topo *topo, struct bridges *b, struct span table)
 {
 	static const struct boot_region region[] = {{.base = 0x1000, .pages = 0x100000, .type = MEM_FREE}};
-	const struct dmar_functions functions = {b, get};
-	struct dmar_lint_context known = {.topo = topo, .functions = &functions, .memory = memory};
+	const struct table_functions functions = {b, get};
+	struct table_facts known = {.topo = topo, .functions = &functions, .memory = memory};
 	const struct rmrr_context ledger = {topo, &functions, {region, 1}, NULL, NULL};
 	static struct rmrr_owner o[256];
 	struct dmar t;
 	char text[256];
 	if (b->n > 40 && b->p[40] & 1)
-		dmar_lint_madt(&known, table);
+		table_facts_madt(&known, table);
 	if (b->n > 40 && b->p[40] & 2)
 		known.phys_bits = 39;
 	dmar_lint(table, &known, finding, &table);

@@ -48,6 +48,8 @@ static void test_report(void **state)
 	boot.region_count = 1;
 	boot.secure_boot = SECURE_SETUP;
 	strcpy(boot.firmware, "Maker");
+	strcpy(boot.identity.build, "b1");
+	strcpy(boot.identity.smbios.text[SMBIOS_MAKER], "Frame");
 	acpi.count = 1;
 	acpi.table[0] = (struct acpi_table){"DMAR", true, 0x7f000000, {dmar, sizeof dmar}};
 	entry.units = 1;
@@ -57,11 +59,16 @@ static void test_report(void **state)
 	entry.funcs = 2;
 	entry.func[0] = (struct boot_func){.rid = 0xfa, .command = 7};
 	entry.func[1] = (struct boot_func){.rid = 0x100, .command = 3};
+	boot.nvmes = 2;
+	boot.nvme[0] = (struct boot_nvme){.rid = 0xfb, .serial = "other", .model = "Other"};
+	boot.nvme[1] = (struct boot_nvme){.rid = 0x100, .serial = "S \"7\"", .model = "Drive"};
+	boot.nvme[2] = (struct boot_nvme){.rid = 0xfa, .serial = "behind the last", .model = "none"};
 	len = 0;
 	unsigned lines = keep_report(&k, take, NULL, &crc);
 	static const char *const want[] = {
 		"BEGIN SLUICE REPORT v=1\n{\"t\":\"run\",\"v\":1,\"app\":\"keep\",\"cpu\":\"Brand "
-		"'x'\",\"vendor\":\"GenuineIntel\",\"secure_boot\":\"setup\",\"firmware\":\"Maker\"}\n",
+		"'x'\",\"vendor\":\"GenuineIntel\",\"secure_boot\":\"setup\",\"firmware\":\"Maker\"}\n"
+		"{\"t\":\"machine\",\"build\":\"b1\",\"built\":\"\",\"maker\":\"Frame\"}\n",
 		"{\"t\":\"table\",\"sig\":\"DMAR\",\"addr\":\"0x7f000000\",\"len\":1000,\"off\":0,\"hex\":"
 		"\"444d4152",
 		"\"len\":1000,\"off\":960,\"hex\":\"",
@@ -72,13 +79,43 @@ static void test_report(void **state)
 		"{\"t\":\"fn\",\"bdf\":\"0000:00:1f.2\",\"bme_entry\":1}\n{\"t\":\"cfg\",\"bdf\":\"0000:00:"
 		"1f.2\",\"off\":0,\"hex\":\"86802229",
 		"{\"t\":\"cfg\",\"bdf\":\"0000:00:1f.2\",\"off\":256,\"hex\":\"010001\"}\n",
-		"{\"t\":\"fn\",\"bdf\":\"0000:01:00.0\",\"bme_entry\":0}\nEND SLUICE REPORT lines=10 crc32=",
+		"{\"t\":\"fn\",\"bdf\":\"0000:01:00.0\",\"bme_entry\":0,\"serial\":\"S '7'\",\"model\":\"Drive\"}\nEND SLUICE REPORT lines=11 crc32=",
 	};
 	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++)
 		if (!strstr(text, want[i]))
 			fail_msg("no %s in\n%s", want[i], text);
-	assert_int_equal(lines, 10);
+	assert_int_equal(lines, 11);
 	assert_int_equal(strtoul(strstr(text, "crc32=") + 6, NULL, 16), crc);
+	boot.identity.privacy = 1; /* by the menu, after they were read */
+	len = 0;
+	keep_report(&k, take, NULL, &crc);
+	assert_null(strstr(text, "serial"));
+}
+
+/* privacy=1: a Device Serial Number is zeros. */
+static void test_privacy(void **state)
+{
+	static struct acpi acpi;
+	static struct boot_snapshot entry = {.funcs = 1, .func = {{.rid = 0xfa}}};
+	static struct boot_info boot;
+	static const struct boot_region map[1];
+	struct keep k = {"", "", &boot, &acpi, map, &entry, read};
+	uint32_t crc;
+	(void)state;
+	memset(space, 0, sizeof space);
+	space[1] = 1u << 20;
+	space[0x34 / 4] = 0x40;
+	space[0x40 / 4] = 0x10;
+	space[0x100 / 4] = 0x00010003;
+	space[0x104 / 4] = space[0x108 / 4] = 0x5eca1234;
+	len = 0;
+	(void)keep_report(&k, take, NULL, &crc);
+	assert_non_null(strstr(text, "\"off\":256,\"hex\":\"030001003412ca5e3412ca5e\"}"));
+	boot.identity.privacy = true;
+	len = 0;
+	(void)keep_report(&k, take, NULL, &crc);
+	assert_non_null(strstr(text, "\"off\":256,\"hex\":\"030001\"}"));
+	assert_null(strstr(text, "3412ca5e"));
 }
 
 /* A function without a PCI Express capability has 256 bytes, and is asked for no more. */
@@ -142,7 +179,7 @@ static void test_long_text(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_report), cmocka_unit_test(test_space),
-					   cmocka_unit_test(test_long_text)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_report), cmocka_unit_test(test_privacy),
+					   cmocka_unit_test(test_space), cmocka_unit_test(test_long_text)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
