@@ -1,6 +1,7 @@
 # make             kernel, EFI file and its sizes
 # make run         ./run.sh
-# make image       build/sluice.img for a USB stick
+# make image       build/sluice.img for a USB stick; CFG=FILE puts options into the EFI file
+# make sign        build/BOOTX64.signed.EFI and an image with it, for Secure Boot; KEY=FILE CERT=FILE
 # make check       host tests (cmocka, ASan, UBSan)
 # make quick       before a commit: host tests, rules of the tree, a few boots; under 4 minutes
 # make test        everything; installs what is missing
@@ -32,13 +33,14 @@ WARN := -std=c11 -Wall -Wextra -Wconversion -Wpedantic -Wshadow -Wstrict-prototy
         -Wno-unused-command-line-argument -Werror
 # Only self-contained headers are taken from the host: stb/stb_sprintf.h, sys/queue.h.
 LIBC := -idirafter /usr/include -idirafter /usr/include/$(MULTIARCH)
+# GNU-EFI 4 takes wchar_t for UEFI's characters of two bytes.
 # The largest stack is 32 KiB, and what overruns one is a double fault: no function takes more than 2 KiB of it.
-COMMON := $(WARN) -Wframe-larger-than=2048 -O2 -g -ffreestanding -fno-common -fno-ident -mno-red-zone -mgeneral-regs-only -I. $(LIBC) \
+COMMON := $(WARN) -Wframe-larger-than=2048 -O2 -g -ffreestanding -fno-common -fno-ident -mno-red-zone -mgeneral-regs-only -fshort-wchar -I. $(LIBC) \
           -ffile-prefix-map=$(CURDIR)=. -MMD -MP
 KFLAGS := --target=x86_64-unknown-none-elf $(COMMON) -mcmodel=kernel -fno-pic -fno-omit-frame-pointer \
           -fstack-protector-strong -mstack-protector-guard=global -ffunction-sections -fdata-sections -DSLUICE_KERNEL
 EFI_H  := -isystem /usr/include/efi -isystem /usr/include/efi/x86_64
-EFLAGS := --target=x86_64-unknown-windows $(COMMON) -fshort-wchar -mno-stack-arg-probe -DSLUICE_LOADER -Oz $(EFI_H)
+EFLAGS := --target=x86_64-unknown-windows $(COMMON) -mno-stack-arg-probe -DSLUICE_LOADER -Oz -ffunction-sections -fdata-sections $(EFI_H)
 HFLAGS := $(filter-out -Wno-unused-command-line-argument,$(WARN)) -Wno-unknown-pragmas -O1 -g -fno-omit-frame-pointer \
           -fsanitize=address,undefined -fno-sanitize-recover=all -I. -MMD -MP -DSLUICE_HOST
 
@@ -47,7 +49,7 @@ APP_DIRS := apps $(patsubst %/,%,$(wildcard apps/*/))
 LIB_DIRS := kernel kernel/x86 pci iommu $(patsubst %/,%,$(wildcard iommu/*/)) drivers $(patsubst %/,%,$(wildcard drivers/*/))
 HOST_DIRS ?= boot $(LIB_DIRS) $(APP_DIRS)
 KERNEL_DIRS ?= $(LIB_DIRS) $(APP_DIRS)
-LOADER := $(wildcard boot/*.c) boot/jump.S kernel/acpi.c kernel/memmap.c kernel/phys.c kernel/err.c kernel/fmt.c kernel/inflate.c kernel/jsonl.c kernel/report_lines.c kernel/str.c kernel/uart.c kernel/uart_hw.c kernel/x86/pt.c iommu/dmar/dmar.c iommu/vtd/regs_seen.c
+LOADER := $(wildcard boot/*.c) boot/jump.S kernel/acpi.c kernel/crc32.c kernel/kept_log.c kernel/memmap.c kernel/phys.c kernel/err.c kernel/fmt.c kernel/identity.c kernel/jsonl.c kernel/report_lines.c kernel/run_note.c kernel/screen_mode.c kernel/smbios.c kernel/str.c kernel/uart.c kernel/uart_hw.c kernel/x86/pt.c iommu/dmar/dmar.c iommu/vtd/regs_seen.c
 KERNEL := $(foreach d,$(KERNEL_DIRS),$(wildcard $(d)/*.c $(d)/*.S))
 HOST   := $(filter-out %_hw.c kernel/str.c,$(foreach d,$(HOST_DIRS),$(wildcard $(d)/*.c)))
 UNIT   := $(wildcard tests/unit/test_*.c)
@@ -59,8 +61,8 @@ LOBJ := $(LOADER:%=$B/loader/%.o)
 HOBJ := $(HOST:%=$B/host/%.o) $(MODEL:%=$B/host/%.o)
 TBIN := $(UNIT:tests/unit/%.c=$B/host/%)
 
-all: $B/BOOTX64.EFI sizes
-.PHONY: help prove machines soak quick mutants replay compare bench coverage bench-iommu bench-insn all sizes image run test check boot-test fuzz lint clean setup
+all: $B/BOOTX64.EFI $B/checkcfg sizes
+.PHONY: help sign prove machines soak quick mutants replay compare bench coverage bench-iommu bench-insn all sizes image run test check boot-test fuzz lint clean setup
 .DELETE_ON_ERROR:
 
 help:
@@ -96,11 +98,30 @@ $(foreach v,kernel host fuzz cov,$B/$(v)/pci/names.c.o): $B/pci.ids.packed
 $B/kernel/pci/names.c.o: KFLAGS += -I$B
 $B/host/pci/names.c.o: HFLAGS += -I$B
 
-$B/kernel/kernel/power_hw.c.o: KFLAGS += $(EFI_H) -DGNU_EFI_USE_MS_ABI
+FONT := $(firstword $(wildcard /usr/share/consolefonts/spleen-8x16.psfu.gz /usr/share/kbd/consolefonts/spleen-8x16.psfu.gz))
+$B/font: tools/font $(FONT)
+	$(call say,FONT,$@)
+	$(Q)[ -n "$(FONT)" ] || { echo "no spleen-8x16.psfu.gz: install the package fonts-spleen" >&2; exit 1; }
+	$(Q)mkdir -p $(@D) && $< $(FONT) $@
+
+# tests/unit/test_screen.c has kernel/screen.c in it once more.
+SCREEN := $B/host/kernel/screen.c.o $B/host/tests/unit/test_screen.c.o
+$(SCREEN) $(foreach v,kernel fuzz cov,$B/$(v)/kernel/screen.c.o): $B/font
+$B/kernel/kernel/screen.c.o: KFLAGS += -I$B
+$(SCREEN): HFLAGS += -I$B
+
+# The version of the sources. Only the loader has it, so a commit does not change the kernel.
+.PHONY: FORCE
+$B/build_id.h: FORCE
+	$(Q)mkdir -p $(@D) && tools/build-id >$@.new && if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+$B/loader/boot/identity_hw.c.o: $B/build_id.h
+$B/loader/boot/identity_hw.c.o: EFLAGS += -I$B
+
+$B/kernel/kernel/power_hw.c.o $B/kernel/kernel/remember_hw.c.o: KFLAGS += $(EFI_H) -DGNU_EFI_USE_MS_ABI
 
 # What runs once or answers a person is to be small; rings, tables and the loops that are timed are to be fast.
-FAST := drivers/nvme/queue.c drivers/nvme/io.c drivers/qat/ring.c drivers/qat/vf.c iommu/cached_table.c iommu/map.c iommu/iopt.c iommu/vtd/inv.c iommu/vtd/qi.c apps/measure/bench_run.c \
-        apps/work/bursts.c apps/measure/insn.c apps/measure/compute_insn.c apps/vf/workers.c apps/work/load.c apps/measure/mapcost.c apps/work/pattern.c apps/vf/wait.c apps/work/timed.c \
+FAST := drivers/nvme/queue.c drivers/nvme/io.c drivers/qat/ring.c drivers/qat/vf.c drivers/igb/queue.c iommu/cached_table.c iommu/map.c iommu/iopt.c iommu/vtd/inv.c iommu/vtd/qi.c apps/measure/bench_run.c \
+        apps/work/bursts.c apps/measure/insn.c apps/measure/compute_insn.c apps/measure/packet_insn.c apps/vf/workers.c apps/work/load.c apps/measure/mapcost.c apps/work/pattern.c apps/vf/wait.c apps/work/timed.c \
         drivers/crc16.c kernel/pmm.c kernel/str.c
 $(foreach f,$(FAST),$(if $(wildcard $(subst %,*,$(f))),,$(error FAST names $(f), and there is no such file)))
 $(patsubst %,$B/kernel/%.o,$(filter-out $(FAST),$(filter %.c,$(KERNEL)))): KFLAGS += -Oz
@@ -111,16 +132,29 @@ $B/kernel.elf: $(KOBJ) linker.ld
 		-T linker.ld -o $@.full $(KOBJ) && llvm-objcopy --strip-debug $@.full $@
 
 # stb_image.h asks for stdlib.h, which Debian has only for programs (it wants floating point); nothing of it is used.
-$B/loader/kernel/inflate.c.o: EFLAGS += -D_STDLIB_H
 $B/kernel/kernel/inflate.c.o: KFLAGS += -D_STDLIB_H
 # Its decoder has its Huffman tables on the stack, 6.6 KiB of them, and is called from near the top of it.
-$B/loader/kernel/inflate.c.o: EFLAGS += -Wframe-larger-than=7168
 $B/kernel/kernel/inflate.c.o: KFLAGS += -Wframe-larger-than=7168
 
-$B/kernel.elf.gz: $B/kernel.elf
-	$(Q)if command -v zopfli >/dev/null; then zopfli --i5 -c $<; else gzip -9nc $<; fi >$@.new && mv $@.new $@
+# xz leaves the size out of the header (bytes 5 to 12): it is written there.
+$B/kernel.elf.lzma: $B/kernel.elf
+	$(Q)xz -9e --format=lzma -c $< >$@.new
+	$(Q)n=$$(wc -c <$<) && printf "$$(printf '\\%03o\\%03o\\%03o\\%03o' $$((n & 255)) $$((n >> 8 & 255)) $$((n >> 16 & 255)) $$((n >> 24)))\0\0\0\0" | \
+		dd of=$@.new bs=1 seek=5 conv=notrunc status=none && mv $@.new $@
 
-$B/loader/boot/kernel_image.S.o: $B/kernel.elf.gz
+# The reader of options as a program of this machine, which clang suffices for.
+CHECKCFG := tools/checkcfg.c boot/config.c kernel/fmt.c kernel/uart.c kernel/err.c
+$B/checkcfg: $(CHECKCFG) $(wildcard boot/config.h boot/options.h kernel/*.h) Makefile
+	$(call say,CC (host),$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(filter -W%,$(WARN)) -std=c11 -O1 -I. -DSLUICE_HOST -ffunction-sections -fdata-sections -Wl,--gc-sections \
+		-o $@ $(CHECKCFG)
+
+# Options that are built into the file: make CFG=FILE; without it, none.
+CFG ?=
+$B/built-in.cfg: $B/checkcfg FORCE
+	$(Q)$(if $(CFG),$< $(CFG) $(notdir $(CFG)),:) && { cmp -s $(or $(CFG),/dev/null) $@ || cat $(or $(CFG),/dev/null) >$@; }
+
+$B/loader/boot/kernel_image.S.o: $B/kernel.elf.lzma $B/built-in.cfg
 LOBJ += $B/loader/boot/kernel_image.S.o
 
 $B/BOOTX64.EFI: $(LOBJ)
@@ -153,6 +187,7 @@ $B/replay: $(REPLAY:%=$B/host/%.o) $B/host/libsluice.a
 	$(Q)$(HOSTCC) -fsanitize=address,undefined -o $@ $^ -ljansson
 
 replay: $B/replay
+	$(if $(LOG),$(Q)$B/replay $(LOG))
 
 check: $(TBIN)
 	$(Q)tools/check.sh $(TBIN) >$B/check.log && s=0 || s=$$?; cat $B/check.log; exit $$s
@@ -237,7 +272,7 @@ $B/insncount.so: tools/insncount/insncount.c tools/insncount/qemu_api.h Makefile
 include tools/qat-model/build.mk
 
 bench-insn: all $B/insncount.so
-	$(Q)tools/bench-insn
+	$(Q)tools/bench-insn && tools/bench-insn --igb
 
 # Sluice and Linux on the same machine, the same VF and the same work.
 compare:
@@ -257,6 +292,14 @@ $B/sluice.img: $B/BOOTX64.EFI tools/mkimage.sh
 	$(call say,IMAGE,$@)
 	$(Q)tools/mkimage.sh $@ $<
 
+# Signed by a key of one's own: docs/secure-boot.md.
+sign: $B/BOOTX64.EFI tools/mkimage.sh
+	$(Q)tools/setup.sh sign
+	$(Q)[ -n "$(KEY)" ] && [ -n "$(CERT)" ] || { echo "make sign KEY=FILE CERT=FILE: both in PEM, see docs/secure-boot.md" >&2; exit 2; }
+	$(call say,SIGN,$B/BOOTX64.signed.EFI)
+	$(Q)sbsign --key $(KEY) --cert $(CERT) --output $B/BOOTX64.signed.EFI $< && sbverify --cert $(CERT) $B/BOOTX64.signed.EFI
+	$(Q)tools/mkimage.sh $B/sluice.signed.img $B/BOOTX64.signed.EFI
+
 # Register tables are aligned by hand, so clang-format leaves them alone. memset_s and its family do not exist here.
 TIDY := clang-tidy --quiet --warnings-as-errors='*' --checks='-*,bugprone-*,clang-analyzer-*,misc-redundant-expression,$\
 	-bugprone-branch-clone,-bugprone-easily-swappable-parameters,-bugprone-implicit-widening-of-multiplication-result,$\
@@ -267,7 +310,7 @@ lint: $B/pci.ids.packed
 	$(Q)tools/check_deps.py
 	$(Q)tools/check_docs.py
 	$(Q)tools/mutants --named --list $B >/dev/null
-	$(Q)tools/mktable.py --check tests/data/dmar/*.txt
+	$(Q)tools/mktable.py --check tests/data/dmar/*.txt tests/data/ivrs/*.txt
 	$(Q)clang-format --dry-run -Werror $$(find apps boot drivers iommu kernel pci tests tools/replay \
 		-name '*.[ch]' ! -name '*regs.h' ! -name '*_entry.h')
 	$(Q)$(TIDY) $(filter %.c,$(KERNEL)) -- $(KFLAGS) -I$B $(EFI_H) -DGNU_EFI_USE_MS_ABI

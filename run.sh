@@ -8,7 +8,7 @@ usage() {
 usage: ./run.sh [key=value ...] [--usb] [--bare] [--shell] [-- QEMU arguments ...]
 
   key=value   goes into sluice.cfg as it is, one a line: vfs=8 qd=64 seconds=2 ...
-              scratch= (the disk made here) and end=qemu are added unless given
+              scratch= (the disk made here), end=qemu and app=demo are added unless given
   --usb       boot from an image on a USB stick, not from a folder
   --bare      leave out the default devices: IOMMU, NVMe and igb come from the QEMU arguments, or not at all
   --shell     the interactive console, on this terminal: app=shell; poweroff ends it, and so does Ctrl-] x.
@@ -32,7 +32,8 @@ END
 	done
 	cat <<'END'
 
-exit status: 0 the guest says ok=1; 1 it says ok=0, or says nothing; 2 wrong arguments
+exit status: 0 the guest says ok=1; 1 the run went wrong, says nothing or cannot judge; 2 wrong arguments;
+             3 the run worked, and what it found speaks against the machine (verdict=fail)
 END
 }
 
@@ -40,16 +41,19 @@ say() { printf 'run.sh: %s\n' "$*"; }
 die() { printf 'run.sh: %s\n' "$*" >&2; exit "${status:-1}"; }
 
 # --- arguments
-vfs=4 seconds=5 device=nvme card=qat-c62x-pf usb= bare= shell= own_scratch=y own_end=y config=() extra=()
+vfs=4 seconds=5 device=nvme card=qat-c62x-pf usb= bare= shell= own_scratch=y own_end=y app= config=() extra=()
 while (($# > 0)); do
 	case $1 in
 	--help | -h) usage; exit 0 ;;
-	--shell) shell=y; config+=("app=shell") ;;
+	--shell) shell=y ;;
 	--usb) usb=y ;;
 	--bare) bare=y own_scratch= ;;
 	--) shift; extra=("$@"); break ;;
 	-*) status=2 die "unknown option $1: QEMU's own options go after --, see ./run.sh --help" ;;
-	device=qat | app=accel) device=qat own_scratch=; config+=("$1") ;;
+	app=accel) device=qat own_scratch= app=$1; config+=("$1") ;;
+	app=echo) device=igb own_scratch= app=$1; config+=("$1") ;;
+	app=*) app=$1; config+=("$1") ;;
+	device=qat | device=igb) device=${1#*=} own_scratch=; config+=("$1") ;;
 	gen=*) card=qat-c62x-pf; [[ $1 != gen=4 ]] || card=qat-4xxx-pf; config+=("$1") ;;
 	vfs=*) vfs=${1#*=}; config+=("$1") ;;
 	seconds=*) seconds=${1#*=}; config+=("$1") ;;
@@ -61,11 +65,14 @@ while (($# > 0)); do
 	esac
 	shift
 done
-# Numbers that make no sense are for the guest to refuse, with line and column; the machine is built as by default.
+# Numbers that make no sense are refused below, with line and column.
 [[ $vfs =~ ^[0-9]{1,3}$ ]] && ((10#$vfs >= 1 && 10#$vfs <= 64)) || vfs=4
 [[ $seconds =~ ^[0-9]{1,6}$ ]] || seconds=5
 vfs=$((10#$vfs)) seconds=$((10#$seconds))
 [[ $device != qat || " ${config[*]}" == *" vfs="* ]] || vfs=16 config+=(vfs=16) # a QAT card's VFs are switched on all together
+[[ $device != igb || " ${config[*]}" == *" vfs="* ]] || vfs=7 config+=(vfs=7) # as many as the card has for VFs
+
+if [[ -z $app && -n $shell ]]; then config=("app=shell" ${config[@]+"${config[@]}"}); elif [[ -z $app ]]; then config+=("app=demo"); fi
 
 qemu=${QEMU:-qemu-system-x86_64}
 run=${RUN:-build/run}
@@ -87,7 +94,7 @@ marker=made-by-run.sh
 
 # Where the igb's network ends is a socket in that folder, and the path of a socket has at most 107 bytes.
 [[ $run != *,* ]] || die "RUN=$run has a comma, which ends a file's name for QEMU: name another folder"
-[[ -n $bare || $device != nvme ]] || (($(printf %s "$run/nobody" | wc -c) <= 107)) ||
+[[ -n $bare || $device == qat ]] || (($(printf %s "$run/nobody" | wc -c) <= 107)) ||
 	die "RUN=$run is too long, because the path of a socket in it may have 107 bytes: name a folder with a path of at most 100, or a relative one"
 
 # --- what is needed, and the build; one at a time in this tree
@@ -193,8 +200,9 @@ fi
 {
 	[[ -z $own_end ]] || echo "end=qemu"
 	[[ -z $own_scratch ]] || echo "scratch=sluice-scratch"
-	((${#config[@]} == 0)) || printf '%s\n' "${config[@]}"
+	printf '%s\n' "${config[@]}"
 } >"$run/esp/sluice.cfg"
+build/checkcfg "$run/esp/sluice.cfg" || status=2 die "Sluice would refuse these options: see ./run.sh --help"
 firmware=()
 if [[ $device == qat ]]; then
 	if [[ -z ${FIRMWARE-} ]]; then FIRMWARE=$run/firmware; tools/qat-model/mkfw "$FIRMWARE"; fi
@@ -254,12 +262,15 @@ if [[ -z $bare && $device == nvme ]]; then
 			line+=(-device "nvme-ns,bus=nvme0,drive=ns$n,nsid=$n,logical_block_size=4096,physical_block_size=4096,ms=8,pi=1")
 		fi
 	done
-
+fi
+if [[ -z $bare && $device != qat ]]; then
 	if grep -q "^igb options" < <("$qemu" -device igb,help 2>&1); then # from QEMU 8.0 on
 		# Its network ends in a socket without a listener; without one QEMU would print a warning.
 		line+=(-device pcie-root-port,id=rp1,chassis=2,slot=2,mem-reserve=16M)
 		line+=(-netdev "dgram,id=net0,local.type=unix,local.path=$run/net,remote.type=unix,remote.path=$run/nobody")
 		line+=(-device igb,bus=rp1,netdev=net0,romfile=)
+	elif [[ $device == igb ]]; then
+		die "$qemu has no igb, which device=igb is about: name a QEMU from 8.0 on with QEMU="
 	fi
 fi
 line+=("${extra[@]}")
@@ -272,34 +283,71 @@ for word in "${line[@]}"; do
 done
 printf '\n'
 
+# ok=0 has two causes that a fleet must tell apart: the machine is not sound, or the run did not work.
+ended_with_fail() { # ended_with_fail RESULT: exits
+	[[ " $1 " != *" verdict=fail "* ]] || exit 3
+	exit 1
+}
+
+# Firmware whose Secure Boot refuses the file waits for a person: QEMU is ended as soon as it says so.
+refused='BdsDxe: failed to (load|start) .*(Access Denied|Security Violation)'
+rm -f "$run/qemu.pid"
+line=(sh -c 'echo $$ >"$0"; exec "$@"' "$run/qemu.pid" "${line[@]}")
+end_if_refused() {
+	local pid
+	until pid=$(cat "$run/qemu.pid" 2>/dev/null) && [[ -n $pid ]]; do
+		kill -0 $$ || return
+		sleep 0.2
+	done
+	while kill -0 "$pid" && ! grep -aq 'sluice: loading' "$run/serial.log"; do
+		if grep -aqE "$refused" "$run/serial.log"; then
+			kill "$pid" # the shell's own: /bin/kill is in a package that may be missing
+			return
+		fi
+		sleep 0.5
+	done
+}
+end_if_refused >/dev/null 2>&1 </dev/null &
+die_if_refused() {
+	! grep -aqE "$refused" "$run/serial.log" ||
+		die "the firmware's Secure Boot refuses the EFI file: sign it with a key that is enrolled (make sign), or name variables without keys with OVMF_VARS="
+}
+
 # A person ends it, so there is no time limit unless TIMEOUT= sets one.
 if [[ -n $shell ]]; then
 	got=0
 	timeout --foreground -k 5 "${TIMEOUT:-0}" "${line[@]}" || got=$?
 	case $got in
-	0 | 33) exit 0 ;; # powered off; an app that ended
-	35) exit 1 ;;
+	0 | 33) # powered off; an app that ended
+		grep -aq 'sluice: loading' "$run/serial.log" || die_if_refused
+		exit 0
+		;;
+	35) ended_with_fail "$(grep -a '^RESULT ' "$run/serial.log" | tail -n 1 | tr -d '\r')" ;;
 	*) die "QEMU ended with status $got" ;;
 	esac
 fi
 
+# What QEMU itself says of each kind of DMA that it refuses is no part of the story.
+refusals=': \(vtd_[a-z_]*: \|New fault is not recorded\|Next Fault Recording Reg is used\|AHCI: Failed to start \)'
+say "QEMU's own lines on DMA that it refuses (vtd_...) go to $run/qemu-refused.txt"
+
 # The firmware's cursor and colour sequences would garble a terminal or a log; so would QEMU's own messages, which it writes
 # in pieces: by sed they come as whole lines.
 set +e
-timeout --foreground -k 5 "$timeout" "${line[@]}" </dev/null 2> >(exec sed -u '' >&2) |
+timeout --foreground -k 5 "$timeout" "${line[@]}" </dev/null 2> >(exec sed -u -n "/$refusals/w $run/qemu-refused.txt
+/$refusals/!p" >&2) |
 	sed -u -e 's/\x1b[[(][0-9;=?]*[A-Za-z]//g' -e 's/\r//g' | tee "$run/serial.log"
 got=${PIPESTATUS[0]}
 set -e
 
 result=$(grep -a '^RESULT ' "$run/serial.log" | tail -n 1) || true
+[[ -n $result ]] || die_if_refused
 hint=
 [[ $accel != kvm ]] || hint="; if it never started, try ./run.sh -- -accel tcg"
 case $got in
 33 | 35) ;; # isa-debug-exit: (0x10 << 1) + 1, (0x11 << 1) + 1
 0) ;;       # powered off or reset: end=shutdown, end=reboot
 124 | 137)
-	! grep -aq 'BdsDxe: failed to load .*Access Denied' "$run/serial.log" ||
-		die "the firmware's Secure Boot refuses the EFI file, which is not signed: name variables without keys with OVMF_VARS="
 	die "no end within $timeout s${result:+, though the guest said its RESULT}: TIMEOUT= sets another limit$hint"
 	;;
 *) die "QEMU ended with status $got${result:+ after RESULT}; what it says about that is above$hint" ;;
@@ -307,6 +355,6 @@ esac
 [[ -n $result ]] || die "the guest did not say RESULT; how far it came is above$hint"
 case $got:$result in
 33:*" ok=1"* | 0:*" ok=1"*) exit 0 ;;
-35:*" ok=0"* | 0:*" ok=0"*) exit 1 ;;
+35:*" ok=0"* | 0:*" ok=0"*) ended_with_fail "$result" ;;
 *) die "the guest said $(grep -o 'ok=[^ ]*' <<<"$result" || echo nothing) but left with QEMU status $got" ;;
 esac

@@ -31,10 +31,12 @@ struct faults {
 
 /* Results, for the RESULT line. */
 struct tally {
+	unsigned vfs;          /* VFs that were brought up last */
 	unsigned irqs_checked; /* VFs whose interrupts arrive and are blocked as they should */
 	unsigned vf_faults;    /* VFs that failed; */
 	unsigned vf_recovered; /* after how many of these faults they worked again */
 	uint64_t verified, timed_ops, timed_us;
+	bool stopped;                     /* a key ended the timed phase early */
 	uint64_t cases, refused;          /* accesses that had to be refused, and those of them that were */
 	uint64_t not_enforced, not_tried; /* others: this platform cannot; result unknown */
 	bool proof_failed;                /* in some run of the proof a case was not refused */
@@ -47,9 +49,10 @@ struct tally {
 struct audit_state {
 	uint8_t proof; /* enum audit_proof: whether isolate has run, and why not */
 	bool done;     /* its verdict was printed: */
-	unsigned errors, warnings;
-	unsigned unjudged; /* access=read: items that cannot be judged without writing */
-	const char *words; /* of the proof in it: audit_proof_verdict() */
+	bool against;  /* it has errors that speak against the machine, and not of what was not judged */
+	unsigned errors, warnings; /* as the page counts them */
+	unsigned unjudged;         /* access=read: items that cannot be judged without writing */
+	const char *words;         /* of the proof in it: audit_proof_verdict() */
 };
 
 struct machine {
@@ -65,8 +68,8 @@ struct machine {
 	struct hardware hw;
 
 	struct iommu iommu;
-	struct dmar_memory_map memory; /* the firmware's, for RMRRs */
-	iova_t window;                 /* start of every domain's window */
+	struct table_memory_map memory; /* the firmware's, for RMRRs */
+	iova_t window;                  /* start of every domain's window */
 	bool translating;   /* translation is on, in the usable units: a function under one of them without a
 			       domain reaches nothing */
 	bool irqs_remapped; /* functions may have interrupts */
@@ -80,16 +83,21 @@ struct machine {
 	unsigned vfs;
 	unsigned pairs; /* queue pairs of the timed phase: from vf[vfs] on further ones of VFs 0, 1, ... */
 	struct vf vf[VFS_MAX];
-	bool first_done;                                /* some VF has completed a request in this run */
-	unsigned vfs_most;                              /* limit on VFs, overriding vfs=; 0: no limit */
-	bool no_vfs;                                    /* none are */
-	bool only_named;                                /* only the controller named by scratch= is started */
-	bool (*attackers_there)(const struct pci *pci); /* apps/proof/attackers.h; NULL: none */
-	bool attacking;                                 /* isolate runs in the console or for the audit */
-	struct iommu_irq pf_irq;                        /* stage irqs */
-	uint64_t strays_made; /* stage irqs: interrupts without a handler, on purpose */
+	bool first_done;                                  /* some VF has completed a request in this run */
+	unsigned vfs_most;                                /* limit on VFs, overriding vfs=; 0: no limit */
+	bool no_vfs;                                      /* none are */
+	bool (*attackers_there)(const struct machine *m); /* apps/proof/attackers.h; NULL: none */
+	/* Of the console, for the proof (apps/shell/keyboards.c); NULL: no USB controller is used for
+	 * keyboards. lend() ends the use of that function, where it is one, and says so; back() begins it
+	 * again. */
+	void (*keyboards_lend)(struct machine *m, const struct pci_func *fn);
+	void (*keyboards_back)(struct machine *m);
+	bool attacking;          /* isolate runs in the console or for the audit */
+	struct iommu_irq pf_irq; /* stage irqs */
+	uint64_t strays_made;    /* stage irqs: interrupts without a handler, on purpose */
 
 	struct audit_state audit;
+	struct pci_func *netlog; /* the card that sends the log: apps/work/netlog.h; NULL: none */
 	struct tally tally;
 };
 

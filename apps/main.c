@@ -3,12 +3,15 @@
 #include "apps/bringup/platform.h"
 #include "apps/vf/stages.h"
 #include "apps/work/compute.h"
+#include "apps/work/packets.h"
+#include "apps/work/echo.h"
 #include "apps/proof/refuse.h"
 #include "apps/measure/insn.h"
 #include "apps/bringup/cores.h"
 #include "apps/bringup/groups.h"
 #include "apps/bringup/iommu.h"
 #include "apps/bringup/faults.h"
+#include "apps/work/netlog.h"
 #include "apps/work/stages.h"
 #include "apps/measure/stages.h"
 #include "apps/proof/attackers.h"
@@ -22,6 +25,7 @@
 #include "apps/report/tour.h"
 #include "kernel/log.h"
 #include "kernel/power.h"
+#include "kernel/remember.h"
 
 /* app= */
 enum {
@@ -35,11 +39,15 @@ enum {
 	AUDIT = 128,
 	ACCEL = 256, /* from here on VFs that compute */
 	COMPUTE_DEMO = 512,
-	COMPUTE_INSN = 1024
+	COMPUTE_INSN = 1024,
+	NETWORK_DEMO = 2048, /* from here on VFs that send and receive */
+	NETWORK_INSN = 4096,
+	ECHO = 8192
 };
 enum {
 	COMPUTE = ACCEL | COMPUTE_DEMO | COMPUTE_INSN,
-	VFS = DEMO | ISOLATE | BENCH | BURSTS | INSN | COMPUTE,
+	NETWORK = NETWORK_DEMO | NETWORK_INSN | ECHO,
+	VFS = DEMO | ISOLATE | BENCH | BURSTS | INSN | COMPUTE | NETWORK,
 	WORK = VFS | MAPCOST | SHELL,
 	ALL = WORK | AUDIT
 };
@@ -59,6 +67,7 @@ static const struct stage {
 	{"iommu", ALL, stage_iommu, NULL},
 	{"coverage", ALL, stage_coverage, NULL},
 	{"faults", ALL, stage_faults, NULL},
+	{"netlog", ALL, stage_netlog, NULL}, /* ended after RESULT */
 	{"pf", VFS, stage_pf, undo_pf},
 	{"bench-pf", BENCH, stage_bench_pf, NULL},
 	{"firmware", COMPUTE, stage_firmware, undo_firmware},
@@ -66,18 +75,21 @@ static const struct stage {
 	{"groups", VFS, stage_groups, NULL}, /* again, with the VFs */
 	{"domains", VFS, stage_domains, undo_domains},
 	{"accel", ACCEL | COMPUTE_DEMO, stage_compute, NULL},
+	{"packets", NETWORK_DEMO, stage_packets, NULL},
+	{"echo", ECHO, stage_echo, NULL},
 	{"clocks", WORK, stage_clocks,
 	 NULL}, /* not before the first completion: it takes long in an emulator */
 	{"verify", DEMO, stage_verify, NULL},
-	{"timed", DEMO | ACCEL | COMPUTE_DEMO, stage_timed, NULL},
-	{"refuse", DEMO | COMPUTE_DEMO, stage_refuse, NULL},
+	{"timed", DEMO | ACCEL | COMPUTE_DEMO | NETWORK_DEMO, stage_timed, NULL},
+	{"refuse", DEMO | COMPUTE_DEMO | NETWORK_DEMO, stage_refuse, NULL},
 	{"irqs", DEMO, stage_irqs, undo_irqs},
 	{"isolate", ISOLATE, stage_isolate, NULL},
 	{"flood", ISOLATE, stage_flood, NULL},
 	{"mapcost", MAPCOST, stage_mapcost, NULL},
 	{"bursts", BURSTS, stage_bursts, NULL},
-	{"insn", INSN | COMPUTE_INSN, stage_insn, NULL},
+	{"insn", INSN | COMPUTE_INSN | NETWORK_INSN, stage_insn, NULL},
 	{"bench", BENCH, stage_bench, NULL},
+	{"keyboards", SHELL, stage_keyboards, undo_keyboards},
 	{"shell", SHELL, stage_shell, undo_shell},
 	{"audit", AUDIT, stage_audit, undo_audit},
 };
@@ -88,6 +100,8 @@ static unsigned app_of(const struct config *cfg)
 {
 	if (cfg->device == DEVICE_QAT) /* what QAT VFs are for; whatever else it is called, it is the demo */
 		return cfg->app == APP_ACCEL ? ACCEL : cfg->app == APP_INSN ? COMPUTE_INSN : COMPUTE_DEMO;
+	if (config_wants_igb(cfg))
+		return cfg->app == APP_ECHO ? ECHO : cfg->app == APP_INSN ? NETWORK_INSN : NETWORK_DEMO;
 	switch ((enum config_app)cfg->app) {
 	case APP_ISOLATE:
 		return ISOLATE;
@@ -105,6 +119,7 @@ static unsigned app_of(const struct config *cfg)
 		return ACCEL;
 	case APP_AUDIT:
 		return AUDIT;
+	case APP_ECHO:
 	case APP_DEMO:
 	case APP_TOUR: /* the demo with explanations */
 		break;
@@ -141,6 +156,8 @@ void app_main(const struct boot_info *boot)
 	bool tour = boot->cfg.app == APP_TOUR;
 	for (; i < ARRAY_LEN(stages); i++) {
 		unsigned fails = log_fails();
+		if (stages[i].apps & app)
+			remember_stage(stages[i].name);
 		e = tour && stages[i].apps & app ? tour_page(m, stages[i].name) : SL_OK;
 		if (!e)
 			e = stages[i].apps & app ? stages[i].run(m) : SL_OK;
@@ -157,6 +174,7 @@ void app_main(const struct boot_info *boot)
 				i++;
 		}
 		faults_say(m);
+		netlog_poll();
 		if (e)
 			break;
 	}
@@ -172,5 +190,6 @@ void app_main(const struct boot_info *boot)
 	e = report_verdict(m, &failed, e);
 	e = hardware_verdict(m, &failed, e);
 	report_result(m, failed, e);
+	netlog_end();
 	power_end(e == SL_OK);
 }

@@ -1,8 +1,11 @@
+#include "kernel/console.h"
 #include "kernel/log.h"
 #include "kernel/panic.h"
 #include "kernel/pmm.h"
 #include "kernel/power.h"
 #include "kernel/ram.h"
+#include "kernel/remember.h"
+#include "kernel/screen.h"
 #include "kernel/serial.h"
 #include "apps/machine.h"
 #include "apps/bringup/platform.h"
@@ -49,7 +52,26 @@ static void start_console(void)
 		e = serial_add(&com, cfg->baud);
 	}
 	(void)e;
-	log_sink_add(serial_write);
+	log_sink_add(console_write);
+	console_add_output(serial_write);
+	console_add_input(serial_read);
+}
+
+/* Whatever is printed from here on, and what the log still has, is on the screen too. It says its size, as a
+ * terminal does, where no serial line has a terminal that would. */
+static void start_screen(void)
+{
+	const struct boot_screen *fb = &boot->screen;
+	char name[80];
+	if (!boot->cfg.screen || !fb->width || screen_unusable(fb))
+		return;
+	volatile void *pixels = mmio_claim_screen(PHYS(fb->base), screen_bytes(fb));
+	if (!pixels)
+		return;
+	screen_start(fb, pixels);
+	console_add_output(screen_write);
+	if (!serial_name(0, name, sizeof name))
+		console_add_input(screen_read);
 }
 
 void kernel_main(uint64_t boot_info)
@@ -61,6 +83,7 @@ void kernel_main(uint64_t boot_info)
 		cpu_halt(); /* a loader of another build: nothing in it can be relied on, not even a console
 			     */
 	power_init(boot);
+	remember_init(boot);
 	start_console();
 	symbols_init((struct span){phys_va(PHYS(boot->symtab)), boot->symtab_len},
 		     (struct span){phys_va(PHYS(boot->strtab)), boot->strtab_len});
@@ -69,6 +92,7 @@ void kernel_main(uint64_t boot_info)
 	ram_init(boot);
 	paging_drop_loader();
 	cpu_init(boot->la57);
+	start_screen();
 	hwerr_begin();
 	stacks_note(0, STACK_START, boot_stack, sizeof boot_stack);
 	cpu_run_on(stack_make(0, STACK_WORK, 8), start_app);

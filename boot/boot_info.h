@@ -5,9 +5,11 @@
 #include "boot/files.h"
 #include "iommu/vtd/regs_seen.h"
 #include "kernel/addr.h"
+#include "kernel/identity.h"
+#include "kernel/run_note.h"
 
 #define BOOT_INFO_MAGIC   0x4f464e4945434c53ull /* "SLCEINFO" */
-#define BOOT_INFO_VERSION 1u
+#define BOOT_INFO_VERSION 2u
 
 /* UEFI §7.2.3, EFI_MEMORY_TYPE: the types that Sluice distinguishes. */
 enum boot_mem {
@@ -26,6 +28,18 @@ enum boot_mem {
 	MEM_MMIO_PORT = 12,
 };
 #define BOOT_MEM_RUNTIME BIT(63) /* EFI_MEMORY_RUNTIME */
+
+/* EFI_GRAPHICS_PIXEL_FORMAT (UEFI §12.9.2) */
+enum boot_screen_format { BOOT_SCREEN_RGB, BOOT_SCREEN_BGR, BOOT_SCREEN_MASK, BOOT_SCREEN_BLT };
+
+/* The screen as firmware's Graphics Output Protocol describes it; width 0: there is none. */
+struct boot_screen {
+	uint64_t base, size;                    /* of the framebuffer */
+	uint32_t width, height, stride, format; /* pixels; stride: of a line in memory */
+	uint32_t red, green, blue, reserved;    /* masks, for BOOT_SCREEN_MASK */
+	uint32_t screens;                       /* with a mode, this one among them */
+	uint32_t console;                       /* 1: the firmware's console is on it */
+};
 
 struct boot_region { /* sorted by base; no two overlap */
 	uint64_t base, pages, attr;
@@ -72,6 +86,26 @@ static inline const char *boot_secure_name(unsigned secure)
 	return secure < ARRAY_LEN(names) ? names[secure] : "?";
 }
 
+/* The log of this run, which a reset does not clear, and what the run before left. */
+struct boot_before {
+	uint64_t log;         /* where this run's log is to be: KEPT_BYTES; 0: there is no room */
+	uint32_t id;          /* of this run */
+	uint32_t remembered;  /* the variable says that this run has begun */
+	struct run_note note; /* of the run before */
+	uint64_t bytes, lost; /* of its log in memory, or of the file; of its beginning, which is lost */
+	uint32_t damaged;     /* pieces of 4 KiB that are not what was written */
+	uint32_t crc;         /* of the file that it was saved to */
+	uint32_t saved;       /* log-N.txt; 0: it was not */
+	uint32_t unsaved;     /* with keep=1: because of an error, which the firmware's screen shows */
+};
+
+/* An NVMe controller that the firmware drives, as it tells: serial number and model in printable ASCII. */
+struct boot_nvme {
+	uint16_t seg, rid, pad[2];
+	char serial[24], model[48];
+};
+#define BOOT_MAX_NVME 16
+
 struct boot_info {
 	uint64_t magic;
 	uint32_t version, size;
@@ -95,15 +129,16 @@ struct boot_info {
 	uint64_t rsdp;
 	uint64_t runtime;           /* EFI_RUNTIME_SERVICES */
 	uint64_t at_entry, at_exit; /* struct boot_snapshot: in UEFI, and after ExitBootServices */
-	struct {
-		uint64_t base, size;
-		uint32_t width, height, stride, format; /* format: EFI_GRAPHICS_PIXEL_FORMAT */
-	} fb;                                           /* base 0: none. The kernel does not draw yet */
-	uint32_t secure_boot;                           /* enum boot_secure */
+	struct boot_screen screen;
+	uint32_t secure_boot; /* enum boot_secure */
 	uint32_t firmware_revision;
 	char firmware[40];
+	struct identity identity;
+	struct boot_before before;
 	uint32_t kept_lines, kept_crc; /* keep=1: of the file that was written; no lines: none was */
-	char config_from[24];          /* "sluice.cfg" or "built-in defaults" */
+	char config_from[96];          /* "the EFI file, sluice.cfg, command line" */
+	uint32_t nvmes, nvmes_lost;    /* did not fit */
+	struct boot_nvme nvme[BOOT_MAX_NVME];
 	struct boot_file file[BOOT_FILES];
 	struct config cfg;
 };

@@ -55,11 +55,11 @@ static struct shown show(struct word w)
 static void number(struct config *cfg, const struct cursor *at, const char *key, struct word v, uint32_t min,
 		   uint32_t max, uint32_t *out)
 {
-	uint64_t x = 0;
-	bool good = v.n > 0 && v.n <= 10;
+	uint64_t x = 0; /* too large, it stays so */
+	bool good = v.n > 0;
 	for (size_t i = 0; good && i < v.n; i++) {
 		good = v.p[i] >= '0' && v.p[i] <= '9';
-		x = x * 10 + (uint64_t)(v.p[i] - '0');
+		x = x > UINT32_MAX ? x : x * 10 + (uint64_t)(v.p[i] - '0');
 	}
 	if (!good)
 		fail(cfg, at, v.col, "%s=%s is not a number (want %u to %u)", key, show(v).s, min, max);
@@ -240,18 +240,35 @@ static void read_digits(struct config *cfg, const struct cursor *at, const struc
 		number(cfg, at, o->key, v, 0, UINT32_MAX, member(cfg, o));
 }
 
-static void read_scratch(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
+/* A word of printable ASCII, kept as it is. */
+static void read_text(struct config *cfg, const struct cursor *at, const struct option *o, struct word v,
+		      char *out, size_t room)
 {
-	bool good = v.n < sizeof cfg->scratch;
+	bool good = v.n < room;
 	for (size_t i = 0; good && i < v.n; i++)
 		good = v.p[i] > ' ' && v.p[i] < 0x7f;
 	if (!good) {
 		fail(cfg, at, v.col, "%s=%s is too long or not plain ASCII (at most %u characters)", o->key,
-		     show(v).s, (unsigned)sizeof cfg->scratch - 1);
+		     show(v).s, (unsigned)room - 1);
 		return;
 	}
-	memcpy(cfg->scratch, v.p, v.n);
-	cfg->scratch[v.n] = 0;
+	memcpy(out, v.p, v.n);
+	out[v.n] = 0;
+}
+
+static void read_scratch(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
+{
+	read_text(cfg, at, o, v, cfg->scratch, sizeof cfg->scratch);
+}
+
+static void read_address(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
+{
+	read_text(cfg, at, o, v, cfg->address, sizeof cfg->address);
+}
+
+static void read_log(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
+{
+	read_text(cfg, at, o, v, cfg->log, sizeof cfg->log);
 }
 
 static void read_iommu(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
@@ -260,6 +277,73 @@ static void read_iommu(struct config *cfg, const struct cursor *at, const struct
 	read_choice(cfg, at, o, comma(&v));
 	while (v.n)
 		unit_option(cfg, at, comma(&v));
+}
+
+/* Hexadecimal digits, at most as many as fit into max; what follows them stays in *w. */
+static bool hex_part(struct word *w, uint32_t max, uint32_t *out)
+{
+	size_t n = 0;
+	*out = 0;
+	for (; n < w->n && *out <= max; n++) {
+		char c = w->p[n] >= 'A' && w->p[n] <= 'F' ? (char)(w->p[n] + 'a' - 'A') : w->p[n];
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+			break;
+		*out = *out << 4 | (uint32_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+	}
+	bool good = n && *out <= max;
+	w->p += n;
+	w->n -= n;
+	return good;
+}
+
+static bool skip(struct word *w, char c)
+{
+	if (!w->n || *w->p != c)
+		return false;
+	w->p++;
+	w->n--;
+	return true;
+}
+
+/* "00:1f.2", "0000:00:1f.2" */
+static bool function_of(struct word w, bdf_t *out)
+{
+	uint32_t seg = 0, bus, dev, fn;
+	if (!hex_part(&w, 0xffff, &bus) || !skip(&w, ':') || !hex_part(&w, 0xff, &dev))
+		return false;
+	if (skip(&w, ':')) {
+		seg = bus;
+		bus = dev;
+		if (!hex_part(&w, 0xff, &dev))
+			return false;
+	}
+	bool good = skip(&w, '.') && hex_part(&w, 7, &fn) && !w.n && bus <= 0xff && dev <= 0x1f;
+	if (good)
+		*out = bdf_make(seg, bus, dev, fn);
+	return good;
+}
+
+/* A word, or a list of functions; it replaces an earlier one. */
+static void read_prove(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
+{
+	cfg->provers = 0;
+	for (unsigned i = 0; i < o->count; i++)
+		if (is(v, o->names[i])) {
+			cfg->prove = i;
+			return;
+		}
+	cfg->prove = PROVE_LISTED;
+	do {
+		struct word one = comma(&v);
+		if (cfg->provers == CONFIG_PROVERS)
+			fail(cfg, at, one.col, "prove= names more than %u functions", CONFIG_PROVERS);
+		else if (!function_of(one, &cfg->prover[cfg->provers]))
+			fail(cfg, at, one.col,
+			     "prove=%s is not known (want safe, all, none, or functions such as 00:1f.2,00:1b.0)",
+			     show(one).s);
+		else
+			cfg->provers++;
+	} while (v.n && !cfg->error.line);
 }
 
 #define LIST(key, list, ...) static const char *const key##_words[] = {list(CONFIG_WORD)};
@@ -280,16 +364,38 @@ static const struct option options[] = {CONFIG_KEYS(WORDS, EXTEND, DIGITS, NUMBE
 /* Sets an option. Of a VF's queue pairs only the first has an interrupt. */
 static void set(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
 {
+	if (v.n && (*v.p == '"' || *v.p == '\'')) {
+		fail(cfg, at, v.col, "%s=%s: remove the quotation marks", o->key, show(v).s);
+		return;
+	}
 	o->read(cfg, at, o, v);
 	if (cfg->mode != WAIT_POLL && cfg->queues > 1)
 		fail(cfg, at, v.col, "mode=irq and mode=adaptive work with queues=1 only");
 }
 
+/* Notes a key that the text has had before. What may be overwritten must not depend on which line is last. */
+static void note_again(struct config *cfg, const struct cursor *at, const struct option *o, struct word k)
+{
+	uint64_t bit = BIT(o - options);
+	if (!(cfg->seen & bit)) {
+		cfg->seen |= bit;
+	} else if (o->member == offsetof(struct config, scratch)) {
+		fail(cfg, at, k.col,
+		     "a second scratch=: keep the line of the one controller that may be overwritten");
+	} else if (cfg->repeats < CONFIG_REPEATS) {
+		struct config_repeat *r = &cfg->repeat[cfg->repeats++];
+		r->line = at->line;
+		fmt_print(r->source, sizeof r->source, "%s", at->source);
+		fmt_print(r->key, sizeof r->key, "%s", o->key);
+	}
+}
+
 static void option(struct config *cfg, const struct cursor *at, struct word k, struct word v)
 {
-	char list[192] = "";
+	char list[256] = "";
 	for (unsigned i = 0; i < ARRAY_LEN(options); i++) {
 		if (is(k, options[i].key)) {
+			note_again(cfg, at, &options[i], k);
 			set(cfg, at, &options[i], v);
 			return;
 		}
@@ -358,20 +464,70 @@ void config_defaults(struct config *cfg)
 	*cfg = (struct config){CONFIG_KEYS(DEFAULT, DEFAULT, NONE, DEFAULT_NUMBER, DEFAULT_NUMBER, NONE)};
 }
 
-enum sl_err config_parse(struct config *cfg, const char *source, const char *p, size_t len, bool words)
+/* Text in which every other byte is 0, as some editors of Windows save it, with or without its mark. */
+static bool is_utf16(const char *p, size_t len)
 {
-	if (len >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) /* a byte order mark some editors leave */
-		p += 3, len -= 3;
+	return len >= 2 &&
+	       (memcmp(p, "\xff\xfe", 2) == 0 || memcmp(p, "\xfe\xff", 2) == 0 || (!p[0] != !p[1]));
+}
+
+static void end_word(struct config *cfg, struct word w)
+{
+	static const char *const ends[] = {CONFIG_ENDS(CONFIG_WORD)};
+	for (unsigned i = 0; starts(w, "end=") && i < ARRAY_LEN(ends); i++)
+		if (is((struct word){w.p + 4, w.n - 4, 0}, ends[i]))
+			cfg->end = i;
+}
+
+/* The end= of a text with a mistake, wherever it stands, so that an unattended machine ends its run: in
+ * UTF-16, or on a line with other options. */
+static void find_end(struct config *cfg, const char *p, size_t len)
+{
+	char word[16];
+	struct word w = {word, 0, 0};
+	bool comment = false;
+	for (size_t i = 0; i <= len; i++) {
+		char c = i < len ? p[i] : '\n';
+		if (c == 0 || c & 0x80) /* of UTF-16 */
+			continue;
+		if (blank(c) || c == '\n' || c == '#') {
+			end_word(cfg, w);
+			w.n = 0;
+			comment = c == '#' || (comment && c != '\n');
+		} else if (!comment && w.n < sizeof word) {
+			word[w.n++] = c;
+		}
+	}
+}
+
+static void parse_lines(struct config *cfg, const char *source, const char *p, size_t len, bool words)
+{
 	struct word rest = {p, len, 1}, line, w;
 	struct cursor at = {source, 1};
-	if (len >= 2 && (memcmp(p, "\xff\xfe", 2) == 0 || memcmp(p, "\xfe\xff", 2) == 0)) {
+	if (is_utf16(p, len)) {
 		fail(cfg, &at, 1, "the file is UTF-16 text: save it as plain text (ASCII or UTF-8)");
-		return SL_CONFIG;
+		return;
 	}
 	for (; rest.n; at.line++) {
 		line = next_line(&rest);
 		while ((w = next_word(&line, words)).n)
 			entry(cfg, &at, w);
 	}
+}
+
+enum sl_err config_parse(struct config *cfg, const char *source, const char *p, size_t len, bool words)
+{
+	bool failed = cfg->error.line != 0;
+	if (len >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) /* a byte order mark some editors leave */
+		p += 3, len -= 3;
+	cfg->seen = 0;
+	if (len > CONFIG_FILE_MAX) {
+		fail(cfg, &(struct cursor){source, 1}, 1,
+		     "the file is longer than %u bytes: what follows them is not read", CONFIG_FILE_MAX);
+		len = CONFIG_FILE_MAX;
+	}
+	parse_lines(cfg, source, p, len, words);
+	if (cfg->error.line && !failed)
+		find_end(cfg, p, len);
 	return cfg->error.line ? SL_CONFIG : SL_OK;
 }

@@ -1,9 +1,12 @@
-/* Options: sluice.cfg beside the loader, then the load options. */
+/* Options: built into the file, then sluice.cfg beside the loader or on the server, then the load options. */
+#include "boot/load_options.h"
 #include "boot/loader.h"
 #include "kernel/fmt.h"
 #include "kernel/str.h"
 
 EFI_FILE_IO_INTERFACE *config_volume;
+
+extern const char config_built_in[], config_built_in_end[]; /* boot/kernel_image.S */
 
 /* sluice.cfg of that volume; NULL when there is none. */
 static char *read_config(EFI_LOADED_IMAGE *image, UINTN *len)
@@ -17,9 +20,9 @@ static char *read_config(EFI_LOADED_IMAGE *image, UINTN *len)
 		root->Close(root);
 		return NULL;
 	}
-	char *text = loader_bytes(65536);
-	*len = 65536;
-	if (file->Read(file, len, text) != EFI_SUCCESS)
+	*len = CONFIG_FILE_MAX + 1; /* what is longer is seen to be */
+	char *text = loader_bytes(*len);
+	if (file->Read(file, len, text) != EFI_SUCCESS || *len > CONFIG_FILE_MAX + 1)
 		refuse("sluice.cfg cannot be read", "write the stick again");
 	file->Close(file);
 	root->Close(root);
@@ -27,29 +30,55 @@ static char *read_config(EFI_LOADED_IMAGE *image, UINTN *len)
 	return text;
 }
 
+/* "sluice.cfg, command line" */
+void config_took(struct boot_info *bi, const char *from)
+{
+	size_t used = strlen(bi->config_from);
+	fmt_print(bi->config_from + used, sizeof bi->config_from - used, "%s%s", used ? ", " : "", from);
+}
+
+static void take_load_options(struct boot_info *bi, const EFI_LOADED_IMAGE *image)
+{
+	char *line = loader_bytes(LOAD_OPTIONS_MAX + 1);
+	if (!image->LoadOptions || !image->LoadOptionsSize)
+		return;
+	switch (load_options_read(image->LoadOptions, image->LoadOptionsSize, line)) {
+	case LOAD_OPTIONS_NONE:
+		break;
+	case LOAD_OPTIONS_WORDS:
+		config_took(bi, "command line");
+		(void)config_parse(&bi->cfg, "command line", line, strlen(line), true);
+		break;
+	case LOAD_OPTIONS_OTHER:
+		say("sluice: load options of %u bytes are ignored: there is no key=value in them\n",
+		    image->LoadOptionsSize);
+		break;
+	}
+}
+
+/* Mistakes are not acted on here: the kernel prints them, on every console. */
 void config_read(struct boot_info *bi)
 {
 	static EFI_GUID image_guid = LOADED_IMAGE_PROTOCOL;
 	EFI_LOADED_IMAGE *image;
+	const char *from = "sluice.cfg";
+	size_t built_in = (size_t)(config_built_in_end - config_built_in);
 	UINTN len;
 	config_defaults(&bi->cfg);
-	fmt_print(bi->config_from, sizeof bi->config_from, "built-in defaults");
-	if (loader_bs()->HandleProtocol(loader_image, &image_guid, (void **)&image) != EFI_SUCCESS)
-		return;
-	char *text = read_config(image, &len);
-	if (text) {
-		fmt_print(bi->config_from, sizeof bi->config_from, "sluice.cfg");
-		if (config_parse(&bi->cfg, "sluice.cfg", text, len, false))
-			return; /* the kernel prints what is wrong, on every console */
+	if (built_in) {
+		config_took(bi, "the EFI file");
+		(void)config_parse(&bi->cfg, "the EFI file", config_built_in, built_in, false);
 	}
-	UINTN words = image->LoadOptionsSize / 2;
-	if (!image->LoadOptions || !words || words > 4096)
-		return;
-	char *line = loader_bytes(words + 1);
-	loader_ascii(line, words + 1, image->LoadOptions);
-	for (const char *p = line; *p; p++) /* the firmware's own boot entries put other data here */
-		if (*p == '=') {
-			(void)config_parse(&bi->cfg, "command line", line, strlen(line), true);
-			return;
+	if (loader_bs()->HandleProtocol(loader_image, &image_guid, (void **)&image) == EFI_SUCCESS) {
+		char *text = read_config(image, &len);
+		if (!text)
+			text = netcfg_read(image, &len, &from);
+		if (text) {
+			config_took(bi, from);
+			(void)config_parse(&bi->cfg, "sluice.cfg", text, len, false);
 		}
+		take_load_options(bi, image);
+	}
+	if (!bi->config_from[0])
+		config_took(bi, "built-in defaults");
 }

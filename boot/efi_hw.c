@@ -8,6 +8,7 @@ uintptr_t phys_map_base; /* 0: firmware maps memory one to one */
 
 EFI_SYSTEM_TABLE *loader_st;
 EFI_HANDLE loader_image;
+struct boot_info *loader_info;
 
 void say(const char *fmt, ...)
 {
@@ -30,10 +31,31 @@ void say(const char *fmt, ...)
 	}
 }
 
+/* The loader's own end of a run, as the options want it: end=halt returns to the firmware, which may have
+ * another entry to start. */
+static void end_run(uint32_t end)
+{
+	EFI_RUNTIME_SERVICES *rt = loader_st->RuntimeServices;
+	if (end == END_QEMU) /* isa-debug-exit: status 35 of QEMU */
+		__asm__ volatile("outl %0, %1" : : "a"(0x11), "Nd"((uint16_t)0xf4));
+	else if (end != END_HALT)
+		rt->ResetSystem(end == END_REBOOT ? EfiResetCold : EfiResetShutdown, EFI_SUCCESS, 0, NULL);
+}
+
+/* The options may not have been read yet. Reading them may fail in its turn. */
 _Noreturn void refuse(const char *why, const char *advice)
 {
+	static bool again;
 	say("\nsluice: %s\n        try: %s\n", why, advice);
-	loader_bs()->Stall(5000000);
+	if (loader_info && !again) {
+		again = true;
+		if (!loader_info->config_from[0])
+			config_read(loader_info);
+		say("RESULT v=1 app=%s ok=0 stage=loader err=UNSUPPORTED verdict=none build=%s\n",
+		    config_app_name(&loader_info->cfg), identity_build());
+		loader_bs()->Stall(5000000);
+		end_run(loader_info->cfg.end);
+	}
 	loader_bs()->Exit(loader_image, EFI_LOAD_ERROR, 0, NULL);
 	for (;;)
 		__asm__ volatile("hlt");

@@ -16,19 +16,26 @@ EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *system)
 				 .version = BOOT_INFO_VERSION,
 				 .size = sizeof *bi,
 				 .tsc_start = start};
+	loader_info = bi;
 	bi->at_entry = (uint64_t)loader_bytes(sizeof(struct boot_snapshot));
 	bi->at_exit = (uint64_t)loader_bytes(sizeof(struct boot_snapshot));
 	facts_cpu(bi);
 	handover_map(bi);
 	facts_addresses(bi);
+	before_find(bi);
 	facts_acpi(bi);
 	snapshot_take(&loader_registers, &loader_acpi, (struct boot_snapshot *)bi->at_entry);
 	config_read(bi);
+	nvme_read(bi);
+	menu_run(bi);
+	before_keep(bi);
 	files_read(bi);
 	facts_firmware(bi);
+	identity_read(bi);
 	uint64_t entry = handover_kernel(bi);
 	keep_file(bi);
-	consoles_say(&bi->cfg, &loader_acpi);
+	consoles_say(&bi->cfg, &loader_acpi, &bi->screen);
+	before_begin(bi);
 	say("sluice: leaving firmware\n");
 
 	handover_leave(bi);

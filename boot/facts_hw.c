@@ -137,19 +137,61 @@ void facts_acpi(struct boot_info *bi)
 		       "update the firmware; in a virtual machine, switch ACPI on");
 }
 
-static void find_framebuffer(struct boot_info *bi)
+static bool screen_of(EFI_HANDLE handle, struct boot_screen *out)
 {
 	static EFI_GUID gop_guid = EFI_GRAPHICS_OUTPUT_PROTOCOL_GUID;
-	EFI_GRAPHICS_OUTPUT_PROTOCOL *gop;
-	if (loader_bs()->LocateProtocol(&gop_guid, NULL, (void **)&gop) != EFI_SUCCESS || !gop->Mode ||
-	    !gop->Mode->Info)
+	EFI_GRAPHICS_OUTPUT_PROTOCOL *gop = NULL;
+	if (loader_bs()->HandleProtocol(handle, &gop_guid, (void **)&gop) != EFI_SUCCESS || !gop ||
+	    !gop->Mode || !gop->Mode->Info || !gop->Mode->Info->HorizontalResolution)
+		return false;
+	const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *info = gop->Mode->Info;
+	*out = (struct boot_screen){.base = gop->Mode->FrameBufferBase,
+				    .size = gop->Mode->FrameBufferSize,
+				    .width = info->HorizontalResolution,
+				    .height = info->VerticalResolution,
+				    .stride = info->PixelsPerScanLine,
+				    .format = (uint32_t)info->PixelFormat,
+				    .red = info->PixelInformation.RedMask,
+				    .green = info->PixelInformation.GreenMask,
+				    .blue = info->PixelInformation.BlueMask,
+				    .reserved = info->PixelInformation.ReservedMask};
+	return true;
+}
+
+/* How well a screen serves. The firmware marks those that its console is on, EFI_CONSOLE_OUT_DEVICE_GUID;
+ * where it is on several, its own handle has no framebuffer, and each screen's has. */
+static unsigned rank_of(EFI_HANDLE handle, struct boot_screen *s)
+{
+	static EFI_GUID marked = {
+		0xd3b36f2c, 0xd551, 0x11d4, {0x9a, 0x46, 0x00, 0x90, 0x27, 0x3f, 0xc1, 0x4d}};
+	void *ignored;
+	s->console = handle == loader_st->ConsoleOutHandle ||
+		     loader_bs()->HandleProtocol(handle, &marked, &ignored) == EFI_SUCCESS;
+	return s->format == BOOT_SCREEN_BLT ? 1 : 2 + s->console;
+}
+
+/* The console's screen, or else the first that can be drawn on. */
+static void find_screen(struct boot_screen *out)
+{
+	static EFI_GUID gop_guid = EFI_GRAPHICS_OUTPUT_PROTOCOL_GUID;
+	EFI_HANDLE *handle = NULL;
+	UINTN n = 0;
+	struct boot_screen one;
+	unsigned best = 0, rank, screens = 0;
+	if (loader_bs()->LocateHandleBuffer(ByProtocol, &gop_guid, NULL, &n, &handle) != EFI_SUCCESS)
 		return;
-	bi->fb.base = gop->Mode->FrameBufferBase;
-	bi->fb.size = gop->Mode->FrameBufferSize;
-	bi->fb.width = gop->Mode->Info->HorizontalResolution;
-	bi->fb.height = gop->Mode->Info->VerticalResolution;
-	bi->fb.stride = gop->Mode->Info->PixelsPerScanLine;
-	bi->fb.format = (uint32_t)gop->Mode->Info->PixelFormat;
+	for (UINTN i = 0; i < n; i++) {
+		if (!screen_of(handle[i], &one))
+			continue;
+		screens += handle[i] != loader_st->ConsoleOutHandle; /* which shows what others show */
+		rank = rank_of(handle[i], &one);
+		if (rank > best) {
+			*out = one;
+			best = rank;
+		}
+	}
+	out->screens = screens;
+	loader_bs()->FreePool(handle);
 }
 
 void facts_firmware(struct boot_info *bi)
@@ -158,5 +200,5 @@ void facts_firmware(struct boot_info *bi)
 	bi->runtime = (uint64_t)loader_st->RuntimeServices;
 	bi->firmware_revision = loader_st->FirmwareRevision;
 	loader_ascii(bi->firmware, sizeof bi->firmware, loader_st->FirmwareVendor);
-	find_framebuffer(bi);
+	find_screen(&bi->screen);
 }

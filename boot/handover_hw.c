@@ -1,8 +1,8 @@
 /* The last of firmware: the kernel's memory, the memory map, page tables, ExitBootServices. */
+#include "boot/unlzma.h"
 #include "boot/elf.h"
 #include "boot/layout.h"
 #include "boot/loader.h"
-#include "kernel/inflate.h"
 #include "kernel/memmap.h"
 #include "kernel/phys.h"
 #include "kernel/str.h"
@@ -37,11 +37,10 @@ static uint64_t copy(struct span what)
 uint64_t handover_kernel(struct boot_info *bi)
 {
 	struct elf elf;
-	size_t packed = (size_t)(kernel_image_end - kernel_image);
-	struct span file = {.n = gunzip_size(kernel_image, packed)};
-	uint8_t *elf_file = loader_bytes(file.n + 1);
-	file.p = elf_file;
-	if (gunzip(kernel_image, packed, elf_file, file.n) < 0 || elf_read(file, &elf))
+	struct span packed = {kernel_image, (size_t)(kernel_image_end - kernel_image)};
+	size_t n = unlzma_size(packed);
+	uint8_t *file = loader_bytes(n + 1);
+	if (!unlzma(packed, loader_bytes(UNLZMA_WORK), file, n) || elf_read((struct span){file, n}, &elf))
 		refuse("the kernel inside this file is damaged", "write the stick again");
 	copy_segments(bi, &elf);
 	bi->symtab_len = elf.symtab.n;

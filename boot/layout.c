@@ -1,4 +1,5 @@
 #include "boot/layout.h"
+#include "kernel/kept_log.h"
 #include "kernel/memmap.h"
 #include "kernel/str.h"
 
@@ -89,6 +90,7 @@ static bool hand_over_is_ram(const struct boot_info *bi, const struct boot_regio
 		{va_phys(map).v, bi->region_count * sizeof *map},
 		{bi->symtab, bi->symtab_len},
 		{bi->strtab, bi->strtab_len},
+		{bi->before.log, bi->before.log ? KEPT_BYTES : 0},
 		{bi->at_entry, sizeof(struct boot_snapshot)},
 		{bi->at_exit, sizeof(struct boot_snapshot)},
 		{bi->tables, bi->tables_pages * PAGE_SIZE},

@@ -8,10 +8,10 @@
 #define CONFIG_APPS(X) \
 	X(APP_DEMO, "demo") X(APP_ISOLATE, "isolate") X(APP_MAPCOST, "mapcost") X(APP_BENCH, "bench") \
 	X(APP_BURSTS, "bursts") X(APP_INSN, "insn") X(APP_SHELL, "shell") X(APP_ACCEL, "accel") \
-	X(APP_AUDIT, "audit") X(APP_TOUR, "tour")
+	X(APP_AUDIT, "audit") X(APP_TOUR, "tour") X(APP_ECHO, "echo")
 /* read: nothing is written to configuration space or to a unit (app=audit). */
 #define CONFIG_ACCESSES(X)  X(ACCESS_WRITE, "write") X(ACCESS_READ, "read")
-#define CONFIG_DEVICES(X)   X(DEVICE_NVME, "nvme") X(DEVICE_QAT, "qat")
+#define CONFIG_DEVICES(X)   X(DEVICE_NVME, "nvme") X(DEVICE_QAT, "qat") X(DEVICE_IGB, "igb")
 /* How a core waits for its rings: apps/vf/wait.h */
 #define CONFIG_MODES(X)     X(WAIT_POLL, "poll") X(WAIT_IRQ, "irq") X(WAIT_ADAPTIVE, "adaptive")
 #define CONFIG_IOMMUS(X)    X(CONFIG_IOMMU_OFF, "off") X(CONFIG_IOMMU_ON, "on") X(CONFIG_IOMMU_PT, "pt")
@@ -21,7 +21,11 @@
 #define CONFIG_ORDERS(X)    X(ORDER_RANDOM, "random") X(ORDER_SEQ, "seq")
 /* The terminal on the serial line: 80x24 that knows carriage return and backspace, or anything. */
 #define CONFIG_TERMS(X)     X(TERM_SCREEN, "screen") X(TERM_DUMB, "dumb")
+/* USB keyboards: with a screen, always, never. */
+#define CONFIG_USBS(X)      X(USB_AUTO, "auto") X(USB_ON, "on") X(USB_OFF, "off")
 #define CONFIG_ENDS(X)      X(END_HALT, "halt") X(END_REBOOT, "reboot") X(END_SHUTDOWN, "shutdown") X(END_QEMU, "qemu")
+/* Who may attack without scratch=: apps/proof/attackers.h. PROVE_LISTED is no word, but a list of functions. */
+#define CONFIG_PROVES(X)    X(PROVE_SAFE, "safe") X(PROVE_ALL, "all") X(PROVE_NONE, "none")
 /* Words that are numbers; the option's value is that number, 0 while not set. */
 #define CONFIG_GENS(X)      X(GEN_C62X, "2") X(GEN_4XXX, "4")
 #define CONFIG_BAUDS(X) \
@@ -34,9 +38,9 @@
  * PAGES(key, least, most, default, help)           a number of bytes, whole pages
  * OTHER(key, values, default in words, help)       read by read_KEY() of boot/config.c */
 #define CONFIG_KEYS(WORDS, EXTEND, DIGITS, NUMBER, PAGES, OTHER) \
-	WORDS(app, CONFIG_APPS, APP_DEMO, "what to run") \
+	WORDS(app, CONFIG_APPS, APP_AUDIT, "what to run") \
 	WORDS(access, CONFIG_ACCESSES, ACCESS_WRITE, "app=audit: read writes to no device and no IOMMU") \
-	WORDS(device, CONFIG_DEVICES, DEVICE_NVME, "whose VFs: an NVMe controller's or a QuickAssist card's") \
+	WORDS(device, CONFIG_DEVICES, DEVICE_NVME, "whose VFs: an NVMe controller's, a QuickAssist card's or a network card's") \
 	DIGITS(gen, CONFIG_GENS, "the first card found", "device=qat: the card's generation: 2 is C62x, 4 is 4xxx") \
 	NUMBER(vfs, 1, 64, 4, "virtual functions to enable") \
 	NUMBER(queues, 1, 3, 1, "queue pairs of each VF in the timed phase") \
@@ -44,11 +48,16 @@
 	NUMBER(seconds, 1, 86400, 5, "length of the timed phase") \
 	WORDS(mode, CONFIG_MODES, WAIT_POLL, "how a core waits for completions") \
 	NUMBER(passes, 1, 1000000, 1, "app=isolate: how often it goes through all its cases") \
-	NUMBER(ops, 1, 1000000000, 10000, "device=qat: operations of each service on each VF") \
+	NUMBER(ops, 1, 1000000000, 10000, "device=qat: operations of each service on each VF; igb: frames from each to each") \
+	NUMBER(mailbox, 0, 1, 0, "device=igb: 1: VFs ask their PF by messages") \
+	OTHER(address, "IPv4 or IPv6 with /BITS, or both with a comma", "10.0.0.1/24,fd00::1/64", "log=: whose log it is; app=echo: of the first VF") \
+	OTHER(log, "udp:ADDRESS, with :PORT behind it", "none", "sends the log as syslog by a network card that nothing else uses") \
 	EXTEND(iommu, CONFIG_IOMMUS, CONFIG_IOMMU_ON, "on,igfx_off, on,skip=0xADDRESS", "translation; units to leave as they are") \
 	WORDS(doorbell, CONFIG_DOORBELLS, DOORBELL_MMIO, "how a VF's controller learns of new requests") \
 	NUMBER(json, 0, 1, 0, "1: print lines of JSON too") \
 	NUMBER(keep, 0, 1, 0, "1: the loader writes its report to EFI/sluice/report.txt") \
+	NUMBER(remember, 0, 1, 1, "0: nothing is written to the UEFI variable SluiceRun") \
+	NUMBER(privacy, 0, 1, 0, "1: no serial numbers and UUID in log, report and RESULT") \
 	NUMBER(ms, 1, 60000, 100, "app=bench: length of one repeat in milliseconds") \
 	NUMBER(batch, 0, 256, 0, "app=bench: completions to wait for before resending") \
 	PAGES(block, 4096, 131072, 4096, "app=bench: bytes of a request") \
@@ -56,9 +65,14 @@
 	WORDS(order, CONFIG_ORDERS, ORDER_RANDOM, "app=bench: order of the blocks") \
 	NUMBER(seed, 1, 4294967295, 1, "app=bench: seed of the random order") \
 	OTHER(scratch, "a serial number", "none", "the NVMe controller whose namespaces may be overwritten") \
+	NUMBER(overwrite, 0, 1, 0, "1: scratch= may overwrite a partition table or a file system") \
+	EXTEND(prove, CONFIG_PROVES, PROVE_SAFE, "BDF", "who may attack in app=isolate and app=audit, besides scratch=") \
 	DIGITS(baud, CONFIG_BAUDS, "firmware's rate", "rate of the serial console") \
 	OTHER(console, "com1 to com4, 0xPORT, mmio:0xADDRESS, mmio32:0xADDRESS", "all that answer", "UARTs of the console") \
+	NUMBER(menu, 0, 60, 0, "seconds that the menu waits for a key; 0: no menu") \
+	NUMBER(screen, 0, 1, 1, "0: nothing is shown on the screen") \
 	WORDS(term, CONFIG_TERMS, TERM_SCREEN, "the terminal: dumb gets plain lines") \
+	WORDS(usb, CONFIG_USBS, USB_AUTO, "app=shell: USB keyboards; auto: when there is a screen") \
 	WORDS(end, CONFIG_ENDS, END_HALT, "how the run ends")
 /* clang-format on */
 
@@ -72,5 +86,7 @@ enum wait_mode { CONFIG_MODES(CONFIG_ENUM) };
 enum config_iommu { CONFIG_IOMMUS(CONFIG_ENUM) };
 enum config_doorbell { CONFIG_DOORBELLS(CONFIG_ENUM) };
 enum config_order { CONFIG_ORDERS(CONFIG_ENUM) };
+enum config_prove { CONFIG_PROVES(CONFIG_ENUM) PROVE_LISTED };
 enum config_term { CONFIG_TERMS(CONFIG_ENUM) };
+enum config_usb { CONFIG_USBS(CONFIG_ENUM) };
 enum config_end { CONFIG_ENDS(CONFIG_ENUM) };

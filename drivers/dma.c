@@ -35,3 +35,19 @@ enum sl_err dma_put(struct dma_buf *buf)
 	*buf = (struct dma_buf){0};
 	return SL_OK;
 }
+
+enum sl_err dma_again(const struct dma_buf *buf, iova_t iova, unsigned perm, struct dma_buf *out)
+{
+	enum sl_err e = buf->dom ? domain_map(buf->dom, iova, buf->phys, buf->len, perm) : SL_OK;
+	if (!e)
+		*out = (struct dma_buf){buf->va, buf->dom ? iova : buf->iova, buf->phys, buf->len, buf->dom};
+	return e;
+}
+
+enum sl_err dma_again_end(struct dma_buf *again)
+{
+	enum sl_err e = again->va && again->dom ? domain_unmap(again->dom, again->iova, again->len) : SL_OK;
+	if (!e)
+		*again = (struct dma_buf){0};
+	return e;
+}

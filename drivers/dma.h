@@ -25,6 +25,12 @@ static inline struct dma_buf dma_part(const struct dma_buf *b, uint64_t off, uin
 				b->dom};
 }
 
+/* The same memory at a second address of the same domain, with a permission of its own: what the device may
+ * only write at one address it may only read at the other. Ended by dma_again_end() before the buffer's
+ * dma_put(). */
+enum sl_err dma_again(const struct dma_buf *buf, iova_t iova, unsigned perm, struct dma_buf *out) MUST_CHECK;
+enum sl_err dma_again_end(struct dma_buf *again) MUST_CHECK;
+
 /* Unmap, invalidate, wait, and only then free. When the unmap fails the memory is leaked on purpose and the
  * error returned. */
 enum sl_err dma_put(struct dma_buf *buf) MUST_CHECK;

@@ -110,18 +110,24 @@ unsigned iommu_fault_poll(struct iommu *mmu)
 	return n;
 }
 
-static void print_count(struct fault_function *f, bool others, uint64_t at)
+/* Of lines on refused requests. */
+static enum log_level level_of(const struct fault_log *log)
+{
+	return log->provoked ? LOG_INFO : LOG_WARN;
+}
+
+static void print_count(const struct fault_log *log, struct fault_function *f, bool others, uint64_t at)
 {
 	if (others)
-		log_warn("iommu",
-			 "further functions: %llu more requests refused, the last " BDF_FMT " %s 0x%llx",
-			 (ull)f->unprinted, BDF_ARG(f->last.bdf), iommu_fault_kind(&f->last),
-			 (ull)f->last.iova.v);
+		log_as(level_of(log), "iommu",
+		       "further functions: %llu more requests refused, the last " BDF_FMT " %s 0x%llx",
+		       (ull)f->unprinted, BDF_ARG(f->last.bdf), iommu_fault_kind(&f->last),
+		       (ull)f->last.iova.v);
 	else
-		log_warn("iommu",
-			 BDF_FMT ": %llu more requests refused (%llu in all), the last %s 0x%llx: %s",
-			 BDF_ARG(f->fn), (ull)f->unprinted, (ull)f->count, iommu_fault_kind(&f->last),
-			 (ull)f->last.iova.v, f->last.text);
+		log_as(level_of(log), "iommu",
+		       BDF_FMT ": %llu more requests refused (%llu in all), the last %s 0x%llx: %s",
+		       BDF_ARG(f->fn), (ull)f->unprinted, (ull)f->count, iommu_fault_kind(&f->last),
+		       (ull)f->last.iova.v, f->last.text);
 	f->unprinted = 0;
 	f->line_at = at;
 }
@@ -142,12 +148,11 @@ static void print_lost(struct fault_log *log, uint64_t at, bool all)
 	uint64_t units = lost_since(log, &log->lost_units, at, all),
 		 ring = lost_since(log, &log->lost_ring, at, all);
 	if (units)
-		log_warn(
-			"iommu",
-			"a unit had no fault record free, %llu times (FSTS.PFO): some refused requests are not known",
-			(ull)units);
+		log_as(level_of(log), "iommu",
+		       "a unit had no fault record free, %llu times (FSTS.PFO): some refused requests are not known",
+		       (ull)units);
 	if (ring)
-		log_warn("iommu", "%llu refused requests were counted, but not kept", (ull)ring);
+		log_as(level_of(log), "iommu", "%llu refused requests were counted, but not kept", (ull)ring);
 }
 
 static void report(struct iommu *mmu, bool all)
@@ -163,7 +168,7 @@ static void report(struct iommu *mmu, bool all)
 			char text[256], name[16];
 			fmt_print(name, sizeof(name), "iommu%u", fault->unit);
 			iommu_fault_describe(mmu, fault, text, sizeof(text));
-			log_warn(name, "%s", text);
+			log_as(level_of(log), name, "%s", text);
 			f->printed++;
 			f->line_at = at;
 			continue;
@@ -173,7 +178,7 @@ static void report(struct iommu *mmu, bool all)
 	}
 	for (unsigned i = 0; i <= FAULT_FUNCTIONS; i++)
 		if (log->fn[i].unprinted && (all || at - log->fn[i].line_at >= log->interval_us))
-			print_count(&log->fn[i], i == FAULT_FUNCTIONS, at);
+			print_count(log, &log->fn[i], i == FAULT_FUNCTIONS, at);
 	print_lost(log, at, all);
 }
 
@@ -224,6 +229,15 @@ enum sl_err iommu_fault_claimed(struct iommu *mmu, struct iommu_fault *out)
 	*out = log->of_claim;
 	log->claimed = false;
 	return SL_OK;
+}
+
+bool iommu_fault_waits(struct iommu *mmu)
+{
+	struct fault_log *log = mmu->faults;
+	if (!log || !log->claiming)
+		return false;
+	(void)iommu_fault_poll(mmu);
+	return log->claimed;
 }
 
 void iommu_fault_unclaim(struct iommu *mmu)

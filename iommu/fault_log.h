@@ -36,6 +36,7 @@ struct fault_log {
 	uint32_t full;        /* lines in full for each function (4) */
 	uint64_t interval_us; /* between two lines with a count for one function (10 s) */
 	uint32_t flood;       /* records of one function in one second that are a flood (1000) */
+	bool provoked;        /* refused requests are provoked at present: their lines are no warnings */
 	/* Called for each record that comes into the log, from iommu_fault_poll(): for counting, not for
 	 * printing. May be NULL. */
 	void (*on_fault)(void *ctx, const struct iommu_fault *f);
@@ -81,6 +82,8 @@ void iommu_fault_claim(struct iommu *mmu, bdf_t fn);
 void iommu_fault_claim_interrupts(struct iommu *mmu, bdf_t fn);
 /* The first record of the claimed function since the claim or the last call; SL_END when there is none. */
 enum sl_err iommu_fault_claimed(struct iommu *mmu, struct iommu_fault *out) MUST_CHECK;
+/* True when iommu_fault_claimed() would return one; it stays. False without a claim, or without a log. */
+bool iommu_fault_waits(struct iommu *mmu);
 /* Ends the claim; pending records of the function are dropped. */
 void iommu_fault_unclaim(struct iommu *mmu);
 

@@ -1,6 +1,8 @@
 #include "iommu/iommu.h"
+#include "iommu/attached.h"
 #include "iommu/backend.h"
 #include "kernel/fmt.h"
+#include "kernel/log.h"
 
 enum sl_err iommu_enable(struct iommu *mmu)
 {
@@ -77,9 +79,47 @@ bool iommu_covered(const struct iommu *mmu, bdf_t fn, const char **why)
 	return covered;
 }
 
+bool iommu_rmrrs_released(const struct iommu *mmu, bdf_t fn)
+{
+	for (unsigned i = 0; i < mmu->n_released; i++)
+		if (bdf_eq(mmu->released[i], fn))
+			return true;
+	return false;
+}
+
 enum sl_err iommu_reserved_next(struct iommu *mmu, bdf_t fn, struct iommu_reserved *at)
 {
+	if (at->len && iommu_rmrrs_released(mmu, fn))
+		return SL_END; /* after the interrupt window */
 	return mmu->hw ? mmu->hw->reserved_next(mmu, fn, at) : SL_END;
+}
+
+enum sl_err iommu_rmrrs_release(struct iommu *mmu, bdf_t fn)
+{
+	struct attached *a = attached_find(mmu, fn);
+	struct domain *dom = a ? a->dom : NULL;
+	struct iommu_reserved r = {0};
+	bool any = false;
+	for (; iommu_reserved_next(mmu, fn, &r) == SL_OK; any |= !r.interrupts)
+		if (r.below)
+			return SL_UNSUPPORTED;
+	if (!any)
+		return SL_OK;
+	if (mmu->n_released == IOMMU_RELEASED)
+		return SL_NOSPACE;
+	enum sl_err e = dom ? domain_detach(dom, fn) : SL_OK;
+	if (e)
+		return e;
+	for (r = (struct iommu_reserved){0}; iommu_reserved_next(mmu, fn, &r) == SL_OK;)
+		if (dom && !r.interrupts)
+			log_line("iommu",
+				 "RMRR 0x%llx..0x%llx: not mapped for " BDF_FMT
+				 " any more: the firmware has handed the function over",
+				 (ull)r.base, (ull)(r.base + r.len - 1), BDF_ARG(fn));
+	mmu->released[mmu->n_released++] = fn;
+	if (dom && domain_destroy(dom) != SL_OK)
+		log_debug("iommu", "domain %u stays: other functions are in it", domain_id(dom));
+	return SL_OK;
 }
 
 enum sl_err iommu_fault_next(struct iommu *mmu, struct iommu_fault *out)

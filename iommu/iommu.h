@@ -15,7 +15,7 @@ struct vtd_regs_seen;
 struct iova_range;
 struct fault_log;
 struct attached;
-struct dmar_memory_map;
+struct table_memory_map;
 
 /* The form of page tables: what units read. A domain has the form that its functions' units can read,
  * whatever other units there are. */
@@ -36,6 +36,8 @@ struct iommu_groups {
 	unsigned (*ids)(void *ctx, bdf_t fn, uint16_t *out, unsigned max);
 };
 
+#define IOMMU_RELEASED 16u
+
 struct iommu {
 	const struct iommu_backend *hw; /* the kind of units; NULL: there are none */
 	struct vtd *vtd;                /* its own: iommu/vtd/backend.h */
@@ -54,7 +56,9 @@ struct iommu {
 	struct attached *spare_attached;
 	const struct iommu_groups *groups; /* NULL: every function is a group */
 	struct fault_log *faults;          /* where iommu_fault_poll() copies to; NULL: nowhere */
-	const struct dmar_memory_map
+	bdf_t released[IOMMU_RELEASED];    /* functions whose RMRRs do not count: iommu_rmrrs_release() */
+	unsigned n_released;
+	const struct table_memory_map
 		*memory; /* RMRRs are not mapped over the system's memory; NULL: not known */
 };
 
@@ -110,11 +114,22 @@ struct domain *iommu_domain_of(struct iommu *mmu, bdf_t fn);
 struct iommu_reserved {
 	uint64_t base, len;
 	bool interrupts; /* the interrupt window: cannot be mapped. Else an RMRR: must be, one to one */
+	bool below;      /* an RMRR that names a bridge above the function, and not the function */
 	size_t next;     /* where the walk goes on */
 };
 /* The next one after *at (zero it to start). SL_END after the last. An RMRR applies to the functions that its
- * scopes name and to all below a named bridge, VFs included, but not to the VFs of a named PF. */
+ * scopes name and to all below a named bridge, VFs included, but not to the VFs of a named PF; none to a
+ * function that was released. */
 enum sl_err iommu_reserved_next(struct iommu *mmu, bdf_t fn, struct iommu_reserved *at) MUST_CHECK;
+
+/* The firmware does not use the function any more: its driver has taken it over. The function leaves the
+ * domain of its RMRRs, which ends with its last function, and can be attached to any domain from now on; a
+ * line for each RMRR says so. Until the end of the run: nothing gives it back. SL_UNSUPPORTED when an RMRR
+ * names a bridge above it and not the function, since what the firmware does there is not its driver's
+ * business; SL_NOSPACE after IOMMU_RELEASED functions; errors of domain_detach(). Nothing has changed then.
+ */
+enum sl_err iommu_rmrrs_release(struct iommu *mmu, bdf_t fn) MUST_CHECK;
+bool iommu_rmrrs_released(const struct iommu *mmu, bdf_t fn);
 
 /* The next refused request recorded by any unit; SL_END after the last. */
 enum sl_err iommu_fault_next(struct iommu *mmu, struct iommu_fault *out) MUST_CHECK;
@@ -125,7 +140,7 @@ void iommu_fault_clear(struct iommu *mmu);
  * records of others. Attaching it to a domain ends that. SL_BUSY when it is in a domain, SL_NOMEM,
  * SL_TIMEOUT, SL_DEVICE. */
 enum sl_err iommu_fault_silence(struct iommu *mmu, bdf_t requester) MUST_CHECK;
-/* "3b:00.1 write 0x1000 refused: no mapping that may be written (reason 0x5); root ok, context ok (domain 3,
+/* "3b:00.1 write 0x1000 refused: not mapped for writing (reason 0x5); root ok, context ok (domain 3,
  * 4-level), L4 ok, L3[0] empty", by the present tables. */
 void iommu_fault_describe(struct iommu *mmu, const struct iommu_fault *f, char *buf, size_t n);
 

@@ -145,6 +145,11 @@ struct acpi_reset acpi_fadt_reset(struct span fadt)
 	return (struct acpi_reset){(uint16_t)port, span_u8(fadt, 128)};
 }
 
+bool acpi_fadt_i8042(struct span fadt)
+{
+	return span_u8(fadt, 8) < 3 || span_u16(fadt, 109) >> 1 & 1;
+}
+
 uint64_t acpi_hpet(struct span hpet)
 {
 	return span_u8(hpet, 40) == 0 ? span_u64(hpet, 44) : 0;

@@ -59,6 +59,10 @@ struct acpi_reset {
 };
 struct acpi_reset acpi_fadt_reset(struct span fadt);
 
+/* False when the FADT says that there is no i8042 keyboard controller: bit 1 of IAPC_BOOT_ARCH (ACPI
+ * §5.2.9.3), which tables before revision 3 do not have. */
+bool acpi_fadt_i8042(struct span fadt);
+
 /* Address of the HPET's registers; 0 when there is none. */
 uint64_t acpi_hpet(struct span hpet);
 

@@ -22,4 +22,7 @@ typedef unsigned long long ull; /* what %llx takes; cast to it in format argumen
 /* For what runs once an operation. */
 #define LIKELY(x)   __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define COLD        __attribute__((cold)) /* seldom called: kept out of the way of what calls it */
 #define FAST_INLINE static inline __attribute__((always_inline))
+/* Lets the compiler rely on x. The host tests and proofs check it, as a use of it is an error there. */
+#define ASSUME(x)   ((x) ? (void)0 : __builtin_unreachable())

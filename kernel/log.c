@@ -139,15 +139,20 @@ bool log_next(uint64_t *at, char *out, size_t size)
 	return true;
 }
 
+void log_replay(log_sink_fn *sink)
+{
+	uint64_t start = ring_end > RING_SIZE ? ring_end - RING_SIZE : 0;
+	for (uint64_t at = start; at < ring_end; at++)
+		sink(&ring[at % RING_SIZE], 1);
+}
+
 void log_sink_add(log_sink_fn *sink)
 {
 	for (size_t i = 0; i < ARRAY_LEN(sinks); i++) {
 		if (sinks[i] && sinks[i] != sink)
 			continue;
 		sinks[i] = sink;
-		uint64_t start = ring_end > RING_SIZE ? ring_end - RING_SIZE : 0;
-		for (uint64_t at = start; at < ring_end; at++)
-			sink(&ring[at % RING_SIZE], 1);
+		log_replay(sink);
 		return;
 	}
 }
@@ -216,6 +221,14 @@ void log_warn(const char *name, const char *fmt, ...)
 	va_list ap;
 	va_start(ap, fmt);
 	line(LOG_WARN, name, fmt, ap);
+	va_end(ap);
+}
+
+void log_as(enum log_level level, const char *name, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	line(level, name, fmt, ap);
 	va_end(ap);
 }
 

@@ -9,6 +9,9 @@ typedef void log_sink_fn(const char *text, size_t len);
 /* Adds a sink (at most 4) and replays the ring's content to it, also for a sink that was added before. */
 void log_sink_add(log_sink_fn *sink);
 
+/* Writes the ring's content to the sink. */
+void log_replay(log_sink_fn *sink);
+
 /* Replaces a sink by another; the ring's content is not replayed. */
 void log_sink_replace(log_sink_fn *old, log_sink_fn *sink);
 
@@ -46,6 +49,9 @@ unsigned log_fails(void);
 
 /* Something odd that does not stop the run: "[..] WARN subsystem: text". */
 void log_warn(const char *subsystem, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* A line or a warning: LOG_INFO or LOG_WARN. */
+void log_as(enum log_level level, const char *subsystem, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* From now on only the calling core prints, however the others were stopped: a panic. */
 void log_alone(void);

@@ -14,6 +14,10 @@ volatile void *mmio_map(phys_t phys, uint64_t len);
  * the WARN line. */
 volatile void *mmio_claim(const char *what, phys_t phys, uint64_t len, enum phys_kind kind);
 
+/* A framebuffer: the same, but stores may be gathered and come in any order (write combining, SDM vol. 3
+ * §12.3.1). */
+volatile void *mmio_claim_screen(phys_t phys, uint64_t len);
+
 static inline uint8_t mmio_rd8(const volatile void *p)
 {
 	return *(const volatile uint8_t *)p;

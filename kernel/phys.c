@@ -12,6 +12,7 @@ static const struct {
 	[PHYS_TABLE] = {1, true},    [PHYS_UNIT] = {PAGE_SIZE, false}, [PHYS_ECAM] = {1u << 20, false},
 	[PHYS_HPET] = {1024, false}, [PHYS_IOAPIC] = {16, false},      [PHYS_TIMER] = {4, false},
 	[PHYS_UART] = {1, false},    [PHYS_APIC] = {PAGE_SIZE, false}, [PHYS_BAR] = {16, false},
+	[PHYS_SCREEN] = {4, false},
 };
 
 struct claim {

@@ -16,6 +16,7 @@ enum phys_kind {
 	PHYS_UART,   /* a UART's registers */
 	PHYS_APIC,   /* a processor's local APIC */
 	PHYS_BAR,    /* a PCI function's Base Address Register */
+	PHYS_SCREEN, /* a framebuffer: UEFI §12.9 */
 	PHYS_KINDS
 };
 

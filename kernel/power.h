@@ -17,6 +17,9 @@ void power_choose(enum config_end end);
  * keyboard controller. The RESULT line has been printed: nothing prints another from here on. */
 _Noreturn void power_end(bool ok);
 
+/* The same after RESULT and what is remembered of it: halts, resets or switches off. */
+_Noreturn void power_leave(void);
+
 /* After a panic, an exception or a machine check: prints the RESULT line with these words and ends the run.
  */
 _Noreturn void power_crash(const char *stage, const char *err);

@@ -1,7 +1,9 @@
 #include <efi.h>
 #include "kernel/log.h"
 #include "kernel/power.h"
+#include "kernel/remember.h"
 #include "kernel/serial.h"
+#include "kernel/str.h"
 #include "kernel/time.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/paging.h"
@@ -16,6 +18,7 @@ static const struct boot_info *boot;
 static uint32_t chosen = END_HALT;
 static struct acpi_reset reset;
 static bool ending; /* RESULT is out */
+static bool ended_ok, crashed;
 
 void power_init(const struct boot_info *bi)
 {
@@ -88,13 +91,12 @@ static void reset_machine(void)
 	}
 }
 
-void power_end(bool ok)
+void power_leave(void)
 {
-	ending = true;
 	serial_flush(SERIAL_FLUSH_US);
 	switch (chosen) {
 	case END_QEMU:
-		port_out32(QEMU_EXIT, ok ? QEMU_EXIT_OK : QEMU_EXIT_FAIL);
+		port_out32(QEMU_EXIT, ended_ok ? QEMU_EXIT_OK : QEMU_EXIT_FAIL);
 		delay_us(1000000);
 		log_warn("power", "end=qemu, but no isa-debug-exit device answers at port 0x%x", QEMU_EXIT);
 		break;
@@ -110,9 +112,20 @@ void power_end(bool ok)
 	cpu_halt();
 }
 
+void power_end(bool ok)
+{
+	ending = true;
+	ended_ok = ok;
+	serial_flush(SERIAL_FLUSH_US);
+	remember_end(ok, !crashed);
+	power_leave();
+}
+
 void power_crash(const char *stage, const char *err)
 {
 	static bool again; /* an exception in the code below */
+	if (remember_abandon())
+		power_leave();
 	if (ending && chosen == END_REBOOT) {
 		log_warn(
 			"power",
@@ -122,8 +135,9 @@ void power_crash(const char *stage, const char *err)
 	}
 	if (again || ending)
 		cpu_halt();
-	again = true;
-	log_text("RESULT v=1 app=%s ok=0 stage=%s err=%s\n", boot ? config_app_name(&boot->cfg) : "?", stage,
-		 err);
+	again = crashed = true;
+	log_text("RESULT v=1 app=%s ok=0 stage=%s err=%s verdict=%s build=%s\n",
+		 boot ? config_app_name(&boot->cfg) : "?", stage, err,
+		 strcmp(stage, "hardware") == 0 ? "fail" : "none", boot ? boot->identity.build : "?");
 	power_end(false);
 }

@@ -3,6 +3,9 @@
 
 #define TABLE_CHUNK 480u
 #define CFG_CHUNK   256u
+#define ECAP_FIRST  0x100u
+#define ECAP_MOST   48u
+#define ECAP_DSN    3u
 
 void report_table(struct jsonl *j, const char *sig, uint64_t addr, struct span table)
 {
@@ -30,6 +33,29 @@ void report_memory(struct jsonl *j, const struct boot_region *region, uint32_t n
 			  (ull)r->base, (ull)pages, r->type, (ull)r->attr);
 		jsonl_end(j);
 	}
+}
+
+void report_nvme(struct jsonl *j, bdf_t fn, const struct boot_nvme *nvme, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (nvme[i].seg == fn.seg && nvme[i].rid == fn.rid) {
+			jsonl_text(j, "serial", nvme[i].serial);
+			jsonl_text(j, "model", nvme[i].model);
+			return;
+		}
+}
+
+/* The list as in PCIe §7.6.3; it may be any bytes. */
+unsigned report_serial_at(uint32_t (*read)(void *ctx, unsigned off), void *ctx)
+{
+	unsigned at = ECAP_FIRST;
+	for (unsigned n = 0; at >= ECAP_FIRST && at <= 0x1000 - 12 && n < ECAP_MOST; n++) {
+		uint32_t header = read(ctx, at);
+		if ((header & 0xffff) == ECAP_DSN && header != UINT32_MAX)
+			return at + 4;
+		at = header >> 20 & 0xffc;
+	}
+	return 0;
 }
 
 void report_space(struct jsonl *j, bdf_t fn, unsigned size, uint32_t (*read)(void *ctx, unsigned off),

@@ -10,3 +10,6 @@ enum sl_err ecam_add(uint16_t seg, uint8_t bus_start, uint8_t bus_end, volatile 
 
 /* Access through all windows added so far and later; read_only: writes are dropped (pci/cfg.h). */
 const struct pci_cfg *ecam_cfg(bool read_only);
+
+/* From now on a Device Serial Number (PCIe §7.9.3) reads as zeros: privacy=1. */
+void ecam_hide_serials(void);

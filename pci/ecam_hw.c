@@ -1,5 +1,6 @@
 #include "pci/ecam.h"
 #include "kernel/mmio.h"
+#include "kernel/report_lines.h"
 
 static struct {
 	uint16_t seg;
@@ -36,10 +37,36 @@ static volatile uint8_t *address(bdf_t fn, uint16_t off)
 	return NULL;
 }
 
+static uint32_t rd32(void *ctx, unsigned off)
+{
+	const volatile uint8_t *p = address(*(const bdf_t *)ctx, (uint16_t)off);
+	return p ? mmio_rd32(p) : UINT32_MAX;
+}
+
+static bool no_serials;
+
+/* privacy=1: it is in the Device Serial Number, which then reads as zeros. */
+static bool is_serial(bdf_t fn, uint16_t off)
+{
+	static bool asked;
+	static bdf_t last;
+	static unsigned at; /* of the last one */
+	if (!no_serials || off < 0x100)
+		return false;
+	if (!asked || !bdf_eq(fn, last)) {
+		asked = true;
+		last = fn;
+		at = report_serial_at(rd32, &fn);
+	}
+	return at && off - at < REPORT_SERIAL_BYTES;
+}
+
 static uint32_t ecam_rd(void *ctx, bdf_t fn, uint16_t off, unsigned bytes)
 {
 	(void)ctx;
 	const volatile uint8_t *p = address(fn, off);
+	if (p && is_serial(fn, off))
+		return 0;
 	if (!p)
 		return UINT32_MAX;
 	return bytes == 4 ? mmio_rd32(p) : bytes == 2 ? mmio_rd16(p) : mmio_rd8(p);
@@ -57,6 +84,11 @@ static void ecam_wr(void *ctx, bdf_t fn, uint16_t off, unsigned bytes, uint32_t 
 		mmio_wr16(p, (uint16_t)v);
 	else
 		mmio_wr8(p, (uint8_t)v);
+}
+
+void ecam_hide_serials(void)
+{
+	no_serials = true;
 }
 
 const struct pci_cfg *ecam_cfg(bool read_only)

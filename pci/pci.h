@@ -109,6 +109,7 @@ struct pci_func {
 	/* PF: VF BARs (address of VF 0, size of one VF) and the number of VFs that fit there. */
 	struct pci_bar vf_bar[PCI_BARS];
 	uint16_t vf_room;
+	bool vf_low; /* VF BARs get addresses below 4 GiB where the bridge above has room there */
 	struct sriov_saved *saved; /* sriov_enable(): values for sriov_disable() to restore */
 	bool ari_forward_set;      /* port: Sluice enabled ARI Forwarding */
 	bool ari_hierarchy_set;    /* PF: Sluice set ARI Capable Hierarchy */

@@ -30,6 +30,17 @@ bool vf_bar_place(const struct pci *pci, const struct pci_func *pf, struct pci_b
 	return true;
 }
 
+/* With vf_low, the address is one that fits into 32 bits, if there is any. */
+static void lower(const struct pci *pci, const struct pci_func *pf, struct pci_bar *b, uint16_t n)
+{
+	uint64_t was = b->addr, align = b->size > PAGE_SIZE ? b->size : PAGE_SIZE;
+	if (!pf->vf_low || !pf->parent || b->addr + b->size * n <= 1ull << 32)
+		return;
+	b->addr = 0; /* so that it does not collide with itself */
+	if (pci_gap_find(pci, pf->parent, false, b->size * n, align, &b->addr))
+		b->addr = was;
+}
+
 static enum sl_err vf_bar_settle(const struct pci *pci, struct pci_func *pf, unsigned i, uint16_t n)
 {
 	struct pci_bar *b = &pf->vf_bar[i];
@@ -43,6 +54,7 @@ static enum sl_err vf_bar_settle(const struct pci *pci, struct pci_func *pf, uns
 				    : "and there is no bridge above to take them from");
 		return SL_NOSPACE;
 	}
+	lower(pci, pf, b, n);
 	if (b->addr != was) {
 		fn_wr32(pf, off, b->addr);
 		if (b->mem64)

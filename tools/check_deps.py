@@ -17,15 +17,17 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-LIBRARIES = {"kernel", "kernel/x86", "pci", "iommu", "iommu/vtd", "iommu/dmar", "drivers"}
+LIBRARIES = {"kernel", "kernel/x86", "pci", "iommu", "iommu/vtd", "iommu/dmar", "iommu/ivrs", "iommu/tables", "drivers"}
 ROOMS = ["report", "bringup", "vf", "work", "measure", "proof", "audit", "shell"]  # each may use those before it
 LAYERS = {  # layer: the layers it may use, besides itself
     "kernel/x86": {"kernel"},
     "kernel": {"kernel/x86"},
     "pci": {"kernel", "kernel/x86"},
     "iommu": {"kernel", "kernel/x86"},  # what all kinds of units share; the units stand behind iommu/backend.h
-    "iommu/vtd": {"iommu", "iommu/dmar", "kernel", "kernel/x86"},
-    "iommu/dmar": {"kernel", "kernel/x86"},
+    "iommu/vtd": {"iommu", "iommu/dmar", "iommu/tables", "kernel", "kernel/x86"},
+    "iommu/dmar": {"iommu/tables", "kernel", "kernel/x86"},
+    "iommu/ivrs": {"iommu/tables", "kernel", "kernel/x86"},
+    "iommu/tables": {"kernel", "kernel/x86"},  # what the firmware's tables of both kinds share
     "drivers": {"kernel", "kernel/x86", "pci"},
     **{f"apps/{room}": LIBRARIES | {"boot"} | {f"apps/{r}" for r in ROOMS[:i]} for i, room in enumerate(ROOMS)},
     "apps": LIBRARIES | {"boot"} | {f"apps/{room}" for room in ROOMS},
@@ -34,7 +36,7 @@ LAYERS = {  # layer: the layers it may use, besides itself
 ANYONE = {"boot/boot_info.h", "boot/config.h"}
 PRIVATE = {"kernel/x86": {"kernel", "kernel/x86"}}  # layer: those that may include its headers; others call what kernel/ offers
 BESIDES = {  # single headers
-    "drivers": {"iommu/domain.h"},
+    "drivers": {"iommu/domain.h", "drivers/xhci/regs.h"},  # attacks are not the driver's
     "boot": {"kernel/x86/pt.h", "iommu/dmar/dmar.h", "pci/regs.h", "iommu/vtd/regs_seen.h"},  # what the firmware left in registers is recorded
     **{f"apps/{room}": {"apps/machine.h"} for room in ROOMS},
     "apps/proof": {"apps/machine.h", "drivers/nvme/regs.h"},  # attacks are not the driver's
@@ -171,6 +173,7 @@ def check_sizes(names):
 TODAY = [
     ("An attack", r"\bstrike_edu\b", r"apps/proof/strike_edu\.c"),
     ("A device whose VFs do work", r"\bqat_kind\b", r"apps/vf/qat\.[ch]"),
+    ("A device whose VFs do work", r"\bigb_kind\b", r"apps/vf/igb\.[ch]"),
     ("An IOMMU", r"\bvtd_(?!regs_line|ability|state|regs_seen|reasons)\w+\(", r"(iommu/vtd|apps/audit|boot/keep\.c|tools)/?.*"),
 ]
 

@@ -3,7 +3,7 @@
 
 - every failure that Sluice can print is in docs/troubleshooting.md, by its text, and every warning there is printed;
 - every fault reason is in docs/faults.md, every cited section of VT-d in docs/references.md, every option of
-  boot/options.h with its values and default in docs/options.md, every attack in docs/attacks.md;
+  boot/options.h with its values and default in docs/options.md;
 - paragraphs made from tables of the source are what tools/mkdocs writes, and all others are wrapped by tools/wrapdocs.
 
 A message is found by its fixed words: the format string with every conversion taken as "..."."""
@@ -100,25 +100,6 @@ def check_options():
             yield f"docs/options.md: {key}: boot/options.h says {values}"
 
 
-DOES = {"CASE_WRITES": "write", "CASE_READS": "read", "CASE_DOES_EITHER": "either"}
-
-
-def check_attacks():
-    """The cases of apps/proof, in the order in which they are made, and what each class of attackers does"""
-    page = (ROOT / "docs/attacks.md").read_text()
-    source = "".join((ROOT / f"apps/proof/case_{part}.c").read_text() for part in ("memory", "interrupt", "detached"))
-    order = re.findall(r"^\tWHEN_(\w+),", (ROOT / "apps/proof/case.h").read_text(), re.M)
-    cases = re.findall(r'^\t\{"([^"]+)", (CASE_\w+), WHEN_(\w+), \w+\},$', source, re.M)
-    want = [(name, DOES[does], when.lower().replace("_", " ")) for name, does, when in sorted(cases, key=lambda c: order.index(c[2]))]
-    rows = re.findall(r"^\| ([^|]+) \| (write|read|either) \| ([a-z ]+) \|", page, re.M)
-    if rows != want:
-        yield f"docs/attacks.md: its cases are not those of apps/proof/case_*.c: {sorted(set(rows) ^ set(want)) or 'another order'}"
-    for path in sorted((ROOT / "apps/proof").glob("*.c")):
-        for how in re.findall(r'\.how = "([^"]+)"', path.read_text()):
-            if f"| {how} | `{path.name}` |" not in page:
-                yield f"docs/attacks.md: no attacker of {path.name} that {how}"
-
-
 # "assigned", "isolated", "reports", "is notified", "forever", "unexpected", "the caller", "cannot" and so on.
 PHRASES = re.compile(r"\b(?:given away|give away|held apart|hold apart|is said|are said|it is told|told of|for ever|nobody asked"
                      r"|stands against|[Ww]hoever|the like|can not)\b")
@@ -149,7 +130,7 @@ def main():
         if f"| {reason} | {words} |" not in faults:
             print(f"iommu/vtd/reasons.h: not in docs/faults.md: {reason} {words}")
             bad += 1
-    for wrong in [*warnings(), *check_options(), *check_attacks(), *phrases()]:
+    for wrong in [*warnings(), *check_options(), *phrases()]:
         print(wrong)
         bad += 1
     pages = [page.relative_to(ROOT) for name in ("*.md", "docs/*.md", "tests/*/*.md", "tools/*/*.md") for page in sorted(ROOT.glob(name))]

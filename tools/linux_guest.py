@@ -1,5 +1,6 @@
-"""A Linux guest out of Debian's packages: the kernel as packaged, and an initramfs with the NVMe modules, fio, nvme-cli
-and busybox. Takes apt-get, dpkg-deb and Debian's archive, not root; nothing is installed."""
+"""A Linux guest out of Debian's packages: the kernel as packaged, and an initramfs with busybox and what a Guest names.
+Takes apt-get, dpkg-deb and Debian's archive, not root; nothing is installed."""
+import dataclasses
 import hashlib
 import lzma
 import os
@@ -13,7 +14,6 @@ import tempfile
 import urllib.parse
 
 PROGRAMS = ("fio", "nvme-cli", "busybox-static")
-INIT = pathlib.Path(__file__).with_name("linux_guest_init.sh")
 FOLDERS = ("bin", "dev", "lib", "lib64", "modules", "proc", "sys", "tmp")
 PT_LOAD, PT_DYNAMIC = 1, 2
 DT_NEEDED, DT_STRTAB = 1, 5
@@ -21,6 +21,22 @@ DT_NEEDED, DT_STRTAB = 1, 5
 
 class Failure(Exception):
     """What went wrong, in one sentence for the user."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Guest:
+    """What is in an initramfs besides busybox."""
+    who: str  # the tool that wants it, for messages
+    init: pathlib.Path
+    packages: tuple  # with what they depend on
+    binaries: tuple  # (name in /bin, pattern of its path in the packages)
+    modules: tuple  # of the kernel, in the order of loading
+    plugins: tuple = ()  # shared libraries that programs load by name
+    files: tuple = ()  # (path, bytes) of programs of ours
+
+
+READS = Guest(who="compare-linux", init=pathlib.Path(__file__).with_name("linux_guest_init.sh"), packages=PROGRAMS,
+              binaries=(("fio", "usr/bin/fio"), ("nvme", "usr/sbin/nvme")), modules=("nvme",))
 
 
 def apt_get(*words, cwd=None):
@@ -134,10 +150,10 @@ def needed(elf):
     return [elf[strings + name : elf.index(b"\0", strings + name)].decode() for name in names]
 
 
-def with_libraries(packages, programs):
-    """name: bytes of all shared libraries that the programs (bytes) need, theirs included."""
-    # The last one is loaded by the C library itself when a thread ends.
-    libraries, todo = {}, ["libgcc_s.so.1", *(name for program in programs for name in needed(program))]
+def with_libraries(packages, programs, plugins=()):
+    """name: bytes of the plugins and of all shared libraries that they and the programs (bytes) need, theirs included."""
+    # The first one is loaded by the C library itself when a thread ends.
+    libraries, todo = {}, ["libgcc_s.so.1", *plugins, *(name for program in programs for name in needed(program))]
     while todo:
         name = todo.pop()
         if name not in libraries:
@@ -146,8 +162,8 @@ def with_libraries(packages, programs):
     return libraries
 
 
-def modules(packages, name):
-    """[(name, bytes)] of a kernel module and those that it needs, in the order of loading."""
+def modules(packages, *names):
+    """[(name, bytes)] of kernel modules and those that they need, in the order of loading."""
     order = {}
 
     def add(name):
@@ -161,7 +177,8 @@ def modules(packages, name):
             add(other)
         order[name] = module
 
-    add(name)
+    for name in names:
+        add(name)
     return list(order.items())
 
 
@@ -181,27 +198,27 @@ def cpio(files):
     return bytes(out)
 
 
-def make(folder):
-    """(kernel, initrd) below folder, made unless they are there and nothing has changed since."""
-    debs = fetch(folder / "deb")
-    state = hashlib.sha256(b"".join([pathlib.Path(__file__).read_bytes(), INIT.read_bytes(),
+def make(folder, guest=READS):
+    """(kernel, initrd) of a guest below folder, made unless they are there and nothing has changed since."""
+    debs = fetch(folder / "deb", guest.who, programs=guest.packages)
+    state = hashlib.sha256(b"".join([pathlib.Path(__file__).read_bytes(), guest.init.read_bytes(), repr(guest).encode(),
                                      *(deb.name.encode() for deb in debs)])).hexdigest()
     kernel, initrd, stamp = folder / "vmlinuz", folder / "initrd", folder / "made"
     if stamp.exists() and stamp.read_text() == state and kernel.exists() and initrd.exists():
         return kernel, initrd
-    print(f"compare-linux: making the guest in {os.path.relpath(folder)}", flush=True)
+    print(f"{guest.who}: making the guest in {os.path.relpath(folder)}", flush=True)
     stamp.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as tars:
         packages = Packages(debs, pathlib.Path(tars))
-        programs = {"fio": packages.read("usr/bin/fio")[1], "nvme": packages.read("usr/sbin/nvme")[1]}
+        programs = {name: packages.read(pattern)[1] for name, pattern in guest.binaries}
         files = {f"{name}/": (b"", 0o755) for name in FOLDERS}
-        files["init"] = INIT.read_bytes(), 0o755
+        files["init"] = guest.init.read_bytes(), 0o755
         files["bin/busybox"] = packages.read("(usr/)?bin/busybox")[1], 0o755
-        for name, data in programs.items():
-            files[f"bin/{name}"] = data, 0o755
-        for name, data in with_libraries(packages, programs.values()).items():
+        for name, data in [*((f"bin/{name}", data) for name, data in programs.items()), *guest.files]:
+            files[name] = data, 0o755
+        for name, data in with_libraries(packages, programs.values(), guest.plugins).items():
             files[f"lib64/{name}" if name.startswith("ld-linux") else f"lib/{name}"] = data, 0o755
-        for number, (name, data) in enumerate(modules(packages, "nvme")):
+        for number, (name, data) in enumerate(modules(packages, *guest.modules)):
             files[f"modules/{number:02}-{name}.ko"] = data, 0o644
         kernel.write_bytes(packages.read("boot/vmlinuz-.*")[1])
         initrd.write_bytes(cpio(files))

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Writes a disk image for a USB stick: GPT with one FAT32 EFI system partition that holds EFI/BOOT/BOOTX64.EFI and sluice.cfg.
-#   tools/mkimage.sh IMAGE BOOTX64.EFI [sluice.cfg [FILE...]]   without a sluice.cfg (or with -): one that writes to no disk;
+#   tools/mkimage.sh IMAGE BOOTX64.EFI [sluice.cfg [FILE...]]   without a sluice.cfg (or with -): one that audits;
 #                                                               each FILE, a card's firmware, goes to EFI/sluice
 # Needs no root. The same input gives the same bytes: identifiers and times are fixed.
 set -eu
@@ -26,13 +26,21 @@ if [ -n "$cfg" ]; then
 else
 	cat >"$tmp/sluice.cfg" <<'END'
 # Sluice reads this file when it starts: key=value, one a line; '#' starts a comment.
-# As it is, nothing is written to any disk.
+# As it is, Sluice audits this machine (docs/audit.md) and writes to no medium but this stick: what is known early
+# goes to EFI/sluice/report.txt. The serial numbers of the machine's NVMe controllers are in the log.
+app=audit
+json=1
+keep=1
 
-# The NVMe controller to work on, by its serial number. EVERYTHING ON ITS NAMESPACES IS LOST.
-# Without it the machine is looked at and the demo ends there, saying so.
+# Seconds that the menu waits for a key before that starts; 0: no menu, and no delay.
+menu=5
+
+# The demo: VFs that work, and DMA attacks on them. scratch= is the serial number of the NVMe controller to use.
+# EVERYTHING ON ITS NAMESPACES IS LOST.
+#app=demo
 #scratch=SERIAL
 
-# VFs to bring up (1 to 64), requests in flight on each, seconds of the timed phase.
+# VFs to enable (1 to 64), requests in flight on each, seconds of the timed phase.
 #vfs=4
 #qd=32
 #seconds=5
@@ -40,12 +48,6 @@ else
 # Serial console: by default every UART that answers, at the rate that firmware has set. console=com2 chooses one;
 # baud= is 9600, 19200, 38400, 57600 or 115200.
 #baud=115200
-
-# The audit: what makes it unsafe to assign this machine's devices to others (docs/audit.md). It writes to no disk, but keep=1
-# puts what is known early into EFI/sluice/report.txt on this stick.
-#app=audit
-#json=1
-#keep=1
 
 # When done: halt, reboot or shutdown.
 #end=halt

@@ -55,8 +55,9 @@ bool audit_print(struct machine *m)
 	report_page(&result, lines, crc, put_text);
 	m->audit.done = true;
 	m->audit.words = result.verdict.proof;
-	m->audit.errors = result.verdict.errors;
-	m->audit.warnings = result.verdict.warnings;
+	m->audit.errors = report_count(&result, AUDIT_ERROR);
+	m->audit.warnings = report_count(&result, AUDIT_WARNING);
+	m->audit.against = result.verdict.against != 0;
 	m->audit.unjudged = result.unjudged.all;
 	return result.verdict.ok;
 }
@@ -75,7 +76,7 @@ static enum audit_proof can_prove(const struct machine *m)
 		return AUDIT_PROOF_NO_UNIT;
 	PCI_EACH(f, &m->pci)
 		nvme |= f->class == PCI_CLASS_NVME && !f->pf;
-	if ((nvme && m->cfg->scratch[0]) || attackers_there(&m->pci))
+	if ((nvme && m->cfg->scratch[0]) || attackers_there(m))
 		return AUDIT_PROOF_DONE;
 	return nvme ? AUDIT_PROOF_NOT_NAMED : AUDIT_PROOF_NO_DEVICE;
 }
@@ -116,14 +117,14 @@ enum audit_proof audit_proof_after(const struct machine *m, enum sl_err e)
 {
 	if (e == SL_VERIFY && m->tally.refused != m->tally.cases)
 		return AUDIT_PROOF_DONE;
-	return !e ? AUDIT_PROOF_DONE : AUDIT_PROOF_BROKEN;
+	return !e ? AUDIT_PROOF_DONE : e == SL_END ? AUDIT_PROOF_NO_DEVICE : AUDIT_PROOF_BROKEN;
 }
 
 enum sl_err stage_audit(struct machine *m)
 {
 	m->audit.proof = (uint8_t)can_prove(m);
 	if (m->audit.proof == AUDIT_PROOF_DONE) {
-		m->attacking = m->only_named = true;
+		m->attacking = true;
 		m->audit.proof = (uint8_t)audit_proof_after(m, prove(m));
 		faults_say(m);
 	}
@@ -131,8 +132,9 @@ enum sl_err stage_audit(struct machine *m)
 	if (audit_print(m))
 		return SL_OK;
 	log_fail("audit", "the findings marked E above have a remedy each", "the verdict: %s (%u errors)",
-		 result.verdict.text, result.verdict.errors);
-	return SL_VERIFY;
+		 result.verdict.text, m->audit.errors);
+	bool run = m->failed_stage || m->audit.proof == AUDIT_PROOF_BROKEN;
+	return m->audit.against || run ? SL_VERIFY : SL_UNSUPPORTED;
 }
 
 void undo_audit(struct machine *m)
@@ -142,6 +144,6 @@ void undo_audit(struct machine *m)
 	undo_domains(m);
 	undo_sriov(m);
 	undo_pf(m);
-	m->attacking = m->only_named = m->no_vfs = false;
+	m->attacking = m->no_vfs = false;
 	m->vfs_most = 0;
 }

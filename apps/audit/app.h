@@ -27,6 +27,6 @@ const struct audit_live *audit_live(void);
 
 /* Takes, judges and prints: the functions, the findings, with json=1 the report between its markers, and the
  * verdict page. Works after any stages, for app=audit and the console; the proof is the last one tried, if
- * any (stage_audit(), isolate). Fills m->audit.errors and m->audit.warnings; returns whether the verdict is
+ * any (stage_audit(), isolate). Fills m->audit; returns whether the verdict is
  * good. */
 bool audit_print(struct machine *m);

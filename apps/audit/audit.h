@@ -6,6 +6,7 @@
 #pragma once
 #include "apps/audit/room.h"
 #include "iommu/dmar/rmrr.h"
+#include "iommu/ivrs/unity.h"
 #include "kernel/err.h"
 
 enum audit_severity { AUDIT_INFO, AUDIT_WARNING, AUDIT_ERROR };
@@ -27,8 +28,12 @@ struct finding {
 struct audit_look {
 	bool has_dmar; /* dmar is valid */
 	struct dmar dmar;
+	bool has_ivrs; /* ivrs is valid, and there is no DMAR table */
+	struct ivrs ivrs;
+	struct ivrs_ivhd amd[IVRS_UNITS]; /* its units: amd0, amd1, ... */
+	unsigned amds;
 	struct dmar_topo topo;
-	struct dmar_functions functions;
+	struct table_functions functions;
 	unsigned groups; /* IOMMU groups; their numbers are in the functions (pci/groups.h) */
 };
 
@@ -42,13 +47,16 @@ struct audit_summary {
 	} state[2];                          /* AUDIT_ENTRY, AUDIT_LEFT */
 	unsigned functions, groups, several; /* several: groups of more than one function */
 	unsigned hotplug, thunderbolt, ats;  /* ports; functions */
-	unsigned rmrrs_kept;                 /* functions that keep their RMRR and cannot be assigned */
+	unsigned
+		rmrrs_kept; /* functions that keep their RMRR and cannot be assigned; of AMD: IVMDs of such */
 };
 
 struct audit_verdict {
-	bool ok;     /* no error, and the proof neither failed nor broke */
-	bool proved; /* and it was done, which PASS needs */
-	unsigned errors, warnings, infos;
+	bool ok;                          /* no error, and the proof neither failed nor broke */
+	bool proved;                      /* and it was done, which PASS needs */
+	unsigned errors, warnings, infos; /* each at one place */
+	unsigned against; /* of the errors: those that speak against the machine, and not of what was not
+			     judged */
 	unsigned tried, refused; /* cases of the proof: those that had to be refused; those that were */
 	unsigned not_enforced, not_tried; /* the others */
 	const char *proof;                /* "pass", "fail", "broken", "not run" */
@@ -66,7 +74,9 @@ struct audit_result {
 	struct finding finding[AUDIT_FINDINGS];
 	unsigned findings, lost; /* lost: found too, but there was no room for them; a LIMIT says so */
 	struct rmrr_owner rmrr[AUDIT_RMRRS];
-	unsigned rmrrs;                    /* all of them, also those that did not fit into rmrr[] */
+	unsigned rmrrs; /* all of them, also those that did not fit into rmrr[] */
+	struct unity_range unity[AUDIT_RMRRS];
+	unsigned unities;                  /* the same of an AMD machine's IVMDs */
 	struct audit_room room[AUDIT_PFS]; /* of in->pf[] */
 	struct audit_unjudged unjudged;
 	struct audit_summary summary;

@@ -58,6 +58,7 @@ static void put_masters(struct jsonl *j, const struct audit_in *in)
 			jsonl_add(j, ",\"bme_left\":%d", in->fn[i].left);
 		if (in->fn[i].found)
 			jsonl_add(j, ",\"found\":%u", in->fn[i].found);
+		report_nvme(j, in->fn[i].bdf, in->nvme, in->nvmes);
 		jsonl_end(j);
 	}
 }
@@ -261,6 +262,8 @@ unsigned report_json(const struct audit_result *r, const struct audit_live *live
 	const struct audit_in *in = r->in;
 	j = (struct jsonl){.put = put, .ctx = ctx};
 	put_run(&j, in);
+	if (in->identity)
+		identity_report(&j, in->identity);
 	for (unsigned i = 0; i < in->tables; i++)
 		report_table(&j, in->table[i].sig, in->table[i].addr, in->table[i].data);
 	report_memory(&j, in->mem, in->mems);

@@ -57,8 +57,13 @@ const struct audit_table *audit_table(const struct audit_in *in, const char *sig
 
 void look_at(struct audit_in *in, struct audit_look *out)
 {
-	const struct audit_table *dmar = audit_table(in, "DMAR");
-	*out = (struct audit_look){.topo = topology_of(in->pci), .functions = topology_functions(in->pci)};
+	const struct audit_table *dmar = audit_table(in, "DMAR"), *ivrs = audit_table(in, "IVRS");
+	memset(out, 0, sizeof *out);
+	out->topo = topology_of(in->pci);
+	out->functions = topology_functions(in->pci);
+	out->has_ivrs = !dmar && ivrs && ivrs_open(ivrs->data, &out->ivrs) == SL_OK;
+	if (out->has_ivrs)
+		out->amds = ivrs_units(&out->ivrs, out->amd, IVRS_UNITS);
 	out->has_dmar = dmar && dmar_open(dmar->data, &out->dmar) == SL_OK;
 	out->groups = groups_compute(in->pci);
 }

@@ -48,11 +48,65 @@ static unsigned list(report_text *to, const struct audit_result *r, enum audit_s
 	return shown;
 }
 
+static unsigned count(const struct audit_result *r, enum audit_severity only, unsigned *places)
+{
+	unsigned ids = 0;
+	*places = 0;
+	for (unsigned i = 0; i < r->findings; i++) {
+		const struct finding *f = &r->finding[i];
+		unsigned k = 0;
+		if (f->severity != only)
+			continue;
+		while (k < i && (r->finding[k].severity != only || strcmp(r->finding[k].id, f->id) != 0))
+			k++;
+		++*places;
+		ids += k == i;
+	}
+	return ids;
+}
+
+unsigned report_count(const struct audit_result *r, enum audit_severity severity)
+{
+	unsigned places;
+	return count(r, severity, &places);
+}
+
+/* "5 warnings (at 78 places)" */
+static size_t count_text(const struct audit_result *r, enum audit_severity only, const char *one,
+			 const char *more, char *buf, size_t n)
+{
+	unsigned places, ids = count(r, only, &places);
+	size_t at = (size_t)fmt_print(buf, n, "%u %s", ids, ids == 1 ? one : more);
+	if (places > ids && at < n)
+		at += (size_t)fmt_print(buf + at, n - at, " (at %u places)", places);
+	return at < n ? at : n - 1;
+}
+
+#define ROW_NAME 12u
+
 static void row(report_text *to, const char *name, const char *text)
 {
 	char line[PRINT_COLUMNS + 1];
-	fmt_print(line, sizeof line, " %-10s %s", name, text);
+	fmt_print(line, sizeof line, " %-10s %s", name, text); /* ROW_NAME before the text */
 	print_say(to, "%s\n", line);
+}
+
+static void page_findings(report_text *to, const struct audit_result *r)
+{
+	static const struct {
+		enum audit_severity severity;
+		const char *one, *more;
+	} kinds[] = {{AUDIT_ERROR, "error", "errors"},
+		     {AUDIT_WARNING, "warning", "warnings"},
+		     {AUDIT_INFO, "note", "notes"}};
+	char text[120];
+	size_t n = 0;
+	for (unsigned i = 0; i < ARRAY_LEN(kinds) && n < sizeof text - 3; i++) {
+		if (i)
+			n += (size_t)fmt_print(text + n, sizeof text - n, ", ");
+		n += count_text(r, kinds[i].severity, kinds[i].one, kinds[i].more, text + n, sizeof text - n);
+	}
+	row(to, "findings", text);
 }
 
 static void page_machine(report_text *to, const struct audit_in *in)
@@ -68,9 +122,13 @@ static void page_iommu(report_text *to, const struct audit_result *r)
 	const struct audit_in *in = r->in;
 	const struct audit_summary *s = &r->summary;
 	char text[120];
-	if (!r->look.has_dmar)
+	if (r->look.has_ivrs)
+		fmt_print(text, sizeof text, "AMD (IVRS): %u units in the table, which are not driven",
+			  r->look.amds);
+	else if (!r->look.has_dmar)
 		fmt_print(text, sizeof text, "%s",
-			  audit_table(in, "IVRS")   ? "AMD (IVRS): not audited"
+			  audit_table(in, "IVRS")   ? "AMD: the IVRS table is damaged"
+			  : audit_table(in, "VIOT") ? "virtio-iommu (VIOT): not audited"
 			  : audit_table(in, "DMAR") ? "the DMAR table is damaged"
 						    : "none: there is no DMAR table");
 	else if (!s->units_usable)
@@ -104,9 +162,13 @@ static void page_counts(report_text *to, const struct audit_result *r)
 	fmt_print(text, sizeof text, "%u hot-plug, %u Thunderbolt; %u functions have ATS", s->hotplug,
 		  s->thunderbolt, s->ats);
 	row(to, "ports", text);
-	fmt_print(text, sizeof text, "%u entries of functions; %u functions cannot be assigned", r->rmrrs,
-		  s->rmrrs_kept);
-	row(to, "rmrr", text);
+	if (r->look.has_ivrs)
+		fmt_print(text, sizeof text, "%u ranges; functions of %u of them cannot be assigned",
+			  r->unities, s->rmrrs_kept);
+	else
+		fmt_print(text, sizeof text, "%u entries of functions; %u functions cannot be assigned",
+			  r->rmrrs, s->rmrrs_kept);
+	row(to, r->look.has_ivrs ? "ivmd" : "rmrr", text);
 }
 
 static void page_sriov(report_text *to, const struct audit_result *r)
@@ -127,6 +189,18 @@ static void page_sriov(report_text *to, const struct audit_result *r)
 	row(to, "sr-iov", text);
 }
 
+/* Why no DMA was tried; audit_proof_name() in the report's lines. */
+static const char *not_run(unsigned proof)
+{
+	static const char *const words[] = {[AUDIT_PROOF_NO_UNIT] = "no unit translates",
+					    [AUDIT_PROOF_OFF] = "iommu=off or iommu=pt",
+					    [AUDIT_PROOF_NO_DEVICE] = "no device here can be made to try it",
+					    [AUDIT_PROOF_NOT_NAMED] = "scratch= names no controller",
+					    [AUDIT_PROOF_NOT_ASKED] = "isolate was not run in this boot",
+					    [AUDIT_PROOF_READ_ONLY] = "access=read"};
+	return proof < ARRAY_LEN(words) && words[proof] ? words[proof] : audit_proof_name(proof);
+}
+
 static void page_proof(report_text *to, const struct audit_result *r)
 {
 	const struct audit_verdict *v = &r->verdict;
@@ -134,7 +208,7 @@ static void page_proof(report_text *to, const struct audit_result *r)
 	char text[120];
 	size_t n;
 	if (proof[0] == 'n') {
-		fmt_print(text, sizeof text, "not run (%s)", audit_proof_name(r->in->proof));
+		fmt_print(text, sizeof text, "not run: %s", not_run(r->in->proof));
 		row(to, "proof", text);
 		return;
 	}
@@ -144,10 +218,14 @@ static void page_proof(report_text *to, const struct audit_result *r)
 						: "BROKEN",
 			      v->refused, v->tried);
 	if (v->not_enforced)
-		n += (size_t)fmt_print(text + n, sizeof text - n, ", %u interrupts not enforced",
-				       v->not_enforced);
+		n += (size_t)fmt_print(text + n, sizeof text - n, ", %u not enforced", v->not_enforced);
 	if (v->not_tried)
-		fmt_print(text + n, sizeof text - n, ", %u not tried", v->not_tried);
+		n += (size_t)fmt_print(text + n, sizeof text - n, ", %u not tried", v->not_tried);
+	char classes[64];
+	size_t most = PRINT_COLUMNS - ROW_NAME - 4; /* behind "; by ", with the NUL */
+	cases_classes(&r->in->cases, classes, n < most ? most - n : 1);
+	if (classes[0] && n < sizeof text)
+		fmt_print(text + n, sizeof text - n, "; by %s", classes);
 	row(to, "proof", text);
 }
 
@@ -164,12 +242,10 @@ void report_page(const struct audit_result *r, unsigned lines, uint32_t crc, rep
 	page_counts(to, r);
 	page_sriov(to, r);
 	page_proof(to, r);
-	fmt_print(text, sizeof text, "%u errors, %u warnings, %u for your information", v->errors,
-		  v->warnings, v->infos);
-	row(to, "findings", text);
+	page_findings(to, r);
 	unsigned used = list(to, r, AUDIT_ERROR, 'E', 4);
 	list(to, r, AUDIT_WARNING, 'W', REPORT_PAGE - PAGE_FIXED - used);
-	row(to, v->proved ? "PASS" : v->ok ? "NOT TRIED" : "FAIL", v->text);
+	row(to, v->proved ? "PASS" : v->ok ? "NOT TRIED" : v->against ? "FAIL" : "NOT JUDGED", v->text);
 	fmt_print(text, sizeof text, "%u lines, crc32 %08x (json=1 prints them)", lines, crc);
 	row(to, "report", text);
 	print_say(to, "-------------------------------------------------------------------------------\n");

@@ -7,10 +7,13 @@
 static void print_function(report_text *to, const struct audit_look *look, const struct pci_func *f)
 {
 	const char *class = pci_class_name(f->class);
+	struct ivrs_cover cover;
 	unsigned unit;
 	char by[12] = "none", line[PRINT_COLUMNS + 1];
 	if (audit_unit_of(look, f->bdf, &unit))
 		fmt_print(by, sizeof by, "iommu%u", unit);
+	else if (look->has_ivrs && ivrs_unit_of(look->amd, look->amds, f->bdf, &unit, &cover) == SL_OK)
+		fmt_print(by, sizeof by, "amd%u", unit);
 	fmt_print(line, sizeof line, " %5u  %-7s  " BDF_FMT "  %04x:%04x %s%s", f->group, by, BDF_ARG(f->bdf),
 		  f->vendor, f->device, f->pf ? "VF, " : "", class ? class : "unknown class");
 	print_say(to, "%s\n", line);
@@ -22,6 +25,11 @@ static NOINLINE void print_rmrrs(report_text *to, const struct audit_result *r)
 		char text[240];
 		rmrr_text(&r->rmrr[i], text, sizeof text);
 		print_wrapped(to, "rmrr", text);
+	}
+	for (unsigned i = 0; i < r->unities && i < AUDIT_RMRRS; i++) {
+		char text[240];
+		unity_text(&r->unity[i], text, sizeof text);
+		print_wrapped(to, "ivmd", text);
 	}
 }
 

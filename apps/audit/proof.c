@@ -52,13 +52,15 @@ void verdict_make(const struct audit_in *in, struct audit_verdict *out)
 	out->not_tried = cases_count(&in->cases, CASE_NOT_TRIED);
 	out->ok = !out->errors && (proof == PROOF_PASS || proof == PROOF_NOT_RUN);
 	out->proved = out->ok && proof == PROOF_PASS;
-	bool amd = !audit_table(in, "DMAR") && audit_table(in, "IVRS");
+	bool dmar = audit_table(in, "DMAR");
 	proof_words(proof, out, words, sizeof words);
 	fmt_print(out->text, sizeof out->text, "%s; %s",
-		  amd             ? "AMD's IOMMU is not audited"
-		  : !out->ok      ? "not safe to assign devices to others"
-		  : !out->proved  ? "nothing in tables and registers against it"
-		  : out->warnings ? "usable, with warnings"
-				  : "fit to assign devices to others",
+		  out->against                       ? "not safe to assign devices to others"
+		  : !dmar && audit_table(in, "IVRS") ? "AMD's units are not judged, only their table"
+		  : !dmar && audit_table(in, "VIOT") ? "virtio-iommu is not audited"
+		  : !out->ok                         ? "not all of this machine could be judged"
+		  : !out->proved                     ? "nothing in tables and registers against it"
+		  : out->warnings                    ? "usable, with warnings"
+						     : "fit to assign devices to others",
 		  words);
 }

@@ -84,6 +84,9 @@ struct audit_in {
 #undef COUNT
 #undef NAME
 
+	const struct identity *identity; /* of machine and run; NULL: not known */
+	const struct boot_nvme *nvme;    /* as the firmware has named them; none with privacy=1 */
+	uint32_t nvmes;
 	struct audit_table table[AUDIT_TABLES];
 	unsigned tables;
 	const struct boot_region *mem; /* UEFI's memory map, sorted; may be NULL */

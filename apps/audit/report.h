@@ -10,6 +10,9 @@ typedef void report_text(const char *text);
 void report_functions(const struct audit_result *r, report_text *to);
 /* Findings, the worst first, in 80 columns. */
 void report_findings(const struct audit_result *r, report_text *to);
+/* Findings of that severity as the page counts them: those with one id are one, however many places have it.
+ */
+unsigned report_count(const struct audit_result *r, enum audit_severity severity);
 /* The page: at most REPORT_PAGE lines of at most 79 columns. */
 #define REPORT_PAGE 24u
 void report_page(const struct audit_result *r, unsigned lines, uint32_t crc, report_text *to);

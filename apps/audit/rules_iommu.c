@@ -3,24 +3,34 @@
 #include "apps/audit/look.h"
 #include "apps/audit/rules.h"
 #include "iommu/dmar/lint.h"
+#include "iommu/ivrs/lint.h"
 #include "kernel/fmt.h"
 #include "kernel/srat.h"
 #include "kernel/str.h"
 
-static enum audit_severity lint_severity(const struct dmar_finding *f)
+/* Of the DMAR table and of IVRS: no IOMMU at all, or memory that firmware and system share. */
+static bool is_grave(const struct table_finding *f)
 {
-	switch (f->rule) {
-	case DMAR_RULE_TABLE_HEADER:
-	case DMAR_RULE_STRUCT_LENGTH:
-	case DMAR_RULE_NO_DRHD:
-	case DMAR_RULE_DRHD_BASE_INVALID:
-	case DMAR_RULE_DRHD_OVERLAP:
-	case DMAR_RULE_DRHD_IN_RAM:
-	case DMAR_RULE_RMRR_IN_RAM:
+	static const uint8_t dmar[] = {DMAR_RULE_TABLE_HEADER, DMAR_RULE_STRUCT_LENGTH,
+				       DMAR_RULE_NO_DRHD,      DMAR_RULE_DRHD_BASE_INVALID,
+				       DMAR_RULE_DRHD_OVERLAP, DMAR_RULE_DRHD_IN_RAM,
+				       DMAR_RULE_RMRR_IN_RAM};
+	static const uint8_t ivrs[] = {IVRS_RULE_TABLE_HEADER, IVRS_RULE_BLOCK_LENGTH, IVRS_RULE_NO_UNIT,
+				       IVRS_RULE_BASE_INVALID, IVRS_RULE_UNIT_OVERLAP, IVRS_RULE_BASE_IN_RAM,
+				       IVRS_RULE_IVMD_IN_RAM};
+	bool amd = f->rules == &ivrs_rules;
+	_Static_assert(sizeof dmar == sizeof ivrs, "one loop for both");
+	for (size_t i = 0; i < ARRAY_LEN(dmar); i++)
+		if (f->rule == (amd ? ivrs[i] : dmar[i]))
+			return true;
+	return false;
+}
+
+static enum audit_severity lint_severity(const struct table_finding *f)
+{
+	if (is_grave(f))
 		return AUDIT_ERROR;
-	default:
-		return dmar_rule_severity(f->rule) == DMAR_NOTE ? AUDIT_INFO : AUDIT_WARNING;
-	}
+	return table_finding_severity(f) == TABLE_NOTE ? AUDIT_INFO : AUDIT_WARNING;
 }
 
 static void upper(char *s)
@@ -30,18 +40,20 @@ static void upper(char *s)
 			*s = (char)(*s - 'a' + 'A');
 }
 
-static void on_lint(void *ctx, const struct dmar_finding *d)
+static void on_lint(void *ctx, const struct table_finding *d)
 {
 	static const enum audit_kind kinds[] = {AUDIT_FIRMWARE_BUG, AUDIT_SETUP_CHOICE, AUDIT_NOTE};
 	struct judge *j = ctx;
-	const struct dmar_rule_text *t = dmar_rule_text(d->rule);
-	struct draft *f = finding_new(j, RULE_DMAR, "DMAR+0x%zx", d->off);
+	const struct table_rule_text *t = table_finding_words(d);
+	const char *sig = d->rules->table;
+	struct draft *f =
+		finding_new(j, d->rules == &ivrs_rules ? RULE_IVRS : RULE_DMAR, "%s+0x%zx", sig, d->off);
 	char key[96];
 	f->severity = lint_severity(d);
-	f->kind = kinds[dmar_rule_severity(d->rule)];
-	fmt_print(f->id, sizeof f->id, "DMAR-%s", dmar_rule_name(d->rule));
+	f->kind = kinds[table_finding_severity(d)];
+	fmt_print(f->id, sizeof f->id, "%s-%s", sig, table_finding_name(d));
 	upper(f->id);
-	dmar_finding_key(d, key, sizeof key);
+	table_finding_key(d, key, sizeof key);
 	size_t n = (size_t)fmt_print(f->read, sizeof f->read, "%s: bytes", key);
 	for (size_t i = 0; i < d->bytes.n && i < 16 && n < sizeof f->read; i++)
 		n += (size_t)fmt_print(f->read + n, sizeof f->read - n, " %02x", d->bytes.p[i]);
@@ -52,8 +64,8 @@ static void on_lint(void *ctx, const struct dmar_finding *d)
 	if (f->kind == AUDIT_FIRMWARE_BUG) {
 		int at = fmt_print(f->remedy, sizeof f->remedy,
 				   "Update the firmware, else send to its maker: ");
-		dmar_finding_report(audit_table(j->in, "DMAR")->data, d, f->remedy + at,
-				    sizeof f->remedy - (size_t)at);
+		table_finding_report(audit_table(j->in, sig)->data, d, f->remedy + at,
+				     sizeof f->remedy - (size_t)at);
 	} else
 		fmt_print(f->remedy, sizeof f->remedy, "%s", t->ask);
 	finding_add(j);
@@ -61,18 +73,21 @@ static void on_lint(void *ctx, const struct dmar_finding *d)
 
 static void lint(struct judge *j, const struct audit_table *table)
 {
-	static struct dmar_lint_context known;
+	static struct table_facts known;
 	const struct audit_table *madt = audit_table(j->in, "APIC");
-	struct dmar_memory_map map = {j->in->mem, j->in->mems};
-	known = (struct dmar_lint_context){.topo = &j->look->topo, .functions = &j->look->functions};
+	struct table_memory_map map = {j->in->mem, j->in->mems};
+	known = (struct table_facts){.topo = &j->look->topo, .functions = &j->look->functions};
 	known.phys_bits = j->in->phys_bits;
 	if (map.count) {
-		known.memory = dmar_lint_memory;
+		known.memory = table_memory_at;
 		known.memory_ctx = &map;
 	}
 	if (madt)
-		dmar_lint_madt(&known, madt->data);
-	dmar_lint(table->data, &known, on_lint, j);
+		table_facts_madt(&known, madt->data);
+	if (strcmp(table->sig, "IVRS") == 0)
+		(void)ivrs_lint(table->data, &known, NULL, on_lint, j);
+	else
+		dmar_lint(table->data, &known, on_lint, j);
 }
 
 static uint64_t highest_ram(const struct audit_in *in)
@@ -80,7 +95,7 @@ static uint64_t highest_ram(const struct audit_in *in)
 	uint64_t end = 0;
 	for (uint32_t i = 0; i < in->mems; i++) { /* in a recorded map they may stand in any order */
 		uint64_t to = in->mem[i].base + in->mem[i].pages * 4096;
-		if (dmar_memory_is_ram(in->mem[i].type) && to > end)
+		if (table_memory_is_ram(in->mem[i].type) && to > end)
 			end = to;
 	}
 	return end;
@@ -237,7 +252,8 @@ static void judge_limits(struct judge *j)
 
 void rules_iommu(struct judge *j)
 {
-	const struct audit_table *dmar = audit_table(j->in, "DMAR"), *ivrs = audit_table(j->in, "IVRS");
+	const struct audit_table *dmar = audit_table(j->in, "DMAR"), *ivrs = audit_table(j->in, "IVRS"),
+				 *viot = audit_table(j->in, "VIOT");
 	if (!TAILQ_FIRST(&j->in->pci->funcs))
 		finding_of(j, RULE_NO_ECAM, "machine", "%s",
 			   audit_table(j->in, "MCFG")
@@ -246,12 +262,14 @@ void rules_iommu(struct judge *j)
 	if (!dmar && ivrs)
 		finding_of(j, RULE_IOMMU_AMD, "machine", "IVRS at 0x%llx, no DMAR; CPUID vendor \"%s\"",
 			   (ull)ivrs->addr, j->in->vendor);
+	else if (!dmar && viot)
+		finding_of(j, RULE_IOMMU_VIRTIO, "machine", "VIOT at 0x%llx, neither DMAR nor IVRS",
+			   (ull)viot->addr);
 	else if (!dmar)
 		finding_of(j, RULE_IOMMU_NONE, "machine",
-			   "neither DMAR nor IVRS among the ACPI tables%s; CPUID vendor \"%s\"",
-			   audit_table(j->in, "VIOT") ? ", but VIOT: a virtio-iommu, which is not supported"
-						      : "",
-			   j->in->vendor);
+			   "neither DMAR nor IVRS among the ACPI tables; CPUID vendor \"%s\"", j->in->vendor);
+	if (!dmar && ivrs)
+		lint(j, ivrs);
 	if (!dmar)
 		return;
 	judge_second(j);

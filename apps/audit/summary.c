@@ -57,6 +57,8 @@ void summary_make(const struct audit_in *in, const struct audit_result *r, struc
 	count_state(in, AUDIT_ENTRY, out);
 	count_state(in, AUDIT_LEFT, out);
 	count_functions(in, out);
+	for (unsigned i = 0; i < r->unities && i < AUDIT_RMRRS; i++)
+		out->rmrrs_kept += unity_is_kept(&r->unity[i]);
 	for (unsigned i = 0; i < r->rmrrs && i < AUDIT_RMRRS; i++)
 		out->rmrrs_kept += r->rmrr[i].verdict == RMRR_KEPT || r->rmrr[i].verdict == RMRR_SYSTEM_RAM;
 }

@@ -266,6 +266,9 @@ struct audit_in *audit_take(struct machine *m)
 	const struct boot_snapshot *entry = phys_va(PHYS(m->boot->at_entry));
 	const struct boot_snapshot *left = phys_va(PHYS(m->boot->at_exit));
 	take_cpu(m);
+	in.identity = &m->boot->identity;
+	in.nvme = m->boot->nvme;
+	in.nvmes = m->cfg->privacy ? 0 : m->boot->nvmes; /* the menu may set privacy=1 after they were read */
 	take_tables(m);
 	in.mem = phys_va(PHYS(m->boot->regions));
 	in.mems = m->boot->region_count;

@@ -89,6 +89,16 @@ static bool search(const struct window_in *in, bool of_memory, uint64_t *base)
 	return false;
 }
 
+enum sl_err window_choose_low(const struct pci *pci, uint64_t *base)
+{
+	for (uint64_t at = WINDOW_LOW - WINDOW_SIZE; at; at -= WINDOW_SIZE)
+		if (pmm_is_free(PHYS(at), WINDOW_SIZE / PAGE_SIZE) && !pci_range_used(pci, at, WINDOW_SIZE)) {
+			*base = at;
+			return SL_OK;
+		}
+	return SL_NOSPACE;
+}
+
 enum sl_err window_choose(const struct window_in *in, uint64_t *base)
 {
 	return search(in, false, base) || search(in, true, base) ? SL_OK : SL_NOSPACE;

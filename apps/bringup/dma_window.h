@@ -23,3 +23,7 @@ unsigned window_width(const struct iommu *mmu);
  * its own devices), no RMRR, no unit, no ECAM. From 2^37 up, then from there down. If memory is everywhere, a
  * free range of it; the caller keeps that out of the page allocator. SL_NOSPACE. */
 enum sl_err window_choose(const struct window_in *in, uint64_t *base) MUST_CHECK;
+
+/* One below 4 GiB, for functions with 32-bit addresses: free memory that no register lies over; the caller
+ * keeps it out of the page allocator. From 4 GiB down. SL_NOSPACE. */
+enum sl_err window_choose_low(const struct pci *pci, uint64_t *base) MUST_CHECK;

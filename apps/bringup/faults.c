@@ -95,14 +95,14 @@ static void on_flood(void *ctx, bdf_t id)
 	/* It cannot be stopped, so its faults are ignored: they would take the records and time of all
 	 * others. */
 	bool silenced = !known && !e && iommu_fault_silence(&m->iommu, id) == SL_OK;
-	log_warn("faults",
-		 BDF_FMT " floods: %u refused requests in a second. Cut off: bus mastering %s, %s%s",
-		 BDF_ARG(id), m->faults.log.flood,
-		 known ? "off" : "as it is (no such function was found on the bus)",
-		 e          ? sl_err_text(e)
-		 : attached ? "context entry removed"
-			    : "no context entry",
-		 silenced ? "; its further requests are refused and no longer recorded" : "");
+	log_as(m->faults.log.provoked ? LOG_INFO : LOG_WARN, "faults",
+	       BDF_FMT " floods: %u refused requests in a second. Cut off: bus mastering %s, %s%s",
+	       BDF_ARG(id), m->faults.log.flood,
+	       known ? "off" : "as it is (no such function was found on the bus)",
+	       e          ? sl_err_text(e)
+	       : attached ? "context entry removed"
+			  : "no context entry",
+	       silenced ? "; its further requests are refused and no longer recorded" : "");
 }
 
 enum sl_err stage_faults(struct machine *m)

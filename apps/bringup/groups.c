@@ -66,7 +66,7 @@ static void print_vfs(const struct machine *m)
 		else if (id != shown)
 			print_group(&m->pci, shown = id);
 	}
-	log_line("groups", "%u of %u VFs of " BDF_FMT " are each a group of their own", alone, m->vfs,
+	log_line("groups", "%u of %u VFs of " BDF_FMT " are alone in an IOMMU group", alone, m->vfs,
 		 BDF_ARG(m->pf->bdf));
 	if (alone < m->vfs)
 		log_warn(

@@ -1,4 +1,5 @@
 /* Stage iommu: the firmware's state, Sluice's tables, translation on. */
+#include "apps/bringup/amd_unit.h"
 #include "apps/bringup/coverage.h"
 #include "apps/bringup/iommu.h"
 #include "apps/bringup/irqs.h"
@@ -11,48 +12,87 @@
 #include "iommu/dmar/rmrr.h"
 #include "iommu/vtd/io_hw.h"
 #include "iommu/vtd/backend.h"
+#include "iommu/ivrs/lint.h"
+#include "iommu/ivrs/unity.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
 #include "kernel/ram.h"
 #include "kernel/mmio.h"
 #include "pci/groups.h"
 
-static void print_finding(void *ctx, const struct dmar_finding *f)
+static void print_finding(void *ctx, const struct table_finding *f)
 {
+	const char *subsystem = ctx;
 	char text[200];
-	(void)ctx;
-	dmar_finding_text(f, text, sizeof text);
-	log_line("dmar", "%s", text);
-	log_line("dmar", "  an operating system: %s", dmar_rule_text(f->rule)->os);
+	table_finding_text(f, text, sizeof text);
+	log_line(subsystem, "%s", text);
+	log_line(subsystem, "  an operating system: %s", table_finding_words(f)->os);
 }
 
-/* Findings in the firmware's table, and the memory that the firmware shares with functions. */
-void dmar_print_findings(struct machine *m, struct span table)
+static void print_rmrrs(struct machine *m, struct span table, const struct table_facts *known,
+			const struct table_memory_map *map)
 {
-	const struct dmar_topo topo = topology_of(&m->pci);
-	const struct dmar_functions functions = topology_functions(&m->pci);
-	static struct dmar_lint_context known;
 	static struct rmrr_owner ledger[64];
-	const struct acpi_table *madt = acpi_find(&m->acpi, "APIC", 0);
-	struct dmar_memory_map map = {phys_va(PHYS(m->boot->regions)), m->boot->region_count};
-	char text[200];
-	known = (struct dmar_lint_context){
-		.topo = &topo, .functions = &functions, .memory = dmar_lint_memory, .memory_ctx = &map};
-	if (madt)
-		dmar_lint_madt(&known, madt->data);
-	unsigned n = dmar_lint(table, &known, print_finding, NULL);
-	log_line("dmar", "%u finding%s in the firmware's DMAR table (docs/dmar.md explains each)", n,
-		 n == 1 ? "" : "s");
-	struct rmrr_context owners = {&topo, &functions, map, topology_name, &m->pci};
+	const struct rmrr_context owners = {known->topo, known->functions, *map, topology_name, &m->pci};
 	struct dmar dmar;
-	n = dmar_open(table, &dmar) == SL_OK ? rmrr_ledger(&dmar, &owners, ledger, ARRAY_LEN(ledger)) : 0;
+	char text[200];
+	unsigned n =
+		dmar_open(table, &dmar) == SL_OK ? rmrr_ledger(&dmar, &owners, ledger, ARRAY_LEN(ledger)) : 0;
 	for (unsigned i = 0; i < n && i < ARRAY_LEN(ledger); i++) {
 		rmrr_text(&ledger[i], text, sizeof text);
-		log_line("dmar", "%s", text);
+		log_line("dmar", "%s%s", text,
+			 ledger[i].resolved && iommu_rmrrs_released(&m->iommu, ledger[i].fn)
+				 ? "; Sluice has taken it over, and this memory is not mapped any more"
+				 : "");
 	}
 	if (n > ARRAY_LEN(ledger))
 		log_line("dmar", "%u more pairs of an RMRR and a function are not shown",
 			 n - (unsigned)ARRAY_LEN(ledger));
+}
+
+static void print_ivmds(struct machine *m, struct span table, const struct table_facts *known,
+			const struct table_memory_map *map)
+{
+	static struct unity_range ledger[32];
+	const struct unity_context owners = {known->functions, *map, topology_name, &m->pci};
+	struct ivrs ivrs;
+	char text[200];
+	unsigned n = ivrs_open(table, &ivrs) == SL_OK
+			     ? unity_ledger(&ivrs, &owners, ledger, ARRAY_LEN(ledger))
+			     : 0;
+	for (unsigned i = 0; i < n && i < ARRAY_LEN(ledger); i++) {
+		unity_text(&ledger[i], text, sizeof text);
+		log_line("ivrs", "%s", text);
+	}
+	if (n > ARRAY_LEN(ledger))
+		log_line("ivrs", "%u more IVMDs are not shown", n - (unsigned)ARRAY_LEN(ledger));
+}
+
+/* Findings in a firmware's table, and the memory that the firmware shares with functions. */
+void table_print_findings(struct machine *m, struct span table, bool amd)
+{
+	const struct dmar_topo topo = topology_of(&m->pci);
+	const struct table_functions functions = topology_functions(&m->pci);
+	static struct table_facts known;
+	const struct acpi_table *madt = acpi_find(&m->acpi, "APIC", 0);
+	struct table_memory_map map = {phys_va(PHYS(m->boot->regions)), m->boot->region_count};
+	known = (struct table_facts){
+		.topo = &topo, .functions = &functions, .memory = table_memory_at, .memory_ctx = &map};
+	if (madt)
+		table_facts_madt(&known, madt->data);
+	const struct ivrs_live_source live = {&m->pci, amd_unit_read};
+	unsigned n = amd ? ivrs_lint(table, &known, &live, print_finding, "ivrs")
+			 : dmar_lint(table, &known, print_finding, "dmar");
+	const char *s = n == 1 ? "" : "s";
+	if (amd) {
+		log_line("ivrs", "%u finding%s in the firmware's IVRS table (docs/amd.md explains each)", n,
+			 s);
+		print_ivmds(m, table, &known, &map);
+	} else {
+		log_line("dmar", "%u finding%s in the firmware's DMAR table (docs/dmar.md explains each)", n,
+			 s);
+		print_rmrrs(m, table, &known, &map);
+	}
 }
 
 /* Functions of one group go to one domain: the IOMMU cannot isolate them. */
@@ -122,12 +162,14 @@ static enum sl_err choose_window(struct machine *m)
 	return SL_OK;
 }
 
-static enum sl_err no_unit(const struct machine *m)
+static enum sl_err no_unit(struct machine *m)
 {
-	if (acpi_find(&m->acpi, "IVRS", 0))
+	const struct acpi_table *ivrs = acpi_find(&m->acpi, "IVRS", 0);
+	if (ivrs) {
+		table_print_findings(m, ivrs->data, true);
 		log_fail("iommu", "use a machine with Intel VT-d",
 			 "this is an AMD machine (IVRS table found, no DMAR): AMD's IOMMU is not supported");
-	else if (acpi_find(&m->acpi, "VIOT", 0))
+	} else if (acpi_find(&m->acpi, "VIOT", 0))
 		log_fail(
 			"iommu", "use -device intel-iommu in place of virtio-iommu",
 			"this machine's IOMMU is a virtio-iommu (VIOT table found, no DMAR): it is not supported");
@@ -187,8 +229,8 @@ enum sl_err stage_iommu(struct machine *m)
 	snapshot_print("in UEFI", m->boot->at_entry);
 	snapshot_print("after ExitBootServices", m->boot->at_exit);
 	const struct dmar_topo topo = topology_of(&m->pci);
-	const struct dmar_functions functions = topology_functions(&m->pci);
-	dmar_print_findings(m, table->data);
+	const struct table_functions functions = topology_functions(&m->pci);
+	table_print_findings(m, table->data, false);
 	const struct iommu_regs regs = {NULL, map_unit};
 	enum sl_err e = vtd_init(&m->iommu, table->data, &topo, &regs);
 	if (e) {
@@ -212,7 +254,7 @@ enum sl_err stage_iommu(struct machine *m)
 		return e;
 	m->groups = (struct iommu_groups){&m->pci, group_of, ids_of};
 	iommu_set_groups(&m->iommu, &m->groups); /* before the RMRRs: functions of one group share a domain */
-	m->memory = (struct dmar_memory_map){phys_va(PHYS(m->boot->regions)), m->boot->region_count};
+	m->memory = (struct table_memory_map){phys_va(PHYS(m->boot->regions)), m->boot->region_count};
 	m->iommu.memory = &m->memory;
 	e = vtd_map_rmrrs(&m->iommu, &functions);
 	if (e)

@@ -35,6 +35,9 @@ static enum sl_err say_options(const struct boot_info *b)
 			 cfg->error.source, cfg->error.line, cfg->error.col, cfg->error.text);
 		return SL_CONFIG;
 	}
+	for (uint32_t i = 0; i < cfg->repeats; i++)
+		log_warn("boot", "%s:%u: %s= stands there a second time: the last one counts",
+			 cfg->repeat[i].source, cfg->repeat[i].line, cfg->repeat[i].key);
 	if (cfg->access == ACCESS_READ && cfg->app != APP_AUDIT) {
 		log_fail("boot", "use app=audit, or remove access=read",
 			 "access=read is for app=audit: every other app writes to configuration space");
@@ -53,8 +56,70 @@ static enum sl_err say_options(const struct boot_info *b)
 			b->kept_lines, b->kept_crc);
 	log_line("boot", "options from %s: app=%s vfs=%u qd=%u seconds=%u scratch=%s", b->config_from,
 		 config_app_name(cfg), cfg->vfs, cfg->qd, cfg->seconds,
-		 cfg->scratch[0] ? cfg->scratch : "(none)");
+		 cfg->scratch[0] ? config_serial(cfg, cfg->scratch) : "(none)");
 	return SL_OK;
+}
+
+static void say_identity(const struct identity *id)
+{
+	struct identity_time time = identity_time(id);
+	log_line("boot", "Sluice %s of %s", id->build, id->built);
+	if (time.s[0])
+		log_line("boot", "firmware's clock when Sluice was started: %s%s", time.s,
+			 id->zone == IDENTITY_NO_ZONE ? ", time zone not told" : "");
+	if (!id->smbios_there) {
+		log_line("boot",
+			 "the firmware has no SMBIOS table that can be read: the machine has no name");
+		return;
+	}
+	log_line("boot", "machine: maker %s, product %s, version %s, serial number %s, UUID %s",
+		 identity_text(id, SMBIOS_MAKER), identity_text(id, SMBIOS_PRODUCT),
+		 identity_text(id, SMBIOS_VERSION), identity_text(id, SMBIOS_SERIAL), identity_uuid(id));
+	log_line("boot", "board: maker %s, product %s, version %s, serial number %s",
+		 identity_text(id, SMBIOS_BOARD_MAKER), identity_text(id, SMBIOS_BOARD),
+		 identity_text(id, SMBIOS_BOARD_VERSION), identity_text(id, SMBIOS_BOARD_SERIAL));
+	log_line("boot", "BIOS: vendor %s, version %s, date %s", identity_text(id, SMBIOS_BIOS_VENDOR),
+		 identity_text(id, SMBIOS_BIOS_VERSION), identity_text(id, SMBIOS_BIOS_DATE));
+}
+
+/* "prev=": how the run before ended, as far as the variable and memory tell. */
+static void say_before(const struct boot_info *b)
+{
+	const struct run_note *n = &b->before.note;
+	if (n->end == RUN_NONE)
+		log_line("boot", "prev=none: no run before this one left a note");
+	else if (n->end == RUN_UNFINISHED)
+		log_warn(
+			"boot",
+			"prev=unfinished stage=%s: the run before did not end (a reset, a loss of power, or it hung)",
+			n->stage[0] ? n->stage : "unknown");
+	else
+		log_line("boot", "prev=%s%s%s: the run before ended", run_end_name(n->end),
+			 n->stage[0] ? " stage=" : "", n->stage);
+	if (n->result[0])
+		log_line("boot", "the run before: %.400s", n->result);
+	if (strlen(n->result) > 400) /* a line of the log has 512 characters */
+		log_line("boot", "... %s", n->result + 400);
+	if (!b->before.bytes)
+		return;
+	if (b->before.lost || b->before.damaged)
+		log_warn(
+			"boot",
+			"the log of the run before is not whole: %llu bytes of its beginning and %u pieces of 4 KiB are lost",
+			(ull)b->before.lost, b->before.damaged);
+	if (b->before.saved)
+		log_line(
+			"boot",
+			"keep=1: the log of the run before is \\EFI\\sluice\\log-%u.txt on the volume of sluice.cfg: %llu bytes, crc32 %08x",
+			b->before.saved, (ull)b->before.bytes, b->before.crc);
+	else if (b->before.unsaved)
+		log_warn(
+			"boot",
+			"keep=1: the log of the run before could not be saved; the reason is on the firmware's screen");
+	else
+		log_line("boot", "the log of the run before was in memory, %llu bytes; it is not saved: %s",
+			 (ull)b->before.bytes,
+			 b->cfg.keep ? "no volume with a sluice.cfg was found" : "keep=1 is not set");
 }
 
 enum sl_err stage_boot(struct machine *m)
@@ -66,6 +131,8 @@ enum sl_err stage_boot(struct machine *m)
 	if (!e)
 		clock = tsc_init(&m->acpi, b->tsc_start);
 	power_reset_register(&m->acpi);
+	say_identity(&b->identity);
+	say_before(b);
 	log_line("boot", "UEFI firmware \"%s\" revision 0x%x, Secure Boot %s", b->firmware,
 		 b->firmware_revision,
 		 b->secure_boot == SECURE_SETUP ? "in setup mode" : boot_secure_name(b->secure_boot));
@@ -171,17 +238,6 @@ static enum sl_err add_windows(struct machine *m)
 	return added ? SL_OK : SL_NOTFOUND;
 }
 
-/* What answered the loader as a unit does (VT-d §11.4.1: 31:8 are 0) is one, whatever the MCFG table says of
- * these addresses: looking for devices writes. */
-static void claim_units(const struct boot_snapshot *s)
-{
-	for (uint32_t i = 0; i < s->units; i++)
-		if (s->unit[i].regs.ver && !(s->unit[i].regs.ver >> 8) &&
-		    phys_claim(s->unit[i].base, PAGE_SIZE, PHYS_UNIT))
-			log_warn("pci", "the VT-d unit at 0x%llx overlaps the registers of something else",
-				 (ull)s->unit[i].base);
-}
-
 static unsigned depth_of(const struct pci_func *f)
 {
 	unsigned n = 0;
@@ -208,9 +264,32 @@ static void print_func(const struct pci *pci, const struct pci_func *f)
 		 power ? pci_power_name(power) : "");
 }
 
+/* scratch= needs them, and no command is sent for them: the firmware was asked, before it was left. */
+static void name_nvmes(const struct machine *m)
+{
+	const struct boot_info *b = m->boot;
+	PCI_EACH(f, &m->pci) {
+		const struct boot_nvme *its = NULL;
+		for (uint32_t i = 0; i < b->nvmes && i < BOOT_MAX_NVME; i++)
+			if (b->nvme[i].seg == f->bdf.seg && b->nvme[i].rid == f->bdf.rid)
+				its = &b->nvme[i];
+		if (f->class != PCI_CLASS_NVME || m->cfg->privacy)
+			continue;
+		if (its)
+			log_line("pci", BDF_FMT ": serial number \"%s\", %s", BDF_ARG(f->bdf), its->serial,
+				 its->model);
+		else
+			log_line("pci",
+				 BDF_FMT
+				 ": serial number unknown: the firmware does not drive this controller",
+				 BDF_ARG(f->bdf));
+	}
+}
+
 enum sl_err stage_pci(struct machine *m)
 {
-	claim_units(phys_va(PHYS(m->boot->at_entry)));
+	if (m->cfg->privacy)
+		ecam_hide_serials();
 	enum sl_err e = add_windows(m);
 	if (e) {
 		log_fail("pci", "update the firmware", "no entry of the MCFG table is usable");
@@ -229,6 +308,7 @@ enum sl_err stage_pci(struct machine *m)
 			"no function answers in the windows of the MCFG table: this machine's devices are unknown, and nothing restricts their DMA");
 		return SL_NOTFOUND;
 	}
+	name_nvmes(m);
 	quirks_pci(&m->pci);
 	m->looked = true;
 	unsigned masters = pci_quiesce(&m->pci);
@@ -245,13 +325,42 @@ void undo_pci(struct machine *m)
 	pci_paths_restore(&m->pci);
 }
 
-/* The DMAR table, before any page is allocated: an RMRR's memory is never the system's own. */
+/* What answered the loader as a unit does (VT-d §11.4.1: 31:8 are 0) is one, whatever the MCFG table says of
+ * these addresses: looking for devices writes. */
+static void claim_units(const struct boot_snapshot *s)
+{
+	for (uint32_t i = 0; i < s->units; i++)
+		if (s->unit[i].regs.ver && !(s->unit[i].regs.ver >> 8) &&
+		    phys_claim(s->unit[i].base, PAGE_SIZE, PHYS_UNIT))
+			log_warn("pci", "the VT-d unit at 0x%llx overlaps the registers of something else",
+				 (ull)s->unit[i].base);
+}
+
+/* Stage pci reports the windows that cannot be claimed. */
+static void claim_windows(const struct acpi *a)
+{
+	const struct acpi_table *mcfg = acpi_find(a, "MCFG", 0);
+	struct acpi_ecam w;
+	enum sl_err e = mcfg ? SL_OK : SL_END;
+	for (unsigned i = 0; e != SL_END; i++) {
+		e = acpi_mcfg(mcfg->data, i, &w);
+		enum phys_fault f = e ? PHYS_OK
+				      : phys_claim(w.base + ((uint64_t)w.start << 20),
+						   (w.end - w.start + 1ull) << 20, PHYS_ECAM);
+		(void)f;
+	}
+}
+
+/* The DMAR table, before any page is allocated: an RMRR's memory is never the system's own. And before the
+ * screen is drawn on: a framebuffer over registers is no framebuffer. */
 void app_reserve(const struct boot_info *boot)
 {
 	static struct acpi early;
-	const struct dmar_memory_map map = {phys_va(PHYS(boot->regions)), boot->region_count};
+	claim_units(phys_va(PHYS(boot->at_entry)));
+	const struct table_memory_map map = {phys_va(PHYS(boot->regions)), boot->region_count};
 	if (acpi_init(&early, boot->rsdp, paging_read_map))
 		return; /* stage boot reports it */
+	claim_windows(&early);
 	const struct acpi_table *t = acpi_find(&early, "DMAR", 0);
 	if (t)
 		rmrr_reserve(t->data, &map);

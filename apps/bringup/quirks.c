@@ -43,7 +43,7 @@ void quirks_pci(const struct pci *pci)
 		(void)say(pci, effects[i]);
 }
 
-void quirks_iommu(const struct pci *pci, struct iommu *mmu, const struct dmar_functions *functions)
+void quirks_iommu(const struct pci *pci, struct iommu *mmu, const struct table_functions *functions)
 {
 	if (has(pci, QUIRK_WRITE_BUFFER) && vtd_force_write_flush(mmu))
 		(void)say(pci, QUIRK_WRITE_BUFFER);

@@ -9,7 +9,7 @@
 void quirks_pci(const struct pci *pci);
 
 /* After vtd_init(), before vtd_map_rmrrs(): does to the units what the table says. */
-void quirks_iommu(const struct pci *pci, struct iommu *mmu, const struct dmar_functions *functions);
+void quirks_iommu(const struct pci *pci, struct iommu *mmu, const struct table_functions *functions);
 
 /* True, with a line, when interrupts must not be remapped on this machine. */
 bool quirks_no_remapping(const struct pci *pci);

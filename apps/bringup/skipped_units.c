@@ -3,7 +3,7 @@
 #include "iommu/vtd/state.h"
 #include "kernel/log.h"
 
-void leave_alone(struct iommu *mmu, const struct config *cfg, const struct dmar_functions *functions)
+void leave_alone(struct iommu *mmu, const struct config *cfg, const struct table_functions *functions)
 {
 	for (unsigned i = 0; i < cfg->iommu_skips; i++)
 		if (!vtd_skip_base(mmu, cfg->iommu_skip[i]))

@@ -5,7 +5,7 @@
 #include "iommu/vtd/backend.h"
 
 /* After vtd_init(): leaves the units alone that the options name, and says which options name none. */
-void leave_alone(struct iommu *mmu, const struct config *cfg, const struct dmar_functions *functions);
+void leave_alone(struct iommu *mmu, const struct config *cfg, const struct table_functions *functions);
 
 /* iommu=off: names each unit in which the firmware left translation or interrupt remapping on, and explains
  * the effect on DMA and interrupts of the functions below it. Returns how many. */

@@ -41,7 +41,7 @@ struct dmar_topo topology_of(struct pci *pci)
 	return (struct dmar_topo){pci, bridge, pf_of};
 }
 
-struct dmar_functions topology_functions(struct pci *pci)
+struct table_functions topology_functions(struct pci *pci)
 {
-	return (struct dmar_functions){pci, function_at};
+	return (struct table_functions){pci, function_at};
 }

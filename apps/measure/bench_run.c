@@ -196,8 +196,11 @@ static enum sl_err writes_right(struct machine *m, struct side *s)
 		if (!s->wrote[tag])
 			continue;
 		const uint8_t *got = (const uint8_t *)vf->buffers.va + (uint64_t)n * s->row.bytes;
-		if (b->status[n++] || !pattern_check(got, s->row.bytes, write_seed(s, tag)))
+		if (b->status[n])
+			e = batch_status(vf);
+		else if (!pattern_check(got, s->row.bytes, write_seed(s, tag)))
 			e = SL_VERIFY;
+		n++;
 	}
 	return e;
 }

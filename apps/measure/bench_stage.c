@@ -11,8 +11,10 @@
 static struct bench_result result[BENCH_ROWS];
 static unsigned n_results;
 
-static enum sl_err failed(enum sl_err e, const struct bench_row *row)
+static enum sl_err failed(struct machine *m, enum sl_err e, const struct bench_row *row)
 {
+	if (e == SL_DEVICE)
+		timed_find_bad(m);
 	log_fail("bench", "run again; if this persists, the device fails under load",
 		 "%s, %u in flight on each of %u, %u bytes: %s", row->pf ? "PF" : "VF", row->depth, row->vfs,
 		 row->bytes, sl_err_text(e));
@@ -47,7 +49,7 @@ static enum sl_err run_rows(struct machine *m, const struct bench_scene *scene, 
 		for (unsigned i = first; i < n_results; i++) {
 			enum sl_err e = bench_repeat(m, &result[i], huge);
 			if (e)
-				return failed(e, &result[i].row);
+				return failed(m, e, &result[i].row);
 		}
 	}
 	return SL_OK;

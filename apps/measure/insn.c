@@ -37,43 +37,40 @@ static const struct row rows[] = {
 
 /* One row while it runs; its core's own. */
 struct run {
-	struct nvme_plan plan;
-	struct random {
-		uint64_t state, factor;
-	} random;
-	uint64_t places; /* where on the medium a request may start, bytes apart */
+	struct row row;
+	uint64_t random, factor; /* random: odd */
+	uint64_t places;         /* where on the medium a request may start, bytes apart */
 	uint64_t blocks, bytes;
-	iova_t buffers; /* what the device is told */
 	const struct vf *vf;
 	struct domain *dom;
-	phys_t memory;         /* behind buffers, with strict set */
-	uint64_t empty, waits; /* polls that found nothing, and how often they began */
-	unsigned errors;
-	uint16_t place[BUFFER_SLOTS]; /* of what is being read into the tag's buffer */
+	phys_t memory;                /* behind buffers, with strict set */
+	uint64_t empty, waits;        /* polls that found nothing, and how often they began */
+	iova_t buffer[BUFFER_SLOTS];  /* by tag: what the device is told, */
+	uint32_t place[BUFFER_SLOTS]; /* and of what is being read into it */
 };
-
-_Static_assert(TIMED_CHUNKS <= UINT16_MAX, "run.place");
 
 static struct run run;
 
 __extension__ typedef unsigned __int128 u128;
 
-/* The top bits of a linear congruential generator (the factor is Knuth's, of MMIX), scaled to below n. */
-FAST_INLINE uint64_t random_below(struct random *r, uint64_t n)
+/* The top bits of a multiplicative congruential generator (the factor is Knuth's, of MMIX), scaled to a
+ * place.
+ */
+FAST_INLINE uint64_t random_place(const struct run *r, uint64_t *random)
 {
-	r->state = r->state * r->factor + 0x3c6ef35f;
-	return (uint64_t)((u128)r->state * n >> 64);
+	*random *= r->factor;
+	return (uint64_t)((u128)*random * r->places >> 64);
 }
 
-/* Reads from a random place into the tag's buffer. */
-FAST_INLINE void send(struct run *r, struct nvme_vf *vf, struct random *random, uint32_t tag, bool strict)
+/* Reads from a random place into the tag's buffer. False when that is refused. */
+FAST_INLINE bool send(struct run *r, struct nvme_vf *vf, uint64_t *random, uint32_t tag, bool strict)
 {
-	uint64_t place = random_below(random, r->places), at = tag * r->bytes;
-	r->place[tag] = (uint16_t)place;
-	if (strict && domain_map(r->dom, IOVA(r->buffers.v + at), PHYS(r->memory.v + at), r->bytes, DOMAIN_W))
-		r->errors++;
-	if (UNLIKELY(nvme_vf_put(vf, &r->plan, tag, place * r->blocks, IOVA(r->buffers.v + at))))
-		r->errors++;
+	uint64_t place = random_place(r, random);
+	iova_t buffer = r->buffer[tag];
+	r->place[tag] = (uint32_t)place;
+	if (strict && domain_map(r->dom, buffer, PHYS(r->memory.v + tag * r->bytes), r->bytes, DOMAIN_W))
+		return false;
+	return LIKELY(!nvme_vf_put(vf, tag, place * r->blocks, buffer));
 }
 
 /* Waits for a completion; false when the device is silent. */
@@ -119,7 +116,7 @@ static bool buffer_right_once(const struct run *r, uint32_t tag)
 }
 
 /* Takes n completions (1 or more) and, with again set, sends another request with the tag of each. */
-FAST_INLINE bool turn(struct run *r, struct nvme_vf *vf, struct random *random, uint32_t n, bool again,
+FAST_INLINE bool turn(struct run *r, struct nvme_vf *vf, uint64_t *random, uint32_t n, bool again,
 		      bool strict, bool checked)
 {
 	do {
@@ -136,50 +133,50 @@ FAST_INLINE bool turn(struct run *r, struct nvme_vf *vf, struct random *random, 
 				return false;
 		}
 		if (UNLIKELY(status))
-			r->errors++;
-		if (strict && domain_unmap(r->dom, IOVA(r->buffers.v + tag * r->bytes), r->bytes))
-			r->errors++;
+			return false;
+		if (strict && domain_unmap(r->dom, r->buffer[tag], r->bytes))
+			return false;
 		if (checked && !buffer_right_once(r, tag))
-			r->errors++;
-		if (again)
-			send(r, vf, random, tag, strict);
+			return false;
+		if (again && !send(r, vf, random, tag, strict))
+			return false;
 	} while (--n);
 	return true;
 }
 
-/* Keeps row->depth in flight until ops requests are through. False when the device fell silent. */
-FAST_INLINE bool loop(struct run *r, struct nvme_vf *vf, const struct row *row, uint32_t ops, bool strict,
-		      bool checked)
+/* Keeps r->row.depth in flight until ops requests are through. False when the device fell silent. */
+FAST_INLINE bool loop(struct run *r, struct nvme_vf *vf, uint32_t ops, bool strict, bool checked)
 {
 	struct nvme_queue *q = &vf->queue;
-	struct random random = r->random;
-	for (uint32_t tag = 0; tag < row->depth; tag++)
-		send(r, vf, &random, tag, strict);
+	uint64_t random = r->random;
+	for (uint32_t tag = 0; tag < r->row.depth; tag++)
+		if (!send(r, vf, &random, tag, strict))
+			return false;
 	nvme_queue_ring(q);
-	for (uint32_t left = ops - row->depth; left; left -= row->batch) {
-		if (!turn(r, vf, &random, row->batch, true, strict, checked))
+	for (uint32_t batches = (ops - r->row.depth) / r->row.batch; batches; batches--) {
+		if (!turn(r, vf, &random, r->row.batch, true, strict, checked))
 			return false;
 		nvme_queue_ring(q);
 		nvme_queue_release(q);
 	}
-	bool done = turn(r, vf, &random, row->depth, false, strict, checked);
+	bool done = turn(r, vf, &random, r->row.depth, false, strict, checked);
 	nvme_queue_release(q);
 	return done;
 }
 
-static bool loop_plain(struct run *r, struct nvme_vf *vf, const struct row *row, uint32_t ops)
+static bool loop_plain(struct run *r, struct nvme_vf *vf, uint32_t ops)
 {
-	return loop(r, vf, row, ops, false, false);
+	return loop(r, vf, ops, false, false);
 }
 
-static bool loop_strict(struct run *r, struct nvme_vf *vf, const struct row *row, uint32_t ops)
+static bool loop_strict(struct run *r, struct nvme_vf *vf, uint32_t ops)
 {
-	return loop(r, vf, row, ops, true, false);
+	return loop(r, vf, ops, true, false);
 }
 
-static bool loop_checked(struct run *r, struct nvme_vf *vf, const struct row *row, uint32_t ops)
+static bool loop_checked(struct run *r, struct nvme_vf *vf, uint32_t ops)
 {
-	return loop(r, vf, row, ops, false, true);
+	return loop(r, vf, ops, false, true);
 }
 
 static enum sl_err look_at_medium(struct machine *m, struct vf *vf)
@@ -192,49 +189,49 @@ static enum sl_err look_at_medium(struct machine *m, struct vf *vf)
 		e = batch_finish(m);
 	if (e)
 		return e;
-	if (vf->batch.status[0]) {
-		char text[64];
-		log_warn("insn", BDF_FMT ", LBA 0x%llx: %s", BDF_ARG(vf->fn->bdf), (ull)vf->batch.req[0].lba,
-			 vf->queue->ops->status_text(vf->batch.status[0], text, sizeof text));
-		return SL_DEVICE;
-	}
+	if (vf->batch.status[0])
+		return batch_status(vf);
 	medium_keeps = !pattern_is_zero(vf_buffer(vf, 0), CHUNK);
 	return chunk_right(vf, vf_buffer(vf, 0), 0) ? SL_OK : SL_VERIFY;
 }
 
-static enum sl_err run_row(struct machine *m, struct vf *vf, const struct row *row)
+static enum sl_err measure(struct machine *m, struct vf *vf, const struct row *row)
 {
 	struct run *r = &run;
 	struct nvme_queue *q = &nvme_of(vf)->queue;
 	uint64_t room = store_chunks(vf->data);
 	struct block_req like = vf_request(vf, vf->data, BLOCK_READ, 0, 0);
 	like.blocks = (uint16_t)(row->bytes / vf->data->block);
-	*r = (struct run){.random = {pattern_seed(row->depth, 1, 1), 6364136223846793005u},
+	*r = (struct run){.row = *row,
+			  .random = pattern_seed(row->depth, 1, 1) | 1,
+			  .factor = 6364136223846793005u,
 			  .places = (room < TIMED_CHUNKS ? room : TIMED_CHUNKS) * CHUNK / row->bytes,
 			  .blocks = like.blocks,
 			  .bytes = row->bytes,
-			  .buffers = row->strict ? window_at(m, WINDOW_HOLE) : vf->buffers.iova,
 			  .vf = vf,
 			  .dom = vf->dom,
 			  .memory = vf->buffers.phys};
-	bool (*run_loop)(struct run * r, struct nvme_vf * vf, const struct row *row, uint32_t ops) =
-		row->strict    ? loop_strict
-		: row->checked ? loop_checked
-			       : loop_plain;
-	enum sl_err e = nvme_vf_plan(nvme_of(vf), &like, &r->plan);
+	iova_t buffers = row->strict ? window_at(m, WINDOW_HOLE) : vf->buffers.iova;
+	for (uint32_t tag = 0; tag < row->depth; tag++)
+		r->buffer[tag] = IOVA(buffers.v + tag * r->bytes);
+	bool (*run_loop)(struct run * r, struct nvme_vf * vf, uint32_t ops) = row->strict    ? loop_strict
+									      : row->checked ? loop_checked
+											     : loop_plain;
+	enum sl_err e = nvme_vf_plan(nvme_of(vf), &like);
 	if (e)
 		return e;
-	bool done =
-		run_loop(r, nvme_of(vf), row, row->depth); /* once before: code and tables have been used */
+	/* Once round the ring before: code and tables have been used, and each entry has held such a request.
+	 */
+	bool done = run_loop(r, nvme_of(vf), nvme_queue_entries(q));
 	for (uint32_t tag = 0; tag < row->depth; tag++)
 		pattern_fill((uint8_t *)vf->buffers.va + tag * r->bytes, r->bytes, ~timed_seed(vf, 0));
 	uint64_t start = now_us(), doorbells = q->doorbells, waits = iommu_waits(&m->iommu);
 	r->empty = r->waits = 0;
 	MARKER(MARK_BEGIN);
-	done = done && run_loop(r, nvme_of(vf), row, row->ops);
+	done = done && run_loop(r, nvme_of(vf), row->ops);
 	MARKER(MARK_END);
 	uint64_t us = now_us() - start;
-	if (!done || r->errors || q->bad)
+	if (!done || q->bad)
 		return SL_DEVICE;
 	for (uint32_t tag = 0; tag < row->depth && !row->checked; tag++)
 		if (!buffer_right(r, tag))
@@ -242,8 +239,17 @@ static enum sl_err run_row(struct machine *m, struct vf *vf, const struct row *r
 	log_text(
 		"BENCH strict=%u checked=%u bytes=%u depth=%u batch=%u ops=%u us=%llu doorbells=%llu empty=%llu waits=%llu iommu_waits=%llu\n",
 		row->strict, row->checked, row->bytes, row->depth, row->batch, row->ops, (ull)us,
-		(ull)(q->doorbells - doorbells), (ull)r->empty, (ull)r->waits, (ull)(iommu_waits(&m->iommu) - waits));
+		(ull)(q->doorbells - doorbells), (ull)r->empty, (ull)r->waits,
+		(ull)(iommu_waits(&m->iommu) - waits));
 	return SL_OK;
+}
+
+static enum sl_err run_row(struct machine *m, struct vf *vf, const struct row *row)
+{
+	enum sl_err e = measure(m, vf, row);
+	if (e == SL_DEVICE)
+		timed_find_bad(m);
+	return e;
 }
 
 /* What the row needs, this VF has. */
@@ -257,6 +263,8 @@ enum sl_err stage_insn(struct machine *m)
 {
 	if (m->kind->service == VF_COMPUTES)
 		return compute_insn(m);
+	if (m->kind->service == VF_NETWORKS)
+		return packet_insn(m);
 	struct vf *vf = &m->vf[0];
 	enum sl_err e = timed_prepare(m);
 	if (!e)

@@ -2,7 +2,7 @@
  * key. */
 #include "apps/report/tour.h"
 #include "kernel/log.h"
-#include "kernel/serial.h"
+#include "kernel/console.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
 #include "kernel/cpu.h"
@@ -60,8 +60,8 @@ static enum sl_err wait(uint32_t seconds)
 {
 	uint64_t end = now_us() + seconds * 1000000ull;
 	while (!hurry && now_us() < end) {
-		int key = serial_read();
-		if (serial_stop())
+		int key = console_read();
+		if (console_stop())
 			return SL_STOPPED;
 		hurry = key == 'q';
 		if (key >= 0)

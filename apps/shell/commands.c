@@ -5,6 +5,8 @@
 #include "kernel/log.h"
 #include "kernel/str.h"
 
+#define NEAR 2u /* letters that are wrong in a word that was meant */
+
 static bool cmd_help(struct machine *m, unsigned n, char **word)
 {
 	(void)m;
@@ -48,12 +50,33 @@ bool command_next(struct command_at *at)
 	return at->command->name != NULL;
 }
 
+static const struct alias {
+	const char *name, *of;
+} aliases[] = {{"?", "help"}, {"man", "help"}, {"dmesg", "log"}, {"shutdown", "poweroff"}};
+
 const struct command *command_find(const char *name)
 {
+	for (size_t i = 0; i < ARRAY_LEN(aliases); i++)
+		if (strcmp(aliases[i].name, name) == 0)
+			name = aliases[i].of;
 	for (struct command_at at = {0}; command_next(&at);)
 		if (strcmp(at.command->name, name) == 0)
 			return at.command;
 	return NULL;
+}
+
+const char *command_near(const char *name)
+{
+	unsigned least = NEAR + 1;
+	const char *best = NULL;
+	for (struct command_at at = {0}; command_next(&at);) {
+		unsigned apart = word_after(at.command->name, name) ? 1 : words_apart(name, at.command->name);
+		if (apart < least && apart < strlen(name)) {
+			least = apart;
+			best = at.command->name;
+		}
+	}
+	return best;
 }
 
 static void offer(struct words_guess *g, const char *word, void (*each)(const char *word))

@@ -4,6 +4,7 @@
 #include "apps/shell/dump.h"
 #include "apps/shell/command.h"
 #include "apps/shell/names.h"
+#include "iommu/ivrs/ivrs.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
@@ -153,9 +154,63 @@ static bool cmd_dmar(struct machine *m, unsigned n, char **word)
 		print_entry(&entry);
 	if (e != SL_END)
 		log_text("  the rest is damaged: %s\n", sl_err_text(e));
-	dmar_print_findings(m, t->data);
+	table_print_findings(m, t->data, false);
 	snapshot_print("in UEFI", m->boot->at_entry);
 	snapshot_print("after ExitBootServices", m->boot->at_exit);
+	return true;
+}
+
+static void print_block(const struct ivrs_block *b)
+{
+	struct ivrs_entry e = {0};
+	struct ivrs_ivhd h;
+	enum sl_err err;
+	char text[200];
+	ivrs_block_text(b, text, sizeof text);
+	log_text("  %03llx %s\n", (ull)b->off, text);
+	if (!ivrs_is_ivhd(b->type) || ivrs_ivhd(b, &h))
+		return;
+	while (!(err = ivrs_entry_next(h.entries, &e))) {
+		if (e.type == IVRS_PAD4 || e.type == IVRS_PAD8)
+			continue;
+		ivrs_entry_text(&e, text, sizeof text);
+		log_text("      %03llx %s\n", (ull)(h.entries_off + e.off), text);
+	}
+	if (err != SL_END)
+		log_text("      the list is damaged: %s\n", sl_err_text(err));
+}
+
+static bool cmd_ivrs(struct machine *m, unsigned n, char **word)
+{
+	const struct acpi_table *t = acpi_find(&m->acpi, "IVRS", 0);
+	struct ivrs_block b = {0};
+	struct ivrs ivrs;
+	if (n > 2 || (n == 2 && strcmp(word[1], "raw") != 0))
+		return false;
+	if (!t) {
+		log_text("there is no IVRS table\n");
+		return true;
+	}
+	if (n == 2) {
+		dump_bytes(t->data);
+		return true;
+	}
+	enum sl_err e = ivrs_open(t->data, &ivrs);
+	if (e) {
+		log_text("the table is damaged: %s; ivrs raw shows its bytes\n", sl_err_text(e));
+		return true;
+	}
+	log_text("IVRS at 0x%llx, %llu bytes, checksum %s: physical addresses of %u bits, IVinfo 0x%x\n",
+		 (ull)t->phys, (ull)ivrs.bytes.n, t->sum_ok ? "right" : "WRONG",
+		 (unsigned)FGET(ivrs.info, IVRS_PA_SIZE), ivrs.info);
+	log_text("  pre-boot DMA protection %s, feature registers %s\n",
+		 ivrs.info & IVRS_DMA_REMAP ? "promised" : "not promised",
+		 ivrs.info & IVRS_EFR_VALID ? "given" : "not given");
+	while (!(e = ivrs_next(&ivrs, &b)))
+		print_block(&b);
+	if (e != SL_END)
+		log_text("  the rest is damaged: %s\n", sl_err_text(e));
+	table_print_findings(m, t->data, true);
 	return true;
 }
 
@@ -219,6 +274,8 @@ const struct command mmu_commands[] = {
 	 cmd_iommu},
 	{"dmar", "[raw]", "the firmware's DMAR table, and problems in it", "dmar raw", "raw", TAKES_NOTHING,
 	 false, false, cmd_dmar},
+	{"ivrs", "[raw]", "the IVRS table of an AMD machine, and problems in it", "ivrs raw", "raw",
+	 TAKES_NOTHING, false, false, cmd_ivrs},
 	{"walk", "BDF ADDRESS", "what the IOMMU's tables contain for one device address",
 	 "walk 01:00.0 2000000000", NULL, TAKES_FUNCTION, false, false, cmd_walk},
 	{"faults", "", "refused requests, by function", "faults", NULL, TAKES_NOTHING, false, false,

@@ -61,7 +61,7 @@ static struct shown show_value(const struct option *o, const struct config *cfg)
 	struct shown out = {""};
 	uint32_t value;
 	if (o->kind == TEXT)
-		fmt_print(out.s, sizeof out.s, "%s", member);
+		fmt_print(out.s, sizeof out.s, "%s", member[0] ? config_serial(cfg, member) : "");
 	if (o->kind > VALUE)
 		return out;
 	memcpy(&value, member, sizeof value);

@@ -1,5 +1,5 @@
-/* Output while the shell runs: text goes through the pager to the console, and a progress line is replaced by
- * the next one. */
+/* Output while the shell runs: text is folded to the width of the screen and goes through the pager to the
+ * console, and a progress line is replaced by the next one. */
 #pragma once
 #include "kernel/bits.h"
 
@@ -9,6 +9,14 @@ void output_start(bool dumb);
 void output_end(void);
 /* A command begins; paged: its text stops at a full screen. */
 void output_begin(bool paged);
+/* What the command prints is for programs too: its long lines stay whole. */
+void output_as_it_is(void);
+/* The size of the screen, 80x24 until it is set; columns and rows are limited to what makes sense. */
+void output_size(unsigned *columns, unsigned *rows);
+void output_size_set(unsigned columns, unsigned rows);
+/* Asks the terminal where its last row and column are. False when it does not answer within half a second. */
+bool output_size_ask(void);
+
 /* The cursor stands in a line that is being typed: text of the log starts a new one. */
 void output_at_prompt(bool at);
 bool output_is_at_prompt(void);

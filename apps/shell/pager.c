@@ -3,7 +3,7 @@
 /* The last row is for the question. */
 static bool full(const struct pager *p)
 {
-	return p->row >= PAGER_ROWS - 1;
+	return p->row >= p->rows - 1;
 }
 
 enum pager_says pager_next(struct pager *p, char c)
@@ -17,7 +17,7 @@ enum pager_says pager_next(struct pager *p, char c)
 		p->column = 0;
 		return PAGER_PASS;
 	}
-	if (p->column >= PAGER_COLUMNS) { /* the terminal wraps to the next row */
+	if (p->column >= p->columns) { /* the terminal wraps to the next row */
 		p->row++;
 		p->column = 0;
 		if (!p->off && full(p))
@@ -35,7 +35,7 @@ bool pager_answer(struct pager *p, int key)
 		return true;
 	case '\r':
 	case '\n':
-		p->row = PAGER_ROWS - 2;
+		p->row = p->rows - 2;
 		return true;
 	case 'a':
 		p->off = true;

@@ -1,4 +1,4 @@
-/* Stops long output when a screen of 80x24 is full, until a key asks for more. Pure: it counts, and returns
+/* Stops long output when a screen is full, until a key asks for more. Pure: it counts, and returns
  * what to do with each byte. */
 #pragma once
 #include "kernel/bits.h"
@@ -12,7 +12,8 @@ enum pager_says {
 	PAGER_DROP, /* the rest of this command's output is not wanted */
 };
 
-struct pager { /* zeroed: a new command with paging */
+struct pager {                  /* row and column 0: a new command with paging */
+	unsigned rows, columns; /* of the screen */
 	unsigned row, column;
 	bool off; /* all passes */
 	bool drop;

@@ -1,6 +1,7 @@
 /* Commands about PCI functions. */
 #include "apps/shell/command.h"
 #include "apps/shell/names.h"
+#include "apps/shell/output.h"
 #include "apps/bringup/groups.h"
 #include "apps/shell/work.h"
 #include "kernel/log.h"
@@ -76,6 +77,7 @@ static bool cmd_lspci(struct machine *m, unsigned n, char **word)
 	struct lspci l = {.slot = {-1, -1, -1, -1}, .id = {-1, -1, -1}};
 	if (!options(&l, n, word))
 		return false;
+	output_as_it_is();
 	if (l.tree) {
 		show_tree(&m->pci, &l.how);
 		return true;

@@ -5,7 +5,7 @@
 #include "apps/bringup/hardware.h"
 #include "apps/work/load.h"
 #include "apps/shell/commands.h"
-#include "apps/shell/console.h"
+#include "kernel/console.h"
 #include "apps/shell/line.h"
 #include "apps/shell/names.h"
 #include "apps/shell/output.h"
@@ -100,6 +100,17 @@ static bool read_line(struct machine *m)
 	}
 }
 
+static void unknown(const char *word)
+{
+	const char *meant = command_near(word);
+	if (strcmp(word, "exit") == 0 || strcmp(word, "quit") == 0 || strcmp(word, "logout") == 0)
+		log_text("nothing runs behind this console: poweroff or reboot ends it\n");
+	else if (meant)
+		log_text("%s: there is no such command; did you mean %s?\n", word, meant);
+	else
+		log_text("%s: there is no such command; help lists all\n", word);
+}
+
 /* Returns false where the shell ends after the command. */
 static bool run_line(struct machine *m)
 {
@@ -109,7 +120,7 @@ static bool run_line(struct machine *m)
 		return true;
 	const struct command *c = command_find(word[0]);
 	if (!c) {
-		log_text("%s: there is no such command; help lists all\n", word[0]);
+		unknown(word[0]);
 		return true;
 	}
 	output_begin(!c->live);

@@ -1,6 +1,9 @@
 /* Commands about the machine besides PCI and the IOMMU. */
 #include "apps/shell/command.h"
+#include "kernel/console.h"
 #include "apps/shell/names.h"
+#include "apps/shell/output.h"
+#include "apps/shell/words.h"
 #include "kernel/core.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
@@ -60,6 +63,30 @@ static bool cmd_cpus(struct machine *m, unsigned n, char **word)
 	return true;
 }
 
+static bool cmd_version(struct machine *m, unsigned n, char **word)
+{
+	(void)word;
+	if (n > 1)
+		return false;
+	log_text("Sluice %s of %s\n", m->boot->identity.build, m->boot->identity.built);
+	return true;
+}
+
+static bool cmd_machine(struct machine *m, unsigned n, char **word)
+{
+	const struct identity *id = &m->boot->identity;
+	struct identity_time time = identity_time(id);
+	(void)word;
+	if (n > 1)
+		return false;
+	for (unsigned i = 0; i < SMBIOS_FIELD_COUNT; i++)
+		log_text("%-15s %s\n", smbios_key(i), identity_text(id, i));
+	log_text("%-15s %s\n%-15s %s revision 0x%x\n%-15s %s\n", "uuid", identity_uuid(id), "firmware",
+		 m->boot->firmware, m->boot->firmware_revision, "started",
+		 time.s[0] ? time.s : "firmware has no clock");
+	return true;
+}
+
 /* "9120 of 32768" in a column; a core that never started has no stack. */
 static void print_mark(unsigned core, enum stack_kind kind)
 {
@@ -95,10 +122,10 @@ static bool cmd_mem(struct machine *m, unsigned n, char **word)
 		return false;
 	log_text("the firmware's map when Sluice took over:\n");
 	for (uint32_t i = 0, next; i < m->boot->region_count; i = next) {
-		const char *name = dmar_memory_name(r[i].type);
+		const char *name = table_memory_name(r[i].type);
 		uint64_t end = r[i].base + r[i].pages * PAGE_SIZE;
 		for (next = i + 1; next < m->boot->region_count && r[next].base == end &&
-				   strcmp(dmar_memory_name(r[next].type), name) == 0;
+				   strcmp(table_memory_name(r[next].type), name) == 0;
 		     next++)
 			end += r[next].pages * PAGE_SIZE;
 		log_text("  %012llx-%012llx %9llu KiB  %s\n", (ull)r[i].base, (ull)(end - 1),
@@ -174,6 +201,44 @@ static bool cmd_log(struct machine *m, unsigned n, char **word)
 	return true;
 }
 
+static bool cmd_clear(struct machine *m, unsigned n, char **word)
+{
+	unsigned columns, rows;
+	(void)m;
+	(void)word;
+	output_size(&columns, &rows);
+	while (n == 1 && rows--)
+		console_write("\n", 1);
+	return n == 1;
+}
+
+/* "132x43" */
+static bool size_of(char *text, uint32_t *columns, uint32_t *rows)
+{
+	char *x = text;
+	while (*x && *x != 'x')
+		x++;
+	if (!*x)
+		return false;
+	*x = 0;
+	return word_decimal(text, 999, columns) && word_decimal(x + 1, 999, rows);
+}
+
+static bool cmd_size(struct machine *m, unsigned n, char **word)
+{
+	uint32_t columns, rows;
+	(void)m;
+	if (n > 2 || (n == 2 && !size_of(word[1], &columns, &rows)))
+		return false;
+	if (n == 2)
+		output_size_set(columns, rows);
+	else if (!output_size_ask())
+		log_text("the terminal does not say its size\n");
+	output_size(&columns, &rows);
+	log_text("%u columns, %u rows\n", columns, rows);
+	return true;
+}
+
 /* The row says that the shell ends. */
 static bool leave(unsigned n, enum config_end end)
 {
@@ -206,8 +271,14 @@ const struct command system_commands[] = {
 	 cmd_cpus},
 	{"mem", "", "the firmware's memory map, what is free, how deep stacks were used", "mem", NULL,
 	 TAKES_NOTHING, false, false, cmd_mem},
+	{"version", "", "which Sluice this is", "version", NULL, TAKES_NOTHING, false, false, cmd_version},
+	{"machine", "", "maker, product, serial numbers, BIOS", "machine", NULL, TAKES_NOTHING, false, false,
+	 cmd_machine},
 	{"time", "", "time since the hand-over, and the clock that measures it", "time", NULL, TAKES_NOTHING,
 	 false, false, cmd_time},
+	{"clear", "", "an empty screen", "clear", NULL, TAKES_NOTHING, false, false, cmd_clear},
+	{"size", "[COLUMNSxROWS]", "asks the terminal for its size, or sets it", "size 132x43", NULL,
+	 TAKES_NOTHING, false, false, cmd_size},
 	{"reboot", "", "puts everything back and reboots the machine", "reboot", NULL, TAKES_NOTHING, true,
 	 true, cmd_reboot},
 	{"poweroff", "", "puts everything back and powers the machine off", "poweroff", NULL, TAKES_NOTHING,

@@ -127,6 +127,33 @@ bool word_id(const char *s, struct word_id *out)
 	return !*s || (*s++ == ':' && part(&s, 4, 0xffff, &out->class) && !*s);
 }
 
+#define APART_MAX 15u /* letters */
+
+static unsigned least(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
+/* Three rows of the table of distances between beginnings of a and b. */
+unsigned words_apart(const char *a, const char *b)
+{
+	unsigned row[3][APART_MAX + 1], n = (unsigned)strlen(a), m = (unsigned)strlen(b);
+	if (n > APART_MAX || m > APART_MAX)
+		return n + m;
+	for (unsigned j = 0; j <= m; j++)
+		row[0][j] = j;
+	for (unsigned i = 1; i <= n; i++) {
+		unsigned *now = row[i % 3], *last = row[(i + 2) % 3], *before = row[(i + 1) % 3];
+		now[0] = i;
+		for (unsigned j = 1; j <= m; j++) {
+			now[j] = least(least(last[j], now[j - 1]) + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				now[j] = least(now[j], before[j - 2] + 1);
+		}
+	}
+	return row[n % 3][m];
+}
+
 bool words_offer(struct words_guess *g, const char *word)
 {
 	if (!word_after(word, g->start))

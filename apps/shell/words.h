@@ -11,6 +11,9 @@ unsigned words_split(char *line, char *word[WORDS_MAX]);
 bool word_bdf(const char *s, bdf_t *out);
 /* Hexadecimal, 0x or not. */
 bool word_hex(const char *s, uint64_t *out);
+/* How many letters have to be changed, added, removed or exchanged with their neighbour to make b of a; a
+ * long word is far from all. */
+unsigned words_apart(const char *a, const char *b);
 /* Decimal, at most max. */
 bool word_decimal(const char *s, uint32_t max, uint32_t *out);
 /* s after prefix; NULL when it does not begin with it. */

@@ -4,7 +4,7 @@
 #include "apps/bringup/groups.h"
 #include "apps/bringup/faults.h"
 #include "apps/proof/stages.h"
-#include "apps/shell/console.h"
+#include "kernel/console.h"
 #include "apps/shell/output.h"
 #include "apps/audit/app.h"
 #include "apps/audit/record.h"
@@ -13,6 +13,7 @@
 #include "apps/report/latency.h"
 #include "apps/shell/command.h"
 #include "apps/shell/names.h"
+#include "apps/vf/nvme.h"
 #include "apps/work/timed.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
@@ -164,6 +165,17 @@ static void watch(struct machine *m, uint64_t us)
 	}
 }
 
+static bool cmd_nvme(struct machine *m, unsigned n, char **word)
+{
+	(void)word;
+	if (n > 1)
+		return false;
+	if (work_possible(m) && !nvme_list(m))
+		log_text("there is no NVMe controller; lspci lists all functions\n");
+	faults_say(m);
+	return true;
+}
+
 static bool cmd_bench(struct machine *m, unsigned n, char **word)
 {
 	uint32_t seconds = m->cfg->seconds;
@@ -232,6 +244,8 @@ void work_leave(struct machine *m)
 const struct command work_commands[] = {
 	{"isolate", "", "every forbidden DMA is tried (as app=isolate); Ctrl-C stops it", "isolate", NULL,
 	 TAKES_NOTHING, true, false, cmd_isolate},
+	{"nvme", "", "the NVMe controllers with their serial numbers, for scratch=", "nvme", NULL,
+	 TAKES_NOTHING, false, false, cmd_nvme},
 	{"bench", "[SECONDS]", "reads by vfs= VFs at once, timed and verified; Ctrl-C stops it", "bench 2",
 	 NULL, TAKES_NOTHING, true, false, cmd_bench},
 	{"load", "[start | stop]", "the same in the background, while the console goes on", "load start",

@@ -11,8 +11,10 @@
 
 #define STALL_US  10000000u
 #define RETRY_US  100000u
-#define RETRIES   5u    /* on average a request */
-#define LOOK_EACH 1024u /* turns between two looks at the fault records */
+#define RETRIES   5u       /* on average a request */
+#define LOOK_EACH 1024u    /* turns between two looks at the fault records */
+#define SLOW_US   5000000u /* waited for, before a device is called slow, */
+#define SLOW_IOPS 200u     /* when it completed fewer in a second */
 
 enum sl_err batch_start(struct vf *vf)
 {
@@ -68,6 +70,45 @@ static enum sl_err say_cut(const struct vf *vf)
 	return SL_DEVICE;
 }
 
+/* Once a run: a throttled or worn-out medium makes all that follows take long, and nothing is wrong. slowest:
+ * the last that answered. */
+static void note_speed(struct machine *m, unsigned first, unsigned n, const struct vf *slowest, uint64_t us)
+{
+	static bool told;
+	struct batch *sum = &m->vf[first].batch;
+	for (unsigned i = first; i < first + n; i++)
+		sum->waited_ops += m->vf[i].batch.n;
+	sum->waited_us += us;
+	if (!slowest || sum->waited_us < SLOW_US || sum->waited_ops >= sum->waited_us / 1000000 * SLOW_IOPS ||
+	    __atomic_exchange_n(&told, true, __ATOMIC_RELAXED))
+		return;
+	log_warn(
+		"medium",
+		BDF_FMT
+		" answers slowly: the last %u requests took %llu.%llu s; %llu in %llu s so far, about %llu a second. The work goes on and takes longer; a throttled or worn-out medium does this",
+		BDF_ARG(slowest->fn->bdf), slowest->batch.n, (ull)(us / 1000000), (ull)(us / 100000 % 10),
+		(ull)sum->waited_ops, (ull)(sum->waited_us / 1000000),
+		(ull)(sum->waited_ops * 1000000 / sum->waited_us));
+}
+
+enum sl_err batch_status(const struct vf *vf)
+{
+	static const char *const names[] = {
+		[BLOCK_READ] = "read", [BLOCK_WRITE] = "write",     [BLOCK_COPY] = "copy",
+		[BLOCK_FILL] = "fill", [BLOCK_COMPARE] = "compare", [BLOCK_VERIFY] = "verify"};
+	const struct batch *b = &vf->batch;
+	char text[64];
+	for (unsigned i = 0; i < b->n; i++) {
+		if (!b->status[i])
+			continue;
+		log_fail("medium", BATCH_ADVICE, BDF_FMT " %s, LBA 0x%llx: %s", BDF_ARG(vf->fn->bdf),
+			 names[b->req[i].op], (ull)b->req[i].lba,
+			 vf->queue->ops->status_text(b->status[i], text, sizeof text));
+		return SL_DEVICE;
+	}
+	return SL_OK;
+}
+
 static enum sl_err wait_all(struct machine *m)
 {
 	return batch_finish_some(m, 0, m->vfs);
@@ -76,6 +117,8 @@ static enum sl_err wait_all(struct machine *m)
 enum sl_err batch_finish_some(struct machine *m, unsigned first, unsigned n)
 {
 	struct deadline deadline = deadline_in(STALL_US);
+	const struct vf *last = NULL;
+	uint64_t began = now_us();
 	for (unsigned turn = 1;; turn++) {
 		bool late = deadline_passed(&deadline), waiting = false;
 		for (unsigned i = first; i < first + n; i++) {
@@ -83,11 +126,13 @@ enum sl_err batch_finish_some(struct machine *m, unsigned first, unsigned n)
 			if (vf->batch.done >= vf->batch.n)
 				continue;
 			waiting = true;
+			last = vf;
 			if (vf->cut)
 				return say_cut(vf);
-			if (batch_poll(vf))
+			if (batch_poll(vf)) {
 				deadline = deadline_in(STALL_US);
-			else if (late) {
+				core_progress(); /* the device is slow, not this core stuck */
+			} else if (late) {
 				enum sl_err e = vf->queue->ops->health(vf->queue) ? SL_DEVICE : SL_TIMEOUT;
 				log_fail("accel",
 					 "run again; if this persists, this VF's controller is stuck",
@@ -98,8 +143,10 @@ enum sl_err batch_finish_some(struct machine *m, unsigned first, unsigned n)
 				return e;
 			}
 		}
-		if (!waiting)
+		if (!waiting) {
+			note_speed(m, first, n, last, now_us() - began);
 			return SL_OK;
+		}
 		if (core_index() == 0 && (turn % LOOK_EACH == 0 || faults_waiting(m)))
 			faults_say(m);
 		cpu_pause();

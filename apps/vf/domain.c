@@ -1,5 +1,6 @@
 #include "apps/vf/domain.h"
 #include "apps/vf/own_memory.h"
+#include "iommu/attached.h"
 #include "kernel/log.h"
 #include "kernel/mmio.h"
 #include "pci/path.h"
@@ -40,9 +41,9 @@ static bool held_by_rmrr(const struct pci_func *fn, const struct domain *dom)
 }
 
 /* Registers of a BAR; NULL with a FAIL line when it has no address, or one that no request reaches. */
-static volatile void *map_bar0(const struct pci_func *fn)
+static volatile void *map_bar(const struct pci_func *fn, unsigned i)
 {
-	const struct pci_bar *bar = &fn->bar[0];
+	const struct pci_bar *bar = &fn->bar[i];
 	const struct pci_func *stop = pci_path_stop(fn, bar);
 	uint64_t last = bar->addr + (bar->size - 1);
 	volatile void *regs =
@@ -51,23 +52,28 @@ static volatile void *map_bar0(const struct pci_func *fn)
 		log_fail(
 			"pci",
 			"update the firmware; switch above-4G decoding and SR-IOV on in its setup, or off and on",
-			BDF_FMT ": BAR0 0x%llx..0x%llx is not in the windows of the bridge " BDF_FMT
+			BDF_FMT ": BAR%u 0x%llx..0x%llx is not in the windows of the bridge " BDF_FMT
 				" above it (0x%llx + 0x%llx, 0x%llx + 0x%llx): its registers do not answer",
-			BDF_ARG(fn->bdf), (ull)bar->addr, (ull)last, BDF_ARG(stop->bdf), (ull)stop->mem.base,
-			(ull)stop->mem.size, (ull)stop->pref.base, (ull)stop->pref.size);
+			BDF_ARG(fn->bdf), i, (ull)bar->addr, (ull)last, BDF_ARG(stop->bdf),
+			(ull)stop->mem.base, (ull)stop->mem.size, (ull)stop->pref.base, (ull)stop->pref.size);
 	else if (!regs)
 		log_fail("pci", "switch above-4G decoding on in firmware setup",
-			 BDF_FMT " has no register address in BAR0", BDF_ARG(fn->bdf));
+			 BDF_FMT " has no register address in BAR%u", BDF_ARG(fn->bdf), i);
 	return regs;
 }
 
-/* Bus mastering, of the function and of the bridges above it, is enabled only with the domain in place. */
-enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile void **regs)
+static enum sl_err attach(const struct pci_func *fn, struct domain *dom)
 {
-	*regs = map_bar0(fn);
+	const struct attached *a = dom ? attached_find(domain_iommu(dom), fn->bdf) : NULL;
+	return dom && !(a && a->dom == dom) ? domain_attach(dom, fn->bdf) : SL_OK;
+}
+
+static enum sl_err reach(struct pci_func *fn, unsigned bar, struct domain *dom, volatile void **regs)
+{
+	*regs = map_bar(fn, bar);
 	if (!*regs)
 		return SL_NOSPACE;
-	enum sl_err e = dom ? domain_attach(dom, fn->bdf) : SL_OK;
+	enum sl_err e = attach(fn, dom);
 	if (e == SL_BUSY && held_by_rmrr(fn, dom))
 		return e;
 	if (e) {
@@ -78,12 +84,28 @@ enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile v
 		return e;
 	}
 	e = pci_path_open(fn);
-	if (e) {
+	if (e)
 		function_disconnect(fn, dom);
-		return e;
-	}
-	pci_bus_master(fn, true);
-	return SL_OK;
+	return e;
+}
+
+enum sl_err function_reach(struct pci_func *fn, struct domain *dom, volatile void **regs)
+{
+	return reach(fn, 0, dom, regs);
+}
+
+/* Bus mastering, of the function and of the bridges above it, is enabled only with the domain in place. */
+enum sl_err function_connect_bar(struct pci_func *fn, unsigned bar, struct domain *dom, volatile void **regs)
+{
+	enum sl_err e = reach(fn, bar, dom, regs);
+	if (!e)
+		pci_bus_master(fn, true);
+	return e;
+}
+
+enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile void **regs)
+{
+	return function_connect_bar(fn, 0, dom, regs);
 }
 
 void function_disconnect(struct pci_func *fn, struct domain *dom)

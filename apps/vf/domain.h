@@ -14,6 +14,12 @@ static inline unsigned domain_number(const struct domain *dom)
 /* Attaches a function to its domain, then enables its power, registers and bus mastering, with the bridges
  * above it (pci/path.h); *regs is its BAR0. On an error it is in no domain. */
 enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile void **regs) MUST_CHECK;
+/* The same; *regs is that BAR. */
+enum sl_err function_connect_bar(struct pci_func *fn, unsigned bar, struct domain *dom,
+				 volatile void **regs) MUST_CHECK;
+/* The same without the function's bus mastering, which the caller enables once the device's own reset has
+ * ended what the firmware left running. A function that an RMRR has put into this domain stays in it. */
+enum sl_err function_reach(struct pci_func *fn, struct domain *dom, volatile void **regs) MUST_CHECK;
 /* Bus mastering off, out of the domain. */
 void function_disconnect(struct pci_func *fn, struct domain *dom);
 /* Verifies in the IOMMU's tables that functions without a domain reach nothing. SL_VERIFY. */

@@ -51,16 +51,29 @@ static void close_pf(struct machine *m)
 	m->pf = NULL;
 }
 
+unsigned nvme_list(struct machine *m)
+{
+	unsigned seen = 0;
+	PCI_EACH(f, &m->pci) {
+		if (f->class != PCI_CLASS_NVME || f->pf)
+			continue;
+		const struct nvme_id *id = &pf.ctrl.id;
+		enum sl_err e = open_pf(m, f);
+		seen++;
+		if (e)
+			log_text(BDF_FMT " cannot be used: %s\n", BDF_ARG(f->bdf), sl_err_text(e));
+		else
+			log_text(BDF_FMT " \"%s\" serial %s, firmware %s, %s\n", BDF_ARG(f->bdf), id->model,
+				 config_serial(m->cfg, id->serial), id->firmware,
+				 f->cap_sriov ? "with SR-IOV" : "without SR-IOV");
+		close_pf(m);
+	}
+	return seen;
+}
+
 static bool isolating(const struct machine *m)
 {
 	return m->attacking || m->cfg->app == APP_ISOLATE;
-}
-
-/* A controller without SR-IOV serves for app=isolate also when it is not named: it only gets Identify
- * commands, so its medium is not touched. */
-static bool serves_unnamed(const struct machine *m)
-{
-	return isolating(m) && !m->only_named && !m->cfg->scratch[0] && !m->pf->cap_sriov;
 }
 
 /* A controller gets only Identify commands before its serial number is known to be the scratch one. */
@@ -74,24 +87,17 @@ static enum sl_err choose_pf(struct machine *m)
 		if (f->class != PCI_CLASS_NVME || f->pf || (!f->cap_sriov && !plain))
 			continue;
 		seen++;
-		if (!scratch[0] && (!plain || m->only_named || f->cap_sriov))
+		if (!scratch[0])
 			continue;
 		enum sl_err e = open_pf(m, f);
 		const struct nvme_id *id = &pf.ctrl.id;
-		if (!e && serves_unnamed(m)) {
-			log_line("nvme",
-				 BDF_FMT
-				 " \"%s\" serial %s is used only for Identify: its medium is not touched",
-				 BDF_ARG(f->bdf), id->model, id->serial);
-			return SL_OK;
-		}
 		if (!e && strcmp(id->serial, scratch) == 0) {
 			log_line(
 				"nvme",
 				BDF_FMT
-				" \"%s\" serial %s is the scratch controller; domain %u, %u queue pairs and %u interrupts to give to VFs",
-				BDF_ARG(f->bdf), id->model, id->serial, domain_number(m->pf_dom), pf.free_vq,
-				pf.free_vi);
+				" \"%s\" serial %s is the scratch controller; domain %u, %u queue pairs and %u interrupts for VFs",
+				BDF_ARG(f->bdf), id->model, config_serial(m->cfg, id->serial),
+				domain_number(m->pf_dom), pf.free_vq, pf.free_vi);
 			if (id->ports)
 				log_warn(
 					"nvme",
@@ -102,10 +108,10 @@ static enum sl_err choose_pf(struct machine *m)
 		}
 		log_line("nvme", BDF_FMT " %s%s: left as it is", BDF_ARG(f->bdf),
 			 e ? "cannot be used: " : "is not the scratch controller, serial ",
-			 e ? sl_err_text(e) : id->serial);
+			 e ? sl_err_text(e) : config_serial(m->cfg, id->serial));
 		close_pf(m);
 	}
-	if (plain && m->attackers_there && m->attackers_there(&m->pci))
+	if (plain && m->attackers_there && m->attackers_there(m))
 		return SL_OK;
 	if (!seen)
 		log_fail(
@@ -121,7 +127,8 @@ static enum sl_err choose_pf(struct machine *m)
 		log_fail(
 			"nvme",
 			"set scratch= to the serial number of a controller whose contents may be overwritten",
-			"none of %u controllers with SR-IOV has the serial number scratch=%s", seen, scratch);
+			"none of %u controllers with SR-IOV has the serial number scratch=%s", seen,
+			config_serial(m->cfg, scratch));
 	return SL_NOTFOUND;
 }
 

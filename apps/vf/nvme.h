@@ -29,6 +29,10 @@ static inline struct nvme_pf *nvme_pf_of(const struct machine *m)
 	return m->pf_own;
 }
 
+/* A line for each NVMe controller: model, serial number, firmware. Each is started, gets Identify commands
+ * alone, and is stopped again. Returns how many there are. No VFs are enabled. */
+unsigned nvme_list(struct machine *m);
+
 /* apps/vf/namespaces.c: A private namespace that no controller has yet and that stage verify can work on; 0
  * when there is none left. */
 uint32_t find_private_ns(struct machine *m);

@@ -2,6 +2,7 @@
 #include "apps/bringup/faults.h"
 #include "apps/vf/batch.h"
 #include "apps/vf/domain.h"
+#include "apps/vf/igb.h"
 #include "apps/vf/numa.h"
 #include "apps/vf/nvme.h"
 #include "apps/vf/own_memory.h"
@@ -15,7 +16,7 @@
 
 enum sl_err stage_pf(struct machine *m)
 {
-	m->kind = config_wants_qat(m->cfg) ? &qat_kind : &nvme_kind;
+	m->kind = config_wants_qat(m->cfg) ? &qat_kind : config_wants_igb(m->cfg) ? &igb_kind : &nvme_kind;
 	return m->kind->pf_open(m);
 }
 
@@ -105,6 +106,24 @@ void undo_sriov(struct machine *m)
 
 /* ---- each in its own domain ---- */
 
+static enum sl_err get_block(struct machine *m, struct vf *vf)
+{
+	enum sl_err e = dma_get(vf->dom, window_at(m, WINDOW_QUEUES), PAGE_2M, DOMAIN_RW, &vf->block);
+	if (!e)
+		e = dma_get(vf->dom, window_at(m, WINDOW_READONLY), PAGE_SIZE, DOMAIN_R, &vf->readonly);
+	if (e)
+		return e;
+	vf->queues = dma_part(&vf->block, WINDOW_QUEUES, WINDOW_BUFFERS);
+	vf->buffers = dma_part(&vf->block, WINDOW_BUFFERS, PAGE_2M - WINDOW_BUFFERS);
+	return SL_OK;
+}
+
+static enum sl_err put_block(struct vf *vf)
+{
+	enum sl_err e = dma_put(&vf->block), also = dma_put(&vf->readonly);
+	return e ? e : also;
+}
+
 static enum sl_err open_vf(struct machine *m, struct vf *vf)
 {
 	char words[128];
@@ -113,16 +132,12 @@ static enum sl_err open_vf(struct machine *m, struct vf *vf)
 	faults_watch(m, vf->fn->bdf);
 	enum sl_err e = make_domain(m, vf->name, vf->fn->bdf, &vf->dom);
 	if (!e)
-		e = dma_get(vf->dom, window_at(m, WINDOW_QUEUES), PAGE_2M, DOMAIN_RW, &vf->block);
-	if (!e)
-		e = dma_get(vf->dom, window_at(m, WINDOW_READONLY), PAGE_SIZE, DOMAIN_R, &vf->readonly);
+		e = m->kind->memory_get ? m->kind->memory_get(m, vf) : get_block(m, vf);
 	if (!e)
 		e = function_connect(vf->fn, vf->dom, &vf->regs);
 	if (e)
 		return e;
 	vf->attached = true;
-	vf->queues = dma_part(&vf->block, WINDOW_QUEUES, WINDOW_BUFFERS);
-	vf->buffers = dma_part(&vf->block, WINDOW_BUFFERS, PAGE_2M - WINDOW_BUFFERS);
 	e = m->kind->vf_open(m, vf);
 	if (!e)
 		log_line("vf", BDF_FMT " domain %u, %s; 0x%llx is memory at 0x%llx", BDF_ARG(vf->fn->bdf),
@@ -136,8 +151,8 @@ static void close_vf(struct machine *m, struct vf *vf)
 	enum sl_err e = m->kind->vf_close(m, vf);
 	if (vf->attached)
 		function_disconnect(vf->fn, vf->dom);
-	enum sl_err lost = dma_put(&vf->block), also = dma_put(&vf->readonly);
-	if ((lost || also) && !e)
+	enum sl_err lost = m->kind->memory_put ? m->kind->memory_put(vf) : put_block(vf);
+	if (lost && !e)
 		e = SL_BUSY;
 	drop_domain(&vf->dom);
 	vf->attached = vf->cut = false;
@@ -182,12 +197,13 @@ static enum sl_err first_read(struct machine *m, struct vf *vf)
 /* Each VF's table, and the PF's, as they are in memory. */
 static enum sl_err check_tables(struct machine *m)
 {
-	const struct dma_buf *memory = m->pf ? m->kind->pf_memory(m) : NULL;
+	const struct dma_buf *memory = m->pf && m->kind->pf_memory ? m->kind->pf_memory(m) : NULL;
 	enum sl_err e = SL_OK;
 	for (unsigned i = 0; i < m->vfs && !e; i++) {
 		const struct vf *vf = &m->vf[i];
-		const struct table_range want[] = {{&vf->block, DOMAIN_RW}, {&vf->readonly, DOMAIN_R}};
-		e = tables_exact(&m->iommu, vf->fn->bdf, want, ARRAY_LEN(want));
+		struct table_range want[VF_RANGES] = {{&vf->block, DOMAIN_RW}, {&vf->readonly, DOMAIN_R}};
+		unsigned n = m->kind->memory ? m->kind->memory(vf, want) : 2;
+		e = tables_exact(&m->iommu, vf->fn->bdf, want, n);
 	}
 	if (!e && memory)
 		e = tables_exact(&m->iommu, m->pf->bdf, &(struct table_range){memory, DOMAIN_RW}, 1);
@@ -196,6 +212,7 @@ static enum sl_err check_tables(struct machine *m)
 
 static enum sl_err open_vfs(struct machine *m)
 {
+	m->tally.vfs = 0;
 	for (unsigned i = 0; i < m->vfs; i++) {
 		numa_begin(m, m->vf[i].fn->bdf, i);
 		enum sl_err e = open_vf(m, &m->vf[i]);
@@ -207,6 +224,7 @@ static enum sl_err open_vfs(struct machine *m)
 				 "VF %u could not be brought up: %s", i, sl_err_text(e));
 			return e;
 		}
+		m->tally.vfs++;
 	}
 	m->pairs = m->vfs;
 	for (unsigned i = 0; i < m->vfs && m->kind->pairs_open; i++) {

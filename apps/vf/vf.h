@@ -5,6 +5,7 @@
 #include "drivers/block.h"
 #include "drivers/compute.h"
 #include "drivers/dma.h"
+#include "drivers/packet.h"
 #include "iommu/irq.h"
 #include "kernel/str.h"
 #include "pci/msix.h"
@@ -15,11 +16,15 @@
 
 struct machine;
 struct vf;
+struct table_range;
+
+#define VF_RANGES 6u /* of what a VF's domain maps */
 
 /* The uses of VFs; each has its own workloads. */
 enum vf_service {
-	VF_STORES,  /* they read and write a medium: drivers/block.h */
-	VF_COMPUTES /* they compute: drivers/compute.h */
+	VF_STORES,   /* they read and write a medium: drivers/block.h */
+	VF_COMPUTES, /* they compute: drivers/compute.h */
+	VF_NETWORKS  /* they send and receive frames: drivers/packet.h */
 };
 
 /* A device family, for the stages of apps/vf/stages.h. A failing function here has printed its message. */
@@ -36,8 +41,16 @@ struct vf_kind {
 	/* Loads the PF's firmware; NULL: it brings its own. */
 	enum sl_err (*firmware_start)(struct machine *m);
 	void (*firmware_stop)(struct machine *m);
-	/* All that the PF can reach; NULL: it is in no domain. */
+	/* All that the PF can reach; NULL, of it or by it: it is in no domain. */
 	const struct dma_buf *(*pf_memory)(const struct machine *m);
+
+	/* The memory of a VF in its domain, where each part has the permission that it needs: memory_get()
+	 * before vf_open(), memory_put() after vf_close(), also when only a part is there; memory() lists it
+	 * in at most VF_RANGES ranges and returns how many. All NULL: vf->block, which the device may read
+	 * and write, and vf->readonly. */
+	enum sl_err (*memory_get)(struct machine *m, struct vf *vf);
+	enum sl_err (*memory_put)(struct vf *vf);
+	unsigned (*memory)(const struct vf *vf, struct table_range *out);
 
 	/* Zeroed state for m->vf[place]: its vf->own. */
 	void *(*state)(unsigned place);
@@ -75,7 +88,8 @@ struct batch {
 	struct block_req req[BUFFER_SLOTS];
 	uint16_t status[BUFFER_SLOTS]; /* by tag */
 	unsigned n, done;
-	unsigned retries; /* of requests that met a status that passes */
+	unsigned retries;               /* of requests that met a status that passes */
+	uint64_t waited_us, waited_ops; /* of all batches of the VFs that this one is the first of */
 };
 
 struct vf { /* on the data path, written only by its owning core */
@@ -91,7 +105,8 @@ struct vf { /* on the data path, written only by its owning core */
 	void *work;                    /* its workload's state */
 	struct queue *queue;           /* NULL until it is open; */
 	struct block *medium;          /* the same queue of a VF that stores, */
-	struct compute *compute;       /* and of one that computes */
+	struct compute *compute;       /* of one that computes, */
+	struct packet *packet;         /* and of one that sends and receives */
 	struct block_store *data, *pi; /* stores without and with protection information; pi may be NULL */
 	bool attached;
 	volatile bool cut; /* set by core 0 while the VF's core runs: it flooded with refused requests and was
@@ -131,6 +146,12 @@ static inline void vf_computes(struct vf *vf, struct compute *c)
 {
 	vf->compute = c;
 	vf->queue = c ? &c->q : NULL;
+}
+
+static inline void vf_networks(struct vf *vf, struct packet *p)
+{
+	vf->packet = p;
+	vf->queue = p ? &p->q : NULL;
 }
 
 static inline uint8_t *vf_buffer(const struct vf *vf, unsigned tag)

@@ -2,7 +2,7 @@
  * its own core, or by a core that goes round its VFs. Each tag does the job that was prepared for it again
  * and again; what that came to last is checked after the clock has stopped. */
 #include "apps/work/compute.h"
-#include "apps/work/flow.h"
+#include "apps/work/timed.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
@@ -194,7 +194,9 @@ enum sl_err compute_timed(struct machine *m)
 		"mixed operations of 16 to 4096 bytes, %u in flight on each of %u VFs, polled by %u cores, %u s",
 		qd < JOB_TAGS ? qd : JOB_TAGS, m->vfs, m->vfs < core_count() ? m->vfs : core_count(),
 		seconds);
+	flow_keys_begin(seconds);
 	enum sl_err e = workers_run(m, timed_worker, seconds * 1000000ull + 2 * FLOW_DRAIN_US);
+	m->tally.stopped = flow_keys_end();
 	if (e)
 		return e;
 	for (unsigned i = 0; i < core_count(); i++)
@@ -202,6 +204,7 @@ enum sl_err compute_timed(struct machine *m)
 	m->tally.timed_us = report_ns(ticks) / 1000;
 	if (!m->tally.timed_us)
 		return SL_DEVICE;
+	timed_say_stopped(m);
 	print_table(m);
 	for (unsigned v = 0; v < m->vfs; v++) {
 		enum sl_err mine = side[v].err ? compute_fault(m, &m->vf[v], side[v].err) : SL_OK;

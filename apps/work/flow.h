@@ -11,6 +11,7 @@
 #include "apps/work/pattern.h"
 #include "kernel/cpu.h"
 #include "kernel/time.h"
+#include "kernel/tsc.h"
 
 #define FLOW_TAKE     32u       /* results of one turn, at most */
 #define FLOW_DRAIN_US 10000000u /* for what is in flight when the clock stops */
@@ -36,8 +37,17 @@ void flow_begin(struct flow *f, struct vf *vf);
  */
 enum sl_err flow_end(struct flow *f, uint64_t deadline, unsigned (*turn)(struct flow *f)) MUST_CHECK;
 
-/* Takes fault records; returns when to look again at the latest, as now in TSC ticks. */
+/* Takes fault records, and keys while they count; returns when to look again at the latest, as now in TSC
+ * ticks. Core 0. */
 uint64_t flow_look(struct machine *m, uint64_t now);
+
+/* From now on q, Esc and Ctrl-C end the work of all cores within FLOW_PART of a second, and work of seconds
+ * prints how far it is; until flow_keys_end(). */
+void flow_keys_begin(uint32_t seconds);
+/* True when a key ended the work. */
+bool flow_keys_end(void);
+bool flow_stopped(void);
+#define FLOW_PART 4u /* of a second: between two looks at flow_stopped(), which stay out of the loop */
 
 /* A random place, which is then the tag's. */
 static inline uint32_t flow_place(struct flow *f, uint32_t tag)
@@ -95,24 +105,29 @@ struct flow_ops {
 	enum sl_err (*end)(unsigned v, uint64_t deadline); /* deadline: now_us() */
 };
 
-/* Turns over the flows first .. end - 1 of a worker until ticks of the TSC are over. Core 0 also takes fault
- * records. rings: how the core waits when nothing comes; NULL: it polls. Returns the ticks that it took. */
+/* Turns over the flows first .. end - 1 of a worker until ticks of the TSC are over or a key ends it. Core 0
+ * also takes fault records. rings: how the core waits when nothing comes; NULL: it polls. Returns the ticks
+ * that it took. */
 FAST_INLINE uint64_t flow_turns(struct worker *w, unsigned end, uint64_t ticks, struct wait_set *rings,
 				unsigned (*turn)(unsigned v))
 {
-	uint64_t start = cpu_tsc(), now = start, look_at = start;
-	uint64_t end_us = now_us() + report_ns(ticks) / 1000;
-	for (; now - start < ticks; now = cpu_tsc()) {
-		unsigned n = 0;
-		for (unsigned v = w->first; v < end; v++)
-			n += turn(v);
-		core_progress();
-		if (w->core == 0 && (now >= look_at || faults_waiting(w->m)))
-			look_at = flow_look(w->m, now);
-		if (rings)
-			wait_turn(rings, n, end_us);
-		else if (!n)
-			cpu_pause();
+	uint64_t start = cpu_tsc(), now = start, look_at = start, part = tsc_info()->hz / FLOW_PART,
+		 until = 0;
+	while (until < ticks && !flow_stopped()) {
+		until = ticks - until > part ? until + part : ticks;
+		uint64_t end_us = now_us() + report_ns(start + until - now) / 1000;
+		for (; now - start < until; now = cpu_tsc()) {
+			unsigned n = 0;
+			for (unsigned v = w->first; v < end; v++)
+				n += turn(v);
+			core_progress();
+			if (w->core == 0 && (now >= look_at || faults_waiting(w->m)))
+				look_at = flow_look(w->m, now);
+			if (rings)
+				wait_turn(rings, n, end_us);
+			else if (!n)
+				cpu_pause();
+		}
 	}
 	return now - start;
 }

@@ -4,7 +4,10 @@
  * has stopped. */
 #include "apps/work/timed.h"
 #include "apps/work/compute.h"
+#include "apps/work/packets.h"
 #include "apps/vf/batch.h"
+#include "apps/vf/overwrite.h"
+#include "apps/report/pace.h"
 #include "apps/work/stages.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
@@ -42,27 +45,58 @@ static unsigned last_turn(struct flow *f)
 	return flow_turn(f, false, take, next, flow_send);
 }
 
+#define TOGETHER 32u /* chunks of a VF in flight, outside the timed phase */
+
+/* All VFs write or read chunks first .. first + TOGETHER - 1. */
+static enum sl_err pass_over(struct machine *m, enum block_op op, uint32_t first)
+{
+	enum sl_err e = SL_OK;
+	for (unsigned v = 0; v < m->vfs && !e; v++) {
+		struct vf *vf = &m->vf[v];
+		vf->batch.n = vf->batch.done = 0;
+		for (uint32_t i = 0; i < TOGETHER && first + i < store_chunks(vf->data); i++) {
+			vf->batch.req[vf->batch.n++] = vf_request(vf, vf->data, op, first + i, i);
+			pattern_fill(vf_buffer(vf, i), CHUNK, timed_seed(vf, first + i));
+		}
+		e = batch_start(vf);
+	}
+	if (!e)
+		e = batch_finish(m);
+	for (unsigned v = 0; v < m->vfs && !e; v++)
+		e = batch_status(&m->vf[v]);
+	return e;
+}
+
 /* Writes the data that is read later: TIMED_CHUNKS of each VF, or its whole store where that is smaller. */
 enum sl_err timed_prepare(struct machine *m)
 {
-	for (uint32_t first = 0; first < TIMED_CHUNKS; first += 32) {
-		for (unsigned v = 0; v < m->vfs; v++) {
-			struct vf *vf = &m->vf[v];
-			vf->batch.n = vf->batch.done = 0;
-			for (uint32_t i = 0; i < 32 && first + i < store_chunks(vf->data); i++) {
-				vf->batch.req[vf->batch.n++] =
-					vf_request(vf, vf->data, BLOCK_WRITE, first + i, i);
-				pattern_fill(vf_buffer(vf, i), CHUNK, timed_seed(vf, first + i));
-			}
-			enum sl_err e = batch_start(vf);
-			if (e)
-				return e;
-		}
-		enum sl_err e = batch_finish(m);
-		if (e)
-			return e;
+	enum sl_err e = overwrite_check(m);
+	struct pace pace;
+	pace_start(&pace, now_us(), 0);
+	for (uint32_t first = 0; first < TIMED_CHUNKS && !e; first += TOGETHER) {
+		uint64_t now = now_us();
+		if (first && pace_due(&pace, now))
+			log_line(
+				"medium",
+				"%u of %u chunks of 4 KiB written on each VF after %llu s, about %llu s left",
+				first, TIMED_CHUNKS, (ull)pace_seconds(&pace, now),
+				(ull)pace_left(&pace, now, first, TIMED_CHUNKS));
+		e = pass_over(m, BLOCK_WRITE, first);
 	}
-	return SL_OK;
+	return e;
+}
+
+void timed_find_bad(struct machine *m)
+{
+	enum sl_err e = SL_OK;
+	for (unsigned v = 0; v < m->vfs; v++)
+		if (!m->vf[v].queue || m->vf[v].cut)
+			return;
+	for (uint32_t first = 0; first < TIMED_CHUNKS && !e; first += TOGETHER)
+		e = pass_over(m, BLOCK_READ, first);
+	if (!e)
+		log_line("medium",
+			 "requests failed under load; read once more, every chunk comes without an error");
 }
 
 enum sl_err timed_start(struct worker *w, unsigned v)
@@ -148,10 +182,21 @@ static void print_table(struct machine *m)
 		 m->tally.fair_permille / 10, m->tally.fair_permille % 10);
 }
 
+void timed_say_stopped(const struct machine *m)
+{
+	if (m->tally.stopped)
+		log_line("timed",
+			 "a key ended this phase after %llu.%llu of %u s; the figures are of that time",
+			 (ull)(m->tally.timed_us / 1000000), (ull)(m->tally.timed_us / 100000 % 10),
+			 m->cfg->seconds);
+}
+
 enum sl_err stage_timed(struct machine *m)
 {
 	if (m->kind->service == VF_COMPUTES)
 		return compute_timed(m);
+	if (m->kind->service == VF_NETWORKS)
+		return packets_timed(m);
 	uint32_t qd = m->cfg->qd, seconds = m->cfg->seconds;
 	enum sl_err e = timed_prepare(m);
 	if (e)
@@ -164,17 +209,22 @@ enum sl_err stage_timed(struct machine *m)
 		 polled ? "no interrupts from devices" : wait_mode_name((enum wait_mode)m->cfg->mode),
 		 seconds);
 	e = wait_open(m);
+	flow_keys_begin(seconds);
 	if (!e)
 		e = run(m);
+	m->tally.stopped = flow_keys_end();
 	if (!e)
 		e = timed_sample(m, qd);
 	enum sl_err lost = wait_print(m, "timed");
 	wait_close(m);
+	if (e == SL_DEVICE)
+		timed_find_bad(m);
 	if (e) {
 		log_fail("timed", "run again; if this persists, the device fails under load",
 			 "reads under load failed: %s", sl_err_text(e));
 		return e;
 	}
+	timed_say_stopped(m);
 	print_table(m);
 	return lost;
 }

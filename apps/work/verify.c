@@ -3,16 +3,20 @@
  * the last one did. */
 #include "apps/vf/workers.h"
 #include "apps/vf/batch.h"
+#include "apps/vf/overwrite.h"
+#include "apps/report/pace.h"
 #include "apps/work/stages.h"
 #include "apps/work/pattern.h"
 #include "drivers/crc16.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
+#include "kernel/time.h"
 
 #define SPAN       DEPTH_MIN /* chunks that a round works on */
 #define WANT       12000u    /* operations, over all VFs */
 #define ROUNDS_MAX 64u
-#define LIMIT_US   180000000u /* every batch has its own, far shorter limit */
+#define LIMIT_US   1800000000ull /* every batch has its own, far shorter limit */
+#define BUDGET_US  60000000u     /* a slow medium: no round is begun after this time, but for the first */
 
 enum outcome { DONE, MISCOMPARE, PI_ERROR };
 
@@ -174,10 +178,9 @@ static bool status_right(const struct step *st, const struct vf *vf, uint16_t st
 
 static const char *advice(bool right, uint16_t status)
 {
-	return right ? "run again; if this persists, the device or the path to memory damages data"
-	       : status
-		       ? "the device refused or failed this request, and no data was damaged: the status says why; a worn-out or read-only medium does this"
-		       : "run again; if this persists, the device does not check what it claims to check";
+	return right    ? "run again; if this persists, the device or the path to memory damages data"
+	       : status ? BATCH_ADVICE
+			: "run again; if this persists, the device does not check what it claims to check";
 }
 
 static enum sl_err check_step(const struct step *st, struct vf *vf, uint32_t round)
@@ -194,7 +197,7 @@ static enum sl_err check_step(const struct step *st, struct vf *vf, uint32_t rou
 			 round, (ull)vf->batch.req[i].lba,
 			 right ? "data is not what the CPU computed" : "wrong outcome",
 			 status ? vf->queue->ops->status_text(status, text, sizeof text) : "success");
-		return SL_VERIFY;
+		return !right && status ? SL_DEVICE : SL_VERIFY;
 	}
 	return SL_OK;
 }
@@ -219,13 +222,35 @@ static enum sl_err run_step(struct worker *w, const struct step *st)
 	return e;
 }
 
-/* On each core: its part of WANT. */
+static uint64_t ops_of_all(void)
+{
+	uint64_t n = 0;
+	for (unsigned i = 0; i < core_count(); i++)
+		n += __atomic_load_n(&worker_of(i)->ops, __ATOMIC_RELAXED);
+	return n;
+}
+
+static void print_pace(struct pace *p)
+{
+	uint64_t now = now_us(), done = ops_of_all();
+	if (done && pace_due(p, now))
+		log_line("verify", "%llu of %u operations after %llu s, about %llu s left", (ull)done, WANT,
+			 (ull)pace_seconds(p, now), (ull)pace_left(p, now, done, WANT));
+}
+
+/* On each core: its part of WANT, or what the medium can do in BUDGET_US. */
 static void verify_worker(void *arg)
 {
 	struct worker *w = arg;
-	while (w->ops * w->m->vfs < WANT * w->n && w->rounds < ROUNDS_MAX && !w->err) {
-		for (unsigned s = 0; s < ARRAY_LEN(steps) && !w->err; s++)
+	struct pace pace;
+	pace_start(&pace, now_us(), 0);
+	while (w->ops * w->m->vfs < WANT * w->n && w->rounds < ROUNDS_MAX && !w->err &&
+	       (!w->rounds || now_us() - pace.start < BUDGET_US)) {
+		for (unsigned s = 0; s < ARRAY_LEN(steps) && !w->err; s++) {
 			w->err = run_step(w, &steps[s]);
+			if (w->core == 0)
+				print_pace(&pace);
+		}
 		w->rounds++;
 	}
 }
@@ -237,9 +262,9 @@ static enum sl_err check_room(const struct vf *vf)
 		if (!s[i] || store_chunks(s[i]) >= CHUNKS_LEAST)
 			continue;
 		log_fail("verify", "give it a larger namespace",
-			 BDF_FMT " has %llu KiB in store %u; at least %llu are needed", BDF_ARG(vf->fn->bdf),
-			 (ull)(store_chunks(s[i]) * CHUNK / 1024), s[i]->id,
-			 (ull)(CHUNKS_LEAST * CHUNK / 1024));
+			 BDF_FMT " has %llu KiB in a namespace%s; at least %llu are needed",
+			 BDF_ARG(vf->fn->bdf), (ull)(store_chunks(s[i]) * CHUNK / 1024),
+			 i ? " with protection information" : "", (ull)(CHUNKS_LEAST * CHUNK / 1024));
 		return SL_NOSPACE;
 	}
 	return SL_OK;
@@ -250,6 +275,8 @@ enum sl_err stage_verify(struct machine *m)
 	enum sl_err e = SL_OK;
 	for (unsigned i = 0; i < m->vfs && !e; i++)
 		e = check_room(&m->vf[i]);
+	if (!e)
+		e = overwrite_check(m);
 	if (!e)
 		e = workers_run(m, verify_worker, LIMIT_US);
 	if (e)
@@ -262,9 +289,13 @@ enum sl_err stage_verify(struct machine *m)
 		rounds = w->rounds > rounds ? w->rounds : rounds;
 		cores += w->n > 0;
 	}
+	if (m->tally.verified < WANT && rounds < ROUNDS_MAX)
+		log_line("verify", "the medium is slow: no round was begun after %u s, so these are fewer",
+			 BUDGET_US / 1000000);
 	for (unsigned s = 0; s < ARRAY_LEN(steps); s++)
 		log_line("verify", "%s: %s", steps[s].name,
-			 offered(&steps[s], &m->vf[0]) ? "right" : "not offered by this controller");
+			 offered(&steps[s], &m->vf[0]) ? "every result right"
+						       : "not offered by this controller");
 	log_line(
 		"verify",
 		"%llu operations in %u rounds on %u VFs and %u cores at once, every result as the CPU computed it",

@@ -3,6 +3,8 @@
 #include "kernel/time.h"
 
 #define EDU_ID      0x00 /* rrrr00edh: major and minor version above */
+#define EDU_RAISE   0x60
+#define EDU_ACK     0x64
 #define EDU_SRC     0x80
 #define EDU_DST     0x88
 #define EDU_COUNT   0x90
@@ -46,6 +48,12 @@ enum sl_err edu_start(struct edu *edu, uint64_t at, uint32_t len, bool to_memory
 	edu->deadline = deadline_in(DEADLINE_US);
 	mmio_wr32(edu->regs + EDU_CMD, CMD_RUN | (to_memory ? CMD_TO_RAM : 0));
 	return SL_OK;
+}
+
+void edu_interrupt(const struct edu *edu)
+{
+	mmio_wr32(edu->regs + EDU_RAISE, 1);
+	mmio_wr32(edu->regs + EDU_ACK, 1);
 }
 
 enum sl_err edu_dma(struct edu *edu, uint64_t at, uint32_t len, bool to_memory)

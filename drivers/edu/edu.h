@@ -28,5 +28,8 @@ enum sl_err edu_start(struct edu *edu, uint64_t at, uint32_t len, bool to_memory
 /* SL_BUSY while it runs, SL_TIMEOUT after 2 s, else SL_OK: also when the DMA was refused. */
 enum sl_err edu_poll(const struct edu *edu) MUST_CHECK;
 
+/* Makes it raise its interrupt, and takes it back: one message, where its MSI is on. */
+void edu_interrupt(const struct edu *edu);
+
 /* Starts a copy and waits until it is done. */
 enum sl_err edu_dma(struct edu *edu, uint64_t at, uint32_t len, bool to_memory) MUST_CHECK;

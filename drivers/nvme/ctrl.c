@@ -179,37 +179,36 @@ static enum sl_err enable(struct nvme_ctrl *c)
 	return wait_ready(c, true);
 }
 
+/* A controller that no driver has open, for access to its registers only; until the next call. (It is larger
+ * than a stack frame may be, and set-up belongs to one core.) */
+static struct nvme_ctrl *unopened(const struct nvme_io *io, bdf_t fn)
+{
+	static struct nvme_ctrl c;
+	c = (struct nvme_ctrl){.io = *io, .fn = fn, .cap = nvme_rd64(io, NVME_CAP)};
+	c.ready_us = ready_us(&c);
+	return &c;
+}
+
 bool nvme_ctrl_stays_fatal(const struct nvme_io *io)
 {
 	uint32_t csts = nvme_rd32(io, NVME_CSTS);
 	if (csts == ALL_ONES || !(csts & CSTS_CFS))
 		return false;
-	struct nvme_ctrl c = {.io = *io, .cap = nvme_rd64(io, NVME_CAP)};
-	c.ready_us = ready_us(&c);
+	struct nvme_ctrl *c = unopened(io, (bdf_t){0});
 	clear_en(io, nvme_rd32(io, NVME_CC));
 	const char *what;
-	enum sl_err e = poll_ready(&c, false, &what);
+	enum sl_err e = poll_ready(c, false, &what);
 	return e || nvme_rd32(io, NVME_CSTS) & CSTS_CFS;
-}
-
-/* A controller that no driver has open, for access to its registers only. */
-static struct nvme_ctrl unopened(const struct nvme_io *io, bdf_t fn)
-{
-	struct nvme_ctrl c = {.io = *io, .fn = fn, .cap = nvme_rd64(io, NVME_CAP)};
-	c.ready_us = ready_us(&c);
-	return c;
 }
 
 enum sl_err nvme_ctrl_stop(const struct nvme_io *io, bdf_t fn)
 {
-	struct nvme_ctrl c = unopened(io, fn);
-	return disable(&c);
+	return disable(unopened(io, fn));
 }
 
 enum sl_err nvme_ctrl_wait_ready(const struct nvme_io *io, bdf_t fn)
 {
-	struct nvme_ctrl c = unopened(io, fn);
-	return wait_ready(&c, true);
+	return wait_ready(unopened(io, fn), true);
 }
 
 enum sl_err nvme_ctrl_health(const struct nvme_ctrl *c)

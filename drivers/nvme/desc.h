@@ -11,6 +11,7 @@ enum nvme_admin_opc {
 	NVME_CREATE_CQ = 0x05,
 	NVME_IDENTIFY = 0x06,
 	NVME_SET_FEATURES = 0x09,
+	NVME_GET_FEATURES = 0x0a,
 	NVME_NS_ATTACHMENT = 0x15,
 	NVME_VIRT_MGMT = 0x1c,
 	NVME_DOORBELL_BUFFER = 0x7c,
@@ -41,6 +42,8 @@ enum nvme_cns {
 
 #define NVME_NSID_ALL    0xffffffffu
 #define NVME_FEAT_QUEUES 0x07u /* Number of Queues: NVMe §5.27.1.5 */
+#define NVME_FEAT_TIME   0x0eu /* Timestamp: NVMe §5.27.1.11 */
+#define NVME_TIME        BITS(47, 0)
 
 /* Submission queue entry: NVMe §3.3.3.1 */
 struct nvme_sqe {
@@ -129,16 +132,15 @@ _Static_assert(offsetof(struct nvme_copy_range, elbrt) == 24, "NVM 3.2.2");
 struct nvme_cqe {
 	uint32_t dw0; /* command specific result */
 	uint32_t dw1;
-	uint32_t dw2; /* SQID 31:16, SQHD 15:0 */
-	uint32_t dw3; /* status 31:17, phase 16, command id 15:0 */
+	uint64_t dw2_3;
 };
 #define NVME_CQES 4u
 _Static_assert(sizeof(struct nvme_cqe) == 1u << NVME_CQES, "NVMe 3.3.3.2");
-#define CQE_SQHD   BITS(15, 0)
+#define CQE_SQHD   BITS(15, 0) /* of dw2_3 */
 #define CQE_SQID   BITS(31, 16)
-#define CQE_CID    BITS(15, 0)
-#define CQE_PHASE  BIT(16)
-#define CQE_STATUS BITS(31, 17)
+#define CQE_CID    BITS(47, 32)
+#define CQE_PHASE  BIT(48)
+#define CQE_STATUS BITS(63, 49)
 
 /* Identify Controller: NVMe §5.17.2.1 */
 struct nvme_id_ctrl {
@@ -186,6 +188,7 @@ _Static_assert(
 #define OACS_DBBUF        BIT(8)
 #define ONCS_COMPARE      BIT(0)
 #define ONCS_WRITE_ZEROES BIT(3)
+#define ONCS_TIMESTAMP    BIT(6)
 #define ONCS_VERIFY       BIT(7)
 #define ONCS_COPY         BIT(8)
 #define OCFS_FORMAT0      BIT(0)

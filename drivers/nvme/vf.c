@@ -19,7 +19,16 @@ static const uint32_t prinfo[4] = {
 	[BLOCK_PI_INSERT | BLOCK_PI_CHECK] = RW_PRACT | RW_PRCHK_GUARD | RW_PRCHK_REF,
 };
 
-enum sl_err nvme_vf_plan(const struct nvme_vf *vf, const struct block_req *r, struct nvme_plan *out)
+/* op, pi, blocks and store of a request: what a plan is made from. */
+static uint64_t kind_of(const struct block_req *r)
+{
+	uint64_t kind;
+	_Static_assert(offsetof(struct block_req, tag) == sizeof kind, "op, pi, blocks, store");
+	memcpy(&kind, r, sizeof kind);
+	return kind;
+}
+
+enum sl_err nvme_vf_plan(struct nvme_vf *vf, const struct block_req *r)
 {
 	if (r->op >= BLOCK_OPS || r->store >= vf->block.stores)
 		return SL_RANGE;
@@ -29,51 +38,63 @@ enum sl_err nvme_vf_plan(const struct nvme_vf *vf, const struct block_req *r, st
 		return op->limit ? SL_RANGE : SL_UNSUPPORTED;
 	if (r->pi & ~op->pi)
 		return SL_BADVAL;
+	if (kind_of(r) == vf->planned)
+		return SL_OK;
 	uint32_t bytes = (uint32_t)r->blocks << s->block_shift;
-	bool sgl = op->data && bytes > PAGE_SIZE && vf->ctrl->id.sgls;
-	*out = (struct nvme_plan){
+	bool long_data = op->data && bytes > PAGE_SIZE, sgl = long_data && vf->ctrl->id.sgls;
+	struct nvme_plan *p = &vf->plan;
+	*p = (struct nvme_plan){
 		.cdw0_1 = (uint64_t)s->nsid << 32 | FPUT(SQE_PSDT, sgl ? PSDT_SGL : PSDT_PRP) | op->opc,
 		.first = s->first,
 		.room = s->blocks - r->blocks, /* not below 0: limit is at most s->blocks */
+		.prp2 = sgl ? bytes : 0,
 		.cdw12_13 = (r->blocks - 1u) | prinfo[r->pi],
 		.data = op->data,
 		.meta = op->meta && !(s->pi_alone && r->pi & BLOCK_PI_INSERT),
-		.sgl = sgl,
+		.list = long_data && !sgl,
 		.bytes = bytes,
 		.ref_mask = s->ref_mask,
 	};
-	if (!(out->data && bytes > PAGE_SIZE) && !out->ref_mask)
-		out->plain = out->room + 1;
+	p->plain = !p->list && !p->ref_mask;
+	vf->planned = kind_of(r);
+	vf->kept = 0;
+	vf->places = 0;
 	return SL_OK;
 }
 
-/* What goes with the address of data that is longer than a page: its length as an SGL data block, the second
- * page's address, or that of a list of all pages after the first. NVMe §4.1.1 */
-static uint64_t second_pointer(struct nvme_vf *vf, const struct nvme_plan *p, uint32_t tag, iova_t data)
+/* What goes with the address of data that is longer than a page: the second page's address, or that of a list
+ * of all pages after the first. NVMe §4.1.1 */
+static uint64_t second_pointer(struct nvme_vf *vf, uint32_t tag, iova_t data)
 {
-	if (p->sgl)
-		return p->bytes;
-	if (p->bytes <= 2 * PAGE_SIZE)
+	uint32_t bytes = vf->plan.bytes;
+	if (bytes <= 2 * PAGE_SIZE)
 		return data.v + PAGE_SIZE;
 	uint64_t *list = vf->lists + tag * (NVME_LIST / sizeof *list);
-	for (uint64_t off = PAGE_SIZE; off < p->bytes; off += PAGE_SIZE)
+	for (uint64_t off = PAGE_SIZE; off < bytes; off += PAGE_SIZE)
 		*list++ = data.v + off;
 	return vf->lists_iova.v + tag * NVME_LIST;
 }
 
-enum sl_err nvme_vf_put_other(struct nvme_vf *vf, const struct nvme_plan *p, uint32_t tag, uint64_t at,
-			      iova_t data)
+enum sl_err nvme_vf_put_other(struct nvme_vf *vf, uint32_t tag, uint64_t at, iova_t data)
 {
+	const struct nvme_plan *p = &vf->plan;
 	struct nvme_queue *q = &vf->queue;
-	struct nvme_sqe *e = nvme_queue_slot(q);
 	if (at > p->room || tag >= q->depth)
 		return SL_RANGE;
 	if (!nvme_queue_idle(q, tag))
 		return SL_BUSY;
-	nvme_vf_fill(q, p, tag, at, data);
-	if (p->data && p->bytes > PAGE_SIZE)
-		e->prp2 = second_pointer(vf, p, tag, data);
-	e->cdw14 = (uint32_t)e->slba & p->ref_mask;
+	uint64_t slba = p->first + at;
+	*nvme_queue_push(q, tag) = (struct nvme_sqe){
+		.cdw0_1 = p->cdw0_1 | (uint64_t)tag << 16,
+		.prp1 = data.v,
+		/* An SGL data block's length is where PRP2 is. NVMe §4.1.2 */
+		.prp2 = p->list ? second_pointer(vf, tag, data) : p->prp2,
+		.slba = slba,
+		.cdw12_13 = p->cdw12_13,
+		.cdw14 = (uint32_t)slba & p->ref_mask,
+	};
+	if (p->plain && ++vf->kept >= nvme_queue_entries(q))
+		vf->places = p->room + 1;
 	return SL_OK;
 }
 
@@ -107,7 +128,7 @@ static enum sl_err put_other(struct nvme_vf *vf, const struct block_req *r)
 		return SL_BADVAL;
 	if (r->op == BLOCK_COPY && r->src_lba - p->first > p->room)
 		return SL_RANGE;
-	enum sl_err err = nvme_vf_put(vf, p, r->tag, r->lba - p->first, p->data ? r->data : IOVA(0));
+	enum sl_err err = nvme_vf_put(vf, r->tag, r->lba - p->first, p->data ? r->data : IOVA(0));
 	if (err)
 		return err;
 	if (p->meta)
@@ -120,17 +141,13 @@ static enum sl_err put_other(struct nvme_vf *vf, const struct block_req *r)
 /* Requests of one kind tend to come together, so the plan of the last one mostly serves. */
 static enum sl_err put(struct nvme_vf *vf, const struct block_req *r)
 {
-	uint64_t kind;
-	_Static_assert(offsetof(struct block_req, tag) == sizeof kind, "op, pi, blocks, store");
-	memcpy(&kind, r, sizeof kind);
-	if (kind != vf->planned) {
-		enum sl_err e = nvme_vf_plan(vf, r, &vf->plan);
+	if (kind_of(r) != vf->planned) {
+		enum sl_err e = nvme_vf_plan(vf, r);
 		if (e)
 			return e;
-		vf->planned = kind;
 	}
 	if (LIKELY(vf->plan.data && !vf->plan.meta && r->data.v))
-		return nvme_vf_put(vf, &vf->plan, r->tag, r->lba - vf->plan.first, r->data);
+		return nvme_vf_put(vf, r->tag, r->lba - vf->plan.first, r->data);
 	return put_other(vf, r);
 }
 

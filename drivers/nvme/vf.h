@@ -41,8 +41,8 @@ struct nvme_store {
 	uint8_t block_shift;
 	bool pi_alone;     /* metadata is only the protection information */
 	uint32_t ref_mask; /* of the LBA, for the reference tag; 0 without protection information */
+	struct nvme_op op[BLOCK_OPS]; /* not last: UBSan leaves the bounds of a last array unchecked */
 	uint64_t first, blocks;
-	struct nvme_op op[BLOCK_OPS];
 };
 
 /* A kind of request, checked once: each request then adds only its tag, its place on the medium and in
@@ -50,17 +50,22 @@ struct nvme_store {
 struct nvme_plan {
 	uint64_t cdw0_1;      /* opcode and namespace, command id 0 */
 	uint64_t first, room; /* LBA of the share's start, and the greatest offset from there */
-	uint64_t plain;       /* room + 1 when nvme_vf_fill() fills the whole command, else 0 */
-	uint64_t cdw12_13;
-	bool data, meta, sgl;
+	uint64_t prp2, cdw12_13;
+	bool data, meta;
+	bool list;  /* PRP2 depends on the buffer */
+	bool plain; /* the words that nvme_vf_put() does not write are the same for each request, or written
+		       after it */
 	uint32_t bytes, ref_mask;
 };
 
 struct nvme_vf {
 	struct block block; /* first: what the driver's functions get */
 	struct nvme_queue queue;
-	uint64_t planned;             /* the first 8 bytes of the request that plan was made for */
-	struct nvme_plan plan;        /* of the last request */
+	uint64_t planned; /* the first 8 bytes of the request that plan was made for */
+	struct nvme_plan plan;
+	uint32_t kept;   /* entries of the ring filled since the last other plan, one after another */
+	uint64_t places; /* plan.room + 1 once each entry of the ring holds a command as planned; until then 0
+			  */
 	struct nvme_store store[4];   /* as block.store */
 	struct nvme_copy_range *copy; /* one for each tag */
 	iova_t copy_iova;
@@ -86,45 +91,35 @@ enum sl_err nvme_vf_more(struct nvme_vf *more, const struct nvme_vf *vf, uint16_
 /* Stops the controller and frees its memory; requests in flight are lost. Also after a failed open. */
 enum sl_err nvme_vf_close(struct nvme_vf *vf) MUST_CHECK;
 
-/* Plans requests like r by its operation, store, number of blocks and protection information; the rest is
- * ignored. The plan is valid until the VF is closed. SL_RANGE for an impossible operation, store or number of
- * blocks, SL_UNSUPPORTED for an operation that the store does not take, SL_BADVAL for pi. */
-enum sl_err nvme_vf_plan(const struct nvme_vf *vf, const struct block_req *r,
-			 struct nvme_plan *out) MUST_CHECK;
+/* Plans the requests that follow: like r in operation, store, number of blocks and protection information;
+ * the rest is ignored. Valid until another plan, which submit() makes for a request of another kind. SL_RANGE
+ * for an impossible operation, store or number of blocks, SL_UNSUPPORTED for an operation that the store does
+ * not take, SL_BADVAL for pi; the plan before is then still valid. */
+enum sl_err nvme_vf_plan(struct nvme_vf *vf, const struct block_req *r) MUST_CHECK;
 
-/* The slow part of nvme_vf_put(): requests that are not plain, and those to be refused. */
-enum sl_err nvme_vf_put_other(struct nvme_vf *vf, const struct nvme_plan *p, uint32_t tag, uint64_t at,
-			      iova_t data);
+/* The slow part of nvme_vf_put(): fills all of an entry, until each of the ring has been filled as planned,
+ * and refuses. */
+COLD enum sl_err nvme_vf_put_other(struct nvme_vf *vf, uint32_t tag, uint64_t at, iova_t data);
 
-/* Fills an entry as planned. For nvme_vf_put(). */
-FAST_INLINE void nvme_vf_fill(struct nvme_queue *q, const struct nvme_plan *p, uint32_t tag, uint64_t at,
-			      iova_t data)
-{
-	struct nvme_sqe *e = nvme_queue_slot(q);
-	nvme_queue_push(q, tag);
-	e->cdw0_1 = p->cdw0_1 | (uint64_t)tag << 16;
-	e->cdw2_3 = 0;
-	e->mptr = 0;
-	e->prp1 = data.v;
-	e->prp2 = 0;
-	e->slba = p->first + at;
-	e->cdw12_13 = p->cdw12_13;
-	e->cdw14_15 = 0;
-}
-
-/* The data path. Puts a planned request into the ring: read, write, compare (data: page-aligned, as long as
- * planned; the IOMMU keeps it inside the domain), fill or verify (data 0), on a store without metadata. at
- * counts blocks from the start of this VF's share. SL_RANGE when the blocks are not all in the share or the
- * tag is not below the depth, SL_BUSY when the tag is in flight, SL_BADVAL for data. nvme_queue_ring()
- * notifies the device. */
-FAST_INLINE enum sl_err nvme_vf_put(struct nvme_vf *vf, const struct nvme_plan *p, uint32_t tag, uint64_t at,
-				    iova_t data)
+/* The data path, submit()'s too. Puts a request into the ring as planned: read, write, compare (data:
+ * page-aligned, as long as planned; the IOMMU keeps it inside the domain), fill or verify (data 0), on a
+ * store without metadata. at counts blocks from the start of this VF's share. SL_RANGE when the blocks are
+ * not all in the share or the tag is not below the depth, SL_BUSY when the tag is in flight, SL_BADVAL for
+ * data. nvme_queue_ring() notifies the device.
+ *
+ * An entry of the ring keeps the command that was in it a round ago, and of the same kind: opcode, namespace
+ * and length are there, and only command id, buffer and LBA are written. (The device may write to the ring.
+ * What it changes there are commands to itself.) */
+FAST_INLINE enum sl_err nvme_vf_put(struct nvme_vf *vf, uint32_t tag, uint64_t at, iova_t data)
 {
 	struct nvme_queue *q = &vf->queue;
 	if (UNLIKELY(!IS_ALIGNED(data.v, PAGE_SIZE)))
 		return SL_BADVAL;
-	if (UNLIKELY(at >= p->plain || !nvme_queue_idle(q, tag)))
-		return nvme_vf_put_other(vf, p, tag, at, data);
-	nvme_vf_fill(q, p, tag, at, data);
+	if (UNLIKELY(at >= vf->places || !nvme_queue_idle(q, tag)))
+		return nvme_vf_put_other(vf, tag, at, data);
+	struct nvme_sqe *e = nvme_queue_push(q, tag);
+	e->cid = (uint16_t)tag;
+	e->prp1 = data.v;
+	e->slba = vf->plan.first + at;
 	return SL_OK;
 }

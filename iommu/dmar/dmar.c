@@ -259,20 +259,6 @@ bool dmar_scope_covers(const struct dmar_topo *topo, uint16_t seg, const struct 
 	return fn.seg == seg && scope_fit(topo, seg, s, fn) != FIT_NONE;
 }
 
-bool dmar_functions_find(const struct dmar_functions *fns, bdf_t fn, uint32_t *class)
-{
-	bdf_t at;
-	uint32_t c;
-	for (unsigned i = 0; fns->get(fns->ctx, i, &at, &c); i++) {
-		if (!bdf_eq(at, fn))
-			continue;
-		if (class)
-			*class = c;
-		return true;
-	}
-	return false;
-}
-
 static enum sl_err unit_fit(const struct dmar_topo *topo, const struct dmar_drhd *unit, bdf_t fn, int *fit)
 {
 	struct dmar_scope s = {0};

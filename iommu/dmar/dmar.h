@@ -110,14 +110,6 @@ struct dmar_topo {
 	bdf_t (*pf_of)(void *ctx, bdf_t fn);
 };
 
-/* The functions that the scan found. */
-struct dmar_functions {
-	void *ctx;
-	/* The function with number i, from 0 and in any order; false after the last. class is its class code:
-	 * base class, sub-class and interface in bits 23:0. */
-	bool (*get)(void *ctx, unsigned i, bdf_t *fn, uint32_t *class);
-};
-
 /* Checks the header. Only the length stated in the header is used of table. SL_BADVAL when it is not a DMAR
  * table, SL_TRUNC when table is shorter than that length. The checksum is left to the code that finds
  * tables. */
@@ -159,9 +151,6 @@ bool dmar_bridge_buses(const struct dmar_topo *topo, bdf_t fn, uint8_t *sec, uin
 
 /* True when the scope covers the function: its path leads to the function or to a bridge above it. */
 bool dmar_scope_covers(const struct dmar_topo *topo, uint16_t seg, const struct dmar_scope *s, bdf_t fn);
-
-/* True when fn is among them; *class (may be NULL) is then its class code. */
-bool dmar_functions_find(const struct dmar_functions *fns, bdf_t fn, uint32_t *class);
 
 /* The unit that a function's requests go through: by exact scope; else by the nearest bridge above it that is
  * in a scope; else the segment's INCLUDE_PCI_ALL unit (VT-d §8.3). A VF belongs to its PF's unit (VT-d

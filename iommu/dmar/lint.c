@@ -11,8 +11,8 @@
 
 struct lint {
 	struct dmar t;
-	const struct dmar_lint_context *known;
-	dmar_finding_fn *each;
+	const struct table_facts *known;
+	table_finding_fn *each;
 	void *ctx;
 	unsigned count;
 	bool damaged;                 /* not everything could be read */
@@ -22,8 +22,9 @@ struct lint {
 
 /* ---- reporting ---- */
 
-static void tell(struct lint *l, struct dmar_finding f)
+static void tell(struct lint *l, struct table_finding f)
 {
+	f.rules = &dmar_rules;
 	l->count++;
 	if (l->each)
 		l->each(l->ctx, &f);
@@ -31,13 +32,13 @@ static void tell(struct lint *l, struct dmar_finding f)
 
 static void tell_header(struct lint *l, enum dmar_rule rule, uint64_t value)
 {
-	tell(l, (struct dmar_finding){
+	tell(l, (struct table_finding){
 			.rule = rule, .bytes = span_sub(l->t.bytes, 0, OFF_STRUCTS), .value = value});
 }
 
 static void tell_entry(struct lint *l, enum dmar_rule rule, const struct dmar_entry *e, uint64_t value)
 {
-	tell(l, (struct dmar_finding){
+	tell(l, (struct table_finding){
 			.rule = rule, .off = e->off, .bytes = e->bytes, .value = value, .value2 = e->len});
 }
 
@@ -75,7 +76,7 @@ static size_t scope_off(const struct place *p)
 
 static void tell_scope(struct lint *l, enum dmar_rule rule, const struct place *p, uint64_t value)
 {
-	struct dmar_finding f = {
+	struct table_finding f = {
 		.rule = rule,
 		.off = scope_off(p),
 		.bytes = span_sub(p->list, p->s.off, p->s.len),
@@ -153,17 +154,8 @@ static bool beyond_haw(const struct lint *l, uint64_t addr)
 	return l->t.haw >= 32 && l->t.haw <= 52 && addr >> l->t.haw;
 }
 
-static uint32_t memory_at(const struct lint *l, uint64_t addr, uint64_t *last)
-{
-	uint32_t type = l->known->memory(l->known->memory_ctx, addr, last);
-	if (*last < addr)
-		*last = addr;
-	return type;
-}
-
 static void check_drhd_base(struct lint *l, const struct dmar_entry *e, const struct dmar_drhd *d)
 {
-	uint64_t last;
 	if (base_invalid(d->base)) {
 		tell_entry(l, DMAR_RULE_DRHD_BASE_INVALID, e, d->base);
 		return;
@@ -172,7 +164,7 @@ static void check_drhd_base(struct lint *l, const struct dmar_entry *e, const st
 		tell_entry(l, DMAR_RULE_DRHD_BASE_UNALIGNED, e, d->base);
 	if (beyond_haw(l, d->base))
 		tell_entry(l, DMAR_RULE_DRHD_BASE_BEYOND, e, d->base);
-	if (l->known->memory && dmar_memory_is_ram(memory_at(l, d->base, &last)))
+	if (l->known->memory && table_memory_kinds(l->known, d->base, d->base).ram)
 		tell_entry(l, DMAR_RULE_DRHD_IN_RAM, e, d->base);
 }
 
@@ -303,18 +295,10 @@ static void check_include_all(struct lint *l)
 
 static void check_rmrr_memory(struct lint *l, const struct dmar_entry *e, const struct dmar_rmrr *r)
 {
-	bool ram = false, other = false;
-	uint64_t last, at = r->base;
-	for (;; at = last + 1) {
-		uint32_t type = memory_at(l, at, &last);
-		ram |= dmar_memory_is_ram(type);
-		other |= !dmar_memory_is_reserved(type);
-		if (last >= r->limit)
-			break;
-	}
-	if (ram)
+	struct table_memory_kinds k = table_memory_kinds(l->known, r->base, r->limit);
+	if (k.ram)
 		tell_entry(l, DMAR_RULE_RMRR_IN_RAM, e, r->base);
-	else if (other)
+	else if (k.other)
 		tell_entry(l, DMAR_RULE_RMRR_NOT_RESERVED, e, r->base);
 }
 
@@ -436,7 +420,7 @@ static void check_scope_function(struct lint *l, const struct place *p)
 		tell_scope(l, DMAR_RULE_SCOPE_NO_BRIDGE, p, 0);
 		return;
 	}
-	if (!dmar_functions_find(l->known->functions, fn, NULL)) {
+	if (!table_functions_find(l->known->functions, fn, NULL)) {
 		tell_scope(l, DMAR_RULE_SCOPE_ABSENT, p, 0);
 		return;
 	}
@@ -573,14 +557,14 @@ static void look_for_damage(struct lint *l)
 		return;
 	size_t at = e.next ? e.next : OFF_STRUCTS;
 	l->damaged = true;
-	tell(l, (struct dmar_finding){.rule = DMAR_RULE_STRUCT_LENGTH,
-				      .off = at,
-				      .bytes = span_sub(l->t.bytes, at, SIZE_MAX),
-				      .value = span_u16(l->t.bytes, at),
-				      .value2 = span_u16(l->t.bytes, at + 2)});
+	tell(l, (struct table_finding){.rule = DMAR_RULE_STRUCT_LENGTH,
+				       .off = at,
+				       .bytes = span_sub(l->t.bytes, at, SIZE_MAX),
+				       .value = span_u16(l->t.bytes, at),
+				       .value2 = span_u16(l->t.bytes, at + 2)});
 }
 
-unsigned dmar_lint(struct span table, const struct dmar_lint_context *known, dmar_finding_fn *each, void *ctx)
+unsigned dmar_lint(struct span table, const struct table_facts *known, table_finding_fn *each, void *ctx)
 {
 	struct lint l = {.known = known, .each = each, .ctx = ctx};
 	struct dmar_entry e = {0};
@@ -603,61 +587,4 @@ unsigned dmar_lint(struct span table, const struct dmar_lint_context *known, dma
 		check_ioapics(&l);
 	}
 	return l.count;
-}
-
-/* ---- facts from the caller ---- */
-
-void dmar_lint_madt(struct dmar_lint_context *known, struct span madt)
-{
-	size_t len;
-	known->ioapics_known = true;
-	for (size_t off = 44; span_has(madt, off, 2); off += len) {
-		len = span_u8(madt, off + 1);
-		if (len < 2)
-			return;
-		if (span_u8(madt, off) == 1 && len >= 12 && span_has(madt, off, 12))
-			known->ioapic[span_u8(madt, off + 2)] = true;
-	}
-}
-
-uint32_t dmar_lint_memory(void *ctx, uint64_t addr, uint64_t *last)
-{
-	const struct dmar_memory_map *map = ctx;
-	*last = UINT64_MAX;
-	for (uint32_t i = 0; i < map->count; i++) {
-		const struct boot_region *r = &map->region[i];
-		if (addr < r->base) {
-			*last = r->base - 1 < *last ? r->base - 1 : *last;
-			continue;
-		}
-		if ((addr - r->base) >> 12 >= r->pages)
-			continue;
-		*last = r->base + (r->pages << 12) - 1;
-		return r->type;
-	}
-	return DMAR_MEM_HOLE;
-}
-
-const char *dmar_memory_name(uint32_t type)
-{
-	static const char *const names[] = {
-		"reserved", "loader",  "loader",      "boot services", "boot services",
-		"runtime",  "runtime", "free memory", "unusable",      "ACPI tables",
-		"ACPI NVS", "MMIO",    "MMIO ports",
-	};
-	if (type == DMAR_MEM_HOLE)
-		return "not in the map";
-	return type < ARRAY_LEN(names) ? names[type] : "unknown type";
-}
-
-bool dmar_memory_is_ram(uint32_t type)
-{
-	return (type >= MEM_LOADER_CODE && type <= MEM_BOOT_DATA) || type == MEM_FREE ||
-	       type == MEM_ACPI_RECLAIM;
-}
-
-bool dmar_memory_is_reserved(uint32_t type)
-{
-	return type == MEM_RESERVED || type == MEM_RT_CODE || type == MEM_RT_DATA || type == MEM_MMIO ||
-	       type == MEM_MMIO_PORT;
 }

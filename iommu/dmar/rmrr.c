@@ -47,21 +47,16 @@ static int find_overlap(const struct ledger *l, const struct dmar_rmrr *r, size_
 
 static void look_at_memory(const struct ledger *l, struct rmrr_owner *o)
 {
-	struct dmar_memory_map map = l->known->memory;
+	struct table_memory_map map = l->known->memory;
+	const struct table_facts known = {.memory = table_memory_at, .memory_ctx = &map};
 	if (!map.count || !o->bytes)
 		return;
+	struct table_memory_kinds k = table_memory_kinds(&known, o->base, o->limit);
 	o->memory_known = true;
-	o->reserved = true;
-	uint64_t last, at = o->base;
-	o->memory = dmar_lint_memory(&map, at, &last);
-	for (;; at = last + 1) {
-		uint32_t type = dmar_lint_memory(&map, at, &last);
-		o->mixed |= type != o->memory;
-		o->ram |= dmar_memory_is_ram(type);
-		o->reserved &= dmar_memory_is_reserved(type);
-		if (last >= o->limit)
-			return;
-	}
+	o->memory = k.first;
+	o->mixed = k.mixed;
+	o->ram = k.ram;
+	o->reserved = !k.other;
 }
 
 /* As Linux has it (relaxable reserved regions): firmware uses memory of USB (keyboard emulation) and of
@@ -92,7 +87,7 @@ static void enter(struct ledger *l, const struct rmrr_owner *like, uint8_t scope
 	o.resolved = fn != NULL;
 	if (fn) {
 		o.fn = *fn;
-		o.present = dmar_functions_find(l->known->functions, o.fn, &o.class);
+		o.present = table_functions_find(l->known->functions, o.fn, &o.class);
 		o.name = o.present && l->known->name ? l->known->name(l->known->name_ctx, o.fn) : NULL;
 	}
 	o.verdict = judge(&o);
@@ -113,7 +108,7 @@ static void enter_scope(struct ledger *l, const struct rmrr_owner *like, const s
 	enter(l, like, s->type, &at, false);
 	if (s->type != DMAR_SCOPE_BRIDGE)
 		return;
-	const struct dmar_functions *f = l->known->functions;
+	const struct table_functions *f = l->known->functions;
 	for (unsigned i = 0; f->get(f->ctx, i, &fn, &class); i++)
 		if (!bdf_eq(fn, at) && dmar_scope_covers(l->known->topo, like->seg, s, fn))
 			enter(l, like, s->type, &fn, true);
@@ -173,7 +168,7 @@ const char *rmrr_verdict_text(enum rmrr_verdict v)
 
 static void size_text(const struct rmrr_owner *o, char *buf, size_t n)
 {
-	const char *memory = !o->memory_known ? "memory type not known" : dmar_memory_name(o->memory);
+	const char *memory = !o->memory_known ? "memory type not known" : table_memory_name(o->memory);
 	if (!o->bytes)
 		fmt_print(buf, n, "no memory");
 	else

@@ -30,7 +30,7 @@ struct rmrr_owner {
 	uint32_t class;
 	const char *name;  /* NULL when unknown */
 	bool memory_known; /* the memory map was given: */
-	uint32_t memory;   /* type of its first byte, enum boot_mem or DMAR_MEM_HOLE */
+	uint32_t memory;   /* type of its first byte, enum boot_mem or TABLE_MEM_HOLE */
 	bool mixed, ram,
 		reserved; /* other types follow; some of it is the system's; all of it is the firmware's */
 	int overlaps;     /* number of another RMRR with part of the same memory; -1: none */
@@ -39,8 +39,8 @@ struct rmrr_owner {
 
 struct rmrr_context {
 	const struct dmar_topo *topo; /* both are needed */
-	const struct dmar_functions *functions;
-	struct dmar_memory_map memory;            /* count 0: not known */
+	const struct table_functions *functions;
+	struct table_memory_map memory;           /* count 0: not known */
 	const char *(*name)(void *ctx, bdf_t fn); /* may be NULL */
 	void *name_ctx;
 };
@@ -61,7 +61,7 @@ bool rmrr_pages(const struct dmar_rmrr *r, uint64_t *base, uint64_t *len);
 /* Keeps the memory of every RMRR out of the page allocator, before the allocator has any: a function may
  * write there at any time. RMRRs that contain the system itself are left out, and those that would take more
  * than half of all memory: they are never mapped. Returns the number of pages lost that way. */
-uint64_t rmrr_reserve(struct span table, const struct dmar_memory_map *map);
+uint64_t rmrr_reserve(struct span table, const struct table_memory_map *map);
 /* The reason why whole pages [base, base + len) of an RMRR may not be mapped for a function: the system owns
  * some of them. NULL when they may. */
-const char *rmrr_memory_taken(const struct dmar_memory_map *map, uint64_t base, uint64_t len);
+const char *rmrr_memory_taken(const struct table_memory_map *map, uint64_t base, uint64_t len);

@@ -13,7 +13,7 @@ static bool is_for_pages(uint32_t type)
 }
 
 /* Pages of [base, base + len) of the kinds selected by want(). */
-static uint64_t pages_in(const struct dmar_memory_map *map, uint64_t base, uint64_t len,
+static uint64_t pages_in(const struct table_memory_map *map, uint64_t base, uint64_t len,
 			 bool (*want)(uint32_t type))
 {
 	uint64_t pages = 0, end = base + len;
@@ -27,7 +27,7 @@ static uint64_t pages_in(const struct dmar_memory_map *map, uint64_t base, uint6
 	return pages;
 }
 
-const char *rmrr_memory_taken(const struct dmar_memory_map *map, uint64_t base, uint64_t len)
+const char *rmrr_memory_taken(const struct table_memory_map *map, uint64_t base, uint64_t len)
 {
 	if (pages_in(map, base, len, is_ours))
 		return "Sluice itself lies there (its image, tables or stacks)";
@@ -42,7 +42,7 @@ const char *rmrr_memory_taken(const struct dmar_memory_map *map, uint64_t base, 
 	return NULL;
 }
 
-uint64_t rmrr_reserve(struct span table, const struct dmar_memory_map *map)
+uint64_t rmrr_reserve(struct span table, const struct table_memory_map *map)
 {
 	uint64_t all = pages_in(map, 0, BIT(52), is_for_pages), sum = 0, base, len;
 	struct dmar t;

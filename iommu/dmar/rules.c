@@ -1,13 +1,10 @@
 /* The texts of dmar_lint's rules. */
 #include "iommu/dmar/lint.h"
 #include "kernel/doc.h"
-#include "kernel/fmt.h"
-
-#define DUMP_BYTES 16
 
 #define RULE_NAME(n, name, severity, kind)     name,
-#define RULE_SEVERITY(n, name, severity, kind) DMAR_##severity,
-#define RULE_KEY(n, name, severity, kind)      DMAR_KEY_##kind,
+#define RULE_SEVERITY(n, name, severity, kind) TABLE_##severity,
+#define RULE_KEY(n, name, severity, kind)      TABLE_KEY_##kind,
 
 static const char *const names[] = {DMAR_RULES(RULE_NAME)};
 static const uint8_t severities[] = {DMAR_RULES(RULE_SEVERITY)};
@@ -21,7 +18,7 @@ static const uint8_t keys[] = {DMAR_RULES(RULE_KEY)};
 	"device "                                                                                            \
 	"unless it is USB or graphics"
 
-static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
+static const struct table_rule_text texts[DMAR_RULE_COUNT] = {
 	[DMAR_RULE_TABLE_HEADER] =
 		{"the table is too short for a DMAR table, or not one",
 		 "Linux and Windows run without the IOMMU",
@@ -237,89 +234,4 @@ static const struct dmar_rule_text texts[DMAR_RULE_COUNT] = {
 				     "The enumeration id of this scope is that of no ANDD."},
 };
 
-const char *dmar_rule_name(enum dmar_rule rule)
-{
-	return rule < DMAR_RULE_COUNT ? names[rule] : "unknown";
-}
-
-enum dmar_severity dmar_rule_severity(enum dmar_rule rule)
-{
-	return rule < DMAR_RULE_COUNT ? (enum dmar_severity)severities[rule] : DMAR_NOTE;
-}
-
-const struct dmar_rule_text *dmar_rule_text(enum dmar_rule rule)
-{
-	static const struct dmar_rule_text none = {"unknown", "unknown", "unknown"};
-	return rule < DMAR_RULE_COUNT ? &texts[rule] : &none;
-}
-
-const char *dmar_severity_name(enum dmar_severity s)
-{
-	static const char *const severity[] = {"firmware bug", "setup choice", "note"};
-	return s < ARRAY_LEN(severity) ? severity[s] : "note";
-}
-
-int dmar_finding_key(const struct dmar_finding *f, char *buf, size_t n)
-{
-	const char *name = dmar_rule_name(f->rule);
-	enum dmar_key key = f->rule < DMAR_RULE_COUNT ? (enum dmar_key)keys[f->rule] : DMAR_KEY_NAME;
-	switch (key) {
-	case DMAR_KEY_OFF:
-		return fmt_print(buf, n, "%s@0x%zx", name, f->off);
-	case DMAR_KEY_OFF_HEX:
-		return fmt_print(buf, n, "%s@0x%zx:0x%llx", name, f->off, (ull)f->value);
-	case DMAR_KEY_OFF_DEC:
-		return fmt_print(buf, n, "%s@0x%zx:%llu", name, f->off, (ull)f->value);
-	case DMAR_KEY_TYPE_LEN:
-		return fmt_print(buf, n, "%s@0x%zx:type%llu:len%llu", name, f->off, (ull)f->value,
-				 (ull)f->value2);
-	case DMAR_KEY_SEGMENT:
-		return fmt_print(buf, n, "%s:segment%llu", name, (ull)f->value);
-	case DMAR_KEY_DEC:
-		return fmt_print(buf, n, "%s:%llu", name, (ull)f->value);
-	case DMAR_KEY_NAME:
-		break;
-	}
-	return fmt_print(buf, n, "%s", name);
-}
-
-static void function_text(const struct dmar_finding *f, char *buf, size_t n)
-{
-	buf[0] = 0;
-	if (f->has_fn)
-		fmt_print(buf, n, " (" BDF_FMT ")", BDF_ARG(f->fn));
-}
-
-int dmar_finding_text(const struct dmar_finding *f, char *buf, size_t n)
-{
-	char key[96], fn[24];
-	dmar_finding_key(f, key, sizeof(key));
-	function_text(f, fn, sizeof(fn));
-	return fmt_print(buf, n, "%s %s: %s%s", dmar_severity_name(dmar_rule_severity(f->rule)), key,
-			 dmar_rule_text(f->rule)->what, fn);
-}
-
-/* Only letters and digits pass unchanged, so that no byte of a table controls a terminal. */
-static void printable(struct span s, char *buf)
-{
-	size_t i;
-	for (i = 0; i < s.n; i++)
-		buf[i] = s.p[i] >= 0x20 && s.p[i] < 0x7f ? (char)s.p[i] : '.';
-	buf[i] = 0;
-}
-
-int dmar_finding_report(struct span table, const struct dmar_finding *f, char *buf, size_t n)
-{
-	char key[96], fn[24], oem[8], model[12], dump[3 * DUMP_BYTES + 1] = "";
-	dmar_finding_key(f, key, sizeof(key));
-	function_text(f, fn, sizeof(fn));
-	printable(span_sub(table, 10, 6), oem);
-	printable(span_sub(table, 16, 8), model);
-	for (size_t i = 0; i < f->bytes.n && i < DUMP_BYTES; i++)
-		fmt_print(dump + 3 * i, sizeof(dump) - 3 * i, " %02x", f->bytes.p[i]);
-	return fmt_print(
-		buf, n,
-		"DMAR table (OEM \"%s\", table \"%s\", OEM revision 0x%x), offset 0x%zx, bytes%s%s%s: %s: %s. %s",
-		oem, model, span_u32(table, 24), f->off, dump, f->bytes.n > DUMP_BYTES ? " ..." : "", fn, key,
-		dmar_rule_text(f->rule)->what, dmar_rule_text(f->rule)->ask);
-}
+const struct table_rules dmar_rules = {"DMAR", DMAR_RULE_COUNT, names, severities, keys, texts};

@@ -2,6 +2,7 @@
  */
 #pragma once
 #include "iommu/dmar/dmar.h"
+#include "iommu/tables/facts.h"
 #include "iommu/iommu.h"
 
 struct vtd_io;
@@ -36,20 +37,20 @@ enum sl_err vtd_init(struct iommu *mmu, struct span dmar_table, const struct dma
  * attached. functions says which functions there are: where a scope names a bridge, the bridge and each
  * function below it get the memory (NULL: such a scope is logged and left out). What makes no sense (no such
  * function, no memory) is logged and skipped. */
-enum sl_err vtd_map_rmrrs(struct iommu *mmu, const struct dmar_functions *functions) MUST_CHECK;
+enum sl_err vtd_map_rmrrs(struct iommu *mmu, const struct table_functions *functions) MUST_CHECK;
 
 /* Between vtd_init() and vtd_map_rmrrs(): the units with their registers at base, or those that cover
  * graphics functions and nothing else, are left as firmware left them; one line each. Whatever is below them
  * gets no domain, and iommu_covered() says so. why: the reason, which stays in place. How many there were.
  * functions says which functions there are (display controllers have base class 03). */
 unsigned vtd_skip_base(struct iommu *mmu, uint64_t base);
-unsigned vtd_skip_graphics(struct iommu *mmu, const struct dmar_functions *functions, const char *why);
+unsigned vtd_skip_graphics(struct iommu *mmu, const struct table_functions *functions, const char *why);
 
 /* Also between these two, for chipsets that are not what their registers say: table changes are followed by a
  * write-buffer flush as if CAP.RWBF were set; units for graphics alone map pages of 4 KiB only. How many
  * units that changes. */
 unsigned vtd_force_write_flush(struct iommu *mmu);
-unsigned vtd_small_pages_graphics(struct iommu *mmu, const struct dmar_functions *functions);
+unsigned vtd_small_pages_graphics(struct iommu *mmu, const struct table_functions *functions);
 
 /* Registers as they are now; reading changes none. SL_DEVICE when the unit's are not mapped. */
 enum sl_err vtd_read_registers(const struct iommu *mmu, unsigned unit, struct vtd_regs_seen *out) MUST_CHECK;

@@ -12,8 +12,8 @@
 	X(0x02, NO_DOMAIN, "function has no context entry") \
 	X(0x03, BAD_ENTRY, "context entry is programmed wrongly") \
 	X(0x04, TOO_WIDE, "address is beyond the address width") \
-	X(0x05, NO_WRITE, "no mapping that may be written") \
-	X(0x06, NO_READ, "no mapping that may be read") \
+	X(0x05, NO_WRITE, "not mapped for writing") \
+	X(0x06, NO_READ, "not mapped for reading") \
 	X(0x07, UNREADABLE, "a second-stage table could not be read") \
 	X(0x08, UNREADABLE, "the root table could not be read") \
 	X(0x09, UNREADABLE, "a context table could not be read") \

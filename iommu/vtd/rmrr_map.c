@@ -115,7 +115,7 @@ static enum sl_err map_function(struct iommu *mmu, const struct dmar_rmrr *r, co
 
 /* A named function gets its memory even where configuration space does not show it: management processors
  * hide themselves and still do DMA. Below a bridge only visible functions can be found. */
-static enum sl_err map_scope(struct iommu *mmu, const struct dmar_functions *functions,
+static enum sl_err map_scope(struct iommu *mmu, const struct table_functions *functions,
 			     const struct dmar_rmrr *r, const struct dmar_scope *s)
 {
 	bdf_t fn;
@@ -137,7 +137,7 @@ static enum sl_err map_scope(struct iommu *mmu, const struct dmar_functions *fun
 	return SL_OK;
 }
 
-enum sl_err vtd_map_rmrrs(struct iommu *mmu, const struct dmar_functions *functions)
+enum sl_err vtd_map_rmrrs(struct iommu *mmu, const struct table_functions *functions)
 {
 	struct dmar_entry entry = {0};
 	enum sl_err e;

@@ -162,7 +162,7 @@ unsigned vtd_skip_base(struct iommu *mmu, uint64_t base)
 
 /* As Linux has it (init_no_remapping_devices): every scope of the unit leads to a display controller. */
 static bool graphics_only(const struct iommu *mmu, const struct vtd_unit *u,
-			  const struct dmar_functions *functions)
+			  const struct table_functions *functions)
 {
 	struct dmar_entry e = {.next = u->dmar_off};
 	struct dmar_drhd d;
@@ -175,13 +175,13 @@ static bool graphics_only(const struct iommu *mmu, const struct vtd_unit *u,
 		uint32_t class;
 		if (s.type != DMAR_SCOPE_ENDPOINT ||
 		    dmar_scope_resolve(&mmu->vtd->topo, d.seg, &s, &fn) != SL_OK ||
-		    !dmar_functions_find(functions, fn, &class) || class >> 16 != CLASS_DISPLAY)
+		    !table_functions_find(functions, fn, &class) || class >> 16 != CLASS_DISPLAY)
 			return false;
 	}
 	return n != 0;
 }
 
-unsigned vtd_skip_graphics(struct iommu *mmu, const struct dmar_functions *functions, const char *why)
+unsigned vtd_skip_graphics(struct iommu *mmu, const struct table_functions *functions, const char *why)
 {
 	unsigned n = 0;
 	for (unsigned i = 0; i < mmu->unit_count; i++) {
@@ -204,7 +204,7 @@ unsigned vtd_force_write_flush(struct iommu *mmu)
 	return n;
 }
 
-unsigned vtd_small_pages_graphics(struct iommu *mmu, const struct dmar_functions *functions)
+unsigned vtd_small_pages_graphics(struct iommu *mmu, const struct table_functions *functions)
 {
 	unsigned n = 0;
 	for (unsigned i = 0; i < mmu->unit_count; i++) {

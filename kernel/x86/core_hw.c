@@ -210,23 +210,28 @@ static void wake_halted(struct core *c)
 
 static void watch(void *ctx)
 {
-	(void)ctx;
+	static bool
+		shown; /* once a run: a machine that is short of processors would fill the log with them */
 	bool stuck = false;
+	(void)ctx;
 	for (unsigned i = 0; i < count; i++) {
 		struct core *c = &cores[i];
 		uint64_t n = __atomic_load_n(&c->progress, __ATOMIC_RELAXED);
 		enum watch_says says = watch_look(&c->watch, state_of(c) == CORE_BUSY, n, now_us(),
 						  WATCH_SECONDS * 1000000u);
-		if (says == WATCH_STUCK)
+		if (says == WATCH_STUCK && !shown)
 			log_warn("cores", "core %u has made no progress for %u s; where each core is:", i,
 				 WATCH_SECONDS);
+		else if (says == WATCH_STUCK)
+			log_warn("cores", "core %u has made no progress for %u s", i, WATCH_SECONDS);
 		if (says == WATCH_AGAIN)
 			log_line("cores", "core %u goes on", i);
 		stuck |= says == WATCH_STUCK;
 		wake_halted(c);
 	}
-	if (stuck)
+	if (stuck && !shown)
 		show_busy();
+	shown |= stuck;
 }
 
 static void watch_on(void)

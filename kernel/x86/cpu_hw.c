@@ -161,7 +161,7 @@ void cpu_load(unsigned core)
 	__asm__ volatile("mov %0, %%cr0" : : "r"(CR0_KNOWN) : "memory");
 	__asm__ volatile("mov %0, %%cr3" : : "r"(cr3) : "memory");
 	__asm__ volatile("mov %0, %%cr4" : : "r"(info.cr4) : "memory");
-	cpu_wrmsr(PAT, 0x0007040600070406); /* as after reset: entry 3 is UC */
+	cpu_wrmsr(PAT, 0x0007040600070106); /* as after reset (entry 3 is UC), but entry 1 is WC */
 	load_gdt(&tables[core]);
 	load_idt();
 	clear_msrs();

@@ -164,13 +164,13 @@ void paging_check(void)
 
 /* Maps whole pages around [phys, phys + len) at the next free address of the MMIO area, one unmapped page
  * between two. */
-static volatile void *map_uncached(phys_t phys, uint64_t len, unsigned flags)
+static volatile void *map_registers(phys_t phys, uint64_t len, unsigned flags)
 {
 	uint64_t off = phys.v & (PAGE_SIZE - 1);
 	uint64_t size = ALIGN_UP(off + len, PAGE_SIZE);
 	uint64_t align = size >= PAGE_2M ? PAGE_2M : PAGE_SIZE;
 	uint64_t va = ALIGN_UP(mmio_at, align) + (ALIGN_DOWN(phys.v, PAGE_SIZE) & (align - 1));
-	if (!len || map(va, PHYS(phys.v - off), size, flags | PT_UC))
+	if (!len || map(va, PHYS(phys.v - off), size, flags))
 		return NULL;
 	mmio_at = va + size + PAGE_SIZE;
 	return (volatile void *)(uintptr_t)(va + off);
@@ -187,7 +187,7 @@ static volatile void *map_once(phys_t phys, uint64_t len)
 	for (; i < MMIO_KNOWN && made[i].va; i++)
 		if (made[i].phys == phys.v && made[i].len == len)
 			return made[i].va;
-	volatile void *va = map_uncached(phys, len, PT_W);
+	volatile void *va = map_registers(phys, len, PT_W | PT_UC);
 	if (i < MMIO_KNOWN && va) {
 		made[i].phys = phys.v;
 		made[i].len = len;
@@ -217,6 +217,13 @@ volatile void *mmio_claim(const char *what, phys_t phys, uint64_t len, enum phys
 	return map_once(phys, len);
 }
 
+volatile void *mmio_claim_screen(phys_t phys, uint64_t len)
+{
+	if (refused("the screen's framebuffer", phys.v, phys_claim(phys.v, len, PHYS_SCREEN)))
+		return NULL;
+	return map_registers(phys, len, PT_W | PT_WC);
+}
+
 bool paging_in_direct_map(uint64_t phys, uint64_t len)
 {
 	uint64_t base, size;
@@ -232,7 +239,7 @@ const uint8_t *paging_read_map(uint64_t phys, size_t len)
 		return NULL;
 	if (paging_in_direct_map(phys, len))
 		return phys_va(PHYS(phys));
-	return (const uint8_t *)(uintptr_t)map_uncached(PHYS(phys), len, 0);
+	return (const uint8_t *)(uintptr_t)map_registers(PHYS(phys), len, PT_UC);
 }
 
 void *stack_make(unsigned core, enum stack_kind kind, unsigned pages)
@@ -304,13 +311,46 @@ phys_t paging_decoy_table(void)
 	return pt_table_of(&pt, va);
 }
 
+static unsigned runtime_flags(const struct boot_region *r)
+{
+	return r->type == MEM_RT_CODE ? PT_X : r->type == MEM_MMIO ? PT_W | PT_UC : PT_W;
+}
+
+enum sl_err paging_runtime_root(phys_t *root)
+{
+	uint64_t *top = pmm_page(), *pml4 = boot->la57 ? pmm_page() : top;
+	struct pt own = {.pml4 = pml4, .page = pmm_page, .pages_1g = boot->pages_1g};
+	unsigned mapped = 0;
+	if (!top || !pml4)
+		return SL_NOMEM;
+	*root = va_phys(top);
+	if (boot->la57) {
+		top[0] = va_phys(pml4).v | 3;
+		top[511] = va_phys(pt.pml4).v | 3;
+	} else {
+		memcpy(pml4 + 256, pt.pml4 + 256, 256 * sizeof *pml4);
+	}
+	for (uint32_t i = 0; i < boot->region_count; i++) {
+		const struct boot_region *r = &regions()[i];
+		if (!(r->attr & BOOT_MEM_RUNTIME))
+			continue;
+		if (r->base + r->pages * PAGE_SIZE > BIT(47))
+			return SL_RANGE;
+		enum sl_err e = pt_map(&own, r->base, PHYS(r->base), r->pages * PAGE_SIZE, runtime_flags(r));
+		if (e)
+			return e;
+		mapped++;
+	}
+	return mapped ? SL_OK : SL_NOTFOUND;
+}
+
 enum sl_err paging_map_runtime(void)
 {
 	for (uint32_t i = 0; i < boot->region_count; i++) {
 		const struct boot_region *r = &regions()[i];
 		if (!(r->attr & BOOT_MEM_RUNTIME))
 			continue;
-		unsigned flags = r->type == MEM_RT_CODE ? PT_X : r->type == MEM_MMIO ? PT_W | PT_UC : PT_W;
+		unsigned flags = runtime_flags(r);
 		enum sl_err e = map(r->base, PHYS(r->base), r->pages * PAGE_SIZE, flags);
 		if (e)
 			return e;

@@ -32,6 +32,7 @@ static uint64_t leaf(phys_t pa, unsigned level, unsigned flags)
 	e |= flags & PT_W ? PTE_W : 0;
 	e |= flags & PT_X ? 0 : PTE_NX;
 	e |= flags & PT_UC ? PTE_PCD | PTE_PWT : 0; /* PAT entry 3: UC */
+	e |= flags & PT_WC ? PTE_PWT : 0;           /* PAT entry 1: WC (kernel/x86/cpu_hw.c) */
 	return e | (level > 1 ? PTE_PS : 0);
 }
 
@@ -100,7 +101,10 @@ static uint64_t *find_leaf(const struct pt *pt, uint64_t va, unsigned *level)
 
 static unsigned flags_of(uint64_t e)
 {
-	return (e & PTE_W ? PT_W : 0u) | (e & PTE_NX ? 0u : PT_X) | (e & PTE_PCD ? PT_UC : 0u);
+	return (e & PTE_W ? PT_W : 0u) | (e & PTE_NX ? 0u : PT_X) |
+	       (e & PTE_PCD   ? PT_UC
+		: e & PTE_PWT ? PT_WC
+			      : 0u);
 }
 
 /* A large page becomes a table of the next smaller ones, with the same permissions. */

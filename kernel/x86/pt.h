@@ -4,7 +4,7 @@
 #include "kernel/addr.h"
 #include "kernel/err.h"
 
-enum pt_flags { PT_W = 1, PT_X = 2, PT_UC = 4 };
+enum pt_flags { PT_W = 1, PT_X = 2, PT_UC = 4, PT_WC = 8 };
 
 struct pt {
 	uint64_t *pml4;      /* of all addresses; with 5 levels, of the upper half */

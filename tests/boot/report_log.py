@@ -164,6 +164,8 @@ def lines(vfs=4):
     spaces = machine(vfs)
     out = [{"t": "run", "v": 1, "app": "audit", "cpu": "QEMU TCG CPU version 2.5+", "vendor": "GenuineIntel", "apicids": 2,
             "secure_boot": "off", "firmware": "EDK II", "tsc_hz": 2596118000}]
+    out.append({"t": "machine", "build": "v1-2-g0123", "built": "2026-01-02T03:04:05Z", "time": "2026-02-03T04:05:06", "maker": "Maker",
+                "product": "Product", "serial": "S-77", "bios_vendor": "Bios", "bios_version": "1.23", "bios_date": "01/02/2026"})
     table = dmar()
     out.append({"t": "table", "sig": "DMAR", "addr": "0x3f774000", "len": len(table), "off": 0, "hex": table[:64].hex()})
     out.append({"t": "table", "sig": "DMAR", "addr": "0x3f774000", "len": len(table), "off": 64, "hex": table[64:].hex()})
@@ -173,7 +175,8 @@ def lines(vfs=4):
     vf_names = [bdf for bdf in spaces if bdf.startswith("0000:01:") and bdf != "0000:01:00.0"]
     for bdf, space in spaces.items():
         if bdf not in vf_names:
-            out.append({"t": "fn", "bdf": bdf, "bme_entry": 1, "bme_left": 1})
+            drive = {"serial": "<D-1>", "model": "Drive"} if bdf == "0000:01:00.0" else {}
+            out.append({"t": "fn", "bdf": bdf, "bme_entry": 1, "bme_left": 1, **drive})
         else:
             out.append({"t": "fn", "bdf": bdf, "bme_entry": 0, "bme_left": 0})
         for off in range(0, 4096, 256):
@@ -264,3 +267,71 @@ def between(objects):
 def log(objects):
     """A whole serial log as bytes"""
     return (NOISE_BEFORE + between(objects) + NOISE_AFTER).encode("utf-8", "surrogatepass")
+
+
+# --- a fleet, for tools/report --summary
+
+MODELS = [("Maker One", "Server 1", "1.2.3"), ("Maker One", "Server 1", "1.3.0"), ("Other & Sons", "Blade", "9")]
+
+
+def identity(n, model):
+    maker, product, version = MODELS[model]
+    return {"t": "machine", "build": "0123456789ab", "built": "2026-11-28", "time": f"2026-11-28T00:{n // 60 % 60:02}:{n % 60:02}",
+            "maker": maker, "product": product, "serial": f"SN{n:05}", "bios_vendor": "BiosMaker", "bios_version": version,
+            "bios_date": "01/02/2026", "uuid": f"00112233-4455-6677-8899-{n:012x}"}
+
+
+def of_machine(n, model, base=None):
+    """lines(), or those of base, of that machine"""
+    return [identity(n, model) if row["t"] == "machine" else row for row in base or lines()]
+
+
+def kept(objects):
+    """What the loader would have kept of that machine (keep=1)."""
+    out = []
+    for row in objects:
+        vf = row.get("bdf", "").startswith("0000:01:") and row["bdf"] != "0000:01:00.0"
+        if row["t"] in ("run", "machine", "table", "mem", "unit", "fn", "cfg") and row.get("phase", "entry") == "entry" and not vf:
+            out.append({key: value for key, value in row.items() if key not in ("apicids", "apic", "tsc_hz", "bme_left")})
+    out[0]["app"] = "keep"
+    return out
+
+
+def vary(row, what):
+    """One line of a machine that is not as the others are."""
+    if what == "finding" and row.get("id") == "GROUP-SHARED":
+        return dict(row, id="RMRR-OVERLAP", severity="error")
+    if what == "unit" and row["t"] == "unit" and row["phase"] == "entry":
+        return dict(row, gsts="0xc0000000")
+    if what == "master" and row.get("bdf") == "0000:04:00.0" and row["t"] == "fn":
+        return dict(row, bme_left=0)
+    if what == "latency" and row["t"] == "lat":
+        return dict(row, hist=[[2 * lower, n] for lower, n in row["hist"]])
+    return row
+
+
+DIFFERENT = {7: "finding", 19: "unit", 31: "master"}  # these of each hundred differ
+BAD = {3: "cut", 43: "no report", 67: "changed"}      # and these cannot be used
+ODD = {11: "prefixed", 53: "kept", 71: "latency", 83: "two"}
+
+
+def fleet(folder, count, base=None):
+    """Logs of count machines of three models below the folder, the same each time. base: lines as of lines() instead of those."""
+    base = base or lines()
+    for n in range(count):
+        what = DIFFERENT.get(n % 100) or BAD.get(n % 100) or ODD.get(n % 100)
+        objects = [vary(row, what) for row in of_machine(n, n % 3, base)]
+        text = log(kept(objects) if what == "kept" else objects).decode()
+        if what == "cut":
+            text = text[:len(text) // 2]
+        if what == "no report":
+            text = NOISE_BEFORE + NOISE_AFTER
+        if what == "changed":
+            text = text.replace("0xfed90000", "0xfed91000", 1)
+        if what == "two":
+            text += between(objects)[:3000]
+        if what == "prefixed":
+            text = "".join(f"Nov 28 00:00:01 node{n}: {line}\n" for line in text.replace("\r", "").splitlines())
+        path = folder / f"rack{n // 40:02}" / f"node{n:03}.log"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(text.encode())

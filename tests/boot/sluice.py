@@ -213,7 +213,7 @@ class Run:
     def assert_not_ok(self, words, stage=None):
         """The guest could not do it, ended by itself, and said why in a FAIL line that holds words (a pattern)."""
         assert self.result, f"the guest did not say RESULT; {self.summary()}"
-        assert self.status == 1, self.summary()
+        assert self.status == (3 if self.result["verdict"] == "fail" else 1), self.summary()
         assert self.results == 1
         assert self.result["ok"] == "0"
         if stage:

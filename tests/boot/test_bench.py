@@ -1,7 +1,10 @@
 """app=bench: every row's data right, its numbers add up, and tools/plot draws them."""
+import importlib.machinery
 import json
+import os
 import re
 import subprocess
+import types
 import xml.etree.ElementTree
 
 import pytest
@@ -101,30 +104,106 @@ def plot(folder, source):
     return subprocess.run(["tools/plot", source, folder], cwd=sluice.ROOT, capture_output=True, text=True, check=False)
 
 
+def drawn(path):
+    """{id: element} of what the picture has, and its texts"""
+    root = xml.etree.ElementTree.parse(path).getroot()
+    texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text") if element.text]
+    return {element.get("id"): element for element in root.iter() if element.get("id")}, texts
+
+
+def shape(element, what="path"):
+    """(attributes, points) of the first path in a group"""
+    path = next(element.iter(f"{{http://www.w3.org/2000/svg}}{what}"))
+    return path.get("style", ""), [tuple(map(float, pair)) for pair in re.findall(r"[ML] (\S+) (\S+)", path.get("d", ""))]
+
+
+def many_kinds():
+    """Rows of each kind of mapping, of a VF, two VFs and the PF, at three depths."""
+    base = [json.loads(line) for line in ROWS.read_text().splitlines() if '"t":"bench"' in line and '"hist":[[' in line][0]
+    for who, vfs in (("vf", 1), ("vf", 2), ("pf", 1)):
+        for n, (iommu, pages) in enumerate((("off", ""), ("pt", ""), ("on", "1g"), ("on", "2m"), ("on", "4k"), ("on", "strict"))):
+            for depth in (1, 8, 32):
+                iops = 1000 * depth + 10 * n
+                yield {**base, "who": who, "vfs": vfs, "iommu": iommu, "pages": pages, "depth": depth, "iops": iops,
+                       "repeats": [iops - 5, iops, iops + 5], "hist": [[1000 + 300 * n, 3], [5000, 1]], "noisy": False}
+
+
 def test_plot(folder):
-    """From rows made by hand: three drawings, well-formed, the same each time."""
+    """From rows made by hand: pictures, well-formed, the same each time, with the numbers of the rows."""
     a, b = folder / "a", folder / "b"
     for out in (a, b):
         done = plot(out, ROWS)
         assert done.returncode == 0, done.stderr
-    names = ["isolation.svg", "latency.svg", "throughput.svg"]
+    names = ["isolation.svg", "latency-pf.svg", "latency-vf.svg", "throughput-pf.svg", "throughput-vf.svg"]
     assert sorted(path.name for path in a.iterdir()) == names
     for name in names:
         assert (a / name).read_bytes() == (b / name).read_bytes()
-        assert xml.etree.ElementTree.parse(a / name).getroot().tag.endswith("svg")
-    bars = (a / "isolation.svg").read_text()
     # At depth 1 off 1000, 2 MiB 800, strict 500 operations a second; strict is noisy, so hollow.
-    assert bars.count("<rect") == 1 + 3 + 3
-    heights = [float(h) for h in re.findall(r'<rect x="[^>]* height="([\d.]+)"', bars)]
-    assert [round(h / heights[0], 2) for h in heights[:3]] == [1.0, 0.8, 0.5]
-    assert 'fill="white"' in re.findall(r'<rect x="[^>]*>', bars)[2]
-    assert "IOMMU off" in bars and "map, unmap each" in bars
-    curves = re.findall(r'<polyline points="([^"]*)"', (a / "latency.svg").read_text())
-    assert len(curves) == 4  # three of a VF, one of the PF
-    for curve in curves:
-        ys = [float(point.split(",")[1]) for point in curve.split()]
-        assert ys == sorted(ys, reverse=True) and ys[-1] == 44  # from nothing done to all done
-    assert (a / "throughput.svg").read_text().count("<circle") == 7
+    found, texts = drawn(a / "isolation.svg")
+    bars = {name: shape(element) for name, element in found.items() if name.startswith("bar-")}
+    heights = {name: max(y for _, y in points) - min(y for _, y in points) for name, (_, points) in bars.items()}
+    off = heights["bar-off-1"]
+    assert [round(heights[f"bar-{kind}-1"] / off, 2) for kind in ("off", "on 2m", "on strict")] == [1.0, 0.8, 0.5]
+    assert texts.count("IOMMU off") == 2 and "map, unmap each" in texts
+    found, texts = drawn(a / "latency-vf.svg")
+    curves = [shape(element) for name, element in found.items() if name.startswith("curve-")]
+    assert len(curves) == 3 and "2 MiB page" in texts
+    for _, points in curves:
+        ys = [y for _, y in points]
+        assert ys == sorted(ys, reverse=True) and ys[0] > ys[-1]  # from nothing done to all done
+    points = [name for picture in ("throughput-vf.svg", "throughput-pf.svg") for name in drawn(a / picture)[0] if name.startswith("point-")]
+    assert len(points) == 7
+
+
+def test_plot_told_apart(folder):
+    """Six curves at most in a picture, no two with the same dashes, and each with its name beside it."""
+    source = folder / "rows.json"
+    source.write_text("\n".join(map(json.dumps, many_kinds())))
+    done = plot(folder / "out", source)
+    assert done.returncode == 0, done.stderr
+    pictures = sorted(path.name for path in (folder / "out").iterdir())
+    assert pictures == ["isolation.svg", "latency-pf.svg", "latency-vf.svg", "throughput-2vf.svg", "throughput-pf.svg", "throughput-vf.svg"]
+    names = {"IOMMU off", "pass-through", "1 GiB page", "2 MiB page", "4 KiB pages", "map, unmap each"}
+    for picture in pictures:
+        found, texts = drawn(folder / "out" / picture)
+        assert names <= set(texts), picture
+        curves = [shape(element)[0] for name, element in found.items() if name.startswith("curve-")]
+        dashes = [re.search(r"stroke-dasharray: ([^;]*)", style)[1] if "dasharray" in style else "" for style in curves]
+        assert len(dashes) == len(set(dashes)) == (0 if picture == "isolation.svg" else 6)
+    root = xml.etree.ElementTree.parse(folder / "out/throughput-vf.svg").getroot()
+    texts = [text for text in root.iter("{http://www.w3.org/2000/svg}text") if text.text in names]
+    places = sorted(float(re.search(r"(\S+)\)$", text.get("transform"))[1]) for text in texts)
+    assert all(b - a > 8 for a, b in zip(places, places[1:])), f"names do not cover each other: {places}"
+
+
+def test_plot_without_matplotlib(folder):
+    """One sentence with the package's name, and nothing is written."""
+    (folder / "matplotlib.py").write_text("raise ImportError(\"No module named 'matplotlib'\")\n")
+    done = subprocess.run(["tools/plot", ROWS, folder / "out"], cwd=sluice.ROOT, capture_output=True, text=True, check=False,
+                          env={**os.environ, "PYTHONPATH": str(folder)})
+    assert done.returncode == 1 and "package python3-matplotlib" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert not (folder / "out").exists()
+
+
+def test_table_of_all_rows():
+    """tools/bench: 110 columns at most, and no rate of a row that is noisy."""
+    loader = importlib.machinery.SourceFileLoader("bench", str(sluice.ROOT / "tools/bench"))
+    bench = types.ModuleType("bench")
+    bench.__file__ = loader.path
+    loader.exec_module(bench)
+    base = {"bytes": 4096, "writes": 0, "batch": 0, "order": "random", "mode": "poll", "ops": 1000, "doorbells": 35, "invals": 1000,
+            "irqs": 0, "noisy": False, "iops": 1234567, "ns": {"p50": 15500, "p99": 2020000}}
+    rows = [{**base, "who": who, "vfs": vfs, "depth": depth, "iommu": iommu, "pages": pages, "noisy": noisy}
+            for who, vfs in (("vf", 64), ("pf", 1)) for depth in (1, 1024) for noisy in (False, True)
+            for iommu, pages in (("on", "strict"), ("off", ""))]
+    rows += [{**base, "who": "vf", "vfs": 1, "depth": 8, "iommu": "on", "pages": "2m", **more} for more in (
+        {"order": "seq"}, {"batch": 8}, {"writes": 100}, {"bytes": 131072}, {"mode": "adaptive"})]
+    wide = len(bench.HEAD)
+    assert wide <= 110
+    for row in rows:
+        line = bench.line_of(row)
+        assert len(line) == wide and ("1234567" in line) != row["noisy"] and ("noisy" in line) == row["noisy"]
+        assert line.endswith("   0.035    1.000    0.000"), line
 
 
 @pytest.mark.parametrize("text", ["", "no JSON\n{broken\n", '{"t":"vf"}\n'])

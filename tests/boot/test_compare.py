@@ -189,15 +189,16 @@ class Files:
 def test_order_of_modules():
     files = Files(nvme="nvme-core", nvme_core="t10_pi,crc", t10_pi="crc", crc="")
     assert [name for name, _ in linux_guest.modules(files, "nvme")] == ["crc", "t10_pi", "nvme-core", "nvme"]
+    assert [name for name, _ in linux_guest.modules(files, "t10_pi", "nvme")] == ["crc", "t10_pi", "nvme-core", "nvme"]
 
 
 def test_init_is_a_shell_script():
-    subprocess.run(["sh", "-n", linux_guest.INIT], check=True)
+    subprocess.run(["sh", "-n", linux_guest.READS.init], check=True)
 
 
 def test_the_init_says_what_is_read():
     """Each word that the tool waits for stands in the init."""
-    text = linux_guest.INIT.read_text()
+    text = linux_guest.READS.init.read_text()
     assert compare.FIRST["linux"] in text and "BENCH %s ops=%d us=%d" in text and "mem_kib=" in text
 
 
@@ -205,7 +206,7 @@ def test_ended_from_outside(folder):
     """A signal ends the tool, and the machine that runs with it."""
     tree = folder / "tree"
     (tree / "tools").mkdir(parents=True)
-    for name in ("compare-linux", "linux_guest.py", "linux_guest_init.sh"):
+    for name in ("compare-linux", "linux_guest.py", "side_by_side.py"):
         shutil.copy(sluice.ROOT / "tools" / name, tree / "tools")
     # A guest that is made already, and a machine that never ends.
     (tree / "tools/linux_guest.py").write_text("class Failure(Exception): pass\ndef make(folder): return folder, folder\n")

@@ -22,7 +22,13 @@ def test_default(boot):
 
 @pytest.mark.parametrize("words, vfs", [(["vfs=1"], 1), (["vfs=8", "qd=64", "seconds=2"], 8)], ids=["1", "8-qd64"])
 def test_vfs(boot, words, vfs):
-    boot(*words).assert_ok(vfs=vfs)
+    run = boot(*words)
+    run.assert_ok(vfs=vfs)
+    said = [line for line in run.lines if "] refuse: VF " in line]
+    if vfs > 4:  # folded: the first attempt, a line for each VF, and a table that fits a console
+        assert len(said) == 1 + vfs and len(re.findall(r"\] irqs: VF 1,", run.text)) == 1
+        table = run.lines[run.lines.index("  o refused, X NOT REFUSED, ? not tried, - itself"):][:2 + vfs]
+        assert all(len(line) <= 80 for line in table), table
 
 
 @pytest.mark.each_qemu

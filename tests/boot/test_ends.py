@@ -25,7 +25,7 @@ def test_exception(boot, folder):
 
     with sluice.beside(inject):
         run = boot("vfs=1", "seconds=60", qemu=monitor.qemu)
-    assert run.status == 1
+    assert run.status == 3
     assert re.search(r"rip ffffffff8\w{7}  cs 0008", run.text)
     assert re.search(r"  at stage_timed\+0x\w+", run.text), "the backtrace names functions"
     assert re.search(r"  at app_main\+0x\w+", run.text)
@@ -41,3 +41,19 @@ def test_only_shared_namespace(boot, images):
     run.assert_ok()
     assert "namespace 1 (its part)" in run.text
 
+
+
+@pytest.mark.parametrize(
+    "qemu, end, why",
+    [
+        (["-machine", "acpi=off"], "end=qemu", "the firmware provides no usable ACPI tables"),
+        (["-cpu", "max,-nx"], "end=reboot", "this processor has no NX (execute disable) bit, or it is off"),
+    ],
+    ids=["no-acpi", "no-nx"],
+)
+def test_loader_refuses(boot, qemu, end, why):
+    """The loader's own end of a run: RESULT, and end= of sluice.cfg, also before that has been read for the run."""
+    run = boot("--bare", "app=audit", end, qemu=qemu)
+    assert f"sluice: {why}" in run.text
+    want = {"app": "audit", "ok": "0", "stage": "loader", "err": "UNSUPPORTED", "verdict": "none"}
+    assert {key: run.result[key] for key in want} == want and run.status == 1, run.summary()

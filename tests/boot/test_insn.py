@@ -14,7 +14,7 @@ def plugin():
     return PLUGIN
 
 
-def count(folder, plugin, qemu):
+def count(folder, plugin, qemu, more=""):
     """Runs insn.S as firmware; what the plugin wrote, as {first word: [numbers by name]}, in order."""
     obj, rom = folder / "insn.o", folder / "insn.bin"
     source = sluice.ROOT / "tests/boot/insn.S"
@@ -23,7 +23,7 @@ def count(folder, plugin, qemu):
     out = folder / "counts"
     done = subprocess.run(
         [qemu, "-nodefaults", "-no-user-config", "-display", "none", "-machine", "q35", "-cpu", "max", "-accel", "tcg",
-         "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-bios", rom, "-plugin", f"{plugin},out={out},from=0"],
+         "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-bios", rom, "-plugin", f"{plugin},out={out},from=0{more}"],
         timeout=60, capture_output=True, text=True)
     assert done.returncode == 65, done.stderr
     lines = [line.split() for line in out.read_text().splitlines()]
@@ -42,6 +42,12 @@ def assert_exact(lines):
 @pytest.mark.each_qemu
 def test_counts_are_exact(folder, plugin, emulator):
     assert_exact(count(folder, plugin, emulator.path))
+
+
+def test_code_above_is_left_out(folder, plugin):
+    """below=: the firmware's code ends at 4 GiB, so that nothing of it is counted, and no marker of it is one."""
+    assert count(folder, plugin, "qemu-system-x86_64", ",below=0x1000") == []
+    assert_exact(count(folder, plugin, "qemu-system-x86_64", ",below=0x100000000"))
 
 
 def rows(text):

@@ -107,6 +107,22 @@ def test_unit_elsewhere(boot, mangle, folder, base, why):
     assert re.search(r"iommu1: VT-d 1\.0 at 0xfed90000", run.text) and "translation is on" in run.text
 
 
+def test_framebuffer_over_a_unit(mangle):
+    """The unit is a unit, and the screen is left out with a reason: nothing is drawn over registers."""
+    run = audited(mangle(["screen 0xfed90000"], "app=audit", qemu=["-device", "VGA"]))
+    assert "WARN map: the screen's framebuffer at 0xfed90000 is not touched: it overlaps the registers of something else" in run.text
+    assert "console: nothing is shown on the screen: its framebuffer lies over other registers" in run.text
+    assert re.search(r"iommu0: VT-d 1\.0 at 0xfed90000", run.text) and run.result["ok"] == "1", run.summary()
+
+
+@pytest.mark.parametrize("line, said", [("# both", True), ("dark 0", False)], ids=["two", "first-closed"])
+def test_two_screens(mangle, line, said):
+    """The one that the firmware's console is on is drawn on, and never one without a mode."""
+    run = audited(mangle([line], "app=audit", "access=read", qemu=["-device", "VGA", "-device", "ramfb"]))
+    assert "console: output goes to the screen, 800x600 pixels" in run.text, run.summary()
+    assert ("of 2 screens, this is one that the firmware's console is on; the others stay as they are" in run.text) == said
+
+
 def test_registers_in_ram(mangle):
     """I/O APIC, HPET and a UART at addresses of RAM: none is read or written there."""
     ioapic = table("APIC", struct.pack("<II", 0xFEE00000, 1) + struct.pack("<BBBBI", 0, 8, 0, 0, 1) +
@@ -173,6 +189,21 @@ def test_reset(mangle, lines, said):
     assert len(re.findall("^RESULT ", run.text, re.M)) == 1 and run.result["ok"] == "1", run.summary()
     assert said in run.text and "System halted" not in run.text and "no end within" not in run.text
     assert bool(said) == ("WARN power: the exception" in run.text)
+
+
+def test_load_file_2(mangle):
+    """The device that the loader came from has no file system, but hands out files: sluice.cfg in the loader's folder."""
+    run = audited(mangle(["loadfile2 sluice.cfg"], "app=audit", "access=read", "vfs=7"))
+    assert "boot: options from sluice.cfg by Load File 2: app=audit vfs=7" in run.text, run.summary()
+
+
+@pytest.mark.parametrize("how, said", [("hang", "the call had no end after 10 s"), ("fault", "an exception ended the call")],
+                         ids=["hang", "fault"])
+def test_set_variable(mangle, how, said):
+    """The variable that remembers the result: firmware that does not come back from the call costs neither RESULT nor the end."""
+    run = mangle([f"setvar {how}"], "app=audit")
+    assert run.status == 0 and run.results == 1 and run.result["ok"] == "1", run.summary()
+    assert f"WARN power: the firmware did not write the UEFI variable SluiceRun: {said}" in run.text
 
 
 def test_two_units_at_one_address(mangle, folder):

@@ -73,16 +73,42 @@ def test_no_interrupts_to_be_had(boot, words, qemu, why):
     boot("app=bursts", "vfs=1", *words, qemu=qemu).assert_not_ok(why)
 
 
-def test_medium_that_cannot_be_read(boot, images, folder):
+@pytest.mark.parametrize("app", ["bursts", "insn"])
+def test_medium_that_cannot_be_read(boot, images, folder, app):
     """An error status is told as one, with VF, block and status, and not as wrong data or a lost interrupt."""
     disk, rules = images.make("a")[0], folder / "rules"
-    rules.write_text('[inject-error]\nevent = "read_aio"\nerrno = "5"\nonce = "off"\n')
+    rules.write_text('[inject-error]\nevent = "read_aio"\niotype = "read"\nerrno = "5"\nonce = "off"\n')
     qemu = [*sluice.iommu(), *sluice.root_port("rp0", 1),
             *sluice.nvme_sriov("nvme0", "rp0", sluice.SERIAL, [f"blkdebug:{rules}:{disk}"], max_vfs=1)]
-    run = boot("--bare", "app=bursts", "vfs=1", f"scratch={sluice.SERIAL}", qemu=qemu)
-    run.assert_not_ok("load that stops and starts failed: device reported an error")
+    run = boot("--bare", f"app={app}", "vfs=1", "overwrite=1", f"scratch={sluice.SERIAL}", qemu=qemu)
+    run.assert_not_ok("failed: device reported an error", stage=app)
     assert run.result["err"] == "DEVICE" and "an interrupt is lost" not in run.text
-    assert re.search(r"WARN bursts: VF 0 0000:\S+, LBA 0x[0-9a-f]+: device reported an error \(status: .*Unrecovered Read Error", run.text)
+    said = {"bursts": r"WARN bursts: VF 0 0000:\S+, LBA 0x[0-9a-f]+: device reported an error \(status: .*Unrecovered Read Error",
+            "insn": r"FAIL medium: 0000:\S+ read, LBA 0x[0-9a-f]+: .*Unrecovered Read Error"}
+    assert re.search(said[app], run.text)
+
+
+def test_scratch_that_is_in_use(boot, images):
+    """A namespace with a partition table is not written, and a medium that is slow is told as such."""
+    disk = images.make("a")[0]
+    with disk.open("r+b") as file:
+        file.write(bytes(8192))
+        file.seek(512)
+        file.write(b"EFI PART" + bytes(64) + (2).to_bytes(8, "little") + (128).to_bytes(4, "little") * 2)
+        file.seek(1024)
+        file.write(b"a type of partition")
+    images.sums[disk] = images.sum(disk)
+    qemu = [*sluice.iommu(), *sluice.root_port("rp0", 1),
+            *sluice.nvme_sriov("nvme0", "rp0", sluice.SERIAL, [f"{disk},throttling.iops-total=80"], max_vfs=1)]
+    words = ["--bare", "vfs=1", f"scratch={sluice.SERIAL}"]
+    boot(*words, "app=isolate", qemu=qemu).assert_not_ok("it has a GPT with 1 partitions or more, so nothing was written", stage="isolate")
+    images.assert_untouched([disk])
+    run = boot(*words, "app=audit", "overwrite=1", qemu=qemu)
+    assert run.status == 0, run.summary()
+    assert "it has a GPT with 1 partitions or more, which is overwritten (overwrite=1)" in run.text
+    assert re.search(r"WARN medium: 0000:01:00\.1 answers slowly: the last 32 requests took 0\.\d s; ", run.text)
+    assert re.search(r"medium: \d+ of 1024 chunks of 4 KiB written on each VF after \d+ s, about \d+ s left", run.text)
+    assert "has made no progress" not in run.text
 
 
 @pytest.mark.each_qemu

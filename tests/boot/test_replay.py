@@ -80,7 +80,10 @@ def test_tables_with_madt():
 def test_amd_tables():
     for path in recorded("acpi", "*.IVRS.dat"):
         status, text, _ = replay(path)
-        assert status == 0 and "AMD's IOMMU" in text
+        bugs = re.findall(r"^finding: firmware bug ([a-z-]+)", text, re.M)
+        assert status == 0 and "IVHD type 10h: unit 0000:" in text
+        assert bugs == {"fwts-": ["range-no-end"] * 2 + ["ivmd-range-reversed"], "deskt": ["no-ioapic"] * ("f2a78m" in path.name)}.get(
+            path.name[:5], []), path.name
 
 
 def test_units():
@@ -802,6 +805,13 @@ def test_round_trip(boot, tmp_path):
     assert status == 0, error
     assert "the log has 2; this is the last that is whole" in text
     assert "1 other lines between" in text and "1 lines of kinds that are not known" in text
+    # A collector's time before each line; and a report behind it that was cut.
+    dated = "".join(f"Nov 28 16:02:01 node7 {line}\n" for line in [*report.log(noise).splitlines(), *cut.splitlines()])
+    status, text, error = try_log(tmp_path, dated)
+    assert status == 0, error
+    assert "what a collector put before each of its lines was left out" in text and text.endswith(": the same\n")
+    status, _, error = try_log(tmp_path, dated.replace("crc32=", "crc32 = "))
+    assert status == 2 and "has no end: the log is cut" in error
     for log, said in broken_logs(report):
         status, text, error = try_log(tmp_path, log)
         assert status == 2 and not text and said in error, said

@@ -2,6 +2,7 @@
 to do harm; and how the page comes out in Chromium where that is installed."""
 import copy
 import html.parser
+import json
 import os
 import pathlib
 import random
@@ -20,7 +21,7 @@ import report_log
 import sluice
 
 sys.path.insert(0, str(sluice.ROOT / "tools"))
-from reporting import changes, log, machine, page  # noqa: E402
+from reporting import changes, log, machine, page, summary  # noqa: E402
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 FINDING = ("id", "who", "read", "means", "os", "remedy")
@@ -110,6 +111,7 @@ def test_report(folder):
     assert "3 findings" in done.stdout and not done.stderr
     seen = asks_for_nothing(source)
     assert '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src' in source
+    assert "Maker Product" in seen.text and "S-77" in seen.text and "v1-2-g0123 of 2026-01-02T03:04:05Z" in seen.text
     assert seen.text.index("This machine holds its functions apart") < seen.text.index("QEMU TCG CPU version 2.5+")
     assert "1 error and 1 warning" in seen.text
     for row in report_log.FINDINGS:
@@ -123,7 +125,7 @@ def test_report(folder):
                   "0000:01:00.0: 6 of 8 VFs can be had, limited by BAR window (32 KiB missing)",
                   "25 forbidden requests were tried: 24 refused, 1 not enforced", "but 1 are not enforced on this machine",
                   "Device addresses of 48 bits, tables of 3 or 4 levels, pages of 4K 2M 1G, 1 fault record; queued invalidation",
-                  "no mapping that may be written (0x5)", "01:00.1 write 0x2000600000", "checksum right"):
+                  "not mapped for writing (0x5)", "01:00.1 write 0x2000600000", "checksum right"):
         assert words in seen.text, words
     for row in objects:
         if row["t"] == "group" and len(row["members"]) > 1:
@@ -159,6 +161,7 @@ def test_tree(folder):
     for words in ("VF 3 of 0000:01:00.0", "root port, bus 01", "root port, buses 02-05", "switch up, buses 03-05",
                   "switch down, bus 04", "[1b36:0010]", "[8086:10c9]"):
         assert words in tree, words
+    assert "Drive, serial number &lt;D-1&gt;" in source
     colours = re.findall(r'fill="(var\(--c\d\))"', tree)
     assert sorted(colours) == sorted(["var(--c0)"] * 3 + ["var(--c1)"] * 4)  # chipset and switch
     assert tree.count('class="alone"') == 16 - 7
@@ -176,7 +179,22 @@ def test_lines_that_belong_together(folder):
     cards = re.findall('<div class="group".*?</div>', source, re.S)
     assert [all(bdf in cards[1] for bdf in ("0000:03:00.0", "0000:03:01.0", "0000:04:00.0", "0000:05:00.0"))] == [True]
     seen = Page(source).text
-    assert "BME-AT-HANDOVER, 2 times" in seen and "another register" in seen and report_log.FINDINGS[0]["read"] in seen
+    assert "BME-AT-HANDOVER, at 2 places" in seen and "another register" in seen and report_log.FINDINGS[0]["read"] in seen
+
+
+def test_finding_of_many_functions(folder):
+    """67 functions with one finding: it counts once, three readings are seen at once, and the others when they are opened."""
+    objects = report_log.lines()
+    row = {**report_log.FINDINGS[0], "id": "STATE-BME", "severity": "warning"}
+    objects[-1:-1] = [{**row, "who": f"0000:10:{n // 8:02x}.{n % 8}", "read": f"register {n}"} for n in range(67)]
+    verdict = next(each for each in objects if each["t"] == "verdict")
+    verdict["warnings"] += 67
+    _, source = page_of(folder, objects)
+    seen = Page(source).text
+    assert "2 warnings (at 68 places)" in seen and "STATE-BME, at 67 places" in seen
+    before, rest = source[source.index("STATE-BME"):].split("<details>", 1)
+    assert before.count("<li>") == 3 and rest.startswith("<summary>and at 64 more places</summary>")
+    assert rest.split("</details>")[0].count("<li>") == 64
 
 
 def test_proof(folder):
@@ -270,7 +288,7 @@ def test_registers_of_all_phases(folder):
     assert 'class="pill off" title="scalable mode, bit 43">SMTS<' in part
 
 
-EVIL = "<script>alert(1)</script>\"'><img src=http://evil.example/>&\x1b[2J\u202e\ud800\x00"
+EVIL = "<script>alert(1);document.title='ran'</script>\"'><img src=http://evil.example/>&\x1b[2J\u202e\ud800\x00"
 
 
 def test_nothing_of_a_log_becomes_markup(folder):
@@ -293,12 +311,12 @@ def test_nothing_of_a_log_becomes_markup(folder):
     assert done.returncode == 0, done.stderr
     text = target.read_text()
     seen = asks_for_nothing(text)
-    assert "<script>alert(1)</script>" in seen.text, "shown as text"
+    assert EVIL[:40] in seen.text, "shown as text"
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e]", text)
     objects[-3]["severity"] = "error" + EVIL
     source.write_bytes(report_log.log(objects))
     done = tool("--compare", source, report_other(folder), "-o", target)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1, done.stderr
     asks_for_nothing(target.read_text())
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e]", done.stdout)
 
@@ -427,7 +445,7 @@ def test_damaged(folder, kind):
     source.write_bytes(text.encode())
     for command in ((source, "-o", target), ("--compare", source, report_other(folder))):
         done = tool(*command)
-        assert done.returncode == 1 and re.search(words, done.stderr) and len(done.stderr.splitlines()) == 1, done.stderr
+        assert done.returncode == (2 if "--compare" in command else 1) and re.search(words, done.stderr) and len(done.stderr.splitlines()) == 1, done.stderr
         assert "serial.log" in done.stderr
     assert not target.exists()
     if kind in ("cut", "line lost", "byte changed", "not JSON", "nested"):
@@ -455,12 +473,57 @@ def test_noise_in_between(folder):
     assert "2 lines of other output" in seen.text and "VF 3 of 0000:01:00.0" in target.read_text()
 
 
+PREFIXES = {
+    "ts": "Nov 28 16:02:{n:02} ",
+    "conserver": "[Sat Nov 28 16:02:{n:02} 2026]",
+    "journald": "Nov 28 16:02:{n:02} collector conserver[1234]: r1-node7: ",
+}
+
+
+@pytest.mark.parametrize("collector", PREFIXES)
+def test_prefixed(folder, collector):
+    """A collector that writes a time or a name before each line: the report is read, and checked, as without."""
+    lines = report_log.log(report_log.lines()).decode().split("\r\n")
+    lines.insert(20, "vtd_iova_to_slpte: error")
+    text = "".join(PREFIXES[collector].format(n=n % 60) + line + "\r\n" for n, line in enumerate(lines))
+    report, plain = log.read(text.encode()), log.read(report_log.log(report_log.lines()))
+    assert report.lines == plain.lines and len(report["finding"]) == 3
+    notes = " ".join(report.notes)
+    assert "something stands before each" in notes and "1 lines of other output" in notes
+    both = [(each, machine.Machine(each)) for each in (plain, report)]
+    assert not changes.changes(*both)
+    for broken, words in ((text.replace("0xfed90000", "0xfed91000", 1), "crc32 is"),
+                          (re.sub(r".*END SLUICE.*\r\n", "", text), "no line .END"),
+                          (re.sub(r".*BEGIN SLUICE.*\r\n", "", text), "no report in it")):
+        with pytest.raises(log.Broken, match=words):
+            log.read(broken.encode())
+
+
+def test_last_whole_one_counts(folder):
+    """Of a log whose last report is cut, an earlier whole one is used, and that is said; --partial shows the last."""
+    first, second = (report_log.between(report_log.lines(vfs=n)) for n in (1, 4))
+    cut = second[: second.index('{"t":"case"')]
+    source, target = folder / "serial.log", folder / "serial.html"
+    for text, number in ((first + cut, 1), (cut + first + cut + cut, 2)):
+        source.write_text(text, newline="")
+        done = tool(source)
+        assert done.returncode == 0, done.stderr
+        assert f"this is number {number}, the last that is whole: of the last, the report is cut" in done.stderr
+        assert "VF 3 of 0000:01:00.0" not in target.read_text() and "not whole" not in target.read_text()
+        done = tool(source, "--partial")
+        assert done.returncode == 0 and "VF 3 of 0000:01:00.0" in target.read_text()
+    source.write_text(cut + cut, newline="")
+    assert "the report is cut" in tool(source).stderr
+
+
 def test_usage(folder):
     source = folder / "report.html"
     source.write_bytes(report_log.log(report_log.lines()))
     before = source.read_bytes()
     assert "is the log itself" in tool(source).stderr and source.read_bytes() == before
-    assert tool().returncode == 2 and tool("--compare", source).returncode == 2
+    for words in ((), ("--compare", source), ("--compare", source, folder / "nowhere.log"), ("--summary", source), (source, "--json"),
+                  ("--summary", folder / "nowhere"), ("--summary", folder, "--partial"), (source, "--summary", folder)):
+        assert tool(*words).returncode == 2, words
     assert "usage: tools/report LOG" in tool("--help").stdout
     done = tool(folder / "nowhere.log")
     assert done.returncode == 1 and "cannot be read: No such file" in done.stderr
@@ -474,7 +537,7 @@ def test_nothing_of_the_users_is_replaced(folder):
     target.write_text("<!DOCTYPE html>\n<p>years of work</p>\n")
     before = target.read_bytes()
     done = tool(source)
-    assert done.returncode == 1 and "is no page of tools/report: name a file with -o" in done.stderr
+    assert done.returncode == 1 and "is no page of tools/report: name another file with -o" in done.stderr
     assert target.read_bytes() == before
     assert tool(source, "-o", target).returncode == 0 and target.read_bytes() != before
     assert tool(source).returncode == 0, "a page of ours"
@@ -518,15 +581,18 @@ def test_compare(folder):
     next(row for row in after if row.get("id") == "GROUP-SHARED").update(severity="info")
     kind["verdict"][0].update(errors=0, warnings=1)
     kind["run"][0]["firmware"] = "EDK II 2"
+    kind["machine"][0].update(bios_version="1.24", time="2026-03-01T00:00:00")
+    next(row for row in kind["fn"] if "serial" in row)["serial"] = "D-2"
     for path, objects in zip(paths, (before, after)):
         path.write_bytes(report_log.log(objects))
     done = tool("--compare", *paths, "-o", folder / "compared.html")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1, done.stderr
     assert done.stdout.startswith(f"before: {paths[0]}\nafter:  {paths[1]}\n")
-    sections = dict(re.findall(r"^([\w -]+):\n((?:  .*\n)+)", done.stdout, re.M))
+    sections = dict(re.findall(r"^([\w, ()-]+):\n((?:  .*\n)+)", done.stdout, re.M))
     want = {
+        "which machine, which Sluice (not counted as a difference)": ["  ~ serial number of 0000:01:00.0: <D-1> -> D-2"],
         "verdict": ["  ~ errors: 1 -> 0"],
-        "machine": ["  ~ firmware: EDK II -> EDK II 2"],
+        "machine": ["  ~ BIOS version: 1.23 -> 1.24", "  ~ firmware: EDK II -> EDK II 2"],
         "findings": [
             "  - error: TRANSLATION-OFF at iommu0: translation was off",
             "  + warning: RMRR-OVERLAP at DMAR+0x48: two RMRRs overlap",
@@ -552,6 +618,7 @@ def test_compare(folder):
         "proof": ["  ~ VF1 read unmapped page: refused -> SUCCEEDED"],
         "latency": [r"  ~ VF2, 32 in flight, mode=poll, iommu=on: median "],
     }
+    sections["latency"] = sections.pop("latency (not counted as a difference)")
     assert sections.keys() == want.keys()
     for name, starts in want.items():
         lines = sections[name].splitlines()
@@ -576,6 +643,131 @@ def test_groups_renumbered(folder):
     second.write_bytes(report_log.log(objects))
     text = tool("--compare", first, second).stdout
     assert "  - 0000:01:00.4 VF 3 of 0000:01:00.0" in text and "\ngroups:" not in text
+
+
+def test_compare_by_program(folder):
+    """--json says what the text and the exit status say; what two runs never have in common is no difference."""
+    first, second = folder / "a.log", folder / "b.log"
+    objects = report_log.of_machine(1, 0)
+    first.write_bytes(report_log.log(objects))
+    objects = [report_log.vary(row, "latency") for row in objects]
+    objects[1] = dict(report_log.identity(2, 0))
+    second.write_bytes(report_log.log(objects))
+    done = tool("--compare", first, second)
+    assert done.returncode == 0 and "serial number: SN00001 -> SN00002" in done.stdout, done.stderr
+    assert done.stdout.count("(not counted as a difference):") == 2 and done.stdout.endswith("\nno other difference\n")
+    done = tool("--compare", first, second, "--json")
+    said = json.loads(done.stdout)
+    assert done.returncode == 0 and said["alike"] is True and not any(each["counted"] for each in said["changes"])
+    objects[1]["bios_version"] = "2"
+    second.write_bytes(report_log.log(objects))
+    done = tool("--compare", first, second, "--json")
+    said = json.loads(done.stdout)
+    assert done.returncode == 1 and said["alike"] is False and said["before"] == str(first)
+    assert [(each["section"], each["text"]) for each in said["changes"] if each["counted"]] == [("machine", "BIOS version: 1.2.3 -> 2")]
+
+
+def test_compare_with_a_kept_report(folder):
+    """Nothing in a kept report is judged, so the comparison is about what it has: no finding is called new."""
+    whole, kept = folder / "whole.log", folder / "kept.txt"
+    whole.write_bytes(report_log.log(report_log.lines()))
+    objects = report_log.kept(report_log.lines())
+    kept.write_bytes(report_log.log(objects))
+    for paths in ((kept, whole), (whole, kept)):
+        done = tool("--compare", *paths)
+        assert done.returncode == 0 and done.stdout.endswith("\nno difference\n"), done.stdout
+        assert f"kept.txt was kept by the loader (keep=1) and is not judged yet: make replay LOG={kept}" in done.stdout
+    kept.write_bytes(report_log.log([report_log.vary(row, "unit") for row in objects]))
+    done = tool("--compare", kept, whole)
+    assert done.returncode == 1 and "at hand-over by UEFI: GSTS TES 1 -> 0" in done.stdout and "findings:" not in done.stdout
+    done = tool(kept, "-o", folder / "kept.html")
+    seen = asks_for_nothing((folder / "kept.html").read_text())
+    assert seen.text.count("make replay LOG=kept.txt") == 3 and "The report has none" not in seen.text
+
+
+# --- many reports
+
+def test_summary(folder):
+    """500 machines of three models: each file is read once, none is dropped, and who differs is named with what differs."""
+    report_log.fleet(folder, 500)
+    (folder / "serial.html").write_text(page.START)
+    (folder / "empty.log").touch()
+    (folder / "dangling.log").symlink_to("nowhere")
+    os.mkfifo(folder / "pipe")
+    reads, read = [], summary.read
+    summary.read = lambda path: reads.append(path) or read(path)
+    try:
+        found = summary.Summary(folder)
+    finally:
+        summary.read = read
+    assert len(reads) == len(set(reads)) == 503
+    assert (found.files, len(found.machines), len(found.unusable), found.pages) == (502, 485, 17, 1)
+    bad = {f"rack{n // 40:02}/node{n:03}.log" for n in range(500) if n % 100 in report_log.BAD}
+    assert {name for name, _ in found.unusable} == bad | {"empty.log", "dangling.log"}
+    assert [(model.name, model.firmware) for model in found.models] and {(model.name, model.firmware) for model in found.models} == {
+        (f"{maker} {product}", f"{version} (01/02/2026)") for maker, product, version in report_log.MODELS}
+    differ = {each.name: each.differs for each in found.machines if each.differs}
+    assert differ.keys() == {f"rack{n // 40:02}/node{n:03}.log" for n in range(500) if n % 100 in report_log.DIFFERENT}
+    assert differ["rack00/node007.log"] == [
+        ("findings", "GROUP-SHARED at 0000:03:00.0", "warning", "not found"),
+        ("findings", "RMRR-OVERLAP at 0000:03:00.0", "not found", "error")]
+    assert differ["rack00/node019.log"] == [("IOMMU units at hand-over", "0xfed90000 GSTS", "0x0", "0xc0000000 TES RTPS")]
+    assert differ["rack00/node031.log"] == [("functions later", "0000:04:00.0 DMA on after ExitBootServices", "yes", "no")]
+    assert ("error", "RMRR-OVERLAP", 5) in found.findings() and sum(each.kept for each in found.machines) == 5
+    for how in (summary.as_text, summary.as_page):
+        assert "node007.log" in how(found) and "RMRR-OVERLAP" in how(found)
+    text = summary.as_text(found)
+    assert all(name in text for name in bad) and "5 of them kept by the loader and not judged yet" in text
+    assert max(len(line) for line in text.splitlines() if ": no report" not in line) < 260
+    asks_for_nothing(summary.as_page(found))
+    said = json.loads(json.dumps(summary.as_json(found)))
+    assert sum(len(model["machines"]) for model in said["models"]) == 485 and not said["alike"] and len(said["unusable"]) == 17
+
+
+def test_summary_by_program(folder):
+    """The exit status: all alike, some not, nothing to read."""
+    report_log.fleet(folder, 3)
+    done = tool("--summary", folder, "-o", folder / "fleet.html")
+    assert done.returncode == 0 and "3 files: 3 reports; every file could be used" in done.stdout, done.stderr
+    report_log.fleet(folder, 10)
+    done = tool("--summary", folder, "--json", "-o", folder / "fleet.html")
+    said = json.loads(done.stdout)
+    assert done.returncode == 1 and said["reports"] == 9 and len(said["unusable"]) == 1
+    assert "1 page of tools/report left out" in tool("--summary", folder).stdout
+    source = folder / "rack00/node001.log"
+    before = source.read_bytes()
+    done = tool("--summary", folder, "-o", source)
+    assert done.returncode == 2 and "name another file" in done.stderr and source.read_bytes() == before
+    (folder / "none").mkdir()
+    (folder / "none/a.log").write_text("nothing")
+    done = tool("--summary", folder / "none")
+    assert done.returncode == 2 and "a.log: no report in it" in done.stdout
+
+
+def evil_fleet(folder):
+    """Every text of every line of every report wants to be HTML, a script or a terminal escape; so do the files' names."""
+    for n in range(4):
+        objects = report_log.of_machine(n, 0)
+        for row in objects:
+            for name, value in row.items():
+                if name != "t" and isinstance(value, str) and not re.fullmatch(r"0x[0-9a-f]*|[0-9a-f]{64,}|0000:[\w:.]+|entry|left|now", value):
+                    row[name] = (EVIL if n else "") + value + (EVIL if n == 3 else "")
+                if name in ("members", "missing"):
+                    row[name] = [*value, EVIL]
+        objects.append({"t": "fn", "bdf": EVIL, "bme_entry": 1, "bme_left": n % 2})
+        (folder / f"<img src=x onerror='document.title=1'>{n}.log").write_bytes(report_log.log(objects))
+    (folder / "<script>document.title=1<\\script>.log").write_text("BEGIN SLUICE REPORT v=1\n" + EVIL.replace("\ud800", ""))
+
+
+def test_summary_of_hostile_reports(folder):
+    evil_fleet(folder)
+    target = folder / "out.html"
+    done = tool("--summary", folder, "-o", target)
+    assert done.returncode == 1, done.stderr
+    seen = asks_for_nothing(target.read_text())
+    assert "<script>" in seen.text, "shown as text"
+    for text in (target.read_text(), done.stdout, tool("--summary", folder, "--json").stdout):
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e]", text)
 
 
 # --- real machines, as lspci -xxxx recorded them
@@ -658,6 +850,14 @@ def test_of_a_boot(boot, folder):
     done = tool(source)
     assert done.returncode == 0, done.stderr
     kept = target.read_text()
+    assert kept.count("make replay LOG=serial.log") >= 3 and "The report has none." not in kept
+    status, judged, error = sluice.replay(source)
+    assert status == 0, error
+    assert "it is judged here for the first time" in judged and re.search(r"^audit: [1-9]\d* findings$", judged, re.M)
+    assert "against the log" not in judged and " GROUP-MULTI " in judged and "\ngroup " in judged
+    (folder / "whole.log").write_text(run.text)
+    done = tool("--compare", source, folder / "whole.log")
+    assert done.returncode == 0 and "not judged yet" in done.stdout and done.stdout.endswith("\nno difference\n"), done.stdout
     assert "Kept by the loader" in kept and all(
         f">{bdf}</text>" in kept for bdf in drawn if bdf not in ("0000:01:00.1", "0000:01:00.2")
     )
@@ -749,4 +949,25 @@ def test_in_chromium(folder):
     assert dom.count('class="finding ') == len(report_log.FINDINGS)
     assert all(f">{bdf}</text>" in dom for bdf in report_log.machine())
     assert dom.count("<polyline ") == 4 and dom.count('<svg class="strip" role') == 5
+    shutil.rmtree(folder / "profile", ignore_errors=True)
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed (300 MB, optional: docs/testing.md)")
+def test_hostile_reports_in_chromium(folder):
+    """What is in hostile reports runs nothing and asks for nothing, on the page of one and on that of all. A page that does
+    is seen to."""
+    (folder / "logs").mkdir()
+    evil_fleet(folder / "logs")
+    first = next((folder / "logs").glob("*3.log"))
+    one, every, control = (folder / name for name in ("one.html", "every.html", "control.html"))
+    assert tool(first, "-o", one).returncode == 0 and tool("--summary", folder / "logs", "-o", every).returncode == 1
+    control.write_text('<title>asked</title><script>document.title="ran"</script><img src="http://evil.example/x.png">')
+    with Proxy() as proxy:
+        for path in (one, every):
+            dom = chromium(folder, proxy, "--dump-dom", path)
+            assert "<script" not in dom and "<img" not in dom and "&lt;script&gt;" in dom
+            assert re.search(r"<title>Sluice: [^<]*</title>", dom)
+        assert not proxy.asked
+        assert "<title>ran</title>" in chromium(folder, proxy, "--dump-dom", control)
+        assert any("evil.example" in line for line in proxy.asked)
     shutil.rmtree(folder / "profile", ignore_errors=True)

@@ -15,11 +15,20 @@ def test_person(console):
     c = console("vfs=4", deadline=300)
     help_text = c("help")
     for name in ("lspci", "groups", "sriov", "vf", "iommu", "dmar", "walk", "faults", "isolate", "audit", "bench", "load", "log",
-                 "acpi", "cpus", "mem", "options", "time", "reboot", "poweroff"):
+                 "acpi", "cpus", "mem", "options", "time", "reboot", "poweroff", "nvme", "clear", "size"):
         assert re.search(rf"^  {name} ", help_text, re.M), name
         one = c(f"help {name}")
         assert one.startswith(name) and "eg: " + name in one
-    assert "no such command" in c("help frob") and "no such command" in c("frob")
+    assert "no such command" in c("help frob") and "no such command; help lists all" in c("frob")
+    assert "did you mean lspci?" in c("lpsci") and c("?") == help_text and "poweroff or reboot" in c("exit")
+    assert 'serial sluice-scratch, firmware' in c("nvme") and "0000:01:00.0 Non-Volatile" in c("dmesg pci")
+    assert all(len(line) <= 80 for line in c("log").splitlines()), "long lines are folded"
+    c.keys("size\r")  # the terminal is asked where its last cell is, and answers
+    c.expect("\x1b[6n")
+    c.keys("\x1b[43;132R")
+    c.expect("132 columns, 43 rows")
+    c.expect(sluice.PROMPT)
+    assert "80 columns, 24 rows" in c("size 80x24") and "usage: size" in c("size 80")
     assert "usage: walk BDF ADDRESS" in c("walk")
     assert "usage" in c("a b c d e f g h i") or "no such command" in c("a b c d e f g h i")
     assert all(len(line) <= 80 for line in help_text.splitlines())
@@ -30,7 +39,7 @@ def test_person(console):
     c.expect("since firmware handed over")
     c.expect(sluice.PROMPT)
     c.keys("i\t")
-    c.expect("iommu  isolate")
+    c.expect("iommu  ivrs  isolate")
     c.expect(sluice.PROMPT + "i")
     c.keys("o\t\x03")
     c.expect("ommu ^C")
@@ -127,7 +136,8 @@ def test_person(console):
     assert c.poweroff() == 0
     seen = c.log.read_text()
     assert "RESULT v=1 app=shell ok=1" in seen
-    assert "\x1b" not in seen[seen.index("Sluice: PCIe"):], "an escape sequence was sent"
+    sent = seen[seen.index("Sluice: PCIe"):].replace("\x1b7\x1b[999;999H\x1b[6n\x1b8", "", 1)  # size
+    assert "\x1b" not in sent, "an escape sequence was sent"
 
 
 def free_pages(c):
@@ -200,8 +210,14 @@ def test_look(console):
 
 @pytest.mark.needs("device:igb")
 def test_no_iommu(console):
-    """A machine without: the console comes up and says so."""
-    c = console("--bare", qemu=["-device", "pcie-root-port,id=rp0,chassis=1,slot=1", "-device", "igb,bus=rp0,romfile="])
+    """A machine without one that is driven: the console comes up and says so. Its IVRS table is shown and judged."""
+    table = ["-acpitable", f"file={sluice.ROOT / 'tests/data/ivrs/good.bin'}"]
+    c = console("--bare", qemu=[*table, "-device", "pcie-root-port,id=rp0,chassis=1,slot=1", "-device", "igb,bus=rp0,romfile="])
+    ivrs = c("ivrs")
+    assert "030 IVHD type 10h: unit 0000:00:00.2 at 0xfd300000" in ivrs and "I/O APIC 33 as 00:14.0, data 0xd7" in ivrs
+    assert "firmware bug unit-absent@0x78" in ivrs and "(docs/amd.md explains each)" in ivrs
+    assert "IVMD 0 0x7d900000..0x7d9fffff" in ivrs and "for no function" in ivrs
+    assert "0000: 49 56 52 53 " in c("ivrs raw")
     assert "there is no DMAR table" in c("dmar") and "translation is not on" in c("iommu")
     assert "translation is not on" in c("faults") and "translation is not on" in c("isolate")
     assert "there is no unit" in c("walk 00:1f.2 0")
@@ -282,3 +298,17 @@ def test_lspci(console, folder, extra):
         same_text(c(f"lspci {words}"), sluice.pciutils(dump, *words.split()))
     assert "usage" in c("lspci -t -s 1:") and "usage" in c("lspci -q")
     assert c.poweroff() == 0
+
+
+def test_key_ends_the_timed_phase(console):
+    """What a terminal sends by itself does not; q does, and the run goes on with what was measured."""
+    c = console("app=demo", "vfs=2", "seconds=600", deadline=300, until="timed: random")
+    c.keys("\x1b[24;80R")  # an answer to the firmware's question where the cursor is
+    c.expect("timed: 10 of 600 s; q, Esc or Ctrl-C ends this phase")
+    c.keys("q")
+    c.expect("timed: a key ended this phase after 1")
+    c.expect("verdict: every result was correct; all 8 forbidden accesses were refused")
+    c.expect("stopped=1")
+    c.expect(pexpect.EOF)
+    c.child.close()
+    assert c.child.exitstatus == 0

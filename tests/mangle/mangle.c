@@ -108,6 +108,49 @@ static bool options_command(const char *command, struct words *w)
 	return true;
 }
 
+/* loadfile2 FILE: Sluice comes from a device that is no volume, as \\boot\\x64.efi, and has FILE as
+ * sluice.cfg beside it: UEFI §13.2. */
+static EFI_HANDLE file_device;
+static uint8_t *device_file;
+static uint64_t device_file_size;
+static const CHAR16 boot_file[] = u"\\boot\\x64.efi", config_file[] = u"\\boot\\sluice.cfg";
+static uint8_t file_path[4 + sizeof boot_file + 4];
+
+static EFI_STATUS EFIAPI load_file(EFI_LOAD_FILE_PROTOCOL *this, EFI_DEVICE_PATH *path, BOOLEAN boot_policy,
+				   UINTN *size, VOID *to)
+{
+	const uint8_t *node = (const uint8_t *)path;
+	UINTN room = *size;
+	(void)this;
+	if (boot_policy)
+		return EFI_UNSUPPORTED;
+	if (node[0] != 4 || node[1] != 4 || node[2] != 4 + sizeof config_file || node[3] ||
+	    memcmp(node + 4, config_file, sizeof config_file) || node[node[2]] != 0x7f)
+		return EFI_NOT_FOUND;
+	*size = device_file_size;
+	if (!to || room < device_file_size)
+		return EFI_BUFFER_TOO_SMALL;
+	memcpy(to, device_file, device_file_size);
+	return EFI_SUCCESS;
+}
+
+static bool file_command(const char *command, struct words *w)
+{
+	static EFI_GUID guid = {0x4006c0c1, 0xfcb3, 0x403e, {0x99, 0x6d, 0x4a, 0x6c, 0x87, 0x24, 0xe0, 0x6d}};
+	static EFI_LOAD_FILE_PROTOCOL protocol = {load_file};
+	char name[80];
+	if (strcmp(command, "loadfile2") || !word_text(w, name, sizeof name))
+		return false;
+	device_file = mangle_file(name, &device_file_size);
+	memcpy(file_path, (const uint8_t[]){4, 4, 4 + sizeof boot_file, 0}, 4);
+	memcpy(file_path + 4, boot_file, sizeof boot_file);
+	memcpy(file_path + 4 + sizeof boot_file, (const uint8_t[]){0x7f, 0xff, 4, 0}, 4);
+	if (!device_file ||
+	    efi_bs->InstallProtocolInterface(&file_device, &guid, EFI_NATIVE_INTERFACE, &protocol))
+		say("mangle: there is no Load File 2\n");
+	return true;
+}
+
 static void do_line(char *line)
 {
 	struct words w = {line};
@@ -115,7 +158,7 @@ static void do_line(char *line)
 	if (!word_text(&w, command, sizeof command) || command[0] == '#')
 		return;
 	if (!acpi_command(command, &w) && !memory_command(command, &w) && !device_command(command, &w) &&
-	    !options_command(command, &w))
+	    !options_command(command, &w) && !file_command(command, &w))
 		say("mangle: what is %s?\n", command);
 }
 
@@ -154,6 +197,10 @@ static EFI_STATUS start(EFI_HANDLE self, EFI_HANDLE device)
 		return s;
 	}
 	image->DeviceHandle = device;
+	if (file_device) {
+		image->DeviceHandle = file_device;
+		image->FilePath = (EFI_DEVICE_PATH *)file_path;
+	}
 	if (option_bytes) {
 		image->LoadOptions = options;
 		image->LoadOptionsSize = (UINT32)option_bytes;

@@ -2,19 +2,26 @@
 /* sluice.cfg: what each option means, values of up to SIZE bytes, keys of up to KEY, in every state of the options before
  * CHECKS: nothing outside is read or written; each option keeps to its range, also where a value is wrong; a key finds its own option or there is an error
  * SOURCES:
- * UNWIND: 13 --unwindset step.0:14,look_up.0:27,option.0:27,ended.0:13,choice.0:11,memcmp.0:10,strlen.0:14 --object-bits 11
- * CASES: 3
+ * UNWIND: 13 --unwindset step.0:9,look_up.0:45,option.0:45,ended.0:13,choice.0:12,memcmp.0:10,strlen.0:14 --object-bits 11
+ * CASES: 8
  * EDIT: boot/config.c | char list[96] | char list[3] | the list in a message is cut short
- * EDIT: boot/config.c | char list[192] | char list[3] | likewise
+ * EDIT: boot/config.c | char list[256] | char list[3] | likewise
  * EDIT: boot/config.h | char scratch[24] | char scratch[6] | room for a short serial number
+ * EDIT: boot/config.h | char address[96] | char address[6] | likewise
+ * EDIT: boot/config.h | char log[72] | char log[6] | likewise
  * EDIT: boot/config.c | while (v.n)\n\t\tunit_option | if (v.n)\n\t\tunit_option | one step of a list, from any state
  * EDIT: boot/config.c | for (bool more = true; more;) | for (bool more = true; more; more = false) | likewise
+ * EDIT: boot/config.c | \tcfg->provers = 0;\n\tfor | \tfor | likewise
+ * EDIT: boot/config.c | \t} while (v.n && !cfg->error.line); | \t} while (0); | likewise
+ * EDIT: boot/config.c | else if (!function_of(one, &cfg->prover | else if (!some_function(one, &cfg->prover | an address is read by itself
+ * EDIT: boot/config.c | static void read_prove( | static bool some_function(struct word w, bdf_t *out);\nstatic void read_prove( | likewise
  * EDIT: boot/config.c | \t\t\tset(cfg, at, &options[i], v) | \t\t\tfound(cfg, at, &options[i], v) | a key is looked up by itself
  * EDIT: boot/config.c | static void option( | static void found(struct config *cfg, const struct cursor *at, const struct option *o, struct word v);\nstatic void option( | likewise
  * SEED: boot/config.c | else if (x < min || x > max) | else if (x < min) | a number above its range is taken
- * SEED: boot/config.c | bool good = v.n < sizeof cfg->scratch; | bool good = v.n <= sizeof cfg->scratch; | a serial number takes the place of the NUL behind it
+ * SEED: boot/config.c | bool good = v.n < room; | bool good = v.n <= room; | a serial number takes the place of the NUL behind it
  * SEED: boot/config.c | if (cfg->consoles == CONFIG_CONSOLES) { | if (cfg->consoles > CONFIG_CONSOLES) { | one console more is kept than there is room for
  * SEED: boot/config.c | else if (cfg->iommu_skips == CONFIG_SKIPS) | else if (cfg->iommu_skips > CONFIG_SKIPS) | so is one unit
+ * SEED: boot/config.c | if (cfg->provers == CONFIG_PROVERS) | if (cfg->provers > CONFIG_PROVERS) | so is one function that may attack
  * SEED: boot/config.c | (out->mmio || out->addr <= 0xfff8) | (out->mmio || out->addr <= 0xffff) | a UART's ports go beyond the last
  * SEED: boot/config.c | *bytes = o->min; | ; | a block that is no whole page stays
  * SEED: boot/config.c | if (cfg->mode != WAIT_POLL && cfg->queues > 1) | if (cfg->mode == WAIT_IRQ && cfg->queues > 1) | interrupts go with several queues
@@ -49,6 +56,15 @@ int fmt_print(char *buf, size_t n, const char *fmt, ...)
 	return wanted;
 }
 
+/* What function_of() may do, which step() calls. */
+static bool some_function(struct word w, bdf_t *out)
+{
+	(void)w;
+	assert(__CPROVER_w_ok(out, sizeof *out));
+	out->rid = (uint16_t)any_u32();
+	return any_u32() & 1;
+}
+
 static bool ended(const char *s, size_t n)
 {
 	bool end = false;
@@ -69,16 +85,19 @@ static bool sound(const struct config *c)
 	       c->qd <= 256 && c->seconds >= 1 && c->seconds <= 86400 && c->passes >= 1 &&
 	       c->passes <= 1000000 && c->ops >= 1 && c->ops <= 1000000000 && c->ms >= 1 && c->ms <= 60000 &&
 	       c->batch <= 256 && c->writes <= 100 && c->seed >= 1 && c->block >= 4096 &&
-	       c->block <= 131072 && (c->block & 4095) == 0 && c->device <= DEVICE_QAT &&
-	       c->app <= APP_TOUR && c->access <= ACCESS_READ && c->mode <= WAIT_ADAPTIVE &&
+	       c->block <= 131072 && (c->block & 4095) == 0 && c->device <= DEVICE_IGB && c->mailbox <= 1 &&
+	       c->app <= APP_ECHO && c->access <= ACCESS_READ && c->mode <= WAIT_ADAPTIVE &&
 	       (c->mode == WAIT_POLL || c->queues == 1 || c->error.line) && c->end <= END_QEMU &&
 	       c->term <= TERM_DUMB && c->order <= ORDER_SEQ && c->doorbell <= DOORBELL_SHADOW &&
-	       c->iommu <= CONFIG_IOMMU_PT && c->json <= 1 && c->keep <= 1 && c->iommu_igfx_off <= 1 &&
-	       (c->gen == 0 || c->gen == 2 || c->gen == 4) &&
+	       c->iommu <= CONFIG_IOMMU_PT && c->json <= 1 && c->keep <= 1 && c->menu <= 60 &&
+	       c->screen <= 1 && c->remember <= 1 && c->privacy <= 1 && c->overwrite <= 1 &&
+	       c->usb <= USB_OFF && c->prove <= PROVE_LISTED && c->provers <= CONFIG_PROVERS &&
+	       c->iommu_igfx_off <= 1 && (c->gen == 0 || c->gen == 2 || c->gen == 4) &&
 	       (c->baud == 0 || c->baud == 9600 || c->baud == 19200 || c->baud == 38400 || c->baud == 57600 ||
 		c->baud == 115200) &&
 	       c->iommu_skips <= CONFIG_SKIPS && c->consoles <= CONFIG_CONSOLES &&
-	       ended(c->scratch, sizeof c->scratch);
+	       ended(c->scratch, sizeof c->scratch) &&
+	       ended(c->address, sizeof c->address) && ended(c->log, sizeof c->log);
 }
 
 static unsigned picked = ARRAY_LEN(options);
@@ -115,23 +134,27 @@ static void cut_one(struct word v)
 	assert(w.n == v.n || v.p[w.n] == ',');
 }
 
-/* CASE 0 and 1: half of the options each; 2: one step of a list, and how a key is looked up. */
+/* CASE 0 to 5: a sixth of the options each; 6: one step of a list, a function's address, and how a key is
+ * looked up. */
 static void step(struct config *cfg, const struct cursor *at, struct word v)
 {
+	bdf_t fn;
 	unsigned which = any_u32();
-	for (unsigned o = CASE; CASE < 2 && o < ARRAY_LEN(options); o += 2)
+	for (unsigned o = CASE; CASE < 6 && o < ARRAY_LEN(options); o += 6)
 		if (which == o)
 			set(cfg, at, &options[o], v);
-	if (CASE < 2)
+	if (CASE < 6)
 		return;
-	if (which == 0)
+	if (CASE == 7)
+		look_up(cfg, at, v);
+	else if (which == 0)
 		(void)add_console(cfg, at, v);
 	else if (which == 1)
 		unit_option(cfg, at, v);
 	else if (which == 2)
 		cut_one(v);
-	else
-		look_up(cfg, at, v);
+	else if (which == 3 && function_of(v, &fn))
+		assert(v.n >= 5);
 }
 
 int main(void)

@@ -11,9 +11,8 @@
  */
 /* clang-format on */
 #define LEVELS 2
-#include "tests/prove/iopt.h"
+#include "tests/prove/iopt_ranges.h"
 
-/* A range at one place, with some kinds of pages; the rest is any. */
 static void call(unsigned from, unsigned n, unsigned page_level)
 {
 	struct iopt pt;
@@ -33,14 +32,4 @@ static void call(unsigned from, unsigned n, unsigned page_level)
 	iopt_free(&pt, &g); /* as after the invalidation */
 	assert_sound(&pt);
 	assert_walk(&pt, at);
-}
-
-int main(void)
-{
-	unsigned i = 0;
-	for (unsigned from = 0; from < PAGES; from++)
-		for (unsigned n = 1; n <= PAGES - from; n++)
-			if (i++ == CASE / 2)
-				call(from, n, CASE % 2 ? 2 : 1);
-	return 0;
 }

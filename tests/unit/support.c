@@ -22,6 +22,8 @@ uint64_t now_us(void)
 
 void delay_us(uint64_t us)
 {
+	if (support_meanwhile)
+		support_meanwhile();
 	clock_us += us;
 }
 

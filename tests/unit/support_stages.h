@@ -5,7 +5,7 @@
 
 #define WINDOW       0x2000000000ull
 #define BLOCK_PHYS   0x100000000ull /* of VF 0's block; the others' follow it */
-#define STAGES_VFS   4u
+#define STAGES_VFS   12u
 #define STAGES_FIRST 0x101 /* requester ID of VF 0 */
 
 extern struct machine mach;

@@ -375,14 +375,15 @@ static void test_broken_proof(void **state)
 		assert_int_equal(find("PROOF-BROKEN")->severity, AUDIT_ERROR);
 		assert_string_equal(judge().proof, "broken");
 		v = judge();
-		assert_true(!v.ok && !v.proved && v.errors == 1);
+		assert_true(!v.ok && !v.proved && v.errors == 1 && !v.against);
 		assert_null(strstr(v.text, "no DMA was tried"));
 		said[0] = 0;
 		report_page(&result, 1, 2, take_text);
-		assert_non_null(strstr(said, in->cases.n ? " proof      BROKEN: 1 of 1 refused\n"
+		assert_non_null(strstr(said, in->cases.n ? " proof      BROKEN: 1 of 1 refused; by PF\n"
 							 : " proof      BROKEN: 0 of 0 refused\n"));
 		assert_non_null(strstr(
-			said, " FAIL       not safe to assign devices to others; the proof broke off after"));
+			said,
+			" NOT JUDGED not all of this machine could be judged; the proof broke off after"));
 	}
 	in->cases.tried[0].outcome = CASE_SUCCEEDED;
 	in->cases.n = 1;
@@ -554,13 +555,16 @@ static void test_json_lines(void **state)
 {
 	uint32_t crc;
 	(void)state;
+	static const struct boot_nvme drives[] = {{.rid = 0x100, .serial = "S7", .model = "Drive"}};
+	in->nvme = drives;
+	in->nvmes = 1;
 	static const char *const want[] = {
 		"{\"t\":\"run\",\"v\":1,\"app\":\"audit\",\"cpu\":\"Model\",\"vendor\":\"GenuineIntel\",\"apicids\":4,",
 		"\"secure_boot\":\"off\",\"firmware\":\"Maker '1'?\",",
 		"{\"t\":\"table\",\"sig\":\"DMAR\",\"addr\":\"0x7f000000\",\"len\":96,\"off\":0,\"hex\":\"444d4152",
 		"{\"t\":\"mem\",\"start\":\"0x7a000000\",\"pages\":32,\"type\":0,\"attr\":\"0x0\"}",
 		"\"phase\":\"entry\",\"ver\":\"0x10\",\"cap\":\"0xd2008c222f0606\",\"ecap\":\"0xf00f5a\",\"gsts\":\"0x0\"",
-		"{\"t\":\"fn\",\"bdf\":\"0000:01:00.0\",\"bme_entry\":1,\"bme_left\":1}",
+		"{\"t\":\"fn\",\"bdf\":\"0000:01:00.0\",\"bme_entry\":1,\"bme_left\":1,\"serial\":\"S7\",\"model\":\"Drive\"}",
 		"{\"t\":\"cfg\",\"bdf\":\"0000:01:00.0\",\"off\":0,\"hex\":\"361b1000",
 		"{\"t\":\"bar\",\"bdf\":\"0000:01:00.0\",\"n\":0,\"vf\":1,\"base\":\"0xc1004000\",\"size\":\"0x4000\",\"io\":0,\"pref\":0,\"w64\":1}",
 		"{\"t\":\"window\",\"bdf\":\"0000:00:01.0\",\"base\":\"0xc1000000\",\"limit\":\"0xc10fffff\",\"pref\":0}",
@@ -626,7 +630,7 @@ static void test_page(void **state)
 		" firmware   0 of 1 units protected memory while it ran, 0 of 1 when it ended\n",
 		" dma        2 of 3 functions could do DMA while it ran, 2 of 3 when it ended\n",
 		" sr-iov     0000:01:00.0 63 of 100 VFs\n",
-		" proof      PASS: 1 of 1 refused\n",
+		" proof      PASS: 1 of 1 refused; by PF\n",
 		"  W STATE-BME                            0000:01:00.0\n",
 		" PASS       usable, with warnings; 1 refused\n",
 		" report     163 lines, crc32 1234abcd (json=1 prints them)\n"};
@@ -640,7 +644,7 @@ static void test_page(void **state)
 	run();
 	report_page(&result, 1, 2, take_text);
 	assert_between(count_lines(&longest), 14, REPORT_PAGE);
-	assert_non_null(strstr(said, " proof      not run (no device)\n"));
+	assert_non_null(strstr(said, " proof      not run: no device here can be made to try it\n"));
 	assert_non_null(strstr(said, "  E IOMMU-NONE "));
 	assert_non_null(strstr(said, " FAIL       not safe to assign devices to others; no DMA was tried\n"));
 }
@@ -679,6 +683,55 @@ static void test_page_counts(void **state)
 	assert_non_null(at);
 	assert_null(strstr(at + 1, "ATS-ON"));
 	assert_memory_equal(strchr(at, '\n') - 11, " and 1 more", 11);
+}
+
+static void expect_said(const char *words)
+{
+	if (!strstr(said, words))
+		fail_msg("no \"%s\" in\n%s", words, said);
+}
+
+/* A finding of many functions: the first ones in full, the others by name, and one finding in the count. */
+static void test_many_places(void **state)
+{
+	static char who[24][16];
+	size_t longest;
+	(void)state;
+	run();
+	memset(&result.finding, 0, sizeof result.finding);
+	for (result.findings = 0; result.findings < 24; result.findings++) {
+		struct finding *f = &result.finding[result.findings];
+		bool other = result.findings == 10; /* of another severity, between them */
+		snprintf(who[result.findings], sizeof who[0], "0000:00:%02x.0", result.findings);
+		*f = (struct finding){.severity = other ? AUDIT_INFO : AUDIT_WARNING,
+				      .id = other                   ? "OTHER"
+					    : result.findings == 23 ? "LAST"
+								    : "MANY",
+				      .who = who[result.findings],
+				      .read = "a register",
+				      .means = "m",
+				      .os = "o",
+				      .remedy = "r"};
+	}
+	said[0] = 0;
+	report_findings(&result, take_text);
+	assert_between(count_lines(&longest), 10, 30);
+	assert_between(longest, 60, 79);
+	expect_said(" W MANY (firmware bug)\n   read    0000:00:00.0: a register\n");
+	expect_said("   and     0000:00:02.0: a register\n"
+		    "   and at  0000:00:03.0 0000:00:04.0 0000:00:05.0 0000:00:06.0 0000:00:07.0\n"
+		    "           0000:00:08.0 0000:00:09.0 0000:00:0b.0 0000:00:0c.0 0000:00:0d.0\n");
+	expect_said("           0000:00:13.0 0000:00:14.0 0000:00:15.0 0000:00:16.0\n\n W LAST (");
+	expect_said(" - OTHER (firmware bug)\n");
+	said[0] = 0;
+	report_page(&result, 1, 2, take_text);
+	expect_said(" findings   0 errors, 2 warnings (at 23 places), 1 note\n");
+	assert_int_equal(report_count(&result, AUDIT_WARNING), 2);
+	/* An id with two severities counts in each, as the page lists it. */
+	result.finding[10].id = "MANY";
+	assert_int_equal(report_count(&result, AUDIT_INFO), 1);
+	assert_int_equal(report_count(&result, AUDIT_WARNING), 2);
+	assert_int_equal(report_count(&result, AUDIT_ERROR), 0);
 }
 
 /* Of a text without a word there is no line, and of one letter there is one. */
@@ -1044,10 +1097,10 @@ int main(void)
 		return 1;
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		T(test_sound),       T(test_sriov_window),  T(test_proof),       T(test_broken_proof),
-		T(test_many_cases),  T(test_json_counts),   T(test_json_runs),   T(test_json_lines),
-		T(test_json_sum),    T(test_many_findings), T(test_page),        T(test_text),
-		T(test_summary),     T(test_wrapped),       T(test_page_counts), T(test_whole_crowd),
-		T(test_whole_sound), T(test_whole_damaged)};
+		T(test_sound),       T(test_sriov_window),  T(test_proof),        T(test_broken_proof),
+		T(test_many_cases),  T(test_json_counts),   T(test_json_runs),    T(test_json_lines),
+		T(test_json_sum),    T(test_many_findings), T(test_page),         T(test_text),
+		T(test_summary),     T(test_wrapped),       T(test_page_counts),  T(test_many_places),
+		T(test_whole_crowd), T(test_whole_sound),   T(test_whole_damaged)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

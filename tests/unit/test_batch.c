@@ -4,8 +4,19 @@
 #include "apps/machine.h"
 #include "apps/bringup/faults.h"
 #include "apps/vf/batch.h"
+#include "kernel/core.h"
 #include "kernel/time.h"
+#include "kernel/log.h"
+#include "tests/unit/support.h"
+#include "tests/unit/support_said.h"
 #include "tests/unit/test.h"
+
+static unsigned progress;
+
+void core_progress(void)
+{
+	progress++;
+}
 
 #define PASSES  0x82
 #define REFUSED 0x04
@@ -58,13 +69,22 @@ static enum sl_err health(struct queue *a)
 	return SL_OK;
 }
 
+static const char *status_text(uint16_t status, char *buf, size_t n)
+{
+	(void)buf, (void)n;
+	return status == REFUSED ? "Write Fault" : "?";
+}
+
 static bool passes(uint16_t status)
 {
 	return status == PASSES;
 }
 
-static struct queue_ops queue_ops = {
-	.ring = ring_bell, .poll = poll, .health = health, .is_transient = passes};
+static struct queue_ops queue_ops = {.ring = ring_bell,
+				     .poll = poll,
+				     .health = health,
+				     .is_transient = passes,
+				     .status_text = status_text};
 static struct block_ops block_ops = {.submit = submit};
 
 static struct batch *start(unsigned times, uint16_t status)
@@ -112,6 +132,51 @@ static void test_not_for_ever(void **state)
 	assert_int_equal(sent[1], 16);
 }
 
+/* The first request that ended with an error, with what it was. */
+static void test_status(void **state)
+{
+	(void)state;
+	struct batch *b = start(0, 0);
+	assert_int_equal(batch_finish(&m), SL_OK);
+	assert_int_equal(batch_status(&m.vf[0]), SL_OK);
+	b = start(0, REFUSED);
+	fn.bdf = (bdf_t){0, 0x101};
+	b->req[1].op = BLOCK_WRITE;
+	said_clear();
+	assert_int_equal(batch_finish(&m), SL_OK);
+	assert_int_equal(batch_status(&m.vf[0]), SL_DEVICE);
+	assert_said(
+		"FAIL medium: 0000:01:00.1 write, LBA 0x65: Write Fault\n"
+		"               try: the device refused or failed this request, and no data was damaged: ");
+	b->n = 1; /* what lies behind the batch is of an earlier one */
+	assert_int_equal(batch_status(&m.vf[0]), SL_OK);
+}
+
+/* A device that takes long for few requests is reported once, a fast one never. */
+static void test_slow(void **state)
+{
+	(void)state;
+	said_clear();
+	memset(&m.vf[0].batch, 0, sizeof m.vf[0].batch);
+	for (unsigned i = 0; i < 2000; i++) {
+		start(0, 0);
+		assert_int_equal(batch_finish(&m), SL_OK);
+	}
+	assert_not_said("slowly");
+	memset(&m.vf[0].batch, 0, sizeof m.vf[0].batch);
+	progress = 0;
+	for (unsigned i = 0; i < 20; i++) {
+		start(0, 0);
+		support_clock_step = 500000; /* three reads of the clock and more */
+		assert_int_equal(batch_finish(&m), SL_OK);
+		support_clock_step = 10;
+	}
+	assert_int_equal(progress, 20); /* the core is alive, says the watchdog, whenever something comes */
+	assert_said("WARN medium: 0000:01:00.1 answers slowly: the last 3 requests took ");
+	assert_said(" a second. The work goes on and takes longer");
+	assert_null(strstr(strstr(said, "slowly") + 1, "slowly"));
+}
+
 static void test_final(void **state)
 {
 	(void)state;
@@ -132,9 +197,10 @@ static void test_final(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_again),
-		cmocka_unit_test(test_not_for_ever),
-		cmocka_unit_test(test_final),
+		cmocka_unit_test(test_again), cmocka_unit_test(test_not_for_ever),
+		cmocka_unit_test(test_final), cmocka_unit_test(test_status),
+		cmocka_unit_test(test_slow),
 	};
+	log_sink_add(said_sink);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -364,6 +364,14 @@ static void assert_case(const char *name, uint64_t at, enum attack_outcome o)
 	assert_said(line);
 }
 
+static unsigned times_said(const char *words)
+{
+	unsigned n = 0;
+	for (const char *at = said; (at = strstr(at, words)); at++)
+		n++;
+	return n;
+}
+
 static void test_every_lie(void **state)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -387,6 +395,8 @@ static void test_every_lie(void **state)
 		assert_int_equal(strstr(said, "FAIL refuse: ") != NULL, rows[i].cases != rows[i].refused);
 		assert_int_equal(strstr(said, "were not tried: they had no effect") != NULL,
 				 rows[i].not_tried != 0);
+		assert_int_equal(times_said(": refused; fault: "), rows[i].refused);
+		assert_int_equal(times_said(": not tried: "), rows[i].not_tried);
 		assert_int_equal(pages, 0);
 		if (lie == FOREIGN)
 			assert_null(strstr(said, "SUCCEEDED"));

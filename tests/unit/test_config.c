@@ -15,7 +15,7 @@ static void test_defaults(void **state)
 {
 	(void)state;
 	assert_int_equal(parse(""), SL_OK);
-	assert_int_equal(cfg.app, APP_DEMO);
+	assert_int_equal(cfg.app, APP_AUDIT); /* which only reads */
 	assert_int_equal(cfg.vfs, 4);
 	assert_int_equal(cfg.qd, 32);
 	assert_int_equal(cfg.seconds, 5);
@@ -28,6 +28,7 @@ static void test_defaults(void **state)
 	assert_int_equal(cfg.term, TERM_SCREEN);
 	assert_int_equal(cfg.gen, 0);
 	assert_true(!cfg.keep && !cfg.json);
+	assert_int_equal(cfg.prove, PROVE_SAFE);
 	assert_string_equal(cfg.scratch, ""); /* nothing may be written unless the configuration says so */
 }
 
@@ -40,6 +41,10 @@ static void test_values(void **state)
 		      "iommu=pt\nterm=dumb\njson=1\nkeep=1\nms=50\nblock=8192\nwrites=30\norder=seq\nseed=9\nbatch=4\nops=500"),
 		SL_OK);
 	assert_int_equal(cfg.vfs, 7); /* the later one counts */
+	assert_int_equal(cfg.repeats, 1);
+	assert_string_equal(cfg.repeat[0].key, "vfs");
+	assert_string_equal(cfg.repeat[0].source, "sluice.cfg");
+	assert_int_equal(cfg.repeat[0].line, 13);
 	assert_int_equal(cfg.qd, 64);
 	assert_int_equal(cfg.seconds, 2);
 	assert_int_equal(cfg.baud, 9600);
@@ -70,6 +75,27 @@ static void test_iommu(void **state)
 	assert_true(!cfg.iommu_igfx_off && !cfg.iommu_skips);
 }
 
+static void test_prove(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("prove=none"), SL_OK);
+	assert_int_equal(cfg.prove, PROVE_NONE);
+	assert_int_equal(parse("prove=all"), SL_OK);
+	assert_int_equal(cfg.prove, PROVE_ALL);
+	assert_int_equal(parse("prove=all\nprove=00:1f.2,0001:aB:00.7\nvfs=3"), SL_OK);
+	assert_true(cfg.prove == PROVE_LISTED && cfg.provers == 2 && cfg.vfs == 3);
+	assert_true(cfg.prover[0].seg == 0 && cfg.prover[0].rid == 0x00fa);
+	assert_true(cfg.prover[1].seg == 1 && cfg.prover[1].rid == 0xab07);
+	assert_int_equal(parse("prove=00:1f.2\nprove=ff:1f.7,00:00.0,1:2.3,0:0.0,0:0.1,0:0.2,0:0.3,0:0.4"),
+			 SL_OK);
+	assert_int_equal(cfg.provers, CONFIG_PROVERS); /* the later one counts, all of it */
+	assert_int_equal(cfg.prover[0].rid, 0xffff);
+	assert_int_equal(parse("prove=00:1f.2\nprove=safe"), SL_OK);
+	assert_true(cfg.prove == PROVE_SAFE && cfg.provers == 0);
+	assert_int_equal(parse("scratch=x"), SL_OK); /* neither says anything about the other */
+	assert_int_equal(cfg.prove, PROVE_SAFE);
+}
+
 static void test_words(void **state)
 {
 	(void)state;
@@ -90,7 +116,12 @@ static const struct {
 	{"\n\n  vfs =  12x", 3, 10, "vfs=12x is not a number"},
 	{"vfs=0", 1, 5, "out of range"},
 	{"vfs=65", 1, 5, "out of range"},
-	{"vfs=99999999999", 1, 5, "not a number"},
+	{"vfs=99999999999", 1, 5, "out of range"},
+	{"vfs=18446744073709551620", 1, 5, "vfs=18446744073709551620 is out of range (want 1 to 64)"},
+	{"vfs=4294967300", 1, 5, "out of range"},
+	{"vfs=\"4\"", 1, 5, "vfs=\"4\": remove the quotation marks"},
+	{"scratch='a'", 1, 9, "scratch='a': remove the quotation marks"},
+	{"scratch=a\nvfs=2\n scratch=a", 3, 2, "a second scratch=: keep the line"},
 	{"vfs=", 1, 5, "not a number"},
 	{"qd=257", 1, 4, "out of range"},
 	{"seconds=-1", 1, 9, "not a number"},
@@ -98,6 +129,19 @@ static const struct {
 	{"device=abacus", 1, 8, "want one of: nvme, qat"},
 	{"gen=3", 1, 5, "want one of: 2, 4"},
 	{"app=tetris", 1, 5, "want one of: demo, isolate, mapcost, bench, bursts, insn, shell, accel, audit"},
+	{"prove=", 1, 7, "prove= is not known (want safe, all, none, or functions such as"},
+	{"prove=most", 1, 7, "prove=most is not known"},
+	{"prove=1f.2", 1, 7, "is not known"},
+	{"prove=00:1f.8", 1, 7, "is not known"},
+	{"prove=00:20.0", 1, 7, "is not known"},
+	{"prove=100:1f.2", 1, 7, "is not known"},
+	{"prove=00:1f.2x", 1, 7, "is not known"},
+	{"prove=00:1f", 1, 7, "is not known"},
+	{"prove=10000:00:1f.2", 1, 7, "is not known"},
+	{"prove=0:100:1f.2", 1, 7, "is not known"},
+	{"prove=00:1f.2,safe", 1, 15, "prove=safe is not known"},
+	{"prove=00:1f.2,,00:1f.3", 1, 15, "prove= is not known"},
+	{"prove=0:0.0,0:0.1,0:0.2,0:0.3,0:0.4,0:0.5,0:0.6,0:0.7,0:1.0", 1, 55, "more than 8 functions"},
 	{"iommu=maybe", 1, 7, "want one of: off, on, pt"},
 	{"iommu=maybe,igfx_off", 1, 7, "iommu=maybe is not known"},
 	{"iommu=on,gfx", 1, 10, "gfx is not known (want igfx_off, or skip="},
@@ -153,6 +197,77 @@ static void test_goes_on(void **state)
 	assert_int_equal(cfg.vfs, 4);
 }
 
+/* A machine that nobody watches ends its run although the text has a mistake. */
+static void test_end_of_wrong_text(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t n;
+		uint32_t end;
+	} text[] = {
+		{"end=qemu app=audit", 18, END_QEMU},
+		{"app=audit end=reboot # end=qemu", 31, END_REBOOT},
+		{"vfs=x\n# end=qemu\n", 17, END_HALT},
+		{"vfs=x end=qemux\nxend=qemu\nend=\n", 31, END_HALT},
+		{"vfs=x end=shutdownshutdown", 26, END_HALT},
+		{"vfs=x #\nend=shutdown", 20, END_SHUTDOWN},
+		{"\xff\xfe"
+		 "e\0n\0d\0=\0q\0e\0m\0u\0\n",
+		 20, END_QEMU},
+		{"\xfe\xff\0e\0n\0d\0=\0q\0e\0m\0u", 18, END_QEMU},
+		{"vfs=x end=qem", 12, END_HALT},
+	};
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_LEN(text); i++) {
+		char *exact = test_malloc(text[i].n);
+		memcpy(exact, text[i].text, text[i].n);
+		config_defaults(&cfg);
+		assert_int_equal(config_parse(&cfg, "x", exact, text[i].n, false), SL_CONFIG);
+		assert_int_equal(cfg.end, text[i].end);
+		test_free(exact);
+	}
+}
+
+/* Texts one after the other: a later one may set what an earlier one has, also scratch=; an error stays. */
+static void test_sources(void **state)
+{
+	(void)state;
+	config_defaults(&cfg);
+	assert_int_equal(config_parse(&cfg, "the EFI file", "scratch=a\nvfs=2", 15, false), SL_OK);
+	assert_int_equal(config_parse(&cfg, "sluice.cfg", "scratch=b\nvfs=3", 15, false), SL_OK);
+	assert_string_equal(cfg.scratch, "b");
+	assert_true(cfg.vfs == 3 && !cfg.repeats);
+	assert_int_equal(config_parse(&cfg, "sluice.cfg", "vfs=x", 5, false), SL_CONFIG);
+	assert_int_equal(config_parse(&cfg, "command line", "end=qemu vfs=5", 14, true), SL_CONFIG);
+	assert_string_equal(cfg.error.source, "sluice.cfg");
+	assert_true(cfg.end == END_QEMU && cfg.vfs == 5);
+	assert_int_equal(
+		config_parse(&cfg, "x", "qd=1 qd=2 vfs=1 vfs=1 ms=1 ms=1 seed=1 seed=1 qd=3", 51, true),
+		SL_CONFIG);
+	assert_int_equal(cfg.repeats, CONFIG_REPEATS);
+	assert_string_equal(cfg.repeat[3].key, "seed");
+	assert_int_equal(cfg.qd, 3);
+}
+
+/* 64 KiB are read; one byte more is an error, and what stands in it is not read. */
+static void test_long(void **state)
+{
+	(void)state;
+	size_t n = CONFIG_FILE_MAX + 1;
+	char *text = test_malloc(n);
+	memset(text, '\n', n);
+	memcpy(text + n - 6, "\nvfs=7", 6);
+	config_defaults(&cfg);
+	assert_int_equal(config_parse(&cfg, "x", text + 1, n - 1, false), SL_OK);
+	assert_int_equal(cfg.vfs, 7);
+	config_defaults(&cfg);
+	assert_int_equal(config_parse(&cfg, "x", text, n, false), SL_CONFIG);
+	assert_non_null(strstr(cfg.error.text, "the file is longer than 65536 bytes"));
+	assert_int_equal(cfg.error.line, 1);
+	assert_int_equal(cfg.vfs, 4);
+	test_free(text);
+}
+
 /* What is not said has this value, and each number goes from here to there. */
 static void test_ranges(void **state)
 {
@@ -175,6 +290,7 @@ static void test_ranges(void **state)
 		{"batch", &cfg.batch, 0, 0, 256},
 		{"block", &cfg.block, 4096, 4096, 131072},
 		{"writes", &cfg.writes, 0, 0, 100},
+		{"menu", &cfg.menu, 0, 0, 60},
 		{"seed", &cfg.seed, 1, 1, UINT32_MAX},
 	};
 	char text[64];
@@ -226,6 +342,9 @@ static void test_choices(void **state)
 		{"mode=adaptive", &cfg.mode, WAIT_ADAPTIVE},
 		{"device=nvme", &cfg.device, DEVICE_NVME},
 		{"term=screen", &cfg.term, TERM_SCREEN},
+		{"usb=auto", &cfg.usb, USB_AUTO},
+		{"usb=on", &cfg.usb, USB_ON},
+		{"usb=off", &cfg.usb, USB_OFF},
 		{"end=halt", &cfg.end, END_HALT},
 		{"end=reboot", &cfg.end, END_REBOOT},
 		{"doorbell=mmio", &cfg.doorbell, 0},
@@ -275,8 +394,8 @@ static void test_text(void **state)
 	assert_int_equal(cfg.error.col, 4);
 	assert_int_equal(parse("# vfs=3\nqd=7#qd=8"), SL_OK);
 	assert_true(cfg.vfs == 4 && cfg.qd == 7);
-	assert_int_equal(parse("vfs=0000000003"), SL_OK); /* ten digits are the most */
-	assert_int_equal(parse("vfs=00000000003"), SL_CONFIG);
+	assert_int_equal(parse("vfs=00000000000000000000003"), SL_OK);
+	assert_int_equal(cfg.vfs, 3);
 	assert_int_equal(parse("vfs=:"), SL_CONFIG);
 	assert_int_equal(parse("vfs=/"), SL_CONFIG);
 	assert_string_equal(cfg.error.source, "sluice.cfg");
@@ -295,6 +414,9 @@ static void test_text(void **state)
 	assert_int_equal(config_parse(&cfg, "x", narrow, sizeof narrow, true), SL_CONFIG);
 	assert_string_equal(cfg.error.text,
 			    "the file is UTF-16 text: save it as plain text (ASCII or UTF-8)");
+	config_defaults(&cfg);
+	assert_int_equal(config_parse(&cfg, "x", wide + 2, 6, false), SL_CONFIG); /* without a mark */
+	assert_non_null(strstr(cfg.error.text, "UTF-16"));
 	static const char line[] = "\xef\xbb\xbfvfs=7 qd=9";
 	for (size_t n = 0; n < sizeof line; n++) {
 		char *copy = test_malloc(n + 1), *exact = test_malloc(n ? n : 1);
@@ -327,10 +449,19 @@ static void test_console(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_defaults), cmocka_unit_test(test_values),
-					   cmocka_unit_test(test_iommu),    cmocka_unit_test(test_words),
-					   cmocka_unit_test(test_errors),   cmocka_unit_test(test_goes_on),
-					   cmocka_unit_test(test_ranges),   cmocka_unit_test(test_choices),
-					   cmocka_unit_test(test_text),     cmocka_unit_test(test_console)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_defaults),
+					   cmocka_unit_test(test_values),
+					   cmocka_unit_test(test_iommu),
+					   cmocka_unit_test(test_prove),
+					   cmocka_unit_test(test_words),
+					   cmocka_unit_test(test_errors),
+					   cmocka_unit_test(test_goes_on),
+					   cmocka_unit_test(test_ranges),
+					   cmocka_unit_test(test_choices),
+					   cmocka_unit_test(test_text),
+					   cmocka_unit_test(test_console),
+					   cmocka_unit_test(test_long),
+					   cmocka_unit_test(test_sources),
+					   cmocka_unit_test(test_end_of_wrong_text)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

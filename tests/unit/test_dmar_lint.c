@@ -4,74 +4,20 @@
 #include <string.h>
 #include "iommu/dmar/lint.h"
 #include "tests/unit/support.h"
+#include "tests/unit/support_tables.h"
 #include "tests/unit/test.h"
 
-#define MAX  64
 #define DATA "tests/data/dmar"
-
-/* ---- what a machine has besides its table ---- */
-
-struct fake {
-	struct {
-		bdf_t fn;
-		uint32_t class;
-		uint8_t sec, sub;
-	} f[16];
-	unsigned n;
-	struct boot_region region[16];
-	struct dmar_memory_map map;
-};
-
-static bool get(void *ctx, unsigned i, bdf_t *fn, uint32_t *class)
-{
-	const struct fake *m = ctx;
-	if (i >= m->n)
-		return false;
-	*fn = m->f[i].fn;
-	*class = m->f[i].class;
-	return true;
-}
-
-static bool bridge(void *ctx, bdf_t fn, uint8_t *sec, uint8_t *sub)
-{
-	const struct fake *m = ctx;
-	for (unsigned i = 0; i < m->n; i++)
-		if (bdf_eq(m->f[i].fn, fn) && m->f[i].sec) {
-			*sec = m->f[i].sec;
-			*sub = m->f[i].sub;
-			return true;
-		}
-	return false;
-}
-
-static bdf_t itself(void *ctx, bdf_t fn)
-{
-	(void)ctx;
-	return fn;
-}
-
-/* ---- findings, as keys ---- */
-
-struct keys {
-	char key[MAX][96];
-	unsigned n;
-};
-
-static void add(struct keys *k, const char *key)
-{
-	assert_true(k->n < MAX);
-	snprintf(k->key[k->n++], sizeof(k->key[0]), "%s", key);
-}
 
 static struct span linted; /* findings must lie in it */
 
-static void collect(void *ctx, const struct dmar_finding *f)
+static void collect(void *ctx, const struct table_finding *f)
 {
 	char key[96], text[512], report[1024];
-	const struct dmar_rule_text *t = dmar_rule_text(f->rule);
-	dmar_finding_key(f, key, sizeof(key));
-	assert_true(dmar_finding_text(f, text, sizeof(text)) < (int)sizeof(text));
-	assert_true(dmar_finding_report(linted, f, report, sizeof(report)) < (int)sizeof(report));
+	const struct table_rule_text *t = table_finding_words(f);
+	table_finding_key(f, key, sizeof(key));
+	assert_true(table_finding_text(f, text, sizeof(text)) < (int)sizeof(text));
+	assert_true(table_finding_report(linted, f, report, sizeof(report)) < (int)sizeof(report));
 	assert_non_null(strstr(text, key));
 	assert_non_null(strstr(report, key));
 	assert_non_null(strstr(report, t->ask));
@@ -79,11 +25,11 @@ static void collect(void *ctx, const struct dmar_finding *f)
 	for (size_t i = 0; i < f->bytes.n; i++)
 		assert_int_equal(f->bytes.p[i], linted.p[f->off + i]);
 	if (ctx)
-		add(ctx, key);
+		keys_add(ctx, key);
 }
 
 /* On a copy that ends where the table ends. */
-static void lint(const uint8_t *p, size_t n, const struct dmar_lint_context *known, struct keys *out)
+static void lint(const uint8_t *p, size_t n, const struct table_facts *known, struct keys *out)
 {
 	uint8_t *copy = malloc(n ? n : 1);
 	memcpy(copy, p, n);
@@ -95,105 +41,7 @@ static void lint(const uint8_t *p, size_t n, const struct dmar_lint_context *kno
 	free(copy);
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(a, b);
-}
-
-static void same(const char *what, struct keys *want, struct keys *got)
-{
-	bool ok = want->n == got->n;
-	qsort(want->key, want->n, sizeof(want->key[0]), by_text);
-	qsort(got->key, got->n, sizeof(got->key[0]), by_text);
-	for (unsigned i = 0; ok && i < want->n; i++)
-		ok = !strcmp(want->key[i], got->key[i]);
-	if (ok)
-		return;
-	for (unsigned i = 0; i < want->n; i++)
-		print_error("%s: want %s\n", what, want->key[i]);
-	for (unsigned i = 0; i < got->n; i++)
-		print_error("%s: got  %s\n", what, got->key[i]);
-	fail();
-}
-
-static size_t read_file(const char *path, uint8_t *p, size_t max)
-{
-	FILE *f = fopen(path, "rb");
-	assert_non_null(f);
-	size_t n = fread(p, 1, max, f);
-	fclose(f);
-	return n;
-}
-
 /* ---- our own tables: the text that made them says what is to be found ---- */
-
-static void function_line(struct fake *m, const char *line)
-{
-	unsigned b, d, f, x, y;
-	if (sscanf(line, "with function %x:%x.%x %x", &b, &d, &f, &x) == 4) {
-		m->f[m->n].fn = bdf_make(0, b, d, f);
-		m->f[m->n++].class = x;
-	}
-	if (sscanf(line, "with bridge %x:%x.%x %x %x", &b, &d, &f, &x, &y) == 5) {
-		m->f[m->n].fn = bdf_make(0, b, d, f);
-		m->f[m->n].class = 0x060400;
-		m->f[m->n].sec = (uint8_t)x;
-		m->f[m->n++].sub = (uint8_t)y;
-	}
-}
-
-static void context_line(struct fake *m, struct dmar_lint_context *known, struct keys *want, const char *line)
-{
-	static struct dmar_topo topo;
-	static struct dmar_functions functions;
-	unsigned long long base, last;
-	unsigned x;
-	char key[96];
-	function_line(m, line);
-	if (m->n) {
-		topo = (struct dmar_topo){m, bridge, itself};
-		functions = (struct dmar_functions){m, get};
-		known->topo = &topo;
-		known->functions = &functions;
-	}
-	if (sscanf(line, "with ioapic %u", &x) == 1) {
-		known->ioapics_known = true;
-		known->ioapic[x] = true;
-	}
-	if (sscanf(line, "with phys %u", &x) == 1)
-		known->phys_bits = (uint8_t)x;
-	if (sscanf(line, "with memory %llx %llx %u", &base, &last, &x) == 3) {
-		m->region[m->map.count++] =
-			(struct boot_region){.base = base, .pages = (last + 1 - base) >> 12, .type = x};
-		m->map.region = m->region;
-		known->memory = dmar_lint_memory;
-		known->memory_ctx = &m->map;
-	}
-	if (sscanf(line, "expect %95s", key) == 1)
-		add(want, key);
-}
-
-struct own {
-	struct fake machine;
-	struct dmar_lint_context known;
-	struct keys want;
-	uint8_t bytes[2048];
-	size_t n;
-};
-
-static void own_read(struct own *o, const char *name)
-{
-	char path[512], line[256];
-	memset(o, 0, sizeof(*o));
-	snprintf(path, sizeof(path), DATA "/%s", name);
-	FILE *f = fopen(path, "r");
-	assert_non_null(f);
-	while (fgets(line, sizeof(line), f))
-		context_line(&o->machine, &o->known, &o->want, line);
-	fclose(f);
-	snprintf(path + strlen(path) - 4, 5, ".bin");
-	o->n = read_file(path, o->bytes, sizeof(o->bytes));
-}
 
 static void test_own_tables(void **state)
 {
@@ -205,14 +53,14 @@ static void test_own_tables(void **state)
 		struct keys got = {0};
 		if (!support_ends(name, ".txt"))
 			continue;
-		own_read(&o, name);
+		own_read(DATA, &o, name);
 		lint(o.bytes, o.n, &o.known, &got);
-		same(name, &o.want, &got);
+		keys_same(name, &o.want, &got);
 		for (unsigned i = 0; i < got.n; i++)
 			for (unsigned r = 0; r < DMAR_RULE_COUNT; r++) {
 				size_t len = strcspn(got.key[i], "@:");
-				seen[r] |= strlen(dmar_rule_name(r)) == len &&
-					   !strncmp(got.key[i], dmar_rule_name(r), len);
+				seen[r] |= strlen(dmar_rules.names[r]) == len &&
+					   !strncmp(got.key[i], dmar_rules.names[r], len);
 			}
 		tables++;
 	}
@@ -220,14 +68,14 @@ static void test_own_tables(void **state)
 	seen[DMAR_RULE_TABLE_HUGE] = true; /* below */
 	for (unsigned r = 0; r < DMAR_RULE_COUNT; r++)
 		if (!seen[r])
-			fail_msg("no table shows %s", dmar_rule_name(r));
+			fail_msg("no table shows %s", dmar_rules.names[r]);
 }
 
 static void test_huge_table(void **state)
 {
 	(void)state;
 	static uint8_t big[70000];
-	struct dmar_lint_context known = {0};
+	struct table_facts known = {0};
 	struct keys got = {0}, want = {0};
 	memcpy(big, "DMAR", 4);
 	big[4] = 0x70, big[5] = 0x11, big[6] = 1; /* 70000 */
@@ -260,9 +108,9 @@ static void test_huge_table(void **state)
 	big[36] = 38;
 	big[sizeof(big) - 1] = last;
 	lint(big, sizeof(big), &known, &got);
-	add(&want, "table-huge:70000");
-	add(&want, "struct-unknown@0x30:type17219:len65488");
-	same("huge", &want, &got);
+	keys_add(&want, "table-huge:70000");
+	keys_add(&want, "struct-unknown@0x30:type17219:len65488");
+	keys_same("huge", &want, &got);
 }
 
 /* Cut, with each length that the header may state, and every byte changed: nothing is read outside (the
@@ -275,7 +123,7 @@ static void test_damage(void **state)
 		static uint8_t bad[2048];
 		if (!support_ends(name, ".txt"))
 			continue;
-		own_read(&o, name);
+		own_read(DATA, &o, name);
 		for (size_t n = 0; n <= o.n; n++) {
 			lint(o.bytes, n, &o.known, NULL);
 			memcpy(bad, o.bytes, o.n);
@@ -298,25 +146,23 @@ static void test_texts(void **state)
 {
 	(void)state;
 	for (unsigned r = 0; r < DMAR_RULE_COUNT; r++) {
-		const struct dmar_rule_text *t = dmar_rule_text(r);
-		assert_non_null(dmar_rule_name(r));
+		const struct table_rule_text *t = &dmar_rules.texts[r];
+		assert_non_null(dmar_rules.names[r]);
 		assert_true(strlen(t->what) > 10 && strlen(t->os) > 10 && strlen(t->ask) > 20);
 		assert_int_equal(t->ask[strlen(t->ask) - 1], '.');
 	}
-	struct dmar_finding f = {.rule = DMAR_RULE_COUNT};
 	char buf[400];
-	dmar_finding_key(&f, buf, sizeof(buf));
-	assert_string_equal(buf, "unknown");
-	dmar_finding_text(&f, buf, sizeof(buf));
-	assert_string_equal(buf, "note unknown: unknown");
-	assert_string_equal(dmar_severity_name((enum dmar_severity)7), "note");
-	f = (struct dmar_finding){
-		.rule = DMAR_RULE_RMRR_ZERO, .off = 0x78, .has_fn = true, .fn = {0, 0x00e8}};
-	dmar_finding_text(&f, buf, sizeof(buf));
+	assert_string_equal(table_severity_name((enum table_severity)7), "note");
+	struct table_finding f = {.rules = &dmar_rules,
+				  .rule = DMAR_RULE_RMRR_ZERO,
+				  .off = 0x78,
+				  .has_fn = true,
+				  .fn = {0, 0x00e8}};
+	table_finding_text(&f, buf, sizeof(buf));
 	assert_string_equal(buf, "firmware bug rmrr-zero@0x78: an RMRR from 0 to 0: it describes no memory "
 				 "(0000:00:1d.0)");
 	static const uint8_t head[48] = "DMAR....\1.INTEL\033EDK2\0\0\0\0";
-	dmar_finding_report((struct span){head, sizeof(head)}, &f, buf, sizeof(buf));
+	table_finding_report((struct span){head, sizeof(head)}, &f, buf, sizeof(buf));
 	assert_non_null(strstr(buf, "OEM \"INTEL.\", table \"EDK2....\""));
 }
 
@@ -326,10 +172,10 @@ static void test_documented(void **state)
 	(void)state;
 	static char doc[65536];
 	char head[128];
-	doc[read_file("docs/dmar.md", (uint8_t *)doc, sizeof(doc) - 1)] = 0;
+	doc[tables_read_file("docs/dmar.md", (uint8_t *)doc, sizeof(doc) - 1)] = 0;
 	for (unsigned r = 0; r < DMAR_RULE_COUNT; r++) {
-		snprintf(head, sizeof(head), "### `%s` (%s)\n", dmar_rule_name(r),
-			 dmar_severity_name(dmar_rule_severity(r)));
+		snprintf(head, sizeof(head), "### `%s` (%s)\n", dmar_rules.names[r],
+			 table_severity_name((enum table_severity)dmar_rules.severities[r]));
 		if (!strstr(doc, head))
 			fail_msg("docs/dmar.md does not have: %s", head);
 	}
@@ -342,26 +188,26 @@ static void test_memory(void **state)
 		{.base = 0x1000, .pages = 2, .type = MEM_FREE},
 		{.base = 0x8000, .pages = 1, .type = MEM_RESERVED},
 	};
-	struct dmar_memory_map map = {r, ARRAY_LEN(r)};
+	struct table_memory_map map = {r, ARRAY_LEN(r)};
 	static const struct {
 		uint64_t at, last;
 		uint32_t type;
-	} want[] = {{0, 0xfff, DMAR_MEM_HOLE},      {0x1000, 0x2fff, MEM_FREE},
-		    {0x2fff, 0x2fff, MEM_FREE},     {0x3000, 0x7fff, DMAR_MEM_HOLE},
-		    {0x8000, 0x8fff, MEM_RESERVED}, {0x9000, UINT64_MAX, DMAR_MEM_HOLE}};
+	} want[] = {{0, 0xfff, TABLE_MEM_HOLE},     {0x1000, 0x2fff, MEM_FREE},
+		    {0x2fff, 0x2fff, MEM_FREE},     {0x3000, 0x7fff, TABLE_MEM_HOLE},
+		    {0x8000, 0x8fff, MEM_RESERVED}, {0x9000, UINT64_MAX, TABLE_MEM_HOLE}};
 	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
 		uint64_t last;
-		assert_int_equal(dmar_lint_memory(&map, want[i].at, &last), want[i].type);
+		assert_int_equal(table_memory_at(&map, want[i].at, &last), want[i].type);
 		assert_int_equal(last, want[i].last);
 	}
-	assert_string_equal(dmar_memory_name(MEM_ACPI_NVS), "ACPI NVS");
-	assert_string_equal(dmar_memory_name(13), "unknown type");
-	assert_string_equal(dmar_memory_name(DMAR_MEM_HOLE), "not in the map");
+	assert_string_equal(table_memory_name(MEM_ACPI_NVS), "ACPI NVS");
+	assert_string_equal(table_memory_name(13), "unknown type");
+	assert_string_equal(table_memory_name(TABLE_MEM_HOLE), "not in the map");
 	static const bool ram[] = {0, 1, 1, 1, 1, 0, 0, 1, 0, 1, 0, 0, 0};
 	static const bool reserved[] = {1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1, 1};
 	for (unsigned t = 0; t < ARRAY_LEN(ram); t++) {
-		assert_int_equal(dmar_memory_is_ram(t), ram[t]);
-		assert_int_equal(dmar_memory_is_reserved(t), reserved[t]);
+		assert_int_equal(table_memory_is_ram(t), ram[t]);
+		assert_int_equal(table_memory_is_reserved(t), reserved[t]);
 	}
 }
 
@@ -369,27 +215,27 @@ static void test_madt(void **state)
 {
 	(void)state;
 	uint8_t m[80] = {0};
-	struct dmar_lint_context known = {0};
+	struct table_facts known = {0};
 	m[44] = 0, m[45] = 8;                /* a processor */
 	m[52] = 1, m[53] = 12, m[54] = 5;    /* I/O APIC 5 */
 	m[64] = 1, m[65] = 4, m[66] = 6;     /* too short */
 	m[68] = 1, m[69] = 12, m[70] = 0xff; /* the last */
-	dmar_lint_madt(&known, (struct span){m, sizeof(m)});
+	table_facts_madt(&known, (struct span){m, sizeof(m)});
 	for (unsigned i = 0; i < 256; i++)
 		assert_int_equal(known.ioapic[i], i == 5 || i == 0xff);
 	memset(&known, 0, sizeof(known));
 	m[53] = 1, m[54] = 12, m[55] = 9; /* shorter than its own header: the walk ends */
-	dmar_lint_madt(&known, (struct span){m, sizeof(m)});
+	table_facts_madt(&known, (struct span){m, sizeof(m)});
 	assert_true(known.ioapics_known && !known.ioapic[5] && !known.ioapic[9]);
 	m[53] = 12, m[54] = 5;
-	dmar_lint_madt(&known, (struct span){m, 60});
+	table_facts_madt(&known, (struct span){m, 60});
 	assert_false(known.ioapic[5]);
 }
 
 /* ---- tables of real machines ---- */
 
 /* Reads the findings that others made, and adds what only this tree looks for and the decoding says. */
-static void real_read(const char *path, struct dmar_lint_context *known, struct keys *want)
+static void real_read(const char *path, struct table_facts *known, struct keys *want)
 {
 	char line[512], list[40] = "", text[96], key[96];
 	unsigned long flags = 0;
@@ -403,13 +249,13 @@ static void real_read(const char *path, struct dmar_lint_context *known, struct 
 		if (!strncmp(line, "   \"size\"", 9) && sscanf(line, " \"size\": %llu", &v) == 1 &&
 		    v >= 512 << 20) {
 			snprintf(key, sizeof(key), "rmrr-huge@0x%llx:0x%llx", off, v);
-			add(want, key);
+			keys_add(want, key);
 		}
 		if (strstr(line, "\": ") && sscanf(line, " \"%39[a-z_]", list) == 1 && !strchr(line, '['))
 			list[0] = 0;
 		if (!strcmp(list, "findings") && !strstr(line, "\": ") &&
 		    sscanf(line, "  \"%95[^\"]\"", text) == 1 && !strchr(line, '['))
-			add(want, text);
+			keys_add(want, text);
 		if (strstr(line, "\"ioapics\": ["))
 			known->ioapics_known = true;
 		if (known->ioapics_known && strstr(line, "\"id\": ")) {
@@ -418,24 +264,24 @@ static void real_read(const char *path, struct dmar_lint_context *known, struct 
 		}
 		if (!strcmp(list, "dmar_scope_without_ioapic") && sscanf(line, " %llu", &v) == 1) {
 			snprintf(key, sizeof(key), "scope-without-ioapic:%llu", v);
-			add(want, key);
+			keys_add(want, key);
 		}
 	}
 	fclose(f);
 	if (!(flags & 1))
-		add(want, "intr-remap-off");
+		keys_add(want, "intr-remap-off");
 	if ((flags & 3) == 3)
-		add(want, "x2apic-opt-out");
+		keys_add(want, "x2apic-opt-out");
 }
 
 static void real_table(const char *dir, const char *name, unsigned *findings)
 {
 	static uint8_t bytes[65536];
 	char path[1024];
-	struct dmar_lint_context known = {0};
+	struct table_facts known = {0};
 	struct keys want = {0}, got = {0};
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	size_t n = read_file(path, bytes, sizeof(bytes));
+	size_t n = tables_read_file(path, bytes, sizeof(bytes));
 	snprintf(path, sizeof(path), "%s/%.*s.expect.json", dir, (int)(strlen(name) - 4), name);
 	real_read(path, &known, &want);
 	lint(bytes, n, &known, &got);
@@ -445,7 +291,7 @@ static void real_table(const char *dir, const char *name, unsigned *findings)
 			memmove(at, colon, strlen(colon) + 1);
 	}
 	*findings += got.n;
-	same(name, &want, &got);
+	keys_same(name, &want, &got);
 	for (size_t cut = 0; cut < n; cut += 3)
 		lint(bytes, cut, &known, NULL);
 }

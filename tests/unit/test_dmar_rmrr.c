@@ -39,7 +39,7 @@ static const char *name(void *ctx, bdf_t fn)
 	return fn.rid == 0x00a0 ? "USB controller" : NULL;
 }
 
-static const struct dmar_functions functions = {NULL, get};
+static const struct table_functions functions = {NULL, get};
 
 /* ---- the table ---- */
 
@@ -298,7 +298,7 @@ static bool get_meant(void *ctx, unsigned i, bdf_t *fn, uint32_t *class)
 	return true;
 }
 
-static const struct dmar_functions all_meant = {NULL, get_meant};
+static const struct table_functions all_meant = {NULL, get_meant};
 
 static void bridge_add(uint16_t rid, uint8_t sec, uint8_t sub)
 {
@@ -456,6 +456,75 @@ static void test_group_split(void **state)
 	model_machine_fini(&mc);
 }
 
+/* A function that its driver has taken over from the firmware: nothing of its RMRRs is reached any more, and
+ * any domain takes it. Others keep theirs. */
+static void test_release(void **state)
+{
+	(void)state;
+	const bdf_t usb = {0, 0x00a0}, other = {0, 0x0010}, none = {0, 0x00b0},
+		    mate[] = {{0, 0x0200}, {0, 0x0208}};
+	struct domain *d;
+	machine();
+	struct model_unit *m = model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, MODEL_ALL);
+	model_machine_rmrr(&mc, BASE, BASE + 0xfff, usb.rid);
+	model_machine_rmrr(&mc, BASE + 0x1000, BASE + 0x1fff, other.rid);
+	model_machine_rmrr(&mc, BASE + 0x2000, BASE + 0x2fff, usb.rid);
+	for (unsigned i = 0; i < 2; i++) /* of one group */
+		model_machine_rmrr(&mc, BASE + (3 + i) * PAGE_SIZE, BASE + (3 + i) * PAGE_SIZE + 0xfff,
+				   mate[i].rid);
+	model_machine_rmrr(&mc, BASE + 0x5000, BASE + 0x5fff, 0x00e0);
+	last_scope(DMAR_SCOPE_BRIDGE, 8);
+	start();
+	iommu_set_groups(&mmu, &groups);
+	assert_int_equal(vtd_map_rmrrs(&mmu, &functions), SL_OK);
+	assert_int_equal(iommu_enable(&mmu), SL_OK);
+	assert_int_equal(reached(usb), 5);
+	uint16_t id = domain_id(iommu_domain_of(&mmu, usb));
+	assert_int_equal(iommu_rmrrs_release(&mmu, usb), SL_OK);
+	assert_true(reached(usb) == 0 && reached(other) == 2 && !iommu_domain_of(&mmu, usb));
+	assert_int_equal(reserved_for(usb), 0);
+	assert_int_equal(iommu_rmrrs_release(&mmu, usb), SL_OK); /* done */
+	assert_int_equal(domain_create(&mmu, "d", &d), SL_OK);
+	assert_int_equal(domain_id(d), id); /* the domain of its RMRRs has ended */
+	assert_int_equal(domain_attach(d, usb), SL_OK);
+	assert_int_equal(iommu_rmrrs_release(&mmu, usb), SL_OK); /* leaves it there */
+	assert_ptr_equal(iommu_domain_of(&mmu, usb), d);
+	assert_int_equal(iommu_rmrrs_release(&mmu, none), SL_OK); /* has none */
+	assert_int_equal(mmu.n_released, 1);
+	/* that of a bridge above it is not its own */
+	d = iommu_domain_of(&mmu, mate[0]);
+	assert_int_equal(iommu_rmrrs_release(&mmu, mate[0]), SL_UNSUPPORTED);
+	assert_ptr_equal(iommu_domain_of(&mmu, mate[0]), d);
+	mmu.n_released = IOMMU_RELEASED;
+	assert_int_equal(iommu_rmrrs_release(&mmu, other), SL_NOSPACE);
+	assert_int_equal(reached(other), 2);
+	mmu.n_released = 1;
+	m->queue_stuck = true;
+	assert_int_equal(iommu_rmrrs_release(&mmu, other), SL_TIMEOUT);
+	m->queue_stuck = false;
+	assert_true(mmu.n_released == 1 && reserved_for(other) == 2);
+	model_machine_fini(&mc);
+}
+
+/* Its domain stays where others of its group are in it. */
+static void test_release_of_group(void **state)
+{
+	(void)state;
+	const bdf_t fn[] = {{0, 0x0200}, {0, 0x0208}};
+	machine();
+	(void)model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, MODEL_ALL);
+	for (unsigned i = 0; i < 2; i++)
+		model_machine_rmrr(&mc, BASE + i * PAGE_SIZE, BASE + i * PAGE_SIZE + 0xfff, fn[i].rid);
+	start();
+	iommu_set_groups(&mmu, &groups);
+	assert_int_equal(vtd_map_rmrrs(&mmu, &functions), SL_OK);
+	assert_int_equal(iommu_enable(&mmu), SL_OK);
+	assert_int_equal(iommu_rmrrs_release(&mmu, fn[0]), SL_OK);
+	assert_true(reached(fn[0]) == 0 && reached(fn[1]) == 3);
+	assert_int_equal(model_machine_complaints(&mc), 0);
+	model_machine_fini(&mc);
+}
+
 /* No memory is left, not even for the name of a domain: an error of ours, no RMRR that is left out. */
 static void test_no_memory(void **state)
 {
@@ -487,6 +556,7 @@ int main(void)
 		cmocka_unit_test(test_left_out),    cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_meant),       cmocka_unit_test(test_group),
 		cmocka_unit_test(test_group_split), cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_release),     cmocka_unit_test(test_release_of_group),
 	};
 	return cmocka_run_group_tests(tests, ram_setup, NULL);
 }

@@ -2,6 +2,8 @@
  * addresses given out, batches, units without a queue. */
 #include <string.h>
 #include "drivers/dma.h"
+#include "iommu/backend.h"
+#include "iommu/domain_parts.h"
 #include "iommu/vtd/backend.h"
 #include "iommu/vtd/qi.h"
 #include "iommu/vtd/state.h"
@@ -346,13 +348,13 @@ static void test_iova_beside_mapped(void **state)
 	machine_end();
 }
 
-struct iova_range {
+struct given_range {
 	uint64_t at, len;
 };
 
 /* Ranges of many lengths and alignments, in a domain whose first addresses are mapped: each is aligned, in
  * the aperture, behind what is mapped, and apart from all others. */
-static void allocate_ranges(struct domain *d, struct iova_range *got, unsigned n)
+static void allocate_ranges(struct domain *d, struct given_range *got, unsigned n)
 {
 	static const uint64_t aligns[] = {PAGE_SIZE, PAGE_2M, PAGE_1G};
 	iova_t at;
@@ -375,7 +377,7 @@ static void allocate_ranges(struct domain *d, struct iova_range *got, unsigned n
 static void test_iova_apart(void **state)
 {
 	(void)state;
-	struct iova_range got[64];
+	struct given_range got[64];
 	struct domain *d = small_aperture();
 	iova_t at;
 	allocate_ranges(d, got, ARRAY_LEN(got));
@@ -392,7 +394,7 @@ static void test_iova_apart(void **state)
 static void test_iova_free(void **state)
 {
 	(void)state;
-	struct iova_range got[64];
+	struct given_range got[64];
 	struct domain *d = small_aperture();
 	iova_t at;
 	allocate_ranges(d, got, ARRAY_LEN(got));
@@ -410,7 +412,7 @@ static void test_iova_free(void **state)
 static void test_iova_nodes(void **state)
 {
 	(void)state;
-	struct iova_range got[64];
+	struct given_range got[64];
 	struct domain *d = small_aperture();
 	iova_t at;
 	allocate_ranges(d, got, ARRAY_LEN(got));
@@ -1145,6 +1147,43 @@ static void test_told(void **state)
 	machine_end();
 }
 
+static unsigned invalidated, asked; /* units, a bit each */
+
+static enum sl_err note_unit(struct iommu *of, unsigned unit, uint16_t did, const struct iommu_gather *g)
+{
+	(void)of, (void)did, (void)g;
+	invalidated |= 1u << unit;
+	return SL_OK;
+}
+
+static bool wants(const struct iommu *of, unsigned unit)
+{
+	(void)of;
+	asked |= 1u << unit;
+	return true;
+}
+
+/* Behind the last unit's count of functions lies memory of others: what stands there is no unit. */
+static void test_units_end(void **state)
+{
+	(void)state;
+	one_unit(MODEL_CAP, MODEL_ECAP);
+	struct domain *d = make("d");
+	struct iommu_backend hw = *mmu.hw;
+	hw.invalidate = hw.announce = note_unit;
+	hw.wants_announce = wants;
+	mmu.hw = &hw;
+	assert_int_equal(domain_attach(d, FN), SL_OK);
+	d->refs[mmu.unit_count] = 1;
+	invalidated = asked = 0;
+	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
+	assert_true(invalidated == 1 && asked == 1); /* for the new mapping */
+	invalidated = 0;
+	assert_int_equal(domain_unmap(d, IOVA(W), PAGE_SIZE), SL_OK);
+	assert_int_equal(invalidated, 1);
+	machine_end();
+}
+
 /* A table that maps more than the unit's addresses: what lies behind their end is refused. */
 static void test_aperture(void **state)
 {
@@ -1208,6 +1247,7 @@ int main(void)
 		cmocka_unit_test(test_small_behind_large),
 		cmocka_unit_test(test_unmap_across_large),
 		cmocka_unit_test(test_unaligned_2m),
+		cmocka_unit_test(test_units_end),
 		cmocka_unit_test(test_aperture),
 		cmocka_unit_test(test_told),
 	};

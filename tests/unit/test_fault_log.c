@@ -150,6 +150,23 @@ static void test_report_all(void **state)
 	machine_end();
 }
 
+/* The same lines, and no warnings. */
+static void test_provoked(void **state)
+{
+	(void)state;
+	start(2);
+	faults.provoked = true;
+	for (unsigned i = 0; i < 6; i++) {
+		refused(0x100, i * PAGE_SIZE);
+		iommu_fault_poll(&mmu);
+		iommu_fault_report_all(&mmu);
+	}
+	assert_int_equal(count(": 0000:01:00.0 write 0x1000 refused"), 1);
+	assert_int_equal(count("1 more requests refused"), 4);
+	assert_int_equal(count("WARN"), 0);
+	machine_end();
+}
+
 static void on_fault(void *ctx, const struct iommu_fault *f)
 {
 	*(uint64_t *)ctx += f->bdf.rid;
@@ -166,6 +183,7 @@ static void test_claim(void **state)
 	faults.on_fault = on_fault;
 	faults.ctx = &rids;
 	refused(0x100, 0x1000); /* before: the log's */
+	assert_false(iommu_fault_waits(&mmu));
 	iommu_fault_claim(&mmu, fn);
 	assert_int_equal(rids, 0x100);
 	assert_int_equal(iommu_fault_claimed(&mmu, &f), SL_END);
@@ -174,17 +192,21 @@ static void test_claim(void **state)
 	refused(0x100, 0x4000);
 	assert_int_equal(iommu_fault_poll(&mmu), 3); /* by another caller */
 	refused(0x100, 0x5000);
+	assert_true(iommu_fault_waits(&mmu) && iommu_fault_waits(&mmu)); /* it stays */
 	assert_int_equal(iommu_fault_claimed(&mmu, &f), SL_OK);
 	assert_int_equal(f.bdf.rid, 0x100);
 	assert_int_equal(f.iova.v, 0x3000);
 	assert_int_equal(iommu_fault_claimed(&mmu, &f), SL_END);
+	assert_false(iommu_fault_waits(&mmu));
 	refused(0x100, 0x6000);
 	assert_int_equal(iommu_fault_claimed(&mmu, &f), SL_OK);
 	assert_int_equal(f.iova.v, 0x6000);
 	assert_int_equal(rids, 0x308);
 	refused(0x100, 0x7000);
 	refused(0x209, 0x7000);
+	assert_true(iommu_fault_waits(&mmu));
 	iommu_fault_unclaim(&mmu); /* what is pending is still sorted */
+	assert_false(iommu_fault_waits(&mmu));
 	assert_int_equal(rids, 0x511);
 	refused(0x100, 0x8000); /* after: the log's */
 	assert_int_equal(iommu_fault_poll(&mmu), 1);
@@ -354,11 +376,17 @@ int main(void)
 {
 	log_sink_add(said_sink);
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_print),          cmocka_unit_test(test_lost),
-		cmocka_unit_test(test_lost_limited),   cmocka_unit_test(test_report_all),
-		cmocka_unit_test(test_claim),          cmocka_unit_test(test_claim_interrupts),
-		cmocka_unit_test(test_claim_no_flood), cmocka_unit_test(test_bounded),
-		cmocka_unit_test(test_flood),          cmocka_unit_test(test_many),
+		cmocka_unit_test(test_print),
+		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_lost_limited),
+		cmocka_unit_test(test_report_all),
+		cmocka_unit_test(test_provoked),
+		cmocka_unit_test(test_claim),
+		cmocka_unit_test(test_claim_interrupts),
+		cmocka_unit_test(test_claim_no_flood),
+		cmocka_unit_test(test_bounded),
+		cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_no_log),
 	};
 	return cmocka_run_group_tests(tests, ram_setup, NULL);

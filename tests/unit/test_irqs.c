@@ -1,5 +1,6 @@
 /* Stage irqs, against VFs and a unit that are made up here: each way in which an interrupt can go wrong ends
  * it. */
+#include <stdio.h>
 #include <string.h>
 #include "apps/machine.h"
 #include "apps/vf/nvme.h"
@@ -471,7 +472,33 @@ static void test_most(void **state)
 	start(state);
 	assert_int_equal(stage_irqs(&mach), SL_OK);
 	assert_int_equal(mach.tally.irqs_checked, VFS_MAX);
+	assert_said("irqs: VF 0, its own entry ");
+	assert_said(": arrived; refused: another function's, its own when freed\n");
+	assert_not_said("VF 1, its own entry ");
 	undo_irqs(&mach);
+	vfs = VFS;
+}
+
+/* Up to four VFs each case of each has a line; from five on only VF 0's, and each other VF has one line. */
+static void test_lines(void **state)
+{
+	for (vfs = 4; vfs <= 5; vfs++)
+		for (unsigned unrecorded = 0; unrecorded < 2; unrecorded++) {
+			start(state);
+			lie = unrecorded ? NO_RECORD : TRUTH;
+			assert_int_equal(stage_irqs(&mach), SL_OK);
+			for (unsigned v = 0; v < vfs; v++) {
+				char line[80];
+				bool full = vfs == 4 || !v;
+				snprintf(line, sizeof line, "VF %u, its own entry ", v);
+				assert_int_equal(strstr(said, line) != NULL, full);
+				snprintf(line, sizeof line, "VF %u, another function's entry: refused", v);
+				assert_int_equal(strstr(said, line) != NULL, full);
+				snprintf(line, sizeof line, "VF %u, entry ", v);
+				assert_int_equal(strstr(said, line) != NULL, !full);
+			}
+			undo_irqs(&mach);
+		}
 	vfs = VFS;
 }
 
@@ -492,6 +519,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, start)
 	const struct CMUnitTest tests[] = {T(test_every_lie),         T(test_few),  T(test_one_core),
-					   T(test_processor_numbers), T(test_most), T(test_not_given_back)};
+					   T(test_processor_numbers), T(test_most), T(test_lines),
+					   T(test_not_given_back)};
 	return cmocka_run_group_tests_name("irqs", tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* Stage isolate: who attacks, with which pages, what is guarded, and what is given back whichever call fails.
  * The cases and the hardware are made up here; tests/unit/test_attack.c, test_ledger.c and test_case_*.c
  * have the cases. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "apps/proof/bystanders.h"
@@ -14,15 +15,17 @@
 #include "apps/proof/stages.h"
 #include "apps/proof/cases.h"
 #include "apps/proof/standin.h"
+#include "apps/report/pace.h"
 #include "apps/vf/own_memory.h"
 #include "apps/work/pattern.h"
 #include "kernel/pmm.h"
-#include "kernel/serial.h"
+#include "kernel/console.h"
 #include "kernel/paging.h"
+#include "pci/path.h"
 #include "apps/vf/batch.h"
 #include "apps/vf/msix.h"
 #include "drivers/nvme/reset.h"
-#include "tests/unit/never.h"
+#include "tests/unit/never_proof.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_stages.h"
 #include "tests/unit/test.h"
@@ -72,6 +75,13 @@ void ledger_clear(void)
 	cleared++;
 }
 
+static unsigned briefs;
+
+void ledger_brief(bool on)
+{
+	briefs += on;
+}
+
 void standin_fill(void)
 {
 	kernel_fills++;
@@ -103,7 +113,7 @@ uint64_t pmm_free_pages(void)
 	return pages_free;
 }
 
-bool serial_stop(void)
+bool console_stop(void)
 {
 	return stopped;
 }
@@ -149,6 +159,28 @@ enum sl_err iommu_walk(struct iommu *mmu, bdf_t fn, iova_t iova, struct iommu_wa
 	assert_int_equal(iova.v, WINDOW + PAGE_TARGET);
 	*out = (struct iommu_walk){.pages = PHYS(TABLE + fn.rid * PAGE_SIZE), .functions = PHYS(CONTEXT)};
 	return no_tables ? SL_NOTFOUND : SL_OK;
+}
+
+static bool no_unit, in_domain, no_path;
+
+enum sl_err iommu_unit_of(const struct iommu *mmu, bdf_t fn, unsigned *unit)
+{
+	(void)mmu;
+	(void)fn;
+	*unit = 0;
+	return no_unit ? SL_NOTFOUND : SL_OK;
+}
+
+struct domain *iommu_domain_of(struct iommu *mmu, bdf_t fn)
+{
+	(void)mmu;
+	return in_domain && fn.rid == edu_fn.bdf.rid ? dom : NULL;
+}
+
+const struct pci_func *pci_path_stop(const struct pci_func *fn, const struct pci_bar *bar)
+{
+	assert_ptr_equal(bar, &fn->bar[0]);
+	return no_path ? fn : NULL;
 }
 
 struct pci_func *edu_find(const struct pci *pci)
@@ -240,6 +272,12 @@ void iommu_fault_unclaim(struct iommu *mmu)
 	claimed = false;
 }
 
+bool iommu_fault_waits(struct iommu *mmu)
+{
+	(void)mmu;
+	return false;
+}
+
 static void assert_range(const struct table_range *r, uint64_t off, uint64_t pages, unsigned perm)
 {
 	assert_int_equal(r->buf->iova.v, WINDOW + off);
@@ -316,9 +354,9 @@ void cases_run(const struct trial *t, const struct attack_case *table, enum case
 	assert_ptr_equal(by->table, known ? phys_va(PHYS(TABLE + by->fn->bdf.rid * PAGE_SIZE)) : NULL);
 	assert_ptr_equal(by->contexts, known ? phys_va(PHYS(CONTEXT)) : NULL);
 	assert_ptr_equal(by->others, &bystanders_block);
-	assert_true(by->ops == (by->fn == &edu_fn  ? &strike_edu
-				: by->fn == &pf_fn ? &strike_nvme_pf
-						   : &strike_nvme_vf));
+	assert_true(by->ops == &strike_ahci || by->ops == (by->fn == &edu_fn  ? &strike_edu
+							   : by->fn == &pf_fn ? &strike_nvme_pf
+									      : &strike_nvme_vf));
 	assert_ptr_equal(by->msix,
 			 by->ops == &strike_nvme_vf ? &mach.vf[memory_runs % t->all->n].msix : NULL);
 	for (unsigned v = 0; v < VFS_MAX; v++)
@@ -376,23 +414,32 @@ void guard_free(void)
 	freed++;
 }
 
+/* Other classes have no function here. */
+const struct strike_ops strike_hda, strike_xhci, strike_ehci, strike_nvme_drive, strike_e1000e, strike_igb,
+	strike_vrng, strike_vblk, strike_ioat, strike_dsa;
+
+static bool fill; /* of this class there are as many as still fit */
+
+static enum sl_err fill_open(struct machine *machine, struct attackers *a, const struct strike_ops *self)
+{
+	static struct pci_func any = {.bdf = {0, 0x800}};
+	enum sl_err e = SL_OK;
+	while (fill && a->n < ATTACKERS_MAX && !e)
+		e = attackers_add(machine, a,
+				  &(struct attacker){.fn = &any, .dom = &mach.pf_dom, .ops = self});
+	if (fill)
+		assert_int_equal(attackers_add(machine, a, &(struct attacker){.fn = &any}), SL_NOSPACE);
+	return e;
+}
+
+const struct strike_ops strike_ahci = {.how = "any", .open = fill_open};
+
 /* Nothing attacks here. */
-NEVER(batch_start(struct vf *vf))
-NEVER(batch_finish_some(struct machine *machine, unsigned first, unsigned n))
+NEVER_VOID(edu_interrupt(const struct edu *e))
+NEVER_STRIKES
 NEVER(edu_start(struct edu *edu, uint64_t at, uint32_t len, bool to_memory))
 NEVER(edu_poll(const struct edu *edu))
-NEVER(nvme_admin_try(struct nvme_ctrl *c, struct nvme_sqe cmd, uint32_t *dw0))
-NEVER(nvme_identify(struct nvme_ctrl *c, enum nvme_cns cns, uint32_t nsid, uint16_t id,
-		    const volatile void **page))
-NEVER(nvme_ctrl_health(const struct nvme_ctrl *c))
-NEVER(nvme_ctrl_stop(const struct nvme_io *io, bdf_t f))
-NEVER(nvme_ctrl_wait_ready(const struct nvme_io *io, bdf_t f))
-NEVER(nvme_fatal_reset(const struct pci *pci, struct pci_func *f, const struct nvme_io *i, bool *done))
-NEVER(nvme_vf_close(struct nvme_vf *vf))
-NEVER(nvme_vf_open(struct nvme_vf *vf, const struct nvme_vf_cfg *cfg))
-NEVER(wait_check(const struct machine *machine, bool *irqs))
-NEVER(vf_msix_open(struct vf *vf))
-NEVER_VOID(vf_msix_close(struct vf *vf))
+NEVER_RELEASES
 NEVER_VOID(bystanders_turn(struct machine *machine))
 
 const struct bystanders bystanders_block;
@@ -414,8 +461,16 @@ static int start(void **state)
 	mach.pf_open = true;
 	mach.pf_own = &pf_nvme;
 	pf_fn.bdf.rid = 0x100;
-	edu_fn.bdf.rid = 0x200;
+	edu_fn = (struct pci_func){.vendor = EDU_VENDOR,
+				   .device = EDU_DEVICE,
+				   .bdf = {0, 0x200},
+				   .bar = {{.addr = 0xe0000000, .size = PAGE_SIZE}}};
+	TAILQ_INIT(&mach.pci.funcs);
+	TAILQ_INSERT_TAIL(&mach.pci.funcs, &edu_fn, link);
+	no_unit = in_domain = no_path = fill = false;
 	boot.cfg.passes = 1;
+	support_clock_step = 1;
+	boot.cfg.prove = PROVE_SAFE;
 	mach.vf[VFS] = (struct vf){.queue = &accel[0].q, .own = &own[0]}; /* does not count */
 	for (unsigned v = 0; v < VFS; v++) {
 		store[v] = (struct block_store){.block = 512, .blocks = 16 * CHUNK / 512};
@@ -459,6 +514,8 @@ static void test_one_pass(void **state)
 	assert_said("attacker edu is 0000:02:00.0, behind a bridge that says 0000:03:00.0: copies");
 	assert_not_said("attacker VF1 is 0000:01:00.2,"); /* behind no bridge */
 	assert_said("every other VF reads and writes");
+	assert_said(
+		"arrived when its handler ran; who FFFF: the unit names no sender.\n"); /* its last line */
 	assert_said("so far 40 of 40 refused");
 	assert_not_said("FAIL");
 }
@@ -473,7 +530,43 @@ static void test_passes(void **state)
 	assert_true(memory_runs == 3 * ATTACKERS && function_runs == 3 && made_domains == 2 && prepared == 3);
 	assert_true(sums == 1 && decoys == 1 && forgotten == 1 && mach.tally.cases == 120);
 	assert_said("pass 3 of 3 done");
+	assert_int_equal(briefs, 0);
+	assert_not_said("the other passes have lines only");
 	assert_null(strstr(strstr(said, "attacker PF") + 1, "attacker PF")); /* introduced once */
+}
+
+/* A thousand passes do not print the same table a thousand times. */
+static void test_many_passes(void **state)
+{
+	(void)state;
+	briefs = 0;
+	boot.cfg.passes = 8;
+	assert_int_equal(stage_isolate(&mach), SL_OK);
+	assert_int_equal(briefs, 5);
+	assert_said("isolate: the other passes have lines only for cases that fail\n");
+	assert_said("pass 8 of 8 done");
+}
+
+/* The time left is printed every ten seconds at most, and not after the last pass. */
+static void test_time_left(void **state)
+{
+	(void)state;
+	boot.cfg.passes = 4;
+	assert_int_equal(stage_isolate(&mach), SL_OK);
+	assert_not_said(" s left");
+	start(state);
+	boot.cfg.passes = 2;
+	support_clock_step = PACE_US; /* at each look */
+	assert_int_equal(stage_isolate(&mach), SL_OK);
+	assert_said("pass 1 of 2 done");
+	const char *left = strstr(said, " s left\n");
+	assert_non_null(left);
+	assert_non_null(strstr(left, "pass 2 of 2 done"));
+	assert_null(strstr(left + 1, " s left\n"));
+	start(state);
+	boot.cfg.passes = 3; /* as many as have every line: nothing changes behind them */
+	assert_int_equal(stage_isolate(&mach), SL_OK);
+	assert_not_said("the other passes have lines only");
 }
 
 static void test_memory(void **state)
@@ -531,8 +624,30 @@ static void test_not_refused(void **state)
 	mach.vfs = 0; /* no attackers: nothing is shown */
 	mach.pf = NULL;
 	has_edu = false;
-	assert_int_equal(stage_isolate(&mach), SL_VERIFY);
+	assert_int_equal(stage_isolate(&mach), SL_END);
 	assert_true(!mach.tally.proof_failed && memory_runs == 0 && prepared == 0);
+	assert_said("FAIL isolate: no function could attack, so nothing was tried");
+}
+
+/* In the console and for the audit it is no failure that nothing could attack; any other error is one. */
+static void test_for_others(void **state)
+{
+	(void)state;
+	mach.attacking = true;
+	assert_int_equal(stage_isolate(&mach), SL_OK);
+	assert_int_equal(sums, 1);
+	start(state);
+	mach.attacking = true;
+	stages_fail_at = 30;
+	assert_int_equal(stage_isolate(&mach), SL_DEVICE);
+	assert_said("FAIL isolate: not all cases could be run");
+	start(state);
+	mach.attacking = true;
+	mach.vfs = 0;
+	mach.pf = NULL;
+	has_edu = false;
+	assert_int_equal(stage_isolate(&mach), SL_END);
+	assert_said("isolate: no function could attack, so nothing was tried\n");
 	assert_not_said("FAIL");
 }
 
@@ -554,7 +669,7 @@ static void test_without_edu(void **state)
 	assert_int_equal(stage_isolate(&mach), SL_OK);
 	assert_all_given_back();
 	assert_int_equal(memory_runs, VFS + 1);
-	assert_said("edu does not reach its own page");
+	assert_said("edu does not attack: it does not reach its own page");
 	start(state);
 	has_edu = false;
 	assert_int_equal(stage_isolate(&mach), SL_OK);
@@ -603,6 +718,7 @@ static void test_most(void **state)
 		own[v].vf.ctrl = &ctrl[v];
 		mach.vf[v].own = &own[v];
 	}
+	fill = true;
 	assert_int_equal(stage_isolate(&mach), SL_OK);
 	assert_all_given_back();
 	assert_int_equal(memory_runs, ATTACKERS_MAX);
@@ -637,6 +753,159 @@ static void test_put_fails(void **state)
 	start(state);
 	assert_int_equal(stage_isolate(&mach), SL_OK);
 	assert_not_said("could not be taken back");
+}
+
+/* Of the functions that need no scratch=: edu. */
+static void test_there(void **state)
+{
+	(void)state;
+	assert_true(attackers_there(&mach));
+	boot.cfg.prove = PROVE_NONE;
+	assert_false(attackers_there(&mach));
+	boot.cfg.prove = PROVE_LISTED;
+	boot.cfg.prover[0] = (bdf_t){0, 0x201};
+	boot.cfg.provers = 1;
+	assert_false(attackers_there(&mach));
+	boot.cfg.prover[0] = edu_fn.bdf;
+	assert_true(attackers_there(&mach));
+	boot.cfg.prover[0] = (bdf_t){0, 0x201};
+	boot.cfg.prover[1] = edu_fn.bdf;
+	assert_false(attackers_there(&mach));
+	boot.cfg.provers = 2;
+	assert_true(attackers_there(&mach));
+	boot.cfg.prove = PROVE_SAFE;
+	edu_fn.cap_sriov = 0x100; /* a PF is not started unless it is named */
+	assert_false(attackers_there(&mach));
+	boot.cfg.prove = PROVE_ALL;
+	assert_true(attackers_there(&mach));
+	edu_fn.device++;
+	assert_false(attackers_there(&mach));
+	edu_fn.device--;
+	edu_fn.vendor++;
+	assert_false(attackers_there(&mach));
+	edu_fn.vendor--;
+	assert_true(attackers_there(&mach));
+	TAILQ_INIT(&mach.pci.funcs);
+	assert_false(attackers_there(&mach));
+}
+
+/* Each reason why a function does not attack is printed once. */
+static void test_left_out(void **state)
+{
+	static const char *const why[] = {"prove=none",
+					  "prove= does not name it",
+					  "it has SR-IOV",
+					  "its Bus Master Enable cannot be changed",
+					  "its registers have no address that reaches it",
+					  "its registers have no address that reaches it",
+					  "its registers have no address that reaches it",
+					  "no unit that translates covers it",
+					  "an RMRR ties it to the firmware"};
+	char line[128];
+	for (unsigned i = 0; i < ARRAY_LEN(why); i++) {
+		start(state);
+		boot.cfg.passes = 2;
+		boot.cfg.prove = i == 0 ? PROVE_NONE : i == 1 ? PROVE_LISTED : PROVE_SAFE;
+		edu_fn.cap_sriov = i == 2 ? 0x100 : 0;
+		edu_fn.stuck = i == 3;
+		if (i == 4)
+			edu_fn.bar[0].addr = 0;
+		edu_fn.bar[0].io = i == 5;
+		no_path = i == 6;
+		no_unit = i == 7;
+		in_domain = i == 8;
+		assert_int_equal(stage_isolate(&mach), SL_OK);
+		assert_int_equal(memory_runs, 2 * (VFS + 1));
+		snprintf(line, sizeof line, "0000:02:00.0 edu does not attack: %s", why[i]);
+		assert_said(line);
+		assert_null(
+			strstr(strstr(said, line) + strlen(line), "does not attack")); /* in the first pass */
+		assert_said("isolate: 0 of 1 functions attack");
+		assert_all_given_back();
+	}
+}
+
+static void test_neighbours(void **state)
+{
+	(void)state;
+	static struct pci_func other;
+	other = (struct pci_func){.bdf = {0, 0x300}, .group = 3};
+	edu_fn.group = 3;
+	TAILQ_INSERT_TAIL(&mach.pci.funcs, &other, link);
+	in_domain = true;
+	assert_string_equal(attackers_barred(&mach, &other, 0, false),
+			    "its registers have no address that reaches it");
+	other.bar[0] = edu_fn.bar[0];
+	assert_string_equal(attackers_barred(&mach, &other, 0, false),
+			    "another function of its group attacks, or is tied to the firmware");
+	other.group = 4;
+	assert_null(attackers_barred(&mach, &other, 0, false));
+	edu_fn.group = 0; /* a class that can take its functions over from the firmware */
+	assert_null(attackers_barred(&mach, &edu_fn, 0, true));
+	assert_string_equal(attackers_barred(&mach, &edu_fn, 0, false), "an RMRR ties it to the firmware");
+	boot.cfg.iommu = CONFIG_IOMMU_OFF;
+	no_unit = true;
+	assert_null(attackers_barred(&mach, &other, 0, false));
+	in_domain = false;
+	assert_int_equal(stage_isolate(&mach), SL_OK);
+	assert_said("  no class of attackers drives 0000:03:00.0\n");
+	assert_said("isolate: 1 of 2 functions attack; 0 are bridges");
+}
+
+static const struct pci_func *lent;
+static unsigned back;
+
+static void lend(struct machine *machine, const struct pci_func *fn)
+{
+	assert_true(machine == &mach && !lent && !memory_runs && !live);
+	lent = fn;
+}
+
+static void take_back(struct machine *machine)
+{
+	assert_true(machine == &mach && !live && !connected && !domains);
+	back++;
+}
+
+/* Functions that may attack, and no others, are asked of the console before the first pass, and are returned
+ * after the last, also when the stage fails. */
+static void test_borrow(void **state)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		start(state);
+		lent = NULL;
+		back = 0;
+		mach.keyboards_lend = lend;
+		mach.keyboards_back = take_back;
+		boot.cfg.passes = 2;
+		boot.cfg.prove = i == 1 ? PROVE_NONE : PROVE_SAFE;
+		stages_fail_at = i == 2 ? 1 : 0;
+		assert_int_equal(stage_isolate(&mach) == SL_OK, i != 2);
+		assert_true(back == 1 && lent == (i == 1 ? NULL : &edu_fn));
+	}
+}
+
+static void test_rest(void **state)
+{
+	static struct pci_func other = {.bdf = {0, 0x300}};
+	(void)state; /* the first attacker, a bridge, and one that is barred are not in that list */
+	other.is_bridge = true;
+	TAILQ_INSERT_TAIL(&mach.pci.funcs, &other, link);
+	TAILQ_INSERT_TAIL(&mach.pci.funcs, mach.vf[0].fn, link);
+	boot.cfg.prove = PROVE_NONE;
+	assert_int_equal(stage_isolate(&mach), SL_OK);
+	assert_not_said("no class of attackers drives");
+	assert_said("isolate: 1 of 3 functions attack; 1 are bridges");
+	start(state); /* six on a line */
+	static struct pci_func many[7];
+	for (unsigned i = 0; i < ARRAY_LEN(many); i++) {
+		many[i] = (struct pci_func){.bdf = {0, (uint16_t)(0x400 + i)}};
+		TAILQ_INSERT_TAIL(&mach.pci.funcs, &many[i], link);
+	}
+	assert_int_equal(stage_isolate(&mach), SL_OK);
+	assert_said(
+		"drives 0000:04:00.0 0000:04:00.1 0000:04:00.2 0000:04:00.3 0000:04:00.4 0000:04:00.5\n  no class "
+		"of attackers drives 0000:04:00.6\n");
 }
 
 static bool is_guarded(const void *va, uint64_t len)
@@ -682,9 +951,13 @@ static void test_guard(void **state)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, start)
-	const struct CMUnitTest tests[] = {T(test_one_pass),         T(test_passes),         T(test_memory),
-					   T(test_every_call_fails), T(test_not_refused),    T(test_stopped),
-					   T(test_without_edu),      T(test_no_translation), T(test_room),
-					   T(test_put_fails),        T(test_most),           T(test_guard)};
+	const struct CMUnitTest tests[] = {
+		T(test_one_pass),    T(test_passes),         T(test_many_passes),
+		T(test_memory),      T(test_time_left),      T(test_every_call_fails),
+		T(test_not_refused), T(test_for_others),     T(test_stopped),
+		T(test_without_edu), T(test_no_translation), T(test_room),
+		T(test_put_fails),   T(test_most),           T(test_left_out),
+		T(test_neighbours),  T(test_rest),           T(test_borrow),
+		T(test_guard),       T(test_there)};
 	return cmocka_run_group_tests_name("isolate", tests, NULL, NULL);
 }

@@ -30,7 +30,7 @@ static void machine(bool te, bool ir)
 
 static void options(const char *text)
 {
-	const struct dmar_functions functions = {NULL, get};
+	const struct table_functions functions = {NULL, get};
 	struct config cfg;
 	config_defaults(&cfg);
 	assert_int_equal(config_parse(&cfg, "test", text, strlen(text), false), SL_OK);

@@ -24,6 +24,7 @@
 #include "boot/snapshot.h"
 #include "iommu/vtd/io_hw.h"
 #include "kernel/log.h"
+#include "kernel/ps2.h"
 #include "kernel/memmap.h"
 #include "kernel/pmm.h"
 #include "kernel/power.h"
@@ -666,6 +667,8 @@ static void ecam_wr(void *ctx, bdf_t fn, uint16_t off, unsigned bytes, uint32_t 
 		cm.cfg.wr(cm.cfg.ctx, (bdf_t){0, (uint16_t)((at - ECAM) >> 12)}, off, bytes, v);
 }
 
+void ecam_hide_serials(void) {}
+
 const struct pci_cfg *ecam_cfg(bool read_only)
 {
 	(void)read_only;
@@ -768,6 +771,18 @@ enum sl_err uart_map(const struct acpi_uart *at, struct uart *out)
 	return at->mmio && !out->regs ? SL_NOMEM : SL_OK;
 }
 
+/* No i8042. */
+uint8_t ps2_in(uint16_t port)
+{
+	(void)port;
+	return 0xff;
+}
+
+void ps2_out(uint16_t port, uint8_t v)
+{
+	fail_msg("port 0x%x is written: 0x%x", port, v);
+}
+
 uint8_t uart_rd(const struct uart *u, unsigned reg)
 {
 	assert_false(u->at.mmio && is_ram(u->at.addr + reg * u->at.stride));
@@ -806,6 +821,25 @@ static void check_units(void)
 	}
 }
 
+/* Where a unit or configuration space is, no screen is drawn on. */
+static void check_claims(void)
+{
+	const struct boot_snapshot *s = phys_va(PHYS(booted->at_entry));
+	const struct acpi_table *mcfg = acpi_find(&acpi, "MCFG", 0);
+	struct acpi_ecam w;
+	for (uint32_t i = 0; i < s->units; i++)
+		if (s->unit[i].regs.ver && !(s->unit[i].regs.ver >> 8) &&
+		    !phys_check(s->unit[i].base, PAGE_SIZE, PHYS_UNIT))
+			assert_int_equal(phys_check(s->unit[i].base, 4, PHYS_SCREEN), PHYS_TAKEN);
+	enum sl_err e = mcfg ? SL_OK : SL_END;
+	for (unsigned i = 0; e != SL_END; i++) {
+		e = acpi_mcfg(mcfg->data, i, &w);
+		uint64_t at = w.base + ((uint64_t)w.start << 20), len = (w.end - w.start + 1ull) << 20;
+		if (!e && !phys_check(at, len, PHYS_ECAM))
+			assert_int_equal(phys_check(at + len - 4, 4, PHYS_SCREEN), PHYS_TAKEN);
+	}
+}
+
 static unsigned bring_up(struct machine *m)
 {
 	static const struct {
@@ -815,6 +849,7 @@ static unsigned bring_up(struct machine *m)
 		      {"groups", stage_groups}, {"iommu", stage_iommu}, {"coverage", stage_coverage}};
 	guard_memory(harm(MEM_FREE));
 	app_reserve(booted);
+	check_claims();
 	(void)give(booted, MEM_FREE);
 	m->boot = booted;
 	m->cfg = &booted->cfg;

@@ -1399,7 +1399,7 @@ static void test_vf_data(void **state)
 	(void)state;
 	vf_model[0].sgls = 0;
 	open_vf(16);
-	memset(vf.queue.sq, 0xff, (vf.queue.sq_mask + 1) * sizeof *vf.queue.sq); /* old commands */
+	memset(vf.queue.sq, 0xff, nvme_queue_entries(&vf.queue) * sizeof *vf.queue.sq); /* old commands */
 	for (uint32_t i = 0; i < 16; i++) {
 		struct block_req w = request(BLOCK_WRITE, PLAIN_STORE, 2 * i, 2, i); /* two pages: PRP2 */
 		pattern(want, sizeof want, i);
@@ -1435,21 +1435,20 @@ static struct block_req open_vf_to_plan(void)
 {
 	vf_model[0].sgls = 0;
 	open_vf(4);
-	memset(vf.queue.sq, 0xff, (vf.queue.sq_mask + 1) * sizeof *vf.queue.sq);
+	memset(vf.queue.sq, 0xff, nvme_queue_entries(&vf.queue) * sizeof *vf.queue.sq);
 	return request(BLOCK_READ, SHARED_STORE, 0, 8, 0);
 }
 
 /* What submit() refuses is not planned either. */
 static void test_vf_plan_refused(void **state)
 {
-	struct nvme_plan p;
 	(void)state;
 	struct block_req r = open_vf_to_plan();
 #define NO_PLAN(field, value, why)                                                                           \
 	do {                                                                                                 \
 		struct block_req bad = r;                                                                    \
 		bad.field = value;                                                                           \
-		assert_int_equal(nvme_vf_plan(&vf, &bad, &p), why);                                          \
+		assert_int_equal(nvme_vf_plan(&vf, &bad), why);                                              \
 	} while (0)
 	NO_PLAN(op, BLOCK_OPS, SL_RANGE);
 	NO_PLAN(store, 3, SL_RANGE);
@@ -1463,20 +1462,19 @@ static void test_vf_plan_refused(void **state)
  * wrong. */
 static void test_vf_put_refused(void **state)
 {
-	struct nvme_plan p;
 	iova_t data = IOVA(BUFFERS);
 	(void)state;
 	struct block_req r = open_vf_to_plan();
 	for (unsigned pages = 1; pages <= 2; pages++) {
 		r.blocks = (uint16_t)(8 * pages);
-		assert_int_equal(nvme_vf_plan(&vf, &r, &p), SL_OK);
+		assert_int_equal(nvme_vf_plan(&vf, &r), SL_OK);
 		uint64_t last = 64 - r.blocks; /* of the share, which starts at LBA 64 */
-		assert_int_equal(nvme_vf_put(&vf, &p, 0, last + 1, data), SL_RANGE);
-		assert_int_equal(nvme_vf_put(&vf, &p, 0, UINT64_MAX, data), SL_RANGE);
-		assert_int_equal(nvme_vf_put(&vf, &p, 0, 0 - (uint64_t)1, data), SL_RANGE);
-		assert_int_equal(nvme_vf_put(&vf, &p, 4, 0, data), SL_RANGE);
-		assert_int_equal(nvme_vf_put(&vf, &p, 0, 0, IOVA(data.v + 512)), SL_BADVAL);
-		assert_int_equal(vf.queue.sq_tail, vf.queue.sq_rung);
+		assert_int_equal(nvme_vf_put(&vf, 0, last + 1, data), SL_RANGE);
+		assert_int_equal(nvme_vf_put(&vf, 0, UINT64_MAX, data), SL_RANGE);
+		assert_int_equal(nvme_vf_put(&vf, 0, 0 - (uint64_t)1, data), SL_RANGE);
+		assert_int_equal(nvme_vf_put(&vf, 4, 0, data), SL_RANGE);
+		assert_int_equal(nvme_vf_put(&vf, 0, 0, IOVA(data.v + 512)), SL_BADVAL);
+		assert_ptr_equal(vf.queue.sq_at, vf.queue.sq_rung);
 	}
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);
 }
@@ -1484,24 +1482,23 @@ static void test_vf_put_refused(void **state)
 /* Requests planned once, where only place and buffer change: the same outcome as through submit(). */
 static void test_vf_plan(void **state)
 {
-	struct nvme_plan p;
 	struct queue_done d;
 	iova_t data = IOVA(BUFFERS);
 	(void)state;
 	struct block_req r = open_vf_to_plan();
 	for (unsigned pages = 1; pages <= 2; pages++) {
 		r.blocks = (uint16_t)(8 * pages);
-		assert_int_equal(nvme_vf_plan(&vf, &r, &p), SL_OK);
+		assert_int_equal(nvme_vf_plan(&vf, &r), SL_OK);
 		uint64_t last = 64 - r.blocks;
 		uint8_t *want = ns[0].data + (64 + last) * 512;
 		pattern(want, pages * PAGE_SIZE, pages);
 		memset(at(data.v), 0xee, 3 * PAGE_SIZE);
 		const struct nvme_sqe *e = nvme_queue_slot(&vf.queue);
-		assert_int_equal(nvme_vf_put(&vf, &p, 3, last, data), SL_OK);
+		assert_int_equal(nvme_vf_put(&vf, 3, last, data), SL_OK);
 		assert_true(e->flags == 0 && e->cid == 3 && e->mptr == 0 && e->prp1 == data.v &&
 			    e->cdw13 == 0 && e->prp2 == (pages == 2 ? data.v + PAGE_SIZE : 0) &&
 			    e->cdw12 == r.blocks - 1u);
-		assert_int_equal(nvme_vf_put(&vf, &p, 3, 0, IOVA(data.v + 2 * PAGE_SIZE)), SL_BUSY);
+		assert_int_equal(nvme_vf_put(&vf, 3, 0, IOVA(data.v + 2 * PAGE_SIZE)), SL_BUSY);
 		nvme_queue_ring(&vf.queue);
 		assert_false(nvme_queue_ready(&vf.queue));
 		nvme_model_step(&vf_model[0]);
@@ -1534,6 +1531,265 @@ static void test_vf_turns(void **state)
 		assert_int_equal(vf_model[0].commands[0x01] - writes, 1 - read);
 		assert_memory_equal(at(r.data.v), ns[kind[k].ns].data + r.lba * kind[k].block,
 				    r.blocks * kind[k].block);
+	}
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+}
+
+/* ---- entries of the ring that keep their command ---- */
+
+#define KEEP_TAGS 8u /* in a ring of 16 entries */
+#define KEEP_SENT 4000u
+#define KEEP_HELD                                                                                            \
+	251u /* blocks of the large namespace that exist: prime, so no bit of an LBA may be lost             \
+	      */
+
+static uint32_t keep_seed;
+
+static uint32_t any_below(uint32_t n)
+{
+	keep_seed = keep_seed * 1664525 + 1013904223;
+	return (uint32_t)((uint64_t)(keep_seed >> 8) * n >> 24);
+}
+
+/* What each tag's read has to bring, and what the media hold, by what was sent so far: the model carries out
+ * what it fetches in order, and reports it in any. */
+static struct {
+	bool flying, reads;
+	uint32_t bytes;
+	uint64_t data, meta;
+	uint8_t want[SLOT];
+	uint64_t want_meta[2];
+} sent[KEEP_TAGS];
+static uint8_t held[3][NS_BLOCKS * PAGE_SIZE];
+
+/* Each is of another kind than the one before it, and the last three and the first have the same length. */
+static const struct keep_kind {
+	enum block_op op;
+	uint32_t store, ns;
+	uint16_t blocks;
+	uint8_t pi;
+} keep_kinds[] = {
+	{BLOCK_READ, PLAIN_STORE, 2, 1, 0},  {BLOCK_READ, PLAIN_STORE, 2, 2, 0},
+	{BLOCK_WRITE, PLAIN_STORE, 2, 2, 0}, {BLOCK_READ, SHARED_STORE, 0, 3, 0},
+	{BLOCK_FILL, PLAIN_STORE, 2, 2, 0},  {BLOCK_READ, PI_STORE, 1, 2, BLOCK_PI_CHECK},
+	{BLOCK_READ, SHARED_STORE, 0, 8, 0}, {BLOCK_WRITE, SHARED_STORE, 0, 8, 0},
+	{BLOCK_WRITE, PLAIN_STORE, 2, 1, 0}, {BLOCK_COPY, SHARED_STORE, 0, 4, 0},
+};
+
+static uint64_t keep_block_at(const struct keep_kind *k, uint64_t lba)
+{
+	return (k->ns == 2 ? lba % KEEP_HELD : lba) << ns[k->ns].shift;
+}
+
+/* A request of that kind, at a random place and into a random one of the tag's buffers. */
+static struct block_req keep_request(const struct keep_kind *k, uint32_t tag)
+{
+	uint64_t lba = k->ns == 2 ? any_below(KEEP_HELD - 2) : 64 + any_below(57);
+	if (k->ns == 2) /* any of the four quarters of an LBA may differ from what was there */
+		lba += (uint64_t)any_below(3) << 32 | (uint64_t)any_below(2) << 17;
+	struct block_req r = request(k->op, k->store, lba, k->blocks, tag);
+	r.data = IOVA(BUFFERS + (2 * tag + any_below(2)) * SLOT);
+	r.src_lba = 64 + any_below(57);
+	if (ns[k->ns].dps)
+		r.pi = k->pi;
+	return r;
+}
+
+/* What r will do is noted: at once, as requests are carried out in the order in which they are sent. */
+static void keep_note(const struct keep_kind *k, const struct block_req *r)
+{
+	uint32_t block = 1u << ns[k->ns].shift, bytes = r->blocks * block;
+	sent[r->tag].flying = true;
+	sent[r->tag].reads = k->op == BLOCK_READ;
+	sent[r->tag].bytes = bytes;
+	sent[r->tag].data = r->data.v;
+	sent[r->tag].meta = k->ns == 1 ? r->meta.v : 0;
+	if (k->op == BLOCK_WRITE)
+		pattern(at(r->data.v), bytes, any_below(1u << 24));
+	else
+		memset(at(r->data.v), 0xee, SLOT);
+	for (uint32_t i = 0; i < r->blocks; i++) {
+		uint8_t *medium = held[k->ns] + keep_block_at(k, r->lba + i);
+		if (k->op == BLOCK_WRITE)
+			memcpy(medium, at(r->data.v + i * block), block);
+		else if (k->op == BLOCK_FILL)
+			memset(medium, 0, block);
+		else if (k->op == BLOCK_COPY)
+			memmove(medium, held[k->ns] + keep_block_at(k, r->src_lba + i), block);
+		memcpy(sent[r->tag].want + i * block, medium, block);
+	}
+	memset(sent[r->tag].want + bytes, 0xee, SLOT - bytes);
+	if (k->ns != 1)
+		return;
+	memset(at(r->meta.v), 0xee, sizeof sent->want_meta);
+	memcpy(sent[r->tag].want_meta, ns[1].meta + r->lba * 8, sizeof sent->want_meta);
+}
+
+/* Requests that are refused, between others, leave nothing behind. flying: a tag in flight. */
+static void keep_refused(const struct keep_kind *k, uint32_t idle, uint32_t flying)
+{
+	uint64_t share = k->ns == 2 ? 0 : 64, end = k->ns == 2 ? ns[2].blocks : 64;
+	const struct nvme_sqe *slot = nvme_queue_slot(&vf.queue);
+	struct block_req r = keep_request(k, idle);
+	vf.block.q.ops->ring(&vf.block.q); /* refused() expects no doorbell */
+	refused((r.tag = KEEP_TAGS, r), SL_RANGE);
+	refused((r.tag = UINT32_MAX, r), SL_RANGE);
+	refused((r.tag = 0x10000 | idle, r), SL_RANGE);
+	refused((r.tag = flying, r), SL_BUSY);
+	r.tag = idle;
+	if (k->op != BLOCK_FILL && k->op != BLOCK_COPY)
+		refused((r.data.v += 512, r), SL_BADVAL);
+	r.data.v = ALIGN_DOWN(r.data.v, PAGE_SIZE);
+	if (k->ns != 1)
+		refused((r.lba = share + end - k->blocks + 1, r), SL_RANGE);
+	assert_ptr_equal(nvme_queue_slot(&vf.queue), slot);
+}
+
+/* Sends one request, by submit() or as planned. */
+static void keep_send(const struct keep_kind *k, uint32_t tag)
+{
+	struct block_req r = keep_request(k, tag);
+	keep_note(k, &r);
+	if (any_below(2) || k->ns == 1 || k->op == BLOCK_COPY) {
+		assert_int_equal(vf.block.ops->submit(&vf.block, &r, 1), 1);
+		return;
+	}
+	assert_int_equal(nvme_vf_plan(&vf, &r), SL_OK);
+	iova_t data = k->op == BLOCK_FILL ? IOVA(0) : r.data;
+	assert_int_equal(nvme_vf_put(&vf, tag, r.lba - vf.plan.first, data), SL_OK);
+}
+
+/* Takes what has come; each read brought what the medium held, and nothing behind it. */
+static unsigned keep_take(void)
+{
+	struct queue_done d[KEEP_TAGS];
+	struct queue *q = &vf.block.q;
+	q->ops->ring(q);
+	nvme_model_step(&vf_model[0]);
+	unsigned n = q->ops->poll(q, d, 1 + any_below(KEEP_TAGS));
+	for (unsigned i = 0; i < n; i++) {
+		assert_true(d[i].tag < KEEP_TAGS && d[i].status == 0 && sent[d[i].tag].flying);
+		sent[d[i].tag].flying = false;
+		if (!sent[d[i].tag].reads)
+			continue;
+		assert_memory_equal(at(sent[d[i].tag].data), sent[d[i].tag].want, SLOT);
+		if (sent[d[i].tag].meta)
+			assert_memory_equal(at(sent[d[i].tag].meta), sent[d[i].tag].want_meta,
+					    sizeof sent->want_meta);
+	}
+	return n;
+}
+
+/* The media hold what was written, and only that. */
+static void keep_media_right(void)
+{
+	for (unsigned i = 0; i < 3; i++)
+		assert_memory_equal(ns[i].data, held[i], (size_t)NS_BLOCKS << ns[i].shift);
+}
+
+static void keep_open(uint32_t sgls, uint8_t dps)
+{
+	ns[1].dps = dps;
+	vf_model[0].sgls = sgls;
+	vf_model[0].shuffle = true;
+	ns[2].blocks = 3ull << 32;
+	ns[2].held = KEEP_HELD;
+	open_vf(KEEP_TAGS);
+	memset(vf.queue.sq, 0xff, nvme_queue_entries(&vf.queue) * sizeof *vf.queue.sq);
+	memset(sent, 0, sizeof sent);
+	for (unsigned i = 0; i < 3; i++) {
+		pattern(ns[i].data, (size_t)NS_BLOCKS << ns[i].shift, i);
+		memcpy(held[i], ns[i].data, (size_t)NS_BLOCKS << ns[i].shift);
+	}
+	for (uint32_t i = 0; i < 64; i++) /* data with protection information */
+		assert_int_equal(run((struct block_req){.op = BLOCK_FILL,
+							.pi = dps ? BLOCK_PI_INSERT : 0,
+							.store = PI_STORE,
+							.blocks = 2,
+							.lba = 64 + 2 * i}),
+				 0);
+	memcpy(held[1], ns[1].data, NS_BLOCKS * 512);
+	for (uint32_t i = 0; i < NS_BLOCKS * 8 && !dps; i++)
+		ns[1].meta[i] = (uint8_t)(i * 7);
+}
+
+/* Runs of requests of one kind, most of them more than once round the ring, and then of another: what an
+ * entry keeps of the one before never goes out with the next, whatever the order of the results. */
+static void keep(uint32_t sgls, uint8_t dps, uint32_t seed)
+{
+	uint32_t left = 0, flying = 0;
+	uint64_t kept = 0, all = 0, turns = 0;
+	const struct keep_kind *k = NULL;
+	keep_seed = seed;
+	keep_open(sgls, dps);
+	while (all < KEEP_SENT || flying) {
+		assert_true(++turns < 10 * KEEP_SENT); /* else a result is missing */
+		if (!left) {
+			left = 1 + any_below(any_below(2) ? 4 : 60);
+			k = &keep_kinds[any_below(ARRAY_LEN(keep_kinds))];
+		}
+		uint32_t tag = any_below(KEEP_TAGS);
+		bool again = all < KEEP_SENT && !sent[tag].flying;
+		if (again && flying && !any_below(16))
+			for (uint32_t busy = 0; busy < KEEP_TAGS; busy++)
+				if (sent[busy].flying)
+					keep_refused(k, tag, busy);
+		if (again) {
+			keep_send(k, tag);
+			kept += vf.places != 0;
+			left--;
+			flying++;
+			all++;
+		}
+		if (!again || !any_below(4))
+			flying -= keep_take();
+		if (all % 512 == 0 && !flying)
+			keep_media_right();
+	}
+	keep_media_right();
+	assert_int_equal(vf.queue.bad, 0);
+	assert_true(kept > all / 8);
+	vf_model[0].shuffle = false;
+	assert_int_equal(nvme_vf_close(&vf), SL_OK);
+}
+
+static void test_vf_keep(void **state)
+{
+	(void)state;
+	keep(0, 1, 1);
+}
+
+/* The same where the length of two pages of data is in the entry too, and metadata has no protection
+ * information. */
+static void test_vf_keep_sgl(void **state)
+{
+	(void)state;
+	keep(1, 0, 2);
+}
+
+/* Three of an entry's words are written once all entries of the ring hold a command of the kind, and no
+ * earlier. */
+static void test_vf_keep_words(void **state)
+{
+	(void)state;
+	struct block_req r = open_vf_to_plan();
+	assert_int_equal(nvme_vf_plan(&vf, &r), SL_OK);
+	uint32_t entries = nvme_queue_entries(&vf.queue);
+	for (uint32_t i = 0; i < 3 * entries; i++) {
+		struct nvme_sqe *e = nvme_queue_slot(&vf.queue);
+		struct queue_done d;
+		e->cdw14_15 = i;
+		e->mptr = i;
+		assert_int_equal(nvme_vf_put(&vf, i % 4, i % 3 ? i : 56, IOVA(BUFFERS + i % 2 * SLOT)),
+				 SL_OK);
+		bool kept = i >= entries;
+		assert_int_equal(e->cdw14_15, kept ? i : 0);
+		assert_int_equal(e->mptr, kept ? i : 0);
+		e->cdw14_15 = e->mptr = 0;
+		nvme_queue_ring(&vf.queue);
+		nvme_model_step(&vf_model[0]);
+		assert_int_equal(vf.block.q.ops->poll(&vf.block.q, &d, 1), 1);
+		assert_true(d.tag == i % 4 && d.status == 0);
 	}
 	assert_int_equal(nvme_vf_close(&vf), SL_OK);
 }
@@ -2087,6 +2343,9 @@ int main(void)
 		TEST(test_vf_put_refused),
 		TEST(test_vf_plan),
 		TEST(test_vf_turns),
+		TEST(test_vf_keep),
+		TEST(test_vf_keep_sgl),
+		TEST(test_vf_keep_words),
 		TEST(test_vf_long),
 		TEST(test_vf_pi),
 		TEST(test_vf_pi_copy),

@@ -11,21 +11,22 @@ static uint32_t doorbell[2];
 static struct nvme_queue q;
 
 /* The controller's side. */
-static uint32_t tail, passes, sq_head;
+static uint32_t tail, passes, sq_head, cq_size;
 
 static void start(uint32_t depth, uint32_t sq_entries, uint32_t cq_entries)
 {
 	struct nvme_queue_mem mem = {sq, cq, {.reg = &doorbell[0]}, {.reg = &doorbell[1]}};
 	memset(cq, 0xff, sizeof cq); /* what was there before must not count */
 	doorbell[0] = doorbell[1] = tail = passes = sq_head = 0;
+	cq_size = cq_entries;
 	assert_int_equal(nvme_queue_init(&q, QID, depth, &mem, sq_entries, cq_entries), SL_OK);
 }
 
 static void post(uint32_t qid, uint32_t cid, uint32_t head, uint32_t status)
 {
-	cq[tail] = (struct nvme_cqe){0xc0de0000 | cid, 0, qid << 16 | head,
-				     status << 17 | (passes % 2 ? 0 : 1u << 16) | cid};
-	if (++tail == q.cq_mask + 1) {
+	uint64_t dw3 = (uint64_t)status << 17 | (passes % 2 ? 0 : 1u << 16) | cid;
+	cq[tail] = (struct nvme_cqe){0xc0de0000 | cid, 0, dw3 << 32 | qid << 16 | head};
+	if (++tail == cq_size) {
 		tail = 0;
 		passes++;
 	}
@@ -138,13 +139,14 @@ static void test_hostile(void **state)
 	start(8, 16, 16);
 	push(2);
 	nvme_queue_ring(&q);
-	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+	for (unsigned i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
 		cid = 77;
-		post(cases[i].qid, cases[i].cid, cases[i].head, 0);
+		post(cases[i / 2].qid, cases[i / 2].cid, cases[i / 2].head, i % 2 * 5); /* an error or none */
 		assert_int_equal(take(&cid, &status), NVME_BAD);
 		assert_int_equal(cid, 77);
 		assert_int_equal(q.bad, i + 1);
 		assert_false(nvme_queue_idle(&q, 2));
+		assert_false(nvme_queue_idle(&q, 8));
 		nvme_queue_release(&q);
 	}
 	post(QID, 2, 1, 0);

@@ -379,6 +379,43 @@ static void test_bars_one_window(void **state)
 	assert_int_equal(sriov_disable(&pci, pf), SL_OK);
 }
 
+/* vf_low: VF BARs that the firmware put above 4 GiB get addresses below it, and their own back afterwards;
+ * those that have no room there stay where they are. */
+static void test_bars_low(void **state)
+{
+	(void)state;
+	cm_put(dev, CAP + 0x30, 8, 0x80001000cull);
+	cm_window_pref(port, 0x800000000, 0x8000fffff);
+	scan();
+	pf->vf_low = true;
+	assert_int_equal(sriov_enable(&pci, pf, 4, &s), SL_OK);
+	assert_int_equal(s.bar[0].addr, WINDOW + 0x200000); /* is below already */
+	assert_true(s.bar[3].addr >= WINDOW && s.bar[3].addr + 0x10000 <= WINDOW + 0x400000);
+	assert_int_equal(cm_get(dev, CAP + 0x34, 4), 0);
+	assert_int_equal(sriov_vf(&pci, pf, 1)->bar[3].addr, s.bar[3].addr + 0x4000);
+	assert_int_equal(sriov_disable(&pci, pf), SL_OK);
+	nothing_changed();
+	pf->vf_low = false;
+	assert_int_equal(sriov_enable(&pci, pf, 4, &s), SL_OK);
+	assert_int_equal(s.bar[3].addr, 0x800010000);
+	assert_int_equal(sriov_disable(&pci, pf), SL_OK);
+}
+
+static void test_bars_low_full(void **state)
+{
+	(void)state;
+	cm_window_pref(port, 0x800000000, 0x8000fffff);
+	cm_window(port, WINDOW + 0x200000, WINDOW + 0x2fffff);
+	cm_bar(dev, 0x18, 0x80000, 0, WINDOW + 0x280000); /* what is left of 1 MiB is too little */
+	cm_bar(dev, CAP + 0x24, 0x20000, 0x4, WINDOW + 0x200000);
+	cm_bar(dev, CAP + 0x30, 0x20000, 0xc, 0x800000000);
+	scan();
+	pf->vf_low = true;
+	assert_int_equal(sriov_enable(&pci, pf, 4, &s), SL_OK);
+	assert_int_equal(s.bar[3].addr, 0x800000000);
+	assert_int_equal(sriov_disable(&pci, pf), SL_OK);
+}
+
 static void test_bars_collide(void **state)
 {
 	(void)state;
@@ -629,6 +666,8 @@ int main(void)
 		TEST(test_collision_of_ids),
 		TEST(test_bars_unassigned),
 		TEST(test_bars_one_window),
+		TEST(test_bars_low),
+		TEST(test_bars_low_full),
 		TEST(test_bars_collide),
 		TEST(test_no_room),
 		TEST(test_vfs_left_on),

@@ -976,6 +976,11 @@ static void test_some_services(void **state)
 		for (unsigned s = 0; s < COMPUTE_SERVICES; s++)
 			assert_int_equal(jobs.done[s] != 0, a->services >> s & 1);
 		qat_vf_close(&vf);
+		for (uint8_t s = 0; s < COMPUTE_SERVICES; s++) { /* closed, it has no service */
+			uint32_t id;
+			struct compute_session none = {.service = s};
+			assert_int_equal(a->ops->session(a, &none, &id), SL_UNSUPPORTED);
+		}
 	}
 }
 

@@ -3,20 +3,18 @@
  * one. */
 #include <string.h>
 #include "apps/bringup/faults.h"
-#include "apps/vf/domain.h"
 #include "apps/vf/qat.h"
 #include "drivers/qat/pf.h"
 #include "kernel/mmio.h"
-#include "tests/unit/support_stages.h"
+#include "tests/unit/support_domain.h"
 #include "tests/unit/test.h"
 
 #define C62X_PF 0x37c8
 #define GEN4_PF 0x4940
 
 static struct pci_func pf_fn;
-static struct domain *const pf_dom = (struct domain *)&pf_fn;
 static uint8_t admin[QAT_PF_ADMIN], chunk[QAT_PF_CHUNK], regs[0x1000];
-static unsigned live, made, connected, starts, stops, chunk_puts;
+static unsigned live, starts, stops, chunk_puts;
 static const struct qat_pf_chip *chip_is;
 static enum sl_err first_says, second_says; /* of the two files */
 static bool runs, admin_is_mapped, chunk_is_mapped;
@@ -110,24 +108,9 @@ void faults_watch(struct machine *m, bdf_t fn)
 	assert_int_equal(fn.rid, pf_fn.bdf.rid);
 }
 
-enum sl_err make_domain(struct machine *m, const char *name, bdf_t fn, struct domain **dom)
-{
-	(void)m, (void)name, (void)fn;
-	enum sl_err e = stages_call();
-	*dom = e ? NULL : pf_dom;
-	made += !e;
-	return e;
-}
-
-void drop_domain(struct domain **dom)
-{
-	made -= *dom != NULL;
-	*dom = NULL;
-}
-
 enum sl_err dma_get(struct domain *dom, iova_t iova, uint64_t len, unsigned perm, struct dma_buf *out)
 {
-	assert_ptr_equal(dom, pf_dom);
+	assert_ptr_equal(dom, the_domain);
 	assert_int_equal(perm, DOMAIN_RW);
 	enum sl_err e = stages_call();
 	if (e)
@@ -154,32 +137,19 @@ enum sl_err dma_put(struct dma_buf *buf)
 	return SL_OK;
 }
 
-enum sl_err function_connect(struct pci_func *fn, struct domain *dom, volatile void **first)
-{
-	assert_true(fn == &pf_fn && dom == pf_dom);
-	*first = regs;
-	enum sl_err e = stages_call();
-	connected += !e;
-	return e;
-}
-
-void function_disconnect(struct pci_func *fn, struct domain *dom)
-{
-	assert_true(fn == &pf_fn && dom == pf_dom);
-	connected--;
-}
-
 /* ---- the tests ---- */
 
 static int set_up(void **s)
 {
 	(void)s;
 	stages_start(0, NULL);
+	domain_regs = regs;
+	domain_fn = &pf_fn;
 	pf_fn = (struct pci_func){.bdf = {0, 0x100}, .cfg = &cfg, .device = C62X_PF, .revision = 5};
 	pf_fn.bar[1] = pf_fn.bar[2] = (struct pci_bar){.addr = 0xfe000000, .size = sizeof regs};
 	mach.pf = &pf_fn;
 	memset(boot.file, 0, sizeof boot.file);
-	live = made = connected = starts = stops = chunk_puts = 0;
+	domains = connected = live = starts = stops = chunk_puts = 0;
 	runs = admin_is_mapped = chunk_is_mapped = false;
 	chunk_says = first_says = second_says = SL_OK;
 	chip_is = &qat_pf_c62x;
@@ -197,7 +167,7 @@ static void with_files(void)
 static void stop(void)
 {
 	qat_firmware_stop(&mach);
-	assert_true(!live && !made && !connected);
+	assert_true(!live && !domains && !connected);
 	assert_null(qat_pf_memory(&mach));
 }
 

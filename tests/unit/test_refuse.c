@@ -5,14 +5,15 @@
 #include "apps/proof/refuse.h"
 #include "apps/proof/guard.h"
 #include "apps/proof/standin.h"
-#include "apps/proof/strike.h"
+#include "apps/proof/strike_packet.h"
 #include "apps/proof/stages.h"
 #include "apps/work/pattern.h"
 #include "kernel/paging.h"
 #include "tests/unit/support_stages.h"
 #include "tests/unit/test.h"
 
-#define VFS    3u
+#define VFS    vfs
+#define MANY   12u
 #define KERNEL 0x7000000ull
 
 enum sl_err compute_refuse(struct machine *machine)
@@ -21,8 +22,15 @@ enum sl_err compute_refuse(struct machine *machine)
 	return SL_BADVAL;
 }
 
+enum sl_err packet_refuse(struct machine *machine)
+{
+	fail_msg("%u VFs have no network", machine->vfs);
+	return SL_BADVAL;
+}
+
 static _Alignas(PAGE_SIZE) uint8_t kernel_data[PAGE_SIZE];
 static const void *guarded[16];
+static unsigned vfs;
 static unsigned n_guarded, n_tables, n_cases, freed, explained, filled;
 static int bad = -1; /* the case that comes to: */
 static enum attack_outcome outcome;
@@ -135,6 +143,7 @@ void attack_run(struct machine *machine, struct attacker *by, const struct attac
 static int start(void **state)
 {
 	(void)state;
+	vfs = 3;
 	stages_start(VFS, dom);
 	n_cases = freed = explained = filled = 0;
 	bad = -1;
@@ -176,9 +185,68 @@ static void test_one_is_not(void **state)
 		}
 }
 
+/* With many VFs: a line for each, one case explained, and a table that fits 80 columns. */
+static void test_many(void **state)
+{
+	(void)state;
+	vfs = MANY;
+	stages_start(VFS, dom);
+	bad = 15; /* VF 1 to VF 2 */
+	outcome = ATTACK_SUCCEEDED;
+	assert_int_equal(stage_refuse(&mach), SL_VERIFY);
+	assert_true(mach.tally.cases == 168 && mach.tally.refused == 167 && n_cases == 168);
+	assert_int_equal(explained, 1);
+	assert_said("refuse: VF 0 0000:01:00.1: 14 of 14 forbidden writes refused\n");
+	assert_said("refuse: VF 1 0000:01:00.2: 13 of 14 forbidden writes refused\n");
+	assert_said("FAIL refuse: 0000:01:00.2 -> memory of VF 2 at ");
+	assert_said("       0         10        \n"
+		    "  VF0  -ooooooooooo ooo\n"
+		    "  VF1  o-Xooooooooo ooo\n"
+		    "  VF2  oo-ooooooooo ooo\n");
+	unsigned lines = 0;
+	for (const char *line = said, *end; (end = strchr(line, '\n')); line = end + 1, lines++)
+		assert_true(end - line <= 80 || line[0] == '[' || line[0] == ' ');
+	assert_true(lines < 50);
+}
+
+/* From five VFs on each has a line; from six on the table is narrow. What was not tried counts as neither. */
+static void test_more(void **state)
+{
+	for (unsigned n = 4; n <= 6; n++) {
+		start(state);
+		vfs = n;
+		stages_start(n, dom);
+		bad = 0; /* VF 0 to VF 1 */
+		outcome = ATTACK_NOT_TRIED;
+		assert_int_equal(stage_refuse(&mach), SL_OK);
+		assert_int_equal(strstr(said, " forbidden writes refused\n") != NULL, n > 4);
+		assert_int_equal(strstr(said, "  DMA write to ") != NULL, n < 6);
+		assert_int_equal(explained, n > 4 ? 1 : n + 1);
+	}
+	assert_said("refuse: VF 0 0000:01:00.1: 7 of 7 forbidden writes refused\n");
+	assert_said("refuse: VF 5 0000:01:00.6: 8 of 8 forbidden writes refused\n");
+	assert_said("       0         \n"
+		    "  VF0  -?oooo ooo\n"
+		    "  VF1  o-oooo ooo\n");
+	assert_not_said("  VF6 "); /* behind the last */
+}
+
+/* A heading for each ten VFs. */
+static void test_headings(void **state)
+{
+	for (unsigned n = 10; n <= 11; n++) {
+		start(state);
+		vfs = n;
+		stages_start(n, dom);
+		assert_int_equal(stage_refuse(&mach), SL_OK);
+		assert_said(n == 10 ? "       0         \n" : "       0         10        \n");
+	}
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, start)
-	const struct CMUnitTest tests[] = {T(test_all_refused), T(test_one_is_not)};
+	const struct CMUnitTest tests[] = {T(test_all_refused), T(test_one_is_not), T(test_many),
+					   T(test_more), T(test_headings)};
 	return cmocka_run_group_tests_name("refuse", tests, NULL, NULL);
 }

@@ -26,7 +26,7 @@ static const struct boot_region regions[] = {
 	{.base = OURS, .pages = 512, .type = MEM_LOADER_DATA},
 	{.base = OURS + PAGE_2M, .pages = 16, .type = MEM_RESERVED},
 };
-static const struct dmar_memory_map map = {regions, ARRAY_LEN(regions)};
+static const struct table_memory_map map = {regions, ARRAY_LEN(regions)};
 static struct model_unit *unit;
 
 static void machine(void)

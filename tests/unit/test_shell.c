@@ -1,5 +1,7 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "kernel/fold.h"
 #include "apps/shell/line.h"
 #include "apps/shell/pager.h"
 #include "apps/shell/words.h"
@@ -180,7 +182,7 @@ static void test_bounds(void **state)
 static void test_pager(void **state)
 {
 	(void)state;
-	struct pager p = {0};
+	struct pager p = {.rows = PAGER_ROWS, .columns = PAGER_COLUMNS};
 	for (unsigned i = 0; i < PAGER_ROWS - 1; i++)
 		assert_int_equal(pager_next(&p, '\n'), PAGER_PASS);
 	assert_int_equal(pager_next(&p, 'x'), PAGER_ASK);
@@ -198,6 +200,81 @@ static void test_pager(void **state)
 		assert_int_equal(pager_next(&p, '\n'), PAGER_PASS);
 	assert_true(pager_answer(&p, 'q'));
 	assert_int_equal(pager_next(&p, 'x'), PAGER_DROP);
+}
+
+/* text, given in pieces of so many bytes at most, on a screen of that width. */
+static const char *folded(const char *text, size_t piece, unsigned columns)
+{
+	static char out[2000];
+	struct fold f = {0};
+	size_t at = 0, n = strlen(text), skip;
+	for (size_t from = 0; from < n;) {
+		size_t len = n - from < piece ? n - from : piece;
+		for (size_t done = 0; done < len;) {
+			size_t some = fold_next(&f, text + from + done, len - done, columns, &skip);
+			assert_true(some + skip <= len - done && at + some + 30 < sizeof out);
+			memcpy(out + at, text + from + done, some);
+			at += some;
+			done += some + skip;
+			if (skip)
+				at += (size_t)snprintf(out + at, sizeof out - at, "\n%*s", (int)f.indent, "");
+		}
+		from += len;
+	}
+	out[at] = 0;
+	return out;
+}
+
+static void test_fold(void **state)
+{
+	(void)state;
+	assert_string_equal(folded("one two three four\nfive six\n", 100, 13),
+			    "one two three\n    four\nfive six\n");
+	assert_string_equal(folded("one two three four five six\n", 100, 18),
+			    "one two three four\n    five six\n");
+	assert_string_equal(folded("  one two three four five six\n", 100, 14),
+			    "  one two\n      three\n      four\n      five six\n");
+	/* of the log: as far as its advice */
+	assert_string_equal(folded("[    0.1] a: one two three four five six\n", 100, 30),
+			    "[    0.1] a: one two three\n               four five six\n");
+	/* no word is broken, and what has no blank is not folded */
+	assert_string_equal(folded("x 1234567890123456789012345678901234567890 y\n", 100, 20),
+			    "x 1234567890123456789012345678901234567890\n    y\n");
+	assert_string_equal(folded("{\"t\": 1, \"long\": 2, \"longer\": 3}\nafter it a b c d e\n", 100, 13),
+			    "{\"t\": 1, \"long\": 2, \"longer\": 3}\nafter it a b\n    c d e\n");
+	/* Any pieces: nothing is lost but blanks, and no line with blanks is too long. */
+	const char *text =
+		"[    0.520] nvme: a controller with  two blanks and many words that go on and on\nand more\n";
+	for (size_t piece = 1; piece < 90; piece++) {
+		const char *out = folded(text, piece, 40), *a = text, *b = out;
+		while (*a || *b) {
+			while (*a == ' ' || *a == '\n')
+				a++;
+			while (*b == ' ' || *b == '\n')
+				b++;
+			assert_int_equal(*a, *b);
+			a += *a != 0;
+			b += *b != 0;
+		}
+		if (piece >= strlen(text))
+			for (const char *l = out, *end; (end = strchr(l, '\n')); l = end + 1)
+				assert_true(end - l <= 40);
+	}
+}
+
+static void test_apart(void **state)
+{
+	(void)state;
+	assert_int_equal(words_apart("lspci", "lspci"), 0);
+	assert_int_equal(words_apart("lpsci", "lspci"), 1); /* two exchanged */
+	assert_int_equal(words_apart("lspc", "lspci"), 1);
+	assert_int_equal(words_apart("lspcii", "lspci"), 1);
+	assert_int_equal(words_apart("group", "groups"), 1);
+	assert_int_equal(words_apart("ismu", "iommu"), 2);
+	assert_int_equal(words_apart("", "log"), 3);
+	assert_int_equal(words_apart("log", ""), 3);
+	assert_true(words_apart("a word that is too long", "log") > 9);
+	assert_int_equal(words_apart("abcdefghijklmno", "abcdefghijklmno"), 0);
 }
 
 static void test_split(void **state)
@@ -285,6 +362,8 @@ int main(void)
 					   cmocka_unit_test_setup(test_history, setup),
 					   cmocka_unit_test_setup(test_bounds, setup),
 					   cmocka_unit_test(test_pager),
+					   cmocka_unit_test(test_fold),
+					   cmocka_unit_test(test_apart),
 					   cmocka_unit_test(test_split),
 					   cmocka_unit_test(test_numbers),
 					   cmocka_unit_test(test_select),

@@ -2,12 +2,14 @@
  * what was refused or went wrong is counted, and no more is counted than was done in time. */
 #include <string.h>
 #include <stdio.h>
+#include "apps/vf/overwrite.h"
 #include "apps/work/compute.h"
 #include "apps/work/pattern.h"
 #include "apps/work/stages.h"
 #include "apps/report/latency.h"
 #include "apps/work/timed.h"
 #include "kernel/log.h"
+#include "kernel/console.h"
 #include "kernel/time.h"
 #include "kernel/irq.h"
 #include "kernel/tsc.h"
@@ -28,6 +30,7 @@ static struct dev {
 	unsigned n, sent;  /* taken, and announced by a doorbell */
 	unsigned refuse;   /* takes so many requests less than it is given */
 	unsigned bad;      /* the next of its results are errors */
+	uint64_t bad_from; /* 0, or all reads after so many are errors */
 	unsigned slow;     /* polls that find nothing */
 	bool deaf, spoils; /* deaf: nothing ever comes; spoils: one byte of each read is wrong */
 	uint64_t reads, writes, rings;
@@ -107,6 +110,33 @@ enum sl_err irq_set(unsigned vector, irq_fn *fn, void *ctx)
 	return SL_OK;
 }
 
+/* What is typed, after so many looks that find nothing. */
+static const char *keys = "";
+static unsigned keys_after;
+
+int console_read(void)
+{
+	if (keys_after) {
+		keys_after--;
+		return -1;
+	}
+	return *keys ? *keys++ : -1;
+}
+
+bool console_stop(void)
+{
+	return false;
+}
+
+void console_stop_clear(void) {}
+
+/* tests/unit/test_overwrite.c has the real one. */
+enum sl_err overwrite_check(struct machine *machine)
+{
+	(void)machine;
+	return SL_OK;
+}
+
 static struct dev *of(struct queue *a)
 {
 	return (struct dev *)(void *)a;
@@ -161,7 +191,8 @@ static unsigned poll(struct queue *a, struct queue_done *done, unsigned max)
 	}
 	for (; n < max && n < d->sent; n++) {
 		carry_out(d, &d->req[n]);
-		done[n] = (struct queue_done){.tag = d->req[n].tag, .status = d->bad != 0};
+		bool bad = d->bad || (d->bad_from && d->reads > d->bad_from);
+		done[n] = (struct queue_done){.tag = d->req[n].tag, .status = bad};
 		d->bad -= d->bad != 0;
 	}
 	memmove(d->req, d->req + n, (d->n - n) * sizeof d->req[0]);
@@ -186,8 +217,14 @@ static enum sl_err health(struct queue *a)
 	return SL_OK;
 }
 
+static const char *status_text(uint16_t status, char *buf, size_t n)
+{
+	(void)buf, (void)n;
+	return status == 1 ? "Unrecovered Read Error" : "?";
+}
+
 static const struct queue_ops queue_ops = {
-	.ring = ring, .poll = poll, .ready = ready, .arm = arm, .health = health};
+	.ring = ring, .poll = poll, .ready = ready, .arm = arm, .health = health, .status_text = status_text};
 static const struct block_ops block_ops = {.submit = submit};
 
 static void sink(const char *line, size_t len)
@@ -425,11 +462,56 @@ static void test_stage_errors(void **state)
 	assert_true(stage_timed(&m) != SL_OK);
 }
 
+/* An error status of the medium, before and under load: VF, block and status. */
+static void test_medium(void **state)
+{
+	(void)state;
+	assert_int_equal(timed_prepare(&m), SL_OK);
+	dev[1].bad = 1; /* the first write of VF 1 */
+	assert_int_equal(stage_timed(&m), SL_DEVICE);
+	assert_non_null(strstr(text, "FAIL medium: 0000:01:00.2 write, LBA 0x64: Unrecovered Read Error\n"));
+	(void)start(NULL);
+
+	dev[2].bad_from = 20; /* reads, before the load is over, and from then on */
+	assert_int_equal(stage_timed(&m), SL_DEVICE);
+	assert_non_null(strstr(text, "FAIL medium: 0000:01:00.3 read, LBA 0x64: Unrecovered Read Error\n"));
+	assert_non_null(strstr(text, "FAIL timed: reads under load failed: device reported an error\n"));
+}
+
+/* q ends the phase, and so does Esc; what begins with Esc and goes on does not. */
+static void test_keys(void **state)
+{
+	static const struct {
+		const char *typed;
+		bool stops;
+	} rows[] = {{"q", true}, {"\x1b", true}, {"xyq", true}, {"x", false}, {"\x1b[q", false}, {"", false}};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		(void)start(NULL);
+		boot.cfg.seconds = 25;
+		tsc.hz = 300000;
+		keys = rows[i].typed;
+		keys_after = 3;
+		assert_int_equal(stage_timed(&m), SL_OK);
+		assert_int_equal(m.tally.stopped, rows[i].stops);
+		assert_int_equal(strstr(text, "timed: a key ended this phase after ") != NULL, rows[i].stops);
+		assert_true(rows[i].stops ? m.tally.timed_us < 2000000 : m.tally.timed_us >= 25000000);
+		assert_true(m.tally.timed_ops > 0 && !*keys);
+		assert_non_null(strstr(text, "\n  all "));
+	}
+	keys = "qqq"; /* of the stage before */
+	keys_after = 0;
+	(void)start(NULL);
+	assert_int_equal(stage_timed(&m), SL_OK);
+	assert_false(m.tally.stopped);
+	tsc.hz = 3000000;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup(name, start)
-		T(test_prepare), T(test_turn),  T(test_turn_takes_some), T(test_stop),
-		T(test_sample),  T(test_stage), T(test_stage_errors)};
+		T(test_prepare), T(test_turn),         T(test_turn_takes_some), T(test_stop), T(test_sample),
+		T(test_stage),   T(test_stage_errors), T(test_medium),          T(test_keys)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

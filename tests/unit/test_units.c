@@ -291,7 +291,7 @@ static void test_left_alone(void **state)
 {
 	(void)state;
 	struct functions f = {{0x0010, 0x0018, 0x0020}, {0x030000, 0x040300, 0x010802}, 3};
-	const struct dmar_functions functions = {&f, get};
+	const struct table_functions functions = {&f, get};
 	for (unsigned left = 0; left < 2; left++) {
 		machine();
 		struct model_unit *gfx = unit(MODEL_CAP, MODEL_ECAP, 0x0010);
@@ -322,6 +322,23 @@ static void test_left_alone(void **state)
 	}
 }
 
+/* A unit for all functions of its segment is not one for graphics, whatever else its entry lists. */
+static void test_all_is_not_graphics(void **state)
+{
+	(void)state;
+	struct functions f = {{0x0010}, {0x030000}, 1};
+	const struct table_functions functions = {&f, get};
+	for (unsigned all = 0; all < 2; all++) {
+		machine();
+		size_t at = mc.len; /* where the unit's entry will be */
+		unit(MODEL_CAP, MODEL_ECAP, 0x0010);
+		mc.dmar[at + 4] = (uint8_t)all; /* INCLUDE_PCI_ALL, beside its one scope */
+		assert_int_equal(start(), SL_OK);
+		assert_int_equal(vtd_skip_graphics(&mmu, &functions, "igfx_off is set"), !all);
+		machine_end();
+	}
+}
+
 /* A chipset that needs write-buffer flushes and does not say so in CAP.RWBF: without them the unit goes by
  * what was in memory before. */
 static void test_forced_write_flush(void **state)
@@ -343,7 +360,7 @@ static void test_graphics_with_small_pages(void **state)
 {
 	(void)state;
 	struct functions f = {{0x0010, 0x0018, 0x0020}, {0x030000, 0x040300, 0x010802}, 3};
-	const struct dmar_functions functions = {&f, get};
+	const struct table_functions functions = {&f, get};
 	machine();
 	unit(MODEL_CAP, MODEL_ECAP, 0x0010);
 	unit(MODEL_CAP, MODEL_ECAP, MODEL_ALL);
@@ -460,13 +477,21 @@ int main(void)
 {
 	log_sink_add(count_fails);
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one_of_three_fails), cmocka_unit_test(test_all_fail),
-		cmocka_unit_test(test_regions_stay),       cmocka_unit_test(test_unusable_passes),
-		cmocka_unit_test(test_irq_only),           cmocka_unit_test(test_irq_fails_in_one),
-		cmocka_unit_test(test_listed_twice),       cmocka_unit_test(test_left_alone),
-		cmocka_unit_test(test_abilities),          cmocka_unit_test(test_no_unit_covers),
-		cmocka_unit_test(test_reads_zero),         cmocka_unit_test(test_silence),
-		cmocka_unit_test(test_forced_write_flush), cmocka_unit_test(test_graphics_with_small_pages),
+		cmocka_unit_test(test_one_of_three_fails),
+		cmocka_unit_test(test_all_fail),
+		cmocka_unit_test(test_regions_stay),
+		cmocka_unit_test(test_unusable_passes),
+		cmocka_unit_test(test_irq_only),
+		cmocka_unit_test(test_irq_fails_in_one),
+		cmocka_unit_test(test_listed_twice),
+		cmocka_unit_test(test_left_alone),
+		cmocka_unit_test(test_all_is_not_graphics),
+		cmocka_unit_test(test_abilities),
+		cmocka_unit_test(test_no_unit_covers),
+		cmocka_unit_test(test_reads_zero),
+		cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_forced_write_flush),
+		cmocka_unit_test(test_graphics_with_small_pages),
 	};
 	return cmocka_run_group_tests(tests, ram_setup, NULL);
 }

@@ -2,6 +2,7 @@
  * that is read wrongly ends it, whichever that is. */
 #include <stdlib.h>
 #include <string.h>
+#include "apps/vf/overwrite.h"
 #include "apps/vf/workers.h"
 #include "apps/vf/nvme.h"
 #include "apps/bringup/faults.h"
@@ -48,6 +49,13 @@ const struct worker *worker_of(unsigned core)
 	return &worker;
 }
 
+/* tests/unit/test_overwrite.c has the real one. */
+enum sl_err overwrite_check(struct machine *machine)
+{
+	(void)machine;
+	return SL_OK;
+}
+
 void faults_say(struct machine *machine)
 {
 	(void)machine;
@@ -61,11 +69,18 @@ static void *reach(void *ctx, uint64_t iova, uint64_t len, bool write)
 										  : NULL;
 }
 
-/* The model works when it is polled. */
+static unsigned results, fails_at;
+static uint16_t fails_with;
+
+/* The model works when it is polled. Result number fails_at has another status. */
 static unsigned poll(struct queue *a, struct queue_done *done, unsigned max)
 {
 	nvme_model_step(&model);
-	return real->poll(a, done, max);
+	unsigned n = real->poll(a, done, max);
+	for (unsigned i = 0; i < n; i++)
+		if (++results == fails_at)
+			done[i].status = fails_with;
+	return n;
 }
 
 static void make_ns(struct nvme_model_ns *n, uint32_t id, unsigned shift, uint16_t ms)
@@ -114,6 +129,7 @@ static int start(void **state)
 	for (unsigned i = 0; i < vf->medium->stores; i++)
 		*(vf->medium->store[i].pi ? &vf->pi : &vf->data) = &vf->medium->store[i];
 	assert_true(vf->data && vf->pi);
+	results = fails_at = 0;
 	said_clear();
 	return 0;
 }
@@ -152,10 +168,29 @@ static void test_one_bit(void **state)
 	}
 }
 
+/* A status that is not the right one is the device's error, with block and words; success where an error has to
+ * come is wrong data. */
+static void test_status(void **state)
+{
+	(void)state;
+	const unsigned steps = DEPTH_MIN;
+	fails_with = 0x281; /* Media and Data Integrity Errors, Unrecovered Read Error */
+	fails_at = steps + 3;
+	assert_int_equal(stage_verify(&m), SL_DEVICE);
+	assert_said("FAIL verify: 0000:01:00.1 read zeros back, round 0, LBA 0x10: wrong outcome (status: ");
+	assert_said("Unrecovered Read Error");
+	assert_said("try: the device refused or failed this request, and no data was damaged: ");
+	start(state);
+	fails_with = 0;
+	fails_at = 5 * steps + 3; /* compare with one byte off */
+	assert_int_equal(stage_verify(&m), SL_VERIFY);
+	assert_said("wrong outcome (status: success)");
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, start)
-	const struct CMUnitTest tests[] = {T(test_right), T(test_one_bit)};
+	const struct CMUnitTest tests[] = {T(test_right), T(test_one_bit), T(test_status)};
 	log_sink_add(said_sink);
 	return cmocka_run_group_tests_name("verify", tests, NULL, NULL);
 }

@@ -126,6 +126,7 @@ static const char *describe(const struct vf *vf, char *buf, size_t n)
 	return buf;
 }
 
+const struct vf_kind igb_kind = {.name = "network", .pf_open = pf_open, .pf_close = pf_close};
 const struct vf_kind qat_kind = {.name = "other", .pf_open = pf_open, .pf_close = pf_close};
 const struct vf_kind nvme_kind = {.name = "made-up",
 				  .vfs_max = VFS,
@@ -137,6 +138,31 @@ const struct vf_kind nvme_kind = {.name = "made-up",
 				  .vf_close = vf_close,
 				  .describe = describe};
 static struct vf_kind kind; /* a copy that a test may change */
+
+/* A kind with memory of its own. */
+static struct dma_buf own_buf;
+static enum sl_err own_says;
+
+static enum sl_err memory_get(struct machine *m, struct vf *vf)
+{
+	assert_ptr_equal(m, &mach);
+	vf->queues.len = WINDOW_BUFFERS;
+	vf->buffers.iova = IOVA(WINDOW + WINDOW_BUFFERS);
+	return step("own", vf->index);
+}
+
+static enum sl_err memory_put(struct vf *vf)
+{
+	act_on("put own", vf->index);
+	return own_says;
+}
+
+static unsigned memory(const struct vf *vf, struct table_range *out)
+{
+	(void)vf;
+	out[0] = (struct table_range){&own_buf, DOMAIN_W};
+	return 1;
+}
 
 /* ---- what the stages call ---- */
 
@@ -279,6 +305,10 @@ enum sl_err tables_exact(struct iommu *mmu, bdf_t fn, const struct table_range *
 		return stages_call();
 	}
 	const struct vf *vf = &mach.vf[fn.rid - STAGES_FIRST];
+	if (mach.kind->memory) {
+		assert_true(n == 1 && want[0].buf == &own_buf && want[0].perm == DOMAIN_W);
+		return step("exact", vf->index);
+	}
 	assert_true(n == 2 && want[0].buf == &vf->block && want[0].perm == DOMAIN_RW);
 	assert_true(want[1].buf == &vf->readonly && want[1].perm == DOMAIN_R);
 	return step("exact", vf->index);
@@ -357,10 +387,36 @@ static void test_kind(void **s)
 	boot.cfg.device = DEVICE_QAT;
 	assert_int_equal(stage_pf(&mach), SL_OK);
 	assert_ptr_equal(mach.kind, &qat_kind);
+	boot.cfg.device = DEVICE_IGB;
+	assert_int_equal(stage_pf(&mach), SL_OK);
+	assert_ptr_equal(mach.kind, &igb_kind);
 	boot.cfg.device = DEVICE_NVME;
 	boot.cfg.app = APP_ACCEL;
 	assert_int_equal(stage_pf(&mach), SL_OK);
 	assert_ptr_equal(mach.kind, &qat_kind);
+}
+
+/* A kind whose VFs have memory of their own in place of the block, each part with its permission. */
+static void test_own_memory(void **s)
+{
+	(void)s;
+	kind.memory_get = memory_get;
+	kind.memory_put = memory_put;
+	kind.memory = memory;
+	kind.pf_memory = NULL; /* its PF does no DMA */
+	vfs_on();
+	did[0] = 0;
+	assert_int_equal(stage_domains(&mach), SL_OK);
+	assert_non_null(strstr(did, "own 0; connect 0; "));
+	assert_non_null(strstr(did, "exact 2; "));
+	assert_null(strstr(did, "block"));
+	assert_null(strstr(did, "exact PF"));
+	did[0] = 0;
+	own_says = SL_DEVICE;
+	undo();
+	assert_non_null(strstr(did, "put own 0; "));
+	assert_said("was not put back cleanly");
+	own_says = SL_OK;
 }
 
 /* A PF that could not be opened is closed by its own kind. */
@@ -502,6 +558,7 @@ static void test_domains(void **s)
 	assert_said("domain 3, a made-up one; ");
 	assert_said("3 VFs, each in a domain of its own");
 	assert_int_equal(mach.pairs, 3);
+	assert_int_equal(mach.tally.vfs, 3);
 	undo();
 	assert_did(CLOSED("0") CLOSED("1") CLOSED("2"));
 	assert_int_equal(live, 0);
@@ -536,6 +593,7 @@ static void test_second_vf_fails(void **s)
 	assert_int_equal(stage_domains(&mach), SL_DEVICE);
 	assert_did(OPENED("0") OPENED("1"));
 	assert_said("FAIL vf: VF 1 could not be brought up");
+	assert_int_equal(mach.tally.vfs, 1); /* for RESULT: those that came up */
 	assert_int_equal(mach.pairs, 0);
 	undo();
 	assert_did(CLOSED("0") CLOSED("1") "close 2; ");
@@ -645,12 +703,12 @@ static void test_reset(void **s)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_kind),           TEST(test_pf_open_fails),   TEST(test_firmware),
-		TEST(test_vfs_max),        TEST(test_vfs_said),        TEST(test_sriov_fails),
-		TEST(test_sriov_undone),   TEST(test_no_vfs),          TEST(test_domains),
-		TEST(test_untranslated),   TEST(test_second_vf_fails), TEST(test_any_call_fails),
-		TEST(test_vf_close_fails), TEST(test_block_lost),      TEST(test_first_read),
-		TEST(test_reset),
+		TEST(test_kind),           TEST(test_own_memory),     TEST(test_pf_open_fails),
+		TEST(test_firmware),       TEST(test_vfs_max),        TEST(test_vfs_said),
+		TEST(test_sriov_fails),    TEST(test_sriov_undone),   TEST(test_no_vfs),
+		TEST(test_domains),        TEST(test_untranslated),   TEST(test_second_vf_fails),
+		TEST(test_any_call_fails), TEST(test_vf_close_fails), TEST(test_block_lost),
+		TEST(test_first_read),     TEST(test_reset),
 	};
 	return cmocka_run_group_tests_name("vf_stages", tests, NULL, NULL);
 }

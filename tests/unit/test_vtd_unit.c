@@ -145,7 +145,10 @@ static void test_queue_errors(void **state)
 	struct vtd_desc bad[] = {
 		vtd_desc_cc_all(), {0xf, 0}, vtd_desc_iotlb_all(vtd_drain(u)), {0xffffff02, ~0ull}};
 	unsigned done = m->iotlb_inv[1];
+	uint32_t behind = u->status[2] =
+		0x5a5a5a5a; /* another's memory: what takes a bad one's place writes to [1] */
 	assert_int_equal(vtd_qi_run(u, bad, ARRAY_LEN(bad)), SL_DEVICE);
+	assert_int_equal(u->status[2], behind);
 	assert_int_equal(m->fsts, 0);
 	assert_int_equal(m->iotlb_inv[1], done + 1); /* what stood behind it was done all the same */
 	assert_int_equal(vtd_qi_run(u, bad, 1), SL_OK);

@@ -125,6 +125,21 @@ static void test_stops(void **state)
 	assert_int_equal(walk_with(&scalable, ADDRESS).stop, WALK_MODE);
 }
 
+/* The narrower one counts: the unit's (MGAW 48) or the one that the table's levels have. */
+static void test_width_of_levels(void **state)
+{
+	(void)state;
+	build();
+	mem[1][2 * 0x01] = AT(3) | 1; /* L3 is the top */
+	mem[1][2 * 0x01 + 1] = 3 << 8 | 1;
+	assert_int_equal(walk_with(&qemu, ADDRESS & (BIT(39) - 1)).stop, WALK_MAPPED);
+	assert_int_equal(walk_with(&qemu, BIT(39)).stop, WALK_WIDTH);
+	struct vtd_walk_unit narrow = qemu;
+	narrow.cap = (qemu.cap & ~(0x3full << 16)) | 31ull << 16; /* MGAW 32 */
+	assert_int_equal(walk_with(&narrow, BIT(32) - 1).stop, WALK_EMPTY);
+	assert_int_equal(walk_with(&narrow, BIT(32)).stop, WALK_WIDTH);
+}
+
 #define HIGH        (~0ull << 39)            /* beyond the host address width */
 #define HIGH_PAGING (HIGH & ~0ull >> 12)     /* in second-stage entries only up to bit 51 */
 #define IGNORED     (0x77cull | ~0ull << 52) /* bits 10:8, 6:2 and 63:52 of those */
@@ -220,10 +235,10 @@ static void test_text_is_cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_mapped),      cmocka_unit_test(test_permissions),
-		cmocka_unit_test(test_stops),       cmocka_unit_test(test_reserved),
-		cmocka_unit_test(test_context),     cmocka_unit_test(test_interrupt_range),
-		cmocka_unit_test(test_text_is_cut),
+		cmocka_unit_test(test_mapped),          cmocka_unit_test(test_permissions),
+		cmocka_unit_test(test_stops),           cmocka_unit_test(test_width_of_levels),
+		cmocka_unit_test(test_reserved),        cmocka_unit_test(test_context),
+		cmocka_unit_test(test_interrupt_range), cmocka_unit_test(test_text_is_cut),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

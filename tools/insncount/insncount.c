@@ -1,9 +1,10 @@
 /* A QEMU plugin that counts guest instructions and MMIO accesses per virtual CPU between markers
  * (kernel/marker.h), exactly: each instruction is counted when it is executed.
  *
- *   -plugin insncount.so,out=FILE[,from=ADDRESS][,profile=FILE]
+ *   -plugin insncount.so,out=FILE[,from=ADDRESS][,below=ADDRESS][,profile=FILE]
  *
- * Only code at from= and above is looked at (0xffff800000000000 unless given: the kernel, not the firmware).
+ * Only code at from= and above is looked at (0xffff800000000000 unless given: the kernel, not the firmware),
+ * with below= only what is below that.
  * Markers are not counted. out= gets a line each time:
  *
  *   section cpu=0 insn=... mmio=... wait_insn=... wait_mmio=...   at marker 15: since marker 14
@@ -51,7 +52,7 @@ static struct cpu cpus[CPUS_MAX];
 static struct place *places; /* NULL: no profile wanted */
 static const char *profile_name;
 static FILE *out;
-static uint64_t from = 0xffff800000000000ull;
+static uint64_t from = 0xffff800000000000ull, below = UINT64_MAX;
 static bool data_is_copied, first_seen;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -195,7 +196,7 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb); i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 		uint64_t addr = qemu_plugin_insn_vaddr(insn);
-		if (addr < from)
+		if (addr < from || addr >= below)
 			continue;
 		int mark = marker_id(insn);
 		if (mark >= 0) {
@@ -246,6 +247,8 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int
 			out = fopen(argv[i] + 4, "w");
 		else if (strncmp(argv[i], "from=", 5) == 0)
 			from = strtoull(argv[i] + 5, NULL, 0);
+		else if (strncmp(argv[i], "below=", 6) == 0)
+			below = strtoull(argv[i] + 6, NULL, 0);
 		else if (strncmp(argv[i], "profile=", 8) == 0)
 			profile_name = strdup(argv[i] + 8);
 		else

@@ -4,6 +4,8 @@
 #include <string.h>
 #include "apps/bringup/topology.h"
 #include "iommu/dmar/rmrr.h"
+#include "iommu/ivrs/lint.h"
+#include "iommu/ivrs/unity.h"
 #include "iommu/vtd/unit.h"
 #include "machine.h"
 #include "pci/acs.h"
@@ -200,20 +202,21 @@ enum sl_err analyse_dump(struct pci *pci, struct replay *dump, struct span mcfg)
 
 /* What the owner of the machine can do; the sentence of the rule is for the maker of the firmware but where
  * something can be chosen in setup. */
-static const char *who_acts(enum dmar_severity s)
+static const char *who_acts(enum table_severity s)
 {
-	return s == DMAR_BUG    ? "update the firmware; for its maker: "
-	       : s == DMAR_NOTE ? "nothing needs to be done; for the maker of the firmware: "
-				: "";
+	return s == TABLE_BUG    ? "update the firmware; for its maker: "
+	       : s == TABLE_NOTE ? "nothing needs to be done; for the maker of the firmware: "
+				 : "";
 }
 
-static void print_finding(void *ctx, const struct dmar_finding *f)
+static void print_finding(void *ctx, const struct table_finding *f)
 {
 	char text[400];
 	(void)ctx;
-	dmar_finding_text(f, text, sizeof(text));
-	printf("finding: %s\n  an operating system: %s\n  try: %s%s\n", text, dmar_rule_text(f->rule)->os,
-	       who_acts(dmar_rule_severity(f->rule)), dmar_rule_text(f->rule)->ask);
+	table_finding_text(f, text, sizeof(text));
+	printf("finding: %s\n  an operating system: %s\n  try: %s%s\n", text, table_finding_words(f)->os,
+	       who_acts(table_finding_severity(f)),
+	       table_finding_words(f)->ask[0] ? table_finding_words(f)->ask : "this finding");
 }
 
 static void print_owners(const struct dmar *t, const struct rmrr_context *known)
@@ -254,21 +257,61 @@ static void print_units_of(const struct dmar *t, const struct dmar_topo *topo, c
 
 void analyse_dmar(struct span table, struct span madt)
 {
-	static struct dmar_lint_context known;
+	static struct table_facts known;
 	memset(&known, 0, sizeof(known));
 	if (madt.n)
-		dmar_lint_madt(&known, madt);
+		table_facts_madt(&known, madt);
 	table_print(table);
 	unsigned n = dmar_lint(table, &known, print_finding, NULL);
 	printf("dmar: %u finding%s\n", n, n == 1 ? "" : "s");
 }
 
+void analyse_ivrs(struct span table, struct span madt)
+{
+	static struct table_facts known;
+	memset(&known, 0, sizeof(known));
+	if (madt.n)
+		table_facts_madt(&known, madt);
+	table_print_ivrs(table);
+	unsigned n = ivrs_lint(table, &known, NULL, print_finding, NULL);
+	printf("ivrs: %u finding%s\n", n, n == 1 ? "" : "s");
+}
+
+/* Memory that functions keep, the units of functions, and functions that none covers. */
+static void analyse_ivrs_units(struct pci *pci, const struct ivrs *t)
+{
+	static struct unity_range range[64];
+	static struct ivrs_ivhd unit[IVRS_UNITS];
+	const struct table_functions functions = topology_functions(pci);
+	const struct unity_context known = {&functions, {NULL, 0}, topology_name, pci};
+	unsigned covered[IVRS_UNITS] = {0}, at, units = ivrs_units(t, unit, IVRS_UNITS);
+	unsigned n = unity_ledger(t, &known, range, ARRAY_LEN(range));
+	struct ivrs_cover c;
+	char text[300];
+	for (unsigned i = 0; i < n && i < ARRAY_LEN(range); i++) {
+		unity_text(&range[i], text, sizeof(text));
+		printf("%s\n", text);
+	}
+	PCI_EACH(f, pci)
+		if (ivrs_unit_of(unit, units, f->bdf, &at, &c) == SL_OK)
+			covered[at]++;
+	for (unsigned i = 0; i < units; i++)
+		printf("amd%u: unit " BDF_FMT " at 0x%llx covers %u functions\n", i, BDF_ARG(unit[i].unit),
+		       (ull)unit[i].base, covered[i]);
+	PCI_EACH(f, pci)
+		if (ivrs_unit_of(unit, units, f->bdf, &at, &c) != SL_OK)
+			printf("no unit covers " BDF_FMT "\n", BDF_ARG(f->bdf));
+}
+
 void analyse_units(struct pci *pci, struct span table)
 {
 	const struct dmar_topo topo = topology_of(pci);
-	const struct dmar_functions functions = topology_functions(pci);
+	const struct table_functions functions = topology_functions(pci);
 	const struct rmrr_context owners = {&topo, &functions, {NULL, 0}, topology_name, pci};
 	struct dmar t;
+	struct ivrs amd;
+	if (ivrs_open(table, &amd) == SL_OK)
+		analyse_ivrs_units(pci, &amd);
 	if (dmar_open(table, &t) != SL_OK)
 		return;
 	print_owners(&t, &owners);

@@ -14,7 +14,9 @@ enum sl_err analyse_dump(struct pci *pci, struct replay *dump, struct span mcfg)
 void analyse_groups(struct pci *pci, const struct replay *cfg);
 /* The structures of a DMAR table and the findings of it by itself. madt.n may be 0. */
 void analyse_dmar(struct span table, struct span madt);
-/* Who owns its RMRRs on that machine, and how many functions each unit covers. */
+/* The same of an IVRS table. */
+void analyse_ivrs(struct span table, struct span madt);
+/* Of either table: who keeps memory by it on that machine, and how many functions each unit covers. */
 void analyse_units(struct pci *pci, struct span table);
 /* What a unit at base can do: VT-d §11.4.2, §11.4.3. */
 void analyse_unit(uint64_t base, uint64_t cap, uint64_t ecap);

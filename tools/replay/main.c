@@ -192,6 +192,19 @@ static struct span table_named(const struct given *g, const char *sig)
 
 /* ---- analysis ---- */
 
+/* What the loader kept (keep=1) is the state that firmware left, like a dump: nothing was judged, so there is
+ * nothing to compare with. */
+static int judge_kept(struct record *r)
+{
+	printf("report: kept by the loader before the hand-over (keep=1): it is judged here for the first time\n");
+	acs_enable_all(&pci); /* as stage groups does */
+	audit_run(r->in, &result);
+	findings_print(&result, NULL);
+	if (r->in->fns)
+		analyse_groups(&pci, r->cfg);
+	return SAME;
+}
+
 static int analyse_log(struct given *g, const char *path)
 {
 	struct record *r = g->record;
@@ -200,6 +213,8 @@ static int analyse_log(struct given *g, const char *path)
 	       r->in->firmware);
 	if (r->reports > 1)
 		printf("report: the log has %u; this is the last that is whole\n", r->reports);
+	if (r->prefixed)
+		printf("report: what a collector put before each of its lines was left out\n");
 	if (r->noise)
 		printf("report: %u other lines between its lines\n", r->noise);
 	if (r->unknown)
@@ -210,6 +225,8 @@ static int analyse_log(struct given *g, const char *path)
 	r->in->pci = &pci;
 	if (!r->missed_known) /* an older report */
 		audit_take_missed(r->in, &pci);
+	if (r->kept)
+		return judge_kept(r);
 	audit_run(r->in, &result);
 	return findings_replay(r, &result) ? DIFFERENT : SAME;
 }
@@ -238,8 +255,8 @@ static void take_registers(const struct given *g, struct span table, struct audi
 	}
 }
 
-/* A dump and the DMAR table of one machine: the audit, as far as it goes without registers, memory map and
- * what firmware left. Rules say nothing of what was not read; Secure Boot has no such state. */
+/* A dump and the DMAR or IVRS table of one machine: the audit, as far as it goes without registers, memory
+ * map and what firmware left. Rules say nothing of what was not read; Secure Boot has no such state. */
 static void audit_dump(struct given *g, struct span table)
 {
 	static struct audit_in in;
@@ -315,8 +332,10 @@ static int analyse(struct given *g, const char *path)
 			audit_dump(g, g->table[i]); /* of several the first, as on the machine */
 		else if (dmar && !g->dump)
 			analyse_dmar(g->table[i], table_named(g, "APIC"));
-		if (ivrs)
-			printf("ivrs: a machine with AMD's IOMMU, which is not analysed\n");
+		if (ivrs && g->dump && !table_named(g, "DMAR").n)
+			audit_dump(g, g->table[i]);
+		else if (ivrs && !g->dump)
+			analyse_ivrs(g->table[i], table_named(g, "APIC"));
 	}
 	for (unsigned i = 0; g->linux && i < listing_lists(g->linux) && status != BROKEN; i++)
 		status = worse(status, compare_list(g, i));

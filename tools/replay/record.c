@@ -162,7 +162,8 @@ static bool get_left_out(struct record *r, const json_t *o)
 	return true;
 }
 
-/* The rows of apps/audit/record.def. */
+/* The rows of apps/audit/record.def. The loader knows less than the audit does: what a kept report (keep=1)
+ * lacks stays 0, which stands for unknown. */
 static bool get_fields(struct record *r, const json_t *o)
 {
 	struct audit_in *in = r->in;
@@ -172,7 +173,7 @@ static bool get_fields(struct record *r, const json_t *o)
 		return false;
 #define COUNT(key, member, type, most, needed)                                                               \
 	v = 0;                                                                                               \
-	if ((needed || has(o, key)) && !get_count(r, o, key, most, &v))                                      \
+	if (((needed && !r->kept) || has(o, key)) && !get_count(r, o, key, most, &v))                        \
 		return false;                                                                                \
 	in->member = (type)v;
 #define NAME(key, member, names, n, needed)                                                                  \
@@ -192,6 +193,8 @@ static bool on_run(struct record *r, const json_t *o)
 	if (r->run)
 		return wrong(r, "a second \"run\" line");
 	r->run = true;
+	const char *app = json_string_value(json_object_get(o, "app"));
+	r->kept = app && strcmp(app, "keep") == 0;
 	if (!get_count(r, o, "v", 1, &v) || !get_fields(r, o))
 		return false;
 	in->proof = AUDIT_PROOF_NOT_ASKED;
@@ -563,11 +566,11 @@ static const struct {
 	const char *name;
 	bool (*take)(struct record *r, const json_t *o);
 } kinds[] = {
-	{"run", on_run},       {"table", on_table},  {"mem", on_mem},         {"unit", on_unit},
-	{"fn", on_fn},         {"cfg", on_cfg},      {"bar", on_bar},         {"group", on_group},
-	{"sriov", on_sriov},   {"case", on_case},    {"finding", on_finding}, {"verdict", on_verdict},
-	{"window", on_other},  {"attach", on_other}, {"domain", on_other},    {"lat", on_other},
-	{"missed", on_missed}, {"error", on_error},
+	{"run", on_run},       {"table", on_table},   {"mem", on_mem},         {"unit", on_unit},
+	{"fn", on_fn},         {"cfg", on_cfg},       {"bar", on_bar},         {"group", on_group},
+	{"sriov", on_sriov},   {"case", on_case},     {"finding", on_finding}, {"verdict", on_verdict},
+	{"machine", on_other}, {"window", on_other},  {"attach", on_other},    {"domain", on_other},
+	{"lat", on_other},     {"missed", on_missed}, {"error", on_error},
 };
 
 bool record_keep(json_t *said[RECORD_SAID], json_t *line)
@@ -629,48 +632,6 @@ static bool starts(struct text line, const char *with)
 	return line.n >= strlen(with) && !memcmp(line.p, with, strlen(with));
 }
 
-struct frame {
-	struct text body, end; /* from the line after BEGIN on; the END line */
-	unsigned at, end_at;   /* lines of both */
-	bool closed;
-	unsigned begins; /* BEGIN lines in the log */
-	struct text begin;
-};
-
-/* The last report that has an end; where none has, the last one that begins. */
-static bool frame_find(struct record *r, const char *log, size_t n, struct frame *out)
-{
-	struct text rest = {log, n}, line;
-	struct frame f = {0};
-	unsigned at = 0;
-	bool open = false;
-	*out = f;
-	while (next_line(&rest, &line)) {
-		at++;
-		if (starts(line, BEGIN)) {
-			f = (struct frame){.body = rest, .at = at, .begin = line, .begins = f.begins + 1};
-			open = true;
-			if (!out->closed)
-				*out = f;
-		} else if (open && starts(line, END)) {
-			f.body.n = (size_t)(line.p - f.body.p);
-			f.end = line;
-			f.end_at = at;
-			f.closed = true;
-			*out = f;
-			open = false;
-		}
-	}
-	r->reports = f.begins;
-	if (!f.begins)
-		return wrong(r, "there is no report in it (a line \"" BEGIN "v=1\"); run with json=1");
-	if (!out->closed) {
-		r->at = out->at;
-		return wrong(r, "the report that begins here has no end: the log is cut");
-	}
-	return true;
-}
-
 /* A line's own characters, with a NUL behind them. */
 static const char *line_text(struct text line, char *buf, size_t room)
 {
@@ -678,6 +639,85 @@ static const char *line_text(struct text line, char *buf, size_t room)
 	memcpy(buf, line.p, n);
 	buf[n] = 0;
 	return buf;
+}
+
+/* A line from the words of a marker on. What stands before them, if anything, is a collector's; such a line
+ * must end where the marker does, so that a line which only speaks of markers is none. */
+static bool marker(struct text line, const char *words, struct text *out)
+{
+	char buf[120];
+	size_t n = strlen(words);
+	unsigned a, b;
+	for (size_t at = 0; at + n <= line.n; at++) {
+		if (memcmp(line.p + at, words, n) != 0)
+			continue;
+		*out = (struct text){line.p + at, line.n - at};
+		int end = 0;
+		line_text(*out, buf, sizeof(buf));
+		if (sscanf(buf, BEGIN "v=%u%n", &a, &end) != 1)
+			(void)sscanf(buf, END "lines=%u crc32=%8x%n", &a, &b, &end);
+		return at == 0 || (end && !buf[end]);
+	}
+	return false;
+}
+
+/* A line of the report; false for another. */
+static bool report_line(bool prefixed, struct text *line)
+{
+	static const char first[] = "{\"t\":\"";
+	for (size_t at = 0; prefixed && at + sizeof(first) - 1 <= line->n; at++)
+		if (!memcmp(line->p + at, first, sizeof(first) - 1)) {
+			*line = (struct text){line->p + at, line->n - at};
+			return true;
+		}
+	return !prefixed && starts(*line, "{");
+}
+
+struct frame {
+	struct text body, end; /* from the line after BEGIN on; the END line */
+	unsigned at, end_at;   /* lines of both */
+	bool closed, prefixed;
+	unsigned begins; /* BEGIN lines in the log */
+	struct text begin;
+};
+
+/* The last report that has an end; where none has, the last one that begins. */
+static bool frame_find(struct record *r, const char *log, size_t n, struct frame *out)
+{
+	struct text rest = {log, n}, line, mark;
+	struct frame f = {0};
+	unsigned at = 0;
+	bool open = false;
+	*out = f;
+	while (next_line(&rest, &line)) {
+		at++;
+		if (marker(line, BEGIN, &mark)) {
+			f = (struct frame){.body = rest,
+					   .at = at,
+					   .begin = mark,
+					   .begins = f.begins + 1,
+					   .prefixed = mark.n != line.n};
+			open = true;
+			if (!out->closed)
+				*out = f;
+		} else if (open && marker(line, END, &mark) && f.prefixed == (mark.n != line.n)) {
+			f.body.n = (size_t)(line.p - f.body.p);
+			f.end = mark;
+			f.end_at = at;
+			f.closed = true;
+			*out = f;
+			open = false;
+		}
+	}
+	r->reports = f.begins;
+	r->prefixed = out->prefixed;
+	if (!f.begins)
+		return wrong(r, "there is no report in it (a line \"" BEGIN "v=1\"); run with json=1");
+	if (!out->closed) {
+		r->at = out->at;
+		return wrong(r, "the report that begins here has no end: the log is cut");
+	}
+	return true;
 }
 
 static bool frame_check(struct record *r, const struct frame *f)
@@ -693,7 +733,7 @@ static bool frame_check(struct record *r, const struct frame *f)
 	if (version != 1)
 		return wrong(r, "version %u of the report is not known here, only 1", version);
 	while (next_line(&rest, &line)) {
-		if (!starts(line, "{")) {
+		if (!report_line(f->prefixed, &line)) {
 			r->noise++;
 			continue;
 		}
@@ -755,7 +795,7 @@ bool record_read(struct record *r, const char *log, size_t n)
 	if (!frame_find(r, log, n, &f) || !frame_check(r, &f))
 		return false;
 	for (r->at = f.at + 1; next_line(&f.body, &line); r->at++)
-		if (starts(line, "{") && !on_line(r, line.p, line.n))
+		if (report_line(f.prefixed, &line) && !on_line(r, line.p, line.n))
 			return false;
 	if (!complete(r))
 		return false;

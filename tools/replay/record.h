@@ -23,6 +23,8 @@ struct record {
 	unsigned at;                    /* line of the log that is being read, from 1 */
 	unsigned reports;               /* in the log */
 	unsigned lines, noise, unknown; /* of JSON; others between them; of unknown kinds */
+	bool prefixed;                  /* a collector put something before each line; it was left out */
+	bool kept;                      /* by the loader (keep=1): nothing in it was judged */
 	bool run;                       /* there was a "run" line, */
 	bool missed_known;              /* which says how much was not looked at */
 	unsigned missed;                /* lines of it */

@@ -1,6 +1,7 @@
 #include "table.h"
 #include <stdio.h>
 #include "iommu/dmar/dmar.h"
+#include "iommu/ivrs/ivrs.h"
 
 /* A path as "00:1c.0 -> 00.0", or what else the scope names: VT-d §8.3.1. */
 static void print_scope(const struct dmar_scope *s)
@@ -94,5 +95,29 @@ void table_print(struct span table)
 		else if (!print_other(&e))
 			continue;
 		print_scopes(&e);
+	}
+}
+
+void table_print_ivrs(struct span table)
+{
+	struct ivrs t;
+	struct ivrs_block b = {0};
+	char text[256];
+	if (ivrs_open(table, &t) != SL_OK)
+		return;
+	printf("IVRS: %zu bytes, physical addresses of %u bits, IVinfo 0x%x: pre-boot DMA protection %s\n",
+	       t.bytes.n, (unsigned)FGET(t.info, IVRS_PA_SIZE), t.info,
+	       t.info & IVRS_DMA_REMAP ? "promised" : "not promised");
+	while (ivrs_next(&t, &b) == SL_OK) {
+		struct ivrs_ivhd h;
+		struct ivrs_entry e = {0};
+		ivrs_block_text(&b, text, sizeof(text));
+		printf("%s\n", text);
+		if (!ivrs_is_ivhd(b.type) || ivrs_ivhd(&b, &h) != SL_OK)
+			continue;
+		while (ivrs_entry_next(h.entries, &e) == SL_OK) {
+			ivrs_entry_text(&e, text, sizeof(text));
+			printf("  %s\n", text);
+		}
 	}
 }

@@ -1,5 +1,8 @@
 """What changed between two reports: sections of lines, each with a sign: - only before, + only after, ~ both, but different."""
-from reporting.machine import CAP, ECAP, FSTS, GSTS, PMEN, field, percentile, plural, size_words, tables
+import copy
+
+from reporting.log import Report
+from reporting.machine import CAP, ECAP, FSTS, GSTS, PMEN, Machine, field, percentile, plural, size_words, tables
 from reporting.page import PHASES, attach_words, page, time_words
 from reporting.markup import tag, together
 
@@ -37,21 +40,32 @@ def verdicts(a, b):
     return [("~", line) for line in lines]
 
 
-def runs(a, b):
-    rows = a[0].one("run"), b[0].one("run")
+RUN = (("app", "app"), ("cpu", "processor"), ("apicids", "APIC ids"), ("firmware", "firmware"), ("secure_boot", "Secure Boot"))
+MODEL = (("maker", "maker"), ("product", "product"), ("version", "version"), ("board_maker", "board's maker"), ("board", "board"),
+         ("board_version", "board's version"), ("bios_vendor", "BIOS vendor"), ("bios_version", "BIOS version"),
+         ("bios_date", "BIOS date"))
+ONE = (("serial", "serial number"), ("board_serial", "board's serial number"), ("chassis_serial", "chassis' serial number"),
+       ("uuid", "UUID"), ("build", "Sluice"))
+
+
+def values(kind, names, a, b):
+    """The fields of a line that comes once, where both reports have it and they are not the same."""
+    rows = a[0].one(kind), b[0].one(kind)
     if None in rows:
         return []
-    return [
-        ("~", line)
-        for name, words in (
-            ("app", "app"),
-            ("cpu", "processor"),
-            ("apicids", "APIC ids"),
-            ("firmware", "firmware"),
-            ("secure_boot", "Secure Boot"),
-        )
-        for line in arrow(words, getattr(rows[0], name), getattr(rows[1], name))
-    ]
+    return [("~", line) for name, words in names for line in arrow(words, getattr(rows[0], name), getattr(rows[1], name))]
+
+
+def runs(a, b):
+    return values("machine", MODEL, a, b) + values("run", RUN, a, b)
+
+
+def which(a, b):
+    """Not the time, which always differs."""
+    drives = [{f.bdf: f.serial for f in machine.placed() if f.serial} for _, machine in (a, b)]
+    return values("machine", ONE, a, b) + [
+        ("~", line) for bdf in sorted(drives[0].keys() & drives[1].keys())
+        for line in arrow(f"serial number of {bdf}", drives[0][bdf], drives[1][bdf])]
 
 
 def acpi(a, b):
@@ -205,9 +219,13 @@ def latency(a, b):
                   lambda row: f"{name(row)}: median {time_words(median(row), row.unit)}", changed)
 
 
+# What two runs of one machine, or two machines of one kind, never have in common: shown, and no difference by itself.
+NOT_COUNTED = ("which machine, which Sluice", "latency")
+
 SECTIONS = (
     ("verdict", verdicts),
     ("machine", runs),
+    (NOT_COUNTED[0], which),
     ("findings", findings),
     ("functions", functions),
     ("groups", groups),
@@ -220,22 +238,60 @@ SECTIONS = (
 )
 
 
+def as_kept(report, machine):
+    """What a report that the loader kept would have of this machine: no VFs, nothing of later than the hand-over, nothing judged."""
+    kept, vfs = Report(), {f.bdf for f in machine.placed() if f.pf}
+    for kind in ("run", "machine", "table", "mem", "unit", "fn", "cfg"):
+        kept.rows[kind] = [copy.copy(row) for row in report[kind] if getattr(row, "bdf", None) not in vfs]
+    for row in kept["run"]:
+        row.app, row.apicids = "keep", None
+    for row in kept["fn"]:
+        row.bme_left = None
+    kept.rows["unit"] = [row for row in kept["unit"] if row.phase == "entry"]
+    return kept, Machine(kept)
+
+
+def notes(names, a, b):
+    """Sentences on what could not be compared."""
+    said = [f"{name} was kept by the loader (keep=1) and is not judged yet: make replay LOG={name}"
+            for name, (report, _) in zip(names, (a, b)) if report.kept]
+    if said and not (a[0].kept and b[0].kept):
+        said.append("compared is what both have: the machine, its tables, its functions and its units at hand-over by UEFI")
+    return said
+
+
+def counted(found):
+    return [title for title, _ in found if title not in NOT_COUNTED]
+
+
 def changes(a, b):
     """[(title, [(sign, text)])] of two (report, machine); sections without a change are left out."""
+    if a[0].kept != b[0].kept:
+        a, b = as_kept(*a), as_kept(*b)
     found = ((title, [line for line in compare(a, b) if line]) for title, compare in SECTIONS)
     return [(title, lines) for title, lines in found if lines]
 
 
-def as_text(names, found):
-    lines = [f"before: {names[0]}", f"after:  {names[1]}"]
+def as_text(names, found, said=()):
+    lines = [f"before: {names[0]}", f"after:  {names[1]}", *(f"note:   {words}" for words in said)]
     for title, each in found:
-        lines += ["", f"{title}:", *(f"  {sign} {words}" for sign, words in each)]
-    if not found:
-        lines += ["", "no difference"]
+        more = " (not counted as a difference)" if title in NOT_COUNTED else ""
+        lines += ["", f"{title}{more}:", *(f"  {sign} {words}" for sign, words in each)]
+    if not counted(found):
+        lines += ["", "no other difference" if found else "no difference"]
     return "\n".join(lines) + "\n"
 
 
-def as_page(names, found):
+def as_json(names, found, said=()):
+    """What --json prints. alike is what the exit status says."""
+    return {
+        "v": 1, "before": names[0], "after": names[1], "alike": not counted(found), "notes": list(said),
+        "changes": [{"section": title, "counted": title not in NOT_COUNTED, "sign": sign, "text": words}
+                    for title, lines in found for sign, words in lines],
+    }
+
+
+def as_page(names, found, said=()):
     signs = {"+": "plus", "-": "minus", "~": None}
     parts = [
         tag("h1", "Sluice reports compared"),
@@ -245,6 +301,7 @@ def as_page(names, found):
             together([tag("b", "- "), "only before ", tag("b", "+ "), "only after ", tag("b", "~ "), "changed"]),
             cls="soft",
         ),
+        *(tag("p", words) for words in said),
     ]
     for title, lines in found:
         items = [tag("li", tag("span", sign, cls=f"sign {signs[sign] or ''}".strip()), words) for sign, words in lines]

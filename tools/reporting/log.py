@@ -7,8 +7,9 @@ import re
 import unicodedata
 import zlib
 
-BEGIN = re.compile(rb"BEGIN SLUICE REPORT v=(\d{1,9})")
-END = re.compile(rb"END SLUICE REPORT lines=(\d{1,9}) crc32=([0-9a-f]{8})")
+BEGIN = re.compile(rb"(.{0,400}?)BEGIN SLUICE REPORT v=(\d{1,9})")
+END = re.compile(rb"(.{0,400}?)END SLUICE REPORT lines=(\d{1,9}) crc32=([0-9a-f]{8})")
+FIRST = b'{"t":"'  # what each line of a report begins with
 BDF = re.compile(r"([0-9a-f]{4}):([0-9a-f]{2}):([01][0-9a-f])\.([0-7])")
 HEX = re.compile(r"0x[0-9a-f]{1,16}")
 CFG_BYTES = 4096
@@ -120,6 +121,13 @@ KINDS = {
         "firmware": text,
         "tsc_hz": count,
     },
+    "machine": {
+        **dict.fromkeys(
+            ["build", "built", "time", "maker", "product", "version", "serial", "uuid", "board_maker", "board", "board_version"], text
+        ),
+        **dict.fromkeys(["board_serial", "chassis_serial", "bios_vendor", "bios_version", "bios_date"], text),
+        "privacy": flag,
+    },
     "table": {"sig": text, "addr": hexa, "len": count, "off": count, "hex": data},
     "mem": {"start": hexa, "pages": count, "type": count, "attr": hexa},
     "unit": {
@@ -141,7 +149,7 @@ KINDS = {
         "phmlimit": hexa,
         "frcd": [pair_of_hexa],
     },
-    "fn": {"bdf": text, "bme_entry": flag, "bme_left": flag},
+    "fn": {"bdf": text, "bme_entry": flag, "bme_left": flag, "serial": text, "model": text},
     "missed": {"why": text, "bdf": text, "first": count, "last": count},
     "cfg": {"bdf": text, "off": count, "hex": data},
     "bar": {"bdf": text, "n": count, "vf": flag, "base": hexa, "size": hexa, "io": flag, "pref": flag, "w64": flag},
@@ -197,6 +205,11 @@ class Report:
         """The last line of a kind that comes once; None when there is none."""
         return self.rows[kind][-1] if self.rows[kind] else None
 
+    @property
+    def kept(self):
+        """Whether the loader wrote it (keep=1): what was known before firmware was left, and nothing judged."""
+        return self.one("run") is not None and self.one("run").app == "keep"
+
 
 def no_constant(name):
     raise ValueError(name)
@@ -228,34 +241,66 @@ def add(report, line):
     return True
 
 
-def between_markers(lines):
-    """(lines after the last BEGIN up to its END or the end of the log, END's match or None, how many BEGINs)"""
-    begins = [
-        (i, BEGIN.fullmatch(line.strip())) for i, line in enumerate(lines) if line.strip().startswith(b"BEGIN SLUICE REPORT")
-    ]
-    begins = [(i, found) for i, found in begins if found]
-    if not begins:
+class Span:
+    """Where a report stands in a log: its lines, its END where there is one, and whether a collector has put something
+    (a time, a host's name) before each of its lines."""
+
+    def __init__(self, begin, lines):
+        self.prefixed, self.version, self.end, self.lines = bool(begin[1]), int(begin[2]), None, []
+        for line in lines:
+            found = END.fullmatch(line.strip()) if b"END SLUICE REPORT" in line else None
+            if found and bool(found[1]) == self.prefixed:
+                self.end = found
+                break
+            self.lines.append(line)
+        self.sent = sent(self.lines, self.prefixed)
+
+    def fault(self):
+        """Why these lines are not what was sent; empty when they are."""
+        if self.version != 1:
+            return f"its report is of version {self.version}; this tool reads version 1"
+        if not self.end:
+            return f"the report is cut: {len(self.sent)} lines came, and no line \"END SLUICE REPORT\""
+        if len(self.sent) != int(self.end[2]):
+            return f"the report is not whole: {len(self.sent)} of its {int(self.end[2])} lines came"
+        crc = zlib.crc32(b"".join(line + b"\n" for line in self.sent))
+        if crc != int(self.end[3], 16):
+            return f"bytes were lost or changed on the way: crc32 is {crc:08x}, the report's end says {self.end[3].decode()}"
+        return ""
+
+
+def sent(lines, prefixed):
+    """Those of the lines that are a report's, without what a collector has put before them."""
+    if prefixed:
+        return [line[line.index(FIRST):] for line in lines if FIRST in line]
+    return [line for line in lines if line.startswith(b"{")]
+
+
+def spans(lines):
+    """Every report of a log, in order; each ends where the next begins."""
+    begins = []
+    for i, line in enumerate(lines):
+        found = BEGIN.fullmatch(line.strip()) if b"BEGIN SLUICE REPORT" in line else None
+        if found:
+            begins.append((i, found))
+    ends = [i for i, _ in begins[1:]] + [len(lines)]
+    return [Span(found, lines[i + 1:end]) for (i, found), end in zip(begins, ends)]
+
+
+def choose(lines, partial):
+    """(the span to read, its fault, a note): the last whole report; the last one when none is whole or partial is wanted."""
+    every = spans(lines)
+    if not every:
         raise Broken("no report in it: no line \"BEGIN SLUICE REPORT\" (json=1 makes one; is it the log of the whole run?)")
-    start, found = begins[-1]
-    if int(found[1]) != 1:
-        raise Broken(f"its report is of version {int(found[1])}; this tool reads version 1")
-    for i in range(start + 1, len(lines)):
-        end = END.fullmatch(lines[i].strip())
-        if end:
-            return lines[start + 1:i], end, len(begins)
-    return lines[start + 1:], None, len(begins)
-
-
-def fault_of(lines, end):
-    """Why these lines are not what was sent; empty when they are."""
-    if not end:
-        return f"the report is cut: {len(lines)} lines came, and no line \"END SLUICE REPORT\""
-    if len(lines) != int(end[1]):
-        return f"the report is not whole: {len(lines)} of its {int(end[1])} lines came"
-    crc = zlib.crc32(b"".join(line + b"\n" for line in lines))
-    if crc != int(end[2], 16):
-        return f"bytes were lost or changed on the way: crc32 is {crc:08x}, the report's end says {end[2].decode()}"
-    return ""
+    last, fault = every[-1], every[-1].fault()
+    if last.version != 1 and partial:
+        raise Broken(fault)
+    if not fault or partial:
+        return last, fault, f"the log has {len(every)} reports; this is the last" if len(every) > 1 else ""
+    for n in range(len(every) - 1, 0, -1):
+        if not every[n - 1].fault():
+            return every[n - 1], "", f"the log has {len(every)} reports; this is number {n}, the last that is whole: of the last, {fault}"
+    return last, fault, ""
 
 
 def join_domains(rows):
@@ -292,15 +337,17 @@ def add_benchmark(report, lines):
 
 
 def read(log, partial=False):
-    """The last report in a log (bytes). Raises Broken; with partial, only when there is nothing at all to show."""
+    """The last whole report in a log (bytes). Raises Broken; with partial, the last one, and only when there is nothing at
+    all to show."""
     every = log.replace(b"\r", b"").split(b"\n")
-    lines, end, reports = between_markers(every)
-    sent = [line for line in lines if line.startswith(b"{")]
-    noise = sum(1 for line in lines if line.strip() and not line.startswith(b"{"))
+    span, fault, note = choose(every, partial)
+    noise = sum(1 for line in span.lines if line.strip()) - len(span.sent)
     report = Report()
     report.unknown, report.wrong, bad = 0, [], 0
-    report.broken = fault_of(sent, end)
-    for line in sent:
+    report.broken = fault
+    if fault and span.version != 1:
+        raise Broken(fault)
+    for line in span.sent:
         bad += not add(report, line.decode("utf-8", "replace"))
     if bad and not report.broken:
         report.broken = f"{bad} of its lines are not JSON, although none was lost on the way: a bug of what wrote them"
@@ -309,11 +356,13 @@ def read(log, partial=False):
     if not report.lines:
         raise Broken("the report in it is empty")
     report.rows["domain"] = join_domains(report.rows["domain"])
-    add_benchmark(report, every)
+    add_benchmark(report, sent(every, span.prefixed))
     if bad:
         report.notes.append(f"{bad} lines that are no JSON were left out")
-    if reports > 1:
-        report.notes.append(f"the log has {reports} reports; this is the last")
+    if note:
+        report.notes.append(note)
+    if span.prefixed:
+        report.notes.append("something stands before each of the report's lines, a time or a name, and was left out")
     if noise:
         report.notes.append(f"{noise} lines of other output stood between the report's lines and were left out")
     if report.unknown:

@@ -176,6 +176,7 @@ class Function:
         found = BDF.fullmatch(bdf)
         self.place = tuple(int(part, 16) for part in found.groups()) if found else None
         self.entry = self.left = None  # bus mastering at hand-over, after ExitBootServices
+        self.serial = self.model = ""  # of an NVMe controller that the firmware drives
         self.group = self.attach = self.pf = self.above = None
         self.vf_index = 0
         self.below = []
@@ -246,6 +247,7 @@ class Machine:
         for row in report["fn"]:
             function = self.function(row.bdf)
             function.entry, function.left = row.bme_entry, row.bme_left
+            function.serial, function.model = row.serial, row.model
         for row in report["cfg"]:
             function, at = self.function(row.bdf), row.off
             if at is not None and at + len(row.hex) <= CFG_BYTES:

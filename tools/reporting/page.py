@@ -117,22 +117,35 @@ PROOF = {"pass": "what must be refused was refused when it was tried", "fail": "
          "broken": "it broke before all requests were tried", "not run": "it was not tried whether forbidden DMA is refused"}
 
 
-def verdict(report):
-    row, run = report.one("verdict"), report.one("run")
-    if row is None and run and run.app == "keep":
+def places(report, severity, count):
+    """5 warnings, at 78 places: an id is one finding, however many functions have it. Empty when there is none."""
+    ids = {each.id for each in report["finding"] if each.severity == severity}
+    if not count or not ids:
+        return plural(count, severity) if count else ""
+    return plural(len(ids), severity) + (f" (at {count} places)" if count > len(ids) else "")
+
+
+def not_judged(name):
+    return tag("p", "Not judged yet: ", code(f"make replay LOG={name}"), ".")
+
+
+def verdict(name, report):
+    row = report.one("verdict")
+    if row is None and report.kept:
         return tag(
             "div",
             tag("strong", "What was known before firmware was left"),
             tag(
                 "p",
-                "Kept by the loader (keep=1). Groups, findings and proof came later: they are in the report on the serial line.",
+                "Kept by the loader (keep=1) and not judged yet: ",
+                code(f"make replay LOG={name}"),
+                " judges it. Groups, findings and proof of the run itself came later: they are in its report on the serial line.",
             ),
             cls="verdict plain",
         )
     if row is None:
         return tag("div", tag("strong", "The report has no verdict"), cls="verdict warn")
-    errors, warnings = row.errors or 0, row.warnings or 0
-    counts = " and ".join(words for n, words in ((errors, plural(errors, "error")), (warnings, plural(warnings, "warning"))) if n)
+    counts = " and ".join(filter(None, (places(report, "error", row.errors), places(report, "warning", row.warnings))))
     proof = PROOF.get(row.proof, row.proof or "not in the report")
     passed = sum(case_class(each) == "warn" for each in report["case"])
     if passed and row.proof == "pass":
@@ -160,6 +173,26 @@ def description(pairs):
 SECURE_BOOT = {"on": "on", "off": "off", "setup": "setup mode: no key enrolled", "unknown": "unknown"}
 
 
+def words(*parts):
+    return " ".join(part for part in parts if part)
+
+
+def identity(report):
+    """What a "machine" line says, as (name, text); reports of older versions have none"""
+    row = report.one("machine")
+    if row is None:
+        return []
+    return [
+        ("machine", words(row.maker, row.product, row.version)),
+        ("serial number", row.serial or ("left out (privacy=1)" if row.privacy else "")),
+        ("UUID", row.uuid),
+        ("board", words(row.board_maker, row.board, row.board_version, row.board_serial)),
+        ("BIOS", words(row.bios_vendor, row.bios_version, row.bios_date)),
+        ("started", row.time),
+        ("Sluice", words(row.build, f"of {row.built}" if row.built else "")),
+    ]
+
+
 def machine_section(report):
     row = report.one("run")
     if row is None:
@@ -169,6 +202,7 @@ def machine_section(report):
         "The machine",
         description(
             [
+                *identity(report),
                 ("processor", row.cpu),
                 ("vendor", row.vendor),
                 ("APIC ids", " ".join(part for part in (number(row.apicids), row.apic) if part)),
@@ -182,17 +216,26 @@ def machine_section(report):
     )
 
 
+IN_FULL = 3  # readings of one finding that are shown at once
+
+
+def readings(rows):
+    """Where a finding was, and what was read there: the first ones, and the rest when somebody opens it"""
+    shown = [tag("li", code(each.who), ": ", code(each.read)) for each in rows]
+    first = tag("ul", *shown[:IN_FULL], cls="plain")
+    if len(rows) <= IN_FULL + 1:
+        return tag("ul", *shown, cls="plain")
+    rest = tag("details", tag("summary", f"and at {len(rows) - IN_FULL} more places"), tag("ul", *shown[IN_FULL:], cls="plain"))
+    return together([first, rest])
+
+
 def finding_card(rows):
     """One card for all places with the same finding"""
     row = rows[0]
     severity = row.severity if row.severity in SEVERITIES else "info"
     pill = tag("span", row.kind, cls="pill") if row.kind and row.kind != "note" else ""
-    where = together([" at ", code(row.who)]) if len(rows) == 1 else f", {len(rows)} times"
-    read = (
-        code(row.read)
-        if len(rows) == 1
-        else tag("ul", *(tag("li", code(each.who), ": ", code(each.read)) for each in rows), cls="plain")
-    )
+    where = together([" at ", code(row.who)]) if len(rows) == 1 else f", at {len(rows)} places"
+    read = code(row.read) if len(rows) == 1 else readings(rows)
     return tag(
         "article",
         tag(
@@ -210,9 +253,9 @@ def finding_card(rows):
     )
 
 
-def findings_section(report):
+def findings_section(name, report):
     if not report["finding"]:
-        return section("findings", "Findings", tag("p", "The report has none."))
+        return section("findings", "Findings", not_judged(name) if report.kept else tag("p", "The report has none."))
     cards = {}
     for row in report["finding"]:
         cards.setdefault((row.id, row.severity, row.kind, row.means, row.os, row.remedy), []).append(row)
@@ -244,7 +287,7 @@ def group_card(tree, machine, group):
     )
 
 
-def tree_section(machine):
+def tree_section(name, report, machine):
     if not machine.placed():
         return ""
     tree = draw.Tree(machine)
@@ -265,7 +308,7 @@ def tree_section(machine):
             )
         )
     if not machine.groups:
-        parts.append(tag("p", "The report has no groups.", cls="small"))
+        parts.append(not_judged(name) if report.kept else tag("p", "The report has no groups.", cls="small"))
     return section(
         "tree",
         "PCIe tree and IOMMU groups",
@@ -283,10 +326,15 @@ def attach_words(machine, f):
     return MODES.get(row.mode, row.mode)
 
 
+def what_words(machine, f):
+    named = f"{machine.role(f)}: {machine.name(f)}".rstrip(": ")
+    return f"{named}; {f.model or 'model unknown'}, serial number {f.serial}" if f.serial else named
+
+
 def functions_table(machine):
     rows = []
     for f in machine.placed():
-        rows.append([code(f.bdf), machine.id_words(f), f"{machine.role(f)}: {machine.name(f)}".rstrip(": "),
+        rows.append([code(f.bdf), machine.id_words(f), what_words(machine, f),
                      str(f.group.id) if f.group else "", "" if not f.attach or f.attach.unit is None else str(f.attach.unit),
                      attach_words(machine, f), yes(f.entry), yes(f.left)])
     return table(["function", "ids", "what", "group", "unit", "reaches", "DMA on at hand-over", "after ExitBootServices"], rows)
@@ -577,6 +625,9 @@ def reason_words(reasons, row):
 
 # --- latencies
 
+CURVES = 6  # in one plot: more cannot be told apart
+
+
 def time_words(value, unit):
     if value is None:
         return ""
@@ -591,7 +642,8 @@ def latency_section(report):
     if not plots:
         return ""
     parts = []
-    for (mode, iommu, depth, unit), rows in plots.items():
+    several = [(key, rows[i:i + CURVES], len(rows), i) for key, rows in plots.items() for i in range(0, len(rows), CURVES)]
+    for (mode, iommu, depth, unit), rows, of_all, first in several:
         heads = ["", "who", "requests", "median", "99 %", "99.9 %", "slowest"]
         body = []
         for n, row in enumerate(rows):
@@ -600,6 +652,7 @@ def latency_section(report):
                          *(time_words(percentile(hist, part), unit) for part in (0.5, 0.99, 0.999, 1))])
         words = ", ".join(part for part in (f"{depth} in flight" if depth is not None else "", f"mode={mode}" if mode else "",
                                             f"iommu={iommu}" if iommu else "") if part)
+        words += f"; {first + 1} to {first + len(rows)} of {of_all}" if of_all > CURVES else ""
         parts.append(tag("figure", tag("h3", words), tag("div", draw.latencies(rows), cls="wide"), table(heads, body)))
     return section("latency", "Latency", tag("p", "How many requests were done after which time. Times are lower bounds of the "
                                              "histogram's buckets.", cls="small"), *parts)
@@ -678,7 +731,7 @@ NAV = (("findings", "Findings"), ("tree", "Tree and groups"), ("units", "IOMMU")
 
 
 def report_page(name, report, machine):
-    sections = together([machine_section(report), findings_section(report), tree_section(machine), units_section(machine),
+    sections = together([machine_section(report), findings_section(name, report), tree_section(name, report, machine), units_section(machine),
                          domains_section(report, machine), sriov_section(report, machine), proof_section(report),
                          latency_section(report), raw_section(report, machine)])
     nav = tag("nav", *(tag("a", words, href=f"#{anchor}") for anchor, words in NAV if f'id="{anchor}"' in sections))
@@ -686,7 +739,7 @@ def report_page(name, report, machine):
         f"Sluice: {name}",
         tag("h1", f"Sluice report, {name}"),
         banners(report),
-        verdict(report),
+        verdict(name, report),
         in_short(report, machine),
         nav,
         sections,
