@@ -57,7 +57,8 @@ def stopped_at(path, name, times=1):
     gdb = Gdb(path)
     place = f"{symbol(name):x},1"
     assert gdb.ask(f"Z0,{place}") == "OK"
-    for _ in range(times):
+    for number in range(times):
+        assert number == 0 or gdb.ask("s").startswith("T05")  # off that instruction
         assert gdb.ask("c").startswith("T05")
     assert gdb.ask(f"z0,{place}") == "OK"
     return gdb

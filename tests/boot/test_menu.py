@@ -38,9 +38,9 @@ def test_keyboard(boot, folder):
 
     def picture(rows):  # the firmware draws one console after the other
         end = time.monotonic() + sluice.PATIENCE / 4
-        while not screen.shows(screen.shoot_afresh(monitor, folder / "menu.png"), rows) and time.monotonic() < end:
+        while not screen.shows(screen.shoot_afresh(monitor, folder / "menu.ppm"), rows) and time.monotonic() < end:
             time.sleep(0.3)
-        return folder / "menu.png"
+        return folder / "menu.ppm"
 
     def press():  # run.sh writes whole lines to its log, so not "starts in"
         sluice.wait_for(log, "7  edit options")
@@ -48,7 +48,7 @@ def test_keyboard(boot, folder):
         sluice.wait_for(log, "> 2  audit[^>]*7  edit options")
         rows = re.findall(r"^[> ] \d  .*$", log.read_text(), re.M)[-7:]
         pictures.append((rows, screen.shows(picture(rows), rows)))
-        pictures.append((rows, screen.shows(folder / "menu.png", [rows[0].replace("  1", "  2"), *rows[1:]])))
+        pictures.append((rows, screen.shows(folder / "menu.ppm", [rows[0].replace("  1", "  2"), *rows[1:]])))
         monitor("sendkey ret")
 
     with sluice.beside(press):

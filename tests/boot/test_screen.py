@@ -20,7 +20,7 @@ class Viewer:
 
     def __init__(self, folder, scale=1):
         self.monitor = sluice.Monitor(folder)
-        self.picture, self.scale = folder / "screen.png", scale
+        self.picture, self.scale = folder / "screen.ppm", scale
         self.qemu = [*NO_SERIAL, *self.monitor.qemu]
 
     def look(self, afresh=False):
