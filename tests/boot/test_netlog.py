@@ -34,7 +34,7 @@ def test_rsyslog(folder, emulator, card, address):
 
     def end():  # QEMU keeps frames for who does not take them at once, and loses them when it ends
         sluice.wait_for(folder / "received", "netlog: .* lines were sent before this one")
-        monitor("quit")
+        monitor.quit()
 
     with wire.linux(folder / "run", "10.0.0.200/24", "fd00::200/64") as linux:
         with subprocess.Popen([*linux.enter, "rsyslogd", "-n", "-f", folder / "rsyslog.conf", "-i", folder / "pid"]) as receiver:
