@@ -35,7 +35,7 @@ run() { # run NAME OPTIONS OF dsa_test...
 	local name=$1 got=0
 	shift
 	timeout -s KILL 60 dsa_test -w 0 -t "$(option ms)" "$@" >/tmp/test.log 2>&1 || got=$?
-	[ $got = 0 ] || tail -n 3 /tmp/test.log | sed 's/^/LOG /'
+	[ $got = 0 ] || tail -n 3 /tmp/test.log | awk '{ print "LOG", $0 }' # ends the last line
 	echo "CASE $got $name"
 }
 
