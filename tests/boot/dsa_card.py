@@ -2,6 +2,7 @@
 import struct
 import time
 
+import sluice
 from qtest_machine import WINDOW, Machine
 
 PORTALS = WINDOW + 0x100000
@@ -64,7 +65,7 @@ class Dsa(Machine):
         self.submit(data, wq)
         return self.record(record)
 
-    def wait(self, record, seconds):
+    def wait(self, record, seconds=sluice.PATIENCE):
         end = time.monotonic() + seconds
         while not (status := self.record(record)[0]) and time.monotonic() < end:
             time.sleep(0.05)

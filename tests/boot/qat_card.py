@@ -75,7 +75,7 @@ class Ring:
             self.sent += self.message
         self.card.write32(self.bank + 0x100 + 4 * self.tx, self.sent % self.SIZE)
 
-    def poll(self, seconds=5):
+    def poll(self, seconds=sluice.PATIENCE):
         """The next response, or None."""
         at, end = self.rx_at + self.got % self.SIZE, time.monotonic() + seconds
         while self.card.read(at, 4) == b"\x7f" * 4:
@@ -126,7 +126,7 @@ class Boot:
     def wr(self, off, value):
         self.card.write32(self.reg(off), value)
 
-    def wait(self, off, done, seconds=5):
+    def wait(self, off, done, seconds=sluice.PATIENCE):
         end = time.monotonic() + seconds
         while not done(value := self.rd(off)):
             assert time.monotonic() < end, f"{off:#x} stays at {value:#x}"

@@ -17,7 +17,7 @@ class Machine:
         name = self.place_of_socket.name + "/qtest"
         listener.bind(name)
         listener.listen()
-        listener.settimeout(30)
+        listener.settimeout(sluice.PATIENCE)
         # Firmware that only halts: the clock runs, the processor does not.
         (folder / "halt").write_bytes((b"\xfa\xf4\xeb\xfd".rjust(0xFFF4, b"\0")).ljust(0x10000, b"\0"))
         self.process = subprocess.Popen(
@@ -37,7 +37,7 @@ class Machine:
         self.connection.close()
         self.place_of_socket.cleanup()
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(sluice.PATIENCE)
 
     def command(self, line):
         self.stream.write(line + "\n")

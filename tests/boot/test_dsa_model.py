@@ -192,13 +192,13 @@ def test_ordered_faults(dsa):
     data, record = d.descriptor(NOOP)
     d.submit(data)
     assert d.record(record)[0] == 0 and d.do(DRAIN_ALL) >> 31, "a drain waits for it"
-    assert d.wait(record, 20) == SUCCESS and d.reg(CMDSTATUS) == 0
+    assert d.wait(record) == SUCCESS and d.reg(CMDSTATUS) == 0
 
 
 @pytest.mark.needs("dsa-model")
 def test_no_such_fault(folder, emulator):
     run = subprocess.run([emulator.path, "-machine", "q35", "-accel", "tcg", "-nodefaults", "-display", "none", "-plugin",
-                          str(sluice.ROOT / "build/dsa-model.so"), "-device", "dsa,fault=x"], capture_output=True, text=True, timeout=30)
+                          str(sluice.ROOT / "build/dsa-model.so"), "-device", "dsa,fault=x"], capture_output=True, text=True, timeout=sluice.PATIENCE)
     assert run.returncode and "no fault x: pasid, flip, stale, lost, late, lie" in run.stderr
 
 
