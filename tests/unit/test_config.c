@@ -347,6 +347,9 @@ static void test_choices(void **state)
 		{"usb=off", &cfg.usb, USB_OFF},
 		{"end=halt", &cfg.end, END_HALT},
 		{"end=reboot", &cfg.end, END_REBOOT},
+		{"tables=auto", &cfg.tables, 0},
+		{"tables=legacy", &cfg.tables, 1},
+		{"tables=scalable", &cfg.tables, 2},
 		{"doorbell=mmio", &cfg.doorbell, 0},
 		{"doorbell=shadow", &cfg.doorbell, 1},
 	};
