@@ -45,13 +45,13 @@ struct iommu {
 	unsigned unit_count;
 	/* Of a domain whose functions are not known yet: what most units read. */
 	const struct pt_format *format; /* of its page tables */
-	unsigned levels;        /* of its tables */
-	unsigned width;         /* its device addresses are below 2^width */
-	unsigned page_level;    /* 1: pages of 4 KiB; 2: 2 MiB as well; 3: 1 GiB as well */
-	uint32_t domains_max;   /* its id is 1 to domains_max - 1 */
-	struct iopt_sync sync;  /* for stores to tables */
-	struct domain *domains; /* by rising id */
-	struct domain *spare;   /* destroyed ones, to be used again */
+	unsigned levels;                /* of its tables */
+	unsigned width;                 /* its device addresses are below 2^width */
+	unsigned page_level;            /* 1: pages of 4 KiB; 2: 2 MiB as well; 3: 1 GiB as well */
+	uint32_t domains_max;           /* its id is 1 to domains_max - 1 */
+	struct iopt_sync sync;          /* for stores to tables */
+	struct domain *domains;         /* by rising id */
+	struct domain *spare;           /* destroyed ones, to be used again */
 	struct iova_range *spare_iova;
 	struct attached *attached; /* every function that has a domain: iommu/attached.h */
 	struct attached *spare_attached;

@@ -46,8 +46,8 @@ enum vtd_want {
 	VTD_WANT_SCALABLE, /* scalable mode where the unit has it, with second-stage tables if it has them */
 };
 
-/* Right after vtd_init(), which is as VTD_WANT_AUTO: chooses the tables of all units. A unit that lacks what is
- * wanted reads what it has, or is left out where it has nothing, with a line. SL_NOTFOUND when no unit can
+/* Right after vtd_init(), which is as VTD_WANT_AUTO: chooses the tables of all units. A unit that lacks what
+ * is wanted reads what it has, or is left out where it has nothing, with a line. SL_NOTFOUND when no unit can
  * translate. */
 enum sl_err vtd_choose_tables(struct iommu *mmu, enum vtd_want want) MUST_CHECK;
 

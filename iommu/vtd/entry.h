@@ -66,7 +66,7 @@ static inline struct vtd_sctx vtd_sctx_make(phys_t directory, bool pasids)
 		{SCTX_P | (pasids ? SCTX_PASIDE : 0) | (directory.v & SCTX_PASIDDIR), 0, 0, 0}};
 }
 
-#define PASID_TABLE 64u                   /* entries of a PASID table: a page */
+#define PASID_TABLE 64u                  /* entries of a PASID table: a page */
 #define PASIDS_MAX  (128u * PASID_TABLE) /* of the smallest directory: PDTS 0 */
 
 /* PASID directory entry: VT-d §9.5 */
@@ -109,8 +109,7 @@ static inline struct vtd_pasid vtd_pasid_make_first(phys_t table, uint16_t did, 
 /* Pass-through; levels as for vtd_ctx_make_pass(). */
 static inline struct vtd_pasid vtd_pasid_make_pass(unsigned levels, uint16_t did)
 {
-	return (struct vtd_pasid){
-		{PASID_P | FPUT(PASID_PGTT, PGTT_PASS) | FPUT(PASID_AW, levels - 2), did}};
+	return (struct vtd_pasid){{PASID_P | FPUT(PASID_PGTT, PGTT_PASS) | FPUT(PASID_AW, levels - 2), did}};
 }
 
 /* First-stage paging entry: that of the processor. VT-d §9.7 */

@@ -1,6 +1,6 @@
 /* The form of a domain's tables: CAP.SAGAW, CAP.MGAW, CAP.SSLPS and CAP.ND of a unit decide what it supports,
- * for first-stage tables CAP.MGAW, CAP.FS1GP and CAP.ND (VT-d §11.4.2). A domain has a form that its functions' units support; other units do not
- * matter. */
+ * for first-stage tables CAP.MGAW, CAP.FS1GP and CAP.ND (VT-d §11.4.2). A domain has a form that its
+ * functions' units support; other units do not matter. */
 #pragma once
 #include "iommu/iommu.h"
 #include "iommu/iopt.h"

@@ -179,7 +179,7 @@ enum sl_err vtd_pasid_detach(struct vtd_unit *u, uint16_t rid, uint32_t pasid)
 	entry_end(u, entry->v);
 	enum sl_err e = forget(u, rid, pasid, &was);
 	if (e)
-		return e; /* the unit may read them for ever */
+		return e; /* the unit may still read them */
 	entry_clear(u, entry->v, ARRAY_LEN(entry->v));
 	if (!pasid)
 		directory_free(directory);

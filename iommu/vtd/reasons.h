@@ -101,8 +101,8 @@
 
 /* What a number means; WHY_OTHER where the specification does not define it. */
 enum iommu_why vtd_reason_why(uint8_t number);
-/* The same for a request in that direction: where nothing is mapped (0x71, 0x79), scalable mode has one number
- * for both. */
+/* The same for a request in that direction: where nothing is mapped (0x71, 0x79), scalable mode has one
+ * number for both. */
 enum iommu_why vtd_reason_why_of(uint8_t number, bool write);
 /* As text; "reserved reason". */
 const char *vtd_reason_text(uint8_t number);

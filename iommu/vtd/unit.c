@@ -113,8 +113,7 @@ static enum sl_err take_over(struct vtd_unit *u)
 
 static enum sl_err set_root(struct vtd_unit *u)
 {
-	vtd_wr64(&u->io, VTD_RTADDR,
-		 (va_phys(u->root).v & RTADDR_RTA) | FPUT(RTADDR_TTM, table_mode(u)));
+	vtd_wr64(&u->io, VTD_RTADDR, (va_phys(u->root).v & RTADDR_RTA) | FPUT(RTADDR_TTM, table_mode(u)));
 	enum sl_err e = vtd_command(u, GCMD_SRTP, true, "setting the root table pointer");
 	return e ? e : vtd_write_flush(u);
 }

@@ -40,10 +40,10 @@ struct vtd_unit {
 	enum iommu_unit_state state; /* of one that is not driven */
 	char reason[96];             /* what unusable points to where it is not a literal */
 	enum vtd_tables tables;
-	bool irq_only;               /* driven only for interrupts: it has no tables of the wanted kind */
-	bool starting;               /* being turned on: vtd_trouble() */
-	struct vtd_regs_seen found;  /* as the firmware left it: vtd_unit_probe() */
-	bool on;                     /* translates, with our tables; or may, when it did not answer in time */
+	bool irq_only;              /* driven only for interrupts: it has no tables of the wanted kind */
+	bool starting;              /* being turned on: vtd_trouble() */
+	struct vtd_regs_seen found; /* as the firmware left it: vtd_unit_probe() */
+	bool on;                    /* translates, with our tables; or may, when it did not answer in time */
 
 	struct vtd_root *root;  /* one page */
 	struct vtd_desc *queue; /* one page */

@@ -244,7 +244,8 @@ unsigned vtd_small_pages_graphics(struct iommu *mmu, const struct table_function
 static void log_unit(const struct iommu *mmu, const struct vtd_unit *u)
 {
 	const struct vtd_regs_seen *f = &u->found;
-	static const char *const kind[] = {"", "scalable mode, second stage, ", "scalable mode, first stage, "};
+	static const char *const kind[] = {"", "scalable mode, second stage, ",
+					   "scalable mode, first stage, "};
 	char tables[72] = "no tables for DMA";
 	if (!u->irq_only) {
 		struct iommu_form form = vtd_format_of(u, mmu->levels);

@@ -121,9 +121,9 @@ static void context_drop(struct model_unit *m, unsigned g, uint16_t did, uint16_
 	bool any = model_scalable(m); /* its context entries have no domain id */
 	for (unsigned i = 0; i < 65536; i++) {
 		struct model_context *c = &m->context[i];
-		bool hit =
-			g == 1 || (g == 2 && (any || c->did == did)) ||
-			(g == 3 && (any || c->did == did) && (i & ~(unsigned)mask[fm]) == (sid & ~(unsigned)mask[fm]));
+		bool hit = g == 1 || (g == 2 && (any || c->did == did)) ||
+			   (g == 3 && (any || c->did == did) &&
+			    (i & ~(unsigned)mask[fm]) == (sid & ~(unsigned)mask[fm]));
 		if (hit)
 			c->valid = false;
 	}
@@ -143,14 +143,13 @@ static void tlb_drop(struct model_unit *m, unsigned g, uint16_t did, uint64_t io
 	m->iotlb_inv[g]++;
 	for (unsigned i = 0; i < MODEL_TLB; i++) {
 		struct model_tlb *t = &m->tlb[i];
-		if (g == 1 || (t->did == did && !t->tag &&
-			       (g == 2 || overlap(t->iova, t->size, iova, size))))
+		if (g == 1 || (t->did == did && !t->tag && (g == 2 || overlap(t->iova, t->size, iova, size))))
 			t->valid = false;
 	}
 	for (unsigned i = 0; i < MODEL_PSC; i++) {
 		struct model_walk *w = &m->psc[i];
-		if (g == 1 ||
-		    (w->did == did && !w->tag && (g == 2 || (!leaf_only && overlap(w->iova, w->size, iova, size)))))
+		if (g == 1 || (w->did == did && !w->tag &&
+			       (g == 2 || (!leaf_only && overlap(w->iova, w->size, iova, size)))))
 			w->valid = false;
 	}
 	if (g == 1 && !m->need_cc && !m->need_pasid)
@@ -852,8 +851,8 @@ static struct model_tlb walk(struct model_unit *m, const struct model_context *c
 				t.reason = code->interrupts;
 			return t;
 		}
-		at = (struct model_walk){true,         at.r,   at.w, c->did,
-					 c->tag,       at.level - 1, t.iova, size, e & 0xffffffffff000ull};
+		at = (struct model_walk){
+			true, at.r, at.w, c->did, c->tag, at.level - 1, t.iova, size, e & 0xffffffffff000ull};
 		*psc_slot(m, c, iova, at.level) = at;
 	}
 }

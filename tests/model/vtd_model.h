@@ -78,9 +78,9 @@ struct model_walk { /* paging-structure cache: a table below the top one */
 	uint64_t iova, size, table;
 };
 
-#define MODEL_TLB  2048u
-#define MODEL_PSC  512u
-#define MODEL_FRCD 256u
+#define MODEL_TLB    2048u
+#define MODEL_PSC    512u
+#define MODEL_FRCD   256u
 #define MODEL_PASIDS 512u
 
 struct model_unit {
@@ -101,7 +101,7 @@ struct model_unit {
 	uint32_t pending;      /* command bit that is being worked on */
 	unsigned pending_left; /* ticks */
 	unsigned queue_left, ccmd_left, iotlb_left;
-	uint64_t root;            /* latched by SRTP */
+	uint64_t root;                        /* latched by SRTP */
 	bool need_cc, need_pasid, need_iotlb; /* since SRTP */
 
 	struct model_context *context; /* by requester id */
@@ -120,7 +120,7 @@ struct model_unit {
 	unsigned complaints;
 	unsigned waits, cc[4], iotlb_inv[4], commands; /* what was done; by granularity */
 	unsigned pasid_inv[4], piotlb_inv[4];
-	uint32_t command[64];                          /* the first GCMD values written */
+	uint32_t command[64];       /* the first GCMD values written */
 	void (*on_wait)(void *ctx); /* called before an invalidation reads as done: before a wait
 				       descriptor's status is written, or before IVT is cleared */
 	void *on_wait_ctx;

@@ -93,7 +93,8 @@ static struct model_pasid *slot_of(struct model_unit *m, uint16_t rid, uint32_t 
 }
 
 /* §6.2.2: an entry is not changed while it is present, because a unit reads it in pieces. */
-static void check_unchanged(struct model_unit *m, const struct model_context *ctx, const struct model_pasid *p)
+static void check_unchanged(struct model_unit *m, const struct model_context *ctx,
+			    const struct model_pasid *p)
 {
 	struct model_pasid now = {.pasid = p->pasid};
 	if (!p->c.reason && read_pasid(m, p->pasid, ctx, &now) != 0x59 && now.v[0] & 1 &&

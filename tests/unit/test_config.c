@@ -452,19 +452,13 @@ static void test_console(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_defaults),
-					   cmocka_unit_test(test_values),
-					   cmocka_unit_test(test_iommu),
-					   cmocka_unit_test(test_prove),
-					   cmocka_unit_test(test_words),
-					   cmocka_unit_test(test_errors),
-					   cmocka_unit_test(test_goes_on),
-					   cmocka_unit_test(test_ranges),
-					   cmocka_unit_test(test_choices),
-					   cmocka_unit_test(test_text),
-					   cmocka_unit_test(test_console),
-					   cmocka_unit_test(test_long),
-					   cmocka_unit_test(test_sources),
-					   cmocka_unit_test(test_end_of_wrong_text)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults), cmocka_unit_test(test_values),
+		cmocka_unit_test(test_iommu),    cmocka_unit_test(test_prove),
+		cmocka_unit_test(test_words),    cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_goes_on),  cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_choices),  cmocka_unit_test(test_text),
+		cmocka_unit_test(test_console),  cmocka_unit_test(test_long),
+		cmocka_unit_test(test_sources),  cmocka_unit_test(test_end_of_wrong_text)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -149,8 +149,6 @@ static void probe_after(enum window what)
 
 static void check_walk(unsigned f, uint64_t page)
 {
-	if (stage != LEGACY)
-		return;
 	struct iommu_walk w;
 	assert_int_equal(iommu_walk(&mmu, fns[f], IOVA(W + page * PAGE_SIZE), &w), SL_OK);
 	if (attached[f] < 0) {
@@ -160,6 +158,9 @@ static void check_walk(unsigned f, uint64_t page)
 	const struct plain *p = &plain[attached[f]];
 	assert_int_equal(w.domain, domain_id(p->dom));
 	assert_int_equal((w.read || w.write), p->phys[page] != 0);
+	for (unsigned write = 0; write < 2; write++)
+		if (write ? !w.write : !w.read)
+			assert_int_equal(write ? w.code_write : w.code_read, refused(write, p->phys[page]));
 	if (!p->phys[page])
 		return;
 	assert_int_equal(w.phys.v, p->phys[page]);
@@ -413,9 +414,10 @@ static void random_giant(void)
 	for (unsigned step = 0; step < 4; step++) {
 		uint64_t want = step == 2 ? else_at : base + hole;
 		bool gone = step == 1 || step == 3;
-		assert_int_equal(model_dma(m, fns[f].rid, GIANT + hole, true, &phys), gone ? refused(true, false) : 0);
+		assert_int_equal(model_dma(m, fns[f].rid, GIANT + hole, true, &phys),
+				 gone ? refused(true, false) : 0);
 		assert_true(gone || phys == want);
-		assert_int_equal(model_dma(m, fns[f].rid, GIANT + beside, false, &phys), 
+		assert_int_equal(model_dma(m, fns[f].rid, GIANT + beside, false, &phys),
 				 step == 3 ? refused(false, false) : 0);
 		assert_true(step == 3 || phys == base + beside);
 		if (step == 0)
@@ -536,7 +538,16 @@ static void keep_all(void)
 		assert_int_equal(domain_destroy(d[i]), SL_OK);
 }
 
-enum { LEFT_TE = 1, LEFT_QI = 2, LEFT_IR = 4, LEFT_PMR = 8, LEFT_ALL = 15, BESIDE_DEAD = 16, V6 = 32, SCALABLE = 64 };
+enum {
+	LEFT_TE = 1,
+	LEFT_QI = 2,
+	LEFT_IR = 4,
+	LEFT_PMR = 8,
+	LEFT_ALL = 15,
+	BESIDE_DEAD = 16,
+	V6 = 32,
+	SCALABLE = 64
+};
 
 static void machine_run(const char *name, uint32_t ver, uint64_t cap, uint64_t ecap, unsigned how,
 			unsigned ops)
