@@ -103,6 +103,15 @@ static bool find(const struct iommu *mmu, unsigned unit, uint16_t rid, uint16_t 
 
 /* ---- caches ---- */
 
+/* First-stage tables: by PASID. */
+static struct vtd_desc range_desc_first(const struct vtd_unit *u, uint16_t did, uint64_t at, unsigned am,
+					bool leaf_only)
+{
+	if (!(u->cap & CAP_PSI) || am > FGET(u->cap, CAP_MAMV))
+		return vtd_desc_piotlb(did, 0);
+	return vtd_desc_piotlb_page(did, 0, IOVA(ALIGN_DOWN(at, PAGE_SIZE << am)), am, leaf_only);
+}
+
 /* One page-selective descriptor over the smallest block of 2^am pages that has the address and all that
  * differ from it in those bits, where the unit supports it, else the whole domain: VT-d §6.5.2.3, and
  * §6.5.2.4 for first-stage tables. leaf_only: no table has been added or removed. */
@@ -111,14 +120,11 @@ static struct vtd_desc range_desc(const struct vtd_unit *u, uint16_t did, uint64
 {
 	bits /= PAGE_SIZE;
 	unsigned am = bits ? 64 - (unsigned)__builtin_clzll(bits) : 0;
-	bool pages = u->cap & CAP_PSI && am <= FGET(u->cap, CAP_MAMV);
-	if (u->tables == VTD_FIRST)
-		return pages ? vtd_desc_piotlb_page(did, 0, IOVA(ALIGN_DOWN(at, PAGE_SIZE << am)), am,
-						    leaf_only)
-			     : vtd_desc_piotlb(did, 0);
-	if (!pages)
-		return vtd_desc_iotlb_domain(did, vtd_drain(u));
-	return vtd_desc_iotlb_page(did, IOVA(ALIGN_DOWN(at, PAGE_SIZE << am)), am, leaf_only, vtd_drain(u));
+	if ((int)am <= u->select)
+		return vtd_desc_iotlb_page(did, IOVA(ALIGN_DOWN(at, PAGE_SIZE << am)), am, leaf_only,
+					   vtd_drain(u));
+	return u->tables == VTD_FIRST ? range_desc_first(u, did, at, am, leaf_only)
+				      : vtd_desc_iotlb_domain(did, vtd_drain(u));
 }
 
 static enum sl_err invalidate(struct iommu *mmu, unsigned unit, uint16_t did, const struct iommu_gather *g)

@@ -15,6 +15,7 @@ void vtd_qi_reset(struct vtd_unit *u)
 	vtd_w1c_ack(&u->io, VTD_FSTS, FSTS_QUEUE);
 	vtd_wr64(&u->io, VTD_IQT, 0);
 	u->step = u->tables == VTD_LEGACY ? 1 : 2; /* PASID descriptors: 256 bits only */
+	u->batch = QUEUE_LEN / u->step - 3; /* two wait descriptors; and a slot that tells full from empty */
 	for (unsigned i = 0; u->step > 1 && i < QUEUE_LEN; i++)
 		u->queue[i] = (struct vtd_desc){0};
 	vtd_wr64(&u->io, VTD_IQA, (va_phys(u->queue).v & IQA_IQA) | (u->step > 1 ? IQA_DW : 0)); /* a page */
@@ -59,12 +60,6 @@ static void put_wait(struct vtd_unit *u)
 {
 	put(u, vtd_desc_wait(va_phys(u->status), u->seq));
 	u->count.waits++;
-}
-
-/* With two wait descriptors and the slot that tells full from empty. */
-static unsigned batch_max(const struct vtd_unit *u)
-{
-	return (u->step > 1 ? QUEUE_LEN / 2 : QUEUE_LEN) - 3;
 }
 
 /* One store of the tail per batch; descriptors are in memory before it. */
@@ -137,7 +132,7 @@ static enum sl_err await(struct vtd_unit *u, unsigned limit)
 enum sl_err vtd_qi_run(struct vtd_unit *u, const struct vtd_desc *d, unsigned n)
 {
 	while (n) {
-		unsigned batch = n < batch_max(u) ? n : batch_max(u);
+		unsigned batch = n < u->batch ? n : u->batch;
 		if (u->dead)
 			return SL_DEVICE;
 		for (unsigned i = 0; i < batch; i++)

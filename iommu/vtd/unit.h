@@ -40,6 +40,7 @@ struct vtd_unit {
 	enum iommu_unit_state state; /* of one that is not driven */
 	char reason[96];             /* what unusable points to where it is not a literal */
 	enum vtd_tables tables;
+	int select; /* greatest mask of a page-selective invalidation by domain id alone; -1: it has none */
 	bool irq_only;              /* driven only for interrupts: it has no tables of the wanted kind */
 	bool starting;              /* being turned on: vtd_trouble() */
 	struct vtd_regs_seen found; /* as the firmware left it: vtd_unit_probe() */
@@ -49,6 +50,7 @@ struct vtd_unit {
 	struct vtd_desc *queue; /* one page */
 	uint32_t tail;          /* index of the next descriptor, counted in those of 128 bits */
 	uint32_t step;          /* its size: 1; 2 in scalable mode, where the upper 128 bits stay 0 */
+	uint32_t batch;         /* descriptors that fit, with those that wait for them */
 	uint32_t seq;           /* of the last wait descriptor */
 	uint32_t *status; /* [0] hardware writes seq here, [1] here for descriptors that do not matter */
 	bool dead;        /* an invalidation was not answered: nothing can be invalidated any more */
