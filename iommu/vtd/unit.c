@@ -35,6 +35,7 @@ enum sl_err vtd_unit_choose(struct vtd_unit *u, enum vtd_want want)
 			(want == VTD_WANT_SCALABLE || !has_legacy(u));
 	u->tables = !scalable ? VTD_LEGACY : has_second(u) ? VTD_SECOND : VTD_FIRST;
 	u->irq_only = !scalable && !has_legacy(u);
+	u->drain = (u->cap & CAP_DRD ? IOTLB_DESC_DR : 0) | (u->cap & CAP_DWD ? IOTLB_DESC_DW : 0);
 	u->select = u->tables != VTD_FIRST && u->cap & CAP_PSI ? (int)FGET(u->cap, CAP_MAMV) : -1;
 	if (u->irq_only && !(u->ecap & ECAP_IR && vtd_has_queue(u)))
 		return unusable(u, SL_UNSUPPORTED, "CAP.SAGAW offers no second-stage tables");

@@ -40,6 +40,7 @@ struct vtd_unit {
 	enum iommu_unit_state state; /* of one that is not driven */
 	char reason[96];             /* what unusable points to where it is not a literal */
 	enum vtd_tables tables;
+	uint64_t drain; /* vtd_drain() */
 	int select; /* greatest mask of a page-selective invalidation by domain id alone; -1: it has none */
 	bool irq_only;              /* driven only for interrupts: it has no tables of the wanted kind */
 	bool starting;              /* being turned on: vtd_trouble() */
@@ -102,7 +103,7 @@ static inline uint32_t vtd_domains(const struct vtd_unit *u)
 /* DR and DW of an invalidation, as far as the unit supports draining. VT-d §6.5.4 */
 static inline uint64_t vtd_drain(const struct vtd_unit *u)
 {
-	return (u->cap & CAP_DRD ? IOTLB_DESC_DR : 0) | (u->cap & CAP_DWD ? IOTLB_DESC_DW : 0);
+	return u->drain;
 }
 
 /* Does the unit have scalable mode, with tables for DMA? VT-d §11.4.3, SMTS, SSTS, FSTS; its invalidations
