@@ -225,6 +225,10 @@ enum sl_err stage_flood(struct machine *m)
 		log_line("flood", "no VF that could flood: skipped");
 		return SL_OK;
 	}
+	if (m->kind->service != VF_STORES) {
+		log_line("flood", "only VFs of NVMe controllers are made to flood: skipped");
+		return SL_OK;
+	}
 	enum sl_err e = bring_back(m);
 	if (e)
 		return e;
