@@ -46,7 +46,7 @@ def test_instructions(emulator):
     """What a frame costs: as recorded, and below the limits that are promised."""
     sluice.make("build/insncount.so")
     done = subprocess.run(["tools/bench-insn", "--igb"], cwd=sluice.ROOT, env={**os.environ, **emulator.env}, capture_output=True,
-                          text=True, timeout=sluice.PATIENCE)
+                          text=True, timeout=3 * sluice.PATIENCE)
     assert done.returncode == 0, done.stdout + done.stderr
     row = r"^op=(\w+) depth=\d+ batch=(\d+) insn_per_op=([\d.]+) mmio_per_op=([\d.]+) doorbells_per_op=([\d.]+) "
     now = re.findall(row, done.stdout, re.M)
