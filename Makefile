@@ -186,6 +186,11 @@ $B/replay: $(REPLAY:%=$B/host/%.o) $B/host/libsluice.a
 	$(call say,LINK,$@)
 	$(Q)$(HOSTCC) -fsanitize=address,undefined -o $@ $^ -ljansson
 
+# The walkers as a program: tests/boot/test_walker.py.
+$B/walk: $B/host/tests/walk/walk.c.o $B/host/libsluice.a
+	$(call say,LINK,$@)
+	$(Q)$(HOSTCC) -fsanitize=address,undefined -o $@ $^
+
 replay: $B/replay
 	$(if $(LOG),$(Q)$B/replay $(LOG))
 
@@ -237,7 +242,7 @@ mutants: $(TBIN)
 
 # Boot tests: QEMU under OVMF, two machines at a time. Debian's packages of pytest are for Debian's own Python.
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
-boot-test: all $B/replay
+boot-test: all $B/replay $B/walk
 	$(Q)$(PYTHON) -m pytest -q --tb=short -p no:cacheprovider -n 2 tests/boot
 
 # Before a commit: no fuzzers, no clang-tidy, and of the boots those that go through most.
