@@ -1,6 +1,7 @@
 """The walkers' program (tests/walk), and a QEMU whose processor halts at once: by qtest, tables are put into its memory and
 registers are written, and an edu device makes requests without PASID."""
 import contextlib
+import socket
 import subprocess
 import threading
 
@@ -59,13 +60,15 @@ class Walker(Lines):
 
 
 class Machine(Lines):
-    """A q35 with a unit and an edu device at each of the slots."""
+    """A q35 with a unit and an edu device at each of the slots, and with an image of memory from 1 MiB on."""
 
-    def __init__(self, emulator, options, slots, folder):
+    def __init__(self, emulator, options, slots, folder, mib=64, image=None):
         firmware = folder / "halt.bin"
         firmware.write_bytes(HALT.rjust(0x10000 - 16 + len(HALT), b"\xf4").ljust(0x10000, b"\xf4"))
         edus = [word for n, slot in enumerate(slots) for word in ("-device", f"edu,addr={slot:#x},dma_mask=0xffffffffffffffff")]
-        super().__init__([emulator.path, "-machine", "q35", "-accel", "tcg", "-icount", "shift=0,sleep=off", "-m", "64",
+        if image:
+            edus += ["-device", f"loader,file={image},addr={1 << 20:#x},force-raw=on"]
+        super().__init__([emulator.path, "-machine", "q35", "-accel", "tcg", "-icount", "shift=0,sleep=off", "-m", str(mib),
                           "-display", "none", "-nodefaults", "-no-reboot", "-bios", str(firmware), "-device", f"intel-iommu,{options}", *edus, "-qtest", "stdio", "-qtest-log", "/dev/null"])
         self.bar = {}
         for n, slot in enumerate(slots):
@@ -103,6 +106,15 @@ class Machine(Lines):
             pass
         high = self.read(VTD + RECORD + 8)
         return high >> 32 & 0xFF if high >> 63 else 0
+
+
+@contextlib.contextmanager
+def connected(path):
+    """A Unix socket as a file."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(60)
+        s.connect(path)
+        yield s.makefile("rw")
 
 
 @contextlib.contextmanager

@@ -102,6 +102,7 @@ static void space(uint64_t rid, const char *pasid, uint64_t bits)
 			printf("refused %x %x\n", w.reason_read, w.reason_write);
 			return;
 		}
+		size -= at & (size - 1); /* from here to the end of what the entry covers */
 		unsigned now = (w.read ? 1u : 0u) + (w.write ? 2u : 0u);
 		if (now && now == allowed && at == run + n && w.phys.v == phys + n) {
 			n += size;
