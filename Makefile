@@ -191,6 +191,10 @@ $B/walk: $B/host/tests/walk/walk.c.o $B/host/libsluice.a
 	$(call say,LINK,$@)
 	$(Q)$(HOSTCC) -fsanitize=address,undefined -o $@ $^
 
+$B/walk-pasid.so: tests/walk/pasid.c Makefile
+	$(call say,PLUGIN,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -Wall -Wextra -Werror -std=gnu11 -O2 -fPIC -shared -fvisibility=hidden -o $@ $<
+
 replay: $B/replay
 	$(if $(LOG),$(Q)$B/replay $(LOG))
 
@@ -242,7 +246,7 @@ mutants: $(TBIN)
 
 # Boot tests: QEMU under OVMF, two machines at a time. Debian's packages of pytest are for Debian's own Python.
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
-boot-test: all $B/replay $B/walk
+boot-test: all $B/replay $B/walk $B/walk-pasid.so
 	$(Q)$(PYTHON) -m pytest -q --tb=short -p no:cacheprovider -n 2 tests/boot
 
 # Before a commit: no fuzzers, no clang-tidy, and of the boots those that go through most.

@@ -45,11 +45,18 @@ DIFFERENCES = [
     (SECOND, None, "entry word 2", (1, 7, 8, 9, 10, 11), (0, 0)),
     (FIRST, None, "entry word 2", RESERVED_HIGH, (0x73, 0x73)),
     *((None, None, f"entry word {n}", range(64), (0, 0)) for n in range(3, 8)),
-    (None, None, "context word 1", (20,), (0, 0)),  # RID_PRIV, without SRE
+    (FIRST, None, "context word 1", (20,), (0, 0)),  # RID_PRIV of a unit without supervisor requests
     *((FIRST, None, f"level {level}", (5,), (0, 0)) for level in INDEX),  # A and D are set without a coherent walk
     (FIRST, None, "level 1", (6,), (0, 0)),
     (SECOND, None, "level 1", (11,), (0, 0)),  # SNP of a unit without snoop control
     *((mode, None, f"level {level}", (62,), (0xC, 0xC)) for level in INDEX for mode in (SECOND, LEGACY)),  # ignored
+]
+# With a PASID, QEMU does not look at PASIDE, nor at P of the entry; without one it does not look at RID_PRIV, if SRE is clear.
+RID_DIFFERENCES = [(SECOND, None, "context word 1", (20,), (0, 0))]
+PASID_DIFFERENCES = [
+    (None, None, "context word 0", (3,), (0, 0)),
+    (None, None, "entry word 0", (0,), (0, 0)),
+    (None, None, "directory entry", (12,), (0x5B, 0x5B)),
 ]
 
 
@@ -99,7 +106,7 @@ def named(mode):
 def flipped(mode, major):
     """Each bit of each word."""
     base, rtaddr = sound(mode), ROOT if mode == LEGACY else SCALABLE
-    known = {(name, bit): answer for of, version, name, bits, answer in DIFFERENCES for bit in bits
+    known = {(name, bit): answer for of, version, name, bits, answer in DIFFERENCES + RID_DIFFERENCES for bit in bits
              if of in (None, mode) and version in (None, major) and (of is not None or mode != LEGACY)}
     for (name, at), bit in itertools.product(named(mode).items(), range(64)):
         yield Shape(f"{name}, bit {bit} changed", {**base, at: base.get(at, 0) ^ 1 << bit}, known.get((name, bit)), rtaddr=rtaddr)
@@ -191,6 +198,24 @@ def seen(machine, shape, phys):
     return tuple(reasons)
 
 
+def tell(machine, oracle, mode, registers, pairs):
+    """Compares, and fails with all that is not as it should be."""
+    wrong, differ, count = [], 0, 0
+    for pasid, shape in pairs:
+        load(machine, oracle, shape, registers)
+        read, write, phys, text = oracle.ask(shape.rid, shape.iova, "-" if pasid is None else f"{pasid:x}")
+        said = as_qemu(mode, (read, write))
+        got = seen(machine, shape, phys) if pasid is None else seen_with_pasid(machine, shape, pasid, phys)
+        count, differ = count + 1, differ + (said != got)
+        if got != (shape.differs or said):
+            wrong.append(f"{shape.name}: walker {said} ({text}), QEMU {got}" + (f", known as {shape.differs}" if shape.differs else ""))
+        elif shape.differs == said:
+            wrong.append(f"{shape.name}: listed as a difference, and there is none")
+    print(f"{count} shapes, QEMU differs as listed in {differ}")
+    assert not wrong, "\n".join(wrong)
+    assert count >= (500 if mode == LEGACY else 1000)
+
+
 @pytest.mark.parametrize("emulator", ("10.0", "11.1"), indirect=True)
 @pytest.mark.parametrize("mode", (FIRST, SECOND, LEGACY), ids=("first-stage", "second-stage", "legacy"))
 def test_walker_against_qemu(emulator, mode, folder):
@@ -200,16 +225,66 @@ def test_walker_against_qemu(emulator, mode, folder):
     with walker.ending(machine, oracle):
         registers = machine.read(walker.VTD + 8), machine.read(walker.VTD + 0x10)
         oracle.put(f"ram {MEMORY:x}")
-        wrong, differ, count = [], 0, 0
-        for shape in shapes(mode, major):
-            load(machine, oracle, shape, registers)
-            read, write, phys, text = oracle.ask(shape.rid, shape.iova)
-            said, got = as_qemu(mode, (read, write)), seen(machine, shape, phys)
-            count, differ = count + 1, differ + (said != got)
-            if got != (shape.differs or said):
-                wrong.append(f"{shape.name}: walker {said} ({text}), QEMU {got}" + (f", known as {shape.differs}" if shape.differs else ""))
-            elif shape.differs == said:
-                wrong.append(f"{shape.name}: listed as a difference, and there is none")
-        print(f"{count} shapes, QEMU differs as listed in {differ}")
-        assert not wrong, "\n".join(wrong)
-        assert count >= (500 if mode == LEGACY else 1000)
+        tell(machine, oracle, mode, registers, ((None, shape) for shape in shapes(mode, major)))
+
+
+TENANT, RID_ENTRY = 5, 0  # the PASID that asks; the one of requests without a PASID
+PASID_OPTIONS = {(10, FIRST): "x-scalable-mode=on,x-flts=on,x-pasid-mode=on", (10, SECOND): "x-scalable-mode=on,x-pasid-mode=on",
+                 (11, FIRST): "scalable-mode=on,fsts=on,pasid-bits=20", (11, SECOND): "scalable-mode=on,pasid-bits=20"}
+PASIDE = 8
+def tenant(stage, words=()):
+    """Tables for PASID 5 of LOW; those of PASID 0 are the same and stay sound."""
+    base = sound(stage)
+    base[CONTEXT + 32 * LOW] |= PASIDE
+    return {**base, **{TABLE + 64 * TENANT + 8 * n: base.get(TABLE + 8 * n, 0) for n in range(3)}, **dict(words)}
+
+
+def tenant_shapes(stage, major):
+    base, entry = tenant(stage), TABLE + 64 * TENANT
+    known = {(name, bit): answer for of, version, name, bits, answer in DIFFERENCES + PASID_DIFFERENCES for bit in bits
+             if of in (None, stage) and version in (None, major)}
+    words = {name: at + 64 * TENANT if name.startswith("entry") else at for name, at in named(stage).items()}
+    for (name, at), bit in itertools.product(words.items(), range(64)):
+        yield TENANT, Shape(f"{name}, bit {bit} changed", {**base, at: base.get(at, 0) ^ 1 << bit}, known.get((name, bit)))
+    yield TENANT, Shape("sound", base)
+    yield 6, Shape("another PASID of the table", base, (0x5B, 0x5B))  # all zero: wrong before it is absent
+    yield 0x45, Shape("a PASID of another table", base)
+    yield 1, Shape("PASID 1", base, (0x5B, 0x5B))
+    yield 0x1FFF, Shape("the last PASID of a directory of 128 entries", base)
+    yield 0x2000 + TENANT, Shape("a PASID beyond the directory", {**base, DIRECTORY + 0x400: TABLE | 1}, (0, 0))
+    yield RID_ENTRY, Shape("PASID 0", base, (0, 0))
+    for kind in range(8):
+        yield TENANT, Shape(f"PGTT {kind}", tenant(stage, {entry: base[entry] & ~0x1C0 | kind << 6}))
+    yield TENANT, Shape("pass-through", tenant(stage, {entry: 1 | 2 << 2 | PASS << 6}), iova=TARGET)
+    for shape in leaves(stage):
+        yield TENANT, dataclasses.replace(shape, words=tenant(stage, shape.words.items() - sound(stage).items()))
+    absent = tenant(stage, {entry: base[entry] & ~1})
+    yield TENANT, Shape("an entry that is not present", absent, (0, 0))
+
+
+def seen_with_pasid(machine, shape, pasid, phys):
+    """As seen(), for requests with a PASID."""
+    memory = TARGET <= phys < MEMORY
+    if memory:
+        machine.say(f"writeq {phys:#x} {MARK:#x}")
+    machine.enable(shape.rtaddr)
+    reading, value = machine.pasid(shape.rid, pasid, shape.iova)
+    machine.enable(shape.rtaddr)
+    writing, _ = machine.pasid(shape.rid, pasid, shape.iova, MARK ^ 1)
+    if memory and not reading and not writing:
+        assert (value, machine.read(phys)) == (MARK, MARK ^ 1), f"{shape.name}: the access did not go to {phys:#x}"
+    return reading, writing
+
+
+@pytest.mark.parametrize("emulator", ("10.0", "11.1"), indirect=True)
+@pytest.mark.parametrize("mode", (FIRST, SECOND), ids=("first-stage", "second-stage"))
+def test_walker_against_qemu_with_pasids(emulator, mode, folder):
+    sluice.make("build/walk", "build/walk-pasid.so")
+    major = emulator.version[0]
+    machine = walker.Machine(emulator, PASID_OPTIONS[major, mode], (LOW >> 3,), folder, more=("-plugin", "build/walk-pasid.so"))
+    oracle = walker.Walker()
+    with walker.ending(machine, oracle):
+        # QEMU 10.0 says PASIDs of one bit (ECAP.PSS), and takes any.
+        registers = machine.read(walker.VTD + 8), machine.read(walker.VTD + 0x10) | 19 << 35
+        oracle.put(f"ram {MEMORY:x}")
+        tell(machine, oracle, mode, registers, tenant_shapes(mode, major))

@@ -62,14 +62,14 @@ class Walker(Lines):
 class Machine(Lines):
     """A q35 with a unit and an edu device at each of the slots, and with an image of memory from 1 MiB on."""
 
-    def __init__(self, emulator, options, slots, folder, mib=64, image=None):
+    def __init__(self, emulator, options, slots, folder, mib=64, image=None, more=()):
         firmware = folder / "halt.bin"
         firmware.write_bytes(HALT.rjust(0x10000 - 16 + len(HALT), b"\xf4").ljust(0x10000, b"\xf4"))
         edus = [word for n, slot in enumerate(slots) for word in ("-device", f"edu,addr={slot:#x},dma_mask=0xffffffffffffffff")]
         if image:
             edus += ["-device", f"loader,file={image},addr={1 << 20:#x},force-raw=on"]
         super().__init__([emulator.path, "-machine", "q35", "-accel", "tcg", "-icount", "shift=0,sleep=off", "-m", str(mib),
-                          "-display", "none", "-nodefaults", "-no-reboot", "-bios", str(firmware), "-device", f"intel-iommu,{options}", *edus, "-qtest", "stdio", "-qtest-log", "/dev/null"])
+                          "-display", "none", "-nodefaults", "-no-reboot", "-bios", str(firmware), "-device", f"intel-iommu,{options}", *edus, "-qtest", "stdio", "-qtest-log", "/dev/null", *more])
         self.bar = {}
         for n, slot in enumerate(slots):
             self.bar[slot << 3] = BARS + 0x100000 * n
@@ -99,13 +99,30 @@ class Machine(Lines):
         """Eight bytes between the device's buffer and device address at. The fault reason; 0: none was recorded."""
         bar = self.bar[rid]
         source, target = (EDU_BUFFER, at) if to_memory else (at, EDU_BUFFER)
-        self.say(f"writel {VTD + RECORD + 12:#x} {1 << 31:#x}", f"writel {VTD + FSTS:#x} 0x7f",
-                 f"writeq {bar + EDU_SRC:#x} {source:#x}", f"writeq {bar + EDU_DST:#x} {target:#x}",
+        self.clear()
+        self.say(f"writeq {bar + EDU_SRC:#x} {source:#x}", f"writeq {bar + EDU_DST:#x} {target:#x}",
                  f"writeq {bar + EDU_COUNT:#x} 8", f"writeq {bar + EDU_COMMAND:#x} {RUN | (TO_MEMORY if to_memory else 0)}")
         while self.read(bar + EDU_COMMAND) & RUN: # 100 ms of the machine's time, which passes at once as its processor is halted
             pass
+        return self.reason()
+
+    def clear(self):
+        self.say(f"writel {VTD + RECORD + 12:#x} {1 << 31:#x}", f"writel {VTD + FSTS:#x} 0x7f")
+
+    def reason(self):
+        """Of the fault record; 0: none."""
         high = self.read(VTD + RECORD + 8)
         return high >> 32 & 0xFF if high >> 63 else 0
+
+    def pasid(self, rid, pasid, at, value=None):
+        """A request by tests/walk/pasid.c, a write when there is a value: the fault reason; of a read, what was read."""
+        self.clear()
+        self.put(f"pasid {rid:x} {pasid:x} {at:x} " + ("read" if value is None else f"write {value:x}"))
+        words = self.get().split()
+        assert words[0] == "OK", words
+        reason = self.reason()
+        assert int(words[1], 16) or not reason, "a refusal is recorded, and the request was answered"
+        return reason, int(words[2], 16) if value is None else value
 
 
 @contextlib.contextmanager
