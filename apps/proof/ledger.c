@@ -211,9 +211,9 @@ void ledger_print_sum(const struct machine *m)
 		 "       right sender, address, direction and reason, and the tables say the same");
 	print_messages();
 	if (m->tally.verified)
-		log_line("isolate",
-			 "shown: %llu reads and writes of other VFs in the meantime were all right",
-			 (ull)m->tally.verified);
+		log_line("isolate", "shown: %llu %s of other VFs in the meantime were all right",
+			 (ull)m->tally.verified,
+			 m->vfs && config_wants_igb(m->cfg) ? "frames" : "reads and writes");
 	if (m->cfg->passes > 1)
 		log_line("isolate", "shown: after each pass as much memory was free as after the first");
 	print_not_enforced(m);
@@ -226,5 +226,6 @@ void ledger_print_sum(const struct machine *m)
 	log_line("isolate", "classes that attacked: %s", classes);
 	log_line("isolate",
 		 "not tried: DMA of functions other than the attackers above; those under a unit that");
-	log_line("isolate", "       translates have no context entry, or one for an RMRR or USB keyboards only");
+	log_line("isolate",
+		 "       translates have no context entry, or one for an RMRR or USB keyboards only");
 }
