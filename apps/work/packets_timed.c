@@ -14,10 +14,7 @@
 #include "kernel/str.h"
 #include "kernel/tsc.h"
 
-#define BURST 32u
-#define WINDOW                                                                                               \
-	(PACKET_RING - 1 -                                                                                   \
-	 BURST) /* frames on the way: a ring has room for all, beside a burst that it holds */
+#define BURST    32u
 #define LENGTH   FRAME_LEAST
 #define DRAIN_US 5000000u
 #define PARTS    4u /* of the stage's time: ring, round trips, sending, receiving */
@@ -181,16 +178,25 @@ static enum sl_err work(struct machine *m, uint64_t ticks)
 	return SL_OK;
 }
 
-/* The frames that are to go around, and all of them are sent: what VF 0 forwards from then on are receive
- * buffers. */
-static enum sl_err put_in(void)
+/* Frames on the way in the ring: one VF's has room for all of them, beside a burst that it has
+ * forwarded. Where each VF has its core, that burst may come back while the next is still being
+ * sent. */
+static unsigned window(const struct machine *m)
 {
+	return PACKET_RING - 1 - (one_core(m) ? BURST : 2 * BURST);
+}
+
+/* The frames that are to go around, and all of them are sent: what VF 0 forwards from then on are
+ * receive buffers. */
+static enum sl_err put_in(const struct machine *m)
+{
+	const unsigned all = window(m);
 	struct packet *p = &side[0].vf->packet;
 	struct queue_done done[BURST];
 	struct deadline d = deadline_in(DRAIN_US);
-	for (unsigned left = 0; gen.sent < WINDOW || left;) {
+	for (unsigned left = 0; gen.sent < all || left;) {
 		if (!left) {
-			left = WINDOW - gen.sent < BURST ? (unsigned)(WINDOW - gen.sent) : BURST;
+			left = all - gen.sent < BURST ? (unsigned)(all - gen.sent) : BURST;
 			send_some(left);
 			ring(side[0].vf);
 		}
@@ -263,7 +269,7 @@ static void print(struct machine *m)
 static enum sl_err run_ring(struct machine *m, uint64_t ticks)
 {
 	aim(m, 1, m->vfs - 1, false);
-	enum sl_err e = put_in();
+	enum sl_err e = put_in(m);
 	if (!e)
 		e = work(m, ticks / WARM);
 	count_from_here(m);
