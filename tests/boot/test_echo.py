@@ -72,7 +72,8 @@ def test_linux(folder, emulator):
 
 def ask_each(linux, addresses):
     """Pings and datagrams, every byte of which is compared, to each address; tcpdump recomputes all checksums of what comes."""
-    assert linux("tcpdump -i eth0 -Q in -nn -U -w /tmp/wire 2>/tmp/tcpdump & until grep -q listening /tmp/tcpdump; do sleep 1; done")[0] == 0
+    begun = "until grep -q listening /tmp/tcpdump; do sleep 1; done"
+    assert linux(f"tcpdump -i eth0 -Q in -nn -U -w /tmp/wire 2>/tmp/tcpdump & {begun}")[0] == 0
     for mac, four, six, link in addresses:
         for address in four, six, link + "%eth0":
             status, said = linux(f"ping -c 3 -s 1000 -W 20 {address}")
@@ -99,8 +100,8 @@ def test_linux_in_qemu(folder, emulator):
     count = int(os.environ.get("SLUICE_DATAGRAMS", "3000"))
     wire_guest.kernel_and_initrd()
     monitor, linux = sluice.Monitor(folder), None
-    console = sluice.Console(folder / "run", "app=echo", "vfs=3", "seconds=80000", until="or until Ctrl-C", qemu=monitor.qemu, env=emulator.env,
-                             deadline=80000)
+    console = sluice.Console(folder / "run", "app=echo", "vfs=3", "seconds=80000", until="or until Ctrl-C", qemu=monitor.qemu,
+                             env=emulator.env, deadline=80000)
     try:
         addresses = re.findall(r"echo: VF \d 0000:\S+: (\S+) (10\S+) (fd\S+) (fe\S+)", console.log.read_text())
         assert len(addresses) == 3
