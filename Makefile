@@ -19,7 +19,8 @@
 # make compare     Sluice and Debian's Linux in turn
 # make replay      build/replay: a recorded report, judged on the host
 # make qat-model   build/qat-model.so, a QAT card for QEMU
-# make model-test  Linux's and DPDK's drivers judge that card
+# make dsa-model   build/dsa-model.so, an Intel DSA for QEMU
+# make model-test  Linux's and DPDK's drivers judge both
 # make clean       removes build/; V=1 shows the commands
 B    ?= build
 CC   := clang
@@ -271,6 +272,7 @@ $B/insncount.so: tools/insncount/insncount.c tools/insncount/qemu_api.h Makefile
 	$(Q)mkdir -p $(@D) && $(CC) $(WARN) -std=gnu11 -O2 -fPIC -shared -fvisibility=hidden -o $@ $<
 
 include tools/qat-model/build.mk
+include tools/dsa-model/build.mk
 
 bench-insn: all $B/insncount.so
 	$(Q)tools/bench-insn && tools/bench-insn --igb

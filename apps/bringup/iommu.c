@@ -233,6 +233,8 @@ enum sl_err stage_iommu(struct machine *m)
 	table_print_findings(m, table->data, false);
 	const struct iommu_regs regs = {NULL, map_unit};
 	enum sl_err e = vtd_init(&m->iommu, table->data, &topo, &regs);
+	if (!e && m->cfg->access != ACCESS_READ && !off)
+		e = vtd_choose_tables(&m->iommu, (enum vtd_want)m->cfg->tables);
 	if (e) {
 		log_fail("iommu",
 			 "update the firmware; if its setup has a switch for VT-d, switch it off and on once",

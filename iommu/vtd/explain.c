@@ -12,7 +12,7 @@ static bool read_ram(void *ctx, uint64_t phys, uint64_t *v)
 
 static struct vtd_walk_unit registers(const struct vtd_unit *u, unsigned haw)
 {
-	uint64_t mode = vtd_rd64(&u->io, VTD_RTADDR) & RTADDR_TTM;
+	uint64_t mode = FPUT(RTADDR_TTM, u->tables != VTD_LEGACY);
 	return (struct vtd_walk_unit){va_phys(u->root).v | mode, u->cap, u->ecap, haw};
 }
 
@@ -74,13 +74,12 @@ static void put_scalable(struct iommu_walk *out, const struct vtd_walk_scalable 
 	out->pages = PHYS((w->type == 2 ? e[0] : e[2]) & CTX_SSPTPTR);
 }
 
-/* Nothing is mapped where an entry is not present, nor in the interrupt range. */
-static enum iommu_why why_of(const struct vtd_walk_scalable *w, uint8_t number, bool allowed,
-			     enum iommu_why absent)
+/* Nothing is mapped in the interrupt range. */
+static enum iommu_why why_of(const struct vtd_walk_scalable *w, uint8_t number, bool allowed, bool write)
 {
-	if (number == 0x71 || number == 0x79 || w->at == WALK_AT_INTERRUPT)
-		return absent;
-	return number ? vtd_reason_why(number) : allowed ? WHY_ALLOWED : WHY_OTHER;
+	if (w->at == WALK_AT_INTERRUPT)
+		return write ? WHY_NO_WRITE : WHY_NO_READ;
+	return number ? vtd_reason_why_of(number, write) : allowed ? WHY_ALLOWED : WHY_OTHER;
 }
 
 void vtd_explain(const struct vtd_unit *u, unsigned haw, bdf_t fn, iova_t iova, struct iommu_walk *out)
@@ -93,8 +92,8 @@ void vtd_explain(const struct vtd_unit *u, unsigned haw, bdf_t fn, iova_t iova, 
 		.read = w.read,
 		.write = w.write,
 		.domain = w.domain,
-		.why_read = why_of(&w, w.reason_read, w.read, WHY_NO_READ),
-		.why_write = why_of(&w, w.reason_write, w.write, WHY_NO_WRITE),
+		.why_read = why_of(&w, w.reason_read, w.read, false),
+		.why_write = why_of(&w, w.reason_write, w.write, true),
 		.code_read = w.reason_read,
 		.code_write = w.reason_write,
 		.phys = w.phys,

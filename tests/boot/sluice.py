@@ -26,11 +26,13 @@ VERSIONS = ("7.2", "10.0", "11.1")  # those that the tests exercise: tools/setup
 FEATURES = {
     "interrupt-faults": (lambda version: version >= (8, 2), "fault records of interrupt remapping"),
     "gdb": (lambda version: version >= (8, 0), "GDB stub that leaves a machine running when somebody comes"),
+    "first-stage": (lambda version: version >= (10, 0), "first-stage tables in its VT-d unit"),
     "x2apic": (lambda version: version >= (9, 0), "x2APIC in its emulated processor"),
     "nvme-device-status": (lambda version: version >= (8, 0), "NVMe controller whose error bits in Device Status can be cleared"),
     "nvme-many-queues": (lambda version: version >= (10, 0), "NVMe controller whose VFs may have more than 255 queues"),
     "rep-once": (lambda version: version >= (10, 0), "way to count a string instruction as one, however often it repeats"),
     "qat-model": (lambda version: version in ((10, 0), (10, 2), (11, 1)), "inner layout that the QAT model knows"),
+    "dsa-model": (lambda version: version in ((10, 0), (10, 2), (11, 1)), "inner layout that the DSA model knows"),
 }
 
 
@@ -73,9 +75,11 @@ class Qemu:
 
     def fit(self, args):
         """QEMU arguments as a test states them, in this QEMU's words: root-port-no-acs is a root port that does not isolate,
-        by disable-acs=on, or, where that is gone, the one that never had ACS; scalable-mode had an x- before QEMU 11."""
+        by disable-acs=on, or, where that is gone, the one that never had ACS; scalable-mode had an x- before QEMU 11, where
+        fsts was x-flts."""
         words = {"root-port-no-acs": "pcie-root-port,disable-acs=on" if self.property("pcie-root-port", "disable-acs") else "ioh3420",
-                 "scalable-mode": self.property("intel-iommu", "scalable-mode", "x-scalable-mode") or "scalable-mode"}
+                 "scalable-mode": self.property("intel-iommu", "scalable-mode", "x-scalable-mode") or "scalable-mode",
+                 "fsts": self.property("intel-iommu", "fsts", "x-flts") or "fsts"}
         return [re.sub("|".join(words), lambda match: words[match[0]], str(arg)) for arg in args]
 
 
