@@ -53,7 +53,8 @@ static enum sl_err refusal(const struct dsa_queue *q, const struct move_job *job
 static unsigned submit(struct mover *m, const struct move_job *job, unsigned n)
 {
 	struct dsa_queue *q = (struct dsa_queue *)m;
-	uint32_t mask = m->q.depth - 1, most = 1u << q->d->transfer, room = m->q.depth - (q->made - q->taken), i;
+	uint32_t mask = m->q.depth - 1, most = 1u << q->d->transfer, room = m->q.depth - (q->made - q->taken),
+		 i;
 	uint32_t fits = n < room ? n : room, slot = q->made & mask; /* in registers, like these: */
 	uint64_t(*desc)[8] = q->desc;
 	volatile struct dsa_record *record = q->record;
@@ -141,8 +142,7 @@ static uint32_t result(const struct mover *m, uint32_t tag)
 {
 	const struct dsa_queue *q = (const struct dsa_queue *)m;
 	uint32_t slot = q->slot[tag] & ~DSA_FLYING;
-	return q->desc[slot][0] == first_word[MOVE_CRC] ? q->record[slot].crc
-								: q->record[slot].result;
+	return q->desc[slot][0] == first_word[MOVE_CRC] ? q->record[slot].crc : q->record[slot].result;
 }
 
 /* §8.2.2 */
