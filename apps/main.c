@@ -101,7 +101,10 @@ static unsigned app_of(const struct config *cfg)
 	if (cfg->device == DEVICE_QAT) /* what QAT VFs are for; whatever else it is called, it is the demo */
 		return cfg->app == APP_ACCEL ? ACCEL : cfg->app == APP_INSN ? COMPUTE_INSN : COMPUTE_DEMO;
 	if (config_wants_igb(cfg))
-		return cfg->app == APP_ECHO ? ECHO : cfg->app == APP_INSN ? NETWORK_INSN : NETWORK_DEMO;
+		return cfg->app == APP_ECHO      ? ECHO
+		       : cfg->app == APP_INSN    ? NETWORK_INSN
+		       : cfg->app == APP_ISOLATE ? ISOLATE
+						 : NETWORK_DEMO;
 	switch ((enum config_app)cfg->app) {
 	case APP_ISOLATE:
 		return ISOLATE;

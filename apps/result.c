@@ -27,8 +27,8 @@ static void name_uncovered(struct machine *m)
 		return;
 	log_line(
 		"verdict",
-		"it does not cover %u functions or buses: %u functions under no unit that translates, %u bridges, buses and functions that were not examined, %u VMD",
-		coverage_open(&c), c.no_unit, c.missed, c.vmd);
+		"it does not cover %u functions or buses: %u functions under no unit that translates, %u bridges, buses and functions that were not examined, %u VMD, %u that access memory past the IOMMU",
+		coverage_open(&c), c.no_unit, c.missed, c.vmd, c.past);
 	coverage_name(m, "verdict");
 }
 

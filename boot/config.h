@@ -44,6 +44,7 @@ struct config {
 	uint32_t iommu_skips;    /* so are the units with their registers at these addresses */
 	uint64_t iommu_skip[CONFIG_SKIPS];
 	uint32_t access;    /* enum config_access */
+	uint32_t tables;    /* enum config_tables */
 	uint32_t doorbell;  /* enum config_doorbell, of the VFs' rings */
 	uint32_t json;      /* lines of JSON between the stages too */
 	uint32_t overwrite; /* scratch= may overwrite a partition table or a file system */

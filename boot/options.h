@@ -15,6 +15,8 @@
 /* How a core waits for its rings: apps/vf/wait.h */
 #define CONFIG_MODES(X)     X(WAIT_POLL, "poll") X(WAIT_IRQ, "irq") X(WAIT_ADAPTIVE, "adaptive")
 #define CONFIG_IOMMUS(X)    X(CONFIG_IOMMU_OFF, "off") X(CONFIG_IOMMU_ON, "on") X(CONFIG_IOMMU_PT, "pt")
+/* In the order of enum vtd_want: iommu/vtd/backend.h */
+#define CONFIG_TABLES(X)    X(TABLES_AUTO, "auto") X(TABLES_LEGACY, "legacy") X(TABLES_SCALABLE, "scalable")
 /* How the device is notified of new requests: by a register, or in memory where the controller supports
  * it. */
 #define CONFIG_DOORBELLS(X) X(DOORBELL_MMIO, "mmio") X(DOORBELL_SHADOW, "shadow")
@@ -53,6 +55,7 @@
 	OTHER(address, "IPv4 or IPv6 with /BITS, or both with a comma", "10.0.0.1/24,fd00::1/64", "log=: whose log it is; app=echo: of the first VF") \
 	OTHER(log, "udp:ADDRESS, with :PORT behind it", "none", "sends the log as syslog by a network card that nothing else uses") \
 	EXTEND(iommu, CONFIG_IOMMUS, CONFIG_IOMMU_ON, "on,igfx_off, on,skip=0xADDRESS", "translation; units to leave as they are") \
+	WORDS(tables, CONFIG_TABLES, TABLES_AUTO, "which tables VT-d units read; auto: legacy mode where they have it") \
 	WORDS(doorbell, CONFIG_DOORBELLS, DOORBELL_MMIO, "how a VF's controller learns of new requests") \
 	NUMBER(json, 0, 1, 0, "1: print lines of JSON too") \
 	NUMBER(keep, 0, 1, 0, "1: the loader writes its report to EFI/sluice/report.txt") \
@@ -84,6 +87,7 @@ enum config_access { CONFIG_ACCESSES(CONFIG_ENUM) };
 enum config_device { CONFIG_DEVICES(CONFIG_ENUM) };
 enum wait_mode { CONFIG_MODES(CONFIG_ENUM) };
 enum config_iommu { CONFIG_IOMMUS(CONFIG_ENUM) };
+enum config_tables { CONFIG_TABLES(CONFIG_ENUM) };
 enum config_doorbell { CONFIG_DOORBELLS(CONFIG_ENUM) };
 enum config_order { CONFIG_ORDERS(CONFIG_ENUM) };
 enum config_prove { CONFIG_PROVES(CONFIG_ENUM) PROVE_LISTED };

@@ -44,7 +44,7 @@ static void domain_drop(struct domain *dom)
 
 static struct iommu_form common_form(const struct iommu *mmu)
 {
-	return (struct iommu_form){mmu->levels, mmu->width, mmu->page_level, mmu->domains_max};
+	return (struct iommu_form){mmu->levels, mmu->width, mmu->page_level, mmu->domains_max, mmu->format};
 }
 
 static enum sl_err create(struct iommu *mmu, const char *name, const struct iommu_form *form,
@@ -54,7 +54,7 @@ static enum sl_err create(struct iommu *mmu, const char *name, const struct iomm
 	if (e)
 		return e;
 	cached_none(&(*out)->cached);
-	e = iopt_init(&(*out)->pt, mmu->format, form->levels, form->page_level, mmu->sync);
+	e = iopt_init(&(*out)->pt, form->format, form->levels, form->page_level, mmu->sync);
 	if (e)
 		domain_drop(*out);
 	return e;
@@ -94,6 +94,14 @@ enum sl_err domain_create_passthrough(struct iommu *mmu, const char *name, struc
 uint64_t domain_aperture(const struct domain *dom)
 {
 	return dom->limit;
+}
+
+unsigned domain_grants(const struct domain *dom, unsigned perm)
+{
+	const struct pt_format *f = dom->pt.form;
+	if (dom->pass)
+		return DOMAIN_RW;
+	return perm && f->perm[perm] == f->perm[DOMAIN_RW] ? DOMAIN_RW : perm;
 }
 
 unsigned domain_page_level(const struct domain *dom)
@@ -216,7 +224,7 @@ static bool is_blank(const struct domain *dom)
 static enum sl_err reform(struct domain *dom, const struct iommu_form *form)
 {
 	struct iopt made;
-	enum sl_err e = iopt_init(&made, dom->mmu->format, form->levels, form->page_level, dom->mmu->sync);
+	enum sl_err e = iopt_init(&made, form->format, form->levels, form->page_level, dom->mmu->sync);
 	if (e)
 		return e;
 	iopt_fini(&dom->pt);
@@ -231,6 +239,8 @@ static enum sl_err reform(struct domain *dom, const struct iommu_form *form)
 static const char *narrow(struct domain *dom, const struct iommu_form *form)
 {
 	uint64_t limit = BIT(form->width), all = iopt_size(dom->pt.levels + 1);
+	if (form->format != dom->pt.form)
+		return "its tables are of the other stage than the unit reads (tables=)";
 	if (form->levels != dom->pt.levels)
 		return "its tables have a number of levels that the unit does not read (CAP.SAGAW)";
 	if (limit < dom->limit &&

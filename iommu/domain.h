@@ -34,6 +34,10 @@ enum sl_err domain_create_passthrough(struct iommu *mmu, const char *name, struc
  * mapped, but the memory must not be reused. */
 enum sl_err domain_map(struct domain *dom, iova_t iova, phys_t phys, uint64_t len, unsigned perm) MUST_CHECK;
 
+/* What a device may do with a page that is mapped with perm: more than perm where the domain's tables cannot
+ * express it, which is so for DOMAIN_W in first-stage tables of VT-d: such a page can be read, too. */
+unsigned domain_grants(const struct domain *dom, unsigned perm);
+
 /* Clears the mapping, then invalidates and waits: when it returns SL_OK no device can reach the memory any
  * more and it may be reused. On any other result the memory must not be reused. A larger page that reaches
  * out of the range is split, and its rest stays mapped. SL_RANGE when [iova, iova + len) is not wholly

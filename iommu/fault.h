@@ -50,9 +50,12 @@ static inline bool iommu_why_fits(enum iommu_why recorded, enum iommu_why want)
 }
 
 struct iommu_fault {
-	unsigned unit;  /* iommu0, iommu1, ...; set by iommu_fault_next() */
-	bdf_t bdf;      /* requester id */
-	iova_t iova;    /* page of the request; for an interrupt the record's field in its place */
+	unsigned unit; /* iommu0, iommu1, ...; set by iommu_fault_next() */
+	bdf_t bdf;     /* requester id */
+	iova_t iova;   /* page of the request; for an interrupt the record's field in its place */
+	/* The request's PASID; 0: it had none, or that of requests without one. Many units name none unless
+	 * the fault is in the page tables. */
+	uint32_t pasid;
 	uint16_t index; /* of an interrupt: its entry, where iommu_why_has_index() */
 	bool write;     /* an AtomicOp counts as a write */
 	/* The record has neither the bus (bdf then has the only attached function with that number on its

@@ -209,8 +209,10 @@ void iommu_fault_describe(struct iommu *mmu, const struct iommu_fault *f, char *
 			  BDF_ARG(f->bdf), iommu_fault_kind(f), f->text, f->code);
 		return;
 	}
-	char walk[160];
+	char walk[160], pasid[20] = "";
+	if (f->pasid)
+		fmt_print(pasid, sizeof(pasid), " PASID %u", f->pasid);
 	mmu->hw->walk_text(mmu, f->unit, f->bdf, f->iova, walk, sizeof(walk));
-	fmt_print(buf, n, BDF_FMT " %s 0x%llx refused: %s (reason 0x%x); %s", BDF_ARG(f->bdf),
+	fmt_print(buf, n, BDF_FMT "%s %s 0x%llx refused: %s (reason 0x%x); %s", BDF_ARG(f->bdf), pasid,
 		  iommu_fault_kind(f), (ull)f->iova.v, f->text, f->code, walk);
 }

@@ -25,6 +25,7 @@ struct iommu_form {
 	unsigned width;      /* device addresses are below 2^width */
 	unsigned page_level; /* pages of the sizes of tables up to this level may be used: struct iopt */
 	uint32_t domains;    /* domain ids are below this */
+	const struct pt_format *format; /* of their entries */
 };
 
 /* Which functions the units cannot distinguish, or which reach each other without a unit seeing it. */
@@ -44,15 +45,15 @@ struct iommu {
 	struct vtd *vtd;                /* its own: iommu/vtd/backend.h, */
 	struct amdvi *amdvi;            /* or iommu/amdvi/backend.h */
 	unsigned unit_count;
-	const struct pt_format *format; /* of page tables */
 	/* Of a domain whose functions are not known yet: what most units read. */
-	unsigned levels;        /* of its tables */
-	unsigned width;         /* its device addresses are below 2^width */
-	unsigned page_level;    /* 1: pages of 4 KiB; 2: 2 MiB as well; 3: 1 GiB as well */
-	uint32_t domains_max;   /* its id is 1 to domains_max - 1 */
-	struct iopt_sync sync;  /* for stores to tables */
-	struct domain *domains; /* by rising id */
-	struct domain *spare;   /* destroyed ones, to be used again */
+	const struct pt_format *format; /* of its page tables */
+	unsigned levels;                /* of its tables */
+	unsigned width;                 /* its device addresses are below 2^width */
+	unsigned page_level;            /* 1: pages of 4 KiB; 2: 2 MiB as well; 3: 1 GiB as well */
+	uint32_t domains_max;           /* its id is 1 to domains_max - 1 */
+	struct iopt_sync sync;          /* for stores to tables */
+	struct domain *domains;         /* by rising id */
+	struct domain *spare;           /* destroyed ones, to be used again */
 	struct iova_range *spare_iova;
 	struct attached *attached; /* every function that has a domain: iommu/attached.h */
 	struct attached *spare_attached;

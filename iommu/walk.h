@@ -3,7 +3,7 @@
 #pragma once
 #include "iommu/fault.h"
 
-#define IOMMU_WALK_ENTRIES 8u
+#define IOMMU_WALK_ENTRIES 16u
 
 /* An entry as it was read. */
 struct iommu_walk_entry {

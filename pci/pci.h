@@ -97,6 +97,7 @@ struct pci_func {
 	bool found_master; /* Bus Master Enable was set */
 	bool stuck;        /* and does not clear, or must not be cleared */
 	uint8_t found;     /* PCI_FOUND_ bits */
+	bool past_iommu;   /* it was found to access memory past the IOMMU that covers it */
 
 	/* pci/errors.h: error bits that do not clear, and were reported once */
 	uint32_t told_uncor, told_cor;

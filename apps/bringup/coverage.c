@@ -31,6 +31,7 @@ void coverage_take(const struct pci *pci, const struct iommu *mmu, bool translat
 		out->functions += coverage_does_dma(f);
 		out->no_unit += open;
 		out->stuck += open && f->stuck;
+		out->past += !open && f->past_iommu;
 		out->vmd += pci_is_vmd(f);
 	}
 }
@@ -53,6 +54,13 @@ bool coverage_text(const struct pci *pci, const struct iommu *mmu, bool translat
 			if (translating)
 				iommu_covered(mmu, f->bdf, &why);
 			function_text(f, why, buf, n);
+			return true;
+		}
+	PCI_EACH(f, pci)
+		if (f->past_iommu && !is_open(f, mmu, translating) && !i--) {
+			fmt_print(buf, n,
+				  BDF_FMT " accesses memory past the IOMMU: nothing restricts its DMA",
+				  BDF_ARG(f->bdf));
 			return true;
 		}
 	if (i < pci->n_missed && i < ARRAY_LEN(pci->missed)) {

@@ -9,6 +9,7 @@ struct coverage {
 	unsigned functions; /* found, that can do DMA: no PCI-PCI bridge, no host bridge */
 	unsigned no_unit;   /* of them under no unit that translates */
 	unsigned stuck;     /* of those, with a Bus Master Enable that stays on: nothing stops them */
+	unsigned past;      /* functions that access memory past the unit that covers them */
 	unsigned missed;    /* bridges, buses and functions that were not examined: pci->missed */
 	unsigned vmd;       /* functions that hide others */
 };
@@ -19,7 +20,7 @@ void coverage_take(const struct pci *pci, const struct iommu *mmu, bool translat
 /* uncovered= of the RESULT line. */
 static inline unsigned coverage_open(const struct coverage *c)
 {
-	return c->no_unit + c->missed + c->vmd;
+	return c->no_unit + c->past + c->missed + c->vmd;
 }
 
 /* True when only the units' tables decide which DMA reaches memory: buffers of the firmware's drivers can be

@@ -228,6 +228,8 @@ static enum sl_err open_vtd(struct machine *m, struct span table)
 	table_print_findings(m, table, false);
 	const struct iommu_regs regs = {NULL, map_unit};
 	enum sl_err e = vtd_init(&m->iommu, table, &topo, &regs);
+	if (!e && m->cfg->access != ACCESS_READ && m->cfg->iommu != CONFIG_IOMMU_OFF)
+		e = vtd_choose_tables(&m->iommu, (enum vtd_want)m->cfg->tables);
 	if (e)
 		log_fail("iommu",
 			 "update the firmware; if its setup has a switch for VT-d, switch it off and on once",

@@ -13,7 +13,7 @@
 
 #define BURST     32u /* at most */
 #define LENGTH    FRAME_LEAST
-#define ARRIVE_US 1000000u
+#define ARRIVE_US 10000000u
 
 enum way { SEND, RECEIVE, FORWARD };
 

@@ -31,7 +31,7 @@ struct attacker {
 	struct dma_buf allowed;
 	/* Stage isolate, a page each: what the others try to reach, what it may only read, only write. */
 	struct dma_buf target, readonly, writeonly;
-	struct table_range own[2];    /* what else its domain maps; unused: .buf NULL */
+	struct table_range own[VF_RANGES]; /* what else its domain maps; unused: .buf NULL */
 	const struct dma_buf *along;  /* detached: what it needs besides what it attacks; NULL: nothing */
 	const void *table, *contexts; /* top of its second-level tables; its bus's context table */
 };

@@ -58,7 +58,7 @@ enum sl_err attackers_add(struct machine *m, struct attackers *all, const struct
 		return SL_NOSPACE;
 	struct attacker *by = &all->one[all->n++]; /* from now on attackers_close() takes back what it got */
 	*by = *who;
-	by->others = &bystanders_block;
+	by->others = m->vfs && m->vf[0].packet ? &bystanders_packet : &bystanders_block;
 	enum sl_err e = get_pages(m, by);
 	if (e)
 		return e;
@@ -132,6 +132,8 @@ const char *attackers_barred(struct machine *m, const struct pci_func *fn, unsig
 	unsigned unit;
 	if (why)
 		return why;
+	if (fn == m->pf)
+		return "its VFs attack";
 	if (fn == m->netlog)
 		return "it sends the log";
 	if (fn->stuck)

@@ -14,9 +14,14 @@ struct bystanders {
 
 /* VFs with a medium: reads and writes of chunks that timed_prepare() has written. */
 extern const struct bystanders bystanders_block;
+/* VFs that send and receive: frames from VF to VF, all of which are compared; not of an attacker, and not of
+ * the VF at the other end of its frames. */
+extern const struct bystanders bystanders_packet;
 
 /* While an attack takes long: a VF whose work is done begins again. */
 void bystanders_turn(struct machine *m);
 
 /* Operations they completed, all with correct results. */
 uint64_t bystanders_verified(void);
+/* Frames that came, all of them right: apps/proof/strike_packet.c. */
+uint64_t bystanders_frames(void);

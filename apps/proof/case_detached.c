@@ -9,6 +9,7 @@
 #include "apps/vf/nvme.h"
 #include "apps/vf/stages.h"
 #include "apps/proof/case.h"
+#include "apps/proof/strike_packet.h"
 #include "apps/vf/domain.h"
 #include "apps/work/pattern.h"
 #include "kernel/fmt.h"
@@ -200,22 +201,24 @@ static enum sl_err pf_without_domain(const struct trial *t)
 static enum sl_err vf_again(const struct trial *t, struct vf *vf)
 {
 	struct nvme_io io;
+	bool stores = t->m->kind->service == VF_STORES;
 	struct attacker by = {.fn = vf->fn,
 			      .dom = &no_domain,
-			      .ops = &strike_nvme_fetch,
-			      .dev = &io,
-			      .others = &bystanders_block};
+			      .ops = stores ? &strike_nvme_fetch : &strike_packet_fetch,
+			      .dev = stores ? (void *)&io : vf,
+			      .others = stores ? &bystanders_block : NULL};
 	struct trial alone = {.m = t->m, .all = t->all, .by = &by};
-	volatile void *regs;
 	fmt_print(by.name, sizeof by.name, "VF%u", vf->index);
-	enum sl_err e = vf_give_queues(t->m, vf);
+	enum sl_err e = stores ? vf_give_queues(t->m, vf) : SL_OK;
 	if (!e)
-		e = function_connect(vf->fn, NULL, &regs);
+		e = function_connect(vf->fn, NULL, &vf->regs);
 	if (e)
 		return e;
-	io = nvme_io_mmio(vf->fn, regs);
+	if (stores)
+		io = nvme_io_mmio(vf->fn, vf->regs);
 	cases_run(&alone, cases_detached, WHEN_ON_AGAIN);
 	function_disconnect(vf->fn, NULL);
+	vf->provoked = false;
 	return SL_OK;
 }
 
@@ -224,7 +227,7 @@ enum sl_err case_functions_run(struct machine *m, struct attackers *all)
 	struct trial t = {.m = m, .all = all};
 	undo_domains(m);
 	undo_sriov(m);
-	enum sl_err e = m->pf ? pf_without_domain(&t) : SL_OK;
+	enum sl_err e = m->pf_dom ? pf_without_domain(&t) : SL_OK; /* one without does no DMA */
 	if (!e)
 		e = stage_sriov(m);
 	for (unsigned i = 0; i < m->vfs && !e; i++)

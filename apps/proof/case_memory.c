@@ -34,8 +34,11 @@ static enum step readonly_page(const struct trial *t, const struct attack_case *
 	return attack_at(t, c, t->by->readonly.iova.v, CHUNK, NULL);
 }
 
+/* Not where its tables have no such pages. */
 static enum step writeonly_page(const struct trial *t, const struct attack_case *c)
 {
+	if (*t->by->dom && domain_grants(*t->by->dom, DOMAIN_W) != DOMAIN_W)
+		return STEP_DONE;
 	attacker_fill(t->by); /* where translation is off it has changed */
 	return attack_at(t, c, t->by->writeonly.iova.v, CHUNK, t->by->writeonly.va);
 }

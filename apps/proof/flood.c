@@ -13,8 +13,8 @@
 #include "kernel/time.h"
 #include "kernel/paging.h"
 
-#define THRESHOLD   50u /* refused requests in a second, here: an emulated machine may be slow */
-#define DEADLINE_US 20000000u
+#define THRESHOLD   8u /* refused requests in a second: an emulator may be slow, and keeps one record */
+#define DEADLINE_US 60000000u
 #define SETTLE_US   50000u          /* for what was on its way at the cut-off */
 #define QUIET_US    200000u         /* in which nothing may come */
 #define CHECKED     7u              /* chunk of timed_prepare() that the others read */
@@ -223,6 +223,10 @@ enum sl_err stage_flood(struct machine *m)
 {
 	if (!m->vfs || !translated(m)) {
 		log_line("flood", "no VF that could flood: skipped");
+		return SL_OK;
+	}
+	if (m->kind->service != VF_STORES) {
+		log_line("flood", "only VFs of NVMe controllers are made to flood: skipped");
 		return SL_OK;
 	}
 	enum sl_err e = bring_back(m);

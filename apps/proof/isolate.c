@@ -27,7 +27,7 @@ static enum sl_err check_room(const struct machine *m)
 {
 	for (unsigned i = 0; i < m->vfs; i++) {
 		const struct vf *vf = &m->vf[i];
-		if (store_chunks(vf->data) >= CHUNKS_MIN)
+		if (!vf->medium || store_chunks(vf->data) >= CHUNKS_MIN)
 			continue;
 		log_fail("isolate", "give it a larger namespace",
 			 BDF_FMT " has %llu KiB of medium; at least %u are needed", BDF_ARG(vf->fn->bdf),
@@ -55,8 +55,9 @@ static void introduce(const struct machine *m, uint32_t pass)
 	}
 	attackers_print_rest(m, &attackers);
 	log_line("isolate", "during each line %s",
-		 m->vfs > 1 ? "every other VF reads and writes, all data checked"
-			    : "no other VF is there to work");
+		 m->vfs < 2        ? "no other VF is there to work"
+		 : m->vf[0].medium ? "every other VF reads and writes, all data checked"
+				   : "the other VFs exchange frames, all of them compared");
 	log_text("  Each access is first made where it is allowed and has to work there, else it\n"
 		 "  counts as not tried. refused: no byte of any page or table changed, no word\n"
 		 "  leaked, the IOMMU recorded it correctly, the tables give the same reason, and\n"
@@ -90,7 +91,7 @@ static void run_messages(const struct trial *t)
 static enum sl_err run_pass(struct machine *m, uint32_t pass)
 {
 	enum sl_err e = check_room(m);
-	if (!e && m->vfs)
+	if (!e && m->vfs && m->vf[0].medium)
 		e = timed_prepare(m);
 	attackers.again = pass > 1;
 	if (!e)
@@ -166,7 +167,7 @@ enum sl_err stage_isolate(struct machine *m)
 	}
 	guard_free();
 	attackers_return(m);
-	m->tally.verified = bystanders_verified();
+	m->tally.verified = bystanders_verified() + bystanders_frames();
 	if (e == SL_STOPPED)
 		log_line("isolate", "stopped by Ctrl-C: what was not tried is not shown");
 	else if (e == SL_END && m->attacking)

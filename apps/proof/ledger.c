@@ -230,9 +230,9 @@ void ledger_print_sum(const struct machine *m)
 	print_dmas();
 	print_messages();
 	if (m->tally.verified)
-		log_line("isolate",
-			 "shown: %llu reads and writes of other VFs in the meantime were all right",
-			 (ull)m->tally.verified);
+		log_line("isolate", "shown: %llu %s of other VFs in the meantime were all right",
+			 (ull)m->tally.verified,
+			 m->vfs && config_wants_igb(m->cfg) ? "frames" : "reads and writes");
 	if (m->cfg->passes > 1)
 		log_line("isolate", "shown: after each pass as much memory was free as after the first");
 	print_not_enforced(m);

@@ -185,6 +185,7 @@ enum sl_err controllers_open(struct machine *m, struct attackers *all, const str
 			struct controller *c = &controller[controllers++];
 			*c = (struct controller){.dev = {.class = class, .fn = f}, .fn = f};
 			if (open_one(m, c, &why)) {
+				f->past_iommu |= c->dev.past;
 				close_one(&controller[--controllers]);
 			} else {
 				why = NULL;

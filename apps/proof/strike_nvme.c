@@ -170,7 +170,7 @@ static enum sl_err vf_kick(struct machine *m, struct attacker *by)
 static void vf_guard(struct machine *m)
 {
 	for (unsigned i = 0; i < m->vfs; i++)
-		if (m->vf[i].queue)
+		if (m->vf[i].medium)
 			guard_regs(strike_nvme_regs, &nvme_of(&m->vf[i])->ctrl->io);
 }
 
@@ -223,6 +223,8 @@ static enum sl_err vf_gather(struct machine *m, struct attackers *all, const str
 	enum sl_err e = SL_OK;
 	for (unsigned i = 0; i < m->vfs && !e; i++) {
 		struct vf *vf = &m->vf[i];
+		if (!vf->medium)
+			continue;
 		struct attacker by = {.fn = vf->fn,
 				      .dom = &vf->dom,
 				      .ops = self,
@@ -278,13 +280,13 @@ static enum sl_err pf_kick(struct machine *m, struct attacker *by)
 
 static void pf_guard(struct machine *m)
 {
-	if (m->pf_open)
+	if (m->pf_open && m->pf_own)
 		guard_regs(strike_nvme_regs, &nvme_pf_of(m)->ctrl.io);
 }
 
 static enum sl_err pf_gather(struct machine *m, struct attackers *all, const struct strike_ops *self)
 {
-	if (!m->pf)
+	if (!m->pf || !m->pf_own) /* none, or of another kind */
 		return SL_OK;
 	return attackers_add(m, all,
 			     &(struct attacker){.name = "PF",

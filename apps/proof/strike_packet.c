@@ -20,11 +20,20 @@ struct vf *packet_peer(struct machine *m, const struct vf *vf)
 	return &m->vf[(vf->index + 1) % m->vfs];
 }
 
+/* What of its memory is at the address in question. Four bytes are a head, whatever they are. */
+static enum packet_part part_of(const struct attack *a)
+{
+	return a->part       ? (enum packet_part)a->part
+	       : !a->write   ? PACKET_SEND_BUFFER
+	       : a->len == 4 ? PACKET_HEAD
+			     : PACKET_RECEIVE_BUFFER;
+}
+
 static bool packet_can(const struct attacker *by, const struct attack *a)
 {
 	(void)by;
-	(void)a;
-	return true;
+	return part_of(a) == PACKET_HEAD ? IS_ALIGNED(a->to, 4)
+					 : a->len >= FRAME_LEAST && a->len <= FRAME_MOST;
 }
 
 /* Frames that are still there belong to nothing. */
@@ -87,11 +96,12 @@ static bool arrives(struct vf *peer, uint64_t us)
 static struct igb_memory bent(const struct vf *vf, const struct attack *a, const struct dma_buf *spare)
 {
 	struct igb_memory mem = igb_own_of(vf)->mem;
-	struct dma_buf *part = a->part == PACKET_RECEIVE_BUFFER ? &mem.receive
-			       : a->part == PACKET_HEAD         ? &mem.head
-			       : a->part == PACKET_SEND_RING    ? &mem.tx_ring
-								: &mem.rx_ring;
-	if (a->part == PACKET_SEND_BUFFER)
+	enum packet_part what = part_of(a);
+	struct dma_buf *part = what == PACKET_RECEIVE_BUFFER ? &mem.receive
+			       : what == PACKET_HEAD         ? &mem.head
+			       : what == PACKET_SEND_RING    ? &mem.tx_ring
+							     : &mem.rx_ring;
+	if (what == PACKET_SEND_BUFFER)
 		return mem;
 	part->iova = IOVA(a->to);
 	if (spare)
@@ -103,17 +113,18 @@ static enum sl_err act(struct machine *m, struct vf *vf, const struct attack *a,
 		       bool allowed)
 {
 	struct vf *peer = packet_peer(m, vf);
+	enum packet_part part = part_of(a);
 	struct igb_memory mem = bent(vf, a, spare);
 	enum sl_err e = igb_rings(vf, &mem);
 	if (e)
 		return e;
-	if (a->part == PACKET_RECEIVE_BUFFER || a->part == PACKET_RECEIVE_RING)
-		e = send_frame(peer, vf, PACKET_STRIKE_LEN);
-	else if (a->part == PACKET_SEND_BUFFER)
+	if (part == PACKET_RECEIVE_BUFFER || part == PACKET_RECEIVE_RING)
+		e = send_frame(peer, vf, a->len);
+	else if (part == PACKET_SEND_BUFFER)
 		send_from(vf, peer, IOVA(a->to), PACKET_STRIKE_LEN);
 	else
 		send_from(vf, peer, mem.send.iova, PACKET_STRIKE_LEN);
-	if (!e && a->part == PACKET_SEND_BUFFER)
+	if (!e && part == PACKET_SEND_BUFFER)
 		(void)arrives(peer, allowed ? ALLOWED_US : ATTACK_US);
 	else if (!e)
 		delay_us(ATTACK_US);
@@ -128,8 +139,7 @@ static enum sl_err packet_strike(struct machine *m, struct attacker *by, const s
 	if (!allowed)
 		vf->provoked = true; /* until packet_works() has reset it */
 	enum sl_err e = act(m, vf, a, NULL, allowed);
-	fmt_print(said, n, "%u received, %u sent", vf->packet->q.ops->ready(&vf->packet->q),
-		  igb_of(vf)->tx.head ? *igb_of(vf)->tx.head : 0);
+	fmt_print(said, n, "done %u", vf->packet->q.ops->ready(&vf->packet->q));
 	return e;
 }
 
@@ -137,7 +147,7 @@ static uint32_t packet_leaked(struct machine *m, struct attacker *by, const stru
 {
 	(void)m;
 	(void)by;
-	if (a->part == PACKET_SEND_BUFFER)
+	if (part_of(a) == PACKET_SEND_BUFFER)
 		memcpy(words, brought, sizeof brought);
 	else /* a ring is no data that would come anywhere */
 		for (unsigned i = 0; i < PACKET_STRIKE_LEN / 8; i++)
@@ -164,7 +174,7 @@ static bool exchange(struct vf *from, struct vf *to)
 /* After a reset, in the same domain. The transmitter may have begun a frame with a descriptor that it could
  * not read, and goes on with it in spite of the VF's reset (QEMU's igb): the next frame ends it, and is
  * nothing that would be compared. */
-static bool packet_works(struct machine *m, struct attacker *by)
+bool packet_works(struct machine *m, struct attacker *by)
 {
 	struct vf *vf = by->dev, *peer = packet_peer(m, vf);
 	enum sl_err e = igb_rings(vf, &igb_own_of(vf)->mem);
@@ -187,34 +197,50 @@ static bool ring_works(struct machine *m, struct attacker *by, const struct atta
 					   : vf->packet->q.ops->ready(&vf->packet->q);
 }
 
-const struct strike_ops strike_packet = {.how = "frames from and to any address",
+const struct strike_ops strike_packet = {.how = "frames from and to any address, 4 bytes as a head",
+					 .least = 4,
+					 .most = 2 * CHUNK,
+					 .open = packet_gather,
 					 .can = packet_can,
 					 .prepare = packet_prepare,
 					 .strike = packet_strike,
 					 .leaked = packet_leaked,
 					 .healthy = packet_works,
-					 .control = ring_works};
+					 .control = ring_works,
+					 .kick = packet_kick,
+					 .release = packet_release,
+					 .restore = packet_restore};
 
 /* ---- the others */
 
 static struct {
-	uint64_t round;
+	uint64_t round, frames;
 	bool right;
 } others;
+
+/* Neither attacks nor is at the other end of an attacker's frames. The attacker need not be a VF. */
+static bool is_free(struct machine *m, const struct attacker *by, unsigned v)
+{
+	const struct vf *vf = &m->vf[v];
+	bool busy = vf->fn == by->fn;
+	for (unsigned i = 0; i < m->vfs; i++)
+		busy |= m->vf[i].fn == by->fn && packet_peer(m, &m->vf[i]) == vf;
+	return vf->packet && !busy;
+}
 
 /* The next VF after v that stands by; v itself when there is no other. */
 static unsigned next_of(struct machine *m, const struct attacker *by, unsigned v)
 {
-	const struct vf *peer = packet_peer(m, by->dev);
+	unsigned next = v;
 	do
-		v = (v + 1) % m->vfs;
-	while (&m->vf[v] == by->dev || &m->vf[v] == peer);
-	return v;
+		next = (next + 1) % m->vfs;
+	while (next != v && !is_free(m, by, next));
+	return next;
 }
 
 static bool stands_by(struct machine *m, const struct attacker *by, unsigned v)
 {
-	return &m->vf[v] != by->dev && &m->vf[v] != packet_peer(m, by->dev) && next_of(m, by, v) != v;
+	return is_free(m, by, v) && next_of(m, by, v) != v;
 }
 
 static void packet_begin(struct machine *m, const struct attacker *by)
@@ -245,8 +271,14 @@ static bool packet_end(struct machine *m, const struct attacker *by)
 				len = packets_take(&m->vf[to], bytes);
 			others.right &=
 				len && frame_is(bytes, len, &f, m->vf[to].packet->mac, m->vf[v].packet->mac);
+			others.frames++;
 		}
 	return others.right;
+}
+
+uint64_t bystanders_frames(void)
+{
+	return others.frames;
 }
 
 const struct bystanders bystanders_packet = {packet_begin, packet_end};

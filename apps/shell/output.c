@@ -11,7 +11,7 @@
 
 #define DUMB_US       2000000u
 #define SMALL_ROWS    5u
-#define ANSWER_US     500000u
+#define ANSWER_US     2000000u /* of a terminal: it may be far away, or its host busy */
 #define SIZE_MAX_EACH 1000u
 /* Saves the cursor, moves it as far down and right as it goes, asks where that is, and brings it back. */
 #define ASK_SIZE      "\0337\033[999;999H\033[6n\0338"

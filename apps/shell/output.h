@@ -14,7 +14,7 @@ void output_as_it_is(void);
 /* The size of the screen, 80x24 until it is set; columns and rows are limited to what makes sense. */
 void output_size(unsigned *columns, unsigned *rows);
 void output_size_set(unsigned columns, unsigned rows);
-/* Asks the terminal where its last row and column are. False when it does not answer within half a second. */
+/* Asks the terminal where its last row and column are. False when it does not answer within two seconds. */
 bool output_size_ask(void);
 
 /* The cursor stands in a line that is being typed: text of the log starts a new one. */

@@ -1,6 +1,7 @@
 /* From a network card to VFs with rings. */
 #include "apps/vf/igb.h"
 #include "apps/vf/domain.h"
+#include "apps/vf/msix.h"
 #include "apps/vf/own_memory.h"
 #include "kernel/cpu.h"
 #include "kernel/fmt.h"
@@ -147,8 +148,10 @@ static bool by_mail(const struct vf *vf)
 	return igb_own_of(vf)->mbx.io.ctx;
 }
 
-static enum sl_err admit(struct vf *vf, uint8_t mac[6])
+enum sl_err igb_admit(struct vf *vf, uint8_t mac[6])
 {
+	struct igb_io io = igb_mmio(vf->regs);
+	igb_vf_reset(&io);
 	if (by_mail(vf))
 		return igb_vf_introduce(&igb_own_of(vf)->mbx, mac);
 	(void)igb_pf_poll(&card); /* its reset ended what it was allowed before */
@@ -165,8 +168,7 @@ enum sl_err igb_rings(struct vf *vf, const struct igb_memory *mem)
 				 .mem = *mem};
 	if (cfg.regs_len < VF_BYTES)
 		return SL_NOSPACE;
-	igb_vf_reset(&cfg.io);
-	enum sl_err e = admit(vf, cfg.mac);
+	enum sl_err e = igb_admit(vf, cfg.mac);
 	return e ? e : igb_vf_open(igb_of(vf), &cfg);
 }
 
@@ -192,6 +194,7 @@ static enum sl_err close_vf(struct machine *m, struct vf *vf)
 	if (vf->queue)
 		igb_vf_close(igb_of(vf));
 	vf_networks(vf, NULL);
+	vf_msix_close(vf);
 	return SL_OK;
 }
 

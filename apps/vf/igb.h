@@ -34,6 +34,8 @@ static inline struct igb_vf *igb_of(const struct vf *vf)
 /* The PF that the VFs are of, while stage pf is not undone. */
 struct igb_pf *igb_card(void);
 
+/* Resets the VF, and its PF admits it again, in the way that mailbox= says; mac: its address. */
+enum sl_err igb_admit(struct vf *vf, uint8_t mac[6]) MUST_CHECK;
 /* Opens the VF's rings in that memory, after a reset of the VF: its PF admits it again. */
 enum sl_err igb_rings(struct vf *vf, const struct igb_memory *mem) MUST_CHECK;
 /* Lets the VF into a VLAN; in the way that mailbox= says. */

@@ -18,11 +18,12 @@ static const struct table_range *range_at(const struct table_range *want, unsign
 	return NULL;
 }
 
-static bool page_right(const struct iommu_walk *w, const struct table_range *r)
+static bool page_right(const struct iommu_walk *w, const struct domain *dom, const struct table_range *r)
 {
 	uint64_t off = w->iova.v - r->buf->iova.v;
+	unsigned perm = dom ? domain_grants(dom, r->perm) : r->perm;
 	return w->phys.v == r->buf->phys.v + off && w->size <= r->buf->len - off &&
-	       w->read == !!(r->perm & DOMAIN_R) && w->write == !!(r->perm & DOMAIN_W);
+	       w->read == !!(perm & DOMAIN_R) && w->write == !!(perm & DOMAIN_W);
 }
 
 /* An empty entry at a high level stands for all that is below it, so few walks see the whole aperture. */
@@ -44,7 +45,7 @@ enum sl_err tables_exact(struct iommu *mmu, bdf_t fn, const struct table_range *
 		const struct table_range *r = range_at(want, n, at);
 		if ((!w.read && !w.write) || w.pass || !r)
 			return wrong(mmu, &w, "nothing should be there");
-		if (!page_right(&w, r))
+		if (!page_right(&w, dom, r))
 			return wrong(mmu, &w, "not the memory or the permission that it was given");
 		found += size;
 	}

@@ -113,6 +113,7 @@ static void pools_on(const struct igb_pf *pf)
 	wr(pf, VFTE, 0);
 	wr(pf, pf->chip->txswc, TXSWC_LOOPBACK | TXSWC_MAC_SPOOF | TXSWC_VLAN_SPOOF);
 	wr(pf, RLPML, IGB_FRAME_MAX);
+	wr(pf, GPIE, GPIE_MULTIPLE_MSIX);
 	wr(pf, TCTL, rd(pf, TCTL) | TCTL_EN | TCTL_PSP);
 	wr(pf, RCTL, RCTL_EN | RCTL_LPE | RCTL_BAM | RCTL_VFE | RCTL_SECRC);
 }

@@ -28,6 +28,8 @@
 #define ICR                     0x00c0u
 #define IMC                     0x00d8u
 #define EIMC                    0x1528u
+#define GPIE                    0x1514u
+#define GPIE_MULTIPLE_MSIX      BIT(4) /* VFs' MSI-X needs it */
 
 #define RCTL             0x0100u
 #define RCTL_EN          BIT(1)
@@ -91,6 +93,9 @@
 #define PF_BYTES        0x10000u /* of the PF's registers, that are used */
 
 /* Of a VF. */
+#define VTEICS           0x1520u
+#define VTEIMS           0x1524u
+#define VTEICR           0x1580u
 #define V2PMAILBOX       0xc40u
 #define V2PMAILBOX_REQ   BIT(0)
 #define V2PMAILBOX_ACK   BIT(1)

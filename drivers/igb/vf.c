@@ -137,6 +137,32 @@ static void place(const struct igb_io *io, uint32_t low, iova_t at, uint32_t len
 	igb_wr(io, low + 8, len);
 }
 
+static void place_send(const struct igb_io *io, iova_t ring, iova_t head)
+{
+	place(io, TDBAL, ring, (uint32_t)IGB_RING_BYTES);
+	igb_wr(io, TDWBAH, head.v >> 32);
+	igb_wr(io, TDWBAL, (head.v & UINT32_MAX) | TDWBAL_EN);
+	igb_wr(io, TDH, 0);
+	igb_wr(io, TDT, 0);
+}
+
+enum sl_err igb_vf_fetch(const struct igb_io *io, const struct igb_chip *chip, iova_t ring, iova_t head)
+{
+	stop(io);
+	place_send(io, ring, head);
+	enum sl_err e = start_queue(io, TXDCTL, chip->wthresh);
+	if (!e)
+		igb_wr(io, TDT, 1);
+	return e;
+}
+
+void igb_vf_kick(const struct igb_io *io)
+{
+	igb_wr(io, VTEICR, 1);
+	igb_wr(io, VTEIMS, 1);
+	igb_wr(io, VTEICS, 1);
+}
+
 /* RDT is written after the queue is enabled: 82576EB §4.5.9. */
 static enum sl_err start(struct igb_vf *vf)
 {
@@ -147,11 +173,7 @@ static enum sl_err start(struct igb_vf *vf)
 	igb_wr(io, PSRTYPE, 0);
 	igb_wr(io, RDH, 0);
 	igb_wr(io, RDT, 0);
-	place(io, TDBAL, vf->mem.tx_ring.iova, (uint32_t)IGB_RING_BYTES);
-	igb_wr(io, TDWBAH, vf->mem.head.iova.v >> 32);
-	igb_wr(io, TDWBAL, (vf->mem.head.iova.v & UINT32_MAX) | TDWBAL_EN);
-	igb_wr(io, TDH, 0);
-	igb_wr(io, TDT, 0);
+	place_send(io, vf->mem.tx_ring.iova, vf->mem.head.iova);
 	enum sl_err e = start_queue(io, RXDCTL, vf->chip->wthresh);
 	if (!e)
 		e = start_queue(io, TXDCTL, vf->chip->wthresh);

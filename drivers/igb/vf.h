@@ -59,3 +59,11 @@ struct igb_vf_cfg {
 enum sl_err igb_vf_open(struct igb_vf *vf, const struct igb_vf_cfg *cfg) MUST_CHECK;
 /* Stops both queues. Also after a failed open. */
 void igb_vf_close(struct igb_vf *vf);
+
+/* For attacks. A VF that was reset and admitted, and has no rings: fetches one descriptor of a send ring at
+ * that address and does what it says; its head goes to the other address, if the descriptor asks for it. Its
+ * receive queue stays off. SL_DEVICE when the queue does not start. */
+enum sl_err igb_vf_fetch(const struct igb_io *io, const struct igb_chip *chip, iova_t ring,
+			 iova_t head) MUST_CHECK;
+/* Sends the message of vector 0 of the VF's MSI-X, if that is on: VTEICS, 82576EB §7.3. */
+void igb_vf_kick(const struct igb_io *io);

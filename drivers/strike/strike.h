@@ -57,6 +57,7 @@ struct strike_dev {
 	struct dma_buf
 		more;  /* of the class: got by open() in the same domain, put by the caller; .va NULL: none */
 	bool narrow;   /* open(): it has 32-bit addresses, and can reach nothing above */
+	bool past;     /* open(): it accesses memory past the IOMMU */
 	uint32_t unit; /* of the class: which of its units is used, a port or a codec, or where it begins */
 	uint32_t word; /* of the class: what it is asked */
 };

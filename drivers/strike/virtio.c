@@ -264,7 +264,8 @@ static enum sl_err open(struct strike_dev *d, const char **why)
 	if (!(high & HIGH_VERSION_1))
 		return SL_UNSUPPORTED;
 	*why = "it accesses memory past the IOMMU (no VIRTIO_F_ACCESS_PLATFORM): nothing restricts its DMA";
-	if (!(high & HIGH_PLATFORM) && d->mem.dom)
+	d->past = !(high & HIGH_PLATFORM) && d->mem.dom;
+	if (d->past)
 		return SL_UNSUPPORTED;
 	*why = "it does not answer a request";
 	memset(strike_brought(d), 0, d->class->write_most);

@@ -28,5 +28,6 @@ struct iommu_form amdvi_form(void)
 	return (struct iommu_form){.levels = AMDVI_LEVELS,
 				   .width = AMDVI_WIDTH,
 				   .page_level = IOPT_PAGE_KINDS,
-				   .domains = 65536};
+				   .domains = 65536,
+				   .format = &amdvi_pt_format};
 }

@@ -7,6 +7,7 @@
 #include "iommu/vtd/inv.h"
 #include "iommu/vtd/ir.h"
 #include "iommu/vtd/own.h"
+#include "iommu/vtd/pasid.h"
 #include "iommu/vtd/regs_seen.h"
 
 static struct vtd_unit *unit_at(const struct iommu *mmu, unsigned unit)
@@ -70,9 +71,20 @@ static bool can_pass(const struct iommu *mmu, unsigned unit)
 	return (unit_at(mmu, unit)->ecap & ECAP_PT) != 0;
 }
 
+static struct vtd_pasid pasid_entry(const struct vtd_unit *u, const struct iommu_root *root)
+{
+	if (root->pass)
+		return vtd_pasid_make_pass(u->tables == VTD_FIRST ? 4 : vtd_max_levels(u), root->did);
+	return u->tables == VTD_FIRST
+		       ? vtd_pasid_make_first(root->top, root->did, vtd_pages_snooped(u))
+		       : vtd_pasid_make_second(root->top, root->levels, root->did, vtd_pages_snooped(u));
+}
+
 static enum sl_err attach(struct iommu *mmu, unsigned unit, uint16_t rid, const struct iommu_root *root)
 {
 	struct vtd_unit *u = unit_at(mmu, unit);
+	if (u->tables != VTD_LEGACY)
+		return vtd_pasid_attach(u, rid, 0, pasid_entry(u, root));
 	return vtd_ctx_attach(u, rid,
 			      root->pass ? vtd_ctx_make_pass(vtd_max_levels(u), root->did)
 					 : vtd_ctx_make(root->top, root->levels, root->did));
@@ -80,27 +92,40 @@ static enum sl_err attach(struct iommu *mmu, unsigned unit, uint16_t rid, const 
 
 static enum sl_err detach(struct iommu *mmu, unsigned unit, uint16_t rid)
 {
-	return vtd_ctx_detach(unit_at(mmu, unit), rid);
+	struct vtd_unit *u = unit_at(mmu, unit);
+	return u->tables == VTD_LEGACY ? vtd_ctx_detach(u, rid) : vtd_pasid_detach(u, rid, 0);
 }
 
 static bool find(const struct iommu *mmu, unsigned unit, uint16_t rid, uint16_t *did)
 {
-	return vtd_ctx_find(unit_at(mmu, unit), rid, did);
+	const struct vtd_unit *u = unit_at(mmu, unit);
+	return u->tables == VTD_LEGACY ? vtd_ctx_find(u, rid, did) : vtd_pasid_find(u, rid, 0, did);
 }
 
 /* ---- caches ---- */
 
+/* First-stage tables: by PASID. */
+static struct vtd_desc range_desc_first(const struct vtd_unit *u, uint16_t did, uint64_t at, unsigned am,
+					bool leaf_only)
+{
+	if (!(u->cap & CAP_PSI) || am > FGET(u->cap, CAP_MAMV))
+		return vtd_desc_piotlb(did, 0);
+	return vtd_desc_piotlb_page(did, 0, IOVA(ALIGN_DOWN(at, PAGE_SIZE << am)), am, leaf_only);
+}
+
 /* One page-selective descriptor over the smallest block of 2^am pages that has the address and all that
- * differ from it in those bits, where the unit supports it, else the whole domain: VT-d §6.5.2.3. leaf_only:
- * no table has been added or removed. */
+ * differ from it in those bits, where the unit supports it, else the whole domain: VT-d §6.5.2.3, and
+ * §6.5.2.4 for first-stage tables. leaf_only: no table has been added or removed. */
 static struct vtd_desc range_desc(const struct vtd_unit *u, uint16_t did, uint64_t at, uint64_t bits,
 				  bool leaf_only)
 {
 	bits /= PAGE_SIZE;
 	unsigned am = bits ? 64 - (unsigned)__builtin_clzll(bits) : 0;
-	if (!(u->cap & CAP_PSI) || am > FGET(u->cap, CAP_MAMV))
-		return vtd_desc_iotlb_domain(did, vtd_drain(u));
-	return vtd_desc_iotlb_page(did, IOVA(ALIGN_DOWN(at, PAGE_SIZE << am)), am, leaf_only, vtd_drain(u));
+	if ((int)am <= u->select)
+		return vtd_desc_iotlb_page(did, IOVA(ALIGN_DOWN(at, PAGE_SIZE << am)), am, leaf_only,
+					   vtd_drain(u));
+	return u->tables == VTD_FIRST ? range_desc_first(u, did, at, am, leaf_only)
+				      : vtd_desc_iotlb_domain(did, vtd_drain(u));
 }
 
 static enum sl_err invalidate(struct iommu *mmu, unsigned unit, uint16_t did, const struct iommu_gather *g)
@@ -150,7 +175,10 @@ static void fault_event(struct iommu *mmu, unsigned unit, uint8_t vector, uint32
 static enum sl_err fault_silence(struct iommu *mmu, unsigned unit, bdf_t requester)
 {
 	struct vtd_unit *u = unit_at(mmu, unit);
-	return vtd_translates(u) && u->seg == requester.seg ? vtd_ctx_silence(u, requester.rid) : SL_OK;
+	if (!vtd_translates(u) || u->seg != requester.seg)
+		return SL_OK;
+	return u->tables == VTD_LEGACY ? vtd_ctx_silence(u, requester.rid)
+				       : vtd_pasid_silence(u, requester.rid);
 }
 
 static uint64_t fault_overflows(const struct iommu *mmu)

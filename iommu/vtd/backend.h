@@ -39,6 +39,18 @@ enum sl_err vtd_init(struct iommu *mmu, struct span dmar_table, const struct dma
  * function, no memory) is logged and skipped. */
 enum sl_err vtd_map_rmrrs(struct iommu *mmu, const struct table_functions *functions) MUST_CHECK;
 
+/* Which tables a unit reads: the option tables= */
+enum vtd_want {
+	VTD_WANT_AUTO, /* legacy mode, unless the unit has first-stage tables only */
+	VTD_WANT_LEGACY,
+	VTD_WANT_SCALABLE, /* scalable mode where the unit has it, with second-stage tables if it has them */
+};
+
+/* Right after vtd_init(), which is as VTD_WANT_AUTO: chooses the tables of all units. A unit that lacks what
+ * is wanted reads what it has, or is left out where it has nothing, with a line. SL_NOTFOUND when no unit can
+ * translate. */
+enum sl_err vtd_choose_tables(struct iommu *mmu, enum vtd_want want) MUST_CHECK;
+
 /* Between vtd_init() and vtd_map_rmrrs(): the units with their registers at base, or those that cover
  * graphics functions and nothing else, are left as firmware left them; one line each. Whatever is below them
  * gets no domain, and iommu_covered() says so. why: the reason, which stays in place. How many there were.

@@ -51,8 +51,7 @@ static enum sl_err announce(struct vtd_unit *u)
 		return SL_OK;
 	if (!(u->cap & CAP_CM))
 		return vtd_write_flush(u);
-	struct vtd_desc d[] = {vtd_desc_cc_all(), vtd_desc_iotlb_all(vtd_drain(u))};
-	return vtd_inv_run(u, d, ARRAY_LEN(d));
+	return vtd_inv_all(u);
 }
 
 enum sl_err vtd_ctx_attach(struct vtd_unit *u, uint16_t rid, struct vtd_ctx made)

@@ -41,6 +41,84 @@ static inline struct vtd_ctx vtd_ctx_make_pass(unsigned levels, uint16_t did)
 				.hi = FPUT(CTX_AW, levels - 2) | FPUT(CTX_DID, did)};
 }
 
+/* ---- scalable mode ---- */
+
+/* Root entry, scalable mode: lo has the context table of devices 0 to 15, hi that of 16 to 31, each in the
+ * form of vtd_root.lo. VT-d §9.2 */
+
+/* Context entry, scalable mode. VT-d §9.4 */
+struct vtd_sctx {
+	uint64_t v[4];
+};
+/* clang-format off */
+#define SCTX_P         BIT(0)
+#define SCTX_FPD       BIT(1)
+#define SCTX_PASIDE    BIT(3)       /* requests with PASID are translated too */
+#define SCTX_PDTS      BITS(11, 9)  /* the directory has 2^(PDTS + 7) entries */
+#define SCTX_PASIDDIR  BITS(63, 12)
+/* clang-format on */
+_Static_assert(sizeof(struct vtd_sctx) == 32, "VT-d 9.4");
+
+/* The smallest directory, and PASID 0 (RID_PASID, in v[1]) for requests without PASID. */
+static inline struct vtd_sctx vtd_sctx_make(phys_t directory, bool pasids)
+{
+	return (struct vtd_sctx){
+		{SCTX_P | (pasids ? SCTX_PASIDE : 0) | (directory.v & SCTX_PASIDDIR), 0, 0, 0}};
+}
+
+#define PASID_TABLE 64u                  /* entries of a PASID table: a page */
+#define PASIDS_MAX  (128u * PASID_TABLE) /* of the smallest directory: PDTS 0 */
+
+/* PASID directory entry: VT-d §9.5 */
+#define PDE_P     BIT(0)
+#define PDE_TABLE BITS(63, 12)
+
+/* PASID table entry: VT-d §9.6 */
+struct vtd_pasid {
+	uint64_t v[8];
+};
+/* clang-format off */
+#define PASID_P        BIT(0)
+#define PASID_AW       BITS(4, 2)   /* of the second stage, as CTX_AW */
+#define PASID_PGTT     BITS(8, 6)
+#define   PGTT_FIRST   1
+#define   PGTT_SECOND  2
+#define   PGTT_PASS    4
+#define PASID_SSPTPTR  BITS(63, 12) /* second-stage table */
+#define PASID_DID      BITS(15, 0)  /* v[1]: domain id */
+#define PASID_PWSNP    BIT(23)      /* v[1]: table walks snoop; only with ECAP.SMPWCS */
+#define PASID_FSPTPTR  BITS(63, 12) /* v[2]: first-stage table; FSPM, 3:2, is 0: 4 levels */
+/* clang-format on */
+_Static_assert(sizeof(struct vtd_pasid) == 64, "VT-d 9.6");
+
+static inline struct vtd_pasid vtd_pasid_make_second(phys_t table, unsigned levels, uint16_t did, bool snoop)
+{
+	return (struct vtd_pasid){{PASID_P | FPUT(PASID_PGTT, PGTT_SECOND) | FPUT(PASID_AW, levels - 2) |
+					   (table.v & PASID_SSPTPTR),
+				   did | (snoop ? PASID_PWSNP : 0)}};
+}
+
+/* AW does not matter to the first stage (VT-d §9.6), but a unit of QEMU takes the width of addresses from it:
+ * that of 4 levels. */
+static inline struct vtd_pasid vtd_pasid_make_first(phys_t table, uint16_t did, bool snoop)
+{
+	return (struct vtd_pasid){{PASID_P | FPUT(PASID_PGTT, PGTT_FIRST) | FPUT(PASID_AW, 2),
+				   did | (snoop ? PASID_PWSNP : 0), table.v & PASID_FSPTPTR}};
+}
+
+/* Pass-through; levels as for vtd_ctx_make_pass(). */
+static inline struct vtd_pasid vtd_pasid_make_pass(unsigned levels, uint16_t did)
+{
+	return (struct vtd_pasid){{PASID_P | FPUT(PASID_PGTT, PGTT_PASS) | FPUT(PASID_AW, levels - 2), did}};
+}
+
+/* First-stage paging entry: that of the processor. VT-d §9.7 */
+#define FS_P  BIT(0)
+#define FS_RW BIT(1) /* writable as well */
+#define FS_US BIT(2) /* for user requests, which all of ours are; needed at each level */
+#define FS_A  BIT(5) /* accessed, and */
+#define FS_D  BIT(6) /* written: set by the unit where they are clear */
+
 /* Second-stage paging entry. Neither R nor W: not present, the rest is ignored. VT-d §9.8 */
 #define SS_R    BIT(0)
 #define SS_W    BIT(1)
@@ -59,11 +137,18 @@ _Static_assert(sizeof(struct vtd_desc) == 16, "VT-d 6.5.2");
 #define   DESC_IOTLB 2
 #define   DESC_IEC   4
 #define   DESC_WAIT  5
+#define   DESC_PIOTLB 6
+#define   DESC_PASID 7
 #define DESC_G     BITS(5, 4)
 #define   DESC_G_GLOBAL 1
 #define   DESC_G_DOMAIN 2
 #define   DESC_G_DEVICE 3 /* context cache */
 #define   DESC_G_PAGE   3 /* IOTLB */
+#define   DESC_G_PASID_DID   0 /* PASID cache: all of a domain id, */
+#define   DESC_G_PASID_ONE   1 /*   one PASID of it, */
+#define   DESC_G_PASID_ALL   3 /*   everything */
+#define   DESC_G_PIOTLB_ALL  2 /* P-IOTLB: all of one PASID, */
+#define   DESC_G_PIOTLB_PAGE 3 /*   pages */
 #define DESC_DID   BITS(31, 16)
 
 #define CC_SID     BITS(47, 32)
@@ -73,6 +158,7 @@ _Static_assert(sizeof(struct vtd_desc) == 16, "VT-d 6.5.2");
 #define IOTLB_DESC_AM   BITS(5, 0)   /* hi */
 #define IOTLB_DESC_IH   BIT(6)       /* hi */
 #define IOTLB_DESC_ADDR BITS(63, 12) /* hi */
+#define DESC_PV    BITS(51, 32) /* PASID; P-IOTLB's upper half is that of the IOTLB's */
 #define IEC_INDEX  BIT(4)       /* index-selective; else everything */
 #define IEC_IM     BITS(31, 27) /* so many low bits of the index do not matter: at most ECAP.MHMV */
 #define IEC_IIDX   BITS(47, 32)
@@ -113,6 +199,41 @@ static inline struct vtd_desc vtd_desc_iotlb_page(uint16_t did, iova_t iova, uns
 {
 	return (struct vtd_desc){
 		.lo = DESC_IOTLB | FPUT(DESC_G, DESC_G_PAGE) | FPUT(DESC_DID, did) | drain,
+		.hi = (iova.v & IOTLB_DESC_ADDR) | FPUT(IOTLB_DESC_AM, am) | (leaf_only ? IOTLB_DESC_IH : 0),
+	};
+}
+
+/* PASID cache: VT-d §6.5.2.2. All entries of a domain id, or the one of a PASID in it. */
+static inline struct vtd_desc vtd_desc_pasid_domain(uint16_t did)
+{
+	return (struct vtd_desc){.lo = DESC_PASID | FPUT(DESC_G, DESC_G_PASID_DID) | FPUT(DESC_DID, did)};
+}
+
+static inline struct vtd_desc vtd_desc_pasid(uint16_t did, uint32_t pasid)
+{
+	return (struct vtd_desc){.lo = DESC_PASID | FPUT(DESC_G, DESC_G_PASID_ONE) | FPUT(DESC_DID, did) |
+				       FPUT(DESC_PV, pasid)};
+}
+
+static inline struct vtd_desc vtd_desc_pasid_all(void)
+{
+	return (struct vtd_desc){.lo = DESC_PASID | FPUT(DESC_G, DESC_G_PASID_ALL)};
+}
+
+/* IOTLB by PASID, for first stage and pass-through: VT-d §6.5.2.4. Everything of one PASID, or pages as in
+ * vtd_desc_iotlb_page(). The unit drains in any case. */
+static inline struct vtd_desc vtd_desc_piotlb(uint16_t did, uint32_t pasid)
+{
+	return (struct vtd_desc){.lo = DESC_PIOTLB | FPUT(DESC_G, DESC_G_PIOTLB_ALL) | FPUT(DESC_DID, did) |
+				       FPUT(DESC_PV, pasid)};
+}
+
+static inline struct vtd_desc vtd_desc_piotlb_page(uint16_t did, uint32_t pasid, iova_t iova, unsigned am,
+						   bool leaf_only)
+{
+	return (struct vtd_desc){
+		.lo = DESC_PIOTLB | FPUT(DESC_G, DESC_G_PIOTLB_PAGE) | FPUT(DESC_DID, did) |
+		      FPUT(DESC_PV, pasid),
 		.hi = (iova.v & IOTLB_DESC_ADDR) | FPUT(IOTLB_DESC_AM, am) | (leaf_only ? IOTLB_DESC_IH : 0),
 	};
 }

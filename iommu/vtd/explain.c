@@ -1,6 +1,7 @@
 #include "iommu/vtd/explain.h"
 #include "iommu/vtd/irwalk.h"
 #include "iommu/vtd/reasons.h"
+#include "iommu/vtd/walk_request.h"
 
 static bool read_ram(void *ctx, uint64_t phys, uint64_t *v)
 {
@@ -9,11 +10,18 @@ static bool read_ram(void *ctx, uint64_t phys, uint64_t *v)
 	return true;
 }
 
-static void walk(const struct vtd_unit *u, unsigned haw, bdf_t fn, iova_t iova, struct vtd_walk *out)
+static struct vtd_walk_unit registers(const struct vtd_unit *u, unsigned haw)
 {
-	struct vtd_walk_unit from = {va_phys(u->root).v, u->cap, u->ecap, haw};
+	uint64_t mode = FPUT(RTADDR_TTM, u->tables != VTD_LEGACY);
+	return (struct vtd_walk_unit){va_phys(u->root).v | mode, u->cap, u->ecap, haw};
+}
+
+static void walk(const struct vtd_unit *u, unsigned haw, bdf_t fn, iova_t iova, struct vtd_walk_scalable *out)
+{
+	struct vtd_walk_unit from = registers(u, haw);
 	struct vtd_walk_mem mem = {NULL, read_ram};
-	vtd_walk(&from, &mem, fn, iova, out);
+	struct vtd_request request = {.fn = fn, .iova = iova};
+	vtd_walk_request(&from, &mem, &request, out);
 }
 
 static void put(struct iommu_walk *out, struct iommu_walk_entry entry)
@@ -21,26 +29,62 @@ static void put(struct iommu_walk *out, struct iommu_walk_entry entry)
 	out->entry[out->entries++] = entry;
 }
 
-static void put_entries(struct iommu_walk *out, const struct vtd_walk *w)
+static void put_steps(struct iommu_walk *out, const struct vtd_walk_step *step, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		put(out, (struct iommu_walk_entry){.level = (uint8_t)step[i].level,
+						   .index = (uint16_t)step[i].index,
+						   .lo = step[i].entry});
+	if (n)
+		out->size = BIT(12 + 9 * (step[n - 1].level - 1));
+}
+
+static void put_legacy(struct iommu_walk *out, const struct vtd_walk *w)
 {
 	if (w->root_lo)
 		put(out, (struct iommu_walk_entry){.table = "root", .lo = w->root_lo, .hi = w->root_hi});
 	if (w->ctx_lo)
 		put(out, (struct iommu_walk_entry){.table = "context", .lo = w->ctx_lo, .hi = w->ctx_hi});
-	for (unsigned i = 0; i < w->steps; i++)
-		put(out, (struct iommu_walk_entry){.level = (uint8_t)w->step[i].level,
-						   .index = (uint16_t)w->step[i].index,
-						   .lo = w->step[i].entry});
+	put_steps(out, w->step, w->steps);
+	out->pass = w->stop == WALK_PASS;
+	out->functions = PHYS(w->root_lo & ROOT_CTP);
+	out->pages = PHYS(w->ctx_lo & CTX_SSPTPTR);
 }
 
-static enum iommu_why why_of(uint8_t number, bool allowed)
+/* An entry of the PASID table has its second-stage table in word 0 and its first-stage table in word 2. */
+static void put_scalable(struct iommu_walk *out, const struct vtd_walk_scalable *w)
 {
-	return number ? vtd_reason_why(number) : allowed ? WHY_ALLOWED : WHY_OTHER;
+	const uint64_t *c = w->context, *e = w->entry;
+	if (w->root)
+		put(out, (struct iommu_walk_entry){.table = "root", .lo = w->root});
+	if (c[0])
+		put(out, (struct iommu_walk_entry){.table = "context", .lo = c[0], .hi = c[1]});
+	if (w->directory)
+		put(out, (struct iommu_walk_entry){.table = "PASID directory", .lo = w->directory});
+	if (e[0]) {
+		put(out, (struct iommu_walk_entry){.table = "PASID", .lo = e[0], .hi = e[1]});
+		put(out, (struct iommu_walk_entry){.table = "PASID, words 2, 3", .lo = e[2], .hi = e[3]});
+	}
+	put_steps(out, w->second, w->seconds);
+	put_steps(out, w->step, w->steps);
+	if (w->at == WALK_AT_INTERRUPT)
+		out->size = BIT(20);
+	out->pass = w->at == WALK_AT_PASS;
+	out->functions = PHYS(w->root & ROOT_CTP);
+	out->pages = PHYS((w->type == 2 ? e[0] : e[2]) & CTX_SSPTPTR);
+}
+
+/* Nothing is mapped in the interrupt range. */
+static enum iommu_why why_of(const struct vtd_walk_scalable *w, uint8_t number, bool allowed, bool write)
+{
+	if (w->at == WALK_AT_INTERRUPT)
+		return write ? WHY_NO_WRITE : WHY_NO_READ;
+	return number ? vtd_reason_why_of(number, write) : allowed ? WHY_ALLOWED : WHY_OTHER;
 }
 
 void vtd_explain(const struct vtd_unit *u, unsigned haw, bdf_t fn, iova_t iova, struct iommu_walk *out)
 {
-	struct vtd_walk w;
+	struct vtd_walk_scalable w;
 	walk(u, haw, fn, iova, &w);
 	*out = (struct iommu_walk){
 		.fn = fn,
@@ -48,25 +92,23 @@ void vtd_explain(const struct vtd_unit *u, unsigned haw, bdf_t fn, iova_t iova, 
 		.read = w.read,
 		.write = w.write,
 		.domain = w.domain,
-		.pass = w.stop == WALK_PASS,
-		.why_read = why_of(w.reason_read, w.read),
-		.why_write = why_of(w.reason_write, w.write),
+		.why_read = why_of(&w, w.reason_read, w.read, false),
+		.why_write = why_of(&w, w.reason_write, w.write, true),
 		.code_read = w.reason_read,
 		.code_write = w.reason_write,
 		.phys = w.phys,
-		.functions = PHYS(w.root_lo & ROOT_CTP),
-		.pages = PHYS(w.ctx_lo & CTX_SSPTPTR),
 	};
-	if (w.steps)
-		out->size = BIT(12 + 9 * (w.step[w.steps - 1].level - 1));
-	put_entries(out, &w);
+	if (w.at == WALK_AT_LEGACY)
+		put_legacy(out, &w.legacy);
+	else
+		put_scalable(out, &w);
 }
 
 void vtd_explain_text(const struct vtd_unit *u, unsigned haw, bdf_t fn, iova_t iova, char *buf, size_t n)
 {
-	struct vtd_walk w;
+	struct vtd_walk_scalable w;
 	walk(u, haw, fn, iova, &w);
-	vtd_walk_text(&w, buf, n);
+	vtd_walk_request_text(&w, buf, n);
 }
 
 void vtd_explain_interrupt(const struct vtd_unit *u, bdf_t fn, unsigned index, char *buf, size_t n)

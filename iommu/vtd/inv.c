@@ -83,3 +83,19 @@ enum sl_err vtd_inv_run(struct vtd_unit *u, const struct vtd_desc *d, unsigned n
 		e = FGET(d[i].lo, DESC_TYPE) == DESC_CC ? run_cc(u, &d[i]) : run_iotlb(u, &d[i]);
 	return e;
 }
+
+enum sl_err vtd_inv_steps(struct vtd_unit *u, const struct vtd_desc *d, unsigned n)
+{
+	enum sl_err e = SL_OK;
+	for (unsigned i = 0; !e && i < n; i++)
+		e = vtd_inv_run(u, &d[i], 1);
+	return e;
+}
+
+enum sl_err vtd_inv_all(struct vtd_unit *u)
+{
+	const struct vtd_desc two[] = {vtd_desc_cc_all(), vtd_desc_iotlb_all(vtd_drain(u))};
+	const struct vtd_desc three[] = {two[0], vtd_desc_pasid_all(), two[1]};
+	return u->tables == VTD_LEGACY ? vtd_inv_run(u, two, ARRAY_LEN(two))
+				       : vtd_inv_steps(u, three, ARRAY_LEN(three));
+}

@@ -3,7 +3,6 @@
 #include "kernel/log.h"
 
 #define QUEUE_LEN ((unsigned)(PAGE_SIZE / sizeof(struct vtd_desc))) /* IQA.QS = 0 */
-#define BATCH_MAX (QUEUE_LEN - 3) /* with two wait descriptors and the slot that tells full from empty */
 #define DRAIN_US                                                                                             \
 	100000 /* an invalidation takes microseconds; one to a device TLB at most a minute, not waited for   \
 		*/
@@ -15,7 +14,11 @@ void vtd_qi_reset(struct vtd_unit *u)
 	u->dead = false;
 	vtd_w1c_ack(&u->io, VTD_FSTS, FSTS_QUEUE);
 	vtd_wr64(&u->io, VTD_IQT, 0);
-	vtd_wr64(&u->io, VTD_IQA, va_phys(u->queue).v & IQA_IQA); /* 128-bit descriptors, one page */
+	u->step = u->tables == VTD_LEGACY ? 1 : 2; /* PASID descriptors: 256 bits only */
+	u->batch = QUEUE_LEN / u->step - 3; /* two wait descriptors; and a slot that tells full from empty */
+	for (unsigned i = 0; u->step > 1 && i < QUEUE_LEN; i++)
+		u->queue[i] = (struct vtd_desc){0};
+	vtd_wr64(&u->io, VTD_IQA, (va_phys(u->queue).v & IQA_IQA) | (u->step > 1 ? IQA_DW : 0)); /* a page */
 }
 
 /* The bits first: a queue stopped by an error fetches nothing more until they are cleared (VT-d §6.5.2.11);
@@ -49,7 +52,7 @@ enum sl_err vtd_qi_end(struct vtd_unit *u)
 static void put(struct vtd_unit *u, struct vtd_desc d)
 {
 	u->queue[u->tail] = d;
-	u->tail = (u->tail + 1) % QUEUE_LEN;
+	u->tail = (u->tail + u->step) % QUEUE_LEN;
 	u->count.descriptors++;
 }
 
@@ -129,7 +132,7 @@ static enum sl_err await(struct vtd_unit *u, unsigned limit)
 enum sl_err vtd_qi_run(struct vtd_unit *u, const struct vtd_desc *d, unsigned n)
 {
 	while (n) {
-		unsigned batch = n < BATCH_MAX ? n : BATCH_MAX;
+		unsigned batch = n < u->batch ? n : u->batch;
 		if (u->dead)
 			return SL_DEVICE;
 		for (unsigned i = 0; i < batch; i++)

@@ -56,10 +56,10 @@
 	X(0x48, KIND, "PASID is the one kept for requests without PASID") \
 	X(0x49, KIND, "PASID in a translated request is not enabled in the context entry") \
 	X(0x50, UNREADABLE, "the PASID directory could not be read") \
-	X(0x51, OTHER, "PASID directory entry is not present") \
+	X(0x51, NO_DOMAIN, "PASID directory entry is not present") \
 	X(0x52, BAD_ENTRY, "reserved bits set in the PASID directory entry") \
 	X(0x58, UNREADABLE, "a PASID table could not be read") \
-	X(0x59, OTHER, "PASID table entry is not present") \
+	X(0x59, NO_DOMAIN, "PASID table entry is not present") \
 	X(0x5a, BAD_ENTRY, "reserved bits set in the PASID table entry") \
 	X(0x5b, BAD_ENTRY, "PASID table entry is programmed wrongly") \
 	X(0x5c, KIND, "execution is not supported") \
@@ -101,5 +101,8 @@
 
 /* What a number means; WHY_OTHER where the specification does not define it. */
 enum iommu_why vtd_reason_why(uint8_t number);
+/* The same for a request in that direction: where nothing is mapped (0x71, 0x79), scalable mode has one
+ * number for both. */
+enum iommu_why vtd_reason_why_of(uint8_t number, bool write);
 /* As text; "reserved reason". */
 const char *vtd_reason_text(uint8_t number);

@@ -56,11 +56,13 @@ struct vtd_ability vtd_ability_of(uint32_t ver, uint64_t cap, uint64_t ecap)
 bool vtd_state_fault(uint64_t lo, uint64_t hi, uint16_t seg, struct iommu_fault *out)
 {
 	uint8_t number = (uint8_t)FGET(hi, FRCD_FR);
+	bool write = !(hi & FRCD_T1) == !(hi & FRCD_T2);
 	*out = (struct iommu_fault){.bdf = {seg, (uint16_t)FGET(hi, FRCD_SID)},
 				    .iova = IOVA(lo & FRCD_FI),
-				    .write = !(hi & FRCD_T1) == !(hi & FRCD_T2),
+				    .write = write,
+				    .pasid = hi & FRCD_PP ? (uint32_t)FGET(hi, FRCD_PV) : 0,
 				    .page_request = !(hi & FRCD_T1) && (hi & FRCD_T2),
-				    .why = vtd_reason_why(number),
+				    .why = vtd_reason_why_of(number, write),
 				    .code = number,
 				    .text = vtd_reason_text(number)};
 	if (iommu_why_has_index(out->why))

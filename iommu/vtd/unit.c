@@ -13,6 +13,35 @@ static enum sl_err unusable(struct vtd_unit *u, enum sl_err e, const char *why)
 	return e;
 }
 
+static bool has_legacy(const struct vtd_unit *u)
+{
+	return (FGET(u->cap, CAP_SAGAW) & 0xe) != 0;
+}
+
+static bool has_second(const struct vtd_unit *u)
+{
+	return u->ecap & ECAP_SSTS && has_legacy(u);
+}
+
+bool vtd_unit_scalable(const struct vtd_unit *u)
+{
+	return u->ecap & ECAP_SMTS && vtd_has_queue(u) && (has_second(u) || u->ecap & ECAP_FSTS);
+}
+
+/* A unit that has second-stage tables (CAP.SAGAW) has legacy mode. */
+enum sl_err vtd_unit_choose(struct vtd_unit *u, enum vtd_want want)
+{
+	bool scalable = vtd_unit_scalable(u) && want != VTD_WANT_LEGACY &&
+			(want == VTD_WANT_SCALABLE || !has_legacy(u));
+	u->tables = !scalable ? VTD_LEGACY : has_second(u) ? VTD_SECOND : VTD_FIRST;
+	u->irq_only = !scalable && !has_legacy(u);
+	u->drain = (u->cap & CAP_DRD ? IOTLB_DESC_DR : 0) | (u->cap & CAP_DWD ? IOTLB_DESC_DW : 0);
+	u->select = u->tables != VTD_FIRST && u->cap & CAP_PSI ? (int)FGET(u->cap, CAP_MAMV) : -1;
+	if (u->irq_only && !(u->ecap & ECAP_IR && vtd_has_queue(u)))
+		return unusable(u, SL_UNSUPPORTED, "CAP.SAGAW offers no second-stage tables");
+	return SL_OK;
+}
+
 enum sl_err vtd_unit_probe(struct vtd_unit *u)
 {
 	u->ver = vtd_rd32(&u->io, VTD_VER);
@@ -22,9 +51,9 @@ enum sl_err vtd_unit_probe(struct vtd_unit *u)
 		return unusable(u, SL_DEVICE, "its registers read all ones");
 	if (u->ver == 0 || u->cap == 0)
 		return unusable(u, SL_DEVICE, "its registers read zero");
-	u->irq_only = !(FGET(u->cap, CAP_SAGAW) & 0xe);
-	if (u->irq_only && !(u->ecap & ECAP_IR && vtd_has_queue(u)))
-		return unusable(u, SL_UNSUPPORTED, "CAP.SAGAW offers no second-stage tables");
+	enum sl_err e = vtd_unit_choose(u, VTD_WANT_AUTO);
+	if (e)
+		return e;
 	if (!vtd_has_queue(u) && FGET(u->ver, VER_MAX) >= 6) /* then there are no registers either: §6.5.1 */
 		return unusable(u, SL_UNSUPPORTED, "ECAP.QI is clear: no invalidation at all");
 	vtd_regs_read(&u->io, 0, &u->found);
@@ -54,6 +83,12 @@ enum sl_err vtd_unit_init(struct vtd_unit *u)
 	return SL_OK;
 }
 
+/* RTADDR.TTM */
+static unsigned table_mode(const struct vtd_unit *u)
+{
+	return u->tables == VTD_LEGACY ? 0 : 1;
+}
+
 /* Whether translation may stay on while the root table changes, so that no request passes untranslated
  * between the firmware's tables and ours. It may within one table mode, and with CAP.ESRTPS between any two:
  * VT-d §6.6. Until the caches are invalidated a request uses either set of tables, which allows at most what
@@ -62,7 +97,7 @@ static bool may_stay(const struct vtd_unit *u, uint32_t gsts)
 {
 	if (!(gsts & GCMD_TE) || u->irq_only)
 		return false;
-	return u->cap & CAP_ESRTPS || !FGET(vtd_rd64(&u->io, VTD_RTADDR), RTADDR_TTM);
+	return u->cap & CAP_ESRTPS || FGET(vtd_rd64(&u->io, VTD_RTADDR), RTADDR_TTM) == table_mode(u);
 }
 
 /* Translation goes off last, and only where the table mode changes (VT-d §6.6); protected memory regions stay
@@ -80,7 +115,7 @@ static enum sl_err take_over(struct vtd_unit *u)
 
 static enum sl_err set_root(struct vtd_unit *u)
 {
-	vtd_wr64(&u->io, VTD_RTADDR, va_phys(u->root).v & RTADDR_RTA);
+	vtd_wr64(&u->io, VTD_RTADDR, (va_phys(u->root).v & RTADDR_RTA) | FPUT(RTADDR_TTM, table_mode(u)));
 	enum sl_err e = vtd_command(u, GCMD_SRTP, true, "setting the root table pointer");
 	return e ? e : vtd_write_flush(u);
 }
@@ -93,14 +128,10 @@ static enum sl_err start_invalidation(struct vtd_unit *u)
 	return vtd_command(u, GCMD_QIE, true, "turning on the invalidation queue");
 }
 
-/* VT-d §6.6: context cache, then IOTLB; one queue keeps that order (VT-d §6.5.2.12), and so do registers,
- * since each command is awaited. */
+/* VT-d §6.6: where SRTP does not imply it. */
 static enum sl_err invalidate_all(struct vtd_unit *u)
 {
-	if (u->cap & CAP_ESRTPS)
-		return SL_OK;
-	struct vtd_desc d[] = {vtd_desc_cc_all(), vtd_desc_iotlb_all(vtd_drain(u))};
-	return vtd_inv_run(u, d, ARRAY_LEN(d));
+	return u->cap & CAP_ESRTPS ? SL_OK : vtd_inv_all(u);
 }
 
 /* Disables the firmware's fault interrupt; pending records date from before Sluice. */

@@ -2,6 +2,7 @@
  * (context entries), enable, disable. */
 #pragma once
 #include "iommu/unit_state.h"
+#include "iommu/vtd/backend.h"
 #include "iommu/vtd/entry.h"
 #include "iommu/vtd/regs_seen.h"
 #include "kernel/err.h"
@@ -19,6 +20,13 @@ struct vtd_count {
 
 struct vtd_ir;
 
+/* What a unit reads: the choice is made before it is turned on. */
+enum vtd_tables {
+	VTD_LEGACY, /* context entries with second-stage tables */
+	VTD_SECOND, /* scalable mode: PASID entries with second-stage tables, */
+	VTD_FIRST,  /* with first-stage tables */
+};
+
 struct vtd_unit {
 	char name[12]; /* "iommu0", in messages */
 	uint16_t seg;
@@ -31,14 +39,19 @@ struct vtd_unit {
 	const char *unusable;        /* why it is not driven; NULL: it is */
 	enum iommu_unit_state state; /* of one that is not driven */
 	char reason[96];             /* what unusable points to where it is not a literal */
-	bool irq_only;               /* driven only for interrupts: CAP.SAGAW is 0 */
-	bool starting;               /* being turned on: vtd_trouble() */
-	struct vtd_regs_seen found;  /* as the firmware left it: vtd_unit_probe() */
-	bool on;                     /* translates, with our tables; or may, when it did not answer in time */
+	enum vtd_tables tables;
+	uint64_t drain; /* vtd_drain() */
+	int select; /* greatest mask of a page-selective invalidation by domain id alone; -1: it has none */
+	bool irq_only;              /* driven only for interrupts: it has no tables of the wanted kind */
+	bool starting;              /* being turned on: vtd_trouble() */
+	struct vtd_regs_seen found; /* as the firmware left it: vtd_unit_probe() */
+	bool on;                    /* translates, with our tables; or may, when it did not answer in time */
 
 	struct vtd_root *root;  /* one page */
 	struct vtd_desc *queue; /* one page */
-	uint32_t tail;          /* index of the next descriptor */
+	uint32_t tail;          /* index of the next descriptor, counted in those of 128 bits */
+	uint32_t step;          /* its size: 1; 2 in scalable mode, where the upper 128 bits stay 0 */
+	uint32_t batch;         /* descriptors that fit, with those that wait for them */
 	uint32_t seq;           /* of the last wait descriptor */
 	uint32_t *status; /* [0] hardware writes seq here, [1] here for descriptors that do not matter */
 	bool dead;        /* an invalidation was not answered: nothing can be invalidated any more */
@@ -74,6 +87,12 @@ static inline unsigned vtd_max_levels(const struct vtd_unit *u)
 	return u->cap & FPUT(CAP_SAGAW, 8) ? 5 : u->cap & FPUT(CAP_SAGAW, 4) ? 4 : 3;
 }
 
+/* Walks of a domain's page tables snoop the processor's caches: VT-d §11.4.3, C and SMPWCS */
+static inline bool vtd_pages_snooped(const struct vtd_unit *u)
+{
+	return (u->ecap & (u->tables == VTD_LEGACY ? ECAP_C : ECAP_SMPWCS)) != 0;
+}
+
 /* The number of domain ids, 0 included. Encoding 7 is reserved and taken as 6. */
 static inline uint32_t vtd_domains(const struct vtd_unit *u)
 {
@@ -84,10 +103,18 @@ static inline uint32_t vtd_domains(const struct vtd_unit *u)
 /* DR and DW of an invalidation, as far as the unit supports draining. VT-d §6.5.4 */
 static inline uint64_t vtd_drain(const struct vtd_unit *u)
 {
-	return (u->cap & CAP_DRD ? IOTLB_DESC_DR : 0) | (u->cap & CAP_DWD ? IOTLB_DESC_DW : 0);
+	return u->drain;
 }
 
-/* Reads VER, CAP, ECAP and the state the firmware left; writes nothing. u->io must be set. SL_DEVICE when no
+/* Does the unit have scalable mode, with tables for DMA? VT-d §11.4.3, SMTS, SSTS, FSTS; its invalidations
+ * need the queue. */
+bool vtd_unit_scalable(const struct vtd_unit *u);
+/* Decides which tables a unit that is off will read, and whether it has any: u->tables, u->irq_only.
+ * SL_UNSUPPORTED when it can neither translate nor remap interrupts; u->unusable then says why. */
+enum sl_err vtd_unit_choose(struct vtd_unit *u, enum vtd_want want) MUST_CHECK;
+
+/* Reads VER, CAP, ECAP and the state the firmware left; writes nothing. The tables are chosen as with
+ * VTD_WANT_AUTO. u->io must be set. SL_DEVICE when no
  * unit answers at the address, SL_UNSUPPORTED when it lacks a required feature; u->unusable then names it. */
 enum sl_err vtd_unit_probe(struct vtd_unit *u) MUST_CHECK;
 

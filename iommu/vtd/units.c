@@ -135,6 +135,27 @@ enum sl_err vtd_init(struct iommu *mmu, struct span dmar_table, const struct dma
 	return e ? e : vtd_format_common(mmu);
 }
 
+enum sl_err vtd_choose_tables(struct iommu *mmu, enum vtd_want want)
+{
+	for (unsigned i = 0; i < mmu->unit_count; i++) {
+		struct vtd_unit *u = &mmu->vtd->unit[i];
+		if (u->unusable)
+			continue;
+		if (vtd_unit_choose(u, want) != SL_OK) {
+			leave(u, IOMMU_UNIT_UNUSABLE, u->unusable);
+			log_warn(
+				u->name,
+				"left out: tables=legacy, and the unit has only first-stage tables (CAP.SAGAW is 0); DMA of the functions below it is not translated");
+		} else if (want == VTD_WANT_SCALABLE && u->tables == VTD_LEGACY) {
+			log_warn(
+				u->name,
+				"tables=scalable: the unit has no scalable mode with tables for DMA (ECAP 0x%llx: SMTS, and SSTS or FSTS), so it stays in legacy mode",
+				(ull)u->ecap);
+		}
+	}
+	return vtd_format_common(mmu);
+}
+
 /* ---- left alone on request ---- */
 
 static void skip(struct iommu *mmu, struct vtd_unit *u, const char *why)
@@ -223,16 +244,18 @@ unsigned vtd_small_pages_graphics(struct iommu *mmu, const struct table_function
 static void log_unit(const struct iommu *mmu, const struct vtd_unit *u)
 {
 	const struct vtd_regs_seen *f = &u->found;
-	char tables[32] = "no tables for DMA";
+	static const char *const kind[] = {"", "scalable mode, second stage, ",
+					   "scalable mode, first stage, "};
+	char tables[72] = "no tables for DMA";
 	if (!u->irq_only) {
 		struct iommu_form form = vtd_format_of(u, mmu->levels);
-		fmt_print(tables, sizeof(tables), "%u-level, 4K%s%s pages", form.levels,
+		fmt_print(tables, sizeof(tables), "%s%u-level, 4K%s%s pages", kind[u->tables], form.levels,
 			  form.page_level >= 2 ? " 2M" : "", form.page_level >= 3 ? " 1G" : "");
 	}
 	log_line(u->name, "VT-d %u.%u at 0x%llx, %s, %s invalidation%s; the firmware left %s%s%s%s",
 		 (unsigned)FGET(u->ver, VER_MAX), (unsigned)FGET(u->ver, VER_MIN), (ull)u->base, tables,
 		 u->ecap & ECAP_QI ? "queued" : "register",
-		 u->ecap & ECAP_C ? "" : ", non-coherent walks (tables are flushed)",
+		 u->ecap & ECAP_C && vtd_pages_snooped(u) ? "" : ", non-coherent walks (tables are flushed)",
 		 f->gsts & GCMD_TE ? "translation on" : "it off", f->gsts & GCMD_QIE ? ", queue on" : "",
 		 f->gsts & GCMD_IRE ? ", interrupt remapping on" : "",
 		 f->pmen & PMEN_PRS ? ", protected regions on" : "");

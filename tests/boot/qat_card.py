@@ -24,7 +24,7 @@ class Card:
         name = self.place_of_socket.name + "/qtest"
         listener.bind(name)
         listener.listen()
-        listener.settimeout(30)
+        listener.settimeout(sluice.PATIENCE)
         # Firmware that only halts: the clock runs, the processor does not.
         (folder / "halt").write_bytes((b"\xfa\xf4\xeb\xfd".rjust(0xFFF4, b"\0")).ljust(0x10000, b"\0"))
         self.process = subprocess.Popen(
@@ -45,7 +45,7 @@ class Card:
         self.connection.close()
         self.place_of_socket.cleanup()
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(sluice.PATIENCE)
 
     def command(self, line):
         self.stream.write(line + "\n")
@@ -144,7 +144,7 @@ class Ring:
             self.sent += self.message
         self.card.write32(self.bank + 0x100 + 4 * self.tx, self.sent % self.SIZE)
 
-    def poll(self, seconds=5):
+    def poll(self, seconds=sluice.PATIENCE):
         """The next response, or None."""
         at, end = self.rx_at + self.got % self.SIZE, time.monotonic() + seconds
         while self.card.read(at, 4) == b"\x7f" * 4:
@@ -195,7 +195,7 @@ class Boot:
     def wr(self, off, value):
         self.card.write32(self.reg(off), value)
 
-    def wait(self, off, done, seconds=5):
+    def wait(self, off, done, seconds=sluice.PATIENCE):
         end = time.monotonic() + seconds
         while not done(value := self.rd(off)):
             assert time.monotonic() < end, f"{off:#x} stays at {value:#x}"

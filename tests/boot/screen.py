@@ -1,6 +1,5 @@
 """Reads the text of a picture of the guest's screen: exact cells of the known font (build/font), and no other."""
-import struct
-import zlib
+import re
 
 import sluice
 
@@ -12,63 +11,42 @@ def glyphs():
     return {font[i:i + HIGH]: chr(FIRST + i // HIGH) for i in range(0, len(font), HIGH)}
 
 
-def paeth(a, b, c):
-    p = a + b - c
-    return min((abs(p - a), 0, a), (abs(p - b), 1, b), (abs(p - c), 2, c))[2]
-
-
-def png(path):
-    """Width, height and the rows of a PNG of 8 bits RGB, without interlace (ISO 15948 §9): QEMU's."""
+def ppm(path):
+    """Width, height and the rows of a PPM of 8 bits RGB: QEMU's. (Its PNG takes Python a second to read, and many on a busy host.)"""
     data = path.read_bytes()
-    assert data[:8] == b"\x89PNG\r\n\x1a\n", f"{path} is no PNG"
-    at, packed = 8, b""
-    while at < len(data):
-        size, kind = struct.unpack(">I4s", data[at:at + 8])
-        chunk = data[at + 8:at + 8 + size]
-        at += 12 + size
-        if kind == b"IHDR":
-            width, height, depth, colour, _, _, interlace = struct.unpack(">IIBBBBB", chunk)
-            assert (depth, colour, interlace) == (8, 2, 0)
-        elif kind == b"IDAT":
-            packed += chunk
-    raw, step, rows = zlib.decompress(packed), width * 3, []
-    before = bytearray(step)
-    for y in range(height):
-        start = y * (step + 1)
-        kind, row = raw[start], bytearray(raw[start + 1:start + 1 + step])
-        for x in range(step if kind else 0):
-            a, b, c = row[x - 3] if x >= 3 else 0, before[x], before[x - 3] if x >= 3 else 0
-            row[x] = row[x] + (0, a, b, (a + b) // 2, paeth(a, b, c) if kind == 4 else 0)[kind] & 255
-        rows.append(row)
-        before = row
-    return width, height, rows
+    head = re.match(rb"P6\s(\d+)\s(\d+)\s255\s", data)
+    width, height, pixels = int(head[1]), int(head[2]), data[head.end():]
+    assert len(pixels) == 3 * width * height, f"{path} is not whole"
+    return width, height, [pixels[at:at + 3 * width] for at in range(0, len(pixels), 3 * width)]
+
+
+def character(cell, scale, known):
+    """The character that these rows of pixels are, whichever two colours it has; \ufffd for none."""
+    scans = [[scan[at:at + 3] for at in range(0, len(scan), 3 * scale)] for scan in cell[::scale]]
+    bits = bytes(int("".join("01"[pixel != b"\0\0\0"] for pixel in scan), 2) for scan in scans)
+    if len({pixel for scan in scans for pixel in scan}) > 2:
+        return "\ufffd"
+    return known.get(bits, known.get(bytes(255 - byte for byte in bits), "\ufffd"))
 
 
 def text(path, scale=1):
     """The lines on the picture; a cell that is no character of the font, in two colours, is \ufffd."""
-    width, height, rows = png(path)
-    known, lines = glyphs(), []
+    width, height, rows = ppm(path)
+    known, seen, lines = glyphs(), {}, []
     for top in range(0, height - HIGH * scale + 1, HIGH * scale):
         line = ""
-        for left in range(0, width - WIDE * scale + 1, WIDE * scale):
-            bits, seen = bytearray(), set()
-            for y in range(HIGH):
-                row, byte = rows[top + y * scale], 0
-                for x in range(WIDE):
-                    at = 3 * (left + x * scale)
-                    pixel = bytes(row[at:at + 3])
-                    seen.add(pixel)
-                    byte = byte << 1 | (pixel != b"\0\0\0")
-                bits.append(byte)
-            inverse = bytes(255 - b for b in bits)
-            line += known.get(bytes(bits), known.get(inverse, "\ufffd")) if len(seen) <= 2 else "\ufffd"
+        for left in range(0, 3 * (width - WIDE * scale + 1), 3 * WIDE * scale):
+            cell = tuple(row[left:left + 3 * WIDE * scale] for row in rows[top:top + HIGH * scale])
+            if cell not in seen:
+                seen[cell] = character(cell, scale, known)
+            line += seen[cell]
         lines.append(line.rstrip())
     return lines
 
 
 def shoot(monitor, path):
     """A picture of the guest's screen, as QEMU has it now."""
-    monitor(f"screendump {path} -f png")
+    monitor(f"screendump {path}")
     return path
 
 
@@ -88,7 +66,7 @@ def shoot_afresh(monitor, path):
 def firmware_cells(path, columns=100, rows=31, wide=8, high=19):
     """The cells of firmware's text console, in the middle of the picture (EDK II's mode 2), each as its pixels that are not
     of the ground; equal characters give equal cells, in inverse video too."""
-    width, height, pixels = png(path)
+    width, height, pixels = ppm(path)
     left, top = (width - columns * wide) // 2, (height - rows * high) // 2
     out = []
     for row in range(rows):

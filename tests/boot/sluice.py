@@ -19,12 +19,14 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SERIAL = "sluice-scratch"  # of the NVMe controller that run.sh makes
+PATIENCE = 400  # seconds until what does not come is given up: many times what a slow and busy host needs, as no case is about time
 VERSIONS = ("7.2", "10.0", "11.1")  # those that the tests exercise: tools/setup.sh test unpacks the ones that are not installed
 
 # What cannot be asked of a QEMU is known by its version.
 FEATURES = {
     "interrupt-faults": (lambda version: version >= (8, 2), "fault records of interrupt remapping"),
     "gdb": (lambda version: version >= (8, 0), "GDB stub that leaves a machine running when somebody comes"),
+    "first-stage": (lambda version: version >= (10, 0), "first-stage tables in its VT-d unit"),
     "x2apic": (lambda version: version >= (9, 0), "x2APIC in its emulated processor"),
     "nvme-device-status": (lambda version: version >= (8, 0), "NVMe controller whose error bits in Device Status can be cleared"),
     "nvme-many-queues": (lambda version: version >= (10, 0), "NVMe controller whose VFs may have more than 255 queues"),
@@ -72,9 +74,11 @@ class Qemu:
 
     def fit(self, args):
         """QEMU arguments as a test states them, in this QEMU's words: root-port-no-acs is a root port that does not isolate,
-        by disable-acs=on, or, where that is gone, the one that never had ACS; scalable-mode had an x- before QEMU 11."""
+        by disable-acs=on, or, where that is gone, the one that never had ACS; scalable-mode had an x- before QEMU 11, where
+        fsts was x-flts."""
         words = {"root-port-no-acs": "pcie-root-port,disable-acs=on" if self.property("pcie-root-port", "disable-acs") else "ioh3420",
-                 "scalable-mode": self.property("intel-iommu", "scalable-mode", "x-scalable-mode") or "scalable-mode"}
+                 "scalable-mode": self.property("intel-iommu", "scalable-mode", "x-scalable-mode") or "scalable-mode",
+                 "fsts": self.property("intel-iommu", "fsts", "x-flts") or "fsts"}
         return [re.sub("|".join(words), lambda match: words[match[0]], str(arg)) for arg in args]
 
 
@@ -128,11 +132,12 @@ def make(*targets):
     assert done.returncode == 0, f"make {' '.join(targets)} failed:\n{done.stdout[-3000:]}"
 
 
-def wait_for(log, words, seconds=80):
-    """Until the file log has a match of words; a case that waits in vain fails."""
+def wait_for(log, words, seconds=PATIENCE):
+    """Until the file log, or what log() returns, has a match of words; a case that waits in vain fails."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if log.exists() and re.search(words, log.read_text(errors="replace")):
+        text = log() if callable(log) else log.read_text(errors="replace") if log.exists() else ""
+        if re.search(words, text):
             return
         time.sleep(0.05)
     raise AssertionError(f"{words!r} did not appear in {log} within {seconds} s")
@@ -152,7 +157,7 @@ def beside(job, *args):
     thread = threading.Thread(target=guarded, daemon=True)
     thread.start()
     yield
-    thread.join(20)
+    thread.join(60)  # the run has ended, so a job has nothing to wait for
     assert not thread.is_alive(), f"{job.__name__}() has not ended"
     if wrong:
         raise wrong[0]
@@ -167,7 +172,7 @@ class Monitor:
 
     def __call__(self, *lines):
         with socket.socket(socket.AF_UNIX) as qmp:
-            qmp.settimeout(30)
+            qmp.settimeout(PATIENCE)
             qmp.connect(self.path)
             answers = qmp.makefile()
             answers.readline()
@@ -223,7 +228,7 @@ class Run:
         assert any(re.search(words, line) for line in said), f"no FAIL line says {words}; {self.summary()}"
 
 
-def run_sh(folder, *words, qemu_args=("-accel", "tcg"), deadline=100, env=None):
+def run_sh(folder, *words, qemu_args=("-accel", "tcg"), deadline=PATIENCE, env=None):
     """./run.sh WORDS -- QEMU_ARGS with its files in folder. It gives up by itself shortly before the deadline."""
     command = ["./run.sh", *words, "--", *map(str, qemu_args)]
     variables = {**os.environ, "RUN": os.path.relpath(folder, ROOT), "TIMEOUT": str(deadline - 15), "TERM": "dumb", **(env or {})}
@@ -249,7 +254,7 @@ def run_sh(folder, *words, qemu_args=("-accel", "tcg"), deadline=100, env=None):
 
 def replay(*words):
     """build/replay WORDS: exit status, what it printed, what it complained about. docs/replay.md"""
-    done = subprocess.run([ROOT / "build/replay", *map(str, words)], capture_output=True, text=True, errors="replace", timeout=300)
+    done = subprocess.run([ROOT / "build/replay", *map(str, words)], capture_output=True, text=True, errors="replace", timeout=PATIENCE)
     print("$ build/replay", *words, f"-> {done.returncode}\n{done.stdout}{done.stderr}")
     assert "Sanitizer" not in done.stderr
     return done.returncode, done.stdout, done.stderr
@@ -289,12 +294,12 @@ MORE = "q quit --"
 class Console:
     """./run.sh --shell on a terminal of 80x24; seen is all that came, without carriage returns."""
 
-    def __init__(self, folder, *words, qemu=(), deadline=100, term="vt100", until=PROMPT, env=None):
+    def __init__(self, folder, *words, qemu=(), deadline=2 * PATIENCE, term="vt100", until=PROMPT, env=None):
         command = ["./run.sh", "--shell", *words, "--", "-accel", "tcg", *qemu]
         variables = {**os.environ, "RUN": os.path.relpath(folder, ROOT), "TIMEOUT": str(deadline), "TERM": term, **(env or {})}
         for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
             variables.pop(name, None)
-        self.child = pexpect.spawn(command[0], command[1:], cwd=str(ROOT), env=variables, timeout=100,
+        self.child = pexpect.spawn(command[0], command[1:], cwd=str(ROOT), env=variables, timeout=PATIENCE,
                                    encoding="utf-8", codec_errors="replace", dimensions=(24, 80))
         self.log = folder.parent / "console.log"
         self.child.logfile_read = self.log.open("w")

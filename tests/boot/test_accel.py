@@ -40,7 +40,7 @@ def lines(run, kind):
 @pytest.mark.each_qemu
 @pytest.mark.parametrize("gen", [2, 4])
 def test_verified_and_refused(accel, gen):
-    run = accel("device=qat", f"gen={gen}", "vfs=2", "seconds=1", "json=1", deadline=300)
+    run = accel("device=qat", f"gen={gen}", "vfs=2", "seconds=1", "json=1")
     assert run.status == 0, run.text
     assert run.result["ok"] == "1" and run.result["vfs"] == "2"
     assert run.result["vf_faults"] == run.result["recovered"] == "0"
@@ -107,7 +107,7 @@ def ordered(card="qat-c62x-pf", **properties):
 
 def test_every_fault_is_recovered_from(accel):
     """One VF each has one; the eighth has none. What was ordered is told, and every VF ends with all of its work done."""
-    run = accel("app=accel", "vfs=8", "ops=400", "seconds=1", deadline=120, qemu_args=(
+    run = accel("app=accel", "vfs=8", "ops=400", "seconds=1", qemu_args=(
         "-accel", "tcg", *ordered(fault="+".join(FAULTS), fault_vf=0, fault_after=500, fault_count=2, fault_ms=60000)))
     assert run.status == 0, run.summary()
     for vf, (fault, words) in enumerate(FAULTS.items()):
@@ -124,7 +124,7 @@ def test_every_fault_is_recovered_from(accel):
 
 def test_faults_under_load(accel):
     """The same while the time runs, where nobody compares at once."""
-    run = accel("app=accel", "gen=4", "vfs=4", "ops=50", "seconds=1", deadline=120, qemu_args=(
+    run = accel("app=accel", "gen=4", "vfs=4", "ops=50", "seconds=1", qemu_args=(
         "-accel", "tcg", *ordered("qat-4xxx-pf", fault="stuck+extra+pointer", fault_vf=0, fault_after=700)))
     assert run.status == 0, run.summary()
     timed = run.text[run.text.index("timed: mixed operations"):]
@@ -136,7 +136,7 @@ def test_faults_under_load(accel):
 
 def test_a_vf_that_fails_for_good(accel):
     """It is given up, with bus mastering off; the other is verified to the end; and the run says that it is not all right."""
-    run = accel("app=accel", "vfs=2", "ops=300", "seconds=1", deadline=120, qemu_args=(
+    run = accel("app=accel", "vfs=2", "ops=300", "seconds=1", qemu_args=(
         "-accel", "tcg", *ordered(fault="status", fault_vf=1, fault_after=300, fault_count=1000000)))
     run.assert_not_ok("VF 1 .* is abandoned after 9 faults", stage="accel")
     assert run.number("vf_faults") == 9 and run.number("recovered") < 9
@@ -149,7 +149,7 @@ def test_a_vf_that_fails_for_good(accel):
                          ids=["accel", "demo-gen4"])
 def test_vf_0_is_given_up(accel, words, card):
     """A wrong result on the first VF: it is given up, and no sum says that its results were right."""
-    run = accel(*words, "vfs=3", "ops=50", "seconds=1", deadline=120, qemu_args=(
+    run = accel(*words, "vfs=3", "ops=50", "seconds=1", qemu_args=(
         "-accel", "tcg", *ordered(card, fault="flip", fault_vf=0, fault_count=1000000)))
     run.assert_not_ok("VF 0 .* is abandoned after 1 faults: .*data is not what was expected", stage="accel")
     assert run.result["err"] == "VERIFY"
@@ -159,7 +159,7 @@ def test_vf_0_is_given_up(accel, words, card):
 
 
 def test_every_vf_is_given_up(accel):
-    run = accel("device=qat", "vfs=2", "ops=50", "seconds=1", "json=1", deadline=120, qemu_args=(
+    run = accel("device=qat", "vfs=2", "ops=50", "seconds=1", "json=1", qemu_args=(
         "-accel", "tcg", *ordered(fault="status", fault_count=1000000)))
     run.assert_not_ok("VF 0 .* is abandoned after 9 faults", stage="accel")
     assert "accel: every VF was abandoned, so no result counts" in run.text
@@ -170,7 +170,7 @@ def test_instructions_of_an_operation(emulator):
     """AES-GCM of 4 KiB at depth 32: at most 200 from request to result, a doorbell for 8, no register read."""
     sluice.make("build/insncount.so")
     done = subprocess.run(["tools/bench-insn", "--qat"], cwd=sluice.ROOT, env={**os.environ, **emulator.env}, capture_output=True,
-                          text=True, timeout=100)
+                          text=True, timeout=sluice.PATIENCE)
     print(done.stdout, done.stderr)
     assert done.returncode == 0
     row = r"^(op=\S+ depth=\d+ batch=\d+) insn_per_op=([\d.]+) mmio_per_op=([\d.]+) doorbells_per_op=([\d.]+) "
@@ -232,7 +232,7 @@ def test_qemu_that_is_too_old(folder):
     old = folder / "qemu-system-x86_64"
     old.write_text("#!/bin/sh\necho 'QEMU emulator version 7.2.22 (Debian)'\n")
     old.chmod(0o755)
-    run = sluice.run_sh(folder / "run", "device=qat", "ops=20", "seconds=1", deadline=200,
+    run = sluice.run_sh(folder / "run", "device=qat", "ops=20", "seconds=1",
                         env={"QEMU": "", "PATH": f"{folder}:{os.environ['PATH']}"})
     assert "the QAT model wants QEMU 10.0, and qemu-system-x86_64 is 7" in run.text
     assert run.status == 0, run.summary()

@@ -85,7 +85,7 @@ def test_same_machine():
 
 
 def test_wrong_arguments():
-    done = subprocess.run(["tools/compare-linux", "--fast"], cwd=sluice.ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["tools/compare-linux", "--fast"], cwd=sluice.ROOT, capture_output=True, text=True, timeout=sluice.PATIENCE)
     assert done.returncode == 2 and "--quick" in done.stderr
 
 
@@ -210,16 +210,16 @@ def test_ended_from_outside(folder):
         shutil.copy(sluice.ROOT / "tools" / name, tree / "tools")
     # A guest that is made already, and a machine that never ends.
     (tree / "tools/linux_guest.py").write_text("class Failure(Exception): pass\ndef make(folder): return folder, folder\n")
-    for name, text in (("tools/setup.sh", "exit 0"), ("run.sh", "echo $$ >pid; exec sleep 100"), ("qemu", "echo sriov_max_vfs")):
+    for name, text in (("tools/setup.sh", "exit 0"), ("run.sh", "echo $$ >pid; exec sleep 1000"), ("qemu", "echo sriov_max_vfs")):
         (tree / name).write_text(f"#!/bin/sh\n{text}\n")
         (tree / name).chmod(0o755)
     child = subprocess.Popen(["tools/compare-linux"], cwd=tree, env={**os.environ, "QEMU": str(tree / "qemu")})
-    for _ in range(300):
+    for _ in range(10 * sluice.PATIENCE):
         if (tree / "pid").exists() and (tree / "pid").read_text():
             break
         time.sleep(0.1)
     pid = int((tree / "pid").read_text())
     child.terminate()
-    assert child.wait(30) == 143
+    assert child.wait(sluice.PATIENCE) == 143
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

@@ -24,7 +24,7 @@ class Gdb:
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(80)
+        self.socket.settimeout(sluice.PATIENCE)
         self.socket.connect(path)
         self.pending = b""
 
@@ -46,6 +46,22 @@ class Gdb:
 def symbol(name):
     said = subprocess.run(["llvm-nm", str(sluice.ROOT / "build/kernel.elf")], capture_output=True, text=True, check=True).stdout
     return int(re.search(rf"^(\w+) [Tt] {name}$", said, re.M)[1], 16)
+
+
+def stopped_at(path, name, times=1):
+    """A machine that waits for its debugger (-S, -gdb), when it comes to that function of the kernel for the so manieth time."""
+    end = time.monotonic() + sluice.PATIENCE
+    while not os.path.exists(path):
+        assert time.monotonic() < end, f"QEMU makes no {path}"
+        time.sleep(0.1)
+    gdb = Gdb(path)
+    place = f"{symbol(name):x},1"
+    assert gdb.ask(f"Z0,{place}") == "OK"
+    for number in range(times):
+        assert number == 0 or gdb.ask("s").startswith("T05")  # off that instruction
+        assert gdb.ask("c").startswith("T05")
+    assert gdb.ask(f"z0,{place}") == "OK"
+    return gdb
 
 
 def table(run):
@@ -89,7 +105,7 @@ def test_queues(boot):
 
 
 def test_more_cores_than_used(boot):
-    run = boot("vfs=1", qemu=["-smp", 66], deadline=240)
+    run = boot("vfs=1", qemu=["-smp", 66])
     run.assert_ok(vfs=1)
     assert run.number("cores") == 64
     assert "WARN cores: 2 more are not started: Sluice uses at most 64" in run.text
@@ -174,7 +190,7 @@ def test_stuck(boot, folder):
         assert gdb.ask(f"P10={symbol('cpu_halt').to_bytes(8, 'little').hex()}") == "OK"  # rip
         assert gdb.ask("D") == "OK"
 
-    run = during(boot, hold, "vfs=2", "seconds=12", qemu=["-smp", 2, "-gdb", f"unix:{path},server=on,wait=off"], deadline=150)
+    run = during(boot, hold, "vfs=2", "seconds=30", qemu=["-smp", 2, "-gdb", f"unix:{path},server=on,wait=off"])
     run.assert_not_ok("core 1 is not back from its work", stage="timed")
     assert "WARN cores: core 1 has made no progress for 5 s; where each core is:" in run.text
     assert re.search(r"^core 1 \(APIC id 1\), at work:\n  at cpu_halt\+0x", run.text, re.M)
@@ -198,7 +214,7 @@ def test_frozen(boot, folder):
         gdb.answer()
         assert gdb.ask("D") == "OK"
 
-    run = during(boot, freeze, "vfs=2", "seconds=15", qemu=["-smp", 2, "-gdb", f"unix:{path},server=on,wait=off"], deadline=150)
+    run = during(boot, freeze, "vfs=2", "seconds=30", qemu=["-smp", 2, "-gdb", f"unix:{path},server=on,wait=off"])
     run.assert_ok(vfs=2)
     assert "core 1 (APIC id 1), at work: does not answer a non-maskable interrupt" in run.text
     assert "cores: core 1 goes on" in run.text
@@ -213,15 +229,7 @@ def test_late(boot, folder):
     rips = []
 
     def hold():
-        end = time.monotonic() + 80  # the machine stands still (-S) until the debugger lets it go
-        while not os.path.exists(path):
-            assert time.monotonic() < end, f"QEMU makes no {path}"
-            time.sleep(0.1)
-        gdb = Gdb(path)
-        start = f"{symbol('stage_cores'):x},1"
-        assert gdb.ask(f"Z0,{start}") == "OK"
-        assert gdb.ask("c").startswith("T05")
-        assert gdb.ask(f"z0,{start}") == "OK"
+        gdb = stopped_at(path, "stage_cores")
         gdb.send("vCont;c:1")
         sluice.wait_for(log, "did not start")
         gdb.socket.sendall(b"\x03")
@@ -255,7 +263,7 @@ def test_stacks(boot, words):
 
 def test_stacks_in_the_console(console):
     """mem has the marks of every stack, after a proof and an audit."""
-    c = console("vfs=2", "term=dumb", qemu=["-smp", 3], deadline=300)
+    c = console("vfs=2", "term=dumb", qemu=["-smp", 3])
     assert "forbidden accesses were refused" in c("isolate")
     assert re.search(r"^ proof +PASS", c("audit"), re.M)
     shown = c("mem")

@@ -20,16 +20,16 @@ def monitor(folder):
 
 @pytest.fixture
 def timed(boot, monitor, folder):
-    """timed(line, ...): a demo with two VFs on two cores; these lines go to the monitor while the VFs work."""
+    """timed(line, ...): a demo with two VFs on two cores; these lines go to the monitor while the VFs work for seconds."""
 
-    def timed(*lines):
+    def timed(*lines, seconds=10):
         def inject():
             sluice.wait_for(folder / "run/serial.log", "timed: random")
             time.sleep(1)
             monitor(*lines)
 
         with sluice.beside(inject):
-            run = boot("vfs=2", "seconds=4", qemu=["-smp", 2, *monitor.qemu])
+            run = boot("vfs=2", f"seconds={seconds}", qemu=["-smp", 2, *monitor.qemu])
         assert run.results == 1 and "BUG" not in run.text, run.summary()
         return run
 
@@ -100,7 +100,7 @@ def test_corrected(timed, line, key, words):
 ], ids=["context-corrupt", "no-way-back"])
 def test_fatal_machine_check(timed, line, mcg, bank):
     """The run ends at once, with what the banks say, where the core was, and where every other core was."""
-    run = timed(line)
+    run = timed(line, seconds=120)
     run.assert_not_ok(r"machine check on core 1 \(APIC id 1\): the processor cannot go on", stage="hardware")
     assert run.result["err"] == "MCE" and run.lines[-1].startswith("RESULT ")
     assert f"  MCG_STATUS {mcg}\n  core 1 bank 5: {bank}\n" in run.text

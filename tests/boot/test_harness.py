@@ -89,7 +89,7 @@ def tree(tmp_path):
             (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{apt}\n")
             (tmp_path / "bin" / name).chmod(0o755)
         env = {**os.environ, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
-        done = subprocess.run([tmp_path / "tools/unpack-qemu", *words], env=env, capture_output=True, text=True, timeout=60)
+        done = subprocess.run([tmp_path / "tools/unpack-qemu", *words], env=env, capture_output=True, text=True, timeout=sluice.PATIENCE)
         return done.returncode, done.stdout + done.stderr
 
     unpack.path = tmp_path

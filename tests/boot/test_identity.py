@@ -33,7 +33,7 @@ def test_identity(boot):
     run, objects, _ = audit(boot, qemu=[*SMBIOS, *NIC, *DRIVEN])
     build, built = build_id()
     machine = of(objects, "machine")[0]
-    assert machine.pop("time").startswith("2020-01-01T00:00:")
+    assert machine.pop("time").startswith("2020-01-01T00:")
     assert machine == {
         "t": "machine", "build": build, "built": built, "maker": "Maker Inc.", "product": "Product '9'", "version": "V1",
         "serial": "SERIAL-1", "board_maker": "BoardMaker", "board": "B550", "board_version": "r2", "board_serial": "SERIAL-2",
@@ -45,7 +45,7 @@ def test_identity(boot):
     assert [(item["bdf"], item["serial"], item["model"]) for item in nvme] == [("0000:01:00.0", "sluice-scratch", "QEMU NVMe Ctrl")]
     log = (run.folder / "serial.log").read_text(errors="replace")
     assert {"SERIAL-1", "SERIAL-2", "SERIAL-3", "sluice-scratch", "12ca5e"} <= set(re.findall(SERIALS, log)), "what privacy=1 has to hide"
-    assert re.search(r"firmware's clock when Sluice was started: 2020-01-01T00:00:\d\d, time zone not told", run.text)
+    assert re.search(r"firmware's clock when Sluice was started: 2020-01-01T00:\d\d:\d\d, time zone not told", run.text)
 
 
 def test_privacy(boot):

@@ -24,7 +24,7 @@ def count(folder, plugin, qemu, more=""):
     done = subprocess.run(
         [qemu, "-nodefaults", "-no-user-config", "-display", "none", "-machine", "q35", "-cpu", "max", "-accel", "tcg",
          "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-bios", rom, "-plugin", f"{plugin},out={out},from=0{more}"],
-        timeout=60, capture_output=True, text=True)
+        timeout=sluice.PATIENCE, capture_output=True, text=True)
     assert done.returncode == 65, done.stderr
     lines = [line.split() for line in out.read_text().splitlines()]
     return [(words[0], {k: int(v) for k, v in (w.split("=") for w in words[1:])}) for words in lines]
@@ -59,7 +59,7 @@ def rows(text):
 def test_no_more_instructions_than_recorded(plugin):
     """One in a hundred more at most. It was recorded with nothing else running, so that each doorbell is followed by a wait;
     on a busy machine some results are there at once, which takes fewer."""
-    done = subprocess.run(["tools/bench-insn"], cwd=sluice.ROOT, capture_output=True, text=True, timeout=200)
+    done = subprocess.run(["tools/bench-insn"], cwd=sluice.ROOT, capture_output=True, text=True, timeout=sluice.PATIENCE)
     print(done.stdout, done.stderr)
     assert done.returncode == 0
     recorded, now = rows((sluice.ROOT / "tests/insn.txt").read_text()), rows(done.stdout)

@@ -118,7 +118,7 @@ def test_result_is_remembered(folder, emulator, secure):
     table = None if secure else dmar(unit(ISA, SATA, SMBUS, IOAPIC, STICK), rmrr(HOLE, HOLE + 0xFFF, STICK))
     machine = Machine(folder, emulator, "app=audit\njson=1\nkeep=1\nend=reboot\n", secure, table)
     with machine.on("first", "-no-reboot") as (log, _):
-        machine.running.wait(80)
+        machine.running.wait(sluice.PATIENCE)
     result = re.search("^RESULT .*prev=none .*$", starts(log)[0], re.M)[0]
     with machine.on("cold") as (log, _):  # memory is another
         sluice.wait_for(log, r"(?sm)^RESULT [^\n]*prev=ok .*^RESULT [^\n]*prev=ok ")
@@ -135,7 +135,7 @@ def test_result_is_remembered(folder, emulator, secure):
     assert content.count(b"v=1 id=") >= 3
     machine.vars.write_bytes(re.sub(rb"v=1 id=\w+ log=\w+", lambda match: b"\xff" * len(match[0]), content))
     with machine.on("hostile") as (log, _):
-        sluice.wait_for(log, r"(?m)^RESULT .*prev=")
+        sluice.wait_for(log, r"(?m)^RESULT .*prev=\w+ ")
     assert "prev=none" in starts(log)[0]
 
 

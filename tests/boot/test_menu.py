@@ -1,6 +1,7 @@
 """The menu before the firmware is left, by a serial terminal and by a keyboard; the image of a stick as it is made."""
 import re
 import subprocess
+import time
 
 import screen
 import sluice
@@ -35,17 +36,23 @@ def test_keyboard(boot, folder):
     """Keys of a USB keyboard, at a screen: the second entry is chosen, and the picture has what the serial line has."""
     monitor, log, pictures = sluice.Monitor(folder), folder / "run/serial.log", []
 
+    def picture(rows):  # the firmware draws one console after the other
+        end = time.monotonic() + sluice.PATIENCE / 4
+        while not screen.shows(screen.shoot_afresh(monitor, folder / "menu.ppm"), rows) and time.monotonic() < end:
+            time.sleep(0.3)
+        return folder / "menu.ppm"
+
     def press():  # run.sh writes whole lines to its log, so not "starts in"
         sluice.wait_for(log, "7  edit options")
         monitor("sendkey down")
         sluice.wait_for(log, "> 2  audit[^>]*7  edit options")
         rows = re.findall(r"^[> ] \d  .*$", log.read_text(), re.M)[-7:]
-        pictures.append((rows, screen.shows(screen.shoot(monitor, folder / "menu.png"), rows)))
-        pictures.append((rows, screen.shows(folder / "menu.png", [rows[0].replace("  1", "  2"), *rows[1:]])))
+        pictures.append((rows, screen.shows(picture(rows), rows)))
+        pictures.append((rows, screen.shows(folder / "menu.ppm", [rows[0].replace("  1", "  2"), *rows[1:]])))
         monitor("sendkey ret")
 
     with sluice.beside(press):
-        run = boot("menu=60", "app=bench", "--bare", "--usb", qemu=[*sluice.iommu(), *monitor.qemu, "-device", "usb-kbd", "-vga", "std"])
+        run = boot("menu=60", "app=bench", "--bare", "--usb", qemu=[*sluice.iommu(), *monitor.qemu, "-device", "usb-kbd", "-device", "VGA,id=screen"])
     assert [seen for _, seen in pictures] == [True, False], pictures
     assert "boot: options from sluice.cfg, menu: app=audit" in run.text
     assert run.result["app"] == "audit" and run.result["ok"] == "1", run.summary()

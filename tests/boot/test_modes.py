@@ -106,7 +106,7 @@ def test_scratch_that_is_in_use(boot, images):
     run = boot(*words, "app=audit", "overwrite=1", qemu=qemu)
     assert run.status == 0, run.summary()
     assert "it has a GPT with 1 partitions or more, which is overwritten (overwrite=1)" in run.text
-    assert re.search(r"WARN medium: 0000:01:00\.1 answers slowly: the last 32 requests took 0\.\d s; ", run.text)
+    assert re.search(r"WARN medium: 0000:01:00\.1 answers slowly: the last 32 requests took \d+\.\d s; ", run.text)
     assert re.search(r"medium: \d+ of 1024 chunks of 4 KiB written on each VF after \d+ s, about \d+ s left", run.text)
     assert "has made no progress" not in run.text
 

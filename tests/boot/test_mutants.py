@@ -81,7 +81,7 @@ def sh(folder, command):
 
 def mutants(tree, *words):
     done = subprocess.run(["tools/mutants", *words, "build"], cwd=tree, env={**os.environ, "HFLAGS": FLAGS},
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=sluice.PATIENCE)
     print(done.stdout)
     return done.returncode, done.stdout
 

@@ -29,7 +29,7 @@ class Net:
     def config(self, text):
         (self.server / "sluice.cfg").write_text(text)
 
-    def boot(self, *qemu, variables=None, deadline=90):
+    def boot(self, *qemu, variables=None, deadline=sluice.PATIENCE):
         """Until QEMU ends; what it said."""
         code, start = self.firmware
         shutil.copy(variables or start, self.folder / "vars.fd")
@@ -95,8 +95,14 @@ def test_pxe(net):
 
 def test_pxe_without_options(net):
     """Nothing says what to do: the audit, which only looks. There is no end=, so it halts."""
-    with sluice.beside(sluice.wait_for, net.folder / "serial.log", "System halted"):
-        run = net.boot(*net.card("BOOTX64.EFI"), deadline=25)
+    monitor = sluice.Monitor(net.folder)
+
+    def end():
+        sluice.wait_for(net.folder / "serial.log", "System halted")
+        monitor("quit")
+
+    with sluice.beside(end):
+        run = net.boot(*net.card("BOOTX64.EFI"), *monitor.qemu)
     assert {key: run.result[key] for key in LAST} == LAST, run.summary()
     assert "boot: options from built-in defaults: app=audit" in run.text and "FAIL" not in run.text
 

@@ -9,7 +9,7 @@ import wire
 
 CONFIG = """
 module(load="imudp")
-input(type="imudp" address="{address}" port="514")
+input(type="imudp" address="{address}" port="514" rcvbufSize="8m")
 template(name="all" type="string" string="%pri% %hostname% %app-name% %structured-data%%msg%\\n")
 *.* action(type="omfile" file="{folder}/received" template="all" asyncWriting="off" flushOnTXEnd="on")
 $MaxMessageSize 8k
@@ -33,9 +33,10 @@ def test_rsyslog(folder, emulator, card, address):
     with wire.linux(folder / "run", "10.0.0.200/24", "fd00::200/64") as linux:
         with subprocess.Popen([*linux.enter, "rsyslogd", "-n", "-f", folder / "rsyslog.conf", "-i", folder / "pid"]) as receiver:
             try:
+                sluice.wait_for(lambda: linux("cat", "/proc/net/udp", "/proc/net/udp6")[1], ":0202 ")  # port 514: it listens
                 run = sluice.run_sh(folder / "run", *words, f"log=udp:{f'[{address}]:514' if ':' in address else address}", qemu_args=["-accel", "tcg", *qemu],
                                     env=emulator.env)
-                sluice.wait_for(folder / "received", "netlog: .* lines were sent before this one", 10)
+                sluice.wait_for(folder / "received", "netlog: .* lines were sent before this one")
             finally:
                 receiver.terminate()
     assert run.status == 0 and run.result["faults"] == "0", run.summary()

@@ -300,7 +300,7 @@ def test_mailbox(card):
     def ask(kind, data):
         c.write32(vf.pmisc + 0x200, (data << 6 | kind << 2 | 3) << 16 | 0x6AC2)
         assert not c.read32(vf.pmisc + 0x200) >> 16 & 1, "taken"
-        end = time.monotonic() + 5
+        end = time.monotonic() + sluice.PATIENCE
         while not c.read32(vf.pmisc + 0x204) & 2:
             assert time.monotonic() < end, "no answer"
         reply = c.read32(vf.pmisc + 0x200)
@@ -569,7 +569,7 @@ def test_gen4_banks_and_messages(card):
 
     def ask(kind, data):
         c.write32(to_pf, data << 8 | kind << 2 | 3)
-        end = time.monotonic() + 5
+        end = time.monotonic() + sluice.PATIENCE
         while c.read32(to_pf) & 1:
             assert time.monotonic() < end, "not taken"
         reply = c.read32(to_vf)  # there is a driver that does not wait any longer
@@ -608,8 +608,8 @@ def test_gen4_banks_and_messages(card):
         c.config(vf.devfn, off, value)
     c.config(vf.devfn, 0x52, 1, size=2)
 
-    def interrupted():
-        end = time.monotonic() + 0.3
+    def interrupted(seconds=sluice.PATIENCE):
+        end = time.monotonic() + seconds
         while c.read32(at) != 0x4D and time.monotonic() < end:
             pass
         came = c.read32(at) == 0x4D
@@ -620,7 +620,7 @@ def test_gen4_banks_and_messages(card):
     c.write32(vf.etr + 0x2000 + 0x17C, 2)
     c.write32(vf.etr + 0x2000 + 0x180, 0x800001FF)
     ring.send(req)
-    assert not interrupted(), "masked"
+    assert not interrupted(0.3), "masked"
     assert c.read32(vf.pmisc) == 2, "bank 1"
     c.write32(vf.pmisc + 4, 0xD)
     assert interrupted()
@@ -688,7 +688,7 @@ def test_ring_map_is_checked(emulator):
     for device in ("qat-4xxx-pf,ring-map=1", "qat-4xxx-pf,ring-map=0x8000", "qat-c62x-pf,ring-map=0x4d3"):
         run = subprocess.run([emulator.path, "-machine", "q35", "-accel", "tcg", "-nodefaults", "-display", "none",
                               "-plugin", str(sluice.ROOT / "build/qat-model.so"), "-device", "pcie-root-port,id=rp0",
-                              "-device", device + ",bus=rp0"], capture_output=True, text=True, timeout=30)
+                              "-device", device + ",bus=rp0"], capture_output=True, text=True, timeout=sluice.PATIENCE)
         assert run.returncode and "ring-map" in run.stderr
 
 
@@ -894,7 +894,7 @@ def load_into_fake(folder, version, shift=0, region=0x110, without=()):
     subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-fno-builtin", "-rdynamic", "-o", program,
                     "-DSTUBS=" + " ".join(f"STUB({name})" for name in sorted(stubs)),
                     *["-DNO_VERSION"] * ("qmp_query_version" in without), sluice.ROOT / "tests/boot/fake_qemu.c", "-ldl"], check=True)
-    done = subprocess.run([program, model, version, str(shift), str(region)], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([program, model, version, str(shift), str(region)], capture_output=True, text=True, timeout=sluice.PATIENCE)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip(), done.stderr
 
@@ -925,5 +925,5 @@ def test_another_qemu_is_refused():
     if not old:
         pytest.skip("QEMU 7.2 is not below build/: tools/setup.sh test says why")
     run = subprocess.run([old.path, "-machine", "q35", "-accel", "tcg", "-nodefaults", "-display", "none", "-plugin",
-                          str(sluice.ROOT / "build/qat-model.so")], capture_output=True, text=True, timeout=30)
+                          str(sluice.ROOT / "build/qat-model.so")], capture_output=True, text=True, timeout=sluice.PATIENCE)
     assert run.returncode and run.stderr.startswith("qat-model: this is QEMU 7.2."), run.stderr

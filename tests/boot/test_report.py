@@ -920,7 +920,7 @@ def chromium(folder, proxy, *words):
     ]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
-        text, _ = child.communicate(timeout=120)
+        text, _ = child.communicate(timeout=sluice.PATIENCE)
     except subprocess.TimeoutExpired:
         os.killpg(child.pid, signal.SIGKILL)
         child.communicate()

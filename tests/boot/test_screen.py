@@ -11,6 +11,7 @@ NO_SERIAL = ["-global", "isa-serial.iobase=0x100"]  # run.sh's own serial line i
 
 VGA = ["-device", "VGA,id=screen"]
 
+FEW = 4  # keys: a PS/2 keyboard keeps 16 bytes, three for a key
 KEYS = {"\b": "backspace", " ": "spc", "\r": "ret", ".": "dot", "-": "minus"}
 
 
@@ -19,29 +20,40 @@ class Viewer:
 
     def __init__(self, folder, scale=1):
         self.monitor = sluice.Monitor(folder)
-        self.picture, self.scale = folder / "screen.png", scale
+        self.picture, self.scale = folder / "screen.ppm", scale
         self.qemu = [*NO_SERIAL, *self.monitor.qemu]
 
-    def look(self):
-        lines = screen.text(screen.shoot(self.monitor, self.picture), self.scale)
-        if any("\ufffd" in line for line in lines):
+    def look(self, afresh=False):
+        lines = [] if afresh else screen.text(screen.shoot(self.monitor, self.picture), self.scale)
+        if afresh or any("\ufffd" in line for line in lines):
             lines = screen.text(screen.shoot_afresh(self.monitor, self.picture), self.scale)
         return lines
 
-    def until(self, words, seconds=100):
-        end, lines = time.monotonic() + seconds, []
+    def until(self, words, seconds=sluice.PATIENCE):
+        """The lines of a picture that QEMU has drawn afresh, when one of them has a match of words."""
+        def shown():
+            return any(re.search(words, line) for line in lines)
+
+        end, lines, before = time.monotonic() + seconds, [], None
         while time.monotonic() < end:
             try:
                 lines = self.look()
+                if shown() or lines == before:  # where nothing moves, a line may be there and not drawn
+                    lines = self.look(afresh=True)
+                    if shown():
+                        return lines
+                before = lines
             except (FileNotFoundError, ConnectionRefusedError):  # QEMU has not started yet
                 pass
-            if any(re.search(words, line) for line in lines):
-                return lines
             time.sleep(0.3)
         raise AssertionError(f"{words!r} did not appear on the screen within {seconds} s; it showed:\n" + "\n".join(lines))
 
     def type(self, text):
-        self.monitor(*(f"sendkey {KEYS.get(key, key)}" for key in text))
+        """A few keys at a time, as a keyboard does not keep many for a guest that is slow; each few are waited for at the prompt."""
+        for at in range(0, len(text), FEW):
+            self.monitor(*(f"sendkey {KEYS.get(key, key)}" for key in text[at:at + FEW]))
+            if at + FEW < len(text):
+                self.until(re.escape(text[:at + FEW]) + "$")
 
     def quit(self):
         """The end of the run, whatever it was doing."""
@@ -63,8 +75,8 @@ def seen(boot, viewer, job, *words, qemu=(), **more):
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    run = boot(*words, qemu=[*viewer.qemu, *qemu], deadline=150, **more)
-    thread.join(20)
+    run = boot(*words, qemu=[*viewer.qemu, *qemu], **more)
+    thread.join(60)
     assert found, "see above"
     assert not run.result, "the serial line is not where it should be for this case"
     return found[0]

@@ -15,7 +15,8 @@ NOT_PROBED = "isa-serial.iobase=0x100"  # where run.sh's own serial line is when
 
 
 class Reader(threading.Thread):
-    """Reads what a guest writes to a pipe of 4 KiB, and stops for pause seconds whenever it has seen one of the words."""
+    """Reads what a guest writes to a pipe of 4 KiB, and stops whenever it has seen one of the words: for so many seconds, or until
+    the event that stands beside it."""
 
     def __init__(self, folder, pauses):
         super().__init__(daemon=True)
@@ -37,12 +38,13 @@ class Reader(threading.Thread):
             except BlockingIOError:
                 time.sleep(0.02)
             if self.pauses and self.pauses[0][0] in self.text:
-                time.sleep(self.pauses.pop(0)[1])
+                until = self.pauses.pop(0)[1]
+                until.wait(sluice.PATIENCE) if isinstance(until, threading.Event) else time.sleep(until)
                 self.paused += 1
 
     def end(self):
         self.done.set()
-        self.join(timeout=30)
+        self.join(timeout=60)
         assert not self.is_alive()
         self.run_rest()
         os.close(self.out)
@@ -68,7 +70,7 @@ def test_reader_pauses_twice(boot, folder):
     """The reader of COM2 pauses for 12 s, twice; the demo continues, and all of it arrives, RESULT too."""
     reader = Reader(folder, [("groups", 12), ("timed", 12)])
     reader.start()
-    run = boot("vfs=2", qemu=["-chardev", f"pipe,id=line,path={reader.path}", "-serial", "chardev:line"], deadline=200)
+    run = boot("vfs=2", qemu=["-chardev", f"pipe,id=line,path={reader.path}", "-serial", "chardev:line"])
     reader.end()
     run.assert_ok(vfs=2)
     assert reader.paused == 2
@@ -137,14 +139,17 @@ def test_loader_says_where(boot, folder):
 def test_what_is_lost_is_counted(console, folder):
     """A reader that pauses while more is printed than waits for it, and once more right before the end: the gap is named with its bytes,
     and so it is in RESULT, which arrives."""
-    reader = Reader(folder, [("lspci -xxxx", 12), ("are lost here", 12)])
+    printed_all = threading.Event()
+    reader = Reader(folder, [("lspci -xxxx", printed_all), ("are lost here", 12)])
     reader.start()
     c = console("vfs=1", "term=dumb", qemu=["-chardev", f"pipe,id=line,path={reader.path}", "-serial", "chardev:line"])
     printed = 0
     while printed < 3 * 65536:
         printed += len(c("lspci -xxxx"))
+    printed_all.set()
+    sluice.wait_for(lambda: reader.text, "are lost here")
     c.keys("poweroff\r")
-    c.child.expect(r"RESULT v=1 app=shell ok=1 .*serial_lost=(\d+)", timeout=60)
+    c.child.expect(r"RESULT v=1 app=shell ok=1 .*serial_lost=(\d+)")
     lost = int(c.child.match[1])
     reader.end()
     gaps = re.findall(r"^serial: (\d+) bytes of output are lost here, because this line was not read$", reader.text, re.M)

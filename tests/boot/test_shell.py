@@ -12,7 +12,7 @@ EDU = ["-device", "edu,dma_mask=0xffffffffffffffff"]
 def test_person(console):
     """All that one does on a first evening, on a terminal of 80x24: help, editing, history, completion, paging, a look
     around, VFs, the proof, a benchmark that is stopped, load, and the end."""
-    c = console("vfs=4", deadline=300)
+    c = console("vfs=4")
     help_text = c("help")
     for name in ("lspci", "groups", "sriov", "vf", "iommu", "dmar", "walk", "faults", "isolate", "audit", "bench", "load", "log",
                  "acpi", "cpus", "mem", "options", "time", "reboot", "poweroff", "nvme", "clear", "size"):
@@ -97,12 +97,15 @@ def test_person(console):
     assert "sriov 01:00.0 off" in c("isolate") and "VFs are enabled" in c("bench")
     assert "VFs off" in c("sriov 01:00.0 off")
 
-    c.keys("isolate\r")
-    c.expect("refused ")
-    c.keys("\x03")
-    c.expect("isolate: stopped by Ctrl-C")
-    c.expect(sluice.PROMPT)
-    assert "forbidden accesses were refused; " not in c.log.read_text()
+    for _ in range(20):  # it may be through before the key comes
+        c.keys("isolate\r")
+        c.expect("refused ")
+        c.keys("\x03")
+        stopped = c.expect(["forbidden accesses were refused; ", "isolate: stopped by Ctrl-C"])
+        c.expect(sluice.PROMPT)
+        if stopped:
+            break
+    assert stopped and "forbidden accesses were refused; " not in c.child.before
     assert "0 of 8 VFs on" in c("sriov") and "domain" not in c("iommu").replace("in no domain", "")
     free = free_pages(c)
     whole = c("isolate")
@@ -302,11 +305,11 @@ def test_lspci(console, folder, extra):
 
 def test_key_ends_the_timed_phase(console):
     """What a terminal sends by itself does not; q does, and the run goes on with what was measured."""
-    c = console("app=demo", "vfs=2", "seconds=600", deadline=300, until="timed: random")
+    c = console("app=demo", "vfs=2", "seconds=600", until="timed: random")
     c.keys("\x1b[24;80R")  # an answer to the firmware's question where the cursor is
-    c.expect("timed: 10 of 600 s; q, Esc or Ctrl-C ends this phase")
+    c.child.expect(r"timed: \d+ of 600 s; q, Esc or Ctrl-C ends this phase")
     c.keys("q")
-    c.expect("timed: a key ended this phase after 1")
+    c.expect("timed: a key ended this phase after ")
     c.expect("verdict: every result was correct; all 8 forbidden accesses were refused")
     c.expect("stopped=1")
     c.expect(pexpect.EOF)

@@ -21,7 +21,7 @@ def sh(*command, **env):
         variables.pop(name, None)
     done = subprocess.run(
         list(map(str, command)), cwd=sluice.ROOT, env=variables, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=300,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=sluice.PATIENCE,
     )
     print(done.stdout)
     return done.returncode, done.stdout

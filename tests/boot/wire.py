@@ -44,14 +44,14 @@ class Linux:
     def __init__(self, pid):
         self.enter = ["nsenter", "-t", str(pid), "-n", *([] if ROOT else ["-U", "--preserve-credentials"])]
 
-    def __call__(self, *words, timeout=60):
+    def __call__(self, *words, timeout=300):
         """Exit status and output."""
         done = subprocess.run([*self.enter, *map(str, words)], capture_output=True, text=True, timeout=timeout)
         shown = [str(word).strip().partition("\n")[0] for word in words]
         print("$", *shown, f"-> {done.returncode}\n{done.stdout}{done.stderr}")
         return done.returncode, done.stdout
 
-    def python(self, script, *words, timeout=60):
+    def python(self, script, *words, timeout=300):
         return self(sys.executable, "-c", script, *words, timeout=timeout)
 
 

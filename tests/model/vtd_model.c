@@ -1,5 +1,6 @@
 #include "iommu/vtd/backend.h"
 #include "tests/model/vtd_model.h"
+#include "tests/model/vtd_scalable_model.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,9 +81,14 @@ static bool in_ram(const struct model_mem *mem, uint64_t phys)
 
 bool model_fetch(const struct model_unit *m, uint64_t phys, uint64_t *v)
 {
+	return model_fetch_as(m, phys, m->ecap & MODEL_COHERENT, v);
+}
+
+bool model_fetch_as(const struct model_unit *m, uint64_t phys, bool snoop, uint64_t *v)
+{
 	if (!in_ram(m->mem, phys))
 		return false;
-	if (m->ecap & MODEL_COHERENT)
+	if (snoop)
 		memcpy(v, phys_va(PHYS(phys)), 8);
 	else
 		memcpy(v, m->mem->seen + (phys - m->mem->base), 8);
@@ -112,11 +118,12 @@ static void context_drop(struct model_unit *m, unsigned g, uint16_t did, uint16_
 	static const uint16_t mask[] = {0, 4, 6, 7};
 	drain_write_buffer(m->mem); /* §6.8 */
 	m->cc[g]++;
+	bool any = model_scalable(m); /* its context entries have no domain id */
 	for (unsigned i = 0; i < 65536; i++) {
 		struct model_context *c = &m->context[i];
-		bool hit =
-			g == 1 || (g == 2 && c->did == did) ||
-			(g == 3 && c->did == did && (i & ~(unsigned)mask[fm]) == (sid & ~(unsigned)mask[fm]));
+		bool hit = g == 1 || (g == 2 && (any || c->did == did)) ||
+			   (g == 3 && (any || c->did == did) &&
+			    (i & ~(unsigned)mask[fm]) == (sid & ~(unsigned)mask[fm]));
 		if (hit)
 			c->valid = false;
 	}
@@ -136,16 +143,16 @@ static void tlb_drop(struct model_unit *m, unsigned g, uint16_t did, uint64_t io
 	m->iotlb_inv[g]++;
 	for (unsigned i = 0; i < MODEL_TLB; i++) {
 		struct model_tlb *t = &m->tlb[i];
-		if (g == 1 || (t->did == did && (g == 2 || overlap(t->iova, t->size, iova, size))))
+		if (g == 1 || (t->did == did && !t->tag && (g == 2 || overlap(t->iova, t->size, iova, size))))
 			t->valid = false;
 	}
 	for (unsigned i = 0; i < MODEL_PSC; i++) {
 		struct model_walk *w = &m->psc[i];
-		if (g == 1 ||
-		    (w->did == did && (g == 2 || (!leaf_only && overlap(w->iova, w->size, iova, size)))))
+		if (g == 1 || (w->did == did && !w->tag &&
+			       (g == 2 || (!leaf_only && overlap(w->iova, w->size, iova, size)))))
 			w->valid = false;
 	}
-	if (g == 1 && !m->need_cc)
+	if (g == 1 && !m->need_cc && !m->need_pasid)
 		m->need_iotlb = false;
 }
 
@@ -155,7 +162,8 @@ static void drop_all(struct model_unit *m)
 		m->context[i].valid = false;
 	memset(m->tlb, 0, sizeof(m->tlb));
 	memset(m->psc, 0, sizeof(m->psc));
-	m->need_cc = m->need_iotlb = false;
+	memset(m->pasid, 0, sizeof(m->pasid));
+	m->need_cc = m->need_pasid = m->need_iotlb = false;
 }
 
 /* ---- invalidation queue: §6.5.2 ---- */
@@ -211,49 +219,64 @@ static bool run_wait(struct model_unit *m, uint64_t lo, uint64_t hi)
 	return true;
 }
 
+/* One descriptor; 0, or the number of the error. Those by PASID exist with 256 bits only. */
+static unsigned run_one(struct model_unit *m, const uint64_t *d, bool wide)
+{
+	bool ok = false;
+	if (wide && (d[2] || d[3]))
+		return 4;
+	switch (field(d[0], 3, 0) | field(d[0], 11, 9) << 4) {
+	case 1:
+		ok = run_cc(m, d[0], d[1]);
+		break;
+	case 2:
+		ok = run_iotlb(m, d[0], d[1]);
+		break;
+	case 4:
+		ok = model_ir_invalidate(m, d[0], d[1]);
+		break;
+	case 5:
+		ok = run_wait(m, d[0], d[1]);
+		break;
+	case 6:
+		ok = wide && model_run_piotlb(m, d[0], d[1]);
+		break;
+	case 7:
+		ok = wide && model_run_pasid(m, d[0], d[1]);
+		break;
+	default:
+		return 3;
+	}
+	return ok ? 0 : 4;
+}
+
 static void queue_run(struct model_unit *m)
 {
 	uint64_t size = 4096ull << field(m->iqa, 2, 0);
+	bool wide = m->iqa & 0x800;
 	if (!(m->gsts & B_QIE))
 		return;
-	if (m->iqt >= size)
+	if (m->iqt >= size || (wide && m->iqt & 16))
 		queue_error(m, 1);
 	while (m->iqh != m->iqt && !(m->fsts & (S_IQE | S_ITE))) {
-		uint64_t d[2];
-		bool ok = false;
+		uint64_t d[4] = {0};
 		if (!in_ram(m->mem, (m->iqa & ~0xfffull) + m->iqh + 8)) {
 			queue_error(m, 2);
 			return;
 		}
-		memcpy(d, phys_va(PHYS((m->iqa & ~0xfffull) + m->iqh)), sizeof(d)); /* always snooped */
-		switch (field(d[0], 3, 0) | field(d[0], 11, 9) << 4) {
-		case 1:
-			ok = run_cc(m, d[0], d[1]);
-			break;
-		case 2:
-			ok = run_iotlb(m, d[0], d[1]);
-			break;
-		case 4:
-			ok = model_ir_invalidate(m, d[0], d[1]);
-			break;
-		case 5:
-			if (m->time_out) { /* §6.5.2.11: waits are aborted */
-				m->time_out = false;
-				m->fsts |= S_ITE;
-				m->iqh = (m->iqh + 16) % size;
+		memcpy(d, phys_va(PHYS((m->iqa & ~0xfffull) + m->iqh)), wide ? 32 : 16); /* always snooped */
+		bool lost = m->time_out && (field(d[0], 3, 0) | field(d[0], 11, 9) << 4) == 5;
+		if (lost) { /* §6.5.2.11: waits are aborted */
+			m->time_out = false;
+			m->fsts |= S_ITE;
+		} else {
+			unsigned wrong = run_one(m, d, wide);
+			if (wrong) {
+				queue_error(m, wrong);
 				return;
 			}
-			ok = run_wait(m, d[0], d[1]);
-			break;
-		default:
-			queue_error(m, 3);
-			return;
 		}
-		if (!ok) {
-			queue_error(m, 4);
-			return;
-		}
-		m->iqh = (m->iqh + 16) % size;
+		m->iqh = (m->iqh + (wide ? 32 : 16)) % size;
 	}
 }
 
@@ -268,7 +291,11 @@ static void command_done(struct model_unit *m, uint32_t bit)
 		if (m->cap & MODEL_ESRTPS)
 			drop_all(m);
 		else
-			m->need_cc = m->need_iotlb = true;
+			m->need_cc = m->need_pasid = m->need_iotlb = true;
+		if (!model_scalable(m))
+			m->need_pasid = false;
+		else if (!(m->ecap >> 43 & 1))
+			complain(m, "scalable mode on a unit without it");
 		break;
 	case B_WBF:
 		drain_write_buffer(m->mem);
@@ -291,8 +318,10 @@ static void check_command(struct model_unit *m, uint32_t v, uint32_t bit)
 	bool set = v & bit;
 	if (bit == B_TE && set && !(m->gsts & B_RTP))
 		complain(m, "TE set without a root table pointer");
-	if (bit == B_TE && set && (m->need_cc || m->need_iotlb))
-		complain(m, "TE set before context cache and IOTLB were invalidated globally, in that order");
+	if (bit == B_TE && set && (m->need_cc || m->need_pasid || m->need_iotlb))
+		complain(
+			m,
+			"TE set before context cache, PASID cache and IOTLB were invalidated globally, in that order");
 	if (bit == B_QIE && !(m->ecap & MODEL_QI))
 		complain(m, "QIE on a unit without a queue");
 	if (bit == B_QIE && set && m->iqt)
@@ -582,6 +611,8 @@ static void io_wr64(void *ctx, uint32_t off, uint64_t v)
 			complain(m, "IQA written on a unit without a queue");
 		if (m->gsts & B_QIE)
 			complain(m, "IQA written while the queue is on");
+		if (v & 0x800 && !(m->ecap >> 43 & 1))
+			complain(m, "256-bit descriptors on a unit without scalable mode");
 		m->iqa = v & ~0x7f8ull;
 		break;
 	case 0xb8:
@@ -613,8 +644,10 @@ static uint64_t io_now(void *ctx)
 
 /* ---- faults: §7.2.1 ---- */
 
-void model_fault(struct model_unit *m, uint16_t rid, uint64_t info, bool write, uint8_t reason)
+static void fault(struct model_unit *m, uint16_t rid, uint32_t pasid, uint64_t info, bool write,
+		  uint8_t reason)
 {
+	uint64_t pv = pasid == MODEL_NO_PASID ? 0 : (uint64_t)pasid << 40 | 1ull << 31;
 	unsigned n = frcd_bytes(m) / 16;
 	if (m->fsts & S_PFO)
 		return;
@@ -629,13 +662,18 @@ void model_fault(struct model_unit *m, uint16_t rid, uint64_t info, bool write, 
 	if (!(m->fsts & S_PPF))
 		m->fsts = (m->fsts & 0xff) | m->frcd_next << 8;
 	m->frcd[m->frcd_next][0] = info & ~0xfffull;
-	m->frcd[m->frcd_next][1] = 1ull << 63 | (write ? 0 : 1ull << 62) | (uint64_t)reason << 32 | rid;
+	m->frcd[m->frcd_next][1] = 1ull << 63 | (write ? 0 : 1ull << 62) | (uint64_t)reason << 32 | rid | pv;
 	m->frcd_next = (m->frcd_next + 1) % n;
 	m->fsts |= S_PPF;
 	model_event_check(m);
 }
 
-/* ---- translation: §3.4, §3.7, §6.2 ---- */
+void model_fault(struct model_unit *m, uint16_t rid, uint64_t info, bool write, uint8_t reason)
+{
+	fault(m, rid, MODEL_NO_PASID, info, write, reason);
+}
+
+/* ---- translation: §3.4, §3.6, §3.7, §6.2 ---- */
 
 static bool beyond(const struct model_unit *m, uint64_t v, unsigned top)
 {
@@ -644,6 +682,8 @@ static bool beyond(const struct model_unit *m, uint64_t v, unsigned top)
 
 static uint8_t read_context(const struct model_unit *m, uint16_t rid, struct model_context *c)
 {
+	if (model_scalable(m))
+		return model_scalable_context(m, rid, c);
 	uint64_t lo, hi, clo, chi;
 	uint64_t at = (m->root & ~0xfffull) + 16ull * (rid >> 8);
 	if (!fetch(m, at, &lo) || !fetch(m, at + 8, &hi))
@@ -656,6 +696,7 @@ static uint8_t read_context(const struct model_unit *m, uint16_t rid, struct mod
 	if (!fetch(m, at, &clo) || !fetch(m, at + 8, &chi))
 		return 0x9;
 	c->fpd = clo & 2;
+	c->snoop = m->ecap & MODEL_COHERENT;
 	if (!(clo & 1))
 		return 0x2;
 	if (field(clo, 11, 4) || field(chi, 7, 7) || field(chi, 63, 24) || beyond(m, clo, 63))
@@ -689,9 +730,10 @@ static struct model_context *get_context(struct model_unit *m, uint16_t rid, str
 	return c;
 }
 
-static unsigned slot(uint16_t did, uint64_t iova, unsigned level, unsigned slots)
+static unsigned slot(const struct model_context *c, uint64_t iova, unsigned level, unsigned slots)
 {
-	uint64_t h = (iova >> 12) * 0x9e3779b97f4a7c15ull ^ did * 0x85ebca6bull ^ level * 0xc2b2ae35ull;
+	uint64_t h = (iova >> 12) * 0x9e3779b97f4a7c15ull ^ c->did * 0x85ebca6bull ^ c->tag * 0x27d4eb2full ^
+		     level * 0xc2b2ae35ull;
 	return (unsigned)(h >> 20) % slots;
 }
 
@@ -700,63 +742,103 @@ static uint64_t level_bytes(unsigned level)
 	return 1ull << (12 + 9 * (level - 1));
 }
 
-static struct model_tlb *tlb_slot(struct model_unit *m, uint16_t did, uint64_t iova, unsigned level)
+static struct model_tlb *tlb_slot(struct model_unit *m, const struct model_context *c, uint64_t iova,
+				  unsigned level)
 {
 	uint64_t page = iova & ~(level_bytes(level) - 1);
-	return &m->tlb[slot(did, page, level, MODEL_TLB)];
+	return &m->tlb[slot(c, page, level, MODEL_TLB)];
 }
 
-static const struct model_tlb *tlb_find(struct model_unit *m, uint16_t did, uint64_t iova)
+static const struct model_tlb *tlb_find(struct model_unit *m, const struct model_context *c, uint64_t iova)
 {
 	for (unsigned level = 1; level <= 5; level++) {
-		const struct model_tlb *t = tlb_slot(m, did, iova, level);
-		if (t->valid && t->did == did && t->size == level_bytes(level) && iova - t->iova < t->size)
+		const struct model_tlb *t = tlb_slot(m, c, iova, level);
+		if (t->valid && t->did == c->did && t->tag == c->tag && t->size == level_bytes(level) &&
+		    iova - t->iova < t->size)
 			return t;
 	}
 	return NULL;
 }
 
 /* What the table that an entry at this level points to covers. */
-static struct model_walk *psc_slot(struct model_unit *m, uint16_t did, uint64_t iova, unsigned level)
+static struct model_walk *psc_slot(struct model_unit *m, const struct model_context *c, uint64_t iova,
+				   unsigned level)
 {
 	uint64_t page = iova & ~(level_bytes(level + 1) - 1);
-	return &m->psc[slot(did, page, level, MODEL_PSC)];
+	return &m->psc[slot(c, page, level, MODEL_PSC)];
 }
 
-static bool entry_reserved(const struct model_unit *m, uint64_t e, unsigned level, bool page)
+/* The reasons of a kind of tables: §7.1.3 */
+struct codes {
+	uint8_t top, lower, none, reserved, interrupts, width, no_write, no_read;
+};
+static const struct codes legacy_codes = {0x03, 0x07, 0, 0x0c, 0x0e, 0x04, 0x05, 0x06},
+			  second_codes = {0x7b, 0x78, 0x79, 0x7a, 0x87, 0x84, 0x85, 0x86},
+			  first_codes = {0x73, 0x70, 0x71, 0x72, 0x87, 0x80, 0x85, 0x86};
+
+static const struct codes *codes_of(const struct model_unit *m, const struct model_context *c)
+{
+	return !model_scalable(m) ? &legacy_codes : c->first ? &first_codes : &second_codes;
+}
+
+/* §9.7, §9.8. In the first stage bit 63, XD, is reserved without NXE. */
+static bool entry_reserved(const struct model_unit *m, const struct model_context *c, uint64_t e,
+			   unsigned level, bool page)
 {
 	uint64_t zero = page && level > 1 ? (level_bytes(level) - 1) & ~0xfffull : 0;
 	if (!page)
 		zero |= 1u << 7;
-	if (!page || !(m->ecap & 0x80))
+	if (!c->first && (!page || !(m->ecap & MODEL_SC)))
 		zero |= 1u << 11;
+	if (c->first && page && level > 1)
+		zero &= ~(1ull << 12); /* PAT */
+	if (c->first)
+		zero |= 1ull << 63;
 	return e & zero || beyond(m, e, 51);
+}
+
+static bool large_pages(const struct model_unit *m, const struct model_context *c, unsigned level)
+{
+	if (c->first)
+		return level == 2 || (level == 3 && m->cap & MODEL_FS1GP);
+	return (level == 2 || level == 3) && field(m->cap, 37, 34) >> (level - 2) & 1;
 }
 
 /* From the nearest cached table down. */
 static struct model_tlb walk(struct model_unit *m, const struct model_context *c, uint64_t iova)
 {
-	struct model_walk at = {true, true, true, c->did, c->levels, 0, 0, c->table};
+	const struct codes *code = codes_of(m, c);
+	struct model_walk at = {true, true, true, c->did, c->tag, c->levels, 0, 0, c->table};
 	for (unsigned l = 1; l < c->levels; l++) {
-		const struct model_walk *w = psc_slot(m, c->did, iova, l);
-		if (w->valid && w->did == c->did && w->level == l && iova - w->iova < w->size) {
+		const struct model_walk *w = psc_slot(m, c, iova, l);
+		if (w->valid && w->did == c->did && w->tag == c->tag && w->level == l &&
+		    iova - w->iova < w->size) {
 			at = *w;
 			break;
 		}
 	}
 	for (;;) {
 		uint64_t size = level_bytes(at.level), e;
-		struct model_tlb t = {true, false, false, 0, c->did, iova & ~(size - 1), size, 0};
-		if (!fetch(m, at.table + 8 * (iova / size % 512), &e)) {
-			t.reason = at.level == c->levels ? 0x3 : 0x7;
+		struct model_tlb t = {true, false, false, 0, c->did, c->tag, iova & ~(size - 1), size, 0};
+		if (!model_fetch_as(m, at.table + 8 * (iova / size % 512), c->snoop, &e)) {
+			t.reason = at.level == c->levels ? code->top : code->lower;
 			return t;
 		}
-		bool page = at.level == 1 || (e & 0x80 && (at.level == 2 || at.level == 3) &&
-					      field(m->cap, 37, 34) >> (at.level - 2) & 1);
-		if (!(e & 3))
+		bool page = at.level == 1 || (e & 0x80 && large_pages(m, c, at.level));
+		if (!(e & (c->first ? 1 : 3))) {
+			t.reason = code->none;
 			return t;
-		if (entry_reserved(m, e, at.level, page)) {
-			t.reason = 0xc;
+		}
+		if (entry_reserved(m, c, e, at.level, page)) {
+			t.reason = code->reserved;
+			return t;
+		}
+		if (c->first && !(e & 4)) {
+			t.reason = 0x81;
+			return t;
+		}
+		if (c->first && (!(e & 0x20) || (page && e & 2 && !(e & 0x40)))) {
+			t.reason = 0x90; /* accessed and dirty bits are not written by this model */
 			return t;
 		}
 		at.r = at.r && e & 1;
@@ -764,44 +846,74 @@ static struct model_tlb walk(struct model_unit *m, const struct model_context *c
 		if (page) {
 			t.r = at.r;
 			t.w = at.w;
-			t.phys = e & 0xffffffffff000ull;
+			t.phys = e & 0xffffffffff000ull & ~(size - 1);
 			if (overlap(t.phys, size, 0xfee00000, 0x100000))
-				t.reason = 0xe;
+				t.reason = code->interrupts;
 			return t;
 		}
-		at = (struct model_walk){true,         at.r,   at.w, c->did,
-					 at.level - 1, t.iova, size, e & 0xffffffffff000ull};
-		*psc_slot(m, c->did, iova, at.level) = at;
+		at = (struct model_walk){
+			true, at.r, at.w, c->did, c->tag, at.level - 1, t.iova, size, e & 0xffffffffff000ull};
+		*psc_slot(m, c, iova, at.level) = at;
 	}
 }
 
-static uint8_t translate(struct model_unit *m, uint16_t rid, uint64_t iova, bool write, uint64_t *phys,
-			 bool *quiet)
+/* What a request's address goes through: the function's context entry, in scalable mode that of its PASID;
+ * fresh is where an entry that is not cached lies. */
+static const struct model_context *get_stage(struct model_unit *m, uint16_t rid, uint32_t pasid,
+					     struct model_pasid *fresh)
 {
-	struct model_context fresh, *c = get_context(m, rid, &fresh);
+	struct model_context ctx_fresh, *ctx = get_context(m, rid, &ctx_fresh);
+	uint32_t used = pasid == MODEL_NO_PASID ? 0 : pasid;
+	if (!ctx->reason && model_scalable(m)) {
+		fresh->c = *ctx;
+		if (pasid == MODEL_NO_PASID || ctx->paside) {
+			fresh->c.reason = used >> (ctx->pdts + 13) ? 0x46 : 0;
+			return fresh->c.reason ? &fresh->c : model_pasid_get(m, rid, used, ctx, fresh);
+		}
+		fresh->c.reason = 0x45;
+		return &fresh->c;
+	}
+	fresh->c = *ctx;
+	if (!ctx->reason && pasid != MODEL_NO_PASID)
+		fresh->c.reason = 0x31; /* legacy mode */
+	return &fresh->c;
+}
+
+static bool too_wide(const struct model_unit *m, const struct model_context *c, uint64_t iova)
+{
+	uint64_t width = 12 + 9 * c->levels, mgaw = field(m->cap, 21, 16) + 1;
+	if (c->first) /* canonical: §3.6 */
+		return iova >> 47 && iova >> 47 != 0x1ffff;
+	return iova >> (width < mgaw ? width : mgaw) != 0;
+}
+
+static uint8_t translate(struct model_unit *m, uint16_t rid, uint32_t pasid, uint64_t iova, bool write,
+			 uint64_t *phys, bool *quiet)
+{
+	struct model_pasid fresh;
+	const struct model_context *c = get_stage(m, rid, pasid, &fresh);
 	*quiet = c->fpd;
 	if (c->reason)
 		return c->reason;
-	uint64_t width = 12 + 9 * c->levels, mgaw = field(m->cap, 21, 16) + 1;
-	if (iova >> (width < mgaw ? width : mgaw))
-		return 0x4;
+	if (too_wide(m, c, iova))
+		return codes_of(m, c)->width;
 	if (c->pass) {
 		*phys = iova;
 		return 0;
 	}
-	const struct model_tlb *hit = tlb_find(m, c->did, iova);
+	const struct model_tlb *hit = tlb_find(m, c, iova);
 	struct model_tlb t = hit ? *hit : walk(m, c, iova);
 	bool faulty = t.reason || !(t.r || t.w);
 	if (!hit && (!faulty || m->cap & MODEL_CM)) {
 		unsigned level = 1;
 		while (level_bytes(level) != t.size)
 			level++;
-		*tlb_slot(m, c->did, iova, level) = t;
+		*tlb_slot(m, c, iova, level) = t;
 	}
 	if (t.reason)
 		return t.reason;
 	if (write ? !t.w : !t.r)
-		return write ? 0x5 : 0x6;
+		return write ? codes_of(m, c)->no_write : codes_of(m, c)->no_read;
 	*phys = t.phys | (iova & (t.size - 1));
 	return 0;
 }
@@ -809,23 +921,34 @@ static uint8_t translate(struct model_unit *m, uint16_t rid, uint64_t iova, bool
 bool model_cached(struct model_unit *m, uint16_t rid, uint64_t iova)
 {
 	const struct model_context *c = &m->context[rid];
-	const struct model_tlb *t = c->valid && !c->reason ? tlb_find(m, c->did, iova) : NULL;
+	struct model_pasid fresh;
+	if (!c->valid || c->reason)
+		return false;
+	if (model_scalable(m))
+		c = get_stage(m, rid, MODEL_NO_PASID, &fresh);
+	const struct model_tlb *t = c->reason ? NULL : tlb_find(m, c, iova);
 	return t && !t->reason && (t->r || t->w);
 }
 
-unsigned model_dma(struct model_unit *m, uint16_t rid, uint64_t iova, bool write, uint64_t *phys)
+unsigned model_dma_pasid(struct model_unit *m, uint16_t rid, uint32_t pasid, uint64_t iova, bool write,
+			 uint64_t *phys)
 {
 	bool quiet = false;
-	if (iova >= 0xfee00000 && iova < 0xfef00000)
+	if (pasid == MODEL_NO_PASID && iova >= 0xfee00000 && iova < 0xfef00000)
 		return MODEL_INTERRUPT;
 	if (!(m->gsts & B_TE)) {
 		*phys = iova;
 		return 0;
 	}
-	uint8_t reason = translate(m, rid, iova, write, phys, &quiet);
+	uint8_t reason = translate(m, rid, pasid, iova, write, phys, &quiet);
 	if (reason && !quiet)
-		model_fault(m, rid, iova, write, reason);
+		fault(m, rid, pasid, iova, write, reason);
 	return reason;
+}
+
+unsigned model_dma(struct model_unit *m, uint16_t rid, uint64_t iova, bool write, uint64_t *phys)
+{
+	return model_dma_pasid(m, rid, MODEL_NO_PASID, iova, write, phys);
 }
 
 /* ---- set-up ---- */

@@ -20,7 +20,15 @@
 #define MODEL_PMR      0x60ull      /* CAP.PLMR and PHMR */
 #define MODEL_PSI      (1ull << 39) /* CAP.PSI */
 #define MODEL_ESRTPS   (1ull << 63) /* CAP.ESRTPS */
+#define MODEL_FS1GP    (1ull << 56) /* CAP.FS1GP */
+#define MODEL_SC       0x80ull      /* ECAP.SC */
+#define MODEL_SMPWCS   (1ull << 48) /* ECAP.SMPWCS */
+/* ECAP of scalable mode, with second-stage or first-stage tables, and with 20 bits of PASID. */
+#define MODEL_SECOND   (1ull << 43 | 1ull << 46)
+#define MODEL_FIRST    (1ull << 43 | 1ull << 47)
+#define MODEL_PASID    (1ull << 40 | 19ull << 35)
 
+#define MODEL_NO_PASID  UINT32_MAX
 #define MODEL_INTERRUPT 0x100u /* result of model_dma(): the request is an interrupt, not DMA */
 
 /* RAM as the CPU has it (through phys_va) and as a unit that does not snoop sees it. Shared by the units of a
@@ -39,25 +47,41 @@ struct model_context {
 	uint64_t table;
 	unsigned levels;
 	bool fpd, pass;
+	/* scalable mode */
+	uint64_t directory; /* of the function, with */
+	unsigned pdts;
+	bool paside;
+	bool first, snoop; /* of a PASID: first-stage tables; their walk snoops */
+	uint32_t tag;      /* of a PASID: what its translations are cached by, besides the domain id */
+};
+
+struct model_pasid { /* PASID cache */
+	struct model_context c;
+	uint16_t rid;
+	uint32_t pasid;
+	uint64_t v[8]; /* as read */
 };
 
 struct model_tlb {
 	bool valid, r, w;
 	uint8_t reason; /* not 0: a cached fault */
 	uint16_t did;
+	uint32_t tag;
 	uint64_t iova, size, phys;
 };
 
 struct model_walk { /* paging-structure cache: a table below the top one */
 	bool valid, r, w;
 	uint16_t did;
+	uint32_t tag;
 	unsigned level; /* of the table that is pointed to */
 	uint64_t iova, size, table;
 };
 
-#define MODEL_TLB  2048u
-#define MODEL_PSC  512u
-#define MODEL_FRCD 256u
+#define MODEL_TLB    2048u
+#define MODEL_PSC    512u
+#define MODEL_FRCD   256u
+#define MODEL_PASIDS 512u
 
 struct model_unit {
 	struct model_mem *mem;
@@ -77,11 +101,12 @@ struct model_unit {
 	uint32_t pending;      /* command bit that is being worked on */
 	unsigned pending_left; /* ticks */
 	unsigned queue_left, ccmd_left, iotlb_left;
-	uint64_t root;            /* latched by SRTP */
-	bool need_cc, need_iotlb; /* since SRTP */
+	uint64_t root;                        /* latched by SRTP */
+	bool need_cc, need_pasid, need_iotlb; /* since SRTP */
 
 	struct model_context *context; /* by requester id */
 	struct model_ir ir;
+	struct model_pasid pasid[MODEL_PASIDS];
 	struct model_tlb tlb[MODEL_TLB];
 	struct model_walk psc[MODEL_PSC];
 
@@ -94,7 +119,8 @@ struct model_unit {
 	bool compress;    /* one pending fault record a requester */
 	unsigned complaints;
 	unsigned waits, cc[4], iotlb_inv[4], commands; /* what was done; by granularity */
-	uint32_t command[64];                          /* the first GCMD values written */
+	unsigned pasid_inv[4], piotlb_inv[4];
+	uint32_t command[64];       /* the first GCMD values written */
 	void (*on_wait)(void *ctx); /* called before an invalidation reads as done: before a wait
 				       descriptor's status is written, or before IVT is cleared */
 	void *on_wait_ctx;
@@ -118,6 +144,10 @@ struct vtd_io model_io(struct model_unit *m);
 /* A request of one function for one address: 0 and where it goes; or the fault reason, and the fault is
  * recorded as the unit would. */
 unsigned model_dma(struct model_unit *m, uint16_t rid, uint64_t iova, bool write, uint64_t *phys);
+
+/* The same with a PASID; MODEL_NO_PASID: without one. */
+unsigned model_dma_pasid(struct model_unit *m, uint16_t rid, uint32_t pasid, uint64_t iova, bool write,
+			 uint64_t *phys);
 
 /* Is there a translation for the address in the IOTLB? The function's context entry must be in the cache. */
 bool model_cached(struct model_unit *m, uint16_t rid, uint64_t iova);

@@ -61,6 +61,7 @@ static enum sl_err writer_restore(struct machine *machine, struct attacker *by)
 
 static const struct strike_ops writer = {.release = writer_release, .restore = writer_restore};
 const struct bystanders bystanders_block;
+const struct strike_ops strike_packet_fetch;
 
 /* How they strike is made up, so nothing of it is called. */
 NEVER(attackers_add(struct machine *m, struct attackers *a, const struct attacker *who))

@@ -347,6 +347,9 @@ static void test_choices(void **state)
 		{"usb=off", &cfg.usb, USB_OFF},
 		{"end=halt", &cfg.end, END_HALT},
 		{"end=reboot", &cfg.end, END_REBOOT},
+		{"tables=auto", &cfg.tables, 0},
+		{"tables=legacy", &cfg.tables, 1},
+		{"tables=scalable", &cfg.tables, 2},
 		{"doorbell=mmio", &cfg.doorbell, 0},
 		{"doorbell=shadow", &cfg.doorbell, 1},
 	};
@@ -449,19 +452,13 @@ static void test_console(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_defaults),
-					   cmocka_unit_test(test_values),
-					   cmocka_unit_test(test_iommu),
-					   cmocka_unit_test(test_prove),
-					   cmocka_unit_test(test_words),
-					   cmocka_unit_test(test_errors),
-					   cmocka_unit_test(test_goes_on),
-					   cmocka_unit_test(test_ranges),
-					   cmocka_unit_test(test_choices),
-					   cmocka_unit_test(test_text),
-					   cmocka_unit_test(test_console),
-					   cmocka_unit_test(test_long),
-					   cmocka_unit_test(test_sources),
-					   cmocka_unit_test(test_end_of_wrong_text)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults), cmocka_unit_test(test_values),
+		cmocka_unit_test(test_iommu),    cmocka_unit_test(test_prove),
+		cmocka_unit_test(test_words),    cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_goes_on),  cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_choices),  cmocka_unit_test(test_text),
+		cmocka_unit_test(test_console),  cmocka_unit_test(test_long),
+		cmocka_unit_test(test_sources),  cmocka_unit_test(test_end_of_wrong_text)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -144,6 +144,27 @@ static void test_not_looked_at(void **state)
 	assert_non_null(strstr(named(true), "one more that was not examined"));
 }
 
+/* A function below a unit that goes past it is no covered one; without translation it counts once. */
+static void test_past_the_iommu(void **state)
+{
+	(void)state;
+	(void)model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP, MODEL_ALL);
+	translate();
+	cm_bridge(&m, NULL, 0, 0, 0x30, 1, 2, 4);
+	take(true);
+	unsigned others = coverage_open(&c);
+	struct pci_func *f = pci_find(&pci, (bdf_t){0, 0x0018});
+	f->past_iommu = true;
+	coverage_take(&pci, &mmu, true, &c);
+	assert_true(c.past == 1 && !c.no_unit && coverage_open(&c) == others + 1 && !coverage_whole(&c));
+	assert_ptr_equal(strstr(named(true),
+				"0000:00:03.0 accesses memory past the IOMMU: nothing restricts its DMA\n"),
+			 named(true));
+	coverage_take(&pci, &mmu, false, &c);
+	assert_true(!c.past && c.no_unit == c.functions);
+	(void)named(false);
+}
+
 /* No function at all is no machine that is covered. */
 static void test_nothing_found(void **state)
 {
@@ -168,6 +189,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unusable_unit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_unit, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_past_the_iommu, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_looked_at, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nothing_found, setup, teardown),
 	};

@@ -97,6 +97,11 @@ const uint8_t *standin_text(void)
 	return kernel_text;
 }
 
+uint64_t bystanders_frames(void)
+{
+	return 0;
+}
+
 uint64_t bystanders_verified(void)
 {
 	return 77;
@@ -442,7 +447,8 @@ NEVER(edu_poll(const struct edu *edu))
 NEVER_RELEASES
 NEVER_VOID(bystanders_turn(struct machine *machine))
 
-const struct bystanders bystanders_block;
+const struct bystanders bystanders_block, bystanders_packet;
+const struct strike_ops strike_packet;
 
 uint64_t timed_seed(const struct vf *vf, uint64_t chunk)
 {
@@ -713,8 +719,8 @@ static void test_most(void **state)
 	for (unsigned v = 0; v < VFS_MAX; v++) {
 		fns[v].bdf.rid = (uint16_t)(0x400 + v);
 		store[v] = store[0];
-		mach.vf[v] = (struct vf){
-			.fn = &fns[v], .dom = dom, .queue = &accel[v].q, .data = &store[v], .index = v};
+		mach.vf[v] = (struct vf){.fn = &fns[v], .dom = dom, .data = &store[v], .index = v};
+		vf_stores(&mach.vf[v], &accel[v]);
 		own[v].vf.ctrl = &ctrl[v];
 		mach.vf[v].own = &own[v];
 	}
@@ -943,7 +949,7 @@ static void test_guard(void **state)
 		assert_int_equal(n_tables, 1);
 	}
 	mach.pf_open = false;
-	mach.vf[1].queue = NULL;
+	vf_stores(&mach.vf[1], NULL);
 	attackers_guard(&mach, &two);
 	assert_int_equal(n_regs, 1);
 }

@@ -267,7 +267,14 @@ static void test_texts(void **state)
 		"type 11h, 6 bytes",
 		"type 21h, 6 bytes",
 	};
+	static const char *const name[] = {
+		"IVHD type 40h: unit 0000:00:00.2 at 0xfd300000, capability 0x40, flags 0x0, attributes 0x0, EFR 0x800, EFR2 0x0",
+		"every function",
+		"ACPI device . ~..ABC as 00:14.5",
+		"I/O APIC 17 as 00:14.0, data 0x0",
+	};
 	assert_says("one-10h.txt", old, ARRAY_LEN(old));
+	assert_says("odd-name.txt", name, ARRAY_LEN(name));
 	assert_says("ranges.txt", ranges, ARRAY_LEN(ranges));
 	assert_says("short.txt", odd, ARRAY_LEN(odd));
 }

@@ -17,6 +17,7 @@
 #include "kernel/irq.h"
 #include "kernel/paging.h"
 #include "kernel/pmm.h"
+#include "tests/unit/never.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_stages.h"
 #include "tests/unit/test.h"
@@ -73,6 +74,12 @@ static struct {
 static unsigned queued[VFS], by_others, attacker; /* attacker: while armed */
 static unsigned pages;
 const struct strike_ops strike_msix;
+
+/* Of stage isolate. */
+NEVER(packet_gather(struct machine *m, struct attackers *all, const struct strike_ops *self))
+NEVER(packet_kick(struct machine *m, struct attacker *by))
+NEVER(packet_release(struct machine *m, struct attacker *by, struct attacker *bare))
+NEVER(packet_restore(struct machine *m, struct attacker *by))
 
 /* ---- the machine ---- */
 
@@ -549,7 +556,7 @@ static void test_few(void **state)
 static void test_can(void **state)
 {
 	(void)state;
-	assert_true(strike_packet.can(NULL, NULL));
+	assert_true(strike_packet.can(NULL, &(struct attack){.part = PACKET_HEAD, .write = true, .len = 4}));
 }
 
 static void test_no_memory(void **state)

@@ -1,9 +1,7 @@
 /* A Data Streaming Accelerator as an attacker (drivers/strike/dsa.c), a model under the model of a unit: what
  * lands, what comes back, what is refused, and what the messages are when it answers with nonsense. */
 #include "tests/model/dsa_model.h"
-#include "tests/unit/support_strike.h"
-
-#define MOST 2048u
+#include "tests/unit/support_copier.h"
 
 static struct dsa_model model;
 
@@ -23,33 +21,10 @@ static void end(void)
 
 static void test_write(void **state)
 {
-	static const uint32_t lens[] = {1, 100, MOST, MOST + 1, 8 * PAGE_SIZE};
-	char said[16];
 	(void)state;
 	start();
 	must_open();
-	for (unsigned i = 0; i < ARRAY_LEN(lens); i++) {
-		uint8_t *page = target.va;
-		uint32_t len = lens[i] < MOST ? lens[i] : MOST, from = PAGE_SIZE - len / 2;
-		memset(page, 0xa5, 2 * PAGE_SIZE);
-		refused = 0;
-		assert_int_equal(dev.class->write(&dev, TARGET + from, lens[i]), SL_OK);
-		for (uint32_t b = 0; b < 2 * PAGE_SIZE; b++)
-			if (b - from < len ? page[b] == 0xa5 || !page[b] : page[b] != 0xa5)
-				fail_msg("%u of %u bytes", b, len);
-		assert_true(!refused && !model.running);
-		dev.class->said(&dev, said, sizeof said);
-		assert_string_equal(said, "rec 1");
-		for (unsigned to = 0; to < 2; to++) {
-			refused = 0;
-			assert_int_equal(dev.class->write(&dev, to ? RDONLY : HOLE, lens[i]), SL_OK);
-			assert_true(refused == 1 && first_write && !model.running);
-			assert_int_equal(first_refused, to ? RDONLY : HOLE);
-			dev.class->said(&dev, said, sizeof said);
-			assert_string_equal(said, "rec 1f");
-		}
-		assert_true(is_zero(rdonly.va, PAGE_SIZE));
-	}
+	must_write(&model.running, "rec 1", "rec 1f");
 	dev.class->close(&dev);
 	end();
 }
@@ -59,59 +34,26 @@ static void test_read(void **state)
 	(void)state;
 	start();
 	must_open();
-	assert_true(dev.class->brings == MOST && dev.class->brings_at == 0);
-	for (unsigned again = 0; again < 2; again++) {
-		const uint8_t *secret = (uint8_t *)target.va + 1 + again;
-		for (unsigned i = 0; i < PAGE_SIZE; i++)
-			((uint8_t *)target.va)[i] = (uint8_t)(i * 11 + again);
-		assert_int_equal(dev.class->read(&dev, TARGET + 1 + again), SL_OK);
-		assert_memory_equal(strike_brought(&dev), secret, MOST);
-		memset(strike_brought(&dev), 0x77, MOST);
-		refused = 0;
-		assert_int_equal(dev.class->read(&dev, HOLE), SL_OK);
-		assert_true(refused == 1 && first_refused == HOLE && !first_write);
-		for (unsigned i = 0; i < MOST; i++)
-			assert_int_equal(strike_brought(&dev)[i], 0x77);
-	}
+	must_read();
 	end();
 }
 
 static void test_other_bytes(void **state)
 {
-	uint8_t before[MOST];
 	(void)state;
 	start();
 	must_open();
-	for (unsigned i = 0; i < 120; i++) {
-		memcpy(before, target.va, MOST);
-		assert_int_equal(dev.class->write(&dev, TARGET, MOST), SL_OK);
-		for (unsigned b = 0; b < MOST; b++)
-			assert_true(((uint8_t *)target.va)[b] != before[b]);
-	}
+	must_change_bytes();
 	end();
 }
 
-/* It needs no memory: what it reads is its first access. */
 static void test_without_domain(void **state)
 {
 	(void)state;
 	start();
 	must_open();
-	uint8_t *second = (uint8_t *)target.va + PAGE_SIZE;
-	for (unsigned again = 0; again < 2; again++) {
-		memset(target.va, 0, 2 * PAGE_SIZE);
-		dev.class->lay(&dev, target.va, TARGET);
-		assert_true(is_zero(second, PAGE_SIZE));
-		assert_int_equal(dev.class->fetch(&dev, TARGET), SL_OK);
-		assert_false(is_zero(second, PAGE_SIZE));
-		memset(second, 0, PAGE_SIZE);
-		assert_int_equal(domain_detach(dom, FN), SL_OK);
-		refused = 0;
-		assert_int_equal(dev.class->fetch(&dev, TARGET), SL_OK);
-		assert_true(refused == 1 && first_refused == TARGET && !first_write && !model.running);
-		assert_true(is_zero(second, PAGE_SIZE));
-		assert_int_equal(domain_attach(dom, FN), SL_OK);
-	}
+	must_fetch(&model.running);
+	assert_int_equal(refused, 1);
 	end();
 }
 

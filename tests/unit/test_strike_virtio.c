@@ -267,6 +267,7 @@ static void test_hostile(void **state)
 		if (row[i].why ? !e || strcmp(said, row[i].why) : e)
 			fail_msg("row %u: %s, %s", i, sl_err_name(e), said);
 		assert_true(row[i].why == NULL || model.requests <= 1);
+		assert_true(dev.past == (row[i].spoil == past));
 		if (row[i].spoil == set_refuses) /* nothing is asked of it */
 			assert_true(e == SL_TIMEOUT && !model.requests);
 		if (row[i].spoil == set_refuses || row[i].spoil == set_never_resets)

@@ -1,0 +1,37 @@
+"""Units in scalable mode, tables=scalable: the same domains and the same refusals through PASID entries."""
+import pytest
+
+LEGACY = ["-device", "intel-iommu,intremap=on"]
+SECOND = ["-device", "intel-iommu,intremap=on,scalable-mode=on"]
+FIRST = ["-device", "intel-iommu,intremap=on,scalable-mode=on,fsts=on"]
+
+
+def proved(run, stage):
+    """The demo's end, and that the unit was in that mode."""
+    assert run.status == 0, run.summary()
+    assert f"scalable mode, {stage} stage, 4-level, 4K 2M 1G pages" in run.text
+    assert (run.number("cases"), run.number("refused"), run.number("not_tried")) == (8, 8, 0)
+    assert run.number("verified") > 10000 and run.number("faults") == run.number("stray_faults") == 0
+
+
+@pytest.mark.each_qemu
+def test_second_stage(boot):
+    proved(boot("app=demo", "tables=scalable", "vfs=2", qemu=SECOND), "second")
+
+
+@pytest.mark.each_qemu
+@pytest.mark.needs("first-stage")
+def test_first_stage(boot):
+    proved(boot("app=demo", "tables=scalable", "vfs=2", qemu=FIRST), "first")
+
+
+def test_auto_is_legacy(boot):
+    run = boot("app=demo", "vfs=1", qemu=SECOND)
+    assert run.status == 0 and "scalable mode" not in run.text, run.summary()
+
+
+def test_unit_without(boot):
+    """tables=scalable on a unit that has no scalable mode: a line, and legacy mode."""
+    run = boot("app=demo", "tables=scalable", "vfs=1", qemu=LEGACY)
+    assert run.status == 0, run.summary()
+    assert "tables=scalable: the unit has no scalable mode with tables for DMA (ECAP 0xf00f4a: SMTS, and SSTS or FSTS)" in run.text
