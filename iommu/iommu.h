@@ -100,6 +100,9 @@ enum sl_err iommu_unit_of(const struct iommu *mmu, bdf_t fn, unsigned *unit) MUS
 /* The same, for any unit, driven or not: an index for iommu_unit_state(). */
 enum sl_err iommu_unit_listed(const struct iommu *mmu, bdf_t fn, unsigned *unit) MUST_CHECK;
 void iommu_unit_info(const struct iommu *mmu, unsigned unit, struct iommu_unit_info *out);
+/* How many PASIDs the unit of a function keeps apart, 0 included; 0: none, or the function has no unit that
+ * translates. domain_attach_pasid() gives them out. */
+uint32_t iommu_pasids(const struct iommu *mmu, bdf_t fn);
 /* Invalidations that were waited for, in all units. */
 uint64_t iommu_waits(const struct iommu *mmu);
 
@@ -147,5 +150,8 @@ void iommu_fault_describe(struct iommu *mmu, const struct iommu_fault *f, char *
 
 /* Walks the tables for one address of one function. SL_NOTFOUND when no unit covers it. */
 enum sl_err iommu_walk(struct iommu *mmu, bdf_t fn, iova_t iova, struct iommu_walk *out) MUST_CHECK;
+/* The same for its requests with that PASID; 0: those without one. */
+enum sl_err iommu_walk_pasid(struct iommu *mmu, bdf_t fn, uint32_t pasid, iova_t iova,
+			     struct iommu_walk *out) MUST_CHECK;
 /* The same as text: "root ok, context ok (domain 3, 4-level), L4 ok, L3[0] empty". */
 void iommu_walk_text(struct iommu *mmu, bdf_t fn, iova_t iova, char *buf, size_t n);
