@@ -35,3 +35,25 @@ def test_unit_without(boot):
     run = boot("app=demo", "tables=scalable", "vfs=1", qemu=LEGACY)
     assert run.status == 0, run.summary()
     assert "tables=scalable: the unit has no scalable mode with tables for DMA (ECAP 0xf00f4a: SMTS, and SSTS or FSTS)" in run.text
+
+
+def counted(boot, app):
+    """cases and refused of an app in legacy mode, with second-stage and with first-stage tables."""
+    counts = []
+    for words, qemu in ((), LEGACY), (("tables=scalable",), SECOND), (("tables=scalable",), FIRST):
+        run = boot(f"app={app}", "vfs=1", *words, qemu=qemu)
+        assert run.status == 0, run.summary()
+        assert run.number("cases") == run.number("refused") and run.number("not_tried") == 0
+        counts.append((run.number("cases"), run.number("not_enforced"), run.text.count("write-only page")))
+    return counts
+
+
+@pytest.mark.parametrize("app", ["isolate", "audit"])
+@pytest.mark.needs("first-stage")
+def test_counts(boot, app):
+    """The attacks of legacy mode are made and refused in scalable mode. A page that can only be written does not exist in
+    first-stage tables, so nobody tries to read one."""
+    legacy, second, first = counted(boot, app)
+    assert second == legacy
+    assert legacy[2] > 0 and first[2] == 0
+    assert first[:2] == (legacy[0] - legacy[2], legacy[1])
