@@ -1,4 +1,6 @@
 """Units in scalable mode, tables=scalable: the same domains and the same refusals through PASID entries."""
+import re
+
 import pytest
 
 LEGACY = ["-device", "intel-iommu,intremap=on"]
@@ -9,7 +11,7 @@ FIRST = ["-device", "intel-iommu,intremap=on,scalable-mode=on,fsts=on"]
 def proved(run, stage):
     """The demo's end, and that the unit was in that mode."""
     assert run.status == 0, run.summary()
-    assert f"scalable mode, {stage} stage, 4-level, 4K 2M 1G pages" in run.text
+    assert re.search(rf"scalable mode, {stage} stage, [34]-level, 4K 2M 1G pages", run.text)  # QEMU 7.2's unit has 39 bits
     assert (run.number("cases"), run.number("refused"), run.number("not_tried")) == (8, 8, 0)
     assert run.number("verified") > 10000 and run.number("faults") == run.number("stray_faults") == 0
 
