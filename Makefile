@@ -12,14 +12,15 @@
 # make mutants     which alterations of the sources the host tests see; ONLY=iommu,nvme for some
 # make prove       CBMC proves the readers of foreign bytes, up to a size; SEED=1: it finds the errors that are put in
 # make machines    10,000 random machines on the host
-# make soak        60 of the kind, booted in QEMU
+# make soak        60 of the kind, booted in QEMU; then a million datagrams
 # make bench       one table: VFs, depth, kinds of isolation, PF against VF; build/bench/*.svg
 # make bench-iommu cost of map and unmap, in instructions
 # make bench-insn  instructions and MMIO accesses of each operation
 # make compare     Sluice and Debian's Linux in turn
 # make replay      build/replay: a recorded report, judged on the host
 # make qat-model   build/qat-model.so, a QAT card for QEMU
-# make model-test  Linux's and DPDK's drivers judge that card
+# make dsa-model   build/dsa-model.so, an Intel DSA for QEMU
+# make model-test  Linux's and DPDK's drivers judge both
 # make clean       removes build/; V=1 shows the commands
 B    ?= build
 CC   := clang
@@ -186,6 +187,15 @@ $B/replay: $(REPLAY:%=$B/host/%.o) $B/host/libsluice.a
 	$(call say,LINK,$@)
 	$(Q)$(HOSTCC) -fsanitize=address,undefined -o $@ $^ -ljansson
 
+# The walkers as a program: tests/boot/test_walker.py.
+$B/walk: $B/host/tests/walk/walk.c.o $B/host/libsluice.a
+	$(call say,LINK,$@)
+	$(Q)$(HOSTCC) -fsanitize=address,undefined -o $@ $^
+
+$B/walk-pasid.so: tests/walk/pasid.c Makefile
+	$(call say,PLUGIN,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -Wall -Wextra -Werror -std=gnu11 -O2 -fPIC -shared -fvisibility=hidden -o $@ $<
+
 replay: $B/replay
 	$(if $(LOG),$(Q)$B/replay $(LOG))
 
@@ -198,6 +208,7 @@ machines: $B/host/test_machines
 
 soak: all $B/mangle.efi
 	$(Q)tools/soak
+	$(Q)SLUICE_DATAGRAMS=1000000 $(PYTHON) -m pytest -q --tb=short -p no:cacheprovider tests/boot/test_echo.py -k in_qemu
 
 # Fuzzers: clang's libFuzzer over the same sources.
 FUZZ_RUNS ?= 20000
@@ -237,7 +248,7 @@ mutants: $(TBIN)
 
 # Boot tests: QEMU under OVMF, two machines at a time. Debian's packages of pytest are for Debian's own Python.
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
-boot-test: all $B/replay
+boot-test: all $B/replay $B/walk $B/walk-pasid.so
 	$(Q)$(PYTHON) -m pytest -q --tb=short -p no:cacheprovider -n 2 tests/boot
 
 # Before a commit: no fuzzers, no clang-tidy, and of the boots those that go through most.
@@ -270,6 +281,7 @@ $B/insncount.so: tools/insncount/insncount.c tools/insncount/qemu_api.h Makefile
 	$(Q)mkdir -p $(@D) && $(CC) $(WARN) -std=gnu11 -O2 -fPIC -shared -fvisibility=hidden -o $@ $<
 
 include tools/qat-model/build.mk
+include tools/dsa-model/build.mk
 
 bench-insn: all $B/insncount.so
 	$(Q)tools/bench-insn && tools/bench-insn --igb

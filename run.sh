@@ -51,7 +51,7 @@ while (($# > 0)); do
 	--) shift; extra=("$@"); break ;;
 	-*) status=2 die "unknown option $1: QEMU's own options go after --, see ./run.sh --help" ;;
 	app=accel) device=qat own_scratch= app=$1; config+=("$1") ;;
-	app=echo) device=igb own_scratch= app=$1; config+=("$1") ;;
+	app=echo | app=rdma) device=igb own_scratch= app=$1; config+=("$1") ;;
 	app=*) app=$1; config+=("$1") ;;
 	device=qat | device=igb) device=${1#*=} own_scratch=; config+=("$1") ;;
 	gen=*) card=qat-c62x-pf; [[ $1 != gen=4 ]] || card=qat-4xxx-pf; config+=("$1") ;;

@@ -5,6 +5,7 @@
 #include "apps/work/compute.h"
 #include "apps/work/packets.h"
 #include "apps/work/echo.h"
+#include "apps/work/rdma.h"
 #include "apps/proof/refuse.h"
 #include "apps/measure/insn.h"
 #include "apps/bringup/cores.h"
@@ -42,11 +43,12 @@ enum {
 	COMPUTE_INSN = 1024,
 	NETWORK_DEMO = 2048, /* from here on VFs that send and receive */
 	NETWORK_INSN = 4096,
-	ECHO = 8192
+	ECHO = 8192,
+	RDMA = 16384
 };
 enum {
 	COMPUTE = ACCEL | COMPUTE_DEMO | COMPUTE_INSN,
-	NETWORK = NETWORK_DEMO | NETWORK_INSN | ECHO,
+	NETWORK = NETWORK_DEMO | NETWORK_INSN | ECHO | RDMA,
 	VFS = DEMO | ISOLATE | BENCH | BURSTS | INSN | COMPUTE | NETWORK,
 	WORK = VFS | MAPCOST | SHELL,
 	ALL = WORK | AUDIT
@@ -77,6 +79,7 @@ static const struct stage {
 	{"accel", ACCEL | COMPUTE_DEMO, stage_compute, NULL},
 	{"packets", NETWORK_DEMO, stage_packets, NULL},
 	{"echo", ECHO, stage_echo, NULL},
+	{"rdma", RDMA, stage_rdma, NULL},
 	{"clocks", WORK, stage_clocks,
 	 NULL}, /* not before the first completion: it takes long in an emulator */
 	{"verify", DEMO, stage_verify, NULL},
@@ -102,6 +105,7 @@ static unsigned app_of(const struct config *cfg)
 		return cfg->app == APP_ACCEL ? ACCEL : cfg->app == APP_INSN ? COMPUTE_INSN : COMPUTE_DEMO;
 	if (config_wants_igb(cfg))
 		return cfg->app == APP_ECHO      ? ECHO
+		       : cfg->app == APP_RDMA    ? RDMA
 		       : cfg->app == APP_INSN    ? NETWORK_INSN
 		       : cfg->app == APP_ISOLATE ? ISOLATE
 						 : NETWORK_DEMO;
@@ -123,6 +127,7 @@ static unsigned app_of(const struct config *cfg)
 	case APP_AUDIT:
 		return AUDIT;
 	case APP_ECHO:
+	case APP_RDMA:
 	case APP_DEMO:
 	case APP_TOUR: /* the demo with explanations */
 		break;

@@ -8,7 +8,7 @@
 #define CONFIG_APPS(X) \
 	X(APP_DEMO, "demo") X(APP_ISOLATE, "isolate") X(APP_MAPCOST, "mapcost") X(APP_BENCH, "bench") \
 	X(APP_BURSTS, "bursts") X(APP_INSN, "insn") X(APP_SHELL, "shell") X(APP_ACCEL, "accel") \
-	X(APP_AUDIT, "audit") X(APP_TOUR, "tour") X(APP_ECHO, "echo")
+	X(APP_AUDIT, "audit") X(APP_TOUR, "tour") X(APP_ECHO, "echo") X(APP_RDMA, "rdma")
 /* read: nothing is written to configuration space or to a unit (app=audit). */
 #define CONFIG_ACCESSES(X)  X(ACCESS_WRITE, "write") X(ACCESS_READ, "read")
 #define CONFIG_DEVICES(X)   X(DEVICE_NVME, "nvme") X(DEVICE_QAT, "qat") X(DEVICE_IGB, "igb")
@@ -52,7 +52,7 @@
 	NUMBER(passes, 1, 1000000, 1, "app=isolate: how often it goes through all its cases") \
 	NUMBER(ops, 1, 1000000000, 10000, "device=qat: operations of each service on each VF; igb: frames from each to each") \
 	NUMBER(mailbox, 0, 1, 0, "device=igb: 1: VFs ask their PF by messages") \
-	OTHER(address, "IPv4 or IPv6 with /BITS, or both with a comma", "10.0.0.1/24,fd00::1/64", "log=: whose log it is; app=echo: of the first VF") \
+	OTHER(address, "IPv4 or IPv6 with /BITS, or both with a comma", "10.0.0.1/24,fd00::1/64", "log=: whose log it is; app=echo, rdma: of the first VF") \
 	OTHER(log, "udp:ADDRESS, with :PORT behind it", "none", "sends the log as syslog by a network card that nothing else uses") \
 	EXTEND(iommu, CONFIG_IOMMUS, CONFIG_IOMMU_ON, "on,igfx_off, on,skip=0xADDRESS", "translation; units to leave as they are") \
 	WORDS(tables, CONFIG_TABLES, TABLES_AUTO, "which tables VT-d units read; auto: legacy mode where they have it") \

@@ -33,6 +33,7 @@ class Guest:
     modules: tuple  # of the kernel, in the order of loading
     plugins: tuple = ()  # shared libraries that programs load by name
     files: tuple = ()  # (path, bytes) of programs of ours
+    suite: str = ""  # of Debian, which all packages are taken from; none: as this system's apt has them
 
 
 READS = Guest(who="compare-linux", init=pathlib.Path(__file__).with_name("linux_guest_init.sh"), packages=PROGRAMS,
@@ -56,12 +57,33 @@ def apt_get(*words, cwd=None):
     return done.stdout
 
 
+def options_of_suite(folder, suite):
+    """Options for apt-get that make it know the packages of that suite alone, with lists below folder and nothing installed."""
+    keys = sorted(pathlib.Path("/usr/share/keyrings").glob("debian-archive-keyring.[gp]*"))
+    mirrors = subprocess.run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Origin: Debian",
+                              "Label: Debian"], capture_output=True, text=True, timeout=60).stdout.split() if keys else ()
+    if not mirrors:
+        raise Failure("this system has no keys of Debian's archive (debian-archive-keyring) or knows no mirror of it (apt-get update)")
+    for name in ("lists/partial", "archives/partial", "etc/preferences.d"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "status").touch()
+    suites = sorted({suite, suite.removesuffix("-backports")})
+    (folder / "etc/sources.list").write_text("".join(f"deb [arch=amd64 signed-by={keys[0]}] {mirrors[0]} {s} main\n" for s in suites))
+    options = [word for option in (f"Dir::State={folder}", f"Dir::State::status={folder / 'status'}", f"Dir::Cache={folder}",
+                                   f"Dir::Etc={folder / 'etc'}", "Dir::Etc::netrc=/etc/apt/auth.conf",
+                                   "Dir::Etc::netrcparts=/etc/apt/auth.conf.d", "APT::Architecture=amd64",
+                                   "APT::Architectures=amd64", "Acquire::Languages=none", "APT::Update::Error-Mode=any",
+                                   f"APT::Default-Release={suite}") for word in ("-o", option)]
+    apt_get(*options[:-2], "update") # the suite is not known before
+    return options
+
+
 def choose(uris, programs=PROGRAMS):
     """The packages to download, as NAME=VERSION, out of what apt-get --print-uris says: programs, kernel, libraries."""
     chosen = []
     for file in re.findall(r"^'[^']*' (\S+)", uris, re.MULTILINE):
         name, version, _ = urllib.parse.unquote(file).removesuffix(".deb").split("_")
-        if name in programs or name == "zlib1g" or re.match(r"linux-image-\d", name) or \
+        if name in programs or name == "zlib1g" or re.match(r"linux-(image|binary|modules)-\d", name) or \
                 (name.startswith("lib") and not re.search(r"-perl$|-dev$|^libpython|^libperl", name)):
             chosen.append(f"{name}={version}")
     if not any(name.startswith("linux-image-") for name in chosen):
@@ -69,18 +91,19 @@ def choose(uris, programs=PROGRAMS):
     return chosen
 
 
-def fetch(folder, who="compare-linux", kernel="linux-image-amd64", programs=PROGRAMS):
-    """The .deb files below folder, downloaded unless all of them are there; kernel as apt-get takes it."""
+def fetch(folder, who="compare-linux", kernel="linux-image-amd64", programs=PROGRAMS, suite=""):
+    """The .deb files below folder, downloaded unless all of them are there; kernel and suite as apt-get takes them."""
     complete = folder / "complete"
     if not complete.exists():
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "partial").mkdir(parents=True)
+        options = options_of_suite(folder.resolve() / "apt", suite) if suite else ()
         # As if nothing were installed, nor downloaded by someone else before.
-        uris = apt_get("--print-uris", "--no-install-recommends", "-o", "Dir::State::status=/dev/null",
+        uris = apt_get(*options, "--print-uris", "--no-install-recommends", "-o", "Dir::State::status=/dev/null",
                        "-o", f"Dir::Cache::archives={folder}", "install", kernel, *programs)
         chosen = choose(uris, programs)
         print(f"{who}: downloading {len(chosen)} packages of Debian to {os.path.relpath(folder)}", flush=True)
-        apt_get("download", *chosen, cwd=folder)
+        apt_get(*options, "download", *chosen, cwd=folder)
         complete.write_text("".join(f"{name}\n" for name in chosen))
     return sorted(folder.glob("*.deb"))
 
@@ -200,7 +223,7 @@ def cpio(files):
 
 def make(folder, guest=READS):
     """(kernel, initrd) of a guest below folder, made unless they are there and nothing has changed since."""
-    debs = fetch(folder / "deb", guest.who, programs=guest.packages)
+    debs = fetch(folder / "deb", guest.who, programs=guest.packages, suite=guest.suite)
     state = hashlib.sha256(b"".join([pathlib.Path(__file__).read_bytes(), guest.init.read_bytes(), repr(guest).encode(),
                                      *(deb.name.encode() for deb in debs)])).hexdigest()
     kernel, initrd, stamp = folder / "vmlinuz", folder / "initrd", folder / "made"
@@ -220,7 +243,7 @@ def make(folder, guest=READS):
             files[f"lib64/{name}" if name.startswith("ld-linux") else f"lib/{name}"] = data, 0o755
         for number, (name, data) in enumerate(modules(packages, *guest.modules)):
             files[f"modules/{number:02}-{name}.ko"] = data, 0o644
-        kernel.write_bytes(packages.read("boot/vmlinuz-.*")[1])
+        kernel.write_bytes(packages.read("boot/vmlinuz-.*|usr/lib/modules/[^/]+/vmlinuz")[1])
         initrd.write_bytes(cpio(files))
     stamp.write_text(state)
     return kernel, initrd

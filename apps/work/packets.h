@@ -10,9 +10,6 @@ enum sl_err stage_packets(struct machine *m) MUST_CHECK;
 /* apps/work/packets_rules.c: the second part of it. */
 enum sl_err packets_rules(struct machine *m) MUST_CHECK;
 
-/* Stage timed of VFs that send and receive: apps/work/packets_timed.c. */
-enum sl_err packets_timed(struct machine *m) MUST_CHECK;
-
 /* Sends one frame whose bytes stand in the VF's next send buffer, and waits until it is sent. SL_TIMEOUT. */
 enum sl_err packets_send(struct vf *vf, uint32_t len) MUST_CHECK;
 uint8_t *packets_place(struct vf *vf);

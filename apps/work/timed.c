@@ -4,7 +4,7 @@
  * has stopped. */
 #include "apps/work/timed.h"
 #include "apps/work/compute.h"
-#include "apps/work/packets.h"
+#include "apps/work/packets_timed.h"
 #include "apps/vf/batch.h"
 #include "apps/vf/overwrite.h"
 #include "apps/report/pace.h"

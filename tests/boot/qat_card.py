@@ -1,96 +1,27 @@
 """The model of a QAT card driven without a guest: QEMU's qtest protocol, registers and rings by hand."""
-import socket
 import struct
 import subprocess
-import tempfile
 import time
 
 import sluice
+from qtest_machine import WINDOW, Machine
 
-ECAM, WINDOW, RAM = 0xB0000000, 0xC0000000, 1 << 20
 BANK_TX_TO_RX = 8
 LA, COMP, PKE = 4, 9, 3
 SYM_RING, ASYM_RING, COMP_RING = 2, 0, 6
 SYM_BANK, COMP_BANK = 0, 1  # of 4xxx, as its ring map is unless another is asked for
 
 
-class Card:
+class Card(Machine):
     """A q35 machine with one card behind a root port, its VFs on and allowed to use memory."""
 
     def __init__(self, folder, properties="", vfs=16, qemu="qemu-system-x86_64", gen=2):
         self.gen = gen
-        listener = socket.socket(socket.AF_UNIX)
-        self.place_of_socket = tempfile.TemporaryDirectory()  # a socket's name must be short
-        name = self.place_of_socket.name + "/qtest"
-        listener.bind(name)
-        listener.listen()
-        listener.settimeout(sluice.PATIENCE)
-        # Firmware that only halts: the clock runs, the processor does not.
-        (folder / "halt").write_bytes((b"\xfa\xf4\xeb\xfd".rjust(0xFFF4, b"\0")).ljust(0x10000, b"\0"))
-        self.process = subprocess.Popen(
-            [qemu, "-machine", "q35", "-accel", "tcg", "-m", "64", "-display", "none", "-nodefaults", "-bios",
-             str(folder / "halt"), "-qtest", f"unix:{name}", "-qtest-log", "none", "-plugin", str(sluice.ROOT / "build/qat-model.so"),
-             "-device", "pcie-root-port,id=rp0,bus=pcie.0,chassis=1,slot=1",
-             "-device", f"qat-{'4xxx' if gen == 4 else 'c62x'}-pf,bus=rp0{properties}"], stderr=(folder / "stderr").open("w"))
-        try:
-            self.connection = listener.accept()[0]
-        except TimeoutError:
-            self.process.kill()
-            raise AssertionError((folder / "stderr").read_text()) from None
-        self.stream = self.connection.makefile("rw")
-        self.free = RAM
+        super().__init__(folder, "qat-model", f"qat-{'4xxx' if gen == 4 else 'c62x'}-pf" + properties, qemu)
         self.set_up(vfs)
 
-    def close(self):
-        self.connection.close()
-        self.place_of_socket.cleanup()
-        self.process.terminate()
-        self.process.wait(sluice.PATIENCE)
-
-    def command(self, line):
-        self.stream.write(line + "\n")
-        self.stream.flush()
-        while True:
-            words = self.stream.readline().split()
-            assert words, "QEMU has ended"
-            if words[0] != "IRQ":
-                assert words[0] == "OK", f"{line}: {words}"
-                return words[1] if len(words) > 1 else ""
-
-    def read32(self, at):
-        return int(self.command(f"readl {at:#x}"), 16)
-
-    def write32(self, at, value):
-        self.command(f"writel {at:#x} {value:#x}")
-
-    def read(self, at, size):
-        return bytes.fromhex(self.command(f"read {at:#x} {size}")[2:]) if size else b""
-
-    def write(self, at, data):
-        if data:
-            self.command(f"write {at:#x} {len(data)} 0x{data.hex()}")
-
-    def place(self, data, align=64):
-        """Data in guest memory; returns its address."""
-        at = -(-self.free // align) * align
-        self.write(at, data)
-        self.free = at + len(data)
-        return at
-
-    def config(self, devfn, off, value=None, bus=1, size=4):
-        at = ECAM + (bus << 20) + (devfn << 12) + off
-        if value is None:
-            return self.read32(at)
-        return self.command(f"write{'wl'[size // 4]} {at:#x} {value:#x}")
-
     def set_up(self, vfs):
-        for reg, value in ((0x80000060, ECAM | 1), (0x80000064, 0)):
-            self.command(f"outl 0xcf8 {reg:#x}")
-            self.command(f"outl 0xcfc {value:#x}")
-        port = 1 << 3
-        self.config(port, 0x18, 0x010100, bus=0)
-        self.config(port, 0x20, (WINDOW + 0x07F00000) & 0xFFF00000 | WINDOW >> 16, bus=0)
-        self.config(port, 0x04, 6, bus=0, size=2)
+        self.open_bus()
         assert self.config(0, 0) == (0x49408086 if self.gen == 4 else 0x37C88086)
         self.pmisc, self.etr, vf_etr, vf_pmisc = (WINDOW + i * 0x800000 for i in range(1, 5))
         for bar, at in ((0x10, WINDOW), (0x18, self.pmisc), (0x20, self.etr), (0x164, vf_etr), (0x16C, vf_pmisc)):

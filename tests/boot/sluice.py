@@ -32,6 +32,7 @@ FEATURES = {
     "nvme-many-queues": (lambda version: version >= (10, 0), "NVMe controller whose VFs may have more than 255 queues"),
     "rep-once": (lambda version: version >= (10, 0), "way to count a string instruction as one, however often it repeats"),
     "qat-model": (lambda version: version in ((10, 0), (10, 2), (11, 1)), "inner layout that the QAT model knows"),
+    "dsa-model": (lambda version: version in ((10, 0), (10, 2), (11, 1)), "inner layout that the DSA model knows"),
 }
 
 

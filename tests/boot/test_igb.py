@@ -12,7 +12,7 @@ pytestmark = pytest.mark.needs("device:igb")
 @pytest.mark.each_qemu
 def test_packets(folder, emulator):
     """All VFs, admitted by messages to their PF."""
-    run = sluice.run_sh(folder / "run", "device=igb", "mailbox=1", "ops=300", "seconds=1", env=emulator.env)
+    run = sluice.run_sh(folder / "run", "device=igb", "mailbox=1", "ops=300", "seconds=1", env=emulator.env, deadline=180)
     assert run.status == 0, run.text
     assert run.result["ok"] == "1" and run.result["vfs"] == "7" and run.result["faults"] == "0"
     assert len(re.findall(r"vf: 0000:\w\w:1[01]\.\d domain \d, 82576, 128 buffers each way, admitted by mailbox", run.text)) == 7
@@ -20,9 +20,12 @@ def test_packets(folder, emulator):
     # 42 pairs; then one by one: four frames of each VF that must arrive as said, or nowhere, and more for those in a VLAN.
     assert "packets: 12600 frames of 60 to 9000 bytes, 300 from each of 7 VFs to each other" in run.text
     assert int(run.result["verified"]) == 12600 + int(re.search(r"packets: (\d+) more: broadcast and multicast reached all", run.text)[1])
-    # The ring of all VFs and the round trips, polled; two doorbells for 32 frames at most.
-    sent, doorbells = map(int, re.search(r"VF 0 sent and received (\d+) frames of 60 bytes, \d+ in a second, with (\d+) doorbells", run.text).groups())
-    assert sent > 1000 and doorbells * 16 <= sent * 1.1 and int(run.result["ops"]) >= 5 * sent
+    # The ring of all VFs, sending and receiving alone, polled; doorbells for 32 frames: two at most, with shorter bursts in a ring of many.
+    sums = {"a ring of 7 VFs forwarded": 4.5, "sent alone:": 1, "received alone:": 1}
+    for what, most in sums.items():
+        frames, doorbells = map(int, re.search(rf"{what} (\d+) frames.*?, \d+ in a second, with (\d+) doorbells", run.text).groups())
+        assert frames > 1000 and doorbells * 32 <= frames * most * 1.1, what
+    assert int(run.result["ops"]) > 1000
     assert int(run.result["p50_ns"]) > 0
     # Buffers and rings of both directions, from each VF; each line of the first VF names it, the direction and the reason.
     assert run.result["cases"] == run.result["refused"] == "77" and run.result["not_tried"] == "0"
@@ -36,7 +39,7 @@ def test_packets(folder, emulator):
 
 def test_translation_off(folder, emulator):
     """The same accesses reach memory then, and the run says so. Two VFs have no third that would work meanwhile."""
-    run = sluice.run_sh(folder / "run", "device=igb", "iommu=off", "vfs=2", "ops=20", "seconds=1", env=emulator.env)
+    run = sluice.run_sh(folder / "run", "device=igb", "iommu=off", "vfs=2", "ops=20", "seconds=1", env=emulator.env, deadline=120)
     assert run.status == 3 and run.result["ok"] == "0" and run.result["verdict"] == "fail", run.text
     assert int(run.result["refused"]) < int(run.result["cases"])
     assert "send buffer in kernel memory at 0x" in run.text and "SUCCEEDED: memory was reached" in run.text
@@ -46,7 +49,7 @@ def test_instructions(emulator):
     """What a frame costs: as recorded, and below the limits that are promised."""
     sluice.make("build/insncount.so")
     done = subprocess.run(["tools/bench-insn", "--igb"], cwd=sluice.ROOT, env={**os.environ, **emulator.env}, capture_output=True,
-                          text=True, timeout=sluice.PATIENCE)
+                          text=True, timeout=200)
     assert done.returncode == 0, done.stdout + done.stderr
     row = r"^op=(\w+) depth=\d+ batch=(\d+) insn_per_op=([\d.]+) mmio_per_op=([\d.]+) doorbells_per_op=([\d.]+) "
     now = re.findall(row, done.stdout, re.M)

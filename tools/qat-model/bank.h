@@ -3,7 +3,7 @@
 #pragma once
 #include "fault.h"
 #include "mem.h"
-#include "qemu.h"
+#include "../qemu-device/qemu.h"
 #include "service.h"
 
 #define RINGS_MAX 16u

@@ -8,12 +8,19 @@ $B/qat-model/%.o: tools/qat-model/%.c Makefile | qat-packages
 	$(Q)mkdir -p $(@D) && $(CC) -Wall -Wextra -Werror -std=gnu11 -O2 -g -fPIC -fvisibility=hidden -fno-strict-aliasing \
 		-MMD -MP -c -o $@ $<
 
-$B/qat-model.so: $(patsubst tools/%.c,$B/%.o,$(wildcard tools/qat-model/*.c))
+# What all models share.
+$B/qemu-device/%.o: tools/qemu-device/%.c Makefile
+	$(call say,PLUGIN,$<)
+	$(Q)mkdir -p $(@D) && $(CC) -Wall -Wextra -Werror -std=gnu11 -O2 -g -fPIC -fvisibility=hidden -fno-strict-aliasing \
+		-MMD -MP -c -o $@ $<
+
+$B/qat-model.so: $(patsubst tools/%.c,$B/%.o,$(wildcard tools/qat-model/*.c tools/qemu-device/*.c))
 	$(call say,LD,$@)
 	$(Q)$(CC) -shared -o $@ $^ -lnettle -lgmp -lz
 
 qat-model: $B/qat-model.so
 
-# Linux's and DPDK's drivers as judges of that card.
-model-test: qat-model
+# Linux's and DPDK's drivers as judges of that card and of the DSA.
+model-test: qat-model dsa-model $B/dsa-model/two_processes
+	$(Q)tools/dsa-model/model-test
 	$(Q)tools/qat-model/model-test

@@ -170,9 +170,9 @@ static void etr_write(void *fn, uint32_t off, uint32_t value)
 	}
 }
 
-static const struct region_ops vf_pmisc_ops = {vf_pmisc_read, vf_pmisc_write};
-static const struct region_ops pmisc_ops = {pmisc_read, pmisc_write};
-static const struct region_ops etr_ops = {etr_read, etr_write};
+static const struct region_ops vf_pmisc_ops = {.read = vf_pmisc_read, .write = vf_pmisc_write};
+static const struct region_ops pmisc_ops = {.read = pmisc_read, .write = pmisc_write};
+static const struct region_ops etr_ops = {.read = etr_read, .write = etr_write};
 
 const struct vf_kind vf_gen4 = {
 	.type = TYPE_VF_4,

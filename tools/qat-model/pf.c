@@ -90,9 +90,9 @@ static void sram_write(void *fn, uint32_t off, uint32_t value)
 	(void)fn, (void)off, (void)value;
 }
 
-static const struct region_ops sram_ops = {sram_read, sram_write};
-static const struct region_ops pmisc_ops = {pmisc_read, pmisc_write};
-static const struct region_ops etr_ops = {etr_read, etr_write};
+static const struct region_ops sram_ops = {.read = sram_read, .write = sram_write};
+static const struct region_ops pmisc_ops = {.read = pmisc_read, .write = pmisc_write};
+static const struct region_ops etr_ops = {.read = etr_read, .write = etr_write};
 
 static const struct pf_kind pf_gen2 = {.vf = &vf_gen2,
 				       .type = TYPE_PF,
@@ -229,6 +229,7 @@ static void class_init(ObjectClass *klass, const void *data)
 	const struct pf_kind *k = data;
 	const struct fn_class class = {.name = k->name,
 				       .device = k->id,
+				       .class = 0x0b40,
 				       .user_creatable = true,
 				       .realize = realize,
 				       .exit = leave,

@@ -2,7 +2,7 @@
  * the arbiter, and the maps of engine threads. Until all of that is done the rings of VFs are not served.
  * SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
-#include "qemu.h"
+#include "../qemu-device/qemu.h"
 
 struct qat_pf;
 

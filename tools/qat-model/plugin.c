@@ -8,6 +8,7 @@ typedef uint64_t plugin_id;
 EXPORT int qemu_plugin_version = 4;
 EXPORT int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv);
 
+const char model_name[] = "qat-model";
 static bool fits;
 
 __attribute__((constructor)) static void look_at_qemu(void)

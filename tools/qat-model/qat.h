@@ -4,7 +4,7 @@
 #include "bank.h"
 #include "fault.h"
 #include "pf_boot.h"
-#include "qemu.h"
+#include "../qemu-device/qemu.h"
 
 #define QAT_VFS    16u
 #define BANKS_MAX  4u

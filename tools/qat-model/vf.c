@@ -101,8 +101,8 @@ static void pmisc_write(void *fn, uint32_t off, uint32_t value)
 	}
 }
 
-static const struct region_ops etr_ops = {etr_read, etr_write};
-static const struct region_ops pmisc_ops = {pmisc_read, pmisc_write};
+static const struct region_ops etr_ops = {.read = etr_read, .write = etr_write};
+static const struct region_ops pmisc_ops = {.read = pmisc_read, .write = pmisc_write};
 
 /* Ring pairs of two rings: asym, sym, none, compression. */
 static const uint8_t services_gen2[8] = {RING_ASYM, RING_ASYM, RING_SYM,  RING_SYM,
@@ -205,6 +205,7 @@ static void class_init(ObjectClass *klass, const void *data)
 	const struct vf_kind *k = data;
 	const struct fn_class class = {.name = k->name,
 				       .device = k->id,
+				       .class = 0x0b40,
 				       .realize = realize,
 				       .exit = leave,
 				       .config_read = pci_default_read_config,

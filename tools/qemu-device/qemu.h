@@ -158,13 +158,18 @@ struct qemu_version *qmp_query_version(Error **errp) __attribute__((weak));
 void qapi_free_VersionInfo(struct qemu_version *v) __attribute__((weak));
 void pcie_sriov_vf_register_bar(PCIDevice *dev, int bar, MemoryRegion *mr) __attribute__((weak));
 
+/* The plugin's name, with which each of its sentences begins. */
+extern const char model_name[];
+
 /* Before anything else of this file is used: false, and one sentence on stderr, when this QEMU is not one
  * that the model knows. *api: the version of the plugin API that it takes; left alone when its version is
  * unknown. */
 bool qemu_check(int *api);
+/* After it: false, and one sentence, when the function that QEMU should have is NULL. */
+bool qemu_has(const char *name, void (*function)(void));
 
-/* A PCI function of the model: first in struct qat_pf and struct qat_vf, found by the device that QEMU has.
- */
+/* A PCI function of the model: the first field of what the model has
+ * of it, found by the device that QEMU has. */
 struct fn {
 	PCIDevice *dev;
 	struct fn *next;
@@ -179,10 +184,11 @@ void *fn_of(const void *dev);
 /* Reads or writes guest memory as the function, through the IOMMU; false: the access was refused. */
 bool fn_dma(struct fn *fn, uint64_t addr, void *buf, size_t len, bool write);
 
-/* The registers of a BAR, 32 bits each. */
+/* The registers of a BAR, 32 bits each; with write64, 64 bits each, and no other access is taken. */
 struct region_ops {
 	uint32_t (*read)(void *fn, uint32_t off);
 	void (*write)(void *fn, uint32_t off, uint32_t value);
+	void (*write64)(void *fn, uint32_t off, uint64_t value);
 };
 
 enum { MEMORY_REGION_ROOM = 512 };
@@ -208,7 +214,7 @@ struct property {
 /* A class of PCI functions; all but properties is wanted. */
 struct fn_class {
 	const char *name;
-	uint16_t device;
+	uint16_t device, class;
 	bool user_creatable;
 	void (*realize)(PCIDevice *dev, Error **errp);
 	void (*exit)(PCIDevice *dev);

@@ -1,5 +1,5 @@
-// Where the model meets QEMU: the guard that compares the QEMU with what is known of its version, and the few
-// things that depend on that. SPDX-License-Identifier: GPL-2.0-or-later
+// Where a model of a device meets QEMU: the guard that compares the QEMU with what is known of its version,
+// and the few things that depend on that. SPDX-License-Identifier: GPL-2.0-or-later
 #include "qemu.h"
 
 enum { CLOCK_OF_GUEST = 1, LITTLE_ENDIAN_REGISTERS = 2 };
@@ -105,14 +105,26 @@ static size_t memory_region_bytes(void)
 	return n;
 }
 
+bool qemu_has(const char *name, void (*function)(void))
+{
+	if (!function)
+		fprintf(stderr,
+			"%s: this QEMU %d.%d was built without %s(), which the model calls: "
+			"use a QEMU that loads "
+			"modules, like Debian's\n",
+			model_name, layout->major, layout->minor, name);
+	return function;
+}
+
 static bool version_is_known(void)
 {
 	struct qemu_version *v = qmp_query_version && qapi_free_VersionInfo ? qmp_query_version(NULL) : NULL;
 	if (!v || !v->number) {
-		fputs("qat-model: what loads this plugin does not say a QEMU version (it has no "
-		      "qmp_query_version()); the model works "
-		      "in QEMU's system emulation 10.0, 10.2 and 11.1 alone\n",
-		      stderr);
+		fprintf(stderr,
+			"%s: what loads this plugin does not say a QEMU version (it has no "
+			"qmp_query_version()); the model works "
+			"in QEMU's system emulation 10.0, 10.2 and 11.1 alone\n",
+			model_name);
 		return false;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(layouts); i++)
@@ -120,10 +132,10 @@ static bool version_is_known(void)
 			layout = &layouts[i];
 	if (!layout)
 		fprintf(stderr,
-			"qat-model: this is QEMU %d.%d.%d, whose inner layout the model does not know: it "
+			"%s: this is QEMU %d.%d.%d, whose inner layout the model does not know: it "
 			"works in QEMU 10.0, 10.2 "
 			"and 11.1, which QEMU=... names\n",
-			(int)v->number->major, (int)v->number->minor, (int)v->number->micro);
+			model_name, (int)v->number->major, (int)v->number->minor, (int)v->number->micro);
 	qapi_free_VersionInfo(v);
 	return layout;
 }
@@ -131,14 +143,8 @@ static bool version_is_known(void)
 static bool functions_are_there(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(functions); i++)
-		if (!functions[i].function) {
-			fprintf(stderr,
-				"qat-model: this QEMU %d.%d was built without %s(), which the model calls: "
-				"use a QEMU that loads "
-				"modules, like Debian's\n",
-				layout->major, layout->minor, functions[i].name);
+		if (!qemu_has(functions[i].name, functions[i].function))
 			return false;
-		}
 	return true;
 }
 
@@ -148,20 +154,20 @@ static bool layout_fits(void)
 		const char *what = misplaced(layout, &known[i]);
 		if (what) {
 			fprintf(stderr,
-				"qat-model: the %s of %s is not where QEMU %d.%d has it, so this QEMU was "
+				"%s: the %s of %s is not where QEMU %d.%d has it, so this QEMU was "
 				"changed and the model "
 				"does not work in it\n",
-				what, known[i].type, layout->major, layout->minor);
+				model_name, what, known[i].type, layout->major, layout->minor);
 			return false;
 		}
 	}
 	size_t bytes = memory_region_bytes();
 	if (bytes != layout->memory_region || bytes > MEMORY_REGION_ROOM) {
 		fprintf(stderr,
-			"qat-model: a memory region has %zu bytes and not the %u of QEMU %d.%d, so this QEMU "
+			"%s: a memory region has %zu bytes and not the %u of QEMU %d.%d, so this QEMU "
 			"was changed and the "
 			"model does not work in it\n",
-			bytes, layout->memory_region, layout->major, layout->minor);
+			model_name, bytes, layout->memory_region, layout->major, layout->minor);
 		return false;
 	}
 	return true;
@@ -244,7 +250,10 @@ static uint32_t region_write(void *opaque, uint64_t off, uint64_t value, unsigne
 	(void)size, (void)attrs;
 	if (r->fn->in_dma)
 		return ACCESS_REFUSED;
-	r->ops->write(r->fn, (uint32_t)off, (uint32_t)value);
+	if (r->ops->write64)
+		r->ops->write64(r->fn, (uint32_t)off, value);
+	else
+		r->ops->write(r->fn, (uint32_t)off, (uint32_t)value);
 	return ACCESS_OK;
 }
 
@@ -255,9 +264,15 @@ void region_init(struct region *r, struct fn *fn, const struct region_ops *ops, 
 						 .write_attrs = region_write,
 						 .endianness = LITTLE_ENDIAN_REGISTERS,
 						 .impl = {4, 4, false}};
+	static const struct access_ops wide = {.read_attrs = region_read,
+					       .write_attrs = region_write,
+					       .endianness = LITTLE_ENDIAN_REGISTERS,
+					       .valid = {8, 8, false, NULL},
+					       .impl = {8, 8, false}};
 	r->fn = fn;
 	r->ops = ops;
-	memory_region_init_io(region_of_qemu(r), (Object *)fn->dev, &access, r, name, bytes);
+	memory_region_init_io(region_of_qemu(r), (Object *)fn->dev, ops->write64 ? &wide : &access, r, name,
+			      bytes);
 }
 
 MemoryRegion *region_of_qemu(struct region *r)
@@ -363,7 +378,7 @@ void fn_class_init(ObjectClass *klass, const struct fn_class *c)
 	memcpy(field(klass, layout->config_write), &c->config_write, sizeof c->config_write);
 	set_u16(klass, layout->vendor, 0x8086);
 	set_u16(klass, layout->device, c->device);
-	set_u16(klass, layout->class, 0x0b40);
+	set_u16(klass, layout->class, c->class);
 	for (unsigned i = 0; i < c->n; i++) {
 		const struct property *p = &c->properties[i];
 		object_class_property_add(klass, p->name, names[p->kind], get_property, set_property, NULL,
@@ -401,5 +416,5 @@ void timer_drop(QEMUTimer *t)
 
 QEMUBH *work_make(void (*run)(void *opaque), void *opaque)
 {
-	return qemu_bh_new_full(run, opaque, "qat", NULL);
+	return qemu_bh_new_full(run, opaque, model_name, NULL);
 }
