@@ -100,9 +100,6 @@ enum sl_err iommu_unit_of(const struct iommu *mmu, bdf_t fn, unsigned *unit) MUS
 /* The same, for any unit, driven or not: an index for iommu_unit_state(). */
 enum sl_err iommu_unit_listed(const struct iommu *mmu, bdf_t fn, unsigned *unit) MUST_CHECK;
 void iommu_unit_info(const struct iommu *mmu, unsigned unit, struct iommu_unit_info *out);
-/* How many PASIDs the unit of a function keeps apart, 0 included; 0: none, or the function has no unit that
- * translates. domain_attach_pasid() gives them out. */
-uint32_t iommu_pasids(const struct iommu *mmu, bdf_t fn);
 /* Invalidations that were waited for, in all units. */
 uint64_t iommu_waits(const struct iommu *mmu);
 

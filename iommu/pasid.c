@@ -2,6 +2,7 @@
 #include "iommu/attached.h"
 #include "iommu/backend.h"
 #include "iommu/domain_parts.h"
+#include "iommu/pasid.h"
 #include "kernel/log.h"
 
 bool attached_pasid(const struct iommu *mmu, bdf_t fn)

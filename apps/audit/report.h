@@ -8,9 +8,6 @@ typedef void report_text(const char *text);
 
 /* Every function with group, unit and class. */
 void report_functions(const struct audit_result *r, report_text *to);
-/* What units have of scalable mode, which functions have ATS, PASID or PRI, and whether a process's addresses
- * can be given to a device (SVA): part of report_functions(). */
-void report_sharing(const struct audit_result *r, report_text *to);
 /* Findings, the worst first, in 80 columns. */
 void report_findings(const struct audit_result *r, report_text *to);
 /* Findings of that severity as the page counts them: those with one id are one, however many places have it.

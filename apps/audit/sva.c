@@ -128,7 +128,7 @@ static void verdict_text(const struct audit_result *r, char *buf, size_t n)
 			unit);
 }
 
-void report_sharing(const struct audit_result *r, report_text *to)
+void print_sharing(const struct audit_result *r, report_text *to)
 {
 	char text[480], name[16];
 	for (unsigned i = 0; i < r->in->units; i++) {

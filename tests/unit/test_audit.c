@@ -781,7 +781,7 @@ static const char *sharing(uint64_t ecap)
 		in->unit[0].at[p].ecap = ecap;
 	run();
 	said[0] = 0;
-	report_sharing(&result, take_text);
+	report_functions(&result, take_text);
 	return said;
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "iommu/pasid.h"
 #include "kernel/pmm.h"
 #include "tests/unit/support_iommu.h"
 #include "tests/unit/test.h"
