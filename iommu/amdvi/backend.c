@@ -67,8 +67,17 @@ static enum sl_err attach(struct iommu *mmu, unsigned unit, uint16_t rid, const 
 	return amdvi_dte_attach(unit_at(mmu, unit), rid, root);
 }
 
-static enum sl_err detach(struct iommu *mmu, unsigned unit, uint16_t rid)
+/* Guest tables are not used, so there are no PASIDs. */
+static uint32_t pasids(const struct iommu *mmu, unsigned unit)
 {
+	(void)mmu;
+	(void)unit;
+	return 0;
+}
+
+static enum sl_err detach(struct iommu *mmu, unsigned unit, uint16_t rid, uint32_t pasid)
+{
+	(void)pasid;
 	return amdvi_dte_detach(unit_at(mmu, unit), rid);
 }
 
@@ -79,8 +88,10 @@ static bool find(const struct iommu *mmu, unsigned unit, uint16_t rid, uint16_t 
 
 /* ---- caches ---- */
 
-static enum sl_err invalidate(struct iommu *mmu, unsigned unit, uint16_t did, const struct iommu_gather *g)
+static enum sl_err invalidate(struct iommu *mmu, unsigned unit, uint16_t did, uint32_t pasid,
+			      const struct iommu_gather *g)
 {
+	(void)pasid;
 	struct amdvi_unit *u = unit_at(mmu, unit);
 	if (!u->on)
 		return SL_OK;
@@ -141,13 +152,17 @@ static uint64_t fault_overflows(const struct iommu *mmu)
 	return n;
 }
 
-static void walk(const struct iommu *mmu, unsigned unit, bdf_t fn, iova_t iova, struct iommu_walk *out)
+static void walk(const struct iommu *mmu, unsigned unit, bdf_t fn, uint32_t pasid, iova_t iova,
+		 struct iommu_walk *out)
 {
+	(void)pasid;
 	amdvi_explain(unit_at(mmu, unit), fn, iova, out);
 }
 
-static void walk_text(const struct iommu *mmu, unsigned unit, bdf_t fn, iova_t iova, char *buf, size_t n)
+static void walk_text(const struct iommu *mmu, unsigned unit, bdf_t fn, uint32_t pasid, iova_t iova,
+		      char *buf, size_t n)
 {
+	(void)pasid;
 	amdvi_explain_text(unit_at(mmu, unit), fn, iova, buf, n);
 }
 
@@ -171,6 +186,7 @@ const struct iommu_backend amdvi_backend = {
 	.now_us = now,
 	.form = form,
 	.can_pass = can_pass,
+	.pasids = pasids,
 	.attach = attach,
 	.detach = detach,
 	.find = find,
