@@ -121,7 +121,7 @@ $B/loader/boot/identity_hw.c.o: EFLAGS += -I$B
 $B/kernel/kernel/power_hw.c.o $B/kernel/kernel/remember_hw.c.o: KFLAGS += $(EFI_H) -DGNU_EFI_USE_MS_ABI
 
 # What runs once or answers a person is to be small; rings, tables and the loops that are timed are to be fast.
-FAST := drivers/nvme/queue.c drivers/nvme/io.c drivers/qat/ring.c drivers/qat/vf.c drivers/igb/queue.c iommu/cached_table.c iommu/map.c iommu/iopt.c iommu/vtd/inv.c iommu/vtd/qi.c apps/measure/bench_run.c \
+FAST := drivers/nvme/queue.c drivers/nvme/io.c drivers/qat/ring.c drivers/qat/vf.c drivers/igb/queue.c drivers/dsa/queue.c drivers/crc32c.c iommu/cached_table.c iommu/map.c iommu/iopt.c iommu/vtd/inv.c iommu/vtd/qi.c apps/measure/bench_run.c \
         apps/work/bursts.c apps/measure/insn.c apps/measure/compute_insn.c apps/measure/packet_insn.c apps/vf/workers.c apps/work/load.c apps/measure/mapcost.c apps/work/pattern.c apps/vf/wait.c apps/work/timed.c \
         drivers/crc16.c kernel/pmm.c kernel/str.c
 $(foreach f,$(FAST),$(if $(wildcard $(subst %,*,$(f))),,$(error FAST names $(f), and there is no such file)))
@@ -187,6 +187,15 @@ $B/replay: $(REPLAY:%=$B/host/%.o) $B/host/libsluice.a
 	$(call say,LINK,$@)
 	$(Q)$(HOSTCC) -fsanitize=address,undefined -o $@ $^ -ljansson
 
+# The walkers as a program: tests/boot/test_walker.py.
+$B/walk: $B/host/tests/walk/walk.c.o $B/host/libsluice.a
+	$(call say,LINK,$@)
+	$(Q)$(HOSTCC) -fsanitize=address,undefined -o $@ $^
+
+$B/walk-pasid.so: tests/walk/pasid.c Makefile
+	$(call say,PLUGIN,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -Wall -Wextra -Werror -std=gnu11 -O2 -fPIC -shared -fvisibility=hidden -o $@ $<
+
 replay: $B/replay
 	$(if $(LOG),$(Q)$B/replay $(LOG))
 
@@ -239,7 +248,7 @@ mutants: $(TBIN)
 
 # Boot tests: QEMU under OVMF, two machines at a time. Debian's packages of pytest are for Debian's own Python.
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
-boot-test: all $B/replay
+boot-test: all $B/replay $B/walk $B/walk-pasid.so
 	$(Q)$(PYTHON) -m pytest -q --tb=short -p no:cacheprovider -n 2 tests/boot
 
 # Before a commit: no fuzzers, no clang-tidy, and of the boots those that go through most.

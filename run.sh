@@ -20,6 +20,7 @@ environment:
   QEMU        the QEMU to use                            (qemu-system-x86_64)
   OVMF        firmware code, a raw flash image           (looked for)
   OVMF_VARS   its variables; each run gets a fresh copy  (looked for)
+  DSA         properties of the model of a DSA: fault=flip (tools/dsa-model/README.md)
   FIRMWARE    folder with a QAT card's firmware files    (made for the model in tools/qat-model)
   MANGLE      lines that say how firmware lies, for tests (tests/mangle/README.md)
   TIMEOUT     seconds until a run is given up            (180 + the value of seconds=)
@@ -51,9 +52,9 @@ while (($# > 0)); do
 	--) shift; extra=("$@"); break ;;
 	-*) status=2 die "unknown option $1: QEMU's own options go after --, see ./run.sh --help" ;;
 	app=accel) device=qat own_scratch= app=$1; config+=("$1") ;;
-	app=echo) device=igb own_scratch= app=$1; config+=("$1") ;;
+	app=echo | app=rdma) device=igb own_scratch= app=$1; config+=("$1") ;;
 	app=*) app=$1; config+=("$1") ;;
-	device=qat | device=igb) device=${1#*=} own_scratch=; config+=("$1") ;;
+	device=qat | device=igb | device=dsa) device=${1#*=} own_scratch=; config+=("$1") ;;
 	gen=*) card=qat-c62x-pf; [[ $1 != gen=4 ]] || card=qat-4xxx-pf; config+=("$1") ;;
 	vfs=*) vfs=${1#*=}; config+=("$1") ;;
 	seconds=*) seconds=${1#*=}; config+=("$1") ;;
@@ -94,7 +95,7 @@ marker=made-by-run.sh
 
 # Where the igb's network ends is a socket in that folder, and the path of a socket has at most 107 bytes.
 [[ $run != *,* ]] || die "RUN=$run has a comma, which ends a file's name for QEMU: name another folder"
-[[ -n $bare || $device == qat ]] || (($(printf %s "$run/nobody" | wc -c) <= 107)) ||
+[[ -n $bare || $device == qat || $device == dsa ]] || (($(printf %s "$run/nobody" | wc -c) <= 107)) ||
 	die "RUN=$run is too long, because the path of a socket in it may have 107 bytes: name a folder with a path of at most 100, or a relative one"
 
 # --- what is needed, and the build; one at a time in this tree
@@ -102,6 +103,7 @@ build() {
 	tools/setup.sh run
 	make -j"$(nproc)"
 	[[ $device != qat || -n $bare ]] || make -j"$(nproc)" qat-model # a QAT card
+	[[ $device != dsa || -n $bare ]] || make -j"$(nproc)" dsa-model # a DSA, and MOVDIR64B for the processors
 }
 mkdir -p build
 exec 9>build/make.lock
@@ -109,18 +111,18 @@ exec 9>build/make.lock
 build
 exec 9>&-
 
-# The model of a QAT card is for QEMU 10.0 and later. Where the installed one is older, Debian's QEMU 10.0 is unpacked below
-# build/ for it; one that QEMU= names is taken as it is, and the model says what is wrong with it.
-qat_qemu() {
+# The models of a QAT card and of a DSA are for QEMU 10.0 and later. Where the installed one is older, Debian's QEMU 10.0 is
+# unpacked below build/ for them; one that QEMU= names is taken as it is, and the model says what is wrong with it.
+model_qemu() {
 	local version
-	[[ $device == qat && -z $bare && -z ${QEMU-} ]] || return 0
+	[[ ($device == qat || $device == dsa) && -z $bare && -z ${QEMU-} ]] || return 0
 	version=$("$qemu" --version 2>/dev/null | sed -n 's/^QEMU emulator version \([0-9]*\)\..*/\1/p')
 	[[ -n $version ]] && ((version < 10)) || return 0
-	say "the QAT model wants QEMU 10.0, and $qemu is $version: Debian's QEMU 10.0 is used, unpacked below build/"
-	tools/unpack-qemu 10.0 trixie || die "there is no QEMU 10.0 for the QAT model: name one with QEMU="
+	say "the ${device^^} model wants QEMU 10.0, and $qemu is $version: Debian's QEMU 10.0 is used, unpacked below build/"
+	tools/unpack-qemu 10.0 trixie || die "there is no QEMU 10.0 for the ${device^^} model: name one with QEMU="
 	qemu=build/qemu-10.0/qemu-system-x86_64
 }
-qat_qemu
+model_qemu
 command -v "$qemu" >/dev/null || die "no $qemu: install QEMU for x86_64, or name it: QEMU=/path/to/qemu-system-x86_64"
 
 # --- firmware: code and variables belong together
@@ -220,7 +222,7 @@ line=("$qemu" -nodefaults -no-user-config -display none -no-reboot)
 line+=(-machine q35,kernel-irqchip=split -cpu max -m 1G -smp "$cpus")
 accel=
 if ! grep -qxE -- '--?(accel|enable-kvm)' < <(printf '%s\n' "${extra[@]}"); then
-	choose_accel
+	if [[ $device == dsa && -z $bare ]]; then accel=tcg; else choose_accel; fi # MOVDIR64B is a plugin's work
 	line+=(-accel "$accel")
 fi
 line+=(-drive "if=pflash,unit=0,format=raw,readonly=on,file=$OVMF" -drive "if=pflash,unit=1,format=raw,file=$run/vars.fd")
@@ -246,6 +248,10 @@ if [[ -z $bare ]]; then
 	if [[ $device == qat ]]; then
 		line+=(-plugin "$PWD/build/qat-model.so" -device pcie-root-port,id=rp2,chassis=3,slot=3 -device $card,bus=rp2,booted=off)
 	fi
+	if [[ $device == dsa ]]; then
+		line+=(-plugin "$PWD/build/dsa-model.so" -device pcie-root-port,id=rp2,chassis=3,slot=3 -device "dsa,bus=rp2${DSA:+,$DSA}")
+		line+=(-cpu max,x-force-features=on,movdir64b=on)
+	fi
 fi
 if [[ -z $bare && $device == nvme ]]; then
 	# One NVMe controller with SR-IOV: 3 queue pairs (1 admin) and 3 vectors for each VF, one private namespace each,
@@ -263,7 +269,7 @@ if [[ -z $bare && $device == nvme ]]; then
 		fi
 	done
 fi
-if [[ -z $bare && $device != qat ]]; then
+if [[ -z $bare && $device != qat && $device != dsa ]]; then
 	if grep -q "^igb options" < <("$qemu" -device igb,help 2>&1); then # from QEMU 8.0 on
 		# Its network ends in a socket without a listener; without one QEMU would print a warning.
 		line+=(-device pcie-root-port,id=rp1,chassis=2,slot=2,mem-reserve=16M)

@@ -3,8 +3,10 @@
 #include "apps/bringup/platform.h"
 #include "apps/vf/stages.h"
 #include "apps/work/compute.h"
+#include "apps/work/move.h"
 #include "apps/work/packets.h"
 #include "apps/work/echo.h"
+#include "apps/work/rdma.h"
 #include "apps/proof/refuse.h"
 #include "apps/measure/insn.h"
 #include "apps/bringup/cores.h"
@@ -42,13 +44,15 @@ enum {
 	COMPUTE_INSN = 1024,
 	NETWORK_DEMO = 2048, /* from here on VFs that send and receive */
 	NETWORK_INSN = 4096,
-	ECHO = 8192
+	ECHO = 8192,
+	RDMA = 16384,
+	MOVE = 32768 /* queues of a function without VFs */
 };
 enum {
 	COMPUTE = ACCEL | COMPUTE_DEMO | COMPUTE_INSN,
-	NETWORK = NETWORK_DEMO | NETWORK_INSN | ECHO,
+	NETWORK = NETWORK_DEMO | NETWORK_INSN | ECHO | RDMA,
 	VFS = DEMO | ISOLATE | BENCH | BURSTS | INSN | COMPUTE | NETWORK,
-	WORK = VFS | MAPCOST | SHELL,
+	WORK = VFS | MAPCOST | SHELL | MOVE,
 	ALL = WORK | AUDIT
 };
 
@@ -77,6 +81,7 @@ static const struct stage {
 	{"accel", ACCEL | COMPUTE_DEMO, stage_compute, NULL},
 	{"packets", NETWORK_DEMO, stage_packets, NULL},
 	{"echo", ECHO, stage_echo, NULL},
+	{"rdma", RDMA, stage_rdma, NULL},
 	{"clocks", WORK, stage_clocks,
 	 NULL}, /* not before the first completion: it takes long in an emulator */
 	{"verify", DEMO, stage_verify, NULL},
@@ -85,6 +90,7 @@ static const struct stage {
 	{"irqs", DEMO, stage_irqs, undo_irqs},
 	{"isolate", ISOLATE, stage_isolate, NULL},
 	{"flood", ISOLATE, stage_flood, NULL},
+	{"move", MOVE, stage_move, undo_move},
 	{"mapcost", MAPCOST, stage_mapcost, NULL},
 	{"bursts", BURSTS, stage_bursts, NULL},
 	{"insn", INSN | COMPUTE_INSN | NETWORK_INSN, stage_insn, NULL},
@@ -100,8 +106,11 @@ static unsigned app_of(const struct config *cfg)
 {
 	if (cfg->device == DEVICE_QAT) /* what QAT VFs are for; whatever else it is called, it is the demo */
 		return cfg->app == APP_ACCEL ? ACCEL : cfg->app == APP_INSN ? COMPUTE_INSN : COMPUTE_DEMO;
+	if (cfg->device == DEVICE_DSA)
+		return MOVE;
 	if (config_wants_igb(cfg))
 		return cfg->app == APP_ECHO      ? ECHO
+		       : cfg->app == APP_RDMA    ? RDMA
 		       : cfg->app == APP_INSN    ? NETWORK_INSN
 		       : cfg->app == APP_ISOLATE ? ISOLATE
 						 : NETWORK_DEMO;
@@ -123,6 +132,7 @@ static unsigned app_of(const struct config *cfg)
 	case APP_AUDIT:
 		return AUDIT;
 	case APP_ECHO:
+	case APP_RDMA:
 	case APP_DEMO:
 	case APP_TOUR: /* the demo with explanations */
 		break;

@@ -68,8 +68,8 @@ struct config {
 	uint32_t end;     /* enum config_end */
 	char scratch[24]; /* serial number of the NVMe controller whose namespaces may be overwritten; "" for
 			     none */
-	char address[96]; /* of the first VF of app=echo, and of the card of log=, as apps/work/echo.h reads
-			     it */
+	char address[96]; /* of the first VF of app=echo and app=rdma, and of the card of log=, as
+			     apps/work/echo.h reads it */
 	char log[72];     /* the receiver of the log, as apps/work/netlog.h reads it; "" for none */
 	uint32_t prove;   /* enum config_prove */
 	uint32_t provers; /* PROVE_LISTED: these functions may attack */
@@ -88,10 +88,10 @@ static inline bool config_wants_qat(const struct config *cfg)
 	return cfg->device == DEVICE_QAT || cfg->app == APP_ACCEL;
 }
 
-/* The same for a network card's VFs and app=echo. */
+/* The same for a network card's VFs, app=echo and app=rdma. */
 static inline bool config_wants_igb(const struct config *cfg)
 {
-	return cfg->device == DEVICE_IGB || cfg->app == APP_ECHO;
+	return cfg->device == DEVICE_IGB || cfg->app == APP_ECHO || cfg->app == APP_RDMA;
 }
 
 /* The word of app=. */

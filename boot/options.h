@@ -8,10 +8,10 @@
 #define CONFIG_APPS(X) \
 	X(APP_DEMO, "demo") X(APP_ISOLATE, "isolate") X(APP_MAPCOST, "mapcost") X(APP_BENCH, "bench") \
 	X(APP_BURSTS, "bursts") X(APP_INSN, "insn") X(APP_SHELL, "shell") X(APP_ACCEL, "accel") \
-	X(APP_AUDIT, "audit") X(APP_TOUR, "tour") X(APP_ECHO, "echo")
+	X(APP_AUDIT, "audit") X(APP_TOUR, "tour") X(APP_ECHO, "echo") X(APP_RDMA, "rdma")
 /* read: nothing is written to configuration space or to a unit (app=audit). */
 #define CONFIG_ACCESSES(X)  X(ACCESS_WRITE, "write") X(ACCESS_READ, "read")
-#define CONFIG_DEVICES(X)   X(DEVICE_NVME, "nvme") X(DEVICE_QAT, "qat") X(DEVICE_IGB, "igb")
+#define CONFIG_DEVICES(X)   X(DEVICE_NVME, "nvme") X(DEVICE_QAT, "qat") X(DEVICE_IGB, "igb") X(DEVICE_DSA, "dsa")
 /* How a core waits for its rings: apps/vf/wait.h */
 #define CONFIG_MODES(X)     X(WAIT_POLL, "poll") X(WAIT_IRQ, "irq") X(WAIT_ADAPTIVE, "adaptive")
 #define CONFIG_IOMMUS(X)    X(CONFIG_IOMMU_OFF, "off") X(CONFIG_IOMMU_ON, "on") X(CONFIG_IOMMU_PT, "pt")
@@ -42,7 +42,7 @@
 #define CONFIG_KEYS(WORDS, EXTEND, DIGITS, NUMBER, PAGES, OTHER) \
 	WORDS(app, CONFIG_APPS, APP_AUDIT, "what to run") \
 	WORDS(access, CONFIG_ACCESSES, ACCESS_WRITE, "app=audit: read writes to no device and no IOMMU") \
-	WORDS(device, CONFIG_DEVICES, DEVICE_NVME, "whose VFs: an NVMe controller's, a QuickAssist card's or a network card's") \
+	WORDS(device, CONFIG_DEVICES, DEVICE_NVME, "whose VFs: an NVMe controller's, a QuickAssist card's or a network card's; or a DSA, which has none") \
 	DIGITS(gen, CONFIG_GENS, "the first card found", "device=qat: the card's generation: 2 is C62x, 4 is 4xxx") \
 	NUMBER(vfs, 1, 64, 4, "virtual functions to enable") \
 	NUMBER(queues, 1, 3, 1, "queue pairs of each VF in the timed phase") \
@@ -50,9 +50,9 @@
 	NUMBER(seconds, 1, 86400, 5, "length of the timed phase") \
 	WORDS(mode, CONFIG_MODES, WAIT_POLL, "how a core waits for completions") \
 	NUMBER(passes, 1, 1000000, 1, "app=isolate: how often it goes through all its cases") \
-	NUMBER(ops, 1, 1000000000, 10000, "device=qat: operations of each service on each VF; igb: frames from each to each") \
+	NUMBER(ops, 1, 1000000000, 10000, "device=qat: operations of each service on each VF; igb: frames from each to each; dsa: of each kind on each queue") \
 	NUMBER(mailbox, 0, 1, 0, "device=igb: 1: VFs ask their PF by messages") \
-	OTHER(address, "IPv4 or IPv6 with /BITS, or both with a comma", "10.0.0.1/24,fd00::1/64", "log=: whose log it is; app=echo: of the first VF") \
+	OTHER(address, "IPv4 or IPv6 with /BITS, or both with a comma", "10.0.0.1/24,fd00::1/64", "log=: whose log it is; app=echo, rdma: of the first VF") \
 	OTHER(log, "udp:ADDRESS, with :PORT behind it", "none", "sends the log as syslog by a network card that nothing else uses") \
 	EXTEND(iommu, CONFIG_IOMMUS, CONFIG_IOMMU_ON, "on,igfx_off, on,skip=0xADDRESS", "translation; units to leave as they are") \
 	WORDS(tables, CONFIG_TABLES, TABLES_AUTO, "which tables VT-d units read; auto: legacy mode where they have it") \

@@ -36,7 +36,7 @@ LAYERS = {  # layer: the layers it may use, besides itself
 ANYONE = {"boot/boot_info.h", "boot/config.h"}
 PRIVATE = {"kernel/x86": {"kernel", "kernel/x86"}}  # layer: those that may include its headers; others call what kernel/ offers
 BESIDES = {  # single headers
-    "drivers": {"iommu/domain.h", "drivers/xhci/regs.h"},  # attacks are not the driver's
+    "drivers": {"iommu/domain.h", "drivers/dsa/regs.h", "drivers/xhci/regs.h"},  # attacks are not the driver's
     "boot": {"kernel/x86/pt.h", "iommu/dmar/dmar.h", "pci/regs.h", "iommu/vtd/regs_seen.h"},  # what the firmware left in registers is recorded
     **{f"apps/{room}": {"apps/machine.h"} for room in ROOMS},
     "apps/proof": {"apps/machine.h", "drivers/nvme/regs.h"},  # attacks are not the driver's

@@ -10,9 +10,10 @@
 #include "kernel/cpu.h"
 #include "kernel/irq.h"
 
-#define FAULT_WAIT_US  200000u
-#define EFFECT_US      10000u  /* without a unit, which would record it: until an access has its effect */
-#define ARRIVE_US      200000u /* until an interrupt that is allowed has arrived */
+#define FAULT_WAIT_US  1000000u /* an emulator on a busy host is late */
+#define FORGED_WAIT_US 200000u  /* of an interrupt there may be no record */
+#define EFFECT_US      10000u   /* without a unit, which would record it: until an access has its effect */
+#define ARRIVE_US      200000u  /* until an interrupt that is allowed has arrived */
 #define WORDS          (CHUNK / 8)
 #define ALLOWED_FILL   0xa5
 #define ALLOWED_SECRET pattern_seed(2000, 7, 2)
@@ -89,9 +90,11 @@ static enum attack_outcome judge_read(struct machine *m, struct attacker *by, co
 	return o;
 }
 
-bool attack_fault(struct machine *m, struct iommu_fault *f)
+bool attack_fault(struct machine *m, const struct attack *a, struct iommu_fault *f)
 {
-	struct deadline d = deadline_in(m->cfg->iommu == CONFIG_IOMMU_OFF ? EFFECT_US : FAULT_WAIT_US);
+	struct deadline d = deadline_in(m->cfg->iommu == CONFIG_IOMMU_OFF ? EFFECT_US
+					: a->interrupt                    ? FORGED_WAIT_US
+									  : FAULT_WAIT_US);
 	while (deadline_look(&d))
 		if (iommu_fault_claimed(&m->iommu, f) == SL_OK)
 			return true;
@@ -265,7 +268,7 @@ void attack_run(struct machine *m, struct attacker *by, const struct attack *a, 
 	if (by->others)
 		by->others->begin(m, by);
 	e = ops_of(by, a)->strike(m, by, a, out->said, sizeof out->said);
-	out->recorded = attack_fault(m, &out->fault);
+	out->recorded = attack_fault(m, a, &out->fault);
 	if (by->ops->after)
 		by->ops->after(by, out->said, sizeof out->said);
 	bool others = !by->others || by->others->end(m, by);

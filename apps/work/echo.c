@@ -4,6 +4,7 @@
 #include "apps/work/echo.h"
 #include "apps/vf/igb.h"
 #include "apps/vf/workers.h"
+#include "apps/work/host.h"
 #include "kernel/console.h"
 #include "kernel/core.h"
 #include "kernel/log.h"
@@ -67,24 +68,7 @@ static void set_up(struct vf *vf, const struct net_ip ip[2], const uint8_t prefi
 				    .service = {{NET_ECHO, echo, NULL},
 						{NET_DISCARD, discard, h},
 						{CHARGEN, characters, NULL}}}};
-	memcpy(h->port.mac, vf->packet->mac, 6);
-	if (!net_ip_none(&ip[0]))
-		h->port.ip[0] = net_ip_plus(&ip[0], vf->index);
-	h->port.ip[1] = net_link_local(h->port.mac);
-	if (!net_ip_none(&ip[1]))
-		h->port.ip[2] = net_ip_plus(&ip[1], vf->index);
-}
-
-/* The groups that neighbour solicitations for its addresses go to (RFC 4291 §2.7.1), and all nodes. */
-static enum sl_err join(struct vf *vf)
-{
-	static const uint8_t all[6] = {0x33, 0x33, 0, 0, 0, 1};
-	enum sl_err e = igb_group(vf, all);
-	for (unsigned i = 1; i <= 2 && !e; i++) {
-		const uint8_t *b = host[vf->index].port.ip[i].b;
-		e = igb_group(vf, (const uint8_t[6]){0x33, 0x33, 0xff, b[13], b[14], b[15]});
-	}
-	return e;
+	host_address(&h->port, vf, ip);
 }
 
 /* ---- on each core */
@@ -132,19 +116,6 @@ static enum sl_err answer(struct vf *vf)
 	return e;
 }
 
-/* Core 0: Ctrl-C, and a cable that is pulled or put back. */
-static void look(void)
-{
-	static bool up = true;
-	bool now = igb_pf_link_up(igb_card());
-	if (now != up)
-		log_line("echo", now ? "the link is back" : "the link is down: is the cable in?");
-	up = now;
-	(void)igb_pf_poll(igb_card());
-	if (console_stop())
-		stop = true;
-}
-
 static void echo_worker(void *arg)
 {
 	struct worker *w = arg;
@@ -157,25 +128,13 @@ static void echo_worker(void *arg)
 		if (w->core != 0 || now_us() < looked + LOOK_US)
 			continue;
 		looked = now_us();
-		look();
+		stop |= host_look("echo");
 	}
 	if (w->err)
 		stop = true;
 }
 
 /* ---- */
-
-static void say_host(const struct vf *vf)
-{
-	const struct net_port *p = &host[vf->index].port;
-	char text[3][NET_IP_TEXT] = {"", "", ""};
-	for (unsigned i = 0; i < 3; i++)
-		if (!net_ip_none(&p->ip[i]))
-			(void)net_ip_text(&p->ip[i], text[i]);
-	log_line("echo", "VF %u " BDF_FMT ": %02x:%02x:%02x:%02x:%02x:%02x %s %s %s", vf->index,
-		 BDF_ARG(vf->fn->bdf), p->mac[0], p->mac[1], p->mac[2], p->mac[3], p->mac[4], p->mac[5],
-		 text[0], text[2], text[1]);
-}
 
 static void say_counts(struct machine *m, const struct vf *vf)
 {
@@ -208,8 +167,7 @@ enum sl_err stage_echo(struct machine *m)
 	}
 	for (unsigned v = 0; v < m->vfs && !e; v++) {
 		set_up(&m->vf[v], ip, prefix);
-		e = join(&m->vf[v]);
-		say_host(&m->vf[v]);
+		e = host_join(&m->vf[v], &host[v].port, "echo");
 	}
 	stop = false;
 	console_stop_clear();

@@ -6,36 +6,10 @@
  * of Linux's and DPDK's drivers. The device is reset before and after each access; PASIDs and ATS stay off.
  */
 #include "drivers/strike/strike.h"
+#include "drivers/dsa/regs.h"
 #include "kernel/fmt.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
-
-enum { VERSION = 0x00, GENCAP = 0x10, WQCAP = 0x20, GRPCAP = 0x30, ENGCAP = 0x38, OFFSETS = 0x60 };
-enum { GENSTS = 0x90, INTCAUSE = 0x98, CMD = 0xa0, CMDSTATUS = 0xa8 };
-enum { GRPWQCFG = 0, GRPENGCFG = 32 };             /* of a group */
-enum { WQ_SIZE = 0, WQ_MODE = 8, WQ_LIMITS = 12 }; /* of a work queue */
-#define GENCAP_MAX_TRANSFER(v) ((v) >> 16 & 0x1f)  /* both in powers of two */
-#define GENCAP_MAX_BATCH(v)    ((v) >> 21 & 0xf)
-#define GENCAP_CONFIG          (1u << 31)
-#define WQCAP_SIZE             0xffffu
-#define WQCAP_QUEUES           (0xffu << 16)
-#define WQCAP_DEDICATED        (1u << 17) /* bit 49 */
-#define ENGINES                0xffu
-#define UNITS                  0x100u /* of an offset */
-#define GENSTS_STATE           3u
-#define GENSTS_HALT            3u
-#define MODE_DEDICATED         1u
-#define MODE_PRIORITY          (1u << 4)
-#define LIMIT_BATCH(n)         ((n) << 5)
-#define STATUS_ACTIVE          (1u << 31)
-#define STATUS_ERROR           0xffu
-#define CMD_INTERRUPT          (1u << 31)
-enum { ENABLE_DEVICE = 1, DRAIN_ALL = 3, RESET_DEVICE = 5, ENABLE_WQ = 6 };
-
-#define MEMMOVE       (3u << 24)
-#define WITH_RECORD   0x0cu /* CRAV, RCR: a completion record is written */
-#define SUCCESS       1u
-#define RECORD_STATUS 0x7fu
 
 #define SLOTS    16u
 #define RESET_US 100000u

@@ -1,7 +1,12 @@
-/* A Data Streaming Accelerator with one work queue in use, for host tests, as Linux's and DPDK's drivers
- * expect it. It notes what a driver may not do. */
+/* A Data Streaming Accelerator for host tests, as Linux's and DPDK's drivers expect it. It notes what a
+ * driver may not do. */
 #pragma once
 #include "tests/model/strike_model.h"
+
+#define DM_QUEUES  8u
+#define DM_GROUPS  4u
+#define DM_ENTRIES 128u
+#define DM_PORTAL  0x4000u
 
 struct dsa_model {
 	struct strike_io io, portal; /* what the driver is given */
@@ -15,16 +20,28 @@ struct dsa_model {
 	bool idle;         /* it says that all is moved, and has moved nothing */
 	bool mute;         /* it takes a descriptor and does nothing */
 	bool halts;        /* at a record that is refused */
+	bool flips;        /* one bit of what it writes, or of a CRC */
+	bool equal;        /* whatever it compares */
+	bool holds;        /* it takes submissions, and works on them in dsa_model_work() */
 
 	/* what was seen */
 	unsigned harmful, moves, irqs;
-	bool running; /* enabled */
+	unsigned batches, held; /* of submissions: those that were batches, those that wait */
+	bool running;           /* enabled */
 
 	uint32_t gencap, wqcap[2], grpcap, engcap, offsets;
-	uint32_t group[16], queue[8]; /* of the first ones */
-	uint32_t state, intcause, status;
+	uint32_t group[DM_GROUPS * 16], queue[DM_QUEUES * 8];
+	uint32_t state, intcause, status, swerr;
 	unsigned due;
-	bool queue_on;
+	bool queue_on[DM_QUEUES];
+	unsigned in[DM_QUEUES]; /* submissions that wait */
+	struct {
+		unsigned queue;
+		uint64_t desc[8];
+	} hold[DM_ENTRIES];
+	uint8_t portals[DM_QUEUES * DM_PORTAL];
 };
 
 void dsa_model_init(struct dsa_model *m, model_reach reach, void *ctx);
+/* Works on all that waits, the last submission first. */
+void dsa_model_work(struct dsa_model *m);

@@ -85,7 +85,7 @@ static bool sound(const struct config *c)
 	       c->qd <= 256 && c->seconds >= 1 && c->seconds <= 86400 && c->passes >= 1 &&
 	       c->passes <= 1000000 && c->ops >= 1 && c->ops <= 1000000000 && c->ms >= 1 && c->ms <= 60000 &&
 	       c->batch <= 256 && c->writes <= 100 && c->seed >= 1 && c->block >= 4096 &&
-	       c->block <= 131072 && (c->block & 4095) == 0 && c->device <= DEVICE_IGB && c->mailbox <= 1 &&
+	       c->block <= 131072 && (c->block & 4095) == 0 && c->device <= DEVICE_DSA && c->mailbox <= 1 &&
 	       c->app <= APP_ECHO && c->access <= ACCESS_READ && c->mode <= WAIT_ADAPTIVE &&
 	       (c->mode == WAIT_POLL || c->queues == 1 || c->error.line) && c->end <= END_QEMU &&
 	       c->term <= TERM_DUMB && c->order <= ORDER_SEQ && c->doorbell <= DOORBELL_SHADOW &&

@@ -73,14 +73,14 @@ static void strike_end(void)
 	machine_end();
 }
 
-static enum sl_err take_and_open(const char **why)
+static inline enum sl_err take_and_open(const char **why)
 {
 	enum sl_err e = dev.class->take ? dev.class->take(&dev, why) : SL_OK;
 	taken = dev.class->take && !e;
 	return e ? e : dev.class->open(&dev, why);
 }
 
-static void must_open(void)
+static inline void must_open(void)
 {
 	const char *why = NULL;
 	enum sl_err e = take_and_open(&why);

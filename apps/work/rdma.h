@@ -1,0 +1,30 @@
+/* app=rdma: each VF is a RoCEv2 end point with memory in its own domain, and serves peers on a wire. */
+#pragma once
+#include "apps/machine.h"
+#include "drivers/roce/region.h"
+
+enum sl_err stage_rdma(struct machine *m) MUST_CHECK;
+
+/* What a VF has for its peers: device addresses, sizes and rights are those of the regions. */
+#define RDMA_OPEN  (8 * PAGE_2M) /* bytes of the region for everybody, */
+#define RDMA_SLOTS 32u           /* and of one with a part for each of so many queue pairs */
+#define RDMA_SLOT  (PAGE_2M / RDMA_SLOTS)
+#define RDMA_INBOX 256u
+
+struct rdma_talk { /* with a peer, over one queue pair */
+	uint8_t inbox[RDMA_INBOX];
+	unsigned step;
+	/* ib_*_bw: it is not the connection that the program begins with; of that one, whether it was said
+	 * how the test went, and whether it is about one queue pair or several. */
+	bool under_test, results, one, several;
+};
+
+struct rdma_services {
+	struct roce_region *open, *slots;
+	struct rdma_talk talk[ROCE_QPS];
+	uint64_t pings, tests; /* that came to their end */
+};
+
+/* Listens for the programs of rdmacm-utils and perftest on their own ports: rping (7174), ucmatose and cmtime
+ * (7471), ib_write_bw and its like with -R (18515). */
+void rdma_serve(struct roce *r, struct rdma_services *s);

@@ -1,0 +1,172 @@
+/* The servers' sides of programs that Linux has. */
+#include "apps/work/rdma.h"
+#include "drivers/roce/wire.h"
+#include "drivers/roce/work.h"
+#include "kernel/str.h"
+
+#define RPING       7174u
+#define UCMATOSE    7471u
+#define PERFTEST    18515u
+#define MANY        (1u << 30) /* receives: each is over before its event returns */
+#define ADVERT      16u        /* rping's: address 8, key 4, bytes 4 */
+#define MESSAGES    10u        /* ucmatose's, each of so many bytes: */
+#define MESSAGE     100u
+#define DESTINATION 56u /* perftest's: LID, reads, QP, PSN, key, -, address 8, GID 16, SRQ, GID index */
+#define DEST_QP     8u
+#define DEST_PSN    12u
+#define DEST_KEY    16u
+#define DEST_VA     24u
+#define DEST_GID    32u
+#define LAST_DEST   5u /* the last of a test of one queue pair */
+#define RESULT      8u /* of ib_*_bw: a number; what follows about a queue pair is the end */
+
+static struct rdma_talk *talk_of(struct rdma_services *s, const struct roce_qp *q)
+{
+	return &s->talk[q->number % ROCE_QPS];
+}
+
+static struct rdma_talk *begin(struct rdma_services *s, struct roce_qp *q)
+{
+	struct rdma_talk *t = talk_of(s, q);
+	memset(t, 0, sizeof *t);
+	roce_receive(q, t->inbox, sizeof t->inbox, MANY);
+	return t;
+}
+
+/* A peer that asks for more than is served is not served. */
+static void post(struct roce_qp *q, const struct roce_work *w)
+{
+	if (roce_post(q, w))
+		roce_disconnect(q);
+}
+
+static void say(struct roce_qp *q, const void *message, uint32_t bytes)
+{
+	post(q, &(struct roce_work){.kind = ROCE_SEND, .message = message, .bytes = bytes});
+}
+
+/* ---- rping: a sink is told, and read; another is told, and written to with what was read */
+
+enum { RPING_SOURCE, RPING_READ, RPING_SINK };
+
+static void rping(void *ctx, struct roce_qp *q, const struct roce_event *e)
+{
+	static const uint8_t go_on[ADVERT];
+	struct rdma_services *s = ctx;
+	struct rdma_talk *t = talk_of(s, q);
+	if (e->kind == ROCE_UP)
+		begin(s, q);
+	if (e->kind == ROCE_DONE && t->step == RPING_READ && !e->status) {
+		t->step = RPING_SINK;
+		say(q, go_on, sizeof go_on);
+	}
+	if (e->kind != ROCE_RECEIVED || e->bytes != ADVERT || t->step == RPING_READ)
+		return;
+	struct roce_work w = {.kind = t->step == RPING_SOURCE ? ROCE_READ : ROCE_WRITE,
+			      .region = s->slots,
+			      .offset = q->number % RDMA_SLOTS * RDMA_SLOT,
+			      .at = be64(t->inbox),
+			      .key = be32(t->inbox + 8),
+			      .bytes = be32(t->inbox + 12)};
+	if (w.bytes > RDMA_SLOT) {
+		roce_disconnect(q);
+		return;
+	}
+	t->step = t->step == RPING_SOURCE ? RPING_READ : RPING_SOURCE;
+	post(q, &w);
+	if (w.kind == ROCE_WRITE) {
+		s->pings++;
+		say(q, go_on, sizeof go_on);
+	}
+}
+
+/* ---- ucmatose: ten messages to the client, as many from it; cmtime: only the connection */
+
+static void ucmatose(void *ctx, struct roce_qp *q, const struct roce_event *e)
+{
+	static const uint8_t message[MESSAGE];
+	struct rdma_services *s = ctx;
+	if (e->kind == ROCE_UP) {
+		begin(s, q);
+		for (unsigned i = 0; i < MESSAGES; i++)
+			say(q, message, sizeof message);
+	}
+	if (e->kind == ROCE_RECEIVED && ++talk_of(s, q)->step == MESSAGES)
+		roce_disconnect(q);
+}
+
+/* ---- perftest */
+
+static struct roce_qp *under_test(struct rdma_services *s, struct roce_qp *control, uint32_t peer)
+{
+	struct roce *r = control->end;
+	for (unsigned i = 0; i < ROCE_QPS; i++) {
+		struct roce_qp *q = &r->qp[i];
+		if (q->state == ROCE_CONNECTED && q->service == PERFTEST && s->talk[i].under_test &&
+		    (q->peer == peer || !peer) && net_ip_equal(&q->ip, &control->ip))
+			return q;
+	}
+	return NULL;
+}
+
+/* The connection that the test of this one is talked about on. */
+static struct roce_qp *control_of(const struct rdma_services *s, const struct roce_qp *q)
+{
+	for (unsigned i = 0; i < ROCE_QPS; i++) {
+		struct roce_qp *other = &q->end->qp[i];
+		if (other != q && other->state == ROCE_CONNECTED && other->service == PERFTEST &&
+		    !s->talk[i].under_test && net_ip_equal(&other->ip, &q->ip))
+			return other;
+	}
+	return NULL;
+}
+
+/* What the client says about itself is answered with the same about us; with the last of it the test is over,
+ * and the client waits until the server ends it. */
+static void control_said(struct rdma_services *s, struct roce_qp *q, uint32_t bytes)
+{
+	struct rdma_talk *t = talk_of(s, q);
+	uint8_t *m = t->inbox;
+	struct roce_qp *test =
+		bytes == DESTINATION && be32(m + DEST_QP) ? under_test(s, q, be32(m + DEST_QP)) : NULL;
+	if (test) {
+		put_be32(m + DEST_QP, test->number);
+		put_be32(m + DEST_PSN, test->next_psn);
+		put_be32(m + DEST_KEY, s->open->key);
+		put_be64(m + DEST_VA, s->open->at);
+		memcpy(m + DEST_GID, q->own.b, sizeof q->own.b);
+		t->step++;
+	}
+	t->results |= bytes == RESULT;
+	say(q, m, bytes < ROCE_INLINE ? bytes : ROCE_INLINE);
+	if (!test || (!t->results && (t->step != LAST_DEST || t->several)))
+		return;
+	s->tests++;
+	while ((test = under_test(s, q, 0)))
+		roce_disconnect(test);
+}
+
+static void perftest(void *ctx, struct roce_qp *q, const struct roce_event *e)
+{
+	struct rdma_services *s = ctx;
+	struct rdma_talk *t = talk_of(s, q);
+	if (e->kind == ROCE_UP) {
+		begin(s, q);
+		struct roce_qp *control = control_of(s, q);
+		t->under_test = control;
+		if (control) {
+			roce_receive(q, s->open->memory, RDMA_OPEN, 0);
+			talk_of(s, control)->several = talk_of(s, control)->one;
+			talk_of(s, control)->one = true;
+		}
+	}
+	if (e->kind == ROCE_RECEIVED && !t->under_test)
+		control_said(s, q, e->bytes);
+}
+
+void rdma_serve(struct roce *r, struct rdma_services *s)
+{
+	(void)roce_listen(r, RPING, rping, s);
+	(void)roce_listen(r, UCMATOSE, ucmatose, s);
+	(void)roce_listen(r, PERFTEST, perftest, s);
+}

@@ -1,0 +1,189 @@
+#include "drivers/dsa/queue.h"
+#include "drivers/dsa/regs.h"
+#include "kernel/fmt.h"
+#include "kernel/str.h"
+
+#define RECORDS_AT PAGE_SIZE /* in the queue's memory; the record of batches is the last one */
+#define BATCHES    DSA_DEPTH
+
+/* §8.2: a completion record. */
+struct dsa_record {
+	uint8_t status, result, unused[2];
+	uint32_t bytes;
+	uint64_t fault;
+	uint32_t crc, more[3];
+};
+_Static_assert(sizeof(struct dsa_record) == 32, "DSA 8.2");
+_Static_assert(RECORDS_AT + (DSA_DEPTH + 1) * sizeof(struct dsa_record) <= DSA_QUEUE_BYTES, "layout");
+
+static const uint32_t opcodes[MOVE_OPS] = {MEMMOVE, MEMFILL, COMPARE, CRCGEN};
+
+static uint64_t record_at(const struct dsa_queue *q, uint32_t slot)
+{
+	return q->records.v + slot * sizeof(struct dsa_record);
+}
+
+/* §8.3.5 to 8.3.12. */
+static void describe(struct dsa_queue *q, uint32_t slot, const struct move_job *job)
+{
+	uint64_t *w = q->desc[slot];
+	w[0] = (uint64_t)(opcodes[job->op] | WITH_RECORD) << 32;
+	w[1] = record_at(q, slot);
+	w[2] = job->op == MOVE_FILL ? job->value : job->src.v;
+	w[3] = job->op == MOVE_CRC ? 0 : job->dst.v;
+	w[4] = job->len;
+	w[5] = job->op == MOVE_CRC ? job->value : 0;
+	q->record[slot].status = 0;
+}
+
+static enum sl_err refuse(const struct dsa_queue *q, const struct move_job *job)
+{
+	if (job->tag >= q->m.q.depth || job->op >= MOVE_OPS)
+		return SL_RANGE;
+	if (q->flying[job->tag])
+		return SL_BUSY;
+	return job->len && job->len <= 1u << q->d->transfer ? SL_OK : SL_BADVAL;
+}
+
+static unsigned submit(struct mover *m, const struct move_job *job, unsigned n)
+{
+	struct dsa_queue *q = (struct dsa_queue *)m;
+	uint32_t mask = m->q.depth - 1;
+	unsigned i = 0;
+	for (; i < n; i++) {
+		m->q.refused = q->made - q->taken > mask ? SL_BUSY : refuse(q, &job[i]);
+		if (m->q.refused)
+			break;
+		uint32_t slot = q->made++ & mask;
+		describe(q, slot, &job[i]);
+		q->tag[slot] = job[i].tag;
+		q->slot[job[i].tag] = slot;
+		q->last[slot] = false;
+		q->flying[job[i].tag] = true;
+	}
+	m->q.stats.ops += i;
+	return i;
+}
+
+/* §8.3.2: n descriptors that lie one after the other, from slot on. */
+static void submit_batch(struct dsa_queue *q, uint32_t slot, uint32_t n)
+{
+	uint64_t w[8] = {(uint64_t)(BATCH | ON_FAILURE) << 32, record_at(q, BATCHES),
+			 q->descs.v + slot * sizeof q->desc[0], 0, n};
+	q->portal.submit(&q->portal, w);
+}
+
+/* A dedicated queue that is full drops what comes (§3.3): no more submissions than it has entries. */
+static void ring(struct queue *queue)
+{
+	struct dsa_queue *q = (struct dsa_queue *)queue;
+	uint32_t depth = queue->depth, most = 1u << q->d->batch;
+	while (q->sent != q->made && q->out < q->d->size) {
+		uint32_t slot = q->sent & (depth - 1), n = q->made - q->sent;
+		n = n < depth - slot ? n : depth - slot;
+		n = n < most ? n : most;
+		q->last[slot + n - 1] = true;
+		if (n == 1)
+			q->portal.submit(&q->portal, q->desc[slot]);
+		else
+			submit_batch(q, slot, n);
+		q->sent += n;
+		q->out++;
+		queue->stats.doorbells++;
+	}
+}
+
+static bool is_done(const struct dsa_queue *q)
+{
+	uint32_t slot = q->taken & (q->m.q.depth - 1);
+	return q->taken != q->sent && __atomic_load_n(&q->record[slot].status, __ATOMIC_ACQUIRE);
+}
+
+static bool ready(const struct queue *queue)
+{
+	return is_done((const struct dsa_queue *)queue);
+}
+
+/* In the order of submitting. */
+static unsigned poll(struct queue *queue, struct queue_done *done, unsigned max)
+{
+	struct dsa_queue *q = (struct dsa_queue *)queue;
+	unsigned n = 0;
+	for (; n < max && is_done(q); n++) {
+		uint32_t slot = q->taken++ & (queue->depth - 1);
+		uint8_t status = q->record[slot].status;
+		done[n] = (struct queue_done){q->tag[slot], status == SUCCESS ? 0 : status};
+		q->flying[q->tag[slot]] = false;
+		q->out -= q->last[slot];
+	}
+	queue->stats.polls++;
+	queue->stats.empty_polls += !n;
+	if (n && q->sent != q->made) /* the queue was full */
+		ring(queue);
+	return n;
+}
+
+static uint32_t result(const struct mover *m, uint32_t tag)
+{
+	const struct dsa_queue *q = (const struct dsa_queue *)m;
+	uint32_t slot = q->slot[tag];
+	return q->desc[slot][0] >> 32 == (CRCGEN | WITH_RECORD) ? q->record[slot].crc
+								: q->record[slot].result;
+}
+
+/* §8.2.2 */
+static const char *status_text(uint16_t status, char *buf, size_t n)
+{
+	uint32_t code = status & RECORD_STATUS;
+	const char *what = code == 3 || code == 4   ? "page fault"
+			   : code == 5 || code == 6 ? "batch failed"
+			   : code == 0x13           ? "invalid size"
+			   : code >= 0x10           ? "invalid descriptor"
+						    : "no success";
+	fmt_print(buf, n, "%s (%02x)", what, status);
+	return buf;
+}
+
+static enum sl_err health(struct queue *queue)
+{
+	const struct dsa_queue *q = (const struct dsa_queue *)queue;
+	bool failed = q->record[BATCHES].status == 6; /* its descriptors could not be read */
+	uint32_t state = strike_rd(&q->d->io, GENSTS, 4) & GENSTS_STATE;
+	return failed || state == GENSTS_HALT || strike_rd(&q->d->io, SWERR, 4) & SWERR_VALID ? SL_DEVICE
+											      : SL_OK;
+}
+
+static const char *explain(struct queue *queue, char *buf, size_t n)
+{
+	const struct dsa_queue *q = (const struct dsa_queue *)queue;
+	fmt_print(buf, n, "GENSTS %x, SWERR %08x, its batch ended with %02x", strike_rd(&q->d->io, GENSTS, 4),
+		  strike_rd(&q->d->io, SWERR, 4), q->record[BATCHES].status);
+	return buf;
+}
+
+static const struct queue_ops queue_ops = {.name = "DSA",
+					   .ring = ring,
+					   .poll = poll,
+					   .ready = ready,
+					   .status_text = status_text,
+					   .health = health,
+					   .explain = explain};
+static const struct mover_ops mover_ops = {.submit = submit, .result = result};
+
+void dsa_queue_open(struct dsa_queue *q, const struct dsa *d, unsigned n, const struct dma_buf *mem,
+		    uint32_t depth)
+{
+	memset(q, 0, sizeof *q);
+	memset(mem->va, 0, DSA_QUEUE_BYTES);
+	q->m.q.ops = &queue_ops;
+	q->m.q.depth = depth;
+	q->m.ops = &mover_ops;
+	q->d = d;
+	q->portal = d->portals;
+	q->portal.regs += (uint64_t)n * PORTAL_BYTES;
+	q->portal.len = PORTAL_BYTES;
+	q->desc = mem->va;
+	q->record = (volatile struct dsa_record *)((uint8_t *)mem->va + RECORDS_AT);
+	q->descs = mem->iova;
+	q->records = IOVA(mem->iova.v + RECORDS_AT);
+}

@@ -1,0 +1,128 @@
+#include "drivers/roce/icrc.h"
+#include "drivers/roce/inner.h"
+#include "kernel/str.h"
+
+#define HOPS    64u
+#define GSI     1u      /* the queue pair of the connection manager */
+#define GSI_UDP 0xd872u /* its source port; any does */
+#define RC_UDP  0xc000u /* of the others, with bits of their number */
+#define LEAST   60u     /* of an Ethernet frame */
+
+/* Headers to the end of the BTH; returns where the BTH is. n: bytes behind the UDP header. */
+static uint8_t *headers(uint8_t *head, const struct roce *r, const uint8_t mac[6], const struct net_ip *from,
+			const struct net_ip *to, unsigned port, size_t n)
+{
+	uint8_t *udp = head + (net_ip_is4(from) ? IP4_DATA : IP6_DATA);
+	net_headers(head, r->mac, mac, from, to, PROTO_UDP, HOPS, UDP_BYTES + n);
+	put_be16(udp + UDP_SRC, port);
+	put_be16(udp + UDP_DST, ROCE_PORT);
+	put_be16(udp + UDP_LENGTH, (unsigned)(UDP_BYTES + n));
+	put_be16(udp + UDP_SUM, 0);
+	return udp + UDP_BYTES;
+}
+
+static void put_bth(uint8_t *bth, uint8_t opcode, unsigned pad, uint32_t qp, bool ack, uint32_t psn)
+{
+	bth[BTH_OPCODE] = opcode;
+	bth[BTH_FLAGS] = (uint8_t)(pad << 4);
+	put_be16(bth + BTH_PKEY, 0xffff);
+	put_be32(bth + BTH_RESV, qp);
+	put_be32(bth + BTH_ACK, (ack ? BTH_A : 0) | (psn & PSN_MASK));
+}
+
+/* The ICRC is the one little-endian field. */
+static void put_icrc(uint8_t *p, uint32_t crc)
+{
+	crc = ~crc;
+	for (unsigned i = 0; i < ICRC_BYTES; i++)
+		p[i] = (uint8_t)(crc >> 8 * i);
+}
+
+static void send_head(struct roce *r, uint8_t *head, uint32_t n)
+{
+	for (; n < LEAST; n++)
+		head[n] = 0;
+	struct roce_frame f = {.head = head, .head_bytes = n};
+	r->wire.send(r->wire.ctx, &f);
+}
+
+bool roce_emit_message(struct roce_qp *q, uint8_t opcode, uint32_t psn, const uint8_t *ext,
+		       uint32_t ext_bytes, const uint8_t *message, uint32_t bytes)
+{
+	struct roce *r = q->end;
+	uint8_t *head = r->wire.place(r->wire.ctx);
+	uint32_t pad = (0 - bytes) & 3;
+	if (!head)
+		return false;
+	uint8_t *bth = headers(head, r, q->mac, &q->own, &q->ip, RC_UDP | (q->number & ~RC_UDP & 0xffff),
+			       BTH_BYTES + ext_bytes + bytes + pad + ICRC_BYTES);
+	bool request = opcode < OP_READ_FIRST || opcode > OP_ATOMIC_ACK;
+	put_bth(bth, opcode, pad, q->peer, request, psn);
+	memcpy(bth + BTH_BYTES, ext, ext_bytes);
+	uint8_t *data = bth + BTH_BYTES + ext_bytes, *end = data + bytes + pad;
+	uint32_t crc = icrc_head(head + NET_ETH, net_ip_is4(&q->own), (size_t)(data - head) - NET_ETH);
+	memcpy(data, message, bytes);
+	memset(data + bytes, 0, pad);
+	put_icrc(end, icrc_more(crc, data, bytes + pad));
+	send_head(r, head, (uint32_t)(end - head) + ICRC_BYTES);
+	return true;
+}
+
+bool roce_emit(struct roce_qp *q, uint8_t opcode, uint32_t psn, bool ack, const uint8_t *ext,
+	       uint32_t ext_bytes, const uint8_t *data, uint64_t data_at, uint32_t bytes)
+{
+	struct roce *r = q->end;
+	uint32_t pad = (0 - bytes) & 3;
+	uint8_t *head = r->wire.place(r->wire.ctx);
+	if (!head)
+		return false;
+	uint8_t *bth = headers(head, r, q->mac, &q->own, &q->ip, RC_UDP | (q->number & ~RC_UDP & 0xffff),
+			       BTH_BYTES + ext_bytes + bytes + pad + ICRC_BYTES);
+	put_bth(bth, opcode, pad, q->peer, ack, psn);
+	memcpy(bth + BTH_BYTES, ext, ext_bytes);
+	uint8_t *end = bth + BTH_BYTES + ext_bytes, *tail = head + ROCE_HEAD_ROOM;
+	uint32_t crc = icrc_head(head + NET_ETH, net_ip_is4(&q->own), (size_t)(end - head) - NET_ETH);
+	if (!bytes) {
+		put_icrc(end, crc);
+		send_head(r, head, (uint32_t)(end - head) + ICRC_BYTES);
+		return true;
+	}
+	memset(tail, 0, pad);
+	put_icrc(tail + pad, icrc_more(icrc_more(crc, data, bytes), tail, pad));
+	struct roce_frame f = {.head = head,
+			       .head_bytes = (uint32_t)(end - head),
+			       .data_bytes = bytes,
+			       .tail_bytes = pad + ICRC_BYTES,
+			       .data_at = data_at,
+			       .data = data,
+			       .tail = tail};
+	r->wire.send(r->wire.ctx, &f);
+	return true;
+}
+
+_Static_assert(IP6_DATA + UDP_BYTES + BTH_BYTES + DETH_BYTES + MAD_BYTES + ICRC_BYTES <= ROCE_HEAD_ROOM,
+	       "the longest frame in a head");
+_Static_assert(IP6_DATA - NET_ETH + UDP_BYTES + BTH_BYTES + ATOMIC_BYTES <= ICRC_HEAD, "headers");
+
+bool roce_emit_mad(struct roce *r, const struct net_ip *from, const struct net_ip *to, const uint8_t mac[6],
+		   unsigned attribute, const uint8_t tid[8], const uint8_t *body, size_t n)
+{
+	uint8_t *head = r->wire.place(r->wire.ctx);
+	if (!head)
+		return false;
+	uint8_t *bth =
+		headers(head, r, mac, from, to, GSI_UDP, BTH_BYTES + DETH_BYTES + MAD_BYTES + ICRC_BYTES);
+	uint8_t *deth = bth + BTH_BYTES, *mad = deth + DETH_BYTES, *end = mad + MAD_BYTES;
+	put_bth(bth, OP_UD_SEND, 0, GSI, false, r->cm_psn++);
+	put_be32(deth + DETH_QKEY, MAD_QKEY);
+	put_be32(deth + 4, GSI);
+	memset(mad, 0, MAD_BYTES);
+	put_be32(mad, MAD_HEAD);
+	memcpy(mad + MAD_TID, tid, 8);
+	put_be16(mad + MAD_ATTR, attribute);
+	memcpy(mad + MAD_BODY, body, n);
+	uint32_t crc = icrc_head(head + NET_ETH, net_ip_is4(from), (size_t)(mad - head) - NET_ETH);
+	put_icrc(end, icrc_more(crc, mad, MAD_BYTES));
+	send_head(r, head, (uint32_t)(end - head) + ICRC_BYTES);
+	return true;
+}

@@ -1,0 +1,45 @@
+#include "drivers/roce/inner.h"
+
+struct roce_region *roce_region_add(struct roce *r, const char *name, uint8_t *memory, uint64_t at,
+				    uint64_t bytes, unsigned rights)
+{
+	for (unsigned i = 0; i < ROCE_REGIONS; i++) {
+		struct roce_region *g = &r->region[i];
+		if (g->valid || g->generation == UINT8_MAX)
+			continue;
+		uint8_t generation = (uint8_t)(g->generation + 1);
+		*g = (struct roce_region){.name = name,
+					  .memory = memory,
+					  .at = at,
+					  .bytes = bytes,
+					  .key = (i + 1) << 8 | generation,
+					  .rights = (uint8_t)rights,
+					  .valid = true,
+					  .mapped = true,
+					  .generation = generation};
+		return g;
+	}
+	return NULL;
+}
+
+void roce_region_revoke(struct roce_region *region)
+{
+	region->valid = false;
+}
+
+struct roce_region *roce_reach(struct roce *r, uint32_t key, uint64_t at, uint64_t bytes, unsigned rights,
+			       const char **why)
+{
+	uint32_t i = (key >> 8) - 1;
+	struct roce_region *g = i < ROCE_REGIONS ? &r->region[i] : NULL;
+	*why = NULL;
+	if (!g || g->key != key)
+		*why = "no region has this key";
+	else if (!g->valid)
+		*why = "the region's key was revoked";
+	else if (at < g->at || bytes > g->bytes || at - g->at > g->bytes - bytes)
+		*why = "not all of it lies in the key's region";
+	else if ((g->rights & rights) != rights)
+		*why = "the key's region does not allow it";
+	return *why ? NULL : g;
+}

@@ -1,0 +1,24 @@
+/* The two sides of a queue pair, and the connection manager: what take.c and they call of each other. */
+#pragma once
+#include "drivers/roce/inner.h"
+#include "drivers/roce/work.h"
+
+/* responder.c */
+void roce_take_request(struct roce_qp *q, const struct roce_packet *p);
+/* Sends answers; budget: packets at most. True: there is more to send. */
+bool roce_answer_more(struct roce_qp *q, unsigned budget);
+void roce_note(struct roce_qp *q, const struct roce_packet *p, uint8_t syndrome, uint64_t at, uint32_t bytes,
+	       uint32_t key, const char *why);
+
+/* requester.c */
+void roce_take_answer(struct roce_qp *q, const struct roce_packet *p);
+bool roce_request_more(struct roce_qp *q, unsigned budget);
+/* Nothing is sent or taken any more; all work requests end with that status. */
+void roce_fail(struct roce_qp *q, uint8_t status);
+
+/* cm.c */
+void roce_take_mad(struct roce *r, const uint8_t mac[6], const struct net_ip *from, const struct net_ip *to,
+		   const uint8_t *mad);
+/* Repeats what was not answered. */
+void roce_cm_poll(struct roce_qp *q);
+void roce_established(struct roce_qp *q);

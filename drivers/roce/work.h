@@ -1,0 +1,11 @@
+/* What the owner of a queue pair asks of it, from within events too. */
+#pragma once
+#include "drivers/roce/roce.h"
+
+/* n more messages may come, each of up to bytes at to, which is read before the event returns. */
+void roce_receive(struct roce_qp *qp, uint8_t *to, uint32_t bytes, unsigned n);
+/* Queues a work request. SL_NOSPACE: ROCE_WORKS of them wait; SL_BADVAL: it is too long; SL_DEVICE: the queue
+ * pair has failed. */
+enum sl_err roce_post(struct roce_qp *qp, const struct roce_work *work) MUST_CHECK;
+/* Ends the connection; ROCE_DOWN follows. */
+void roce_disconnect(struct roce_qp *qp);
