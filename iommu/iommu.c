@@ -157,10 +157,15 @@ void iommu_fault_event(struct iommu *mmu, uint8_t vector, uint32_t apic)
 
 enum sl_err iommu_walk(struct iommu *mmu, bdf_t fn, iova_t iova, struct iommu_walk *out)
 {
+	return iommu_walk_pasid(mmu, fn, 0, iova, out);
+}
+
+enum sl_err iommu_walk_pasid(struct iommu *mmu, bdf_t fn, uint32_t pasid, iova_t iova, struct iommu_walk *out)
+{
 	unsigned unit;
 	enum sl_err e = iommu_unit_of(mmu, fn, &unit);
 	if (!e)
-		mmu->hw->walk(mmu, unit, fn, iova, out);
+		mmu->hw->walk(mmu, unit, fn, pasid, iova, out);
 	return e;
 }
 
@@ -171,7 +176,7 @@ void iommu_walk_text(struct iommu *mmu, bdf_t fn, iova_t iova, char *buf, size_t
 	if (e)
 		fmt_print(buf, n, "%s", sl_err_text(e));
 	else
-		mmu->hw->walk_text(mmu, unit, fn, iova, buf, n);
+		mmu->hw->walk_text(mmu, unit, fn, 0, iova, buf, n);
 }
 
 /* The entry is explained where its content matters for the refusal. */
@@ -197,7 +202,7 @@ void iommu_fault_describe(struct iommu *mmu, const struct iommu_fault *f, char *
 	char walk[160], pasid[20] = "";
 	if (f->pasid)
 		fmt_print(pasid, sizeof(pasid), " PASID %u", f->pasid);
-	mmu->hw->walk_text(mmu, f->unit, f->bdf, f->iova, walk, sizeof(walk));
+	mmu->hw->walk_text(mmu, f->unit, f->bdf, f->pasid, f->iova, walk, sizeof(walk));
 	fmt_print(buf, n, BDF_FMT "%s %s 0x%llx refused: %s (reason 0x%x); %s", BDF_ARG(f->bdf), pasid,
 		  iommu_fault_kind(f), (ull)f->iova.v, f->text, f->code, walk);
 }

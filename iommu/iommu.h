@@ -147,5 +147,8 @@ void iommu_fault_describe(struct iommu *mmu, const struct iommu_fault *f, char *
 
 /* Walks the tables for one address of one function. SL_NOTFOUND when no unit covers it. */
 enum sl_err iommu_walk(struct iommu *mmu, bdf_t fn, iova_t iova, struct iommu_walk *out) MUST_CHECK;
+/* The same for its requests with that PASID; 0: those without one. */
+enum sl_err iommu_walk_pasid(struct iommu *mmu, bdf_t fn, uint32_t pasid, iova_t iova,
+			     struct iommu_walk *out) MUST_CHECK;
 /* The same as text: "root ok, context ok (domain 3, 4-level), L4 ok, L3[0] empty". */
 void iommu_walk_text(struct iommu *mmu, bdf_t fn, iova_t iova, char *buf, size_t n);

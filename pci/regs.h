@@ -172,6 +172,7 @@
 #define   ATS_CTL_EN   BIT(15)
 #define PRI_CTL        0x04
 #define   PRI_CTL_EN   BIT(0)
+#define PASID_CAP      0x04
 #define PASID_CTL      0x06
 #define   PASID_CTL_EN BIT(0)
 
