@@ -10,9 +10,10 @@
 #include "kernel/cpu.h"
 #include "kernel/irq.h"
 
-#define FAULT_WAIT_US  200000u
-#define EFFECT_US      10000u  /* without a unit, which would record it: until an access has its effect */
-#define ARRIVE_US      200000u /* until an interrupt that is allowed has arrived */
+#define FAULT_WAIT_US  1000000u /* an emulator on a busy host is late */
+#define FORGED_WAIT_US 200000u  /* of an interrupt there may be no record */
+#define EFFECT_US      10000u   /* without a unit, which would record it: until an access has its effect */
+#define ARRIVE_US      200000u  /* until an interrupt that is allowed has arrived */
 #define WORDS          (CHUNK / 8)
 #define ALLOWED_FILL   0xa5
 #define ALLOWED_SECRET pattern_seed(2000, 7, 2)
@@ -89,9 +90,11 @@ static enum attack_outcome judge_read(struct machine *m, struct attacker *by, co
 	return o;
 }
 
-bool attack_fault(struct machine *m, struct iommu_fault *f)
+bool attack_fault(struct machine *m, const struct attack *a, struct iommu_fault *f)
 {
-	struct deadline d = deadline_in(m->cfg->iommu == CONFIG_IOMMU_OFF ? EFFECT_US : FAULT_WAIT_US);
+	struct deadline d = deadline_in(m->cfg->iommu == CONFIG_IOMMU_OFF ? EFFECT_US
+					: a->interrupt                    ? FORGED_WAIT_US
+									  : FAULT_WAIT_US);
 	while (deadline_look(&d))
 		if (iommu_fault_claimed(&m->iommu, f) == SL_OK)
 			return true;
@@ -103,7 +106,10 @@ static bool fault_right(const struct attacker *by, bdf_t from, const struct atta
 {
 	if (a->interrupt)
 		return (bdf_eq(f->bdf, from) || (!a->msix && f->bdf.rid == FAULT_NAMELESS)) &&
-		       f->why == a->why && (!iommu_why_has_index(a->why) || f->index == a->index);
+		       iommu_why_fits(f->why, a->why) &&
+		       (!iommu_why_has_index(f->why) || f->index == a->index);
+	if (f->vague) /* what it has */
+		return iommu_fault_is_of(f, from) && (f->write == a->write || by->ops->either_way);
 	return bdf_eq(f->bdf, from) && f->iova.v == ALIGN_DOWN(a->fault_at, PAGE_SIZE) &&
 	       (f->write == a->write || by->ops->either_way) && f->why == a->why;
 }
@@ -265,7 +271,7 @@ void attack_run(struct machine *m, struct attacker *by, const struct attack *a, 
 	if (by->others)
 		by->others->begin(m, by);
 	e = ops_of(by, a)->strike(m, by, a, out->said, sizeof out->said);
-	out->recorded = attack_fault(m, &out->fault);
+	out->recorded = attack_fault(m, a, &out->fault);
 	if (by->ops->after)
 		by->ops->after(by, out->said, sizeof out->said);
 	bool others = !by->others || by->others->end(m, by);

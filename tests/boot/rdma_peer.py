@@ -41,7 +41,7 @@ def peer(folder, qemu, script, address="10.0.0.200/24,fd00::200/64"):
     run = os.path.relpath(folder, sluice.ROOT)
     line = [qemu, "-machine", "q35", "-accel", "tcg,thread=single", "-cpu", "max", "-m", "512M", "-nodefaults", "-display", "none",
             "-no-reboot", "-serial", f"file:{log}", "-kernel", kernel, "-initrd", initrd,
-            "-append", f"console=ttyS0 quiet panic=-1 rdma.ip={address} rdma.case={case}",
+            "-append", f"console=ttyS0 quiet panic=-1 no_timer_check rdma.ip={address} rdma.case={case}",
             "-netdev", f"dgram,id=n,local.type=unix,local.path={run}/nobody,remote.type=unix,remote.path={run}/net",
             "-device", "igb,netdev=n,mac=52:54:00:00:00:02,romfile="]
     with open(log.with_suffix(".qemu"), "wb") as said, subprocess.Popen(list(map(str, line)), cwd=sluice.ROOT, stdin=subprocess.DEVNULL, stdout=said,

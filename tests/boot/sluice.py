@@ -183,6 +183,11 @@ class Monitor:
                     assert "event" in answer, f"{command} {arguments}: {answer}"
                 assert not answer["return"] or "OK" in answer["return"], f"{arguments}: {answer}"
 
+    def quit(self):
+        """Ends QEMU, which may be gone before it has answered."""
+        with contextlib.suppress(OSError, ValueError):
+            self("quit")
+
 
 class Run:
     """One run that has ended: exit status, text, lines, and the RESULT line as a dict (None without one)."""

@@ -170,7 +170,7 @@ def test_instructions_of_an_operation(emulator):
     """AES-GCM of 4 KiB at depth 32: at most 200 from request to result, a doorbell for 8, no register read."""
     sluice.make("build/insncount.so")
     done = subprocess.run(["tools/bench-insn", "--qat"], cwd=sluice.ROOT, env={**os.environ, **emulator.env}, capture_output=True,
-                          text=True, timeout=sluice.PATIENCE)
+                          text=True, timeout=3 * sluice.PATIENCE)
     print(done.stdout, done.stderr)
     assert done.returncode == 0
     row = r"^(op=\S+ depth=\d+ batch=\d+) insn_per_op=([\d.]+) mmio_per_op=([\d.]+) doorbells_per_op=([\d.]+) "

@@ -80,7 +80,7 @@ def test_marks(folder):
         program = folder / f"mark{number}"
         program.write_bytes(compare.mark(number))
         program.chmod(0o755)
-        assert subprocess.run([program], timeout=30, check=False).returncode == 0
+        assert subprocess.run([program], timeout=sluice.PATIENCE, check=False).returncode == 0
         assert bytes([0x0f, 0x1f, 0x84, 0, number]) + b"ULS" in program.read_bytes()
         assert low <= int.from_bytes(program.read_bytes()[24:32], "little") < high
 
@@ -109,5 +109,5 @@ def test_qemu(folder, monkeypatch, version, taken):
 
 
 def test_wrong_arguments():
-    done = subprocess.run(["tools/compare-dpdk", "--fast"], cwd=sluice.ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["tools/compare-dpdk", "--fast"], cwd=sluice.ROOT, capture_output=True, text=True, timeout=sluice.PATIENCE)
     assert done.returncode == 2 and "--quick" in done.stderr

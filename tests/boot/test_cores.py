@@ -64,6 +64,12 @@ def stopped_at(path, name, times=1):
     return gdb
 
 
+def at_work(log):
+    """Until every core works in the timed phase: it has begun, and a core may take its time to notice."""
+    sluice.wait_for(log, "timed: random")
+    time.sleep(3)
+
+
 def table(run):
     """VF -> (core, operations a second) of the timed phase."""
     rows = re.findall(r"^  (\w{4}:\w\w:\w\w\.\w(?:/\d)?) +(\d+) +(\d+) +\d+  ", run.text, re.M)
@@ -143,8 +149,7 @@ def test_backtrace_of_all(boot, folder):
     monitor = sluice.Monitor(folder)
 
     def inject():
-        sluice.wait_for(folder / "run/serial.log", "timed: random")
-        time.sleep(1)
+        at_work(folder / "run/serial.log")
         monitor("mce 0 5 0xbe00000000000005 0x5 0x1000 0x8c")
 
     run = during(boot, inject, "vfs=3", "seconds=60", qemu=["-smp", 4, *monitor.qemu])
@@ -165,7 +170,7 @@ def test_exception_elsewhere(boot, folder, register, value, words):
     path, log = socket_path(folder, "gdb"), folder / "run/serial.log"
 
     def spoil():
-        sluice.wait_for(log, "timed: random")
+        at_work(log)
         gdb = Gdb(path)
         assert gdb.ask("Hg2") == "OK"
         assert gdb.ask(f"P{register:x}={value.to_bytes(8, 'little').hex()}") == "OK"
@@ -184,7 +189,7 @@ def test_stuck(boot, folder):
     path, log = socket_path(folder, "gdb"), folder / "run/serial.log"
 
     def hold():
-        sluice.wait_for(log, "timed: random")
+        at_work(log)
         gdb = Gdb(path)
         assert gdb.ask("Hg2") == "OK"
         assert gdb.ask(f"P10={symbol('cpu_halt').to_bytes(8, 'little').hex()}") == "OK"  # rip
@@ -205,7 +210,7 @@ def test_frozen(boot, folder):
     path, log = socket_path(folder, "gdb"), folder / "run/serial.log"
 
     def freeze():
-        sluice.wait_for(log, "timed: random")
+        at_work(log)
         gdb = Gdb(path)
         assert gdb.ask("vCont?").startswith("vCont;")
         gdb.send("vCont;c:1")  # the others stay stopped

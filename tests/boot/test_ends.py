@@ -1,9 +1,9 @@
 """How a run ends: by itself in each way that end= names, and by an exception."""
 import re
-import time
 
 import pytest
 import sluice
+from test_cores import at_work
 
 
 @pytest.mark.parametrize("end", ["shutdown", "reboot"])
@@ -19,8 +19,7 @@ def test_exception(boot, folder):
     monitor = sluice.Monitor(folder)
 
     def inject():
-        sluice.wait_for(folder / "run/serial.log", "timed: random")
-        time.sleep(1)
+        at_work(folder / "run/serial.log")
         monitor("mce 0 5 0xbe00000000000005 0x5 0x1000 0x8c")
 
     with sluice.beside(inject):

@@ -1,11 +1,11 @@
 """What the hardware reports by itself: NMIs, machine checks, PCI Express errors, made by QEMU's monitor while VFs work and
 while the prompt waits. They are named as what they are, and the run goes on where it can."""
 import re
-import time
 
 import pytest
 import sluice
 from test_audit import findings, of, report
+from test_cores import at_work
 
 FATAL = "mce 1 5 0xbe00000000000005 0x5 0x1000 0x8c"  # VAL UC EN MISCV ADDRV PCC
 OPTIONAL = "mce 0 5 0xbd000000000000c0 0x5 0x1000 0x8c"  # S and not AR: what was interrupted can go on
@@ -24,8 +24,7 @@ def timed(boot, monitor, folder):
 
     def timed(*lines, seconds=10):
         def inject():
-            sluice.wait_for(folder / "run/serial.log", "timed: random")
-            time.sleep(1)
+            at_work(folder / "run/serial.log")
             monitor(*lines)
 
         with sluice.beside(inject):

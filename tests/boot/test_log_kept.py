@@ -31,7 +31,7 @@ class Machine:
         (folder / "sluice.cfg").write_text(config)
         subprocess.run([sluice.ROOT / "tools/mkimage.sh", self.stick, sluice.ROOT / "build/BOOTX64.EFI", folder / "sluice.cfg"], check=True)
         if table:  # a program before Sluice, tests/mangle/README.md
-            subprocess.run(["make", "-s", "-C", sluice.ROOT, "build/mangle.efi"], check=True)
+            sluice.make("build/mangle.efi")
             (folder / "dmar.bin").write_bytes(table)
             (folder / "mangle.txt").write_text("table dmar.bin\n")
             self.mtools("mren", "::/EFI/BOOT/BOOTX64.EFI", "::/EFI/BOOT/SLUICE.EFI")

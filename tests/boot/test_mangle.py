@@ -226,7 +226,7 @@ def test_phantom_processors(mangle):
     assert "cores: the MADT has a wakeup mailbox at 0x7f001000, which is not used: processors that INIT and STARTUP" in run.text
     assert "did not start: 62, with APIC ids 3-39, 60-84\n" in run.text
     begin, end = (float(re.search(rf"^\[ *([\d.]+)\] cores: {words}", run.text, re.M)[1]) for words in ("processors: 65", "3 run"))
-    assert end - begin < 5
+    assert end - begin < 60, "62 waits of two seconds each"
 
 
 @pytest.mark.parametrize("rhsa", ["rhsa base=0xfed90000 domain=1\n", ""], ids=["told", "not-told"])

@@ -65,7 +65,7 @@ def test_stick_as_made(boot, folder, images):
     stick = folder / "stick.img"
     subprocess.run([sluice.ROOT / "tools/mkimage.sh", stick, sluice.ROOT / "build/BOOTX64.EFI"], check=True)
     # end=halt: the run is over when it says so
-    with sluice.beside(lambda: (sluice.wait_for(folder / "run/serial.log", "System halted"), monitor("quit"))):
+    with sluice.beside(lambda: (sluice.wait_for(folder / "run/serial.log", "System halted"), monitor.quit())):
         monitor = sluice.Monitor(folder)
         run = boot("--bare", "--usb", qemu=[*sluice.iommu(), *sluice.root_port("rp0", 1), *sluice.nvme_plain("n0", "SER-0,id=disk0", disks[0]),
                                             *sluice.nvme_plain("n1", "SER-1", disks[1]), *monitor.qemu, "-set", f"drive.usb.file={stick}",

@@ -99,7 +99,7 @@ def test_pxe_without_options(net):
 
     def end():
         sluice.wait_for(net.folder / "serial.log", "System halted")
-        monitor("quit")
+        monitor.quit()
 
     with sluice.beside(end):
         run = net.boot(*net.card("BOOTX64.EFI"), *monitor.qemu)

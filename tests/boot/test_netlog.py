@@ -30,13 +30,19 @@ def test_rsyslog(folder, emulator, card, address):
         words = ["--bare", "app=isolate"]
         qemu = [*sluice.iommu(), "-netdev", f"dgram,id=n,local.type=unix,local.path={net}/net,remote.type=unix,remote.path={net}/nobody",
                 "-device", "e1000e,netdev=n", "-device", "e1000e"]
+    monitor = sluice.Monitor(folder)
+
+    def end():  # QEMU keeps frames for who does not take them at once, and loses them when it ends
+        sluice.wait_for(folder / "received", "netlog: .* lines were sent before this one")
+        monitor.quit()
+
     with wire.linux(folder / "run", "10.0.0.200/24", "fd00::200/64") as linux:
         with subprocess.Popen([*linux.enter, "rsyslogd", "-n", "-f", folder / "rsyslog.conf", "-i", folder / "pid"]) as receiver:
             try:
                 sluice.wait_for(lambda: linux("cat", "/proc/net/udp", "/proc/net/udp6")[1], ":0202 ")  # port 514: it listens
-                run = sluice.run_sh(folder / "run", *words, f"log=udp:{f'[{address}]:514' if ':' in address else address}", qemu_args=["-accel", "tcg", *qemu],
-                                    env=emulator.env)
-                sluice.wait_for(folder / "received", "netlog: .* lines were sent before this one")
+                with sluice.beside(end):
+                    run = sluice.run_sh(folder / "run", *words, "end=halt", f"log=udp:{f'[{address}]:514' if ':' in address else address}",
+                                        qemu_args=["-accel", "tcg", *qemu, *monitor.qemu], env=emulator.env)
             finally:
                 receiver.terminate()
     assert run.status == 0 and run.result["faults"] == "0", run.summary()

@@ -34,7 +34,7 @@ def test_linux(folder, emulator):
                              deadline=600)
     try:
         with rdma_peer.peer(folder / "run", emulator.path, SERVED) as log:
-            sluice.wait_for(log, r"RESULT ok=\d.*\n", 600)
+            sluice.wait_for(log, r"RESULT ok=\d.*\n|Kernel panic", 600)
         console.keys("\x03")
         console.expect("RESULT ")
         console.expect("\n")

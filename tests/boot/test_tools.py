@@ -87,7 +87,7 @@ def test_run_folder_that_qemu_cannot_take(folder):
 @pytest.mark.skipif(not SECURE_VARS.exists(), reason="this system's OVMF has no variables with Secure Boot's keys")
 def test_secure_boot(folder):
     """The EFI file is not signed, so firmware with keys refuses it; the message says that, and not that the run had no end."""
-    status, text = sh("./run.sh", "--", "-machine", "smm=on", "-accel", "tcg", OVMF=SECURE_CODE, OVMF_VARS=SECURE_VARS, TIMEOUT=60,
+    status, text = sh("./run.sh", "--", "-machine", "smm=on", "-accel", "tcg", OVMF=SECURE_CODE, OVMF_VARS=SECURE_VARS, TIMEOUT=380,
                       RUN=folder / "run")
     assert status == 1 and "Secure Boot refuses the EFI file" in text and "no end" not in text
 

@@ -18,7 +18,7 @@ import linux_guest  # noqa: E402
 
 MIB = 256
 SLOTS = {"nvme": 3, "e1000e": 4, "qemu-xhci": 5}
-WAIT = 300  # seconds for a boot on a busy machine
+WAIT = 3 * sluice.PATIENCE  # seconds for a boot
 BITS = {test_walker.FIRST: 47, test_walker.SECOND: 48}
 
 

@@ -17,7 +17,7 @@ EDU_BUFFER, EDU_SRC, EDU_DST, EDU_COUNT, EDU_COMMAND, TO_MEMORY, RUN = 0x40000, 
 class Lines:
     """A program that answers a line with a line."""
 
-    def __init__(self, command, deadline=100):
+    def __init__(self, command, deadline=3 * sluice.PATIENCE):
         self.child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                       text=True, bufsize=1, cwd=sluice.ROOT)
         self.timer = threading.Timer(deadline, self.child.kill)
@@ -129,7 +129,7 @@ class Machine(Lines):
 def connected(path):
     """A Unix socket as a file."""
     with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(60)
+        s.settimeout(sluice.PATIENCE)
         s.connect(path)
         yield s.makefile("rw")
 
