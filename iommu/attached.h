@@ -26,5 +26,8 @@ enum sl_err attached_add(struct iommu *mmu, struct domain *dom, bdf_t fn, unsign
 			 struct attached **out) MUST_CHECK;
 void attached_drop(struct iommu *mmu, struct attached *a);
 
+/* True when some domain is attached to the function under a PASID. */
+bool attached_pasid(const struct iommu *mmu, bdf_t fn);
+
 /* True when another function under the same unit has this id too. */
 bool attached_shared(const struct iommu *mmu, const struct attached *a, uint16_t id);

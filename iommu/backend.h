@@ -1,7 +1,7 @@
 /* The neutral part of iommu/ calls a kind of IOMMU through this. The function that opens the units
- * (vtd_init()) puts its table of functions into struct iommu; a machine has one kind. unit is a number below
- * unit_count. None of these is called for a single page that is mapped or unmapped in a batch; everything
- * that waits has a deadline. */
+ * (vtd_init(), amdvi_init()) puts its table of functions into struct iommu; a machine has one kind. unit is a
+ * number below unit_count. None of these is called for a single page that is mapped or unmapped in a batch;
+ * everything that waits has a deadline. */
 #pragma once
 #include "iommu/iommu.h"
 #include "iommu/irq.h"
@@ -12,9 +12,14 @@ struct iommu_root {
 	unsigned levels; /* of so many levels; */
 	bool pass;       /* or none: everything passes untranslated */
 	uint16_t did;
+	uint32_t pasid; /* of which requests; 0: those without one */
 };
 
 struct iommu_backend {
+	/* How the firmware's table calls memory that functions must keep access to, and the first word of
+	 * such domains' names. */
+	const char *memory, *domain;
+
 	/* ---- units ---- */
 	enum sl_err (*enable)(struct iommu *mmu);
 	enum iommu_unit_state (*state)(const struct iommu *mmu, unsigned unit, const char **why);
@@ -28,23 +33,28 @@ struct iommu_backend {
 	/* ---- a domain's tables and functions ---- */
 	/* What a unit reads: tables of levels levels where it has them, else of as many as it has. */
 	struct iommu_form (*form)(const struct iommu *mmu, unsigned unit, unsigned levels);
+	/* PASIDs that it keeps apart, 0 included; 0: it knows none. */
+	uint32_t (*pasids)(const struct iommu *mmu, unsigned unit);
 	bool (*can_pass)(const struct iommu *mmu, unsigned unit);
 	/* Puts the requester's entry in place, which must not be there; visible to the unit on return.
-	 * SL_NOMEM: it is not. */
+	 * SL_NOMEM: it is not. PASIDs other than 0 below pasids(), of a requester that has an entry. */
 	enum sl_err (*attach)(struct iommu *mmu, unsigned unit, uint16_t rid, const struct iommu_root *root);
-	/* Takes it away, forgets what is cached by it, waits. SL_NOTFOUND when there is none. */
-	enum sl_err (*detach)(struct iommu *mmu, unsigned unit, uint16_t rid);
+	/* Takes it away, forgets what is cached by it, waits. SL_NOTFOUND when there is none. PASID 0: those
+	 * of other PASIDs are gone. */
+	enum sl_err (*detach)(struct iommu *mmu, unsigned unit, uint16_t rid, uint32_t pasid);
 	bool (*find)(const struct iommu *mmu, unsigned unit, uint16_t rid, uint16_t *did);
 	/* Addresses that a function's domain cannot use freely: iommu_reserved_next(). */
 	enum sl_err (*reserved_next)(struct iommu *mmu, bdf_t fn, struct iommu_reserved *at);
 
 	/* ---- caches ---- */
-	/* Forgets what was gathered of a domain and waits; nothing while the unit is off. */
-	enum sl_err (*invalidate)(struct iommu *mmu, unsigned unit, uint16_t did,
+	/* Forgets what was gathered of a domain, which is attached under that PASID, and waits; nothing while
+	 * the unit is off. */
+	enum sl_err (*invalidate)(struct iommu *mmu, unsigned unit, uint16_t did, uint32_t pasid,
 				  const struct iommu_gather *g);
 	/* Does it need an invalidation for new mappings, and: do that. */
 	bool (*wants_announce)(const struct iommu *mmu, unsigned unit);
-	enum sl_err (*announce)(struct iommu *mmu, unsigned unit, uint16_t did, const struct iommu_gather *g);
+	enum sl_err (*announce)(struct iommu *mmu, unsigned unit, uint16_t did, uint32_t pasid,
+				const struct iommu_gather *g);
 
 	/* ---- faults ---- */
 	enum sl_err (*fault_next)(struct iommu *mmu, unsigned unit, struct iommu_fault *out);
@@ -52,8 +62,10 @@ struct iommu_backend {
 	void (*fault_event)(struct iommu *mmu, unsigned unit, uint8_t vector, uint32_t apic);
 	enum sl_err (*fault_silence)(struct iommu *mmu, unsigned unit, bdf_t requester);
 	uint64_t (*fault_overflows)(const struct iommu *mmu); /* times that some unit had no record free */
-	void (*walk)(const struct iommu *mmu, unsigned unit, bdf_t fn, iova_t iova, struct iommu_walk *out);
-	void (*walk_text)(const struct iommu *mmu, unsigned unit, bdf_t fn, iova_t iova, char *buf, size_t n);
+	void (*walk)(const struct iommu *mmu, unsigned unit, bdf_t fn, uint32_t pasid, iova_t iova,
+		     struct iommu_walk *out);
+	void (*walk_text)(const struct iommu *mmu, unsigned unit, bdf_t fn, uint32_t pasid, iova_t iova,
+			  char *buf, size_t n);
 	/* The entry of an interrupt; false when nothing remaps. */
 	bool (*interrupt_text)(const struct iommu *mmu, unsigned unit, bdf_t fn, unsigned index, char *buf,
 			       size_t n);
@@ -66,10 +78,11 @@ struct iommu_backend {
 	void (*irq_info)(const struct iommu *mmu, unsigned unit, struct iommu_irq_info *out);
 	uint32_t (*irq_apics)(const struct iommu *mmu,
 			      unsigned unit); /* ids are below that; 0: it does not remap */
-	enum sl_err (*irq_take)(struct iommu *mmu, unsigned unit, unsigned count, uint16_t *index);
-	void (*irq_give)(struct iommu *mmu, unsigned unit, uint16_t index, unsigned count);
+	/* irq has everything but the index. */
+	enum sl_err (*irq_take)(struct iommu *mmu, const struct iommu_irq *irq, uint16_t *index);
+	void (*irq_give)(struct iommu *mmu, const struct iommu_irq *irq);
 	enum sl_err (*irq_set)(struct iommu *mmu, const struct iommu_irq *irq, unsigned i, uint8_t vector,
 			       uint32_t apic);
-	enum sl_err (*irq_clear)(struct iommu *mmu, unsigned unit, uint16_t index, unsigned count);
+	enum sl_err (*irq_clear)(struct iommu *mmu, const struct iommu_irq *irq);
 	struct iommu_msi (*irq_message)(const struct iommu_irq *irq, unsigned i);
 };

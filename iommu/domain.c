@@ -154,15 +154,14 @@ static bool group_taken(const struct domain *dom, bdf_t fn)
 	return other != NULL;
 }
 
-/* Is all of it mapped one to one, readable and writable? */
-static bool identity(const struct domain *dom, uint64_t base, uint64_t len)
+/* Is all of it mapped one to one, with that permission? */
+static bool identity(const struct domain *dom, uint64_t base, uint64_t len, unsigned perm)
 {
 	const struct pt_format *f = dom->pt.form;
 	uint64_t size;
 	for (uint64_t at = base; at < base + len; at = ALIGN_DOWN(at, size) + size) {
 		uint64_t entry = iopt_find(&dom->pt, IOVA(at), &size);
-		if ((entry & f->perm[DOMAIN_RW]) != f->perm[DOMAIN_RW] ||
-		    (entry & f->addr) != ALIGN_DOWN(at, size))
+		if ((entry & f->perm[perm]) != f->perm[perm] || (entry & f->addr) != ALIGN_DOWN(at, size))
 			return false;
 	}
 	return true;
@@ -172,13 +171,14 @@ static bool rmrrs_mapped(const struct domain *dom, bdf_t fn)
 {
 	struct iommu_reserved r = {0};
 	while (!dom->pass && iommu_reserved_next(dom->mmu, fn, &r) == SL_OK) {
-		if (r.interrupts || identity(dom, r.base, r.len))
+		if (r.interrupts || identity(dom, r.base, r.len, r.perm))
 			continue;
 		log_warn(
 			"iommu",
 			BDF_FMT
-			" cannot be attached to domain %u (%s): firmware wants it to reach 0x%llx..0x%llx (RMRR), which is not mapped one to one there",
-			BDF_ARG(fn), dom->id, dom->name, (ull)r.base, (ull)(r.base + r.len - 1));
+			" cannot be attached to domain %u (%s): firmware wants it to reach 0x%llx..0x%llx (%s), which is not mapped one to one there",
+			BDF_ARG(fn), dom->id, dom->name, (ull)r.base, (ull)(r.base + r.len - 1),
+			dom->mmu->hw->memory);
 		return false;
 	}
 	return true;
@@ -206,7 +206,7 @@ static enum sl_err ids_detach(struct domain *dom, const struct attached *a)
 	for (unsigned i = 0; i < a->n; i++) {
 		enum sl_err e = attached_shared(dom->mmu, a, a->id[i])
 					? SL_OK
-					: dom->mmu->hw->detach(dom->mmu, a->unit, a->id[i]);
+					: dom->mmu->hw->detach(dom->mmu, a->unit, a->id[i], 0);
 		if (e && e != SL_NOTFOUND)
 			return e;
 	}
@@ -253,8 +253,7 @@ static const char *narrow(struct domain *dom, const struct iommu_form *form)
 	return NULL;
 }
 
-/* Can the unit read the domain's tables? Empty tables are adapted to the unit. */
-static enum sl_err suit(struct domain *dom, unsigned unit, bdf_t fn)
+enum sl_err domain_suit(struct domain *dom, unsigned unit, bdf_t fn)
 {
 	struct iommu_form form = dom->mmu->hw->form(dom->mmu, unit, dom->pass ? 0 : dom->pt.levels);
 	const char *why = NULL;
@@ -306,11 +305,11 @@ enum sl_err domain_attach(struct domain *dom, bdf_t fn)
 			 BDF_ARG(fn), sl_err_text(e));
 		return e;
 	}
-	if (attached_find(mmu, fn) || group_taken(dom, fn))
+	if (dom->pasid || attached_find(mmu, fn) || group_taken(dom, fn))
 		return SL_BUSY;
 	if (iommu_unit_state(mmu, unit, NULL) == IOMMU_UNIT_ON && !rmrrs_mapped(dom, fn))
 		return SL_VERIFY;
-	e = suit(dom, unit, fn);
+	e = domain_suit(dom, unit, fn);
 	if (!e)
 		e = attached_add(mmu, dom, fn, unit, &a);
 	if (e)
@@ -334,6 +333,8 @@ enum sl_err domain_detach(struct domain *dom, bdf_t fn)
 	struct attached *a = attached_find(dom->mmu, fn);
 	if (!a || a->dom != dom)
 		return SL_NOTFOUND;
+	if (attached_pasid(dom->mmu, fn))
+		return SL_BUSY;
 	enum sl_err e = ids_detach(dom, a);
 	if (e)
 		return e;

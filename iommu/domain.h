@@ -74,8 +74,8 @@ enum sl_err domain_iova_free(struct domain *dom, iova_t iova, uint64_t len) MUST
  * logged. */
 enum sl_err domain_attach(struct domain *dom, bdf_t fn) MUST_CHECK;
 /* Removes the context entries that no other function of the domain needs, invalidates context and IOTLB by
- * the old domain id, and waits. SL_NOTFOUND when the function is not attached to this domain. On any other
- * error it is still attached. */
+ * the old domain id, and waits. SL_NOTFOUND when the function is not attached to this domain, SL_BUSY while
+ * some domain is attached to it under a PASID. On any other error it is still attached. */
 enum sl_err domain_detach(struct domain *dom, bdf_t fn) MUST_CHECK;
 
 /* Invalidates every cached translation of the domain in every unit it is attached under, waits, and frees the

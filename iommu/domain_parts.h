@@ -1,5 +1,5 @@
-/* The inside of a domain, for the files that work on it: domain.c (life cycle and functions), map.c (ranges
- * and invalidation), cached_table.c (single pages). No other file includes this. */
+/* The inside of a domain, for the files that work on it: domain.c (life cycle and functions), pasid.c, map.c
+ * (ranges and invalidation), cached_table.c (single pages). No other file includes this. */
 #pragma once
 #include "iommu/cached_table.h"
 #include "iommu/iommu.h"
@@ -13,16 +13,22 @@ struct domain {
 	const char *name;
 	uint16_t id;
 	unsigned attached; /* functions */
-	bool pass;         /* no tables: every address passes */
-	bool announce;     /* a unit it is attached under needs an invalidation for new mappings */
-	bool batch;        /* between domain_unmap_begin() and _end() */
-	uint64_t limit;    /* device addresses are below this */
+	uint32_t pasid; /* under which it is attached, to this function alone: iommu/pasid.c. 0: under none */
+	bdf_t pasid_fn;
+	bool pass;      /* no tables: every address passes */
+	bool announce;  /* a unit it is attached under needs an invalidation for new mappings */
+	bool batch;     /* between domain_unmap_begin() and _end() */
+	uint64_t limit; /* device addresses are below this */
 	struct iopt pt;
 	struct cached_tables cached;
 	struct iommu_gather gather; /* cleared, not yet invalidated */
 	struct iova_list iova;
 	uint16_t refs[]; /* functions attached under each unit */
 };
+
+/* Can the unit, which is that of the function, read the domain's tables? Empty tables are adapted to it.
+ * SL_UNSUPPORTED with a logged line, SL_NOMEM. */
+enum sl_err domain_suit(struct domain *dom, unsigned unit, bdf_t fn) MUST_CHECK;
 
 /* Ranges of any kind, with all checks: errors as domain_map() and domain_unmap(). */
 enum sl_err domain_map_any(struct domain *dom, iova_t iova, phys_t phys, uint64_t len,

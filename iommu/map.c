@@ -26,7 +26,7 @@ static enum sl_err invalidate(struct domain *dom, const struct iommu_gather *g)
 	for (unsigned i = 0; i < dom->mmu->unit_count; i++) {
 		if (!dom->refs[i])
 			continue;
-		enum sl_err e = dom->mmu->hw->invalidate(dom->mmu, i, dom->id, g);
+		enum sl_err e = dom->mmu->hw->invalidate(dom->mmu, i, dom->id, dom->pasid, g);
 		if (e && !first)
 			first = e;
 	}
@@ -40,7 +40,7 @@ static enum sl_err announce(struct domain *dom, uint64_t iova, uint64_t len)
 	for (unsigned i = 0; i < dom->mmu->unit_count; i++) {
 		if (!dom->refs[i] || !dom->mmu->hw->wants_announce(dom->mmu, i))
 			continue;
-		enum sl_err e = dom->mmu->hw->announce(dom->mmu, i, dom->id, &g);
+		enum sl_err e = dom->mmu->hw->announce(dom->mmu, i, dom->id, dom->pasid, &g);
 		if (e)
 			return e;
 	}

@@ -47,6 +47,7 @@ bool pci_caches_read(const struct pci_func *fn, struct pci_caches *out)
 	out->ats = read_switch(fn, fn->cap_ats, ATS_CTL, ATS_CTL_EN);
 	out->pri = read_switch(fn, fn->cap_pri, PRI_CTL, PRI_CTL_EN);
 	out->pasid = read_switch(fn, fn->cap_pasid, PASID_CTL, PASID_CTL_EN);
+	out->pasid_bits = fn->cap_pasid ? fn_rd16(fn, fn->cap_pasid + PASID_CAP) >> 8 & 0x1f : 0;
 	return fn->cap_ats || fn->cap_pri || fn->cap_pasid;
 }
 

@@ -23,6 +23,7 @@ struct pci_switch {
  * belong to its PF. */
 struct pci_caches {
 	struct pci_switch ats, pri, pasid;
+	uint8_t pasid_bits; /* of a PASID that it can send; 0: it has no such capability */
 };
 /* False when it has none of the three. */
 bool pci_caches_read(const struct pci_func *fn, struct pci_caches *out);

@@ -77,4 +77,5 @@ void report_functions(const struct audit_result *r, report_text *to)
 	}
 	print_rmrrs(to, r);
 	print_sriov(to, r);
+	print_sharing(r, to);
 }

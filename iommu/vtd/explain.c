@@ -16,11 +16,12 @@ static struct vtd_walk_unit registers(const struct vtd_unit *u, unsigned haw)
 	return (struct vtd_walk_unit){va_phys(u->root).v | mode, u->cap, u->ecap, haw};
 }
 
-static void walk(const struct vtd_unit *u, unsigned haw, bdf_t fn, iova_t iova, struct vtd_walk_scalable *out)
+static void walk(const struct vtd_unit *u, unsigned haw, bdf_t fn, uint32_t pasid, iova_t iova,
+		 struct vtd_walk_scalable *out)
 {
 	struct vtd_walk_unit from = registers(u, haw);
 	struct vtd_walk_mem mem = {NULL, read_ram};
-	struct vtd_request request = {.fn = fn, .iova = iova};
+	struct vtd_request request = {.fn = fn, .iova = iova, .has_pasid = pasid != 0, .pasid = pasid};
 	vtd_walk_request(&from, &mem, &request, out);
 }
 
@@ -82,10 +83,11 @@ static enum iommu_why why_of(const struct vtd_walk_scalable *w, uint8_t number, 
 	return number ? vtd_reason_why_of(number, write) : allowed ? WHY_ALLOWED : WHY_OTHER;
 }
 
-void vtd_explain(const struct vtd_unit *u, unsigned haw, bdf_t fn, iova_t iova, struct iommu_walk *out)
+void vtd_explain(const struct vtd_unit *u, unsigned haw, bdf_t fn, uint32_t pasid, iova_t iova,
+		 struct iommu_walk *out)
 {
 	struct vtd_walk_scalable w;
-	walk(u, haw, fn, iova, &w);
+	walk(u, haw, fn, pasid, iova, &w);
 	*out = (struct iommu_walk){
 		.fn = fn,
 		.iova = iova,
@@ -104,10 +106,11 @@ void vtd_explain(const struct vtd_unit *u, unsigned haw, bdf_t fn, iova_t iova, 
 		put_scalable(out, &w);
 }
 
-void vtd_explain_text(const struct vtd_unit *u, unsigned haw, bdf_t fn, iova_t iova, char *buf, size_t n)
+void vtd_explain_text(const struct vtd_unit *u, unsigned haw, bdf_t fn, uint32_t pasid, iova_t iova,
+		      char *buf, size_t n)
 {
 	struct vtd_walk_scalable w;
-	walk(u, haw, fn, iova, &w);
+	walk(u, haw, fn, pasid, iova, &w);
 	vtd_walk_request_text(&w, buf, n);
 }
 

@@ -61,6 +61,7 @@ typedef struct {
 #define   ECAP_SSTS  BIT(46)      /*   second stage in scalable mode */
 #define   ECAP_FSTS  BIT(47)      /*   first stage in scalable mode */
 #define   ECAP_SMPWCS BIT(48)     /*   scalable-mode walk coherency */
+#define   ECAP_RPS   BIT(49)      /*   a PASID other than 0 for requests without one */
 #define   ECAP_ADMS  BIT(52)      /*   abort-DMA mode */
 
 /* §11.4.4: a command is written to GCMD and shows in GSTS, same bits, when done. One at a time. */

@@ -771,6 +771,48 @@ static void test_text(void **state)
 		      "           raise MMIO High Size;"));
 }
 
+/* DT, PRS, PASIDs of 20 bits, SMTS, FSTS, SMPWCS */
+static const uint64_t all =
+	ECAP | 1ull << 2 | 1ull << 29 | 19ull << 35 | 1ull << 40 | 1ull << 43 | 1ull << 47 | 1ull << 48;
+
+static const char *sharing(uint64_t ecap)
+{
+	for (unsigned p = 0; p < AUDIT_PHASES; p++)
+		in->unit[0].at[p].ecap = ecap;
+	run();
+	said[0] = 0;
+	report_functions(&result, take_text);
+	return said;
+}
+
+/* Scalable mode and SVA: what each unit and function has, and what is missing. */
+static void test_sharing(void **state)
+{
+	(void)state;
+	const char *text = sharing(ECAP);
+	assert_non_null(strstr(text, "   iommu0  no scalable mode (ECAP.SMTS is 0, ECAP=0xf00f5a)\n"));
+	assert_non_null(
+		strstr(text, "   SVA     on this machine: no, because iommu0 lacks SMTS (43), FSTS (47),"));
+	assert_null(strstr(text, "caches"));
+	text = sharing(all);
+	assert_non_null(
+		strstr(text, "   iommu0  scalable mode: first stage yes (FSTS), second stage no (SSTS);"));
+	assert_non_null(strstr(text, "PASIDs of 20 bits"));
+	assert_non_null(strstr(text, "no, because no function below a unit that"));
+}
+
+static void test_sharing_able(void **state)
+{
+	(void)state;
+	const char *text;
+	ats(nvme, false);
+	cm_put(nvme, 0x144, 2, 20 << 8);
+	text = sharing(all & ~(1ull << 29));
+	assert_non_null(strstr(text, ": ATS yes, PASID 20 bits, PRI yes\n"));
+	assert_non_null(strstr(text, "no, because iommu0 lacks PRS (29)"));
+	assert_non_null(strstr(sharing(all), "on this machine possible: iommu0 (ECAP="));
+}
+
 /* ---- whole reports, against what was recorded ---- */
 
 static char whole[262144];
@@ -1097,10 +1139,11 @@ int main(void)
 		return 1;
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		T(test_sound),       T(test_sriov_window),  T(test_proof),        T(test_broken_proof),
-		T(test_many_cases),  T(test_json_counts),   T(test_json_runs),    T(test_json_lines),
-		T(test_json_sum),    T(test_many_findings), T(test_page),         T(test_text),
-		T(test_summary),     T(test_wrapped),       T(test_page_counts),  T(test_many_places),
-		T(test_whole_crowd), T(test_whole_sound),   T(test_whole_damaged)};
+		T(test_sound),        T(test_sriov_window),  T(test_proof),       T(test_broken_proof),
+		T(test_many_cases),   T(test_json_counts),   T(test_json_runs),   T(test_json_lines),
+		T(test_json_sum),     T(test_many_findings), T(test_page),        T(test_text),
+		T(test_sharing),      T(test_sharing_able),  T(test_summary),     T(test_wrapped),
+		T(test_page_counts),  T(test_many_places),   T(test_whole_crowd), T(test_whole_sound),
+		T(test_whole_damaged)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
