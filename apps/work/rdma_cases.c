@@ -174,6 +174,7 @@ enum sl_err rdma_cases(const struct rdma_cases *c)
 		roce_region_revoke(own[i]);
 	if (right)
 		return SL_OK;
-	log_fail("rdma", NULL, "a peer's access did not end as it has to: the lines above say which");
+	log_fail("rdma", "report it: the lines above say which cases are WRONG",
+		 "a peer's access did not end as it has to");
 	return SL_VERIFY;
 }
