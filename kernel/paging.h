@@ -45,10 +45,10 @@ bool paging_mapped(uint64_t va, uint64_t len);
 /* Maps the firmware's run-time memory one to one, for the last call into the firmware. */
 enum sl_err paging_map_runtime(void) MUST_CHECK;
 
-/* Page tables of their own for a call into the firmware while the kernel goes on: the kernel's upper half, and
- * the firmware's run-time memory one to one. The kernel's own tables never have that memory in between. *root
- * is a value for CR3. Fails unless all of the firmware's run-time memory can be mapped: it may touch any of
- * it. SL_NOTFOUND: the firmware's map has none. */
+/* Page tables of their own for a call into the firmware while the kernel goes on: the kernel's upper half,
+ * and the firmware's run-time memory one to one. The kernel's own tables never have that memory in between.
+ * *root is a value for CR3. Fails unless all of the firmware's run-time memory can be mapped: it may touch
+ * any of it. SL_NOTFOUND: the firmware's map has none. */
 enum sl_err paging_runtime_root(phys_t *root) MUST_CHECK;
 
 /* The physical address of an object in the kernel's image. */

@@ -108,8 +108,8 @@ bool attack_possible(const struct attacker *by, const struct attack *a);
  * timed_prepare() has written the media. */
 void attack_run(struct machine *m, struct attacker *by, const struct attack *a, struct attack_result *out);
 
-/* The attacker's first fault since iommu_fault_claim(); waits a second for it, for that of an interrupt a fifth,
- * and with iommu=off, where nothing records one, a hundredth. */
+/* The attacker's first fault since iommu_fault_claim(); waits a second for it, for that of an interrupt a
+ * fifth, and with iommu=off, where nothing records one, a hundredth. */
 bool attack_fault(struct machine *m, const struct attack *a, struct iommu_fault *f);
 
 /* Lays at place, which the attacker would reach at a->to, what it has to find there for its read to be seen:

@@ -18,7 +18,8 @@ struct dsa_queue {
 	volatile struct dsa_record *record;
 	iova_t descs, records;
 	uint32_t made, sent, taken; /* free-running counts of jobs; a slot is one modulo depth */
-	uint32_t out, ended; /* submissions that the device has not ended; free-running count of those that are */
+	uint32_t out,
+		ended; /* submissions that the device has not ended; free-running count of those that are */
 	uint32_t end[DSA_DEPTH]; /* of a submission: sent after it; by number */
 	uint32_t tag[DSA_DEPTH]; /* by slot */
 	uint8_t slot[DSA_DEPTH]; /* of the last job with a tag, and DSA_FLYING while it is under way */

@@ -106,7 +106,7 @@ struct nvme_model {
 	uint32_t rtd3e; /* Identify Controller */
 	uint16_t crdt[3];
 	uint64_t timestamp, timestamp_at; /* Features Timestamp, and when it was set */
-	uint64_t disabled_at;  /* when CC.EN was cleared last, */
+	uint64_t disabled_at;             /* when CC.EN was cleared last, */
 	uint64_t quiet_broken; /* and how many registers were read in the time quiet_us after that */
 	uint64_t quiet_us;
 	uint64_t errors; /* things a driver must not do: a full queue overrun, a bad doorbell, EN cleared too

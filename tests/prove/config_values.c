@@ -96,8 +96,8 @@ static bool sound(const struct config *c)
 	       (c->baud == 0 || c->baud == 9600 || c->baud == 19200 || c->baud == 38400 || c->baud == 57600 ||
 		c->baud == 115200) &&
 	       c->iommu_skips <= CONFIG_SKIPS && c->consoles <= CONFIG_CONSOLES &&
-	       ended(c->scratch, sizeof c->scratch) &&
-	       ended(c->address, sizeof c->address) && ended(c->log, sizeof c->log);
+	       ended(c->scratch, sizeof c->scratch) && ended(c->address, sizeof c->address) &&
+	       ended(c->log, sizeof c->log);
 }
 
 static unsigned picked = ARRAY_LEN(options);

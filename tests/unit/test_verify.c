@@ -168,8 +168,8 @@ static void test_one_bit(void **state)
 	}
 }
 
-/* A status that is not the right one is the device's error, with block and words; success where an error has to
- * come is wrong data. */
+/* A status that is not the right one is the device's error, with block and words; success where an error has
+ * to come is wrong data. */
 static void test_status(void **state)
 {
 	(void)state;

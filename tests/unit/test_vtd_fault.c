@@ -126,9 +126,8 @@ static void test_describe(void **state)
 	assert_int_equal(model_dma(m, fn.rid, 0x1234, true, &phys), 5);
 	assert_int_equal(iommu_fault_next(&mmu, &f), SL_OK);
 	iommu_fault_describe(&mmu, &f, text, sizeof(text));
-	assert_string_equal(text,
-			    "0000:3b:00.1 write 0x1000 refused: not mapped for writing (reason 0x5); "
-			    "root ok, context ok (domain 1, 4-level), L4 ok, L3[0] empty");
+	assert_string_equal(text, "0000:3b:00.1 write 0x1000 refused: not mapped for writing (reason 0x5); "
+				  "root ok, context ok (domain 1, 4-level), L4 ok, L3[0] empty");
 	assert_int_equal(model_dma(m, fn.rid, 0x1000000008, true, &phys), 5);
 	assert_int_equal(iommu_fault_next(&mmu, &f), SL_OK);
 	iommu_fault_describe(&mmu, &f, text, sizeof(text));
