@@ -9,12 +9,13 @@ usage: ./run.sh [key=value ...] [--usb] [--bare] [--shell] [-- QEMU arguments ..
 
   key=value   goes into sluice.cfg as it is, one a line: vfs=8 qd=64 seconds=2 ...
               scratch= (the disk made here), end=qemu and app=demo are added unless given
+  iommu_kind=amd  an AMD IOMMU in place of Intel's (QEMU 11; older ones do not remap DMA of VFs)
   --usb       boot from an image on a USB stick, not from a folder
   --bare      leave out the default devices: IOMMU, NVMe and igb come from the QEMU arguments, or not at all
   --shell     the interactive console, on this terminal: app=shell; poweroff ends it, and so does Ctrl-] x.
               --shell app=tour: the demo with explanations, paced for a viewer
   --          what follows goes to QEMU, after the default arguments; a later value replaces an earlier one, and
-              -device intel-iommu... or -accel ... there replaces the default one: ./run.sh -- -device intel-iommu,aw-bits=39
+              -device intel-iommu..., amd-iommu... or -accel ... there replaces the default one: ./run.sh -- -device intel-iommu,aw-bits=39
 
 environment:
   QEMU        the QEMU to use                            (qemu-system-x86_64)
@@ -42,7 +43,7 @@ say() { printf 'run.sh: %s\n' "$*"; }
 die() { printf 'run.sh: %s\n' "$*" >&2; exit "${status:-1}"; }
 
 # --- arguments
-vfs=4 seconds=5 device=nvme card=qat-c62x-pf usb= bare= shell= own_scratch=y own_end=y app= config=() extra=()
+vfs=4 seconds=5 device=nvme kind=intel card=qat-c62x-pf usb= bare= shell= own_scratch=y own_end=y app= config=() extra=()
 while (($# > 0)); do
 	case $1 in
 	--help | -h) usage; exit 0 ;;
@@ -54,6 +55,7 @@ while (($# > 0)); do
 	app=accel) device=qat own_scratch= app=$1; config+=("$1") ;;
 	app=echo | app=rdma) device=igb own_scratch= app=$1; config+=("$1") ;;
 	app=*) app=$1; config+=("$1") ;;
+	iommu_kind=amd | iommu_kind=intel) kind=${1#*=} ;;
 	device=qat | device=igb | device=dsa) device=${1#*=} own_scratch=; config+=("$1") ;;
 	gen=*) card=qat-c62x-pf; [[ $1 != gen=4 ]] || card=qat-4xxx-pf; config+=("$1") ;;
 	vfs=*) vfs=${1#*=}; config+=("$1") ;;
@@ -242,8 +244,19 @@ else
 	line+=(-drive "if=none,id=esp,format=raw,file=fat:rw:$run/esp" -device "ide-hd,drive=esp$first")
 fi
 
+# An AMD unit remaps DMA only with dma-remap=on, which QEMU has from version 11 on.
+unit=intel-iommu,intremap=on
+if [[ $kind == amd ]]; then
+	unit=amd-iommu,intremap=on
+	if grep -q dma-remap < <("$qemu" -device amd-iommu,help 2>&1); then
+		unit+=,dma-remap=on
+	else
+		say "$qemu has no amd-iommu with dma-remap: only app=audit makes sense; name a QEMU from 11 on with QEMU="
+	fi
+fi
+
 if [[ -z $bare ]]; then
-	extra_has device intel-iommu || line+=(-device intel-iommu,intremap=on)
+	extra_has device intel-iommu || extra_has device amd-iommu || line+=(-device "$unit")
 
 	if [[ $device == qat ]]; then
 		line+=(-plugin "$PWD/build/qat-model.so" -device pcie-root-port,id=rp2,chassis=3,slot=3 -device $card,bus=rp2,booted=off)

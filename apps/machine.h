@@ -38,6 +38,7 @@ struct tally {
 	uint64_t verified, timed_ops, timed_us;
 	bool stopped;                     /* a key ended the timed phase early */
 	uint64_t cases, refused;          /* accesses that had to be refused, and those of them that were */
+	uint64_t vague;                   /* of those of stage refuse, records without bus and address */
 	uint64_t not_enforced, not_tried; /* others: this platform cannot; result unknown */
 	bool proof_failed;                /* in some run of the proof a case was not refused */
 	unsigned rows, noisy;             /* of the benchmark */

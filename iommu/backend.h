@@ -1,7 +1,7 @@
 /* The neutral part of iommu/ calls a kind of IOMMU through this. The function that opens the units
- * (vtd_init()) puts its table of functions into struct iommu; a machine has one kind. unit is a number below
- * unit_count. None of these is called for a single page that is mapped or unmapped in a batch; everything
- * that waits has a deadline. */
+ * (vtd_init(), amdvi_init()) puts its table of functions into struct iommu; a machine has one kind. unit is a
+ * number below unit_count. None of these is called for a single page that is mapped or unmapped in a batch;
+ * everything that waits has a deadline. */
 #pragma once
 #include "iommu/iommu.h"
 #include "iommu/irq.h"
@@ -16,6 +16,10 @@ struct iommu_root {
 };
 
 struct iommu_backend {
+	/* How the firmware's table calls memory that functions must keep access to, and the first word of
+	 * such domains' names. */
+	const char *memory, *domain;
+
 	/* ---- units ---- */
 	enum sl_err (*enable)(struct iommu *mmu);
 	enum iommu_unit_state (*state)(const struct iommu *mmu, unsigned unit, const char **why);
@@ -74,10 +78,11 @@ struct iommu_backend {
 	void (*irq_info)(const struct iommu *mmu, unsigned unit, struct iommu_irq_info *out);
 	uint32_t (*irq_apics)(const struct iommu *mmu,
 			      unsigned unit); /* ids are below that; 0: it does not remap */
-	enum sl_err (*irq_take)(struct iommu *mmu, unsigned unit, unsigned count, uint16_t *index);
-	void (*irq_give)(struct iommu *mmu, unsigned unit, uint16_t index, unsigned count);
+	/* irq has everything but the index. */
+	enum sl_err (*irq_take)(struct iommu *mmu, const struct iommu_irq *irq, uint16_t *index);
+	void (*irq_give)(struct iommu *mmu, const struct iommu_irq *irq);
 	enum sl_err (*irq_set)(struct iommu *mmu, const struct iommu_irq *irq, unsigned i, uint8_t vector,
 			       uint32_t apic);
-	enum sl_err (*irq_clear)(struct iommu *mmu, unsigned unit, uint16_t index, unsigned count);
+	enum sl_err (*irq_clear)(struct iommu *mmu, const struct iommu_irq *irq);
 	struct iommu_msi (*irq_message)(const struct iommu_irq *irq, unsigned i);
 };

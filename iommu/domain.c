@@ -154,15 +154,14 @@ static bool group_taken(const struct domain *dom, bdf_t fn)
 	return other != NULL;
 }
 
-/* Is all of it mapped one to one, readable and writable? */
-static bool identity(const struct domain *dom, uint64_t base, uint64_t len)
+/* Is all of it mapped one to one, with that permission? */
+static bool identity(const struct domain *dom, uint64_t base, uint64_t len, unsigned perm)
 {
 	const struct pt_format *f = dom->pt.form;
 	uint64_t size;
 	for (uint64_t at = base; at < base + len; at = ALIGN_DOWN(at, size) + size) {
 		uint64_t entry = iopt_find(&dom->pt, IOVA(at), &size);
-		if ((entry & f->perm[DOMAIN_RW]) != f->perm[DOMAIN_RW] ||
-		    (entry & f->addr) != ALIGN_DOWN(at, size))
+		if ((entry & f->perm[perm]) != f->perm[perm] || (entry & f->addr) != ALIGN_DOWN(at, size))
 			return false;
 	}
 	return true;
@@ -172,13 +171,14 @@ static bool rmrrs_mapped(const struct domain *dom, bdf_t fn)
 {
 	struct iommu_reserved r = {0};
 	while (!dom->pass && iommu_reserved_next(dom->mmu, fn, &r) == SL_OK) {
-		if (r.interrupts || identity(dom, r.base, r.len))
+		if (r.interrupts || identity(dom, r.base, r.len, r.perm))
 			continue;
 		log_warn(
 			"iommu",
 			BDF_FMT
-			" cannot be attached to domain %u (%s): firmware wants it to reach 0x%llx..0x%llx (RMRR), which is not mapped one to one there",
-			BDF_ARG(fn), dom->id, dom->name, (ull)r.base, (ull)(r.base + r.len - 1));
+			" cannot be attached to domain %u (%s): firmware wants it to reach 0x%llx..0x%llx (%s), which is not mapped one to one there",
+			BDF_ARG(fn), dom->id, dom->name, (ull)r.base, (ull)(r.base + r.len - 1),
+			dom->mmu->hw->memory);
 		return false;
 	}
 	return true;

@@ -75,7 +75,7 @@ static bool claims(struct fault_log *log, const struct iommu_fault *fault)
 {
 	bool nameless =
 		log->claim_nameless && fault->bdf.rid == FAULT_NAMELESS && iommu_why_is_interrupt(fault->why);
-	if (!log->claiming || (!bdf_eq(fault->bdf, log->claim) && !nameless))
+	if (!log->claiming || (!iommu_fault_is_of(fault, log->claim) && !nameless))
 		return false;
 	if (!log->claimed)
 		log->of_claim = *fault;

@@ -4,6 +4,11 @@
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 
+const char *iommu_memory_name(const struct iommu *mmu)
+{
+	return mmu->hw->memory;
+}
+
 enum sl_err iommu_enable(struct iommu *mmu)
 {
 	return mmu->hw->enable(mmu);
@@ -63,6 +68,11 @@ enum sl_err iommu_unit_of(const struct iommu *mmu, bdf_t fn, unsigned *unit)
 	return e || mmu->hw->translates(mmu, *unit) ? e : SL_NOTFOUND;
 }
 
+static const char *no_unit(const struct iommu *mmu)
+{
+	return mmu->amdvi ? "no unit of the IVRS table covers it" : "no unit of the DMAR table covers it";
+}
+
 bool iommu_covered(const struct iommu *mmu, bdf_t fn, const char **why)
 {
 	unsigned unit;
@@ -70,8 +80,7 @@ bool iommu_covered(const struct iommu *mmu, bdf_t fn, const char **why)
 	enum sl_err e = iommu_unit_listed(mmu, fn, &unit);
 	bool covered = false;
 	if (e)
-		reason = e == SL_NOTFOUND ? "no unit of the DMAR table covers it"
-					  : "the DMAR table is damaged";
+		reason = e == SL_NOTFOUND ? no_unit(mmu) : "the DMAR table is damaged";
 	else
 		covered = iommu_unit_state(mmu, unit, &reason) == IOMMU_UNIT_ON;
 	if (why)
@@ -89,9 +98,8 @@ bool iommu_rmrrs_released(const struct iommu *mmu, bdf_t fn)
 
 enum sl_err iommu_reserved_next(struct iommu *mmu, bdf_t fn, struct iommu_reserved *at)
 {
-	if (at->len && iommu_rmrrs_released(mmu, fn))
-		return SL_END; /* after the interrupt window */
-	return mmu->hw ? mmu->hw->reserved_next(mmu, fn, at) : SL_END;
+	enum sl_err e = mmu->hw ? mmu->hw->reserved_next(mmu, fn, at) : SL_END;
+	return !e && !at->interrupts && iommu_rmrrs_released(mmu, fn) ? SL_END : e;
 }
 
 enum sl_err iommu_rmrrs_release(struct iommu *mmu, bdf_t fn)
@@ -113,9 +121,9 @@ enum sl_err iommu_rmrrs_release(struct iommu *mmu, bdf_t fn)
 	for (r = (struct iommu_reserved){0}; iommu_reserved_next(mmu, fn, &r) == SL_OK;)
 		if (dom && !r.interrupts)
 			log_line("iommu",
-				 "RMRR 0x%llx..0x%llx: not mapped for " BDF_FMT
+				 "%s 0x%llx..0x%llx: not mapped for " BDF_FMT
 				 " any more: the firmware has handed the function over",
-				 (ull)r.base, (ull)(r.base + r.len - 1), BDF_ARG(fn));
+				 mmu->hw->memory, (ull)r.base, (ull)(r.base + r.len - 1), BDF_ARG(fn));
 	mmu->released[mmu->n_released++] = fn;
 	if (dom && domain_destroy(dom) != SL_OK)
 		log_debug("iommu", "domain %u stays: other functions are in it", domain_id(dom));
@@ -197,6 +205,13 @@ void iommu_fault_describe(struct iommu *mmu, const struct iommu_fault *f, char *
 {
 	if (iommu_why_is_interrupt(f->why)) {
 		describe_interrupt(mmu, f, buf, n);
+		return;
+	}
+	if (f->vague) {
+		fmt_print(buf, n,
+			  BDF_FMT
+			  " %s refused, at an address that the unit does not record: %s (reason 0x%x)",
+			  BDF_ARG(f->bdf), iommu_fault_kind(f), f->text, f->code);
 		return;
 	}
 	char walk[160], pasid[20] = "";

@@ -10,6 +10,7 @@
 #include "iommu/walk.h"
 
 struct iommu_backend;
+struct amdvi;
 struct vtd;
 struct vtd_regs_seen;
 struct iova_range;
@@ -41,7 +42,8 @@ struct iommu_groups {
 
 struct iommu {
 	const struct iommu_backend *hw; /* the kind of units; NULL: there are none */
-	struct vtd *vtd;                /* its own: iommu/vtd/backend.h */
+	struct vtd *vtd;                /* its own: iommu/vtd/backend.h, */
+	struct amdvi *amdvi;            /* or iommu/amdvi/backend.h */
 	unsigned unit_count;
 	/* Of a domain whose functions are not known yet: what most units read. */
 	const struct pt_format *format; /* of its page tables */
@@ -66,15 +68,20 @@ struct iommu {
 struct iommu_unit_info {
 	uint16_t seg;
 	uint64_t base;
-	uint32_t ver;
+	unsigned width; /* bits of a device address; 0: it has no tables for DMA */
+	uint32_t ver;   /* VT-d: registers, and */
 	uint64_t cap, ecap;
+	const struct vtd_regs_seen *found; /* as the firmware left it; an unusable unit is not read */
+	uint64_t efr, control; /* AMD-Vi: found is NULL; features, Control as the firmware left it */
 	enum iommu_unit_state state;
 	const char *unusable; /* why it is left out or left alone; NULL when it is driven */
 	bool on;
-	const struct vtd_regs_seen *found; /* as the firmware left it; an unusable unit is not read */
-	uint64_t descriptors, waits;       /* invalidation queue; commands to registers count as both */
+	uint64_t descriptors, waits; /* commands to the unit; commands to VT-d's registers count as both */
 	uint64_t faults, overflows;
 };
+
+/* "RMRR", "IVMD": memory that the firmware goes on sharing with functions. */
+const char *iommu_memory_name(const struct iommu *mmu);
 
 /* Turns translation on in every usable unit, one line each; called again, it starts over with those that did
  * not fail. A unit that does not answer is left out (IOMMU_UNIT_FAILED) with a warning. SL_OK when at least
@@ -114,13 +121,16 @@ struct domain *iommu_domain_of(struct iommu *mmu, bdf_t fn);
 /* Device addresses that are not available for a function's buffers. */
 struct iommu_reserved {
 	uint64_t base, len;
-	bool interrupts; /* the interrupt window: cannot be mapped. Else an RMRR: must be, one to one */
-	bool below;      /* an RMRR that names a bridge above the function, and not the function */
-	size_t next;     /* where the walk goes on */
+	/* The interrupt window, or another range that the unit gives a meaning: cannot be mapped. Else
+	 * memory that the firmware shares with the function (RMRR, IVMD): must be, one to one. */
+	bool interrupts;
+	bool below;   /* an RMRR that names a bridge above the function, and not the function */
+	uint8_t perm; /* enum domain_perm, of such memory */
+	size_t next;  /* where the walk goes on */
 };
-/* The next one after *at (zero it to start). SL_END after the last. An RMRR applies to the functions that its
- * scopes name and to all below a named bridge, VFs included, but not to the VFs of a named PF; none to a
- * function that was released. */
+/* The next one after *at (zero it to start), memory last. SL_END after the last. An RMRR applies to the
+ * functions that its scopes name and to all below a named bridge, VFs included, but not to the VFs of a named
+ * PF; none to a function that was released. */
 enum sl_err iommu_reserved_next(struct iommu *mmu, bdf_t fn, struct iommu_reserved *at) MUST_CHECK;
 
 /* The firmware does not use the function any more: its driver has taken it over. The function leaves the

@@ -62,15 +62,15 @@ static enum sl_err alloc(struct iommu *mmu, struct iommu_irq irq, unsigned vecto
 	const struct iommu_backend *hw = mmu->hw;
 	enum sl_err e = usable(mmu, irq.unit, irq.count, vector, apic);
 	if (!e)
-		e = hw->irq_take(mmu, irq.unit, irq.count, &irq.index);
+		e = hw->irq_take(mmu, &irq, &irq.index);
 	if (e)
 		return e;
 	for (unsigned i = 0; !e && i < irq.count; i++)
 		e = hw->irq_set(mmu, &irq, i, (uint8_t)(vector + i), apic);
 	if (!e)
 		*out = irq;
-	else if (hw->irq_clear(mmu, irq.unit, irq.index, irq.count) == SL_OK)
-		hw->irq_give(mmu, irq.unit, irq.index, irq.count);
+	else if (hw->irq_clear(mmu, &irq) == SL_OK)
+		hw->irq_give(mmu, &irq);
 	return e;
 }
 
@@ -119,9 +119,9 @@ enum sl_err iommu_irq_free(struct iommu *mmu, struct iommu_irq *irq)
 {
 	if (!irq->count)
 		return SL_OK;
-	enum sl_err e = mmu->hw->irq_clear(mmu, irq->unit, irq->index, irq->count);
+	enum sl_err e = mmu->hw->irq_clear(mmu, irq);
 	if (!e)
-		mmu->hw->irq_give(mmu, irq->unit, irq->index, irq->count);
+		mmu->hw->irq_give(mmu, irq);
 	irq->count = 0;
 	return e;
 }

@@ -135,6 +135,8 @@ unsigned pci_quiesce(struct pci *pci)
 	PCI_EACH(f, pci) {
 		if (is_followed(f))
 			continue;
+		if (f->class >> 8 == PCI_CLASS_IOMMU)
+			continue; /* it sends its own interrupts, and reaches memory without that bit */
 		masters += master_off(f) && !f->is_bridge;
 		if (f->cap_msi)
 			flag_clear(f, f->cap_msi + MSI_CTL, MSI_CTL_EN);

@@ -18,6 +18,7 @@
 #define CFG_CLASS_REV  0x08
 #define   CLASS_CODE   BITS(31, 8)
 #define     PCI_CLASS_HOST_BRIDGE 0x0600 /* base class and sub-class */
+#define     PCI_CLASS_IOMMU       0x0806
 #define CFG_HDR_TYPE   0x0e
 #define   HDR_LAYOUT   BITS(6, 0)
 #define   HDR_MFD      BIT(7)        /* Multi-Function Device */

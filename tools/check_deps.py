@@ -17,7 +17,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-LIBRARIES = {"kernel", "kernel/x86", "pci", "iommu", "iommu/vtd", "iommu/dmar", "iommu/ivrs", "iommu/tables", "drivers"}
+LIBRARIES = {"kernel", "kernel/x86", "pci", "iommu", "iommu/vtd", "iommu/amdvi", "iommu/dmar", "iommu/ivrs", "iommu/tables", "drivers"}
 ROOMS = ["report", "bringup", "vf", "work", "measure", "proof", "audit", "shell"]  # each may use those before it
 LAYERS = {  # layer: the layers it may use, besides itself
     "kernel/x86": {"kernel"},
@@ -25,6 +25,7 @@ LAYERS = {  # layer: the layers it may use, besides itself
     "pci": {"kernel", "kernel/x86"},
     "iommu": {"kernel", "kernel/x86"},  # what all kinds of units share; the units stand behind iommu/backend.h
     "iommu/vtd": {"iommu", "iommu/dmar", "iommu/tables", "kernel", "kernel/x86"},
+    "iommu/amdvi": {"iommu", "iommu/ivrs", "iommu/tables", "kernel", "kernel/x86"},
     "iommu/dmar": {"iommu/tables", "kernel", "kernel/x86"},
     "iommu/ivrs": {"iommu/tables", "kernel", "kernel/x86"},
     "iommu/tables": {"kernel", "kernel/x86"},  # what the firmware's tables of both kinds share

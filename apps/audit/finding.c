@@ -43,14 +43,12 @@ static bool has_room(const struct audit_result *r, unsigned findings)
 	       sizeof r->text - r->used >= findings * sizeof(struct draft);
 }
 
-/* An error that says that something could not be examined is no fault of the machine's isolation. Nor is one
- * of the IVRS table, as long as nothing more than the table is examined. */
+/* An error that says that something could not be examined is no fault of the machine's isolation. */
 static bool speaks_against(const struct draft *d)
 {
 	return d->severity == AUDIT_ERROR && d->rule != RULE_NO_ECAM && d->rule != RULE_IOMMU_AMD &&
-	       d->rule != RULE_IVRS && d->rule != RULE_IVMD_RAM && d->rule != RULE_IOMMU_VIRTIO &&
-	       d->rule != RULE_PCI_NOT_FOLLOWED && d->rule != RULE_PCI_NOT_READ &&
-	       d->rule != RULE_RUN_FAILED && d->rule != RULE_PROOF_BROKEN;
+	       d->rule != RULE_IOMMU_VIRTIO && d->rule != RULE_PCI_NOT_FOLLOWED &&
+	       d->rule != RULE_PCI_NOT_READ && d->rule != RULE_RUN_FAILED && d->rule != RULE_PROOF_BROKEN;
 }
 
 /* Room for one is left until the end, for the finding that says how many there was no room for. */

@@ -3,6 +3,7 @@
 #include "apps/bringup/topology.h"
 #include "kernel/str.h"
 #include "pci/groups.h"
+#include "pci/regs.h"
 
 /* Of two entries with the same registers the first counts, as in Linux and in iommu/units.c: what the second
  * alone names has no unit. */
@@ -44,7 +45,7 @@ struct vtd_ability unit_ability(const struct audit_unit *u)
 
 bool does_dma(const struct pci_func *f)
 {
-	return !f->is_bridge && f->class >> 16 != 0x06;
+	return !f->is_bridge && f->class >> 16 != 0x06 && f->class >> 8 != PCI_CLASS_IOMMU;
 }
 
 const struct audit_table *audit_table(const struct audit_in *in, const char *sig)

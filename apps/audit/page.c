@@ -123,8 +123,8 @@ static void page_iommu(report_text *to, const struct audit_result *r)
 	const struct audit_summary *s = &r->summary;
 	char text[120];
 	if (r->look.has_ivrs)
-		fmt_print(text, sizeof text, "AMD (IVRS): %u units in the table, which are not driven",
-			  r->look.amds);
+		fmt_print(text, sizeof text,
+			  "AMD (IVRS): %u units in the table; their registers are not judged", r->look.amds);
 	else if (!r->look.has_dmar)
 		fmt_print(text, sizeof text, "%s",
 			  audit_table(in, "IVRS")   ? "AMD: the IVRS table is damaged"

@@ -55,8 +55,9 @@ void verdict_make(const struct audit_in *in, struct audit_verdict *out)
 	bool dmar = audit_table(in, "DMAR");
 	proof_words(proof, out, words, sizeof words);
 	fmt_print(out->text, sizeof out->text, "%s; %s",
-		  out->against                       ? "not safe to assign devices to others"
-		  : !dmar && audit_table(in, "IVRS") ? "AMD's units are not judged, only their table"
+		  out->against ? "not safe to assign devices to others"
+		  : !dmar && audit_table(in, "IVRS") && proof == PROOF_NOT_RUN
+			  ? "AMD's units are not judged, only their table"
 		  : !dmar && audit_table(in, "VIOT") ? "virtio-iommu is not audited"
 		  : !out->ok                         ? "not all of this machine could be judged"
 		  : !out->proved                     ? "nothing in tables and registers against it"

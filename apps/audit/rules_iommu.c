@@ -250,6 +250,17 @@ static void judge_limits(struct judge *j)
 			   BOOT_MAX_FUNCS);
 }
 
+/* What the units refuse is known only from the proof. */
+static void judge_amd(struct judge *j, const struct audit_table *ivrs)
+{
+	struct draft *f = finding_new(j, RULE_IOMMU_AMD, "machine");
+	if (j->in->proof == AUDIT_PROOF_DONE)
+		f->severity = AUDIT_INFO;
+	fmt_print(f->read, sizeof f->read, "IVRS at 0x%llx, no DMAR; CPUID vendor \"%s\"", (ull)ivrs->addr,
+		  j->in->vendor);
+	finding_add(j);
+}
+
 void rules_iommu(struct judge *j)
 {
 	const struct audit_table *dmar = audit_table(j->in, "DMAR"), *ivrs = audit_table(j->in, "IVRS"),
@@ -260,8 +271,7 @@ void rules_iommu(struct judge *j)
 				   ? "MCFG: 0 functions answer in the windows that it describes"
 				   : "no MCFG among the ACPI tables");
 	if (!dmar && ivrs)
-		finding_of(j, RULE_IOMMU_AMD, "machine", "IVRS at 0x%llx, no DMAR; CPUID vendor \"%s\"",
-			   (ull)ivrs->addr, j->in->vendor);
+		judge_amd(j, ivrs);
 	else if (!dmar && viot)
 		finding_of(j, RULE_IOMMU_VIRTIO, "machine", "VIOT at 0x%llx, neither DMAR nor IVRS",
 			   (ull)viot->addr);

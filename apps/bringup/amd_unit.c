@@ -1,10 +1,14 @@
 #include "apps/bringup/amd_unit.h"
+#include "iommu/amdvi/io_hw.h"
+#include "kernel/cpu.h"
 #include "kernel/mmio.h"
+#include "pci/regs.h"
 
 /* AMD IOMMU specification: capability block and registers. */
 #define CAP_ID_SECURE  0x0f
 #define CAP_TYPE       BITS(18, 16)
 #define CAP_TYPE_IOMMU 3
+#define CAP_NP_CACHE   BIT(26)
 #define CAP_BASE_LOW   0x04
 #define CAP_BASE_HIGH  0x08
 #define CAP_BASE       BITS(63, 14)
@@ -19,18 +23,30 @@ static struct seen {
 } seen[IVRS_UNITS];
 static unsigned count;
 
-static bool take(const struct pci_func *f, const struct ivrs_ivhd *unit, struct ivrs_live *out)
+/* The capability that the table names; false when it is not a unit's. */
+static bool capability(const struct pci_func *f, const struct ivrs_ivhd *unit, uint32_t *head, uint64_t *base)
 {
 	if (unit->cap < 0x40 || unit->cap > 0xf4 || unit->cap % 4)
 		return false;
-	uint32_t head = fn_rd32(f, unit->cap);
-	if ((head & 0xff) != CAP_ID_SECURE || FGET(head, CAP_TYPE) != CAP_TYPE_IOMMU)
+	*head = fn_rd32(f, unit->cap);
+	*base = fn_rd32(f, unit->cap + CAP_BASE_LOW) | (uint64_t)fn_rd32(f, unit->cap + CAP_BASE_HIGH) << 32;
+	return (*head & 0xff) == CAP_ID_SECURE && FGET(*head, CAP_TYPE) == CAP_TYPE_IOMMU;
+}
+
+static volatile void *registers(const struct ivrs_ivhd *unit)
+{
+	return mmio_claim("an AMD IOMMU", PHYS(unit->base), REGISTERS, PHYS_UNIT);
+}
+
+static bool take(const struct pci_func *f, const struct ivrs_ivhd *unit, struct ivrs_live *out)
+{
+	uint32_t head;
+	*out = (struct ivrs_live){0};
+	if (!capability(f, unit, &head, &out->cap_base))
 		return false;
-	*out = (struct ivrs_live){.cap_base = fn_rd32(f, unit->cap + CAP_BASE_LOW) |
-					      (uint64_t)fn_rd32(f, unit->cap + CAP_BASE_HIGH) << 32};
 	if ((out->cap_base & CAP_BASE) != unit->base)
 		return true; /* that much is known; nothing is read there */
-	const volatile uint8_t *regs = mmio_claim("an AMD IOMMU", PHYS(unit->base), REGISTERS, PHYS_UNIT);
+	const volatile uint8_t *regs = registers(unit);
 	if (!regs)
 		return false;
 	out->control = mmio_rd64(regs + CONTROL);
@@ -53,4 +69,52 @@ bool amd_unit_read(void *ctx, const struct ivrs_ivhd *unit, struct ivrs_live *ou
 	}
 	*out = seen[i].live;
 	return seen[i].answers;
+}
+
+/* A function that the scan did not find says nothing: the worst is assumed. */
+static enum sl_err open_unit(void *ctx, const struct ivrs_ivhd *unit, struct amdvi_io *out,
+			     bool *caches_empty)
+{
+	const struct pci_func *f = pci_find(ctx, unit->unit);
+	uint32_t head;
+	uint64_t base = 0;
+	*caches_empty = true;
+	if (f && capability(f, unit, &head, &base)) {
+		*caches_empty = (head & CAP_NP_CACHE) != 0;
+		if (base & CAP_BASE && (base & CAP_BASE) != unit->base)
+			return SL_NOTFOUND;
+	}
+	volatile void *regs = registers(unit);
+	if (!regs)
+		return SL_RANGE;
+	*out = amdvi_io_hw(regs);
+	return SL_OK;
+}
+
+/* PCIe §7.7.1; one message. */
+static enum sl_err set_interrupt(void *ctx, const struct ivrs_ivhd *unit, uint64_t addr, uint32_t data)
+{
+	struct pci_func *f = pci_find(ctx, unit->unit);
+	if (!f || !f->cap_msi)
+		return SL_UNSUPPORTED;
+	uint16_t control = fn_rd16(f, f->cap_msi + MSI_CTL);
+	bool wide = (control & MSI_CTL_64) != 0;
+	fn_wr16(f, f->cap_msi + MSI_CTL, control & (uint16_t) ~(MSI_CTL_EN | MSI_CTL_MME));
+	fn_wr32(f, f->cap_msi + MSI_ADDR, addr);
+	if (wide)
+		fn_wr32(f, f->cap_msi + MSI_ADDR_HI, addr >> 32);
+	fn_wr16(f, f->cap_msi + (wide ? (unsigned)MSI_DATA_64 : MSI_DATA_32), data);
+	pci_bus_master(f, true);
+	fn_wr16(f, f->cap_msi + MSI_CTL, (control & (uint16_t)~MSI_CTL_MME) | MSI_CTL_EN);
+	return SL_OK;
+}
+
+const struct amdvi_regs *amd_unit_regs(struct pci *pci)
+{
+	static struct amdvi_regs regs;
+	regs = (struct amdvi_regs){.ctx = pci,
+				   .emulated = cpu_info()->hypervisor,
+				   .open = open_unit,
+				   .interrupt = set_interrupt};
+	return &regs;
 }

@@ -2,12 +2,13 @@
 #include "kernel/fmt.h"
 #include "pci/names.h"
 #include "pci/posture.h"
+#include "pci/regs.h"
 
 #define CLASS_HOST_BRIDGE 0x0600
 
 bool coverage_does_dma(const struct pci_func *f)
 {
-	return !f->is_bridge && f->class >> 8 != CLASS_HOST_BRIDGE;
+	return !f->is_bridge && f->class >> 8 != CLASS_HOST_BRIDGE && f->class >> 8 != PCI_CLASS_IOMMU;
 }
 
 bool coverage_has_unit(const struct iommu *mmu, bool translating, bdf_t fn)

@@ -34,7 +34,7 @@ static inline bool coverage_whole(const struct coverage *c)
 struct machine;
 void coverage_name(struct machine *m, const char *subsystem);
 
-/* A function that can do DMA. */
+/* A function that can do DMA: no bridge, and no IOMMU, which is not below itself. */
 bool coverage_does_dma(const struct pci_func *f);
 /* A translating unit covers it. */
 bool coverage_has_unit(const struct iommu *mmu, bool translating, bdf_t fn);

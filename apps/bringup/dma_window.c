@@ -1,12 +1,13 @@
 #include "apps/bringup/dma_window.h"
 #include "apps/machine.h"
-#include "iommu/vtd/state.h"
+#include "iommu/ivrs/ivrs.h"
 #include "kernel/acpi.h"
 #include "kernel/pmm.h"
 #include "pci/window.h"
 
 #define WINDOW_TOP 38u /* bits: what the narrowest usual unit has */
 #define WINDOW_LOW BIT(32)
+#define UNIT_SIZE  0x80000u /* registers of an AMD unit at most */
 
 unsigned window_width(const struct iommu *mmu)
 {
@@ -14,10 +15,7 @@ unsigned window_width(const struct iommu *mmu)
 	unsigned width = 64;
 	for (unsigned i = 0; i < mmu->unit_count; i++) {
 		iommu_unit_info(mmu, i, &u);
-		if (u.unusable)
-			continue;
-		struct vtd_ability a = vtd_ability_of(u.ver, u.cap, u.ecap);
-		width = !a.unusable && a.width < width ? a.width : width;
+		width = !u.unusable && u.width && u.width < width ? u.width : width;
 	}
 	return width;
 }
@@ -54,6 +52,26 @@ static bool meets_dmar(const struct window_in *in, uint64_t base)
 	return false;
 }
 
+static bool meets_ivrs(const struct window_in *in, uint64_t base)
+{
+	struct ivrs t;
+	struct ivrs_block b = {0};
+	struct ivrs_ivmd m;
+	struct ivrs_ivhd unit;
+	uint64_t from, len;
+	if (ivrs_open(in->ivrs, &t) != SL_OK)
+		return false;
+	while (ivrs_next(&t, &b) == SL_OK) {
+		if (ivrs_is_ivmd(b.type) && ivrs_ivmd(&b, &m) == SL_OK && ivrs_ivmd_pages(&m, &from, &len) &&
+		    meets(base, from, len))
+			return true;
+		if (ivrs_is_ivhd(b.type) && ivrs_ivhd(&b, &unit) == SL_OK &&
+		    meets(base, unit.base, UNIT_SIZE))
+			return true;
+	}
+	return false;
+}
+
 static bool meets_ecam(const struct window_in *in, uint64_t base)
 {
 	struct acpi_ecam w;
@@ -66,7 +84,8 @@ static bool meets_ecam(const struct window_in *in, uint64_t base)
 
 static bool is_clear(const struct window_in *in, uint64_t base, bool of_memory)
 {
-	if (pci_range_used(in->pci, base, WINDOW_SIZE) || meets_dmar(in, base) || meets_ecam(in, base))
+	if (pci_range_used(in->pci, base, WINDOW_SIZE) || meets_dmar(in, base) || meets_ivrs(in, base) ||
+	    meets_ecam(in, base))
 		return false;
 	return of_memory ? pmm_is_free(PHYS(base), WINDOW_SIZE / PAGE_SIZE) : !meets_memory(in, base);
 }

@@ -11,8 +11,8 @@ struct window_in {
 	const struct pci *pci;         /* registers of functions, and windows of bridges */
 	const struct boot_region *mem; /* the firmware's memory map */
 	uint32_t mems;
-	struct span dmar, mcfg; /* the tables, for RMRRs and units, and for ECAM; empty: there is none */
-	unsigned width;         /* device addresses are below 2^width in every unit that is used */
+	struct span dmar, ivrs, mcfg; /* the tables, for RMRRs, IVMDs, units, ECAM; empty: there is none */
+	unsigned width;               /* device addresses are below 2^width in every unit that is used */
 };
 
 /* The narrowest of the units that are used; 64 when there is none. */

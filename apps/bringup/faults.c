@@ -35,7 +35,7 @@ static void on_fault(void *ctx, const struct iommu_fault *f)
 {
 	struct machine *m = ctx;
 	for (unsigned i = 0; i < m->vfs; i++)
-		if (m->vf[i].provoked && bdf_eq(m->vf[i].fn->bdf, f->bdf))
+		if (m->vf[i].provoked && iommu_fault_is_of(f, m->vf[i].fn->bdf))
 			return;
 	if (driven(m, f->bdf))
 		m->faults.unprovoked++;

@@ -10,6 +10,7 @@
 #include "apps/bringup/dma_window.h"
 #include "iommu/dmar/lint.h"
 #include "iommu/dmar/rmrr.h"
+#include "iommu/amdvi/backend.h"
 #include "iommu/vtd/io_hw.h"
 #include "iommu/vtd/backend.h"
 #include "iommu/ivrs/lint.h"
@@ -98,19 +99,27 @@ void table_print_findings(struct machine *m, struct span table, bool amd)
 /* Functions of one group go to one domain: the IOMMU cannot isolate them. */
 static unsigned group_of(void *ctx, bdf_t fn)
 {
-	const struct pci_func *f = pci_find(ctx, fn);
+	const struct machine *m = ctx;
+	const struct pci_func *f = pci_find(&m->pci, fn);
 	return f ? groups_of(f) : 0;
 }
 
-/* Behind a conventional bridge requests arrive with the bridge's id. */
+/* Behind a conventional bridge requests arrive with the bridge's id; on AMD machines the table names further
+ * ones. */
 static unsigned ids_of(void *ctx, bdf_t fn, uint16_t *out, unsigned max)
 {
-	const struct pci_func *f = pci_find(ctx, fn);
+	const struct machine *m = ctx;
+	const struct pci_func *f = pci_find(&m->pci, fn);
 	bdf_t id[GROUPS_ALIASES];
-	unsigned n = f ? (unsigned)groups_alias(f, id) : 0;
-	for (unsigned i = 0; i < n && i < max; i++)
-		out[i] = id[i].rid;
-	return n < max ? n : max;
+	struct ivrs_cover cover;
+	unsigned n = f ? (unsigned)groups_alias(f, id) : 0, count = 0, unit;
+	for (unsigned i = 0; i < n && count < max; i++)
+		out[count++] = id[i].rid;
+	if (m->iommu.amdvi && count < max &&
+	    ivrs_unit_of(m->iommu.amdvi->ivhd, m->iommu.unit_count, fn, &unit, &cover) == SL_OK &&
+	    cover.aliased)
+		out[count++] = cover.source;
+	return count;
 }
 
 void snapshot_print(const char *when, uint64_t at)
@@ -138,11 +147,13 @@ void snapshot_print(const char *when, uint64_t at)
 static enum sl_err choose_window(struct machine *m)
 {
 	const struct acpi_table *dmar = acpi_find(&m->acpi, "DMAR", 0),
+				*ivrs = acpi_find(&m->acpi, "IVRS", 0),
 				*mcfg = acpi_find(&m->acpi, "MCFG", 0);
 	const struct window_in in = {.pci = &m->pci,
 				     .mem = phys_va(PHYS(m->boot->regions)),
 				     .mems = m->boot->region_count,
 				     .dmar = dmar ? dmar->data : (struct span){0},
+				     .ivrs = ivrs ? ivrs->data : (struct span){0},
 				     .mcfg = mcfg ? mcfg->data : (struct span){0},
 				     .width = window_width(&m->iommu)};
 	uint64_t base;
@@ -164,20 +175,15 @@ static enum sl_err choose_window(struct machine *m)
 
 static enum sl_err no_unit(struct machine *m)
 {
-	const struct acpi_table *ivrs = acpi_find(&m->acpi, "IVRS", 0);
-	if (ivrs) {
-		table_print_findings(m, ivrs->data, true);
-		log_fail("iommu", "use a machine with Intel VT-d",
-			 "this is an AMD machine (IVRS table found, no DMAR): AMD's IOMMU is not supported");
-	} else if (acpi_find(&m->acpi, "VIOT", 0))
+	if (acpi_find(&m->acpi, "VIOT", 0))
 		log_fail(
 			"iommu", "use -device intel-iommu in place of virtio-iommu",
 			"this machine's IOMMU is a virtio-iommu (VIOT table found, no DMAR): it is not supported");
 	else
 		log_fail(
 			"iommu",
-			"switch VT-d (Intel VT for Directed I/O, IOMMU) on in firmware setup; in QEMU add -device intel-iommu",
-			"there is no DMAR table among %u ACPI tables: no IOMMU, so nothing restricts a device's DMA",
+			"switch VT-d (Intel VT for Directed I/O) or AMD-Vi (IOMMU) on in firmware setup; in QEMU add -device intel-iommu",
+			"there is neither a DMAR nor an IVRS table among %u ACPI tables: no IOMMU, so nothing restricts a device's DMA",
 			m->acpi.count);
 	return SL_NOTFOUND;
 }
@@ -192,8 +198,8 @@ static enum sl_err map_unit(void *ctx, phys_t base, uint64_t len, struct vtd_io 
 	return SL_OK;
 }
 
-/* An RMRR is for a function that the firmware or a management controller keeps using. It was stopped like all
- * others; now that it reaches only its RMRRs, its bus mastering is restored. */
+/* An RMRR or IVMD is for a function that the firmware or a management controller keeps using. It was stopped
+ * like all others; now that it reaches only that memory, its bus mastering is restored. */
 static void owners_go_on(struct machine *m)
 {
 	unsigned n = 0;
@@ -206,15 +212,52 @@ static void owners_go_on(struct machine *m)
 	if (m->iommu.domains)
 		log_line(
 			"iommu",
-			"bus mastering is back on in %u functions that the RMRR lines above name: they reach that memory and nothing else",
-			n);
+			"bus mastering is back on in %u functions that the %s lines above name: they reach that memory and nothing else",
+			n, iommu_memory_name(&m->iommu));
 }
 
-enum sl_err stage_iommu(struct machine *m)
+/* ---- VT-d ---- */
+
+static enum sl_err open_vtd(struct machine *m, struct span table)
 {
-	const struct acpi_table *table = acpi_find(&m->acpi, "DMAR", 0);
-	bool off = m->cfg->iommu == CONFIG_IOMMU_OFF;
-	if (off)
+	if (acpi_find(&m->acpi, "DMAR", 1))
+		log_warn("iommu", "there is more than one DMAR table: the first counts, as in Linux");
+	snapshot_print("in UEFI", m->boot->at_entry);
+	snapshot_print("after ExitBootServices", m->boot->at_exit);
+	const struct dmar_topo topo = topology_of(&m->pci);
+	table_print_findings(m, table, false);
+	const struct iommu_regs regs = {NULL, map_unit};
+	enum sl_err e = vtd_init(&m->iommu, table, &topo, &regs);
+	if (!e && m->cfg->access != ACCESS_READ && m->cfg->iommu != CONFIG_IOMMU_OFF)
+		e = vtd_choose_tables(&m->iommu, (enum vtd_want)m->cfg->tables);
+	if (e)
+		log_fail("iommu",
+			 "update the firmware; if its setup has a switch for VT-d, switch it off and on once",
+			 "the DMAR table describes no usable unit: %s", sl_err_text(e));
+	return e;
+}
+
+/* ---- AMD-Vi ---- */
+
+/* QEMU before 11 translates requests of functions behind a bridge by the entries of functions on bus 0, and
+ * its event log never moves: no VF can be driven, and nothing can be said of what is refused. */
+static enum sl_err open_amd(struct machine *m, struct span table)
+{
+	table_print_findings(m, table, true);
+	enum sl_err e = amdvi_init(&m->iommu, table, amd_unit_regs(&m->pci));
+	if (e)
+		log_fail(
+			"iommu",
+			"update the firmware; if its setup has a switch for the IOMMU (AMD-Vi), switch it off and on once",
+			"the IVRS table describes no usable unit: %s", sl_err_text(e));
+	return e;
+}
+
+/* ---- the stage ---- */
+
+static void say_option(const struct machine *m)
+{
+	if (m->cfg->iommu == CONFIG_IOMMU_OFF)
 		log_warn(
 			"iommu",
 			"iommu=off: no unit is programmed; what the firmware left on stays as it is, and every other function reaches all memory");
@@ -222,46 +265,56 @@ enum sl_err stage_iommu(struct machine *m)
 		log_warn(
 			"iommu",
 			"iommu=pt: every function in use is in a pass-through domain and reaches all memory, so nothing is proved");
-	if (!table)
-		return off ? choose_window(m) : no_unit(m);
-	if (acpi_find(&m->acpi, "DMAR", 1))
-		log_warn("iommu", "there is more than one DMAR table: the first counts, as in Linux");
-	snapshot_print("in UEFI", m->boot->at_entry);
-	snapshot_print("after ExitBootServices", m->boot->at_exit);
-	const struct dmar_topo topo = topology_of(&m->pci);
+}
+
+static void apply_options(struct machine *m)
+{
 	const struct table_functions functions = topology_functions(&m->pci);
-	table_print_findings(m, table->data, false);
-	const struct iommu_regs regs = {NULL, map_unit};
-	enum sl_err e = vtd_init(&m->iommu, table->data, &topo, &regs);
-	if (!e && m->cfg->access != ACCESS_READ && !off)
-		e = vtd_choose_tables(&m->iommu, (enum vtd_want)m->cfg->tables);
-	if (e) {
-		log_fail("iommu",
-			 "update the firmware; if its setup has a switch for VT-d, switch it off and on once",
-			 "the DMAR table describes no usable unit: %s", sl_err_text(e));
-		return e;
+	if (m->cfg->iommu == CONFIG_IOMMU_OFF) {
+		(void)say_left_on(&m->iommu);
+		return;
 	}
+	leave_alone(&m->iommu, m->cfg, &functions);
+	if (m->iommu.vtd)
+		quirks_iommu(&m->pci, &m->iommu, &functions);
+}
+
+static enum sl_err map_firmware_memory(struct machine *m)
+{
+	const struct table_functions functions = topology_functions(&m->pci);
+	enum sl_err e =
+		m->iommu.vtd ? vtd_map_rmrrs(&m->iommu, &functions) : amdvi_map_ivmds(&m->iommu, &functions);
+	if (e)
+		log_fail("iommu", "update the firmware",
+			 "the %ss of the firmware's table cannot be mapped: %s", iommu_memory_name(&m->iommu),
+			 sl_err_text(e));
+	return e;
+}
+
+enum sl_err stage_iommu(struct machine *m)
+{
+	const struct acpi_table *dmar = acpi_find(&m->acpi, "DMAR", 0),
+				*ivrs = acpi_find(&m->acpi, "IVRS", 0);
+	bool off = m->cfg->iommu == CONFIG_IOMMU_OFF;
+	say_option(m);
+	if (!dmar && !ivrs)
+		return off ? choose_window(m) : no_unit(m);
+	enum sl_err e = dmar ? open_vtd(m, dmar->data) : open_amd(m, ivrs->data);
+	if (e)
+		return e;
 	if (m->cfg->access == ACCESS_READ) {
 		log_line("iommu", "access=read: the units are read and left as they are");
 		return SL_OK;
 	}
-	if (off)
-		(void)say_left_on(&m->iommu);
-	else {
-		leave_alone(&m->iommu, m->cfg, &functions);
-		quirks_iommu(&m->pci, &m->iommu, &functions);
-	}
+	apply_options(m);
 	e = choose_window(m);
 	if (e || off)
 		return e;
-	m->groups = (struct iommu_groups){&m->pci, group_of, ids_of};
+	m->groups = (struct iommu_groups){m, group_of, ids_of};
 	iommu_set_groups(&m->iommu, &m->groups); /* before the RMRRs: functions of one group share a domain */
 	m->memory = (struct table_memory_map){phys_va(PHYS(m->boot->regions)), m->boot->region_count};
 	m->iommu.memory = &m->memory;
-	e = vtd_map_rmrrs(&m->iommu, &functions);
-	if (e)
-		log_fail("iommu", "update the firmware", "the RMRRs of the DMAR table cannot be mapped: %s",
-			 sl_err_text(e));
+	e = map_firmware_memory(m);
 	if (!e)
 		e = iommu_enable(&m->iommu);
 	if (e)

@@ -4,6 +4,7 @@
 #include "apps/machine.h"
 #include "apps/bringup/quirks.h"
 #include "iommu/dmar/rmrr.h"
+#include "iommu/ivrs/unity.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/power.h"
@@ -351,8 +352,8 @@ static void claim_windows(const struct acpi *a)
 	}
 }
 
-/* The DMAR table, before any page is allocated: an RMRR's memory is never the system's own. And before the
- * screen is drawn on: a framebuffer over registers is no framebuffer. */
+/* The DMAR and IVRS tables, before any page is allocated: memory of an RMRR or IVMD is never the system's
+ * own. And before the screen is drawn on: a framebuffer over registers is no framebuffer. */
 void app_reserve(const struct boot_info *boot)
 {
 	static struct acpi early;
@@ -364,4 +365,7 @@ void app_reserve(const struct boot_info *boot)
 	const struct acpi_table *t = acpi_find(&early, "DMAR", 0);
 	if (t)
 		rmrr_reserve(t->data, &map);
+	t = acpi_find(&early, "IVRS", 0);
+	if (t)
+		unity_reserve(t->data, &map);
 }

@@ -1,16 +1,20 @@
 #include "apps/bringup/skipped_units.h"
+#include "iommu/amdvi/backend.h"
 #include "iommu/vtd/regs_seen.h"
 #include "iommu/vtd/state.h"
+#include "iommu/ivrs/lint.h"
 #include "kernel/log.h"
 
 void leave_alone(struct iommu *mmu, const struct config *cfg, const struct table_functions *functions)
 {
 	for (unsigned i = 0; i < cfg->iommu_skips; i++)
-		if (!vtd_skip_base(mmu, cfg->iommu_skip[i]))
+		if (!(mmu->vtd ? vtd_skip_base(mmu, cfg->iommu_skip[i])
+			       : amdvi_skip_base(mmu, cfg->iommu_skip[i])))
 			log_warn("iommu", "skip=0x%llx: no unit in use has its registers there",
 				 (ull)cfg->iommu_skip[i]);
 	if (cfg->iommu_igfx_off &&
-	    !vtd_skip_graphics(mmu, functions, "igfx_off is set, and this is the unit for graphics"))
+	    !(mmu->vtd &&
+	      vtd_skip_graphics(mmu, functions, "igfx_off is set, and this is the unit for graphics")))
 		log_warn("iommu", "igfx_off: no unit covers only graphics");
 }
 
@@ -20,7 +24,9 @@ unsigned say_left_on(const struct iommu *mmu)
 	for (unsigned i = 0; i < mmu->unit_count; i++) {
 		struct iommu_unit_info u;
 		iommu_unit_info(mmu, i, &u);
-		struct vtd_state s = vtd_state_of(u.found->gsts, u.found->pmen, u.found->fsts);
+		struct vtd_state s = {.translates = u.control & IVRS_CONTROL_IOMMU_EN};
+		if (u.found)
+			s = vtd_state_of(u.found->gsts, u.found->pmen, u.found->fsts);
 		if (s.translates)
 			log_warn(
 				"iommu",

@@ -106,7 +106,10 @@ static bool fault_right(const struct attacker *by, bdf_t from, const struct atta
 {
 	if (a->interrupt)
 		return (bdf_eq(f->bdf, from) || (!a->msix && f->bdf.rid == FAULT_NAMELESS)) &&
-		       f->why == a->why && (!iommu_why_has_index(a->why) || f->index == a->index);
+		       iommu_why_fits(f->why, a->why) &&
+		       (!iommu_why_has_index(f->why) || f->index == a->index);
+	if (f->vague) /* what it has */
+		return iommu_fault_is_of(f, from) && (f->write == a->write || by->ops->either_way);
 	return bdf_eq(f->bdf, from) && f->iova.v == ALIGN_DOWN(a->fault_at, PAGE_SIZE) &&
 	       (f->write == a->write || by->ops->either_way) && f->why == a->why;
 }

@@ -92,8 +92,10 @@ static enum step msix_compatibility(const struct trial *t, const struct attack_c
 
 static enum step by_foreign(const struct trial *t, struct attack *a, bool enforceable)
 {
+	struct iommu_msi message = iommu_irq_message(&t->irq->foreign, 0);
 	a->why = WHY_IRQ_SOURCE;
-	a->to = iommu_irq_message(&t->irq->foreign, 0).addr;
+	a->to = message.addr;
+	a->data = message.data;
 	a->index = t->irq->foreign.index;
 	return send(t, a, enforceable);
 }
@@ -125,6 +127,7 @@ static enum step beyond_table(const struct trial *t, const struct attack_case *c
 		return STEP_DONE;
 	struct iommu_irq irq = {.hw = t->m->iommu.hw, .index = (uint16_t)info.entries, .count = 1};
 	a.to = iommu_irq_message(&irq, 0).addr;
+	a.data = iommu_irq_message(&irq, 0).data;
 	a.index = irq.index;
 	a.why = WHY_IRQ_INDEX;
 	return send(t, &a, true);

@@ -60,13 +60,11 @@ static void guard(struct machine *m)
 
 static void say(struct machine *m, const struct vf *vf, const struct attack *a, const struct attack_result *r)
 {
-	const struct iommu_fault *f = &r->fault;
-	refuse_count(m, vf, a, r->outcome);
+	char fault[64];
+	refuse_count(m, vf, a, r);
 	if (r->outcome == ATTACK_REFUSED)
-		log_line("refuse",
-			 "VF %u, %s: refused; fault: " BDF_FMT " %s 0x%llx, reason %u; works again after FLR",
-			 vf->index, a->name, BDF_ARG(f->bdf), f->write ? "write" : "read", (ull)f->iova.v,
-			 f->code);
+		log_line("refuse", "VF %u, %s: refused; fault: %s; works again after FLR", vf->index, a->name,
+			 refuse_fault(r, fault, sizeof fault));
 	else if (r->outcome == ATTACK_NOT_TRIED)
 		log_line("refuse", "VF %u, %s: %s", vf->index, a->name, attack_outcome_text(r->outcome));
 }

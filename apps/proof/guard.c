@@ -18,6 +18,11 @@
 #define BUSES       256u
 #define GSTS_REMAPS BIT(25)    /* §11.4.4.2 IRES */
 #define IRTA_SIZE   BITS(3, 0) /* §11.4.10: 2^(S+1) entries of 16 bytes */
+#define AMD_NEXT    BITS(11, 9)
+#define AMD_MODE    BITS(11, 9)
+#define AMD_INTCTL  BITS(61, 60)
+#define AMD_INTLEN  BITS(4, 1)
+#define AMD_ENTRIES 128u /* of the device table in a page */
 
 static struct guard {
 	const uint8_t *va; /* NULL: registers */
@@ -122,8 +127,39 @@ static void add_unit(const struct vtd_regs_seen *unit)
 		guard_add(phys_va(PHYS(unit->irta & ENTRY_ADDR)), (size_t)32 << (unit->irta & IRTA_SIZE));
 }
 
+/* AMD IOMMU, host page tables: present, next level; levels may not be skipped by our tables. */
+static void add_amd_levels(uint64_t phys, unsigned level)
+{
+	const uint64_t *table = phys_va(PHYS(phys));
+	if (is_guarded(table, PAGE_SIZE))
+		return;
+	guard_add(table, PAGE_SIZE);
+	for (unsigned i = 0; i < ENTRIES && level > 1; i++)
+		if (table[i] & PRESENT && FGET(table[i], AMD_NEXT))
+			add_amd_levels(table[i] & ENTRY_ADDR, level - 1);
+}
+
+/* Of an AMD machine: the part of the device table with that function's entry, and what the entry leads to. */
+static void add_amd_function(struct machine *m, bdf_t fn)
+{
+	struct iommu_walk w;
+	if (iommu_walk(&m->iommu, fn, IOVA(0), &w))
+		return;
+	const uint64_t *page = phys_va(w.functions), *entry = page + fn.rid % AMD_ENTRIES * 4;
+	guard_add(page, PAGE_SIZE);
+	if (FGET(entry[0], AMD_MODE))
+		add_amd_levels(entry[0] & ENTRY_ADDR, (unsigned)FGET(entry[0], AMD_MODE));
+	if (FGET(entry[2], AMD_INTCTL) == 2)
+		guard_add(phys_va(PHYS(entry[2] & ENTRY_ADDR)), (size_t)16 << FGET(entry[2], AMD_INTLEN));
+}
+
 void guard_tables(struct machine *m)
 {
+	if (m->translating && m->iommu.amdvi) {
+		PCI_EACH(f, &m->pci)
+			add_amd_function(m, f->bdf);
+		return;
+	}
 	struct vtd_regs_seen unit;
 	for (unsigned i = 0; m->translating && i < m->iommu.unit_count; i++)
 		if (vtd_read_registers(&m->iommu, i, &unit) == SL_OK && unit.rtaddr & ENTRY_ADDR)

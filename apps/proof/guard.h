@@ -12,7 +12,8 @@ void guard_add(const void *va, size_t len);
 /* Registers of a device that are not written meanwhile: sum(of) reads them, which changes nothing. */
 void guard_regs(uint64_t (*sum)(const void *of), const void *of);
 /* The units' tables: every root table and context table, every level of every second-stage table that a
- * context entry leads to, and the interrupt tables, as the units' registers name them. */
+ * context entry leads to, and the interrupt tables, as the units' registers name them. Of AMD units the
+ * entries of the functions that were found, and what these lead to. */
 void guard_tables(struct machine *m);
 /* False when something did not fit into the list or memory ran out: then changes may go unnoticed. */
 bool guard_whole(void);

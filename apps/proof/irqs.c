@@ -12,7 +12,7 @@
 #include "kernel/irq.h"
 
 #define ARRIVE_US 2000000u /* an idle core of an emulator waits for its host */
-#define QUIET_US  5000u /* QEMU delivers within the store that causes it */
+#define QUIET_US  5000u    /* QEMU delivers within the store that causes it */
 
 static void on_vf_irq(void *ctx)
 {
@@ -117,7 +117,7 @@ static bool is_refused(struct machine *m, struct vf *vf, const char *name, struc
 	if (in_full(m, vf))
 		log_line("irqs", "VF %u, %s: refused, %s; %s", vf->index, name,
 			 event ? "reported by an interrupt" : "recorded", text);
-	return f.why == why && bdf_eq(f.bdf, vf->fn->bdf);
+	return iommu_why_fits(f.why, why) && bdf_eq(f.bdf, vf->fn->bdf);
 }
 
 /* Whether compatibility format passes is measured: the registers are not always right about it. */

@@ -6,7 +6,7 @@
 
 /* Of the cases that were refused, and of those that are not enforced here. */
 static struct {
-	uint64_t dma;                            /* refused, each with a record */
+	uint64_t dma, vague;                     /* refused, each with a record; without an address */
 	uint64_t messages, nameless, unrecorded; /* refused interrupts; of them */
 	uint64_t arrived;                        /* interrupts that are not enforced and got through */
 } count;
@@ -38,7 +38,10 @@ static void print_record(const struct iommu_fault *f)
 	char fn[16], at[16];
 	bool interrupt = iommu_why_is_interrupt(f->why);
 	fmt_print(fn, sizeof fn, BDF_FMT, BDF_ARG(f->bdf));
-	fmt_print(at, sizeof at, interrupt ? "entry %llu" : "%llx",
+	fmt_print(at, sizeof at,
+		  interrupt  ? "entry %llu"
+		  : f->vague ? "not told"
+			     : "%llx",
 		  interrupt ? (ull)f->index : (ull)f->iova.v);
 	log_text("%-7s %-5s %-13s %-3x ",
 		 f->bdf.rid == FAULT_NAMELESS ? "FFFF"
@@ -104,6 +107,7 @@ static void refused(struct machine *m, const struct attacker *by, const struct a
 	count.dma += !a->interrupt;
 	count.messages += a->interrupt;
 	count.unrecorded += !r->recorded;
+	count.vague += r->recorded && r->fault.vague;
 	count.nameless += a->interrupt && r->recorded && r->fault.bdf.rid == FAULT_NAMELESS;
 	keep(by, a, CASE_REFUSED, r);
 	if (!brief)
@@ -197,6 +201,25 @@ static void print_not_enforced(const struct machine *m)
 		 m->irqs_remapped ? "on" : "off");
 }
 
+static void print_dmas(void)
+{
+	if (!count.vague) {
+		log_line(
+			"isolate",
+			"shown: none of those %llu DMAs changed or leaked anything; each was recorded with the",
+			(ull)count.dma);
+		log_line("isolate",
+			 "       right sender, address, direction and reason, and the tables say the same");
+		return;
+	}
+	log_line("isolate",
+		 "shown: none of those %llu DMAs changed or leaked anything, and the tables say the",
+		 (ull)count.dma);
+	log_line("isolate", "       same; each was recorded with the right direction and function number");
+	log_line("isolate", "not shown: bus and address of %llu of them: this unit's events have neither",
+		 (ull)count.vague);
+}
+
 void ledger_print_sum(const struct machine *m)
 {
 	log_line("isolate",
@@ -204,11 +227,7 @@ void ledger_print_sum(const struct machine *m)
 		 (ull)m->tally.refused, (ull)m->tally.cases);
 	log_line("isolate", "       worked where it is allowed: %llu DMAs, %llu interrupts", (ull)count.dma,
 		 (ull)count.messages);
-	log_line("isolate",
-		 "shown: none of those %llu DMAs changed or leaked anything; each was recorded with the",
-		 (ull)count.dma);
-	log_line("isolate",
-		 "       right sender, address, direction and reason, and the tables say the same");
+	print_dmas();
 	print_messages();
 	if (m->tally.verified)
 		log_line("isolate", "shown: %llu %s of other VFs in the meantime were all right",

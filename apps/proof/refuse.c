@@ -37,10 +37,8 @@ static void print_case(struct machine *m, const struct vf *by, const struct atta
 	const struct iommu_fault *f = &r->fault;
 	if (m->vfs > LINES_VFS && m->tally.cases > 1)
 		return;
-	log_line("refuse",
-		 "VF %u -> %s: refused; fault: " BDF_FMT " %s 0x%llx, reason %u; the device says %s",
-		 by->index, a->name, BDF_ARG(f->bdf), f->write ? "write" : "read", (ull)f->iova.v, f->code,
-		 r->said);
+	log_line("refuse", "VF %u -> %s: refused; fault: %s; the device says %s", by->index, a->name,
+		 refuse_fault(r, why, sizeof why), r->said);
 	if (by->index)
 		return;
 	iommu_fault_describe(&m->iommu, f, why, sizeof why);
@@ -55,7 +53,7 @@ static enum verdict run_case(struct machine *m, struct attacker *by, const struc
 	const struct vf *vf = by->dev;
 	struct attack_result r;
 	attack_run(m, by, a, &r);
-	refuse_count(m, vf, a, r.outcome);
+	refuse_count(m, vf, a, &r);
 	if (r.outcome == ATTACK_NOT_TRIED) {
 		log_line("refuse", "VF %u -> %s: %s", vf->index, a->name, attack_outcome_text(r.outcome));
 		return UNTRIED;

@@ -16,12 +16,18 @@ static void print_unit(const struct machine *m, unsigned i)
 	const char *why;
 	enum iommu_unit_state state = iommu_unit_state(&m->iommu, i, &why);
 	iommu_unit_info(&m->iommu, i, &u);
-	log_text("unit %u at 0x%llx, segment %u, VT-d %u.%u: %s%s%s\n", i, (ull)u.base, u.seg,
-		 u.ver >> 4 & 0xf, u.ver & 0xf, iommu_unit_state_text(state), why ? ": " : "",
-		 why ? why : "");
-	log_text("   CAP %016llx  ECAP %016llx\n", (ull)u.cap, (ull)u.ecap);
-	log_text("   found: GSTS %08x FSTS %08x PMEN %08x RTADDR %llx IRTA %llx\n", u.found->gsts,
-		 u.found->fsts, u.found->pmen, (ull)u.found->rtaddr, (ull)u.found->irta);
+	char kind[16] = "AMD-Vi";
+	if (u.found)
+		fmt_print(kind, sizeof kind, "VT-d %u.%u", u.ver >> 4 & 0xf, u.ver & 0xf);
+	log_text("unit %u at 0x%llx, segment %u, %s: %s%s%s\n", i, (ull)u.base, u.seg, kind,
+		 iommu_unit_state_text(state), why ? ": " : "", why ? why : "");
+	if (u.found) {
+		log_text("   CAP %016llx  ECAP %016llx\n", (ull)u.cap, (ull)u.ecap);
+		log_text("   found: GSTS %08x FSTS %08x PMEN %08x RTADDR %llx IRTA %llx\n", u.found->gsts,
+			 u.found->fsts, u.found->pmen, (ull)u.found->rtaddr, (ull)u.found->irta);
+	} else {
+		log_text("   EFR %016llx  found: Control %llx\n", (ull)u.efr, (ull)u.control);
+	}
 	log_text("   invalidations %llu, waits %llu, refused requests %llu, overflows %llu\n",
 		 (ull)u.descriptors, (ull)u.waits, (ull)u.faults, (ull)u.overflows);
 	if (u.unusable)

@@ -1,4 +1,4 @@
-#include "apps/work/rdma.h"
+#include "apps/work/rdma_cases.h"
 #include "apps/vf/igb.h"
 #include "apps/vf/workers.h"
 #include "apps/work/echo.h"
@@ -194,6 +194,14 @@ static enum sl_err put_back(struct machine *m)
 	return e;
 }
 
+/* Between the first two VFs, where there are two and their memory is translated. */
+static enum sl_err between(struct machine *m)
+{
+	struct rdma_cases c = {m,         &end[0].roce,   &end[1].roce,   &m->vf[0],
+			       &m->vf[1], &end[0].memory, &end[1].memory, work};
+	return m->vfs > 1 && translated(m) ? rdma_cases(&c) : SL_OK;
+}
+
 enum sl_err stage_rdma(struct machine *m)
 {
 	struct net_ip ip[2];
@@ -207,6 +215,8 @@ enum sl_err stage_rdma(struct machine *m)
 	}
 	for (unsigned v = 0; v < m->vfs && !e; v++)
 		e = set_up(m, &m->vf[v], ip);
+	if (!e)
+		e = between(m);
 	stop = false;
 	console_stop_clear();
 	log_line(

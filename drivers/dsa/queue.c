@@ -16,52 +16,61 @@ struct dsa_record {
 _Static_assert(sizeof(struct dsa_record) == 32, "DSA 8.2");
 _Static_assert(RECORDS_AT + (DSA_DEPTH + 1) * sizeof(struct dsa_record) <= DSA_QUEUE_BYTES, "layout");
 
-static const uint32_t opcodes[MOVE_OPS] = {MEMMOVE, MEMFILL, COMPARE, CRCGEN};
+#define WORD0(op) ((uint64_t)((op) | WITH_RECORD) << 32)
+static const uint64_t first_word[MOVE_OPS] = {WORD0(MEMMOVE), WORD0(MEMFILL), WORD0(COMPARE), WORD0(CRCGEN)};
+_Static_assert(DSA_DEPTH <= DSA_FLYING, "a slot and a bit in a byte");
 
 static uint64_t record_at(const struct dsa_queue *q, uint32_t slot)
 {
 	return q->records.v + slot * sizeof(struct dsa_record);
 }
 
-/* §8.3.5 to 8.3.12. */
-static void describe(struct dsa_queue *q, uint32_t slot, const struct move_job *job)
+/* §8.3.5 to 8.3.12; word 1 has been there since dsa_queue_open(). */
+static inline void describe(uint64_t *w, const struct move_job *job)
 {
-	uint64_t *w = q->desc[slot];
-	w[0] = (uint64_t)(opcodes[job->op] | WITH_RECORD) << 32;
-	w[1] = record_at(q, slot);
-	w[2] = job->op == MOVE_FILL ? job->value : job->src.v;
-	w[3] = job->op == MOVE_CRC ? 0 : job->dst.v;
+	w[0] = first_word[job->op];
+	w[2] = job->src.v;
+	w[3] = job->dst.v;
 	w[4] = job->len;
-	w[5] = job->op == MOVE_CRC ? job->value : 0;
-	q->record[slot].status = 0;
+	w[5] = 0;
+	if (job->op == MOVE_FILL) {
+		w[2] = job->value;
+	} else if (job->op == MOVE_CRC) {
+		w[3] = 0;
+		w[5] = job->value;
+	}
 }
 
-static enum sl_err refuse(const struct dsa_queue *q, const struct move_job *job)
+static enum sl_err refusal(const struct dsa_queue *q, const struct move_job *job)
 {
+	if (q->made - q->taken >= q->m.q.depth)
+		return SL_BUSY;
 	if (job->tag >= q->m.q.depth || job->op >= MOVE_OPS)
 		return SL_RANGE;
-	if (q->flying[job->tag])
-		return SL_BUSY;
-	return job->len && job->len <= 1u << q->d->transfer ? SL_OK : SL_BADVAL;
+	return q->slot[job->tag] & DSA_FLYING ? SL_BUSY : SL_BADVAL;
 }
 
 static unsigned submit(struct mover *m, const struct move_job *job, unsigned n)
 {
 	struct dsa_queue *q = (struct dsa_queue *)m;
-	uint32_t mask = m->q.depth - 1;
-	unsigned i = 0;
-	for (; i < n; i++) {
-		m->q.refused = q->made - q->taken > mask ? SL_BUSY : refuse(q, &job[i]);
-		if (m->q.refused)
+	uint32_t mask = m->q.depth - 1, most = 1u << q->d->transfer, room = m->q.depth - (q->made - q->taken),
+		 i;
+	uint32_t fits = n < room ? n : room, slot = q->made & mask; /* in registers, like these: */
+	uint64_t(*desc)[8] = q->desc;
+	volatile struct dsa_record *record = q->record;
+	for (i = 0; i < fits; i++, slot = (slot + 1) & mask) {
+		const struct move_job *j = &job[i];
+		uint32_t tag = j->tag;
+		if (tag > mask || j->op >= MOVE_OPS || q->slot[tag] & DSA_FLYING || j->len - 1 >= most)
 			break;
-		uint32_t slot = q->made++ & mask;
-		describe(q, slot, &job[i]);
-		q->tag[slot] = job[i].tag;
-		q->slot[job[i].tag] = slot;
-		q->last[slot] = false;
-		q->flying[job[i].tag] = true;
+		describe(desc[slot], j);
+		record[slot].status = 0;
+		q->tag[slot] = tag;
+		q->slot[tag] = (uint8_t)(slot | DSA_FLYING);
 	}
+	q->made += i;
 	m->q.stats.ops += i;
+	m->q.refused = i < n ? refusal(q, &job[i]) : SL_OK;
 	return i;
 }
 
@@ -82,40 +91,46 @@ static void ring(struct queue *queue)
 		uint32_t slot = q->sent & (depth - 1), n = q->made - q->sent;
 		n = n < depth - slot ? n : depth - slot;
 		n = n < most ? n : most;
-		q->last[slot + n - 1] = true;
 		if (n == 1)
 			q->portal.submit(&q->portal, q->desc[slot]);
 		else
 			submit_batch(q, slot, n);
 		q->sent += n;
-		q->out++;
+		q->end[(q->ended + q->out++) % DSA_DEPTH] = q->sent;
 		queue->stats.doorbells++;
 	}
 }
 
-static bool is_done(const struct dsa_queue *q)
+static uint8_t status_of(const volatile struct dsa_record *record)
 {
-	uint32_t slot = q->taken & (q->m.q.depth - 1);
-	return q->taken != q->sent && __atomic_load_n(&q->record[slot].status, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&record->status, __ATOMIC_ACQUIRE);
 }
 
 static bool ready(const struct queue *queue)
 {
-	return is_done((const struct dsa_queue *)queue);
+	const struct dsa_queue *q = (const struct dsa_queue *)queue;
+	return q->taken != q->sent && status_of(&q->record[q->taken & (queue->depth - 1)]);
 }
 
 /* In the order of submitting. */
 static unsigned poll(struct queue *queue, struct queue_done *done, unsigned max)
 {
 	struct dsa_queue *q = (struct dsa_queue *)queue;
-	unsigned n = 0;
-	for (; n < max && is_done(q); n++) {
-		uint32_t slot = q->taken++ & (queue->depth - 1);
-		uint8_t status = q->record[slot].status;
-		done[n] = (struct queue_done){q->tag[slot], status == SUCCESS ? 0 : status};
-		q->flying[q->tag[slot]] = false;
-		q->out -= q->last[slot];
+	uint32_t there = q->sent - q->taken, n, mask = queue->depth - 1, slot = q->taken & mask;
+	const volatile struct dsa_record *record = q->record;
+	if (there > max)
+		there = max;
+	for (n = 0; n < there; n++, slot = (slot + 1) & mask) {
+		uint8_t status = status_of(&record[slot]);
+		if (!status)
+			break;
+		uint32_t tag = q->tag[slot];
+		done[n] = (struct queue_done){tag, status == SUCCESS ? 0 : status};
+		q->slot[tag] &= (uint8_t)~DSA_FLYING;
 	}
+	q->taken += n;
+	for (; q->out && q->taken - q->end[q->ended % DSA_DEPTH] < BIT(31); q->out--)
+		q->ended++;
 	queue->stats.polls++;
 	queue->stats.empty_polls += !n;
 	if (n && q->sent != q->made) /* the queue was full */
@@ -126,9 +141,8 @@ static unsigned poll(struct queue *queue, struct queue_done *done, unsigned max)
 static uint32_t result(const struct mover *m, uint32_t tag)
 {
 	const struct dsa_queue *q = (const struct dsa_queue *)m;
-	uint32_t slot = q->slot[tag];
-	return q->desc[slot][0] >> 32 == (CRCGEN | WITH_RECORD) ? q->record[slot].crc
-								: q->record[slot].result;
+	uint32_t slot = q->slot[tag] & ~DSA_FLYING;
+	return q->desc[slot][0] == first_word[MOVE_CRC] ? q->record[slot].crc : q->record[slot].result;
 }
 
 /* §8.2.2 */
@@ -186,4 +200,6 @@ void dsa_queue_open(struct dsa_queue *q, const struct dsa *d, unsigned n, const 
 	q->record = (volatile struct dsa_record *)((uint8_t *)mem->va + RECORDS_AT);
 	q->descs = mem->iova;
 	q->records = IOVA(mem->iova.v + RECORDS_AT);
+	for (uint32_t slot = 0; slot < depth; slot++)
+		q->desc[slot][1] = record_at(q, slot);
 }

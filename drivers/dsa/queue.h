@@ -7,6 +7,7 @@
 #include "drivers/move.h"
 
 #define DSA_DEPTH       64u /* jobs in flight, at most */
+#define DSA_FLYING      0x80u
 #define DSA_QUEUE_BYTES (2 * PAGE_SIZE)
 
 struct dsa_queue {
@@ -17,11 +18,10 @@ struct dsa_queue {
 	volatile struct dsa_record *record;
 	iova_t descs, records;
 	uint32_t made, sent, taken; /* free-running counts of jobs; a slot is one modulo depth */
-	uint32_t out;               /* submissions that the device has not ended */
-	uint32_t slot[DSA_DEPTH];   /* of the last job with a tag */
-	uint32_t tag[DSA_DEPTH];    /* by slot */
-	bool flying[DSA_DEPTH];     /* by tag */
-	bool last[DSA_DEPTH];       /* of a submission; by slot */
+	uint32_t out, ended; /* submissions that the device has not ended; free-running count of those that are */
+	uint32_t end[DSA_DEPTH]; /* of a submission: sent after it; by number */
+	uint32_t tag[DSA_DEPTH]; /* by slot */
+	uint8_t slot[DSA_DEPTH]; /* of the last job with a tag, and DSA_FLYING while it is under way */
 };
 
 /* Queue n of a device that runs. mem: DSA_QUEUE_BYTES, which the device may read and write; the caller's,

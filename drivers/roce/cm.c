@@ -1,4 +1,4 @@
-/* The connection manager's passive side: IBA, chapter 12. */
+/* The connection manager: IBA, chapter 12. */
 #include "drivers/roce/sides.h"
 #include "kernel/str.h"
 
@@ -6,11 +6,17 @@
 #define REPLIES     8u
 #define ENDS        5u
 #define FAILED_US   5000000u /* a queue pair that failed waits so long for its peer to end it */
-#define PASSIVE_PSN 0x200000u
+#define FIRST_PSN   0x200000u
+#define ACTIVE_MTU  3u      /* 1024: what fits a frame of Ethernet */
+#define CM_TIMEOUT  20u     /* 4.3 s */
+#define ACK_CODE    17u     /* 0.54 s */
+#define RC_PORT     0xc000u /* what a socket's port would be */
 #define ACK_UNIT_NS 4096u
 #define MTU_CODES   5u /* 256 << (code - 1) */
 
 enum { NO_QP = 1, STALE = 10, NO_SERVICE = 8, NO_TRANSPORT = 9, BAD_MTU = 26 }; /* reasons of a REJ */
+
+static const struct net_ip any;
 
 static struct roce_qp *allocate(struct roce *r)
 {
@@ -59,20 +65,29 @@ void roce_established(struct roce_qp *q)
 
 /* ---- messages */
 
+/* EUI-64 of the MAC address. */
+static void put_guid(uint8_t *guid, const uint8_t mac[6])
+{
+	memcpy(guid, net_link_local(mac).b + 8, 8);
+}
+
+static uint64_t ack_us(unsigned code)
+{
+	return ((uint64_t)ACK_UNIT_NS << (code < 22 ? code : 22)) / 1000;
+}
+
 static void reply(struct roce_qp *q)
 {
-	const uint8_t *mac = q->end->mac;
 	uint8_t body[REP_BYTES] = {0};
 	put_be32(body + CM_LOCAL, q->number);
 	put_be32(body + CM_REMOTE, q->remote_id);
 	put_be24(body + REP_QPN, q->number);
-	put_be24(body + REP_PSN, PASSIVE_PSN + q->number % ROCE_QPS);
+	put_be24(body + REP_PSN, FIRST_PSN + q->number % ROCE_QPS);
 	body[REP_READS] = q->reads;
 	body[REP_DEPTH] = q->depth;
 	body[REP_DELAY] = 15 << 3;
 	body[REP_RNR] = 7 << 5;
-	memcpy(body + REP_GUID,
-	       (const uint8_t[]){mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]}, 8);
+	put_guid(body + REP_GUID, q->end->mac);
 	(void)roce_emit_mad(q->end, &q->own, &q->ip, q->mac, CM_REP, q->tid, body, sizeof body);
 }
 
@@ -93,6 +108,89 @@ void roce_disconnect(struct roce_qp *qp)
 	qp->cm_left = ENDS;
 	qp->cm_due = qp->end->now + REPEAT_US;
 	end_request(qp);
+}
+
+static void ask(struct roce_qp *q)
+{
+	uint8_t b[REQ_BYTES] = {0};
+	put_be32(b + CM_LOCAL, q->number);
+	put_be64(b + REQ_ID, (uint64_t)CM_PS_TCP << 16 | q->service);
+	put_guid(b + REQ_GUID, q->end->mac);
+	put_be24(b + REQ_QPN, q->number);
+	b[REQ_READS] = q->reads;
+	b[REQ_DEPTH] = ROCE_READS;
+	b[REQ_TYPE] = CM_TIMEOUT << 3;
+	put_be24(b + REQ_PSN, q->expected);
+	b[REQ_RETRY] = CM_TIMEOUT << 3 | 7;
+	put_be16(b + REQ_PKEY, 0xffff);
+	b[REQ_MTU] = ACTIVE_MTU << 4 | 7;
+	b[REQ_MORE] = REPLIES << 4;
+	memset(b + REQ_LIDS, 0xff, 4);
+	memcpy(b + REQ_OWN_IP, q->own.b, 16);
+	memcpy(b + REQ_TO_IP, q->ip.b, 16);
+	b[REQ_HOPS] = 64;
+	b[REQ_ACK] = ACK_CODE << 3;
+	b[REQ_HELLO + 1] = net_ip_is4(&q->own) ? 0x40 : 0x60;
+	put_be16(b + REQ_HELLO + 2, RC_PORT | (q->number & 0x3fff));
+	memcpy(b + REQ_HELLO + 4, net_ip_is4(&q->own) ? any.b : q->own.b, 12);
+	memcpy(b + REQ_HELLO + 16, q->own.b + 12, 4);
+	memcpy(b + REQ_HELLO + 20, net_ip_is4(&q->own) ? any.b : q->ip.b, 12);
+	memcpy(b + REQ_HELLO + 32, q->ip.b + 12, 4);
+	(void)roce_emit_mad(q->end, &q->own, &q->ip, q->mac, CM_REQ, q->tid, b, sizeof b);
+}
+
+struct roce_qp *roce_connect(struct roce *r, const struct net_ip *own, const struct net_ip *to,
+			     const uint8_t mac[6], uint16_t port, roce_event_fn *event, void *ctx)
+{
+	struct roce_qp *q = allocate(r);
+	if (!q)
+		return NULL;
+	memcpy(q->mac, mac, 6);
+	put_be32(q->tid + 4, q->number);
+	q->own = *own;
+	q->ip = *to;
+	q->service = port;
+	q->event = event;
+	q->ctx = ctx;
+	q->mtu = 128u << ACTIVE_MTU;
+	q->reads = ROCE_READS;
+	q->expected = FIRST_PSN + q->number % ROCE_QPS;
+	q->ack_us = ack_us(ACK_CODE);
+	q->state = ROCE_ASKED;
+	q->cm_left = REPLIES;
+	q->cm_due = r->now + REPEAT_US;
+	ask(q);
+	return q;
+}
+
+static void ready(struct roce_qp *q)
+{
+	uint8_t body[CM_REMOTE + 4];
+	put_be32(body + CM_LOCAL, q->number);
+	put_be32(body + CM_REMOTE, q->remote_id);
+	(void)roce_emit_mad(q->end, &q->own, &q->ip, q->mac, CM_RTU, q->tid, body, sizeof body);
+}
+
+/* One that comes again: the RTU was lost. */
+static void take_rep(struct roce *r, const struct net_ip *from, const uint8_t *b)
+{
+	struct roce_qp *q = &r->qp[be32(b + CM_REMOTE) % ROCE_QPS];
+	struct roce_event e = {.kind = ROCE_UP};
+	if (q->number != be32(b + CM_REMOTE) || !net_ip_equal(&q->ip, from))
+		return;
+	if (q->state == ROCE_CONNECTED && q->remote_id == be32(b + CM_LOCAL))
+		ready(q);
+	if (q->state != ROCE_ASKED)
+		return;
+	q->remote_id = be32(b + CM_LOCAL);
+	q->peer = be24(b + REP_QPN);
+	q->next_psn = q->acked_psn = be24(b + REP_PSN);
+	q->depth = b[REP_READS] < ROCE_READS ? b[REP_READS] : ROCE_READS;
+	q->state = ROCE_CONNECTED;
+	q->cm_due = 0;
+	ready(q);
+	roce_tell(q, &e);
+	roce_busy(q);
 }
 
 /* What of a REQ cannot be served: the reason for a REJ, or 0. */
@@ -119,8 +217,8 @@ static void fill(struct roce_qp *q, const uint8_t *b)
 	q->depth = b[REQ_READS] < ROCE_READS ? b[REQ_READS] : ROCE_READS;
 	q->reads = b[REQ_DEPTH] < ROCE_READS ? b[REQ_DEPTH] : ROCE_READS;
 	q->next_psn = q->acked_psn = be24(b + REQ_PSN);
-	q->expected = PASSIVE_PSN + q->number % ROCE_QPS;
-	q->ack_us = ((uint64_t)ACK_UNIT_NS << (ack < 22 ? ack : 22)) / 1000;
+	q->expected = FIRST_PSN + q->number % ROCE_QPS;
+	q->ack_us = ack_us(ack);
 	q->state = ROCE_REPLIED;
 	q->cm_left = REPLIES;
 	q->cm_due = q->end->now + REPEAT_US;
@@ -197,6 +295,9 @@ void roce_take_mad(struct roce *r, const uint8_t mac[6], const struct net_ip *fr
 	case CM_DREQ:
 		take_dreq(r, mac, from, to, mad);
 		return;
+	case CM_REP:
+		take_rep(r, from, b);
+		return;
 	case CM_RTU:
 		if (q)
 			roce_established(q);
@@ -205,9 +306,14 @@ void roce_take_mad(struct roce *r, const uint8_t mac[6], const struct net_ip *fr
 		if (q && q->state == ROCE_REPLIED && b[MRA_WHAT] >> 6 == 1)
 			q->cm_due = r->now + REPEAT_US + ((uint64_t)ACK_UNIT_NS << (b[MRA_TIME] >> 3)) / 1000;
 		return;
-	case CM_REJ:
+	case CM_REJ: /* of a REQ: the peer has no id for it */
+		q = &r->qp[be32(b + CM_REMOTE) % ROCE_QPS];
+		if (q->state != ROCE_FREE && q->number == be32(b + CM_REMOTE) && net_ip_equal(&q->ip, from) &&
+		    (q->state == ROCE_ASKED || q->remote_id == be32(b + CM_LOCAL)))
+			release(q);
+		return;
 	case CM_DREP:
-		if (q && (q->state == ROCE_ENDING || be16(mad + MAD_ATTR) == CM_REJ))
+		if (q && q->state == ROCE_ENDING)
 			release(q);
 		return;
 	default:
@@ -234,7 +340,9 @@ void roce_cm_poll(struct roce_qp *q)
 		return;
 	}
 	q->cm_due = now + REPEAT_US;
-	if (q->state == ROCE_REPLIED)
+	if (q->state == ROCE_ASKED)
+		ask(q);
+	else if (q->state == ROCE_REPLIED)
 		reply(q);
 	else
 		end_request(q);

@@ -1,6 +1,6 @@
 /* A RoCEv2 end point: reliable connections over IPv4 and IPv6 (InfiniBand Architecture 1.4 volume 1, Annex
- * A17), with SEND, RDMA WRITE, RDMA READ and atomics, as responder and as requester, and the passive side of
- * the connection manager. Pure: frames are bytes in memory, the caller sends and receives them and says what
+ * A17), with SEND, RDMA WRITE, RDMA READ and atomics, as responder and as requester, and both sides of the
+ * connection manager. Pure: frames are bytes in memory, the caller sends and receives them and says what
  * time it is. Nothing is allocated.
  *
  * One core owns an end point, its queue pairs and its regions; end points share nothing. A queue pair is one
@@ -123,7 +123,7 @@ struct roce_listener {
 };
 
 /* State: below is the end point's own. */
-enum roce_state { ROCE_FREE, ROCE_REPLIED, ROCE_CONNECTED, ROCE_ENDING };
+enum roce_state { ROCE_FREE, ROCE_ASKED, ROCE_REPLIED, ROCE_CONNECTED, ROCE_ENDING };
 
 struct roce_answer {                    /* a READ or an atomic that waits for its answer */
 	uint32_t psn, key, bytes, next; /* next: packets sent */

@@ -90,15 +90,22 @@ enum { KIND_ACK, KIND_RNR, KIND_RESERVED, KIND_NAK };
 #define CM_LOCAL   0u /* of every message: the sender's id, */
 #define CM_REMOTE  4u /* and the receiver's */
 #define REQ_ID     8u
+#define REQ_GUID   16u
 #define REQ_QPN    32u
 #define REQ_READS  35u /* responder resources */
 #define REQ_DEPTH  39u /* initiator depth */
 #define REQ_TYPE   43u /* bits 2:1: transport service, 0 is RC */
 #define REQ_PSN    44u
+#define REQ_RETRY  47u /* CM response timeout:5 retry count:3 */
+#define REQ_PKEY   48u
 #define REQ_MTU    50u
-#define REQ_ACK    95u /* bits 7:3: local ACK timeout */
-#define REQ_HELLO  140u
-#define REQ_OWN    176u /* the program's private data, */
+#define REQ_MORE   51u /* CM retries:4 */
+#define REQ_LIDS   52u
+#define REQ_OWN_IP 56u
+#define REQ_TO_IP  72u
+#define REQ_HOPS   93u
+#define REQ_ACK    95u  /* bits 7:3: local ACK timeout */
+#define REQ_HELLO  140u /* Annex A11: 0, IP version 4 bits, port 16 bits, both addresses */
 #define REQ_BYTES  232u
 #define REP_QPN    12u
 #define REP_PSN    20u

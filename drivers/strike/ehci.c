@@ -39,12 +39,13 @@ enum { CONFIGFLAG = 0x40, PORTSC = 0x44 }; /* §2.3 */
 #define DEBUG_USED (1u << 28 | 1u << 10)
 
 #define HANDOFF_US 1000000u
-#define STOP_US    100000u /* §2.3.1: 16 microframes */
+#define STOP_US    100000u  /* §2.3.1: 16 microframes, */
+#define HALT_US    1000000u /* but an emulator looks once a millisecond, if its host lets it */
 #define RESET_US   250000u
-#define ANSWER_US  500000u /* an emulator looks once a millisecond, if its host lets it */
-#define FETCH_US   100000u /* nothing says when a list was read that is allowed */
-#define POWER_US   100000u /* until a device is seen: USB 2.0 §7.1.7.3 */
-#define PR_US      50000u  /* §7.1.7.5 */
+#define ANSWER_US  2000000u /* the same */
+#define FETCH_US   100000u  /* nothing says when a list was read that is allowed */
+#define POWER_US   100000u  /* until a device is seen: USB 2.0 §7.1.7.3 */
+#define PR_US      50000u   /* §7.1.7.5 */
 #define PR_END_US  2000u
 
 /* Dwords of a queue head; from TD on what it has copied of a qTD: §3.6. */
@@ -84,7 +85,7 @@ static bool stop(const struct strike_dev *d)
 		(void)wait(d, USBSTS, ASS, 0, STOP_US);
 	}
 	wr(d, USBCMD, 0);
-	return wait(d, USBSTS, HALTED, HALTED, STOP_US);
+	return wait(d, USBSTS, HALTED, HALTED, HALT_US);
 }
 
 static bool reset(const struct strike_dev *d)

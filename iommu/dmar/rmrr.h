@@ -62,6 +62,3 @@ bool rmrr_pages(const struct dmar_rmrr *r, uint64_t *base, uint64_t *len);
  * write there at any time. RMRRs that contain the system itself are left out, and those that would take more
  * than half of all memory: they are never mapped. Returns the number of pages lost that way. */
 uint64_t rmrr_reserve(struct span table, const struct table_memory_map *map);
-/* The reason why whole pages [base, base + len) of an RMRR may not be mapped for a function: the system owns
- * some of them. NULL when they may. */
-const char *rmrr_memory_taken(const struct table_memory_map *map, uint64_t base, uint64_t len);

@@ -115,3 +115,17 @@ int unity_text(const struct unity_range *r, char *buf, size_t n)
 			 (ull)(r->base + (r->bytes ? r->bytes - 1 : 0)), size,
 			 r->ivmd.flags & IVRS_EXCLUSION ? " excluded" : "", fn, texts[r->verdict], shared);
 }
+
+uint64_t unity_reserve(struct span table, const struct table_memory_map *map)
+{
+	uint64_t sum = 0, base, len;
+	struct ivrs t;
+	struct ivrs_block b = {0};
+	struct ivrs_ivmd m;
+	if (ivrs_open(table, &t) != SL_OK)
+		return 0;
+	while (ivmd_next(&t, &b, &m))
+		if (ivrs_ivmd_pages(&m, &base, &len))
+			table_memory_keep(map, base, len, &sum);
+	return sum;
+}

@@ -37,6 +37,9 @@ struct unity_context {
  * at once. */
 unsigned unity_ledger(const struct ivrs *t, const struct unity_context *known, struct unity_range *out,
 		      unsigned max);
+/* Keeps the memory of every IVMD out of the page allocator, as rmrr_reserve() does. Returns the number of
+ * pages lost that way. */
+uint64_t unity_reserve(struct span table, const struct table_memory_map *map);
 /* True when an IVMD keeps memory for some function. */
 bool unity_is_kept(const struct unity_range *r);
 /* "IVMD 0 0x7d900000..0x7d9fffff (1024 KiB, reserved) for 0000:00:0c.0: cannot be assigned ..."; as snprintf.

@@ -54,5 +54,12 @@ struct table_memory_kinds table_memory_kinds(const struct table_facts *known, ui
 const char *table_memory_name(uint32_t type);
 /* True for memory that the system uses as its own RAM. */
 bool table_memory_is_ram(uint32_t type);
+/* Keeps whole pages that a device may write to at any time out of the page allocator, before that has any.
+ * Memory that contains the system itself is left out, and what would take more than half of all: it is never
+ * mapped. Adds the pages lost that way to *sum. */
+void table_memory_keep(const struct table_memory_map *map, uint64_t base, uint64_t len, uint64_t *sum);
+/* The reason why such pages may not be mapped for a function: the system owns some of them. NULL when they
+ * may. */
+const char *table_memory_taken(const struct table_memory_map *map, uint64_t base, uint64_t len);
 /* True for memory that the system leaves to the firmware, by Linux's rule for RMRRs. */
 bool table_memory_is_reserved(uint32_t type);

@@ -21,6 +21,7 @@ static void info(const struct iommu *mmu, unsigned unit, struct iommu_unit_info 
 	*out = (struct iommu_unit_info){
 		.seg = u->seg,
 		.base = u->base,
+		.width = vtd_translates(u) ? vtd_mgaw(u) : 0,
 		.ver = u->ver,
 		.cap = u->cap,
 		.ecap = u->ecap,
@@ -224,6 +225,8 @@ static bool interrupt_text(const struct iommu *mmu, unsigned unit, bdf_t fn, uns
 }
 
 const struct iommu_backend vtd_backend = {
+	.memory = "RMRR",
+	.domain = "rmrr",
 	.enable = vtd_enable,
 	.state = vtd_state,
 	.info = info,

@@ -59,14 +59,14 @@ uint32_t vtd_irq_apics(const struct iommu *mmu, unsigned unit)
 	return u->ir->x2apic ? UINT32_MAX : MSI_APICS;
 }
 
-enum sl_err vtd_irq_take(struct iommu *mmu, unsigned unit, unsigned count, uint16_t *index)
+enum sl_err vtd_irq_take(struct iommu *mmu, const struct iommu_irq *irq, uint16_t *index)
 {
-	return vtd_ir_take(&mmu->vtd->unit[unit], count, index);
+	return vtd_ir_take(&mmu->vtd->unit[irq->unit], irq->count, index);
 }
 
-void vtd_irq_give(struct iommu *mmu, unsigned unit, uint16_t index, unsigned count)
+void vtd_irq_give(struct iommu *mmu, const struct iommu_irq *irq)
 {
-	vtd_ir_give(&mmu->vtd->unit[unit], index, count);
+	vtd_ir_give(&mmu->vtd->unit[irq->unit], irq->index, irq->count);
 }
 
 enum sl_err vtd_irq_set(struct iommu *mmu, const struct iommu_irq *irq, unsigned i, uint8_t vector,
@@ -79,9 +79,9 @@ enum sl_err vtd_irq_set(struct iommu *mmu, const struct iommu_irq *irq, unsigned
 	return vtd_ir_set(u, (uint16_t)(irq->index + i), made);
 }
 
-enum sl_err vtd_irq_clear(struct iommu *mmu, unsigned unit, uint16_t index, unsigned count)
+enum sl_err vtd_irq_clear(struct iommu *mmu, const struct iommu_irq *irq)
 {
-	return vtd_ir_clear(&mmu->vtd->unit[unit], index, count);
+	return vtd_ir_clear(&mmu->vtd->unit[irq->unit], irq->index, irq->count);
 }
 
 struct iommu_msi vtd_irq_message(const struct iommu_irq *irq, unsigned i)

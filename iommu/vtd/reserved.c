@@ -34,7 +34,8 @@ enum sl_err vtd_reserved_next(struct iommu *mmu, bdf_t fn, struct iommu_reserved
 		if (e.type != DMAR_RMRR || dmar_rmrr(&e, &r) != SL_OK || !names(mmu, &r, fn, &below) ||
 		    !rmrr_can_map(mmu, fn, &r, &base, &len)) /* firmware errors: vtd_map_rmrrs() too */
 			continue;
-		*at = (struct iommu_reserved){.base = base, .len = len, .below = below, .next = e.next};
+		*at = (struct iommu_reserved){
+			.base = base, .len = len, .below = below, .perm = DOMAIN_RW, .next = e.next};
 		return SL_OK;
 	}
 	return SL_END;

@@ -30,7 +30,7 @@ def assert_forged(run, attackers, recorded=True):
     for name in attackers - {"AHCI", "HDA", "EHCI"}:  # what these write is no message, and they have no MSI-X
         msi = {case.strip(): (verdict, rest) for who, _, case, verdict, rest in ROW.findall(run.text)
                if who == name and case.startswith("MSI")}
-        let_through = {"MSI to no processor": "success" if "on its ring" in run.text else "0", "MSI, other's entry": "arrived"}
+        let_through = {"MSI to no processor": "0" if "device=igb" in run.text else "success", "MSI, other's entry": "arrived"}
         refused = {"MSI beyond table": ("FFFF", "1024", "21")}
         if name == "edu":
             let_through = {"MSI to no processor": "nothing", "MSI, other's entry": "arrived", "MSI to processor 0": "arrived"}

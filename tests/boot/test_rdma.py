@@ -44,4 +44,15 @@ def test_linux(folder, emulator):
     said = log.read_text()
     print(said)
     assert re.findall(r"JUDGE (\S+) status=0", said) == re.findall(r"^judge (\S+)", SERVED, re.M)
-    assert " ok=1 " in text and " faults=0 " in text and ", 0 connections open" in text
+    assert " ok=1 " in text and " cases=8 refused=8 " in text and " faults=0 " in text and ", 0 connections open" in text
+
+
+def test_tenants(boot):
+    """One VF against another's memory: what its keys allow works, all else is refused, by a NAK or by the IOMMU."""
+    run = boot("app=rdma", "vfs=2", "seconds=1")
+    assert run.status == 0 and run.result["cases"] == run.result["refused"] == "8" and run.result["faults"] == "0"
+    said = [line.partition("rdma: ")[2] for line in run.lines if "] rdma: " in line]
+    assert sum(": done, answer 0x0" in line for line in said) == 3
+    assert sum(": refused, answer 0x62" in line for line in said) == 6
+    assert "WRITE to a region that is not in the domain any more: refused, answer 0x63" in said
+    assert any(line.startswith("READ of a region that is not in the domain any more: refused, answer 0xff, refused by the IOMMU: ") for line in said)

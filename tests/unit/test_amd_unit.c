@@ -1,5 +1,7 @@
 #include <string.h>
 #include "apps/bringup/amd_unit.h"
+#include "iommu/amdvi/io_hw.h"
+#include "kernel/cpu.h"
 #include "kernel/mmio.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"
@@ -7,13 +9,25 @@
 
 static uint64_t regs[0x4000 / 8];
 static unsigned claims;
+static bool nothing_there;
 
 volatile void *mmio_claim(const char *what, phys_t phys, uint64_t len, enum phys_kind kind)
 {
 	(void)what;
 	assert_true(phys.v == 0xfd300000 && len == 0x4000 && kind == PHYS_UNIT);
 	claims++;
-	return regs;
+	return nothing_there ? NULL : regs;
+}
+
+const struct cpu_info *cpu_info(void)
+{
+	static const struct cpu_info info = {.hypervisor = true};
+	return &info;
+}
+
+struct amdvi_io amdvi_io_hw(volatile void *at)
+{
+	return (struct amdvi_io){.ctx = (void *)(uintptr_t)at};
 }
 
 /* A unit's function with a capability at 40h; type 3 is an IOMMU's. */
@@ -21,7 +35,7 @@ static struct ivrs_ivhd unit_at(unsigned devfn, uint32_t type, uint64_t base)
 {
 	struct cm_fn *f = cm_add(&m, NULL, 0, 0, devfn, 0x14191022, 0x080600);
 	cm_cap(f, 0x40, 0x0f);
-	cm_put(f, 0x42, 2, type | 0x1f00);
+	cm_put(f, 0x42, 2, type | 0x1b00);
 	cm_put(f, 0x44, 4, (uint32_t)base | 1);
 	cm_put(f, 0x48, 4, base >> 32);
 	return (struct ivrs_ivhd){.unit = {0, (uint16_t)devfn}, .cap = 0x40, .base = 0xfd300000};
@@ -69,9 +83,58 @@ static void test_not_read(void **state)
 	assert_int_equal(claims, 1);
 }
 
+/* The registers, where the function does not say that they are elsewhere; and NpCache, which is assumed where
+ * nothing is known. */
+static void test_open(void **state)
+{
+	(void)state;
+	struct amdvi_io io;
+	bool caches;
+	struct ivrs_ivhd u = unit_at(0x30, 3, 0xfd300000), np = unit_at(0x38, 3 | 0x400, 0xfd300000),
+			 elsewhere = unit_at(0x40, 3, 0x1fd300000), hidden = u;
+	scan_all();
+	const struct amdvi_regs *r = amd_unit_regs(&pci);
+	hidden.unit.rid = 0x0777;
+	assert_true(r->emulated);
+	assert_int_equal(r->open(r->ctx, &u, &io, &caches), SL_OK);
+	assert_true(!caches && io.ctx == regs);
+	assert_int_equal(r->open(r->ctx, &np, &io, &caches), SL_OK);
+	assert_true(caches);
+	assert_int_equal(r->open(r->ctx, &hidden, &io, &caches), SL_OK);
+	assert_true(caches);
+	assert_int_equal(r->open(r->ctx, &elsewhere, &io, &caches), SL_NOTFOUND);
+	nothing_there = true;
+	assert_int_equal(r->open(r->ctx, &u, &io, &caches), SL_RANGE);
+	nothing_there = false;
+}
+
+/* One message, of a function that has MSI. */
+static void test_interrupt(void **state)
+{
+	(void)state;
+	struct ivrs_ivhd u = unit_at(0x30, 3, 0xfd300000), none = unit_at(0x38, 3, 0xfd300000);
+	struct cm_fn *f = NULL;
+	for (unsigned i = 0; i < m.n; i++)
+		f = m.fn[i]->devfn == 0x30 ? m.fn[i] : f;
+	cm_cap(f, 0x60, 0x05);
+	cm_put(f, 0x62, 2, 0x80);
+	memset(f->mask + 0x62, 0xff, 16);
+	scan_all();
+	const struct amdvi_regs *r = amd_unit_regs(&pci);
+	assert_int_equal(r->interrupt(r->ctx, &none, 0xfee01000, 0x41), SL_UNSUPPORTED);
+	assert_int_equal(r->interrupt(r->ctx, &u, 0xfee01000, 0x41), SL_OK);
+	const struct pci_func *fn = pci_find(&pci, u.unit);
+	assert_int_equal(fn_rd16(fn, 0x62) & 1, 1);
+	assert_int_equal(fn_rd32(fn, 0x64), 0xfee01000);
+	assert_int_equal(fn_rd16(fn, 0x6c), 0x41);
+	assert_int_equal(fn_rd16(fn, 4) & 4, 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_open, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_interrupt, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_read, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_not_read, pci_setup, pci_teardown),
 	};

@@ -22,6 +22,7 @@
 #include "boot/fwtables.h"
 #include "boot/layout.h"
 #include "boot/snapshot.h"
+#include "iommu/amdvi/io_hw.h"
 #include "iommu/vtd/io_hw.h"
 #include "kernel/log.h"
 #include "kernel/ps2.h"
@@ -716,6 +717,12 @@ struct vtd_io vtd_io_hw(volatile void *regs)
 	if (u && u->base == (uintptr_t)regs)
 		return model_io(u);
 	return (struct vtd_io){NULL, none32, none64, drop32, drop64, no_flush, tick};
+}
+
+struct amdvi_io amdvi_io_hw(volatile void *regs)
+{
+	(void)regs;
+	return (struct amdvi_io){NULL, none64, drop64, tick};
 }
 
 enum sl_err irqs_start(struct machine *m)

@@ -466,22 +466,6 @@ static void on_work(void *ctx, struct roce_qp *q, const struct roce_event *e)
 		roce_receive(q, q->inbox, q->inbox_bytes, 1);
 }
 
-/* Each is passive: each gets the REQ that the other would have sent. */
-static struct roce_qp *accept(struct side *s, struct side *peer, unsigned mtu)
-{
-	uint8_t body[REQ_BYTES], frame[ROCE_FRAME_MOST];
-	assert_true(roce_listen(&s->roce, 99, on_work, NULL));
-	support_roce_req(body, ROCE_QPS, 99, ROCE_QPS, PSN_FIRST, mtu);
-	feed(s, frame, support_roce_mad(frame, &peer->roce.ip[0], &s->roce.ip[0], CM_REQ, body, sizeof body));
-	struct roce_qp *q = &s->roce.qp[0];
-	memcpy(body + 4, body, 4);
-	feed(s, frame, support_roce_mad(frame, &peer->roce.ip[0], &s->roce.ip[0], CM_RTU, body, 8));
-	assert_true(q->state == ROCE_CONNECTED && q->number == ROCE_QPS);
-	q->expected = PSN_FIRST;
-	s->outs = 0;
-	return q;
-}
-
 static void exchange(unsigned loss, bool disorder)
 {
 	static struct kept wire[FRAMES];
@@ -502,16 +486,33 @@ static void exchange(unsigned loss, bool disorder)
 	}
 }
 
+/* The first side asks the second, and each PSN begins shortly before its wrap. */
+static struct roce_qp *meet(unsigned mtu)
+{
+	struct side *s = sides[0], *peer = sides[1];
+	assert_true(roce_listen(&peer->roce, 99, on_work, NULL));
+	struct roce_qp *q =
+		roce_connect(&s->roce, &s->roce.ip[0], &peer->roce.ip[0], peer->roce.mac, 99, on_work, NULL);
+	assert_non_null(q);
+	for (unsigned i = 0; i < 3; i++)
+		exchange(0, false);
+	struct roce_qp *far = &peer->roce.qp[q->peer % ROCE_QPS];
+	assert_true(q->state == ROCE_CONNECTED && far->state == ROCE_CONNECTED && far->peer == q->number);
+	assert_true(q->mtu == 1024 && far->mtu == 1024 && q->depth == ROCE_READS &&
+		    q->next_psn == far->expected && far->next_psn == q->expected);
+	q->mtu = far->mtu = 128u << mtu;
+	q->expected = q->next_psn = q->acked_psn = far->expected = far->next_psn = far->acked_psn = PSN_FIRST;
+	return q;
+}
+
 static void work_through(unsigned loss, bool disorder)
 {
-	struct roce_qp *q = accept(sides[0], sides[1], 1 + (unsigned)rand() % 5),
-		       *far = accept(sides[1], sides[0], 1);
+	struct roce_qp *q = meet(1 + (unsigned)rand() % 5), *far = &sides[1]->roce.qp[q->peer % ROCE_QPS];
 	struct roce_region *local = roce_region_add(&sides[0]->roce, "near", near_memory, AT,
 						    sizeof near_memory, 0),
 			   *remote = roce_region_add(&sides[1]->roce, "far", far_memory, AT,
 						     sizeof far_memory, 3);
 	uint8_t model[sizeof far_memory], inbox[128];
-	far->mtu = q->mtu;
 	roce_receive(far, inbox, sizeof inbox, 1);
 	for (unsigned i = 0; i < sizeof model; i++)
 		model[i] = far_memory[i] = (uint8_t)rand();
@@ -587,11 +588,31 @@ static void test_bad_wire(void **state)
 	}
 }
 
+/* Nobody listens, and nobody is there. */
+static void test_no_connection(void **state)
+{
+	(void)state;
+	struct side *s = sides[0], *peer = sides[1];
+	memset(events, 0, sizeof events);
+	assert_non_null(roce_connect(&s->roce, &s->roce.ip[0], &peer->roce.ip[0], peer->roce.mac, 98,
+				     on_event, NULL));
+	exchange(0, false);
+	exchange(0, false);
+	assert_int_equal(events[ROCE_DOWN], 1);
+	assert_non_null(roce_connect(&s->roce, &s->roce.ip[0], &peer->roce.ip[0], peer->roce.mac, 98,
+				     on_event, NULL));
+	for (unsigned i = 0; i < 20; i++, now += 5000000)
+		roce_poll(&s->roce, now);
+	assert_int_equal(events[ROCE_DOWN], 2);
+	assert_int_equal(events[ROCE_UP], 0);
+	assert_int_equal(roce_connections(&s->roce), 0);
+}
+
 /* Nobody answers: the work request ends, once. */
 static void test_no_answer(void **state)
 {
 	(void)state;
-	struct roce_qp *q = accept(sides[0], sides[1], 3);
+	struct roce_qp *q = meet(3);
 	struct roce_work say = {.kind = ROCE_SEND, .message = "hello", .bytes = 5};
 	works_done = works_failed = 0;
 	assert_int_equal(roce_post(q, &say), SL_OK);
@@ -628,7 +649,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_write_and_read), T(test_refusals),  T(test_silence),          T(test_order),
 		T(test_atomics),        T(test_cm),        T(test_many_connections), T(test_wire),
-		T(test_bad_wire),       T(test_no_answer), T(test_no_room),
+		T(test_bad_wire),       T(test_no_answer), T(test_no_connection),    T(test_no_room),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
