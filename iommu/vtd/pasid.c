@@ -24,18 +24,19 @@ static uint64_t *directory_of(const struct vtd_sctx *c)
 	return c && c->v[0] & SCTX_P ? phys_va(PHYS(c->v[0] & SCTX_PASIDDIR)) : NULL;
 }
 
+/* Of an entry that is present. */
 static struct vtd_pasid *table_of(uint64_t pde)
 {
-	return pde & PDE_P ? phys_va(PHYS(pde & PDE_TABLE)) : NULL;
+	return phys_va(PHYS(pde & PDE_TABLE));
 }
 
 /* NULL where there is no table for it. */
 static struct vtd_pasid *entry_of(const struct vtd_unit *u, uint16_t rid, uint32_t pasid)
 {
 	uint64_t *directory = directory_of(context_of(u, rid));
-	struct vtd_pasid *table =
-		directory && pasid < PASIDS_MAX ? table_of(directory[pasid / PASID_TABLE]) : NULL;
-	return table ? &table[pasid % PASID_TABLE] : NULL;
+	if (!directory || pasid >= PASIDS_MAX || !(directory[pasid / PASID_TABLE] & PDE_P))
+		return NULL;
+	return table_of(directory[pasid / PASID_TABLE]) + pasid % PASID_TABLE;
 }
 
 /* An entry of n quadwords that is not present becomes present. */
@@ -133,7 +134,8 @@ enum sl_err vtd_pasid_attach(struct vtd_unit *u, uint16_t rid, uint32_t pasid, s
 	enum sl_err e = table_make(u, &directory[pasid / PASID_TABLE]);
 	if (e)
 		return e;
-	entry_fill(u, entry_of(u, rid, pasid)->v, made.v, ARRAY_LEN(made.v));
+	struct vtd_pasid *entry = table_of(directory[pasid / PASID_TABLE]) + pasid % PASID_TABLE;
+	entry_fill(u, entry->v, made.v, ARRAY_LEN(made.v));
 	return announce(u);
 }
 
