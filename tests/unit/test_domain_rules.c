@@ -1149,9 +1149,11 @@ static void test_told(void **state)
 
 static unsigned invalidated, asked; /* units, a bit each */
 
-static enum sl_err note_unit(struct iommu *of, unsigned unit, uint16_t did, const struct iommu_gather *g)
+static enum sl_err note_unit(struct iommu *of, unsigned unit, uint16_t did, uint32_t pasid,
+			     const struct iommu_gather *g)
 {
 	(void)of, (void)did, (void)g;
+	assert_int_equal(pasid, 0);
 	invalidated |= 1u << unit;
 	return SL_OK;
 }
