@@ -464,7 +464,8 @@ static struct tally run(const struct strike_ops *ops, enum quiet how)
  * card. */
 static bool elsewhere(const struct strike_ops *ops)
 {
-	return ops == &strike_nvme_vf || ops == &strike_nvme_pf || ops == &strike_edu || ops == &strike_packet;
+	return ops == &strike_nvme_vf || ops == &strike_nvme_pf || ops == &strike_edu ||
+	       ops == &strike_packet;
 }
 
 static void test_every_class(void **state)
