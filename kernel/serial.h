@@ -31,5 +31,5 @@ void serial_flush(uint64_t stall_us);
 uint64_t serial_lost(void);
 
 /* A console input. Bytes are fetched in these calls and whenever core 0 writes, into a ring of 256 bytes;
- * input that does not fit is lost. These calls also send waiting output as far as the UARTs take it at once. */
+ * input that does not fit is lost. These calls also send waiting output as far as the UARTs take it. */
 int serial_read(void);
