@@ -2,7 +2,7 @@
 /* sluice.cfg: what each option means, values of up to SIZE bytes, keys of up to KEY, in every state of the options before
  * CHECKS: nothing outside is read or written; each option keeps to its range, also where a value is wrong; a key finds its own option or there is an error
  * SOURCES:
- * UNWIND: 13 --unwindset step.0:9,look_up.0:45,option.0:45,ended.0:13,choice.0:12,memcmp.0:10,strlen.0:14 --object-bits 11
+ * UNWIND: 13 --unwindset step.0:9,look_up.0:45,option.0:45,ended.0:13,choice.0:14,memcmp.0:10,strlen.0:14 --object-bits 11
  * CASES: 8
  * EDIT: boot/config.c | char list[96] | char list[3] | the list in a message is cut short
  * EDIT: boot/config.c | char list[256] | char list[3] | likewise
@@ -86,13 +86,14 @@ static bool sound(const struct config *c)
 	       c->passes <= 1000000 && c->ops >= 1 && c->ops <= 1000000000 && c->ms >= 1 && c->ms <= 60000 &&
 	       c->batch <= 256 && c->writes <= 100 && c->seed >= 1 && c->block >= 4096 &&
 	       c->block <= 131072 && (c->block & 4095) == 0 && c->device <= DEVICE_DSA && c->mailbox <= 1 &&
-	       c->app <= APP_ECHO && c->access <= ACCESS_READ && c->mode <= WAIT_ADAPTIVE &&
-	       (c->mode == WAIT_POLL || c->queues == 1 || c->error.line) && c->end <= END_QEMU &&
-	       c->term <= TERM_DUMB && c->order <= ORDER_SEQ && c->doorbell <= DOORBELL_SHADOW &&
-	       c->iommu <= CONFIG_IOMMU_PT && c->json <= 1 && c->keep <= 1 && c->menu <= 60 &&
-	       c->screen <= 1 && c->remember <= 1 && c->privacy <= 1 && c->overwrite <= 1 &&
-	       c->usb <= USB_OFF && c->prove <= PROVE_LISTED && c->provers <= CONFIG_PROVERS &&
-	       c->iommu_igfx_off <= 1 && (c->gen == 0 || c->gen == 2 || c->gen == 4) &&
+	       c->app <= APP_RDMA && c->tables <= TABLES_SCALABLE && c->access <= ACCESS_READ &&
+	       c->mode <= WAIT_ADAPTIVE && (c->mode == WAIT_POLL || c->queues == 1 || c->error.line) &&
+	       c->end <= END_QEMU && c->term <= TERM_DUMB && c->order <= ORDER_SEQ &&
+	       c->doorbell <= DOORBELL_SHADOW && c->iommu <= CONFIG_IOMMU_PT && c->json <= 1 &&
+	       c->keep <= 1 && c->menu <= 60 && c->screen <= 1 && c->remember <= 1 && c->privacy <= 1 &&
+	       c->overwrite <= 1 && c->usb <= USB_OFF && c->prove <= PROVE_LISTED &&
+	       c->provers <= CONFIG_PROVERS && c->iommu_igfx_off <= 1 &&
+	       (c->gen == 0 || c->gen == 2 || c->gen == 4) &&
 	       (c->baud == 0 || c->baud == 9600 || c->baud == 19200 || c->baud == 38400 || c->baud == 57600 ||
 		c->baud == 115200) &&
 	       c->iommu_skips <= CONFIG_SKIPS && c->consoles <= CONFIG_CONSOLES &&
