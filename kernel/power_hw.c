@@ -18,7 +18,7 @@ static const struct boot_info *boot;
 static uint32_t chosen = END_HALT;
 static struct acpi_reset reset;
 static bool ending; /* RESULT is out */
-static bool ended_ok, crashed;
+static bool ended_ok, crashed, leaving;
 
 void power_init(const struct boot_info *bi)
 {
@@ -93,6 +93,7 @@ static void reset_machine(void)
 
 void power_leave(void)
 {
+	leaving = true;
 	serial_flush(SERIAL_FLUSH_US);
 	switch (chosen) {
 	case END_QEMU:
@@ -126,6 +127,10 @@ void power_crash(const char *stage, const char *err)
 	static bool again; /* an exception in the code below */
 	if (remember_abandon())
 		power_leave();
+	if (ending && !leaving) {
+		log_warn("power", "the exception came after the RESULT line above, which stands");
+		power_leave();
+	}
 	if (ending && chosen == END_REBOOT) {
 		log_warn(
 			"power",

@@ -138,6 +138,8 @@ static void write_variable(void)
 void remember_end(bool ok, bool may_call)
 {
 	kept_state(&kept, note.stage, ok ? RUN_OK : RUN_FAIL);
-	if (may_call && note.result[0] && boot->before.remembered && boot->runtime && core_index() == 0)
+	/* A run that ends before interrupts are set up has no timer that would end a call that hangs. */
+	if (may_call && note.result[0] && boot->before.remembered && boot->runtime && core_index() == 0 &&
+	    apic_tick(0) == SL_OK)
 		write_variable();
 }

@@ -27,7 +27,7 @@ void apic_eoi(void);
 bool apic_in_service(unsigned vector);
 
 /* This core's timer, with that vector once a second; vector 0 stops it. SL_UNSUPPORTED when it does not
- * count. */
+ * count, SL_NOTFOUND before apic_init(). */
 enum sl_err apic_tick(uint8_t vector) MUST_CHECK;
 
 /* Moves the 8259s away from the exceptions' vectors and masks them and every pin of the I/O APICs. */

@@ -168,6 +168,8 @@ bool apic_in_service(unsigned vector)
 enum sl_err apic_tick(uint8_t vector)
 {
 	static uint32_t second; /* counts of a second */
+	if (!x2 && !regs)
+		return SL_NOTFOUND;
 	wr(APIC_TIMER, LVT_MASKED);
 	if (!vector)
 		return SL_OK;

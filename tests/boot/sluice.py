@@ -227,6 +227,7 @@ class Run:
         assert self.status == (3 if self.result["verdict"] == "fail" else 1), self.summary()
         assert self.results == 1
         assert self.result["ok"] == "0"
+        assert "no end within" not in self.text, "it did not end by itself"
         if stage:
             assert self.result["stage"] == stage
         assert self.result.get("stage") != "crash"

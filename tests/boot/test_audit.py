@@ -319,4 +319,6 @@ def test_looks_only(boot, folder):
 
 def test_looking_is_for_the_audit(boot):
     """Every other app writes, so it does not begin."""
-    boot("access=read").assert_not_ok("access=read is for app=audit", stage="boot")
+    run = boot("access=read")
+    run.assert_not_ok("access=read is for app=audit", stage="boot")
+    assert "exception" not in run.text
