@@ -7,7 +7,7 @@
 #include "kernel/time.h"
 
 /* Until a message is out of the function: some pace theirs, and an emulator on a busy host is late. */
-#define MEMORY_US    1000000u
+#define MEMORY_US    300000u
 #define INTERRUPT_US 200000u /* of one that is refused there may be no record */
 #define UNSEEN_US    50000u  /* nothing records what is refused */
 
