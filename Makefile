@@ -12,7 +12,7 @@
 # make mutants     which alterations of the sources the host tests see; ONLY=iommu,nvme for some
 # make prove       CBMC proves the readers of foreign bytes, up to a size; SEED=1: it finds the errors that are put in
 # make machines    10,000 random machines on the host
-# make soak        60 of the kind, booted in QEMU; then a million datagrams
+# make soak        60 of the kind, booted in QEMU; then the long boot tests
 # make bench       one table: VFs, depth, kinds of isolation, PF against VF; build/bench/*.svg
 # make bench-iommu cost of map and unmap, in instructions
 # make bench-insn  instructions and MMIO accesses of each operation
@@ -208,7 +208,7 @@ machines: $B/host/test_machines
 
 soak: all $B/mangle.efi
 	$(Q)tools/soak
-	$(Q)SLUICE_DATAGRAMS=1000000 $(PYTHON) -m pytest -q --tb=short -p no:cacheprovider tests/boot/test_echo.py -k in_qemu
+	$(Q)SLUICE_SOAK=1 SLUICE_DATAGRAMS=1000000 $(PYTHON) -m pytest -q --tb=short -p no:cacheprovider -m soak tests/boot
 
 # Fuzzers: clang's libFuzzer over the same sources.
 FUZZ_RUNS ?= 20000

@@ -113,8 +113,15 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "needs(*what): what the case's QEMU must have: device:NAME, property:DEVICE.NAME, a feature")
     config.addinivalue_line("markers", "each_qemu: one case for each QEMU that has what the case needs")
     config.addinivalue_line("markers", "quick: one of the boots of make quick")
+    config.addinivalue_line("markers", "soak: long, so only with SLUICE_SOAK=1, as make soak runs it")
     # pexpect forks beside the threads of pytest-xdist; the child only goes on to exec.
     config.addinivalue_line("filterwarnings", "ignore:This process .* is multi-threaded:DeprecationWarning")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.get_closest_marker("soak") and not os.environ.get("SLUICE_SOAK"):
+            item.add_marker(pytest.mark.skip(reason="make soak runs it"))
 
 
 def not_run(stats):

@@ -95,6 +95,7 @@ def pktgen(linux, address, mac, count):
     assert f"pkts-sofar: {count} " in linux("cat /proc/net/pktgen/eth0")[1]
 
 
+@pytest.mark.soak
 def test_linux_in_qemu(folder, emulator):
     """Another machine on the wire. SLUICE_DATAGRAMS=1000000 (make soak) is how many datagrams come back without one wrong byte."""
     count = int(os.environ.get("SLUICE_DATAGRAMS", "3000"))

@@ -89,7 +89,7 @@ def same_in_qemu(machine, oracle, rid, runs, rtaddr):
     return len(mapped)
 
 
-@pytest.mark.parametrize("emulator", ("10.0", "11.1"), indirect=True)
+@pytest.mark.parametrize("emulator", (pytest.param("10.0", marks=pytest.mark.soak), "11.1"), indirect=True)
 @pytest.mark.parametrize("mode", (test_walker.FIRST, test_walker.SECOND), ids=("first-stage", "second-stage"))
 def test_tables_of_linux(emulator, mode, guest, folder):
     sluice.make("build/walk")
