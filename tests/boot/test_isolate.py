@@ -248,6 +248,16 @@ def test_every_class(boot, images, emulator, recorded):
     images.assert_untouched(disks)
 
 
+@pytest.mark.each_qemu
+def test_every_class_in_scalable_mode(boot, images, emulator, recorded):
+    disks, qemu = everywhere(images, emulator, scalable_mode="on")
+    run = boot("--bare", "app=isolate", "prove=all", "tables=scalable", qemu=qemu)
+    attackers = {"HDA", "xHCI", "EHCI", "NVMe", "NVMe1", "e1000e", "vrng", "vblk"} | ({"igb"} if "igb" in qemu else set())
+    seen = assert_all_refused(run, attackers, recorded, vfs=1)
+    assert "scalable mode, second stage" in run.text and run.result["not_tried"] == "0" and len(seen) > 300
+    images.assert_untouched(disks)
+
+
 def test_every_class_can_fail(boot, images, emulator):
     """Where nothing is refused each class reaches memory, in each way that it has; no medium changes all the same."""
     disks, qemu = everywhere(images, emulator)
