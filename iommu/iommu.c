@@ -221,3 +221,16 @@ void iommu_fault_describe(struct iommu *mmu, const struct iommu_fault *f, char *
 	fmt_print(buf, n, BDF_FMT "%s %s 0x%llx refused: %s (reason 0x%x); %s", BDF_ARG(f->bdf), pasid,
 		  iommu_fault_kind(f), (ull)f->iova.v, f->text, f->code, walk);
 }
+
+void iommu_trouble(const char *unit, bool starting, const char *advice, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+	va_start(ap, fmt);
+	fmt_vprint(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (starting)
+		log_warn(unit, "%s", text);
+	else
+		log_fail(unit, advice, "%s", text);
+}

@@ -22,3 +22,15 @@ int fmt_print(char *buf, size_t n, const char *fmt, ...)
 	va_end(ap);
 	return len;
 }
+
+void fmt_add(struct fmt_text *t, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	size_t n = (size_t)fmt_vprint(t->buf, t->left, fmt, ap);
+	va_end(ap);
+	if (n >= t->left)
+		n = t->left - 1;
+	t->buf += n;
+	t->left -= n;
+}

@@ -12,19 +12,6 @@
 #define IVHD_ISOC    BIT(3)
 #define INV_TIME_1S  4
 
-void amdvi_trouble(const struct amdvi_unit *u, const char *advice, const char *fmt, ...)
-{
-	char text[256];
-	va_list ap;
-	va_start(ap, fmt);
-	fmt_vprint(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	if (u->starting)
-		log_warn(u->name, "%s", text);
-	else
-		log_fail(u->name, advice, "%s", text);
-}
-
 enum sl_err amdvi_wait(struct amdvi_unit *u, uint32_t reg, uint64_t mask, uint64_t want, const char *what)
 {
 	uint64_t v = 0;

@@ -75,8 +75,7 @@ enum sl_err amdvi_unit_init(struct amdvi_unit *u) MUST_CHECK;
  * SL_TIMEOUT or SL_DEVICE with a logged line when a step is not answered. */
 enum sl_err amdvi_unit_enable(struct amdvi_unit *u) MUST_CHECK;
 
-/* Reports trouble: a WARN line while the unit is being turned on, else FAIL with the advice. */
-void amdvi_trouble(const struct amdvi_unit *u, const char *advice, const char *fmt, ...) PRINTF_LIKE(3, 4);
+#define amdvi_trouble(u, ...) iommu_trouble((u)->name, (u)->starting, __VA_ARGS__)
 /* Polls a register until the bits of mask read want. SL_TIMEOUT with a logged line. */
 enum sl_err amdvi_wait(struct amdvi_unit *u, uint32_t reg, uint64_t mask, uint64_t want,
 		       const char *what) MUST_CHECK;

@@ -13,16 +13,11 @@ static void leave(struct amdvi_unit *u, enum iommu_unit_state state, const char 
 	u->state = state;
 }
 
-static bool has_address(uint64_t base)
-{
-	return base && base != UINT64_MAX && IS_ALIGNED(base, PAGE_SIZE);
-}
-
 /* Driven twice, each would take the other's command buffer. */
 static bool listed_before(const struct iommu *mmu, struct amdvi_unit *u)
 {
 	for (const struct amdvi_unit *o = mmu->amdvi->unit; o < u; o++) {
-		if (o->ivhd.base != u->ivhd.base || !has_address(u->ivhd.base))
+		if (o->ivhd.base != u->ivhd.base || !iommu_has_registers(u->ivhd.base))
 			continue;
 		fmt_print(u->reason, sizeof(u->reason), "the table lists its registers before, as %s",
 			  o->name);
@@ -39,7 +34,7 @@ static bool listed_before(const struct iommu *mmu, struct amdvi_unit *u)
 static enum sl_err map_and_probe(struct amdvi_unit *u, const struct amdvi_regs *regs)
 {
 	enum sl_err e = SL_BADVAL;
-	if (!has_address(u->ivhd.base)) {
+	if (!iommu_has_registers(u->ivhd.base)) {
 		u->unusable = "IVRS gives no register address";
 	} else {
 		e = regs->open(regs->ctx, &u->ivhd, &u->io, &u->caches_empty);

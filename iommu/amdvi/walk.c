@@ -147,23 +147,6 @@ void amdvi_walk(const struct amdvi_walk_unit *unit, const struct amdvi_walk_mem 
 
 /* ---- text ---- */
 
-struct text {
-	char *buf;
-	size_t left;
-};
-
-static void PRINTF_LIKE(2, 3) add(struct text *t, const char *fmt, ...)
-{
-	va_list ap;
-	va_start(ap, fmt);
-	size_t n = (size_t)fmt_vprint(t->buf, t->left, fmt, ap);
-	va_end(ap);
-	if (n >= t->left)
-		n = t->left - 1;
-	t->buf += n;
-	t->left -= n;
-}
-
 static const char *const stop_text[] = {
 	[AMDVI_OFF] = "nothing is translated: the unit is off, or the device entry is not valid",
 	[AMDVI_DTE_BEYOND] = "the device table has no entry for it",
@@ -173,45 +156,45 @@ static const char *const stop_text[] = {
 	[AMDVI_DTE_NOTHING] = "device entry refuses everything",
 };
 
-static void add_result(struct text *t, const struct amdvi_walk *w)
+static void add_result(struct fmt_text *t, const struct amdvi_walk *w)
 {
 	static const char *const perm[] = {"no access", "read only", "write only", "read and write"};
 	const struct amdvi_walk_step *last = &w->step[w->steps ? w->steps - 1 : 0];
 	unsigned may = (w->read ? 1u : 0) + (w->write ? 2u : 0);
 	switch (w->stop) {
 	case AMDVI_MAPPED:
-		add(t, ", L%u[%u] page of %llu KiB at 0x%llx, %s", last->level, last->index,
-		    (ull)(w->size / 1024), (ull)w->phys.v, perm[may]);
+		fmt_add(t, ", L%u[%u] page of %llu KiB at 0x%llx, %s", last->level, last->index,
+			(ull)(w->size / 1024), (ull)w->phys.v, perm[may]);
 		break;
 	case AMDVI_PASS:
-		add(t, ", untranslated, %s", perm[may]);
+		fmt_add(t, ", untranslated, %s", perm[may]);
 		break;
 	case AMDVI_WIDTH:
-		add(t, ", address beyond the width");
+		fmt_add(t, ", address beyond the width");
 		break;
 	case AMDVI_READ:
-		add(t, ", table cannot be read");
+		fmt_add(t, ", table cannot be read");
 		break;
 	default:
-		add(t, ", L%u[%u] %s", last->level, last->index,
-		    w->stop == AMDVI_EMPTY    ? "empty"
-		    : w->stop == AMDVI_DENIED ? "without permission"
-		    : w->stop == AMDVI_BAD    ? "has reserved bits or an impossible level"
-					      : "skips levels whose address bits are not 0");
+		fmt_add(t, ", L%u[%u] %s", last->level, last->index,
+			w->stop == AMDVI_EMPTY    ? "empty"
+			: w->stop == AMDVI_DENIED ? "without permission"
+			: w->stop == AMDVI_BAD    ? "has reserved bits or an impossible level"
+						  : "skips levels whose address bits are not 0");
 	}
 }
 
 void amdvi_walk_text(const struct amdvi_walk *w, char *buf, size_t n)
 {
-	struct text t = {buf, n};
+	struct fmt_text t = {buf, n};
 	if (!n)
 		return;
 	if (w->stop < ARRAY_LEN(stop_text) && stop_text[w->stop]) {
-		add(&t, "%s", stop_text[w->stop]);
+		fmt_add(&t, "%s", stop_text[w->stop]);
 		return;
 	}
-	add(&t, "device entry ok (domain %u, %u-level)", w->domain, w->levels);
+	fmt_add(&t, "device entry ok (domain %u, %u-level)", w->domain, w->levels);
 	for (unsigned i = 0; i + (w->stop == AMDVI_READ ? 0 : 1) < w->steps; i++)
-		add(&t, ", L%u ok", w->step[i].level);
+		fmt_add(&t, ", L%u ok", w->step[i].level);
 	add_result(&t, w);
 }

@@ -2,19 +2,6 @@
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 
-void vtd_trouble(const struct vtd_unit *u, const char *advice, const char *fmt, ...)
-{
-	char text[256];
-	va_list ap;
-	va_start(ap, fmt);
-	fmt_vprint(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	if (u->starting)
-		log_warn(u->name, "%s", text);
-	else
-		log_fail(u->name, advice, "%s", text);
-}
-
 /* Polls r until the bits of mask read want. The clock is read before the register, so that a pause between
  * the two cannot fake a timeout. */
 enum sl_err vtd_wait32(struct vtd_unit *u, reg32_t r, uint32_t mask, uint32_t want, const char *what)

@@ -3,9 +3,7 @@
 #pragma once
 #include "iommu/vtd/unit.h"
 
-/* Something went wrong with a command: a failure with its advice; while the unit is being turned on a
- * warning, because the machine then goes on without it. */
-void vtd_trouble(const struct vtd_unit *u, const char *advice, const char *fmt, ...) PRINTF_LIKE(3, 4);
+#define vtd_trouble(u, ...) iommu_trouble((u)->name, (u)->starting, __VA_ARGS__)
 
 /* One command bit of GCMD (VT-d §11.4.4), waited for; what names it in the message. SL_TIMEOUT with a logged
  * line. */

@@ -34,18 +34,13 @@ static void leave(struct vtd_unit *u, enum iommu_unit_state state, const char *w
 	u->state = state;
 }
 
-static bool has_address(uint64_t base)
-{
-	return base && base != UINT64_MAX && IS_ALIGNED(base, PAGE_SIZE);
-}
-
 /* Linux takes the first of two units of one segment with the same registers and skips the other
  * (dmar_parse_one_drhd); functions named only by the other have no unit there. Driven twice, each would take
  * the other's queue and tables. */
 static bool listed_before(const struct iommu *mmu, struct vtd_unit *u)
 {
 	for (const struct vtd_unit *o = mmu->vtd->unit; o < u; o++) {
-		if (o->base != u->base || !has_address(u->base))
+		if (o->base != u->base || !iommu_has_registers(u->base))
 			continue;
 		fmt_print(u->reason, sizeof(u->reason), "the table lists its registers before, as %s",
 			  o->name);
@@ -64,7 +59,7 @@ static bool listed_before(const struct iommu *mmu, struct vtd_unit *u)
 static enum sl_err map_and_probe(struct vtd_unit *u, const struct dmar_drhd *d, const struct iommu_regs *regs)
 {
 	enum sl_err e = SL_BADVAL;
-	if (!has_address(d->base)) {
+	if (!iommu_has_registers(d->base)) {
 		leave(u, IOMMU_UNIT_UNUSABLE, "DMAR gives no register address");
 	} else {
 		e = regs->map(regs->ctx, PHYS(d->base), d->size, &u->io);

@@ -157,65 +157,49 @@ static const char *const stop_text[] = {
 	[WALK_CTX_READ] = "root ok, context cannot be read",
 };
 
-struct text {
-	char *buf;
-	size_t left;
-};
-
-static void PRINTF_LIKE(2, 3) add(struct text *t, const char *fmt, ...)
-{
-	va_list ap;
-	va_start(ap, fmt);
-	size_t n = (size_t)fmt_vprint(t->buf, t->left, fmt, ap);
-	va_end(ap);
-	if (n >= t->left)
-		n = t->left - 1;
-	t->buf += n;
-	t->left -= n;
-}
-
-static void add_result(struct text *t, const struct vtd_walk *w)
+static void add_result(struct fmt_text *t, const struct vtd_walk *w)
 {
 	static const char *const perm[] = {"no access", "read only", "write only", "read and write"};
 	const struct vtd_walk_step *last = &w->step[w->steps ? w->steps - 1 : 0];
 	switch (w->stop) {
 	case WALK_MAPPED:
-		add(t, ", L%u[%u] page of %llu KiB at 0x%llx, %s", last->level, last->index,
-		    (ull)(w->size / 1024), (ull)w->phys.v, perm[(w->read ? 1 : 0) + (w->write ? 2 : 0)]);
+		fmt_add(t, ", L%u[%u] page of %llu KiB at 0x%llx, %s", last->level, last->index,
+			(ull)(w->size / 1024), (ull)w->phys.v, perm[(w->read ? 1 : 0) + (w->write ? 2 : 0)]);
 		break;
 	case WALK_EMPTY:
-		add(t, ", L%u[%u] empty", last->level, last->index);
+		fmt_add(t, ", L%u[%u] empty", last->level, last->index);
 		break;
 	case WALK_BAD:
-		add(t, ", L%u[%u] has reserved bits set: 0x%llx", last->level, last->index, (ull)last->entry);
+		fmt_add(t, ", L%u[%u] has reserved bits set: 0x%llx", last->level, last->index,
+			(ull)last->entry);
 		break;
 	case WALK_INTERRUPT:
-		add(t, ", L%u[%u] lies in the interrupt range", last->level, last->index);
+		fmt_add(t, ", L%u[%u] lies in the interrupt range", last->level, last->index);
 		break;
 	case WALK_PASS:
-		add(t, ", pass-through");
+		fmt_add(t, ", pass-through");
 		break;
 	case WALK_WIDTH:
-		add(t, ", address beyond the width");
+		fmt_add(t, ", address beyond the width");
 		break;
 	default:
-		add(t, ", table cannot be read");
+		fmt_add(t, ", table cannot be read");
 		break;
 	}
 }
 
 void vtd_walk_text(const struct vtd_walk *w, char *buf, size_t n)
 {
-	struct text t = {buf, n};
+	struct fmt_text t = {buf, n};
 	if (!n)
 		return;
 	if (w->stop < ARRAY_LEN(stop_text) && stop_text[w->stop]) {
-		add(&t, "%s", stop_text[w->stop]);
+		fmt_add(&t, "%s", stop_text[w->stop]);
 		return;
 	}
-	add(&t, "root ok, context ok (domain %u, %u-level)", w->domain, w->levels);
+	fmt_add(&t, "root ok, context ok (domain %u, %u-level)", w->domain, w->levels);
 	bool unread = w->stop == WALK_READ;
 	for (unsigned i = 0; i + (unread ? 0 : 1) < w->steps; i++)
-		add(&t, ", L%u ok", w->step[i].level);
+		fmt_add(&t, ", L%u ok", w->step[i].level);
 	add_result(&t, w);
 }
