@@ -6,7 +6,7 @@
 enum sl_err stage_rdma(struct machine *m) MUST_CHECK;
 
 /* What a VF has for its peers: device addresses, sizes and rights are those of the regions. */
-#define RDMA_OPEN  (8 * PAGE_2M) /* bytes of the region for everybody, */
+#define RDMA_OPEN  (8 * PAGE_2M) /* bytes of the region that every peer may use, */
 #define RDMA_SLOTS 32u           /* and of one with a part for each of so many queue pairs */
 #define RDMA_SLOT  (PAGE_2M / RDMA_SLOTS)
 #define RDMA_INBOX 256u

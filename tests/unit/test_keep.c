@@ -28,16 +28,10 @@ static uint32_t read(const struct acpi *acpi, uint16_t seg, uint16_t rid, unsign
 	return space[off / 4];
 }
 
-static void test_report(void **state)
+/* A machine with a table, a unit, two functions and two drives. */
+static void make_machine(struct acpi *acpi, struct boot_snapshot *entry, struct boot_info *boot)
 {
-	static struct acpi acpi;
-	static struct boot_snapshot entry;
-	static struct boot_info boot;
 	static uint8_t dmar[1000] = "DMAR";
-	static const struct boot_region map[] = {{.base = 0x1000, .pages = 3, .attr = 0xf, .type = MEM_FREE}};
-	struct keep k = {"Brand \"x\"", "GenuineIntel", &boot, &acpi, map, &entry, read};
-	uint32_t crc;
-	(void)state;
 	space[0] = 0x29228086;
 	space[1] = 1u << 20;
 	space[0x34 / 4] = 0x41; /* bits 1:0 do not count */
@@ -45,24 +39,36 @@ static void test_report(void **state)
 	space[0x50 / 4] = 0x10;
 	space[0x3c / 4] = 0x010a;
 	space[0x100 / 4] = 0x00010001;
-	boot.region_count = 1;
-	boot.secure_boot = SECURE_SETUP;
-	strcpy(boot.firmware, "Maker");
-	strcpy(boot.identity.build, "b1");
-	strcpy(boot.identity.smbios.text[SMBIOS_MAKER], "Frame");
-	acpi.count = 1;
-	acpi.table[0] = (struct acpi_table){"DMAR", true, 0x7f000000, {dmar, sizeof dmar}};
-	entry.units = 1;
-	entry.unit[0] = (struct boot_unit){
+	boot->region_count = 1;
+	boot->secure_boot = SECURE_SETUP;
+	strcpy(boot->firmware, "Maker");
+	strcpy(boot->identity.build, "b1");
+	strcpy(boot->identity.smbios.text[SMBIOS_MAKER], "Frame");
+	acpi->count = 1;
+	acpi->table[0] = (struct acpi_table){"DMAR", true, 0x7f000000, {dmar, sizeof dmar}};
+	entry->units = 1;
+	entry->unit[0] = (struct boot_unit){
 		.base = 0xfed90000, .seg = 3, .regs.ver = 0x10, .regs.gsts = 0x80000000, .regs.frcds = 1};
-	entry.unit[0].regs.frcd[0].hi = 5;
-	entry.funcs = 2;
-	entry.func[0] = (struct boot_func){.rid = 0xfa, .command = 7};
-	entry.func[1] = (struct boot_func){.rid = 0x100, .command = 3};
-	boot.nvmes = 2;
-	boot.nvme[0] = (struct boot_nvme){.rid = 0xfb, .serial = "other", .model = "Other"};
-	boot.nvme[1] = (struct boot_nvme){.rid = 0x100, .serial = "S \"7\"", .model = "Drive"};
-	boot.nvme[2] = (struct boot_nvme){.rid = 0xfa, .serial = "behind the last", .model = "none"};
+	entry->unit[0].regs.frcd[0].hi = 5;
+	entry->funcs = 2;
+	entry->func[0] = (struct boot_func){.rid = 0xfa, .command = 7};
+	entry->func[1] = (struct boot_func){.rid = 0x100, .command = 3};
+	boot->nvmes = 2;
+	boot->nvme[0] = (struct boot_nvme){.rid = 0xfb, .serial = "other", .model = "Other"};
+	boot->nvme[1] = (struct boot_nvme){.rid = 0x100, .serial = "S \"7\"", .model = "Drive"};
+	boot->nvme[2] = (struct boot_nvme){.rid = 0xfa, .serial = "behind the last", .model = "none"};
+}
+
+static void test_report(void **state)
+{
+	static struct acpi acpi;
+	static struct boot_snapshot entry;
+	static struct boot_info boot;
+	static const struct boot_region map[] = {{.base = 0x1000, .pages = 3, .attr = 0xf, .type = MEM_FREE}};
+	struct keep k = {"Brand \"x\"", "GenuineIntel", &boot, &acpi, map, &entry, read};
+	uint32_t crc;
+	(void)state;
+	make_machine(&acpi, &entry, &boot);
 	len = 0;
 	unsigned lines = keep_report(&k, take, NULL, &crc);
 	static const char *const want[] = {

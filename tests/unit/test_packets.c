@@ -1,5 +1,5 @@
 /* Stage packets over VFs that are made up: which frames are sent, that every wrong one is noticed and has its
- * sentence, and what is said of a card that lets too much or too little through. */
+ * sentence, and the messages about a card that lets too much or too little through. */
 #include <stdio.h>
 #include <string.h>
 #include "apps/vf/igb.h"

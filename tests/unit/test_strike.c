@@ -277,7 +277,7 @@ static void must_map_at_more(void)
 	assert_int_equal(dma_get(dom, IOVA(W + STRIKE_MEM), PAGE_SIZE, DOMAIN_RW, &blocks), SL_OK);
 }
 
-/* What is wrong with it, and what is said then. */
+/* What is wrong with it, and the message about that. */
 static void test_hostile(void **state)
 {
 	(void)state;
@@ -476,7 +476,7 @@ static void test_time(void **state)
 	}
 }
 
-/* Real registers are accessed as wide as is said, and nothing beside them. */
+/* Real registers are accessed at the width that the caller names, and nothing beside them. */
 static void test_registers(void **state)
 {
 	static const uint8_t v[] = {0x11, 0x22, 0x33, 0x84};

@@ -1,6 +1,6 @@
 /* An EHCI controller that is made to read a chosen address, a model under the model of a unit: what it copies
  * and what is refused, that nothing in it runs afterwards, that its transfers have no bytes, how it is taken
- * from the firmware, and what is said when it answers with nonsense. */
+ * from the firmware, and the messages when it answers with nonsense. */
 #define W 0x10000000ull
 #include "tests/model/ehci_model.h"
 #include "tests/unit/support_strike.h"

@@ -1,6 +1,6 @@
-/* NVMe controllers that scratch= does not name, as attackers: which of them are started and what is said of
- * the others, what their clock tells of what they have read, and that no command of theirs touches a medium.
- * The controller is made up here. */
+/* NVMe controllers that scratch= does not name, as attackers: which of them are started, and the messages
+ * about the others, what their clock tells of what they have read, and that no command of theirs touches a
+ * medium. The controller is made up here. */
 #include <stdio.h>
 #include <string.h>
 #include "apps/bringup/faults.h"

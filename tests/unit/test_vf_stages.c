@@ -508,7 +508,7 @@ static void test_sriov_fails(void **s)
 	assert_int_equal(mach.vfs, 0);
 }
 
-/* Whether the VFs went is said; they are not disabled a second time. */
+/* The message says whether the VFs went; they are not disabled a second time. */
 static void test_sriov_undone(void **s)
 {
 	(void)s;
