@@ -16,10 +16,10 @@ static int ivmd_text(const struct ivrs_ivmd *m, char *buf, size_t n)
 	else
 		fmt_print(whom, sizeof whom, "%s" RID_FMT, m->type == IVRS_IVMD_UNIT ? "all below unit " : "",
 			  RID_ARG(m->first));
-	return fmt_print(buf, n, "IVMD type %xh: 0x%llx, 0x%llx bytes, segment %u, for %s:%s%s%s%s", m->type,
-			 (ull)m->start, (ull)m->len, m->seg, whom, m->flags & IVRS_UNITY ? " unity" : "",
-			 m->flags & IVRS_READ ? " read" : "", m->flags & IVRS_WRITE ? " write" : "",
-			 out ? " exclusion" : "");
+	return fmt_print(buf, n, "IVMD type %xh: 0x%llx, 0x%llx bytes, segment %u, for %s; flags:%s%s%s%s",
+			 m->type, (ull)m->start, (ull)m->len, m->seg, whom,
+			 m->flags & IVRS_UNITY ? " unity" : "", m->flags & IVRS_READ ? " read" : "",
+			 m->flags & IVRS_WRITE ? " write" : "", out ? " exclusion" : "");
 }
 
 int ivrs_block_text(const struct ivrs_block *b, char *buf, size_t n)

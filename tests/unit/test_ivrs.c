@@ -286,14 +286,14 @@ static void test_memory_texts(void **state)
 	struct ivrs_ivmd m;
 	char text[200];
 	static const char *const memory[] = {
-		"IVMD type 20h: 0x10000000, 0x40000000 bytes, segment 0, for every function: unity read write",
-		"IVMD type 20h: 0xfee00000, 0x1000 bytes, segment 0, for every function: unity read write",
-		"IVMD type 20h: 0xfe00000000, 0x1000 bytes, segment 0, for every function: unity read write",
-		"IVMD type 22h: 0x7d900000, 0x1 bytes, segment 0, for 00:01.0-03:1f.7: exclusion",
-		"IVMD type 22h: 0x7d901000, 0x1000 bytes, segment 0, for 03:00.0-01:00.0: exclusion",
-		"IVMD type 21h: 0x7d902000, 0x0 bytes, segment 0, for 20:00.0: unity read write",
-		"IVMD type 21h: 0x7d903000, 0x1000 bytes, segment 0, for 01:00.0: unity",
-		"IVMD type 23h: 0x7d904000, 0x1000 bytes, segment 0, for all below unit 00:00.2: read write",
+		"IVMD type 20h: 0x10000000, 0x40000000 bytes, segment 0, for every function; flags: unity read write",
+		"IVMD type 20h: 0xfee00000, 0x1000 bytes, segment 0, for every function; flags: unity read write",
+		"IVMD type 20h: 0xfe00000000, 0x1000 bytes, segment 0, for every function; flags: unity read write",
+		"IVMD type 22h: 0x7d900000, 0x1 bytes, segment 0, for 00:01.0-03:1f.7; flags: exclusion",
+		"IVMD type 22h: 0x7d901000, 0x1000 bytes, segment 0, for 03:00.0-01:00.0; flags: exclusion",
+		"IVMD type 21h: 0x7d902000, 0x0 bytes, segment 0, for 20:00.0; flags: unity read write",
+		"IVMD type 21h: 0x7d903000, 0x1000 bytes, segment 0, for 01:00.0; flags: unity",
+		"IVMD type 23h: 0x7d904000, 0x1000 bytes, segment 0, for all below unit 00:00.2; flags: read write",
 	};
 	table("memory.txt");
 	for (size_t i = 0; i < ARRAY_LEN(memory); i++) {
