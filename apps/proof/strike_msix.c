@@ -31,28 +31,41 @@ static uint64_t count(const uint64_t *arrived)
 	return arrived ? __atomic_load_n(arrived, __ATOMIC_ACQUIRE) : 0;
 }
 
+/* What a message changes where it may arrive, as it was before the function could send it. */
+struct watch {
+	const volatile uint32_t *word; /* NULL: it is elsewhere */
+	uint32_t was;
+	const uint64_t *arrived; /* NULL: it is no interrupt */
+	uint64_t before;
+};
+
+static struct watch watch(const struct attacker *by, uint64_t to, const uint64_t *arrived)
+{
+	const volatile uint32_t *word = own_word(by, to);
+	return (struct watch){word, word ? *word : 0, arrived, count(arrived)};
+}
+
 /* Kicks it, and waits until its message is out: it has arrived, in its own memory or as an interrupt, or was
  * refused. */
-static enum sl_err kick(struct machine *m, struct attacker *by, uint64_t to, const uint64_t *arrived)
+static enum sl_err kick(struct machine *m, struct attacker *by, const struct watch *w)
 {
-	uint64_t before = count(arrived);
-	const volatile uint32_t *word = own_word(by, to);
-	uint32_t was = word ? *word : 0;
-	uint32_t us = m->cfg->iommu == CONFIG_IOMMU_OFF ? UNSEEN_US : arrived ? INTERRUPT_US : MEMORY_US;
+	uint32_t us = m->cfg->iommu == CONFIG_IOMMU_OFF ? UNSEEN_US : w->arrived ? INTERRUPT_US : MEMORY_US;
 	enum sl_err e = by->ops->kick(m, by);
 	for (struct deadline d = deadline_in(us); deadline_look(&d);)
-		if ((word && *word != was) || count(arrived) != before || iommu_fault_waits(&m->iommu))
+		if ((w->word && *w->word != w->was) || count(w->arrived) != w->before ||
+		    iommu_fault_waits(&m->iommu))
 			break;
 	return e;
 }
 
-/* One may be waiting behind the mask already. */
+/* One may be waiting behind the mask already: it goes out at once. */
 static enum sl_err send_msix(struct machine *m, struct attacker *by, uint64_t to, uint32_t data,
 			     const uint64_t *arrived)
 {
+	const struct watch w = watch(by, to, arrived);
 	enum sl_err e = msix_set(by->msix, 0, to, data);
 	if (!e)
-		e = kick(m, by, to, arrived);
+		e = kick(m, by, &w);
 	enum sl_err masked = msix_mask(by->msix, 0, true);
 	return e ? e : masked;
 }
@@ -76,10 +89,11 @@ static uint16_t message_of(const struct attacker *by)
 
 static enum sl_err send_msi(struct machine *m, struct attacker *by, uint64_t to)
 {
+	const struct watch w = watch(by, to, NULL);
 	enum sl_err e = msi_open(by->fn, 1, to, message_of(by));
 	if (e)
 		return e;
-	e = kick(m, by, to, NULL);
+	e = kick(m, by, &w);
 	msi_close(by->fn);
 	return e;
 }

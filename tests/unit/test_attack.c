@@ -441,6 +441,7 @@ enum sl_err nvme_admin_try(struct nvme_ctrl *c, struct nvme_sqe cmd, uint32_t *d
 }
 
 static uint64_t msix_to;
+static bool pends; /* a message waits behind the mask */
 
 enum sl_err msix_set(const struct msix_table *t, unsigned v, uint64_t addr, uint32_t data)
 {
@@ -450,6 +451,10 @@ enum sl_err msix_set(const struct msix_table *t, unsigned v, uint64_t addr, uint
 			       : addr == MSI_OWN ? a.own.data
 						 : a.data);
 	msix_to = addr;
+	if (pends && addr != HOLE) {
+		uint32_t four = 0x1234;
+		(void)dma(by.fn->bdf, addr, &four, sizeof four, true);
+	}
 	return SL_OK;
 }
 
@@ -923,6 +928,12 @@ static void test_message_writes(void **state)
 		assert_true((now_us() - from >= 300000) == i); /* also where an emulator is late */
 	}
 	lie = TRUTH;
+	attacker(BY_MSIX);
+	pends = true; /* it is out before the function is kicked, and what the kick sends changes nothing */
+	uint64_t from = now_us();
+	assert_int_equal(run(), ATTACK_REFUSED);
+	assert_true(now_us() - from < 5000);
+	pends = false;
 	attacker(BY_MSI);
 	assert_string_equal(by.name, "+msi");
 	assert_int_equal(by.ops->least, 4);
