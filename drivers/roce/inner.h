@@ -20,6 +20,8 @@ bool roce_emit(struct roce_qp *q, uint8_t opcode, uint32_t psn, bool ack, const 
 /* The same with data that are copied into the head: at most ROCE_INLINE. */
 bool roce_emit_message(struct roce_qp *q, uint8_t opcode, uint32_t psn, const uint8_t *ext,
 		       uint32_t ext_bytes, const uint8_t *message, uint32_t bytes);
+/* Makes the headers of its packets: once its addresses are known. */
+void roce_head(struct roce_qp *q);
 /* A message of the connection manager. body has n bytes of MAD_BYTES - MAD_BODY. */
 bool roce_emit_mad(struct roce *r, const struct net_ip *from, const struct net_ip *to, const uint8_t mac[6],
 		   unsigned attribute, const uint8_t tid[8], const uint8_t *body, size_t n);
