@@ -2,6 +2,7 @@
  * instructions between the markers, without those of the VF at the other end. What a row moved is compared.
  */
 #include "apps/measure/insn.h"
+#include "apps/measure/rdma_insn.h"
 #include "apps/vf/igb.h"
 #include "apps/work/packets.h"
 #include "apps/work/pattern.h"

@@ -1,7 +1,7 @@
 /* Rows of RDMA for stage insn of VFs that send and receive: VF 0 is the end point that is counted, VF 1 its
  * peer, which asks. tools/insncount counts VF 0's turns: a frame's way from the ring to memory and back, with
  * acknowledgements, doorbells and the completions of what was sent. What was moved is compared. */
-#include "apps/measure/insn.h"
+#include "apps/measure/rdma_insn.h"
 #include "apps/vf/igb.h"
 #include "apps/work/pattern.h"
 #include "apps/work/rdma_end.h"

@@ -30,6 +30,10 @@ bool roce_emit_mad(struct roce *r, const struct net_ip *from, const struct net_i
 struct roce_region *roce_reach(struct roce *r, uint32_t key, uint64_t at, uint64_t bytes, unsigned rights,
 			       const char **why);
 
+/* note.c: why a packet of the queue pair was refused. */
+void roce_note(struct roce_qp *q, const struct roce_packet *p, uint8_t syndrome, uint64_t at, uint32_t bytes,
+	       uint32_t key, const char *why);
+
 /* It has something to do: roce_poll() comes to it. */
 static inline void roce_busy(struct roce_qp *q)
 {

@@ -1,5 +1,5 @@
 /* Notes from the core of an end point to one that prints them, without a lock. */
-#include "drivers/roce/sides.h"
+#include "drivers/roce/inner.h"
 #include "kernel/fmt.h"
 
 void roce_note(struct roce_qp *q, const struct roce_packet *p, uint8_t syndrome, uint64_t at, uint32_t bytes,
