@@ -24,9 +24,12 @@ void amdvi_regs_line(struct jsonl *j, unsigned i, uint64_t base, bdf_t unit, con
 	jsonl_start(j, "amd");
 	jsonl_add(j, ",\"i\":%u,\"base\":\"0x%llx\",\"bdf\":\"" BDF_FMT "\",\"phase\":\"%s\"", i, (ull)base,
 		  BDF_ARG(unit), phase);
-	jsonl_add(j, ",\"cap_base\":\"0x%llx\"", (ull)r->cap_base);
-#define PUT(name, offset) jsonl_add(j, ",\"" #name "\":\"0x%llx\"", (ull)r->name);
-	AMDVI_REGS_SEEN(PUT)
-#undef PUT
+	jsonl_add(j, ",\"cap_base\":\"0x%llx\",\"efr\":\"0x%llx\",\"efr2\":\"0x%llx\",\"control\":\"0x%llx\"",
+		  (ull)r->cap_base, (ull)r->efr, (ull)r->efr2, (ull)r->control);
+	jsonl_add(j,
+		  ",\"status\":\"0x%llx\",\"devtab\":\"0x%llx\",\"cmdbuf\":\"0x%llx\",\"evtlog\":\"0x%llx\"",
+		  (ull)r->status, (ull)r->devtab, (ull)r->cmdbuf, (ull)r->evtlog);
+	jsonl_add(j, ",\"excl_base\":\"0x%llx\",\"excl_limit\":\"0x%llx\"", (ull)r->excl_base,
+		  (ull)r->excl_limit);
 	jsonl_end(j);
 }
