@@ -104,21 +104,15 @@ static unsigned group_of(void *ctx, bdf_t fn)
 	return f ? groups_of(f) : 0;
 }
 
-/* Behind a conventional bridge requests arrive with the bridge's id; on AMD machines the table names further
- * ones. */
+/* Behind a conventional bridge requests arrive with the bridge's id. */
 static unsigned ids_of(void *ctx, bdf_t fn, uint16_t *out, unsigned max)
 {
 	const struct machine *m = ctx;
 	const struct pci_func *f = pci_find(&m->pci, fn);
 	bdf_t id[GROUPS_ALIASES];
-	struct ivrs_cover cover;
-	unsigned n = f ? (unsigned)groups_alias(f, id) : 0, count = 0, unit;
+	unsigned n = f ? (unsigned)groups_alias(f, id) : 0, count = 0;
 	for (unsigned i = 0; i < n && count < max; i++)
 		out[count++] = id[i].rid;
-	if (m->iommu.amdvi && count < max &&
-	    ivrs_unit_of(m->iommu.amdvi->ivhd, m->iommu.unit_count, fn, &unit, &cover) == SL_OK &&
-	    cover.aliased)
-		out[count++] = cover.source;
 	return count;
 }
 

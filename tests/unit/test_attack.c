@@ -928,6 +928,15 @@ static void test_message_writes(void **state)
 		assert_true((now_us() - from >= 300000) == i); /* also where an emulator is late */
 	}
 	lie = TRUTH;
+	for (unsigned i = 0; i < 2; i++) { /* also in memory of the case's own */
+		struct attack lands = {.write = true, .to = EDU_AT, .len = 4, .place = i ? NULL : edu_page};
+		char said[48];
+		uint64_t from = now_us();
+		edu_page[0] = 0;
+		assert_int_equal(attack_strike(&m, &by, &lands, said, sizeof said), SL_OK);
+		assert_int_equal(edu_page[0], 0x34);
+		assert_true((now_us() - from < 5000) == !i);
+	}
 	attacker(BY_MSIX);
 	pends = true; /* it is out before the function is kicked, and what the kick sends changes nothing */
 	uint64_t from = now_us();
@@ -1019,6 +1028,13 @@ static void test_messages(void **state)
 	ROWS(BY_EDU, msi, MESSAGES, ROW(NAMELESS, REFUSED), ROW(CONTROL_FAILS, NOT_TRIED));
 	msi.msix = true;
 	ROWS(BY_VF, msi, MESSAGES, ROW(NAMELESS, MISTOLD));
+	start(NULL);
+	attacker(BY_VF);
+	a = msi;
+	lie = ARRIVES; /* what has arrived was not refused: no record is waited for */
+	uint64_t from = now_us();
+	assert_int_equal(run(), ATTACK_ARRIVED);
+	assert_true(now_us() - from < 5000);
 	msi.own.addr = 0;
 	ROWS(BY_VF, msi, ROW(TRUTH, NOT_TRIED), ROW(ARRIVES, NOT_TRIED));
 	msi = forged();
