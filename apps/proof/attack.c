@@ -90,19 +90,26 @@ static enum attack_outcome judge_read(struct machine *m, struct attacker *by, co
 	return o;
 }
 
-/* The attacker's first fault since iommu_fault_claim(); waits a second for it, for that of an interrupt a
- * fifth, and with iommu=off, where nothing records one, a hundredth. An interrupt that has arrived was not
- * refused, so there is nothing to wait for. */
+/* Longest wait for a record. A message by MSI-X was waited for by its strike, until it was out. */
+static uint32_t record_us(const struct machine *m, const struct attack *a)
+{
+	return m->cfg->iommu == CONFIG_IOMMU_OFF ? EFFECT_US
+	       : !a->interrupt                   ? FAULT_WAIT_US
+	       : a->msix                         ? 0
+						 : FORGED_WAIT_US;
+}
+
+/* The attacker's first fault since iommu_fault_claim(). What has arrived, or changed memory where nothing
+ * would record it, was not refused, so there is nothing to wait for. */
 static bool recorded(struct machine *m, const struct attack *a, uint64_t arrived, struct iommu_fault *f)
 {
-	struct deadline d = deadline_in(m->cfg->iommu == CONFIG_IOMMU_OFF ? EFFECT_US
-					: a->interrupt                    ? FORGED_WAIT_US
-									  : FAULT_WAIT_US);
-	while (deadline_look(&d))
+	struct deadline d = deadline_in(record_us(m, a));
+	while (deadline_look(&d)) {
 		if (iommu_fault_claimed(&m->iommu, f) == SL_OK)
 			return true;
-		else if (arrivals(a) != arrived)
+		if (arrivals(a) != arrived || (m->cfg->iommu == CONFIG_IOMMU_OFF && guard_changed()))
 			break;
+	}
 	return false;
 }
 

@@ -1,6 +1,7 @@
 /* A function's own MSI-X or MSI as an attacker: it sends a message to any address. strike_msix forges an
  * interrupt that way; strike_message writes to memory: the address of a message may be that of memory, so
  * every function that can send one writes 4 bytes to any address, under its own requester id. */
+#include "apps/proof/guard.h"
 #include "apps/proof/strike.h"
 #include "kernel/fmt.h"
 #include "iommu/iommu.h"
@@ -46,15 +47,17 @@ static struct watch watch(const struct attacker *by, const struct attack *a)
 	return (struct watch){word, word ? *word : 0, a->arrived, count(a->arrived)};
 }
 
-/* Kicks it, and waits until its message is out: it has arrived, in its own memory or as an interrupt, or was
- * refused. */
+/* Kicks it, and waits until its message is out: it has arrived, in its own memory or as an interrupt, was
+ * refused, or, where nothing refuses it, has changed memory that it must not. */
 static enum sl_err kick(struct machine *m, struct attacker *by, const struct watch *w)
 {
-	uint32_t us = m->cfg->iommu == CONFIG_IOMMU_OFF ? UNSEEN_US : w->arrived ? INTERRUPT_US : MEMORY_US;
+	bool off = m->cfg->iommu == CONFIG_IOMMU_OFF;
+	bool forbidden = off && !w->word && !w->arrived; /* then memory is guarded */
+	uint32_t us = off ? UNSEEN_US : w->arrived ? INTERRUPT_US : MEMORY_US;
 	enum sl_err e = by->ops->kick(m, by);
 	for (struct deadline d = deadline_in(us); deadline_look(&d);)
 		if ((w->word && *w->word != w->was) || count(w->arrived) != w->before ||
-		    iommu_fault_waits(&m->iommu))
+		    iommu_fault_waits(&m->iommu) || (forbidden && guard_changed()))
 			break;
 	return e;
 }

@@ -1035,6 +1035,10 @@ static void test_messages(void **state)
 	uint64_t from = now_us();
 	assert_int_equal(run(), ATTACK_ARRIVED);
 	assert_true(now_us() - from < 5000);
+	from = now_us();
+	lie = NO_RECORD; /* one wait for the message to be out, and no second one for its record */
+	assert_int_equal(run(), ATTACK_REFUSED);
+	assert_true(now_us() - from >= 200000 && now_us() - from < 300000);
 	msi.own.addr = 0;
 	ROWS(BY_VF, msi, ROW(TRUTH, NOT_TRIED), ROW(ARRIVES, NOT_TRIED));
 	msi = forged();
@@ -1083,10 +1087,20 @@ static void test_no_translation(void **state)
 	(void)state;
 	boot.cfg.iommu = CONFIG_IOMMU_OFF;
 	a = (struct attack){.write = true, .to = HOLE, .len = CHUNK, .why = WHY_NO_WRITE};
-	lie = LANDS_LAST;
-	assert_int_equal(run(), ATTACK_SUCCEEDED);
+	static const enum who who[] = {BY_VF, BY_MSI};
+	uint64_t from;
+	for (unsigned i = 0; i < 2; i++) { /* memory is looked at until it has changed, and no longer */
+		attacker(who[i]);
+		a.len = i ? 4 : CHUNK;
+		lie = LANDS_LAST;
+		from = now_us();
+		assert_int_equal(run(), ATTACK_SUCCEEDED);
+		assert_true(now_us() - from < 5000);
+	}
+	attacker(BY_VF);
+	a.len = CHUNK;
 	lie = NO_STRIKE;
-	uint64_t from = now_us(); /* nothing records a fault, so it does not wait for one as long */
+	from = now_us(); /* nothing records a fault, so it does not wait for one as long */
 	assert_int_equal(run(), ATTACK_SILENT);
 	assert_true(now_us() - from >= 10000 && now_us() - from < 100000);
 }
