@@ -81,17 +81,83 @@ static void join(struct pci_func *a, struct pci_func *b)
 	top(b)->group_up = top(a);
 }
 
+/* The outermost conventional bridge above a function, or the function itself: it joins all that is below. */
+static const struct pci_func *conventional_above(const struct pci_func *f)
+{
+	const struct pci_func *bridge = NULL;
+	for (const struct pci_func *up = f; up; up = up->parent)
+		if (is_conventional_bridge(up))
+			bridge = up;
+	return bridge;
+}
+
+static void add(bdf_t *out, size_t *n, bdf_t id)
+{
+	for (size_t i = 0; i < *n; i++)
+		if (bdf_eq(out[i], id))
+			return;
+	if (*n < GROUPS_ALIASES)
+		out[(*n)++] = id;
+}
+
+/* Its own id, those of its phantom functions (upper bits of the function number, PCIe §7.5.3.3) where these
+ * are on, and known wrong ones. */
+static void own_ids(const struct pci_func *f, bdf_t *out, size_t *n)
+{
+	add(out, n, f->bdf);
+	if (f->cap_pcie && !f->pf && fn_rd16(f, f->cap_pcie + PCIE_DEVCTL) & DEVCTL_PFE) {
+		static const uint8_t upper[] = {0, 4, 6, 7};
+		unsigned mask = upper[FGET(fn_rd32(f, f->cap_pcie + PCIE_DEVCAP), DEVCAP_PFS)];
+		for (unsigned i = 1; i < 8; i++)
+			if (!(i & ~mask))
+				add(out, n, (bdf_t){f->bdf.seg, (uint16_t)((f->bdf.rid & ~mask) | i)});
+	}
+	if (pci_quirk_find(f, QUIRK_ALIAS_1))
+		add(out, n, (bdf_t){f->bdf.seg, f->bdf.rid | 1});
+}
+
+/* PCI Express to PCI/PCI-X Bridge Specification §2.3: such a bridge takes over requests as device 0, function
+ * 0 of its secondary bus, those of PCI-X devices mostly as they are. Other bridges of a conventional bus use
+ * their own id; one right below a PCI Express port lacks the capability that would tell what it is, and may
+ * do either. */
+static void ids_by_path(const struct pci_func *fn, bdf_t *out, size_t *n)
+{
+	const struct pci_func *bridge = fn->parent ? conventional_above(fn->parent) : NULL;
+	if (!bridge) {
+		own_ids(fn, out, n);
+		return;
+	}
+	bdf_t below = {bridge->bdf.seg, (uint16_t)(bridge->sec << 8)};
+	if (bridge->port_type != PCI_PORT_PCIE_TO_PCI)
+		add(out, n, bridge->bdf);
+	if (bridge->port_type == PCI_PORT_PCIE_TO_PCI ||
+	    (bridge->port_type == PCI_PORT_CONVENTIONAL && bridge->parent))
+		add(out, n, below);
+	if (pci_cap_find(bridge, CAP_ID_PCIX, 8))
+		own_ids(fn, out, n);
+}
+
 /* The other function whose requester id f uses as well; NULL when there is none. */
 static struct pci_func *alias_of(const struct pci *pci, const struct pci_func *f)
 {
 	bdf_t id[GROUPS_ALIASES];
-	size_t n = groups_alias(f, id);
+	size_t n = 0;
+	ids_by_path(f, id, &n);
 	for (size_t i = 0; i < n; i++) {
 		struct pci_func *g = pci_find(pci, id[i]);
 		if (g && g != f && !is_conventional_bridge(g))
 			return g;
 	}
 	return NULL;
+}
+
+/* Requests of both may arrive with one id, by the firmware's table. */
+static bool same_table_id(const struct pci_func *a, const struct pci_func *b)
+{
+	if (a == b || a->bdf.seg != b->bdf.seg)
+		return false;
+	return (a->renamed && (a->table_id == b->bdf.rid || (b->renamed && a->table_id == b->table_id))) ||
+	       (b->renamed && b->table_id == a->bdf.rid);
 }
 
 static void joins_of(const struct pci *pci, struct pci_func *f)
@@ -107,6 +173,8 @@ static void joins_of(const struct pci *pci, struct pci_func *f)
 			join(g, f);
 		if (!f->isolates && !g->isolates && same_device(f, g))
 			join(g, f);
+		if (same_table_id(f, g))
+			join(g, f);
 	}
 	struct pci_func *other = alias_of(pci, f);
 	if (other)
@@ -121,6 +189,8 @@ unsigned groups_compute(struct pci *pci)
 		f->group_up = f;
 		f->several = is_one_of_several(pci, f);
 		f->isolates = isolates(f);
+		f->renamed = pci->table_id && pci->table_id(pci->table_ctx, f->bdf, &f->table_id) &&
+			     f->table_id != f->bdf.rid;
 	}
 	PCI_EACH(f, pci)
 		joins_of(pci, f);
@@ -228,10 +298,29 @@ static bool alias_reason(const struct pci *pci, const struct pci_func *f, struct
 	return r->other != NULL;
 }
 
+/* Once for each id: of the first function that the table gives it. Linux takes an alias for a PCI device's
+ * own only on the device's bus, and looks only for a function that is there. */
+static bool table_reason(const struct pci *pci, const struct pci_func *f, struct group_reason *r)
+{
+	const struct pci_func *bridge = conventional_above(f);
+	*r = (struct group_reason){.why = GROUP_TABLE, .at = f};
+	PCI_EACH(g, pci) {
+		if (!f->renamed || !same_table_id(f, g))
+			continue;
+		if (f->table_id != g->bdf.rid && g->bdf.rid < f->bdf.rid && g->table_id == f->table_id)
+			return false; /* GROUP_TABLE of g reports it */
+		if (!r->other && (!bridge || bridge != conventional_above(g)))
+			r->other = g; /* else GROUP_BRIDGE reports it */
+	}
+	r->stricter =
+		r->other && (r->other->bdf.rid != f->table_id || bdf_bus(r->other->bdf) != bdf_bus(f->bdf));
+	return r->other != NULL;
+}
+
 enum sl_err groups_reason(const struct pci *pci, unsigned id, unsigned n, struct group_reason *out)
 {
-	static bool (*const kinds[])(const struct pci *, const struct pci_func *,
-				     struct group_reason *) = {port_reason, multi_reason, alias_reason};
+	static bool (*const kinds[])(const struct pci *, const struct pci_func *, struct group_reason *) = {
+		port_reason, multi_reason, alias_reason, table_reason};
 	for (const struct pci_func *f = NULL; (f = groups_next(pci, id, f));)
 		for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
 			if (kinds[k](pci, f, out) && n-- == 0)
@@ -244,53 +333,11 @@ bool groups_old_pch_port(const struct pci_func *f)
 	return pci_quirk_find(f, QUIRK_ACS_HIDDEN) != NULL;
 }
 
-static void add(bdf_t *out, size_t *n, bdf_t id)
-{
-	for (size_t i = 0; i < *n; i++)
-		if (bdf_eq(out[i], id))
-			return;
-	if (*n < GROUPS_ALIASES)
-		out[(*n)++] = id;
-}
-
-/* Its own id, those of its phantom functions (upper bits of the function number, PCIe §7.5.3.3) where these
- * are on, and known wrong ones. */
-static void own_ids(const struct pci_func *f, bdf_t *out, size_t *n)
-{
-	add(out, n, f->bdf);
-	if (f->cap_pcie && !f->pf && fn_rd16(f, f->cap_pcie + PCIE_DEVCTL) & DEVCTL_PFE) {
-		static const uint8_t upper[] = {0, 4, 6, 7};
-		unsigned mask = upper[FGET(fn_rd32(f, f->cap_pcie + PCIE_DEVCAP), DEVCAP_PFS)];
-		for (unsigned i = 1; i < 8; i++)
-			if (!(i & ~mask))
-				add(out, n, (bdf_t){f->bdf.seg, (uint16_t)((f->bdf.rid & ~mask) | i)});
-	}
-	if (pci_quirk_find(f, QUIRK_ALIAS_1))
-		add(out, n, (bdf_t){f->bdf.seg, f->bdf.rid | 1});
-}
-
-/* PCI Express to PCI/PCI-X Bridge Specification §2.3: such a bridge takes over requests as device 0, function
- * 0 of its secondary bus, those of PCI-X devices mostly as they are. Other bridges of a conventional bus use
- * their own id; one right below a PCI Express port lacks the capability that would tell what it is, and may
- * do either. */
 size_t groups_alias(const struct pci_func *fn, bdf_t out[GROUPS_ALIASES])
 {
-	const struct pci_func *bridge = NULL;
 	size_t n = 0;
-	for (const struct pci_func *up = fn->parent; up; up = up->parent)
-		if (is_conventional_bridge(up))
-			bridge = up;
-	if (!bridge) {
-		own_ids(fn, out, &n);
-		return n;
-	}
-	bdf_t below = {bridge->bdf.seg, (uint16_t)(bridge->sec << 8)};
-	if (bridge->port_type != PCI_PORT_PCIE_TO_PCI)
-		add(out, &n, bridge->bdf);
-	if (bridge->port_type == PCI_PORT_PCIE_TO_PCI ||
-	    (bridge->port_type == PCI_PORT_CONVENTIONAL && bridge->parent))
-		add(out, &n, below);
-	if (pci_cap_find(bridge, CAP_ID_PCIX, 8))
-		own_ids(fn, out, &n);
+	ids_by_path(fn, out, &n);
+	if (fn->renamed)
+		add(out, &n, (bdf_t){fn->bdf.seg, fn->table_id});
 	return n;
 }

@@ -3,7 +3,8 @@
 #pragma once
 #include "pci/pci.h"
 
-/* Numbers the groups of all functions from 1, in the order of their lowest functions. Call again after VFs
+/* Numbers the groups of all functions from 1, in the order of their lowest functions; asks pci->table_id()
+ * for each. Call again after VFs
  * came or went: numbers change. Reads registers and writes none: functions that ACS does not isolate now are
  * together, so acs_enable_all() comes first. Allocates no memory. Returns the number of groups. */
 unsigned groups_compute(struct pci *pci);
@@ -25,16 +26,18 @@ enum group_why {
 			 sender's id */
 	GROUP_MULTI,  /* at: the first of the functions of one device that have no ACS between them */
 	GROUP_ALIAS,  /* at: a function that also sends requests with the requester id of another */
+	GROUP_TABLE,  /* at: the first function whose requests arrive with an id that the firmware's table
+			 names, and that another function has too */
 };
 
 /* Why functions are together. */
 struct group_reason {
 	enum group_why why;
 	const struct pci_func *at;
-	const struct pci_func *other; /* GROUP_ALIAS: that other function */
+	const struct pci_func *other; /* ALIAS, TABLE: that other function */
 	unsigned missing;             /* PORT, SWITCH, MULTI: ACS_ bits (pci/acs.h) */
 	unsigned count, of; /* SWITCH: number of its downstream ports without ACS, of all; MULTI: functions */
-	bool stricter;      /* PORT, SWITCH: Linux has some of these functions in different groups */
+	bool stricter;      /* PORT, SWITCH, TABLE: Linux has some of these in different groups */
 };
 
 /* Reason number n (from 0) of a group; SL_END after the last. A group of more than one has at least one. */
@@ -60,6 +63,7 @@ bool groups_is_intel_integrated(const struct pci_func *f);
 bool groups_isolates_in_linux(const struct pci_func *f);
 
 /* The requester ids that the IOMMU sees in a function's DMA, the usual one first; returns how many. More than
- * one where a bridge may substitute its own, and with phantom functions (PCIe §2.2.6.2). */
-#define GROUPS_ALIASES 10
+ * one where a bridge may substitute its own, with phantom functions (PCIe §2.2.6.2), and, after
+ * groups_compute(), where the firmware's table names one: the last. */
+#define GROUPS_ALIASES 12
 size_t groups_alias(const struct pci_func *fn, bdf_t out[GROUPS_ALIASES]);

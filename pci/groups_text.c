@@ -33,6 +33,20 @@ static const char *against_linux(const struct group_reason *r)
 		       : "; stricter than Linux, which does not see that path";
 }
 
+static void table_text(const struct group_reason *r, char *buf, size_t n)
+{
+	bdf_t id = {r->at->bdf.seg, r->at->table_id};
+	char others[40] = "";
+	if (!bdf_eq(id, r->other->bdf))
+		fmt_print(others, sizeof others, ", as do those of " BDF_FMT, BDF_ARG(r->other->bdf));
+	fmt_print(buf, n,
+		  "by the firmware's table (IVRS alias) requests of " BDF_FMT
+		  " arrive with the requester id of " BDF_FMT "%s%s",
+		  BDF_ARG(r->at->bdf), BDF_ARG(id), others,
+		  r->stricter ? "; stricter than Linux, which joins a function and its alias only on one bus"
+			      : "");
+}
+
 void groups_reason_text(const struct group_reason *r, char *buf, size_t n)
 {
 	char lacks[48];
@@ -67,6 +81,9 @@ void groups_reason_text(const struct group_reason *r, char *buf, size_t n)
 		fmt_print(buf, n, BDF_FMT " also sends requests with the requester id of " BDF_FMT,
 			  BDF_ARG(r->at->bdf), BDF_ARG(r->other->bdf));
 		break;
+	case GROUP_TABLE:
+		table_text(r, buf, n);
+		break;
 	}
 }
 
@@ -89,6 +106,8 @@ const char *groups_remedy(const struct group_reason *r)
 		return r->at->parent
 			       ? "a limit of this device: assign its functions together, or use another device"
 			       : "a limit of the chipset: assign these functions together";
+	case GROUP_TABLE:
+		return "the unit cannot tell their requests apart: assign these functions together";
 	case GROUP_ALIAS:
 		break;
 	}

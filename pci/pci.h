@@ -119,6 +119,8 @@ struct pci_func {
 	unsigned group;         /* from 1; 0: not computed yet */
 	bool several, isolates; /* one of several functions of its device; stops requests from going across */
 	struct pci_func *group_up; /* only while groups_compute() runs */
+	bool renamed;              /* its requests may arrive as table_id, by pci->table_id() */
+	uint16_t table_id;
 };
 
 TAILQ_HEAD(pci_list, pci_func);
@@ -137,6 +139,10 @@ struct pci {
 	size_t n_ranges, n_roots;
 	struct pci_missed missed[64];
 	unsigned n_missed; /* all of them; the first 64 are kept */
+	/* The requester id that a function's requests arrive with by the firmware's table (an alias entry of
+	 * IVRS); false: the table says nothing of it. NULL: no table does. groups_compute() asks. */
+	bool (*table_id)(const void *ctx, bdf_t fn, uint16_t *id);
+	const void *table_ctx;
 };
 
 /* PCI_EACH(f, pci) { ... }: every function in order. The body must not remove f. */

@@ -56,6 +56,24 @@ const struct audit_table *audit_table(const struct audit_in *in, const char *sig
 	return NULL;
 }
 
+static bool table_id(const void *ctx, bdf_t fn, uint16_t *id)
+{
+	const struct audit_look *look = ctx;
+	return ivrs_alias(look->amd, look->amds, fn, id);
+}
+
+/* By the record's table, which a recorded machine's functions know nothing of. */
+static unsigned groups_of_record(struct pci *pci, const struct audit_look *look)
+{
+	struct pci was = {.table_id = pci->table_id, .table_ctx = pci->table_ctx};
+	pci->table_id = table_id;
+	pci->table_ctx = look;
+	unsigned n = groups_compute(pci);
+	pci->table_id = was.table_id;
+	pci->table_ctx = was.table_ctx;
+	return n;
+}
+
 void look_at(struct audit_in *in, struct audit_look *out)
 {
 	const struct audit_table *dmar = audit_table(in, "DMAR"), *ivrs = audit_table(in, "IVRS");
@@ -66,5 +84,5 @@ void look_at(struct audit_in *in, struct audit_look *out)
 	if (out->has_ivrs)
 		out->amds = ivrs_units(&out->ivrs, out->amd, IVRS_UNITS);
 	out->has_dmar = dmar && dmar_open(dmar->data, &out->dmar) == SL_OK;
-	out->groups = groups_compute(in->pci);
+	out->groups = groups_of_record(in->pci, out);
 }

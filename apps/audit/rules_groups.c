@@ -29,7 +29,7 @@ static bool is_chipset(const struct judge *j, unsigned id)
 	return true;
 }
 
-/* Where Linux has groups of its own below a port that does not isolate. */
+/* Where Linux has groups of its own: below a port that does not isolate, */
 static const char *os_of(const struct pci_func *port)
 {
 	return acs_isolates_in_linux(port)
@@ -37,12 +37,16 @@ static const char *os_of(const struct pci_func *port)
 		       : "Linux joins these ports only when they are functions of one device; a device may still reach its neighbour";
 }
 
+/* and of functions of several buses that share an id. */
+#define OS_TABLE                                                                                             \
+	"Linux joins a function and its alias only on one bus, and the domain that is attached last gets the entry of the shared id"
+
 static void judge_group(struct judge *j, unsigned id)
 {
 	static const enum audit_rule rules[] = {
 		[GROUP_PORT] = RULE_GROUP_PORT,     [GROUP_SWITCH] = RULE_GROUP_SWITCH,
 		[GROUP_BRIDGE] = RULE_GROUP_BRIDGE, [GROUP_MULTI] = RULE_GROUP_MULTI,
-		[GROUP_ALIAS] = RULE_GROUP_ALIAS,
+		[GROUP_ALIAS] = RULE_GROUP_ALIAS,   [GROUP_TABLE] = RULE_GROUP_ALIAS,
 	};
 	struct group_reason r;
 	char list[150], acs[64];
@@ -55,7 +59,7 @@ static void judge_group(struct judge *j, unsigned id)
 		fmt_print(f->read, sizeof f->read, "%s; group %u: %s", acs, id, list);
 		groups_reason_text(&r, f->means, sizeof f->means);
 		if (r.stricter)
-			fmt_print(f->os, sizeof f->os, "%s", os_of(r.at));
+			fmt_print(f->os, sizeof f->os, "%s", r.why == GROUP_TABLE ? OS_TABLE : os_of(r.at));
 		fmt_print(f->remedy, sizeof f->remedy, "%s", groups_remedy(&r));
 		finding_add(j);
 	}

@@ -104,21 +104,15 @@ static unsigned group_of(void *ctx, bdf_t fn)
 	return f ? groups_of(f) : 0;
 }
 
-/* Behind a conventional bridge requests arrive with the bridge's id; on AMD machines the table names further
- * ones. */
+/* Behind a conventional bridge requests arrive with the bridge's id. */
 static unsigned ids_of(void *ctx, bdf_t fn, uint16_t *out, unsigned max)
 {
 	const struct machine *m = ctx;
 	const struct pci_func *f = pci_find(&m->pci, fn);
 	bdf_t id[GROUPS_ALIASES];
-	struct ivrs_cover cover;
-	unsigned n = f ? (unsigned)groups_alias(f, id) : 0, count = 0, unit;
+	unsigned n = f ? (unsigned)groups_alias(f, id) : 0, count = 0;
 	for (unsigned i = 0; i < n && count < max; i++)
 		out[count++] = id[i].rid;
-	if (m->iommu.amdvi && count < max &&
-	    ivrs_unit_of(m->iommu.amdvi->ivhd, m->iommu.unit_count, fn, &unit, &cover) == SL_OK &&
-	    cover.aliased)
-		out[count++] = cover.source;
 	return count;
 }
 
@@ -136,6 +130,15 @@ void snapshot_print(const char *when, uint64_t at)
 			when, (ull)s->unit[i].base, u->gsts >> 31 & 1 ? "on" : "off",
 			u->gsts >> 25 & 1 ? "on" : "off", u->pmen & 1 ? "on" : "off", u->gsts, u->pmen,
 			u->fsts, (ull)u->rtaddr, (ull)u->irta);
+	}
+	for (uint32_t i = 0; i < s->amds; i++) {
+		const struct amdvi_regs_seen *u = &s->amd[i].regs;
+		log_line(
+			"iommu",
+			"%s: unit at 0x%llx translation %s, exclusion range %s (Control %llx status %llx DevTabBase %llx exclusion %llx..%llx EFR %llx EFR2 %llx)",
+			when, (ull)s->amd[i].base, u->control & 1 ? "on" : "off",
+			u->excl_base & 1 ? "on" : "off", (ull)u->control, (ull)u->status, (ull)u->devtab,
+			(ull)u->excl_base, (ull)u->excl_limit, (ull)u->efr, (ull)u->efr2);
 	}
 	log_line("iommu", "%s: %u of %u functions could do DMA", when, masters, s->funcs);
 	if (s->units_lost || s->funcs_lost)
@@ -243,6 +246,8 @@ static enum sl_err open_vtd(struct machine *m, struct span table)
  * its event log never moves: no VF can be driven, and nothing can be said of what is refused. */
 static enum sl_err open_amd(struct machine *m, struct span table)
 {
+	snapshot_print("in UEFI", m->boot->at_entry);
+	snapshot_print("after ExitBootServices", m->boot->at_exit);
 	table_print_findings(m, table, true);
 	enum sl_err e = amdvi_init(&m->iommu, table, amd_unit_regs(&m->pci));
 	if (e)

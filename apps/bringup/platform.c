@@ -3,6 +3,7 @@
 #include "apps/bringup/platform.h"
 #include "apps/machine.h"
 #include "apps/bringup/quirks.h"
+#include "apps/bringup/topology.h"
 #include "iommu/dmar/rmrr.h"
 #include "iommu/ivrs/unity.h"
 #include "kernel/fmt.h"
@@ -311,6 +312,9 @@ enum sl_err stage_pci(struct machine *m)
 	}
 	name_nvmes(m);
 	quirks_pci(&m->pci);
+	const struct acpi_table *ivrs = acpi_find(&m->acpi, "IVRS", 0);
+	if (ivrs && !acpi_find(&m->acpi, "DMAR", 0))
+		topology_use_ivrs(&m->pci, ivrs->data);
 	m->looked = true;
 	unsigned masters = pci_quiesce(&m->pci);
 	log_line("pci",

@@ -30,6 +30,26 @@ static bool function_at(void *ctx, unsigned i, bdf_t *fn, uint32_t *class)
 	return false;
 }
 
+static struct {
+	struct ivrs_ivhd unit[IVRS_UNITS];
+	unsigned n;
+} amd;
+
+static bool table_id(const void *ctx, bdf_t fn, uint16_t *id)
+{
+	(void)ctx;
+	return ivrs_alias(amd.unit, amd.n, fn, id);
+}
+
+void topology_use_ivrs(struct pci *pci, struct span table)
+{
+	struct ivrs t;
+	if (ivrs_open(table, &t) != SL_OK)
+		return;
+	amd.n = ivrs_units(&t, amd.unit, IVRS_UNITS);
+	pci->table_id = table_id;
+}
+
 const char *topology_name(void *ctx, bdf_t fn)
 {
 	const struct pci_func *f = pci_find(ctx, fn);

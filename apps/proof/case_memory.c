@@ -204,7 +204,9 @@ static enum step after_unmap(const struct trial *t, const struct attack_case *c)
 		return STEP_DONE;
 	if (dma_get(*t->by->dom, IOVA(a.to), PAGE_SIZE, DOMAIN_RW, &b))
 		return STEP_BROKEN;
+	a.place = b.va;
 	enum sl_err e = attack_strike(t->m, t->by, &a, said, sizeof said);
+	a.place = NULL;
 	bool landed = !e && !pattern_is_zero(b.va, PAGE_SIZE);
 	if (domain_unmap(*t->by->dom, b.iova, b.len))
 		return STEP_BROKEN; /* it may still be reached: the memory is not given back */

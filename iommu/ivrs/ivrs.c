@@ -241,6 +241,16 @@ enum sl_err ivrs_unit_of(const struct ivrs_ivhd *units, unsigned n, bdf_t fn, un
 	return cover->fit ? SL_OK : SL_NOTFOUND;
 }
 
+bool ivrs_alias(const struct ivrs_ivhd *units, unsigned n, bdf_t fn, uint16_t *source)
+{
+	struct ivrs_cover cover;
+	unsigned unit;
+	if (ivrs_unit_of(units, n, fn, &unit, &cover) != SL_OK || !cover.aliased)
+		return false;
+	*source = cover.source;
+	return true;
+}
+
 bool ivrs_ivmd_pages(const struct ivrs_ivmd *m, uint64_t *base, uint64_t *len)
 {
 	if (!m->len || m->start >= BIT(52) || m->len > BIT(52) - m->start ||

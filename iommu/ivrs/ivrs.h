@@ -154,6 +154,10 @@ struct ivrs_cover ivrs_cover(const struct ivrs_ivhd *unit, uint16_t rid);
 enum sl_err ivrs_unit_of(const struct ivrs_ivhd *units, unsigned n, bdf_t fn, unsigned *unit,
 			 struct ivrs_cover *cover) MUST_CHECK;
 
+/* The requester id that the function's requests arrive with by an alias entry of its unit; false when there
+ * is none. */
+bool ivrs_alias(const struct ivrs_ivhd *units, unsigned n, bdf_t fn, uint16_t *source);
+
 /* The whole pages of an IVMD. False when it describes no memory, or says neither unity nor exclusion. */
 bool ivrs_ivmd_pages(const struct ivrs_ivmd *m, uint64_t *base, uint64_t *len);
 /* True when the IVMD is about the function. */

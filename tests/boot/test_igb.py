@@ -37,6 +37,17 @@ def test_packets(folder, emulator):
     assert "7 of 7 frames with a false sender, 3 with the tag of a VLAN that the sender is not in" in run.text
 
 
+@pytest.mark.soak
+@pytest.mark.each_qemu
+def test_100000_frames_on_each_pair(folder, emulator):
+    """Each of 7 VFs sends 100,000 frames to each other, on every QEMU that has the card."""
+    run = sluice.run_sh(folder / "run", "device=igb", "ops=100000", "seconds=1", deadline=10 * sluice.PATIENCE, env=emulator.env)
+    assert run.status == 0, run.text
+    assert "packets: 4200000 frames of 60 to 9000 bytes, 100000 from each of 7 VFs to each other" in run.text
+    assert run.result["ok"] == "1" and int(run.result["verified"]) > 4200000 and run.result["faults"] == "0"
+    assert run.result["cases"] == run.result["refused"] == "77" and run.result["not_tried"] == "0"
+
+
 def test_translation_off(folder, emulator):
     """The same accesses reach memory then, and the run says so. Two VFs have no third that would work meanwhile."""
     run = sluice.run_sh(folder / "run", "device=igb", "iommu=off", "vfs=2", "ops=20", "seconds=1", env=emulator.env)
@@ -61,3 +72,4 @@ def test_instructions(emulator):
         assert mmio == bells
         if batch == "32":
             assert float(insn) <= limits[name] and float(bells) <= 2 / 32, name
+    assert {name: float(insn) for name, _, insn, *_ in now}["rdma-poll"] <= 8

@@ -131,7 +131,7 @@ bool machine_is_cut(const struct replay *r, const struct pci_func *f)
 
 bool machine_is_guess(const struct replay *r, const struct pci *pci, const struct group_reason *why)
 {
-	if (why->why == GROUP_ALIAS)
+	if (why->why == GROUP_ALIAS || why->why == GROUP_TABLE)
 		return false;
 	if (why->why != GROUP_MULTI)
 		return machine_is_cut(r, why->at);
