@@ -31,20 +31,6 @@ static const uint8_t about[] = {
 
 static const char unmapped[] = "its region is not mapped in the VF's domain any more";
 
-void roce_note(struct roce_qp *q, const struct roce_packet *p, uint8_t syndrome, uint64_t at, uint32_t bytes,
-	       uint32_t key, const char *why)
-{
-	struct roce *r = q->end;
-	r->note[r->notes++ % ROCE_NOTES] = (struct roce_note){.ip = q->ip,
-							      .qp = q->peer,
-							      .key = key,
-							      .bytes = bytes,
-							      .at = at,
-							      .opcode = p->opcode,
-							      .syndrome = syndrome,
-							      .why = why};
-}
-
 /* After these the queue pair takes nothing any more. */
 static void refuse(struct roce_qp *q, const struct roce_packet *p, uint8_t syndrome, uint64_t at,
 		   uint32_t bytes, uint32_t key, const char *why)

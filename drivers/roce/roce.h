@@ -25,6 +25,7 @@
 #define ROCE_INLINE    112u /* bytes of a message that a work request holds itself */
 #define ROCE_NOTES     8u
 #define ROCE_MTU_MOST  4096u
+#define ROCE_MTU_1024  3u /* code of what fits a frame of Ethernet */
 
 enum roce_right { ROCE_MAY_READ = 1, ROCE_MAY_WRITE = 2, ROCE_MAY_ATOMIC = 4 };
 
@@ -116,6 +117,14 @@ struct roce_note {
 	const char *why;
 };
 
+/* The last of them. The end point's core writes, one other may read: note.c. Of note i, which is in slot
+ * i % ROCE_NOTES, begun is more than i before it is written, and made once it is. */
+struct roce_notes {
+	struct roce_note note[ROCE_NOTES];
+	uint64_t begun, made;
+	uint64_t taken, missed; /* the reader's: notes that were read, and those written over before that */
+};
+
 struct roce_listener {
 	uint16_t port;
 	roce_event_fn *event;
@@ -148,7 +157,9 @@ struct roce_qp {
 	uint32_t mtu;
 	struct net_ip ip, own;
 	uint8_t mac[6];
-	uint16_t service; /* the port that it came to */
+	uint8_t bth;         /* where it is, behind the headers: */
+	uint8_t headers[64]; /* those of a packet without data */
+	uint16_t service;    /* the port that it came to */
 	bool failed;
 	/* connection manager */
 	uint32_t remote_id;
@@ -200,8 +211,8 @@ struct roce {
 	uint32_t cm_psn;
 	uint64_t now, swept;
 	struct roce_counts counts;
-	struct roce_note note[ROCE_NOTES];
-	uint64_t notes; /* that were made; note[notes % ROCE_NOTES] is the next */
+	unsigned mtu_code; /* of the path MTU that roce_connect() asks for: 128 << mtu_code, 1 to 5 */
+	struct roce_notes notes;
 };
 
 /* Zeroes it. Addresses and wire are the caller's to set after that. */
@@ -218,5 +229,7 @@ void roce_poll(struct roce *r, uint64_t now);
 /* Queue pairs in use. */
 unsigned roce_connections(const struct roce *r);
 
+/* On the reader's core: the oldest note that was not taken. False: there is none. */
+bool roce_note_take(struct roce_notes *n, struct roce_note *note);
 /* "NAK remote access to 10.0.0.2 QP 0x112: WRITE of 64 bytes at .. with key 0x..: no region has it". */
 const char *roce_note_text(const struct roce_note *note, char *buf, size_t n);

@@ -271,10 +271,38 @@ static void test_refusals(void **state)
 		packet(s, q, OP_WRITE_ONLY, PSN_FIRST + 1, true, bytes, RETH_BYTES);
 		assert_int_equal(s->outs, fine ? 2 : 1);
 		char text[256];
+		struct roce_note note;
+		assert_int_equal(roce_note_take(&s->roce.notes, &note), !fine);
 		if (!fine)
-			assert_non_null(
-				strstr(roce_note_text(&s->roce.note[0], text, sizeof text), "for QP 0x77: "));
+			assert_non_null(strstr(roce_note_text(&note, text, sizeof text), "for QP 0x77: "));
+		assert_false(roce_note_take(&s->roce.notes, &note));
 	}
+}
+
+/* Of more notes than there is room for the last are there; one that is being written is not read. */
+static void test_notes(void **state)
+{
+	struct roce_notes *n = &sides[0]->roce.notes;
+	struct roce_note note;
+	(void)state;
+	struct roce_qp *q = connect(sides[0], 3);
+	for (uint32_t i = 0; i < 3 * ROCE_NOTES; i++) {
+		uint8_t bytes[RETH_BYTES];
+		reth(bytes, AT, 0x4000 + i, 8);
+		packet(sides[0], q, OP_READ, PSN_FIRST, true, bytes, sizeof bytes);
+		q->failed = false;
+	}
+	for (uint32_t i = 2 * ROCE_NOTES; i < 3 * ROCE_NOTES; i++) {
+		assert_true(roce_note_take(n, &note));
+		assert_int_equal(note.key, 0x4000 + i);
+	}
+	assert_false(roce_note_take(n, &note));
+	assert_int_equal(n->missed, 2 * ROCE_NOTES);
+	n->taken = n->made - ROCE_NOTES; /* the oldest one's slot is written to */
+	n->begun = n->made + 1;
+	assert_true(roce_note_take(n, &note));
+	assert_int_equal(note.key, 0x4000 + 2 * ROCE_NOTES + 1);
+	assert_int_equal(n->missed, 2 * ROCE_NOTES + 1);
 }
 
 /* What is not of the connection, or damaged, has no answer and no effect. */
@@ -650,6 +678,7 @@ int main(void)
 		T(test_write_and_read), T(test_refusals),  T(test_silence),          T(test_order),
 		T(test_atomics),        T(test_cm),        T(test_many_connections), T(test_wire),
 		T(test_bad_wire),       T(test_no_answer), T(test_no_connection),    T(test_no_room),
+		T(test_notes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
