@@ -261,6 +261,8 @@ static bool possible(const struct vf *vf, const struct row *row)
 
 enum sl_err stage_insn(struct machine *m)
 {
+	if (m->cfg->device == DEVICE_DSA)
+		return move_insn(m);
 	if (m->kind->service == VF_COMPUTES)
 		return compute_insn(m);
 	if (m->kind->service == VF_NETWORKS)
