@@ -7,6 +7,7 @@
 #include "apps/work/packets.h"
 #include "apps/work/echo.h"
 #include "apps/work/rdma.h"
+#include "apps/proof/queue_refuse.h"
 #include "apps/proof/refuse.h"
 #include "apps/measure/insn.h"
 #include "apps/bringup/cores.h"
@@ -91,6 +92,8 @@ static const struct stage {
 	{"isolate", ISOLATE, stage_isolate, NULL},
 	{"flood", ISOLATE, stage_flood, NULL},
 	{"move", MOVE, stage_move, undo_move},
+	{"refuse", MOVE, stage_queue_refuse, NULL},
+	{"timed", MOVE, stage_move_timed, NULL},
 	{"mapcost", MAPCOST, stage_mapcost, NULL},
 	{"bursts", BURSTS, stage_bursts, NULL},
 	{"insn", INSN | COMPUTE_INSN | NETWORK_INSN, stage_insn, NULL},
@@ -152,8 +155,8 @@ static void note_failed(struct machine *m, const struct stage *s, bool failed)
 /* Requests that must be refused are made in it. */
 static bool provokes(const struct stage *s)
 {
-	return s->run == stage_refuse || s->run == stage_irqs || s->run == stage_isolate ||
-	       s->run == stage_flood;
+	return s->run == stage_refuse || s->run == stage_queue_refuse || s->run == stage_irqs ||
+	       s->run == stage_isolate || s->run == stage_flood;
 }
 
 /* With memory, exceptions and the console working. */

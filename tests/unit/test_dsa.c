@@ -28,7 +28,7 @@ static void bring_up(unsigned queues)
 	uint32_t error = 0;
 	start();
 	assert_int_equal(dsa_open(&d, &said), SL_OK);
-	assert_int_equal(dsa_start(&d, queues, &error), SL_OK);
+	assert_int_equal(dsa_start(&d, queues, NULL, &error), SL_OK);
 	for (unsigned i = 0; i < d.used; i++) {
 		assert_int_equal(dma_get(dom, IOVA(W + (1 + i) * PAGE_2M), DSA_QUEUE_BYTES + MOVE_BYTES,
 					 DOMAIN_RW, &mem[i]),
@@ -271,7 +271,7 @@ static void test_refused_configuration(void **state)
 	start();
 	assert_int_equal(dsa_open(&d, &said), SL_OK);
 	model.refuses = true;
-	assert_int_equal(dsa_start(&d, 1, &error), SL_DEVICE);
+	assert_int_equal(dsa_start(&d, 1, NULL, &error), SL_DEVICE);
 	assert_int_equal(error, 0x11);
 	end();
 }
