@@ -5,6 +5,7 @@
 #include "apps/vf/batch.h"
 #include "apps/work/timed.h"
 #include "apps/measure/insn.h"
+#include "apps/measure/move_insn.h"
 #include "apps/vf/nvme.h"
 #include "apps/work/pattern.h"
 #include "kernel/log.h"

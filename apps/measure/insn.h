@@ -7,5 +7,3 @@ enum sl_err stage_insn(struct machine *m) MUST_CHECK;
 enum sl_err compute_insn(struct machine *m) MUST_CHECK;
 /* For VFs that send and receive: apps/measure/packet_insn.c. */
 enum sl_err packet_insn(struct machine *m) MUST_CHECK;
-/* For the queues of a DSA: apps/measure/move_insn.c. */
-enum sl_err move_insn(struct machine *m) MUST_CHECK;

@@ -1,7 +1,7 @@
 /* Stage insn of a DSA: copies of 4 KiB on its first queue, each from a page chosen at random, passes= times
  * over. tools/insncount counts the instructions between the markers; what else is needed stands in a BENCH
  * line. What the last round left is compared. */
-#include "apps/measure/insn.h"
+#include "apps/measure/move_insn.h"
 #include "apps/work/pattern.h"
 #include "apps/work/queues.h"
 #include "kernel/log.h"
