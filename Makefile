@@ -50,7 +50,7 @@ APP_DIRS := apps $(patsubst %/,%,$(wildcard apps/*/))
 LIB_DIRS := kernel kernel/x86 pci iommu $(patsubst %/,%,$(wildcard iommu/*/)) drivers $(patsubst %/,%,$(wildcard drivers/*/))
 HOST_DIRS ?= boot $(LIB_DIRS) $(APP_DIRS)
 KERNEL_DIRS ?= $(LIB_DIRS) $(APP_DIRS)
-LOADER := $(wildcard boot/*.c) boot/jump.S kernel/acpi.c kernel/crc32.c kernel/kept_log.c kernel/memmap.c kernel/phys.c kernel/err.c kernel/fmt.c kernel/identity.c kernel/jsonl.c kernel/report_lines.c kernel/run_note.c kernel/screen_mode.c kernel/smbios.c kernel/str.c kernel/uart.c kernel/uart_hw.c kernel/x86/pt.c iommu/dmar/dmar.c iommu/vtd/regs_seen.c
+LOADER := $(wildcard boot/*.c) boot/jump.S kernel/acpi.c kernel/crc32.c kernel/kept_log.c kernel/memmap.c kernel/phys.c kernel/err.c kernel/fmt.c kernel/identity.c kernel/jsonl.c kernel/report_lines.c kernel/run_note.c kernel/screen_mode.c kernel/smbios.c kernel/str.c kernel/uart.c kernel/uart_hw.c kernel/x86/pt.c iommu/amdvi/regs_seen.c iommu/dmar/dmar.c iommu/ivrs/ivrs.c iommu/vtd/regs_seen.c
 KERNEL := $(foreach d,$(KERNEL_DIRS),$(wildcard $(d)/*.c $(d)/*.S))
 HOST   := $(filter-out %_hw.c kernel/str.c,$(foreach d,$(HOST_DIRS),$(wildcard $(d)/*.c)))
 UNIT   := $(wildcard tests/unit/test_*.c)
@@ -121,8 +121,8 @@ $B/loader/boot/identity_hw.c.o: EFLAGS += -I$B
 $B/kernel/kernel/power_hw.c.o $B/kernel/kernel/remember_hw.c.o: KFLAGS += $(EFI_H) -DGNU_EFI_USE_MS_ABI
 
 # What runs once or answers a person is to be small; rings, tables and the loops that are timed are to be fast.
-FAST := drivers/nvme/queue.c drivers/nvme/io.c drivers/qat/ring.c drivers/qat/vf.c drivers/igb/queue.c drivers/dsa/queue.c drivers/crc32c.c iommu/cached_table.c iommu/map.c iommu/iopt.c iommu/amdvi/cmd.c iommu/vtd/inv.c iommu/vtd/qi.c apps/measure/bench_run.c \
-        apps/work/bursts.c apps/measure/insn.c apps/measure/compute_insn.c apps/measure/packet_insn.c apps/vf/workers.c apps/work/load.c apps/measure/mapcost.c apps/work/pattern.c apps/vf/wait.c apps/work/timed.c \
+FAST := drivers/nvme/queue.c drivers/nvme/io.c drivers/qat/ring.c drivers/qat/vf.c drivers/igb/queue.c drivers/roce/take.c drivers/roce/responder.c drivers/roce/frame.c drivers/roce/icrc.c drivers/roce/region.c apps/work/rdma_turn.c drivers/dsa/queue.c drivers/crc32c.c iommu/cached_table.c iommu/map.c iommu/iopt.c iommu/amdvi/cmd.c iommu/vtd/inv.c iommu/vtd/qi.c apps/measure/bench_run.c \
+        apps/work/bursts.c apps/measure/insn.c apps/measure/compute_insn.c apps/measure/move_insn.c apps/measure/packet_insn.c apps/vf/workers.c apps/work/load.c apps/measure/mapcost.c apps/work/pattern.c apps/vf/wait.c apps/work/timed.c \
         drivers/crc16.c kernel/pmm.c kernel/str.c
 $(foreach f,$(FAST),$(if $(wildcard $(subst %,*,$(f))),,$(error FAST names $(f), and there is no such file)))
 $(patsubst %,$B/kernel/%.o,$(filter-out $(FAST),$(filter %.c,$(KERNEL)))): KFLAGS += -Oz

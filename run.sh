@@ -73,6 +73,7 @@ done
 [[ $seconds =~ ^[0-9]{1,6}$ ]] || seconds=5
 vfs=$((10#$vfs)) seconds=$((10#$seconds))
 [[ $device != qat || " ${config[*]}" == *" vfs="* ]] || vfs=16 config+=(vfs=16) # a QAT card's VFs are switched on all together
+[[ $device != dsa || " ${config[*]}" == *" tables="* ]] || config+=(tables=scalable) # queues have PASIDs
 [[ $device != igb || " ${config[*]}" == *" vfs="* ]] || vfs=7 config+=(vfs=7) # as many as the card has for VFs
 
 if [[ -z $app && -n $shell ]]; then config=("app=shell" ${config[@]+"${config[@]}"}); elif [[ -z $app ]]; then config+=("app=demo"); fi
@@ -244,8 +245,14 @@ else
 	line+=(-drive "if=none,id=esp,format=raw,file=fat:rw:$run/esp" -device "ide-hd,drive=esp$first")
 fi
 
-# An AMD unit remaps DMA only with dma-remap=on, which QEMU has from version 11 on.
+# PASIDs need a unit in scalable mode, whose options QEMU 11 has renamed.
 unit=intel-iommu,intremap=on
+if [[ $device == dsa ]] && grep -q x-scalable-mode < <("$qemu" -device intel-iommu,help 2>&1); then
+	unit+=,x-scalable-mode=on,x-flts=on,x-pasid-mode=on
+elif [[ $device == dsa ]]; then
+	unit+=,scalable-mode=on,fsts=on,pasid-bits=20
+fi
+# An AMD unit remaps DMA only with dma-remap=on, which QEMU has from version 11 on.
 if [[ $kind == amd ]]; then
 	unit=amd-iommu,intremap=on
 	if grep -q dma-remap < <("$qemu" -device amd-iommu,help 2>&1); then

@@ -3,13 +3,14 @@
 #pragma once
 #include "boot/config.h"
 #include "boot/files.h"
+#include "iommu/amdvi/regs_seen.h"
 #include "iommu/vtd/regs_seen.h"
 #include "kernel/addr.h"
 #include "kernel/identity.h"
 #include "kernel/run_note.h"
 
 #define BOOT_INFO_MAGIC   0x4f464e4945434c53ull /* "SLCEINFO" */
-#define BOOT_INFO_VERSION 2u
+#define BOOT_INFO_VERSION 3u
 
 /* UEFI §7.2.3, EFI_MEMORY_TYPE: the types that Sluice distinguishes. */
 enum boot_mem {
@@ -57,6 +58,13 @@ struct boot_unit { /* a VT-d unit as found */
 	struct vtd_regs_seen regs;
 };
 
+struct boot_amd { /* an AMD unit as found */
+	uint64_t base;
+	uint16_t seg, rid; /* its own function */
+	uint32_t number;   /* in the order of ivrs_units() */
+	struct amdvi_regs_seen regs;
+};
+
 struct boot_func { /* a PCI function's Command register as found */
 	uint16_t seg, rid, command, pad;
 };
@@ -66,7 +74,10 @@ struct boot_func { /* a PCI function's Command register as found */
 struct boot_snapshot {
 	uint32_t units, funcs;
 	uint32_t units_lost, funcs_lost; /* did not fit */
+	uint32_t amds, pad;
 	struct boot_unit unit[BOOT_MAX_UNITS];
+	struct boot_amd amd[BOOT_MAX_UNITS]; /* those that cannot be read are
+						left out */
 	struct boot_func func[BOOT_MAX_FUNCS];
 };
 

@@ -94,6 +94,10 @@ unsigned keep_report(const struct keep *k, jsonl_put *put, void *ctx, uint32_t *
 	for (uint32_t i = 0; i < k->entry->units; i++)
 		vtd_regs_line(&j, i, k->entry->unit[i].base, (uint16_t)k->entry->unit[i].seg, "entry",
 			      &k->entry->unit[i].regs);
+	for (uint32_t i = 0; i < k->entry->amds; i++) {
+		const struct boot_amd *u = &k->entry->amd[i];
+		amdvi_regs_line(&j, u->number, u->base, (bdf_t){u->seg, u->rid}, "entry", &u->regs);
+	}
 	put_functions(&j, k);
 	int n = fmt_print(end, sizeof end, "END SLUICE REPORT lines=%u crc32=%08x\n", j.lines, j.crc);
 	put(ctx, end, (size_t)n);

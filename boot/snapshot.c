@@ -1,5 +1,6 @@
 #include "boot/snapshot.h"
 #include "iommu/dmar/dmar.h"
+#include "iommu/ivrs/ivrs.h"
 #include "kernel/bdf.h"
 
 /* PCI configuration header: PCIe §7.5.1 */
@@ -36,7 +37,7 @@ static void scan_window(const struct snapshot_access *a, struct boot_snapshot *o
 	}
 }
 
-/* The registers of a unit, for vtd_regs_read(). */
+/* The registers of a unit, for vtd_regs_read() and amdvi_regs_read(). */
 struct unit_at {
 	const struct snapshot_access *a;
 	uint64_t base;
@@ -90,6 +91,55 @@ static void scan_units(const struct snapshot_access *a, struct boot_snapshot *ou
 			add_unit(a, out, &unit);
 }
 
+/* The configuration space of a function; 0: no window has it. Windows that cannot be are reported elsewhere.
+ */
+static uint64_t config_of(const struct snapshot_access *a, struct span mcfg, bdf_t fn)
+{
+	const struct snapshot_access quiet = {.check = a->check, .rd = a->rd};
+	struct acpi_ecam w;
+	enum sl_err e;
+	for (unsigned i = 0; (e = snapshot_window(&quiet, mcfg, i, &w)) != SL_END; i++)
+		if (!e && w.seg == fn.seg && bdf_bus(fn) >= w.start && bdf_bus(fn) <= w.end)
+			return w.base + ((uint64_t)fn.rid << 12);
+	return 0;
+}
+
+/* A unit answers in configuration space, and says there itself where its registers are: where the table says
+ * something else, nothing is read there. */
+static void add_amd(const struct snapshot_access *a, struct boot_snapshot *out, struct span mcfg,
+		    const struct ivrs_ivhd *u, unsigned number)
+{
+	uint64_t cfg = config_of(a, mcfg, u->unit), base;
+	struct unit_at at = {a, u->base};
+	const struct amdvi_io io = {.ctx = &at, .rd = unit_rd64};
+	if (!cfg || !amdvi_is_capability(u->cap, (uint32_t)a->rd(cfg + u->cap, 4)))
+		return;
+	struct boot_amd *b = &out->amd[out->amds++];
+	*b = (struct boot_amd){.base = u->base,
+			       .seg = u->unit.seg,
+			       .rid = u->unit.rid,
+			       .number = number,
+			       .regs = {.read = true}};
+	base = a->rd(cfg + u->cap + AMDVI_CAP_BASE_LOW, 4) | a->rd(cfg + u->cap + AMDVI_CAP_BASE_LOW + 4, 4)
+								     << 32;
+	if ((base & AMDVI_CAP_BASE) == u->base && usable(a, "the AMD IOMMU", u->base, AMDVI_REGS, PHYS_UNIT))
+		amdvi_regs_read(&io, &b->regs);
+	b->regs.cap_base = base;
+}
+
+static void scan_amds(const struct snapshot_access *a, struct boot_snapshot *out, struct span table,
+		      struct span mcfg)
+{
+	static struct ivrs_ivhd unit[BOOT_MAX_UNITS];
+	struct ivrs ivrs;
+	if (ivrs_open(table, &ivrs))
+		return;
+	unsigned n = ivrs_units(&ivrs, unit, BOOT_MAX_UNITS);
+	out->amds = 0;
+	for (unsigned i = 0; i < n; i++)
+		add_amd(a, out, mcfg, &unit[i], i);
+}
+
 enum sl_err snapshot_window(const struct snapshot_access *a, struct span mcfg, unsigned i,
 			    struct acpi_ecam *w)
 {
@@ -103,11 +153,13 @@ enum sl_err snapshot_window(const struct snapshot_access *a, struct span mcfg, u
 void snapshot_take(const struct snapshot_access *a, const struct acpi *acpi, struct boot_snapshot *out)
 {
 	const struct acpi_table *mcfg = acpi_find(acpi, "MCFG", 0);
-	const struct acpi_table *dmar = acpi_find(acpi, "DMAR", 0);
+	const struct acpi_table *dmar = acpi_find(acpi, "DMAR", 0), *ivrs = acpi_find(acpi, "IVRS", 0);
 	struct acpi_ecam w;
 	enum sl_err e;
 	if (dmar)
 		scan_units(a, out, dmar->data);
+	if (ivrs && !dmar && mcfg)
+		scan_amds(a, out, ivrs->data, mcfg->data);
 	for (unsigned i = 0; mcfg && (e = snapshot_window(a, mcfg->data, i, &w)) != SL_END; i++)
 		if (e == SL_OK)
 			scan_window(a, out, &w);

@@ -1,4 +1,4 @@
-/* The state the firmware left: VT-d registers of every unit and bus mastering of every function. Reads only,
+/* The state the firmware left: registers of every unit and bus mastering of every function. Reads only,
  * and only at addresses that have passed a check. */
 #pragma once
 #include "boot/boot_info.h"

@@ -51,6 +51,11 @@ enum sl_err domain_unmap(struct domain *dom, iova_t iova, uint64_t len) MUST_CHE
 void domain_unmap_begin(struct domain *dom);
 enum sl_err domain_unmap_end(struct domain *dom) MUST_CHECK;
 
+/* Whether new mappings are announced to the units, by an invalidation and a wait for each. It is so under a
+ * unit that may cache what is not present (CAP.CM, NpCache), from domain_attach() on. Off: only while no
+ * function of the domain masters the bus. Returns what it was. */
+bool domain_announce(struct domain *dom, bool on);
+
 /* Device addresses are below this limit. It may shrink when a function below another unit is attached. */
 uint64_t domain_aperture(const struct domain *dom);
 /* The largest page size of the domain: 1: 4 KiB, 2: 2 MiB, 3: 1 GiB. */

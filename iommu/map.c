@@ -37,7 +37,7 @@ static enum sl_err invalidate(struct domain *dom, const struct iommu_gather *g)
 static enum sl_err announce(struct domain *dom, uint64_t iova, uint64_t len)
 {
 	const struct iommu_gather g = {.at = iova, .differ = differ(iova, len), .tables = true};
-	for (unsigned i = 0; i < dom->mmu->unit_count; i++) {
+	for (unsigned i = 0; dom->announce && i < dom->mmu->unit_count; i++) {
 		if (!dom->refs[i] || !dom->mmu->hw->wants_announce(dom->mmu, i))
 			continue;
 		enum sl_err e = dom->mmu->hw->announce(dom->mmu, i, dom->id, dom->pasid, &g);
@@ -97,6 +97,13 @@ enum sl_err domain_unmap_any(struct domain *dom, iova_t iova, uint64_t len)
 		return e;
 	enum sl_err done = domain_sync(dom);
 	return e ? e : done;
+}
+
+bool domain_announce(struct domain *dom, bool on)
+{
+	bool was = dom->announce;
+	dom->announce = on;
+	return was;
 }
 
 void domain_unmap_begin(struct domain *dom)

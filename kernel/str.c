@@ -32,10 +32,17 @@ void *memset(void *to, int byte, size_t n)
 	return to;
 }
 
+/* Eight bytes at a time, from any address: the proof compares each page that it guards twice a case. */
+typedef uint64_t word_t __attribute__((may_alias, aligned(1)));
+
 int memcmp(const void *a, const void *b, size_t n)
 {
 	const unsigned char *x = a, *y = b;
-	for (size_t i = 0; i < n; i++)
+	size_t i = 0;
+	while (i + sizeof(word_t) <= n &&
+	       *(const word_t *)(const void *)(x + i) == *(const word_t *)(const void *)(y + i))
+		i += sizeof(word_t);
+	for (; i < n; i++)
 		if (x[i] != y[i])
 			return x[i] - y[i];
 	return 0;

@@ -101,6 +101,15 @@ static void caches_off(struct pci_func *f)
 		f->found |= PCI_FOUND_PASID;
 }
 
+uint32_t pci_pasid_enable(struct pci_func *fn, bool on)
+{
+	if (!fn->cap_pasid)
+		return 0;
+	uint64_t ctl = fn_rd16(fn, fn->cap_pasid + PASID_CTL);
+	fn_wr16(fn, fn->cap_pasid + PASID_CTL, on ? ctl | PASID_CTL_EN : ctl & ~(uint64_t)PASID_CTL_EN);
+	return 1u << (fn_rd16(fn, fn->cap_pasid + PASID_CAP) >> 8 & 0x1f);
+}
+
 static bool vfs_left_on(struct pci_func *f)
 {
 	if (!f->cap_sriov || !flag_clear(f, f->cap_sriov + SRIOV_CTL, SRIOV_CTL_VFE))

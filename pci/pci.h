@@ -189,6 +189,10 @@ void pci_bus_master(struct pci_func *fn, bool on);
  * only by the bit in their own Command register, so this sets that one too. */
 void pci_mem_enable(struct pci_func *fn, bool on);
 
+/* PASID Enable (PCIe §7.8.9.3), with ATS off: the function may put a PASID on its requests. Returns how many
+ * PASIDs it can send, 0 included; 0: it has no such capability. */
+uint32_t pci_pasid_enable(struct pci_func *fn, bool on);
+
 /* The next entry of a capability list. Start with a zeroed struct; SL_END after the last one, SL_BADVAL when
  * the list leaves its area or has more entries than fit there. Extended capabilities: PCIe §7.6.3. */
 struct pci_cap {

@@ -38,7 +38,8 @@ ANYONE = {"boot/boot_info.h", "boot/config.h"}
 PRIVATE = {"kernel/x86": {"kernel", "kernel/x86"}}  # layer: those that may include its headers; others call what kernel/ offers
 BESIDES = {  # single headers
     "drivers": {"iommu/domain.h", "drivers/dsa/regs.h", "drivers/xhci/regs.h"},  # attacks are not the driver's
-    "boot": {"kernel/x86/pt.h", "iommu/dmar/dmar.h", "pci/regs.h", "iommu/vtd/regs_seen.h"},  # what the firmware left in registers is recorded
+    "boot": {"kernel/x86/pt.h", "iommu/dmar/dmar.h", "pci/regs.h", "iommu/vtd/regs_seen.h",
+             "iommu/ivrs/ivrs.h", "iommu/amdvi/regs_seen.h"},  # what the firmware left in registers is recorded
     **{f"apps/{room}": {"apps/machine.h"} for room in ROOMS},
     "apps/proof": {"apps/machine.h", "drivers/nvme/regs.h"},  # attacks are not the driver's
     "apps": {"kernel/x86/cpu.h", "kernel/x86/percore.h"},  # start_hw.c sets the first processor up

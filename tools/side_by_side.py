@@ -17,6 +17,16 @@ def words(text):
     return dict(word.partition("=")[::2] for word in text.split() if "=" in word)
 
 
+ENDS = {signal.SIGTERM, signal.SIGINT}  # the signals that end a tool from outside
+
+
+def start(command, **more):
+    """The child of a command, in a session of its own, with ENDS held back in this process: a signal that came while the
+    child is made would leave nobody who knows the child. The caller lets them through where it ends the child."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
+    return subprocess.Popen(command, start_new_session=True, preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS), **more)
+
+
 def cpu_seconds():
     """CPU seconds since the host was started: all of them, those that were used, those that our children used."""
     with open("/proc/stat") as stat:
@@ -34,12 +44,13 @@ def run_sh(root, run, command, log, limit, env=None):
         env.pop(name, None)
     lines, before = [], cpu_seconds()
     with open(log, "w") as out:
-        child = subprocess.Popen(command, cwd=root, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                 stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True)
+        child = start(command, cwd=root, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                      text=True, errors="replace")
         # run.sh ends QEMU by itself; this is for what run.sh does besides: packages, the build.
         timer = threading.Timer(limit + 600, os.killpg, (child.pid, signal.SIGKILL))
         timer.start()
         try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
             for text in child.stdout:
                 lines.append((time.monotonic(), text.rstrip()))
                 out.write(f"{lines[-1][0]:.3f} {lines[-1][1]}\n")

@@ -39,12 +39,20 @@ static void put_run(struct jsonl *j, const struct audit_in *in)
 	jsonl_end(j);
 }
 
+static const char *const phases[] = {"entry", "left", "now"};
+
 static void put_unit(struct jsonl *j, const struct audit_unit *u, unsigned i)
 {
-	static const char *const phases[] = {"entry", "left", "now"};
 	for (unsigned p = 0; p < AUDIT_PHASES; p++)
 		if (u->at[p].read)
 			vtd_regs_line(j, i, u->base, u->seg, phases[p], &u->at[p]);
+}
+
+static void put_amd(struct jsonl *j, const struct audit_amd *u, unsigned i)
+{
+	for (unsigned p = 0; p < AUDIT_PHASES; p++)
+		if (u->at[p].read)
+			amdvi_regs_line(j, i, u->base, u->unit, phases[p], &u->at[p]);
 }
 
 static void put_masters(struct jsonl *j, const struct audit_in *in)
@@ -269,6 +277,8 @@ unsigned report_json(const struct audit_result *r, const struct audit_live *live
 	report_memory(&j, in->mem, in->mems);
 	for (unsigned i = 0; i < in->units; i++)
 		put_unit(&j, &in->unit[i], i);
+	for (unsigned i = 0; i < in->amds; i++)
+		put_amd(&j, &in->amd[i], i);
 	put_masters(&j, in);
 	put_missed(&j, in);
 	PCI_EACH(f, in->pci) {

@@ -124,7 +124,8 @@ static void page_iommu(report_text *to, const struct audit_result *r)
 	char text[120];
 	if (r->look.has_ivrs)
 		fmt_print(text, sizeof text,
-			  "AMD (IVRS): %u units in the table; their registers are not judged", r->look.amds);
+			  "AMD (IVRS): %u units in the table, registers of %u of them are known",
+			  r->look.amds, in->amds);
 	else if (!r->look.has_dmar)
 		fmt_print(text, sizeof text, "%s",
 			  audit_table(in, "IVRS")   ? "AMD: the IVRS table is damaged"

@@ -32,6 +32,12 @@ struct audit_unit { /* in the order of the table: iommu0, iommu1, ... */
 	struct vtd_regs_seen at[AUDIT_PHASES];
 };
 
+struct audit_amd { /* in the order of ivrs_units(): amd0, amd1, ... */
+	uint64_t base;
+	bdf_t unit; /* its own function */
+	struct amdvi_regs_seen at[AUDIT_PHASES];
+};
+
 struct audit_table { /* DMAR (each of them), MCFG, APIC, IVRS, SRAT, HPET, SPCR, VIOT */
 	char sig[5];
 	uint64_t addr;
@@ -92,6 +98,8 @@ struct audit_in {
 	const struct boot_region *mem; /* UEFI's memory map, sorted; may be NULL */
 	uint32_t mems;
 	struct audit_unit unit[AUDIT_UNITS];
+	struct audit_amd amd[AUDIT_UNITS]; /* of a machine without a DMAR table */
+	unsigned amds;
 	unsigned units;
 	struct audit_master fn[AUDIT_FUNCS];
 	unsigned fns;

@@ -71,8 +71,24 @@ static void on_lint(void *ctx, const struct table_finding *d)
 	finding_add(j);
 }
 
+/* As the firmware left the unit: what Sluice set later says nothing of the table's promises. */
+static bool recorded(void *ctx, const struct ivrs_ivhd *unit, struct ivrs_live *out)
+{
+	const struct audit_in *in = ctx;
+	for (unsigned i = 0; i < in->amds; i++) {
+		const struct audit_amd *u = &in->amd[i];
+		const struct amdvi_regs_seen *r = &u->at[u->at[AUDIT_ENTRY].read ? AUDIT_ENTRY : AUDIT_LEFT];
+		if (!bdf_eq(u->unit, unit->unit) || !r->read)
+			continue;
+		*out = (struct ivrs_live){.cap_base = r->cap_base, .control = r->control, .efr = r->efr};
+		return true;
+	}
+	return false;
+}
+
 static void lint(struct judge *j, const struct audit_table *table)
 {
+	const struct ivrs_live_source live = {j->in, recorded};
 	static struct table_facts known;
 	const struct audit_table *madt = audit_table(j->in, "APIC");
 	struct table_memory_map map = {j->in->mem, j->in->mems};
@@ -85,7 +101,7 @@ static void lint(struct judge *j, const struct audit_table *table)
 	if (madt)
 		table_facts_madt(&known, madt->data);
 	if (strcmp(table->sig, "IVRS") == 0)
-		(void)ivrs_lint(table->data, &known, NULL, on_lint, j);
+		(void)ivrs_lint(table->data, &known, &live, on_lint, j);
 	else
 		dmar_lint(table->data, &known, on_lint, j);
 }

@@ -78,6 +78,29 @@ static void judge_promise(struct judge *j)
 	}
 }
 
+/* Of an AMD unit: Control. What the table promises against it, ivrs_lint() judges. */
+static void judge_amd_state(struct judge *j, unsigned i)
+{
+	const struct audit_amd *u = &j->in->amd[i];
+	const struct amdvi_regs_seen *entry = &u->at[AUDIT_ENTRY], *left = &u->at[AUDIT_LEFT];
+	bool promised = j->look->has_ivrs && (j->look->ivrs.info & IVRS_DMA_REMAP);
+	char name[16];
+	fmt_print(name, sizeof name, "amd%u", i);
+	if (entry->read && entry->efr && !(entry->control & CTL_IOMMU) && !promised)
+		finding_of(j, RULE_STATE_OPEN, name,
+			   "while firmware ran Control=0x%llx at 0x%llx; IVinfo 0x%x at 0x24",
+			   (ull)entry->control, (ull)u->base + AMDVI_CONTROL,
+			   j->look->has_ivrs ? j->look->ivrs.info : 0);
+	if (left->control & (CTL_IOMMU | CTL_CMD) || left->excl_base & AMDVI_EXCL_ON)
+		finding_of(
+			j, RULE_STATE_LEFT_ON, name,
+			"after ExitBootServices Control=0x%llx at 0x%llx: translation %s, command buffer %s; DevTabBase=0x%llx; exclusion range %s, 0x%llx..0x%llx",
+			(ull)left->control, (ull)u->base + AMDVI_CONTROL,
+			left->control & CTL_IOMMU ? "on" : "off", left->control & CTL_CMD ? "on" : "off",
+			(ull)left->devtab, left->excl_base & AMDVI_EXCL_ON ? "on" : "off",
+			(ull)(left->excl_base & TABLE_ADDR), (ull)(left->excl_limit | 0xfff));
+}
+
 static void judge_left(struct judge *j, unsigned i)
 {
 	const struct audit_unit *u = &j->in->unit[i];
@@ -142,7 +165,11 @@ static void judge_faults(struct judge *j, unsigned i)
 /* Its requests reached memory at that time: no unit, or one that did not translate. */
 static bool was_open(struct judge *j, bdf_t fn)
 {
+	struct ivrs_cover cover;
 	unsigned unit;
+	if (j->look->has_ivrs)
+		return ivrs_unit_of(j->look->amd, j->look->amds, fn, &unit, &cover) != SL_OK ||
+		       unit >= j->in->amds || !(j->in->amd[unit].at[AUDIT_LEFT].control & CTL_IOMMU);
 	if (!audit_unit_of(j->look, fn, &unit) || unit >= j->in->units)
 		return true;
 	const struct audit_unit *u = &j->in->unit[unit];
@@ -190,6 +217,8 @@ void rules_state(struct judge *j)
 		judge_left(j, i);
 		judge_faults(j, i);
 	}
+	for (unsigned i = 0; i < j->in->amds; i++)
+		judge_amd_state(j, i);
 	judge_masters(j);
 	judge_path(j);
 }

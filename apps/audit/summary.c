@@ -25,6 +25,10 @@ static void count_state(const struct audit_in *in, enum audit_phase p, struct au
 		s->state[p].units += r->read;
 		s->state[p].protecting += r->read && (now.translates || now.regions);
 	}
+	for (unsigned i = 0; i < in->amds; i++) {
+		s->state[p].units += in->amd[i].at[p].read;
+		s->state[p].protecting += (in->amd[i].at[p].control & CTL_IOMMU) != 0;
+	}
 	for (unsigned i = 0; i < in->fns; i++) {
 		int8_t v = p == AUDIT_ENTRY ? in->fn[i].entry : in->fn[i].left;
 		s->state[p].known += v >= 0;

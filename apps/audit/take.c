@@ -10,6 +10,7 @@
 #include "kernel/cpu.h"
 #include "kernel/tsc.h"
 #include "pci/fit.h"
+#include "iommu/amdvi/backend.h"
 #include "iommu/vtd/backend.h"
 
 static struct audit_in in;
@@ -88,6 +89,27 @@ static void take_units(struct machine *m, const struct boot_snapshot *entry, con
 		    vtd_read_registers(&m->iommu, in.units, &u->at[AUDIT_NOW]) != SL_OK)
 			u->at[AUDIT_NOW].read = false;
 		in.units++;
+	}
+}
+
+static void take_amd_snapshot(enum audit_phase phase, const struct boot_snapshot *s, struct audit_amd *u)
+{
+	for (uint32_t i = 0; i < s->amds; i++)
+		if (s->amd[i].seg == u->unit.seg && s->amd[i].rid == u->unit.rid && s->amd[i].base == u->base)
+			u->at[phase] = s->amd[i].regs;
+}
+
+static void take_amds(struct machine *m, const struct boot_snapshot *entry, const struct boot_snapshot *left)
+{
+	const struct amdvi *a = m->iommu.amdvi;
+	in.amds = 0;
+	for (unsigned i = 0; a && i < m->iommu.unit_count && i < AUDIT_UNITS; i++) {
+		struct audit_amd *u = &in.amd[in.amds++];
+		*u = (struct audit_amd){.base = a->ivhd[i].base, .unit = a->ivhd[i].unit};
+		take_amd_snapshot(AUDIT_ENTRY, entry, u);
+		take_amd_snapshot(AUDIT_LEFT, left, u);
+		if (amdvi_read_registers(&m->iommu, i, &u->at[AUDIT_NOW]) == SL_OK)
+			u->at[AUDIT_NOW].cap_base = u->at[AUDIT_LEFT].cap_base;
 	}
 }
 
@@ -274,6 +296,7 @@ struct audit_in *audit_take(struct machine *m)
 	in.mems = m->boot->region_count;
 	in.pci = &m->pci;
 	take_units(m, entry, left);
+	take_amds(m, entry, left);
 	take_functions(m, entry, left);
 	take_sriov(m);
 	audit_take_missed(&in, &m->pci);

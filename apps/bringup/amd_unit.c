@@ -1,20 +1,9 @@
 #include "apps/bringup/amd_unit.h"
 #include "iommu/amdvi/io_hw.h"
+#include "iommu/amdvi/regs_seen.h"
 #include "kernel/cpu.h"
 #include "kernel/mmio.h"
 #include "pci/regs.h"
-
-/* AMD IOMMU specification: capability block and registers. */
-#define CAP_ID_SECURE  0x0f
-#define CAP_TYPE       BITS(18, 16)
-#define CAP_TYPE_IOMMU 3
-#define CAP_NP_CACHE   BIT(26)
-#define CAP_BASE_LOW   0x04
-#define CAP_BASE_HIGH  0x08
-#define CAP_BASE       BITS(63, 14)
-#define REGISTERS      0x4000
-#define CONTROL        0x18
-#define EFR            0x30
 
 static struct seen {
 	bdf_t unit;
@@ -26,16 +15,17 @@ static unsigned count;
 /* The capability that the table names; false when it is not a unit's. */
 static bool capability(const struct pci_func *f, const struct ivrs_ivhd *unit, uint32_t *head, uint64_t *base)
 {
-	if (unit->cap < 0x40 || unit->cap > 0xf4 || unit->cap % 4)
+	*head = fn_rd32(f, unit->cap & 0xfcu);
+	if (!amdvi_is_capability(unit->cap, *head))
 		return false;
-	*head = fn_rd32(f, unit->cap);
-	*base = fn_rd32(f, unit->cap + CAP_BASE_LOW) | (uint64_t)fn_rd32(f, unit->cap + CAP_BASE_HIGH) << 32;
-	return (*head & 0xff) == CAP_ID_SECURE && FGET(*head, CAP_TYPE) == CAP_TYPE_IOMMU;
+	unsigned at = unit->cap + AMDVI_CAP_BASE_LOW;
+	*base = fn_rd32(f, at) | (uint64_t)fn_rd32(f, at + 4) << 32;
+	return true;
 }
 
 static volatile void *registers(const struct ivrs_ivhd *unit)
 {
-	return mmio_claim("an AMD IOMMU", PHYS(unit->base), REGISTERS, PHYS_UNIT);
+	return mmio_claim("an AMD IOMMU", PHYS(unit->base), AMDVI_REGS, PHYS_UNIT);
 }
 
 static bool take(const struct pci_func *f, const struct ivrs_ivhd *unit, struct ivrs_live *out)
@@ -44,13 +34,13 @@ static bool take(const struct pci_func *f, const struct ivrs_ivhd *unit, struct 
 	*out = (struct ivrs_live){0};
 	if (!capability(f, unit, &head, &out->cap_base))
 		return false;
-	if ((out->cap_base & CAP_BASE) != unit->base)
+	if ((out->cap_base & AMDVI_CAP_BASE) != unit->base)
 		return true; /* that much is known; nothing is read there */
 	const volatile uint8_t *regs = registers(unit);
 	if (!regs)
 		return false;
-	out->control = mmio_rd64(regs + CONTROL);
-	out->efr = mmio_rd64(regs + EFR);
+	out->control = mmio_rd64(regs + AMDVI_CONTROL);
+	out->efr = mmio_rd64(regs + AMDVI_EFR);
 	return out->control != UINT64_MAX;
 }
 
@@ -80,8 +70,8 @@ static enum sl_err open_unit(void *ctx, const struct ivrs_ivhd *unit, struct amd
 	uint64_t base = 0;
 	*caches_empty = true;
 	if (f && capability(f, unit, &head, &base)) {
-		*caches_empty = (head & CAP_NP_CACHE) != 0;
-		if (base & CAP_BASE && (base & CAP_BASE) != unit->base)
+		*caches_empty = (head & AMDVI_CAP_NP_CACHE) != 0;
+		if (base & AMDVI_CAP_BASE && (base & AMDVI_CAP_BASE) != unit->base)
 			return SL_NOTFOUND;
 	}
 	volatile void *regs = registers(unit);

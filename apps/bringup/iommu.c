@@ -131,6 +131,15 @@ void snapshot_print(const char *when, uint64_t at)
 			u->gsts >> 25 & 1 ? "on" : "off", u->pmen & 1 ? "on" : "off", u->gsts, u->pmen,
 			u->fsts, (ull)u->rtaddr, (ull)u->irta);
 	}
+	for (uint32_t i = 0; i < s->amds; i++) {
+		const struct amdvi_regs_seen *u = &s->amd[i].regs;
+		log_line(
+			"iommu",
+			"%s: unit at 0x%llx translation %s, exclusion range %s (Control %llx status %llx DevTabBase %llx exclusion %llx..%llx EFR %llx EFR2 %llx)",
+			when, (ull)s->amd[i].base, u->control & 1 ? "on" : "off",
+			u->excl_base & 1 ? "on" : "off", (ull)u->control, (ull)u->status, (ull)u->devtab,
+			(ull)u->excl_base, (ull)u->excl_limit, (ull)u->efr, (ull)u->efr2);
+	}
 	log_line("iommu", "%s: %u of %u functions could do DMA", when, masters, s->funcs);
 	if (s->units_lost || s->funcs_lost)
 		log_warn("iommu", "%s: %u more units and %u more functions had no room in the record", when,
@@ -237,6 +246,8 @@ static enum sl_err open_vtd(struct machine *m, struct span table)
  * its event log never moves: no VF can be driven, and nothing can be said of what is refused. */
 static enum sl_err open_amd(struct machine *m, struct span table)
 {
+	snapshot_print("in UEFI", m->boot->at_entry);
+	snapshot_print("after ExitBootServices", m->boot->at_exit);
 	table_print_findings(m, table, true);
 	enum sl_err e = amdvi_init(&m->iommu, table, amd_unit_regs(&m->pci));
 	if (e)

@@ -111,18 +111,32 @@ static enum sl_err apart(struct machine *m, struct domain *dom, uint64_t size)
 	return e ? e : measure(m, dom, "batched-apart", batched, &p);
 }
 
-enum sl_err stage_mapcost(struct machine *m)
+/* Without announcements, which the unit may not want; then with them, where it does. */
+static enum sl_err all_kinds(struct machine *m, struct domain *dom)
 {
 	static const uint64_t sizes[] = {PAGE_SIZE, PAGE_2M, PAGE_1G};
+	bool wanted = domain_announce(dom, false);
+	enum sl_err e = SL_OK;
+	for (unsigned i = 0; i < ARRAY_LEN(sizes) && !e; i++)
+		e = side_by_side(m, dom, sizes[i]);
+	for (unsigned i = 0; i < ARRAY_LEN(sizes) - 1 && !e; i++) /* a table of 1 GiB pages maps too much */
+		e = apart(m, dom, sizes[i]);
+	domain_announce(dom, wanted);
+	struct pages p = {PAGE_SIZE, 16 * PAGE_1G, PAGE_SIZE};
+	if (wanted && !e)
+		e = measure(m, dom, "strict-told", strict, &p);
+	return wanted && !e ? measure(m, dom, "batched-told", batched, &p) : e;
+}
+
+enum sl_err stage_mapcost(struct machine *m)
+{
 	struct domain *dom;
 	bdf_t fn;
 	enum sl_err e = domain_create(&m->iommu, "mapcost", &dom);
 	if (!e)
 		e = attach_somebody(m, dom, &fn);
-	for (unsigned i = 0; i < ARRAY_LEN(sizes) && !e; i++)
-		e = side_by_side(m, dom, sizes[i]);
-	for (unsigned i = 0; i < ARRAY_LEN(sizes) - 1 && !e; i++) /* a table of 1 GiB pages maps too much */
-		e = apart(m, dom, sizes[i]);
+	if (!e)
+		e = all_kinds(m, dom);
 	if (e) {
 		log_fail("mapcost", "see the lines above", "the cost could not be measured: %s",
 			 sl_err_text(e));

@@ -2,6 +2,7 @@
  * instructions between the markers, without those of the VF at the other end. What a row moved is compared.
  */
 #include "apps/measure/insn.h"
+#include "apps/measure/rdma_insn.h"
 #include "apps/vf/igb.h"
 #include "apps/work/packets.h"
 #include "apps/work/pattern.h"
@@ -201,9 +202,12 @@ static enum sl_err run_row(struct machine *m, const struct row *row)
 enum sl_err packet_insn(struct machine *m)
 {
 	enum sl_err e = m->vfs < 2 ? SL_CONFIG : SL_OK;
-	for (uint32_t pass = 0; pass < m->cfg->passes; pass++)
+	for (uint32_t pass = 0; pass < m->cfg->passes && !e; pass++) {
 		for (unsigned i = 0; i < ARRAY_LEN(rows) && !e; i++)
 			e = run_row(m, &rows[i]);
+		if (!e)
+			e = rdma_insn(m);
+	}
 	if (e)
 		log_fail("insn",
 			 "two VFs at least (vfs=2); run again; if this persists, the card loses frames",

@@ -90,14 +90,26 @@ static enum attack_outcome judge_read(struct machine *m, struct attacker *by, co
 	return o;
 }
 
-bool attack_fault(struct machine *m, const struct attack *a, struct iommu_fault *f)
+/* Longest wait for a record. A message by MSI-X was waited for by its strike, until it was out. */
+static uint32_t record_us(const struct machine *m, const struct attack *a)
 {
-	struct deadline d = deadline_in(m->cfg->iommu == CONFIG_IOMMU_OFF ? EFFECT_US
-					: a->interrupt                    ? FORGED_WAIT_US
-									  : FAULT_WAIT_US);
-	while (deadline_look(&d))
+	return m->cfg->iommu == CONFIG_IOMMU_OFF ? EFFECT_US
+	       : !a->interrupt                   ? FAULT_WAIT_US
+	       : a->msix                         ? 0
+						 : FORGED_WAIT_US;
+}
+
+/* The attacker's first fault since iommu_fault_claim(). What has arrived, or changed memory where nothing
+ * would record it, was not refused, so there is nothing to wait for. */
+static bool recorded(struct machine *m, const struct attack *a, uint64_t arrived, struct iommu_fault *f)
+{
+	struct deadline d = deadline_in(record_us(m, a));
+	while (deadline_look(&d)) {
 		if (iommu_fault_claimed(&m->iommu, f) == SL_OK)
 			return true;
+		if (arrivals(a) != arrived || (m->cfg->iommu == CONFIG_IOMMU_OFF && guard_changed_soon()))
+			break;
+	}
 	return false;
 }
 
@@ -271,7 +283,7 @@ void attack_run(struct machine *m, struct attacker *by, const struct attack *a, 
 	if (by->others)
 		by->others->begin(m, by);
 	e = ops_of(by, a)->strike(m, by, a, out->said, sizeof out->said);
-	out->recorded = attack_fault(m, a, &out->fault);
+	out->recorded = recorded(m, a, arrived, &out->fault);
 	if (by->ops->after)
 		by->ops->after(by, out->said, sizeof out->said);
 	bool others = !by->others || by->others->end(m, by);

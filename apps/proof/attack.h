@@ -32,8 +32,8 @@ struct attacker {
 	/* Stage isolate, a page each: what the others try to reach, what it may only read, only write. */
 	struct dma_buf target, readonly, writeonly;
 	struct table_range own[VF_RANGES]; /* what else its domain maps; unused: .buf NULL */
-	const struct dma_buf *along;  /* detached: what it needs besides what it attacks; NULL: nothing */
-	const void *table, *contexts; /* top of its second-level tables; its bus's context table */
+	const struct dma_buf *along; /* detached: what it needs besides what it attacks; NULL: nothing */
+	struct iommu_walk_table table[WALK_TABLES]; /* what the unit reads for it; without a domain: none */
 };
 
 /* Kinds of access that are made in different ways. */
@@ -65,6 +65,7 @@ struct attack {
 	uint64_t fault_at;  /* page at which it has to be refused */
 	enum iommu_why why; /* reason that a fault record has to have */
 	void *secret;       /* CHUNK bytes that a read must not get; NULL when there is no memory there */
+	void *place;        /* what the function reaches at `to`, where that is allowed; NULL: it is not */
 	/* An interrupt: to is where its message goes. */
 	bool interrupt;
 	bool msix;               /* sent as its MSI-X vector 0; else a DMA write of four bytes, */
@@ -107,10 +108,6 @@ bool attack_possible(const struct attacker *by, const struct attack *a);
  * data is checked; then looks, and lets the attacker do what it is allowed. For NVMe stage_timed or
  * timed_prepare() has written the media. */
 void attack_run(struct machine *m, struct attacker *by, const struct attack *a, struct attack_result *out);
-
-/* The attacker's first fault since iommu_fault_claim(); waits a second for it, for that of an interrupt a
- * fifth, and with iommu=off, where nothing records one, a hundredth. */
-bool attack_fault(struct machine *m, const struct attack *a, struct iommu_fault *f);
 
 /* Lays at place, which the attacker would reach at a->to, what it has to find there for its read to be seen:
  * bait() of strike_ops. Place is memory of Sluice's own. */

@@ -9,6 +9,7 @@
 #include "apps/vf/nvme.h"
 #include "apps/vf/stages.h"
 #include "apps/proof/case.h"
+#include "apps/proof/place.h"
 #include "apps/proof/strike_packet.h"
 #include "apps/vf/domain.h"
 #include "apps/work/pattern.h"
@@ -22,20 +23,11 @@
 
 static struct domain *no_domain; /* of a function that is not attached */
 
-static uint64_t sum_from(const struct dma_buf *b, uint64_t from)
-{
-	const volatile uint64_t *word = b->va;
-	uint64_t sum = 0;
-	for (uint64_t i = from / 8; i < b->len / 8; i++)
-		sum = sum * 31 + word[i];
-	return sum;
-}
-
-static bool landed(const struct dma_buf *b, uint64_t from, uint64_t before)
+static bool landed(const struct place_seen *p)
 {
 	struct deadline d = deadline_in(LANDING_US);
 	while (deadline_look(&d))
-		if (sum_from(b, from) != before)
+		if (place_changed(p))
 			return true;
 	return false;
 }
@@ -48,9 +40,11 @@ static bool reach(const struct trial *t, const struct attack *a, const struct dm
 	/* What it is to fetch lies in the first page, where there is such a thing; then it writes to the
 	 * second. */
 	uint64_t from = !a->write && t->by->ops->bait ? PAGE_SIZE : 0;
+	struct attack allowed = *a;
+	allowed.place = b->va;
 	attack_bait(t->by, a, b->va);
-	uint64_t before = sum_from(b, from);
-	return attack_strike(t->m, t->by, a, said, sizeof said) == SL_OK && landed(b, from, before);
+	struct place_seen p = place_look((const uint8_t *)b->va + from, b->len - from);
+	return attack_strike(t->m, t->by, &allowed, said, sizeof said) == SL_OK && landed(&p);
 }
 
 /* The attack itself, on a place that nothing is to reach now. */

@@ -2,6 +2,7 @@
 #include "apps/bringup/dma_window.h"
 #include "apps/bringup/faults.h"
 #include "apps/proof/bystanders.h"
+#include "apps/proof/place.h"
 #include "apps/vf/domain.h"
 #include "apps/vf/msix.h"
 #include "apps/work/pattern.h"
@@ -231,10 +232,10 @@ enum sl_err controller_strike(struct machine *m, struct attacker *by, const stru
 {
 	struct strike_dev *d = dev_of(by);
 	bystanders_turn(m);
-	d->io.refused = refused;
+	d->io.over = refused;
 	d->io.of = m;
 	enum sl_err e = a->write ? d->class->write(d, a->to, a->len) : d->class->read(d, a->to);
-	d->io.refused = NULL; /* what it does next is allowed */
+	d->io.over = NULL; /* what it does next is allowed */
 	d->class->said(d, said, n);
 	return e;
 }
@@ -305,12 +306,27 @@ static void bare_bait(const struct attacker *by, const struct attack *a, void *p
 	dev_of(by)->class->lay(dev_of(by), place, a->to);
 }
 
+struct fetching {
+	struct machine *m;
+	struct place_seen seen;
+};
+
+static bool fetch_over(void *of)
+{
+	const struct fetching *f = of;
+	return place_changed(&f->seen) || iommu_fault_waits(&f->m->iommu);
+}
+
+/* What it writes where it is allowed goes to the second page. */
 static enum sl_err bare_strike(struct machine *m, struct attacker *by, const struct attack *a, char *said,
 			       size_t n)
 {
 	struct strike_dev *d = dev_of(by);
-	(void)m;
+	struct fetching f = {m, place_look(a->place ? (uint8_t *)a->place + PAGE_SIZE : NULL, PAGE_SIZE)};
+	d->io.over = fetch_over;
+	d->io.of = &f;
 	enum sl_err e = d->class->fetch(d, a->to);
+	d->io.over = NULL;
 	d->class->said(d, said, n);
 	return e;
 }

@@ -1,6 +1,7 @@
 /* A function's own MSI-X or MSI as an attacker: it sends a message to any address. strike_msix forges an
  * interrupt that way; strike_message writes to memory: the address of a message may be that of memory, so
  * every function that can send one writes 4 bytes to any address, under its own requester id. */
+#include "apps/proof/guard.h"
 #include "apps/proof/strike.h"
 #include "kernel/fmt.h"
 #include "iommu/iommu.h"
@@ -17,13 +18,14 @@ static bool msix_can(const struct attacker *by, const struct attack *a)
 	return by->msix && by->msix->vectors && by->ops->kick;
 }
 
-/* The word at an address where the function may write. NULL: it is elsewhere. */
-static const volatile uint32_t *own_word(const struct attacker *by, uint64_t to)
+/* The word that a message changes where the function may write. NULL: it may not. */
+static const volatile uint32_t *own_word(const struct attacker *by, const struct attack *a)
 {
-	uint64_t off = to - by->allowed.iova.v;
-	return off < by->allowed.len ? (const volatile uint32_t *)(const void *)((uint8_t *)by->allowed.va +
-										 ALIGN_DOWN(off, 4))
-				     : NULL;
+	uint64_t off = ALIGN_DOWN(a->to - by->allowed.iova.v, 4);
+	const uint8_t *at = a->place                ? a->place
+			    : off < by->allowed.len ? (const uint8_t *)by->allowed.va + off
+						    : NULL;
+	return (const volatile uint32_t *)(const void *)at;
 }
 
 static uint64_t count(const uint64_t *arrived)
@@ -39,31 +41,32 @@ struct watch {
 	uint64_t before;
 };
 
-static struct watch watch(const struct attacker *by, uint64_t to, const uint64_t *arrived)
+static struct watch watch(const struct attacker *by, const struct attack *a)
 {
-	const volatile uint32_t *word = own_word(by, to);
-	return (struct watch){word, word ? *word : 0, arrived, count(arrived)};
+	const volatile uint32_t *word = own_word(by, a);
+	return (struct watch){word, word ? *word : 0, a->arrived, count(a->arrived)};
 }
 
-/* Kicks it, and waits until its message is out: it has arrived, in its own memory or as an interrupt, or was
- * refused. */
+/* Kicks it, and waits until its message is out: it has arrived, in its own memory or as an interrupt, was
+ * refused, or, where nothing refuses it, has changed memory that it must not. */
 static enum sl_err kick(struct machine *m, struct attacker *by, const struct watch *w)
 {
-	uint32_t us = m->cfg->iommu == CONFIG_IOMMU_OFF ? UNSEEN_US : w->arrived ? INTERRUPT_US : MEMORY_US;
+	bool off = m->cfg->iommu == CONFIG_IOMMU_OFF;
+	bool forbidden = off && !w->word && !w->arrived; /* then memory is guarded */
+	uint32_t us = off ? UNSEEN_US : w->arrived ? INTERRUPT_US : MEMORY_US;
 	enum sl_err e = by->ops->kick(m, by);
 	for (struct deadline d = deadline_in(us); deadline_look(&d);)
 		if ((w->word && *w->word != w->was) || count(w->arrived) != w->before ||
-		    iommu_fault_waits(&m->iommu))
+		    iommu_fault_waits(&m->iommu) || (forbidden && guard_changed_soon()))
 			break;
 	return e;
 }
 
 /* One may be waiting behind the mask already: it goes out at once. */
-static enum sl_err send_msix(struct machine *m, struct attacker *by, uint64_t to, uint32_t data,
-			     const uint64_t *arrived)
+static enum sl_err send_msix(struct machine *m, struct attacker *by, const struct attack *a, uint32_t data)
 {
-	const struct watch w = watch(by, to, arrived);
-	enum sl_err e = msix_set(by->msix, 0, to, data);
+	const struct watch w = watch(by, a);
+	enum sl_err e = msix_set(by->msix, 0, a->to, data);
 	if (!e)
 		e = kick(m, by, &w);
 	enum sl_err masked = msix_mask(by->msix, 0, true);
@@ -74,7 +77,7 @@ static enum sl_err msix_strike(struct machine *m, struct attacker *by, const str
 			       size_t n)
 {
 	fmt_print(said, n, "%s", "success");
-	return send_msix(m, by, a->to, a->data, a->arrived);
+	return send_msix(m, by, a, a->data);
 }
 
 const struct strike_ops strike_msix = {.can = msix_can, .strike = msix_strike};
@@ -87,10 +90,10 @@ static uint16_t message_of(const struct attacker *by)
 	return (uint16_t)(by->fn->bdf.rid ^ 0x5aa5);
 }
 
-static enum sl_err send_msi(struct machine *m, struct attacker *by, uint64_t to)
+static enum sl_err send_msi(struct machine *m, struct attacker *by, const struct attack *a)
 {
-	const struct watch w = watch(by, to, NULL);
-	enum sl_err e = msi_open(by->fn, 1, to, message_of(by));
+	const struct watch w = watch(by, a);
+	enum sl_err e = msi_open(by->fn, 1, a->to, message_of(by));
 	if (e)
 		return e;
 	e = kick(m, by, &w);
@@ -112,8 +115,8 @@ static enum sl_err message_strike(struct machine *m, struct attacker *by, const 
 {
 	struct attacker *sender = by->dev;
 	fmt_print(said, n, "%s", "-");
-	return by->msix && by->msix->vectors ? send_msix(m, sender, a->to, message_of(by), NULL)
-					     : send_msi(m, sender, a->to);
+	return by->msix && by->msix->vectors ? send_msix(m, sender, a, message_of(by))
+					     : send_msi(m, sender, a);
 }
 
 static bool message_healthy(struct machine *m, struct attacker *by)

@@ -1,26 +1,22 @@
-/* Stage move: a Data Streaming Accelerator. One function in a domain of its own, its work queues at work at
- * once; each result is checked against the CPU, then copies are timed. */
+/* Stage move: a Data Streaming Accelerator. Its work queues are tenants that work at once, on as many cores
+ * as there are; each result is checked against the CPU, later copies are timed. */
 #include "apps/work/move.h"
 #include "apps/bringup/faults.h"
 #include "apps/vf/domain.h"
-#include "drivers/dsa/queue.h"
+#include "apps/vf/workers.h"
+#include "apps/work/queues.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
 
 #define PORTAL_BAR 2u
-#define SILENT_US  10000000u /* a queue that is silent for this long will not answer */
-#define MEM_BYTES  (512u << 10)
-_Static_assert(DSA_QUEUE_BYTES + MOVE_BYTES <= MEM_BYTES && MOVE_TAGS <= DSA_DEPTH, "memory of a queue");
+#define SILENT_US  10000000u     /* a queue that is silent for this long will not answer */
+#define LIMIT_US   3600000000ull /* of a core's work, which has its own deadlines */
 
 static struct {
 	struct pci_func *fn;
-	struct domain *dom;
 	bool connected, open;
-	struct dsa dev;
-	struct dma_buf mem[DSA_QUEUES];
-	struct dsa_queue queue[DSA_QUEUES];
-	struct moves moves[DSA_QUEUES];
+	uint64_t end; /* of the timed phase */
 } card;
 
 static struct pci_func *find(const struct pci *pci)
@@ -32,170 +28,205 @@ static struct pci_func *find(const struct pci *pci)
 }
 
 /* In its domain, with its registers and portals. */
-static enum sl_err connect(struct machine *m)
+static enum sl_err connect(struct machine *m, struct queues *q)
 {
 	volatile void *regs, *portals = NULL;
-	faults_watch(m, card.fn->bdf);
-	enum sl_err e = make_domain(m, "DSA", card.fn->bdf, &card.dom);
+	q->fn = card.fn->bdf;
+	q->window = window_at(m, 0);
+	faults_watch(m, q->fn);
+	enum sl_err e = make_domain(m, "DSA", q->fn, &q->dom);
 	if (!e)
-		e = function_connect(card.fn, card.dom, &regs);
+		e = function_connect(card.fn, q->dom, &regs);
 	card.connected = !e;
 	if (!e)
-		e = function_connect_bar(card.fn, PORTAL_BAR, card.dom, &portals);
+		e = function_connect_bar(card.fn, PORTAL_BAR, q->dom, &portals);
 	if (e)
-		log_fail("dsa", "look at the lines above", BDF_FMT " cannot be used: %s",
-			 BDF_ARG(card.fn->bdf), sl_err_text(e));
+		log_fail("dsa", "look at the lines above", BDF_FMT " cannot be used: %s", BDF_ARG(q->fn),
+			 sl_err_text(e));
 	if (e)
 		return e;
-	card.dev.io = strike_io_mmio(regs, card.fn->bar[0].size);
-	card.dev.portals = strike_io_portal(portals, card.fn->bar[PORTAL_BAR].size);
+	q->dev.io = strike_io_mmio(regs, card.fn->bar[0].size);
+	q->dev.portals = strike_io_portal(portals, card.fn->bar[PORTAL_BAR].size);
+	q->limit = pci_pasid_enable(card.fn, true);
 	return SL_OK;
 }
 
-static enum sl_err start(void)
+static enum sl_err start(struct queues *q)
 {
-	const char *why;
-	uint32_t error = 0;
-	enum sl_err e = dsa_open(&card.dev, &why);
-	card.open = !e;
-	if (e) {
-		log_fail("dsa", "see docs/dsa.md: what the processor and the device have to have",
-			 BDF_FMT " cannot be used: %s", BDF_ARG(card.fn->bdf), why);
-		return e;
-	}
-	e = dsa_start(&card.dev, DSA_QUEUES, &error);
+	uint32_t error = 0, pasid[DSA_QUEUES];
+	enum sl_err e = dsa_start(&q->dev, q->n, queues_pasids(q, pasid), &error);
 	if (e)
 		log_fail("dsa", "see docs/dsa.md: what a command's error means",
-			 BDF_FMT " was not enabled: %s; CMDSTATUS error %02x", BDF_ARG(card.fn->bdf),
-			 sl_err_text(e), error);
+			 BDF_FMT " was not enabled: %s; CMDSTATUS error %02x", BDF_ARG(q->fn), sl_err_text(e),
+			 error);
 	return e;
 }
 
-static enum sl_err open_queues(struct machine *m)
+static enum sl_err open_device(struct machine *m, struct queues *q)
 {
-	for (unsigned i = 0; i < card.dev.used; i++) {
-		struct dma_buf *mem = &card.mem[i];
-		struct moves *v = &card.moves[i];
-		enum sl_err e =
-			dma_get(card.dom, window_at(m, i * (uint64_t)MEM_BYTES), MEM_BYTES, DOMAIN_RW, mem);
-		if (e) {
-			log_fail("dsa", "give the machine more memory", "no memory for queue %u: %s", i,
-				 sl_err_text(e));
-			return e;
-		}
-		dsa_queue_open(&card.queue[i], &card.dev, i, mem, MOVE_TAGS);
-		*v = (struct moves){.mover = &card.queue[i].m,
-				    .va = (uint8_t *)mem->va + DSA_QUEUE_BYTES,
-				    .iova = IOVA(mem->iova.v + DSA_QUEUE_BYTES),
-				    .seed = 0x9e3779b97f4a7c15ull * (i + 1)};
+	const char *why;
+	enum sl_err e = dsa_open(&q->dev, &why);
+	card.open = !e;
+	if (e) {
+		log_fail("dsa", "see docs/dsa.md: what the processor and the device have to have",
+			 BDF_FMT " cannot be used: %s", BDF_ARG(q->fn), why);
+		return e;
 	}
-	log_line("dsa",
-		 BDF_FMT
-		 " in domain %u: %u queues of %u entries, %u engines, no PASID (never run on silicon)",
-		 BDF_ARG(card.fn->bdf), domain_number(card.dom), card.dev.used, card.dev.size,
-		 card.dev.engines);
+	e = queues_domains(q, &m->iommu);
+	return e ? e : start(q);
+}
+
+static enum sl_err open_queues(struct queues *q)
+{
+	unsigned failed = 0;
+	enum sl_err e = queues_memory(q, &failed);
+	if (e) {
+		log_fail("dsa", "give the machine more memory", "no memory for queue %u: %s", failed,
+			 sl_err_text(e));
+		return e;
+	}
+	if (q->apart)
+		log_line(
+			"dsa",
+			BDF_FMT
+			": %u queues of %u entries, %u engines, each queue with a PASID (%u to %u) and a domain of its own, the same device addresses in each (never run on silicon)",
+			BDF_ARG(q->fn), q->n, q->dev.size, q->dev.engines, q->tenant[0].pasid,
+			q->tenant[q->n - 1].pasid);
+	else
+		log_line(
+			"dsa",
+			BDF_FMT
+			" in domain %u: %u queues of %u entries, %u engines, no PASID (never run on silicon)",
+			BDF_ARG(q->fn), domain_number(q->dom), q->n, q->dev.size, q->dev.engines);
 	return SL_OK;
 }
 
-static enum sl_err say_silent(const struct moves *v)
+/* ---- on each core, its tenants ---- */
+
+static enum sl_err wait_for(struct tenant *t)
 {
 	char why[80];
+	const struct moves *v = &t->moves;
 	struct queue *q = &v->mover->q;
-	log_fail("dsa", "see docs/troubleshooting.md", "queue %u: %u of %u jobs came back within %u s: %s",
-		 (unsigned)(v - card.moves), MOVE_TAGS - v->left, MOVE_TAGS, SILENT_US / 1000000,
-		 q->ops->explain(q, why, sizeof why));
+	struct deadline d = deadline_in(SILENT_US);
+	while (deadline_look(&d))
+		if (moves_poll(&t->moves))
+			return SL_OK;
+	fmt_print(t->why, sizeof t->why, "%u of %u jobs came back within %u s: %s", MOVE_TAGS - v->left,
+		  MOVE_TAGS, SILENT_US / 1000000, q->ops->explain(q, why, sizeof why));
 	return SL_TIMEOUT;
 }
 
-/* A round on every queue, all at once. */
-static enum sl_err all_queues(enum sl_err (*begin)(struct moves *v))
+/* A round on each of its queues, all at once. */
+static enum sl_err one_round(struct worker *w, struct tenant *t, enum sl_err (*begin)(struct moves *v))
 {
-	for (unsigned i = 0; i < card.dev.used; i++) {
-		enum sl_err e = begin(&card.moves[i]);
-		if (e) {
-			log_fail("dsa", "report this: it is a bug in Sluice",
-				 "queue %u does not accept a job: %s", i,
-				 sl_err_text(card.queue[i].m.q.refused));
-			return e;
-		}
+	enum sl_err e = SL_OK;
+	for (unsigned i = 0; i < w->n && !e; i++) {
+		e = begin(&t[i].moves);
+		if (e)
+			fmt_print(t[i].why, sizeof t[i].why, "it does not accept a job: %s",
+				  sl_err_text(t[i].queue.m.q.refused));
 	}
-	for (unsigned i = 0; i < card.dev.used; i++) {
-		struct deadline d = deadline_in(SILENT_US);
-		bool done = false;
-		while (!done && deadline_look(&d))
-			done = moves_poll(&card.moves[i]);
-		if (!done)
-			return say_silent(&card.moves[i]);
-	}
-	return SL_OK;
+	for (unsigned i = 0; i < w->n && !e; i++)
+		e = wait_for(&t[i]);
+	if (!w->core)
+		(void)faults_poll(w->m);
+	return e;
 }
 
-static enum sl_err check_all(enum sl_err (*check)(struct moves *v, char *why, size_t n))
+static enum sl_err check_all(const struct worker *w, struct tenant *t,
+			     enum sl_err (*check)(struct moves *v, char *why, size_t n))
 {
-	char why[128];
-	for (unsigned i = 0; i < card.dev.used; i++) {
-		enum sl_err e = check(&card.moves[i], why, sizeof why);
-		if (e) {
-			log_fail("dsa", "see docs/troubleshooting.md", "queue %u: %s", i, why);
-			return e;
-		}
-	}
-	return SL_OK;
+	enum sl_err e = SL_OK;
+	for (unsigned i = 0; i < w->n && !e; i++)
+		e = check(&t[i].moves, t[i].why, sizeof t[i].why);
+	return e;
 }
 
-/* Fewest of any kind on any queue. */
-static uint64_t least_done(void)
+/* Fewest of any kind on any of its queues. */
+static uint64_t least_done(const struct worker *w, const struct tenant *t)
 {
 	uint64_t least = UINT64_MAX;
-	for (unsigned i = 0; i < card.dev.used; i++)
+	for (unsigned i = 0; i < w->n; i++)
 		for (unsigned op = 0; op < MOVE_OPS; op++)
-			if (card.moves[i].done[op] < least)
-				least = card.moves[i].done[op];
+			if (t[i].moves.done[op] < least)
+				least = t[i].moves.done[op];
 	return least;
 }
 
-static enum sl_err verify(struct machine *m)
+static void verify_core(void *arg)
 {
-	uint64_t sum[MOVE_OPS] = {0}, most = 0;
-	enum sl_err e = SL_OK;
-	while (!e && least_done() < m->cfg->ops) {
-		e = all_queues(moves_begin);
-		if (!e)
-			e = check_all(moves_check);
-		faults_say(m);
+	struct worker *w = arg;
+	struct tenant *t = &queues_of_machine()->tenant[w->first];
+	while (!w->err && least_done(w, t) < w->m->cfg->ops) {
+		w->err = one_round(w, t, moves_begin);
+		if (!w->err)
+			w->err = check_all(w, t, moves_check);
 	}
-	for (unsigned i = 0; i < card.dev.used; i++)
-		for (unsigned op = 0; op < MOVE_OPS; op++)
-			sum[op] += card.moves[i].done[op];
-	for (unsigned op = 0; op < MOVE_OPS; op++)
-		most += sum[op];
-	m->tally.verified += most;
+}
+
+static void timed_core(void *arg)
+{
+	struct worker *w = arg;
+	struct tenant *t = &queues_of_machine()->tenant[w->first];
+	for (unsigned i = 0; i < w->n; i++)
+		moves_fill(&t[i].moves);
+	while (w->n && !w->err && now_us() < card.end) {
+		w->err = one_round(w, t, moves_copy);
+		for (unsigned i = 0; i < w->n && !w->err; i++)
+			t[i].ops += MOVE_TAGS;
+	}
+	if (!w->err)
+		w->err = check_all(w, t, moves_check_copies);
+}
+
+static enum sl_err on_cores(struct machine *m, struct queues *q, core_fn *fn)
+{
+	enum sl_err e = workers_run_first(m, q->n, fn, LIMIT_US);
+	for (unsigned i = 0; i < q->n; i++)
+		if (q->tenant[i].why[0])
+			log_fail("dsa", "see docs/troubleshooting.md", "queue %u: %s", i, q->tenant[i].why);
+	faults_say(m);
+	return e;
+}
+
+static enum sl_err verify(struct machine *m, struct queues *q)
+{
+	uint64_t sum[MOVE_OPS] = {0}, all = 0;
+	enum sl_err e = on_cores(m, q, verify_core);
+	for (unsigned op = 0; op < MOVE_OPS; op++) {
+		for (unsigned i = 0; i < q->n; i++)
+			sum[op] += q->tenant[i].moves.done[op];
+		all += sum[op];
+	}
+	m->tally.verified += all;
 	if (!e)
 		log_line(
 			"dsa",
 			"%llu operations on %u queues, each right: %llu copies, %llu fills, %llu compares, %llu CRCs",
-			(ull)most, card.dev.used, (ull)sum[MOVE_COPY], (ull)sum[MOVE_FILL],
-			(ull)sum[MOVE_COMPARE], (ull)sum[MOVE_CRC]);
+			(ull)all, q->n, (ull)sum[MOVE_COPY], (ull)sum[MOVE_FILL], (ull)sum[MOVE_COMPARE],
+			(ull)sum[MOVE_CRC]);
 	return e;
 }
 
-static enum sl_err timed(struct machine *m)
+enum sl_err stage_move_timed(struct machine *m)
 {
-	uint64_t began = now_us(), end = began + m->cfg->seconds * 1000000ull, ops = 0, doorbells = 0;
-	enum sl_err e = SL_OK;
-	for (unsigned i = 0; i < card.dev.used; i++) {
-		moves_fill(&card.moves[i]);
-		doorbells -= card.queue[i].m.q.stats.doorbells;
+	struct queues *q = queues_of_machine();
+	uint64_t began = now_us(), doorbells = 0, least = UINT64_MAX, most = 0;
+	card.end = began + m->cfg->seconds * 1000000ull;
+	for (unsigned i = 0; i < q->n; i++)
+		doorbells -= q->tenant[i].queue.m.q.stats.doorbells;
+	enum sl_err e = on_cores(m, q, timed_core);
+	m->tally.timed_us = now_us() - began;
+	for (unsigned i = 0; i < q->n; i++) {
+		const struct tenant *t = &q->tenant[i];
+		doorbells += t->queue.m.q.stats.doorbells;
+		m->tally.timed_ops += t->ops;
+		least = t->ops < least ? t->ops : least;
+		most = t->ops > most ? t->ops : most;
 	}
-	for (; !e && now_us() < end; ops += card.dev.used * MOVE_TAGS)
-		e = all_queues(moves_copy);
-	uint64_t us = now_us() - began;
-	if (!e)
-		e = check_all(moves_check_copies);
-	for (unsigned i = 0; i < card.dev.used; i++)
-		doorbells += card.queue[i].m.q.stats.doorbells;
-	m->tally.timed_ops = ops;
-	m->tally.timed_us = us;
+	m->tally.fair_permille = most ? (unsigned)(least * 1000 / most) : 0;
+	uint64_t us = m->tally.timed_us, ops = m->tally.timed_ops;
 	if (!e)
 		log_line("dsa", "%llu copies of 4 KiB in %llu ms, %llu in a second, with %llu submissions",
 			 (ull)ops, (ull)(us / 1000), (ull)(us ? ops * 1000000 / us : 0), (ull)doorbells);
@@ -204,32 +235,34 @@ static enum sl_err timed(struct machine *m)
 
 enum sl_err stage_move(struct machine *m)
 {
+	struct queues *q = queues_of_machine();
 	card.fn = find(&m->pci);
 	if (!card.fn) {
 		log_fail("dsa", "in QEMU: ./run.sh device=dsa",
 			 "no Data Streaming Accelerator (8086:0b25) among the functions above");
 		return SL_NOTFOUND;
 	}
-	enum sl_err e = connect(m);
+	enum sl_err e = connect(m, q);
 	if (!e)
-		e = start();
+		e = open_device(m, q);
 	if (!e)
-		e = open_queues(m);
-	if (!e)
-		e = verify(m);
-	return e ? e : timed(m);
+		e = open_queues(q);
+	return e ? e : verify(m, q);
 }
 
 void undo_move(struct machine *m)
 {
+	struct queues *q = queues_of_machine();
 	(void)m;
-	if (card.open && dsa_stop(&card.dev))
-		log_warn("dsa", BDF_FMT " does not stop", BDF_ARG(card.fn->bdf));
+	if (card.open && dsa_stop(&q->dev))
+		log_warn("dsa", BDF_FMT " does not stop", BDF_ARG(q->fn));
 	if (card.connected)
-		function_disconnect(card.fn, card.dom);
-	for (unsigned i = 0; i < DSA_QUEUES; i++)
-		if (dma_put(&card.mem[i]))
-			log_warn("dsa", "memory of queue %u could not be taken back", i);
-	drop_domain(&card.dom);
+		pci_bus_master(card.fn, false);
+	queues_close(q);
+	if (card.connected) {
+		(void)pci_pasid_enable(card.fn, false);
+		function_disconnect(card.fn, q->dom);
+	}
+	drop_domain(&q->dom);
 	card.open = card.connected = false;
 }

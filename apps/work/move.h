@@ -31,6 +31,7 @@ enum sl_err moves_check(struct moves *v, char *why, size_t n) MUST_CHECK;
 void moves_fill(struct moves *v);
 enum sl_err moves_check_copies(struct moves *v, char *why, size_t n) MUST_CHECK;
 
-/* Stage move: the device's queues, every result verified, then copies timed. */
+/* Stages of device=dsa: the device's queues, every result verified; then copies timed. */
 enum sl_err stage_move(struct machine *m) MUST_CHECK;
+enum sl_err stage_move_timed(struct machine *m) MUST_CHECK;
 void undo_move(struct machine *m);

@@ -74,7 +74,7 @@ enum sl_err dsa_open(struct dsa *d, const char **why)
 }
 
 /* Queue n and engine n go to group n; where there are fewer groups or engines, they share. */
-static void configure(const struct dsa *d)
+static void configure(const struct dsa *d, const uint32_t *pasid)
 {
 	unsigned groups = d->groups < d->engines ? d->groups : d->engines;
 	for (unsigned g = 0; g < groups; g++) {
@@ -88,19 +88,29 @@ static void configure(const struct dsa *d)
 	for (unsigned n = 0; n < d->used; n++) {
 		uint32_t at = d->queues_at + n * d->queue_bytes;
 		wr(d, at + WQ_SIZE, d->size);
-		wr(d, at + WQ_MODE, MODE_DEDICATED | MODE_PRIORITY);
+		wr(d, at + WQ_MODE,
+		   MODE_DEDICATED | MODE_PRIORITY | (pasid ? MODE_PASID(pasid[n]) | MODE_PASID_ON : 0));
 		wr(d, at + WQ_LIMITS, d->transfer | LIMIT_BATCH(d->batch));
 	}
 }
 
-enum sl_err dsa_start(struct dsa *d, unsigned queues, uint32_t *error)
+enum sl_err dsa_start(struct dsa *d, unsigned queues, const uint32_t *pasid, uint32_t *error)
 {
 	unsigned most = d->queues < DSA_QUEUES ? d->queues : DSA_QUEUES;
 	d->used = queues < most ? queues : most;
 	d->size = d->entries / d->used;
-	configure(d);
+	configure(d, pasid);
 	enum sl_err e = command(d, ENABLE_DEVICE, 0, CMD_US, error);
 	for (unsigned n = 0; n < d->used && !e; n++)
 		e = command(d, ENABLE_WQ, n, CMD_US, error);
 	return e;
+}
+
+uint8_t dsa_error_take(const struct dsa *d)
+{
+	uint32_t v = rd(d, SWERR);
+	if (!(v & SWERR_VALID))
+		return 0;
+	wr(d, SWERR, SWERR_ACK);
+	return (uint8_t)SWERR_ERROR(v);
 }

@@ -1,6 +1,11 @@
 /* Intel's Data Streaming Accelerator: one function whose work queues each have a portal page. Order:
  * dsa_open(), dsa_start(), queues (drivers/dsa/queue.h), dsa_stop(). The function is attached to its domain,
- * with memory space and bus mastering on. Its requests carry no PASID; ATS stays off.
+ * with memory space and bus mastering on. ATS stays off.
+ *
+ * A queue may have a PASID, which all its requests carry: those for descriptors, records and data. Only the
+ * queue's configuration in BAR0 names it; who has nothing but the queue's portal page cannot choose it. The
+ * device alone keeps this. On the devices that shipped, a portal page must not be given to software that is
+ * not trusted, whatever its PASID (INTEL-SA-01084).
  *
  * This has never run on silicon, only against models. */
 #pragma once
@@ -22,7 +27,11 @@ struct dsa {
  * SL_TIMEOUT. */
 enum sl_err dsa_open(struct dsa *d, const char **why) MUST_CHECK;
 /* Enables up to this many queues (d->used), dedicated and with a group and an engine each as far as there are
- * some, and the device. *error is CMDSTATUS when a command was refused: SL_DEVICE; SL_TIMEOUT. */
-enum sl_err dsa_start(struct dsa *d, unsigned queues, uint32_t *error) MUST_CHECK;
+ * some, and the device. pasid: of each queue; NULL: no request carries one. PASID Enable (pci_pasid_enable())
+ * comes before. *error is CMDSTATUS when a command was refused: SL_DEVICE; SL_TIMEOUT. */
+enum sl_err dsa_start(struct dsa *d, unsigned queues, const uint32_t *pasid, uint32_t *error) MUST_CHECK;
+/* The error in SWERR (§9.2.24), such as a completion record that could not be written, which this clears; 0:
+ * none. */
+uint8_t dsa_error_take(const struct dsa *d);
 /* Resets it: when it returns SL_OK, it does no more DMA. SL_TIMEOUT, SL_DEVICE. */
 enum sl_err dsa_stop(struct dsa *d) MUST_CHECK;

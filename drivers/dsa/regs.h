@@ -19,11 +19,15 @@ enum { WQ_SIZE = 0, WQ_MODE = 8, WQ_LIMITS = 12 };       /* of a work queue */
 #define GENSTS_HALT            3u
 #define MODE_DEDICATED         1u
 #define MODE_PRIORITY          (1u << 4)
+#define MODE_PASID(v)          ((v) << 8)
+#define MODE_PASID_ON          (1u << 28)
 #define LIMIT_BATCH(n)         ((n) << 5)
 #define STATUS_ACTIVE          (1u << 31)
 #define STATUS_ERROR           0xffu
 #define CMD_INTERRUPT          (1u << 31)
 #define SWERR_VALID            1u
+#define SWERR_ACK              3u /* VALID, OVERFLOW */
+#define SWERR_ERROR(v)         ((v) >> 8 & 0xff)
 #define PORTAL_BYTES           0x4000u /* of a work queue */
 enum { ENABLE_DEVICE = 1, DRAIN_ALL = 3, RESET_DEVICE = 5, ENABLE_WQ = 6 };
 
@@ -35,5 +39,4 @@ enum { ENABLE_DEVICE = 1, DRAIN_ALL = 3, RESET_DEVICE = 5, ENABLE_WQ = 6 };
 #define CRCGEN        OPCODE(0x10u)
 #define WITH_RECORD   0x0cu /* CRAV, RCR: a completion record is written */
 #define ON_FAILURE    0x04u /* CRAV alone: only after a failure */
-#define SUCCESS       1u
 #define RECORD_STATUS 0x7fu

@@ -2,25 +2,6 @@
 #include "kernel/fmt.h"
 #include "kernel/str.h"
 
-bool net_ip_is4(const struct net_ip *ip)
-{
-	static const uint8_t mapped[12] = {[10] = 0xff, 0xff};
-	return memcmp(ip->b, mapped, sizeof mapped) == 0;
-}
-
-bool net_ip_equal(const struct net_ip *a, const struct net_ip *b)
-{
-	return memcmp(a->b, b->b, sizeof a->b) == 0;
-}
-
-bool net_ip_none(const struct net_ip *ip)
-{
-	for (unsigned i = 0; i < sizeof ip->b; i++)
-		if (ip->b[i])
-			return false;
-	return true;
-}
-
 struct net_ip net_ip_plus(const struct net_ip *ip, unsigned n)
 {
 	struct net_ip out = *ip;

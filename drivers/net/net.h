@@ -77,9 +77,28 @@ size_t net_udp_send(struct net_port *port, const struct net_ip *to, uint16_t fro
 /* The MAC address of the way to it is known. */
 bool net_knows(const struct net_port *port, const struct net_ip *to);
 
-bool net_ip_is4(const struct net_ip *ip);
-bool net_ip_equal(const struct net_ip *a, const struct net_ip *b);
-bool net_ip_none(const struct net_ip *ip);
+static inline uint64_t net_ip_half(const struct net_ip *ip, unsigned half)
+{
+	uint64_t v;
+	__builtin_memcpy(&v, ip->b + 8 * half, sizeof v);
+	return v;
+}
+
+static inline bool net_ip_is4(const struct net_ip *ip)
+{
+	return !net_ip_half(ip, 0) && (uint32_t)net_ip_half(ip, 1) == 0xffff0000;
+}
+
+static inline bool net_ip_equal(const struct net_ip *a, const struct net_ip *b)
+{
+	return net_ip_half(a, 0) == net_ip_half(b, 0) && net_ip_half(a, 1) == net_ip_half(b, 1);
+}
+
+static inline bool net_ip_none(const struct net_ip *ip)
+{
+	return !(net_ip_half(ip, 0) | net_ip_half(ip, 1));
+}
+
 /* Reads "192.0.2.1", "2001:db8::1", and with a prefix "192.0.2.1/24"; prefix: NULL where none may stand.
  * Without one it is 24 or 64. False: it is no address. */
 bool net_ip_parse(const char *text, struct net_ip *ip, uint8_t *prefix);

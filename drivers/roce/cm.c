@@ -7,7 +7,6 @@
 #define ENDS        5u
 #define FAILED_US   5000000u /* a queue pair that failed waits so long for its peer to end it */
 #define FIRST_PSN   0x200000u
-#define ACTIVE_MTU  3u      /* 1024: what fits a frame of Ethernet */
 #define CM_TIMEOUT  20u     /* 4.3 s */
 #define ACK_CODE    17u     /* 0.54 s */
 #define RC_PORT     0xc000u /* what a socket's port would be */
@@ -123,7 +122,7 @@ static void ask(struct roce_qp *q)
 	put_be24(b + REQ_PSN, q->expected);
 	b[REQ_RETRY] = CM_TIMEOUT << 3 | 7;
 	put_be16(b + REQ_PKEY, 0xffff);
-	b[REQ_MTU] = ACTIVE_MTU << 4 | 7;
+	b[REQ_MTU] = (uint8_t)(q->end->mtu_code << 4 | 7);
 	b[REQ_MORE] = REPLIES << 4;
 	memset(b + REQ_LIDS, 0xff, 4);
 	memcpy(b + REQ_OWN_IP, q->own.b, 16);
@@ -152,10 +151,11 @@ struct roce_qp *roce_connect(struct roce *r, const struct net_ip *own, const str
 	q->service = port;
 	q->event = event;
 	q->ctx = ctx;
-	q->mtu = 128u << ACTIVE_MTU;
+	q->mtu = 128u << r->mtu_code;
 	q->reads = ROCE_READS;
 	q->expected = FIRST_PSN + q->number % ROCE_QPS;
 	q->ack_us = ack_us(ACK_CODE);
+	roce_head(q);
 	q->state = ROCE_ASKED;
 	q->cm_left = REPLIES;
 	q->cm_due = r->now + REPEAT_US;
@@ -257,6 +257,7 @@ static void take_req(struct roce *r, const uint8_t mac[6], const struct net_ip *
 		q->event = listener->event;
 		q->ctx = listener->ctx;
 		fill(q, b);
+		roce_head(q);
 		reply(q);
 		return;
 	}

@@ -8,17 +8,44 @@
 #define RC_UDP  0xc000u /* of the others, with bits of their number */
 #define LEAST   60u     /* of an Ethernet frame */
 
-/* Headers to the end of the BTH; returns where the BTH is. n: bytes behind the UDP header. */
-static uint8_t *headers(uint8_t *head, const struct roce *r, const uint8_t mac[6], const struct net_ip *from,
-			const struct net_ip *to, unsigned port, size_t n)
+/* Where the BTH is. */
+static size_t bth_of(const struct net_ip *ip)
 {
-	uint8_t *udp = head + (net_ip_is4(from) ? IP4_DATA : IP6_DATA);
+	return (net_ip_is4(ip) ? IP4_DATA : IP6_DATA) + UDP_BYTES;
+}
+
+/* Headers to the end of UDP's, for n bytes behind it. */
+static void headers(uint8_t *head, const struct roce *r, const uint8_t mac[6], const struct net_ip *from,
+		    const struct net_ip *to, unsigned port, size_t n)
+{
+	uint8_t *udp = head + bth_of(from) - UDP_BYTES;
 	net_headers(head, r->mac, mac, from, to, PROTO_UDP, HOPS, UDP_BYTES + n);
 	put_be16(udp + UDP_SRC, port);
 	put_be16(udp + UDP_DST, ROCE_PORT);
 	put_be16(udp + UDP_LENGTH, (unsigned)(UDP_BYTES + n));
 	put_be16(udp + UDP_SUM, 0);
-	return udp + UDP_BYTES;
+}
+
+void roce_head(struct roce_qp *q)
+{
+	headers(q->headers, q->end, q->mac, &q->own, &q->ip, RC_UDP | (q->number & ~RC_UDP & 0xffff), 0);
+	q->bth = (uint8_t)bth_of(&q->own);
+}
+
+/* The queue pair's headers, for n bytes behind UDP's header; returns the place of the BTH. IPv4's checksum
+ * was of a packet without these: RFC 1624. */
+static uint8_t *begin(uint8_t *head, const struct roce_qp *q, size_t n)
+{
+	__builtin_memcpy(head, q->headers, sizeof q->headers);
+	uint8_t *bth = head + q->bth;
+	put_be16(bth - UDP_BYTES + UDP_LENGTH, (unsigned)(UDP_BYTES + n));
+	if (UNLIKELY(q->bth != IP4_DATA + UDP_BYTES)) {
+		put_be16(head + IP6_LENGTH, (unsigned)(UDP_BYTES + n));
+		return bth;
+	}
+	put_be16(head + IP4_LENGTH, (unsigned)(IP4_DATA - NET_ETH + UDP_BYTES + n));
+	put_be16(head + IP4_SUM, net_sum_field((uint64_t)(uint16_t)~be16(head + IP4_SUM) + n));
+	return bth;
 }
 
 static void put_bth(uint8_t *bth, uint8_t opcode, unsigned pad, uint32_t qp, bool ack, uint32_t psn)
@@ -34,8 +61,14 @@ static void put_bth(uint8_t *bth, uint8_t opcode, unsigned pad, uint32_t qp, boo
 static void put_icrc(uint8_t *p, uint32_t crc)
 {
 	crc = ~crc;
-	for (unsigned i = 0; i < ICRC_BYTES; i++)
-		p[i] = (uint8_t)(crc >> 8 * i);
+	__builtin_memcpy(p, &crc, sizeof crc);
+}
+
+/* Of the headers up to end, and of the data. */
+static uint32_t crc_of(const struct roce_qp *q, const uint8_t *head, const uint8_t *end, const uint8_t *data,
+		       uint32_t n)
+{
+	return icrc(head + NET_ETH, q->bth == IP4_DATA + UDP_BYTES, (size_t)(end - head) - NET_ETH, data, n);
 }
 
 static void send_head(struct roce *r, uint8_t *head, uint32_t n)
@@ -54,16 +87,14 @@ bool roce_emit_message(struct roce_qp *q, uint8_t opcode, uint32_t psn, const ui
 	uint32_t pad = (0 - bytes) & 3;
 	if (!head)
 		return false;
-	uint8_t *bth = headers(head, r, q->mac, &q->own, &q->ip, RC_UDP | (q->number & ~RC_UDP & 0xffff),
-			       BTH_BYTES + ext_bytes + bytes + pad + ICRC_BYTES);
+	uint8_t *bth = begin(head, q, BTH_BYTES + ext_bytes + bytes + pad + ICRC_BYTES);
 	bool request = opcode < OP_READ_FIRST || opcode > OP_ATOMIC_ACK;
 	put_bth(bth, opcode, pad, q->peer, request, psn);
 	memcpy(bth + BTH_BYTES, ext, ext_bytes);
 	uint8_t *data = bth + BTH_BYTES + ext_bytes, *end = data + bytes + pad;
-	uint32_t crc = icrc_head(head + NET_ETH, net_ip_is4(&q->own), (size_t)(data - head) - NET_ETH);
 	memcpy(data, message, bytes);
 	memset(data + bytes, 0, pad);
-	put_icrc(end, icrc_more(crc, data, bytes + pad));
+	put_icrc(end, crc_of(q, head, data, data, bytes + pad));
 	send_head(r, head, (uint32_t)(end - head) + ICRC_BYTES);
 	return true;
 }
@@ -76,19 +107,18 @@ bool roce_emit(struct roce_qp *q, uint8_t opcode, uint32_t psn, bool ack, const 
 	uint8_t *head = r->wire.place(r->wire.ctx);
 	if (!head)
 		return false;
-	uint8_t *bth = headers(head, r, q->mac, &q->own, &q->ip, RC_UDP | (q->number & ~RC_UDP & 0xffff),
-			       BTH_BYTES + ext_bytes + bytes + pad + ICRC_BYTES);
+	uint8_t *bth = begin(head, q, BTH_BYTES + ext_bytes + bytes + pad + ICRC_BYTES);
 	put_bth(bth, opcode, pad, q->peer, ack, psn);
 	memcpy(bth + BTH_BYTES, ext, ext_bytes);
 	uint8_t *end = bth + BTH_BYTES + ext_bytes, *tail = head + ROCE_HEAD_ROOM;
-	uint32_t crc = icrc_head(head + NET_ETH, net_ip_is4(&q->own), (size_t)(end - head) - NET_ETH);
+	uint32_t crc = crc_of(q, head, end, data, bytes);
 	if (!bytes) {
 		put_icrc(end, crc);
 		send_head(r, head, (uint32_t)(end - head) + ICRC_BYTES);
 		return true;
 	}
 	memset(tail, 0, pad);
-	put_icrc(tail + pad, icrc_more(icrc_more(crc, data, bytes), tail, pad));
+	put_icrc(tail + pad, icrc_more(crc, tail, pad));
 	struct roce_frame f = {.head = head,
 			       .head_bytes = (uint32_t)(end - head),
 			       .data_bytes = bytes,
@@ -110,19 +140,18 @@ bool roce_emit_mad(struct roce *r, const struct net_ip *from, const struct net_i
 	uint8_t *head = r->wire.place(r->wire.ctx);
 	if (!head)
 		return false;
-	uint8_t *bth =
-		headers(head, r, mac, from, to, GSI_UDP, BTH_BYTES + DETH_BYTES + MAD_BYTES + ICRC_BYTES);
-	uint8_t *deth = bth + BTH_BYTES, *mad = deth + DETH_BYTES, *end = mad + MAD_BYTES;
+	headers(head, r, mac, from, to, GSI_UDP, BTH_BYTES + DETH_BYTES + MAD_BYTES + ICRC_BYTES);
+	uint8_t *bth = head + bth_of(from), *deth = bth + BTH_BYTES, *mad = deth + DETH_BYTES,
+		*end = mad + MAD_BYTES;
 	put_bth(bth, OP_UD_SEND, 0, GSI, false, r->cm_psn++);
 	put_be32(deth + DETH_QKEY, MAD_QKEY);
 	put_be32(deth + 4, GSI);
 	memset(mad, 0, MAD_BYTES);
 	put_be32(mad, MAD_HEAD);
-	memcpy(mad + MAD_TID, tid, 8);
+	__builtin_memcpy(mad + MAD_TID, tid, 8);
 	put_be16(mad + MAD_ATTR, attribute);
 	memcpy(mad + MAD_BODY, body, n);
-	uint32_t crc = icrc_head(head + NET_ETH, net_ip_is4(from), (size_t)(mad - head) - NET_ETH);
-	put_icrc(end, icrc_more(crc, mad, MAD_BYTES));
+	put_icrc(end, icrc(head + NET_ETH, net_ip_is4(from), (size_t)(mad - head) - NET_ETH, mad, MAD_BYTES));
 	send_head(r, head, (uint32_t)(end - head) + ICRC_BYTES);
 	return true;
 }

@@ -20,6 +20,8 @@ bool roce_emit(struct roce_qp *q, uint8_t opcode, uint32_t psn, bool ack, const 
 /* The same with data that are copied into the head: at most ROCE_INLINE. */
 bool roce_emit_message(struct roce_qp *q, uint8_t opcode, uint32_t psn, const uint8_t *ext,
 		       uint32_t ext_bytes, const uint8_t *message, uint32_t bytes);
+/* Makes the headers of its packets: once its addresses are known. */
+void roce_head(struct roce_qp *q);
 /* A message of the connection manager. body has n bytes of MAD_BYTES - MAD_BODY. */
 bool roce_emit_mad(struct roce *r, const struct net_ip *from, const struct net_ip *to, const uint8_t mac[6],
 		   unsigned attribute, const uint8_t tid[8], const uint8_t *body, size_t n);
@@ -27,6 +29,10 @@ bool roce_emit_mad(struct roce *r, const struct net_ip *from, const struct net_i
 /* region.c: the region in which these bytes lie and that has all these rights, or NULL and why not. */
 struct roce_region *roce_reach(struct roce *r, uint32_t key, uint64_t at, uint64_t bytes, unsigned rights,
 			       const char **why);
+
+/* note.c: why a packet of the queue pair was refused. */
+void roce_note(struct roce_qp *q, const struct roce_packet *p, uint8_t syndrome, uint64_t at, uint32_t bytes,
+	       uint32_t key, const char *why);
 
 /* It has something to do: roce_poll() comes to it. */
 static inline void roce_busy(struct roce_qp *q)

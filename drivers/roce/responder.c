@@ -31,20 +31,6 @@ static const uint8_t about[] = {
 
 static const char unmapped[] = "its region is not mapped in the VF's domain any more";
 
-void roce_note(struct roce_qp *q, const struct roce_packet *p, uint8_t syndrome, uint64_t at, uint32_t bytes,
-	       uint32_t key, const char *why)
-{
-	struct roce *r = q->end;
-	r->note[r->notes++ % ROCE_NOTES] = (struct roce_note){.ip = q->ip,
-							      .qp = q->peer,
-							      .key = key,
-							      .bytes = bytes,
-							      .at = at,
-							      .opcode = p->opcode,
-							      .syndrome = syndrome,
-							      .why = why};
-}
-
 /* After these the queue pair takes nothing any more. */
 static void refuse(struct roce_qp *q, const struct roce_packet *p, uint8_t syndrome, uint64_t at,
 		   uint32_t bytes, uint32_t key, const char *why)
@@ -325,7 +311,7 @@ static void completed(struct roce_qp *q, const struct roce_packet *p, unsigned f
 	bool send = KIND(f) == SENDS;
 	struct roce_counts *c = &q->end->counts;
 	struct roce_event e = {
-		.kind = ROCE_RECEIVED,
+		.kind = send || f & IMMEDIATE ? ROCE_RECEIVED : ROCE_WRITTEN,
 		.bytes = q->got,
 		.has_immediate = f & IMMEDIATE,
 		.immediate =
@@ -335,7 +321,7 @@ static void completed(struct roce_qp *q, const struct roce_packet *p, unsigned f
 	c->bytes_in += q->got;
 	q->msn++;
 	q->open = 0;
-	if (send || f & IMMEDIATE)
+	if (e.kind == ROCE_RECEIVED || q->tells_writes)
 		roce_tell(q, &e);
 }
 

@@ -25,6 +25,7 @@
 #define ROCE_INLINE    112u /* bytes of a message that a work request holds itself */
 #define ROCE_NOTES     8u
 #define ROCE_MTU_MOST  4096u
+#define ROCE_MTU_1024  3u /* code of what fits a frame of Ethernet */
 
 enum roce_right { ROCE_MAY_READ = 1, ROCE_MAY_WRITE = 2, ROCE_MAY_ATOMIC = 4 };
 
@@ -48,6 +49,7 @@ struct roce_qp;
 enum roce_event_kind {
 	ROCE_UP,       /* the connection is established */
 	ROCE_RECEIVED, /* a message, whole in the buffer of roce_receive(), or a WRITE's immediate data */
+	ROCE_WRITTEN,  /* a WRITE without any, where tells_writes is set */
 	ROCE_DONE,     /* of a work request; status is 0, or the peer's syndrome, or ROCE_NO_ANSWER */
 	ROCE_DOWN      /* the queue pair ends with this call */
 };
@@ -64,18 +66,23 @@ struct roce_event {
 
 typedef void roce_event_fn(void *ctx, struct roce_qp *qp, const struct roce_event *event);
 
-enum roce_kind { ROCE_SEND, ROCE_WRITE, ROCE_READ };
+enum roce_kind { ROCE_SEND, ROCE_WRITE, ROCE_READ, ROCE_FETCH_ADD, ROCE_CMP_SWAP };
+enum roce_with { ROCE_PLAIN, ROCE_IMMEDIATE, ROCE_INVALIDATE };
 
 /* What is asked of a peer. Memory of our side is bytes at offset in region; of a SEND or WRITE of up to
- * ROCE_INLINE bytes it may be message instead, which is copied. */
+ * ROCE_INLINE bytes it may be message instead, which is copied. An atomic has 8 bytes, a number of this
+ * processor's byte order, into which the peer's old value comes. */
 struct roce_work {
 	enum roce_kind kind;
 	const void *message;
 	struct roce_region *region;
 	uint64_t offset;
 	uint32_t bytes;
-	uint64_t at; /* of the peer, with its key: for WRITE and READ */
+	uint64_t at; /* of the peer, with its key: for all but SEND */
 	uint32_t key;
+	enum roce_with with;    /* of a SEND or WRITE: data for the peer's event; of a SEND: */
+	uint32_t extra;         /* a key of the peer's that ends with it */
+	uint64_t swap, compare; /* of an atomic: what is added is swap */
 	uint64_t tag;
 };
 
@@ -116,6 +123,14 @@ struct roce_note {
 	const char *why;
 };
 
+/* The last of them. The end point's core writes, one other may read: note.c. Of note i, which is in slot
+ * i % ROCE_NOTES, begun is more than i before it is written, and made once it is. */
+struct roce_notes {
+	struct roce_note note[ROCE_NOTES];
+	uint64_t begun, made;
+	uint64_t taken, missed; /* the reader's: notes that were read, and those written over before that */
+};
+
 struct roce_listener {
 	uint16_t port;
 	roce_event_fn *event;
@@ -134,7 +149,7 @@ struct roce_answer {                    /* a READ or an atomic that waits for it
 
 struct roce_request {
 	struct roce_work work;
-	uint32_t psn, packets, got; /* got: bytes of a READ that have come */
+	uint32_t psn, packets, got; /* got: bytes of a READ or an atomic that have come */
 	uint8_t message[ROCE_INLINE];
 };
 
@@ -148,8 +163,11 @@ struct roce_qp {
 	uint32_t mtu;
 	struct net_ip ip, own;
 	uint8_t mac[6];
-	uint16_t service; /* the port that it came to */
+	uint8_t bth;         /* where it is, behind the headers: */
+	uint8_t headers[64]; /* those of a packet without data */
+	uint16_t service;    /* the port that it came to */
 	bool failed;
+	bool tells_writes; /* the owner's to set */
 	/* connection manager */
 	uint32_t remote_id;
 	uint8_t tid[8];
@@ -200,8 +218,8 @@ struct roce {
 	uint32_t cm_psn;
 	uint64_t now, swept;
 	struct roce_counts counts;
-	struct roce_note note[ROCE_NOTES];
-	uint64_t notes; /* that were made; note[notes % ROCE_NOTES] is the next */
+	unsigned mtu_code; /* of the path MTU that roce_connect() asks for: 128 << mtu_code, 1 to 5 */
+	struct roce_notes notes;
 };
 
 /* Zeroes it. Addresses and wire are the caller's to set after that. */
@@ -218,5 +236,7 @@ void roce_poll(struct roce *r, uint64_t now);
 /* Queue pairs in use. */
 unsigned roce_connections(const struct roce *r);
 
+/* On the reader's core: the oldest note that was not taken. False: there is none. */
+bool roce_note_take(struct roce_notes *n, struct roce_note *note);
 /* "NAK remote access to 10.0.0.2 QP 0x112: WRITE of 64 bytes at .. with key 0x..: no region has it". */
 const char *roce_note_text(const struct roce_note *note, char *buf, size_t n);

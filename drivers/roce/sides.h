@@ -7,8 +7,6 @@
 void roce_take_request(struct roce_qp *q, const struct roce_packet *p);
 /* Sends answers; budget: packets at most. True: there is more to send. */
 bool roce_answer_more(struct roce_qp *q, unsigned budget);
-void roce_note(struct roce_qp *q, const struct roce_packet *p, uint8_t syndrome, uint64_t at, uint32_t bytes,
-	       uint32_t key, const char *why);
 
 /* requester.c */
 void roce_take_answer(struct roce_qp *q, const struct roce_packet *p);

@@ -1,7 +1,6 @@
 /* From a frame to a queue pair, and whose turn it is to send. */
 #include "drivers/roce/icrc.h"
 #include "drivers/roce/sides.h"
-#include "kernel/fmt.h"
 #include "kernel/str.h"
 
 #define HEAD      (IP6_DATA + UDP_BYTES + BTH_BYTES + ROCE_EXT)
@@ -14,6 +13,7 @@ void roce_init(struct roce *r)
 {
 	icrc_init();
 	memset(r, 0, sizeof *r);
+	r->mtu_code = ROCE_MTU_1024;
 }
 
 bool roce_listen(struct roce *r, uint16_t port, roce_event_fn *event, void *ctx)
@@ -51,18 +51,37 @@ static bool is_own(const struct roce *r, const struct net_ip *ip)
 	return false;
 }
 
+/* IPv4's header checksum: the sum of its words, in whichever order of bytes (RFC 1071 §2). */
+static bool sum_right(const uint8_t *ip)
+{
+	uint64_t sum = 0;
+	for (unsigned i = 0; i < IP4_DATA - NET_ETH; i += 4) {
+		uint32_t v;
+		__builtin_memcpy(&v, ip + i, sizeof v);
+		sum += v;
+	}
+	sum = (sum >> 32) + (uint32_t)sum;
+	sum = (sum >> 16) + (sum & 0xffff);
+	sum = (sum >> 16) + (sum & 0xffff);
+	sum = (sum >> 16) + (sum & 0xffff);
+	return sum == 0xffff;
+}
+
 /* False: no UDP datagram for this port and address, or its lengths contradict each other. */
 static bool read_headers(const struct roce *r, const uint8_t *frame, size_t n, struct datagram *d)
 {
 	uint8_t *h = d->head;
-	memset(h, 0, sizeof d->head);
-	memcpy(h, frame, n < sizeof d->head ? n : sizeof d->head);
+	if (LIKELY(n >= sizeof d->head)) {
+		__builtin_memcpy(h, frame, sizeof d->head);
+	} else {
+		memset(h, 0, sizeof d->head);
+		memcpy(h, frame, n);
+	}
 	d->four = be16(h + ETH_TYPE) == ETH_IPV4;
 	size_t udp = d->four ? IP4_DATA : IP6_DATA, ip_end, length;
 	if (d->four) {
 		if ((be16(h + IP4_VERSION) & 0xff00) != IP4_PLAIN || be16(h + IP4_FRAGMENT) & IP4_PARTS ||
-		    h[IP4_PROTOCOL] != PROTO_UDP ||
-		    net_sum_field(net_sum(h + NET_ETH, IP4_DATA - NET_ETH, 0)))
+		    h[IP4_PROTOCOL] != PROTO_UDP || !sum_right(h + NET_ETH))
 			return false;
 		ip_end = NET_ETH + be16(h + IP4_LENGTH);
 		d->from = ip4_at(h + IP4_SRC);
@@ -86,11 +105,10 @@ static bool read_headers(const struct roce *r, const uint8_t *frame, size_t n, s
 static bool icrc_right(const uint8_t *frame, const struct datagram *d)
 {
 	size_t data = d->bth + BTH_BYTES, end = d->end - ICRC_BYTES;
-	uint32_t crc = icrc_head(d->head + NET_ETH, d->four, data - NET_ETH), said = 0;
-	crc = ~icrc_more(crc, frame + data, end - data);
-	for (unsigned i = ICRC_BYTES; i-- > 0;)
-		said = said << 8 | frame[end + i];
-	return crc == said;
+	uint32_t said;
+	__builtin_memcpy(&said, frame + end, sizeof said); /* the one little-endian field */
+	return (icrc(d->head + NET_ETH, d->four, data - NET_ETH, frame + data, end - data) ^ said) ==
+	       UINT32_MAX;
 }
 
 /* The bytes of extension headers of an opcode. */
@@ -137,7 +155,8 @@ static void take_connected(struct roce *r, const uint8_t *frame, const struct da
 	}
 	p.data = frame + d->bth + BTH_BYTES + ext;
 	p.bytes = bytes - ext - pad;
-	roce_established(q);
+	if (UNLIKELY(q->state == ROCE_REPLIED))
+		roce_established(q);
 	if (p.opcode >= OP_READ_FIRST && p.opcode <= OP_ATOMIC_ACK)
 		roce_take_answer(q, &p);
 	else
@@ -209,25 +228,4 @@ void roce_poll(struct roce *r, uint64_t now)
 		if (q->state != ROCE_FREE && turn(q))
 			roce_busy(q);
 	}
-}
-
-/* ---- sentences */
-
-static const char *kind_text(uint8_t opcode)
-{
-	return opcode == OP_READ                                 ? "READ"
-	       : opcode == OP_CMP_SWAP || opcode == OP_FETCH_ADD ? "atomic"
-	       : opcode >= OP_WRITE_FIRST && opcode < OP_READ    ? "WRITE"
-								 : "SEND";
-}
-
-const char *roce_note_text(const struct roce_note *note, char *buf, size_t n)
-{
-	static const char *const names[] = {"PSN sequence", "invalid request", "remote access",
-					    "remote operation"};
-	char ip[NET_IP_TEXT];
-	fmt_print(buf, n, "NAK %s to %s for QP 0x%x: %s of %u bytes at 0x%llx with key 0x%x: %s",
-		  names[note->syndrome & 3], net_ip_text(&note->ip, ip), note->qp, kind_text(note->opcode),
-		  note->bytes, (ull)note->at, note->key, note->why);
-	return buf;
 }

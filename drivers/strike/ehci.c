@@ -43,7 +43,7 @@ enum { CONFIGFLAG = 0x40, PORTSC = 0x44 }; /* §2.3 */
 #define HALT_US    1000000u /* but an emulator looks once a millisecond, if its host lets it */
 #define RESET_US   250000u
 #define ANSWER_US  2000000u /* the same */
-#define FETCH_US   100000u  /* nothing says when a list was read that is allowed */
+#define FETCH_US   100000u  /* where nothing says when a list was read */
 #define POWER_US   100000u  /* until a device is seen: USB 2.0 §7.1.7.3 */
 #define PR_US      50000u   /* §7.1.7.5 */
 #define PR_END_US  2000u
@@ -224,7 +224,7 @@ static enum sl_err go(const struct strike_dev *d, uint64_t list, uint32_t interr
 	wr(d, USBINTR, interrupts);
 	run(d, ASE);
 	struct deadline end = deadline_in(done ? ANSWER_US : FETCH_US);
-	while (deadline_look(&end) && !(rd(d, USBSTS) & HSE) && !(done && done(d)) && !strike_refused(&d->io))
+	while (deadline_look(&end) && !(rd(d, USBSTS) & HSE) && !(done && done(d)) && !strike_over(&d->io))
 		;
 	bool stopped = stop(d);
 	wr(d, USBINTR, 0);

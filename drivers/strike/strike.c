@@ -45,9 +45,9 @@ void strike_wr_addr(const struct strike_io *io, uint32_t off, uint64_t v)
 	strike_wr(io, off + 4, 4, (uint32_t)(v >> 32));
 }
 
-bool strike_refused(const struct strike_io *io)
+bool strike_over(const struct strike_io *io)
 {
-	return io->refused && io->refused(io->of);
+	return io->over && io->over(io->of);
 }
 
 static bool wait(const struct strike_io *io, uint32_t off, unsigned bytes, uint32_t mask, uint32_t want,
@@ -57,7 +57,7 @@ static bool wait(const struct strike_io *io, uint32_t off, unsigned bytes, uint3
 	while (deadline_look(&d)) {
 		if ((strike_rd(io, off, bytes) & mask) == want)
 			return true;
-		if (access && strike_refused(io))
+		if (access && strike_over(io))
 			break;
 	}
 	return false;

@@ -21,9 +21,9 @@ struct strike_io {
 	volatile uint8_t *regs;
 	uint64_t len; /* of the BAR: nothing beyond it is accessed */
 	void *ctx;    /* the model's */
-	/* True once the access that is under way was refused, so that nothing more will come of it. NULL:
-	 * that is not known. */
-	bool (*refused)(void *of);
+	/* True once nothing more will come of the access that is under way: it was refused, or, where it is
+	 * allowed, what it changes is seen. NULL: that is not known. */
+	bool (*over)(void *of);
 	void *of;
 	/* Of a portal, which has no ops: 64 bytes at once. NULL: the processor cannot. */
 	void (*submit)(const struct strike_io *io, const uint64_t desc[8]);
@@ -37,12 +37,12 @@ uint32_t strike_rd(const struct strike_io *io, uint32_t off, unsigned bytes);
 void strike_wr(const struct strike_io *io, uint32_t off, unsigned bytes, uint32_t v);
 /* The low half, then the high half. */
 void strike_wr_addr(const struct strike_io *io, uint32_t off, uint64_t v);
-/* The access that is under way was refused. */
-bool strike_refused(const struct strike_io *io);
+/* Nothing more will come of the access that is under way. */
+bool strike_over(const struct strike_io *io);
 /* Waits until the register under mask is want; false after us microseconds. */
 bool strike_wait(const struct strike_io *io, uint32_t off, unsigned bytes, uint32_t mask, uint32_t want,
 		 uint32_t us);
-/* The same for what an access shows when it is over; also false once that is refused. */
+/* The same for what an access shows when it is over; also false once strike_over(). */
 bool strike_wait_access(const struct strike_io *io, uint32_t off, unsigned bytes, uint32_t mask,
 			uint32_t want, uint32_t us);
 

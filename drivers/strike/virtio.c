@@ -51,7 +51,7 @@ enum { QUEUE_ENABLE = 0x1c, NOTIFY_OFF = 0x1e, DESC = 0x20, AVAIL = 0x28, USED =
 
 #define RESET_US  100000u
 #define ANSWER_US 200000u /* an emulator answers when it has time */
-#define FETCH_US  100000u /* where the answer cannot be looked at, it takes as long each time */
+#define FETCH_US  100000u /* where the answer cannot be looked at, and nothing says that it is over */
 
 static uint32_t rd(const struct strike_dev *d, uint32_t reg, unsigned bytes)
 {
@@ -189,7 +189,7 @@ static enum sl_err run(const struct strike_dev *d, uint64_t base, const uint8_t 
 		return SL_TIMEOUT;
 	strike_wr(&d->io, d->word, 2, 0);
 	for (struct deadline end = deadline_in(page ? ANSWER_US : FETCH_US); deadline_look(&end);)
-		if (used(page) || rd(d, STATUS, 1) & NEEDS_RESET)
+		if (used(page) || rd(d, STATUS, 1) & NEEDS_RESET || (!page && strike_over(&d->io)))
 			break;
 	return reset(d) ? SL_OK : SL_TIMEOUT;
 }

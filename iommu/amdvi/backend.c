@@ -4,6 +4,7 @@
 #include "iommu/amdvi/format.h"
 #include "iommu/amdvi/log.h"
 #include "iommu/amdvi/own.h"
+#include "iommu/amdvi/regs_seen.h"
 #include "kernel/log.h"
 #include "kernel/msi.h"
 
@@ -29,6 +30,15 @@ static void info(const struct iommu *mmu, unsigned unit, struct iommu_unit_info 
 		.faults = u->count.faults,
 		.overflows = u->count.overflows,
 	};
+}
+
+enum sl_err amdvi_read_registers(const struct iommu *mmu, unsigned unit, struct amdvi_regs_seen *out)
+{
+	const struct amdvi_unit *u = unit_at(mmu, unit);
+	if (!u->io.rd)
+		return SL_NOTFOUND;
+	amdvi_regs_read(&u->io, out);
+	return SL_OK;
 }
 
 static bool translates(const struct iommu *mmu, unsigned unit)

@@ -6,6 +6,7 @@
 
 struct amdvi_devtab;
 struct amdvi_io;
+struct amdvi_regs_seen;
 struct amdvi_unit;
 
 /* What struct iommu keeps for it. */
@@ -46,3 +47,8 @@ enum sl_err amdvi_map_ivmds(struct iommu *mmu, const struct table_functions *fun
 /* Between amdvi_init() and amdvi_map_ivmds(): the unit with its registers at base is left as the firmware
  * left it. How many there were. */
 unsigned amdvi_skip_base(struct iommu *mmu, uint64_t base);
+
+/* The unit's registers as they are now, driven or not; reads only. SL_NOTFOUND when they cannot be reached.
+ */
+enum sl_err amdvi_read_registers(const struct iommu *mmu, unsigned unit,
+				 struct amdvi_regs_seen *out) MUST_CHECK;

@@ -27,7 +27,8 @@
 #define   CTL_GA       BIT(17)     /*   interrupt entries have 128 bits */
 #define   CTL_XT       BIT(50)     /*   and 32-bit destinations */
 
-#define AMDVI_EXCL_BASE  0x20u     /* exclusion range: bit 0 enables it */
+#define AMDVI_EXCL_BASE  0x20u     /* exclusion range: */
+#define   AMDVI_EXCL_ON  BIT(0)
 #define AMDVI_EXCL_LIMIT 0x28u
 
 #define AMDVI_EFR      0x30u       /* extended features */
@@ -36,6 +37,8 @@
 #define   EFR_GA       BIT(7)
 #define   EFR_HATS     BITS(11, 10)
 #define     HATS_NONE  3
+
+#define AMDVI_EFR2     0x1a0u      /* extended features 2 */
 
 #define AMDVI_CMD_HEAD 0x2000u
 #define AMDVI_CMD_TAIL 0x2008u

@@ -213,13 +213,18 @@ static void check_ivhd(struct lint *l, const struct ivrs_ivhd *u)
 
 /* ---- one unit: by its best block ---- */
 
-static void check_translation(struct lint *l, const struct ivrs_ivhd *u)
+static bool hats_invalid(const struct ivrs_ivhd *u)
 {
 	uint64_t hats = u->has_efr ? FGET(u->efr, IVRS_EFR_HATS) : FGET(u->features, IVRS_10H_HATS);
+	return hats == IVRS_HATS_NONE;
+}
+
+static void check_translation(struct lint *l, const struct ivrs_ivhd *u)
+{
 	if (u->has_efr && (u->features & IVRS_HAT_DIS))
 		tell_unit(l, IVRS_RULE_HAT_DISABLED, u, 0);
-	else if (hats == IVRS_HATS_NONE)
-		tell_unit(l, IVRS_RULE_HATS_INVALID, u, hats);
+	else if (hats_invalid(u))
+		tell_unit(l, IVRS_RULE_HATS_INVALID, u, IVRS_HATS_NONE);
 }
 
 static bool has_type(const struct lint *l, bdf_t unit, uint8_t type)
@@ -264,6 +269,9 @@ static void check_live(struct lint *l, const struct ivrs_live_source *live, cons
 	}
 	if (u->has_efr && (l->t.info & IVRS_EFR_VALID) && now.efr != u->efr)
 		tell_unit(l, IVRS_RULE_EFR_LIVE, u, now.efr);
+	if (FGET(now.efr, IVRS_EFR_HATS) == IVRS_HATS_NONE && !hats_invalid(u) &&
+	    !(u->has_efr && (u->features & IVRS_HAT_DIS)))
+		tell_unit(l, IVRS_RULE_HATS_LIVE, u, now.efr);
 	if ((l->t.info & IVRS_DMA_REMAP) && !(now.control & IVRS_CONTROL_IOMMU_EN))
 		tell_unit(l, IVRS_RULE_PREBOOT_OFF, u, now.control);
 }

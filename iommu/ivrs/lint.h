@@ -58,7 +58,8 @@
 	X(IVMD_UNCOVERED, "ivmd-uncovered", BUG, OFF)                                                        \
 	X(PREBOOT_OFF, "preboot-protection-off", BUG, OFF_HEX)                                               \
 	X(BASE_LIVE, "base-not-the-units", BUG, OFF_HEX)                                                     \
-	X(EFR_LIVE, "efr-not-the-units", NOTE, OFF_HEX)
+	X(EFR_LIVE, "efr-not-the-units", NOTE, OFF_HEX)                                                      \
+	X(HATS_LIVE, "hats-of-the-unit-invalid", BUG, OFF_HEX)
 
 #define IVRS_RULE_ENUM(name, key, severity, kind) IVRS_RULE_##name,
 enum ivrs_rule { IVRS_RULES(IVRS_RULE_ENUM) IVRS_RULE_COUNT };

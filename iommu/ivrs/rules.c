@@ -164,6 +164,9 @@ static const struct table_rule_text texts[IVRS_RULE_COUNT] = {
 	[IVRS_RULE_EFR_LIVE] = {"the unit's feature register is not what the table says",
 				"Linux warns of an EFR mismatch, and uses the table's",
 				"The EFR image of this IVHD is not the unit's register." NOTHING},
+	[IVRS_RULE_HATS_LIVE] =
+		{"the unit's feature register gives a host address translation size (HATS) that is reserved, and the table another",
+		 "the table's counts: the unit is given page tables that it may not walk", NOTHING_MORE},
 };
 
 const struct table_rules ivrs_rules = {"IVRS", IVRS_RULE_COUNT, names, severities, keys, texts};

@@ -23,9 +23,12 @@ def folder(request):
 @pytest.fixture
 def emulator(request):
     """The QEMU of this case. @pytest.mark.needs("device:igb", ...) names what it must have, and @pytest.mark.each_qemu
-    makes one case for each of sluice.VERSIONS."""
+    makes one case for each of sluice.VERSIONS. The installed one has its own firmware in the cases marked quick and own_firmware;
+    elsewhere it has a newer one, which is quicker."""
     needs = [need for mark in request.node.iter_markers("needs") for need in mark.args]
-    return sluice.choose(needs, getattr(request, "param", None))
+    one = sluice.choose(needs, getattr(request, "param", None))
+    own = any(map(request.node.get_closest_marker, ("quick", "own_firmware")))
+    return sluice.newer_firmware() if one is sluice.installed() and not own else one
 
 
 def pytest_generate_tests(metafunc):
@@ -113,6 +116,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "needs(*what): what the case's QEMU must have: device:NAME, property:DEVICE.NAME, a feature")
     config.addinivalue_line("markers", "each_qemu: one case for each QEMU that has what the case needs")
     config.addinivalue_line("markers", "quick: one of the boots of make quick")
+    config.addinivalue_line("markers", "own_firmware: with the firmware that is installed, not with a newer one that is quicker")
     config.addinivalue_line("markers", "soak: long, so only with SLUICE_SOAK=1, as make soak runs it")
     # pexpect forks beside the threads of pytest-xdist; the child only goes on to exec.
     config.addinivalue_line("filterwarnings", "ignore:This process .* is multi-threaded:DeprecationWarning")

@@ -98,6 +98,15 @@ def unpacked(name):
     return Qemu(folder / "qemu-system-x86_64", {"OVMF": str(firmware), "OVMF_VARS": ""} if firmware.exists() else None)
 
 
+@functools.lru_cache(maxsize=None)
+def newer_firmware():
+    """The installed QEMU with the firmware of Debian 13 where its own is older: that comes to the loader in half the time."""
+    newer = unpacked("10.0")
+    if installed().version >= (10, 0) or os.environ.get("OVMF") or not newer or "OVMF" not in newer.env:
+        return installed()
+    return Qemu(installed().path, {name: newer.env[name] for name in ("OVMF", "OVMF_VARS")})
+
+
 def others():
     """The versions besides the installed one, newest first."""
     return [name for name in reversed(VERSIONS) if name != installed().name]

@@ -1,5 +1,6 @@
 """AMD's IOMMU: the demo, every attack, the audit. QEMU's unit records neither bus nor address of a refused request, so these
 are compared with its trace."""
+import json
 import re
 
 import pytest
@@ -37,6 +38,12 @@ def test_isolate(boot, tmp_path):
 
 @REMAPS
 def test_audit(boot):
-    run = boot("iommu_kind=amd", "app=audit", "vfs=2")
+    run = boot("iommu_kind=amd", "app=audit", "vfs=2", "json=1")
     assert run.result["proof"] == "pass" and run.result["verdict"] != "fail", run.text
     assert "IOMMU-AMD" in run.text and "STATE-BME                            0000:00:01.0" not in run.text
+    seen = [json.loads(line) for line in run.text.splitlines() if line.startswith('{"t":"amd"')]
+    assert [unit["phase"] for unit in seen] == ["entry", "left", "now"] and {unit["bdf"] for unit in seen} == {"0000:00:01.0"}
+    assert {unit["base"] for unit in seen} == {"0xfed80000"} and {int(unit["cap_base"], 16) & ~1 for unit in seen} == {0xFED80000}
+    assert [int(unit["control"], 16) & 1 for unit in seen] == [0, 0, 1] and len({unit["efr"] for unit in seen}) == 1
+    assert re.search(r"in UEFI: unit at 0xfed80000 translation off, exclusion range off \(Control 0 ", run.text)
+    assert "STATE-OPEN                           amd0" in run.text

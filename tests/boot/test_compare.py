@@ -208,8 +208,17 @@ def test_ended_from_outside(folder):
     (tree / "tools").mkdir(parents=True)
     for name in ("compare-linux", "linux_guest.py", "side_by_side.py"):
         shutil.copy(sluice.ROOT / "tools" / name, tree / "tools")
-    # A guest that is made already, and a machine that never ends.
-    (tree / "tools/linux_guest.py").write_text("class Failure(Exception): pass\ndef make(folder): return folder, folder\n")
+    # A guest that is made already, and a machine that never ends and is made slowly: the signal comes while it is.
+    (tree / "tools/linux_guest.py").write_text("""
+import subprocess, time
+class Failure(Exception): pass
+def make(folder): return folder, folder
+class Slow(subprocess.Popen):
+    def __init__(self, *command, **more):
+        super().__init__(*command, **more)
+        time.sleep(1 if more.get("start_new_session") else 0)
+subprocess.Popen = Slow
+""")
     for name, text in (("tools/setup.sh", "exit 0"), ("run.sh", "echo $$ >pid; exec sleep 1000"), ("qemu", "echo sriov_max_vfs")):
         (tree / name).write_text(f"#!/bin/sh\n{text}\n")
         (tree / name).chmod(0o755)

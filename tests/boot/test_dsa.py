@@ -1,5 +1,7 @@
-"""A Data Streaming Accelerator (the model in tools/dsa-model): its queues at work, every result compared, and a device that is wrong."""
+"""A Data Streaming Accelerator (the model in tools/dsa-model): its queues as tenants with a PASID each, and a device that is wrong."""
+import os
 import re
+import subprocess
 
 import pytest
 import sluice
@@ -11,17 +13,37 @@ pytestmark = pytest.mark.needs("dsa-model")
 def test_queues(folder, emulator):
     run = sluice.run_sh(folder / "run", "device=dsa", "ops=200", "seconds=1", env=emulator.env)
     assert run.status == 0, run.text
-    assert "8 queues of 16 entries, 4 engines, no PASID (never run on silicon)" in run.text
+    assert "8 queues of 16 entries, 4 engines, each queue with a PASID (1 to 8) and a domain of its own" in run.text
     verified, *kinds = map(int, re.search(r"dsa: (\d+) operations on 8 queues, each right: (\d+) copies, (\d+) fills, (\d+) compares, "
                                           r"(\d+) CRCs", run.text).groups())
     assert min(kinds) >= 8 * 200 and sum(kinds) == verified == int(run.result["verified"])
     copies, submissions = map(int, re.search(r"dsa: (\d+) copies of 4 KiB in .* with (\d+) submissions", run.text).groups())
     assert copies == 32 * submissions == int(run.result["ops"]), "a batch of 32 is one submission"
-    assert run.result["ok"] == "1" and run.result["faults"] == "0"
+    assert run.result["cases"] == run.result["refused"] == "200" and run.result["ok"] == "1" and run.result["faults"] == "0"
+    assert len(re.findall(r"  queue \d    (ok +){7}", run.text)) == 8
+    assert re.search(r"write to an address that another PASID maps: refused; fault: write 0x2000410000 PASID 1, reason 0x71; completion record 83",
+                     run.text)
+
+
+def test_no_pasids(folder, emulator):
+    run = sluice.run_sh(folder / "run", "device=dsa", "tables=legacy", "ops=20", "seconds=1", env=emulator.env)
+    assert run.status == 0 and run.result["ok"] == "1" and run.result["cases"] == "0", run.text
+    assert "8 queues of 16 entries, 4 engines, no PASID (never run on silicon)" in run.text
+    assert "nothing is tried: the queues have no PASID each" in run.text
+
+
+@pytest.mark.each_qemu
+def test_wrong_pasid(folder, emulator):
+    """Once, where queue 3 writes to an address that PASID 5 maps: ops=1 is a single batch, and 41 jobs of the matrix come before."""
+    run = sluice.run_sh(folder / "run", "device=dsa", "ops=1", "seconds=1", env={**emulator.env, "DSA": "fault=pasid,fault-wq=3,fault-after=42"})
+    assert run.status != 0 and run.result["ok"] == "0" and run.result["stage"] == "refuse" and run.result["verdict"] == "fail", run.text
+    assert run.result["cases"] == "200" and run.result["refused"] == "199"
+    assert "queue 3 (PASID 4) -> write to an address that another PASID maps at 0x2000440000: SUCCEEDED: memory was reached" in run.text
 
 
 @pytest.mark.parametrize("fault, says", [
     ("flip", r"queue 3: a (copy|fill|CRC) of \d+ bytes (left|gave)"),
+    ("pasid", r"queue 3: 0 of 32 jobs came back within 10 s: GENSTS 1"),
     ("lost", r"queue 3: 0 of 32 jobs came back within 10 s: GENSTS 1, SWERR 00000000"),
 ])
 def test_ordered_faults(folder, emulator, fault, says):
@@ -29,3 +51,14 @@ def test_ordered_faults(folder, emulator, fault, says):
     run = sluice.run_sh(folder / "run", "device=dsa", "ops=2000", "seconds=1", env={**emulator.env, "DSA": f"fault={fault},fault-wq=3,fault-after=5"})
     assert run.status != 0 and run.result["ok"] == "0" and run.result["stage"] == "move", run.text
     assert re.search(says, run.text), run.text
+
+
+def test_no_more_instructions_than_recorded(emulator):
+    """The model's plugin and the counting one at once."""
+    sluice.make("build/insncount.so")
+    done = subprocess.run(["tools/bench-insn", "--dsa"], cwd=sluice.ROOT, env={**os.environ, **emulator.env}, capture_output=True, text=True,
+                          timeout=sluice.PATIENCE)
+    print(done.stdout, done.stderr)
+    row = r"^op=copy depth=32 batch=32 insn_per_op=([\d.]+) mmio_per_op=0.0000 doorbells_per_op=0.0312 "
+    now, recorded = (float(re.search(row, text, re.M)[1]) for text in (done.stdout, (sluice.ROOT / "tests/insn-dsa.txt").read_text()))
+    assert done.returncode == 0 and now <= recorded * 1.01 and now <= 40

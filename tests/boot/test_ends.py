@@ -5,6 +5,8 @@ import pytest
 import sluice
 from test_cores import at_work
 
+pytestmark = pytest.mark.own_firmware
+
 
 @pytest.mark.parametrize("end", ["shutdown", "reboot"])
 def test_through_firmware(boot, end):

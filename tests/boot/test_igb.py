@@ -72,3 +72,4 @@ def test_instructions(emulator):
         assert mmio == bells
         if batch == "32":
             assert float(insn) <= limits[name] and float(bells) <= 2 / 32, name
+    assert {name: float(insn) for name, _, insn, *_ in now}["rdma-poll"] <= 8

@@ -11,7 +11,7 @@ import pytest
 import sluice
 from test_coverage import IOAPIC, ISA, SATA, SMBUS, dmar, endpoint, rmrr, unit
 
-pytestmark = pytest.mark.usefixtures("replay_tool")
+pytestmark = [pytest.mark.own_firmware, pytest.mark.usefixtures("replay_tool")]
 OVMF = "/usr/share/OVMF/OVMF_CODE_4M.fd"
 
 STICK = endpoint((1, 0))  # the controller of the stick

@@ -3,8 +3,11 @@ import re
 import subprocess
 import time
 
+import pytest
 import screen
 import sluice
+
+pytestmark = pytest.mark.own_firmware
 
 DOWN, RIGHT, LEFT = "\x1b[B", "\x1b[C", "\x1b[D"
 

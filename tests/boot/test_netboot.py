@@ -9,6 +9,8 @@ import threading
 import pytest
 import sluice
 
+pytestmark = pytest.mark.own_firmware
+
 LAST = {"app": "audit", "ok": "1"}
 
 

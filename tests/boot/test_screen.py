@@ -7,6 +7,8 @@ import pytest
 import screen
 import sluice
 
+pytestmark = pytest.mark.own_firmware
+
 NO_SERIAL = ["-global", "isa-serial.iobase=0x100"]  # run.sh's own serial line is where nothing looks for it
 
 VGA = ["-device", "VGA,id=screen"]

@@ -8,6 +8,8 @@ import subprocess
 import pytest
 import sluice
 
+pytestmark = pytest.mark.own_firmware
+
 
 def firmware(emulator, code="OVMF_CODE_4M.snakeoil.fd"):
     """Folder of that firmware, its code and its variables with keys; those beside the firmware of the QEMU in use."""

@@ -10,6 +10,8 @@ import pytest
 
 import sluice
 
+pytestmark = pytest.mark.own_firmware
+
 F_SETPIPE_SZ = 1031
 NOT_PROBED = "isa-serial.iobase=0x100"  # where run.sh's own serial line is when it must not be found
 

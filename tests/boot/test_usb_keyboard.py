@@ -8,6 +8,8 @@ import sluice
 from test_coverage import IOAPIC, ISA, SATA, SHARED, SMBUS, dmar, endpoint, rmrr, unit
 from test_screen import FEW, Viewer, seen
 
+pytestmark = pytest.mark.own_firmware
+
 KEYS = {" ": "spc", "\r": "ret", ".": "dot", ":": "shift-semicolon", "-": "minus"}
 
 

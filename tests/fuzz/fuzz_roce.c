@@ -58,8 +58,7 @@ static void seal(uint8_t *p, size_t n)
 {
 	put_be16(p + IP4_SUM, 0);
 	put_be16(p + IP4_SUM, net_sum_field(net_sum(p + NET_ETH, IP4_DATA - NET_ETH, 0)));
-	uint32_t crc = icrc_head(p + NET_ETH, true, 40);
-	crc = ~icrc_more(crc, p + NET_ETH + 40, n - NET_ETH - 40 - ICRC_BYTES);
+	uint32_t crc = ~icrc(p + NET_ETH, true, 40, p + NET_ETH + 40, n - NET_ETH - 40 - ICRC_BYTES);
 	memcpy(p + n - ICRC_BYTES, &crc, sizeof crc);
 }
 

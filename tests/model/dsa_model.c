@@ -15,7 +15,10 @@ static void record(struct dsa_model *m, uint64_t at, uint8_t status, uint8_t res
 	uint8_t bytes[32] = {status, result};
 	m->harmful += at % 32 != 0;
 	memcpy(bytes + 16, &crc, sizeof crc);
-	if (!m->reach(m->ctx, at, bytes, sizeof bytes, true) && m->halts)
+	if (m->reach(m->ctx, at, bytes, sizeof bytes, true))
+		return;
+	m->swerr = 0x1a01;
+	if (m->halts)
 		m->state = 3;
 }
 
@@ -74,16 +77,18 @@ static bool one(struct dsa_model *m, const uint64_t desc[8])
 		return false;
 	m->moves++;
 	if (!m->idle && !operate(m, desc, &result, &crc))
-		status = 0x1f; /* translation failed */
+		status = m->lies ? 1 : 0x1f; /* translation failed */
 	if (flags & 8)
 		record(m, desc[1], status, result, crc);
 	return status == 1;
 }
 
-static void work(struct dsa_model *m, const uint64_t desc[8])
+static void work(struct dsa_model *m, unsigned queue, const uint64_t desc[8])
 {
+	uint32_t mode = m->queue[queue * 8 + 2];
 	uint64_t item[8];
 	bool good = true;
+	m->pasid = mode >> 28 & 1 ? (mode >> 8 & 0xfffff) + m->wrong_pasid : DM_NO_PASID;
 	if (desc[0] >> 56 != 1) {
 		one(m, desc);
 		return;
@@ -107,7 +112,7 @@ void dsa_model_work(struct dsa_model *m)
 	while (m->held) {
 		m->held--;
 		m->in[m->hold[m->held].queue]--;
-		work(m, m->hold[m->held].desc);
+		work(m, m->hold[m->held].queue, m->hold[m->held].desc);
 	}
 }
 
@@ -120,7 +125,7 @@ static void take(const struct strike_io *io, const uint64_t desc[8])
 	if (m->mute || n >= DM_QUEUES || !m->queue_on[n])
 		return;
 	if (!m->holds) {
-		work(m, desc);
+		work(m, n, desc);
 		return;
 	}
 	m->harmful += m->in[n] == m->queue[n * 8];
@@ -227,6 +232,8 @@ static void dsa_wr(const struct strike_io *io, uint32_t off, unsigned bytes, uin
 		return;
 	if (off == 0x98) {
 		m->intcause &= ~v;
+	} else if (off == 0xc0) {
+		m->swerr &= ~v;
 	} else if (off == 0xa0) {
 		command(m, v);
 	} else if (off >= GROUPS && off < GROUPS + sizeof m->group) {

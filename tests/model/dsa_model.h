@@ -3,15 +3,17 @@
 #pragma once
 #include "tests/model/strike_model.h"
 
-#define DM_QUEUES  8u
-#define DM_GROUPS  4u
-#define DM_ENTRIES 128u
-#define DM_PORTAL  0x4000u
+#define DM_QUEUES   8u
+#define DM_GROUPS   4u
+#define DM_ENTRIES  128u
+#define DM_PORTAL   0x4000u
+#define DM_NO_PASID UINT32_MAX
 
 struct dsa_model {
 	struct strike_io io, portal; /* what the driver is given */
 	model_reach reach;
 	void *ctx;
+	uint32_t pasid; /* of the access that reach() is asked for; DM_NO_PASID: it has none */
 
 	/* what is wrong with it */
 	bool gone;         /* every register reads all ones */
@@ -22,6 +24,8 @@ struct dsa_model {
 	bool halts;        /* at a record that is refused */
 	bool flips;        /* one bit of what it writes, or of a CRC */
 	bool equal;        /* whatever it compares */
+	bool wrong_pasid;  /* its requests have the next PASID, not the queue's */
+	bool lies;         /* records say that all is done, also what was refused */
 	bool holds;        /* it takes submissions, and works on them in dsa_model_work() */
 
 	/* what was seen */

@@ -270,7 +270,8 @@ static void queue_run(struct model_unit *m)
 			m->time_out = false;
 			m->fsts |= S_ITE;
 		} else {
-			unsigned wrong = run_one(m, d, wide);
+			bool forgotten = m->on_descriptor && m->on_descriptor(m->on_descriptor_ctx, d);
+			unsigned wrong = forgotten ? 0 : run_one(m, d, wide);
 			if (wrong) {
 				queue_error(m, wrong);
 				return;

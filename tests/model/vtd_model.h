@@ -124,6 +124,10 @@ struct model_unit {
 	void (*on_wait)(void *ctx); /* called before an invalidation reads as done: before a wait
 				       descriptor's status is written, or before IVT is cleared */
 	void *on_wait_ctx;
+	/* Called with each descriptor of the queue, which it may change as a driver would that is wrong;
+	 * true: it is forgotten. */
+	bool (*on_descriptor)(void *ctx, uint64_t d[4]);
+	void *on_descriptor_ctx;
 	void (*on_tick)(void *ctx); /* called at every look at the clock: whatever a device does meanwhile */
 	void *on_tick_ctx;
 };

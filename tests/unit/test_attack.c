@@ -928,6 +928,15 @@ static void test_message_writes(void **state)
 		assert_true((now_us() - from >= 300000) == i); /* also where an emulator is late */
 	}
 	lie = TRUTH;
+	for (unsigned i = 0; i < 2; i++) { /* also in memory of the case's own */
+		struct attack lands = {.write = true, .to = EDU_AT, .len = 4, .place = i ? NULL : edu_page};
+		char said[48];
+		uint64_t from = now_us();
+		edu_page[0] = 0;
+		assert_int_equal(attack_strike(&m, &by, &lands, said, sizeof said), SL_OK);
+		assert_int_equal(edu_page[0], 0x34);
+		assert_true((now_us() - from < 5000) == !i);
+	}
 	attacker(BY_MSIX);
 	pends = true; /* it is out before the function is kicked, and what the kick sends changes nothing */
 	uint64_t from = now_us();
@@ -1019,6 +1028,17 @@ static void test_messages(void **state)
 	ROWS(BY_EDU, msi, MESSAGES, ROW(NAMELESS, REFUSED), ROW(CONTROL_FAILS, NOT_TRIED));
 	msi.msix = true;
 	ROWS(BY_VF, msi, MESSAGES, ROW(NAMELESS, MISTOLD));
+	start(NULL);
+	attacker(BY_VF);
+	a = msi;
+	lie = ARRIVES; /* what has arrived was not refused: no record is waited for */
+	uint64_t from = now_us();
+	assert_int_equal(run(), ATTACK_ARRIVED);
+	assert_true(now_us() - from < 5000);
+	from = now_us();
+	lie = NO_RECORD; /* one wait for the message to be out, and no second one for its record */
+	assert_int_equal(run(), ATTACK_REFUSED);
+	assert_true(now_us() - from >= 200000 && now_us() - from < 300000);
 	msi.own.addr = 0;
 	ROWS(BY_VF, msi, ROW(TRUTH, NOT_TRIED), ROW(ARRIVES, NOT_TRIED));
 	msi = forged();
@@ -1067,10 +1087,23 @@ static void test_no_translation(void **state)
 	(void)state;
 	boot.cfg.iommu = CONFIG_IOMMU_OFF;
 	a = (struct attack){.write = true, .to = HOLE, .len = CHUNK, .why = WHY_NO_WRITE};
-	lie = LANDS_LAST;
-	assert_int_equal(run(), ATTACK_SUCCEEDED);
+	static const enum who who[] = {BY_VF, BY_MSI};
+	static struct domain *none; /* so nothing is recorded */
+	uint64_t from;
+	for (unsigned i = 0; i < 2; i++) { /* memory is looked at until it has changed, and no longer */
+		attacker(who[i]);
+		by.dom = &none;
+		flushed = false;
+		a.len = i ? 4 : CHUNK;
+		lie = LANDS_LAST;
+		from = now_us();
+		assert_int_equal(run(), ATTACK_SUCCEEDED);
+		assert_true(now_us() - from < 5000);
+	}
+	attacker(BY_VF);
+	a.len = CHUNK;
 	lie = NO_STRIKE;
-	uint64_t from = now_us(); /* nothing records a fault, so it does not wait for one as long */
+	from = now_us(); /* nothing records a fault, so it does not wait for one as long */
 	assert_int_equal(run(), ATTACK_SILENT);
 	assert_true(now_us() - from >= 10000 && now_us() - from < 100000);
 }

@@ -185,8 +185,8 @@ static void add_bytes(struct report *r, json_t *o, size_t piece, bool is_table)
 /* Lines by kind, in the order of a report. */
 static void make_report(struct report *r, const json_t *lines)
 {
-	static const char *const kinds[] = {"run", "table", "mem",   "unit", "fn",   "missed",
-					    "cfg", "bar",   "sriov", "case", "error"};
+	static const char *const kinds[] = {"run",    "table", "mem", "unit",  "amd",  "fn",
+					    "missed", "cfg",   "bar", "sriov", "case", "error"};
 	r->text = malloc(2u << 20);
 	r->n = (size_t)sprintf(r->text, "BEGIN SLUICE REPORT v=1\n");
 	for (size_t k = 0; k < ARRAY_LEN(kinds); k++)

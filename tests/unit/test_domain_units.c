@@ -226,6 +226,29 @@ static void test_announce(void **state)
 	machine_end();
 }
 
+/* Announcements can be ended while nothing masters the bus, and are what they were after that. */
+static void test_announce_off(void **state)
+{
+	(void)state;
+	machine(FOUR | MODEL_CM, MODEL_ECAP, FOUR, MODEL_ECAP);
+	static const uint64_t sizes[] = {PAGE_SIZE, PAGE_2M};
+	struct domain *d = domain_of(NVME), *g = domain_of(GFX);
+	assert_int_equal(domain_attach(d, NVME), SL_OK);
+	assert_int_equal(domain_attach(g, GFX), SL_OK);
+	assert_false(domain_announce(d, false));
+	for (unsigned i = 0; i < 2; i++) {
+		uint64_t at = W + PAGE_1G * i;
+		unsigned waits = gfx->waits;
+		assert_true(domain_announce(g, false));
+		assert_int_equal(domain_map(g, IOVA(at), PHYS(P), sizes[i], DOMAIN_RW), SL_OK);
+		assert_int_equal(gfx->waits, waits);
+		assert_false(domain_announce(g, true));
+		assert_int_equal(domain_map(g, IOVA(at + sizes[i]), PHYS(P), sizes[i], DOMAIN_RW), SL_OK);
+		assert_int_equal(gfx->waits, waits + 1);
+	}
+	machine_end();
+}
+
 /* RMRRs of functions below units of different width. */
 static void test_rmrr_widths(void **state)
 {
@@ -335,6 +358,7 @@ int main(void)
 		cmocka_unit_test(test_narrow_forgets),
 		cmocka_unit_test(test_domain_ids),
 		cmocka_unit_test(test_announce),
+		cmocka_unit_test(test_announce_off),
 		cmocka_unit_test(test_rmrr_widths),
 		cmocka_unit_test(test_real_pairs),
 		cmocka_unit_test(test_only_units_in_use),

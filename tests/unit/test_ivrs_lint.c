@@ -73,7 +73,7 @@ static void test_own_tables(void **state)
 	assert_true(tables >= 15);
 	/* below */
 	seen[IVRS_RULE_TABLE_HUGE] = seen[IVRS_RULE_PREBOOT_OFF] = true;
-	seen[IVRS_RULE_BASE_LIVE] = seen[IVRS_RULE_EFR_LIVE] = true;
+	seen[IVRS_RULE_BASE_LIVE] = seen[IVRS_RULE_EFR_LIVE] = seen[IVRS_RULE_HATS_LIVE] = true;
 	for (unsigned r = 0; r < IVRS_RULE_COUNT; r++)
 		if (!seen[r])
 			fail_msg("no table shows %s", ivrs_rules.names[r]);
@@ -221,6 +221,13 @@ static void test_live(void **state)
 	got.n = 0;
 	lint(o.bytes, o.n, &o.known, &source, &got);
 	keys_same("another feature register", &efr, &got);
+	struct keys hats = {0};
+	live.efr = 0x206d73ef22254ede;
+	keys_add(&hats, "efr-not-the-units@0x78:0x206d73ef22254ede");
+	keys_add(&hats, "hats-of-the-unit-invalid@0x78:0x206d73ef22254ede");
+	got.n = 0;
+	lint(o.bytes, o.n, &o.known, &source, &got);
+	keys_same("levels that are reserved", &hats, &got);
 	live.cap_base = 0xfd380001; /* elsewhere: what is there is not the unit's */
 	live.control = 0;
 	keys_add(&other, "base-not-the-units@0x78:0xfd380001");

@@ -258,6 +258,122 @@ static void test_snapshot_is_full(void **state)
 	assert_true(s.funcs == BOOT_MAX_FUNCS && s.funcs_lost == 65536 - BOOT_MAX_FUNCS);
 }
 
+/* ---- AMD's units ---- */
+
+/* Three units: whose capability says where the table has it; which says something else; which is not one. A
+ * fourth is in no window. Registers are told by their offset. */
+#define AMD_AT 0xfd300000
+
+static uint64_t rd_amd(uint64_t addr, unsigned bytes)
+{
+	static const uint32_t base[] = {AMD_AT | 1, 0xfd500001, AMD_AT};
+	if (addr >= AMD_AT && addr < AMD_AT + 0x4000) {
+		assert_int_equal(bytes, 8);
+		return addr - AMD_AT + 0x1000;
+	}
+	outside += addr < 0xe0000000 || addr >= 0xe0100000;
+	assert_true(bytes == 1 || bytes == 2 || bytes == 4);
+	uint64_t fn = addr >> 12 & 0xff, reg = addr & 0xfff;
+	if (fn != 0 && (fn < 2 || fn > 4))
+		return UINT64_MAX;
+	return reg == 0            ? 0x14811022
+	       : reg == 0xe        ? 0x80
+	       : fn && reg == 0x40 ? (fn == 4 ? 0x00030009u : 0x0003000fu)
+	       : fn && reg == 0x44 ? base[fn - 2]
+	       : fn && reg == 0x48 ? (fn == 3 ? 1u : 0)
+				   : 0;
+}
+
+static size_t ivhd(uint8_t *p, uint16_t unit, uint64_t base)
+{
+	p[0] = 0x11;
+	put(p + 2, 40, 2);
+	put(p + 4, unit, 2);
+	put(p + 6, 0x40, 2);
+	put(p + 8, base, 8);
+	return 40;
+}
+
+static void test_amd_snapshot(void **state)
+{
+	(void)state;
+	static struct boot_snapshot s;
+	static struct acpi a;
+	static uint8_t ivrs[48 + 40 * 4] = "IVRS", mcfg[44 + 32] = "MCFG";
+	size_t at = 48;
+	at += ivhd(ivrs + at, 2, AMD_AT);
+	at += ivhd(ivrs + at, 3, AMD_AT);
+	at += ivhd(ivrs + at, 4, AMD_AT);
+	at += ivhd(ivrs + at, 0x4002, AMD_AT);
+	put(ivrs + 4, at, 4);
+	window(mcfg + 44, 0x10000000000, 0xff); /* beyond 40 bits */
+	window(mcfg + 60, 0xe0000000, 0);
+	a.table[0] = (struct acpi_table){.sig = "IVRS", .data = {ivrs, sizeof ivrs}};
+	a.table[1] = (struct acpi_table){.sig = "MCFG", .data = {mcfg, sizeof mcfg}};
+	a.count = 2;
+	const struct snapshot_access to = {check, rd_amd, left_out};
+	told = 0;
+	snapshot_take(&to, &a, &s);
+	assert_true(outside == 0 && told == 1); /* each window is reported once */
+	assert_int_equal(s.amds, 2);
+	const struct boot_amd *u = s.amd;
+	assert_true(u[0].base == AMD_AT && u[0].seg == 0 && u[0].rid == 2 && u[0].regs.read);
+	assert_true(u[0].regs.cap_base == (AMD_AT | 1) && u[0].regs.efr == 0x1030 &&
+		    u[0].regs.efr2 == 0x11a0);
+	assert_true(u[0].regs.control == 0x1018 && u[0].regs.status == 0x3020 && u[0].regs.devtab == 0x1000);
+	assert_true(u[0].regs.cmdbuf == 0x1008 && u[0].regs.evtlog == 0x1010);
+	assert_true(u[0].regs.excl_base == 0x1020 && u[0].regs.excl_limit == 0x1028);
+	assert_true(u[1].number == 1 && u[1].rid == 3 && u[1].regs.read && u[1].regs.cap_base == 0x1fd500001);
+	assert_true(!u[1].regs.efr && !u[1].regs.control); /* nothing is read there */
+	put(ivrs + 48 + 8, 0x20000000, 8);                 /* in RAM */
+	snapshot_take(&to, &a, &s);
+	assert_true(s.amds == 2 && !s.amd[0].regs.efr && outside == 0);
+	a.table[2] = (struct acpi_table){.sig = "DMAR", .data = {ivrs, 8}};
+	a.count = 3;
+	s.amds = 0;
+	snapshot_take(&to, &a, &s);
+	assert_int_equal(s.amds, 0);
+	a.table[0].sig[0] = 'X';
+	a.count = 2;
+	snapshot_take(&to, &a, &s);
+	assert_int_equal(s.amds, 0);
+}
+
+static uint8_t line[JSONL_LINE];
+static size_t line_n;
+
+static void take_line(void *ctx, const char *text, size_t n)
+{
+	(void)ctx;
+	memcpy(line, text, n);
+	line_n = n;
+}
+
+static void test_amd_line(void **state)
+{
+	(void)state;
+	static const char want[] =
+		"{\"t\":\"amd\",\"i\":3,\"base\":\"0xfd300000\",\"bdf\":\"0001:00:00.2\",\"phase\":\"left\","
+		"\"cap_base\":\"0x1\",\"efr\":\"0x2\",\"efr2\":\"0x3\",\"control\":\"0x4\",\"status\":\"0x5\","
+		"\"devtab\":\"0x6\",\"cmdbuf\":\"0x7\",\"evtlog\":\"0x8\",\"excl_base\":\"0x9\",\"excl_limit\":\"0xa\"}";
+	static struct jsonl j;
+	j = (struct jsonl){.put = take_line};
+	const struct amdvi_regs_seen r = {true, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+	amdvi_regs_line(&j, 3, AMD_AT, (bdf_t){1, 2}, "left", &r);
+	assert_true(line_n >= sizeof want - 1 && !memcmp(line, want, sizeof want - 1));
+}
+
+static void test_amd_capability(void **state)
+{
+	(void)state;
+	assert_true(amdvi_is_capability(0x40, 0x1f03000f) && amdvi_is_capability(0xf4, 0x0003000f));
+	assert_false(amdvi_is_capability(0x3c, 0x0003000f));
+	assert_false(amdvi_is_capability(0xf8, 0x0003000f));
+	assert_false(amdvi_is_capability(0x42, 0x0003000f));
+	assert_false(amdvi_is_capability(0x40, 0x0003000e));
+	assert_false(amdvi_is_capability(0x40, 0x0002000f));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -266,6 +382,9 @@ int main(void)
 		cmocka_unit_test(test_firmware_tables),
 		cmocka_unit_test_setup(test_snapshot, setup),
 		cmocka_unit_test_setup(test_snapshot_is_full, setup),
+		cmocka_unit_test_setup(test_amd_snapshot, setup),
+		cmocka_unit_test(test_amd_line),
+		cmocka_unit_test(test_amd_capability),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

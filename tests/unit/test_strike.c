@@ -511,7 +511,7 @@ static void test_wait_ends(void **state)
 	for (unsigned known = 0; known < 2; known++) {
 		start(0);
 		must_open();
-		dev.io.refused = known ? is_refused : NULL;
+		dev.io.over = known ? is_refused : NULL;
 		support_clock_step = 1;
 		uint64_t from = now_us();
 		assert_int_equal(dev.class->read(&dev, HOLE), SL_OK);

@@ -65,9 +65,9 @@ static enum sl_err class_write(struct strike_dev *d, uint64_t at, uint32_t len)
 /* While it is under way it is known whether the access was refused. */
 static enum sl_err class_read(struct strike_dev *d, uint64_t at)
 {
-	assert_false(d->io.refused(d->io.of));
+	assert_false(d->io.over(d->io.of));
 	fault_waits = true;
-	assert_true(d->io.refused(d->io.of));
+	assert_true(d->io.over(d->io.of));
 	fault_waits = false;
 	fmt_print(last, sizeof last, "read %llx", (ull)at);
 	return SL_OK;
@@ -92,9 +92,21 @@ static void class_lay(const struct strike_dev *d, void *place, uint64_t at)
 	*(uint8_t *)place = 8;
 }
 
+static uint8_t *fetched; /* where it is allowed, what it changes */
+
+/* It is over when the access was refused, or when what it changes is seen. */
 static enum sl_err class_fetch(struct strike_dev *d, uint64_t at)
 {
-	(void)d;
+	assert_false(d->io.over(d->io.of));
+	fault_waits = true;
+	assert_true(d->io.over(d->io.of));
+	fault_waits = false;
+	if (fetched) {
+		fetched[0]++; /* the page that the function only reads */
+		assert_false(d->io.over(d->io.of));
+		fetched[2 * PAGE_SIZE - 1]++;
+		assert_true(d->io.over(d->io.of));
+	}
 	fmt_print(last, sizeof last, "fetch %llx", (ull)at);
 	return write_fails ? SL_TIMEOUT : SL_OK;
 }
@@ -533,7 +545,7 @@ static void test_accesses(void **state)
 	assert_string_equal(text, "all is well");
 	assert_int_equal(ops.strike(&mach, by, &read, text, sizeof text), SL_OK);
 	assert_string_equal(last, "read 2000");
-	assert_null(((const struct strike_dev *)by->dev)->io.refused); /* not afterwards */
+	assert_null(((const struct strike_dev *)by->dev)->io.over); /* not afterwards */
 	assert_int_equal(turns, 2);
 	ops.bait(by, &read, place);
 	assert_true(place[0] == 9 && !strcmp(last, "bait"));
@@ -581,6 +593,10 @@ static void test_without_domain(void **state)
 	assert_int_equal(bare.ops->strike(&mach, &bare, &a, text, sizeof text), SL_OK);
 	assert_string_equal(last, "fetch 3000");
 	assert_string_equal(text, "all is well");
+	static _Alignas(8) uint8_t reached[2 * PAGE_SIZE];
+	a.place = fetched = reached;
+	assert_int_equal(bare.ops->strike(&mach, &bare, &a, text, sizeof text), SL_OK);
+	a.place = fetched = NULL;
 	write_fails = true;
 	assert_int_equal(bare.ops->strike(&mach, &bare, &a, text, sizeof text), SL_TIMEOUT);
 	assert_int_equal(ops.restore(&mach, by), SL_OK);

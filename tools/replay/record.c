@@ -342,6 +342,34 @@ static bool on_unit(struct record *r, const json_t *o)
 	return get_regs(r, o, &u->at[phase]);
 }
 
+static bool get_amd_regs(struct record *r, const json_t *o, struct amdvi_regs_seen *at)
+{
+	*at = (struct amdvi_regs_seen){.read = true};
+#define GET(name, offset) &&get_hex(r, o, #name, UINT64_MAX, &at->name)
+	return get_hex(r, o, "cap_base", UINT64_MAX, &at->cap_base) AMDVI_REGS_SEEN(GET);
+#undef GET
+}
+
+static bool on_amd(struct record *r, const json_t *o)
+{
+	uint64_t i, base;
+	uint8_t phase;
+	bdf_t unit;
+	if (!get_count(r, o, "i", AUDIT_UNITS - 1, &i) || !get_bdf(r, o, "bdf", &unit) ||
+	    !get_hex(r, o, "base", UINT64_MAX, &base) ||
+	    !get_name(r, o, "phase", phase_name, AUDIT_PHASES, &phase))
+		return false;
+	struct audit_amd *u = &r->in->amd[i];
+	bool known = u->at[AUDIT_ENTRY].read || u->at[AUDIT_LEFT].read || u->at[AUDIT_NOW].read;
+	if (u->at[phase].read || (known && (u->base != base || !bdf_eq(u->unit, unit))))
+		return wrong(r, "AMD unit %llu is there twice", (ull)i);
+	u->base = base;
+	u->unit = unit;
+	if (i >= r->in->amds) /* a unit that was not read has no line */
+		r->in->amds = (unsigned)i + 1;
+	return get_amd_regs(r, o, &u->at[phase]);
+}
+
 /* 0, 1, or -1 where the key is missing. */
 static bool get_master(struct record *r, const json_t *o, const char *key, int8_t *out)
 {
@@ -570,7 +598,7 @@ static const struct {
 	{"fn", on_fn},         {"cfg", on_cfg},       {"bar", on_bar},         {"group", on_group},
 	{"sriov", on_sriov},   {"case", on_case},     {"finding", on_finding}, {"verdict", on_verdict},
 	{"machine", on_other}, {"window", on_other},  {"attach", on_other},    {"domain", on_other},
-	{"lat", on_other},     {"missed", on_missed}, {"error", on_error},
+	{"lat", on_other},     {"missed", on_missed}, {"error", on_error},     {"amd", on_amd},
 };
 
 bool record_keep(json_t *said[RECORD_SAID], json_t *line)
@@ -769,6 +797,9 @@ static bool complete(struct record *r)
 	if (r->in->units && !audit_table(r->in, "DMAR"))
 		return wrong(r, "there are registers of %u units, and no DMAR table that names them",
 			     r->in->units);
+	if (r->in->amds && !audit_table(r->in, "IVRS"))
+		return wrong(r, "there are registers of %u AMD units, and no IVRS table that names them",
+			     r->in->amds);
 	if (r->in->fns && !audit_table(r->in, "MCFG"))
 		return wrong(r, "there are %u functions, and no MCFG table that says where", r->in->fns);
 	for (unsigned i = 0; i < r->in->fns; i++)

@@ -241,13 +241,14 @@ SECTIONS = (
 def as_kept(report, machine):
     """What a report that the loader kept would have of this machine: no VFs, nothing of later than the hand-over, nothing judged."""
     kept, vfs = Report(), {f.bdf for f in machine.placed() if f.pf}
-    for kind in ("run", "machine", "table", "mem", "unit", "fn", "cfg"):
+    for kind in ("run", "machine", "table", "mem", "unit", "amd", "fn", "cfg"):
         kept.rows[kind] = [copy.copy(row) for row in report[kind] if getattr(row, "bdf", None) not in vfs]
     for row in kept["run"]:
         row.app, row.apicids = "keep", None
     for row in kept["fn"]:
         row.bme_left = None
-    kept.rows["unit"] = [row for row in kept["unit"] if row.phase == "entry"]
+    for kind in ("unit", "amd"):
+        kept.rows[kind] = [row for row in kept[kind] if row.phase == "entry"]
     return kept, Machine(kept)
 
 

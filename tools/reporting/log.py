@@ -149,6 +149,15 @@ KINDS = {
         "phmlimit": hexa,
         "frcd": [pair_of_hexa],
     },
+    "amd": {
+        "i": count,
+        "base": hexa,
+        "bdf": text,
+        "phase": text,
+        **dict.fromkeys(
+            ["cap_base", "efr", "efr2", "control", "status", "devtab", "cmdbuf", "evtlog", "excl_base", "excl_limit"], hexa
+        ),
+    },
     "fn": {"bdf": text, "bme_entry": flag, "bme_left": flag, "serial": text, "model": text},
     "missed": {"why": text, "bdf": text, "first": count, "last": count},
     "cfg": {"bdf": text, "off": count, "hex": data},

@@ -1,0 +1,214 @@
+/* Queues of one DSA as tenants, a PASID and a domain each, under the model of a unit in both stages: the same
+ * device addresses in each domain, the matrix of what no queue may reach, and that the matrix sees a device
+ * or a driver that is wrong. */
+#include <stdio.h>
+#include <string.h>
+#include "apps/machine.h"
+#include "apps/proof/queue_refuse.h"
+#include "tests/model/dsa_model.h"
+#include "tests/unit/support.h"
+#include "tests/unit/support_iommu.h"
+#include "tests/unit/test.h"
+
+#define W     0x1000000000ull
+#define FN    ((bdf_t){0, 0x00fa})
+#define CASES (DSA_QUEUES * (2 * (DSA_QUEUES - 1) + 11))
+
+static struct dsa_model model;
+static struct model_unit *unit;
+static struct queues q;
+static struct tally tally;
+static bool past; /* the device's requests pass the unit, as translated ones do */
+
+static bool reach(void *ctx, uint64_t at, void *data, size_t n, bool write)
+{
+	uint8_t *p = data;
+	uint32_t pasid = model.pasid == DM_NO_PASID ? MODEL_NO_PASID : model.pasid;
+	(void)ctx;
+	for (size_t part; n; at += part, p += part, n -= part) {
+		uint64_t phys = at;
+		part = PAGE_SIZE - at % PAGE_SIZE < n ? PAGE_SIZE - at % PAGE_SIZE : n;
+		bool is_ram = at >= RAM_BASE && at < RAM_BASE + RAM_BYTES;
+		if (!(past && is_ram) && model_dma_pasid(unit, FN.rid, pasid, at, write, &phys))
+			return false;
+		memcpy(write ? phys_va(PHYS(phys)) : p, write ? p : phys_va(PHYS(phys)), part);
+	}
+	return true;
+}
+
+static void begin(uint64_t stage, uint32_t limit)
+{
+	const char *why;
+	uint32_t error, pasid[DSA_QUEUES];
+	unsigned failed;
+	support_clock_step = 50;
+	past = false;
+	machine_init();
+	unit = model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP | MODEL_PASID | stage, MODEL_ALL);
+	machine_start();
+	assert_int_equal(vtd_choose_tables(&mmu, VTD_WANT_SCALABLE), SL_OK);
+	assert_int_equal(iommu_enable(&mmu), SL_OK);
+	dsa_model_init(&model, reach, NULL);
+	memset(&q, 0, sizeof q);
+	tally = (struct tally){0};
+	q.fn = FN;
+	q.window = IOVA(W);
+	q.limit = limit;
+	q.dev.io = model.io;
+	q.dev.portals = model.portal;
+	assert_int_equal(domain_create(&mmu, "function", &q.dom), SL_OK);
+	assert_int_equal(domain_attach(q.dom, FN), SL_OK);
+	assert_int_equal(dsa_open(&q.dev, &why), SL_OK);
+	assert_int_equal(queues_domains(&q, &mmu), SL_OK);
+	assert_int_equal(dsa_start(&q.dev, q.n, queues_pasids(&q, pasid), &error), SL_OK);
+	assert_int_equal(queues_memory(&q, &failed), SL_OK);
+}
+
+static void end(void)
+{
+	assert_int_equal(dsa_stop(&q.dev), SL_OK);
+	queues_close(&q);
+	assert_int_equal(domain_detach(q.dom, FN), SL_OK);
+	assert_int_equal(domain_destroy(q.dom), SL_OK);
+	assert_int_equal(model.harmful, 0);
+	iommu_fault_clear(&mmu);
+	machine_end();
+}
+
+static enum sl_err work(struct tenant *t)
+{
+	enum sl_err e = moves_begin(&t->moves);
+	if (!e && !moves_poll(&t->moves))
+		return SL_TIMEOUT;
+	return e ? e : moves_check(&t->moves, t->why, sizeof t->why);
+}
+
+static const uint64_t stages[] = {MODEL_FIRST, MODEL_SECOND};
+
+/* All work at the same device addresses at once, and each gets its own results. */
+static void test_apart(void **state)
+{
+	(void)state;
+	for (unsigned s = 0; s < ARRAY_LEN(stages); s++) {
+		begin(stages[s], 1u << 20);
+		assert_true(q.apart && q.n == DSA_QUEUES);
+		model.holds = true;
+		for (unsigned i = 0; i < q.n; i++) {
+			assert_true(q.tenant[i].pasid == i + 1 && q.tenant[i].mem.iova.v == W);
+			assert_int_equal(moves_begin(&q.tenant[i].moves), SL_OK);
+		}
+		dsa_model_work(&model);
+		for (unsigned i = 0; i < q.n; i++) {
+			assert_true(moves_poll(&q.tenant[i].moves));
+			assert_int_equal(moves_check(&q.tenant[i].moves, q.tenant[i].why, 128), SL_OK);
+		}
+		end();
+	}
+}
+
+/* A function that cannot send enough PASIDs: one domain for all. */
+static void test_together(void **state)
+{
+	(void)state;
+	begin(MODEL_FIRST, 8);
+	assert_true(!q.apart && q.tenant[7].dom == q.dom && q.tenant[7].mem.iova.v == W + 7 * QUEUES_BYTES);
+	for (unsigned i = 0; i < q.n; i++)
+		assert_int_equal(work(&q.tenant[i]), SL_OK);
+	end();
+}
+
+static void test_matrix(void **state)
+{
+	(void)state;
+	for (unsigned s = 0; s < ARRAY_LEN(stages); s++) {
+		begin(stages[s], 1u << 20);
+		assert_int_equal(queue_matrix(&q, &mmu, &tally), SL_OK);
+		assert_true(tally.cases == CASES && tally.refused == CASES);
+		for (unsigned i = 0; i < q.n; i++)
+			assert_int_equal(work(&q.tenant[i]), SL_OK);
+		end();
+	}
+}
+
+/* A device that is wrong is seen. */
+static void test_wrong_device(void **state)
+{
+	(void)state;
+	for (unsigned how = 0; how < 4; how++) {
+		begin(MODEL_FIRST, 1u << 20);
+		past = how == 1;
+		model.wrong_pasid = how == 0;
+		model.lies = how == 2;
+		model.flips = how == 3;
+		assert_int_equal(queue_matrix(&q, &mmu, &tally), SL_VERIFY);
+		assert_true(tally.cases && tally.refused < tally.cases);
+		end();
+	}
+	begin(MODEL_FIRST, 1u << 20);
+	model.wrong_pasid = true;
+	assert_true(work(&q.tenant[0]) != SL_OK);
+	model.harmful = 0; /* it took a page of the other queue for descriptors */
+	end();
+}
+
+/* What a driver could forget when it takes a page or a domain away: kind of descriptor, and what is done to
+ * it. Each has the device reach what it must not, and the matrix tells. */
+enum wrong { FORGOTTEN, WRONG_DOMAIN, WRONG_PASID };
+static struct {
+	unsigned kind; /* of the descriptor; */
+	enum wrong how;
+	unsigned times;
+} driver;
+
+static bool wrong_driver(void *ctx, uint64_t d[4])
+{
+	(void)ctx;
+	if ((d[0] & 0xf) != driver.kind)
+		return false;
+	driver.times++;
+	if (driver.how == WRONG_DOMAIN)
+		d[0] ^= 0x100ull << 16; /* DID 31:16 */
+	if (driver.how == WRONG_PASID)
+		d[0] ^= 0x100ull << 32; /* PASID 51:32 */
+	return driver.how == FORGOTTEN;
+}
+
+static void test_wrong_driver(void **state)
+{
+	enum { IOTLB = 2, PIOTLB = 6, PASID_CACHE = 7 };
+	static const struct {
+		uint64_t stage;
+		unsigned kind;
+		enum wrong how;
+	} row[] = {
+		{MODEL_FIRST, PIOTLB, FORGOTTEN},        {MODEL_FIRST, PIOTLB, WRONG_DOMAIN},
+		{MODEL_FIRST, PIOTLB, WRONG_PASID},      {MODEL_FIRST, PASID_CACHE, FORGOTTEN},
+		{MODEL_FIRST, PASID_CACHE, WRONG_PASID}, {MODEL_FIRST, PASID_CACHE, WRONG_DOMAIN},
+		{MODEL_SECOND, IOTLB, FORGOTTEN},        {MODEL_SECOND, IOTLB, WRONG_DOMAIN},
+		{MODEL_SECOND, PASID_CACHE, FORGOTTEN},  {MODEL_SECOND, PASID_CACHE, WRONG_PASID},
+	};
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_LEN(row); i++) {
+		begin(row[i].stage, 1u << 20);
+		driver.kind = row[i].kind;
+		driver.how = row[i].how;
+		driver.times = 0;
+		unit->on_descriptor = wrong_driver;
+		assert_int_equal(queue_matrix(&q, &mmu, &tally), SL_VERIFY);
+		printf("queues: row %u: %u descriptors wrong, %u of %u refused\n", i, driver.times,
+		       (unsigned)tally.refused, (unsigned)tally.cases);
+		assert_true(driver.times > 0 && tally.refused < tally.cases);
+		unit->on_descriptor = NULL;
+		end();
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_apart),        cmocka_unit_test(test_together),
+		cmocka_unit_test(test_matrix),       cmocka_unit_test(test_wrong_device),
+		cmocka_unit_test(test_wrong_driver),
+	};
+	return cmocka_run_group_tests_name("queues", tests, ram_setup, NULL);
+}
