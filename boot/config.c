@@ -266,6 +266,11 @@ static void read_address(struct config *cfg, const struct cursor *at, const stru
 	read_text(cfg, at, o, v, cfg->address, sizeof cfg->address);
 }
 
+static void read_peer(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
+{
+	read_text(cfg, at, o, v, cfg->peer, sizeof cfg->peer);
+}
+
 static void read_log(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
 {
 	read_text(cfg, at, o, v, cfg->log, sizeof cfg->log);

@@ -70,6 +70,7 @@ struct config {
 			     none */
 	char address[96]; /* of the first VF of app=echo and app=rdma, and of the card of log=, as
 			     apps/work/echo.h reads it */
+	char peer[48];    /* app=rdma: where rping's server is; "" for none */
 	char log[72];     /* the receiver of the log, as apps/work/netlog.h reads it; "" for none */
 	uint32_t prove;   /* enum config_prove */
 	uint32_t provers; /* PROVE_LISTED: these functions may attack */

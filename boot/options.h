@@ -53,6 +53,7 @@
 	NUMBER(ops, 1, 1000000000, 10000, "device=qat: operations of each service on each VF; igb: frames from each to each; dsa: of each kind on each queue") \
 	NUMBER(mailbox, 0, 1, 0, "device=igb: 1: VFs ask their PF by messages") \
 	OTHER(address, "IPv4 or IPv6 with /BITS, or both with a comma", "10.0.0.1/24,fd00::1/64", "log=: whose log it is; app=echo, rdma: of the first VF") \
+	OTHER(peer, "an address", "none", "app=rdma: rping -s waits there, and the first VF is its client") \
 	OTHER(log, "udp:ADDRESS, with :PORT behind it", "none", "sends the log as syslog by a network card that nothing else uses") \
 	EXTEND(iommu, CONFIG_IOMMUS, CONFIG_IOMMU_ON, "on,igfx_off, on,skip=0xADDRESS", "translation; units to leave as they are") \
 	WORDS(tables, CONFIG_TABLES, TABLES_AUTO, "which tables VT-d units read; auto: legacy mode where they have it") \

@@ -1,6 +1,7 @@
 #include "apps/work/rdma_cases.h"
 #include "apps/vf/workers.h"
 #include "apps/work/host.h"
+#include "apps/work/rdma_client.h"
 #include "apps/work/rdma_end.h"
 #include "kernel/console.h"
 #include "kernel/core.h"
@@ -90,6 +91,18 @@ static enum sl_err between(struct machine *m)
 	return rdma_cases(&c);
 }
 
+/* VF 0 is the client of peer=, with memory behind the slots. */
+static enum sl_err begin_client(struct machine *m)
+{
+	struct rdma_end *d = rdma_end_of(&m->vf[0]);
+	const uint64_t at = RDMA_OPEN + PAGE_2M;
+	if (rdma_client_begin(&d->client, m->cfg->peer, &d->roce, (uint8_t *)d->memory.va + at,
+			      d->memory.iova.v + at))
+		return SL_OK;
+	log_fail("rdma", "peer=10.0.0.200 or peer=fd00::200", "peer=%s is no address", m->cfg->peer);
+	return SL_CONFIG;
+}
+
 static enum sl_err serve(struct machine *m)
 {
 	for (unsigned v = 0; v < m->vfs; v++)
@@ -98,7 +111,7 @@ static enum sl_err serve(struct machine *m)
 	console_stop_clear();
 	log_line(
 		"rdma",
-		"serving rping, ucmatose, cmtime and ib_write_bw -R, ib_read_bw -R, ib_send_bw -R for %u s, or until Ctrl-C",
+		"serving rping, ucmatose, cmtime and perftest -R (ib_send_lat -p 18516, ib_write_lat -p 18517) for %u s, or until Ctrl-C",
 		m->cfg->seconds);
 	/* QEMU's igb takes nothing from the wire while its PF is no bus master. The PF has no ring and no
 	 * domain. */
@@ -118,7 +131,12 @@ enum sl_err stage_rdma(struct machine *m)
 	if (!e)
 		e = between(m);
 	if (!e)
+		e = begin_client(m);
+	bool served = !e;
+	if (served)
 		e = serve(m);
+	if (served && !rdma_client_say(&rdma_end_of(&m->vf[0])->client, m->cfg->peer) && !e)
+		e = SL_VERIFY;
 	say_notes(m);
 	for (unsigned v = 0; v < m->vfs; v++)
 		say_counts(m, v);

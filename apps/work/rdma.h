@@ -17,6 +17,9 @@ struct rdma_talk { /* with a peer, over one queue pair */
 	/* ib_*_bw: it is not the connection that the program begins with; of that one, whether it was said
 	 * how the test went, and whether it is about one queue pair or several. */
 	bool under_test, results, one, several;
+	/* ib_write_lat: where the client is written to, with which key, and how often it was. */
+	uint64_t at;
+	uint32_t key, written;
 };
 
 struct rdma_services {
@@ -25,6 +28,20 @@ struct rdma_services {
 	uint64_t pings, tests; /* that came to their end */
 };
 
+/* The client of rping's server, once it could connect: rdma_client.c. */
+struct rdma_client {
+	struct net_ip to;
+	struct roce_qp *q;
+	struct roce_region *region; /* the source, then the sink, of RDMA_PING bytes each */
+	unsigned pings;             /* that came back as they left */
+	bool sink, done, wrong, lost;
+	uint64_t due; /* of the next attempt */
+	uint8_t inbox[RDMA_INBOX];
+};
+#define RDMA_PING  64u /* bytes, rping's default */
+#define RDMA_PINGS 100u
+
 /* Listens for the programs of rdmacm-utils and perftest on their own ports: rping (7174), ucmatose and cmtime
- * (7471), ib_write_bw and its like with -R (18515). */
+ * (7471), ib_write_bw and its like with -R (18515), ib_send_lat (18516),
+ * ib_write_lat (18517). */
 void rdma_serve(struct roce *r, struct rdma_services *s);

@@ -7,7 +7,7 @@
 #include "kernel/log.h"
 #include "kernel/str.h"
 
-#define MEMORY (RDMA_OPEN + PAGE_2M)
+#define MEMORY (RDMA_OPEN + 2 * PAGE_2M) /* open, slots, and the client's */
 
 static struct rdma_end end[IGB_VFS];
 
@@ -27,6 +27,7 @@ static enum sl_err set_up(struct machine *m, struct vf *vf, const struct net_ip 
 	d->next = 0;
 	d->lost = 0;
 	d->why[0] = 0;
+	d->client = (struct rdma_client){.done = true};
 	d->port = (struct net_port){.prefix = {0}};
 	host_address(&d->port, vf, ip);
 	roce_init(&d->roce);

@@ -6,6 +6,7 @@ struct rdma_end {
 	struct roce roce;
 	struct net_port port;
 	struct rdma_services services;
+	struct rdma_client client;
 	struct vf *vf;
 	struct dma_buf memory; /* RDMA_OPEN bytes, then the slots */
 	uint8_t next;          /* send buffer */

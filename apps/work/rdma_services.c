@@ -7,6 +7,8 @@
 #define RPING       7174u
 #define UCMATOSE    7471u
 #define PERFTEST    18515u
+#define SEND_LAT    18516u
+#define WRITE_LAT   18517u
 #define MANY        (1u << 30) /* receives: each is over before its event returns */
 #define ADVERT      16u        /* rping's: address 8, key 4, bytes 4 */
 #define MESSAGES    10u        /* ucmatose's, each of so many bytes: */
@@ -17,6 +19,8 @@
 #define DEST_KEY    16u
 #define DEST_VA     24u
 #define DEST_GID    32u
+#define BEGIN_DEST  4u /* then the server of ib_write_lat begins, with so many bytes: */
+#define FIRST_WRITE 2u
 #define LAST_DEST   5u /* the last of a test of one queue pair */
 #define RESULT      8u /* of ib_*_bw: a number; what follows about a queue pair is the end */
 
@@ -102,7 +106,7 @@ static struct roce_qp *under_test(struct rdma_services *s, struct roce_qp *contr
 	struct roce *r = control->end;
 	for (unsigned i = 0; i < ROCE_QPS; i++) {
 		struct roce_qp *q = &r->qp[i];
-		if (q->state == ROCE_CONNECTED && q->service == PERFTEST && s->talk[i].under_test &&
+		if (q->state == ROCE_CONNECTED && q->service == control->service && s->talk[i].under_test &&
 		    (q->peer == peer || !peer) && net_ip_equal(&q->ip, &control->ip))
 			return q;
 	}
@@ -114,11 +118,35 @@ static struct roce_qp *control_of(const struct rdma_services *s, const struct ro
 {
 	for (unsigned i = 0; i < ROCE_QPS; i++) {
 		struct roce_qp *other = &q->end->qp[i];
-		if (other != q && other->state == ROCE_CONNECTED && other->service == PERFTEST &&
+		if (other != q && other->state == ROCE_CONNECTED && other->service == q->service &&
 		    !s->talk[i].under_test && net_ip_equal(&other->ip, &q->ip))
 			return other;
 	}
 	return NULL;
+}
+
+/* ib_write_lat: each side waits for the other's count in the last byte of its memory. */
+static void write_back(struct rdma_services *s, struct roce_qp *q, uint32_t bytes)
+{
+	struct rdma_talk *t = talk_of(s, q);
+	struct roce_work w = {.kind = ROCE_WRITE,
+			      .region = s->slots,
+			      .offset = q->number % RDMA_SLOTS * RDMA_SLOT,
+			      .bytes = bytes,
+			      .at = t->at,
+			      .key = t->key};
+	if (!bytes || bytes > RDMA_SLOT) {
+		roce_disconnect(q);
+		return;
+	}
+	s->slots->memory[w.offset + bytes - 1] = (uint8_t)++t->written;
+	post(q, &w);
+}
+
+/* ib_send_lat: a message is answered by one as long. */
+static void send_back(struct rdma_services *s, struct roce_qp *q, uint32_t bytes)
+{
+	post(q, &(struct roce_work){.kind = ROCE_SEND, .region = s->open, .bytes = bytes});
 }
 
 /* What the client says about itself is answered with the same about us; with the last of it the test is over,
@@ -130,6 +158,8 @@ static void control_said(struct rdma_services *s, struct roce_qp *q, uint32_t by
 	struct roce_qp *test =
 		bytes == DESTINATION && be32(m + DEST_QP) ? under_test(s, q, be32(m + DEST_QP)) : NULL;
 	if (test) {
+		talk_of(s, test)->at = be64(m + DEST_VA);
+		talk_of(s, test)->key = be32(m + DEST_KEY);
 		put_be32(m + DEST_QP, test->number);
 		put_be32(m + DEST_PSN, test->next_psn);
 		put_be32(m + DEST_KEY, s->open->key);
@@ -139,6 +169,8 @@ static void control_said(struct rdma_services *s, struct roce_qp *q, uint32_t by
 	}
 	t->results |= bytes == RESULT;
 	say(q, m, bytes < ROCE_INLINE ? bytes : ROCE_INLINE);
+	if (test && q->service == WRITE_LAT && t->step == BEGIN_DEST)
+		write_back(s, test, FIRST_WRITE);
 	if (!test || (!t->results && (t->step != LAST_DEST || t->several)))
 		return;
 	s->tests++;
@@ -156,12 +188,17 @@ static void perftest(void *ctx, struct roce_qp *q, const struct roce_event *e)
 		t->under_test = control;
 		if (control) {
 			roce_receive(q, s->open->memory, RDMA_OPEN, 0);
+			q->tells_writes = q->service == WRITE_LAT;
 			talk_of(s, control)->several = talk_of(s, control)->one;
 			talk_of(s, control)->one = true;
 		}
 	}
 	if (e->kind == ROCE_RECEIVED && !t->under_test)
 		control_said(s, q, e->bytes);
+	if (e->kind == ROCE_RECEIVED && t->under_test && q->service == SEND_LAT)
+		send_back(s, q, e->bytes);
+	if (e->kind == ROCE_WRITTEN)
+		write_back(s, q, e->bytes);
 }
 
 void rdma_serve(struct roce *r, struct rdma_services *s)
@@ -169,4 +206,6 @@ void rdma_serve(struct roce *r, struct rdma_services *s)
 	(void)roce_listen(r, RPING, rping, s);
 	(void)roce_listen(r, UCMATOSE, ucmatose, s);
 	(void)roce_listen(r, PERFTEST, perftest, s);
+	(void)roce_listen(r, SEND_LAT, perftest, s);
+	(void)roce_listen(r, WRITE_LAT, perftest, s);
 }

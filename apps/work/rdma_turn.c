@@ -1,4 +1,5 @@
 #include "apps/vf/igb.h"
+#include "apps/work/rdma_client.h"
 #include "apps/work/rdma_end.h"
 #include "kernel/str.h"
 #include "kernel/time.h"
@@ -72,6 +73,8 @@ enum sl_err rdma_turn(struct vf *vf)
 			take_other(d, frame, in[i].len);
 	}
 	p->ops->release(p, got);
+	if (UNLIKELY(!d->client.done))
+		rdma_client_turn(&d->client, &d->roce, &d->port, now);
 	roce_poll(&d->roce, now);
 	vf->queue->ops->ring(vf->queue);
 	d->idle = !got && !d->roce.busy;

@@ -7,6 +7,30 @@
 #define ASK     16u /* an acknowledgement is asked for after so many packets, and of each message's last */
 #define RETRIES 7u
 
+/* It has an answer with data, and not only an acknowledgement. */
+static bool is_answered(const struct roce_work *k)
+{
+	return k->kind >= ROCE_READ;
+}
+
+static bool is_atomic(const struct roce_work *k)
+{
+	return k->kind >= ROCE_FETCH_ADD;
+}
+
+/* What nobody could execute. */
+static bool is_bad(const struct roce_work *k)
+{
+	bool place = k->region && k->offset <= k->region->bytes && k->bytes <= k->region->bytes - k->offset;
+	if (is_answered(k) && (k->message || k->with))
+		return true;
+	if (is_atomic(k) && (k->bytes != sizeof(uint64_t) || k->at & 7))
+		return true;
+	return k->bytes > INT32_MAX || (k->message && k->bytes > ROCE_INLINE) || (k->region && !place) ||
+	       (k->bytes && !k->message && !k->region) ||
+	       (k->kind == ROCE_WRITE && k->with == ROCE_INVALIDATE);
+}
+
 static struct roce_request *at(struct roce_qp *q, uint32_t i)
 {
 	return &q->request[i % ROCE_WORKS];
@@ -25,10 +49,7 @@ enum sl_err roce_post(struct roce_qp *qp, const struct roce_work *work)
 {
 	if (qp->failed || qp->state != ROCE_CONNECTED)
 		return SL_DEVICE;
-	if (work->bytes > INT32_MAX || (work->message && work->bytes > ROCE_INLINE) ||
-	    (work->region &&
-	     (work->offset > work->region->bytes || work->bytes > work->region->bytes - work->offset)) ||
-	    (work->bytes && !work->message && !work->region))
+	if (is_bad(work))
 		return SL_BADVAL;
 	if (qp->tail - qp->head == ROCE_WORKS)
 		return SL_NOSPACE;
@@ -61,45 +82,69 @@ void roce_fail(struct roce_qp *q, uint8_t status)
 
 /* ---- sending */
 
+/* Of packet i of a message. */
+static uint8_t opcode_of(const struct roce_work *k, bool first, bool last)
+{
+	uint8_t base = k->kind == ROCE_WRITE ? OP_WRITE_FIRST : OP_SEND_FIRST;
+	if (!last)
+		return (uint8_t)(base + (first ? OP_SEND_FIRST : OP_SEND_MIDDLE));
+	if (k->with == ROCE_INVALIDATE)
+		return first ? OP_SEND_ONLY_INV : OP_SEND_LAST_INV;
+	return (uint8_t)(base + (first ? OP_SEND_ONLY : OP_SEND_LAST) + (k->with == ROCE_IMMEDIATE));
+}
+
+static uint32_t put_reth(uint8_t *reth, const struct roce_work *k, uint32_t done)
+{
+	put_be64(reth + RETH_VA, k->at + done);
+	put_be32(reth + RETH_KEY, k->key);
+	put_be32(reth + RETH_LENGTH, k->bytes - done);
+	return RETH_BYTES;
+}
+
 static bool send_packet(struct roce_qp *q, struct roce_request *w)
 {
-	uint8_t reth[RETH_BYTES];
+	uint8_t ext[RETH_BYTES + IMM_BYTES];
 	const struct roce_work *k = &w->work;
-	uint32_t i = q->packet, off = i * q->mtu, n = k->bytes - off;
+	uint32_t i = q->packet, off = i * q->mtu, n = k->bytes - off, more = 0;
 	bool first = i == 0, last = i == w->packets - 1;
 	uint32_t psn = (w->psn + i) & PSN_MASK;
-	uint8_t base = k->kind == ROCE_WRITE ? OP_WRITE_FIRST : OP_SEND_FIRST, op;
-	uint32_t ext = k->kind == ROCE_WRITE && first ? RETH_BYTES : 0;
-	put_be64(reth + RETH_VA, k->at);
-	put_be32(reth + RETH_KEY, k->key);
-	put_be32(reth + RETH_LENGTH, k->bytes);
-	op = (uint8_t)(base + (first && last ? OP_SEND_ONLY
-			       : first       ? OP_SEND_FIRST
-			       : last        ? OP_SEND_LAST
-					     : OP_SEND_MIDDLE));
+	uint8_t op = opcode_of(k, first, last);
+	if (k->kind == ROCE_WRITE && first)
+		more = put_reth(ext, k, 0);
+	if (last && k->with) {
+		put_be32(ext + more, k->extra);
+		more += IMM_BYTES;
+	}
 	if (k->message)
-		return roce_emit_message(q, op, psn, reth, ext, w->message, k->bytes);
+		return roce_emit_message(q, op, psn, ext, more, w->message, k->bytes);
 	const uint8_t *data = k->region ? k->region->memory + k->offset + off : NULL;
-	return roce_emit(q, op, psn, last || i % ASK == ASK - 1, reth, ext, data,
+	return roce_emit(q, op, psn, last || i % ASK == ASK - 1, ext, more, data,
 			 k->region ? k->region->at + k->offset + off : 0, n < q->mtu ? n : q->mtu);
 }
 
-/* What of a READ has not come. */
-static bool send_read(struct roce_qp *q, const struct roce_request *w)
+/* An atomic; of a READ what has not come. */
+static bool send_question(struct roce_qp *q, const struct roce_request *w)
 {
-	uint8_t reth[RETH_BYTES];
-	put_be64(reth + RETH_VA, w->work.at + w->got);
-	put_be32(reth + RETH_KEY, w->work.key);
-	put_be32(reth + RETH_LENGTH, w->work.bytes - w->got);
-	return roce_emit(q, OP_READ, w->psn + w->got / q->mtu, true, reth, sizeof reth, NULL, 0, 0);
+	const struct roce_work *k = &w->work;
+	uint8_t ext[ATOMIC_BYTES];
+	uint32_t more = put_reth(ext, k, w->got);
+	if (is_atomic(k)) { /* its header has address and key in the same places */
+		put_be64(ext + ATOMIC_SWAP, k->swap);
+		put_be64(ext + ATOMIC_CMP, k->compare);
+		more = ATOMIC_BYTES;
+	}
+	uint8_t op = k->kind == ROCE_FETCH_ADD  ? OP_FETCH_ADD
+		     : k->kind == ROCE_CMP_SWAP ? OP_CMP_SWAP
+						: OP_READ;
+	return roce_emit(q, op, w->psn + w->got / q->mtu, true, ext, more, NULL, 0, 0);
 }
 
-/* READs that wait for their answers: as many as the peer allows. */
+/* READs and atomics that wait for their answers: as many as the peer allows. */
 static bool may_read(struct roce_qp *q)
 {
 	unsigned n = 0;
 	for (uint32_t i = q->head; i != q->current; i++)
-		n += at(q, i)->work.kind == ROCE_READ;
+		n += is_answered(&at(q, i)->work);
 	return n < (q->depth ? q->depth : 1u);
 }
 
@@ -112,7 +157,7 @@ static void rewind(struct roce_qp *q, uint32_t psn)
 		if (d >= w->packets)
 			continue;
 		q->current = i;
-		q->packet = w->work.kind == ROCE_READ ? 0 : d;
+		q->packet = is_answered(&w->work) ? 0 : d;
 		q->end->counts.repeats++;
 		return;
 	}
@@ -139,13 +184,13 @@ bool roce_request_more(struct roce_qp *q, unsigned budget)
 		again(q);
 	while (!q->failed && q->current != q->tail) {
 		struct roce_request *w = at(q, q->current);
-		bool read = w->work.kind == ROCE_READ;
+		bool read = is_answered(&w->work);
 		uint32_t psn = w->psn + (read ? w->got / q->mtu : q->packet);
 		if (psn_after(psn, q->acked_psn) >= WINDOW || (read && !may_read(q)))
 			return false;
 		if (!budget--)
 			return true;
-		if (!(read ? send_read(q, w) : send_packet(q, w)))
+		if (!(read ? send_question(q, w) : send_packet(q, w)))
 			return true;
 		if (!q->timer)
 			q->timer = q->end->now + q->ack_us;
@@ -166,8 +211,8 @@ static void progress(struct roce_qp *q)
 	q->timer = q->head == q->tail ? 0 : q->end->now + q->ack_us;
 }
 
-/* Everything before that PSN has been executed. A READ among it whose answer is missing is asked for again,
- * once: its gap is a NAK (IBA: implied NAK). */
+/* Everything before that PSN has been executed. A READ or an atomic among it whose answer is missing is asked
+ * for again, once: its gap is a NAK (IBA: implied NAK). */
 static void acked(struct roce_qp *q, uint32_t before)
 {
 	while (q->head != q->tail) {
@@ -175,7 +220,7 @@ static void acked(struct roce_qp *q, uint32_t before)
 		uint32_t d = psn_after(before, w->psn);
 		if (d >= PSN_HALF || !d)
 			break;
-		if (w->work.kind == ROCE_READ && w->got < w->work.bytes) {
+		if (is_answered(&w->work) && w->got < w->work.bytes) {
 			if (!q->rewound)
 				rewind(q, w->psn);
 			q->rewound = true;
@@ -196,7 +241,22 @@ static void acked(struct roce_qp *q, uint32_t before)
 	}
 }
 
-static void take_read_data(struct roce_qp *q, const struct roce_packet *p)
+/* What an answer brings, into the work request's memory. False: it is not as long as it has to be. */
+static bool keep(struct roce_qp *q, struct roce_request *w, const struct roce_packet *p)
+{
+	const struct roce_work *k = &w->work;
+	uint32_t left = k->bytes - w->got, want = left < q->mtu ? left : q->mtu;
+	uint8_t *to = want ? k->region->memory + k->offset + w->got : NULL;
+	uint64_t old = be64(p->ext + AETH_BYTES);
+	if (p->bytes != (is_atomic(k) ? 0 : want))
+		return false;
+	if (want)
+		memcpy(to, is_atomic(k) ? (const uint8_t *)&old : p->data, want);
+	w->got += want;
+	return true;
+}
+
+static void take_data(struct roce_qp *q, const struct roce_packet *p)
 {
 	struct roce_request *w = NULL;
 	uint32_t i = q->head, d = 0;
@@ -206,12 +266,12 @@ static void take_read_data(struct roce_qp *q, const struct roce_packet *p)
 		if (d < w->packets)
 			break;
 	}
-	if (i == q->tail || !w || w->work.kind != ROCE_READ)
+	if (i == q->tail || !w || !is_answered(&w->work) ||
+	    is_atomic(&w->work) != (p->opcode == OP_ATOMIC_ACK))
 		return;
 	acked(q, w->psn);
 	if (q->head != i)
 		return; /* another READ's answer is missing before it */
-	uint32_t left = w->work.bytes - w->got, want = left < q->mtu ? left : q->mtu;
 	if (d * q->mtu != w->got || (w->got && w->got == w->work.bytes)) {
 		if (d * q->mtu > w->got && !q->rewound) {
 			rewind(q, w->psn);
@@ -219,13 +279,10 @@ static void take_read_data(struct roce_qp *q, const struct roce_packet *p)
 		}
 		return;
 	}
-	if (p->bytes != want) {
+	if (!keep(q, w, p)) {
 		roce_fail(q, SYN_INVALID);
 		return;
 	}
-	if (want)
-		memcpy(w->work.region->memory + w->work.offset + w->got, p->data, want);
-	w->got += want;
 	q->acked_psn = (p->psn + 1) & PSN_MASK;
 	progress(q);
 	if (w->got == w->work.bytes)
@@ -245,8 +302,8 @@ void roce_take_answer(struct roce_qp *q, const struct roce_packet *p)
 	case KIND_ACK:
 		if (p->opcode == OP_ACK)
 			acked(q, (p->psn + 1) & PSN_MASK);
-		else if (p->opcode != OP_ATOMIC_ACK)
-			take_read_data(q, p);
+		else
+			take_data(q, p);
 		return;
 	case KIND_RNR:
 		acked(q, p->psn);

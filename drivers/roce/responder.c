@@ -311,7 +311,7 @@ static void completed(struct roce_qp *q, const struct roce_packet *p, unsigned f
 	bool send = KIND(f) == SENDS;
 	struct roce_counts *c = &q->end->counts;
 	struct roce_event e = {
-		.kind = ROCE_RECEIVED,
+		.kind = send || f & IMMEDIATE ? ROCE_RECEIVED : ROCE_WRITTEN,
 		.bytes = q->got,
 		.has_immediate = f & IMMEDIATE,
 		.immediate =
@@ -321,7 +321,7 @@ static void completed(struct roce_qp *q, const struct roce_packet *p, unsigned f
 	c->bytes_in += q->got;
 	q->msn++;
 	q->open = 0;
-	if (send || f & IMMEDIATE)
+	if (e.kind == ROCE_RECEIVED || q->tells_writes)
 		roce_tell(q, &e);
 }
 

@@ -49,6 +49,7 @@ struct roce_qp;
 enum roce_event_kind {
 	ROCE_UP,       /* the connection is established */
 	ROCE_RECEIVED, /* a message, whole in the buffer of roce_receive(), or a WRITE's immediate data */
+	ROCE_WRITTEN,  /* a WRITE without any, where tells_writes is set */
 	ROCE_DONE,     /* of a work request; status is 0, or the peer's syndrome, or ROCE_NO_ANSWER */
 	ROCE_DOWN      /* the queue pair ends with this call */
 };
@@ -65,18 +66,23 @@ struct roce_event {
 
 typedef void roce_event_fn(void *ctx, struct roce_qp *qp, const struct roce_event *event);
 
-enum roce_kind { ROCE_SEND, ROCE_WRITE, ROCE_READ };
+enum roce_kind { ROCE_SEND, ROCE_WRITE, ROCE_READ, ROCE_FETCH_ADD, ROCE_CMP_SWAP };
+enum roce_with { ROCE_PLAIN, ROCE_IMMEDIATE, ROCE_INVALIDATE };
 
 /* What is asked of a peer. Memory of our side is bytes at offset in region; of a SEND or WRITE of up to
- * ROCE_INLINE bytes it may be message instead, which is copied. */
+ * ROCE_INLINE bytes it may be message instead, which is copied. An atomic has 8 bytes, a number of this
+ * processor's byte order, into which the peer's old value comes. */
 struct roce_work {
 	enum roce_kind kind;
 	const void *message;
 	struct roce_region *region;
 	uint64_t offset;
 	uint32_t bytes;
-	uint64_t at; /* of the peer, with its key: for WRITE and READ */
+	uint64_t at; /* of the peer, with its key: for all but SEND */
 	uint32_t key;
+	enum roce_with with;    /* of a SEND or WRITE: data for the peer's event; of a SEND: */
+	uint32_t extra;         /* a key of the peer's that ends with it */
+	uint64_t swap, compare; /* of an atomic: what is added is swap */
 	uint64_t tag;
 };
 
@@ -143,7 +149,7 @@ struct roce_answer {                    /* a READ or an atomic that waits for it
 
 struct roce_request {
 	struct roce_work work;
-	uint32_t psn, packets, got; /* got: bytes of a READ that have come */
+	uint32_t psn, packets, got; /* got: bytes of a READ or an atomic that have come */
 	uint8_t message[ROCE_INLINE];
 };
 
@@ -161,6 +167,7 @@ struct roce_qp {
 	uint8_t headers[64]; /* those of a packet without data */
 	uint16_t service;    /* the port that it came to */
 	bool failed;
+	bool tells_writes; /* the owner's to set */
 	/* connection manager */
 	uint32_t remote_id;
 	uint8_t tid[8];

@@ -10,6 +10,7 @@ pytestmark = pytest.mark.needs("device:igb")
 SERVED = """
 wait_for ping 'ping -c 1 -W 2 10.0.0.1 >/dev/null'
 wait_for ping6 'ping -6 -c 1 -W 2 fd00::2 >/dev/null'
+judge server rping -s -a 10.0.0.200 -C 100 -V
 judge rping rping -c -a 10.0.0.1 -C 20 -S 4000 -V
 judge rping-long rping -c -a 10.0.0.2 -C 5 -S 60000 -V
 judge rping-6 rping -c -a fd00::2 -C 5 -S 1023 -V
@@ -20,6 +21,9 @@ judge read-odd ib_read_bw -R -d rxe0 -F -n 20 -s 3 10.0.0.2
 judge send ib_send_bw -R -d rxe0 -F -n 20 -s 65536 10.0.0.1
 judge atomic ib_atomic_bw -R -d rxe0 -F -n 20 10.0.0.1
 judge read-latency ib_read_lat -R -d rxe0 -F -n 20 10.0.0.1
+judge send-latency ib_send_lat -R -d rxe0 -F -n 20 -p 18516 10.0.0.1
+judge send-latency-odd ib_send_lat -R -d rxe0 -F -n 20 -s 1025 -p 18516 10.0.0.1
+judge write-latency ib_write_lat -R -d rxe0 -F -n 20 -p 18517 10.0.0.1
 judge four ib_write_bw -R -d rxe0 -F -n 10 -q 4 -s 4096 10.0.0.1
 judge ucmatose ucmatose -s 10.0.0.1
 judge cmtime cmtime -s 10.0.0.1 -c 20
@@ -30,7 +34,7 @@ counters
 def test_linux(folder, emulator):
     """Programs that know nothing of Sluice: rping checks what it wrote and read back, the others that all was answered right."""
     rdma_peer.make()
-    console = sluice.Console(folder / "run", "app=rdma", "vfs=2", "seconds=900", until="or until Ctrl-C", env=emulator.env,
+    console = sluice.Console(folder / "run", "app=rdma", "vfs=2", "seconds=900", "peer=10.0.0.200", until="or until Ctrl-C", env=emulator.env,
                              deadline=600)
     try:
         with rdma_peer.peer(folder / "run", emulator.path, SERVED) as log:
@@ -45,6 +49,7 @@ def test_linux(folder, emulator):
     print(said)
     assert re.findall(r"JUDGE (\S+) status=0", said) == re.findall(r"^judge (\S+)", SERVED, re.M)
     assert " ok=1 " in text and " cases=8 refused=8 " in text and " faults=0 " in text and ", 0 connections open" in text
+    assert "rping to 10.0.0.200: 100 pings of 64 bytes came back as they left" in text
 
 
 def test_tenants(boot):

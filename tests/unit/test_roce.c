@@ -616,6 +616,136 @@ static void test_bad_wire(void **state)
 	}
 }
 
+static struct roce_event last_work;
+
+static void on_far(void *ctx, struct roce_qp *q, const struct roce_event *e)
+{
+	on_work(ctx, q, e);
+	if (e->kind != ROCE_DONE)
+		last_work = *e;
+}
+
+static uint8_t ask(struct roce_qp *q, const struct roce_work *w, unsigned loss)
+{
+	works_done = works_failed = 0;
+	assert_int_equal(roce_post(q, w), SL_OK);
+	for (unsigned turn = 0; q->head != q->tail && turn < 20000; turn++, now += 20000)
+		exchange(loss, loss);
+	assert_int_equal(works_done, 1);
+	return (uint8_t)works_failed;
+}
+
+static uint64_t number(const uint8_t *p)
+{
+	uint64_t v;
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+/* Each atomic is executed once, whatever is lost on the way, and brings what was there. */
+static void asked_atomics(unsigned loss)
+{
+	struct roce_qp *q = meet(3);
+	struct roce_region *local = roce_region_add(&sides[0]->roce, "near", near_memory, AT, 64, 0),
+			   *remote = roce_region_add(&sides[1]->roce, "far", far_memory, AT, 64, 7);
+	struct roce_work w = {.kind = ROCE_FETCH_ADD,
+			      .region = local,
+			      .offset = 8,
+			      .bytes = 8,
+			      .at = AT + 16,
+			      .key = remote->key,
+			      .swap = 7};
+	memset(far_memory, 0, 64);
+	for (uint64_t i = 0; i < 50; i++) {
+		assert_int_equal(ask(q, &w, loss), 0);
+		assert_int_equal(number(near_memory + 8), 7 * i);
+		assert_int_equal(number(far_memory + 16), 7 * (i + 1));
+	}
+	w.kind = ROCE_CMP_SWAP;
+	w.compare = 350;
+	w.swap = 0x1122334455667788;
+	for (unsigned i = 0; i < 2; i++) { /* the second one finds another number */
+		assert_int_equal(ask(q, &w, loss), 0);
+		assert_int_equal(number(near_memory + 8), i ? w.swap : w.compare);
+		assert_int_equal(number(far_memory + 16), w.swap);
+	}
+	w.key ^= 0x40;
+	assert_int_equal(ask(q, &w, loss), 1);
+	assert_int_equal(number(far_memory + 16), w.swap);
+}
+
+static void test_asked_atomics(void **state)
+{
+	(void)state;
+	srand(5);
+	for (unsigned loss = 0; loss < 8; loss += 3) {
+		(void)end(NULL);
+		(void)set_up(NULL);
+		asked_atomics(loss);
+	}
+}
+
+/* Immediate data, and a key that ends with a message; of one packet and of several. */
+static void test_with(void **state)
+{
+	(void)state;
+	struct roce_qp *q = meet(3), *far = &sides[1]->roce.qp[q->peer % ROCE_QPS];
+	struct roce_region *local = roce_region_add(&sides[0]->roce, "near", near_memory, AT, 8192, 0);
+	far->event = on_far;
+	roce_receive(far, far_memory + 8192, 8192, 1);
+	for (unsigned i = 0; i < 12; i++) {
+		struct roce_region *remote = roce_region_add(&sides[1]->roce, "far", far_memory, AT, 8192, 2);
+		struct roce_work w = {.kind = i & 1 ? ROCE_WRITE : ROCE_SEND,
+				      .region = local,
+				      .bytes = i < 2   ? 0
+					       : i < 8 ? 100
+						       : 5000,
+				      .at = AT,
+				      .key = remote->key,
+				      .with = i % 4 == 2 ? ROCE_INVALIDATE : ROCE_IMMEDIATE,
+				      .extra = remote->key};
+		memset(near_memory, (int)i + 1, 8192);
+		memset(far_memory, 0, 16384);
+		last_work = (struct roce_event){.kind = ROCE_DOWN};
+		assert_int_equal(ask(q, &w, 0), 0);
+		assert_int_equal(last_work.kind, ROCE_RECEIVED);
+		assert_int_equal(last_work.bytes, w.bytes);
+		assert_int_equal(last_work.has_immediate, w.with == ROCE_IMMEDIATE);
+		assert_int_equal(last_work.immediate, w.with == ROCE_IMMEDIATE ? w.extra : 0);
+		assert_int_equal(remote->valid, w.with == ROCE_IMMEDIATE);
+		assert_memory_equal(far_memory + (i & 1 ? 0 : 8192), near_memory, w.bytes);
+		roce_region_revoke(remote);
+	}
+	far->tells_writes = true;
+	struct roce_region *remote = roce_region_add(&sides[1]->roce, "far", far_memory, AT, 8192, 2);
+	struct roce_work w = {.kind = ROCE_WRITE, .region = local, .bytes = 30, .at = AT, .key = remote->key};
+	assert_int_equal(ask(q, &w, 0), 0);
+	assert_int_equal(last_work.kind, ROCE_WRITTEN);
+	assert_int_equal(last_work.bytes, 30);
+}
+
+static void test_bad_works(void **state)
+{
+	(void)state;
+	struct roce_qp *q = meet(3);
+	struct roce_region *g = roce_region_add(&sides[0]->roce, "near", near_memory, AT, 64, 0);
+	const struct roce_work bad[] = {
+		{.kind = ROCE_FETCH_ADD, .region = g, .bytes = 4, .at = AT},
+		{.kind = ROCE_FETCH_ADD, .region = g, .bytes = 8, .at = AT + 4},
+		{.kind = ROCE_CMP_SWAP, .message = "12345678", .bytes = 8, .at = AT},
+		{.kind = ROCE_CMP_SWAP, .region = g, .offset = 57, .bytes = 8, .at = AT},
+		{.kind = ROCE_READ, .region = g, .bytes = 8, .at = AT, .with = ROCE_IMMEDIATE},
+		{.kind = ROCE_WRITE, .region = g, .bytes = 8, .at = AT, .with = ROCE_INVALIDATE},
+		{.kind = ROCE_WRITE, .bytes = 8, .at = AT},
+		{.kind = ROCE_SEND, .message = far_memory, .bytes = ROCE_INLINE + 1},
+		{.kind = ROCE_SEND, .region = g, .offset = 65},
+		{.kind = ROCE_READ, .region = g, .bytes = 65, .at = AT},
+	};
+	for (unsigned i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(roce_post(q, &bad[i]), SL_BADVAL);
+	assert_int_equal(q->tail, 0);
+}
+
 /* Nobody listens, and nobody is there. */
 static void test_no_connection(void **state)
 {
@@ -675,10 +805,22 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, end)
 	const struct CMUnitTest tests[] = {
-		T(test_write_and_read), T(test_refusals),  T(test_silence),          T(test_order),
-		T(test_atomics),        T(test_cm),        T(test_many_connections), T(test_wire),
-		T(test_bad_wire),       T(test_no_answer), T(test_no_connection),    T(test_no_room),
+		T(test_write_and_read),
+		T(test_refusals),
+		T(test_silence),
+		T(test_order),
+		T(test_atomics),
+		T(test_cm),
+		T(test_many_connections),
+		T(test_wire),
+		T(test_bad_wire),
+		T(test_no_answer),
+		T(test_no_connection),
+		T(test_no_room),
 		T(test_notes),
+		T(test_asked_atomics),
+		T(test_with),
+		T(test_bad_works),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
