@@ -272,7 +272,6 @@ static void attempt_all(struct matrix *x, struct tenant *by)
 		attempt_taken_back(x, by, write);
 		attempt_revoked(x, by, write);
 	}
-	queues_reopen(q, by); /* at the beginning of its ring, which no batch crosses the end of */
 }
 
 static void print(const struct matrix *x)
@@ -299,6 +298,9 @@ enum sl_err queue_matrix(struct queues *q, struct iommu *mmu, struct tally *tall
 		}
 		for (unsigned i = 0; i < q->n; i++)
 			attempt_all(&x, &q->tenant[i]);
+		for (unsigned i = 0; i < q->n;
+		     i++) /* at the beginning of their rings, whose ends batches do not cross */
+			queues_reopen(q, &q->tenant[i]);
 		print(&x);
 	}
 	bool tried = x.kernel && x.lent;
