@@ -272,6 +272,7 @@ static void attempt_all(struct matrix *x, struct tenant *by)
 		attempt_taken_back(x, by, write);
 		attempt_revoked(x, by, write);
 	}
+	queues_reopen(q, by); /* at the beginning of its ring, which no batch crosses the end of */
 }
 
 static void print(const struct matrix *x)
