@@ -1,7 +1,7 @@
 /* datagrams ADDRESS PORT COUNT: sends that many UDP datagrams of all lengths up to 1400 bytes to an echo
  * port, some on the way at a time, and compares every byte that comes back; each has to come once and in
- * order. Prints how many were right. A datagram that does not come within ten minutes (the hosts of both ends may be busy), or is wrong, ends
- * it with status 1. For tests/boot/test_echo.py. */
+ * order. Prints how many were right. A datagram that is wrong, or does not come within ten minutes (the host
+ * of both ends may be busy), ends it with status 1. For tests/boot/test_echo.py. */
 #include <arpa/inet.h>
 #include <stdint.h>
 #include <stdio.h>

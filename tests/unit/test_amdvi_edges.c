@@ -86,6 +86,11 @@ static void test_odd_entries(void **state)
 	explained(WHY_BAD_ENTRY, WHY_BAD_ENTRY, W, "");
 	top[W >> 30] = (was & ~BITS(11, 9)) | 1u << 9; /* skips a level: address bits in it must be 0 */
 	explained(WHY_BAD_ENTRY, WHY_BAD_ENTRY, W + PAGE_2M, "");
+	const uint64_t *middle = phys_va(PHYS(was & DTE_ROOT));
+	top[(W >> 30) + 1] = middle[0]; /* skips it too, and the bits above it may be anything */
+	explained(WHY_ALLOWED, WHY_ALLOWED, W + PAGE_1G, "");
+	explained(WHY_BAD_ENTRY, WHY_BAD_ENTRY, W + PAGE_1G + PAGE_2M, "");
+	top[(W >> 30) + 1] = 0;
 	top[W >> 30] = (was & ~(BITS(11, 9) | DTE_ROOT)) | 7u << 9; /* a size below the level's */
 	explained(WHY_BAD_ENTRY, WHY_BAD_ENTRY, W, "");
 	top[W >> 30] = 0;
