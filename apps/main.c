@@ -47,13 +47,14 @@ enum {
 	NETWORK_INSN = 4096,
 	ECHO = 8192,
 	RDMA = 16384,
-	MOVE = 32768 /* queues of a function without VFs */
+	MOVE = 32768, /* queues of a function without VFs */
+	MOVE_INSN = 65536
 };
 enum {
 	COMPUTE = ACCEL | COMPUTE_DEMO | COMPUTE_INSN,
 	NETWORK = NETWORK_DEMO | NETWORK_INSN | ECHO | RDMA,
 	VFS = DEMO | ISOLATE | BENCH | BURSTS | INSN | COMPUTE | NETWORK,
-	WORK = VFS | MAPCOST | SHELL | MOVE,
+	WORK = VFS | MAPCOST | SHELL | MOVE | MOVE_INSN,
 	ALL = WORK | AUDIT
 };
 
@@ -91,12 +92,12 @@ static const struct stage {
 	{"irqs", DEMO, stage_irqs, undo_irqs},
 	{"isolate", ISOLATE, stage_isolate, NULL},
 	{"flood", ISOLATE, stage_flood, NULL},
-	{"move", MOVE, stage_move, undo_move},
+	{"move", MOVE | MOVE_INSN, stage_move, undo_move},
 	{"refuse", MOVE, stage_queue_refuse, NULL},
 	{"timed", MOVE, stage_move_timed, NULL},
 	{"mapcost", MAPCOST, stage_mapcost, NULL},
 	{"bursts", BURSTS, stage_bursts, NULL},
-	{"insn", INSN | COMPUTE_INSN | NETWORK_INSN, stage_insn, NULL},
+	{"insn", INSN | COMPUTE_INSN | NETWORK_INSN | MOVE_INSN, stage_insn, NULL},
 	{"bench", BENCH, stage_bench, NULL},
 	{"keyboards", SHELL, stage_keyboards, undo_keyboards},
 	{"shell", SHELL, stage_shell, undo_shell},
@@ -110,7 +111,7 @@ static unsigned app_of(const struct config *cfg)
 	if (cfg->device == DEVICE_QAT) /* what QAT VFs are for; whatever else it is called, it is the demo */
 		return cfg->app == APP_ACCEL ? ACCEL : cfg->app == APP_INSN ? COMPUTE_INSN : COMPUTE_DEMO;
 	if (cfg->device == DEVICE_DSA)
-		return MOVE;
+		return cfg->app == APP_INSN ? MOVE_INSN : MOVE;
 	if (config_wants_igb(cfg))
 		return cfg->app == APP_ECHO      ? ECHO
 		       : cfg->app == APP_RDMA    ? RDMA

@@ -13,6 +13,21 @@ struct iommu_walk_entry {
 	uint64_t lo, hi;   /* hi: 0 in a page table */
 };
 
+/* The tables in memory that a unit reads for a function's requests, besides the root of them all. */
+enum iommu_walk_of {
+	WALK_FUNCTION,        /* with the function's entry */
+	WALK_PASID_DIRECTORY, /* scalable mode */
+	WALK_PASIDS,          /* the same: with the entry of the request's PASID */
+	WALK_PAGES,           /* top page table */
+	WALK_TABLES
+};
+
+struct iommu_walk_table {
+	const char
+		*name; /* in the words of the unit's specification, with whose it is: "VT-d context table" */
+	phys_t at;     /* its page; 0: there is none, or the walk did not get there */
+};
+
 struct iommu_walk {
 	bdf_t fn;
 	iova_t iova;
@@ -26,8 +41,7 @@ struct iommu_walk {
 	uint64_t size;
 	unsigned entries; /* that were read, from the root on */
 	struct iommu_walk_entry entry[IOMMU_WALK_ENTRIES];
-	phys_t functions,
-		pages; /* memory of the table with the function's entry, of the top page table; 0: none */
+	struct iommu_walk_table table[WALK_TABLES];
 };
 
 /* Nothing is mapped at the address, while the function has a domain. */

@@ -5,7 +5,7 @@
 #   tools/setup.sh prove    for make prove
 #   tools/setup.sh sign     for make sign
 #   tools/setup.sh plot     for tools/plot
-#   tools/setup.sh compare  to run, and for tools/compare-linux and tools/compare-dpdk, which download Debian's packages for a Linux guest
+#   tools/setup.sh compare  to run, and for tools/compare-linux, -dpdk and -cards, which download Debian's packages for a Linux guest
 # The QEMU that is installed stays; "test" unpacks QEMU 7.2, 10.0 and 11.1, but for the one that it is, below build/ (tools/unpack-qemu).
 set -eu -o pipefail
 cd "$(dirname "$0")/.."

@@ -9,6 +9,8 @@ import subprocess
 import threading
 import time
 
+from linux_guest import Failure
+
 
 def words(text):
     """{key: value} of a line of key=value words."""
@@ -83,6 +85,33 @@ def columns(lines):
     width = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     return ["  " + "  ".join(cell.ljust(width[0]) if i == 0 else cell.rjust(width[i]) for i, cell in enumerate(line))
             for line in lines]
+
+
+def emulator_for_vfs(root):
+    """A QEMU whose VFs answer above 4 GiB, where Linux puts them: the one that QEMU= names, the installed one, or QEMU 10.0 of
+    Debian 13, unpacked below root/build."""
+    if os.environ.get("QEMU"):
+        return os.environ["QEMU"]
+    try:
+        said = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, timeout=30).stdout
+    except FileNotFoundError:
+        said = ""
+    version = re.search(r"version (\d+)\.(\d+)\.(\d+)", said)
+    if version and tuple(map(int, version.groups())) > (10, 0, 2):
+        return "qemu-system-x86_64"
+    if subprocess.run(["tools/unpack-qemu", "10.0", "trixie"], cwd=root, check=False).returncode:
+        raise Failure("the VFs of QEMU up to 10.0.2 do not answer where Linux puts them: name a newer one with QEMU=")
+    return "build/qemu-10.0/qemu-system-x86_64"
+
+
+def insn_of_packets(root, emulator, limit):
+    """The rows of tools/bench-insn --igb as words, counted anew; limit: seconds."""
+    done = subprocess.run(["tools/bench-insn", "--igb"], cwd=root, env={**os.environ, "QEMU": emulator}, capture_output=True, text=True,
+                          timeout=limit, check=False)
+    rows = [words(line) for line in done.stdout.splitlines() if line.startswith("op=")]
+    if done.returncode or not rows:
+        raise Failure(f"tools/bench-insn --igb failed: {(done.stdout + done.stderr).strip()[-500:]}")
+    return rows
 
 
 def host(line):

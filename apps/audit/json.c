@@ -1,5 +1,6 @@
 /* The report as JSON lines. docs/audit.md has the format. */
 #include "apps/audit/json.h"
+#include "apps/audit/sva.h"
 #include "kernel/jsonl.h"
 #include "kernel/report_lines.h"
 #include "pci/acs.h"
@@ -292,6 +293,7 @@ unsigned report_json(const struct audit_result *r, const struct audit_live *live
 		put_group(&j, in->pci, id);
 	if (live)
 		put_live(&j, live);
+	json_sharing(&j, r);
 	for (unsigned i = 0; i < in->pfs; i++)
 		put_sriov(&j, &in->pf[i], &r->room[i]);
 	for (unsigned i = 0; i < in->cases.n; i++)

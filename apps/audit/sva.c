@@ -2,8 +2,10 @@
  * and whether a process's addresses could be given to a device (SVA), with what is missing. */
 #include "apps/audit/look.h"
 #include "apps/audit/print.h"
+#include "apps/audit/sva.h"
 #include "iommu/vtd/regs.h"
 #include "kernel/fmt.h"
+#include "kernel/jsonl.h"
 #include "pci/posture.h"
 
 /* What Linux asks of a unit before it shares a process's page tables: VT-d §11.4.3. */
@@ -92,8 +94,8 @@ static void missing_text(unsigned unit, const struct vtd_regs_seen *r, char *buf
 		fmt_print(buf + at, n - at, " (ECAP=0x%llx)", (ull)r->ecap);
 }
 
-/* By the unit that lacks least. */
-static void verdict_text(const struct audit_result *r, char *buf, size_t n)
+/* By the unit that lacks least. True: it is possible. */
+static bool verdict_text(const struct audit_result *r, char *buf, size_t n)
 {
 	const struct vtd_regs_seen *best = NULL;
 	unsigned unit = 0;
@@ -110,7 +112,7 @@ static void verdict_text(const struct audit_result *r, char *buf, size_t n)
 				"on this machine possible: iommu%u (ECAP=0x%llx) and " BDF_FMT
 				" have what it takes; with 5-level paging Linux also wants CAP.FS5LP, which is %u",
 				i, (ull)seen->ecap, BDF_ARG(f->bdf), (seen->cap & CAP_FS5LP) != 0);
-			return;
+			return true;
 		}
 		if (!best || lacking(seen->ecap) < lacking(best->ecap)) {
 			best = seen;
@@ -126,6 +128,7 @@ static void verdict_text(const struct audit_result *r, char *buf, size_t n)
 			buf, n,
 			"on this machine: no, because no function below a unit that could (iommu%u) has ATS, PRI and PASID",
 			unit);
+	return false;
 }
 
 void print_sharing(const struct audit_result *r, report_text *to)
@@ -146,6 +149,43 @@ void print_sharing(const struct audit_result *r, report_text *to)
 		function_text(f, &c, text, sizeof text);
 		print_wrapped(to, "caches", text);
 	}
-	verdict_text(r, text, sizeof text);
+	(void)verdict_text(r, text, sizeof text);
 	print_wrapped(to, "SVA", text);
+}
+
+static void put_scalable(struct jsonl *j, unsigned unit, uint64_t e)
+{
+	jsonl_start(j, "scalable");
+	jsonl_add(j, ",\"i\":%u,\"smts\":%u,\"first\":%u,\"second\":%u,\"pasid_bits\":%u", unit,
+		  (e & ECAP_SMTS) != 0, (e & ECAP_FSTS) != 0, (e & ECAP_SSTS) != 0,
+		  e & ECAP_PASID ? (unsigned)FGET(e, ECAP_PSS) + 1 : 0);
+	jsonl_add(j, ",\"prs\":%u,\"rps\":%u,\"smpwcs\":%u,\"c\":%u,\"dt\":%u", (e & ECAP_PRS) != 0,
+		  (e & ECAP_RPS) != 0, (e & ECAP_SMPWCS) != 0, (e & ECAP_C) != 0, (e & ECAP_DT) != 0);
+	jsonl_end(j);
+}
+
+void json_sharing(struct jsonl *j, const struct audit_result *r)
+{
+	char text[480];
+	for (unsigned i = 0; i < r->in->units; i++) {
+		const struct vtd_regs_seen *seen = unit_regs(&r->in->unit[i]);
+		if (seen && !unit_ability(&r->in->unit[i]).unusable)
+			put_scalable(j, i, seen->ecap);
+	}
+	PCI_EACH(f, r->in->pci) {
+		struct pci_caches c;
+		if (!pci_caches_read(f, &c))
+			continue;
+		jsonl_start(j, "caches");
+		jsonl_add(j, ",\"bdf\":\"" BDF_FMT "\",\"ats\":%u,\"ats_on\":%u,\"pasid_bits\":%u",
+			  BDF_ARG(f->bdf), c.ats.at != 0, c.ats.on, c.pasid_bits);
+		jsonl_add(j, ",\"pasid_on\":%u,\"pri\":%u,\"pri_on\":%u", c.pasid.on, c.pri.at != 0,
+			  c.pri.on);
+		jsonl_end(j);
+	}
+	bool possible = verdict_text(r, text, sizeof text);
+	jsonl_start(j, "sva");
+	jsonl_add(j, ",\"possible\":%u", possible);
+	jsonl_text(j, "text", text);
+	jsonl_end(j);
 }

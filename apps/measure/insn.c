@@ -5,6 +5,7 @@
 #include "apps/vf/batch.h"
 #include "apps/work/timed.h"
 #include "apps/measure/insn.h"
+#include "apps/measure/move_insn.h"
 #include "apps/vf/nvme.h"
 #include "apps/work/pattern.h"
 #include "kernel/log.h"
@@ -261,6 +262,8 @@ static bool possible(const struct vf *vf, const struct row *row)
 
 enum sl_err stage_insn(struct machine *m)
 {
+	if (m->cfg->device == DEVICE_DSA)
+		return move_insn(m);
 	if (m->kind->service == VF_COMPUTES)
 		return compute_insn(m);
 	if (m->kind->service == VF_NETWORKS)

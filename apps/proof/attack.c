@@ -107,7 +107,7 @@ static bool recorded(struct machine *m, const struct attack *a, uint64_t arrived
 	while (deadline_look(&d)) {
 		if (iommu_fault_claimed(&m->iommu, f) == SL_OK)
 			return true;
-		if (arrivals(a) != arrived || (m->cfg->iommu == CONFIG_IOMMU_OFF && guard_changed()))
+		if (arrivals(a) != arrived || (m->cfg->iommu == CONFIG_IOMMU_OFF && guard_changed_soon()))
 			break;
 	}
 	return false;

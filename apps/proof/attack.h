@@ -32,8 +32,8 @@ struct attacker {
 	/* Stage isolate, a page each: what the others try to reach, what it may only read, only write. */
 	struct dma_buf target, readonly, writeonly;
 	struct table_range own[VF_RANGES]; /* what else its domain maps; unused: .buf NULL */
-	const struct dma_buf *along;  /* detached: what it needs besides what it attacks; NULL: nothing */
-	const void *table, *contexts; /* top of its second-level tables; its bus's context table */
+	const struct dma_buf *along; /* detached: what it needs besides what it attacks; NULL: nothing */
+	struct iommu_walk_table table[WALK_TABLES]; /* what the unit reads for it; without a domain: none */
 };
 
 /* Kinds of access that are made in different ways. */

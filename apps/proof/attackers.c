@@ -63,10 +63,8 @@ enum sl_err attackers_add(struct machine *m, struct attackers *all, const struct
 	if (e)
 		return e;
 	attacker_fill(by);
-	if (*by->dom && iommu_walk(&m->iommu, by->fn->bdf, by->target.iova, &w) == SL_OK) {
-		by->table = phys_va(w.pages);
-		by->contexts = phys_va(w.functions);
-	}
+	if (*by->dom && iommu_walk(&m->iommu, by->fn->bdf, by->target.iova, &w) == SL_OK)
+		memcpy(by->table, w.table, sizeof by->table);
 	return SL_OK;
 }
 

@@ -103,14 +103,15 @@ static enum step kernel_table(const struct trial *t, const struct attack_case *c
 	return attack_at(t, c, t->all->decoy.v, CHUNK, NULL);
 }
 
-static enum step own_table(const struct trial *t, const struct attack_case *c)
+/* The table of that name, where a unit of that kind and mode has one. */
+static enum step unit_table(const struct trial *t, const struct attack_case *c)
 {
-	return t->by->table ? attack_at(t, c, va_phys(t->by->table).v, CHUNK, NULL) : STEP_DONE;
-}
-
-static enum step context_table(const struct trial *t, const struct attack_case *c)
-{
-	return t->by->table ? attack_at(t, c, va_phys(t->by->contexts).v, CHUNK, NULL) : STEP_DONE;
+	for (unsigned i = 0; i < WALK_TABLES; i++) {
+		const struct iommu_walk_table *table = &t->by->table[i];
+		if (table->at.v && strcmp(table->name, c->name) == 0)
+			return attack_at(t, c, table->at.v, CHUNK, NULL);
+	}
+	return STEP_DONE;
 }
 
 static enum step beyond_width(const struct trial *t, const struct attack_case *c)

@@ -21,5 +21,7 @@ bool guard_whole(void);
 void guard_take(void);
 /* True when anything differs from guard_take()'s copy. */
 bool guard_changed(void);
+/* The same, half a millisecond later: for a loop that waits for it. */
+bool guard_changed_soon(void);
 /* Frees the copies. */
 void guard_free(void);

@@ -298,6 +298,9 @@ enum sl_err queue_matrix(struct queues *q, struct iommu *mmu, struct tally *tall
 		}
 		for (unsigned i = 0; i < q->n; i++)
 			attempt_all(&x, &q->tenant[i]);
+		for (unsigned i = 0; i < q->n;
+		     i++) /* at the beginning of their rings, whose ends batches do not cross */
+			queues_reopen(q, &q->tenant[i]);
 		print(&x);
 	}
 	bool tried = x.kernel && x.lent;

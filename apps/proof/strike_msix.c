@@ -57,7 +57,7 @@ static enum sl_err kick(struct machine *m, struct attacker *by, const struct wat
 	enum sl_err e = by->ops->kick(m, by);
 	for (struct deadline d = deadline_in(us); deadline_look(&d);)
 		if ((w->word && *w->word != w->was) || count(w->arrived) != w->before ||
-		    iommu_fault_waits(&m->iommu) || (forbidden && guard_changed()))
+		    iommu_fault_waits(&m->iommu) || (forbidden && guard_changed_soon()))
 			break;
 	return e;
 }

@@ -6,14 +6,6 @@
 #define RECORDS_AT PAGE_SIZE /* in the queue's memory; the record of batches is the last one */
 #define BATCHES    DSA_DEPTH
 
-/* §8.2: a completion record. */
-struct dsa_record {
-	uint8_t status, result, unused[2];
-	uint32_t bytes;
-	uint64_t fault;
-	uint32_t crc, more[3];
-};
-_Static_assert(sizeof(struct dsa_record) == 32, "DSA 8.2");
 _Static_assert(RECORDS_AT + (DSA_DEPTH + 1) * sizeof(struct dsa_record) <= DSA_QUEUE_BYTES, "layout");
 
 #define WORD0(op) ((uint64_t)((op) | WITH_RECORD) << 32)
@@ -125,7 +117,7 @@ static unsigned poll(struct queue *queue, struct queue_done *done, unsigned max)
 		if (!status)
 			break;
 		uint32_t tag = q->tag[slot];
-		done[n] = (struct queue_done){tag, status == SUCCESS ? 0 : status};
+		done[n] = (struct queue_done){tag, status == DSA_SUCCESS ? 0 : status};
 		q->slot[tag] &= (uint8_t)~DSA_FLYING;
 	}
 	q->taken += n;
@@ -173,6 +165,25 @@ static const char *explain(struct queue *queue, char *buf, size_t n)
 	fmt_print(buf, n, "GENSTS %x, SWERR %08x, its batch ended with %02x", strike_rd(&q->d->io, GENSTS, 4),
 		  strike_rd(&q->d->io, SWERR, 4), q->record[BATCHES].status);
 	return buf;
+}
+
+void dsa_queue_plan(struct dsa_queue *q, const struct move_job *like)
+{
+	for (uint32_t slot = 0; slot < q->m.q.depth; slot++)
+		describe(q->desc[slot], like);
+	q->made = q->sent = q->taken = 0;
+}
+
+void dsa_puts_done(struct dsa_queue *q, const struct dsa_cursor *c)
+{
+	q->made = (uint32_t)(c->desc - q->desc);
+	q->m.q.stats.ops += q->made;
+	ring(&q->m.q);
+}
+
+void dsa_takes_done(struct dsa_queue *q)
+{
+	q->made = q->sent = q->taken = q->out = q->ended = 0;
 }
 
 static const struct queue_ops queue_ops = {.name = "DSA",

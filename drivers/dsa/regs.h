@@ -39,5 +39,4 @@ enum { ENABLE_DEVICE = 1, DRAIN_ALL = 3, RESET_DEVICE = 5, ENABLE_WQ = 6 };
 #define CRCGEN        OPCODE(0x10u)
 #define WITH_RECORD   0x0cu /* CRAV, RCR: a completion record is written */
 #define ON_FAILURE    0x04u /* CRAV alone: only after a failure */
-#define SUCCESS       1u
 #define RECORD_STATUS 0x7fu

@@ -61,8 +61,8 @@ void amdvi_explain(const struct amdvi_unit *u, bdf_t fn, iova_t iova, struct iom
 		.code_write = w.write ? 0 : w.code,
 		.phys = w.phys,
 		.size = w.steps ? w.size : 0,
-		.functions = PHYS(ALIGN_DOWN(w.dte_at, PAGE_SIZE)),
-		.pages = PHYS(w.dte[0] & DTE_ROOT),
+		.table = {[WALK_FUNCTION] = {"AMD device table", PHYS(ALIGN_DOWN(w.dte_at, PAGE_SIZE))},
+			  [WALK_PAGES] = {"its I/O page table", PHYS(w.dte[0] & DTE_ROOT)}},
 	};
 	put(out, (struct iommu_walk_entry){.table = "device", .lo = w.dte[0], .hi = w.dte[1]});
 	for (unsigned i = 0; i < w.steps; i++)

@@ -40,6 +40,8 @@ static void put_steps(struct iommu_walk *out, const struct vtd_walk_step *step, 
 		out->size = BIT(12 + 9 * (step[n - 1].level - 1));
 }
 
+static const char function_table[] = "VT-d context table", page_table[] = "its own VT-d table";
+
 static void put_legacy(struct iommu_walk *out, const struct vtd_walk *w)
 {
 	if (w->root_lo)
@@ -48,8 +50,8 @@ static void put_legacy(struct iommu_walk *out, const struct vtd_walk *w)
 		put(out, (struct iommu_walk_entry){.table = "context", .lo = w->ctx_lo, .hi = w->ctx_hi});
 	put_steps(out, w->step, w->steps);
 	out->pass = w->stop == WALK_PASS;
-	out->functions = PHYS(w->root_lo & ROOT_CTP);
-	out->pages = PHYS(w->ctx_lo & CTX_SSPTPTR);
+	out->table[WALK_FUNCTION] = (struct iommu_walk_table){function_table, PHYS(w->root_lo & ROOT_CTP)};
+	out->table[WALK_PAGES] = (struct iommu_walk_table){page_table, PHYS(w->ctx_lo & CTX_SSPTPTR)};
 }
 
 /* An entry of the PASID table has its second-stage table in word 0 and its first-stage table in word 2. */
@@ -71,8 +73,12 @@ static void put_scalable(struct iommu_walk *out, const struct vtd_walk_scalable 
 	if (w->at == WALK_AT_INTERRUPT)
 		out->size = BIT(20);
 	out->pass = w->at == WALK_AT_PASS;
-	out->functions = PHYS(w->root & ROOT_CTP);
-	out->pages = PHYS((w->type == 2 ? e[0] : e[2]) & CTX_SSPTPTR);
+	out->table[WALK_FUNCTION] = (struct iommu_walk_table){function_table, PHYS(w->root & ROOT_CTP)};
+	out->table[WALK_PASID_DIRECTORY] =
+		(struct iommu_walk_table){"PASID directory", PHYS(c[0] & SCTX_PASIDDIR)};
+	out->table[WALK_PASIDS] = (struct iommu_walk_table){"PASID table", PHYS(w->directory & PDE_TABLE)};
+	out->table[WALK_PAGES] = (struct iommu_walk_table){
+		page_table, PHYS((w->type == 2 ? e[0] & PASID_SSPTPTR : e[2] & PASID_FSPTPTR))};
 }
 
 /* Nothing is mapped in the interrupt range. */

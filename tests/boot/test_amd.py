@@ -30,6 +30,10 @@ def test_isolate(boot, tmp_path):
     assert run.status == 0 and run.result["ok"] == "1" and run.result["app"] == "isolate", run.summary()
     assert run.number("refused") == run.number("cases") > 150 and run.number("not_enforced") == 0
     assert re.search(r"not shown: bus and address of \d+ of them", run.text)
+    assert f"{run.number('not_tried')} of them are interrupts written by DMA: by the sender's own entry they do not" in run.text
+    own = {line.split()[0].removesuffix("+msi") for line in run.lines if re.search(r"write its I/O page table +refused", line)}
+    assert own == {line.split()[0].removesuffix("+msi") for line in run.lines if re.search(r"write AMD device table +refused", line)}
+    assert own > {"VF0", "VF1", "PF", "edu"} and "VT-d table" not in run.text
     refused = set(re.findall(r"devid: (\d\d:\d\d\.\d) gpa 0x([0-9a-f]+) hpa 0x0$", trace.read_text(), re.M))
     for function in ("01:00.1", "01:00.2", "03:00.0"):
         pages = {int(address, 16) >> 12 for by, address in refused if by == function}

@@ -220,7 +220,8 @@ def test_whole(boot):
     """The default machine: everything that a report has, and the proof."""
     run, objects, found = audit(boot, "vfs=2", qemu=sluice.iommu(aw_bits=48))
     assert {item["t"] for item in objects} == {"run", "machine", "table", "mem", "unit", "fn", "cfg", "bar", "window", "group", "attach",
-                                               "domain", "sriov", "case", "finding", "verdict"}
+                                               "domain", "scalable", "sva", "sriov", "case", "finding", "verdict"}
+    assert of(objects, "scalable", i=0, smts=0, pasid_bits=0, dt=0) and "no, because iommu0 lacks SMTS (43)" in of(objects, "sva", possible=0)[0]["text"]
     assert of(objects, "verdict", ok=1, errors=0, proof="pass")
     assert [item["phase"] for item in of(objects, "unit")] == ["entry", "left", "now"]
     unit = of(objects, "unit", phase="entry")[0]

@@ -1,5 +1,7 @@
 """A Data Streaming Accelerator (the model in tools/dsa-model): its queues as tenants with a PASID each, and a device that is wrong."""
+import os
 import re
+import subprocess
 
 import pytest
 import sluice
@@ -49,3 +51,14 @@ def test_ordered_faults(folder, emulator, fault, says):
     run = sluice.run_sh(folder / "run", "device=dsa", "ops=2000", "seconds=1", env={**emulator.env, "DSA": f"fault={fault},fault-wq=3,fault-after=5"})
     assert run.status != 0 and run.result["ok"] == "0" and run.result["stage"] == "move", run.text
     assert re.search(says, run.text), run.text
+
+
+def test_no_more_instructions_than_recorded(emulator):
+    """The model's plugin and the counting one at once."""
+    sluice.make("build/insncount.so")
+    done = subprocess.run(["tools/bench-insn", "--dsa"], cwd=sluice.ROOT, env={**os.environ, **emulator.env}, capture_output=True, text=True,
+                          timeout=sluice.PATIENCE)
+    print(done.stdout, done.stderr)
+    row = r"^op=copy depth=32 batch=32 insn_per_op=([\d.]+) mmio_per_op=0.0000 doorbells_per_op=0.0312 "
+    now, recorded = (float(re.search(row, text, re.M)[1]) for text in (done.stdout, (sluice.ROOT / "tests/insn-dsa.txt").read_text()))
+    assert done.returncode == 0 and now <= recorded * 1.01 and now <= 40

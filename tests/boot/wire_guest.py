@@ -1,5 +1,6 @@
 """The other end of run.sh's network: Debian's Linux in a second QEMU, joined by its dgram sockets."""
 import os
+import signal
 import subprocess
 import sys
 
@@ -57,5 +58,7 @@ class Linux:
         return status, said
 
     def end(self):
-        self.child.close(force=True)
+        self.child.kill(signal.SIGKILL)
+        self.child.wait()  # as long as a busy host needs
+        self.child.close()
         self.log.close()

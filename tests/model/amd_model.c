@@ -317,10 +317,19 @@ static uint64_t rd(void *ctx, uint32_t off)
 	switch (off) {
 	case 0x00:
 		return m->devtab;
+	case 0x08:
+		return m->cmdbuf;
+	case 0x10:
+		return m->logbuf;
 	case 0x18:
 		return m->control;
+	case 0x20:
+	case 0x28:
+		return m->excl[(off - 0x20) / 8];
 	case 0x30:
 		return m->efr;
+	case 0x1a0: /* it has none of the features */
+		return 0;
 	case 0x2000:
 		return m->cmd_head;
 	case 0x2018:

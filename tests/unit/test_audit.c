@@ -571,6 +571,8 @@ static void test_json_lines(void **state)
 		"{\"t\":\"group\",\"id\":1,\"members\":[\"0000:00:01.0\"]}",
 		"{\"t\":\"attach\",\"bdf\":\"0000:01:00.0\",\"unit\":0,\"domain\":3,\"mode\":\"domain\"}",
 		"{\"t\":\"domain\",\"id\":3,\"name\":\"VF0\",\"iova\":[\"0x2000000000:0x200000:rw\"]}",
+		"{\"t\":\"scalable\",\"i\":0,\"smts\":0,\"first\":0,\"second\":0,\"pasid_bits\":0,\"prs\":0,\"rps\":0,\"smpwcs\":0,\"c\":0,\"dt\":0}",
+		"{\"t\":\"sva\",\"possible\":0,\"text\":\"on this machine: no, because iommu0 lacks SMTS (43), FSTS (47),",
 		"{\"t\":\"sriov\",\"bdf\":\"0000:01:00.0\",\"total\":100,\"initial\":100,\"fit\":63,\"limit\":\"BAR window\",\"missing_bytes\":\"0x94000\",",
 		"\"offset\":1,\"stride\":1,\"ari_offset\":1,\"ari_stride\":1}",
 		"{\"t\":\"case\",\"who\":\"PF\",\"dir\":\"write\",\"what\":\"unmapped page\",\"verdict\":\"refused\",\"recorded\":1,\"bdf\":\"0000:01:00.0\",\"iova\":\"0x1000\",\"reason\":5}",
@@ -811,6 +813,17 @@ static void test_sharing_able(void **state)
 	assert_non_null(strstr(text, ": ATS yes, PASID 20 bits, PRI yes\n"));
 	assert_non_null(strstr(text, "no, because iommu0 lacks PRS (29)"));
 	assert_non_null(strstr(sharing(all), "on this machine possible: iommu0 (ECAP="));
+	uint32_t crc;
+	lines_len = 0;
+	(void)report_json(&result, NULL, take_line, NULL, &crc);
+	assert_non_null(strstr(
+		lines,
+		"{\"t\":\"scalable\",\"i\":0,\"smts\":1,\"first\":1,\"second\":0,\"pasid_bits\":20,\"prs\":1,"));
+	assert_non_null(strstr(
+		lines,
+		"{\"t\":\"caches\",\"bdf\":\"0000:01:00.0\",\"ats\":1,\"ats_on\":0,\"pasid_bits\":20,\"pasid_on\":0,\"pri\":1,"));
+	assert_non_null(
+		strstr(lines, "{\"t\":\"sva\",\"possible\":1,\"text\":\"on this machine possible: iommu0"));
 }
 
 /* ---- whole reports, against what was recorded ---- */

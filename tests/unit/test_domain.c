@@ -88,11 +88,11 @@ static void test_walk_entries(void **state)
 	assert_true(w.entries > 3);
 	assert_string_equal(w.entry[0].table, "root");
 	assert_string_equal(w.entry[1].table, "context");
-	assert_int_equal(w.entry[0].lo, w.functions.v | 1);
-	const uint64_t *context = (const uint64_t *)phys_va(w.functions) + 2 * (FN.rid & 0xff);
+	assert_int_equal(w.entry[0].lo, w.table[WALK_FUNCTION].at.v | 1);
+	const uint64_t *context = (const uint64_t *)phys_va(w.table[WALK_FUNCTION].at) + 2 * (FN.rid & 0xff);
 	assert_int_equal(w.entry[1].lo, context[0]);
 	assert_int_equal(w.entry[1].hi, context[1]);
-	phys_t table = w.pages;
+	phys_t table = w.table[WALK_PAGES].at;
 	unsigned levels = w.entries - 2;
 	for (unsigned i = 2; i < w.entries; i++) {
 		unsigned level = levels + 2 - i, index = (W + 0x3000) >> (3 + 9 * level) & 511;

@@ -191,6 +191,39 @@ static void test_refused_access(void **state)
 	end();
 }
 
+/* Rounds of jobs that differ in their addresses alone, of any number. */
+static void test_planned(void **state)
+{
+	const struct move_job like = {.op = MOVE_COPY, .len = PAGE_SIZE};
+	(void)state;
+	bring_up(1);
+	dsa_queue_plan(&queue[0], &like);
+	for (unsigned n = 1; n <= MOVE_TAGS; n++) {
+		struct dsa_cursor c = dsa_puts(&queue[0]);
+		memset(moves[0].va, (int)n, PAGE_SIZE);
+		for (unsigned i = 1; i <= n; i++)
+			dsa_put(&c, moves[0].iova, IOVA(moves[0].iova.v + i * PAGE_SIZE));
+		model.holds = true;
+		dsa_puts_done(&queue[0], &c);
+		c = dsa_takes(&queue[0]);
+		assert_int_equal(dsa_take(&c), 0);
+		dsa_model_work(&model);
+		for (unsigned i = 1; i <= n; i++) {
+			assert_int_equal(dsa_take(&c), DSA_SUCCESS);
+			assert_memory_equal(moves[0].va, moves[0].va + i * PAGE_SIZE, PAGE_SIZE);
+		}
+		dsa_takes_done(&queue[0]);
+	}
+	struct dsa_cursor c = dsa_puts(&queue[0]);
+	dsa_put(&c, moves[0].iova, IOVA(RDONLY));
+	dsa_puts_done(&queue[0], &c);
+	dsa_model_work(&model);
+	c = dsa_takes(&queue[0]);
+	assert_int_equal(dsa_take(&c), 0x1f);
+	assert_int_equal(queue[0].m.q.stats.doorbells, MOVE_TAGS + 1);
+	end();
+}
+
 static void silent(void)
 {
 	model.mute = true;
@@ -292,7 +325,7 @@ int main(void)
 		cmocka_unit_test(test_wrap),           cmocka_unit_test(test_wrong_results),
 		cmocka_unit_test(test_refused_access), cmocka_unit_test(test_silent),
 		cmocka_unit_test(test_hostile),        cmocka_unit_test(test_refused_configuration),
-		cmocka_unit_test(test_crc32c),
+		cmocka_unit_test(test_crc32c),         cmocka_unit_test(test_planned),
 	};
 	return cmocka_run_group_tests_name("dsa", tests, ram_setup, NULL);
 }

@@ -145,6 +145,39 @@ static void test_no_remapping(void **state)
 	assert_true(notices(L1, 0));
 }
 
+/* Functions of devices from 16 on are in the other half of a root entry; a directory of 512 entries; tables
+ * of both stages, and pass-through. What a legacy entry would be leads nowhere. */
+static void test_scalable(void **state)
+{
+	static const uint8_t tables[] = {ROOT, CONTEXT_B, INTR0, TOP3, TOP, L3, L2, L1, TOP5, L4, L2B};
+	(void)state;
+	unit[0] = (struct vtd_regs_seen){.rtaddr = page[ROOT] | 1 << 10, .gsts = 1u << 31};
+	unit[1].rtaddr = 0;
+	for (unsigned i = 0; i < PAGES; i++)
+		if (i != L3 && i != L2 && i != L1 && i != TOP)
+			memset(entry(i, 0), 0, PAGE_SIZE);
+	*entry(ROOT, 2 * 7 + 1) = page[CONTEXT_B] | 1;
+	*entry(CONTEXT_B, 4 * 127) = page[INTR0] | 2 << 9 | 1;
+	*entry(CONTEXT_B, 4 * 3) = page[FREE] | 2 << 9; /* not present */
+	*entry(INTR0, 511) = page[TOP3] | 1;
+	*entry(INTR0, 512) = page[FREE] | 1; /* behind the directory */
+	*entry(INTR0, 2) = page[FREE];
+	*entry(TOP3, 8 * 63) = page[TOP] | 2 << 6 | 2 << 2 | 1; /* second stage, four levels */
+	*entry(TOP3, 8 * 1) = page[FREE] | 1 << 6 | 1;          /* first stage, five */
+	*entry(TOP3, 8 * 1 + 2) = page[TOP5] | 1 << 2;
+	*entry(TOP3, 8 * 2) = page[FREE] | 4 << 6 | 2 << 2 | 1; /* pass-through */
+	*entry(TOP3, 8 * 3) = page[FREE] | 2 << 6 | 2 << 2;
+	*entry(TOP5, 511) = page[L4] | 3;
+	*entry(L4, 1) = page[L2B] | 3;
+	guard_none();
+	guard_tables(&m);
+	guard_take();
+	for (unsigned i = 0; i < ARRAY_LEN(tables); i++)
+		if (!notices(tables[i], 0) || !notices(tables[i], PAGE_SIZE - 1))
+			fail_msg("page %u", tables[i]);
+	assert_false(notices(FREE, 0) || notices(INTR0, PAGE_SIZE));
+}
+
 static void test_copies_are_given_back(void **state)
 {
 	(void)state;
@@ -165,7 +198,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, start)
 	const struct CMUnitTest tests[] = {T(test_all_tables), T(test_without_translation),
-					   T(test_no_remapping), T(test_copies_are_given_back)};
+					   T(test_no_remapping), T(test_scalable),
+					   T(test_copies_are_given_back)};
 	phys_t p, three;
 	if (pmm_add(support_ram(BYTES, RAM), BYTES / PAGE_SIZE) || pmm_alloc(3, PAGE_SIZE, &three))
 		return 1;

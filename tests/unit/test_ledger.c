@@ -432,6 +432,16 @@ static void test_sentences(void **state)
 	assert_not_said("after each pass");
 	assert_said("not tried: 1 accesses that had no effect where they are allowed either");
 	assert_said("77 reads and writes of other VFs");
+	assert_not_said("written by DMA");
+	for (unsigned i = 0; i < 4; i++) { /* only the last has an entry of its own, and is a DMA */
+		msi.own.addr = i > 0 ? 0xfee00010 : 0;
+		msi.msix = i == 1;
+		mach.irqs_remapped = i > 2;
+		trial_run(&trial[0], &msi, false);
+	}
+	ledger_print_sum(&mach);
+	assert_said("not tried: 5 accesses that had no effect");
+	assert_said("1 of them are interrupts written by DMA: by the sender's own entry they do not");
 	ledger_clear();
 	said_start();
 	mach = (struct machine){.boot = &boot, .cfg = &boot.cfg};
@@ -596,6 +606,25 @@ static void test_memory_of_all_others(void **state)
 	assert_int_equal(find("registers of VF0", true)->to, 0xfec00000 - 0x100000 + 0x100 * 0x1000);
 }
 
+/* The tables that the attacker's unit reads for it have the names of its kind and mode; of others there is no
+ * case. */
+static void test_tables_of_the_unit(void **state)
+{
+	static const char *const name[] = {"its own VT-d table", "VT-d context table", "PASID directory",
+					   "PASID table",        "its I/O page table", "AMD device table"};
+	(void)state;
+	run_memory(&trial[0]);
+	unsigned none = n_tried;
+	for (unsigned i = 0; i < ARRAY_LEN(name); i++) {
+		n_tried = 0;
+		all.one[0].table[WALK_PASIDS] = (struct iommu_walk_table){name[i], PHYS(0x7000 + i)};
+		all.one[0].table[WALK_PAGES].name = name[(i + 1) % ARRAY_LEN(name)]; /* and not there */
+		run_memory(&trial[0]);
+		assert_int_equal(n_tried, none + 1);
+		assert_int_equal(find(name[i], true)->to, 0x7000 + i);
+	}
+}
+
 /* No buffer, or one that stays mapped: the proof is broken, and memory that a device may still reach is not
  * used again. */
 static void test_buffer_cannot_be_set_up(void **state)
@@ -677,6 +706,7 @@ int main(void)
 					   T(test_no_page_is_write_only),
 					   T(test_buffer_was_never_reached),
 					   T(test_memory_of_all_others),
+					   T(test_tables_of_the_unit),
 					   T(test_buffer_cannot_be_set_up),
 					   T(test_registers_of_any_function),
 					   T(test_secrets_are_put_back)};

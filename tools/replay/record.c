@@ -594,11 +594,12 @@ static const struct {
 	const char *name;
 	bool (*take)(struct record *r, const json_t *o);
 } kinds[] = {
-	{"run", on_run},       {"table", on_table},   {"mem", on_mem},         {"unit", on_unit},
-	{"fn", on_fn},         {"cfg", on_cfg},       {"bar", on_bar},         {"group", on_group},
-	{"sriov", on_sriov},   {"case", on_case},     {"finding", on_finding}, {"verdict", on_verdict},
-	{"machine", on_other}, {"window", on_other},  {"attach", on_other},    {"domain", on_other},
-	{"lat", on_other},     {"missed", on_missed}, {"error", on_error},     {"amd", on_amd},
+	{"run", on_run},        {"table", on_table},   {"mem", on_mem},         {"unit", on_unit},
+	{"fn", on_fn},          {"cfg", on_cfg},       {"bar", on_bar},         {"group", on_group},
+	{"sriov", on_sriov},    {"case", on_case},     {"finding", on_finding}, {"verdict", on_verdict},
+	{"machine", on_other},  {"window", on_other},  {"attach", on_other},    {"domain", on_other},
+	{"lat", on_other},      {"missed", on_missed}, {"error", on_error},     {"amd", on_amd},
+	{"scalable", on_other}, {"caches", on_other},  {"sva", on_other},
 };
 
 bool record_keep(json_t *said[RECORD_SAID], json_t *line)

@@ -166,6 +166,9 @@ KINDS = {
     "group": {"id": count, "members": [text], "why": text, "port": text, "missing": [text], "remedy": text},
     "attach": {"bdf": text, "unit": index, "domain": count, "mode": text},
     "domain": {"id": count, "name": text, "iova": [run_of_iova]},
+    "scalable": {"i": count, **dict.fromkeys(["smts", "first", "second", "prs", "rps", "smpwcs", "c", "dt"], flag), "pasid_bits": count},
+    "caches": {"bdf": text, **dict.fromkeys(["ats", "ats_on", "pasid_on", "pri", "pri_on"], flag), "pasid_bits": count},
+    "sva": {"possible": flag, "text": text},
     "sriov": {
         "bdf": text,
         "total": count,
