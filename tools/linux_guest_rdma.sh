@@ -1,6 +1,6 @@
 #!/bin/busybox sh
 # The init of a Linux guest with soft-RoCE: its network card gets an address and an RDMA device, then it runs a script.
-# Kernel command line: rdma.ip=ADDRESS/BITS,... rdma.case=SCRIPT, in base64. The script calls judge NAME COMMAND...
+# Kernel command line: rdma.ip=ADDRESS/BITS,... rdma.case=SCRIPT, in base64. The script calls judge and measure, or serve.
 /bin/busybox --install -s /bin
 export PATH=/usr/bin:/bin LD_LIBRARY_PATH=/lib
 mount -t proc proc /proc
@@ -37,6 +37,22 @@ judge() { # judge NAME COMMAND...: its status, and its last lines if that is not
 	status=$?
 	[ $status = 0 ] || while read -r line; do print "$name: $line"; done </tmp/out
 	print "JUDGE $name status=$status"
+}
+
+measure() { # measure NAME COMMAND...: the line of numbers; a server of perftest is away between its two connections, so up to 5 times
+	name=$1
+	shift
+	for n in 1 2 3 4 5; do
+		timeout -s KILL 100 "$@" >/tmp/out 2>&1
+		status=$?
+		[ $status != 0 ] || break
+		sleep 1
+	done
+	print "MEASURE $name status=$status $(grep -E '^ *[0-9]+ +[0-9]+ +[0-9.]+' /tmp/out | tail -n 1 | tr -s ' ')"
+}
+
+serve() { # serve COMMAND...: again and again, in the background
+	while :; do timeout -s KILL 300 "$@" >/dev/null 2>&1 || sleep 0.1; done &
 }
 
 counters() { # the RDMA device's own, of what went wrong
