@@ -67,7 +67,7 @@ def running(command, said):
 
 class Wire:
     """Between a run in the folder run (a path below ROOT) and a guest, both with UNIX sockets: of the RoCE frames that pass,
-    percent are lost, as many doubled, and as many overtaken by the next. Begin it before both."""
+    percent are lost, as many doubled, and as many overtaken by the next. Begin it once the run, which empties its folder, has begun."""
 
     def __init__(self, run, percent, seed=1):
         self.percent, self.random, self.lost, self.doubled, self.late, self.passed = percent, random.Random(seed), 0, 0, 0, 0

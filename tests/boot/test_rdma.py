@@ -110,20 +110,18 @@ def test_long(folder, emulator):
 def test_bad_wire(folder, emulator):
     """Of the frames one in a hundred is lost, one doubled and one late, in each direction: all programs get through with right data."""
     rdma_peer.make()
-    (folder / "run").mkdir()
     script = rdma_guest.MET + "".join(f"judge {name.replace(' ', '')} {words}\n" for name, words in rdma_guest.JUDGES.items())
-    with rdma_guest.Wire(folder / "run", 1) as wire:
-        console = sluice.Console(folder / "run", "app=rdma", "vfs=1", "seconds=900", "peer=10.0.0.200", until="or until Ctrl-C",
-                                 env=emulator.env, deadline=900)
-        try:
-            with rdma_peer.peer(folder / "run", emulator.path, script, wired=True) as log:
-                sluice.wait_for(log, r"RESULT ok=\d.*\n|Kernel panic", 900)
-            console.keys("\x03")
-            console.expect("RESULT ")
-            console.expect("\n")
-            text = re.sub(r"\s+", " ", console.log.read_text())
-        finally:
-            console.end()
+    console = sluice.Console(folder / "run", "app=rdma", "vfs=1", "seconds=900", "peer=10.0.0.200", until="or until Ctrl-C",
+                             env=emulator.env, deadline=900)
+    try:
+        with rdma_guest.Wire(folder / "run", 1) as wire, rdma_peer.peer(folder / "run", emulator.path, script, wired=True) as log:
+            sluice.wait_for(log, r"RESULT ok=\d.*\n|Kernel panic", 900)
+        console.keys("\x03")
+        console.expect("RESULT ")
+        console.expect("\n")
+        text = re.sub(r"\s+", " ", console.log.read_text())
+    finally:
+        console.end()
     print(log.read_text(), wire.passed, wire.lost, wire.doubled, wire.late)
     assert re.findall(r"JUDGE \S+ status=(\d+)", log.read_text()) == ["0"] * len(rdma_guest.JUDGES)
     assert min(wire.lost, wire.doubled, wire.late) > 0
