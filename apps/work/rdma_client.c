@@ -24,8 +24,9 @@ static void tell(struct rdma_client *c, struct roce_qp *q)
 static void begin_ping(struct rdma_client *c, struct roce_qp *q)
 {
 	uint8_t *source = c->region->memory;
-	for (unsigned i = 0; i < RDMA_PING; i++)
-		source[i] = (uint8_t)(c->pings * 7 + i * 5 + 1);
+	for (unsigned i = 0; i < RDMA_PING - 1; i++) /* a text: rping's server writes up to its NUL */
+		source[i] = (uint8_t)('A' + (c->pings * 7 + i * 5) % 58);
+	source[RDMA_PING - 1] = 0;
 	memset(source + RDMA_PING, 0, RDMA_PING);
 	c->sink = false;
 	tell(c, q);
@@ -104,7 +105,7 @@ bool rdma_client_say(const struct rdma_client *c, const char *peer)
 	else
 		log_fail(
 			"rdma",
-			"run rping -s there before seconds= are over, and give peer= an address of the network of address=",
+			"run rping -s there meanwhile, in the network of address=; where bytes are wrong, report it",
 			"rping to %s: %s after %u pings", peer,
 			c->wrong  ? "other bytes came back than left"
 			: c->lost ? "the connection ended"

@@ -616,6 +616,40 @@ static void test_bad_wire(void **state)
 	}
 }
 
+/* Ten thousand connections, each with a message, one after another: nothing of them is left. */
+static void test_ten_thousand(void **state)
+{
+	(void)state;
+	struct side *s = sides[0], *peer = sides[1];
+	const struct roce_work w = {.kind = ROCE_WRITE,
+				    .message = "x",
+				    .bytes = 1,
+				    .at = AT,
+				    .key = roce_region_add(&peer->roce, "far", far_memory, AT, 64, 2)->key};
+	memset(events, 0, sizeof events);
+	assert_true(roce_listen(&peer->roce, 99, on_event, NULL));
+	for (unsigned i = 0; i < 10000; i++) {
+		struct roce_qp *q = roce_connect(&s->roce, &s->roce.ip[0], &peer->roce.ip[0], peer->roce.mac,
+						 99, on_work, NULL);
+		assert_non_null(q);
+		for (unsigned turn = 0; turn < 3; turn++)
+			exchange(0, false);
+		assert_int_equal(roce_post(q, &w), SL_OK);
+		roce_poll(&s->roce, now);
+		exchange(0, false);
+		assert_int_equal(q->head, q->tail);
+		roce_disconnect(i & 1 ? q : &peer->roce.qp[q->peer % ROCE_QPS]);
+		for (unsigned turn = 0; turn < 3; turn++)
+			exchange(0, false);
+		assert_int_equal(roce_connections(&s->roce) + roce_connections(&peer->roce), 0);
+	}
+	assert_int_equal(events[ROCE_UP], 10000);
+	assert_int_equal(events[ROCE_DOWN], 10000);
+	assert_int_equal(peer->roce.counts.writes, 10000);
+	assert_null(s->roce.busy);
+	assert_null(peer->roce.busy);
+}
+
 static struct roce_event last_work;
 
 static void on_far(void *ctx, struct roce_qp *q, const struct roce_event *e)
@@ -821,6 +855,7 @@ int main(void)
 		T(test_asked_atomics),
 		T(test_with),
 		T(test_bad_works),
+		T(test_ten_thousand),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
