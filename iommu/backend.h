@@ -19,6 +19,8 @@ struct iommu_backend {
 	/* How the firmware's table calls memory that functions must keep access to, and the first word of
 	 * such domains' names. */
 	const char *memory, *domain;
+	/* iommu_reasons() */
+	const char *reasons;
 
 	/* ---- units ---- */
 	enum sl_err (*enable)(struct iommu *mmu);

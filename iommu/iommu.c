@@ -9,6 +9,11 @@ const char *iommu_memory_name(const struct iommu *mmu)
 	return mmu->hw->memory;
 }
 
+const char *iommu_reasons(const struct iommu *mmu)
+{
+	return mmu->hw->reasons;
+}
+
 enum sl_err iommu_enable(struct iommu *mmu)
 {
 	return mmu->hw->enable(mmu);

@@ -83,6 +83,10 @@ struct iommu_unit_info {
 /* "RMRR", "IVMD": memory that the firmware goes on sharing with functions. */
 const char *iommu_memory_name(const struct iommu *mmu);
 
+/* What the numbers mean that units of this kind record for a refusal, and where the specification has them: the
+ * rest of a sentence on several lines, each but the first indented by two spaces. */
+const char *iommu_reasons(const struct iommu *mmu);
+
 /* Turns translation on in every usable unit, one line each; called again, it starts over with those that did
  * not fail. A unit that does not answer is left out (IOMMU_UNIT_FAILED) with a warning. SL_OK when at least
  * one translates: iommu_units_in(mmu, IOMMU_UNIT_ON) says how many of unit_count. Else the first error,

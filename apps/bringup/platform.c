@@ -128,7 +128,7 @@ enum sl_err stage_boot(struct machine *m)
 {
 	const struct boot_info *b = m->boot;
 	const struct cpu_info *cpu = cpu_info();
-	log_text("\nSluice: PCIe, VT-d and SR-IOV on the bare machine\n");
+	log_text("\nSluice: PCIe, IOMMU and SR-IOV on the bare machine\n");
 	enum sl_err clock = SL_OK, e = acpi_init(&m->acpi, b->rsdp, paging_read_map);
 	if (!e)
 		clock = tsc_init(&m->acpi, b->tsc_start);

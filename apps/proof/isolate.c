@@ -62,10 +62,9 @@ static void introduce(const struct machine *m, uint32_t pass)
 		 "  counts as not tried. refused: no byte of any page or table changed, no word\n"
 		 "  leaked, the IOMMU recorded it correctly, the tables give the same reason, and\n"
 		 "  all other VFs keep working. What the device reports does not count.\n");
-	log_text("  why: 2 no context entry, 4 beyond the width, 5 may not write, 6 may not read; of\n"
-		 "  interrupts 21 beyond the table, 25 compatibility format, 26 another's entry\n"
-		 "  (fault reasons of VT-d 7.1.3 and 5.1.4.1, hexadecimal). An interrupt counts as\n"
-		 "  arrived when its handler ran; who FFFF: the unit names no sender.\n");
+	log_text("  why: %s. An interrupt counts as\n"
+		 "  arrived when its handler ran; who FFFF: the unit names no sender.\n",
+		 iommu_reasons(&m->iommu));
 }
 
 /* Those that end a mapping come last: no case after them needs it. */

@@ -112,7 +112,7 @@ bool roce_emit(struct roce_qp *q, uint8_t opcode, uint32_t psn, bool ack, const 
 	put_bth(bth, opcode, pad, q->peer, ack, psn);
 	memcpy(bth + BTH_BYTES, ext, ext_bytes);
 	uint8_t *end = bth + BTH_BYTES + ext_bytes, *tail = head + ROCE_HEAD_ROOM;
-	uint32_t crc = crc_of(q, head, end, data, bytes);
+	uint32_t crc = crc_of(q, head, end, bytes ? data : end, bytes);
 	if (!bytes) {
 		put_icrc(end, crc);
 		send_head(r, head, (uint32_t)(end - head) + ICRC_BYTES);

@@ -187,6 +187,8 @@ static bool interrupt_text(const struct iommu *mmu, unsigned unit, bdf_t fn, uns
 
 const struct iommu_backend amdvi_backend = {
 	.memory = "IVMD",
+	.reasons = "1 no sound entry in the device table, 2 the tables do not allow the access or\n"
+		   "  the interrupt (codes of AMD-Vi's event log, specification 2.5)",
 	.domain = "ivmd",
 	.enable = amdvi_enable,
 	.state = amdvi_state,

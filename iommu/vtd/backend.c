@@ -226,6 +226,9 @@ static bool interrupt_text(const struct iommu *mmu, unsigned unit, bdf_t fn, uns
 
 const struct iommu_backend vtd_backend = {
 	.memory = "RMRR",
+	.reasons = "2 no context entry, 4 beyond the width, 5 may not write, 6 may not read; of\n"
+		   "  interrupts 21 beyond the table, 25 compatibility format, 26 another's entry\n"
+		   "  (fault reasons of VT-d 7.1.3 and 5.1.4.1, hexadecimal)",
 	.domain = "rmrr",
 	.enable = vtd_enable,
 	.state = vtd_state,

@@ -28,6 +28,7 @@ def test_isolate(boot, tmp_path):
                qemu=["-trace", f"amdvi_translation_result,file={trace}", *sluice.root_port("rp9", 9),
                      "-device", "edu,bus=rp9,dma_mask=0xffffffffffffffff"])
     assert run.status == 0 and run.result["ok"] == "1" and run.result["app"] == "isolate", run.summary()
+    assert "codes of AMD-Vi's event log" in run.text and "VT-d" not in run.text
     assert run.number("refused") == run.number("cases") > 150 and run.number("not_enforced") == 0
     assert re.search(r"not shown: bus and address of \d+ of them", run.text)
     assert f"{run.number('not_tried')} of them are interrupts written by DMA: by the sender's own entry they do not" in run.text

@@ -104,7 +104,7 @@ def test_reset_in_the_middle(folder, emulator):
     assert "boot: prev=fail stage=hardware: the run before ended\n" in third
     saved = [assert_saved(machine, said, number) for number, said in ((1, second), (2, third))]
     assert lines(saved[0]) == lines(first) and len(lines(first)) > 20
-    assert saved[0].startswith("\nSluice: PCIe, VT-d and SR-IOV on the bare machine\n")
+    assert saved[0].startswith("\nSluice: PCIe, IOMMU and SR-IOV on the bare machine\n")
     # The console breaks long lines at the prompt, the log does not.
     shown = second[second.index("\nSluice: PCIe"):].split("BdsDxe")[0].replace("sluice> ", "")
     assert " ".join(saved[1].split()) == " ".join(shown.split())

@@ -105,7 +105,7 @@ def test_pci_serial_alone(boot, folder):
     run = boot("app=audit", qemu=["-global", NOT_PROBED, "-chardev", f"file,id=line,path={log}", "-device", "pci-serial,chardev=line"])
     assert run.result is None
     text = log.read_text(errors="replace").replace("\r", "")
-    assert "Sluice: PCIe, VT-d and SR-IOV" in text
+    assert "Sluice: PCIe, IOMMU and SR-IOV" in text
     assert "console: output goes to the UART at port " in text
     assert sluice.Run(33, text, folder).result["ok"] == "1"
 

@@ -636,6 +636,7 @@ static void test_ivmd(void **state)
 	struct domain *d = make("own");
 	assert_int_equal(domain_attach(d, FN), SL_BUSY);
 	assert_string_equal(iommu_memory_name(&mmu), "IVMD");
+	assert_non_null(strstr(iommu_reasons(&mmu), "AMD-Vi"));
 	assert_int_equal(iommu_rmrrs_release(&mmu, FN), SL_OK);
 	assert_int_equal(domain_attach(d, FN), SL_OK);
 	assert_int_equal(amd_dma(m, 0x0100, 0x7d902ff8, true, &phys), 2);

@@ -167,6 +167,12 @@ enum sl_err iommu_walk(struct iommu *mmu, bdf_t fn, iova_t iova, struct iommu_wa
 	return no_tables ? SL_NOTFOUND : SL_OK;
 }
 
+const char *iommu_reasons(const struct iommu *mmu)
+{
+	assert_ptr_equal(mmu, &mach.iommu);
+	return "7 as the unit has it";
+}
+
 static bool no_unit, in_domain, no_path;
 
 enum sl_err iommu_unit_of(const struct iommu *mmu, bdf_t fn, unsigned *unit)
@@ -526,6 +532,7 @@ static void test_one_pass(void **state)
 	assert_said("attacker edu is 0000:02:00.0, behind a bridge that says 0000:03:00.0: copies");
 	assert_not_said("attacker VF1 is 0000:01:00.2,"); /* behind no bridge */
 	assert_said("every other VF reads and writes");
+	assert_said("why: 7 as the unit has it. An interrupt counts as");
 	assert_said(
 		"arrived when its handler ran; who FFFF: the unit names no sender.\n"); /* its last line */
 	assert_said("so far 40 of 40 refused");
