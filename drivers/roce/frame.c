@@ -68,8 +68,7 @@ static void put_icrc(uint8_t *p, uint32_t crc)
 static uint32_t crc_of(const struct roce_qp *q, const uint8_t *head, const uint8_t *end, const uint8_t *data,
 		       uint32_t n)
 {
-	return icrc(head + NET_ETH, q->bth == IP4_DATA + UDP_BYTES, (size_t)(end - head) - NET_ETH,
-		    n ? data : end, n);
+	return icrc(head + NET_ETH, q->bth == IP4_DATA + UDP_BYTES, (size_t)(end - head) - NET_ETH, data, n);
 }
 
 static void send_head(struct roce *r, uint8_t *head, uint32_t n)
