@@ -13,8 +13,9 @@ import sluice  # noqa: E402
 
 @pytest.fixture
 def folder(request):
-    """An empty folder for the files of one case, below build/boot; it stays there for a look afterwards."""
-    path = sluice.ROOT / "build/boot" / re.sub(r"[^\w.-]+", "-", request.node.name).strip("-")
+    """An empty folder for the files of one case, below build/boot/FILE, as cases of two files may have one name; it stays
+    there for a look afterwards."""
+    path = sluice.ROOT / "build/boot" / request.node.path.stem.removeprefix("test_") / re.sub(r"[^\w.-]+", "-", request.node.name).strip("-")
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
     return path

@@ -62,7 +62,7 @@ def test_instructions(emulator):
     done = subprocess.run(["tools/bench-insn", "--igb"], cwd=sluice.ROOT, env={**os.environ, **emulator.env}, capture_output=True,
                           text=True, timeout=3 * sluice.PATIENCE)
     assert done.returncode == 0, done.stdout + done.stderr
-    row = r"^op=(\w+) depth=\d+ batch=(\d+) insn_per_op=([\d.]+) mmio_per_op=([\d.]+) doorbells_per_op=([\d.]+) "
+    row = r"^op=([\w-]+) depth=\d+ batch=(\d+) insn_per_op=([\d.]+) mmio_per_op=([\d.]+) doorbells_per_op=([\d.]+) "
     now = re.findall(row, done.stdout, re.M)
     recorded = re.findall(row, (sluice.ROOT / "tests/insn-igb.txt").read_text(), re.M)
     assert [one[:2] for one in now] == [one[:2] for one in recorded]
