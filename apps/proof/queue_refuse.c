@@ -50,8 +50,7 @@ struct matrix {
 	bool bad[DSA_QUEUES][COLUMNS];
 };
 
-struct
-try {
+struct forbidden {
 	struct tenant *by;
 	enum column what;
 	uint64_t at; /* device address */
@@ -116,7 +115,7 @@ static bool works(struct matrix *x, struct tenant *t, bool write)
 	return works_at(x, t, write, spare.iova.v, spare.va);
 }
 
-static bool fault_right(const struct matrix *x, const struct try *a, const struct iommu_fault *f)
+static bool fault_right(const struct matrix *x, const struct forbidden *a, const struct iommu_fault *f)
 {
 	if (!bdf_eq(f->bdf, x->q->fn))
 		return false;
@@ -128,7 +127,7 @@ static bool fault_right(const struct matrix *x, const struct try *a, const struc
 	       f->write == a->write && f->why == (a->write ? WHY_NO_WRITE : WHY_NO_READ);
 }
 
-static bool tables_refuse(const struct matrix *x, const struct try *a)
+static bool tables_refuse(const struct matrix *x, const struct forbidden *a)
 {
 	struct iommu_walk w;
 	return iommu_walk_pasid(x->mmu, x->q->fn, a->by->pasid, IOVA(a->at), &w) == SL_OK &&
@@ -144,7 +143,7 @@ static bool take_fault(const struct matrix *x, struct iommu_fault *f)
 	return false;
 }
 
-static enum outcome judge(struct matrix *x, const struct try *a, enum sl_err e, uint16_t status,
+static enum outcome judge(struct matrix *x, const struct forbidden *a, enum sl_err e, uint16_t status,
 			  struct iommu_fault *f)
 {
 	const struct dma_buf spare = queues_spare(a->by, 0);
@@ -161,7 +160,7 @@ static enum outcome judge(struct matrix *x, const struct try *a, enum sl_err e, 
 	return tables_refuse(x, a) ? REFUSED : OTHERWISE;
 }
 
-static void count(struct matrix *x, const struct try *a, enum outcome o, uint16_t status,
+static void count(struct matrix *x, const struct forbidden *a, enum outcome o, uint16_t status,
 		  const struct iommu_fault *f)
 {
 	const char *way = a->write ? "write to" : "read of";
@@ -183,7 +182,7 @@ static void count(struct matrix *x, const struct try *a, enum outcome o, uint16_
 
 /* The forbidden access. What was cached before stays, where the case is about that; elsewhere it is dropped,
  * as a unit may keep no record of a refusal by what it has cached. */
-static void strike(struct matrix *x, const struct try *a)
+static void strike(struct matrix *x, const struct forbidden *a)
 {
 	struct iommu_fault f = {0};
 	uint16_t status = 0;
@@ -204,7 +203,7 @@ static void strike(struct matrix *x, const struct try *a)
 /* After the same in the tenant's own memory. */
 static void attempt(struct matrix *x, struct tenant *by, enum column what, uint64_t at, bool write)
 {
-	struct try a = {by, what, at, write};
+	struct forbidden a = {by, what, at, write};
 	struct iommu_fault none = {0};
 	if (works(x, by, write))
 		strike(x, &a);
@@ -222,7 +221,7 @@ static void attempt_both(struct matrix *x, struct tenant *by, enum column what, 
 static void attempt_taken_back(struct matrix *x, struct tenant *by, bool write)
 {
 	struct iommu_fault none = {0};
-	struct try a = {by, TAKEN_BACK, x->q->window.v + QUEUES_LENT, write};
+	struct forbidden a = {by, TAKEN_BACK, x->q->window.v + QUEUES_LENT, write};
 	bool lent = !domain_map(by->dom, IOVA(a.at), va_phys(x->lent), PAGE_SIZE, DOMAIN_RW);
 	bool used = lent && works_at(x, by, write, a.at, x->lent);
 	if (lent && domain_unmap(by->dom, IOVA(a.at), PAGE_SIZE) == SL_OK && used)
@@ -235,7 +234,7 @@ static void attempt_taken_back(struct matrix *x, struct tenant *by, bool write)
 static void attempt_revoked(struct matrix *x, struct tenant *by, bool write)
 {
 	struct iommu_fault none = {0};
-	struct try a = {by, REVOKED, by->own.iova.v, write};
+	struct forbidden a = {by, REVOKED, by->own.iova.v, write};
 	uint32_t pasid = 0;
 	bool used = works_at(x, by, write, a.at, by->own.va);
 	if (used && domain_detach_pasid(by->dom) == SL_OK) {
@@ -254,7 +253,7 @@ static void attempt_all(struct matrix *x, struct tenant *by)
 	struct queues *q = x->q;
 	struct tenant *next = &q->tenant[(by->index + 1) % q->n];
 	struct iommu_fault none = {0};
-	struct try foreign = {by, FOREIGN, next->own.iova.v, true};
+	struct forbidden foreign = {by, FOREIGN, next->own.iova.v, true};
 	for (unsigned i = 0; i < q->n; i++)
 		if (i != by->index)
 			attempt_both(x, by, OTHERS, q->tenant[i].own.phys.v);
@@ -262,7 +261,7 @@ static void attempt_all(struct matrix *x, struct tenant *by)
 	if (works_at(x, by, false, by->readonly.iova.v, by->readonly.va))
 		attempt(x, by, READONLY, by->readonly.iova.v, true);
 	else
-		count(x, &(struct try){by, READONLY, by->readonly.iova.v, true}, NO_CONTROL, 0, &none);
+		count(x, &(struct forbidden){by, READONLY, by->readonly.iova.v, true}, NO_CONTROL, 0, &none);
 	attempt_both(x, by, UNMAPPED, q->window.v + QUEUES_HOLE);
 	if (works_at(x, next, true, foreign.at, next->own.va)) /* the other does reach it */
 		attempt_both(x, by, FOREIGN, foreign.at);

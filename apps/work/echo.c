@@ -158,13 +158,9 @@ enum sl_err stage_echo(struct machine *m)
 {
 	struct net_ip ip[2];
 	uint8_t prefix[2];
-	const char *why = echo_addresses(m->cfg->address, m->vfs, ip, prefix);
-	enum sl_err e = SL_OK;
-	if (why) {
-		log_fail("echo", "address=10.0.0.1/24, or address=10.0.0.1/24,fd00::1/64", "address=%s: %s",
-			 m->cfg->address, why);
-		return SL_CONFIG;
-	}
+	enum sl_err e = echo_addresses_of(m, "echo", ip, prefix);
+	if (e)
+		return e;
 	for (unsigned v = 0; v < m->vfs && !e; v++) {
 		set_up(&m->vf[v], ip, prefix);
 		e = host_join(&m->vf[v], &host[v].port, "echo");

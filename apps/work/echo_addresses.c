@@ -1,5 +1,6 @@
 /* address=: "10.0.0.1/24,fd00::1/64" */
 #include "apps/work/echo.h"
+#include "kernel/log.h"
 #include "kernel/str.h"
 
 #define DEFAULT "10.0.0.1/24,fd00::1/64"
@@ -44,4 +45,15 @@ const char *echo_addresses(const char *text, unsigned vfs, struct net_ip ip[2], 
 		text += n + 1;
 	}
 	return NULL;
+}
+
+enum sl_err echo_addresses_of(const struct machine *m, const char *stage, struct net_ip ip[2],
+			      uint8_t prefix[2])
+{
+	const char *why = echo_addresses(m->cfg->address, m->vfs, ip, prefix);
+	if (!why)
+		return SL_OK;
+	log_fail(stage, "address=10.0.0.1/24, or address=10.0.0.1/24,fd00::1/64", "address=%s: %s",
+		 m->cfg->address, why);
+	return SL_CONFIG;
 }

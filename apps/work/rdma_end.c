@@ -47,13 +47,7 @@ enum sl_err rdma_ends_open(struct machine *m)
 	struct net_ip ip[2];
 	uint8_t prefix[2];
 	uint32_t features[4];
-	const char *why = echo_addresses(m->cfg->address, m->vfs, ip, prefix);
-	enum sl_err e = SL_OK;
-	if (why) {
-		log_fail("rdma", "address=10.0.0.1/24, or address=10.0.0.1/24,fd00::1/64", "address=%s: %s",
-			 m->cfg->address, why);
-		return SL_CONFIG;
-	}
+	enum sl_err e = echo_addresses_of(m, "rdma", ip, prefix);
 	cpu_id(1, features);
 	icrc_carryless(features[2] & BIT(1));
 	for (unsigned v = 0; v < m->vfs && !e; v++)

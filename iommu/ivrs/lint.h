@@ -79,8 +79,8 @@ struct ivrs_live_source {
 	bool (*read)(void *ctx, const struct ivrs_ivhd *unit, struct ivrs_live *out);
 };
 
-/* Walks all of table (header included, at most 64 KiB) and calls each (may be NULL) for every finding;
- * returns how many there are. ctx goes to each; live may be NULL. Bytes behind damage are not examined, and
- * rules that need the whole table do not apply then. Not for several cores at once. */
+/* Walks the whole table, with its header (at most 64 KiB), and calls each() for every finding, unless it is
+ * NULL; returns how many findings there are. ctx goes to each; live may be NULL. Bytes behind damage are not
+ * examined, and rules that need the whole table do not apply then. Not for several cores at once. */
 unsigned ivrs_lint(struct span table, const struct table_facts *known, const struct ivrs_live_source *live,
 		   table_finding_fn *each, void *ctx);
