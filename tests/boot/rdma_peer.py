@@ -4,21 +4,15 @@ import os
 import pathlib
 import sys
 
-import pytest
 import sluice
 
 sys.path.insert(0, str(sluice.ROOT / "tools"))
-import linux_guest  # noqa: E402  pylint: disable=wrong-import-position
 import rdma_guest  # noqa: E402  pylint: disable=wrong-import-position
 
 
-def make(folder=sluice.ROOT / "build/linux-rdma"):
-    """(kernel, initrd), or the case is skipped."""
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        return linux_guest.make(folder, rdma_guest.GUEST)
-    except linux_guest.Failure as e:
-        pytest.skip(f"no Linux guest with soft-RoCE: {e}")
+def make():
+    """(kernel, initrd) of a guest with soft-RoCE, or the case is skipped."""
+    return sluice.linux("linux-rdma", rdma_guest.GUEST)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 
@@ -18,6 +19,8 @@ import pexpect
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+import linux_guest  # noqa: E402  pylint: disable=wrong-import-position
 SERIAL = "sluice-scratch"  # of the NVMe controller that run.sh makes
 PATIENCE = 400  # seconds until what does not come is given up: many times what a slow and busy host needs, as no case is about time
 VERSIONS = ("7.2", "10.0", "11.1")  # those that the tests exercise: tools/setup.sh test unpacks the ones that are not installed
@@ -274,6 +277,16 @@ def replay(*words):
     print("$ build/replay", *words, f"-> {done.returncode}\n{done.stdout}{done.stderr}")
     assert "Sanitizer" not in done.stderr
     return done.returncode, done.stdout, done.stderr
+
+
+def linux(name, guest):
+    """(kernel, initrd) of the guest, a linux_guest.Guest, made once in build/NAME; where it cannot be had the case is skipped."""
+    folder = ROOT / "build" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        return linux_guest.make(folder, guest)
+    except linux_guest.Failure as why:
+        pytest.skip(f"no Linux guest: {why}")
 
 
 def iommu(**options):

@@ -25,13 +25,8 @@ BITS = {test_walker.FIRST: 47, test_walker.SECOND: 48}
 @pytest.fixture
 def guest():
     """(kernel, initrd)"""
-    folder = sluice.ROOT / "build/walker-linux"
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        return linux_guest.make(folder, linux_guest.Guest(who="test_walker_linux", init=sluice.ROOT / "tests/walk/linux_init.sh",
-                                                          packages=("busybox-static",), binaries=(), modules=("nvme", "e1000e", "xhci-pci")))
-    except linux_guest.Failure as why:
-        pytest.skip(str(why))
+    return sluice.linux("walker-linux", linux_guest.Guest(who="test_walker_linux", init=sluice.ROOT / "tests/walk/linux_init.sh",
+                                           packages=("busybox-static",), binaries=(), modules=("nvme", "e1000e", "xhci-pci")))
 
 
 def registers(path):

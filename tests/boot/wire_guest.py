@@ -27,10 +27,7 @@ def kernel_and_initrd():
     guest = linux_guest.Guest(who="wire_guest", init=HERE / "wire_guest.sh", packages=("tcpdump", "busybox-static"),
                               binaries=(("tcpdump", "usr/s?bin/tcpdump"),), modules=("e1000e", "pktgen"),
                               files=(("bin/datagrams", program.read_bytes()),))
-    try:
-        return linux_guest.make(FOLDER, guest)
-    except linux_guest.Failure as what:
-        pytest.skip(f"no Linux guest: {what}")
+    return sluice.linux(FOLDER.name, guest)
 
 
 class Linux:
