@@ -19,4 +19,3 @@ void roce_take_mad(struct roce *r, const uint8_t mac[6], const struct net_ip *fr
 		   const uint8_t *mad);
 /* Repeats what was not answered. */
 void roce_cm_poll(struct roce_qp *q);
-void roce_established(struct roce_qp *q);
