@@ -49,7 +49,7 @@ enum sl_err rdma_ends_open(struct machine *m)
 	uint32_t features[4];
 	enum sl_err e = echo_addresses_of(m, "rdma", ip, prefix);
 	cpu_id(1, features);
-	icrc_carryless(features[2] & BIT(1));
+	icrc_choose(features[2]);
 	for (unsigned v = 0; v < m->vfs && !e; v++)
 		e = set_up(m, &m->vf[v], ip);
 	return e;

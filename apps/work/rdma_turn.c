@@ -5,28 +5,19 @@
 #include "kernel/time.h"
 
 #define BURST 64u
-#define SENT  32u
 
 /* ---- frames out: the head and the tail in a send buffer, the data where they are */
-
-static bool has_room(struct vf *vf)
-{
-	struct queue_done done[SENT];
-	struct igb_tx *t = &igb_of(vf)->tx;
-	while (vf->queue->ops->poll(vf->queue, done, SENT) == SENT)
-		;
-	return igb_tx_room(t) >= IGB_PARTS;
-}
 
 /* No more frames than slots are in flight, so that a buffer comes round when its frame is sent. */
 static uint8_t *place(void *ctx)
 {
 	struct rdma_end *d = ctx;
-	if (UNLIKELY(igb_tx_room(&igb_of(d->vf)->tx) < IGB_PARTS) && !has_room(d->vf)) {
+	struct igb_vf *igb = igb_of(d->vf);
+	if (UNLIKELY(igb_tx_room(&igb->tx) < IGB_PARTS) && !igb_vf_room(igb, IGB_PARTS)) {
 		d->vf->queue->ops->ring(d->vf->queue);
 		return NULL;
 	}
-	return packet_buffer(d->vf->packet, (uint8_t)(PACKET_RING + d->next));
+	return igb->packet.send + d->next * PACKET_STRIDE;
 }
 
 static void send(void *ctx, const struct roce_frame *f)
@@ -36,7 +27,8 @@ static void send(void *ctx, const struct roce_frame *f)
 	struct igb_part part[IGB_PARTS] = {{at, f->head_bytes},
 					   {f->data_at, f->data_bytes},
 					   {at + (uint64_t)(f->tail - f->head), f->tail_bytes}};
-	d->lost += !igb_vf_gather(igb_of(d->vf), part, f->data_bytes ? IGB_PARTS : 1);
+	struct igb_tx *t = &igb_of(d->vf)->tx;
+	d->lost += !(f->data_bytes ? igb_tx_gather(t, part, IGB_PARTS) : igb_tx_gather(t, part, 1));
 	d->next = (uint8_t)((d->next + 1) % PACKET_RING);
 }
 
@@ -68,7 +60,7 @@ enum sl_err rdma_turn(struct vf *vf)
 	unsigned got = p->ops->receive(p, in, BURST);
 	uint64_t now = now_us();
 	for (unsigned i = 0; i < got; i++) {
-		uint8_t *frame = packet_buffer(p, in[i].index);
+		uint8_t *frame = p->receive + in[i].index * PACKET_STRIDE;
 		if (!roce_take(&d->roce, frame, in[i].len, now))
 			take_other(d, frame, in[i].len);
 	}
