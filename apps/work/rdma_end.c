@@ -25,7 +25,6 @@ static enum sl_err set_up(struct machine *m, struct vf *vf, const struct net_ip 
 		return e;
 	d->vf = vf;
 	d->next = 0;
-	d->lost = 0;
 	d->why[0] = 0;
 	d->client = (struct rdma_client){.done = true};
 	d->port = (struct net_port){.prefix = {0}};

@@ -20,6 +20,8 @@ static uint8_t *place(void *ctx)
 	return igb->packet.send + d->next * PACKET_STRIDE;
 }
 
+_Static_assert(ROCE_PLACE + ROCE_MTU_MOST <= PACKET_MOST, "a frame's length");
+
 static void send(void *ctx, const struct roce_frame *f)
 {
 	struct rdma_end *d = ctx;
@@ -28,7 +30,10 @@ static void send(void *ctx, const struct roce_frame *f)
 					   {f->data_at, f->data_bytes},
 					   {at + (uint64_t)(f->tail - f->head), f->tail_bytes}};
 	struct igb_tx *t = &igb_of(d->vf)->tx;
-	d->lost += !(f->data_bytes ? igb_tx_gather(t, part, IGB_PARTS) : igb_tx_gather(t, part, 1));
+	if (f->data_bytes)
+		igb_tx_gather(t, part, IGB_PARTS);
+	else
+		igb_tx_gather(t, part, 1);
 	d->next = (uint8_t)((d->next + 1) % PACKET_RING);
 }
 
@@ -74,6 +79,12 @@ enum sl_err rdma_turn(struct vf *vf)
 		return SL_OK;
 	(void)vf->queue->ops->explain(vf->queue, d->why, sizeof d->why);
 	return SL_DEVICE;
+}
+
+bool rdma_came(const struct vf *vf)
+{
+	const struct igb_rx *rx = &igb_of(vf)->rx;
+	return __atomic_load_n(&rx->ring[rx->next].word, __ATOMIC_ACQUIRE) & RX_DD;
 }
 
 void rdma_wait(const struct vf *vf, unsigned n, unsigned polls)

@@ -26,15 +26,16 @@ void roce_head(struct roce_qp *q);
 bool roce_emit_mad(struct roce *r, const struct net_ip *from, const struct net_ip *to, const uint8_t mac[6],
 		   unsigned attribute, const uint8_t tid[8], const uint8_t *body, size_t n);
 
-/* The region that has this key, in which these bytes lie, and that has all these rights, or NULL. */
+/* The region that has this key (its slot is in it), in which these bytes lie, and that has all these rights,
+ * or NULL. */
 static inline struct roce_region *roce_reach(struct roce *r, uint32_t key, uint64_t at, uint64_t bytes,
 					     unsigned rights)
 {
 	uint32_t i = (key >> 8) - 1;
 	struct roce_region *g = &r->region[i % ROCE_REGIONS];
 	uint64_t offset = at - g->at;
-	bool good = i < ROCE_REGIONS && g->key == key && g->valid && offset <= g->bytes &&
-		    bytes <= g->bytes - offset && !(rights & ~g->rights);
+	bool good = g->key == key && offset <= g->bytes && bytes <= g->bytes - offset &&
+		    !(rights & ~(unsigned)g->rights);
 	return LIKELY(good) ? g : NULL;
 }
 /* region.c: why it is NULL. */

@@ -25,6 +25,7 @@ struct roce_region *roce_region_add(struct roce *r, const char *name, uint8_t *m
 void roce_region_revoke(struct roce_region *region)
 {
 	region->valid = false;
+	region->rights = 0; /* so roce_reach() does not find it */
 }
 
 const char *roce_reach_why(const struct roce *r, uint32_t key, uint64_t at, uint64_t bytes)

@@ -178,11 +178,11 @@ struct roce_qp {
 	uint8_t depth, reads; /* initiator depth, responder resources */
 	/* responder */
 	uint32_t expected, msn;
-	uint64_t begin_at, write_at;
+	uint64_t write_at;
 	uint32_t write_key, left, got;
 	uint8_t open; /* 0, or what kind of message is not complete */
-	bool naked, ack_due;
 	uint8_t nak;
+	bool naked, ack_due;
 	uint32_t nak_psn;
 	uint8_t *inbox;
 	uint32_t inbox_bytes, credits;

@@ -1,7 +1,6 @@
 /* From a frame to a queue pair, and whose turn it is to send. */
 #include "drivers/roce/icrc.h"
-#include "drivers/roce/sides.h"
-#include "kernel/str.h"
+#include "drivers/roce/request.h"
 
 #define HEAD      (IP6_DATA + UDP_BYTES + BTH_BYTES + ROCE_EXT)
 #define BUDGET    64u         /* packets that a queue pair sends in a turn */
@@ -195,9 +194,12 @@ FAST_INLINE bool take(struct roce *r, const uint8_t *frame, size_t n, uint64_t n
 	const size_t most = BTH_OF(four) + BTH_BYTES + ROCE_EXT;
 	struct datagram d;
 	d.frame = frame;
-	if (UNLIKELY(n < most))
+	if (LIKELY(n >= most)) {
+		memcpy(d.head, frame, most);
+	} else {
 		memset(d.head, 0, most);
-	memcpy(d.head, frame, n < most ? n : most);
+		memcpy(d.head, frame, n);
+	}
 	if (UNLIKELY(!read_headers(n, &d, four)))
 		return false;
 	struct roce_qp *q = find(r, &d, four);
@@ -236,7 +238,7 @@ bool roce_take(struct roce *r, const uint8_t *frame, size_t n, uint64_t now)
 static bool turn(struct roce_qp *q)
 {
 	bool more = q->state == ROCE_CONNECTED && roce_answer_more(q, BUDGET);
-	if (q->state == ROCE_CONNECTED)
+	if (q->state == ROCE_CONNECTED && (q->current != q->tail || q->timer))
 		more |= roce_request_more(q, BUDGET);
 	return more;
 }
