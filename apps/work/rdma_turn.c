@@ -8,15 +8,21 @@
 
 /* ---- frames out: the head and the tail in a send buffer, the data where they are */
 
+static NOINLINE uint8_t *place_again(struct rdma_end *d)
+{
+	if (igb_vf_room(igb_of(d->vf), IGB_PARTS))
+		return d->vf->packet->send + d->next * PACKET_STRIDE;
+	d->vf->queue->ops->ring(d->vf->queue);
+	return NULL;
+}
+
 /* No more frames than slots are in flight, so that a buffer comes round when its frame is sent. */
 static uint8_t *place(void *ctx)
 {
 	struct rdma_end *d = ctx;
-	struct igb_vf *igb = igb_of(d->vf);
-	if (UNLIKELY(igb_tx_room(&igb->tx) < IGB_PARTS) && !igb_vf_room(igb, IGB_PARTS)) {
-		d->vf->queue->ops->ring(d->vf->queue);
-		return NULL;
-	}
+	const struct igb_vf *igb = igb_of(d->vf);
+	if (UNLIKELY(igb_tx_room(&igb->tx) < IGB_PARTS))
+		return place_again(d);
 	return igb->packet.send + d->next * PACKET_STRIDE;
 }
 

@@ -158,9 +158,10 @@ FAST_INLINE void igb_tx_gather(struct igb_tx *t, const struct igb_part *part, un
 	for (unsigned i = 0; i < n; i++)
 		total += part[i].len;
 	uint64_t word = (IGB_TX_COMMAND & ~TX_EOP) | FPUT(TX_PAYLEN, total);
-	for (unsigned i = 0; i < n; i++, slot = (slot + 1) & IGB_MASK)
-		t->ring[slot] = (struct igb_desc){part[i].address, word | FPUT(TX_LEN, part[i].len) |
-									   (i + 1 < n ? 0 : TX_EOP)};
+	for (unsigned i = 0; i < n; i++, slot = (slot + 1) & IGB_MASK) {
+		t->ring[slot].address = part[i].address;
+		t->ring[slot].word = word + part[i].len + (i + 1 < n ? 0 : TX_EOP);
+	}
 	t->next = slot;
 }
 

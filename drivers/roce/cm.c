@@ -25,6 +25,7 @@ static struct roce_qp *allocate(struct roce *r)
 		if (q->state != ROCE_FREE || q->linked)
 			continue;
 		r->next_qp = n + 1;
+		r->used[n / 64] |= BIT(n % 64);
 		uint32_t generation = ++r->qp_generation[n] ? r->qp_generation[n] : ++r->qp_generation[n];
 		memset(q, 0, sizeof *q);
 		q->end = r;
@@ -48,6 +49,7 @@ static void release(struct roce_qp *q)
 	struct roce_event e = {.kind = ROCE_DOWN};
 	roce_fail(q, ROCE_NO_ANSWER);
 	q->state = ROCE_FREE;
+	q->end->used[q->number % ROCE_QPS / 64] &= ~BIT(q->number % 64);
 	roce_tell(q, &e);
 }
 

@@ -141,10 +141,10 @@ static enum answered answer_atomic(struct roce_qp *q, struct roce_answer *a)
 	return roce_emit(q, OP_ATOMIC_ACK, a->psn, false, ext, sizeof ext, NULL, 0, 0) ? SENT : NO_ROOM;
 }
 
-static uint8_t read_opcode(const struct roce_answer *a)
+/* Of the first packet, or the last. */
+static uint8_t read_opcode(uint32_t packet, uint32_t packets)
 {
-	bool first = a->next == 0, last = a->next == a->packets - 1;
-	return first && last ? OP_READ_ONLY : first ? OP_READ_FIRST : last ? OP_READ_LAST : OP_READ_MIDDLE;
+	return packets == 1 ? OP_READ_ONLY : packet == 0 ? OP_READ_FIRST : OP_READ_LAST;
 }
 
 /* Up to *budget packets. The region is looked for each time: its key may be revoked while a long READ is
@@ -157,20 +157,27 @@ static enum answered answer_read(struct roce_qp *q, struct roce_answer *a, unsig
 		roce_forbid(q, &p, a->at, a->bytes, a->key);
 		return REFUSED;
 	}
-	uint64_t at = a->at + (uint64_t)a->next * q->mtu;
-	uint32_t left = (uint32_t)(a->at + a->bytes - at), bytes;
+	uint32_t next = a->next, bytes;
+	uint64_t at = a->at + (uint64_t)next * q->mtu;
 	uint8_t ext[AETH_BYTES];
 	const uint8_t *data = g ? g->memory + (at - g->at) : ext; /* no data are no matter where */
 	put_aeth(ext, SYN_ACK, q->msn);
-	for (; a->next < a->packets; a->next++, at += bytes, data += bytes, left -= bytes) {
-		uint8_t op = read_opcode(a);
-		bytes = left < q->mtu ? left : q->mtu;
-		if (!*budget || !roce_emit(q, op, a->psn + a->next, false, ext,
-					   op == OP_READ_MIDDLE ? 0 : AETH_BYTES, data, at, bytes))
-			return NO_ROOM;
-		--*budget;
-		q->end->counts.bytes_out += bytes;
+	for (; next < a->packets; next++, at += bytes, data += bytes, --*budget) {
+		uint8_t op = OP_READ_MIDDLE, ext_bytes = 0;
+		bytes = q->mtu;
+		if (UNLIKELY(next == 0 || next == a->packets - 1)) {
+			uint32_t left = a->bytes - next * q->mtu;
+			op = read_opcode(next, a->packets);
+			ext_bytes = AETH_BYTES;
+			bytes = left < q->mtu ? left : q->mtu;
+		}
+		if (!*budget || !roce_emit(q, op, a->psn + next, false, ext, ext_bytes, data, at, bytes))
+			break;
 	}
+	a->next = next;
+	if (next < a->packets)
+		return NO_ROOM;
+	q->end->counts.bytes_out += a->bytes;
 	q->end->counts.reads += !a->again;
 	return SENT;
 }

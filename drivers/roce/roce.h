@@ -216,6 +216,7 @@ struct roce {
 	struct roce_region region[ROCE_REGIONS];
 	struct roce_qp qp[ROCE_QPS];
 	uint16_t qp_generation[ROCE_QPS];
+	uint64_t used[ROCE_QPS / 64]; /* a bit of each that is not ROCE_FREE */
 	unsigned next_qp;
 	struct roce_qp *busy;
 	uint32_t cm_psn;

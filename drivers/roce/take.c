@@ -247,14 +247,13 @@ static bool turn(struct roce_qp *q)
 static void sweep(struct roce *r)
 {
 	r->swept = r->now;
-	for (unsigned i = 0; i < ROCE_QPS; i++) {
-		struct roce_qp *q = &r->qp[i];
-		if (q->state == ROCE_FREE)
-			continue;
-		roce_cm_poll(q);
-		if (q->state == ROCE_CONNECTED && (q->timer || q->wait_until))
-			roce_busy(q);
-	}
+	for (unsigned word = 0; word < ARRAY_LEN(r->used); word++)
+		for (uint64_t bits = r->used[word]; bits; bits &= bits - 1) {
+			struct roce_qp *q = &r->qp[64 * word + (unsigned)__builtin_ctzll(bits)];
+			roce_cm_poll(q);
+			if (q->state == ROCE_CONNECTED && (q->timer || q->wait_until))
+				roce_busy(q);
+		}
 }
 
 void roce_poll(struct roce *r, uint64_t now)
