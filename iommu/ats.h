@@ -1,9 +1,8 @@
 /* Address Translation Services (PCIe §10): a function that asks its unit for translations, keeps them in a
  * cache of its own (its device TLB), and may ask for pages that are not mapped.
  *
- * Such a function is trusted. What it says to be translated passes the unit unseen, whoever translated it:
- * one that lies reaches all memory, whatever its domain maps. So nothing but the option ats=1 allows it, to
- * one function.
+ * Such a function is trusted. What it says to be translated passes the unit unseen: one that lies reaches all
+ * memory, whatever its domain maps. So only the option ats=1 allows it, to one function.
  *
  * Order: iommu_ats_allow(); attach the function and domains under its PASIDs; its ATS Enable, and Page
  * Request Enable (pci_ats_enable()); work; detach the domains under PASIDs; both off; iommu_ats_end(); detach
@@ -19,7 +18,7 @@ enum sl_err iommu_ats_allow(struct iommu *mmu, bdf_t fn, unsigned depth, bool pa
 /* Its ATS is off: its device TLB has nothing any more and is not asked to forget. */
 void iommu_ats_end(struct iommu *mmu);
 
-/* A function asks for one page: VT-d §7.4.1.1. */
+/* A function asks for one page: VT-d §7.4. */
 struct iommu_page_request {
 	unsigned unit;
 	bdf_t fn;
@@ -30,7 +29,7 @@ struct iommu_page_request {
 	uint16_t group;
 };
 
-enum iommu_page_answer { PAGE_MAPPED = 0, PAGE_INVALID = 1, PAGE_FAILURE = 15 }; /* VT-d §7.7.1 */
+enum iommu_page_answer { PAGE_MAPPED = 0, PAGE_INVALID = 1, PAGE_FAILURE = 15 }; /* VT-d §7.4 */
 
 /* The oldest request that was not taken yet; SL_END: there is none. Where requests were lost because nobody
  * took them in time, a WARN line says so, and the unit takes new ones again; it has answered the lost ones.

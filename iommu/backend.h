@@ -13,7 +13,7 @@ struct iommu_root {
 	unsigned levels; /* of so many levels; */
 	bool pass;       /* or none: everything passes untranslated */
 	uint16_t did;
-	uint32_t pasid; /* of which requests; 0: those without one */
+	uint32_t pasid;  /* of which requests; 0: those without one */
 	bool ats, pages; /* the function may send translated requests and ask for translations; for pages */
 };
 

@@ -86,8 +86,8 @@ struct iommu_unit_info {
 /* "RMRR", "IVMD": memory that the firmware goes on sharing with functions. */
 const char *iommu_memory_name(const struct iommu *mmu);
 
-/* What the numbers mean that units of this kind record for a refusal, and where the specification has them: the
- * rest of a sentence on several lines, each but the first indented by two spaces. */
+/* What the numbers mean that units of this kind record for a refusal, and where the specification has them:
+ * the rest of a sentence on several lines, each but the first indented by two spaces. */
 const char *iommu_reasons(const struct iommu *mmu);
 
 /* Turns translation on in every usable unit, one line each; called again, it starts over with those that did

@@ -266,8 +266,8 @@ static void answer(struct matrix *x, const struct forbidden *a, bool grant)
 	if (iommu_page_request_next(x->mmu, &r))
 		return;
 	bool its = bdf_eq(r.fn, x->q->fn) && r.pasid == a->by->pasid && r.iova.v == a->at && r.write;
-	bool mapped = grant && its &&
-		      !domain_map(a->by->dom, IOVA(a->at), va_phys(x->lent), PAGE_SIZE, DOMAIN_RW);
+	bool mapped =
+		grant && its && !domain_map(a->by->dom, IOVA(a->at), va_phys(x->lent), PAGE_SIZE, DOMAIN_RW);
 	x->asked += its && !iommu_page_request_answer(x->mmu, &r, mapped ? PAGE_MAPPED : PAGE_INVALID);
 }
 

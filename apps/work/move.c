@@ -18,7 +18,7 @@ static struct {
 	struct pci_func *fn;
 	bool connected, open;
 	struct iommu *ats; /* in which it may keep translations; NULL: it may not */
-	uint64_t end; /* of the timed phase */
+	uint64_t end;      /* of the timed phase */
 } card;
 
 static struct pci_func *find(const struct pci *pci)

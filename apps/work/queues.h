@@ -45,7 +45,7 @@ struct queues {
 	uint32_t limit; /* PASIDs that the function can send; 0: none */
 	unsigned n;
 	bool ats, pages; /* the device keeps translations itself; it can ask for pages */
-	bool apart; /* each has a PASID and a domain of its own */
+	bool apart;      /* each has a PASID and a domain of its own */
 	struct tenant tenant[DSA_QUEUES];
 };
 

@@ -39,8 +39,8 @@ struct dsa_queue {
 void dsa_queue_open(struct dsa_queue *q, const struct dsa *d, unsigned n, const struct dma_buf *mem,
 		    uint32_t depth);
 
-/* The job that was submitted last waits for a page that is not there, which the device asks for. Before ring();
- * d->blocks. */
+/* The job that was submitted last waits for a page that is not there, which the device asks for. Before
+ * ring(); d->blocks. */
 void dsa_queue_block(struct dsa_queue *q);
 
 /* Jobs that differ in their addresses alone: dsa_queue_plan() writes the descriptors of the whole ring, and

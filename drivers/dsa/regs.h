@@ -1,5 +1,5 @@
-/* Registers, commands, descriptors and completion records of Intel's Data Streaming Accelerator, by the names of
- * its Architecture Specification (§9.2 registers, §8.3 descriptors). */
+/* Registers, commands, descriptors and completion records of Intel's Data Streaming Accelerator, by the names
+ * of its Architecture Specification (§9.2 registers, §8.3 descriptors). */
 #pragma once
 
 enum { VERSION = 0x00, GENCAP = 0x10, WQCAP = 0x20, GRPCAP = 0x30, ENGCAP = 0x38, OFFSETS = 0x60 };
@@ -7,7 +7,7 @@ enum { GENSTS = 0x90, INTCAUSE = 0x98, CMD = 0xa0, CMDSTATUS = 0xa8, SWERR = 0xc
 enum { GRPWQCFG = 0, GRPENGCFG = 32, GROUP_BYTES = 64 }; /* of a group */
 enum { WQ_SIZE = 0, WQ_MODE = 8, WQ_LIMITS = 12 };       /* of a work queue */
 #define GENCAP_BLOCK           1u
-#define GENCAP_MAX_TRANSFER(v) ((v) >> 16 & 0x1f)        /* both in powers of two */
+#define GENCAP_MAX_TRANSFER(v) ((v) >> 16 & 0x1f) /* both in powers of two */
 #define GENCAP_MAX_BATCH(v)    ((v) >> 21 & 0xf)
 #define GENCAP_CONFIG          (1u << 31)
 #define WQCAP_SIZE             0xffffu

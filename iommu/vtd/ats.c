@@ -1,4 +1,4 @@
-/* Device TLBs and page requests of a unit in scalable mode: VT-d §6.5.2.5, §6.5.2.6, §7.4, §7.7. Not in
+/* Device TLBs and page requests of a unit in scalable mode: VT-d §6.5.2.5, §6.5.2.6, §7.4. Not in
  * legacy mode: no device that Sluice drives needs them there. */
 #include "iommu/vtd/cmd.h"
 #include "iommu/vtd/inv.h"

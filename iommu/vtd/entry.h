@@ -266,9 +266,10 @@ static inline struct vtd_desc vtd_desc_wait(phys_t status, uint32_t data)
 }
 
 /* Device TLB of a function: VT-d §6.5.2.5. depth: invalidations that it takes at once, 1 to 32; pf: the
- * requester id of its PF where ECAP.DIT asks for it, else 0. 2^am pages: the address has ones in its low bits,
- * and the lowest zero says how many. */
-static inline struct vtd_desc vtd_desc_tlb(uint16_t sid, unsigned depth, uint16_t pf, uint64_t at, unsigned am)
+ * requester id of its PF where ECAP.DIT asks for it, else 0. 2^am pages: the address has ones in its low
+ * bits, and the lowest zero says how many. */
+static inline struct vtd_desc vtd_desc_tlb(uint16_t sid, unsigned depth, uint16_t pf, uint64_t at,
+					   unsigned am)
 {
 	uint64_t block = ~((TLB_PAGE << am) - 1), ones = am ? (TLB_PAGE << (am - 1)) - 1 : 0;
 	return (struct vtd_desc){.lo = DESC_TLB | FPUT(TLB_DEPTH, depth) | FPUT(TLB_SID, sid) |
@@ -277,8 +278,8 @@ static inline struct vtd_desc vtd_desc_tlb(uint16_t sid, unsigned depth, uint16_
 }
 
 /* With a PASID: VT-d §6.5.2.6. */
-static inline struct vtd_desc vtd_desc_ptlb(uint16_t sid, uint32_t pasid, unsigned depth, uint16_t pf, uint64_t at,
-					    unsigned am)
+static inline struct vtd_desc vtd_desc_ptlb(uint16_t sid, uint32_t pasid, unsigned depth, uint16_t pf,
+					    uint64_t at, unsigned am)
 {
 	struct vtd_desc d = vtd_desc_tlb(0, 0, pf, at, am);
 	d.lo = (d.lo & ~DESC_TYPE) | DESC_PTLB | FPUT(PTLB_DEPTH, depth) | FPUT(PTLB_SID, sid) |
@@ -287,7 +288,7 @@ static inline struct vtd_desc vtd_desc_ptlb(uint16_t sid, uint32_t pasid, unsign
 	return d;
 }
 
-/* Answer to a group of page requests: VT-d §7.7.1. */
+/* Answer to a group of page requests: VT-d §7.4. */
 static inline struct vtd_desc vtd_desc_answer(uint16_t sid, uint32_t pasid, uint16_t group, unsigned code)
 {
 	return (struct vtd_desc){.lo = DESC_ANSWER | (pasid ? ANSWER_PP | FPUT(DESC_PV, pasid) : 0) |
@@ -295,7 +296,7 @@ static inline struct vtd_desc vtd_desc_answer(uint16_t sid, uint32_t pasid, uint
 				 .hi = ANSWER_LPIG | FPUT(ANSWER_GROUP, group)};
 }
 
-/* An entry of the page request queue: VT-d §7.4.1.1. */
+/* An entry of the page request queue: VT-d §7.4. */
 struct vtd_page_request {
 	uint64_t v[4];
 };
@@ -310,7 +311,7 @@ struct vtd_page_request {
 #define PREQ_GROUP BITS(11, 3)
 #define PREQ_ADDR  BITS(63, 12)
 /* clang-format on */
-_Static_assert(sizeof(struct vtd_page_request) == 32, "VT-d 7.4.1.1");
+_Static_assert(sizeof(struct vtd_page_request) == 32, "VT-d 7.4");
 
 /* Interrupt entry cache: VT-d §6.5.2.8. 2^im entries from index on, which is a multiple of that. */
 static inline struct vtd_desc vtd_desc_iec(uint16_t index, unsigned im)

@@ -123,7 +123,8 @@ static enum sl_err attach_function(struct vtd_unit *u, uint16_t rid, const struc
 	return announce(u);
 }
 
-enum sl_err vtd_pasid_attach(struct vtd_unit *u, uint16_t rid, uint32_t pasid, struct vtd_pasid made, uint64_t allowed)
+enum sl_err vtd_pasid_attach(struct vtd_unit *u, uint16_t rid, uint32_t pasid, struct vtd_pasid made,
+			     uint64_t allowed)
 {
 	if (!pasid)
 		return attach_function(u, rid, &made, allowed);

@@ -16,9 +16,9 @@
 /* The domain id in the entry of this PASID; false when it is not present. */
 bool vtd_pasid_find(const struct vtd_unit *u, uint16_t rid, uint32_t pasid, uint16_t *did);
 
-/* Fills the entry of a PASID, which must not be present. PASID 0: makes the function's context entry, too, with allowed of vtd_sctx_make();
- * any other: SL_NOTFOUND when there is none, SL_RANGE from PASIDS_MAX on. SL_NOMEM. When the unit is on, the
- * change is visible to it on return. */
+/* Fills the entry of a PASID, which must not be present. PASID 0: makes the function's context entry, too,
+ * with allowed of vtd_sctx_make(); any other: SL_NOTFOUND when there is none, SL_RANGE from PASIDS_MAX on.
+ * SL_NOMEM. When the unit is on, the change is visible to it on return. */
 enum sl_err vtd_pasid_attach(struct vtd_unit *u, uint16_t rid, uint32_t pasid, struct vtd_pasid made,
 			     uint64_t allowed) MUST_CHECK;
 

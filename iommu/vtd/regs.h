@@ -159,7 +159,7 @@ typedef struct {
 #define   IRTA_EIME  BIT(11)
 #define   IRTA_S     BITS(3, 0)
 
-#define VTD_PQH      ((const reg64_t){0xc0}) /* §11.4.11.1 and on: page request queue, head, */
+#define VTD_PQH      ((const reg64_t){0xc0}) /* page request queue (§7.4): head, */
 #define VTD_PQT      ((const reg64_t){0xc8}) /*   tail, as those of the invalidation queue, */
 #define   PQ_OFFSET  BITS(18, 5)
 #define VTD_PQA      ((const reg64_t){0xd0}) /*   address, */

@@ -2,7 +2,7 @@
 #include "tests/model/vtd_scalable_model.h"
 #include <string.h>
 
-#define PAGE  4096u
+#define PAGE    4096u
 #define PQ_SLOT 32u
 
 static uint64_t field(uint64_t v, unsigned hi, unsigned lo)
@@ -51,8 +51,8 @@ unsigned device_tlb_dma(struct model_device_tlb *t, uint32_t pasid, uint64_t iov
 	bool r = false, w = false;
 	uint64_t page = 0;
 	for (unsigned i = 0; i < DEVICE_TLB; i++) {
-		if (!t->entry[i].valid || t->entry[i].pasid != pasid || iova - t->entry[i].iova >= t->entry[i].size ||
-		    !(write ? t->entry[i].w : t->entry[i].r))
+		if (!t->entry[i].valid || t->entry[i].pasid != pasid ||
+		    iova - t->entry[i].iova >= t->entry[i].size || !(write ? t->entry[i].w : t->entry[i].r))
 			continue;
 		*phys = t->entry[i].phys + (iova - t->entry[i].iova);
 		return model_dma_translated(t->unit, t->rid, *phys, write);
@@ -108,8 +108,9 @@ static uint64_t block(uint64_t hi, bool several, uint64_t *at)
 bool device_tlb_run(struct model_unit *m, uint64_t lo, uint64_t hi, bool *silent)
 {
 	bool with_pasid = (lo & 15) == 8;
-	bool reserved = with_pasid ? field(lo, 11, 9) || field(hi, 10, 1)
-				   : field(lo, 11, 4) || field(lo, 31, 21) || field(lo, 51, 48) || field(hi, 11, 1);
+	bool reserved =
+		with_pasid ? field(lo, 11, 9) || field(hi, 10, 1)
+			   : field(lo, 11, 4) || field(lo, 31, 21) || field(lo, 51, 48) || field(hi, 11, 1);
 	uint16_t sid = (uint16_t)(with_pasid ? lo >> 16 : lo >> 32);
 	struct model_device_tlb *t = of_function(m, sid);
 	uint64_t at, size = block(hi, with_pasid ? hi >> 11 & 1 : hi & 1, &at);
@@ -119,11 +120,12 @@ bool device_tlb_run(struct model_unit *m, uint64_t lo, uint64_t hi, bool *silent
 		model_complain(m, "invalidation of the device TLB of %x, which has none", sid);
 	*silent = !t || t->mute;
 	if (t && !t->mute)
-		forget(t, with_pasid && hi & 1, with_pasid ? (uint32_t)field(lo, 51, 32) : MODEL_NO_PASID, at, size);
+		forget(t, with_pasid && hi & 1, with_pasid ? (uint32_t)field(lo, 51, 32) : MODEL_NO_PASID, at,
+		       size);
 	return true;
 }
 
-/* ---- page requests: §7.4, §7.7 ---- */
+/* ---- page requests: §7.4 ---- */
 
 static void tell(struct model_unit *m, uint16_t rid, uint32_t pasid, uint16_t group, unsigned code)
 {
@@ -173,7 +175,8 @@ unsigned model_page_request(struct model_unit *m, uint16_t rid, uint32_t pasid, 
 		return MODEL_REQUEST_LOST;
 	}
 	uint64_t slot[4] = {1 | (with ? 0x100 | (uint64_t)pasid << 32 : 0) | (uint64_t)rid << 16,
-			    (iova & ~(uint64_t)(PAGE - 1)) | (uint64_t)group << 3 | (last ? 4 : 0) | (write ? 2 : 1)};
+			    (iova & ~(uint64_t)(PAGE - 1)) | (uint64_t)group << 3 | (last ? 4 : 0) |
+				    (write ? 2 : 1)};
 	memcpy(phys_va(PHYS((m->pqa & ~(uint64_t)(PAGE - 1)) + m->pqt)), slot, sizeof slot);
 	m->pqt = next;
 	m->prs |= 1;
@@ -225,7 +228,7 @@ bool page_request_wr(struct model_unit *m, uint32_t off, unsigned width, uint64_
 		m->pqa = v;
 		return true;
 	case 0xdc:
-		/* §11.4.11: requests are taken again; those in the queue have to be out of it first */
+		/* §7.4: requests are taken again; those in the queue have to be out of it first */
 		if (v & 2 && m->prs & 2 && m->pqh != m->pqt)
 			model_complain(m, "PRS.PRO cleared while requests are in the queue");
 		m->prs &= ~(uint32_t)(v & 3);

@@ -1,6 +1,6 @@
 /* Translation caches of functions (ATS) for the unit's model, and the unit's side of them: requests for
- * translations, translated requests, invalidations of device TLBs, page requests and their queue. Written from
- * VT-d §4, §6.5.2.5, §6.5.2.6, §7.4, §7.7 and PCIe §10. What is not invalidated is used. */
+ * translations, translated requests, invalidations of device TLBs, page requests and their queue. Written
+ * from VT-d §4, §6.5.2.5, §6.5.2.6, §7.4 and PCIe §10. What is not invalidated is used. */
 #pragma once
 #include "tests/model/vtd_model.h"
 
@@ -39,8 +39,9 @@ unsigned device_tlb_dma(struct model_device_tlb *t, uint32_t pasid, uint64_t iov
 /* A request that a function says is translated, whether or not it ever asked: 0, or the fault reason. */
 unsigned model_dma_translated(struct model_unit *m, uint16_t rid, uint64_t phys, bool write);
 
-/* A function asks for a page. 0: queued; a fault reason, which is recorded; or MODEL_REQUEST_LOST: the queue is
- * full or was, and the last of a group is answered with success at once, so that the function tries again. */
+/* A function asks for a page. 0: queued; a fault reason, which is recorded; or MODEL_REQUEST_LOST: the queue
+ * is full or was, and the last of a group is answered with success at once, so that the function tries again.
+ */
 #define MODEL_REQUEST_LOST 0x101u
 unsigned model_page_request(struct model_unit *m, uint16_t rid, uint32_t pasid, uint64_t iova, bool write,
 			    uint16_t group, bool last);

@@ -47,7 +47,7 @@ struct dsa_model {
 		uint64_t desc[8];
 	} hold[DM_ENTRIES];
 	bool may_block, denied; /* of the queue that works; the page is not to be had */
-	bool blocked; /* one descriptor waits for its page: this */
+	bool blocked;           /* one descriptor waits for its page: this */
 	unsigned blocked_queue;
 	uint64_t blocked_desc[8];
 	uint64_t refused_at; /* the last access that was */

@@ -165,11 +165,12 @@ bool model_cached(struct model_unit *m, uint16_t rid, uint64_t iova);
 /* Notes a fault as if the unit had met it. */
 void model_fault(struct model_unit *m, uint16_t rid, uint64_t info, bool write, uint8_t reason);
 
-/* For tests/model/device_tlb.c: where a request would go, or the fault reason, which is not recorded; quiet: it
- * is not to be. */
+/* For tests/model/device_tlb.c: where a request would go, or the fault reason, which is not recorded; quiet:
+ * it is not to be. */
 uint8_t model_translate(struct model_unit *m, uint16_t rid, uint32_t pasid, uint64_t iova, bool write,
 			uint64_t *phys, bool *quiet);
-/* 0, or why the function may send neither translated requests nor requests for translations; page requests. */
+/* 0, or why the function may send neither translated requests nor requests for translations; page requests.
+ */
 uint8_t model_allows_ats(struct model_unit *m, uint16_t rid, bool *quiet);
 uint8_t model_allows_page_requests(struct model_unit *m, uint16_t rid, bool *quiet);
 void model_fault_of_page_request(struct model_unit *m, uint16_t rid, uint32_t pasid, uint64_t info,

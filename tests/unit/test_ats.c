@@ -166,14 +166,16 @@ static void test_page_requests(void **state)
 	/* more than the queue has slots, so that it wraps */
 	for (unsigned i = 0; i < 300; i++) {
 		assert_int_equal(device_tlb_dma(&tlb, pasid, at + 8, true, &phys), 1);
-		assert_int_equal(model_page_request(m, FN.rid, pasid, at, i % 2, (uint16_t)(i % 512), true), 0);
+		assert_int_equal(model_page_request(m, FN.rid, pasid, at, i % 2, (uint16_t)(i % 512), true),
+				 0);
 		assert_int_equal(iommu_page_request_next(&mmu, &r), SL_OK);
 		assert_true(bdf_eq(r.fn, FN) && r.pasid == pasid && r.iova.v == at && r.write == i % 2 &&
 			    r.read == !r.write && r.last && r.group == i % 512);
 		assert_int_equal(iommu_page_request_next(&mmu, &r), SL_END);
 		assert_int_equal(tlb.answers, i);
 		assert_int_equal(domain_map(dom, IOVA(at), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
-		assert_int_equal(iommu_page_request_answer(&mmu, &r, i % 3 ? PAGE_MAPPED : PAGE_FAILURE), SL_OK);
+		assert_int_equal(iommu_page_request_answer(&mmu, &r, i % 3 ? PAGE_MAPPED : PAGE_FAILURE),
+				 SL_OK);
 		assert_true(tlb.answers == i + 1 && tlb.code == (i % 3 ? 0 : 15) && tlb.group == i % 512 &&
 			    tlb.pasid == pasid);
 		assert_int_equal(device_tlb_dma(&tlb, pasid, at + 8, true, &phys), 0);
@@ -193,15 +195,16 @@ static void test_page_requests(void **state)
 	end();
 }
 
-/* Those beyond the queue are lost, and the unit answers the last of a group itself; when all others were taken,
- * it takes new ones. */
+/* Those beyond the queue are lost, and the unit answers the last of a group itself; when all others were
+ * taken, it takes new ones. */
 static void test_overflow(void **state)
 {
 	(void)state;
 	struct iommu_page_request r;
 	begin(true);
 	for (unsigned i = 0; i < QUEUED; i++)
-		assert_int_equal(model_page_request(m, FN.rid, pasid, W + i * PAGE_SIZE, true, (uint16_t)i, true), 0);
+		assert_int_equal(
+			model_page_request(m, FN.rid, pasid, W + i * PAGE_SIZE, true, (uint16_t)i, true), 0);
 	assert_int_equal(model_page_request(m, FN.rid, pasid, W, true, 200, true), MODEL_REQUEST_LOST);
 	assert_true(tlb.answers == 1 && tlb.group == 200 && tlb.code == 0);
 	assert_int_equal(iommu_page_request_next(&mmu, &r), SL_OK);
@@ -220,7 +223,8 @@ static void test_overflow(void **state)
 	end();
 }
 
-/* Of a function that may not ask: refused by the unit, recorded as a page request. And what no unit writes. */
+/* Of a function that may not ask: refused by the unit, recorded as a page request. And what no unit writes.
+ */
 static void test_refused(void **state)
 {
 	(void)state;
@@ -246,8 +250,8 @@ static void test_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rules),      cmocka_unit_test(test_invalidations),
-		cmocka_unit_test(test_no_answer),  cmocka_unit_test(test_translated),
+		cmocka_unit_test(test_rules),         cmocka_unit_test(test_invalidations),
+		cmocka_unit_test(test_no_answer),     cmocka_unit_test(test_translated),
 		cmocka_unit_test(test_page_requests), cmocka_unit_test(test_overflow),
 		cmocka_unit_test(test_refused),
 	};

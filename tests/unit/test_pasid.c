@@ -34,10 +34,10 @@ static struct tenant {
 	uint64_t phys[PAGES]; /* 0: not mapped */
 	uint8_t perm[PAGES];
 } tenant[TENANTS];
-static bool first;     /* stage */
-static bool ats; /* function 1 keeps translations itself, */
+static bool first;                  /* stage */
+static bool ats;                    /* function 1 keeps translations itself, */
 static struct model_device_tlb tlb; /* in this */
-static unsigned stale; /* changes of what the caches had */
+static unsigned stale;              /* changes of what the caches had */
 static uint64_t rng;
 
 static uint64_t rnd(uint64_t n)
@@ -363,8 +363,8 @@ static void meanwhile(void *ctx)
 	uint64_t phys;
 	(void)ctx;
 	for (unsigned i = 0; i < 2; i++)
-		(void)dma((unsigned)rnd(FNS), (uint32_t)(1 + rnd(TENANTS)), W + rnd(PAGES) * PAGE_SIZE, rnd(2),
-			  &phys);
+		(void)dma((unsigned)rnd(FNS), (uint32_t)(1 + rnd(TENANTS)), W + rnd(PAGES) * PAGE_SIZE,
+			  rnd(2), &phys);
 }
 
 static void random_run(const char *name, uint64_t cap, uint64_t ecap, unsigned ops)

@@ -78,7 +78,8 @@ static void begin(uint64_t stage, uint32_t limit)
 	support_clock_step = 50;
 	past = false;
 	machine_init();
-	unit = model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP | MODEL_PASID | MODEL_DT | MODEL_PRS | stage, MODEL_ALL);
+	unit = model_machine_unit(&mc, MODEL_VER, MODEL_CAP,
+				  MODEL_ECAP | MODEL_PASID | MODEL_DT | MODEL_PRS | stage, MODEL_ALL);
 	machine_start();
 	assert_int_equal(vtd_choose_tables(&mmu, VTD_WANT_SCALABLE), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
@@ -175,7 +176,8 @@ static void test_matrix(void **state)
 	}
 }
 
-/* The same where the device keeps translations itself; and a page that it asks for, in vain the second time. */
+/* The same where the device keeps translations itself; and a page that it asks for, in vain the second time.
+ */
 static void test_matrix_ats(void **state)
 {
 	(void)state;
@@ -282,7 +284,9 @@ static void test_wrong_driver(void **state)
  * kernel's. Where it may not, the unit refuses them, for that reason. */
 static void test_lie(void **state)
 {
-	enum { BY_ADDRESS = 2 * DSA_QUEUES }; /* accesses of a queue: the other queues' memory, the kernel's */
+	enum {
+		BY_ADDRESS = 2 * DSA_QUEUES
+	}; /* accesses of a queue: the other queues' memory, the kernel's */
 	(void)state;
 	for (unsigned with = 0; with < 2; with++) {
 		begin_with(with, MODEL_FIRST);
