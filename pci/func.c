@@ -120,11 +120,11 @@ unsigned pci_ats_depth(const struct pci_func *fn)
 
 void pci_ats_enable(struct pci_func *fn, bool pages)
 {
+	fn_wr16(fn, fn->cap_ats + ATS_CTL, ATS_CTL_EN);
 	if (pages && fn->cap_pri) {
 		fn_wr32(fn, fn->cap_pri + PRI_ALLOCATION, fn_rd32(fn, fn->cap_pri + PRI_CAPACITY));
 		fn_wr16(fn, fn->cap_pri + PRI_CTL, PRI_CTL_EN);
 	}
-	fn_wr16(fn, fn->cap_ats + ATS_CTL, ATS_CTL_EN);
 }
 
 void pci_ats_disable(struct pci_func *fn)
