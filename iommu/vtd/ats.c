@@ -1,9 +1,10 @@
 /* Device TLBs and page requests of a unit in scalable mode: VT-d §6.5.2.5, §6.5.2.6, §7.4. Not in
  * legacy mode: no device that Sluice drives needs them there. */
+#include "iommu/vtd/ats.h"
+#include "iommu/vtd/backend.h"
 #include "iommu/vtd/cmd.h"
 #include "iommu/vtd/inv.h"
 #include "iommu/vtd/io.h"
-#include "iommu/vtd/own.h"
 #include "iommu/vtd/regs.h"
 #include "iommu/vtd/unit.h"
 #include "kernel/log.h"

@@ -1,3 +1,4 @@
+#include "iommu/vtd/ats.h"
 #include "iommu/vtd/backend.h"
 #include "iommu/vtd/cmd.h"
 #include "iommu/vtd/ctx.h"

@@ -8,15 +8,6 @@ enum iommu_unit_state vtd_state(const struct iommu *mmu, unsigned unit, const ch
 enum sl_err vtd_unit_listed(const struct iommu *mmu, bdf_t fn, unsigned *unit) MUST_CHECK;
 enum sl_err vtd_reserved_next(struct iommu *mmu, bdf_t fn, struct iommu_reserved *at) MUST_CHECK;
 
-/* Device TLBs and page requests: iommu/vtd/ats.c */
-enum sl_err vtd_ats_allow(struct iommu *mmu, unsigned unit, bool pages) MUST_CHECK;
-enum sl_err vtd_ats_forget(struct iommu *mmu, unsigned unit, uint16_t rid, uint32_t pasid,
-			   const struct iommu_gather *g) MUST_CHECK;
-enum sl_err vtd_page_request_next(struct iommu *mmu, unsigned unit,
-				  struct iommu_page_request *out) MUST_CHECK;
-enum sl_err vtd_page_request_answer(struct iommu *mmu, const struct iommu_page_request *r,
-				    unsigned code) MUST_CHECK;
-
 /* Interrupt remapping: iommu/vtd/irq.c */
 const char *vtd_irq_opt_out(const struct iommu *mmu);
 const char *vtd_irq_lacks(const struct iommu *mmu, unsigned unit, bool x2apic);
