@@ -90,7 +90,7 @@ enum sl_err rdma_turn(struct vf *vf)
 bool rdma_came(const struct vf *vf)
 {
 	const struct igb_rx *rx = &igb_of(vf)->rx;
-	return __atomic_load_n(&rx->ring[rx->next].word, __ATOMIC_ACQUIRE) & RX_DD;
+	return igb_rx_written(__atomic_load_n(&rx->ring[rx->next].word, __ATOMIC_ACQUIRE));
 }
 
 void rdma_wait(const struct vf *vf, unsigned n, unsigned polls)
