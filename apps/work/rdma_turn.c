@@ -32,9 +32,8 @@ static void send(void *ctx, const struct roce_frame *f)
 {
 	struct rdma_end *d = ctx;
 	uint64_t at = igb_own_of(d->vf)->mem.send.iova.v + d->next * PACKET_STRIDE;
-	struct igb_part part[IGB_PARTS] = {{at, f->head_bytes},
-					   {f->data_at, f->data_bytes},
-					   {at + (uint64_t)(f->tail - f->head), f->tail_bytes}};
+	struct igb_part part[IGB_PARTS] = {
+		{at, f->head_bytes}, {f->data_at, f->data_bytes}, {at + ROCE_HEAD_ROOM, f->tail_bytes}};
 	struct igb_tx *t = &igb_of(d->vf)->tx;
 	if (f->data_bytes)
 		igb_tx_gather(t, part, IGB_PARTS);
