@@ -93,6 +93,6 @@ void rdma_wait(const struct vf *vf, unsigned n, unsigned polls)
 	}
 	for (; polls; polls -= RDMA_LOOKS)
 		for (unsigned i = 0; i < RDMA_LOOKS; i++)
-			if (__atomic_load_n(&next[i]->word, __ATOMIC_ACQUIRE) & RX_DD)
+			if (igb_rx_written(__atomic_load_n(&next[i]->word, __ATOMIC_ACQUIRE)))
 				return;
 }

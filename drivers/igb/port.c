@@ -127,7 +127,7 @@ static void post(struct igb_port *port, uint32_t i)
 {
 	volatile uint64_t *desc = descriptor(port, RX, i);
 	desc[0] = port->receive.iova.v + i % SLOTS * BUFFER;
-	desc[1] = 0;
+	desc[1] = port->legacy ? 0 : RX_UNWRITTEN;
 }
 
 /* The registers of receive and transmit queue 0 have one layout. */
@@ -184,7 +184,7 @@ size_t igb_port_receive(struct igb_port *port, uint8_t *out)
 {
 	for (unsigned i = 0; i < SLOTS; i++) {
 		uint64_t v = descriptor(port, RX, port->received)[1];
-		if (!(v & (port->legacy ? LEGACY_DD : RX_DD)))
+		if (port->legacy ? !(v & LEGACY_DD) : !igb_rx_written(v))
 			return 0;
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		uint64_t n = port->legacy ? FGET(v, LEGACY_LEN) : FGET(v, RX_LEN);

@@ -16,7 +16,7 @@ static struct igb_vf *of_queue(struct queue *q)
 static bool drop(struct igb_vf *vf, uint64_t w)
 {
 	struct igb_rx *r = &vf->rx;
-	if (!(w & RX_DD) || r->held)
+	if (!igb_rx_written(w) || r->held)
 		return false;
 	vf->packet.dropped += !r->partial;
 	vf->packet.q.stats.bad += FGET(w, RX_LEN) >= PACKET_ROOM;
@@ -121,7 +121,7 @@ unsigned igb_queue_poll(struct queue *q, struct queue_done *done, unsigned max)
 bool igb_queue_ready(const struct queue *q)
 {
 	const struct igb_vf *vf = (const struct igb_vf *)q;
-	return __atomic_load_n(&vf->rx.ring[vf->rx.next].word, __ATOMIC_ACQUIRE) & RX_DD ||
+	return igb_rx_written(__atomic_load_n(&vf->rx.ring[vf->rx.next].word, __ATOMIC_ACQUIRE)) ||
 	       __atomic_load_n(vf->tx.head, __ATOMIC_ACQUIRE) != vf->tx.done;
 }
 

@@ -138,6 +138,18 @@
 #define RX_EOP    BIT(1)
 #define RX_ERRORS BITS(31, 24)
 #define RX_LEN    BITS(47, 32)
+/* What a driver puts there for the next frame: a length and a VLAN tag that no frame has. With one buffer a
+ * descriptor the device does not read it. Where it is still there, the device has not written this descriptor,
+ * even if RX_DD is set: QEMU stores the dword of the status twice in a row, so the second store may come when
+ * the frame was already taken and the descriptor was made ready for the next one. */
+#define RX_UNWRITTEN BITS(63, 32)
+
+/* Has the device written that? */
+static inline bool igb_rx_written(uint64_t word)
+{
+	return word & RX_DD && (word & RX_UNWRITTEN) != RX_UNWRITTEN;
+}
+
 /* Transmit data descriptors, the second quadword. */
 #define TX_LEN    BITS(15, 0)
 #define TX_DATA   FPUT(BITS(23, 20), 3)

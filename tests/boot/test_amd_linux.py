@@ -15,11 +15,12 @@ import linux_guest  # noqa: E402
 WAIT = 3 * sluice.PATIENCE  # seconds for a boot
 
 
-@pytest.fixture
-def guest():
-    """(kernel, initrd)"""
-    return sluice.linux("amd-linux", linux_guest.Guest(who="test_amd_linux", init=sluice.ROOT / "tests/walk/linux_groups_init.sh",
-                                           packages=("busybox-static",), binaries=(), modules=("nvme",)))
+@pytest.fixture(params=["", "trixie"], ids=["installed", "trixie"])
+def guest(request):
+    """(kernel, initrd): this system's Linux, and Debian 13's 6.12"""
+    name = "-".join(filter(None, ["amd-linux", request.param]))
+    return sluice.linux(name, linux_guest.Guest(who="test_amd_linux", init=sluice.ROOT / "tests/walk/linux_groups_init.sh", suite=request.param,
+                                                packages=("busybox-static",), binaries=(), modules=("nvme",)))
 
 
 def devices(images):

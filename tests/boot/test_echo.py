@@ -79,7 +79,7 @@ def ask_each(linux, addresses):
             status, said = linux(f"ping -c 3 -s 1000 -W 20 {address}")
             assert status == 0 and "3 packets received, 0% packet loss" in said
             assert re.search(rf"^{address.partition('%')[0]} .*lladdr {mac} ", linux("ip neigh show dev eth0")[1], re.M)
-        assert linux(f"datagrams {four} 7 160 && datagrams {six} 7 160")[1].count("160 right") == 2
+        assert linux(f"datagrams {four} 7 160 && datagrams {six} 7 160")[1].count("160 right, 0 lost") == 2
     assert linux("killall tcpdump; sleep 1; tcpdump -nn -vv -r /tmp/wire >/tmp/text 2>/dev/null")[0] == 0
     frames = int(linux("grep -c . /tmp/text")[1])
     assert frames >= len(addresses) * (3 * 3 + 2 * 160) and linux("grep -ciE 'bad|wrong|incorrect' /tmp/text")[1].strip() == "0"
@@ -110,7 +110,7 @@ def test_linux_in_qemu(folder, emulator):
         ask_each(linux, addresses)
         mac, address, *_ = addresses[1]
         pktgen(linux, address, mac, 300)
-        assert f"{count} right" in linux(f"datagrams {addresses[0][1]} 7 {count}", timeout=count + 600)[1]
+        said = linux(f"datagrams {addresses[0][1]} 7 {count}; ip -s -s link show eth0; cat /proc/net/snmp", timeout=count + 600)[1]
         monitor("set_link net0 off")
         console.expect("the link is down: is the cable in?")
         assert linux(f"ping -c 1 -W 2 {address}")[0] == 1
@@ -125,6 +125,7 @@ def test_linux_in_qemu(folder, emulator):
         console.end()
         if linux:
             linux.end()
+    assert re.search(rf"^{count} right, 0 lost$", said, re.M), said + text
     # What pktgen sent and was not lost on the way: whole datagrams, counted and not answered.
     discarded = int(re.search(r"VF 1: .*? datagrams \((\d+) bytes discarded\)", text)[1])
     assert discarded and discarded % (200 - 14 - 20 - 8) == 0

@@ -126,7 +126,7 @@ static void assert_started(bool old)
 			fail_msg("%x: %x", rows[i].off, card.reg[rows[i].off / 4]);
 	for (uint32_t i = 0; i < SLOTS; i++) { /* a buffer for each slot, and nothing received yet */
 		assert_int_equal(descriptor(RDBAL, i)[0], port.receive.iova.v + i * BUFFER);
-		assert_int_equal(descriptor(RDBAL, i)[1], 0);
+		assert_int_equal(descriptor(RDBAL, i)[1], old ? 0 : RX_UNWRITTEN);
 	}
 }
 
@@ -151,8 +151,11 @@ static void test_frames(void **state)
 			assert_true(arrive(frame, 60 + i, 60 + i, DONE));
 			assert_int_equal(igb_port_receive(&port, got), 60 + i);
 			assert_memory_equal(got, frame, 60 + i);
+			if (!old) /* the dword of the status is stored a second time, late */
+				descriptor(RDBAL, i % SLOTS)[1] |= DONE;
 			assert_int_equal(igb_port_receive(&port, got), 0);
 		}
+		assert_int_equal(port.bad, 0);
 		assert_int_equal(igb_port_send(&port, IGB_PORT_FRAME + 1), SL_RANGE);
 		for (unsigned i = 0; i < SLOTS - 1; i++) /* the whole ring but one */
 			assert_true(arrive(frame, 60 + i, 60 + i, DONE));

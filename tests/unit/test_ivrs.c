@@ -292,8 +292,9 @@ static void test_long_uid(void **state)
 		memset(bytes + 22, 'x', n);
 		e.next = 0;
 		assert_int_equal(ivrs_entry_next((struct span){bytes, 22 + n}, &e), SL_OK);
-		assert_int_equal(ivrs_entry_text(&e, text, sizeof(text)),
-				 (int)(strlen("ACPI device AMDI0020 ") + strlen(" as 00:14.5") + (n < 39 ? n : 39)));
+		assert_int_equal(
+			ivrs_entry_text(&e, text, sizeof(text)),
+			(int)(strlen("ACPI device AMDI0020 ") + strlen(" as 00:14.5") + (n < 39 ? n : 39)));
 		assert_int_equal(strspn(text + strlen("ACPI device AMDI0020 "), "x"), n < 39 ? n : 39);
 	}
 }
