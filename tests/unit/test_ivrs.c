@@ -167,10 +167,14 @@ static void test_open(void **state)
 	struct ivrs_block b = {.type = IVRS_IVMD_ONE, .bytes = {o.bytes, 31}};
 	struct ivrs_ivmd m;
 	assert_int_equal(ivrs_ivmd(&b, &m), SL_TRUNC);
-	static const uint8_t odd[] = {0x85, 0, 0, 0}, cut[] = {0xf0, 0, 0, 0};
+	static const uint8_t odd[] = {0x85, 0, 0, 0}, cut[] = {0xf0, 0, 0, 0}, first[16] = {0x80},
+			     last[8] = {0x7f};
 	assert_int_equal(ivrs_entry_next((struct span){odd, 4}, &e), SL_BADVAL);
 	assert_int_equal(ivrs_entry_next((struct span){cut, 4}, &e), SL_TRUNC);
+	assert_int_equal(ivrs_entry_next((struct span){first, 16}, &e), SL_BADVAL);
 	assert_int_equal(ivrs_entry_next((struct span){cut, 0}, &e), SL_END);
+	assert_int_equal(ivrs_entry_next((struct span){last, 8}, &e), SL_OK);
+	assert_int_equal(e.next, 8);
 }
 
 /* Where each field is, by a block whose bytes all differ. */
