@@ -251,6 +251,7 @@ if [[ $device == dsa ]] && grep -q x-scalable-mode < <("$qemu" -device intel-iom
 	unit+=,x-scalable-mode=on,x-flts=on,x-pasid-mode=on
 elif [[ $device == dsa ]]; then
 	unit+=,scalable-mode=on,fsts=on,pasid-bits=20
+	[[ " ${config[*]} " != *" ats=1 "* ]] || unit+=,device-iotlb=on,svm=on # older QEMUs have no ATS for devices
 fi
 # An AMD unit remaps DMA only with dma-remap=on, which QEMU has from version 11 on.
 if [[ $kind == amd ]]; then

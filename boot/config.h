@@ -45,6 +45,7 @@ struct config {
 	uint64_t iommu_skip[CONFIG_SKIPS];
 	uint32_t access;    /* enum config_access */
 	uint32_t tables;    /* enum config_tables */
+	uint32_t ats;       /* device=dsa: ATS and page requests */
 	uint32_t doorbell;  /* enum config_doorbell, of the VFs' rings */
 	uint32_t json;      /* lines of JSON between the stages too */
 	uint32_t overwrite; /* scratch= may overwrite a partition table or a file system */

@@ -57,6 +57,7 @@
 	OTHER(log, "udp:ADDRESS, with :PORT behind it", "none", "sends the log as syslog by a network card that nothing else uses") \
 	EXTEND(iommu, CONFIG_IOMMUS, CONFIG_IOMMU_ON, "on,igfx_off, on,skip=0xADDRESS", "translation; units to leave as they are") \
 	WORDS(tables, CONFIG_TABLES, TABLES_AUTO, "which tables VT-d units read; auto: legacy mode where they have it") \
+	NUMBER(ats, 0, 1, 0, "device=dsa: 1: it keeps translations itself and may ask for pages; it is trusted then") \
 	WORDS(doorbell, CONFIG_DOORBELLS, DOORBELL_MMIO, "how a VF's controller learns of new requests") \
 	NUMBER(json, 0, 1, 0, "1: print lines of JSON too") \
 	NUMBER(keep, 0, 1, 0, "1: the loader writes its report to EFI/sluice/report.txt") \

@@ -3,6 +3,7 @@
  * number below unit_count. None of these is called for a single page that is mapped or unmapped in a batch;
  * everything that waits has a deadline. */
 #pragma once
+#include "iommu/ats.h"
 #include "iommu/iommu.h"
 #include "iommu/irq.h"
 
@@ -12,7 +13,8 @@ struct iommu_root {
 	unsigned levels; /* of so many levels; */
 	bool pass;       /* or none: everything passes untranslated */
 	uint16_t did;
-	uint32_t pasid; /* of which requests; 0: those without one */
+	uint32_t pasid;  /* of which requests; 0: those without one */
+	bool ats, pages; /* the function may send translated requests and ask for translations; for pages */
 };
 
 struct iommu_backend {
@@ -57,6 +59,17 @@ struct iommu_backend {
 	bool (*wants_announce)(const struct iommu *mmu, unsigned unit);
 	enum sl_err (*announce)(struct iommu *mmu, unsigned unit, uint16_t did, uint32_t pasid,
 				const struct iommu_gather *g);
+
+	/* ---- device TLBs, where a kind of unit has them; NULL: it has not ---- */
+	/* Can it take requests for translations, and for pages; from now on it does. SL_UNSUPPORTED,
+	 * SL_NOMEM. */
+	enum sl_err (*ats_allow)(struct iommu *mmu, unsigned unit, bool pages);
+	/* Empties that of mmu->ats_fn of what was gathered of one PASID's domain, and waits. */
+	enum sl_err (*ats_forget)(struct iommu *mmu, unsigned unit, uint16_t rid, uint32_t pasid,
+				  const struct iommu_gather *g);
+	enum sl_err (*page_request_next)(struct iommu *mmu, unsigned unit, struct iommu_page_request *out);
+	enum sl_err (*page_request_answer)(struct iommu *mmu, const struct iommu_page_request *r,
+					   unsigned code);
 
 	/* ---- faults ---- */
 	enum sl_err (*fault_next)(struct iommu *mmu, unsigned unit, struct iommu_fault *out);

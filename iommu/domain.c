@@ -210,7 +210,7 @@ static enum sl_err ids_detach(struct domain *dom, const struct attached *a)
 		if (e && e != SL_NOTFOUND)
 			return e;
 	}
-	return SL_OK;
+	return ats_forget_all(dom->mmu, a->fn, 0);
 }
 
 /* True while nothing depends on the form of its tables. */
@@ -281,7 +281,9 @@ static enum sl_err ids_attach(struct domain *dom, const struct attached *a)
 	const struct iommu_root root = {.top = dom->pass ? PHYS(0) : va_phys(dom->pt.top),
 					.levels = dom->pt.levels,
 					.pass = dom->pass,
-					.did = dom->id};
+					.did = dom->id,
+					.ats = ats_is(mmu, a->fn),
+					.pages = ats_is(mmu, a->fn) && mmu->ats_pages};
 	enum sl_err first = SL_OK;
 	uint16_t did;
 	for (unsigned i = 0; i < a->n && first != SL_NOMEM; i++) {

@@ -39,5 +39,15 @@ enum sl_err domain_unmap_any(struct domain *dom, iova_t iova, uint64_t len) MUST
  * are leaked on purpose. */
 enum sl_err domain_sync(struct domain *dom) MUST_CHECK;
 
+/* Device TLBs: iommu/ats.c. Is it that of the machine's one function with ATS? */
+static inline bool ats_is(const struct iommu *mmu, bdf_t fn)
+{
+	return mmu->ats_depth && bdf_eq(mmu->ats_fn, fn);
+}
+/* Empties it, after the unit has forgotten the same, and waits: what was gathered of a domain; or everything
+ * of one PASID (0: of requests without one) of a function, which may be any. */
+enum sl_err ats_forget_domain(const struct domain *dom, const struct iommu_gather *g) MUST_CHECK;
+enum sl_err ats_forget_all(struct iommu *mmu, bdf_t fn, uint32_t pasid) MUST_CHECK;
+
 /* In device addresses and in memory: whole pages below limit, and not in the interrupt window. */
 bool domain_range_ok(uint64_t base, uint64_t len, uint64_t limit);

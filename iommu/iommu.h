@@ -61,6 +61,9 @@ struct iommu {
 	struct fault_log *faults;          /* where iommu_fault_poll() copies to; NULL: nowhere */
 	bdf_t released[IOMMU_RELEASED];    /* functions whose RMRRs do not count: iommu_rmrrs_release() */
 	unsigned n_released;
+	bdf_t ats_fn;      /* the function that may keep translations itself: iommu/ats.h; valid when */
+	uint8_t ats_depth; /* invalidations that it takes at once; 0: there is no such function */
+	bool ats_pages;    /* it may ask for pages */
 	const struct table_memory_map
 		*memory; /* RMRRs are not mapped over the system's memory; NULL: not known */
 };
@@ -83,8 +86,8 @@ struct iommu_unit_info {
 /* "RMRR", "IVMD": memory that the firmware goes on sharing with functions. */
 const char *iommu_memory_name(const struct iommu *mmu);
 
-/* What the numbers mean that units of this kind record for a refusal, and where the specification has them: the
- * rest of a sentence on several lines, each but the first indented by two spaces. */
+/* What the numbers mean that units of this kind record for a refusal, and where the specification has them:
+ * the rest of a sentence on several lines, each but the first indented by two spaces. */
 const char *iommu_reasons(const struct iommu *mmu);
 
 /* Turns translation on in every usable unit, one line each; called again, it starts over with those that did

@@ -30,6 +30,8 @@ static enum sl_err invalidate(struct domain *dom, const struct iommu_gather *g)
 		if (e && !first)
 			first = e;
 	}
+	if (dom->mmu->ats_depth && !first)
+		first = ats_forget_domain(dom, g);
 	return first;
 }
 

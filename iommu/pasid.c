@@ -97,6 +97,8 @@ enum sl_err domain_detach_pasid(struct domain *dom)
 	if (!a)
 		return SL_NOTFOUND;
 	enum sl_err e = dom->mmu->hw->detach(dom->mmu, a->unit, a->fn.rid, dom->pasid);
+	if (!e)
+		e = ats_forget_all(dom->mmu, a->fn, dom->pasid);
 	if (e) /* also where an earlier try took the entry away and the unit did not answer */
 		return e;
 	log_debug("iommu", BDF_FMT " PASID %u detached from domain %u (%s)", BDF_ARG(a->fn), dom->pasid,

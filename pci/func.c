@@ -110,6 +110,30 @@ uint32_t pci_pasid_enable(struct pci_func *fn, bool on)
 	return 1u << (fn_rd16(fn, fn->cap_pasid + PASID_CAP) >> 8 & 0x1f);
 }
 
+unsigned pci_ats_depth(const struct pci_func *fn)
+{
+	if (!fn->cap_ats)
+		return 0;
+	unsigned depth = (unsigned)FGET(fn_rd16(fn, fn->cap_ats + ATS_CAP), ATS_CAP_IQD);
+	return depth ? depth : 32;
+}
+
+void pci_ats_enable(struct pci_func *fn, bool pages)
+{
+	fn_wr16(fn, fn->cap_ats + ATS_CTL, ATS_CTL_EN);
+	if (pages && fn->cap_pri) {
+		fn_wr32(fn, fn->cap_pri + PRI_ALLOCATION, fn_rd32(fn, fn->cap_pri + PRI_CAPACITY));
+		fn_wr16(fn, fn->cap_pri + PRI_CTL, PRI_CTL_EN);
+	}
+}
+
+void pci_ats_disable(struct pci_func *fn)
+{
+	if (fn->cap_pri)
+		(void)flag_clear(fn, fn->cap_pri + PRI_CTL, PRI_CTL_EN);
+	(void)flag_clear(fn, fn->cap_ats + ATS_CTL, ATS_CTL_EN);
+}
+
 static bool vfs_left_on(struct pci_func *f)
 {
 	if (!f->cap_sriov || !flag_clear(f, f->cap_sriov + SRIOV_CTL, SRIOV_CTL_VFE))

@@ -193,6 +193,14 @@ void pci_mem_enable(struct pci_func *fn, bool on);
  * PASIDs it can send, 0 included; 0: it has no such capability. */
 uint32_t pci_pasid_enable(struct pci_func *fn, bool on);
 
+/* How many invalidations of its translation cache the function takes at once, 1 to 32; 0: it has no ATS
+ * capability (PCIe §10.5.1). */
+unsigned pci_ats_depth(const struct pci_func *fn);
+/* Its ATS Enable, with translations of pages of 4 KiB and up, and with pages Page Request Enable too, where
+ * it has that (PCIe §10.5.2). On: after its PASID Enable, and only when its unit expects it (iommu/ats.h). */
+void pci_ats_enable(struct pci_func *fn, bool pages);
+void pci_ats_disable(struct pci_func *fn);
+
 /* The next entry of a capability list. Start with a zeroed struct; SL_END after the last one, SL_BADVAL when
  * the list leaves its area or has more entries than fit there. Extended capabilities: PCIe §7.6.3. */
 struct pci_cap {

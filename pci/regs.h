@@ -169,10 +169,14 @@
 #define     VSEC_ID_THUNDERBOLT 0x1234 /* of Intel: a function of a Thunderbolt controller */
 
 /* Address Translation Services, Page Requests, PASID: PCIe §10.5.1, §10.5.2, §7.8.9 */
+#define ATS_CAP        0x04
+#define   ATS_CAP_IQD  BITS(4, 0)    /* Invalidate Queue Depth; 0: 32 */
 #define ATS_CTL        0x06
 #define   ATS_CTL_EN   BIT(15)
 #define PRI_CTL        0x04
 #define   PRI_CTL_EN   BIT(0)
+#define PRI_CAPACITY   0x08          /* of outstanding page requests, */
+#define PRI_ALLOCATION 0x0c          /* of which so many may be used */
 #define PASID_CAP      0x04
 #define PASID_CTL      0x06
 #define   PASID_CTL_EN BIT(0)

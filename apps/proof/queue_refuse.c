@@ -1,6 +1,7 @@
 #include "apps/proof/queue_refuse.h"
 #include "apps/machine.h"
 #include "apps/work/pattern.h"
+#include "iommu/ats.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/pmm.h"
@@ -13,7 +14,7 @@
 #define PATTERN   0x5a5a5a5a5a5a5a5aull /* what a forbidden write writes */
 #define BEFORE    0xa5
 
-enum column { OTHERS, KERNEL, READONLY, UNMAPPED, FOREIGN, TAKEN_BACK, REVOKED, COLUMNS };
+enum column { OTHERS, KERNEL, READONLY, UNMAPPED, FOREIGN, TAKEN_BACK, REVOKED, DENIED, COLUMNS };
 
 static const char *const names[COLUMNS] = {
 	[OTHERS] = "another queue's memory, by its physical address",
@@ -23,6 +24,7 @@ static const char *const names[COLUMNS] = {
 	[FOREIGN] = "an address that another PASID maps",
 	[TAKEN_BACK] = "a page that was unmapped",
 	[REVOKED] = "its own page after its domain was taken away",
+	[DENIED] = "a page that it asked for in vain",
 };
 
 enum outcome { REFUSED, REACHED, SILENT, MISTOLD, SAID_DONE, OTHERWISE, NO_CONTROL, OUTCOMES };
@@ -47,6 +49,7 @@ struct matrix {
 	uint8_t *watched[WATCHED];
 	unsigned n_watched;
 	uint32_t round;
+	unsigned asked; /* page requests that came as they should, and were answered */
 	bool bad[DSA_QUEUES][COLUMNS];
 };
 
@@ -134,9 +137,10 @@ static bool tables_refuse(const struct matrix *x, const struct forbidden *a)
 	       !(a->write ? w.write : w.read);
 }
 
+/* Of a translation that a device with ATS did not get, many units record nothing. */
 static bool take_fault(const struct matrix *x, struct iommu_fault *f)
 {
-	struct deadline d = deadline_in(FAULT_US);
+	struct deadline d = deadline_in(x->q->ats ? 0 : FAULT_US);
 	while (deadline_look(&d))
 		if (iommu_fault_claimed(x->mmu, f) == SL_OK)
 			return true;
@@ -153,9 +157,9 @@ static enum outcome judge(struct matrix *x, const struct forbidden *a, enum sl_e
 	/* Without its domain it cannot write a completion record either. */
 	if (a->what == REVOKED ? e != SL_TIMEOUT : e || !status)
 		return SAID_DONE;
-	if (!recorded)
+	if (!recorded && !x->q->ats)
 		return SILENT;
-	if (!fault_right(x, a, f))
+	if (recorded && !fault_right(x, a, f))
 		return MISTOLD;
 	return tables_refuse(x, a) ? REFUSED : OTHERWISE;
 }
@@ -172,7 +176,14 @@ static void count(struct matrix *x, const struct forbidden *a, enum outcome o, u
 		log_fail("refuse", "do not give queues of this device to anyone you do not trust",
 			 "queue %u (PASID %u) -> %s %s at 0x%llx: %s", t->index, t->pasid, way,
 			 names[a->what], (ull)a->at, outcomes[o]);
-	else if (!t->index && !(a->what == OTHERS && x->tally->cases > 2))
+	else if (t->index || (a->what == OTHERS && x->tally->cases > 2))
+		return;
+	else if (!f->code)
+		log_line(
+			"refuse",
+			"queue 0 (PASID %u) -> %s %s: refused; the device asked for its translation and got none (ATS); completion record %02x",
+			t->pasid, way, names[a->what], status);
+	else
 		log_line(
 			"refuse",
 			"queue 0 (PASID %u) -> %s %s: refused; fault: %s 0x%llx PASID %u, reason 0x%x; completion record %02x",
@@ -248,6 +259,62 @@ static void attempt_revoked(struct matrix *x, struct tenant *by, bool write)
 		count(x, &a, NO_CONTROL, 0, &none);
 }
 
+/* With the page, if it is granted, or with a refusal. */
+static void answer(struct matrix *x, const struct forbidden *a, bool grant)
+{
+	struct iommu_page_request r;
+	if (iommu_page_request_next(x->mmu, &r))
+		return;
+	bool its = bdf_eq(r.fn, x->q->fn) && r.pasid == a->by->pasid && r.iova.v == a->at && r.write;
+	bool mapped =
+		grant && its && !domain_map(a->by->dom, IOVA(a->at), va_phys(x->lent), PAGE_SIZE, DOMAIN_RW);
+	x->asked += its && !iommu_page_request_answer(x->mmu, &r, mapped ? PAGE_MAPPED : PAGE_INVALID);
+}
+
+/* A write that waits for its page, which the device asks for. */
+static enum sl_err ask(struct matrix *x, const struct forbidden *a, bool grant, uint16_t *status)
+{
+	struct dsa_queue *dsa = &a->by->queue;
+	struct queue *queue = &dsa->m.q;
+	struct queue_done done;
+	struct move_job job = {.op = MOVE_FILL, .len = PAGE_SIZE, .dst = IOVA(a->at), .value = PATTERN};
+	struct deadline d = deadline_in(JOB_US);
+	memset(queues_spare(a->by, 0).va, BEFORE, PAGE_SIZE);
+	if (dsa->m.ops->submit(&dsa->m, &job, 1) != 1)
+		return SL_BUSY;
+	dsa_queue_block(dsa);
+	queue->ops->ring(queue);
+	while (deadline_look(&d)) {
+		answer(x, a, grant);
+		if (queue->ops->poll(queue, &done, 1)) {
+			*status = done.status;
+			return SL_OK;
+		}
+	}
+	queues_reopen(x->q, a->by);
+	return SL_TIMEOUT;
+}
+
+/* The device asks for a page and gets it; it is taken away, and the next time it does not get it. */
+static void attempt_denied(struct matrix *x, struct tenant *by)
+{
+	struct iommu_fault f = {0};
+	struct forbidden a = {by, DENIED, x->q->window.v + QUEUES_ASKED, true};
+	uint16_t status = 1;
+	enum outcome o = NO_CONTROL;
+	x->asked = 0;
+	bool got = !ask(x, &a, true, &status) && !status && is_filled(x->lent, (uint8_t)PATTERN);
+	if (domain_unmap(by->dom, IOVA(a.at), PAGE_SIZE) == SL_OK && got) {
+		watch(x);
+		iommu_fault_claim(x->mmu, x->q->fn);
+		enum sl_err e = ask(x, &a, false, &status);
+		o = judge(x, &a, e, status, &f);
+		iommu_fault_unclaim(x->mmu);
+		o = o == REFUSED && x->asked != 2 ? SILENT : o;
+	}
+	count(x, &a, o, status, &f);
+}
+
 static void attempt_all(struct matrix *x, struct tenant *by)
 {
 	struct queues *q = x->q;
@@ -271,14 +338,18 @@ static void attempt_all(struct matrix *x, struct tenant *by)
 		attempt_taken_back(x, by, write);
 		attempt_revoked(x, by, write);
 	}
+	if (q->dev.blocks)
+		attempt_denied(x, by);
 }
 
 static void print(const struct matrix *x)
 {
-	log_text("  access to  others   kernel   r/o page unmapped foreign  taken    revoked\n");
+	unsigned columns = x->q->dev.blocks ? COLUMNS : DENIED;
+	log_text("  access to  others   kernel   r/o page unmapped foreign  taken    revoked%s\n",
+		 columns == COLUMNS ? "  denied" : "");
 	for (unsigned i = 0; i < x->q->n; i++) {
 		log_text("  queue %u    ", i);
-		for (unsigned c = 0; c < COLUMNS; c++)
+		for (unsigned c = 0; c < columns; c++)
 			log_text("%-9s", x->bad[i][c] ? "FAIL" : "ok");
 		log_text("\n");
 	}

@@ -5,6 +5,7 @@
 #include "apps/vf/domain.h"
 #include "apps/vf/workers.h"
 #include "apps/work/queues.h"
+#include "iommu/ats.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
@@ -16,7 +17,8 @@
 static struct {
 	struct pci_func *fn;
 	bool connected, open;
-	uint64_t end; /* of the timed phase */
+	struct iommu *ats; /* in which it may keep translations; NULL: it may not */
+	uint64_t end;      /* of the timed phase */
 } card;
 
 static struct pci_func *find(const struct pci *pci)
@@ -27,6 +29,27 @@ static struct pci_func *find(const struct pci *pci)
 	return NULL;
 }
 
+/* Before it has a domain. */
+static void allow_ats(struct machine *m, struct queues *q)
+{
+	unsigned depth = pci_ats_depth(card.fn);
+	bool pages = card.fn->cap_pri != 0;
+	enum sl_err e = depth ? iommu_ats_allow(&m->iommu, q->fn, depth, pages) : SL_UNSUPPORTED;
+	q->ats = !e;
+	q->pages = !e && pages;
+	card.ats = e ? NULL : &m->iommu;
+	if (e)
+		log_warn(
+			"dsa",
+			"ats=1 has no effect: the device has ATS %s, and its unit has to have ECAP.DT and tables=scalable (%s)",
+			depth ? "and page requests" : "no", sl_err_text(e));
+	else
+		log_line(
+			"dsa",
+			"ATS is on%s: the device keeps translations itself and is trusted: what it says to be translated passes the unit",
+			pages ? ", and page requests" : "");
+}
+
 /* In its domain, with its registers and portals. */
 static enum sl_err connect(struct machine *m, struct queues *q)
 {
@@ -35,6 +58,8 @@ static enum sl_err connect(struct machine *m, struct queues *q)
 	q->window = window_at(m, 0);
 	faults_watch(m, q->fn);
 	enum sl_err e = make_domain(m, "DSA", q->fn, &q->dom);
+	if (!e && m->cfg->ats)
+		allow_ats(m, q);
 	if (!e)
 		e = function_connect(card.fn, q->dom, &regs);
 	card.connected = !e;
@@ -48,6 +73,8 @@ static enum sl_err connect(struct machine *m, struct queues *q)
 	q->dev.io = strike_io_mmio(regs, card.fn->bar[0].size);
 	q->dev.portals = strike_io_portal(portals, card.fn->bar[PORTAL_BAR].size);
 	q->limit = pci_pasid_enable(card.fn, true);
+	if (q->ats)
+		pci_ats_enable(card.fn, q->pages);
 	return SL_OK;
 }
 
@@ -72,6 +99,7 @@ static enum sl_err open_device(struct machine *m, struct queues *q)
 			 BDF_FMT " cannot be used: %s", BDF_ARG(q->fn), why);
 		return e;
 	}
+	q->dev.blocks = q->dev.blocks && q->pages;
 	e = queues_domains(q, &m->iommu);
 	return e ? e : start(q);
 }
@@ -256,13 +284,19 @@ void undo_move(struct machine *m)
 	(void)m;
 	if (card.open && dsa_stop(&q->dev))
 		log_warn("dsa", BDF_FMT " does not stop", BDF_ARG(q->fn));
-	if (card.connected)
+	if (card.connected && !card.ats) /* its answers to invalidations are needed */
 		pci_bus_master(card.fn, false);
 	queues_close(q);
+	if (card.ats) {
+		pci_ats_disable(card.fn);
+		pci_bus_master(card.fn, false);
+		iommu_ats_end(card.ats);
+	}
 	if (card.connected) {
 		(void)pci_pasid_enable(card.fn, false);
 		function_disconnect(card.fn, q->dom);
 	}
 	drop_domain(&q->dom);
-	card.open = card.connected = false;
+	card.open = card.connected = q->ats = q->pages = false;
+	card.ats = NULL;
 }

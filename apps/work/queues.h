@@ -6,6 +6,7 @@
  *	QUEUES_READONLY   a page that the device may only read
  *	QUEUES_HOLE       nothing
  *	QUEUES_LENT       nothing, but for a page that is lent and taken back
+ *	QUEUES_ASKED      nothing, but for a page that is mapped when the device asks for it
  *	QUEUES_OWN(i)     a page, in the domain of tenant i alone
  *
  * Without PASIDs all queues share the function's domain, and only the first of these is there, one after the
@@ -21,6 +22,7 @@
 #define QUEUES_READONLY (1ull << 20)
 #define QUEUES_HOLE     (2ull << 20)
 #define QUEUES_LENT     (3ull << 20)
+#define QUEUES_ASKED    (7ull << 19)
 #define QUEUES_OWN(i)   ((4ull << 20) + (i)*0x10000ull)
 
 struct tenant { /* written only by the core that works it */
@@ -42,7 +44,8 @@ struct queues {
 	iova_t window;
 	uint32_t limit; /* PASIDs that the function can send; 0: none */
 	unsigned n;
-	bool apart; /* each has a PASID and a domain of its own */
+	bool ats, pages; /* the device keeps translations itself; it can ask for pages */
+	bool apart;      /* each has a PASID and a domain of its own */
 	struct tenant tenant[DSA_QUEUES];
 };
 

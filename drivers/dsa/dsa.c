@@ -43,6 +43,7 @@ static void read_capabilities(struct dsa *d)
 	d->entries = queues & WQCAP_SIZE;
 	d->transfer = GENCAP_MAX_TRANSFER(cap);
 	d->batch = GENCAP_MAX_BATCH(cap);
+	d->blocks = cap & GENCAP_BLOCK;
 }
 
 /* All registers of configuration and all portals are in their BARs. */
@@ -89,7 +90,8 @@ static void configure(const struct dsa *d, const uint32_t *pasid)
 		uint32_t at = d->queues_at + n * d->queue_bytes;
 		wr(d, at + WQ_SIZE, d->size);
 		wr(d, at + WQ_MODE,
-		   MODE_DEDICATED | MODE_PRIORITY | (pasid ? MODE_PASID(pasid[n]) | MODE_PASID_ON : 0));
+		   MODE_DEDICATED | MODE_PRIORITY | (d->blocks ? MODE_BLOCK : 0) |
+			   (pasid ? MODE_PASID(pasid[n]) | MODE_PASID_ON : 0));
 		wr(d, at + WQ_LIMITS, d->transfer | LIMIT_BATCH(d->batch));
 	}
 }

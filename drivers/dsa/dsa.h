@@ -1,6 +1,6 @@
 /* Intel's Data Streaming Accelerator: one function whose work queues each have a portal page. Order:
  * dsa_open(), dsa_start(), queues (drivers/dsa/queue.h), dsa_stop(). The function is attached to its domain,
- * with memory space and bus mastering on. ATS stays off.
+ * with memory space and bus mastering on. ATS is the caller's choice, and comes before dsa_start().
  *
  * A queue may have a PASID, which all its requests carry: those for descriptors, records and data. Only the
  * queue's configuration in BAR0 names it; who has nothing but the queue's portal page cannot choose it. The
@@ -20,6 +20,7 @@ struct dsa {
 	uint32_t groups_at, queues_at, queue_bytes;
 	unsigned groups, engines, queues, entries; /* that it has; entries of all queues together */
 	unsigned transfer, batch;                  /* the largest, in powers of two */
+	bool blocks; /* descriptors can wait for a page; without ATS and page requests the caller clears it */
 	unsigned used, size; /* queues that run, and how many submissions each of them takes */
 };
 

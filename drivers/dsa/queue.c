@@ -167,6 +167,11 @@ static const char *explain(struct queue *queue, char *buf, size_t n)
 	return buf;
 }
 
+void dsa_queue_block(struct dsa_queue *q)
+{
+	q->desc[(q->made - 1) & (q->m.q.depth - 1)][0] |= (uint64_t)BLOCKS << 32;
+}
+
 void dsa_queue_plan(struct dsa_queue *q, const struct move_job *like)
 {
 	for (uint32_t slot = 0; slot < q->m.q.depth; slot++)

@@ -39,6 +39,10 @@ struct dsa_queue {
 void dsa_queue_open(struct dsa_queue *q, const struct dsa *d, unsigned n, const struct dma_buf *mem,
 		    uint32_t depth);
 
+/* The job that was submitted last waits for a page that is not there, which the device asks for. Before
+ * ring(); d->blocks. */
+void dsa_queue_block(struct dsa_queue *q);
+
 /* Jobs that differ in their addresses alone: dsa_queue_plan() writes the descriptors of the whole ring, and
  * from then on each job writes its two addresses and clears its record. In rounds: dsa_puts(), dsa_put() up
  * to depth times, dsa_puts_done(); then dsa_takes(), dsa_take() until all are through, dsa_takes_done().

@@ -1,3 +1,4 @@
+#include "iommu/vtd/ats.h"
 #include "iommu/vtd/backend.h"
 #include "iommu/vtd/cmd.h"
 #include "iommu/vtd/ctx.h"
@@ -94,8 +95,10 @@ static struct vtd_pasid pasid_entry(const struct vtd_unit *u, const struct iommu
 static enum sl_err attach(struct iommu *mmu, unsigned unit, uint16_t rid, const struct iommu_root *root)
 {
 	struct vtd_unit *u = unit_at(mmu, unit);
+	uint64_t allowed = (u->ecap & ECAP_PASID ? SCTX_PASIDE : 0) | (root->ats ? SCTX_DTE : 0) |
+			   (root->pages ? SCTX_PRE : 0);
 	if (u->tables != VTD_LEGACY)
-		return vtd_pasid_attach(u, rid, root->pasid, pasid_entry(u, root));
+		return vtd_pasid_attach(u, rid, root->pasid, pasid_entry(u, root), allowed);
 	return vtd_ctx_attach(u, rid,
 			      root->pass ? vtd_ctx_make_pass(vtd_max_levels(u), root->did)
 					 : vtd_ctx_make(root->top, root->levels, root->did));
@@ -246,6 +249,10 @@ const struct iommu_backend vtd_backend = {
 	.invalidate = invalidate,
 	.wants_announce = wants_announce,
 	.announce = announce,
+	.ats_allow = vtd_ats_allow,
+	.ats_forget = vtd_ats_forget,
+	.page_request_next = vtd_page_request_next,
+	.page_request_answer = vtd_page_request_answer,
 	.fault_next = fault_next,
 	.fault_clear = fault_clear,
 	.fault_event = fault_event,

@@ -53,17 +53,19 @@ struct vtd_sctx {
 /* clang-format off */
 #define SCTX_P         BIT(0)
 #define SCTX_FPD       BIT(1)
+#define SCTX_DTE       BIT(2)       /* requests for translations, and translated ones, are taken */
 #define SCTX_PASIDE    BIT(3)       /* requests with PASID are translated too */
+#define SCTX_PRE       BIT(4)       /* so are page requests */
 #define SCTX_PDTS      BITS(11, 9)  /* the directory has 2^(PDTS + 7) entries */
 #define SCTX_PASIDDIR  BITS(63, 12)
 /* clang-format on */
 _Static_assert(sizeof(struct vtd_sctx) == 32, "VT-d 9.4");
 
-/* The smallest directory, and PASID 0 (RID_PASID, in v[1]) for requests without PASID. */
-static inline struct vtd_sctx vtd_sctx_make(phys_t directory, bool pasids)
+/* The smallest directory, and PASID 0 (RID_PASID, in v[1]) for requests without PASID. allowed: SCTX_DTE,
+ * SCTX_PASIDE, SCTX_PRE. */
+static inline struct vtd_sctx vtd_sctx_make(phys_t directory, uint64_t allowed)
 {
-	return (struct vtd_sctx){
-		{SCTX_P | (pasids ? SCTX_PASIDE : 0) | (directory.v & SCTX_PASIDDIR), 0, 0, 0}};
+	return (struct vtd_sctx){{SCTX_P | allowed | (directory.v & SCTX_PASIDDIR), 0, 0, 0}};
 }
 
 #define PASID_TABLE 64u                  /* entries of a PASID table: a page */
@@ -135,10 +137,13 @@ _Static_assert(sizeof(struct vtd_desc) == 16, "VT-d 6.5.2");
 #define DESC_TYPE  BITS(3, 0) /* low four bits of the type; the others, 11:9, are 0 for all of ours */
 #define   DESC_CC    1
 #define   DESC_IOTLB 2
+#define   DESC_TLB   3
 #define   DESC_IEC   4
 #define   DESC_WAIT  5
 #define   DESC_PIOTLB 6
 #define   DESC_PASID 7
+#define   DESC_PTLB  8
+#define   DESC_ANSWER 9
 #define DESC_G     BITS(5, 4)
 #define   DESC_G_GLOBAL 1
 #define   DESC_G_DOMAIN 2
@@ -159,6 +164,21 @@ _Static_assert(sizeof(struct vtd_desc) == 16, "VT-d 6.5.2");
 #define IOTLB_DESC_IH   BIT(6)       /* hi */
 #define IOTLB_DESC_ADDR BITS(63, 12) /* hi */
 #define DESC_PV    BITS(51, 32) /* PASID; P-IOTLB's upper half is that of the IOTLB's */
+#define TLB_PF_LOW  BITS(15, 12)
+#define TLB_DEPTH   BITS(20, 16)
+#define TLB_SID     BITS(47, 32)
+#define TLB_PF_HIGH BITS(63, 52)
+#define TLB_S       BIT(0)       /* hi: more than one page */
+#define TLB_ADDR    BITS(63, 12) /* hi */
+#define TLB_PAGE    4096ull
+#define PTLB_DEPTH  BITS(8, 4)
+#define PTLB_SID    BITS(31, 16)
+#define PTLB_S      BIT(11)      /* hi, as TLB_S */
+#define ANSWER_PP    BIT(4)       /* it has a PASID */
+#define ANSWER_CODE  BITS(15, 12)
+#define ANSWER_SID   BITS(31, 16)
+#define ANSWER_LPIG  BIT(2)       /* hi: last of its group */
+#define ANSWER_GROUP BITS(11, 3)  /* hi */
 #define IEC_INDEX  BIT(4)       /* index-selective; else everything */
 #define IEC_IM     BITS(31, 27) /* so many low bits of the index do not matter: at most ECAP.MHMV */
 #define IEC_IIDX   BITS(47, 32)
@@ -244,6 +264,54 @@ static inline struct vtd_desc vtd_desc_wait(phys_t status, uint32_t data)
 	return (struct vtd_desc){.lo = DESC_WAIT | WAIT_SW | FPUT(WAIT_DATA, data),
 				 .hi = status.v & WAIT_ADDR};
 }
+
+/* Device TLB of a function: VT-d §6.5.2.5. depth: invalidations that it takes at once, 1 to 32; pf: the
+ * requester id of its PF where ECAP.DIT asks for it, else 0. 2^am pages: the address has ones in its low
+ * bits, and the lowest zero says how many. */
+static inline struct vtd_desc vtd_desc_tlb(uint16_t sid, unsigned depth, uint16_t pf, uint64_t at,
+					   unsigned am)
+{
+	uint64_t block = ~((TLB_PAGE << am) - 1), ones = am ? (TLB_PAGE << (am - 1)) - 1 : 0;
+	return (struct vtd_desc){.lo = DESC_TLB | FPUT(TLB_DEPTH, depth) | FPUT(TLB_SID, sid) |
+				       FPUT(TLB_PF_LOW, pf) | FPUT(TLB_PF_HIGH, pf >> 4),
+				 .hi = (((at & block) | ones) & TLB_ADDR) | (am ? TLB_S : 0)};
+}
+
+/* With a PASID: VT-d §6.5.2.6. */
+static inline struct vtd_desc vtd_desc_ptlb(uint16_t sid, uint32_t pasid, unsigned depth, uint16_t pf,
+					    uint64_t at, unsigned am)
+{
+	struct vtd_desc d = vtd_desc_tlb(0, 0, pf, at, am);
+	d.lo = (d.lo & ~DESC_TYPE) | DESC_PTLB | FPUT(PTLB_DEPTH, depth) | FPUT(PTLB_SID, sid) |
+	       FPUT(DESC_PV, pasid);
+	d.hi = (d.hi & ~TLB_S) | (am ? PTLB_S : 0);
+	return d;
+}
+
+/* Answer to a group of page requests: VT-d §7.4. */
+static inline struct vtd_desc vtd_desc_answer(uint16_t sid, uint32_t pasid, uint16_t group, unsigned code)
+{
+	return (struct vtd_desc){.lo = DESC_ANSWER | (pasid ? ANSWER_PP | FPUT(DESC_PV, pasid) : 0) |
+				       FPUT(ANSWER_CODE, code) | FPUT(ANSWER_SID, sid),
+				 .hi = ANSWER_LPIG | FPUT(ANSWER_GROUP, group)};
+}
+
+/* An entry of the page request queue: VT-d §7.4. */
+struct vtd_page_request {
+	uint64_t v[4];
+};
+/* clang-format off */
+#define PREQ_TYPE  BITS(7, 0)   /* 1 */
+#define PREQ_PP    BIT(8)       /* it has a PASID */
+#define PREQ_SID   BITS(31, 16)
+#define PREQ_PASID BITS(51, 32)
+#define PREQ_R     BIT(0)       /* v[1] from here on */
+#define PREQ_W     BIT(1)
+#define PREQ_LAST  BIT(2)       /* of its group */
+#define PREQ_GROUP BITS(11, 3)
+#define PREQ_ADDR  BITS(63, 12)
+/* clang-format on */
+_Static_assert(sizeof(struct vtd_page_request) == 32, "VT-d 7.4");
 
 /* Interrupt entry cache: VT-d §6.5.2.8. 2^im entries from index on, which is a multiple of that. */
 static inline struct vtd_desc vtd_desc_iec(uint16_t index, unsigned im)

@@ -104,7 +104,8 @@ bool vtd_pasid_find(const struct vtd_unit *u, uint16_t rid, uint32_t pasid, uint
 }
 
 /* The context entry comes last, when all that it leads to is complete. */
-static enum sl_err attach_function(struct vtd_unit *u, uint16_t rid, const struct vtd_pasid *made)
+static enum sl_err attach_function(struct vtd_unit *u, uint16_t rid, const struct vtd_pasid *made,
+				   uint64_t allowed)
 {
 	enum sl_err e = table_make(u, half_of(u, rid));
 	uint64_t *directory = e ? NULL : pmm_page();
@@ -117,15 +118,16 @@ static enum sl_err attach_function(struct vtd_unit *u, uint16_t rid, const struc
 		return e;
 	}
 	entry_fill(u, table_of(directory[0])->v, made->v, ARRAY_LEN(made->v));
-	const struct vtd_sctx ctx = vtd_sctx_make(va_phys(directory), u->ecap & ECAP_PASID);
+	const struct vtd_sctx ctx = vtd_sctx_make(va_phys(directory), allowed);
 	entry_fill(u, context_of(u, rid)->v, ctx.v, ARRAY_LEN(ctx.v));
 	return announce(u);
 }
 
-enum sl_err vtd_pasid_attach(struct vtd_unit *u, uint16_t rid, uint32_t pasid, struct vtd_pasid made)
+enum sl_err vtd_pasid_attach(struct vtd_unit *u, uint16_t rid, uint32_t pasid, struct vtd_pasid made,
+			     uint64_t allowed)
 {
 	if (!pasid)
-		return attach_function(u, rid, &made);
+		return attach_function(u, rid, &made, allowed);
 	uint64_t *directory = directory_of(context_of(u, rid));
 	if (!directory)
 		return SL_NOTFOUND;

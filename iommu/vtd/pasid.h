@@ -16,11 +16,11 @@
 /* The domain id in the entry of this PASID; false when it is not present. */
 bool vtd_pasid_find(const struct vtd_unit *u, uint16_t rid, uint32_t pasid, uint16_t *did);
 
-/* Fills the entry of a PASID, which must not be present. PASID 0: makes the function's context entry, too;
- * any other: SL_NOTFOUND when there is none, SL_RANGE from PASIDS_MAX on. SL_NOMEM. When the unit is on, the
- * change is visible to it on return. */
-enum sl_err vtd_pasid_attach(struct vtd_unit *u, uint16_t rid, uint32_t pasid,
-			     struct vtd_pasid made) MUST_CHECK;
+/* Fills the entry of a PASID, which must not be present. PASID 0: makes the function's context entry, too,
+ * with allowed of vtd_sctx_make(); any other: SL_NOTFOUND when there is none, SL_RANGE from PASIDS_MAX on.
+ * SL_NOMEM. When the unit is on, the change is visible to it on return. */
+enum sl_err vtd_pasid_attach(struct vtd_unit *u, uint16_t rid, uint32_t pasid, struct vtd_pasid made,
+			     uint64_t allowed) MUST_CHECK;
 
 /* Takes the entry away, while the device may be working; PASID 0: the context entry as well, whose other
  * PASIDs must be gone. Forgets what is cached by it, waits. SL_NOTFOUND when it is not present; on SL_TIMEOUT

@@ -56,6 +56,7 @@ typedef struct {
 #define   ECAP_SRS   BIT(31)
 #define   ECAP_PSS   BITS(39, 35) /*   PASID bits, minus one */
 #define   ECAP_PASID BIT(40)
+#define   ECAP_DIT   BIT(41)      /*   invalidations of device TLBs name the PF */
 #define   ECAP_SMTS  BIT(43)      /*   scalable mode */
 #define   ECAP_SSADS BIT(45)      /*   second-stage accessed and dirty bits */
 #define   ECAP_SSTS  BIT(46)      /*   second stage in scalable mode */
@@ -157,6 +158,17 @@ typedef struct {
 #define   IRTA_IRTA  BITS(63, 12)
 #define   IRTA_EIME  BIT(11)
 #define   IRTA_S     BITS(3, 0)
+
+#define VTD_PQH      ((const reg64_t){0xc0}) /* page request queue (§7.4): head, */
+#define VTD_PQT      ((const reg64_t){0xc8}) /*   tail, as those of the invalidation queue, */
+#define   PQ_OFFSET  BITS(18, 5)
+#define VTD_PQA      ((const reg64_t){0xd0}) /*   address, */
+#define   PQA_PQA    BITS(63, 12)
+#define VTD_PRS      ((const w1c32_t){0xdc}) /*   status, */
+#define   PRS_PPR    BIT(0)       /*   a request is pending */
+#define   PRS_PRO    BIT(1)       /*   requests were lost; no more are taken until it is cleared */
+#define VTD_PECTL    ((const reg32_t){0xe0}) /*   event control */
+#define   PECTL_IM   BIT(31)      /*   interrupt mask */
 
 #define VTD_FIXED_END 0x100 /* what this driver uses at fixed offsets lies below */
 /* clang-format on */

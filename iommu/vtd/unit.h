@@ -55,6 +55,8 @@ struct vtd_unit {
 	uint32_t seq;           /* of the last wait descriptor */
 	uint32_t *status; /* [0] hardware writes seq here, [1] here for descriptors that do not matter */
 	bool dead;        /* an invalidation was not answered: nothing can be invalidated any more */
+	struct vtd_page_request *page_requests; /* one page, PQA; NULL: the unit takes none */
+	uint32_t pq_head;                       /* index of the oldest that was not taken */
 	struct vtd_count count;
 	bool event;        /* faults are reported by our interrupt: vtd_fault_event() */
 	struct vtd_ir *ir; /* interrupt remapping: iommu/vtd/ir.h; NULL: was never on */

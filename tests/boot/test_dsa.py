@@ -41,6 +41,40 @@ def test_wrong_pasid(folder, emulator):
     assert "queue 3 (PASID 4) -> write to an address that another PASID maps at 0x2000440000: SUCCEEDED: memory was reached" in run.text
 
 
+needs_ats = pytest.mark.needs("property:intel-iommu.svm")
+
+
+@needs_ats
+def test_ats(folder, emulator):
+    """The device keeps translations and asks for pages: the same is refused, and a page that it asks for in vain."""
+    run = sluice.run_sh(folder / "run", "device=dsa", "ats=1", "ops=20", "seconds=1", env=emulator.env)
+    assert run.status == 0 and run.result["ok"] == "1" and run.result["cases"] == run.result["refused"] == "208", run.text
+    assert "ATS is on, and page requests" in run.text
+    assert len(re.findall(r"  queue \d    (ok +){8}", run.text)) == 8
+    assert "write to a page that it asked for in vain: refused; the device asked for its translation and got none (ATS); completion record 84" in run.text
+
+
+@needs_ats
+def test_stale_device_tlb(folder, emulator):
+    """Where no invalidation reaches the device's cache, it reaches what was taken away, and no other queue's memory."""
+    run = sluice.run_sh(folder / "run", "device=dsa", "ats=1", "ops=1", "seconds=1", env={**emulator.env, "DSA": "fault=stale"})
+    assert run.status != 0 and run.result["ok"] == "0" and run.result["stage"] == "refuse" and run.result["cases"] == "208", run.text
+    for what in ("write to a page that was unmapped", "read of a page that was unmapped", "write to its own page after its domain was taken away"):
+        assert len(re.findall(rf"-> {what} at 0x[0-9a-f]+: SUCCEEDED: memory was reached", run.text)) == 8
+    assert len(re.findall(r"  queue \d    ok       ok       ok       ok       ok       FAIL     FAIL", run.text)) == 8
+
+
+@needs_ats
+def test_translated_request_that_nobody_asked_for(folder, emulator):
+    """One write of queue 3, after its first batch and 30 jobs of the matrix: the kernel's memory is what the device says is
+    translated, so it reaches it, though no domain maps it."""
+    run = sluice.run_sh(folder / "run", "device=dsa", "ats=1", "ops=1", "seconds=1",
+                        env={**emulator.env, "DSA": "fault=lie,fault-wq=3,fault-after=31"})
+    assert run.status != 0 and run.result["ok"] == "0" and run.result["verdict"] == "fail", run.text
+    assert run.result["cases"] == "208" and run.result["refused"] == "207"
+    assert re.search(r"queue 3 \(PASID 4\) -> write to kernel memory at 0x[0-9a-f]+: SUCCEEDED: memory was reached", run.text)
+
+
 @pytest.mark.parametrize("fault, says", [
     ("flip", r"queue 3: a (copy|fill|CRC) of \d+ bytes (left|gave)"),
     ("pasid", r"queue 3: 0 of 32 jobs came back within 10 s: GENSTS 1"),

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 import sluice
-from dsa_card import (ALWAYS, BATCH, CHECK, CMDSTATUS, COMPARE, COMPARE_PATTERN, COPY_CRC, CRC, DISABLE_DEVICE, DISABLE_WQ, DRAIN, DRAIN_ALL,
+from dsa_card import (ALWAYS, APPLY, BATCH, CHECK, CMDSTATUS, COMPARE, COMPARE_PATTERN, COPY_CRC, CRC, DELTA, DISABLE_DEVICE, DISABLE_WQ, DRAIN, DRAIN_ALL,
                       DUALCAST, ENABLE_DEVICE, ENABLE_WQ, FENCE, FILL, FLUSH, GENSTS, GRPCFG, INTCAUSE, MOVE, NOOP, RECORD, RESET_DEVICE,
                       SEED, SUCCESS, SWERR, WQCFG, Dsa)
 
@@ -85,17 +85,51 @@ def test_operations(dsa):
 
 
 @pytest.mark.needs("dsa-model")
+def test_delta_records(dsa):
+    """Made, applied, with no room, and the expected results; over the ends of pages, also of the record."""
+    d, n = dsa(), 3 * 4096
+    changed = bytearray(DATA[:n])
+    places = [0, 8, 4088, 4096, 8191, 12287]
+    for at in places:
+        changed[at] ^= 0x55
+    offsets = sorted({at // 8 for at in places})
+    expected = b"".join(struct.pack("<H", at) + changed[8 * at : 8 * at + 8] for at in offsets)
+    one, two = d.place(DATA[:n], 4096), d.place(bytes(changed), 4096)
+    record = d.place(bytes(8192), 4096) + 4096 - 25
+
+    def make(a, b, most, flags=RECORD | ALWAYS, mask=0):
+        return d.run(DELTA, a, b, n, flags=flags, rest=struct.pack("<QQQ", record, most, mask))
+
+    assert make(one, two, 80) == (SUCCESS, 1, 0, 0, 60) and d.read(record, 60) == expected
+    assert d.run(APPLY, record, one, n, rest=struct.pack("<Q", 60))[0] == SUCCESS and d.read(one, n) == bytes(changed)
+    assert make(one, two, 80) == (SUCCESS, 0, 0, 0, 0), "they are equal now"
+    checked = RECORD | ALWAYS | CHECK
+    assert [make(one, two, 80, checked, mask)[0] for mask in (1, 2)] == [SUCCESS, 2]
+    d.write(two, bytes(n))
+    status, result, done, _, size = make(one, two, 80)
+    assert (status, result, done, size) == (SUCCESS, 2, 64, 80), "eight entries have room"
+    d.write(record, struct.pack("<H", n // 8))
+    assert d.run(APPLY, record, one, n, rest=struct.pack("<Q", 10))[0] == 0x15, "beyond the destination"
+    assert d.run(APPLY, NOWHERE, one, n, rest=struct.pack("<Q", 10))[::3] == (3, NOWHERE)
+
+
+@pytest.mark.needs("dsa-model")
 def test_refusals(dsa):
     d = dsa()
     src, dst = d.place(DATA, 4096), d.place(bytes(8192), 4096)
+    delta = struct.pack("<QQ", src, 80)
     for status, words, more in (
-        (0x10, (0x33,), {}), (0x10, (7, src, dst, 64), {}),
+        (0x10, (0x33,), {}), (0x10, (0xA, src, dst, 64), {}),
         (0x11, (MOVE, src, dst, 64), {"flags": RECORD | ALWAYS | 0x40}),
         (0x11, (MOVE, src, dst, 64), {"flags": RECORD | ALWAYS | 2}),  # block on fault, which the queue does not have
         (0x12, (MOVE, src, dst, 64), {"rest": bytes(23) + b"\1"}),
         (0x13, (MOVE, src, dst, 0), {}), (0x13, (MOVE, src, dst, (2 << 20) + 1), {}),
         (0x14, (BATCH, src, 0, 1), {}), (0x14, (BATCH, src, 0, 33), {}), (0x18, (BATCH, src + 8, 0, 2), {}),
         (0x16, (COPY_CRC, src, src + 8, 64), {}), (0x17, (DUALCAST, src, dst, 64), {"rest": struct.pack("<Q", dst + 8)}),
+        (0x13, (DELTA, src, dst, 60), {"rest": delta}), (0x13, (DELTA, src, dst, (512 << 10) + 8), {"rest": delta}),
+        (0x1C, (DELTA, src + 1, dst, 64), {"rest": delta}), (0x1C, (APPLY, src, dst + 4, 64), {}),
+        (0x15, (DELTA, src, dst, 64), {"rest": struct.pack("<QQ", src, 70)}), (0x15, (DELTA, src, dst, 64), {"rest": struct.pack("<QQ", src, 85)}),
+        (0x15, (APPLY, src, dst, 64), {"rest": struct.pack("<Q", 11)}),
         (0x19, (NOOP,), {"flags": RECORD | ALWAYS | 0x10}),
     ):
         assert d.run(*words, **more)[0] == status, (words, more)
@@ -220,6 +254,13 @@ def test_a_fault_has_to_be_noticed():
     assert len(judge.judge("flip", good)[1]) == 2 and judge.judge("flip", spoilt)[1] == []
     assert judge.judge("lost", spoilt)[1] and judge.judge("lost", [])[1] == ["nothing was judged"]
     assert judge.judge("stale", good)[1] and not judge.judge("stale", good[:-1] + [good[-1].replace("ok", "bad")])[1]
+
+
+def test_what_dpdk_says():
+    passed = ["DPDK ### Test dmadev instance 0 [0000:01:00.0-q0]", "DMADEV 0"]
+    failed = [passed[0], "DMADEV 255"]
+    for name, good, bad in (("dpdk", passed, failed), ("dpdk-flip", failed, passed)):
+        assert not judge.judge(name, good)[1] and judge.judge(name, bad)[1] and judge.judge(name, good[1:])[1]
 
 
 def test_init_is_a_shell_script():

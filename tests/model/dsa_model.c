@@ -10,6 +10,16 @@ static struct dsa_model *model_of(const struct strike_io *io)
 	return io->ctx;
 }
 
+static bool reach(struct dsa_model *m, uint64_t at, void *data, size_t n, bool write)
+{
+	bool good = m->reach(m->ctx, at, data, n, write);
+	if (!good) {
+		m->refused_at = at;
+		m->refused_write = write;
+	}
+	return good;
+}
+
 static void record(struct dsa_model *m, uint64_t at, uint8_t status, uint8_t result, uint32_t crc)
 {
 	uint8_t bytes[32] = {status, result};
@@ -36,7 +46,7 @@ static uint32_t crc_of(uint32_t crc, const uint8_t *p, uint32_t n)
 static bool put(struct dsa_model *m, uint64_t at, uint8_t *bytes, uint32_t len)
 {
 	bytes[len / 2] ^= m->flips;
-	return m->reach(m->ctx, at, bytes, len, true);
+	return reach(m, at, bytes, len, true);
 }
 
 /* §8.3.5 to 8.3.12. False: an access was refused. */
@@ -46,18 +56,18 @@ static bool operate(struct dsa_model *m, const uint64_t desc[8], uint8_t *result
 	uint32_t len = (uint32_t)desc[4];
 	switch (desc[0] >> 56) {
 	case 3:
-		return m->reach(m->ctx, desc[2], a, len, false) && put(m, desc[3], a, len);
+		return reach(m, desc[2], a, len, false) && put(m, desc[3], a, len);
 	case 4:
 		for (uint32_t i = 0; i < len; i++)
 			a[i] = (uint8_t)(desc[2] >> i % 8 * 8);
 		return put(m, desc[3], a, len);
 	case 5:
-		if (!m->reach(m->ctx, desc[2], a, len, false) || !m->reach(m->ctx, desc[3], b, len, false))
+		if (!reach(m, desc[2], a, len, false) || !reach(m, desc[3], b, len, false))
 			return false;
 		*result = !m->equal && memcmp(a, b, len) != 0;
 		return true;
 	default:
-		if (!m->reach(m->ctx, desc[2], a, len, false))
+		if (!reach(m, desc[2], a, len, false))
 			return false;
 		*crc = crc_of((uint32_t)desc[5], a, len) ^ m->flips;
 		return true;
@@ -72,12 +82,18 @@ static bool one(struct dsa_model *m, const uint64_t desc[8])
 	uint32_t crc = 0;
 	bool bad = (op < 3 || op > 5) && op != 0x10;
 	m->harmful += (uint32_t)desc[0] || desc[4] >> 32 || (op != 0x10 && desc[5]) || desc[6] || desc[7];
-	m->harmful += bad || (flags & 0xffffff & ~0xcu) || !len || len > 65536;
+	m->harmful += bad || (flags & 0xffffff & ~(m->may_block ? 0xeu : 0xcu)) || !len || len > 65536;
 	if (bad || !len || len > 65536)
 		return false;
 	m->moves++;
-	if (!m->idle && !operate(m, desc, &result, &crc))
-		status = m->lies ? 1 : 0x1f; /* translation failed */
+	if (!m->idle && !operate(m, desc, &result, &crc)) {
+		if (flags & 2 && !m->denied && m->ask && m->ask(m->ctx, m->refused_at, m->refused_write)) {
+			m->blocked = true;
+			memcpy(m->blocked_desc, desc, sizeof m->blocked_desc);
+			return false;
+		}
+		status = m->lies ? 1 : m->denied ? 0x84 : 0x1f; /* translation failed */
+	}
 	if (flags & 8)
 		record(m, desc[1], status, result, crc);
 	return status == 1;
@@ -88,6 +104,8 @@ static void work(struct dsa_model *m, unsigned queue, const uint64_t desc[8])
 	uint32_t mode = m->queue[queue * 8 + 2];
 	uint64_t item[8];
 	bool good = true;
+	m->may_block = mode & 2;
+	m->blocked_queue = queue;
 	m->pasid = mode >> 28 & 1 ? (mode >> 8 & 0xfffff) + m->wrong_pasid : DM_NO_PASID;
 	if (desc[0] >> 56 != 1) {
 		one(m, desc);
@@ -105,6 +123,16 @@ static void work(struct dsa_model *m, unsigned queue, const uint64_t desc[8])
 	}
 	if (!good)
 		record(m, desc[1], 5, 0, 0);
+}
+
+void dsa_model_answered(struct dsa_model *m, bool good)
+{
+	if (!m->blocked)
+		return;
+	m->blocked = false;
+	m->denied = !good;
+	work(m, m->blocked_queue, m->blocked_desc);
+	m->denied = false;
 }
 
 void dsa_model_work(struct dsa_model *m)
@@ -247,10 +275,10 @@ static void dsa_wr(const struct strike_io *io, uint32_t off, unsigned bytes, uin
 	}
 }
 
-void dsa_model_init(struct dsa_model *m, model_reach reach, void *ctx)
+void dsa_model_init(struct dsa_model *m, model_reach memory, void *ctx)
 {
 	static const struct strike_io_ops ops = {dsa_rd, dsa_wr};
-	*m = (struct dsa_model){.reach = reach, .ctx = ctx};
+	*m = (struct dsa_model){.reach = memory, .ctx = ctx};
 	m->io = (struct strike_io){.ops = &ops, .len = 0x10000, .ctx = m};
 	m->portal =
 		(struct strike_io){.regs = m->portals, .len = sizeof m->portals, .ctx = m, .submit = take};

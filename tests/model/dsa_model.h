@@ -13,6 +13,9 @@ struct dsa_model {
 	struct strike_io io, portal; /* what the driver is given */
 	model_reach reach;
 	void *ctx;
+	/* Asks for a page where an access was refused, and the descriptor blocks on faults; true: it will be
+	 * answered by dsa_model_answered(). NULL: it never asks. */
+	bool (*ask)(void *ctx, uint64_t at, bool write);
 	uint32_t pasid; /* of the access that reach() is asked for; DM_NO_PASID: it has none */
 
 	/* what is wrong with it */
@@ -43,9 +46,17 @@ struct dsa_model {
 		unsigned queue;
 		uint64_t desc[8];
 	} hold[DM_ENTRIES];
+	bool may_block, denied; /* of the queue that works; the page is not to be had */
+	bool blocked;           /* one descriptor waits for its page: this */
+	unsigned blocked_queue;
+	uint64_t blocked_desc[8];
+	uint64_t refused_at; /* the last access that was */
+	bool refused_write;
 	uint8_t portals[DM_QUEUES * DM_PORTAL];
 };
 
 void dsa_model_init(struct dsa_model *m, model_reach reach, void *ctx);
+/* The page that it asked for is there, or it is not to be had. */
+void dsa_model_answered(struct dsa_model *m, bool good);
 /* Works on all that waits, the last submission first. */
 void dsa_model_work(struct dsa_model *m);

@@ -1,4 +1,5 @@
 #include "iommu/vtd/backend.h"
+#include "tests/model/device_tlb.h"
 #include "tests/model/vtd_model.h"
 #include "tests/model/vtd_scalable_model.h"
 #include <stdarg.h>
@@ -219,6 +220,14 @@ static bool run_wait(struct model_unit *m, uint64_t lo, uint64_t hi)
 	return true;
 }
 
+/* A device that does not answer: FSTS.ITE, which aborts the waits that follow. */
+static bool run_device_tlb(struct model_unit *m, const uint64_t *d)
+{
+	bool silent = false, ok = device_tlb_run(m, d[0], d[1], &silent);
+	m->time_out |= ok && silent;
+	return ok;
+}
+
 /* One descriptor; 0, or the number of the error. Those by PASID exist with 256 bits only. */
 static unsigned run_one(struct model_unit *m, const uint64_t *d, bool wide)
 {
@@ -232,6 +241,9 @@ static unsigned run_one(struct model_unit *m, const uint64_t *d, bool wide)
 	case 2:
 		ok = run_iotlb(m, d[0], d[1]);
 		break;
+	case 3:
+		ok = run_device_tlb(m, d);
+		break;
 	case 4:
 		ok = model_ir_invalidate(m, d[0], d[1]);
 		break;
@@ -243,6 +255,12 @@ static unsigned run_one(struct model_unit *m, const uint64_t *d, bool wide)
 		break;
 	case 7:
 		ok = wide && model_run_pasid(m, d[0], d[1]);
+		break;
+	case 8:
+		ok = wide && run_device_tlb(m, d);
+		break;
+	case 9:
+		ok = wide && device_tlb_answer(m, d[0], d[1]);
 		break;
 	default:
 		return 3;
@@ -415,7 +433,10 @@ static void check_window(struct model_unit *m, uint32_t off, unsigned width)
 static uint32_t io_rd32(void *ctx, uint32_t off)
 {
 	struct model_unit *m = ctx;
+	uint64_t v;
 	check_window(m, off, 4);
+	if (page_request_rd(m, off, 4, &v))
+		return (uint32_t)v;
 	switch (off) {
 	case 0x00:
 		return m->ver;
@@ -445,7 +466,10 @@ static uint32_t io_rd32(void *ctx, uint32_t off)
 static uint64_t io_rd64(void *ctx, uint32_t off)
 {
 	struct model_unit *m = ctx;
+	uint64_t v;
 	check_window(m, off, 8);
+	if (page_request_rd(m, off, 8, &v))
+		return v;
 	if (in_frcd(m, off) && off % 8 == 0)
 		return m->frcd[(off - frcd_base(m)) / 16][off / 8 % 2];
 	switch (off) {
@@ -484,6 +508,8 @@ static void io_wr32(void *ctx, uint32_t off, uint32_t v)
 {
 	struct model_unit *m = ctx;
 	check_window(m, off, 4);
+	if (page_request_wr(m, off, 4, v))
+		return;
 	if (in_frcd(m, off) && off % 16 == 12) {
 		if (v & ~(1u << 31))
 			complain(m, "fault record written with 0x%x: only F can be", v);
@@ -594,6 +620,8 @@ static void io_wr64(void *ctx, uint32_t off, uint64_t v)
 {
 	struct model_unit *m = ctx;
 	check_window(m, off, 8);
+	if (page_request_wr(m, off, 8, v))
+		return;
 	switch (off) {
 	case 0x20:
 		if (v & 0x37f)
@@ -667,6 +695,17 @@ static void fault(struct model_unit *m, uint16_t rid, uint32_t pasid, uint64_t i
 	m->frcd_next = (m->frcd_next + 1) % n;
 	m->fsts |= S_PPF;
 	model_event_check(m);
+}
+
+/* T1 T2: 01 */
+void model_fault_of_page_request(struct model_unit *m, uint16_t rid, uint32_t pasid, uint64_t info,
+				 uint8_t reason)
+{
+	unsigned n = m->frcd_next;
+	bool free_one = !(m->fsts & S_PFO) && !(m->frcd[n][1] >> 63);
+	fault(m, rid, pasid, info, true, reason);
+	if (free_one)
+		m->frcd[n][1] |= 1ull << 28;
 }
 
 void model_fault(struct model_unit *m, uint16_t rid, uint64_t info, bool write, uint8_t reason)
@@ -888,8 +927,8 @@ static bool too_wide(const struct model_unit *m, const struct model_context *c, 
 	return iova >> (width < mgaw ? width : mgaw) != 0;
 }
 
-static uint8_t translate(struct model_unit *m, uint16_t rid, uint32_t pasid, uint64_t iova, bool write,
-			 uint64_t *phys, bool *quiet)
+uint8_t model_translate(struct model_unit *m, uint16_t rid, uint32_t pasid, uint64_t iova, bool write,
+			uint64_t *phys, bool *quiet)
 {
 	struct model_pasid fresh;
 	const struct model_context *c = get_stage(m, rid, pasid, &fresh);
@@ -919,6 +958,30 @@ static uint8_t translate(struct model_unit *m, uint16_t rid, uint32_t pasid, uin
 	return 0;
 }
 
+/* Legacy mode: no table here has TT = 1. */
+static uint8_t allows(struct model_unit *m, uint16_t rid, bool *quiet, bool pages)
+{
+	struct model_context fresh, *c = get_context(m, rid, &fresh);
+	if (!(m->gsts & B_TE))
+		return 0;
+	*quiet = c->fpd;
+	if (c->reason)
+		return c->reason;
+	if (!model_scalable(m))
+		return 0xd;
+	return pages ? (c->pre ? 0 : 0x47) : c->dte ? 0 : 0x44;
+}
+
+uint8_t model_allows_ats(struct model_unit *m, uint16_t rid, bool *quiet)
+{
+	return allows(m, rid, quiet, false);
+}
+
+uint8_t model_allows_page_requests(struct model_unit *m, uint16_t rid, bool *quiet)
+{
+	return allows(m, rid, quiet, true);
+}
+
 bool model_cached(struct model_unit *m, uint16_t rid, uint64_t iova)
 {
 	const struct model_context *c = &m->context[rid];
@@ -941,7 +1004,7 @@ unsigned model_dma_pasid(struct model_unit *m, uint16_t rid, uint32_t pasid, uin
 		*phys = iova;
 		return 0;
 	}
-	uint8_t reason = translate(m, rid, pasid, iova, write, phys, &quiet);
+	uint8_t reason = model_translate(m, rid, pasid, iova, write, phys, &quiet);
 	if (reason && !quiet)
 		fault(m, rid, pasid, iova, write, reason);
 	return reason;

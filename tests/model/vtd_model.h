@@ -27,6 +27,8 @@
 #define MODEL_SECOND   (1ull << 43 | 1ull << 46)
 #define MODEL_FIRST    (1ull << 43 | 1ull << 47)
 #define MODEL_PASID    (1ull << 40 | 19ull << 35)
+#define MODEL_DT       4ull         /* ECAP.DT */
+#define MODEL_PRS      (1ull << 29) /* ECAP.PRS */
 
 #define MODEL_NO_PASID  UINT32_MAX
 #define MODEL_INTERRUPT 0x100u /* result of model_dma(): the request is an interrupt, not DMA */
@@ -50,7 +52,7 @@ struct model_context {
 	/* scalable mode */
 	uint64_t directory; /* of the function, with */
 	unsigned pdts;
-	bool paside;
+	bool paside, dte, pre;
 	bool first, snoop; /* of a PASID: first-stage tables; their walk snoops */
 	uint32_t tag;      /* of a PASID: what its translations are cached by, besides the domain id */
 };
@@ -103,6 +105,10 @@ struct model_unit {
 	unsigned queue_left, ccmd_left, iotlb_left;
 	uint64_t root;                        /* latched by SRTP */
 	bool need_cc, need_pasid, need_iotlb; /* since SRTP */
+
+	uint64_t pqh, pqt, pqa; /* page requests: tests/model/device_tlb.h */
+	uint32_t prs, pectl;
+	struct model_device_tlb *device_tlbs;
 
 	struct model_context *context; /* by requester id */
 	struct model_ir ir;
@@ -158,6 +164,17 @@ bool model_cached(struct model_unit *m, uint16_t rid, uint64_t iova);
 
 /* Notes a fault as if the unit had met it. */
 void model_fault(struct model_unit *m, uint16_t rid, uint64_t info, bool write, uint8_t reason);
+
+/* For tests/model/device_tlb.c: where a request would go, or the fault reason, which is not recorded; quiet:
+ * it is not to be. */
+uint8_t model_translate(struct model_unit *m, uint16_t rid, uint32_t pasid, uint64_t iova, bool write,
+			uint64_t *phys, bool *quiet);
+/* 0, or why the function may send neither translated requests nor requests for translations; page requests.
+ */
+uint8_t model_allows_ats(struct model_unit *m, uint16_t rid, bool *quiet);
+uint8_t model_allows_page_requests(struct model_unit *m, uint16_t rid, bool *quiet);
+void model_fault_of_page_request(struct model_unit *m, uint16_t rid, uint32_t pasid, uint64_t info,
+				 uint8_t reason);
 
 /* The state that firmware may leave behind: translation, queue and interrupt remapping on, protected regions
  * on. */

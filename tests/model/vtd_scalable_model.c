@@ -36,11 +36,14 @@ uint8_t model_scalable_context(const struct model_unit *m, uint16_t rid, struct 
 		return 0x41;
 	if (field(v[0], 8, 5) || field(v[1], 63, 21) || v[2] || v[3] || beyond(m, v[0] & ~0xfffull))
 		return 0x42;
-	if ((v[0] & 4 && !(m->ecap & 4)) || (v[0] & 8 && !field(m->ecap, 40, 40)) || v[0] & 16)
+	if ((v[0] & 4 && !(m->ecap & 4)) || (v[0] & 8 && !field(m->ecap, 40, 40)) ||
+	    (v[0] & 16 && !(m->ecap & MODEL_PRS)))
 		return 0x43; /* DTE, PASIDE, PRE */
 	if (field(v[1], 19, 0))
 		return 0x43; /* RID_PASID: no unit here has ECAP.RPS */
+	c->dte = v[0] & 4;
 	c->paside = v[0] & 8;
+	c->pre = v[0] & 16;
 	c->pdts = (unsigned)field(v[0], 11, 9);
 	c->directory = v[0] & ~0xfffull;
 	return 0;

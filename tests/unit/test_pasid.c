@@ -1,6 +1,7 @@
 /* Domains of (function, PASID) in both stages: rules, entries, and random sequences of create, attach, map,
  * unmap, detach, destroy and DMA against plain arrays. What was cached before a change is asked for again at
- * once, in the caches of a model that tags them as the specification does: a forgotten invalidation is seen.
+ * once, in the caches of a model that tags them as the specification does, and in a function's own: a
+ * forgotten invalidation is seen.
  *
  * SLUICE_SEED sets the seed, which is printed; SLUICE_PERCENT= makes fewer operations. */
 #define _POSIX_C_SOURCE 200809L
@@ -9,6 +10,8 @@
 #include <string.h>
 #include "iommu/pasid.h"
 #include "kernel/pmm.h"
+#include "iommu/ats.h"
+#include "tests/model/device_tlb.h"
 #include "tests/unit/support_iommu.h"
 #include "tests/unit/test.h"
 
@@ -20,7 +23,8 @@
 #define LIMIT   0x100000u /* PASIDs of a function: 20 bits */
 
 static const bdf_t fns[] = {{0, 0x0010}, {0, 0x0100}, {0, 0x0188}};
-#define FNS ARRAY_LEN(fns)
+#define FNS    ARRAY_LEN(fns)
+#define ATS_FN 1u
 
 static struct domain *own[FNS]; /* of requests without PASID */
 static struct tenant {
@@ -30,8 +34,10 @@ static struct tenant {
 	uint64_t phys[PAGES]; /* 0: not mapped */
 	uint8_t perm[PAGES];
 } tenant[TENANTS];
-static bool first;     /* stage */
-static unsigned stale; /* changes of what the caches had */
+static bool first;                  /* stage */
+static bool ats;                    /* function 1 keeps translations itself, */
+static struct model_device_tlb tlb; /* in this */
+static unsigned stale;              /* changes of what the caches had */
 static uint64_t rng;
 
 static uint64_t rnd(uint64_t n)
@@ -58,6 +64,10 @@ static void start(uint64_t cap, uint64_t ecap)
 	machine_start();
 	assert_int_equal(vtd_choose_tables(&mmu, VTD_WANT_SCALABLE), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
+	if (ats) {
+		device_tlb_init(&tlb, unit_of(ATS_FN), fns[ATS_FN].rid);
+		assert_int_equal(iommu_ats_allow(&mmu, fns[ATS_FN], 4, false), SL_OK);
+	}
 	for (unsigned f = 0; f < FNS; f++) {
 		assert_int_equal(domain_create(&mmu, "own", &own[f]), SL_OK);
 		assert_int_equal(domain_attach(own[f], fns[f]), SL_OK);
@@ -66,6 +76,7 @@ static void start(uint64_t cap, uint64_t ecap)
 
 static void end(void)
 {
+	iommu_ats_end(&mmu);
 	for (unsigned f = 0; f < FNS; f++) {
 		assert_int_equal(domain_detach(own[f], fns[f]), SL_OK);
 		assert_int_equal(domain_destroy(own[f]), SL_OK);
@@ -205,21 +216,27 @@ static unsigned refused(const struct tenant *t, uint64_t page, bool write)
 	return t->phys[page] ? (write ? 0x85 : 0x86) : first ? 0x71 : 0x79;
 }
 
+static unsigned dma(unsigned f, uint32_t pasid, uint64_t iova, bool write, uint64_t *phys)
+{
+	return ats && f == ATS_FN ? device_tlb_dma(&tlb, pasid, iova, write, phys)
+				  : model_dma_pasid(unit_of(f), fns[f].rid, pasid, iova, write, phys);
+}
+
 /* One request with that function's PASID, and whether it does what the arrays say. */
 static void request(unsigned f, uint32_t pasid, uint64_t page, bool write)
 {
 	uint64_t phys = 0, off = rnd(PAGE_SIZE);
-	unsigned reason =
-		model_dma_pasid(unit_of(f), fns[f].rid, pasid, W + page * PAGE_SIZE + off, write, &phys);
+	bool kept = ats && f == ATS_FN; /* such a function learns no reason */
+	unsigned reason = dma(f, pasid, W + page * PAGE_SIZE + off, write, &phys);
 	const struct tenant *t = NULL;
 	for (unsigned i = 0; i < TENANTS; i++)
 		if (tenant[i].f == (int)f && tenant[i].pasid == pasid)
 			t = &tenant[i];
 	if (!t) {
-		assert_true(reason == 0x59 || reason == 0x51);
+		assert_true(kept ? reason == 1 : reason == 0x59 || reason == 0x51);
 		return;
 	}
-	assert_int_equal(reason, refused(t, page, write));
+	assert_int_equal(reason, kept ? refused(t, page, write) != 0 : refused(t, page, write));
 	if (!reason)
 		assert_int_equal(phys, t->phys[page] + off);
 }
@@ -343,11 +360,11 @@ static void step(void)
 /* While a unit is asked to forget, devices go on. */
 static void meanwhile(void *ctx)
 {
-	struct model_unit *m = ctx;
 	uint64_t phys;
+	(void)ctx;
 	for (unsigned i = 0; i < 2; i++)
-		(void)model_dma_pasid(m, fns[rnd(FNS)].rid, (uint32_t)(1 + rnd(TENANTS)),
-				      W + rnd(PAGES) * PAGE_SIZE, rnd(2), &phys);
+		(void)dma((unsigned)rnd(FNS), (uint32_t)(1 + rnd(TENANTS)), W + rnd(PAGES) * PAGE_SIZE,
+			  rnd(2), &phys);
 }
 
 static void random_run(const char *name, uint64_t cap, uint64_t ecap, unsigned ops)
@@ -394,6 +411,14 @@ static void test_random(void **state)
 		   ops);
 	random_run("first stage, no page-selective invalidation, write buffer",
 		   (MODEL_CAP & ~MODEL_PSI) | MODEL_RWBF, MODEL_ECAP | MODEL_PASID | MODEL_FIRST, ops);
+	ats = true;
+	random_run("first stage, a device TLB", MODEL_CAP, MODEL_ECAP | MODEL_PASID | MODEL_DT | MODEL_FIRST,
+		   ops);
+	assert_true(tlb.fills > ops / 50 && tlb.invalidations > ops / 500);
+	random_run("second stage, a device TLB, caching mode", MODEL_CAP | MODEL_CM,
+		   MODEL_ECAP | MODEL_PASID | MODEL_DT | MODEL_SECOND, ops);
+	assert_true(tlb.fills > ops / 50 && tlb.invalidations > ops / 500);
+	ats = false;
 }
 
 int main(void)

@@ -179,6 +179,41 @@ static void test_quiet_caches_and_vfs(void **state)
 	assert_non_null(strstr(logged, "firmware left its VFs on"));
 }
 
+/* ATS and page requests, on and off: pages of 4 KiB, and all requests that the function can have open. */
+static void test_ats(void **state)
+{
+	(void)state;
+	struct cm_fn *f = cm_add(&m, NULL, 0, 0, 0x08, NVME, 0x010802),
+		     *without = cm_add(&m, NULL, 0, 0, 0x10, NVME, 0x010802);
+	cm_pcie(f, 0x40, 9);
+	cm_pcie(without, 0x40, 9);
+	cm_ecap(f, 0x100, 0x0f);
+	cm_put(f, 0x104, 2, 0x65); /* 5 at once, and flags */
+	cm_put(f, 0x106, 2, 5);    /* STU */
+	f->mask[0x106] = 0x1f;
+	f->mask[0x107] = 0x80;
+	cm_ecap(f, 0x120, 0x13);
+	cm_put(f, 0x128, 4, 0x12345);
+	f->mask[0x124] = 3;
+	for (unsigned i = 0; i < 4; i++)
+		f->mask[0x12c + i] = 0xff;
+	scan_all();
+	struct pci_func *fn = pci_find(&pci, bdf_make(0, 0, 1, 0));
+	assert_int_equal(pci_ats_depth(pci_find(&pci, bdf_make(0, 0, 2, 0))), 0);
+	assert_int_equal(pci_ats_depth(fn), 5);
+	cm_put(f, 0x104, 2, 0x20);
+	assert_int_equal(pci_ats_depth(fn), 32);
+	pci_ats_enable(fn, false);
+	assert_int_equal(cm_get(f, 0x106, 2), 0x8000);
+	assert_int_equal(cm_get(f, 0x124, 2), 0);
+	pci_ats_enable(fn, true);
+	assert_int_equal(cm_get(f, 0x124, 2), 1);
+	assert_int_equal(cm_get(f, 0x12c, 4), 0x12345);
+	pci_ats_disable(fn);
+	assert_int_equal(cm_get(f, 0x106, 2), 0);
+	assert_int_equal(cm_get(f, 0x124, 2), 0);
+}
+
 /* More is counted than is kept. */
 static void test_many_missed(void **state)
 {
@@ -349,6 +384,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_short_window, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_quiet_and_counted, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_quiet_caches_and_vfs, pci_setup, pci_teardown),
+		cmocka_unit_test_setup_teardown(test_ats, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_many_missed, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_one_device_below_a_port, pci_setup, pci_teardown),
 		cmocka_unit_test_setup_teardown(test_ari, pci_setup, pci_teardown),

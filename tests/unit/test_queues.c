@@ -5,6 +5,8 @@
 #include <string.h>
 #include "apps/machine.h"
 #include "apps/proof/queue_refuse.h"
+#include "iommu/ats.h"
+#include "tests/model/device_tlb.h"
 #include "tests/model/dsa_model.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_iommu.h"
@@ -18,7 +20,18 @@ static struct dsa_model model;
 static struct model_unit *unit;
 static struct queues q;
 static struct tally tally;
-static bool past; /* the device's requests pass the unit, as translated ones do */
+static bool past; /* the device says that its requests are translated, which nobody asked for */
+static struct model_device_tlb tlb;
+static bool ats; /* it keeps translations, and asks for pages */
+
+static unsigned page_of(uint32_t pasid, uint64_t at, bool write, uint64_t *phys)
+{
+	*phys = at;
+	if (past && at >= RAM_BASE && at < RAM_BASE + RAM_BYTES)
+		return model_dma_translated(unit, FN.rid, at, write);
+	return ats ? device_tlb_dma(&tlb, pasid, at, write, phys)
+		   : model_dma_pasid(unit, FN.rid, pasid, at, write, phys);
+}
 
 static bool reach(void *ctx, uint64_t at, void *data, size_t n, bool write)
 {
@@ -26,14 +39,35 @@ static bool reach(void *ctx, uint64_t at, void *data, size_t n, bool write)
 	uint32_t pasid = model.pasid == DM_NO_PASID ? MODEL_NO_PASID : model.pasid;
 	(void)ctx;
 	for (size_t part; n; at += part, p += part, n -= part) {
-		uint64_t phys = at;
+		uint64_t phys;
 		part = PAGE_SIZE - at % PAGE_SIZE < n ? PAGE_SIZE - at % PAGE_SIZE : n;
-		bool is_ram = at >= RAM_BASE && at < RAM_BASE + RAM_BYTES;
-		if (!(past && is_ram) && model_dma_pasid(unit, FN.rid, pasid, at, write, &phys))
+		if (page_of(pasid, at, write, &phys))
 			return false;
 		memcpy(write ? phys_va(PHYS(phys)) : p, write ? p : phys_va(PHYS(phys)), part);
 	}
 	return true;
+}
+
+static bool ask(void *ctx, uint64_t at, bool write)
+{
+	(void)ctx;
+	return model_page_request(unit, FN.rid, model.pasid, at, write, 5, true) == 0;
+}
+
+static void answered(void *ctx, unsigned code)
+{
+	(void)ctx;
+	dsa_model_answered(&model, code == 0);
+}
+
+static void begin_ats(void)
+{
+	device_tlb_init(&tlb, unit, FN.rid);
+	tlb.on_answer = answered;
+	model.gencap |= 1; /* block on fault */
+	model.ask = ask;
+	assert_int_equal(iommu_ats_allow(&mmu, FN, 8, true), SL_OK);
+	q.ats = q.pages = true;
 }
 
 static void begin(uint64_t stage, uint32_t limit)
@@ -44,7 +78,8 @@ static void begin(uint64_t stage, uint32_t limit)
 	support_clock_step = 50;
 	past = false;
 	machine_init();
-	unit = model_machine_unit(&mc, MODEL_VER, MODEL_CAP, MODEL_ECAP | MODEL_PASID | stage, MODEL_ALL);
+	unit = model_machine_unit(&mc, MODEL_VER, MODEL_CAP,
+				  MODEL_ECAP | MODEL_PASID | MODEL_DT | MODEL_PRS | stage, MODEL_ALL);
 	machine_start();
 	assert_int_equal(vtd_choose_tables(&mmu, VTD_WANT_SCALABLE), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
@@ -56,6 +91,8 @@ static void begin(uint64_t stage, uint32_t limit)
 	q.limit = limit;
 	q.dev.io = model.io;
 	q.dev.portals = model.portal;
+	if (ats)
+		begin_ats();
 	assert_int_equal(domain_create(&mmu, "function", &q.dom), SL_OK);
 	assert_int_equal(domain_attach(q.dom, FN), SL_OK);
 	assert_int_equal(dsa_open(&q.dev, &why), SL_OK);
@@ -68,6 +105,8 @@ static void end(void)
 {
 	assert_int_equal(dsa_stop(&q.dev), SL_OK);
 	queues_close(&q);
+	if (ats)
+		iommu_ats_end(&mmu);
 	assert_int_equal(domain_detach(q.dom, FN), SL_OK);
 	assert_int_equal(domain_destroy(q.dom), SL_OK);
 	assert_int_equal(model.harmful, 0);
@@ -81,6 +120,13 @@ static enum sl_err work(struct tenant *t)
 	if (!e && !moves_poll(&t->moves))
 		return SL_TIMEOUT;
 	return e ? e : moves_check(&t->moves, t->why, sizeof t->why);
+}
+
+/* With the function's translation cache. */
+static void begin_with(bool with, uint64_t stage)
+{
+	ats = with;
+	begin(stage, 1u << 20);
 }
 
 static const uint64_t stages[] = {MODEL_FIRST, MODEL_SECOND};
@@ -130,6 +176,23 @@ static void test_matrix(void **state)
 	}
 }
 
+/* The same where the device keeps translations itself; and a page that it asks for, in vain the second time.
+ */
+static void test_matrix_ats(void **state)
+{
+	(void)state;
+	for (unsigned s = 0; s < ARRAY_LEN(stages); s++) {
+		begin_with(true, stages[s]);
+		assert_int_equal(queue_matrix(&q, &mmu, &tally), SL_OK);
+		assert_int_equal(tally.cases, CASES + DSA_QUEUES);
+		assert_int_equal(tally.refused, tally.cases);
+		assert_true(tlb.fills > 100 && tlb.invalidations > 100);
+		assert_true(tlb.answers == 2 * DSA_QUEUES && tlb.code == PAGE_INVALID && tlb.group == 5);
+		end();
+	}
+	ats = false;
+}
+
 /* A device that is wrong is seen. */
 static void test_wrong_device(void **state)
 {
@@ -175,21 +238,33 @@ static bool wrong_driver(void *ctx, uint64_t d[4])
 
 static void test_wrong_driver(void **state)
 {
-	enum { IOTLB = 2, PIOTLB = 6, PASID_CACHE = 7 };
+	enum { IOTLB = 2, PIOTLB = 6, PASID_CACHE = 7, DEVICE = 8 };
 	static const struct {
 		uint64_t stage;
 		unsigned kind;
 		enum wrong how;
+		bool ats;
 	} row[] = {
-		{MODEL_FIRST, PIOTLB, FORGOTTEN},        {MODEL_FIRST, PIOTLB, WRONG_DOMAIN},
-		{MODEL_FIRST, PIOTLB, WRONG_PASID},      {MODEL_FIRST, PASID_CACHE, FORGOTTEN},
-		{MODEL_FIRST, PASID_CACHE, WRONG_PASID}, {MODEL_FIRST, PASID_CACHE, WRONG_DOMAIN},
-		{MODEL_SECOND, IOTLB, FORGOTTEN},        {MODEL_SECOND, IOTLB, WRONG_DOMAIN},
-		{MODEL_SECOND, PASID_CACHE, FORGOTTEN},  {MODEL_SECOND, PASID_CACHE, WRONG_PASID},
+		{MODEL_FIRST, DEVICE, FORGOTTEN, true},
+		{MODEL_FIRST, DEVICE, WRONG_PASID, true},
+		{MODEL_SECOND, DEVICE, FORGOTTEN, true},
+		{MODEL_SECOND, DEVICE, WRONG_PASID, true},
+		{MODEL_FIRST, PIOTLB, FORGOTTEN, true},
+		{MODEL_SECOND, IOTLB, FORGOTTEN, true},
+		{MODEL_FIRST, PIOTLB, FORGOTTEN, false},
+		{MODEL_FIRST, PIOTLB, WRONG_DOMAIN, false},
+		{MODEL_FIRST, PIOTLB, WRONG_PASID, false},
+		{MODEL_FIRST, PASID_CACHE, FORGOTTEN, false},
+		{MODEL_FIRST, PASID_CACHE, WRONG_PASID, false},
+		{MODEL_FIRST, PASID_CACHE, WRONG_DOMAIN, false},
+		{MODEL_SECOND, IOTLB, FORGOTTEN, false},
+		{MODEL_SECOND, IOTLB, WRONG_DOMAIN, false},
+		{MODEL_SECOND, PASID_CACHE, FORGOTTEN, false},
+		{MODEL_SECOND, PASID_CACHE, WRONG_PASID, false},
 	};
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_LEN(row); i++) {
-		begin(row[i].stage, 1u << 20);
+		begin_with(row[i].ats, row[i].stage);
 		driver.kind = row[i].kind;
 		driver.how = row[i].how;
 		driver.times = 0;
@@ -201,14 +276,50 @@ static void test_wrong_driver(void **state)
 		unit->on_descriptor = NULL;
 		end();
 	}
+	ats = false;
+}
+
+/* A device that says of addresses in memory that they are translated, which nobody asked for: where it may
+ * keep translations, each write and read of the first two columns reaches the memory of others and the
+ * kernel's. Where it may not, the unit refuses them, for that reason. */
+static void test_lie(void **state)
+{
+	enum {
+		BY_ADDRESS = 2 * DSA_QUEUES
+	}; /* accesses of a queue: the other queues' memory, the kernel's */
+	(void)state;
+	for (unsigned with = 0; with < 2; with++) {
+		begin_with(with, MODEL_FIRST);
+		past = true;
+		assert_int_equal(queue_matrix(&q, &mmu, &tally), SL_VERIFY);
+		assert_int_equal(tally.cases - tally.refused, DSA_QUEUES * BY_ADDRESS);
+		assert_int_equal(model_dma_translated(unit, FN.rid, unit->root & ~0xfffull, true),
+				 with ? 0 : 0x44); /* the unit's own tables */
+		past = false;
+		end();
+	}
+	ats = false;
+}
+
+/* A device whose cache keeps everything. */
+static void test_deaf(void **state)
+{
+	(void)state;
+	begin_with(true, MODEL_FIRST);
+	tlb.deaf = true;
+	assert_int_equal(queue_matrix(&q, &mmu, &tally), SL_VERIFY);
+	assert_true(tally.refused < tally.cases);
+	end();
+	ats = false;
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_apart),        cmocka_unit_test(test_together),
-		cmocka_unit_test(test_matrix),       cmocka_unit_test(test_wrong_device),
-		cmocka_unit_test(test_wrong_driver),
+		cmocka_unit_test(test_matrix),       cmocka_unit_test(test_matrix_ats),
+		cmocka_unit_test(test_wrong_device), cmocka_unit_test(test_wrong_driver),
+		cmocka_unit_test(test_lie),          cmocka_unit_test(test_deaf),
 	};
 	return cmocka_run_group_tests_name("queues", tests, ram_setup, NULL);
 }

@@ -303,8 +303,8 @@ static void capabilities(struct dsa *d)
 	set64(d, ENGCAP, DSA_ENGINES);
 	set64(d, OPCAP,
 	      1ull << OP_NOOP | 1ull << OP_BATCH | 1ull << OP_DRAIN | 1ull << OP_MOVE | 1ull << OP_FILL |
-		      1ull << OP_COMPARE | 1ull << OP_COMPARE_PATTERN | 1ull << OP_DUALCAST | 1ull << OP_CRC |
-		      1ull << OP_COPY_CRC | 1ull << OP_FLUSH);
+		      1ull << OP_COMPARE | 1ull << OP_COMPARE_PATTERN | 1ull << OP_DELTA | 1ull << OP_APPLY |
+		      1ull << OP_DUALCAST | 1ull << OP_CRC | 1ull << OP_COPY_CRC | 1ull << OP_FLUSH);
 	set64(d, OFFSETS, GRPCFG / 256 | (uint64_t)WQCFG / 256 << 16 | (uint64_t)MSIXPERM / 256 << 32);
 	d->r[CMDCAP / 4] = COMMANDS;
 }

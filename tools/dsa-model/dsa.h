@@ -66,12 +66,14 @@ enum status {
 	NONZERO_RESERVED = 0x12,
 	BAD_SIZE = 0x13,
 	BAD_COUNT = 0x14,
+	BAD_DELTA = 0x15,
 	OVERLAP = 0x16,
 	BAD_DUALCAST = 0x17,
 	BAD_LIST = 0x18,
 	BAD_HANDLE = 0x19,
 	RECORD_REFUSED = 0x1a,
 	RECORD_UNALIGNED = 0x1b,
+	UNALIGNED = 0x1c,
 	QUEUE_OFF = 0x80, /* of SWERR: a descriptor for a queue that is not enabled, */
 	QUEUE_FULL = 0x81,
 	STATUS_WRITE = 0x80,
@@ -82,6 +84,7 @@ struct desc {
 	uint64_t word[8];
 	uint64_t off; /* bytes that are done */
 	uint32_t crc;
+	uint32_t delta; /* bytes of a delta record that are written */
 	bool began;
 };
 
@@ -164,7 +167,7 @@ struct record {
 	uint8_t status, result;
 	uint32_t bytes;
 	uint64_t fault;
-	uint32_t value; /* CRC, or invalid flags */
+	uint32_t value; /* CRC, or invalid flags, or size of a delta record */
 };
 /* One descriptor that is no batch, from where it stopped. With RESULT_FAULT rec says where and which way. */
 enum result operation_run(struct job *j, struct desc *q, struct record *rec);
@@ -176,6 +179,8 @@ enum {
 	OP_FILL = 4,
 	OP_COMPARE = 5,
 	OP_COMPARE_PATTERN = 6,
+	OP_DELTA = 7,
+	OP_APPLY = 8,
 	OP_DUALCAST = 9,
 	OP_CRC = 0x10,
 	OP_COPY_CRC = 0x11,
@@ -200,6 +205,19 @@ static inline unsigned desc_op(const struct desc *q)
 {
 	return (unsigned)(q->word[0] >> 56);
 }
+
+/* --- delta.c: delta records, of entries of 10 bytes: offset in units of 8 bytes, and 8 bytes of the second
+ * source */
+
+#define DELTA_ENTRY 10u
+enum delta { DELTA_ALL, DELTA_FULL, DELTA_FAULT };
+/* 0, or what is wrong with such a descriptor. */
+uint8_t delta_refuse(const struct desc *q);
+/* Adds len bytes from off on to the record; at the first that has no room rec->bytes says how far it got. */
+enum delta delta_add(struct job *j, struct desc *q, uint64_t off, const uint8_t *a, const uint8_t *b,
+		     uint32_t len, struct record *rec);
+/* Writes what the record says, from where it stopped. */
+enum result delta_apply(struct job *j, struct desc *q, struct record *rec);
 
 /* --- device.c: the function, its registers and commands */
 

@@ -3,7 +3,7 @@
 #include "dsa.h"
 
 /* Words of a descriptor. */
-enum { SRC = 2, DST = 3, SIZE = 4, SECOND = 5, SEED_AT = 6 };
+enum { SRC = 2, DST = 3, SIZE = 4, SECOND = 5, SEED_AT = 6, MASK = 7 };
 
 struct step {
 	struct job *j;
@@ -72,6 +72,15 @@ static enum go step_done(bool good)
 	return good ? GO_ON : GO_FAULT;
 }
 
+static enum go step_delta(struct step *s, const uint8_t *a, const uint8_t *b)
+{
+	enum delta how = delta_add(s->j, s->q, s->off, a, b, s->len, s->rec);
+	s->rec->result = how == DELTA_FULL ? 2 : s->q->delta != 0;
+	if (how == DELTA_FAULT)
+		s->rec->status = PAGE_FAULT | STATUS_WRITE;
+	return how == DELTA_ALL ? GO_ON : how == DELTA_FULL ? GO_END : GO_FAULT;
+}
+
 static enum go step(struct step *s)
 {
 	uint8_t a[PAGE], b[PAGE];
@@ -91,6 +100,10 @@ static enum go step(struct step *s)
 			return GO_FAULT;
 		pattern(s, DST, b);
 		return compare(s, a, b) ? GO_ON : GO_END;
+	case OP_DELTA:
+		if (!get(s, w[SRC], a) || !get(s, w[DST], b))
+			return GO_FAULT;
+		return step_delta(s, a, b);
 	case OP_DUALCAST:
 		if (!get(s, w[SRC], a))
 			return GO_FAULT;
@@ -117,6 +130,8 @@ static uint32_t addresses(unsigned op)
 	case OP_MOVE:
 	case OP_COMPARE:
 	case OP_COPY_CRC:
+	case OP_DELTA:
+	case OP_APPLY:
 		return 1u << SRC | 1u << DST;
 	case OP_DUALCAST:
 		return 1u << SRC | 1u << DST | 1u << SECOND;
@@ -173,7 +188,7 @@ static uint8_t refuse(struct dsa *d, const struct job *j, const struct desc *q, 
 		return BAD_DUALCAST;
 	if (op == OP_COPY_CRC && overlaps(q, len))
 		return OVERLAP;
-	return 0;
+	return op == OP_DELTA || op == OP_APPLY ? delta_refuse(q) : 0;
 }
 
 /* The seed of a CRC: in the descriptor or in memory. */
@@ -199,6 +214,11 @@ static void finish(struct step *s, unsigned op)
 		if (desc_flags(s->q) & FLAG_CHECK && rec->result != (uint8_t)s->q->word[SECOND])
 			rec->status = SUCCESS_PREDICATE;
 	}
+	if (op == OP_DELTA) {
+		rec->value = s->q->delta;
+		if (desc_flags(s->q) & FLAG_CHECK && !(s->q->word[MASK] >> rec->result & 1))
+			rec->status = SUCCESS_PREDICATE;
+	}
 }
 
 enum result operation_run(struct job *j, struct desc *q, struct record *rec)
@@ -213,6 +233,8 @@ enum result operation_run(struct job *j, struct desc *q, struct record *rec)
 	if (!q->began && (op == OP_CRC || op == OP_COPY_CRC) && !seed(&s))
 		return RESULT_FAULT;
 	q->began = true;
+	if (op == OP_APPLY)
+		return delta_apply(j, q, rec);
 	/* From the end down where the destination lies behind the source. */
 	bool down = op == OP_MOVE && overlaps(q, len) && q->word[DST] > q->word[SRC];
 	rec->result = down;
