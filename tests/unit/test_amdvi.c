@@ -5,6 +5,7 @@
 #include "iommu/amdvi/event.h"
 #include "iommu/backend.h"
 #include "tests/unit/support_amd.h"
+#include "tests/unit/support_said.h"
 
 #define W   0x1000000000ull /* device addresses start here */
 #define P   0x2000000000ull /* memory that they lead to; nothing reads it */
@@ -214,8 +215,10 @@ static void test_no_answer(void **state)
 	struct amd_unit *m = one_unit(AMD_EFR);
 	struct domain *d = attached(FN);
 	map(d, 0, 2 * PAGE_SIZE, DOMAIN_RW);
+	said_start();
 	m->mute = true;
 	assert_int_equal(domain_unmap(d, IOVA(W), PAGE_SIZE), SL_TIMEOUT);
+	assert_said("no answer to a COMPLETION_WAIT in 1000 ms");
 	assert_int_equal(domain_unmap(d, IOVA(W + PAGE_SIZE), PAGE_SIZE), SL_DEVICE);
 	assert_int_equal(domain_detach(d, FN), SL_DEVICE);
 	m->mute = false;
