@@ -288,11 +288,18 @@ static void test_take_over(void **state)
 		m->status = 0x1b;
 		m->excl[0] = 1;
 		m->dte[FN.rid] = (struct amd_dte){.valid = true, .q = {3ull | 3ull << 61, 9}}; /* passes */
-		m->tlb[0] = (struct amd_tlb){.valid = true, .present = true, .r = true, .did = 5};
+		for (unsigned k = 0; k < AMD_TLB; k++)
+			m->tlb[k] =
+				(struct amd_tlb){.valid = true, .present = true, .did = (uint16_t)(k * 129)};
+		for (unsigned k = 0; k < AMDVI_IDS; k++)
+			m->irte[k * 16 + k % 16].valid = m->dte[k].valid = true;
 		machine_start();
+		for (unsigned k = 0; k < AMDVI_IDS; k++)
+			assert_false(m->irte[k * 16 + k % 16].valid || m->dte[k].valid);
+		for (unsigned k = 0; k < AMD_TLB; k++)
+			assert_false(m->tlb[k].valid);
 		assert_int_equal(m->excl[0], 0);
 		assert_int_equal(dma(m, FN, W, true), 2);
-		assert_false(m->tlb[0].valid && m->tlb[0].did == 5);
 		assert_true(m->control & 1ull << 10 && m->status & 0x10);
 		struct iommu_unit_info info;
 		iommu_unit_info(&mmu, 0, &info);
@@ -543,6 +550,7 @@ static void test_left_out(void **state)
 		assert_non_null(strstr(why ? why : "", want[i].why));
 	}
 	assert_int_equal(amdvi_skip_base(&mmu, 0x12345000), 0);
+	assert_int_equal(amdvi_skip_base(&mmu, 0), 0);
 	assert_int_equal(amdvi_skip_base(&mmu, mc.unit[2]->base), 1);
 	assert_int_equal(iommu_unit_state(&mmu, 2, &why), IOMMU_UNIT_SKIPPED);
 	assert_int_equal(iommu_enable(&mmu), SL_NOTFOUND);
