@@ -121,11 +121,22 @@ static unsigned bytes_of_context(const struct xhci_model *m)
 	return m->hcc1 & 4 ? 64 : 32;
 }
 
+/* §6.2.3: CErr 3; the average of a TRB, and for a periodic endpoint the bytes of an interval; the rest is 0.
+ */
+static bool sound_endpoint(struct xhci_model *m, unsigned which, uint64_t context)
+{
+	uint32_t second = get32(m, context + 4), last = get32(m, context + 16);
+	if ((second >> 1 & 3) != 3 || (last & 0xffff) != 8 || last >> 16 != (which ? second >> 16 : 0) ||
+	    (!which && get32(m, context)))
+		return false;
+	return !get32(m, context + 20) && !get32(m, context + 24) && !get32(m, context + 28);
+}
+
 static void set_endpoint(struct xhci_model *m, struct xm_slot *s, unsigned which, uint64_t context)
 {
 	uint64_t at = get(m, context + 8, 8);
 	unsigned type = get32(m, context + 4) >> 3 & 7;
-	if (type != (which ? 7u : 4u) || at & 0xe || (get32(m, context + 4) >> 1 & 3) == 0)
+	if (type != (which ? 7u : 4u) || at & 0xe || !sound_endpoint(m, which, context))
 		wrong(m, "an endpoint context");
 	s->at[which] = at & ~0xfull;
 	s->cycle[which] = at & 1;
@@ -184,6 +195,8 @@ static unsigned command(struct xhci_model *m, unsigned type, uint64_t param, uin
 {
 	unsigned n = control >> 24, ep = control >> 16 & 0x1f;
 	struct xm_slot *s = &m->slot[n <= XM_SLOTS ? n : 0];
+	if (param && (type == 9 || type == 10 || type == 14 || type == 23))
+		wrong(m, "a parameter of a command that has none");
 	if (type == m->fail_command)
 		return m->fail_code;
 	if (type == 9)
@@ -205,6 +218,8 @@ static unsigned command(struct xhci_model *m, unsigned type, uint64_t param, uin
 	case 12:
 		return configure(m, s, param);
 	case 13:
+		if (get32(m, param) || get32(m, param + 4) != 2)
+			wrong(m, "the input context of Evaluate Context");
 		s->mps0 = get32(m, param + 2 * bytes_of_context(m) + 4) >> 16;
 		return SUCCESS;
 	case 14:
@@ -415,6 +430,8 @@ static void doorbell(struct xhci_model *m, unsigned n, uint32_t target)
 	if (!(m->cmd & 1) || m->sts & 1 || m->idle)
 		return;
 	if (!n) {
+		if (target)
+			wrong(m, "a target of the command doorbell");
 		run_commands(m);
 		return;
 	}
@@ -486,7 +503,11 @@ static void write_runtime(struct xhci_model *m, uint32_t off, uint32_t v)
 		half(&m->erdp, off, v);
 	if (off == 0x30 || off == 0x34)
 		half(&m->erst, off, v);
+	if (off == 0x28)
+		m->erst_size = v;
 	if (off == 0x34) { /* the table is read */
+		if (m->erst_size != 1)
+			wrong(m, "the size of the event ring's table");
 		m->event_base = get(m, m->erst, 8);
 		m->event_entries = get32(m, m->erst + 8);
 		m->event_at = 0;

@@ -69,6 +69,7 @@ struct xhci_model {
 	/* State and what was seen. */
 	uint32_t cmd, sts, iman, config, portsc[XM_PORTS + 1];
 	uint64_t crcr, dcbaap, erst, erdp, scratch;
+	uint32_t erst_size;
 	bool crr, command_cycle, event_cycle;
 	uint64_t command_at, event_base;
 	unsigned event_at, event_entries;

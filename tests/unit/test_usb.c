@@ -139,6 +139,122 @@ static void test_full_speed(void **state)
 	assert_types();
 }
 
+/* What stood in the driver's memory before counts no more. */
+static void test_clean_start(void **state)
+{
+	(void)state;
+	memset(u.dev, 0x11, sizeof u.dev);
+	memset(u.tried, 0xff, sizeof u.tried);
+	memset(&u.keys, 0x11, sizeof u.keys);
+	keyboard.device[9] = 0xab, keyboard.device[11] = 0xcd;
+	xm_plug(&m, 8, &keyboard); /* the last port */
+	open_controller();
+	for (unsigned i = 0; i <= XHCI_SLOTS; i++)
+		assert_int_equal(u.dev[i].kind, i == 1 ? USB_KEYBOARD : USB_OTHER);
+	assert_said("port 8: a keyboard, ab27:cd01");
+	assert_int_equal(u.patience, 511);
+	assert_types();
+	xm_plug(&m, 8, NULL);
+	settle();
+	assert_said("port 8: the keyboard is gone");
+	xm_plug(&m, 8, &keyboard);
+	settle();
+	assert_int_equal(u.patience, 510);
+	assert_types();
+	keyboard.mute = true; /* a failure counts as many */
+	xm_plug(&m, 8, NULL);
+	settle();
+	xm_plug(&m, 8, &keyboard);
+	settle();
+	assert_int_equal(u.patience, 509 - 8);
+	assert_false(m.slot[2].on);
+	assert_int_equal(u.x.strays, 0);
+}
+
+/* As many devices as there are slots; the last one works, one more has no room. */
+static void test_all_slots(void **state)
+{
+	static struct xm_device many[XHCI_SLOTS + 1];
+	unsigned n = 0;
+	(void)state;
+	for (unsigned h = 0; n < XHCI_SLOTS - 2; h++) {
+		xm_hub(&hub[h], 3, 15);
+		for (unsigned p = 1; p <= 15; p++) {
+			xm_keyboard(&many[n], 3);
+			xm_hub_plug(&m, &hub[h], p, &many[n++ % ARRAY_LEN(many)]);
+			if (n == XHCI_SLOTS)
+				break;
+		}
+		xm_plug(&m, 1 + h, &hub[h]);
+	}
+	open_controller();
+	unsigned hubs = 0;
+	for (unsigned i = 1; i <= XHCI_SLOTS; i++) {
+		assert_true(m.slot[i].on);
+		hubs += u.dev[i].kind == USB_HUB;
+	}
+	assert_int_equal(usb_keyboards(&u), XHCI_SLOTS - hubs);
+	assert_said("the device is left out: no room left");
+	assert_int_equal(u.dev[XHCI_SLOTS].kind, USB_KEYBOARD);
+	const uint8_t down[8] = {0, 0, 0x04}, up[8] = {0};
+	xm_report(&m, m.slot[XHCI_SLOTS].dev, down, 8);
+	xm_report(&m, m.slot[XHCI_SLOTS].dev, up, 8);
+	assert_string_equal(typed(), "a");
+}
+
+/* Descriptors, each byte by byte. */
+static struct usb_interface found;
+
+static enum sl_err find(const uint8_t *bytes, size_t n)
+{
+	return usb_find_interface((struct span){bytes, n}, &found);
+}
+
+static void test_descriptors(void **state)
+{
+	(void)state;
+	uint8_t d[9 + 9 + 7] = {9, 2, 25, 0, 1, 3, 0, 0,    0, 9, 4,    2, 0,
+				1, 3, 1,  1, 0, 7, 5, 0x8f, 3, 8, 0xf8, 10};
+	unsigned length = 0;
+	assert_int_equal(find(d, sizeof d), SL_OK);
+	assert_true(found.kind == USB_KEYBOARD && found.configuration == 3 && found.number == 2);
+	assert_true(found.endpoint == 15 && found.max == 8 && found.interval == 10);
+	for (unsigned n = 0; n < sizeof d; n++) {
+		enum sl_err want = n < 9                                     ? SL_BADVAL
+				   : n == 9 || n == 18 || n == 10 || n == 19 ? SL_OK
+									     : SL_TRUNC;
+		assert_int_equal(find(d, n), want);
+		assert_int_equal(found.kind, USB_OTHER);
+	}
+	static const struct {
+		unsigned at, value;
+		enum usb_kind kind;
+	} rows[] = {{9, 8, USB_OTHER},     {10, 5, USB_OTHER},    {12, 1, USB_OTHER}, {14, 9, USB_HUB},
+		    {14, 8, USB_OTHER},    {15, 0, USB_OTHER},    {16, 2, USB_OTHER}, {18, 6, USB_OTHER},
+		    {19, 4, USB_OTHER},    {20, 0x0f, USB_OTHER}, {21, 2, USB_OTHER}, {21, 1, USB_OTHER},
+		    {21, 7, USB_KEYBOARD}, {23, 0, USB_KEYBOARD}};
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+		uint8_t was = d[rows[i].at];
+		d[rows[i].at] = (uint8_t)rows[i].value;
+		(void)!find(d, sizeof d);
+		assert_int_equal(found.kind, rows[i].kind);
+		d[rows[i].at] = was;
+	}
+	d[23] = 0x07; /* bytes beyond 11 bits are none */
+	assert_int_equal(find(d, sizeof d), SL_OK);
+	assert_int_equal(found.max, 0x708);
+	for (unsigned n = 0; n < 600; n++) {
+		d[2] = (uint8_t)n, d[3] = (uint8_t)(n >> 8);
+		assert_int_equal(usb_config_length((struct span){d, 9}, &length), n < 9 ? SL_BADVAL : SL_OK);
+		assert_int_equal(length, n < USB_CONFIG_MAX ? n : USB_CONFIG_MAX);
+	}
+	assert_int_equal(usb_config_length((struct span){d, 8}, &length), SL_BADVAL);
+	d[0] = 8;
+	assert_int_equal(usb_config_length((struct span){d, 9}, &length), SL_BADVAL);
+	d[0] = 10;
+	assert_int_equal(usb_config_length((struct span){d, 9}, &length), SL_OK);
+}
+
 /* Two hubs, a mouse beside: the high-speed one translates for what is below the slower one too. */
 static void test_hubs(void **state)
 {
@@ -646,6 +762,21 @@ static void test_read(void **state)
 		else
 			assert_memory_equal(why, rows[i].why, strlen(rows[i].why));
 	}
+	/* Each of the three that ends with the BAR, and one byte less. */
+	static const uint32_t just[][3] = {{0x1000, 0x3000, 0x3000 + 4 * (8 + 1)},
+					   {0x3000, 0x2000, 0x3000 + 0x40},
+					   {0x400, 0x400, 0x20 + 0x400 + 16 * 100}};
+	for (unsigned i = 0; i < ARRAY_LEN(just); i++) {
+		xm_init(&m, reach, &u.x);
+		m.hcs1 = (i == 2 ? 100u : 8u) << 24 | 8;
+		m.hcc1 = 1;
+		m.rtsoff = just[i][0];
+		m.dboff = just[i][1];
+		m.io.len = just[i][2];
+		assert_null(xhci_read(&u.x, &m.io, FN));
+		m.io.len--;
+		assert_non_null(xhci_read(&u.x, &m.io, FN));
+	}
 	m.io.len = 0x10;
 	assert_string_equal(xhci_read(&u.x, &m.io, FN), "its BAR 0 is too small");
 	xm_init(&m, reach, &u.x);
@@ -759,6 +890,7 @@ int main(void)
 		CASE(test_silence),       CASE(test_mute),       CASE(test_slots),
 		CASE(test_lost),          CASE(test_read),       CASE(test_hand_over),
 		CASE(test_stuck),         CASE(test_no_op),      CASE(test_keys),
+		CASE(test_clean_start),   CASE(test_all_slots),  CASE(test_descriptors),
 	};
 	return cmocka_run_group_tests(tests, group, NULL);
 }
