@@ -159,6 +159,8 @@ static unsigned address(struct xhci_model *m, unsigned n, uint64_t in)
 		wrong(m, "the input context of Address Device");
 	set_endpoint(m, s, 0, slot + size);
 	s->mps0 = get32(m, slot + size + 4) >> 16;
+	if (s->mps0 != (s->speed == 3 ? 64 : 8))
+		wrong(m, "the first packet size of endpoint 0");
 	if (!s->dev || s->dev->mute)
 		return TRANSACTION;
 	if (s->dev->speed != s->speed)
@@ -173,7 +175,7 @@ static unsigned configure(struct xhci_model *m, struct xm_slot *s, uint64_t in)
 	unsigned size = bytes_of_context(m);
 	uint32_t add = get32(m, in + 4), slot0 = get32(m, in + size);
 	s->dci = (unsigned)__builtin_ctz(add & ~1u);
-	if (!(add & 1) || add != (1u | 1u << s->dci) || s->dci < 3 || slot0 >> 27 != s->dci)
+	if (!(add & 1) || add != (1u | 1u << s->dci) || s->dci < 3 || !(s->dci & 1) || slot0 >> 27 != s->dci)
 		wrong(m, "the input context of Configure Endpoint");
 	s->hub_ports = slot0 & 1u << 26 ? get32(m, in + size + 4) >> 24 : 0;
 	set_endpoint(m, s, 1, in + (1 + s->dci) * size);
@@ -247,6 +249,8 @@ static bool next(struct xhci_model *m, uint64_t *at, bool *cycle, struct trb *t)
 			return false;
 		if ((t->control >> 10 & 0x3f) != 6)
 			return true;
+		if (t->status || t->param & 0xf)
+			wrong(m, "a Link TRB");
 		*at = t->param;
 		*cycle ^= t->control >> 1 & 1;
 	}
@@ -259,6 +263,8 @@ static void run_commands(struct xhci_model *m)
 	m->crr = true;
 	while (m->cmd & 1 && next(m, &m->command_at, &m->command_cycle, &t)) {
 		unsigned type = t.control >> 10 & 0x3f, slot = t.control >> 24;
+		if (t.status)
+			wrong(m, "the status of a command");
 		m->commands[type]++;
 		if (type == m->deaf_to)
 			return; /* stays at it */
@@ -327,7 +333,7 @@ static int request(struct xm_device *d, const uint8_t *s, uint8_t *out)
 		return d->hub[0];
 	}
 	if (s[1] == 9)
-		d->configuration = value;
+		d->configuration = index || s[0] ? 0x100 : value; /* 100h: no sound request */
 	d->idle_sets += s[0] == 0x21 && s[1] == 10;
 	d->protocol_sets += s[0] == 0x21 && s[1] == 11 && !value;
 	return 0;
@@ -371,7 +377,7 @@ static void control(struct xhci_model *m, unsigned n, const struct trb *setup)
 			transfer_event(m, n, 1, s->at[0], SHORT, want - send);
 		s->at[0] += 16;
 	}
-	if (!next(m, &s->at[0], &s->cycle[0], &t) || (t.control >> 10 & 0x3f) != 4)
+	if (!next(m, &s->at[0], &s->cycle[0], &t) || (t.control >> 10 & 0x3f) != 4 || t.param || t.status)
 		wrong(m, "a Status Stage");
 	transfer_event(m, n, 1, s->at[0], SUCCESS, 0);
 	s->at[0] += 16;

@@ -11,7 +11,7 @@
 #include "tests/unit/support_said.h"
 #include "tests/unit/test.h"
 
-#define RAM 0x40000000ull
+#define RAM 0x340000000ull /* both halves of an address count */
 #define FN  bdf_make(0, 0, 0x14, 0)
 
 static struct xhci_model m;
@@ -200,6 +200,107 @@ static void test_all_slots(void **state)
 	xm_report(&m, m.slot[XHCI_SLOTS].dev, down, 8);
 	xm_report(&m, m.slot[XHCI_SLOTS].dev, up, 8);
 	assert_string_equal(typed(), "a");
+}
+
+/* How often an endpoint is asked, by its descriptor and its speed: §6.2.3.6. */
+static void test_intervals(void **state)
+{
+	static const struct {
+		unsigned speed, b, want;
+	} rows[] = {{3, 0, 0},  {3, 1, 0},  {3, 4, 3},   {3, 16, 15},  {3, 17, 15}, {3, 255, 15}, {1, 0, 3},
+		    {1, 1, 3},  {1, 2, 4},  {1, 3, 4},   {1, 4, 5},    {1, 7, 5},   {2, 8, 6},    {2, 16, 7},
+		    {2, 63, 8}, {2, 64, 9}, {2, 127, 9}, {1, 128, 10}, {1, 255, 10}};
+	(void)state;
+	open_controller();
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+		xm_keyboard(&keyboard, rows[i].speed);
+		keyboard.config[29] = i % 2 ? 0x8f : 0x81; /* the last endpoint number, and the first */
+		keyboard.config[33] = (uint8_t)rows[i].b;
+		xm_plug(&m, 2, &keyboard);
+		settle();
+		assert_true(m.slot[1].on);
+		assert_int_equal(m.slot[1].interval, rows[i].want);
+		assert_int_equal(m.slot[1].dci, i % 2 ? 31 : 3);
+		assert_int_equal(keyboard.configuration, keyboard.config[5]);
+		assert_types();
+		xm_plug(&m, 2, NULL);
+		settle();
+	}
+}
+
+/* A command that fails while a device is set up: it is left out, and its slot is free. */
+static void test_failed_commands(void **state)
+{
+	static const unsigned types[] = {11, 12, 14, 16};
+	(void)state;
+	open_controller();
+	for (unsigned i = 0; i < 2 * ARRAY_LEN(types); i++) {
+		struct xm_device *d = i % 2 ? &hub[0] : &keyboard;
+		xm_keyboard(&keyboard, 3);
+		xm_hub(&hub[0], 3, 4);
+		said_clear();
+		d->stalls = i >= 4 ? 9 : -1; /* a stall needs 14 and 16 */
+		m.fail_command = types[i / 2];
+		m.fail_code = 17;
+		xm_plug(&m, 2, d);
+		settle();
+		assert_said("port 2: the device is left out: device reported an error");
+		for (unsigned k = 1; k <= XM_SLOTS; k++)
+			assert_false(m.slot[k].on);
+		assert_int_equal(usb_keyboards(&u), 0);
+		m.fail_command = 0;
+		xm_plug(&m, 2, NULL);
+		settle();
+	}
+	assert_null(u.x.dead);
+	/* What no descriptor can ask for. */
+	xm_keyboard(&keyboard, 3);
+	xm_plug(&m, 2, &keyboard);
+	settle();
+	static const struct xhci_endpoint wrong[] = {{0, 8, 1}, {16, 8, 1}, {1, 0, 1}, {1, 513, 1}};
+	for (unsigned i = 0; i < ARRAY_LEN(wrong); i++)
+		assert_int_equal(xhci_slot_configure(&u.x, 1, &wrong[i], 0, 0), SL_BADVAL);
+	static uint8_t buf[PAGE_SIZE + 1];
+	const struct xhci_request longer = {0x80, 6, 0x200, 0, PAGE_SIZE + 1};
+	assert_int_equal(xhci_control(&u.x, 1, &longer, buf), SL_RANGE);
+	assert_types();
+	/* The last patience is told of. */
+	xm_plug(&m, 2, NULL);
+	settle();
+	said_clear();
+	u.patience = 9;
+	keyboard.mute = true;
+	xm_plug(&m, 2, &keyboard);
+	settle();
+	assert_said("too many devices have come and gone or failed");
+	assert_int_equal(u.patience, 0);
+}
+
+/* A ring begins empty, and ends with its last TRB, which leads back. */
+static void test_ring(void **state)
+{
+	static struct xhci_trb trb[9];
+	struct xhci_ring r;
+	(void)state;
+	memset(trb, 0xee, sizeof trb);
+	xhci_ring_init(&r, trb, 0x500001000, 8);
+	for (unsigned i = 0; i < 9; i++) {
+		assert_int_equal(trb[i].control, i < 8 ? 0 : 0xeeeeeeee);
+		assert_true(i == 8 || (!trb[i].param && !trb[i].status));
+	}
+	for (unsigned i = 0; i < 30; i++) {
+		uint64_t where = xhci_ring_push(&r, 0x1234567890ull + i, i, 0x5400);
+		unsigned at = i % 7, cycle = !(i / 7 % 2);
+		assert_int_equal(where, 0x500001000 + 16 * at);
+		assert_true(trb[at].param == 0x1234567890ull + i && trb[at].status == i);
+		assert_int_equal(trb[at].control, 0x5400 | cycle);
+		if (at == 6)
+			assert_true(trb[7].param == 0x500001000 && !trb[7].status &&
+				    trb[7].control == (6u << 10 | 2 | cycle));
+		assert_int_equal(xhci_ring_dequeue(&r),
+				 at == 6 ? 0x500001000 | !cycle : (where + 16) | cycle);
+	}
+	assert_int_equal(trb[8].control, 0xeeeeeeee);
 }
 
 /* Descriptors, each byte by byte. */
@@ -592,11 +693,12 @@ static void test_events(void **state)
 		uint64_t param;
 		uint32_t status, control;
 	} rows[] = {
-		{at, 1u << 24, 32u << 10 | 3u << 16 | 0u << 24},      /* slot 0 */
-		{at, 1u << 24, 32u << 10 | 3u << 16 | 200u << 24},    /* one that cannot be */
-		{at, 1u << 24, 32u << 10 | 3u << 16 | 7u << 24},      /* one without a device */
-		{at, 1u << 24, 32u << 10 | 5u << 16 | 1u << 24},      /* another endpoint */
-		{at, 1u << 24, 32u << 10 | 1u << 16 | 1u << 24},      /* endpoint 0, where nothing waits */
+		{at, 1u << 24, 32u << 10 | 3u << 16 | 0u << 24},   /* slot 0 */
+		{at, 1u << 24, 32u << 10 | 3u << 16 | 200u << 24}, /* one that cannot be */
+		{at, 1u << 24, 32u << 10 | 3u << 16 | 7u << 24},   /* one without a device */
+		{at, 1u << 24, 32u << 10 | 5u << 16 | 1u << 24},   /* another endpoint */
+		{at, 1u << 24, 32u << 10 | 1u << 16 | 1u << 24},   /* endpoint 0, where nothing waits */
+		{u.x.control_last, 6u << 24, 32u << 10 | 1u << 16 | 1u << 24},
 		{at + 16, 1u << 24, 32u << 10 | 3u << 16 | 1u << 24}, /* another TRB */
 		{0, 1u << 24, 32u << 10 | 3u << 16 | 1u << 24},
 		{0x1234, 1u << 24, 33u << 10 | 1u << 24}, /* a command that was not given */
@@ -638,6 +740,12 @@ static void test_silence(void **state)
 	settle();
 	assert_said("port 2: the device is left out: hardware did not answer in time");
 	assert_int_equal(m.aborts, 1);
+	assert_null(u.x.dead);
+	m.deaf_to = 9;
+	said_clear();
+	xm_plug(&m, 1, &mouse);
+	settle();
+	assert_said("port 1: the device is left out: hardware did not answer in time");
 	assert_null(u.x.dead);
 	m.deaf_to = 0;
 	xm_plug(&m, 2, NULL);
@@ -736,6 +844,7 @@ static void test_read(void **state)
 		{0x1c, 8u << 24 | 40, 0, 1, 0x1000, 0x2000, 1, "its capability registers make no sense"},
 		{0x22, 8u << 24 | 40, 0, 1, 0x1000, 0x2000, 1, "its capability registers make no sense"},
 		{0x20, 40, 0, 1, 0x1000, 0x2000, 1, "its capability registers make no sense"},
+		{0x20, UINT32_MAX, 0, 1, 0x1000, 0x2000, 1, "its registers do not answer"},
 		{0x20, 8u << 24, 0, 1, 0x1000, 0x2000, 1, "its capability registers make no sense"},
 		{0x20, 8u << 24 | 40, 0, 1, 0x3fe0, 0x2000, 1, "its capability registers make no sense"},
 		{0x20, 8u << 24 | 40, 0, 1, 0x1000, 0x3ffc, 1, "its capability registers make no sense"},
@@ -777,6 +886,10 @@ static void test_read(void **state)
 		m.io.len--;
 		assert_non_null(xhci_read(&u.x, &m.io, FN));
 	}
+	m.io.len = 0x20;
+	assert_string_equal(xhci_read(&u.x, &m.io, FN), "its capability registers make no sense");
+	m.io.len = 0x1f;
+	assert_string_equal(xhci_read(&u.x, &m.io, FN), "its BAR 0 is too small");
 	m.io.len = 0x10;
 	assert_string_equal(xhci_read(&u.x, &m.io, FN), "its BAR 0 is too small");
 	xm_init(&m, reach, &u.x);
@@ -882,15 +995,36 @@ static void test_keys(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_keyboard),      CASE(test_full_speed), CASE(test_hubs),
-		CASE(test_plugged_again), CASE(test_ring_wraps), CASE(test_repeats),
-		CASE(test_reports),       CASE(test_stalls),     CASE(test_bad_devices),
-		CASE(test_others),        CASE(test_many_ports), CASE(test_hub_loop),
-		CASE(test_hub_answers),   CASE(test_patience),   CASE(test_events),
-		CASE(test_silence),       CASE(test_mute),       CASE(test_slots),
-		CASE(test_lost),          CASE(test_read),       CASE(test_hand_over),
-		CASE(test_stuck),         CASE(test_no_op),      CASE(test_keys),
-		CASE(test_clean_start),   CASE(test_all_slots),  CASE(test_descriptors),
+		CASE(test_keyboard),
+		CASE(test_full_speed),
+		CASE(test_hubs),
+		CASE(test_plugged_again),
+		CASE(test_ring_wraps),
+		CASE(test_repeats),
+		CASE(test_reports),
+		CASE(test_stalls),
+		CASE(test_bad_devices),
+		CASE(test_others),
+		CASE(test_many_ports),
+		CASE(test_hub_loop),
+		CASE(test_hub_answers),
+		CASE(test_patience),
+		CASE(test_events),
+		CASE(test_silence),
+		CASE(test_mute),
+		CASE(test_slots),
+		CASE(test_lost),
+		CASE(test_read),
+		CASE(test_hand_over),
+		CASE(test_stuck),
+		CASE(test_no_op),
+		CASE(test_keys),
+		CASE(test_clean_start),
+		CASE(test_all_slots),
+		CASE(test_descriptors),
+		CASE(test_intervals),
+		CASE(test_failed_commands),
+		CASE(test_ring),
 	};
 	return cmocka_run_group_tests(tests, group, NULL);
 }
