@@ -143,6 +143,15 @@ static void set_endpoint(struct xhci_model *m, struct xm_slot *s, unsigned which
 	s->halted[which] = false;
 }
 
+/* §4.3.3: software clears the device context before the command. */
+static bool cleared(struct xhci_model *m, uint64_t context)
+{
+	for (unsigned i = 0; i < 32 * bytes_of_context(m); i += 8)
+		if (get(m, context + i, 8))
+			return false;
+	return true;
+}
+
 static unsigned address(struct xhci_model *m, unsigned n, uint64_t in)
 {
 	unsigned size = bytes_of_context(m);
@@ -157,6 +166,8 @@ static unsigned address(struct xhci_model *m, unsigned n, uint64_t in)
 	s->dev = find(m, s->root, s->route);
 	if (get32(m, in) || get32(m, in + 4) != 3 || get32(m, slot) >> 27 != 1 || s->out & 63 || !s->out)
 		wrong(m, "the input context of Address Device");
+	if (!cleared(m, s->out))
+		wrong(m, "a device context that is not cleared");
 	set_endpoint(m, s, 0, slot + size);
 	s->mps0 = get32(m, slot + size + 4) >> 16;
 	if (s->mps0 != (s->speed == 3 ? 64 : 8))
@@ -301,6 +312,8 @@ static int hub_request(struct xm_device *d, unsigned request, unsigned value, un
 	}
 	if (request == 1 && value >= 16 && value <= 20)
 		*st &= ~(1u << value);
+	if (request == 3 && value == 8)
+		*st |= 0x100; /* PORT_POWER */
 	if (request == 3 && value == 4 && !d->never_reset) {
 		static const uint32_t speeds[] = {0, 0, 1u << 9, 1u << 10, 0};
 		d->resets++;
@@ -462,6 +475,20 @@ static void reset(struct xhci_model *m)
 		m->portsc[p] = m->plugged[p] ? (uint32_t)m->plugged[p]->speed << 10 | 1u | 1u << 17 : 0;
 }
 
+/* §4.20: as many pages as it asks for, and no array where it asks for none. */
+static void check_scratchpad(struct xhci_model *m)
+{
+	unsigned pages = (m->hcs2 >> 21 & 0x1f) << 5 | m->hcs2 >> 27;
+	uint64_t array = get(m, m->dcbaap, 8);
+	if (!pages != !array)
+		wrong(m, "the array of scratchpad pages");
+	for (unsigned i = 0; i < pages; i++) {
+		uint64_t page = get(m, array + 8 * i, 8);
+		if (!page || page % 4096 || (i && page == get(m, array, 8)))
+			wrong(m, "a scratchpad page");
+	}
+}
+
 static void write_cmd(struct xhci_model *m, uint32_t v)
 {
 	if (v & 2 && !m->never_resets)
@@ -469,8 +496,10 @@ static void write_cmd(struct xhci_model *m, uint32_t v)
 	else
 		m->cmd = v;
 	bool starts = m->cmd & 1 && m->sts & 1 && !m->never_starts;
-	if (starts)
+	if (starts) {
+		check_scratchpad(m);
 		m->sts &= ~1u;
+	}
 	for (unsigned p = 1; starts && m->tells_ports && p <= XM_PORTS; p++)
 		if (m->portsc[p] & 1u << 17)
 			port_event(m, p);

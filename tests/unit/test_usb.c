@@ -148,7 +148,12 @@ static void test_clean_start(void **state)
 	memset(&u.keys, 0x11, sizeof u.keys);
 	keyboard.device[9] = 0xab, keyboard.device[11] = 0xcd;
 	xm_plug(&m, 8, &keyboard); /* the last port */
-	open_controller();
+	assert_null(xhci_read(&u.x, &m.io, FN));
+	assert_int_equal(xhci_take_over(&u.x), SL_OK);
+	assert_int_equal(xhci_start(&u.x, NULL, IOVA(0)), SL_OK);
+	m.portsc[8] &= ~(1u << 17); /* nothing has changed since the firmware looked */
+	usb_start(&u);
+	settle();
 	for (unsigned i = 0; i <= XHCI_SLOTS; i++)
 		assert_int_equal(u.dev[i].kind, i == 1 ? USB_KEYBOARD : USB_OTHER);
 	assert_said("port 8: a keyboard, ab27:cd01");
@@ -157,6 +162,7 @@ static void test_clean_start(void **state)
 	xm_plug(&m, 8, NULL);
 	settle();
 	assert_said("port 8: the keyboard is gone");
+	assert_int_equal(u.dev[1].kind, USB_OTHER);
 	xm_plug(&m, 8, &keyboard);
 	settle();
 	assert_int_equal(u.patience, 510);
@@ -276,6 +282,21 @@ static void test_failed_commands(void **state)
 	assert_int_equal(u.patience, 0);
 }
 
+static void test_no_memory(void **state)
+{
+	static phys_t page[8 * 512];
+	unsigned n = 0;
+	(void)state;
+	assert_null(xhci_read(&u.x, &m.io, FN));
+	assert_int_equal(xhci_take_over(&u.x), SL_OK);
+	while (n < ARRAY_LEN(page) && pmm_alloc(1, PAGE_SIZE, &page[n]) == SL_OK)
+		n++;
+	assert_int_equal(xhci_start(&u.x, NULL, IOVA(0)), SL_NOMEM);
+	while (n)
+		pmm_free(page[--n], 1);
+	assert_int_equal(m.cmd & 1, 0);
+}
+
 /* A ring begins empty, and ends with its last TRB, which leads back. */
 static void test_ring(void **state)
 {
@@ -369,6 +390,15 @@ static void test_hubs(void **state)
 	xm_hub_plug(&m, &hub[1], 2, &keyboard);
 	open_controller();
 	assert_said("port 6.3.2: a keyboard");
+	assert_int_equal(usb_keyboards(&u), 1);
+	for (unsigned p = 1; p <= 9; p++) { /* each is powered, and has told all that has changed */
+		assert_int_equal(hub[0].status[p] >> 8 & 1, p <= 8);
+		assert_int_equal(hub[1].status[p] >> 8 & 1, p <= 4);
+		assert_int_equal(hub[0].status[p] >> 16 | hub[1].status[p] >> 16, 0);
+	}
+	xm_report(&m, &hub[1], "\x40", 1); /* of a port that it does not have */
+	settle();
+	assert_not_said("does not answer");
 	assert_int_equal(usb_keyboards(&u), 1);
 	for (unsigned i = 1; i <= XM_SLOTS; i++) {
 		const struct xm_slot *s = &m.slot[i];
@@ -1025,6 +1055,7 @@ int main(void)
 		CASE(test_intervals),
 		CASE(test_failed_commands),
 		CASE(test_ring),
+		CASE(test_no_memory),
 	};
 	return cmocka_run_group_tests(tests, group, NULL);
 }
