@@ -188,6 +188,7 @@ static unsigned configure(struct xhci_model *m, struct xm_slot *s, uint64_t in)
 	s->dci = (unsigned)__builtin_ctz(add & ~1u);
 	if (!(add & 1) || add != (1u | 1u << s->dci) || s->dci < 3 || !(s->dci & 1) || slot0 >> 27 != s->dci)
 		wrong(m, "the input context of Configure Endpoint");
+	s->ttt = get32(m, in + size + 8) >> 16 & 3;
 	s->hub_ports = slot0 & 1u << 26 ? get32(m, in + size + 4) >> 24 : 0;
 	set_endpoint(m, s, 1, in + (1 + s->dci) * size);
 	s->interval = get32(m, in + (1 + s->dci) * size) >> 16 & 0xff;
@@ -582,6 +583,7 @@ static void wr32(const struct xhci_io *io, uint32_t off, uint32_t v)
 	uint32_t op = off - (m->caplength & 0xff);
 	if (m->gone)
 		return;
+	m->writes++;
 	flood(m);
 	if (off >= m->dboff)
 		doorbell(m, (off - m->dboff) / 4, v);

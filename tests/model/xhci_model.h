@@ -35,7 +35,7 @@ struct xm_slot {
 	uint64_t out;   /* output context */
 	uint64_t at[2]; /* next TRB of endpoint 0, and of the interrupt endpoint */
 	bool cycle[2], halted[2];
-	unsigned dci, mps0, interval, tt_slot, tt_port, hub_ports, root, speed;
+	unsigned dci, mps0, interval, tt_slot, tt_port, hub_ports, root, speed, ttt;
 	uint32_t route;
 	uint8_t queue[64][8]; /* reports that wait for a TRB */
 	unsigned queued, queue_len[64];
@@ -75,7 +75,7 @@ struct xhci_model {
 	unsigned event_at, event_entries;
 	struct xm_device *plugged[XM_PORTS + 1];
 	struct xm_slot slot[XM_SLOTS + 1];
-	uint64_t commands[64], aborts, events, irqs;
+	uint64_t commands[64], aborts, events, irqs, writes;
 	uint64_t errors; /* what a driver must not do */
 	const char *error;
 };

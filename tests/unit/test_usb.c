@@ -122,6 +122,7 @@ static void test_keyboard(void **state)
 	assert_types();
 	xhci_halt(&u.x);
 	assert_int_equal(m.cmd & 1, 0);
+	assert_not_said("it does not");
 	assert_int_equal(m.slot[1].on, false);
 }
 
@@ -150,7 +151,11 @@ static void test_clean_start(void **state)
 	xm_plug(&m, 8, &keyboard); /* the last port */
 	assert_null(xhci_read(&u.x, &m.io, FN));
 	assert_int_equal(xhci_take_over(&u.x), SL_OK);
+	for (unsigned p = 1; p <= XM_PORTS; p++)
+		m.portsc[p] &= ~0x200u;
 	assert_int_equal(xhci_start(&u.x, NULL, IOVA(0)), SL_OK);
+	for (unsigned p = 1; p <= XM_PORTS; p++)
+		assert_int_equal(m.portsc[p] & 0x200, 0x200); /* powered */
 	m.portsc[8] &= ~(1u << 17); /* nothing has changed since the firmware looked */
 	usb_start(&u);
 	settle();
@@ -159,6 +164,10 @@ static void test_clean_start(void **state)
 	assert_said("port 8: a keyboard, ab27:cd01");
 	assert_int_equal(u.patience, 511);
 	assert_types();
+	uint64_t writes = m.writes; /* with nothing to do, nothing is written */
+	for (unsigned i = 0; i < 10; i++)
+		assert_false(usb_poll(&u));
+	assert_int_equal(m.writes, writes);
 	xm_plug(&m, 8, NULL);
 	settle();
 	assert_said("port 8: the keyboard is gone");
@@ -259,6 +268,18 @@ static void test_failed_commands(void **state)
 		settle();
 	}
 	assert_null(u.x.dead);
+	for (unsigned bad = 2; bad <= 3; bad++) { /* transactions that end in an error: two more tries */
+		xm_keyboard(&keyboard, 3);
+		keyboard.bad_bits = bad;
+		said_clear();
+		xm_plug(&m, 2, &keyboard);
+		settle();
+		assert_int_equal(usb_keyboards(&u), bad == 2);
+		if (bad == 3)
+			assert_said("port 2: the device is left out: device reported an error");
+		xm_plug(&m, 2, NULL);
+		settle();
+	}
 	/* What no descriptor can ask for. */
 	xm_keyboard(&keyboard, 3);
 	xm_plug(&m, 2, &keyboard);
@@ -383,6 +404,7 @@ static void test_hubs(void **state)
 	(void)state;
 	xm_hub(&hub[0], 3, 8);
 	xm_hub(&hub[1], 1, 4);
+	hub[0].hub[3] = 0x40; /* TT Think Time: 2 */
 	xm_keyboard(&keyboard, 2);
 	xm_plug(&m, 6, &hub[0]);
 	xm_hub_plug(&m, &hub[0], 1, &mouse);
@@ -403,7 +425,7 @@ static void test_hubs(void **state)
 	for (unsigned i = 1; i <= XM_SLOTS; i++) {
 		const struct xm_slot *s = &m.slot[i];
 		if (s->dev == &hub[0])
-			assert_int_equal(s->hub_ports, 8);
+			assert_true(s->hub_ports == 8 && s->ttt == 2);
 		if (s->dev != &keyboard)
 			continue;
 		assert_int_equal(s->route, 0x23);
@@ -854,6 +876,8 @@ static void test_lost(void **state)
 		delay_us(200000);
 		assert_false(usb_poll(&u));
 		assert_said(rows[i].why);
+		assert_int_equal(xhci_command(&u.x, 0, 23u << 10, NULL), SL_DEVICE);
+		assert_int_equal(m.commands[23], 0);
 		assert_int_equal(usb_keyboards(&u), 0);
 		xm_plug(&m, 2, NULL);
 		assert_false(usb_poll(&u));
