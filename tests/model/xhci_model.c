@@ -517,7 +517,7 @@ static void write_port(struct xhci_model *m, unsigned port, uint32_t v)
 	*sc = (*sc & ~0x200u) | (v & 0x200);
 	if (v & 0x10) {
 		*sc |= 1u << 21;
-		if (m->plugged[port]) {
+		if (m->plugged[port] && !m->never_enables) {
 			*sc |= 2;
 			m->plugged[port]->resets++;
 		}

@@ -55,7 +55,7 @@ struct xhci_model {
 	uint32_t legctl;
 
 	/* Faults. */
-	bool gone, never_halts, never_resets, never_starts;
+	bool gone, never_halts, never_resets, never_starts, never_enables;
 	bool idle;        /* it says that there is an event, and does nothing */
 	bool tells_ports; /* started, it reports each port whose device has been found since its reset */
 	unsigned deaf_to; /* this type of command is not answered; 0: none */

@@ -119,6 +119,7 @@ static void test_keyboard(void **state)
 	assert_int_equal(keyboard.idle_sets, 1);
 	assert_int_equal(keyboard.configuration, 1);
 	assert_int_equal(m.slot[1].interval, 9);
+	assert_int_equal(m.slot[1].hub_ports | m.slot[1].ttt, 0);
 	assert_types();
 	xhci_halt(&u.x);
 	assert_int_equal(m.cmd & 1, 0);
@@ -316,6 +317,23 @@ static void test_no_memory(void **state)
 	while (n)
 		pmm_free(page[--n], 1);
 	assert_int_equal(m.cmd & 1, 0);
+}
+
+/* A port whose reset ends and which is not enabled then. */
+static void test_port_stays_off(void **state)
+{
+	(void)state;
+	m.never_enables = true;
+	xm_plug(&m, 2, &keyboard);
+	open_controller();
+	assert_said("port 2: the device is left out: not there");
+	assert_int_equal(m.commands[9], 0);
+	m.never_enables = false;
+	xm_plug(&m, 2, NULL);
+	settle();
+	xm_plug(&m, 2, &keyboard);
+	settle();
+	assert_types();
 }
 
 /* A ring begins empty, and ends with its last TRB, which leads back. */
@@ -1009,6 +1027,10 @@ static void test_no_op(void **state)
 	m.fail_command = 23;
 	m.fail_code = 5;
 	assert_int_equal(xhci_command(&u.x, 0, 23u << 10, NULL), SL_DEVICE);
+	m.deaf_to = 23; /* and then it is lost while a command waits */
+	m.sts |= 4;
+	assert_int_equal(xhci_command(&u.x, 0, 23u << 10, NULL), SL_DEVICE);
+	assert_int_equal(m.aborts, 0);
 }
 
 static void test_keys(void **state)
@@ -1080,6 +1102,7 @@ int main(void)
 		CASE(test_failed_commands),
 		CASE(test_ring),
 		CASE(test_no_memory),
+		CASE(test_port_stays_off),
 	};
 	return cmocka_run_group_tests(tests, group, NULL);
 }
