@@ -121,7 +121,7 @@ $B/loader/boot/identity_hw.c.o: EFLAGS += -I$B
 $B/kernel/kernel/power_hw.c.o $B/kernel/kernel/remember_hw.c.o: KFLAGS += $(EFI_H) -DGNU_EFI_USE_MS_ABI
 
 # What runs once or answers a person is to be small; rings, tables and the loops that are timed are to be fast.
-FAST := drivers/nvme/queue.c drivers/nvme/io.c drivers/qat/ring.c drivers/qat/vf.c drivers/igb/queue.c drivers/roce/take.c drivers/roce/frame.c drivers/roce/icrc.c apps/work/rdma_turn.c drivers/dsa/queue.c drivers/crc32c.c iommu/cached_table.c iommu/map.c iommu/iopt.c iommu/amdvi/cmd.c iommu/vtd/inv.c iommu/vtd/qi.c apps/measure/bench_run.c \
+FAST := drivers/nvme/queue.c drivers/nvme/io.c drivers/qat/ring.c drivers/qat/vf.c drivers/igb/queue.c drivers/roce/take.c drivers/roce/responder.c drivers/roce/frame.c drivers/roce/icrc.c apps/work/rdma_turn.c drivers/dsa/queue.c drivers/crc32c.c iommu/cached_table.c iommu/map.c iommu/iopt.c iommu/amdvi/cmd.c iommu/vtd/inv.c iommu/vtd/qi.c apps/measure/bench_run.c \
         apps/work/bursts.c apps/measure/insn.c apps/measure/compute_insn.c apps/measure/move_insn.c apps/measure/packet_insn.c apps/vf/workers.c apps/work/load.c apps/measure/mapcost.c apps/work/pattern.c apps/vf/wait.c apps/work/timed.c \
         drivers/crc16.c kernel/pmm.c kernel/str.c
 $(foreach f,$(FAST),$(if $(wildcard $(subst %,*,$(f))),,$(error FAST names $(f), and there is no such file)))

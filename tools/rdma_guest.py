@@ -4,13 +4,27 @@ import contextlib
 import os
 import pathlib
 import random
+import re
 import socket
+import struct
 import subprocess
 import threading
+import time
 
 import linux_guest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+PATIENCE = 900  # seconds of one boot
+
+
+def marker(ident):
+    """A program that executes a marker of tools/insncount (kernel/marker.h), and ends."""
+    code = bytes([0x0F, 0x1F, 0x84, 0, ident]) + b"ULS" + b"\x31\xff\x6a\x3c\x58\x0f\x05"  # xor edi, edi; push 60; pop rax; syscall
+    at, head = 0x400000, 64 + 56
+    return struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1", 2, 62, 1, at + head, 64, 0, 0, 64, 56, 1, 0, 0, 0) + \
+        struct.pack("<IIQQQQQQ", 1, 5, 0, at, at, head + len(code), head + len(code), 4096) + code
+
+
 PERFTEST = tuple((f"ib_{name}", f"usr/bin/ib_{name}") for name in (
     "write_bw", "read_bw", "send_bw", "atomic_bw", "write_lat", "read_lat", "send_lat"))
 GUEST = linux_guest.Guest(
@@ -19,7 +33,8 @@ GUEST = linux_guest.Guest(
     binaries=(("ip", "bin/ip"), ("rdma", "usr/bin/rdma"), ("rping", "usr/bin/rping"), ("ucmatose", "usr/bin/ucmatose"),
               ("cmtime", "usr/bin/cmtime"), *PERFTEST),
     modules=("crc32_generic", "igb", "rdma_rxe", "ib_uverbs", "rdma_ucm"),
-    plugins=("librxe-rdmav34.so",), files=(("etc/", b""), ("etc/libibverbs.d/", b""), ("etc/libibverbs.d/rxe.driver", b"driver rxe\n"),))
+    plugins=("librxe-rdmav34.so",), files=(("etc/", b""), ("etc/libibverbs.d/", b""), ("etc/libibverbs.d/rxe.driver", b"driver rxe\n"),
+                                           ("bin/mark14", marker(14)), ("bin/mark15", marker(15))))
 
 # What the guest's programs ask of Sluice, which serves all but the first, and is that one's client (peer=10.0.0.200).
 JUDGES = {
@@ -53,6 +68,19 @@ def line(qemu, kernel, initrd, script, log, ends, address, number=2, cpus=1):
         "-append", f"console=ttyS0 quiet panic=-1 no_timer_check rdma.ip={address} rdma.case={case}",
         "-netdev", f"dgram,id=n,local.type=unix,local.path={ends[0]},remote.type=unix,remote.path={ends[1]}",
         "-device", f"igb,netdev=n,mac=52:54:00:00:00:{number:02x},romfile="]))
+
+
+def wait(log, pattern, what, alive):
+    """The match of the pattern in the file log, once there."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        text = log.read_text(errors="replace") if log.exists() else ""
+        if found := re.search(pattern, text):
+            return found
+        if alive.poll() is not None and not re.search(pattern, log.read_text(errors="replace") if log.exists() else ""):
+            break
+        time.sleep(0.3)
+    raise linux_guest.Failure(f"{what}: see {os.path.relpath(log)}")
 
 
 @contextlib.contextmanager

@@ -77,7 +77,6 @@ static bool loop(const struct row *row, uint32_t works)
 			      .at = run.near->services.open->at,
 			      .key = run.near->services.open->key};
 	uint32_t posted = run.done, end = posted + works;
-	const struct queue *q = run.near->vf->queue;
 	struct deadline d = deadline_in(WAIT_US);
 	MARKER(MARK_WAIT);
 	while (run.done != end && !run.failed && deadline_look(&d)) {
@@ -86,8 +85,8 @@ static bool loop(const struct row *row, uint32_t works)
 				return false;
 		if (rdma_turn(run.far->vf))
 			return false;
-		if (!run.near->roce.busy && !q->ops->ready(q))
-			continue;
+		if (!run.near->roce.busy && !rdma_came(run.near->vf))
+			continue; /* as app=rdma waits */
 		MARKER(MARK_GO_ON);
 		bool bad = rdma_turn(run.near->vf);
 		MARKER(MARK_WAIT);

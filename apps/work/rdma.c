@@ -72,12 +72,12 @@ static void say_counts(struct machine *m, unsigned v)
 		(ull)(c->bytes_in >> 10), (ull)(c->bytes_out >> 10), (ull)c->acks,
 		roce_connections(&d->roce));
 	if (c->bad_icrcs || c->malformed || c->unknown || c->duplicates || c->sequence_naks || c->rnr_naks ||
-	    c->naks || c->repeats || d->lost)
+	    c->naks || c->repeats)
 		log_line(
 			"rdma",
-			"VF %u: %llu packets with a wrong ICRC, %llu malformed, %llu for nobody, %llu duplicates, %llu gaps, %llu RNR, %llu refused, %llu repeated, %llu not sent",
+			"VF %u: %llu packets with a wrong ICRC, %llu malformed, %llu for nobody, %llu duplicates, %llu gaps, %llu RNR, %llu refused, %llu repeated",
 			v, (ull)c->bad_icrcs, (ull)c->malformed, (ull)c->unknown, (ull)c->duplicates,
-			(ull)c->sequence_naks, (ull)c->rnr_naks, (ull)c->naks, (ull)c->repeats, (ull)d->lost);
+			(ull)c->sequence_naks, (ull)c->rnr_naks, (ull)c->naks, (ull)c->repeats);
 }
 
 /* Between the first two VFs, where there are two and their memory is translated. */

@@ -14,9 +14,11 @@ enum sl_err stage_rdma(struct machine *m) MUST_CHECK;
 struct rdma_talk { /* with a peer, over one queue pair */
 	uint8_t inbox[RDMA_INBOX];
 	unsigned step;
-	/* ib_*_bw: it is not the connection that the program begins with; of that one, whether it was said
-	 * how the test went, and whether it is about one queue pair or several. */
-	bool under_test, results, one, several;
+	/* perftest, under test: the connection on which it is talked about. Of that one: how many it is
+	 * about, and whether it was said how the test went. */
+	const struct roce_qp *control;
+	unsigned tests;
+	bool results;
 	/* ib_write_lat: where the client is written to, with which key, and how often it was. */
 	uint64_t at;
 	uint32_t key, written;

@@ -25,7 +25,6 @@ static enum sl_err set_up(struct machine *m, struct vf *vf, const struct net_ip 
 		return e;
 	d->vf = vf;
 	d->next = 0;
-	d->lost = 0;
 	d->why[0] = 0;
 	d->client = (struct rdma_client){.done = true};
 	d->port = (struct net_port){.prefix = {0}};
@@ -49,7 +48,7 @@ enum sl_err rdma_ends_open(struct machine *m)
 	uint32_t features[4];
 	enum sl_err e = echo_addresses_of(m, "rdma", ip, prefix);
 	cpu_id(1, features);
-	icrc_carryless(features[2] & BIT(1));
+	icrc_choose(features[2]);
 	for (unsigned v = 0; v < m->vfs && !e; v++)
 		e = set_up(m, &m->vf[v], ip);
 	return e;

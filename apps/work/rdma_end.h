@@ -11,7 +11,6 @@ struct rdma_end {
 	struct dma_buf memory; /* RDMA_OPEN bytes, then the slots */
 	uint8_t next;          /* send buffer */
 	bool idle;             /* the last turn found nothing to do */
-	uint64_t lost;         /* frames that were not sent */
 	char why[160];         /* what the device did wrong */
 };
 
@@ -25,6 +24,8 @@ enum sl_err rdma_ends_close(struct machine *m) MUST_CHECK;
 enum sl_err rdma_turn(struct vf *vf) MUST_CHECK;
 /* How the end point reaches its VF's queue. */
 struct roce_wire rdma_wire(struct rdma_end *end);
+/* Whether a frame has come. */
+bool rdma_came(const struct vf *vf);
 /* Looks up to polls times, a multiple of RDMA_LOOKS, whether a frame has come to one of n VFs (1 to IGB_VFS),
  * in turn, and ends when one has. */
 #define RDMA_LOOKS 64u

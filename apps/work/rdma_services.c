@@ -95,34 +95,42 @@ static void ucmatose(void *ctx, struct roce_qp *q, const struct roce_event *e)
 		for (unsigned i = 0; i < MESSAGES; i++)
 			say(q, message, sizeof message);
 	}
-	if (e->kind == ROCE_RECEIVED && ++talk_of(s, q)->step == MESSAGES)
-		roce_disconnect(q);
+	if (e->kind == ROCE_RECEIVED || (e->kind == ROCE_DONE && !e->status))
+		talk_of(s, q)->step++;
+	if (talk_of(s, q)->step == 2 * MESSAGES)
+		roce_disconnect(q); /* both sides have what they wait for */
 }
 
 /* ---- perftest */
 
+/* perftest begins with a connection on which both sides talk about the test. On it the client names its queue
+ * pairs of the others, which are the ones under test. */
 static struct roce_qp *under_test(struct rdma_services *s, struct roce_qp *control, uint32_t peer)
 {
-	struct roce *r = control->end;
 	for (unsigned i = 0; i < ROCE_QPS; i++) {
-		struct roce_qp *q = &r->qp[i];
-		if (q->state == ROCE_CONNECTED && q->service == control->service && s->talk[i].under_test &&
-		    (q->peer == peer || !peer) && net_ip_equal(&q->ip, &control->ip))
-			return q;
+		struct roce_qp *q = &control->end->qp[i];
+		struct rdma_talk *t = &s->talk[i];
+		if (q == control || q->service != control->service || q->peer != peer ||
+		    !net_ip_equal(&q->ip, &control->ip) || !roce_established(q))
+			continue;
+		if (!t->control) {
+			t->control = control;
+			talk_of(s, control)->tests++;
+			roce_receive(q, s->open->memory, RDMA_OPEN, 0);
+			q->tells_writes = q->service == WRITE_LAT;
+		}
+		return t->control == control ? q : NULL;
 	}
 	return NULL;
 }
 
-/* The connection that the test of this one is talked about on. */
-static struct roce_qp *control_of(const struct rdma_services *s, const struct roce_qp *q)
+static void end_tests(struct rdma_services *s, const struct roce_qp *control)
 {
-	for (unsigned i = 0; i < ROCE_QPS; i++) {
-		struct roce_qp *other = &q->end->qp[i];
-		if (other != q && other->state == ROCE_CONNECTED && other->service == q->service &&
-		    !s->talk[i].under_test && net_ip_equal(&other->ip, &q->ip))
-			return other;
-	}
-	return NULL;
+	for (unsigned i = 0; i < ROCE_QPS; i++)
+		if (s->talk[i].control == control) {
+			s->talk[i].control = NULL;
+			roce_disconnect(&control->end->qp[i]);
+		}
 }
 
 /* ib_write_lat: each side waits for the other's count in the last byte of its memory. */
@@ -155,8 +163,8 @@ static void control_said(struct rdma_services *s, struct roce_qp *q, uint32_t by
 {
 	struct rdma_talk *t = talk_of(s, q);
 	uint8_t *m = t->inbox;
-	struct roce_qp *test =
-		bytes == DESTINATION && be32(m + DEST_QP) ? under_test(s, q, be32(m + DEST_QP)) : NULL;
+	uint32_t peer = bytes == DESTINATION ? be32(m + DEST_QP) : 0;
+	struct roce_qp *test = peer ? under_test(s, q, peer) : NULL;
 	if (test) {
 		talk_of(s, test)->at = be64(m + DEST_VA);
 		talk_of(s, test)->key = be32(m + DEST_KEY);
@@ -171,31 +179,23 @@ static void control_said(struct rdma_services *s, struct roce_qp *q, uint32_t by
 	say(q, m, bytes < ROCE_INLINE ? bytes : ROCE_INLINE);
 	if (test && q->service == WRITE_LAT && t->step == BEGIN_DEST)
 		write_back(s, test, FIRST_WRITE);
-	if (!test || (!t->results && (t->step != LAST_DEST || t->several)))
+	if (!test || (!t->results && (t->step != LAST_DEST || t->tests > 1)))
 		return;
 	s->tests++;
-	while ((test = under_test(s, q, 0)))
-		roce_disconnect(test);
+	end_tests(s, q);
 }
 
 static void perftest(void *ctx, struct roce_qp *q, const struct roce_event *e)
 {
 	struct rdma_services *s = ctx;
 	struct rdma_talk *t = talk_of(s, q);
-	if (e->kind == ROCE_UP) {
+	if (e->kind == ROCE_UP)
 		begin(s, q);
-		struct roce_qp *control = control_of(s, q);
-		t->under_test = control;
-		if (control) {
-			roce_receive(q, s->open->memory, RDMA_OPEN, 0);
-			q->tells_writes = q->service == WRITE_LAT;
-			talk_of(s, control)->several = talk_of(s, control)->one;
-			talk_of(s, control)->one = true;
-		}
-	}
-	if (e->kind == ROCE_RECEIVED && !t->under_test)
+	if (e->kind == ROCE_DOWN)
+		end_tests(s, q);
+	if (e->kind == ROCE_RECEIVED && !t->control)
 		control_said(s, q, e->bytes);
-	if (e->kind == ROCE_RECEIVED && t->under_test && q->service == SEND_LAT)
+	if (e->kind == ROCE_RECEIVED && t->control && q->service == SEND_LAT)
 		send_back(s, q, e->bytes);
 	if (e->kind == ROCE_WRITTEN)
 		write_back(s, q, e->bytes);

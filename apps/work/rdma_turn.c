@@ -5,38 +5,40 @@
 #include "kernel/time.h"
 
 #define BURST 64u
-#define SENT  32u
 
 /* ---- frames out: the head and the tail in a send buffer, the data where they are */
 
-static bool has_room(struct vf *vf)
+static NOINLINE uint8_t *place_again(struct rdma_end *d)
 {
-	struct queue_done done[SENT];
-	struct igb_tx *t = &igb_of(vf)->tx;
-	while (vf->queue->ops->poll(vf->queue, done, SENT) == SENT)
-		;
-	return igb_tx_room(t) >= IGB_PARTS;
+	if (igb_vf_room(igb_of(d->vf), IGB_PARTS))
+		return d->vf->packet->send + d->next * PACKET_STRIDE;
+	d->vf->queue->ops->ring(d->vf->queue);
+	return NULL;
 }
 
 /* No more frames than slots are in flight, so that a buffer comes round when its frame is sent. */
 static uint8_t *place(void *ctx)
 {
 	struct rdma_end *d = ctx;
-	if (UNLIKELY(igb_tx_room(&igb_of(d->vf)->tx) < IGB_PARTS) && !has_room(d->vf)) {
-		d->vf->queue->ops->ring(d->vf->queue);
-		return NULL;
-	}
-	return packet_buffer(d->vf->packet, (uint8_t)(PACKET_RING + d->next));
+	const struct igb_vf *igb = igb_of(d->vf);
+	if (UNLIKELY(igb_tx_room(&igb->tx) < IGB_PARTS))
+		return place_again(d);
+	return igb->packet.send + d->next * PACKET_STRIDE;
 }
+
+_Static_assert(ROCE_PLACE + ROCE_MTU_MOST <= PACKET_MOST, "a frame's length");
 
 static void send(void *ctx, const struct roce_frame *f)
 {
 	struct rdma_end *d = ctx;
 	uint64_t at = igb_own_of(d->vf)->mem.send.iova.v + d->next * PACKET_STRIDE;
-	struct igb_part part[IGB_PARTS] = {{at, f->head_bytes},
-					   {f->data_at, f->data_bytes},
-					   {at + (uint64_t)(f->tail - f->head), f->tail_bytes}};
-	d->lost += !igb_vf_gather(igb_of(d->vf), part, f->data_bytes ? IGB_PARTS : 1);
+	struct igb_part part[IGB_PARTS] = {
+		{at, f->head_bytes}, {f->data_at, f->data_bytes}, {at + ROCE_HEAD_ROOM, f->tail_bytes}};
+	struct igb_tx *t = &igb_of(d->vf)->tx;
+	if (f->data_bytes)
+		igb_tx_gather(t, part, IGB_PARTS);
+	else
+		igb_tx_gather(t, part, 1);
 	d->next = (uint8_t)((d->next + 1) % PACKET_RING);
 }
 
@@ -68,7 +70,7 @@ enum sl_err rdma_turn(struct vf *vf)
 	unsigned got = p->ops->receive(p, in, BURST);
 	uint64_t now = now_us();
 	for (unsigned i = 0; i < got; i++) {
-		uint8_t *frame = packet_buffer(p, in[i].index);
+		uint8_t *frame = p->receive + in[i].index * PACKET_STRIDE;
 		if (!roce_take(&d->roce, frame, in[i].len, now))
 			take_other(d, frame, in[i].len);
 	}
@@ -82,6 +84,12 @@ enum sl_err rdma_turn(struct vf *vf)
 		return SL_OK;
 	(void)vf->queue->ops->explain(vf->queue, d->why, sizeof d->why);
 	return SL_DEVICE;
+}
+
+bool rdma_came(const struct vf *vf)
+{
+	const struct igb_rx *rx = &igb_of(vf)->rx;
+	return igb_rx_written(__atomic_load_n(&rx->ring[rx->next].word, __ATOMIC_ACQUIRE));
 }
 
 void rdma_wait(const struct vf *vf, unsigned n, unsigned polls)

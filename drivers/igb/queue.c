@@ -83,19 +83,15 @@ unsigned igb_queue_send(struct packet *p, const struct packet_frame *f, unsigned
 	return sent;
 }
 
-bool igb_vf_gather(struct igb_vf *vf, const struct igb_part *part, unsigned n)
+bool igb_vf_room(struct igb_vf *vf, unsigned n)
 {
 	struct igb_tx *t = &vf->tx;
-	uint32_t total = 0;
-	for (unsigned i = 0; i < n; i++)
-		total += part[i].len;
-	if (n > igb_tx_room(t) || total < PACKET_LEAST || total > PACKET_MOST)
-		return false;
-	for (unsigned i = 0; i < n; i++, t->next = (t->next + 1) & IGB_MASK)
-		t->ring[t->next] = (struct igb_desc){
-			part[i].address, (IGB_TX_COMMAND & ~(i + 1 < n ? TX_EOP : 0)) |
-						 FPUT(TX_LEN, part[i].len) | FPUT(TX_PAYLEN, total)};
-	return true;
+	uint64_t bad = t->bad;
+	uint32_t done = igb_tx_finished(t);
+	vf->packet.q.stats.bad += t->bad - bad;
+	vf->packet.q.stats.ops += done;
+	t->done = (t->done + done) & IGB_MASK;
+	return igb_tx_room(t) >= n;
 }
 
 void igb_queue_ring(struct queue *q)

@@ -144,6 +144,27 @@ FAST_INLINE uint32_t igb_tx_fill(struct igb_tx *t, const struct packet_frame *f,
 	return n;
 }
 
+/* A frame in parts that lie at these device addresses, which the VF's domain lets it read: queued as one. n:
+ * 1 to IGB_PARTS, and at most igb_tx_room(); of PACKET_LEAST to PACKET_MOST bytes together. Its parts are the
+ * caller's again once igb_vf_room() has found as many slots free. */
+struct igb_part {
+	uint64_t address;
+	uint32_t len;
+};
+#define IGB_PARTS 3u
+FAST_INLINE void igb_tx_gather(struct igb_tx *t, const struct igb_part *part, unsigned n)
+{
+	uint32_t total = 0, slot = t->next;
+	for (unsigned i = 0; i < n; i++)
+		total += part[i].len;
+	uint64_t word = (IGB_TX_COMMAND & ~TX_EOP) | FPUT(TX_PAYLEN, total);
+	for (unsigned i = 0; i < n; i++, slot = (slot + 1) & IGB_MASK) {
+		t->ring[slot].address = part[i].address;
+		t->ring[slot].word = word + part[i].len + (i + 1 < n ? 0 : TX_EOP);
+	}
+	t->next = slot;
+}
+
 /* The addresses that a forwarded frame gets: the next hop's, and the VF's own. */
 struct igb_hop {
 	uint64_t first; /* bytes 0 to 7 of the frame, */

@@ -60,15 +60,9 @@ enum sl_err igb_vf_open(struct igb_vf *vf, const struct igb_vf_cfg *cfg) MUST_CH
 /* Stops both queues. Also after a failed open. */
 void igb_vf_close(struct igb_vf *vf);
 
-/* A frame in parts that lie at these device addresses, which the VF's domain lets it read: queued as one. n:
- * 1 to IGB_PARTS. False: no room. Its parts are the caller's again once poll() has returned as many tags,
- * which mean nothing here. */
-struct igb_part {
-	uint64_t address;
-	uint32_t len;
-};
-#define IGB_PARTS 3u
-bool igb_vf_gather(struct igb_vf *vf, const struct igb_part *part, unsigned n);
+/* Whether there is room for n parts of igb_tx_gather(), a few at most, once the slots of finished sends are
+ * free again. */
+bool igb_vf_room(struct igb_vf *vf, unsigned n);
 
 /* For attacks. A VF that was reset and admitted, and has no rings: fetches one descriptor of a send ring at
  * that address and does what it says; its head goes to the other address, if the descriptor asks for it. Its

@@ -83,7 +83,9 @@ static inline uint16_t be16(const uint8_t *p)
 
 static inline uint32_t be32(const uint8_t *p)
 {
-	return (uint32_t)be16(p) << 16 | be16(p + 2);
+	uint32_t v;
+	__builtin_memcpy(&v, p, sizeof v);
+	return __builtin_bswap32(v);
 }
 
 static inline void put_be16(uint8_t *p, unsigned v)
@@ -94,8 +96,8 @@ static inline void put_be16(uint8_t *p, unsigned v)
 
 static inline void put_be32(uint8_t *p, uint64_t v)
 {
-	put_be16(p, (unsigned)(v >> 16 & 0xffff));
-	put_be16(p + 2, (unsigned)(v & 0xffff));
+	uint32_t turned = __builtin_bswap32((uint32_t)v);
+	__builtin_memcpy(p, &turned, sizeof turned);
 }
 
 static inline struct net_ip ip4_at(const uint8_t *p)

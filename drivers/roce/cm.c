@@ -25,6 +25,7 @@ static struct roce_qp *allocate(struct roce *r)
 		if (q->state != ROCE_FREE || q->linked)
 			continue;
 		r->next_qp = n + 1;
+		r->used[n / 64] |= BIT(n % 64);
 		uint32_t generation = ++r->qp_generation[n] ? r->qp_generation[n] : ++r->qp_generation[n];
 		memset(q, 0, sizeof *q);
 		q->end = r;
@@ -48,18 +49,20 @@ static void release(struct roce_qp *q)
 	struct roce_event e = {.kind = ROCE_DOWN};
 	roce_fail(q, ROCE_NO_ANSWER);
 	q->state = ROCE_FREE;
+	q->end->used[q->number % ROCE_QPS / 64] &= ~BIT(q->number % 64);
 	roce_tell(q, &e);
 }
 
-void roce_established(struct roce_qp *q)
+bool roce_established(struct roce_qp *qp)
 {
 	struct roce_event e = {.kind = ROCE_UP};
-	if (q->state != ROCE_REPLIED)
-		return;
-	q->state = ROCE_CONNECTED;
-	q->cm_due = 0;
-	roce_tell(q, &e);
-	roce_busy(q);
+	if (qp->state != ROCE_REPLIED)
+		return qp->state == ROCE_CONNECTED;
+	qp->state = ROCE_CONNECTED;
+	qp->cm_due = 0;
+	roce_tell(qp, &e);
+	roce_busy(qp);
+	return qp->state == ROCE_CONNECTED;
 }
 
 /* ---- messages */
@@ -103,6 +106,7 @@ void roce_disconnect(struct roce_qp *qp)
 {
 	if (qp->state != ROCE_CONNECTED)
 		return;
+	(void)roce_answer_more(qp, ROCE_READS); /* what has come is acknowledged before */
 	qp->state = ROCE_ENDING;
 	qp->cm_left = ENDS;
 	qp->cm_due = qp->end->now + REPEAT_US;
@@ -301,7 +305,7 @@ void roce_take_mad(struct roce *r, const uint8_t mac[6], const struct net_ip *fr
 		return;
 	case CM_RTU:
 		if (q)
-			roce_established(q);
+			(void)roce_established(q);
 		return;
 	case CM_MRA: /* of a REP: the peer wants more time, 4.096 us * 2^n */
 		if (q && q->state == ROCE_REPLIED && b[MRA_WHAT] >> 6 == 1)

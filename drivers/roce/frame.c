@@ -30,29 +30,37 @@ void roce_head(struct roce_qp *q)
 {
 	headers(q->headers, q->end, q->mac, &q->own, &q->ip, RC_UDP | (q->number & ~RC_UDP & 0xffff), 0);
 	q->bth = (uint8_t)bth_of(&q->own);
+	q->behind = 0;
 }
 
-/* The queue pair's headers, for n bytes behind UDP's header; returns the place of the BTH. IPv4's checksum
- * was of a packet without these: RFC 1624. */
-static uint8_t *begin(uint8_t *head, const struct roce_qp *q, size_t n)
+/* From here on the queue pair's headers are those of packets with n bytes behind UDP's header. IPv4's
+ * checksum was of a packet with other lengths: RFC 1624. */
+static NOINLINE void set_length(struct roce_qp *q, uint32_t n)
 {
-	__builtin_memcpy(head, q->headers, sizeof q->headers);
-	uint8_t *bth = head + q->bth;
-	put_be16(bth - UDP_BYTES + UDP_LENGTH, (unsigned)(UDP_BYTES + n));
-	if (UNLIKELY(q->bth != IP4_DATA + UDP_BYTES)) {
-		put_be16(head + IP6_LENGTH, (unsigned)(UDP_BYTES + n));
-		return bth;
+	uint8_t *h = q->headers;
+	put_be16(h + q->bth - UDP_BYTES + UDP_LENGTH, UDP_BYTES + n);
+	if (q->bth == IP4_DATA + UDP_BYTES) {
+		put_be16(h + IP4_LENGTH, IP4_DATA - NET_ETH + UDP_BYTES + n);
+		put_be16(h + IP4_SUM,
+			 net_sum_field((uint64_t)(uint16_t)~be16(h + IP4_SUM) + n + 0xffff - q->behind));
+	} else {
+		put_be16(h + IP6_LENGTH, UDP_BYTES + n);
 	}
-	put_be16(head + IP4_LENGTH, (unsigned)(IP4_DATA - NET_ETH + UDP_BYTES + n));
-	put_be16(head + IP4_SUM, net_sum_field((uint64_t)(uint16_t)~be16(head + IP4_SUM) + n));
-	return bth;
+	q->behind = n;
 }
 
-static void put_bth(uint8_t *bth, uint8_t opcode, unsigned pad, uint32_t qp, bool ack, uint32_t psn)
+/* The queue pair's headers; returns the place of the BTH. */
+static uint8_t *begin(uint8_t *head, struct roce_qp *q, uint32_t n)
 {
-	bth[BTH_OPCODE] = opcode;
-	bth[BTH_FLAGS] = (uint8_t)(pad << 4);
-	put_be16(bth + BTH_PKEY, 0xffff);
+	if (UNLIKELY(n != q->behind))
+		set_length(q, n);
+	__builtin_memcpy(head, q->headers, sizeof q->headers);
+	return head + q->bth;
+}
+
+static void put_bth(uint8_t *bth, uint8_t opcode, uint32_t pad, uint32_t qp, bool ack, uint32_t psn)
+{
+	put_be32(bth, BTH_FIRST(opcode, pad));
 	put_be32(bth + BTH_RESV, qp);
 	put_be32(bth + BTH_ACK, (ack ? BTH_A : 0) | (psn & PSN_MASK));
 }
@@ -75,8 +83,8 @@ static void send_head(struct roce *r, uint8_t *head, uint32_t n)
 {
 	for (; n < LEAST; n++)
 		head[n] = 0;
-	struct roce_frame f = {.head = head, .head_bytes = n};
-	r->wire.send(r->wire.ctx, &f);
+	r->frame = (struct roce_frame){.head = head, .head_bytes = n};
+	r->wire.send(r->wire.ctx, &r->frame);
 }
 
 bool roce_emit_message(struct roce_qp *q, uint8_t opcode, uint32_t psn, const uint8_t *ext,
@@ -109,24 +117,27 @@ bool roce_emit(struct roce_qp *q, uint8_t opcode, uint32_t psn, bool ack, const 
 		return false;
 	uint8_t *bth = begin(head, q, BTH_BYTES + ext_bytes + bytes + pad + ICRC_BYTES);
 	put_bth(bth, opcode, pad, q->peer, ack, psn);
-	memcpy(bth + BTH_BYTES, ext, ext_bytes);
+	if (ext_bytes)
+		memcpy(bth + BTH_BYTES, ext, ext_bytes);
 	uint8_t *end = bth + BTH_BYTES + ext_bytes, *tail = head + ROCE_HEAD_ROOM;
-	uint32_t crc = crc_of(q, head, end, bytes ? data : end, bytes);
 	if (!bytes) {
-		put_icrc(end, crc);
+		put_icrc(end, crc_of(q, head, end, end, 0));
 		send_head(r, head, (uint32_t)(end - head) + ICRC_BYTES);
 		return true;
 	}
-	memset(tail, 0, pad);
-	put_icrc(tail + pad, icrc_more(crc, tail, pad));
-	struct roce_frame f = {.head = head,
-			       .head_bytes = (uint32_t)(end - head),
-			       .data_bytes = bytes,
-			       .tail_bytes = pad + ICRC_BYTES,
-			       .data_at = data_at,
-			       .data = data,
-			       .tail = tail};
-	r->wire.send(r->wire.ctx, &f);
+	uint32_t crc = crc_of(q, head, end, data, bytes);
+	if (UNLIKELY(pad)) {
+		memset(tail, 0, pad);
+		crc = icrc_more(crc, tail, pad);
+	}
+	put_icrc(tail + pad, crc);
+	r->frame = (struct roce_frame){.head = head,
+				       .head_bytes = (uint32_t)(end - head),
+				       .data_bytes = bytes,
+				       .tail_bytes = pad + ICRC_BYTES,
+				       .data_at = data_at,
+				       .data = data};
+	r->wire.send(r->wire.ctx, &r->frame);
 	return true;
 }
 

@@ -2,15 +2,23 @@
 #include "kernel/str.h"
 #include <wmmintrin.h>
 
-#define POLYNOMIAL 0xedb88320u /* of Ethernet, reflected */
-#define ONES       8u          /* bytes of ones stand for InfiniBand's local route header */
+#define POLYNOMIAL 0xedb88320u  /* of Ethernet, reflected */
+#define ONES       8u           /* bytes of ones stand for InfiniBand's local route header */
+#define BEGIN      BITS(63, 32) /* and are this, where the CRC begins with zeros: see gather() */
+
+#define ECX_PCLMUL BIT(1)              /* CPUID 1 ECX */
+#define ECX_AVX    (BIT(27) | BIT(28)) /* OSXSAVE and AVX */
 
 static uint32_t table[8][256];
-static bool carryless;
+bool icrc_has_plain;
+static uint32_t has; /* ECX_PCLMUL, and ECX_AVX only with it */
 
-void icrc_carryless(bool has)
+void icrc_choose(uint32_t features)
 {
-	carryless = has;
+	has = features & ECX_PCLMUL;
+	if (has && (features & ECX_AVX) == ECX_AVX)
+		has |= ECX_AVX;
+	icrc_has_plain = has & ECX_AVX;
 }
 
 void icrc_init(void)
@@ -30,60 +38,122 @@ void icrc_init(void)
  * 128 bits of the message, times a power of x, are as good as the same bits that much earlier. The constants
  * are these powers modulo the polynomial, reflected and shifted by one. The other parts of the kernel use no
  * SSE register (-mgeneral-regs-only), its interrupts neither, and no register keeps a value from one call to
- * the next. */
+ * the next. With AVX the same instructions have a third operand: 4 for each 16 bytes, and not 6. */
 #define CLMUL __attribute__((target("sse2,pclmul")))
-#define LANES 4u
+#define AVX   __attribute__((target("avx,pclmul")))
+#define BLOCK 64u
 
-#define FOLD_BY_4 _mm_set_epi64x(0x1c6e41596, 0x154442bd4) /* x^(512-32), x^(512+32) */
-#define FOLD_BY_1 _mm_set_epi64x(0x0ccaa009e, 0x1751997d0) /* x^(128-32), x^(128+32) */
-#define FOLD_64   _mm_set_epi64x(0, 0x163cd6124)           /* x^64 */
-#define BARRETT   _mm_set_epi64x(0x1f7011641, 0x1db710641) /* x^64 / P, P */
+static const uint64_t fold_by_4[] = {0x154442bd4, 0x1c6e41596}, /* x^(512+32), x^(512-32) */
+	fold_by_1[] = {0x1751997d0, 0x0ccaa009e},               /* x^(128+32), x^(128-32) */
+	fold_64[] = {0x163cd6124, 0},                           /* x^64 */
+	barrett[] = {0x1db710641, 0x1f7011641};                 /* P, x^64 / P */
+
+struct lanes {
+	__m128i a, b, c, d;
+};
 
 CLMUL FAST_INLINE __m128i load(const uint8_t *p)
 {
 	return _mm_loadu_si128((const __m128i_u *)(const void *)p);
 }
 
+/* In one register: of what it knows the compiler makes two, each half in its own. */
+CLMUL FAST_INLINE __m128i constant(const uint64_t pair[2])
+{
+	__m128i v = load((const uint8_t *)pair);
+	__asm__("" : "+x"(v));
+	return v;
+}
+
 CLMUL FAST_INLINE __m128i fold(__m128i a, __m128i by, __m128i more)
 {
 	__m128i low = _mm_clmulepi64_si128(a, by, 0x00);
-	return _mm_xor_si128(_mm_xor_si128(_mm_clmulepi64_si128(a, by, 0x11), low), more);
+	return _mm_xor_si128(_mm_clmulepi64_si128(a, by, 0x11), _mm_xor_si128(low, more));
 }
 
-/* The CRC of the 16 bytes. */
-CLMUL FAST_INLINE uint32_t reduce(__m128i a)
+CLMUL FAST_INLINE void fold_block(struct lanes *l, __m128i by, const uint8_t *p)
 {
-	const __m128i low32 = _mm_set_epi32(0, 0, 0, -1);
-	a = _mm_xor_si128(_mm_clmulepi64_si128(a, FOLD_BY_1, 0x10), _mm_srli_si128(a, 8));
+	l->a = fold(l->a, by, load(p));
+	l->b = fold(l->b, by, load(p + 16));
+	l->c = fold(l->c, by, load(p + 32));
+	l->d = fold(l->d, by, load(p + 48));
+}
+
+/* The CRC of the 16 bytes; by: fold_by_1. */
+CLMUL FAST_INLINE uint32_t reduce(__m128i a, __m128i by)
+{
+	const __m128i low32 = _mm_set_epi32(0, 0, 0, -1), p = constant(barrett);
+	a = _mm_xor_si128(_mm_clmulepi64_si128(a, by, 0x10), _mm_srli_si128(a, 8));
 	__m128i rest = _mm_srli_si128(a, 4);
-	a = _mm_xor_si128(_mm_clmulepi64_si128(_mm_and_si128(a, low32), FOLD_64, 0x00), rest);
-	__m128i t = _mm_clmulepi64_si128(_mm_and_si128(a, low32), BARRETT, 0x10);
-	t = _mm_clmulepi64_si128(_mm_and_si128(t, low32), BARRETT, 0x00);
+	a = _mm_xor_si128(_mm_clmulepi64_si128(_mm_and_si128(a, low32), constant(fold_64), 0x00), rest);
+	__m128i t = _mm_clmulepi64_si128(_mm_and_si128(a, low32), p, 0x10);
+	t = _mm_clmulepi64_si128(_mm_and_si128(t, low32), p, 0x00);
 	return (uint32_t)_mm_cvtsi128_si32(_mm_srli_si128(_mm_xor_si128(a, t), 4));
 }
 
-/* Of two pieces, one after the other, of multiples of 16 bytes; the first has some. */
-static CLMUL uint32_t by_clmul(const uint8_t *first, size_t n_first, const uint8_t *p, size_t n)
+/* 16 bytes more. */
+CLMUL FAST_INLINE void fold_lane(struct lanes *l, __m128i by, const uint8_t *p)
 {
-	const uint8_t *first_end = first + n_first, *end = p + n;
-	__m128i a = load(first);
+	*l = (struct lanes){l->b, l->c, l->d, fold(l->a, by, load(p))};
+}
+
+/* n bytes more, a multiple of 16. */
+CLMUL FAST_INLINE void advance(struct lanes *l, const uint8_t *p, size_t n)
+{
+	const uint8_t *end = p + n;
+	const __m128i by = constant(fold_by_4);
 #pragma clang loop unroll(disable)
-	for (first += 16; first != first_end; first += 16)
-		a = fold(a, FOLD_BY_1, load(first));
-	if (n >= LANES * 16) {
-		a = fold(a, FOLD_BY_1, load(p));
-		__m128i b = load(p + 16), c = load(p + 32), d = load(p + 48);
-		for (p += 64; (size_t)(end - p) >= LANES * 16; p += LANES * 16) {
-			a = fold(a, FOLD_BY_4, load(p));
-			b = fold(b, FOLD_BY_4, load(p + 16));
-			c = fold(c, FOLD_BY_4, load(p + 32));
-			d = fold(d, FOLD_BY_4, load(p + 48));
-		}
-		a = fold(fold(fold(a, FOLD_BY_1, b), FOLD_BY_1, c), FOLD_BY_1, d);
+	for (; n & (BLOCK - 1); p += 16, n -= 16)
+		fold_lane(l, by, p);
+#pragma clang loop unroll(disable)
+	for (; n & 3 * BLOCK; p += BLOCK, n -= BLOCK)
+		fold_block(l, by, p);
+	for (; p != end; p += 4 * BLOCK)
+		for (unsigned i = 0; i < 4; i++)
+			fold_block(l, by, p + i * BLOCK);
+}
+
+CLMUL FAST_INLINE uint32_t crc_of(const struct lanes *l)
+{
+	const __m128i by = constant(fold_by_1);
+	return reduce(fold(fold(fold(l->a, by, l->b), by, l->c), by, l->d), by);
+}
+
+/* Of two pieces, one after the other, of multiples of 16 bytes; the first has BLOCK at least. */
+CLMUL FAST_INLINE uint32_t sum(const uint8_t *first, size_t n_first, const uint8_t *p, size_t n)
+{
+	struct lanes l = {load(first), load(first + 16), load(first + 32), load(first + 48)};
+#pragma clang loop unroll(disable)
+	for (size_t i = BLOCK; i != n_first; i += 16)
+		fold_lane(&l, constant(fold_by_4), first + i);
+	advance(&l, p, n);
+	return crc_of(&l);
+}
+
+static CLMUL uint32_t by_sse(const uint8_t *first, size_t n_first, const uint8_t *p, size_t n)
+{
+	return sum(first, n_first, p, n);
+}
+
+static AVX uint32_t by_avx(const uint8_t *first, size_t n_first, const uint8_t *p, size_t n)
+{
+	return sum(first, n_first, p, n);
+}
+
+/* Its headers need no copy: 16 zeros stand before them. */
+AVX uint32_t icrc_plain(const uint8_t *ip, const uint8_t *data, size_t n)
+{
+	__m128i begin = _mm_slli_si128(_mm_loadl_epi64((const __m128i_u *)(const void *)ip), ONES);
+	struct lanes l = {_mm_setzero_si128(), _mm_or_si128(begin, _mm_set_epi64x(0xff00, (long long)BEGIN)),
+			  _mm_or_si128(load(ip + 8), _mm_set_epi64x(0, 0xffff00ff)),
+			  _mm_or_si128(load(ip + 24), _mm_set_epi64x(0xff, 0xffff0000))};
+	if (n & (BLOCK - 1)) { /* the zeros fall out */
+		l = (struct lanes){l.b, l.c, l.d, load(data)};
+		data += 16;
+		n -= 16;
 	}
-	for (; p != end; p += 16)
-		a = fold(a, FOLD_BY_1, load(p));
-	return reduce(a);
+	advance(&l, data, n);
+	return crc_of(&l);
 }
 
 uint32_t icrc_more(uint32_t crc, const uint8_t *p, size_t n)
@@ -127,22 +197,30 @@ FAST_INLINE void put_masked(uint8_t *to, const uint8_t *ip, bool four, size_t n)
 		__builtin_memcpy(to + done, ip + done, 8);
 }
 
-/* Zeros before a message whose CRC begins with zeros change nothing: so many of them that the end of the
- * message ends 16 bytes. Beginning with ones is the same as ones in place of zeros in the first four bytes,
- * and these are ones already. */
-uint32_t icrc(const uint8_t *ip, bool four, size_t head, const uint8_t *data, size_t n)
+#define GATHERED ALIGN_UP(ONES + ICRC_HEAD + 15 + 7, 16) /* most bytes of it, and 7 more */
+
+/* Zeros before a message whose CRC begins with zeros change nothing: so many of them that the headers, and
+ * as much of the data as does not fill 16 bytes, end 16 bytes, and that there are BLOCK bytes. Beginning with
+ * ones is the same as turning the first four bytes, which are ones. Returns how many bytes there are. */
+static size_t gather(uint8_t *buf, const uint8_t *ip, bool four, size_t head, const uint8_t *data, size_t few)
 {
-	uint8_t buf[ALIGN_UP(15 + ONES + ICRC_HEAD + 15, 16)];
-	const uint64_t begin = 0xffffffffull << 32;
-	size_t few = n & 15, zeros = (0 - (ONES + head + few)) & 15;
-	uint8_t *at = buf + zeros + ONES;
-	__builtin_memset(buf, 0, 16);
-	__builtin_memcpy(buf + zeros, &begin, sizeof begin);
+	const uint64_t begin = BEGIN;
+	size_t all = ALIGN_UP(ONES + head + few, 16);
+	all = all < BLOCK ? BLOCK : all;
+	uint8_t *at = buf + all - few - head;
+	__builtin_memset(buf, 0, BLOCK);
+	__builtin_memcpy(at - ONES, &begin, sizeof begin);
 	put_masked(at, ip, four, head);
-	at += head;
-	for (size_t i = 0; i < few; i++)
-		*at++ = data[i];
-	size_t all = (size_t)(at - buf);
-	return carryless ? by_clmul(buf, all, data + few, n - few)
-			 : icrc_more(icrc_more(0, buf, all), data + few, n - few);
+	memcpy(at + head, data, few);
+	return all;
+}
+
+uint32_t icrc_general(const uint8_t *ip, bool four, size_t head, const uint8_t *data, size_t n)
+{
+	uint8_t buf[GATHERED];
+	size_t few = n & 15, all = gather(buf, ip, four, head, data, few);
+	if (has & ECX_AVX)
+		return by_avx(buf, all, data + few, n - few);
+	return has ? by_sse(buf, all, data + few, n - few)
+		   : icrc_more(icrc_more(0, buf, all), data + few, n - few);
 }

@@ -26,13 +26,30 @@ void roce_head(struct roce_qp *q);
 bool roce_emit_mad(struct roce *r, const struct net_ip *from, const struct net_ip *to, const uint8_t mac[6],
 		   unsigned attribute, const uint8_t tid[8], const uint8_t *body, size_t n);
 
-/* region.c: the region in which these bytes lie and that has all these rights, or NULL and why not. */
-struct roce_region *roce_reach(struct roce *r, uint32_t key, uint64_t at, uint64_t bytes, unsigned rights,
-			       const char **why);
+/* The region that has this key (its slot is in it), in which these bytes lie, and that has all these rights,
+ * or NULL. */
+static inline struct roce_region *roce_reach(struct roce *r, uint32_t key, uint64_t at, uint64_t bytes,
+					     unsigned rights)
+{
+	uint32_t i = (key >> 8) - 1;
+	struct roce_region *g = &r->region[i % ROCE_REGIONS];
+	uint64_t offset = at - g->at;
+	bool good = g->key == key && offset <= g->bytes && bytes <= g->bytes - offset &&
+		    !(rights & ~(unsigned)g->rights);
+	return LIKELY(good) ? g : NULL;
+}
+/* region.c: why it is NULL. */
+const char *roce_reach_why(const struct roce *r, uint32_t key, uint64_t at, uint64_t bytes);
 
 /* note.c: why a packet of the queue pair was refused. */
 void roce_note(struct roce_qp *q, const struct roce_packet *p, uint8_t syndrome, uint64_t at, uint32_t bytes,
 	       uint32_t key, const char *why);
+
+/* Packets may come for it. */
+static inline bool roce_takes(const struct roce_qp *q)
+{
+	return q->state == ROCE_REPLIED || q->state == ROCE_CONNECTED;
+}
 
 /* It has something to do: roce_poll() comes to it. */
 static inline void roce_busy(struct roce_qp *q)

@@ -25,21 +25,18 @@ struct roce_region *roce_region_add(struct roce *r, const char *name, uint8_t *m
 void roce_region_revoke(struct roce_region *region)
 {
 	region->valid = false;
+	region->rights = 0; /* so roce_reach() does not find it */
 }
 
-struct roce_region *roce_reach(struct roce *r, uint32_t key, uint64_t at, uint64_t bytes, unsigned rights,
-			       const char **why)
+const char *roce_reach_why(const struct roce *r, uint32_t key, uint64_t at, uint64_t bytes)
 {
 	uint32_t i = (key >> 8) - 1;
-	struct roce_region *g = i < ROCE_REGIONS ? &r->region[i] : NULL;
-	*why = NULL;
+	const struct roce_region *g = i < ROCE_REGIONS ? &r->region[i] : NULL;
 	if (!g || g->key != key)
-		*why = "no region has this key";
-	else if (!g->valid)
-		*why = "the region's key was revoked";
-	else if (at < g->at || bytes > g->bytes || at - g->at > g->bytes - bytes)
-		*why = "not all of it lies in the key's region";
-	else if ((g->rights & rights) != rights)
-		*why = "the key's region does not allow it";
-	return *why ? NULL : g;
+		return "no region has this key";
+	if (!g->valid)
+		return "the region's key was revoked";
+	if (at < g->at || at - g->at > g->bytes || bytes > g->bytes - (at - g->at))
+		return "not all of it lies in the key's region";
+	return "the key's region does not allow it";
 }

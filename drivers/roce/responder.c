@@ -1,39 +1,10 @@
-/* What peers ask for: IBA, chapter 9. A message is executed as its packets come; READs and atomics wait for
- * their turn to be answered, in order, and acknowledgements wait for them. */
+/* What peers are answered: IBA, chapter 9. READs and atomics wait for their turn, in order, and
+ * acknowledgements wait for them. */
 #include "drivers/roce/sides.h"
 #include "kernel/str.h"
 
-#define RNR_CODE 14u /* 1.28 ms */
-
-enum { SENDS = 1, WRITES, READS, ATOMICS };
-enum { FIRST = 8, LAST = 16, IMMEDIATE = 32, INVALIDATE = 64 };
-
-static const uint8_t about[] = {
-	[OP_SEND_FIRST] = SENDS | FIRST,
-	[OP_SEND_MIDDLE] = SENDS,
-	[OP_SEND_LAST] = SENDS | LAST,
-	[OP_SEND_LAST_IMM] = SENDS | LAST | IMMEDIATE,
-	[OP_SEND_ONLY] = SENDS | FIRST | LAST,
-	[OP_SEND_ONLY_IMM] = SENDS | FIRST | LAST | IMMEDIATE,
-	[OP_WRITE_FIRST] = WRITES | FIRST,
-	[OP_WRITE_MIDDLE] = WRITES,
-	[OP_WRITE_LAST] = WRITES | LAST,
-	[OP_WRITE_LAST_IMM] = WRITES | LAST | IMMEDIATE,
-	[OP_WRITE_ONLY] = WRITES | FIRST | LAST,
-	[OP_WRITE_ONLY_IMM] = WRITES | FIRST | LAST | IMMEDIATE,
-	[OP_READ] = READS | FIRST | LAST,
-	[OP_CMP_SWAP] = ATOMICS | FIRST | LAST,
-	[OP_FETCH_ADD] = ATOMICS | FIRST | LAST,
-	[OP_SEND_LAST_INV] = SENDS | LAST | INVALIDATE,
-	[OP_SEND_ONLY_INV] = SENDS | FIRST | LAST | INVALIDATE,
-};
-#define KIND(f) ((f)&7)
-
-static const char unmapped[] = "its region is not mapped in the VF's domain any more";
-
-/* After these the queue pair takes nothing any more. */
-static void refuse(struct roce_qp *q, const struct roce_packet *p, uint8_t syndrome, uint64_t at,
-		   uint32_t bytes, uint32_t key, const char *why)
+COLD void roce_refuse(struct roce_qp *q, const struct roce_packet *p, uint8_t syndrome, uint64_t at,
+		      uint32_t bytes, uint32_t key, const char *why)
 {
 	q->nak = syndrome;
 	q->nak_psn = p->psn;
@@ -43,20 +14,15 @@ static void refuse(struct roce_qp *q, const struct roce_packet *p, uint8_t syndr
 	roce_note(q, p, syndrome, at, bytes, key, why);
 }
 
-static void invalid(struct roce_qp *q, const struct roce_packet *p, const char *why)
+COLD void roce_forbid(struct roce_qp *q, const struct roce_packet *p, uint64_t at, uint32_t bytes,
+		      uint32_t key)
 {
-	refuse(q, p, SYN_INVALID, q->write_at, p->bytes, q->write_key, why);
+	roce_refuse(q, p, SYN_ACCESS, at, bytes, key, roce_reach_why(q->end, key, at, bytes));
 }
 
-static bool not_ready(struct roce_qp *q, const struct roce_packet *p)
+COLD void roce_invalid(struct roce_qp *q, const struct roce_packet *p, const char *why)
 {
-	if (q->credits)
-		return false;
-	q->nak = SYN_RNR | RNR_CODE;
-	q->nak_psn = p->psn;
-	q->naked = true;
-	q->end->counts.rnr_naks++;
-	return true;
+	roce_refuse(q, p, SYN_INVALID, q->write_at, p->bytes, q->write_key, why);
 }
 
 void roce_receive(struct roce_qp *qp, uint8_t *to, uint32_t bytes, unsigned n)
@@ -76,12 +42,14 @@ static bool enqueue(struct roce_qp *q, const struct roce_answer *a)
 	return true;
 }
 
-static struct roce_answer answer_of(const struct roce_packet *p, bool again)
+static struct roce_answer answer_of(const struct roce_qp *q, const struct roce_packet *p, bool again)
 {
 	bool read = p->opcode == OP_READ;
+	uint32_t bytes = read ? be32(p->ext + RETH_LENGTH) : sizeof(uint64_t);
 	return (struct roce_answer){.psn = p->psn,
 				    .key = be32(p->ext + RETH_KEY),
-				    .bytes = read ? be32(p->ext + RETH_LENGTH) : sizeof(uint64_t),
+				    .bytes = bytes,
+				    .packets = read ? packets_of(bytes, q->mtu) : 1,
 				    .at = be64(p->ext + RETH_VA),
 				    .swap = read ? 0 : be64(p->ext + ATOMIC_SWAP),
 				    .compare = read ? 0 : be64(p->ext + ATOMIC_CMP),
@@ -89,44 +57,35 @@ static struct roce_answer answer_of(const struct roce_packet *p, bool again)
 				    .again = again};
 }
 
-/* How many PSNs its answer takes. */
-static uint32_t psns(const struct roce_qp *q, const struct roce_answer *a)
+void roce_take_read(struct roce_qp *q, const struct roce_packet *p)
 {
-	return a->opcode == OP_READ ? packets_of(a->bytes, q->mtu) : 1;
-}
-
-static void take_read(struct roce_qp *q, const struct roce_packet *p)
-{
-	struct roce_answer a = answer_of(p, false);
+	struct roce_answer a = answer_of(q, p, false);
 	bool read = a.opcode == OP_READ;
-	const char *why;
 	if (p->bytes) {
-		invalid(q, p, "it carries data");
+		roce_invalid(q, p, "it carries data");
 	} else if (a.bytes > INT32_MAX) {
-		invalid(q, p, "it is longer than 2 GiB");
+		roce_invalid(q, p, "it is longer than 2 GiB");
 	} else if (!read && a.at & 7) {
-		invalid(q, p, "its address is no multiple of 8");
+		roce_invalid(q, p, "its address is no multiple of 8");
 	} else if (a.bytes &&
-		   !roce_reach(q->end, a.key, a.at, a.bytes, read ? ROCE_MAY_READ : ROCE_MAY_ATOMIC, &why)) {
-		refuse(q, p, SYN_ACCESS, a.at, a.bytes, a.key, why);
+		   !roce_reach(q->end, a.key, a.at, a.bytes, read ? ROCE_MAY_READ : ROCE_MAY_ATOMIC)) {
+		roce_forbid(q, p, a.at, a.bytes, a.key);
 	} else if (!enqueue(q, &a)) {
-		invalid(q, p, "more READs and atomics are on the way than were agreed on");
+		roce_invalid(q, p, "more READs and atomics are on the way than were agreed on");
 	} else {
-		q->expected = (q->expected + psns(q, &a)) & PSN_MASK;
+		q->expected = (q->expected + a.packets) & PSN_MASK;
 		q->msn++;
 		q->ack_due = false; /* its answer acknowledges all before it */
 	}
 }
 
-/* Its answer is lost, or on the way: the READ is executed again, an atomic is not. */
-static void take_again(struct roce_qp *q, const struct roce_packet *p)
+void roce_take_again(struct roce_qp *q, const struct roce_packet *p)
 {
-	struct roce_answer a = answer_of(p, true);
-	const char *why;
+	struct roce_answer a = answer_of(q, p, true);
 	q->end->counts.duplicates++;
 	if (p->opcode == OP_READ) {
-		if (a.bytes > INT32_MAX || psn_after(q->expected, p->psn) < psns(q, &a) ||
-		    (a.bytes && !roce_reach(q->end, a.key, a.at, a.bytes, ROCE_MAY_READ, &why)))
+		if (a.bytes > INT32_MAX || psn_after(q->expected, p->psn) < a.packets ||
+		    (a.bytes && !roce_reach(q->end, a.key, a.at, a.bytes, ROCE_MAY_READ)))
 			return;
 		(void)enqueue(q, &a);
 	} else if (p->opcode == OP_CMP_SWAP || p->opcode == OP_FETCH_ADD) {
@@ -155,7 +114,6 @@ enum answered { NO_ROOM, SENT, REFUSED };
 static enum answered answer_atomic(struct roce_qp *q, struct roce_answer *a)
 {
 	uint8_t ext[AETH_BYTES + RESULT_BYTES];
-	const char *why;
 	struct roce_packet p = {.opcode = a->opcode, .psn = a->psn};
 	unsigned i = 0;
 	if (a->again) {
@@ -164,12 +122,13 @@ static enum answered answer_atomic(struct roce_qp *q, struct roce_answer *a)
 		if (i == ROCE_READS)
 			return SENT; /* too old */
 	} else {
-		struct roce_region *g = roce_reach(q->end, a->key, a->at, a->bytes, ROCE_MAY_ATOMIC, &why);
-		if (!g || !g->mapped) {
-			refuse(q, &p, g ? SYN_REMOTE : SYN_ACCESS, a->at, a->bytes, a->key,
-			       g ? unmapped : why);
+		struct roce_region *g = roce_reach(q->end, a->key, a->at, a->bytes, ROCE_MAY_ATOMIC);
+		if (!g)
+			roce_forbid(q, &p, a->at, a->bytes, a->key);
+		else if (!g->mapped)
+			roce_refuse(q, &p, SYN_REMOTE, a->at, a->bytes, a->key, ROCE_UNMAPPED);
+		if (!g || !g->mapped)
 			return REFUSED;
-		}
 		i = q->results++ % ROCE_READS;
 		q->result[i].psn = a->psn;
 		q->result[i].valid = true;
@@ -182,34 +141,44 @@ static enum answered answer_atomic(struct roce_qp *q, struct roce_answer *a)
 	return roce_emit(q, OP_ATOMIC_ACK, a->psn, false, ext, sizeof ext, NULL, 0, 0) ? SENT : NO_ROOM;
 }
 
-/* One packet. The region is looked for each time: its key may be revoked while a long READ is answered.
- * Whether it is mapped is the IOMMU's to say. */
-static enum answered answer_read(struct roce_qp *q, struct roce_answer *a)
+/* Of the first packet, or the last. */
+static uint8_t read_opcode(uint32_t packet, uint32_t packets)
 {
-	uint32_t n = psns(q, a), off = a->next * q->mtu, bytes = a->bytes - off;
-	const char *why = "";
-	uint8_t ext[AETH_BYTES];
-	uint32_t psn = (a->psn + a->next) & PSN_MASK;
-	struct roce_region *g =
-		a->bytes ? roce_reach(q->end, a->key, a->at, a->bytes, ROCE_MAY_READ, &why) : NULL;
-	if (a->bytes && !g) {
-		struct roce_packet p = {.opcode = OP_READ, .psn = psn};
-		refuse(q, &p, SYN_ACCESS, a->at, a->bytes, a->key, why);
+	return packets == 1 ? OP_READ_ONLY : packet == 0 ? OP_READ_FIRST : OP_READ_LAST;
+}
+
+/* Up to *budget packets. The region is looked for each time: its key may be revoked while a long READ is
+ * answered. Whether it is mapped is the IOMMU's to say. */
+static enum answered answer_read(struct roce_qp *q, struct roce_answer *a, unsigned *budget)
+{
+	struct roce_region *g = a->bytes ? roce_reach(q->end, a->key, a->at, a->bytes, ROCE_MAY_READ) : NULL;
+	if (UNLIKELY(a->bytes && !g)) {
+		struct roce_packet p = {.opcode = OP_READ, .psn = (a->psn + a->next) & PSN_MASK};
+		roce_forbid(q, &p, a->at, a->bytes, a->key);
 		return REFUSED;
 	}
-	bytes = bytes < q->mtu ? bytes : q->mtu;
-	bool first = a->next == 0, last = a->next == n - 1;
-	uint8_t op = first && last ? OP_READ_ONLY
-		     : first       ? OP_READ_FIRST
-		     : last        ? OP_READ_LAST
-				   : OP_READ_MIDDLE;
+	uint32_t next = a->next, bytes;
+	uint64_t at = a->at + (uint64_t)next * q->mtu;
+	uint8_t ext[AETH_BYTES];
+	const uint8_t *data = g ? g->memory + (at - g->at) : ext; /* no data are no matter where */
 	put_aeth(ext, SYN_ACK, q->msn);
-	if (!roce_emit(q, op, psn, false, ext, op == OP_READ_MIDDLE ? 0 : AETH_BYTES,
-		       g ? g->memory + (a->at + off - g->at) : NULL, a->at + off, bytes))
+	for (; next < a->packets; next++, at += bytes, data += bytes, --*budget) {
+		uint8_t op = OP_READ_MIDDLE, ext_bytes = 0;
+		bytes = q->mtu;
+		if (UNLIKELY(next == 0 || next == a->packets - 1)) {
+			uint32_t left = a->bytes - next * q->mtu;
+			op = read_opcode(next, a->packets);
+			ext_bytes = AETH_BYTES;
+			bytes = left < q->mtu ? left : q->mtu;
+		}
+		if (!*budget || !roce_emit(q, op, a->psn + next, false, ext, ext_bytes, data, at, bytes))
+			break;
+	}
+	a->next = next;
+	if (next < a->packets)
 		return NO_ROOM;
-	q->end->counts.bytes_out += bytes;
-	q->end->counts.reads += last && !a->again;
-	a->next++;
+	q->end->counts.bytes_out += a->bytes;
+	q->end->counts.reads += !a->again;
 	return SENT;
 }
 
@@ -219,13 +188,12 @@ bool roce_answer_more(struct roce_qp *q, unsigned budget)
 	uint8_t ext[AETH_BYTES];
 	while (q->answers) {
 		struct roce_answer *a = &q->answer[q->answer_head];
-		if (!budget--)
+		if (!budget)
 			return true;
-		enum answered done = a->opcode == OP_READ ? answer_read(q, a) : answer_atomic(q, a);
+		budget -= a->opcode != OP_READ;
+		enum answered done = a->opcode == OP_READ ? answer_read(q, a, &budget) : answer_atomic(q, a);
 		if (done == NO_ROOM)
 			return true;
-		if (done == SENT && a->opcode == OP_READ && a->next < psns(q, a))
-			continue;
 		q->answer_head = (q->answer_head + 1) % ROCE_READS;
 		q->answers = done == REFUSED ? 0 : q->answers - 1;
 	}
@@ -238,152 +206,4 @@ bool roce_answer_more(struct roce_qp *q, unsigned budget)
 	q->nak = 0;
 	q->ack_due = false;
 	return false;
-}
-
-/* ---- SENDs and WRITEs */
-
-static bool place_send(struct roce_qp *q, const struct roce_packet *p, unsigned f)
-{
-	if (f & FIRST)
-		q->got = 0;
-	if (p->bytes > q->inbox_bytes - q->got) {
-		invalid(q, p, "the message is longer than the receive buffer");
-		return false;
-	}
-	memcpy(q->inbox + q->got, p->data, p->bytes);
-	q->got += p->bytes;
-	return true;
-}
-
-static bool begin_write(struct roce_qp *q, const struct roce_packet *p)
-{
-	const char *why;
-	q->write_at = be64(p->ext + RETH_VA);
-	q->write_key = be32(p->ext + RETH_KEY);
-	q->left = be32(p->ext + RETH_LENGTH);
-	q->got = q->left;
-	if (!q->left || roce_reach(q->end, q->write_key, q->write_at, q->left, ROCE_MAY_WRITE, &why))
-		return true;
-	refuse(q, p, SYN_ACCESS, q->write_at, q->left, q->write_key, why);
-	return false;
-}
-
-static bool place_write(struct roce_qp *q, const struct roce_packet *p, unsigned f)
-{
-	const char *why = "";
-	if (f & FIRST && !begin_write(q, p))
-		return false;
-	if (p->bytes > q->left || (f & LAST && p->bytes != q->left)) {
-		invalid(q, p, "its packets are not as long as it said");
-		return false;
-	}
-	if (!p->bytes)
-		return true;
-	struct roce_region *g = roce_reach(q->end, q->write_key, q->write_at, p->bytes, ROCE_MAY_WRITE, &why);
-	if (!g || !g->mapped) {
-		refuse(q, p, g ? SYN_REMOTE : SYN_ACCESS, q->write_at, p->bytes, q->write_key,
-		       g ? unmapped : why);
-		return false;
-	}
-	memcpy(g->memory + (q->write_at - g->at), p->data, p->bytes);
-	q->write_at += p->bytes;
-	q->left -= p->bytes;
-	return true;
-}
-
-/* The key that a SEND invalidates, where it stands for one. */
-static bool revoke(struct roce_qp *q, const struct roce_packet *p)
-{
-	uint32_t key = be32(p->ext);
-	struct roce_region *g = NULL;
-	for (unsigned i = 0; !g && i < ROCE_REGIONS; i++)
-		if (q->end->region[i].valid && q->end->region[i].key == key)
-			g = &q->end->region[i];
-	if (g)
-		roce_region_revoke(g);
-	else
-		refuse(q, p, SYN_ACCESS, 0, 0, key, "it invalidates a key that no region has");
-	return g;
-}
-
-static void completed(struct roce_qp *q, const struct roce_packet *p, unsigned f)
-{
-	bool send = KIND(f) == SENDS;
-	struct roce_counts *c = &q->end->counts;
-	struct roce_event e = {
-		.kind = send || f & IMMEDIATE ? ROCE_RECEIVED : ROCE_WRITTEN,
-		.bytes = q->got,
-		.has_immediate = f & IMMEDIATE,
-		.immediate =
-			f & IMMEDIATE ? be32(p->ext + (p->opcode == OP_WRITE_ONLY_IMM ? RETH_BYTES : 0)) : 0};
-	c->sends += send;
-	c->writes += !send;
-	c->bytes_in += q->got;
-	q->msn++;
-	q->open = 0;
-	if (e.kind == ROCE_RECEIVED || q->tells_writes)
-		roce_tell(q, &e);
-}
-
-/* Whether a packet may come here and is as long as it has to be; NULL, or why not. */
-static const char *out_of_place(const struct roce_qp *q, const struct roce_packet *p, unsigned f)
-{
-	if (!f)
-		return "the opcode is reserved";
-	if (f & FIRST && q->open)
-		return "the message before it is not complete";
-	if (!(f & FIRST) && q->open != KIND(f))
-		return "no message of its kind was begun";
-	if (p->bytes > q->mtu || (!(f & LAST) && p->bytes != q->mtu))
-		return "the packet is not as long as the path MTU";
-	if (!(f & FIRST) && !p->bytes)
-		return "the packet is empty";
-	return NULL;
-}
-
-void roce_take_request(struct roce_qp *q, const struct roce_packet *p)
-{
-	uint32_t d = psn_after(p->psn, q->expected);
-	unsigned f = p->opcode < ARRAY_LEN(about) ? about[p->opcode] : 0;
-	if (q->failed)
-		return;
-	if (d >= PSN_HALF) {
-		take_again(q, p);
-		return;
-	}
-	if (d) {
-		if (!q->naked) {
-			q->naked = true;
-			q->nak = SYN_SEQUENCE;
-			q->nak_psn = q->expected;
-			q->ack_due = false;
-			q->end->counts.sequence_naks++;
-		}
-		return;
-	}
-	const char *why = out_of_place(q, p, f);
-	if (why) {
-		invalid(q, p, why);
-		return;
-	}
-	q->naked = false;
-	q->nak = 0;
-	if (KIND(f) == READS || KIND(f) == ATOMICS) {
-		take_read(q, p);
-		return;
-	}
-	bool needs_credit = KIND(f) == SENDS ? f & FIRST : f & IMMEDIATE;
-	if (needs_credit && not_ready(q, p))
-		return;
-	if (!(KIND(f) == SENDS ? place_send(q, p, f) : place_write(q, p, f)))
-		return;
-	q->credits -= needs_credit;
-	q->open = KIND(f);
-	if (f & INVALIDATE && !revoke(q, p))
-		return;
-	q->expected = (p->psn + 1) & PSN_MASK;
-	if (f & LAST || p->ack)
-		q->ack_due = true;
-	if (f & LAST)
-		completed(q, p, f);
 }

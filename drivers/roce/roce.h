@@ -86,7 +86,8 @@ struct roce_work {
 	uint64_t tag;
 };
 
-/* A frame that leaves: head and tail stand in a place, the data between them where they are. */
+/* A frame that leaves: its head stands at the begin of a place, its tail ROCE_HEAD_ROOM behind that, the data
+ * between them where they are. */
 #define ROCE_HEAD_ROOM 384u
 #define ROCE_TAIL_ROOM 8u
 #define ROCE_PLACE     (ROCE_HEAD_ROOM + ROCE_TAIL_ROOM)
@@ -95,7 +96,6 @@ struct roce_frame {
 	uint32_t head_bytes, data_bytes, tail_bytes; /* data_bytes 0: all is in head */
 	uint64_t data_at;                            /* in the VF's domain */
 	const uint8_t *data;
-	uint8_t *tail;
 };
 
 struct roce_wire {
@@ -140,8 +140,9 @@ struct roce_listener {
 /* State: below is the end point's own. */
 enum roce_state { ROCE_FREE, ROCE_ASKED, ROCE_REPLIED, ROCE_CONNECTED, ROCE_ENDING };
 
-struct roce_answer {                    /* a READ or an atomic that waits for its answer */
-	uint32_t psn, key, bytes, next; /* next: packets sent */
+struct roce_answer { /* a READ or an atomic that waits for its answer */
+	uint32_t psn, key, bytes;
+	uint32_t packets, next; /* of its answer; those that are sent */
 	uint64_t at, swap, compare;
 	uint8_t opcode;
 	bool again; /* a duplicate */
@@ -164,8 +165,9 @@ struct roce_qp {
 	struct net_ip ip, own;
 	uint8_t mac[6];
 	uint8_t bth;         /* where it is, behind the headers: */
-	uint8_t headers[64]; /* those of a packet without data */
-	uint16_t service;    /* the port that it came to */
+	uint8_t headers[64]; /* those of a packet of so many bytes behind UDP's header: */
+	uint32_t behind;
+	uint16_t service; /* the port that it came to */
 	bool failed;
 	bool tells_writes; /* the owner's to set */
 	/* connection manager */
@@ -176,11 +178,11 @@ struct roce_qp {
 	uint8_t depth, reads; /* initiator depth, responder resources */
 	/* responder */
 	uint32_t expected, msn;
-	uint64_t begin_at, write_at;
+	uint64_t write_at;
 	uint32_t write_key, left, got;
 	uint8_t open; /* 0, or what kind of message is not complete */
-	bool naked, ack_due;
 	uint8_t nak;
+	bool naked, ack_due;
 	uint32_t nak_psn;
 	uint8_t *inbox;
 	uint32_t inbox_bytes, credits;
@@ -209,10 +211,12 @@ struct roce {
 	uint8_t mac[6];
 	struct net_ip ip[3]; /* as of struct net_port; all zeros: none */
 	struct roce_wire wire;
+	struct roce_frame frame; /* that is being sent */
 	struct roce_listener listener[ROCE_LISTENERS];
 	struct roce_region region[ROCE_REGIONS];
 	struct roce_qp qp[ROCE_QPS];
 	uint16_t qp_generation[ROCE_QPS];
+	uint64_t used[ROCE_QPS / 64]; /* a bit of each that is not ROCE_FREE */
 	unsigned next_qp;
 	struct roce_qp *busy;
 	uint32_t cm_psn;

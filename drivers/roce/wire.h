@@ -8,15 +8,20 @@
 #define PSN_HALF 0x800000u
 
 /* Base transport header */
-#define BTH_OPCODE 0u
-#define BTH_FLAGS  1u /* SE:1 M:1 PadCnt:2 TVer:4 */
-#define BTH_PKEY   2u
-#define BTH_RESV   4u /* all ones for the ICRC */
-#define BTH_QP     5u
-#define BTH_ACK    8u /* the highest bit: an acknowledgement is asked for */
-#define BTH_PSN    9u
-#define BTH_BYTES  12u
-#define BTH_A      0x80000000u /* of the dword at BTH_ACK */
+#define BTH_OPCODE         0u
+#define BTH_FLAGS          1u /* SE:1 M:1 PadCnt:2 TVer:4 */
+#define BTH_PKEY           2u
+#define BTH_RESV           4u /* all ones for the ICRC */
+#define BTH_QP             5u
+#define BTH_ACK            8u /* the highest bit: an acknowledgement is asked for */
+#define BTH_PSN            9u
+#define BTH_BYTES          12u
+#define BTH_OP(first)      ((uint8_t)((first) >> 24)) /* of its first dword: the opcode, */
+#define BTH_PAD(first)     ((first) >> 20 & 3)        /* PadCnt, */
+#define BTH_FIRST(op, pad) ((uint32_t)(op) << 24 | (pad) << 20 | 0xffffu)
+#define BTH_FIXED          0x000f7fffu /* TVer and the partition, which are: */
+#define BTH_RIGHT          0x00007fffu
+#define BTH_A              0x80000000u /* of the dword at BTH_ACK */
 
 /* Extension headers, behind the BTH */
 #define RETH_VA      0u
@@ -122,6 +127,14 @@ enum { KIND_ACK, KIND_RNR, KIND_RESERVED, KIND_NAK };
 #define DREQ_QPN   8u
 #define CM_PS_TCP  0x106u /* what stands before the port in a service id: CM Annex A11 */
 
+/* Four bytes as they stand. */
+static inline uint32_t word_at(const uint8_t *p)
+{
+	uint32_t v;
+	__builtin_memcpy(&v, p, sizeof v);
+	return v;
+}
+
 static inline uint32_t be24(const uint8_t *p)
 {
 	return (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
@@ -129,7 +142,9 @@ static inline uint32_t be24(const uint8_t *p)
 
 static inline uint64_t be64(const uint8_t *p)
 {
-	return (uint64_t)be32(p) << 32 | be32(p + 4);
+	uint64_t v;
+	__builtin_memcpy(&v, p, sizeof v);
+	return __builtin_bswap64(v);
 }
 
 static inline void put_be24(uint8_t *p, uint32_t v)
@@ -140,8 +155,8 @@ static inline void put_be24(uint8_t *p, uint32_t v)
 
 static inline void put_be64(uint8_t *p, uint64_t v)
 {
-	put_be32(p, v >> 32);
-	put_be32(p + 4, v);
+	v = __builtin_bswap64(v);
+	__builtin_memcpy(p, &v, sizeof v);
 }
 
 /* How far PSN a is after b: from PSN_HALF on it is before. */

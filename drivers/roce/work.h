@@ -11,5 +11,8 @@ enum sl_err roce_post(struct roce_qp *qp, const struct roce_work *work) MUST_CHE
  * ROCE_DOWN. mac: of the way to it. NULL: all queue pairs are in use. */
 struct roce_qp *roce_connect(struct roce *r, const struct net_ip *own, const struct net_ip *to,
 			     const uint8_t mac[6], uint16_t port, roce_event_fn *event, void *ctx);
+/* The peer has said elsewhere that it is connected, which is as good as its RTU, which may be lost: ROCE_UP,
+ * if that is to come. False: it is not connected. */
+bool roce_established(struct roce_qp *qp);
 /* Ends the connection; ROCE_DOWN follows. */
 void roce_disconnect(struct roce_qp *qp);

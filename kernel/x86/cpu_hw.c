@@ -123,17 +123,17 @@ static void load_idt(void)
 
 static void read_info(void)
 {
-	uint32_t r[4];
+	uint32_t r[4], leaf1[4];
+	cpu_id(1, leaf1);
 	cpu_id(7, r);
-	has = cpu_has_of(r);
+	has = cpu_has_of(leaf1, r);
 	info.smep = has.smep;
 	info.smap = has.smap;
 	info.umip = has.umip;
 	waitpkg = r[2] >> 5 & 1;
 	cpu_id(0x80000007, r);
 	info.invariant_tsc = r[3] >> 8 & 1;
-	cpu_id(1, r);
-	info.hypervisor = r[2] >> 31;
+	info.hypervisor = leaf1[2] >> 31;
 	for (uint32_t i = 0; i < 3; i++) {
 		cpu_id(0x80000002 + i, r);
 		memcpy(info.brand + 16 * i, r, 16);
@@ -161,6 +161,8 @@ void cpu_load(unsigned core)
 	__asm__ volatile("mov %0, %%cr0" : : "r"(CR0_KNOWN) : "memory");
 	__asm__ volatile("mov %0, %%cr3" : : "r"(cr3) : "memory");
 	__asm__ volatile("mov %0, %%cr4" : : "r"(info.cr4) : "memory");
+	if (has.avx)
+		__asm__ volatile("xsetbv" : : "c"(0), "a"(XCR0_KNOWN), "d"(0));
 	cpu_wrmsr(PAT, 0x0007040600070106); /* as after reset (entry 3 is UC), but entry 1 is WC */
 	load_gdt(&tables[core]);
 	load_idt();

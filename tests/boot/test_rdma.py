@@ -1,10 +1,13 @@
 """app=rdma: VFs as RoCEv2 end points, judged by the programs of a Linux guest with soft-RoCE at the other end of the wire."""
+import contextlib
+import os
 import re
 
 import pytest
 import rdma_peer
 import sluice
 
+rdma_guest = rdma_peer.rdma_guest
 pytestmark = pytest.mark.needs("device:igb")
 
 SERVED = """
@@ -31,14 +34,15 @@ counters
 """
 
 
-def test_linux(folder, emulator):
-    """Programs that know nothing of Sluice: rping checks what it wrote and read back, the others that all was answered right."""
+def serve(folder, emulator, script, *words, limit=900, percent=None):
+    """What the guest said that ran the script, and what Sluice said meanwhile, in single spaces. percent: of a wire in between."""
     rdma_peer.make()
-    console = sluice.Console(folder / "run", "app=rdma", "vfs=2", "seconds=900", "peer=10.0.0.200", until="or until Ctrl-C", env=emulator.env,
-                             deadline=600)
+    run = folder / "run"
+    console = sluice.Console(run, "app=rdma", f"seconds={limit}", *words, until="or until Ctrl-C", env=emulator.env, deadline=limit)
     try:
-        with rdma_peer.peer(folder / "run", emulator.path, SERVED) as log:
-            sluice.wait_for(log, r"RESULT ok=\d.*\n|Kernel panic", 600)
+        with rdma_guest.Wire(run, percent) if percent else contextlib.nullcontext() as wire, \
+                rdma_peer.peer(run, emulator.path, script, wired=bool(percent)) as log:
+            sluice.wait_for(log, r"RESULT ok=\d.*\n|Kernel panic", limit)
         console.keys("\x03")
         console.expect("RESULT ")
         console.expect("\n")
@@ -46,7 +50,16 @@ def test_linux(folder, emulator):
     finally:
         console.end()
     said = log.read_text()
-    print(said)
+    print(said[-8000:])
+    if wire:
+        print(wire.passed, wire.lost, wire.doubled, wire.late)
+        assert min(wire.lost, wire.doubled, wire.late) > 0
+    return said, text
+
+
+def test_linux(folder, emulator):
+    """Programs that know nothing of Sluice: rping checks what it wrote and read back, the others that all was answered right."""
+    said, text = serve(folder, emulator, SERVED, "vfs=2", "peer=10.0.0.200")
     assert re.findall(r"JUDGE (\S+) status=0", said) == re.findall(r"^judge (\S+)", SERVED, re.M)
     assert " ok=1 " in text and " cases=8 refused=8 " in text and " faults=0 " in text and ", 0 connections open" in text
     assert "rping to 10.0.0.200: 100 pings of 64 bytes came back as they left" in text
@@ -61,3 +74,39 @@ def test_tenants(boot):
     assert sum(": refused, answer 0x62" in line for line in said) == 6
     assert "WRITE to a region that is not in the domain any more: refused, answer 0x63" in said
     assert any(line.startswith("READ of a region that is not in the domain any more: refused, answer 0xff, refused by the IOMMU: ") for line in said)
+
+
+@pytest.mark.soak
+def test_bad_wire(folder, emulator):
+    """Of the frames one in a hundred is lost, one doubled and one late, in each direction: all programs get through with right data."""
+    script = rdma_guest.MET + "".join(f"judge {name.replace(' ', '')} {words}\n" for name, words in rdma_guest.JUDGES.items())
+    said, text = serve(folder, emulator, script, "vfs=1", "peer=10.0.0.200", limit=1800, percent=1)
+    assert re.findall(r"JUDGE \S+ status=(\d+)", said) == ["0"] * len(rdma_guest.JUDGES)
+    assert " ok=1 " in text and "100 pings of 64 bytes came back as they left" in text
+
+
+# Each round opens and closes a hundred connections, and moves data over some.
+LONG = """
+end=$(($(cut -d. -f1 /proc/uptime) + {seconds}))
+n=0
+while [ $n -lt {rounds} ] || [ "$(cut -d. -f1 /proc/uptime)" -lt $end ]; do
+	judge connections cmtime -s 10.0.0.1 -c 100
+	judge rping rping -c -a 10.0.0.1 -C 10 -S 60000 -V
+	judge write ib_write_bw -R -d rxe0 -F -n 20 -s 65536 10.0.0.1
+	judge atomic ib_atomic_bw -R -d rxe0 -F -n 20 10.0.0.1
+	n=$((n + 1))
+done
+print "ROUNDS $n"
+"""
+
+
+@pytest.mark.soak
+def test_long(folder, emulator):
+    """Ten thousand connections and an hour: all programs get through, and nothing is left open. SLUICE_RDMA_ROUNDS and
+    SLUICE_RDMA_SECONDS: for a shorter one."""
+    rounds, seconds = (int(os.environ.get(f"SLUICE_RDMA_{name}", usual)) for name, usual in (("ROUNDS", 100), ("SECONDS", 3600)))
+    said, text = serve(folder, emulator, rdma_guest.MET + LONG.format(rounds=rounds, seconds=seconds), "vfs=1",
+                       limit=4 * seconds + 120 * rounds + 600)
+    done = int(re.search(r"ROUNDS (\d+)", said)[1])
+    assert done >= rounds and re.findall(r"JUDGE \S+ status=(\d+)", said) == ["0"] * 4 * done
+    assert " ok=1 " in text and " faults=0 " in text and ", 0 connections open" in text

@@ -14,7 +14,6 @@ void igb_model_start(void)
 	R(RAL(0u)) = 0x33221100;
 	R(RAH(0u)) = 0x80005544;
 	R(STATUS) = (uint32_t)STATUS_GIO_MASTER;
-	R(EECD) = (uint32_t)EECD_AUTO_RD;
 	for (unsigned i = 0; i < IGB_MODEL_VFS; i++)
 		M->vf[i].v2p = (uint32_t)V2PMAILBOX_RSTI;
 }
@@ -47,6 +46,27 @@ static void *reach(unsigned vf, uint64_t iova, uint64_t len, unsigned perm)
 
 /* ---- the PF's registers */
 
+/* What the card keeps in its EEPROM is not there before it has been read again. */
+static void reset_all(void)
+{
+	uint32_t master_off = R(CTRL) & (uint32_t)CTRL_GIO_MASTER_DISABLE;
+	M->eeprom[0] = R(RAL(0u));
+	M->eeprom[1] = R(RAH(0u));
+	M->auto_read = 3;
+	memset(M->reg, 0, sizeof M->reg);
+	R(CTRL) = master_off;
+	R(STATUS) = (uint32_t)STATUS_GIO_MASTER;
+}
+
+static void auto_read(void)
+{
+	if (M->no_auto_read || !M->auto_read || --M->auto_read)
+		return;
+	R(EECD) = (uint32_t)EECD_AUTO_RD;
+	R(RAL(0u)) = M->eeprom[0];
+	R(RAH(0u)) = M->eeprom[1];
+}
+
 static uint32_t pf_rd(void *ctx, uint32_t off)
 {
 	(void)ctx;
@@ -57,20 +77,12 @@ static uint32_t pf_rd(void *ctx, uint32_t off)
 		return M->vf[(off - 0x800) / 0x40].mem[off % 0x40 / 4];
 	if (off >= P2VMAILBOX(0u) && off < P2VMAILBOX(IGB_MODEL_VFS))
 		return M->vf[(off - 0xc00) / 4].p2v;
+	if (off == EECD)
+		auto_read();
 	uint32_t v = R(off);
 	if (off == WVBR || off == ICR)
 		R(off) = 0;
 	return v;
-}
-
-static void reset_all(void)
-{
-	uint32_t low = R(RAL(0u)), high = R(RAH(0u));
-	memset(M->reg, 0, sizeof M->reg);
-	R(RAL(0u)) = low;
-	R(RAH(0u)) = high;
-	R(STATUS) = (uint32_t)STATUS_GIO_MASTER;
-	R(EECD) = (uint32_t)EECD_AUTO_RD;
 }
 
 static void ctrl(uint32_t v)
@@ -120,7 +132,7 @@ static void pf_wr(void *ctx, uint32_t off, uint32_t v)
 	M->vfta_writes += off >= VFTA(0u) && off < VFTA(128u);
 	R(off) = v;
 	if (off == MDIC) {
-		R(MDIC) |= (uint32_t)MDIC_READY | (M->no_phy ? (uint32_t)MDIC_ERROR : 0);
+		R(MDIC) |= (M->no_mdic ? 0 : (uint32_t)MDIC_READY) | (M->no_phy ? (uint32_t)MDIC_ERROR : 0);
 		if (!M->no_phy && !M->no_link)
 			R(STATUS) |= (uint32_t)(STATUS_LU | FPUT(STATUS_SPEED, 2));
 	}
@@ -153,11 +165,23 @@ static uint32_t vf_rd(void *ctx, uint32_t off)
 	return was;
 }
 
+/* 82576EB §4.5.9, §4.5.10: a ring is set up while its queue is off, and is empty when that is enabled. */
+static void check_order(const struct igb_model_vf *v, uint32_t off, uint32_t val)
+{
+	bool send = off >= TDBAL && off <= TDWBAH, receive = off >= RDBAL && off <= RXDCTL;
+	uint32_t head = send ? v->tdh : v->rdh, tail = v->reg[(send ? TDT : RDT) / 4];
+	if (off == RXDCTL || off == TXDCTL)
+		M->disorder += val & XDCTL_ENABLE && head != tail;
+	else if ((send || receive) && off != TDT && off != RDT)
+		M->disorder += (v->reg[(send ? TXDCTL : RXDCTL) / 4] & XDCTL_ENABLE) != 0;
+}
+
 static void vf_wr(void *ctx, uint32_t off, uint32_t val)
 {
 	struct igb_model_vf *v = ctx;
 	unsigned n = (unsigned)(v - M->vf);
 	M->unaligned += off % 4 != 0;
+	check_order(v, off, val);
 	if (off >= VMBMEM && off < VMBMEM + 0x40) {
 		v->mem[(off - VMBMEM) / 4] = val;
 	} else if (off == V2PMAILBOX) {

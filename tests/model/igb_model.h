@@ -29,13 +29,17 @@ extern struct igb_model {
 	unsigned vfta_writes;
 	unsigned unaligned;    /* accesses to registers */
 	unsigned early_resets; /* begun with interrupts on, or before DMA has ended */
-	unsigned faults;       /* accesses where nothing is mapped, or not with that permission, */
-	uint64_t fault_at;     /* and the first of them */
+	unsigned
+		disorder; /* rings that were altered while their queue was on, or enabled with work in them */
+	unsigned faults;  /* accesses where nothing is mapped, or not with that permission, */
+	uint64_t fault_at; /* and the first of them */
 	bool fault_write;
 	struct dma_buf outside; /* memory that every VF reaches, as if nothing isolated it; va NULL: none */
 	unsigned lost;          /* frames without a buffer */
 	bool gone;              /* reads all ones */
-	bool no_reset_end, no_master_end, no_link, no_phy, no_queue;
+	bool no_reset_end, no_master_end, no_link, no_phy, no_queue, no_mdic, no_auto_read;
+	uint32_t eeprom[2]; /* the PF's address: RAL, RAH */
+	unsigned auto_read; /* how often EECD is read before that has been read */
 	/* Of frames that are received: what the descriptor says instead. */
 	bool lie;
 	uint64_t lie_word;

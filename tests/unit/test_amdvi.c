@@ -348,6 +348,7 @@ static void test_emulated(void **state)
 	const char *why;
 	assert_int_equal(iommu_unit_state(&mmu, 0, &why), IOMMU_UNIT_FAILED);
 	assert_non_null(strstr(why, "records nothing"));
+	assert_int_equal(m->control, 0);
 	m->complaints = 0;
 	machine_end();
 }
@@ -432,6 +433,11 @@ static void test_event_while_acking(void **state)
 	iommu_fault_event(&mmu, 0x42, 3);
 	iommu_fault_event(&mmu, 0x42, 255);
 	assert_int_equal(m->msis, 1);
+	mc.no_interrupt = 0;
+	iommu_fault_event(&mmu, 0x42, 255); /* no message reaches it */
+	assert_int_equal(m->msis, 1);
+	iommu_fault_event(&mmu, 0x43, 254);
+	assert_true(m->msis == 2 && m->msi_addr == 0xfeefe000 && m->msi_data == 0x43);
 	machine_end();
 }
 

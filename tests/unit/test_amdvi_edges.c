@@ -2,6 +2,7 @@
  * functions without a unit, units that were left out. */
 #include <string.h>
 #include "iommu/amdvi/devtab.h"
+#include "iommu/amdvi/ir.h"
 #include "iommu/amdvi/regs_seen.h"
 #include "iommu/backend.h"
 #include "iommu/irq.h"
@@ -49,6 +50,7 @@ static void explained(enum iommu_why read, enum iommu_why write, uint64_t at, co
 	assert_int_equal(iommu_walk(&mmu, FN, IOVA(at), &w), SL_OK);
 	assert_int_equal(w.why_read, read);
 	assert_int_equal(w.why_write, write);
+	assert_true((read != WHY_ALLOWED || !w.code_read) && (write != WHY_ALLOWED || !w.code_write));
 	iommu_walk_text(&mmu, FN, IOVA(at), text, sizeof(text));
 	if (!strstr(text, says))
 		fail_msg("\"%s\" does not say \"%s\"", text, says);
@@ -168,6 +170,34 @@ static void test_odd_interrupts(void **state)
 	odd_interrupts(AMD_EFR & ~EFR_GA, false);
 }
 
+/* How many waits a change of an entry takes: one more where both words of a present one change, since it is
+ * not present in between. */
+static void test_entry_changes(void **state)
+{
+	(void)state;
+	static const struct {
+		uint8_t vector;
+		uint32_t apic;
+		unsigned wide;
+	} rows[] = {{0x41, 5, 1}, {0x42, 5, 1}, {0x42, 6, 1}, {0x43, 7, 2}, {0x43, 7, 1}};
+	for (unsigned wide = 0; wide < 2; wide++) {
+		uint16_t index;
+		(void)unit_of(wide ? AMD_EFR | EFR_GA : AMD_EFR & ~EFR_GA);
+		machine_start();
+		struct amdvi_unit *u = &mmu.amdvi->unit[0];
+		assert_int_equal(mmu.hw->irq_enable(&mmu, 0, 512, false), SL_OK);
+		assert_int_equal(amdvi_ir_take(u, FN.rid, 1, &index), SL_OK);
+		assert_int_equal(index, 0);
+		for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+			uint64_t waits = iommu_waits(&mmu);
+			assert_int_equal(amdvi_ir_set(u, FN.rid, index, rows[i].vector, rows[i].apic), SL_OK);
+			assert_int_equal(iommu_waits(&mmu) - waits, wide ? rows[i].wide : 1);
+		}
+		assert_int_equal(mmu.hw->pasids(&mmu, 0), 0);
+		machine_end();
+	}
+}
+
 /* ---- units ---- */
 
 /* Control repeats what the table says of the unit's link, each by itself. */
@@ -178,6 +208,7 @@ static void test_link_flags(void **state)
 	for (unsigned i = 0; i <= ARRAY_LEN(bit); i++) {
 		struct amd_unit *m = unit_of(AMD_EFR);
 		mc.ivrs[48 + 1] = (uint8_t)(1u << i & 0xf);
+		m->excl[0] = 0x10003, m->excl[1] = 0x1f000; /* the firmware's */
 		machine_start();
 		uint64_t all = CTL_HT_TUN | CTL_PASS_PW | CTL_RES_PW | CTL_ISOC;
 		struct amdvi_regs_seen r;
@@ -185,6 +216,7 @@ static void test_link_flags(void **state)
 		assert_int_equal(r.control & all, i < ARRAY_LEN(bit) ? bit[i] : 0);
 		assert_true(r.read && r.efr == m->efr && !r.efr2 && r.control & CTL_IOMMU);
 		assert_true(r.devtab == m->devtab && r.cmdbuf == m->cmdbuf && r.evtlog == m->logbuf);
+		assert_int_equal(m->excl[0] | m->excl[1], 0);
 		assert_true(r.excl_base == m->excl[0] && r.excl_limit == m->excl[1] && r.status == m->status);
 		machine_end();
 	}
@@ -351,6 +383,7 @@ int main(void)
 		cmocka_unit_test(test_link_flags),    cmocka_unit_test(test_no_unit),
 		cmocka_unit_test(test_off),           cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_ivmd_left_out), cmocka_unit_test(test_no_memory_later),
+		cmocka_unit_test(test_entry_changes),
 	};
 	return cmocka_run_group_tests(tests, ram_setup, NULL);
 }

@@ -1,4 +1,5 @@
-/* drivers/roce/icrc.c: by the tables and by PCLMULQDQ, against the CRC of another part of the program. */
+/* drivers/roce/icrc.c: by the tables and by both forms of PCLMULQDQ, against the CRC of another part of the
+ * program. */
 #include <string.h>
 #include "drivers/roce/icrc.h"
 #include "kernel/crc32.h"
@@ -38,12 +39,15 @@ static void test_lengths(void **state)
 	icrc_init();
 	for (unsigned i = 0; i < sizeof bytes; i++)
 		bytes[i] = (uint8_t)(i * 37 + (i >> 3));
-	for (unsigned how = 0; how < 2; how++) {
-		icrc_carryless(how == 1 && __builtin_cpu_supports("pclmul"));
+	const uint32_t pclmul = __builtin_cpu_supports("pclmul") ? BIT(1) : 0,
+		       avx = __builtin_cpu_supports("avx") ? BIT(27) | BIT(28) : 0;
+	const uint32_t features[] = {0, avx, pclmul, pclmul | BIT(28), pclmul | avx};
+	for (unsigned i = 0; i < ARRAY_LEN(features); i++) {
+		icrc_choose(features[i]);
 		compare(true);
 		compare(false);
 	}
-	icrc_carryless(false);
+	icrc_choose(0);
 }
 
 int main(void)

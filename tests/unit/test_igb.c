@@ -223,6 +223,7 @@ static void test_eight(void **state)
 			f[k] = (struct packet_frame){.index = (uint8_t)(PACKET_RING + k),
 						     .len = k < 8 ? 60 : UINT16_MAX};
 		assert_int_equal(p_of(0)->ops->send(p_of(0), f, 8), 8);
+		assert_int_equal(p_of(0)->q.refused, SL_OK);
 		assert_int_equal(behind->word, 0);
 		assert_int_equal(vf[0].tx.next, next % PACKET_RING);
 		for (unsigned k = 0; k < 8; k++)
@@ -312,6 +313,11 @@ static void test_forward_fast(void **state)
 		assert_int_equal(vf[1].tx.next, vf[1].tx.told);
 		rx_ring[1][next].word = 0;
 	}
+	uint32_t last = vf[1].rx.next;
+	rx_ring[1][last].word = RX_DD | RX_EOP | (uint64_t)PACKET_MOST << 32; /* just not too long */
+	assert_int_equal(igb_forward(&vf[1].rx, &vf[1].tx, p_of(1)->receive, hop, 3), 1);
+	assert_true(rx_ring[1][last].word == RX_UNWRITTEN);
+	ring(1);
 	struct packet_frame two[2] = {{.len = 64, .index = 200}, {.len = PACKET_ROOM, .index = 201}};
 	assert_int_equal(igb_tx_fill(&vf[1].tx, two, 2), 0);
 	assert_int_equal(vf[1].tx.next, vf[1].tx.told);
@@ -366,6 +372,114 @@ static void test_forward_all(void **state)
 	for (unsigned i = 0; i < PACKET_RING; i++)
 		rx_ring[1][i].word = RX_DD | RX_EOP | (uint64_t)64 << 32;
 	assert_int_equal(igb_vf_forward(&vf[1], hop, 1000), PACKET_RING - 101);
+}
+
+/* Frames are taken as many as are asked for, in one go up to the ring's end. */
+static void test_take(void **state)
+{
+	(void)state;
+	start();
+	for (unsigned i = 0; i < PACKET_RING; i++)
+		rx_ring[1][i].word = RX_DD | RX_EOP | (uint64_t)(64 + i) << 32;
+	for (unsigned i = 0, n; i < 100; i += n) {
+		n = i < 8 ? 1 : 23;
+		assert_int_equal(igb_rx_take(&vf[1].rx, n), n);
+		for (unsigned k = i; k < i + n; k++) {
+			assert_int_equal(vf[1].rx.frame[k].len, 64 + k);
+			assert_true(rx_ring[1][k].word == RX_UNWRITTEN);
+			assert_int_equal(rx_ring[1][k].address, mem[1].receive.iova.v + k * PACKET_STRIDE);
+		}
+	}
+	assert_int_equal(vf[1].rx.next, 100);
+	assert_int_equal(igb_rx_take(&vf[1].rx, 100), 28);
+	assert_int_equal(vf[1].rx.next, 0);
+	assert_int_equal(vf[1].rx.held, PACKET_RING);
+	assert_true(rx_ring[1][99].word == RX_UNWRITTEN && rx_ring[1][100].word == RX_UNWRITTEN);
+}
+
+/* The buffer that a send slot names, also where the addresses for sending what was received are right behind
+ * the others. */
+static void test_index(void **state)
+{
+	(void)state;
+	struct packet_frame f[4] = {{60, 0, 0}, {60, PACKET_RING - 1, 0}, {60, PACKET_RING, 0}, {60, 255, 0}};
+	struct queue_done done[4];
+	start();
+	igb_vf_close(&vf[0]);
+	mem[0].again.iova.v = mem[0].send.iova.v + PACKET_HALF;
+	igb_model_map(0, mem[0].again, DOMAIN_R);
+	struct igb_vf_cfg c = cfg_of(0);
+	assert_int_equal(igb_vf_open(&vf[0], &c), SL_OK);
+	assert_int_equal(p_of(0)->ops->send(p_of(0), f, 4), 4);
+	ring(0);
+	assert_int_equal(p_of(0)->q.ops->poll(&p_of(0)->q, done, 4), 4);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(done[i].tag, f[i].index);
+	assert_int_equal(M->faults, 0);
+}
+
+/* ---- a frame in parts */
+
+/* Queues one frame of n parts of these lengths out of one send buffer; its descriptors are as they should be. */
+static void gather(const uint32_t *len, unsigned n, unsigned salt)
+{
+	uint8_t *b = packet_buffer(p_of(0), PACKET_RING);
+	struct igb_part part[IGB_PARTS];
+	uint32_t total = 0, next = vf[0].tx.next;
+	memset(part, 0xff, sizeof part);
+	for (unsigned i = 0; i < n; i++) {
+		part[i] = (struct igb_part){mem[0].send.iova.v + total, len[i]};
+		total += len[i];
+	}
+	fill(b, 1, total, salt);
+	struct igb_desc behind = tx_ring[0][(next + n) % PACKET_RING];
+	assert_true(igb_vf_room(&vf[0], n));
+	igb_tx_gather(&vf[0].tx, part, n);
+	assert_int_equal(vf[0].tx.next, (next + n) % PACKET_RING);
+	assert_memory_equal(&tx_ring[0][(next + n) % PACKET_RING], &behind, sizeof behind);
+	for (unsigned i = 0; i < n; i++) {
+		const struct igb_desc *d = &tx_ring[0][(next + i) % PACKET_RING];
+		assert_int_equal(d->address, part[i].address);
+		assert_int_equal((d->word & TX_EOP) != 0, i + 1 == n);
+		assert_int_equal(d->word & ~TX_EOP,
+				 TX_DATA | TX_IFCS | TX_DEXT | len[i] | (uint64_t)total << 46);
+	}
+}
+
+static void test_gather(void **state)
+{
+	(void)state;
+	static const uint32_t lens[][IGB_PARTS] = {
+		{PACKET_LEAST}, {14, 50}, {14, 40, 1}, {13, 1}, {14, PACKET_MOST - 15, 1}, {PACKET_MOST}};
+	struct packet_frame f;
+	uint64_t ops = 0;
+	start();
+	for (unsigned i = 0; i < 300; i++) {
+		const uint32_t *len = lens[i % 6];
+		unsigned n = !len[1] ? 1 : len[2] ? 3 : 2;
+		gather(len, n, i);
+		assert_int_equal(vf[0].packet.q.stats.ops, ops);
+		ring(0);
+		assert_true(igb_vf_room(&vf[0], PACKET_RING - 1));
+		ops += n;
+		assert_int_equal(vf[0].packet.q.stats.ops, ops);
+		assert_int_equal(p_of(1)->ops->receive(p_of(1), &f, 1), 1);
+		assert_int_equal(f.len, len[0] + len[1] + len[2]);
+		assert_true(is_filled(packet_buffer(p_of(1), f.index), 1, f.len, i));
+		p_of(1)->ops->release(p_of(1), 1);
+		ring(1);
+	}
+	assert_int_equal(M->faults, 0);
+	for (unsigned i = 0; i < (PACKET_RING - 1) / 3; i++)
+		gather(lens[2], 3, i);
+	assert_false(igb_vf_room(&vf[0], 2));
+	gather(lens[0], 1, 1);
+	assert_false(igb_vf_room(&vf[0], 1));
+	M->lie_head = true; /* a head that is no slot in flight: counted, and nothing is free */
+	M->head = PACKET_RING;
+	ring(0);
+	assert_false(igb_vf_room(&vf[0], 1));
+	assert_int_equal(p_of(0)->q.stats.bad, 1);
 }
 
 static void test_send_refused(void **state)
@@ -445,6 +559,20 @@ static void test_errors(void **state)
 	assert_int_equal(p_of(1)->q.stats.bad, 0);
 }
 
+/* A whole ring of frames that are no good is dropped by one call. */
+static void test_all_bad(void **state)
+{
+	(void)state;
+	struct packet_frame f;
+	start();
+	for (unsigned i = 0; i < PACKET_RING; i++)
+		rx_ring[1][i].word = RX_DD | RX_EOP | BIT(31) | (uint64_t)64 << 32;
+	assert_int_equal(p_of(1)->ops->receive(p_of(1), &f, 1), 0);
+	assert_int_equal(p_of(1)->dropped, PACKET_RING);
+	for (unsigned i = 0; i < PACKET_RING; i++)
+		assert_true(rx_ring[1][i].word == RX_UNWRITTEN);
+}
+
 /* Written without having been told of a buffer there: it is not looked at before it was given to the device.
  */
 static void test_late_write(void **state)
@@ -467,8 +595,8 @@ static void test_late_write(void **state)
 	assert_int_equal(vf[1].rx.held, PACKET_RING - 1);
 }
 
-/* The dword of a status is stored twice by QEMU, and the second store comes when the slot was made ready again:
- * nothing is received for it, neither now nor when the ring comes round. */
+/* The dword of a status is stored twice by QEMU, and the second store comes when the slot was made ready
+ * again: nothing is received for it, neither now nor when the ring comes round. */
 static void test_status_twice(void **state)
 {
 	(void)state;
@@ -523,6 +651,15 @@ static void test_gone(void **state)
 	assert_int_equal(p_of(1)->q.ops->health(&p_of(1)->q), SL_DEVICE);
 	assert_int_equal(igb_pf_poll(&pf), 0);
 	assert_int_equal(start_pf(), SL_DEVICE);
+	/* One register of all ones is enough: no VF is expelled for it, and none is answered. */
+	start();
+	M->reg[VFLRE / 4] = UINT32_MAX;
+	assert_int_equal(igb_pf_poll(&pf), 0);
+	assert_int_equal(pf.admitted, 3);
+	M->reg[VFLRE / 4] = 0;
+	M->reg[MBVFICR / 4] = UINT32_MAX;
+	assert_int_equal(igb_pf_poll(&pf), 0);
+	assert_int_equal(pf.messages | pf.refused, 0);
 }
 
 /* ---- set-up */
@@ -561,9 +698,10 @@ static void test_open_refused(void **state)
 static void test_pf_fails(void **state)
 {
 	(void)state;
-	bool *const how[] = {&M->no_master_end, &M->no_reset_end, &M->no_link, &M->no_phy};
-	static const enum sl_err what[] = {SL_TIMEOUT, SL_TIMEOUT, SL_TIMEOUT, SL_DEVICE};
-	for (unsigned i = 0; i < 4; i++) {
+	static const uint8_t made_up[6] = {2, 0, 0, 0x16, 0, 0};
+	bool *const how[] = {&M->no_master_end, &M->no_reset_end, &M->no_link, &M->no_phy, &M->no_mdic};
+	static const enum sl_err what[] = {SL_TIMEOUT, SL_TIMEOUT, SL_TIMEOUT, SL_DEVICE, SL_TIMEOUT};
+	for (unsigned i = 0; i < 5; i++) {
 		igb_model_start();
 		*how[i] = true;
 		assert_int_equal(start_pf(), what[i]);
@@ -571,11 +709,15 @@ static void test_pf_fails(void **state)
 	igb_model_start();
 	M->reg[RAL(0u) / 4] = 0xffffff01; /* a multicast address, and none */
 	assert_int_equal(start_pf(), SL_OK);
-	assert_int_equal(pf.mac[0], 2);
+	assert_memory_equal(pf.mac, made_up, 6);
 	igb_model_start();
 	M->reg[RAL(0u) / 4] = M->reg[RAH(0u) / 4] = 0;
 	assert_int_equal(start_pf(), SL_OK);
-	assert_int_equal(pf.mac[0], 2);
+	assert_memory_equal(pf.mac, made_up, 6);
+	igb_model_start();
+	M->no_auto_read = true; /* a card without an EEPROM */
+	assert_int_equal(start_pf(), SL_OK);
+	assert_memory_equal(pf.mac, made_up, 6);
 	assert_null(igb_chip_of_pf(0x1533)); /* I210: no SR-IOV */
 }
 
@@ -617,7 +759,8 @@ static void test_chips(void **state)
 		assert_int_equal(off, 0);
 		assert_int_equal(pf_reg(MRQC), 3);
 		assert_int_equal(pf_reg(QDE), i ? 0xff : 0xffff);
-		assert_int_equal(pf_reg(DVMOLR(0u)), i ? 0x80000000 : 0);
+		for (unsigned q = 0; q < 16; q++)
+			assert_int_equal(pf_reg(DVMOLR(q)), i && q < 8 ? 0x80000000 : 0);
 		assert_int_equal(pf_reg(VFRE) | pf_reg(VFTE) << 8, 0x303);
 		assert_true(pf_reg(RAH(i ? 31u : 23u)) >> 18 == (0x80000000 >> 18 | 1));
 		M->vfta_writes = 0;
@@ -706,6 +849,52 @@ static void test_vf_opened(void **state)
 		if (M->vf[0].reg[rows[i].off / 4] != rows[i].v)
 			fail_msg("%x: %x", rows[i].off, M->vf[0].reg[rows[i].off / 4]);
 	assert_int_equal(M->vf[0].rdh | M->vf[0].tdh, 0);
+	assert_int_equal(M->disorder, 0);
+}
+
+/* What stood in the rings before is gone. */
+static void test_rings_cleared(void **state)
+{
+	(void)state;
+	start();
+	memset(rx_ring[0], 0xee, sizeof rx_ring[0]);
+	memset(tx_ring[0], 0xee, sizeof tx_ring[0]);
+	memset(head[0], 0xee, sizeof head[0]);
+	struct igb_vf_cfg c = cfg_of(0);
+	assert_int_equal(igb_vf_open(&vf[0], &c), SL_OK);
+	for (unsigned i = 0; i < PACKET_RING; i++) {
+		assert_int_equal(rx_ring[0][i].address, mem[0].receive.iova.v + i * PACKET_STRIDE);
+		assert_true(rx_ring[0][i].word == RX_UNWRITTEN);
+		assert_int_equal(tx_ring[0][i].address | tx_ring[0][i].word, 0);
+	}
+	assert_int_equal(head[0][0], 0);
+	assert_int_equal(head[0][1], 0xeeeeeeee);
+}
+
+/* The send queue of an attack: its ring and its head lie where it was told to, and one slot is filled. The
+ * receive queue is off. */
+static void test_fetch(void **state)
+{
+	(void)state;
+	static const struct {
+		uint32_t off, v;
+	} rows[] = {{TDBAL, 0x12345680}, {TDBAH, 7},  {TDLEN, 2048}, {TXDCTL, 0x02010000},
+		    {TDWBAL, 0x1005},    {TDWBAH, 9}, {RXDCTL, 0},   {TDT, 1}};
+	start();
+	struct igb_io io = igb_model_of(0);
+	memset(M->vf[0].reg, 0xee, sizeof M->vf[0].reg);
+	assert_int_equal(igb_vf_fetch(&io, pf.chip, IOVA(0x712345680), IOVA(0x900001004)), SL_OK);
+	for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		if (M->vf[0].reg[rows[i].off / 4] != rows[i].v)
+			fail_msg("%x: %x", rows[i].off, M->vf[0].reg[rows[i].off / 4]);
+	assert_int_equal(M->disorder | M->vf[0].tdh, 0);
+	M->no_queue = true;
+	assert_int_equal(igb_vf_fetch(&io, pf.chip, IOVA(0x1000), IOVA(0x2000)), SL_DEVICE);
+	assert_int_equal(M->vf[0].reg[TDT / 4], 0);
+	igb_vf_kick(&io);
+	assert_int_equal(M->vf[0].reg[VTEICR / 4], 1);
+	assert_int_equal(M->vf[0].reg[VTEIMS / 4], 1);
+	assert_int_equal(M->vf[0].reg[VTEICS / 4], 1);
 }
 
 /* The filters of before are gone, and no register beside them has changed. */
@@ -761,6 +950,9 @@ static void test_link(void **state)
 		assert_int_equal(mbit, i ? speeds[i] : 1000);
 		assert_int_equal(pf_reg(MDIC) != 0, i == 0);
 	}
+	M->reg[STATUS / 4] = (uint32_t)STATUS_LU; /* CTRL_EXT: no PHY's port */
+	assert_int_equal(igb_pf_link(&pf, &mbit), SL_OK);
+	assert_int_equal(mbit, 10);
 	M->reg[STATUS / 4] = (uint32_t)~STATUS_LU;
 	assert_false(igb_pf_link_up(&pf));
 	M->gone = true;
@@ -830,8 +1022,8 @@ static void test_filters(void **state)
 	assert_int_equal(left, 1);
 	assert_int_equal(pf_reg(VFTA(101u / 32)) >> 101 % 32 & 1, 0);
 	assert_int_equal(pf_reg(VFTA(100u / 32)) >> 100 % 32 & 1, 1);
-	M->reg[WVBR / 4] = 0x102;
-	assert_int_equal(igb_pf_spoofers(&pf), 2);
+	M->reg[WVBR / 4] = 0x183;
+	assert_int_equal(igb_pf_spoofers(&pf), 0x83);
 	assert_int_equal(igb_pf_spoofers(&pf), 0);
 }
 
@@ -841,17 +1033,82 @@ static void test_leave(void **state)
 	(void)state;
 	start();
 	assert_int_equal(igb_pf_vlan(&pf, 1, 300, true), SL_OK);
+	assert_int_equal(igb_pf_vlan(&pf, 0, 64, true), SL_OK);
+	assert_int_equal(igb_pf_vlan(&pf, 1, 65, true), SL_OK);
+	assert_int_equal(pf_reg(VFTA(2u)), 3);
+	assert_int_equal(igb_pf_vlan(&pf, 1, 4094, true), SL_OK);
+	assert_int_equal(pf_reg(VLVF(3u)), 1u << 31 | 2 << 12 | 4094);
+	assert_int_equal(igb_pf_vlan(&pf, 1, 4094, false), SL_OK);
+	assert_int_equal(pf_reg(VLVF(3u)), 0);
 	M->reg[VLVF(7u) / 4] = 1 << 12 | 300;
+	M->reg[VLVF(VLVF_ENTRIES) / 4] = 1u << 31 | 1 << 12 | 301; /* no entry, but a register behind them */
 	struct igb_io io = igb_model_of(0);
 	igb_vf_reset(&io);
 	(void)igb_pf_poll(&pf);
 	assert_int_equal(pf_reg(VLVF(0u)), 1u << 31 | 2 << 12 | 300);
+	assert_int_equal(pf_reg(VLVF(1u)), 0);
+	assert_int_equal(pf_reg(VLVF(2u)), 1u << 31 | 2 << 12 | 65);
+	assert_int_equal(pf_reg(VFTA(2u)), 2);
 	assert_int_equal(pf_reg(VLVF(7u)), 1 << 12 | 300);
+	assert_int_equal(pf_reg(VLVF(VLVF_ENTRIES)), 1u << 31 | 1 << 12 | 301);
 	assert_int_equal(pf_reg(VFTA(300u / 32)), 1u << 300 % 32);
 	assert_int_equal(pf.admitted, 2);
 }
 
+/* A reset that only VFLRE tells of ends what the VF was allowed, too; the bits of what is no VF stay. */
+static void test_expel(void **state)
+{
+	(void)state;
+	start();
+	M->reg[VFLRE / 4] = 0x81;
+	assert_int_equal(igb_pf_poll(&pf), 0);
+	assert_int_equal(pf_reg(VFRE), 2);
+	assert_int_equal(pf_reg(VFTE), 2);
+	assert_int_equal(pf_reg(VFLRE), 0x80);
+	assert_int_equal(pf.admitted, 2);
+}
+
 /* ---- the mailbox */
+
+static uint32_t heard[4][IGB_MBX_DWORDS]; /* what the mailbox held when a VF had asked */
+static unsigned n_heard;
+
+static void listen(void *ctx)
+{
+	if (M->reg[MBVFICR / 4] & 1)
+		memcpy(heard[n_heard++], M->vf[0].mem, sizeof heard[0]);
+	poll_pf(ctx);
+}
+
+/* Each message has its dwords, and none behind them is written. */
+static void test_introduce(void **state)
+{
+	(void)state;
+	uint8_t mac[8] = {0, 0, 0, 0, 0, 0, 0x77, 0x77};
+	start();
+	struct igb_io io = igb_model_of(0);
+	mbx[0].meanwhile = listen;
+	n_heard = 0;
+	igb_vf_reset(&io);
+	memset(M->vf[0].mem, 0x5a, sizeof M->vf[0].mem);
+	assert_int_equal(igb_vf_introduce(&mbx[0], mac), SL_OK);
+	assert_int_equal(mac[6] | mac[7], 0x77);
+	assert_int_equal(n_heard, 3);
+	static const uint32_t want[3][4] = {{1, 0x5a5a5a5a, 0x5a5a5a5a, 0x5a5a5a5a},
+					    {2, 0x33221002, 0x5544, 0x5a5a5a5a},
+					    {5, 9728, 0x5544, 0x5a5a5a5a}};
+	for (unsigned i = 0; i < 3; i++)
+		assert_memory_equal(heard[i], want[i], sizeof want[i]);
+	/* Nothing of the answer is asked for: its first dword alone is read. */
+	uint32_t msg[2] = {IGB_MBX_LPE, 100};
+	M->vf[0].mem[1] = 0x1234;
+	assert_int_equal(igb_mbx_ask(&mbx[0], msg, 1, 0), SL_OK);
+	assert_int_equal(msg[1], 100);
+	/* A VF that keeps the lock is not answered. */
+	M->vf_holds_lock = true;
+	assert_int_equal(igb_mbx_answer(&pf.io, 0, msg, 1), SL_BUSY);
+	assert_int_equal(M->unaligned, 0);
+}
 
 static void test_mailbox(void **state)
 {
@@ -870,6 +1127,10 @@ static void test_mailbox(void **state)
 		assert_int_equal(igb_vf_ask_vlan(&mbx[i], 77), SL_OK);
 	}
 	assert_int_equal(igb_vf_ask_group(&mbx[1], igb_multicast_hash(group)), SL_OK);
+	unsigned groups = 0;
+	for (unsigned i = 0; i < MTA_WORDS; i++)
+		groups += (unsigned)__builtin_popcount(pf_reg(MTA(i)));
+	assert_int_equal(groups, 1);
 	assert_int_equal(arrives(77, p_of(1)->mac) + arrives(0, group) + arrives(0, p_of(1)->mac), 3);
 	assert_int_equal(pf.messages, 9);
 	assert_int_equal(pf.refused, 0);
@@ -1046,7 +1307,11 @@ int main(void)
 		cmocka_unit_test(test_vf_opened),     cmocka_unit_test(test_closed),
 		cmocka_unit_test(test_link),          cmocka_unit_test(test_eight),
 		cmocka_unit_test(test_leave),         cmocka_unit_test(test_reset_done),
-		cmocka_unit_test(test_groups),        cmocka_unit_test(test_status_twice),
+		cmocka_unit_test(test_groups),        cmocka_unit_test(test_take),
+		cmocka_unit_test(test_index),         cmocka_unit_test(test_gather),
+		cmocka_unit_test(test_all_bad),       cmocka_unit_test(test_rings_cleared),
+		cmocka_unit_test(test_fetch),         cmocka_unit_test(test_expel),
+		cmocka_unit_test(test_introduce),     cmocka_unit_test(test_status_twice),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

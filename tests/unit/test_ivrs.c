@@ -167,10 +167,14 @@ static void test_open(void **state)
 	struct ivrs_block b = {.type = IVRS_IVMD_ONE, .bytes = {o.bytes, 31}};
 	struct ivrs_ivmd m;
 	assert_int_equal(ivrs_ivmd(&b, &m), SL_TRUNC);
-	static const uint8_t odd[] = {0x85, 0, 0, 0}, cut[] = {0xf0, 0, 0, 0};
+	static const uint8_t odd[] = {0x85, 0, 0, 0}, cut[] = {0xf0, 0, 0, 0}, first[16] = {0x80},
+			     last[8] = {0x7f};
 	assert_int_equal(ivrs_entry_next((struct span){odd, 4}, &e), SL_BADVAL);
 	assert_int_equal(ivrs_entry_next((struct span){cut, 4}, &e), SL_TRUNC);
+	assert_int_equal(ivrs_entry_next((struct span){first, 16}, &e), SL_BADVAL);
 	assert_int_equal(ivrs_entry_next((struct span){cut, 0}, &e), SL_END);
+	assert_int_equal(ivrs_entry_next((struct span){last, 8}, &e), SL_OK);
+	assert_int_equal(e.next, 8);
 }
 
 /* Where each field is, by a block whose bytes all differ. */
@@ -279,6 +283,26 @@ static void test_texts(void **state)
 	assert_says("short.txt", odd, ARRAY_LEN(odd));
 }
 
+/* A UID of any length is cut to the room that there is for it. */
+static void test_long_uid(void **state)
+{
+	(void)state;
+	uint8_t bytes[22 + 60] = {0xf0, 0xa5, 0, 0, 'A', 'M', 'D', 'I', '0', '0', '2', '0'};
+	char text[200];
+	struct ivrs_entry e = {0};
+	bytes[20] = 2;
+	for (unsigned n = 37; n < 60; n++) {
+		bytes[21] = (uint8_t)n;
+		memset(bytes + 22, 'x', n);
+		e.next = 0;
+		assert_int_equal(ivrs_entry_next((struct span){bytes, 22 + n}, &e), SL_OK);
+		assert_int_equal(
+			ivrs_entry_text(&e, text, sizeof(text)),
+			(int)(strlen("ACPI device AMDI0020 ") + strlen(" as 00:14.5") + (n < 39 ? n : 39)));
+		assert_int_equal(strspn(text + strlen("ACPI device AMDI0020 "), "x"), n < 39 ? n : 39);
+	}
+}
+
 static void test_memory_texts(void **state)
 {
 	(void)state;
@@ -310,7 +334,7 @@ int main(void)
 		cmocka_unit_test(test_cover),        cmocka_unit_test(test_ivmd),
 		cmocka_unit_test(test_linux_type),   cmocka_unit_test(test_open),
 		cmocka_unit_test(test_fields),       cmocka_unit_test(test_texts),
-		cmocka_unit_test(test_memory_texts),
+		cmocka_unit_test(test_memory_texts), cmocka_unit_test(test_long_uid),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 #include <string.h>
 #include "iommu/ivrs/unity.h"
+#include "kernel/pmm.h"
 #include "tests/unit/support_tables.h"
 #include "tests/unit/test.h"
 
@@ -101,9 +102,32 @@ static void test_unknown_memory(void **state)
 	assert_int_equal(ledger("one-10h.txt", NULL, 0, r, 4), 0);
 }
 
+/* The memory of every IVMD is kept out of the page allocator, whole pages; what describes none, and what is
+ * reserved anyway, costs no page. */
+static void test_reserve(void **state)
+{
+	(void)state;
+	static struct own o;
+	static const struct boot_region all[] = {{.base = 0, .pages = 0x40000, .type = MEM_FREE}};
+	const struct table_memory_map memory = {all, 1};
+	struct span table;
+	own_read("tests/data/ivrs", &o, "overlap.txt");
+	table = (struct span){o.bytes, o.n};
+	assert_int_equal(unity_reserve(span_sub(table, 0, o.n - 1), &memory), 0);
+	assert_false(pmm_is_reserved(PHYS(0x7d900000), 1));
+	assert_int_equal(unity_reserve(table, &memory), 0); /* no RAM of the map is there */
+	const struct boot_region ram[] = {{.base = 0, .pages = 0x40000, .type = MEM_FREE},
+					  {.base = 0x7d800000, .pages = 0x102, .type = MEM_FREE}};
+	const struct table_memory_map more = {ram, 2};
+	assert_int_equal(unity_reserve(table, &more), 3); /* two, of which one is named twice */
+	assert_true(pmm_is_reserved(PHYS(0x7d900000), 3));
+	assert_false(pmm_is_reserved(PHYS(0x7d900000), 4));
+	assert_false(pmm_is_reserved(PHYS(0x7d8ff000), 1));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_ledger),
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_ledger), cmocka_unit_test(test_reserve),
 					   cmocka_unit_test(test_unknown_memory)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

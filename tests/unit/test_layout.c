@@ -290,15 +290,16 @@ static void test_random(void **state)
 static void test_control_registers(void **state)
 {
 	(void)state;
-	const struct cpu_has none = {0}, all = {true, true, true, true, true};
+	const struct cpu_has none = {0}, all = {true, true, true, true, true, true};
 	assert_int_equal(cpu_cr4(&none, false), 0x6e0);
-	assert_int_equal(cpu_cr4(&all, true), 0x6e0 | 0x800 | 0x1000 | 0x300000);
+	assert_int_equal(cpu_cr4(&all, true), 0x6e0 | 0x800 | 0x1000 | 0x300000 | 0x40000);
 	const uint32_t r[4] = {0, 1u << 7 | 1u << 20, 1u << 2 | 1u << 7 | 1u << 31, 0};
 	const uint32_t ibt[4] = {0, 0, 0, 1u << 20};
-	struct cpu_has h = cpu_has_of(r);
-	assert_true(h.smep && h.smap && h.umip && h.cet && h.pks);
-	h = cpu_has_of(ibt);
-	assert_true(!h.smep && !h.smap && !h.umip && h.cet && !h.pks);
+	const uint32_t avx[4] = {0, 0, 1u << 28 | 1u << 26, 0}, no_xsave[4] = {0, 0, 1u << 28, 0};
+	struct cpu_has h = cpu_has_of(avx, r);
+	assert_true(h.smep && h.smap && h.umip && h.avx && h.cet && h.pks);
+	h = cpu_has_of(no_xsave, ibt);
+	assert_true(!h.smep && !h.smap && !h.umip && !h.avx && h.cet && !h.pks);
 	assert_int_equal(CR0_KNOWN, 0x80010033);
 	assert_int_equal(EFER_KNOWN, 0xd00);
 }

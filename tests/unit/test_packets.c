@@ -12,7 +12,9 @@
 #include "tests/unit/support_stages.h"
 #include "tests/unit/test.h"
 
-#define VFS 3u
+#define VFS 3u /* of most tests */
+
+static unsigned vfs = VFS;
 
 /* A VF: frames that have come lie in its receive buffers, from `first` on. */
 static struct made {
@@ -24,7 +26,7 @@ static struct made {
 	unsigned n_done;
 	unsigned vlans; /* BIT of: all, some */
 	bool group;
-} made[VFS];
+} made[IGB_VFS];
 
 /* What the card does wrong. */
 static enum {
@@ -38,6 +40,7 @@ static enum {
 	LEAK,         /* a tag of a VLAN that the receiver is not in passes */
 	TO_ALL,       /* a frame for one comes to all, */
 	SPOOF_TO_ALL, /* or only one with a false sender */
+	COMES_BACK,   /* multicast comes to its sender, too */
 	NOT_SENT,     /* no send is ever finished */
 	SPOOF_HELD,   /* nothing wrong: false senders are held back, */
 	STRAY_HELD,   /* tags of a VLAN that the sender is not in, */
@@ -128,7 +131,7 @@ static void deliver(unsigned from, unsigned to, const uint8_t *b, uint32_t len)
 {
 	static uint8_t copy[PACKET_STRIDE];
 	bool group = b[0] & 1, broadcast = b[0] == 0xff;
-	if (group && to == from && !broadcast)
+	if (group && to == from && !broadcast && wrong != COMES_BACK)
 		return;
 	if (group && wrong == NO_BROADCAST && to == 2)
 		return;
@@ -157,7 +160,7 @@ static unsigned made_send(struct packet *p, const struct packet_frame *f, unsign
 		struct sent *now_sent = &last[n_sent++ % LAST];
 		*now_sent = (struct sent){.by = (unsigned)(v - made), .len = f[i].len};
 		memcpy(now_sent->head, packet_buffer(p, f[i].index), sizeof now_sent->head);
-		for (unsigned to = 0; to < VFS; to++)
+		for (unsigned to = 0; to < vfs; to++)
 			deliver((unsigned)(v - made), to, packet_buffer(p, f[i].index), f[i].len);
 		v->done[v->n_done++] = f[i].index;
 		assert_true(v->n_done < PACKET_RING);
@@ -219,7 +222,7 @@ static const struct packet_ops packet_ops = {
 static int setup(void **state)
 {
 	(void)state;
-	stages_start(VFS, NULL);
+	stages_start(vfs, NULL);
 	memset(made, 0, sizeof made);
 	support_clock_step = 100;
 	wrong = NOTHING;
@@ -228,7 +231,7 @@ static int setup(void **state)
 	card = (struct igb_pf){.io = igb_model_pf()};
 	boot.cfg.ops = 200;
 	mach.tally.verified = 0;
-	for (unsigned i = 0; i < VFS; i++) {
+	for (unsigned i = 0; i < vfs; i++) {
 		struct packet *p = &made[i].packet;
 		p->q.ops = &queue_ops;
 		p->q.depth = PACKET_RING - 1;
@@ -250,10 +253,33 @@ static void test_right(void **state)
 		"broadcast and multicast reached all others and nobody twice (3 came back to their sender)");
 	assert_said(
 		"not held back by this card, though its anti-spoof is on: 3 of 3 frames with a false sender, 1 with the tag");
+	assert_not_said("has no room");
 	assert_int_equal(mach.tally.verified, 1200 + LAST);
 	assert_int_equal(stages_calls, 8); /* all into a VLAN and a group, two into another VLAN */
 	for (unsigned i = 0; i < VFS; i++)
 		assert_int_equal(made[i].held + made[i].n, 0);
+}
+
+/* Two VFs, of which one is in the second VLAN, and as many as there can be. */
+static void test_numbers(void **state)
+{
+	(void)state;
+	static const unsigned numbers[] = {2, IGB_VFS};
+	for (unsigned i = 0; i < 2; i++) {
+		vfs = numbers[i];
+		setup(NULL);
+		assert_int_equal(stage_packets(&mach), SL_OK);
+		for (unsigned v = 0; v < vfs; v++) {
+			assert_int_equal(made[v].vlans, v < (vfs + 1) / 2 ? 3 : 1);
+			assert_int_equal(made[v].held + made[v].n, 0);
+		}
+		assert_true(mach.tally.verified > (uint64_t)200 * vfs * (vfs - 1));
+	}
+	vfs = VFS;
+	setup(NULL);
+	wrong = COMES_BACK;
+	assert_int_equal(stage_packets(&mach), SL_OK);
+	assert_said("nobody twice (6 came back to their sender)");
 }
 
 /* The frames that are sent one by one: who sends what to whom. VFs 0 and 1 are in VLAN 200, nobody in 300. */
@@ -451,11 +477,14 @@ static void test_frames(void **state)
 	(void)state;
 	static uint8_t b[PACKET_STRIDE];
 	const uint8_t to[6] = {2, 1}, from[6] = {2, 2};
-	unsigned tagged = 0, longer = 0;
+	static bool length[FRAME_MOST + 1];
+	unsigned tagged = 0, longer = 0, lengths = 0;
 	for (unsigned n = 0; n < 400; n++) {
 		struct frame f = frame_of(1, 2, n), other = frame_of(1, 2, n + 1), back = frame_of(2, 1, n);
 		assert_between(f.len, FRAME_LEAST, FRAME_MOST);
 		assert_true(f.seed != other.seed && f.seed != back.seed);
+		lengths += !length[f.len];
+		length[f.len] = true;
 		tagged += f.vlan != 0;
 		longer += f.len > 1514;
 		frame_fill(b, &f, to, from);
@@ -468,6 +497,7 @@ static void test_frames(void **state)
 			b[i] ^= 0x40;
 		}
 	}
+	assert_true(lengths > 300);
 	assert_between(tagged, 60, 140);
 	assert_between(longer, 8, 60);
 }
@@ -477,6 +507,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_right, setup),
 		cmocka_unit_test_setup(test_anti_spoof, setup),
+		cmocka_unit_test_setup(test_numbers, setup),
 		cmocka_unit_test_setup(test_wrong, setup),
 		cmocka_unit_test_setup(test_silence, setup),
 		cmocka_unit_test_setup(test_bad_card, setup),
