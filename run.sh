@@ -173,11 +173,11 @@ kvm_works() {
 
 choose_accel() {
 	if [[ ! -e /dev/kvm ]]; then
-		say "no /dev/kvm, so QEMU emulates the CPU (TCG): slower, else the same"; accel=tcg
+		say "no /dev/kvm, so QEMU emulates the CPU (TCG): slower, otherwise the same"; accel=tcg
 	elif [[ ! -r /dev/kvm || ! -w /dev/kvm ]]; then
 		say "no access to /dev/kvm, so QEMU emulates the CPU (TCG): slower; to change that, join the group kvm"; accel=tcg
 	elif ! kvm_works; then
-		say "/dev/kvm is there but does not run a test guest, so QEMU emulates the CPU (TCG): slower, else the same"; accel=tcg
+		say "/dev/kvm is there but does not run a test guest, so QEMU emulates the CPU (TCG): slower, otherwise the same"; accel=tcg
 	else
 		accel=kvm
 	fi

@@ -47,7 +47,7 @@ void consoles_say(const struct config *cfg, const struct acpi *acpi, const struc
 		ask(&l, &spcr);
 	const char *why = !cfg->screen ? "screen=0"
 			  : fb->width  ? screen_unusable(fb)
-				       : "firmware draws on none";
+				       : "the firmware uses none";
 	if (l.n && !why)
 		say("sluice: from here on the console is %s and this screen, %ux%u pixels\n", l.text,
 		    fb->width, fb->height);

@@ -276,7 +276,7 @@ static bool cmd_faults(struct machine *m, unsigned n, char **word)
 }
 
 const struct command mmu_commands[] = {
-	{"iommu", "", "the VT-d units, domains and counters", "iommu", NULL, TAKES_NOTHING, false, false,
+	{"iommu", "", "the IOMMU units, domains and counters", "iommu", NULL, TAKES_NOTHING, false, false,
 	 cmd_iommu},
 	{"dmar", "[raw]", "the firmware's DMAR table, and problems in it", "dmar raw", "raw", TAKES_NOTHING,
 	 false, false, cmd_dmar},

@@ -32,9 +32,8 @@ static void send(void *ctx, const struct roce_frame *f)
 {
 	struct rdma_end *d = ctx;
 	uint64_t at = igb_own_of(d->vf)->mem.send.iova.v + d->next * PACKET_STRIDE;
-	struct igb_part part[IGB_PARTS] = {{at, f->head_bytes},
-					   {f->data_at, f->data_bytes},
-					   {at + (uint64_t)(f->tail - f->head), f->tail_bytes}};
+	struct igb_part part[IGB_PARTS] = {
+		{at, f->head_bytes}, {f->data_at, f->data_bytes}, {at + ROCE_HEAD_ROOM, f->tail_bytes}};
 	struct igb_tx *t = &igb_of(d->vf)->tx;
 	if (f->data_bytes)
 		igb_tx_gather(t, part, IGB_PARTS);
@@ -90,7 +89,7 @@ enum sl_err rdma_turn(struct vf *vf)
 bool rdma_came(const struct vf *vf)
 {
 	const struct igb_rx *rx = &igb_of(vf)->rx;
-	return __atomic_load_n(&rx->ring[rx->next].word, __ATOMIC_ACQUIRE) & RX_DD;
+	return igb_rx_written(__atomic_load_n(&rx->ring[rx->next].word, __ATOMIC_ACQUIRE));
 }
 
 void rdma_wait(const struct vf *vf, unsigned n, unsigned polls)

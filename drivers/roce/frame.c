@@ -120,12 +120,12 @@ bool roce_emit(struct roce_qp *q, uint8_t opcode, uint32_t psn, bool ack, const 
 	if (ext_bytes)
 		memcpy(bth + BTH_BYTES, ext, ext_bytes);
 	uint8_t *end = bth + BTH_BYTES + ext_bytes, *tail = head + ROCE_HEAD_ROOM;
-	uint32_t crc = crc_of(q, head, end, bytes ? data : end, bytes);
 	if (!bytes) {
-		put_icrc(end, crc);
+		put_icrc(end, crc_of(q, head, end, end, 0));
 		send_head(r, head, (uint32_t)(end - head) + ICRC_BYTES);
 		return true;
 	}
+	uint32_t crc = crc_of(q, head, end, data, bytes);
 	if (UNLIKELY(pad)) {
 		memset(tail, 0, pad);
 		crc = icrc_more(crc, tail, pad);
@@ -136,8 +136,7 @@ bool roce_emit(struct roce_qp *q, uint8_t opcode, uint32_t psn, bool ack, const 
 				       .data_bytes = bytes,
 				       .tail_bytes = pad + ICRC_BYTES,
 				       .data_at = data_at,
-				       .data = data,
-				       .tail = tail};
+				       .data = data};
 	r->wire.send(r->wire.ctx, &r->frame);
 	return true;
 }

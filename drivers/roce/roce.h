@@ -86,7 +86,8 @@ struct roce_work {
 	uint64_t tag;
 };
 
-/* A frame that leaves: head and tail stand in a place, the data between them where they are. */
+/* A frame that leaves: its head stands at the begin of a place, its tail ROCE_HEAD_ROOM behind that, the data
+ * between them where they are. */
 #define ROCE_HEAD_ROOM 384u
 #define ROCE_TAIL_ROOM 8u
 #define ROCE_PLACE     (ROCE_HEAD_ROOM + ROCE_TAIL_ROOM)
@@ -95,7 +96,6 @@ struct roce_frame {
 	uint32_t head_bytes, data_bytes, tail_bytes; /* data_bytes 0: all is in head */
 	uint64_t data_at;                            /* in the VF's domain */
 	const uint8_t *data;
-	uint8_t *tail;
 };
 
 struct roce_wire {

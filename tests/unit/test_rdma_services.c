@@ -46,7 +46,7 @@ static void send(void *ctx, const struct roce_frame *f)
 	memcpy(k->bytes, f->head, f->head_bytes);
 	if (f->data_bytes) {
 		memcpy(k->bytes + f->head_bytes, f->data, f->data_bytes);
-		memcpy(k->bytes + f->head_bytes + f->data_bytes, f->tail, f->tail_bytes);
+		memcpy(k->bytes + f->head_bytes + f->data_bytes, f->head + ROCE_HEAD_ROOM, f->tail_bytes);
 	}
 }
 

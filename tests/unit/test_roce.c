@@ -46,7 +46,7 @@ static void send(void *ctx, const struct roce_frame *f)
 	if (f->data_bytes) {
 		memcpy(k->bytes + k->n, f->data, f->data_bytes);
 		k->n += f->data_bytes;
-		memcpy(k->bytes + k->n, f->tail, f->tail_bytes);
+		memcpy(k->bytes + k->n, f->head + ROCE_HEAD_ROOM, f->tail_bytes);
 		k->n += f->tail_bytes;
 	}
 	assert_true(k->n >= 60 && support_roce_sealed(k->bytes));

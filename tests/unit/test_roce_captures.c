@@ -95,7 +95,7 @@ static void send(void *ctx, const struct roce_frame *f)
 	memcpy(whole, f->head, f->head_bytes);
 	if (f->data_bytes) {
 		memcpy(whole + f->head_bytes, f->data, f->data_bytes);
-		memcpy(whole + f->head_bytes + f->data_bytes, f->tail, f->tail_bytes);
+		memcpy(whole + f->head_bytes + f->data_bytes, f->head + ROCE_HEAD_ROOM, f->tail_bytes);
 	}
 	assert_true(support_roce_sealed(whole));
 	const uint8_t *mad = mad_of(whole);
