@@ -18,7 +18,7 @@ uint8_t delta_refuse(const struct desc *q)
 		return UNALIGNED;
 	if (size_of(q) % UNIT || size_of(q) > LARGEST)
 		return BAD_SIZE;
-	return record % DELTA_ENTRY || (make && record < LEAST) ? BAD_DELTA : 0;
+	return (make ? record < LEAST : record % DELTA_ENTRY) ? BAD_DELTA : 0;
 }
 
 enum delta delta_add(struct job *j, struct desc *q, uint64_t off, const uint8_t *a, const uint8_t *b,
@@ -52,8 +52,7 @@ enum result delta_apply(struct job *j, struct desc *q, struct record *rec)
 	for (; q->off < (uint32_t)q->word[RECORD]; q->off += DELTA_ENTRY) {
 		uint8_t entry[DELTA_ENTRY];
 		uint16_t at;
-		rec->bytes = (uint32_t)q->off;
-		rec->status = PAGE_FAULT;
+		rec->status = PAGE_FAULT; /* and 0 bytes: to apply it once more from the start does no harm */
 		if (!dsa_dma(j->d, j->pasid, q->word[SRC] + q->off, entry, DELTA_ENTRY, false, j->fault,
 			     &rec->fault))
 			return RESULT_FAULT;

@@ -34,7 +34,7 @@ dpdk() {
 	mount -t hugetlbfs none /huge
 	echo 160 >/proc/sys/vm/nr_hugepages
 	got=0
-	DPDK_TEST=dmadev_autotest timeout -s KILL 600 dpdk-test -l 0 -n 1 --iova-mode=va --no-telemetry -a "$fn" \
+	DPDK_TEST=dmadev_autotest timeout -s KILL 600 dpdk-test -l 0 -n 1 --iova-mode=va --no-telemetry -a "$fn,max_queues=2" \
 		-d /lib/librte_dma_idxd.so.25 -d /lib/librte_mempool_ring.so.25 >/tmp/dpdk.log 2>&1 || got=$?
 	awk '{ print "DPDK", $0 }' /tmp/dpdk.log
 	echo "DMADEV $got"

@@ -44,6 +44,11 @@ extern char address_space_memory[] __attribute__((weak));
 uint64_t cpu_get_phys_page_debug(CPUState *cpu, uint64_t at) __attribute__((weak));
 bool qemu_plugin_translate_vaddr(uint64_t at, uint64_t *to) __attribute__((weak));
 
+/* Fills QEMU's TLB, or raises the page fault of the instruction at that place of translated code, and then
+ * does not return. */
+bool x86_cpu_tlb_fill(CPUState *cpu, uint64_t at, int size, int access, int mode, bool probe,
+		      uintptr_t host_pc) __attribute__((weak));
+
 bool movdir64b_fits(void)
 {
 	static const struct {
@@ -134,14 +139,29 @@ static void store(uint64_t at, const uint8_t *data)
 		bql_unlock();
 }
 
+/* A program's page that is not there yet, as the processor would: the kernel brings it, and the instruction
+ * begins again. */
+static void touch(CPUState *cpu, uint64_t at, int access, uintptr_t host_pc)
+{
+	enum { CS_OF_GDB = 18, USER = 3, MODE_USER_64 = 2 };
+	struct bytes *a = g_byte_array_new();
+	x86_cpu_gdb_read_register(cpu, a, CS_OF_GDB);
+	bool user = a->len && (a->data[0] & USER) == USER;
+	g_byte_array_free(a, 1);
+	if (user && x86_cpu_tlb_fill)
+		x86_cpu_tlb_fill(cpu, at, 1, access, MODE_USER_64, false, host_pc);
+}
+
 /* Called from translated code, so that QEMU finds registers and flags of this instruction by where it returns
- * to. What cannot be done here stays an invalid instruction: a destination that is not aligned or not mapped,
- * a source that is not. */
+ * to. What cannot be done here stays an invalid instruction: a destination that is not aligned, or in the
+ * kernel not mapped; a source that is not. */
 static void run(unsigned index, void *opaque)
 {
+	enum { LOAD, STORE };
 	CPUState *cpu = qemu_get_cpu((int)index);
+	uintptr_t here = (uintptr_t)__builtin_return_address(0);
 	(void)opaque;
-	if (!cpu_restore_state(cpu, (uintptr_t)__builtin_return_address(0)))
+	if (!cpu_restore_state(cpu, here))
 		return;
 	uint8_t b[INSTRUCTION_MOST + 1] = {0}, data[BYTES];
 	uint64_t rip = get_register(cpu, RIP), from, to, at;
@@ -154,8 +174,17 @@ static void run(unsigned index, void *opaque)
 		return;
 	to = get_register(cpu, (b[i + 3] >> 3 & 7) | (rex & REX_R ? 8 : 0));
 	uint64_t next = rip + source(cpu, rip, b, i + 3, rex, &from);
-	if (to % BYTES || cpu_memory_rw_debug(cpu, from, data, BYTES, false) || !translate(cpu, to, &at))
+	if (to % BYTES)
 		return;
+	if (cpu_memory_rw_debug(cpu, from, data, BYTES, false)) {
+		touch(cpu, from, LOAD, here);
+		touch(cpu, from + BYTES - 1, LOAD, here);
+		return;
+	}
+	if (!translate(cpu, to, &at)) {
+		touch(cpu, to, STORE, here);
+		return;
+	}
 	store(at, data);
 	x86_cpu_gdb_write_register(cpu, (uint8_t *)&next, RIP);
 	cpu_loop_exit(cpu);

@@ -95,7 +95,8 @@ int main(void)
 		if (!fork()) {
 			int f = open(queues[process], O_RDWR);
 			portal = f < 0 ? MAP_FAILED
-				       : mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED | MAP_POPULATE, f, 0);
+				       : mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED, f,
+					      0); /* the instruction is the first to touch it */
 			if (portal == MAP_FAILED) {
 				perror(queues[process]);
 				exit(1);
