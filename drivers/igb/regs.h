@@ -143,6 +143,8 @@
  * even if RX_DD is set: QEMU stores the dword of the status twice in a row, so the second store may come when
  * the frame was already taken and the descriptor was made ready for the next one. */
 #define RX_UNWRITTEN BITS(63, 32)
+/* And with it, so that all is one negative number of 32 bits, which a store holds itself: an error bit. */
+#define RX_READY (RX_UNWRITTEN | BIT(31))
 
 /* Has the device written that? */
 static inline bool igb_rx_written(uint64_t word)

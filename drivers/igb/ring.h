@@ -42,7 +42,7 @@ struct igb_tx {
 #define IGB_TX_LENGTHS (1 | BIT(46)) /* times the length: TX_LEN and TX_PAYLEN */
 
 /* A good frame in its one buffer, by one comparison of the second quadword: done, its end, no error, shorter
- * than PACKET_ROOM, and no VLAN tag, since none is stripped. So RX_UNWRITTEN is none. */
+ * than PACKET_ROOM, and no VLAN tag, since none is stripped. So RX_READY is none. */
 #define IGB_RX_GOOD (RX_DD | RX_EOP)
 #define IGB_RX_MASK (IGB_RX_GOOD | RX_ERRORS | BITS(47, 46) | BITS(63, 48))
 _Static_assert(PACKET_ROOM == BIT(46 - 32), "the bits of a length that fits");
@@ -51,7 +51,7 @@ _Static_assert(PACKET_ROOM == BIT(46 - 32), "the bits of a length that fits");
 FAST_INLINE void igb_rx_ready(struct igb_rx *r, uint32_t i)
 {
 	r->ring[i].address = r->buffers + (uint64_t)i * PACKET_STRIDE;
-	__atomic_store_n(&r->ring[i].word, RX_UNWRITTEN, __ATOMIC_RELAXED);
+	__atomic_store_n(&r->ring[i].word, RX_READY, __ATOMIC_RELAXED);
 }
 
 /* Where a burst stands in the ring; for igb_rx_take(). */
@@ -68,7 +68,7 @@ FAST_INLINE bool igb_rx_step(struct igb_rx_at *at)
 		return false;
 	at->f->len = (uint16_t)(w >> 32);
 	at->d->address = at->buffer;
-	__atomic_store_n(&at->d->word, RX_UNWRITTEN, __ATOMIC_RELAXED);
+	__atomic_store_n(&at->d->word, RX_READY, __ATOMIC_RELAXED);
 	at->d++;
 	at->f++;
 	at->buffer += PACKET_STRIDE;
@@ -192,7 +192,7 @@ FAST_INLINE uint32_t igb_forward(struct igb_rx *r, struct igb_tx *t, uint8_t *me
 		tx->address = read + (uintptr_t)buffer;
 		tx->word = (w >> 32) * IGB_TX_LENGTHS + IGB_TX_COMMAND;
 		rx->address = write + (uintptr_t)buffer;
-		__atomic_store_n(&rx->word, RX_UNWRITTEN, __ATOMIC_RELAXED);
+		__atomic_store_n(&rx->word, RX_READY, __ATOMIC_RELAXED);
 	}
 	n = (uint32_t)(rx - &r->ring[i]);
 	r->next = (i + n) & IGB_MASK;

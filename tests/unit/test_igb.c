@@ -316,7 +316,7 @@ static void test_forward_fast(void **state)
 	uint32_t last = vf[1].rx.next;
 	rx_ring[1][last].word = RX_DD | RX_EOP | (uint64_t)PACKET_MOST << 32; /* just not too long */
 	assert_int_equal(igb_forward(&vf[1].rx, &vf[1].tx, p_of(1)->receive, hop, 3), 1);
-	assert_true(rx_ring[1][last].word == RX_UNWRITTEN);
+	assert_true(rx_ring[1][last].word == RX_READY);
 	ring(1);
 	struct packet_frame two[2] = {{.len = 64, .index = 200}, {.len = PACKET_ROOM, .index = 201}};
 	assert_int_equal(igb_tx_fill(&vf[1].tx, two, 2), 0);
@@ -386,7 +386,7 @@ static void test_take(void **state)
 		assert_int_equal(igb_rx_take(&vf[1].rx, n), n);
 		for (unsigned k = i; k < i + n; k++) {
 			assert_int_equal(vf[1].rx.frame[k].len, 64 + k);
-			assert_true(rx_ring[1][k].word == RX_UNWRITTEN);
+			assert_true(rx_ring[1][k].word == RX_READY);
 			assert_int_equal(rx_ring[1][k].address, mem[1].receive.iova.v + k * PACKET_STRIDE);
 		}
 	}
@@ -394,7 +394,7 @@ static void test_take(void **state)
 	assert_int_equal(igb_rx_take(&vf[1].rx, 100), 28);
 	assert_int_equal(vf[1].rx.next, 0);
 	assert_int_equal(vf[1].rx.held, PACKET_RING);
-	assert_true(rx_ring[1][99].word == RX_UNWRITTEN && rx_ring[1][100].word == RX_UNWRITTEN);
+	assert_true(rx_ring[1][99].word == RX_READY && rx_ring[1][100].word == RX_READY);
 }
 
 /* The buffer that a send slot names, also where the addresses for sending what was received are right behind
@@ -420,7 +420,8 @@ static void test_index(void **state)
 
 /* ---- a frame in parts */
 
-/* Queues one frame of n parts of these lengths out of one send buffer; its descriptors are as they should be. */
+/* Queues one frame of n parts of these lengths out of one send buffer; its descriptors are as they should be.
+ */
 static void gather(const uint32_t *len, unsigned n, unsigned salt)
 {
 	uint8_t *b = packet_buffer(p_of(0), PACKET_RING);
@@ -570,7 +571,7 @@ static void test_all_bad(void **state)
 	assert_int_equal(p_of(1)->ops->receive(p_of(1), &f, 1), 0);
 	assert_int_equal(p_of(1)->dropped, PACKET_RING);
 	for (unsigned i = 0; i < PACKET_RING; i++)
-		assert_true(rx_ring[1][i].word == RX_UNWRITTEN);
+		assert_true(rx_ring[1][i].word == RX_READY);
 }
 
 /* Written without having been told of a buffer there: it is not looked at before it was given to the device.
@@ -864,7 +865,7 @@ static void test_rings_cleared(void **state)
 	assert_int_equal(igb_vf_open(&vf[0], &c), SL_OK);
 	for (unsigned i = 0; i < PACKET_RING; i++) {
 		assert_int_equal(rx_ring[0][i].address, mem[0].receive.iova.v + i * PACKET_STRIDE);
-		assert_true(rx_ring[0][i].word == RX_UNWRITTEN);
+		assert_true(rx_ring[0][i].word == RX_READY);
 		assert_int_equal(tx_ring[0][i].address | tx_ring[0][i].word, 0);
 	}
 	assert_int_equal(head[0][0], 0);
