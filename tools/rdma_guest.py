@@ -59,14 +59,17 @@ def sockets(run, wired):
     return (f"{run}/guest", f"{run}/back") if wired else (f"{run}/nobody", f"{run}/net")
 
 
-def line(qemu, kernel, initrd, script, log, ends, address, number=2, cpus=1):
-    """The words that start a guest: ends as of sockets(); its serial line goes to log."""
+def line(qemu, kernel, initrd, script, log, ends, address, number=2, cpus=1, stream=None):
+    """The words that start a guest: ends as of sockets(); its serial line goes to log. stream: instead of ends, the path of a
+    socket that loses nothing, which guest 1 makes."""
+    wire = f"dgram,id=n,local.type=unix,local.path={ends[0]},remote.type=unix,remote.path={ends[1]}" if not stream else \
+        f"stream,id=n,server={'on' if number == 1 else 'off'},addr.type=unix,addr.path={stream}"
     case = base64.b64encode(script.encode()).decode()
     return list(map(str, [
         qemu, "-machine", "q35", "-accel", "tcg,thread=single" if cpus == 1 else "tcg", "-cpu", "max", "-smp", cpus, "-m", "512M",
         "-nodefaults", "-display", "none", "-no-reboot", "-serial", f"file:{log}", "-kernel", kernel, "-initrd", initrd,
         "-append", f"console=ttyS0 quiet panic=-1 no_timer_check rdma.ip={address} rdma.case={case}",
-        "-netdev", f"dgram,id=n,local.type=unix,local.path={ends[0]},remote.type=unix,remote.path={ends[1]}",
+        "-netdev", wire,
         "-device", f"igb,netdev=n,mac=52:54:00:00:00:{number:02x},romfile="]))
 
 

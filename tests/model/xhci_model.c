@@ -121,15 +121,35 @@ static unsigned bytes_of_context(const struct xhci_model *m)
 	return m->hcc1 & 4 ? 64 : 32;
 }
 
+/* §6.2.3: CErr 3; the average of a TRB, and for a periodic endpoint the bytes of an interval; the rest is 0.
+ */
+static bool sound_endpoint(struct xhci_model *m, unsigned which, uint64_t context)
+{
+	uint32_t second = get32(m, context + 4), last = get32(m, context + 16);
+	if ((second >> 1 & 3) != 3 || (last & 0xffff) != 8 || last >> 16 != (which ? second >> 16 : 0) ||
+	    (!which && get32(m, context)))
+		return false;
+	return !get32(m, context + 20) && !get32(m, context + 24) && !get32(m, context + 28);
+}
+
 static void set_endpoint(struct xhci_model *m, struct xm_slot *s, unsigned which, uint64_t context)
 {
 	uint64_t at = get(m, context + 8, 8);
 	unsigned type = get32(m, context + 4) >> 3 & 7;
-	if (type != (which ? 7u : 4u) || at & 0xe || (get32(m, context + 4) >> 1 & 3) == 0)
+	if (type != (which ? 7u : 4u) || at & 0xe || !sound_endpoint(m, which, context))
 		wrong(m, "an endpoint context");
 	s->at[which] = at & ~0xfull;
 	s->cycle[which] = at & 1;
 	s->halted[which] = false;
+}
+
+/* §4.3.3: software clears the device context before the command. */
+static bool cleared(struct xhci_model *m, uint64_t context)
+{
+	for (unsigned i = 0; i < 32 * bytes_of_context(m); i += 8)
+		if (get(m, context + i, 8))
+			return false;
+	return true;
 }
 
 static unsigned address(struct xhci_model *m, unsigned n, uint64_t in)
@@ -146,8 +166,12 @@ static unsigned address(struct xhci_model *m, unsigned n, uint64_t in)
 	s->dev = find(m, s->root, s->route);
 	if (get32(m, in) || get32(m, in + 4) != 3 || get32(m, slot) >> 27 != 1 || s->out & 63 || !s->out)
 		wrong(m, "the input context of Address Device");
+	if (!cleared(m, s->out))
+		wrong(m, "a device context that is not cleared");
 	set_endpoint(m, s, 0, slot + size);
 	s->mps0 = get32(m, slot + size + 4) >> 16;
+	if (s->mps0 != (s->speed == 3 ? 64 : 8))
+		wrong(m, "the first packet size of endpoint 0");
 	if (!s->dev || s->dev->mute)
 		return TRANSACTION;
 	if (s->dev->speed != s->speed)
@@ -162,8 +186,9 @@ static unsigned configure(struct xhci_model *m, struct xm_slot *s, uint64_t in)
 	unsigned size = bytes_of_context(m);
 	uint32_t add = get32(m, in + 4), slot0 = get32(m, in + size);
 	s->dci = (unsigned)__builtin_ctz(add & ~1u);
-	if (!(add & 1) || add != (1u | 1u << s->dci) || s->dci < 3 || slot0 >> 27 != s->dci)
+	if (!(add & 1) || add != (1u | 1u << s->dci) || s->dci < 3 || !(s->dci & 1) || slot0 >> 27 != s->dci)
 		wrong(m, "the input context of Configure Endpoint");
+	s->ttt = get32(m, in + size + 8) >> 16 & 3;
 	s->hub_ports = slot0 & 1u << 26 ? get32(m, in + size + 4) >> 24 : 0;
 	set_endpoint(m, s, 1, in + (1 + s->dci) * size);
 	s->interval = get32(m, in + (1 + s->dci) * size) >> 16 & 0xff;
@@ -184,6 +209,8 @@ static unsigned command(struct xhci_model *m, unsigned type, uint64_t param, uin
 {
 	unsigned n = control >> 24, ep = control >> 16 & 0x1f;
 	struct xm_slot *s = &m->slot[n <= XM_SLOTS ? n : 0];
+	if (param && (type == 9 || type == 10 || type == 14 || type == 23))
+		wrong(m, "a parameter of a command that has none");
 	if (type == m->fail_command)
 		return m->fail_code;
 	if (type == 9)
@@ -205,6 +232,8 @@ static unsigned command(struct xhci_model *m, unsigned type, uint64_t param, uin
 	case 12:
 		return configure(m, s, param);
 	case 13:
+		if (get32(m, param) || get32(m, param + 4) != 2)
+			wrong(m, "the input context of Evaluate Context");
 		s->mps0 = get32(m, param + 2 * bytes_of_context(m) + 4) >> 16;
 		return SUCCESS;
 	case 14:
@@ -232,6 +261,8 @@ static bool next(struct xhci_model *m, uint64_t *at, bool *cycle, struct trb *t)
 			return false;
 		if ((t->control >> 10 & 0x3f) != 6)
 			return true;
+		if (t->status || t->param & 0xf)
+			wrong(m, "a Link TRB");
 		*at = t->param;
 		*cycle ^= t->control >> 1 & 1;
 	}
@@ -244,6 +275,8 @@ static void run_commands(struct xhci_model *m)
 	m->crr = true;
 	while (m->cmd & 1 && next(m, &m->command_at, &m->command_cycle, &t)) {
 		unsigned type = t.control >> 10 & 0x3f, slot = t.control >> 24;
+		if (t.status)
+			wrong(m, "the status of a command");
 		m->commands[type]++;
 		if (type == m->deaf_to)
 			return; /* stays at it */
@@ -280,6 +313,8 @@ static int hub_request(struct xm_device *d, unsigned request, unsigned value, un
 	}
 	if (request == 1 && value >= 16 && value <= 20)
 		*st &= ~(1u << value);
+	if (request == 3 && value == 8)
+		*st |= 0x100; /* PORT_POWER */
 	if (request == 3 && value == 4 && !d->never_reset) {
 		static const uint32_t speeds[] = {0, 0, 1u << 9, 1u << 10, 0};
 		d->resets++;
@@ -312,7 +347,7 @@ static int request(struct xm_device *d, const uint8_t *s, uint8_t *out)
 		return d->hub[0];
 	}
 	if (s[1] == 9)
-		d->configuration = value;
+		d->configuration = index || s[0] ? 0x100 : value; /* 100h: no sound request */
 	d->idle_sets += s[0] == 0x21 && s[1] == 10;
 	d->protocol_sets += s[0] == 0x21 && s[1] == 11 && !value;
 	return 0;
@@ -356,7 +391,7 @@ static void control(struct xhci_model *m, unsigned n, const struct trb *setup)
 			transfer_event(m, n, 1, s->at[0], SHORT, want - send);
 		s->at[0] += 16;
 	}
-	if (!next(m, &s->at[0], &s->cycle[0], &t) || (t.control >> 10 & 0x3f) != 4)
+	if (!next(m, &s->at[0], &s->cycle[0], &t) || (t.control >> 10 & 0x3f) != 4 || t.param || t.status)
 		wrong(m, "a Status Stage");
 	transfer_event(m, n, 1, s->at[0], SUCCESS, 0);
 	s->at[0] += 16;
@@ -415,6 +450,8 @@ static void doorbell(struct xhci_model *m, unsigned n, uint32_t target)
 	if (!(m->cmd & 1) || m->sts & 1 || m->idle)
 		return;
 	if (!n) {
+		if (target)
+			wrong(m, "a target of the command doorbell");
 		run_commands(m);
 		return;
 	}
@@ -439,6 +476,20 @@ static void reset(struct xhci_model *m)
 		m->portsc[p] = m->plugged[p] ? (uint32_t)m->plugged[p]->speed << 10 | 1u | 1u << 17 : 0;
 }
 
+/* §4.20: as many pages as it asks for, and no array where it asks for none. */
+static void check_scratchpad(struct xhci_model *m)
+{
+	unsigned pages = (m->hcs2 >> 21 & 0x1f) << 5 | m->hcs2 >> 27;
+	uint64_t array = get(m, m->dcbaap, 8);
+	if (!pages != !array)
+		wrong(m, "the array of scratchpad pages");
+	for (unsigned i = 0; i < pages; i++) {
+		uint64_t page = get(m, array + 8 * i, 8);
+		if (!page || page % 4096 || (i && page == get(m, array, 8)))
+			wrong(m, "a scratchpad page");
+	}
+}
+
 static void write_cmd(struct xhci_model *m, uint32_t v)
 {
 	if (v & 2 && !m->never_resets)
@@ -446,8 +497,10 @@ static void write_cmd(struct xhci_model *m, uint32_t v)
 	else
 		m->cmd = v;
 	bool starts = m->cmd & 1 && m->sts & 1 && !m->never_starts;
-	if (starts)
+	if (starts) {
+		check_scratchpad(m);
 		m->sts &= ~1u;
+	}
 	for (unsigned p = 1; starts && m->tells_ports && p <= XM_PORTS; p++)
 		if (m->portsc[p] & 1u << 17)
 			port_event(m, p);
@@ -464,7 +517,7 @@ static void write_port(struct xhci_model *m, unsigned port, uint32_t v)
 	*sc = (*sc & ~0x200u) | (v & 0x200);
 	if (v & 0x10) {
 		*sc |= 1u << 21;
-		if (m->plugged[port]) {
+		if (m->plugged[port] && !m->never_enables) {
 			*sc |= 2;
 			m->plugged[port]->resets++;
 		}
@@ -486,7 +539,11 @@ static void write_runtime(struct xhci_model *m, uint32_t off, uint32_t v)
 		half(&m->erdp, off, v);
 	if (off == 0x30 || off == 0x34)
 		half(&m->erst, off, v);
+	if (off == 0x28)
+		m->erst_size = v;
 	if (off == 0x34) { /* the table is read */
+		if (m->erst_size != 1)
+			wrong(m, "the size of the event ring's table");
 		m->event_base = get(m, m->erst, 8);
 		m->event_entries = get32(m, m->erst + 8);
 		m->event_at = 0;
@@ -526,6 +583,7 @@ static void wr32(const struct xhci_io *io, uint32_t off, uint32_t v)
 	uint32_t op = off - (m->caplength & 0xff);
 	if (m->gone)
 		return;
+	m->writes++;
 	flood(m);
 	if (off >= m->dboff)
 		doorbell(m, (off - m->dboff) / 4, v);

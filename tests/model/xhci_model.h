@@ -35,7 +35,7 @@ struct xm_slot {
 	uint64_t out;   /* output context */
 	uint64_t at[2]; /* next TRB of endpoint 0, and of the interrupt endpoint */
 	bool cycle[2], halted[2];
-	unsigned dci, mps0, interval, tt_slot, tt_port, hub_ports, root, speed;
+	unsigned dci, mps0, interval, tt_slot, tt_port, hub_ports, root, speed, ttt;
 	uint32_t route;
 	uint8_t queue[64][8]; /* reports that wait for a TRB */
 	unsigned queued, queue_len[64];
@@ -55,7 +55,7 @@ struct xhci_model {
 	uint32_t legctl;
 
 	/* Faults. */
-	bool gone, never_halts, never_resets, never_starts;
+	bool gone, never_halts, never_resets, never_starts, never_enables;
 	bool idle;        /* it says that there is an event, and does nothing */
 	bool tells_ports; /* started, it reports each port whose device has been found since its reset */
 	unsigned deaf_to; /* this type of command is not answered; 0: none */
@@ -69,12 +69,13 @@ struct xhci_model {
 	/* State and what was seen. */
 	uint32_t cmd, sts, iman, config, portsc[XM_PORTS + 1];
 	uint64_t crcr, dcbaap, erst, erdp, scratch;
+	uint32_t erst_size;
 	bool crr, command_cycle, event_cycle;
 	uint64_t command_at, event_base;
 	unsigned event_at, event_entries;
 	struct xm_device *plugged[XM_PORTS + 1];
 	struct xm_slot slot[XM_SLOTS + 1];
-	uint64_t commands[64], aborts, events, irqs;
+	uint64_t commands[64], aborts, events, irqs, writes;
 	uint64_t errors; /* what a driver must not do */
 	const char *error;
 };

@@ -5,6 +5,7 @@
 #include "iommu/amdvi/event.h"
 #include "iommu/backend.h"
 #include "tests/unit/support_amd.h"
+#include "tests/unit/support_said.h"
 
 #define W   0x1000000000ull /* device addresses start here */
 #define P   0x2000000000ull /* memory that they lead to; nothing reads it */
@@ -214,8 +215,10 @@ static void test_no_answer(void **state)
 	struct amd_unit *m = one_unit(AMD_EFR);
 	struct domain *d = attached(FN);
 	map(d, 0, 2 * PAGE_SIZE, DOMAIN_RW);
+	said_start();
 	m->mute = true;
 	assert_int_equal(domain_unmap(d, IOVA(W), PAGE_SIZE), SL_TIMEOUT);
+	assert_said("no answer to a COMPLETION_WAIT in 1000 ms");
 	assert_int_equal(domain_unmap(d, IOVA(W + PAGE_SIZE), PAGE_SIZE), SL_DEVICE);
 	assert_int_equal(domain_detach(d, FN), SL_DEVICE);
 	m->mute = false;
@@ -285,11 +288,18 @@ static void test_take_over(void **state)
 		m->status = 0x1b;
 		m->excl[0] = 1;
 		m->dte[FN.rid] = (struct amd_dte){.valid = true, .q = {3ull | 3ull << 61, 9}}; /* passes */
-		m->tlb[0] = (struct amd_tlb){.valid = true, .present = true, .r = true, .did = 5};
+		for (unsigned k = 0; k < AMD_TLB; k++)
+			m->tlb[k] =
+				(struct amd_tlb){.valid = true, .present = true, .did = (uint16_t)(k * 129)};
+		for (unsigned k = 0; k < AMDVI_IDS; k++)
+			m->irte[k * 16 + k % 16].valid = m->dte[k].valid = true;
 		machine_start();
+		for (unsigned k = 0; k < AMDVI_IDS; k++)
+			assert_false(m->irte[k * 16 + k % 16].valid || m->dte[k].valid);
+		for (unsigned k = 0; k < AMD_TLB; k++)
+			assert_false(m->tlb[k].valid);
 		assert_int_equal(m->excl[0], 0);
 		assert_int_equal(dma(m, FN, W, true), 2);
-		assert_false(m->tlb[0].valid && m->tlb[0].did == 5);
 		assert_true(m->control & 1ull << 10 && m->status & 0x10);
 		struct iommu_unit_info info;
 		iommu_unit_info(&mmu, 0, &info);
@@ -540,6 +550,7 @@ static void test_left_out(void **state)
 		assert_non_null(strstr(why ? why : "", want[i].why));
 	}
 	assert_int_equal(amdvi_skip_base(&mmu, 0x12345000), 0);
+	assert_int_equal(amdvi_skip_base(&mmu, 0), 0);
 	assert_int_equal(amdvi_skip_base(&mmu, mc.unit[2]->base), 1);
 	assert_int_equal(iommu_unit_state(&mmu, 2, &why), IOMMU_UNIT_SKIPPED);
 	assert_int_equal(iommu_enable(&mmu), SL_NOTFOUND);

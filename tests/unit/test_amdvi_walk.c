@@ -179,6 +179,10 @@ static void test_entries(void **state)
 	assert_true(strstr(text, "L1[5] empty") && w.size == PAGE_SIZE);
 	assert_int_equal(walk(PAGE_1G), AMDVI_EMPTY);
 	assert_int_equal(w.size, PAGE_1G);
+	set(2, 1, 2 | RW | RAM_BASE); /* not present */
+	assert_int_equal(walk(PAGE_SIZE), AMDVI_EMPTY);
+	set(2, 1, PR | RW | LVL(1) | at(2)); /* below the last level there is none */
+	assert_int_equal(walk(PAGE_SIZE), AMDVI_BAD);
 	set(1, 0, PR | RW | LVL(2) | at(2)); /* the level that it is in */
 	assert_int_equal(walk(8), AMDVI_BAD);
 	set(1, 0, PR | RW | LVL(1) | at(2) | 1ull << 52);
@@ -328,6 +332,7 @@ static void test_narrow(void **state)
 	unit.control |= ~(1ull | GA); /* bits that mean something else */
 	e[1] = 1 | 1 << 2 | 1 << 6 | 0xa7 << 8 | 0x5c << 16;
 	e[2] = 1 | 0x11 << 8 | 0x22 << 16;
+	e[0] = 2;
 	assert_int_equal(interrupt(0), AMDVI_IR_EMPTY);
 	assert_int_equal(interrupt(1), AMDVI_IR_DELIVERED);
 	assert_true(ir.vector == 0x5c && ir.dest == 0xa7 && ir.logical && ir.delivery == 1);
@@ -390,7 +395,7 @@ static void test_interrupt_control(void **state)
 	unit.control = 0;
 	assert_int_equal(interrupt(0), AMDVI_IR_PASSED);
 	start_interrupts(false);
-	dte[2] &= ~IV;
+	dte[2] = (dte[2] & ~IV) | LEN(1);
 	assert_int_equal(interrupt(0), AMDVI_IR_PASSED);
 	for (unsigned control = 0; control < 4; control++) {
 		static const enum amdvi_irwalk_stop want[] = {AMDVI_IR_REFUSED, AMDVI_IR_PASSED,

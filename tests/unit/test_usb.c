@@ -11,7 +11,7 @@
 #include "tests/unit/support_said.h"
 #include "tests/unit/test.h"
 
-#define RAM 0x40000000ull
+#define RAM 0x340000000ull /* both halves of an address count */
 #define FN  bdf_make(0, 0, 0x14, 0)
 
 static struct xhci_model m;
@@ -119,9 +119,11 @@ static void test_keyboard(void **state)
 	assert_int_equal(keyboard.idle_sets, 1);
 	assert_int_equal(keyboard.configuration, 1);
 	assert_int_equal(m.slot[1].interval, 9);
+	assert_int_equal(m.slot[1].hub_ports | m.slot[1].ttt, 0);
 	assert_types();
 	xhci_halt(&u.x);
 	assert_int_equal(m.cmd & 1, 0);
+	assert_not_said("it does not");
 	assert_int_equal(m.slot[1].on, false);
 }
 
@@ -139,12 +141,288 @@ static void test_full_speed(void **state)
 	assert_types();
 }
 
+/* What stood in the driver's memory before counts no more. */
+static void test_clean_start(void **state)
+{
+	(void)state;
+	memset(u.dev, 0x11, sizeof u.dev);
+	memset(u.tried, 0xff, sizeof u.tried);
+	memset(&u.keys, 0x11, sizeof u.keys);
+	keyboard.device[9] = 0xab, keyboard.device[11] = 0xcd;
+	xm_plug(&m, 8, &keyboard); /* the last port */
+	assert_null(xhci_read(&u.x, &m.io, FN));
+	assert_int_equal(xhci_take_over(&u.x), SL_OK);
+	for (unsigned p = 1; p <= XM_PORTS; p++)
+		m.portsc[p] &= ~0x200u;
+	assert_int_equal(xhci_start(&u.x, NULL, IOVA(0)), SL_OK);
+	for (unsigned p = 1; p <= XM_PORTS; p++)
+		assert_int_equal(m.portsc[p] & 0x200, 0x200); /* powered */
+	m.portsc[8] &= ~(1u << 17); /* nothing has changed since the firmware looked */
+	usb_start(&u);
+	settle();
+	for (unsigned i = 0; i <= XHCI_SLOTS; i++)
+		assert_int_equal(u.dev[i].kind, i == 1 ? USB_KEYBOARD : USB_OTHER);
+	assert_said("port 8: a keyboard, ab27:cd01");
+	assert_int_equal(u.patience, 511);
+	assert_types();
+	uint64_t writes = m.writes; /* with nothing to do, nothing is written */
+	for (unsigned i = 0; i < 10; i++)
+		assert_false(usb_poll(&u));
+	assert_int_equal(m.writes, writes);
+	xm_plug(&m, 8, NULL);
+	settle();
+	assert_said("port 8: the keyboard is gone");
+	assert_int_equal(u.dev[1].kind, USB_OTHER);
+	xm_plug(&m, 8, &keyboard);
+	settle();
+	assert_int_equal(u.patience, 510);
+	assert_types();
+	keyboard.mute = true; /* a failure counts as many */
+	xm_plug(&m, 8, NULL);
+	settle();
+	xm_plug(&m, 8, &keyboard);
+	settle();
+	assert_int_equal(u.patience, 509 - 8);
+	assert_false(m.slot[2].on);
+	assert_int_equal(u.x.strays, 0);
+}
+
+/* As many devices as there are slots; the last one works, one more has no room. */
+static void test_all_slots(void **state)
+{
+	static struct xm_device many[XHCI_SLOTS + 1];
+	unsigned n = 0;
+	(void)state;
+	for (unsigned h = 0; n < XHCI_SLOTS - 2; h++) {
+		xm_hub(&hub[h], 3, 15);
+		for (unsigned p = 1; p <= 15; p++) {
+			xm_keyboard(&many[n], 3);
+			xm_hub_plug(&m, &hub[h], p, &many[n++ % ARRAY_LEN(many)]);
+			if (n == XHCI_SLOTS)
+				break;
+		}
+		xm_plug(&m, 1 + h, &hub[h]);
+	}
+	open_controller();
+	unsigned hubs = 0;
+	for (unsigned i = 1; i <= XHCI_SLOTS; i++) {
+		assert_true(m.slot[i].on);
+		hubs += u.dev[i].kind == USB_HUB;
+	}
+	assert_int_equal(usb_keyboards(&u), XHCI_SLOTS - hubs);
+	assert_said("the device is left out: no room left");
+	assert_int_equal(u.dev[XHCI_SLOTS].kind, USB_KEYBOARD);
+	const uint8_t down[8] = {0, 0, 0x04}, up[8] = {0};
+	xm_report(&m, m.slot[XHCI_SLOTS].dev, down, 8);
+	xm_report(&m, m.slot[XHCI_SLOTS].dev, up, 8);
+	assert_string_equal(typed(), "a");
+}
+
+/* How often an endpoint is asked, by its descriptor and its speed: §6.2.3.6. */
+static void test_intervals(void **state)
+{
+	static const struct {
+		unsigned speed, b, want;
+	} rows[] = {{3, 0, 0},  {3, 1, 0},  {3, 4, 3},   {3, 16, 15},  {3, 17, 15}, {3, 255, 15}, {1, 0, 3},
+		    {1, 1, 3},  {1, 2, 4},  {1, 3, 4},   {1, 4, 5},    {1, 7, 5},   {2, 8, 6},    {2, 16, 7},
+		    {2, 63, 8}, {2, 64, 9}, {2, 127, 9}, {1, 128, 10}, {1, 255, 10}};
+	(void)state;
+	open_controller();
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+		xm_keyboard(&keyboard, rows[i].speed);
+		keyboard.config[29] = i % 2 ? 0x8f : 0x81; /* the last endpoint number, and the first */
+		keyboard.config[33] = (uint8_t)rows[i].b;
+		xm_plug(&m, 2, &keyboard);
+		settle();
+		assert_true(m.slot[1].on);
+		assert_int_equal(m.slot[1].interval, rows[i].want);
+		assert_int_equal(m.slot[1].dci, i % 2 ? 31 : 3);
+		assert_int_equal(keyboard.configuration, keyboard.config[5]);
+		assert_types();
+		xm_plug(&m, 2, NULL);
+		settle();
+	}
+}
+
+/* A command that fails while a device is set up: it is left out, and its slot is free. */
+static void test_failed_commands(void **state)
+{
+	static const unsigned types[] = {11, 12, 14, 16};
+	(void)state;
+	open_controller();
+	for (unsigned i = 0; i < 2 * ARRAY_LEN(types); i++) {
+		struct xm_device *d = i % 2 ? &hub[0] : &keyboard;
+		xm_keyboard(&keyboard, 3);
+		xm_hub(&hub[0], 3, 4);
+		said_clear();
+		d->stalls = i >= 4 ? 9 : -1; /* a stall needs 14 and 16 */
+		m.fail_command = types[i / 2];
+		m.fail_code = 17;
+		xm_plug(&m, 2, d);
+		settle();
+		assert_said("port 2: the device is left out: device reported an error");
+		for (unsigned k = 1; k <= XM_SLOTS; k++)
+			assert_false(m.slot[k].on);
+		assert_int_equal(usb_keyboards(&u), 0);
+		m.fail_command = 0;
+		xm_plug(&m, 2, NULL);
+		settle();
+	}
+	assert_null(u.x.dead);
+	for (unsigned bad = 2; bad <= 3; bad++) { /* transactions that end in an error: two more tries */
+		xm_keyboard(&keyboard, 3);
+		keyboard.bad_bits = bad;
+		said_clear();
+		xm_plug(&m, 2, &keyboard);
+		settle();
+		assert_int_equal(usb_keyboards(&u), bad == 2);
+		if (bad == 3)
+			assert_said("port 2: the device is left out: device reported an error");
+		xm_plug(&m, 2, NULL);
+		settle();
+	}
+	/* What no descriptor can ask for. */
+	xm_keyboard(&keyboard, 3);
+	xm_plug(&m, 2, &keyboard);
+	settle();
+	static const struct xhci_endpoint wrong[] = {{0, 8, 1}, {16, 8, 1}, {1, 0, 1}, {1, 513, 1}};
+	for (unsigned i = 0; i < ARRAY_LEN(wrong); i++)
+		assert_int_equal(xhci_slot_configure(&u.x, 1, &wrong[i], 0, 0), SL_BADVAL);
+	static uint8_t buf[PAGE_SIZE + 1];
+	const struct xhci_request longer = {0x80, 6, 0x200, 0, PAGE_SIZE + 1};
+	assert_int_equal(xhci_control(&u.x, 1, &longer, buf), SL_RANGE);
+	assert_types();
+	/* The last patience is told of. */
+	xm_plug(&m, 2, NULL);
+	settle();
+	said_clear();
+	u.patience = 9;
+	keyboard.mute = true;
+	xm_plug(&m, 2, &keyboard);
+	settle();
+	assert_said("too many devices have come and gone or failed");
+	assert_int_equal(u.patience, 0);
+}
+
+static void test_no_memory(void **state)
+{
+	static phys_t page[8 * 512];
+	unsigned n = 0;
+	(void)state;
+	assert_null(xhci_read(&u.x, &m.io, FN));
+	assert_int_equal(xhci_take_over(&u.x), SL_OK);
+	while (n < ARRAY_LEN(page) && pmm_alloc(1, PAGE_SIZE, &page[n]) == SL_OK)
+		n++;
+	assert_int_equal(xhci_start(&u.x, NULL, IOVA(0)), SL_NOMEM);
+	while (n)
+		pmm_free(page[--n], 1);
+	assert_int_equal(m.cmd & 1, 0);
+}
+
+/* A port whose reset ends and which is not enabled then. */
+static void test_port_stays_off(void **state)
+{
+	(void)state;
+	m.never_enables = true;
+	xm_plug(&m, 2, &keyboard);
+	open_controller();
+	assert_said("port 2: the device is left out: not there");
+	assert_int_equal(m.commands[9], 0);
+	m.never_enables = false;
+	xm_plug(&m, 2, NULL);
+	settle();
+	xm_plug(&m, 2, &keyboard);
+	settle();
+	assert_types();
+}
+
+/* A ring begins empty, and ends with its last TRB, which leads back. */
+static void test_ring(void **state)
+{
+	static struct xhci_trb trb[9];
+	struct xhci_ring r;
+	(void)state;
+	memset(trb, 0xee, sizeof trb);
+	xhci_ring_init(&r, trb, 0x500001000, 8);
+	for (unsigned i = 0; i < 9; i++) {
+		assert_int_equal(trb[i].control, i < 8 ? 0 : 0xeeeeeeee);
+		assert_true(i == 8 || (!trb[i].param && !trb[i].status));
+	}
+	for (unsigned i = 0; i < 30; i++) {
+		uint64_t where = xhci_ring_push(&r, 0x1234567890ull + i, i, 0x5400);
+		unsigned at = i % 7, cycle = !(i / 7 % 2);
+		assert_int_equal(where, 0x500001000 + 16 * at);
+		assert_true(trb[at].param == 0x1234567890ull + i && trb[at].status == i);
+		assert_int_equal(trb[at].control, 0x5400 | cycle);
+		if (at == 6)
+			assert_true(trb[7].param == 0x500001000 && !trb[7].status &&
+				    trb[7].control == (6u << 10 | 2 | cycle));
+		assert_int_equal(xhci_ring_dequeue(&r),
+				 at == 6 ? 0x500001000 | !cycle : (where + 16) | cycle);
+	}
+	assert_int_equal(trb[8].control, 0xeeeeeeee);
+}
+
+/* Descriptors, each byte by byte. */
+static struct usb_interface found;
+
+static enum sl_err find(const uint8_t *bytes, size_t n)
+{
+	return usb_find_interface((struct span){bytes, n}, &found);
+}
+
+static void test_descriptors(void **state)
+{
+	(void)state;
+	uint8_t d[9 + 9 + 7] = {9, 2, 25, 0, 1, 3, 0, 0,    0, 9, 4,    2, 0,
+				1, 3, 1,  1, 0, 7, 5, 0x8f, 3, 8, 0xf8, 10};
+	unsigned length = 0;
+	assert_int_equal(find(d, sizeof d), SL_OK);
+	assert_true(found.kind == USB_KEYBOARD && found.configuration == 3 && found.number == 2);
+	assert_true(found.endpoint == 15 && found.max == 8 && found.interval == 10);
+	for (unsigned n = 0; n < sizeof d; n++) {
+		enum sl_err want = n < 9                                     ? SL_BADVAL
+				   : n == 9 || n == 18 || n == 10 || n == 19 ? SL_OK
+									     : SL_TRUNC;
+		assert_int_equal(find(d, n), want);
+		assert_int_equal(found.kind, USB_OTHER);
+	}
+	static const struct {
+		unsigned at, value;
+		enum usb_kind kind;
+	} rows[] = {{9, 8, USB_OTHER},     {10, 5, USB_OTHER},    {12, 1, USB_OTHER}, {14, 9, USB_HUB},
+		    {14, 8, USB_OTHER},    {15, 0, USB_OTHER},    {16, 2, USB_OTHER}, {18, 6, USB_OTHER},
+		    {19, 4, USB_OTHER},    {20, 0x0f, USB_OTHER}, {21, 2, USB_OTHER}, {21, 1, USB_OTHER},
+		    {21, 7, USB_KEYBOARD}, {23, 0, USB_KEYBOARD}};
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+		uint8_t was = d[rows[i].at];
+		d[rows[i].at] = (uint8_t)rows[i].value;
+		(void)!find(d, sizeof d);
+		assert_int_equal(found.kind, rows[i].kind);
+		d[rows[i].at] = was;
+	}
+	d[23] = 0x07; /* bytes beyond 11 bits are none */
+	assert_int_equal(find(d, sizeof d), SL_OK);
+	assert_int_equal(found.max, 0x708);
+	for (unsigned n = 0; n < 600; n++) {
+		d[2] = (uint8_t)n, d[3] = (uint8_t)(n >> 8);
+		assert_int_equal(usb_config_length((struct span){d, 9}, &length), n < 9 ? SL_BADVAL : SL_OK);
+		assert_int_equal(length, n < USB_CONFIG_MAX ? n : USB_CONFIG_MAX);
+	}
+	assert_int_equal(usb_config_length((struct span){d, 8}, &length), SL_BADVAL);
+	d[0] = 8;
+	assert_int_equal(usb_config_length((struct span){d, 9}, &length), SL_BADVAL);
+	d[0] = 10;
+	assert_int_equal(usb_config_length((struct span){d, 9}, &length), SL_OK);
+}
+
 /* Two hubs, a mouse beside: the high-speed one translates for what is below the slower one too. */
 static void test_hubs(void **state)
 {
 	(void)state;
 	xm_hub(&hub[0], 3, 8);
 	xm_hub(&hub[1], 1, 4);
+	hub[0].hub[3] = 0x40; /* TT Think Time: 2 */
 	xm_keyboard(&keyboard, 2);
 	xm_plug(&m, 6, &hub[0]);
 	xm_hub_plug(&m, &hub[0], 1, &mouse);
@@ -153,10 +431,19 @@ static void test_hubs(void **state)
 	open_controller();
 	assert_said("port 6.3.2: a keyboard");
 	assert_int_equal(usb_keyboards(&u), 1);
+	for (unsigned p = 1; p <= 9; p++) { /* each is powered, and has told all that has changed */
+		assert_int_equal(hub[0].status[p] >> 8 & 1, p <= 8);
+		assert_int_equal(hub[1].status[p] >> 8 & 1, p <= 4);
+		assert_int_equal(hub[0].status[p] >> 16 | hub[1].status[p] >> 16, 0);
+	}
+	xm_report(&m, &hub[1], "\x40", 1); /* of a port that it does not have */
+	settle();
+	assert_not_said("does not answer");
+	assert_int_equal(usb_keyboards(&u), 1);
 	for (unsigned i = 1; i <= XM_SLOTS; i++) {
 		const struct xm_slot *s = &m.slot[i];
 		if (s->dev == &hub[0])
-			assert_int_equal(s->hub_ports, 8);
+			assert_true(s->hub_ports == 8 && s->ttt == 2);
 		if (s->dev != &keyboard)
 			continue;
 		assert_int_equal(s->route, 0x23);
@@ -476,11 +763,12 @@ static void test_events(void **state)
 		uint64_t param;
 		uint32_t status, control;
 	} rows[] = {
-		{at, 1u << 24, 32u << 10 | 3u << 16 | 0u << 24},      /* slot 0 */
-		{at, 1u << 24, 32u << 10 | 3u << 16 | 200u << 24},    /* one that cannot be */
-		{at, 1u << 24, 32u << 10 | 3u << 16 | 7u << 24},      /* one without a device */
-		{at, 1u << 24, 32u << 10 | 5u << 16 | 1u << 24},      /* another endpoint */
-		{at, 1u << 24, 32u << 10 | 1u << 16 | 1u << 24},      /* endpoint 0, where nothing waits */
+		{at, 1u << 24, 32u << 10 | 3u << 16 | 0u << 24},   /* slot 0 */
+		{at, 1u << 24, 32u << 10 | 3u << 16 | 200u << 24}, /* one that cannot be */
+		{at, 1u << 24, 32u << 10 | 3u << 16 | 7u << 24},   /* one without a device */
+		{at, 1u << 24, 32u << 10 | 5u << 16 | 1u << 24},   /* another endpoint */
+		{at, 1u << 24, 32u << 10 | 1u << 16 | 1u << 24},   /* endpoint 0, where nothing waits */
+		{u.x.control_last, 6u << 24, 32u << 10 | 1u << 16 | 1u << 24},
 		{at + 16, 1u << 24, 32u << 10 | 3u << 16 | 1u << 24}, /* another TRB */
 		{0, 1u << 24, 32u << 10 | 3u << 16 | 1u << 24},
 		{0x1234, 1u << 24, 33u << 10 | 1u << 24}, /* a command that was not given */
@@ -522,6 +810,12 @@ static void test_silence(void **state)
 	settle();
 	assert_said("port 2: the device is left out: hardware did not answer in time");
 	assert_int_equal(m.aborts, 1);
+	assert_null(u.x.dead);
+	m.deaf_to = 9;
+	said_clear();
+	xm_plug(&m, 1, &mouse);
+	settle();
+	assert_said("port 1: the device is left out: hardware did not answer in time");
 	assert_null(u.x.dead);
 	m.deaf_to = 0;
 	xm_plug(&m, 2, NULL);
@@ -600,6 +894,8 @@ static void test_lost(void **state)
 		delay_us(200000);
 		assert_false(usb_poll(&u));
 		assert_said(rows[i].why);
+		assert_int_equal(xhci_command(&u.x, 0, 23u << 10, NULL), SL_DEVICE);
+		assert_int_equal(m.commands[23], 0);
 		assert_int_equal(usb_keyboards(&u), 0);
 		xm_plug(&m, 2, NULL);
 		assert_false(usb_poll(&u));
@@ -607,6 +903,28 @@ static void test_lost(void **state)
 		teardown(NULL);
 	}
 	setup(NULL);
+}
+
+/* Registers that just fit into the BAR. */
+static void test_fits(void **state)
+{
+	(void)state;
+	/* Each of the three that ends with the BAR, and one byte less. */
+	static const uint32_t just[][3] = {{0x1000, 0x3000, 0x3000 + 4 * (8 + 1)},
+					   {0x3000, 0x2000, 0x3000 + 0x40},
+					   {0x400, 0x400, 0x20 + 0x400 + 16 * 100}};
+	for (unsigned i = 0; i < ARRAY_LEN(just); i++) {
+		xm_init(&m, reach, &u.x);
+		m.hcs1 = (i == 2 ? 100u : 8u) << 24 | 8;
+		m.hcc1 = 1;
+		m.rtsoff = just[i][0];
+		m.dboff = just[i][1];
+		m.io.len = just[i][2];
+		assert_null(xhci_read(&u.x, &m.io, FN));
+		m.io.len--;
+		assert_non_null(xhci_read(&u.x, &m.io, FN));
+	}
+	u.x = (struct xhci){0};
 }
 
 /* Which controllers are left alone before anything is written. */
@@ -620,6 +938,7 @@ static void test_read(void **state)
 		{0x1c, 8u << 24 | 40, 0, 1, 0x1000, 0x2000, 1, "its capability registers make no sense"},
 		{0x22, 8u << 24 | 40, 0, 1, 0x1000, 0x2000, 1, "its capability registers make no sense"},
 		{0x20, 40, 0, 1, 0x1000, 0x2000, 1, "its capability registers make no sense"},
+		{0x20, UINT32_MAX, 0, 1, 0x1000, 0x2000, 1, "its registers do not answer"},
 		{0x20, 8u << 24, 0, 1, 0x1000, 0x2000, 1, "its capability registers make no sense"},
 		{0x20, 8u << 24 | 40, 0, 1, 0x3fe0, 0x2000, 1, "its capability registers make no sense"},
 		{0x20, 8u << 24 | 40, 0, 1, 0x1000, 0x3ffc, 1, "its capability registers make no sense"},
@@ -646,6 +965,10 @@ static void test_read(void **state)
 		else
 			assert_memory_equal(why, rows[i].why, strlen(rows[i].why));
 	}
+	m.io.len = 0x20;
+	assert_string_equal(xhci_read(&u.x, &m.io, FN), "its capability registers make no sense");
+	m.io.len = 0x1f;
+	assert_string_equal(xhci_read(&u.x, &m.io, FN), "its BAR 0 is too small");
 	m.io.len = 0x10;
 	assert_string_equal(xhci_read(&u.x, &m.io, FN), "its BAR 0 is too small");
 	xm_init(&m, reach, &u.x);
@@ -711,6 +1034,10 @@ static void test_no_op(void **state)
 	m.fail_command = 23;
 	m.fail_code = 5;
 	assert_int_equal(xhci_command(&u.x, 0, 23u << 10, NULL), SL_DEVICE);
+	m.deaf_to = 23; /* and then it is lost while a command waits */
+	m.sts |= 4;
+	assert_int_equal(xhci_command(&u.x, 0, 23u << 10, NULL), SL_DEVICE);
+	assert_int_equal(m.aborts, 0);
 }
 
 static void test_keys(void **state)
@@ -751,14 +1078,39 @@ static void test_keys(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_keyboard),      CASE(test_full_speed), CASE(test_hubs),
-		CASE(test_plugged_again), CASE(test_ring_wraps), CASE(test_repeats),
-		CASE(test_reports),       CASE(test_stalls),     CASE(test_bad_devices),
-		CASE(test_others),        CASE(test_many_ports), CASE(test_hub_loop),
-		CASE(test_hub_answers),   CASE(test_patience),   CASE(test_events),
-		CASE(test_silence),       CASE(test_mute),       CASE(test_slots),
-		CASE(test_lost),          CASE(test_read),       CASE(test_hand_over),
-		CASE(test_stuck),         CASE(test_no_op),      CASE(test_keys),
+		CASE(test_keyboard),
+		CASE(test_full_speed),
+		CASE(test_hubs),
+		CASE(test_plugged_again),
+		CASE(test_ring_wraps),
+		CASE(test_repeats),
+		CASE(test_reports),
+		CASE(test_stalls),
+		CASE(test_bad_devices),
+		CASE(test_others),
+		CASE(test_many_ports),
+		CASE(test_hub_loop),
+		CASE(test_hub_answers),
+		CASE(test_patience),
+		CASE(test_events),
+		CASE(test_silence),
+		CASE(test_mute),
+		CASE(test_slots),
+		CASE(test_lost),
+		CASE(test_read),
+		CASE(test_hand_over),
+		CASE(test_stuck),
+		CASE(test_no_op),
+		CASE(test_keys),
+		CASE(test_clean_start),
+		CASE(test_all_slots),
+		CASE(test_descriptors),
+		CASE(test_intervals),
+		CASE(test_failed_commands),
+		CASE(test_ring),
+		CASE(test_no_memory),
+		CASE(test_port_stays_off),
+		CASE(test_fits),
 	};
 	return cmocka_run_group_tests(tests, group, NULL);
 }
