@@ -116,6 +116,9 @@ bool device_tlb_run(struct model_unit *m, uint64_t lo, uint64_t hi, bool *silent
 	uint64_t at, size = block(hi, with_pasid ? hi >> 11 & 1 : hi & 1, &at);
 	if (reserved || !(m->ecap & 4))
 		return false;
+	if ((field(lo, 15, 12) | field(lo, 63, 52) << 4) != (m->ecap & MODEL_DIT ? sid : 0))
+		model_complain(m, "invalidation of a device TLB with the wrong PF: 0x%llx",
+			       (unsigned long long)lo);
 	if (!t)
 		model_complain(m, "invalidation of the device TLB of %x, which has none", sid);
 	*silent = !t || t->mute;

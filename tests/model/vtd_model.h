@@ -28,6 +28,7 @@
 #define MODEL_FIRST    (1ull << 43 | 1ull << 47)
 #define MODEL_PASID    (1ull << 40 | 19ull << 35)
 #define MODEL_DT       4ull         /* ECAP.DT */
+#define MODEL_DIT      (1ull << 41) /* ECAP.DIT */
 #define MODEL_PRS      (1ull << 29) /* ECAP.PRS */
 
 #define MODEL_NO_PASID  UINT32_MAX

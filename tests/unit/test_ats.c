@@ -36,9 +36,11 @@ static void start(uint64_t ecap)
 }
 
 /* With two domains, the second under a PASID, and a page in each at the same device address. */
+static uint64_t more; /* of ECAP */
 static void begin(bool pages)
 {
-	start(ABLE);
+	start(ABLE | more);
+	m->prs = pages ? 2 : 0; /* as firmware may leave it */
 	assert_int_equal(iommu_ats_allow(&mmu, FN, 8, pages), SL_OK);
 	assert_int_equal(domain_attach(own, FN), SL_OK);
 	assert_int_equal(domain_attach_pasid(dom, FN, LIMIT, &pasid), SL_OK);
@@ -60,11 +62,14 @@ static void end(void)
 static void test_rules(void **state)
 {
 	(void)state;
+	struct iommu_page_request r;
 	static const uint64_t unable[] = {ABLE & ~MODEL_DT, ABLE & ~MODEL_PRS};
 	for (unsigned i = 0; i < ARRAY_LEN(unable); i++) {
 		start(unable[i]);
 		assert_int_equal(iommu_ats_allow(&mmu, FN, 8, true), SL_UNSUPPORTED);
 		assert_int_equal(iommu_ats_allow(&mmu, FN, 8, false), i ? SL_OK : SL_UNSUPPORTED);
+		assert_int_equal(domain_attach(own, FN), SL_OK);
+		assert_int_equal(iommu_page_request_next(&mmu, &r), SL_END); /* no register is read */
 		machine_end();
 	}
 	m = one_unit(MODEL_CAP, ABLE | MODEL_SECOND); /* legacy mode */
@@ -80,9 +85,8 @@ static void test_rules(void **state)
 
 /* What the function kept of each domain is gone when its domain changes, and not before: a page of its own
  * domain, one under its PASID, and all of it at a detach. */
-static void test_invalidations(void **state)
+static void invalidations(void)
 {
-	(void)state;
 	uint64_t phys;
 	begin(false);
 	assert_int_equal(device_tlb_dma(&tlb, MODEL_NO_PASID, W, true, &phys), 0);
@@ -118,6 +122,16 @@ static void test_invalidations(void **state)
 	assert_int_equal(device_tlb_dma(&tlb, MODEL_NO_PASID, W, true, &phys), 1);
 	assert_int_equal(domain_attach_pasid(dom, FN, LIMIT, &pasid), SL_OK);
 	end();
+}
+
+/* Also where the unit wants to know the PF. */
+static void test_invalidations(void **state)
+{
+	(void)state;
+	invalidations();
+	more = MODEL_DIT;
+	invalidations();
+	more = 0;
 }
 
 /* A device that answers no invalidation may go on using the memory: it is not given back. */

@@ -10,6 +10,7 @@
 #include "tests/model/dsa_model.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_iommu.h"
+#include "tests/unit/support_said.h"
 #include "tests/unit/test.h"
 
 #define W     0x1000000000ull
@@ -48,16 +49,27 @@ static bool reach(void *ctx, uint64_t at, void *data, size_t n, bool write)
 	return true;
 }
 
+/* How the device asks for pages: as it should; not the second time; for another PASID, page or access; and
+ * says that it has written to the page when it has not. */
+static enum asks { WELL, ONCE, OTHER_PASID, OTHER_PAGE, TO_READ, HOLLOW, ASKS } asks;
+static unsigned asked;
+
 static bool ask(void *ctx, uint64_t at, bool write)
 {
 	(void)ctx;
-	return model_page_request(unit, FN.rid, model.pasid, at, write, 5, true) == 0;
+	if (asks == ONCE && asked++ % 2)
+		return false;
+	return model_page_request(unit, FN.rid, model.pasid + (asks == OTHER_PASID),
+				  at + (asks == OTHER_PAGE ? PAGE_SIZE : 0), write && asks != TO_READ, 5,
+				  true) == 0;
 }
 
 static void answered(void *ctx, unsigned code)
 {
 	(void)ctx;
+	model.idle = asks == HOLLOW && code == 0;
 	dsa_model_answered(&model, code == 0);
+	model.idle = false;
 }
 
 static void begin_ats(void)
@@ -163,12 +175,40 @@ static void test_together(void **state)
 	end();
 }
 
+static unsigned times_said(const char *words)
+{
+	unsigned n = 0;
+	for (const char *at = said; (at = strstr(at, words)) != NULL; at++)
+		n++;
+	return n;
+}
+
+/* A row for each queue; of the first one also a line for each kind of access. */
+static void check_said(unsigned columns)
+{
+	char row[128];
+	assert_int_equal(times_said("  queue "), DSA_QUEUES);
+	for (unsigned i = 0; i < DSA_QUEUES; i++) {
+		int n = snprintf(row, sizeof row, "  queue %u    ", i);
+		for (unsigned c = 0; c < columns; c++)
+			n += snprintf(row + n, sizeof row - (size_t)n, "%-9s", "ok");
+		snprintf(row + n, sizeof row - (size_t)n, "\n");
+		assert_said(row);
+	}
+	assert_int_equal(times_said("-> write to another queue's memory"), 1);
+	assert_int_equal(times_said("-> read of another queue's memory"), 1);
+	assert_int_equal(times_said("-> write to kernel memory"), 1);
+	assert_int_equal(times_said("queue 0 (PASID 1) -> "), 5 + 2 * 4 + (columns == 8));
+}
+
 static void test_matrix(void **state)
 {
 	(void)state;
 	for (unsigned s = 0; s < ARRAY_LEN(stages); s++) {
 		begin(stages[s], 1u << 20);
+		said_start();
 		assert_int_equal(queue_matrix(&q, &mmu, &tally), SL_OK);
+		check_said(7);
 		assert_true(tally.cases == CASES && tally.refused == CASES);
 		for (unsigned i = 0; i < q.n; i++)
 			assert_int_equal(work(&q.tenant[i]), SL_OK);
@@ -183,7 +223,9 @@ static void test_matrix_ats(void **state)
 	(void)state;
 	for (unsigned s = 0; s < ARRAY_LEN(stages); s++) {
 		begin_with(true, stages[s]);
+		said_start();
 		assert_int_equal(queue_matrix(&q, &mmu, &tally), SL_OK);
+		check_said(8);
 		assert_int_equal(tally.cases, CASES + DSA_QUEUES);
 		assert_int_equal(tally.refused, tally.cases);
 		assert_true(tlb.fills > 100 && tlb.invalidations > 100);
@@ -301,6 +343,22 @@ static void test_lie(void **state)
 	ats = false;
 }
 
+/* Where the device asks wrongly, none of the accesses to a page that it asked for in vain counts as refused,
+ * and all others do. */
+static void test_asks_wrongly(void **state)
+{
+	(void)state;
+	for (asks = ONCE; asks < ASKS; asks++) {
+		begin_with(true, MODEL_FIRST);
+		asked = 0;
+		assert_int_equal(queue_matrix(&q, &mmu, &tally), SL_VERIFY);
+		assert_int_equal(tally.cases - tally.refused, DSA_QUEUES);
+		end();
+	}
+	asks = WELL;
+	ats = false;
+}
+
 /* A device whose cache keeps everything. */
 static void test_deaf(void **state)
 {
@@ -320,6 +378,7 @@ int main(void)
 		cmocka_unit_test(test_matrix),       cmocka_unit_test(test_matrix_ats),
 		cmocka_unit_test(test_wrong_device), cmocka_unit_test(test_wrong_driver),
 		cmocka_unit_test(test_lie),          cmocka_unit_test(test_deaf),
+		cmocka_unit_test(test_asks_wrongly),
 	};
 	return cmocka_run_group_tests_name("queues", tests, ram_setup, NULL);
 }

@@ -814,6 +814,41 @@ static void test_no_answer(void **state)
 	assert_int_equal(roce_post(q, &say), SL_DEVICE);
 }
 
+/* A receiver that is not ready says for how long: for each of its codes nothing is sent before, and the
+ * request comes again then (IBTA, the RNR NAK timer field). */
+static void test_not_ready(void **state)
+{
+	(void)state;
+	static const unsigned us[32] = {655360, 10,    20,    30,     40,     60,     80,     120,
+					160,    240,   320,   480,    640,    960,    1280,   1920,
+					2560,   3840,  5120,  7680,   10240,  15360,  20480,  30720,
+					40960,  61440, 81920, 122880, 163840, 245760, 327680, 491520};
+	struct side *s = sides[0];
+	struct roce_qp *q = connect(s, 3);
+	struct roce_work say = {.kind = ROCE_SEND, .message = "hello", .bytes = 5};
+	for (unsigned code = 0; code < 32; code++) {
+		uint32_t psn = q->next_psn;
+		uint8_t aeth[AETH_BYTES] = {(uint8_t)(SYN_RNR | code)};
+		assert_int_equal(roce_post(q, &say), SL_OK);
+		s->outs = 0;
+		roce_poll(&s->roce, ++now);
+		assert_int_equal(s->outs, 1);
+		packet(s, q, OP_ACK, psn, false, aeth, sizeof aeth);
+		assert_int_equal(q->wait_until, now + us[code]);
+		roce_poll(&s->roce, now + us[code] - 1);
+		assert_int_equal(s->outs, 1);
+		now += us[code];
+		for (unsigned i = 0; i < 100 && s->outs == 1;
+		     i++) /* those that wait are looked at now and then */
+			roce_poll(&s->roce, now += 100);
+		assert_int_equal(s->outs, 2);
+		assert_int_equal(be24(bth_of(s->out[1].bytes) + BTH_PSN), psn);
+		aeth[0] = SYN_ACK;
+		packet(s, q, OP_ACK, psn, false, aeth, sizeof aeth);
+		assert_true(q->head == q->tail && !q->failed);
+	}
+}
+
 /* A card without room for a while: nothing is lost. */
 static void test_no_room(void **state)
 {
@@ -839,23 +874,11 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, end)
 	const struct CMUnitTest tests[] = {
-		T(test_write_and_read),
-		T(test_refusals),
-		T(test_silence),
-		T(test_order),
-		T(test_atomics),
-		T(test_cm),
-		T(test_many_connections),
-		T(test_wire),
-		T(test_bad_wire),
-		T(test_no_answer),
-		T(test_no_connection),
-		T(test_no_room),
-		T(test_notes),
-		T(test_asked_atomics),
-		T(test_with),
-		T(test_bad_works),
-		T(test_ten_thousand),
+		T(test_write_and_read), T(test_refusals),     T(test_silence),          T(test_order),
+		T(test_atomics),        T(test_cm),           T(test_many_connections), T(test_wire),
+		T(test_bad_wire),       T(test_no_answer),    T(test_no_connection),    T(test_no_room),
+		T(test_not_ready),      T(test_notes),        T(test_asked_atomics),    T(test_with),
+		T(test_bad_works),      T(test_ten_thousand),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
