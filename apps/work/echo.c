@@ -122,6 +122,8 @@ static void echo_worker(void *arg)
 	uint64_t looked = now_us();
 	bool works = w->n || w->core == 0;
 	while (works && !w->err && !stop && now_us() < until_us) {
+		if (!w->n)
+			host_rest();
 		for (unsigned v = w->first; v < w->first + w->n && !w->err; v++)
 			w->err = answer(&w->m->vf[v]);
 		core_progress();

@@ -1,6 +1,7 @@
 #include "apps/work/host.h"
 #include "apps/vf/igb.h"
 #include "kernel/console.h"
+#include "kernel/core.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
 
@@ -31,6 +32,17 @@ enum sl_err host_join(struct vf *vf, const struct net_port *port, const char *st
 		 BDF_ARG(vf->fn->bdf), mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], text[0], text[2],
 		 text[1]);
 	return e;
+}
+
+static bool nothing(void *ctx)
+{
+	(void)ctx;
+	return false;
+}
+
+void host_rest(void)
+{
+	(void)core_halt_unless(nothing, NULL);
 }
 
 bool host_look(const char *stage)

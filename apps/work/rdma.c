@@ -44,7 +44,9 @@ static void rdma_worker(void *arg)
 	uint64_t looked = now_us();
 	bool works = w->n || w->core == 0;
 	while (works && !w->err && !stop && now_us() < until_us) {
-		if (!turns(w) && w->n)
+		if (!w->n)
+			host_rest();
+		else if (!turns(w))
 			rdma_wait(&w->m->vf[w->first], w->n, POLLS);
 		core_progress();
 		if (w->core != 0 || now_us() < looked + LOOK_US)
