@@ -222,12 +222,15 @@ $(FUZZ:tests/fuzz/%.c=$B/fuzz/%): $B/fuzz/%: $B/fuzz/tests/fuzz/%.c.o $B/fuzz/li
 	$(call say,FUZZ,$@)
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $(filter %.o,$^) $(filter %.a,$^) $(FUZZ_LIBS)
 
-fuzz: $(FUZZ:tests/fuzz/%.c=$B/fuzz/%)
-	$(Q)for f in $^; do mkdir -p $$f.corpus; \
-		$$f -runs=$(FUZZ_RUNS) -seed=1 -max_len=4096 -artifact_prefix=$$f. $$f.corpus \
-			$$(ls -d tests/fuzz/corpus/$${f##*fuzz_} 2>/dev/null) >$$f.log 2>&1 || \
-			{ tail -n 60 $$f.log; exit 1; }; \
-		echo "  FUZZ    $${f##*/}: $(FUZZ_RUNS) inputs, no finding"; done
+FUZZ_RUN := $(FUZZ:tests/fuzz/fuzz_%.c=fuzz-%)
+.PHONY: $(FUZZ_RUN)
+fuzz: $(FUZZ_RUN)
+$(FUZZ_RUN): fuzz-%: $B/fuzz/fuzz_%
+	$(Q)mkdir -p $<.corpus; \
+		$< -runs=$(FUZZ_RUNS) -seed=1 -max_len=4096 -artifact_prefix=$<. $<.corpus \
+			$$(ls -d tests/fuzz/corpus/$* 2>/dev/null) >$<.log 2>&1 || \
+			{ tail -n 60 $<.log; exit 1; }; \
+		echo "  FUZZ    fuzz_$*: $(FUZZ_RUNS) inputs, no finding"
 
 # Branch coverage of pci/ and iommu/ by the host tests, with a floor.
 COVER_FLOOR ?= 90
