@@ -105,6 +105,13 @@ static inline struct net_ip ip4_at(const uint8_t *p)
 	return (struct net_ip){{[10] = 0xff, 0xff, p[0], p[1], p[2], p[3]}};
 }
 
+static inline struct net_ip ip6_at(const uint8_t *p)
+{
+	struct net_ip ip;
+	__builtin_memcpy(ip.b, p, sizeof ip.b);
+	return ip;
+}
+
 /* Neighbours: ARP and RFC 4861. */
 size_t net_arp(struct net_port *port, uint8_t *frame, size_t n);
 /* A solicitation or an advertisement of length n behind the IPv6 header; head is a copy of both. */

@@ -87,9 +87,8 @@ static size_t advertise(struct net_port *port, uint8_t *frame, const uint8_t *he
 {
 	static const struct net_ip all_nodes = {{0xff, 0x02, [15] = 1}};
 	static const uint8_t all_nodes_mac[6] = {0x33, 0x33, 0, 0, 0, 1};
-	struct net_ip to;
+	const struct net_ip to = ip6_at(head + IP6_SRC);
 	uint8_t *nd = frame + IP6_DATA;
-	memcpy(to.b, head + IP6_SRC, 16);
 	bool free = net_ip_none(&to); /* asks whether the address is free: RFC 4862 §5.4.3 */
 	net_headers(frame, port->mac, free ? all_nodes_mac : head + ETH_SRC, target, free ? &all_nodes : &to,
 		    PROTO_ICMPV6, ND_HOPS, ND_BYTES);
@@ -106,13 +105,11 @@ static size_t advertise(struct net_port *port, uint8_t *frame, const uint8_t *he
 size_t net_nd(struct net_port *port, uint8_t *frame, const uint8_t *head, size_t n)
 {
 	const uint8_t *nd = head + IP6_DATA;
-	struct net_ip from, target;
 	if (n < ND_OPTIONS || head[IP6_HOPS] != ND_HOPS || nd[ICMP_CODE] != 0) {
 		port->counts.not_ours++; /* a router has had it, or it is no such message */
 		return 0;
 	}
-	memcpy(from.b, head + IP6_SRC, 16);
-	memcpy(target.b, nd + ND_TARGET, 16);
+	const struct net_ip from = ip6_at(head + IP6_SRC), target = ip6_at(nd + ND_TARGET);
 	bool ask = nd[ICMP_TYPE] == ND_SOLICIT;
 	const uint8_t *mac = option(nd, n, ask ? ND_SOURCE_MAC : ND_TARGET_MAC);
 	if (ask && (net_ip_none(&target) ||

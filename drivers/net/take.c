@@ -148,8 +148,8 @@ static uint64_t *read_ip6(struct net_counts *counts, struct packet *p, size_t n)
 		return &counts->short_frames;
 	if (head[IP6_VERSION] >> 4 != 6)
 		return &counts->not_ours;
-	memcpy(p->from.b, head + IP6_SRC, 16);
-	memcpy(p->to.b, head + IP6_DST, 16);
+	p->from = ip6_at(head + IP6_SRC);
+	p->to = ip6_at(head + IP6_DST);
 	if (net_ip_is4(&p->from) || net_ip_is4(&p->to)) /* RFC 4291 §2.5.5.2: not on a wire */
 		return &counts->not_ours;
 	p->protocol = head[IP6_NEXT];

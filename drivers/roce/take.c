@@ -46,20 +46,12 @@ struct datagram {
 
 static struct net_ip from_of(const struct datagram *d, bool four)
 {
-	struct net_ip ip;
-	if (four)
-		return ip4_at(d->head + IP4_SRC);
-	memcpy(ip.b, d->head + IP6_SRC, sizeof ip.b);
-	return ip;
+	return four ? ip4_at(d->head + IP4_SRC) : ip6_at(d->head + IP6_SRC);
 }
 
 static struct net_ip to_of(const struct datagram *d, bool four)
 {
-	struct net_ip ip;
-	if (four)
-		return ip4_at(d->head + IP4_DST);
-	memcpy(ip.b, d->head + IP6_DST, sizeof ip.b);
-	return ip;
+	return four ? ip4_at(d->head + IP4_DST) : ip6_at(d->head + IP6_DST);
 }
 
 /* It is for one of the end point's addresses, and no IPv4 address stands in an IPv6 header. */
