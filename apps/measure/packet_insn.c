@@ -108,7 +108,7 @@ static bool there(const struct igb_vf *vf, uint32_t n)
 	const struct igb_desc *last = &vf->rx.ring[(vf->rx.next + n - 1) & IGB_MASK];
 	struct deadline d = deadline_in(ARRIVE_US);
 	while (deadline_look(&d))
-		if (igb_rx_written(__atomic_load_n(&last->word, __ATOMIC_ACQUIRE)))
+		if (igb_rx_came(last))
 			return true;
 	return false;
 }

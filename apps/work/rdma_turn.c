@@ -89,7 +89,7 @@ enum sl_err rdma_turn(struct vf *vf)
 bool rdma_came(const struct vf *vf)
 {
 	const struct igb_rx *rx = &igb_of(vf)->rx;
-	return igb_rx_written(__atomic_load_n(&rx->ring[rx->next].word, __ATOMIC_ACQUIRE));
+	return igb_rx_came(&rx->ring[rx->next]);
 }
 
 void rdma_wait(const struct vf *vf, unsigned n, unsigned polls)
@@ -101,6 +101,6 @@ void rdma_wait(const struct vf *vf, unsigned n, unsigned polls)
 	}
 	for (; polls; polls -= RDMA_LOOKS)
 		for (unsigned i = 0; i < RDMA_LOOKS; i++)
-			if (igb_rx_written(__atomic_load_n(&next[i]->word, __ATOMIC_ACQUIRE)))
+			if (igb_rx_came(next[i]))
 				return;
 }

@@ -83,12 +83,19 @@ unsigned igb_queue_send(struct packet *p, const struct packet_frame *f, unsigned
 	return sent;
 }
 
+/* igb_tx_finished(), whose impossible heads the queue counts too. */
+FAST_INLINE uint32_t finished(struct igb_vf *vf)
+{
+	uint64_t bad = vf->tx.bad;
+	uint32_t n = igb_tx_finished(&vf->tx);
+	vf->packet.q.stats.bad += vf->tx.bad - bad;
+	return n;
+}
+
 bool igb_vf_room(struct igb_vf *vf, unsigned n)
 {
 	struct igb_tx *t = &vf->tx;
-	uint64_t bad = t->bad;
-	uint32_t done = igb_tx_finished(t);
-	vf->packet.q.stats.bad += t->bad - bad;
+	uint32_t done = finished(vf);
 	vf->packet.q.stats.ops += done;
 	t->done = (t->done + done) & IGB_MASK;
 	return igb_tx_room(t) >= n;
@@ -104,9 +111,7 @@ void igb_queue_ring(struct queue *q)
 unsigned igb_queue_poll(struct queue *q, struct queue_done *done, unsigned max)
 {
 	struct igb_tx *t = &of_queue(q)->tx;
-	uint64_t bad = t->bad;
-	unsigned n = igb_tx_finished(t);
-	q->stats.bad += t->bad - bad;
+	unsigned n = finished(of_queue(q));
 	n = n < max ? n : max;
 	for (unsigned i = 0; i < n; i++, t->done = (t->done + 1) & IGB_MASK)
 		done[i] = (struct queue_done){.tag = igb_tx_index(t, t->done)};
@@ -117,7 +122,7 @@ unsigned igb_queue_poll(struct queue *q, struct queue_done *done, unsigned max)
 bool igb_queue_ready(const struct queue *q)
 {
 	const struct igb_vf *vf = (const struct igb_vf *)q;
-	return igb_rx_written(__atomic_load_n(&vf->rx.ring[vf->rx.next].word, __ATOMIC_ACQUIRE)) ||
+	return igb_rx_came(&vf->rx.ring[vf->rx.next]) ||
 	       __atomic_load_n(vf->tx.head, __ATOMIC_ACQUIRE) != vf->tx.done;
 }
 

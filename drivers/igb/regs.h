@@ -134,17 +134,18 @@
 #define VF_BYTES         0x4000u
 
 /* Receive descriptors: the first quadword is the buffer's address; this is the second, as written back. */
-#define RX_DD     BIT(0)
-#define RX_EOP    BIT(1)
-#define RX_ERRORS BITS(31, 24)
-#define RX_LEN    BITS(47, 32)
+#define RX_DD        BIT(0)
+#define RX_EOP       BIT(1)
+#define RX_ERRORS    BITS(31, 24)
+#define RX_LEN       BITS(47, 32)
 /* What a driver puts there for the next frame: a length and a VLAN tag that no frame has. With one buffer a
- * descriptor the device does not read it. Where it is still there, the device has not written this descriptor,
- * even if RX_DD is set: QEMU stores the dword of the status twice in a row, so the second store may come when
- * the frame was already taken and the descriptor was made ready for the next one. */
+ * descriptor the device does not read it. Where it is still there, the device has not written this
+ * descriptor, even if RX_DD is set: QEMU stores the dword of the status twice in a row, so the second store
+ * may come when the frame was already taken and the descriptor was made ready for the next one. */
 #define RX_UNWRITTEN BITS(63, 32)
-/* And with it, so that all is one negative number of 32 bits, which a store holds itself: an error bit. */
-#define RX_READY (RX_UNWRITTEN | BIT(31))
+/* The same with an error bit, which makes it a negative 32-bit immediate: a store needs no register for it.
+ */
+#define RX_READY     (RX_UNWRITTEN | BIT(31))
 
 /* Has the device written that? */
 static inline bool igb_rx_written(uint64_t word)

@@ -54,6 +54,12 @@ FAST_INLINE void igb_rx_ready(struct igb_rx *r, uint32_t i)
 	__atomic_store_n(&r->ring[i].word, RX_READY, __ATOMIC_RELAXED);
 }
 
+/* Has a frame come there? */
+FAST_INLINE bool igb_rx_came(const struct igb_desc *d)
+{
+	return igb_rx_written(__atomic_load_n(&d->word, __ATOMIC_ACQUIRE));
+}
+
 /* Where a burst stands in the ring; for igb_rx_take(). */
 struct igb_rx_at {
 	struct igb_desc *d;
