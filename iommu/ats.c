@@ -28,9 +28,10 @@ void iommu_ats_end(struct iommu *mmu)
 	mmu->ats_depth = 0;
 }
 
-static enum sl_err forget(struct iommu *mmu, uint32_t pasid, const struct iommu_gather *g)
+/* a: NULL where the function is attached to nothing. */
+static enum sl_err forget(struct iommu *mmu, const struct attached *a, uint32_t pasid,
+			  const struct iommu_gather *g)
 {
-	const struct attached *a = attached_find(mmu, mmu->ats_fn);
 	return a ? mmu->hw->ats_forget(mmu, a->unit, a->fn.rid, pasid, g) : SL_OK;
 }
 
@@ -38,13 +39,13 @@ enum sl_err ats_forget_domain(const struct domain *dom, const struct iommu_gathe
 {
 	const struct attached *a = attached_find(dom->mmu, dom->mmu->ats_fn);
 	bool of_it = dom->pasid ? bdf_eq(dom->pasid_fn, dom->mmu->ats_fn) : a && a->dom == dom;
-	return of_it ? forget(dom->mmu, dom->pasid, g) : SL_OK;
+	return of_it ? forget(dom->mmu, a, dom->pasid, g) : SL_OK;
 }
 
 enum sl_err ats_forget_all(struct iommu *mmu, bdf_t fn, uint32_t pasid)
 {
 	const struct iommu_gather all = {.differ = UINT64_MAX};
-	return ats_is(mmu, fn) ? forget(mmu, pasid, &all) : SL_OK;
+	return ats_is(mmu, fn) ? forget(mmu, attached_find(mmu, fn), pasid, &all) : SL_OK;
 }
 
 enum sl_err iommu_page_request_next(struct iommu *mmu, struct iommu_page_request *out)
