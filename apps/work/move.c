@@ -17,8 +17,7 @@
 static struct {
 	struct pci_func *fn;
 	bool connected, open;
-	struct iommu *ats; /* in which it may keep translations; NULL: it may not */
-	uint64_t end;      /* of the timed phase */
+	uint64_t end; /* of the timed phase */
 } card;
 
 static struct pci_func *find(const struct pci *pci)
@@ -37,7 +36,6 @@ static void allow_ats(struct machine *m, struct queues *q)
 	enum sl_err e = depth ? iommu_ats_allow(&m->iommu, q->fn, depth, pages) : SL_UNSUPPORTED;
 	q->ats = !e;
 	q->pages = !e && pages;
-	card.ats = e ? NULL : &m->iommu;
 	if (e)
 		log_warn(
 			"dsa",
@@ -281,16 +279,15 @@ enum sl_err stage_move(struct machine *m)
 void undo_move(struct machine *m)
 {
 	struct queues *q = queues_of_machine();
-	(void)m;
 	if (card.open && dsa_stop(&q->dev))
 		log_warn("dsa", BDF_FMT " does not stop", BDF_ARG(q->fn));
-	if (card.connected && !card.ats) /* its answers to invalidations are needed */
+	if (card.connected && !q->ats) /* its answers to invalidations are needed */
 		pci_bus_master(card.fn, false);
 	queues_close(q);
-	if (card.ats) {
+	if (q->ats) {
 		pci_ats_disable(card.fn);
 		pci_bus_master(card.fn, false);
-		iommu_ats_end(card.ats);
+		iommu_ats_end(&m->iommu);
 	}
 	if (card.connected) {
 		(void)pci_pasid_enable(card.fn, false);
@@ -298,5 +295,4 @@ void undo_move(struct machine *m)
 	}
 	drop_domain(&q->dom);
 	card.open = card.connected = q->ats = q->pages = false;
-	card.ats = NULL;
 }
