@@ -9,8 +9,8 @@ void host_address(struct net_port *port, const struct vf *vf, const struct net_i
 /* Lets the VF receive the groups that neighbour solicitations for its addresses go to (RFC 4291 §2.7.1), and
  * that of all nodes; prints its addresses in the name of the stage. */
 enum sl_err host_join(struct vf *vf, const struct net_port *port, const char *stage) MUST_CHECK;
-/* For core 0 where it has no VF: halts until an interrupt comes, a second at most, so that a host with as many
- * processors as there are busy cores loses none to it. */
+/* Halts core 0, which has no VF to poll, until the next interrupt, for a second at most. An emulated core
+ * that polled instead would take a processor from the other machines on its host. */
 void host_rest(void);
 /* For core 0, now and then: says that the link is gone or back, and serves the PF. True: stop, by Ctrl-C. */
 bool host_look(const char *stage);

@@ -71,7 +71,7 @@ enum dmar_rule { DMAR_RULES(DMAR_RULE_ENUM) DMAR_RULE_COUNT };
 
 extern const struct table_rules dmar_rules;
 
-/* Walks the whole table, with its header (at most 64 KiB), and calls each() for every finding, unless it is
- * NULL; returns how many findings there are. ctx goes to each. Bytes behind damage are not examined, and
- * rules that need the whole table do not apply then. */
+/* Checks a whole table of at most 64 KiB, including its header. Calls each() for every finding and passes ctx
+ * on; each may be NULL. Returns the number of findings. Where the table is damaged, the bytes behind the
+ * damage are not examined, and rules that need the whole table do not apply. */
 unsigned dmar_lint(struct span table, const struct table_facts *known, table_finding_fn *each, void *ctx);

@@ -21,7 +21,7 @@ static struct dsa_model model;
 static struct model_unit *unit;
 static struct queues q;
 static struct tally tally;
-static bool past; /* the device says that its requests are translated, which nobody asked for */
+static bool past; /* the device marks addresses as translated although it never asked for a translation */
 static struct model_device_tlb tlb;
 static bool ats; /* it keeps translations, and asks for pages */
 
@@ -321,9 +321,9 @@ static void test_wrong_driver(void **state)
 	ats = false;
 }
 
-/* A device that says of addresses in memory that they are translated, which nobody asked for: where it may
+/* A device that marks physical addresses as translated although it never asked for a translation. If it may
  * keep translations, each write and read of the first two columns reaches the memory of others and the
- * kernel's. Where it may not, the unit refuses them, for that reason. */
+ * kernel's. If it may not, the unit refuses them and gives that as the reason. */
 static void test_lie(void **state)
 {
 	enum {

@@ -292,7 +292,7 @@ static void test_failed_commands(void **state)
 	const struct xhci_request longer = {0x80, 6, 0x200, 0, PAGE_SIZE + 1};
 	assert_int_equal(xhci_control(&u.x, 1, &longer, buf), SL_RANGE);
 	assert_types();
-	/* The last patience is told of. */
+	/* A line says when the last attempt is used up. */
 	xm_plug(&m, 2, NULL);
 	settle();
 	said_clear();
