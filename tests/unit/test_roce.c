@@ -214,35 +214,37 @@ static void test_write_and_read(void **state)
 	assert_int_equal(s->roce.counts.duplicates, 2);
 }
 
-/* Requests that are refused: with which NAK, and that memory and the queue pair's rest stay as they are. */
+/* Requests, and how each is answered. */
+static const struct {
+	uint8_t opcode;
+	int64_t at; /* from AT */
+	uint32_t key_xor, bytes;
+	unsigned rights, syndrome;
+	bool unmapped, revoked;
+} cases[] = {
+	{OP_WRITE_ONLY, 0, 0, 64, 7, SYN_ACK, false, false},
+	{OP_WRITE_ONLY, 0, 1, 64, 7, SYN_ACCESS, false, false},
+	{OP_WRITE_ONLY, 0, 0x100, 64, 7, SYN_ACCESS, false, false},
+	{OP_WRITE_ONLY, 0, 0xff000000, 64, 7, SYN_ACCESS, false, false},
+	{OP_WRITE_ONLY, sizeof memory - 64, 0, 64, 7, SYN_ACK, false, false},
+	{OP_WRITE_ONLY, sizeof memory - 63, 0, 64, 7, SYN_ACCESS, false, false},
+	{OP_WRITE_ONLY, -1, 0, 64, 7, SYN_ACCESS, false, false},
+	{OP_WRITE_ONLY, INT64_MAX - (int64_t)AT, 0, 64, 7, SYN_ACCESS, false, false},
+	{OP_WRITE_ONLY, 0, 0, 64, ROCE_MAY_READ, SYN_ACCESS, false, false},
+	{OP_WRITE_ONLY, 0, 0, 64, 7, SYN_REMOTE, true, false},
+	{OP_WRITE_ONLY, 0, 0, 64, 7, SYN_ACCESS, false, true},
+	{OP_READ, 0, 0, 64, ROCE_MAY_WRITE, SYN_ACCESS, false, false},
+	{OP_READ, 1, 0, sizeof memory, 7, SYN_ACCESS, false, false},
+	{OP_READ, 0, 0, 64, 7, SYN_ACCESS, false, true},
+	{OP_FETCH_ADD, 0, 0, 0, 3, SYN_ACCESS, false, false},
+	{OP_FETCH_ADD, 4, 0, 0, 7, SYN_INVALID, false, false},
+	{OP_FETCH_ADD, 0, 0, 0, 7, SYN_REMOTE, true, false},
+	{0x15, 0, 0, 0, 7, SYN_INVALID, false, false},
+};
+
+/* Those that are refused: with which NAK, and that memory and the queue pair's rest stay as they are. */
 static void test_refusals(void **state)
 {
-	static const struct {
-		uint8_t opcode;
-		int64_t at; /* from AT */
-		uint32_t key_xor, bytes;
-		unsigned rights, syndrome;
-		bool unmapped, revoked;
-	} cases[] = {
-		{OP_WRITE_ONLY, 0, 0, 64, 7, SYN_ACK, false, false},
-		{OP_WRITE_ONLY, 0, 1, 64, 7, SYN_ACCESS, false, false},
-		{OP_WRITE_ONLY, 0, 0x100, 64, 7, SYN_ACCESS, false, false},
-		{OP_WRITE_ONLY, 0, 0xff000000, 64, 7, SYN_ACCESS, false, false},
-		{OP_WRITE_ONLY, sizeof memory - 64, 0, 64, 7, SYN_ACK, false, false},
-		{OP_WRITE_ONLY, sizeof memory - 63, 0, 64, 7, SYN_ACCESS, false, false},
-		{OP_WRITE_ONLY, -1, 0, 64, 7, SYN_ACCESS, false, false},
-		{OP_WRITE_ONLY, INT64_MAX - (int64_t)AT, 0, 64, 7, SYN_ACCESS, false, false},
-		{OP_WRITE_ONLY, 0, 0, 64, ROCE_MAY_READ, SYN_ACCESS, false, false},
-		{OP_WRITE_ONLY, 0, 0, 64, 7, SYN_REMOTE, true, false},
-		{OP_WRITE_ONLY, 0, 0, 64, 7, SYN_ACCESS, false, true},
-		{OP_READ, 0, 0, 64, ROCE_MAY_WRITE, SYN_ACCESS, false, false},
-		{OP_READ, 1, 0, sizeof memory, 7, SYN_ACCESS, false, false},
-		{OP_READ, 0, 0, 64, 7, SYN_ACCESS, false, true},
-		{OP_FETCH_ADD, 0, 0, 0, 3, SYN_ACCESS, false, false},
-		{OP_FETCH_ADD, 4, 0, 0, 7, SYN_INVALID, false, false},
-		{OP_FETCH_ADD, 0, 0, 0, 7, SYN_REMOTE, true, false},
-		{0x15, 0, 0, 0, 7, SYN_INVALID, false, false},
-	};
 	(void)state;
 	for (unsigned c = 0; c < ARRAY_LEN(cases); c++) {
 		(void)end(NULL);
