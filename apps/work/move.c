@@ -6,6 +6,7 @@
 #include "apps/vf/workers.h"
 #include "apps/work/queues.h"
 #include "iommu/ats.h"
+#include "kernel/core.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
@@ -155,6 +156,7 @@ static enum sl_err one_round(struct worker *w, struct tenant *t, enum sl_err (*b
 	}
 	for (unsigned i = 0; i < w->n && !e; i++)
 		e = wait_for(&t[i]);
+	core_progress();
 	if (!w->core)
 		(void)faults_poll(w->m);
 	return e;
