@@ -6,7 +6,7 @@
 # make quick       before a commit: host tests, rules of the tree, a few boots; under 4 minutes
 # make test        everything; installs what is missing
 # make boot-test   boot tests in QEMU (pytest)
-# make fuzz        a short fuzzing run
+# make fuzz        a short fuzzing run; fuzz-igb for one of them
 # make lint        format, clang-tidy, directions of includes and calls, documents
 # make coverage    branches that the host tests reach
 # make mutants     which alterations of the sources the host tests see; ONLY=iommu,nvme for some
