@@ -39,10 +39,11 @@ static struct roce_request *at(struct roce_qp *q, uint32_t i)
 /* The codes of the RNR timer, in units of 10 us. */
 static uint64_t rnr_us(unsigned code)
 {
-	static const uint16_t units[] = {0,    1,    2,    3,    4,    6,     8,     12,    16,    24,   32,
-					 48,   64,   96,   128,  192,  256,   384,   512,   768,   1024, 1536,
-					 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768, 49152};
-	return (code ? units[code] : 65536u) * 10ull;
+	static const uint32_t units[] = {65536, 1,    2,    3,     4,     6,     8,     12,
+					 16,    24,   32,   48,    64,    96,    128,   192,
+					 256,   384,  512,  768,   1024,  1536,  2048,  3072,
+					 4096,  6144, 8192, 12288, 16384, 24576, 32768, 49152};
+	return units[code] * 10ull;
 }
 
 enum sl_err roce_post(struct roce_qp *qp, const struct roce_work *work)
@@ -136,7 +137,7 @@ static bool send_question(struct roce_qp *q, const struct roce_request *w)
 	uint8_t op = k->kind == ROCE_FETCH_ADD  ? OP_FETCH_ADD
 		     : k->kind == ROCE_CMP_SWAP ? OP_CMP_SWAP
 						: OP_READ;
-	return roce_emit(q, op, w->psn + w->got / q->mtu, true, ext, more, NULL, 0, 0);
+	return roce_emit_bare(q, op, w->psn + w->got / q->mtu, true, ext, more);
 }
 
 /* READs and atomics that wait for their answers: as many as the peer allows. */
@@ -157,7 +158,7 @@ static void rewind(struct roce_qp *q, uint32_t psn)
 		if (d >= w->packets)
 			continue;
 		q->current = i;
-		q->packet = is_answered(&w->work) ? 0 : d;
+		q->packet = d; /* an answered one has one question, wherever it goes on */
 		q->end->counts.repeats++;
 		return;
 	}

@@ -243,7 +243,7 @@ static void sweep(struct roce *r)
 		for (uint64_t bits = r->used[word]; bits; bits &= bits - 1) {
 			struct roce_qp *q = &r->qp[64 * word + (unsigned)__builtin_ctzll(bits)];
 			roce_cm_poll(q);
-			if (q->state == ROCE_CONNECTED && (q->timer || q->wait_until))
+			if (q->timer || q->wait_until)
 				roce_busy(q);
 		}
 }

@@ -399,6 +399,23 @@ static void test_gap_without_room(void **state)
 	silent();
 }
 
+/* There is no room for frames for a while: each kind of request waits, and none is forgotten. */
+static void test_no_room(void **state)
+{
+	(void)state;
+	s->full = true;
+	post((struct roce_work){.kind = ROCE_SEND, .message = memory, .bytes = 5});
+	post_region(ROCE_SEND, 4);
+	post_region(ROCE_READ, 8);
+	silent();
+	s->full = false;
+	roce_poll(&s->roce, now);
+	expect(OP_SEND_ONLY, 0, true, NULL, 0, memory, 5);
+	expect_send(OP_SEND_ONLY, 1, true, 0, 4);
+	expect_read(2, 0, 8);
+	silent();
+}
+
 /* What the peer refuses ends all that was asked and is not acknowledged. */
 static void test_refused(void **state)
 {
@@ -695,7 +712,7 @@ int main(void)
 		T(test_no_answer),  T(test_acknowledged), T(test_gap),    T(test_gap_without_room),
 		T(test_refused),    T(test_not_ready),    T(test_read),   T(test_read_lost),
 		T(test_read_again), T(test_read_lengths), T(test_atomic), T(test_depth),
-		T(test_two_reads),  T(test_limits),       T(test_down),
+		T(test_two_reads),  T(test_limits),       T(test_down),   T(test_no_room),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
