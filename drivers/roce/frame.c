@@ -96,8 +96,7 @@ bool roce_emit_message(struct roce_qp *q, uint8_t opcode, uint32_t psn, const ui
 	if (!head)
 		return false;
 	uint8_t *bth = begin(head, q, BTH_BYTES + ext_bytes + bytes + pad + ICRC_BYTES);
-	bool request = opcode < OP_READ_FIRST || opcode > OP_ATOMIC_ACK;
-	put_bth(bth, opcode, pad, q->peer, request, psn);
+	put_bth(bth, opcode, pad, q->peer, true, psn);
 	memcpy(bth + BTH_BYTES, ext, ext_bytes);
 	uint8_t *data = bth + BTH_BYTES + ext_bytes, *end = data + bytes + pad;
 	memcpy(data, message, bytes);

@@ -23,7 +23,7 @@ static inline bool roce_emit_bare(struct roce_qp *q, uint8_t opcode, uint32_t ps
 {
 	return roce_emit(q, opcode, psn, ack, ext, ext_bytes, NULL, 0, 0);
 }
-/* roce_emit() with data that are copied into the head: at most ROCE_INLINE. */
+/* A whole message, which is acknowledged, and is copied into the head: at most ROCE_INLINE bytes. */
 bool roce_emit_message(struct roce_qp *q, uint8_t opcode, uint32_t psn, const uint8_t *ext,
 		       uint32_t ext_bytes, const uint8_t *message, uint32_t bytes);
 /* Makes the headers of its packets: once its addresses are known. */

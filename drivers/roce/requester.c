@@ -267,7 +267,7 @@ static void take_data(struct roce_qp *q, const struct roce_packet *p)
 		if (d < w->packets)
 			break;
 	}
-	if (i == q->tail || !w || !is_answered(&w->work) ||
+	if (i == q->tail || !is_answered(&w->work) ||
 	    is_atomic(&w->work) != (p->opcode == OP_ATOMIC_ACK))
 		return;
 	acked(q, w->psn);

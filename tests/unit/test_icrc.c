@@ -51,6 +51,7 @@ static void test_lengths(void **state)
 		fill(pattern);
 		for (unsigned i = 0; i < ARRAY_LEN(features); i++) {
 			icrc_choose(features[i]);
+			assert_int_equal(icrc_has_plain, pclmul && avx && features[i] == (pclmul | avx));
 			compare(true);
 			compare(false);
 		}

@@ -558,19 +558,24 @@ static void test_drep(void **state)
 	assert_int_equal(events[ROCE_DOWN], 1);
 }
 
-/* A queue pair that failed waits five seconds for its peer to end it. */
+/* A queue pair that failed waits five seconds for its peer to end it, whoever asked whom. */
 static void test_failed(void **state)
 {
 	(void)state;
-	struct roce_qp *q = connected();
-	roce_poll(&s->roce, now += 10 * REPEAT);
-	silent();
-	q->failed = true;
-	roce_poll(&s->roce, now += SWEEP);
-	comes_after(now + 5000000);
-	expect_dreq(OUR_TID);
-	roce_disconnect(q); /* once */
-	silent();
+	for (unsigned asked = 0; asked < 2; asked++) {
+		(void)end(NULL);
+		(void)set_up(NULL);
+		struct roce_qp *q = asked ? replied() : connected();
+		(void)roce_established(q);
+		roce_poll(&s->roce, now += 10 * REPEAT);
+		silent();
+		q->failed = true;
+		roce_poll(&s->roce, now += SWEEP);
+		comes_after(now + 5000000);
+		expect_dreq(asked ? THEIR_TID : OUR_TID);
+		roce_disconnect(q); /* once */
+		silent();
+	}
 }
 
 /* A SEND that has come is acknowledged before the end, and no connection ends that is not there. */

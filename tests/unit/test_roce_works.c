@@ -136,6 +136,15 @@ static void silent(void)
 	assert_int_equal(s->outs, 0);
 }
 
+/* It waits, and has nothing to do meanwhile. */
+static void idle(void)
+{
+	silent();
+	roce_poll(&s->roce, now);
+	silent();
+	assert_null(s->roce.busy);
+}
+
 /* ---- the peer's answers ---- */
 
 static void answer(uint8_t opcode, uint32_t psn, const void *bytes, size_t n)
@@ -277,8 +286,7 @@ static void test_window(void **state)
 	post_region(ROCE_SEND, 100 * MTU);
 	for (uint32_t i = 0; i < 64; i++)
 		expect_send(i ? OP_SEND_MIDDLE : OP_SEND_FIRST, i, i % 16 == 15, i, MTU);
-	roce_poll(&s->roce, now);
-	silent();
+	idle();
 	say(0, SYN_ACK);
 	expect_send(OP_SEND_MIDDLE, 64, false, 64, MTU);
 	silent();
@@ -293,6 +301,7 @@ static void test_window(void **state)
 	assert_int_equal(ends, 0);
 	say(99, SYN_ACK);
 	expect_end(1, 0);
+	idle();
 }
 
 /* Several messages: one acknowledgement is of all before it. */
@@ -446,8 +455,8 @@ static void test_not_ready(void **state)
 	s->outs = 0;
 	say(1, SYN_RNR | 31); /* 491.52 ms */
 	expect_end(1, 0);
-	roce_poll(&s->roce, now += 491519);
-	silent();
+	now += 491519;
+	idle();
 	roce_poll(&s->roce, now += SWEEP);
 	expect_send(OP_SEND_ONLY, 1, true, 0, 4);
 	expect_send(OP_SEND_ONLY, 2, true, 0, 4);
