@@ -176,7 +176,7 @@ static void again(struct roce_qp *q)
 	q->timer = q->end->now + q->ack_us;
 }
 
-bool roce_request_more(struct roce_qp *q, unsigned budget)
+bool roce_request_more(struct roce_qp *q)
 {
 	if (q->wait_until && q->end->now < q->wait_until)
 		return false;
@@ -189,8 +189,6 @@ bool roce_request_more(struct roce_qp *q, unsigned budget)
 		uint32_t psn = w->psn + (read ? w->got / q->mtu : q->packet);
 		if (psn_after(psn, q->acked_psn) >= WINDOW || (read && !may_read(q)))
 			return false;
-		if (!budget--)
-			return true;
 		if (!(read ? send_question(q, w) : send_packet(q, w)))
 			return true;
 		if (!q->timer)
@@ -267,13 +265,12 @@ static void take_data(struct roce_qp *q, const struct roce_packet *p)
 		if (d < w->packets)
 			break;
 	}
-	if (i == q->tail || !is_answered(&w->work) ||
-	    is_atomic(&w->work) != (p->opcode == OP_ATOMIC_ACK))
+	if (i == q->tail || !is_answered(&w->work) || is_atomic(&w->work) != (p->opcode == OP_ATOMIC_ACK))
 		return;
 	acked(q, w->psn);
 	if (q->head != i)
 		return; /* another READ's answer is missing before it */
-	if (d * q->mtu != w->got || (w->got && w->got == w->work.bytes)) {
+	if (d * q->mtu != w->got) {
 		if (d * q->mtu > w->got && !q->rewound) {
 			rewind(q, w->psn);
 			q->rewound = true;

@@ -325,10 +325,17 @@ static void test_acknowledged(void **state)
 	expect_end(3, 0);
 	say(5, SYN_ACK);
 	assert_int_equal(ends, 0);
-	s->outs = 0;
-	roce_poll(&s->roce, now + 100000000);
-	silent();
 	assert_int_equal(s->roce.counts.repeats, 0);
+	s->outs = 0;
+	for (unsigned i = 0; i < 20; i++)
+		roce_poll(&s->roce, now += 2 * ACK_US);
+	silent();
+	say(5, SYN_RNR | 31); /* nothing is asked that these could be of */
+	say(5, SYN_SEQUENCE);
+	say(5, SYN_ACCESS);
+	post_region(ROCE_SEND, 4);
+	expect_send(OP_SEND_ONLY, 6, true, 0, 4);
+	silent();
 }
 
 /* ---- what is lost ---- */
@@ -461,8 +468,24 @@ static void test_not_ready(void **state)
 	expect_send(OP_SEND_ONLY, 1, true, 0, 4);
 	expect_send(OP_SEND_ONLY, 2, true, 0, 4);
 	silent();
+	say(2, SYN_RNR | 31);
+	expect_end(2, 0);
+	roce_poll(&s->roce, now += 491520);
+	expect_send(OP_SEND_ONLY, 2, true, 0, 4);
 	say(2, SYN_ACK);
-	assert_int_equal(ends, 2);
+	expect_end(3, 0);
+}
+
+/* After we have refused the peer's request, its answers to ours are none any more. */
+static void test_after_refusal(void **state)
+{
+	(void)state;
+	post_region(ROCE_SEND, 4);
+	q->expected = SIDE_PSN;
+	answer(OP_SEND_LAST, 0, "abcd", 4);
+	assert_true(q->failed);
+	say(0, SYN_ACK);
+	assert_int_equal(ends, 0);
 }
 
 /* ---- READs and atomics ---- */
@@ -717,11 +740,12 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, end)
 	const struct CMUnitTest tests[] = {
-		T(test_packets),    T(test_messages),     T(test_with),   T(test_window),
-		T(test_no_answer),  T(test_acknowledged), T(test_gap),    T(test_gap_without_room),
-		T(test_refused),    T(test_not_ready),    T(test_read),   T(test_read_lost),
-		T(test_read_again), T(test_read_lengths), T(test_atomic), T(test_depth),
-		T(test_two_reads),  T(test_limits),       T(test_down),   T(test_no_room),
+		T(test_packets),   T(test_messages),     T(test_with),          T(test_window),
+		T(test_no_answer), T(test_acknowledged), T(test_gap),           T(test_gap_without_room),
+		T(test_refused),   T(test_not_ready),    T(test_after_refusal), T(test_read),
+		T(test_read_lost), T(test_read_again),   T(test_read_lengths),  T(test_atomic),
+		T(test_depth),     T(test_two_reads),    T(test_limits),        T(test_down),
+		T(test_no_room),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
