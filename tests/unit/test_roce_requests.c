@@ -800,6 +800,8 @@ static void test_sentences(void **state)
 		 "READ of 8 bytes at 0x0 with key 0x0: it carries data"},
 		{OP_WRITE_LAST, 0, 0, 8, 0, "invalid request",
 		 "WRITE of 24 bytes at 0x0 with key 0x0: no message of its kind was begun"},
+		{OP_WRITE_FIRST, 0, 8, 8, 0x101, "invalid request",
+		 "WRITE of 8 bytes at 0x0 with key 0x0: the packet is not as long as the path MTU"},
 		{OP_CMP_SWAP, 0, 0, 20, 0x101, "invalid request",
 		 "atomic of 8 bytes at 0x0 with key 0x0: it carries data"},
 	};

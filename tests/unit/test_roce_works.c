@@ -736,6 +736,18 @@ static void test_down(void **state)
 	assert_int_equal(roce_post(q, &(struct roce_work){.kind = ROCE_SEND}), SL_DEVICE);
 }
 
+/* We end it: nothing is asked again. */
+static void test_ending(void **state)
+{
+	(void)state;
+	post_region(ROCE_SEND, 4);
+	roce_disconnect(q);
+	s->outs = 0;
+	for (unsigned i = 0; i < 5; i++)
+		roce_poll(&s->roce, now += ACK_US);
+	silent();
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, end)
@@ -745,7 +757,7 @@ int main(void)
 		T(test_refused),   T(test_not_ready),    T(test_after_refusal), T(test_read),
 		T(test_read_lost), T(test_read_again),   T(test_read_lengths),  T(test_atomic),
 		T(test_depth),     T(test_two_reads),    T(test_limits),        T(test_down),
-		T(test_no_room),
+		T(test_ending),    T(test_no_room),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
