@@ -149,7 +149,7 @@ static bool may_read(struct roce_qp *q)
 	return n < (q->depth ? q->depth : 1u);
 }
 
-/* Sends again from that PSN on. */
+/* Sends again from that PSN on, if not from one before it: a READ there may be asked for again already. */
 static void rewind(struct roce_qp *q, uint32_t psn)
 {
 	for (uint32_t i = q->head; i != q->tail; i++) {
@@ -157,9 +157,11 @@ static void rewind(struct roce_qp *q, uint32_t psn)
 		uint32_t d = psn_after(psn, w->psn);
 		if (d >= w->packets)
 			continue;
-		q->current = i;
-		q->packet = d; /* an answered one has one question, wherever it goes on */
-		q->end->counts.repeats++;
+		if ((int32_t)(i - q->current) < 0 || (i == q->current && d < q->packet)) {
+			q->current = i;
+			q->packet = d; /* an answered one has one question, wherever it goes on */
+			q->end->counts.repeats++;
+		}
 		return;
 	}
 }

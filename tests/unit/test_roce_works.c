@@ -389,6 +389,30 @@ static void test_gap(void **state)
 	expect_end(3, 0);
 }
 
+/* A NAK, or an RNR NAK, of what comes after a READ whose answer is lost: the READ comes again too, and first.
+ */
+static void test_gap_after_read(void **state)
+{
+	(void)state;
+	for (unsigned rnr = 0; rnr < 2; rnr++) {
+		again(true);
+		post_region(ROCE_READ, 2 * MTU);
+		post_region(ROCE_SEND, 4);
+		s->outs = 0;
+		say(2, rnr ? SYN_RNR | 1 : SYN_SEQUENCE);
+		if (rnr)
+			roce_poll(&s->roce, now += SWEEP);
+		expect_read(0, 0, 2 * MTU);
+		expect_send(OP_SEND_ONLY, 2, true, 0, 4);
+		silent();
+		bring(OP_READ_FIRST, 0, 1, MTU);
+		bring(OP_READ_LAST, 1, 2, MTU);
+		say(2, SYN_ACK);
+		expect_end(1, 0);
+		expect_end(2, 0);
+	}
+}
+
 /* What is to come again is acknowledged before there is room for it: it does not come. */
 static void test_gap_without_room(void **state)
 {
@@ -752,12 +776,14 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, end)
 	const struct CMUnitTest tests[] = {
-		T(test_packets),   T(test_messages),     T(test_with),          T(test_window),
-		T(test_no_answer), T(test_acknowledged), T(test_gap),           T(test_gap_without_room),
-		T(test_refused),   T(test_not_ready),    T(test_after_refusal), T(test_read),
-		T(test_read_lost), T(test_read_again),   T(test_read_lengths),  T(test_atomic),
-		T(test_depth),     T(test_two_reads),    T(test_limits),        T(test_down),
-		T(test_ending),    T(test_no_room),
+		T(test_packets),      T(test_messages),       T(test_with),
+		T(test_window),       T(test_no_answer),      T(test_acknowledged),
+		T(test_gap),          T(test_gap_after_read), T(test_gap_without_room),
+		T(test_refused),      T(test_not_ready),      T(test_after_refusal),
+		T(test_read),         T(test_read_lost),      T(test_read_again),
+		T(test_read_lengths), T(test_atomic),         T(test_depth),
+		T(test_two_reads),    T(test_limits),         T(test_down),
+		T(test_ending),       T(test_no_room),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
