@@ -149,7 +149,7 @@ static void test_no_remapping(void **state)
  * of both stages, and pass-through. What a legacy entry would be leads nowhere. */
 static void test_scalable(void **state)
 {
-	static const uint8_t tables[] = {ROOT, CONTEXT_B, INTR0, TOP3, TOP, L3, L2, L1, TOP5, L4, L2B};
+	static const uint8_t tables[] = {ROOT, CONTEXT_B, INTR0, TOP3, TOP, L3, L2, L1, TOP5, L4, L2B, LONE};
 	(void)state;
 	unit[0] = (struct vtd_regs_seen){.rtaddr = page[ROOT] | 1 << 10, .gsts = 1u << 31};
 	unit[1].rtaddr = 0;
@@ -159,6 +159,7 @@ static void test_scalable(void **state)
 	*entry(ROOT, 2 * 7 + 1) = page[CONTEXT_B] | 1;
 	*entry(CONTEXT_B, 4 * 127) = page[INTR0] | 2 << 9 | 1;
 	*entry(CONTEXT_B, 4 * 3) = page[FREE] | 2 << 9; /* not present */
+	*entry(INTR0, 0) = page[LONE] | 1;
 	*entry(INTR0, 511) = page[TOP3] | 1;
 	*entry(INTR0, 512) = page[FREE] | 1; /* behind the directory */
 	*entry(INTR0, 2) = page[FREE];
