@@ -323,7 +323,7 @@ static void attempt_all(struct matrix *x, struct tenant *by)
 	struct queues *q = x->q;
 	struct tenant *next = &q->tenant[(by->index + 1) % q->n];
 	struct forbidden readonly = {by, READONLY, by->readonly.iova.v, true};
-	struct forbidden foreign = {by, FOREIGN, next->own.iova.v, true};
+	uint64_t foreign = next->own.iova.v;
 	for (unsigned i = 0; i < q->n; i++)
 		if (i != by->index)
 			attempt_both(x, by, OTHERS, q->tenant[i].own.phys.v);
@@ -333,10 +333,12 @@ static void attempt_all(struct matrix *x, struct tenant *by)
 	else
 		count_untried(x, &readonly);
 	attempt_both(x, by, UNMAPPED, q->window.v + QUEUES_HOLE);
-	if (works_at(x, next, true, foreign.at, next->own.va)) /* the other does reach it */
-		attempt_both(x, by, FOREIGN, foreign.at);
-	else
-		count_untried(x, &foreign);
+	bool reached = works_at(x, next, true, foreign, next->own.va); /* by the other */
+	for (unsigned write = 0; write < 2; write++)
+		if (reached)
+			attempt(x, by, FOREIGN, foreign, write);
+		else
+			count_untried(x, &(struct forbidden){by, FOREIGN, foreign, write});
 	for (unsigned write = 0; write < 2; write++) {
 		attempt_taken_back(x, by, write);
 		attempt_revoked(x, by, write);

@@ -701,5 +701,6 @@ int main(void)
 					   T(test_along),     T(test_bait_of_both),    T(test_vf),
 					   T(test_bait),      T(test_never_reached),   T(test_broken),
 					   T(test_left_out),  T(test_every_call_fails)};
+	support_clock_step = 20; /* a wait of a second ends after 50,000 looks at the clock */
 	return cmocka_run_group_tests_name("case_detached", tests, NULL, NULL);
 }

@@ -57,6 +57,7 @@ static int start(void **state)
 	}
 	for (unsigned i = 0; i < PAGES; i++)
 		memset(entry(i, 0), 0, 2 * PAGE_SIZE);
+	*entry(TOP, 512) = *entry(L2, 512) = page[FREE] | 1 << 9 | 1; /* behind the table */
 	*entry(DEVICES, 4 * 1) = page[FREE] | 1ull << 9 | 3;
 	*entry(DEVICES, 4 * 2) = page[TOP] | 3ull << 9 | 3;
 	*entry(DEVICES, 4 * 2 + 2) = 2ull << 60 | page[INTR0] | 9 << 1 | 1;

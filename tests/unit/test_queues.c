@@ -24,7 +24,7 @@
 
 static struct dsa_model model;
 static struct model_unit *unit;
-static struct queues q;
+static struct queues *q;
 static struct tally tally;
 static enum record {
 	RIGHT,
@@ -74,7 +74,7 @@ static void change_record(bool write)
 
 static void refused(uint32_t pasid, uint64_t at, bool write)
 {
-	struct tenant *t = &q.tenant[(pasid - 1) % DSA_QUEUES];
+	struct tenant *t = &q->tenant[(pasid - 1) % DSA_QUEUES];
 	change_record(write);
 	if (opens && at == W + QUEUES_HOLE)
 		assert_int_equal(domain_map(t->dom, IOVA(at), t->own.phys, PAGE_SIZE, DOMAIN_RW), SL_OK);
@@ -127,7 +127,7 @@ static void begin_ats(void)
 	model.gencap |= 1; /* block on fault */
 	model.ask = ask;
 	assert_int_equal(iommu_ats_allow(&mmu, FN, 8, true), SL_OK);
-	q.ats = q.pages = true;
+	q->ats = q->pages = true;
 }
 
 static void begin(uint64_t stage, uint32_t limit)
@@ -145,31 +145,32 @@ static void begin(uint64_t stage, uint32_t limit)
 	assert_int_equal(vtd_choose_tables(&mmu, VTD_WANT_SCALABLE), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	dsa_model_init(&model, reach, NULL);
-	memset(&q, 0, sizeof q);
+	q = queues_of_machine();
+	memset(q, 0, sizeof *q);
 	tally = (struct tally){0};
-	q.fn = FN;
-	q.window = IOVA(W);
-	q.limit = limit;
-	q.dev.io = model.io;
-	q.dev.portals = model.portal;
+	q->fn = FN;
+	q->window = IOVA(W);
+	q->limit = limit;
+	q->dev.io = model.io;
+	q->dev.portals = model.portal;
 	if (ats)
 		begin_ats();
-	assert_int_equal(domain_create(&mmu, "function", &q.dom), SL_OK);
-	assert_int_equal(domain_attach(q.dom, FN), SL_OK);
-	assert_int_equal(dsa_open(&q.dev, &why), SL_OK);
-	assert_int_equal(queues_domains(&q, &mmu), SL_OK);
-	assert_int_equal(dsa_start(&q.dev, q.n, queues_pasids(&q, pasid), &error), SL_OK);
-	assert_int_equal(queues_memory(&q, &failed), SL_OK);
+	assert_int_equal(domain_create(&mmu, "function", &q->dom), SL_OK);
+	assert_int_equal(domain_attach(q->dom, FN), SL_OK);
+	assert_int_equal(dsa_open(&q->dev, &why), SL_OK);
+	assert_int_equal(queues_domains(q, &mmu), SL_OK);
+	assert_int_equal(dsa_start(&q->dev, q->n, queues_pasids(q, pasid), &error), SL_OK);
+	assert_int_equal(queues_memory(q, &failed), SL_OK);
 }
 
 static void end(void)
 {
-	assert_int_equal(dsa_stop(&q.dev), SL_OK);
-	queues_close(&q);
+	assert_int_equal(dsa_stop(&q->dev), SL_OK);
+	queues_close(q);
 	if (ats)
 		iommu_ats_end(&mmu);
-	assert_int_equal(domain_detach(q.dom, FN), SL_OK);
-	assert_int_equal(domain_destroy(q.dom), SL_OK);
+	assert_int_equal(domain_detach(q->dom, FN), SL_OK);
+	assert_int_equal(domain_destroy(q->dom), SL_OK);
 	assert_int_equal(model.harmful, 0);
 	iommu_fault_clear(&mmu);
 	machine_end();
@@ -198,16 +199,16 @@ static void test_apart(void **state)
 	(void)state;
 	for (unsigned s = 0; s < ARRAY_LEN(stages); s++) {
 		begin(stages[s], 1u << 20);
-		assert_true(q.apart && q.n == DSA_QUEUES);
+		assert_true(q->apart && q->n == DSA_QUEUES);
 		model.holds = true;
-		for (unsigned i = 0; i < q.n; i++) {
-			assert_true(q.tenant[i].pasid == i + 1 && q.tenant[i].mem.iova.v == W);
-			assert_int_equal(moves_begin(&q.tenant[i].moves), SL_OK);
+		for (unsigned i = 0; i < q->n; i++) {
+			assert_true(q->tenant[i].pasid == i + 1 && q->tenant[i].mem.iova.v == W);
+			assert_int_equal(moves_begin(&q->tenant[i].moves), SL_OK);
 		}
 		dsa_model_work(&model);
-		for (unsigned i = 0; i < q.n; i++) {
-			assert_true(moves_poll(&q.tenant[i].moves));
-			assert_int_equal(moves_check(&q.tenant[i].moves, q.tenant[i].why, 128), SL_OK);
+		for (unsigned i = 0; i < q->n; i++) {
+			assert_true(moves_poll(&q->tenant[i].moves));
+			assert_int_equal(moves_check(&q->tenant[i].moves, q->tenant[i].why, 128), SL_OK);
 		}
 		end();
 	}
@@ -218,9 +219,10 @@ static void test_together(void **state)
 {
 	(void)state;
 	begin(MODEL_FIRST, 8);
-	assert_true(!q.apart && q.tenant[7].dom == q.dom && q.tenant[7].mem.iova.v == W + 7 * QUEUES_BYTES);
-	for (unsigned i = 0; i < q.n; i++)
-		assert_int_equal(work(&q.tenant[i]), SL_OK);
+	assert_true(!q->apart && q->tenant[7].dom == q->dom &&
+		    q->tenant[7].mem.iova.v == W + 7 * QUEUES_BYTES);
+	for (unsigned i = 0; i < q->n; i++)
+		assert_int_equal(work(&q->tenant[i]), SL_OK);
 	end();
 }
 
@@ -256,15 +258,15 @@ static void test_matrix(void **state)
 	for (unsigned s = 0; s < ARRAY_LEN(stages); s++) {
 		begin(stages[s], 1u << 20);
 		said_start();
-		assert_int_equal(queue_matrix(&q, &mmu, &tally), SL_OK);
+		assert_int_equal(queue_matrix(q, &mmu, &tally), SL_OK);
 		check_said(7);
 		assert_true(tally.cases == CASES && tally.refused == CASES);
 		uint64_t used = pmm_used_pages(), began = now_us();
-		assert_int_equal(queue_matrix(&q, &mmu, &tally), SL_OK);
+		assert_int_equal(queue_matrix(q, &mmu, &tally), SL_OK);
 		assert_int_equal(pmm_used_pages(), used);
 		assert_in_range(now_us() - began, DSA_QUEUES * 2 * SILENT_US, DSA_QUEUES * 2 * 5 * SILENT_US);
-		for (unsigned i = 0; i < q.n; i++)
-			assert_int_equal(work(&q.tenant[i]), SL_OK);
+		for (unsigned i = 0; i < q->n; i++)
+			assert_int_equal(work(&q->tenant[i]), SL_OK);
 		end();
 	}
 }
@@ -277,7 +279,7 @@ static void test_matrix_ats(void **state)
 	for (unsigned s = 0; s < ARRAY_LEN(stages); s++) {
 		begin_with(true, stages[s]);
 		said_start();
-		assert_int_equal(queue_matrix(&q, &mmu, &tally), SL_OK);
+		assert_int_equal(queue_matrix(q, &mmu, &tally), SL_OK);
 		check_said(8);
 		assert_int_equal(tally.cases, CASES + DSA_QUEUES);
 		assert_int_equal(tally.refused, tally.cases);
@@ -298,15 +300,35 @@ static void test_wrong_device(void **state)
 		model.wrong_pasid = how == 0;
 		model.lies = how == 2;
 		model.flips = how == 3;
-		assert_int_equal(queue_matrix(&q, &mmu, &tally), SL_VERIFY);
+		assert_int_equal(queue_matrix(q, &mmu, &tally), SL_VERIFY);
 		assert_true(tally.cases && tally.refused < tally.cases);
 		end();
 	}
 	begin(MODEL_FIRST, 1u << 20);
 	model.wrong_pasid = true;
-	assert_true(work(&q.tenant[0]) != SL_OK);
+	assert_true(work(&q->tenant[0]) != SL_OK);
 	model.harmful = 0; /* it took a page of the other queue for descriptors */
 	end();
+}
+
+/* A device that does nothing, whether it says so or not: nothing was tried, and nothing counts as refused. */
+static void test_idle_device(void **state)
+{
+	(void)state;
+	for (unsigned how = 0; how < 2; how++) {
+		begin(MODEL_FIRST, 1u << 20);
+		support_clock_step = 5000;
+		model.idle = how == 0;
+		model.mute = how == 1;
+		said_start();
+		assert_int_equal(queue_matrix(q, &mmu, &tally), SL_VERIFY);
+		if (tally.cases != CASES || tally.refused)
+			fail_msg("device %u: %u cases, %u refused", how, (unsigned)tally.cases,
+				 (unsigned)tally.refused);
+		assert_int_equal(times_said("the same access has no effect where it is allowed"), CASES);
+		model.idle = model.mute = false;
+		end();
+	}
 }
 
 /* What a driver could forget when it takes a page or a domain away: kind of descriptor, and what is done to
@@ -368,7 +390,7 @@ static void test_wrong_driver(void **state)
 		driver.how = row[i].how;
 		driver.times = 0;
 		unit->on_descriptor = wrong_driver;
-		assert_int_equal(queue_matrix(&q, &mmu, &tally), SL_VERIFY);
+		assert_int_equal(queue_matrix(q, &mmu, &tally), SL_VERIFY);
 		printf("queues: row %u: %u descriptors wrong, %u of %u refused\n", i, driver.times,
 		       (unsigned)tally.refused, (unsigned)tally.cases);
 		assert_true(driver.times > 0 && tally.refused < tally.cases);
@@ -389,7 +411,7 @@ static void test_wrong_record(void **state)
 	for (unsigned how = NONE; how < RECORDS; how++) {
 		begin(MODEL_FIRST, 1u << 20);
 		record = (enum record)how;
-		assert_int_equal(queue_matrix(&q, &mmu, &tally), SL_VERIFY);
+		assert_int_equal(queue_matrix(q, &mmu, &tally), SL_VERIFY);
 		assert_int_equal(tally.cases, CASES);
 		if (tally.refused != right[how])
 			fail_msg("record %u: %u refused", how, (unsigned)tally.refused);
@@ -405,11 +427,11 @@ static void test_opened(void **state)
 	begin(MODEL_FIRST, 1u << 20);
 	opens = true;
 	said_start();
-	assert_int_equal(queue_matrix(&q, &mmu, &tally), SL_VERIFY);
+	assert_int_equal(queue_matrix(q, &mmu, &tally), SL_VERIFY);
 	assert_int_equal(times_said("write to an unmapped page at 0x1000200000: refused, but the tables"),
 			 DSA_QUEUES);
-	for (unsigned i = 0; i < q.n; i++)
-		assert_int_equal(domain_unmap(q.tenant[i].dom, IOVA(W + QUEUES_HOLE), PAGE_SIZE), SL_OK);
+	for (unsigned i = 0; i < q->n; i++)
+		assert_int_equal(domain_unmap(q->tenant[i].dom, IOVA(W + QUEUES_HOLE), PAGE_SIZE), SL_OK);
 	end();
 }
 
@@ -426,7 +448,7 @@ static void test_lie(void **state)
 		begin_with(with, MODEL_FIRST);
 		past = true;
 		said_start();
-		assert_int_equal(queue_matrix(&q, &mmu, &tally), SL_VERIFY);
+		assert_int_equal(queue_matrix(q, &mmu, &tally), SL_VERIFY);
 		if (with)
 			assert_int_equal(times_said(": SUCCEEDED: memory was reached"),
 					 DSA_QUEUES * BY_ADDRESS);
@@ -447,7 +469,7 @@ static void test_asks_wrongly(void **state)
 	for (asks = ONCE; asks < ASKS; asks++) {
 		begin_with(true, MODEL_FIRST);
 		asked = 0;
-		assert_int_equal(queue_matrix(&q, &mmu, &tally), SL_VERIFY);
+		assert_int_equal(queue_matrix(q, &mmu, &tally), SL_VERIFY);
 		assert_int_equal(tally.cases - tally.refused, DSA_QUEUES);
 		end();
 	}
@@ -461,10 +483,33 @@ static void test_deaf(void **state)
 	(void)state;
 	begin_with(true, MODEL_FIRST);
 	tlb.deaf = true;
-	assert_int_equal(queue_matrix(&q, &mmu, &tally), SL_VERIFY);
+	assert_int_equal(queue_matrix(q, &mmu, &tally), SL_VERIFY);
 	assert_true(tally.refused < tally.cases);
 	end();
 	ats = false;
+}
+
+static void test_stage(void **state)
+{
+	static struct machine m;
+	(void)state;
+	for (unsigned how = 0; how < 2; how++) {
+		begin(MODEL_FIRST, 1u << 20);
+		m.tally = (struct tally){0};
+		m.iommu = mmu;
+		model.lies = how == 1;
+		said_start();
+		assert_int_equal(stage_queue_refuse(&m), how ? SL_VERIFY : SL_OK);
+		assert_said("each of 8 queues attempts");
+		assert_true(m.tally.cases == CASES && (m.tally.refused == CASES) == !how);
+		mmu = m.iommu;
+		end();
+	}
+	begin(MODEL_FIRST, 8);
+	said_start();
+	assert_int_equal(stage_queue_refuse(&m), SL_OK);
+	assert_said("nothing is tried: the queues have no PASID each");
+	end();
 }
 
 int main(void)
@@ -475,7 +520,8 @@ int main(void)
 		cmocka_unit_test(test_wrong_device), cmocka_unit_test(test_wrong_driver),
 		cmocka_unit_test(test_lie),          cmocka_unit_test(test_deaf),
 		cmocka_unit_test(test_asks_wrongly), cmocka_unit_test(test_wrong_record),
-		cmocka_unit_test(test_opened),
+		cmocka_unit_test(test_opened),       cmocka_unit_test(test_idle_device),
+		cmocka_unit_test(test_stage),
 	};
 	return cmocka_run_group_tests_name("queues", tests, ram_setup, NULL);
 }
