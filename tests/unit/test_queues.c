@@ -51,7 +51,7 @@ static unsigned page_of(uint32_t pasid, uint64_t at, bool write, uint64_t *phys)
 		   : model_dma_pasid(unit, FN.rid, pasid, at, write, phys);
 }
 
-/* What the unit has noted last, changed: VT-d §11.4.14. */
+/* What the unit has noted last, changed: VT-d §11.4.7.6. */
 static void change_record(bool write)
 {
 	unsigned n = (unsigned)(unit->cap >> 40 & 0xff) + 1; /* NFR */
