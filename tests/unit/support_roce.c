@@ -5,10 +5,11 @@
 
 static const uint8_t mac[6] = {2, 0, 0, 0, 0, 2}, own_mac[6] = {2, 0, 0, 0, 0, 1};
 
+/* Where UDP's length says that it ends. */
 static size_t end_of(const uint8_t *frame)
 {
-	bool four = be16(frame + ETH_TYPE) == ETH_IPV4;
-	return four ? NET_ETH + be16(frame + IP4_LENGTH) : IP6_DATA + be16(frame + IP6_LENGTH);
+	size_t udp = be16(frame + ETH_TYPE) == ETH_IPV4 ? IP4_DATA : IP6_DATA;
+	return udp + be16(frame + udp + UDP_LENGTH);
 }
 
 /* As Annex A17 has it, all at once, by the CRC of another part of the program. */

@@ -4,102 +4,34 @@
 #include <stdlib.h>
 #include <string.h>
 #include "apps/work/rdma.h"
-#include "drivers/roce/wire.h"
 #include "drivers/roce/work.h"
 #include "tests/unit/support.h"
-#include "tests/unit/support_roce.h"
+#include "tests/unit/support_roce_side.h"
 #include "tests/unit/test.h"
-
-#define FRAMES 4096u
-
-/* ---- an end point with its frames kept ---- */
-
-struct kept {
-	uint8_t bytes[ROCE_FRAME_MOST];
-	size_t n;
-};
-
-struct side {
-	struct roce roce;
-	struct kept *out;
-	unsigned outs;
-	uint8_t place[ROCE_PLACE];
-	bool full; /* there is no room for frames */
-};
 
 static struct side *sides[2];
 static uint64_t now;
-
-static uint8_t *place(void *ctx)
-{
-	struct side *s = ctx;
-	return s->full || s->outs == FRAMES ? NULL : s->place;
-}
-
-static void send(void *ctx, const struct roce_frame *f)
-{
-	struct side *s = ctx;
-	struct kept *k = &s->out[s->outs++];
-	assert_true(f->head_bytes <= ROCE_HEAD_ROOM && f->tail_bytes <= ROCE_TAIL_ROOM);
-	memcpy(k->bytes, f->head, f->head_bytes);
-	k->n = f->head_bytes;
-	if (f->data_bytes) {
-		memcpy(k->bytes + k->n, f->data, f->data_bytes);
-		k->n += f->data_bytes;
-		memcpy(k->bytes + k->n, f->head + ROCE_HEAD_ROOM, f->tail_bytes);
-		k->n += f->tail_bytes;
-	}
-	assert_true(k->n >= 60 && support_roce_sealed(k->bytes));
-}
-
-static struct net_ip ip(unsigned last)
-{
-	return (struct net_ip){{[10] = 0xff, 0xff, 10, 0, 0, (uint8_t)last}};
-}
-
-static struct side *make(unsigned last)
-{
-	struct side *s = calloc(1, sizeof *s);
-	s->out = calloc(FRAMES, sizeof *s->out);
-	roce_init(&s->roce);
-	memcpy(s->roce.mac, (const uint8_t[]){2, 0, 0, 0, 0, (uint8_t)last}, 6);
-	s->roce.ip[0] = ip(last);
-	s->roce.ip[2] = (struct net_ip){{0xfd, [15] = (uint8_t)last}};
-	s->roce.wire = (struct roce_wire){place, send, s};
-	return s;
-}
 
 static int set_up(void **state)
 {
 	(void)state;
 	now = 1000000;
 	for (unsigned i = 0; i < 2; i++)
-		sides[i] = make(1 + i);
+		sides[i] = support_side(1 + i);
 	return 0;
 }
 
 static int end(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < 2; i++) {
-		free(sides[i]->out);
-		free(sides[i]);
-	}
+	for (unsigned i = 0; i < 2; i++)
+		support_side_end(sides[i]);
 	return 0;
 }
 
 static void feed(struct side *s, const uint8_t *frame, size_t n)
 {
-	uint8_t *copy = malloc(n); /* of exactly this size, for the sanitizer */
-	memcpy(copy, frame, n);
-	(void)roce_take(&s->roce, copy, n, now);
-	free(copy);
-	roce_poll(&s->roce, now);
-}
-
-static const uint8_t *bth_of(const uint8_t *frame)
-{
-	return frame + (be16(frame + ETH_TYPE) == ETH_IPV4 ? IP4_DATA : IP6_DATA) + UDP_BYTES;
+	(void)support_side_take(s, frame, n, now);
 }
 
 /* ---- a peer that is typed in ---- */
@@ -120,13 +52,13 @@ static void on_event(void *ctx, struct roce_qp *q, const struct roce_event *e)
 static struct roce_qp *connect(struct side *s, unsigned mtu)
 {
 	uint8_t body[REQ_BYTES], frame[ROCE_FRAME_MOST];
-	struct net_ip from = ip(2), to = ip(1);
+	struct net_ip from = support_ip4(2), to = support_ip4(1);
 	memset(events, 0, sizeof events);
 	assert_true(roce_listen(&s->roce, 99, on_event, NULL));
 	support_roce_req(body, 5, 99, 0x77, PSN_FIRST, mtu);
 	feed(s, frame, support_roce_mad(frame, &from, &to, CM_REQ, body, sizeof body));
 	assert_int_equal(s->outs, 1);
-	const uint8_t *mad = bth_of(s->out[0].bytes) + BTH_BYTES + DETH_BYTES;
+	const uint8_t *mad = support_mad(s->out[0].bytes);
 	assert_int_equal(be16(mad + MAD_ATTR), CM_REP);
 	struct roce_qp *q = &s->roce.qp[be24(mad + MAD_BODY + REP_QPN) % ROCE_QPS];
 	uint8_t rtu[8];
@@ -144,7 +76,7 @@ static void packet(struct side *s, const struct roce_qp *q, uint8_t opcode, uint
 		   const void *bytes, size_t n)
 {
 	uint8_t frame[ROCE_FRAME_MOST];
-	struct net_ip from = ip(2), to = ip(1);
+	struct net_ip from = support_ip4(2), to = support_ip4(1);
 	feed(s, frame, support_roce_packet(frame, &from, &to, opcode, q->number, psn, ack, bytes, n));
 }
 
@@ -152,7 +84,7 @@ static void packet(struct side *s, const struct roce_qp *q, uint8_t opcode, uint
 static const uint8_t *expect(struct side *s, unsigned *i, uint8_t opcode, uint32_t psn, unsigned syndrome)
 {
 	assert_true(*i < s->outs);
-	const uint8_t *bth = bth_of(s->out[(*i)++].bytes);
+	const uint8_t *bth = support_bth(s->out[(*i)++].bytes);
 	assert_int_equal(bth[BTH_OPCODE], opcode);
 	assert_int_equal(be24(bth + BTH_PSN), psn & PSN_MASK);
 	assert_int_equal(be24(bth + BTH_QP), 0x77);
@@ -313,7 +245,7 @@ static void test_silence(void **state)
 	struct side *s = sides[0];
 	struct roce_qp *q = connect(s, 3);
 	uint8_t frame[ROCE_FRAME_MOST], mad[REQ_BYTES] = {0};
-	struct net_ip from = ip(2), other = ip(9), to = ip(1);
+	struct net_ip from = support_ip4(2), other = support_ip4(9), to = support_ip4(1);
 	(void)state;
 	size_t n = support_roce_packet(frame, &from, &to, OP_SEND_ONLY, q->number, PSN_FIRST, true, mad, 64);
 	roce_receive(q, (uint8_t *)memory, sizeof memory, 1);
@@ -404,7 +336,7 @@ static unsigned cm(struct side *s, unsigned attribute, const uint8_t *body, size
 	feed(s, frame, support_roce_mad(frame, &from, &to, attribute, body, n));
 	if (!s->outs)
 		return 0;
-	const uint8_t *mad = bth_of(s->out[0].bytes) + BTH_BYTES + DETH_BYTES;
+	const uint8_t *mad = support_mad(s->out[0].bytes);
 	assert_memory_equal(mad + MAD_TID, "ZZZZZZZZ", 8);
 	*answer = mad + MAD_BODY;
 	return be16(mad + MAD_ATTR);
@@ -498,7 +430,7 @@ static void on_work(void *ctx, struct roce_qp *q, const struct roce_event *e)
 
 static void exchange(unsigned loss, bool disorder)
 {
-	static struct kept wire[FRAMES];
+	static struct side_frame wire[SIDE_FRAMES];
 	for (unsigned i = 0; i < 2; i++) {
 		struct side *from = sides[i], *to = sides[!i];
 		unsigned n = from->outs;
@@ -844,7 +776,7 @@ static void test_not_ready(void **state)
 		     i++) /* those that wait are looked at now and then */
 			roce_poll(&s->roce, now += 100);
 		assert_int_equal(s->outs, 2);
-		assert_int_equal(be24(bth_of(s->out[1].bytes) + BTH_PSN), psn);
+		assert_int_equal(be24(support_bth(s->out[1].bytes) + BTH_PSN), psn);
 		aeth[0] = SYN_ACK;
 		packet(s, q, OP_ACK, psn, false, aeth, sizeof aeth);
 		assert_true(q->head == q->tail && !q->failed);
