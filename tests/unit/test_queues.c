@@ -264,7 +264,7 @@ static void test_matrix(void **state)
 		uint64_t used = pmm_used_pages(), began = now_us();
 		assert_int_equal(queue_matrix(q, &mmu, &tally), SL_OK);
 		assert_int_equal(pmm_used_pages(), used);
-		assert_in_range(now_us() - began, DSA_QUEUES * 2 * SILENT_US, DSA_QUEUES * 2 * 5 * SILENT_US);
+		assert_between(now_us() - began, DSA_QUEUES * 2 * SILENT_US, DSA_QUEUES * 2 * 5 * SILENT_US);
 		for (unsigned i = 0; i < q->n; i++)
 			assert_int_equal(work(&q->tenant[i]), SL_OK);
 		end();
