@@ -72,7 +72,7 @@ static void number(struct config *cfg, const struct cursor *at, const char *key,
 static void choice(struct config *cfg, const struct cursor *at, const char *key, struct word v,
 		   const char *const *names, unsigned n, uint32_t *out)
 {
-	char list[96] = "";
+	char list[128] = "";
 	for (unsigned i = 0; i < n; i++) {
 		if (is(v, names[i])) {
 			*out = i;
@@ -349,6 +349,31 @@ static void read_prove(struct config *cfg, const struct cursor *at, const struct
 		else
 			cfg->provers++;
 	} while (v.n && !cfg->error.line);
+}
+
+/* "rping", "ib_send_lat:18516", or a list of them; it replaces an earlier one. */
+static void read_client(struct config *cfg, const struct cursor *at, const struct option *o, struct word v)
+{
+	static const char *const names[] = {CONFIG_CLIENTS(CONFIG_WORD)};
+	cfg->clients = 0;
+	for (bool more = true; more && !cfg->error.line;) {
+		size_t n = v.n;
+		struct word rest = comma(&v), name = {rest.p, 0, rest.col};
+		more = rest.n < n;
+		if (cfg->clients == CONFIG_PROGRAMS) {
+			fail(cfg, at, rest.col, "client= names more than %u programs", CONFIG_PROGRAMS);
+			return;
+		}
+		struct config_client *c = &cfg->client[cfg->clients++];
+		while (name.n < rest.n && rest.p[name.n] != ':')
+			name.n++;
+		bool port = name.n < rest.n;
+		struct word digits = cut(&rest, name.n + port, rest.n - name.n - port);
+		c->port = 0;
+		choice(cfg, at, o->key, name, names, ARRAY_LEN(names), &c->program);
+		if (port)
+			number(cfg, at, "client: port", digits, 1, UINT16_MAX, &c->port);
+	}
 }
 
 #define LIST(key, list, ...) static const char *const key##_words[] = {list(CONFIG_WORD)};

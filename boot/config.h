@@ -10,6 +10,7 @@
 #define CONFIG_SKIPS    4u
 #define CONFIG_PROVERS  8u
 #define CONFIG_REPEATS  4u
+#define CONFIG_PROGRAMS 8u
 #define CONFIG_FILE_MAX 65536u /* bytes of sluice.cfg; more are an error */
 
 /* The first error, as text: "sluice.cfg:3:5: vfs=abc is not a number". line 0: no error. */
@@ -23,6 +24,12 @@ struct config_error {
 struct config_repeat {
 	char source[16], key[12];
 	uint32_t line, pad;
+};
+
+/* Of client=. */
+struct config_client {
+	uint32_t program; /* enum config_clients */
+	uint32_t port;    /* 0: the program's usual one */
 };
 
 struct config {
@@ -71,14 +78,16 @@ struct config {
 			     none */
 	char address[96]; /* of the first VF of app=echo and app=rdma, and of the card of log=, as
 			     apps/work/echo.h reads it */
-	char peer[48];    /* app=rdma: where rping's server is; "" for none */
+	char peer[48];    /* app=rdma: where the servers of client= are; "" for none */
+	struct config_client client[CONFIG_PROGRAMS];
+	uint32_t clients; /* 0: only rping */
 	char log[72];     /* the receiver of the log, as apps/work/netlog.h reads it; "" for none */
 	uint32_t prove;   /* enum config_prove */
 	uint32_t provers; /* PROVE_LISTED: these functions may attack */
 	bdf_t prover[CONFIG_PROVERS];
 	struct config_error error;
 	struct config_repeat repeat[CONFIG_REPEATS]; /* the first of them */
-	uint32_t repeats, pad;
+	uint32_t repeats;
 	uint64_t seen; /* the keys of the text that is being read, one bit each */
 };
 

@@ -28,6 +28,11 @@
 #define CONFIG_ENDS(X)      X(END_HALT, "halt") X(END_REBOOT, "reboot") X(END_SHUTDOWN, "shutdown") X(END_QEMU, "qemu")
 /* Who may attack without scratch=: apps/proof/attackers.h. PROVE_LISTED is no word, but a list of functions. */
 #define CONFIG_PROVES(X)    X(PROVE_SAFE, "safe") X(PROVE_ALL, "all") X(PROVE_NONE, "none")
+/* Programs whose client the first VF is; read by read_client(). */
+#define CONFIG_CLIENTS(X) \
+	X(CLIENT_RPING, "rping") X(CLIENT_WRITE_BW, "ib_write_bw") X(CLIENT_READ_BW, "ib_read_bw") \
+	X(CLIENT_SEND_BW, "ib_send_bw") X(CLIENT_ATOMIC_BW, "ib_atomic_bw") X(CLIENT_WRITE_LAT, "ib_write_lat") \
+	X(CLIENT_READ_LAT, "ib_read_lat") X(CLIENT_SEND_LAT, "ib_send_lat")
 /* Words that are numbers; the option's value is that number, 0 while not set. */
 #define CONFIG_GENS(X)      X(GEN_C62X, "2") X(GEN_4XXX, "4")
 #define CONFIG_BAUDS(X) \
@@ -50,10 +55,11 @@
 	NUMBER(seconds, 1, 86400, 5, "length of the timed phase") \
 	WORDS(mode, CONFIG_MODES, WAIT_POLL, "how a core waits for completions") \
 	NUMBER(passes, 1, 1000000, 1, "app=isolate: how often it goes through all its cases") \
-	NUMBER(ops, 1, 1000000000, 10000, "device=qat: operations of each service on each VF; igb: frames from each to each; dsa: of each kind on each queue") \
+	NUMBER(ops, 1, 1000000000, 10000, "device=qat: operations of each service on each VF; igb: frames from each to each; dsa: of each kind on each queue; rdma: of each of client=") \
 	NUMBER(mailbox, 0, 1, 0, "device=igb: 1: VFs ask their PF by messages") \
 	OTHER(address, "IPv4 or IPv6 with /BITS, or both with a comma", "10.0.0.1/24,fd00::1/64", "log=: whose log it is; app=echo, rdma: of the first VF") \
-	OTHER(peer, "an address", "none", "app=rdma: rping -s waits there, and the first VF is its client") \
+	OTHER(peer, "an address", "none", "app=rdma: programs of client= serve there, and the first VF is their client") \
+	OTHER(client, "rping, ib_write_bw, ib_read_bw, ib_send_bw, ib_atomic_bw, ib_write_lat, ib_read_lat, ib_send_lat, with :PORT behind it, or up to 8 with commas", "rping", "app=rdma: what serves at peer=, one after the other") \
 	OTHER(log, "udp:ADDRESS, with :PORT behind it", "none", "sends the log as syslog by a network card that nothing else uses") \
 	EXTEND(iommu, CONFIG_IOMMUS, CONFIG_IOMMU_ON, "on,igfx_off, on,skip=0xADDRESS", "translation; units to leave as they are") \
 	WORDS(tables, CONFIG_TABLES, TABLES_AUTO, "which tables VT-d units read; auto: legacy mode where they have it") \
@@ -93,6 +99,7 @@ enum config_tables { CONFIG_TABLES(CONFIG_ENUM) };
 enum config_doorbell { CONFIG_DOORBELLS(CONFIG_ENUM) };
 enum config_order { CONFIG_ORDERS(CONFIG_ENUM) };
 enum config_prove { CONFIG_PROVES(CONFIG_ENUM) PROVE_LISTED };
+enum config_clients { CONFIG_CLIENTS(CONFIG_ENUM) };
 enum config_term { CONFIG_TERMS(CONFIG_ENUM) };
 enum config_usb { CONFIG_USBS(CONFIG_ENUM) };
 enum config_end { CONFIG_ENDS(CONFIG_ENUM) };

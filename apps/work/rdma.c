@@ -53,6 +53,7 @@ static void rdma_worker(void *arg)
 			continue;
 		looked = now_us();
 		say_notes(w->m);
+		rdma_client_say(&rdma_end_of(&w->m->vf[0])->client);
 		if (host_look("rdma"))
 			stop = true;
 	}
@@ -98,7 +99,12 @@ static enum sl_err begin_client(struct machine *m)
 {
 	struct rdma_end *d = rdma_end_of(&m->vf[0]);
 	const uint64_t at = RDMA_OPEN + PAGE_2M;
-	if (rdma_client_begin(&d->client, m->cfg->peer, &d->roce, (uint8_t *)d->memory.va + at,
+	if (m->cfg->clients && !m->cfg->peer[0]) {
+		log_fail("rdma", "peer= and the address of the machine where they serve",
+			 "client= names programs, and there is no peer=");
+		return SL_CONFIG;
+	}
+	if (rdma_client_begin(&d->client, m->cfg, &d->roce, (uint8_t *)d->memory.va + at,
 			      d->memory.iova.v + at))
 		return SL_OK;
 	log_fail("rdma", "peer=10.0.0.200 or peer=fd00::200", "peer=%s is no address", m->cfg->peer);
@@ -137,7 +143,7 @@ enum sl_err stage_rdma(struct machine *m)
 	bool served = !e;
 	if (served)
 		e = serve(m);
-	if (served && !rdma_client_say(&rdma_end_of(&m->vf[0])->client, m->cfg->peer) && !e)
+	if (served && !rdma_client_end(&rdma_end_of(&m->vf[0])->client) && !e)
 		e = SL_VERIFY;
 	say_notes(m);
 	for (unsigned v = 0; v < m->vfs; v++)

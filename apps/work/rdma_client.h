@@ -1,11 +1,19 @@
-/* The client of rping's server, for peer=. */
+/* The client of the programs that serve at peer=. */
 #pragma once
 #include "apps/work/rdma.h"
 
-/* peer: its address, or "" for none. memory, at address at of the end point's domain: 2 * RDMA_PING bytes,
- * which stay the client's. False: no address, or no region is left. */
-bool rdma_client_begin(struct rdma_client *c, const char *peer, struct roce *r, uint8_t *memory, uint64_t at);
-/* On the end point's core, now and then: connects, once a second until it succeeds. */
+/* Bytes of memory that it works with. */
+#define RDMA_CLIENT_BYTES PAGE_2M
+
+/* Reads peer=, client= and ops= of cfg, which stays. memory, at address at of the end point's domain, stays
+ * the client's. False: peer= is no address, or no region is left. */
+bool rdma_client_begin(struct rdma_client *c, const struct config *cfg, struct roce *r, uint8_t *memory,
+		       uint64_t at);
+/* On the end point's core, now and then: connects, once a second until it succeeds, and goes on to the next
+ * program when one is over. */
 void rdma_client_turn(struct rdma_client *c, struct roce *r, struct net_port *port, uint64_t now);
-/* At the end: prints what became of it. False: not all pings came back as they left. */
-bool rdma_client_say(const struct rdma_client *c, const char *peer);
+/* On one other core: prints what became of the programs that are over by now. */
+void rdma_client_say(struct rdma_client *c);
+/* At the end, when no core works the end point any more: prints the rest. False: a program did not come to
+ * its end, or something was wrong with it. */
+bool rdma_client_end(struct rdma_client *c);

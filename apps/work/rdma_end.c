@@ -2,12 +2,13 @@
 #include "apps/vf/igb.h"
 #include "apps/work/echo.h"
 #include "apps/work/host.h"
+#include "apps/work/rdma_client.h"
 #include "drivers/roce/icrc.h"
 #include "kernel/cpu.h"
 #include "kernel/log.h"
 #include "kernel/str.h"
 
-#define MEMORY (RDMA_OPEN + 2 * PAGE_2M) /* open, slots, and the client's */
+#define MEMORY (RDMA_OPEN + PAGE_2M + RDMA_CLIENT_BYTES) /* open, slots, and the client's */
 
 static struct rdma_end end[IGB_VFS];
 

@@ -1,4 +1,5 @@
 /* The servers' sides of programs that Linux has. */
+#include "apps/work/perftest.h"
 #include "apps/work/rdma.h"
 #include "drivers/roce/wire.h"
 #include "drivers/roce/work.h"
@@ -6,23 +7,13 @@
 
 #define RPING       7174u
 #define UCMATOSE    7471u
-#define PERFTEST    18515u
-#define SEND_LAT    18516u
-#define WRITE_LAT   18517u
 #define MANY        (1u << 30) /* receives: each is over before its event returns */
 #define ADVERT      16u        /* rping's: address 8, key 4, bytes 4 */
 #define MESSAGES    10u        /* ucmatose's, each of so many bytes: */
 #define MESSAGE     100u
-#define DESTINATION 56u /* perftest's: LID, reads, QP, PSN, key, -, address 8, GID 16, SRQ, GID index */
-#define DEST_QP     8u
-#define DEST_PSN    12u
-#define DEST_KEY    16u
-#define DEST_VA     24u
-#define DEST_GID    32u
 #define BEGIN_DEST  4u /* then the server of ib_write_lat begins, with so many bytes: */
 #define FIRST_WRITE 2u
 #define LAST_DEST   5u /* the last of a test of one queue pair */
-#define RESULT      8u /* of ib_*_bw: a number; what follows about a queue pair is the end */
 
 static struct rdma_talk *talk_of(struct rdma_services *s, const struct roce_qp *q)
 {
@@ -117,7 +108,7 @@ static struct roce_qp *under_test(struct rdma_services *s, struct roce_qp *contr
 			t->control = control;
 			talk_of(s, control)->tests++;
 			roce_receive(q, s->open->memory, RDMA_OPEN, 0);
-			q->tells_writes = q->service == WRITE_LAT;
+			q->tells_writes = q->service == PERFTEST_WRITE_LAT;
 		}
 		return t->control == control ? q : NULL;
 	}
@@ -177,7 +168,7 @@ static void control_said(struct rdma_services *s, struct roce_qp *q, uint32_t by
 	}
 	t->results |= bytes == RESULT;
 	say(q, m, bytes < ROCE_INLINE ? bytes : ROCE_INLINE);
-	if (test && q->service == WRITE_LAT && t->step == BEGIN_DEST)
+	if (test && q->service == PERFTEST_WRITE_LAT && t->step == BEGIN_DEST)
 		write_back(s, test, FIRST_WRITE);
 	if (!test || (!t->results && (t->step != LAST_DEST || t->tests > 1)))
 		return;
@@ -195,7 +186,7 @@ static void perftest(void *ctx, struct roce_qp *q, const struct roce_event *e)
 		end_tests(s, q);
 	if (e->kind == ROCE_RECEIVED && !t->control)
 		control_said(s, q, e->bytes);
-	if (e->kind == ROCE_RECEIVED && t->control && q->service == SEND_LAT)
+	if (e->kind == ROCE_RECEIVED && t->control && q->service == PERFTEST_SEND_LAT)
 		send_back(s, q, e->bytes);
 	if (e->kind == ROCE_WRITTEN)
 		write_back(s, q, e->bytes);
@@ -206,6 +197,6 @@ void rdma_serve(struct roce *r, struct rdma_services *s)
 	(void)roce_listen(r, RPING, rping, s);
 	(void)roce_listen(r, UCMATOSE, ucmatose, s);
 	(void)roce_listen(r, PERFTEST, perftest, s);
-	(void)roce_listen(r, SEND_LAT, perftest, s);
-	(void)roce_listen(r, WRITE_LAT, perftest, s);
+	(void)roce_listen(r, PERFTEST_SEND_LAT, perftest, s);
+	(void)roce_listen(r, PERFTEST_WRITE_LAT, perftest, s);
 }

@@ -57,6 +57,15 @@ static struct roce_answer answer_of(const struct roce_qp *q, const struct roce_p
 				    .again = again};
 }
 
+/* Whether one that waits is a duplicate. */
+static COLD bool waits_again(const struct roce_qp *q)
+{
+	bool again = false;
+	for (unsigned i = 0; i < q->answers; i++)
+		again |= q->answer[(q->answer_head + i) % ROCE_READS].again;
+	return again;
+}
+
 void roce_take_read(struct roce_qp *q, const struct roce_packet *p)
 {
 	struct roce_answer a = answer_of(q, p, false);
@@ -71,6 +80,8 @@ void roce_take_read(struct roce_qp *q, const struct roce_packet *p)
 		   !roce_reach(q->end, a.key, a.at, a.bytes, read ? ROCE_MAY_READ : ROCE_MAY_ATOMIC)) {
 		roce_forbid(q, p, a.at, a.bytes, a.key);
 	} else if (!enqueue(q, &a)) {
+		if (waits_again(q))
+			return; /* as if it was lost, since a duplicate has its place: the peer asks again */
 		roce_invalid(q, p, "more READs and atomics are on the way than were agreed on");
 	} else {
 		q->expected = (q->expected + a.packets) & PSN_MASK;

@@ -60,6 +60,24 @@ static void test_values(void **state)
 	assert_string_equal(cfg.scratch, "S/N-1_x");
 }
 
+static void test_client(void **state)
+{
+	(void)state;
+	assert_int_equal(parse(""), SL_OK);
+	assert_true(!cfg.clients && cfg.client[0].program == CLIENT_RPING && !cfg.client[0].port);
+	assert_int_equal(parse("client=ib_read_bw,ib_write_lat:18517,rping"), SL_OK);
+	assert_int_equal(cfg.clients, 3);
+	assert_int_equal(cfg.client[0].program, CLIENT_READ_BW);
+	assert_int_equal(cfg.client[1].program, CLIENT_WRITE_LAT);
+	assert_int_equal(cfg.client[1].port, 18517);
+	assert_int_equal(cfg.client[2].program, CLIENT_RPING);
+	assert_true(!cfg.client[0].port && !cfg.client[2].port);
+	assert_int_equal(parse("client=rping:7175\nclient=ib_send_lat"), SL_OK); /* the later one counts */
+	assert_true(cfg.clients == 1 && cfg.client[0].program == CLIENT_SEND_LAT && !cfg.client[0].port);
+	assert_int_equal(parse("client=rping,rping,rping,rping,rping,rping,rping,rping"), SL_OK);
+	assert_int_equal(cfg.clients, CONFIG_PROGRAMS);
+}
+
 static void test_iommu(void **state)
 {
 	(void)state;
@@ -162,6 +180,12 @@ static const struct {
 	{"order=up", 1, 7, "want one of: random, seq"},
 	{"writes=101", 1, 8, "out of range"},
 	{"baud=1200", 1, 6, "9600"},
+	{"client=ib_tetris", 1, 8, "client=ib_tetris is not known (want one of: rping, ib_write_bw, "},
+	{"client=ib_tetris", 1, 8, "ib_read_lat, ib_send_lat)"},
+	{"client=rping,", 1, 14, "client= is not known"},
+	{"client=rping,ib_read_bw:", 1, 25, "client: port= is not a number (want 1 to 65535)"},
+	{"client=rping:65536", 1, 14, "is out of range (want 1 to 65535)"},
+	{"client=rping,rping,rping,rping,rping,rping,rping,rping,rping", 1, 56, "names more than 8 programs"},
 	{"console=com5", 1, 9, "console=com5 is not known (want com1 to com4, a port"},
 	{"console=com1,com2,com3,com4,0x100", 1, 29, "names more than 4 UARTs"},
 	{"console=com1,", 1, 14, "console= is not known"},
@@ -452,13 +476,20 @@ static void test_console(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults), cmocka_unit_test(test_values),
-		cmocka_unit_test(test_iommu),    cmocka_unit_test(test_prove),
-		cmocka_unit_test(test_words),    cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_goes_on),  cmocka_unit_test(test_ranges),
-		cmocka_unit_test(test_choices),  cmocka_unit_test(test_text),
-		cmocka_unit_test(test_console),  cmocka_unit_test(test_long),
-		cmocka_unit_test(test_sources),  cmocka_unit_test(test_end_of_wrong_text)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_defaults),
+					   cmocka_unit_test(test_values),
+					   cmocka_unit_test(test_iommu),
+					   cmocka_unit_test(test_client),
+					   cmocka_unit_test(test_prove),
+					   cmocka_unit_test(test_words),
+					   cmocka_unit_test(test_errors),
+					   cmocka_unit_test(test_goes_on),
+					   cmocka_unit_test(test_ranges),
+					   cmocka_unit_test(test_choices),
+					   cmocka_unit_test(test_text),
+					   cmocka_unit_test(test_console),
+					   cmocka_unit_test(test_long),
+					   cmocka_unit_test(test_sources),
+					   cmocka_unit_test(test_end_of_wrong_text)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
