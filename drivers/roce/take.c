@@ -3,7 +3,7 @@
 #include "drivers/roce/request.h"
 
 #define HEAD      (IP6_DATA + UDP_BYTES + BTH_BYTES + ROCE_EXT)
-#define BUDGET    64u         /* packets that a queue pair sends in a turn */
+#define BUDGET    64u         /* answers that a queue pair sends in a turn */
 #define SWEEP_US  10000u      /* between looks at timers */
 #define IP4_PLAIN 0x45u       /* version 4, no options */
 #define IP4_FIXED 0x3fff00ffu /* of the dword at IP4_FRAGMENT: more fragments, offset, and the protocol */
@@ -144,7 +144,7 @@ FAST_INLINE void take_connected(struct roce_qp *q, const struct datagram *d, uin
 	struct roce_packet p = {
 		.opcode = BTH_OP(first), .ack = psn >> 31, .psn = psn & PSN_MASK, .ext = bth + BTH_BYTES};
 	uint32_t ext = ext_of(p.opcode), bytes = (uint32_t)(d->end - ICRC_BYTES - BTH_OF(four) - BTH_BYTES);
-	if (UNLIKELY(p.opcode > OP_SEND_ONLY_INV)) {
+	if (UNLIKELY(p.opcode >= ARRAY_LEN(about))) {
 		q->end->counts.unknown++;
 		return;
 	}
@@ -231,7 +231,7 @@ static bool turn(struct roce_qp *q)
 {
 	bool more = q->state == ROCE_CONNECTED && roce_answer_more(q, BUDGET);
 	if (q->state == ROCE_CONNECTED && (q->current != q->tail || q->timer))
-		more |= roce_request_more(q, BUDGET);
+		more |= roce_request_more(q);
 	return more;
 }
 
@@ -243,7 +243,7 @@ static void sweep(struct roce *r)
 		for (uint64_t bits = r->used[word]; bits; bits &= bits - 1) {
 			struct roce_qp *q = &r->qp[64 * word + (unsigned)__builtin_ctzll(bits)];
 			roce_cm_poll(q);
-			if (q->state == ROCE_CONNECTED && (q->timer || q->wait_until))
+			if (q->timer || q->wait_until)
 				roce_busy(q);
 		}
 }
