@@ -479,6 +479,8 @@ static void test_every_class(void **state)
 		if (works.cases < 15 || works.refused != works.cases || works.not_tried)
 			fail_msg("%s: %llu of %llu refused, %llu not tried\n%s", ops->how, (ull)works.refused,
 				 (ull)works.cases, (ull)works.not_tried, said);
+		assert_said("VT-d context table");
+		assert_said("its own VT-d table");
 		if (ops->most < 2) /* one byte is on one page */
 			assert_not_said("runs out of mapping");
 		for (enum quiet how = NEVER_DID; how < QUIETS; how++) {

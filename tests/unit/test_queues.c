@@ -38,6 +38,7 @@ static enum record {
 	RECORDS
 } record;          /* how the unit notes a refusal */
 static bool opens; /* the hole is mapped as soon as an access to it was refused */
+static bool dies;  /* the device does nothing more once a queue's domain was taken away */
 static bool past;  /* the device marks addresses as translated although it never asked for a translation */
 static struct model_device_tlb tlb;
 static bool ats; /* it keeps translations, and asks for pages */
@@ -76,6 +77,8 @@ static void refused(uint32_t pasid, uint64_t at, bool write)
 {
 	struct tenant *t = &q->tenant[(pasid - 1) % DSA_QUEUES];
 	change_record(write);
+	if (dies && at == t->own.iova.v)
+		model.idle = true;
 	if (opens && at == W + QUEUES_HOLE)
 		assert_int_equal(domain_map(t->dom, IOVA(at), t->own.phys, PAGE_SIZE, DOMAIN_RW), SL_OK);
 }
@@ -136,7 +139,7 @@ static void begin(uint64_t stage, uint32_t limit)
 	uint32_t error, pasid[DSA_QUEUES];
 	unsigned failed;
 	support_clock_step = 50;
-	past = opens = false;
+	past = opens = dies = false;
 	record = RIGHT;
 	machine_init();
 	unit = model_machine_unit(&mc, MODEL_VER, MODEL_CAP,
@@ -435,6 +438,21 @@ static void test_opened(void **state)
 	end();
 }
 
+/* Refused as it has to be, but the queue does not work again in the domain that was given back: that is a
+ * case more, and all others are not tried. */
+static void test_dies(void **state)
+{
+	(void)state;
+	begin(MODEL_FIRST, 1u << 20);
+	dies = true;
+	said_start();
+	assert_int_equal(queue_matrix(q, &mmu, &tally), SL_VERIFY);
+	assert_int_equal(tally.cases, CASES + 1);
+	assert_int_equal(tally.refused + times_said("has no effect where it is allowed"), tally.cases);
+	model.idle = false;
+	end();
+}
+
 /* A device that marks physical addresses as translated although it never asked for a translation. If it may
  * keep translations, each write and read of the first two columns reaches the memory of others and the
  * kernel's. If it may not, the unit refuses them and gives that as the reason. */
@@ -521,7 +539,7 @@ int main(void)
 		cmocka_unit_test(test_lie),          cmocka_unit_test(test_deaf),
 		cmocka_unit_test(test_asks_wrongly), cmocka_unit_test(test_wrong_record),
 		cmocka_unit_test(test_opened),       cmocka_unit_test(test_idle_device),
-		cmocka_unit_test(test_stage),
+		cmocka_unit_test(test_stage),        cmocka_unit_test(test_dies),
 	};
 	return cmocka_run_group_tests_name("queues", tests, ram_setup, NULL);
 }
