@@ -272,13 +272,12 @@ static void take_data(struct roce_qp *q, const struct roce_packet *p)
 	acked(q, w->psn);
 	if (q->head != i)
 		return; /* another READ's answer is missing before it */
-	if (d * q->mtu != w->got) {
-		if (d * q->mtu > w->got && !q->rewound) {
-			rewind(q, w->psn);
-			q->rewound = true;
-		}
-		return;
+	if (d * q->mtu > w->got && !q->rewound) {
+		rewind(q, w->psn);
+		q->rewound = true;
 	}
+	if (d * q->mtu != w->got)
+		return;
 	if (!keep(q, w, p)) {
 		roce_fail(q, SYN_INVALID);
 		return;

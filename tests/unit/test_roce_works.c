@@ -405,6 +405,9 @@ static void test_gap_after_read(void **state)
 		expect_read(0, 0, 2 * MTU);
 		expect_send(OP_SEND_ONLY, 2, true, 0, 4);
 		silent();
+		say(2, SYN_SEQUENCE); /* the READ is on its way */
+		expect_send(OP_SEND_ONLY, 2, true, 0, 4);
+		silent();
 		bring(OP_READ_FIRST, 0, 1, MTU);
 		bring(OP_READ_LAST, 1, 2, MTU);
 		say(2, SYN_ACK);
