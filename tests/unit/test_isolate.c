@@ -766,6 +766,10 @@ static void test_one_vf(void **state)
 	vf_stores(&mach.vf[1], NULL);
 	assert_int_equal(stage_isolate(&mach), SL_OK);
 	assert_int_equal(prepared, 1);
+	start(state);
+	mach.vfs = 1;
+	store[1].blocks = 0; /* it is not one of them */
+	assert_int_equal(stage_isolate(&mach), SL_OK);
 }
 
 /* The others are VFs that send and receive, even if there is only one. */
