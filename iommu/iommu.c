@@ -3,6 +3,7 @@
 #include "iommu/backend.h"
 #include "kernel/fmt.h"
 #include "kernel/log.h"
+#include "kernel/paging.h"
 
 const char *iommu_memory_name(const struct iommu *mmu)
 {
@@ -166,6 +167,15 @@ void iommu_fault_event(struct iommu *mmu, uint8_t vector, uint32_t apic)
 {
 	for (unsigned i = 0; i < mmu->unit_count; i++)
 		mmu->hw->fault_event(mmu, i, vector, apic);
+}
+
+bool iommu_walk_read(void *ctx, uint64_t phys, uint64_t *v)
+{
+	(void)ctx;
+	if (!paging_in_direct_map(phys, sizeof *v))
+		return false;
+	*v = *(const uint64_t *)phys_va(PHYS(phys));
+	return true;
 }
 
 enum sl_err iommu_walk(struct iommu *mmu, bdf_t fn, iova_t iova, struct iommu_walk *out)

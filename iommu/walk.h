@@ -44,6 +44,10 @@ struct iommu_walk {
 	struct iommu_walk_table table[WALK_TABLES];
 };
 
+/* How a walk of the units' own tables reads memory: a word of RAM. False: there is no RAM at that address, as
+ * where a device has written to a table. */
+bool iommu_walk_read(void *ctx, uint64_t phys, uint64_t *v);
+
 /* Nothing is mapped at the address, while the function has a domain. */
 static inline bool iommu_walk_empty(const struct iommu_walk *w)
 {

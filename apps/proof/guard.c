@@ -135,7 +135,7 @@ static void add_pasids(uint64_t phys)
 	for (; entry < (const uint64_t *)phys_va(PHYS(phys)) + ENTRIES; entry += PASID_WORDS) {
 		if (!(entry[0] & PRESENT))
 			continue;
-		if (FGET(entry[0], PASID_TYPE) & 2 && FGET(entry[0], PASID_TYPE) != 4)
+		if (FGET(entry[0], PASID_TYPE) & 2)
 			add_levels(entry[0] & ENTRY_ADDR, (unsigned)FGET(entry[0], PASID_WIDTH) + 2);
 		if (FGET(entry[0], PASID_TYPE) & 1)
 			add_levels(entry[2] & ENTRY_ADDR, (unsigned)FGET(entry[2], PASID_MODE) + 4);

@@ -191,6 +191,12 @@ static void count(struct matrix *x, const struct forbidden *a, enum outcome o, u
 			f->code, status);
 }
 
+/* The same access has no effect where it is allowed. */
+static void count_untried(struct matrix *x, const struct forbidden *a)
+{
+	count(x, a, NO_CONTROL, 0, &(struct iommu_fault){0});
+}
+
 /* The forbidden access. What was cached before stays, where the case is about that; elsewhere it is dropped,
  * as a unit may keep no record of a refusal by what it has cached. */
 static void strike(struct matrix *x, const struct forbidden *a)
@@ -200,7 +206,7 @@ static void strike(struct matrix *x, const struct forbidden *a)
 	bool keeps = a->what == TAKEN_BACK || a->what == REVOKED;
 	enum sl_err e = keeps ? SL_OK : domain_flush(a->by->dom);
 	if (e) {
-		count(x, a, NO_CONTROL, 0, &f);
+		count_untried(x, a);
 		return;
 	}
 	watch(x);
@@ -215,11 +221,10 @@ static void strike(struct matrix *x, const struct forbidden *a)
 static void attempt(struct matrix *x, struct tenant *by, enum column what, uint64_t at, bool write)
 {
 	struct forbidden a = {by, what, at, write};
-	struct iommu_fault none = {0};
 	if (works(x, by, write))
 		strike(x, &a);
 	else
-		count(x, &a, NO_CONTROL, 0, &none);
+		count_untried(x, &a);
 }
 
 static void attempt_both(struct matrix *x, struct tenant *by, enum column what, uint64_t at)
@@ -231,20 +236,18 @@ static void attempt_both(struct matrix *x, struct tenant *by, enum column what, 
 /* The page is lent, used, and taken back at once: what was cached of it must not be of use any more. */
 static void attempt_taken_back(struct matrix *x, struct tenant *by, bool write)
 {
-	struct iommu_fault none = {0};
 	struct forbidden a = {by, TAKEN_BACK, x->q->window.v + QUEUES_LENT, write};
 	bool lent = !domain_map(by->dom, IOVA(a.at), va_phys(x->lent), PAGE_SIZE, DOMAIN_RW);
 	bool used = lent && works_at(x, by, write, a.at, x->lent);
 	if (lent && domain_unmap(by->dom, IOVA(a.at), PAGE_SIZE) == SL_OK && used)
 		strike(x, &a);
 	else
-		count(x, &a, NO_CONTROL, 0, &none);
+		count_untried(x, &a);
 }
 
 /* The domain is taken away while the queue could work, and given back. */
 static void attempt_revoked(struct matrix *x, struct tenant *by, bool write)
 {
-	struct iommu_fault none = {0};
 	struct forbidden a = {by, REVOKED, by->own.iova.v, write};
 	uint32_t pasid = 0;
 	bool used = works_at(x, by, write, a.at, by->own.va);
@@ -256,7 +259,7 @@ static void attempt_revoked(struct matrix *x, struct tenant *by, bool write)
 		used = false;
 	}
 	if (!used)
-		count(x, &a, NO_CONTROL, 0, &none);
+		count_untried(x, &a);
 }
 
 /* With the page, if it is granted, or with a refusal. */
@@ -319,21 +322,23 @@ static void attempt_all(struct matrix *x, struct tenant *by)
 {
 	struct queues *q = x->q;
 	struct tenant *next = &q->tenant[(by->index + 1) % q->n];
-	struct iommu_fault none = {0};
-	struct forbidden foreign = {by, FOREIGN, next->own.iova.v, true};
+	struct forbidden readonly = {by, READONLY, by->readonly.iova.v, true};
+	uint64_t foreign = next->own.iova.v;
 	for (unsigned i = 0; i < q->n; i++)
 		if (i != by->index)
 			attempt_both(x, by, OTHERS, q->tenant[i].own.phys.v);
 	attempt_both(x, by, KERNEL, va_phys(x->kernel).v);
-	if (works_at(x, by, false, by->readonly.iova.v, by->readonly.va))
-		attempt(x, by, READONLY, by->readonly.iova.v, true);
+	if (works_at(x, by, false, readonly.at, by->readonly.va))
+		attempt(x, by, READONLY, readonly.at, true);
 	else
-		count(x, &(struct forbidden){by, READONLY, by->readonly.iova.v, true}, NO_CONTROL, 0, &none);
+		count_untried(x, &readonly);
 	attempt_both(x, by, UNMAPPED, q->window.v + QUEUES_HOLE);
-	if (works_at(x, next, true, foreign.at, next->own.va)) /* the other does reach it */
-		attempt_both(x, by, FOREIGN, foreign.at);
-	else
-		count(x, &foreign, NO_CONTROL, 0, &none);
+	bool reached = works_at(x, next, true, foreign, next->own.va); /* by the other */
+	for (unsigned write = 0; write < 2; write++)
+		if (reached)
+			attempt(x, by, FOREIGN, foreign, write);
+		else
+			count_untried(x, &(struct forbidden){by, FOREIGN, foreign, write});
 	for (unsigned write = 0; write < 2; write++) {
 		attempt_taken_back(x, by, write);
 		attempt_revoked(x, by, write);

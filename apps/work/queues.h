@@ -1,6 +1,6 @@
-/* The work queues of one Data Streaming Accelerator as tenants: each has a portal, and where function and
- *unit have PASIDs, a PASID and a domain of its own. Every domain maps the same device addresses, from window
- *on:
+/* The work queues of one Data Streaming Accelerator as tenants. Each has a portal; where function and unit
+ * have PASIDs, each has a PASID and a domain of its own. Every domain maps the same device addresses, from
+ * window on:
  *
  *	0                 descriptors, completion records, data of its jobs, two spare pages
  *	QUEUES_READONLY   a page that the device may only read
@@ -10,8 +10,8 @@
  *	QUEUES_OWN(i)     a page, in the domain of tenant i alone
  *
  * Without PASIDs all queues share the function's domain, and only the first of these is there, one after the
- * other. Order: fields up to limit set by the caller, function attached to dom; queues_domains(),
- *dsa_start(), queues_memory(); dsa_stop(), queues_close(). */
+ * other. Order: fields up to limit set by the caller, function attached to dom; queues_domains(), dsa_start(),
+ * queues_memory(); dsa_stop(), queues_close(). */
 #pragma once
 #include "apps/work/move.h"
 #include "drivers/dsa/queue.h"

@@ -90,7 +90,7 @@ static void reply(struct roce_qp *q)
 	body[REP_DELAY] = 15 << 3;
 	body[REP_RNR] = 7 << 5;
 	put_guid(body + REP_GUID, q->end->mac);
-	(void)roce_emit_mad(q->end, &q->own, &q->ip, q->mac, CM_REP, q->tid, body, sizeof body);
+	roce_emit_mad(q->end, &q->own, &q->ip, q->mac, CM_REP, q->tid, body, sizeof body);
 }
 
 static void end_request(struct roce_qp *q)
@@ -99,7 +99,7 @@ static void end_request(struct roce_qp *q)
 	put_be32(body + CM_LOCAL, q->number);
 	put_be32(body + CM_REMOTE, q->remote_id);
 	put_be24(body + DREQ_QPN, q->peer);
-	(void)roce_emit_mad(q->end, &q->own, &q->ip, q->mac, CM_DREQ, q->tid, body, sizeof body);
+	roce_emit_mad(q->end, &q->own, &q->ip, q->mac, CM_DREQ, q->tid, body, sizeof body);
 }
 
 void roce_disconnect(struct roce_qp *qp)
@@ -139,7 +139,7 @@ static void ask(struct roce_qp *q)
 	memcpy(b + REQ_HELLO + 16, q->own.b + 12, 4);
 	memcpy(b + REQ_HELLO + 20, net_ip_is4(&q->own) ? any.b : q->ip.b, 12);
 	memcpy(b + REQ_HELLO + 32, q->ip.b + 12, 4);
-	(void)roce_emit_mad(q->end, &q->own, &q->ip, q->mac, CM_REQ, q->tid, b, sizeof b);
+	roce_emit_mad(q->end, &q->own, &q->ip, q->mac, CM_REQ, q->tid, b, sizeof b);
 }
 
 struct roce_qp *roce_connect(struct roce *r, const struct net_ip *own, const struct net_ip *to,
@@ -148,7 +148,7 @@ struct roce_qp *roce_connect(struct roce *r, const struct net_ip *own, const str
 	struct roce_qp *q = allocate(r);
 	if (!q)
 		return NULL;
-	memcpy(q->mac, mac, 6);
+	memcpy(q->mac, mac, sizeof q->mac);
 	put_be32(q->tid + 4, q->number);
 	q->own = *own;
 	q->ip = *to;
@@ -172,7 +172,7 @@ static void ready(struct roce_qp *q)
 	uint8_t body[CM_REMOTE + 4];
 	put_be32(body + CM_LOCAL, q->number);
 	put_be32(body + CM_REMOTE, q->remote_id);
-	(void)roce_emit_mad(q->end, &q->own, &q->ip, q->mac, CM_RTU, q->tid, body, sizeof body);
+	roce_emit_mad(q->end, &q->own, &q->ip, q->mac, CM_RTU, q->tid, body, sizeof body);
 }
 
 /* One that comes again: the RTU was lost. */
@@ -253,8 +253,8 @@ static void take_req(struct roce *r, const uint8_t mac[6], const struct net_ip *
 	}
 	struct roce_qp *q = reason ? NULL : allocate(r);
 	if (q) {
-		memcpy(q->mac, mac, 6);
-		memcpy(q->tid, mad + MAD_TID, 8);
+		memcpy(q->mac, mac, sizeof q->mac);
+		memcpy(q->tid, mad + MAD_TID, sizeof q->tid);
 		q->ip = *from;
 		q->own = *to;
 		q->service = listener->port;
@@ -268,7 +268,7 @@ static void take_req(struct roce *r, const uint8_t mac[6], const struct net_ip *
 	r->counts.rejects++;
 	put_be32(rej + CM_REMOTE, be32(b + CM_LOCAL));
 	put_be16(rej + REJ_REASON, reason ? reason : NO_QP);
-	(void)roce_emit_mad(r, to, from, mac, CM_REJ, mad + MAD_TID, rej, sizeof rej);
+	roce_emit_mad(r, to, from, mac, CM_REJ, mad + MAD_TID, rej, sizeof rej);
 }
 
 static void take_dreq(struct roce *r, const uint8_t mac[6], const struct net_ip *from,
@@ -279,7 +279,7 @@ static void take_dreq(struct roce *r, const uint8_t mac[6], const struct net_ip 
 	struct roce_qp *q = find_id(r, be32(b + CM_REMOTE), be32(b + CM_LOCAL), from);
 	memcpy(drep + CM_LOCAL, b + CM_REMOTE, 4);
 	memcpy(drep + CM_REMOTE, b + CM_LOCAL, 4);
-	(void)roce_emit_mad(r, to, from, mac, CM_DREP, mad + MAD_TID, drep, sizeof drep);
+	roce_emit_mad(r, to, from, mac, CM_DREP, mad + MAD_TID, drep, sizeof drep);
 	if (q && be24(b + DREQ_QPN) == q->number)
 		release(q);
 }

@@ -96,8 +96,7 @@ bool roce_emit_message(struct roce_qp *q, uint8_t opcode, uint32_t psn, const ui
 	if (!head)
 		return false;
 	uint8_t *bth = begin(head, q, BTH_BYTES + ext_bytes + bytes + pad + ICRC_BYTES);
-	bool request = opcode < OP_READ_FIRST || opcode > OP_ATOMIC_ACK;
-	put_bth(bth, opcode, pad, q->peer, request, psn);
+	put_bth(bth, opcode, pad, q->peer, true, psn);
 	memcpy(bth + BTH_BYTES, ext, ext_bytes);
 	uint8_t *data = bth + BTH_BYTES + ext_bytes, *end = data + bytes + pad;
 	memcpy(data, message, bytes);
@@ -145,12 +144,12 @@ _Static_assert(IP6_DATA + UDP_BYTES + BTH_BYTES + DETH_BYTES + MAD_BYTES + ICRC_
 	       "the longest frame in a head");
 _Static_assert(IP6_DATA - NET_ETH + UDP_BYTES + BTH_BYTES + ATOMIC_BYTES <= ICRC_HEAD, "headers");
 
-bool roce_emit_mad(struct roce *r, const struct net_ip *from, const struct net_ip *to, const uint8_t mac[6],
+void roce_emit_mad(struct roce *r, const struct net_ip *from, const struct net_ip *to, const uint8_t mac[6],
 		   unsigned attribute, const uint8_t tid[8], const uint8_t *body, size_t n)
 {
 	uint8_t *head = r->wire.place(r->wire.ctx);
 	if (!head)
-		return false;
+		return;
 	headers(head, r, mac, from, to, GSI_UDP, BTH_BYTES + DETH_BYTES + MAD_BYTES + ICRC_BYTES);
 	uint8_t *bth = head + bth_of(from), *deth = bth + BTH_BYTES, *mad = deth + DETH_BYTES,
 		*end = mad + MAD_BYTES;
@@ -164,5 +163,4 @@ bool roce_emit_mad(struct roce *r, const struct net_ip *from, const struct net_i
 	memcpy(mad + MAD_BODY, body, n);
 	put_icrc(end, icrc(head + NET_ETH, net_ip_is4(from), (size_t)(mad - head) - NET_ETH, mad, MAD_BYTES));
 	send_head(r, head, (uint32_t)(end - head) + ICRC_BYTES);
-	return true;
 }

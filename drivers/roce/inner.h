@@ -17,13 +17,20 @@ struct roce_packet {
 /* frame.c: sends one packet. data_at is the data's address in the VF's domain. False: no room. */
 bool roce_emit(struct roce_qp *q, uint8_t opcode, uint32_t psn, bool ack, const uint8_t *ext,
 	       uint32_t ext_bytes, const uint8_t *data, uint64_t data_at, uint32_t bytes);
-/* The same with data that are copied into the head: at most ROCE_INLINE. */
+/* The same without data. */
+static inline bool roce_emit_bare(struct roce_qp *q, uint8_t opcode, uint32_t psn, bool ack,
+				  const uint8_t *ext, uint32_t ext_bytes)
+{
+	return roce_emit(q, opcode, psn, ack, ext, ext_bytes, NULL, 0, 0);
+}
+/* A whole message, which is acknowledged, and is copied into the head: at most ROCE_INLINE bytes. */
 bool roce_emit_message(struct roce_qp *q, uint8_t opcode, uint32_t psn, const uint8_t *ext,
 		       uint32_t ext_bytes, const uint8_t *message, uint32_t bytes);
 /* Makes the headers of its packets: once its addresses are known. */
 void roce_head(struct roce_qp *q);
-/* A message of the connection manager. body has n bytes of MAD_BYTES - MAD_BODY. */
-bool roce_emit_mad(struct roce *r, const struct net_ip *from, const struct net_ip *to, const uint8_t mac[6],
+/* A message of the connection manager. body has n bytes of MAD_BYTES - MAD_BODY. Without room it is lost, as
+ * on the wire. */
+void roce_emit_mad(struct roce *r, const struct net_ip *from, const struct net_ip *to, const uint8_t mac[6],
 		   unsigned attribute, const uint8_t tid[8], const uint8_t *body, size_t n);
 
 /* The region that has this key (its slot is in it), in which these bytes lie, and that has all these rights,

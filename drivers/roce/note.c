@@ -36,10 +36,10 @@ bool roce_note_take(struct roce_notes *n, struct roce_note *note)
 
 static const char *kind_text(uint8_t opcode)
 {
-	return opcode == OP_READ                                 ? "READ"
-	       : opcode == OP_CMP_SWAP || opcode == OP_FETCH_ADD ? "atomic"
-	       : opcode >= OP_WRITE_FIRST && opcode < OP_READ    ? "WRITE"
-								 : "SEND";
+	return opcode == OP_CMP_SWAP || opcode == OP_FETCH_ADD ? "atomic"
+	       : opcode >= OP_WRITE_FIRST && opcode < OP_READ  ? "WRITE"
+	       : opcode == OP_READ                             ? "READ"
+							       : "SEND";
 }
 
 const char *roce_note_text(const struct roce_note *note, char *buf, size_t n)

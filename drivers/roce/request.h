@@ -154,10 +154,10 @@ static COLD void out_of_order(struct roce_qp *q, const struct roce_packet *p)
 	}
 }
 
-/* The peer asks. */
+/* The peer asks, with an opcode that is in about[]. */
 FAST_INLINE void roce_take_request(struct roce_qp *q, const struct roce_packet *p)
 {
-	unsigned f = p->opcode < ARRAY_LEN(about) ? about[p->opcode] : 0;
+	unsigned f = about[p->opcode];
 	if (UNLIKELY(q->failed))
 		return;
 	if (UNLIKELY(p->psn != q->expected)) {

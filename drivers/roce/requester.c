@@ -39,10 +39,11 @@ static struct roce_request *at(struct roce_qp *q, uint32_t i)
 /* The codes of the RNR timer, in units of 10 us. */
 static uint64_t rnr_us(unsigned code)
 {
-	static const uint16_t units[] = {0,    1,    2,    3,    4,    6,     8,     12,    16,    24,   32,
-					 48,   64,   96,   128,  192,  256,   384,   512,   768,   1024, 1536,
-					 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768, 49152};
-	return (code ? units[code] : 65536u) * 10ull;
+	static const uint32_t units[] = {65536, 1,    2,    3,     4,     6,     8,     12,
+					 16,    24,   32,   48,    64,    96,    128,   192,
+					 256,   384,  512,  768,   1024,  1536,  2048,  3072,
+					 4096,  6144, 8192, 12288, 16384, 24576, 32768, 49152};
+	return units[code] * 10ull;
 }
 
 enum sl_err roce_post(struct roce_qp *qp, const struct roce_work *work)
@@ -136,7 +137,7 @@ static bool send_question(struct roce_qp *q, const struct roce_request *w)
 	uint8_t op = k->kind == ROCE_FETCH_ADD  ? OP_FETCH_ADD
 		     : k->kind == ROCE_CMP_SWAP ? OP_CMP_SWAP
 						: OP_READ;
-	return roce_emit(q, op, w->psn + w->got / q->mtu, true, ext, more, NULL, 0, 0);
+	return roce_emit_bare(q, op, w->psn + w->got / q->mtu, true, ext, more);
 }
 
 /* READs and atomics that wait for their answers: as many as the peer allows. */
@@ -148,7 +149,7 @@ static bool may_read(struct roce_qp *q)
 	return n < (q->depth ? q->depth : 1u);
 }
 
-/* Sends again from that PSN on. */
+/* Sends again from that PSN on, if not from one before it: a READ there may be asked for again already. */
 static void rewind(struct roce_qp *q, uint32_t psn)
 {
 	for (uint32_t i = q->head; i != q->tail; i++) {
@@ -156,9 +157,11 @@ static void rewind(struct roce_qp *q, uint32_t psn)
 		uint32_t d = psn_after(psn, w->psn);
 		if (d >= w->packets)
 			continue;
-		q->current = i;
-		q->packet = is_answered(&w->work) ? 0 : d;
-		q->end->counts.repeats++;
+		if ((int32_t)(i - q->current) < 0 || (i == q->current && d < q->packet)) {
+			q->current = i;
+			q->packet = d; /* an answered one has one question, wherever it goes on */
+			q->end->counts.repeats++;
+		}
 		return;
 	}
 }
@@ -175,7 +178,7 @@ static void again(struct roce_qp *q)
 	q->timer = q->end->now + q->ack_us;
 }
 
-bool roce_request_more(struct roce_qp *q, unsigned budget)
+bool roce_request_more(struct roce_qp *q)
 {
 	if (q->wait_until && q->end->now < q->wait_until)
 		return false;
@@ -188,8 +191,6 @@ bool roce_request_more(struct roce_qp *q, unsigned budget)
 		uint32_t psn = w->psn + (read ? w->got / q->mtu : q->packet);
 		if (psn_after(psn, q->acked_psn) >= WINDOW || (read && !may_read(q)))
 			return false;
-		if (!budget--)
-			return true;
 		if (!(read ? send_question(q, w) : send_packet(q, w)))
 			return true;
 		if (!q->timer)
@@ -266,19 +267,17 @@ static void take_data(struct roce_qp *q, const struct roce_packet *p)
 		if (d < w->packets)
 			break;
 	}
-	if (i == q->tail || !w || !is_answered(&w->work) ||
-	    is_atomic(&w->work) != (p->opcode == OP_ATOMIC_ACK))
+	if (i == q->tail || !is_answered(&w->work) || is_atomic(&w->work) != (p->opcode == OP_ATOMIC_ACK))
 		return;
 	acked(q, w->psn);
 	if (q->head != i)
 		return; /* another READ's answer is missing before it */
-	if (d * q->mtu != w->got || (w->got && w->got == w->work.bytes)) {
-		if (d * q->mtu > w->got && !q->rewound) {
-			rewind(q, w->psn);
-			q->rewound = true;
-		}
-		return;
+	if (d * q->mtu > w->got && !q->rewound) {
+		rewind(q, w->psn);
+		q->rewound = true;
 	}
+	if (d * q->mtu != w->got)
+		return;
 	if (!keep(q, w, p)) {
 		roce_fail(q, SYN_INVALID);
 		return;

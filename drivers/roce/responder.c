@@ -51,8 +51,8 @@ static struct roce_answer answer_of(const struct roce_qp *q, const struct roce_p
 				    .bytes = bytes,
 				    .packets = read ? packets_of(bytes, q->mtu) : 1,
 				    .at = be64(p->ext + RETH_VA),
-				    .swap = read ? 0 : be64(p->ext + ATOMIC_SWAP),
-				    .compare = read ? 0 : be64(p->ext + ATOMIC_CMP),
+				    .swap = be64(p->ext + ATOMIC_SWAP), /* these two: of an atomic */
+				    .compare = be64(p->ext + ATOMIC_CMP),
 				    .opcode = p->opcode,
 				    .again = again};
 }
@@ -149,7 +149,7 @@ static enum answered answer_atomic(struct roce_qp *q, struct roce_answer *a)
 	}
 	put_aeth(ext, SYN_ACK, q->msn);
 	put_be64(ext + AETH_BYTES, q->result[i].result);
-	return roce_emit(q, OP_ATOMIC_ACK, a->psn, false, ext, sizeof ext, NULL, 0, 0) ? SENT : NO_ROOM;
+	return roce_emit_bare(q, OP_ATOMIC_ACK, a->psn, false, ext, sizeof ext) ? SENT : NO_ROOM;
 }
 
 /* Of the first packet, or the last. */
@@ -211,7 +211,7 @@ bool roce_answer_more(struct roce_qp *q, unsigned budget)
 	if (!q->nak && !q->ack_due)
 		return false;
 	put_aeth(ext, q->nak ? q->nak : SYN_ACK, q->msn);
-	if (!roce_emit(q, OP_ACK, q->nak ? q->nak_psn : q->expected - 1, false, ext, sizeof ext, NULL, 0, 0))
+	if (!roce_emit_bare(q, OP_ACK, q->nak ? q->nak_psn : q->expected - 1, false, ext, sizeof ext))
 		return true;
 	q->end->counts.acks += !q->nak;
 	q->nak = 0;

@@ -20,7 +20,8 @@ bool roce_answer_more(struct roce_qp *q, unsigned budget);
 
 /* requester.c */
 void roce_take_answer(struct roce_qp *q, const struct roce_packet *p);
-bool roce_request_more(struct roce_qp *q, unsigned budget);
+/* Sends requests, as far as acknowledgements allow. True: there is more to send, and no room for it. */
+bool roce_request_more(struct roce_qp *q);
 /* Nothing is sent or taken any more; all work requests end with that status. */
 void roce_fail(struct roce_qp *q, uint8_t status);
 

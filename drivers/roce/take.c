@@ -3,7 +3,7 @@
 #include "drivers/roce/request.h"
 
 #define HEAD      (IP6_DATA + UDP_BYTES + BTH_BYTES + ROCE_EXT)
-#define BUDGET    64u         /* packets that a queue pair sends in a turn */
+#define BUDGET    64u         /* answers that a queue pair sends in a turn */
 #define SWEEP_US  10000u      /* between looks at timers */
 #define IP4_PLAIN 0x45u       /* version 4, no options */
 #define IP4_FIXED 0x3fff00ffu /* of the dword at IP4_FRAGMENT: more fragments, offset, and the protocol */
@@ -105,7 +105,7 @@ FAST_INLINE bool icrc_right(const struct datagram *d, bool four)
 	       UINT32_MAX;
 }
 
-/* The bytes of extension headers of an opcode. */
+/* The bytes of extension headers of an opcode that is in about[]. */
 static uint32_t ext_of(uint8_t opcode)
 {
 	static const uint8_t of[] = {
@@ -117,7 +117,7 @@ static uint32_t ext_of(uint8_t opcode)
 		[OP_ACK] = AETH_BYTES,          [OP_ATOMIC_ACK] = AETH_BYTES + RESULT_BYTES,
 		[OP_CMP_SWAP] = ATOMIC_BYTES,   [OP_FETCH_ADD] = ATOMIC_BYTES,
 		[OP_SEND_LAST_INV] = IMM_BYTES, [OP_SEND_ONLY_INV] = IMM_BYTES};
-	return opcode < ARRAY_LEN(of) ? of[opcode] : 0;
+	return of[opcode];
 }
 
 /* The queue pair that has this number, and this sender for its peer. */
@@ -143,11 +143,11 @@ FAST_INLINE void take_connected(struct roce_qp *q, const struct datagram *d, uin
 	uint32_t psn = be32(bth + BTH_ACK), pad = BTH_PAD(first);
 	struct roce_packet p = {
 		.opcode = BTH_OP(first), .ack = psn >> 31, .psn = psn & PSN_MASK, .ext = bth + BTH_BYTES};
-	uint32_t ext = ext_of(p.opcode), bytes = (uint32_t)(d->end - ICRC_BYTES - BTH_OF(four) - BTH_BYTES);
-	if (UNLIKELY(p.opcode > OP_SEND_ONLY_INV)) {
+	if (UNLIKELY(p.opcode >= ARRAY_LEN(about))) {
 		q->end->counts.unknown++;
 		return;
 	}
+	uint32_t ext = ext_of(p.opcode), bytes = (uint32_t)(d->end - ICRC_BYTES - BTH_OF(four) - BTH_BYTES);
 	if (UNLIKELY(bytes < ext + pad)) {
 		q->end->counts.malformed++;
 		return;
@@ -231,7 +231,7 @@ static bool turn(struct roce_qp *q)
 {
 	bool more = q->state == ROCE_CONNECTED && roce_answer_more(q, BUDGET);
 	if (q->state == ROCE_CONNECTED && (q->current != q->tail || q->timer))
-		more |= roce_request_more(q, BUDGET);
+		more |= roce_request_more(q);
 	return more;
 }
 
@@ -243,7 +243,7 @@ static void sweep(struct roce *r)
 		for (uint64_t bits = r->used[word]; bits; bits &= bits - 1) {
 			struct roce_qp *q = &r->qp[64 * word + (unsigned)__builtin_ctzll(bits)];
 			roce_cm_poll(q);
-			if (q->state == ROCE_CONNECTED && (q->timer || q->wait_until))
+			if (q->timer || q->wait_until)
 				roce_busy(q);
 		}
 }

@@ -1,18 +1,11 @@
 #include "iommu/amdvi/explain.h"
 #include "iommu/amdvi/irwalk.h"
 
-static bool read_ram(void *ctx, uint64_t phys, uint64_t *v)
-{
-	(void)ctx;
-	*v = *(const uint64_t *)phys_va(PHYS(phys));
-	return true;
-}
-
 /* As if the unit were on: it is about what the tables say. */
 static void walk(const struct amdvi_unit *u, bdf_t fn, iova_t iova, struct amdvi_walk *out)
 {
 	struct amdvi_walk_unit from = {CTL_IOMMU, va_phys(u->devtab->entry).v | DEVTAB_SIZE};
-	struct amdvi_walk_mem mem = {NULL, read_ram};
+	struct amdvi_walk_mem mem = {NULL, iommu_walk_read};
 	amdvi_walk(&from, &mem, fn, iova, out);
 }
 
@@ -81,7 +74,7 @@ void amdvi_explain_text(const struct amdvi_unit *u, bdf_t fn, iova_t iova, char 
 void amdvi_explain_interrupt(const struct amdvi_unit *u, bdf_t fn, unsigned index, char *buf, size_t n)
 {
 	struct amdvi_walk_unit from = {amdvi_rd(&u->io, AMDVI_CONTROL), amdvi_rd(&u->io, AMDVI_DEVTAB)};
-	struct amdvi_walk_mem mem = {NULL, read_ram};
+	struct amdvi_walk_mem mem = {NULL, iommu_walk_read};
 	struct amdvi_irwalk w;
 	amdvi_irwalk(&from, &mem, fn.rid, index, &w);
 	amdvi_irwalk_text(&w, buf, n);

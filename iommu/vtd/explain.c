@@ -3,13 +3,6 @@
 #include "iommu/vtd/reasons.h"
 #include "iommu/vtd/walk_request.h"
 
-static bool read_ram(void *ctx, uint64_t phys, uint64_t *v)
-{
-	(void)ctx;
-	*v = *(const uint64_t *)phys_va(PHYS(phys));
-	return true;
-}
-
 static struct vtd_walk_unit registers(const struct vtd_unit *u, unsigned haw)
 {
 	uint64_t mode = FPUT(RTADDR_TTM, u->tables != VTD_LEGACY);
@@ -20,7 +13,7 @@ static void walk(const struct vtd_unit *u, unsigned haw, bdf_t fn, uint32_t pasi
 		 struct vtd_walk_scalable *out)
 {
 	struct vtd_walk_unit from = registers(u, haw);
-	struct vtd_walk_mem mem = {NULL, read_ram};
+	struct vtd_walk_mem mem = {NULL, iommu_walk_read};
 	struct vtd_request request = {.fn = fn, .iova = iova, .has_pasid = pasid != 0, .pasid = pasid};
 	vtd_walk_request(&from, &mem, &request, out);
 }
@@ -123,7 +116,7 @@ void vtd_explain_text(const struct vtd_unit *u, unsigned haw, bdf_t fn, uint32_t
 void vtd_explain_interrupt(const struct vtd_unit *u, bdf_t fn, unsigned index, char *buf, size_t n)
 {
 	struct vtd_irwalk_unit from = {vtd_rd32(&u->io, VTD_GSTS), vtd_rd64(&u->io, VTD_IRTA), u->cap};
-	struct vtd_walk_mem mem = {NULL, read_ram};
+	struct vtd_walk_mem mem = {NULL, iommu_walk_read};
 	struct vtd_irwalk w;
 	vtd_irwalk_index(&from, &mem, fn.rid, index, &w);
 	vtd_irwalk_text(&w, buf, n);

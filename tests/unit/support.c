@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include "kernel/addr.h"
 #include "kernel/core.h"
+#include "kernel/paging.h"
 #include "kernel/panic.h"
 #include "kernel/time.h"
 #include "tests/unit/support.h"
@@ -45,12 +46,21 @@ void panic(const char *fmt, ...)
 	abort();
 }
 
+static uint64_t ram_base, ram_bytes;
+
+__attribute__((weak)) bool paging_in_direct_map(uint64_t phys, uint64_t len)
+{
+	return phys >= ram_base && phys - ram_base <= ram_bytes && len <= ram_bytes - (phys - ram_base);
+}
+
 phys_t support_ram(uint64_t bytes, uint64_t phys_base)
 {
 	static void *ram; /* for the whole run: pmm keeps its lists in it */
 	if (ram)
 		abort();
-	ram = aligned_alloc(PAGE_2M, ALIGN_UP(bytes, PAGE_2M));
+	ram_base = phys_base;
+	ram_bytes = ALIGN_UP(bytes, PAGE_2M);
+	ram = aligned_alloc(PAGE_2M, ram_bytes);
 	if (!ram)
 		abort();
 	phys_map_base = (uintptr_t)ram - phys_base;

@@ -118,6 +118,8 @@ static void test_odd_tables(void **state)
 	top[(W >> 30) + 1] = 0;
 	top[W >> 30] = (was & ~(BITS(11, 9) | DTE_ROOT)) | 7u << 9; /* a size below the level's */
 	explained(WHY_BAD_ENTRY, WHY_BAD_ENTRY, W, "");
+	top[W >> 30] = was | BITS(47, 40); /* no RAM is there */
+	explained(WHY_UNREADABLE, WHY_UNREADABLE, W, "");
 	top[W >> 30] = 0;
 	explained(WHY_NO_READ, WHY_NO_WRITE, W, "");
 	top[W >> 30] = was;

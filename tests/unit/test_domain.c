@@ -103,6 +103,11 @@ static void test_walk_entries(void **state)
 		table = PHYS(w.entry[i].lo & BITS(51, 12));
 	}
 	assert_int_equal(table.v, P);
+	uint64_t *middle = phys_va(PHYS(w.entry[2].lo & BITS(51, 12))), was = middle[w.entry[3].index];
+	middle[w.entry[3].index] = BIT(46) | 3; /* no RAM is there */
+	assert_int_equal(iommu_walk(&mmu, FN, IOVA(W + 0x3000), &w), SL_OK);
+	assert_true(!w.read && !w.write && w.why_read == WHY_UNREADABLE && w.why_write == WHY_UNREADABLE);
+	middle[w.entry[3].index] = was;
 	assert_int_equal(iommu_walk(&mmu, (bdf_t){0, 0x0101}, IOVA(W), &w), SL_OK); /* not attached */
 	assert_int_equal(w.entries, 1);
 	assert_string_equal(w.entry[0].table, "root");

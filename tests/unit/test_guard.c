@@ -149,7 +149,8 @@ static void test_no_remapping(void **state)
  * of both stages, and pass-through. What a legacy entry would be leads nowhere. */
 static void test_scalable(void **state)
 {
-	static const uint8_t tables[] = {ROOT, CONTEXT_B, INTR0, TOP3, TOP, L3, L2, L1, TOP5, L4, L2B};
+	static const uint8_t tables[] = {ROOT, CONTEXT_B, INTR0, TOP3, TOP,       L3,         L2,
+					 L1,   TOP5,      L4,    L2B,  CONTEXT_A, OTHER_ROOT, LONE};
 	(void)state;
 	unit[0] = (struct vtd_regs_seen){.rtaddr = page[ROOT] | 1 << 10, .gsts = 1u << 31};
 	unit[1].rtaddr = 0;
@@ -159,6 +160,7 @@ static void test_scalable(void **state)
 	*entry(ROOT, 2 * 7 + 1) = page[CONTEXT_B] | 1;
 	*entry(CONTEXT_B, 4 * 127) = page[INTR0] | 2 << 9 | 1;
 	*entry(CONTEXT_B, 4 * 3) = page[FREE] | 2 << 9; /* not present */
+	*entry(INTR0, 0) = page[LONE] | 1;
 	*entry(INTR0, 511) = page[TOP3] | 1;
 	*entry(INTR0, 512) = page[FREE] | 1; /* behind the directory */
 	*entry(INTR0, 2) = page[FREE];
@@ -169,6 +171,9 @@ static void test_scalable(void **state)
 	*entry(TOP3, 8 * 3) = page[FREE] | 2 << 6 | 2 << 2;
 	*entry(TOP5, 511) = page[L4] | 3;
 	*entry(L4, 1) = page[L2B] | 3;
+	*entry(L2B, 2) = page[CONTEXT_A] | 3;
+	*entry(CONTEXT_A, 3) = page[OTHER_ROOT] | 3; /* the last of five levels: what it leads to is memory */
+	*entry(OTHER_ROOT, 4) = page[FREE] | 3;
 	guard_none();
 	guard_tables(&m);
 	guard_take();

@@ -758,6 +758,16 @@ static void test_room(void **state)
 	assert_said("FAIL isolate: 0000:01:00.1 has 60 KiB");
 }
 
+/* One VF is enough to have a medium that is prepared. */
+static void test_one_vf(void **state)
+{
+	(void)state;
+	mach.vfs = 1;
+	vf_stores(&mach.vf[1], NULL);
+	assert_int_equal(stage_isolate(&mach), SL_OK);
+	assert_int_equal(prepared, 1);
+}
+
 /* As many as there may be, and what cannot be taken back. */
 static void test_put_fails(void **state)
 {
@@ -975,8 +985,8 @@ int main(void)
 		T(test_memory),      T(test_time_left),      T(test_every_call_fails),
 		T(test_not_refused), T(test_for_others),     T(test_stopped),
 		T(test_without_edu), T(test_no_translation), T(test_room),
-		T(test_put_fails),   T(test_most),           T(test_left_out),
-		T(test_neighbours),  T(test_rest),           T(test_borrow),
-		T(test_guard),       T(test_there)};
+		T(test_one_vf),      T(test_put_fails),      T(test_most),
+		T(test_left_out),    T(test_neighbours),     T(test_rest),
+		T(test_borrow),      T(test_guard),          T(test_there)};
 	return cmocka_run_group_tests_name("isolate", tests, NULL, NULL);
 }

@@ -6,6 +6,8 @@
 #include "apps/machine.h"
 #include "apps/proof/queue_refuse.h"
 #include "iommu/ats.h"
+#include "kernel/pmm.h"
+#include "kernel/time.h"
 #include "tests/model/device_tlb.h"
 #include "tests/model/dsa_model.h"
 #include "tests/unit/support.h"
@@ -17,11 +19,27 @@
 #define FN    ((bdf_t){0, 0x00fa})
 #define CASES (DSA_QUEUES * (2 * (DSA_QUEUES - 1) + 11))
 
+/* How long a completion record is waited for of a queue without a domain: by a write, and by a read. */
+#define SILENT_US 20000u
+
 static struct dsa_model model;
 static struct model_unit *unit;
-static struct queues q;
+static struct queues *q;
 static struct tally tally;
-static bool past; /* the device marks addresses as translated although it never asked for a translation */
+static enum record {
+	RIGHT,
+	NONE,
+	OTHER_FN,
+	OTHER_TENANT,
+	OTHER_ADDRESS,
+	OTHER_WAY,
+	NO_ROOT,
+	OTHER_WHY,
+	RECORDS
+} record;          /* how the unit notes a refusal */
+static bool opens; /* the hole is mapped as soon as an access to it was refused */
+static bool dies;  /* the device does nothing more once a queue's domain was taken away */
+static bool past;  /* the device marks addresses as translated although it never asked for a translation */
 static struct model_device_tlb tlb;
 static bool ats; /* it keeps translations, and asks for pages */
 
@@ -34,6 +52,37 @@ static unsigned page_of(uint32_t pasid, uint64_t at, bool write, uint64_t *phys)
 		   : model_dma_pasid(unit, FN.rid, pasid, at, write, phys);
 }
 
+/* What the unit has noted last, changed: VT-d §11.4.7.6. */
+static void change_record(bool write)
+{
+	unsigned n = (unsigned)(unit->cap >> 40 & 0xff) + 1; /* NFR */
+	uint64_t *r = unit->frcd[(unit->frcd_next + n - 1) % n];
+	if (record == NONE)
+		r[1] &= ~(1ull << 63); /* F */
+	if (record == OTHER_FN)
+		r[1] |= 1; /* SID */
+	if (record == OTHER_TENANT)
+		r[1] |= 0x10ull << 40; /* PV 59:40 */
+	if (record == OTHER_ADDRESS)
+		r[0] |= 1ull << 45;
+	if (record == OTHER_WAY)
+		r[1] = (r[1] & ~(1ull << 62)) | (uint64_t)write << 62; /* T: a read */
+	if (record == NO_ROOT)
+		r[1] = (r[1] & ~(0xffull << 32)) | 1ull << 32; /* root entry not present */
+	if (record == OTHER_WHY)
+		r[1] |= 0xffull << 32; /* FR 39:32, reserved */
+}
+
+static void refused(uint32_t pasid, uint64_t at, bool write)
+{
+	struct tenant *t = &q->tenant[(pasid - 1) % DSA_QUEUES];
+	change_record(write);
+	if (dies && at == t->own.iova.v)
+		model.idle = true;
+	if (opens && at == W + QUEUES_HOLE)
+		assert_int_equal(domain_map(t->dom, IOVA(at), t->own.phys, PAGE_SIZE, DOMAIN_RW), SL_OK);
+}
+
 static bool reach(void *ctx, uint64_t at, void *data, size_t n, bool write)
 {
 	uint8_t *p = data;
@@ -42,8 +91,10 @@ static bool reach(void *ctx, uint64_t at, void *data, size_t n, bool write)
 	for (size_t part; n; at += part, p += part, n -= part) {
 		uint64_t phys;
 		part = PAGE_SIZE - at % PAGE_SIZE < n ? PAGE_SIZE - at % PAGE_SIZE : n;
-		if (page_of(pasid, at, write, &phys))
+		if (page_of(pasid, at, write, &phys)) {
+			refused(pasid, at, write);
 			return false;
+		}
 		memcpy(write ? phys_va(PHYS(phys)) : p, write ? p : phys_va(PHYS(phys)), part);
 	}
 	return true;
@@ -79,7 +130,7 @@ static void begin_ats(void)
 	model.gencap |= 1; /* block on fault */
 	model.ask = ask;
 	assert_int_equal(iommu_ats_allow(&mmu, FN, 8, true), SL_OK);
-	q.ats = q.pages = true;
+	q->ats = q->pages = true;
 }
 
 static void begin(uint64_t stage, uint32_t limit)
@@ -88,7 +139,8 @@ static void begin(uint64_t stage, uint32_t limit)
 	uint32_t error, pasid[DSA_QUEUES];
 	unsigned failed;
 	support_clock_step = 50;
-	past = false;
+	past = opens = dies = false;
+	record = RIGHT;
 	machine_init();
 	unit = model_machine_unit(&mc, MODEL_VER, MODEL_CAP,
 				  MODEL_ECAP | MODEL_PASID | MODEL_DT | MODEL_PRS | stage, MODEL_ALL);
@@ -96,31 +148,32 @@ static void begin(uint64_t stage, uint32_t limit)
 	assert_int_equal(vtd_choose_tables(&mmu, VTD_WANT_SCALABLE), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	dsa_model_init(&model, reach, NULL);
-	memset(&q, 0, sizeof q);
+	q = queues_of_machine();
+	memset(q, 0, sizeof *q);
 	tally = (struct tally){0};
-	q.fn = FN;
-	q.window = IOVA(W);
-	q.limit = limit;
-	q.dev.io = model.io;
-	q.dev.portals = model.portal;
+	q->fn = FN;
+	q->window = IOVA(W);
+	q->limit = limit;
+	q->dev.io = model.io;
+	q->dev.portals = model.portal;
 	if (ats)
 		begin_ats();
-	assert_int_equal(domain_create(&mmu, "function", &q.dom), SL_OK);
-	assert_int_equal(domain_attach(q.dom, FN), SL_OK);
-	assert_int_equal(dsa_open(&q.dev, &why), SL_OK);
-	assert_int_equal(queues_domains(&q, &mmu), SL_OK);
-	assert_int_equal(dsa_start(&q.dev, q.n, queues_pasids(&q, pasid), &error), SL_OK);
-	assert_int_equal(queues_memory(&q, &failed), SL_OK);
+	assert_int_equal(domain_create(&mmu, "function", &q->dom), SL_OK);
+	assert_int_equal(domain_attach(q->dom, FN), SL_OK);
+	assert_int_equal(dsa_open(&q->dev, &why), SL_OK);
+	assert_int_equal(queues_domains(q, &mmu), SL_OK);
+	assert_int_equal(dsa_start(&q->dev, q->n, queues_pasids(q, pasid), &error), SL_OK);
+	assert_int_equal(queues_memory(q, &failed), SL_OK);
 }
 
 static void end(void)
 {
-	assert_int_equal(dsa_stop(&q.dev), SL_OK);
-	queues_close(&q);
+	assert_int_equal(dsa_stop(&q->dev), SL_OK);
+	queues_close(q);
 	if (ats)
 		iommu_ats_end(&mmu);
-	assert_int_equal(domain_detach(q.dom, FN), SL_OK);
-	assert_int_equal(domain_destroy(q.dom), SL_OK);
+	assert_int_equal(domain_detach(q->dom, FN), SL_OK);
+	assert_int_equal(domain_destroy(q->dom), SL_OK);
 	assert_int_equal(model.harmful, 0);
 	iommu_fault_clear(&mmu);
 	machine_end();
@@ -149,16 +202,16 @@ static void test_apart(void **state)
 	(void)state;
 	for (unsigned s = 0; s < ARRAY_LEN(stages); s++) {
 		begin(stages[s], 1u << 20);
-		assert_true(q.apart && q.n == DSA_QUEUES);
+		assert_true(q->apart && q->n == DSA_QUEUES);
 		model.holds = true;
-		for (unsigned i = 0; i < q.n; i++) {
-			assert_true(q.tenant[i].pasid == i + 1 && q.tenant[i].mem.iova.v == W);
-			assert_int_equal(moves_begin(&q.tenant[i].moves), SL_OK);
+		for (unsigned i = 0; i < q->n; i++) {
+			assert_true(q->tenant[i].pasid == i + 1 && q->tenant[i].mem.iova.v == W);
+			assert_int_equal(moves_begin(&q->tenant[i].moves), SL_OK);
 		}
 		dsa_model_work(&model);
-		for (unsigned i = 0; i < q.n; i++) {
-			assert_true(moves_poll(&q.tenant[i].moves));
-			assert_int_equal(moves_check(&q.tenant[i].moves, q.tenant[i].why, 128), SL_OK);
+		for (unsigned i = 0; i < q->n; i++) {
+			assert_true(moves_poll(&q->tenant[i].moves));
+			assert_int_equal(moves_check(&q->tenant[i].moves, q->tenant[i].why, 128), SL_OK);
 		}
 		end();
 	}
@@ -169,9 +222,10 @@ static void test_together(void **state)
 {
 	(void)state;
 	begin(MODEL_FIRST, 8);
-	assert_true(!q.apart && q.tenant[7].dom == q.dom && q.tenant[7].mem.iova.v == W + 7 * QUEUES_BYTES);
-	for (unsigned i = 0; i < q.n; i++)
-		assert_int_equal(work(&q.tenant[i]), SL_OK);
+	assert_true(!q->apart && q->tenant[7].dom == q->dom &&
+		    q->tenant[7].mem.iova.v == W + 7 * QUEUES_BYTES);
+	for (unsigned i = 0; i < q->n; i++)
+		assert_int_equal(work(&q->tenant[i]), SL_OK);
 	end();
 }
 
@@ -207,11 +261,15 @@ static void test_matrix(void **state)
 	for (unsigned s = 0; s < ARRAY_LEN(stages); s++) {
 		begin(stages[s], 1u << 20);
 		said_start();
-		assert_int_equal(queue_matrix(&q, &mmu, &tally), SL_OK);
+		assert_int_equal(queue_matrix(q, &mmu, &tally), SL_OK);
 		check_said(7);
 		assert_true(tally.cases == CASES && tally.refused == CASES);
-		for (unsigned i = 0; i < q.n; i++)
-			assert_int_equal(work(&q.tenant[i]), SL_OK);
+		uint64_t used = pmm_used_pages(), began = now_us();
+		assert_int_equal(queue_matrix(q, &mmu, &tally), SL_OK);
+		assert_int_equal(pmm_used_pages(), used);
+		assert_between(now_us() - began, DSA_QUEUES * 2 * SILENT_US, DSA_QUEUES * 2 * 5 * SILENT_US);
+		for (unsigned i = 0; i < q->n; i++)
+			assert_int_equal(work(&q->tenant[i]), SL_OK);
 		end();
 	}
 }
@@ -224,7 +282,7 @@ static void test_matrix_ats(void **state)
 	for (unsigned s = 0; s < ARRAY_LEN(stages); s++) {
 		begin_with(true, stages[s]);
 		said_start();
-		assert_int_equal(queue_matrix(&q, &mmu, &tally), SL_OK);
+		assert_int_equal(queue_matrix(q, &mmu, &tally), SL_OK);
 		check_said(8);
 		assert_int_equal(tally.cases, CASES + DSA_QUEUES);
 		assert_int_equal(tally.refused, tally.cases);
@@ -245,22 +303,42 @@ static void test_wrong_device(void **state)
 		model.wrong_pasid = how == 0;
 		model.lies = how == 2;
 		model.flips = how == 3;
-		assert_int_equal(queue_matrix(&q, &mmu, &tally), SL_VERIFY);
+		assert_int_equal(queue_matrix(q, &mmu, &tally), SL_VERIFY);
 		assert_true(tally.cases && tally.refused < tally.cases);
 		end();
 	}
 	begin(MODEL_FIRST, 1u << 20);
 	model.wrong_pasid = true;
-	assert_true(work(&q.tenant[0]) != SL_OK);
+	assert_true(work(&q->tenant[0]) != SL_OK);
 	model.harmful = 0; /* it took a page of the other queue for descriptors */
 	end();
+}
+
+/* A device that does nothing, whether it says so or not: nothing was tried, and nothing counts as refused. */
+static void test_idle_device(void **state)
+{
+	(void)state;
+	for (unsigned how = 0; how < 2; how++) {
+		begin(MODEL_FIRST, 1u << 20);
+		support_clock_step = 5000;
+		model.idle = how == 0;
+		model.mute = how == 1;
+		said_start();
+		assert_int_equal(queue_matrix(q, &mmu, &tally), SL_VERIFY);
+		if (tally.cases != CASES || tally.refused)
+			fail_msg("device %u: %u cases, %u refused", how, (unsigned)tally.cases,
+				 (unsigned)tally.refused);
+		assert_int_equal(times_said("the same access has no effect where it is allowed"), CASES);
+		model.idle = model.mute = false;
+		end();
+	}
 }
 
 /* What a driver could forget when it takes a page or a domain away: kind of descriptor, and what is done to
  * it. Each has the device reach what it must not, and the matrix tells. */
 enum wrong { FORGOTTEN, WRONG_DOMAIN, WRONG_PASID };
 static struct {
-	unsigned kind; /* of the descriptor; */
+	uint64_t kind, mask; /* of the descriptor; */
 	enum wrong how;
 	unsigned times;
 } driver;
@@ -268,7 +346,7 @@ static struct {
 static bool wrong_driver(void *ctx, uint64_t d[4])
 {
 	(void)ctx;
-	if ((d[0] & 0xf) != driver.kind)
+	if ((d[0] & driver.mask) != driver.kind)
 		return false;
 	driver.times++;
 	if (driver.how == WRONG_DOMAIN)
@@ -281,6 +359,7 @@ static bool wrong_driver(void *ctx, uint64_t d[4])
 static void test_wrong_driver(void **state)
 {
 	enum { IOTLB = 2, PIOTLB = 6, PASID_CACHE = 7, DEVICE = 8 };
+	enum { PAGES = 3 << 4 }; /* granularity: those of pages are forgotten, the others are not */
 	static const struct {
 		uint64_t stage;
 		unsigned kind;
@@ -293,6 +372,8 @@ static void test_wrong_driver(void **state)
 		{MODEL_SECOND, DEVICE, WRONG_PASID, true},
 		{MODEL_FIRST, PIOTLB, FORGOTTEN, true},
 		{MODEL_SECOND, IOTLB, FORGOTTEN, true},
+		{MODEL_FIRST, PIOTLB | PAGES, FORGOTTEN, false},
+		{MODEL_SECOND, IOTLB | PAGES, FORGOTTEN, false},
 		{MODEL_FIRST, PIOTLB, FORGOTTEN, false},
 		{MODEL_FIRST, PIOTLB, WRONG_DOMAIN, false},
 		{MODEL_FIRST, PIOTLB, WRONG_PASID, false},
@@ -308,10 +389,11 @@ static void test_wrong_driver(void **state)
 	for (unsigned i = 0; i < ARRAY_LEN(row); i++) {
 		begin_with(row[i].ats, row[i].stage);
 		driver.kind = row[i].kind;
+		driver.mask = row[i].kind & PAGES ? 0xf | PAGES : 0xf;
 		driver.how = row[i].how;
 		driver.times = 0;
 		unit->on_descriptor = wrong_driver;
-		assert_int_equal(queue_matrix(&q, &mmu, &tally), SL_VERIFY);
+		assert_int_equal(queue_matrix(q, &mmu, &tally), SL_VERIFY);
 		printf("queues: row %u: %u descriptors wrong, %u of %u refused\n", i, driver.times,
 		       (unsigned)tally.refused, (unsigned)tally.cases);
 		assert_true(driver.times > 0 && tally.refused < tally.cases);
@@ -319,6 +401,56 @@ static void test_wrong_driver(void **state)
 		end();
 	}
 	ats = false;
+}
+
+/* A record that is none of the access in question counts as none of a refusal. That of a queue without a
+ * domain has no address, and may have no PASID. */
+static void test_wrong_record(void **state)
+{
+	enum { REVOKED = 2 * DSA_QUEUES };
+	static const unsigned right[RECORDS] = {
+		[OTHER_ADDRESS] = REVOKED, [OTHER_WAY] = REVOKED, [NO_ROOT] = REVOKED};
+	(void)state;
+	for (unsigned how = NONE; how < RECORDS; how++) {
+		begin(MODEL_FIRST, 1u << 20);
+		record = (enum record)how;
+		assert_int_equal(queue_matrix(q, &mmu, &tally), SL_VERIFY);
+		assert_int_equal(tally.cases, CASES);
+		if (tally.refused != right[how])
+			fail_msg("record %u: %u refused", how, (unsigned)tally.refused);
+		record = RIGHT;
+		end();
+	}
+}
+
+/* Refused and noted as it has to be, but the tables allow it by now. */
+static void test_opened(void **state)
+{
+	(void)state;
+	begin(MODEL_FIRST, 1u << 20);
+	opens = true;
+	said_start();
+	assert_int_equal(queue_matrix(q, &mmu, &tally), SL_VERIFY);
+	assert_int_equal(times_said("write to an unmapped page at 0x1000200000: refused, but the tables"),
+			 DSA_QUEUES);
+	for (unsigned i = 0; i < q->n; i++)
+		assert_int_equal(domain_unmap(q->tenant[i].dom, IOVA(W + QUEUES_HOLE), PAGE_SIZE), SL_OK);
+	end();
+}
+
+/* Refused as it has to be, but the queue does not work again in the domain that was given back: that is a
+ * case more, and all others are not tried. */
+static void test_dies(void **state)
+{
+	(void)state;
+	begin(MODEL_FIRST, 1u << 20);
+	dies = true;
+	said_start();
+	assert_int_equal(queue_matrix(q, &mmu, &tally), SL_VERIFY);
+	assert_int_equal(tally.cases, CASES + 1);
+	assert_int_equal(tally.refused + times_said("has no effect where it is allowed"), tally.cases);
+	model.idle = false;
+	end();
 }
 
 /* A device that marks physical addresses as translated although it never asked for a translation. If it may
@@ -333,7 +465,11 @@ static void test_lie(void **state)
 	for (unsigned with = 0; with < 2; with++) {
 		begin_with(with, MODEL_FIRST);
 		past = true;
-		assert_int_equal(queue_matrix(&q, &mmu, &tally), SL_VERIFY);
+		said_start();
+		assert_int_equal(queue_matrix(q, &mmu, &tally), SL_VERIFY);
+		if (with)
+			assert_int_equal(times_said(": SUCCEEDED: memory was reached"),
+					 DSA_QUEUES * BY_ADDRESS);
 		assert_int_equal(tally.cases - tally.refused, DSA_QUEUES * BY_ADDRESS);
 		assert_int_equal(model_dma_translated(unit, FN.rid, unit->root & ~0xfffull, true),
 				 with ? 0 : 0x44); /* the unit's own tables */
@@ -351,7 +487,7 @@ static void test_asks_wrongly(void **state)
 	for (asks = ONCE; asks < ASKS; asks++) {
 		begin_with(true, MODEL_FIRST);
 		asked = 0;
-		assert_int_equal(queue_matrix(&q, &mmu, &tally), SL_VERIFY);
+		assert_int_equal(queue_matrix(q, &mmu, &tally), SL_VERIFY);
 		assert_int_equal(tally.cases - tally.refused, DSA_QUEUES);
 		end();
 	}
@@ -365,10 +501,33 @@ static void test_deaf(void **state)
 	(void)state;
 	begin_with(true, MODEL_FIRST);
 	tlb.deaf = true;
-	assert_int_equal(queue_matrix(&q, &mmu, &tally), SL_VERIFY);
+	assert_int_equal(queue_matrix(q, &mmu, &tally), SL_VERIFY);
 	assert_true(tally.refused < tally.cases);
 	end();
 	ats = false;
+}
+
+static void test_stage(void **state)
+{
+	static struct machine m;
+	(void)state;
+	for (unsigned how = 0; how < 2; how++) {
+		begin(MODEL_FIRST, 1u << 20);
+		m.tally = (struct tally){0};
+		m.iommu = mmu;
+		model.lies = how == 1;
+		said_start();
+		assert_int_equal(stage_queue_refuse(&m), how ? SL_VERIFY : SL_OK);
+		assert_said("each of 8 queues attempts");
+		assert_true(m.tally.cases == CASES && (m.tally.refused == CASES) == !how);
+		mmu = m.iommu;
+		end();
+	}
+	begin(MODEL_FIRST, 8);
+	said_start();
+	assert_int_equal(stage_queue_refuse(&m), SL_OK);
+	assert_said("nothing is tried: the queues have no PASID each");
+	end();
 }
 
 int main(void)
@@ -378,7 +537,9 @@ int main(void)
 		cmocka_unit_test(test_matrix),       cmocka_unit_test(test_matrix_ats),
 		cmocka_unit_test(test_wrong_device), cmocka_unit_test(test_wrong_driver),
 		cmocka_unit_test(test_lie),          cmocka_unit_test(test_deaf),
-		cmocka_unit_test(test_asks_wrongly),
+		cmocka_unit_test(test_asks_wrongly), cmocka_unit_test(test_wrong_record),
+		cmocka_unit_test(test_opened),       cmocka_unit_test(test_idle_device),
+		cmocka_unit_test(test_stage),        cmocka_unit_test(test_dies),
 	};
 	return cmocka_run_group_tests_name("queues", tests, ram_setup, NULL);
 }

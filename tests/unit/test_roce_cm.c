@@ -451,10 +451,14 @@ static void test_all_in_use(void **state)
 	say_req(THEIR_ID, SIDE_QP);
 	expect_rej(1);
 	assert_null(roce_connect(&s->roce, &ours, &theirs, their_mac, PORT, on_event, CONTEXT));
+	say_ids(CM_REJ, 1000 + 64, ROCE_QPS + 64, 0);
 	say_ids(CM_REJ, 1000 + 70, ROCE_QPS + 70, 0);
-	assert_int_equal(events[ROCE_DOWN], 1);
+	assert_int_equal(events[ROCE_DOWN], 2);
 	assert_int_equal(s->roce.used[0], UINT64_MAX);
-	assert_int_equal(s->roce.used[1], UINT64_MAX - BIT(70 - 64));
+	assert_int_equal(s->roce.used[1], UINT64_MAX - BIT(64 - 64) - BIT(70 - 64));
+	roce_poll(&s->roce, now += REPEAT + SWEEP); /* the others' REPs come again */
+	assert_int_equal(s->outs, ROCE_QPS - 2);
+	assert_int_equal(dial()->number, 2 * ROCE_QPS + 64);
 	assert_int_equal(dial()->number, 2 * ROCE_QPS + 70);
 }
 
@@ -558,19 +562,24 @@ static void test_drep(void **state)
 	assert_int_equal(events[ROCE_DOWN], 1);
 }
 
-/* A queue pair that failed waits five seconds for its peer to end it. */
+/* A queue pair that failed waits five seconds for its peer to end it, whoever asked whom. */
 static void test_failed(void **state)
 {
 	(void)state;
-	struct roce_qp *q = connected();
-	roce_poll(&s->roce, now += 10 * REPEAT);
-	silent();
-	q->failed = true;
-	roce_poll(&s->roce, now += SWEEP);
-	comes_after(now + 5000000);
-	expect_dreq(OUR_TID);
-	roce_disconnect(q); /* once */
-	silent();
+	for (unsigned asked = 0; asked < 2; asked++) {
+		(void)end(NULL);
+		(void)set_up(NULL);
+		struct roce_qp *q = asked ? replied() : connected();
+		(void)roce_established(q);
+		roce_poll(&s->roce, now += 10 * REPEAT);
+		silent();
+		q->failed = true;
+		roce_poll(&s->roce, now += SWEEP);
+		comes_after(now + 5000000);
+		expect_dreq(asked ? THEIR_TID : OUR_TID);
+		roce_disconnect(q); /* once */
+		silent();
+	}
 }
 
 /* A SEND that has come is acknowledged before the end, and no connection ends that is not there. */

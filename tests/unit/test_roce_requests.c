@@ -711,6 +711,26 @@ static void test_together(void **state)
 	silent();
 }
 
+/* No room for an ACK, or a NAK: it comes when there is. */
+static void test_no_room(void **state)
+{
+	(void)state;
+	roce_receive(q, inbox, sizeof inbox, 1);
+	s->full = true;
+	send_(OP_SEND_ONLY, 0, 4);
+	s->full = false;
+	roce_poll(&s->roce, now);
+	expect(0, SYN_ACK, 1);
+	s->full = true;
+	send_(OP_SEND_ONLY, 1, 4);
+	s->full = false;
+	roce_poll(&s->roce, now);
+	expect(1, RNR, 1);
+	roce_poll(&s->roce, now);
+	silent();
+	assert_null(s->roce.busy);
+}
+
 /* What was refused ends it: nothing is taken any more. */
 static void test_after_refusal(void **state)
 {
@@ -780,6 +800,8 @@ static void test_sentences(void **state)
 		 "READ of 8 bytes at 0x0 with key 0x0: it carries data"},
 		{OP_WRITE_LAST, 0, 0, 8, 0, "invalid request",
 		 "WRITE of 24 bytes at 0x0 with key 0x0: no message of its kind was begun"},
+		{OP_WRITE_FIRST, 0, 8, 8, 0x101, "invalid request",
+		 "WRITE of 8 bytes at 0x0 with key 0x0: the packet is not as long as the path MTU"},
 		{OP_CMP_SWAP, 0, 0, 20, 0x101, "invalid request",
 		 "atomic of 8 bytes at 0x0 with key 0x0: it carries data"},
 	};
@@ -813,8 +835,8 @@ int main(void)
 		T(test_invalidate), T(test_write_lengths), T(test_write_of_none),  T(test_write_regions),
 		T(test_reads),      T(test_bad_reads),     T(test_turns),          T(test_read_revoked),
 		T(test_many_reads), T(test_atomics),       T(test_atomics_wait),   T(test_again),
-		T(test_gaps),       T(test_together),      T(test_after_refusal),  T(test_regions),
-		T(test_sentences),
+		T(test_gaps),       T(test_together),      T(test_no_room),        T(test_after_refusal),
+		T(test_regions),    T(test_sentences),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -136,6 +136,15 @@ static void silent(void)
 	assert_int_equal(s->outs, 0);
 }
 
+/* It waits, and has nothing to do meanwhile. */
+static void idle(void)
+{
+	silent();
+	roce_poll(&s->roce, now);
+	silent();
+	assert_null(s->roce.busy);
+}
+
 /* ---- the peer's answers ---- */
 
 static void answer(uint8_t opcode, uint32_t psn, const void *bytes, size_t n)
@@ -277,8 +286,7 @@ static void test_window(void **state)
 	post_region(ROCE_SEND, 100 * MTU);
 	for (uint32_t i = 0; i < 64; i++)
 		expect_send(i ? OP_SEND_MIDDLE : OP_SEND_FIRST, i, i % 16 == 15, i, MTU);
-	roce_poll(&s->roce, now);
-	silent();
+	idle();
 	say(0, SYN_ACK);
 	expect_send(OP_SEND_MIDDLE, 64, false, 64, MTU);
 	silent();
@@ -293,6 +301,7 @@ static void test_window(void **state)
 	assert_int_equal(ends, 0);
 	say(99, SYN_ACK);
 	expect_end(1, 0);
+	idle();
 }
 
 /* Several messages: one acknowledgement is of all before it. */
@@ -316,10 +325,17 @@ static void test_acknowledged(void **state)
 	expect_end(3, 0);
 	say(5, SYN_ACK);
 	assert_int_equal(ends, 0);
-	s->outs = 0;
-	roce_poll(&s->roce, now + 100000000);
-	silent();
 	assert_int_equal(s->roce.counts.repeats, 0);
+	s->outs = 0;
+	for (unsigned i = 0; i < 20; i++)
+		roce_poll(&s->roce, now += 2 * ACK_US);
+	silent();
+	say(5, SYN_RNR | 31); /* nothing is asked that these could be of */
+	say(5, SYN_SEQUENCE);
+	say(5, SYN_ACCESS);
+	post_region(ROCE_SEND, 4);
+	expect_send(OP_SEND_ONLY, 6, true, 0, 4);
+	silent();
 }
 
 /* ---- what is lost ---- */
@@ -373,6 +389,33 @@ static void test_gap(void **state)
 	expect_end(3, 0);
 }
 
+/* A NAK, or an RNR NAK, of what comes after a READ whose answer is lost: the READ comes again too, and first.
+ */
+static void test_gap_after_read(void **state)
+{
+	(void)state;
+	for (unsigned rnr = 0; rnr < 2; rnr++) {
+		again(true);
+		post_region(ROCE_READ, 2 * MTU);
+		post_region(ROCE_SEND, 4);
+		s->outs = 0;
+		say(2, rnr ? SYN_RNR | 1 : SYN_SEQUENCE);
+		if (rnr)
+			roce_poll(&s->roce, now += SWEEP);
+		expect_read(0, 0, 2 * MTU);
+		expect_send(OP_SEND_ONLY, 2, true, 0, 4);
+		silent();
+		say(2, SYN_SEQUENCE); /* the READ is on its way */
+		expect_send(OP_SEND_ONLY, 2, true, 0, 4);
+		silent();
+		bring(OP_READ_FIRST, 0, 1, MTU);
+		bring(OP_READ_LAST, 1, 2, MTU);
+		say(2, SYN_ACK);
+		expect_end(1, 0);
+		expect_end(2, 0);
+	}
+}
+
 /* What is to come again is acknowledged before there is room for it: it does not come. */
 static void test_gap_without_room(void **state)
 {
@@ -396,6 +439,23 @@ static void test_gap_without_room(void **state)
 	s->full = false;
 	post_region(ROCE_SEND, 4);
 	expect_send(OP_SEND_ONLY, 4, true, 0, 4);
+	silent();
+}
+
+/* There is no room for frames for a while: each kind of request waits, and none is forgotten. */
+static void test_no_room(void **state)
+{
+	(void)state;
+	s->full = true;
+	post((struct roce_work){.kind = ROCE_SEND, .message = memory, .bytes = 5});
+	post_region(ROCE_SEND, 4);
+	post_region(ROCE_READ, 8);
+	silent();
+	s->full = false;
+	roce_poll(&s->roce, now);
+	expect(OP_SEND_ONLY, 0, true, NULL, 0, memory, 5);
+	expect_send(OP_SEND_ONLY, 1, true, 0, 4);
+	expect_read(2, 0, 8);
 	silent();
 }
 
@@ -429,14 +489,30 @@ static void test_not_ready(void **state)
 	s->outs = 0;
 	say(1, SYN_RNR | 31); /* 491.52 ms */
 	expect_end(1, 0);
-	roce_poll(&s->roce, now += 491519);
-	silent();
+	now += 491519;
+	idle();
 	roce_poll(&s->roce, now += SWEEP);
 	expect_send(OP_SEND_ONLY, 1, true, 0, 4);
 	expect_send(OP_SEND_ONLY, 2, true, 0, 4);
 	silent();
+	say(2, SYN_RNR | 31);
+	expect_end(2, 0);
+	roce_poll(&s->roce, now += 491520);
+	expect_send(OP_SEND_ONLY, 2, true, 0, 4);
 	say(2, SYN_ACK);
-	assert_int_equal(ends, 2);
+	expect_end(3, 0);
+}
+
+/* After we have refused the peer's request, its answers to ours are none any more. */
+static void test_after_refusal(void **state)
+{
+	(void)state;
+	post_region(ROCE_SEND, 4);
+	q->expected = SIDE_PSN;
+	answer(OP_SEND_LAST, 0, "abcd", 4);
+	assert_true(q->failed);
+	say(0, SYN_ACK);
+	assert_int_equal(ends, 0);
 }
 
 /* ---- READs and atomics ---- */
@@ -687,15 +763,30 @@ static void test_down(void **state)
 	assert_int_equal(roce_post(q, &(struct roce_work){.kind = ROCE_SEND}), SL_DEVICE);
 }
 
+/* We end it: nothing is asked again. */
+static void test_ending(void **state)
+{
+	(void)state;
+	post_region(ROCE_SEND, 4);
+	roce_disconnect(q);
+	s->outs = 0;
+	for (unsigned i = 0; i < 5; i++)
+		roce_poll(&s->roce, now += ACK_US);
+	silent();
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, end)
 	const struct CMUnitTest tests[] = {
-		T(test_packets),    T(test_messages),     T(test_with),   T(test_window),
-		T(test_no_answer),  T(test_acknowledged), T(test_gap),    T(test_gap_without_room),
-		T(test_refused),    T(test_not_ready),    T(test_read),   T(test_read_lost),
-		T(test_read_again), T(test_read_lengths), T(test_atomic), T(test_depth),
-		T(test_two_reads),  T(test_limits),       T(test_down),
+		T(test_packets),      T(test_messages),       T(test_with),
+		T(test_window),       T(test_no_answer),      T(test_acknowledged),
+		T(test_gap),          T(test_gap_after_read), T(test_gap_without_room),
+		T(test_refused),      T(test_not_ready),      T(test_after_refusal),
+		T(test_read),         T(test_read_lost),      T(test_read_again),
+		T(test_read_lengths), T(test_atomic),         T(test_depth),
+		T(test_two_reads),    T(test_limits),         T(test_down),
+		T(test_ending),       T(test_no_room),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,7 +32,7 @@ static struct attacker by;
 static _Alignas(PAGE_SIZE) uint8_t place[2 * PAGE_SIZE];
 static bool broken; /* the VF cannot be set up any more */
 static struct attackers all;
-static unsigned left_out, msix_opened;
+static unsigned left_out, msix_opened, set_up[VFS];
 
 struct igb_pf *igb_card(void)
 {
@@ -51,6 +51,7 @@ enum sl_err igb_admit(struct vf *vf, uint8_t mac[6])
 enum sl_err igb_rings(struct vf *vf, const struct igb_memory *m)
 {
 	struct igb_io io = igb_model_of(vf->index);
+	set_up[vf->index]++;
 	struct igb_vf_cfg cfg = {.chip = card.chip,
 				 .io = io,
 				 .regs = (volatile uint8_t *)M->vf[vf->index].reg,
@@ -327,6 +328,22 @@ static void test_all_stand_by(void **state)
 	assert_true(bystanders_packet.end(&mach, &someone));
 }
 
+/* A VF behind the last one of the machine neither sends nor receives. */
+static void test_fewer_stand_by(void **state)
+{
+	(void)state;
+	static uint8_t bytes[FRAME_MOST];
+	struct pci_func other = {0};
+	struct attacker someone = {.fn = &other};
+	uint64_t before = bystanders_frames();
+	mach.vfs = 2;
+	bystanders_packet.begin(&mach, &someone);
+	assert_true(bystanders_packet.end(&mach, &someone));
+	assert_int_equal(bystanders_frames() - before, 8 * 2);
+	for (unsigned v = 0; v < VFS; v++)
+		assert_int_equal(packets_take(&mach.vf[v], bytes), 0);
+}
+
 /* Stage isolate names no part: it follows from direction and length. */
 static void test_parts(void **state)
 {
@@ -347,6 +364,10 @@ static void test_parts(void **state)
 	assert_true(brought(&a, allowed));
 	a = (struct attack){.write = true, .len = FRAME_MOST + 1, .to = ALLOWED};
 	assert_false(strike_packet.can(&by, &a));
+	a.len = FRAME_MOST;
+	assert_true(strike_packet.can(&by, &a));
+	a.len = FRAME_LEAST;
+	assert_true(strike_packet.can(&by, &a));
 	a.len = FRAME_LEAST - 1;
 	assert_false(strike_packet.can(&by, &a));
 	assert_int_equal(M->faults, 0);
@@ -386,7 +407,11 @@ static void test_gather(void **state)
 {
 	(void)state;
 	mach.irqs_remapped = true;
+	memset(set_up, 0, sizeof set_up);
 	assert_int_equal(strike_packet.open(&mach, &all, &strike_packet), SL_OK);
+	for (unsigned i = 0; i < VFS; i++)
+		assert_int_equal(set_up[i],
+				 2); /* what any of them began to send has ended before one is tried */
 	assert_true(all.n == VFS && msix_opened == VFS && !left_out);
 	for (unsigned i = 0; i < VFS; i++)
 		assert_true(all.one[i].fn == mach.vf[i].fn && all.one[i].dom == &mach.vf[i].dom &&
@@ -423,6 +448,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_all_stand_by, setup),
+		cmocka_unit_test_setup(test_fewer_stand_by, setup),
 		cmocka_unit_test_setup(test_parts, setup),
 		cmocka_unit_test_setup(test_fetch, setup),
 		cmocka_unit_test_setup(test_gather, setup),

@@ -5,6 +5,7 @@
 #include "kernel/addr.h"
 #include "kernel/core.h"
 #include "kernel/panic.h"
+#include "kernel/paging.h"
 #include "kernel/pmm.h"
 #include "kernel/time.h"
 #include "host.h"
@@ -39,6 +40,12 @@ void panic(const char *fmt, ...)
 	fputc('\n', stderr);
 	va_end(ap);
 	abort();
+}
+
+bool paging_in_direct_map(uint64_t phys, uint64_t len)
+{
+	return phys >= ARENA_BASE && phys - ARENA_BASE <= ARENA_SIZE &&
+	       len <= ARENA_SIZE - (phys - ARENA_BASE);
 }
 
 bool host_init(void)
