@@ -36,9 +36,12 @@ GUEST = linux_guest.Guest(
     plugins=("librxe-rdmav34.so",), files=(("etc/", b""), ("etc/libibverbs.d/", b""), ("etc/libibverbs.d/rxe.driver", b"driver rxe\n"),
                                            ("bin/mark14", marker(14)), ("bin/mark15", marker(15))))
 
-# What the guest's programs ask of Sluice, which serves all but the first, and is that one's client (peer=10.0.0.200).
-JUDGES = {
+# What the guest's programs ask of Sluice: first as servers, whose client it is, one after the other (SERVED), then as clients.
+SERVERS = {
     "rping -s": "rping -s -a 10.0.0.200 -C 100 -V",
+    **{f"{name} -s": f"{name} -R -d rxe0 -F -n 20" for name, _ in PERFTEST},
+}
+CLIENTS = {
     "rping -c": "rping -c -a 10.0.0.1 -C 20 -S 4000 -V",
     "ib_write_bw": "ib_write_bw -R -d rxe0 -F -n 20 -s 65536 10.0.0.1",
     "ib_read_bw": "ib_read_bw -R -d rxe0 -F -n 20 -s 65536 10.0.0.1",
@@ -50,6 +53,15 @@ JUDGES = {
     "ucmatose": "ucmatose -s 10.0.0.1",
     "cmtime": "cmtime -s 10.0.0.1 -c 20",
 }
+JUDGES = {**SERVERS, **CLIENTS}
+SERVED = ("peer=10.0.0.200", "client=" + ",".join(name.removesuffix(" -s") for name in SERVERS), "ops=20")
+
+
+def clients(said):
+    """The names of SERVERS that Sluice, their client, was through with."""
+    return [f"{name} -s" for name in re.findall(r"rdma: (\S+) to 10\.0\.0\.200: (?:100 pings of 64 bytes came back|20\s+operations of)", said)]
+
+
 # And to be sure that it is there.
 MET = "wait_for ping 'ping -c 1 -W 2 10.0.0.1 >/dev/null'\n"
 

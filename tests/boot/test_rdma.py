@@ -14,6 +14,8 @@ SERVED = """
 wait_for ping 'ping -c 1 -W 2 10.0.0.1 >/dev/null'
 wait_for ping6 'ping -6 -c 1 -W 2 fd00::2 >/dev/null'
 judge server rping -s -a 10.0.0.200 -C 100 -V
+judge server-write ib_write_bw -R -d rxe0 -F -n 20
+judge server-latency ib_send_lat -R -d rxe0 -F -n 20
 judge rping rping -c -a 10.0.0.1 -C 20 -S 4000 -V
 judge rping-long rping -c -a 10.0.0.2 -C 5 -S 60000 -V
 judge rping-6 rping -c -a fd00::2 -C 5 -S 1023 -V
@@ -59,10 +61,10 @@ def serve(folder, emulator, script, *words, limit=900, percent=None):
 
 def test_linux(folder, emulator):
     """Programs that know nothing of Sluice: rping checks what it wrote and read back, the others that all was answered right."""
-    said, text = serve(folder, emulator, SERVED, "vfs=2", "peer=10.0.0.200")
+    said, text = serve(folder, emulator, SERVED, "vfs=2", "peer=10.0.0.200", "client=rping,ib_write_bw,ib_send_lat", "ops=20")
     assert re.findall(r"JUDGE (\S+) status=0", said) == re.findall(r"^judge (\S+)", SERVED, re.M)
     assert " ok=1 " in text and " cases=8 refused=8 " in text and " faults=0 " in text and ", 0 connections open" in text
-    assert "rping to 10.0.0.200: 100 pings of 64 bytes came back as they left" in text
+    assert rdma_guest.clients(text) == ["rping -s", "ib_write_bw -s", "ib_send_lat -s"]
 
 
 def test_tenants(boot):
@@ -80,9 +82,9 @@ def test_tenants(boot):
 def test_bad_wire(folder, emulator):
     """Of the frames one in a hundred is lost, one doubled and one late, in each direction: all programs get through with right data."""
     script = rdma_guest.MET + "".join(f"judge {name.replace(' ', '')} {words}\n" for name, words in rdma_guest.JUDGES.items())
-    said, text = serve(folder, emulator, script, "vfs=1", "peer=10.0.0.200", limit=1800, percent=1)
+    said, text = serve(folder, emulator, script, "vfs=1", *rdma_guest.SERVED, limit=1800, percent=1)
     assert re.findall(r"JUDGE \S+ status=(\d+)", said) == ["0"] * len(rdma_guest.JUDGES)
-    assert " ok=1 " in text and "100 pings of 64 bytes came back as they left" in text
+    assert " ok=1 " in text and rdma_guest.clients(text) == list(rdma_guest.SERVERS)
 
 
 # Each round opens and closes a hundred connections, and moves data over some.

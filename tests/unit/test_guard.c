@@ -15,6 +15,7 @@ enum {
 	ROOT,
 	CONTEXT_A,
 	CONTEXT_B,
+	CONTEXT_C,
 	TOP,
 	L3,
 	L2,
@@ -70,6 +71,7 @@ static int start(void **state)
 	unit[1] = (struct vtd_regs_seen){.rtaddr = page[OTHER_ROOT], .gsts = 1u << 31};
 	unit[2].rtaddr = page[FREE];
 	*entry(ROOT, 0) = page[CONTEXT_A] | 1;
+	*entry(ROOT, 2 * 4) = page[CONTEXT_C] | 1;
 	*entry(ROOT, 2 * 255) = page[CONTEXT_B] | 1;
 	*entry(ROOT, 2 * 7) = page[FREE]; /* not present */
 	*entry(CONTEXT_A, 0) = page[TOP] | 1;

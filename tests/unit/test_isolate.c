@@ -365,7 +365,7 @@ void cases_run(const struct trial *t, const struct attack_case *table, enum case
 	assert_false(pattern_is_zero(by->target.va, PAGE_SIZE));
 	assert_int_equal(by->table[WALK_PAGES].at.v, known ? TABLE + by->fn->bdf.rid * PAGE_SIZE : 0);
 	assert_int_equal(by->table[WALK_FUNCTION].at.v, known ? CONTEXT : 0);
-	assert_ptr_equal(by->others, &bystanders_block);
+	assert_ptr_equal(by->others, mach.vf[0].packet ? &bystanders_packet : &bystanders_block);
 	assert_true(by->ops == &strike_ahci || by->ops == (by->fn == &edu_fn  ? &strike_edu
 							   : by->fn == &pf_fn ? &strike_nvme_pf
 									      : &strike_nvme_vf));
@@ -766,6 +766,21 @@ static void test_one_vf(void **state)
 	vf_stores(&mach.vf[1], NULL);
 	assert_int_equal(stage_isolate(&mach), SL_OK);
 	assert_int_equal(prepared, 1);
+	start(state);
+	mach.vfs = 1;
+	store[1].blocks = 0; /* it is not one of them */
+	assert_int_equal(stage_isolate(&mach), SL_OK);
+}
+
+/* The others are VFs that send and receive, even if there is only one. */
+static void test_one_network_vf(void **state)
+{
+	static struct packet card;
+	(void)state;
+	mach.vfs = 1;
+	mach.vf[0].packet = &card;
+	assert_int_equal(stage_isolate(&mach), SL_OK);
+	assert_int_equal(memory_runs, 3);
 }
 
 /* As many as there may be, and what cannot be taken back. */
@@ -985,8 +1000,9 @@ int main(void)
 		T(test_memory),      T(test_time_left),      T(test_every_call_fails),
 		T(test_not_refused), T(test_for_others),     T(test_stopped),
 		T(test_without_edu), T(test_no_translation), T(test_room),
-		T(test_one_vf),      T(test_put_fails),      T(test_most),
-		T(test_left_out),    T(test_neighbours),     T(test_rest),
-		T(test_borrow),      T(test_guard),          T(test_there)};
+		T(test_one_vf),      T(test_one_network_vf), T(test_put_fails),
+		T(test_most),        T(test_left_out),       T(test_neighbours),
+		T(test_rest),        T(test_borrow),         T(test_guard),
+		T(test_there)};
 	return cmocka_run_group_tests_name("isolate", tests, NULL, NULL);
 }

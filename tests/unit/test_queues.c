@@ -253,6 +253,10 @@ static void check_said(unsigned columns)
 	assert_int_equal(times_said("-> read of another queue's memory"), 1);
 	assert_int_equal(times_said("-> write to kernel memory"), 1);
 	assert_int_equal(times_said("queue 0 (PASID 1) -> "), 5 + 2 * 4 + (columns == 8));
+	/* Requests of a queue without a domain are recorded also where the device keeps translations. */
+	assert_int_equal(times_said(": refused; the device asked for its translation and got none (ATS)"),
+			 ats ? 5 + 2 * 4 + 1 - 2 : 0);
+	assert_int_equal(times_said(": refused; fault: "), ats ? 2 : 5 + 2 * 4);
 }
 
 static void test_matrix(void **state)
@@ -268,10 +272,35 @@ static void test_matrix(void **state)
 		assert_int_equal(queue_matrix(q, &mmu, &tally), SL_OK);
 		assert_int_equal(pmm_used_pages(), used);
 		assert_between(now_us() - began, DSA_QUEUES * 2 * SILENT_US, DSA_QUEUES * 2 * 5 * SILENT_US);
-		for (unsigned i = 0; i < q->n; i++)
+		for (unsigned i = 0; i < q->n; i++) {
+			assert_int_equal(q->tenant[i].queue.made, 0); /* at the beginning of its ring */
 			assert_int_equal(work(&q->tenant[i]), SL_OK);
+		}
 		end();
 	}
+}
+
+/* Without the two pages that it needs nothing is tried. */
+static void test_no_memory(void **state)
+{
+	(void)state;
+	begin(MODEL_FIRST, 1u << 20);
+	for (unsigned left = 0; left < 2; left++) {
+		uint64_t *page, *all = NULL;
+		while (pmm_free_pages() > left && (page = pmm_page()) != NULL) {
+			*page = (uintptr_t)all;
+			all = page;
+		}
+		assert_int_equal(pmm_free_pages(), left);
+		assert_int_equal(queue_matrix(q, &mmu, &tally), SL_NOMEM);
+		assert_int_equal(pmm_free_pages(), left);
+		for (; all; all = page) {
+			page = (uint64_t *)(uintptr_t)*all;
+			pmm_page_free(all);
+		}
+	}
+	assert_int_equal(tally.cases, 0);
+	end();
 }
 
 /* The same where the device keeps translations itself; and a page that it asks for, in vain the second time.
@@ -540,6 +569,7 @@ int main(void)
 		cmocka_unit_test(test_asks_wrongly), cmocka_unit_test(test_wrong_record),
 		cmocka_unit_test(test_opened),       cmocka_unit_test(test_idle_device),
 		cmocka_unit_test(test_stage),        cmocka_unit_test(test_dies),
+		cmocka_unit_test(test_no_memory),
 	};
 	return cmocka_run_group_tests_name("queues", tests, ram_setup, NULL);
 }
