@@ -331,21 +331,25 @@ static void test_all_stand_by(void **state)
 	assert_true(bystanders_packet.end(&mach, &someone));
 }
 
-/* A VF behind the last one of the machine neither sends nor receives. */
+/* A VF behind the last one of the machine neither sends nor receives, nor is it an attacker that has a peer.
+ */
 static void test_fewer_stand_by(void **state)
 {
-	(void)state;
 	static uint8_t bytes[FRAME_MOST];
 	struct pci_func other = {0};
 	struct attacker someone = {.fn = &other};
-	uint64_t before = bystanders_frames();
-	mach.vfs = 2;
-	mach.vf[2].fn = &other; /* nor has it a peer */
-	bystanders_packet.begin(&mach, &someone);
-	assert_true(bystanders_packet.end(&mach, &someone));
-	assert_int_equal(bystanders_frames() - before, 8 * 2);
-	for (unsigned v = 0; v < VFS; v++)
-		assert_int_equal(packets_take(&mach.vf[v], bytes), 0);
+	for (unsigned attacks = 0; attacks < 2; attacks++) {
+		(void)setup(state);
+		uint64_t before = bystanders_frames();
+		mach.vfs = 2;
+		if (attacks)
+			mach.vf[2].fn = &other;
+		bystanders_packet.begin(&mach, &someone);
+		assert_true(bystanders_packet.end(&mach, &someone));
+		assert_int_equal(bystanders_frames() - before, 8 * 2);
+		for (unsigned v = 0; v < VFS; v++)
+			assert_int_equal(packets_take(&mach.vf[v], bytes), 0);
+	}
 }
 
 /* Stage isolate names no part: it follows from direction and length. */
