@@ -265,7 +265,7 @@ static void attempt_revoked(struct matrix *x, struct tenant *by, bool write)
 /* With the page, if it is granted, or with a refusal. */
 static void answer(struct matrix *x, const struct forbidden *a, bool grant)
 {
-	struct iommu_page_request r;
+	struct iommu_page_request r = {0};
 	if (iommu_page_request_next(x->mmu, &r))
 		return;
 	bool its = bdf_eq(r.fn, x->q->fn) && r.pasid == a->by->pasid && r.iova.v == a->at && r.write;

@@ -228,6 +228,8 @@ static void acked(struct roce_qp *q, uint32_t before)
 			return;
 		}
 		if (d < w->packets) {
+			if (q->current == q->head && q->packet < d) /* it was to be sent again */
+				q->packet = d;
 			q->acked_psn = before;
 			progress(q);
 			return;

@@ -149,6 +149,8 @@ enum sl_err domain_flush(struct domain *d)
 	return SL_OK;
 }
 
+static bool vague; /* records have neither bus nor address nor reason */
+
 static void record(bdf_t who, uint64_t at, bool write, enum iommu_why why)
 {
 	if (recorded || !claimed || lie == NO_RECORD || !flushed) /* out of a cache it leaves none */
@@ -164,6 +166,9 @@ static void record(bdf_t who, uint64_t at, bool write, enum iommu_why why)
 		fault.write = !write;
 	if (lie == WRONG_REASON)
 		fault.why = write ? WHY_NO_READ : WHY_NO_WRITE;
+	if (vague)
+		fault = (struct iommu_fault){
+			.bdf = {0, fault.bdf.rid & 0xff}, .write = fault.write, .vague = true};
 }
 
 void iommu_fault_claim(struct iommu *mmu, bdf_t id)
@@ -904,7 +909,22 @@ static void test_either_way(void **state)
 		a = (struct attack){.to = VICTIM, .len = CHUNK, .why = WHY_NO_READ, .seen = true};
 		lie = WRONG_DIRECTION;
 		assert_int_equal(run(), i ? ATTACK_REFUSED : ATTACK_MISTOLD);
+		vague = true;
+		assert_int_equal(run(), i ? ATTACK_REFUSED : ATTACK_MISTOLD);
+		vague = false;
 	}
+}
+
+/* Of a record without bus and address, what it has must be right. */
+static void test_vague(void **state)
+{
+	struct attack write = {.write = true, .to = HOLE, .len = CHUNK, .why = WHY_NO_WRITE};
+	(void)state;
+	vague = true;
+	ROWS(BY_VF, write, ROW(TRUTH, REFUSED), ROW(NO_RECORD, SILENT), ROW(WRONG_BDF, MISTOLD),
+	     ROW(WRONG_DIRECTION, MISTOLD), ROW(WRONG_ADDRESS, REFUSED), ROW(LANDS_FIRST, SUCCEEDED),
+	     ROW(TABLES_ALLOW, OTHERWISE));
+	vague = false;
 }
 
 /* The message of a function to memory. */
@@ -1371,6 +1391,7 @@ int main(void)
 		T(test_reads),
 		T(test_follower),
 		T(test_either_way),
+		T(test_vague),
 		T(test_message_writes),
 		T(test_old_data_is_wiped),
 		T(test_fetch),

@@ -15,6 +15,7 @@ enum {
 	ROOT,
 	CONTEXT_A,
 	CONTEXT_B,
+	CONTEXT_C,
 	TOP,
 	L3,
 	L2,
@@ -70,6 +71,7 @@ static int start(void **state)
 	unit[1] = (struct vtd_regs_seen){.rtaddr = page[OTHER_ROOT], .gsts = 1u << 31};
 	unit[2].rtaddr = page[FREE];
 	*entry(ROOT, 0) = page[CONTEXT_A] | 1;
+	*entry(ROOT, 2 * 4) = page[CONTEXT_C] | 1;
 	*entry(ROOT, 2 * 255) = page[CONTEXT_B] | 1;
 	*entry(ROOT, 2 * 7) = page[FREE]; /* not present */
 	*entry(CONTEXT_A, 0) = page[TOP] | 1;
@@ -169,6 +171,7 @@ static void test_scalable(void **state)
 	*entry(TOP3, 8 * 1 + 2) = page[TOP5] | 1 << 2;
 	*entry(TOP3, 8 * 2) = page[FREE] | 4 << 6 | 2 << 2 | 1; /* pass-through */
 	*entry(TOP3, 8 * 3) = page[FREE] | 2 << 6 | 2 << 2;
+	*entry(TOP3, 512) = page[FREE] | 2 << 6 | 2 << 2 | 1; /* behind the table */
 	*entry(TOP5, 511) = page[L4] | 3;
 	*entry(L4, 1) = page[L2B] | 3;
 	*entry(L2B, 2) = page[CONTEXT_A] | 3;

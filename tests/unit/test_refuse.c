@@ -32,7 +32,8 @@ static _Alignas(PAGE_SIZE) uint8_t kernel_data[PAGE_SIZE];
 static const void *guarded[16];
 static unsigned vfs;
 static unsigned n_guarded, n_tables, n_cases, freed, explained, filled;
-static int bad = -1; /* the case that comes to: */
+static unsigned vague; /* so many cases, the first ones, have a record without bus and address */
+static int bad = -1;   /* the case that comes to: */
 static enum attack_outcome outcome;
 static struct domain *dom = (struct domain *)&mach;
 
@@ -136,7 +137,8 @@ void attack_run(struct machine *machine, struct attacker *by, const struct attac
 		assert_int_equal(a->to, to[t - (VFS - 1)]);
 	}
 	*out = (struct attack_result){.outcome = (int)n_cases == bad ? outcome : ATTACK_REFUSED,
-				      .recorded = true};
+				      .recorded = true,
+				      .fault = {.vague = n_cases < vague}};
 	n_cases++;
 }
 
@@ -145,7 +147,7 @@ static int start(void **state)
 	(void)state;
 	vfs = 3;
 	stages_start(VFS, dom);
-	n_cases = freed = explained = filled = 0;
+	n_cases = freed = explained = filled = vague = 0;
 	bad = -1;
 	return 0;
 }
@@ -160,11 +162,25 @@ static void test_all_refused(void **state)
 		said,
 		"15 of 15 refused, recorded and without effect, each after the same access had worked"));
 	assert_null(strstr(said, "FAIL"));
+	assert_null(strstr(said, "not shown"));
+	assert_null(strstr(said, "(no address)"));
 	assert_int_equal(explained, VFS + 2); /* in full: those of VF 0 */
 	assert_said("  DMA write to   VF0   VF1   VF2   kernel   r/o page unmapped \n"
 		    "  0000:01:00.1   -     ok    ok    ok       ok       ok       \n"
 		    "  0000:01:00.2   ok    -     ok    ok       ok       ok       \n"
 		    "  0000:01:00.3   ok    ok    -     ok       ok       ok       \n");
+}
+
+/* Units whose events have neither bus nor address. */
+static void test_vague(void **state)
+{
+	(void)state;
+	vague = 4;
+	bad = 0; /* what was not refused is not counted among them */
+	outcome = ATTACK_SUCCEEDED;
+	assert_int_equal(stage_refuse(&mach), SL_VERIFY);
+	assert_said(" (no address), reason 0");
+	assert_said("not shown: bus and address of 3 of them: this unit's events have neither");
 }
 
 /* Any one case, with any outcome that is not good. */
@@ -246,7 +262,7 @@ static void test_headings(void **state)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, start)
-	const struct CMUnitTest tests[] = {T(test_all_refused), T(test_one_is_not), T(test_many),
-					   T(test_more), T(test_headings)};
+	const struct CMUnitTest tests[] = {T(test_all_refused), T(test_vague), T(test_one_is_not),
+					   T(test_many),        T(test_more),  T(test_headings)};
 	return cmocka_run_group_tests_name("refuse", tests, NULL, NULL);
 }

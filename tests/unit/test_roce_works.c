@@ -459,6 +459,30 @@ static void test_no_room(void **state)
 	silent();
 }
 
+/* The same of a part of a message, which was to come again because no answer came. */
+static void test_late_answer(void **state)
+{
+	(void)state;
+	post_region(ROCE_SEND, 3 * MTU);
+	post_region(ROCE_SEND, 4);
+	s->outs = 0;
+	s->full = true;
+	roce_poll(&s->roce, now += ACK_US + SWEEP);
+	say(0, SYN_ACK);
+	say(1, SYN_SEQUENCE);
+	say(1, SYN_SEQUENCE);
+	s->full = false;
+	roce_poll(&s->roce, now);
+	expect_send(OP_SEND_MIDDLE, 1, false, 1, MTU);
+	expect_send(OP_SEND_LAST, 2, true, 2, MTU);
+	expect_send(OP_SEND_ONLY, 3, true, 0, 4);
+	silent();
+	assert_int_equal(s->roce.counts.repeats, 1);
+	say(3, SYN_ACK);
+	expect_end(1, 0);
+	expect_end(2, 0);
+}
+
 /* What the peer refuses ends all that was asked and is not acknowledged. */
 static void test_refused(void **state)
 {
@@ -786,7 +810,7 @@ int main(void)
 		T(test_read),         T(test_read_lost),      T(test_read_again),
 		T(test_read_lengths), T(test_atomic),         T(test_depth),
 		T(test_two_reads),    T(test_limits),         T(test_down),
-		T(test_ending),       T(test_no_room),
+		T(test_ending),       T(test_no_room),        T(test_late_answer),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,7 +30,8 @@ static struct {
 static _Alignas(PAGE_SIZE) uint8_t allowed[ALLOWED_PAGES * PAGE_SIZE], outside[PAGE_SIZE];
 static struct attacker by;
 static _Alignas(PAGE_SIZE) uint8_t place[2 * PAGE_SIZE];
-static bool broken; /* the VF cannot be set up any more */
+static bool refused; /* the PF takes the VF no more */
+static bool broken;  /* the VF cannot be set up any more */
 static struct attackers all;
 static unsigned left_out, msix_opened, set_up[VFS];
 
@@ -42,6 +43,8 @@ struct igb_pf *igb_card(void)
 enum sl_err igb_admit(struct vf *vf, uint8_t mac[6])
 {
 	struct igb_io io = igb_model_of(vf->index);
+	if (refused)
+		return SL_DEVICE;
 	igb_vf_reset(&io);
 	(void)igb_pf_poll(&card);
 	igb_pf_mac_of(&card, vf->index, mac);
@@ -337,6 +340,7 @@ static void test_fewer_stand_by(void **state)
 	struct attacker someone = {.fn = &other};
 	uint64_t before = bystanders_frames();
 	mach.vfs = 2;
+	mach.vf[2].fn = &other; /* nor has it a peer */
 	bystanders_packet.begin(&mach, &someone);
 	assert_true(bystanders_packet.end(&mach, &someone));
 	assert_int_equal(bystanders_frames() - before, 8 * 2);
@@ -395,6 +399,9 @@ static void test_fetch(void **state)
 	igb_model_run();
 	assert_int_equal(M->faults, 1);
 	assert_int_equal(place[PAGE_SIZE], 1);
+	refused = true;
+	assert_int_equal(bare.ops->strike(&mach, &bare, &a, words, sizeof words), SL_DEVICE);
+	refused = false;
 	a.write = true;
 	assert_false(bare.ops->can(&bare, &a));
 	assert_int_equal(strike_packet.restore(&mach, &by), SL_OK);
@@ -417,6 +424,14 @@ static void test_gather(void **state)
 		assert_true(all.one[i].fn == mach.vf[i].fn && all.one[i].dom == &mach.vf[i].dom &&
 			    all.one[i].own[0].buf == &own[i].mem.rx_ring && !all.one[i].own[1].buf);
 	assert_string_equal(all.one[2].name, "VF2");
+	all.n = 0; /* in the next pass their vectors are there */
+	assert_int_equal(strike_packet.open(&mach, &all, &strike_packet), SL_OK);
+	assert_int_equal(msix_opened, VFS);
+	mach.vf[0].msix.vectors = 0; /* and without remapping they are not needed */
+	mach.irqs_remapped = false;
+	all.n = 0;
+	assert_int_equal(strike_packet.open(&mach, &all, &strike_packet), SL_OK);
+	assert_int_equal(msix_opened, VFS);
 	mach.vfs = 1;
 	assert_int_equal(strike_packet.open(&mach, &all, &strike_packet), SL_OK);
 	assert_true(all.n == VFS && left_out == 1);
