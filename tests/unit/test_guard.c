@@ -171,6 +171,7 @@ static void test_scalable(void **state)
 	*entry(TOP3, 8 * 1 + 2) = page[TOP5] | 1 << 2;
 	*entry(TOP3, 8 * 2) = page[FREE] | 4 << 6 | 2 << 2 | 1; /* pass-through */
 	*entry(TOP3, 8 * 3) = page[FREE] | 2 << 6 | 2 << 2;
+	*entry(TOP3, 512) = page[FREE] | 2 << 6 | 2 << 2 | 1; /* behind the table */
 	*entry(TOP5, 511) = page[L4] | 3;
 	*entry(L4, 1) = page[L2B] | 3;
 	*entry(L2B, 2) = page[CONTEXT_A] | 3;

@@ -30,6 +30,7 @@
 #include "tests/unit/support_stages.h"
 #include "tests/unit/test.h"
 
+#define FULL      0xffu /* requester id of an attacker that stage isolate does not make */
 #define VFS       2u
 #define ATTACKERS (VFS + 2) /* and the PF, and edu */
 #define BUFFERS   (ATTACKERS * 4 + 1)
@@ -300,6 +301,10 @@ static void assert_range(const struct table_range *r, uint64_t off, uint64_t pag
 enum sl_err tables_exact(struct iommu *mmu, bdf_t fn, const struct table_range *want, unsigned n)
 {
 	(void)mmu;
+	if (fn.rid == FULL) {
+		assert_int_equal(n, 4 + VF_RANGES);
+		return stages_call();
+	}
 	assert_range(&want[0], PAGE_TARGET, 1, DOMAIN_RW);
 	assert_range(&want[1], PAGE_READONLY, 1, DOMAIN_R);
 	assert_range(&want[2], PAGE_WRITEONLY, 1, DOMAIN_W);
@@ -772,6 +777,22 @@ static void test_one_vf(void **state)
 	assert_int_equal(stage_isolate(&mach), SL_OK);
 }
 
+/* As many ranges besides as there can be. */
+static void test_full(void **state)
+{
+	static struct attackers full;
+	static struct pci_func fn = {.bdf = {0, FULL}};
+	struct dma_buf buf;
+	(void)state;
+	full.n = 1;
+	full.one[0].fn = &fn;
+	for (unsigned k = 0; k < VF_RANGES; k++)
+		full.one[0].own[k] = (struct table_range){&buf, DOMAIN_RW};
+	unsigned calls = stages_calls;
+	assert_int_equal(attackers_check(&mach, &full), SL_OK);
+	assert_int_equal(stages_calls - calls, 1);
+}
+
 /* The others are VFs that send and receive, even if there is only one. */
 static void test_one_network_vf(void **state)
 {
@@ -1000,9 +1021,9 @@ int main(void)
 		T(test_memory),      T(test_time_left),      T(test_every_call_fails),
 		T(test_not_refused), T(test_for_others),     T(test_stopped),
 		T(test_without_edu), T(test_no_translation), T(test_room),
-		T(test_one_vf),      T(test_one_network_vf), T(test_put_fails),
-		T(test_most),        T(test_left_out),       T(test_neighbours),
-		T(test_rest),        T(test_borrow),         T(test_guard),
-		T(test_there)};
+		T(test_one_vf),      T(test_one_network_vf), T(test_full),
+		T(test_put_fails),   T(test_most),           T(test_left_out),
+		T(test_neighbours),  T(test_rest),           T(test_borrow),
+		T(test_guard),       T(test_there)};
 	return cmocka_run_group_tests_name("isolate", tests, NULL, NULL);
 }

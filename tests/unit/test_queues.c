@@ -36,10 +36,13 @@ static enum record {
 	NO_ROOT,
 	OTHER_WHY,
 	RECORDS
-} record;          /* how the unit notes a refusal */
-static bool opens; /* the hole is mapped as soon as an access to it was refused */
-static bool dies;  /* the device does nothing more once a queue's domain was taken away */
-static bool past;  /* the device marks addresses as translated although it never asked for a translation */
+} record;              /* how the unit notes a refusal */
+static bool opens;     /* the hole is mapped as soon as an access to it was refused */
+static bool dies;      /* the device does nothing more once a queue's domain was taken away */
+static bool two;       /* it has two queues */
+static unsigned leaks; /* a byte comes back from a refused read: this one of the page, and one */
+static bool denies;    /* its records say that nothing was done, and it was */
+static bool past; /* the device marks addresses as translated although it never asked for a translation */
 static struct model_device_tlb tlb;
 static bool ats; /* it keeps translations, and asks for pages */
 
@@ -77,6 +80,8 @@ static void refused(uint32_t pasid, uint64_t at, bool write)
 {
 	struct tenant *t = &q->tenant[(pasid - 1) % DSA_QUEUES];
 	change_record(write);
+	if (leaks && !write)
+		((uint8_t *)queues_spare(t, 0).va)[leaks - 1] ^= 1;
 	if (dies && at == t->own.iova.v)
 		model.idle = true;
 	if (opens && at == W + QUEUES_HOLE)
@@ -96,6 +101,8 @@ static bool reach(void *ctx, uint64_t at, void *data, size_t n, bool write)
 			return false;
 		}
 		memcpy(write ? phys_va(PHYS(phys)) : p, write ? p : phys_va(PHYS(phys)), part);
+		if (denies && write && part == sizeof(struct dsa_record))
+			*(uint8_t *)phys_va(PHYS(phys)) = 0x10; /* invalid flags */
 	}
 	return true;
 }
@@ -139,7 +146,8 @@ static void begin(uint64_t stage, uint32_t limit)
 	uint32_t error, pasid[DSA_QUEUES];
 	unsigned failed;
 	support_clock_step = 50;
-	past = opens = dies = false;
+	past = opens = dies = denies = false;
+	leaks = 0;
 	record = RIGHT;
 	machine_init();
 	unit = model_machine_unit(&mc, MODEL_VER, MODEL_CAP,
@@ -148,6 +156,8 @@ static void begin(uint64_t stage, uint32_t limit)
 	assert_int_equal(vtd_choose_tables(&mmu, VTD_WANT_SCALABLE), SL_OK);
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	dsa_model_init(&model, reach, NULL);
+	if (two)
+		model.wqcap[0] = 2u << 16 | DM_ENTRIES;
 	q = queues_of_machine();
 	memset(q, 0, sizeof *q);
 	tally = (struct tally){0};
@@ -257,6 +267,11 @@ static void check_said(unsigned columns)
 	assert_int_equal(times_said(": refused; the device asked for its translation and got none (ATS)"),
 			 ats ? 5 + 2 * 4 + 1 - 2 : 0);
 	assert_int_equal(times_said(": refused; fault: "), ats ? 2 : 5 + 2 * 4);
+	unsigned none = 0; /* what has no domain writes no completion record */
+	for (const char *at = said;
+	     (at = strstr(at, "its own page after its domain was taken away: refused")); at++)
+		none += strncmp(strstr(at, "completion record"), "completion record 00", 20) == 0;
+	assert_int_equal(none, 2);
 }
 
 static void test_matrix(void **state)
@@ -278,6 +293,19 @@ static void test_matrix(void **state)
 		}
 		end();
 	}
+}
+
+/* Each is the other one's neighbour. */
+static void test_two_queues(void **state)
+{
+	(void)state;
+	two = true;
+	begin(MODEL_FIRST, 1u << 20);
+	assert_int_equal(q->n, 2);
+	assert_int_equal(queue_matrix(q, &mmu, &tally), SL_OK);
+	assert_int_equal(tally.cases, 2 * (2 * 1 + 11));
+	end();
+	two = false;
 }
 
 /* Without the two pages that it needs nothing is tried. */
@@ -361,6 +389,34 @@ static void test_idle_device(void **state)
 		model.idle = model.mute = false;
 		end();
 	}
+}
+
+/* One byte of the page that was to be read, the first or the last. */
+static void test_leaks_one_byte(void **state)
+{
+	static const unsigned byte[] = {0, PAGE_SIZE - 1};
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_LEN(byte); i++) {
+		begin(MODEL_FIRST, 1u << 20);
+		leaks = byte[i] + 1;
+		said_start();
+		assert_int_equal(queue_matrix(q, &mmu, &tally), SL_VERIFY);
+		assert_int_equal(times_said(": SUCCEEDED: memory was reached"), tally.cases - tally.refused);
+		assert_int_equal(tally.cases - tally.refused,
+				 DSA_QUEUES * (DSA_QUEUES - 1 + 5)); /* of the others, and 5 more */
+		end();
+	}
+}
+
+/* Where it says that what is allowed did not work, nothing counts as tried. */
+static void test_denies(void **state)
+{
+	(void)state;
+	begin(MODEL_FIRST, 1u << 20);
+	denies = true;
+	assert_int_equal(queue_matrix(q, &mmu, &tally), SL_VERIFY);
+	assert_true(tally.cases == CASES && !tally.refused);
+	end();
 }
 
 /* What a driver could forget when it takes a page or a domain away: kind of descriptor, and what is done to
@@ -569,7 +625,8 @@ int main(void)
 		cmocka_unit_test(test_asks_wrongly), cmocka_unit_test(test_wrong_record),
 		cmocka_unit_test(test_opened),       cmocka_unit_test(test_idle_device),
 		cmocka_unit_test(test_stage),        cmocka_unit_test(test_dies),
-		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_two_queues),   cmocka_unit_test(test_leaks_one_byte),
+		cmocka_unit_test(test_denies),       cmocka_unit_test(test_no_memory),
 	};
 	return cmocka_run_group_tests_name("queues", tests, ram_setup, NULL);
 }

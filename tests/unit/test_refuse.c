@@ -163,6 +163,7 @@ static void test_all_refused(void **state)
 		"15 of 15 refused, recorded and without effect, each after the same access had worked"));
 	assert_null(strstr(said, "FAIL"));
 	assert_null(strstr(said, "not shown"));
+	assert_null(strstr(said, "(no address)"));
 	assert_int_equal(explained, VFS + 2); /* in full: those of VF 0 */
 	assert_said("  DMA write to   VF0   VF1   VF2   kernel   r/o page unmapped \n"
 		    "  0000:01:00.1   -     ok    ok    ok       ok       ok       \n"
@@ -178,6 +179,7 @@ static void test_vague(void **state)
 	bad = 0; /* what was not refused is not counted among them */
 	outcome = ATTACK_SUCCEEDED;
 	assert_int_equal(stage_refuse(&mach), SL_VERIFY);
+	assert_said(" (no address), reason 0");
 	assert_said("not shown: bus and address of 3 of them: this unit's events have neither");
 }
 

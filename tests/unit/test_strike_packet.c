@@ -424,6 +424,14 @@ static void test_gather(void **state)
 		assert_true(all.one[i].fn == mach.vf[i].fn && all.one[i].dom == &mach.vf[i].dom &&
 			    all.one[i].own[0].buf == &own[i].mem.rx_ring && !all.one[i].own[1].buf);
 	assert_string_equal(all.one[2].name, "VF2");
+	all.n = 0; /* in the next pass their vectors are there */
+	assert_int_equal(strike_packet.open(&mach, &all, &strike_packet), SL_OK);
+	assert_int_equal(msix_opened, VFS);
+	mach.vf[0].msix.vectors = 0; /* and without remapping they are not needed */
+	mach.irqs_remapped = false;
+	all.n = 0;
+	assert_int_equal(strike_packet.open(&mach, &all, &strike_packet), SL_OK);
+	assert_int_equal(msix_opened, VFS);
 	mach.vfs = 1;
 	assert_int_equal(strike_packet.open(&mach, &all, &strike_packet), SL_OK);
 	assert_true(all.n == VFS && left_out == 1);
