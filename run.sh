@@ -24,6 +24,7 @@ environment:
   DSA         properties of the model of a DSA: fault=flip (tools/dsa-model/README.md)
   FIRMWARE    folder with a QAT card's firmware files    (made for the model in tools/qat-model)
   MANGLE      lines that say how firmware lies, for tests (tests/mangle/README.md)
+  NET         -netdev of the network card, without id=    (sockets of RUN: dgram, net and nobody)
   TIMEOUT     seconds until a run is given up            (180 + the value of seconds=)
   RUN         folder for the files of a run: a new or an empty one, or one of an earlier run  (build/run)
 
@@ -294,7 +295,8 @@ if [[ -z $bare && $device != qat && $device != dsa ]]; then
 	if grep -q "^igb options" < <("$qemu" -device igb,help 2>&1); then # from QEMU 8.0 on
 		# Its network ends in a socket without a listener; without one QEMU would print a warning.
 		line+=(-device pcie-root-port,id=rp1,chassis=2,slot=2,mem-reserve=16M)
-		line+=(-netdev "dgram,id=net0,local.type=unix,local.path=$run/net,remote.type=unix,remote.path=$run/nobody")
+		net=${NET:-dgram,local.type=unix,local.path=$run/net,remote.type=unix,remote.path=$run/nobody}
+		line+=(-netdev "${net%%,*},id=net0,${net#*,}")
 		line+=(-device igb,bus=rp1,netdev=net0,romfile=)
 	elif [[ $device == igb ]]; then
 		die "$qemu has no igb, which device=igb is about: name a QEMU from 8.0 on with QEMU="

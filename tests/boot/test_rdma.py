@@ -78,6 +78,33 @@ def test_tenants(boot):
     assert any(line.startswith("READ of a region that is not in the domain any more: refused, answer 0xff, refused by the IOMMU: ") for line in said)
 
 
+def test_two(folder, emulator):
+    """One machine as the client of another, of each program: both are app=rdma, at the ends of one wire."""
+    names = [name.removesuffix(" -s") for name in rdma_guest.SERVERS]
+    words = ("address=10.0.0.200/24", "peer=10.0.0.1", "ops=20",
+             "client=" + ",".join(name + {"ib_write_lat": ":18517", "ib_send_lat": ":18516"}.get(name, "") for name in names))
+    wire, ends = os.path.relpath(folder / "wire", sluice.ROOT), []
+    try:
+        for i, more in enumerate(((), words)):
+            (folder / str(i)).mkdir()
+            env = {**emulator.env, "NET": f"stream,server={'off' if i else 'on'},addr.type=unix,addr.path={wire}"}
+            ends.append(sluice.Console(folder / str(i) / "run", "app=rdma", "vfs=1", "seconds=900", *more, until="or until Ctrl-C",
+                                       qemu=("-global", f"igb.mac=52:54:00:00:00:0{i + 1}"), env=env, deadline=900))
+        ends[1].expect([f"{names[-1]} to 10.0.0.1:", "FAIL rdma"], timeout=300)
+        for console in reversed(ends):
+            console.keys("\x03")
+            console.expect("RESULT ")
+            console.expect("\n")
+        served, asked = (re.sub(r"\s+", " ", console.log.read_text()) for console in ends)
+    finally:
+        for console in ends:
+            console.end()
+    print(served[-4000:], asked[-4000:])
+    assert re.findall(r"rdma: (\S+) to 10\.0\.0\.1: (?:100 pings|20 operations)", asked) == names
+    assert all(" ok=1 " in text and ", 0 connections open" in text for text in (served, asked))
+    assert " 20 atomics" in served
+
+
 @pytest.mark.soak
 def test_bad_wire(folder, emulator):
     """Of the frames one in a hundred is lost, one doubled and one late, in each direction: all programs get through with right data."""

@@ -4,13 +4,15 @@
  * SOURCES:
  * UNWIND: 13 --unwindset step.0:9,look_up.0:45,option.0:45,ended.0:13,choice.0:14,memcmp.0:10,strlen.0:14 --object-bits 11
  * CASES: 16
- * EDIT: boot/config.c | char list[96] | char list[3] | the list in a message is cut short
+ * EDIT: boot/config.c | char list[128] | char list[3] | the list in a message is cut short
  * EDIT: boot/config.c | char list[256] | char list[3] | likewise
  * EDIT: boot/config.h | char scratch[24] | char scratch[6] | room for a short serial number
  * EDIT: boot/config.h | char address[96] | char address[6] | likewise
  * EDIT: boot/config.h | char log[72] | char log[6] | likewise
  * EDIT: boot/config.c | while (v.n)\n\t\tunit_option | if (v.n)\n\t\tunit_option | one step of a list, from any state
  * EDIT: boot/config.c | for (bool more = true; more;) | for (bool more = true; more; more = false) | likewise
+ * EDIT: boot/config.c | for (bool more = true; more && !cfg->error.line;) | for (bool more = true; more; more = false) | likewise
+ * EDIT: boot/config.c | \tcfg->clients = 0;\n\tfor | \tfor | likewise
  * EDIT: boot/config.c | \tcfg->provers = 0;\n\tfor | \tfor | likewise
  * EDIT: boot/config.c | \t} while (v.n && !cfg->error.line); | \t} while (0); | likewise
  * EDIT: boot/config.c | else if (!function_of(one, &cfg->prover | else if (!some_function(one, &cfg->prover | an address is read by itself
@@ -21,6 +23,7 @@
  * SEED: boot/config.c | bool good = v.n < room; | bool good = v.n <= room; | a serial number takes the place of the NUL behind it
  * SEED: boot/config.c | if (cfg->consoles == CONFIG_CONSOLES) { | if (cfg->consoles > CONFIG_CONSOLES) { | one console more is kept than there is room for
  * SEED: boot/config.c | else if (cfg->iommu_skips == CONFIG_SKIPS) | else if (cfg->iommu_skips > CONFIG_SKIPS) | so is one unit
+ * SEED: boot/config.c | if (cfg->clients == CONFIG_PROGRAMS) { | if (cfg->clients > CONFIG_PROGRAMS) { | so is one program of client=
  * SEED: boot/config.c | if (cfg->provers == CONFIG_PROVERS) | if (cfg->provers > CONFIG_PROVERS) | so is one function that may attack
  * SEED: boot/config.c | (out->mmio || out->addr <= 0xfff8) | (out->mmio || out->addr <= 0xffff) | a UART's ports go beyond the last
  * SEED: boot/config.c | *bytes = o->min; | ; | a block that is no whole page stays
@@ -80,6 +83,12 @@ static bool uart_ok(const struct acpi_uart *u)
 	       (u->addr & (u->stride - 1u)) == 0 && (u->mmio || u->addr <= 0xfff8);
 }
 
+static bool client_ok(const struct config *c, unsigned i)
+{
+	return i >= c->clients || c->error.line ||
+	       (c->client[i].program <= CLIENT_SEND_LAT && c->client[i].port <= UINT16_MAX);
+}
+
 static bool sound(const struct config *c)
 {
 	return c->vfs >= 1 && c->vfs <= 64 && c->queues >= 1 && c->queues <= 3 && c->qd >= 1 &&
@@ -98,6 +107,7 @@ static bool sound(const struct config *c)
 	       (c->baud == 0 || c->baud == 9600 || c->baud == 19200 || c->baud == 38400 || c->baud == 57600 ||
 		c->baud == 115200) &&
 	       c->iommu_skips <= CONFIG_SKIPS && c->consoles <= CONFIG_CONSOLES &&
+	       c->clients <= CONFIG_PROGRAMS &&
 	       ended(c->scratch, sizeof c->scratch) && ended(c->address, sizeof c->address) &&
 	       ended(c->log, sizeof c->log);
 }
@@ -165,12 +175,14 @@ int main(void)
 	struct cursor at = {"x", any_u32()};
 	ANY_SPAN(bytes, SIZE);
 	struct word v = {(const char *)bytes.p, bytes.n, any_u32()};
-	unsigned i = any_u32();
+	unsigned i = any_u32(), j = any_u32();
 	assume(at.line && sound(&cfg) && i < CONFIG_SKIPS && i < CONFIG_CONSOLES);
 	assume(i >= cfg.consoles || uart_ok(&cfg.console[i]));
+	assume(j < CONFIG_PROGRAMS && client_ok(&cfg, j));
 	assume(i >= cfg.iommu_skips || (cfg.iommu_skip[i] && (cfg.iommu_skip[i] & 0xfff) == 0));
 	step(&cfg, &at, v);
 	assert(sound(&cfg));
+	assert(client_ok(&cfg, j));
 	assert(i >= cfg.consoles || uart_ok(&cfg.console[i]));
 	assert(i >= cfg.iommu_skips || (cfg.iommu_skip[i] && (cfg.iommu_skip[i] & 0xfff) == 0));
 	return 0;

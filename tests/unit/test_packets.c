@@ -41,7 +41,8 @@ static enum {
 	TO_ALL,       /* a frame for one comes to all, */
 	SPOOF_TO_ALL, /* or only one with a false sender */
 	COMES_BACK,   /* multicast comes to its sender, too */
-	NOT_SENT,     /* no send is ever finished */
+	NOT_SENT,     /* no send is ever finished, */
+	NO_ROOM,      /* or begun */
 	SPOOF_HELD,   /* nothing wrong: false senders are held back, */
 	STRAY_HELD,   /* tags of a VLAN that the sender is not in, */
 	BOTH_HELD     /* or both */
@@ -155,6 +156,8 @@ static void deliver(unsigned from, unsigned to, const uint8_t *b, uint32_t len)
 static unsigned made_send(struct packet *p, const struct packet_frame *f, unsigned n)
 {
 	struct made *v = of(p);
+	if (wrong == NO_ROOM)
+		return 0;
 	for (unsigned i = 0; i < n; i++) {
 		assert_true(f[i].index >= PACKET_RING && f[i].len >= FRAME_LEAST && f[i].len <= FRAME_MOST);
 		struct sent *now_sent = &last[n_sent++ % LAST];
@@ -314,6 +317,20 @@ static void test_one_by_one(void **state)
 		assert_memory_equal(s->head + 6, rows[i].false_sender ? odd : made[s->by].packet.mac, 6);
 		assert_memory_equal(s->head + 12, rows[i].vlan ? tag : type, 4);
 	}
+}
+
+/* A frame that is sent alone: it is sent, there is no room for it, it is refused, it does not end. */
+static void test_alone(void **state)
+{
+	(void)state;
+	assert_int_equal(packets_send(&mach.vf[0], 128), SL_OK);
+	wrong = NO_ROOM;
+	assert_int_equal(packets_send(&mach.vf[0], 128), SL_NOSPACE);
+	made[0].packet.q.refused = SL_DEVICE;
+	assert_int_equal(packets_send(&mach.vf[0], 128), SL_DEVICE);
+	made[0].packet.q.refused = SL_OK;
+	wrong = NOT_SENT;
+	assert_int_equal(packets_send(&mach.vf[0], 128), SL_TIMEOUT);
 }
 
 /* What a card holds back and what it lets through. */
@@ -517,6 +534,7 @@ int main(void)
 		cmocka_unit_test_setup(test_one_by_one, setup),
 		cmocka_unit_test_setup(test_damaged_copies, setup),
 		cmocka_unit_test_setup(test_late, setup),
+		cmocka_unit_test_setup(test_alone, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -251,6 +251,7 @@ static void test_sends(void **state)
 		silent();
 		send_(OP_SEND_LAST, 3 * i + 2, 5);
 		expect(3 * i + 2, SYN_ACK, i + 1);
+		assert_null(s->roce.busy);
 		assert_int_equal(events[ROCE_RECEIVED], i + 1);
 		assert_int_equal(last.bytes, 2 * MTU + 5);
 		assert_false(last.has_immediate);
@@ -560,6 +561,30 @@ static void test_many_reads(void **state)
 	expect(ROCE_READS, SYN_INVALID, ROCE_READS);
 }
 
+/* A duplicate among those that wait, the first or the last, takes the place of one: that one is as if lost.
+ */
+static void test_many_and_again(void **state)
+{
+	(void)state;
+	for (unsigned place = 0; place < ROCE_READS; place += ROCE_READS - 1) {
+		const uint8_t *data;
+		again();
+		ask(OP_READ, 0, 0, 8, 0);
+		s->outs = 0;
+		s->full = true;
+		for (unsigned i = 0, psn = 1; i < ROCE_READS; i++)
+			ask(OP_READ, i == place ? 0 : psn++, 0, 8, 0);
+		ask(OP_READ, ROCE_READS, 0, 8, 0);
+		assert_false(q->failed);
+		s->full = false;
+		roce_poll(&s->roce, now);
+		assert_int_equal(s->outs, ROCE_READS);
+		s->outs = 0;
+		ask(OP_READ, ROCE_READS, 0, 8, 0);
+		assert_int_equal(answer(OP_READ_ONLY, ROCE_READS, SYN_ACK, ROCE_READS + 1, &data), 8);
+	}
+}
+
 /* ---- atomics ---- */
 
 static uint64_t number_at(uint64_t offset)
@@ -830,13 +855,13 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, end)
 	const struct CMUnitTest tests[] = {
-		T(test_opcodes),    T(test_sequences),     T(test_packet_lengths), T(test_sends),
-		T(test_long_sends), T(test_credits),       T(test_immediate),      T(test_written),
-		T(test_invalidate), T(test_write_lengths), T(test_write_of_none),  T(test_write_regions),
-		T(test_reads),      T(test_bad_reads),     T(test_turns),          T(test_read_revoked),
-		T(test_many_reads), T(test_atomics),       T(test_atomics_wait),   T(test_again),
-		T(test_gaps),       T(test_together),      T(test_no_room),        T(test_after_refusal),
-		T(test_regions),    T(test_sentences),
+		T(test_opcodes),       T(test_sequences),      T(test_packet_lengths), T(test_sends),
+		T(test_long_sends),    T(test_credits),        T(test_immediate),      T(test_written),
+		T(test_invalidate),    T(test_write_lengths),  T(test_write_of_none),  T(test_write_regions),
+		T(test_reads),         T(test_bad_reads),      T(test_turns),          T(test_read_revoked),
+		T(test_many_reads),    T(test_many_and_again), T(test_atomics),        T(test_atomics_wait),
+		T(test_again),         T(test_gaps),           T(test_together),       T(test_no_room),
+		T(test_after_refusal), T(test_regions),        T(test_sentences),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
