@@ -10,8 +10,8 @@
  *	QUEUES_OWN(i)     a page, in the domain of tenant i alone
  *
  * Without PASIDs all queues share the function's domain, and only the first of these is there, one after the
- * other. Order: fields up to limit set by the caller, function attached to dom; queues_domains(), dsa_start(),
- * queues_memory(); dsa_stop(), queues_close(). */
+ * other. The caller sets the fields up to limit and attaches the function to dom; then queues_domains(),
+ * dsa_start(), queues_memory(); at the end dsa_stop(), queues_close(). */
 #pragma once
 #include "apps/work/move.h"
 #include "drivers/dsa/queue.h"

@@ -62,8 +62,8 @@ int main(int argc, char **argv)
 			memcpy(&number, got, sizeof number);
 		unsigned len = make(number);
 		if (n != (ssize_t)len || number < back || number >= sent || memcmp(got, want, len) != 0)
-			return printf("%zd bytes came back, not datagram %u to %u: the first is %u\n", n, back,
-				      sent - 1, number),
+			return printf("%zd bytes came back, not datagram %u to %u: the first is %u\n", n,
+				      back, sent - 1, number),
 			       1;
 		lost += number - back;
 		back = number + 1;

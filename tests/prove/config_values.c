@@ -107,9 +107,8 @@ static bool sound(const struct config *c)
 	       (c->baud == 0 || c->baud == 9600 || c->baud == 19200 || c->baud == 38400 || c->baud == 57600 ||
 		c->baud == 115200) &&
 	       c->iommu_skips <= CONFIG_SKIPS && c->consoles <= CONFIG_CONSOLES &&
-	       c->clients <= CONFIG_PROGRAMS &&
-	       ended(c->scratch, sizeof c->scratch) && ended(c->address, sizeof c->address) &&
-	       ended(c->log, sizeof c->log);
+	       c->clients <= CONFIG_PROGRAMS && ended(c->scratch, sizeof c->scratch) &&
+	       ended(c->address, sizeof c->address) && ended(c->log, sizeof c->log);
 }
 
 static unsigned picked = ARRAY_LEN(options);
@@ -146,8 +145,8 @@ static void cut_one(struct word v)
 	assert(w.n == v.n || v.p[w.n] == ',');
 }
 
-/* CASE 0 to 5: a sixth of the options each; 6: one step of a list, a function's address; 7 to 15: how a key of
- * 0 to 8 bytes is looked up. */
+/* CASE 0 to 5: a sixth of the options each; 6: one step of a list, a function's address; 7 to 15: how a key
+ * of 0 to 8 bytes is looked up. */
 static void step(struct config *cfg, const struct cursor *at, struct word v)
 {
 	bdf_t fn;
