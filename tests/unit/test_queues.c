@@ -309,6 +309,31 @@ static void test_two_queues(void **state)
 	two = false;
 }
 
+/* What is read on the way of a tenant's request, from the root on. */
+static void test_walked(void **state)
+{
+	static const char *const name[] = {"root", "context", "PASID directory", "PASID",
+					   "PASID, words 2, 3"};
+	(void)state;
+	for (unsigned s = 0; s < ARRAY_LEN(stages); s++) {
+		struct iommu_walk w;
+		begin(stages[s], 1u << 20);
+		assert_int_equal(iommu_walk_pasid(&mmu, FN, 3, q->tenant[2].own.iova, &w), SL_OK);
+		assert_true(w.read && w.write && w.phys.v == q->tenant[2].own.phys.v && w.entries > 7);
+		for (unsigned i = 0; i < w.entries; i++)
+			if (i < ARRAY_LEN(name))
+				assert_string_equal(w.entry[i].table, name[i]);
+			else
+				assert_null(w.entry[i].table);
+		/* word 0 has the second stage's tables, word 2 the first one's */
+		const struct iommu_walk_entry *has = &w.entry[stages[s] == MODEL_SECOND ? 3 : 4];
+		assert_int_equal(w.table[WALK_PAGES].at.v, has->lo & BITS(51, 12));
+		assert_int_equal(w.table[WALK_PASIDS].at.v, w.entry[2].lo & BITS(51, 12));
+		assert_int_equal(w.table[WALK_PASID_DIRECTORY].at.v, w.entry[1].lo & BITS(51, 12));
+		end();
+	}
+}
+
 /* Without the two pages that it needs nothing is tried. */
 static void test_no_memory(void **state)
 {
@@ -626,15 +651,25 @@ static void test_stage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_apart),        cmocka_unit_test(test_together),
-		cmocka_unit_test(test_matrix),       cmocka_unit_test(test_matrix_ats),
-		cmocka_unit_test(test_wrong_device), cmocka_unit_test(test_wrong_driver),
-		cmocka_unit_test(test_lie),          cmocka_unit_test(test_deaf),
-		cmocka_unit_test(test_asks_wrongly), cmocka_unit_test(test_wrong_record),
-		cmocka_unit_test(test_opened),       cmocka_unit_test(test_idle_device),
-		cmocka_unit_test(test_stage),        cmocka_unit_test(test_dies),
-		cmocka_unit_test(test_two_queues),   cmocka_unit_test(test_leaks_one_byte),
-		cmocka_unit_test(test_denies),       cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_apart),
+		cmocka_unit_test(test_together),
+		cmocka_unit_test(test_matrix),
+		cmocka_unit_test(test_matrix_ats),
+		cmocka_unit_test(test_wrong_device),
+		cmocka_unit_test(test_wrong_driver),
+		cmocka_unit_test(test_lie),
+		cmocka_unit_test(test_deaf),
+		cmocka_unit_test(test_asks_wrongly),
+		cmocka_unit_test(test_wrong_record),
+		cmocka_unit_test(test_opened),
+		cmocka_unit_test(test_idle_device),
+		cmocka_unit_test(test_stage),
+		cmocka_unit_test(test_dies),
+		cmocka_unit_test(test_walked),
+		cmocka_unit_test(test_two_queues),
+		cmocka_unit_test(test_leaks_one_byte),
+		cmocka_unit_test(test_denies),
+		cmocka_unit_test(test_no_memory),
 	};
 	return cmocka_run_group_tests_name("queues", tests, ram_setup, NULL);
 }

@@ -100,6 +100,8 @@ static void test_extremes(void **state)
 	u.ecap = 0;
 	assert_int_equal(vtd_unit_window(&u), 0x1000);
 	assert_int_equal(vtd_domains(&u), 16);
+	u.cap = 7; /* ND: reserved */
+	assert_int_equal(vtd_domains(&u), 65536);
 }
 
 static void test_entries(void **state)
