@@ -121,7 +121,8 @@ static bool read_uri(const char *uri, size_t n, struct netcfg_http *out)
 	for (size_t i = host; i < n; i++)
 		if (uri[i] == '?' || uri[i] == '#' || !uri[i]) /* EDK2 puts a NUL at its end */
 			n = i;
-	if (end == host || end >= n || end - host >= NETCFG_PATH || !beside(out->url, uri, n))
+	if (end == host || end >= n ||
+	    !beside(out->url, uri, n)) /* the host is part of the URL, and fits too */
 		return false;
 	memcpy(out->host, uri + host, end - host);
 	out->host[end - host] = 0;

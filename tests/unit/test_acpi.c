@@ -176,6 +176,22 @@ static void test_mcfg(void **state)
 	assert_int_equal(acpi_mcfg((struct span){t, sizeof t - 1}, 2, &w), SL_END);
 }
 
+/* ACPI 6.5 §5.2.9.3: bit 1 of IAPC_BOOT_ARCH, which tables before revision 3 do not have. */
+static void test_keyboard_controller(void **state)
+{
+	(void)state;
+	uint8_t t[244] = {0};
+	struct span s = {t, sizeof t};
+	t[8] = 2;
+	assert_true(acpi_fadt_i8042(s));
+	t[8] = 3;
+	assert_false(acpi_fadt_i8042(s));
+	t[109] = 1 << 1;
+	assert_true(acpi_fadt_i8042(s));
+	t[109] = 0xfd;
+	assert_false(acpi_fadt_i8042(s));
+}
+
 static void test_devices(void **state)
 {
 	(void)state;
@@ -256,9 +272,13 @@ static void test_real(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_root), cmocka_unit_test(test_bad_root),
-					   cmocka_unit_test(test_many), cmocka_unit_test(test_hostile),
-					   cmocka_unit_test(test_mcfg), cmocka_unit_test(test_devices),
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_root),
+					   cmocka_unit_test(test_bad_root),
+					   cmocka_unit_test(test_many),
+					   cmocka_unit_test(test_hostile),
+					   cmocka_unit_test(test_mcfg),
+					   cmocka_unit_test(test_devices),
+					   cmocka_unit_test(test_keyboard_controller),
 					   cmocka_unit_test(test_real)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

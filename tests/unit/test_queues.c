@@ -334,6 +334,39 @@ static void test_walked(void **state)
 	}
 }
 
+/* A domain that is attached has all its tables: without memory for one of them it is not attached. */
+static void test_attach_without_memory(void **state)
+{
+	const bdf_t other = {0, 0x0500};
+	(void)state;
+	begin(MODEL_FIRST, 1u << 20);
+	struct domain *d;
+	enum sl_err e = SL_NOMEM;
+	assert_int_equal(domain_create(&mmu, "other", &d), SL_OK);
+	assert_int_equal(domain_map(d, q->window, q->tenant[0].own.phys, PAGE_SIZE, DOMAIN_RW), SL_OK);
+	for (unsigned left = 0, twice = 0; e; left += twice++ % 2) { /* what was made before stays */
+		uint64_t phys, *page, *all = NULL;
+		while (pmm_free_pages() > left && (page = pmm_page()) != NULL) {
+			*page = (uintptr_t)all;
+			all = page;
+		}
+		e = domain_attach(d, other);
+		assert_int_equal(model_dma(unit, other.rid, W, true, &phys) == 0, e == SL_OK);
+		if (e && e != SL_NOMEM)
+			fail_msg("%s with %u pages", sl_err_text(e), left);
+		for (; all; all = page) {
+			page = (uint64_t *)(uintptr_t)*all;
+			pmm_page_free(all);
+		}
+		assert_true(left < 10);
+	}
+	iommu_fault_clear(&mmu);
+	assert_int_equal(domain_detach(d, other), SL_OK);
+	assert_int_equal(domain_unmap(d, q->window, PAGE_SIZE), SL_OK);
+	assert_int_equal(domain_destroy(d), SL_OK);
+	end();
+}
+
 /* Without the two pages that it needs nothing is tried. */
 static void test_no_memory(void **state)
 {
@@ -665,6 +698,7 @@ int main(void)
 		cmocka_unit_test(test_idle_device),
 		cmocka_unit_test(test_stage),
 		cmocka_unit_test(test_dies),
+		cmocka_unit_test(test_attach_without_memory),
 		cmocka_unit_test(test_walked),
 		cmocka_unit_test(test_two_queues),
 		cmocka_unit_test(test_leaks_one_byte),
