@@ -2362,5 +2362,6 @@ int main(void)
 		TEST(test_vf_flood),
 		TEST(test_vf_hostile),
 	};
+	support_clock_step = 20; /* a wait of a second ends after 50,000 looks at the clock */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
