@@ -333,12 +333,12 @@ static void attempt_all(struct matrix *x, struct tenant *by)
 	else
 		count_untried(x, &readonly);
 	attempt_both(x, by, UNMAPPED, q->window.v + QUEUES_HOLE);
-	bool reached = works_at(x, next, true, foreign, next->own.va); /* by the other */
-	for (unsigned write = 0; write < 2; write++)
-		if (reached)
-			attempt(x, by, FOREIGN, foreign, write);
-		else
-			count_untried(x, &(struct forbidden){by, FOREIGN, foreign, write});
+	if (works_at(x, next, true, foreign, next->own.va)) { /* the other does reach it */
+		attempt_both(x, by, FOREIGN, foreign);
+	} else {
+		count_untried(x, &(struct forbidden){by, FOREIGN, foreign, true});
+		count_untried(x, &(struct forbidden){by, FOREIGN, foreign, false});
+	}
 	for (unsigned write = 0; write < 2; write++) {
 		attempt_taken_back(x, by, write);
 		attempt_revoked(x, by, write);

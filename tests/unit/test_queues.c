@@ -445,6 +445,10 @@ static void test_idle_device(void **state)
 			fail_msg("device %u: %u cases, %u refused", how, (unsigned)tally.cases,
 				 (unsigned)tally.refused);
 		assert_int_equal(times_said("the same access has no effect where it is allowed"), CASES);
+		assert_int_equal(times_said("-> write to an address that another PASID maps at 0x10"),
+				 DSA_QUEUES);
+		assert_int_equal(times_said("-> read of an address that another PASID maps at 0x10"),
+				 DSA_QUEUES);
 		model.idle = model.mute = false;
 		end();
 	}
