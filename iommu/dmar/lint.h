@@ -71,7 +71,7 @@ enum dmar_rule { DMAR_RULES(DMAR_RULE_ENUM) DMAR_RULE_COUNT };
 
 extern const struct table_rules dmar_rules;
 
-/* Checks a whole table of at most 64 KiB, including its header. Calls each() for every finding and passes ctx
- * on; each may be NULL. Returns the number of findings. Where the table is damaged, the bytes behind the
+/* Checks a table of at most 64 KiB that begins with its header. Calls each(), unless it is NULL, with ctx for
+ * every finding. Returns the number of findings. Where the table is damaged, the bytes behind the
  * damage are not examined, and rules that need the whole table do not apply. */
 unsigned dmar_lint(struct span table, const struct table_facts *known, table_finding_fn *each, void *ctx);

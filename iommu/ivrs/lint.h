@@ -79,8 +79,9 @@ struct ivrs_live_source {
 	bool (*read)(void *ctx, const struct ivrs_ivhd *unit, struct ivrs_live *out);
 };
 
-/* Checks a whole table of at most 64 KiB, including its header. Calls each() for every finding and passes ctx
- * on; each and live may be NULL. Returns the number of findings. Where the table is damaged, the bytes behind
- * the damage are not examined, and rules that need the whole table do not apply. One core at a time. */
+/* Checks a table of at most 64 KiB that begins with its header. Calls each(), unless it is NULL, with ctx for
+ * every finding. live may be NULL. Returns the number of findings. Where the table is damaged, the bytes
+ * behind the damage are not examined, and rules that need the whole table do not apply. One core at a time.
+ */
 unsigned ivrs_lint(struct span table, const struct table_facts *known, const struct ivrs_live_source *live,
 		   table_finding_fn *each, void *ctx);

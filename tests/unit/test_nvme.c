@@ -146,6 +146,7 @@ static int set_up(void **state)
 		phys_t ram = support_ram(16 * PAGE_2M, 0x40000000);
 		assert_int_equal(pmm_add(ram, 16 * PAGE_2M / PAGE_SIZE), SL_OK);
 		log_sink_add(sink);
+		support_clock_step = 20; /* a wait of a second ends after 50,000 looks at the clock */
 		once = true;
 	}
 	pages_before = pmm_used_pages();
@@ -2362,6 +2363,5 @@ int main(void)
 		TEST(test_vf_flood),
 		TEST(test_vf_hostile),
 	};
-	support_clock_step = 20; /* a wait of a second ends after 50,000 looks at the clock */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -215,7 +215,7 @@ static void test_bad_wire(void **state)
 	assert_true(side[SERVER].roce.counts.duplicates + side[CLIENT].roce.counts.duplicates > 0);
 }
 
-/* What the server is told of a test is what perftest prints: bytes, operations, MiB/s. */
+/* The client sends its server the numbers that perftest prints: bytes, operations, MiB/s. */
 static void test_results(void **state)
 {
 	(void)state;

@@ -46,7 +46,7 @@ static int end(void **state)
 	return 0;
 }
 
-/* ---- what is said ---- */
+/* ---- messages of the connection manager ---- */
 
 struct field {
 	unsigned at;

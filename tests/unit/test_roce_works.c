@@ -587,7 +587,7 @@ static void test_read_lost(void **state)
 	assert_int_equal(ends, 0);
 	bring(OP_READ_FIRST, 1, 2, MTU);
 	bring(OP_READ_MIDDLE, 2, 3, MTU);
-	say(4, SYN_ACK); /* the last part is lost, and that is all that is said of it */
+	say(4, SYN_ACK); /* of what follows the READ: so its last part was lost */
 	expect_read(3, 3 * MTU, MTU);
 	expect_send(OP_SEND_ONLY, 4, true, 0, 4);
 	bring(OP_READ_ONLY, 3, 4, MTU);
