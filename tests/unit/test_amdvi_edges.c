@@ -9,6 +9,7 @@
 #include "iommu/irq.h"
 #include "kernel/pmm.h"
 #include "tests/unit/support_amd.h"
+#include "tests/unit/support_memory.h"
 
 #define W  0x1000000000ull /* device addresses start here */
 #define P  0x2000000000ull /* memory that they lead to; nothing reads it */
@@ -336,25 +337,14 @@ static void test_off(void **state)
 
 /* ---- no memory ---- */
 
-/* Keeps all but that many pages; gives back how many it took. */
-static unsigned hog(phys_t *page, uint64_t leave)
-{
-	unsigned n = 0;
-	while (pmm_free_pages() > leave && pmm_alloc(1, PAGE_SIZE, &page[n]) == SL_OK)
-		n++;
-	return n;
-}
-
 static void test_no_memory(void **state)
 {
 	(void)state;
-	static phys_t page[RAM_BYTES / PAGE_SIZE];
 	for (unsigned leave = 0; leave < 12; leave++) {
 		(void)unit_of(AMD_EFR);
-		unsigned n = hog(page, leave);
+		support_memory_take(leave);
 		assert_int_equal(amd_machine_read(&mc, &mmu), SL_NOMEM);
-		while (n)
-			pmm_free(page[--n], 1);
+		support_memory_give();
 		if (mmu.amdvi && mmu.amdvi->unit && mmu.amdvi->devtab)
 			machine_end();
 		else
@@ -363,20 +353,18 @@ static void test_no_memory(void **state)
 	/* The table of a segment is there, and what a unit needs beside it is not. */
 	for (unsigned leave = 0; leave < 16; leave++) {
 		struct amdvi_unit u = {0};
-		unsigned n = hog(page, leave);
+		support_memory_take(leave);
 		assert_int_equal(amdvi_unit_init(&u), SL_NOMEM);
 		assert_null(u.log);
-		while (n)
-			pmm_free(page[--n], 1);
+		support_memory_give();
 	}
 	(void)unit_of(AMD_EFR);
-	unsigned n = hog(page, 0);
+	support_memory_take(0);
 	while (pmm_keep(64)) /* what is left of a page that was begun */
 		;
 	assert_int_equal(amd_machine_read(&mc, &mmu), SL_NOMEM);
 	assert_null(mmu.amdvi);
-	while (n)
-		pmm_free(page[--n], 1);
+	support_memory_give();
 	amd_machine_fini(&mc);
 	(void)unit_of(AMD_EFR);
 	assert_int_equal(amd_machine_read(&mc, &mmu), SL_OK);
@@ -388,24 +376,21 @@ static void test_no_memory(void **state)
 static void test_no_memory_later(void **state)
 {
 	(void)state;
-	static phys_t page[RAM_BYTES / PAGE_SIZE];
 	bdf_t fn = FN;
 	const struct table_functions functions = {&fn, function_at};
 	(void)unit_of(AMD_EFR);
 	amd_machine_ivmd(&mc, 0x20, 7, 0, 0, 0x7d900000, 0x1000);
 	assert_int_equal(amd_machine_read(&mc, &mmu), SL_OK);
-	unsigned n = hog(page, 0);
+	support_memory_take(0);
 	assert_int_equal(amdvi_map_ivmds(&mmu, &functions), SL_NOMEM);
-	while (n)
-		pmm_free(page[--n], 1);
+	support_memory_give();
 	assert_int_equal(iommu_enable(&mmu), SL_OK);
 	assert_int_equal(mmu.hw->irq_enable(&mmu, 0, 512, false), SL_OK);
 	struct iommu_irq irq = {.from = FN, .count = 1};
 	uint16_t index;
-	n = hog(page, 0);
+	support_memory_take(0);
 	assert_int_equal(mmu.hw->irq_take(&mmu, &irq, &index), SL_NOMEM);
-	while (n)
-		pmm_free(page[--n], 1);
+	support_memory_give();
 	irq.last = 0xff;
 	assert_int_equal(mmu.hw->irq_take(&mmu, &irq, &index), SL_UNSUPPORTED);
 	machine_end();

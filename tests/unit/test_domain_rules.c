@@ -12,6 +12,7 @@
 #include "kernel/pmm.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_iommu.h"
+#include "tests/unit/support_memory.h"
 #include "tests/unit/test.h"
 
 #define W   0x1000000000ull /* device addresses start here */
@@ -531,27 +532,6 @@ static void test_batch(void **state)
 	}
 }
 
-/* All of the memory but some pages. */
-static uint64_t *taken;
-
-static void take_memory(uint64_t leave)
-{
-	while (pmm_free_pages() > leave) {
-		uint64_t *page = pmm_page();
-		*page = (uintptr_t)taken;
-		taken = page;
-	}
-}
-
-static void give_memory(void)
-{
-	while (taken) {
-		uint64_t *page = taken;
-		taken = (uint64_t *)(uintptr_t)*page;
-		pmm_page_free(page);
-	}
-}
-
 /* A page out of a large one: what the unit has cached of the large page goes as well. */
 static void test_cut(void **state)
 {
@@ -581,11 +561,11 @@ static void test_cut(void **state)
 	assert_int_equal(w.size, PAGE_1G);
 	assert_int_equal(dma(m, FN, W + 5 * PAGE_SIZE, P + 5 * PAGE_SIZE), 0);
 	/* no memory for the lower table */
-	take_memory(0);
+	support_memory_take(0);
 	assert_int_equal(domain_unmap(d, IOVA(W), PAGE_SIZE), SL_NOMEM);
 	assert_int_equal(domain_map(d, IOVA(2 * W), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_NOMEM);
 	assert_int_equal(dma(m, FN, W, P), 0);
-	give_memory();
+	support_memory_give();
 	machine_end();
 }
 

@@ -13,6 +13,7 @@
 #include "iommu/ats.h"
 #include "tests/model/device_tlb.h"
 #include "tests/unit/support_iommu.h"
+#include "tests/unit/support_memory.h"
 #include "tests/unit/test.h"
 
 #define W       0x1000000000ull
@@ -133,6 +134,62 @@ static void test_rules(void **state)
 	assert_int_equal(domain_detach_pasid(a), SL_OK);
 	assert_int_equal(domain_destroy(a), SL_OK);
 	assert_int_equal(domain_destroy(b), SL_OK);
+	end();
+}
+
+/* What is read on the way of a request with a PASID, from the root on. */
+static void test_walked(void **state)
+{
+	static const char *const name[] = {"root", "context", "PASID directory", "PASID",
+					   "PASID, words 2, 3"};
+	(void)state;
+	for (unsigned second = 0; second < 2; second++) {
+		struct iommu_walk w;
+		uint32_t pasid;
+		start(UNIT(second ? MODEL_SECOND : MODEL_FIRST));
+		struct domain *d = make("d");
+		assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
+		assert_int_equal(domain_attach_pasid(d, fns[1], LIMIT, &pasid), SL_OK);
+		assert_int_equal(iommu_walk_pasid(&mmu, fns[1], pasid, IOVA(W), &w), SL_OK);
+		assert_true(w.read && w.write && w.phys.v == P && w.entries > 7);
+		for (unsigned i = 0; i < w.entries; i++)
+			if (i < ARRAY_LEN(name))
+				assert_string_equal(w.entry[i].table, name[i]);
+			else
+				assert_null(w.entry[i].table);
+		/* word 0 has the second stage's tables, word 2 the first one's */
+		assert_int_equal(w.table[WALK_PAGES].at.v, w.entry[second ? 3 : 4].lo & BITS(51, 12));
+		assert_int_equal(w.table[WALK_PASIDS].at.v, w.entry[2].lo & BITS(51, 12));
+		assert_int_equal(w.table[WALK_PASID_DIRECTORY].at.v, w.entry[1].lo & BITS(51, 12));
+		assert_int_equal(domain_detach_pasid(d), SL_OK);
+		assert_int_equal(domain_unmap(d, IOVA(W), PAGE_SIZE), SL_OK);
+		assert_int_equal(domain_destroy(d), SL_OK);
+		end();
+	}
+}
+
+/* A function that is attached has all its tables: without memory for one of them it is not attached. */
+static void test_no_memory(void **state)
+{
+	const bdf_t other = {0, 0x0500};
+	(void)state;
+	start(UNIT(MODEL_FIRST));
+	struct domain *d = make("d");
+	enum sl_err e = SL_NOMEM;
+	assert_int_equal(domain_map(d, IOVA(W), PHYS(P), PAGE_SIZE, DOMAIN_RW), SL_OK);
+	for (unsigned left = 0, twice = 0; e; left += twice++ % 2) { /* what was made before stays */
+		uint64_t phys;
+		support_memory_take(left);
+		e = domain_attach(d, other);
+		support_memory_give();
+		assert_int_equal(model_dma(unit_of(1), other.rid, W, true, &phys) == 0, e == SL_OK);
+		if (e && e != SL_NOMEM)
+			fail_msg("%s with %u pages", sl_err_text(e), left);
+		assert_true(left < 10);
+	}
+	assert_int_equal(domain_detach(d, other), SL_OK);
+	assert_int_equal(domain_unmap(d, IOVA(W), PAGE_SIZE), SL_OK);
+	assert_int_equal(domain_destroy(d), SL_OK);
 	end();
 }
 
@@ -426,6 +483,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rules),  cmocka_unit_test(test_none),
 		cmocka_unit_test(test_groups), cmocka_unit_test(test_no_answer),
+		cmocka_unit_test(test_walked), cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_random),
 	};
 	return cmocka_run_group_tests(tests, ram_setup, NULL);

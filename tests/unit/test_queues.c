@@ -12,6 +12,7 @@
 #include "tests/model/dsa_model.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_iommu.h"
+#include "tests/unit/support_memory.h"
 #include "tests/unit/support_said.h"
 #include "tests/unit/test.h"
 
@@ -309,82 +310,17 @@ static void test_two_queues(void **state)
 	two = false;
 }
 
-/* What is read on the way of a tenant's request, from the root on. */
-static void test_walked(void **state)
-{
-	static const char *const name[] = {"root", "context", "PASID directory", "PASID",
-					   "PASID, words 2, 3"};
-	(void)state;
-	for (unsigned s = 0; s < ARRAY_LEN(stages); s++) {
-		struct iommu_walk w;
-		begin(stages[s], 1u << 20);
-		assert_int_equal(iommu_walk_pasid(&mmu, FN, 3, q->tenant[2].own.iova, &w), SL_OK);
-		assert_true(w.read && w.write && w.phys.v == q->tenant[2].own.phys.v && w.entries > 7);
-		for (unsigned i = 0; i < w.entries; i++)
-			if (i < ARRAY_LEN(name))
-				assert_string_equal(w.entry[i].table, name[i]);
-			else
-				assert_null(w.entry[i].table);
-		/* word 0 has the second stage's tables, word 2 the first one's */
-		const struct iommu_walk_entry *has = &w.entry[stages[s] == MODEL_SECOND ? 3 : 4];
-		assert_int_equal(w.table[WALK_PAGES].at.v, has->lo & BITS(51, 12));
-		assert_int_equal(w.table[WALK_PASIDS].at.v, w.entry[2].lo & BITS(51, 12));
-		assert_int_equal(w.table[WALK_PASID_DIRECTORY].at.v, w.entry[1].lo & BITS(51, 12));
-		end();
-	}
-}
-
-/* A domain that is attached has all its tables: without memory for one of them it is not attached. */
-static void test_attach_without_memory(void **state)
-{
-	const bdf_t other = {0, 0x0500};
-	(void)state;
-	begin(MODEL_FIRST, 1u << 20);
-	struct domain *d;
-	enum sl_err e = SL_NOMEM;
-	assert_int_equal(domain_create(&mmu, "other", &d), SL_OK);
-	assert_int_equal(domain_map(d, q->window, q->tenant[0].own.phys, PAGE_SIZE, DOMAIN_RW), SL_OK);
-	for (unsigned left = 0, twice = 0; e; left += twice++ % 2) { /* what was made before stays */
-		uint64_t phys, *page, *all = NULL;
-		while (pmm_free_pages() > left && (page = pmm_page()) != NULL) {
-			*page = (uintptr_t)all;
-			all = page;
-		}
-		e = domain_attach(d, other);
-		assert_int_equal(model_dma(unit, other.rid, W, true, &phys) == 0, e == SL_OK);
-		if (e && e != SL_NOMEM)
-			fail_msg("%s with %u pages", sl_err_text(e), left);
-		for (; all; all = page) {
-			page = (uint64_t *)(uintptr_t)*all;
-			pmm_page_free(all);
-		}
-		assert_true(left < 10);
-	}
-	iommu_fault_clear(&mmu);
-	assert_int_equal(domain_detach(d, other), SL_OK);
-	assert_int_equal(domain_unmap(d, q->window, PAGE_SIZE), SL_OK);
-	assert_int_equal(domain_destroy(d), SL_OK);
-	end();
-}
-
 /* Without the two pages that it needs nothing is tried. */
 static void test_no_memory(void **state)
 {
 	(void)state;
 	begin(MODEL_FIRST, 1u << 20);
 	for (unsigned left = 0; left < 2; left++) {
-		uint64_t *page, *all = NULL;
-		while (pmm_free_pages() > left && (page = pmm_page()) != NULL) {
-			*page = (uintptr_t)all;
-			all = page;
-		}
+		support_memory_take(left);
 		assert_int_equal(pmm_free_pages(), left);
 		assert_int_equal(queue_matrix(q, &mmu, &tally), SL_NOMEM);
 		assert_int_equal(pmm_free_pages(), left);
-		for (; all; all = page) {
-			page = (uint64_t *)(uintptr_t)*all;
-			pmm_page_free(all);
-		}
+		support_memory_give();
 	}
 	assert_int_equal(tally.cases, 0);
 	end();
@@ -688,26 +624,15 @@ static void test_stage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_apart),
-		cmocka_unit_test(test_together),
-		cmocka_unit_test(test_matrix),
-		cmocka_unit_test(test_matrix_ats),
-		cmocka_unit_test(test_wrong_device),
-		cmocka_unit_test(test_wrong_driver),
-		cmocka_unit_test(test_lie),
-		cmocka_unit_test(test_deaf),
-		cmocka_unit_test(test_asks_wrongly),
-		cmocka_unit_test(test_wrong_record),
-		cmocka_unit_test(test_opened),
-		cmocka_unit_test(test_idle_device),
-		cmocka_unit_test(test_stage),
-		cmocka_unit_test(test_dies),
-		cmocka_unit_test(test_attach_without_memory),
-		cmocka_unit_test(test_walked),
-		cmocka_unit_test(test_two_queues),
-		cmocka_unit_test(test_leaks_one_byte),
-		cmocka_unit_test(test_denies),
-		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_apart),        cmocka_unit_test(test_together),
+		cmocka_unit_test(test_matrix),       cmocka_unit_test(test_matrix_ats),
+		cmocka_unit_test(test_wrong_device), cmocka_unit_test(test_wrong_driver),
+		cmocka_unit_test(test_lie),          cmocka_unit_test(test_deaf),
+		cmocka_unit_test(test_asks_wrongly), cmocka_unit_test(test_wrong_record),
+		cmocka_unit_test(test_opened),       cmocka_unit_test(test_idle_device),
+		cmocka_unit_test(test_stage),        cmocka_unit_test(test_dies),
+		cmocka_unit_test(test_two_queues),   cmocka_unit_test(test_leaks_one_byte),
+		cmocka_unit_test(test_denies),       cmocka_unit_test(test_no_memory),
 	};
 	return cmocka_run_group_tests_name("queues", tests, ram_setup, NULL);
 }
