@@ -5,11 +5,8 @@
 #include "apps/vf/nvme.h"
 #include "apps/machine.h"
 #include "kernel/pmm.h"
-#include "tests/unit/support.h"
+#include "tests/unit/support_guard.h"
 #include "tests/unit/test.h"
-
-#define RAM   0x40000000ull
-#define BYTES (16ull << 20)
 
 enum {
 	ROOT,
@@ -33,7 +30,6 @@ enum {
 };
 
 static struct machine m;
-static uint64_t page[PAGES]; /* physical addresses */
 static uint64_t free_at_first;
 static struct vtd_regs_seen unit[3];
 
@@ -42,11 +38,6 @@ enum sl_err vtd_read_registers(const struct iommu *mmu, unsigned i, struct vtd_r
 	assert_ptr_equal(mmu, &m.iommu);
 	*out = unit[i];
 	return i == 2 ? SL_DEVICE : SL_OK;
-}
-
-static uint64_t *entry(unsigned p, unsigned i)
-{
-	return (uint64_t *)phys_va(PHYS(page[p])) + i;
 }
 
 /* Two buses; a table of four levels with a large page beside the next level, one of three levels with the
@@ -100,16 +91,6 @@ static int start(void **state)
 	guard_tables(&m);
 	guard_take();
 	return 0;
-}
-
-static bool notices(unsigned p, unsigned byte)
-{
-	uint8_t *at = (uint8_t *)phys_va(PHYS(page[p])) + byte;
-	*at ^= 0x20;
-	bool changed = guard_changed();
-	*at ^= 0x20;
-	assert_false(guard_changed());
-	return changed;
 }
 
 static void test_all_tables(void **state)
@@ -208,16 +189,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {T(test_all_tables), T(test_without_translation),
 					   T(test_no_remapping), T(test_scalable),
 					   T(test_copies_are_given_back)};
-	phys_t p, three;
-	if (pmm_add(support_ram(BYTES, RAM), BYTES / PAGE_SIZE) || pmm_alloc(3, PAGE_SIZE, &three))
+	if (pages_make(PAGES, INTR0)) /* one table of 512 entries */
 		return 1;
-	for (unsigned i = 0; i < PAGES; i++) { /* and a page behind it */
-		if (pmm_alloc(2, PAGE_SIZE, &p))
-			return 1;
-		page[i] = p.v;
-	}
-	page[INTR0] = three.v; /* one table of 512 entries */
-	page[INTR1] = three.v + PAGE_SIZE;
 	free_at_first = pmm_free_pages();
 	return cmocka_run_group_tests_name("guard", tests, NULL, NULL);
 }

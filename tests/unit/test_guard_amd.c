@@ -6,11 +6,9 @@
 #include "iommu/vtd/backend.h"
 #include "kernel/pmm.h"
 #include "tests/unit/never.h"
-#include "tests/unit/support.h"
+#include "tests/unit/support_guard.h"
 #include "tests/unit/test.h"
 
-#define RAM   0x40000000ull
-#define BYTES (8ull << 20)
 #define FIRST 0x0102u /* requester ids: both in one page of the device table, */
 #define LAST  0x017fu
 #define FAR   0x0200u /* in another one, */
@@ -20,7 +18,6 @@ enum { DEVICES, OTHER_DEVICES, TOP, L2, L1, LONE, INTR0, INTR1, OTHER_INTR, FREE
 
 static struct machine m;
 static struct pci_func fn[4];
-static uint64_t page[PAGES]; /* physical addresses */
 
 NEVER(vtd_read_registers(const struct iommu *mmu, unsigned i, struct vtd_regs_seen *out))
 
@@ -33,11 +30,6 @@ enum sl_err iommu_walk(struct iommu *mmu, bdf_t f, iova_t iova, struct iommu_wal
 	memset(out, 0, sizeof *out);
 	out->table[WALK_FUNCTION].at = PHYS(page[f.rid == FAR ? OTHER_DEVICES : DEVICES]);
 	return SL_OK;
-}
-
-static uint64_t *entry(unsigned p, unsigned i)
-{
-	return (uint64_t *)phys_va(PHYS(page[p])) + i;
 }
 
 /* The first function has three levels, one of which ends early, and an interrupt table of 512 entries; the
@@ -77,16 +69,6 @@ static int start(void **state)
 	return 0;
 }
 
-static bool notices(unsigned p, unsigned byte)
-{
-	uint8_t *at = (uint8_t *)phys_va(PHYS(page[p])) + byte;
-	*at ^= 0x20;
-	bool changed = guard_changed();
-	*at ^= 0x20;
-	assert_false(guard_changed());
-	return changed;
-}
-
 static void test_all_tables(void **state)
 {
 	(void)state;
@@ -116,14 +98,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, start)
 	const struct CMUnitTest tests[] = {T(test_all_tables), T(test_without_translation)};
-	phys_t p;
-	if (pmm_add(support_ram(BYTES, RAM), BYTES / PAGE_SIZE))
+	if (pages_make(PAGES, INTR0)) /* one table of 512 entries */
 		return 1;
-	for (unsigned i = 0; i < PAGES; i++) { /* and a page behind it */
-		if (pmm_alloc(2, PAGE_SIZE, &p))
-			return 1;
-		page[i] = p.v;
-	}
-	page[INTR1] = page[INTR0] + PAGE_SIZE;
 	return cmocka_run_group_tests_name("guard_amd", tests, NULL, NULL);
 }
