@@ -10,6 +10,7 @@ enum sl_err stage_rdma(struct machine *m) MUST_CHECK;
 #define RDMA_SLOTS 32u           /* and of one with a part for each of so many queue pairs */
 #define RDMA_SLOT  (PAGE_2M / RDMA_SLOTS)
 #define RDMA_INBOX 256u
+#define RDMA_MANY  (1u << 30) /* receives that are posted into it: each is over before its event returns */
 
 struct rdma_talk { /* with a peer, over one queue pair */
 	uint8_t inbox[RDMA_INBOX];
@@ -39,8 +40,10 @@ struct rdma_outcome {
 	uint64_t rate;   /* operations a second */
 };
 
-/* The client of rping's server: rdma_client.c. */
+/* The client of rping's server: rdma_ping.c. */
 struct rdma_ping {
+	uint16_t port;
+	struct roce_qp *q;
 	struct roce_region *region; /* the source, then the sink, of RDMA_PING bytes each */
 	unsigned pings;             /* that came back as they left */
 	bool sink, over;
@@ -79,8 +82,7 @@ struct rdma_client {
 	struct net_ip to;
 	unsigned program;
 	bool done;
-	uint64_t due;      /* of the next attempt to connect */
-	struct roce_qp *q; /* rping's */
+	uint64_t due; /* of the next attempt to connect */
 	struct rdma_ping ping;
 	struct rdma_perf perf;
 	struct rdma_outcome outcome[CONFIG_PROGRAMS];

@@ -1,78 +1,12 @@
-/* The client of rping, and of what else serves at peer=, in turn. Of rping: a source is told, which the
- * server reads; then a sink, which it writes to. */
+/* The client of what serves at peer=, one program after the other. */
 #include "apps/work/rdma_client.h"
 #include "apps/work/rdma_perf.h"
-#include "drivers/roce/wire.h"
-#include "drivers/roce/work.h"
+#include "apps/work/rdma_ping.h"
+#include "drivers/net/frame.h"
 #include "kernel/log.h"
-#include "kernel/str.h"
 
-#define RPING    7174u
-#define ADVERT   16u /* address 8, key 4, bytes 4 */
-#define MANY     (1u << 30)
 #define AGAIN_US 1000000u
 #define PERF     PAGE_SIZE /* where its part of the memory begins */
-
-static void tell(struct rdma_ping *p, struct roce_qp *q)
-{
-	uint8_t advert[ADVERT];
-	put_be64(advert, p->region->at + (p->sink ? RDMA_PING : 0));
-	put_be32(advert + 8, p->region->key);
-	put_be32(advert + 12, RDMA_PING);
-	struct roce_work w = {.kind = ROCE_SEND, .message = advert, .bytes = ADVERT};
-	if (roce_post(q, &w))
-		roce_disconnect(q);
-}
-
-static void begin_ping(struct rdma_ping *p, struct roce_qp *q)
-{
-	uint8_t *source = p->region->memory;
-	for (unsigned i = 0; i < RDMA_PING - 1; i++) /* a text: rping's server writes up to its NUL */
-		source[i] = (uint8_t)('A' + (p->pings * 7 + i * 5) % 58);
-	source[RDMA_PING - 1] = 0;
-	memset(source + RDMA_PING, 0, RDMA_PING);
-	p->sink = false;
-	tell(p, q);
-}
-
-/* The server has read, or written. */
-static void go_on(struct rdma_ping *p, struct roce_qp *q)
-{
-	const uint8_t *source = p->region->memory;
-	if (!p->sink) {
-		p->sink = true;
-		tell(p, q);
-		return;
-	}
-	if (memcmp(source, source + RDMA_PING, RDMA_PING) != 0)
-		p->why = "other bytes came back than left";
-	else
-		p->pings++;
-	if (p->why || p->pings == RDMA_PINGS)
-		roce_disconnect(q);
-	else
-		begin_ping(p, q);
-}
-
-static void on_event(void *ctx, struct roce_qp *q, const struct roce_event *e)
-{
-	struct rdma_client *c = ctx;
-	struct rdma_ping *p = &c->ping;
-	if (e->kind == ROCE_UP) {
-		roce_receive(q, p->inbox, sizeof p->inbox, MANY);
-		begin_ping(p, q);
-	}
-	if (e->kind == ROCE_RECEIVED && e->bytes == ADVERT)
-		go_on(p, q);
-	if (e->kind == ROCE_DOWN) { /* before the first ping: nobody listens yet */
-		c->q = NULL;
-		p->over = p->pings || p->why;
-		if (p->over && !p->why && p->pings != RDMA_PINGS)
-			p->why = "the connection ended";
-	}
-}
-
-/* ---- one program after the other */
 
 static unsigned programs(const struct rdma_client *c)
 {
@@ -92,9 +26,8 @@ static bool is_rping(const struct rdma_client *c, unsigned i)
 static void begin(struct rdma_client *c)
 {
 	const struct config_client *p = program_at(c, c->program);
-	struct roce_region *region = c->ping.region;
 	if (p->program == CLIENT_RPING)
-		c->ping = (struct rdma_ping){.region = region};
+		rdma_ping_begin(&c->ping, (uint16_t)p->port);
 	else
 		rdma_perf_begin(&c->perf, p->program, (uint16_t)p->port, c->cfg->ops);
 }
@@ -106,10 +39,8 @@ bool rdma_client_begin(struct rdma_client *c, const struct config *cfg, struct r
 	if (!cfg->peer[0])
 		return true;
 	c->done = false;
-	c->ping.region =
-		roce_region_add(r, "ping", memory, at, 2 * RDMA_PING, ROCE_MAY_READ | ROCE_MAY_WRITE);
-	if (!c->ping.region || !rdma_perf_init(&c->perf, r, memory + PERF, at + PERF) ||
-	    !net_ip_parse(cfg->peer, &c->to, NULL))
+	if (!rdma_ping_init(&c->ping, r, memory, at) ||
+	    !rdma_perf_init(&c->perf, r, memory + PERF, at + PERF) || !net_ip_parse(cfg->peer, &c->to, NULL))
 		return false;
 	begin(c);
 	return true;
@@ -128,16 +59,16 @@ static bool is_over(const struct rdma_client *c, struct rdma_outcome *o)
 
 static void dial(struct rdma_client *c, struct roce *r, struct net_port *port)
 {
-	const struct config_client *p = program_at(c, c->program);
 	bool asked = false;
 	const uint8_t *mac = net_near_find(port, &c->to);
 	const struct net_ip *own = net_own(port, &c->to);
-	if (mac && own && p->program == CLIENT_RPING)
-		c->q = roce_connect(r, own, &c->to, mac, (uint16_t)(p->port ? p->port : RPING), on_event, c);
-	else if (mac && own)
-		rdma_perf_dial(&c->perf, r, own, &c->to, mac);
-	if (mac && own)
+	if (mac && own) {
+		if (is_rping(c, c->program))
+			rdma_ping_dial(&c->ping, r, own, &c->to, mac);
+		else
+			rdma_perf_dial(&c->perf, r, own, &c->to, mac);
 		return;
+	}
 	uint8_t *frame = r->wire.place(r->wire.ctx);
 	size_t n = frame ? net_udp_send(port, &c->to, NET_DISCARD, NET_DISCARD, frame, 0, &asked) : 0;
 	if (n)
@@ -148,8 +79,6 @@ void rdma_client_turn(struct rdma_client *c, struct roce *r, struct net_port *po
 {
 	struct rdma_outcome *o = &c->outcome[c->program];
 	bool rping = is_rping(c, c->program);
-	if (c->done)
-		return;
 	if (is_over(c, o)) {
 		c->program++;
 		c->done = o->why || c->program == programs(c);
@@ -157,7 +86,7 @@ void rdma_client_turn(struct rdma_client *c, struct roce *r, struct net_port *po
 		c->due = 0;
 		if (!c->done)
 			begin(c);
-	} else if (rping ? c->q : c->perf.control) {
+	} else if (rping ? c->ping.q : c->perf.control) {
 		if (!rping)
 			rdma_perf_turn(&c->perf, now);
 	} else if (now >= c->due) {

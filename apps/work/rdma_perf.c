@@ -8,10 +8,9 @@
 #include "kernel/cpu.h"
 #include "kernel/str.h"
 
-#define MANY        (1u << 30) /* receives: each is over before its event returns */
-#define AGAIN_US    100000u    /* the server listens anew for the second connection */
-#define PATIENCE_US 30000000u  /* nothing comes */
-#define LINGER_US   1500000u   /* the server may miss the last answer, and asks again */
+#define AGAIN_US    100000u   /* the server listens anew for the second connection */
+#define PATIENCE_US 30000000u /* nothing comes */
+#define LINGER_US   1500000u  /* the server may miss the last answer, and asks again */
 #define BULK        65536u
 #define SINK        BULK /* in its own region, behind the source; then: */
 #define OWN         (2 * BULK)
@@ -410,7 +409,7 @@ static void on_control(void *ctx, struct roce_qp *q, const struct roce_event *e)
 	}
 	p->deadline = q->end->now + PATIENCE_US;
 	if (e->kind == ROCE_UP) {
-		roce_receive(q, p->inbox, sizeof p->inbox, MANY);
+		roce_receive(q, p->inbox, sizeof p->inbox, RDMA_MANY);
 		p->state = PERF_TALKS;
 		p->step = programs[p->program].script;
 		say(p);
@@ -436,7 +435,7 @@ void rdma_perf_turn(struct rdma_perf *p, uint64_t now)
 		if (p->test) {
 			p->test->tells_writes = p->program == CLIENT_WRITE_LAT;
 			if (p->program == CLIENT_SEND_LAT)
-				roce_receive(p->test, p->told->memory, TOLD, MANY);
+				roce_receive(p->test, p->told->memory, TOLD, RDMA_MANY);
 		}
 	}
 	if (p->state == PERF_ENDS && now >= p->due)

@@ -1,15 +1,13 @@
 /* The servers' sides of programs that Linux has. */
 #include "apps/work/perftest.h"
 #include "apps/work/rdma.h"
+#include "apps/work/rping.h"
 #include "drivers/roce/wire.h"
 #include "drivers/roce/work.h"
 #include "kernel/str.h"
 
-#define RPING       7174u
 #define UCMATOSE    7471u
-#define MANY        (1u << 30) /* receives: each is over before its event returns */
-#define ADVERT      16u        /* rping's: address 8, key 4, bytes 4 */
-#define MESSAGES    10u        /* ucmatose's, each of so many bytes: */
+#define MESSAGES    10u /* ucmatose's, each of so many bytes: */
 #define MESSAGE     100u
 #define BEGIN_DEST  4u /* then the server of ib_write_lat begins, with so many bytes: */
 #define FIRST_WRITE 2u
@@ -24,7 +22,7 @@ static struct rdma_talk *begin(struct rdma_services *s, struct roce_qp *q)
 {
 	struct rdma_talk *t = talk_of(s, q);
 	memset(t, 0, sizeof *t);
-	roce_receive(q, t->inbox, sizeof t->inbox, MANY);
+	roce_receive(q, t->inbox, sizeof t->inbox, RDMA_MANY);
 	return t;
 }
 
