@@ -64,6 +64,16 @@ bool support_side_take(struct side *s, const uint8_t *frame, size_t n, uint64_t 
 	return taken;
 }
 
+uint64_t support_side_comes_after(struct side *s, uint64_t due)
+{
+	roce_poll(&s->roce, due);
+	assert_int_equal(s->outs, 0);
+	roce_poll(&s->roce, due + SIDE_SWEEP - 1);
+	assert_int_equal(s->outs, 0);
+	roce_poll(&s->roce, due + SIDE_SWEEP);
+	return due + SIDE_SWEEP;
+}
+
 uint8_t *support_bth(uint8_t *frame)
 {
 	return frame + (be16(frame + ETH_TYPE) == ETH_IPV4 ? IP4_DATA : IP6_DATA) + UDP_BYTES;

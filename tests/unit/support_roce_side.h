@@ -32,6 +32,10 @@ bool support_side_take(struct side *s, const uint8_t *frame, size_t n, uint64_t 
 #define SIDE_PSN 0xfffffeu
 struct roce_qp *support_side_meet(struct side *s, const struct net_ip *from, const struct net_ip *to,
 				  uint16_t port, uint32_t id, unsigned mtu, uint64_t now);
+/* It sends nothing until due, which is looked at, and until it looks at its timers again; then it may.
+ * Returns when that is. */
+#define SIDE_SWEEP 10000u /* us between looks at timers */
+uint64_t support_side_comes_after(struct side *s, uint64_t due);
 /* In a frame: its base transport header, and the management datagram behind it. */
 uint8_t *support_bth(uint8_t *frame);
 uint8_t *support_mad(uint8_t *frame);

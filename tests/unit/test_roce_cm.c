@@ -8,7 +8,6 @@
 
 #define PORT     4000u
 #define REPEAT   4000000u /* us until a message is sent again */
-#define SWEEP    10000u   /* us between looks at timers */
 #define BODY     232u
 #define THEIR_ID 0x01020304u
 #define CONTEXT  ((void *)0x1234)
@@ -209,14 +208,9 @@ static void silent(void)
 	assert_int_equal(s->outs, 0);
 }
 
-/* Nothing comes until due, which is looked at, and until the next look; then it does. */
 static void comes_after(uint64_t due)
 {
-	roce_poll(&s->roce, due);
-	silent();
-	roce_poll(&s->roce, due + SWEEP - 1);
-	silent();
-	roce_poll(&s->roce, now = due + SWEEP);
+	now = support_side_comes_after(s, due);
 }
 
 /* ---- the tests ---- */
@@ -456,7 +450,7 @@ static void test_all_in_use(void **state)
 	assert_int_equal(events[ROCE_DOWN], 2);
 	assert_int_equal(s->roce.used[0], UINT64_MAX);
 	assert_int_equal(s->roce.used[1], UINT64_MAX - BIT(64 - 64) - BIT(70 - 64));
-	roce_poll(&s->roce, now += REPEAT + SWEEP); /* the others' REPs come again */
+	roce_poll(&s->roce, now += REPEAT + SIDE_SWEEP); /* the others' REPs come again */
 	assert_int_equal(s->outs, ROCE_QPS - 2);
 	assert_int_equal(dial()->number, 2 * ROCE_QPS + 64);
 	assert_int_equal(dial()->number, 2 * ROCE_QPS + 70);
@@ -574,7 +568,7 @@ static void test_failed(void **state)
 		roce_poll(&s->roce, now += 10 * REPEAT);
 		silent();
 		q->failed = true;
-		roce_poll(&s->roce, now += SWEEP);
+		roce_poll(&s->roce, now += SIDE_SWEEP);
 		comes_after(now + 5000000);
 		expect_dreq(asked ? THEIR_TID : OUR_TID);
 		roce_disconnect(q); /* once */
@@ -621,7 +615,8 @@ static void test_ack_timeout(void **state)
 		say(CM_REQ, b, sizeof b);
 		say_ids(CM_RTU, THEIR_ID, 0x80, 0);
 		s->outs = 0;
-		now += rows[i].us < SWEEP ? SWEEP - rows[i].us : 0; /* so that its end is looked at */
+		now += rows[i].us < SIDE_SWEEP ? SIDE_SWEEP - rows[i].us
+					       : 0; /* so that its end is looked at */
 		assert_int_equal(
 			roce_post(&s->roce.qp[0],
 				  &(struct roce_work){.kind = ROCE_SEND, .message = "x", .bytes = 1}),

@@ -13,7 +13,6 @@
 #define FAR    0x2000000000ull /* what is asked of the peer */
 #define KEY    0x55667788u
 #define ACK_US 536870u
-#define SWEEP  10000u
 #define ENDED  32u
 
 static struct side *s;
@@ -187,14 +186,9 @@ static void expect_end(uint64_t which, unsigned status)
 	memmove(ended, ended + 1, ends * sizeof *ended);
 }
 
-/* Nothing comes until due, which is looked at, and until the next look; then it does. */
 static void comes_after(uint64_t due)
 {
-	roce_poll(&s->roce, due);
-	silent();
-	roce_poll(&s->roce, due + SWEEP - 1);
-	silent();
-	roce_poll(&s->roce, now = due + SWEEP);
+	now = support_side_comes_after(s, due);
 }
 
 /* ---- packets ---- */
@@ -401,7 +395,7 @@ static void test_gap_after_read(void **state)
 		s->outs = 0;
 		say(2, rnr ? SYN_RNR | 1 : SYN_SEQUENCE);
 		if (rnr)
-			roce_poll(&s->roce, now += SWEEP);
+			roce_poll(&s->roce, now += SIDE_SWEEP);
 		expect_read(0, 0, 2 * MTU);
 		expect_send(OP_SEND_ONLY, 2, true, 0, 4);
 		silent();
@@ -467,7 +461,7 @@ static void test_late_answer(void **state)
 	post_region(ROCE_SEND, 4);
 	s->outs = 0;
 	s->full = true;
-	roce_poll(&s->roce, now += ACK_US + SWEEP);
+	roce_poll(&s->roce, now += ACK_US + SIDE_SWEEP);
 	say(0, SYN_ACK);
 	say(1, SYN_SEQUENCE);
 	say(1, SYN_SEQUENCE);
@@ -515,7 +509,7 @@ static void test_not_ready(void **state)
 	expect_end(1, 0);
 	now += 491519;
 	idle();
-	roce_poll(&s->roce, now += SWEEP);
+	roce_poll(&s->roce, now += SIDE_SWEEP);
 	expect_send(OP_SEND_ONLY, 1, true, 0, 4);
 	expect_send(OP_SEND_ONLY, 2, true, 0, 4);
 	silent();
