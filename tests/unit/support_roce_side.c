@@ -64,6 +64,14 @@ bool support_side_take(struct side *s, const uint8_t *frame, size_t n, uint64_t 
 	return taken;
 }
 
+unsigned support_side_sent(struct side *s, struct side_frame *wire)
+{
+	unsigned n = s->outs;
+	memcpy(wire, s->out, n * sizeof *wire);
+	s->outs = 0;
+	return n;
+}
+
 uint64_t support_side_comes_after(struct side *s, uint64_t due)
 {
 	roce_poll(&s->roce, due);

@@ -32,6 +32,8 @@ bool support_side_take(struct side *s, const uint8_t *frame, size_t n, uint64_t 
 #define SIDE_PSN 0xfffffeu
 struct roce_qp *support_side_meet(struct side *s, const struct net_ip *from, const struct net_ip *to,
 				  uint16_t port, uint32_t id, unsigned mtu, uint64_t now);
+/* Takes what it has sent so far out to wire, which has room for SIDE_FRAMES; how many frames. */
+unsigned support_side_sent(struct side *s, struct side_frame *wire);
 /* It sends nothing until due, which is looked at, and until it looks at its timers again; then it may.
  * Returns when that is. */
 #define SIDE_SWEEP 10000u /* us between looks at timers */

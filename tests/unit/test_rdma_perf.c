@@ -7,30 +7,19 @@
 #include "drivers/roce/wire.h"
 #include "drivers/roce/work.h"
 #include "kernel/tsc.h"
+#include "tests/unit/support_roce_side.h"
 #include "tests/unit/support_said.h"
 #include "tests/unit/test.h"
 
-#define FRAMES 512u
-#define ROOM   1200u
-#define OPS    40u
-#define TURNS  2000000u
-#define TICK   20u /* microseconds of a turn */
-#define BULK   65536u
+#define OPS   40u
+#define TURNS 2000000u
+#define TICK  20u /* microseconds of a turn */
+#define BULK  65536u
 
 enum { SERVER, CLIENT };
 
-struct kept {
-	uint8_t bytes[ROOM];
-	size_t n;
-};
-
-static struct side {
-	struct roce roce;
-	struct net_port port;
-	struct kept out[FRAMES];
-	unsigned outs;
-	uint8_t place[ROCE_PLACE];
-} side[2];
+static struct side *side[2];
+static struct net_port net[2];
 static struct rdma_services services;
 static struct rdma_client client;
 static struct config cfg;
@@ -38,6 +27,7 @@ static uint8_t served[RDMA_OPEN], slots[PAGE_2M];
 static _Alignas(4096) uint8_t memory[RDMA_CLIENT_BYTES];
 static uint64_t now;
 static uint64_t seed;
+static void (*judge)(void *ctx, const struct roce_frame *f); /* of an end point's frames */
 static unsigned every; /* one frame of so many is lost, another doubled; 0: none */
 
 const struct tsc_info *tsc_info(void)
@@ -48,32 +38,30 @@ const struct tsc_info *tsc_info(void)
 
 /* ---- a wire */
 
-static uint8_t *place(void *ctx)
+/* What is no RoCE frame. */
+static void keep(struct side *s, const uint8_t *frame, size_t n)
 {
-	struct side *s = ctx;
-	return s->outs < FRAMES - 1 ? s->place : NULL;
+	struct side_frame *k = &s->out[s->outs++];
+	assert_true(s->outs < SIDE_FRAMES && n <= sizeof k->bytes);
+	memcpy(k->bytes, frame, n);
+	k->n = n;
 }
 
 static void send(void *ctx, const struct roce_frame *f)
 {
-	struct side *s = ctx;
-	struct kept *k = &s->out[s->outs++];
-	k->n = f->head_bytes + f->data_bytes + f->tail_bytes;
-	assert_true(s->outs < FRAMES && k->n <= ROOM);
-	memcpy(k->bytes, f->head, f->head_bytes);
-	if (f->data_bytes) {
-		memcpy(k->bytes + f->head_bytes, f->data, f->data_bytes);
-		memcpy(k->bytes + f->head_bytes + f->data_bytes, f->head + ROCE_HEAD_ROOM, f->tail_bytes);
-	}
+	if (be16(f->head + ETH_TYPE) == ETH_ARP)
+		keep(ctx, f->head, f->head_bytes);
+	else
+		judge(ctx, f);
 }
 
-static void arrive(struct side *s, struct kept *k)
+static void arrive(unsigned at, struct side_frame *k)
 {
-	if (roce_take(&s->roce, k->bytes, k->n, now))
+	if (roce_take(&side[at]->roce, k->bytes, k->n, now))
 		return;
-	size_t back = net_take(&s->port, k->bytes, k->n, ROOM);
+	size_t back = net_take(&net[at], k->bytes, k->n, sizeof k->bytes);
 	if (back)
-		send(s, &(struct roce_frame){.head = k->bytes, .head_bytes = (uint32_t)back});
+		keep(side[at], k->bytes, back);
 }
 
 /* One in so many is lost, another doubled. */
@@ -86,17 +74,15 @@ static unsigned copies_of_one(void)
 
 static void step(void)
 {
-	static struct kept wire[FRAMES];
+	static struct side_frame wire[SIDE_FRAMES];
 	for (unsigned i = SERVER; i <= CLIENT; i++) {
-		unsigned n = side[i].outs;
-		memcpy(wire, side[i].out, n * sizeof *wire);
-		side[i].outs = 0;
+		unsigned n = support_side_sent(side[i], wire);
 		for (unsigned k = 0; k < n; k++)
 			for (unsigned copies = copies_of_one(); copies; copies--)
-				arrive(&side[!i], &wire[k]);
+				arrive(!i, &wire[k]);
 		if (i == SERVER && !client.done)
-			rdma_client_turn(&client, &side[CLIENT].roce, &side[CLIENT].port, now);
-		roce_poll(&side[!i].roce, now);
+			rdma_client_turn(&client, &side[CLIENT]->roce, &net[CLIENT], now);
+		roce_poll(&side[!i]->roce, now);
 	}
 	now += TICK;
 }
@@ -113,6 +99,14 @@ static void run(uint64_t us)
 		step();
 }
 
+static void end(void)
+{
+	for (unsigned i = SERVER; i <= CLIENT && side[i]; i++) {
+		support_side_end(side[i]);
+		side[i] = NULL;
+	}
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -120,20 +114,18 @@ static int set_up(void **state)
 	every = 0;
 	seed = 1;
 	memset(&services, 0, sizeof services);
+	end();
 	for (unsigned i = SERVER; i <= CLIENT; i++) {
-		struct side *s = &side[i];
-		memset(s, 0, sizeof *s);
-		roce_init(&s->roce);
-		s->port.mac[0] = s->roce.mac[0] = 2;
-		s->port.mac[5] = s->roce.mac[5] = (uint8_t)(1 + i);
-		s->port.ip[0] = s->roce.ip[0] =
-			(struct net_ip){{[10] = 0xff, 0xff, 10, 0, 0, (uint8_t)(1 + i)}};
-		s->roce.wire = (struct roce_wire){place, send, s};
+		struct side *s = side[i] = support_side(1 + i);
+		judge = s->roce.wire.send;
+		s->roce.wire.send = send;
+		net[i] = (struct net_port){.ip = {s->roce.ip[0]}};
+		memcpy(net[i].mac, s->roce.mac, sizeof net[i].mac);
 	}
 	memset(served, 0, sizeof served);
-	services.open = roce_region_add(&side[SERVER].roce, "open", served, 0x1000000, RDMA_OPEN,
+	services.open = roce_region_add(&side[SERVER]->roce, "open", served, 0x1000000, RDMA_OPEN,
 					ROCE_MAY_READ | ROCE_MAY_WRITE | ROCE_MAY_ATOMIC);
-	services.slots = roce_region_add(&side[SERVER].roce, "slots", slots, 0x8000000, PAGE_2M, 0);
+	services.slots = roce_region_add(&side[SERVER]->roce, "slots", slots, 0x8000000, PAGE_2M, 0);
 	said_clear();
 	return 0;
 }
@@ -143,7 +135,7 @@ static void begin(uint32_t program, uint32_t port, uint32_t ops)
 {
 	cfg = (struct config){
 		.peer = "10.0.0.1", .ops = ops, .client = {{.program = program, .port = port}}, .clients = 1};
-	assert_true(rdma_client_begin(&client, &cfg, &side[CLIENT].roce, memory, 0x4000000));
+	assert_true(rdma_client_begin(&client, &cfg, &side[CLIENT]->roce, memory, 0x4000000));
 }
 
 static const uint32_t ports[] = {
@@ -152,8 +144,8 @@ static const uint32_t ports[] = {
 /* Nothing is open any more. */
 static void assert_closed(void)
 {
-	assert_int_equal(roce_connections(&side[CLIENT].roce), 0);
-	assert_int_equal(roce_connections(&side[SERVER].roce), 0);
+	assert_int_equal(roce_connections(&side[CLIENT]->roce), 0);
+	assert_int_equal(roce_connections(&side[SERVER]->roce), 0);
 }
 
 /* ---- against our own servers */
@@ -180,12 +172,12 @@ static void try_all(void)
 		unsigned period = every;
 		(void)set_up(NULL);
 		every = period;
-		rdma_serve(&side[SERVER].roce, &services);
+		rdma_serve(&side[SERVER]->roce, &services);
 		begin(program, program < ARRAY_LEN(ports) ? ports[program] : 0, OPS);
 		run(30000000);
 		assert_through(OPS);
 		assert_closed();
-		const struct roce_counts *c = &side[SERVER].roce.counts;
+		const struct roce_counts *c = &side[SERVER]->roce.counts;
 		memcpy(&counted, served, sizeof counted);
 		if (program == CLIENT_WRITE_BW || program == CLIENT_SEND_BW)
 			assert_memory_equal(served, client.perf.own->memory, BULK);
@@ -212,7 +204,7 @@ static void test_bad_wire(void **state)
 	(void)state;
 	every = 50;
 	try_all();
-	assert_true(side[SERVER].roce.counts.duplicates + side[CLIENT].roce.counts.duplicates > 0);
+	assert_true(side[SERVER]->roce.counts.duplicates + side[CLIENT]->roce.counts.duplicates > 0);
 }
 
 /* The client sends its server the numbers that perftest prints: bytes, operations, MiB/s. */
@@ -220,7 +212,7 @@ static void test_results(void **state)
 {
 	(void)state;
 	double mib;
-	rdma_serve(&side[SERVER].roce, &services);
+	rdma_serve(&side[SERVER]->roce, &services);
 	begin(CLIENT_READ_BW, 0, OPS);
 	run(0);
 	assert_through(OPS);
@@ -236,7 +228,7 @@ static void test_results(void **state)
 static void test_many(void **state)
 {
 	(void)state;
-	rdma_serve(&side[SERVER].roce, &services);
+	rdma_serve(&side[SERVER]->roce, &services);
 	begin(CLIENT_READ_LAT, 0, RDMA_SAMPLES + 10);
 	run(0);
 	assert_through(RDMA_SAMPLES + 10);
@@ -253,7 +245,7 @@ static void test_many(void **state)
 static void test_list(void **state)
 {
 	(void)state;
-	rdma_serve(&side[SERVER].roce, &services);
+	rdma_serve(&side[SERVER]->roce, &services);
 	begin(CLIENT_RPING, 0, 10);
 	cfg.client[1] = (struct config_client){CLIENT_WRITE_LAT, PERFTEST_WRITE_LAT};
 	cfg.client[2] = (struct config_client){CLIENT_RPING, 7174};
@@ -275,10 +267,10 @@ static void test_no_peer(void **state)
 {
 	(void)state;
 	cfg = (struct config){.ops = 1};
-	assert_true(rdma_client_begin(&client, &cfg, &side[CLIENT].roce, memory, 0x4000000));
+	assert_true(rdma_client_begin(&client, &cfg, &side[CLIENT]->roce, memory, 0x4000000));
 	assert_true(client.done && rdma_client_end(&client));
 	memcpy(cfg.peer, "x", 2);
-	assert_false(rdma_client_begin(&client, &cfg, &side[CLIENT].roce, memory, 0x4000000));
+	assert_false(rdma_client_begin(&client, &cfg, &side[CLIENT]->roce, memory, 0x4000000));
 }
 
 /* ---- servers that are not there */
@@ -301,7 +293,7 @@ static void until_dialled(void)
 static void test_refused(void **state)
 {
 	(void)state;
-	struct roce *r = &side[SERVER].roce;
+	struct roce *r = &side[SERVER]->roce;
 	begin(CLIENT_SEND_BW, 0, OPS);
 	wait_us(5500000);
 	assert_between(r->counts.rejects, 4, 6);
@@ -322,10 +314,10 @@ static void test_refused(void **state)
 static void test_refused_for_good(void **state)
 {
 	(void)state;
-	rdma_serve(&side[SERVER].roce, &services);
+	rdma_serve(&side[SERVER]->roce, &services);
 	begin(CLIENT_WRITE_BW, 0, OPS);
 	until_dialled();
-	memset(side[SERVER].roce.listener, 0, sizeof side[SERVER].roce.listener);
+	memset(side[SERVER]->roce.listener, 0, sizeof side[SERVER]->roce.listener);
 	run(10000000);
 	assert_false(rdma_client_end(&client));
 	assert_said("ib_write_bw to 10.0.0.1: it did not take the connection under test");
@@ -340,7 +332,7 @@ static void test_late(void **state)
 	wait_us(1500000);
 	assert_false(rdma_client_end(&client));
 	assert_said("ib_write_bw to 10.0.0.1: no connection");
-	rdma_serve(&side[SERVER].roce, &services);
+	rdma_serve(&side[SERVER]->roce, &services);
 	while (client.perf.posted < OPS / 2)
 		step();
 	assert_false(rdma_client_end(&client));
@@ -379,7 +371,7 @@ static void answer_early(const struct roce_qp *control)
 	for (unsigned i = 0; i < ROCE_QPS; i++)
 		if (services.talk[i].control == control)
 			(void)!roce_post(
-				&side[SERVER].roce.qp[i],
+				&side[SERVER]->roce.qp[i],
 				&(struct roce_work){.kind = ROCE_SEND, .message = message, .bytes = 2});
 }
 
@@ -437,7 +429,7 @@ static void liar(void *ctx, struct roce_qp *q, const struct roce_event *e)
 static void try_lie(enum lie one, uint32_t program, const char *why)
 {
 	(void)set_up(NULL);
-	struct roce *r = &side[SERVER].roce;
+	struct roce *r = &side[SERVER]->roce;
 	rdma_serve(r, &services);
 	lie = one;
 	for (unsigned i = 0; i < ROCE_LISTENERS; i++)
@@ -480,7 +472,7 @@ static void test_lies(void **state)
 static void test_atomics(void **state)
 {
 	(void)state;
-	rdma_serve(&side[SERVER].roce, &services);
+	rdma_serve(&side[SERVER]->roce, &services);
 	begin(CLIENT_ATOMIC_BW, 0, 10 * OPS);
 	while (client.perf.done < OPS)
 		step();
@@ -494,6 +486,13 @@ static int start(void **state)
 {
 	(void)state;
 	said_start();
+	return 0;
+}
+
+static int finish(void **state)
+{
+	(void)state;
+	end();
 	return 0;
 }
 
@@ -512,5 +511,5 @@ int main(void)
 		cmocka_unit_test_setup(test_lies, set_up),
 		cmocka_unit_test_setup(test_atomics, set_up),
 	};
-	return cmocka_run_group_tests(tests, start, NULL);
+	return cmocka_run_group_tests(tests, start, finish);
 }

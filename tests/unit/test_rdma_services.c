@@ -5,9 +5,9 @@
 #include "drivers/roce/region.h"
 #include "drivers/roce/wire.h"
 #include "drivers/roce/work.h"
+#include "tests/unit/support_roce_side.h"
 #include "tests/unit/test.h"
 
-#define FRAMES      256u
 #define UCMATOSE    7471u
 #define PERFTEST    18515u
 #define DESTINATION 56u /* perftest's: QP at 8, key at 16, address at 24 */
@@ -15,40 +15,12 @@
 
 enum { SERVER, CLIENT };
 
-struct kept {
-	uint8_t bytes[ROCE_PLACE];
-	size_t n;
-};
-
-static struct side {
-	struct roce roce;
-	struct kept out[FRAMES];
-	unsigned outs;
-	uint8_t place[ROCE_PLACE];
-} side[2];
+static struct side *side[2];
 static struct rdma_services services;
 static uint8_t served[RDMA_OPEN], memory[MEMORY], inbox[RDMA_INBOX];
 static uint64_t now;
 static unsigned got, done, down;
 static bool lose_rtu, lose_server;
-
-static uint8_t *place(void *ctx)
-{
-	return ((struct side *)ctx)->place;
-}
-
-static void send(void *ctx, const struct roce_frame *f)
-{
-	struct side *s = ctx;
-	assert_true(s->outs < FRAMES && f->head_bytes + f->data_bytes + f->tail_bytes <= ROCE_PLACE);
-	struct kept *k = &s->out[s->outs++];
-	k->n = f->head_bytes + f->data_bytes + f->tail_bytes;
-	memcpy(k->bytes, f->head, f->head_bytes);
-	if (f->data_bytes) {
-		memcpy(k->bytes + f->head_bytes, f->data, f->data_bytes);
-		memcpy(k->bytes + f->head_bytes + f->data_bytes, f->head + ROCE_HEAD_ROOM, f->tail_bytes);
-	}
-}
 
 static bool is_rtu(const uint8_t *frame)
 {
@@ -59,22 +31,20 @@ static bool is_rtu(const uint8_t *frame)
 /* What is on its way arrives. */
 static void step(void)
 {
-	static struct kept wire[FRAMES];
+	static struct side_frame wire[SIDE_FRAMES];
 	for (unsigned i = SERVER; i <= CLIENT; i++) {
-		unsigned n = side[i].outs;
-		memcpy(wire, side[i].out, n * sizeof *wire);
-		side[i].outs = 0;
+		unsigned n = support_side_sent(side[i], wire);
 		for (unsigned k = 0; k < n; k++)
 			if (!(lose_rtu && is_rtu(wire[k].bytes)) && !(lose_server && i == SERVER))
-				assert_true(roce_take(&side[!i].roce, wire[k].bytes, wire[k].n, now));
-		roce_poll(&side[!i].roce, now);
+				assert_true(roce_take(&side[!i]->roce, wire[k].bytes, wire[k].n, now));
+		roce_poll(&side[!i]->roce, now);
 	}
 }
 
 /* Until nothing is on its way any more. */
 static void carry(void)
 {
-	while (side[SERVER].outs || side[CLIENT].outs)
+	while (side[SERVER]->outs || side[CLIENT]->outs)
 		step();
 }
 
@@ -94,25 +64,19 @@ static int set_up(void **state)
 	now = 1000000;
 	got = done = down = 0;
 	memset(&services, 0, sizeof services);
-	for (unsigned i = SERVER; i <= CLIENT; i++) {
-		struct roce *r = &side[i].roce;
-		side[i].outs = 0;
-		roce_init(r);
-		r->mac[0] = 2;
-		r->ip[0] = (struct net_ip){{[10] = 0xff, 0xff, 10, 0, 0, (uint8_t)(1 + i)}};
-		r->wire = (struct roce_wire){place, send, &side[i]};
-	}
+	for (unsigned i = SERVER; i <= CLIENT; i++)
+		side[i] = support_side(1 + i);
 	services.open =
-		roce_region_add(&side[SERVER].roce, "open", served, 0x1000000, RDMA_OPEN, ROCE_MAY_READ);
-	rdma_serve(&side[SERVER].roce, &services);
+		roce_region_add(&side[SERVER]->roce, "open", served, 0x1000000, RDMA_OPEN, ROCE_MAY_READ);
+	rdma_serve(&side[SERVER]->roce, &services);
 	return 0;
 }
 
 static struct roce_qp *dial(uint16_t port)
 {
-	struct roce *r = &side[CLIENT].roce;
+	struct roce *r = &side[CLIENT]->roce;
 	struct roce_qp *q =
-		roce_connect(r, &r->ip[0], &side[SERVER].roce.ip[0], r->mac, port, on_client, NULL);
+		roce_connect(r, &r->ip[0], &side[SERVER]->roce.ip[0], r->mac, port, on_client, NULL);
 	carry();
 	assert_true(q && q->state == ROCE_CONNECTED);
 	return q;
@@ -143,7 +107,7 @@ static void test_perftest(void **state)
 	assert_int_equal(be32(inbox + 8), test->peer);
 	assert_int_equal(be32(inbox + 16), services.open->key);
 	assert_int_equal(be64(inbox + 24), services.open->at);
-	struct roce_region *g = roce_region_add(&side[CLIENT].roce, "own", memory, 0x2000000, MEMORY, 0);
+	struct roce_region *g = roce_region_add(&side[CLIENT]->roce, "own", memory, 0x2000000, MEMORY, 0);
 	memset(served, 0x5a, 64);
 	post(test, &(struct roce_work){.kind = ROCE_READ,
 				       .region = g,
@@ -163,7 +127,7 @@ static void test_perftest(void **state)
 	assert_int_equal(services.tests, 1);
 	roce_disconnect(control);
 	carry();
-	assert_int_equal(roce_connections(&side[SERVER].roce), 1);
+	assert_int_equal(roce_connections(&side[SERVER]->roce), 1);
 }
 
 /* The client ends first: the server ends what was under test. */
@@ -177,7 +141,7 @@ static void test_perftest_ended(void **state)
 	roce_disconnect(control);
 	carry();
 	assert_int_equal(down, 2);
-	assert_int_equal(roce_connections(&side[SERVER].roce), 0);
+	assert_int_equal(roce_connections(&side[SERVER]->roce), 0);
 }
 
 /* All that the server says is lost while the client's ten messages come: it goes on until its own have come
@@ -185,9 +149,9 @@ static void test_perftest_ended(void **state)
 static void test_ucmatose(void **state)
 {
 	(void)state;
-	struct roce *r = &side[CLIENT].roce;
+	struct roce *r = &side[CLIENT]->roce;
 	struct roce_qp *q =
-		roce_connect(r, &r->ip[0], &side[SERVER].roce.ip[0], r->mac, UCMATOSE, on_client, NULL);
+		roce_connect(r, &r->ip[0], &side[SERVER]->roce.ip[0], r->mac, UCMATOSE, on_client, NULL);
 	while (q->state != ROCE_CONNECTED)
 		step();
 	lose_server = true;
@@ -202,7 +166,7 @@ static void test_ucmatose(void **state)
 	for (unsigned i = 0; i < 10 && !down; i++) {
 		now += 1000000;
 		roce_poll(r, now);
-		roce_poll(&side[SERVER].roce, now);
+		roce_poll(&side[SERVER]->roce, now);
 		carry();
 	}
 	assert_int_equal(got, 10);
@@ -210,12 +174,20 @@ static void test_ucmatose(void **state)
 	assert_int_equal(down, 1);
 }
 
+static int end(void **state)
+{
+	(void)state;
+	for (unsigned i = SERVER; i <= CLIENT; i++)
+		support_side_end(side[i]);
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_perftest, set_up),
-		cmocka_unit_test_setup(test_perftest_ended, set_up),
-		cmocka_unit_test_setup(test_ucmatose, set_up),
+		cmocka_unit_test_setup_teardown(test_perftest, set_up, end),
+		cmocka_unit_test_setup_teardown(test_perftest_ended, set_up, end),
+		cmocka_unit_test_setup_teardown(test_ucmatose, set_up, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -433,9 +433,7 @@ static void exchange(unsigned loss, bool disorder)
 	static struct side_frame wire[SIDE_FRAMES];
 	for (unsigned i = 0; i < 2; i++) {
 		struct side *from = sides[i], *to = sides[!i];
-		unsigned n = from->outs;
-		memcpy(wire, from->out, n * sizeof *wire);
-		from->outs = 0;
+		unsigned n = support_side_sent(from, wire);
 		for (unsigned k = 0; k < n; k++) {
 			unsigned which = disorder && k + 1 < n && rand() % 20 == 0 ? k + 1 : k;
 			if (loss && (unsigned)rand() % 100 < loss)
