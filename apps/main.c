@@ -117,6 +117,7 @@ static unsigned app_of(const struct config *cfg)
 		       : cfg->app == APP_RDMA    ? RDMA
 		       : cfg->app == APP_INSN    ? NETWORK_INSN
 		       : cfg->app == APP_ISOLATE ? ISOLATE
+		       : cfg->app == APP_AUDIT   ? AUDIT
 						 : NETWORK_DEMO;
 	switch ((enum config_app)cfg->app) {
 	case APP_ISOLATE:

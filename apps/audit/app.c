@@ -74,6 +74,8 @@ static enum audit_proof can_prove(const struct machine *m)
 		return AUDIT_PROOF_OFF;
 	if (!m->translating)
 		return AUDIT_PROOF_NO_UNIT;
+	if (config_wants_igb(m->cfg))
+		return AUDIT_PROOF_DONE;
 	PCI_EACH(f, &m->pci)
 		nvme |= f->class == PCI_CLASS_NVME && !f->pf;
 	if ((nvme && m->cfg->scratch[0]) || attackers_there(m))

@@ -139,7 +139,7 @@ static void take_functions(struct machine *m, const struct boot_snapshot *entry,
 static int32_t backed(const struct machine *m, const struct pci_func *pf)
 {
 	const struct nvme_pf *c = nvme_pf_of(m);
-	if (pf != m->pf || !m->pf_open || !(c->flexible_vq || c->flexible_vi))
+	if (pf != m->pf || !m->pf_open || pf->class != PCI_CLASS_NVME || !(c->flexible_vq || c->flexible_vi))
 		return -1;
 	uint32_t vq = c->free_vq / 2;
 	return (int32_t)(!c->flexible_vi || (c->flexible_vq && vq < c->free_vi) ? vq : c->free_vi);

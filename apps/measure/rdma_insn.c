@@ -151,7 +151,7 @@ enum sl_err rdma_insn(struct machine *m)
 	for (unsigned v = 0; v < 2 && !e; v++)
 		e = igb_rings(&m->vf[v], &igb_own_of(&m->vf[v])->mem);
 	if (!e)
-		e = rdma_ends_open(m);
+		e = rdma_ends_open(m, "insn");
 	run.near = rdma_end_of(&m->vf[0]);
 	run.far = rdma_end_of(&m->vf[1]);
 	if (!e && !roce_listen(&run.near->roce, PORT, on_near, NULL))
@@ -160,6 +160,6 @@ enum sl_err rdma_insn(struct machine *m)
 		e = run_row(&rows[i]);
 	if (!e)
 		wait_for_nothing(&m->vf[0]);
-	put = rdma_ends_close(m);
+	put = rdma_ends_close(m, "insn");
 	return e ? e : put;
 }

@@ -305,6 +305,7 @@ const char *attack_outcome_text(enum attack_outcome o)
 		"no effect, but nothing was recorded",
 		"no effect, but the wrong fault was recorded",
 		"refused, but the tables in memory say otherwise",
+		"no effect, but the peer's answer is wrong",
 		"refused, but not everything works as before",
 		"not tried: the same access has no effect where it is allowed"};
 	return text[o];

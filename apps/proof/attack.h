@@ -58,6 +58,7 @@ struct attack {
 	/* The caller has just seen it work where it is allowed, with the function made ready for it: there is
 	 * no control, and attack_ready() may not be possible any more. */
 	bool seen;
+	bool by_key; /* what refuses is the answer of a peer, who has looked at a key, and not the IOMMU */
 	bool own_control;   /* control() of strike_ops, where another address alone would not do */
 	uint8_t part;       /* which of its accesses, where the class has kinds of its own; else 0 */
 	uint64_t to;        /* device address */
@@ -82,12 +83,13 @@ enum attack_outcome {
 	/* no effect, correctly recorded, all other functions work on; for an interrupt whose arrival would be
 	 * seen the unit need not keep a record */
 	ATTACK_REFUSED,
-	ATTACK_SUCCEEDED, /* memory was changed, or a word of what must not be read came back */
-	ATTACK_FOREIGN,   /* a read brought data that is neither what was there before nor empty */
-	ATTACK_ARRIVED,   /* an interrupt got through */
-	ATTACK_SILENT,    /* no effect seen, and no fault recorded */
-	ATTACK_MISTOLD,   /* no effect, but the fault record is wrong */
-	ATTACK_OTHERWISE, /* refused, but the tables in memory, walked from the root, say something else */
+	ATTACK_SUCCEEDED,   /* memory was changed, or a word of what must not be read came back */
+	ATTACK_FOREIGN,     /* a read brought data that is neither what was there before nor empty */
+	ATTACK_ARRIVED,     /* an interrupt got through */
+	ATTACK_SILENT,      /* no effect seen, and no fault recorded */
+	ATTACK_MISTOLD,     /* no effect, but the fault record is wrong */
+	ATTACK_OTHERWISE,   /* refused, but the tables in memory, walked from the root, say something else */
+	ATTACK_MISANSWERED, /* refused by a peer, whose answer is wrong */
 	ATTACK_HARMED,    /* refused, but another function was disturbed, or the device could not be driven */
 	ATTACK_NOT_TRIED, /* the control had no effect */
 	ATTACK_OUTCOMES

@@ -5,6 +5,7 @@
 #include "apps/vf/stages.h"
 #include "apps/proof/bystanders.h"
 #include "apps/proof/case.h"
+#include "apps/proof/case_rdma.h"
 #include "apps/proof/cases.h"
 #include "apps/proof/stages.h"
 #include "apps/proof/standin.h"
@@ -114,6 +115,8 @@ static enum sl_err run_pass(struct machine *m, uint32_t pass)
 			e = SL_STOPPED;
 	}
 	attackers_close(&attackers);
+	if (!e)
+		e = case_rdma_run(m);
 	if (!e && translated(m))
 		e = case_functions_run(m, &attackers);
 	return e;

@@ -8,6 +8,7 @@
 static struct {
 	uint64_t dma, vague;                     /* refused, each with a record; without an address */
 	uint64_t messages, nameless, unrecorded; /* refused interrupts; of them */
+	uint64_t keys;                           /* refused by a peer's answer */
 	uint64_t arrived;                        /* interrupts that are not enforced and got through */
 	uint64_t strangers; /* interrupts by DMA, not tried, since those by the sender's own entry do not
 			       arrive */
@@ -15,7 +16,8 @@ static struct {
 
 void ledger_clear(void)
 {
-	count.dma = count.messages = count.nameless = count.unrecorded = count.arrived = count.strangers = 0;
+	count.keys = count.dma = count.messages = count.nameless = count.unrecorded = count.arrived =
+		count.strangers = 0;
 }
 
 static bool brief;
@@ -107,9 +109,10 @@ static void refused(struct machine *m, const struct attacker *by, const struct a
 {
 	m->tally.cases++;
 	m->tally.refused++;
-	count.dma += !a->interrupt;
+	count.keys += a->by_key;
+	count.dma += !a->interrupt && !a->by_key;
 	count.messages += a->interrupt;
-	count.unrecorded += !r->recorded;
+	count.unrecorded += a->interrupt && !r->recorded;
 	count.vague += r->recorded && r->fault.vague;
 	count.nameless += a->interrupt && r->recorded && r->fault.bdf.rid == FAULT_NAMELESS;
 	keep(by, a, CASE_REFUSED, r);
@@ -159,6 +162,14 @@ void trial_run(const struct trial *t, const struct attack *what, bool enforceabl
 		refused(t->m, t->by, &a, &r);
 	else
 		failed(t->m, t->by, &a, &r);
+}
+
+void trial_judged(const struct trial *t, const struct attack *a, const struct attack_result *r)
+{
+	if (r->outcome == ATTACK_REFUSED)
+		refused(t->m, t->by, a, r);
+	else
+		failed(t->m, t->by, a, r);
 }
 
 void trial_no_effect(const struct trial *t, const struct attack *a)
@@ -245,6 +256,10 @@ void ledger_print_sum(const struct machine *m)
 		 (ull)m->tally.refused, (ull)m->tally.cases);
 	log_line("isolate", "       worked where it is allowed: %llu DMAs, %llu interrupts", (ull)count.dma,
 		 (ull)count.messages);
+	if (count.keys)
+		log_line("isolate",
+			 "       and %llu accesses of RDMA peers, refused by the answer of the end point",
+			 (ull)count.keys);
 	print_dmas();
 	print_messages();
 	if (m->tally.verified)

@@ -19,6 +19,8 @@ struct trial {
  * enforceable: the platform is able to refuse it; a case that it is known not to refuse is printed as such
  * and counted apart. */
 void trial_run(const struct trial *t, const struct attack *a, bool enforceable);
+/* A case that its caller has made and judged: prints it and counts it. */
+void trial_judged(const struct trial *t, const struct attack *a, const struct attack_result *r);
 /* A case whose control, made by the caller, had no effect: printed and counted as not tried. */
 void trial_no_effect(const struct trial *t, const struct attack *a);
 /* A case that could not be set up proves nothing, and something is broken: it counts as one that was not

@@ -83,15 +83,29 @@ static void say_counts(struct machine *m, unsigned v)
 			(ull)c->sequence_naks, (ull)c->rnr_naks, (ull)c->naks, (ull)c->repeats);
 }
 
+static void on_ended(void *ctx, const struct rdma_ended *e)
+{
+	struct machine *m = ctx;
+	log_line("rdma", "%s: %s, answer 0x%x%s%s", e->what,
+		 !e->right    ? "WRONG"
+		 : e->allowed ? "done"
+			      : "refused",
+		 e->answer, e->recorded ? ", refused by the IOMMU: " : "", e->recorded ? e->fault.text : "");
+	m->tally.cases += !e->allowed;
+	m->tally.refused += !e->allowed && e->right;
+}
+
 /* Between the first two VFs, where there are two and their memory is translated. */
 static enum sl_err between(struct machine *m)
 {
 	if (m->vfs < 2 || !translated(m))
 		return SL_OK;
-	struct rdma_end *a = rdma_end_of(&m->vf[0]), *b = rdma_end_of(&m->vf[1]);
-	struct rdma_cases c = {m,         &a->roce,   &b->roce,   &m->vf[0],
-			       &m->vf[1], &a->memory, &b->memory, rdma_turn};
-	return rdma_cases(&c);
+	struct rdma_pair pair = {m, rdma_end_of(&m->vf[0]), rdma_end_of(&m->vf[1]), rdma_turn, on_ended, m};
+	enum sl_err e = rdma_cases(&pair);
+	if (e == SL_VERIFY)
+		log_fail("rdma", "report it: the lines above say which cases are WRONG",
+			 "a peer's access did not end as it has to");
+	return e;
 }
 
 /* VF 0 is the client of peer=, with memory behind the slots. */
@@ -135,7 +149,9 @@ static enum sl_err serve(struct machine *m)
 
 enum sl_err stage_rdma(struct machine *m)
 {
-	enum sl_err e = rdma_ends_open(m);
+	enum sl_err e = rdma_ends_open(m, "rdma");
+	if (!e)
+		e = rdma_ends_join(m);
 	if (!e)
 		e = between(m);
 	if (!e)
@@ -148,6 +164,6 @@ enum sl_err stage_rdma(struct machine *m)
 	say_notes(m);
 	for (unsigned v = 0; v < m->vfs; v++)
 		say_counts(m, v);
-	enum sl_err put = rdma_ends_close(m);
+	enum sl_err put = rdma_ends_close(m, "rdma");
 	return e ? e : put;
 }

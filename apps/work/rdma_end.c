@@ -39,15 +39,15 @@ static enum sl_err set_up(struct machine *m, struct vf *vf, const struct net_ip 
 					   ROCE_MAY_READ | ROCE_MAY_WRITE | ROCE_MAY_ATOMIC);
 	d->services.slots = roce_region_add(&d->roce, "slots", (uint8_t *)d->memory.va + RDMA_OPEN,
 					    d->memory.iova.v + RDMA_OPEN, PAGE_2M, 0);
-	return host_join(vf, &d->port, "rdma");
+	return SL_OK;
 }
 
-enum sl_err rdma_ends_open(struct machine *m)
+enum sl_err rdma_ends_open(struct machine *m, const char *stage)
 {
 	struct net_ip ip[2];
 	uint8_t prefix[2];
 	uint32_t features[4];
-	enum sl_err e = echo_addresses_of(m, "rdma", ip, prefix);
+	enum sl_err e = echo_addresses_of(m, stage, ip, prefix);
 	cpu_id(1, features);
 	icrc_choose(features[2]);
 	for (unsigned v = 0; v < m->vfs && !e; v++)
@@ -55,7 +55,15 @@ enum sl_err rdma_ends_open(struct machine *m)
 	return e;
 }
 
-enum sl_err rdma_ends_close(struct machine *m)
+enum sl_err rdma_ends_join(struct machine *m)
+{
+	enum sl_err e = SL_OK;
+	for (unsigned v = 0; v < m->vfs && !e; v++)
+		e = host_join(&m->vf[v], &rdma_end_of(&m->vf[v])->port, "rdma");
+	return e;
+}
+
+enum sl_err rdma_ends_close(struct machine *m, const char *stage)
 {
 	enum sl_err e = SL_OK;
 	for (unsigned v = 0; v < m->vfs; v++) {
@@ -64,7 +72,7 @@ enum sl_err rdma_ends_close(struct machine *m)
 			e = SL_BUSY;
 		memset(&d->memory, 0, sizeof d->memory);
 		if (d->why[0])
-			log_fail("rdma", "run again; if this persists, the card does not work as it should",
+			log_fail(stage, "run again; if this persists, the card does not work as it should",
 				 BDF_FMT ": %s", BDF_ARG(m->vf[v].fn->bdf), d->why);
 	}
 	return e;

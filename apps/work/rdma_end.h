@@ -15,10 +15,13 @@ struct rdma_end {
 };
 
 struct rdma_end *rdma_end_of(const struct vf *vf);
-/* An end point with its regions on each VF, which must be unused. Prints what fails. */
-enum sl_err rdma_ends_open(struct machine *m) MUST_CHECK;
+/* An end point with its regions on each VF, which must be unused. Prints what fails, as that stage.
+ * SL_CONFIG, SL_NOMEM. */
+enum sl_err rdma_ends_open(struct machine *m, const char *stage) MUST_CHECK;
+/* Has the card hand over frames for their addresses, which are printed. SL_DEVICE, SL_TIMEOUT. */
+enum sl_err rdma_ends_join(struct machine *m) MUST_CHECK;
 /* Also after a failed open. SL_BUSY: memory that a device may still reach is kept. */
-enum sl_err rdma_ends_close(struct machine *m) MUST_CHECK;
+enum sl_err rdma_ends_close(struct machine *m, const char *stage) MUST_CHECK;
 
 /* rdma_turn.c: takes what has come and sends what is due. SL_DEVICE: why says what the device did. */
 enum sl_err rdma_turn(struct vf *vf) MUST_CHECK;

@@ -242,6 +242,18 @@ def test_whole(boot):
     assert not any("] WARN" in line and "put back" in line for line in run.lines)
 
 
+@pytest.mark.needs("device:igb")
+def test_network_card(boot):
+    """The proof by VFs of a network card, which are RDMA peers of each other, too."""
+    _, objects, _ = audit(boot, "device=igb")
+    assert of(objects, "verdict", ok=1, errors=0, proof="pass")
+    assert of(objects, "sriov", bdf="0000:01:00.0", enabled=2, backed=-1)
+    for who, other in ("VF0", "0000:01:10.2"), ("VF1", "0000:01:10.0"):
+        peer = [item for item in of(objects, "case", who=who) if item["what"].startswith("RDMA, ")]
+        assert len(peer) == 8 and all(item["verdict"] == "refused" for item in peer)
+        assert [item["bdf"] for item in peer if "bdf" in item] == [other]
+
+
 @pytest.mark.each_qemu
 def test_on_each_qemu(boot, emulator):
     """Other firmware, another unit, on 7.2 without records of interrupts; the proof passes all the same."""

@@ -83,11 +83,18 @@ def assert_all_refused(run, attackers, recorded, vfs=0):
     if forged:
         assert f"not shown: {len(forged)} forged interrupts: not enforced here; {arrived} of them were seen to" in run.text
     messages = sum(case.startswith("MSI") and verdict == "refused" for _, _, case, verdict in seen)
-    assert f"worked where it is allowed: {run.number('refused') - messages} DMAs, {messages} interrupts" in run.text
+    keys = sum(verdict == "refused" and rest.split()[-2:-1] == ["NAK"] for _, _, _, verdict, rest in ROW.findall(run.text))
+    assert f"worked where it is allowed: {run.number('refused') - messages - keys} DMAs, {messages} interrupts" in run.text
+    assert (f"and {keys} accesses of RDMA peers, refused by the answer of the end point" in run.text) == bool(keys)
     assert int(run.result.get("not_tried", 0)) == sum(verdict == "not tried" for *_, verdict in seen)
     # 8 operations of each other VF during each case, but for the few that are tried with VFs off.
     assert run.number("verified") >= 8 * (vfs - 1) * (len(seen) - 4 - 2 * vfs)
     return seen
+
+
+# By each RDMA peer: the access and the end point's answer. The READ of what the domain does not map has none: the IOMMU refuses it.
+RDMA = {("write", "wrong key", "NAK 62"), ("read", "wrong key", "NAK 62"), ("write", "out of bounds", "NAK 62"), ("write", "revoked key", "NAK 62"),
+        ("write", "read-only", "NAK 62"), ("write", "other's key", "NAK 62"), ("write", "unmapped", "NAK 63"), ("read", "unmapped", "no data")}
 
 
 @pytest.mark.quick
@@ -119,16 +126,21 @@ def test_vfs_pf_edu(boot, recorded):
 @pytest.mark.each_qemu
 def test_network_vfs(boot, recorded):
     """VFs of a network card attack like those of an NVMe controller, by their buffers, their heads and MSI-X; the others exchange
-    frames. The card itself keeps serving them, though prove=all names it."""
+    frames. Each is the next one's RDMA peer, too. The card itself keeps serving them, though prove=all names it."""
     run = boot("app=isolate", "device=igb", "vfs=4", "passes=2", "prove=all")
     seen = assert_all_refused(run, {"VF0", "VF1", "VF2", "VF3"}, recorded)
     assert run.result["not_tried"] == "0" and "as much memory was free as after the first" in run.text
     assert "igb does not attack: its VFs attack" in run.text and "flood: only VFs of NVMe controllers are made to flood" in run.text
     # Of four VFs two stand by, 8 frames each, or all while another function attacks.
     assert f"shown: {run.number('verified')} frames of other VFs in the meantime were all right" in run.text
-    assert run.number("verified") >= 16 * (run.number("cases") - 2 * 4)
+    assert run.number("verified") >= 16 * (run.number("cases") - 2 * 4 * (1 + len(RDMA)))
     for n in range(4):
         mine = {(does, case) for who, does, case, _ in seen if who == f"VF{n}"}
+        peer = [(does, case.strip(), verdict, rest) for who, does, case, verdict, rest in ROW.findall(run.text) if who == f"VF{n}" and "RDMA, " in case]
+        assert len(peer) == 2 * len(RDMA)
+        assert {(does, case[6:], " ".join(rest.split()[-2:])) for does, case, _, rest in peer} == RDMA
+        asked = vf_of(run, f"VF{(n + 1) % 4}")
+        assert all(re.match(rf"{asked} read +\w+ +6 " if rest.endswith("data") else "no fault recorded ", rest) for _, _, _, rest in peer)
         others = {f"memory of VF{other}" for other in range(4) if other != n}
         assert {("write", case) for case in others | {"unmapped page", "kernel text", "last byte before it", "runs out of mapping", "buffer after unmap"}} <= mine
         assert {("read", case) for case in others | {"kernel data", "write-only page", "after detach", "its domain is gone", "VF off and on again"}} <= mine

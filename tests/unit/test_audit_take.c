@@ -12,6 +12,7 @@
 #include "kernel/irq.h"
 #include "kernel/cpu.h"
 #include "kernel/tsc.h"
+#include "tests/model/amd_model.h"
 #include "tests/model/vtd_model.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_pci.h"
@@ -249,6 +250,53 @@ static void test_units(void **state)
 	ma.acpi.count = 1; /* no DMAR at all */
 	audit_take(&ma);
 	assert_int_equal(in->units, 0);
+}
+
+static struct boot_amd amd_found(const struct amd_unit *u, uint16_t seg, uint64_t mark)
+{
+	return (struct boot_amd){
+		u->base, seg, u->rid, 0, {.read = true, .cap_base = mark, .status = mark + 1}};
+}
+
+static void assert_amd_found(const struct amdvi_regs_seen *r, uint64_t mark)
+{
+	assert_true(r->read && r->cap_base == mark && r->status == mark + 1);
+}
+
+/* The same of AMD's units: a record of the loader is a unit's where segment, function and registers are those
+ * of the table. */
+static void test_amd_units(void **state)
+{
+	(void)state;
+	struct amd_machine amd;
+	amd_machine_init(&amd, ram, RAM_BYTES);
+	struct amd_unit *first = amd_machine_unit(&amd, 0, AMD_EFR, 0, 0xff);
+	struct amd_unit *second = amd_machine_unit(&amd, 0, AMD_EFR, 0x100, 0xffff);
+	ma.acpi.count = 1; /* no DMAR */
+	assert_int_equal(amd_machine_read(&amd, &ma.iommu), SL_OK);
+	entry->amds = 2;
+	entry->amd[0] = amd_found(second, 0, 100); /* in any order */
+	entry->amd[1] = amd_found(first, 0, 200);
+	left->amds = 4;
+	left->amd[0] = amd_found(second, 0, 300);
+	left->amd[1] = amd_found(first, 1, 400); /* another segment's, */
+	left->amd[2] = amd_found(first, 0, 500);
+	left->amd[2].rid++; /* another function's, */
+	left->amd[3] = amd_found(first, 0, 600);
+	left->amd[3].base += PAGE_SIZE;          /* with other registers, */
+	left->amd[4] = amd_found(first, 0, 700); /* behind the last */
+	struct audit_in *in = audit_take(&ma);
+	assert_true(in->units == 0 && in->amds == 2);
+	assert_true(in->amd[0].base == first->base && in->amd[0].unit.rid == first->rid);
+	assert_true(in->amd[1].base == second->base && in->amd[1].unit.rid == second->rid);
+	assert_amd_found(&in->amd[0].at[AUDIT_ENTRY], 200);
+	assert_amd_found(&in->amd[1].at[AUDIT_ENTRY], 100);
+	assert_amd_found(&in->amd[1].at[AUDIT_LEFT], 300);
+	assert_false(in->amd[0].at[AUDIT_LEFT].read);
+	for (unsigned i = 0; i < 2; i++)
+		assert_true(in->amd[i].at[AUDIT_NOW].read && in->amd[i].at[AUDIT_NOW].efr == AMD_EFR);
+	assert_int_equal(in->amd[1].at[AUDIT_NOW].cap_base, 300); /* the driver does not look at it again */
+	amd_machine_fini(&amd);
 }
 
 static void test_functions(void **state)
@@ -493,7 +541,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		T(test_processor), T(test_tables), T(test_units), T(test_functions),
+		T(test_processor), T(test_tables), T(test_units), T(test_amd_units), T(test_functions),
 		T(test_routes),    T(test_sriov),  T(test_live),  T(test_proof)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

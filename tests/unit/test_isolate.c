@@ -7,6 +7,7 @@
 #include "apps/proof/bystanders.h"
 #include "apps/vf/stages.h"
 #include "apps/proof/case.h"
+#include "apps/proof/case_rdma.h"
 #include "drivers/edu/edu.h"
 #include "apps/bringup/faults.h"
 #include "apps/vf/domain.h"
@@ -50,7 +51,8 @@ static uint8_t kernel_data[PAGE_SIZE], kernel_text[PAGE_SIZE];
 static uint8_t *edu_page;
 static unsigned steps; /* of an attacker's turn */
 static unsigned live, put_fails, domains, connected, watched, decoys, exact, memory_runs, detached_runs,
-	function_runs, made_domains, prepared, sums, heads, freed, forgotten, cleared, kernel_fills;
+	function_runs, rdma_runs, made_domains, prepared, sums, heads, freed, forgotten, cleared,
+	kernel_fills;
 static bool has_edu, edu_misses, claimed, stopped, not_refused, no_tables;
 static uint64_t pages_free, lost_each; /* pages that each pass loses */
 static const void *guarded[512];
@@ -390,6 +392,15 @@ enum sl_err case_detached_run(const struct trial *t)
 	return stages_call();
 }
 
+enum sl_err case_rdma_run(struct machine *machine)
+{
+	assert_ptr_equal(machine, &mach);
+	assert_true(!live && !connected && !domains);
+	assert_true(!translated(machine) || rdma_runs == function_runs); /* before these */
+	rdma_runs++;
+	return stages_call();
+}
+
 enum sl_err case_functions_run(struct machine *machine, struct attackers *all)
 {
 	assert_ptr_equal(machine, &mach);
@@ -502,7 +513,7 @@ static int start(void **state)
 		own[v].vf.ctrl = &ctrl[v];
 		mach.vf[v].own = &own[v];
 	}
-	put_fails = watched = exact = steps = memory_runs = detached_runs = function_runs = 0;
+	rdma_runs = put_fails = watched = exact = steps = memory_runs = detached_runs = function_runs = 0;
 	made_domains = prepared = sums = heads = freed = forgotten = cleared = kernel_fills = 0;
 	has_edu = true;
 	edu_misses = claimed = stopped = not_refused = no_tables = false;
@@ -528,7 +539,8 @@ static void test_one_pass(void **state)
 	assert_int_equal(memory_runs, ATTACKERS);
 	assert_int_equal(detached_runs, ATTACKERS);
 	assert_int_equal(exact, ATTACKERS);
-	assert_true(function_runs == 1 && made_domains == 0 && prepared == 1 && sums == 1 && heads == 1);
+	assert_true(function_runs == 1 && rdma_runs == 1 && made_domains == 0 && prepared == 1 && sums == 1 &&
+		    heads == 1);
 	assert_true(watched == 1 && forgotten == 1 && cleared == 1 && kernel_fills == 1 && decoys == 1);
 	assert_true(mach.tally.verified == 77 && mach.tally.cases == 40 && mach.tally.refused == 40 &&
 		    !mach.tally.proof_failed);
@@ -628,8 +640,9 @@ static void test_every_call_fails(void **state)
 		assert_int_equal(sums, 0);
 	}
 	/* of each pass: buffers, edu's domain, connect, open and two copies, tables of each and those
-	 * without, media, cases without a domain of each and of all; and the domains of the second */
-	assert_int_equal(n - 1, 2 * (BUFFERS + 5 + ATTACKERS + 1 + 1 + ATTACKERS + 1) + 1);
+	 * without, media, cases without a domain of each and of all, those of RDMA; and the domains of the
+	 * second */
+	assert_int_equal(n - 1, 2 * (BUFFERS + 5 + ATTACKERS + 1 + 1 + ATTACKERS + 1 + 1) + 1);
 }
 
 static void test_not_refused(void **state)

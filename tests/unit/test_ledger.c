@@ -254,12 +254,32 @@ static const struct {
 	{ATTACK_MISTOLD, true, true, NOT_REFUSED, CASE_NOT_PROVED},
 	{ATTACK_MISTOLD, false, true, NOT_REFUSED, CASE_NOT_PROVED},
 	{ATTACK_OTHERWISE, true, true, NOT_REFUSED, CASE_NOT_PROVED},
+	{ATTACK_MISANSWERED, true, true, NOT_REFUSED, CASE_NOT_PROVED},
 	{ATTACK_HARMED, true, true, NOT_REFUSED, CASE_NOT_PROVED},
 	{ATTACK_HARMED, false, true, NOT_REFUSED, CASE_NOT_PROVED},
 	{ATTACK_NOT_TRIED, true, true, NOT_TRIED, CASE_NOT_TRIED},
 	{ATTACK_NOT_TRIED, false, true, NOT_TRIED, CASE_NOT_TRIED},
 	{ATTACK_NOT_TRIED, false, false, NOT_TRIED, CASE_NOT_TRIED},
 };
+
+/* What the caller has judged comes to the same. */
+static void test_judged(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(outcomes); i++) {
+		struct attack a = {.name = "a key", .write = true, .by_key = true};
+		struct attack_result r = {.outcome = outcomes[i].outcome, .said = "NAK 62"};
+		if (outcomes[i].counted != REFUSED && outcomes[i].counted != NOT_REFUSED)
+			continue;
+		start(state);
+		trial_judged(&trial[0], &a, &r);
+		assert_int_equal(mach.tally.refused, outcomes[i].counted == REFUSED);
+		assert_true(mach.tally.cases == 1 && !n_tried);
+		assert_true(proof_cases()->n == 1 && kept()->outcome == outcomes[i].audit);
+		assert_string_equal(kept()->what, "a key");
+		assert_said("VF0  write a key ");
+		assert_said(r.outcome == ATTACK_ARRIVED ? " arrived\n" : " NAK 62\n");
+	}
+}
 
 /* With ledger_brief() only what fails has a line, and everything counts. */
 static void test_brief(void **state)
@@ -419,10 +439,13 @@ static void test_sentences(void **state)
 	trial_run(&trial[0], &msi, false);
 	next.outcome = ATTACK_NOT_TRIED;
 	trial_run(&trial[0], &msi, false);
+	trial_judged(&trial[0], &(struct attack){.by_key = true}, &(struct attack_result){.recorded = false});
+	trial_judged(&trial[0], &(struct attack){.by_key = true}, &(struct attack_result){.recorded = true});
 	said_start();
 	mach.tally.verified = 77;
 	ledger_print_sum(&mach);
-	assert_said("shown: 10 of 10 forbidden accesses were refused,");
+	assert_said("       and 2 accesses of RDMA peers, refused by the answer of the end point\n");
+	assert_said("shown: 12 of 12 forbidden accesses were refused,");
 	assert_said("5 DMAs, 5 interrupts");
 	assert_said("none of those 5 DMAs changed or leaked anything");
 	assert_said("5 forged interrupts did not arrive");
@@ -451,6 +474,7 @@ static void test_sentences(void **state)
 	assert_said("shown: 0 of 0 forbidden accesses");
 	assert_null(strstr(said, "did not arrive"));
 	assert_null(strstr(said, "not shown"));
+	assert_null(strstr(said, "RDMA"));
 }
 
 /* ---- which cases there are ---- */
@@ -694,7 +718,8 @@ static void test_secrets_are_put_back(void **state)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, start)
-	const struct CMUnitTest tests[] = {T(test_brief),
+	const struct CMUnitTest tests[] = {T(test_judged),
+					   T(test_brief),
 					   T(test_every_outcome_is_counted_once),
 					   T(test_beyond_the_width),
 					   T(test_classes),
