@@ -38,6 +38,7 @@ static void (*meddle)(unsigned from, uint8_t *frame, size_t n); /* with a frame 
 static void (*spoil)(void);                                     /* just before the case is judged */
 static enum sl_err map_fails, unmap_fails, turn_fails;
 static bool mapped, claimed, recorded, no_record, deaf;
+static bool dies; /* the server's card, when memory was written and no answer has come */
 static struct iommu_fault fault;
 
 /* ---- what it calls */
@@ -121,7 +122,7 @@ static enum sl_err turn(struct vf *v)
 	}
 	from->frames = 0;
 	roce_poll(&end[self].roce, now);
-	return turn_fails;
+	return dies && self == SERVER && end[SERVER].roce.counts.writes ? SL_DEVICE : turn_fails;
 }
 
 static void ended(void *ctx, const struct rdma_ended *e)
@@ -161,7 +162,7 @@ static int set_up(void **state)
 	meddle = NULL;
 	spoil = NULL;
 	map_fails = unmap_fails = turn_fails = SL_OK;
-	claimed = recorded = no_record = deaf = false;
+	claimed = recorded = no_record = deaf = dies = false;
 	mapped = true;
 	return 0;
 }
@@ -199,8 +200,12 @@ static unsigned regions(const struct roce *r)
 static void test_all(void **state)
 {
 	(void)state;
+	uint64_t began = now;
 	assert_int_equal(rdma_cases(&pair), SL_OK);
 	assert_int_equal(cases, RDMA_CASES);
+	assert_between(now - began, 800000,
+		       1200000); /* eight times a tenth of a second for the one without */
+	assert_true(!memory[CLIENT][BYTES] && !memory[SERVER][TO + BYTES] && !memory[SERVER][LAST + BYTES]);
 	for (unsigned i = 0; i < RDMA_CASES; i++) {
 		const struct rdma_ended *e = &got[i];
 		assert_true(e->which == i && e->right && !e->reached);
@@ -353,6 +358,32 @@ static void test_no_way(void **state)
 	}
 }
 
+static void on_any(void *ctx, struct roce_qp *q, const struct roce_event *e)
+{
+	(void)ctx, (void)q, (void)e;
+}
+
+/* The client has no queue pair left. */
+static void test_no_queue_pair(void **state)
+{
+	(void)state;
+	struct roce *r = &end[CLIENT].roce;
+	for (unsigned i = 0; i < ROCE_QPS; i++)
+		assert_non_null(roce_connect(r, &r->ip[1], &r->ip[1], r->mac, 1, on_any, NULL));
+	assert_int_equal(rdma_cases(&pair), SL_VERIFY);
+	assert_int_equal(cases, RDMA_CASES);
+	assert_true(!got[RDMA_MAY_WRITE].right && !got[RDMA_UNMAPPED_READ].right);
+}
+
+/* Memory as it has to be is not enough. */
+static void test_dies(void **state)
+{
+	(void)state;
+	dies = true;
+	assert_int_equal(rdma_cases(&pair), SL_VERIFY);
+	assert_true(!got[RDMA_MAY_WRITE].right && !got[RDMA_MAY_WRITE].reached);
+}
+
 /* Where the domain cannot be changed, no more cases are made, and keys are taken back all the same. */
 static void test_domain(void **state)
 {
@@ -364,11 +395,6 @@ static void test_domain(void **state)
 		assert_int_equal(cases, RDMA_UNMAPPED_WRITE);
 		assert_true(!claimed && regions(&end[SERVER].roce) == 0 && regions(&end[CLIENT].roce) == 0);
 	}
-}
-
-static void on_any(void *ctx, struct roce_qp *q, const struct roce_event *e)
-{
-	(void)ctx, (void)q, (void)e;
 }
 
 /* Either end point has no room for regions, or the server none for a listener. */
@@ -392,7 +418,8 @@ static void test_no_room(void **state)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, set_up)
-	const struct CMUnitTest tests[] = {T(test_all),    T(test_memory), T(test_answers), T(test_records),
-					   T(test_no_way), T(test_domain), T(test_no_room)};
+	const struct CMUnitTest tests[] = {T(test_all),     T(test_memory), T(test_answers),
+					   T(test_records), T(test_no_way), T(test_no_queue_pair),
+					   T(test_dies),    T(test_domain), T(test_no_room)};
 	return cmocka_run_group_tests_name("rdma_cases", tests, NULL, NULL);
 }
