@@ -13,6 +13,7 @@
 #define QEMU_EXIT_OK   0x10
 #define QEMU_EXIT_FAIL 0x11
 #define WAY_US         1000000u
+#define QEMU_US        10000000u /* an emulator on a busy host ends later than it was told to */
 
 static const struct boot_info *boot;
 static uint32_t chosen = END_HALT;
@@ -98,7 +99,7 @@ void power_leave(void)
 	switch (chosen) {
 	case END_QEMU:
 		port_out32(QEMU_EXIT, ended_ok ? QEMU_EXIT_OK : QEMU_EXIT_FAIL);
-		delay_us(1000000);
+		delay_us(QEMU_US);
 		log_warn("power", "end=qemu, but no isa-debug-exit device answers at port 0x%x", QEMU_EXIT);
 		break;
 	case END_REBOOT:
