@@ -73,8 +73,8 @@ enum sl_err case_rdma_run(struct machine *m)
 	if (m->vfs < 2 || !m->vf[0].packet || !translated(m))
 		return SL_OK;
 	enum sl_err e = rdma_ends_open(m, "isolate");
-	for (unsigned v = 0; v < m->vfs && !e && !console_stop(); v++)
-		e = attack_next(m, v);
+	for (unsigned v = 0; v < m->vfs && !e; v++)
+		e = console_stop() ? SL_STOPPED : attack_next(m, v);
 	enum sl_err closed = rdma_ends_close(m, "isolate");
 	return e ? e : closed;
 }

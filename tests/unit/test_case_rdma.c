@@ -175,7 +175,7 @@ static void test_errors(void **state)
 	}
 	start(state);
 	stop_after = 1;
-	assert_int_equal(case_rdma_run(&mach), SL_OK);
+	assert_int_equal(case_rdma_run(&mach), SL_STOPPED);
 	assert_true(n_pairs == 1 && closed == 1);
 }
 
