@@ -15,7 +15,6 @@
 static struct rdma_end end[VFS];
 static const struct vf *pairs[8][2]; /* server and client */
 static unsigned n_pairs, opened, closed, stop_after, judged, without, broken;
-static bool stopped;
 static enum sl_err open_is, close_is, cases_are;
 static struct rdma_ended told[16];
 static unsigned n_told;
@@ -64,7 +63,7 @@ enum sl_err rdma_cases(const struct rdma_pair *p)
 
 bool console_stop(void)
 {
-	return stopped || (stop_after && n_pairs == stop_after);
+	return stop_after && n_pairs == stop_after;
 }
 
 static void note(const struct trial *t, const struct attack *a, const struct attack_result *r)
@@ -104,7 +103,6 @@ static int start(void **state)
 	for (unsigned v = 0; v < VFS; v++)
 		vf_networks(&mach.vf[v], &packet);
 	n_pairs = opened = closed = stop_after = judged = without = broken = n_told = 0;
-	stopped = false;
 	open_is = close_is = cases_are = SL_OK;
 	memset(&last, 0, sizeof last);
 	return 0;
