@@ -206,7 +206,9 @@ static void test_page_command(void **state)
 		c = amdvi_cmd_pages(7, want[i].at, want[i].differ, true);
 		assert_int_equal(c.hi, want[i].hi | 2);
 	}
-	assert_int_equal(amdvi_cmd_pages(7, 0, UINT64_MAX, false).hi, 0x7ffffffffffff003ull);
+	assert_int_equal(amdvi_cmd_pages(7, 0, BIT(50), false).hi, 0x3fffffffff001ull | BITS(49, 12));
+	for (unsigned bit = 51; bit < 64; bit++) /* larger than any block: all of the domain */
+		assert_int_equal(amdvi_cmd_pages(7, 0, BIT(bit), false).hi, 0x7ffffffffffff003ull);
 }
 
 static void test_no_answer(void **state)

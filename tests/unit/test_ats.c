@@ -147,6 +147,16 @@ static void test_no_answer(void **state)
 	machine_end();
 }
 
+/* The unit's own error is not forgotten over the device, which has emptied its cache. */
+static void test_unit_fails(void **state)
+{
+	(void)state;
+	begin(false);
+	m->queue_stuck = true;
+	assert_int_equal(domain_unmap(own, IOVA(W), PAGE_SIZE), SL_TIMEOUT);
+	machine_end();
+}
+
 /* A request that says it is translated reaches every address where the function may send such; nobody asked
  * for it and no table maps it. Elsewhere it is refused, and with that reason. */
 static void test_translated(void **state)
@@ -264,10 +274,10 @@ static void test_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rules),         cmocka_unit_test(test_invalidations),
-		cmocka_unit_test(test_no_answer),     cmocka_unit_test(test_translated),
-		cmocka_unit_test(test_page_requests), cmocka_unit_test(test_overflow),
-		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_rules),      cmocka_unit_test(test_invalidations),
+		cmocka_unit_test(test_no_answer),  cmocka_unit_test(test_unit_fails),
+		cmocka_unit_test(test_translated), cmocka_unit_test(test_page_requests),
+		cmocka_unit_test(test_overflow),   cmocka_unit_test(test_refused),
 	};
 	return cmocka_run_group_tests_name("ats", tests, ram_setup, NULL);
 }

@@ -962,6 +962,33 @@ static void test_buffer_lost(void **state)
 	machine_end();
 }
 
+/* The same memory at a second address: what cannot be unmapped stays known, to be tried again. */
+static void test_buffer_again(void **state)
+{
+	(void)state;
+	struct model_unit *m = one_unit(MODEL_CAP, MODEL_ECAP);
+	struct domain *d = make("d");
+	struct dma_buf buf, again;
+	assert_int_equal(domain_attach(d, FN), SL_OK);
+	assert_int_equal(dma_get(d, IOVA(W), PAGE_SIZE, DOMAIN_RW, &buf), SL_OK);
+	assert_int_equal(dma_again(&buf, IOVA(W + PAGE_1G), DOMAIN_R, &again), SL_OK);
+	assert_true(again.va == buf.va && again.phys.v == buf.phys.v && again.iova.v == W + PAGE_1G);
+	m->queue_stuck = true;
+	assert_int_equal(dma_again_end(&again), SL_TIMEOUT);
+	assert_true(again.va == buf.va && again.dom == d);
+	machine_end();
+	(void)one_unit(MODEL_CAP, MODEL_ECAP);
+	d = make("d");
+	assert_int_equal(dma_get(d, IOVA(W), PAGE_SIZE, DOMAIN_RW, &buf), SL_OK);
+	assert_int_equal(dma_again(&buf, IOVA(W + PAGE_1G), DOMAIN_R, &again), SL_OK);
+	assert_int_equal(dma_again_end(&again), SL_OK);
+	assert_null(again.va);
+	assert_int_equal(dma_again_end(&again), SL_OK); /* there is none any more */
+	assert_int_equal(dma_put(&buf), SL_OK);
+	assert_int_equal(domain_destroy(d), SL_OK);
+	machine_end();
+}
+
 static struct domain *attached(struct model_unit **m)
 {
 	*m = one_unit(MODEL_CAP, MODEL_ECAP);
@@ -1224,6 +1251,7 @@ int main(void)
 		cmocka_unit_test(test_large_over_empty),
 		cmocka_unit_test(test_tables_lost),
 		cmocka_unit_test(test_buffer_lost),
+		cmocka_unit_test(test_buffer_again),
 		cmocka_unit_test(test_single_page_refused),
 		cmocka_unit_test(test_window_edges),
 		cmocka_unit_test(test_small_behind_large),

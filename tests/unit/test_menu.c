@@ -6,6 +6,7 @@
 static struct config cfg;
 static struct menu *m;
 static char row[MENU_WIDTH + 1];
+static unsigned blank; /* rows without text where one is asked for */
 
 static int start(void **state)
 {
@@ -200,6 +201,26 @@ static void test_mistake(void **state)
 	assert_int_equal(cfg.vfs, 4); /* which is the caller's */
 }
 
+/* What fills its rows to the last column is followed by nothing. */
+static void test_full_rows(void **state)
+{
+	bool marked;
+	(void)state;
+	type("7");
+	for (unsigned rows = 1; rows <= 3; rows++) {
+		unsigned full = 0, others = 0;
+		memset(m->says, 'W', rows * (MENU_WIDTH - 2));
+		m->says[rows * (MENU_WIDTH - 2)] = 0;
+		for (unsigned i = 0; menu_row(m, i, row, &marked); i++) {
+			full += strlen(row) == MENU_WIDTH && row[2] == 'W' && row[MENU_WIDTH - 1] == 'W';
+			others += strspn(row, " ") == strlen(row);
+		}
+		if (rows == 1)
+			blank = others;
+		assert_true(full == rows && others == blank);
+	}
+}
+
 /* More characters than there is room for, and a narrow console. */
 static void test_long(void **state)
 {
@@ -228,6 +249,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_key_stops_clock, start, stop),
 		cmocka_unit_test_setup_teardown(test_list, start, stop),
 		cmocka_unit_test_setup_teardown(test_choices, start, stop),
+		cmocka_unit_test_setup_teardown(test_full_rows, start, stop),
 		cmocka_unit_test_setup_teardown(test_asks_for_disk, start, stop),
 		cmocka_unit_test_setup_teardown(test_editor, start, stop),
 		cmocka_unit_test_setup_teardown(test_mistake, start, stop),

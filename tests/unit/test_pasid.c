@@ -206,6 +206,7 @@ static void test_none(void **state)
 	end();
 	one_unit(MODEL_CAP, MODEL_ECAP | MODEL_SECOND | MODEL_PASID);
 	assert_int_equal(iommu_pasids(&mmu, fns[1]), 0);
+	assert_int_equal(iommu_pasids(&mmu, (bdf_t){7, fns[1].rid}), 0); /* under no unit */
 	machine_end();
 }
 

@@ -210,7 +210,7 @@ static void test_posture(void **state)
 	assert_true(pci_slot_read(&fn, &slot));
 	assert_true(slot.at == 0x54 && slot.slot_cap == 0x40 && slot.hotplug);
 	assert_false(pci_caches_read(&fn, &caches));
-	assert_true(!caches.ats.at && !caches.pri.at && !caches.pasid.at);
+	assert_true(!caches.ats.at && !caches.pri.at && !caches.pasid.at && !caches.pasid_bits);
 	cm_ecap(dev, 0x100, 0x0f);
 	cm_put(dev, 0x106, 2, 0x8000);
 	caps_read(&fn);
