@@ -2,7 +2,7 @@
 /* sluice.cfg: what each option means, values of up to SIZE bytes, keys of up to KEY, in every state of the options before
  * CHECKS: nothing outside is read or written; each option keeps to its range, also where a value is wrong; a key finds its own option or there is an error
  * SOURCES:
- * UNWIND: 13 --unwindset step.0:9,look_up.0:45,option.0:45,ended.0:13,choice.0:14,memcmp.0:10,strlen.0:14 --object-bits 11
+ * UNWIND: 13 --unwindset step.0:9,look_up.0:45,option.0:45,ended.0:13,choice.0:14,memcmp.0:13,strlen.0:14 --object-bits 11
  * CASES: 16
  * EDIT: boot/config.c | char list[128] | char list[3] | the list in a message is cut short
  * EDIT: boot/config.c | char list[256] | char list[3] | likewise
