@@ -55,9 +55,7 @@ bool pci_acs_read(const struct pci_func *fn, uint16_t *at, uint16_t *cap, uint16
 {
 	if (!fn->cap_acs)
 		return false;
-	*at = (uint16_t)(fn->cap_acs + (acs_is_wide(fn) && fn->cap_acs + ACS_CTL_WIDE + 4 <= 0x1000
-						? ACS_CTL_WIDE
-						: ACS_CTL));
+	*at = (uint16_t)acs_control(fn);
 	*cap = fn_rd16(fn, fn->cap_acs + ACS_CAP);
 	*control = fn_rd16(fn, *at);
 	return true;

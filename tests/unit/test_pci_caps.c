@@ -223,6 +223,81 @@ static void test_posture(void **state)
 	assert_int_equal(slot.at, 0);
 }
 
+/* What each capability that lets a function keep translations says by itself. */
+static void test_caches(void **state)
+{
+	static const struct {
+		uint16_t id, control;
+		size_t field;
+	} one[] = {{0x0f, 0x106, offsetof(struct pci_caches, ats)},
+		   {0x13, 0x104, offsetof(struct pci_caches, pri)},
+		   {0x1b, 0x106, offsetof(struct pci_caches, pasid)}};
+	struct pci_caches caches;
+	struct pci_switch s;
+	for (unsigned i = 0; i < ARRAY_LEN(one); i++) {
+		assert_int_equal(teardown(state), 0);
+		setup(state);
+		cm_pcie(dev, 0x40, 0);
+		cm_ecap(dev, 0x100, one[i].id);
+		if (i == 2)
+			cm_put(dev, 0x104, 2, 0xf406); /* 20 bits, among others */
+		cm_put(dev, one[i].control, 2, i ? 1 : 0x8000);
+		caps_read(&fn);
+		assert_true(pci_caches_read(&fn, &caches));
+		memcpy(&s, (const uint8_t *)&caches + one[i].field, sizeof s);
+		assert_true(s.on && s.at == one[i].control);
+		assert_int_equal(caches.ats.on + caches.pri.on + caches.pasid.on, 1);
+		assert_int_equal(caches.pasid_bits, i == 2 ? 0x14 : 0);
+	}
+}
+
+/* The last place at which Slot Capabilities fit, and the first at which they do not. */
+static void test_slot_at_the_end(void **state)
+{
+	struct pci_slot slot;
+	for (unsigned i = 0; i < 2; i++) {
+		uint16_t at = i ? 0xec : 0xe8;
+		assert_int_equal(teardown(state), 0);
+		setup(state);
+		fn.is_bridge = true;
+		cm_pcie(dev, (uint8_t)at, 4);
+		cm_put(dev, at + 2u, 2, 0x142);
+		caps_read(&fn);
+		assert_true(pci_slot_read(&fn, &slot));
+		assert_int_equal(slot.at, i ? 0 : 0xfc);
+	}
+}
+
+/* Only Intel's capability of its own with that id is a Thunderbolt controller's; at the end of the area there
+ * is no room for one's header. */
+static void test_thunderbolt(void **state)
+{
+	static const struct {
+		uint32_t vendor;
+		uint16_t at, id, vsec;
+		bool is;
+	} row[] = {
+		{0x8086, 0x100, 0x0b, 0x1234, true},  {0x8086, 0x100, 0x0b, 0x1235, false},
+		{0x8086, 0x100, 0x0c, 0x1234, false}, {0x1b36, 0x100, 0x0b, 0x1234, false},
+		{0x8086, 0xff8, 0x0b, 0x1234, true},  {0x8086, 0xffc, 0x0b, 0, false},
+	};
+	struct pci_slot slot;
+	for (unsigned i = 0; i < ARRAY_LEN(row); i++) {
+		assert_int_equal(teardown(state), 0);
+		setup(state);
+		fn.vendor = (uint16_t)row[i].vendor;
+		cm_pcie(dev, 0x40, 4);
+		if (row[i].at != 0x100)
+			cm_ecap(dev, 0x100, 0x03);
+		cm_ecap(dev, row[i].at, row[i].id);
+		if (row[i].vsec)
+			cm_put(dev, row[i].at + 4u, 2, row[i].vsec);
+		caps_read(&fn);
+		assert_true(pci_slot_read(&fn, &slot));
+		assert_int_equal(slot.thunderbolt, row[i].is);
+	}
+}
+
 static void test_msix(void **state)
 {
 	(void)state;
@@ -409,6 +484,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_fields, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_at_the_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_posture, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_caches, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_slot_at_the_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_thunderbolt, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_msix, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_acs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_flr, setup, teardown),
