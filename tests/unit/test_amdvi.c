@@ -186,6 +186,20 @@ static void test_pass(void **state)
 
 /* ---- commands ---- */
 
+/* AMD IOMMU, commands and device table entry, by their bits. */
+static void test_encodings(void **state)
+{
+	(void)state;
+	struct amdvi_cmd c = amdvi_cmd_wait(PHYS(BITS(63, 0)), 0x1234);
+	assert_true(c.lo == 0x100ffffffffffff9 && c.hi == 0x1234);
+	c = amdvi_cmd_unknown();
+	assert_true(c.lo == 0xf000000000000000 && c.hi == 0);
+	c = amdvi_cmd_devtab(0x1234);
+	assert_true(c.lo == 0x2000000000001234 && c.hi == 0);
+	struct amdvi_dte d = amdvi_dte_blocked(PHYS(0x12345000)); /* four levels, neither read nor written */
+	assert_true(d.q[0] == 0x12345803 && !d.q[1] && d.q[2] == 1 && !d.q[3]);
+}
+
 static void test_page_command(void **state)
 {
 	(void)state;
@@ -683,18 +697,31 @@ static void test_ivmd_in_ram(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_blocked),        cmocka_unit_test(test_permissions),
-		cmocka_unit_test(test_sizes),          cmocka_unit_test(test_stale),
-		cmocka_unit_test(test_pass),           cmocka_unit_test(test_page_command),
-		cmocka_unit_test(test_no_answer),      cmocka_unit_test(test_stopped),
-		cmocka_unit_test(test_again),          cmocka_unit_test(test_wrap),
-		cmocka_unit_test(test_take_over),      cmocka_unit_test(test_deaf),
-		cmocka_unit_test(test_emulated),       cmocka_unit_test(test_overflow),
-		cmocka_unit_test(test_late_event),     cmocka_unit_test(test_event_while_acking),
-		cmocka_unit_test(test_events),         cmocka_unit_test(test_silence),
-		cmocka_unit_test(test_units),          cmocka_unit_test(test_left_out),
-		cmocka_unit_test(test_nothing_usable), cmocka_unit_test(test_ioapic),
-		cmocka_unit_test(test_ivmd),           cmocka_unit_test(test_ivmd_in_ram),
+		cmocka_unit_test(test_blocked),
+		cmocka_unit_test(test_permissions),
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_stale),
+		cmocka_unit_test(test_pass),
+		cmocka_unit_test(test_encodings),
+		cmocka_unit_test(test_page_command),
+		cmocka_unit_test(test_no_answer),
+		cmocka_unit_test(test_stopped),
+		cmocka_unit_test(test_again),
+		cmocka_unit_test(test_wrap),
+		cmocka_unit_test(test_take_over),
+		cmocka_unit_test(test_deaf),
+		cmocka_unit_test(test_emulated),
+		cmocka_unit_test(test_overflow),
+		cmocka_unit_test(test_late_event),
+		cmocka_unit_test(test_event_while_acking),
+		cmocka_unit_test(test_events),
+		cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_units),
+		cmocka_unit_test(test_left_out),
+		cmocka_unit_test(test_nothing_usable),
+		cmocka_unit_test(test_ioapic),
+		cmocka_unit_test(test_ivmd),
+		cmocka_unit_test(test_ivmd_in_ram),
 	};
 	return cmocka_run_group_tests(tests, ram_setup, NULL);
 }

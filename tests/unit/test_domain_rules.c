@@ -973,6 +973,9 @@ static void test_buffer_again(void **state)
 	assert_int_equal(dma_get(d, IOVA(W), PAGE_SIZE, DOMAIN_RW, &buf), SL_OK);
 	assert_int_equal(dma_again(&buf, IOVA(W + PAGE_1G), DOMAIN_R, &again), SL_OK);
 	assert_true(again.va == buf.va && again.phys.v == buf.phys.v && again.iova.v == W + PAGE_1G);
+	struct dma_buf third = {0};
+	assert_int_equal(dma_again(&buf, IOVA(W + PAGE_1G), DOMAIN_R, &third), SL_EXISTS); /* there is one */
+	assert_null(third.va);
 	m->queue_stuck = true;
 	assert_int_equal(dma_again_end(&again), SL_TIMEOUT);
 	assert_true(again.va == buf.va && again.dom == d);
