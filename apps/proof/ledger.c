@@ -3,6 +3,7 @@
 #include "kernel/fmt.h"
 #include "kernel/log.h"
 #include "kernel/console.h"
+#include "kernel/str.h"
 
 /* Of the cases that were refused, and of those that are not enforced here. */
 static struct {
@@ -16,8 +17,7 @@ static struct {
 
 void ledger_clear(void)
 {
-	count.keys = count.dma = count.messages = count.nameless = count.unrecorded = count.arrived =
-		count.strangers = 0;
+	memset(&count, 0, sizeof count);
 }
 
 static bool brief;
@@ -140,6 +140,14 @@ static enum iommu_why why_of(const struct attacker *by, const struct attack *a)
 	return a->write ? WHY_NO_WRITE : WHY_NO_READ;
 }
 
+void trial_judged(const struct trial *t, const struct attack *a, const struct attack_result *r)
+{
+	if (r->outcome == ATTACK_REFUSED)
+		refused(t->m, t->by, a, r);
+	else
+		failed(t->m, t->by, a, r);
+}
+
 void trial_run(const struct trial *t, const struct attack *what, bool enforceable)
 {
 	struct attack a = *what;
@@ -158,18 +166,8 @@ void trial_run(const struct trial *t, const struct attack *what, bool enforceabl
 	else if ((r.outcome == ATTACK_SILENT || r.outcome == ATTACK_ARRIVED) && !enforceable &&
 		 translated(t->m))
 		not_enforced(t->m, t->by, &a, &r);
-	else if (r.outcome == ATTACK_REFUSED)
-		refused(t->m, t->by, &a, &r);
 	else
-		failed(t->m, t->by, &a, &r);
-}
-
-void trial_judged(const struct trial *t, const struct attack *a, const struct attack_result *r)
-{
-	if (r->outcome == ATTACK_REFUSED)
-		refused(t->m, t->by, a, r);
-	else
-		failed(t->m, t->by, a, r);
+		trial_judged(t, &a, &r);
 }
 
 void trial_no_effect(const struct trial *t, const struct attack *a)

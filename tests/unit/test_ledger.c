@@ -475,6 +475,12 @@ static void test_sentences(void **state)
 	assert_null(strstr(said, "did not arrive"));
 	assert_null(strstr(said, "not shown"));
 	assert_null(strstr(said, "RDMA"));
+	next = (struct attack_result){.outcome = ATTACK_REFUSED, .recorded = true, .fault = {.vague = true}};
+	trial_run(&trial[0], &dma, true);
+	ledger_clear(); /* also what was not told of them */
+	said_start();
+	ledger_print_sum(&mach);
+	assert_null(strstr(said, "not shown: bus and address"));
 }
 
 /* ---- which cases there are ---- */

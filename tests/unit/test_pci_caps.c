@@ -33,6 +33,13 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* Another function in the place of the last one. */
+static void anew(void **state)
+{
+	assert_int_equal(teardown(state), 0);
+	assert_int_equal(setup(state), 0);
+}
+
 /* Walks a list and returns how it ended; n: entries, last: offset of the last one. */
 static enum sl_err walk(enum sl_err (*next)(const struct pci_func *, struct pci_cap *), unsigned *n,
 			unsigned *last)
@@ -178,8 +185,7 @@ static void test_at_the_end(void **state)
 	for (unsigned i = 0; i < ARRAY_LEN(caps); i++)
 		for (unsigned more = 0; more <= 4; more += 4) {
 			uint16_t found, at = (uint16_t)(caps[i].last + more);
-			assert_int_equal(teardown(state), 0);
-			setup(state);
+			anew(state);
 			if (at >= 0x100) {
 				cm_pcie(dev, 0x40, 0);
 				cm_ecap(dev, 0x100, 0x0b);
@@ -235,8 +241,7 @@ static void test_caches(void **state)
 	struct pci_caches caches;
 	struct pci_switch s;
 	for (unsigned i = 0; i < ARRAY_LEN(one); i++) {
-		assert_int_equal(teardown(state), 0);
-		setup(state);
+		anew(state);
 		cm_pcie(dev, 0x40, 0);
 		cm_ecap(dev, 0x100, one[i].id);
 		if (i == 2)
@@ -257,8 +262,7 @@ static void test_slot_at_the_end(void **state)
 	struct pci_slot slot;
 	for (unsigned i = 0; i < 2; i++) {
 		uint16_t at = i ? 0xec : 0xe8;
-		assert_int_equal(teardown(state), 0);
-		setup(state);
+		anew(state);
 		fn.is_bridge = true;
 		cm_pcie(dev, (uint8_t)at, 4);
 		cm_put(dev, at + 2u, 2, 0x142);
@@ -283,8 +287,7 @@ static void test_thunderbolt(void **state)
 	};
 	struct pci_slot slot;
 	for (unsigned i = 0; i < ARRAY_LEN(row); i++) {
-		assert_int_equal(teardown(state), 0);
-		setup(state);
+		anew(state);
 		fn.vendor = (uint16_t)row[i].vendor;
 		cm_pcie(dev, 0x40, 4);
 		if (row[i].at != 0x100)
